@@ -1,0 +1,239 @@
+"""Instants on local clocks: zones, bounds and reading ranges, as UTC. Pure.
+
+A naive value is wall time in a given zone, never the machine's. A midnight that does not
+exist becomes the first instant that does; one that comes twice, the first.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Any, TypeAlias
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from dentframe.errors import RangeError
+
+Zone: TypeAlias = str | dt.tzinfo | None
+
+_DATE = re.compile(r"^\d{4}(-\d{1,2}(-\d{1,2})?)?$")
+_QUARTER = re.compile(r"^\d{4}-?Q[1-4]$")
+_STAMP = re.compile(r"^\d{4}-\d{1,2}-\d{1,2}[T ]\d{1,2}(:?\d{2})?")
+
+
+def zone(tz: Zone, what: str = "tz") -> dt.tzinfo:
+    """The zone of a name or object, or a RangeError that says what to write."""
+    if isinstance(tz, dt.tzinfo):
+        return tz
+    if isinstance(tz, str) and tz.upper() == "UTC":
+        return dt.UTC
+    try:
+        return ZoneInfo(str(tz))
+    except (KeyError, ValueError, OSError):
+        raise RangeError(
+            f"Cannot use {tz!r} as {what}: no such time zone. "
+            'Use an IANA name such as "America/Los_Angeles", or "UTC".'
+        ) from None
+
+
+def is_utc(tz: dt.tzinfo | None) -> bool:
+    """Whether a zone is UTC under any of its names."""
+    return tz is not None and str(tz) in {"UTC", "Etc/UTC", "UTC+00:00", "Zulu", "Etc/Zulu"}
+
+
+def localize(walls: pd.DatetimeIndex, tz: dt.tzinfo, *, second: bool = False) -> pd.DatetimeIndex:
+    """Calendar edges as instants: the first of two (or the second), the next of none."""
+    first = np.full(len(walls), not second)
+    found = walls.tz_localize(tz, ambiguous=first, nonexistent="NaT").as_unit("us")
+    gaps = np.asarray(found.isna())
+    if not gaps.any():
+        return found
+    ticks = found.asi8.copy()
+    ticks[gaps] = _after_gap(walls[gaps], tz)
+    return pd.DatetimeIndex(ticks.view("M8[us]")).tz_localize("UTC").tz_convert(tz)
+
+
+def _after_gap(walls: pd.DatetimeIndex, tz: dt.tzinfo) -> npt.NDArray[np.int64]:
+    """The first instant [us] at which the clock shows `walls` or later, by bisection.
+
+    pandas' shift_forward takes every gap for an hour's: wrong on Lord Howe (half an hour)
+    and in Apia (the day that Samoa skipped).
+    """
+    wanted = walls.as_unit("s")
+    low, high = wanted.asi8 - 26 * 3600, wanted.asi8 + 26 * 3600
+    for _ in range(18):  # 2**18 seconds are more than 52 hours
+        middle = (low + high) // 2
+        local = pd.DatetimeIndex(middle.view("M8[s]")).tz_localize("UTC").tz_convert(tz)
+        reached = np.asarray(local.tz_localize(None) >= wanted)
+        low, high = np.where(reached, low, middle), np.where(reached, middle, high)
+    return high * 1_000_000
+
+
+def midnight(day: dt.date, tz: dt.tzinfo) -> pd.Timestamp:
+    """The instant a local day begins."""
+    return localize(pd.DatetimeIndex([pd.Timestamp(day)]).as_unit("us"), tz)[0]
+
+
+def instant(value: Any, tz: dt.tzinfo | None, what: str = "start") -> pd.Timestamp:
+    """One bound as a UTC instant; a naive value is wall time in `tz`.
+
+    Raises
+    ------
+    RangeError
+        Where the value cannot be read, or its wall time is ambiguous or does not exist.
+    """
+    stamp = _parse(value, what)
+    if stamp.tzinfo is not None:
+        return stamp.tz_convert("UTC")
+    if tz is None:
+        raise RangeError(
+            f"Cannot tell which instant {what}={value!r} is: it has no time zone, and neither tz "
+            'nor the index gives one. Pass tz= (say "UTC" if UTC is meant).'
+        )
+    if stamp == stamp.normalize():
+        return midnight(stamp, tz).tz_convert("UTC")
+    return _wall(stamp, tz, what)
+
+
+def _wall(stamp: pd.Timestamp, tz: dt.tzinfo, what: str) -> pd.Timestamp:
+    first = stamp.tz_localize(tz, ambiguous=True, nonexistent="shift_forward")
+    if first.tz_localize(None) != stamp:
+        raise RangeError(
+            f"Cannot use {what}={stamp}: that wall time does not exist in {tz} "
+            "(the clock skips it). Give a time that exists, or one with its UTC offset."
+        )
+    if first != stamp.tz_localize(tz, ambiguous=False):
+        raise RangeError(
+            f"Cannot use {what}={stamp}: that wall time comes twice in {tz}. "
+            f"Give it with its UTC offset, e.g. {first.isoformat()!r}."
+        )
+    return first.tz_convert("UTC")
+
+
+def _parse(value: Any, what: str) -> pd.Timestamp:
+    if isinstance(value, str):
+        return _parse_text(value, what)
+    if isinstance(value, pd.Period):
+        return value.start_time.as_unit("us")
+    if isinstance(value, dt.date | np.datetime64):
+        stamp = pd.Timestamp(value)
+        if not pd.isna(stamp):
+            return stamp.as_unit("us")
+    raise _unreadable(value, what)
+
+
+def _parse_text(text: str, what: str) -> pd.Timestamp:
+    text = text.strip()
+    try:
+        if _QUARTER.match(text):
+            return pd.Period(text).start_time.as_unit("us")
+        if _DATE.match(text) or _STAMP.match(text):
+            return pd.Timestamp(text).as_unit("us")
+    except ValueError:
+        pass
+    raise _unreadable(text, what)
+
+
+def _unreadable(value: Any, what: str) -> RangeError:
+    return RangeError(
+        f"Cannot read {what}={value!r} as a time. Use a date like '2023-12-12', a time like "
+        "'2023-12-12 14:30', a datetime, a pandas Timestamp or a Period."
+    )
+
+
+def time_range(
+    start: Any, end: Any, tz: Zone, *, now: pd.Timestamp
+) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """The half-open UTC range ``[start, end)`` that a reader's arguments mean.
+
+    Parameters
+    ----------
+    start, end : str, date, datetime, Timestamp, Period or None
+        ``end=None``: `start` names a whole period. ``end="now"``: up to `now`.
+    tz : str or tzinfo
+        The zone of naive values.
+    now : pandas.Timestamp
+        The present instant.
+
+    Raises
+    ------
+    RangeError
+        Where a bound cannot be read or `start` is not before `end`.
+    """
+    local = zone(tz)
+    if end is None:
+        first, after = _whole(start)
+        low, high = instant(first, local), instant(after, local, "the period's end")
+    else:
+        low = instant(start, local)
+        high = now.tz_convert("UTC") if _is_now(end) else instant(end, local, "end")
+    if not low < high:
+        raise RangeError(
+            f"Cannot read from {start!r} to {end!r}: start is not before end "
+            f"({low.isoformat()} >= {high.isoformat()}). The range is half-open, [start, end)."
+        )
+    return low, high
+
+
+def _is_now(end: Any) -> bool:
+    return isinstance(end, str) and end.strip().lower() == "now"
+
+
+def _whole(start: Any) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """The first wall instant of the period that `start` names, and the one after its last."""
+    period = _named_period(start)
+    if period is None:
+        raise RangeError(
+            f"Cannot read {start!r} without an end: it names no whole year, month or day. "
+            'Give an end (end="now" reads up to the present).'
+        )
+    return period.start_time.as_unit("us"), (period + 1).start_time.as_unit("us")
+
+
+def _named_period(start: Any) -> pd.Period | None:
+    if isinstance(start, pd.Period):
+        return start
+    if isinstance(start, str) and _QUARTER.match(start.strip()):
+        return pd.Period(start.strip())
+    if isinstance(start, str) and _DATE.match(start.strip()):
+        text = start.strip()
+        stamp = _parse_text(text, "start")
+        return pd.Period(stamp, freq=("Y", "M", "D")[text.count("-")])
+    if isinstance(start, dt.date) and not isinstance(start, dt.datetime):
+        return pd.Period(start, freq="D")
+    if isinstance(start, str):
+        _parse_text(start, "start")
+    return None
+
+
+def bound(value: Any, index_tz: dt.tzinfo | None, tz: Zone, what: str) -> pd.Timestamp | None:
+    """A verb's `start` or `end` as a UTC instant; naive bounds need a zone."""
+    if value is None:
+        return None
+    if tz is not None:
+        local: dt.tzinfo | None = zone(tz)
+    else:
+        local = None if is_utc(index_tz) else index_tz
+    return instant(value, local, what)
+
+
+def minutes(value: Any, what: str) -> int:
+    """A span of time as whole minutes, e.g. ``"15min"`` or a timedelta.
+
+    Raises
+    ------
+    RangeError
+        Where it cannot be read, is negative, or is no whole number of minutes.
+    """
+    try:
+        span = pd.Timedelta(value)
+    except (ValueError, TypeError):
+        span = pd.Timedelta(-1, unit="min")
+    if pd.isna(span) or span < pd.Timedelta(0) or span % pd.Timedelta(minutes=1):
+        raise RangeError(
+            f"Cannot use {what}={value!r}: it is no whole number of minutes. Use e.g. '15min'."
+        )
+    return int(span // pd.Timedelta(minutes=1))

@@ -1,0 +1,100 @@
+"""The table of topics: what each one is and its unit. Data, not branches.
+
+Add a topic by adding a row; every verb follows the table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Kind = Literal["register", "interval_mean", "sample", "ratio", "interval_energy", "unknown"]
+KINDS: tuple[str, ...] = get_args(Kind)
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic of the DentCloud service or of a dentframe result.
+
+    Attributes
+    ----------
+    key : str
+        The request key, which is also the prefix of its columns.
+    kind : str
+        How readings accumulate: ``register`` (difference them), ``interval_mean``
+        (integrate as right-labelled steps), ``sample`` (time-weighted mean), ``ratio``
+        (weighted mean only), ``interval_energy`` (may be summed) or ``unknown``.
+    unit : str
+        The unit as the wire spells it.
+    description : str
+        What it measures.
+    served : bool
+        Whether the documented service offers it.
+    """
+
+    key: str
+    kind: Kind
+    unit: str
+    description: str
+    served: bool = False
+
+
+TOPICS: dict[str, Topic] = {
+    t.key: t
+    for t in (
+        Topic("kVAHNet", "register", "kVAh", "Net Kilovolt Ampere Hours.", served=True),
+        Topic("kWHNet", "register", "kWh", "Power. Net Kilowatt Hours.", served=True),
+        Topic("DemandkW", "interval_mean", "kW", "Power. Demand Kilowatts.", served=True),
+        Topic("A", "sample", "A", "Current. Amperes.", served=True),
+        Topic(
+            "dPF", "ratio", "dPF", "Displacement Power Factor. Power usage Efficiency.", served=True
+        ),
+        Topic("V", "sample", "V", "Voltage.", served=True),
+        # On the hardware (PowerScout registers 4000-4082, 7000-7082); not offered by the API yet.
+        Topic("kVARHNet", "register", "kvarh", "Net reactive energy."),
+        Topic("kWH+", "register", "kWh", "Imported energy."),
+        Topic("kWH-", "register", "kWh", "Exported energy."),
+        Topic("DemandkVA", "interval_mean", "kVA", "Apparent power demand."),
+        Topic("DemandkWMax", "sample", "kW", "Greatest demand since the last clear."),
+        Topic("kW", "sample", "kW", "Instantaneous active power."),
+        Topic("kVA", "sample", "kVA", "Instantaneous apparent power."),
+        Topic("kVAR", "sample", "kvar", "Instantaneous reactive power."),
+        Topic("aPF", "ratio", "aPF", "Apparent power factor."),
+        Topic("Frequency", "sample", "Hz", "Line frequency."),
+        # Results of dentframe's own verbs.
+        Topic("Energy", "interval_energy", "kWh", "Energy of a period."),
+        Topic("ApparentEnergy", "interval_energy", "kVAh", "Apparent energy of a period."),
+        Topic("ReactiveEnergy", "interval_energy", "kvarh", "Reactive energy of a period."),
+        Topic("Demand", "interval_mean", "kW", "Mean power of a block or window."),
+        Topic("ApparentDemand", "interval_mean", "kVA", "Mean apparent power of a block."),
+    )
+}
+
+SERVED: tuple[str, ...] = tuple(t.key for t in TOPICS.values() if t.served)
+
+_KIND_OF_UNIT: dict[str, Kind] = {
+    "A": "sample",
+    "V": "sample",
+    "Hz": "sample",
+    "kW": "sample",
+    "W": "sample",
+    "kVA": "sample",
+    "VA": "sample",
+    "kvar": "sample",
+    "kVAR": "sample",
+    "dPF": "ratio",
+    "aPF": "ratio",
+    "PF": "ratio",
+}
+
+
+def kind_of(topic: str, unit: str | None = None) -> Kind:
+    """The kind of a topic: from the table, else from its unit, else ``unknown``.
+
+    An unknown topic in an energy unit stays ``unknown``: nothing tells a register from
+    the energy of an interval, and taking one for the other would bill a whole register.
+    """
+    known = TOPICS.get(topic)
+    if known is not None:
+        return known.kind
+    return _KIND_OF_UNIT.get(unit or "", "unknown")
