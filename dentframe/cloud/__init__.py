@@ -1,0 +1,1 @@
+"""All that speaks to the service: windows, wire, credentials, pace, retry, cache, client."""
