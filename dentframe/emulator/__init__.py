@@ -1,0 +1,46 @@
+"""A strict DentCloud on loopback, for your own tests.
+
+::
+
+    @pytest.fixture
+    def cloud():
+        with emulator.serve() as cloud:
+            yield cloud
+
+It is written from the API's document alone and shares no code with the client: what the
+client understands, this has not been told. Its data comes from a :class:`Plant` (seeded
+meters that obey physics), a :class:`Recorded` folder, :class:`Fixed` rows, or any
+:class:`Source` of your own; :data:`FAULTS` lists what can be made to go wrong.
+"""
+
+from __future__ import annotations
+
+from .faults import FAULTS, Fault, Faults
+from .layout import EVENTS, METERS, Element, Event, Meter, panel
+from .loads import Load
+from .plant import Peak, Plant
+from .query import Seen
+from .recorded import Fixed, Recorded
+from .server import Cloud, serve
+from .source import Source
+
+__all__ = [
+    "EVENTS",
+    "FAULTS",
+    "METERS",
+    "Cloud",
+    "Element",
+    "Event",
+    "Fault",
+    "Faults",
+    "Fixed",
+    "Load",
+    "Meter",
+    "Peak",
+    "Plant",
+    "Recorded",
+    "Seen",
+    "Source",
+    "panel",
+    "serve",
+]
