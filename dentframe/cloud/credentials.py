@@ -1,0 +1,274 @@
+"""Where the two keys and the base URL come from: arguments, environment, profile. No HTTP."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import json
+import os
+import stat
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urlsplit
+
+from dentframe.cloud.secret import Secret, refuse, secret, usable
+from dentframe.errors import AuthError, ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["BASE_URL", "Credentials", "load", "profile_path", "save_profile"]
+
+BASE_URL = "https://api.dentcloud.io/v1"
+_HOW = (
+    "Give both api_key and key_id, set both DENTCLOUD_API_KEY and DENTCLOUD_KEY_ID, "
+    "or run `dentframe login` once."
+)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """The two keys, the service they belong to, and the account they name.
+
+    Attributes
+    ----------
+    base_url : str
+        The service.
+    api_key, key_id : Secret or None
+        Both for requests; offline the key id alone, or none.
+    """
+
+    base_url: str
+    api_key: Secret | None = field(default=None, repr=False)
+    key_id: Secret | None = field(default=None, repr=False)
+
+    @property
+    def account(self) -> str | None:
+        """A name for the account that survives a new key: a hash of base URL and key id."""
+        if self.key_id is None:
+            return None
+        text = f"{self.base_url}\n{self.key_id.digest}"
+        return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+    def headers(self) -> dict[str, str]:
+        """The two headers in the clear: for the adapter's copy of a request alone."""
+        if self.api_key is None or self.key_id is None:
+            raise AuthError(f"Cannot ask the service: there is no key. {_HOW}")
+        return {"x-api-key": self.api_key.reveal(), "x-key-id": self.key_id.reveal()}
+
+    def scrub(self, text: str) -> str:
+        """Take both keys out of a text that came from outside."""
+        for key in (self.api_key, self.key_id):
+            if key is not None:
+                text = text.replace(key.reveal(), "***")
+        return text
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> NoReturn:
+        refuse("copy credentials")
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        refuse("pickle credentials")
+
+
+def load(
+    api_key: object = None,
+    key_id: object = None,
+    base_url: object = None,
+    *,
+    offline: bool = False,
+    path: str | os.PathLike[str] | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Credentials:
+    """Find the credentials: the arguments, else the environment, else the profile.
+
+    Parameters
+    ----------
+    api_key, key_id : str or Secret, optional
+        Both or neither; offline the key id alone will do.
+    base_url : str, optional
+        The service; else ``DENTCLOUD_BASE_URL``, else the profile's, else the public one.
+    offline : bool
+        Whether a key may be missing.
+    path : path-like, optional
+        The profile, instead of the user's own.
+    env : mapping, optional
+        Instead of ``os.environ``.
+
+    Raises
+    ------
+    ConfigError
+        For half a pair, a base URL that is not safe, or a profile that others can read.
+    AuthError
+        If there are no credentials at all.
+    """
+    # Nothing bare stays in this frame: a traceback with locals would show it.
+    api_key, key_id, base_url = secret(api_key), secret(key_id), secret(base_url)
+    url: object = base_url or _from(env, "DENTCLOUD_BASE_URL")
+    pair = _pair(api_key, key_id, "the arguments", offline)
+    if pair is None:
+        given = _from(env, "DENTCLOUD_API_KEY"), _from(env, "DENTCLOUD_KEY_ID")
+        pair = _pair(*given, "the environment", offline)
+    if pair is None:
+        pair, kept_url = _read_profile(profile_path(path, env), offline)
+        url = url or kept_url
+    if pair is None and not offline:
+        raise AuthError(f"Cannot find credentials for DentCloud. {_HOW}")
+    return Credentials(check_url(url or BASE_URL), *(pair or (None, None)))
+
+
+def _from(env: Mapping[str, str] | None, name: str) -> Secret | None:
+    return secret((os.environ if env is None else env).get(name) or None)
+
+
+def _pair(
+    api_key: Secret | None, key_id: Secret | None, where: str, offline: bool
+) -> tuple[Secret | None, Secret | None] | None:
+    if api_key is None and key_id is None:
+        return None
+    if key_id is not None and (api_key is not None or offline):
+        return usable(api_key, f"api_key in {where}"), usable(key_id, f"key_id in {where}")
+    lack = "api_key" if api_key is None else "key_id"
+    raise ConfigError(f"Cannot use half a pair of keys: {where} lack the {lack}. {_HOW}")
+
+
+def check_url(url: object) -> str:
+    """Return the base URL in one spelling, or refuse one that would give the keys away.
+
+    Raises
+    ------
+    ConfigError
+        If it is neither https nor http on loopback, or holds a user, a query or a fragment.
+    """
+    url = secret(url)
+    clean, why = _judged(url)
+    if why:
+        raise ConfigError(f"Cannot use this base URL: {why}. It reads like {BASE_URL}.")
+    return clean
+
+
+def _judged(url: Secret | None) -> tuple[str, str]:
+    """Return the URL, or why not: no user or password in it may reach a traceback."""
+    try:
+        parts = urlsplit(url.reveal() if url is not None else "")
+        port = f":{parts.port}" if parts.port is not None else ""
+    except ValueError:
+        return "", "it is no URL"
+    host = parts.hostname or ""
+    if parts.username is not None or parts.password is not None:
+        return "", "it holds a user or password, and URLs end up in logs; give the keys apart"
+    if parts.query or parts.fragment or not host:
+        return "", f"it needs a host, and no '?' or '#' (host {host!r})"
+    if parts.scheme != "https" and not (parts.scheme == "http" and _loopback(host)):
+        return "", f"the keys would go to {host!r} unencrypted; use https (http is for loopback)"
+    name = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{name}{port}{parts.path.rstrip('/')}", ""
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def profile_path(
+    path: str | os.PathLike[str] | None = None, env: Mapping[str, str] | None = None
+) -> Path:
+    """Where the profile is: ``path``, ``DENTCLOUD_PROFILE``, or the user's config folder."""
+    chosen = path or (os.environ if env is None else env).get("DENTCLOUD_PROFILE")
+    if chosen:
+        return Path(chosen)
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("dentframe", appauthor=False)) / "credentials.toml"
+
+
+def _read_profile(
+    path: Path, offline: bool
+) -> tuple[tuple[Secret | None, Secret | None] | None, str | None]:
+    kept, why = _parse(path)
+    if why:
+        raise ConfigError(f"Cannot use the profile {path}: {why}.")
+    pair = _pair(kept.get("api_key"), kept.get("key_id"), f"the profile {path}", offline)
+    return pair, kept.get("base_url")
+
+
+def _parse(path: Path) -> tuple[dict[str, Any], str]:
+    """Read the profile; a fault comes back as a text, so that no traceback holds the file."""
+    try:
+        with path.open("rb") as file:
+            if _open_to_others(file.fileno()):
+                return {}, f"others can read it. Run: chmod 600 {path}"
+            kept = tomllib.load(file)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}, ""
+    except OSError as error:
+        return {}, error.strerror or type(error).__name__
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return {}, "it is no TOML. Run `dentframe login` again"
+    keys = {k: secret(kept[k]) for k in ("api_key", "key_id") if k in kept}
+    return keys | {k: str(kept[k]) for k in ("base_url",) if k in kept}, ""
+
+
+def _open_to_others(descriptor: int) -> bool:
+    return os.name == "posix" and bool(os.fstat(descriptor).st_mode & 0o077)
+
+
+def save_profile(
+    api_key: object,
+    key_id: object,
+    base_url: str | None = None,
+    path: str | os.PathLike[str] | None = None,
+) -> Path:
+    """Write the profile that :func:`load` finds, readable by its owner alone.
+
+    Parameters
+    ----------
+    api_key, key_id : str
+        The pair.
+    base_url : str, optional
+        The service they belong to, if it is not the public one.
+    path : path-like, optional
+        Instead of the user's own profile.
+
+    Returns
+    -------
+    pathlib.Path
+        Where it is.
+
+    Raises
+    ------
+    ConfigError
+        If a value cannot be used, or the file not be written.
+    """
+    api_key, key_id = secret(api_key), secret(key_id)
+    if api_key is None or key_id is None:
+        raise ConfigError(f"Cannot save half a pair of keys. {_HOW}")
+    usable(api_key, "api_key")
+    usable(key_id, "key_id")
+    target = profile_path(path)
+    url = check_url(base_url) if base_url else None
+    why = _write(target, api_key, key_id, url)
+    if why:
+        raise ConfigError(f"Cannot write the profile {target}: {why}.")
+    return target
+
+
+def _write(target: Path, api_key: Secret, key_id: Secret, base_url: str | None) -> str:
+    values = {"api_key": api_key.reveal(), "key_id": key_id.reveal(), "base_url": base_url}
+    lines = [f"{name} = {json.dumps(value)}\n" for name, value in values.items() if value]
+    part = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        part.unlink(missing_ok=True)
+        descriptor = os.open(
+            part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR
+        )
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.writelines(lines)
+        part.replace(target)
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return ""

@@ -1,0 +1,186 @@
+"""Lifetimes, keys, blobs, what is held, the cap; no HTTP."""
+
+from __future__ import annotations
+
+import json
+import math
+import pickle
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dentframe.cloud.ask import Ask, prefix
+from dentframe.cloud.cache import Shelf, pack, unpack
+from dentframe.cloud.notices import Notices
+from dentframe.cloud.policy import cache_control, complete, cover, lifetime
+from dentframe.cloud.sizes import Sizes, pieces
+from dentframe.cloud.store import Store
+from dentframe.cloud.windows import Window
+from dentframe.cloud.wire import decode
+
+DAY = Window(2023, 12, 12)
+HOURS = timedelta(hours=1)
+
+
+def body(minutes=range(2, 1440, 15), columns=("DemandkW/Elm/A",), day="2023-12-12", value="1.0"):
+    rows = [
+        {"date": day, "time": f"{m // 60:02d}:{m % 60:02d}"} | dict.fromkeys(columns, value)
+        for m in minutes
+    ]
+    return json.dumps({"headers": ["date", "time", *columns], "topics": rows}).encode()
+
+
+def page(*args, **kwargs):
+    return decode(body(*args, **kwargs), DAY)
+
+
+@pytest.fixture
+def store(tmp_path):
+    made = Store(tmp_path, Notices())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def shelf(store):
+    return Shelf(store, "acc", lambda: datetime(2024, 1, 1, tzinfo=UTC))
+
+
+def after(hours):
+    return DAY.end + hours * HOURS
+
+
+@pytest.mark.parametrize(
+    ("made", "hours", "seconds"),
+    [
+        (page(), 48, math.inf),
+        (page(), 47, 4.7 * 3600),
+        (page(), 1, 360),
+        (page(), 0, 300),
+        (page(), -3, 300),
+        (page(range(2, 1400, 15)), 100, 36000),
+        (page(range(2, 1400, 15)), 24 * 365, 30 * 86400),
+        (page([]), 100, 36000),
+        (page([]), 24 * 365, 86400),
+        (page([]), 47, 0),
+        (page([]), -3, 0),
+    ],
+)
+def test_lifetimes_are_those_of_the_design(made, hours, seconds):
+    """Complete, incomplete, empty and open windows, by age."""
+    assert lifetime(made, ("DemandkW",), after(hours)) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("made", "whole"),
+    [
+        (page(), True),
+        (page(columns=("DemandkW/Elm/A", "A/Ch/A1")), True),
+        (page(columns=("A/Ch/A1",)), False),
+        (page(value="N/A"), False),
+        (page([m for m in range(2, 1440, 15) if m != 602]), False),
+        (page(range(62, 1440, 15)), False),
+        (page(range(2, 1400, 15)), False),
+        (page([2]), False),
+        (page([]), False),
+    ],
+)
+def test_completeness_is_topics_cells_and_spacing(made, whole):
+    """A topic without a column, text, a gap within or at an edge: incomplete."""
+    assert complete(made, ("DemandkW",)) is whole
+
+
+def test_the_header_says_how_long():
+    """For ever, so many seconds, or not at all."""
+    assert [cache_control(s) for s in (math.inf, 300.7, 0.2, 0, -5)] == [
+        "immutable",
+        "max-age=300",
+        "max-age=1",
+        "no-store",
+        "no-store",
+    ]
+
+
+def test_the_key_is_readable_by_prefix_and_holds_no_secret():
+    """Account, meter, window and sorted topics, each quoted."""
+    ask = Ask("getData", "P/1 'x", DAY, ("kWH+", "A"))
+    assert ask.key("acc") == "acc/P%2F1%20%27x/2023-12-12/A,kWH%2B"
+    assert ask.key("acc").startswith(prefix("acc", "P/1 'x", DAY))
+    assert Ask("getMeters").key("acc") == "acc//getMeters"
+
+
+def test_a_blob_is_json_and_compressed_bytes_never_a_pickle():
+    """It comes back bit for bit; whatever else is there is no body."""
+    blob = pack(b"some body")
+    assert unpack(blob) == b"some body"
+    assert json.loads(blob.partition(b"\n")[0])["v"] == 1
+    for bad in (b"", b"\n", blob[:-3], blob[:-1] + b"x", pickle.dumps("x"), b"{}\n", b"[1]\nx"):
+        assert unpack(bad) is None
+
+
+def test_what_is_held_is_the_union_of_fresh_answers(shelf):
+    """Two answers of a window together hold their topics; one expired holds none."""
+    for topics, seconds in ((("A", "V"), None), (("kWHNet",), 60), (("dPF",), -1)):
+        shelf.keep(Ask("getData", "P1", DAY, topics).key("acc"), b"x", seconds)
+    assert shelf.held("P1", ("A", "kWHNet")) == {DAY}
+    assert shelf.held("P1", ("A", "dPF")) == set()
+    assert shelf.held("P1", ("A", "dPF"), any_age=True) == {DAY}
+    assert shelf.held("P", ("A",)) == set()
+
+
+def test_held_sets_are_chosen_with_least_waste():
+    """One that holds all alone, else those that add most, each for its own part."""
+    a, ab, abc, bc = map(frozenset, ("A", "AB", "ABC", "BC"))
+    assert cover([abc, ab, bc], "AB") == ([(ab, ab)], frozenset())
+    assert cover([a, bc], "ABC") == ([(bc, bc), (a, a)], frozenset())
+    assert cover([bc], "ABD") == ([(bc, frozenset("B"))], frozenset("AD"))
+    assert cover([], "A") == ([], a)
+
+
+def test_a_full_cache_forgets_the_expired_and_the_least_recently_used(tmp_path):
+    """Above the cap: expired answers go first, then those not read for longest."""
+    store = Store(tmp_path, Notices(), cap=5000)
+    for i in range(5):
+        store.put(f"k{i}", bytes(1000), float(i), 50.0 if i == 4 else None)
+    store.get("k0", 100_000.0)
+    store.put("k5", bytes(1000), 100_000.0, None)
+    left = {entry.key for entry in store.entries("")}
+    assert left == {"k0", "k2", "k3", "k5"}
+    store.close()
+
+
+def test_meter_names_do_not_leak_into_each_other(shelf):
+    """P1 is not a prefix of P10, and a quote in a name is only a name."""
+    for meter in ("P1", "P10", "P1'; DROP TABLE answers; --"):
+        shelf.keep(Ask("getData", meter, DAY, ("A",)).key("acc"), b"x", None)
+    shelf.store.delete(prefix("acc", "P1"))
+    assert shelf.held("P1", ("A",)) == set()
+    assert shelf.held("P10", ("A",)) == {DAY}
+    assert shelf.held("P1'; DROP TABLE answers; --", ("A",)) == {DAY}
+
+
+def test_pieces_are_topics_then_days_then_hours():
+    """Together the pieces are the whole; an hour of one topic has none."""
+    month = Window(2024, 2)
+    assert pieces(month, ("A", "B", "C")) == [(month, ("A", "B")), (month, ("C",))]
+    assert [w for w, _ in pieces(month, ("A",))] == list(month.children())
+    assert len(pieces(DAY, ("A",))) == 24
+    assert pieces(Window(2024, 2, 1, 3), ("A",)) == []
+
+
+def test_sizes_are_learnt_and_refusals_remembered(shelf):
+    """Bytes per hour by topic; a refused request and all that hold it are cut next time."""
+    sizes, month = Sizes(shelf), Window(2023, 11)
+    raw = body(columns=("DemandkW/Elm/A", "DemandkW/Elm/B", "A/Ch/A1"))
+    assert sizes.per_hour("P1", ("A",)) is None
+    sizes.learn("P1", decode(raw, DAY), len(raw))
+    assert sizes.per_hour("P1", ("DemandkW", "A")) == pytest.approx(len(raw) / 24, rel=0.01)
+    assert sizes.per_hour("P1", ("DemandkW",)) == pytest.approx(len(raw) / 36, rel=0.01)
+    now = shelf.now()
+    assert not sizes.too_large("P1", month, ("A", "V"), now)
+    sizes.refuse("P1", month, ("A", "V"), now)
+    for fresh in (sizes, Sizes(shelf)):
+        assert fresh.too_large("P1", month, ("A", "V", "DemandkW"), now)
+        assert not fresh.too_large("P1", DAY, ("A", "V"), now)
+        assert fresh.per_hour("P1", ("A",)) is not None
+    assert not Sizes(shelf).too_large("P2", month, ("A", "V"), now)

@@ -1,0 +1,113 @@
+"""Where the keys come from, and what is refused."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+import pytest
+
+from dentframe.cloud.credentials import BASE_URL, check_url, load, save_profile
+from dentframe.errors import AuthError, ConfigError
+
+
+def keys(found):
+    return found.api_key.reveal(), found.key_id.reveal()
+
+
+def env(**names):
+    return {f"DENTCLOUD_{name}": value for name, value in names.items()}
+
+
+def test_arguments_come_before_the_environment(tmp_path):
+    """Given keys win over those of the environment."""
+    found = load("a", "b", env=env(API_KEY="c", KEY_ID="d"), path=tmp_path / "none")
+    assert (keys(found), found.base_url) == (("a", "b"), BASE_URL)
+
+
+def test_the_environment_comes_before_the_profile(tmp_path):
+    """A profile is read only where the environment has no key."""
+    path = save_profile("p", "q", "https://other.example/v1/", path=tmp_path / "profile.toml")
+    assert keys(load(env=env(API_KEY="c", KEY_ID="d"), path=path)) == ("c", "d")
+    found = load(env={}, path=path)
+    assert (keys(found), found.base_url) == (("p", "q"), "https://other.example/v1")
+
+
+@pytest.mark.parametrize("half", [("a", None), (None, "b")])
+@pytest.mark.parametrize("offline", [False, True])
+def test_half_a_pair_is_an_error(half, offline, tmp_path):
+    """One key alone is refused, even if the environment has both; offline the id will do."""
+    both = env(API_KEY="c", KEY_ID="d")
+    if offline and half[1]:
+        assert load(*half, env=both, offline=True).account
+        return
+    with pytest.raises(ConfigError, match="half a pair"):
+        load(*half, env=both, offline=offline, path=tmp_path / "none")
+
+
+def test_without_credentials_the_error_says_how(tmp_path):
+    """No key anywhere: an AuthError that names all three ways."""
+    with pytest.raises(AuthError, match=r"api_key.*DENTCLOUD_API_KEY.*dentframe login"):
+        load(env={}, path=tmp_path / "none")
+    assert load(env={}, path=tmp_path / "none", offline=True).account is None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX")
+def test_a_profile_is_its_owners_alone(tmp_path):
+    """It is written with 0600, and refused when others can read it."""
+    path = save_profile("p", "q", path=tmp_path / "sub" / "profile.toml")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o644)
+    with pytest.raises(ConfigError, match="chmod 600"):
+        load(env={}, path=path)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.dentcloud.io/v1",
+        "https://user:password@api.dentcloud.io/v1",
+        "https://user@api.dentcloud.io",
+        "https://api.dentcloud.io/v1?x=1",
+        "https://api.dentcloud.io/v1#x",
+        "ftp://api.dentcloud.io",
+        "api.dentcloud.io",
+        "https://",
+        "http://127.0.0.1.evil.example",
+        "http://localhost.evil.example",
+        "https://host:port",
+    ],
+)
+def test_an_unsafe_base_url_is_refused(url):
+    """Not https (but on loopback), userinfo, query, fragment, no host."""
+    with pytest.raises(ConfigError, match="base URL"):
+        check_url(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "same"),
+    [
+        ("https://API.dentcloud.io/v1/", "https://api.dentcloud.io/v1"),
+        ("http://127.0.0.1:8080/v1", "http://127.0.0.1:8080/v1"),
+        ("http://[::1]:80", "http://[::1]:80"),
+        ("http://localhost/v1", "http://localhost/v1"),
+    ],
+)
+def test_a_base_url_has_one_spelling(url, same):
+    """Case and a trailing slash do not make another account."""
+    assert check_url(url) == same
+
+
+@pytest.mark.parametrize("bad", ["", "a b", "a\nb", "é", "x" * 600, 5])
+def test_a_key_that_no_header_carries_is_refused(bad):
+    """Blanks inside, line breaks, other alphabets: refused before anything is sent."""
+    with pytest.raises(ConfigError, match="Cannot use this api_key"):
+        load(bad, "id", env={})
+
+
+def test_an_account_is_base_url_and_key_id_and_survives_a_new_key():
+    """A rotated key keeps its account; another id or service is another account."""
+    one = load("a", "id", env={}).account
+    assert load("b", "id", env={}).account == one
+    assert load("a", "other", env={}).account != one
+    assert load("a", "id", "https://other.example", env={}).account != one
