@@ -1,0 +1,314 @@
+"""Selecting, and wide and long shapes with their ways back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+
+from dentframe import reshape
+from dentframe.errors import KindError, RangeError, UnitError, UnknownMeterError, UnknownTopicError
+
+ATTRS = {
+    "dentcloud": {
+        "schema": 1,
+        "units": {"DemandkW": "kW", "Foo": "gal"},
+        "ranges": {"P1": ["2023-12-01T00:00:00Z", "2023-12-02T00:00:00Z"]},
+    }
+}
+LABELS = [
+    "DemandkW/Elm/A",
+    "DemandkW/Elm/C",
+    "kWHNet/Elm/A",
+    "kWHNet/Elm/C",
+    "A/Ch/A1",
+    "A/Ch/A2",
+    "A/Ch/C10",
+    "dPF/Elm/A",
+    "dPF/Ch/A1",
+]
+
+
+def single(labels=LABELS, rows=4, tz="UTC"):
+    index = pd.date_range("2023-12-01 00:02", periods=rows, freq="15min", tz="UTC", unit="us")
+    index.freq, index.name = None, "time"
+    values = np.arange(float(rows * len(labels))).reshape(rows, len(labels)) / 7
+    frame = pd.DataFrame(values, index=index.tz_convert(tz), columns=pd.Index(labels))
+    if values.size:
+        frame.iloc[1, 0] = np.nan
+    frame.attrs = ATTRS
+    return frame
+
+
+def several(labels=LABELS):
+    parts = {m: single(labels) + i * 100 for i, m in enumerate(("P1", "P2"))}
+    frame = pd.concat(parts, names=["meter", "time"])
+    frame.attrs = {"dentcloud": {"schema": 1, "ranges": {"P1": ["a", "b"], "P2": ["a", "b"]}}}
+    return frame
+
+
+def test_the_table_names_what_each_column_is():
+    """One row per wire column; other columns are ignored."""
+    frame = single().assign(note=1.0)
+    table = reshape.table(frame)
+    assert list(table.index) == LABELS
+    assert table.index.name == "column"
+    assert list(table.columns) == ["topic", "scope", "element", "channel", "kind", "unit"]
+    assert list(table.loc["A/Ch/C10"]) == ["A", "Ch", "C", "C10", "sample", "A"]
+    assert list(table.loc["kWHNet/Elm/A"]) == ["kWHNet", "Elm", "A", None, "register", "kWh"]
+
+
+def test_the_table_shows_a_unit_that_the_label_names():
+    """The label goes before attrs and catalogue."""
+    assert reshape.table(single(["DemandkW/Elm/A [W]"])).unit.iloc[0] == "W"
+
+
+def test_lists_of_what_there_is():
+    """Topics as they stand, elements and channels in natural order."""
+    frame = single(["A/Ch/B10", "A/Ch/B2", "kWHNet/Elm/A", "V/Ph/L1-L2"])
+    assert reshape.topics(frame) == ["A", "kWHNet", "V"]
+    assert reshape.elements(frame) == ["A", "B"]
+    assert reshape.channels(frame) == ["B2", "B10"]
+
+
+def test_meters_come_from_the_index_or_the_attrs():
+    """A frame without either cannot tell."""
+    assert reshape.meters(several()) == ["P1", "P2"]
+    assert reshape.meters(single()) == ["P1"]
+    bare = single()
+    bare.attrs = {}
+    assert reshape.meters(bare) == []
+
+
+@pytest.mark.parametrize(
+    ("criteria", "expected"),
+    [
+        ({}, LABELS),
+        ({"topic": "A"}, ["A/Ch/A1", "A/Ch/A2", "A/Ch/C10"]),
+        ({"topic": ["kWHNet", "DemandkW"], "element": "C"}, ["kWHNet/Elm/C", "DemandkW/Elm/C"]),
+        ({"element": "C"}, ["DemandkW/Elm/C", "kWHNet/Elm/C", "A/Ch/C10"]),
+        ({"element": "P1_C", "topic": "kWHNet"}, ["kWHNet/Elm/C"]),
+        ({"channel": "A1"}, ["A/Ch/A1", "dPF/Ch/A1"]),
+        ({"channel": ["P1_A2", "C10"]}, ["A/Ch/A2", "A/Ch/C10"]),
+        ({"topic": ("dPF",), "meter": "P1"}, ["dPF/Elm/A", "dPF/Ch/A1"]),
+    ],
+)
+def test_select_takes_what_fits_every_criterion(criteria, expected):
+    """Values, index and attrs stay; columns come in the order asked."""
+    frame = single()
+    part = reshape.select(frame.assign(note=1), **criteria)
+    assert_frame_equal(part, frame[expected])
+    assert part.attrs == ATTRS
+
+
+def test_select_gives_a_copy():
+    """Writing into the selection leaves the frame alone."""
+    frame = single()
+    part = reshape.select(frame, topic="kWHNet")
+    part.iloc[:] = -1.0
+    assert (frame["kWHNet/Elm/A"] >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("criteria", "error", "says"),
+    [
+        ({"topic": "kWhNet"}, UnknownTopicError, "did you mean 'kWHNet'?"),
+        ({"topic": "gas"}, UnknownTopicError, "it has DemandkW, kWHNet, A, dPF"),
+        ({"element": "Z"}, UnknownMeterError, "element 'Z': this frame has A, C"),
+        ({"element": "P9_A"}, UnknownMeterError, "no meter 'P9', it has P1"),
+        ({"element": "P1_Z"}, UnknownMeterError, "has A, C"),
+        ({"channel": "A7"}, UnknownMeterError, "has A1, A2, C10"),
+        ({"meter": "P9"}, UnknownMeterError, "it has P1"),
+        ({"topic": "kWHNet", "channel": "A1"}, UnknownMeterError, "no column of this frame fits"),
+    ],
+)
+def test_select_refuses_what_is_not_there(criteria, error, says):
+    """The error names what there is."""
+    with pytest.raises(error) as caught:
+        reshape.select(single(), **criteria)
+    assert says in str(caught.value)
+
+
+def test_a_frame_that_cannot_tell_its_meter_takes_any_name():
+    """Without attrs, ``P482311252_A`` can only mean this frame's A."""
+    frame = single()
+    frame.attrs = {}
+    part = reshape.select(frame, topic="kWHNet", element="P482311252_A")
+    assert list(part.columns) == ["kWHNet/Elm/A"]
+
+
+def test_a_letter_means_every_meter_of_several():
+    """The rows of both stay."""
+    part = reshape.select(several(), topic="kWHNet", element="A")
+    assert_frame_equal(part, several()[["kWHNet/Elm/A"]])
+
+
+def test_one_meter_of_several_keeps_the_two_levels():
+    """And its attrs name no range of a meter that is gone."""
+    part = reshape.select(several(), topic="kWHNet", meter="P2")
+    assert_frame_equal(part, several().loc[["P2"], ["kWHNet/Elm/A", "kWHNet/Elm/C"]])
+    assert reshape.meters(part) == ["P2"]
+    assert list(part.attrs["dentcloud"]["ranges"]) == ["P2"]
+
+
+def test_an_element_of_one_meter_drops_the_other_meters():
+    """``P2_C`` is one column and the rows of P2."""
+    part = reshape.select(several(), topic="kWHNet", element="P2_C")
+    assert_frame_equal(part, several().loc[["P2"], ["kWHNet/Elm/C"]])
+
+
+def test_elements_of_different_meters_leave_the_rest_nan():
+    """P1's C and P2's A were not named, so they are not there."""
+    part = reshape.select(several(), topic="kWHNet", element=["P1_A", "P2_C"])
+    assert part.loc["P1", "kWHNet/Elm/A"].notna().all()
+    assert part.loc["P2", "kWHNet/Elm/C"].notna().all()
+    assert part.loc["P1", "kWHNet/Elm/C"].isna().all()
+    assert part.loc["P2", "kWHNet/Elm/A"].isna().all()
+
+
+def test_channels_of_different_meters_leave_the_rest_nan():
+    """As for elements."""
+    part = reshape.select(several(), topic="A", channel=["P1_A1", "A2"])
+    assert part.loc["P2", "A/Ch/A1"].isna().all()
+    assert part["A/Ch/A2"].notna().all()
+
+
+def test_by_element_is_a_column_per_letter():
+    """Index and values stay; the columns have a name."""
+    wide = reshape.by_element(single(), "DemandkW")
+    assert list(wide.columns) == ["A", "C"]
+    assert wide.columns.name == "element"
+    np.testing.assert_array_equal(wide.to_numpy(), single().iloc[:, :2].to_numpy())
+
+
+def test_by_channel_is_a_column_per_pair():
+    """The element stands above its channels."""
+    wide = reshape.by_channel(several(), "A")
+    assert list(wide.columns) == [("A", "A1"), ("A", "A2"), ("C", "C10")]
+    assert list(wide.columns.names) == ["element", "channel"]
+    assert list(wide.index.names) == ["meter", "time"]
+
+
+@pytest.mark.parametrize("make", [single, several])
+def test_the_ways_back_are_exact(make):
+    """by_element and by_channel lose nothing but the topic's name."""
+    frame = make()
+    elements = reshape.from_elements(reshape.by_element(frame, "kWHNet"), "kWHNet")
+    assert_frame_equal(elements, reshape.select(frame, "kWHNet"))
+    channels = reshape.from_channels(reshape.by_channel(frame, "A"), "A")
+    assert_frame_equal(channels, reshape.select(frame, "A"))
+    assert elements.attrs == frame.attrs
+
+
+def test_the_way_back_takes_a_unit_that_the_label_named():
+    """The wide form has no place for it."""
+    frame = single(["DemandkW/Elm/A [W]"])
+    wide = reshape.by_element(frame, "DemandkW")
+    assert_frame_equal(reshape.from_elements(wide, "DemandkW", "W"), frame)
+
+
+@pytest.mark.parametrize(
+    ("verb", "topic", "error", "says"),
+    [
+        (reshape.by_element, "A", KindError, "Use by_channel('A')"),
+        (reshape.by_channel, "kWHNet", KindError, "Use by_element('kWHNet')"),
+        (reshape.by_element, "V", KindError, "Use select(topic='V')"),
+        (reshape.by_element, "kWhNet", UnknownTopicError, "did you mean 'kWHNet'?"),
+        (reshape.by_channel, "gas", UnknownTopicError, "it has A, kWHNet, V"),
+    ],
+)
+def test_the_wide_forms_refuse_what_they_cannot_show(verb, topic, error, says):
+    """The error names the verb or the topic that would do."""
+    with pytest.raises(error) as caught:
+        verb(single(["A/Ch/A1", "kWHNet/Elm/A", "V/Ph/L1-L2"]), topic)
+    assert says in str(caught.value)
+
+
+def test_columns_of_different_units_are_not_put_side_by_side():
+    """Watts and kilowatts in one table would be read as one."""
+    with pytest.raises(UnitError, match="W and kW"):
+        reshape.by_element(single(["DemandkW/Elm/A", "DemandkW/Elm/C [W]"]), "DemandkW")
+
+
+def test_long_has_a_row_per_reading_and_column():
+    """NaN rows are kept; all but time and value are categorical."""
+    frame = single()
+    long = reshape.to_long(frame)
+    assert list(long.columns) == ["time", "topic", "element", "channel", "value", "unit"]
+    assert len(long) == frame.size
+    assert long["value"].isna().sum() == 1
+    assert long["time"].dtype == frame.index.dtype
+    for name in ("topic", "element", "channel", "unit"):
+        assert isinstance(long[name].dtype, pd.CategoricalDtype)
+    first = long.iloc[0]
+    assert (first.topic, first.element, first.unit) == ("DemandkW", "A", "kW")
+    assert pd.isna(first.channel)
+
+
+def test_long_of_several_meters_names_the_meter():
+    """As a categorical, before the time."""
+    long = reshape.to_long(several())
+    assert list(long.columns)[:2] == ["meter", "time"]
+    assert isinstance(long["meter"].dtype, pd.CategoricalDtype)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        single(),
+        single(tz="America/Los_Angeles"),
+        several(),
+        single(
+            ["DemandkW/Elm/A [W]", "V/Ph/L1-L2", "Foo/Elm/A", "What/Elm/A", "A/Ch/X", "A/Elm/P1"]
+        ),
+        single(["kWHNet/Elm/A"]).astype("int64", errors="ignore"),
+        single(["kWHNet/Elm/A"]).astype("float32"),
+        single().iloc[::-1],
+    ],
+    ids=["utc", "zone", "meters", "odd names", "one", "float32", "unsorted"],
+)
+def test_long_and_back_is_the_identical_frame(frame):
+    """Dtypes, index unit and zone, column order and attrs included."""
+    back = reshape.from_long(reshape.to_long(frame))
+    assert_frame_equal(back, frame, check_exact=True)
+    assert back.attrs == frame.attrs
+    assert back.index.dtype == frame.index.dtype
+
+
+def test_long_rows_may_come_shuffled_and_with_gaps():
+    """What is missing is NaN, and the index is sorted again."""
+    frame = several()
+    long = reshape.to_long(frame).dropna(subset="value").sample(frac=1, random_state=1)
+    back = reshape.from_long(long)
+    assert_frame_equal(back[frame.columns], frame, check_exact=True)
+
+
+def test_long_as_plain_text_goes_back_too():
+    """Categoricals do not survive a file; the way back does not need them."""
+    frame = several()
+    long = reshape.to_long(frame)
+    for name in ("meter", "topic", "element", "channel", "unit"):
+        long[name] = long[name].astype(object)
+    assert_frame_equal(reshape.from_long(long), frame, check_exact=True)
+
+
+def test_two_values_for_one_cell_are_refused():
+    """Neither is better than the other."""
+    long = reshape.to_long(single())
+    with pytest.raises(RangeError, match="two values for one time"):
+        reshape.from_long(pd.concat([long, long.iloc[:1]]))
+
+
+def test_long_of_no_rows_is_empty():
+    """With all its columns."""
+    long = reshape.to_long(single(rows=0))
+    assert len(long) == 0
+    assert "unit" in long.columns
+    assert len(reshape.from_long(long)) == 0
+
+
+def test_long_of_very_many_columns_keeps_their_names():
+    """More categories than a byte holds."""
+    frame = single([f"A/Ch/A{i}" for i in range(200)])
+    assert_frame_equal(reshape.from_long(reshape.to_long(frame)), frame)
