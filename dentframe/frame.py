@@ -1,0 +1,185 @@
+"""Decoded pages to one frame: join, order, dedupe, clip. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import pandas as pd
+
+from dentframe import columns as _columns
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from dentframe.cloud.wire import Page
+
+    Floats = npt.NDArray[np.float64]
+    Minutes = npt.NDArray[np.int64]
+
+_US_PER_MINUTE = 60_000_000
+
+
+@dataclass(frozen=True)
+class Table:
+    """Readings of one meter: UTC minutes, sorted and unique, beside float64 columns.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        Wire names.
+    minutes : numpy.ndarray
+        UTC minutes since 1970, int64, shape (rows,).
+    values : numpy.ndarray
+        float64, shape (rows, columns), column-major.
+    conflicts : int
+        Cells that came twice with different values: they are missing, not chosen.
+    """
+
+    columns: tuple[str, ...]
+    minutes: Minutes
+    values: Floats
+    conflicts: int = 0
+
+
+def join(pages: Sequence[Page], columns: Sequence[str]) -> Table:
+    """Join pages into one table: rows sorted, identical duplicates dropped.
+
+    Parameters
+    ----------
+    pages : sequence of Page
+        In any order; each holds rows of its own window.
+    columns : sequence of str
+        The columns wanted, in order; a column that a page lacks is NaN there.
+
+    Returns
+    -------
+    Table
+        Where two rows of one minute disagree in a cell, that cell is NaN and counted.
+    """
+    pages = sorted(pages, key=lambda p: int(p.minutes[0]) if len(p.minutes) else 0)
+    minutes = np.concatenate([np.empty(0, np.int64), *(p.minutes for p in pages)])
+    values = np.full((len(minutes), len(columns)), np.nan, order="F")
+    first = 0
+    for page in pages:
+        last = first + len(page.minutes)
+        _place(values[first:last], page, columns)
+        first = last
+    return _dedupe(*_sorted(minutes, values), tuple(columns))
+
+
+def _place(out: Floats, page: Page, columns: Sequence[str]) -> None:
+    at = {name: i for i, name in enumerate(page.columns)}
+    for i, name in enumerate(columns):
+        if name in at:
+            out[:, i] = page.values[:, at[name]]
+
+
+def _sorted(minutes: Minutes, values: Floats) -> tuple[Minutes, Floats]:
+    if len(minutes) < 2 or (np.diff(minutes) >= 0).all():
+        return minutes, values
+    order = np.argsort(minutes, kind="stable")
+    return minutes[order], np.asfortranarray(values[order])
+
+
+def _dedupe(minutes: Minutes, values: Floats, columns: tuple[str, ...]) -> Table:
+    starts = np.flatnonzero(np.r_[True, np.diff(minutes) != 0]) if len(minutes) else minutes
+    if len(starts) == len(minutes):
+        return Table(columns, minutes, values)
+    low = np.fmin.reduceat(values, starts, axis=0)
+    conflict = low != np.fmax.reduceat(values, starts, axis=0)
+    conflict &= ~np.isnan(low)
+    low[conflict] = np.nan
+    return Table(columns, minutes[starts], np.asfortranarray(low), int(conflict.sum()))
+
+
+def clip(table: Table, start: pd.Timestamp, end: pd.Timestamp, *, bracket: bool = False) -> Table:
+    """Rows in ``[start, end)``; with `bracket` also the nearest one outside each edge.
+
+    The bracketing reading before `start` is looked for in the UTC day of the instant before
+    it, the one after `end` in the UTC day of `end`: no further, whatever was at hand.
+    """
+    low, high = _minute(start), _minute(end)
+    first = int(np.searchsorted(table.minutes, low))
+    last = int(np.searchsorted(table.minutes, high))
+    if bracket:
+        first -= before(table, start)
+        last += after(table, end)
+    return Table(
+        table.columns, table.minutes[first:last], table.values[first:last], table.conflicts
+    )
+
+
+def before(table: Table, start: pd.Timestamp) -> bool:
+    """Whether the table holds a reading that brackets `start` from before."""
+    low = _minute(start)
+    at = int(np.searchsorted(table.minutes, low)) - 1
+    return at >= 0 and bool(table.minutes[at] // 1440 == (low - 1) // 1440)
+
+
+def after(table: Table, end: pd.Timestamp) -> bool:
+    """Whether the table holds a reading that brackets `end` from after, or at it."""
+    high = _minute(end)
+    at = int(np.searchsorted(table.minutes, high))
+    held = at < len(table.minutes)
+    return held and bool(table.minutes[at] // 1440 == high // 1440)
+
+
+def _minute(instant: pd.Timestamp) -> int:
+    """The first whole UTC minute at or after an instant."""
+    return -(-int(instant.as_unit("us").asm8.astype(np.int64)) // _US_PER_MINUTE)
+
+
+def to_frame(table: Table) -> pd.DataFrame:
+    """The table as a frame: index ``time`` in UTC, float64 columns of wire names."""
+    time = pd.DatetimeIndex(
+        (table.minutes * _US_PER_MINUTE).view("M8[us]"), name="time"
+    ).tz_localize("UTC")
+    return pd.DataFrame(table.values, index=time, columns=pd.Index(table.columns, dtype=object))
+
+
+def stack(frames: Mapping[str, pd.DataFrame], topics: Sequence[str]) -> pd.DataFrame:
+    """Frames of several meters under one index ``meter, time``.
+
+    Parameters
+    ----------
+    frames : mapping
+        Meter to frame, in the order wanted.
+    topics : sequence of str
+        The order of topics among the columns.
+    """
+    labels = dict.fromkeys(c for f in frames.values() for c in f.columns)
+    wanted = _columns.ordered(labels, topics)
+    parts = [f.reindex(columns=wanted) for f in frames.values()]
+    index = _meter_index(list(frames), [pd.DatetimeIndex(p.index) for p in parts])
+    values = np.concatenate([p.to_numpy() for p in parts]) if parts else np.empty((0, 0))
+    return pd.DataFrame(values, index=index, columns=pd.Index(wanted, dtype=object))
+
+
+def _meter_index(meters: list[str], times: list[pd.DatetimeIndex]) -> pd.MultiIndex:
+    stamps = np.concatenate([t.asi8 for t in times])
+    unique, codes = np.unique(stamps, return_inverse=True)
+    level = pd.DatetimeIndex(unique.view("M8[us]"), name="time").tz_localize("UTC")
+    owners = np.repeat(np.arange(len(times)), [len(t) for t in times])
+    return pd.MultiIndex(
+        levels=cast("Any", [pd.Index(meters, dtype=object), level]),
+        codes=cast("Any", [owners, codes]),
+        names=["meter", "time"],
+    )
+
+
+def wanted_columns(
+    pages: Iterable[Page], topics: Sequence[str], *, everything: bool = False
+) -> tuple[list[str], list[str]]:
+    """The columns of the pages that were asked for, in order, and those that were not."""
+    found = dict.fromkeys(c for page in pages for c in page.columns)
+    kept = [c for c in found if everything or _columns.parse(c).topic in topics]
+    return _columns.ordered(kept, topics), [c for c in found if c not in set(kept)]
+
+
+def attrs(units: Mapping[str, str], ranges: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
+    """``attrs["dentcloud"]``: what a frame says of itself, JSON-safe."""
+    spans = {m: [s.isoformat(), e.isoformat()] for m, (s, e) in ranges.items()}
+    return {"schema": 1, "units": dict(units), "ranges": spans}
