@@ -1,0 +1,274 @@
+"""E(t) and C(t): the one idea under all energy and coverage. Pure, vectorised.
+
+A `Cumulative` holds one series (an element's register, or its interval means) as two
+piecewise linear functions of time, on breakpoints ``t[0] < ... < t[n]``:
+
+- ``E(t)``: accepted energy since ``t[0]`` [kWh], float64;
+- ``C(t)``: covered time since ``t[0]`` [us], int64, so that full coverage is exactly 1.
+
+Between two breakpoints lies a *segment*; it is covered (``ok``) or it is not, and carries
+flags. For any periods ``[s, e)``, given as arrays of int64 microseconds UTC::
+
+    c = accumulate.from_register(series, rules)     # or from_means(series, window, lag)
+    c.energy(s, e)                              # E(e) - E(s), NaN where nothing is covered
+    c.covered(s, e), c.coverage(s, e)           # covered us (exact), and its share 0..1
+    c.bounds(s, e)                              # lo, hi of the covered part (NaN for means)
+    c.flags_in(s, e), status(coverage, flags)   # bits (flags.names), and the status
+    c.split(s, e)                               # imported, exported
+    c.readings_in(s, e)                         # how many readings close an interval in (s, e]
+
+Any partition adds up to the whole, because E and C are functions of the instant alone.
+Block demand is energy over length where coverage is 1. E is a running sum: round to 9
+decimals before comparing blocks for ties.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from dentframe.flags import ESTIMATES, Flag
+
+if TYPE_CHECKING:
+    from dentframe.glitches import Bools
+    from dentframe.series import Floats, Ints, Series
+
+STATUSES = ("recorded", "estimated", "partial", "missing")
+"""From best to worst."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cumulative:
+    """One series as E(t) and C(t).
+
+    Attributes
+    ----------
+    series : Series
+        What it was made from: meter, element, topic, unit, raw readings.
+    source : str
+        ``"register"`` or ``"demand"``.
+    t : ndarray of int64
+        Breakpoints [us UTC], rising, shape (segments + 1,).
+    E : ndarray of float
+        Accepted energy up to each breakpoint [kWh], shape (segments + 1,).
+    C : ndarray of int64
+        Covered time up to each breakpoint [us], shape (segments + 1,).
+    ok : ndarray of bool
+        Which segments are covered, shape (segments,).
+    hi : ndarray of float
+        The greatest energy of each segment [kWh]; the least is its increment of E.
+    flags : ndarray of int64
+        Flag bits of each segment: of its step and of the readings at or inside it.
+    gap : ndarray of bool
+        Covered segments longer than `max_gap`: an edge inside one is an estimate.
+    at, readings : ndarray
+        Instants [us] and values of the readings in use, shape (readings,).
+    max_gap : int
+        The longest spacing inside which an interpolated edge counts as recorded [us].
+    """
+
+    series: Series
+    source: str
+    t: Ints
+    E: Floats
+    C: Ints
+    ok: Bools
+    hi: Floats
+    flags: Ints
+    gap: Bools
+    at: Ints
+    readings: Floats
+    max_gap: int
+
+    @property
+    def meter(self) -> str | None:
+        """The meter, None where nothing names it."""
+        return self.series.meter
+
+    @property
+    def element(self) -> str:
+        """The element's letter."""
+        return self.series.element
+
+    @property
+    def topic(self) -> str:
+        """The topic it was made from."""
+        return self.series.topic
+
+    @property
+    def name(self) -> str:
+        """How the element is addressed: ``"P482311252_A"``, or ``"A"`` without a meter."""
+        return self.element if self.meter is None else f"{self.meter}_{self.element}"
+
+    @property
+    def inc(self) -> Floats:
+        """Energy of each segment [kWh], shape (segments,)."""
+        return np.diff(self.E)
+
+    def where(self, x: Ints) -> Ints:
+        """The last breakpoint at or before each instant; -1 before the first."""
+        return np.searchsorted(self.t, x, side="right") - 1
+
+    def energy_at(self, x: Ints) -> Floats:
+        """E(x) [kWh]: flat before the first and after the last breakpoint."""
+        return self._energy_at(*self._place(x))
+
+    def covered_at(self, x: Ints) -> Ints:
+        """C(x) [us]."""
+        return self._covered_at(*self._place(x))
+
+    def _place(self, x: Ints) -> tuple[Ints, Ints]:
+        """The segment's start and the time into it, both within the breakpoints."""
+        if len(self.t) == 0:
+            return np.zeros(len(x), dtype=np.int64), np.zeros(len(x), dtype=np.int64)
+        x = np.clip(x, self.t[0], self.t[-1])
+        i = self.where(x)
+        return i, x - self.t[i]
+
+    def _energy_at(self, i: Ints, into: Ints) -> Floats:
+        if len(self.t) == 0:
+            return np.zeros(len(i))
+        after = np.minimum(i + 1, len(self.t) - 1)
+        length = np.maximum(self.t[after] - self.t[i], 1)
+        return _along(self.E, i, after, into / length)
+
+    def _covered_at(self, i: Ints, into: Ints) -> Ints:
+        if len(self.t) == 0:
+            return np.zeros(len(i), dtype=np.int64)
+        inside = np.minimum(i, len(self.ok) - 1)
+        return self.C[i] + np.where(self.ok[inside] if len(self.ok) else False, into, 0)
+
+    def covered(self, s: Ints, e: Ints) -> Ints:
+        """Covered time of each period ``[s, e)`` [us], exact."""
+        return self.covered_at(e) - self.covered_at(s)
+
+    def coverage(self, s: Ints, e: Ints) -> Floats:
+        """Covered share of each period, 0 to 1; 1 is exactly 1."""
+        return share(self.covered(s, e), e - s)
+
+    def energy(self, s: Ints, e: Ints) -> Floats:
+        """Energy of each period ``[s, e)`` [kWh]; NaN where nothing of it is covered."""
+        return self.measure(s, e)[0]
+
+    def measure(self, s: Ints, e: Ints) -> tuple[Floats, Ints]:
+        """Energy [kWh] and covered time [us] of each period, at the cost of one look-up."""
+        a, b = self._place(s), self._place(e)
+        covered = self._covered_at(*b) - self._covered_at(*a)
+        energy = self._energy_at(*b) - self._energy_at(*a)
+        return np.where(covered > 0, energy, np.nan), covered
+
+    def segments(self, s: Ints, e: Ints) -> tuple[Ints, Ints]:
+        """The half-open range of segments that overlap each period."""
+        n = len(self.ok)
+        first = np.clip(self.where(s), 0, n)
+        last = np.clip(np.searchsorted(self.t, e, side="left"), 0, n)
+        return first, np.maximum(last, first)
+
+    def edge_inside(self, x: Ints) -> tuple[Bools, Bools]:
+        """Whether each instant lies strictly inside a covered segment, and inside a gap."""
+        n = len(self.ok)
+        if n == 0:
+            return np.zeros(len(x), dtype=np.bool_), np.zeros(len(x), dtype=np.bool_)
+        at = self.where(x)
+        i = np.clip(at, 0, n - 1)
+        inside = (at >= 0) & (at < n) & (self.t[i] != x) & self.ok[i]
+        return inside, inside & self.gap[i]
+
+    def flags_in(self, s: Ints, e: Ints) -> Ints:
+        """The flag bits that bear on each period, those of its edges included."""
+        found = self.edge_flags(s) | self.edge_flags(e)
+        present = int(np.bitwise_or.reduce(self.flags)) if len(self.flags) else 0
+        if not present:
+            return found
+        first, last = self.segments(s, e)
+        for flag in Flag:
+            if present & flag:
+                count = np.concatenate(([0], np.cumsum((self.flags & flag) != 0)))
+                found[count[last] > count[first]] |= flag
+        return found
+
+    def edge_flags(self, x: Ints) -> Ints:
+        """``edge_interpolated`` or ``edge_in_gap`` of each edge; 0 on a breakpoint."""
+        inside, gap = self.edge_inside(x)
+        bits = np.where(gap, int(Flag.EDGE_IN_GAP), int(Flag.EDGE_INTERPOLATED))
+        return np.where(inside, bits, 0).astype(np.int64)
+
+    def bounds(self, s: Ints, e: Ints) -> tuple[Floats, Floats]:
+        """The least and the greatest energy of each period's covered part [kWh].
+
+        A segment that an edge cuts may have had all of its energy on either side. An
+        exporting increment is taken as one-way, as `split` takes it. NaN for means.
+        """
+        energy, covered = self.measure(s, e)
+        if self.source != "register" or len(self.ok) == 0:
+            return np.full(len(s), np.nan), np.full(len(s), np.nan)
+        lo, hi = self._whole(s, e)
+        for edge in self._cut_segments(s, e):
+            has = edge >= 0
+            inc = np.where(has, self.inc[edge], 0.0)
+            lo = lo + np.minimum(inc, 0.0)
+            hi = hi + np.maximum(np.where(has, self.hi[edge], 0.0), 0.0)
+        lo, hi = np.minimum(lo, energy), np.maximum(hi, energy)
+        return np.where(covered > 0, lo, np.nan), np.where(covered > 0, hi, np.nan)
+
+    def _whole(self, s: Ints, e: Ints) -> tuple[Floats, Floats]:
+        """Bounds of the segments that lie wholly inside each period."""
+        a = np.searchsorted(self.t, s, side="left")
+        b = np.searchsorted(self.t, e, side="right") - 1
+        a, b = np.minimum(a, len(self.ok)), np.maximum(b, 0)
+        b = np.maximum(a, b)
+        lo = self.E[b] - self.E[a]
+        beyond = self.hi - self.inc
+        beyond[self.flags & (Flag.RESET | Flag.AMBIGUOUS_FALL) == 0] = 0.0
+        more = np.concatenate(([0.0], np.cumsum(beyond)))
+        return lo, lo + (more[b] - more[a])
+
+    def _cut_segments(self, s: Ints, e: Ints) -> tuple[Ints, Ints]:
+        """The covered segment that each edge cuts, -1 for none; a shared one counts once."""
+        found = []
+        for x in (s, e):
+            inside, _ = self.edge_inside(x)
+            found.append(np.where(inside, self.where(x), -1))
+        left, right = found
+        return left, np.where(left == right, -1, right)
+
+    def split(self, s: Ints, e: Ints) -> tuple[Floats, Floats]:
+        """Imported and exported energy of each period [kWh], by the sign of each increment."""
+        energy, inc = self.energy(s, e), self.inc
+        if not (inc < 0).any():
+            return energy, np.where(np.isnan(energy), np.nan, 0.0)
+        falls = np.concatenate(([0.0], np.cumsum(np.maximum(-inc, 0.0))))
+        exported = self._along(falls, e) - self._along(falls, s)
+        return energy + exported, np.where(np.isnan(energy), np.nan, exported)
+
+    def _along(self, total: Floats, x: Ints) -> Floats:
+        i, into = self._place(x)
+        after = np.minimum(i + 1, len(self.t) - 1)
+        length = np.maximum(self.t[after] - self.t[i], 1)
+        return _along(total, i, after, into / length)
+
+    def readings_in(self, s: Ints, e: Ints) -> Ints:
+        """How many readings in use close an interval in ``(s, e]``."""
+        return np.searchsorted(self.at, e, side="right") - np.searchsorted(self.at, s, side="right")
+
+
+def _along(total: Floats, i: Ints, after: Ints, part: Floats) -> Floats:
+    """A running total between two breakpoints."""
+    between: Floats = total[i] + (total[after] - total[i]) * part
+    return between
+
+
+def share(part: Ints, whole: Ints) -> Floats:
+    """A share of time as float, 0 where there is no time."""
+    return np.where(whole > 0, part / np.maximum(whole, 1), 0.0)
+
+
+def status(coverage: Floats, flags: Ints) -> npt.NDArray[np.int64]:
+    """The status of each figure as a position in `STATUSES`, the worst part first."""
+    estimated = (flags & int(ESTIMATES)) != 0
+    worst = np.where(estimated, 1, 0)
+    worst = np.where(coverage < 1, 2, worst)
+    return np.where(coverage <= 0, 3, worst).astype(np.int64)

@@ -1,0 +1,227 @@
+"""Energy figures: energy with coverage, status, bounds, readings and flags, per period. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from dentframe.cumulative import STATUSES, Cumulative, share, status
+from dentframe.errors import ConfigError
+from dentframe.flags import names
+from dentframe.plain import Plain
+from dentframe.spans import local
+
+if TYPE_CHECKING:
+    from dentframe.series import Floats, Ints
+
+EDGES = ("interpolate", "last_reading")
+NAT = np.iinfo(np.int64).min
+COLUMNS = (
+    "start",
+    "end",
+    "element",
+    "energy",
+    "coverage",
+    "status",
+    "lo",
+    "hi",
+    "readings",
+    "expected",
+    "source",
+    "open_at",
+    "open_reading",
+    "close_at",
+    "close_reading",
+    "imported",
+    "exported",
+    "flags",
+)
+"""The columns of `detail`, after `meter` where the frame has several."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The figures of one series; every array has shape (periods,).
+
+    Attributes
+    ----------
+    of : Cumulative
+        The series.
+    starts, ends : ndarray of int64
+        The periods [us UTC].
+    s, e : ndarray of int64
+        The edges between which energy was measured [us UTC]; the periods' own, or moved.
+    energy : ndarray of float
+        [kWh], NaN where missing (or withheld by `min_coverage`).
+    coverage : ndarray of float
+        0 to 1.
+    flags, status : ndarray of int64
+        Flag bits; a position in `STATUSES`.
+    """
+
+    of: Cumulative
+    starts: Ints
+    ends: Ints
+    s: Ints
+    e: Ints
+    energy: Floats
+    coverage: Floats
+    flags: Ints
+    status: Ints
+
+
+def check_edges(edges: str) -> None:
+    """Refuse a way to treat edges that is not known."""
+    if edges not in EDGES:
+        raise ConfigError(f"Cannot use edges={edges!r}: use one of {', '.join(EDGES)}.")
+
+
+def figures(
+    c: Cumulative,
+    starts: Ints,
+    ends: Ints,
+    *,
+    edges: str = "interpolate",
+    min_coverage: float | None = None,
+) -> Figures:
+    """The energy of each period ``[start, end)`` of one series.
+
+    Parameters
+    ----------
+    c : Cumulative
+        The series.
+    starts, ends : ndarray of int64
+        The periods [us UTC], shape (periods,).
+    edges : str
+        ``"interpolate"``, or ``"last_reading"``: each edge moves to the last reading at or
+        before it, where that is at most `max_gap` away.
+    min_coverage : float, optional
+        Energy is NaN where coverage is below this.
+    """
+    s, e = (starts, ends) if edges == "interpolate" else (_moved(c, starts), _moved(c, ends))
+    energy, covered = c.measure(s, e)
+    coverage = share(covered, e - s)
+    flags = c.flags_in(s, e)
+    if min_coverage is not None:
+        energy = np.where(coverage < min_coverage, np.nan, energy)
+    return Figures(c, starts, ends, s, e, energy, coverage, flags, status(coverage, flags))
+
+
+def all_figures(
+    series: Sequence[Cumulative],
+    starts: Ints,
+    ends: Ints,
+    *,
+    edges: str = "interpolate",
+    min_coverage: float | None = None,
+) -> list[Figures]:
+    """The figures of every series; plain registers of one meter are measured side by side."""
+    found: list[Figures] = []
+    for block, group in groupby(series, key=lambda c: c.block if isinstance(c, Plain) else None):
+        of = list(group)
+        if block is None:
+            found += [figures(c, starts, ends, edges=edges, min_coverage=min_coverage) for c in of]
+            continue
+        lead = figures(of[0], starts, ends, edges=edges, min_coverage=min_coverage)
+        energy = block.energy(lead.s, lead.e)
+        energy[np.isnan(lead.energy)] = np.nan
+        own = [block.elements.index(c.element) for c in of]
+        found += [replace(lead, of=c, energy=energy[:, k]) for c, k in zip(of, own, strict=True)]
+    return found
+
+
+def _moved(c: Cumulative, x: Ints) -> Ints:
+    """Each edge at the last reading at or before it, where one is near enough."""
+    if len(c.at) == 0:
+        return x
+    k = np.searchsorted(c.at, x, side="right") - 1
+    last = c.at[np.maximum(k, 0)]
+    return np.where((k >= 0) & (x - last <= c.max_gap), last, x)
+
+
+def detail_of(f: Figures, interval: int) -> dict[str, Any]:
+    """All columns of `detail` that are numbers or instants, as arrays of shape (periods,)."""
+    withheld = np.isnan(f.energy)
+    lo, hi = f.of.bounds(f.s, f.e)
+    imported, exported = f.of.split(f.s, f.e)
+    return {
+        "start": f.starts,
+        "end": f.ends,
+        "energy": f.energy,
+        "coverage": f.coverage,
+        "status": f.status,
+        "lo": np.where(withheld, np.nan, lo),
+        "hi": np.where(withheld, np.nan, hi),
+        "readings": f.of.readings_in(f.s, f.e),
+        "expected": expected(f.s, f.e, interval),
+        **_brackets(f),
+        "imported": np.where(withheld, np.nan, imported),
+        "exported": np.where(withheld, np.nan, exported),
+        "flags": f.flags,
+    }
+
+
+def expected(s: Ints, e: Ints, interval: int) -> Ints:
+    """How many readings each period should have, a half rounded up."""
+    return (2 * (e - s) + interval) // (2 * interval)
+
+
+def _brackets(f: Figures) -> dict[str, Any]:
+    """The readings at or around the edges; a mean shows no register, so only their times."""
+    at = f.of.at
+    opens = np.searchsorted(at, f.s, side="right") - 1
+    closes = np.searchsorted(at, f.e, side="left")
+    found: dict[str, Any] = {}
+    for name, found_at in (("open", opens), ("close", closes)):
+        there = (found_at >= 0) & (found_at < len(at))
+        k = found_at[there]
+        when, value = np.full(len(there), NAT), np.full(len(there), np.nan)
+        when[there] = at[k]
+        if f.of.source == "register":
+            value[there] = f.of.readings[k]
+        found[f"{name}_at"], found[f"{name}_reading"] = when, value
+    return found
+
+
+def table(
+    meter: Sequence[Figures], interval: int, tz: dt.tzinfo, *, with_meter: bool
+) -> pd.DataFrame:
+    """The rows of one meter, by period, then element.
+
+    Parameters
+    ----------
+    meter : sequence of Figures
+        One per element, all over the same periods.
+    interval : int
+        The meter's interval [us].
+    tz : tzinfo
+        The zone of the instants.
+    with_meter : bool
+        Whether rows name their meter.
+    """
+    parts = [detail_of(f, interval) for f in meter]
+    n = len(meter[0].starts)
+    data: dict[str, Any] = {k: np.stack([p[k] for p in parts], axis=1).ravel() for k in parts[0]}
+    for k in ("start", "end", "open_at", "close_at"):
+        data[k] = local(data[k], tz)
+    data["status"] = np.array(STATUSES, dtype=object)[data["status"]]
+    data["flags"] = _tuples(data["flags"])
+    data["element"] = [f.of.element for f in meter] * n
+    data["source"] = [f.of.source for f in meter] * n
+    rows = pd.DataFrame({k: data[k] for k in COLUMNS})
+    if with_meter:
+        rows.insert(0, "meter", [f.of.meter for f in meter] * n)
+    return rows
+
+
+def _tuples(bits: Ints) -> Any:
+    column = np.empty(len(bits), dtype=object)
+    for i, b in enumerate(bits.tolist()):
+        column[i] = names(b)
+    return column

@@ -1,0 +1,180 @@
+"""Figures as a frame, in the representation the readings came in, and the one warning. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dentframe import units as _units
+from dentframe.columns import ELEMENT, Column
+from dentframe.cumulative import STATUSES
+from dentframe.errors import CoverageWarning, warn
+from dentframe.figures import COLUMNS, Figures, table
+from dentframe.flags import names
+from dentframe.quantify import quantify
+from dentframe.registers import MINUTE
+from dentframe.series import Ints, element_columns, is_several, meters_of
+from dentframe.sources import Wanted, interval_of
+from dentframe.spans import first_covered, local, stamp
+from dentframe.topics import TOPICS
+
+_ENERGIES = ("energy", "lo", "hi", "open_reading", "close_reading", "imported", "exported")
+_NEAR = 60 * MINUTE
+
+
+@dataclass(frozen=True)
+class Result:
+    """How figures become a frame: its grammar, zone and representation follow the input.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        The input.
+    asked : Wanted
+        What the figures answer.
+    tz : tzinfo
+        The zone of the instants.
+    interval : object
+        The caller's interval, for the readings to expect.
+    """
+
+    frame: pd.DataFrame
+    asked: Wanted
+    tz: dt.tzinfo
+    interval: Any
+
+    def label(self, element: str) -> str:
+        """The wire name of one element's result."""
+        return Column(self.asked.result, ELEMENT, element).wire
+
+    @property
+    def elements(self) -> list[str]:
+        """The elements of the frame that could answer, in wire order."""
+        found = {c.id for _, c in element_columns(self.frame, self.asked.topics)}
+        return sorted(found, key=lambda x: (len(x), x))
+
+    @property
+    def in_pint(self) -> bool:
+        """Whether the columns that answer have pint dtypes."""
+        dtypes = list(self.frame.dtypes)
+        found = element_columns(self.frame, self.asked.topics)
+        return any(hasattr(dtypes[i], "units") for i, _ in found)
+
+    def wide(
+        self, found: Sequence[Figures], s: Ints, meters: Sequence[str | None] | None = None
+    ) -> pd.DataFrame:
+        """Period start to one column per element; a meter's missing elements are NaN.
+
+        Parameters
+        ----------
+        found : sequence of Figures
+            All over the same periods.
+        s : ndarray of int64
+            Period starts [us UTC].
+        meters : sequence of str, optional
+            The meters to show; by default all of the frame.
+        """
+        times = local(s, self.tz).rename("time")
+        if not is_several(self.frame):
+            columns = {self.label(f.of.element): f.energy for f in found}
+            return self._dressed(pd.DataFrame(columns, index=times))
+        meters = meters_of(self.frame) if meters is None else meters
+        by_key = {(f.of.meter, f.of.element): f.energy for f in found}
+        blank = np.full(len(s), np.nan)
+        columns = {
+            self.label(x): np.concatenate([by_key.get((m, x), blank) for m in meters] or [blank])
+            for x in self.elements
+        }
+        index = pd.MultiIndex.from_product([meters, times], names=["meter", "time"])
+        return self._dressed(pd.DataFrame(columns, index=index))
+
+    def joined(self, parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+        """The frames of several meters as one."""
+        if len(parts) == 1:
+            return parts[0]
+        whole = pd.concat(parts) if parts else self.wide([], np.empty(0, dtype=np.int64))
+        whole.attrs = self._attrs()
+        return whole
+
+    def detail(self, found: Sequence[Figures]) -> pd.DataFrame:
+        """One row per (meter,) period and element."""
+        several = is_several(self.frame)
+        parts = []
+        for meter, group in groupby(found, key=lambda f: f.of.meter):
+            w = interval_of(self.interval, meter)
+            parts.append(table(list(group), w, self.tz, with_meter=several))
+        if not parts:
+            return pd.DataFrame(columns=[*(["meter"] if several else []), *COLUMNS])
+        rows = pd.concat(parts, ignore_index=True)
+        return self._details_in_pint(rows) if self.in_pint else rows
+
+    def _details_in_pint(self, rows: pd.DataFrame) -> pd.DataFrame:
+        wired = quantify(rows[list(_ENERGIES)].rename(columns=self.label))
+        return rows.assign(**{k: wired[self.label(k)] for k in _ENERGIES})
+
+    def _dressed(self, result: pd.DataFrame) -> pd.DataFrame:
+        result.attrs = self._attrs()
+        return quantify(result) if self.in_pint else result
+
+    def _attrs(self) -> dict[Hashable | None, Any]:
+        topic = self.asked.result
+        return {_units.ATTRS: {"schema": 1, "units": {topic: TOPICS[topic].unit}}}
+
+
+def warn_of(found: Sequence[Figures], tz: dt.tzinfo) -> None:
+    """Warn once of all figures that are not recorded, naming the worst.
+
+    Parameters
+    ----------
+    found : sequence of Figures
+        The figures of a call.
+    tz : tzinfo
+        The zone in which to name the worst.
+    """
+    poor = [f for f in found if f.status.any()]
+    if not poor:
+        return
+    counts = Counter(STATUSES[i] for f in poor for i in f.status.tolist() if i)
+    total = sum(len(f.status) for f in found)
+    told = ", ".join(f"{counts[x]} {x}" for x in reversed(STATUSES) if counts[x])
+    bracket = (
+        "The first or last minutes of the span lie outside the readings: read with bracket=True. "
+        if any(_unbracketed(f) for f in poor)
+        else ""
+    )
+    warn(
+        f"{sum(counts.values())} of {total} energy figures are not wholly recorded ({told}); "
+        f"the worst is {_worst(poor, tz)}. {bracket}detail=True tells each one; "
+        "min_coverage= accepts or withholds them without this warning.",
+        CoverageWarning,
+    )
+
+
+def _worst(poor: Sequence[Figures], tz: dt.tzinfo) -> str:
+    f, i = max(
+        ((f, i) for f in poor for i in [int(np.lexsort((f.coverage, -f.status))[0])]),
+        key=lambda x: (x[0].status[x[1]], -x[0].coverage[x[1]]),
+    )
+    flags = names(int(f.flags[i]))
+    why = f" ({', '.join(flags)})" if flags else ""
+    when = stamp(int(f.starts[i])).tz_convert(tz)
+    return (
+        f"{f.of.name} from {when:%Y-%m-%d %H:%M}: {STATUSES[int(f.status[i])]}, "
+        f"coverage {f.coverage[i]:.4g}{why}"
+    )
+
+
+def _unbracketed(f: Figures) -> bool:
+    """Whether the span's head or tail lacks less than an hour, which bracketing rows would give."""
+    if len(f.of.at) == 0 or len(f.s) == 0:
+        return False
+    head = first_covered(f.of) - int(f.s[0])
+    tail = int(f.e[-1]) - int(f.of.at[-1])
+    return 0 < head <= _NEAR or 0 < tail <= _NEAR

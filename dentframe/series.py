@@ -1,0 +1,220 @@
+"""A frame as one clean series of readings per meter, element and topic. Pure.
+
+Rows are sorted, equal rows of one instant become one, conflicting ones become missing, blanks
+are taken out and remembered, and values are plain floats in the topic's own unit (kWh, kW, ...).
+What was done to a reading stays with the series as a mark: an instant and its flags.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dentframe import columns as _columns
+from dentframe import units as _units
+from dentframe.columns import ELEMENT, Column, parse
+from dentframe.errors import ConfigError, DecodeError, UnitError
+from dentframe.flags import Flag
+from dentframe.rows import Floats, Ints, Rows, is_several, meters_of, ranges, rows, time_index
+from dentframe.topics import TOPICS
+
+__all__ = [
+    "NONE",
+    "Floats",
+    "Ints",
+    "Rows",
+    "Series",
+    "element_columns",
+    "is_several",
+    "matrix",
+    "meters_of",
+    "numbers",
+    "ranges",
+    "read",
+    "rows",
+    "time_index",
+]
+
+NONE: Ints = np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Series:
+    """The usable readings of one element's topic.
+
+    Attributes
+    ----------
+    meter, element, topic : str
+        What it is; the meter is None where nothing names it.
+    t : ndarray of int64
+        Instants of the readings [us UTC], rising, shape (readings,).
+    values : ndarray of float
+        Finite, in the topic's catalogue unit, shape (readings,).
+    mark_t, marks : ndarray of int64
+        Instants at which something was noticed, and the flags of each.
+    """
+
+    meter: str | None
+    element: str
+    topic: str
+    t: Ints
+    values: Floats
+    mark_t: Ints
+    marks: Ints
+
+    @property
+    def name(self) -> str:
+        """How the element is addressed: ``"P482311252_A"``, or ``"A"`` without a meter."""
+        return self.element if self.meter is None else f"{self.meter}_{self.element}"
+
+    @property
+    def unit(self) -> str:
+        """The unit of the values, as the wire spells it."""
+        return TOPICS[self.topic].unit
+
+
+def element_columns(frame: pd.DataFrame, topics: Iterable[str]) -> list[tuple[int, Column]]:
+    """Position and name of the whole-element columns of some topics, in wire order.
+
+    Raises
+    ------
+    ConfigError
+        Where two columns are the same quantity.
+    """
+    wanted, seen = set(topics), set[str]()
+    found: list[tuple[int, Column]] = []
+    for i, label in enumerate(frame.columns):
+        column = parse(label) if isinstance(label, str) else Column("")
+        if column.scope != ELEMENT or column.topic not in wanted:
+            continue
+        if column.wire in seen:
+            raise ConfigError(
+                f"Cannot tell which column is {column.wire!r}: the frame has more than one. "
+                "Keep one of them."
+            )
+        seen.add(column.wire)
+        found.append((i, column))
+    return sorted(found, key=lambda x: _columns.sort_key(x[1]))
+
+
+def read(
+    meters: Sequence[Rows], frame: pd.DataFrame, columns: Sequence[tuple[int, Column]]
+) -> list[Series]:
+    """Every series of some columns, meter by meter.
+
+    Parameters
+    ----------
+    meters : sequence of Rows
+        The rows of each meter, from `rows`.
+    frame : pandas.DataFrame
+        Wire-named columns over time or (meter, time), shape (readings, columns); any order,
+        duplicates allowed; float or pint columns, or ``[unit]`` labels.
+    columns : sequence of (position, Column)
+        Whole-element columns, from `element_columns`.
+
+    Returns
+    -------
+    list of Series
+        One per meter and column, also where every value is blank.
+
+    Raises
+    ------
+    UnitError
+        Where a column's unit cannot become its topic's.
+    DecodeError
+        Where a column holds text.
+    """
+    plain = [(column, numbers(frame, i, column)) for i, column in columns]
+    return [_series(m, column, values) for m in meters for column, values in plain]
+
+
+def matrix(frame: pd.DataFrame, columns: Sequence[tuple[int, Column]]) -> Floats | None:
+    """Float columns in their catalogue units side by side, without a copy where that can be.
+
+    None where some column is no float64, or in another unit.
+    """
+    at = [i for i, _ in columns]
+    dtypes = list(frame.dtypes)
+    if not at or any(dtypes[i] != np.float64 for i in at):
+        return None
+    told = _units.attrs_units(frame)
+    for _, c in columns:
+        unit = TOPICS[c.topic].unit
+        if c.unit not in {None, unit} or told.get(c.topic, unit) != unit:
+            return None
+    together = at[-1] - at[0] == len(at) - 1 and at == sorted(at)
+    part = frame.iloc[:, at[0] : at[-1] + 1] if together else frame.iloc[:, at]
+    return part.to_numpy()
+
+
+def numbers(frame: pd.DataFrame, position: int, column: Column) -> Floats:
+    """One column as plain floats in its topic's catalogue unit; blank and infinite are NaN."""
+    data = frame.iloc[:, position]
+    values = _floats(data, column.label)
+    factor = _factor(frame, str(frame.columns[position]), TOPICS[column.topic].unit)
+    return values if factor == 1.0 else values * factor
+
+
+def _floats(data: pd.Series[Any], label: str) -> Floats:
+    if data.dtype == np.float64:
+        return data.to_numpy()
+    plain = getattr(data.array, "quantity", None)
+    try:
+        source = data if plain is None else pd.Series(plain.m)
+        return source.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise DecodeError(
+            f"Cannot read column {label!r} as numbers: {error}. Readings are floats with NaN for "
+            'what is missing: use pd.to_numeric(..., errors="coerce") and look at what it drops.'
+        ) from None
+
+
+def _factor(frame: pd.DataFrame, label: str, unit: str) -> float:
+    text = _units.unit_text(frame, label)
+    if text == unit:
+        return 1.0
+    found, wanted = _units.unit_of(frame, label), _units.parse_unit(unit)
+    if not found.is_compatible_with(wanted):
+        raise UnitError(
+            f"Cannot use column {label!r} in {text}: its topic is measured in {unit}. "
+            "Correct the unit in its label, dtype or attrs."
+        )
+    return float(_units.registry().convert(1.0, found, wanted))
+
+
+def _series(meter: Rows, column: Column, values: Floats) -> Series:
+    v = values[meter.order]
+    marks = np.zeros(len(meter.t), dtype=np.int64)
+    if meter.first is not None:
+        v, marks = _merge(v, meter.first, len(v))
+    blank = ~np.isfinite(v)
+    marked = blank | (marks != 0)
+    marks[blank & (marks & Flag.CONFLICTING_DUPLICATE == 0)] |= Flag.MISSING_VALUE
+    any_blank, any_mark = bool(blank.any()), bool(marked.any())
+    return Series(
+        meter.meter,
+        column.id,
+        column.topic,
+        meter.t[~blank] if any_blank else meter.t,
+        v[~blank] if any_blank else v,
+        meter.t[marked] if any_mark else NONE,
+        marks[marked] if any_mark else NONE,
+    )
+
+
+def _merge(v: Floats, first: Ints, n: int) -> tuple[Floats, Ints]:
+    """One value per instant: equal ones are one, conflicting ones missing; blanks do not count."""
+    finite = np.isfinite(v)
+    low = np.minimum.reduceat(np.where(finite, v, np.inf), first)
+    high = np.maximum.reduceat(np.where(finite, v, -np.inf), first)
+    given = np.add.reduceat(finite.astype(np.int64), first)
+    size = np.diff(np.r_[first, n])
+    twice = (given > 1) | ((given == 0) & (size > 1))
+    conflict = (given > 1) & (low != high)
+    marks = np.where(twice & ~conflict, int(Flag.DUPLICATE_DROPPED), 0)
+    marks[conflict] = Flag.CONFLICTING_DUPLICATE
+    return np.where((given == 0) | conflict, np.nan, low), marks

@@ -1,0 +1,128 @@
+"""The span of a verb and its periods, from the frame and what the caller asked. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from dentframe.columns import split_element
+from dentframe.errors import RangeError
+from dentframe.instants import Zone, bound
+from dentframe.periods import Freq, Periods, build
+from dentframe.series import Ints, is_several, ranges, time_index
+
+if TYPE_CHECKING:
+    from dentframe.cumulative import Cumulative
+
+Bounds = tuple[pd.Timestamp | None, pd.Timestamp | None]
+
+
+def asked_bounds(frame: pd.DataFrame, start: Any, end: Any, tz: Zone) -> Bounds:
+    """A verb's own `start` and `end` as UTC instants, None where not given."""
+    own = time_index(frame).tz
+    return bound(start, own, tz, "start"), bound(end, own, tz, "end")
+
+
+def default_bounds(frame: pd.DataFrame, series: Sequence[Cumulative]) -> Bounds:
+    """The range that was read, else the time from the first reading to the last."""
+    read = _read_ranges(frame)
+    if read:
+        return min(a for a, _ in read), max(b for _, b in read)
+    firsts = [first_covered(c) for c in series if len(c.at)]
+    if not firsts:
+        return _rows(frame)
+    return stamp(min(firsts)), stamp(max(int(c.at[-1]) for c in series if len(c.at)))
+
+
+def _read_ranges(frame: pd.DataFrame) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
+    found = ranges(frame)
+    if not is_several(frame):
+        return list(found.values())
+    meters = {str(m) for level in range(2) for m in frame.index.get_level_values(level).unique()}
+    return [span for key, span in found.items() if split_element(key)[0] in meters]
+
+
+def _rows(frame: pd.DataFrame) -> Bounds:
+    times = time_index(frame)
+    return (times.min(), times.max()) if len(times) else (None, None)
+
+
+def first_covered(c: Cumulative) -> int:
+    """The first instant that readings tell about [us]: an interval mean begins before its label."""
+    first = int(c.at[0])
+    if c.source == "register":
+        return first
+    return int(c.t[int(np.searchsorted(c.t, first)) - 1])
+
+
+def stamp(us: int) -> pd.Timestamp:
+    """Microseconds as a UTC instant."""
+    return pd.Timestamp(np.datetime64(us, "us")).tz_localize("UTC")
+
+
+def periods(
+    frame: pd.DataFrame,
+    series: Sequence[Cumulative],
+    freq: Freq,
+    *,
+    tz: dt.tzinfo,
+    start: Any = None,
+    end: Any = None,
+    naive: Zone = None,
+) -> Periods:
+    """The periods of a verb.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The readings; its attrs may tell the range that was read.
+    series : sequence of Cumulative
+        What the periods are for; they tell the span where nothing else does.
+    freq : str, Monthly, list of edges, or None
+        None: one period, the whole span.
+    tz : tzinfo
+        The zone of the calendar.
+    start, end : optional
+        Bounds that cut a period; otherwise periods keep their whole calendar length.
+    naive : str or tzinfo, optional
+        The zone of naive bounds, as the caller gave it.
+
+    Raises
+    ------
+    RangeError
+        Where `start` is not before `end`.
+    """
+    low, high = asked_bounds(frame, start, end, naive)
+    first, last = default_bounds(frame, series)
+    a, b = (first if low is None else low), (last if high is None else high)
+    if a is None or b is None:
+        none = pd.DatetimeIndex([], tz=tz).as_unit("us")
+        return Periods(none, none)
+    if a > b or (a == b and (low is not None or high is not None)):
+        raise RangeError(
+            f"Cannot use the span from {a.isoformat()} to {b.isoformat()}: start is not before "
+            f"end{_whose(low, high)}. The span is half-open, [start, end)."
+        )
+    if a == b and freq is not None:
+        b += pd.Timedelta(1, unit="us")
+    return build(freq, a, b, tz, cut_start=low is not None, cut_end=high is not None)
+
+
+def _whose(low: pd.Timestamp | None, high: pd.Timestamp | None) -> str:
+    if low is not None and high is not None:
+        return ""
+    return " (the other bound is where the readings begin or end)"
+
+
+def ints(instants: pd.DatetimeIndex) -> Ints:
+    """Instants as int64 microseconds UTC."""
+    return instants.as_unit("us").asi8
+
+
+def local(us: Ints, tz: dt.tzinfo) -> pd.DatetimeIndex:
+    """Microseconds as instants in a zone; the least int64 is NaT."""
+    return pd.DatetimeIndex(us.view("M8[us]")).tz_localize("UTC").tz_convert(tz)

@@ -1,0 +1,128 @@
+"""`Schedule` and `energy(schedule=)`: windows, days, seasons, clock changes, statuses."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dentframe.energy import energy
+from dentframe.errors import ConfigError, CoverageWarning
+from dentframe.schedule import Schedule, Window
+from dentframe.spans import ints
+from tests.unit.test_demand import KW, KWH, quarters
+
+NY = "America/New_York"
+
+
+def hours(schedule, start, end, tz=NY):
+    """Hours of each window in a span."""
+    from dentframe.instants import zone
+
+    s, e = (ints(pd.DatetimeIndex([pd.Timestamp(x, tz=tz)])) for x in (start, end))
+    found = schedule.split(s, e, zone(tz))
+    assert (found.s[1:] == found.e[:-1]).all()
+    total = np.bincount(found.window, found.e - found.s, len(schedule.names)) / 3.6e9
+    return dict(zip(schedule.names, total.tolist(), strict=True))
+
+
+def test_weekdays_holidays_and_seasons():
+    """A holiday is neither weekday nor weekend; a season includes both its days."""
+    peak = Window("peak", "16:00", "21:00", days="weekday", season=("06-01", "09-30"))
+    schedule = Schedule([peak], holidays=[dt.date(2024, 7, 4)])
+    assert hours(schedule, "2024-07-01", "2024-07-08")["peak"] == 20
+    assert hours(schedule, "2024-09-30", "2024-10-02")["peak"] == 5
+    assert hours(schedule, "2024-10-01", "2024-10-08")["peak"] == 0
+
+
+def test_a_window_across_midnight_belongs_to_the_day_it_starts_on():
+    """Friday 22:00 to 06:00 goes on into Saturday; Saturday opens none."""
+    night = Schedule([Window("night", "22:00", "06:00", days="fri")])
+    assert hours(night, "2024-01-05 20:00", "2024-01-06 12:00")["night"] == 8
+    assert hours(night, "2024-01-06", "2024-01-07")["night"] == 6
+
+
+def test_to_24_00_and_the_first_in_the_list_wins():
+    """Windows end at 24:00; where two overlap the earlier has the time."""
+    schedule = Schedule([Window("late", "20:00", "24:00"), Window("day", "08:00", "22:00")])
+    assert hours(schedule, "2024-01-01", "2024-01-02") == {"late": 4, "day": 12, "other": 8}
+
+
+def test_both_folds_of_an_hour_are_in_its_window():
+    """01:00-01:30 comes twice when the clocks go back, and not at all at 02:00 in March."""
+    schedule = Schedule([Window("half", "01:00", "01:30"), Window("two", "02:00", "03:00")])
+    autumn = hours(schedule, "2024-11-03", "2024-11-04")
+    assert (autumn["half"], autumn["two"], sum(autumn.values())) == (1.0, 1.0, 25.0)
+    assert hours(schedule, "2024-03-10", "2024-03-11")["two"] == 0.0
+
+
+def test_a_season_across_new_year():
+    """From November to March."""
+    winter = Schedule([Window("w", season=("11-01", "03-31"))])
+    assert hours(winter, "2024-01-01", "2025-01-01")["w"] == 24 * (91 + 61) - 1 + 1
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Window("x", "25:00"),
+        lambda: Window("x", "16"),
+        lambda: Window("x", "24:00", "24:00"),
+        lambda: Window("x", days="someday"),
+        lambda: Window("x", days=()),
+        lambda: Window("x", season=("13-01", "14-01")),
+        lambda: Window("x", season="summer"),
+        lambda: Schedule([]),
+        lambda: Schedule([Window("x")], holidays=["never"]),
+    ],
+)
+def test_what_cannot_be_read_is_refused(make):
+    """Times, days, seasons and holidays say what they should be."""
+    with pytest.raises(ConfigError):
+        make()
+
+
+def test_windows_add_up_and_have_their_own_status():
+    """A lost reading in the peak leaves the rest recorded."""
+    frame = quarters({KW: [4.0] * 96}, "2024-01-01 00:15")
+    frame.iloc[66] = np.nan
+    schedule = Schedule([Window("peak", "16:00", "21:00")])
+    with pytest.warns(CoverageWarning):
+        rows = energy(frame, "D", tz="UTC", schedule=schedule, detail=True)
+    assert rows["window"].tolist() == ["peak", "other"]
+    assert rows["status"].tolist() == ["partial", "recorded"]
+    assert rows["energy"].tolist() == [19.0, 76.0]
+    assert rows["expected"].tolist() == [20, 76]
+
+
+def test_a_gap_across_a_windows_edge_makes_both_sides_estimates():
+    """The register knows the total, not which window had it."""
+    frame = quarters({KWH: np.arange(96.0)}, "2024-01-01 00:00")
+    frame.iloc[60:70] = np.nan
+    schedule = Schedule([Window("peak", "16:00", "21:00")])
+    end = frame.index[-1]
+    with pytest.warns(CoverageWarning):
+        rows = energy(frame, schedule=schedule, tz="UTC", end=end, detail=True)
+    assert rows["status"].tolist() == ["estimated", "estimated"]
+    assert rows["energy"].sum() == pytest.approx(95.0)
+    assert (rows["lo"] < rows["energy"]).all()
+
+
+def test_the_wide_form_has_a_level_more():
+    """(time, window), and (meter, time, window) in a frame of several."""
+    frame = quarters({KW: [4.0] * 96}, "2024-01-01 00:15")
+    schedule = Schedule([Window("peak", "16:00", "21:00")])
+    found = energy(frame, "D", tz="UTC", schedule=schedule)
+    assert found.index.names == ["time", "window"]
+    both = pd.concat({"P1": frame, "P2": frame}, names=["meter", "time"])
+    found = energy(both, "D", tz="UTC", schedule=schedule)
+    assert found.index.names == ["meter", "time", "window"]
+    assert found["Energy/Elm/A"].tolist() == [20.0, 76.0, 20.0, 76.0]
+
+
+def test_a_schedule_must_be_one():
+    """Anything else is refused."""
+    with pytest.raises(ConfigError, match="Schedule"):
+        energy(quarters({KW: [1.0]}), schedule="peak")
