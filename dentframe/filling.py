@@ -1,0 +1,297 @@
+"""The gaps of one element, and estimates for them, scaled to its register. Pure.
+
+Where demand has readings, its gaps are those of the interval means, and the register says how
+much energy they held: its increment, less what demand knows of it. Without demand the means
+are the register's own increments.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from dentframe.errors import ConfigError
+from dentframe.flags import ESTIMATES
+from dentframe.glitches import HOUR, Bools
+from dentframe.methods import Context, Gap, Method
+from dentframe.registers import micros
+from dentframe.spans import local
+
+if TYPE_CHECKING:
+    from dentframe.pairs import Pair
+    from dentframe.series import Floats, Ints
+    from dentframe.spans import Bounds
+
+_SECOND = 1 / 3600
+_CLOSE = 0.02
+"""A register that shows less than demand, by this share of its step, is rounding."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """What is known of one element's power, as steps.
+
+    Attributes
+    ----------
+    pair : Pair
+        The element.
+    t : ndarray of int64
+        Edges [us UTC], shape (steps + 1,).
+    kw : ndarray of float
+        Mean power of each step [kW]; 0 where it is not known.
+    ok : ndarray of bool
+        Whether it is known, shape (steps,).
+    lag : int
+        How long after its interval's end a row is stamped [us].
+    """
+
+    pair: Pair
+    t: Ints
+    kw: Floats
+    ok: Bools
+    lag: int
+
+
+@dataclass(frozen=True)
+class Filled:
+    """The estimates of one element.
+
+    Attributes
+    ----------
+    means : Means
+        What it was made from.
+    at : ndarray of int64
+        The stamps of the estimates [us UTC], shape (estimates,).
+    kw : ndarray of float
+        The estimates [kW], shape (estimates,).
+    scaled : ndarray of bool
+        Which of them the register measures, shape (estimates,).
+    notes : list of dict
+        One per filled gap, JSON-safe.
+    unfilled : list of Gap
+        Gaps for which the method has no value.
+    """
+
+    means: Means
+    at: Ints
+    kw: Floats
+    scaled: Bools
+    notes: list[dict[str, Any]]
+    unfilled: list[Gap]
+
+
+def known(pair: Pair) -> list[Means]:
+    """An element's steps of known power: of its demand, else of its register; none if neither."""
+    demand, register = pair.demand, pair.register
+    if len(demand.at):
+        c, ok, lag = demand, demand.ok, pair.lag
+    else:
+        # Inside a longer spacing the register knows the total, not the power.
+        c, ok, lag = register, register.ok & (2 * np.diff(register.t) <= 3 * pair.interval), 0
+    if not ok.any():
+        return []
+    inside = slice(int(np.argmax(ok)), len(ok) - int(np.argmax(ok[::-1])))
+    t = c.t[inside.start : inside.stop + 1]
+    kw = np.where(ok[inside], c.inc[inside] / (np.diff(t) / HOUR), 0.0)
+    return [Means(pair, t, kw, ok[inside], lag)]
+
+
+def fill(means: Means, method: Method, tz: dt.tzinfo, bounds: Bounds) -> Filled:
+    """Estimate the gaps of one element within bounds.
+
+    Parameters
+    ----------
+    means : Means
+        What is known.
+    method : callable
+        ``(series, gap, context) -> values`` [kW].
+    tz : tzinfo
+        The zone of the gap's instants.
+    bounds : tuple
+        Gaps outside are left alone; None for no bound.
+
+    Raises
+    ------
+    ConfigError
+        Where the method's values do not fit the gap.
+    """
+    series, register = _series(means, tz), _register(means)
+    low, high = (None if b is None else micros(b) for b in bounds)
+    parts, unfilled = [], []
+    for s, e in _gaps(means):
+        if (low is not None and s < low) or (high is not None and e > high):
+            continue
+        ends = _ends(s, e, means.pair.interval)
+        gap = _gap(s, ends, tz)
+        values = _values(method, series, gap, _context(means, register, s, e, tz))
+        if np.isnan(values).all():
+            unfilled.append(gap)
+        else:
+            parts.append((s, ends, values))
+    return _scaled(means, register, parts, unfilled)
+
+
+def _series(means: Means, tz: dt.tzinfo) -> pd.Series[float]:
+    at = local(means.t[1:][means.ok], tz).rename("time")
+    return pd.Series(means.kw[means.ok], index=at, name=f"DemandkW/Elm/{means.pair.element}")
+
+
+def _gaps(means: Means) -> list[tuple[int, int]]:
+    """Stretches between known steps, neighbours joined [us]."""
+    change = np.diff(np.concatenate(([1], means.ok, [1])).astype(np.int64))
+    starts, ends = np.flatnonzero(change == -1), np.flatnonzero(change == 1)
+    return [(int(means.t[a]), int(means.t[b])) for a, b in zip(starts, ends, strict=True)]
+
+
+def _ends(s: int, e: int, window: int) -> Ints:
+    """Ends of the intervals in a gap: whole windows, the last as long as is left."""
+    n = max((2 * (e - s) + window) // (2 * window), 1)
+    return np.append(s + window * np.arange(1, n), e).astype(np.int64)
+
+
+def _gap(s: int, ends: Ints, tz: dt.tzinfo) -> Gap:
+    hours = np.diff(ends, prepend=s) / HOUR
+    edges = local(np.array([s, int(ends[-1])]), tz)
+    return Gap(edges[0], edges[1], local(ends, tz), hours)
+
+
+def _context(means: Means, r: _Register, s: int, e: int, tz: dt.tzinfo) -> Context:
+    pair = means.pair
+    a = max(int(np.searchsorted(r.t, s, side="right")) - 1, 0)
+    b = int(np.searchsorted(r.t, e, side="left"))
+    whole = len(r.t) > b > a and r.t[a] <= s and bool(r.sure[a:b].all())
+    whole = whole and abs(r.unknown[a:b].sum() - (e - s) / HOUR) < _SECOND
+    return Context(
+        pair.meter,
+        pair.element,
+        tz,
+        pd.Timedelta(pair.interval, unit="us"),
+        float(r.left[a:b].sum()) if whole else None,
+    )
+
+
+def _values(method: Method, series: pd.Series[float], gap: Gap, context: Context) -> Floats:
+    given = method(series, gap, context)
+    try:
+        values = np.array(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        values = np.empty(0)
+    if values.shape != (len(gap.at),) or np.isinf(values).any():
+        raise ConfigError(
+            f"Cannot use what the method gives for {context.element} from {gap.start} to "
+            f"{gap.end}: {given!r:.80}. It must give {len(gap.at)} finite numbers [kW], one per "
+            "gap.at, or NaN where it has none."
+        )
+    return values
+
+
+@dataclass(frozen=True)
+class _Register:
+    """What a register knows beyond demand, step by step; arrays of shape (steps,).
+
+    Attributes
+    ----------
+    t : ndarray of int64
+        Edges [us UTC], shape (steps + 1,).
+    left : ndarray of float
+        Energy of each step less what demand knows of it [kWh].
+    unknown : ndarray of float
+        Time of each step that demand does not cover [h].
+    sure : ndarray of bool
+        Whether the register measures the step, and demand does not contradict it.
+    """
+
+    t: Ints
+    left: Floats
+    unknown: Floats
+    sure: Bools
+
+
+def _register(means: Means) -> _Register:
+    c = means.pair.register
+    if len(c.ok) == 0:
+        return _Register(c.t[:0], np.empty(0), np.empty(0), np.empty(0, np.bool_))
+    hours = np.diff(means.t) / HOUR
+    inc = c.inc
+    left = inc - _within(c.t, means.t, means.kw * hours)
+    sure = c.ok & ((c.flags & int(ESTIMATES)) == 0)
+    sure &= (left >= -_CLOSE * np.abs(inc) - 1e-9) | (inc < 0)
+    unknown = np.diff(c.t) / HOUR - _within(c.t, means.t, hours * means.ok)
+    return _Register(c.t, np.where(inc < 0, left, np.maximum(left, 0.0)), unknown, sure)
+
+
+def _within(edges: Ints, t: Ints, parts: Floats) -> Floats:
+    """How much of what is spread over the steps of `t` lies between each two edges."""
+    return np.diff(np.interp(edges, t, np.concatenate(([0.0], np.cumsum(parts)))))
+
+
+def _scaled(
+    means: Means, r: _Register, parts: list[tuple[int, Ints, Floats]], unfilled: list[Gap]
+) -> Filled:
+    if not parts:
+        none = np.empty(0)
+        return Filled(means, none.astype(np.int64), none, none.astype(np.bool_), [], unfilled)
+    starts = np.concatenate([np.append(s, ends[:-1]) for s, ends, _ in parts]).astype(np.int64)
+    ends = np.concatenate([e for _, e, _ in parts])
+    raw = np.concatenate([v for *_, v in parts])
+    kw, scaled = _to_register(r, starts, ends, raw)
+    which = np.repeat(np.arange(len(parts)), [len(e) for _, e, _ in parts])
+    notes = [
+        _note(means, starts[which == k], ends[which == k], kw[which == k], scaled[which == k])
+        for k in range(len(parts))
+    ]
+    there = ~np.isnan(kw)
+    return Filled(means, ends[there] + means.lag, kw[there], scaled[there], notes, unfilled)
+
+
+def _to_register(r: _Register, s: Ints, e: Ints, kw: Floats) -> tuple[Floats, Bools]:
+    """Estimates so scaled that they fill what the register knows and demand does not.
+
+    Every interval is cut at the register's readings, each piece is scaled with its step, and
+    the pieces of an interval are joined again: the total of a gap is kept.
+    """
+    if len(r.t) == 0:
+        return kw, np.zeros(len(kw), dtype=np.bool_)
+    a, b, of = _pieces(s, e, r.t)
+    n, step = len(r.sure), np.clip(np.searchsorted(r.t, a, side="right") - 1, 0, len(r.sure) - 1)
+    hours = (b - a) / HOUR
+    energy = kw[of] * hours
+    given = ~np.isnan(energy)
+    guess = np.bincount(step[given], weights=energy[given], minlength=n)
+    time = np.bincount(step[given], weights=hours[given], minlength=n)
+    # Where some of a step stays unknown, nobody can say how much of the rest is the estimates'.
+    sure = r.sure & (np.abs(time - r.unknown) < _SECOND)
+    measured = (a >= r.t[0]) & (b <= r.t[-1]) & sure[step] & given
+    flat = (guess * r.left <= 0)[step]
+    factor = np.divide(r.left, guess, out=np.ones(n), where=guess != 0)[step]
+    level = np.divide(r.left, time, out=np.zeros(n), where=time > 0)[step]
+    new = np.where(flat, level * hours, energy * factor)
+    summed = np.bincount(of, weights=np.where(measured, new, energy), minlength=len(s))
+    whole = np.bincount(of, weights=~measured, minlength=len(s)) == 0
+    return summed / ((e - s) / HOUR), whole
+
+
+def _pieces(s: Ints, e: Ints, edges: Ints) -> tuple[Ints, Ints, Ints]:
+    """Intervals cut at the register's readings, and which interval each piece is of."""
+    cuts = np.unique(np.concatenate((s, e, edges)))
+    a, b = cuts[:-1], cuts[1:]
+    of = np.clip(np.searchsorted(s, a, side="right") - 1, 0, len(s) - 1)
+    inside = (a >= s[of]) & (b <= e[of])
+    return a[inside], b[inside], of[inside]
+
+
+def _note(means: Means, s: Ints, e: Ints, kw: Floats, scaled: Bools) -> dict[str, Any]:
+    there = ~np.isnan(kw)
+    edges = local(np.array([s[0], e[-1]]), dt.UTC)
+    return {
+        "element": means.pair.register.name,
+        "start": edges[0].isoformat(),
+        "end": edges[1].isoformat(),
+        "intervals": int(there.sum()),
+        "energy": float((kw * ((e - s) / HOUR))[there].sum()),
+        "scaled": bool(scaled[there].all()),
+    }

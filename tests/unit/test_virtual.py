@@ -1,0 +1,203 @@
+"""Virtual meters: formulas read strictly, sums that carry the worst of their parts."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dentframe import RegisterRules
+from dentframe.energy import energy
+from dentframe.errors import ConfigError, CoverageWarning, KindError, RangeError, UnknownMeterError
+from dentframe.expression import parse
+from dentframe.figures import COLUMNS
+from dentframe.virtual import virtual
+
+
+def made(**registers):
+    """Registers by element, a reading each quarter hour."""
+    n = len(next(iter(registers.values())))
+    t = pd.date_range("2024-01-01", periods=n, freq="15min", tz="UTC", name="time")
+    return pd.DataFrame({f"kWHNet/Elm/{e}": v for e, v in registers.items()}, index=t)
+
+
+M17 = made(A=[0.0, 50.0], B=[0.0, 30.2], C=[7.0, 28.0])
+
+
+def test_m17_goes_negative_and_says_so():
+    """M17: 50.0 - 30.2 - 21.0 is -1.2, flagged, not clipped."""
+    (row,) = virtual(M17, {"Common": "A - B - C"}, detail=True).itertuples()
+    assert row.energy == pytest.approx(-1.2, abs=1e-9)
+    assert row.flags == ("negative_residual",)
+    assert row.status == "recorded"
+    assert row.lo == row.hi == pytest.approx(-1.2, abs=1e-9)
+
+
+def test_the_wide_form_is_that_of_energy():
+    """Columns Energy/Elm/<name> in kWh over the period starts, units beside them."""
+    found = virtual(M17, {"Sum": "A+B", "Rest": "A-B"})
+    assert found.columns.tolist() == ["Energy/Elm/Sum", "Energy/Elm/Rest"]
+    pd.testing.assert_index_equal(found.index, energy(M17).index)
+    assert found.iloc[0].tolist() == pytest.approx([80.2, 19.8])
+    assert found.attrs == energy(M17).attrs
+
+
+def test_the_detail_form_is_that_of_energy():
+    """The same columns in the same order, and dtypes that instants have."""
+    found = virtual(M17, {"Rest": "A - B"}, detail=True)
+    assert tuple(found.columns) == COLUMNS
+    assert found["element"].tolist() == ["Rest"]
+    assert found["open_at"].isna().all()
+    assert str(found["open_at"].dtype).startswith("datetime64")
+
+
+def test_factors_scale_and_turn_bounds():
+    """A negative factor swaps lo and hi."""
+    frame = made(A=[0.0, 8.0], B=[0.0, 2.0])
+    (row,) = virtual(
+        frame, {"X": "A - 0.5*B"}, start="2024-01-01 00:03", end="2024-01-01 00:09", tz="UTC",
+        detail=True,
+    ).itertuples()  # fmt: skip
+    assert row.energy == pytest.approx(0.4 * 7.0)
+    assert (row.lo, row.hi) == pytest.approx((0.0 - 0.5 * 2.0, 8.0))
+
+
+def test_meters_are_added_across():
+    """Full ids reach into several meters; the result has no meter level."""
+    frame = pd.concat({"P1": M17, "P2": 2 * M17}, names=["meter", "time"])
+    found = virtual(frame, {"Common": "P1_A - 0.25*P2_B"})
+    assert found.index.nlevels == 1
+    assert found.iloc[0, 0] == pytest.approx(50 - 0.25 * 60.4)
+
+
+def test_meters_read_at_different_minutes():
+    """Sums of energies per period need no common instants."""
+    shifted = made(A=np.arange(9.0)).set_axis(
+        pd.date_range("2023-12-31 23:53", periods=9, freq="15min", tz="UTC", name="time")
+    )
+    frame = pd.concat({"P1": made(A=2 * np.arange(9.0)), "P2": shifted}, names=["meter", "time"])
+    (row,) = virtual(
+        frame, {"X": "P1_A - P2_A"}, start="2024-01-01 00:00", end="2024-01-01 01:45", tz="UTC",
+        detail=True,
+    ).itertuples()  # fmt: skip
+    assert row.energy == pytest.approx(7.0)
+    assert row.coverage == 1.0
+
+
+def test_the_least_coverage_counts():
+    """A part that lacks half a period makes the sum partial, and one warning says so."""
+    frame = pd.concat(
+        {"P1": made(A=np.arange(5.0)), "P2": made(A=np.arange(3.0))}, names=["meter", "time"]
+    )
+    with pytest.warns(CoverageWarning, match="1 of 1 figures") as caught:
+        (row,) = virtual(frame, {"X": "P1_A - P2_A"}, "h", tz="UTC", detail=True).itertuples()
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    assert (row.coverage, row.status, row.readings, row.expected) == (0.5, "partial", 2, 4)
+
+
+def test_a_missing_part_makes_it_missing():
+    """An element without any reading is missing, never zero."""
+    frame = made(A=np.arange(5.0), B=np.full(5, np.nan))
+    with pytest.warns(CoverageWarning, match="missing"):
+        (row,) = virtual(frame, {"X": "A - B"}, detail=True).itertuples()
+    assert np.isnan(row.energy)
+    assert (row.coverage, row.status) == (0.0, "missing")
+
+
+def test_an_element_of_another_meter_only_is_missing():
+    """A column that a meter does not have is NaN there, so its part is missing."""
+    one, two = made(A=np.arange(5.0)), made(A=np.arange(5.0), B=np.arange(5.0))
+    frame = pd.concat({"P1": one, "P2": two}, names=["meter", "time"])
+    with pytest.warns(CoverageWarning, match="missing"):
+        found = virtual(frame, {"X": "P2_A - P1_B"})
+    assert found.isna().all().all()
+
+
+def test_min_coverage_withholds_in_silence():
+    """Below it NaN, and nothing warns."""
+    frame = pd.concat(
+        {"P1": made(A=np.arange(5.0)), "P2": made(A=np.arange(3.0))}, names=["meter", "time"]
+    )
+    found = virtual(frame, {"X": "P1_A - P2_A"}, "h", tz="UTC", min_coverage=0.9)
+    assert found.isna().all().all()
+
+
+def test_flags_and_the_worst_status_travel():
+    """A reset of one part makes the sum an estimate, with its flag."""
+    frame = made(A=[0.0, 4.0, 8.0, 12.0], B=[900.0, 901.0, 0.5, 1.5])
+    rules = RegisterRules(max_kw={"B": 8.0})
+    with pytest.warns(CoverageWarning):
+        (row,) = virtual(frame, {"X": "A - B"}, registers=rules, detail=True).itertuples()
+    assert row.status == "estimated"
+    assert row.flags == ("reset",)
+    assert row.lo < row.energy < row.hi or row.energy == pytest.approx(row.hi)
+
+
+def test_sources_may_differ():
+    """A register and a demand together are mixed, and have no bounds."""
+    frame = made(A=np.arange(5.0))
+    frame["DemandkW/Elm/B"] = 2.0
+    (row,) = virtual(
+        frame, {"X": "A - B"}, start="2024-01-01", end="2024-01-01 01:00", tz="UTC", detail=True
+    ).itertuples()
+    assert row.source == "mixed"
+    assert row.energy == pytest.approx(2.0)
+    assert np.isnan(row.lo)
+
+
+@pytest.mark.parametrize(
+    ("formula", "words"),
+    [
+        ("A -", "its end at position 4.*an element"),
+        ("A ** B", r"'\*' at position 3"),
+        ("A / B", "'/' at position 3"),
+        ("(A)", r"'\(' at position 1"),
+        ("1 + A", r"'\+' at position 3"),
+        ("A B", r"'B' at position 3.*\+ or -"),
+        ("A - - B", "'-' at position 5"),
+        ("0*A", "not 0"),
+        ("1e3*A", "'1' at position 1"),
+        ("A*2", r"'\*' at position 2"),
+        ("A - A", "names 'A' twice"),
+        ("__import__('os')", "'_' at position 1"),
+        ("", "its end at position 1"),
+    ],
+)
+def test_a_formula_that_cannot_be_read(formula, words):
+    """The message names the token, where it stands, and what is allowed."""
+    with pytest.raises(ConfigError, match=words):
+        virtual(M17, {"X": formula})
+
+
+def test_a_formula_is_read_strictly():
+    """Signs, factors and ids, with or without spaces."""
+    terms = [(t.factor, t.name) for t in parse("-A+ 2*P1_B -.5 * C", "X")]
+    assert terms == [(-1.0, "A"), (2.0, "P1_B"), (-0.5, "C")]
+
+
+@pytest.mark.parametrize("name", ["A", "a b", "P1_A", "1x", "", 3])
+def test_a_name_that_cannot_be_used(name):
+    """Taken by an element, or no name at all."""
+    with pytest.raises(ConfigError, match="Cannot name"):
+        virtual(M17, {name: "B"})
+
+
+def test_elements_that_are_not_there():
+    """The message lists what there is; a bare letter is ambiguous among meters."""
+    with pytest.raises(UnknownMeterError, match="A, B, C"):
+        virtual(M17, {"X": "A - D"})
+    frame = pd.concat({"P1": M17, "P2": M17}, names=["meter", "time"])
+    with pytest.raises(ConfigError, match="P1_A, P2_A"):
+        virtual(frame, {"X": "A"})
+    with pytest.raises(UnknownMeterError, match="P3_A"):
+        virtual(frame, {"X": "P3_A"})
+
+
+def test_what_does_not_add_up_is_refused():
+    """kVAh of two loads, no formula at all, days without a zone."""
+    frame = M17.rename(columns=lambda c: c.replace("kWHNet", "kVAHNet"))
+    with pytest.raises(KindError, match="do not add up"):
+        virtual(frame, {"X": "A - B"}, topic="kVAHNet")
+    with pytest.raises(ConfigError, match="at least one"):
+        virtual(M17, {})
+    with pytest.raises(RangeError, match="time zone"):
+        virtual(M17, {"X": "A"}, "D")
