@@ -1,0 +1,184 @@
+"""Blocks on the local clock, rolling windows, and the mean power in each. Pure.
+
+A block's mean is its energy over its true length, and is known only where every moment of it
+is: a block with a lost reading is NaN, never the mean of what is left. Means are rounded to
+nine decimals, so that equal ones compare equal whatever was added up before them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dentframe.errors import ConfigError, RangeError
+from dentframe.glitches import HOUR, Bools
+from dentframe.instants import minutes
+from dentframe.periods import DAY_MINUTES, clock_grid
+from dentframe.registers import MINUTE
+from dentframe.spans import ints, stamp
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from dentframe.cumulative import Cumulative
+    from dentframe.rows import Floats, Ints
+
+KINDS = ("block", "rolling")
+PLACES = 9
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How time is cut into windows.
+
+    Attributes
+    ----------
+    kind : str
+        ``"block"`` (on the local clock, end to end) or ``"rolling"`` (overlapping).
+    window, step : int
+        Length of a window, and from the end of one to the end of the next [min].
+    """
+
+    kind: str
+    window: int
+    step: int
+
+    @property
+    def freq(self) -> str:
+        """The longer of the two as a frequency: what decides whether a zone is needed."""
+        return f"{self.step if self.kind == 'rolling' else self.window}min"
+
+
+def cut(kind: str, window: Any, step: Any, interval: Any) -> Cut:
+    """The windows that a caller asked for.
+
+    Parameters
+    ----------
+    kind : str
+        ``"block"`` or ``"rolling"``.
+    window : str or timedelta
+        Length of a window; of a block, a divisor of the day.
+    step : str, timedelta or None
+        Only for rolling windows: a divisor of the day. None: the longest that divides both
+        the window and the interval of the readings, so that no block's edge is missed.
+    interval : object
+        The interval of the readings, where it is one for all.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown kind, or a `step` where nothing rolls.
+    RangeError
+        For a window or step that the clock does not have.
+    """
+    if kind not in KINDS:
+        raise ConfigError(f"Cannot use kind={kind!r}: use one of {', '.join(KINDS)}.")
+    length = _length(window, "window")
+    if kind == "block":
+        if step is not None:
+            raise ConfigError(
+                f"Cannot use step={step!r} with kind='block': blocks lie end to end. "
+                "Use kind='rolling' for windows that overlap."
+            )
+        return Cut(kind, _on_clock(length, "window"), length)
+    return Cut(kind, length, _step(step, length, interval))
+
+
+def _length(value: Any, what: str) -> int:
+    length = minutes(value, what)
+    if length == 0:
+        raise RangeError(f"Cannot use {what}={value!r}: it has no length. Use e.g. '15min'.")
+    return length
+
+
+def _on_clock(length: int, what: str) -> int:
+    if DAY_MINUTES % length:
+        raise RangeError(
+            f"Cannot align {what}='{length}min' with the clock: it does not divide the day. "
+            "Use e.g. 5, 10, 15, 20, 30 or 60 minutes."
+        )
+    return length
+
+
+def _step(step: Any, window: int, interval: Any) -> int:
+    if step is not None:
+        return _on_clock(_length(step, "step"), "step")
+    whole = interval.values() if isinstance(interval, Mapping) else [interval]
+    return int(np.gcd.reduce([window, DAY_MINUTES, *(_length(w, "interval") for w in whole)]))
+
+
+def windows(how: Cut, low: int, high: int, tz: dt.tzinfo) -> tuple[Ints, Ints]:
+    """Start and end of the windows that overlap ``[low, high)``, in order [us UTC].
+
+    Rolling windows are those that end in ``(low, high]``. A clock change makes the block that
+    holds it longer or shorter, never a rolling window.
+    """
+    if low >= high:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    edges = ints(clock_grid(how.step, stamp(low), stamp(high), tz))
+    if how.kind == "rolling":
+        ends = edges[(edges > low) & (edges <= high)]
+        return ends - how.window * MINUTE, ends
+    first = max(int(np.searchsorted(edges, low, side="right")) - 1, 0)
+    last = int(np.searchsorted(edges, high, side="left"))
+    return edges[first:last], edges[first + 1 : last + 1]
+
+
+def span(how: Cut, starts: Ints, ends: Ints, tz: dt.tzinfo) -> tuple[Ints, Ints]:
+    """The windows that overlap a run of periods [us UTC]."""
+    if len(starts) == 0:
+        return starts, ends
+    return windows(how, int(starts[0]), int(ends[-1]), tz)
+
+
+def means(c: Cumulative, s: Ints, e: Ints, interval: int) -> Floats:
+    """Mean power of each window ``[s, e)`` of one series [kW]; NaN where not wholly known.
+
+    Parameters
+    ----------
+    c : Cumulative
+        The series.
+    s, e : ndarray of int64
+        The windows [us UTC], shape (windows,).
+    interval : int
+        The interval of the readings [us]: a register's longer spacing has a known total but
+        an unknown shape, so that no window may begin or end inside it.
+    """
+    energy, covered = c.measure(s, e)
+    known = covered == e - s
+    if c.source == "register":
+        known &= ~(_inside_long(c, s, interval) | _inside_long(c, e, interval))
+    kw = np.full(len(s), np.nan)
+    np.divide(energy, (e - s) / HOUR, out=kw, where=known & (e > s))
+    return np.round(kw, PLACES)
+
+
+def _inside_long(c: Cumulative, x: Ints, interval: int) -> Bools:
+    inside = c.edge_inside(x)[0]
+    long = np.append(2 * np.diff(c.t) > 3 * interval, False)
+    return np.asarray(inside & long[np.maximum(c.where(x), 0)], dtype=np.bool_)
+
+
+def reblocked(c: Cumulative, s: Ints, e: Ints) -> Bools:
+    """Whether a window's edges cut a reading's interval, so that its mean is apportioned."""
+    return np.asarray(c.edge_inside(s)[0] | c.edge_inside(e)[0], dtype=np.bool_)
+
+
+def owner(s: Ints, e: Ints, starts: Ints, ends: Ints) -> Ints:
+    """The period that wholly holds each window; -1 for none.
+
+    Parameters
+    ----------
+    s, e : ndarray of int64
+        Windows [us UTC], shape (windows,).
+    starts, ends : ndarray of int64
+        Disjoint periods in order [us UTC], shape (periods,).
+    """
+    if len(starts) == 0:
+        return np.full(len(s), -1, dtype=np.int64)
+    p = np.searchsorted(starts, s, side="right") - 1
+    held = (p >= 0) & (e <= ends[np.maximum(p, 0)])
+    return np.where(held, p, -1)

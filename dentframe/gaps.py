@@ -1,0 +1,205 @@
+"""Where readings are missing, and how much of each period is covered. Pure, frame in, frame out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from dentframe import sources
+from dentframe.accumulate import from_means
+from dentframe.errors import ConfigError
+from dentframe.layout import by_element, periods_index
+from dentframe.registers import RegisterRules
+from dentframe.sources import REGISTER
+from dentframe.spans import local
+from dentframe.study import Asked, Study, demanded, explicit, registers_of, study
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dentframe.cumulative import Cumulative
+    from dentframe.instants import Zone
+    from dentframe.periods import Freq
+    from dentframe.rows import Floats, Ints
+
+_DEFAULT_RULES = RegisterRules()
+COLUMNS = ("element", "start", "end", "missing_intervals", "energy_known")
+
+
+def coverage(
+    frame: pd.DataFrame,
+    freq: Freq = None,
+    *,
+    of: str = "energy",
+    tz: Zone = None,
+    start: Any = None,
+    end: Any = None,
+    topic: str | None = None,
+    source: str = "auto",
+    registers: RegisterRules = _DEFAULT_RULES,
+    interval: Any = "15min",
+    demand_lag: Any = "0min",
+    site: Any = None,
+) -> pd.DataFrame:
+    """Share of each period that is covered, per element.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns over time, or over (meter, time), shape (readings, columns).
+    freq : str, Monthly, list of edges, or None
+        Start-anchored (``"D"``, ``"MS"``, ...); None for one period.
+    of : str
+        ``"energy"``: the time whose energy is known, as in `energy`: a register bridges a gap.
+        ``"readings"``: the time for which readings came, which uses that need the shape of a
+        load should ask for.
+    tz, start, end, topic, source, registers, interval, demand_lag, site : optional
+        As in `energy`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Period start (in `tz`) to one column per element, 0 to 1, shape (periods, elements).
+
+    Raises
+    ------
+    RangeError, KindError, ConfigError, UnknownTopicError, UnitError
+        As `energy`.
+    """
+    if of not in {"energy", "readings"}:
+        raise ConfigError(f"Cannot use of={of!r}: use 'energy' or 'readings'.")
+    asked = Asked(tz, start, end, registers, interval, demand_lag)
+    found = study(frame, freq, sources.wanted(frame, topic, source), asked, site=site)
+    series = found.series
+    if of == "readings":
+        series = [presence(c, found.interval(c)) for c in series]
+    values = [c.coverage(found.s, found.e) for c in series]
+    return by_element(found, values, periods_index(found))
+
+
+def presence(c: Cumulative, interval: int) -> Cumulative:
+    """The time for which readings of a series came, whatever they say."""
+    return c if c.source == "demand" else from_means(c.series, interval)
+
+
+def gaps(
+    frame: pd.DataFrame,
+    *,
+    tz: Zone = None,
+    start: Any = None,
+    end: Any = None,
+    topic: str | None = None,
+    source: str = "auto",
+    registers: RegisterRules = _DEFAULT_RULES,
+    interval: Any = "15min",
+    demand_lag: Any = "0min",
+    site: Any = None,
+) -> pd.DataFrame:
+    """Where readings are missing.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns over time, or over (meter, time), shape (readings, columns).
+    tz : str or tzinfo, optional
+        The zone of the result and of naive bounds; None is the index's own.
+    start, end : str, date, datetime or Timestamp, optional
+        The span. By default the range that was read, else from the first reading to the last;
+        then less than an interval lacking at an end of it is no gap.
+    topic, source, registers, interval, demand_lag, site : optional
+        As in `demand`: the interval means of an element tell, else its register.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of (``meter``,) ``element``, ``start``, ``end``, ``missing_intervals`` (how many
+        readings should have come), ``energy_known`` (whether a register bridges the gap).
+
+    Raises
+    ------
+    RangeError, KindError, ConfigError, UnknownTopicError, UnitError
+        As `demand`.
+
+    Notes
+    -----
+    A spacing up to one and a half intervals is jitter and no gap; a longer one is covered for
+    one interval by the reading that ends it. A blank or unreadable value is no reading.
+    """
+    asked = Asked(tz, start, end, registers, interval, demand_lag)
+    of = study(frame, None, demanded(frame, topic, source), asked, site=site)
+    known = registers_of(frame, asked, REGISTER)
+    holes = [holes_of(of, c, known.get((c.meter, c.element))) for c in of.series]
+    return _table(of, holes)
+
+
+@dataclass(frozen=True)
+class Holes:
+    """The gaps of one series; arrays of shape (gaps,)."""
+
+    of: Cumulative
+    s: Ints
+    e: Ints
+    missing: Ints
+    known: Any
+    kwh: Floats
+
+
+def holes_of(of: Study, c: Cumulative, register: Cumulative | None) -> Holes:
+    """The gaps of one series in the study's span, and their energy by the register [kWh]."""
+    w = of.interval(c)
+    present = presence(c, w)
+    s, e = uncovered(present, of.s, of.e)
+    low, high = explicit(of.frame, of.asked)
+    if len(of.s):
+        # What bracketing rows would give is not lost.
+        own_head = (s == of.s[0]) & (s != low)
+        own_tail = (e == of.e[-1]) & (e != high)
+        keep = (e - s >= w) | ~(own_head | own_tail)
+        s, e = s[keep], e[keep]
+    if register is None and c.source == "register":
+        register = c
+    missing = np.maximum((2 * (e - s) + w) // (2 * w), 1)
+    known, kwh = _bridged(s, e, register)
+    return Holes(c, s, e, missing, known, kwh)
+
+
+def _bridged(s: Ints, e: Ints, register: Cumulative | None) -> tuple[Any, Floats]:
+    if register is None:
+        return np.zeros(len(s), dtype=np.bool_), np.full(len(s), np.nan)
+    energy, covered = register.measure(s, e)
+    known = covered == e - s
+    return known, np.where(known, energy, np.nan)
+
+
+def uncovered(c: Cumulative, starts: Ints, ends: Ints) -> tuple[Ints, Ints]:
+    """The uncovered stretches of a run of adjoining periods [us UTC], touching ones as one."""
+    if len(starts) == 0:
+        return starts, ends
+    low, high = int(starts[0]), int(ends[-1])
+    a = np.clip(c.t[:-1][c.ok], low, high)
+    b = np.clip(c.t[1:][c.ok], low, high)
+    s, e = np.concatenate(([low], b)), np.concatenate((a, [high]))
+    real = e > s
+    return s[real], e[real]
+
+
+def _table(of: Study, found: Sequence[Holes]) -> pd.DataFrame:
+    parts = [
+        pd.DataFrame(
+            {
+                **({"meter": h.of.meter} if of.several else {}),
+                "element": h.of.element,
+                "start": local(h.s, of.tz),
+                "end": local(h.e, of.tz),
+                "missing_intervals": h.missing,
+                "energy_known": h.known,
+            }
+        )
+        for h in found
+        if len(h.s)
+    ]
+    names = [*(["meter"] if of.several else []), *COLUMNS]
+    return pd.concat(parts, ignore_index=True)[names] if parts else pd.DataFrame(columns=names)

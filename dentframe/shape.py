@@ -1,0 +1,202 @@
+"""The shape of a load: how long it lasts, how its days look, what never switches off. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from dentframe import blocks
+from dentframe.demand import window_means
+from dentframe.errors import ConfigError
+from dentframe.layout import by_element, periods_index
+from dentframe.registers import RegisterRules
+from dentframe.study import Asked, Study, demanded, study
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dentframe.instants import Zone
+    from dentframe.periods import Freq
+    from dentframe.rows import Floats, Ints
+
+_DEFAULT_RULES = RegisterRules()
+
+
+def duration(
+    frame: pd.DataFrame,
+    window: Any = "15min",
+    *,
+    points: int = 101,
+    tz: Zone = None,
+    start: Any = None,
+    end: Any = None,
+    topic: str | None = None,
+    source: str = "auto",
+    registers: RegisterRules = _DEFAULT_RULES,
+    interval: Any = "15min",
+    demand_lag: Any = "0min",
+    site: Any = None,
+) -> pd.DataFrame:
+    """Load duration curve: the demand that was reached for a share of the time.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns over time, or over (meter, time), shape (readings, columns).
+    window : str or timedelta
+        Length of a block of the local clock.
+    points : int
+        How many shares, from 0 to 1, at least 2.
+    tz, start, end, topic, source, registers, interval, demand_lag, site : optional
+        As in `demand`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Share of the covered blocks (0 is the peak, 1 the least) to one column per element
+        [kW], shape (points, elements); over (meter, share) in a frame of several meters.
+
+    Raises
+    ------
+    RangeError, KindError, ConfigError, UnknownTopicError, UnitError
+        As `demand`.
+    """
+    if isinstance(points, bool) or not isinstance(points, int) or points < 2:
+        raise ConfigError(f"Cannot use points={points!r}: at least 2 shares are needed.")
+    asked = Asked(tz, start, end, registers, interval, demand_lag)
+    of, _, values = block_study(frame, None, window, asked, topic, source, site)
+    shares = np.linspace(0.0, 1.0, points)
+    return by_element(of, [_reached(x, shares) for x in values], pd.Index(shares, name="share"))
+
+
+def _reached(kw: Floats, shares: Floats) -> Floats:
+    """The demand that at least a share of the known blocks reached."""
+    falling = -np.sort(-kw[~np.isnan(kw)])
+    if len(falling) == 0:
+        return np.full(len(shares), np.nan)
+    # Shares such as 0.07 times the count must not step up by their binary noise.
+    rank = np.ceil(np.round(shares * len(falling), 9)).astype(np.int64)
+    return np.asarray(falling[np.maximum(rank - 1, 0)])
+
+
+def baseload(
+    frame: pd.DataFrame,
+    freq: Freq = None,
+    *,
+    q: float = 0.05,
+    window: Any = "15min",
+    tz: Zone = None,
+    start: Any = None,
+    end: Any = None,
+    topic: str | None = None,
+    source: str = "auto",
+    registers: RegisterRules = _DEFAULT_RULES,
+    interval: Any = "15min",
+    demand_lag: Any = "0min",
+    site: Any = None,
+) -> pd.DataFrame:
+    """What never switches off: a low quantile of block demand in each period.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns over time, or over (meter, time), shape (readings, columns).
+    freq : str, Monthly, list of edges, or None
+        Start-anchored (``"MS"``, ``"D"``, ...); None for one period.
+    q : float
+        The quantile, 0 to 1; 0 is the least block.
+    window : str or timedelta
+        Length of a block of the local clock.
+    tz, start, end, topic, source, registers, interval, demand_lag, site : optional
+        As in `demand`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Period start (in `tz`) to one column per element [kW]; of the covered blocks only.
+
+    Raises
+    ------
+    RangeError, KindError, ConfigError, UnknownTopicError, UnitError
+        As `demand`.
+
+    Notes
+    -----
+    The least block alone is a poor measure: one outage makes it 0. The quantile is linear
+    between the two nearest blocks, as in `numpy.quantile`.
+    """
+    check_quantiles([q])
+    asked = Asked(tz, start, end, registers, interval, demand_lag)
+    of, cuts, values = block_study(frame, freq, window, asked, topic, source, site)
+    owner = blocks.owner(*cuts, of.s, of.e)
+    table = quantiles(np.stack(values), owner, len(of.s), [q]) if values else np.empty((0, 0, 1))
+    return by_element(of, list(table[:, :, 0]), periods_index(of))
+
+
+def block_study(
+    frame: pd.DataFrame,
+    freq: Freq,
+    window: Any,
+    asked: Asked,
+    topic: str | None,
+    source: str,
+    site: Any,
+) -> tuple[Study, tuple[Ints, Ints], list[Floats]]:
+    """A study, its blocks, and the mean power of each series in them [kW]."""
+    how = blocks.cut("block", window, None, asked.interval)
+    wanted = demanded(frame, topic, source)
+    of = study(frame, freq, wanted, asked, how.freq, site=site)
+    cuts = blocks.span(how, of.s, of.e, of.tz)
+    return of, cuts, [window_means(of, c, *cuts) for c in of.series]
+
+
+def check_quantiles(q: Sequence[float]) -> None:
+    """Refuse quantiles outside 0 to 1, or none."""
+    if not q or not all(0 <= x <= 1 for x in q):
+        raise ConfigError(f"Cannot use q={q!r}: quantiles are from 0 to 1, and at least one.")
+
+
+def quantiles(values: Floats, group: Ints, groups: int, q: Sequence[float]) -> Floats:
+    """Quantiles of known values, group by group, linear between the two nearest.
+
+    Parameters
+    ----------
+    values : ndarray of float
+        Shape (series, values); NaN is left out.
+    group : ndarray of int64
+        The group of each value, -1 for none.
+    groups : int
+        How many groups there are.
+    q : sequence of float
+        From 0 to 1.
+
+    Returns
+    -------
+    ndarray of float
+        Shape (series, groups, quantiles), NaN where a group has no value.
+    """
+    kept = np.flatnonzero(group >= 0)
+    order = kept[np.argsort(group[kept], kind="stable")]
+    g = group[order]
+    place = np.arange(len(g)) - np.searchsorted(g, g)
+    size = int(place.max(initial=0)) + 1
+    box = np.full((len(values), groups, size), np.nan)
+    box[:, g, place] = values[:, order]
+    box.sort(axis=2)
+    return _between(box, (~np.isnan(box)).sum(axis=2), q)
+
+
+def _between(box: Floats, count: Ints, q: Sequence[float]) -> Floats:
+    """Quantiles of sorted boxes whose first `count` values are known."""
+    last = np.maximum(count - 1, 0)
+    out = np.full((*count.shape, len(q)), np.nan)
+    for k, x in enumerate(q):
+        at = np.round(x * last, 9)
+        low = np.floor(at).astype(np.int64)
+        high = np.minimum(low + 1, last)
+        a = np.take_along_axis(box, low[..., None], axis=2)[..., 0]
+        b = np.take_along_axis(box, high[..., None], axis=2)[..., 0]
+        out[..., k] = a + (b - a) * (at - low)
+    return out

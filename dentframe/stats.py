@@ -1,0 +1,251 @@
+"""Time-weighted mean, least and greatest value of samples, period by period. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from dentframe import columns as _columns
+from dentframe import selection, sources
+from dentframe import units as _units
+from dentframe.columns import Column, parse
+from dentframe.cumulative import share
+from dentframe.errors import KindError
+from dentframe.instants import zone
+from dentframe.layout import warn_of
+from dentframe.periods import Freq, build, verb_zone
+from dentframe.rows import is_several, meters_of, ranges, rows, time_index
+from dentframe.series import Series, _series, numbers
+from dentframe.spans import asked_bounds, ints, local, stamp
+from dentframe.study import check_share, refuse_site
+from dentframe.topics import TOPICS, kind_of
+from dentframe.trapezoid import covered as covered_at
+from dentframe.trapezoid import extremes, integral, weighted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dentframe.instants import Zone
+    from dentframe.rows import Floats, Ints
+
+STATISTICS = ("mean", "min", "max", "coverage")
+_INSTEAD = {
+    "register": "it is a register, a running total whose mean says nothing. Use energy().",
+    "interval_mean": "it holds means of intervals, not samples. Use demand(), peaks() or energy().",
+    "interval_energy": "it is the energy of periods. It may be summed: df.sum().",
+    "unknown": "nothing tells what kind of quantity it is. Rename the column to a known topic, or "
+    "write its unit into the label.",
+}
+
+
+def stats(
+    frame: pd.DataFrame,
+    topic: str,
+    freq: Freq = None,
+    *,
+    tz: Zone = None,
+    start: Any = None,
+    end: Any = None,
+    min_coverage: float | None = None,
+    interval: Any = "15min",
+    site: Any = None,
+) -> pd.DataFrame:
+    """Time-weighted mean, least, greatest value and coverage of a sampled topic.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns over time, or over (meter, time), shape (readings, columns).
+    topic : str
+        A sample (``"A"``, ``"V"``, ``"kW"``...) or a ratio (``"dPF"``), channels and elements.
+    freq : str, Monthly, list of edges, or None
+        Start-anchored (``"D"``, ``"MS"``, ...); None for one period.
+    tz : str or tzinfo, optional
+        The zone of the calendar and of naive bounds; None is the index's own where not UTC.
+    start, end : str, date, datetime or Timestamp, optional
+        The span; only these cut a calendar period.
+    min_coverage : float, optional
+        Statistics of periods with less coverage (0 to 1) are NaN, and nothing warns.
+    interval : str, timedelta, or mapping by meter
+        The usual spacing of samples; over a spacing of more than one and a half of it nothing
+        is assumed.
+    site : optional
+        Not supported yet: anything but None raises.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Period start (in `tz`) to (column, statistic), shape (periods, 4 x columns), in the
+        topic's unit; over (meter, time) where the frame is.
+
+    Raises
+    ------
+    KindError
+        For a register, an interval mean or an unknown kind; the message names the right verb.
+    UnknownTopicError
+        For a topic that the frame does not have.
+    RangeError, ConfigError, UnitError
+        As `energy`.
+
+    Warns
+    -----
+    CoverageWarning
+        Once a call, where some period is not wholly covered.
+
+    Notes
+    -----
+    Between two samples the value is taken to change evenly (trapezoid), also at a period's
+    edge; least and greatest are samples with ``start <= t < end`` (the span's end included).
+    A ratio has no time mean: its ``mean`` is weighted by power, sum(kW) / sum(kW / abs(PF)),
+    from the DemandkW of the same element or channel at the same instants, and NaN without it.
+    Signs of lead and lag never cancel.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> t = pd.date_range("2024-01-01", periods=3, freq="15min", tz="UTC")
+    >>> amperes = pd.DataFrame({"A/Ch/A1": [10.0, 20.0, 40.0]}, index=t)
+    >>> float(stats(amperes, "A")[("A/Ch/A1", "mean")].iloc[0])
+    22.5
+    """
+    refuse_site(site)
+    check_share(min_coverage)
+    kind = _check_kind(frame, topic)
+    local_zone = verb_zone(time_index(frame).tz, tz, freq)
+    found = samples(frame, topic)
+    s, e = _periods(frame, [x for x, _ in found], freq, local_zone, start, end, tz)
+    weights = _weights(frame) if kind == "ratio" else None
+    made = [_figures(x, c, s, e, interval, weights) for x, c in found]
+    _warn(made, s, local_zone, accepted=min_coverage is not None)
+    return _frame(frame, made, local(s, local_zone).rename("time"), min_coverage)
+
+
+def _check_kind(frame: pd.DataFrame, topic: str) -> str:
+    selection.check_topic(frame, topic)
+    label = next(x for x in _columns.wire_columns(frame.columns) if parse(x).topic == topic)
+    kind = kind_of(topic, _units.unit_text(frame, label))
+    if kind not in {"sample", "ratio"}:
+        raise KindError(f"Cannot compute statistics of {topic!r}: {_INSTEAD[kind]}")
+    return kind
+
+
+def samples(frame: pd.DataFrame, topic: str) -> list[tuple[Series, Column]]:
+    """Every series of a topic, channels and elements, meter by meter."""
+    labels = enumerate(frame.columns)
+    wanted = [(i, parse(x)) for i, x in labels if _columns.is_wire(x) and parse(x).topic == topic]
+    wanted.sort(key=lambda x: _columns.sort_key(x[1]))
+    values = [(c, _numbers(frame, i, c)) for i, c in wanted]
+    return [(_series(m, c, v), c) for m in rows(frame) for c, v in values]
+
+
+def _numbers(frame: pd.DataFrame, position: int, column: Column) -> Floats:
+    if column.topic in TOPICS:
+        return numbers(frame, position, column)
+    return frame.iloc[:, position].to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _periods(
+    frame: pd.DataFrame,
+    found: Sequence[Series],
+    freq: Freq,
+    tz: Any,
+    start: Any,
+    end: Any,
+    naive: Zone,
+) -> tuple[Ints, Ints]:
+    low, high = asked_bounds(frame, start, end, naive)
+    first, last = _span(frame, found)
+    a, b = (first if low is None else low), (last if high is None else high)
+    if a is None or b is None or a >= b:
+        none = np.empty(0, dtype=np.int64)
+        return none, none
+    when = build(freq, a, b, zone(tz), cut_start=low is not None, cut_end=high is not None)
+    return ints(when.starts), ints(when.ends)
+
+
+def _span(frame: pd.DataFrame, found: Sequence[Series]) -> tuple[Any, Any]:
+    read = list(ranges(frame).values())
+    if read:
+        return min(a for a, _ in read), max(b for _, b in read)
+    there = [x for x in found if len(x.t)]
+    if not there:
+        return None, None
+    return stamp(min(int(x.t[0]) for x in there)), stamp(max(int(x.t[-1]) for x in there))
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """One column's statistics; arrays of shape (periods,)."""
+
+    meter: str | None
+    column: Column
+    mean: Floats
+    min: Floats
+    max: Floats
+    coverage: Floats
+
+
+def _weights(frame: pd.DataFrame) -> dict[Any, Series]:
+    if "DemandkW" not in selection.topics(frame):
+        return {}
+    return {(x.meter, c.scope, c.id): x for x, c in samples(frame, "DemandkW")}
+
+
+def _figures(
+    x: Series, c: Column, s: Ints, e: Ints, interval: Any, weights: dict[Any, Series] | None
+) -> Statistics:
+    w = sources.interval_of(interval, x.meter)
+    area = integral(x, e, w) - integral(x, s, w)
+    covered = covered_at(x, e, w) - covered_at(x, s, w)
+    mean = np.full(len(s), np.nan)
+    np.divide(area, covered, out=mean, where=covered > 0)
+    if weights is not None:
+        mean = weighted(x, weights.get((x.meter, c.scope, c.id)), s, e)
+    least, greatest = extremes(x, s, e)
+    return Statistics(x.meter, c, mean, least, greatest, share(covered, e - s))
+
+
+def _warn(made: Sequence[Statistics], s: Ints, tz: Any, *, accepted: bool) -> None:
+    state = [np.where(x.coverage >= 1, "recorded", "partial") for x in made]
+    state = [np.where(x.coverage <= 0, "missing", y) for x, y in zip(made, state, strict=True)]
+    parts = [
+        pd.DataFrame(
+            {
+                **({} if x.meter is None else {"meter": x.meter}),
+                "element": x.column.id,
+                "period": local(s, tz),
+                "coverage": x.coverage,
+                "status": y,
+            }
+        )
+        for x, y in zip(made, state, strict=True)
+        if len(s)
+    ]
+    if parts:
+        warn_of(pd.concat(parts, ignore_index=True), "statistics", accepted=accepted)
+
+
+def _frame(
+    frame: pd.DataFrame, made: Sequence[Statistics], times: pd.Index, least: float | None
+) -> pd.DataFrame:
+    several = is_several(frame)
+    meters: list[str | None] = [*meters_of(frame)] if several else [x.meter for x in made[:1]]
+    parts = {m: _of_meter([x for x in made if x.meter == m], times, least) for m in meters}
+    if not several or not parts:
+        return next(iter(parts.values()), pd.DataFrame(index=frame.index[:0]))
+    return pd.concat(parts, names=["meter", "time"])
+
+
+def _of_meter(made: Sequence[Statistics], times: pd.Index, least: float | None) -> pd.DataFrame:
+    columns: dict[tuple[str, str], Floats] = {}
+    for x in made:
+        low = np.zeros(len(times), bool) if least is None else x.coverage < least
+        for name in STATISTICS:
+            values = getattr(x, name)
+            shown = values if name == "coverage" else np.where(low, np.nan, values)
+            columns[x.column.label, name] = shown
+    labels = pd.MultiIndex.from_tuples(list(columns), names=["column", "statistic"])
+    return pd.DataFrame(dict(enumerate(columns.values())), index=times).set_axis(labels, axis=1)

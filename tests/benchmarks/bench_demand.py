@@ -1,0 +1,104 @@
+"""Benchmarks of the demand, quality and load-study verbs on a year x 16 elements.
+
+Run it with ``python tests/benchmarks/bench_demand.py``; it prints what it sees and fails where
+the promise does not hold: each verb under 0.3 s, and linear in years.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from dentframe.coincident import coincident
+from dentframe.demand import apparent_demand, demand
+from dentframe.energy import energy
+from dentframe.errors import CoverageWarning
+from dentframe.factors import load_factor, power_factor
+from dentframe.gaps import coverage, gaps
+from dentframe.peaks import peaks
+from dentframe.profile import profile
+from dentframe.quality import quality
+from dentframe.schedule import Schedule, Window
+from dentframe.shape import baseload, duration
+from dentframe.stats import stats
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LA = "America/Los_Angeles"
+LIMIT, LINEAR = 0.3, 3.0
+PEAK = Schedule([Window("peak", "16:00", "21:00", days="weekday")])
+
+
+def year(years: int = 1, elements: int = 16) -> pd.DataFrame:
+    """Demand, registers and voltages at minutes 2, 17, 32 and 47."""
+    n = 35_040 * years
+    index = pd.date_range("2022-01-01 00:02", periods=n, freq="15min", tz="UTC", unit="us")
+    kw = np.random.default_rng(7).gamma(2.0, 2.0, (n, elements)).round(3)
+    letters = [chr(65 + i) for i in range(elements)]
+    parts = {
+        "DemandkW": kw,
+        "kWHNet": 1000 + np.cumsum(kw, axis=0) / 4,
+        "kVAHNet": 1000 + np.cumsum(kw, axis=0) / 3.6,
+        "V": 277 + kw / 10,
+    }
+    frames = [
+        pd.DataFrame(v, index=index, columns=[f"{t}/Elm/{x}" for x in letters])
+        for t, v in parts.items()
+    ]
+    return pd.concat(frames, axis=1)
+
+
+def verbs(frame: pd.DataFrame) -> dict[str, Callable[[], Any]]:
+    """Each verb as a user calls it."""
+    return {
+        "demand": lambda: demand(frame, tz=LA),
+        "demand rolling": lambda: demand(frame, "30min", kind="rolling", tz=LA),
+        "apparent_demand": lambda: apparent_demand(frame, tz=LA),
+        "peaks reported": lambda: peaks(frame, "MS", tz=LA),
+        "peaks daily": lambda: peaks(frame, "D", tz=LA),
+        "peaks block": lambda: peaks(frame, "MS", kind="block", n=3, per_day=True, tz=LA),
+        "peaks rolling": lambda: peaks(frame, "MS", kind="rolling", window="30min", tz=LA),
+        "coincident": lambda: coincident(frame, "MS", elements="all", tz=LA),
+        "load_factor": lambda: load_factor(frame, "MS", tz=LA),
+        "power_factor": lambda: power_factor(frame, "MS", tz=LA),
+        "duration": lambda: duration(frame, tz=LA),
+        "profile": lambda: profile(frame, tz=LA),
+        "baseload": lambda: baseload(frame, "MS", tz=LA),
+        "stats": lambda: stats(frame, "V", "D", tz=LA),
+        "coverage": lambda: coverage(frame, "D", tz=LA),
+        "gaps": lambda: gaps(frame, tz=LA),
+        "quality": lambda: quality(frame, tz=LA),
+        "energy schedule": lambda: energy(frame, "MS", tz=LA, schedule=PEAK),
+    }
+
+
+def best(call: Callable[[], Any], times: int = 3) -> float:
+    """The least of several runs [s]."""
+    taken = []
+    for _ in range(times):
+        began = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - began)
+    return min(taken)
+
+
+def main() -> None:
+    """Measure and judge."""
+    warnings.simplefilter("ignore", CoverageWarning)
+    one, two = verbs(year()), verbs(year(years=2))
+    failed = []
+    for name, call in one.items():
+        taken, twice = best(call), best(two[name], 2)
+        print(f"{name:16} {taken * 1e3:7.1f} ms   two years {twice / taken:4.1f} x")
+        if taken > LIMIT or twice > LINEAR * taken:
+            failed.append(name)
+    assert not failed, failed
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""`coincident`: which elements, which meters, factors, flags."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dentframe.coincident import COLUMNS, coincident
+from dentframe.errors import ConfigError, CoverageWarning, UnknownMeterError
+from tests.unit.test_demand import KW, quarters
+
+A, B = KW, "DemandkW/Elm/B"
+
+
+def two_meters():
+    parts = {"P1": quarters({A: [10, 40], B: [5, 5]}), "P2": quarters({A: [30, 10]})}
+    return pd.concat(parts, names=["meter", "time"])
+
+
+def test_the_columns_are_the_designs():
+    """These columns in this order; elements of several meters by their full id."""
+    rows = coincident(two_meters(), elements="all")
+    assert tuple(rows.columns) == COLUMNS
+    assert rows["element"].tolist() == ["P1_A", "P1_B", "P2_A"]
+
+
+def test_elements_must_be_chosen():
+    """Neither names nor a site: refused, naming `elements=`."""
+    with pytest.raises(ConfigError, match="elements="):
+        coincident(two_meters())
+
+
+def test_named_elements_alone_are_summed():
+    """The order is the caller's; the rest has no part."""
+    rows = coincident(two_meters(), elements=["P2_A", "P1_A"])
+    assert rows["coincident"].tolist() == [10.0, 40.0]
+    assert rows["share"].sum() == pytest.approx(1.0)
+
+
+def test_each_meter_by_itself():
+    """`by="meter"`: every meter has its own peak."""
+    rows = coincident(two_meters(), elements="all", by="meter")
+    assert rows["site_peak"].tolist() == [45.0, 45.0, 30.0]
+    assert np.isnan(rows["diversity"].iloc[2])
+
+
+def test_the_roles_of_a_site_choose():
+    """A main beside its branches is left out; the site's zone serves."""
+    roles = {"P1_A": "main", "P1_B": "branch", "P2_A": "branch"}
+    site = SimpleNamespace(
+        tz="UTC", elements={k: SimpleNamespace(role=v) for k, v in roles.items()}
+    )
+    rows = coincident(two_meters(), "D", site=site, min_coverage=0)
+    assert rows["element"].tolist() == ["P1_B", "P2_A"]
+
+
+def test_exports_make_factors_meaningless():
+    """An element that feeds back: NaN and a flag, the sum stays."""
+    rows = coincident(quarters({A: [10, 40], B: [-5, -6]}), elements="all")
+    assert rows["diversity"].isna().all()
+    assert rows["coincidence"].isna().all()
+    assert set(rows["flags"]) == {("export",)}
+    assert rows["site_peak"].iloc[0] == 34.0
+
+
+def test_a_named_element_without_readings_is_missing():
+    """No block is covered by all: every row is missing, with one warning."""
+    with pytest.warns(CoverageWarning, match="missing"):
+        rows = coincident(two_meters(), elements=["P1_A", "P2_B"])
+    assert set(rows["status"]) == {"missing"}
+    assert rows["site_peak"].isna().all()
+    assert rows["own_peak"].tolist()[0] == 40.0
+
+
+@pytest.mark.parametrize(
+    ("how", "error", "says"),
+    [
+        ({"elements": ["P3_A"]}, UnknownMeterError, "P3_A"),
+        ({"elements": ["P1_A", "P1_A"]}, ConfigError, "once"),
+        ({"elements": []}, ConfigError, "at least one"),
+        ({"elements": "all", "by": "zone"}, ConfigError, "by='zone'"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(how, error, says):
+    """Errors name the value."""
+    with pytest.raises(error, match=says):
+        coincident(two_meters(), **how)
+
+
+def test_unaligned_readings_are_called_re_blocked():
+    """The flag names the element whose readings its block cuts."""
+    frame = quarters({A: [10, 40, 20]}, "2024-01-01 00:17")
+    with pytest.warns(CoverageWarning):
+        rows = coincident(frame, elements="A")
+    assert rows["flags"].tolist() == [("reblocked",)]
+
+
+@pytest.mark.parametrize("rows", [0, 2])
+def test_nothing_read_is_nothing_found(rows):
+    """No readings at all: no figure, no error."""
+    frame = two_meters() * np.nan
+    found = coincident(frame.iloc[:rows], elements="all", min_coverage=0)
+    assert tuple(found.columns) == COLUMNS
+    assert found["site_peak"].isna().all()

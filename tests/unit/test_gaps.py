@@ -1,0 +1,56 @@
+"""`gaps` and `coverage`: what is missing, and what a register still knows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dentframe.errors import ConfigError
+from dentframe.gaps import COLUMNS, coverage, gaps
+from tests.unit.test_demand import KW, KWH, quarters
+
+
+def test_a_register_that_goes_on_knows_the_energy():
+    """One row a gap: its span, how many readings, whether the energy is known."""
+    frame = quarters({KW: [1, np.nan, np.nan, 1], KWH: [1, np.nan, np.nan, 4]})
+    rows = gaps(frame)
+    assert tuple(rows.columns) == COLUMNS
+    assert rows[["missing_intervals", "energy_known"]].to_numpy().tolist() == [[2, True]]
+    assert rows["end"][0] - rows["start"][0] == pd.Timedelta("30min")
+
+
+def test_what_bracketing_rows_would_give_is_no_gap():
+    """Less than an interval at an end of the range that was read is not lost."""
+    frame = quarters({KW: [1, 1]}, "2024-01-01 00:02")
+    frame.attrs["dentcloud"] = {"ranges": {"P1": ["2024-01-01T00:00Z", "2024-01-01T00:30Z"]}}
+    assert gaps(frame).empty
+    assert len(gaps(frame, end="2024-01-01 00:30", tz="UTC")) == 1
+
+
+def test_gaps_of_a_register_alone():
+    """Its readings tell: the same rule as for means."""
+    rows = gaps(quarters({KWH: [1, np.nan, 3, 4]}))
+    assert rows[["missing_intervals", "energy_known"]].to_numpy().tolist() == [[1, True]]
+
+
+def test_an_empty_result_has_its_columns():
+    """No gap, no row."""
+    assert tuple(gaps(quarters({KW: [1, 1]})).columns) == COLUMNS
+
+
+def test_gaps_of_several_meters():
+    """A first column `meter`, times in the zone asked."""
+    parts = {m: quarters({KW: [1, np.nan, 1]}) for m in ("P1", "P2")}
+    rows = gaps(pd.concat(parts, names=["meter", "time"]), tz="Asia/Seoul")
+    assert rows["meter"].tolist() == ["P1", "P2"]
+    assert str(rows["start"].dt.tz) == "Asia/Seoul"
+
+
+def test_coverage_of_energy_and_of_readings():
+    """A register bridges a gap: its energy is covered, its readings are not there."""
+    frame = quarters({KWH: [1, np.nan, np.nan, 4, 5]})
+    assert coverage(frame)["A"].tolist() == [1.0]
+    assert coverage(frame, of="readings")["A"].tolist() == pytest.approx([0.5])
+    with pytest.raises(ConfigError, match="of='kWh'"):
+        coverage(frame, of="kWh")
