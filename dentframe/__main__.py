@@ -1,0 +1,7 @@
+"""``python -m dentframe``: the command line."""
+
+import sys
+
+from dentframe.cli import main
+
+sys.exit(main())

@@ -1,0 +1,48 @@
+"""The commands' tree: which command lives where."""
+
+from __future__ import annotations
+
+import warnings
+
+import click
+
+from dentframe.cli import account, data, emulate
+from dentframe.errors import DentWarning
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="dentframe", message="%(version)s")
+def dentframe() -> None:
+    """DENT PowerScout sub-meters, from the DentCloud Meter Data API.
+
+    Try it without a key: dentframe demo
+    """
+
+
+for command in (*emulate.COMMANDS, *data.COMMANDS, *account.COMMANDS):
+    dentframe.add_command(command)
+
+
+def run(argv: list[str]) -> int:
+    """Run one command line; errors of dentframe pass through to the caller."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", DentWarning)
+        warnings.showwarning = _show
+        try:
+            dentframe.main(argv, prog_name="dentframe", standalone_mode=False)
+        except click.ClickException as error:
+            error.show()
+            return error.exit_code
+        except click.exceptions.Exit as stop:
+            return stop.exit_code
+        except (click.Abort, KeyboardInterrupt):
+            click.echo("Aborted.", err=True)
+            return 130
+        except BrokenPipeError:
+            return 0
+    return 0
+
+
+def _show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+    if issubclass(category, DentWarning):
+        click.echo(f"Warning: {message}", err=True)

@@ -1,0 +1,171 @@
+"""Commands that read: meters, topics, inventory, plan, read, energy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dentframe import energy as _energy
+from dentframe import reader
+from dentframe.cli.output import format_option, write
+from dentframe.inventory import inventory as _inventory
+
+if TYPE_CHECKING:
+    from dentframe.plan import Plan
+
+
+def _range(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the arguments that name a read."""
+    for add in (
+        click.option("--tz", default="UTC", show_default=True, help="Zone of START and END."),
+        click.option("--topics", help="Comma-separated, e.g. DemandkW,kWHNet; default: all."),
+        click.argument("end", required=False),
+        click.argument("start"),
+        click.argument("meters"),
+    ):
+        command = add(command)
+    return command
+
+
+_bracket = click.option("--bracket", is_flag=True, help="Also the readings around the range.")
+
+
+def _meters(text: str) -> str | list[str]:
+    names = [name.strip() for name in text.split(",")]
+    return names[0] if len(names) == 1 else names
+
+
+def _topics(text: str | None) -> list[str] | None:
+    return None if text is None else [topic.strip() for topic in text.split(",")]
+
+
+@click.command()
+def meters() -> None:
+    """List the account's meters.
+
+    \b
+    Example:
+      dentframe meters
+    """  # noqa: D301 - click's own mark
+    for meter in reader.get_meters():
+        click.echo(meter)
+
+
+@click.command()
+@format_option
+def topics(form: str | None, out: Path | None) -> None:
+    """List the topics with unit, kind and description.
+
+    \b
+    Example:
+      dentframe topics --format json
+    """  # noqa: D301 - click's own mark
+    write(reader.get_topics().astype({"pint unit": str}), form, out)
+
+
+@click.command()
+@click.argument("meters", required=False)
+@format_option
+def inventory(meters: str | None, form: str | None, out: Path | None) -> None:
+    """Show what each meter has and since when.
+
+    \b
+    Example:
+      dentframe inventory P482311252
+    """  # noqa: D301 - click's own mark
+    write(_inventory(_meters(meters) if meters else None), form, out)
+
+
+@click.command()
+@_range
+@_bracket
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def plan(
+    meters: str,
+    start: str,
+    end: str | None,
+    topics: str | None,
+    tz: str,
+    bracket: bool,
+    as_json: bool,
+) -> None:
+    """Show what a read would ask for; asks nothing.
+
+    \b
+    Example:
+      dentframe plan P482311252 2023-12 --tz America/Los_Angeles
+    """  # noqa: D301 - click's own mark
+    found = reader.plan_dentcloud(
+        _meters(meters), start, end, _topics(topics), tz=tz, bracket=bracket
+    )
+    click.echo(json.dumps(_as_dict(found)) if as_json else repr(found))
+
+
+def _as_dict(found: Plan) -> dict[str, Any]:
+    return {
+        "requests": found.requests,
+        "cached": found.cached,
+        "seconds": found.seconds,
+        "topics": list(found.topics),
+        "windows": {m: [str(w) for w in ws] for m, ws in found.windows.items()},
+    }
+
+
+@click.command()
+@_range
+@_bracket
+@format_option
+def read(
+    meters: str,
+    start: str,
+    end: str | None,
+    topics: str | None,
+    tz: str,
+    bracket: bool,
+    form: str | None,
+    out: Path | None,
+) -> None:
+    """Read meters (comma-separated) from START to END, or the period START names.
+
+    \b
+    Example:
+      dentframe read P482311252 2023-12 --tz America/Los_Angeles --topics kWHNet --out dec.csv
+    """  # noqa: D301 - click's own mark
+    frame = reader.read_dentcloud(
+        _meters(meters), start, end, _topics(topics), tz=tz, bracket=bracket
+    )
+    write(frame, form, out)
+
+
+@click.command()
+@_range
+@click.option("--freq", help="D, MS, W-MON, h, …; default: the whole range.")
+@click.option("--detail", is_flag=True, help="With coverage, status, bounds and readings.")
+@format_option
+def energy(
+    meters: str,
+    start: str,
+    end: str | None,
+    topics: str | None,
+    tz: str,
+    freq: str | None,
+    detail: bool,
+    form: str | None,
+    out: Path | None,
+) -> None:
+    """Energy [kWh] per period and element, read with its brackets.
+
+    \b
+    Example:
+      dentframe energy P482311252 2023-12 --tz America/Los_Angeles --freq D
+    """  # noqa: D301 - click's own mark
+    asked = _topics(topics) or ["kWHNet", "DemandkW"]
+    frame = reader.read_dentcloud(_meters(meters), start, end, asked, tz=tz, bracket=True)
+    write(_energy.energy(frame, freq, tz=tz, detail=detail), form, out)
+
+
+COMMANDS = (meters, topics, inventory, plan, read, energy)

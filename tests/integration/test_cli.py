@@ -1,0 +1,150 @@
+"""The command line: data on stdout, messages on stderr, no key anywhere."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from dentframe import cli, emulator
+
+LA = "America/Los_Angeles"
+METER = "P482311252"
+
+
+@pytest.fixture
+def cloud(monkeypatch):
+    with emulator.serve(rate=None, concurrency=None) as served:
+        monkeypatch.setenv("DENTCLOUD_BASE_URL", served.url)
+        monkeypatch.setenv("DENTCLOUD_API_KEY", served.api_key)
+        monkeypatch.setenv("DENTCLOUD_KEY_ID", served.key_id)
+        yield served
+
+
+def test_the_demo_shows_one_screen_and_writes_a_picture(tmp_path, capsys):
+    """The demo needs no key, shows an estimated day and a peak, and fits a screen."""
+    picture = tmp_path / "demo.png"
+    assert cli.main(["demo", "--out", str(picture)]) == 0
+    shown = capsys.readouterr().out
+    assert picture.stat().st_size > 10_000
+    assert "estimated" in shown
+    assert "Peak demand" in shown
+    assert "dentframe login" in shown
+    assert shown.count("\n") < 50
+
+
+def test_meters_are_listed_one_a_line(cloud, capsys):
+    """`dentframe meters` is ready for a shell loop."""
+    assert cli.main(["meters"]) == 0
+    assert capsys.readouterr().out.split() == [METER, "P482102272", "P482102270"]
+
+
+def test_topics_as_json(cloud, capsys):
+    """`dentframe topics --format json` is a list of objects."""
+    assert cli.main(["topics", "--format", "json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert {r["topic"]: r["kind"] for r in rows}["kWHNet"] == "register"
+
+
+def test_a_plan_asks_nothing(cloud, capsys):
+    """`dentframe plan --json` names the windows and sends no request."""
+    assert cli.main(["plan", METER, "2023-12", "--tz", LA, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["windows"] == {METER: ["2023-12", "2024-01-01"]}
+    assert cloud.requests == []
+
+
+def test_a_read_prints_csv_that_pandas_reads(cloud, capsys):
+    """In a pipe the readings are CSV."""
+    assert cli.main(["read", METER, "2023-12-05", "--topics", "kWHNet"]) == 0
+    frame = pd.read_csv(io.StringIO(capsys.readouterr().out), index_col="time")
+    assert frame.shape == (96, 7)
+
+
+def test_energy_is_read_with_its_brackets(cloud, capsys):
+    """`dentframe energy` covers the whole day, edges included, without --bracket."""
+    assert cli.main(["energy", METER, "2023-12-05", "--tz", LA, "--freq", "D", "--detail"]) == 0
+    frame = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    assert set(frame["status"]) == {"recorded"}
+
+
+@pytest.mark.parametrize("ending", ["csv", "json", "parquet", "xlsx"])
+def test_a_file_is_written_by_its_ending(cloud, tmp_path, ending):
+    """--out chooses the format."""
+    pytest.importorskip({"parquet": "pyarrow", "xlsx": "openpyxl"}.get(ending, "json"))
+    out = tmp_path / f"x.{ending}"
+    assert cli.main(["read", METER, "2023-12-05", "--topics", "kWHNet", "--out", str(out)]) == 0
+    assert out.stat().st_size > 1000
+
+
+def test_the_cache_can_be_shown_and_cleared(cloud, capsys):
+    """`dentframe cache info` counts what a read kept; clear removes it."""
+    cli.main(["read", METER, "2023-12-05", "--topics", "kWHNet"])
+    capsys.readouterr()
+    assert cli.main(["cache", "info", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)
+    assert cli.main(["cache", "clear"]) == 0
+    cli.main(["read", METER, "2023-12-05", "--topics", "kWHNet"])
+    assert len(cloud.data_requests) == 2
+
+
+def test_login_keeps_a_profile(cloud, monkeypatch, tmp_path):
+    """After `dentframe login` no variable is needed; the profile is 0600 and shown nowhere."""
+    answers = iter([cloud.api_key, cloud.key_id])
+    monkeypatch.setattr("click.prompt", lambda *a, **k: next(answers))
+    assert cli.main(["login"]) == 0
+    for name in ("DENTCLOUD_API_KEY", "DENTCLOUD_KEY_ID"):
+        monkeypatch.delenv(name)
+    assert cli.main(["meters"]) == 0
+    profiles = [p for p in (tmp_path / "config").rglob("*") if p.is_file()]
+    assert len(profiles) == 1
+    if os.name == "posix":
+        assert profiles[0].stat().st_mode & 0o777 == 0o600
+
+
+def test_errors_go_to_stderr_with_status_1(cloud, capsys):
+    """A typed error is one line on stderr; stdout stays empty."""
+    assert cli.main(["read", "P4823", "2023-12"]) == 1
+    streams = capsys.readouterr()
+    assert streams.out == ""
+    assert streams.err.startswith("Error: Cannot read meter 'P4823'")
+
+
+def test_a_wrong_call_has_status_2(capsys):
+    """An unknown command is a usage error."""
+    assert cli.main(["frobnicate"]) == 2
+
+
+def test_without_the_extra_the_command_names_it():
+    """Where click is missing, `dentframe` says how to install it."""
+    code = (
+        "import sys; sys.modules['click'] = None\n"
+        "from dentframe.cli import main; sys.exit(main(['meters']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 1
+    assert 'pip install "dentframe[cli]"' in done.stderr
+
+
+def test_emulate_serves_until_it_is_stopped(tmp_path):
+    """`dentframe emulate` prints what points a program at it."""
+    running = subprocess.Popen(
+        [sys.executable, "-u", "-m", "dentframe", "emulate", "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        lines = [running.stdout.readline() for _ in range(3)]
+    finally:
+        running.terminate()
+        running.wait(10)
+        running.stdout.close()
+    assert "DENTCLOUD_BASE_URL=http://127.0.0.1:" in lines[1]
+    assert "DENTCLOUD_API_KEY=" in lines[2]
