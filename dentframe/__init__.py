@@ -15,9 +15,9 @@ from dentframe.accessor import DentAccessor
 from dentframe.cloud.client import DentCloud
 from dentframe.inventory import inventory
 from dentframe.periods import Monthly
-from dentframe.plan import Plan
 from dentframe.ratchets import adjusted_demand, ratchet
 from dentframe.reader import get_meters, get_topics, plan_dentcloud, read_dentcloud
+from dentframe.reading.plan import Plan
 from dentframe.registers import RegisterRules
 from dentframe.schedule import Schedule, Window
 

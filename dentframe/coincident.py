@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe import blocks
-from dentframe.chosen import chosen
-from dentframe.cumulative import STATUSES, Cumulative, status
 from dentframe.errors import ConfigError
-from dentframe.figures import NAT
-from dentframe.layout import flag_tuples, warn_of
-from dentframe.maxima import flags_in
-from dentframe.ranking import highest, known
-from dentframe.registers import RegisterRules
-from dentframe.spans import local
-from dentframe.study import (
+from dentframe.metering import blocks
+from dentframe.metering.chosen import chosen
+from dentframe.metering.cumulative import STATUSES, Cumulative, status
+from dentframe.metering.figures import NAT
+from dentframe.metering.layout import flag_tuples, warn_of
+from dentframe.metering.maxima import flags_in
+from dentframe.metering.ranking import highest, known
+from dentframe.metering.spans import local
+from dentframe.metering.study import (
     EXPORT,
     MISSING,
     REBLOCKED,
@@ -29,15 +28,16 @@ from dentframe.study import (
     named,
     study,
 )
-from dentframe.uncovered import rest
+from dentframe.metering.uncovered import rest
+from dentframe.registers import RegisterRules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dentframe.glitches import Bools
     from dentframe.instants import Zone
+    from dentframe.metering.glitches import Bools
+    from dentframe.metering.rows import Floats, Ints
     from dentframe.periods import Freq
-    from dentframe.rows import Floats, Ints
 
 _DEFAULT_RULES = RegisterRules()
 COLUMNS = (

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dentframe import blocks
-from dentframe.figures import Figures
+from dentframe.metering import blocks
+from dentframe.metering.figures import Figures
+from dentframe.metering.results import Result
+from dentframe.metering.series import element_columns
+from dentframe.metering.study import Asked, Study, demanded, explicit, study
 from dentframe.registers import RegisterRules
-from dentframe.results import Result
-from dentframe.series import element_columns
-from dentframe.study import Asked, Study, demanded, explicit, study
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dentframe.cumulative import Cumulative
     from dentframe.instants import Zone
-    from dentframe.rows import Floats, Ints
+    from dentframe.metering.cumulative import Cumulative
+    from dentframe.metering.rows import Floats, Ints
 
 _DEFAULT_RULES = RegisterRules()
 

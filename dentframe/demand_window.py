@@ -15,18 +15,18 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import RangeError
-from dentframe.flags import ESTIMATES
-from dentframe.glitches import HOUR, Bools
 from dentframe.instants import Zone, minutes
-from dentframe.pairs import Pair, need_both, pairs
+from dentframe.metering.flags import ESTIMATES
+from dentframe.metering.glitches import HOUR, Bools
+from dentframe.metering.pairs import Pair, need_both, pairs
+from dentframe.metering.rows import is_several, time_index
+from dentframe.metering.spans import Bounds, asked_bounds
 from dentframe.periods import verb_zone
 from dentframe.registers import MINUTE, RegisterRules, micros
-from dentframe.rows import is_several, time_index
-from dentframe.spans import Bounds, asked_bounds
 
 if TYPE_CHECKING:
-    from dentframe.cumulative import Cumulative
-    from dentframe.series import Floats, Ints
+    from dentframe.metering.cumulative import Cumulative
+    from dentframe.metering.series import Floats, Ints
 
 CLEAR = 0.5
 """Share by which a sliding window's residual stays below that of any other lag."""

@@ -1,7 +1,7 @@
 """Energy of periods, and of the intervals between readings: frame in, frame out. Pure.
 
-Energy is the difference of two values of a cumulative function (`dentframe.cumulative`), so
-that the parts of any partition add up to the whole, over midnights, gaps and clock changes.
+Energy is the difference of two values of a cumulative function, `metering.cumulative`, so that
+the parts of any partition add up to the whole, over midnights, gaps and clock changes.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
-from dentframe.figures import all_figures, check_edges
+from dentframe.metering.figures import all_figures, check_edges
+from dentframe.metering.results import Result, warn_of
+from dentframe.metering.series import Ints, time_index
+from dentframe.metering.sources import cumulatives, wanted
+from dentframe.metering.spans import asked_bounds, default_bounds, first_covered, ints, periods
 from dentframe.periods import Freq, verb_zone
 from dentframe.registers import RegisterRules
-from dentframe.results import Result, warn_of
-from dentframe.series import Ints, time_index
-from dentframe.sources import cumulatives, wanted
-from dentframe.spans import asked_bounds, default_bounds, first_covered, ints, periods
 from dentframe.tou import by_window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dentframe.cumulative import Cumulative
     from dentframe.instants import Zone
+    from dentframe.metering.cumulative import Cumulative
 
 _DEFAULT_RULES = RegisterRules()
 

@@ -14,20 +14,20 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError, CoverageWarning, KindError, warn
-from dentframe.filling import Filled, fill, known
-from dentframe.methods import METHODS, Method
-from dentframe.pairs import pairs
+from dentframe.metering.filling import Filled, fill, known
+from dentframe.metering.methods import METHODS, Method
+from dentframe.metering.pairs import pairs
+from dentframe.metering.rows import is_several, time_index
+from dentframe.metering.series import element_columns
+from dentframe.metering.sources import MEAN, REGISTER
+from dentframe.metering.spans import asked_bounds, local
+from dentframe.metering.study import refuse_site
 from dentframe.periods import verb_zone
 from dentframe.registers import RegisterRules
-from dentframe.rows import is_several, time_index
-from dentframe.series import element_columns
-from dentframe.sources import MEAN, REGISTER
-from dentframe.spans import asked_bounds, local
-from dentframe.study import refuse_site
 
 if TYPE_CHECKING:
     from dentframe.instants import Zone
-    from dentframe.series import Floats, Ints
+    from dentframe.metering.series import Floats, Ints
 
 FLAG, DISCLOSURE, ATTRS = "estimated", "disclosure", "estimates"
 _DEFAULT_RULES = RegisterRules()
@@ -61,7 +61,7 @@ def estimate(
     method : str or callable
         ``"linear"`` (gaps up to 2 h), ``"reference_days"`` (beyond 2 h the mean of like days;
         needs a zone), or a callable ``(series, gap, context) -> values`` [kW], one value per
-        ``gap.at``, NaN for none: see `dentframe.methods`.
+        ``gap.at``, NaN for none: see `dentframe.metering.methods`.
     disclosure : str, optional
         What tells a reader of the result how it was estimated. A callable needs one; with a
         built-in method it is added to the method's own.

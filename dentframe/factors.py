@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dentframe import blocks, sources
-from dentframe.cumulative import Cumulative, share
 from dentframe.errors import ConfigError, KindError
-from dentframe.glitches import HOUR
-from dentframe.maxima import flags_in, measured
-from dentframe.ratios import Ratio, divided, result
+from dentframe.metering import blocks, sources
+from dentframe.metering.cumulative import Cumulative, share
+from dentframe.metering.glitches import HOUR
+from dentframe.metering.maxima import flags_in, measured
+from dentframe.metering.ratios import Ratio, divided, result
+from dentframe.metering.series import element_columns
+from dentframe.metering.sources import REGISTER, Wanted
+from dentframe.metering.study import Asked, Study, check_share, demanded, series_of, study
+from dentframe.metering.uncovered import within
 from dentframe.registers import RegisterRules
-from dentframe.series import element_columns
-from dentframe.sources import REGISTER, Wanted
-from dentframe.study import Asked, Study, check_share, demanded, series_of, study
-from dentframe.uncovered import within
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe import sources
-from dentframe.accumulate import from_means
 from dentframe.errors import ConfigError
-from dentframe.layout import by_element, periods_index
+from dentframe.metering import sources
+from dentframe.metering.accumulate import from_means
+from dentframe.metering.layout import by_element, periods_index
+from dentframe.metering.sources import REGISTER
+from dentframe.metering.spans import local
+from dentframe.metering.study import Asked, Study, demanded, explicit, registers_of, study
 from dentframe.registers import RegisterRules
-from dentframe.sources import REGISTER
-from dentframe.spans import local
-from dentframe.study import Asked, Study, demanded, explicit, registers_of, study
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dentframe.cumulative import Cumulative
     from dentframe.instants import Zone
+    from dentframe.metering.cumulative import Cumulative
+    from dentframe.metering.rows import Floats, Ints
     from dentframe.periods import Freq
-    from dentframe.rows import Floats, Ints
 
 _DEFAULT_RULES = RegisterRules()
 COLUMNS = ("element", "start", "end", "missing_intervals", "energy_known")

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dentframe import frame as _frame
 from dentframe import reshape
 from dentframe.cloud.client import DentCloud, Job, default_client
 from dentframe.cloud.windows import Window
-from dentframe.request import check_meters, parse_meters
+from dentframe.reading import frame as _frame
+from dentframe.reading.request import check_meters, parse_meters
 
 COLUMNS = ("elements", "topics", "interval", "first", "last")
 _OLDEST = (2010, 1)

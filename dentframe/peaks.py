@@ -7,24 +7,33 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe import blocks
-from dentframe.cumulative import STATUSES, status
 from dentframe.errors import ConfigError
-from dentframe.figures import NAT
-from dentframe.layout import flag_tuples, warn_of
-from dentframe.maxima import Peaks, flags_in, measured
+from dentframe.metering import blocks
+from dentframe.metering.cumulative import STATUSES, status
+from dentframe.metering.figures import NAT
+from dentframe.metering.layout import flag_tuples, warn_of
+from dentframe.metering.maxima import Peaks, flags_in, measured
+from dentframe.metering.spans import local
+from dentframe.metering.study import (
+    MISSING,
+    REBLOCKED,
+    Asked,
+    Demanded,
+    Study,
+    check_share,
+    demanded,
+    study,
+)
 from dentframe.registers import RegisterRules
-from dentframe.spans import local
-from dentframe.study import MISSING, REBLOCKED, Asked, Demanded, Study, check_share, demanded, study
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
 
-    from dentframe.blocks import Cut
     from dentframe.instants import Zone
+    from dentframe.metering.blocks import Cut
+    from dentframe.metering.rows import Floats, Ints
     from dentframe.periods import Freq
-    from dentframe.rows import Floats, Ints
 
 _DEFAULT_RULES = RegisterRules()
 KINDS = ("reported", *blocks.KINDS)

@@ -9,18 +9,18 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
+from dentframe.metering.rows import meters_of
+from dentframe.metering.spans import local
+from dentframe.metering.study import Asked
 from dentframe.registers import RegisterRules
-from dentframe.rows import meters_of
 from dentframe.shape import block_study, check_quantiles, quantiles
-from dentframe.spans import local
-from dentframe.study import Asked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dentframe.instants import Zone
-    from dentframe.rows import Floats, Ints
-    from dentframe.study import Study
+    from dentframe.metering.rows import Floats, Ints
+    from dentframe.metering.study import Study
 
 _DEFAULT_RULES = RegisterRules()
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

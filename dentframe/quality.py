@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dentframe.evidence import Evidence, gather
-from dentframe.findings import FINDINGS, Finding
+from dentframe.findings.evidence import Evidence, gather
+from dentframe.findings.table import FINDINGS, Finding
 from dentframe.instants import instant
+from dentframe.metering.study import Asked, Study, demanded, study
 from dentframe.registers import RegisterRules, micros
-from dentframe.study import Asked, Study, demanded, study
 
 if TYPE_CHECKING:
     import datetime as dt

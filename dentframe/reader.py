@@ -8,8 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from dentframe import request as _request
-from dentframe.assemble import assemble
 from dentframe.cloud.client import DentCloud, default_client
 from dentframe.errors import (
     ConfigError,
@@ -23,9 +21,11 @@ from dentframe.errors import (
     warn,
 )
 from dentframe.instants import Zone, time_range
-from dentframe.plan import Plan
-from dentframe.reading import Reading, planned
-from dentframe.request import Request
+from dentframe.reading import request as _request
+from dentframe.reading.assemble import assemble
+from dentframe.reading.plan import Plan
+from dentframe.reading.request import Request
+from dentframe.reading.state import Reading, planned
 
 
 def read_dentcloud(

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe.cumulative import share
 from dentframe.errors import ConfigError
-from dentframe.pairs import Pair, need_both, pairs
+from dentframe.metering.cumulative import share
+from dentframe.metering.pairs import Pair, need_both, pairs
+from dentframe.metering.rows import is_several, time_index
+from dentframe.metering.signatures import Evidence, signature
+from dentframe.metering.spans import ints, local, periods
+from dentframe.metering.study import refuse_site
 from dentframe.periods import Freq, verb_zone
 from dentframe.registers import RegisterRules
-from dentframe.rows import is_several, time_index
-from dentframe.signatures import Evidence, signature
-from dentframe.spans import ints, local, periods
-from dentframe.study import refuse_site
 
 if TYPE_CHECKING:
     from dentframe.instants import Zone
-    from dentframe.series import Floats, Ints
+    from dentframe.metering.series import Floats, Ints
 
 COLUMNS = (
     "period",
@@ -85,7 +85,7 @@ def reconcile(
         ``demand`` [kWh], ``residual`` (demand less register) [kWh], ``ratio`` (demand by
         register), ``relative`` (residual by register), ``at_gaps`` (the part of the residual in
         register steps that demand does not wholly cover) [kWh], ``coverage`` (share of the span
-        in which both are covered) and ``signature``, one of `dentframe.signatures.SIGNATURES`.
+        in which both are covered) and ``signature``, one of `metering.signatures.SIGNATURES`.
 
         The span reaches from the later first reading to the earlier last one. Where the
         register does not count (an unexplained fall), neither does demand; where demand has a

@@ -15,14 +15,14 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
+from dentframe.metering.spans import ints, local, stamp
 from dentframe.periods import clock_grid
-from dentframe.spans import ints, local, stamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from dentframe.glitches import Bools
-    from dentframe.rows import Ints
+    from dentframe.metering.glitches import Bools
+    from dentframe.metering.rows import Ints
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun", "holiday")
 HOLIDAY = 7

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe import blocks
 from dentframe.demand import window_means
 from dentframe.errors import ConfigError
-from dentframe.layout import by_element, periods_index
+from dentframe.metering import blocks
+from dentframe.metering.layout import by_element, periods_index
+from dentframe.metering.study import Asked, Study, demanded, study
 from dentframe.registers import RegisterRules
-from dentframe.study import Asked, Study, demanded, study
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dentframe.instants import Zone
+    from dentframe.metering.rows import Floats, Ints
     from dentframe.periods import Freq
-    from dentframe.rows import Floats, Ints
 
 _DEFAULT_RULES = RegisterRules()
 

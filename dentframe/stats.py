@@ -9,27 +9,28 @@ import numpy as np
 import pandas as pd
 
 from dentframe import columns as _columns
-from dentframe import selection, sources
+from dentframe import selection
 from dentframe import units as _units
 from dentframe.columns import Column, parse
-from dentframe.cumulative import share
 from dentframe.errors import KindError
 from dentframe.instants import zone
-from dentframe.layout import warn_of
+from dentframe.metering import sources
+from dentframe.metering.cumulative import share
+from dentframe.metering.layout import warn_of
+from dentframe.metering.rows import is_several, meters_of, ranges, rows, time_index
+from dentframe.metering.series import Series, _series, numbers
+from dentframe.metering.spans import asked_bounds, ints, local, stamp
+from dentframe.metering.study import check_share, refuse_site
+from dentframe.metering.trapezoid import covered as covered_at
+from dentframe.metering.trapezoid import extremes, integral, weighted
 from dentframe.periods import Freq, build, verb_zone
-from dentframe.rows import is_several, meters_of, ranges, rows, time_index
-from dentframe.series import Series, _series, numbers
-from dentframe.spans import asked_bounds, ints, local, stamp
-from dentframe.study import check_share, refuse_site
 from dentframe.topics import TOPICS, kind_of
-from dentframe.trapezoid import covered as covered_at
-from dentframe.trapezoid import extremes, integral, weighted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dentframe.instants import Zone
-    from dentframe.rows import Floats, Ints
+    from dentframe.metering.rows import Floats, Ints
 
 STATISTICS = ("mean", "min", "max", "coverage")
 _INSTEAD = {

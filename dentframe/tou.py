@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe.cumulative import STATUSES, share, status
 from dentframe.errors import ConfigError
-from dentframe.figures import COLUMNS, Figures, all_figures, detail_of
-from dentframe.layout import flag_tuples
-from dentframe.results import Result, warn_of
-from dentframe.rows import is_several
+from dentframe.metering.cumulative import STATUSES, share, status
+from dentframe.metering.figures import COLUMNS, Figures, all_figures, detail_of
+from dentframe.metering.layout import flag_tuples
+from dentframe.metering.results import Result, warn_of
+from dentframe.metering.rows import is_several
+from dentframe.metering.sources import interval_of
+from dentframe.metering.spans import local
 from dentframe.schedule import Schedule, Stretches
-from dentframe.sources import interval_of
-from dentframe.spans import local
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dentframe.cumulative import Cumulative
-    from dentframe.rows import Ints
+    from dentframe.metering.cumulative import Cumulative
+    from dentframe.metering.rows import Ints
 
 WINDOW = "window"
 _ADDED = ("energy", "lo", "hi", "readings", "imported", "exported")

@@ -17,27 +17,27 @@ import pandas as pd
 
 from dentframe import units as _units
 from dentframe.columns import ELEMENT, Column, split_element
-from dentframe.cumulative import STATUSES
 from dentframe.errors import ConfigError, CoverageWarning, KindError, UnknownMeterError, warn
-from dentframe.expression import Term, parse
-from dentframe.figures import COLUMNS, check_edges, figures
-from dentframe.flags import names
+from dentframe.metering.cumulative import STATUSES
+from dentframe.metering.expression import Term, parse
+from dentframe.metering.figures import COLUMNS, check_edges, figures
+from dentframe.metering.flags import names
+from dentframe.metering.results import Result
+from dentframe.metering.rows import rows, time_index
+from dentframe.metering.sources import Wanted, cumulatives, interval_of, wanted
+from dentframe.metering.spans import ints, local, periods, stamp
+from dentframe.metering.study import check_share, refuse_site
+from dentframe.metering.sums import Sum, add, missing, part_of, withheld
 from dentframe.periods import Freq, verb_zone
 from dentframe.quantify import quantify
 from dentframe.registers import RegisterRules
-from dentframe.results import Result
-from dentframe.rows import rows, time_index
 from dentframe.selection import elements
-from dentframe.sources import Wanted, cumulatives, interval_of, wanted
-from dentframe.spans import ints, local, periods, stamp
-from dentframe.study import check_share, refuse_site
 from dentframe.suggest import did_you_mean
-from dentframe.sums import Sum, add, missing, part_of, withheld
 from dentframe.topics import TOPICS
 
 if TYPE_CHECKING:
     from dentframe.instants import Zone
-    from dentframe.series import Ints
+    from dentframe.metering.series import Ints
 
 _DEFAULT_RULES = RegisterRules()
 _ENERGIES = ("energy", "lo", "hi", "open_reading", "close_reading", "imported", "exported")
@@ -71,7 +71,7 @@ def virtual(
         Wire-named columns over time, or over (meter, time), shape (readings, columns).
     meters : mapping of str to str
         Name of each virtual meter to its formula: ``{"Common": "P1_A - P1_B - 0.5*P2_A"}``;
-        ``"A"`` in a frame of one meter, ``"P1_A"`` in any. Grammar: `dentframe.expression`.
+        ``"A"`` in a frame of one meter, ``"P1_A"`` in any. Grammar: `metering.expression`.
     freq, tz, start, end, topic, source, registers, edges, interval, demand_lag, site : optional
         As in `dentframe.energy.energy`, of the parts.
     min_coverage : float, optional

@@ -15,7 +15,7 @@ from dentframe.cli.output import format_option, write
 from dentframe.inventory import inventory as _inventory
 
 if TYPE_CHECKING:
-    from dentframe.plan import Plan
+    from dentframe.reading.plan import Plan
 
 
 def _range(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dentframe.accumulate import from_means, from_register
-from dentframe.cumulative import STATUSES, status
-from dentframe.flags import Flag, names
-from dentframe.plain import block_of
+from dentframe.metering.accumulate import from_means, from_register
+from dentframe.metering.cumulative import STATUSES, status
+from dentframe.metering.flags import Flag, names
+from dentframe.metering.plain import block_of
+from dentframe.metering.series import NONE, Series
 from dentframe.registers import MINUTE, Rules
-from dentframe.series import NONE, Series
 
 Q = 15 * MINUTE
 

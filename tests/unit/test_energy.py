@@ -17,7 +17,7 @@ from dentframe.errors import (
     UnknownMeterError,
     UnknownTopicError,
 )
-from dentframe.figures import COLUMNS
+from dentframe.metering.figures import COLUMNS
 from dentframe.periods import Monthly
 from dentframe.registers import RegisterRules
 

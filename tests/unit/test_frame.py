@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from dentframe import frame
 from dentframe.cloud.wire import Page, Report
+from dentframe.reading import frame
 
 NAN = float("nan")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dentframe import request
 from dentframe.errors import ConfigError, UnitError, UnknownMeterError, UnknownTopicError
+from dentframe.reading import request
 
 UNITS = {"kVAHNet": "kVAh", "kWHNet": "kWh", "DemandkW": "kW", "A": "A", "dPF": "dPF", "V": "V"}
 

@@ -10,8 +10,8 @@ import pytest
 
 from dentframe.energy import energy
 from dentframe.errors import ConfigError, CoverageWarning
+from dentframe.metering.spans import ints
 from dentframe.schedule import Schedule, Window
-from dentframe.spans import ints
 from tests.unit.test_demand import KW, KWH, quarters
 
 NY = "America/New_York"

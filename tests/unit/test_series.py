@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe import series
 from dentframe.errors import ConfigError, DecodeError, RangeError, UnitError
-from dentframe.flags import names
+from dentframe.metering import series
+from dentframe.metering.flags import names
 
 A = "kWHNet/Elm/A"
 

@@ -7,8 +7,8 @@ import pytest
 from dentframe import RegisterRules
 from dentframe.energy import energy
 from dentframe.errors import ConfigError, CoverageWarning, KindError, RangeError, UnknownMeterError
-from dentframe.expression import parse
-from dentframe.figures import COLUMNS
+from dentframe.metering.expression import parse
+from dentframe.metering.figures import COLUMNS
 from dentframe.virtual import virtual
 
 

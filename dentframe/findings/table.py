@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dentframe.evidence import runs
-from dentframe.flags import Flag
-from dentframe.glitches import HOUR
-from dentframe.uncovered import within
-from dentframe.wiring import reversed_ct, wrong_phase
+from dentframe.findings.evidence import runs
+from dentframe.findings.wiring import reversed_ct, wrong_phase
+from dentframe.metering.flags import Flag
+from dentframe.metering.glitches import HOUR
+from dentframe.metering.uncovered import within
 
 if TYPE_CHECKING:
-    from dentframe.evidence import Evidence
-    from dentframe.rows import Ints
+    from dentframe.findings.evidence import Evidence
+    from dentframe.metering.rows import Ints
 
 STUCK = 4
 FROZEN = 4

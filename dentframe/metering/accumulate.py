@@ -11,12 +11,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from dentframe import glitches, steps
-from dentframe.cumulative import Cumulative
-from dentframe.flags import Flag
-from dentframe.glitches import HOUR
+from dentframe.metering import glitches, steps
+from dentframe.metering.cumulative import Cumulative
+from dentframe.metering.flags import Flag
+from dentframe.metering.glitches import HOUR
+from dentframe.metering.series import NONE, Floats, Ints, Series
 from dentframe.registers import MINUTE, Rules
-from dentframe.series import NONE, Floats, Ints, Series
 
 
 def from_register(series: Series, rules: Rules) -> Cumulative:

@@ -30,11 +30,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from dentframe.flags import ESTIMATES, Flag
+from dentframe.metering.flags import ESTIMATES, Flag
 
 if TYPE_CHECKING:
-    from dentframe.glitches import Bools
-    from dentframe.series import Floats, Ints, Series
+    from dentframe.metering.glitches import Bools
+    from dentframe.metering.series import Floats, Ints, Series
 
 STATUSES = ("recorded", "estimated", "partial", "missing")
 """From best to worst."""

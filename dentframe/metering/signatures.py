@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from dentframe.glitches import Bools
-    from dentframe.series import Floats
+    from dentframe.metering.glitches import Bools
+    from dentframe.metering.series import Floats
 
 NO_OVERLAP = "no overlap"
 AGREES = "agrees"

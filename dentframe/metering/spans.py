@@ -12,11 +12,11 @@ import pandas as pd
 from dentframe.columns import split_element
 from dentframe.errors import RangeError
 from dentframe.instants import Zone, bound
+from dentframe.metering.series import Ints, is_several, ranges, time_index
 from dentframe.periods import Freq, Periods, build
-from dentframe.series import Ints, is_several, ranges, time_index
 
 if TYPE_CHECKING:
-    from dentframe.cumulative import Cumulative
+    from dentframe.metering.cumulative import Cumulative
 
 Bounds = tuple[pd.Timestamp | None, pd.Timestamp | None]
 

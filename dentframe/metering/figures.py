@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe.cumulative import STATUSES, Cumulative, share, status
 from dentframe.errors import ConfigError
-from dentframe.flags import names
-from dentframe.plain import Plain
-from dentframe.spans import local
+from dentframe.metering.cumulative import STATUSES, Cumulative, share, status
+from dentframe.metering.flags import names
+from dentframe.metering.plain import Plain
+from dentframe.metering.spans import local
 
 if TYPE_CHECKING:
-    from dentframe.series import Floats, Ints
+    from dentframe.metering.series import Floats, Ints
 
 EDGES = ("interpolate", "last_reading")
 NAT = np.iinfo(np.int64).min

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dentframe.cumulative import Cumulative, share
-from dentframe.glitches import HOUR
+from dentframe.metering.cumulative import Cumulative, share
+from dentframe.metering.glitches import HOUR
 
 if TYPE_CHECKING:
-    from dentframe.rows import Floats, Ints
+    from dentframe.metering.rows import Floats, Ints
 
 
 @dataclass(frozen=True)

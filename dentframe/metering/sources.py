@@ -12,22 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dentframe import glitches, selection
+from dentframe import selection
 from dentframe import units as _units
-from dentframe.accumulate import from_means, from_register
 from dentframe.columns import Column, parse, wire_columns
 from dentframe.errors import ConfigError, KindError, RangeError
 from dentframe.instants import Zone, is_utc, minutes, zone
-from dentframe.plain import Plain, block_of
+from dentframe.metering import glitches
+from dentframe.metering.accumulate import from_means, from_register
+from dentframe.metering.plain import Plain, block_of
+from dentframe.metering.rows import named_elements
+from dentframe.metering.series import Rows, Series, element_columns, matrix, read, rows, time_index
 from dentframe.registers import MINUTE, RegisterRules, Rules, check_elements, resolve
-from dentframe.rows import named_elements
-from dentframe.series import Rows, Series, element_columns, matrix, read, rows, time_index
 from dentframe.topics import TOPICS, kind_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dentframe.cumulative import Cumulative
+    from dentframe.metering.cumulative import Cumulative
 
 REGISTER, MEAN = "kWHNet", "DemandkW"
 SOURCES = ("auto", "register", "demand")

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dentframe import frame as _frame
 from dentframe.cloud.client import Job
 from dentframe.cloud.windows import Window, covers, plan
+from dentframe.reading import frame as _frame
 
 if TYPE_CHECKING:
     from dentframe.cloud.client import DentCloud
     from dentframe.cloud.wire import Page
     from dentframe.errors import DentError
-    from dentframe.request import Request
+    from dentframe.reading.request import Request
 
 Progress = Callable[[Iterable[Any], int], Iterable[Any]]
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dentframe.cumulative import Cumulative
-from dentframe.flags import Flag
-from dentframe.glitches import HOUR, Bools
-from dentframe.series import NONE, Floats, Ints, Series
-from dentframe.steps import JUMP
+from dentframe.metering.cumulative import Cumulative
+from dentframe.metering.flags import Flag
+from dentframe.metering.glitches import HOUR, Bools
+from dentframe.metering.series import NONE, Floats, Ints, Series
+from dentframe.metering.steps import JUMP
 
 if TYPE_CHECKING:
     from dentframe.registers import Rules

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dentframe.accumulate import from_means, from_register
 from dentframe.errors import KindError
+from dentframe.metering.accumulate import from_means, from_register
+from dentframe.metering.rows import rows
+from dentframe.metering.series import NONE, Series, element_columns, read
+from dentframe.metering.sources import MEAN, REGISTER, by_meter, interval_of, naive_zone
+from dentframe.metering.spans import first_covered
 from dentframe.registers import RegisterRules, check_elements, resolve
-from dentframe.rows import rows
 from dentframe.selection import topics
-from dentframe.series import NONE, Series, element_columns, read
-from dentframe.sources import MEAN, REGISTER, by_meter, interval_of, naive_zone
-from dentframe.spans import first_covered
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dentframe.cumulative import Cumulative
     from dentframe.instants import Zone
+    from dentframe.metering.cumulative import Cumulative
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,17 @@ from dentframe import columns as _columns
 from dentframe import units as _units
 from dentframe.columns import ELEMENT, Column, parse
 from dentframe.errors import ConfigError, DecodeError, UnitError
-from dentframe.flags import Flag
-from dentframe.rows import Floats, Ints, Rows, is_several, meters_of, ranges, rows, time_index
+from dentframe.metering.flags import Flag
+from dentframe.metering.rows import (
+    Floats,
+    Ints,
+    Rows,
+    is_several,
+    meters_of,
+    ranges,
+    rows,
+    time_index,
+)
 from dentframe.topics import TOPICS
 
 __all__ = [

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dentframe.flags import Flag
-from dentframe.glitches import HOUR, Bools, caps, has_swap, rolls_over, slack
+from dentframe.metering.flags import Flag
+from dentframe.metering.glitches import HOUR, Bools, caps, has_swap, rolls_over, slack
 
 if TYPE_CHECKING:
+    from dentframe.metering.series import Floats, Ints
     from dentframe.registers import Rules
-    from dentframe.series import Floats, Ints
 
 JUMP = 10.0
 OTHERS = 3

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from dentframe import frame as _frame
-from dentframe import notes
 from dentframe.cloud.wire import Report
 from dentframe.columns import ELEMENT, ordered, parse
+from dentframe.reading import frame as _frame
+from dentframe.reading import notes
 from dentframe.topics import kind_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from dentframe.cloud.wire import Page
-    from dentframe.reading import Reading
-    from dentframe.request import Request
+    from dentframe.reading.request import Request
+    from dentframe.reading.state import Reading
 
 
 def assemble(reading: Reading, *, quantify: bool) -> pd.DataFrame:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dentframe.cumulative import STATUSES
-from dentframe.figures import detail_of
-from dentframe.flags import Flag
+from dentframe.metering.cumulative import STATUSES
+from dentframe.metering.figures import detail_of
+from dentframe.metering.flags import Flag
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dentframe.figures import Figures
-    from dentframe.series import Floats, Ints
+    from dentframe.metering.figures import Figures
+    from dentframe.metering.series import Floats, Ints
 
 _TINY = 1e-9
 """Differences of floats below this are no negative residual [kWh]."""

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dentframe import blocks
-from dentframe.flags import Flag
-from dentframe.glitches import HOUR
-from dentframe.ranking import Candidates, highest, known
-from dentframe.sources import REGISTER
-from dentframe.spans import local
-from dentframe.study import Study, registers_of
-from dentframe.uncovered import Rest, rest
+from dentframe.metering import blocks
+from dentframe.metering.flags import Flag
+from dentframe.metering.glitches import HOUR
+from dentframe.metering.ranking import Candidates, highest, known
+from dentframe.metering.sources import REGISTER
+from dentframe.metering.spans import local
+from dentframe.metering.study import Study, registers_of
+from dentframe.metering.uncovered import Rest, rest
 
 if TYPE_CHECKING:
     import datetime as dt
 
-    from dentframe.blocks import Cut
-    from dentframe.cumulative import Cumulative
-    from dentframe.rows import Ints
+    from dentframe.metering.blocks import Cut
+    from dentframe.metering.cumulative import Cumulative
+    from dentframe.metering.rows import Ints
 
 _OF_EDGES = int(Flag.EDGE_INTERPOLATED | Flag.EDGE_IN_GAP)
 

@@ -14,15 +14,15 @@ import pandas as pd
 
 from dentframe import units as _units
 from dentframe.columns import ELEMENT, Column
-from dentframe.cumulative import STATUSES
 from dentframe.errors import CoverageWarning, warn
-from dentframe.figures import COLUMNS, Figures, table
-from dentframe.flags import names
+from dentframe.metering.cumulative import STATUSES
+from dentframe.metering.figures import COLUMNS, Figures, table
+from dentframe.metering.flags import names
+from dentframe.metering.series import Ints, element_columns, is_several, meters_of
+from dentframe.metering.sources import Wanted, interval_of
+from dentframe.metering.spans import first_covered, local, stamp
 from dentframe.quantify import quantify
 from dentframe.registers import MINUTE
-from dentframe.series import Ints, element_columns, is_several, meters_of
-from dentframe.sources import Wanted, interval_of
-from dentframe.spans import first_covered, local, stamp
 from dentframe.topics import TOPICS
 
 _ENERGIES = ("energy", "lo", "hi", "open_reading", "close_reading", "imported", "exported")

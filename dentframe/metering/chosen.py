@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dentframe.accumulate import from_means
 from dentframe.errors import ConfigError, UnknownMeterError
+from dentframe.metering.accumulate import from_means
+from dentframe.metering.rows import is_several, meters_of
+from dentframe.metering.series import NONE, Series, element_columns
 from dentframe.registers import MINUTE
-from dentframe.rows import is_several, meters_of
-from dentframe.series import NONE, Series, element_columns
 from dentframe.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from dentframe.cumulative import Cumulative
-    from dentframe.sources import Wanted
+    from dentframe.metering.cumulative import Cumulative
+    from dentframe.metering.sources import Wanted
 
 
 def chosen(

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dentframe.blocks import PLACES
+from dentframe.metering.blocks import PLACES
 
 if TYPE_CHECKING:
-    from dentframe.rows import Floats, Ints
+    from dentframe.metering.rows import Floats, Ints
 
 _DAYS = 1 << 24
 """More days than a calendar has: packs a period and a day into one integer."""

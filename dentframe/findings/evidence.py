@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dentframe import selection
-from dentframe.accumulate import from_means, from_register
 from dentframe.gaps import Holes, holes_of
-from dentframe.glitches import HOUR
+from dentframe.metering.accumulate import from_means, from_register
+from dentframe.metering.glitches import HOUR
+from dentframe.metering.series import NONE, Series
+from dentframe.metering.sources import by_meter, naive_zone
 from dentframe.registers import Rules, resolve
-from dentframe.series import NONE, Series
-from dentframe.sources import by_meter, naive_zone
 from dentframe.stats import samples
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from dentframe.cumulative import Cumulative
-    from dentframe.glitches import Bools
-    from dentframe.rows import Floats, Ints
-    from dentframe.study import Study
+    from dentframe.metering.cumulative import Cumulative
+    from dentframe.metering.glitches import Bools
+    from dentframe.metering.rows import Floats, Ints
+    from dentframe.metering.study import Study
 
 REGISTER, MEAN = "kWHNet", "DemandkW"
 CHANNEL_TOPICS = ("A", "V", "dPF")

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from dentframe.cumulative import STATUSES
 from dentframe.errors import CoverageWarning, warn
-from dentframe.flags import names
-from dentframe.rows import meters_of
-from dentframe.spans import local
+from dentframe.metering.cumulative import STATUSES
+from dentframe.metering.flags import names
+from dentframe.metering.rows import meters_of
+from dentframe.metering.spans import local
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from dentframe.rows import Floats
-    from dentframe.study import Study
+    from dentframe.metering.rows import Floats
+    from dentframe.metering.study import Study
 
 
 def by_element(of: Study, values: Sequence[Floats], index: pd.Index) -> pd.DataFrame:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe.cumulative import STATUSES, Cumulative, status
-from dentframe.layout import by_element, flag_tuples, periods_index, warn_of
-from dentframe.spans import local
+from dentframe.metering.cumulative import STATUSES, Cumulative, status
+from dentframe.metering.layout import by_element, flag_tuples, periods_index, warn_of
+from dentframe.metering.spans import local
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dentframe.rows import Floats, Ints
-    from dentframe.study import Study
+    from dentframe.metering.rows import Floats, Ints
+    from dentframe.metering.study import Study
 
 
 @dataclass(frozen=True)

@@ -12,22 +12,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe import selection, sources
-from dentframe.cumulative import STATUSES, Cumulative
+from dentframe import selection
 from dentframe.errors import ConfigError, KindError
+from dentframe.metering import sources
+from dentframe.metering.cumulative import STATUSES, Cumulative
+from dentframe.metering.rows import is_several, meters_of, time_index
+from dentframe.metering.series import element_columns
+from dentframe.metering.sources import Wanted
+from dentframe.metering.spans import asked_bounds, ints, periods
 from dentframe.periods import Freq, verb_zone
 from dentframe.registers import RegisterRules
-from dentframe.rows import is_several, meters_of, time_index
-from dentframe.series import element_columns
-from dentframe.sources import Wanted
-from dentframe.spans import asked_bounds, ints, periods
 from dentframe.topics import TOPICS
 
 if TYPE_CHECKING:
     import datetime as dt
 
     from dentframe.instants import Zone
-    from dentframe.rows import Ints
+    from dentframe.metering.rows import Ints
 
 REBLOCKED = "reblocked"
 """The flag of a block or window whose edges cut a reading's interval: not the meter's own mean."""

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dentframe.errors import ConfigError, RangeError
-from dentframe.glitches import HOUR, Bools
 from dentframe.instants import minutes
+from dentframe.metering.glitches import HOUR, Bools
+from dentframe.metering.spans import ints, stamp
 from dentframe.periods import DAY_MINUTES, clock_grid
 from dentframe.registers import MINUTE
-from dentframe.spans import ints, stamp
 
 if TYPE_CHECKING:
     import datetime as dt
 
-    from dentframe.cumulative import Cumulative
-    from dentframe.rows import Floats, Ints
+    from dentframe.metering.cumulative import Cumulative
+    from dentframe.metering.rows import Floats, Ints
 
 KINDS = ("block", "rolling")
 PLACES = 9

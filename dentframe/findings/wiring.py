@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dentframe.evidence import common
-from dentframe.glitches import HOUR
+from dentframe.findings.evidence import common
+from dentframe.metering.glitches import HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dentframe.evidence import Evidence
+    from dentframe.findings.evidence import Evidence
 
 LOW_FACTOR = 0.55
 """Below it the meter family's own alarm fires (Leviton 71D03 manual, p. 44)."""

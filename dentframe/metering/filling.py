@@ -15,16 +15,16 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
-from dentframe.flags import ESTIMATES
-from dentframe.glitches import HOUR, Bools
-from dentframe.methods import Context, Gap, Method
+from dentframe.metering.flags import ESTIMATES
+from dentframe.metering.glitches import HOUR, Bools
+from dentframe.metering.methods import Context, Gap, Method
+from dentframe.metering.spans import local
 from dentframe.registers import micros
-from dentframe.spans import local
 
 if TYPE_CHECKING:
-    from dentframe.pairs import Pair
-    from dentframe.series import Floats, Ints
-    from dentframe.spans import Bounds
+    from dentframe.metering.pairs import Pair
+    from dentframe.metering.series import Floats, Ints
+    from dentframe.metering.spans import Bounds
 
 _SECOND = 1 / 3600
 _CLOSE = 0.02

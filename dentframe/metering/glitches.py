@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
+    from dentframe.metering.series import Floats, Ints
     from dentframe.registers import Rules
-    from dentframe.series import Floats, Ints
 
 HOUR = 3_600_000_000
 LONGEST = 4

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from dentframe.rows import Floats, Ints
-    from dentframe.series import Series
+    from dentframe.metering.rows import Floats, Ints
+    from dentframe.metering.series import Series
 
 
 def _ok(x: Series, w: int) -> Any:
