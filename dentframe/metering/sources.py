@@ -6,7 +6,7 @@ Per element, never per period: the register, else the interval means.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +124,7 @@ def cumulatives(
     registers: RegisterRules | None = None,
     interval: Any = "15min",
     demand_lag: Any = "0min",
+    skip: Container[tuple[str | None, str]] = (),
 ) -> list[Cumulative]:
     """E(t) and C(t) of every element, meters by name, elements in wire order.
 
@@ -139,6 +140,8 @@ def cumulatives(
         What is known about the registers.
     interval, demand_lag : str, timedelta, or mapping by meter
         A mean stamped t covers ``(t - demand_lag - interval, t - demand_lag]``.
+    skip : container of (meter, element)
+        Elements that are answered otherwise; their columns are not looked at.
 
     Returns
     -------
@@ -159,7 +162,8 @@ def cumulatives(
     own = _Resolved(rules, local)
     found: list[Cumulative] = []
     for meter in meters:
-        plain, left = _plain(frame, meter, columns, asked, own)
+        mine = [x for x in columns if (meter.meter, x[1].id) not in skip]
+        plain, left = _plain(frame, meter, mine, asked, own)
         chosen = _chosen(read([meter], frame, left), asked)
         judged = [_cumulative(s, asked, own, interval, demand_lag) for s in chosen]
         found += sorted([*plain, *judged], key=lambda c: (len(c.element), c.element))

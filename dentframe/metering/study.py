@@ -6,6 +6,8 @@ register: means know when power flowed, a register only how much between two rea
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,7 @@ from dentframe import selection
 from dentframe.errors import ConfigError, KindError
 from dentframe.metering import sources
 from dentframe.metering.cumulative import STATUSES, Cumulative
-from dentframe.metering.rows import is_several, meters_of, time_index
+from dentframe.metering.rows import is_several, meters_of, rows, time_index
 from dentframe.metering.series import element_columns
 from dentframe.metering.sources import Wanted
 from dentframe.metering.spans import asked_bounds, ints, periods
@@ -175,8 +177,8 @@ def series_of(frame: pd.DataFrame, wanted: Wanted, asked: Asked) -> list[Cumulat
     meters = {c.meter for c in means}
     if all((m, x) in have for m in meters | set(_meters(frame)) for x in named):
         return means
-    registers = _read(frame, Wanted(wanted.register, None), asked)
-    more = {(c.meter, c.element): c for c in registers if (c.meter, c.element) not in have}
+    registers = _read(frame, Wanted(wanted.register, None), asked, have)
+    more = {(c.meter, c.element): c for c in registers}
     kept = [c for c in means if (c.meter, c.element) not in more]
     return sorted([*kept, *more.values()], key=_wire_order)
 
@@ -202,7 +204,12 @@ def _wire_order(c: Cumulative) -> tuple[str, int, str]:
     return c.meter or "", len(c.element), c.element
 
 
-def _read(frame: pd.DataFrame, wanted: Wanted, asked: Asked) -> list[Cumulative]:
+def _read(
+    frame: pd.DataFrame,
+    wanted: Wanted,
+    asked: Asked,
+    skip: Container[tuple[str | None, str]] = (),
+) -> list[Cumulative]:
     return sources.cumulatives(
         frame,
         wanted,
@@ -210,6 +217,7 @@ def _read(frame: pd.DataFrame, wanted: Wanted, asked: Asked) -> list[Cumulative]
         registers=asked.registers,
         interval=asked.interval,
         demand_lag=asked.demand_lag,
+        skip=skip,
     )
 
 
@@ -220,9 +228,27 @@ def registers_of(frame: pd.DataFrame, asked: Asked, topic: str) -> dict[Any, Cum
     try:
         found = _read(frame, Wanted(topic, None), asked)
     except KindError:
-        # They only tell of what is uncovered: a column that is no register must not stop a peak.
-        return {}
+        found = _read_singly(frame, Wanted(topic, None), asked)
     return {(c.meter, c.element): c for c in found}
+
+
+def _read_singly(frame: pd.DataFrame, wanted: Wanted, asked: Asked) -> list[Cumulative]:
+    """The registers that are some: they only tell of what is uncovered, and stop no peak."""
+    found: list[Cumulative] = []
+    meters = [row.meter for row in rows(frame)]
+    for meter in meters:
+        for _, column in element_columns(frame, wanted.topics):
+            with contextlib.suppress(KindError):
+                found += _read(frame, wanted, asked, _AllBut((meter, column.id)))
+    return found
+
+
+@dataclass(frozen=True)
+class _AllBut:
+    only: tuple[str | None, str]
+
+    def __contains__(self, key: object) -> bool:
+        return key != self.only
 
 
 def named(of: Study, c: Cumulative) -> str:

@@ -155,3 +155,39 @@ def test_nothing_read_is_nothing_found(kind):
     assert quiet(frame * np.nan, kind=kind, tz="UTC")["peak"].isna().all()
     both = pd.concat({"P1": frame * np.nan, "P2": frame * np.nan}, names=["meter", "time"])
     assert quiet(both, kind=kind, tz="UTC")["peak"].isna().all()
+
+
+def test_a_register_is_not_judged_where_the_element_has_demand():
+    """Of several meters, an exporter with DemandkW needs no register rules for its peak."""
+    time = pd.date_range("2024-01-01 00:15", periods=40, freq="15min", tz="UTC")
+    index = pd.MultiIndex.from_product([["P1", "P2"], time], names=["meter", "time"])
+    falling = np.r_[np.arange(40.0, 0, -1), np.full(40, np.nan)]
+    frame = pd.DataFrame(
+        {
+            "DemandkW/Elm/A": np.r_[np.arange(40.0), np.full(40, np.nan)],
+            "DemandkW/Elm/B": np.r_[np.full(40, np.nan), np.arange(40.0)],
+            "kWHNet/Elm/A": falling,
+            "kWHNet/Elm/B": np.r_[np.full(40, np.nan), np.arange(40.0)],
+        },
+        index=index,
+    )
+    found = peaks(frame, kind="block", window="15min", tz="UTC")
+    assert found.set_index("meter")["peak"].to_dict() == {"P1": 39.0, "P2": 39.0}
+
+
+def test_one_column_that_is_no_register_does_not_hide_the_others():
+    """The register's mean power stands beside each peak, but for the one that falls."""
+    time = pd.date_range("2024-01-01 00:15", periods=40, freq="15min", tz="UTC").delete([20, 21])
+    frame = pd.DataFrame(
+        {
+            "DemandkW/Elm/A": 4.0,
+            "DemandkW/Elm/B": 4.0,
+            "kWHNet/Elm/A": (time - time[0]) / pd.Timedelta("1h") * 4,
+            "kWHNet/Elm/B": np.arange(38.0, 0, -1),
+        },
+        index=time,
+    )
+    with pytest.warns(CoverageWarning):
+        found = peaks(frame, tz="UTC").set_index("element")
+    assert found.loc["A", "uncovered_kw"] == pytest.approx(4)
+    assert np.isnan(found.loc["B", "uncovered_kw"])
