@@ -15,7 +15,7 @@ ELEMENT = "Elm"
 CHANNEL = "Ch"
 _LABEL = re.compile(r"^(?P<name>.*?)(?: \[(?P<unit>[^\[\]]*)\])?$", re.DOTALL)
 _CHANNEL_ID = re.compile(r"^(?P<element>[A-Za-z]+)(?P<number>\d+)$")
-_ELEMENT_ID = re.compile(r"^(?P<meter>.+)_(?P<element>[A-Z]+)$")
+_ELEMENT_ID = re.compile(r"^(?P<meter>.+)_(?P<element>[A-Z]{1,2})$")
 
 
 @dataclass(frozen=True)

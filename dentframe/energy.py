@@ -14,7 +14,7 @@ import pandas as pd
 
 from dentframe.errors import ConfigError
 from dentframe.metering.figures import all_figures, check_edges
-from dentframe.metering.results import Result, warn_of
+from dentframe.metering.results import Result, warn_of, warn_of_power
 from dentframe.metering.series import Ints, time_index
 from dentframe.metering.sources import cumulatives, wanted
 from dentframe.metering.spans import asked_bounds, default_bounds, first_covered, ints, periods
@@ -126,6 +126,7 @@ def energy(
     )
     when = periods(frame, series, freq, tz=zone, start=start, end=end, naive=tz)
     s, e = ints(when.starts), ints(when.ends)
+    warn_of_power(series, s, e, zone)
     result = Result(frame, asked, zone, interval)
     if schedule is not None:
         cells = result, series, s, e, schedule

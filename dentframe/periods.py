@@ -192,11 +192,13 @@ def build(
     start, end = start.tz_convert(tz).as_unit("us"), end.tz_convert(tz).as_unit("us")
     if freq is None:
         return _periods(pd.DatetimeIndex([start, end]))
-    edges = _given_edges(freq, tz) if _is_edges(freq) else calendar(freq, start, end, tz)
-    if _is_edges(freq) and not (cut_start or cut_end):
-        return _periods(edges)
-    periods = _periods(edges)
-    keep = np.asarray((periods.ends > start) & (periods.starts < end))
+    given = _is_edges(freq)
+    periods = _periods(_given_edges(freq, tz) if given else calendar(freq, start, end, tz))
+    keep = np.ones(len(periods), dtype=bool)
+    if cut_start or not given:
+        keep &= np.asarray(periods.ends > start)
+    if cut_end or not given:
+        keep &= np.asarray(periods.starts < end)
     starts, ends = periods.starts[keep], periods.ends[keep]
     if cut_start:
         starts = starts.where(starts >= start, start)

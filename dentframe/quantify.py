@@ -174,9 +174,9 @@ def _check_kind(frame: pd.DataFrame, label: str, source: Any, target: Any) -> No
             f"{asked}{_units.name_of(source)} and {_units.name_of(target)} have different "
             "dimensions. Use a unit of the same quantity."
         )
-    if (_is_power(source) or _is_energy(source)) and _component(source) != _component(target):
+    if (_is_power(source) or _is_energy(source)) and component(source) != component(target):
         raise KindError(
-            f"{asked}{_component(source)} is not {_component(target)}; the factor between them "
+            f"{asked}{component(source)} is not {component(target)}; the factor between them "
             "is the power factor, which changes from reading to reading. "
             "Use power_factor(), or the topic that measures what you need."
         )
@@ -191,7 +191,7 @@ def _is_energy(unit: Any) -> bool:
     return any(unit.dimensionality == _units.parse_unit(u).dimensionality for u in energies)
 
 
-def _component(unit: Any) -> str:
+def component(unit: Any) -> str:
     """Active, apparent or reactive: pint takes W, VA and var for one and the same."""
     name = _units.name_of(unit)
     if "reactive" in name:

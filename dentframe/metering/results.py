@@ -14,8 +14,8 @@ import pandas as pd
 
 from dentframe import units as _units
 from dentframe.columns import ELEMENT, Column
-from dentframe.errors import CoverageWarning, warn
-from dentframe.metering.cumulative import STATUSES
+from dentframe.errors import CoverageWarning, ReadingWarning, warn
+from dentframe.metering.cumulative import STATUSES, Cumulative
 from dentframe.metering.figures import COLUMNS, Figures, table
 from dentframe.metering.flags import names
 from dentframe.metering.series import Ints, element_columns, is_several, meters_of
@@ -27,6 +27,9 @@ from dentframe.topics import TOPICS
 
 _ENERGIES = ("energy", "lo", "hi", "open_reading", "close_reading", "imported", "exported")
 _NEAR = 60 * MINUTE
+_NEVER = np.iinfo(np.int64).max
+IMPOSSIBLE_KW = 20_000.0
+"""More than any element: three CTs of 6,000 A at 600 V carry under 11,000 kW [kW]."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +91,8 @@ class Result:
         meters = meters_of(self.frame) if meters is None else meters
         by_key = {(f.of.meter, f.of.element): f.energy for f in found}
         blank = np.full(len(s), np.nan)
-        columns = {
-            self.label(x): np.concatenate([by_key.get((m, x), blank) for m in meters] or [blank])
-            for x in self.elements
-        }
+        parts = {x: [by_key.get((m, x), blank) for m in meters] for x in self.elements}
+        columns = {self.label(x): np.concatenate([blank[:0], *p]) for x, p in parts.items()}
         index = pd.MultiIndex.from_product([meters, times], names=["meter", "time"])
         return self._dressed(pd.DataFrame(columns, index=index))
 
@@ -155,6 +156,26 @@ def warn_of(found: Sequence[Figures], tz: dt.tzinfo) -> None:
         "min_coverage= accepts or withholds them without this warning.",
         CoverageWarning,
     )
+
+
+def warn_of_power(series: Sequence[Cumulative], s: Ints, e: Ints, tz: dt.tzinfo) -> None:
+    """Warn of accepted steps that no sub-metered element can draw: their `max_kw` is not known.
+
+    The rules accept them, since without a greatest power nothing tells a blip at the edge of the
+    data from use; but nobody should be billed a whole register in silence.
+    """
+    for c in series:
+        inside = (c.t[1:] > s.min(initial=_NEVER)) & (c.t[:-1] < e.max(initial=-_NEVER))
+        kw = np.where(inside, np.abs(c.inc) / (np.diff(c.t) / (60 * MINUTE)), 0.0)
+        if kw.max(initial=0.0) > IMPOSSIBLE_KW:
+            i = int(kw.argmax())
+            warn(
+                f"{c.name} changes by {c.inc[i]:,.1f} kWh from "
+                f"{stamp(int(c.t[i])).tz_convert(tz)}, a mean of {kw[i]:,.0f} kW. No element "
+                "draws that, but without max_kw nothing tells it from use: it stands in the "
+                "figures. Give registers=RegisterRules(max_kw=...).",
+                ReadingWarning,
+            )
 
 
 def _worst(poor: Sequence[Figures], tz: dt.tzinfo) -> str:

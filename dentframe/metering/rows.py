@@ -133,7 +133,9 @@ def _meter_codes(frame: pd.DataFrame) -> tuple[Ints, list[tuple[str, int]]]:
     level = 1 - _time_level(index)
     codes = np.asarray(index.codes[level])
     present = {str(index.levels[level][i]): i for i in np.unique(codes).tolist() if i >= 0}
-    silent = {m: _NO_ROW for m, _ in map(split_element, ranges(frame)) if m not in present}
+    known = set(map(str, index.levels[level]))
+    read = (key if key in known else split_element(key)[0] for key in ranges(frame))
+    silent = {m: _NO_ROW for m in read if m not in present}
     return codes, sorted({**present, **silent}.items())
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from dentframe.metering.rows import (
     rows,
     time_index,
 )
+from dentframe.quantify import component
 from dentframe.topics import TOPICS
 
 __all__ = [
@@ -172,14 +174,21 @@ def _floats(data: pd.Series[Any], label: str) -> Floats:
     if data.dtype == np.float64:
         return data.to_numpy()
     plain = getattr(data.array, "quantity", None)
-    try:
-        source = data if plain is None else pd.Series(plain.m)
-        return source.to_numpy(dtype=np.float64, na_value=np.nan)
-    except (TypeError, ValueError) as error:
+    source = data if plain is None else pd.Series(plain.m)
+    if not _is_numeric(source):
         raise DecodeError(
-            f"Cannot read column {label!r} as numbers: {error}. Readings are floats with NaN for "
-            'what is missing: use pd.to_numeric(..., errors="coerce") and look at what it drops.'
-        ) from None
+            f"Cannot read column {label!r} as numbers: it is {source.dtype}. Readings are floats "
+            'with NaN for what is missing: use pd.to_numeric(..., errors="coerce") and look at '
+            "what it drops."
+        )
+    return source.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _is_numeric(data: pd.Series[Any]) -> bool:
+    """Whether every value is a number: text, truth values, times and spans are none."""
+    if data.dtype == object:
+        return all(isinstance(x, Number) and not isinstance(x, bool) for x in data[data.notna()])
+    return pd.api.types.is_numeric_dtype(data.dtype) and not pd.api.types.is_bool_dtype(data.dtype)
 
 
 def _factor(frame: pd.DataFrame, label: str, unit: str) -> float:
@@ -187,7 +196,7 @@ def _factor(frame: pd.DataFrame, label: str, unit: str) -> float:
     if text == unit:
         return 1.0
     found, wanted = _units.unit_of(frame, label), _units.parse_unit(unit)
-    if not found.is_compatible_with(wanted):
+    if not found.is_compatible_with(wanted) or component(found) != component(wanted):
         raise UnitError(
             f"Cannot use column {label!r} in {text}: its topic is measured in {unit}. "
             "Correct the unit in its label, dtype or attrs."

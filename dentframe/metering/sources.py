@@ -10,15 +10,14 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from dentframe import selection
 from dentframe import units as _units
 from dentframe.columns import Column, parse, wire_columns
 from dentframe.errors import ConfigError, KindError, RangeError
 from dentframe.instants import Zone, is_utc, minutes, zone
-from dentframe.metering import glitches
 from dentframe.metering.accumulate import from_means, from_register
+from dentframe.metering.flags import Flag
+from dentframe.metering.guard import refuse_differences
 from dentframe.metering.plain import Plain, block_of
 from dentframe.metering.rows import named_elements
 from dentframe.metering.series import Rows, Series, element_columns, matrix, read, rows, time_index
@@ -42,8 +41,7 @@ RESULTS = {
 }
 """The topic of a result, by the unit of what it was made from."""
 BLOCK_STARTS = ("Demand", "ApparentDemand")
-FEWEST_FALLS = 8
-"""Fewer falls are resets and glitches that the rules judge; more are another quantity."""
+
 
 _SAMPLES = "Use stats(topic={topic!r}) for its time-weighted mean, least and greatest value."
 _INSTEAD = {
@@ -220,7 +218,12 @@ def _without_blank(frame: pd.DataFrame, found: list[Cumulative]) -> list[Cumulat
     if len({c.meter for c in found}) < 2:
         return found
     named = named_elements(frame)
-    return [c for c in found if len(c.at) or (c.meter, c.element) in named]
+    return [c for c in found if _has_readings(c) or (c.meter, c.element) in named]
+
+
+def _has_readings(c: Cumulative) -> bool:
+    """Readings that conflict are readings: they are missing, not absent."""
+    return len(c.at) > 0 or bool((c.series.marks & Flag.CONFLICTING_DUPLICATE).any())
 
 
 def _best(series: list[Series], asked: Wanted) -> Series:
@@ -257,7 +260,7 @@ def _cumulative(
 ) -> Cumulative:
     own = resolved.of(series.meter, series.element)
     if series.topic == asked.register:
-        _refuse_differences(series, own)
+        refuse_differences(series, own)
         return from_register(series, own)
     window = interval_of(interval, series.meter)
     lag = by_meter(demand_lag, series.meter, "0min", "demand_lag")
@@ -283,22 +286,3 @@ def by_meter(value: Any, meter: str | None, default: str, what: str) -> int:
         )
     chosen = next(iter(value.values()), default) if meter is None else value.get(meter, default)
     return minutes(chosen, what) * MINUTE
-
-
-def _refuse_differences(series: Series, rules: Rules) -> None:
-    """A frame differenced by hand still carries the register's name."""
-    d = np.diff(series.values)
-    falls = np.flatnonzero(d < 0)
-    if rules.allow_export or len(falls) < FEWEST_FALLS:
-        return
-    t, r = series.t, series.values
-    explained = glitches.plausible(t[falls], r[falls], t[falls + 1], r[falls + 1], rules)
-    left, moving = int((~explained).sum()), int((d != 0).sum())
-    if left < FEWEST_FALLS or 5 * left <= moving:
-        return
-    raise KindError(
-        f"Cannot take {series.topic}/Elm/{series.element} of {series.name} for a register: "
-        f"{left} of its {moving} non-zero steps fall. Either it was differenced by hand (then it "
-        "is no register any more: use the readings as they came, or sum it yourself), or the "
-        "element feeds energy back: declare RegisterRules(allow_export=True, max_kw=...)."
-    )

@@ -99,17 +99,32 @@ def clip(table: Table, start: pd.Timestamp, end: pd.Timestamp, *, bracket: bool 
     """Rows in ``[start, end)``; with `bracket` also the nearest one outside each edge.
 
     The bracketing reading before `start` is looked for in the UTC day of the instant before
-    it, the one after `end` in the UTC day of `end`: no further, whatever was at hand.
+    it, the one after `end` in the UTC day of `end`: no further, whatever was at hand. Where
+    it lacks cells, the rows of its own hour that have them come too: each element has an edge.
     """
     low, high = _minute(start), _minute(end)
     first = int(np.searchsorted(table.minutes, low))
     last = int(np.searchsorted(table.minutes, high))
-    if bracket:
-        first -= before(table, start)
-        last += after(table, end)
+    if bracket and before(table, start):
+        hour = int(np.searchsorted(table.minutes, (low - 1) // 60 * 60))
+        first -= _rows_needed(table.values[min(hour, first - 1) : first][::-1])
+    if bracket and after(table, end):
+        hour = int(np.searchsorted(table.minutes, high // 60 * 60 + 60))
+        last += _rows_needed(table.values[last : max(hour, last + 1)])
     return Table(
         table.columns, table.minutes[first:last], table.values[first:last], table.conflicts
     )
+
+
+def _rows_needed(values: Floats) -> int:
+    """How many of these rows, nearest first, until no further one gives a column its first value.
+
+    The rows of the neighbouring hour only: they are always read, so that what comes back does
+    not depend on what else was at hand.
+    """
+    held = ~np.isnan(values)
+    nearest = np.argmax(held, axis=0)[held.any(axis=0)]
+    return int(nearest.max(initial=0)) + 1
 
 
 def before(table: Table, start: pd.Timestamp) -> bool:

@@ -12,8 +12,11 @@ from dentframe.energy import energy, intervals
 from dentframe.errors import (
     ConfigError,
     CoverageWarning,
+    DecodeError,
     KindError,
     RangeError,
+    ReadingWarning,
+    UnitError,
     UnknownMeterError,
     UnknownTopicError,
 )
@@ -505,3 +508,79 @@ def test_the_frame_is_left_alone():
     before = frame.copy()
     energy(frame, "D", tz=NY, detail=True)
     pd.testing.assert_frame_equal(frame, before)
+
+
+def quarter_frame(values, **columns):
+    """A frame of quarter-hourly readings."""
+    time = pd.date_range("2024-01-01", periods=len(values), freq="15min", tz="UTC")
+    return pd.DataFrame({"kWHNet/Elm/A": values, **columns}, index=time)
+
+
+def test_a_whole_register_is_never_billed_in_silence():
+    """A blip that the rules must accept without max_kw is warned of, and gone with it."""
+    frame = quarter_frame([0.0] + [48210.0] * 20)
+    with pytest.warns(ReadingWarning, match="max_kw"):
+        assert energy(frame, tz="UTC").iloc[0, 0] == 48210.0
+    with pytest.warns(CoverageWarning):
+        known = energy(frame, tz="UTC", registers=RegisterRules(max_kw=50), detail=True)
+    assert known.loc[0, "energy"] == 0
+    assert known.loc[0, "status"] == "partial"
+
+
+@pytest.mark.parametrize("unit", ["kVA", "kvar"])
+def test_apparent_power_is_no_demand(unit):
+    """kVA in a DemandkW column is refused, as kW + kVA is."""
+    frame = quarter_frame([1.0] * 4).rename(columns={"kWHNet/Elm/A": f"DemandkW/Elm/A [{unit}]"})
+    with pytest.raises(UnitError, match=unit):
+        energy(frame, tz="UTC")
+
+
+@pytest.mark.parametrize(
+    "values", [["4_82_10"] * 4, [True] * 4, list(pd.to_timedelta([1, 2, 3, 4], unit="s"))]
+)
+def test_what_is_no_number_is_no_reading(values):
+    """Text, truth values and spans of time are refused, not converted."""
+    with pytest.raises(DecodeError, match="numbers"):
+        energy(quarter_frame(values), tz="UTC")
+
+
+def test_an_element_of_conflicts_is_missing_among_several_meters():
+    """Readings that all conflict are missing, not absent."""
+    time = pd.date_range("2024-01-01", periods=8, freq="15min", tz="UTC")
+    one = pd.DataFrame({"kWHNet/Elm/A": np.arange(8.0), "kWHNet/Elm/B": np.arange(8.0)}, index=time)
+    other = one[["kWHNet/Elm/A"]]
+    frame = pd.concat(
+        [pd.concat([one, one + 7]), other], keys=["P1", "P2"], names=["meter", "time"]
+    )
+    with pytest.warns(CoverageWarning):
+        rows = energy(frame, tz="UTC", detail=True)
+    lost = rows[(rows["meter"] == "P1") & (rows["element"] == "B")]
+    assert lost["status"].tolist() == ["missing"]
+    assert lost["flags"].tolist() == [("conflicting_duplicate",)]
+
+
+def test_an_idle_register_that_flickers_stops_nobody():
+    """Last-digit jitter on one element leaves the others their figures."""
+    rng = np.random.default_rng(1)
+    flicker = 215.6 + 0.1 * rng.integers(0, 2, 200)
+    frame = quarter_frame(np.arange(200.0), **{"kWHNet/Elm/B": flicker})
+    with pytest.warns(CoverageWarning):
+        found = energy(frame, tz="UTC")
+    assert found["Energy/Elm/A"].tolist() == [199.0]
+
+
+def test_listed_periods_after_the_data_stay():
+    """With a list of edges, only a given bound cuts; what has no reading is missing."""
+    edges = ["2024-01-01", "2024-01-02", "2024-01-03"]
+    with pytest.warns(CoverageWarning):
+        found = energy(
+            quarter_frame(np.arange(50.0)), edges, tz="UTC", start="2024-01-01 06:00", detail=True
+        )
+    assert found["status"].tolist() == ["partial", "missing"]
+
+
+def test_an_empty_frame_of_several_meters_is_an_empty_result():
+    """No meter, no rows, no error that speaks of lengths."""
+    index = pd.MultiIndex.from_arrays([[], pd.DatetimeIndex([], tz="UTC")], names=["meter", "time"])
+    frame = pd.DataFrame({"kWHNet/Elm/A": np.empty(0)}, index=index)
+    assert energy(frame, "D", tz="UTC", start="2024-01-01", end="2024-01-03").empty

@@ -138,3 +138,14 @@ def test_columns_not_asked_for_are_named_unless_everything_was_asked():
     made = page(["Foo", "kWHNet/Elm/A"], [])
     assert frame.wanted_columns([made], ["kWHNet"]) == (["kWHNet/Elm/A"], ["Foo"])
     assert frame.wanted_columns([made], ["kWHNet"], everything=True)[1] == []
+
+
+def test_a_bracket_that_lacks_a_cell_brings_the_row_that_has_it():
+    """Each column has its own edge, from the rows of the neighbouring hour."""
+    rows = [(1385, 1, 1), (1400, 2, 2), (1415, 3, 3), (1430, 4, NAN), (1445, 5, 5)]
+    rows += [(1500, NAN, 6), (1515, 7, 7), (1530, 8, 8)]
+    table = frame.join([page(["a/Elm/A", "a/Elm/B"], rows)], ["a/Elm/A", "a/Elm/B"])
+    clipped = frame.clip(table, at(1440), at(1490), bracket=True)
+    assert clipped.minutes.tolist() == [1415, 1430, 1445, 1500]
+    clipped = frame.clip(table, at(1440), at(1500), bracket=True)
+    assert clipped.minutes.tolist() == [1415, 1430, 1445, 1500, 1515]

@@ -69,6 +69,7 @@ def test_units_that_others_defined_before_are_kept():
     code = """
         import warnings
         warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", r"\\s*Pyarrow will become", DeprecationWarning)
         import pint
         ureg = pint.UnitRegistry()
         ureg.define("volt_ampere_hour = [mine] = VAh")
