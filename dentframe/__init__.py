@@ -14,12 +14,18 @@ from dentframe import errors
 from dentframe.accessor import DentAccessor
 from dentframe.cloud.client import DentCloud
 from dentframe.inventory import inventory
+from dentframe.money import Statement, Tariff, allocate, bill
+from dentframe.money.rules import SplitRules
+from dentframe.money.utility_bill import UtilityBill
 from dentframe.periods import Monthly
 from dentframe.ratchets import adjusted_demand, ratchet
 from dentframe.reader import get_meters, get_topics, plan_dentcloud, read_dentcloud
 from dentframe.reading.plan import Plan
+from dentframe.record import verify
 from dentframe.registers import RegisterRules
 from dentframe.schedule import Schedule, Window
+from dentframe.site import Site
+from dentframe.split import Run, split
 
 __all__ = [
     "DentAccessor",
@@ -27,9 +33,17 @@ __all__ = [
     "Monthly",
     "Plan",
     "RegisterRules",
+    "Run",
     "Schedule",
+    "Site",
+    "SplitRules",
+    "Statement",
+    "Tariff",
+    "UtilityBill",
     "Window",
     "adjusted_demand",
+    "allocate",
+    "bill",
     "errors",
     "get_meters",
     "get_topics",
@@ -37,6 +51,8 @@ __all__ = [
     "plan_dentcloud",
     "ratchet",
     "read_dentcloud",
+    "split",
+    "verify",
 ]
 
 logging.getLogger("dentframe").addHandler(logging.NullHandler())

@@ -30,6 +30,7 @@ from dentframe.metering.study import (
 )
 from dentframe.metering.uncovered import rest
 from dentframe.registers import RegisterRules
+from dentframe.site import apply_site
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -147,7 +148,7 @@ def coincident(
     how = blocks.cut("block", window, None, interval)
     check_share(min_coverage)
     _check_by(by)
-    tz = getattr(site, "tz", None) if tz is None else tz
+    tz, registers, elements = apply_site(site, tz, registers, elements, frame=frame)
     asked = Asked(tz, start, end, registers, interval, demand_lag)
     wanted = demanded(frame, topic, source)
     of = study(frame, freq, wanted, asked, how.freq)

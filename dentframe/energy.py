@@ -20,6 +20,7 @@ from dentframe.metering.sources import cumulatives, wanted
 from dentframe.metering.spans import asked_bounds, default_bounds, first_covered, ints, periods
 from dentframe.periods import Freq, verb_zone
 from dentframe.registers import RegisterRules
+from dentframe.site import apply_site
 from dentframe.tou import by_window
 
 if TYPE_CHECKING:
@@ -77,8 +78,8 @@ def energy(
     schedule : Schedule, optional
         Time-of-use windows: the index has a level ``window`` more, `detail` a column, and each
         window its own status.
-    site : optional
-        Not supported yet: anything but None raises.
+    site : Site, optional
+        Gives `tz`, and what is known about the registers, where they are not given.
     detail : bool
         One row per (meter,) period and element with coverage, status, bounds and readings.
 
@@ -116,7 +117,7 @@ def energy(
     >>> float(energy(readings, "D", tz="UTC").iloc[0, 0])
     18.0
     """
-    _refuse_unsupported(site=site)
+    tz, registers, _ = apply_site(site, tz, registers, frame=frame)
     check_edges(edges)
     _check_coverage(min_coverage)
     zone = verb_zone(time_index(frame).tz, tz, freq)
@@ -181,7 +182,7 @@ def intervals(
     CoverageWarning
         Once a call, where figures are not wholly recorded.
     """
-    _refuse_unsupported(site=site)
+    tz, registers, _ = apply_site(site, tz, registers, frame=frame)
     zone = verb_zone(time_index(frame).tz, tz)
     asked = wanted(frame, topic, source)
     series = cumulatives(
@@ -200,15 +201,6 @@ def intervals(
         parts.append(result.wide(figs, s, meters=[meter[0].meter]))
     warn_of(found, zone)
     return result.joined(parts)
-
-
-def _refuse_unsupported(**given: Any) -> None:
-    for name, value in given.items():
-        if value is not None:
-            raise ConfigError(
-                f"Cannot use {name}={value!r}: this version supports only {name}=None here. "
-                "Give tz= and registers= directly."
-            )
 
 
 def _check_coverage(least: float | None) -> None:

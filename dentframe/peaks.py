@@ -25,6 +25,7 @@ from dentframe.metering.study import (
     study,
 )
 from dentframe.registers import RegisterRules
+from dentframe.site import apply_site
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -107,8 +108,8 @@ def peaks(
         Peaks of periods with less coverage (0 to 1) are NaN, and nothing warns.
     interval, demand_lag : str, timedelta, or mapping by meter
         A mean stamped t covers ``(t - demand_lag - interval, t - demand_lag]``.
-    site : optional
-        Not supported yet: anything but None raises.
+    site : Site, optional
+        Gives `tz`, and what is known about the registers, where they are not given.
 
     Returns
     -------
@@ -153,10 +154,11 @@ def peaks(
     """
     how = _how(kind, window, step, n, interval)
     check_share(min_coverage)
+    tz, registers, _ = apply_site(site, tz, registers, frame=frame)
     asked = Asked(tz, start, end, registers, interval, demand_lag)
     wanted = demanded(frame, topic, _source(kind, source, topic))
     _check_reported(kind, wanted)
-    of = study(frame, freq, wanted, asked, *([how.freq] if how else []), site=site)
+    of = study(frame, freq, wanted, asked, *([how.freq] if how else []))
     found = measured(of, how, n=n, per_day=per_day)
     rows = _table(of, found, min_coverage)
     warn_of(rows, "peaks", accepted=min_coverage is not None)

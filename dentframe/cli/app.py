@@ -6,7 +6,7 @@ import warnings
 
 import click
 
-from dentframe.cli import account, data, emulate
+from dentframe.cli import account, data, emulate, money
 from dentframe.errors import DentWarning
 
 
@@ -19,7 +19,7 @@ def dentframe() -> None:
     """
 
 
-for command in (*emulate.COMMANDS, *data.COMMANDS, *account.COMMANDS):
+for command in (*emulate.COMMANDS, *data.COMMANDS, *account.COMMANDS, *money.COMMANDS):
     dentframe.add_command(command)
 
 

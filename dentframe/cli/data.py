@@ -1,4 +1,4 @@
-"""Commands that read: meters, topics, inventory, plan, read, energy."""
+"""Commands that read: meters, topics, inventory, plan, read, energy, peaks."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dentframe import energy as _energy
+from dentframe import peaks as _peaks
 from dentframe import reader
 from dentframe.cli.output import format_option, write
+from dentframe.cli.spans import span, span_options
 from dentframe.inventory import inventory as _inventory
 
 if TYPE_CHECKING:
@@ -23,8 +25,9 @@ def _range(command: Callable[..., Any]) -> Callable[..., Any]:
     for add in (
         click.option("--tz", default="UTC", show_default=True, help="Zone of START and END."),
         click.option("--topics", help="Comma-separated, e.g. DemandkW,kWHNet; default: all."),
+        span_options,
         click.argument("end", required=False),
-        click.argument("start"),
+        click.argument("start", required=False),
         click.argument("meters"),
     ):
         command = add(command)
@@ -86,8 +89,10 @@ def inventory(meters: str | None, form: str | None, out: Path | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def plan(
     meters: str,
-    start: str,
+    start: str | None,
     end: str | None,
+    month: str | None,
+    period: str | None,
     topics: str | None,
     tz: str,
     bracket: bool,
@@ -99,9 +104,8 @@ def plan(
     Example:
       dentframe plan P482311252 2023-12 --tz America/Los_Angeles
     """  # noqa: D301 - click's own mark
-    found = reader.plan_dentcloud(
-        _meters(meters), start, end, _topics(topics), tz=tz, bracket=bracket
-    )
+    when = span(tz, month=month, period=period, start=start, end=end)
+    found = reader.plan_dentcloud(_meters(meters), *when, _topics(topics), tz=tz, bracket=bracket)
     click.echo(json.dumps(_as_dict(found)) if as_json else repr(found))
 
 
@@ -121,8 +125,10 @@ def _as_dict(found: Plan) -> dict[str, Any]:
 @format_option
 def read(
     meters: str,
-    start: str,
+    start: str | None,
     end: str | None,
+    month: str | None,
+    period: str | None,
     topics: str | None,
     tz: str,
     bracket: bool,
@@ -135,9 +141,8 @@ def read(
     Example:
       dentframe read P482311252 2023-12 --tz America/Los_Angeles --topics kWHNet --out dec.csv
     """  # noqa: D301 - click's own mark
-    frame = reader.read_dentcloud(
-        _meters(meters), start, end, _topics(topics), tz=tz, bracket=bracket
-    )
+    when = span(tz, month=month, period=period, start=start, end=end)
+    frame = reader.read_dentcloud(_meters(meters), *when, _topics(topics), tz=tz, bracket=bracket)
     write(frame, form, out)
 
 
@@ -148,8 +153,10 @@ def read(
 @format_option
 def energy(
     meters: str,
-    start: str,
+    start: str | None,
     end: str | None,
+    month: str | None,
+    period: str | None,
     topics: str | None,
     tz: str,
     freq: str | None,
@@ -163,9 +170,44 @@ def energy(
     Example:
       dentframe energy P482311252 2023-12 --tz America/Los_Angeles --freq D
     """  # noqa: D301 - click's own mark
-    asked = _topics(topics) or ["kWHNet", "DemandkW"]
-    frame = reader.read_dentcloud(_meters(meters), start, end, asked, tz=tz, bracket=True)
+    when = span(tz, month=month, period=period, start=start, end=end)
+    frame = _bracketed(meters, when, topics, tz)
     write(_energy.energy(frame, freq, tz=tz, detail=detail), form, out)
 
 
-COMMANDS = (meters, topics, inventory, plan, read, energy)
+def _bracketed(meters: str, when: tuple[str, str | None], topics: str | None, tz: str) -> Any:
+    asked = _topics(topics) or ["kWHNet", "DemandkW"]
+    return reader.read_dentcloud(_meters(meters), when[0], when[1], asked, tz=tz, bracket=True)
+
+
+@click.command()
+@_range
+@click.option("--freq", help="MS, D, …; default: the whole range.")
+@click.option("--window", help="Blocks of this length on the local clock, e.g. 30min.")
+@format_option
+def peaks(
+    meters: str,
+    start: str | None,
+    end: str | None,
+    month: str | None,
+    period: str | None,
+    topics: str | None,
+    tz: str,
+    freq: str | None,
+    window: str | None,
+    form: str | None,
+    out: Path | None,
+) -> None:
+    """Peak demand [kW] per period and element, and when it was.
+
+    \b
+    Example:
+      dentframe peaks P482311252 --month 2023-12 --tz America/Los_Angeles
+    """  # noqa: D301 - click's own mark
+    when = span(tz, month=month, period=period, start=start, end=end)
+    frame = _bracketed(meters, when, topics, tz)
+    kind = "reported" if window is None else "block"
+    write(_peaks.peaks(frame, freq, tz=tz, kind=kind, window=window), form, out)
+
+
+COMMANDS = (meters, topics, inventory, plan, read, energy, peaks)

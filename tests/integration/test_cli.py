@@ -148,3 +148,45 @@ def test_emulate_serves_until_it_is_stopped(tmp_path):
         running.stdout.close()
     assert "DENTCLOUD_BASE_URL=http://127.0.0.1:" in lines[1]
     assert "DENTCLOUD_API_KEY=" in lines[2]
+
+
+TARIFF = """
+name = "flat"
+currency = "USD"
+
+[[charges]]
+kind = "energy"
+name = "Energy"
+rate = "0.20"
+"""
+
+
+def test_a_tariff_prices_a_tenant(cloud, tmp_path, capsys):
+    """`dentframe bill` prints lines that add up, or writes the file that was asked for."""
+    tariff = tmp_path / "flat.toml"
+    tariff.write_text(TARIFF)
+    call = ["bill", METER, str(tariff), "--month", "2023-12", "--tz", LA, "--elements", "B"]
+    assert cli.main(call) == 0
+    printed = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    assert printed["amount"].iloc[0] == pytest.approx(5919.03 * 0.20, abs=0.005)
+    assert cli.main([*call, "--out", str(tmp_path / "b.html")]) == 0
+    assert "Energy" in (tmp_path / "b.html").read_text()
+
+
+def test_what_is_not_recorded_is_not_billed(cloud, tmp_path, capsys):
+    """Element E's register was cleared: the bill is refused and says what to do."""
+    tariff = tmp_path / "flat.toml"
+    tariff.write_text(TARIFF)
+    call = ["bill", METER, str(tariff), "--month", "2023-12", "--tz", LA, "--elements", "E"]
+    assert cli.main(call) == 1
+    assert "partial" in capsys.readouterr().err
+
+
+def test_a_period_names_its_days(cloud, capsys):
+    """--period A..B is half-open, and a span is named once."""
+    call = ["peaks", METER, "--period", "2023-12-05..2023-12-07", "--tz", LA, "--freq", "D"]
+    assert cli.main(call) == 0
+    rows = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    assert rows["period"].nunique() == 2
+    assert cli.main([*call, "--month", "2023-12"]) == 1
+    assert "Cannot tell the span" in capsys.readouterr().err

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from dentframe.coincident import COLUMNS, coincident
 from dentframe.errors import ConfigError, CoverageWarning, UnknownMeterError
+from dentframe.site import Site
+from dentframe.site_parts import Element
 from tests.unit.test_demand import KW, quarters
 
 A, B = KW, "DemandkW/Elm/B"
@@ -50,9 +50,7 @@ def test_each_meter_by_itself():
 def test_the_roles_of_a_site_choose():
     """A main beside its branches is left out; the site's zone serves."""
     roles = {"P1_A": "main", "P1_B": "branch", "P2_A": "branch"}
-    site = SimpleNamespace(
-        tz="UTC", elements={k: SimpleNamespace(role=v) for k, v in roles.items()}
-    )
+    site = Site("S", "UTC", "USD", {k: Element(k, role=v) for k, v in roles.items()})
     rows = coincident(two_meters(), "D", site=site, min_coverage=0)
     assert rows["element"].tolist() == ["P1_B", "P2_A"]
 

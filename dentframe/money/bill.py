@@ -1,0 +1,196 @@
+"""A bill: a tariff applied to the readings of some elements over one billing period. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from dentframe.errors import ConfigError, RangeError
+from dentframe.instants import instant
+from dentframe.metering.rows import time_index
+from dentframe.metering.spans import ints
+from dentframe.metering.study import Asked
+from dentframe.money.case import Case
+from dentframe.money.meters import Meters, check_accept
+from dentframe.money.rounding import EXACT, add, digits_of, exact, mode_of, unit_of
+from dentframe.money.statement import Statement
+from dentframe.money.tariff import Tariff
+from dentframe.periods import verb_zone
+from dentframe.registers import RegisterRules
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from dentframe.instants import Zone
+    from dentframe.money.lines import Line, Past
+
+_DEFAULT_RULES = RegisterRules()
+
+
+def bill(
+    df: pd.DataFrame,
+    tariff: Tariff,
+    start: Any,
+    end: Any,
+    *,
+    tz: Zone,
+    elements: Any = None,
+    registers: RegisterRules = _DEFAULT_RULES,
+    source: str = "auto",
+    accept: Sequence[str] = ("recorded",),
+    places: int | None = 2,
+    rounding: str = "half-up",
+    history: Mapping[str, Sequence[Any]] | Sequence[Any] | None = None,
+    interval: Any = "15min",
+    demand_lag: Any = "0min",
+    party: str = "",
+    title: str = "Electricity statement",
+    comparison: Sequence[Past] = (),
+    notes: Sequence[str] = (),
+    read_at: pd.Timestamp | None = None,
+) -> Statement:
+    """Price one billing period of some elements.
+
+    Parameters
+    ----------
+    df : pandas.DataFrame
+        Wire-named columns over time, or over (meter, time), shape (readings, columns).
+    tariff : Tariff
+        What it costs.
+    start, end : str, date, datetime or Timestamp
+        The billing period ``[start, end)``: one month for charges per month.
+    tz : str or tzinfo
+        The zone of the calendar, of the tariff's clock and of naive bounds.
+    elements : str, list of str, optional
+        Whose energy is added up, ``"all"`` allowed; may be left out where there is one.
+    registers : RegisterRules
+        What is known about the registers.
+    source : str
+        As in `energy`; demand charges read DemandkW first, unless it is ``"register"``.
+    accept : sequence of str
+        Statuses that may be billed; the others are refused.
+    places : int or None
+        Decimals of quantities, which are rounded before they are priced (half-up). Amounts
+        have the decimals of the currency. None rounds nothing, for cross-checks.
+    rounding : str
+        Of amounts: ``"half-up"`` or ``"half-even"``.
+    history : mapping of charge to sequence, or sequence, optional
+        Measured demand of the months before, the oldest first [kW]: for ratchets.
+    interval, demand_lag : str, timedelta, or mapping by meter
+        A mean stamped t covers ``(t - demand_lag - interval, t - demand_lag]``.
+    party, title, comparison, notes, read_at : optional
+        What the statement shows beside its lines.
+
+    Returns
+    -------
+    Statement
+
+    Raises
+    ------
+    CoverageError
+        For a figure whose status is not accepted: element, period, status and what to do.
+    ConfigError
+        For a setting that cannot be meant, or one that must be stated and is not.
+    RangeError, KindError, UnknownTopicError, UnknownMeterError, UnitError
+        As `energy`.
+
+    Notes
+    -----
+    Energy between two instants is E(end) - E(start), also at the edges of time-of-use windows.
+    A demand interval belongs to the window it starts in.
+
+    Examples
+    --------
+    >>> from dentframe.money import Energy
+    >>> t = pd.date_range("2024-01-01", periods=32, freq="D", tz="UTC")
+    >>> readings = pd.DataFrame({"kWHNet/Elm/A": [10.0 * i for i in range(32)]}, index=t)
+    >>> flat = Tariff("Flat", [Energy("Energy", "0.12")], currency="USD")
+    >>> bill(readings, flat, "2024-01-01", "2024-02-01", tz="UTC").total
+    Decimal('37.20')
+    """
+    _check(places, rounding, tariff)
+    zone = verb_zone(time_index(df).tz, tz)
+    asked = Asked(zone, start, end, registers, interval, demand_lag)
+    meters = Meters(df, zone, elements, asked, source, check_accept(accept))
+    s, e = _span(start, end, zone)
+    digits = None if places is None else digits_of(tariff.currency)
+    case = Case(
+        meters, s[0], e[0], tariff.holidays, places, digits, rounding, history, tariff.currency
+    )
+    return Statement(
+        party=party,
+        title=title,
+        start=s[1].tz_convert(zone),
+        end=e[1].tz_convert(zone),
+        tz=str(zone),
+        currency=tariff.currency,
+        lines=_lines(tariff, case),
+        readings=case.readings(),
+        comparison=tuple(comparison),
+        tariff=tariff.to_dict(),
+        places=places,
+        rounding=rounding,
+        notes=tuple(notes),
+        read_at=read_at,
+    )
+
+
+def _check(places: int | None, rounding: str, tariff: Any) -> None:
+    mode_of(rounding)
+    if places is not None:
+        unit_of(places)
+    if not isinstance(tariff, Tariff):
+        raise ConfigError(f"Cannot price by {tariff!r}: use a Tariff, e.g. Tariff.load(path).")
+
+
+def _span(start: Any, end: Any, zone: Any) -> tuple[tuple[int, Any], tuple[int, Any]]:
+    a, b = instant(start, zone, "start"), instant(end, zone, "end")
+    if a >= b:
+        raise RangeError(
+            f"Cannot bill from {start!r} to {end!r}: start is not before end. The period is "
+            "half-open, [start, end)."
+        )
+    at = ints(pd.DatetimeIndex([a, b])).tolist()
+    return (at[0], a), (at[1], b)
+
+
+def _lines(tariff: Tariff, case: Case) -> tuple[Line, ...]:
+    for charge in tariff.charges:
+        case = replace(case, done=(*case.done, *charge.lines(case)))
+    return case.done
+
+
+def over_recovery(statements: Sequence[Statement], charged: Any, *, allow: bool = False) -> Decimal:
+    """What statements collect beyond a utility's bill.
+
+    Parameters
+    ----------
+    statements : sequence of Statement
+        All parties' of one period, landlord and export included.
+    charged : Decimal, int or str
+        What the utility charged [currency].
+    allow : bool
+        Whether more may be collected; then print what this returns.
+
+    Returns
+    -------
+    Decimal
+        The excess, 0 or more [currency].
+
+    Raises
+    ------
+    ConfigError
+        Where the statements collect more and nobody allowed it.
+    """
+    total, cost = add([x.total for x in statements]), exact(charged, "charged")
+    excess = max(EXACT.subtract(total, cost), Decimal(0))
+    if excess and not allow:
+        raise ConfigError(
+            f"Cannot bill {total}: the utility charged {cost}, which is {excess} less. Pricing "
+            "each tenant on the building's tariff can collect more than it cost. Split the bill "
+            "instead, or pass allow=True and print the excess."
+        )
+    return excess

@@ -1,0 +1,1 @@
+"""The kinds of charge, one class in one file each."""

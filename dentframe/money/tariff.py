@@ -1,0 +1,182 @@
+"""A tariff: an ordered list of charges, from Python, dict, JSON or TOML. Pure but for `load`."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dentframe.errors import ConfigError
+from dentframe.money import toml
+from dentframe.money.charges.demand import Demand
+from dentframe.money.charges.energy import Energy
+from dentframe.money.charges.fixed import Fixed
+from dentframe.money.charges.minimum import Minimum
+from dentframe.money.charges.reactive import Reactive
+from dentframe.money.charges.tax import Tax
+from dentframe.money.fields import check_known, date_of, made, plain, put
+from dentframe.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from dentframe.money.case import Charge
+
+KINDS: dict[str, type[Any]] = {c.kind: c for c in (Energy, Demand, Fixed, Reactive, Minimum, Tax)}
+"""THE table of charges. A new kind is a class with `kind`, `name`, validity and `lines`."""
+
+_FIELDS = ("name", "currency", "holidays", "charges")
+
+
+@dataclass(frozen=True)
+class Tariff:
+    """What electricity costs.
+
+    Parameters
+    ----------
+    name : str
+        What it is called.
+    charges : sequence of charge or dict
+        In the order of a bill's lines; taxes and minimums look at those before them.
+    currency : str
+        ISO 4217 code; it decides the decimals of amounts (2 where it is not known).
+    holidays : sequence of date or str
+        Local dates that are neither weekday nor weekend.
+
+    Raises
+    ------
+    ConfigError
+        For a kind or field that is not known, or one that must be stated and is not.
+
+    Examples
+    --------
+    >>> flat = Tariff("Flat", [Energy("Energy", "0.12"), Fixed("Service", "0.50", per="day")])
+    >>> Tariff.from_toml(flat.to_toml()) == flat
+    True
+    """
+
+    name: str
+    charges: Any
+    currency: str = ""
+    holidays: Any = ()
+
+    def __post_init__(self) -> None:
+        days = tuple(sorted(_holiday(x) for x in self.holidays))
+        put(self, charges=tuple(_charge(c) for c in self.charges), holidays=days)
+        if not self.charges:
+            raise ConfigError(f"Cannot make tariff {self.name!r}: it has no charges.")
+        _check_on(self.charges)
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> Tariff:
+        """A tariff from plain data: ``name``, ``currency``, ``holidays``, ``charges``.
+
+        Raises
+        ------
+        ConfigError
+            For data that is no tariff.
+        """
+        check_known(data, _FIELDS, "tariff")
+        return made(Tariff, data, "tariff")  # type: ignore[no-any-return]
+
+    @staticmethod
+    def from_json(text: str) -> Tariff:
+        """A tariff from JSON text; its numbers are read as they are written.
+
+        Raises
+        ------
+        ConfigError
+            For text that is no tariff.
+        """
+        try:
+            return Tariff.from_dict(_table(json.loads(text, parse_float=Decimal)))
+        except json.JSONDecodeError as e:
+            raise ConfigError(f"Cannot read this tariff: it is no JSON ({e}).") from None
+
+    @staticmethod
+    def from_toml(text: str) -> Tariff:
+        """A tariff from TOML text; its numbers are read as they are written.
+
+        Raises
+        ------
+        ConfigError
+            For text that is no tariff.
+        """
+        try:
+            return Tariff.from_dict(tomllib.loads(text, parse_float=Decimal))
+        except tomllib.TOMLDecodeError as e:
+            raise ConfigError(f"Cannot read this tariff: it is no TOML ({e}).") from None
+
+    @staticmethod
+    def load(path: str | Path) -> Tariff:
+        """A tariff from a file, ``.toml`` or ``.json``.
+
+        Raises
+        ------
+        ConfigError
+            For a file that cannot be read or is no tariff.
+        """
+        file = Path(path)
+        readers = {".toml": Tariff.from_toml, ".json": Tariff.from_json}
+        if file.suffix not in readers:
+            raise ConfigError(f"Cannot load tariff {str(file)!r}: use a .toml or .json file.")
+        try:
+            return readers[file.suffix](file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as e:
+            raise ConfigError(f"Cannot load tariff {str(file)!r}: {e}.") from None
+        except ConfigError as e:
+            raise ConfigError(f"{e} (file {str(file)!r})") from None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, safe for JSON, without fields that have their defaults."""
+        charges = [{"kind": c.kind, **plain(c)} for c in self.charges]
+        told = {"name": self.name, "currency": self.currency, "holidays": plain(self.holidays)}
+        return {k: v for k, v in told.items() if v or k == "name"} | {"charges": charges}
+
+    def to_json(self) -> str:
+        """JSON text; `from_json` reads it back."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
+
+    def to_toml(self) -> str:
+        """TOML text; `from_toml` reads it back."""
+        return toml.dumps(self.to_dict())
+
+
+def _table(data: Any) -> Mapping[str, Any]:
+    if not isinstance(data, Mapping):
+        raise ConfigError("Cannot read this tariff: it is no table of name and charges.")
+    return data
+
+
+def _holiday(value: Any) -> Any:
+    day = date_of(value, "holiday")
+    if day is None:
+        raise ConfigError("Cannot read holiday None: use a date such as '2023-07-04'.")
+    return day
+
+
+def _charge(given: Any) -> Charge:
+    if not isinstance(given, Mapping):
+        if type(given) not in KINDS.values() and not callable(getattr(given, "lines", None)):
+            raise ConfigError(f"Cannot use {given!r} as a charge: use one of {', '.join(KINDS)}.")
+        return given  # type: ignore[no-any-return]
+    kind = given.get("kind")
+    if kind not in KINDS:
+        near = did_you_mean(kind, KINDS) or f": use one of {', '.join(KINDS)}"
+        raise ConfigError(f"Cannot read a charge of kind {kind!r}{near}")
+    rest = {k: v for k, v in given.items() if k != "kind"}
+    what = f"{kind} charge {given.get('name', '')!r}"
+    return made(KINDS[kind], rest, what)  # type: ignore[no-any-return]
+
+
+def _check_on(charges: tuple[Any, ...]) -> None:
+    """A tax of a charge that is not there would be a tax of nothing."""
+    before: list[str] = []
+    for c in charges:
+        for name in getattr(c, "on", None) or ():
+            if name not in before:
+                near = did_you_mean(name, before) or f": there are {', '.join(before) or 'none'}"
+                raise ConfigError(f"Cannot take {c.name!r} of {name!r}: no charge before it{near}")
+        before.append(c.name)

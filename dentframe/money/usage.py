@@ -1,0 +1,246 @@
+"""What each stay used: energy and demand figures with their status, rounded as printed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from dentframe.coincident import coincident as _coincident
+from dentframe.columns import ELEMENT, Column, parse, split_element, wire_columns
+from dentframe.energy import energy as _energy
+from dentframe.errors import ConfigError
+from dentframe.money.rounding import rounded
+from dentframe.money.stays import MAIN, Stay, billed, span, stays
+from dentframe.peaks import peaks as _peaks
+from dentframe.site_parts import EXPORT
+
+if TYPE_CHECKING:
+    from dentframe.money.rules import SplitRules
+    from dentframe.money.utility_bill import UtilityBill
+    from dentframe.site import Site
+
+Row: TypeAlias = Mapping[Any, Any]
+MISSING = "missing"
+REGISTER, DEMAND = "kWHNet", "DemandkW"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of one stay.
+
+    Attributes
+    ----------
+    stay : Stay
+        Whose it is.
+    value : Decimal or None
+        [unit], rounded as printed; None where nothing is known.
+    unit : str
+        ``kWh`` or ``kW``.
+    coverage : float
+        0 to 1.
+    status : str
+        ``recorded``, ``estimated``, ``partial`` or ``missing``.
+    flags : tuple of str
+        What happened to the readings.
+    row : mapping
+        The verb's own row.
+    """
+
+    stay: Stay
+    value: Decimal | None
+    unit: str
+    coverage: float
+    status: str
+    flags: tuple[str, ...]
+    row: Row
+
+
+@dataclass(frozen=True)
+class Study:
+    """What the figures are of.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        Readings over (meter, time).
+    site, bill, rules
+        The description, the bill and the rules.
+    stays : list of Stay
+        Who held what.
+    """
+
+    frame: pd.DataFrame
+    site: Site
+    bill: UtilityBill
+    rules: SplitRules
+    stays: list[Stay]
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """What every verb is told; `min_coverage` 0 leaves the judgement to the gate."""
+        return {
+            "tz": self.site.tz,
+            "registers": self.site.register_rules(self.frame),
+            "min_coverage": 0,
+            "interval": self.rules.interval,
+            "demand_lag": self.rules.demand_lag,
+        }
+
+
+def study(frame: pd.DataFrame, site: Site, bill: UtilityBill, rules: SplitRules) -> Study:
+    """The frame with every element of the bill in it, and who held what."""
+    found = stays(site, bill)
+    start, _ = span(site, bill)
+    return Study(_complete(frame, found, start), site, bill, rules, found)
+
+
+def _complete(frame: pd.DataFrame, found: Sequence[Stay], at: pd.Timestamp) -> pd.DataFrame:
+    """The frame over (meter, time), elements that it lacks as blanks: missing, not absent."""
+    names = list(dict.fromkeys(split_element(s.element) for s in found))
+    if any(e is None for _, e in names):
+        raise ConfigError(
+            "Cannot find the site's elements among the readings: give them full ids in the site "
+            'file, the meter first, e.g. "P482311252_B".'
+        )
+    whole = _several(frame, sorted({m for m, _ in names}))
+    there = {str(m) for m in whole.index.get_level_values(0).unique()}
+    absent = sorted({m for m, _ in names} - there)
+    if absent:
+        index = pd.MultiIndex.from_product(
+            [absent, pd.DatetimeIndex([at]).as_unit("us")], names=whole.index.names
+        )
+        blank = pd.DataFrame(np.nan, index=index, columns=whole.columns)
+        attrs, whole = whole.attrs, pd.concat([whole, blank])
+        whole.attrs = attrs
+    have = {parse(x).topic for x in wire_columns(whole.columns)} & {REGISTER, DEMAND}
+    wanted = [Column(t, ELEMENT, str(e)).wire for t in sorted(have or {REGISTER}) for _, e in names]
+    return whole.assign(**{x: np.nan for x in wanted if x not in whole.columns})
+
+
+def _several(frame: pd.DataFrame, meters: list[str]) -> pd.DataFrame:
+    if isinstance(frame.index, pd.MultiIndex):
+        return frame
+    if len(meters) > 1:
+        raise ConfigError(
+            f"Cannot tell whose rows these are: the site has {len(meters)} meters and the frame "
+            "no meter level. Read it with a list of meters."
+        )
+    whole = pd.concat({meters[0]: frame}, names=["meter", "time"])
+    whole.attrs = frame.attrs
+    return whole
+
+
+# --- energy ------------------------------------------------------------------------------
+
+
+def energies(of: Study) -> list[Figure]:
+    """The energy of every stay [kWh]."""
+
+    def verb(edges: list[pd.Timestamp]) -> pd.DataFrame:
+        how = {**of.keywords, "edges": of.rules.edges, "detail": True}
+        return _energy(of.frame, edges, **how)
+
+    rows = _by_stay(of.stays, verb, "start")
+    return [_figure(s, rows.get(s), "energy", "kWh", of.rules.places) for s in of.stays]
+
+
+def _by_stay(
+    found: Sequence[Stay], verb: Callable[[list[pd.Timestamp]], pd.DataFrame], start: str
+) -> dict[Stay, Row]:
+    """The verb's row of each stay; elements with the same edges are asked for together.
+
+    Edges of one element never cut another: an edge in a gap makes an estimate of its own.
+    """
+    edges = {
+        k: tuple(sorted({x for s in found if s.element == k for x in (s.start, s.end)}))
+        for k in dict.fromkeys(s.element for s in found)
+    }
+    rows: dict[Stay, Row] = {}
+    for cut in dict.fromkeys(edges.values()):
+        table = _keyed(verb(list(cut)), start)
+        mine = [s for s in found if edges[s.element] == cut]
+        rows |= {s: table[s.element, s.start] for s in mine if (s.element, s.start) in table}
+    return rows
+
+
+def _keyed(table: pd.DataFrame, start: str) -> dict[tuple[str, pd.Timestamp], Row]:
+    return {
+        (f"{row['meter']}_{row['element']}", row[start].tz_convert("UTC")): row
+        for row in table.to_dict("records")
+    }
+
+
+def _figure(stay: Stay, row: Row | None, name: str, unit: str, places: int) -> Figure:
+    if row is None:
+        return Figure(stay, None, unit, 0.0, MISSING, (), {})
+    known = not np.isnan(row[name])
+    value = rounded(float(row[name]), places) if known else None
+    told = str(row["status"]), tuple(row["flags"])
+    return Figure(stay, value, unit, float(row["coverage"]), *told, row)
+
+
+# --- demand ------------------------------------------------------------------------------
+
+
+def coincidents(of: Study) -> list[Figure]:
+    """Each element's demand when all of them together drew the most [kW].
+
+    It is that of whoever held the element at that instant.
+    """
+    names = billed(of.site, of.bill)
+    rows = _coincident(
+        of.frame,
+        list(span(of.site, of.bill)),
+        elements=names,
+        window=of.rules.window,
+        **of.keywords,
+    )
+    branches = [s for s in of.stays if s.kind != MAIN]
+    found = []
+    for row in rows.to_dict("records"):
+        at, name = row["at"], str(row["element"])
+        when = branches[0].start if pd.isna(at) else at.tz_convert("UTC")
+        stay = next(s for s in branches if s.element == name and s.start <= when < s.end)
+        found.append(_figure(stay, row, "coincident", "kW", of.rules.places))
+    return found
+
+
+def own_peaks(of: Study) -> list[Figure]:
+    """Each stay's own peak, times its share of the period [kW].
+
+    The meter's reported demand where it reports any, else that of its register by blocks. A
+    stay of half the period counts half: a unit that changes hands is not billed twice.
+    """
+    mine = [s for s in of.stays if s.kind not in {MAIN, EXPORT}]
+    reports = any(parse(x).topic == DEMAND for x in wire_columns(of.frame.columns))
+    how: dict[str, Any] = {} if reports else {"kind": "block", "window": of.rules.window}
+
+    def verb(edges: list[pd.Timestamp]) -> pd.DataFrame:
+        return _peaks(of.frame, edges, **how, **of.keywords)
+
+    rows = _by_stay(mine, verb, "period")
+    return [_weighted(of, _figure(s, rows.get(s), "peak", "kW", of.rules.places)) for s in mine]
+
+
+def _weighted(of: Study, f: Figure) -> Figure:
+    start, end = span(of.site, of.bill)
+    share = Fraction((f.stay.end - f.stay.start).value, (end - start).value)
+    if f.value is None or share == 1:
+        return f
+    value = rounded(Fraction(f.value) * share, of.rules.places)
+    return Figure(f.stay, value, f.unit, f.coverage, f.status, f.flags, f.row)
+
+
+def by_party(figures: Sequence[Figure], kind: str) -> dict[str, Decimal]:
+    """The sum of the figures of a kind by party, in their order; common areas are one party."""
+    total: dict[str, Decimal] = {}
+    for f in figures:
+        if f.stay.kind == kind and f.value is not None:
+            total[f.stay.party] = total.get(f.stay.party, Decimal(0)) + f.value
+    return total

@@ -1,0 +1,358 @@
+"""Bills: gates, windows, seasons, clock changes, several elements, export, proration."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dentframe import RegisterRules
+from dentframe.errors import ConfigError, CoverageError, RangeError, UnknownTopicError
+from dentframe.money import (
+    Demand,
+    Energy,
+    Fixed,
+    Minimum,
+    Reactive,
+    Tariff,
+    Tax,
+    Window,
+    bill,
+    over_recovery,
+)
+
+NY = "America/New_York"
+
+
+def registers(start, end, freq="15min", tz=NY, **kw):
+    """Registers under constant powers [kW], read from start to end."""
+    index = pd.date_range(start, end, freq=freq, tz=tz).tz_convert("UTC").as_unit("us")
+    hours = (index - index[0]) / pd.Timedelta(hours=1)
+    return pd.DataFrame(
+        {f"kWHNet/Elm/{k}": np.round(1000 + v * hours, 6) for k, v in kw.items()}, index=index
+    )
+
+
+def march(charges, df=None, **how):
+    """A bill of March 2024 in New York, where the clock goes forward on the 10th."""
+    df = registers("2024-03-01", "2024-04-01", A=4.0) if df is None else df
+    made = Tariff("t", charges if isinstance(charges, list) else [charges], "USD")
+    return bill(df, made, "2024-03-01", "2024-04-01", tz=NY, **how)
+
+
+def test_a_month_has_its_true_hours():
+    """March has 743 hours in New York: 4 kW are 2972 kWh."""
+    made = march(Energy("E", "0.10"))
+    assert (made.lines[0].quantity, made.total) == (Decimal("2972.00"), Decimal("297.20"))
+    assert made.lines[0].open_at == pd.Timestamp("2024-03-01", tz=NY)
+    assert not made.lines[0].open_interpolated
+
+
+def test_windows_on_the_day_the_clock_changes():
+    """From midnight to six is five hours on 10 March and six on the others."""
+    night = Window("night", "00:00", "06:00")
+    made = march(Energy("E", rates={"night": "1", "other": "1"}, windows=[night]), places=None)
+    assert [x.quantity for x in made.lines] == [4 * (31 * 6 - 1), 4 * 31 * 18]
+
+
+def test_a_season_that_does_not_occur_makes_no_line():
+    """A summer charge has no line in March."""
+    charges = [
+        Energy("S", "1", season=("06-01", "09-30")),
+        Demand("D", "1", season=("06-01", "09-30")),
+    ]
+    assert march(charges).lines == ()
+
+
+def test_a_season_that_ends_inside_the_period_counts_its_days():
+    """A winter that ends on 15 March is 15 days less the hour that the clock skips."""
+    made = march(Energy("W", "1", season=("11-01", "03-15")), places=None)
+    assert made.total == 4 * (15 * 24 - 1)
+
+
+@pytest.mark.parametrize(
+    ("drop", "status"),
+    [(slice(0, 8), "partial"), (slice(-1000, None), "partial"), (slice(1, 4), "recorded")],
+)
+def test_what_is_not_recorded_is_refused(drop, status):
+    """Uncovered edges are refused with element, period and status; a bridged gap is not."""
+    df = registers("2024-03-01", "2024-04-01", A=4.0)
+    df = df.drop(df.index[drop])
+    if status == "recorded":
+        assert march(Energy("E", "1"), df).lines[0].status == status
+        return
+    told = f"element 'A' from 2024-03-01 00:00 to 2024-04-01 00:00: it is {status}"
+    with pytest.raises(CoverageError, match=told):
+        march(Energy("E", "1"), df)
+    made = march(Energy("E", "1"), df, accept=("recorded", "partial"))
+    assert made.lines[0].status == status
+    assert made.lines[0].coverage < 1
+
+
+def test_an_edge_in_a_gap_is_an_estimate():
+    """Three hours without readings over the month's start: refused, or billed when accepted."""
+    df = registers("2024-02-29", "2024-04-01", A=4.0)
+    df = df[(df.index < "2024-03-01 03:00+00:00") | (df.index > "2024-03-01 08:00+00:00")]
+    with pytest.raises(CoverageError, match=r"estimated.*edge_in_gap"):
+        march(Energy("E", "1"), df)
+    assert march(Energy("E", "1"), df, accept="estimated").total == Decimal("2972.00")
+
+
+def test_a_gap_over_a_window_edge_spoils_the_windows_not_the_total():
+    """The total over a gap is measured; how it falls into windows is not."""
+    df = registers("2024-03-01", "2024-04-01", A=4.0)
+    df = df[(df.index < "2024-03-05 16:00+00:00") | (df.index > "2024-03-05 20:00+00:00")]
+    assert march(Energy("E", "1"), df).lines[0].status == "recorded"
+    noon = Window("peak", "12:00", "18:00")
+    with pytest.raises(CoverageError, match="window"):
+        march(Energy("E", rates={"peak": 1, "other": 1}, windows=[noon]), df)
+
+
+def test_missing_is_never_accepted():
+    """No figure, no bill: accept cannot name missing."""
+    with pytest.raises(ConfigError, match="missing"):
+        march(Energy("E", "1"), accept=("recorded", "missing"))
+
+
+def test_a_lost_row_makes_a_peak_partial():
+    """The peak of what is covered is billed only where partial is accepted."""
+    index = pd.date_range("2024-03-01 00:15", "2024-04-01", freq="15min", tz=NY)
+    df = pd.DataFrame({"DemandkW/Elm/A": np.full(len(index), 7.0)}, index=index.tz_convert("UTC"))
+    df = df.drop(df.index[100])
+    for measure in ("block", "reported"):
+        with pytest.raises(CoverageError, match=f"{measure} demand"):
+            march(Demand("D", "1", measure=measure), df)
+        made = march(Demand("D", "1", measure=measure), df, accept=("recorded", "partial"))
+        assert (made.lines[0].quantity, made.lines[0].status) == (Decimal("7.00"), "partial")
+
+
+def test_a_demand_interval_belongs_to_the_window_it_starts_in():
+    """The interval labelled 12:00 began at 11:45, before the peak window."""
+    index = pd.date_range("2024-03-01 00:15", "2024-04-01", freq="15min", tz=NY)
+    kw = np.full(len(index), 5.0)
+    kw[index == pd.Timestamp("2024-03-05 12:00", tz=NY)] = 90.0
+    kw[index == pd.Timestamp("2024-03-05 12:15", tz=NY)] = 40.0
+    df = pd.DataFrame({"DemandkW/Elm/A": kw}, index=index.tz_convert("UTC"))
+    window = [Window("peak", "12:00", "18:00", days="weekday")]
+    for measure in ("block", "reported"):
+        charges = [
+            Demand("All", "1", measure=measure),
+            Demand("Peak", "1", windows=window, measure=measure),
+        ]
+        assert [x.quantity for x in march(charges, df).lines] == [90, 40]
+
+
+def test_daily_demand_is_added_up_and_n_highest_are_averaged():
+    """per='day' adds each day's peak; n=2, one of each day, is a mean."""
+    index = pd.date_range("2024-03-01 00:15", "2024-04-01", freq="15min", tz=NY)
+    kw = np.where(index.hour == 9, 10.0, 2.0)
+    kw[index == pd.Timestamp("2024-03-05 09:15", tz=NY)] = 20.0
+    df = pd.DataFrame({"DemandkW/Elm/A": kw}, index=index.tz_convert("UTC"))
+    charges = [Demand("Daily", "1", per="day"), Demand("Two", "1", n=2, one_per_day=True)]
+    daily, two = march(charges, df).lines
+    assert (daily.quantity, daily.unit) == (Decimal("320.00"), "kW·day")
+    assert two.quantity == 15
+
+
+def test_elements_are_added_up_in_energy_and_in_coincident_demand():
+    """Two elements: energies add, demand is that of the sum of the same block."""
+    df = registers("2024-03-01", "2024-04-01", A=4.0, B=2.0)
+    charges = [Energy("E", "1"), Demand("D", "1")]
+    made = march(charges, df, elements="all")
+    assert [x.quantity for x in made.lines] == [Decimal("4458.00"), Decimal("6.00")]
+    assert [r.element for r in made.readings] == ["A", "B"]
+    assert made.lines[0].open_at is None
+    with pytest.raises(ConfigError, match="elements="):
+        march(charges, df)
+    wide = df.assign(**{"DemandkW/Elm/A": 4.0, "DemandkW/Elm/B": 2.0})
+    with pytest.raises(ConfigError, match="reported"):
+        march(Demand("D", "1", measure="reported"), wide, elements=["A", "B"])
+
+
+def test_export_is_a_credit_of_its_own():
+    """Import is charged, export credited: two lines of the same register."""
+    df = registers("2024-03-01", "2024-04-01", freq="h", A=1.0)
+    steps = np.tile([3.0] * 12 + [-1.0] * 12, 31)[: len(df) - 1]
+    df["kWHNet/Elm/A"] = 1000 + np.concatenate([[0], np.cumsum(steps)])
+    rules = RegisterRules(max_kw=50, allow_export=True, max_gap="2h")
+    charges = [Energy("Import", "0.20", flow="import"), Energy("Export", "-0.05", flow="export")]
+    accept = ("recorded", "estimated")
+    made = march(charges, df, registers=rules, accept=accept, places=None)
+    up, down = made.lines
+    assert up.quantity - down.quantity == Decimal(str(steps.sum()))
+    assert (up.amount, down.amount) == (
+        up.quantity * Decimal("0.20"),
+        down.quantity * Decimal("-0.05"),
+    )
+    assert down.quantity == -steps[steps < 0].sum()
+
+
+@pytest.mark.parametrize(
+    ("rule", "quantity"), [("none", "1.00"), ("days", "0.55"), ("month", "0.55"), (30, "0.57")]
+)
+def test_a_monthly_charge_for_part_of_a_month(rule, quantity):
+    """A fee that begins on 15 March: 17 of 31 days, by the rule that the tariff states."""
+    made = march(Fixed("Fee", "10", proration=rule, valid_from="2024-03-15"))
+    assert made.lines[0].quantity == Decimal(quantity)
+    with pytest.raises(ConfigError, match="proration"):
+        march(Fixed("Fee", "10", valid_from="2024-03-15"))
+
+
+def test_a_demand_charge_for_part_of_a_month():
+    """Old and new demand rates share a month by days; unstated is refused."""
+    kw = registers("2024-03-01", "2024-04-01", A=31.0)
+    old = Demand("D", "10", valid_to="2024-03-15", proration="days")
+    new = Demand("D", "20", valid_from="2024-03-15", proration="days")
+    made = march([old, new], kw)
+    assert [(x.quantity, x.unit) for x in made.lines] == [(14, "kW·month"), (17, "kW·month")]
+    with pytest.raises(ConfigError, match="proration"):
+        march(Demand("D", "10", valid_to="2024-03-15"), kw)
+
+
+def test_a_year_in_one_bill_is_refused_for_monthly_charges():
+    """A month's charge over a year would be charged once: the bill says so instead."""
+    df = registers("2023-03-01", "2024-03-01", freq="h", A=1.0)
+    for charge in (Demand("D", "1", window="60min"), Fixed("F", "1")):
+        with pytest.raises(ConfigError, match="each month by itself"):
+            bill(df, Tariff("t", [charge]), "2023-03-01", "2024-03-01", tz=NY,
+                 accept=("recorded", "estimated", "partial"), interval="60min")  # fmt: skip
+
+
+def test_taxes_and_minimums_stand_on_the_lines_before_them():
+    """A tax of named charges, of all, of a tax; a minimum that is met makes no line."""
+    charges = [
+        Energy("Energy", "0.10"),
+        Fixed("Service", "10"),
+        Minimum("Minimum", "5"),
+        Tax("City", "0.05", on=["Energy"]),
+        Tax("State", "0.10"),
+        Tax("On tax", "0.50", on=["City"]),
+    ]
+    made = march(charges)
+    assert [x.amount for x in made.lines[2:]] == [
+        Decimal("14.86"),
+        Decimal("30.72"),
+        Decimal("7.43"),
+    ]
+    assert made.check() == []
+
+
+def test_a_currency_without_cents():
+    """Yen have no decimals, dinars three."""
+    df = registers("2024-03-01", "2024-04-01", A=4.0)
+    for currency, amount in (("JPY", "367"), ("KWD", "366.893")):
+        tariff = Tariff("t", [Energy("E", "0.12345")], currency)
+        made = bill(df, tariff, "2024-03-01", "2024-04-01", tz=NY)
+        assert made.total == Decimal(amount)
+
+
+def test_reactive_energy_above_an_allowance():
+    """From kVARHNet, else from kVAh and kWh: 3-4-5."""
+    df = registers("2024-03-01", "2024-04-01", A=4.0)
+    df["kVAHNet/Elm/A"] = (df["kWHNet/Elm/A"] - 1000) * 1.25
+    line = march(Reactive("R", "0.02", allowance="0.5"), df).lines[0]
+    assert line.quantity == Decimal("743.00")
+    df["kVARHNet/Elm/A"] = (df["kWHNet/Elm/A"] - 1000) * 0.5
+    assert march(Reactive("R", "0.02", allowance="0.5"), df).lines[0].quantity == 0
+    with pytest.raises(UnknownTopicError, match="kVAHNet"):
+        march(Reactive("R", "0.02"))
+
+
+def test_a_ratchet_needs_its_history():
+    """No history is said with an empty list, never assumed."""
+    charge = Demand("D", "1", ratchet={"percent": 80, "lookback": 11})
+    with pytest.raises(ConfigError, match="history"):
+        march(charge)
+    assert march(charge, history={"D": []}).lines[0].quantity == 4
+    assert march(charge, history=[10.0]).lines[0].quantity == 8
+
+
+def test_rates_must_cover_the_time():
+    """Time outside all windows needs a rate named other."""
+    charge = Energy("E", rates={"peak": "1"}, windows=[Window("peak", "12:00", "18:00")])
+    with pytest.raises(ConfigError, match="other"):
+        march(charge)
+
+
+@pytest.mark.parametrize(
+    ("make", "field"),
+    [
+        (lambda: Energy("E"), "rate"),
+        (lambda: Energy("E", "1", rates={"other": 1}), "either rate"),
+        (lambda: Energy("E", ["1", "2"]), "rates, given are 2"),
+        (lambda: Energy("E", ["1", "2"], tiers=[0], tier_proration="none"), "tiers"),
+        (lambda: Energy("E", "x"), "rate='x'"),
+        (lambda: Energy("E", "1", flow="out"), "flow"),
+        (lambda: Energy("E", rates={"peek": 1}, windows=[Window("peak")]), "peek"),
+        (lambda: Energy("E", "1", valid_from="soon"), "valid_from"),
+        (lambda: Demand("D", "1", measure="peak"), "measure"),
+        (lambda: Demand("D", "1", n=0), "n=0"),
+        (lambda: Demand("D", "1", measure="reported", window="30min"), "window"),
+        (lambda: Demand("D", "1", per="day", ratchet={"percent": 1, "lookback": 1}), "per='day'"),
+        (lambda: Fixed("F", "1", proration="half"), "proration"),
+        (lambda: Tax("T", "1", proration="month"), "proration"),
+        (lambda: Tariff("t", []), "no charges"),
+        (lambda: Tariff("t", [Tax("T", "1", on=["Energie"])]), "Energie"),
+        (lambda: Tariff.from_dict({"name": "t", "charges": [{"kind": "enrgy"}]}), "did you mean"),
+        (lambda: Tariff.from_dict({"name": "t", "charges": [], "tax": 1}), "tax"),
+        (
+            lambda: Tariff("t", [{"kind": "fixed", "name": "F", "rate": 1, "prorate": 1}]),
+            "proration",
+        ),
+        (lambda: Tariff("t", [{"kind": "fixed", "name": "F"}]), "rate"),
+        (lambda: Tariff("t", ["energy"]), "charge"),
+        (lambda: Tariff.from_toml("name = "), "TOML"),
+        (lambda: Tariff.from_json("[]"), "table"),
+        (lambda: Tariff.load("tariff.yaml"), ".toml or .json"),
+        (lambda: Tariff.load("absent.toml"), "absent.toml"),
+    ],
+)
+def test_what_a_tariff_cannot_mean_is_named(make, field):
+    """Every mistake in a tariff is an error that names the field or value."""
+    with pytest.raises(ConfigError, match=field):
+        make()
+
+
+def test_numbers_in_files_are_read_as_they_are_written(tmp_path):
+    """0.1 in TOML or JSON is a tenth, and a float in Python what it prints as."""
+    text = 'name = "t"\n[[charges]]\nkind = "fixed"\nname = "F"\nrate = 0.1234567890123\n'
+    (tmp_path / "t.toml").write_text(text)
+    made = Tariff.load(tmp_path / "t.toml")
+    assert made.charges[0].rate == Decimal("0.1234567890123")
+    assert Fixed("F", 0.1).rate == Decimal("0.1")
+    (tmp_path / "t.json").write_text(made.to_json())
+    assert Tariff.load(tmp_path / "t.json") == made
+
+
+def test_more_than_the_utility_charged_is_refused_unless_asked_for():
+    """Declining blocks: 244.50 for 198.00 is refused, or returned as 46.50."""
+    made = [march(Fixed("F", x)) for x in ("122.25", "122.25")]
+    with pytest.raises(ConfigError, match=r"46\.50"):
+        over_recovery(made, "198.00")
+    assert over_recovery(made, "198.00", allow=True) == Decimal("46.50")
+    assert over_recovery(made, "244.50") == 0
+
+
+def test_a_period_must_begin_before_it_ends():
+    """An empty period is refused, as are settings that no bill has."""
+    df = registers("2024-03-01", "2024-04-01", A=4.0)
+    flat = Tariff("t", [Energy("E", "1")])
+    with pytest.raises(RangeError, match="not before end"):
+        bill(df, flat, "2024-03-01", "2024-03-01", tz=NY)
+    for how in ({"places": -1}, {"rounding": "up"}):
+        with pytest.raises(ConfigError, match=next(iter(how))):
+            bill(df, flat, "2024-03-01", "2024-04-01", tz=NY, **how)
+
+
+def test_the_element_that_lacks_a_block_is_named():
+    """Of two elements, the refusal names the one whose blocks are not all covered."""
+    index = pd.date_range("2024-03-01 00:15", "2024-04-01", freq="15min", tz=NY)
+    data = {f"DemandkW/Elm/{x}": np.full(len(index), 3.0) for x in "AB"}
+    df = pd.DataFrame(data, index=index.tz_convert("UTC"))
+    df.iloc[100, 1] = np.nan
+    with pytest.raises(CoverageError, match="element 'B'"):
+        march(Demand("D", "1"), df, elements="all")
+    made = march(Demand("D", "1"), df, elements="all", accept=("recorded", "partial"))
+    assert (made.lines[0].element, made.lines[0].quantity) == ("A, B", 6)

@@ -1,0 +1,178 @@
+"""Sites: what a file says, what it must not say, and what verbs take from it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import tomllib
+from decimal import Decimal
+
+import pandas as pd
+import pytest
+
+from dentframe.errors import ConfigError
+from dentframe.registers import RegisterRules
+from dentframe.site import Site, apply_site
+from dentframe.site_checks import stays
+from tests.split_kit import LA, element, readings, site, tenant
+
+FILE = """
+name = "Market Street"
+tz = "America/Los_Angeles"
+currency = "USD"
+landlord = "Owner"
+
+[elements.P1_A]
+label = "Main"
+role = "main"
+cts = [200, 200, 200]
+volts = 277
+
+[elements.P1_B]
+label = "Bakery"
+parent = "P1_A"
+cts = [100.5]
+volts = 120
+swaps = [{ at = 2024-03-01T10:20:00, closing = 7000.5, opening = 12 }]
+
+[elements.P1_C]
+label = "Solar"
+role = "export"
+parent = "P1_A"
+max_kw = 9.5
+
+[[tenants]]
+name = "Bakery"
+code = "4100-01"
+area = 120.50
+elements = ["P1_B"]
+end = 2023-12-15T12:00:00
+
+[[tenants]]
+name = "Café"
+[[tenants.holds]]
+elements = ["P1_B"]
+start = 2023-12-15T12:00:00-08:00
+end = 2024-06-01
+"""
+
+
+@pytest.fixture
+def path(tmp_path):
+    """The file on disk."""
+    path = tmp_path / "site.toml"
+    path.write_text(FILE, encoding="utf-8")
+    return path
+
+
+def test_a_file_is_read(path):
+    """A site has what its file says, decimals exact and dates as written."""
+    s = Site.load(path)
+    assert (s.name, s.tz, s.currency, s.landlord) == ("Market Street", LA, "USD", "Owner")
+    assert s.labels == {"P1_A": "Main", "P1_B": "Bakery", "P1_C": "Solar"}
+    assert s.tenants[0].area == Decimal("120.50")
+    assert s.tenants[0].holds[0].end == dt.datetime(2023, 12, 15, 12)  # noqa: DTZ001 - wall time
+    assert s.tenants[1].name == "Café"
+
+
+def test_max_kw_is_the_sum_over_the_cts(path):
+    """Rating x volts / 1000 over the CTs, exactly; a stated max_kw wins."""
+    found = Site.load(path).register_rules()
+    assert found.max_kw == {"P1_A": 166.2, "P1_B": 12.06, "P1_C": 9.5}
+    assert found.allow_export == {"P1_C": True}
+    assert found.swaps["P1_B"][0][1:] == (7000.5, 12.0)
+
+
+def test_a_site_survives_its_file(path):
+    """Reading what to_toml wrote gives an equal site."""
+    s = Site.load(path)
+    again = Site.from_dict(tomllib.loads(s.to_toml(), parse_float=Decimal))
+    assert again == s
+    assert Site.from_dict(s.to_dict()) == s
+
+
+def test_a_stay_ends_at_its_instant(path):
+    """A move at midday changes the holder at midday; the end is exclusive."""
+    s = Site.load(path)
+    noon = pd.Timestamp("2023-12-15 20:00", tz="UTC")
+    (_, first, _), (second, _, _) = stays(s, "P1_B")
+    assert first == second == noon
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("volts = 120", "volt = 120", "table [elements.P1_B], field 'volt'"),
+        ("cts = [100.5]", "cts = [-1]", "table [elements.P1_B], field 'cts' = [-1]"),
+        ('role = "main"', 'role = "mian"', "field 'role' = 'mian'"),
+        ('parent = "P1_A"\ncts', 'parent = "P1_Z"\ncts', "no element 'P1_Z'"),
+        ('tz = "America/Los_Angeles"', 'tz = "America/Los"', "field 'tz'"),
+        ("max_kw = 9.5", "", "field 'cts, volts'"),
+        ('name = "Café"', 'name = "Owner"', "names another party"),
+        ('name = "Café"', 'name = "export"', "names another party"),
+        ("end = 2024-06-01", "end = 2023-01-01", "is not after start"),
+        ("start = 2023-12-15T12:00:00-08:00", "start = 2023-12-15", "held twice"),
+        (
+            '[[tenants.holds]]\nelements = ["P1_B"]',
+            '[[tenants.holds]]\nelements = ["P1_A"]',
+            "main",
+        ),
+        ("end = 2023-12-15T12:00:00", "end = 2023-03-12T02:30:00", "does not exist"),
+        ("area = 120.50", "area = -1", "at least 0"),
+    ],
+)
+def test_errors_name_file_table_and_field(path, old, new, told):
+    """What cannot be meant is refused with the file, the table and the field."""
+    path.write_text(FILE.replace(old, new), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        Site.load(path)
+    assert told in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_no_file_and_no_toml(tmp_path):
+    """A missing file and a broken one say so."""
+    with pytest.raises(ConfigError, match="Cannot read"):
+        Site.load(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("name = ")
+    with pytest.raises(ConfigError, match="as TOML"):
+        Site.load(tmp_path / "bad.toml")
+
+
+def test_a_tenant_may_come_back():
+    """Two holds of one tenant, with another between them, do not overlap."""
+    come_and_go = [
+        {
+            "name": "A",
+            "holds": [
+                {"elements": ["P1_A"], "end": "2024-01-10"},
+                {"elements": ["P1_A"], "start": "2024-01-20"},
+            ],
+        },
+        tenant("B", "A", start="2024-01-10", end="2024-01-20"),
+    ]
+    assert [name for *_, name in stays(site(come_and_go), "P1_A")] == ["A", "A", "B"]
+
+
+def test_a_loop_of_mains_is_refused():
+    """A main cannot be upstream of itself."""
+    loop = {
+        "P1_A": element(role="main", parent="P1_B"),
+        "P1_B": element(role="main", parent="P1_A"),
+    }
+    with pytest.raises(ConfigError, match="upstream of itself"):
+        site([{"name": "A", "elements": ["P1_C"]}], loop | {"P1_C": element()})
+
+
+def test_apply_site_fills_what_is_not_given():
+    """tz, rules and elements come from the site where the verb was not told otherwise."""
+    s = site(elements={"P1_A": element(), "P1_B": element(), "P1_M": element(role="main")})
+    tz, registers, elements = apply_site(s, None, RegisterRules())
+    assert (tz, elements) == (LA, ["P1_A", "P1_B"])
+    assert registers.max_kw["P1_M"] == pytest.approx(83.1)
+    tz, registers, elements = apply_site(s, "UTC", RegisterRules(max_kw=5.0), ["P1_A"])
+    assert (tz, registers.max_kw, elements) == ("UTC", 5.0, ["P1_A"])
+    kept = apply_site(s, None, RegisterRules(), frame=readings({"A": 1}))[1]
+    assert list(kept.max_kw) == ["P1_A"]
+    assert apply_site(None, None, RegisterRules(), None) == (None, RegisterRules(), None)
+    with pytest.raises(ConfigError, match="no Site"):
+        apply_site("site.toml", None, RegisterRules())
