@@ -1,6 +1,5 @@
 """What site= gives the verbs."""
 
-
 from dentframe.coincident import coincident
 from dentframe.energy import energy
 from dentframe.peaks import peaks
