@@ -18,7 +18,7 @@ def login(base_url: str | None) -> None:
     \b
     Example:
       dentframe login
-    """  # noqa: D301 - click's own mark
+    """
     api_key = click.prompt("API key (x-api-key)", hide_input=True)
     key_id = click.prompt("Key id (x-key-id)", hide_input=True)
     path = save_profile(api_key, key_id, base_url=base_url)
@@ -38,7 +38,7 @@ def info(as_json: bool) -> None:
     \b
     Example:
       dentframe cache info --json
-    """  # noqa: D301 - click's own mark
+    """
     found = cache_info()
     if as_json:
         click.echo(json.dumps(found, default=str))
@@ -55,7 +55,7 @@ def clear(meter: str | None) -> None:
     \b
     Example:
       dentframe cache clear --meter P482311252
-    """  # noqa: D301 - click's own mark
+    """
     removed = clear_cache(meter=meter)
     click.echo(f"Removed {removed} answer(s).", err=True)
 

@@ -53,7 +53,7 @@ def meters() -> None:
     \b
     Example:
       dentframe meters
-    """  # noqa: D301 - click's own mark
+    """
     for meter in reader.get_meters():
         click.echo(meter)
 
@@ -66,7 +66,7 @@ def topics(form: str | None, out: Path | None) -> None:
     \b
     Example:
       dentframe topics --format json
-    """  # noqa: D301 - click's own mark
+    """
     write(reader.get_topics().astype({"pint unit": str}), form, out)
 
 
@@ -79,7 +79,7 @@ def inventory(meters: str | None, form: str | None, out: Path | None) -> None:
     \b
     Example:
       dentframe inventory P482311252
-    """  # noqa: D301 - click's own mark
+    """
     write(_inventory(_meters(meters) if meters else None), form, out)
 
 
@@ -103,7 +103,7 @@ def plan(
     \b
     Example:
       dentframe plan P482311252 2023-12 --tz America/Los_Angeles
-    """  # noqa: D301 - click's own mark
+    """
     when = span(tz, month=month, period=period, start=start, end=end)
     found = reader.plan_dentcloud(_meters(meters), *when, _topics(topics), tz=tz, bracket=bracket)
     click.echo(json.dumps(_as_dict(found)) if as_json else repr(found))
@@ -140,7 +140,7 @@ def read(
     \b
     Example:
       dentframe read P482311252 2023-12 --tz America/Los_Angeles --topics kWHNet --out dec.csv
-    """  # noqa: D301 - click's own mark
+    """
     when = span(tz, month=month, period=period, start=start, end=end)
     frame = reader.read_dentcloud(_meters(meters), *when, _topics(topics), tz=tz, bracket=bracket)
     write(frame, form, out)
@@ -169,7 +169,7 @@ def energy(
     \b
     Example:
       dentframe energy P482311252 2023-12 --tz America/Los_Angeles --freq D
-    """  # noqa: D301 - click's own mark
+    """
     when = span(tz, month=month, period=period, start=start, end=end)
     frame = _bracketed(meters, when, topics, tz)
     write(_energy.energy(frame, freq, tz=tz, detail=detail), form, out)
@@ -203,7 +203,7 @@ def peaks(
     \b
     Example:
       dentframe peaks P482311252 --month 2023-12 --tz America/Los_Angeles
-    """  # noqa: D301 - click's own mark
+    """
     when = span(tz, month=month, period=period, start=start, end=end)
     frame = _bracketed(meters, when, topics, tz)
     kind = "reported" if window is None else "block"

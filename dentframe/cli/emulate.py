@@ -24,7 +24,7 @@ def demo(out: Path) -> None:
     \b
     Example:
       dentframe demo
-    """  # noqa: D301 - click's own mark
+    """
     from dentframe.cli.demo import run
 
     run(out)
@@ -45,7 +45,7 @@ def emulate(data: Path | None, seed: int, port: int, fast: bool) -> None:
     \b
     Example:
       dentframe emulate --data recorded/
-    """  # noqa: D301 - click's own mark
+    """
     source = emulator.Recorded(data) if data else emulator.Plant(seed=seed)
     rate, concurrency = (None, None) if fast else (5.0, 5)
     with emulator.serve(source, port=port, log=_log, rate=rate, concurrency=concurrency) as cloud:

@@ -31,7 +31,7 @@ def split(bill: Path, site: Path, rules: Path | None, out: Path) -> None:
     \b
     Example:
       dentframe split bill.toml --site site.toml --out 2023-12
-    """  # noqa: D301 - click's own mark
+    """
     from dentframe.money.rules import SplitRules
     from dentframe.money.utility_bill import UtilityBill
     from dentframe.site import Site
@@ -58,7 +58,7 @@ def verify(record: Path) -> None:
     \b
     Example:
       dentframe verify 2023-12
-    """  # noqa: D301 - click's own mark
+    """
     from dentframe.record import verify as run_verify
 
     found = run_verify(record)
@@ -96,7 +96,7 @@ def bill(
     \b
     Example:
       dentframe bill P482311252 flat.toml --month 2023-12 --tz America/Los_Angeles --elements B
-    """  # noqa: D301 - click's own mark
+    """
     from dentframe.money import Tariff
     from dentframe.money import bill as price
     from dentframe.reader import read_dentcloud
