@@ -22,6 +22,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     try:
         return run(list(sys.argv[1:] if argv is None else argv))
-    except DentError as error:
+    except (DentError, OSError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1

@@ -13,7 +13,7 @@ from dentframe import energy as _energy
 from dentframe import peaks as _peaks
 from dentframe import reader
 from dentframe.cli.output import format_option, write
-from dentframe.cli.spans import span, span_options
+from dentframe.cli.spans import span, span_options, zone_of
 from dentframe.inventory import inventory as _inventory
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def _range(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the arguments that name a read."""
     for add in (
-        click.option("--tz", default="UTC", show_default=True, help="Zone of START and END."),
+        click.option("--tz", help="The zone of days and months, e.g. America/Los_Angeles, or UTC."),
         click.option("--topics", help="Comma-separated, e.g. DemandkW,kWHNet; default: all."),
         span_options,
         click.argument("end", required=False),
@@ -94,7 +94,7 @@ def plan(
     month: str | None,
     period: str | None,
     topics: str | None,
-    tz: str,
+    tz: str | None,
     bracket: bool,
     as_json: bool,
 ) -> None:
@@ -104,6 +104,7 @@ def plan(
     Example:
       dentframe plan P482311252 2023-12 --tz America/Los_Angeles
     """
+    tz = zone_of(tz, month, period)
     when = span(tz, month=month, period=period, start=start, end=end)
     found = reader.plan_dentcloud(_meters(meters), *when, _topics(topics), tz=tz, bracket=bracket)
     click.echo(json.dumps(_as_dict(found)) if as_json else repr(found))
@@ -130,7 +131,7 @@ def read(
     month: str | None,
     period: str | None,
     topics: str | None,
-    tz: str,
+    tz: str | None,
     bracket: bool,
     form: str | None,
     out: Path | None,
@@ -141,6 +142,7 @@ def read(
     Example:
       dentframe read P482311252 2023-12 --tz America/Los_Angeles --topics kWHNet --out dec.csv
     """
+    tz = zone_of(tz, month, period)
     when = span(tz, month=month, period=period, start=start, end=end)
     frame = reader.read_dentcloud(_meters(meters), *when, _topics(topics), tz=tz, bracket=bracket)
     write(frame, form, out)
@@ -158,7 +160,7 @@ def energy(
     month: str | None,
     period: str | None,
     topics: str | None,
-    tz: str,
+    tz: str | None,
     freq: str | None,
     detail: bool,
     form: str | None,
@@ -170,6 +172,7 @@ def energy(
     Example:
       dentframe energy P482311252 2023-12 --tz America/Los_Angeles --freq D
     """
+    tz = zone_of(tz, month, period, calendar=True)
     when = span(tz, month=month, period=period, start=start, end=end)
     frame = _bracketed(meters, when, topics, tz)
     write(_energy.energy(frame, freq, tz=tz, detail=detail), form, out)
@@ -192,7 +195,7 @@ def peaks(
     month: str | None,
     period: str | None,
     topics: str | None,
-    tz: str,
+    tz: str | None,
     freq: str | None,
     window: str | None,
     form: str | None,
@@ -204,6 +207,7 @@ def peaks(
     Example:
       dentframe peaks P482311252 --month 2023-12 --tz America/Los_Angeles
     """
+    tz = zone_of(tz, month, period, calendar=True)
     when = span(tz, month=month, period=period, start=start, end=end)
     frame = _bracketed(meters, when, topics, tz)
     kind = "reported" if window is None else "block"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dentframe.cli.spans import bounds, span, span_options
+from dentframe.errors import ConfigError
 
 if TYPE_CHECKING:
     from dentframe.money import Statement
@@ -76,7 +77,7 @@ def verify(record: Path) -> None:
 @click.argument("tariff", type=_FILE)
 @span_options
 @click.option("--tz", required=True, help="The zone of the tariff and of the period.")
-@click.option("--elements", help="Comma-separated, e.g. B,C; default: all of the meter.")
+@click.option("--elements", help="Comma-separated, e.g. B,C; all for the whole meter.")
 @click.option("--party", default="", help="Whose statement it is.")
 @click.option("--accept-estimated", is_flag=True, help="Bill estimated figures too, marked.")
 @click.option("--out", type=click.Path(path_type=Path), help="An html, pdf, xlsx or csv file.")
@@ -104,11 +105,15 @@ def bill(
     start, end = bounds(*span(tz, month=month, period=period), tz)
     frame = read_dentcloud(meter, start, end, tz=tz, bracket=True)
     accept = ("recorded", "estimated") if accept_estimated else ("recorded",)
-    chosen = None if elements is None else [e.strip() for e in elements.split(",")]
+    chosen = elements if elements == "all" else _listed(elements)
     statement = price(
         frame, Tariff.load(tariff), start, end, tz=tz, elements=chosen, accept=accept, party=party
     )
     _write(statement, out)
+
+
+def _listed(names: str | None) -> list[str] | None:
+    return None if names is None else [name.strip() for name in names.split(",")]
 
 
 def _write(statement: Statement, out: Path | None) -> None:
@@ -119,8 +124,11 @@ def _write(statement: Statement, out: Path | None) -> None:
         ".html": statement.to_html,
         ".pdf": statement.to_pdf,
         ".xlsx": statement.to_excel,
+        ".csv": statement.to_csv,
     }
-    writers.get(out.suffix.lower(), statement.to_csv)(out)
+    if out.suffix.lower() not in writers:
+        raise ConfigError(f"Cannot write {out}: its ending must be {', '.join(writers)}.")
+    writers[out.suffix.lower()](out)
     click.echo(f"Wrote {out}: {statement.total} {statement.currency}".rstrip(), err=True)
 
 

@@ -48,7 +48,12 @@ def _by_ending(out: Path | None) -> str:
     if out is None:
         return "table" if sys.stdout.isatty() else "csv"
     ending = out.suffix.lstrip(".").lower()
-    return ending if ending in FORMATS else "csv"
+    if ending not in FORMATS:
+        raise ConfigError(
+            f"Cannot tell the format of {out}: its ending is none of {', '.join(FORMATS[1:])}. "
+            "Give --format."
+        )
+    return ending
 
 
 def _parquet(frame: pd.DataFrame, out: Path | None) -> None:

@@ -53,6 +53,24 @@ def span(
     return start.strip(), end.strip()
 
 
+def zone_of(
+    tz: str | None, month: str | None, period: str | None, *, calendar: bool = False
+) -> str:
+    """The zone that was given; local days and months are refused without one.
+
+    Raises
+    ------
+    RangeError
+        Where the command needs a zone and none is given.
+    """
+    if tz is None and (calendar or month or period):
+        raise RangeError(
+            "Cannot tell which days are meant: days and months are local. "
+            "Give --tz America/Los_Angeles or the like (--tz UTC if UTC is meant)."
+        )
+    return tz or "UTC"
+
+
 def _last_month(tz: str) -> str:
     first = dt.datetime.now(zone(tz)).date().replace(day=1)
     return f"{first - dt.timedelta(days=1):%Y-%m}"

@@ -190,3 +190,18 @@ def test_a_period_names_its_days(cloud, capsys):
     assert rows["period"].nunique() == 2
     assert cli.main([*call, "--month", "2023-12"]) == 1
     assert "Cannot tell the span" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["energy", "peaks"])
+def test_days_and_months_need_a_zone(cloud, capsys, command):
+    """The command line guesses no time zone either."""
+    assert cli.main([command, METER, "--month", "2023-12"]) == 1
+    assert "--tz" in capsys.readouterr().err
+
+
+def test_an_unknown_ending_is_refused(cloud, tmp_path, capsys):
+    """Nothing is written under a name that says something else."""
+    out = tmp_path / "x.docx"
+    assert cli.main(["read", METER, "2023-12-05", "--topics", "kWHNet", "--out", str(out)]) == 1
+    assert "ending" in capsys.readouterr().err
+    assert not out.exists()
