@@ -14,7 +14,7 @@ $(STAMP): pyproject.toml
 	touch $@
 
 $(VENV)/.dev: $(STAMP)
-	$(BIN)/python -m pip install --quiet --editable ".[cli,plot,quantify,excel,report]" --group dev
+	$(BIN)/python -m pip install --quiet --editable ".[all]" --group dev
 	touch $@
 
 demo: $(STAMP)  ## read a month from the embedded emulator
@@ -38,7 +38,7 @@ docs: $(VENV)/.dev  ## run every code block of README and docs
 oldest:  ## run the tests on the oldest allowed versions
 	test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	.venv-oldest/bin/python -m pip install --quiet --editable ".[cli,plot,quantify,excel,report]" --group test --constraint tests/oldest.txt
+	.venv-oldest/bin/python -m pip install --quiet --editable ".[all]" --group test --constraint tests/oldest.txt
 	.venv-oldest/bin/python -m pytest
 
 clean:
