@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check bench docs oldest clean
+.PHONY: demo test check bench bench-fleet docs extras oldest clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("dentframe needs Python 3.11+, this is " + sys.version.split()[0] + "; run: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
@@ -27,13 +27,30 @@ check: $(VENV)/.dev  ## linters, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/pyright
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.dev  ## timings, as ratios within one run
-	@for b in tests/benchmarks/bench_*.py; do echo; echo "== $$b"; $(BIN)/python $$b || exit 1; done
+$(VENV)/.bench: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --group bench
+	touch $@
 
-docs: $(VENV)/.dev  ## run every code block of README and docs
-	$(BIN)/python -m pytest tests/contracts/test_docs.py
+bench: $(VENV)/.bench  ## write the table of docs/explain/speed.md: ratios within one run
+	$(BIN)/python -m tests.benchmarks.speed_page
+
+bench-fleet: $(VENV)/.dev  ## a sync with its kills, and years of thousands of meters simulated: long
+	$(BIN)/python -m tests.benchmarks.bench_fleet
+
+$(VENV)/.docs: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --group docs
+	touch $@
+
+docs: $(VENV)/.docs  ## build the site into docs/_build/html, and check its links
+	$(BIN)/python docs/make_reference.py
+	$(BIN)/python -m sphinx -W --keep-going -q docs docs/_build/html
+	$(BIN)/python docs/check_links.py
+
+extras: $(VENV)/.dev  ## install the wheel bare and with each extra alone, and try it
+	$(BIN)/python tests/extras.py $(if $(PYTHONS),--pythons $(PYTHONS))
 
 oldest:  ## run the tests on the oldest allowed versions
 	test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest

@@ -5,30 +5,37 @@ Every method is the function of the same name, with its signature and docstring.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dentframe import coincident as _coincident
-from dentframe import columns as _columns
-from dentframe import demand as _demand
-from dentframe import demand_window as _demand_window
-from dentframe import energy as _energy
-from dentframe import estimate as _estimate
-from dentframe import factors as _factors
-from dentframe import gaps as _gaps
-from dentframe import peaks as _peaks
-from dentframe import profile as _profile
-from dentframe import quality as _quality
-from dentframe import quantify as _quantify
-from dentframe import reconcile as _reconcile
-from dentframe import reshape as _reshape
-from dentframe import shape as _shape
-from dentframe import stats as _stats
-from dentframe import tables as _tables
-from dentframe import units as _units
-from dentframe import virtual as _virtual
-from dentframe.verbs import verb
+import dentframe
+from dentframe.verbs import frame_verb, verb
+
+if TYPE_CHECKING:  # at run time a verb's module is imported when the verb is first looked up
+    import dentframe.coincident
+    import dentframe.columns
+    import dentframe.datasets
+    import dentframe.demand
+    import dentframe.demand_window
+    import dentframe.energy
+    import dentframe.estimate
+    import dentframe.factors
+    import dentframe.gaps
+    import dentframe.peaks
+    import dentframe.profile
+    import dentframe.quality
+    import dentframe.quantify
+    import dentframe.reconcile
+    import dentframe.reshape
+    import dentframe.shape
+    import dentframe.shown
+    import dentframe.stats
+    import dentframe.summary
+    import dentframe.tables
+    import dentframe.units
+    import dentframe.virtual
+    from dentframe.plot.pictures import Pictures
 
 
 @pd.api.extensions.register_dataframe_accessor("dent")
@@ -37,70 +44,126 @@ class DentAccessor:
 
     Works on any frame with at least one wire-named column (``kWHNet/Elm/A``), wherever it
     comes from; other columns are ignored.
+
+    Examples
+    --------
+    >>> df.dent.elements
+    ['A', 'B', 'C', 'D', 'E', 'F', 'G']
     """
 
     def __init__(self, frame: pd.DataFrame) -> None:
-        if not _columns.wire_columns(frame.columns) and _units.ATTRS not in frame.attrs:
+        wire = dentframe.columns.wire_columns(frame.columns)
+        if not wire and dentframe.units.ATTRS not in frame.attrs:
             raise AttributeError(
                 "'.dent' needs a frame with wire-named columns such as 'kWHNet/Elm/A'; this one "
                 f"has {[str(c) for c in frame.columns[:4]]}."
             )
         self._frame = frame
 
+    def __repr__(self) -> str:
+        return dentframe.shown.text_of(dentframe.summary.card, self._frame)
+
+    def _repr_html_(self) -> str:
+        return dentframe.shown.html_of(dentframe.summary.card, self._frame)
+
     @property
     def units(self) -> dict[str, Any]:
-        """Column to pint unit. See `dentframe.units.units`."""
-        return _units.units(self._frame)
+        """Column to pint unit. See `dentframe.units.units`.
+
+        Examples
+        --------
+        >>> str(df.dent.units["DemandkW/Elm/A"])
+        'kilowatt'
+        """
+        return dentframe.units.units(self._frame)
 
     @property
     def topics(self) -> list[str]:
-        """The topics of the columns. See `dentframe.reshape.topics`."""
-        return _reshape.topics(self._frame)
+        """The topics of the columns. See `dentframe.reshape.topics`.
+
+        Examples
+        --------
+        >>> df.dent.select(element="A").dent.topics
+        ['kVAHNet', 'kWHNet', 'DemandkW', 'A', 'dPF', 'V']
+        """
+        return dentframe.reshape.topics(self._frame)
 
     @property
     def elements(self) -> list[str]:
-        """The elements of the columns. See `dentframe.reshape.elements`."""
-        return _reshape.elements(self._frame)
+        """The elements of the columns. See `dentframe.reshape.elements`.
+
+        Examples
+        --------
+        >>> df.dent.select(topic="kWHNet").dent.elements
+        ['A', 'B', 'C', 'D', 'E', 'F', 'G']
+        """
+        return dentframe.reshape.elements(self._frame)
 
     @property
     def channels(self) -> list[str]:
-        """The channels of the columns. See `dentframe.reshape.channels`."""
-        return _reshape.channels(self._frame)
+        """The channels of the columns. See `dentframe.reshape.channels`.
+
+        Examples
+        --------
+        >>> df.dent.select(element="B").dent.channels
+        ['B1', 'B2', 'B3']
+        """
+        return dentframe.reshape.channels(self._frame)
 
     @property
     def columns(self) -> pd.DataFrame:
-        """Column to topic, scope, element, channel, kind, unit. See `dentframe.reshape.table`."""
-        return _reshape.table(self._frame)
+        """Column to topic, scope, element, channel, kind, unit. See `dentframe.reshape.table`.
 
-    select = verb(_reshape.select)
-    by_element = verb(_reshape.by_element)
-    by_channel = verb(_reshape.by_channel)
-    to_long = verb(_reshape.to_long)
-    to_csv = verb(_tables.to_csv)
-    to_excel = verb(_tables.to_excel)
-    quantify = verb(_quantify.quantify)
-    dequantify = verb(_quantify.dequantify)
-    convert = verb(_quantify.convert)
+        Examples
+        --------
+        >>> df.dent.columns.loc["kWHNet/Elm/A", ["kind", "unit"]].tolist()
+        ['register', 'kWh']
+        """
+        return dentframe.reshape.table(self._frame)
 
-    energy = verb(_energy.energy)
-    intervals = verb(_energy.intervals)
-    virtual = verb(_virtual.virtual)
-    reconcile = verb(_reconcile.reconcile)
-    check_demand_window = verb(_demand_window.check_demand_window)
-    estimate = verb(_estimate.estimate)
+    @property
+    def plot(self) -> Pictures:
+        """Pictures: heatmap, stack, duration, peaks, profile, coverage. Needs the extra `plot`.
 
-    demand = verb(_demand.demand)
-    apparent_demand = verb(_demand.apparent_demand)
-    peaks = verb(_peaks.peaks)
-    coincident = verb(_coincident.coincident)
-    load_factor = verb(_factors.load_factor)
-    power_factor = verb(_factors.power_factor)
-    duration = verb(_shape.duration)
+        Examples
+        --------
+        >>> df.dent.plot.heatmap(elements="A", tz=LA).get_ylabel()
+        'time of day'
+        """
+        from dentframe.plot.pictures import Pictures
 
-    stats = verb(_stats.stats)
-    profile = verb(_profile.profile)
-    baseload = verb(_shape.baseload)
+        return Pictures(self._frame)
 
-    coverage = verb(_gaps.coverage)
-    gaps = verb(_gaps.gaps)
-    quality = verb(_quality.quality)
+    select = frame_verb(lambda: dentframe.reshape.select)
+    by_element = verb(lambda: dentframe.reshape.by_element)
+    by_channel = verb(lambda: dentframe.reshape.by_channel)
+    to_long = verb(lambda: dentframe.reshape.to_long)
+    to_xarray = verb(lambda: dentframe.datasets.to_xarray)
+    to_csv = verb(lambda: dentframe.tables.to_csv)
+    to_excel = verb(lambda: dentframe.tables.to_excel)
+    quantify = frame_verb(lambda: dentframe.quantify.quantify)
+    dequantify = frame_verb(lambda: dentframe.quantify.dequantify)
+    convert = frame_verb(lambda: dentframe.quantify.convert)
+
+    energy = verb(lambda: dentframe.energy.energy)
+    intervals = verb(lambda: dentframe.energy.intervals)
+    virtual = verb(lambda: dentframe.virtual.virtual)
+    reconcile = verb(lambda: dentframe.reconcile.reconcile)
+    check_demand_window = verb(lambda: dentframe.demand_window.check_demand_window)
+    estimate = frame_verb(lambda: dentframe.estimate.estimate)
+
+    demand = verb(lambda: dentframe.demand.demand)
+    apparent_demand = verb(lambda: dentframe.demand.apparent_demand)
+    peaks = verb(lambda: dentframe.peaks.peaks)
+    coincident = verb(lambda: dentframe.coincident.coincident)
+    load_factor = verb(lambda: dentframe.factors.load_factor)
+    power_factor = verb(lambda: dentframe.factors.power_factor)
+    duration = verb(lambda: dentframe.shape.duration)
+
+    stats = verb(lambda: dentframe.stats.stats)
+    profile = verb(lambda: dentframe.profile.profile)
+    baseload = verb(lambda: dentframe.shape.baseload)
+
+    coverage = verb(lambda: dentframe.gaps.coverage)
+    gaps = verb(lambda: dentframe.gaps.gaps)
+    quality = verb(lambda: dentframe.quality.quality)

@@ -30,15 +30,14 @@ from dentframe.metering.study import (
 )
 from dentframe.metering.uncovered import rest
 from dentframe.registers import RegisterRules
-from dentframe.site import apply_site
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dentframe.freq import Freq
     from dentframe.instants import Zone
     from dentframe.metering.glitches import Bools
     from dentframe.metering.rows import Floats, Ints
-    from dentframe.periods import Freq
 
 _DEFAULT_RULES = RegisterRules()
 COLUMNS = (
@@ -101,9 +100,9 @@ def coincident(
         Figures of periods with less coverage (0 to 1) are NaN, and nothing warns.
     interval, demand_lag : str, timedelta, or mapping by meter
         A mean stamped t covers ``(t - demand_lag - interval, t - demand_lag]``.
-    site : object, optional
-        Its ``elements`` map ids to objects with a ``role``: branches and exports are summed,
-        a main only where there is no branch. Its ``tz`` serves where `tz` is None.
+    site : Site, optional
+        Gives `tz`, and what is known about the registers, where they are not given; and
+        `elements`: its branches and exports, or its mains where there is nothing else.
 
     Returns
     -------
@@ -148,8 +147,7 @@ def coincident(
     how = blocks.cut("block", window, None, interval)
     check_share(min_coverage)
     _check_by(by)
-    tz, registers, elements = apply_site(site, tz, registers, elements, frame=frame)
-    asked = Asked(tz, start, end, registers, interval, demand_lag)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
     wanted = demanded(frame, topic, source)
     of = study(frame, freq, wanted, asked, how.freq)
     picked = chosen(frame, of.series, wanted, elements, site)

@@ -68,8 +68,8 @@ def demand(
         What is known about the registers.
     interval, demand_lag : str, timedelta, or mapping by meter
         A mean stamped t covers ``(t - demand_lag - interval, t - demand_lag]``.
-    site : optional
-        Not supported yet: anything but None raises.
+    site : Site, optional
+        Gives `tz`, and what is known about the registers, where they are not given.
 
     Returns
     -------
@@ -102,8 +102,8 @@ def demand(
     [15.0, 20.0]
     """
     how = blocks.cut(kind, window, step, interval)
-    asked = Asked(tz, start, end, registers, interval, demand_lag)
-    of = study(frame, None, demanded(frame, topic, source), asked, how.freq, site=site)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    of = study(frame, None, demanded(frame, topic, source), asked, how.freq)
     s, e = blocks.span(how, of.s, of.e, of.tz)
     found = [_figures(c, s, e, window_means(of, c, s, e)) for c in of.series]
     result = Result(frame, of.wanted, of.tz, interval)
@@ -163,6 +163,11 @@ def apparent_demand(
     Notes
     -----
     ``kVAh / h`` of the register's increments: 5.0 kVAh in 15 minutes are 20 kVA.
+
+    Examples
+    --------
+    >>> df.dent.select(element="A").dent.apparent_demand(tz=LA).columns.tolist()
+    ['ApparentDemand/Elm/A']
     """
     means = source != "register" and bool(element_columns(frame, ["DemandkVA"]))
     return demand(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,8 +18,9 @@ from dentframe.instants import Zone, minutes
 from dentframe.metering.flags import ESTIMATES
 from dentframe.metering.glitches import HOUR, Bools
 from dentframe.metering.pairs import Pair, need_both, pairs
-from dentframe.metering.rows import is_several, time_index
+from dentframe.metering.rows import is_several, meter_by_meter, time_index
 from dentframe.metering.spans import Bounds, asked_bounds
+from dentframe.metering.study import Asked
 from dentframe.periods import verb_zone
 from dentframe.registers import MINUTE, RegisterRules, micros
 
@@ -62,6 +62,7 @@ def check_demand_window(
     tz: Zone = None,
     start: Any = None,
     end: Any = None,
+    site: Any = None,
 ) -> pd.DataFrame:
     """Which lag of DemandkW fits the register best; nothing is shifted.
 
@@ -86,6 +87,8 @@ def check_demand_window(
         The zone of naive bounds and swap times.
     start, end : str, date, datetime or Timestamp, optional
         Only rows stamped in ``(start, end]`` are used.
+    site : Site, optional
+        Gives `tz`, and what is known about the registers, where they are not given.
 
     Returns
     -------
@@ -106,16 +109,24 @@ def check_demand_window(
         Where registers or demand are not in the frame.
     RangeError
         For a naive index, or a span, lag or interval that cannot be meant.
+    ConfigError
+        For a `site` that is no Site.
+
+    Examples
+    --------
+    >>> found = df.dent.select(element="A").dent.check_demand_window()
+    >>> found["verdict"].item()
+    'sliding'
     """
     need_both(frame, "check the demand window")
-    verb_zone(time_index(frame).tz, tz)
-    bounds = asked_bounds(frame, start, end, tz)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval)
+    verb_zone(time_index(frame).tz, asked.tz)
+    bounds = asked_bounds(frame, start, end, asked.tz)
     _check_order(bounds)
     lags = _lags(max_lag)
-    found = pairs(frame, tz=tz, registers=registers, interval=interval)
-    fits = [_fit(p, lags, bounds) for p in found if p.complete]
-    by_meter = [list(group) for _, group in groupby(fits, key=lambda f: f.pair.meter)]
-    rows = [row for meter in by_meter for row in _rows(meter, lags)]
+    fits = [_fit(p, lags, bounds) for p in pairs(frame, asked) if p.complete]
+    meters = meter_by_meter(fits, lambda f: f.pair.meter)
+    rows = [row for meter in meters for row in _rows(meter, lags)]
     made = pd.DataFrame(rows, columns=pd.Index(COLUMNS))
     for name in ("best_lag", "own_lag", "next_lag"):
         made[name] = pd.to_timedelta(made[name].astype(object)).astype("timedelta64[us]")
@@ -229,13 +240,17 @@ def _usable(register: Cumulative, s: Ints, e: Ints) -> Bools:
 
 def _residuals(register: Cumulative, t: Ints, y: Floats, lags: Ints, window: int) -> Floats:
     """Residual rms of the regression at each lag [kWh], shape (lags,)."""
-    ends = (t[None, :] - lags[:, None]).ravel()
-    x = register.energy_at(ends) - register.energy_at(ends - window)
-    x = x.reshape(len(lags), len(t))
+    # Lag by lag: arrays of one lag stay in the processor's cache.
+    x = np.stack([_rise(register, t - lag, window) for lag in lags])
     norm = np.einsum("ij,ij->i", x, x)
     slope = np.divide(x @ y, norm, out=np.zeros(len(lags)), where=norm > 0)
     off = y[None, :] - slope[:, None] * x
     return np.asarray(np.sqrt(np.einsum("ij,ij->i", off, off) / max(len(t), 1)))
+
+
+def _rise(register: Cumulative, ends: Ints, window: int) -> Floats:
+    """The register's increment over the window before each instant [kWh]."""
+    return register.energy_at(ends) - register.energy_at(ends - window)
 
 
 def _past_clock(t: Ints, window: int) -> int:

@@ -6,26 +6,26 @@ the parts of any partition add up to the whole, over midnights, gaps and clock c
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from dentframe.errors import ConfigError
 from dentframe.metering.figures import all_figures, check_edges
 from dentframe.metering.results import Result, warn_of, warn_of_power
+from dentframe.metering.rows import meter_by_meter
 from dentframe.metering.series import Ints, time_index
-from dentframe.metering.sources import cumulatives, wanted
-from dentframe.metering.spans import asked_bounds, default_bounds, first_covered, ints, periods
-from dentframe.periods import Freq, verb_zone
+from dentframe.metering.sources import wanted
+from dentframe.metering.spans import asked_bounds, default_bounds, first_covered, ints
+from dentframe.metering.study import Asked, check_share, series_of, study
+from dentframe.periods import verb_zone
 from dentframe.registers import RegisterRules
-from dentframe.site import apply_site
 from dentframe.tou import by_window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dentframe.freq import Freq
     from dentframe.instants import Zone
     from dentframe.metering.cumulative import Cumulative
 
@@ -79,7 +79,8 @@ def energy(
         Time-of-use windows: the index has a level ``window`` more, `detail` a column, and each
         window its own status.
     site : Site, optional
-        Gives `tz`, and what is known about the registers, where they are not given.
+        Gives `tz`, and what is known about the registers, where they are not given; its
+        meter swaps are of kWHNet alone.
     detail : bool
         One row per (meter,) period and element with coverage, status, bounds and readings.
 
@@ -117,25 +118,19 @@ def energy(
     >>> float(energy(readings, "D", tz="UTC").iloc[0, 0])
     18.0
     """
-    tz, registers, _ = apply_site(site, tz, registers, frame=frame)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
     check_edges(edges)
-    _check_coverage(min_coverage)
-    zone = verb_zone(time_index(frame).tz, tz, freq)
-    asked = wanted(frame, topic, source)
-    series = cumulatives(
-        frame, asked, tz=tz, registers=registers, interval=interval, demand_lag=demand_lag
-    )
-    when = periods(frame, series, freq, tz=zone, start=start, end=end, naive=tz)
-    s, e = ints(when.starts), ints(when.ends)
-    warn_of_power(series, s, e, zone)
-    result = Result(frame, asked, zone, interval)
+    check_share(min_coverage)
+    of = study(frame, freq, wanted(frame, topic, source), asked)
+    warn_of_power(of.series, of.s, of.e, of.tz)
+    result = Result(frame, of.wanted, of.tz, interval)
     if schedule is not None:
-        cells = result, series, s, e, schedule
+        cells = result, of.series, of.s, of.e, schedule
         return by_window(*cells, edges=edges, min_coverage=min_coverage, detail=detail)
-    found = all_figures(series, s, e, edges=edges, min_coverage=min_coverage)
+    found = all_figures(of.series, of.s, of.e, edges=edges, min_coverage=min_coverage)
     if min_coverage is None:
-        warn_of(found, zone)
-    return result.detail(found) if detail else result.wide(found, s)
+        warn_of(found, of.tz)
+    return result.detail(found) if detail else result.wide(found, of.s)
 
 
 def intervals(
@@ -181,18 +176,23 @@ def intervals(
     -----
     CoverageWarning
         Once a call, where figures are not wholly recorded.
+
+    Examples
+    --------
+    >>> main, span = df.dent.select(element="A"), dict(start="2023-12-01", end="2024-01-01")
+    >>> parts, whole = main.dent.intervals(tz=LA, **span), main.dent.energy(tz=LA)
+    >>> bool(abs(parts.sum().item() - whole.sum().item()) < 1e-6)
+    True
     """
-    tz, registers, _ = apply_site(site, tz, registers, frame=frame)
-    zone = verb_zone(time_index(frame).tz, tz)
-    asked = wanted(frame, topic, source)
-    series = cumulatives(
-        frame, asked, tz=tz, registers=registers, interval=interval, demand_lag=demand_lag
-    )
-    low, high = asked_bounds(frame, start, end, tz)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    zone = verb_zone(time_index(frame).tz, asked.tz)
+    answer = wanted(frame, topic, source)
+    series = series_of(frame, answer, asked)
+    low, high = asked_bounds(frame, start, end, asked.tz)
     first, last = default_bounds(frame, series)
     parts, found = [], []
-    result = Result(frame, asked, zone, interval)
-    for meter in by_meter(series):
+    result = Result(frame, answer, zone, interval)
+    for meter in meter_by_meter(series, lambda c: c.meter):
         s, e = _between_readings(meter)
         keep = _overlapping(s, e, low or first, high or last)
         s, e = _cut(s[keep], e[keep], low, high)
@@ -201,16 +201,6 @@ def intervals(
         parts.append(result.wide(figs, s, meters=[meter[0].meter]))
     warn_of(found, zone)
     return result.joined(parts)
-
-
-def _check_coverage(least: float | None) -> None:
-    if least is not None and not 0 <= least <= 1:
-        raise ConfigError(f"Cannot use min_coverage={least!r}: it is a share, from 0 to 1.")
-
-
-def by_meter(series: Sequence[Cumulative]) -> list[list[Cumulative]]:
-    """Series grouped by their meter, in their order."""
-    return [list(group) for _, group in groupby(series, key=lambda c: c.meter)]
 
 
 def _between_readings(meter: Sequence[Cumulative]) -> tuple[Ints, Ints]:

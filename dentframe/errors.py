@@ -216,10 +216,16 @@ def warn(message: str, category: type[DentWarning]) -> None:
 
 
 def _outside() -> int:
-    level, frame = 2, sys._getframe(2)  # noqa: SLF001 - the only way before Python 3.12
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    level, frame, homes = 2, sys._getframe(2), _homes()  # noqa: SLF001 - before Python 3.12
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(homes):
         level, frame = level + 1, frame.f_back
     return level
+
+
+def _homes() -> tuple[str, ...]:
+    """Where code that is not the caller's lies: here, and in xarray, which calls our engine."""
+    found = getattr(sys.modules.get("xarray"), "__file__", None)
+    return (_PACKAGE,) if found is None else (_PACKAGE, str(Path(found).parent) + os.sep)
 
 
 def missing_extra(what: str, extra: str) -> MissingExtraError:

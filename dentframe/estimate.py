@@ -21,7 +21,7 @@ from dentframe.metering.rows import is_several, time_index
 from dentframe.metering.series import element_columns
 from dentframe.metering.sources import MEAN, REGISTER
 from dentframe.metering.spans import asked_bounds, local
-from dentframe.metering.study import refuse_site
+from dentframe.metering.study import Asked
 from dentframe.periods import verb_zone
 from dentframe.registers import RegisterRules
 
@@ -73,8 +73,8 @@ def estimate(
         What is known about the registers.
     interval, demand_lag : str, timedelta, or mapping by meter
         A mean stamped t covers ``(t - demand_lag - interval, t - demand_lag]``.
-    site : optional
-        Not supported yet: anything but None raises.
+    site : Site, optional
+        Gives `tz`, and what is known about the registers, where they are not given.
 
     Returns
     -------
@@ -110,13 +110,21 @@ def estimate(
     -----
     Two hours, and reference days beyond, are the practice of California's VEE standard for
     missing intervals.
+
+    Examples
+    --------
+    >>> dental = df.dent.select(element="D")
+    >>> filled = dental.dent.estimate("reference_days", "agreed with the tenant", tz=LA)
+    >>> int(filled["estimated"].sum())
+    15
+    >>> filled[dental.columns].dropna(how="all").equals(dental.dropna(how="all"))
+    True
     """
-    refuse_site(site)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
     how, text = _method(method, disclosure)
-    zone = verb_zone(time_index(frame).tz, tz, "D" if method == "reference_days" else None)
-    bounds = asked_bounds(frame, start, end, tz)
-    found = pairs(frame, tz=tz, registers=registers, interval=interval, demand_lag=demand_lag)
-    means = [m for p in found for m in known(p)]
+    zone = verb_zone(time_index(frame).tz, asked.tz, "D" if method == "reference_days" else None)
+    bounds = asked_bounds(frame, start, end, asked.tz)
+    means = [m for p in pairs(frame, asked) for m in known(p)]
     if not element_columns(frame, (REGISTER, MEAN)):
         raise KindError(
             f"Cannot estimate: no column of a whole element is {MEAN} or {REGISTER}. "

@@ -14,15 +14,15 @@ from dentframe.metering.maxima import flags_in, measured
 from dentframe.metering.ratios import Ratio, divided, result
 from dentframe.metering.series import element_columns
 from dentframe.metering.sources import REGISTER, Wanted
-from dentframe.metering.study import Asked, Study, check_share, demanded, series_of, study
+from dentframe.metering.study import Asked, Study, check_share, demanded, keyed, series_of, study
 from dentframe.metering.uncovered import within
 from dentframe.registers import RegisterRules
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from dentframe.freq import Freq
     from dentframe.instants import Zone
-    from dentframe.periods import Freq
 
 _DEFAULT_RULES = RegisterRules()
 APPARENT = "kVAHNet"
@@ -91,16 +91,21 @@ def load_factor(
     -----
     ``energy / (peak * hours)``, with the true hours of the local period: March has 743 of them
     in New York. What is not covered counts as no energy, so that a partial figure is too low.
+
+    Examples
+    --------
+    >>> df.dent.select(element="A").dent.load_factor("MS", tz=LA).round(2).iloc[0, 0].item()
+    0.37
     """
     check_share(min_coverage)
     if kind not in KINDS:
         raise ConfigError(f"Cannot use kind={kind!r}: use one of {', '.join(KINDS)}.")
     how = blocks.cut("rolling" if kind == "rolling" else "block", window, None, interval)
-    asked = Asked(tz, start, end, registers, interval, demand_lag)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
     wanted = demanded(frame, None, "demand" if kind == "reported" else "auto")
-    of = study(frame, freq, wanted, asked, how.freq, site=site)
+    of = study(frame, freq, wanted, asked, how.freq)
     energies = series_of(frame, sources.wanted(frame, None, source), asked)
-    found = _load_factors(of, kind, how, {(c.meter, c.element): c for c in energies})
+    found = _load_factors(of, kind, how, keyed(energies))
     return result(of, found, "peak", "load factors", min_coverage, detail=detail)
 
 
@@ -145,7 +150,8 @@ def power_factor(
     freq : str, Monthly, list of edges, or None
         Start-anchored (``"MS"``, ``"15min"``, ...); None for one period.
     tz, start, end, registers, interval, demand_lag, site : optional
-        As in `energy`. `registers` serve both; a greatest kW is taken as a greatest kVA.
+        As in `energy`. `registers` serve both; a greatest kW is taken as a greatest kVA. The swaps
+        of a `site` are of kWHNet alone.
     min_coverage : float, optional
         Figures with less coverage (0 to 1) are NaN, and nothing warns.
     detail : bool
@@ -174,12 +180,17 @@ def power_factor(
     ``kWHNet / kVAHNet`` over the time that both cover: weighted by energy by nature. The mean
     of signed dPF readings is none (+0.95 and -0.95 would make 0), and kW/dPF leaves out
     harmonics, so dPF is never used here.
+
+    Examples
+    --------
+    >>> df.dent.select(element="A").dent.power_factor("MS", tz=LA).round(2).iloc[0, 0].item()
+    0.94
     """
     check_share(min_coverage)
     _need_apparent(frame)
-    asked = Asked(tz, start, end, registers, interval, demand_lag)
-    of = study(frame, freq, Wanted(REGISTER, None), asked, site=site)
-    apparent = {(c.meter, c.element): c for c in series_of(frame, Wanted(APPARENT, None), asked)}
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    of = study(frame, freq, Wanted(REGISTER, None), asked)
+    apparent = keyed(series_of(frame, Wanted(APPARENT, None), asked))
     pairs = [(c, apparent.get((c.meter, c.element))) for c in of.series]
     found = [_power_factor(of, c, other) for c, other in pairs]
     return result(of, found, "apparent_energy", "power factors", min_coverage, detail=detail)

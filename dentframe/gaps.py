@@ -20,10 +20,10 @@ from dentframe.registers import RegisterRules
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dentframe.freq import Freq
     from dentframe.instants import Zone
     from dentframe.metering.cumulative import Cumulative
     from dentframe.metering.rows import Floats, Ints
-    from dentframe.periods import Freq
 
 _DEFAULT_RULES = RegisterRules()
 COLUMNS = ("element", "start", "end", "missing_intervals", "energy_known")
@@ -68,11 +68,23 @@ def coverage(
     ------
     RangeError, KindError, ConfigError, UnknownTopicError, UnitError
         As `energy`.
+
+    Examples
+    --------
+    >>> df.dent.coverage("MS", tz=LA).round(3).T
+    time  2023-12-01 00:00:00-08:00
+    A                           1.0
+    B                           1.0
+    C                           1.0
+    D                           1.0
+    E                           1.0
+    F                           1.0
+    G                           1.0
     """
     if of not in {"energy", "readings"}:
         raise ConfigError(f"Cannot use of={of!r}: use 'energy' or 'readings'.")
-    asked = Asked(tz, start, end, registers, interval, demand_lag)
-    found = study(frame, freq, sources.wanted(frame, topic, source), asked, site=site)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    found = study(frame, freq, sources.wanted(frame, topic, source), asked)
     series = found.series
     if of == "readings":
         series = [presence(c, found.interval(c)) for c in series]
@@ -127,9 +139,17 @@ def gaps(
     -----
     A spacing up to one and a half intervals is jitter and no gap; a longer one is covered for
     one interval by the reading that ends it. A blank or unreadable value is no reading.
+
+    Examples
+    --------
+    >>> found = df.dent.gaps(tz=LA)
+    >>> found[["element", "start", "end"]]
+      element                     start                       end
+    0       C 2023-12-06 09:47:00-08:00 2023-12-06 13:17:00-08:00
+    1       D 2023-12-13 22:17:00-08:00 2023-12-14 02:02:00-08:00
     """
-    asked = Asked(tz, start, end, registers, interval, demand_lag)
-    of = study(frame, None, demanded(frame, topic, source), asked, site=site)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    of = study(frame, None, demanded(frame, topic, source), asked)
     known = registers_of(frame, asked, REGISTER)
     holes = [holes_of(of, c, known.get((c.meter, c.element))) for c in of.series]
     return _table(of, holes)

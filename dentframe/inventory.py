@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 
 from dentframe import reshape
-from dentframe.cloud.client import DentCloud, Job, default_client
+from dentframe.cloud.client import DentCloud, Job
+from dentframe.cloud.default import default_client
 from dentframe.cloud.windows import Window
 from dentframe.reading import frame as _frame
 from dentframe.reading.request import check_meters, parse_meters
@@ -47,6 +48,11 @@ def inventory(meters: Any = None, client: DentCloud | None = None) -> pd.DataFra
     ------
     UnknownMeterError
         Where the account has no such meter.
+
+    Examples
+    --------
+    >>> inventory("P482102270")["elements"].item()
+    ['A', 'B', 'C']
     """
     client = client or default_client()
     known = client.get_meters()

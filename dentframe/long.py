@@ -37,6 +37,11 @@ def to_long(frame: pd.DataFrame) -> pd.DataFrame:
         channel, value and unit, column after column; NaN rows are kept. All but time and
         value are categorical. A column that the grammar cannot place (``V/Ph/L1-L2``) keeps
         its whole name as topic. `from_long` goes back.
+
+    Examples
+    --------
+    >>> df.dent.select(topic="kWHNet").dent.to_long().columns.tolist()
+    ['time', 'topic', 'element', 'channel', 'value', 'unit']
     """
     labels = _columns.wire_columns(frame.columns)
     keys = [_key(frame, label) for label in labels]
@@ -60,7 +65,7 @@ def _key(frame: pd.DataFrame, label: str) -> tuple[str | None, ...]:
 def _long_index(index: pd.Index, times: int) -> dict[str, Any]:
     if METER not in index.names:
         return {TIME: _tiled(index, times)}
-    of_row = pd.Categorical(index.get_level_values(METER))
+    of_row: Any = pd.Categorical(index.get_level_values(METER))
     codes = np.tile(of_row.codes, times)
     return {
         METER: pd.Categorical.from_codes(codes, dtype=of_row.dtype),

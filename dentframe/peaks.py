@@ -13,6 +13,7 @@ from dentframe.metering.cumulative import STATUSES, status
 from dentframe.metering.figures import NAT
 from dentframe.metering.layout import flag_tuples, warn_of
 from dentframe.metering.maxima import Peaks, flags_in, measured
+from dentframe.metering.results import attrs_of
 from dentframe.metering.spans import local
 from dentframe.metering.study import (
     MISSING,
@@ -25,16 +26,15 @@ from dentframe.metering.study import (
     study,
 )
 from dentframe.registers import RegisterRules
-from dentframe.site import apply_site
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
 
+    from dentframe.freq import Freq
     from dentframe.instants import Zone
     from dentframe.metering.blocks import Cut
     from dentframe.metering.rows import Floats, Ints
-    from dentframe.periods import Freq
 
 _DEFAULT_RULES = RegisterRules()
 KINDS = ("reported", *blocks.KINDS)
@@ -154,13 +154,13 @@ def peaks(
     """
     how = _how(kind, window, step, n, interval)
     check_share(min_coverage)
-    tz, registers, _ = apply_site(site, tz, registers, frame=frame)
-    asked = Asked(tz, start, end, registers, interval, demand_lag)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
     wanted = demanded(frame, topic, _source(kind, source, topic))
     _check_reported(kind, wanted)
     of = study(frame, freq, wanted, asked, *([how.freq] if how else []))
     found = measured(of, how, n=n, per_day=per_day)
     rows = _table(of, found, min_coverage)
+    rows.attrs = attrs_of(wanted.result)
     warn_of(rows, "peaks", accepted=min_coverage is not None)
     return rows
 

@@ -6,63 +6,17 @@ Every edge is a local calendar edge converted to UTC; nothing ever adds 24 hours
 from __future__ import annotations
 
 import datetime as dt
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from dentframe.errors import RangeError
-from dentframe.instants import Zone, instant, is_utc, localize, minutes, zone
-
-Freq: TypeAlias = "str | Monthly | Sequence[Any] | pd.DatetimeIndex | dt.timedelta | None"
+from dentframe.freq import MONTHS, WEEKDAYS, Freq, Monthly, is_edges, needs_zone, parse_freq
+from dentframe.instants import Zone, instant, is_utc, localize, zone
 
 DAY_MINUTES = 1440
-_WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
-_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
-_FREQ = re.compile(
-    rf"^(?P<n>\d+)?(?P<unit>min|h|D|W-(?:{'|'.join(_WEEKDAYS)})"
-    rf"|MS|[QY]S(?:-(?:{'|'.join(_MONTHS)}))?)$"
-)
-_START_FORM = {
-    "ME": "MS",
-    "M": "MS",
-    "BM": "MS",
-    "BME": "MS",
-    "Q": "QS",
-    "QE": "QS",
-    "A": "YS",
-    "Y": "YS",
-    "YE": "YS",
-    "AS": "YS",
-    "W": "W-MON",
-    "H": "h",
-    "T": "min",
-    "d": "D",
-    "B": "D",
-}
-
-
-@dataclass(frozen=True)
-class Monthly:
-    """Billing months that begin on one day of the month.
-
-    Parameters
-    ----------
-    day : int
-        The day each month begins on, at local midnight, 1 to 28.
-    """
-
-    day: int = 1
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.day, int) or not 1 <= self.day <= 28:
-            raise RangeError(
-                f"Cannot begin a month on day {self.day!r}: not every month has it. "
-                "Use a day from 1 to 28, or give a list of edges."
-            )
 
 
 @dataclass(frozen=True)
@@ -80,53 +34,6 @@ class Periods:
 
     def __len__(self) -> int:
         return len(self.starts)
-
-
-def parse_freq(freq: Any) -> tuple[int, str]:
-    """A start-anchored frequency as (multiple, unit), e.g. ``(15, "min")``.
-
-    Raises
-    ------
-    RangeError
-        For an end-anchored or unknown frequency, naming the start form.
-    """
-    text = _freq_text(freq)
-    match = _FREQ.match(text)
-    if match is None or match["n"] in {"0", "00"}:
-        raise RangeError(_freq_help(text))
-    return int(match["n"] or 1), match["unit"]
-
-
-def _freq_text(freq: Any) -> str:
-    if isinstance(freq, dt.timedelta | np.timedelta64):
-        return f"{minutes(freq, 'freq')}min"
-    return str(getattr(freq, "freqstr", freq)).strip()
-
-
-def _freq_help(text: str) -> str:
-    found = re.match(r"^(\d*)([A-Za-z]+)", text)
-    start_form = _START_FORM.get(found[2]) if found else None
-    if start_form is None:
-        return (
-            f"Cannot use freq={text!r}: it is not known here. Use a start-anchored one "
-            "(15min, h, D, W-MON, MS, QS, YS, or a multiple), Monthly(day=...), or a list of edges."
-        )
-    return (
-        f"Cannot use freq={text!r}: periods here are named by their start. "
-        f"Use {(found[1] if found else '') + start_form!r}."
-    )
-
-
-def needs_zone(freq: Any) -> bool:
-    """Whether a frequency depends on the local clock: all but None and up to 15 minutes."""
-    if freq is None:
-        return False
-    if isinstance(freq, Monthly):
-        return True
-    if _is_edges(freq):
-        return any(pd.Timestamp(e).tzinfo is None for e in freq)
-    n, unit = parse_freq(freq)
-    return not (unit == "min" and n <= 15)
 
 
 def verb_zone(index_tz: dt.tzinfo | None, tz: Zone, *needed_by: Any) -> dt.tzinfo:
@@ -192,7 +99,7 @@ def build(
     start, end = start.tz_convert(tz).as_unit("us"), end.tz_convert(tz).as_unit("us")
     if freq is None:
         return _periods(pd.DatetimeIndex([start, end]))
-    given = _is_edges(freq)
+    given = is_edges(freq)
     periods = _periods(_given_edges(freq, tz) if given else calendar(freq, start, end, tz))
     keep = np.ones(len(periods), dtype=bool)
     if cut_start or not given:
@@ -209,10 +116,6 @@ def build(
 
 def _periods(edges: pd.DatetimeIndex) -> Periods:
     return Periods(edges[:-1], edges[1:])
-
-
-def _is_edges(freq: Any) -> bool:
-    return isinstance(freq, list | tuple | pd.DatetimeIndex | np.ndarray | pd.Series)
 
 
 def _given_edges(freq: Any, tz: dt.tzinfo) -> pd.DatetimeIndex:
@@ -249,11 +152,11 @@ def _walls(n: int, unit: str, start: pd.Timestamp, end: pd.Timestamp) -> pd.Date
     if unit == "D":
         return _days(_wall(start), end, n)
     if unit.startswith("W"):
-        weekday = _WEEKDAYS.index(unit[2:])
+        weekday = WEEKDAYS.index(unit[2:])
         first = _wall(start)
         return _days(first - pd.Timedelta(days=(first.weekday() - weekday) % 7), end, 7 * n)
     months = {"MS": 1, "QS": 3, "YS": 12}[unit[:2]]
-    anchor = _MONTHS.index(unit[3:]) if len(unit) > 2 else 0
+    anchor = MONTHS.index(unit[3:]) if len(unit) > 2 else 0
     return _months(start, end, months * n, base=months, anchor=anchor)
 
 

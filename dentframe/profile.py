@@ -80,11 +80,16 @@ def profile(
     -----
     The hour that comes twice when clocks go back counts twice, the one that is skipped not at
     all. A quantile is linear between the two nearest blocks.
+
+    Examples
+    --------
+    >>> df.dent.select(element="A").dent.profile(tz=LA).shape
+    (96, 21)
     """
     q = list(q)
     check_quantiles(q)
-    asked = Asked(tz, start, end, registers, interval, demand_lag)
-    of, cuts, values = block_study(frame, "D", window, asked, topic, source, site)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    of, cuts, values = block_study(frame, "D", window, asked, topic, source)
     walls = local(cuts[0], of.tz)
     types, names = _day_types(walls, by, holidays)
     clock = np.asarray(walls.hour * _HOUR + walls.minute, dtype=np.int64)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from dentframe.findings.evidence import Evidence, gather
 from dentframe.findings.table import FINDINGS, Finding
 from dentframe.instants import instant
+from dentframe.metering.spans import local
 from dentframe.metering.study import Asked, Study, demanded, study
 from dentframe.registers import RegisterRules, micros
 
@@ -52,8 +54,8 @@ def quality(
         A mean stamped t covers ``(t - demand_lag - interval, t - demand_lag]``.
     now : datetime, optional
         Readings after it are reported as ``future``; None asks for none.
-    site : optional
-        Not supported yet: anything but None raises.
+    site : Site, optional
+        Gives `tz`, and what is known about the registers, where they are not given.
     detail : bool
         One row per occurrence instead of one per element and finding.
 
@@ -74,9 +76,14 @@ def quality(
     -----
     Nothing is changed: no other verb looks at a finding. Each finding has a section in
     ``docs/guide/quality.md``.
+
+    Examples
+    --------
+    >>> sorted(set(df.dent.quality(tz=LA)["finding"]))
+    ['falling_register', 'gap', 'glitch', 'stuck', 'unused']
     """
-    asked = Asked(tz, start, end, registers, interval, demand_lag)
-    of = study(frame, None, demanded(frame, None, "auto"), asked, site=site)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    of = study(frame, None, demanded(frame, None, "auto"), asked)
     latest = _micros(now, of.tz)
     found = [(x, list(_findings(x, latest))) for x in gather(of)]
     if not detail:
@@ -133,4 +140,4 @@ def _table(of: Study, found: list[tuple[Evidence, Finding]]) -> pd.DataFrame:
 
 
 def _instants(us: list[int], tz: dt.tzinfo) -> pd.DatetimeIndex:
-    return pd.to_datetime([int(x) for x in us], unit="us", utc=True).as_unit("us").tz_convert(tz)
+    return local(np.array(us, dtype=np.int64), tz)

@@ -43,6 +43,11 @@ def quantify(frame: pd.DataFrame) -> pd.DataFrame:
         Where columns have no known unit (all are named), or two would get one label.
     MissingExtraError
         Where pint-pandas is not installed.
+
+    Examples
+    --------
+    >>> str(df.dent.select(topic="kWHNet").dent.quantify().dtypes.iloc[0])
+    'pint[kilowatt_hour][Float64]'
     """
     dtype = _dtype_maker()
     found = _known_units(frame)
@@ -68,6 +73,12 @@ def dequantify(frame: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         The same shape; pint columns as float64, NA as NaN. A label names its unit
         (``DemandkW/Elm/A [W]``) only where the bare name means another.
+
+    Examples
+    --------
+    >>> registers = df.dent.select(topic="kWHNet")
+    >>> registers.dent.quantify().dent.dequantify().equals(registers)
+    True
     """
 
     def detach(label: str, series: pd.Series) -> tuple[str, Any]:
@@ -103,6 +114,12 @@ def convert(frame: pd.DataFrame, to: Mapping[str, Any]) -> pd.DataFrame:
         Where the quantity is of another kind: a register in kW, kW in kVA.
     UnitError
         Where a unit is unknown or of another dimension.
+
+    Examples
+    --------
+    >>> main = df.dent.select(topic="DemandkW", element="A")
+    >>> main.dent.convert({"DemandkW": "W"}).columns.tolist()
+    ['DemandkW/Elm/A [W]']
     """
     _check_keys(frame, to)
 

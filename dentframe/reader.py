@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
-from dentframe.cloud.client import DentCloud, default_client
-from dentframe.errors import (
-    ConfigError,
-    DentError,
-    IncompleteReadError,
-    IncompleteReadWarning,
-    OfflineError,
-    RequestError,
-    UnknownMeterError,
-    UnknownTopicError,
-    warn,
-)
+from dentframe.cloud.default import default_client
+from dentframe.errors import OfflineError, RequestError, UnknownMeterError, UnknownTopicError
 from dentframe.instants import Zone, time_range
 from dentframe.reading import request as _request
-from dentframe.reading.assemble import assemble
+from dentframe.reading.finish import bar, check_errors, finish
 from dentframe.reading.plan import Plan
 from dentframe.reading.request import Request
 from dentframe.reading.state import Reading, planned
+
+if TYPE_CHECKING:
+    from dentframe.cloud.client import DentCloud
+    from dentframe.dent_frame import DentFrame
+    from dentframe.reading.source import Lists, Source
 
 
 def read_dentcloud(
@@ -41,7 +35,7 @@ def read_dentcloud(
     client: DentCloud | None = None,
     archive: Any = None,
     progress: bool | None = None,
-) -> pd.DataFrame:
+) -> DentFrame:
     """Read meter data as one frame.
 
     Parameters
@@ -65,8 +59,10 @@ def read_dentcloud(
         What to do where windows cannot be read.
     client : DentCloud, optional
         The client; by default one per process from the environment or the profile.
-    archive : None
-        Reserved for reading from an archive.
+    archive : Archive or path, optional
+        Take from this archive what it holds for good, and ask the client for the rest only;
+        where it holds all, neither a key nor a network is needed. Nothing is written into
+        it: `sync` does that.
     progress : bool, optional
         Show a progress bar; None: in a terminal or a notebook.
 
@@ -86,32 +82,35 @@ def read_dentcloud(
         Where the service refuses the key.
     IncompleteReadError
         Where windows are missing: it has ``.partial``, ``.missing`` and ``.resume()``.
+
+    Examples
+    --------
+    >>> df = read_dentcloud("P482311252_B", "2023-12", topics="kWHNet", tz=LA, bracket=True)
+    >>> df.columns.tolist()
+    ['kWHNet/Elm/B']
+    >>> str(df.index.dtype)
+    'datetime64[us, UTC]'
     """
-    _check_options(errors, archive)
-    client = client or default_client()
+    check_errors(errors)
     now = pd.Timestamp.now("UTC")
-    request = _resolve(client, meter, time_range(start, end, tz, now=now), topics)
-    reading = Reading(client, request, bracket=bracket, now=now)
-    return _finish(reading, errors, quantify, partial(_bar, progress))
+    source = (client or default_client()) if archive is None else _first(archive, client, now)
+    request = resolve(source, meter, time_range(start, end, tz, now=now), topics)
+    reading = Reading(source, request, bracket=bracket, now=now)
+    return cast("DentFrame", finish(reading, errors, quantify, partial(bar, progress)))
 
 
-def _check_options(errors: str, archive: Any) -> None:
-    if errors not in {"raise", "warn"}:
-        raise ConfigError(
-            f'Cannot read with errors={errors!r}: use "raise" (an IncompleteReadError) or "warn" '
-            "(the partial frame and a warning). Silence is no choice: what fails is not zero."
-        )
-    if archive is not None:
-        raise ConfigError(
-            f"Cannot read from archive={archive!r}: this version of dentframe has no archive yet. "
-            "Leave it out to read from the cloud and its cache."
-        )
+def _first(archive: Any, client: DentCloud | None, now: pd.Timestamp) -> Source:
+    from dentframe.archive.archive import opened
+    from dentframe.archive.source import First
+
+    return First(opened(archive), lambda: client or default_client(), now)
 
 
 # --- resolving the request ---------------------------------------------------------------
 
 
-def _resolve(client: DentCloud, meter: Any, span: tuple[Any, Any], topics: Any) -> Request:
+def resolve(client: Lists, meter: Any, span: tuple[Any, Any], topics: Any) -> Request:
+    """Resolve what is asked for, by what the service has; refuse what it does not have."""
     meters = _request.parse_meters(meter)
     units = _request.topic_units(client.get_topics())
     try:
@@ -120,10 +119,11 @@ def _resolve(client: DentCloud, meter: Any, span: tuple[Any, Any], topics: Any) 
         units = _request.topic_units(client.get_topics(refresh=True))
         keys = _request.resolve_topics(topics, units)
     _check_meters(client, list(meters))
-    return Request(meters, isinstance(meter, str), *span, keys, topics is None, units)
+    everything = _request.is_everything(topics)
+    return Request(meters, isinstance(meter, str), *span, keys, everything, units)
 
 
-def _check_meters(client: DentCloud, meters: list[str]) -> None:
+def _check_meters(client: Lists, meters: list[str]) -> None:
     """Refuse unknown meters; a service that will not list its meters is asked all the same."""
     try:
         try:
@@ -132,55 +132,6 @@ def _check_meters(client: DentCloud, meters: list[str]) -> None:
             _request.check_meters(meters, client.get_meters(refresh=True))
     except (OfflineError, RequestError):
         return
-
-
-# --- fetching and assembling -------------------------------------------------------------
-
-
-def _bar(progress: bool | None, answers: Iterable[Any], total: int) -> Iterable[Any]:
-    if progress is False or total == 0:
-        return answers
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from tqdm.auto import tqdm
-    shown = None if progress is None else False
-    return tqdm(answers, total=total, unit="window", leave=False, disable=shown)
-
-
-def _finish(reading: Reading, errors: str, quantify: bool, progress: Any) -> pd.DataFrame:
-    reading.run(progress)
-    frame = assemble(reading, quantify=quantify)
-    if not reading.missing:
-        return frame
-    if errors == "raise":
-        again = partial(_finish, reading, errors, quantify, progress)
-        first = reading.errors[reading.missing[0]]
-        raise _incomplete(reading, first, partial=frame, resume=again) from first
-    warn(_what_is_missing(reading), IncompleteReadWarning)
-    return frame
-
-
-def _incomplete(reading: Reading, first: DentError, **carried: Any) -> IncompleteReadError:
-    return IncompleteReadError(
-        f"{_what_is_missing(reading)} What was read is in .partial; .resume() asks for the rest.",
-        missing=[job.window for job in reading.missing],
-        status=first.status,
-        retry_after=first.retry_after,
-        retryable=first.retryable,
-        **carried,
-    )
-
-
-def _what_is_missing(reading: Reading) -> str:
-    names = [f"{job.meter} {job.window}" for job in reading.missing]
-    shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-    first = reading.errors[reading.missing[0]]
-    return (
-        f"Cannot read {len(names)} of {len(names) + len(reading.pages)} windows: {shown} "
-        f"missing, and missing is not zero. {type(first).__name__}: {first}"
-    )
 
 
 # --- the other doors ---------------------------------------------------------------------
@@ -205,6 +156,12 @@ def plan_dentcloud(
     -------
     Plan
         A sized iterable of windows with ``.requests``, ``.cached`` and ``.seconds``.
+
+    Examples
+    --------
+    >>> plan = plan_dentcloud("P482311252", "2022", topics=["kWHNet"], tz=LA)
+    >>> len(plan), plan.cached
+    (13, 0)
     """
     client = client or default_client()
     now = pd.Timestamp.now("UTC")
@@ -230,6 +187,11 @@ def get_meters(client: DentCloud | None = None) -> list[str]:
     -------
     list of str
         As getMeters lists them; kept a day.
+
+    Examples
+    --------
+    >>> get_meters()
+    ['P482311252', 'P482102272', 'P482102270']
     """
     return list((client or default_client()).get_meters())
 
@@ -242,6 +204,11 @@ def get_topics(client: DentCloud | None = None) -> pd.DataFrame:
     pandas.DataFrame
         Index ``topic`` (the request key); columns ``unit``, ``description``, ``kind`` and
         ``pint unit`` (None where the unit is not known).
+
+    Examples
+    --------
+    >>> get_topics().loc["kWHNet", ["unit", "kind"]].tolist()
+    ['kWh', 'register']
     """
     from dentframe.topics import kind_of
     from dentframe.units import known_unit

@@ -13,14 +13,15 @@ import pandas as pd
 from dentframe.errors import ConfigError
 from dentframe.metering.cumulative import share
 from dentframe.metering.pairs import Pair, need_both, pairs
-from dentframe.metering.rows import is_several, time_index
+from dentframe.metering.rows import is_several, meter_by_meter, time_index
 from dentframe.metering.signatures import Evidence, signature
 from dentframe.metering.spans import ints, local, periods
-from dentframe.metering.study import refuse_site
-from dentframe.periods import Freq, verb_zone
+from dentframe.metering.study import Asked
+from dentframe.periods import verb_zone
 from dentframe.registers import RegisterRules
 
 if TYPE_CHECKING:
+    from dentframe.freq import Freq
     from dentframe.instants import Zone
     from dentframe.metering.series import Floats, Ints
 
@@ -74,8 +75,8 @@ def reconcile(
         A mean stamped t covers ``(t - demand_lag - interval, t - demand_lag]``.
     tolerance : float
         The relative difference up to which the two agree.
-    site : optional
-        Not supported yet: anything but None raises.
+    site : Site, optional
+        Gives `tz`, and what is known about the registers, where they are not given.
 
     Returns
     -------
@@ -105,16 +106,23 @@ def reconcile(
     -----
     The sum check of validation practice (California's VEE standard). Nothing warns: what
     is wrong stands in ``signature``. See ``docs/guide/reconcile.md``.
+
+    Examples
+    --------
+    >>> found = df.dent.select(element="A").dent.reconcile(tz=LA)
+    >>> bool(abs(found["relative"].item()) < 0.01)
+    True
     """
-    refuse_site(site)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
     _check_tolerance(tolerance)
     need_both(frame, "reconcile")
-    zone = verb_zone(time_index(frame).tz, tz, freq)
-    found = pairs(frame, tz=tz, registers=registers, interval=interval, demand_lag=demand_lag)
+    zone = verb_zone(time_index(frame).tz, asked.tz, freq)
+    found = pairs(frame, asked)
     series = [c for p in found for c in (p.register, p.demand)]
-    when = periods(frame, series, freq, tz=zone, start=start, end=end, naive=tz)
+    when = periods(frame, series, freq, tz=zone, start=start, end=end, naive=asked.tz)
     s, e = ints(when.starts), ints(when.ends)
-    rows = [row for meter in _meters(found) for row in _rows(meter, s, e, tolerance)]
+    meters = meter_by_meter(found, lambda p: p.meter)
+    rows = [row for meter in meters for row in _rows(meter, s, e, tolerance)]
     return _table(rows, zone, with_meter=is_several(frame))
 
 
@@ -123,10 +131,6 @@ def _check_tolerance(tolerance: float) -> None:
         raise ConfigError(
             f"Cannot use tolerance={tolerance!r}: it is a share from 0 to below 1, e.g. 0.02."
         )
-
-
-def _meters(found: Sequence[Pair]) -> list[list[Pair]]:
-    return [[p for p in found if p.meter == m] for m in dict.fromkeys(p.meter for p in found)]
 
 
 def _rows(meter: Sequence[Pair], s: Ints, e: Ints, tolerance: float) -> list[dict[str, Any]]:
@@ -179,11 +183,12 @@ class _Atoms:
 
 def _atoms(pair: Pair, s: Ints, e: Ints) -> _Atoms:
     low, high = pair.span or (0, 0)
-    t = np.unique(np.concatenate((pair.register.t, pair.demand.t, s, e, [low, high])))
-    t = t[(t >= low) & (t <= high)]
-    a, b = t[:-1], t[1:]
-    counted = pair.register.covered(a, b) > 0
-    both = counted & (pair.demand.covered(a, b) > 0)
+    t = np.concatenate((pair.register.t, pair.demand.t, s, e, [low, high]))
+    t = np.sort(t[(t >= low) & (t <= high)], kind="stable")
+    t = t[np.diff(t, prepend=low - 1) > 0]
+    a = t[:-1]
+    counted = np.diff(pair.register.covered_at(t)) > 0
+    both = counted & (np.diff(pair.demand.covered_at(t)) > 0)
     step = pair.register.where(a)
     lacking = np.bincount(step[counted & ~both], minlength=1 + int(step.max(initial=0)))
     return _Atoms(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from dentframe.columns import split_element
@@ -74,6 +74,36 @@ allow_export=False, max_gap='30min')
         return any(isinstance(getattr(self, f.name), Mapping) for f in fields(self))
 
 
+FIELDS = tuple(f.name for f in fields(RegisterRules))
+
+
+@dataclass(frozen=True)
+class SiteRules(RegisterRules):
+    """Register rules of which some come from a site, which may have more than a frame shows.
+
+    Parameters
+    ----------
+    from_site : frozenset of str
+        The fields that do. What they name need not be in the frame, and their swaps are of
+        kWHNet alone: they say nothing about another register of the element.
+    named : frozenset of (meter, element)
+        The site's elements: among several meters one without a reading is missing, not absent.
+    """
+
+    from_site: frozenset[str] = frozenset()
+    named: frozenset[tuple[str, str | None]] = frozenset()
+
+    @property
+    def of_means(self) -> RegisterRules:
+        """What is left of them where there is no register: the names."""
+        return SiteRules(from_site=frozenset(FIELDS), named=self.named)
+
+    @property
+    def of_another_register(self) -> RegisterRules:
+        """The same rules for a register that is not kWHNet."""
+        return replace(self, swaps=()) if "swaps" in self.from_site else self
+
+
 @dataclass(frozen=True)
 class Rules:
     """The rules of one element, resolved: numbers, and times in microseconds UTC."""
@@ -117,7 +147,8 @@ def _needs_cap(name: str, value: Any, where: str) -> ConfigError:
 def check_elements(rules: RegisterRules, names: Sequence[tuple[str | None, str]]) -> None:
     """Refuse a mapping's key that addresses no element of the frame.
 
-    Full ids of meters that are not in the frame pass: one table may serve a whole site.
+    Full ids of meters that are not in the frame pass: one table may serve a whole site. So does
+    all that comes from a site.
 
     Parameters
     ----------
@@ -133,8 +164,9 @@ def check_elements(rules: RegisterRules, names: Sequence[tuple[str | None, str]]
     ConfigError
         For a bare ``"A"`` in a frame of several meters.
     """
-    for field in ("max_kw", "modulus", "swaps", "allow_export", "max_gap"):
-        table = getattr(rules, field)
+    from_site = rules.from_site if isinstance(rules, SiteRules) else ()
+    for field in FIELDS:
+        table = () if field in from_site else getattr(rules, field)
         for key in table if isinstance(table, Mapping) else ():
             _check_key(field, str(key), names)
 
@@ -223,7 +255,7 @@ def _swap(swap: Any, tz: Zone) -> tuple[int, float, float]:
         when, closing, opening = swap
         closing, opening = float(closing), float(opening)
     except (TypeError, ValueError):
-        closing = opening = math.nan
+        when = closing = opening = math.nan
     if not (math.isfinite(closing) and math.isfinite(opening)):
         raise ConfigError(
             f"Cannot read the meter swap {swap!r}: it is no (time, closing, opening). "

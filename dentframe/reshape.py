@@ -62,6 +62,11 @@ def by_element(frame: pd.DataFrame, topic: str) -> pd.DataFrame:
         Where it has the topic per channel only; `by_channel` is the verb for those.
     UnitError
         Where the columns are in different units.
+
+    Examples
+    --------
+    >>> df.dent.by_element("DemandkW").columns.tolist()
+    ['A', 'B', 'C', 'D', 'E', 'F', 'G']
     """
     labels = _labels_of(frame, topic, ELEMENT)
     wide = frame[labels].copy()
@@ -93,6 +98,11 @@ def by_channel(frame: pd.DataFrame, topic: str) -> pd.DataFrame:
         Where it has the topic per element only; `by_element` is the verb for those.
     UnitError
         Where the columns are in different units.
+
+    Examples
+    --------
+    >>> df.dent.by_channel("A").columns[:3].tolist()
+    [('A', 'A1'), ('A', 'A2'), ('A', 'A3')]
     """
     labels = _labels_of(frame, topic, CHANNEL)
     wide = frame[labels].copy()

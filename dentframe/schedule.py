@@ -59,6 +59,11 @@ class Window:
     ------
     ConfigError
         For a time, day or season that cannot be read.
+
+    Examples
+    --------
+    >>> Window("peak", "16:00", "21:00", days="weekday").name
+    'peak'
     """
 
     name: str

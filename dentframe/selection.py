@@ -119,6 +119,11 @@ def select(
     ------
     UnknownTopicError, UnknownMeterError
         Where a name is not there, or nothing fits all criteria; both say what there is.
+
+    Examples
+    --------
+    >>> df.dent.select(topic="DemandkW", element=["A", "C"]).columns.tolist()
+    ['DemandkW/Elm/A', 'DemandkW/Elm/C']
     """
     wanted = _topics_asked(frame, topic)
     at_element = _places(frame, element, elements(frame), "element")

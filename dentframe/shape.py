@@ -17,9 +17,9 @@ from dentframe.registers import RegisterRules
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dentframe.freq import Freq
     from dentframe.instants import Zone
     from dentframe.metering.rows import Floats, Ints
-    from dentframe.periods import Freq
 
 _DEFAULT_RULES = RegisterRules()
 
@@ -62,11 +62,17 @@ def duration(
     ------
     RangeError, KindError, ConfigError, UnknownTopicError, UnitError
         As `demand`.
+
+    Examples
+    --------
+    >>> curve = df.dent.select(element="A").dent.duration(tz=LA)
+    >>> curve.iloc[:, 0].is_monotonic_decreasing
+    True
     """
     if isinstance(points, bool) or not isinstance(points, int) or points < 2:
         raise ConfigError(f"Cannot use points={points!r}: at least 2 shares are needed.")
-    asked = Asked(tz, start, end, registers, interval, demand_lag)
-    of, _, values = block_study(frame, None, window, asked, topic, source, site)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    of, _, values = block_study(frame, None, window, asked, topic, source)
     shares = np.linspace(0.0, 1.0, points)
     return by_element(of, [_reached(x, shares) for x in values], pd.Index(shares, name="share"))
 
@@ -126,10 +132,15 @@ def baseload(
     -----
     The least block alone is a poor measure: one outage makes it 0. The quantile is linear
     between the two nearest blocks, as in `numpy.quantile`.
+
+    Examples
+    --------
+    >>> df.dent.select(element="A").dent.baseload("MS", tz=LA).round(1).iloc[0, 0].item()
+    5.8
     """
     check_quantiles([q])
-    asked = Asked(tz, start, end, registers, interval, demand_lag)
-    of, cuts, values = block_study(frame, freq, window, asked, topic, source, site)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    of, cuts, values = block_study(frame, freq, window, asked, topic, source)
     owner = blocks.owner(*cuts, of.s, of.e)
     table = quantiles(np.stack(values), owner, len(of.s), [q]) if values else np.empty((0, 0, 1))
     return by_element(of, list(table[:, :, 0]), periods_index(of))
@@ -142,12 +153,11 @@ def block_study(
     asked: Asked,
     topic: str | None,
     source: str,
-    site: Any,
 ) -> tuple[Study, tuple[Ints, Ints], list[Floats]]:
     """A study, its blocks, and the mean power of each series in them [kW]."""
     how = blocks.cut("block", window, None, asked.interval)
     wanted = demanded(frame, topic, source)
-    of = study(frame, freq, wanted, asked, how.freq, site=site)
+    of = study(frame, freq, wanted, asked, how.freq)
     cuts = blocks.span(how, of.s, of.e, of.tz)
     return of, cuts, [window_means(of, c, *cuts) for c in of.series]
 

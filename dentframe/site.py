@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dentframe.columns import ELEMENT, parse, split_element, wire_columns
 from dentframe.errors import ConfigError, RangeError
 from dentframe.instants import Zone, instant, zone
-from dentframe.registers import RegisterRules
+from dentframe.registers import FIELDS, RegisterRules, SiteRules
 from dentframe.site_checks import check
 from dentframe.site_file import Moment, Table, dump, load, without_none
 from dentframe.site_parts import (
@@ -62,6 +62,13 @@ class Site:
     ------
     ConfigError
         For what cannot be meant: an unknown parent or element, an element held twice at once.
+
+    Examples
+    --------
+    >>> site.labels["P482311252_B"]
+    'Bakery'
+    >>> site == Site.from_dict(site.to_dict())
+    True
     """
 
     name: str
@@ -206,14 +213,19 @@ def apply_site(
     own = site.register_rules(frame)
     given = {
         name: getattr(registers, name)
-        for name in ("max_kw", "modulus", "swaps", "allow_export", "max_gap")
+        for name in FIELDS
         if getattr(registers, name) != getattr(_DEFAULT_RULES, name)
     }
-    merged = RegisterRules(**{**own.__dict__, **given})
-    return site.tz if tz is None else tz, merged, _of_roles(site) if elements is None else elements
+    merged = SiteRules(
+        **{**own.__dict__, **given},
+        from_site=frozenset(FIELDS) - given.keys(),
+        named=frozenset(map(split_element, site.elements)),
+    )
+    return site.tz if tz is None else tz, merged, summed(site) if elements is None else elements
 
 
-def _of_roles(site: Site) -> list[str]:
+def summed(site: Site) -> list[str]:
+    """The elements that make up the site: no main beside its branches, which would count twice."""
     parts = [k for k, e in site.elements.items() if e.role != "main"]
     return parts or list(site.elements)
 

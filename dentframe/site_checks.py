@@ -29,25 +29,31 @@ class Described(Protocol):
     @property
     def elements(self) -> Mapping[str, Element]:
         """By id."""
+        raise NotImplementedError
 
     @property
     def tenants(self) -> tuple[Tenant, ...]:
         """In the declared order."""
+        raise NotImplementedError
 
     @property
     def landlord(self) -> str:
         """The party that bears vacancy."""
+        raise NotImplementedError
 
     @property
     def file(self) -> str:
         """Where it was read from."""
+        raise NotImplementedError
 
     @property
     def zone(self) -> dt.tzinfo:
         """Its zone."""
+        raise NotImplementedError
 
     def instant(self, when: Moment) -> pd.Timestamp:
         """A moment as a UTC instant."""
+        raise NotImplementedError
 
 
 def check(site: Described) -> None:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, overload
 
 import pandas as pd
 
-from dentframe.errors import ConfigError
+from dentframe.columns import split_element
+from dentframe.errors import ConfigError, UnknownMeterError
+from dentframe.money import ledger as _ledger
 from dentframe.money import outcome as _outcome
+from dentframe.money.dated import check_lines, reach
+from dentframe.money.output import card as _cards
+from dentframe.money.present import blank, check_frame, check_present
 from dentframe.money.rules import SplitRules, rules_of
 from dentframe.money.statement import Statement
-from dentframe.money.stays import span, stays
+from dentframe.money.stays import stays
 from dentframe.money.utility_bill import UtilityBill
 from dentframe.reader import read_dentcloud
 from dentframe.record import save as _save
+from dentframe.shown import Card, html_of, text_of
 from dentframe.site import Site
 
 if TYPE_CHECKING:
@@ -74,6 +80,12 @@ class Run:
         The readings that were used.
     read_at : pandas.Timestamp or None
         When they were read; None where they were given.
+
+    Examples
+    --------
+    >>> run = split(utility, site)
+    >>> run.ok, run.statements.parties, run.statements["Bakery"].total
+    (True, ['Bakery'], Decimal('972.62'))
     """
 
     site: Site
@@ -86,22 +98,25 @@ class Run:
     @cached_property
     def charges(self) -> pd.DataFrame:
         """One row a party and line; amounts are Decimal [currency]."""
-        return _outcome.charges(self.outcome)
+        return _ledger.charges(self.outcome)
 
     @cached_property
     def control(self) -> pd.Series[Any]:
-        """Utility = tenants + landlord + export + unallocated, as Decimal, to the cent."""
-        return _outcome.control(self.outcome)
+        """Utility = tenants + landlord + export + unallocated, as Decimal, to the cent.
+
+        ``fees`` comes after them, where the rules have any: it is no part of that sum.
+        """
+        return _ledger.control(self.outcome)
 
     @cached_property
     def exceptions(self) -> pd.DataFrame:
-        """What must be looked at: ``kind, subject, detail, value, limit, unit, accepted``."""
-        return _outcome.exceptions(self.outcome)
+        """What must be looked at, and what to do: the fields of `dentframe.money.judge.Finding`."""
+        return _ledger.exceptions(self.outcome)
 
     @cached_property
     def figures(self) -> pd.DataFrame:
         """Every energy and demand figure that a line rests on."""
-        return _outcome.figures(self.outcome)
+        return _ledger.figures(self.outcome)
 
     @cached_property
     def statements(self) -> Statements:
@@ -124,7 +139,7 @@ class Run:
         Returns
         -------
         pathlib.Path
-            The record, for `dentframe.record.verify`.
+            The record, for `dentframe.verify`.
 
         Raises
         ------
@@ -134,12 +149,16 @@ class Run:
         return _save(self.outcome, self.frame, self.read_at, folder)
 
     def __repr__(self) -> str:
-        told = ", ".join(f"{k} {v}" for k, v in self.control.items())
-        return f"<Run {self.bill.name!r}: {told} {self.site.currency}; {self._told()}>"
+        return text_of(_card, self)
 
-    def _told(self) -> str:
-        open_ones = int((~self.exceptions["accepted"]).sum())
-        return f"{len(self.exceptions)} exceptions, {open_ones} not accepted"
+    def _repr_html_(self) -> str:
+        return html_of(_card, self)
+
+
+def _card(run: Run) -> Card:
+    return _cards.split(
+        run.bill.name, run.site.currency, run.control, run.exceptions, run.statements
+    )
 
 
 def split(
@@ -177,6 +196,8 @@ def split(
     ------
     ConfigError
         For rules that are not stated, or a basis that is not there.
+    UnknownMeterError
+        For a meter that the account does not have, or an element that its meter does not have.
     IncompleteReadError
         Where readings cannot be read.
 
@@ -184,15 +205,27 @@ def split(
     -----
     A line whose figures have a status that the rules do not accept is ``unallocated`` as a
     whole, and `exceptions` names the figures. Nothing is estimated in silence.
+
+    Examples
+    --------
+    >>> run = split(utility, site)
+    >>> run.control
+    utility        1234.56
+    tenants         972.62
+    landlord        261.94
+    export            0.00
+    unallocated       0.00
+    Name: amount, dtype: object
     """
     _check(bill, site)
     how = rules_of(site, rules)
-    for line in bill.lines:
-        how.of(line)
+    check_lines(site, bill, how)
     read_at = None
     if frame is None:
         read_at = pd.Timestamp.now("UTC").floor("s")
         frame = _read(bill, site, client, archive)
+    else:
+        check_frame(site, _elements(bill, site), frame)
     found = _outcome.settle(frame, site, bill, how)
     return Run(site, bill, how, frame, read_at, found)
 
@@ -207,9 +240,19 @@ def _check(bill: Any, site: Any) -> None:
 
 
 def _read(bill: UtilityBill, site: Site, client: DentCloud | None, archive: Any) -> pd.DataFrame:
-    elements = list(dict.fromkeys(s.element for s in stays(site, bill)))
-    start, end = span(site, bill)
-    return read_dentcloud(
-        elements, start, end, list(TOPICS), tz=site.tz, bracket=True, client=client,
-        archive=archive, progress=False,
+    elements, (start, end) = _elements(bill, site), reach(site, bill)
+    read = partial(
+        read_dentcloud, start=start, end=end, topics=list(TOPICS), tz=site.tz, bracket=True,
+        client=client, archive=archive, progress=False,
     )  # fmt: skip
+    try:
+        whole = read(elements)
+    except UnknownMeterError as error:
+        raise UnknownMeterError(f"Cannot use {site.file}: {error}") from None
+    for meter in dict.fromkeys(split_element(x)[0] for x in blank(whole, elements)):
+        check_present(site, elements, read(meter), meter)
+    return whole
+
+
+def _elements(bill: UtilityBill, site: Site) -> list[str]:
+    return list(dict.fromkeys(s.element for s in stays(site, bill)))

@@ -20,15 +20,16 @@ from dentframe.metering.layout import warn_of
 from dentframe.metering.rows import is_several, meters_of, ranges, rows, time_index
 from dentframe.metering.series import Series, _series, numbers
 from dentframe.metering.spans import asked_bounds, ints, local, stamp
-from dentframe.metering.study import check_share, refuse_site
+from dentframe.metering.study import Asked, check_share
 from dentframe.metering.trapezoid import covered as covered_at
 from dentframe.metering.trapezoid import extremes, integral, weighted
-from dentframe.periods import Freq, build, verb_zone
+from dentframe.periods import build, verb_zone
 from dentframe.topics import TOPICS, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dentframe.freq import Freq
     from dentframe.instants import Zone
     from dentframe.metering.rows import Floats, Ints
 
@@ -73,8 +74,8 @@ def stats(
     interval : str, timedelta, or mapping by meter
         The usual spacing of samples; over a spacing of more than one and a half of it nothing
         is assumed.
-    site : optional
-        Not supported yet: anything but None raises.
+    site : Site, optional
+        Gives `tz` where it is not given; of registers nothing is asked here.
 
     Returns
     -------
@@ -112,7 +113,7 @@ def stats(
     >>> float(stats(amperes, "A")[("A/Ch/A1", "mean")].iloc[0])
     22.5
     """
-    refuse_site(site)
+    tz = Asked.of(frame, site, tz).tz
     check_share(min_coverage)
     kind = _check_kind(frame, topic)
     local_zone = verb_zone(time_index(frame).tz, tz, freq)

@@ -7,29 +7,25 @@ the identical frame.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from dentframe import cells
 from dentframe import columns as _columns
 from dentframe import units as _units
+from dentframe.cells import TIME, Floats
 from dentframe.errors import ConfigError, RangeError, missing_extra
 from dentframe.instants import Zone, is_utc
 from dentframe.periods import verb_zone
 from dentframe.quantify import magnitudes
 from dentframe.selection import METER
 
-TIME = "time"
 EXCEL_TIME = "time_utc"
 LOCAL = "local_time"
 OFFSET = "utc_offset"
 EXCEL_ROWS, EXCEL_COLUMNS = 1_048_576, 16_384
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
-Floats = npt.NDArray[np.float64]
 
 
 def to_csv(frame: pd.DataFrame, path: Any, *, tz: Zone = None) -> None:
@@ -49,11 +45,17 @@ def to_csv(frame: pd.DataFrame, path: Any, *, tz: Zone = None) -> None:
     ------
     RangeError
         Where the time index is naive.
+
+    Examples
+    --------
+    >>> df.dent.select(topic="kWHNet").dent.to_csv("december.csv", tz=LA)
+    >>> pd.read_csv("december.csv").columns[:3].tolist()
+    ['time', 'local_time', 'utc_offset']
     """
     data = _times(frame, tz)
-    data[TIME] = _iso(data[TIME]) + "Z"
+    data[TIME] = cells.iso(data[TIME]) + "Z"
     if LOCAL in data:
-        data[LOCAL] = _iso(data[LOCAL])
+        data[LOCAL] = cells.iso(data[LOCAL])
     for header, values in _values(frame):
         data[header] = values
     pd.DataFrame(data).to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
@@ -108,15 +110,20 @@ def to_excel(frame: pd.DataFrame, path: Any, *, tz: Zone = None) -> None:
         Where openpyxl is not installed.
     RangeError
         Where the time index is naive, or the frame is larger than a sheet.
+
+    Examples
+    --------
+    >>> df.dent.select(topic="kWHNet").dent.to_excel("december.xlsx", tz=LA)
     """
     book = _openpyxl("write an Excel workbook").Workbook(write_only=True)
     data = _times(frame, tz)
     table: dict[str, Iterable[Any]] = {
-        EXCEL_TIME if name == TIME else name: _excel_column(values) for name, values in data.items()
+        EXCEL_TIME if name == TIME else name: cells.excel_column(values)
+        for name, values in data.items()
     }
     sheet = book.create_sheet("readings")
     for header, values in _values(frame):
-        table[header] = (_excel_number(sheet, x) for x in values.tolist())
+        table[header] = (cells.excel_number(sheet, x) for x in values.tolist())
     _check_size(len(frame), len(table))
     sheet.freeze_panes = "B2"
     sheet.append(list(table))
@@ -148,10 +155,10 @@ def read_excel(path: Any) -> pd.DataFrame:
         rows = book.worksheets[0].iter_rows(values_only=True)
         header = [str(h) for h in next(rows, ()) if h is not None]
         full = (row for row in rows if any(cell is not None for cell in row))
-        cells = list(zip(*(_padded(row, len(header)) for row in full), strict=True))
+        found = list(zip(*(_padded(row, len(header)) for row in full), strict=True))
     finally:
         book.close()
-    return _frame_of(dict(zip(header, cells or [()] * len(header), strict=True)), path)
+    return _frame_of(dict(zip(header, found or [()] * len(header), strict=True)), path)
 
 
 def _padded(row: tuple[Any, ...], width: int) -> tuple[Any, ...]:
@@ -172,7 +179,7 @@ def _times(frame: pd.DataFrame, tz: Zone) -> dict[str, Any]:
     index = frame.index
     data: dict[str, Any] = {}
     if METER in index.names:
-        data[METER] = [_escaped(str(m)) for m in index.get_level_values(METER)]
+        data[METER] = [cells.escaped(str(m)) for m in index.get_level_values(METER)]
         index = index.get_level_values(-1)
     times = pd.DatetimeIndex(index)
     zone = verb_zone(times.tz, tz)
@@ -180,42 +187,15 @@ def _times(frame: pd.DataFrame, tz: Zone) -> dict[str, Any]:
     data[TIME] = utc
     if not is_utc(zone):
         local = times.tz_convert(zone).tz_localize(None)
-        data |= {LOCAL: local, OFFSET: _offsets(local, utc)}
+        data |= {LOCAL: local, OFFSET: cells.offsets(local, utc)}
     return data
-
-
-def _offsets(local: pd.DatetimeIndex, utc: pd.DatetimeIndex) -> list[str]:
-    seconds = np.asarray((local - utc) // pd.Timedelta(seconds=1), dtype=np.int64)
-    distinct, which = np.unique(seconds, return_inverse=True)
-    texts = np.array([_offset(int(s)) for s in distinct], dtype=object)
-    return list(texts[which]) if len(texts) else []
-
-
-def _offset(seconds: int) -> str:
-    """``UTC-08:00``: a letter comes first, since a spreadsheet computes ``-08:00``."""
-    return str(dt.timezone(dt.timedelta(seconds=seconds))) if seconds else "UTC+00:00"
-
-
-def _iso(times: pd.DatetimeIndex) -> pd.Index:
-    instants = times.as_unit("us").to_numpy()
-    whole = not np.any(instants.astype("int64") % 1_000_000)
-    return pd.Index(np.datetime_as_string(instants, unit="s" if whole else "us"))
 
 
 def _values(frame: pd.DataFrame) -> Iterator[tuple[str, Floats]]:
     for label in _columns.wire_columns(frame.columns):
         unit = _units.unit_text(frame, label)
         wire = _columns.parse(label).wire
-        yield _escaped(wire if unit is None else f"{wire} [{unit}]"), magnitudes(frame[label])
-
-
-def _escaped(text: str) -> str:
-    """Text that a spreadsheet takes for text: nothing in it is ever computed."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _plain(text: str) -> str:
-    return text.removeprefix("'")
+        yield cells.escaped(wire if unit is None else f"{wire} [{unit}]"), magnitudes(frame[label])
 
 
 def _check_size(rows: int, columns: int) -> None:
@@ -227,69 +207,17 @@ def _check_size(rows: int, columns: int) -> None:
         )
 
 
-def _excel_column(values: Any) -> Iterable[Any]:
-    return values.to_pydatetime() if isinstance(values, pd.DatetimeIndex) else values
-
-
-def _excel_number(sheet: Any, value: float) -> Any:
-    """A cell that holds the float exactly: openpyxl alone writes 16 digits of 17."""
-    if value != value:  # noqa: PLR0124 - NaN is an empty cell
-        return None
-    if abs(value) == float("inf"):
-        return _escaped(repr(value))
-    if repr(float(f"{value:.16g}")) == repr(value) and value:
-        return value
-    from openpyxl.cell import WriteOnlyCell
-
-    cell = WriteOnlyCell(sheet, value=repr(value))
-    cell.data_type = "n"
-    return cell
-
-
-def _frame_of(cells: dict[str, Any], path: Any) -> pd.DataFrame:
-    time = next((name for name in (TIME, EXCEL_TIME) if name in cells), None)
+def _frame_of(table: dict[str, Any], path: Any) -> pd.DataFrame:
+    time = next((name for name in (TIME, EXCEL_TIME) if name in table), None)
     if time is None:
         raise ConfigError(
             f"Cannot read {path!r} as readings: it has no column {TIME!r} or {EXCEL_TIME!r}, only "
-            f"{', '.join(list(cells)[:6]) or 'nothing'}. Use a file that dentframe wrote."
+            f"{', '.join(list(table)[:6]) or 'nothing'}. Use a file that dentframe wrote."
         )
-    index: pd.Index = _utc(cells[time], path)
-    if METER in cells:
-        names = [_plain(str(m)) for m in cells[METER]]
+    index: pd.Index = cells.utc(table[time], path)
+    if METER in table:
+        names = [cells.plain(str(m)) for m in table[METER]]
         index = pd.MultiIndex.from_arrays([names, index], names=[METER, TIME])
     beside = {time, METER, LOCAL, OFFSET}
-    values = {_label(h): _floats(v, h, path) for h, v in cells.items() if h not in beside}
+    values = {cells.label(h): cells.floats(v, h, path) for h, v in table.items() if h not in beside}
     return pd.DataFrame(values, index=index)
-
-
-def _utc(cells: Any, path: Any) -> pd.DatetimeIndex:
-    try:
-        times = pd.to_datetime(pd.Series(list(cells), dtype=object), utc=True, format="ISO8601")
-    except (ValueError, TypeError) as error:
-        raise ConfigError(
-            f"Cannot read the times of {path!r}: {error}. They are UTC, e.g. 2023-12-01T08:02:00Z."
-        ) from None
-    return pd.DatetimeIndex(times, name=TIME).as_unit("us")
-
-
-def _label(header: str) -> str:
-    column = _columns.parse(_plain(header))
-    return _units.label_in(pd.DataFrame(), column, column.unit)
-
-
-def _floats(cells: Any, header: str, path: Any) -> Floats:
-    try:
-        return np.array([_float(cell) for cell in cells], dtype=np.float64)
-    except ValueError as error:
-        raise ConfigError(
-            f"Cannot read column {header!r} of {path!r}: {error}. "
-            "Leave the cell of a missing reading empty."
-        ) from None
-
-
-def _float(cell: Any) -> float:
-    if cell is None or cell == "":
-        return float("nan")
-    if isinstance(cell, bool) or "_" in str(cell):
-        raise ValueError(f"{cell!r} is no number")
-    return float(_plain(cell) if isinstance(cell, str) else cell)

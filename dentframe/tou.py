@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +12,8 @@ from dentframe.errors import ConfigError
 from dentframe.metering.cumulative import STATUSES, share, status
 from dentframe.metering.figures import COLUMNS, Figures, all_figures, detail_of
 from dentframe.metering.layout import flag_tuples
-from dentframe.metering.results import Result, warn_of
-from dentframe.metering.rows import is_several
+from dentframe.metering.results import Result, attrs_of, warn_of
+from dentframe.metering.rows import is_several, meter_by_meter
 from dentframe.metering.sources import interval_of
 from dentframe.metering.spans import local
 from dentframe.schedule import Schedule, Stretches
@@ -98,7 +97,7 @@ def _cells(pieces: Stretches, starts: Ints, ends: Ints, names: Sequence[str]) ->
     period = cells // len(names)
     time = np.zeros(len(cells), dtype=np.int64)
     np.add.at(time, of_piece, pieces.e - pieces.s)
-    shown = [names[i] for i in (cells % len(names)).tolist()]
+    shown = [names[int(i)] for i in cells % len(names)]
     return _Cells(pieces, of_piece, starts[period], ends[period], shown, time)
 
 
@@ -170,12 +169,16 @@ def _detail(result: Result, added: Sequence[_Added], cells: _Cells) -> pd.DataFr
     several = is_several(result.frame)
     names = [*(["meter"] if several else []), WINDOW, *COLUMNS]
     parts = []
-    for _, group in groupby(added, key=lambda x: x.figures.of.meter):
+    for group in meter_by_meter(added, lambda x: x.figures.of.meter):
         rows = [_rows(x, cells, result) for x in group]
         order = np.arange(len(cells.s))
         whole = pd.concat([r.assign(_cell=order) for r in rows])
         parts.append(whole.sort_values("_cell", kind="stable"))
-    return pd.concat(parts, ignore_index=True)[names] if parts else pd.DataFrame(columns=names)
+    if not parts:
+        return pd.DataFrame(columns=names)
+    made = pd.concat(parts, ignore_index=True)[names]
+    made.attrs = attrs_of(result.asked.result)
+    return made
 
 
 def _rows(x: _Added, cells: _Cells, result: Result) -> pd.DataFrame:

@@ -15,27 +15,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe import units as _units
 from dentframe.columns import ELEMENT, Column, split_element
 from dentframe.errors import ConfigError, CoverageWarning, KindError, UnknownMeterError, warn
 from dentframe.metering.cumulative import STATUSES
 from dentframe.metering.expression import Term, parse
 from dentframe.metering.figures import COLUMNS, check_edges, figures
 from dentframe.metering.flags import names
-from dentframe.metering.results import Result
+from dentframe.metering.results import Result, attrs_of
 from dentframe.metering.rows import rows, time_index
-from dentframe.metering.sources import Wanted, cumulatives, interval_of, wanted
+from dentframe.metering.sources import Wanted, interval_of, wanted
 from dentframe.metering.spans import ints, local, periods, stamp
-from dentframe.metering.study import check_share, refuse_site
+from dentframe.metering.study import Asked, check_share, keyed, series_of
 from dentframe.metering.sums import Sum, add, missing, part_of, withheld
-from dentframe.periods import Freq, verb_zone
+from dentframe.periods import verb_zone
 from dentframe.quantify import quantify
 from dentframe.registers import RegisterRules
 from dentframe.selection import elements
 from dentframe.suggest import did_you_mean
-from dentframe.topics import TOPICS
 
 if TYPE_CHECKING:
+    from dentframe.freq import Freq
     from dentframe.instants import Zone
     from dentframe.metering.series import Ints
 
@@ -114,19 +113,18 @@ def virtual(
     >>> float(virtual(pd.DataFrame(columns, index=t), {"Rest": "A - B"}).iloc[0, 0])
     20.0
     """
-    refuse_site(site)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
     check_edges(edges)
     check_share(min_coverage)
-    zone = verb_zone(time_index(frame).tz, tz, freq)
+    zone = verb_zone(time_index(frame).tz, asked.tz, freq)
     formulas = _formulas(frame, meters)
-    asked = wanted(frame, topic, source)
-    _refuse_apparent(asked)
-    series = cumulatives(
-        frame, asked, tz=tz, registers=registers, interval=interval, demand_lag=demand_lag
-    )
+    answer = wanted(frame, topic, source)
+    _refuse_apparent(answer)
     used = {key for parts in formulas.values() for _, key in parts}
-    by_key = {(c.meter, c.element): c for c in series if (c.meter, c.element) in used}
-    when = periods(frame, list(by_key.values()), freq, tz=zone, start=start, end=end, naive=tz)
+    series = keyed(series_of(frame, answer, asked))
+    by_key = {k: c for k, c in series.items() if k in used}
+    bounds = {"start": start, "end": end, "naive": asked.tz}
+    when = periods(frame, list(by_key.values()), freq, tz=zone, **bounds)
     s, e = ints(when.starts), ints(when.ends)
     found = {
         k: part_of(figures(c, s, e, edges=edges), interval_of(interval, c.meter))
@@ -138,7 +136,7 @@ def virtual(
     else:
         sums = [withheld(x, min_coverage) for x in sums]
     made = _detail(sums, zone) if detail else _wide(sums, s, zone)
-    return _in_pint(made) if Result(frame, asked, zone, interval).in_pint else made
+    return _in_pint(made) if Result(frame, answer, zone, interval).in_pint else made
 
 
 Key = tuple[str | None, str]
@@ -241,7 +239,7 @@ def _label(name: str) -> str:
 
 def _wide(sums: Sequence[Sum], s: Ints, zone: dt.tzinfo) -> pd.DataFrame:
     made = pd.DataFrame({_label(x.name): x.energy for x in sums}, index=local(s, zone))
-    made.attrs = {_units.ATTRS: {"schema": 1, "units": {"Energy": TOPICS["Energy"].unit}}}
+    made.attrs = attrs_of("Energy", sums[0].ends if sums else None)
     return made.rename_axis("time")
 
 
@@ -257,7 +255,9 @@ def _detail(sums: Sequence[Sum], zone: dt.tzinfo) -> pd.DataFrame:
     data["element"], data["source"] = [x.name for x in sums] * n, [x.source for x in sums] * n
     never = pd.DatetimeIndex([pd.NaT] * len(data["start"])).as_unit("us").tz_localize(zone)
     data |= {"open_at": never, "close_at": never}
-    return pd.DataFrame({k: data.get(k, np.nan) for k in COLUMNS})
+    rows = pd.DataFrame({k: data.get(k, np.nan) for k in COLUMNS})
+    rows.attrs = attrs_of("Energy")
+    return rows
 
 
 def _in_pint(made: pd.DataFrame) -> pd.DataFrame:

@@ -18,6 +18,7 @@ def login(base_url: str | None) -> None:
     \b
     Example:
       dentframe login
+      dentframe login --base-url https://dentcloud.example/v1
     """
     api_key = click.prompt("API key (x-api-key)", hide_input=True)
     key_id = click.prompt("Key id (x-key-id)", hide_input=True)
@@ -37,6 +38,7 @@ def info(as_json: bool) -> None:
 
     \b
     Example:
+      dentframe cache info
       dentframe cache info --json
     """
     found = cache_info()

@@ -6,7 +6,8 @@ import warnings
 
 import click
 
-from dentframe.cli import account, data, emulate, money
+from dentframe.cli import account, archive, data, emulate, money
+from dentframe.cli.wording import told
 from dentframe.errors import DentWarning
 
 
@@ -16,11 +17,22 @@ def dentframe() -> None:
     """DENT PowerScout sub-meters, from the DentCloud Meter Data API.
 
     Try it without a key: dentframe demo
+
+    Data goes to standard output, messages to standard error, without colours in a pipe.
+
+    \b
+    Exit status:
+      0    done
+      1    refused or failed; the message says why and what to do. Also: split saved a run with
+           open exceptions, verify found differences
+      2    a wrong call: an unknown command, option or file
+      130  interrupted by Ctrl-C
     """
 
 
-for command in (*emulate.COMMANDS, *data.COMMANDS, *account.COMMANDS, *money.COMMANDS):
-    dentframe.add_command(command)
+for part in (emulate, data, archive, account, money):
+    for command in part.COMMANDS:
+        dentframe.add_command(command)
 
 
 def run(argv: list[str]) -> int:
@@ -45,4 +57,4 @@ def run(argv: list[str]) -> int:
 
 def _show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
     if issubclass(category, DentWarning):
-        click.echo(f"Warning: {message}", err=True)
+        click.echo(f"Warning: {told(message)}", err=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,50 +11,38 @@ import click
 from dentframe import energy as _energy
 from dentframe import peaks as _peaks
 from dentframe import reader
-from dentframe.cli.output import format_option, write
-from dentframe.cli.spans import span, span_options, zone_of
+from dentframe.cli.asked import (
+    Asked,
+    archive_option,
+    check_site,
+    listed,
+    load_site,
+    range_options,
+    registers,
+    site_options,
+)
+from dentframe.cli.output import format_option, json_option, write
 from dentframe.inventory import inventory as _inventory
 
 if TYPE_CHECKING:
     from dentframe.reading.plan import Plan
 
-
-def _range(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the arguments that name a read."""
-    for add in (
-        click.option("--tz", help="The zone of days and months, e.g. America/Los_Angeles, or UTC."),
-        click.option("--topics", help="Comma-separated, e.g. DemandkW,kWHNet; default: all."),
-        span_options,
-        click.argument("end", required=False),
-        click.argument("start", required=False),
-        click.argument("meters"),
-    ):
-        command = add(command)
-    return command
-
-
+_FIGURES = ["kWHNet", "DemandkW"]
 _bracket = click.option("--bracket", is_flag=True, help="Also the readings around the range.")
 
 
-def _meters(text: str) -> str | list[str]:
-    names = [name.strip() for name in text.split(",")]
-    return names[0] if len(names) == 1 else names
-
-
-def _topics(text: str | None) -> list[str] | None:
-    return None if text is None else [topic.strip() for topic in text.split(",")]
-
-
 @click.command()
-def meters() -> None:
+@json_option
+def meters(as_json: bool) -> None:
     """List the account's meters.
 
     \b
     Example:
       dentframe meters
+      dentframe meters --json
     """
-    for meter in reader.get_meters():
-        click.echo(meter)
+    found = reader.get_meters()
+    click.echo(json.dumps(found) if as_json else "\n".join(found))
 
 
 @click.command()
@@ -65,7 +52,9 @@ def topics(form: str | None, out: Path | None) -> None:
 
     \b
     Example:
-      dentframe topics --format json
+      dentframe topics
+      dentframe topics --json
+      dentframe topics --format csv --out topics.csv
     """
     write(reader.get_topics().astype({"pint unit": str}), form, out)
 
@@ -79,34 +68,28 @@ def inventory(meters: str | None, form: str | None, out: Path | None) -> None:
     \b
     Example:
       dentframe inventory P482311252
+      dentframe inventory P482311252,P482102272 --json
+      dentframe inventory --format csv --out meters.csv
     """
-    write(_inventory(_meters(meters) if meters else None), form, out)
+    write(_inventory(listed(meters)), form, out)
 
 
 @click.command()
-@_range
+@range_options
 @_bracket
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def plan(
-    meters: str,
-    start: str | None,
-    end: str | None,
-    month: str | None,
-    period: str | None,
-    topics: str | None,
-    tz: str | None,
-    bracket: bool,
-    as_json: bool,
-) -> None:
+@json_option
+def plan(asked: Asked, bracket: bool, as_json: bool) -> None:
     """Show what a read would ask for; asks nothing.
 
     \b
     Example:
       dentframe plan P482311252 2023-12 --tz America/Los_Angeles
+      dentframe plan P482311252 --month 2023-12 --tz America/Los_Angeles --bracket --json
+      dentframe plan P482311252 --period 2023-11-18..2023-12-18 --tz UTC --topics kWHNet
     """
-    tz = zone_of(tz, month, period)
-    when = span(tz, month=month, period=period, start=start, end=end)
-    found = reader.plan_dentcloud(_meters(meters), *when, _topics(topics), tz=tz, bracket=bracket)
+    tz = asked.zone()
+    topics = listed(asked.topics)
+    found = reader.plan_dentcloud(asked.names, *asked.when(tz), topics, tz=tz, bracket=bracket)
     click.echo(json.dumps(_as_dict(found)) if as_json else repr(found))
 
 
@@ -121,46 +104,34 @@ def _as_dict(found: Plan) -> dict[str, Any]:
 
 
 @click.command()
-@_range
+@range_options
+@archive_option
 @_bracket
 @format_option
-def read(
-    meters: str,
-    start: str | None,
-    end: str | None,
-    month: str | None,
-    period: str | None,
-    topics: str | None,
-    tz: str | None,
-    bracket: bool,
-    form: str | None,
-    out: Path | None,
-) -> None:
+def read(asked: Asked, bracket: bool, form: str | None, out: Path | None) -> None:
     """Read meters (comma-separated) from START to END, or the period START names.
 
     \b
     Example:
       dentframe read P482311252 2023-12 --tz America/Los_Angeles --topics kWHNet --out dec.csv
+      dentframe read P482311252 2023-12-05T08:00 2023-12-05T10:00 --tz UTC --format csv
+      dentframe read P482311252 --month 2023-12 --tz UTC --topics DemandkW --bracket --json
+      dentframe read P482311252 --period 2023-12-05..2023-12-07 --tz UTC --archive archive
     """
-    tz = zone_of(tz, month, period)
-    when = span(tz, month=month, period=period, start=start, end=end)
-    frame = reader.read_dentcloud(_meters(meters), *when, _topics(topics), tz=tz, bracket=bracket)
-    write(frame, form, out)
+    write(asked.read(asked.zone(), None, bracket=bracket), form, out)
 
 
 @click.command()
-@_range
+@range_options
+@archive_option
+@site_options
 @click.option("--freq", help="D, MS, W-MON, h, …; default: the whole range.")
 @click.option("--detail", is_flag=True, help="With coverage, status, bounds and readings.")
 @format_option
 def energy(
-    meters: str,
-    start: str | None,
-    end: str | None,
-    month: str | None,
-    period: str | None,
-    topics: str | None,
-    tz: str | None,
+    asked: Asked,
+    site: Path | None,
+    max_kw: str | None,
     freq: str | None,
     detail: bool,
     form: str | None,
@@ -171,31 +142,30 @@ def energy(
     \b
     Example:
       dentframe energy P482311252 2023-12 --tz America/Los_Angeles --freq D
+      dentframe energy P482311252 --month 2023-12 --tz America/Los_Angeles --max-kw E=40 --detail
+      dentframe energy P482311252 --month 2023-12 --site site.toml --format csv --out energy.csv
+      dentframe energy P482311252 --period 2023-12-05..2023-12-07 --tz UTC --topics DemandkW --json
+      dentframe energy P482311252 2023-12-05 --tz UTC --archive archive
     """
-    tz = zone_of(tz, month, period, calendar=True)
-    when = span(tz, month=month, period=period, start=start, end=end)
-    frame = _bracketed(meters, when, topics, tz)
-    write(_energy.energy(frame, freq, tz=tz, detail=detail), form, out)
-
-
-def _bracketed(meters: str, when: tuple[str, str | None], topics: str | None, tz: str) -> Any:
-    asked = _topics(topics) or ["kWHNet", "DemandkW"]
-    return reader.read_dentcloud(_meters(meters), when[0], when[1], asked, tz=tz, bracket=True)
+    found = load_site(site)
+    tz = asked.zone(calendar=True, site=found)
+    frame = asked.read(tz, _FIGURES, bracket=True)
+    check_site(found, asked.meters, frame)
+    rules = registers(found, max_kw, asked.meters, frame)
+    write(_energy.energy(frame, freq, tz=tz, registers=rules, detail=detail), form, out)
 
 
 @click.command()
-@_range
+@range_options
+@archive_option
+@site_options
 @click.option("--freq", help="MS, D, …; default: the whole range.")
 @click.option("--window", help="Blocks of this length on the local clock, e.g. 30min.")
 @format_option
 def peaks(
-    meters: str,
-    start: str | None,
-    end: str | None,
-    month: str | None,
-    period: str | None,
-    topics: str | None,
-    tz: str | None,
+    asked: Asked,
+    site: Path | None,
+    max_kw: str | None,
     freq: str | None,
     window: str | None,
     form: str | None,
@@ -206,12 +176,18 @@ def peaks(
     \b
     Example:
       dentframe peaks P482311252 --month 2023-12 --tz America/Los_Angeles
+      dentframe peaks P482311252 --month 2023-12 --site site.toml --window 30min --freq D --json
+      dentframe peaks P482311252 2023-12 --tz UTC --topics kWHNet --window 15min --max-kw E=40
+      dentframe peaks P482311252 --period 2023-12-05..2023-12-07 --tz UTC --format csv --out p.csv
+      dentframe peaks P482311252 2023-12-05 --tz UTC --archive archive
     """
-    tz = zone_of(tz, month, period, calendar=True)
-    when = span(tz, month=month, period=period, start=start, end=end)
-    frame = _bracketed(meters, when, topics, tz)
+    found = load_site(site)
+    tz = asked.zone(calendar=True, site=found)
+    frame = asked.read(tz, _FIGURES, bracket=True)
+    check_site(found, asked.meters, frame)
+    rules = registers(found, max_kw, asked.meters, frame)
     kind = "reported" if window is None else "block"
-    write(_peaks.peaks(frame, freq, tz=tz, kind=kind, window=window), form, out)
+    write(_peaks.peaks(frame, freq, tz=tz, kind=kind, window=window, registers=rules), form, out)
 
 
 COMMANDS = (meters, topics, inventory, plan, read, energy, peaks)

@@ -18,7 +18,9 @@ from dentframe.cloud.client import DentCloud
 from dentframe.energy import energy
 from dentframe.errors import CoverageWarning, missing_extra
 from dentframe.peaks import peaks
+from dentframe.plot.stack import stack
 from dentframe.reader import plan_dentcloud, read_dentcloud
+from dentframe.site import Site
 from dentframe.units import units
 
 METER, MONTH, LA = "P482311252", "2023-12", "America/Los_Angeles"
@@ -59,7 +61,7 @@ def _show(console: Console, frame: pd.DataFrame, out: Path) -> None:
     console.print(_energy(days, month))
     console.print(_doubtful(days))
     console.print(_peaks(frame))
-    _picture(days, out)
+    _picture(frame, out)
 
 
 def _head(frame: pd.DataFrame) -> Table:
@@ -140,39 +142,24 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _picture(days: pd.DataFrame, out: Path) -> None:
+def _picture(frame: pd.DataFrame, out: Path) -> None:
     """Daily energy per element, stacked: the branches, not the main that holds them."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
         raise missing_extra("draw the demo's picture", "plot") from None
     figure = Figure(figsize=(9, 4.2), layout="constrained")
-    axes = figure.subplots()
-    wide = days.pivot_table(index="start", columns="element", values="energy", observed=True)
-    _bars(axes, wide, days[days["status"] != "recorded"])
-    axes.set_xticks(range(0, len(wide), 5), [f"{d:%d %b}" for d in wide.index[::5]])
-    axes.set_ylabel("energy per local day [kWh]")
-    axes.set_title(f"{METER}, December 2023, {LA}: hatched where not simply recorded")
-    axes.margins(x=0.01)
-    figure.legend(loc="outside lower center", ncols=len(BRANCHES), frameon=False)
+    title = f"{METER}, December 2023: hatched where not simply recorded"
+    stack(frame, "D", site=_site(), title=title, ax=figure.subplots())
     figure.savefig(out, dpi=150)
 
 
-def _bars(axes: Any, wide: pd.DataFrame, doubtful: pd.DataFrame) -> None:
-    doubts = set(zip(doubtful["start"], doubtful["element"], strict=True))
-    bottom = pd.Series(0.0, index=wide.index)
-    for (element, name), colour in zip(BRANCHES.items(), COLOURS, strict=True):
-        bars = axes.bar(
-            range(len(wide)), wide[element], bottom=bottom, color=colour, label=f"{element} {name}"
-        )
-        for bar, day in zip(bars, wide.index, strict=True):
-            bar.set_hatch("////" if (day, element) in doubts else "")
-        bottom = bottom + wide[element]
+def _site() -> Site:
+    elements = {f"{METER}_{letter}": {"label": label} for letter, label in BRANCHES.items()}
+    return Site.from_dict({"name": METER, "tz": LA, "currency": "USD", "elements": elements})
 
 
 BRANCHES = {"B": "Bakery", "C": "Office", "D": "Dental practice", "E": "HVAC", "F": "Common areas"}
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9")
-"""Okabe and Ito's, told apart by colour-blind readers too."""
 
 
 def _farewell(console: Console, out: Path) -> None:

@@ -23,7 +23,7 @@ def demo(out: Path) -> None:
 
     \b
     Example:
-      dentframe demo
+      dentframe demo --out december.png
     """
     from dentframe.cli.demo import run
 
@@ -44,7 +44,9 @@ def emulate(data: Path | None, seed: int, port: int, fast: bool) -> None:
 
     \b
     Example:
-      dentframe emulate --data recorded/
+      dentframe emulate
+      dentframe emulate --seed 7 --port 0 --fast
+      dentframe emulate --data recorded --port 0
     """
     source = emulator.Recorded(data) if data else emulator.Plant(seed=seed)
     rate, concurrency = (None, None) if fast else (5.0, 5)

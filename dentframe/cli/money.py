@@ -2,36 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from dentframe.cli.asked import (
+    FILE,
+    archive_option,
+    check_site,
+    listed,
+    load_site,
+    registers,
+    site_options,
+)
 from dentframe.cli.spans import bounds, span, span_options
-from dentframe.errors import ConfigError
+from dentframe.errors import ConfigError, RangeError
+from dentframe.record_sheets import records
 
 if TYPE_CHECKING:
     from dentframe.money import Statement
+    from dentframe.site import Site
+    from dentframe.split import Run
 
-_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _ANY = click.Path(path_type=Path, exists=True)
 
 
 @click.command()
-@click.argument("bill", type=_FILE)
-@click.option("--site", required=True, type=_FILE, help="The site's file, e.g. site.toml.")
-@click.option("--rules", type=_FILE, help="Rules; default: the site file's [split] table.")
+@click.argument("bill", type=FILE)
+@click.option("--site", required=True, type=FILE, help="The site's file, e.g. site.toml.")
+@click.option("--rules", type=FILE, help="Rules; default: the site file's [split] table.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder.")
-def split(bill: Path, site: Path, rules: Path | None, out: Path) -> None:
+@archive_option
+def split(bill: Path, site: Path, rules: Path | None, out: Path, archive: Path | None) -> None:
     """Split the utility's BILL among the tenants of a site.
 
     Prints the control sum; exceptions go to stderr, and one that the rules do not accept makes
-    the exit code 1. Everything is saved in either case.
+    the exit code 1. Everything is saved in either case. A run with such exceptions is replaced
+    when the same bill and site are split again; a good one never is.
 
     \b
     Example:
       dentframe split bill.toml --site site.toml --out 2023-12
+      dentframe split bill.toml --site site.toml --rules rules.toml --out strict
+      dentframe split bill.toml --site site.toml --archive archive --out 2023-12-again
     """
     from dentframe.money.rules import SplitRules
     from dentframe.money.utility_bill import UtilityBill
@@ -39,16 +55,33 @@ def split(bill: Path, site: Path, rules: Path | None, out: Path) -> None:
     from dentframe.split import split as run_split
 
     how = None if rules is None else SplitRules.load(rules)
-    run = run_split(UtilityBill.load(bill), Site.load(site), how)
+    run = run_split(UtilityBill.load(bill), Site.load(site), how, archive=archive)
     record = run.save(out)
     for name, amount in run.control.items():
         click.echo(f"{name},{amount}")
-    for row in run.exceptions.itertuples():
-        mark = "accepted" if row.accepted else "NOT ACCEPTED"
-        click.echo(f"{row.kind} ({mark}) {row.subject}: {row.detail}", err=True)
+    for line in _exceptions(run):
+        click.echo(line, err=True)
     click.echo(f"Saved; check it with: dentframe verify {record.parent}", err=True)
     if not run.ok:
-        raise click.ClickException(f"The rules do not accept every exception: see {out}.")
+        raise click.ClickException(
+            f"{int((~run.exceptions['accepted']).sum())} exceptions are open: see "
+            f"{out / 'exceptions.csv'}. Correct the bill, the site or its rules, and run the same "
+            f"command again: it replaces {out} as long as exceptions are open."
+        )
+
+
+def _exceptions(run: Run) -> Iterator[str]:
+    """Each exception with its value, its limit, the rule that decides, and what to do."""
+    for row in records(run.exceptions):
+        mark = "accepted" if row["accepted"] else "NOT ACCEPTED"
+        facts = [
+            f"{k} {row[k]} {row['unit']}".rstrip() for k in ("value", "limit") if row[k] is not None
+        ]
+        facts += [f"rule {row['rule']}"] if row["rule"] else []
+        told = f" [{', '.join(facts)}]" if facts else ""
+        yield f"{row['kind']} ({mark}) {row['subject']}: {row['detail']}{told}"
+        if row["remedy"]:
+            yield f"  {row['remedy']}"
 
 
 @click.command()
@@ -60,7 +93,7 @@ def verify(record: Path) -> None:
     Example:
       dentframe verify 2023-12
     """
-    from dentframe.record import verify as run_verify
+    from dentframe.verification import verify as run_verify
 
     found = run_verify(record)
     for note in found.notes:
@@ -74,46 +107,88 @@ def verify(record: Path) -> None:
 
 @click.command()
 @click.argument("meter")
-@click.argument("tariff", type=_FILE)
+@click.argument("tariff", type=FILE)
+@click.argument("start", required=False)
+@click.argument("end", required=False)
 @span_options
-@click.option("--tz", required=True, help="The zone of the tariff and of the period.")
+@click.option("--tz", help="The zone of the tariff and of the period; default: the site's.")
+@site_options
 @click.option("--elements", help="Comma-separated, e.g. B,C; all for the whole meter.")
 @click.option("--party", default="", help="Whose statement it is.")
 @click.option("--accept-estimated", is_flag=True, help="Bill estimated figures too, marked.")
 @click.option("--out", type=click.Path(path_type=Path), help="An html, pdf, xlsx or csv file.")
+@archive_option
 def bill(
     meter: str,
     tariff: Path,
-    month: str | None,
-    period: str | None,
-    tz: str,
+    tz: str | None,
+    site: Path | None,
+    max_kw: str | None,
     elements: str | None,
     party: str,
     accept_estimated: bool,
     out: Path | None,
+    archive: Path | None,
+    **when: str | None,
 ) -> None:
-    """Price a METER's elements by a TARIFF file.
+    """Price a METER's elements by a TARIFF file, from START to END or a period.
 
     \b
     Example:
       dentframe bill P482311252 flat.toml --month 2023-12 --tz America/Los_Angeles --elements B
+      dentframe bill P482311252 flat.toml 2023-12 --site site.toml --elements B --party Bakery
+      dentframe bill P482311252 flat.toml 2023-12-01 2023-12-16 --tz UTC --elements B --out b.html
+      dentframe bill P482311252 flat.toml --period 2023-11-18..2023-12-18 --site site.toml
+        --elements E --max-kw E=40 --accept-estimated
+      dentframe bill P482311252 flat.toml 2023-12 --tz UTC --elements B --archive archive
     """
     from dentframe.money import Tariff
     from dentframe.money import bill as price
     from dentframe.reader import read_dentcloud
 
-    start, end = bounds(*span(tz, month=month, period=period), tz)
-    frame = read_dentcloud(meter, start, end, tz=tz, bracket=True)
-    accept = ("recorded", "estimated") if accept_estimated else ("recorded",)
-    chosen = elements if elements == "all" else _listed(elements)
+    found = load_site(site)
+    zone = _zone(tz, found)
+    start, end = bounds(*span(zone, **when), zone)
+    frame = read_dentcloud(meter, start, end, tz=zone, bracket=True, archive=archive)
+    check_site(found, meter, frame)
     statement = price(
-        frame, Tariff.load(tariff), start, end, tz=tz, elements=chosen, accept=accept, party=party
+        frame, Tariff.load(tariff), start, end, tz=zone,
+        elements=elements if elements == "all" else listed(elements),
+        registers=registers(found, max_kw, meter, frame),
+        accept=("recorded", "estimated") if accept_estimated else ("recorded",),
+        party=party,
+    )  # fmt: skip
+    _write(_labelled(statement, found), out)
+
+
+def _zone(tz: str | None, site: Site | None) -> str:
+    if tz is None and site is None:
+        raise RangeError(
+            "Cannot tell which days are meant: days and months are local. Give --tz "
+            "America/Los_Angeles or the like, or --site site.toml, which has a zone."
+        )
+    return tz or (site.tz if site else "UTC")
+
+
+def _labelled(statement: Statement, site: Site | None) -> Statement:
+    """The statement with the site's labels beside the elements' ids."""
+    if site is None:
+        return statement
+    labels = {k: v for k, v in site.labels.items() if v != k}
+
+    def named(part: Any) -> Any:
+        ids = part.element.split(", ")
+        return replace(part, element=", ".join(_name(x, labels) for x in ids))
+
+    return replace(
+        statement,
+        lines=tuple(named(x) for x in statement.lines),
+        readings=tuple(named(x) for x in statement.readings),
     )
-    _write(statement, out)
 
 
-def _listed(names: str | None) -> list[str] | None:
-    return None if names is None else [name.strip() for name in names.split(",")]
+def _name(element: str, labels: dict[str, str]) -> str:
+    return f"{labels[element]} ({element})" if element in labels else element
 
 
 def _write(statement: Statement, out: Path | None) -> None:

@@ -2,33 +2,51 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dentframe import tables
+from dentframe.columns import wire_columns
 from dentframe.errors import ConfigError, missing_extra
+from dentframe.record_sheets import joined, workbook
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
 FORMATS = ("table", "csv", "json", "parquet", "xlsx")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def format_option(command: click.decorators.FC) -> click.decorators.FC:
-    """Add ``--format`` and ``--out`` to a command."""
-    command = click.option(
-        "--out", type=click.Path(path_type=Path), help="Write to this file instead of printing."
-    )(command)
-    return click.option(
-        "--format",
-        "form",
-        type=click.Choice(FORMATS),
-        help="By default by --out's ending; else a table in a terminal and CSV in a pipe.",
-    )(command)
+def format_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--format``, ``--json`` and ``--out``; the command gets ``form`` and ``out``."""
+
+    @functools.wraps(command)
+    def gathered(*, form: str | None, as_json: bool, **given: Any) -> Any:
+        if as_json and form not in {None, "json"}:
+            raise ConfigError(f"Cannot print --json as --format {form}: give one of the two.")
+        return command(form="json" if as_json else form, **given)
+
+    added: Callable[..., Any] = gathered
+    for add in (
+        click.option("--out", type=click.Path(path_type=Path), help="Write to this file instead."),
+        click.option("--json", "as_json", is_flag=True, help="The same as --format json."),
+        click.option(
+            "--format",
+            "form",
+            type=click.Choice(FORMATS),
+            help="By default by --out's ending; else a table in a terminal and CSV in a pipe.",
+        ),
+    ):
+        added = add(added)
+    return added
 
 
 def write(frame: pd.DataFrame, form: str | None, out: Path | None) -> None:
@@ -39,7 +57,7 @@ def write(frame: pd.DataFrame, form: str | None, out: Path | None) -> None:
     if form == "parquet":
         _parquet(frame, out)
     elif form == "xlsx":
-        tables.to_excel(frame, out)
+        _excel(frame, out)
     else:
         _text(frame, form, out)
 
@@ -64,14 +82,36 @@ def _parquet(frame: pd.DataFrame, out: Path | None) -> None:
     frame.to_parquet(str(out))
 
 
+def _excel(frame: pd.DataFrame, out: Path | None) -> None:
+    """Readings as `to_excel` has them; a table of figures as it stands, times as text."""
+    if len(wire_columns(frame.columns)) == frame.shape[1]:
+        tables.to_excel(frame, out)
+        return
+    if find_spec("openpyxl") is None:
+        raise missing_extra("write an Excel workbook", "excel")
+    workbook({"figures": _whole(frame)}, Path(str(out)))
+
+
+def _whole(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with its index as columns, unless that is a mere count."""
+    return frame if frame.index.names == [None] else frame.reset_index()
+
+
 def _text(frame: pd.DataFrame, form: str, out: Path | None) -> None:
     if form == "json":
-        text = frame.reset_index().to_json(orient="records", date_format="iso")
+        text = _whole(frame).to_json(orient="records", date_format="iso")
     elif form == "table":
-        text = frame.to_string()
+        text = _flat(frame).to_string()
     else:
-        text = frame.to_csv().rstrip("\n")
+        text = _flat(frame).to_csv(index=frame.index.names != [None]).rstrip("\n")
     if out is None:
         click.echo(text)
     else:
         out.write_text(f"{text}\n", encoding="utf-8")
+
+
+def _flat(frame: pd.DataFrame) -> pd.DataFrame:
+    """Flags as one cell, ``edge_interpolated;reset``, in place of Python's tuples."""
+    if "flags" not in frame.columns:
+        return frame
+    return frame.assign(flags=[joined(x) for x in frame["flags"]])

@@ -35,6 +35,8 @@ class Ask:
         Whether it only looks if the service can answer at all.
     probed : bool
         Whether a probe has failed, so that 502 means an outage.
+    store : bool
+        Whether the cache may keep the answer.
     sends, failures, gateway, spent, first
         Requests sent; failures, and 502s among them; time used [s]; when it was first sent.
     """
@@ -47,6 +49,7 @@ class Ask:
     predicted: float | None = None
     probe: bool = False
     probed: bool = False
+    store: bool = True
     sends: int = 0
     failures: int = 0
     gateway: int = 0
@@ -84,6 +87,8 @@ class Ask:
 
     def cache_control(self, value: Value, now: datetime) -> str:
         """How long the cache may keep an answer."""
+        if not self.store:
+            return policy.cache_control(policy.NEVER)
         if isinstance(value, wire.Page):
             return policy.cache_control(policy.lifetime(value, self.topics, now))
         return policy.cache_control(policy.LISTS if value else policy.NEVER)

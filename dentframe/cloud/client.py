@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 import time
 import weakref
 from datetime import UTC, datetime
@@ -24,13 +23,7 @@ from dentframe.cloud.run import run
 from dentframe.cloud.secret import refuse, secret
 from dentframe.cloud.sizes import Sizes
 from dentframe.cloud.store import Store
-from dentframe.errors import (
-    AuthError,
-    ConfigError,
-    DentError,
-    OfflineError,
-    StaleDataWarning,
-)
+from dentframe.errors import AuthError, ConfigError, DentError, OfflineError, StaleDataWarning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -40,7 +33,7 @@ if TYPE_CHECKING:
     from dentframe.cloud.windows import Window
     from dentframe.cloud.wire import Page
 
-__all__ = ["Answer", "DentCloud", "Job", "default_client"]
+__all__ = ["Answer", "DentCloud", "Job"]
 
 _WORKERS = 2
 """Threads beyond those in flight, so that decoding leaves no place empty."""
@@ -76,6 +69,13 @@ class DentCloud:
         If there are no credentials.
     ConfigError
         If an argument cannot be used.
+
+    Examples
+    --------
+    >>> client = DentCloud("key", "key-id")
+    >>> client.close()
+    >>> client.closed
+    True
     """
 
     def __init__(
@@ -149,6 +149,10 @@ class DentCloud:
         """How many requests may be sent a second [1/s]."""
         return self._limits.rate
 
+    def now(self) -> datetime:
+        """Return the present by the client's own clock, aware."""
+        return self._now()
+
     def get_meters(self, *, refresh: bool = False) -> list[str]:
         """Return the meters of the account, kept for a day (offline: any age).
 
@@ -158,17 +162,16 @@ class DentCloud:
         return list(cast("list[str]", self._list("getMeters")))
 
     def get_topics(self, *, refresh: bool = False) -> list[dict[str, str]]:
-        """Return the topics of the service, kept for a day (offline: any age).
+        """Return ``unit``, ``requestKey`` and ``description`` of each topic, kept for a day.
 
-        Each has ``unit``, ``requestKey`` and ``description``. With `refresh` a kept answer is
-        forgotten first.
+        Offline of any age; with `refresh` a kept answer is forgotten first.
         """
         self._forget("getTopics", refresh)
         return [dict(topic) for topic in cast("list[dict[str, str]]", self._list("getTopics"))]
 
     def _forget(self, kind: Literal["getMeters", "getTopics"], refresh: bool) -> None:
         if refresh and not self._offline and self._shelf is not None:
-            self._shelf.store.delete(key=Ask(kind).key(self._name))
+            self._shelf.forget(Ask(kind).key(self._name))
 
     def kept_topics(self) -> list[dict[str, str]] | None:
         """Return the topics from the cache, whatever their age, or None. Sends nothing."""
@@ -185,7 +188,12 @@ class DentCloud:
         return self._sizes.per_hour(meter, topics)
 
     def read(
-        self, jobs: Iterable[Job], *, on_done: Callable[[Answer], object] | None = None
+        self,
+        jobs: Iterable[Job],
+        *,
+        on_done: Callable[[Answer], object] | None = None,
+        eager: bool = True,
+        store: bool = True,
     ) -> Iterator[Answer]:
         """Do jobs within the limits, and yield each one's answer as it comes.
 
@@ -198,6 +206,10 @@ class DentCloud:
             Windows of meters.
         on_done : callable, optional
             Called with each answer, in the caller's thread.
+        eager : bool
+            Whether to take all jobs at once; else at most `concurrency` are not dealt with.
+        store : bool
+            Whether the cache keeps what is asked for; it serves what it holds in any case.
 
         Raises
         ------
@@ -206,9 +218,11 @@ class DentCloud:
         """
         self._open()
         send = None if self._offline else self._page
-        reading = Reading(send, self._shelf, self._sizes, self._now, self._stale_if_error)
+        parts = self._sizes, self._now, self._stale_if_error, store
+        reading = Reading(send, self._shelf, *parts)
+        places = max(1, int(self._limits.concurrency))
         try:
-            for answer in run(reading, list(jobs), self._limits.concurrency + _WORKERS):
+            for answer in run(reading, jobs, places + _WORKERS, None if eager else places):
                 self._notices.flush()
                 if isinstance(answer.error, AuthError):
                     raise again(answer.error)
@@ -228,7 +242,7 @@ class DentCloud:
 
     def _open(self) -> None:
         if self.closed:
-            raise ConfigError("Cannot read with a DentCloud that is closed. Make a new one.")
+            raise ConfigError("Cannot read with a closed DentCloud. Make a new one.")
 
     def _list(self, kind: Literal["getMeters", "getTopics"]) -> Value:
         self._open()
@@ -265,27 +279,3 @@ class DentCloud:
 
 def _utcnow() -> datetime:
     return datetime.now(UTC)
-
-
-_DEFAULT: dict[tuple[object, ...], DentCloud] = {}
-_DEFAULT_LOCK = threading.Lock()
-
-
-def default_client() -> DentCloud:
-    """Return the client of a read that names none: one per process, base URL and key id.
-
-    Raises
-    ------
-    AuthError
-        If there are no credentials.
-    ConfigError
-        If they cannot be used.
-    """
-    found = creds.load()
-    key = (found.base_url, found.key_id, found.api_key, cache_folder(), os.getpid())
-    with _DEFAULT_LOCK:
-        client = _DEFAULT.get(key)
-        if client is None or client.closed:
-            keys = cast("tuple[str, str]", (found.api_key, found.key_id))
-            client = _DEFAULT[key] = DentCloud(*keys, base_url=found.base_url)
-        return client

@@ -53,7 +53,8 @@ class AnswerCache(BaseCache):
         found = self._shelf.body(key)
         if found is None:
             return default
-        return CachedResponse(status_code=200, reason="OK", content=found[0])
+        answer: Any = CachedResponse  # its parameters are attrs' own, which pyright cannot see
+        return answer(status_code=200, reason="OK", content=found[0])
 
     def save_response(
         self,

@@ -9,12 +9,13 @@ from dentframe.cloud.policy import topic_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from dentframe.cloud.windows import Window
     from dentframe.cloud.wire import Page, Report
     from dentframe.errors import DentError
 
-__all__ = ["Answer", "Job", "narrow"]
+__all__ = ["Answer", "Job", "narrow", "narrow_report"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class Answer:
         Requests sent for it.
     size : int
         The bodies together [B].
+    read_at : datetime or None
+        When the service was asked, for the oldest of its pages.
     """
 
     job: Job
@@ -62,6 +65,7 @@ class Answer:
     cached: bool = False
     sends: int = 0
     size: int = 0
+    read_at: datetime | None = None
 
     @property
     def window(self) -> Window:
@@ -82,14 +86,17 @@ def narrow(page: Page, topics: Sequence[str]) -> Page:
         return page
     columns = tuple(page.columns[i] for i in keep)
     values = page.values[:, keep].copy(order="F")
-    return replace(page, columns=columns, values=values, report=_narrow(page.report, set(columns)))
+    report = narrow_report(page.report, set(columns))
+    return replace(page, columns=columns, values=values, report=report)
 
 
-def _narrow(report: Report, columns: set[str]) -> Report:
+def narrow_report(report: Report, columns: set[str]) -> Report:
+    """Leave out the counts of other columns."""
     return replace(
         report,
         absent={c: n for c, n in report.absent.items() if c in columns},
         blank={c: n for c, n in report.blank.items() if c in columns},
         unreadable={c: n for c, n in report.unreadable.items() if c in columns},
         unexpected={c: n for c, n in report.unexpected.items() if c in columns},
+        conflicts={c: n for c, n in report.conflicts.items() if c in columns},
     )

@@ -41,11 +41,11 @@ class _HTTPSConnection(_Quiet, urllib3.connection.HTTPSConnection):
 
 
 class _HTTPPool(urllib3.connectionpool.HTTPConnectionPool):
-    ConnectionCls = _HTTPConnection
+    ConnectionCls: Any = _HTTPConnection  # urllib3 types its own by a narrower protocol
 
 
 class _HTTPSPool(urllib3.connectionpool.HTTPSConnectionPool):
-    ConnectionCls = _HTTPSConnection
+    ConnectionCls: Any = _HTTPSConnection
 
 
 POOLS = {"http": _HTTPPool, "https": _HTTPSPool}

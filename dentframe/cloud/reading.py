@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from dentframe.cloud.ask import Ask, quoted
@@ -18,7 +20,6 @@ from dentframe.errors import AuthError, DecodeError, DentError, OfflineError, Ra
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import datetime
 
     from dentframe.cloud.cache import Shelf
     from dentframe.cloud.sizes import Sizes
@@ -34,6 +35,7 @@ class _Tally:
 
     sends: int = 0
     size: int = 0
+    read_at: float = math.inf
 
 
 def stops_all(error: DentError) -> bool:
@@ -58,6 +60,8 @@ class Reading:
         The present, aware.
     stale_if_error : bool
         Whether an outdated answer may stand in for one that failed.
+    store : bool
+        Whether the shelf may keep what is asked for.
     """
 
     ask: Callable[[Ask], tuple[Page, int]] | None
@@ -65,18 +69,20 @@ class Reading:
     sizes: Sizes
     now: Callable[[], datetime]
     stale_if_error: bool = False
+    store: bool = True
     plan: Plan = field(default_factory=Plan)
     stale: list[tuple[str, Window, float]] = field(default_factory=list)
 
     def serve(self, job: Job) -> Answer:
         """Do one job; an error becomes part of the answer."""
-        start, tally = time.perf_counter(), _Tally()
+        start, tally = time.perf_counter(), _Tally(read_at=self.now().timestamp())
         try:
             pages = tuple(self._need(job.meter, job.window, job.topics, tally))
         except DentError as error:
             LOGGER.info("%s %s: %s after %d sends", job.meter, job.window, error, tally.sends)
             return Answer(job, error=error, sends=tally.sends)
-        answer = Answer(job, pages, None, tally.sends == 0, tally.sends, tally.size)
+        read_at = datetime.fromtimestamp(tally.read_at, UTC)
+        answer = Answer(job, pages, None, tally.sends == 0, tally.sends, tally.size, read_at)
         took = (time.perf_counter() - start) * 1000
         how = "cached" if answer.cached else f"{tally.sends} sends"
         LOGGER.info(
@@ -96,7 +102,7 @@ class Reading:
         except DentError as error:
             if stops_all(error):
                 self.plan.stop(error)
-            old = self._instead(meter, window, tuple(topics), error)
+            old = self._instead(meter, window, tuple(topics), error, tally)
             if old is None:
                 raise
             return old
@@ -110,7 +116,7 @@ class Reading:
             if smaller:
                 return self._cut(meter, smaller, tally)
         predicted = self.sizes.predict(meter, window, topics)
-        ask = Ask("getData", meter, window, topics, self.plan, predicted)
+        ask = Ask("getData", meter, window, topics, self.plan, predicted, store=self.store)
         try:
             return [self._send(ask, tally)]
         except TooLargeError:
@@ -157,9 +163,11 @@ class Reading:
 
     def _answers_to_less(self, ask: Ask, tally: _Tally) -> bool:
         less = pieces(ask.window, ask.topics[:1]) if ask.window is not None else []
-        probe = Ask("getData", ask.meter, *less[0], self.plan, probe=True) if less else None
+        if not less:
+            return False
+        probe = Ask("getData", ask.meter, *less[0], self.plan, probe=True, store=self.store)
         try:
-            return probe is not None and bool(self._once(probe, tally))
+            return bool(self._once(probe, tally))
         except DentError as error:
             if stops_all(error):
                 raise
@@ -201,18 +209,26 @@ class Reading:
             self.shelf.forget(key)
             return None
         tally.size += len(found[0])
+        tally.read_at = min(tally.read_at, found[1].created)
         return page
 
     def _instead(
-        self, meter: str, window: Window, topics: tuple[str, ...], error: DentError
+        self,
+        meter: str,
+        window: Window,
+        topics: tuple[str, ...],
+        error: DentError,
+        tally: _Tally,
     ) -> list[Page] | None:
         """Return outdated pages, where that was asked for and they are all there."""
         may = self.stale_if_error and (error.retryable or isinstance(error, DecodeError))
         if self.shelf is None or not (may or (self.stale_if_error and _quota(error))):
             return None
-        pages, rest = self._held(meter, window, topics, _Tally(), any_age=True)
+        kept = _Tally()
+        pages, rest = self._held(meter, window, topics, kept, any_age=True)
         if rest:
             return None
+        tally.read_at = min(tally.read_at, kept.read_at)  # an archive must not take it for new
         created = [e.created for e in self.shelf.sets(meter, window, any_age=True).values()]
         self.stale.append((meter, window, self.shelf.now() - min(created)))
         return pages

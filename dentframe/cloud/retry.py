@@ -95,12 +95,11 @@ class Retrier:
         """
         while True:
             outcome = self._send(ask, attempt)
-            error = None
             try:
                 found = judge(ask, outcome, self.now(), self.scrub)
             except DentError as raised:
                 error = raised
-            if error is None:
+            else:
                 self.account.breaker.success()
                 return found
             self._wait(ask, self._pause(ask, error))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import queue
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from dentframe.cloud.job import Answer, Job
     from dentframe.cloud.reading import Reading
@@ -16,8 +17,13 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 
-def run(reading: Reading, jobs: Sequence[Job], workers: int) -> Iterator[Answer]:
+def run(
+    reading: Reading, jobs: Iterable[Job], workers: int, ahead: int | None = None
+) -> Iterator[Answer]:
     """Do the jobs in threads, and yield their answers as they come.
+
+    With `ahead` the next job is taken only when the caller comes back for more, so that never
+    more than so many are under way or not yet dealt with.
 
     When the caller stops early, by an interrupt or otherwise, what is under way is cut.
     """
@@ -29,21 +35,26 @@ def run(reading: Reading, jobs: Sequence[Job], workers: int) -> Iterator[Answer]
         except BaseException as error:  # noqa: BLE001 - it is raised in the caller's thread
             answers.put(error)
 
-    pool = ThreadPoolExecutor(min(workers, max(len(jobs), 1)), thread_name_prefix="dentframe-read")
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="dentframe-read")
+    waiting = iter(jobs)
     finished = False
     try:
-        for job in jobs:
-            pool.submit(work, job)
-        for _ in jobs:
+        under_way = _submit(pool, work, islice(waiting, ahead))
+        while under_way:
             answer = _next(answers)
             if isinstance(answer, BaseException):
                 raise answer
             yield answer
+            under_way += _submit(pool, work, islice(waiting, 1)) - 1
         finished = True
     finally:
         if not finished:
             reading.plan.cancel()
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _submit(pool: ThreadPoolExecutor, work: Callable[[Job], None], jobs: Iterable[Job]) -> int:
+    return len([pool.submit(work, job) for job in jobs])
 
 
 def _next(answers: queue.SimpleQueue[Answer | BaseException]) -> Answer | BaseException:

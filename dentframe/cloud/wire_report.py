@@ -46,6 +46,9 @@ class Report:
         Whether a row is earlier than the one before it.
     duplicates : int
         Rows whose minute another row of the answer already had.
+    conflicts : dict of str to int
+        Column → cells that such rows gave different values, where that is settled already:
+        in an archive they are NaN.
     """
 
     rows: int = 0
@@ -58,6 +61,7 @@ class Report:
     outside: int = 0
     unsorted: bool = False
     duplicates: int = 0
+    conflicts: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def zero(cls) -> Report:
@@ -83,6 +87,7 @@ class Report:
             self.outside + other.outside,
             self.unsorted or other.unsorted,
             self.duplicates + other.duplicates,
+            add_counts(self.conflicts, other.conflicts),
         )
 
 

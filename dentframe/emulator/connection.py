@@ -147,7 +147,7 @@ class Handler(BaseHTTPRequestHandler):
         """Name the server, not the versions it runs on."""
         return "dentframe-emulator"
 
-    def log_message(self, *_: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its base's
         """Print nothing."""
 
     @property

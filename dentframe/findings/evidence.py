@@ -140,10 +140,7 @@ def _evidence(
     channels = {
         (t, c): x
         for (t, m, c), x in series.items()
-        if t in CHANNEL_TOPICS
-        and m == meter
-        and c.startswith(element)
-        and c[len(element) :].isdigit()
+        if t in CHANNEL_TOPICS and m == meter and _is_channel(c, element)
     }
     main, other = (means, register) if len(means.at) else (register, None)
     holes = holes_of(of, main, other)

@@ -151,7 +151,7 @@ def means(c: Cumulative, s: Ints, e: Ints, interval: int) -> Floats:
     known = covered == e - s
     if c.source == "register":
         known &= ~(_inside_long(c, s, interval) | _inside_long(c, e, interval))
-    kw = np.full(len(s), np.nan)
+    kw: Floats = np.full(len(s), np.nan)
     np.divide(energy, (e - s) / HOUR, out=kw, where=known & (e > s))
     return np.round(kw, PLACES)
 

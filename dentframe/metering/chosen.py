@@ -11,6 +11,7 @@ from dentframe.metering.accumulate import from_means
 from dentframe.metering.rows import is_several, meters_of
 from dentframe.metering.series import NONE, Series, element_columns
 from dentframe.registers import MINUTE
+from dentframe.site import summed
 from dentframe.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ def chosen(
         The topics that answer.
     elements : str, list of str, or None
         ``"all"``, or names; None asks `site`.
-    site : object or None
-        Its ``elements`` map ids to objects with a ``role``.
+    site : Site or None
+        Its roles tell, by `dentframe.site.summed`.
 
     Raises
     ------
@@ -47,7 +48,7 @@ def chosen(
     UnknownMeterError
         For an element that is not there.
     """
-    names = _of_roles(site) if elements is None and site is not None else elements
+    names = summed(site) if elements is None and site is not None else elements
     if names is None:
         raise ConfigError(
             "Cannot tell which elements make up the site: a main beside its branches would "
@@ -61,12 +62,6 @@ def chosen(
             f"Cannot sum elements={listed!r}: name each element once, and at least one."
         )
     return [_found(frame, series, wanted, x) for x in listed]
-
-
-def _of_roles(site: Any) -> list[str]:
-    roles = {str(k): getattr(v, "role", "branch") for k, v in dict(site.elements).items()}
-    parts = [k for k, role in roles.items() if role != "main"]
-    return parts if "branch" in roles.values() else list(roles)
 
 
 def _found(

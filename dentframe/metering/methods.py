@@ -99,15 +99,12 @@ def reference_days(series: pd.Series[float], gap: Gap, context: Context) -> Any:
 
 def _like_days(middles: pd.DatetimeIndex, tz: dt.tzinfo) -> list[npt.NDArray[np.int64]]:
     """The same local times on other days, nearest first; 0 on a day of another kind."""
-    walls = middles.tz_convert(tz).tz_localize(None)
-    weekend = walls.day_of_week >= 5
-    found = []
-    for distance in range(1, REACH + 1):
-        for days in (-distance, distance):
-            other = walls + pd.Timedelta(days=days)
-            like = (other.day_of_week >= 5) == weekend
-            found.append(np.where(like, _us(localize(other, tz)), 0))
-    return found
+    walls = middles.tz_convert(tz).tz_localize(None).as_unit("us")
+    days = [sign * distance for distance in range(1, REACH + 1) for sign in (-1, 1)]
+    shifted = walls.to_numpy() + np.array(days, dtype="timedelta64[D]")[:, None]
+    others = pd.DatetimeIndex(shifted.ravel())
+    like = np.asarray(others.day_of_week >= 5).reshape(shifted.shape) == (walls.day_of_week >= 5)
+    return list(np.where(like, _us(localize(others, tz)).reshape(shifted.shape), 0))
 
 
 def _at(

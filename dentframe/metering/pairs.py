@@ -17,14 +17,14 @@ from dentframe.metering.rows import rows
 from dentframe.metering.series import NONE, Series, element_columns, read
 from dentframe.metering.sources import MEAN, REGISTER, by_meter, interval_of, naive_zone
 from dentframe.metering.spans import first_covered
-from dentframe.registers import RegisterRules, check_elements, resolve
+from dentframe.registers import check_elements, resolve
 from dentframe.selection import topics
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dentframe.instants import Zone
     from dentframe.metering.cumulative import Cumulative
+    from dentframe.metering.study import Asked
 
 
 @dataclass(frozen=True)
@@ -65,40 +65,28 @@ class Pair:
         return (low, high) if low < high else None
 
 
-def pairs(
-    frame: pd.DataFrame,
-    *,
-    tz: Zone = None,
-    registers: RegisterRules | None = None,
-    interval: Any = "15min",
-    demand_lag: Any = "0min",
-) -> list[Pair]:
+def pairs(frame: pd.DataFrame, asked: Asked) -> list[Pair]:
     """Every element that has a reading of either kind, meters by name, elements in wire order.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         Wire-named columns over time or (meter, time), shape (readings, columns).
-    tz : str or tzinfo, optional
-        The zone of naive swap times.
-    registers : RegisterRules, optional
-        What is known about the registers.
-    interval, demand_lag : str, timedelta, or mapping by meter
-        A mean stamped t covers ``(t - demand_lag - interval, t - demand_lag]``.
+    asked : Asked
+        The caller's keywords: the zone of naive swap times, the rules, interval and lag.
     """
-    rules = RegisterRules() if registers is None else registers
     found: dict[tuple[str | None, str], dict[str, Series]] = {}
     for s in read(rows(frame), frame, element_columns(frame, (REGISTER, MEAN))):
         found.setdefault((s.meter, s.element), {})[s.topic] = s
-    check_elements(rules, list(found))
-    local = naive_zone(frame, tz)
+    check_elements(asked.registers, list(found))
+    local = naive_zone(frame, asked.tz)
     made = []
     for (meter, element), series in sorted(found.items(), key=_wire_order):
-        own = resolve(rules, meter, element, local)
+        own = resolve(asked.registers, meter, element, local)
         register = series.get(REGISTER, _blank(meter, element, REGISTER))
         demand = series.get(MEAN, _blank(meter, element, MEAN))
-        window = interval_of(interval, meter)
-        lag = by_meter(demand_lag, meter, "0min", "demand_lag")
+        window = interval_of(asked.interval, meter)
+        lag = by_meter(asked.demand_lag, meter, "0min", "demand_lag")
         means = from_means(demand, window, lag, own.max_gap)
         made.append(Pair(meter, element, from_register(register, own), means, window, lag))
     return [p for p in made if len(p.register.at) or len(p.demand.at)]

@@ -85,23 +85,24 @@ class Result:
             The meters to show; by default all of the frame.
         """
         times = local(s, self.tz).rename("time")
+        until = found[0].ends if found else None
         if not is_several(self.frame):
             columns = {self.label(f.of.element): f.energy for f in found}
-            return self._dressed(pd.DataFrame(columns, index=times))
+            return self._dressed(pd.DataFrame(columns, index=times), until)
         meters = meters_of(self.frame) if meters is None else meters
         by_key = {(f.of.meter, f.of.element): f.energy for f in found}
         blank = np.full(len(s), np.nan)
         parts = {x: [by_key.get((m, x), blank) for m in meters] for x in self.elements}
         columns = {self.label(x): np.concatenate([blank[:0], *p]) for x, p in parts.items()}
         index = pd.MultiIndex.from_product([meters, times], names=["meter", "time"])
-        return self._dressed(pd.DataFrame(columns, index=index))
+        return self._dressed(pd.DataFrame(columns, index=index), until)
 
     def joined(self, parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
         """The frames of several meters as one."""
         if len(parts) == 1:
             return parts[0]
         whole = pd.concat(parts) if parts else self.wide([], np.empty(0, dtype=np.int64))
-        whole.attrs = self._attrs()
+        whole.attrs = attrs_of(self.asked.result)
         return whole
 
     def detail(self, found: Sequence[Figures]) -> pd.DataFrame:
@@ -114,19 +115,33 @@ class Result:
         if not parts:
             return pd.DataFrame(columns=[*(["meter"] if several else []), *COLUMNS])
         rows = pd.concat(parts, ignore_index=True)
+        rows.attrs = attrs_of(self.asked.result)
         return self._details_in_pint(rows) if self.in_pint else rows
 
     def _details_in_pint(self, rows: pd.DataFrame) -> pd.DataFrame:
         wired = quantify(rows[list(_ENERGIES)].rename(columns=self.label))
         return rows.assign(**{k: wired[self.label(k)] for k in _ENERGIES})
 
-    def _dressed(self, result: pd.DataFrame) -> pd.DataFrame:
-        result.attrs = self._attrs()
+    def _dressed(self, result: pd.DataFrame, ends: Ints | None) -> pd.DataFrame:
+        result.attrs = attrs_of(self.asked.result, ends)
         return quantify(result) if self.in_pint else result
 
-    def _attrs(self) -> dict[Hashable | None, Any]:
-        topic = self.asked.result
-        return {_units.ATTRS: {"schema": 1, "units": {topic: TOPICS[topic].unit}}}
+
+def attrs_of(topic: str, ends: Ints | None = None) -> dict[Hashable | None, Any]:
+    """The attrs of a result: its unit and, of periods that follow each other, where they end.
+
+    Parameters
+    ----------
+    topic : str
+        Of the result.
+    ends : ndarray of int64, optional
+        Of the periods [us UTC]. The index tells where each but the last one ends, as long as
+        there are as many rows as periods.
+    """
+    told: dict[str, Any] = {"schema": 1, "units": {topic: TOPICS[topic].unit}}
+    if ends is not None and len(ends):
+        told |= {"until": stamp(int(ends[-1])).isoformat(), "periods": len(ends)}
+    return {_units.ATTRS: told}
 
 
 def warn_of(found: Sequence[Figures], tz: dt.tzinfo) -> None:
@@ -165,6 +180,8 @@ def warn_of_power(series: Sequence[Cumulative], s: Ints, e: Ints, tz: dt.tzinfo)
     data from use; but nobody should be billed a whole register in silence.
     """
     for c in series:
+        if not _may_be_impossible(c):
+            continue
         inside = (c.t[1:] > s.min(initial=_NEVER)) & (c.t[:-1] < e.max(initial=-_NEVER))
         kw = np.where(inside, np.abs(c.inc) / (np.diff(c.t) / (60 * MINUTE)), 0.0)
         if kw.max(initial=0.0) > IMPOSSIBLE_KW:
@@ -176,6 +193,12 @@ def warn_of_power(series: Sequence[Cumulative], s: Ints, e: Ints, tz: dt.tzinfo)
                 "figures. Give registers=RegisterRules(max_kw=...).",
                 ReadingWarning,
             )
+
+
+def _may_be_impossible(c: Cumulative) -> bool:
+    """Whether the greatest change over the shortest time is too much: quick, and rarely so."""
+    shortest = int(np.diff(c.t).min(initial=_NEVER)) / (60 * MINUTE)
+    return bool(np.abs(c.inc).max(initial=0.0) > IMPOSSIBLE_KW * shortest)
 
 
 def _worst(poor: Sequence[Figures], tz: dt.tzinfo) -> str:

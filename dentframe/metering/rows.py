@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from itertools import groupby
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +15,7 @@ from dentframe import units as _units
 from dentframe.columns import split_element
 from dentframe.errors import RangeError
 
+T = TypeVar("T")
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -116,6 +119,11 @@ def meters_of(frame: pd.DataFrame) -> list[str]:
     One that was read and returned nothing is among them: it is missing, not absent.
     """
     return [m for m, _ in _meter_codes(frame)[1]]
+
+
+def meter_by_meter(items: Iterable[T], meter: Callable[[T], str | None]) -> list[list[T]]:
+    """Items in the order of their meters, as one list per meter."""
+    return [list(group) for _, group in groupby(items, key=meter)]
 
 
 def named_elements(frame: pd.DataFrame) -> set[tuple[str, str | None]]:

@@ -21,7 +21,7 @@ from dentframe.metering.guard import refuse_differences
 from dentframe.metering.plain import Plain, block_of
 from dentframe.metering.rows import named_elements
 from dentframe.metering.series import Rows, Series, element_columns, matrix, read, rows, time_index
-from dentframe.registers import MINUTE, RegisterRules, Rules, check_elements, resolve
+from dentframe.registers import MINUTE, RegisterRules, Rules, SiteRules, check_elements, resolve
 from dentframe.topics import TOPICS, kind_of
 
 if TYPE_CHECKING:
@@ -152,6 +152,8 @@ def cumulatives(
         Where no column answers, or a register column was differenced by hand.
     """
     rules = RegisterRules() if registers is None else registers
+    if asked.register != REGISTER and isinstance(rules, SiteRules):
+        rules = rules.of_another_register
     columns = element_columns(frame, asked.topics)
     if not columns:
         raise _nothing(frame, asked)
@@ -165,7 +167,7 @@ def cumulatives(
         chosen = _chosen(read([meter], frame, left), asked)
         judged = [_cumulative(s, asked, own, interval, demand_lag) for s in chosen]
         found += sorted([*plain, *judged], key=lambda c: (len(c.element), c.element))
-    return _without_blank(frame, found)
+    return _without_blank(frame, found, rules)
 
 
 class _Resolved:
@@ -213,11 +215,13 @@ def _chosen(series: list[Series], asked: Wanted) -> list[Series]:
     return [_best(s, asked) for s in by_element.values()]
 
 
-def _without_blank(frame: pd.DataFrame, found: list[Cumulative]) -> list[Cumulative]:
-    """Among several meters, an element with only blanks is none, unless it was read by name."""
+def _without_blank(
+    frame: pd.DataFrame, found: list[Cumulative], rules: RegisterRules
+) -> list[Cumulative]:
+    """Among several meters, an element with only blanks is none, unless a read or site names it."""
     if len({c.meter for c in found}) < 2:
         return found
-    named = named_elements(frame)
+    named = named_elements(frame) | (rules.named if isinstance(rules, SiteRules) else set())
     return [c for c in found if _has_readings(c) or (c.meter, c.element) in named]
 
 

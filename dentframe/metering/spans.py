@@ -13,9 +13,10 @@ from dentframe.columns import split_element
 from dentframe.errors import RangeError
 from dentframe.instants import Zone, bound
 from dentframe.metering.series import Ints, is_several, ranges, time_index
-from dentframe.periods import Freq, Periods, build
+from dentframe.periods import Periods, build
 
 if TYPE_CHECKING:
+    from dentframe.freq import Freq
     from dentframe.metering.cumulative import Cumulative
 
 Bounds = tuple[pd.Timestamp | None, pd.Timestamp | None]
@@ -42,8 +43,15 @@ def _read_ranges(frame: pd.DataFrame) -> list[tuple[pd.Timestamp, pd.Timestamp]]
     found = ranges(frame)
     if not is_several(frame):
         return list(found.values())
-    meters = {str(m) for level in range(2) for m in frame.index.get_level_values(level).unique()}
+    meters = _meters_in(frame) if found else set()
     return [span for key, span in found.items() if split_element(key)[0] in meters]
+
+
+def _meters_in(frame: pd.DataFrame) -> set[str]:
+    """The meters that have rows; a year's times, made text one by one, would take a second."""
+    index: Any = frame.index
+    own = [i for i, level in enumerate(index.levels) if not isinstance(level, pd.DatetimeIndex)]
+    return {str(m) for i in own for m in index.get_level_values(i).unique()}
 
 
 def _rows(frame: pd.DataFrame) -> Bounds:

@@ -1,4 +1,4 @@
-"""What the demand verbs share: their sources, their periods and their one warning. Pure.
+"""What the verbs share: their keywords, their sources and their periods. Pure.
 
 For demand, ``source="auto"`` means the meter's own interval means (DemandkW) first, else the
 register: means know when power flowed, a register only how much between two readings.
@@ -7,7 +7,7 @@ register: means know when power flowed, a register only how much between two rea
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +22,15 @@ from dentframe.metering.rows import is_several, meters_of, rows, time_index
 from dentframe.metering.series import element_columns
 from dentframe.metering.sources import Wanted
 from dentframe.metering.spans import asked_bounds, ints, periods
-from dentframe.periods import Freq, verb_zone
-from dentframe.registers import RegisterRules
+from dentframe.periods import verb_zone
+from dentframe.registers import RegisterRules, SiteRules
+from dentframe.site import apply_site
 from dentframe.topics import TOPICS
 
 if TYPE_CHECKING:
     import datetime as dt
 
+    from dentframe.freq import Freq
     from dentframe.instants import Zone
     from dentframe.metering.rows import Ints
 
@@ -78,7 +80,7 @@ def demanded(frame: pd.DataFrame, topic: str | None, source: str) -> Demanded:
 
 @dataclass(frozen=True)
 class Asked:
-    """The keywords that every verb of demand takes, as given."""
+    """The keywords that almost every verb takes, as given or as a site gives them."""
 
     tz: Zone = None
     start: Any = None
@@ -86,6 +88,19 @@ class Asked:
     registers: RegisterRules = _DEFAULT_RULES
     interval: Any = "15min"
     demand_lag: Any = "0min"
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, site: Any, tz: Zone, *rest: Any) -> Asked:
+        """The keywords, `tz` and then the others in their order, with what `site` adds to them.
+
+        Raises
+        ------
+        ConfigError
+            For a `site` that is no Site.
+        """
+        given = cls(tz, *rest)
+        tz, registers, _ = apply_site(site, tz, given.registers, frame=frame)
+        return replace(given, tz=tz, registers=registers)
 
 
 @dataclass(frozen=True)
@@ -126,9 +141,7 @@ class Study:
         return sources.interval_of(self.asked.interval, c.meter)
 
 
-def study(
-    frame: pd.DataFrame, freq: Freq, wanted: Wanted, asked: Asked, *cuts: str, site: Any = None
-) -> Study:
+def study(frame: pd.DataFrame, freq: Freq, wanted: Wanted, asked: Asked, *cuts: str) -> Study:
     """Read the series that answer and build the periods.
 
     Parameters
@@ -143,10 +156,7 @@ def study(
         The caller's keywords.
     *cuts : str
         Lengths of blocks: those over 15 minutes need a zone too.
-    site : object, optional
-        Not supported yet by most verbs.
     """
-    refuse_site(site)
     zone = verb_zone(time_index(frame).tz, asked.tz, freq, *cuts)
     series = series_of(frame, wanted, asked)
     when = periods(frame, series, freq, tz=zone, start=asked.start, end=asked.end, naive=asked.tz)
@@ -169,7 +179,8 @@ def series_of(frame: pd.DataFrame, wanted: Wanted, asked: Asked) -> list[Cumulat
     if not element_columns(frame, [wanted.mean]):
         return _read(frame, Wanted(wanted.register, None), asked)
     # Rules address registers: an element without means may be named in them.
-    means = _read(frame, Wanted(None, wanted.mean), replace(asked, registers=RegisterRules()))
+    rules = asked.registers.of_means if isinstance(asked.registers, SiteRules) else RegisterRules()
+    means = _read(frame, Wanted(None, wanted.mean), replace(asked, registers=rules))
     if not element_columns(frame, [wanted.register]):
         return means
     have = {(c.meter, c.element) for c in means if len(c.at)}
@@ -178,7 +189,7 @@ def series_of(frame: pd.DataFrame, wanted: Wanted, asked: Asked) -> list[Cumulat
     if all((m, x) in have for m in meters | set(_meters(frame)) for x in named):
         return means
     registers = _read(frame, Wanted(wanted.register, None), asked, have)
-    more = {(c.meter, c.element): c for c in registers}
+    more = keyed(registers)
     kept = [c for c in means if (c.meter, c.element) not in more]
     return sorted([*kept, *more.values()], key=_wire_order)
 
@@ -221,7 +232,9 @@ def _read(
     )
 
 
-def registers_of(frame: pd.DataFrame, asked: Asked, topic: str) -> dict[Any, Cumulative]:
+def registers_of(
+    frame: pd.DataFrame, asked: Asked, topic: str
+) -> dict[tuple[str | None, str], Cumulative]:
     """The registers of a frame by (meter, element), where it has any that can be read."""
     if not element_columns(frame, [topic]):
         return {}
@@ -229,7 +242,7 @@ def registers_of(frame: pd.DataFrame, asked: Asked, topic: str) -> dict[Any, Cum
         found = _read(frame, Wanted(topic, None), asked)
     except KindError:
         found = _read_singly(frame, Wanted(topic, None), asked)
-    return {(c.meter, c.element): c for c in found}
+    return keyed(found)
 
 
 def _read_singly(frame: pd.DataFrame, wanted: Wanted, asked: Asked) -> list[Cumulative]:
@@ -251,18 +264,14 @@ class _AllBut:
         return key != self.only
 
 
+def keyed(series: Iterable[Cumulative]) -> dict[tuple[str | None, str], Cumulative]:
+    """Series by (meter, element)."""
+    return {(c.meter, c.element): c for c in series}
+
+
 def named(of: Study, c: Cumulative) -> str:
     """How a result names an element that has no column of its meter beside it."""
     return c.name if of.several else c.element
-
-
-def refuse_site(site: Any) -> None:
-    """Refuse `site=` where it has no effect yet, rather than ignore it."""
-    if site is not None:
-        raise ConfigError(
-            f"Cannot use site={site!r}: this verb does not read site files in this version. "
-            "Give tz= and registers= directly."
-        )
 
 
 def explicit(frame: pd.DataFrame, asked: Asked) -> tuple[int, int]:

@@ -49,7 +49,7 @@ def rest(s: Ints, e: Ints, starts: Ints, ends: Ints, register: Cumulative | None
     a, b, period = _pieces(*_union(s, e), starts, ends)
     covered = _sum(b - a, period, len(starts))
     left = ends - starts - covered
-    kw = np.full(len(starts), np.nan)
+    kw: Floats = np.full(len(starts), np.nan)
     if register is not None:
         whole, time = register.measure(starts, ends)
         part, within = register.measure(a, b)

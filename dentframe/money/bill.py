@@ -24,6 +24,7 @@ from dentframe.registers import RegisterRules
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from dentframe.archive import Archive
     from dentframe.instants import Zone
     from dentframe.money.lines import Line, Past
 
@@ -31,7 +32,7 @@ _DEFAULT_RULES = RegisterRules()
 
 
 def bill(
-    df: pd.DataFrame,
+    df: pd.DataFrame | Archive,
     tariff: Tariff,
     start: Any,
     end: Any,
@@ -56,8 +57,9 @@ def bill(
 
     Parameters
     ----------
-    df : pandas.DataFrame
-        Wire-named columns over time, or over (meter, time), shape (readings, columns).
+    df : pandas.DataFrame or Archive
+        Wire-named columns over time, or over (meter, time), shape (readings, columns). Of an
+        archive the period is read, with its bracketing readings, and nothing is asked.
     tariff : Tariff
         What it costs.
     start, end : str, date, datetime or Timestamp
@@ -65,7 +67,8 @@ def bill(
     tz : str or tzinfo
         The zone of the calendar, of the tariff's clock and of naive bounds.
     elements : str, list of str, optional
-        Whose energy is added up, ``"all"`` allowed; may be left out where there is one.
+        Whose energy is added up, ``"all"`` allowed; may be left out where there is one. Of an
+        archive by full ids, ``"P482311252_A"``.
     registers : RegisterRules
         What is known about the registers.
     source : str
@@ -96,6 +99,8 @@ def bill(
         For a setting that cannot be meant, or one that must be stated and is not.
     RangeError, KindError, UnknownTopicError, UnknownMeterError, UnitError
         As `energy`.
+    IncompleteReadError
+        Where an archive does not hold all of the period.
 
     Notes
     -----
@@ -112,6 +117,7 @@ def bill(
     Decimal('37.20')
     """
     _check(places, rounding, tariff)
+    df = _readings(df, elements, start, end, tz)
     zone = verb_zone(time_index(df).tz, tz)
     asked = Asked(zone, start, end, registers, interval, demand_lag)
     meters = Meters(df, zone, elements, asked, source, check_accept(accept))
@@ -136,6 +142,16 @@ def bill(
         notes=tuple(notes),
         read_at=read_at,
     )
+
+
+def _readings(df: Any, elements: Any, start: Any, end: Any, tz: Zone) -> pd.DataFrame:
+    from dentframe.archive import Archive
+
+    if not isinstance(df, Archive):
+        frame: pd.DataFrame = df
+        return frame
+    whole = elements is None or elements == "all"
+    return df.read(df.meters() if whole else elements, start, end, tz=tz, bracket=True)
 
 
 def _check(places: int | None, rounding: str, tariff: Any) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import pandas as pd
 
@@ -34,9 +34,13 @@ OUT = "\0"
 class Charge(Protocol):
     """What a tariff is a list of. A new kind is one class with these, and a row in `KINDS`."""
 
+    kind: ClassVar[str]
+    """Its name in files."""
+
     @property
     def name(self) -> str:
         """The name of its lines."""
+        raise NotImplementedError
 
     @property
     def valid_from(self) -> dt.date | None:
@@ -46,12 +50,9 @@ class Charge(Protocol):
     def valid_to(self) -> dt.date | None:
         """The first local day on which it no longer holds."""
 
-    @property
-    def kind(self) -> str:
-        """Its name in files."""
-
     def lines(self, case: Case) -> list[Line]:
         """What it adds to a bill."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -61,8 +61,10 @@ def _shortfall(x: Line, base: Decimal) -> Decimal:
 
 
 def _readings(of: Statement) -> Iterator[str]:
-    """Closing less opening reading, where both edges are readings and nothing happened between."""
+    """The energy against its bounds; closing less opening reading where nothing lies between."""
     for r in of.readings:
+        if None not in (r.lo, r.hi, r.energy) and not r.lo <= r.energy <= r.hi:  # type: ignore[operator]
+            yield f"Element {r.element!r}: {r.energy} {r.unit} is not between {r.lo} and {r.hi}."
         between = _displayed(r)
         if between is None or r.energy is None:
             continue

@@ -12,9 +12,11 @@ import pandas as pd
 from dentframe.errors import ConfigError
 from dentframe.money.statement import Line, Past, Reading, Statement
 
+LAYOUT, SCHEMA = "schema", 2
+"""Layout 1 has no `schema`, no bounds of readings and no comparison note: they take defaults."""
 _MONEY = {
     "quantity", "rate", "amount", "open_reading", "close_reading", "limit", "measured", "total",
-    "energy",
+    "energy", "lo", "hi",
 }  # fmt: skip
 _TIMES = {"start", "end", "open_at", "close_at", "read_at"}
 _PARTS: dict[str, Any] = {"lines": Line, "readings": Reading, "comparison": Past}
@@ -33,9 +35,21 @@ def plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, pd.Timestamp) else value
 
 
+def dict_of(of: Statement) -> dict[str, Any]:
+    """A statement as plain data, with the layout that it is written in."""
+    return {LAYOUT: SCHEMA, **plain(of)}
+
+
 def statement_of(data: Mapping[str, Any]) -> Statement:
-    """The statement of plain data."""
-    return _made(Statement, data)  # type: ignore[no-any-return]
+    """The statement of plain data, of this layout or an older one."""
+    told = dict(data)
+    layout = told.pop(LAYOUT, 1)
+    if layout not in range(1, SCHEMA + 1):
+        raise ConfigError(
+            f"Cannot read this statement: its {LAYOUT} is {layout!r}, and this dentframe reads 1 "
+            f"to {SCHEMA}. A later version of dentframe may have written it: update dentframe."
+        )
+    return _made(Statement, told)  # type: ignore[no-any-return]
 
 
 def _made(cls: Any, data: Mapping[str, Any]) -> Any:

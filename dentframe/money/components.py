@@ -12,15 +12,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from dentframe.errors import ConfigError
+from dentframe.metering.sources import cumulatives, wanted
 from dentframe.money import usage as _usage
 from dentframe.money.bases import Bases
+from dentframe.money.remedy import when
 from dentframe.money.rounding import EXACT, add, rounded
 from dentframe.money.stays import COMMON, OWN
 from dentframe.money.usage import Figure, Study, by_party
+from dentframe.registers import micros
 from dentframe.site_checks import UNALLOCATED
 from dentframe.site_parts import EXPORT
 
 if TYPE_CHECKING:
+    from dentframe.metering.cumulative import Cumulative
     from dentframe.money.rule import Part, Rule
 
 ZERO = Decimal(0)
@@ -39,11 +43,22 @@ class Component:
     unit: str
 
 
-@dataclass
+@dataclass(eq=False)
 class Use:
-    """The figures of a study, each kind computed when a rule asks for it."""
+    """The figures of a study, each kind computed when a rule asks for it.
+
+    Attributes
+    ----------
+    of : Study
+        Whose figures.
+    dated : str
+        The dates, where they are those of a line and not the bill's; else ``""``.
+    asked : dict
+        What was computed, by basis.
+    """
 
     of: Study
+    dated: str = ""
     asked: dict[str, list[Figure]] = field(default_factory=dict)
 
     def figures(self, basis: str) -> list[Figure]:
@@ -81,6 +96,20 @@ class Use:
     def refused(self, basis: str) -> list[Figure]:
         """The figures of a measured basis that the gate refuses."""
         return [f for f in self.figures(basis) if f.stay.kind != "main" and not self.accepts(f)]
+
+    def when(self, f: Figure) -> str:
+        """When the register of an energy figure did what makes it doubtful, as text."""
+        if f.unit != "kWh" or f.stay.element not in self.registers:
+            return ""
+        s, e = micros(f.stay.start), micros(f.stay.end)
+        return when(self.registers[f.stay.element], s, e, self.of.site.zone)
+
+    @cached_property
+    def registers(self) -> dict[str, Cumulative]:
+        """The series that answer for energy, by element."""
+        how = {k: v for k, v in self.of.keywords.items() if k != "min_coverage"}
+        series = cumulatives(self.of.frame, wanted(self.of.frame, None, "auto"), **how)
+        return {c.name: c for c in series}
 
     def accepts(self, f: Figure) -> bool:
         """Whether money may use a figure."""
@@ -125,6 +154,12 @@ def residuals(use: Use) -> dict[str, Decimal]:
 
 def _stated(use: Use, part: Part) -> Decimal:
     if part.kwh is not None:
+        if use.dated:
+            raise ConfigError(
+                f"Cannot share the lines of {use.of.bill.file} that are{use.dated}: the rules "
+                f"state {part.kwh} kWh for a whole bill, not for these dates. State percent or "
+                "rest = true instead of kwh."
+            )
         return rounded(part.kwh, use.of.rules.places)
     share_of = EXACT.multiply(use.kwh, part.percent or ZERO)
     return rounded(EXACT.divide(share_of, Decimal(100)), use.of.rules.places)

@@ -112,7 +112,13 @@ def reading(c: Cumulative, s: int, e: int, tz: dt.tzinfo, rounds: Any) -> Readin
         coverage=state.coverage,
         status=state.status,
         flags=state.flags,
+        lo=_bound(told["lo"], rounds),
+        hi=_bound(told["hi"], rounds),
     )
+
+
+def _bound(values: Any, rounds: Any) -> Decimal | None:
+    return None if np.isnan(values[0]) else rounds(exact(float(values[0])))
 
 
 def _time(at: pd.Timestamp) -> pd.Timestamp | None:

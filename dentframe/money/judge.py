@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from dentframe.money.components import TOLERANCE, UNEXPLAINED, residuals
+from dentframe.money.dated import dates
+from dentframe.money.remedy import SPLIT, remedy
 from dentframe.money.rounding import EXACT, add, rounded
 from dentframe.money.stays import COMMON, MAIN, midnights, span, tops
 from dentframe.site_checks import UNALLOCATED
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from dentframe.money.components import Use
+    from dentframe.money.dated import Uses
     from dentframe.money.sharing import Charge
     from dentframe.money.usage import Figure
 
@@ -42,6 +45,10 @@ class Finding:
         The number that was judged, and against what.
     unit : str
         Of both.
+    rule : str
+        The field of ``[split]`` that decides; ``""`` where none does.
+    remedy : str
+        What to do; ``""`` where nothing has to be done.
     accepted : bool
         Whether the rules allow it.
     """
@@ -52,31 +59,45 @@ class Finding:
     value: Decimal | None = None
     limit: Decimal | None = None
     unit: str = ""
+    rule: str = ""
+    remedy: str = ""
     accepted: bool = False
 
 
 COLUMNS = tuple(f.name for f in fields(Finding))
 
 
-def findings(use: Use, charges: Sequence[Charge]) -> list[Finding]:
+def findings(of: Uses, charges: Sequence[Charge]) -> list[Finding]:
     """All findings of a split, figures first.
 
     Parameters
     ----------
-    use : Use
+    of : Uses
         The figures that the lines rested on.
     charges : sequence of Charge
         The shares.
     """
-    judged = "energy" in use.asked and not use.refused("energy")
     return [
-        *(x for basis in use.asked for f in _apart(use, basis) for x in _status(use, f)),
-        *(_residual(use) if judged else ()),
-        *(_main(use) if judged else ()),
-        *_periods(use),
-        *_recovery(use, charges),
-        *_unallocated(use, charges),
+        *(x for use in of.every for x in _measured(use)),
+        *(x for use in of.every for x in _energies(use)),
+        *_periods(of.whole),
+        *_recovery(of.whole, charges),
+        *_unallocated(of.whole, charges),
     ]
+
+
+def _measured(use: Use) -> Iterator[Finding]:
+    """What the figures themselves say."""
+    for basis in use.asked:
+        for f in _apart(use, basis):
+            yield from _status(use, f)
+
+
+def _energies(use: Use) -> Iterator[Finding]:
+    """The meters against the utility's, where its energy was shared."""
+    if "energy" in use.asked and not use.refused("energy"):
+        yield from _residual(use)
+        yield from _main(use)
 
 
 def table(found: Sequence[Finding]) -> pd.DataFrame:
@@ -98,7 +119,28 @@ def _status(use: Use, f: Figure) -> Iterator[Finding]:
     subject = use.of.site.name if together else f.stay.element
     value = _rounded(use, f.row["site_peak"]) if together else f.value
     accepted = f.stay.kind == MAIN or use.accepts(f)
-    yield Finding(f.status, subject, _detail(use, f), value, None, f.unit, accepted=accepted)
+    energy = f.unit == "kWh"
+    yield Finding(
+        f.status, subject, _detail(use, f), value, None, f.unit,
+        rule="accept" if energy else _demand_rule(use, f),
+        remedy="" if accepted else _remedy(f) if energy else _DEMAND,
+        accepted=accepted,
+    )  # fmt: skip
+
+
+_DEMAND = (
+    "Read the period again: late readings may have come. Else state accept_demand or "
+    "demand_coverage in [split], or share the line by another rule."
+)
+
+
+def _demand_rule(use: Use, f: Figure) -> str:
+    low = f.status == "partial" and f.coverage < use.of.rules.demand_coverage
+    return "demand_coverage" if low else "accept_demand"
+
+
+def _remedy(f: Figure) -> str:
+    return remedy(f.status, f.flags, f.stay.element, SPLIT)
 
 
 def _detail(use: Use, f: Figure) -> str:
@@ -106,7 +148,8 @@ def _detail(use: Use, f: Figure) -> str:
     start, end, who = s.start, s.end, s.party or _NAMES[s.kind]
     if "site_peak" in f.row:
         (start, end), who = span(use.of.site, use.of.bill), "all elements together"
-    flags = f" ({', '.join(f.flags)})" if f.flags else ""
+    told = ", ".join((*f.flags, *filter(None, [use.when(f)])))
+    flags = f" ({told})" if told else ""
     return (
         f"{'energy' if f.unit == 'kWh' else 'demand'} of {who}, "
         f"{start.tz_convert(zone):%Y-%m-%d %H:%M} to {end.tz_convert(zone):%Y-%m-%d %H:%M}: "
@@ -132,19 +175,28 @@ def _residual(use: Use) -> Iterator[Finding]:
     for value in dict.fromkeys((use.residual, parts[rest])):
         if value < 0:
             detail = (
-                f"the elements measured {-value} kWh more than the utility billed"
+                f"the elements measured {-value} kWh more than the utility billed{use.dated}"
                 if value == use.residual
-                else f"the stated parts exceed what is left by {-value} kWh"
+                else f"the stated parts exceed what is left by {-value} kWh{use.dated}"
             )
             yield Finding(
-                "negative_residual", use.of.bill.name, detail, value, -limit, "kWh",
-                accepted=-value <= limit,
+                "negative_residual", use.of.bill.name, detail, value, -limit, "kWh", "agree",
+                "" if -value <= limit else _COMPARE, accepted=-value <= limit,
             )  # fmt: skip
             return
     if parts[rest] > limit and rest != COMMON:
         what = "meter tolerance" if rest == TOLERANCE else rest
-        detail = f"{parts[rest]} of the utility's {use.kwh} kWh are {what}"
-        yield Finding("utility_differs", use.of.bill.name, detail, parts[rest], limit, "kWh")
+        detail = f"{parts[rest]} of the utility's {use.kwh} kWh{use.dated} are {what}"
+        yield Finding(
+            "utility_differs", use.of.bill.name, detail, parts[rest], limit, "kWh", "agree",
+            _COMPARE,
+        )  # fmt: skip
+
+
+_COMPARE = (
+    "Compare the bill's kwh and read dates with its paper, and the site's elements with the "
+    "meters; where the difference is real, raise agree [%] in [split]."
+)
 
 
 def _main(use: Use) -> Iterator[Finding]:
@@ -158,8 +210,9 @@ def _main(use: Use) -> Iterator[Finding]:
     measured = add([f.value for f in own if f.value is not None])
     off = EXACT.subtract(measured, use.kwh)
     if abs(off) > _limit(use):
-        detail = f"{', '.join(at)} measured {measured} kWh, the utility billed {use.kwh} kWh"
-        yield Finding("utility_differs", at[0], detail, off, _limit(use), "kWh")
+        told = f"the utility billed {use.kwh} kWh{use.dated}"
+        detail = f"{', '.join(at)} measured {measured} kWh, {told}"
+        yield Finding("utility_differs", at[0], detail, off, _limit(use), "kWh", "agree", _COMPARE)
 
 
 def _periods(use: Use) -> Iterator[Finding]:
@@ -168,18 +221,24 @@ def _periods(use: Use) -> Iterator[Finding]:
     if bill.days is not None and bill.days != days:
         detail = f"the bill states {bill.days} days, its read dates span {days}"
         yield Finding(
-            "periods_differ", bill.name, detail, Decimal(days), Decimal(bill.days), "days"
-        )
+            "periods_differ", bill.name, detail, Decimal(days), Decimal(bill.days), "days",
+            remedy="Correct the bill's start, end or days; end is the next read date, exclusive.",
+        )  # fmt: skip
     start, end = span(site, bill)
     for line in bill.lines:
-        low = start if line.start is None else site.instant(line.start)
-        high = end if line.end is None else site.instant(line.end)
-        if (low, high) != (start, end):
+        low, high = dates(site, bill, line)
+        if low < start or high > end:
             detail = (
                 f"the line is for {line.start or bill.start} to {line.end or bill.end}, the bill "
-                f"for {bill.start} to {bill.end}: it was shared by the use of the whole bill"
+                f"for {bill.start} to {bill.end}: it was shared by the use of its own dates"
             )
-            yield Finding("periods_differ", line.name, detail)
+            yield Finding("periods_differ", line.name, detail, remedy=_BEYOND)
+
+
+_BEYOND = (
+    "Correct the line's start and end. If it belongs to another period, split it as a bill of "
+    "its own with that period's dates."
+)
 
 
 def _recovery(use: Use, charges: Sequence[Charge]) -> Iterator[Finding]:
@@ -190,15 +249,27 @@ def _recovery(use: Use, charges: Sequence[Charge]) -> Iterator[Finding]:
         detail = f"tenants and landlord pay {paid} of a bill of {billed}"
         yield Finding(
             "over_recovery", use.of.bill.name, detail, EXACT.subtract(paid, billed), ZERO,
-            use.of.site.currency, accepted=use.of.rules.over_recovery,
+            use.of.site.currency, "over_recovery",
+            "" if use.of.rules.over_recovery else "If that is meant (an export credit), state "
+            "over_recovery = true in [split].",
+            accepted=use.of.rules.over_recovery,
         )  # fmt: skip
 
 
 def _unallocated(use: Use, charges: Sequence[Charge]) -> Iterator[Finding]:
     for c in charges:
         if c.party == UNALLOCATED and c.amount:
-            why = "a figure it rests on was refused" if c.part == "refused" else "no rule bears it"
+            refused = c.part == "refused"
+            why = "a figure it rests on was refused" if refused else "no rule bears it"
             yield Finding(
                 "unallocated", c.title, f"{c.amount} are nobody's: {why}", c.amount, ZERO,
-                use.of.site.currency,
+                use.of.site.currency, "accept" if refused else "loss, common, tolerance",
+                _REFUSED if refused else _BEARS,
             )  # fmt: skip
+
+
+_REFUSED = "See the figures that are not accepted, above."
+_BEARS = (
+    "State who bears it: a table [split.loss], [split.common] or [split.tolerance] with by, and "
+    "percent, kwh or rest = true."
+)

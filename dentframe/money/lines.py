@@ -104,6 +104,8 @@ class Reading:
         What happened to the readings.
     unit : str
         Of readings and energy.
+    lo, hi : Decimal or None
+        Bounds of the energy, where the readings give any [kWh].
     """
 
     element: str
@@ -118,6 +120,8 @@ class Reading:
     status: str
     flags: tuple[str, ...] = ()
     unit: str = "kWh"
+    lo: Decimal | None = None
+    hi: Decimal | None = None
 
 
 @dataclass(frozen=True)

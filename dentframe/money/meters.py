@@ -29,6 +29,7 @@ from dentframe.money.energies import (
     steady,
     worst,
 )
+from dentframe.money.remedy import BILL, remedy, when
 from dentframe.money.rounding import EXACT
 
 if TYPE_CHECKING:
@@ -175,27 +176,17 @@ class Meters:
         return worst([x for _, x in states])
 
     def _refusal(self, c: Cumulative, x: State, s: int, e: int, what: str) -> str:
-        why = f" ({', '.join(x.flags)})" if x.flags else ""
+        told = ", ".join((*x.flags, *filter(None, [when(c, s, e, self.tz)])))
         a, b = (f"{stamp(t).tz_convert(self.tz):%Y-%m-%d %H:%M}" for t in (s, e))
         return (
             f"Cannot bill {what} of element {c.name!r} from {a} to {b}: it is {x.status}, coverage "
-            f"{x.coverage:.6g}{why}, and accepted is {', '.join(self.accept)}. "
-            f"{_REMEDY[x.status]}"
+            f"{x.coverage:.6g}{f' ({told})' if told else ''}, and accepted is "
+            f"{', '.join(self.accept)}. {remedy(x.status, x.flags, c.name, BILL)}"
         )
 
     def readings(self, s: int, e: int, rounds: Any) -> tuple[Reading, ...]:
         """The readings around the edges of a span, one row per element."""
         return tuple(reading(c, s, e, self.tz, rounds) for c in self.registers())
-
-
-_REMEDY = {
-    "missing": "There is no reading of it: read the period again, or bill it by an agreed "
-    "estimate of your own. A missing figure is never billed as 0.",
-    "partial": "Read with bracket=True, or the rest of the period; fill it by estimate(); or pass "
-    'accept=("recorded", "partial") to bill only what is covered.',
-    "estimated": "Look at it with energy(detail=True), tell RegisterRules what happened (swaps, "
-    'modulus, max_kw), or pass accept=("recorded", "estimated") to bill the estimate.',
-}
 
 
 def check_accept(accept: Any) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""A bill settled: charges, control, exceptions and statements from readings. Pure."""
+"""A bill settled by readings, and the tenants' statements of it. Pure."""
 
 from __future__ import annotations
 
@@ -8,57 +8,70 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from dentframe.errors import ConfigError
-from dentframe.money import judge
-from dentframe.money.components import MEASURED, Use
-from dentframe.money.rounding import add, digits_of, exact, rounded
+from dentframe.money.comparison import Comparison
+from dentframe.money.components import MEASURED
+from dentframe.money.dated import Uses, uses
+from dentframe.money.fees import FEE, fees
+from dentframe.money.rounding import exact, rounded
 from dentframe.money.sharing import Charge, share
 from dentframe.money.statement import Line, Reading, Statement
 from dentframe.money.stays import COMMON, OWN, span
-from dentframe.money.usage import Figure, study
 from dentframe.site_checks import UNALLOCATED
 from dentframe.site_parts import EXPORT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from decimal import Decimal
 
     from dentframe.money.rules import SplitRules
+    from dentframe.money.usage import Figure
     from dentframe.money.utility_bill import UtilityBill
     from dentframe.site import Site
 
 WORST = ("recorded", "estimated", "partial", "missing")
-CHARGES = (
-    "bill", "start", "end", "party", "role", "code", "line", "bill_line", "kind", "part", "basis",
-    "quantity", "unit", "amount", "currency", "status",
-)  # fmt: skip
-"""The columns of `Run.charges`."""
-FIGURES = (
-    "element", "label", "party", "kind", "start", "end", "basis", "quantity", "unit", "coverage",
-    "status", "flags", "open_at", "open_reading", "close_at", "close_reading", "lo", "hi",
-)  # fmt: skip
-"""The columns of `Run.figures`."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What follows from readings, site, bill and rules, and from nothing else."""
+    """What follows from readings, site, bill and rules, and from nothing else.
 
-    use: Use
+    Attributes
+    ----------
+    uses : Uses
+        What was used.
+    shares : list of Charge
+        The utility's amount, shared.
+    fees : list of Charge
+        The landlord's own fees beside it.
+    """
+
+    uses: Uses
     shares: list[Charge]
+    fees: list[Charge]
 
     @property
     def site(self) -> Site:
         """The site."""
-        return self.use.of.site
+        return self.uses.whole.of.site
 
     @property
     def bill(self) -> UtilityBill:
         """The bill."""
-        return self.use.of.bill
+        return self.uses.whole.of.bill
 
     @property
     def rules(self) -> SplitRules:
         """The rules."""
-        return self.use.of.rules
+        return self.uses.whole.of.rules
+
+    @property
+    def every(self) -> list[Charge]:
+        """The shares, then the fees."""
+        return [*self.shares, *self.fees]
+
+    def asked(self, basis: str) -> list[Figure]:
+        """The figures of a basis, of the whole period and of single lines' dates."""
+        return [f for use in self.uses.every for f in use.asked.get(basis, [])]
 
     def role(self, party: str) -> str:
         """``tenant``, ``landlord``, ``export`` or ``unallocated``."""
@@ -86,57 +99,14 @@ def settle(frame: pd.DataFrame, site: Site, bill: UtilityBill, rules: SplitRules
             f"Cannot split {bill.name!r}: it is in {bill.currency}, {site.name!r} in "
             f"{site.currency}. Correct field 'currency' in one of them."
         )
-    use = Use(study(frame, site, bill, rules))
-    return Outcome(use, share(use))
+    use = uses(frame, site, bill, rules)
+    return Outcome(use, share(use), fees(use.whole))
 
 
-def control(of: Outcome) -> pd.Series[Any]:
-    """The utility's amount and where it went, as Decimal: the four add up to it."""
-    total = {
-        role: add([c.amount for c in of.shares if of.role(c.party) == role])
-        for role in ("tenant", "landlord", EXPORT, UNALLOCATED)
-    }
-    values = {"utility": of.bill.amount, "tenants": total.pop("tenant"), **total}
-    digits = digits_of(of.site.currency)
-    money = {k: rounded(v, digits) for k, v in values.items()}
-    return pd.Series(money, dtype=object, name="amount")
-
-
-def exceptions(of: Outcome) -> pd.DataFrame:
-    """What must be looked at, one row each."""
-    return judge.table(judge.findings(of.use, of.shares))
-
-
-def charges(of: Outcome) -> pd.DataFrame:
-    """One row a party and line, ready for accounting."""
-    start, end = (x.tz_convert(of.site.zone) for x in span(of.site, of.bill))
-    codes = {t.name: t.code for t in of.site.tenants}
-    codes[of.site.landlord] = of.site.landlord_code
-    rows = [
-        (of.bill.name, start, end, c.party, of.role(c.party), codes.get(c.party, ""), c.title,
-         c.line, c.kind, c.part, c.basis, c.quantity, c.unit, c.amount, of.site.currency,
-         _status(_behind(of, c)))
-        for c in of.shares
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=list(CHARGES))
-
-
-def figures(of: Outcome) -> pd.DataFrame:
-    """Every figure that a line rests on, with its status and the readings around its edges."""
-    zone, labels = of.site.zone, of.site.labels
-    rows = [
-        (f.stay.element, labels[f.stay.element], f.stay.party, f.stay.kind,
-         f.stay.start.tz_convert(zone), f.stay.end.tz_convert(zone), basis, f.value, f.unit,
-         f.coverage, f.status, f.flags, *(f.row.get(x) for x in FIGURES[12:]))
-        for basis, found in of.use.asked.items()
-        for f in found
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=list(FIGURES))
-
-
-def _behind(of: Outcome, c: Charge) -> list[Figure]:
+def behind(of: Outcome, c: Charge) -> list[Figure]:
     """The figures that a charge rests on."""
-    found = of.use.asked.get(c.basis, []) if c.basis in MEASURED else []
+    asked = of.uses.of(c.line).asked
+    found = asked.get(c.basis, []) if c.basis in MEASURED else []
     if c.part in {OWN, EXPORT}:
         return [f for f in found if f.stay.party == c.party]
     if c.part == COMMON:
@@ -144,7 +114,8 @@ def _behind(of: Outcome, c: Charge) -> list[Figure]:
     return [f for f in found if f.stay.kind != "main"]
 
 
-def _status(found: Sequence[Figure]) -> str:
+def worst(found: Sequence[Figure]) -> str:
+    """The worst status of some figures, ``""`` of none."""
     return max((f.status for f in found), key=WORST.index, default="")
 
 
@@ -153,17 +124,21 @@ def _status(found: Sequence[Figure]) -> str:
 
 def statements(of: Outcome, read_at: pd.Timestamp | None) -> list[Statement]:
     """One statement a tenant who has charges, in the site's order."""
+    before = Comparison(of.uses.whole)
     return [
-        statement(of, t.name, read_at)
+        statement(of, t.name, read_at, before)
         for t in of.site.tenants
-        if any(c.party == t.name for c in of.shares)
+        if any(c.party == t.name for c in of.every)
     ]
 
 
-def statement(of: Outcome, party: str, read_at: pd.Timestamp | None) -> Statement:
+def statement(
+    of: Outcome, party: str, read_at: pd.Timestamp | None, before: Comparison
+) -> Statement:
     """The statement of one party."""
+    compared, why = before.of(party)
     start, end = span(of.site, of.bill)
-    mine = [f for f in of.use.asked.get("energy", []) if f.stay.party == party]
+    mine = [f for f in of.asked("energy") if f.stay.party == party]
     return Statement(
         party=party,
         title=f"{of.site.name}: share of {of.bill.name}",
@@ -171,8 +146,10 @@ def statement(of: Outcome, party: str, read_at: pd.Timestamp | None) -> Statemen
         end=end.tz_convert(of.site.zone),
         tz=of.site.tz,
         currency=of.site.currency,
-        lines=tuple(_line(of, c) for c in of.shares if c.party == party),
+        lines=tuple(_line(of, c) for c in of.every if c.party == party),
         readings=tuple(_reading(of, f) for f in mine),
+        comparison=compared,
+        comparison_note=why,
         places=of.rules.places,
         notes=tuple(_notes(of, mine)),
         read_at=read_at,
@@ -180,18 +157,18 @@ def statement(of: Outcome, party: str, read_at: pd.Timestamp | None) -> Statemen
 
 
 def _line(of: Outcome, c: Charge) -> Line:
-    found = _behind(of, c)
+    found = behind(of, c)
     line = Line(
         name=c.title,
         kind=c.kind,
         quantity=c.quantity,
         unit=c.unit,
-        rate=None,
+        rate=_rate(of, c),
         amount=c.amount,
         element=", ".join(dict.fromkeys(_name(of, f) for f in found if f.stay.party == c.party)),
         basis=c.basis.replace("_", " "),
         coverage=min((f.coverage for f in found), default=None),
-        status=_status(found),
+        status=worst(found),
         flags=tuple(sorted({x for f in found for x in f.flags})),
         note=_note(of, c),
     )
@@ -199,13 +176,23 @@ def _line(of: Outcome, c: Charge) -> Line:
     return replace(line, **_edges(of, found[0])) if one else line
 
 
+def _rate(of: Outcome, c: Charge) -> Decimal | None:
+    """The rate of a fee by the day; a share has none."""
+    if c.part != FEE or c.quantity is None:
+        return None
+    return next(f.amount for f in of.rules.fees if f.name == c.line)
+
+
 def _note(of: Outcome, c: Charge) -> str:
     """The arithmetic, so that a tenant can check it."""
+    if c.part == FEE:
+        return "a fee of the landlord, no part of the utility's bill"
     amount = next(x.amount for x in of.bill.lines if x.name == c.line)
-    told = f"of the utility's {amount} {of.site.currency}"
+    told = f"of the utility's {amount} {of.site.currency}{of.uses.of(c.line).dated}"
     if c.quantity is None:
         return told
-    return f"{c.quantity} of {c.whole} {c.unit} {told}"
+    credit = "a credit: " if c.quantity < 0 else ""
+    return f"{credit}{c.quantity} of {c.whole} {c.unit} {told}"
 
 
 def _name(of: Outcome, f: Figure) -> str:
@@ -221,7 +208,12 @@ def _reading(of: Outcome, f: Figure) -> Reading:
         coverage=f.coverage,
         status=f.status,
         flags=f.flags,
+        **{k: _bound(of, f.row.get(k)) for k in ("lo", "hi")},
     )
+
+
+def _bound(of: Outcome, value: Any) -> Any:
+    return None if value is None or pd.isna(value) else rounded(float(value), of.rules.places)
 
 
 def _edges(of: Outcome, f: Figure) -> dict[str, Any]:
@@ -238,11 +230,12 @@ def _edges(of: Outcome, f: Figure) -> dict[str, Any]:
 
 
 def _notes(of: Outcome, mine: Sequence[Figure]) -> list[str]:
-    start, end = span(of.site, of.bill)
+    """Which element was whose, where that was not the whole time."""
+    spans = {span(of.site, use.of.bill) for use in of.uses.every}
     zone = of.site.zone
     return [
         f"{_name(of, f)} is yours from {f.stay.start.tz_convert(zone):%Y-%m-%d %H:%M} to "
         f"{f.stay.end.tz_convert(zone):%Y-%m-%d %H:%M}."
         for f in mine
-        if (f.stay.start, f.stay.end) != (start, end)
+        if (f.stay.start, f.stay.end) not in spans
     ]

@@ -72,8 +72,21 @@ def earlier(
     edges = localize(pd.DatetimeIndex(walls).as_unit("us"), zone)
     at = ints(edges).tolist()
     return tuple(
-        Past(f"{edges[i]:%Y-%m}", _energy(meters, at[i], at[i + 1], places)) for i in range(months)
+        Past(label(edges[i], edges[i + 1]), _energy(meters, at[i], at[i + 1], places))
+        for i in range(months)
     )
+
+
+def label(start: pd.Timestamp, end: pd.Timestamp) -> str:
+    """What a period is called: ``2023-12`` where it is a calendar month, else its dates.
+
+    Examples
+    --------
+    >>> label(pd.Timestamp("2023-11-18"), pd.Timestamp("2023-12-18"))
+    '2023-11-18 to 2023-12-18'
+    """
+    month = start.day == end.day == 1 and start + pd.DateOffset(months=1) == end
+    return f"{start:%Y-%m}" if month else f"{start:%Y-%m-%d} to {end:%Y-%m-%d}"
 
 
 def _energy(meters: Meters, s: int, e: int, places: int | None) -> Any:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from dentframe.errors import ConfigError
+from dentframe.money.fee import Fee, fee, fee_dict
 from dentframe.money.rule import BASES, PARTS, Part, Rule, part, part_dict, rule, rule_dict
 from dentframe.site_file import Table, dump, load, without_none
 
@@ -32,6 +33,7 @@ _RULES = (
     "demand_lag",
     "edges",
     "places",
+    "fees",
 )
 
 
@@ -64,11 +66,19 @@ class SplitRules:
         ``"interpolate"`` or ``"last_reading"``.
     places : int
         Decimals of quantities: what is printed is what is priced.
+    fees : tuple of Fee
+        What the landlord charges beside the utility's bill, each a line of its own.
 
     Raises
     ------
     ConfigError
-        For a status that money cannot accept, or two parts that are the rest.
+        For a status that money cannot accept, two parts that are the rest, or two fees of one
+        name.
+
+    Examples
+    --------
+    >>> SplitRules({"Energy": "energy"}).accept
+    ('recorded',)
     """
 
     lines: Mapping[str, Rule | str]
@@ -85,6 +95,7 @@ class SplitRules:
     demand_lag: Any = "0min"
     edges: str = "interpolate"
     places: int = 2
+    fees: tuple[Fee, ...] = ()
 
     def __post_init__(self) -> None:
         rules = {k: Rule(r) if isinstance(r, str) else r for k, r in self.lines.items()}
@@ -101,6 +112,9 @@ class SplitRules:
                 "Cannot use these rules: two of loss, common and tolerance are the rest. State "
                 "percent or kwh for all but one."
             )
+        names = [f.name for f in self.fees]
+        if len(set(names)) < len(names):
+            raise ConfigError(f"Cannot use these rules: two fees have one name: {names}.")
 
     @property
     def parts(self) -> list[tuple[str, Part]]:
@@ -155,12 +169,13 @@ class SplitRules:
         return cls(
             lines={k: rule(lines, k, BASES) for k in lines.data},
             over_recovery=top.flag("over_recovery", default=False),
+            fees=tuple(fee(t) for t in top.tables("fees")),
             **{**given, **texts, **spans, **numbers, **accepted, **places},
         )
 
     def to_dict(self) -> dict[str, Any]:
         """The tables of their file; `from_dict` gives equal rules."""
-        plain = {k: getattr(self, k) for k in _RULES if k not in {"lines", *PARTS}}
+        plain = {k: getattr(self, k) for k in _RULES if k not in {"lines", "fees", *PARTS}}
         return without_none(
             {
                 **plain,
@@ -168,6 +183,7 @@ class SplitRules:
                 "accept_demand": list(self.accept_demand),
                 "lines": {k: rule_dict(r) for k, r in self.lines.items() if isinstance(r, Rule)},
                 **{x: part_dict(p) for x, p in self.parts},
+                "fees": [fee_dict(f) for f in self.fees] or None,
             }
         )
 

@@ -30,6 +30,7 @@ from dentframe.site_checks import UNALLOCATED
 from dentframe.site_parts import EXPORT
 
 if TYPE_CHECKING:
+    from dentframe.money.dated import Uses
     from dentframe.money.rule import Rule
     from dentframe.money.utility_bill import BillLine
 
@@ -54,8 +55,8 @@ class Charge:
     line, kind : str
         The bill's line.
     part : str
-        ``own``, ``common``, ``loss``, ``tolerance``, ``export``, ``unexplained`` or
-        ``refused``.
+        ``own``, ``common``, ``loss``, ``tolerance``, ``export``, ``unexplained``,
+        ``refused``, or ``fee``: the landlord's own, no part of the utility's bill.
     basis : str
         By what it was shared.
     quantity : Decimal or None
@@ -84,13 +85,13 @@ class Charge:
         return f"{self.line}: {TITLES[self.part]}" if self.part in TITLES else self.line
 
 
-def share(use: Use) -> list[Charge]:
+def share(of: Uses) -> list[Charge]:
     """Every line of the bill, shared.
 
     Parameters
     ----------
-    use : Use
-        What was used.
+    of : Uses
+        What was used, over the bill's period and over the dates of single lines.
 
     Returns
     -------
@@ -102,23 +103,25 @@ def share(use: Use) -> list[Charge]:
     ConfigError
         For a line without a rule, or a rule without a basis.
     """
-    rules = {line.name: use.of.rules.of(line) for line in use.of.bill.lines}
-    _check_parties(use, rules)
+    lines = of.whole.of.bill.lines
+    rules = {line.name: of.whole.of.rules.of(line) for line in lines}
+    _check_parties(of.whole, rules)
     found: list[Charge] = []
-    first = [x for x in use.of.bill.lines if rules[x.name].by != "lines"]
+    first = [x for x in lines if rules[x.name].by != "lines"]
     for line in first:
-        found += _of_line(use, line, rules[line.name])
-    for line in use.of.bill.lines:
+        found += _of_line(of.of(line.name), line, rules[line.name])
+    for line in lines:
         if rules[line.name].by == "lines":
-            found += _as_lines(use, line, rules[line.name], [x.name for x in first], found)
-    order = {line.name: i for i, line in enumerate(use.of.bill.lines)}
+            found += _as_lines(of.whole, line, rules[line.name], [x.name for x in first], found)
+    order = {line.name: i for i, line in enumerate(lines)}
     return sorted(found, key=lambda c: order[c.line])
 
 
 def _check_parties(use: Use, rules: Mapping[str, Rule]) -> None:
-    site, parts = use.of.site, [p.rule for _, p in use.of.rules.parts]
+    site, how = use.of.site, use.of.rules
+    stated = [p.rule for _, p in how.parts] + [f.rule for f in how.fees]
     known = [site.landlord, *(t.name for t in site.tenants)]
-    for rule in [*rules.values(), *parts]:
+    for rule in [*rules.values(), *stated]:
         for name in rule.shares:
             if name not in known:
                 raise ConfigError(

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from dentframe.money.lines import Line, Past, Reading, priced
 from dentframe.money.rounding import add, digits_of
+from dentframe.shown import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     import pandas as pd
+
+    from dentframe.money.output.fonts import Font
 
 _UNSET = Decimal("NaN")
 
@@ -53,6 +56,8 @@ class Statement:
         When the readings were read.
     version : str
         Of dentframe.
+    comparison_note : str
+        Why there is no comparison, or what must be known of it.
 
     Examples
     --------
@@ -79,6 +84,7 @@ class Statement:
     notes: tuple[str, ...] = ()
     read_at: pd.Timestamp | None = None
     version: str = ""
+    comparison_note: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lines", tuple(self.lines))
@@ -95,52 +101,124 @@ class Statement:
     def check(self) -> list[str]:
         """Re-compute the statement from its own record.
 
+        Each amount from quantity and rate, each tax and minimum from the lines it is taken of,
+        the energy from the readings where nothing lies between them and against its bounds, and
+        the total. Shares of a utility's bill are re-computed by `dentframe.verify`.
+
         Returns
         -------
         list of str
             What differs, one sentence each; empty where everything adds up.
+
+        Raises
+        ------
+        ConfigError
+            For `places` or `rounding` that cannot be meant.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> may = pd.Timestamp("2024-05-01", tz="UTC"), pd.Timestamp("2024-06-01", tz="UTC")
+        >>> line = Line("Energy", "energy", Decimal("10.00"), "kWh", Decimal("0.25"), Decimal(3))
+        >>> Statement("Bakery", "Electricity", *may, "UTC", "USD", (line,)).check()
+        ["Line 'Energy': 10.00 × 0.25 is 2.50, printed is 3."]
         """
         from dentframe.money.checks import differences
 
         return differences(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, safe for JSON; `from_dict` reads it back."""
-        from dentframe.money.codec import plain
+        """Plain data, safe for JSON; `from_dict` reads it back.
 
-        found: dict[str, Any] = plain(self)
-        return found
+        Returns
+        -------
+        dict
+            The fields, amounts and times as text, and ``schema``, the layout they are in.
+        """
+        from dentframe.money.codec import dict_of
+
+        return dict_of(self)
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> Statement:
-        """A statement from `to_dict`.
+        """A statement from `to_dict`, also from that of an older layout.
+
+        Parameters
+        ----------
+        data : mapping
+            Plain data; fields that an older layout lacks take their defaults.
 
         Raises
         ------
         ConfigError
-            For a field that is unknown, missing or cannot be read.
+            For a field that is unknown, missing or cannot be read, or a later layout.
         """
         from dentframe.money.codec import statement_of
 
         return statement_of(data)
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a line: the fields of `Line`, quantities and amounts as Decimal."""
+        """The lines as a frame.
+
+        Returns
+        -------
+        DataFrame
+            One row a line, shape (lines, fields of `Line`); quantities [unit], rates [currency
+            per unit] and amounts [currency] as Decimal.
+        """
         from dentframe.money.output.tables import frame
 
         return frame(self)
 
     def to_csv(self, path: str | Path | None = None) -> str:
-        """The lines as CSV text, written to `path` where one is given.
+        """Everything the statement says as CSV text.
 
-        Cells that a spreadsheet would run as a formula are escaped with an apostrophe.
+        Parameters
+        ----------
+        path : str or Path, optional
+            Where to write it (UTF-8).
+
+        Returns
+        -------
+        str
+            One table. ``section`` says what a row is: ``charges`` (the fields of `Line`),
+            ``total``, ``about`` (who, when, zone, tariff), ``readings``, ``earlier`` (periods to
+            compare with), ``words`` (what statuses and flags mean) or ``notes``.
+
+        Notes
+        -----
+        A text that begins with ``= + - @``, a tab or a line end would be run by a spreadsheet: it
+        gets an apostrophe before it, and so does one that begins with apostrophes and then one
+        of these. Taking one apostrophe from a cell that begins so gives the text back. Numbers,
+        negative ones too, stay numbers.
+
+        Examples
+        --------
+        >>> import io
+        >>> import pandas as pd
+        >>> may = pd.Timestamp("2024-05-01", tz="UTC"), pd.Timestamp("2024-06-01", tz="UTC")
+        >>> line = Line("Energy", "energy", Decimal(10), "kWh", Decimal("0.25"), Decimal("2.50"))
+        >>> text = Statement("Bakery", "Electricity", *may, "UTC", "USD", (line,)).to_csv()
+        >>> table = pd.read_csv(io.StringIO(text), dtype=str)
+        >>> table[table["section"] == "charges"][["name", "amount"]].to_dict("records")
+        [{'name': 'Energy', 'amount': '2.50'}]
         """
-        from dentframe.money.output.tables import csv
+        from dentframe.money.output.csv_file import text
 
-        return csv(self, path)
+        return text(self, path)
 
     def to_excel(self, path: str | Path) -> Path:
         """A workbook whose amounts are live formulas, with the party's own readings.
+
+        Parameters
+        ----------
+        path : str or Path
+            An ``.xlsx`` file. Texts are escaped as in `to_csv`.
+
+        Returns
+        -------
+        Path
+            Where it was written.
 
         Raises
         ------
@@ -152,45 +230,66 @@ class Statement:
         return write(self, path)
 
     def to_html(self, path: str | Path | None = None, *, template: str | Path | None = None) -> str:
-        """A page that prints well, written to `path` where one is given.
+        """A page that prints well and follows the reader's light or dark setting.
 
         Parameters
         ----------
         path : str or Path, optional
-            Where to write it.
+            Where to write it (UTF-8).
         template : str or Path, optional
-            Your own jinja2 template file instead of the one that comes with dentframe; it gets
-            ``statement`` and the tables ``lines``, ``readings``, ``comparison``.
+            Your own jinja2 template file instead of the one that comes with dentframe. It gets
+            ``statement``, the texts ``title``, ``total`` and ``comparison_note``, the pairs of
+            texts ``head`` and ``explained``, the texts ``foot``, the tables of texts ``lines``,
+            ``readings`` and ``comparison``, and ``rated``: whether any line has a rate.
+
+        Returns
+        -------
+        str
+            The page.
 
         Raises
         ------
         MissingExtraError
             Where jinja2 is not installed (extra ``report``).
+        ConfigError
+            For a template that cannot be read or filled.
         """
         from dentframe.money.output.html import page
 
         return page(self, path, template=template)
 
-    def to_pdf(self, path: str | Path, *, font: str | Path | None = None) -> Path:
-        """A PDF file.
+    def to_pdf(self, path: str | Path, *, font: Font = None) -> Path:
+        """A PDF file, on Letter for USD, CAD and MXN, on A4 for other currencies.
 
         Parameters
         ----------
         path : str or Path
             Where to write it.
-        font : str or Path, optional
-            A TrueType file, for names that the built-in Latin fonts cannot write.
+        font : str, Path or list of them, optional
+            TrueType files; a later one gives the letters that those before it lack. Without it
+            the built-in Helvetica writes Western European letters; for others a common font of
+            this machine is taken (matplotlib's DejaVu Sans first). No letter is ever replaced.
+
+        Returns
+        -------
+        Path
+            Where it was written.
 
         Raises
         ------
         MissingExtraError
             Where fpdf2 is not installed (extra ``report``).
         ConfigError
-            For a text that the font cannot write.
+            For letters that no font at hand can write, named; or a file that is no font.
         """
         from dentframe.money.output.pdf import write
 
         return write(self, path, font=font)
+
+    def __repr__(self) -> str:
+        from dentframe.money.output.card import statement
+
+        return text_of(statement, self)
 
     def _repr_html_(self) -> str:
         from dentframe.money.output.html import fragment

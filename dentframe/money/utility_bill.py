@@ -15,7 +15,7 @@ from dentframe.money.rounding import add
 from dentframe.site_file import Moment, Table, dump, load, without_none
 
 _BILL = ("name", "start", "end", "days", "kwh", "kw", "currency", "total", "elements", "lines")
-_LINE = ("name", "kind", "kwh", "kw", "amount", "start", "end")
+_LINE = ("name", "kind", "kwh", "metered_kwh", "kw", "amount", "start", "end")
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,11 @@ class BillLine:
     kwh, kw : Decimal, optional
         What the utility priced [kWh], [kW].
     start, end : date or datetime, optional
-        The line's own dates, where it has any.
+        The line's own dates ``[start, end)``, where it has any: it is shared by the use of
+        those dates.
+    metered_kwh : Decimal, optional
+        The utility's energy over the line's own dates [kWh], where `kwh` is only a part of it
+        (a tier, a time of day).
     """
 
     name: str
@@ -44,6 +48,7 @@ class BillLine:
     kw: Decimal | None = None
     start: Moment | None = None
     end: Moment | None = None
+    metered_kwh: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,11 @@ class UtilityBill:
     ------
     ConfigError
         For no or double lines, or a total that the lines do not add up to.
+
+    Examples
+    --------
+    >>> utility.name, utility.kwh, [line.name for line in utility.lines]
+    ('2023-12', Decimal('7515'), ['Energy'])
     """
 
     name: str
@@ -160,6 +170,7 @@ def _line(table: Table) -> BillLine:
         kw=table.decimal("kw", None, least=0),
         start=table.moment("start", None, None),
         end=table.moment("end", None, None),
+        metered_kwh=table.decimal("metered_kwh", None),
     )
 
 

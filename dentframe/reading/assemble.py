@@ -24,7 +24,7 @@ def assemble(reading: Reading, *, quantify: bool) -> pd.DataFrame:
     request = reading.request
     frames = {meter: _one(reading, meter) for meter in request.meters}
     frame = next(iter(frames.values())) if request.single else _frame.stack(frames, request.topics)
-    frame.attrs["dentcloud"] = _attrs(request, frame)
+    frame.attrs["dentcloud"] = attrs_of(request, frame)
     if quantify:
         from dentframe.quantify import quantify as attach
 
@@ -32,7 +32,8 @@ def assemble(reading: Reading, *, quantify: bool) -> pd.DataFrame:
     return frame
 
 
-def _attrs(request: Request, frame: pd.DataFrame) -> dict[str, Any]:
+def attrs_of(request: Request, frame: pd.DataFrame) -> dict[str, Any]:
+    """What the frame of a read says of itself."""
     here = {parse(c).topic for c in frame.columns}
     units = {k: u for k, u in request.units.items() if k in request.topics or k in here}
     info = _frame.attrs(units, dict.fromkeys(request.meters, (request.start, request.end)))
@@ -44,14 +45,14 @@ def _one(reading: Reading, meter: str) -> pd.DataFrame:
     request = reading.request
     pages = reading.of(meter)
     columns, dropped = _frame.wanted_columns(pages, request.topics, everything=request.all_topics)
-    chosen = _of_elements(columns, request.meters[meter], request.topics)
+    chosen = of_elements(columns, request.meters[meter], request.topics)
     joined = _frame.join(pages, chosen)
     table = _frame.clip(joined, request.start, request.end, bracket=reading.bracket)
-    _tell(reading, meter, pages, columns, dropped, joined.conflicts)
-    return _frame.to_frame(table)
+    tell_of(request, meter, pages, columns, dropped, joined.conflicts)
+    return _frame.to_frame(table, shared=bool(reading.missing))  # a resume takes them again
 
 
-def _of_elements(
+def of_elements(
     columns: list[str], elements: tuple[str, ...] | None, topics: tuple[str, ...]
 ) -> list[str]:
     """The columns of the elements asked for; one that returned nothing is a column of NaN."""
@@ -65,15 +66,15 @@ def _of_elements(
     return ordered([*kept, *lost], topics)
 
 
-def _tell(
-    reading: Reading,
+def tell_of(
+    request: Request,
     meter: str,
     pages: list[Page],
     columns: list[str],
     dropped: list[str],
     conflicts: int,
 ) -> None:
-    request = reading.request
+    """Tell of what one meter's pages met."""
     report = sum((p.report for p in pages), Report.zero())
     here = {parse(c).topic for c in columns}
     silent = [t for t in request.topics if t not in here]
@@ -83,7 +84,7 @@ def _tell(
         report,
         columns=columns,
         dropped=dropped,
-        conflicts=conflicts,
+        conflicts=conflicts + sum(n for c, n in report.conflicts.items() if c in columns),
         silent_topics=silent if asked else (),
         absent_elements=_absent(columns, request.meters[meter]) if report.rows else (),
     )

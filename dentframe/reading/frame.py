@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -34,14 +34,19 @@ class Table:
         UTC minutes since 1970, int64, shape (rows,).
     values : numpy.ndarray
         float64, shape (rows, columns), column-major.
-    conflicts : int
-        Cells that came twice with different values: they are missing, not chosen.
+    conflicting : mapping
+        Column to its cells that came twice with different values: missing, not chosen.
     """
 
     columns: tuple[str, ...]
     minutes: Minutes
     values: Floats
-    conflicts: int = 0
+    conflicting: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def conflicts(self) -> int:
+        """How many cells came twice with different values."""
+        return sum(self.conflicting.values())
 
 
 def join(pages: Sequence[Page], columns: Sequence[str]) -> Table:
@@ -60,6 +65,8 @@ def join(pages: Sequence[Page], columns: Sequence[str]) -> Table:
         Where two rows of one minute disagree in a cell, that cell is NaN and counted.
     """
     pages = sorted(pages, key=lambda p: int(p.minutes[0]) if len(p.minutes) else 0)
+    if len(pages) == 1 and pages[0].columns == tuple(columns):
+        return _dedupe(*_sorted(pages[0].minutes, pages[0].values), tuple(columns))
     minutes = np.concatenate([np.empty(0, np.int64), *(p.minutes for p in pages)])
     values = np.full((len(minutes), len(columns)), np.nan, order="F")
     first = 0
@@ -92,7 +99,9 @@ def _dedupe(minutes: Minutes, values: Floats, columns: tuple[str, ...]) -> Table
     conflict = low != np.fmax.reduceat(values, starts, axis=0)
     conflict &= ~np.isnan(low)
     low[conflict] = np.nan
-    return Table(columns, minutes[starts], np.asfortranarray(low), int(conflict.sum()))
+    counts = conflict.sum(axis=0).tolist()
+    conflicting = {c: n for c, n in zip(columns, counts, strict=True) if n}
+    return Table(columns, minutes[starts], np.asfortranarray(low), conflicting)
 
 
 def clip(table: Table, start: pd.Timestamp, end: pd.Timestamp, *, bracket: bool = False) -> Table:
@@ -112,7 +121,7 @@ def clip(table: Table, start: pd.Timestamp, end: pd.Timestamp, *, bracket: bool 
         hour = int(np.searchsorted(table.minutes, high // 60 * 60 + 60))
         last += _rows_needed(table.values[last : max(hour, last + 1)])
     return Table(
-        table.columns, table.minutes[first:last], table.values[first:last], table.conflicts
+        table.columns, table.minutes[first:last], table.values[first:last], table.conflicting
     )
 
 
@@ -147,12 +156,18 @@ def _minute(instant: pd.Timestamp) -> int:
     return -(-int(instant.as_unit("us").asm8.astype(np.int64)) // _US_PER_MINUTE)
 
 
-def to_frame(table: Table) -> pd.DataFrame:
-    """The table as a frame: index ``time`` in UTC, float64 columns of wire names."""
+def to_frame(table: Table, *, shared: bool = True) -> pd.DataFrame:
+    """The table as a frame: index ``time`` in UTC, float64 columns of wire names.
+
+    Where the values are not `shared` with anything that lives on, they are not copied.
+    """
     time = pd.DatetimeIndex(
         (table.minutes * _US_PER_MINUTE).view("M8[us]"), name="time"
     ).tz_localize("UTC")
-    return pd.DataFrame(table.values, index=time, columns=pd.Index(table.columns, dtype=object))
+    copy = None if shared or not table.values.flags.f_contiguous else False
+    return pd.DataFrame(
+        table.values, index=time, columns=pd.Index(table.columns, dtype=object), copy=copy
+    )
 
 
 def stack(frames: Mapping[str, pd.DataFrame], topics: Sequence[str]) -> pd.DataFrame:

@@ -6,10 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dentframe.shown import Card, html_of
+
 if TYPE_CHECKING:
     from dentframe.cloud.windows import Window
 
 _BURST = 5
+_SHOWN = 10
+_HEADS = ("meter", "windows>", "cached>", "to ask>", "first", "last")
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,12 @@ class Plan:
         Where the topics are known from: ``"kept getTopics"`` or ``"built-in catalogue"``.
     rate : float
         The rate limit [requests/s].
+
+    Examples
+    --------
+    >>> plan = plan_dentcloud("P482311252", "2022-01-05", tz="UTC")
+    >>> [str(window) for window in plan]
+    ['2022-01-05']
     """
 
     windows: Mapping[str, tuple[Window, ...]]
@@ -58,10 +68,40 @@ class Plan:
         return max(0, self.requests - _BURST) / self.rate
 
     def __repr__(self) -> str:
-        meters = ", ".join(self.windows)
+        meters = _some(list(self.windows))
         span = f"{next(iter(self))} … {list(self)[-1]}" if len(self) else "nothing to ask"
         return (
             f"<Plan {meters}: {self.requests} request(s), {self.cached} cached, "
             f"at least {self.seconds:.1f} s; {span}; "
             f"topics {', '.join(self.topics)} ({self.topics_from})>"
         )
+
+    def _repr_html_(self) -> str:
+        return html_of(card, self)
+
+
+def card(plan: Plan) -> Card:
+    """What a notebook shows of a plan."""
+    asked = f"{plan.requests} request{'s' * (plan.requests != 1)}"
+    left = len(plan.windows) - _SHOWN
+    return Card(
+        title=f"Plan: {asked}, {plan.cached} cached, at least {plan.seconds:.1f} s",
+        facts=(("topics", f"{', '.join(plan.topics)} ({plan.topics_from})"),),
+        heads=_HEADS,
+        rows=[_row(plan, meter) for meter in list(plan.windows)[:_SHOWN]],
+        notes=[f"And {left} more meters."] if left > 0 else [],
+    )
+
+
+def _row(plan: Plan, meter: str) -> list[str]:
+    windows = plan.windows[meter]
+    cached = len(plan.held[meter] & set(windows))
+    counts = [str(len(windows)), str(cached), str(len(windows) - cached)]
+    ends = [str(windows[0]), str(windows[-1])] if windows else ["", ""]
+    return [meter, *counts, *ends]
+
+
+def _some(names: list[str]) -> str:
+    if len(names) <= _SHOWN:
+        return ", ".join(names)
+    return f"{', '.join(names[:_SHOWN])} and {len(names) - _SHOWN} more meters"

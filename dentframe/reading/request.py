@@ -45,6 +45,27 @@ class Request:
     units: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Without:
+    """Topics less some of them: those are not asked for.
+
+    Attributes
+    ----------
+    topics : str, sequence of str or None
+        As `resolve_topics` takes them.
+    dropped : frozenset of str
+        Request keys.
+    """
+
+    topics: Any
+    dropped: frozenset[str]
+
+
+def is_everything(topics: Any) -> bool:
+    """Whether every topic is meant, but those that are dropped."""
+    return (topics.topics if isinstance(topics, Without) else topics) is None
+
+
 def parse_meters(meter: Any) -> dict[str, tuple[str, ...] | None]:
     """Meters and their elements from ``"P1"``, ``"P1_A"`` or a list of such.
 
@@ -126,7 +147,7 @@ def resolve_topics(topics: Any, units: Mapping[str, str]) -> tuple[str, ...]:
 
     Parameters
     ----------
-    topics : str, sequence of str or None
+    topics : str, sequence of str, Without or None
         None: every topic.
     units : mapping
         Request key to unit, as getTopics says.
@@ -138,6 +159,8 @@ def resolve_topics(topics: Any, units: Mapping[str, str]) -> tuple[str, ...]:
     """
     if topics is None:
         return tuple(units)
+    if isinstance(topics, Without):
+        return _kept(topics, resolve_topics(topics.topics, units))
     names = [topics] if isinstance(topics, str) else list(topics)
     if not names:
         raise UnknownTopicError(
@@ -145,6 +168,16 @@ def resolve_topics(topics: Any, units: Mapping[str, str]) -> tuple[str, ...]:
             f"Use topics=None for all, or some of {', '.join(units)}."
         )
     return tuple(dict.fromkeys(key for name in names for key in _keys(name, units)))
+
+
+def _kept(topics: Without, keys: tuple[str, ...]) -> tuple[str, ...]:
+    kept = tuple(k for k in keys if k not in topics.dropped)
+    if kept:
+        return kept
+    raise ConfigError(
+        f"Cannot read without {', '.join(sorted(topics.dropped))}: nothing is left of "
+        f"{', '.join(keys)}. Drop less, or ask for more topics."
+    )
 
 
 def _keys(name: Any, units: Mapping[str, str]) -> list[str]:

@@ -1,6 +1,6 @@
 """One read in progress: which windows to ask, what came, what is missing.
 
-The network is behind the client; everything else here is bookkeeping.
+The network and the disk are behind the source; everything else here is bookkeeping.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dentframe.cloud.client import Job
+from dentframe.cloud.job import Job
 from dentframe.cloud.windows import Window, covers, plan
 from dentframe.reading import frame as _frame
 
 if TYPE_CHECKING:
-    from dentframe.cloud.client import DentCloud
     from dentframe.cloud.wire import Page
     from dentframe.errors import DentError
     from dentframe.reading.request import Request
+    from dentframe.reading.source import Source
 
 Progress = Callable[[Iterable[Any], int], Iterable[Any]]
 
@@ -28,8 +28,8 @@ class Reading:
 
     Parameters
     ----------
-    client : DentCloud
-        Asks and keeps the windows.
+    source : Source
+        Has the windows: a client, an archive, or one before the other.
     request : Request
         What is read.
     bracket : bool
@@ -39,14 +39,14 @@ class Reading:
     """
 
     def __init__(
-        self, client: DentCloud, request: Request, *, bracket: bool, now: pd.Timestamp
+        self, source: Source, request: Request, *, bracket: bool, now: pd.Timestamp
     ) -> None:
-        self.client = client
+        self.source = source
         self.request = request
         self.bracket = bracket
         self.now = now
         self.windows = {
-            m: planned(client, request, m, bracket=bracket, now=now)[0] for m in request.meters
+            m: planned(source, request, m, bracket=bracket, now=now)[0] for m in request.meters
         }
         self.pages: dict[Job, tuple[Page, ...]] = {}
         self.errors: dict[Job, DentError] = {}
@@ -63,7 +63,7 @@ class Reading:
         return [job for job in jobs if job not in self.pages]
 
     def _ask(self, jobs: Sequence[Job], progress: Progress) -> None:
-        for answer in progress(self.client.read(jobs), len(jobs)):
+        for answer in progress(self.source.read(jobs), len(jobs)):
             if answer.error is None:
                 self.pages[answer.job] = answer.pages
                 self.errors.pop(answer.job, None)
@@ -84,7 +84,7 @@ class Reading:
             w
             for day in dict.fromkeys(days)
             if not covers(asked, day.start, day.end)
-            for w in _around(self.client, self.request, meter, day, self.now)
+            for w in _around(self.source, self.request, meter, day, self.now)
         ]
 
     def _clipless(self, meter: str) -> _frame.Table:
@@ -101,35 +101,35 @@ class Reading:
 
 
 def planned(
-    client: DentCloud,
+    source: Source,
     request: Request,
     meter: str,
     *,
     bracket: bool,
     now: pd.Timestamp,
 ) -> tuple[list[Window], set[Window]]:
-    """The windows to read for one meter, and those the cache already holds."""
-    held = client.held(meter, request.topics)
-    size = client.bytes_per_hour(meter, request.topics)
+    """The windows to read for one meter, and those that need no request."""
+    held = source.held(meter, request.topics)
+    size = source.bytes_per_hour(meter, request.topics)
     known = {} if size is None else {"bytes_per_hour": size}
     windows = plan(request.start, request.end, now=now, cached=held, **known)
     if bracket:
-        windows = sorted({*windows, *_neighbours(client, request, meter, windows, now)})
+        windows = sorted({*windows, *_neighbours(source, request, meter, windows, now)})
     return windows, held
 
 
 def _neighbours(
-    client: DentCloud, request: Request, meter: str, windows: list[Window], now: pd.Timestamp
+    source: Source, request: Request, meter: str, windows: list[Window], now: pd.Timestamp
 ) -> Iterator[Window]:
     for hour in (_hour(request.start - pd.Timedelta(1, "us")), _hour(request.end)):
         if not covers(windows, hour.start, hour.end):
-            yield from _around(client, request, meter, hour, now)
+            yield from _around(source, request, meter, hour, now)
 
 
 def _around(
-    client: DentCloud, request: Request, meter: str, window: Window, now: pd.Timestamp
+    source: Source, request: Request, meter: str, window: Window, now: pd.Timestamp
 ) -> list[Window]:
-    held = client.held(meter, request.topics)
+    held = source.held(meter, request.topics)
     return plan(window.start, window.end, now=now, cached=held)
 
 

@@ -1,29 +1,39 @@
-"""How decoding compares with the naive way: ``python tests/benchmarks/bench_decode.py``.
+"""How decoding compares with other ways: ``python -m tests.benchmarks.bench_decode [--quick]``.
 
-A month of 144 columns at 15 minutes; both ways run in turn, and each pair gives a ratio, so
-that a busy machine spoils the times but hardly the ratios. Memory is what is
-allocated at most while decoding, the result included, in finished frames.
+A month of 144 columns at 15 minutes, to a frame of floats. The bare parsers make no frame:
+they are the floor, orjson with all its dicts of text, simdjson with nothing read out. Memory
+is what is allocated at most while decoding, the result included.
 """
 
 from __future__ import annotations
 
 import json
 import random
-import statistics
-import time
+import sys
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
 
 from dentframe.cloud.windows import Window
 from dentframe.cloud.wire import decode, decode_slow
+from dentframe.reading.frame import join, to_frame
+from tests.benchmarks import naive
+from tests.benchmarks.rounds import Row, cpus, in_turn, ratios, show, wants_quick
 
-ROUNDS = 9
 WINDOW = Window(2023, 12)
 TOPICS = {"A/Ch": 3, "dPF/Ch": 3, "kWHNet/Elm": 1, "DemandkW/Elm": 1, "kVAHNet/Elm": 1}
+KINDS = ("clean", "1 % bad", "10 % absent", "a stray key", "pretty-printed")
 BAD = ("N/A", "", "ERR", None)
+MONTH = "decode a month × 144 columns"
+NAIVE = "json, DataFrame, astype"
+Way = Callable[[bytes], object]
+TOLERANT: dict[str, Way] = {
+    "json, DataFrame, to_numeric": partial(naive.month, numbers=naive.as_numbers)
+}
 
 
 def columns() -> list[str]:
@@ -36,7 +46,7 @@ def columns() -> list[str]:
     return found[:144]
 
 
-def rows(bad: float) -> list[dict[str, str | None]]:
+def rows_made(bad: float, days: int) -> list[dict[str, str | None]]:
     rng = random.Random(482311252)
     registers = {name: rng.uniform(1e3, 2e5) for name in columns()}
 
@@ -52,14 +62,14 @@ def rows(bad: float) -> list[dict[str, str | None]]:
             "time": f"{hour:02d}:{minute:02d}",
             **{name: cell(name) for name in columns()},
         }
-        for day in range(1, 32)
+        for day in range(1, days + 1)
         for hour in range(24)
         for minute in (2, 17, 32, 47)
     ]
 
 
-def document(kind: str) -> bytes:
-    made = rows(0.01 if kind == "1 % bad" else 0.0)
+def document(kind: str, days: int = 31) -> bytes:
+    made = rows_made(0.01 if kind == "1 % bad" else 0.0, days)
     if kind == "10 % absent":
         rng = random.Random(1)
         made = [
@@ -72,52 +82,85 @@ def document(kind: str) -> bytes:
     return json.dumps(body, **spaces).encode()
 
 
-def naive(body: bytes) -> pd.DataFrame:
-    frame = pd.DataFrame(json.loads(body)["topics"])
-    frame.index = pd.to_datetime(frame.pop("date") + " " + frame.pop("time"), utc=True)
-    return frame.apply(pd.to_numeric, errors="coerce")
-
-
-def ours(body: bytes) -> object:
-    return decode(body, WINDOW)
-
-
-def seconds(read: Callable[[bytes], object], body: bytes) -> float:
-    began = time.process_time()
-    read(body)
-    return time.process_time() - began
-
-
-def peak_frames(read: Callable[[bytes], object], body: bytes) -> float:
+def ours(body: bytes) -> pd.DataFrame:
     page = decode(body, WINDOW)
-    frame = page.values.nbytes + page.minutes.nbytes
+    return to_frame(join([page], page.columns), shared=False)
+
+
+def parsers() -> dict[str, Way]:
+    """What the group ``bench`` brings, where it is installed."""
+    found: dict[str, Way] = {}
+    if find_spec("orjson"):
+        import orjson
+
+        found["orjson, DataFrame, astype"] = partial(naive.month, loads=orjson.loads)
+        found["bare orjson: dicts of text, no frame"] = orjson.loads
+    if find_spec("simdjson"):
+        import simdjson
+
+        found["bare simdjson: parsed, nothing read out"] = simdjson.Parser().parse
+    return found
+
+
+def agree(body: bytes, way: Way) -> None:
+    """Ways that make a frame make the same one."""
+    mine, other = ours(body), way(body)
+    np.testing.assert_array_equal(mine, decode_slow(body, WINDOW).values)
+    if isinstance(other, pd.DataFrame):
+        np.testing.assert_array_equal(mine, other[list(mine)])
+        assert (mine.index == other.index).all()
+
+
+def beside(what: str, body: bytes, others: dict[str, Way], rounds: int) -> list[Row]:
+    for way in others.values():
+        agree(body, way)
+    ways = {name: partial(way, body) for name, way in {"dentframe": ours, **others}.items()}
+    return cpus(what, ways, rounds)
+
+
+def peak(call: Callable[[], object]) -> float:
+    """What is allocated at most in a call, its result included [bytes]."""
     tracemalloc.start()
-    kept = read(body)
-    peak = tracemalloc.get_traced_memory()[1]
+    kept = call()
+    found = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     del kept
-    return peak / frame
+    return found
 
 
-def compare(kind: str) -> str:
-    body = document(kind)
-    fast, slow = decode(body, WINDOW), decode_slow(body, WINDOW)
-    np.testing.assert_array_equal(fast.values, slow.values)
-    pairs = [(seconds(naive, body), seconds(ours, body)) for _ in range(ROUNDS)]
-    ratios = [theirs / mine for theirs, mine in pairs]
-    theirs, mine = (1e3 * statistics.median(times) for times in zip(*pairs, strict=True))
-    median = f"{theirs:9.0f}{mine:8.0f}"
-    ratio = f"{statistics.median(ratios):9.1f}{min(ratios):7.1f}{max(ratios):7.1f}"
-    memory = f"{peak_frames(ours, body):10.1f}{peak_frames(naive, body):8.1f}"
-    return f"{kind:16}{len(body) / 1e6:6.1f}{median}{ratio}{memory}"
+def memory(body: bytes, rounds: int) -> list[Row]:
+    ways = {"dentframe": partial(ours, body), NAIVE: partial(naive.month, body)}
+    took = in_turn(ways, rounds, peak)
+    frame = ours(body).memory_usage().sum()
+    alone = tuple(float(most / frame) for most in took["dentframe"])
+    return [
+        Row(MONTH, "the finished frame", alone, "memory"),
+        Row(MONTH, NAIVE, ratios(took["dentframe"], took[NAIVE]), "memory"),
+    ]
 
 
-def main() -> None:
-    times = f"{'naive ms':>9}{'ours':>8}{'ratio':>9}{'min':>7}{'max':>7}"
-    print(f"{'a month of':16}{'MB':>6}{times}{'frames':>10}{'naive':>8}")
-    for kind in ("clean", "1 % bad", "10 % absent", "a stray key", "pretty-printed"):
-        print(compare(kind))
+def rows(quick: bool = False) -> list[Row]:
+    """The rows of the page on speed."""
+    days, rounds = (1, 1) if quick else (31, 15)
+    clean, bad = document("clean", days), document("1 % bad", days)
+    return [
+        *beside(MONTH, clean, {NAIVE: naive.month, **parsers()}, rounds),
+        *memory(clean, 1 if quick else 3),
+        *beside(f"{MONTH}, 1 % of the cells unreadable", bad, TOLERANT, rounds),
+    ]
+
+
+def odd(quick: bool = False) -> list[Row]:
+    """The same for documents that are not as they should be."""
+    days, rounds, kinds = (1, 1, KINDS[2:3]) if quick else (31, 7, KINDS[2:])
+    bodies = {f"{MONTH}, {kind}": document(kind, days) for kind in kinds}
+    return [row for name, body in bodies.items() for row in beside(name, body, TOLERANT, rounds)]
+
+
+def main(argv: Sequence[str] = ()) -> None:
+    show(rows(wants_quick(argv)))
+    show(odd(wants_quick(argv)))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

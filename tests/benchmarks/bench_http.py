@@ -1,11 +1,10 @@
 """What the HTTP layer costs, in seconds and requests. Prints; judges nothing.
 
-Run ``python tests/benchmarks/bench_http.py [pace|jitter|slow|processes|cache|writes|kill]``.
+Run ``python -m tests.benchmarks.bench_http [--quick|pace|jitter|slow|processes|writes|kill]``.
 """
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import random
@@ -17,8 +16,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import pandas as pd
-
 from dentframe import emulator
 from dentframe.cloud.cache import Shelf
 from dentframe.cloud.client import DentCloud
@@ -26,6 +23,7 @@ from dentframe.cloud.job import Job
 from dentframe.cloud.notices import Notices
 from dentframe.cloud.store import Store
 from dentframe.cloud.windows import Window
+from tests.benchmarks.rounds import Row, show, wants_quick
 
 METER = "P482311252"
 TOPICS = ("DemandkW", "kWHNet")
@@ -55,17 +53,37 @@ def read(url, folder, windows=TEN_YEARS, **settings):
         return time.perf_counter() - start, len(errors)
 
 
-def line(name, latency, theory):
+def timed(latency, windows=TEN_YEARS):
+    """How long a read of these windows takes [s], its errors, and how often it was refused."""
     with tempfile.TemporaryDirectory() as folder, emulator.serve(Tiny(), latency=latency) as cloud:
-        took, errors = read(cloud.url, folder)
-        many = sum(seen.status == 429 for seen in cloud.requests)
+        took, errors = read(cloud.url, folder, windows)
+        return took, errors, sum(seen.status == 429 for seen in cloud.requests)
+
+
+def least(windows, latency, rate=5, burst=5):
+    """The least that the service's limit allows, until the last one is answered [s]."""
+    return max(0, windows - burst) / rate + latency
+
+
+def rows(quick=False):
+    """The row of the page on speed."""
+    windows, rounds = (TEN_YEARS[-8:], 1) if quick else (TEN_YEARS, 3)
+    took = [timed(0.05, windows) for _ in range(rounds)]
+    assert not any(errors for _, errors, _ in took)
+    ratios = tuple(seconds / least(len(windows), 0.05) for seconds, _, _ in took)
+    what = "read 120 windows, ten years by month, each answered after 50 ms"
+    return [Row(what, "the least time that 5 requests a second allow", ratios)]
+
+
+def line(name, latency, theory):
+    took, errors, many = timed(latency)
     print(
         f"{name:28} {took:6.2f} s (theory {theory:.1f})  429s {many}  errors {errors}", flush=True
     )
 
 
 def pace():
-    line("120 months, 50 ms", 0.05, 23.0 + 0.05)
+    line("120 months, 50 ms", 0.05, least(120, 0.05))
 
 
 def jitter():
@@ -101,44 +119,6 @@ def processes():
         f"errors {sum(e for _, e in took)}",
         flush=True,
     )
-
-
-def _naive(body):
-    frame = pd.DataFrame(json.loads(body)["topics"])
-    index = pd.to_datetime(frame["date"] + " " + frame["time"], utc=True)
-    frame = frame.drop(columns=["date", "time"]).apply(pd.to_numeric, errors="coerce")
-    return frame.set_index(index)
-
-
-def cache():
-    """A second read of a year against the naive route over the same kept bodies."""
-    topics, year = ("DemandkW", "kWHNet", "A", "V", "dPF", "kVAHNet"), TEN_YEARS[-12:]
-    with tempfile.TemporaryDirectory() as folder, emulator.serve(rate=None) as cloud:
-        keys = {"base_url": cloud.url, "cache": folder, "rate": 500}
-        with DentCloud("demo-key", "demo-id", **keys) as client:
-            list(client.read(jobs(year, topics)))
-        sent = len(cloud.requests)
-        with DentCloud("demo-key", "demo-id", **keys) as client:
-            ours = min(_timed(lambda: list(client.read(jobs(year, topics)))) for _ in range(5))
-            shelf = client._shelf
-            held = [e.key for e in shelf.store.entries("") if "getTopics" not in e.key]
-            naive = min(
-                _timed(lambda: pd.concat(_naive(shelf.body(key)[0]) for key in held))
-                for _ in range(3)
-            )
-            size = sum(len(shelf.body(key)[0]) for key in held)
-        sent = len(cloud.requests) - sent
-    print(
-        f"a year again, {size / 1e6:.0f} MB: ours {ours:.2f} s, naive {naive:.2f} s, "
-        f"ratio {ours / naive:.2f}, requests {sent}",
-        flush=True,
-    )
-
-
-def _timed(call):
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
 
 
 def write_many(folder, writer, count):
@@ -234,11 +214,18 @@ ALL = {
     "jitter": jitter,
     "slow": slow,
     "processes": processes,
-    "cache": cache,
     "writes": writes,
     "kill": kill,
 }
 
-if __name__ == "__main__":
-    for name in sys.argv[1:] or ALL:
+
+def main(argv=()):
+    if wants_quick(argv):
+        show(rows(quick=True))
+        return
+    for name in argv or ALL:
         ALL[name]()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

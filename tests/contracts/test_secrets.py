@@ -16,7 +16,8 @@ import pytest
 
 from dentframe import emulator
 from dentframe.cloud import credentials as creds
-from dentframe.cloud.client import DentCloud, default_client
+from dentframe.cloud.client import DentCloud
+from dentframe.cloud.default import default_client
 from dentframe.cloud.job import Job
 from dentframe.cloud.secret import Secret
 from dentframe.cloud.windows import Window

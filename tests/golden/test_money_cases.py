@@ -1,11 +1,9 @@
-"""Every M case of the metering rules, and the ratchets P10 and P11 as a tariff bills them."""
+"""The M cases of tariffs, and the ratchets P10 and P11 as a tariff bills them."""
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -22,47 +20,10 @@ from dentframe.money import (
     Tariff,
     Tax,
     Window,
-    allocate,
     bill,
 )
 from dentframe.money.rounding import add, rounded
-from dentframe.virtual import virtual
-
-CASES = Path(__file__).parents[3] / "shared" / "domain" / "cases.json"
-NY = "America/New_York"
-
-
-def case(name):
-    """One case's arguments and expected results."""
-    if not CASES.is_file():
-        pytest.skip(f"no {CASES.name} beside us")
-    found = {c["id"]: c for c in json.loads(CASES.read_text())["cases"]}
-    return found[name]["args"], found[name]["expect"]
-
-
-def hourly(kw, start, end, tz="UTC"):
-    """A register that is read each hour, under powers [kW] that repeat day by day."""
-    index = pd.date_range(start, end, freq="h", tz=tz)
-    by_hour = kw if callable(kw) else (lambda _: kw)
-    steps = [Fraction(str(by_hour(t))) for t in index[:-1]]
-    total = [Fraction(1000)]
-    for step in steps:
-        total.append(total[-1] + step)
-    values = [float(x) for x in total]
-    return pd.DataFrame({"kWHNet/Elm/A": values}, index=index.tz_convert("UTC").as_unit("us"))
-
-
-def used(kwh, hours=24):
-    """A register that moves by so much in one day, evenly."""
-    index = pd.date_range("2024-03-04", periods=hours + 1, freq="h", tz="UTC").as_unit("us")
-    step = Fraction(kwh) / hours
-    values = [float(step * i) + 500 for i in range(hours + 1)]
-    return pd.DataFrame({"kWHNet/Elm/A": values}, index=index)
-
-
-def price(df, *charges, start="2024-03-04", end="2024-03-05", tz="UTC", **how):
-    """A bill of one day, exact unless asked otherwise."""
-    return bill(df, Tariff("case", charges), start, end, tz=tz, **{"places": None, **how})
+from tests.golden.money_kit import NY, case, hourly, price, used
 
 
 def test_m01_time_of_use():
@@ -161,86 +122,6 @@ def test_m10_lines_are_rounded_not_their_sum():
     assert rounded(sum(Decimal(x) for x in args["lines"]), 2) == Decimal(expect["rounded_sum"])
     charges = [Fixed(f"F{i}", x, proration="none") for i, x in enumerate(args["lines"])]
     assert price(used("1"), *charges, places=2).total == Decimal(expect["sum_of_rounded"])
-
-
-def test_m11_largest_remainder():
-    """M11: the cent that is left goes to the first of equals."""
-    args, expect = case("M11")
-    shares = allocate(args["total"], args["weights"])
-    assert shares.tolist() == [Decimal(x) for x in expect["shares"]]
-
-
-def test_m12_half_up_shares_would_overshoot():
-    """M12: 123.45 by equal halves and sixths stays 123.45, where rounding each gives 123.46."""
-    weights = {"A": 1, "B": 1}
-    each = [rounded(Decimal("123.45") / 2, 2) for _ in weights]
-    assert sum(each) == Decimal("123.46")
-    assert allocate("123.45", weights).tolist() == [Decimal("61.73"), Decimal("61.72")]
-
-
-def test_m13_a_credit_is_shared_by_its_magnitude():
-    """M13: -100.00 in three is -33.34, -33.33, -33.33."""
-    shares = allocate("-100.00", {"A": 1, "B": 1, "C": 1})
-    assert [str(x) for x in shares] == ["-33.34", "-33.33", "-33.33"]
-
-
-def test_m14_no_basis_is_an_error():
-    """M14: nothing is split equally in silence."""
-    args, _ = case("M14")
-    with pytest.raises(ValueError, match="no basis"):
-        allocate(args["total"], args["weights"])
-
-
-def test_m15_each_line_by_its_own_basis():
-    """M15: energy by kWh, demand by coincident kW."""
-    args, expect = case("M15")
-    total = allocate(args["energy_cost"], args["kwh"]) + allocate(args["demand_cost"], args["kw"])
-    assert total.to_dict() == {k: Decimal(v) for k, v in expect.items()}
-
-
-def test_m16_losses_by_a_stated_rule():
-    """M16: the loss of 300 kWh pro rata, by area, or to the landlord."""
-    args, expect = case("M16")
-    kwh = {k: Decimal(v) for k, v in args["kwh"].items()}
-    loss = Decimal(args["master"]) - sum(kwh.values())
-    assert loss == Decimal(expect["loss"])
-    for rule, basis in (("pro_rata", args["kwh"]), ("by_area", args["area"])):
-        shares = allocate(loss, basis)
-        assert {k: kwh[k] + shares[k] for k in kwh} == {
-            k: Decimal(v) for k, v in expect[rule].items()
-        }
-    assert {**kwh, "common": loss} == {k: Decimal(v) for k, v in expect["landlord"].items()}
-
-
-def test_m17_a_negative_residual_is_flagged():
-    """M17: main less branches goes below 0 and is shown as it is."""
-    args, expect = case("M17")
-    index = pd.DatetimeIndex(["2024-01-01", "2024-01-02"], tz="UTC").as_unit("us")
-    moved = {"A": args["plus"][0], "B": args["minus"][0], "C": args["minus"][1]}
-    df = pd.DataFrame({f"kWHNet/Elm/{k}": [0.0, float(v)] for k, v in moved.items()}, index=index)
-    row = virtual(df, {"Common": "A - B - C"}, "D", tz="UTC", detail=True,
-                  registers=_wide_gaps()).iloc[0]  # fmt: skip
-    assert row["energy"] == pytest.approx(float(expect["value"]))
-    assert expect["flags"][0] in row["flags"]
-
-
-def _wide_gaps():
-    from dentframe import RegisterRules
-
-    return RegisterRules(max_gap="2D")
-
-
-def test_m18_fixed_charges_by_the_days_a_party_has():
-    """M18: March with a move-out on the 15th and a vacancy: 14, 5 and 12 days share 31."""
-    df = hourly(1, "2024-03-01", "2024-04-01", NY)
-    stays = [("2024-03-01", "2024-03-15"), ("2024-03-15", "2024-03-20"),
-             ("2024-03-20", "2024-04-01")]  # fmt: skip
-    charges = Fixed("Service", "1", per="day"), Energy("E", "1")
-    made = [price(df, *charges, start=a, end=b, tz=NY) for a, b in stays]
-    days = [int(x.lines[0].quantity) for x in made]
-    assert days == [14, 5, 12]
-    assert [int(x.lines[1].quantity) for x in made] == [335, 120, 288]
-    assert sum(allocate("15.50", days)) == Decimal("15.50")
 
 
 def test_m19_a_holiday_is_off_peak():

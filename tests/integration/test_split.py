@@ -9,9 +9,9 @@ from dentframe.cli.app import run as run_cli
 from dentframe.cli.money import split as split_command
 from dentframe.cli.money import verify as verify_command
 from dentframe.money.utility_bill import UtilityBill
-from dentframe.record import verify
 from dentframe.site import Site
 from dentframe.split import split
+from dentframe.verification import verify
 from tests.split_kit import balanced, found, shares
 
 MAIN, SECOND, THIRD = "P482311252", "P482102272", "P482102270"

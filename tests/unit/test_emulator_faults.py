@@ -7,9 +7,9 @@ import zlib
 from pathlib import Path
 
 import pytest
-from test_emulator_api import HOUR, KEYS, ask, connect, said
 
 from dentframe import emulator
+from tests.emulator_kit import HOUR, KEYS, ask, connect, said
 
 MONTH = HOUR.replace("&day=12&hour=2", "")
 PAGE = Path(__file__).parents[2] / "docs" / "guide" / "testing-your-code.md"

@@ -6,10 +6,10 @@ import threading
 import time
 
 import pytest
-from test_emulator_api import HOUR, KEYS, ask, connect
 
 from dentframe import emulator
 from dentframe.emulator.limits import Limiter
+from tests.emulator_kit import HOUR, KEYS, ask, connect
 
 
 class Clock:

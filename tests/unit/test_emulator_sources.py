@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from test_emulator_api import EXAMPLE, HOUR, ask, said
 
 from dentframe import emulator
+from tests.emulator_kit import EXAMPLE, HOUR, ask, said
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 ROWS = [

@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 
 from dentframe import record as recorded
-from dentframe.errors import ConfigError
-from dentframe.record import verify
+from dentframe import record_sheets as sheets
+from dentframe.errors import ConfigError, DentWarning
+from dentframe.money.statement import Statement
+from dentframe.verification import verify
 from tests.split_kit import bill, line, readings, shares, site, split, tenant
 
 BILL = (line("Energy", "energy", "600.00"), line("Fixed", "fixed", "10.01"))
@@ -101,12 +103,90 @@ def test_a_changed_result_is_seen(saved):
     assert found.notes[0].startswith("Recorded with pandas 0.1")
 
 
-def test_a_record_is_never_overwritten(run, saved):
-    """A folder that holds something is refused, and stays as it is."""
-    with pytest.raises(ConfigError, match="never"):
-        run.save(saved)
+def good(name="Jan"):
+    """A split without exceptions."""
+    return split(bill(*BILL, kwh=3000, name=name), site(), frame=readings({"A": 2000, "B": 1000}))
+
+
+def test_a_good_record_is_never_overwritten(run, tmp_path):
+    """A folder that holds a run without open exceptions is refused, and stays as it is."""
+    folder = tmp_path / "2024-01"
+    good().save(folder)
+    with pytest.raises(ConfigError, match="never overwritten"):
+        run.save(folder)
+    with pytest.raises(ConfigError, match="never overwritten"):
+        good().save(folder)
+    assert verify(folder).ok
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["2024-01"]
+
+
+def test_a_run_with_open_exceptions_gives_way_to_its_correction(run, saved):
+    """The same bill and site split again replace it; then it is good and stays."""
+    assert not run.ok
+    good().save(saved)
     assert verify(saved).ok
-    assert not saved.with_name("2024-01.part").exists()
+    assert len(pd.read_csv(saved / "exceptions.csv")) == 0
+    assert sorted(p.name for p in saved.parent.iterdir()) == ["2024-01"]
+    with pytest.raises(ConfigError, match="never overwritten"):
+        run.save(saved)
+
+
+def test_what_is_not_the_same_split_stays(saved, tmp_path):
+    """Another bill, a file of the user's own, and a folder that is no record are kept."""
+    with pytest.raises(ConfigError, match="a split of 'Jan' of 'S' is there"):
+        good("Feb").save(saved)
+    (saved / "statements" / "letter.txt").write_text("mine")
+    with pytest.raises(ConfigError, match=r"letter\.txt.*dentframe did not write"):
+        good().save(saved)
+    assert (saved / "charges.csv").is_file()
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "notes.txt").write_text("mine")
+    with pytest.raises(ConfigError, match="no record of a split"):
+        good().save(tmp_path / "x")
+
+
+def test_statements_are_saved_as_pdf(saved):
+    """Each tenant's statement is a PDF beside the page, the workbook and the CSV."""
+    for stem in ("01-a-sons", "02-b"):
+        endings = {p.suffix for p in (saved / "statements").glob(f"{stem}.*")}
+        assert endings == {".csv", ".html", ".pdf", ".xlsx"}
+    assert (saved / "statements/02-b.pdf").read_bytes().startswith(b"%PDF-")
+
+
+def test_without_the_extra_it_says_so_once(run, tmp_path, monkeypatch):
+    """Without fpdf2 nothing fails: one warning names the extra, and the rest is saved."""
+    real = sheets.find_spec
+    monkeypatch.setattr(sheets, "find_spec", lambda x: None if x == "fpdf" else real(x))
+    with pytest.warns(DentWarning, match=r"without PDFs.*dentframe\[report\]") as told:
+        folder = run.save(tmp_path / "out")
+    assert len(told) == 1
+    assert not list((tmp_path / "out").rglob("*.pdf"))
+    assert verify(folder).ok
+
+
+def test_a_name_that_no_built_in_font_has(run, tmp_path, monkeypatch):
+    """One statement that cannot be a PDF does not lose the others, and is told."""
+    real = Statement.to_pdf
+
+    def refuse(self, path, **more):
+        if self.party == "B":
+            raise ConfigError("Cannot write 'B': the font has no such letter. Pass font=.")
+        return real(self, path, **more)
+
+    monkeypatch.setattr(Statement, "to_pdf", refuse)
+    with pytest.warns(DentWarning, match="1 statements are saved without a PDF"):
+        run.save(tmp_path / "out")
+    assert [p.name for p in (tmp_path / "out").rglob("*.pdf")] == ["01-a-sons.pdf"]
+
+
+def test_flags_share_a_cell(tmp_path):
+    """In CSV files the flags of a figure are a;b, as on the command line."""
+    frame = readings({"A": 2000, "B": 1000})
+    frame.iloc[500, 0] = 0.0
+    frame.iloc[600:700, 0] = np.nan
+    split(bill(*BILL), site(), frame=frame).save(tmp_path / "out")
+    figures = pd.read_csv(tmp_path / "out/figures.csv")
+    assert {"gap_bridged", "glitch"} <= set(figures["flags"].iloc[0].split(";"))
 
 
 def test_what_is_no_record(tmp_path):

@@ -1,51 +1,14 @@
-"""Selecting, and wide and long shapes with their ways back."""
+"""Selecting, and wide shapes with their ways back."""
 
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
 from dentframe import reshape
-from dentframe.errors import KindError, RangeError, UnitError, UnknownMeterError, UnknownTopicError
-
-ATTRS = {
-    "dentcloud": {
-        "schema": 1,
-        "units": {"DemandkW": "kW", "Foo": "gal"},
-        "ranges": {"P1": ["2023-12-01T00:00:00Z", "2023-12-02T00:00:00Z"]},
-    }
-}
-LABELS = [
-    "DemandkW/Elm/A",
-    "DemandkW/Elm/C",
-    "kWHNet/Elm/A",
-    "kWHNet/Elm/C",
-    "A/Ch/A1",
-    "A/Ch/A2",
-    "A/Ch/C10",
-    "dPF/Elm/A",
-    "dPF/Ch/A1",
-]
-
-
-def single(labels=LABELS, rows=4, tz="UTC"):
-    index = pd.date_range("2023-12-01 00:02", periods=rows, freq="15min", tz="UTC", unit="us")
-    index.freq, index.name = None, "time"
-    values = np.arange(float(rows * len(labels))).reshape(rows, len(labels)) / 7
-    frame = pd.DataFrame(values, index=index.tz_convert(tz), columns=pd.Index(labels))
-    if values.size:
-        frame.iloc[1, 0] = np.nan
-    frame.attrs = ATTRS
-    return frame
-
-
-def several(labels=LABELS):
-    parts = {m: single(labels) + i * 100 for i, m in enumerate(("P1", "P2"))}
-    frame = pd.concat(parts, names=["meter", "time"])
-    frame.attrs = {"dentcloud": {"schema": 1, "ranges": {"P1": ["a", "b"], "P2": ["a", "b"]}}}
-    return frame
+from dentframe.errors import KindError, UnitError, UnknownMeterError, UnknownTopicError
+from tests.reshape_kit import ATTRS, LABELS, several, single
 
 
 def test_the_table_names_what_each_column_is():
@@ -229,86 +192,3 @@ def test_columns_of_different_units_are_not_put_side_by_side():
     """Watts and kilowatts in one table would be read as one."""
     with pytest.raises(UnitError, match="W and kW"):
         reshape.by_element(single(["DemandkW/Elm/A", "DemandkW/Elm/C [W]"]), "DemandkW")
-
-
-def test_long_has_a_row_per_reading_and_column():
-    """NaN rows are kept; all but time and value are categorical."""
-    frame = single()
-    long = reshape.to_long(frame)
-    assert list(long.columns) == ["time", "topic", "element", "channel", "value", "unit"]
-    assert len(long) == frame.size
-    assert long["value"].isna().sum() == 1
-    assert long["time"].dtype == frame.index.dtype
-    for name in ("topic", "element", "channel", "unit"):
-        assert isinstance(long[name].dtype, pd.CategoricalDtype)
-    first = long.iloc[0]
-    assert (first.topic, first.element, first.unit) == ("DemandkW", "A", "kW")
-    assert pd.isna(first.channel)
-
-
-def test_long_of_several_meters_names_the_meter():
-    """As a categorical, before the time."""
-    long = reshape.to_long(several())
-    assert list(long.columns)[:2] == ["meter", "time"]
-    assert isinstance(long["meter"].dtype, pd.CategoricalDtype)
-
-
-@pytest.mark.parametrize(
-    "frame",
-    [
-        single(),
-        single(tz="America/Los_Angeles"),
-        several(),
-        single(
-            ["DemandkW/Elm/A [W]", "V/Ph/L1-L2", "Foo/Elm/A", "What/Elm/A", "A/Ch/X", "A/Elm/P1"]
-        ),
-        single(["kWHNet/Elm/A"]).astype("int64", errors="ignore"),
-        single(["kWHNet/Elm/A"]).astype("float32"),
-        single().iloc[::-1],
-    ],
-    ids=["utc", "zone", "meters", "odd names", "one", "float32", "unsorted"],
-)
-def test_long_and_back_is_the_identical_frame(frame):
-    """Dtypes, index unit and zone, column order and attrs included."""
-    back = reshape.from_long(reshape.to_long(frame))
-    assert_frame_equal(back, frame, check_exact=True)
-    assert back.attrs == frame.attrs
-    assert back.index.dtype == frame.index.dtype
-
-
-def test_long_rows_may_come_shuffled_and_with_gaps():
-    """What is missing is NaN, and the index is sorted again."""
-    frame = several()
-    long = reshape.to_long(frame).dropna(subset="value").sample(frac=1, random_state=1)
-    back = reshape.from_long(long)
-    assert_frame_equal(back[frame.columns], frame, check_exact=True)
-
-
-def test_long_as_plain_text_goes_back_too():
-    """Categoricals do not survive a file; the way back does not need them."""
-    frame = several()
-    long = reshape.to_long(frame)
-    for name in ("meter", "topic", "element", "channel", "unit"):
-        long[name] = long[name].astype(object)
-    assert_frame_equal(reshape.from_long(long), frame, check_exact=True)
-
-
-def test_two_values_for_one_cell_are_refused():
-    """Neither is better than the other."""
-    long = reshape.to_long(single())
-    with pytest.raises(RangeError, match="two values for one time"):
-        reshape.from_long(pd.concat([long, long.iloc[:1]]))
-
-
-def test_long_of_no_rows_is_empty():
-    """With all its columns."""
-    long = reshape.to_long(single(rows=0))
-    assert len(long) == 0
-    assert "unit" in long.columns
-    assert len(reshape.from_long(long)) == 0
-
-
-def test_long_of_very_many_columns_keeps_their_names():
-    """More categories than a byte holds."""
-    frame = single([f"A/Ch/A{i}" for i in range(200)])
-    assert_frame_equal(reshape.from_long(reshape.to_long(frame)), frame)

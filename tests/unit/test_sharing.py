@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.errors import ConfigError
+from dentframe.errors import ConfigError, UnknownMeterError
 from tests.split_kit import (
     LA,
     LINES,
@@ -245,11 +245,28 @@ def test_a_refused_figure_withholds_its_lines():
 
 
 def test_an_element_without_readings_is_missing():
-    """What no column tells is missing, not 0, and cannot be accepted."""
+    """A column of blanks is missing, not 0, and cannot be accepted."""
     asked = site(rules={"accept": ["recorded", "estimated", "partial"]})
-    run = split(bill(), asked, frame=readings({"A": 2000}))
+    blank = readings({"A": 2000, "B": 0}).assign(**{"kWHNet/Elm/B": np.nan})
+    run = split(bill(), asked, frame=blank)
     assert found(run, "missing")["subject"].tolist() == ["P1_B"]
     assert str(run.control["unallocated"]) == "600.00"
+
+
+def test_an_element_that_its_meter_does_not_have_is_an_error():
+    """A mistyped id names file, table and what the meter has; another meter tells nothing."""
+    typo = site(
+        [tenant("A", "A"), {"name": "B", "elements": ["P1_Z"]}],
+        {"P1_A": element(), "P1_Z": element()},
+    )
+    with pytest.raises(UnknownMeterError, match=r"\[elements.P1_Z\].*It has A, B"):
+        split(bill(), typo, frame=readings(EVEN))
+    away = site(
+        [tenant("A", "A"), {"name": "B", "elements": ["P2_Z"]}],
+        {"P1_A": element(), "P2_Z": element()},
+    )
+    run = split(bill(), away, frame=readings(EVEN))
+    assert found(run, "missing")["subject"].tolist() == ["P2_Z"]
 
 
 def test_a_lost_row_does_not_withhold_a_demand():
@@ -295,10 +312,14 @@ def test_a_bill_of_one_of_two_mains():
 
 
 def test_periods_that_differ_are_told():
-    """A line's own dates, and days that are not those of the read dates."""
-    b = bill(line("Old rate", "energy", "600.00", end="2024-01-15"), days=30)
-    run = split(b, site(), frame=readings(EVEN))
-    assert found(run, "periods_differ")["subject"].tolist() == ["Jan", "Old rate"]
+    """A line that reaches beyond its bill, and days that are not those of the read dates."""
+    late = line("Late", "energy", "600.00", start="2023-12-25", end="2024-01-15", kwh=3000)
+    frame = readings(EVEN, start="2023-12-25")
+    run = split(bill(late, days=30), site(), frame=frame)
+    rows = found(run, "periods_differ")
+    assert rows["subject"].tolist() == ["Jan", "Late"]
+    assert "by the use of its own dates" in rows["detail"].iloc[1]
+    assert shares(run, "Late: unexplained")
     assert not run.ok
 
 
@@ -342,69 +363,3 @@ def test_statements_show_the_arithmetic():
     assert len(run.statements) == 2
     with pytest.raises(KeyError, match="no statement of 'C'"):
         run.statements["C"]
-
-
-def test_a_month_by_hand():
-    """March 2024 in Los Angeles: a clock change, a holiday, a move at midday, a reset, a glitch.
-
-    Every register rises by 1 kW (A), 2 kW (B) and 0.5 kW (C), so that energy is hours: the
-    month has 31 x 24 - 1 = 743 h (the clock skips an hour on the 10th), and noon of the 15th is
-    14 x 24 - 1 + 12 = 347 h after its start, 396 h before its end.
-
-    A (1 kW): Ann to noon of the 15th, then vacant: 347 and 396 kWh.
-    B (2 kW): Bob's, 1486 kWh; its register reads 0 once on the 20th: a blip, bridged.
-    C (0.5 kW): Cy's. Cleared on the 25th at 06:00, reading 0.125 after 15 minutes: 371.5 kWh,
-    but what ran before the clear is not known: estimated, accepted by the rules.
-    Sum 347 + 396 + 1486 + 371.5 = 2600.5; the utility has 2652.51: 52.01 kWh, the loss (1.96 %).
-
-    Two rates for the halves of the month are two lines, each shared by the month's energy;
-    days do not ask for holidays: César Chávez Day (the 31st) is a day like any other.
-    """
-    rows = [tenant("Ann", "A", end="2024-03-15T12:00:00"), tenant("Bob", "B"), tenant("Cy", "C")]
-    elements = {"P1_A": element(), "P1_B": element(), "P1_C": element()}
-    rules = {"accept": ["recorded", "estimated"], "loss": {"by": "energy", "rest": True}}
-    frame = readings({"A": 743, "B": 1486, "C": 371.5}, "2024-03-01", "2024-04-01")
-    at = frame.index.get_level_values("time")
-    frame.loc[at == pd.Timestamp("2024-03-20 09:00", tz=LA), "kWHNet/Elm/B"] = 0.0
-    after = at > pd.Timestamp("2024-03-25 06:00", tz=LA)
-    cleared = frame.loc[at == pd.Timestamp("2024-03-25 06:00", tz=LA), "kWHNet/Elm/C"].iloc[0]
-    frame.loc[after, "kWHNet/Elm/C"] -= cleared
-
-    b = bill(
-        line("Energy, old rate", "energy", "260.10", start="2024-03-01", end="2024-03-15"),
-        line("Energy, new rate", "energy", "400.00", start="2024-03-15", end="2024-04-01"),
-        line("Service", "fixed", "93.01"),
-        kwh="2652.51", start="2024-03-01", end="2024-04-01", days=31,
-    )  # fmt: skip
-    run = split(b, site(rows, elements, rules), frame=frame)
-
-    own = run.figures.set_index(["element", "party"])["quantity"].astype(str).to_dict()
-    assert own == {
-        ("P1_A", "Ann"): "347.00",
-        ("P1_A", "Landlord"): "396.00",
-        ("P1_B", "Bob"): "1486.00",
-        ("P1_C", "Cy"): "371.50",
-    }
-    # 52.01 kWh by 347 : 1486 : 371.5 : 396 of 2600.5 are 6.94, 29.72, 7.43, 7.92 (sum 52.01)
-    loss = run.charges[run.charges["line"] == "Energy, new rate: technical loss"]
-    assert [str(q) for q in loss["quantity"]] == ["6.94", "29.72", "7.43", "7.92"]
-    # new rate: own 400 x 2600.5 / 2652.51 = 392.157 -> 392.16, loss 7.84
-    # own 392.16 x 347/2600.5 = 52.328, 1486 -> 224.093, 371.5 -> 56.023, 396 -> 59.717;
-    # in whole cents 52.32, 224.09, 56.02, 59.71; two cents left go to the remainders .8 and .7
-    assert shares(run, "Energy, new rate") == {
-        "Ann": "52.33", "Bob": "224.09", "Cy": "56.02", "Landlord": "59.72",
-    }  # fmt: skip
-    # 93.01 by 15, 31, 31 and 16 element-days of 93 is 1.0001 a day: the odd cent to the
-    # largest remainder: 31 x 0.0107.. (Bob, before Cy)
-    assert shares(run, "Service") == {
-        "Ann": "15.00", "Bob": "31.01", "Cy": "31.00", "Landlord": "16.00",
-    }  # fmt: skip
-    assert found(run, "estimated")["subject"].tolist() == ["P1_C"]
-    assert found(run, "periods_differ")["subject"].tolist() == [
-        "Energy, old rate", "Energy, new rate",
-    ]  # fmt: skip
-    assert "glitch" in run.statements["Bob"].lines[0].flags
-    assert "reset" in run.statements["Cy"].lines[0].flags
-    assert str(run.control["utility"]) == "753.11"
-    assert balanced(run)
-    assert all(s.check() == [] for s in run.statements)

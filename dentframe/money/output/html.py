@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from dentframe.errors import ConfigError, missing_extra
 from dentframe.money.output import tables
+from dentframe.money.output.cells import number, visible
+from dentframe.money.output.explanations import explained
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from dentframe.money.statement import Statement
 
 TEMPLATE = Path(__file__).parents[1] / "templates" / "statement.html"
-_SHOWN = ("name", "element", "quantity", "unit", "rate", "amount", "status", "note")
-_RIGHT = {"quantity", "rate", "amount"}
 
 
 def page(
@@ -52,30 +52,73 @@ def context(of: Statement) -> dict[str, Any]:
     """What a template gets."""
     return {
         "statement": of,
+        "title": visible(of.title),
         "head": tables.head(of),
         "lines": tables.lines(of),
+        "rated": any(x.rate is not None for x in of.lines),
         "readings": tables.readings(of),
         "comparison": tables.comparison(of),
+        "comparison_note": tables.comparison_note(of) if of.comparison else "",
+        "explained": explained(of),
         "foot": tables.foot(of),
-        "total": tables.number(of.total),
+        "total": number(of.total),
     }
 
 
+# --- a notebook's cell -------------------------------------------------------------------
+
+_HEADS = ("Line", "Quantity", "Unit", "Rate", "Amount", "Status")
+_RIGHT = {"Quantity", "Rate", "Amount"}
+_SMALL = "font-size:85%;opacity:.75"
+_RULE = "border:0;border-top:1px solid rgba(128,128,128,.45)"
+
+
 def fragment(of: Statement) -> str:
-    """A table for a notebook; needs no extra."""
-    heads = "".join(f"<th>{x.title()}</th>" for x in _SHOWN)
-    rows = "".join(_row(x, _SHOWN) for x in tables.lines(of))
+    """A table for a notebook; needs no extra, and takes the notebook's own colours."""
     told = " · ".join(v for _, v in tables.head(of))
-    total = f"{tables.number(of.total)} {of.currency}".strip()
+    heads = "".join(_cell("th", escape(x), right=x in _RIGHT, strong=True) for x in _HEADS)
+    rows = "".join(_row(x) for x in tables.lines(of))
+    total = f"{number(of.total)} {of.currency}".strip()
+    words = "".join(
+        f'<li><b>{escape(k)}</b>: {escape(v)}</li>' for k, v in explained(of)
+    )  # fmt: skip
     return (
-        f"<div><h4>{escape(of.title)}</h4><p>{escape(told)}</p><table><thead><tr>{heads}</tr>"
-        f"</thead><tbody>{rows}</tbody></table><p><b>Total {escape(total)}</b></p></div>"
+        '<div class="dentframe-statement" style="max-width:60em">'
+        f'<div style="font-weight:700;font-size:115%">{escape(visible(of.title))}</div>'
+        f'<div style="{_SMALL}">{escape(told)}</div>'
+        f'<table style="border-collapse:collapse;margin:.5em 0"><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{rows}</tbody></table><div><b>Total {escape(total)}</b></div>"
+        + (f'<ul style="{_SMALL};margin:.4em 0;padding-left:1.2em">{words}</ul>' if words else "")
+        + "</div>"
     )
 
 
-def _row(texts: Mapping[str, str], names: Sequence[str]) -> str:
+def _row(x: Mapping[str, str]) -> str:
+    meter = f"meter {x['element']}" if x["element"] else ""
+    more = [t for t in (meter, x["note"], x["edges"], x["flags"]) if t]
+    name = escape(x["name"]) + "".join(
+        f'<br><span style="{_SMALL}">{escape(t)}</span>' for t in more
+    )
+    state = escape(x["status"])
+    if x["coverage"]:
+        state += f'<br><span style="{_SMALL}">{escape(x["coverage"])} covered</span>'
     cells = (
-        f'<td style="text-align:{"right" if n in _RIGHT else "left"}">{escape(texts[n])}</td>'
-        for n in names
-    )
+        _cell("td", name),
+        *(_cell("td", _number(x, n), right=True) if n else _cell("td", escape(x["unit"]))
+          for n in ("quantity", "", "rate", "amount")),
+        _cell("td", state),
+    )  # fmt: skip
     return f"<tr>{''.join(cells)}</tr>"
+
+
+def _number(x: Mapping[str, str], name: str) -> str:
+    """A number, with unseen digits where others in its column have decimals."""
+    unseen = f'<span style="visibility:hidden">{x[f"{name}_tail"]}</span>'
+    return escape(x[name]) + (unseen if x[f"{name}_tail"] else "")
+
+
+def _cell(tag: str, inner: str, *, right: bool = False, strong: bool = False) -> str:
+    side = "right;white-space:nowrap;font-variant-numeric:tabular-nums" if right else "left"
+    weight = ";font-weight:600" if strong else ""
+    style = f"text-align:{side};vertical-align:top;padding:.25em .6em{weight};{_RULE}"
+    return f'<{tag} style="{style}">{inner}</{tag}>'

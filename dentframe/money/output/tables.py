@@ -1,26 +1,23 @@
-"""A statement as frames, as CSV, and as the texts that pages print."""
+"""A statement as a frame, and as the texts that every page, PDF, sheet and CSV prints."""
 
 from __future__ import annotations
 
-import csv as _csv
-import io
-from dataclasses import asdict, fields
-from decimal import Decimal
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from dentframe.money.output.cells import moment, number, percent, tails, visible
+from dentframe.money.output.explanations import labels
 from dentframe.money.statement import Line
 
 if TYPE_CHECKING:
-    from dentframe.money.statement import Statement
+    from decimal import Decimal
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-STATUS_NOTES = {
-    "estimated": "part of the energy is an estimate",
-    "partial": "readings are missing, and only what is covered was billed",
-}
+    from dentframe.money.statement import Past, Reading, Statement
+
+Texts = dict[str, str]
+NO_COMPARISON = "There is no comparison with earlier periods: their readings were not at hand."
 
 
 def frame(of: Statement) -> pd.DataFrame:
@@ -30,145 +27,144 @@ def frame(of: Statement) -> pd.DataFrame:
     return pd.DataFrame({n: pd.Series(v, dtype=object) for n, v in rows.items()}, columns=names)
 
 
-def csv(of: Statement, path: str | Path | None = None) -> str:
-    """The lines and the total as CSV text.
-
-    Parameters
-    ----------
-    of : Statement
-        The statement.
-    path : str or Path, optional
-        Where to write it (UTF-8, line ends as RFC 4180 has them).
-    """
-    out = io.StringIO()
-    write = _csv.writer(out, lineterminator="\r\n")
-    names = ["party", "start", "end", "currency", *(f.name for f in fields(Line))]
-    write.writerow(names)
-    period = [safe(of.party), of.start.isoformat(), of.end.isoformat(), safe(of.currency)]
-    for x in of.lines:
-        write.writerow([*period, *(_cell(v) for v in asdict(x).values())])
-    total = {"name": "Total", "kind": "total", "amount": of.total}
-    write.writerow([*period, *(_cell(total.get(f.name)) for f in fields(Line))])
-    text = out.getvalue()
-    if path is not None:
-        with Path(path).open("w", encoding="utf-8", newline="") as f:
-            f.write(text)
-    return text
+def lines(of: Statement) -> list[Texts]:
+    """The texts of each line; ``rate_tail`` fills its decimals up to those of the column."""
+    found = [_line(of, x) for x in of.lines]
+    return _aligned(found, "quantity", "rate", "amount")
 
 
-def _cell(value: Any) -> str:
-    if value is None or value is pd.NaT:
+def _line(of: Statement, x: Line) -> Texts:
+    return {
+        "name": visible(x.name),
+        "element": visible(x.element),
+        "quantity": number(x.quantity),
+        "unit": visible(x.unit),
+        "rate": number(x.rate),
+        "amount": number(x.amount),
+        "status": x.status,
+        "coverage": percent(x.coverage),
+        "note": note(x),
+        "flags": labels(x.flags),
+        "edges": _own_edges(of, x),
+    }
+
+
+def note(x: Line) -> str:
+    """What a reader must know of a line: its note or basis, and the charges it is taken of."""
+    of = f"taken of {', '.join(x.of)}" if x.of else ""
+    return visible("; ".join(t for t in (x.note or x.basis, of) if t))
+
+
+def _own_edges(of: Statement, x: Line) -> str:
+    """The readings around a line's own part of the period, where the readings' table lacks them."""
+    if x.open_at is None or x.close_at is None:
         return ""
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(value, tuple | list):
-        return safe(" ".join(value))
-    return value.isoformat() if isinstance(value, pd.Timestamp) else safe(str(value))
+    if any((r.open_at, r.close_at) == (x.open_at, x.close_at) for r in of.readings):
+        return ""
+    opened = _shown(of, x.open_at, x.open_reading, _BEFORE * x.open_interpolated)
+    closed = _shown(of, x.close_at, x.close_reading, _AFTER * x.close_interpolated)
+    return f"readings {opened} and {closed}"
 
 
-def safe(text: str) -> str:
-    """Text that no spreadsheet runs as a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+def _shown(of: Statement, at: pd.Timestamp, value: Decimal | None, why: str) -> str:
+    told = " ".join(x for x in (number(value), f"at {moment(at, of.tz)}") if x)
+    return f"{told} ({why})" if why else told
 
 
-def number(value: Decimal | None) -> str:
-    """With thousands separated, and every decimal that it has."""
-    return "" if value is None else f"{value:,f}"
+_BEFORE, _AFTER = "last before the beginning", "first after the end"
 
 
-def moment(at: pd.Timestamp | None, tz: str) -> str:
-    """A local time to the minute, with its zone."""
-    return "" if at is None else f"{at.tz_convert(tz):%Y-%m-%d %H:%M %Z}"
-
-
-def lines(of: Statement) -> list[dict[str, str]]:
-    """The texts of each line."""
-    return [
-        {
-            "name": x.name,
-            "element": x.element,
-            "quantity": number(x.quantity),
-            "unit": x.unit,
-            "rate": number(x.rate),
-            "amount": number(x.amount),
-            "status": x.status,
-            "coverage": "" if x.coverage is None else percent(x.coverage),
-            "note": x.note or x.basis,
-        }
-        for x in of.lines
-    ]
-
-
-def percent(coverage: float) -> str:
-    """A share, rounded down: 100 % is said only where it is."""
-    return f"{int(coverage * 10000) / 100:g} %"
-
-
-def readings(of: Statement) -> list[dict[str, str]]:
+def readings(of: Statement) -> list[Texts]:
     """The texts of each element's readings."""
-    return [
-        {
-            "element": r.element,
-            "open_at": _edge(r.open_at, of.tz, "last reading before" * r.open_interpolated),
-            "open_reading": number(r.open_reading),
-            "close_at": _edge(r.close_at, of.tz, "first reading after" * r.close_interpolated),
-            "close_reading": number(r.close_reading),
-            "energy": number(r.energy),
-            "unit": r.unit,
-            "coverage": percent(r.coverage),
-            "status": r.status,
-            "flags": ", ".join(x.replace("_", " ") for x in r.flags),
-        }
-        for r in of.readings
-    ]
+    found = [_reading(of, r) for r in of.readings]
+    return _aligned(found, "open_reading", "close_reading", "energy")
 
 
-def _edge(at: pd.Timestamp | None, tz: str, why: str) -> str:
-    return f"{moment(at, tz)} ({why})" if why and at is not None else moment(at, tz)
+def _reading(of: Statement, r: Reading) -> Texts:
+    opened = bool(r.open_interpolated and r.open_at is not None)
+    closed = bool(r.close_interpolated and r.close_at is not None)
+    return {
+        "element": visible(r.element),
+        "open_at": moment(r.open_at, of.tz),
+        "open_note": _BEFORE * opened,
+        "open_reading": number(r.open_reading),
+        "close_at": moment(r.close_at, of.tz),
+        "close_note": _AFTER * closed,
+        "close_reading": number(r.close_reading),
+        "energy": number(r.energy),
+        "limits": limits(r),
+        "unit": r.unit,
+        "coverage": percent(r.coverage),
+        "status": r.status,
+        "flags": labels(r.flags),
+    }
 
 
-def comparison(of: Statement) -> list[dict[str, str]]:
+def limits(r: Reading) -> str:
+    """Between what the readings say that the energy must lie."""
+    if r.lo is None or r.hi is None or r.lo == r.hi:
+        return ""
+    return f"at least {number(r.lo)}, at most {number(r.hi)}"
+
+
+def comparison(of: Statement) -> list[Texts]:
     """The texts of earlier periods, with the width of a bar for each [%]."""
     most = max((abs(p.quantity) for p in of.comparison if p.quantity is not None), default=None)
-    return [
-        {
-            "label": p.label,
-            "quantity": number(p.quantity),
-            "unit": p.unit,
-            "amount": number(p.amount),
-            "bar": f"{abs(p.quantity) / most * 100:.1f}" if p.quantity and most else "0",
-        }
-        for p in of.comparison
-    ]
+    found = [_past(p, most) for p in of.comparison]
+    return _aligned(found, "quantity", "amount")
+
+
+def _past(p: Past, most: Decimal | None) -> Texts:
+    return {
+        "label": visible(p.label),
+        "quantity": number(p.quantity),
+        "unit": p.unit,
+        "amount": number(p.amount),
+        "bar": f"{abs(p.quantity) / most * 100:.1f}" if p.quantity and most else "0",
+    }
+
+
+def _aligned(rows: list[Texts], *names: str) -> list[Texts]:
+    for name in names:
+        for row, tail in zip(rows, tails([row[name] for row in rows]), strict=True):
+            row[f"{name}_tail"] = tail
+    return rows
+
+
+def comparison_note(of: Statement) -> str:
+    """Why there is no comparison, or what must be known of it."""
+    if not of.comparison:
+        return of.comparison_note or NO_COMPARISON
+    unknown = "A dash stands where the readings do not tell the figure well enough."
+    lacks = any(p.quantity is None for p in of.comparison)
+    return " ".join(x for x in (of.comparison_note, unknown * lacks) if x)
 
 
 def head(of: Statement) -> list[tuple[str, str]]:
     """What stands above the lines."""
     read = moment(of.read_at, of.tz)
     told = [
-        ("Party", of.party),
+        ("For", visible(of.party)),
         ("Period", f"{moment(of.start, of.tz)} – {moment(of.end, of.tz)}"),
         ("Time zone", of.tz),
-        ("Tariff", str((of.tariff or {}).get("name", ""))),
-        ("Read", read),
+        ("Tariff", visible(str((of.tariff or {}).get("name", "")))),
+        ("Meters read", f"{read} (when the readings were fetched)" if read else ""),
     ]
     return [(k, v) for k, v in told if v]
 
 
 def foot(of: Statement) -> list[str]:
-    """What stands below the lines: what was not recorded, how it was rounded, by what."""
-    poor = {x.status for x in of.lines} | {r.status for r in of.readings}
-    told = [f"{k}: {v}." for k, v in STATUS_NOTES.items() if k in poor]
-    edges = any(r.open_interpolated or r.close_interpolated for r in of.readings)
-    if edges:
-        told.append(
-            "The period begins or ends between two readings of the meter: energy in between is "
-            "shared by time."
-        )
-    places = "Quantities and amounts are not rounded."
-    if of.places is not None:
-        places = (
-            f"Quantities are rounded to {of.places} decimals, then priced; each amount is rounded "
-            f"{of.rounding}."
-        )
-    return [*of.notes, *told, places, f"dentframe {of.version}"]
+    """What stands below everything: notes, the comparison that is not there, rounding, version."""
+    none = [] if of.comparison else [comparison_note(of)]
+    return [*map(visible, of.notes), *none, _rounding(of), f"Made by dentframe {of.version}."]
+
+
+def _rounding(of: Statement) -> str:
+    if of.places is None:
+        return "Quantities and amounts are not rounded."
+    how = {"half-up": "a half goes up", "half-even": "a half goes to the even digit"}
+    priced = ", and priced as printed" if any(x.rate is not None for x in of.lines) else ""
+    return (
+        f"Quantities are rounded to {of.places} decimals{priced}. Each amount is rounded to "
+        f"{of.digits} decimals ({how[of.rounding]}); the total is the sum of the printed amounts."
+    )

@@ -1,0 +1,223 @@
+"""Answers and their readings in one table: merged, and cut to pages. Pure.
+
+The answer that was read last is right for its window and topics, whatever was kept first:
+merging is the same in any order and any number of times, so that a crash cannot change it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dentframe.archive import hours as _hours
+from dentframe.cloud.job import narrow_report
+from dentframe.cloud.policy import topic_of
+from dentframe.cloud.wire_report import Page, Report
+from dentframe.columns import ordered
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from dentframe.archive.hours import Mask, Owners
+    from dentframe.archive.record import Record
+
+    Ints = npt.NDArray[np.int64]
+    Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Holding:
+    """Some answers of one meter and year, and their readings in one table.
+
+    Attributes
+    ----------
+    records : tuple of Record
+        In the order they were read.
+    columns : tuple of str
+        Wire names.
+    minutes : numpy.ndarray of int64, shape (rows,)
+        UTC minutes since 1970, sorted and unique [min].
+    values : numpy.ndarray of float64, shape (rows, columns)
+        Column-major; NaN where there is no reading.
+    """
+
+    records: tuple[Record, ...]
+    columns: tuple[str, ...]
+    minutes: Ints
+    values: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class _Share:
+    """What a record still owns: which rows of its holding."""
+
+    place: int
+    record: Record
+    holding: Holding
+    live: Mask
+    rows: Ints
+
+    @property
+    def minutes(self) -> Ints:
+        return self.holding.minutes[self.rows]
+
+    @property
+    def columns(self) -> list[str]:
+        return [c for c in self.record.columns if c in self.holding.columns]
+
+
+def merge(year: int, holdings: Sequence[Holding]) -> Holding:
+    """One holding of all; what was read later replaces what it overlaps."""
+    found = {r.name: (r, h) for h in holdings for r in h.records}
+    claims = [found[name] for name in sorted(found)]
+    owner = _hours.owners([r for r, _ in claims], year)
+    shares = [s for i, (r, h) in enumerate(claims) if (s := _share(i, r, h, owner, year))]
+    minutes = np.unique(np.concatenate([np.empty(0, np.int64), *(s.minutes for s in shares)]))
+    columns = tuple(ordered(dict.fromkeys(c for s in shares for c in s.columns)))
+    values = np.full((len(minutes), len(columns)), np.nan, order="F")
+    first = _hours.span(year).start
+    for share in shares:
+        _place(values, minutes, columns, share, owner, first)
+    records = tuple(replace(s.record, lacks=_lacks(minutes, s, first)) for s in shares)
+    return Holding(records, columns, minutes, values)
+
+
+def _share(place: int, record: Record, holding: Holding, owner: Owners, year: int) -> _Share | None:
+    hours = _hours.span(year)
+    live = _hours.owned(owner, (*record.topics, *record.unasked), place, len(hours))
+    if not live.any():
+        return None
+    return _Share(place, record, holding, live, _rows(holding, record, live, hours.start))
+
+
+def _rows(holding: Holding, record: Record, live: Mask, first: int) -> Ints:
+    """The rows that a record has in the hours given."""
+    inside = record.window.minutes
+    start, stop = np.searchsorted(holding.minutes, [inside.start, inside.stop]).tolist()
+    minutes = holding.minutes[start:stop]
+    keep = live[minutes // 60 - first]
+    if record.lacks:
+        keep &= ~np.isin(minutes, record.lacks)
+    rows: Ints = np.flatnonzero(keep) + start
+    return rows
+
+
+def _place(
+    out: Floats,
+    minutes: Ints,
+    columns: tuple[str, ...],
+    share: _Share,
+    owner: Owners,
+    first: int,
+) -> None:
+    to = {c: i for i, c in enumerate(columns)}
+    at = {c: i for i, c in enumerate(share.holding.columns)}
+    rows = np.searchsorted(minutes, share.minutes)
+    hours = share.minutes // 60 - first
+    for topic in dict.fromkeys(map(topic_of, share.columns)):
+        mine = owner[topic][hours] == share.place
+        target, source = _run(rows[mine]), _run(share.rows[mine])
+        for column in share.columns:
+            if topic_of(column) == topic:
+                out[target, to[column]] = share.holding.values[source, at[column]]
+
+
+def _run(rows: Ints) -> Ints | slice:
+    """Rows that follow one another as a slice: much quicker to copy."""
+    if len(rows) and rows[-1] - rows[0] == len(rows) - 1:
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return rows
+
+
+def _lacks(minutes: Ints, share: _Share, first: int) -> tuple[int, ...]:
+    inside = share.record.window.minutes
+    start, stop = np.searchsorted(minutes, [inside.start, inside.stop]).tolist()
+    live = minutes[start:stop][share.live[minutes[start:stop] // 60 - first]]
+    if len(live) == len(share.rows):
+        return ()
+    return tuple(np.setdiff1d(live, share.minutes, assume_unique=True).tolist())
+
+
+# --- pages -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """What of a holding answers a request: its hours, its records, its columns.
+
+    Attributes
+    ----------
+    year : int
+        The UTC year.
+    asked : numpy.ndarray of bool
+        The hours of the year that are asked for.
+    topics : tuple of str
+        The request keys.
+    owner : mapping
+        Topic to the owner of each hour.
+    records : tuple of Record
+        All records.
+    used : tuple of int
+        The places of those that answer.
+    columns : tuple of str
+        The columns of the answer, in order.
+    """
+
+    year: int
+    asked: Mask
+    topics: tuple[str, ...]
+    owner: Owners
+    records: tuple[Record, ...]
+    used: tuple[int, ...]
+    columns: tuple[str, ...]
+
+
+def choose(year: int, records: tuple[Record, ...], asked: Mask, topics: tuple[str, ...]) -> Choice:
+    """What answers a request for these hours and topics."""
+    owner = _hours.owners(records, year)
+    whose = [owner[t][asked] for t in topics if t in owner]
+    places = np.unique(np.concatenate([np.empty(0, np.int32), *whose])).tolist()
+    used = tuple(p for p in places if p != _hours.NOBODY)
+    wanted = set(topics)
+    columns = dict.fromkeys(
+        c
+        for p in used
+        for c in records[p].columns
+        if topic_of(c) in wanted or wanted.issuperset(records[p].topics)
+    )
+    return Choice(year, asked, topics, owner, records, used, tuple(ordered(columns, topics)))
+
+
+def page(holding: Holding, choice: Choice) -> Page:
+    """The readings chosen, as if the service had answered."""
+    rows = _chosen_rows(holding, choice)
+    values = holding.values
+    if holding.columns != choice.columns:
+        at = {c: i for i, c in enumerate(holding.columns)}
+        values = np.asfortranarray(values[:, [at[c] for c in choice.columns]])
+    wanted = set(choice.columns)
+    reports = (narrow_report(choice.records[p].report, wanted) for p in choice.used)
+    report = sum(reports, Report.zero())
+    return Page(None, choice.columns, holding.minutes[rows], values[rows], report)
+
+
+def _chosen_rows(holding: Holding, choice: Choice) -> Ints | slice:
+    hours = _hours.span(choice.year)
+    if any(choice.records[p].lacks for p in choice.used):
+        return _run(_rows_of_each(holding, choice))
+    inside = choice.asked & _hours.any_owner(choice.owner, choice.topics, len(hours))
+    mask = inside[holding.minutes // 60 - hours.start]
+    return slice(None) if mask.all() else _run(np.flatnonzero(mask))
+
+
+def _rows_of_each(holding: Holding, choice: Choice) -> Ints:
+    hours = _hours.span(choice.year)
+    found = [np.empty(0, np.int64)]
+    for place in choice.used:
+        topics = [t for t in choice.topics if t in choice.owner]
+        live = choice.asked & _hours.owned(choice.owner, topics, place, len(hours))
+        found.append(_rows(holding, choice.records[place], live, hours.start))
+    return np.unique(np.concatenate(found))

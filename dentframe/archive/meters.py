@@ -1,0 +1,183 @@
+"""The files of one meter: kept, settled, read. The archive's edge to the disk.
+
+Answers are written one a file and later settled in the file of their year. Whoever reads looks
+at the waiting answers first and at the year's file after them: an answer that is settled
+meanwhile is then in the file, and one seen in both counts once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dentframe.archive import files, layout, parquet
+from dentframe.archive import hours as _hours
+from dentframe.archive.holding import Choice, Holding, choose, merge, page
+from dentframe.columns import ordered
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from dentframe.archive.hours import Mask
+    from dentframe.archive.record import Record
+    from dentframe.cloud.wire import Page
+
+
+@dataclass(frozen=True)
+class Meter:
+    """One meter of an archive, as it is on the disk now.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        The archive.
+    name : str
+        The meter.
+    """
+
+    root: Path
+    name: str
+
+    @cached_property
+    def parts(self) -> dict[int, list[Holding]]:
+        """The waiting answers by year."""
+        found: dict[int, list[Holding]] = {}
+        for path in self.part_paths():
+            with contextlib.suppress(FileNotFoundError):  # settled meanwhile
+                found.setdefault(int(path.name[:4]), []).append(self._part(path))
+        return found
+
+    def part_paths(self, year: int | None = None) -> list[Path]:
+        """The files of waiting answers."""
+        start = "" if year is None else f"{year:04d}"
+        folder = layout.pending_folder(self.root, self.name)
+        return sorted(folder.glob(f"{start}*{layout.PART}"))
+
+    def _part(self, path: Path) -> Holding:
+        with parquet.open_file(path, self.name, int(path.name[:4])) as opened:
+            return opened.read()
+
+    @cached_property
+    def settled(self) -> dict[int, tuple[Record, ...]]:
+        """What each year's file says it holds."""
+        _ = self.parts  # the waiting answers first, see above
+        found = {}
+        for year in self._settled_years():
+            with contextlib.suppress(FileNotFoundError), self._open(year) as opened:
+                found[year] = opened.records
+        return found
+
+    def _settled_years(self) -> Iterator[int]:
+        for path in sorted((self.root / layout.folder_name(self.name)).glob(f"*{layout.SUFFIX}")):
+            year = layout.year_of(path)
+            if year is None:
+                raise parquet.foreign(path, "its name is no year's")
+            yield year
+
+    def _open(self, year: int) -> parquet.Opened:
+        return parquet.open_file(layout.year_file(self.root, self.name, year), self.name, year)
+
+    @cached_property
+    def records(self) -> dict[int, tuple[Record, ...]]:
+        """What is held, by year, in the order it was read."""
+        found = {}
+        for year in sorted({*self.parts, *self.settled}):
+            waiting = (r for part in self.parts.get(year, ()) for r in part.records)
+            by_name = {r.name: r for r in (*self.settled.get(year, ()), *waiting)}
+            found[year] = tuple(by_name[name] for name in sorted(by_name))
+        return found
+
+    def units(self) -> dict[str, str]:
+        """Topic to unit, as the files say."""
+        found: dict[str, str] = {}
+        for year in self.settled:
+            with self._open(year) as opened:
+                found |= opened.units
+        return found
+
+    # --- reading -------------------------------------------------------------------------
+
+    def page(self, year: int, asked: Mask, topics: tuple[str, ...]) -> Page | None:
+        """The readings of some hours of a year; None where there is nothing of it."""
+        if self.parts.get(year):
+            holding = self.merged(year)
+            choice = choose(year, holding.records, asked, topics)
+            return page(holding, choice) if choice.used else None
+        try:
+            opened = self._open(year)
+        except FileNotFoundError:
+            return None
+        with opened:
+            choice = choose(year, opened.records, asked, topics)
+            return page(_read(opened, choice), choice) if choice.used else None
+
+    def merged(self, year: int) -> Holding:
+        """Everything of a year, settled and waiting."""
+        parts = self.parts.get(year, [])
+        try:
+            with self._open(year) as opened:
+                return merge(year, [opened.read(), *parts])
+        except FileNotFoundError:
+            return merge(year, parts)
+
+    def minutes(self, year: int) -> npt.NDArray[np.int64]:
+        """The minutes of all rows of a year [min]."""
+        if self.parts.get(year):
+            return self.merged(year).minutes
+        try:
+            with self._open(year) as opened:
+                return opened.read(()).minutes
+        except FileNotFoundError:
+            return np.empty(0, np.int64)
+
+    # --- writing -------------------------------------------------------------------------
+
+    def keep(self, holding: Holding, units: Mapping[str, str]) -> None:
+        """Write one answer down."""
+        (record,) = holding.records
+        path = layout.part_file(self.root, self.name, record)
+        data = parquet.encode(self.name, record.window.year, holding, units, quick=True)
+        files.write(path, data, layout.aside(self.root, path))
+
+    def settle(self, units: Mapping[str, str]) -> None:
+        """Put the waiting answers in their years' files."""
+        for year in sorted({int(path.name[:4]) for path in self.part_paths()}):
+            waiting = self.part_paths(year)
+            merged = Meter(self.root, self.name).merged(year)
+            show_columns(self.root, merged.columns)
+            path = layout.year_file(self.root, self.name, year)
+            data = parquet.encode(self.name, year, merged, units)
+            files.write(path, data, layout.aside(self.root, path))
+            for part in waiting:
+                files.remove(part)
+
+
+def _read(opened: parquet.Opened, choice: Choice) -> Holding:
+    first = _hours.span(choice.year).start
+    hours = np.flatnonzero(choice.asked) + first
+    stamps = np.unique((hours * 3600).astype("M8[s]").astype("M8[M]"))
+    months = set((stamps.astype(np.int64) % 12 + 1).tolist())
+    return opened.read(choice.columns, months)
+
+
+def show_columns(root: Path, columns: Iterable[str]) -> None:
+    """See that the file without rows shows these columns too."""
+    path = layout.columns_file(root)
+    shown = parquet.columns_of(path)
+    if path.exists() and set(columns) <= set(shown):
+        return
+    data = parquet.encode_columns(ordered(dict.fromkeys((*shown, *columns))))
+    files.write(path, data, layout.aside(root, path))
+
+
+def names(root: Path) -> list[str]:
+    """The meters of an archive, sorted."""
+    places = (root, layout.pending_folder(root))
+    folders = (f for place in places if place.is_dir() for f in place.iterdir() if f.is_dir())
+    return sorted({m for f in folders if (m := layout.meter_of(f)) is not None})

@@ -1,0 +1,171 @@
+"""An archive as the source of a read: alone, or before the client that has the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dentframe.archive import hours as _hours
+from dentframe.archive.archive import Archive, held, pages
+from dentframe.cloud.job import Answer, Job
+from dentframe.errors import AuthError, OfflineError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from dentframe.archive.meters import Meter
+    from dentframe.cloud.client import DentCloud
+    from dentframe.cloud.windows import Window
+
+_WHOLE = 1e12
+"""An hour so large that the planner leaves out none that is held, whatever windows it takes [B]."""
+
+
+class Alone:
+    """The archive and nothing behind it: what it does not hold is missing.
+
+    Parameters
+    ----------
+    archive : Archive
+        The archive.
+    now : datetime
+        The present, aware.
+    """
+
+    def __init__(self, archive: Archive, now: datetime) -> None:
+        self.archive, self.now = archive, now
+        self._meters: dict[str, Meter] = {}
+
+    def _meter(self, name: str) -> Meter:
+        """One look at a meter's files serves the plan and the read that follows it."""
+        return self._meters.setdefault(name, self.archive.meter(name))
+
+    def get_meters(self, *, refresh: bool = False) -> list[str]:  # noqa: ARG002
+        """The meters of the archive."""
+        return self.archive.meters()
+
+    def get_topics(self, *, refresh: bool = False) -> list[dict[str, str]]:  # noqa: ARG002
+        """The topics that the archive keeps, else those of the built-in catalogue."""
+        kept = self.archive.topics()
+        builtin = ({"requestKey": t, "unit": u} for t, u in self.archive.units().items())
+        return list(builtin) if kept is None else kept
+
+    def held(self, meter: str, topics: Iterable[str]) -> set[Window]:
+        """The windows that are held, whatever their age."""
+        return self._held(self._meter(meter), topics)
+
+    def _held(self, meter: Meter, topics: Iterable[str]) -> set[Window]:
+        return held(meter, topics, _hours.any_reach(_hours.utc(self.now)))
+
+    def bytes_per_hour(self, meter: str, topics: Sequence[str]) -> float | None:  # noqa: ARG002
+        """A size that makes the planner take all that is held."""
+        return _WHOLE
+
+    def read(self, jobs: Iterable[Job]) -> Iterator[Answer]:
+        """The answers of the archive, and an error for each window that it does not hold."""
+        looked, self._meters = self._meters, {}
+        for (name, topics), group in _groups(jobs).items():
+            meter = looked.get(name) or self.archive.meter(name)
+            here = self._held(meter, topics)
+            yield from answers(meter, [job for job in group if _in(job.window, here)])
+            missing = (job for job in group if not _in(job.window, here))
+            yield from (Answer(job, error=self._lacks(job)) for job in missing)
+
+    def _lacks(self, job: Job) -> OfflineError:
+        return OfflineError(
+            f"Cannot read {job.meter} {job.window} from the archive {self.archive.path}: it does "
+            f"not hold all of {', '.join(job.topics)}. Sync it (dentframe.sync), or use "
+            "read_dentcloud(..., archive=) to ask the service for the rest."
+        )
+
+
+class First:
+    """The archive, and a client for what it does not hold.
+
+    Parameters
+    ----------
+    archive : Archive
+        The archive.
+    client : callable
+        Makes the client, the first time it is needed.
+    now : datetime
+        The present, aware.
+    """
+
+    def __init__(self, archive: Archive, client: Callable[[], DentCloud], now: datetime) -> None:
+        self.archive, self.client, self.now = archive, client, now
+
+    def get_meters(self, *, refresh: bool = False) -> list[str]:
+        """The meters of the archive; with `refresh` the account's too."""
+        known = self.archive.meters()
+        return [*known, *self.client().get_meters(refresh=True)] if refresh else known
+
+    def get_topics(self, *, refresh: bool = False) -> list[dict[str, str]]:
+        """The topics that the archive keeps; with `refresh`, or where it has none, the client's."""
+        kept = None if refresh else self.archive.topics()
+        return self.client().get_topics(refresh=refresh) if kept is None else kept
+
+    def held(self, meter: str, topics: Iterable[str]) -> set[Window]:
+        """The windows that archive or cache hold, and that need not be asked again."""
+        wanted = tuple(topics)
+        found = self.archive.held(meter, wanted, now=self.now)
+        try:
+            return found | self.client().held(meter, wanted)
+        except AuthError:  # no key: enough where the archive holds all; else reading says so
+            return found
+
+    def bytes_per_hour(self, meter: str, topics: Sequence[str]) -> float | None:
+        """What the client knows of the size [B/h]."""
+        try:
+            return self.client().bytes_per_hour(meter, topics)
+        except AuthError:
+            return None
+
+    def read(self, jobs: Iterable[Job]) -> Iterator[Answer]:
+        """The answers of the archive, and the client's for what the archive does not hold."""
+        asked: dict[Job, Job] = {}
+        for (name, topics), group in _groups(jobs).items():
+            meter = self.archive.meter(name)
+            here = {t: held(meter, [t], _hours.fresh_reach(self.now)) for t in topics}
+            whole = [job for job in group if all(_in(job.window, here[t]) for t in topics)]
+            yield from answers(meter, whole)
+            for job in (job for job in group if job not in whole):
+                lacking = tuple(t for t in topics if not _in(job.window, here[t]))
+                asked[self._rest(job, lacking)] = job
+        if asked:
+            yield from self._asked(asked)
+
+    def _rest(self, job: Job, lacking: tuple[str, ...]) -> Job:
+        # An open window grows: parts of different ages would be ragged.
+        return job if job.window.end > self.now else replace(job, topics=lacking)
+
+    def _asked(self, asked: dict[Job, Job]) -> Iterator[Answer]:
+        for answer in self.client().read(list(asked)):
+            job = asked[answer.job]
+            kept = tuple(t for t in job.topics if t not in answer.job.topics)
+            mine = self.archive.pages(replace(job, topics=kept)) if kept else ()
+            yield replace(answer, job=job, pages=(*mine, *answer.pages))
+
+
+def answers(meter: Meter, jobs: Sequence[Job]) -> Iterator[Answer]:
+    """The answers to jobs that a meter holds: the readings of all come with the first.
+
+    One page a year, cut from the year's file at once, is far quicker than twelve joined.
+    """
+    if not jobs:
+        return
+    found = pages(meter, [job.window for job in jobs], jobs[0].topics)
+    yield Answer(jobs[0], found, cached=True)
+    yield from (Answer(job, cached=True) for job in jobs[1:])
+
+
+def _groups(jobs: Iterable[Job]) -> dict[tuple[str, tuple[str, ...]], list[Job]]:
+    found: dict[tuple[str, tuple[str, ...]], list[Job]] = {}
+    for job in jobs:
+        found.setdefault((job.meter, job.topics), []).append(job)
+    return found
+
+
+def _in(window: Window, here: set[Window]) -> bool:
+    return window in here or any(larger.contains(window) for larger in here)

@@ -1,0 +1,129 @@
+"""What an object shows of itself in a terminal and in a notebook: one card, two renderings.
+
+The HTML sets no colour of its own: text and background are the notebook's, light or dark, and
+rules are a translucent grey that shows on both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TypeVar
+
+T = TypeVar("T")
+Pairs = Sequence[tuple[str, str]]
+
+_RULE = "1px solid var(--jp-border-color2, rgba(128,128,128,.4))"
+_SMALL = "font-size:90%;opacity:.8"
+_NUMBERS = "text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is shown of an object. All of it is plain text; renderings escape it.
+
+    Parameters
+    ----------
+    title : str
+        What it is, in one line.
+    facts : sequence of (name, value)
+        In their order; one without a value is left out.
+    heads : sequence of str
+        The columns of a table; those that end in ``>`` hold numbers and are set to the right.
+    rows : sequence of sequences of str
+        The table.
+    notes : sequence of str
+        What a reader should know, one sentence each.
+    """
+
+    title: str
+    facts: Pairs = ()
+    heads: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    notes: Sequence[str] = ()
+
+
+def text_of(make: Callable[[T], Card], thing: T) -> str:
+    """An object's card for a terminal; where it cannot be made, that is told, not raised."""
+    return as_text(_made(make, thing))
+
+
+def html_of(make: Callable[[T], Card], thing: T) -> str:
+    """An object's card for a notebook; where it cannot be made, that is told, not raised."""
+    return as_html(_made(make, thing))
+
+
+def _made(make: Callable[[T], Card], thing: T) -> Card:
+    try:
+        return make(thing)
+    except Exception as e:  # noqa: BLE001 - a debugger and a notebook show every object
+        return Card(f"{type(thing).__name__} that cannot be shown: {type(e).__name__}: {e}")
+
+
+def as_text(card: Card) -> str:
+    """A card for a terminal."""
+    facts = [(_line(name), _line(value)) for name, value in card.facts if value]
+    lines = [f"<{_line(card.title)}>"]
+    lines += [f"  {left}  {right}" for left, right in _padded(facts)]
+    lines += [f"  {line}" for line in _columns(card)]
+    lines += [f"  {_line(note)}" for note in card.notes]
+    return "\n".join(lines)
+
+
+def _padded(facts: Pairs) -> Iterable[tuple[str, str]]:
+    width = max((len(name) for name, _ in facts), default=0)
+    return ((name.ljust(width), value) for name, value in facts)
+
+
+def _columns(card: Card) -> list[str]:
+    if not card.rows:
+        return []
+    table = [[h.removesuffix(">") for h in card.heads], *([_line(c) for c in r] for r in card.rows)]
+    widths = [max(len(row[i]) for row in table) for i in range(len(card.heads))]
+    return ["  ".join(_set(card, row, widths)).rstrip() for row in table]
+
+
+def _set(card: Card, row: Sequence[str], widths: Sequence[int]) -> Iterable[str]:
+    for head, cell, width in zip(card.heads, row, widths, strict=True):
+        yield cell.rjust(width) if head.endswith(">") else cell.ljust(width)
+
+
+def as_html(card: Card) -> str:
+    """A card for a notebook."""
+    facts = [(name, value) for name, value in card.facts if value]
+    parts = [
+        f'<div style="font-weight:600">{_html(card.title)}</div>',
+        _table([], [[_cell(k, tag="th"), _cell(v)] for k, v in facts]),
+        _table(
+            [_cell(h.removesuffix(">"), h, tag="th") for h in card.heads],
+            [list(map(_cell, row, card.heads)) for row in card.rows],
+        ),
+        *(f'<div style="{_SMALL}">{_html(note)}</div>' for note in card.notes),
+    ]
+    return f'<div class="dentframe-card" style="max-width:60em">{"".join(parts)}</div>'
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    if not rows:
+        return ""
+    top = f"<thead><tr>{''.join(heads)}</tr></thead>" if heads else ""
+    body = "".join(f"<tr>{''.join(cells)}</tr>" for cells in rows)
+    style = "border-collapse:collapse;margin:.4em 0"
+    return f'<table style="{style}">{top}<tbody>{body}</tbody></table>'
+
+
+def _cell(text: str, head: str = "", *, tag: str = "td") -> str:
+    side = _NUMBERS if head.endswith(">") else "text-align:left"
+    look = f"border:0;border-top:{_RULE};padding:.2em .7em;vertical-align:top;{side}"
+    return f'<{tag} style="{look}">{_html(text)}</{tag}>'
+
+
+def _html(text: object) -> str:
+    return escape(_line(text))
+
+
+def _line(text: object) -> str:
+    """One line of printable text: a name from a file cannot move a terminal's cursor."""
+    joined = " ".join(str(text).split())
+    return "".join(c if c.isprintable() else "?" for c in joined)

@@ -1,0 +1,229 @@
+"""Monthly energy of a portfolio on Dask, against Polars: ``python tests/benchmarks/bench_dask.py``.
+
+Both compute the energy of 100 meter-years by local month from the same Parquet files, with the
+registers interpolated at the months' edges, and must agree. They run in turn, and each round
+gives a ratio, so that a busy machine spoils the times but hardly the ratios. The Polars query is
+written by hand: one scan of the columns it needs, one group by meter and local month, on its
+streaming engine (the quickest of the ways tried here). Dask has a cluster with a process for each
+core, which is up before the clock runs; beside it, its threads in this process, which Python's
+lock slows down. Then the memory: one process for each number of meters, in which a year is read
+meter by meter on two threads.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from distributed import Client, LocalCluster
+
+from dentframe.archive import Archive
+from dentframe.cloud.job import Answer, Job
+from dentframe.cloud.window import Window
+from dentframe.cloud.wire_report import Page, Report
+
+ROUNDS, METERS, YEAR = 9, 100, 2023
+LA = "America/Los_Angeles"
+TOPICS = ("DemandkW", "kWHNet")
+COLUMNS = tuple(f"{topic}/Elm/{e}" for topic in TOPICS for e in "ABCD")
+REGISTERS = [c for c in COLUMNS if c.startswith("kWHNet")]
+READ_AT = datetime(2024, 6, 1, tzinfo=UTC)
+LIMIT = 1.5
+
+
+# --- the archive -------------------------------------------------------------------------
+
+
+def keep_meter(archive: Archive, name: str, seed: int) -> None:
+    """A year of one meter: demand about a daily load, and the registers it runs up."""
+    months = [Window(YEAR, m) for m in range(1, 13)]
+    minutes = np.arange(months[0].minutes.start + 2, months[-1].minutes.stop, 15)
+    rng = np.random.default_rng(seed)
+    daily = 5 - 4 * np.cos(2 * np.pi * (minutes % 1440) / 1440)
+    kw = np.maximum(0, daily[:, None] + rng.normal(0, 0.8, (len(minutes), 4))).round(3)
+    kwh = (12_345 + kw.cumsum(axis=0) / 4).round(3)
+    values = np.asfortranarray(np.hstack([kw, kwh]))
+    for month in months:
+        first, last = np.searchsorted(minutes, [month.minutes.start, month.minutes.stop])
+        page = Page(month, COLUMNS, minutes[first:last], values[first:last], Report.zero())
+        archive.keep(Answer(Job(name, month, TOPICS), (page,)), READ_AT)
+    archive.settle(name)
+
+
+def filled(folder: Path, meters: int) -> Archive:
+    """An archive of so many meters."""
+    archive = Archive(folder)
+    archive.keep_topics(
+        [{"requestKey": "DemandkW", "unit": "kW"}, {"requestKey": "kWHNet", "unit": "kWh"}]
+    )
+    for i in range(meters):
+        keep_meter(archive, f"P{400_000_000 + i}", i)
+    return archive
+
+
+# --- the two ways ------------------------------------------------------------------------
+
+
+def ours(archive: Archive, **scheduler: Any) -> Callable[[], Any]:
+    """What a user writes."""
+    return lambda: archive.energy("MS", tz=LA).compute(**scheduler)
+
+
+def theirs(archive: Archive) -> Callable[[], Any]:
+    """What an expert writes in Polars: the neighbours of each local month's edge, interpolated."""
+    month = pl.col("time").dt.convert_time_zone(LA).dt.truncate("1mo")
+
+    def before(name: str) -> pl.Expr:
+        return pl.col(name).shift(1).over("meter")
+
+    def query() -> pl.DataFrame:
+        files = pl.scan_parquet(archive.path / "meter=P*/*.parquet", hive_partitioning=True)
+        ends = (
+            files.select("meter", "time", *REGISTERS)
+            .group_by("meter", month.alias("month"))
+            .agg(
+                pl.col("time").min().alias("t0"),
+                pl.col("time").max().alias("t1"),
+                *(pl.col(c).sort_by("time").first().alias(f"{c}<") for c in REGISTERS),
+                *(pl.col(c).sort_by("time").last().alias(f"{c}>") for c in REGISTERS),
+            )
+        )
+        edge = pl.col("month").dt.convert_time_zone("UTC")
+        part = _us(edge - before("t1")) / _us(pl.col("t0") - before("t1"))
+        at_edge = ends.sort("meter", "month").with_columns(
+            (before(f"{c}>") + (pl.col(f"{c}<") - before(f"{c}>")) * part)
+            .fill_null(pl.col(f"{c}<"))
+            .alias(c)
+            for c in REGISTERS
+        )
+        used = (
+            pl.col(c).shift(-1).over("meter").fill_null(pl.col(f"{c}>")) - pl.col(c)
+            for c in REGISTERS
+        )
+        return at_edge.select("meter", "month", *used).collect(engine="streaming")
+
+    return query
+
+
+def _us(span: pl.Expr) -> pl.Expr:
+    return span.dt.total_microseconds()
+
+
+def agree(archive: Archive) -> float:
+    """The greatest difference between the two ways [kWh]."""
+    mine = ours(archive, scheduler="threads")().reset_index().sort_values(["meter", "time"])
+    other = theirs(archive)().sort("meter", "month")
+    assert mine["meter"].tolist() == other["meter"].to_list()
+    starts = [t.astimezone(dt.UTC) for t in other["month"].to_list()]
+    assert [t.to_pydatetime().astimezone(dt.UTC) for t in mine["time"]] == starts
+    energies = mine[[f"Energy/Elm/{e}" for e in "ABCD"]].to_numpy()
+    return float(np.abs(energies - other.select(REGISTERS).to_numpy()).max())
+
+
+def clocked(way: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    way()
+    return time.perf_counter() - began
+
+
+def compare(archive: Archive, client: Any) -> float:
+    """The median ratio of the wall times on the cluster."""
+    ways = {
+        "Polars by hand": theirs(archive),
+        "Dask, a cluster": ours(archive, scheduler=client),
+        "Dask, threads": ours(archive, scheduler="threads"),
+    }
+    took = [{name: clocked(way) for name, way in ways.items()} for _ in range(ROUNDS + 1)][1:]
+    first = [r["Polars by hand"] for r in took]
+    medians = {}
+    print(f"{'':18}{'s':>7}{'min':>7}{'max':>7}{'ratio':>8}{'min':>7}{'max':>7}")
+    for name in ways:
+        wall = [r[name] for r in took]
+        ratios = [w / f for w, f in zip(wall, first, strict=True)]
+        medians[name] = statistics.median(ratios)
+        told = [
+            statistics.median(wall),
+            min(wall),
+            max(wall),
+            medians[name],
+            min(ratios),
+            max(ratios),
+        ]
+        print(f"{name:18}" + "".join(f"{x:{8 if i == 3 else 7}.2f}" for i, x in enumerate(told)))
+    return medians["Dask, a cluster"]
+
+
+# --- memory ------------------------------------------------------------------------------
+
+
+def peak(folder: Path, meters: int) -> float:
+    """The most memory of a process that computes this many meters [MB]."""
+    call = [sys.executable, __file__, str(folder), str(meters)]
+    return float(subprocess.run(call, check=True, capture_output=True, text=True).stdout)
+
+
+def child(folder: str, meters: int) -> None:
+    """What that process does."""
+    import dask
+
+    archive = Archive(folder)
+    names = archive.meters()[:meters]
+    with dask.config.set(scheduler="threads", num_workers=2):
+        result = archive.energy("MS", tz=LA, meters=names).compute()
+    assert result["meter"].nunique() == meters
+    # Not ru_maxrss: it begins with what the parent had.
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    print(int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024)
+
+
+def widened(archive: Archive, meters: int) -> None:
+    """More meters, as copies of the files that are there, under their own names."""
+    from dentframe.archive import parquet
+
+    names = archive.meters()
+    for i in range(len(names), meters):
+        name, source = f"P{400_000_000 + i}", names[i % len(names)]
+        with parquet.open_file(
+            archive.path / f"meter={source}/{YEAR}.parquet", source, YEAR
+        ) as file:
+            data = parquet.encode(name, YEAR, file.read(), archive.units(), quick=True)
+        path = archive.path / f"meter={name}/{YEAR}.parquet"
+        path.parent.mkdir()
+        path.write_bytes(data)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        archive = filled(Path(folder) / "portfolio", METERS)
+        print(f"{METERS} meter-years x 4 elements; greatest difference {agree(archive):.1e} kWh")
+        with (
+            LocalCluster(
+                n_workers=os.cpu_count(), threads_per_worker=1, dashboard_address=None
+            ) as cluster,
+            Client(cluster) as client,
+        ):
+            ratio = compare(archive, client)
+        widened(archive, 500)
+        found = {n: peak(archive.path, n) for n in (10, 100, 500)}
+        print("peak memory: " + ", ".join(f"{n} meters {mb:.0f} MB" for n, mb in found.items()))
+    assert ratio <= LIMIT, ratio
+    assert found[500] < 1.3 * found[10], found
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        child(sys.argv[1], int(sys.argv[2]))
+    else:
+        main()

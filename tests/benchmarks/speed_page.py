@@ -1,0 +1,117 @@
+"""Write the table of ``docs/explain/speed.md``: ``make bench``.
+
+``python -m tests.benchmarks.speed_page --quick`` prints a small one and leaves the page alone.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.benchmarks import (
+    bench_archive,
+    bench_cache,
+    bench_dask,
+    bench_decode,
+    bench_demand,
+    bench_energy,
+    bench_http,
+    bench_import,
+)
+from tests.benchmarks.rounds import Row, show, walls, wants_quick
+
+PAGE = Path(__file__).parents[2] / "docs" / "explain" / "speed.md"
+BEGIN, END = "<!-- made by make bench -->", "<!-- end of what make bench made -->"
+HEAD = ("what dentframe does", "beside", "measured", "ratio", "least – most", "rounds")
+PACKAGES = ("pandas", "numpy", "msgspec", "pyarrow", "dask", "polars", "orjson", "pysimdjson")
+
+
+def portfolio(quick: bool = False) -> list[Row]:
+    """Monthly energy of many meter-years from an archive."""
+    meters = 2 if quick else 50
+    with tempfile.TemporaryDirectory() as folder:
+        archive = bench_dask.filled(Path(folder) / "portfolio", meters)
+        assert bench_dask.agree(archive) < 1e-6
+        ways = {
+            "dentframe": bench_dask.ours(archive),
+            "Polars, a query by hand": bench_dask.theirs(archive),
+        }
+        what = f"compute the energy by month of {meters} meter-years of an archive, on Dask"
+        return walls(what, ways, 1 if quick else 9)
+
+
+PARTS: tuple[Callable[[bool], list[Row]], ...] = (
+    bench_decode.rows,
+    bench_cache.rows,
+    bench_archive.rows,
+    bench_energy.rows,
+    bench_demand.rows,
+    portfolio,
+    bench_http.rows,
+    bench_import.rows,
+)
+
+
+def measured(quick: bool = False) -> list[Row]:
+    """All rows, shown as they come."""
+    found: list[Row] = []
+    for part in PARTS:
+        began = time.perf_counter()
+        rows = part(quick)
+        show(rows)
+        print(f"    ({time.perf_counter() - began:.0f} s)", flush=True)
+        found += rows
+    return found
+
+
+def table(rows: Iterable[Row]) -> str:
+    """The rows as a Markdown table; what is done stands once above its comparisons."""
+    lines = ["| " + " | ".join(HEAD) + " |", "|---|---|---|--:|--:|--:|"]
+    before = None
+    for row in rows:
+        what, *rest = row.cells
+        lines.append("| " + " | ".join(["" if what == before else what, *rest]) + " |")
+        before = what
+    return "\n".join(lines)
+
+
+def machine() -> str:
+    """What was measured on, in words that name no host."""
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    cores = f"{os.cpu_count()} cores ({platform.machine()})"
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    return f"Measured on {platform.system()} with {cores}, {python}, {packages}."
+
+
+def replaced(page: str, made: str) -> str:
+    """The page with this between its markers, and nothing else changed.
+
+    Raises
+    ------
+    ValueError
+        If the page does not hold each marker once, in order.
+    """
+    head, begin, rest = page.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not (begin and end) or BEGIN in rest or END in head + tail:
+        raise ValueError(f"Cannot write the table: the page must hold {BEGIN} and {END} once each.")
+    return f"{head}{BEGIN}\n\n{made}\n\n{END}{tail}"
+
+
+def main(argv: Sequence[str] = ()) -> None:
+    if wants_quick(argv):
+        print(table(measured(quick=True)))
+        return
+    page, on = PAGE.read_text(encoding="utf-8"), machine()
+    replaced(page, on)  # what is amiss is told before the long run
+    PAGE.write_text(replaced(page, f"{table(measured())}\n\n{on}"), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

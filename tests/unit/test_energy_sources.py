@@ -1,0 +1,154 @@
+"""Energy: which column answers, and what is refused as none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dentframe.energy import energy
+from dentframe.errors import (
+    ConfigError,
+    CoverageWarning,
+    DecodeError,
+    KindError,
+    RangeError,
+    ReadingWarning,
+    UnitError,
+    UnknownTopicError,
+)
+from dentframe.registers import RegisterRules
+from tests.energy_kit import MEAN, NY, C, quiet, readings, register
+
+
+def test_the_register_goes_before_the_demand():
+    """Per element: register, else demand; a register without a value is none."""
+    frame = register().assign(**{MEAN: 5.0, "DemandkW/Elm/C": 6.0, C: np.nan})
+    found = quiet(energy, frame, "D", tz=NY, detail=True)
+    last = found.groupby("element")["source"].last().to_dict()
+    assert last == {"A": "register", "C": "demand"}
+    only = quiet(energy, frame, "D", tz=NY, source="demand")
+    assert only.columns.tolist() == ["Energy/Elm/A", "Energy/Elm/C"]
+
+
+def test_apparent_energy():
+    """kVAHNet is asked for by name and has its own result."""
+    frame = register(label="kVAHNet/Elm/A")
+    result = energy(frame, "D", tz=NY, topic="kVAHNet")
+    assert result.columns.tolist() == ["ApparentEnergy/Elm/A"]
+    assert result.attrs["dentcloud"]["units"] == {"ApparentEnergy": "kVAh"}
+    with pytest.raises(KindError, match="topic='kVAHNet'"):
+        energy(frame, "D", tz=NY)
+
+
+@pytest.mark.parametrize(
+    ("topic", "match"),
+    [
+        ("A", "stats"),
+        ("dPF", "power_factor"),
+        ("Energy", "sum"),
+        ("Demand", "start of its"),
+        ("kW", "stats"),
+    ],
+)
+def test_topics_without_energy(topic, match):
+    """Kind before unit: the error names the right verb."""
+    with pytest.raises(KindError, match=match):
+        energy(register(), topic=topic)
+
+
+def test_unknown_topics():
+    """Absent topics are told from those of unknown kind."""
+    with pytest.raises(UnknownTopicError, match="kWHNet"):
+        energy(register(), topic="kWHNett")
+    with pytest.raises(UnknownTopicError):
+        energy(register(), topic="kVAHNet")
+    with pytest.raises(KindError, match="whole register"):
+        energy(register(label="Foo/Elm/A [kWh]"), topic="Foo")
+
+
+@pytest.mark.parametrize(
+    ("label", "match"),
+    [("A/Ch/A1", "Read topics"), ("Energy/Elm/A", "sum"), ("kWHNet/Ch/A1", "channels")],
+)
+def test_frames_without_energy(label, match):
+    """Nothing answers: the error says what the frame has."""
+    with pytest.raises(KindError, match=match):
+        energy(register(label=label))
+
+
+def test_a_register_differenced_by_hand():
+    """Steps that go up and down belong to no register."""
+    noise = np.random.default_rng(1).uniform(0, 3, 97)
+    frame = readings(1000 + np.cumsum(noise))
+    with pytest.raises(KindError, match="differenced by hand"):
+        energy(frame.diff())
+    rules = RegisterRules(max_kw=50, allow_export=True)
+    assert np.isfinite(energy(frame.diff(), registers=rules, min_coverage=0).iloc[0, 0])
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"edges": "nearest"},
+        {"source": "kWh"},
+        {"min_coverage": 1.5},
+        {"schedule": object()},
+        {"site": object()},
+        {"topic": "kWHNet", "source": "demand"},
+    ],
+)
+def test_settings_that_cannot_be_used(bad):
+    """Every bad setting is named."""
+    with pytest.raises(ConfigError, match="Cannot use"):
+        energy(register(), **bad)
+
+
+def test_an_interval_has_a_length():
+    """An interval of no length is refused."""
+    with pytest.raises(RangeError, match="no length"):
+        energy(readings([4, 4], label=MEAN), interval="0min")
+
+
+def quarter_frame(values, **columns):
+    """A frame of quarter-hourly readings."""
+    time = pd.date_range("2024-01-01", periods=len(values), freq="15min", tz="UTC")
+    return pd.DataFrame({"kWHNet/Elm/A": values, **columns}, index=time)
+
+
+def test_a_whole_register_is_never_billed_in_silence():
+    """A blip that the rules must accept without max_kw is warned of, and gone with it."""
+    frame = quarter_frame([0.0] + [48210.0] * 20)
+    with pytest.warns(ReadingWarning, match="max_kw"):
+        assert energy(frame, tz="UTC").iloc[0, 0] == 48210.0
+    with pytest.warns(CoverageWarning):
+        known = energy(frame, tz="UTC", registers=RegisterRules(max_kw=50), detail=True)
+    assert known.loc[0, "energy"] == 0
+    assert known.loc[0, "status"] == "partial"
+
+
+@pytest.mark.parametrize("unit", ["kVA", "kvar"])
+def test_apparent_power_is_no_demand(unit):
+    """kVA in a DemandkW column is refused, as kW + kVA is."""
+    frame = quarter_frame([1.0] * 4).rename(columns={"kWHNet/Elm/A": f"DemandkW/Elm/A [{unit}]"})
+    with pytest.raises(UnitError, match=unit):
+        energy(frame, tz="UTC")
+
+
+@pytest.mark.parametrize(
+    "values", [["4_82_10"] * 4, [True] * 4, list(pd.to_timedelta([1, 2, 3, 4], unit="s"))]
+)
+def test_what_is_no_number_is_no_reading(values):
+    """Text, truth values and spans of time are refused, not converted."""
+    with pytest.raises(DecodeError, match="numbers"):
+        energy(quarter_frame(values), tz="UTC")
+
+
+def test_an_idle_register_that_flickers_stops_nobody():
+    """Last-digit jitter on one element leaves the others their figures."""
+    rng = np.random.default_rng(1)
+    flicker = 215.6 + 0.1 * rng.integers(0, 2, 200)
+    frame = quarter_frame(np.arange(200.0), **{"kWHNet/Elm/B": flicker})
+    with pytest.warns(CoverageWarning):
+        found = energy(frame, tz="UTC")
+    assert found["Energy/Elm/A"].tolist() == [199.0]

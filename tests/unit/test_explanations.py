@@ -1,0 +1,48 @@
+"""The words of a statement: every flag and status has its own, and no jargon."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from dentframe.metering.cumulative import STATUSES
+from dentframe.metering.flags import FLAGS
+from dentframe.metering.study import REBLOCKED
+from dentframe.money.output import explanations
+from dentframe.money.output.explanations import explained, label
+from tests.statement_kit import energy_line, reading, statement
+
+JARGON = re.compile(r"interpolat|telescop|register|rollover|glitch|NaN|residual|delta|_|coverage")
+
+
+def test_every_flag_and_status_has_words():
+    """Whatever the readings carry can be explained; `recorded` needs no words."""
+    assert set(explanations.FLAGS) == {*FLAGS, REBLOCKED}
+    assert set(explanations.STATUSES) == set(STATUSES) - {"recorded"}
+
+
+@pytest.mark.parametrize("flag", sorted(explanations.FLAGS))
+def test_words_are_plain(flag):
+    """No term of the trade, whole sentences."""
+    name, meaning = explanations.FLAGS[flag]
+    assert not JARGON.search(f"{name} {meaning}")
+    assert meaning.endswith(".")
+
+
+def test_only_what_a_statement_has_is_explained():
+    """A recorded statement explains nothing; each other word is explained once."""
+    assert explained(statement()) == []
+    made = statement(
+        energy_line(status="estimated", flags=("reset",)),
+        readings=(reading(status="estimated", flags=("reset", "gap_bridged")),),
+    )
+    names = [name for name, _ in explained(made)]
+    assert names == ["estimated", "readings in between missing", "display cleared"]
+
+
+def test_an_unknown_flag_is_not_hidden():
+    """A mark that has no words yet is shown as it is."""
+    made = statement(energy_line(flags=("new_mark",)))
+    assert [name for name, _ in explained(made)] == ["new mark"]
+    assert label("new_mark") == "new mark"

@@ -1,0 +1,81 @@
+"""Two syncs of one archive are kept apart."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from dentframe.errors import ConfigError
+from dentframe.fleet.lock import lock
+
+HOLDER = """
+import sys
+from pathlib import Path
+from dentframe.fleet.lock import lock
+with lock(Path(sys.argv[1]), "there"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def other(tmp_path):
+    """Another process that holds the lock."""
+    args = [sys.executable, "-c", HOLDER, str(tmp_path / "a" / "sync.lock")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(args, **pipes) as process:
+        assert process.stdout.readline() == b"held\n"
+        yield process
+        process.kill()
+
+
+def test_a_second_process_is_refused_and_told_who(other, tmp_path):
+    """The error names the process and its host, and what to do; nobody is harmed."""
+    with (
+        pytest.raises(ConfigError, match=rf"process {other.pid} on .+ since .+ Wait") as raised,
+        lock(tmp_path / "a" / "sync.lock", "there"),
+    ):
+        pass
+    assert raised.value.retryable
+    assert "there" in str(raised.value)
+
+
+def test_a_killed_process_frees_its_lock(other, tmp_path):
+    """After kill -9 the lock is free at once."""
+    other.kill()
+    other.wait()
+    with lock(tmp_path / "a" / "sync.lock", "there"):
+        pass
+
+
+def test_two_threads_are_kept_apart_too(tmp_path):
+    """The lock belongs to a sync, not to a process."""
+    path, refused = tmp_path / "sync.lock", []
+
+    def second():
+        try:
+            with lock(path, "there"):
+                pass
+        except ConfigError as error:
+            refused.append(str(error))
+
+    with lock(path, "there"):
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join()
+    assert len(refused) == 1
+    assert f"process {os.getpid()}" in refused[0]
+
+
+def test_it_is_free_after_an_error(tmp_path):
+    """An error inside frees the lock."""
+    path = tmp_path / "sync.lock"
+    with pytest.raises(KeyError), lock(path, "there"):
+        raise KeyError
+    with lock(path, "there"):
+        pass
+    assert path.read_text() == ""

@@ -1,0 +1,63 @@
+"""What a sync has to read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dentframe.cloud.windows import Window, covers
+from dentframe.fleet.plan import FleetPlan, Need, Planner
+
+START, END = datetime(2022, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)
+NOW = datetime(2024, 6, 1, tzinfo=UTC)
+MONTHS = [Window(year, month) for year in (2022, 2023) for month in range(1, 13)]
+
+
+def test_two_empty_years_are_24_months():
+    """Nothing held: each month is one request, in the order of time."""
+    need = Planner(START, END, NOW).need((), ())
+    assert need == Need(tuple(MONTHS), free=0, held=0)
+
+
+def test_what_is_held_is_not_read_and_what_is_cached_costs_nothing():
+    """Held months are left out, cached ones are read without a request."""
+    plan = FleetPlan({"P1": Planner(START, END, NOW).need(MONTHS[:10], MONTHS[8:12])}, ("A",))
+    assert list(plan.needs["P1"].windows) == MONTHS[10:]
+    assert (plan.held, plan.windows, plan.requests) == (10, 14, 12)
+
+
+def test_jobs_go_meter_by_meter_in_the_order_of_time():
+    """A meter's years come one after the other, and no meter before the last is done."""
+    planner = Planner(START, END, NOW)
+    plan = FleetPlan({m: planner.need((), ()) for m in ("P2", "P1")}, ("A", "V"))
+    jobs = list(plan.jobs())
+    assert [j.meter for j in jobs] == ["P2"] * 24 + ["P1"] * 24
+    assert [j.window for j in jobs] == MONTHS * 2
+    assert {j.topics for j in jobs} == {("A", "V")}
+
+
+def test_meters_alike_share_one_need():
+    """Ten thousand new meters cost the memory of one."""
+    planner = Planner(START, END, NOW)
+    assert len({id(planner.need(set(), set())) for _ in range(100)}) == 1
+
+
+def test_the_future_is_not_asked_for():
+    """The span is cut at the present; the open month is one window."""
+    need = Planner(START, END, datetime(2022, 2, 10, tzinfo=UTC)).need((), ())
+    assert need.windows == (Window(2022, 1), Window(2022, 2))
+
+
+@given(
+    held=st.sets(st.sampled_from(MONTHS)),
+    hours=st.tuples(st.integers(0, 17000), st.integers(1, 17000)),
+)
+def test_held_and_needed_together_contain_the_span(held, hours):
+    """Whatever the archive holds, it and what is read hold the whole span, nothing twice."""
+    start = START + timedelta(hours=min(hours))
+    end = START + timedelta(hours=max(hours))
+    need = Planner(start, end, NOW).need(held, ())
+    assert covers([*need.windows, *held], start, end)
+    assert not set(need.windows) & held

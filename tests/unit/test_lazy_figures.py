@@ -1,0 +1,180 @@
+"""Energy and peaks of an archive on Dask: the figures of pandas, meter by meter."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from dentframe.archive import Archive
+from dentframe.archive.lazy import figures
+from dentframe.energy import energy
+from dentframe.errors import (
+    ConfigError,
+    KindError,
+    RangeError,
+    UnknownMeterError,
+    UnknownTopicError,
+)
+from dentframe.peaks import peaks
+from dentframe.registers import RegisterRules
+from dentframe.schedule import Schedule, Window
+from tests.lazy_kit import LA, METERS, SPAN, TOPICS, flat, portfolio, same
+
+pytest.importorskip("dask.dataframe")
+
+EXTRA = {"errors", "batch", "meters", "archive"}
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    return portfolio(tmp_path_factory.mktemp("lazy") / "portfolio")
+
+
+@pytest.fixture(scope="module")
+def frame(archive):
+    """The same range by pandas."""
+    return archive.read(METERS, **SPAN, topics=list(TOPICS), tz=LA, bracket=True)
+
+
+def computed(lazy):
+    """The result, whose form must be the one that was promised."""
+    found = lazy.compute(scheduler="sync")
+    assert found.dtypes.astype(str).to_dict() == lazy.dtypes.astype(str).to_dict()
+    assert str(found.index.dtype) == str(lazy.index.dtype)
+    return found
+
+
+OPTIONS = [
+    {},
+    {"source": "demand"},
+    {"source": "register"},
+    {"edges": "last_reading"},
+    {"min_coverage": 0.999},
+    {"topic": "DemandkW"},
+    {"registers": RegisterRules(max_kw={"P1_A": 40, "P2_B": 50}, max_gap="1h")},
+    {"interval": {"P3": "30min"}, "demand_lag": {"P2": "15min"}},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda o: "-".join(o) or "plain")
+@pytest.mark.filterwarnings("ignore::dentframe.errors.CoverageWarning")
+def test_energy_is_that_of_pandas(archive, frame, options):
+    """Months, wide: brackets included, so that the edges match too."""
+    found = computed(archive.energy("MS", tz=LA, **SPAN, **options))
+    same(found, flat(energy(frame, "MS", tz=LA, **SPAN, **options)))
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda o: "-".join(o) or "plain")
+@pytest.mark.filterwarnings("ignore::dentframe.errors.CoverageWarning")
+def test_details_are_those_of_pandas(archive, frame, options):
+    """Status, coverage, bounds, readings and flags of each day and element."""
+    found = computed(archive.energy("D", tz=LA, **SPAN, detail=True, **options))
+    same(found, energy(frame, "D", tz=LA, **SPAN, detail=True, **options))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"kind": "block", "window": "1h"},
+        {"kind": "rolling", "n": 3, "per_day": True},
+        {"kind": "block", "source": "register", "min_coverage": 0.9},
+    ],
+    ids=lambda o: "-".join(map(str, o.values())) or "plain",
+)
+@pytest.mark.filterwarnings("ignore::dentframe.errors.CoverageWarning")
+def test_peaks_are_those_of_pandas(archive, frame, options):
+    """Rows, ranks, instants and what is uncovered."""
+    found = computed(archive.peaks("MS", tz=LA, **SPAN, **options))
+    same(found, peaks(frame, "MS", tz=LA, **SPAN, **options))
+
+
+@pytest.mark.filterwarnings("ignore::dentframe.errors.CoverageWarning")
+def test_windows_of_time_of_use(archive, frame):
+    """A schedule adds a column, and its windows are those of pandas."""
+    schedule = Schedule([Window("peak", "16:00", "21:00", days="weekday")])
+    found = computed(archive.energy("MS", tz=LA, **SPAN, schedule=schedule))
+    assert list(found.columns[:2]) == ["meter", "window"]
+    expected = energy(frame, "MS", tz=LA, **SPAN, schedule=schedule)
+    same(found, expected.reset_index(["meter", "window"]))
+
+
+@pytest.mark.filterwarnings("ignore::dentframe.errors.CoverageWarning")
+def test_elements_that_were_named(archive):
+    """Elements by their ids; one that its meter does not have is missing, not absent."""
+    names = ["P1_B", "P2_D", "P3_Q"]
+    frame = archive.read(names, **SPAN, topics=list(TOPICS), tz=LA, bracket=True)
+    found = computed(archive.energy("MS", tz=LA, meters=names, **SPAN, detail=True))
+    same(found, energy(frame, "MS", tz=LA, **SPAN, detail=True))
+    assert set(found.loc[found["meter"] == "P3", "status"]) == {"missing"}
+
+
+@pytest.mark.filterwarnings("ignore::dentframe.errors.CoverageWarning")
+def test_without_a_range_each_meter_has_its_own(archive):
+    """Neither start nor end: all that is held, as of a frame without a range."""
+    found = computed(archive.energy("D", tz=LA))
+    for name in METERS:
+        frame = archive.read(name, "2023-01-01", "2023-05-01", topics=list(TOPICS))
+        frame.attrs = {}
+        mine = found[found["meter"] == name].drop(columns="meter")
+        expected = energy(frame, "D", tz=LA)
+        assert mine.index.equals(expected.index)
+        assert abs(mine[expected.columns] - expected).max().max() <= 1e-9
+        assert mine.drop(columns=expected.columns).isna().all(axis=None)
+
+
+def test_no_warning_is_lost_on_a_worker(archive):
+    """Partitions do not warn of coverage: it would reach nobody; the rows tell it."""
+    found = computed(archive.energy("MS", tz=LA, **SPAN, detail=True))
+    assert {"recorded", "partial"} <= set(found["status"])
+
+
+def test_demand_is_not_read_where_a_register_answers(archive, monkeypatch):
+    """Of P1, whose registers have readings, no demand is read; of P3 it is."""
+    seen = {}
+    read = figures.one_meter
+
+    def counted(wanted, meter, elements, names):
+        frame = read(wanted, meter, elements, names)
+        seen.setdefault(meter, set()).update(c.partition("/")[0] for c in frame.columns)
+        return frame
+
+    monkeypatch.setattr(figures, "one_meter", counted)
+    computed(archive.energy("MS", tz=LA, **SPAN))
+    assert seen == {"P1": {"kWHNet"}, "P2": {"kWHNet", "DemandkW"}, "P3": {"DemandkW"}}
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"freq": "ME"}, RangeError),
+        ({"tz": None}, RangeError),
+        ({"topic": "kVAHNet"}, UnknownTopicError),
+        ({"topic": "A"}, KindError),
+        ({"min_coverage": 7}, ConfigError),
+        ({"registers": RegisterRules(max_kw={"P1_Z": 4})}, UnknownMeterError),
+        ({"registers": RegisterRules(max_kw={"A": 4})}, ConfigError),
+        ({"site": "site.toml"}, ConfigError),
+        ({"start": "2023-02-01", "end": "2023-01-01"}, RangeError),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_at_once(archive, options, error):
+    """The verb's own errors, before anything is computed."""
+    with pytest.raises(error):
+        archive.energy(**({"freq": "MS", "tz": LA} | options))
+
+
+def test_a_naive_bound_needs_a_zone(archive):
+    """As the verbs': nothing guesses."""
+    with pytest.raises(RangeError, match="2023-01-01"):
+        archive.energy(start="2023-01-01", end="2023-02-01")
+
+
+@pytest.mark.parametrize("verb", [energy, peaks])
+def test_keywords_and_defaults_are_the_verbs(verb):
+    """A method has every keyword of its verb, with the same default, and a few of its own."""
+    theirs = dict(list(inspect.signature(verb).parameters.items())[1:])
+    ours = dict(list(inspect.signature(getattr(Archive, verb.__name__)).parameters.items())[1:])
+    assert set(ours) - set(theirs) == EXTRA - {"archive"}
+    assert {k: p.default for k, p in theirs.items()} == {k: ours[k].default for k in theirs}

@@ -1,0 +1,167 @@
+"""What all pictures share: axes in and out, nothing left behind, every kind of frame."""
+
+import builtins
+import doctest
+import inspect
+import warnings
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+import dentframe  # noqa: F401 - registers the accessor
+from dentframe.errors import DentError, MissingExtraError, RangeError, UnknownMeterError
+from dentframe.plot import Pictures, palette
+from tests.plot_kit import LA, means, words
+from tests.split_kit import element, readings, site
+
+KINDS = ["heatmap", "stack", "duration", "peaks", "profile", "coverage"]
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    mpl.use("Agg")
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def frame():
+    return means("2023-12-04", "2023-12-08", A=np.arange(4 * 96), B=2)
+
+
+def draw(frame, kind, **how):
+    return getattr(frame.dent.plot, kind)(**({"tz": LA, "elements": "all"} | how))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_axes_in_axes_out(frame, kind):
+    """The caller's axes come back, no figure of pyplot is made, and rcParams stay as they are."""
+    before = dict(mpl.rcParams)
+    ax = Figure(layout="constrained").subplots()
+    assert draw(frame, kind, ax=ax) is ax
+    assert plt.get_fignums() == []
+    ax.figure.canvas.draw()
+    assert dict(mpl.rcParams) == before
+    assert ax.get_title() == ax.get_title(loc="left") == ""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_axes_pyplot_gets_one_figure(frame, kind):
+    """`ax=None` makes one figure of pyplot, and a title only where one is given."""
+    ax = draw(frame, kind, title="December")
+    assert isinstance(ax, Axes)
+    assert plt.get_fignums() == [ax.figure.number]
+    assert ax.get_title(loc="left") == "December"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_call_that_fails_leaves_no_figure(frame, kind):
+    """An unknown element raises before anything is drawn."""
+    with pytest.raises(UnknownMeterError, match="'Z'"):
+        draw(frame, kind, elements=["A", "Z"])
+    with pytest.raises(RangeError, match="no rows"):
+        draw(frame.iloc[:0], kind)
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_axis_has_a_unit_and_a_zone(frame, kind):
+    """Axes of time name their zone, others their unit."""
+    ax = draw(frame, kind)
+    said = [a.get_xlabel() + a.get_ylabel() for a in ax.figure.axes]
+    assert any("(America/Los_Angeles)" in x for x in said) or kind == "duration"
+    assert any("[kW" in x for x in said) or kind == "coverage"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_picture_never_warns(frame, kind):
+    """Gaps are shown, not warned of; registers alone, pint dtypes and NaN draw as well."""
+    frame.iloc[5:30] = np.nan
+    blank = frame * np.nan
+    means_only = frame.dent.quantify()
+    t = pd.date_range("2023-12-04", periods=4 * 96, freq="15min", tz=LA).tz_convert("UTC")
+    register = pd.DataFrame({"kWHNet/Elm/A": np.arange(len(t)) * 1.0}, index=t)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for each in (frame, blank, means_only, register.drop(register.index[9:30])):
+            draw(each, kind).figure.canvas.draw()
+            plt.close("all")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_several_meters_and_a_site(kind):
+    """Labels and zone come from the site, elements are addressed by their ids."""
+    s = site(
+        elements={"P1_A": element(label="Bakery"), "P1_B": element(label="Office")},
+        tenants=[{"name": "A", "elements": ["P1_A", "P1_B"]}],
+    )
+    two = readings({"A": 50, "B": 70}, demand={"A": 1, "B": 2}, end="2024-01-04")
+    ax = getattr(two.dent.plot, kind)(site=s)
+    shown = words(ax) + [x.get_text() for x in ax.get_yticklabels()]
+    shown += [a.get_ylabel() for a in ax.figure.axes]
+    assert any("Bakery (P1_A)" in x for x in shown)
+    one = getattr(two.dent.plot, kind)(elements="P1_B", tz=LA)
+    assert isinstance(one, Axes)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sixteen_elements_are_told_apart(kind):
+    """More elements than colours: the second eight have hatches or dashes."""
+    many = means("2023-12-04", "2023-12-05", **{x: i for i, x in enumerate("ABCDEFGHIJKLMNOP")})
+    draw(many, kind).figure.canvas.draw()
+    looks = {(palette.colour(i), palette.hatch(i), str(palette.style(i))) for i in range(48)}
+    assert len(looks) == 48
+    assert palette.hatch(7) == ""
+    assert palette.GAP not in palette.HATCHES
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_dark_style_has_light_ink(frame, kind):
+    """What is not a colour of an element follows the style's text."""
+    frame.iloc[5:30] = np.nan
+    with plt.style.context("dark_background"):
+        ax = draw(frame, kind)
+        inked = [p for p in ax.get_children() if p.get_gid() in {"gaps", "hatch"}]
+        assert all(p.get_edgecolor()[:3] == (1, 1, 1) for p in inked)
+        ax.figure.canvas.draw()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_matplotlib_the_extra_is_named(frame, kind, monkeypatch):
+    """A missing matplotlib names its pip install."""
+    real = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name.split(".")[0] == "matplotlib":
+            raise ImportError(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(MissingExtraError, match=r'pip install "dentframe\[plot\]"') as caught:
+        draw(frame, kind)
+    assert isinstance(caught.value, DentError)
+
+
+def test_the_facade_mirrors_the_functions():
+    """Every picture is a method with its function's documentation and keywords."""
+    for kind in KINDS:
+        method = getattr(Pictures, kind)
+        assert method.__doc__ == method.__wrapped__.__doc__
+        assert {"ax", "title", "tz", "site", "elements", "start", "end"} <= set(
+            inspect.signature(method).parameters
+        )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_example_of_a_picture_runs(kind):
+    """What its help shows is what happens."""
+    frame = means("2023-12-01", "2024-01-01", A=1, B=2)
+    text = inspect.getdoc(getattr(Pictures, kind))
+    test = doctest.DocTestParser().get_doctest(text, {"df": frame, "LA": LA}, kind, None, None)
+    assert test.examples
+    assert doctest.DocTestRunner().run(test).failed == 0
