@@ -169,7 +169,7 @@ def commands_page() -> str:
         'Extra `cli`: `pip install "dentframe[cli]"`.',
         "Data goes to standard output, progress and messages to standard error.\n",
     ]
-    top = click.Context(root, info_name="dentframe", **root.context_settings)
+    top = click.Context(root, info_name="dentframe", terminal_width=90, **root.context_settings)
     for name, command in sorted(root.commands.items()):
         context = click.Context(command, parent=top, info_name=name)
         parts.append(f"## {name}\n\n```console\n{command.get_help(context)}\n```\n")
