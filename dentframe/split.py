@@ -20,6 +20,7 @@ from dentframe.money.rules import SplitRules, rules_of
 from dentframe.money.statement import Statement
 from dentframe.money.stays import stays
 from dentframe.money.utility_bill import UtilityBill
+from dentframe.quantify import dequantify
 from dentframe.reader import read_dentcloud
 from dentframe.record import save as _save
 from dentframe.shown import Card, html_of, text_of
@@ -225,6 +226,7 @@ def split(
         read_at = pd.Timestamp.now("UTC").floor("s")
         frame = _read(bill, site, client, archive)
     else:
+        frame = dequantify(frame)
         check_frame(site, _elements(bill, site), frame)
     found = _outcome.settle(frame, site, bill, how)
     return Run(site, bill, how, frame, read_at, found)

@@ -187,8 +187,10 @@ class Reading:
             return [], topics
         sets = self.shelf.sets(meter, window, any_age=any_age)
         chosen, rest = cover(sets, quoted(topics))
-        if rest and not any_age and window.end > self.now():
-            return [], topics  # an open window grows: parts of different ages would be ragged
+        if rest and not any_age and (window.end > self.now() or not self.store):
+            # An open window grows: parts of different ages would be ragged. And who stores them
+            # elsewhere dates them by the oldest: new parts would count as old ones.
+            return [], topics
         pages = []
         for one, use in chosen:
             wanted = tuple(t for t in topics if quoted((t,)) <= use)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from dentframe import columns as _columns
 from dentframe import units as _units
-from dentframe.labelled import build, names, results
+from dentframe.labelled import build, names, results, unbuild
 from dentframe.topics import TOPICS
 
 if TYPE_CHECKING:
@@ -68,9 +68,15 @@ def keep_bounds(result: xr.Dataset, dataset: xr.Dataset) -> xr.Dataset:
     """
     if names.BOUNDS not in dataset.coords or names.BOUNDS not in result.coords:
         return result
+    if _topics(result).isdisjoint(_topics(dataset)):
+        return result  # its rows are blocks or periods, which have bounds of their own
     whole, part = dataset[names.TIME].to_numpy(), result[names.TIME].to_numpy()
     if whole.shape == part.shape and np.array_equal(whole, part):
         own = dataset[names.BOUNDS]
         if set(own.dims) <= set(result.dims):
             return result.assign_coords({names.BOUNDS: own.variable})
     return result
+
+
+def _topics(dataset: xr.Dataset) -> set[str]:
+    return {found.slot.topic for found in unbuild.readings(dataset)}

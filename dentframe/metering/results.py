@@ -198,7 +198,8 @@ def warn_of_power(series: Sequence[Cumulative], s: Ints, e: Ints, tz: dt.tzinfo)
 def _may_be_impossible(c: Cumulative) -> bool:
     """Whether the greatest change over the shortest time is too much: quick, and rarely so."""
     shortest = int(np.diff(c.t).min(initial=_NEVER)) / (60 * MINUTE)
-    return bool(np.abs(c.inc).max(initial=0.0) > IMPOSSIBLE_KW * shortest)
+    greatest = max(c.inc.max(initial=0.0), -c.inc.min(initial=0.0))
+    return bool(greatest > IMPOSSIBLE_KW * shortest)
 
 
 def _worst(poor: Sequence[Figures], tz: dt.tzinfo) -> str:

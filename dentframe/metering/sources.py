@@ -151,9 +151,7 @@ def cumulatives(
     KindError
         Where no column answers, or a register column was differenced by hand.
     """
-    rules = RegisterRules() if registers is None else registers
-    if asked.register != REGISTER and isinstance(rules, SiteRules):
-        rules = rules.of_another_register
+    rules = rules_for(asked, RegisterRules() if registers is None else registers)
     columns = element_columns(frame, asked.topics)
     if not columns:
         raise _nothing(frame, asked)
@@ -167,7 +165,14 @@ def cumulatives(
         chosen = _chosen(read([meter], frame, left), asked)
         judged = [_cumulative(s, asked, own, interval, demand_lag) for s in chosen]
         found += sorted([*plain, *judged], key=lambda c: (len(c.element), c.element))
-    return _without_blank(frame, found, rules)
+    return _without_blank(frame, found, rules) if len(meters) > 1 else found
+
+
+def rules_for(asked: Wanted, rules: RegisterRules) -> RegisterRules:
+    """The rules of the register that answers: a site's swaps are of kWHNet alone."""
+    if asked.register != REGISTER and isinstance(rules, SiteRules):
+        return rules.of_another_register
+    return rules
 
 
 class _Resolved:
@@ -219,8 +224,6 @@ def _without_blank(
     frame: pd.DataFrame, found: list[Cumulative], rules: RegisterRules
 ) -> list[Cumulative]:
     """Among several meters, an element with only blanks is none, unless a read or site names it."""
-    if len({c.meter for c in found}) < 2:
-        return found
     named = named_elements(frame) | (rules.named if isinstance(rules, SiteRules) else set())
     return [c for c in found if _has_readings(c) or (c.meter, c.element) in named]
 

@@ -94,8 +94,13 @@ def _measured(use: Use) -> Iterator[Finding]:
 
 
 def _energies(use: Use) -> Iterator[Finding]:
-    """The meters against the utility's, where its energy was shared."""
-    if "energy" in use.asked and not use.refused("energy"):
+    """The meters against the utility's, where its energy is known and was shared.
+
+    A demand line asks for energy too, where common areas are shared by it.
+    """
+    if "energy" not in use.asked or use.of.bill.kwh is None:
+        return
+    if not use.refused("energy"):
         yield from _residual(use)
         yield from _main(use)
 

@@ -118,9 +118,10 @@ def _complete(frame: pd.DataFrame, found: Sequence[Stay], at: pd.Timestamp) -> p
         blank = pd.DataFrame(np.nan, index=index, columns=whole.columns)
         attrs, whole = whole.attrs, pd.concat([whole, blank])
         whole.attrs = attrs
-    have = {parse(x).topic for x in wire_columns(whole.columns)} & {REGISTER, DEMAND}
+    here = [parse(x) for x in wire_columns(whole.columns)]
+    have, known = {c.topic for c in here} & {REGISTER, DEMAND}, {c.wire for c in here}
     wanted = [Column(t, ELEMENT, str(e)).wire for t in sorted(have or {REGISTER}) for _, e in names]
-    return whole.assign(**{x: np.nan for x in wanted if x not in whole.columns})
+    return whole.assign(**{x: np.nan for x in wanted if x not in known})
 
 
 def _several(frame: pd.DataFrame, meters: list[str]) -> pd.DataFrame:

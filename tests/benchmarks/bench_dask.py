@@ -153,14 +153,8 @@ def compare(archive: Archive, client: Any) -> float:
         wall = [r[name] for r in took]
         ratios = [w / f for w, f in zip(wall, first, strict=True)]
         medians[name] = statistics.median(ratios)
-        told = [
-            statistics.median(wall),
-            min(wall),
-            max(wall),
-            medians[name],
-            min(ratios),
-            max(ratios),
-        ]
+        spread = min(ratios), max(ratios)
+        told = [statistics.median(wall), min(wall), max(wall), medians[name], *spread]
         print(f"{name:18}" + "".join(f"{x:{8 if i == 3 else 7}.2f}" for i, x in enumerate(told)))
     return medians["Dask, a cluster"]
 

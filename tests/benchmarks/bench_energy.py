@@ -46,8 +46,8 @@ def last_diff(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.tz_convert(LA).resample("D").last().diff()
 
 
-def days(frame: pd.DataFrame, **settings: object) -> pd.DataFrame:
-    return energy(frame, "D", tz=LA, min_coverage=0, **settings)
+def days(frame: pd.DataFrame, detail: bool = False) -> pd.DataFrame:
+    return energy(frame, "D", tz=LA, min_coverage=0, detail=detail)
 
 
 def beside(what: str, frame: pd.DataFrame, rounds: int) -> list[Row]:

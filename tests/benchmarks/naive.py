@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 Numbers = Callable[[pd.DataFrame], pd.DataFrame]
@@ -28,6 +29,13 @@ def month(
     frame = pd.DataFrame(loads(body)["topics"])
     when = pd.to_datetime(frame.pop("date") + " " + frame.pop("time"), utc=True)
     return numbers(frame).set_axis(pd.DatetimeIndex(when))
+
+
+def agree(mine: pd.DataFrame, other: pd.DataFrame) -> None:
+    """Two frames hold the same floats at the same times, whatever the order of their columns."""
+    assert set(mine) <= set(other)
+    assert (mine.index == other.index).all()
+    np.testing.assert_array_equal(mine, other[list(mine)])
 
 
 def year(bodies: Iterable[bytes]) -> pd.DataFrame:

@@ -74,12 +74,13 @@ def seconds(way: Callable[[], object], clock: Callable[[], float] = time.perf_co
 
 def in_turn(ways: Mapping[str, Way], rounds: int, measure: Callable[[Way], float]) -> Took:
     """Measure all ways in each round, in an order that turns."""
-    orders = list(ways), list(reversed(ways))
+    names = list(ways)
+    orders = names, names[::-1]
     with settled():
-        for name in ways:
+        for name in names:
             measure(ways[name])
         found = [{n: measure(ways[n]) for n in orders[r % 2]} for r in range(rounds)]
-    return {name: [one[name] for one in found] for name in ways}
+    return {name: [one[name] for one in found] for name in names}
 
 
 @contextmanager

@@ -10,9 +10,11 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from tests.benchmarks import (
     bench_archive,
@@ -24,26 +26,39 @@ from tests.benchmarks import (
     bench_http,
     bench_import,
 )
-from tests.benchmarks.rounds import Row, show, walls, wants_quick
+from tests.benchmarks.rounds import Row, in_turn, ratios, seconds, show, wants_quick
 
 PAGE = Path(__file__).parents[2] / "docs" / "explain" / "speed.md"
 BEGIN, END = "<!-- made by make bench -->", "<!-- end of what make bench made -->"
 HEAD = ("what dentframe does", "beside", "measured", "ratio", "least – most", "rounds")
+POLARS = "Polars, a query by hand"
 PACKAGES = ("pandas", "numpy", "msgspec", "pyarrow", "dask", "polars", "orjson", "pysimdjson")
 
 
 def portfolio(quick: bool = False) -> list[Row]:
     """Monthly energy of many meter-years from an archive."""
-    meters = 2 if quick else 50
-    with tempfile.TemporaryDirectory() as folder:
-        archive = bench_dask.filled(Path(folder) / "portfolio", meters)
+    with tempfile.TemporaryDirectory() as folder, processes(quick) as client:
+        archive = bench_dask.filled(Path(folder) / "portfolio", 2 if quick else bench_dask.METERS)
         assert bench_dask.agree(archive) < 1e-6
-        ways = {
-            "dentframe": bench_dask.ours(archive),
-            "Polars, a query by hand": bench_dask.theirs(archive),
-        }
-        what = f"compute the energy by month of {meters} meter-years of an archive, on Dask"
-        return walls(what, ways, 1 if quick else 9)
+        ways = {"threads": bench_dask.ours(archive, scheduler="threads")}
+        if client:
+            ways["a process a core"] = bench_dask.ours(archive, scheduler=client)
+        took = in_turn({POLARS: bench_dask.theirs(archive), **ways}, 1 if quick else 9, seconds)
+    what = f"energy by month of {bench_dask.METERS} meter-years of an archive, on Dask with"
+    return [Row(f"{what} {name}", POLARS, ratios(took[name], took[POLARS])) for name in ways]
+
+
+@contextmanager
+def processes(quick: bool) -> Iterator[Any]:
+    """A cluster on this machine; a quick run does without."""
+    if quick:
+        yield None
+        return
+    from distributed import Client, LocalCluster
+
+    settings = {"n_workers": os.cpu_count(), "threads_per_worker": 1, "dashboard_address": None}
+    with LocalCluster(**settings) as cluster, Client(cluster) as client:
+        yield client
 
 
 PARTS: tuple[Callable[[bool], list[Row]], ...] = (
@@ -59,13 +74,14 @@ PARTS: tuple[Callable[[bool], list[Row]], ...] = (
 
 
 def measured(quick: bool = False) -> list[Row]:
-    """All rows, shown as they come."""
+    """All rows; those of a long run are shown as they come."""
     found: list[Row] = []
     for part in PARTS:
         began = time.perf_counter()
         rows = part(quick)
-        show(rows)
-        print(f"    ({time.perf_counter() - began:.0f} s)", flush=True)
+        if not quick:
+            show(rows)
+            print(f"    ({time.perf_counter() - began:.0f} s)", flush=True)
         found += rows
     return found
 
@@ -105,11 +121,12 @@ def replaced(page: str, made: str) -> str:
 
 
 def main(argv: Sequence[str] = ()) -> None:
-    if wants_quick(argv):
-        print(table(measured(quick=True)))
-        return
     page, on = PAGE.read_text(encoding="utf-8"), machine()
-    replaced(page, on)  # what is amiss is told before the long run
+    replaced(page, on)
+    small = table(measured(quick=True))  # what is amiss is told before the long run
+    if wants_quick(argv):
+        print(small)
+        return
     PAGE.write_text(replaced(page, f"{table(measured())}\n\n{on}"), encoding="utf-8")
 
 

@@ -79,6 +79,17 @@ def test_a_window_joined_from_two_answers_is_as_old_as_the_older(cloud, tmp_path
     assert both.read_at == datetime(2024, 1, 1, tzinfo=UTC)
 
 
+def test_what_an_archive_is_given_is_of_one_age(cloud, tmp_path):
+    """Half from the cache would make the new half old, and a newer record would win over it."""
+    present = datetime(2024, 1, 1, tzinfo=UTC)
+    with client(cloud, cache=tmp_path, _now=lambda: present) as dent:
+        list(dent.read(jobs(DAYS[:1], TOPICS[:1])))
+        present += timedelta(days=3)
+        (both,) = dent.read(jobs(DAYS[:1]), store=False)
+    assert both.sends == 1
+    assert both.read_at == present
+
+
 def test_an_outdated_answer_is_as_old_as_it_is(tmp_path):
     """Half a month that stands in for a failed one must not pass for the whole in an archive."""
     present = datetime(2023, 3, 16, tzinfo=UTC)

@@ -103,3 +103,14 @@ def test_nothing_read_is_nothing_found(rows):
     found = coincident(frame.iloc[:rows], elements="all", min_coverage=0)
     assert tuple(found.columns) == COLUMNS
     assert found["site_peak"].isna().all()
+
+
+def test_an_element_that_a_meter_does_not_have_is_absent_with_registers_too():
+    """A register in the frame does not make a missing element of one that a meter never had."""
+    parts = {
+        "P1": quarters({A: [10, 40], B: [5, 5], "kWHNet/Elm/A": [1, 11]}),
+        "P2": quarters({A: [30, 10], "kWHNet/Elm/A": [1, 3.5]}),
+    }
+    rows = coincident(pd.concat(parts, names=["meter", "time"]), elements="all")
+    assert rows["element"].tolist() == ["P1_A", "P1_B", "P2_A"]
+    assert rows["site_peak"].tolist() == [55.0] * 3

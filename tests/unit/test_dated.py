@@ -12,6 +12,7 @@ from tests.split_kit import (
     LA,
     balanced,
     bill,
+    element,
     found,
     line,
     quantities,
@@ -112,6 +113,23 @@ def test_a_gap_in_one_stretch_refuses_its_line_alone(tmp_path):
     assert "2024-01-11" in found(run, "partial")["detail"].iloc[0]
     assert balanced(run)
     assert verify(run.save(tmp_path / "out")).ok
+
+
+@pytest.mark.parametrize("dates", [{}, HALF])
+def test_demand_needs_no_energy_of_the_utility(dates, tmp_path):
+    """Common areas of a demand line go by the tenants' own energy, which nothing is held against.
+
+    2 and 4 kW are their own; the common 0.5 kW goes by 1000 : 2000 kWh, 0.17 and 0.33 kW.
+    """
+    elements = {"P1_A": element(), "P1_B": element(), "P1_C": element(common=True)}
+    where = site(elements=elements, rules={"common": {"by": "energy"}})
+    totals, demand = {"A": 1000, "B": 2000, "C": 100}, {"A": 2, "B": 4, "C": 0.5}
+    b = bill(line("Peak", "demand", "97.50", **dates), kwh=None)
+    run = split(b, where, frame=readings(totals, demand=demand))
+    assert quantities(run, "Peak") == {"A": "2.17", "B": "4.33"}
+    assert balanced(run)
+    assert run.ok
+    assert verify(run.save(tmp_path / "run")).ok
 
 
 def test_dates_that_cannot_be_meant():

@@ -183,6 +183,21 @@ def test_parts_keep_the_bounds_of_the_whole(frame):
         np.testing.assert_array_equal(part["time_bnds"].values, whole["time_bnds"].values)
 
 
+def test_blocks_have_bounds_of_their_own():
+    """A reading at 00:15 covers the quarter before it, a block named 00:15 the one after it."""
+    t = pd.date_range("2024-01-01", periods=96, freq="15min", tz="UTC", name="time")
+    readings = pd.DataFrame({"DemandkW/Elm/A": np.arange(96.0)}, index=t)
+    span = [t[0].isoformat(), "2024-01-02T00:00:00+00:00"]
+    readings.attrs = {"dentcloud": {"schema": 1, "units": {}, "ranges": {"P1": span}}}
+    whole = to_xarray(readings)
+    for found in (
+        whole.dent.demand("15min", tz="UTC"),
+        whole.dent.energy("15min", tz="UTC", min_coverage=0),
+    ):
+        np.testing.assert_array_equal(found["time"].values, whole["time"].values)
+        np.testing.assert_array_equal(found["time_bnds"].values[:, 0], found["time"].values)
+
+
 def test_estimates_keep_their_flag_and_disclosure(ds):
     """What was estimated is told along time."""
     found = ds.dent.estimate("linear")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dentframe.archive.lazy.figures import Task, figures
+from dentframe.archive.lazy.rising import rising
 from dentframe.archive.lazy.wanted import portfolio
 from dentframe.energy import energy as of_frame
 from dentframe.metering.sources import MEAN, REGISTER
@@ -95,7 +96,7 @@ def energy(
         "interval": interval, "demand_lag": demand_lag, "schedule": schedule, "site": site,
         "detail": detail,
     }  # fmt: skip
-    task = Task(of_frame, keywords, topics, either=len(topics) > 1, rows=detail)
+    task = Task(of_frame, keywords, topics, either=len(topics) > 1, rows=detail, short=rising)
     return figures(found, task, batch)
 
 

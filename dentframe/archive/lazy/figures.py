@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,12 +12,15 @@ import pandas as pd
 
 from dentframe.archive.lazy import graph
 from dentframe.archive.lazy.readings import METER, one_meter
+from dentframe.archive.lazy.rising import Part
 from dentframe.archive.lazy.rules import for_meter, for_meters
 from dentframe.archive.lazy.wanted import whole_elements
 from dentframe.columns import ELEMENT, parse
 from dentframe.reading.frame import attrs
 
 if TYPE_CHECKING:
+    from dentframe.archive.lazy.readings import Found
+    from dentframe.archive.lazy.rising import Rising
     from dentframe.archive.lazy.wanted import Batch, Elements, Portfolio, Wanted
 
     Verb = Callable[..., pd.DataFrame]
@@ -43,6 +47,8 @@ class Task:
         Whether the first topic answers alone for an element that has a reading of it.
     rows : bool
         Whether the result is rows, rather than columns over time.
+    short : callable, optional
+        Of keywords, an example and the range: a shorter way to the same, or None.
     """
 
     verb: Verb
@@ -51,6 +57,7 @@ class Task:
     beside: tuple[str, ...] = ()
     either: bool = False
     rows: bool = True
+    short: Callable[..., Rising | None] | None = None
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -77,7 +84,8 @@ def figures(found: Portfolio, task: Task, batch: int | None) -> Any:
     # Coverage warnings of a worker would reach nobody; see `energy` for where it is told.
     quiet = {"min_coverage": 0.0} if task.keywords["min_coverage"] is None else {}
     task = replace(task, keywords={**task.keywords, **quiet})
-    make = Figures(found.wanted, task, tuple(names), meta, len(found.meters) > 1)
+    short = task.short and task.short(task.keywords, frame, found.wanted.span)
+    make = Figures(found.wanted, task, tuple(names), meta, len(found.meters) > 1, short or None)
     return graph.assemble(dd, make, found.batches(size), meta)
 
 
@@ -112,6 +120,8 @@ class Figures:
         The form of the result.
     several : bool
         Whether the result has several meters, in which an element without a reading is none.
+    short : Rising or None
+        A shorter way to the same figures, for the meters that it serves.
     """
 
     wanted: Wanted
@@ -119,14 +129,31 @@ class Figures:
     names: tuple[str, ...]
     meta: pd.DataFrame
     several: bool
+    short: Rising | None = None
 
     def __call__(self, batch: Batch) -> pd.DataFrame:
         """The partition."""
         parts = [self._one(meter, elements) for meter, elements in batch.meters]
-        return graph.conform([part for part in parts if part is not None], self.meta)
+        runs = groupby((p for p in parts if p is not None), key=lambda p: isinstance(p, Part))
+        frames = [f for short, run in runs for f in self._frames(list(run), short=short)]
+        return graph.conform(frames, self.meta)
 
-    def _one(self, meter: str, elements: Elements) -> pd.DataFrame | None:
-        frame = self._readings(meter, elements)
+    def _frames(self, run: list[Any], *, short: bool) -> list[pd.DataFrame]:
+        if short and self.short is not None:
+            return [self.short.frame(run, self.meta, METER)]
+        return run
+
+    def _one(self, meter: str, elements: Elements) -> pd.DataFrame | Part | None:
+        found = one_meter(self.wanted, meter, elements, self._first_names)
+        more = self._more(found)
+        part = None if more or not self.short else self.short.part(found.table, meter, elements)
+        if part is not None:
+            return part
+        if more:
+            found = one_meter(self.wanted, meter, elements, [*self._first_names, *more])
+        return self._by_verb(self._named(found.frame(), elements), meter, elements)
+
+    def _by_verb(self, frame: pd.DataFrame, meter: str, elements: Elements) -> pd.DataFrame | None:
         if self.wanted.span is None and not len(frame):
             return None
         if self.task.rows and self.several:
@@ -137,18 +164,20 @@ class Figures:
             frame = _with(frame, whole_elements(self.names, self.task.answering)[:1])
         return self.task.of(self._told(frame, meter, elements), meter)
 
-    def _readings(self, meter: str, elements: Elements) -> pd.DataFrame:
-        """The columns that bear on the result: means only where a register does not answer."""
+    @property
+    def _first_names(self) -> Sequence[str]:
+        """The columns that are read at first: means only where a register does not answer."""
         if not self.task.either:
-            return self._named(one_meter(self.wanted, meter, elements, self.names), elements)
-        first, other = (whole_elements(self.names, [t]) for t in self.task.answering)
-        frame = one_meter(self.wanted, meter, elements, first)
-        known = _with_readings(frame)
-        more = [c for c in other if parse(c).id not in known]
-        if more:
-            both = [*first, *more]
-            frame = one_meter(self.wanted, meter, elements, both)
-        return self._named(frame, elements)
+            return self.names
+        return whole_elements(self.names, self.task.answering[:1])
+
+    def _more(self, found: Found) -> list[str]:
+        """The columns that the meter has for elements whose first topic does not answer."""
+        if not self.task.either:
+            return []
+        known = _with_readings(found.columns, found.table.values)
+        other = whole_elements(self.names, self.task.answering[1:])
+        return [c for c in other if c in found.here and parse(c).id not in known]
 
     def _named(self, frame: pd.DataFrame, elements: Elements) -> pd.DataFrame:
         """With a column of NaN for an element that was asked for and has none."""
@@ -168,13 +197,13 @@ def _with(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     return frame.reindex(columns=[*frame.columns, *names]) if names else frame
 
 
-def _with_readings(frame: pd.DataFrame) -> set[str]:
-    filled = np.isfinite(frame.to_numpy()).any(axis=0)
-    return {parse(c).id for c, some in zip(frame.columns, filled, strict=True) if some}
+def _with_readings(columns: Iterable[str], values: Any) -> set[str]:
+    """The elements of the columns that have some reading."""
+    return {parse(c).id for i, c in enumerate(columns) if np.isfinite(values[:, i]).any()}
 
 
 def _without_blank(frame: pd.DataFrame, named: Sequence[str]) -> pd.DataFrame:
     """Without the elements that have no reading at all and were not asked for by name."""
-    kept = _with_readings(frame) | set(named)
+    kept = _with_readings(frame.columns, frame.to_numpy()) | set(named)
     columns = [c for c in frame.columns if parse(c).id in kept]
     return frame if len(columns) == frame.shape[1] else frame[columns]

@@ -118,18 +118,47 @@ class Readings:
         return graph.conform(parts, meta)[chosen]
 
     def _one(self, meter: str, elements: Elements, names: Sequence[str]) -> pd.DataFrame:
-        found = one_meter(self.wanted, meter, elements, names)
+        found = one_meter(self.wanted, meter, elements, names).frame()
         found.insert(0, METER, _repeated(meter, len(found)))
         return found
 
 
-def one_meter(wanted: Wanted, meter: str, elements: Elements, names: Sequence[str]) -> pd.DataFrame:
-    """Some columns of a meter over ``time``, those of the elements asked for; it may have fewer."""
+@dataclass(frozen=True)
+class Found:
+    """What was read of a meter.
+
+    Attributes
+    ----------
+    table : Table
+        Its readings.
+    here : frozenset of str
+        The columns that its files have in the range, of which the table may have fewer.
+    """
+
+    table: _frame.Table
+    here: frozenset[str]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that were read."""
+        return self.table.columns
+
+    def frame(self) -> pd.DataFrame:
+        """The readings over ``time``."""
+        return _frame.to_frame(self.table, shared=False)
+
+
+def one_meter(wanted: Wanted, meter: str, elements: Elements, names: Sequence[str]) -> Found:
+    """Some columns of a meter, those of the elements asked for; it may have fewer."""
+    asked, here = set(names), set[str]()
 
     def pick(columns: Sequence[str]) -> list[str]:
-        return [c for c in of_elements(list(columns), elements, ()) if c in set(names)]
+        kept = of_elements(list(columns), elements, ())
+        here.update(c for c in kept if c in columns)
+        return [c for c in kept if c in asked]
 
-    return _frame.to_frame(table(wanted, meter, pick), shared=False)
+    found = table(wanted, meter, pick)
+    return Found(found, frozenset(here))
 
 
 def _repeated(name: str, times: int) -> Any:
