@@ -182,11 +182,12 @@ def choose(year: int, records: tuple[Record, ...], asked: Mask, topics: tuple[st
     places = np.unique(np.concatenate([np.empty(0, np.int32), *whose])).tolist()
     used = tuple(p for p in places if p != _hours.NOBODY)
     wanted = set(topics)
+    asked_for = dict.fromkeys((records[p].columns, records[p].topics) for p in used)
     columns = dict.fromkeys(
         c
-        for p in used
-        for c in records[p].columns
-        if topic_of(c) in wanted or wanted.issuperset(records[p].topics)
+        for held, about in asked_for
+        for c in held
+        if topic_of(c) in wanted or wanted.issuperset(about)
     )
     return Choice(year, asked, topics, owner, records, used, tuple(ordered(columns, topics)))
 
@@ -209,8 +210,9 @@ def _chosen_rows(holding: Holding, choice: Choice) -> Ints | slice:
     if any(choice.records[p].lacks for p in choice.used):
         return _run(_rows_of_each(holding, choice))
     inside = choice.asked & _hours.any_owner(choice.owner, choice.topics, len(hours))
-    mask = inside[holding.minutes // 60 - hours.start]
-    return slice(None) if mask.all() else _run(np.flatnonzero(mask))
+    if inside.all():
+        return slice(None)
+    return _run(np.flatnonzero(inside[holding.minutes // 60 - hours.start]))
 
 
 def _rows_of_each(holding: Holding, choice: Choice) -> Ints:

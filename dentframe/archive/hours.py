@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 NOBODY = -1
 
 
+@lru_cache(maxsize=256)
 def span(year: int) -> range:
     """The hours of a UTC year, counted from 1970-01-01T00:00Z [h]."""
     return range(Window(year, 1).hours.start, Window(year, 12).hours.stop)
@@ -41,10 +43,24 @@ def owners(records: Sequence[Record], year: int) -> Owners:
     found = {t: np.full(length, NOBODY, np.int32) for t in topics}
     for asked in (False, True):
         for place, record in enumerate(records):
-            inside = slice(record.window.hours.start - first, record.window.hours.stop - first)
+            hours = _hours(record.window)
+            inside = slice(hours.start - first, hours.stop - first)
             for topic in record.topics if asked else record.unasked:
                 found[topic][inside] = place
     return found
+
+
+@lru_cache(maxsize=4096)
+def _hours(window: Window) -> range:
+    return window.hours
+
+
+@lru_cache(maxsize=256)
+def months(year: int) -> tuple[slice, ...]:
+    """The hours of each month of a year, counted from its first."""
+    first = span(year).start
+    found = (Window(year, month).hours for month in range(1, 13))
+    return tuple(slice(hours.start - first, hours.stop - first) for hours in found)
 
 
 def owned(owner: Owners, topics: Iterable[str], place: int, length: int) -> Mask:

@@ -57,7 +57,7 @@ class Meter:
         """The files of waiting answers."""
         start = "" if year is None else f"{year:04d}"
         folder = layout.pending_folder(self.root, self.name)
-        return sorted(folder.glob(f"{start}*{layout.PART}"))
+        return sorted(p for p in layout.listed(folder, layout.PART) if p.name.startswith(start))
 
     def _part(self, path: Path) -> Holding:
         with parquet.open_file(path, self.name, int(path.name[:4])) as opened:

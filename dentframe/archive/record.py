@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import lru_cache
 from typing import Any
 
 from dentframe.cloud.policy import topic_of
@@ -13,6 +13,7 @@ from dentframe.cloud.window import Window
 from dentframe.cloud.wire_report import Report
 
 SCHEMA = 1
+_REPORTED = frozenset(f.name for f in fields(Report))
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,19 @@ class Record:
         """What tells answers apart, and their order: the later read one is right."""
         return self.read_at, self.window, self.topics
 
-    @cached_property
+    @property
     def unasked(self) -> frozenset[str]:
         """Topics of columns that came without being asked for."""
-        return frozenset(map(topic_of, self.columns)) - set(self.topics)
+        return _unasked(self.columns, self.topics)
 
     def fresh(self, now: datetime) -> bool:
         """Whether it need not be asked again."""
         return self.until is None or now.timestamp() < self.until
+
+
+@lru_cache(maxsize=1024)
+def _unasked(columns: tuple[str, ...], topics: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(map(topic_of, columns)) - set(topics)
 
 
 def dump(records: Iterable[Record]) -> dict[str, Any]:
@@ -93,7 +99,7 @@ def load(data: dict[str, Any]) -> tuple[Record, ...]:
 
 def _load_one(found: dict[str, Any], sets: Sequence[tuple[str, ...]]) -> Record:
     return Record(
-        window=Window.parse(found["window"]),
+        window=_window(found["window"]),
         topics=tuple(found["topics"]),
         read_at=datetime.fromisoformat(found["read_at"]),
         until=found["until"],
@@ -104,9 +110,11 @@ def _load_one(found: dict[str, Any], sets: Sequence[tuple[str, ...]]) -> Record:
     )
 
 
+_window = lru_cache(maxsize=4096)(Window.parse)
+
+
 def _load_report(met: dict[str, Any]) -> Report:
-    known = {f.name for f in fields(Report)}
-    found = {k: v for k, v in met.items() if k in known}
+    found = {k: v for k, v in met.items() if k in _REPORTED}
     if "unreadable" in found:
         found["unreadable"] = {c: (n, tuple(s)) for c, (n, s) in found["unreadable"].items()}
     if "bad_date_samples" in found:

@@ -121,10 +121,10 @@ class _Look:
 
     def _asked(self, year: int, records: Sequence[Record], topics: tuple[str, ...]) -> Mask:
         """The hours to read; those of the range that are not held are missing."""
-        hours = np.arange(_hours.span(year).start, _hours.span(year).stop)
         span = self.wanted.span
         if span is None:
-            return np.ones(len(hours), np.bool_)
+            return np.ones(len(_hours.span(year)), np.bool_)
+        hours = np.arange(_hours.span(year).start, _hours.span(year).stop)
         owner = _hours.owners(records, year)
         reach = _hours.any_reach(self.now.to_pydatetime())
         held = _hours.held(records, owner, topics, year, reach)
@@ -164,6 +164,4 @@ def _year_of(hour: int) -> int:
 
 
 def _months(asked: Mask, year: int) -> set[int]:
-    first = _hours.span(year).start
-    spans = ((m, Window(year, m).hours) for m in range(1, 13))
-    return {m for m, hours in spans if asked[hours.start - first : hours.stop - first].any()}
+    return {month for month, hours in enumerate(_hours.months(year), 1) if asked[hours].any()}
