@@ -25,6 +25,7 @@ KINDS = ["heatmap", "stack", "duration", "peaks", "profile", "coverage"]
 @pytest.fixture(autouse=True)
 def _closed():
     mpl.use("Agg")
+    plt.close("all")
     yield
     plt.close("all")
 
