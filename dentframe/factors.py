@@ -17,6 +17,7 @@ from dentframe.metering.sources import REGISTER, Wanted
 from dentframe.metering.study import Asked, Study, check_share, demanded, keyed, series_of, study
 from dentframe.metering.uncovered import within
 from dentframe.registers import RegisterRules
+from dentframe.selection import check_read
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -197,6 +198,7 @@ def power_factor(
 
 
 def _need_apparent(frame: pd.DataFrame) -> None:
+    check_read(frame)
     for topic in (REGISTER, APPARENT):
         if not element_columns(frame, [topic]):
             raise KindError(

@@ -21,6 +21,7 @@ Zone: TypeAlias = str | dt.tzinfo | None
 
 _DATE = re.compile(r"^\d{4}(-\d{1,2}(-\d{1,2})?)?$")
 _QUARTER = re.compile(r"^\d{4}-?Q[1-4]$")
+_UNITS = ("min", "h", "D")
 _STAMP = re.compile(r"^\d{4}-\d{1,2}-\d{1,2}[T ]\d{1,2}(:?\d{2})?")
 
 
@@ -221,7 +222,7 @@ def bound(value: Any, index_tz: dt.tzinfo | None, tz: Zone, what: str) -> pd.Tim
 
 
 def minutes(value: Any, what: str) -> int:
-    """A span of time as whole minutes, e.g. ``"15min"`` or a timedelta.
+    """A span of time as whole minutes, e.g. ``"15min"``, ``"h"`` or a timedelta.
 
     Raises
     ------
@@ -229,7 +230,7 @@ def minutes(value: Any, what: str) -> int:
         Where it cannot be read, is negative, or is no whole number of minutes.
     """
     try:
-        span = pd.Timedelta(value)
+        span = pd.Timedelta(f"1{value}" if _is_unit(value) else value)
     except (ValueError, TypeError):
         span = pd.Timedelta(-1, unit="min")
     if pd.isna(span) or span < pd.Timedelta(0) or span % pd.Timedelta(minutes=1):
@@ -237,3 +238,8 @@ def minutes(value: Any, what: str) -> int:
             f"Cannot use {what}={value!r}: it is no whole number of minutes. Use e.g. '15min'."
         )
     return int(span // pd.Timedelta(minutes=1))
+
+
+def _is_unit(value: Any) -> bool:
+    """Whether this is a bare unit, which `freq` takes too."""
+    return isinstance(value, str) and value in _UNITS

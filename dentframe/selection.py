@@ -11,7 +11,7 @@ import pandas as pd
 
 from dentframe import columns as _columns
 from dentframe import units as _units
-from dentframe.errors import UnknownMeterError, UnknownTopicError
+from dentframe.errors import RangeError, UnknownMeterError, UnknownTopicError
 from dentframe.suggest import did_you_mean
 from dentframe.topics import kind_of
 
@@ -158,10 +158,30 @@ def _topics_asked(frame: pd.DataFrame, topic: Names) -> list[str] | None:
     return asked
 
 
+def check_read(frame: pd.DataFrame) -> None:
+    """Refuse a frame of a read without readings: it has no columns, and no topic would help.
+
+    Raises
+    ------
+    RangeError
+        Naming the span that has none.
+    """
+    info = frame.attrs.get(_units.ATTRS)
+    ranges = info.get("ranges") if isinstance(info, dict) else None
+    if not ranges or len(frame) or _columns.wire_columns(frame.columns):
+        return
+    start, end = next(iter(ranges.values()))
+    raise RangeError(
+        f"Cannot compute from this frame: there are no readings of {', '.join(ranges)} in "
+        f"[{start}, {end}). Read a span that has some; inventory() tells since when there are."
+    )
+
+
 def check_topic(frame: pd.DataFrame, topic: str) -> None:
     """Refuse a topic that the frame does not have, and suggest one that it has."""
     there = topics(frame)
     if topic not in there:
+        check_read(frame)
         raise UnknownTopicError(
             f"Cannot find topic {topic!r} in this frame: it has "
             f"{', '.join(there) or 'none'}{did_you_mean(topic, there)}"

@@ -99,6 +99,8 @@ class Site:
             Naming `file`, table and field.
         """
         top = Table(data, file)
+        if "lines" in data:
+            raise top.other("a site", "a utility's bill", "lines")
         top.only(*_SITE)
         tz = _zone_of(top)
         elements = top.table("elements")

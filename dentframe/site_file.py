@@ -70,8 +70,15 @@ class Table:
     def error(self, name: str, why: str) -> ConfigError:
         """An error about a field: file, table, field, value and what to do."""
         at = f"table [{self.where}], " if self.where else ""
-        told = f" = {self.data[name]!r}" if name in self.data else ""
+        told = f" = {_written(self.data[name])}" if name in self.data else ""
         return ConfigError(f"Cannot use {self.file}: {at}field {name!r}{told}: {why}")
+
+    def other(self, wanted: str, looks: str, by: str) -> ConfigError:
+        """An error about a file that is another kind of file: two were swapped."""
+        return ConfigError(
+            f"Cannot use {self.file} as {wanted}: this looks like {looks}, it has {by!r}. Were the "
+            "two files swapped? The bill comes first, then the site."
+        )
 
     def only(self, *known: str) -> None:
         """Refuse fields that are not known: a typo must not change a bill in silence."""
@@ -161,6 +168,15 @@ class Table:
 
     def _inside(self, name: str) -> str:
         return f"{self.where}.{name}" if self.where else name
+
+
+def _written(value: Any) -> str:
+    """A value as a file has it; what no file can have as Python writes it."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_key(str(k))} = {_written(v)}" for k, v in value.items()) + " }"
+    if is_list(value):
+        return f"[{', '.join(map(_written, value))}]"
+    return _value(value) if isinstance(value, bool | dt.date | Decimal) else repr(value)
 
 
 def is_list(value: Any) -> bool:

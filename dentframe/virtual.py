@@ -30,7 +30,7 @@ from dentframe.metering.sums import Sum, add, missing, part_of, withheld
 from dentframe.periods import verb_zone
 from dentframe.quantify import quantify
 from dentframe.registers import RegisterRules
-from dentframe.selection import elements
+from dentframe.selection import check_read, elements
 from dentframe.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -144,6 +144,7 @@ Parts = list[tuple[float, Key]]
 
 
 def _formulas(frame: pd.DataFrame, meters: Mapping[str, str]) -> dict[str, Parts]:
+    check_read(frame)
     if not isinstance(meters, Mapping) or not meters:
         raise ConfigError(
             f"Cannot compute virtual meters from {meters!r}: name at least one, "

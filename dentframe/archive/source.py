@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from dentframe.archive import hours as _hours
@@ -70,14 +71,28 @@ class Alone:
             here = self._held(meter, topics)
             yield from answers(meter, [job for job in group if _in(job.window, here)])
             missing = (job for job in group if not _in(job.window, here))
-            yield from (Answer(job, error=self._lacks(job)) for job in missing)
+            yield from (Answer(job, error=self._lacks(job, here)) for job in missing)
 
-    def _lacks(self, job: Job) -> OfflineError:
+    def _lacks(self, job: Job, here: set[Window]) -> OfflineError:
         return OfflineError(
             f"Cannot read {job.meter} {job.window} from the archive {self.archive.path}: it does "
-            f"not hold all of {', '.join(job.topics)}. Sync it (dentframe.sync), or use "
-            "read_dentcloud(..., archive=) to ask the service for the rest."
+            f"not hold all of {', '.join(job.topics)}. {_held_until(job, here)}"
+            "Sync it (dentframe.sync), or use read_dentcloud(..., archive=) to ask the service "
+            "for the rest."
         )
+
+
+def _held_until(job: Job, here: set[Window]) -> str:
+    """That the archive ends before a window, which that of UTC months does for local ones."""
+    until = max((w.end for w in here), default=job.window.end)
+    if until > job.window.start:
+        return ""
+    after = (job.window.end - timedelta(microseconds=1)).date() + timedelta(days=1)
+    return (
+        f"What it holds ends at {until:%Y-%m-%dT%H:%M} UTC, and local days and months end at "
+        f'other hours: sync up to "{after}" (naive times of sync are UTC), or give the command '
+        "dentframe sync your --tz. "
+    )
 
 
 class First:

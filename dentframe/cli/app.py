@@ -48,11 +48,18 @@ def run(argv: list[str]) -> int:
         except click.exceptions.Exit as stop:
             return stop.exit_code
         except (click.Abort, KeyboardInterrupt):
-            click.echo("Aborted.", err=True)
+            click.echo(" ".join(["Aborted.", *_going_on(argv)]), err=True)
             return 130
         except BrokenPipeError:
             return 0
     return 0
+
+
+def _going_on(argv: list[str]) -> list[str]:
+    """What to do after an interruption, for the command that keeps what it has."""
+    if argv[:1] != ["sync"]:
+        return []
+    return ["What was read is kept: run the same line again, it goes on where it was."]
 
 
 def _show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:

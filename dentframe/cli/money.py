@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,12 +20,13 @@ from dentframe.cli.asked import (
     registers,
     site_options,
 )
+from dentframe.cli.output import format_option
 from dentframe.cli.spans import bounds, span, span_options
 from dentframe.errors import ConfigError, RangeError
 from dentframe.record_sheets import records
 
 if TYPE_CHECKING:
-    from dentframe.money import Statement
+    from dentframe.money import Statement, Tariff
     from dentframe.site import Site
     from dentframe.split import Run
 
@@ -63,8 +66,9 @@ def split(bill: Path, site: Path, rules: Path | None, out: Path, archive: Path |
         click.echo(line, err=True)
     click.echo(f"Saved; check it with: dentframe verify {record.parent}", err=True)
     if not run.ok:
+        n = int((~run.exceptions["accepted"]).sum())
         raise click.ClickException(
-            f"{int((~run.exceptions['accepted']).sum())} exceptions are open: see "
+            f"{n} exception{'s are' if n > 1 else ' is'} open: see "
             f"{out / 'exceptions.csv'}. Correct the bill, the site or its rules, and run the same "
             f"command again: it replaces {out} as long as exceptions are open."
         )
@@ -101,7 +105,8 @@ def verify(record: Path) -> None:
     for difference in found.differences:
         click.echo(difference)
     if not found.ok:
-        raise click.ClickException(f"{len(found.differences)} differences from the record.")
+        n = len(found.differences)
+        raise click.ClickException(f"{n} difference{'s' * (n > 1)} from the record.")
     click.echo("Nothing differs.")
 
 
@@ -116,7 +121,7 @@ def verify(record: Path) -> None:
 @click.option("--elements", help="Comma-separated, e.g. B,C; all for the whole meter.")
 @click.option("--party", default="", help="Whose statement it is.")
 @click.option("--accept-estimated", is_flag=True, help="Bill estimated figures too, marked.")
-@click.option("--out", type=click.Path(path_type=Path), help="An html, pdf, xlsx or csv file.")
+@format_option
 @archive_option
 def bill(
     meter: str,
@@ -127,11 +132,15 @@ def bill(
     elements: str | None,
     party: str,
     accept_estimated: bool,
+    form: str | None,
     out: Path | None,
     archive: Path | None,
     **when: str | None,
 ) -> None:
     """Price a METER's elements by a TARIFF file, from START to END or a period.
+
+    A terminal shows the lines and their total; CSV and JSON have everything the statement says.
+    --out writes a statement too, by its ending: html, pdf, xlsx or csv.
 
     \b
     Example:
@@ -140,25 +149,43 @@ def bill(
       dentframe bill P482311252 flat.toml 2023-12-01 2023-12-16 --tz UTC --elements B --out b.html
       dentframe bill P482311252 flat.toml --period 2023-11-18..2023-12-18 --site site.toml
         --elements E --max-kw E=40 --accept-estimated
-      dentframe bill P482311252 flat.toml 2023-12 --tz UTC --elements B --archive archive
+      dentframe bill P482311252 flat.toml 2023-12 --tz UTC --elements B --format csv
+      dentframe bill P482311252 flat.toml 2023-12 --tz UTC --elements B --archive archive --json
     """
     from dentframe.money import Tariff
     from dentframe.money import bill as price
+    from dentframe.money.needs import check_period
     from dentframe.reader import read_dentcloud
 
     found = load_site(site)
     zone = _zone(tz, found)
     start, end = bounds(*span(zone, **when), zone)
-    frame = read_dentcloud(meter, start, end, tz=zone, bracket=True, archive=archive)
+    rates = Tariff.load(tariff)
+    check_period(rates, start, end, zone)
+    frame = read_dentcloud(
+        meter, start, end, _topics(rates), tz=zone, bracket=True, archive=archive
+    )
     check_site(found, meter, frame)
     statement = price(
-        frame, Tariff.load(tariff), start, end, tz=zone,
+        frame, rates, start, end, tz=zone,
         elements=elements if elements == "all" else listed(elements),
         registers=registers(found, max_kw, meter, frame),
         accept=("recorded", "estimated") if accept_estimated else ("recorded",),
         party=party,
     )  # fmt: skip
-    _write(_labelled(statement, found), out)
+    _write(_labelled(statement, found), form, out)
+
+
+def _topics(tariff: Tariff) -> list[str]:
+    """What the tariff reads; reactive energy only where the account has its register."""
+    from dentframe.money.charges.reactive import KVARH
+    from dentframe.money.needs import topics
+    from dentframe.reader import get_topics
+
+    found = topics(tariff)
+    if KVARH in found and KVARH not in get_topics().index:
+        found.remove(KVARH)
+    return found
 
 
 def _zone(tz: str | None, site: Site | None) -> str:
@@ -191,20 +218,39 @@ def _name(element: str, labels: dict[str, str]) -> str:
     return f"{labels[element]} ({element})" if element in labels else element
 
 
-def _write(statement: Statement, out: Path | None) -> None:
+def _write(statement: Statement, form: str | None, out: Path | None) -> None:
     if out is None:
-        click.echo(statement.to_csv().rstrip("\n"))
+        _print(statement, form)
         return
     writers: dict[str, Callable[[Path], object]] = {
-        ".html": statement.to_html,
-        ".pdf": statement.to_pdf,
-        ".xlsx": statement.to_excel,
-        ".csv": statement.to_csv,
+        "html": statement.to_html,
+        "pdf": statement.to_pdf,
+        "xlsx": statement.to_excel,
+        "csv": statement.to_csv,
+        "json": lambda path: path.write_text(f"{_json(statement)}\n", encoding="utf-8"),
     }
-    if out.suffix.lower() not in writers:
-        raise ConfigError(f"Cannot write {out}: its ending must be {', '.join(writers)}.")
-    writers[out.suffix.lower()](out)
+    ending = form or out.suffix.lstrip(".").lower()
+    if ending not in writers:
+        known = ", ".join(writers)
+        raise ConfigError(f"Cannot write {out} as {ending!r}: a statement is one of {known}.")
+    writers[ending](out)
     click.echo(f"Wrote {out}: {statement.total} {statement.currency}".rstrip(), err=True)
+
+
+def _print(statement: Statement, form: str | None) -> None:
+    form = form or ("table" if sys.stdout.isatty() else "csv")
+    if form == "csv":
+        click.echo(statement.to_csv().rstrip("\n"))
+    elif form == "json":
+        click.echo(_json(statement))
+    elif form == "table":
+        click.echo(repr(statement))
+    else:
+        raise ConfigError(f"Cannot print {form} to a terminal: name a file with --out.")
+
+
+def _json(statement: Statement) -> str:
+    return json.dumps(statement.to_dict(), ensure_ascii=False)
 
 
 COMMANDS = (split, bill, verify)

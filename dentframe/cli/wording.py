@@ -27,6 +27,13 @@ SAYINGS: tuple[tuple[str, str], ...] = (
         r" What was read is in \.partial; \.resume\(\) asks for the rest\.",
         " What was read is in the cache: run the command again, and only the rest is asked for.",
     ),
+    (r'e\.g\. elements=\["([^"]+)", "([^"]+)"\]', r"e.g. --elements \1,\2"),
+    (r'elements="all"', "--elements all"),
+    (
+        r'declare RegisterRules\(allow_export=\{"([^"]+)": True\}, max_kw=\{"[^"]+": \.\.\.\}\)',
+        r'give \1 role = "export" and max_kw in a file for --site',
+    ),
+    (r"inventory\(\) tells", "dentframe inventory tells"),
     (r"pass rules=SplitRules\.load\('rules\.toml'\)", "give --rules rules.toml"),
     (r"Name the folder that Run\.save wrote", "Name the folder of --out"),
 )

@@ -12,6 +12,8 @@ import pandas as pd
 from dentframe.errors import RangeError
 from dentframe.labelled.names import METER, TIME
 
+THEY_DIFFER = "their times differ"
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -117,8 +119,13 @@ def _unequal(others: dict[str, list[Any]]) -> RangeError:
     if METER not in others:
         return RangeError(f"Cannot lay rows along time and {', '.join(others)}: some are missing.")
     first = others[METER][0]
+    cure = f"Convert each on its own: df.loc[{first!r}].dent.to_xarray()."
+    return times_differ(len(others[METER]), cure)
+
+
+def times_differ(meters: int, cure: str) -> RangeError:
+    """The error for meters that cannot share a time axis, with the way round it."""
     return RangeError(
-        f"Cannot lay {len(others[METER])} meters along one time axis: their times differ, and "
-        "nothing is resampled or filled in silence. Convert each on its own: "
-        f"df.loc[{first!r}].dent.to_xarray()."
+        f"Cannot lay {meters} meters along one time axis: {THEY_DIFFER}, and nothing is resampled "
+        f"or filled in silence. {cure}"
     )

@@ -34,5 +34,6 @@ def refuse_differences(series: Series, rules: Rules) -> None:
         f"Cannot take {series.topic}/Elm/{series.element} of {series.name} for a register: "
         f"{left} of its {moving} non-zero steps fall. Either it was differenced by hand (then it "
         "is no register any more: use the readings as they came, or sum it yourself), or the "
-        "element feeds energy back: declare RegisterRules(allow_export=True, max_kw=...)."
+        f'element feeds energy back: declare RegisterRules(allow_export={{"{series.name}": True}}, '
+        f'max_kw={{"{series.name}": ...}}).'
     )

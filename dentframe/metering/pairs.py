@@ -18,7 +18,7 @@ from dentframe.metering.series import NONE, Series, element_columns, read
 from dentframe.metering.sources import MEAN, REGISTER, by_meter, interval_of, naive_zone
 from dentframe.metering.spans import first_covered
 from dentframe.registers import check_elements, resolve
-from dentframe.selection import topics
+from dentframe.selection import check_read, topics
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,6 +109,7 @@ def need_both(frame: pd.DataFrame, verb: str) -> None:
     KindError
         Where the registers or the means are not in the frame at all.
     """
+    check_read(frame)
     there = topics(frame)
     for topic in (REGISTER, MEAN):
         if topic not in there:

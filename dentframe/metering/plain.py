@@ -138,6 +138,23 @@ class Plain(Cumulative):
         """The increment itself: nothing is in doubt."""
         return np.diff(self.readings)
 
+    def _energy_at(self, i: Ints, into: Ints) -> Floats:
+        """As of any series, without the array of all its E."""
+        values, after = self.block.values[:, self.column], np.minimum(i + 1, len(self.t) - 1)
+        low, high = values[i] - values[0], values[after] - values[0]
+        found: Floats = low + (high - low) * (into / np.maximum(self.t[after] - self.t[i], 1))
+        return found
+
+    def _covered_at(self, i: Ints, into: Ints) -> Ints:
+        since: Ints = self.t[i] - self.t[0] + into
+        return since
+
+    def flags_in(self, s: Ints, e: Ints) -> Ints:
+        """The flag bits that bear on each period, those of its edges included."""
+        if self.block.gap.any():
+            return super().flags_in(s, e)
+        return self.edge_flags(s) | self.edge_flags(e)
+
     @property
     def flags(self) -> Ints:
         """Those of the block."""

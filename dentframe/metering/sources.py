@@ -154,6 +154,7 @@ def cumulatives(
     rules = rules_for(asked, RegisterRules() if registers is None else registers)
     columns = element_columns(frame, asked.topics)
     if not columns:
+        selection.check_read(frame)
         raise _nothing(frame, asked)
     meters, local = rows(frame), naive_zone(frame, tz)
     check_elements(rules, [(m.meter, c.id) for m in meters for _, c in columns])

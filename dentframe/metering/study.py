@@ -197,6 +197,7 @@ def series_of(frame: pd.DataFrame, wanted: Wanted, asked: Asked) -> list[Cumulat
 def _need_one(frame: pd.DataFrame, wanted: Wanted) -> None:
     if element_columns(frame, wanted.topics):
         return
+    selection.check_read(frame)
     there = ", ".join(selection.topics(frame)) or "none"
     other = (
         " Or take clock blocks of the register: kind='block'." if wanted.register is None else ""

@@ -18,7 +18,7 @@ _MONEY = {
     "quantity", "rate", "amount", "open_reading", "close_reading", "limit", "measured", "total",
     "energy", "lo", "hi",
 }  # fmt: skip
-_TIMES = {"start", "end", "open_at", "close_at", "read_at"}
+_TIMES = {"start", "end", "open_at", "close_at", "read_at", "held_from", "held_to"}
 _PARTS: dict[str, Any] = {"lines": Line, "readings": Reading, "comparison": Past}
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from dentframe.money.components import TOLERANCE, UNEXPLAINED, residuals
 from dentframe.money.dated import dates
-from dentframe.money.remedy import SPLIT, remedy
+from dentframe.money.remedy import SPLIT, exclusive_end, remedy
 from dentframe.money.rounding import EXACT, add, rounded
 from dentframe.money.stays import COMMON, MAIN, midnights, span, tops
 from dentframe.site_checks import UNALLOCATED
@@ -202,6 +202,10 @@ _COMPARE = (
     "Compare the bill's kwh and read dates with its paper, and the site's elements with the "
     "meters; where the difference is real, raise agree [%] in [split]."
 )
+_TWICE = (
+    " Before that: a branch that a main of the site measures too must name it as its parent, or "
+    "it counts twice."
+)
 
 
 def _main(use: Use) -> Iterator[Finding]:
@@ -217,7 +221,9 @@ def _main(use: Use) -> Iterator[Finding]:
     if abs(off) > _limit(use):
         told = f"the utility billed {use.kwh} kWh{use.dated}"
         detail = f"{', '.join(at)} measured {measured} kWh, {told}"
-        yield Finding("utility_differs", at[0], detail, off, _limit(use), "kWh", "agree", _COMPARE)
+        both = any(use.of.site.elements[k].role != MAIN for k in at)
+        told = _COMPARE + _TWICE * both
+        yield Finding("utility_differs", at[0], detail, off, _limit(use), "kWh", "agree", told)
 
 
 def _periods(use: Use) -> Iterator[Finding]:
@@ -227,7 +233,14 @@ def _periods(use: Use) -> Iterator[Finding]:
         detail = f"the bill states {bill.days} days, its read dates span {days}"
         yield Finding(
             "periods_differ", bill.name, detail, Decimal(days), Decimal(bill.days), "days",
-            remedy="Correct the bill's start, end or days; end is the next read date, exclusive.",
+            remedy="Correct the bill's start, end or days; end is the next read date, exclusive."
+            + exclusive_end(bill.start, bill.end),
+        )  # fmt: skip
+    elif bill.days is None and exclusive_end(bill.start, bill.end):
+        detail = f"the period ends before {bill.end} begins: {days} days"
+        yield Finding(
+            "periods_differ", bill.name, detail, Decimal(days), unit="days",
+            remedy=exclusive_end(bill.start, bill.end).strip(), accepted=True,
         )  # fmt: skip
     start, end = span(site, bill)
     for line in bill.lines:

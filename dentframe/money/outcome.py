@@ -12,6 +12,7 @@ from dentframe.money.comparison import Comparison
 from dentframe.money.components import MEASURED
 from dentframe.money.dated import Uses, uses
 from dentframe.money.fees import FEE, fees
+from dentframe.money.rests import rests
 from dentframe.money.rounding import exact, rounded
 from dentframe.money.sharing import Charge, share
 from dentframe.money.statement import Line, Reading, Statement
@@ -138,7 +139,7 @@ def statement(
     """The statement of one party."""
     compared, why = before.of(party)
     start, end = span(of.site, of.bill)
-    mine = [f for f in of.asked("energy") if f.stay.party == party]
+    mine, held = [f for f in of.asked("energy") if f.stay.party == party], _held(of, party)
     return Statement(
         party=party,
         title=f"{of.site.name}: share of {of.bill.name}",
@@ -153,7 +154,18 @@ def statement(
         places=of.rules.places,
         notes=tuple(_notes(of, mine)),
         read_at=read_at,
+        held_from=held[0],
+        held_to=held[1],
     )
+
+
+def _held(of: Outcome, party: str) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
+    """The party's own dates, from its first to its last, where they are not the bill's."""
+    mine = [s for s in of.uses.whole.of.stays if s.party == party]
+    own = min((s.start for s in mine), default=None), max((s.end for s in mine), default=None)
+    if own[0] is None or own[1] is None or own == span(of.site, of.bill):
+        return None, None
+    return own[0].tz_convert(of.site.zone), own[1].tz_convert(of.site.zone)
 
 
 def _line(of: Outcome, c: Charge) -> Line:
@@ -169,11 +181,16 @@ def _line(of: Outcome, c: Charge) -> Line:
         basis=c.basis.replace("_", " "),
         coverage=min((f.coverage for f in found), default=None),
         status=worst(found),
-        flags=tuple(sorted({x for f in found for x in f.flags})),
-        note=_note(of, c),
+        flags=tuple(sorted({x for f in found if _bears(c, f) for x in f.flags})),
+        note="; ".join(x for x in (_note(of, c), *rests(of, c, found)) if x),
     )
     one = len(found) == 1 and found[0].unit == "kWh" and c.part == OWN
     return replace(line, **_edges(of, found[0])) if one else line
+
+
+def _bears(c: Charge, f: Figure) -> bool:
+    """Whether a figure's flags bear on a charge: of a loss only those that make it unsure."""
+    return c.part in {OWN, EXPORT, COMMON} or f.status != "recorded"
 
 
 def _rate(of: Outcome, c: Charge) -> Decimal | None:

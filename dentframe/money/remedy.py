@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,10 @@ from dentframe.metering.flags import Flag
 from dentframe.metering.spans import stamp
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Sequence
 
     from dentframe.metering.cumulative import Cumulative
+    from dentframe.site_file import Moment
 
 STEPS = (
     Flag.DECREASE_UNCLASSIFIED
@@ -99,6 +100,25 @@ def remedy(status: str, flags: Sequence[str], element: str, words: Words) -> str
     return (
         "There is no reading of it: read the period again, or bill it by an agreed estimate of "
         "your own. A missing figure is never billed as 0."
+    )
+
+
+def exclusive_end(start: Moment, end: Moment) -> str:
+    """A hint where a bill seems to end with the last day of a month, which is then not in it.
+
+    Parameters
+    ----------
+    start, end : date or datetime
+        The bill's; only dates can be meant so.
+    """
+    if any(isinstance(x, dt.datetime) or not isinstance(x, dt.date) for x in (start, end)):
+        return ""
+    after = end + dt.timedelta(days=1)
+    if start.day != 1 or after.day != 1:
+        return ""
+    return (
+        f" If {end} belongs to the bill, write end = {after}: end is exclusive. If it is the "
+        "utility's read date, state the bill's days."
     )
 
 

@@ -101,7 +101,9 @@ def _stated(table: Table, bases: tuple[str, ...]) -> Rule:
 def _by(table: Table, name: str, bases: tuple[str, ...]) -> str:
     by: str = table.text(name).strip().replace(" ", "_").replace("-", "_")
     if by not in bases:
-        raise table.error(name, f"it must be one of {', '.join(bases)}.")
+        near = did_you_mean(by, bases).removeprefix(": ")
+        told = f"{near} It" if near else "it"
+        raise table.error(name, f"{told} must be one of {', '.join(bases)}.")
     if by == "shares" and name != "by":
         raise table.error(name, 'give the shares: { by = "shares", shares = { ... } }.')
     return by

@@ -55,9 +55,11 @@ class Statement:
     read_at : Timestamp or None
         When the readings were read.
     version : str
-        Of dentframe.
+        dentframe's.
     comparison_note : str
         Why there is no comparison, or what must be known of it.
+    held_from, held_to : Timestamp or None
+        The party's own dates, where a split's are not those of the bill.
 
     Examples
     --------
@@ -85,6 +87,8 @@ class Statement:
     read_at: pd.Timestamp | None = None
     version: str = ""
     comparison_note: str = ""
+    held_from: pd.Timestamp | None = None
+    held_to: pd.Timestamp | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lines", tuple(self.lines))
@@ -101,14 +105,13 @@ class Statement:
     def check(self) -> list[str]:
         """Re-compute the statement from its own record.
 
-        Each amount from quantity and rate, each tax and minimum from the lines it is taken of,
-        the energy from the readings where nothing lies between them and against its bounds, and
-        the total. Shares of a utility's bill are re-computed by `dentframe.verify`.
+        Each amount from quantity and rate, each tax and minimum from its lines, the energy from
+        its readings and against its bounds, the total. `dentframe.verify` re-computes shares.
 
         Returns
         -------
         list of str
-            What differs, one sentence each; empty where everything adds up.
+            What differs, a sentence each.
 
         Raises
         ------
@@ -187,10 +190,8 @@ class Statement:
 
         Notes
         -----
-        A text that begins with ``= + - @``, a tab or a line end would be run by a spreadsheet: it
-        gets an apostrophe before it, and so does one that begins with apostrophes and then one
-        of these. Taking one apostrophe from a cell that begins so gives the text back. Numbers,
-        negative ones too, stay numbers.
+        A text that begins with ``= + - @``, a tab or a line end (also after apostrophes) would be
+        run by a spreadsheet: it gets an apostrophe before it. Numbers stay numbers.
 
         Examples
         --------
@@ -218,7 +219,7 @@ class Statement:
         Returns
         -------
         Path
-            Where it was written.
+            Where it is.
 
         Raises
         ------
@@ -245,7 +246,6 @@ class Statement:
         Returns
         -------
         str
-            The page.
 
         Raises
         ------

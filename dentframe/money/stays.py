@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from dentframe.columns import split_element
 from dentframe.errors import ConfigError
 from dentframe.instants import localize
 from dentframe.site_checks import stays as held
@@ -66,13 +67,21 @@ def span(site: Site, bill: UtilityBill) -> tuple[pd.Timestamp, pd.Timestamp]:
 
 
 def tops(site: Site, bill: UtilityBill) -> list[str]:
-    """The elements whose energies add up to the utility's meter.
+    """The elements whose energies add up to the utility's meter: no main beside its branches.
 
     Raises
     ------
     ConfigError
-        For an element of the bill that the site does not have.
+        For an element of the bill that the site does not have, or where nothing tells which
+        branches a main measures.
     """
+    at = _asked(site, bill)
+    measured = {x for k in at for x in _inside(site, k)} | set(_loose(site, bill, at))
+    return [k for k in at if k not in measured]
+
+
+def _asked(site: Site, bill: UtilityBill) -> list[str]:
+    """What the bill is for as it says; all that has no parent where it does not."""
     for name in bill.elements:
         if name not in site.elements:
             raise ConfigError(
@@ -80,6 +89,37 @@ def tops(site: Site, bill: UtilityBill) -> list[str]:
                 f"not have{did_you_mean(name, site.elements) or '.'}"
             )
     return list(bill.elements) or [k for k, e in site.elements.items() if e.parent is None]
+
+
+def _inside(site: Site, main: str) -> set[str]:
+    """All that a main measures by the stated parents, mains too."""
+    own = {k for k, e in site.elements.items() if e.parent == main}
+    return own | {x for k in own for x in _inside(site, k)}
+
+
+def _loose(site: Site, bill: UtilityBill, at: Sequence[str]) -> list[str]:
+    """The branches without a parent that the only main measures: it measures all or nothing.
+
+    A main that has branches of its own is summed with others only where they are another
+    service: on other meters than the mains, or named by the bill's elements.
+    """
+    mains = [k for k in at if site.elements[k].role == MAIN]
+    inside = {x for k in mains for x in _inside(site, k)}
+    loose = [k for k in at if k not in mains and k not in inside]
+    bare = [k for k in mains if not site.below(k)]
+    if len(mains) == 1 and bare:
+        return loose
+    meters = {split_element(k)[0] for k in mains}
+    apart = bill.elements or not any(split_element(k)[0] in meters for k in loose)
+    if not loose or not mains or (apart and not bare):
+        return []
+    raise ConfigError(
+        f'Cannot split {bill.name!r}: {site.file} has {", ".join(mains)} with role = "main" and '
+        f"no parent for {', '.join(loose)}, so nothing tells which of them measures what. Give "
+        f'each branch its main, e.g. parent = "{(bare or mains)[0]}" in [elements.{loose[0]}]; a '
+        "main beside its branches would count twice. What has a service of its own is named in "
+        "the bill's elements."
+    )
 
 
 def billed(site: Site, bill: UtilityBill) -> list[str]:
@@ -92,6 +132,7 @@ def billed(site: Site, bill: UtilityBill) -> list[str]:
     """
     at = tops(site, bill)
     below = {x for k in at for x in (site.below(k) if site.elements[k].role == MAIN else [k])}
+    below |= set(_loose(site, bill, _asked(site, bill)))
     found = [k for k in site.elements if k in below]
     if not found:
         raise ConfigError(

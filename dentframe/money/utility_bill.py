@@ -130,6 +130,8 @@ class UtilityBill:
             Naming `file`, table and field.
         """
         top = Table(data, file)
+        if "tenants" in data or isinstance(data.get("elements"), Mapping):
+            raise top.other("a bill", "a site", "tenants" if "tenants" in data else "elements")
         top.only(*_BILL)
         return cls(
             name=top.text("name"),

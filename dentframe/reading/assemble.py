@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dentframe.cloud.wire import Report
@@ -23,6 +23,7 @@ def assemble(reading: Reading, *, quantify: bool) -> pd.DataFrame:
     """The frame of a read, whole or partial, with its attrs; warns of what was lost."""
     request = reading.request
     frames = {meter: _one(reading, meter) for meter in request.meters}
+    tell_of_nothing(reading, {m: _any_inside(request, f) for m, f in frames.items()})
     frame = next(iter(frames.values())) if request.single else _frame.stack(frames, request.topics)
     frame.attrs["dentcloud"] = attrs_of(request, frame)
     if quantify:
@@ -30,6 +31,19 @@ def assemble(reading: Reading, *, quantify: bool) -> pd.DataFrame:
 
         return attach(frame)
     return frame
+
+
+def tell_of_nothing(reading: Reading, here: Mapping[str, bool]) -> None:
+    """Tell which meters have no reading in the range, where all of it was read."""
+    if not reading.missing:
+        silent = [meter for meter, any_ in here.items() if not any_]
+        notes.tell_nothing(silent, reading.request.start, reading.request.end, reading.now)
+
+
+def _any_inside(request: Request, frame: pd.DataFrame) -> bool:
+    """Whether any row lies in the range, which those that bracket it do not."""
+    first, last = frame.index.searchsorted([request.start, request.end])
+    return bool(first < last)
 
 
 def attrs_of(request: Request, frame: pd.DataFrame) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,6 +12,7 @@ from dentframe.reading.assemble import assemble
 if TYPE_CHECKING:
     import pandas as pd
 
+    from dentframe.cloud.job import Job
     from dentframe.errors import DentError
     from dentframe.reading.state import Progress, Reading
 
@@ -89,10 +90,33 @@ def _incomplete(reading: Reading, first: DentError, **carried: Any) -> Incomplet
 
 
 def _what_is_missing(reading: Reading) -> str:
-    names = [f"{job.meter} {job.window}" for job in reading.missing]
+    names, lost = _runs(reading.missing), len(reading.missing)
     shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
     first = reading.errors[reading.missing[0]]
+    start, end = (f"{t:%Y-%m-%dT%H:%M}" for t in (reading.request.start, reading.request.end))
     return (
-        f"Cannot read {len(names)} of {len(names) + len(reading.pages)} windows: {shown} "
-        f"missing, and missing is not zero. {type(first).__name__}: {first}"
+        f"Cannot read {lost} of {lost + len(reading.pages)} windows of [{start}, {end}) UTC: "
+        f"{shown} missing, and missing is not zero. {type(first).__name__}: {first}"
     )
+
+
+def _runs(jobs: Sequence[Job]) -> list[str]:
+    """The windows by name; more than two of a kind in a row as their first and last."""
+    runs: list[list[Job]] = []
+    for job in jobs:
+        if runs and _follows(runs[-1][-1], job):
+            runs[-1].append(job)
+        else:
+            runs.append([job])
+    return [name for run in runs for name in _named(run)]
+
+
+def _follows(one: Job, other: Job) -> bool:
+    same = (one.meter, one.window.kind) == (other.meter, other.window.kind)
+    return same and one.window.end == other.window.start
+
+
+def _named(run: list[Job]) -> list[str]:
+    if len(run) > 2:
+        return [f"{run[0].meter} {run[0].window} to {run[-1].window}"]
+    return [f"{job.meter} {job.window}" for job in run]

@@ -14,6 +14,8 @@ from dentframe import columns as _columns
 from dentframe.errors import ReadingWarning, warn
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from dentframe.cloud.wire import Report
 
 _log = logging.getLogger("dentframe")
@@ -35,6 +37,20 @@ def tell(
         warn(f"Reading {meter}: {'; '.join(found)}.", ReadingWarning)
     for line in _ordinary(report, columns, dropped):
         _log.info("%s: %s", meter, line)
+
+
+def tell_nothing(
+    meters: Sequence[str], start: pd.Timestamp, end: pd.Timestamp, now: pd.Timestamp
+) -> None:
+    """Warn of meters without any reading in the range that was read."""
+    if not meters:
+        return
+    future = " That span lies in the future." if start >= now else ""
+    warn(
+        f"Reading {', '.join(meters)}: no readings in [{start.isoformat()}, {end.isoformat()})."
+        f"{future} inventory() tells since when there are.",
+        ReadingWarning,
+    )
 
 
 def _losses(report: Report, columns: Sequence[str], conflicts: int) -> Iterable[str]:

@@ -15,7 +15,7 @@ from dentframe.archive.read import resolve
 from dentframe.cloud.windows import Window
 from dentframe.instants import time_range
 from dentframe.reading import frame as _frame
-from dentframe.reading.assemble import of_elements, tell_of
+from dentframe.reading.assemble import of_elements, tell_of, tell_of_nothing
 from dentframe.reading.finish import bar, check_errors, finish_as
 from dentframe.reading.state import Reading
 from dentframe.xarray_backend.chunks import ready
@@ -54,6 +54,9 @@ def _dataset(archive: Archive, wanted: Wanted, reading: Reading) -> xr.Dataset:
     meters = {meter: _rows(archive, reading, meter) for meter in reading.request.meters}
     frames = {meter: columns for meter, (_, columns) in meters.items()}
     rows = [found for found, _ in meters.values()]
+    low, high = _minute(reading.request.start), _minute(reading.request.end)
+    here = {r.meter: bool(((r.minutes >= low) & (r.minutes < high)).any()) for r in rows}
+    tell_of_nothing(reading, here)
     return ready(lay_out(reading.request, wanted, rows, frames), wanted.dropped)
 
 

@@ -6,12 +6,18 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from dentframe.columns import split_element
 from dentframe.datasets import to_xarray
-from dentframe.errors import DentError, IncompleteReadError
+from dentframe.errors import DentError, IncompleteReadError, RangeError
+from dentframe.instants import is_utc, zone
+from dentframe.labelled.names import TIME
+from dentframe.labelled.rows import THEY_DIFFER, times_differ
 from dentframe.reader import read_dentcloud
 from dentframe.xarray_backend.chunks import ready
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     import pandas as pd
     import xarray as xr
 
@@ -52,8 +58,34 @@ def open_cloud(
 
 
 def converter(wanted: Wanted) -> Convert:
-    """How the frames of an opening become Datasets."""
-    return partial(to_xarray, interval=wanted.interval, demand_lag=wanted.demand_lag)
+    """How the frames of an opening become Datasets: in its zone, for ``local_time``."""
+    return partial(_dataset, wanted)
+
+
+def _dataset(wanted: Wanted, frame: pd.DataFrame) -> xr.Dataset:
+    local = _in_zone(frame, zone(wanted.tz))
+    try:
+        return to_xarray(local, interval=wanted.interval, demand_lag=wanted.demand_lag)
+    except RangeError as error:
+        if THEY_DIFFER not in str(error):
+            raise
+        meters = [split_element(name)[0] for name in wanted.meter]
+        cure = f"Open one meter at a time: open_dataset({meters[0]!r}, ...)."
+        raise times_differ(len(set(meters)), cure) from None
+
+
+def _in_zone(frame: pd.DataFrame, tz: dt.tzinfo) -> pd.DataFrame:
+    """The frame with its times in a zone; its values are not copied, as `tz_convert` might."""
+    if is_utc(tz):
+        return frame
+    index: Any = frame.index
+    found = frame.copy(deep=False)
+    if index.nlevels > 1:
+        times = index.levels[index.names.index(TIME)].tz_convert(tz)
+        found.index = index.set_levels(times, level=TIME)
+    else:
+        found.index = index.tz_convert(tz)
+    return found
 
 
 def whole(read: Callable[[], pd.DataFrame], convert: Convert) -> xr.Dataset:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from dentframe.labelled.names import LOCAL_TIME
 from dentframe.xarray_backend.address import address_of
 from dentframe.xarray_backend.entrypoint import DentCloudBackendEntrypoint
 
@@ -53,7 +54,8 @@ def open_dataset(
     topics : str or list of str, optional
         Request keys, or units where no key matches. None: all.
     tz : str or tzinfo
-        The zone of naive bounds. Times in the Dataset are naive UTC.
+        The zone of naive bounds. Times in the Dataset are naive UTC; where `tz` is not, they
+        have the coordinate ``local_time`` beside them, and the verbs take it for theirs.
     bracket : bool
         Also the last reading before `start` and the first at or after `end`.
     archive : path-like or Archive, optional
@@ -100,7 +102,7 @@ def open_dataset(
     >>> dict(ds.sizes)["element"], ds["kWHNet"].attrs["units"]
     (7, 'kilowatt_hour')
     """
-    return xr.open_dataset(
+    found = xr.open_dataset(
         address_of(meter),
         engine=DentCloudBackendEntrypoint,
         chunks=chunks,
@@ -117,3 +119,7 @@ def open_dataset(
         client=client,
         progress=progress,
     )
+    if LOCAL_TIME in found.variables:
+        # It is in memory, and xarray does not group by what is a Dask array.
+        found.variables[LOCAL_TIME].load(scheduler="synchronous")
+    return found

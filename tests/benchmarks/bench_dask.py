@@ -1,13 +1,18 @@
 """Monthly energy of a portfolio on Dask, against Polars: ``python tests/benchmarks/bench_dask.py``.
 
 Both compute the energy of 100 meter-years by local month from the same Parquet files, with the
-registers interpolated at the months' edges, and must agree. They run in turn, and each round
-gives a ratio, so that a busy machine spoils the times but hardly the ratios. The Polars query is
-written by hand: one scan of the columns it needs, one group by meter and local month, on its
-streaming engine (the quickest of the ways tried here). Dask has a cluster with a process for each
-core, which is up before the clock runs; beside it, its threads in this process, which Python's
-lock slows down. Then the memory: one process for each number of meters, in which a year is read
-meter by meter on two threads.
+registers interpolated at the months' edges, and must agree. What is timed is all that a user
+waits for: from the call to the result in this process, the graph, the names and footers, and the
+transfer included. What is not timed is what happens once a session: imports and the start of the
+workers. All ways run in turn, their order turning, with the files in the page cache; the first
+round does not count, and each other round gives a ratio, so that a busy machine spoils the times
+but hardly the ratios. The processor time of this process and of the workers is told beside it.
+
+The Polars query is written by hand: one scan of the columns it needs, one group by meter and
+local month, on its streaming engine (the quickest of the ways tried here). Dask has a cluster
+with a process for each core; beside it, its threads in this process, which share Python's lock.
+Then the memory: one process for each number of meters, in which a year is read meter by meter on
+two threads. It tells, and judges nothing.
 """
 
 from __future__ import annotations
@@ -20,13 +25,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+import psutil
 from distributed import Client, LocalCluster
 
 from dentframe.archive import Archive
@@ -40,7 +46,7 @@ TOPICS = ("DemandkW", "kWHNet")
 COLUMNS = tuple(f"{topic}/Elm/{e}" for topic in TOPICS for e in "ABCD")
 REGISTERS = [c for c in COLUMNS if c.startswith("kWHNet")]
 READ_AT = datetime(2024, 6, 1, tzinfo=UTC)
-LIMIT = 1.5
+POLARS = "Polars by hand"
 
 
 # --- the archive -------------------------------------------------------------------------
@@ -132,31 +138,42 @@ def agree(archive: Archive) -> float:
     return float(np.abs(energies - other.select(REGISTERS).to_numpy()).max())
 
 
-def clocked(way: Callable[[], Any]) -> float:
-    began = time.perf_counter()
+def clocked(way: Callable[[], Any], pids: Sequence[int]) -> tuple[float, float]:
+    """Elapsed time and processor time [s], that of the workers included."""
+    cpu, began = _cpu(pids), time.perf_counter()
     way()
-    return time.perf_counter() - began
+    return time.perf_counter() - began, _cpu(pids) - cpu
 
 
-def compare(archive: Archive, client: Any) -> float:
-    """The median ratio of the wall times on the cluster."""
+def _cpu(pids: Sequence[int]) -> float:
+    """Processor time of this process and of others so far [s]."""
+    return time.process_time() + sum(sum(psutil.Process(p).cpu_times()[:2]) for p in pids)
+
+
+def compare(archive: Archive, client: Any) -> None:
+    """Tell the times of each way, and their ratios to Polars'."""
     ways = {
-        "Polars by hand": theirs(archive),
+        POLARS: theirs(archive),
         "Dask, a cluster": ours(archive, scheduler=client),
         "Dask, threads": ours(archive, scheduler="threads"),
     }
-    took = [{name: clocked(way) for name, way in ways.items()} for _ in range(ROUNDS + 1)][1:]
-    first = [r["Polars by hand"] for r in took]
-    medians = {}
-    print(f"{'':18}{'s':>7}{'min':>7}{'max':>7}{'ratio':>8}{'min':>7}{'max':>7}")
+    pids = list(client.run(os.getpid).values())
+    took: list[dict[str, tuple[float, float]]] = []
+    for i in range(ROUNDS + 1):
+        turned = [*ways][i % len(ways) :] + [*ways][: i % len(ways)]
+        took.append({name: clocked(ways[name], pids) for name in turned})
+    print(f"{'median (least-most)':22}{'wall [s]':>20}{'ratio':>20}{'CPU [s]':>20}{'ratio':>20}")
     for name in ways:
-        wall = [r[name] for r in took]
-        ratios = [w / f for w, f in zip(wall, first, strict=True)]
-        medians[name] = statistics.median(ratios)
-        spread = min(ratios), max(ratios)
-        told = [statistics.median(wall), min(wall), max(wall), medians[name], *spread]
-        print(f"{name:18}" + "".join(f"{x:{8 if i == 3 else 7}.2f}" for i, x in enumerate(told)))
-    return medians["Dask, a cluster"]
+        cells = []
+        for k in (0, 1):
+            taken = [r[name][k] for r in took[1:]]
+            ratios = [r[name][k] / r[POLARS][k] for r in took[1:]]
+            cells += [_spread(taken), _spread(ratios)]
+        print(f"{name:22}" + "".join(f"{cell:>20}" for cell in cells))
+
+
+def _spread(x: Sequence[float]) -> str:
+    return f"{statistics.median(x):.2f} ({min(x):.2f}-{max(x):.2f})"
 
 
 # --- memory ------------------------------------------------------------------------------
@@ -208,12 +225,10 @@ def main() -> None:
             ) as cluster,
             Client(cluster) as client,
         ):
-            ratio = compare(archive, client)
+            compare(archive, client)
         widened(archive, 500)
         found = {n: peak(archive.path, n) for n in (10, 100, 500)}
         print("peak memory: " + ", ".join(f"{n} meters {mb:.0f} MB" for n, mb in found.items()))
-    assert ratio <= LIMIT, ratio
-    assert found[500] < 1.3 * found[10], found
 
 
 if __name__ == "__main__":

@@ -60,6 +60,8 @@ def kept(archive, client, windows, meter=METER, topics=TOPICS):
 def eager(archive, meter=METER, **options):
     """The Dataset of the frame that the archive reads."""
     frame = archive.read(meter, **{**HALF, **options})
+    if "tz" in options:
+        frame = frame.tz_convert(options["tz"])
     return to_xarray(frame).drop_vars("channel_element", errors="ignore")
 
 

@@ -160,6 +160,21 @@ def test_what_is_not_held_is_missing_by_the_readers_rules(world):
     )
 
 
+@pytest.mark.filterwarnings("ignore:.*text that is no number:dentframe.errors.ReadingWarning")
+def test_a_local_year_ends_after_the_utc_months(world, tmp_path):
+    """The error names the missing hours as a range, where the archive ends, and the cure."""
+    _, client, _ = world
+    months = Archive(tmp_path / "months")
+    fill(months, client, [OTHER], [Window(2023, 12)])
+    with pytest.raises(IncompleteReadError) as caught:
+        months.read(OTHER, "2023-12", topics="kWHNet", tz="America/Los_Angeles")
+    said = str(caught.value)
+    assert "windows of [2023-12-01T08:00, 2024-01-01T08:00) UTC" in said
+    assert f"{OTHER} 2024-01-01T00 to 2024-01-01T07 missing" in said
+    assert "What it holds ends at 2024-01-01T00:00 UTC" in said
+    assert 'sync up to "2024-01-02"' in said
+
+
 def test_arguments_that_cannot_be_meant_are_refused(world):
     """Unknown topics and meters, and errors="ignore"."""
     _, _, archive = world

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pandas as pd
 import pytest
@@ -238,3 +239,56 @@ def test_an_archive_is_asked_first(here, cloud, capsys):
     assert cli.main([*split, "archived", "--archive", "archive"]) == 0
     assert capsys.readouterr().out == plain
     assert len(cloud.data_requests) == before
+
+
+def test_a_bill_reads_only_what_its_tariff_uses(here, cloud, capsys):
+    """Two topics for energy; a year of a charge per month is refused before it is read."""
+    call = ["bill", METER, "flat.toml", "2023-12", "--tz", LA, "--elements", "B"]
+    assert cli.main(call) == 0
+    asked = {tuple(sorted(x.topics)) for x in cloud.data_requests}
+    assert asked == {("DemandkW", "kWHNet")}
+    fixed = '[[charges]]\nkind = "fixed"\nname = "Service"\nrate = "10"\nper = "month"\n'
+    (here / "flat.toml").write_text(TARIFF + fixed)
+    before = len(cloud.data_requests)
+    assert cli.main(["bill", METER, "flat.toml", "2022", "--tz", LA, "--elements", "B"]) == 1
+    assert "for 365 days: it is per month" in capsys.readouterr().err
+    assert len(cloud.data_requests) == before
+
+
+def test_a_bill_is_a_table_json_or_csv(here, capsys):
+    """A person sees lines and total, a program the whole statement, flags joined by ;."""
+    call = ["bill", METER, "flat.toml", "2023-12", "--tz", LA, "--elements", "B"]
+    assert cli.main([*call, "--format", "table"]) == 0
+    table = capsys.readouterr().out
+    assert max(map(len, table.splitlines())) < 110
+    assert "Energy" in table
+    assert "kWh" in table
+    assert cli.main([*call, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["total"] in table.replace(",", "")
+    assert cli.main(call) == 0
+    rows = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    assert str(rows.loc[rows["section"] == "total", "amount"].iloc[0]) == told["total"].rstrip("0")
+    assert cli.main([*call, "--format", "parquet"]) == 1
+    assert cli.main([*call, "--json", "--out", "b.json"]) == 0
+    assert json.loads((here / "b.json").read_text())["total"] == told["total"]
+
+
+def test_elements_are_named_by_an_option(here, capsys):
+    """--elements A,C in place of a Python list."""
+    assert cli.main(["bill", METER, "flat.toml", "2023-12", "--tz", LA]) == 1
+    told = capsys.readouterr().err
+    assert "--elements A,C, or say --elements all" in told
+    assert "elements=" not in told
+
+
+def test_one_exception_is_open(here, capsys):
+    """In the right number."""
+    change(
+        here / "site.toml",
+        ('label = "Heat pump"', RATED),
+        ("agree = 5", 'agree = 2\naccept = ["recorded", "estimated"]'),
+    )
+    change(here / "bill.toml", ("kwh = 10000", "kwh = 20000"))
+    assert cli.main(["split", "bill.toml", "--site", "site.toml", "--out", "x"]) == 1
+    assert "1 exception is open" in capsys.readouterr().err

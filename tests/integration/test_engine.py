@@ -21,6 +21,7 @@ from dentframe.errors import (
     IncompleteReadError,
     IncompleteReadWarning,
     RangeError,
+    ReadingWarning,
     UnknownMeterError,
     UnknownTopicError,
 )
@@ -141,8 +142,33 @@ def test_several_meters_have_a_dimension(served):
 
 def test_meters_whose_times_differ_are_refused(served):
     """Nothing is resampled in silence: the error names the way meter by meter."""
-    with pytest.raises(RangeError, match="their times differ"):
+    with pytest.raises(RangeError, match="their times differ") as caught:
         opened(served[1], [METER, OTHER])
+    assert f"Open one meter at a time: open_dataset('{METER}', ...)." in str(caught.value)
+    assert "df.loc" not in str(caught.value)
+
+
+@pytest.mark.parametrize("chunks", [None, {}])
+@pytest.mark.parametrize("meter", [METER, [METER]])
+def test_a_zone_brings_local_time_to_group_by(served, meter, chunks):
+    """The months of `local_time` are those of `tz`; the verbs need no zone again."""
+    ds = opened(served[1], meter, start="2023-11", end="2024-01-01", tz="America/Los_Angeles",
+                bracket=True, chunks=chunks)  # fmt: skip
+    found = ds.time.to_series().dt.tz_localize("UTC").dt.tz_convert("America/Los_Angeles")
+    assert (ds.local_time.values == found.dt.tz_localize(None).values).all()
+    sums = ds.DemandkW.sel(element="A").groupby("local_time.month").count()
+    assert int(sums.sel(month=11).sum()) > 2800
+    assert int(sums.sel(month=10).sum()) == 1  # the bracketing row
+    periods = ds.dent.energy("MS", min_coverage=0).time
+    assert periods.attrs["timezone"] == "America/Los_Angeles"
+    assert str(periods.values[0]) == "2023-11-01T07:00:00.000000000"
+    assert "local_time" not in opened(served[1], meter).coords
+
+
+def test_the_engine_by_name_has_local_time_too(cloud):
+    """With chunks it is a Dask array until it is loaded."""
+    ds = xr.open_dataset(ADDRESS, engine="dentcloud", chunks={}, tz="America/Los_Angeles", **MONTH)
+    assert ds.local_time.load().dt.day.values[0] == 1
 
 
 def test_open_mfdataset_joins_meters(cloud):
@@ -220,7 +246,8 @@ def test_errors_warn_gives_what_there_is_and_warns_from_the_callers_line(tmp_pat
 
 def test_a_dataset_of_nothing_opens(served):
     """A range without readings has its variables and no rows."""
-    ds = opened(served[1], start="2001-01", chunks={})
+    with pytest.warns(ReadingWarning, match="no readings in"):
+        ds = opened(served[1], start="2001-01", chunks={})
     assert ds.sizes["time"] == 0
 
 

@@ -59,6 +59,7 @@ def archive(tmp_path_factory):
     ],
     ids=str,
 )
+@pytest.mark.filterwarnings("ignore:Reading .* no readings:dentframe.errors.ReadingWarning")
 def test_what_is_lazy_is_what_the_archive_reads(archive, options):
     """Loaded, the lazy Dataset is identical to the frame's, with times, bounds and attrs."""
     found = lazy(archive, **options, chunks={})
@@ -175,7 +176,7 @@ def test_errors_are_the_archives(archive):
         lazy(archive, "P482311253")
     with pytest.raises(UnknownTopicError, match="DemandkW"):
         lazy(archive, topics="DemandKW")
-    with pytest.raises(RangeError, match="their times differ"):
+    with pytest.raises(RangeError, match=r"their times differ.*Open one meter at a time"):
         lazy(archive, [METER, OTHER])
     with pytest.raises(ConfigError, match="errors='ignore'"):
         lazy(archive, errors="ignore")
@@ -247,6 +248,22 @@ def test_a_pickle_finds_a_relative_archive_from_another_folder(archive, tmp_path
     monkeypatch.chdir(tmp_path)
     again = pickle.loads(data)  # noqa: S301 - our own
     assert float(again.kWHNet.max()) == float(eager(archive).kWHNet.max())
+
+
+def test_a_zone_brings_local_time_and_nothing_is_read(archive, reads):
+    """`local_time` comes with the times, also in chunks, and groups readings that are lazy."""
+    ds = lazy(archive, tz=LA, chunks={})
+    assert all(columns == () for _, _, columns in reads)
+    counts = ds.DemandkW.sel(element="A").groupby("local_time.month").count()
+    assert counts.month.values.tolist() == [7, 8, 9, 10, 11, 12]
+    assert pickle.loads(pickle.dumps(ds)).local_time.equals(ds.local_time)  # noqa: S301 - our own
+
+
+def test_a_range_without_readings_is_told(archive):
+    """As in a read: seven minutes between two readings have none."""
+    with pytest.warns(ReadingWarning, match="no readings in"):
+        ds = lazy(archive, start="2023-12-13 05:03", end="2023-12-13 05:10")
+    assert ds.sizes["time"] == 0
 
 
 def test_time_is_that_of_the_reader(archive):

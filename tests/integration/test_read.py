@@ -9,6 +9,10 @@ import pandas as pd
 import pytest
 
 from dentframe import emulator, plan_dentcloud, read_dentcloud
+from dentframe.energy import energy
+from dentframe.errors import RangeError, ReadingWarning
+from dentframe.peaks import peaks
+from dentframe.stats import stats
 from tests.integration import read_kit
 from tests.integration.read_kit import BOTH, LA, METER, serving
 
@@ -118,15 +122,25 @@ def test_a_bracket_not_found_is_no_row(tmp_path):
 
 
 def test_an_empty_read_is_an_empty_utc_frame(client):
-    """Before installation: no rows, the UTC index, no invented zeros."""
-    df = read_dentcloud(METER, "2021-12", client=client)
+    """Before installation: no rows, the UTC index, no invented zeros; the read says so."""
+    with pytest.warns(ReadingWarning, match=r"no readings in \[2021-12-01.*inventory\(\)") as told:
+        df = read_dentcloud(METER, "2021-12", client=client)
+    assert len(told) == 1
+    assert "future" not in str(told[0].message)
+    with pytest.raises(RangeError, match=f"no readings of {METER} in .2021-12-01"):
+        energy(df, "D", tz="UTC")
+    with pytest.raises(RangeError, match="no readings"):
+        peaks(df, tz="UTC")
+    with pytest.raises(RangeError, match="no readings"):
+        stats(df, "V", tz="UTC")
     assert len(df) == 0
     assert str(df.index.dtype) == "datetime64[us, UTC]"
 
 
 def test_the_future_is_never_asked_for(cloud, client):
     """A range that lies in the future costs no request."""
-    assert len(read_dentcloud(METER, "2190", client=client)) == 0
+    with pytest.warns(ReadingWarning, match="lies in the future"):
+        assert len(read_dentcloud(METER, "2190", client=client)) == 0
     assert cloud.data_requests == []
 
 

@@ -122,6 +122,7 @@ def test_bad_options_are_refused(client):
         read_dentcloud(METER, "2023-12", errors="ignore", client=client)
 
 
+@pytest.mark.filterwarnings("ignore:Reading P2.? no readings:dentframe.errors.ReadingWarning")
 def test_a_meter_that_returned_nothing_is_missing_in_the_energy(tmp_path):
     """Among several meters a silent one is a row of NaN; named by element it is `missing`."""
     rows = [

@@ -91,3 +91,14 @@ def test_the_archive_must_be_named(cloud, capsys):
     """Without --archive the call is wrong: exit code 2."""
     assert cli.main(["sync", "all", "2023"]) == 2
     assert "--archive" in capsys.readouterr().err
+
+
+def test_an_interrupted_sync_says_how_to_go_on(cloud, folder, capsys, monkeypatch):
+    """Ctrl-C is 130, and the next line to type is this one."""
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dentframe.fleet.sync", interrupted)
+    assert sync("P100", "2023") == 130
+    assert "run the same line again, it goes on where it was" in capsys.readouterr().err

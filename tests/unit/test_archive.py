@@ -18,6 +18,7 @@ from dentframe.cloud.wire import Report
 from dentframe.errors import (
     ConfigError,
     IncompleteReadError,
+    ReadingWarning,
     RequestError,
     UnknownMeterError,
 )
@@ -163,7 +164,8 @@ def test_an_empty_month_is_held_and_is_no_row(archive):
     archive.settle()
     assert archive.meters() == [METER]
     assert archive.held(METER, TOPIC, now=READ_AT) == {JANUARY}
-    df = archive.read(METER, "2024-01")
+    with pytest.warns(ReadingWarning, match="no readings in"):
+        df = archive.read(METER, "2024-01")
     assert df.shape == (0, 0)
     assert str(df.index.dtype) == "datetime64[us, UTC]"
 

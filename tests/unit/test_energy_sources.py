@@ -81,8 +81,9 @@ def test_a_register_differenced_by_hand():
     """Steps that go up and down belong to no register."""
     noise = np.random.default_rng(1).uniform(0, 3, 97)
     frame = readings(1000 + np.cumsum(noise))
-    with pytest.raises(KindError, match="differenced by hand"):
+    with pytest.raises(KindError, match="differenced by hand") as caught:
         energy(frame.diff())
+    assert 'RegisterRules(allow_export={"A": True}, max_kw={"A": ...})' in str(caught.value)
     rules = RegisterRules(max_kw=50, allow_export=True)
     assert np.isfinite(energy(frame.diff(), registers=rules, min_coverage=0).iloc[0, 0])
 

@@ -164,7 +164,16 @@ def test_a_naive_bound_needs_a_zone_unless_the_index_has_one():
 
 @pytest.mark.parametrize(
     ("value", "minutes"),
-    [("15min", 15), ("1h", 60), ("0min", 0), (dt.timedelta(minutes=5), 5), ("1D", 1440)],
+    [
+        ("15min", 15),
+        ("1h", 60),
+        ("h", 60),
+        ("min", 1),
+        ("D", 1440),
+        ("0min", 0),
+        (dt.timedelta(minutes=5), 5),
+        ("1D", 1440),
+    ],
 )
 def test_a_span_of_time_is_whole_minutes(value, minutes):
     """The wire has no seconds."""

@@ -15,18 +15,21 @@ if TYPE_CHECKING:
 
     from dentframe.money.statement import Statement
 
-_LINE = ("line", "quantity>", "unit", "rate>", "amount>", "status")
+_HEADS = {
+    "name": "line", "quantity": "quantity>", "unit": "unit", "rate": "rate>",
+    "amount": "amount>", "status": "status",
+}  # fmt: skip
 _EXCEPTION = ("exception", "subject", "detail")
 _SHOWN = 10
 
 
 def statement(of: Statement) -> Card:
     """A statement: its head, its lines and its total."""
-    cells = ("name", "quantity", "unit", "rate", "amount", "status")
+    cells = [x for x in _HEADS if x != "rate" or tables.rated(of)]
     return Card(
-        title=f"Statement of {of.party}: {number(of.total)} {of.currency}",
+        title=f"Statement{of.party and f' of {of.party}'}: {number(of.total)} {of.currency}",
         facts=tuple(tables.head(of)),
-        heads=_LINE,
+        heads=[_HEADS[x] for x in cells],
         rows=[[line[name] for name in cells] for line in tables.lines(of)],
         notes=of.notes,
     )

@@ -74,5 +74,5 @@ def _cell(value: Any) -> str:
     if isinstance(value, Decimal):
         return f"{value:f}"
     if isinstance(value, tuple | list):
-        return safe(visible(" ".join(value)))
+        return safe(visible(";".join(value)))
     return value.isoformat() if isinstance(value, pd.Timestamp) else safe(visible(str(value)))

@@ -28,6 +28,19 @@ STATUSES = {
     "the rest of it; nothing was added for the missing part.",
     "missing": "There is no reading of the time, so there is no figure. It was not taken as zero.",
 }
+TERMS = {
+    "technical loss": "Energy that the utility's meter counted and no meter of a tenant or common "
+    "area did: lines and transformers turn a little of it into heat. The building's rules say how "
+    "it is shared.",
+    "meter tolerance": "Every meter may be a little off. This is the energy that is put down to "
+    "that, shared by the building's rules.",
+    "common areas": "What nobody rents, such as hallways and lighting outside. What it uses is "
+    "shared by the building's rules.",
+    "element-days": "One meter of yours on one day. A tenant with two meters has 62 in a month "
+    "of 31 days; a day counts for whoever has the meter at its beginning.",
+    "area-days": "The area that is rented, times the days on which it is.",
+}
+"""By the unit of a line, or the part of the energy that its name ends with."""
 FLAGS: dict[str, Word] = {
     "ambiguous_fall": Word(
         "display went down",
@@ -133,7 +146,7 @@ def labels(flags: Sequence[str]) -> str:
 
 
 def explained(of: Statement) -> list[tuple[str, str]]:
-    """Each status and flag of a statement, with what it means; ``recorded`` needs no words.
+    """Each status, term and flag of a statement, with what it means; ``recorded`` needs no words.
 
     Parameters
     ----------
@@ -148,6 +161,9 @@ def explained(of: Statement) -> list[tuple[str, str]]:
     parts: list[Line | Reading] = [*of.lines, *of.readings]
     statuses, flags = {p.status for p in parts}, {f for p in parts for f in p.flags}
     found = [(k, v) for k, v in STATUSES.items() if k in statuses]
+    said = {x for line in of.lines for x in (line.unit, line.name.rpartition(": ")[2])}
+    said |= {x for x in TERMS if any(line.basis and x in line.note for line in of.lines)}
+    found += [(k, v) for k, v in TERMS.items() if k in said]
     return [*found, *(FLAGS.get(f, Word(label(f), _UNKNOWN)) for f in sorted(flags))]
 
 

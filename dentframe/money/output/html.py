@@ -12,7 +12,7 @@ from dentframe.money.output.cells import number, visible
 from dentframe.money.output.explanations import explained
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from dentframe.money.statement import Statement
 
@@ -55,7 +55,7 @@ def context(of: Statement) -> dict[str, Any]:
         "title": visible(of.title),
         "head": tables.head(of),
         "lines": tables.lines(of),
-        "rated": any(x.rate is not None for x in of.lines),
+        "rated": tables.rated(of),
         "readings": tables.readings(of),
         "comparison": tables.comparison(of),
         "comparison_note": tables.comparison_note(of) if of.comparison else "",
@@ -75,9 +75,10 @@ _RULE = "border:0;border-top:1px solid rgba(128,128,128,.45)"
 
 def fragment(of: Statement) -> str:
     """A table for a notebook; needs no extra, and takes the notebook's own colours."""
-    told = " · ".join(v for _, v in tables.head(of))
-    heads = "".join(_cell("th", escape(x), right=x in _RIGHT, strong=True) for x in _HEADS)
-    rows = "".join(_row(x) for x in tables.lines(of))
+    told = " · ".join(tables.beside(of))
+    names = [x for x in _HEADS if x != "Rate" or tables.rated(of)]
+    heads = "".join(_cell("th", escape(x), right=x in _RIGHT, strong=True) for x in names)
+    rows = "".join(_row(x, names) for x in tables.lines(of))
     total = f"{number(of.total)} {of.currency}".strip()
     words = "".join(
         f'<li><b>{escape(k)}</b>: {escape(v)}</li>' for k, v in explained(of)
@@ -93,7 +94,7 @@ def fragment(of: Statement) -> str:
     )
 
 
-def _row(x: Mapping[str, str]) -> str:
+def _row(x: Mapping[str, str], names: Sequence[str]) -> str:
     meter = f"meter {x['element']}" if x["element"] else ""
     more = [t for t in (meter, x["note"], x["edges"], x["flags"]) if t]
     name = escape(x["name"]) + "".join(
@@ -102,12 +103,11 @@ def _row(x: Mapping[str, str]) -> str:
     state = escape(x["status"])
     if x["coverage"]:
         state += f'<br><span style="{_SMALL}">{escape(x["coverage"])} covered</span>'
+    made = {"Line": name, "Unit": escape(x["unit"]), "Status": state}
     cells = (
-        _cell("td", name),
-        *(_cell("td", _number(x, n), right=True) if n else _cell("td", escape(x["unit"]))
-          for n in ("quantity", "", "rate", "amount")),
-        _cell("td", state),
-    )  # fmt: skip
+        _cell("td", _number(x, n.lower()), right=True) if n in _RIGHT else _cell("td", made[n])
+        for n in names
+    )
     return f"<tr>{''.join(cells)}</tr>"
 
 

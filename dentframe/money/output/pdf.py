@@ -137,17 +137,13 @@ def _head(pdf: Any, of: Statement) -> None:
 def _charges(pdf: Any, of: Statement) -> None:
     """The lines; a bill that is shared has no rates, and no column for them."""
     rows, total = _line_rows(of), ["Total", "", "", "", number(of.total), ""]
-    keep = [i for i, name in enumerate(_LINES) if name != "Rate" or _rated(of)]
+    keep = [i for i, name in enumerate(_LINES) if name != "Rate" or tables.rated(of)]
     table(
         pdf,
         [_LINES[i] for i in keep],
         [[r[i] for i in keep] for r in rows],
         [total[i] for i in keep],
     )
-
-
-def _rated(of: Statement) -> bool:
-    return any(x.rate is not None for x in of.lines)
 
 
 def _line_rows(of: Statement) -> list[list[str]]:

@@ -143,14 +143,30 @@ def comparison_note(of: Statement) -> str:
 def head(of: Statement) -> list[tuple[str, str]]:
     """What stands above the lines."""
     read = moment(of.read_at, of.tz)
+    own = of.held_from or of.start, of.held_to or of.end
     told = [
         ("For", visible(of.party)),
-        ("Period", f"{moment(of.start, of.tz)} – {moment(of.end, of.tz)}"),
+        ("Period", _span(of, *own)),
+        ("Bill's period", _span(of, of.start, of.end) if own != (of.start, of.end) else ""),
         ("Time zone", of.tz),
         ("Tariff", visible(str((of.tariff or {}).get("name", "")))),
         ("Meters read", f"{read} (when the readings were fetched)" if read else ""),
     ]
     return [(k, v) for k, v in told if v]
+
+
+def beside(of: Statement) -> list[str]:
+    """The same in one row: what a bill's period is must be said."""
+    return [f"{k.lower()} {v}" if k == "Bill's period" else v for k, v in head(of)]
+
+
+def _span(of: Statement, start: pd.Timestamp, end: pd.Timestamp) -> str:
+    return f"{moment(start, of.tz)} – {moment(end, of.tz)}"
+
+
+def rated(of: Statement) -> bool:
+    """Whether any line has a rate: the shares of a split have none."""
+    return any(x.rate is not None for x in of.lines)
 
 
 def foot(of: Statement) -> list[str]:
@@ -163,7 +179,7 @@ def _rounding(of: Statement) -> str:
     if of.places is None:
         return "Quantities and amounts are not rounded."
     how = {"half-up": "a half goes up", "half-even": "a half goes to the even digit"}
-    priced = ", and priced as printed" if any(x.rate is not None for x in of.lines) else ""
+    priced = ", and priced as printed" if rated(of) else ""
     return (
         f"Quantities are rounded to {of.places} decimals{priced}. Each amount is rounded to "
         f"{of.digits} decimals ({how[of.rounding]}); the total is the sum of the printed amounts."
