@@ -8,6 +8,7 @@ meanwhile is then in the file, and one seen in both counts once.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -57,7 +58,7 @@ class Meter:
         """The files of waiting answers."""
         start = "" if year is None else f"{year:04d}"
         folder = layout.pending_folder(self.root, self.name)
-        return sorted(p for p in layout.listed(folder, layout.PART) if p.name.startswith(start))
+        return [p for p in listed(folder, layout.PART) if p.name.startswith(start)]
 
     def _part(self, path: Path) -> Holding:
         with parquet.open_file(path, self.name, int(path.name[:4])) as opened:
@@ -74,7 +75,7 @@ class Meter:
         return found
 
     def _settled_years(self) -> Iterator[int]:
-        for path in sorted((self.root / layout.folder_name(self.name)).glob(f"*{layout.SUFFIX}")):
+        for path in listed(self.root / layout.folder_name(self.name), layout.SUFFIX):
             year = layout.year_of(path)
             if year is None:
                 raise parquet.foreign(path, "its name is no year's")
@@ -176,8 +177,23 @@ def show_columns(root: Path, columns: Iterable[str]) -> None:
     files.write(path, data, layout.aside(root, path))
 
 
+def listed(folder: Path, suffix: str) -> list[Path]:
+    """The files of a folder whose names end so, sorted; none where there is no folder."""
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted(entry.name for entry in entries if entry.name.endswith(suffix))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [folder / name for name in found]
+
+
 def names(root: Path) -> list[str]:
     """The meters of an archive, sorted."""
     places = (root, layout.pending_folder(root))
-    folders = (f for place in places if place.is_dir() for f in place.iterdir() if f.is_dir())
+    folders = (Path(f) for place in places if place.is_dir() for f in _folders(place))
     return sorted({m for f in folders if (m := layout.meter_of(f)) is not None})
+
+
+def _folders(place: Path) -> list[str]:
+    with os.scandir(place) as entries:
+        return [entry.name for entry in entries if entry.is_dir()]

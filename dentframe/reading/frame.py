@@ -66,7 +66,7 @@ def join(pages: Sequence[Page], columns: Sequence[str]) -> Table:
     """
     pages = sorted(pages, key=lambda p: int(p.minutes[0]) if len(p.minutes) else 0)
     if len(pages) == 1 and pages[0].columns == tuple(columns):
-        return _dedupe(*_sorted(pages[0].minutes, pages[0].values), tuple(columns))
+        return _distinct(pages[0].minutes, pages[0].values, tuple(columns))
     minutes = np.concatenate([np.empty(0, np.int64), *(p.minutes for p in pages)])
     values = np.full((len(minutes), len(columns)), np.nan, order="F")
     first = 0
@@ -74,7 +74,13 @@ def join(pages: Sequence[Page], columns: Sequence[str]) -> Table:
         last = first + len(page.minutes)
         _place(values[first:last], page, columns)
         first = last
-    return _dedupe(*_sorted(minutes, values), tuple(columns))
+    return _distinct(minutes, values, tuple(columns))
+
+
+def _distinct(minutes: Minutes, values: Floats, columns: tuple[str, ...]) -> Table:
+    if (minutes[1:] > minutes[:-1]).all():
+        return Table(columns, minutes, values)
+    return _dedupe(*_sorted(minutes, values), columns)
 
 
 def _place(out: Floats, page: Page, columns: Sequence[str]) -> None:

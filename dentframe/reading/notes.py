@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 from dentframe import columns as _columns
 from dentframe.errors import ReadingWarning, warn
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from dentframe.cloud.wire import Report
 
 _log = logging.getLogger("dentframe")
+
+SHORT: Final = timedelta(hours=1)
+"""Less than this may have no reading though nothing is missing: meters report by quarter hours."""
 
 
 def tell(
@@ -42,8 +46,11 @@ def tell(
 def tell_nothing(
     meters: Sequence[str], start: pd.Timestamp, end: pd.Timestamp, now: pd.Timestamp
 ) -> None:
-    """Warn of meters without any reading in the range that was read."""
-    if not meters:
+    """Warn of meters without any reading in the range that was read.
+
+    A range that is shorter than `SHORT` may well lie between two readings.
+    """
+    if not meters or end - start < SHORT:
         return
     future = " That span lies in the future." if start >= now else ""
     warn(

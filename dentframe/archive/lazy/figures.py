@@ -140,7 +140,7 @@ class Figures:
 
     def _frames(self, run: list[Any], *, short: bool) -> list[pd.DataFrame]:
         if short and self.short is not None:
-            return [self.short.frame(run, self.meta, METER)]
+            return [self.short.frame(run, self.meta)]
         return run
 
     def _one(self, meter: str, elements: Elements) -> pd.DataFrame | Part | None:

@@ -44,7 +44,7 @@ def assemble(
     dd: Any, make: Callable[..., pd.DataFrame], batches: Sequence[Batch], meta: pd.DataFrame
 ) -> Any:
     """A Dask frame that makes each of its parts from a batch."""
-    import dask
+    import dask.config
 
     # The text columns are what they should be; Dask would turn `flags`, which are tuples, to text.
     with dask.config.set({"dataframe.convert-string": False}):
@@ -62,6 +62,10 @@ def conform(parts: Sequence[pd.DataFrame], meta: pd.DataFrame) -> pd.DataFrame:
     found = [part for part in parts if len(part)]
     if not found:
         return meta
-    whole = pd.concat(found).reindex(columns=meta.columns)
+    whole = found[0] if len(found) == 1 else pd.concat(found)
+    if list(whole.columns) != list(meta.columns):
+        whole = whole.reindex(columns=meta.columns)
     whole.attrs = {}
-    return whole.astype(dict(meta.dtypes))
+    here, wanted = dict(whole.dtypes), dict(meta.dtypes)
+    changed = {c: wanted[c] for c in wanted if here[c] != wanted[c]}
+    return whole.astype(changed) if changed else whole

@@ -12,7 +12,7 @@ import pandas as pd
 from dentframe.archive import hours as _hours
 from dentframe.archive import layout, parquet
 from dentframe.archive.holding import Holding, choose, page
-from dentframe.cloud.window import Window
+from dentframe.archive.meters import listed
 from dentframe.columns import ordered
 from dentframe.errors import IncompleteReadError, IncompleteReadWarning, warn
 from dentframe.reading import frame as _frame
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dentframe.archive.lazy.wanted import Span, Wanted
     from dentframe.archive.meters import Meter
     from dentframe.archive.record import Record
+    from dentframe.cloud.window import Window
     from dentframe.cloud.wire import Page
 
     Pick = Callable[[Sequence[str]], Collection[str]]
@@ -76,8 +77,7 @@ class _Look:
         return range(_year_of(start), _year_of(max(end - 1, start)) + 1)
 
     def _paths(self) -> list[Any]:
-        folder = self.meter.root / layout.folder_name(self.meter.name)
-        return list(folder.glob(f"*{layout.SUFFIX}"))
+        return listed(self.meter.root / layout.folder_name(self.meter.name), layout.SUFFIX)
 
     def _near(self, span: Span) -> tuple[int, int]:
         """The hours of the range, with the UTC days in which its bracketing readings lie."""
@@ -99,7 +99,7 @@ class _Look:
         except FileNotFoundError:
             return self._cut(year, (), lambda *_: _NOTHING)
         with opened:
-            return self._cut(year, opened.records, opened.read)
+            return self._cut(year, opened.records, replace(opened, threads=False).read)
 
     def _cut(self, year: int, records: Sequence[Record], read: Read) -> Page | None:
         topics = self._topics(records)

@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from dentframe.archive.lazy import graph
+from dentframe.archive.lazy.readings import METER
 from dentframe.columns import ELEMENT, Column, parse
 from dentframe.freq import is_edges
 from dentframe.metering import sources
 from dentframe.metering.figures import all_figures
 from dentframe.metering.plain import block_of
 from dentframe.metering.results import IMPOSSIBLE_KW
+from dentframe.metering.rows import time_index
 from dentframe.metering.spans import ints, local, stamp
 from dentframe.periods import build, verb_zone
 from dentframe.registers import MINUTE, resolve
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 _US_PER_HOUR = 60 * MINUTE
 _NEAR = 0.999
 """What comes so near to an impossible power is the verb's to judge."""
+_DAY = 96
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,10 +113,10 @@ class Rising:
     def _label(self, element: str) -> str:
         return Column(self.result, ELEMENT, element).wire
 
-    def frame(self, parts: Sequence[Part], meta: pd.DataFrame, meter: str) -> pd.DataFrame:
+    def frame(self, parts: Sequence[Part], meta: pd.DataFrame) -> pd.DataFrame:
         """Parts one below the other; NaN where a meter lacks an element."""
         lengths = [len(p.starts) for p in parts]
-        labels = [c for c in meta.columns if c != meter]
+        labels = [c for c in meta.columns if c != METER]
         values = np.full((sum(lengths), len(labels)), np.nan, order="F")
         last = np.cumsum(lengths).tolist()
         for part, stop in zip(parts, last, strict=True):
@@ -121,7 +125,9 @@ class Rising:
                 values[rows, labels.index(label)] = energy
         time = local(np.concatenate([p.starts for p in parts]), self.tz).rename("time")
         found = pd.DataFrame(values, index=time, columns=labels)
-        found.insert(0, meter, np.repeat([p.meter for p in parts], lengths))
+        names = np.repeat(np.array([p.meter for p in parts], dtype=object), lengths)
+        meters: Any = pd.array(names, dtype=graph.text_dtype())
+        found.insert(0, METER, meters)
         return found
 
 
@@ -135,10 +141,15 @@ def _edges(freq: Any, first: Any, last: Any, tz: dt.tzinfo) -> tuple[Ints, Ints]
 
 
 def _steep(t: Ints, values: Floats) -> bool:
-    """Whether some step may be of a power that the verb warns of."""
-    hours = int(np.diff(t).min()) / _US_PER_HOUR
-    greatest = float(np.diff(values, axis=0).max(initial=0.0))
-    return greatest > _NEAR * IMPOSSIBLE_KW * hours
+    """Whether some step of rising registers may be of a power that the verb warns of."""
+    limit = _NEAR * IMPOSSIBLE_KW * int(np.diff(t).min()) / _US_PER_HOUR
+    days = np.append(values[::_DAY], values[-1:], axis=0)
+    # No step rises more than all steps of its day together.
+    return _greatest(days) > limit and _greatest(values) > limit
+
+
+def _greatest(values: Floats) -> float:
+    return float(np.diff(values, axis=0).max(initial=0.0))
 
 
 def rising(keywords: Mapping[str, Any], frame: pd.DataFrame, span: Span | None) -> Rising | None:
@@ -164,7 +175,7 @@ def rising(keywords: Mapping[str, Any], frame: pd.DataFrame, span: Span | None) 
         register=asked.register,
         result=asked.result,
         freq=tuple(freq) if is_edges(freq) else freq,
-        tz=verb_zone(sources.time_index(frame).tz, tz, freq),
+        tz=verb_zone(time_index(frame).tz, tz, freq),
         span=span,
         edges=keywords["edges"],
         least=keywords["min_coverage"],
