@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
+from dentframe.instants import local
 from dentframe.metering import blocks
 from dentframe.metering.chosen import chosen
 from dentframe.metering.cumulative import STATUSES, Cumulative, status
@@ -16,7 +17,6 @@ from dentframe.metering.figures import NAT
 from dentframe.metering.layout import flag_tuples, warn_of
 from dentframe.metering.maxima import flags_in
 from dentframe.metering.ranking import highest, known
-from dentframe.metering.spans import local
 from dentframe.metering.study import (
     EXPORT,
     MISSING,

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from dentframe.instants import ints
+from dentframe.metering.cumulative import first_covered
 from dentframe.metering.figures import all_figures, check_edges
 from dentframe.metering.results import Result, warn_of, warn_of_power
 from dentframe.metering.rows import meter_by_meter
 from dentframe.metering.series import Ints, time_index
 from dentframe.metering.sources import wanted
-from dentframe.metering.spans import asked_bounds, default_bounds, first_covered, ints
+from dentframe.metering.spans import asked_bounds, default_bounds
 from dentframe.metering.study import Asked, check_share, series_of, study
 from dentframe.periods import verb_zone
 from dentframe.registers import RegisterRules

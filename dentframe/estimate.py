@@ -14,13 +14,14 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError, CoverageWarning, KindError, warn
+from dentframe.instants import local
 from dentframe.metering.filling import Filled, fill, known
 from dentframe.metering.methods import METHODS, Method
 from dentframe.metering.pairs import pairs
 from dentframe.metering.rows import is_several, time_index
 from dentframe.metering.series import element_columns
 from dentframe.metering.sources import MEAN, REGISTER
-from dentframe.metering.spans import asked_bounds, local
+from dentframe.metering.spans import asked_bounds
 from dentframe.metering.study import Asked
 from dentframe.periods import verb_zone
 from dentframe.registers import RegisterRules

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
+from dentframe.instants import local
 from dentframe.metering import sources
 from dentframe.metering.accumulate import from_means
 from dentframe.metering.layout import by_element, periods_index
 from dentframe.metering.sources import REGISTER
-from dentframe.metering.spans import local
 from dentframe.metering.study import Asked, Study, demanded, explicit, registers_of, study
 from dentframe.registers import RegisterRules
 

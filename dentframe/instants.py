@@ -18,6 +18,7 @@ import pandas as pd
 from dentframe.errors import RangeError
 
 Zone: TypeAlias = str | dt.tzinfo | None
+Ints: TypeAlias = npt.NDArray[np.int64]
 
 _DATE = re.compile(r"^\d{4}(-\d{1,2}(-\d{1,2})?)?$")
 _QUARTER = re.compile(r"^\d{4}-?Q[1-4]$")
@@ -243,3 +244,18 @@ def minutes(value: Any, what: str) -> int:
 def _is_unit(value: Any) -> bool:
     """Whether this is a bare unit, which `freq` takes too."""
     return isinstance(value, str) and value in _UNITS
+
+
+def stamp(us: int) -> pd.Timestamp:
+    """Microseconds as a UTC instant."""
+    return pd.Timestamp(np.datetime64(us, "us")).tz_localize("UTC")
+
+
+def ints(instants: pd.DatetimeIndex) -> Ints:
+    """Instants as int64 microseconds UTC."""
+    return instants.as_unit("us").asi8
+
+
+def local(us: Ints, tz: dt.tzinfo) -> pd.DatetimeIndex:
+    """Microseconds as instants in a zone; the least int64 is NaT."""
+    return pd.DatetimeIndex(us.view("M8[us]")).tz_localize("UTC").tz_convert(tz)

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
+from dentframe.instants import local
 from dentframe.metering import blocks
 from dentframe.metering.cumulative import STATUSES, status
 from dentframe.metering.figures import NAT
 from dentframe.metering.layout import flag_tuples, warn_of
 from dentframe.metering.maxima import Peaks, flags_in, measured
 from dentframe.metering.results import attrs_of
-from dentframe.metering.spans import local
 from dentframe.metering.study import (
     MISSING,
     REBLOCKED,

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
+from dentframe.instants import local
 from dentframe.metering.rows import meters_of
-from dentframe.metering.spans import local
 from dentframe.metering.study import Asked
 from dentframe.registers import RegisterRules
 from dentframe.shape import block_study, check_quantiles, quantiles

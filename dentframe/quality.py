@@ -9,8 +9,7 @@ import pandas as pd
 
 from dentframe.findings.evidence import Evidence, gather
 from dentframe.findings.table import FINDINGS, Finding
-from dentframe.instants import instant
-from dentframe.metering.spans import local
+from dentframe.instants import instant, local
 from dentframe.metering.study import Asked, Study, demanded, study
 from dentframe.registers import RegisterRules, micros
 

@@ -191,9 +191,11 @@ def _check_kind(frame: pd.DataFrame, label: str, source: Any, target: Any) -> No
             f"{asked}{_units.name_of(source)} and {_units.name_of(target)} have different "
             "dimensions. Use a unit of the same quantity."
         )
-    if (_is_power(source) or _is_energy(source)) and component(source) != component(target):
+    if (_is_power(source) or _is_energy(source)) and _units.component(source) != _units.component(
+        target
+    ):
         raise KindError(
-            f"{asked}{component(source)} is not {component(target)}; the factor between them "
+            f"{asked}{_units.component(source)} is not {_units.component(target)}; the factor between them "
             "is the power factor, which changes from reading to reading. "
             "Use power_factor(), or the topic that measures what you need."
         )
@@ -206,14 +208,6 @@ def _is_power(unit: Any) -> bool:
 def _is_energy(unit: Any) -> bool:
     energies = ("kWh", "kVAh", "kvarh")
     return any(unit.dimensionality == _units.parse_unit(u).dimensionality for u in energies)
-
-
-def component(unit: Any) -> str:
-    """Active, apparent or reactive: pint takes W, VA and var for one and the same."""
-    name = _units.name_of(unit)
-    if "reactive" in name:
-        return "reactive power"
-    return "apparent power" if "volt" in name and "ampere" in name else "active power"
 
 
 def _known_units(frame: pd.DataFrame) -> dict[str, Any]:

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any, cast
 import pandas as pd
 
 from dentframe.cloud.default import default_client
-from dentframe.errors import OfflineError, RequestError, UnknownMeterError, UnknownTopicError
 from dentframe.instants import Zone, time_range
 from dentframe.reading import request as _request
 from dentframe.reading.finish import bar, check_errors, finish
 from dentframe.reading.plan import Plan
 from dentframe.reading.request import Request
+from dentframe.reading.source import resolve
 from dentframe.reading.state import Reading, planned
 
 if TYPE_CHECKING:
     from dentframe.cloud.client import DentCloud
     from dentframe.dent_frame import DentFrame
-    from dentframe.reading.source import Lists, Source
+    from dentframe.reading.source import Source
 
 
 def read_dentcloud(
@@ -104,37 +104,6 @@ def _first(archive: Any, client: DentCloud | None, now: pd.Timestamp) -> Source:
     from dentframe.archive.source import First
 
     return First(opened(archive), lambda: client or default_client(), now)
-
-
-# --- resolving the request ---------------------------------------------------------------
-
-
-def resolve(client: Lists, meter: Any, span: tuple[Any, Any], topics: Any) -> Request:
-    """Resolve what is asked for, by what the service has; refuse what it does not have."""
-    meters = _request.parse_meters(meter)
-    units = _request.topic_units(client.get_topics())
-    try:
-        keys = _request.resolve_topics(topics, units)
-    except UnknownTopicError:
-        units = _request.topic_units(client.get_topics(refresh=True))
-        keys = _request.resolve_topics(topics, units)
-    _check_meters(client, list(meters))
-    everything = _request.is_everything(topics)
-    return Request(meters, isinstance(meter, str), *span, keys, everything, units)
-
-
-def _check_meters(client: Lists, meters: list[str]) -> None:
-    """Refuse unknown meters; a service that will not list its meters is asked all the same."""
-    try:
-        try:
-            _request.check_meters(meters, client.get_meters())
-        except UnknownMeterError:
-            _request.check_meters(meters, client.get_meters(refresh=True))
-    except (OfflineError, RequestError):
-        return
-
-
-# --- the other doors ---------------------------------------------------------------------
 
 
 def plan_dentcloud(

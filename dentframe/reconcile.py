@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
+from dentframe.instants import ints, local
 from dentframe.metering.cumulative import share
 from dentframe.metering.pairs import Pair, need_both, pairs
 from dentframe.metering.rows import is_several, meter_by_meter, time_index
 from dentframe.metering.signatures import Evidence, signature
-from dentframe.metering.spans import ints, local, periods
+from dentframe.metering.spans import periods
 from dentframe.metering.study import Asked
 from dentframe.periods import verb_zone
 from dentframe.registers import RegisterRules

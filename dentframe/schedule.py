@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
-from dentframe.metering.spans import ints, local, stamp
+from dentframe.instants import ints, local, stamp
 from dentframe.periods import clock_grid
 
 if TYPE_CHECKING:

@@ -13,13 +13,13 @@ from dentframe import selection
 from dentframe import units as _units
 from dentframe.columns import Column, parse
 from dentframe.errors import KindError
-from dentframe.instants import zone
+from dentframe.instants import ints, local, stamp, zone
 from dentframe.metering import sources
 from dentframe.metering.cumulative import share
 from dentframe.metering.layout import warn_of
 from dentframe.metering.rows import is_several, meters_of, ranges, rows, time_index
 from dentframe.metering.series import Series, _series, numbers
-from dentframe.metering.spans import asked_bounds, ints, local, stamp
+from dentframe.metering.spans import asked_bounds
 from dentframe.metering.study import Asked, check_share
 from dentframe.metering.trapezoid import covered as covered_at
 from dentframe.metering.trapezoid import extremes, integral, weighted

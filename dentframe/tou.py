@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
+from dentframe.instants import local
 from dentframe.metering.cumulative import STATUSES, share, status
 from dentframe.metering.figures import COLUMNS, Figures, all_figures, detail_of
 from dentframe.metering.layout import flag_tuples
 from dentframe.metering.results import Result, attrs_of, warn_of
 from dentframe.metering.rows import is_several, meter_by_meter
 from dentframe.metering.sources import interval_of
-from dentframe.metering.spans import local
 from dentframe.schedule import Schedule, Stretches
 
 if TYPE_CHECKING:

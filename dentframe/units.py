@@ -189,3 +189,11 @@ def units(frame: pd.DataFrame) -> dict[str, Any]:
         Where a column's unit is told by nothing.
     """
     return {label: unit_of(frame, label) for label in _columns.wire_columns(frame.columns)}
+
+
+def component(unit: Any) -> str:
+    """Active, apparent or reactive: pint takes W, VA and var for one and the same."""
+    name = name_of(unit)
+    if "reactive" in name:
+        return "reactive power"
+    return "apparent power" if "volt" in name and "ampere" in name else "active power"

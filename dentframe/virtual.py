@@ -17,6 +17,7 @@ import pandas as pd
 
 from dentframe.columns import ELEMENT, Column, split_element
 from dentframe.errors import ConfigError, CoverageWarning, KindError, UnknownMeterError, warn
+from dentframe.instants import ints, local, stamp
 from dentframe.metering.cumulative import STATUSES
 from dentframe.metering.expression import Term, parse
 from dentframe.metering.figures import COLUMNS, check_edges, figures
@@ -24,7 +25,7 @@ from dentframe.metering.flags import names
 from dentframe.metering.results import Result, attrs_of
 from dentframe.metering.rows import rows, time_index
 from dentframe.metering.sources import Wanted, interval_of, wanted
-from dentframe.metering.spans import ints, local, periods, stamp
+from dentframe.metering.spans import periods
 from dentframe.metering.study import Asked, check_share, keyed, series_of
 from dentframe.metering.sums import Sum, add, missing, part_of, withheld
 from dentframe.periods import verb_zone

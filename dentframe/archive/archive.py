@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dentframe.archive import catalogue, lazy
 from dentframe.archive import hours as _hours
-from dentframe.archive.meters import Meter, names
+from dentframe.archive.meters import Meter, held, names, pages
 from dentframe.archive.methods import Method
 from dentframe.errors import ConfigError
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from dentframe.archive.hours import Reach
     from dentframe.archive.record import Record
     from dentframe.cloud.job import Answer, Job
     from dentframe.cloud.windows import Window
@@ -243,22 +242,3 @@ class Archive:
 def opened(archive: Any) -> Archive:
     """An archive of an archive or a path."""
     return archive if isinstance(archive, Archive) else Archive(archive)
-
-
-def held(meter: Meter, topics: Iterable[str], reach: Reach) -> set[Window]:
-    """The largest windows for which a meter holds all of these topics."""
-    wanted = tuple(topics)
-    found: set[Window] = set()
-    for year, records in meter.records.items():
-        owner = _hours.owners(records, year)
-        found |= _hours.windows(_hours.held(records, owner, wanted, year, reach), year)
-    return found
-
-
-def pages(meter: Meter, windows: Iterable[Window], topics: tuple[str, ...]) -> tuple[Page, ...]:
-    """What a meter holds of some windows: one page a year."""
-    by_year: dict[int, list[Window]] = {}
-    for window in windows:
-        by_year.setdefault(window.year, []).append(window)
-    found = (meter.page(y, _hours.mask_of(ws, y), topics) for y, ws in sorted(by_year.items()))
-    return tuple(page for page in found if page is not None)

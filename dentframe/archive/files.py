@@ -19,11 +19,11 @@ def write(path: Path, data: bytes | memoryview, aside: Path) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    replace(aside, path)
+    moved(aside, path)
     sync_folder(path.parent)
 
 
-def replace(source: Path, target: Path) -> None:
+def moved(source: Path, target: Path) -> None:
     """Rename over a file; on Windows a reader may hold it open for a moment."""
     for left in reversed(range(_TRIES)):
         try:

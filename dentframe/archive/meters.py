@@ -25,8 +25,9 @@ from dentframe.columns import ordered
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from dentframe.archive.hours import Mask
+    from dentframe.archive.hours import Mask, Reach
     from dentframe.archive.record import Record
+    from dentframe.cloud.windows import Window
     from dentframe.cloud.wire import Page
 
 
@@ -197,3 +198,22 @@ def names(root: Path) -> list[str]:
 def _folders(place: Path) -> list[str]:
     with os.scandir(place) as entries:
         return [entry.name for entry in entries if entry.is_dir()]
+
+
+def held(meter: Meter, topics: Iterable[str], reach: Reach) -> set[Window]:
+    """The largest windows for which a meter holds all of these topics."""
+    wanted = tuple(topics)
+    found: set[Window] = set()
+    for year, records in meter.records.items():
+        owner = _hours.owners(records, year)
+        found |= _hours.windows(_hours.held(records, owner, wanted, year, reach), year)
+    return found
+
+
+def pages(meter: Meter, windows: Iterable[Window], topics: tuple[str, ...]) -> tuple[Page, ...]:
+    """What a meter holds of some windows: one page a year."""
+    by_year: dict[int, list[Window]] = {}
+    for window in windows:
+        by_year.setdefault(window.year, []).append(window)
+    found = (meter.page(y, _hours.mask_of(ws, y), topics) for y, ws in sorted(by_year.items()))
+    return tuple(page for page in found if page is not None)

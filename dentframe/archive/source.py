@@ -8,13 +8,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from dentframe.archive import hours as _hours
-from dentframe.archive.archive import Archive, held, pages
+from dentframe.archive.meters import held, pages
 from dentframe.cloud.job import Answer, Job
 from dentframe.errors import AuthError, OfflineError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from dentframe.archive.archive import Archive
     from dentframe.archive.meters import Meter
     from dentframe.cloud.client import DentCloud
     from dentframe.cloud.windows import Window

@@ -33,12 +33,6 @@ _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _LEARNED = 64
 
 
-class Number(str):
-    """The text of a JSON number, told apart from a JSON string."""
-
-    __slots__ = ()
-
-
 @dataclass(frozen=True, slots=True)
 class Block:
     """Some consecutive rows of an answer, decoded; `values` has shape (rows, columns)."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any, NoReturn
 
-from dentframe.cloud.wire_cells import Number
 from dentframe.cloud.wire_report import shown
 from dentframe.errors import DecodeError, RequestError
 
@@ -13,6 +12,12 @@ _BOM = b"\xef\xbb\xbf"
 _BLANK = b" \t\r\n"
 _REASON_LENGTH = 200
 _SHOWN_LENGTH = 60
+
+
+class Number(str):
+    """The text of a JSON number, told apart from a JSON string."""
+
+    __slots__ = ()
 
 
 def load(body: bytes) -> Any:

@@ -23,7 +23,7 @@ from dentframe.fleet.plan import FleetPlan, Planner
 from dentframe.fleet.progress import Bar
 from dentframe.fleet.report import Counts, Missing, SyncReport
 from dentframe.instants import time_range
-from dentframe.reader import resolve
+from dentframe.reading.source import resolve
 
 if TYPE_CHECKING:
     from dentframe.archive import Archive

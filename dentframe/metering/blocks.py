@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dentframe.errors import ConfigError, RangeError
-from dentframe.instants import minutes
+from dentframe.instants import ints, minutes, stamp
 from dentframe.metering.glitches import HOUR, Bools
-from dentframe.metering.spans import ints, stamp
 from dentframe.periods import DAY_MINUTES, clock_grid
 from dentframe.registers import MINUTE
 

@@ -272,3 +272,11 @@ def status(coverage: Floats, flags: Ints) -> npt.NDArray[np.int64]:
     worst = np.where(estimated, 1, 0)
     worst = np.where(coverage < 1, 2, worst)
     return np.where(coverage <= 0, 3, worst).astype(np.int64)
+
+
+def first_covered(c: Cumulative) -> int:
+    """The first instant that readings tell about [us]: an interval mean begins before its label."""
+    first = int(c.at[0])
+    if c.source == "register":
+        return first
+    return int(c.t[int(np.searchsorted(c.t, first)) - 1])

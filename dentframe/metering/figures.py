@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
+from dentframe.instants import local
 from dentframe.metering.cumulative import STATUSES, Cumulative, share, status
 from dentframe.metering.flags import names
 from dentframe.metering.plain import Plain
-from dentframe.metering.spans import local
 
 if TYPE_CHECKING:
     from dentframe.metering.series import Floats, Ints

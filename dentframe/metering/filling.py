@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
+from dentframe.instants import local
 from dentframe.metering.flags import ESTIMATES
 from dentframe.metering.glitches import HOUR, Bools
 from dentframe.metering.methods import Context, Gap, Method
-from dentframe.metering.spans import local
 from dentframe.registers import micros
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import CoverageWarning, warn
+from dentframe.instants import local
 from dentframe.metering.cumulative import STATUSES
 from dentframe.metering.flags import names
 from dentframe.metering.rows import meters_of
-from dentframe.metering.spans import local
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

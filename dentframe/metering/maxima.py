@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dentframe.instants import local
 from dentframe.metering import blocks
 from dentframe.metering.flags import Flag
 from dentframe.metering.glitches import HOUR
 from dentframe.metering.ranking import Candidates, highest, known
 from dentframe.metering.sources import REGISTER
-from dentframe.metering.spans import local
 from dentframe.metering.study import Study, registers_of
 from dentframe.metering.uncovered import Rest, rest
 

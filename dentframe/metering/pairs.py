@@ -13,10 +13,10 @@ import numpy as np
 
 from dentframe.errors import KindError
 from dentframe.metering.accumulate import from_means, from_register
+from dentframe.metering.cumulative import first_covered
 from dentframe.metering.rows import rows
 from dentframe.metering.series import NONE, Series, element_columns, read
 from dentframe.metering.sources import MEAN, REGISTER, by_meter, interval_of, naive_zone
-from dentframe.metering.spans import first_covered
 from dentframe.registers import check_elements, resolve
 from dentframe.selection import check_read, topics
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from dentframe.instants import local
 from dentframe.metering.cumulative import STATUSES, Cumulative, status
 from dentframe.metering.layout import by_element, flag_tuples, periods_index, warn_of
-from dentframe.metering.spans import local
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,12 +15,12 @@ import pandas as pd
 from dentframe import units as _units
 from dentframe.columns import ELEMENT, Column
 from dentframe.errors import CoverageWarning, ReadingWarning, warn
-from dentframe.metering.cumulative import STATUSES, Cumulative
+from dentframe.instants import local, stamp
+from dentframe.metering.cumulative import STATUSES, Cumulative, first_covered
 from dentframe.metering.figures import COLUMNS, Figures, table
 from dentframe.metering.flags import names
 from dentframe.metering.series import Ints, element_columns, is_several, meters_of
 from dentframe.metering.sources import Wanted, interval_of
-from dentframe.metering.spans import first_covered, local, stamp
 from dentframe.quantify import quantify
 from dentframe.registers import MINUTE
 from dentframe.topics import TOPICS

@@ -30,7 +30,6 @@ from dentframe.metering.rows import (
     rows,
     time_index,
 )
-from dentframe.quantify import component
 from dentframe.topics import TOPICS
 
 __all__ = [
@@ -196,7 +195,7 @@ def _factor(frame: pd.DataFrame, label: str, unit: str) -> float:
     if text == unit:
         return 1.0
     found, wanted = _units.unit_of(frame, label), _units.parse_unit(unit)
-    if not found.is_compatible_with(wanted) or component(found) != component(wanted):
+    if not found.is_compatible_with(wanted) or _units.component(found) != _units.component(wanted):
         raise UnitError(
             f"Cannot use column {label!r} in {text}: its topic is measured in {unit}. "
             "Correct the unit in its label, dtype or attrs."

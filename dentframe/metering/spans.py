@@ -6,13 +6,13 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from dentframe.columns import split_element
 from dentframe.errors import RangeError
-from dentframe.instants import Zone, bound
-from dentframe.metering.series import Ints, is_several, ranges, time_index
+from dentframe.instants import Zone, bound, stamp
+from dentframe.metering.cumulative import first_covered
+from dentframe.metering.series import is_several, ranges, time_index
 from dentframe.periods import Periods, build
 
 if TYPE_CHECKING:
@@ -57,19 +57,6 @@ def _meters_in(frame: pd.DataFrame) -> set[str]:
 def _rows(frame: pd.DataFrame) -> Bounds:
     times = time_index(frame)
     return (times.min(), times.max()) if len(times) else (None, None)
-
-
-def first_covered(c: Cumulative) -> int:
-    """The first instant that readings tell about [us]: an interval mean begins before its label."""
-    first = int(c.at[0])
-    if c.source == "register":
-        return first
-    return int(c.t[int(np.searchsorted(c.t, first)) - 1])
-
-
-def stamp(us: int) -> pd.Timestamp:
-    """Microseconds as a UTC instant."""
-    return pd.Timestamp(np.datetime64(us, "us")).tz_localize("UTC")
 
 
 def periods(
@@ -124,13 +111,3 @@ def _whose(low: pd.Timestamp | None, high: pd.Timestamp | None) -> str:
     if low is not None and high is not None:
         return ""
     return " (the other bound is where the readings begin or end)"
-
-
-def ints(instants: pd.DatetimeIndex) -> Ints:
-    """Instants as int64 microseconds UTC."""
-    return instants.as_unit("us").asi8
-
-
-def local(us: Ints, tz: dt.tzinfo) -> pd.DatetimeIndex:
-    """Microseconds as instants in a zone; the least int64 is NaT."""
-    return pd.DatetimeIndex(us.view("M8[us]")).tz_localize("UTC").tz_convert(tz)

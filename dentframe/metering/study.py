@@ -16,12 +16,13 @@ import pandas as pd
 
 from dentframe import selection
 from dentframe.errors import ConfigError, KindError
+from dentframe.instants import ints
 from dentframe.metering import sources
 from dentframe.metering.cumulative import STATUSES, Cumulative
 from dentframe.metering.rows import is_several, meters_of, rows, time_index
 from dentframe.metering.series import element_columns
 from dentframe.metering.sources import Wanted
-from dentframe.metering.spans import asked_bounds, ints, periods
+from dentframe.metering.spans import asked_bounds, periods
 from dentframe.periods import verb_zone
 from dentframe.registers import RegisterRules, SiteRules
 from dentframe.site import apply_site

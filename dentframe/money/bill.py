@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from dentframe.errors import ConfigError, RangeError
-from dentframe.instants import instant
+from dentframe.instants import instant, ints
 from dentframe.metering.rows import time_index
-from dentframe.metering.spans import ints
 from dentframe.metering.study import Asked
 from dentframe.money.case import Case
 from dentframe.money.meters import Meters, check_accept

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import pandas as pd
 
 from dentframe.errors import ConfigError
-from dentframe.instants import midnight
-from dentframe.metering.spans import ints, stamp
+from dentframe.instants import ints, midnight, stamp
 from dentframe.money.days import factor, local_days
 from dentframe.money.energies import flowing, reading
 from dentframe.money.lines import Line, Reading, priced

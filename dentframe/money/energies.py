@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dentframe.instants import local
 from dentframe.metering.cumulative import STATUSES, Cumulative, share, status
 from dentframe.metering.figures import detail_of, figures
 from dentframe.metering.flags import names
 from dentframe.metering.plain import Plain
-from dentframe.metering.spans import local
 from dentframe.money.lines import Reading
 from dentframe.money.rounding import EXACT, exact
 

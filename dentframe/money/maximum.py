@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dentframe.errors import ConfigError, CoverageError
+from dentframe.instants import ints, local, stamp
 from dentframe.metering import blocks
 from dentframe.metering.cumulative import STATUSES, share, status
 from dentframe.metering.flags import names as flag_names
 from dentframe.metering.maxima import flags_in, reported
 from dentframe.metering.ranking import Candidates, highest, known
 from dentframe.metering.sources import interval_of
-from dentframe.metering.spans import ints, local, stamp
 from dentframe.money.energies import State
 from dentframe.money.meters import Meters, stretches
 from dentframe.money.rounding import EXACT, add, exact

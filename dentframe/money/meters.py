@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dentframe.errors import ConfigError, CoverageError, UnknownTopicError
+from dentframe.instants import stamp
 from dentframe.metering.chosen import chosen
 from dentframe.metering.cumulative import STATUSES
 from dentframe.metering.series import element_columns
 from dentframe.metering.sources import Wanted, cumulatives, wanted
-from dentframe.metering.spans import stamp
 from dentframe.metering.study import demanded, series_of
 from dentframe.money.energies import (
     NANO,

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dentframe.instants import zone
+from dentframe.instants import ints, zone
 from dentframe.metering.sources import MEAN, REGISTER
-from dentframe.metering.spans import ints
 from dentframe.metering.study import Asked
 from dentframe.money.case import Case
 from dentframe.money.charges.reactive import KVAH, KVARH, Reactive

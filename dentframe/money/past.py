@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from dentframe.errors import CoverageError
-from dentframe.instants import instant, localize
+from dentframe.instants import instant, ints, localize
 from dentframe.metering.rows import time_index
-from dentframe.metering.spans import ints
 from dentframe.metering.study import Asked
 from dentframe.money.lines import Past
 from dentframe.money.meters import Meters, check_accept

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dentframe.instants import stamp
 from dentframe.metering.flags import Flag
-from dentframe.metering.spans import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

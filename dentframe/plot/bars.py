@@ -10,10 +10,11 @@ import pandas as pd
 
 from dentframe.errors import RangeError
 from dentframe.freq import Monthly, parse_freq
+from dentframe.instants import ints
 from dentframe.metering import sources
 from dentframe.metering.figures import all_figures
 from dentframe.metering.rows import time_index
-from dentframe.metering.spans import asked_bounds, default_bounds, ints, periods
+from dentframe.metering.spans import asked_bounds, default_bounds, periods
 from dentframe.periods import verb_zone
 from dentframe.plot.subject import UNITS
 from dentframe.plot.ticks import date

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dentframe.metering.spans import ints, local, stamp
+from dentframe.instants import ints, local, stamp
 from dentframe.periods import calendar
 from dentframe.plot.subject import runs
 from dentframe.registers import MINUTE

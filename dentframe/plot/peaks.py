@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from dentframe.demand import window_means
+from dentframe.instants import ints
 from dentframe.metering import blocks
 from dentframe.metering.series import element_columns
-from dentframe.metering.spans import ints
 from dentframe.metering.study import Asked, Study, demanded
 from dentframe.peaks import peaks as peaks_table
 from dentframe.plot import canvas, marks, steps

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from dentframe.metering.spans import ints, local, stamp
+from dentframe.instants import ints, local, stamp
 from dentframe.periods import calendar
 
 if TYPE_CHECKING:

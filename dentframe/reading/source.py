@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from dentframe.errors import OfflineError, RequestError, UnknownMeterError, UnknownTopicError
+from dentframe.reading import request as _request
+from dentframe.reading.request import Request
 
 if TYPE_CHECKING:
     from dentframe.cloud.job import Answer, Job
@@ -36,3 +40,28 @@ class Source(Lists, Protocol):
     def read(self, jobs: Iterable[Job]) -> Iterator[Answer]:
         """Each job's answer as it comes; what cannot be read is an answer with its error."""
         ...
+
+
+def resolve(client: Lists, meter: Any, span: tuple[Any, Any], topics: Any) -> Request:
+    """Resolve what is asked for, by what the service has; refuse what it does not have."""
+    meters = _request.parse_meters(meter)
+    units = _request.topic_units(client.get_topics())
+    try:
+        keys = _request.resolve_topics(topics, units)
+    except UnknownTopicError:
+        units = _request.topic_units(client.get_topics(refresh=True))
+        keys = _request.resolve_topics(topics, units)
+    _check_meters(client, list(meters))
+    everything = _request.is_everything(topics)
+    return Request(meters, isinstance(meter, str), *span, keys, everything, units)
+
+
+def _check_meters(client: Lists, meters: list[str]) -> None:
+    """Refuse unknown meters; a service that will not list its meters is asked all the same."""
+    try:
+        try:
+            _request.check_meters(meters, client.get_meters())
+        except UnknownMeterError:
+            _request.check_meters(meters, client.get_meters(refresh=True))
+    except (OfflineError, RequestError):
+        return

@@ -10,7 +10,7 @@ import pytest
 
 from dentframe.energy import energy
 from dentframe.errors import ConfigError, CoverageWarning
-from dentframe.metering.spans import ints
+from dentframe.instants import ints
 from dentframe.schedule import Schedule, Window
 from tests.unit.test_demand import KW, KWH, quarters
 

@@ -18,12 +18,12 @@ from dentframe.archive.lazy import graph
 from dentframe.archive.lazy.readings import METER
 from dentframe.columns import ELEMENT, Column, parse
 from dentframe.freq import is_edges
+from dentframe.instants import ints, local, stamp
 from dentframe.metering import sources
 from dentframe.metering.figures import all_figures
 from dentframe.metering.plain import block_of
 from dentframe.metering.results import IMPOSSIBLE_KW
 from dentframe.metering.rows import time_index
-from dentframe.metering.spans import ints, local, stamp
 from dentframe.periods import build, verb_zone
 from dentframe.registers import MINUTE, resolve
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from dentframe.archive import layout, parquet
-from dentframe.archive.archive import Archive
 from dentframe.archive.read import resolve
 from dentframe.columns import ELEMENT, ordered, parse
 from dentframe.errors import ConfigError, RangeError
@@ -20,6 +19,7 @@ from dentframe.reading.assemble import of_elements
 from dentframe.reading.finish import check_errors
 
 if TYPE_CHECKING:
+    from dentframe.archive.archive import Archive
     from dentframe.instants import Zone
 
     Span = tuple[pd.Timestamp, pd.Timestamp]
@@ -124,7 +124,7 @@ def portfolio(
     keys = list(archive.units()) if topics is None else topics
     request = resolve(archive, names, span or (pd.NaT, pd.NaT), keys)
     found = dict(sorted(request.meters.items()))
-    here = Archive(archive.path.absolute())
+    here = type(archive)(archive.path.absolute())
     wanted = Wanted(here, request.topics, strict, span, bracket, errors)
     labels = _labels(here, None if meters is None else list(found))
     kept = [c for c in labels if topics is None or parse(c).topic in request.topics]
