@@ -9,70 +9,70 @@ from __future__ import annotations
 
 import logging
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from dentframe import doors as _doors
+from dentframe import errors as errors
 from dentframe.accessor import DentAccessor
+from dentframe.metering.registers import RegisterRules
+from dentframe.methods import DentFrame
+from dentframe.times.periods import Monthly
+from dentframe.times.schedule import Schedule, Window
 
 if TYPE_CHECKING:
     from dentframe import emulator as emulator
-    from dentframe import errors as errors
-    from dentframe.archive import Archive
+    from dentframe.archive import Archive, SyncReport, sync
     from dentframe.cloud.client import DentCloud
-    from dentframe.dent_frame import DentFrame
-    from dentframe.fleet.report import SyncReport
-    from dentframe.fleet.sync import sync
-    from dentframe.freq import Monthly
-    from dentframe.inventory import inventory
-    from dentframe.money.allocate import allocate
+    from dentframe.datasets import open_dataset
+    from dentframe.frame.request import Plan
     from dentframe.money.bill import bill
-    from dentframe.money.rules import SplitRules
+    from dentframe.money.demand_charges import adjusted_demand, ratchet
+    from dentframe.money.record import verify
+    from dentframe.money.rounding import allocate
+    from dentframe.money.split import Run, split
+    from dentframe.money.split_rules import SplitRules
     from dentframe.money.statement import Statement
     from dentframe.money.tariff import Tariff
     from dentframe.money.utility_bill import UtilityBill
-    from dentframe.ratchets import adjusted_demand, ratchet
-    from dentframe.reader import get_meters, get_topics, plan_dentcloud, read_dentcloud
-    from dentframe.reading.plan import Plan
-    from dentframe.registers import RegisterRules
-    from dentframe.schedule import Schedule, Window
-    from dentframe.site import Site
-    from dentframe.split import Run, split
-    from dentframe.verification import verify
-    from dentframe.xarray_backend import open_dataset
+    from dentframe.reader import (
+        get_meters,
+        get_topics,
+        inventory,
+        plan_dentcloud,
+        read_dentcloud,
+    )
+    from dentframe.site.site import Site
 
     __version__: str
 
-# Where each public name lives; editors and type checkers read the imports above instead.
-PLACES: Final = {
+# What the accessor does not need is imported when it is first asked for: all of it at once
+# would double the time of `import pandas`. Type checkers read the imports above instead.
+ON_USE: Final = {
     "Archive": "dentframe.archive",
     "DentCloud": "dentframe.cloud.client",
-    "DentFrame": "dentframe.dent_frame",
-    "Monthly": "dentframe.freq",
-    "Plan": "dentframe.reading.plan",
-    "RegisterRules": "dentframe.registers",
-    "Run": "dentframe.split",
-    "Schedule": "dentframe.schedule",
-    "Site": "dentframe.site",
-    "SplitRules": "dentframe.money.rules",
+    "Plan": "dentframe.frame.request",
+    "Run": "dentframe.money.split",
+    "Site": "dentframe.site.site",
+    "SplitRules": "dentframe.money.split_rules",
     "Statement": "dentframe.money.statement",
-    "SyncReport": "dentframe.fleet.report",
+    "SyncReport": "dentframe.archive",
     "Tariff": "dentframe.money.tariff",
     "UtilityBill": "dentframe.money.utility_bill",
-    "Window": "dentframe.schedule",
-    "adjusted_demand": "dentframe.ratchets",
-    "allocate": "dentframe.money.allocate",
+    "adjusted_demand": "dentframe.money.demand_charges",
+    "allocate": "dentframe.money.rounding",
     "bill": "dentframe.money.bill",
     "get_meters": "dentframe.reader",
     "get_topics": "dentframe.reader",
-    "inventory": "dentframe.inventory",
-    "open_dataset": "dentframe.xarray_backend",
+    "inventory": "dentframe.reader",
+    "open_dataset": "dentframe.datasets",
     "plan_dentcloud": "dentframe.reader",
-    "ratchet": "dentframe.ratchets",
+    "ratchet": "dentframe.money.demand_charges",
     "read_dentcloud": "dentframe.reader",
-    "split": "dentframe.split",
-    "sync": "dentframe.fleet.sync",
-    "verify": "dentframe.verification",
+    "split": "dentframe.money.split",
+    "sync": "dentframe.archive",
+    "verify": "dentframe.money.record",
 }
+_PACKAGES: Final = {"archive", "cli", "cloud", "datasets", "emulator", "money", "plot"}
 
 __all__ = [
     "Archive",
@@ -108,9 +108,8 @@ __all__ = [
 ]
 
 logging.getLogger("dentframe").addHandler(logging.NullHandler())
-sys.modules[__name__].__class__ = _doors.Package
 if "xarray" in sys.modules:
-    from dentframe import xarray_accessor as xarray_accessor
+    import_module("dentframe.datasets")
 
 if not TYPE_CHECKING:  # else type checkers would believe in any name
 
@@ -119,7 +118,11 @@ if not TYPE_CHECKING:  # else type checkers would believe in any name
             from importlib.metadata import version
 
             return version("dentframe")
-        return globals().setdefault(name, _doors.find(__name__, PLACES, name))
+        if name in _PACKAGES:
+            return import_module(f"dentframe.{name}")
+        if name not in ON_USE:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return globals().setdefault(name, getattr(import_module(ON_USE[name]), name))
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""``DataFrame.dent``: the verbs on any frame with wire-named columns. A facade, no state.
+"""``DataFrame.dent``: the verbs on any frame with wire-named columns. It has no state.
 
 Every method is the function of the same name, with its signature and docstring.
 """
@@ -9,32 +9,32 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-import dentframe
-from dentframe.verbs import frame_verb, verb
+from dentframe import cards as _cards
+from dentframe.frame import quantify as _quantify
+from dentframe.frame import reshape as _reshape
+from dentframe.frame import select as _select
+from dentframe.frame import tables as _tables
+from dentframe.methods import frame_method, method
+from dentframe.verbs import coincident as _coincident
+from dentframe.verbs import demand as _demand
+from dentframe.verbs import demand_window as _demand_window
+from dentframe.verbs import energy as _energy
+from dentframe.verbs import estimate as _estimate
+from dentframe.verbs import factors as _factors
+from dentframe.verbs import gaps as _gaps
+from dentframe.verbs import peaks as _peaks
+from dentframe.verbs import profile as _profile
+from dentframe.verbs import quality as _quality
+from dentframe.verbs import reconcile as _reconcile
+from dentframe.verbs import stats as _stats
+from dentframe.verbs import summary as _summary
+from dentframe.verbs import virtual as _virtual
+from dentframe.wire import columns as _columns
+from dentframe.wire import units as _units
 
-if TYPE_CHECKING:  # at run time a verb's module is imported when the verb is first looked up
-    import dentframe.coincident
-    import dentframe.columns
-    import dentframe.datasets
-    import dentframe.demand
-    import dentframe.demand_window
-    import dentframe.energy
-    import dentframe.estimate
-    import dentframe.factors
-    import dentframe.gaps
-    import dentframe.peaks
-    import dentframe.profile
-    import dentframe.quality
-    import dentframe.quantify
-    import dentframe.reconcile
-    import dentframe.reshape
-    import dentframe.shape
-    import dentframe.shown
-    import dentframe.stats
-    import dentframe.summary
-    import dentframe.tables
-    import dentframe.units
-    import dentframe.virtual
+if TYPE_CHECKING:
+    import xarray as xr
+
     from dentframe.plot.pictures import Pictures
 
 
@@ -52,8 +52,8 @@ class DentAccessor:
     """
 
     def __init__(self, frame: pd.DataFrame) -> None:
-        wire = dentframe.columns.wire_columns(frame.columns)
-        if not wire and dentframe.units.ATTRS not in frame.attrs:
+        wire = _columns.wire_columns(frame.columns)
+        if not wire and _units.ATTRS not in frame.attrs:
             raise AttributeError(
                 "'.dent' needs a frame with wire-named columns such as 'kWHNet/Elm/A'; this one "
                 f"has {[str(c) for c in frame.columns[:4]]}."
@@ -61,65 +61,65 @@ class DentAccessor:
         self._frame = frame
 
     def __repr__(self) -> str:
-        return dentframe.shown.text_of(dentframe.summary.card, self._frame)
+        return _cards.text_of(_summary.card, self._frame)
 
     def _repr_html_(self) -> str:
-        return dentframe.shown.html_of(dentframe.summary.card, self._frame)
+        return _cards.html_of(_summary.card, self._frame)
 
     @property
     def units(self) -> dict[str, Any]:
-        """Column to pint unit. See `dentframe.units.units`.
+        """Column to pint unit. See `dentframe.wire.units.units`.
 
         Examples
         --------
         >>> str(df.dent.units["DemandkW/Elm/A"])
         'kilowatt'
         """
-        return dentframe.units.units(self._frame)
+        return _units.units(self._frame)
 
     @property
     def topics(self) -> list[str]:
-        """The topics of the columns. See `dentframe.reshape.topics`.
+        """The topics of the columns. See `dentframe.frame.select.topics`.
 
         Examples
         --------
         >>> df.dent.select(element="A").dent.topics
         ['kVAHNet', 'kWHNet', 'DemandkW', 'A', 'dPF', 'V']
         """
-        return dentframe.reshape.topics(self._frame)
+        return _select.topics(self._frame)
 
     @property
     def elements(self) -> list[str]:
-        """The elements of the columns. See `dentframe.reshape.elements`.
+        """The elements of the columns. See `dentframe.frame.select.elements`.
 
         Examples
         --------
         >>> df.dent.select(topic="kWHNet").dent.elements
         ['A', 'B', 'C', 'D', 'E', 'F', 'G']
         """
-        return dentframe.reshape.elements(self._frame)
+        return _select.elements(self._frame)
 
     @property
     def channels(self) -> list[str]:
-        """The channels of the columns. See `dentframe.reshape.channels`.
+        """The channels of the columns. See `dentframe.frame.select.channels`.
 
         Examples
         --------
         >>> df.dent.select(element="B").dent.channels
         ['B1', 'B2', 'B3']
         """
-        return dentframe.reshape.channels(self._frame)
+        return _select.channels(self._frame)
 
     @property
     def columns(self) -> pd.DataFrame:
-        """Column to topic, scope, element, channel, kind, unit. See `dentframe.reshape.table`.
+        """Column to topic, scope, element, channel, kind, unit. See `dentframe.frame.select.table`.
 
         Examples
         --------
         >>> df.dent.columns.loc["kWHNet/Elm/A", ["kind", "unit"]].tolist()
         ['register', 'kWh']
         """
-        return dentframe.reshape.table(self._frame)
+        return _select.table(self._frame)
 
     @property
     def plot(self) -> Pictures:
@@ -134,36 +134,47 @@ class DentAccessor:
 
         return Pictures(self._frame)
 
-    select = frame_verb(lambda: dentframe.reshape.select)
-    by_element = verb(lambda: dentframe.reshape.by_element)
-    by_channel = verb(lambda: dentframe.reshape.by_channel)
-    to_long = verb(lambda: dentframe.reshape.to_long)
-    to_xarray = verb(lambda: dentframe.datasets.to_xarray)
-    to_csv = verb(lambda: dentframe.tables.to_csv)
-    to_excel = verb(lambda: dentframe.tables.to_excel)
-    quantify = frame_verb(lambda: dentframe.quantify.quantify)
-    dequantify = frame_verb(lambda: dentframe.quantify.dequantify)
-    convert = frame_verb(lambda: dentframe.quantify.convert)
+    def to_xarray(self, *, interval: Any = "15min", demand_lag: Any = "0min") -> xr.Dataset:
+        """A labelled Dataset of the frame. See `dentframe.datasets.to_xarray`.
 
-    energy = verb(lambda: dentframe.energy.energy)
-    intervals = verb(lambda: dentframe.energy.intervals)
-    virtual = verb(lambda: dentframe.virtual.virtual)
-    reconcile = verb(lambda: dentframe.reconcile.reconcile)
-    check_demand_window = verb(lambda: dentframe.demand_window.check_demand_window)
-    estimate = frame_verb(lambda: dentframe.estimate.estimate)
+        Examples
+        --------
+        >>> df.dent.select(topic="DemandkW").dent.to_xarray()["DemandkW"].dims
+        ('time', 'element')
+        """
+        from dentframe.datasets import to_xarray
 
-    demand = verb(lambda: dentframe.demand.demand)
-    apparent_demand = verb(lambda: dentframe.demand.apparent_demand)
-    peaks = verb(lambda: dentframe.peaks.peaks)
-    coincident = verb(lambda: dentframe.coincident.coincident)
-    load_factor = verb(lambda: dentframe.factors.load_factor)
-    power_factor = verb(lambda: dentframe.factors.power_factor)
-    duration = verb(lambda: dentframe.shape.duration)
+        return to_xarray(self._frame, interval=interval, demand_lag=demand_lag)
 
-    stats = verb(lambda: dentframe.stats.stats)
-    profile = verb(lambda: dentframe.profile.profile)
-    baseload = verb(lambda: dentframe.shape.baseload)
+    select = frame_method(_select.select)
+    by_element = method(_reshape.by_element)
+    by_channel = method(_reshape.by_channel)
+    to_long = method(_reshape.to_long)
+    to_csv = method(_tables.to_csv)
+    to_excel = method(_tables.to_excel)
+    quantify = frame_method(_quantify.quantify)
+    dequantify = frame_method(_quantify.dequantify)
+    convert = frame_method(_quantify.convert)
 
-    coverage = verb(lambda: dentframe.gaps.coverage)
-    gaps = verb(lambda: dentframe.gaps.gaps)
-    quality = verb(lambda: dentframe.quality.quality)
+    energy = method(_energy.energy)
+    intervals = method(_energy.intervals)
+    virtual = method(_virtual.virtual)
+    reconcile = method(_reconcile.reconcile)
+    check_demand_window = method(_demand_window.check_demand_window)
+    estimate = frame_method(_estimate.estimate)
+
+    demand = method(_demand.demand)
+    apparent_demand = method(_demand.apparent_demand)
+    peaks = method(_peaks.peaks)
+    coincident = method(_coincident.coincident)
+    load_factor = method(_factors.load_factor)
+    power_factor = method(_factors.power_factor)
+    duration = method(_profile.duration)
+
+    stats = method(_stats.stats)
+    profile = method(_profile.profile)
+    baseload = method(_profile.baseload)
+
+    coverage = method(_gaps.coverage)
+    gaps = method(_gaps.gaps)
+    quality = method(_quality.quality)

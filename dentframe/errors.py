@@ -1,4 +1,6 @@
-"""The errors and warnings of dentframe, and nothing else.
+"""Suggestions for misspelt names, to end an error message with. Pure text.
+
+The errors and warnings of dentframe, and nothing else.
 
 Every error says what could not be done, with which value, why, and what to do::
 
@@ -32,10 +34,11 @@ Every error has three fields to branch on: ``retryable`` (may the same call work
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -234,3 +237,38 @@ def missing_extra(what: str, extra: str) -> MissingExtraError:
         f"Cannot {what}: an optional package is not installed. "
         f'Install it with: pip install "dentframe[{extra}]"'
     )
+
+
+MEANT = {
+    **dict.fromkeys(("sqft", "sq_ft", "square_feet", "sqm", "m2", "square_metres", "size"), "area"),
+    **dict.fromkeys(("timezone", "time_zone", "zone"), "tz"),
+}
+"""What users write for a name that is spelt quite otherwise."""
+
+
+def did_you_mean(word: object, candidates: Iterable[str]) -> str:
+    """The end of a message that names the nearest candidate, or nothing.
+
+    Parameters
+    ----------
+    word : object
+        What the caller wrote.
+    candidates : iterable of str
+        What there is.
+
+    Returns
+    -------
+    str
+        ``": did you mean 'kWHNet'?"``, or ``""`` where nothing is near. Case is ignored.
+
+    Examples
+    --------
+    >>> did_you_mean("kwhnet", ["kWHNet", "DemandkW"])
+    ": did you mean 'kWHNet'?"
+    >>> did_you_mean("gas", ["kWHNet", "DemandkW"])
+    ''
+    """
+    word = MEANT.get(str(word).casefold(), word)
+    by_fold = {c.casefold(): c for c in reversed(list(candidates))}
+    near = difflib.get_close_matches(str(word).casefold(), list(by_fold), n=1)
+    return f": did you mean {by_fold[near[0]]!r}?" if near else ""

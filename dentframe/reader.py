@@ -1,25 +1,43 @@
-"""The doors to the cloud: read, plan, list. Each is a few steps over pure parts."""
+"""What each meter has and since when, found with few requests.
+
+A month of one small topic tells whether a meter had readings then. The newest month with
+readings is looked for from the present backwards, the oldest by bisection, so a meter's first
+reading is found as long as no whole probed month between it and the present is empty.
+
+The doors to the cloud: read, plan, list. Each is a few steps over pure parts.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import pandas as pd
 
-from dentframe.cloud.default import default_client
-from dentframe.instants import Zone, time_range
-from dentframe.reading import request as _request
-from dentframe.reading.finish import bar, check_errors, finish
-from dentframe.reading.plan import Plan
-from dentframe.reading.request import Request
-from dentframe.reading.source import resolve
-from dentframe.reading.state import Reading, planned
+from dentframe.cloud.client import DentCloud, default_client
+from dentframe.cloud.fetch import Job
+from dentframe.cloud.planner import Window
+from dentframe.frame import assemble as _frame
+from dentframe.frame import request as _request
+from dentframe.frame import select
+from dentframe.frame.assemble import bar, check_errors, finish
+from dentframe.frame.request import (
+    Plan,
+    Reading,
+    Request,
+    check_meters,
+    parse_meters,
+    planned,
+    resolve,
+)
+from dentframe.times.ranges import Zone, time_range
 
 if TYPE_CHECKING:
-    from dentframe.cloud.client import DentCloud
-    from dentframe.dent_frame import DentFrame
-    from dentframe.reading.source import Source
+    from dentframe.frame.request import Source
+    from dentframe.methods import DentFrame
 
 
 def read_dentcloud(
@@ -100,8 +118,8 @@ def read_dentcloud(
 
 
 def _first(archive: Any, client: DentCloud | None, now: pd.Timestamp) -> Source:
-    from dentframe.archive.archive import opened
     from dentframe.archive.source import First
+    from dentframe.archive.store import opened
 
     return First(opened(archive), lambda: client or default_client(), now)
 
@@ -179,8 +197,8 @@ def get_topics(client: DentCloud | None = None) -> pd.DataFrame:
     >>> get_topics().loc["kWHNet", ["unit", "kind"]].tolist()
     ['kWh', 'register']
     """
-    from dentframe.topics import kind_of
-    from dentframe.units import known_unit
+    from dentframe.wire.topics import kind_of
+    from dentframe.wire.units import known_unit
 
     catalogue = (client or default_client()).get_topics()
     rows = [
@@ -189,3 +207,100 @@ def get_topics(client: DentCloud | None = None) -> pd.DataFrame:
     ]
     index = pd.Index([t["requestKey"] for t in catalogue], name="topic")
     return pd.DataFrame(rows, index=index, columns=["unit", "description", "kind", "pint unit"])
+
+
+COLUMNS = ("elements", "topics", "interval", "first", "last")
+_OLDEST = (2010, 1)
+_STEPS_BACK = (0, 1, 2, 3, *range(6, 200, 6))
+_LIGHT = ("DemandkW", "kWHNet")
+
+
+def inventory(meters: Any = None, client: DentCloud | None = None) -> pd.DataFrame:
+    """What each meter has: its elements and topics, its interval, first and last reading.
+
+    Parameters
+    ----------
+    meters : str or list of str, optional
+        None: every meter of the account.
+    client : DentCloud, optional
+        By default one per process.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``meter``; columns ``elements`` and ``topics`` (lists), ``interval``
+        (Timedelta, the median spacing of the last day), ``first`` and ``last`` (UTC; NaT
+        where the meter has no reading). About ten requests a meter, which the cache keeps.
+
+    Raises
+    ------
+    UnknownMeterError
+        Where the account has no such meter.
+
+    Examples
+    --------
+    >>> inventory("P482102270")["elements"].item()
+    ['A', 'B', 'C']
+    """
+    client = client or default_client()
+    known = client.get_meters()
+    names = list(known) if meters is None else list(parse_meters(meters))
+    check_meters(names, known)
+    topics = [t["requestKey"] for t in client.get_topics()]
+    rows = [_meter(client, name, topics) for name in names]
+    frame = pd.DataFrame(rows, index=pd.Index(names, name="meter"), columns=list(COLUMNS))
+    times = {c: pd.to_datetime(frame[c], utc=True).dt.as_unit("us") for c in ("first", "last")}
+    return frame.assign(interval=pd.to_timedelta(frame["interval"]), **times)
+
+
+def _meter(client: DentCloud, meter: str, topics: Sequence[str]) -> tuple[Any, ...]:
+    light = next((t for t in _LIGHT if t in topics), topics[0])
+    newest = _newest(client, meter, light)
+    if newest is None:
+        return [], [], pd.NaT, pd.NaT, pd.NaT
+    last = _read(client, meter, _month(newest), (light,)).index[-1]
+    first = _read(client, meter, _month(_oldest(client, meter, light, newest)), (light,)).index[0]
+    day = _read(client, meter, Window(last.year, last.month, last.day), tuple(topics))
+    spacing = _spacing(pd.DatetimeIndex(day.index))
+    return select.elements(day), select.topics(day), spacing, first, last
+
+
+def _spacing(times: pd.DatetimeIndex) -> Any:
+    if len(times) < 2:
+        return pd.NaT
+    return pd.Timedelta(int(np.median(np.diff(times.as_unit("us").asi8))), "us")
+
+
+def _newest(client: DentCloud, meter: str, topic: str) -> int | None:
+    today = dt.datetime.now(dt.UTC)
+    this_month = 12 * today.year + today.month - 1
+    probed = (this_month - back for back in _STEPS_BACK)
+    return next((m for m in probed if _has_rows(client, meter, m, topic)), None)
+
+
+def _oldest(client: DentCloud, meter: str, topic: str, newest: int) -> int:
+    """The oldest month with readings, between one known empty and one known not to be."""
+    empty, held = 12 * _OLDEST[0] + _OLDEST[1] - 2, newest
+    while held - empty > 1:
+        middle = (held + empty) // 2
+        if _has_rows(client, meter, middle, topic):
+            held = middle
+        else:
+            empty = middle
+    return held
+
+
+def _month(number: int) -> Window:
+    return Window(number // 12, number % 12 + 1)
+
+
+def _has_rows(client: DentCloud, meter: str, month: int, topic: str) -> bool:
+    return len(_read(client, meter, _month(month), (topic,))) > 0
+
+
+def _read(client: DentCloud, meter: str, window: Window, topics: tuple[str, ...]) -> pd.DataFrame:
+    (answer,) = client.read([Job(meter, window, topics)])
+    if answer.error is not None:
+        raise answer.error
+    columns, _ = _frame.wanted_columns(answer.pages, topics)
+    return _frame.to_frame(_frame.join(answer.pages, columns))

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from dentframe import errors
-from dentframe.topics import TOPICS
+from dentframe.wire.topics import TOPICS
 
 Things = tuple[tuple[str, str], ...]
 """Directives of autodoc, each with what it shows."""
@@ -135,7 +135,7 @@ API: dict[str, tuple[str, str, Things]] = {
     "xarray.md": (
         "xarray",
         "Labelled Datasets from the cloud, an archive or a frame.",
-        _functions("dentframe", "open_dataset") + _classes_of("xarray_accessor.DatasetAccessor"),
+        _functions("dentframe", "open_dataset") + _classes_of("datasets.DatasetAccessor"),
     ),
     "emulator.md": (
         "Emulator",

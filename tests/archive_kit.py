@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dentframe.cloud.job import Answer, Job
-from dentframe.cloud.windows import Window
-from dentframe.cloud.wire import Page, Report
-from dentframe.columns import ordered
-from dentframe.reading import frame as _frame
+from dentframe.cloud.fetch import Answer, Job
+from dentframe.cloud.planner import Window
+from dentframe.frame import assemble as _frame
+from dentframe.wire.columns import ordered
+from dentframe.wire.page import Page, Report
 
 METER = "P1"
 READ_AT = datetime(2024, 6, 1, tzinfo=UTC)

@@ -7,8 +7,8 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from dentframe.energy import energy
 from dentframe.errors import CoverageWarning
+from dentframe.verbs.energy import energy
 
 NY, LA = "America/New_York", "America/Los_Angeles"
 A, C, MEAN = "kWHNet/Elm/A", "kWHNet/Elm/C", "DemandkW/Elm/A"

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 
-from dentframe.archive import Archive
-from dentframe.cloud.job import Answer, Job
-from dentframe.cloud.window import Window
-from dentframe.cloud.wire_report import Page, Report
+from dentframe.archive.store import Archive
+from dentframe.cloud.fetch import Answer, Job
+from dentframe.cloud.planner import Window
+from dentframe.wire.page import Page, Report
 
 LA = "America/Los_Angeles"
 TOPICS = ("DemandkW", "kWHNet")

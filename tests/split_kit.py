@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from dentframe.money.rules import SplitRules
+from dentframe.money.split import split
+from dentframe.money.split_rules import SplitRules
 from dentframe.money.utility_bill import UtilityBill
-from dentframe.site import Site
-from dentframe.split import split
+from dentframe.site.site import Site
 
 LA = "America/Los_Angeles"
 LINES = {"energy": "energy", "demand": "coincident", "fixed": "days", "tax": "lines"}

@@ -6,8 +6,7 @@ from decimal import Decimal
 
 import pandas as pd
 
-from dentframe.money import Past, Reading, Statement
-from dentframe.money.statement import priced
+from dentframe.money.statement import Past, Reading, Statement, priced
 
 NY = "America/New_York"
 MAY = pd.Timestamp("2024-05-01", tz=NY), pd.Timestamp("2024-06-01", tz=NY)

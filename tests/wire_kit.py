@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from dentframe.cloud.wire import decode, decode_slow
+from dentframe.wire.decode import decode, decode_slow
 
 BOTH = pytest.mark.parametrize("read", [decode, decode_slow], ids=["fast", "slow"])
 

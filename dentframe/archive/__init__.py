@@ -1,5 +1,9 @@
 """Readings of many meters kept in open Parquet files, one a meter and UTC year."""
 
-from dentframe.archive.archive import Archive
+from __future__ import annotations
 
-__all__ = ["Archive"]
+from dentframe.archive.store import Archive
+from dentframe.archive.sync import sync
+from dentframe.archive.sync_report import SyncReport
+
+__all__ = ["Archive", "SyncReport", "sync"]

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe.archive import hours as _hours
-from dentframe.cloud.policy import topic_of
-from dentframe.cloud.window import Window
+from dentframe.archive import merge as _hours
+from dentframe.cloud.answers import topic_of
+from dentframe.cloud.planner import Window
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from dentframe.archive.archive import Archive
-    from dentframe.archive.hours import Mask, Owners
+    from dentframe.archive.merge import Mask, Owners
     from dentframe.archive.meters import Meter
-    from dentframe.archive.record import Record
+    from dentframe.archive.parquet import Record
+    from dentframe.archive.store import Archive
+
 
 COLUMNS = (
     "windows", "topics", "hours", "hours_held", "readings", "expected", "complete", "final",

@@ -1,4 +1,6 @@
-"""The files of one meter: kept, settled, read. The archive's edge to the disk.
+"""From an answer of the service to what the archive keeps of it. Pure.
+
+The files of one meter: kept, settled, read. The archive's edge to the disk.
 
 Answers are written one a file and later settled in the file of their year. Whoever reads looks
 at the waiting answers first and at the year's file after them: an answer that is settled
@@ -10,25 +12,31 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dentframe.archive import files, layout, parquet
-from dentframe.archive import hours as _hours
-from dentframe.archive.holding import Choice, Holding, choose, merge, page
-from dentframe.columns import ordered
+from dentframe.archive import files, parquet
+from dentframe.archive import files as layout
+from dentframe.archive import merge as _hours
+from dentframe.archive.merge import Choice, Holding, choose, merge, page
+from dentframe.archive.parquet import Record
+from dentframe.cloud.answers import FOREVER, complete, lifetime
+from dentframe.errors import ConfigError
+from dentframe.frame import assemble as _frame
+from dentframe.wire.columns import ordered
+from dentframe.wire.page import Page, Report
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from dentframe.archive.hours import Mask, Reach
-    from dentframe.archive.record import Record
-    from dentframe.cloud.windows import Window
-    from dentframe.cloud.wire import Page
+    from dentframe.archive.merge import Mask, Reach
+    from dentframe.cloud.fetch import Answer
+    from dentframe.cloud.planner import Window
 
 
 @dataclass(frozen=True)
@@ -217,3 +225,48 @@ def pages(meter: Meter, windows: Iterable[Window], topics: tuple[str, ...]) -> t
         by_year.setdefault(window.year, []).append(window)
     found = (meter.page(y, _hours.mask_of(ws, y), topics) for y, ws in sorted(by_year.items()))
     return tuple(page for page in found if page is not None)
+
+
+def holding_of(answer: Answer, read_at: datetime) -> Holding:
+    """What there is to keep of an answer.
+
+    Raises
+    ------
+    ConfigError
+        Where the answer is an error, or `read_at` has no time zone.
+    """
+    _check(answer, read_at)
+    columns = ordered(dict.fromkeys(c for page in answer.pages for c in page.columns))
+    table = _frame.join(answer.pages, columns)
+    report = sum((page.report for page in answer.pages), Report.zero())
+    report = replace(report, conflicts={**report.conflicts, **table.conflicting})
+    page = Page(answer.window, table.columns, table.minutes, table.values, report)
+    record = _record(answer, page, read_at.astimezone(UTC))
+    return Holding((record,), table.columns, table.minutes, table.values)
+
+
+def _record(answer: Answer, page: Page, read_at: datetime) -> Record:
+    topics = answer.job.topics
+    seconds = lifetime(page, topics, read_at)
+    return Record(
+        window=answer.window,
+        topics=topics,
+        read_at=read_at,
+        until=None if seconds == FOREVER else read_at.timestamp() + seconds,
+        complete=complete(page, topics),
+        columns=page.columns,
+        report=page.report,
+    )
+
+
+def _check(answer: Answer, read_at: datetime) -> None:
+    if answer.error is not None:
+        raise ConfigError(
+            f"Cannot keep {answer.job.meter} {answer.window}: it was not read ({answer.error}). "
+            "Keep answers without an error only."
+        )
+    if read_at.tzinfo is None:
+        raise ConfigError(
+            f"Cannot keep {answer.job.meter} {answer.window} as read at {read_at}: that has no "
+            "time zone. Give an aware datetime, as datetime.now(UTC)."
+        )

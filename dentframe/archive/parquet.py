@@ -1,11 +1,16 @@
-"""Holdings as Parquet files, written and read. Open columns, and what we know in the metadata."""
+"""Holdings as Parquet files, written and read. Open columns, and what we know in the metadata.
+
+What an archive knows of an answer it keeps: its window, topics, age and report. Pure.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from functools import lru_cache
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
@@ -13,15 +18,125 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from dentframe.archive import record as _record
-from dentframe.archive.holding import Holding
-from dentframe.cloud.window import Window
+from dentframe.archive.merge import Holding
+from dentframe.cloud.answers import topic_of
+from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError, missing_extra
+from dentframe.wire.page import Report
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from dentframe.archive.record import Record
+
+SCHEMA = 1
+_REPORTED = frozenset(f.name for f in fields(Report))
+
+
+@dataclass(frozen=True)
+class Record:
+    """One answer, without its readings.
+
+    Attributes
+    ----------
+    window : Window
+        The UTC month, day or hour that was asked for.
+    topics : tuple of str
+        The request keys that were asked for.
+    read_at : datetime
+        When it was asked, UTC.
+    until : float or None
+        Until when it need not be asked again, POSIX [s]; None is for ever.
+    complete : bool
+        Whether it held all that its window can hold.
+    columns : tuple of str
+        The columns of the answer.
+    report : Report
+        What decoding met.
+    lacks : tuple of int
+        Minutes of its window that answers about other topics have and it has not.
+    """
+
+    window: Window
+    topics: tuple[str, ...]
+    read_at: datetime
+    until: float | None
+    complete: bool
+    columns: tuple[str, ...]
+    report: Report
+    lacks: tuple[int, ...] = ()
+
+    @property
+    def name(self) -> tuple[datetime, Window, tuple[str, ...]]:
+        """What tells answers apart, and their order: the later read one is right."""
+        return self.read_at, self.window, self.topics
+
+    @property
+    def unasked(self) -> frozenset[str]:
+        """Topics of columns that came without being asked for."""
+        return _unasked(self.columns, self.topics)
+
+    def fresh(self, now: datetime) -> bool:
+        """Whether it need not be asked again."""
+        return self.until is None or now.timestamp() < self.until
+
+
+@lru_cache(maxsize=1024)
+def _unasked(columns: tuple[str, ...], topics: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(map(topic_of, columns)) - set(topics)
+
+
+def dump(records: Iterable[Record]) -> dict[str, Any]:
+    """Records as JSON-safe values; columns that records share are written once."""
+    sets: dict[tuple[str, ...], int] = {}
+    found = [_dump_one(r, sets.setdefault(r.columns, len(sets))) for r in records]
+    return {"column_sets": [list(c) for c in sets], "records": found}
+
+
+def _dump_one(record: Record, columns: int) -> dict[str, Any]:
+    empty = asdict(Report.zero())
+    met = {k: v for k, v in asdict(record.report).items() if v != empty[k]}
+    return {
+        "window": str(record.window),
+        "topics": list(record.topics),
+        "read_at": record.read_at.astimezone(UTC).isoformat(),
+        "until": record.until,
+        "complete": record.complete,
+        "columns": columns,
+        "report": met,
+        "lacks": list(record.lacks),
+    }
+
+
+def load(data: dict[str, Any]) -> tuple[Record, ...]:
+    """Records from what `dump` made."""
+    sets = [tuple(map(str, columns)) for columns in data["column_sets"]]
+    return tuple(_load_one(found, sets) for found in data["records"])
+
+
+def _load_one(found: dict[str, Any], sets: Sequence[tuple[str, ...]]) -> Record:
+    return Record(
+        window=_window(found["window"]),
+        topics=tuple(found["topics"]),
+        read_at=datetime.fromisoformat(found["read_at"]),
+        until=found["until"],
+        complete=bool(found["complete"]),
+        columns=sets[found["columns"]],
+        report=_load_report(found["report"]),
+        lacks=tuple(found["lacks"]),
+    )
+
+
+_window = lru_cache(maxsize=4096)(Window.parse)
+
+
+def _load_report(met: dict[str, Any]) -> Report:
+    found = {k: v for k, v in met.items() if k in _REPORTED}
+    if "unreadable" in found:
+        found["unreadable"] = {c: (n, tuple(s)) for c, (n, s) in found["unreadable"].items()}
+    if "bad_date_samples" in found:
+        found["bad_date_samples"] = tuple(found["bad_date_samples"])
+    return Report(**found)
+
 
 KEY = b"dentframe"
 TIME = "time"
@@ -55,12 +170,12 @@ def encode(
     pa = pyarrow("write an archive")
     groups = _months(holding.minutes, year)
     about = {
-        "schema": _record.SCHEMA,
+        "schema": SCHEMA,
         "meter": meter,
         "year": year,
         "months": [month for month, _ in groups],
         "units": dict(units),
-        **_record.dump(holding.records),
+        **dump(holding.records),
     }
     table = _table(pa, holding).replace_schema_metadata({KEY: json.dumps(about)})
     level = _QUICK if quick else _LEVEL
@@ -225,11 +340,11 @@ def _opened(path: Path, file: Any, meter: str, year: int) -> Opened:
         raise foreign(path, "it says nothing of which windows it holds")
     try:
         about = json.loads(text)
-        if about["schema"] != _record.SCHEMA:
+        if about["schema"] != SCHEMA:
             raise foreign(path, f"it is of version {about['schema']}, written by a newer dentframe")
         if (about["meter"], about["year"]) != (meter, year):
             raise foreign(path, f"it holds {about['year']} of meter {about['meter']}")
-        return Opened(path, _record.load(about), tuple(about["months"]), about["units"], file)
+        return Opened(path, load(about), tuple(about["months"]), about["units"], file)
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise foreign(path, f"what it says of itself cannot be read ({error!r})") from None
 

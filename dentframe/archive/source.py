@@ -1,24 +1,36 @@
-"""An archive as the source of a read: alone, or before the client that has the rest."""
+"""Reading from an archive with the reader's contract, and without a service.
+
+An archive as the source of a read: alone, or before the client that has the rest.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from dentframe.archive import hours as _hours
+import pandas as pd
+
+from dentframe.archive import merge as _hours
 from dentframe.archive.meters import held, pages
-from dentframe.cloud.job import Answer, Job
-from dentframe.errors import AuthError, OfflineError
+from dentframe.cloud.fetch import Answer, Job
+from dentframe.errors import AuthError, OfflineError, UnknownMeterError, did_you_mean
+from dentframe.frame import request as _request
+from dentframe.frame.assemble import bar, check_errors, finish
+from dentframe.frame.request import Reading, Request
+from dentframe.times.ranges import time_range
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from dentframe.archive.archive import Archive
     from dentframe.archive.meters import Meter
+    from dentframe.archive.store import Archive
     from dentframe.cloud.client import DentCloud
-    from dentframe.cloud.windows import Window
+    from dentframe.cloud.planner import Window
+    from dentframe.times.ranges import Zone
+
 
 _WHOLE = 1e12
 """An hour so large that the planner leaves out none that is held, whatever windows it takes [B]."""
@@ -185,3 +197,52 @@ def _groups(jobs: Iterable[Job]) -> dict[tuple[str, tuple[str, ...]], list[Job]]
 
 def _in(window: Window, here: set[Window]) -> bool:
     return window in here or any(larger.contains(window) for larger in here)
+
+
+def read(
+    archive: Archive,
+    meter: Any,
+    start: Any,
+    end: Any,
+    topics: Any,
+    *,
+    tz: Zone,
+    bracket: bool,
+    quantify: bool,
+    errors: str,
+) -> pd.DataFrame:
+    """The frame of `Archive.read`, whose contract this is."""
+    check_errors(errors)
+    now = pd.Timestamp.now("UTC")
+    request = resolve(archive, meter, time_range(start, end, tz, now=now), topics)
+    reading = Reading(Alone(archive, now), request, bracket=bracket, now=now)
+    return finish(reading, errors, quantify, partial(bar, False))
+
+
+def resolve(archive: Archive, meter: Any, span: tuple[Any, Any], topics: Any) -> Request:
+    """Resolve what is asked for, by what the archive has; refuse what it does not have."""
+    meters = _request.parse_meters(meter)
+    _check_meters(archive, list(meters))
+    units = archive.units()
+    everything = _request.is_everything(topics)
+    known = _held_units(archive, list(meters), units) if everything else units
+    keys = _request.resolve_topics(topics, known)
+    return Request(meters, isinstance(meter, str), *span, keys, everything, units)
+
+
+def _held_units(archive: Archive, meters: list[str], units: dict[str, str]) -> dict[str, str]:
+    """The topics that the archive holds anything of, in the order of getTopics."""
+    held = {t for m in meters for r in archive.records(m) for t in r.topics}
+    found = {t: unit for t, unit in units.items() if t in held}
+    return found or units
+
+
+def _check_meters(archive: Archive, meters: list[str]) -> None:
+    known = archive.meters()
+    for name in meters:
+        if name not in known:
+            raise UnknownMeterError(
+                f"Cannot read meter {name!r}: the archive {archive.path} holds nothing of it"
+                f"{did_you_mean(name, known) or '.'} It holds {len(known)} meter(s); sync the "
+                "meter first."
+            )

@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return run(list(sys.argv[1:] if argv is None else argv))
     except (DentError, OSError) as error:
-        from dentframe.cli.wording import told
+        from dentframe.cli.output import told
 
         print(f"Error: {told(error)}", file=sys.stderr)
         return 1

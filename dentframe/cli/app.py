@@ -6,8 +6,10 @@ import warnings
 
 import click
 
-from dentframe.cli import account, archive, data, emulate, money
-from dentframe.cli.wording import told
+from dentframe.cli.account import ACCOUNT_COMMANDS, EMULATOR_COMMANDS
+from dentframe.cli.data import ARCHIVE_COMMANDS, READ_COMMANDS
+from dentframe.cli.money import COMMANDS
+from dentframe.cli.output import told
 from dentframe.errors import DentWarning
 
 
@@ -30,9 +32,14 @@ def dentframe() -> None:
     """
 
 
-for part in (emulate, data, archive, account, money):
-    for command in part.COMMANDS:
-        dentframe.add_command(command)
+for command in (
+    *EMULATOR_COMMANDS,
+    *READ_COMMANDS,
+    *ARCHIVE_COMMANDS,
+    *ACCOUNT_COMMANDS,
+    *COMMANDS,
+):
+    dentframe.add_command(command)
 
 
 def run(argv: list[str]) -> int:

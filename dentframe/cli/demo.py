@@ -15,13 +15,13 @@ from rich.table import Table
 
 from dentframe import emulator
 from dentframe.cloud.client import DentCloud
-from dentframe.energy import energy
 from dentframe.errors import CoverageWarning, missing_extra
-from dentframe.peaks import peaks
 from dentframe.plot.stack import stack
 from dentframe.reader import plan_dentcloud, read_dentcloud
-from dentframe.site import Site
-from dentframe.units import units
+from dentframe.site.site import Site
+from dentframe.verbs.energy import energy
+from dentframe.verbs.peaks import peaks
+from dentframe.wire.units import units
 
 METER, MONTH, LA = "P482311252", "2023-12", "America/Los_Angeles"
 TOPICS = ["DemandkW", "kWHNet"]

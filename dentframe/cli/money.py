@@ -11,24 +11,28 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dentframe.cli.asked import (
+from dentframe.cli.options import (
     FILE,
     archive_option,
+    bounds,
     check_site,
     listed,
     load_site,
     registers,
     site_options,
+    span,
+    span_options,
 )
 from dentframe.cli.output import format_option
-from dentframe.cli.spans import bounds, span, span_options
 from dentframe.errors import ConfigError, RangeError
-from dentframe.record_sheets import records
+from dentframe.money.record import records
 
 if TYPE_CHECKING:
-    from dentframe.money import Statement, Tariff
-    from dentframe.site import Site
-    from dentframe.split import Run
+    from dentframe.money.split import Run
+    from dentframe.money.statement import Statement
+    from dentframe.money.tariff import Tariff
+    from dentframe.site.site import Site
+
 
 _ANY = click.Path(path_type=Path, exists=True)
 
@@ -52,10 +56,10 @@ def split(bill: Path, site: Path, rules: Path | None, out: Path, archive: Path |
       dentframe split bill.toml --site site.toml --rules rules.toml --out strict
       dentframe split bill.toml --site site.toml --archive archive --out 2023-12-again
     """
-    from dentframe.money.rules import SplitRules
+    from dentframe.money.split import split as run_split
+    from dentframe.money.split_rules import SplitRules
     from dentframe.money.utility_bill import UtilityBill
-    from dentframe.site import Site
-    from dentframe.split import split as run_split
+    from dentframe.site.site import Site
 
     how = None if rules is None else SplitRules.load(rules)
     run = run_split(UtilityBill.load(bill), Site.load(site), how, archive=archive)
@@ -97,7 +101,7 @@ def verify(record: Path) -> None:
     Example:
       dentframe verify 2023-12
     """
-    from dentframe.verification import verify as run_verify
+    from dentframe.money.record import verify as run_verify
 
     found = run_verify(record)
     for note in found.notes:
@@ -152,9 +156,9 @@ def bill(
       dentframe bill P482311252 flat.toml 2023-12 --tz UTC --elements B --format csv
       dentframe bill P482311252 flat.toml 2023-12 --tz UTC --elements B --archive archive --json
     """
-    from dentframe.money import Tariff
     from dentframe.money import bill as price
-    from dentframe.money.needs import check_period
+    from dentframe.money.bill import check_period
+    from dentframe.money.tariff import Tariff
     from dentframe.reader import read_dentcloud
 
     found = load_site(site)
@@ -178,8 +182,8 @@ def bill(
 
 def _topics(tariff: Tariff) -> list[str]:
     """What the tariff reads; reactive energy only where the account has its register."""
-    from dentframe.money.charges.reactive import KVARH
-    from dentframe.money.needs import topics
+    from dentframe.money.bill import topics
+    from dentframe.money.other_charges import KVARH
     from dentframe.reader import get_topics
 
     found = topics(tariff)

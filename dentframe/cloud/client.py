@@ -1,39 +1,38 @@
-"""DentCloud, the client: one account, its limits, its cache."""
+"""The client of a read that names none.
+
+DentCloud, the client: one account, its limits, its cache.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
 import weakref
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
 from dentframe.cloud import credentials as creds
-from dentframe.cloud.account import join
-from dentframe.cloud.ask import Ask, prefix
-from dentframe.cloud.breaker import again
-from dentframe.cloud.cache import Shelf, cache_folder
-from dentframe.cloud.job import Answer, Job
-from dentframe.cloud.line import Line, account_of
-from dentframe.cloud.notices import Notices, warn_stale
-from dentframe.cloud.reading import Reading
+from dentframe.cloud.account import Line, account_of, join
+from dentframe.cloud.answer_sizes import Sizes
+from dentframe.cloud.answers import Ask, Notices, prefix, warn_stale
+from dentframe.cloud.cache_file import Store
+from dentframe.cloud.credentials import refuse, secret
+from dentframe.cloud.fetch import Answer, Job, Reading, run
+from dentframe.cloud.http_cache import Shelf, cache_folder
+from dentframe.cloud.outage import again
 from dentframe.cloud.retry import Limits
-from dentframe.cloud.run import run
-from dentframe.cloud.secret import refuse, secret
-from dentframe.cloud.sizes import Sizes
-from dentframe.cloud.store import Store
 from dentframe.errors import AuthError, ConfigError, DentError, OfflineError, StaleDataWarning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Literal
 
-    from dentframe.cloud.ask import Value
-    from dentframe.cloud.windows import Window
-    from dentframe.cloud.wire import Page
+    from dentframe.cloud.answers import Value
+    from dentframe.cloud.planner import Window
+    from dentframe.wire.page import Page
 
-__all__ = ["Answer", "DentCloud", "Job"]
 
 _WORKERS = 2
 """Threads beyond those in flight, so that decoding leaves no place empty."""
@@ -279,3 +278,27 @@ class DentCloud:
 
 def _utcnow() -> datetime:
     return datetime.now(UTC)
+
+
+_DEFAULT: dict[tuple[object, ...], DentCloud] = {}
+_DEFAULT_LOCK = threading.Lock()
+
+
+def default_client() -> DentCloud:
+    """Return the client of a read that names none: one per process, base URL and key id.
+
+    Raises
+    ------
+    AuthError
+        If there are no credentials.
+    ConfigError
+        If they cannot be used.
+    """
+    found = creds.load()
+    key = (found.base_url, found.key_id, found.api_key, cache_folder(), os.getpid())
+    with _DEFAULT_LOCK:
+        client = _DEFAULT.get(key)
+        if client is None or client.closed:
+            keys = cast("tuple[str, str]", (found.api_key, found.key_id))
+            client = _DEFAULT[key] = DentCloud(*keys, base_url=found.base_url)
+        return client

@@ -7,15 +7,15 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dentframe.cloud.breaker import outage
-from dentframe.cloud.notices import LOGGER
-from dentframe.cloud.verdict import (
+from dentframe.cloud.answers import (
+    LOGGER,
     GatewayError,
     SuspectError,
     TooLargeError,
     judge,
     refused,
 )
+from dentframe.cloud.outage import outage
 from dentframe.errors import AuthError, ConfigError, DecodeError, DentError, RateLimitError
 
 if TYPE_CHECKING:
@@ -23,10 +23,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from dentframe.cloud.account import Account
-    from dentframe.cloud.ask import Ask, Value
-    from dentframe.cloud.verdict import Fault, Reply
+    from dentframe.cloud.answers import Ask, Fault, Reply, Value
 
-__all__ = ["Limits", "Retrier"]
 
 BASE, CAP = 0.5, 8.0
 """Backoff: a random time up to BASE·2ⁿ, at most CAP [s]."""

@@ -16,13 +16,11 @@ meters that obey physics), a :class:`Recorded` folder, :class:`Fixed` rows, or a
 from __future__ import annotations
 
 from .faults import FAULTS, Fault, Faults
-from .layout import EVENTS, METERS, Element, Event, Meter, panel
 from .loads import Load
-from .plant import Peak, Plant
-from .query import Seen
-from .recorded import Fixed, Recorded
+from .plant import EVENTS, METERS, Element, Event, Meter, Peak, Plant, panel
+from .readings import Fixed, Recorded, Source
 from .server import Cloud, serve
-from .source import Source
+from .service import Seen
 
 __all__ = [
     "EVENTS",

@@ -4,10 +4,13 @@ Registers are the integral of power since the installation, DemandkW is the mean
 window, kVA is the root of kW and kvar squared, A is kVA over V in each phase, and a main
 carries its branches and the loss of the wiring. Whatever the wire shows can therefore be
 checked against :meth:`Plant.energy` and its neighbours, which know no gap and no reset.
+
+The default site: three meters of the API's document, their loads and their mishaps (data).
 """
 
 from __future__ import annotations
 
+import string
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,16 +18,213 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from .curve import Curve, curve
-from .layout import EVENTS, INSTALLED, METERS, Element, Event, Meter
-from .readings import read
-from .source import catalogue
+from dentframe.emulator.loads import Curve, Load, curve
+from dentframe.emulator.readings import catalogue, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .source import Row
+    from dentframe.emulator.readings import Row
 
+
+INSTALLED = datetime(2022, 6, 1, tzinfo=UTC)
+"""When the default meters were installed; nothing before it."""
+
+
+@dataclass(frozen=True)
+class Element:
+    """One measured circuit: up to three CT channels, on the phases of its loads.
+
+    Attributes
+    ----------
+    name : str
+        The letter.
+    label : str
+        What it feeds.
+    loads : tuple of Load
+        What it carries: one load for a branch, all of them for a main.
+    role : str
+        ``"main"``, ``"branch"`` or ``"export"``.
+    """
+
+    name: str
+    label: str
+    loads: tuple[Load, ...]
+    role: Literal["main", "branch", "export"] = "branch"
+
+    @property
+    def phases(self) -> tuple[int, ...]:
+        """The phases it is wired to; channel 1 is on the first of them."""
+        return tuple(sorted({phase for load in self.loads for phase, _ in load.split}))
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of its channels, as in ``A/Ch/A1``."""
+        return tuple(f"{self.name}{n}" for n, _ in enumerate(self.phases, 1))
+
+
+@dataclass(frozen=True)
+class Meter:
+    """A meter and how it is read.
+
+    Attributes
+    ----------
+    name : str
+        The meter's number.
+    elements : tuple of Element
+        What it measures.
+    offset : int
+        Minute of the poll within the quarter hour [min].
+    interval : int
+        Between polls, and the length of the demand window [min].
+    demand_window : {"sliding", "block"}
+        Whether DemandkW is the mean of the ``interval`` up to the poll, or of the last
+        block that closed on the clock.
+    absolute_demand : bool
+        Whether DemandkW loses its sign, as the PowerScout 24's manual says.
+    volts : float
+        Nominal voltage between line and neutral [V].
+    """
+
+    name: str
+    elements: tuple[Element, ...]
+    offset: int = 2
+    interval: int = 15
+    demand_window: Literal["sliding", "block"] = "sliding"
+    absolute_demand: bool = False
+    volts: float = 277.0
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to the readings, never to the energy itself.
+
+    Attributes
+    ----------
+    meter : str
+        The meter.
+    element : str or None
+        The element; None for the whole meter.
+    kind : {"gap", "reset", "zero_blip"}
+        ``gap``: no readings in ``[start, end)``. ``reset``: registers cleared to 0 at
+        ``start``. ``zero_blip``: registers read 0.0 in ``[start, end)``, then go on.
+    start, end : datetime
+        When, in UTC.
+    """
+
+    meter: str
+    element: str | None
+    kind: Literal["gap", "reset", "zero_blip"]
+    start: datetime
+    end: datetime
+
+
+def panel(name: str, elements: int = 16, channels: int = 3, offset: int = 2) -> Meter:
+    """A plain meter of many like elements, for tests of size.
+
+    Parameters
+    ----------
+    name : str
+        The meter's number.
+    elements : int
+        How many, from A on, at most 26.
+    channels : int
+        CTs of each element, 1 to 3.
+    offset : int
+        Minute of the poll within the quarter hour [min].
+    """
+    split = tuple((n + 1, 1 / channels) for n in range(channels))
+    letters = string.ascii_uppercase[:elements]
+    return Meter(name, tuple(_unit(name, e, split) for e in letters), offset=offset)
+
+
+def _unit(meter: str, element: str, split: tuple[tuple[int, float], ...]) -> Element:
+    load = Load(f"{meter}/{element}", 6000 + 450 * ord(element), weekend=0.4, split=split)
+    return Element(element, f"Unit {element}", (load,))
+
+
+_BAKERY = Load("bakery", 18000, standby=0.15, hours=(3, 15), weekend=0.95, tan=0.25)
+_OFFICE = Load(
+    "office", 11000, standby=0.12, hours=(7, 19), weekend=0.1, split=((1, 0.55), (2, 0.45))
+)
+_DENTAL = Load("dental", 8000, standby=0.08, hours=(8, 17.5), weekend=0.05, tan=0.4)
+_HVAC = Load("hvac", 21000, 0.04, (5.5, 20), weekend=0.35, season=0.3, cycle=10, tan=0.62)
+_COMMON = Load("common", 3200, standby=0.4, hours=(6, 23), tan=0.2, split=((3, 1.0),))
+_SOLAR = Load("solar", 7500, solar=True, tan=0.03)
+_VACANT = Load("vacant", 0, split=((2, 1.0),))
+_WIRING = Load("wiring", 520, standby=0.2, hours=(4, 20), weekend=0.6, tan=0.1)
+_SITE = (_BAKERY, _OFFICE, _DENTAL, _HVAC, _COMMON, _VACANT)
+
+_ONE, _TWO = ((1, 1.0),), ((1, 0.52), (2, 0.48))
+_KITCHEN = Load("kitchen", 24000, standby=0.07, hours=(10, 22.5), weekend=1.0, tan=0.22)
+_DINING = Load("dining", 6500, standby=0.06, hours=(11, 23), season=0.2, split=_TWO)
+_COOLER = Load("cooler", 2400, standby=0.03, hours=(0, 24), season=0.25, cycle=15, split=_ONE)
+_FLAT_1 = Load("flat 1", 4200, standby=0.07, hours=(16, 23.5), season=-0.2, split=_TWO)
+_FLAT_2 = Load("flat 2", 3600, standby=0.09, hours=(6, 22), weekend=1.0, split=_TWO)
+_LAUNDRY = Load("laundry", 5200, 0.01, (7, 22), cycle=35, tan=0.35, split=_ONE)
+
+METERS: tuple[Meter, ...] = (
+    Meter(
+        "P482311252",
+        (
+            Element("A", "Main", (*_SITE, _WIRING), role="main"),
+            Element("B", "Bakery", (_BAKERY,)),
+            Element("C", "Office", (_OFFICE,)),
+            Element("D", "Dental practice", (_DENTAL,)),
+            Element("E", "HVAC", (_HVAC,)),
+            Element("F", "Common areas", (_COMMON,)),
+            Element("G", "Vacant unit", (_VACANT,)),
+        ),
+        offset=2,
+    ),
+    Meter(
+        "P482102272",
+        (
+            Element("A", "Restaurant kitchen", (_KITCHEN,)),
+            Element("B", "Restaurant dining room", (_DINING,)),
+            Element("C", "Walk-in cooler", (_COOLER,)),
+            Element("D", "Solar", (_SOLAR,), role="export"),
+        ),
+        offset=5,
+        volts=120.0,
+    ),
+    Meter(
+        "P482102270",
+        (
+            Element("A", "Flat 1", (_FLAT_1,)),
+            Element("B", "Flat 2", (_FLAT_2,)),
+            Element("C", "Laundry", (_LAUNDRY,)),
+        ),
+        offset=11,
+        demand_window="block",
+        volts=120.0,
+    ),
+)
+"""The default meters: a building with a main, a restaurant, two flats."""
+
+
+def _event(
+    meter: str, element: str | None, kind: Literal["gap", "reset", "zero_blip"], *times: str
+) -> Event:
+    start, end = (datetime.fromisoformat(f"{t}+00:00") for t in (times[0], times[-1]))
+    return Event(meter, element, kind, start, end)
+
+
+EVENTS: tuple[Event, ...] = (
+    _event("P482311252", "C", "gap", "2023-12-06T18:00", "2023-12-06T21:30"),
+    _event("P482311252", "B", "zero_blip", "2023-12-11T15:15", "2023-12-11T15:30"),
+    _event("P482311252", "D", "gap", "2023-12-14T06:20", "2023-12-14T10:10"),
+    _event("P482311252", "E", "reset", "2023-12-18T17:40"),
+    _event("P482102272", None, "gap", "2023-12-20T05:20", "2023-12-20T11:40"),
+)
+"""What happens to the default meters' readings, all in December 2023.
+
+The gaps of P482311252_D and of P482102272 straddle a midnight in Los Angeles (08:00 UTC);
+that of P482311252_C lies within a local day.
+"""
+
+
+if TYPE_CHECKING:
     When = datetime | str
     Where = str | tuple[str, str]
 

@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dentframe.errors import ConfigError, RangeError
-from dentframe.instants import ints, minutes, stamp
-from dentframe.metering.glitches import HOUR, Bools
-from dentframe.periods import DAY_MINUTES, clock_grid
-from dentframe.registers import MINUTE
+from dentframe.metering.registers import MINUTE
+from dentframe.metering.steps import HOUR, Bools
+from dentframe.times.periods import DAY_MINUTES, clock_grid
+from dentframe.times.ranges import ints, minutes, stamp
 
 if TYPE_CHECKING:
     import datetime as dt
 
     from dentframe.metering.cumulative import Cumulative
-    from dentframe.metering.rows import Floats, Ints
+    from dentframe.metering.series import Floats, Ints
+
 
 KINDS = ("block", "rolling")
 PLACES = 9

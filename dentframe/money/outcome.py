@@ -1,4 +1,9 @@
-"""A bill settled by readings, and the tenants' statements of it. Pure."""
+"""A split as tables: charges for accounting, the control sum, figures, exceptions. Pure.
+
+What a line of a split rests on, in words: when the peak was, and how a part was shared. Pure.
+
+A bill settled by readings, and the tenants' statements of it. Pure.
+"""
 
 from __future__ import annotations
 
@@ -8,26 +13,91 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from dentframe.errors import ConfigError
+from dentframe.money import exceptions as judge
 from dentframe.money.comparison import Comparison
-from dentframe.money.components import MEASURED
-from dentframe.money.dated import Uses, uses
-from dentframe.money.fees import FEE, fees
-from dentframe.money.rests import rests
-from dentframe.money.rounding import exact, rounded
-from dentframe.money.sharing import Charge, share
+from dentframe.money.components import MEASURED, Uses, uses
+from dentframe.money.occupancy import COMMON, OWN, span
+from dentframe.money.rounding import EXACT, add, digits_of, exact, rounded
+from dentframe.money.shares import FEE, TITLES, Charge, fees, share
+from dentframe.money.split_rules import PARTS
 from dentframe.money.statement import Line, Reading, Statement
-from dentframe.money.stays import COMMON, OWN, span
-from dentframe.site_checks import UNALLOCATED
-from dentframe.site_parts import EXPORT
+from dentframe.site.elements import EXPORT, UNALLOCATED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from decimal import Decimal
 
-    from dentframe.money.rules import SplitRules
+    from dentframe.money.components import Use
+    from dentframe.money.split_rules import SplitRules
     from dentframe.money.usage import Figure
     from dentframe.money.utility_bill import UtilityBill
-    from dentframe.site import Site
+    from dentframe.site.site import Site
+
+
+def rests(of: Outcome, c: Charge, found: Sequence[Figure]) -> Iterator[str]:
+    """What stands behind a line, for its note.
+
+    Parameters
+    ----------
+    of : Outcome
+        The split.
+    c : Charge
+        The line.
+    found : sequence of Figure
+        The figures that it rests on.
+    """
+    yield from _peak(of, c, found)
+    if c.part in PARTS and c.quantity is not None:
+        use = of.uses.of(c.line)
+        yield from _left(use, c)
+        yield from _shared(of, use, c)
+
+
+def _peak(of: Outcome, c: Charge, found: Sequence[Figure]) -> Iterator[str]:
+    """When the demand was that a line was shared by."""
+    if c.basis == "coincident":
+        at = next((f.row.get("at") for f in found), None)
+        if at is not None and not pd.isna(at):
+            yield f"the whole site's demand was highest at {_moment(of, at)}"
+    elif c.basis == "own_peak" and c.part != COMMON:
+        for f in found:
+            at = f.row.get("start")
+            if at is not None and not pd.isna(at):
+                yield f"your peak on {of.site.labels[f.stay.element]} was at {_moment(of, at)}"
+
+
+def _moment(of: Outcome, at: pd.Timestamp) -> str:
+    return f"{at.tz_convert(of.site.zone):%Y-%m-%d %H:%M %Z}"
+
+
+def _left(use: Use, c: Charge) -> Iterator[str]:
+    """What the meters leave of the utility's energy, where the part has no meter of its own."""
+    own = c.part == COMMON and any(s.kind == COMMON for s in use.of.stays)
+    if c.unit == "kWh" and not own:
+        measured = EXACT.subtract(use.kwh, use.residual)
+        yield f"the meters measured {measured} of the utility's {use.kwh} kWh"
+
+
+def _shared(of: Outcome, use: Use, c: Charge) -> Iterator[str]:
+    """The party's share of the part: its weight, of all weights."""
+    part = getattr(use.of.rules, c.part)
+    if part is None:
+        return
+    by = part.rule.by
+    weights = use.own(by) if by in MEASURED else use.bases.weights(part.rule)
+    whole = add([x.quantity for x in of.shares if _same(x, c) and x.quantity is not None])
+    head = f"your share of {whole} {c.unit} of {TITLES[c.part]}, by {by}"
+    if c.party in weights:
+        yield f"{head}: {_of(c, weights)} {MEASURED.get(by) or use.bases.unit(part.rule)}".rstrip()
+
+
+def _same(x: Charge, c: Charge) -> bool:
+    return (x.line, x.part) == (c.line, c.part)
+
+
+def _of(c: Charge, weights: dict[str, Decimal]) -> str:
+    return f"{weights[c.party]} of {add(list(weights.values()))}"
+
 
 WORST = ("recorded", "estimated", "partial", "missing")
 
@@ -256,3 +326,75 @@ def _notes(of: Outcome, mine: Sequence[Figure]) -> list[str]:
         for f in mine
         if (f.stay.start, f.stay.end) not in spans
     ]
+
+
+CHARGES = (
+    "bill", "start", "end", "party", "role", "code", "line", "bill_line", "kind", "part", "basis",
+    "quantity", "unit", "amount", "currency", "status",
+)  # fmt: skip
+"""The columns of `Run.charges`."""
+FIGURES = (
+    "element", "label", "party", "kind", "start", "end", "basis", "quantity", "unit", "coverage",
+    "status", "flags", "open_at", "open_reading", "close_at", "close_reading", "lo", "hi",
+)  # fmt: skip
+"""The columns of `Run.figures`."""
+
+
+def control(of: Outcome) -> pd.Series[Any]:
+    """The utility's amount and where it went, as Decimal: the four add up to it.
+
+    The landlord's fees come after them, where the rules have any: no part of that sum.
+    """
+    total = {
+        role: add([c.amount for c in of.shares if of.role(c.party) == role])
+        for role in ("tenant", "landlord", EXPORT, UNALLOCATED)
+    }
+    values = {"utility": of.bill.amount, "tenants": total.pop("tenant"), **total}
+    if of.rules.fees:
+        values["fees"] = add([c.amount for c in of.fees])
+    digits = digits_of(of.site.currency)
+    money = {k: rounded(v, digits) for k, v in values.items()}
+    return pd.Series(money, dtype=object, name="amount")
+
+
+def exceptions(of: Outcome) -> pd.DataFrame:
+    """What must be looked at, one row each."""
+    return judge.table(judge.findings(of.uses, of.shares))
+
+
+def charges(of: Outcome) -> pd.DataFrame:
+    """One row a party and line, ready for accounting."""
+    rows = [
+        (of.bill.name, *_span(of, c), c.party, of.role(c.party), _code(of, c), c.title,
+         c.line, c.kind, c.part, c.basis, c.quantity, c.unit, c.amount, of.site.currency,
+         worst(behind(of, c)))
+        for c in of.every
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=list(CHARGES))
+
+
+def _span(of: Outcome, c: Charge) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """The local dates that a charge is for: its line's own, where it has any."""
+    start, end = span(of.site, of.uses.of(c.line).of.bill)
+    return start.tz_convert(of.site.zone), end.tz_convert(of.site.zone)
+
+
+def _code(of: Outcome, c: Charge) -> str:
+    """A charge's code for accounting: the fee's own, else the party's."""
+    codes = {t.name: t.code for t in of.site.tenants} | {of.site.landlord: of.site.landlord_code}
+    own = {f.name: f.code for f in of.rules.fees} if c.part == FEE else {}
+    return own.get(c.line) or codes.get(c.party, "")
+
+
+def figures(of: Outcome) -> pd.DataFrame:
+    """Every figure that a line rests on, with its status and the readings around its edges."""
+    zone, labels = of.site.zone, of.site.labels
+    rows = [
+        (f.stay.element, labels[f.stay.element], f.stay.party, f.stay.kind,
+         f.stay.start.tz_convert(zone), f.stay.end.tz_convert(zone), basis, f.value, f.unit,
+         f.coverage, f.status, f.flags, *(f.row.get(x) for x in FIGURES[12:]))
+        for use in of.uses.every
+        for basis, found in use.asked.items()
+        for f in found
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=list(FIGURES))

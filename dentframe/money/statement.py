@@ -1,23 +1,257 @@
-"""A statement: lines that add up, and what they rest on. Frozen; its outputs are functions."""
+"""Statements as plain data and back. Pure.
+
+The parts of a statement: lines, meter readings, earlier periods. Frozen records.
+
+A statement re-computed from its own record. Pure.
+
+A statement: lines that add up, and what they rest on. Frozen; its outputs are functions.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from decimal import Decimal
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from dentframe.money.lines import Line, Past, Reading, priced
-from dentframe.money.rounding import add, digits_of
-from dentframe.shown import text_of
+import pandas as pd
+
+from dentframe.cards import text_of
+from dentframe.errors import ConfigError
+from dentframe.money.rounding import EXACT, add, digits_of, rounded
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
-    import pandas as pd
+    from dentframe.documents.pdf import Font
 
-    from dentframe.money.output.fonts import Font
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a statement.
+
+    Parameters
+    ----------
+    name, kind : str
+        What it is called, and what it is: ``energy``, ``demand``, ``fixed``, ``reactive``,
+        ``minimum``, ``tax``, ``share``, or another.
+    quantity : Decimal or None
+        The quantity that is printed and priced [unit]; None where an amount is shared.
+    unit : str
+        Of the quantity.
+    rate : Decimal or None
+        [currency per unit]; None where the amount is given, e.g. a share.
+    amount : Decimal
+        [currency], rounded.
+    element, basis : str
+        The elements it was measured on; by what it was shared.
+    coverage : float or None
+        Covered share of the period, 0 to 1.
+    status : str
+        ``recorded``, ``estimated``, ``partial``, ``missing``; ``""`` where nothing was measured.
+    flags : tuple of str
+        What happened to the readings.
+    open_at, close_at : Timestamp or None
+        When the readings around the period's edges were taken, for a line of one element.
+    open_reading, close_reading : Decimal or None
+        Their register values [kWh].
+    open_interpolated, close_interpolated : bool
+        Whether the edge lies between two readings.
+    note : str
+        What a reader must know.
+    of : tuple of str
+        The charges whose lines a tax or minimum was taken of.
+    limit : Decimal or None
+        The minimum of a minimum line [currency].
+    measured : Decimal or None
+        Measured demand, where a ratchet or a power factor raised what is billed [kW]. It is
+        what the next months' ratchet looks back on.
+    charge : str
+        The charge of the tariff that the line comes from.
+    """
+
+    name: str
+    kind: str
+    quantity: Decimal | None
+    unit: str
+    rate: Decimal | None
+    amount: Decimal
+    element: str = ""
+    basis: str = ""
+    coverage: float | None = None
+    status: str = ""
+    flags: tuple[str, ...] = ()
+    open_at: pd.Timestamp | None = None
+    open_reading: Decimal | None = None
+    open_interpolated: bool = False
+    close_at: pd.Timestamp | None = None
+    close_reading: Decimal | None = None
+    close_interpolated: bool = False
+    note: str = ""
+    of: tuple[str, ...] = ()
+    limit: Decimal | None = None
+    measured: Decimal | None = None
+    charge: str = ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one element's register showed at the edges of a period.
+
+    Parameters
+    ----------
+    element : str
+        The element.
+    open_at, close_at : Timestamp or None
+        When the last reading at or before the start, the first at or after the end was taken.
+    open_reading, close_reading : Decimal or None
+        Their register values [kWh]; None where there is no register.
+    open_interpolated, close_interpolated : bool
+        Whether the edge lies between two readings.
+    energy : Decimal or None
+        Energy of the period [kWh].
+    coverage : float
+        Covered share of the period, 0 to 1.
+    status : str
+        ``recorded``, ``estimated``, ``partial`` or ``missing``.
+    flags : tuple of str
+        What happened to the readings.
+    unit : str
+        Of readings and energy.
+    lo, hi : Decimal or None
+        Bounds of the energy, where the readings give any [kWh].
+    """
+
+    element: str
+    open_at: pd.Timestamp | None
+    open_reading: Decimal | None
+    open_interpolated: bool
+    close_at: pd.Timestamp | None
+    close_reading: Decimal | None
+    close_interpolated: bool
+    energy: Decimal | None
+    coverage: float
+    status: str
+    flags: tuple[str, ...] = ()
+    unit: str = "kWh"
+    lo: Decimal | None = None
+    hi: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Past:
+    """An earlier period, to compare with.
+
+    Parameters
+    ----------
+    label : str
+        E.g. ``"2023-11"``.
+    quantity : Decimal or None
+        [unit]; None where it is not known.
+    unit : str
+        Of the quantity.
+    amount : Decimal or None
+        [currency]
+    """
+
+    label: str
+    quantity: Decimal | None
+    unit: str = "kWh"
+    amount: Decimal | None = None
+
+
+def priced(
+    name: str,
+    kind: str,
+    quantity: Decimal,
+    unit: str,
+    rate: Decimal,
+    *,
+    digits: int | None,
+    rounding: str = "half-up",
+    **more: Any,
+) -> Line:
+    """A line whose amount is quantity times rate, rounded to `digits` [currency]."""
+    amount = rounded(EXACT.multiply(quantity, rate), digits, rounding)
+    return Line(name, kind, quantity, unit, rate, amount, **more)
+
+
+MONEY = ("minimum", "tax")
+"""Kinds of lines whose quantity is an amount."""
+
+
+def differences(of: Statement) -> list[str]:
+    """What differs, one sentence each.
+
+    Parameters
+    ----------
+    of : Statement
+        The statement.
+    """
+    return [*_lines(of), *_bases(of), *_readings(of), *_total(of)]
+
+
+def _lines(of: Statement) -> Iterator[str]:
+    for x in of.lines:
+        if x.quantity is None or x.rate is None:
+            continue
+        again = rounded(EXACT.multiply(x.quantity, x.rate), of.digits, of.rounding)
+        if again != x.amount:
+            yield f"Line {x.name!r}: {x.quantity} × {x.rate} is {again}, printed is {x.amount}."
+        # The base of a tax is money: its decimals are the currency's.
+        if (
+            of.places is not None
+            and x.kind not in MONEY
+            and rounded(x.quantity, of.places) != x.quantity
+        ):
+            yield f"Line {x.name!r}: quantity {x.quantity} is finer than {of.places} places."
+
+
+def _bases(of: Statement) -> Iterator[str]:
+    """Taxes and minimums against the lines they were taken of."""
+    for x in of.lines:
+        if not x.of or x.quantity is None:
+            continue
+        base = add([y.amount for y in of.lines if y.charge in x.of and y is not x])
+        wanted = base if x.limit is None else _shortfall(x, base)
+        if rounded(wanted, of.digits, of.rounding) != x.quantity:
+            told = f"the lines it is taken of give {wanted}"
+            yield f"Line {x.name!r}: {told}, printed is {x.quantity}."
+
+
+def _shortfall(x: Line, base: Decimal) -> Decimal:
+    limit = Decimal(0) if x.limit is None else x.limit
+    return max(EXACT.subtract(limit, base), Decimal(0))
+
+
+def _readings(of: Statement) -> Iterator[str]:
+    """The energy against its bounds; closing less opening reading where nothing lies between."""
+    for r in of.readings:
+        if None not in (r.lo, r.hi, r.energy) and not r.lo <= r.energy <= r.hi:  # type: ignore[operator]
+            yield f"Element {r.element!r}: {r.energy} {r.unit} is not between {r.lo} and {r.hi}."
+        between = _displayed(r)
+        if between is None or r.energy is None:
+            continue
+        if rounded(between, of.places) != r.energy:
+            told = f"{r.close_reading} less {r.open_reading} is {between}"
+            yield f"Element {r.element!r}: {told}, printed is {r.energy} {r.unit}."
+
+
+def _displayed(r: Reading) -> Decimal | None:
+    if r.open_reading is None or r.close_reading is None or r.open_interpolated:
+        return None
+    if r.close_interpolated or r.status != "recorded" or set(r.flags) - {"gap_bridged"}:
+        return None
+    return EXACT.subtract(r.close_reading, r.open_reading)
+
+
+def _total(of: Statement) -> Iterator[str]:
+    total = add([x.amount for x in of.lines])
+    if total != of.total:
+        yield f"Total: the lines add up to {total}, printed is {of.total}."
+
 
 _UNSET = Decimal("NaN")
 
@@ -126,8 +360,6 @@ class Statement:
         >>> Statement("Bakery", "Electricity", *may, "UTC", "USD", (line,)).check()
         ["Line 'Energy': 10.00 × 0.25 is 2.50, printed is 3."]
         """
-        from dentframe.money.checks import differences
-
         return differences(self)
 
     def to_dict(self) -> dict[str, Any]:
@@ -138,8 +370,6 @@ class Statement:
         dict
             The fields, amounts and times as text, and ``schema``, the layout they are in.
         """
-        from dentframe.money.codec import dict_of
-
         return dict_of(self)
 
     @staticmethod
@@ -156,8 +386,6 @@ class Statement:
         ConfigError
             For a field that is unknown, missing or cannot be read, or a later layout.
         """
-        from dentframe.money.codec import statement_of
-
         return statement_of(data)
 
     def to_frame(self) -> pd.DataFrame:
@@ -169,7 +397,7 @@ class Statement:
             One row a line, shape (lines, fields of `Line`); quantities [unit], rates [currency
             per unit] and amounts [currency] as Decimal.
         """
-        from dentframe.money.output.tables import frame
+        from dentframe.documents.tables import frame
 
         return frame(self)
 
@@ -204,7 +432,7 @@ class Statement:
         >>> table[table["section"] == "charges"][["name", "amount"]].to_dict("records")
         [{'name': 'Energy', 'amount': '2.50'}]
         """
-        from dentframe.money.output.csv_file import text
+        from dentframe.documents.spreadsheets import text
 
         return text(self, path)
 
@@ -226,7 +454,7 @@ class Statement:
         MissingExtraError
             Where openpyxl is not installed (extra ``excel``).
         """
-        from dentframe.money.output.excel import write
+        from dentframe.documents.spreadsheets import write
 
         return write(self, path)
 
@@ -254,7 +482,7 @@ class Statement:
         ConfigError
             For a template that cannot be read or filled.
         """
-        from dentframe.money.output.html import page
+        from dentframe.documents.html import page
 
         return page(self, path, template=template)
 
@@ -282,19 +510,82 @@ class Statement:
         ConfigError
             For letters that no font at hand can write, named; or a file that is no font.
         """
-        from dentframe.money.output.pdf import write
+        from dentframe.documents.pdf import write
 
         return write(self, path, font=font)
 
     def __repr__(self) -> str:
-        from dentframe.money.output.card import statement
+        from dentframe.documents.html import statement
 
         return text_of(statement, self)
 
     def _repr_html_(self) -> str:
-        from dentframe.money.output.html import fragment
+        from dentframe.documents.html import fragment
 
         return fragment(self)
 
 
-__all__ = ["Line", "Past", "Reading", "Statement", "priced"]
+LAYOUT, SCHEMA = "schema", 2
+"""Layout 1 has no `schema`, no bounds of readings and no comparison note: they take defaults."""
+_MONEY = {
+    "quantity", "rate", "amount", "open_reading", "close_reading", "limit", "measured", "total",
+    "energy", "lo", "hi",
+}  # fmt: skip
+_TIMES = {"start", "end", "open_at", "close_at", "read_at", "held_from", "held_to"}
+_PARTS: dict[str, Any] = {"lines": Line, "readings": Reading, "comparison": Past}
+
+
+def plain(value: Any) -> Any:
+    """A value without Decimal, Timestamp, tuple or dataclass."""
+    if is_dataclass(value):
+        return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(v) for v in value]
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return value.isoformat() if isinstance(value, pd.Timestamp) else value
+
+
+def dict_of(of: Statement) -> dict[str, Any]:
+    """A statement as plain data, with the layout that it is written in."""
+    return {LAYOUT: SCHEMA, **plain(of)}
+
+
+def statement_of(data: Mapping[str, Any]) -> Statement:
+    """The statement of plain data, of this layout or an older one."""
+    told = dict(data)
+    layout = told.pop(LAYOUT, 1)
+    if layout not in range(1, SCHEMA + 1):
+        raise ConfigError(
+            f"Cannot read this statement: its {LAYOUT} is {layout!r}, and this dentframe reads 1 "
+            f"to {SCHEMA}. A later version of dentframe may have written it: update dentframe."
+        )
+    return _made(Statement, told)  # type: ignore[no-any-return]
+
+
+def _made(cls: Any, data: Mapping[str, Any]) -> Any:
+    known = {f.name for f in fields(cls)}
+    unknown = sorted(set(data) - known)
+    if unknown:
+        raise ConfigError(
+            f"Cannot read this {cls.__name__.lower()}: it has no field {unknown[0]!r}. "
+            "A later version of dentframe may have written it."
+        )
+    try:
+        return cls(**{k: _read(k, v) for k, v in data.items()})
+    except TypeError as e:
+        raise ConfigError(f"Cannot read this {cls.__name__.lower()}: {e}.") from None
+
+
+def _read(name: str, value: Any) -> Any:
+    if value is None:
+        return None
+    if name in _PARTS:
+        return tuple(_made(_PARTS[name], x) for x in value)
+    if name in _MONEY:
+        return Decimal(value)
+    if name in _TIMES:
+        return pd.Timestamp(value).as_unit("us")
+    return tuple(value) if isinstance(value, list) else value

@@ -10,19 +10,16 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dentframe.errors import ConfigError
-from dentframe.money import toml
-from dentframe.money.charges.demand import Demand
-from dentframe.money.charges.energy import Energy
-from dentframe.money.charges.fixed import Fixed
-from dentframe.money.charges.minimum import Minimum
-from dentframe.money.charges.reactive import Reactive
-from dentframe.money.charges.tax import Tax
-from dentframe.money.fields import check_known, date_of, made, plain, put
-from dentframe.suggest import did_you_mean
+from dentframe.errors import ConfigError, did_you_mean
+from dentframe.money import charge_fields as toml
+from dentframe.money.charge_fields import check_known, date_of, made, plain, put
+from dentframe.money.demand_charges import Demand
+from dentframe.money.energy_charges import Energy
+from dentframe.money.other_charges import Fixed, Minimum, Reactive, Tax
 
 if TYPE_CHECKING:
-    from dentframe.money.case import Charge
+    from dentframe.money.pricing import Charge
+
 
 KINDS: dict[str, type[Any]] = {c.kind: c for c in (Energy, Demand, Fixed, Reactive, Minimum, Tax)}
 """THE table of charges. A new kind is a class with `kind`, `name`, validity and `lines`."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from dentframe.errors import ConfigError
 from dentframe.money.rounding import add
-from dentframe.site_file import Moment, Table, dump, load, without_none
+from dentframe.site.files import Moment, Table, dump, load, without_none
 
 _BILL = ("name", "start", "end", "days", "kwh", "kw", "currency", "total", "elements", "lines")
 _LINE = ("name", "kind", "kwh", "metered_kwh", "kw", "amount", "start", "end")

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dentframe.gaps import Holes, holes_of
-from dentframe.metering.sources import REGISTER
-from dentframe.metering.study import Asked, registers_of
-from dentframe.plot import canvas
-from dentframe.plot.palette import GAP, KNOWN, MISSING, RECORDED, ink
-from dentframe.plot.subject import subject
-from dentframe.registers import RegisterRules
+from dentframe.metering.registers import RegisterRules
+from dentframe.plot import axes as canvas
+from dentframe.plot.marks import GAP, KNOWN, MISSING, RECORDED, ink
+from dentframe.plot.power import subject
+from dentframe.verbs.gaps import Holes, holes_of
+from dentframe.verbs.inputs import Asked, registers_of
+from dentframe.verbs.sources import REGISTER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from dentframe.instants import Zone
-    from dentframe.metering.rows import Floats
+    from dentframe.metering.series import Floats
+    from dentframe.times.ranges import Zone
+
 
 _DEFAULT_RULES = RegisterRules()
 _HOUR = 3.6e9
@@ -108,7 +109,7 @@ def coverage(
 
 
 def _frame(ax: Axes, labels: Sequence[str], span: tuple[int, int], tz: Any) -> None:
-    from dentframe.plot.local_axis import local_time
+    from dentframe.plot.axes import local_time
 
     local_time(ax, *span, tz)
     ax.set_yticks(range(len(labels)), labels)
@@ -117,7 +118,7 @@ def _frame(ax: Axes, labels: Sequence[str], span: tuple[int, int], tz: Any) -> N
 
 
 def _lane(ax: Axes, place: int, lane: Holes, span: tuple[int, int]) -> None:
-    from dentframe.plot.local_axis import at
+    from dentframe.plot.axes import at
 
     edges = np.concatenate((span[:1], np.column_stack((lane.s, lane.e)).ravel(), span[1:]))
     a, b = at(edges[0::2]), at(edges[1::2])

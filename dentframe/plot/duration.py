@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dentframe.metering.study import Asked
-from dentframe.plot import canvas
-from dentframe.plot.palette import colour, style
-from dentframe.plot.subject import power, subject
-from dentframe.registers import RegisterRules
+from dentframe.metering.registers import RegisterRules
+from dentframe.plot import axes as canvas
+from dentframe.plot.marks import colour, style
+from dentframe.plot.power import power, subject
+from dentframe.verbs.inputs import Asked
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from dentframe.instants import Zone
-    from dentframe.metering.rows import Floats
+    from dentframe.metering.series import Floats
+    from dentframe.times.ranges import Zone
+
 
 _DEFAULT_RULES = RegisterRules()
 

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dentframe.metering.study import Asked
-from dentframe.plot import canvas
-from dentframe.plot.days import Days, lay
-from dentframe.plot.subject import power, subject, sum_of
-from dentframe.plot.ticks import date, texts, ticks
-from dentframe.registers import RegisterRules
+from dentframe.metering.registers import RegisterRules
+from dentframe.plot import axes as canvas
+from dentframe.plot.axes import date, texts, ticks
+from dentframe.plot.power import Days, lay, power, subject, sum_of
+from dentframe.verbs.inputs import Asked
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from dentframe.instants import Zone
+    from dentframe.times.ranges import Zone
+
 
 _DEFAULT_RULES = RegisterRules()
 _FEW = 10
@@ -125,7 +125,7 @@ def _elapsed(days: Days) -> Any:
 
 def _columns(ax: Axes, days: Days, colours: dict[str, Any]) -> Any:
     """Days from left to right, each as wide as it is long; midnight at the bottom."""
-    from dentframe.plot.local_axis import at, local_time
+    from dentframe.plot.axes import at, local_time
 
     local_time(ax, int(days.edges[0]), int(days.edges[-1]), days.tz)
     x = at(days.edges)
@@ -145,7 +145,7 @@ def _columns(ax: Axes, days: Days, colours: dict[str, Any]) -> Any:
 
 def _rows(ax: Axes, days: Days, colours: dict[str, Any]) -> Any:
     """Days from top to bottom; midnight at the left."""
-    from dentframe.plot.local_axis import zone_label
+    from dentframe.plot.axes import zone_label
 
     n = len(days.hours)
     mesh = ax.pcolormesh(

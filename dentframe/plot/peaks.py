@@ -8,27 +8,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe.demand import window_means
-from dentframe.instants import ints
 from dentframe.metering import blocks
+from dentframe.metering.registers import RegisterRules
 from dentframe.metering.series import element_columns
-from dentframe.metering.study import Asked, Study, demanded
-from dentframe.peaks import peaks as peaks_table
-from dentframe.plot import canvas, marks, steps
-from dentframe.plot.palette import colour, style
-from dentframe.plot.subject import UNITS, Subject, runs, subject
-from dentframe.plot.ticks import amount, moment
-from dentframe.registers import RegisterRules
+from dentframe.plot import axes as canvas
+from dentframe.plot import marks
+from dentframe.plot import power as steps
+from dentframe.plot.axes import amount, moment
+from dentframe.plot.marks import colour, style
+from dentframe.plot.power import UNITS, Subject, runs, subject
+from dentframe.times.ranges import ints
+from dentframe.verbs.demand import window_means
+from dentframe.verbs.inputs import Asked, Study, demanded
+from dentframe.verbs.peaks import peaks as peaks_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
 
-    from dentframe.freq import Freq
-    from dentframe.instants import Zone
     from dentframe.metering.cumulative import Cumulative
-    from dentframe.metering.rows import Floats, Ints
+    from dentframe.metering.series import Floats, Ints
+    from dentframe.times.periods import Freq
+    from dentframe.times.ranges import Zone
+
 
 _DEFAULT_RULES = RegisterRules()
 _SEEN = 1 / 2000
@@ -158,7 +161,7 @@ def _draw(
     title: str | None,
     ax: Axes | None,
 ) -> Axes:
-    from dentframe.plot.local_axis import local_time
+    from dentframe.plot.axes import local_time
 
     unit = UNITS[found.wanted.result]
     low, high = int(found.s[0]), int(found.e[-1])
@@ -183,7 +186,7 @@ def _draw(
 
 
 def _line(ax: Axes, i: int, label: str, curve: tuple[Ints, Ints, Floats], *, rolling: bool) -> Any:
-    from dentframe.plot.local_axis import at
+    from dentframe.plot.axes import at
 
     s, e, kw = curve
     width = 1.0 if len(s) < _DENSE else 0.6
@@ -197,7 +200,7 @@ def _line(ax: Axes, i: int, label: str, curve: tuple[Ints, Ints, Floats], *, rol
 def _marks(
     of: Study, series: Sequence[Cumulative], table: pd.DataFrame, unit: str
 ) -> list[marks.Mark]:
-    from dentframe.plot.local_axis import at
+    from dentframe.plot.axes import at
 
     names = [(c.meter, c.element) for c in series]
     meters = table["meter"] if "meter" in table else [c.meter for c in of.series[:1]] * len(table)
@@ -215,7 +218,7 @@ def _marks(
 
 def _lost(curves: Steps, low: int, high: int) -> list[tuple[float, float, float, float]]:
     """Stretches of the span in which no curve has a value, over the whole height."""
-    from dentframe.plot.local_axis import at
+    from dentframe.plot.axes import at
 
     parts = [x for s, e, _ in curves for x in (s, e)]
     edges = np.unique(np.clip(np.concatenate([np.array([low, high]), *parts]), low, high))

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dentframe.errors import ConfigError
-from dentframe.instants import minutes
-from dentframe.metering.rows import is_several
-from dentframe.metering.study import Asked
-from dentframe.plot import canvas
-from dentframe.plot.palette import STYLES, colour
-from dentframe.plot.subject import UNITS, Subject, subject
-from dentframe.profile import profile as profile_table
-from dentframe.registers import RegisterRules
+from dentframe.metering.registers import RegisterRules
+from dentframe.metering.series import is_several
+from dentframe.plot import axes as canvas
+from dentframe.plot.marks import STYLES, colour
+from dentframe.plot.power import UNITS, Subject, subject
+from dentframe.times.ranges import minutes
+from dentframe.verbs.inputs import Asked
+from dentframe.verbs.profile import profile as profile_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from dentframe.instants import Zone
     from dentframe.metering.cumulative import Cumulative
-    from dentframe.metering.rows import Floats
+    from dentframe.metering.series import Floats
+    from dentframe.times.ranges import Zone
+
 
 _DEFAULT_RULES = RegisterRules()
 _BANDS = 4
@@ -191,7 +192,7 @@ def _two_keys(
     """A legend of colours, and of line styles where there are several types of day."""
     from matplotlib.lines import Line2D
 
-    from dentframe.plot.palette import ink
+    from dentframe.plot.marks import ink
 
     colours = [
         Line2D([], [], color=line.get_color(), label=of.label(c))

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dentframe.errors import ConfigError
-from dentframe.metering.study import Asked
-from dentframe.plot import canvas, marks, steps
-from dentframe.plot.bars import Bars, bars
-from dentframe.plot.palette import colour, hatch, ink, paper
-from dentframe.plot.subject import Power, power, runs, subject
-from dentframe.plot.ticks import amount, moment
-from dentframe.registers import RegisterRules
+from dentframe.metering.registers import RegisterRules
+from dentframe.plot import axes as canvas
+from dentframe.plot import marks
+from dentframe.plot import power as steps
+from dentframe.plot.axes import amount, moment
+from dentframe.plot.marks import colour, hatch, ink, paper
+from dentframe.plot.power import Bars, Power, bars, power, runs, subject
+from dentframe.verbs.inputs import Asked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from dentframe.freq import Freq
-    from dentframe.instants import Zone
-    from dentframe.metering.rows import Floats, Ints
-    from dentframe.plot.subject import Subject
+    from dentframe.metering.series import Floats, Ints
+    from dentframe.plot.power import Subject
+    from dentframe.times.periods import Freq
+    from dentframe.times.ranges import Zone
+
 
 _DEFAULT_RULES = RegisterRules()
 _MANY = 200
@@ -117,7 +119,7 @@ def stack(
 def _power(of: Subject, window: Any, n: int, ax: Axes | None) -> Axes:
     from matplotlib.patches import StepPatch
 
-    from dentframe.plot.local_axis import at, local_time
+    from dentframe.plot.axes import at, local_time
 
     found = power(of, window, together=True)
     ax = canvas.axes(ax)
@@ -140,7 +142,7 @@ def _power(of: Subject, window: Any, n: int, ax: Axes | None) -> Axes:
 
 
 def _energy(found: Bars, n: int, ax: Axes | None) -> Axes:
-    from dentframe.plot.local_axis import at, local_time
+    from dentframe.plot.axes import at, local_time
 
     ax = canvas.axes(ax)
     local_time(ax, int(found.s[0]), int(found.e[-1]), found.tz)
@@ -191,7 +193,7 @@ def _only(rows: Sequence[Any], keep: Any) -> list[Any]:
 
 
 def _finish(ax: Axes, found: Power | Bars, said: Sequence[tuple[int, str]]) -> None:
-    from dentframe.plot.local_axis import at
+    from dentframe.plot.axes import at
 
     ax.autoscale_view(scalex=False)
     ax.margins(y=0.04)
@@ -227,7 +229,7 @@ def _keys(found: Power | Bars, *, lost: bool) -> list[Any]:
 
 
 def _boxes(s: Ints, e: Ints, lost: Floats) -> list[tuple[float, float, float, float]]:
-    from dentframe.plot.local_axis import at
+    from dentframe.plot.axes import at
 
     a, b = at(s), at(e)
     return [(a[i], 0.0, b[j - 1] - a[i], 1.0) for i, j in runs(lost)]

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from dentframe.archive import Archive
-from dentframe.cloud.job import Answer, Job
-from dentframe.cloud.windows import Window
-from dentframe.cloud.wire import decode
+from dentframe.archive.store import Archive
+from dentframe.cloud.fetch import Answer, Job
+from dentframe.cloud.planner import Window
+from dentframe.wire.decode import decode
 from tests.benchmarks import naive, year
 from tests.benchmarks.rounds import Row, in_turn, ratios, show, walls, wants_quick
 from tests.benchmarks.year import METER, NARROW, WIDE, YEAR

@@ -35,10 +35,10 @@ import polars as pl
 import psutil
 from distributed import Client, LocalCluster
 
-from dentframe.archive import Archive
-from dentframe.cloud.job import Answer, Job
-from dentframe.cloud.window import Window
-from dentframe.cloud.wire_report import Page, Report
+from dentframe.archive.store import Archive
+from dentframe.cloud.fetch import Answer, Job
+from dentframe.cloud.planner import Window
+from dentframe.wire.page import Page, Report
 
 ROUNDS, METERS, YEAR = 9, 100, 2023
 LA = "America/Los_Angeles"

@@ -18,9 +18,9 @@ from importlib.util import find_spec
 import numpy as np
 import pandas as pd
 
-from dentframe.cloud.windows import Window
-from dentframe.cloud.wire import decode, decode_slow
-from dentframe.reading.frame import join, to_frame
+from dentframe.cloud.planner import Window
+from dentframe.frame.assemble import join, to_frame
+from dentframe.wire.decode import decode, decode_slow
 from tests.benchmarks import naive
 from tests.benchmarks.rounds import Row, cpus, in_turn, ratios, show, wants_quick
 

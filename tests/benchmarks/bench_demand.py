@@ -14,18 +14,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe.coincident import coincident
-from dentframe.demand import apparent_demand, demand
-from dentframe.energy import energy
 from dentframe.errors import CoverageWarning
-from dentframe.factors import load_factor, power_factor
-from dentframe.gaps import coverage, gaps
-from dentframe.peaks import peaks
-from dentframe.profile import profile
-from dentframe.quality import quality
-from dentframe.schedule import Schedule, Window
-from dentframe.shape import baseload, duration
-from dentframe.stats import stats
+from dentframe.times.schedule import Schedule, Window
+from dentframe.verbs.coincident import coincident
+from dentframe.verbs.demand import apparent_demand, demand
+from dentframe.verbs.energy import energy
+from dentframe.verbs.factors import load_factor, power_factor
+from dentframe.verbs.gaps import coverage, gaps
+from dentframe.verbs.peaks import peaks
+from dentframe.verbs.profile import baseload, duration, profile
+from dentframe.verbs.quality import quality
+from dentframe.verbs.stats import stats
 from tests.benchmarks.rounds import Row, cpus, in_turn, seconds, show, wants_quick
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from dentframe.energy import energy
+from dentframe.verbs.energy import energy
 from tests.benchmarks.rounds import Row, cpus, seconds, show, wants_quick
 
 LA = "America/Los_Angeles"

@@ -22,9 +22,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from dentframe import emulator
-from dentframe.cloud.pacer import Pacer
-from dentframe.fleet import sync
-from dentframe.fleet.plan import FleetPlan, Planner
+from dentframe.archive import sync
+from dentframe.archive.sync import FleetPlan, Planner
+from dentframe.cloud.limiter import Pacer
 from tests.benchmarks.rounds import wants_quick
 from tests.integration.sync_kit import (
     TOPICS,

@@ -17,12 +17,12 @@ import time
 from pathlib import Path
 
 from dentframe import emulator
-from dentframe.cloud.cache import Shelf
+from dentframe.cloud.answers import Notices
+from dentframe.cloud.cache_file import Store
 from dentframe.cloud.client import DentCloud
-from dentframe.cloud.job import Job
-from dentframe.cloud.notices import Notices
-from dentframe.cloud.store import Store
-from dentframe.cloud.windows import Window
+from dentframe.cloud.fetch import Job
+from dentframe.cloud.http_cache import Shelf
+from dentframe.cloud.planner import Window
 from tests.benchmarks.rounds import Row, show, wants_quick
 
 METER = "P482311252"
@@ -152,8 +152,8 @@ def writes(count=150):
 CHILD = """
 import sys
 from dentframe.cloud.client import DentCloud
-from dentframe.cloud.job import Job
-from dentframe.cloud.windows import Window
+from dentframe.cloud.fetch import Job
+from dentframe.cloud.planner import Window
 url, folder = sys.argv[1:]
 jobs = [Job("P482311252", Window(2023, m), ("DemandkW", "kWHNet")) for m in range(1, 13)]
 with DentCloud("demo-key", "demo-id", base_url=url, cache=folder, rate=40) as client:

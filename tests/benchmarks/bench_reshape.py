@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from dentframe import quantify, reshape
+from dentframe.frame import quantify, reshape, select
 from tests.benchmarks.rounds import Row, cpus, show, wants_quick
 
 LETTERS = "ABCDEFGHIJKLMNOP"
@@ -37,8 +37,8 @@ def verbs(frame: pd.DataFrame) -> dict[str, Callable[[], object]]:
         "from_long": lambda: reshape.from_long(long),
         "by_element": lambda: reshape.by_element(frame, "DemandkW"),
         "by_channel": lambda: reshape.by_channel(frame, "A"),
-        "select": lambda: reshape.select(frame, element=["A", "C"]),
-        "table": lambda: reshape.table(frame),
+        "select": lambda: select.select(frame, element=["A", "C"]),
+        "table": lambda: select.table(frame),
         "quantify": lambda: quantify.quantify(frame),
         "dequantify": lambda: quantify.dequantify(quantified),
         "convert": lambda: quantify.convert(frame, {"DemandkW": "W"}),

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from dentframe import emulator
-from dentframe.cli import emulate as emulate_command
+from dentframe.cli import account as emulate_command
 from dentframe.cli.app import dentframe
 from dentframe.errors import DentWarning
 

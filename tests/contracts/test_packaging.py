@@ -87,7 +87,7 @@ def test_the_wheel_holds_the_package_as_it_is(wheel):
     """Every file of the package, the template and the marker of types included; no other."""
     ours = {f"dentframe/{name}": body for name, body in files(ROOT / "dentframe").items()}
     assert {n: b for n, b in wheel.items() if not n.startswith(INFO)} == ours
-    assert {"dentframe/py.typed", "dentframe/money/templates/statement.html"} <= set(ours)
+    assert {"dentframe/py.typed", "dentframe/documents/templates/statement.html"} <= set(ours)
 
 
 def test_the_wheel_says_what_it_is(wheel):
@@ -122,7 +122,7 @@ def test_entry_points_load(wheel):
     told = ConfigParser()
     told.read_string(wheel[f"{INFO}/entry_points.txt"].decode())
     assert told["console_scripts"]["dentframe"] == "dentframe.cli:main"
-    assert told["xarray.backends"]["dentcloud"].startswith("dentframe.xarray_backend:")
+    assert told["xarray.backends"]["dentcloud"].startswith("dentframe.datasets.engine:")
     points = [EntryPoint(n, v, g) for g in told.sections() for n, v in told[g].items()]
     assert all(callable(point.load()) for point in points)
 

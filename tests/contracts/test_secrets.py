@@ -16,11 +16,10 @@ import pytest
 
 from dentframe import emulator
 from dentframe.cloud import credentials as creds
-from dentframe.cloud.client import DentCloud
-from dentframe.cloud.default import default_client
-from dentframe.cloud.job import Job
-from dentframe.cloud.secret import Secret
-from dentframe.cloud.windows import Window
+from dentframe.cloud.client import DentCloud, default_client
+from dentframe.cloud.credentials import Secret
+from dentframe.cloud.fetch import Job
+from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError, DentError
 
 KEY, KEY_ID = "canary-KEY-5f0c2d", "canary-ID-91ab7e"
@@ -225,7 +224,7 @@ def test_an_error_of_the_service_that_repeats_the_key_is_scrubbed(cloud):
 
 def test_an_interrupt_in_a_request_carries_no_key(cloud, monkeypatch):
     """Ctrl-C while a request is under way: the frames that held the headers are gone."""
-    from dentframe.cloud import session
+    from dentframe.cloud import transport as session
 
     def interrupted(*args):
         raise KeyboardInterrupt

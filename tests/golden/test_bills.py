@@ -10,7 +10,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from dentframe.money import Demand, Energy, Fixed, Ratchet, Tariff, bill
+from dentframe.money import bill
+from dentframe.money.demand_charges import Demand, Ratchet
+from dentframe.money.energy_charges import Energy
+from dentframe.money.other_charges import Fixed
+from dentframe.money.tariff import Tariff
 
 BILLS = Path(__file__).parents[3] / "shared" / "domain" / "bills"
 pytestmark = pytest.mark.skipif(not BILLS.is_dir(), reason="no bills beside us")

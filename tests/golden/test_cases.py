@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.energy import energy
 from dentframe.errors import CoverageWarning
-from dentframe.registers import RegisterRules
+from dentframe.metering.registers import RegisterRules
+from dentframe.verbs.energy import energy
 
 CASES = Path(__file__).parents[3] / "shared" / "domain" / "cases.json"
 ENERGY = {"register_energy": "kWHNet/Elm/A", "demand_energy": "DemandkW/Elm/A"}

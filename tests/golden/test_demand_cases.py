@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.coincident import coincident
-from dentframe.demand import apparent_demand, demand
-from dentframe.energy import energy
-from dentframe.factors import load_factor, power_factor
-from dentframe.peaks import peaks
-from dentframe.ratchets import adjusted_demand, ratchet
-from dentframe.stats import stats
+from dentframe.money.demand_charges import adjusted_demand, ratchet
+from dentframe.verbs.coincident import coincident
+from dentframe.verbs.demand import apparent_demand, demand
+from dentframe.verbs.energy import energy
+from dentframe.verbs.factors import load_factor, power_factor
+from dentframe.verbs.peaks import peaks
+from dentframe.verbs.stats import stats
 from tests.cases_kit import KW, cases, frame_of, near, quarters, quiet
 
 
@@ -64,7 +64,7 @@ def test_reported_peaks(case):
 
 def test_p07_an_interval_belongs_to_the_window_it_starts_in():
     """P07: energy of 15:45-16:00 is not peak energy though its label is the peak's start."""
-    from dentframe.schedule import Schedule, Window
+    from dentframe.times.schedule import Schedule, Window
 
     frame = quarters({KW: ["40", "8"]}, "2024-01-01 16:00")
     found = energy(

@@ -8,9 +8,9 @@ import sys
 import pandas as pd
 import pytest
 
-from dentframe.demand import demand
-from dentframe.peaks import peaks
-from dentframe.quality import quality
+from dentframe.verbs.demand import demand
+from dentframe.verbs.peaks import peaks
+from dentframe.verbs.quality import quality
 from tests.cases_kit import SHARED, quiet
 
 

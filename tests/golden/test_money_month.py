@@ -8,9 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe import RegisterRules
 from dentframe.errors import CoverageError
-from dentframe.money import Energy, Fixed, Tariff, Tax, Window, bill, earlier
+from dentframe.metering.registers import RegisterRules
+from dentframe.money import bill
+from dentframe.money.comparison import earlier
+from dentframe.money.energy_charges import Energy
+from dentframe.money.other_charges import Fixed, Tax
+from dentframe.money.tariff import Tariff
+from dentframe.times.schedule import Window
 
 NY = "America/New_York"
 

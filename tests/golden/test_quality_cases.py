@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.demand import demand
-from dentframe.gaps import gaps
-from dentframe.peaks import peaks
-from dentframe.quality import quality
-from dentframe.stats import stats
+from dentframe.verbs.demand import demand
+from dentframe.verbs.gaps import gaps
+from dentframe.verbs.peaks import peaks
+from dentframe.verbs.quality import quality
+from dentframe.verbs.stats import stats
 from tests.cases_kit import KW, cases, frame_of, near, quarters, quiet
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.energy import energy, intervals
 from dentframe.errors import CoverageWarning
-from dentframe.registers import RegisterRules
+from dentframe.metering.registers import RegisterRules
+from dentframe.verbs.energy import energy, intervals
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 SEOUL, NEW_YORK = "Asia/Seoul", "America/New_York"

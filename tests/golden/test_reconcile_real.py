@@ -5,8 +5,8 @@ import importlib.util
 import pandas as pd
 import pytest
 
-from dentframe.demand_window import check_demand_window
-from dentframe.reconcile import reconcile
+from dentframe.verbs.demand_window import check_demand_window
+from dentframe.verbs.reconcile import reconcile
 
 
 @pytest.fixture

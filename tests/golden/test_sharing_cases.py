@@ -7,9 +7,11 @@ from decimal import Decimal
 import pandas as pd
 import pytest
 
-from dentframe.money import Energy, Fixed, allocate
+from dentframe.money import allocate
+from dentframe.money.energy_charges import Energy
+from dentframe.money.other_charges import Fixed
 from dentframe.money.rounding import rounded
-from dentframe.virtual import virtual
+from dentframe.verbs.virtual import virtual
 from tests.golden.money_kit import NY, case, hourly, price
 
 
@@ -75,7 +77,7 @@ def test_m17_a_negative_residual_is_flagged():
 
 
 def _wide_gaps():
-    from dentframe import RegisterRules
+    from dentframe.metering.registers import RegisterRules
 
     return RegisterRules(max_gap="2D")
 

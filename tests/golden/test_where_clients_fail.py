@@ -11,8 +11,9 @@ import pytest
 import requests
 import requests_cache
 
-from dentframe import DentCloud, read_dentcloud
+from dentframe.cloud.client import DentCloud
 from dentframe.errors import AuthError, IncompleteReadError
+from dentframe.reader import read_dentcloud
 from tests.golden import usual_kit
 from tests.golden.usual_kit import METER, TOPICS, ask
 
@@ -118,7 +119,7 @@ def _redirect_of(request):
 
 def test_a_text_becomes_ten(cloud):
     """`float("1_0")` is 10.0: Python's float takes what no meter means; here it is missing."""
-    from dentframe.cloud.wire import decode
+    from dentframe.wire.decode import decode
 
     body = b'{"headers":["date","time","DemandkW/Elm/A"],"topics":['
     body += b'{"date":"2023-12-01","time":"00:02","DemandkW/Elm/A":"1_0"}]}'
@@ -130,7 +131,7 @@ def test_a_text_becomes_ten(cloud):
 
 def test_a_missing_key_moves_the_columns():
     """Rows taken by position put B's reading under A when A's key is absent."""
-    from dentframe.cloud.wire import decode
+    from dentframe.wire.decode import decode
 
     body = b'{"headers":["date","time","A/Ch/A1","A/Ch/B1"],"topics":['
     body += b'{"date":"2023-12-01","time":"00:02","A/Ch/B1":"7.0"}]}'

@@ -14,18 +14,13 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from dentframe.money import (
-    Demand,
-    Energy,
-    Fixed,
-    Minimum,
-    Statement,
-    Tariff,
-    Tax,
-    Window,
-    bill,
-)
-from dentframe.money.statement import priced
+from dentframe.money import bill
+from dentframe.money.demand_charges import Demand
+from dentframe.money.energy_charges import Energy
+from dentframe.money.other_charges import Fixed, Minimum, Tax
+from dentframe.money.statement import Statement, priced
+from dentframe.money.tariff import Tariff
+from dentframe.times.schedule import Window
 from tests.split_kit import bill as utility_bill
 from tests.split_kit import line, readings, site, split
 

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 import requests
 
-from dentframe import DentCloud, emulator
+from dentframe import emulator
+from dentframe.cloud.client import DentCloud
 
 METER = "P482311252"
 LA = "America/Los_Angeles"

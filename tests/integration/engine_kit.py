@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from http_kit import quick_clock, quick_sleep
 
-from dentframe import DentCloud, emulator
+from dentframe import emulator
 from dentframe.archive import parquet
-from dentframe.cloud.job import Answer, Job
-from dentframe.cloud.window import Window
-from dentframe.cloud.wire_report import Page, Report
-from dentframe.datasets import to_xarray
-from dentframe.xarray_backend import open_dataset
+from dentframe.cloud.client import DentCloud
+from dentframe.cloud.fetch import Answer, Job
+from dentframe.cloud.planner import Window
+from dentframe.datasets.engine import open_dataset
+from dentframe.datasets.results import to_xarray
+from dentframe.wire.page import Page, Report
 
 METER = "P482311252"
 OTHER = "P482102272"

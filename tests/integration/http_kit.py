@@ -10,8 +10,8 @@ import numpy as np
 
 from dentframe import emulator
 from dentframe.cloud.client import DentCloud
-from dentframe.cloud.job import Job
-from dentframe.cloud.windows import Window
+from dentframe.cloud.fetch import Job
+from dentframe.cloud.planner import Window
 
 SPEED = 60
 METER = "P482311252"

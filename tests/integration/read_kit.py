@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dentframe import DentCloud, emulator
+from dentframe import emulator
+from dentframe.cloud.client import DentCloud
 
 LA = "America/Los_Angeles"
 METER = "P482311252"

@@ -9,16 +9,16 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from dentframe import emulator
-from dentframe.archive import Archive
+from dentframe.archive import sync
+from dentframe.archive.store import Archive
 from dentframe.cloud.client import DentCloud
-from dentframe.emulator.source import catalogue
-from dentframe.fleet import sync
+from dentframe.emulator.readings import catalogue
 
 TOPICS = ("DemandkW", "kWHNet")
 METHODS = multiprocessing.get_all_start_methods()
 PROCESSES = multiprocessing.get_context("forkserver" if "forkserver" in METHODS else "spawn")
 if "forkserver" in METHODS:
-    PROCESSES.set_forkserver_preload(["dentframe.fleet.sync"])  # imported once, not by each
+    PROCESSES.set_forkserver_preload(["dentframe.archive.sync"])  # imported once, not by each
 
 
 class Hourly:

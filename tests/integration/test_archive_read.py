@@ -8,10 +8,11 @@ import warnings
 import pandas as pd
 import pytest
 
-from dentframe import DentCloud, emulator, read_dentcloud
-from dentframe.archive import Archive
-from dentframe.cloud.job import Job
-from dentframe.cloud.windows import Window
+from dentframe import emulator
+from dentframe.archive.store import Archive
+from dentframe.cloud.client import DentCloud
+from dentframe.cloud.fetch import Job
+from dentframe.cloud.planner import Window
 from dentframe.errors import (
     AuthError,
     ConfigError,
@@ -22,6 +23,7 @@ from dentframe.errors import (
     UnknownMeterError,
     UnknownTopicError,
 )
+from dentframe.reader import read_dentcloud
 
 LA = "America/Los_Angeles"
 METER, OTHER = "P482311252", "P482102272"

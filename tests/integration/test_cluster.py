@@ -8,11 +8,11 @@ import warnings
 
 import pytest
 
-from dentframe.archive import Archive
-from dentframe.energy import energy
-from dentframe.peaks import peaks
-from dentframe.registers import RegisterRules
-from dentframe.schedule import Schedule, Window
+from dentframe.archive.store import Archive
+from dentframe.metering.registers import RegisterRules
+from dentframe.times.schedule import Schedule, Window
+from dentframe.verbs.energy import energy
+from dentframe.verbs.peaks import peaks
 from tests.lazy_kit import LA, METERS, SPAN, TOPICS, flat, portfolio, same
 
 distributed = pytest.importorskip("distributed")

@@ -15,7 +15,8 @@ import xarray as xr
 from engine_kit import KEY, KEY_ID, METER, MONTH, OTHER, asked, cloud_and_client
 
 import dentframe
-from dentframe.datasets import to_xarray
+from dentframe.datasets.engine import open_dataset
+from dentframe.datasets.results import to_xarray
 from dentframe.errors import (
     AuthError,
     IncompleteReadError,
@@ -25,7 +26,6 @@ from dentframe.errors import (
     UnknownMeterError,
     UnknownTopicError,
 )
-from dentframe.xarray_backend import open_dataset
 
 ADDRESS = f"dentcloud://{METER}"
 HALF = {"start": "2023-07-01", "end": "2024-01-01"}

@@ -12,8 +12,8 @@ import pytest
 import xarray as xr
 from engine_kit import HALF, KEY, METER, OTHER, cloud_and_client, eager, kept, lazy, reads
 
-from dentframe.archive import Archive
-from dentframe.datasets import to_xarray
+from dentframe.archive.store import Archive
+from dentframe.datasets.results import to_xarray
 from dentframe.errors import (
     ConfigError,
     IncompleteReadError,

@@ -9,11 +9,11 @@ import pytest
 import xarray as xr
 from engine_kit import KEY, KEY_ID, METER, MONTH, cloud_and_client
 
-from dentframe.archive import Archive
-from dentframe.cloud.job import Job
-from dentframe.cloud.window import Window
+from dentframe.archive.store import Archive
+from dentframe.cloud.fetch import Job
+from dentframe.cloud.planner import Window
+from dentframe.datasets.engine import open_dataset
 from dentframe.errors import ConfigError
-from dentframe.xarray_backend import open_dataset
 
 distributed = pytest.importorskip("distributed")
 pytest.importorskip("pyarrow")

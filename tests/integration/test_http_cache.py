@@ -9,10 +9,9 @@ import pytest
 from http_kit import DAYS, METER, TOPICS, client, jobs, service, table, truth
 
 from dentframe import emulator
-from dentframe.cloud.cache import cache_info, clear_cache
-from dentframe.cloud.client import DentCloud
-from dentframe.cloud.default import default_client
-from dentframe.cloud.windows import Window
+from dentframe.cloud.client import DentCloud, default_client
+from dentframe.cloud.http_cache import cache_info, clear_cache
+from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError, OfflineError, StaleDataWarning, UnavailableError
 
 

@@ -6,13 +6,7 @@ import pytest
 from http_kit import DAYS, TOPICS, client, jobs, service, table, truth
 
 from dentframe import emulator
-from dentframe.errors import (
-    AuthError,
-    DecodeError,
-    RateLimitError,
-    RequestError,
-    UnavailableError,
-)
+from dentframe.errors import AuthError, DecodeError, RateLimitError, RequestError, UnavailableError
 
 DAY = DAYS[0]
 RETRIED = {

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe import emulator, plan_dentcloud, read_dentcloud
-from dentframe.energy import energy
+from dentframe import emulator
 from dentframe.errors import RangeError, ReadingWarning
-from dentframe.peaks import peaks
-from dentframe.stats import stats
+from dentframe.reader import plan_dentcloud, read_dentcloud
+from dentframe.verbs.energy import energy
+from dentframe.verbs.peaks import peaks
+from dentframe.verbs.stats import stats
 from tests.integration import read_kit
 from tests.integration.read_kit import BOTH, LA, METER, serving
 

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from dentframe.archive import Archive, files
+from dentframe.archive import files, sync
+from dentframe.archive.store import Archive
+from dentframe.archive.sync import lock
 from dentframe.errors import AuthError, ConfigError, RangeError, UnknownMeterError
-from dentframe.fleet import sync
-from dentframe.fleet.lock import lock
 from tests.integration.http_kit import quick_clock, quick_sleep
 from tests.integration.sync_kit import TOPICS, Hourly, asked, client, content, serving
 
@@ -49,7 +49,7 @@ def test_a_year_of_all_meters(cloud, dent, tmp_path):
 
 def test_the_archive_reads_as_the_cloud(cloud, dent, tmp_path):
     """The frame of a span is the same from both, attrs and dtypes included."""
-    from dentframe import read_dentcloud
+    from dentframe.reader import read_dentcloud
 
     sync(["P101", "P102"], **YEAR, archive=tmp_path / "a", client=dent)
     how = {"start": "2023-03", "topics": TOPICS, "tz": "America/Los_Angeles", "bracket": True}
@@ -72,7 +72,7 @@ def test_a_second_run_asks_nothing(cloud, dent, tmp_path):
 
 def test_what_the_cache_holds_is_taken_from_there(cloud, dent, tmp_path):
     """A month that was read before costs no request."""
-    from dentframe import read_dentcloud
+    from dentframe.reader import read_dentcloud
 
     read_dentcloud("P100", "2023-05", topics=TOPICS, client=dent)
     report = sync("P100", **YEAR, archive=tmp_path / "a", client=dent)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from dentframe import cli
-from dentframe.archive import Archive
+from dentframe.archive.store import Archive
 from tests.integration.sync_kit import Hourly, serving
 
 METERS = ["P100", "P101", "P102"]
@@ -99,6 +99,6 @@ def test_an_interrupted_sync_says_how_to_go_on(cloud, folder, capsys, monkeypatc
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dentframe.fleet.sync", interrupted)
+    monkeypatch.setattr("dentframe.archive.sync", interrupted)
     assert sync("P100", "2023") == 130
     assert "run the same line again, it goes on where it was" in capsys.readouterr().err

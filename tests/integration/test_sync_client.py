@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dentframe.cloud.cache import cache_info
+from dentframe.cloud.http_cache import cache_info
 from dentframe.errors import StaleDataWarning, UnavailableError
 from tests.integration.http_kit import DAYS, METER, TOPICS, client, jobs, months, service
 

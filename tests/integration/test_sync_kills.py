@@ -6,7 +6,7 @@ import random
 
 import pandas as pd
 
-from dentframe.fleet import sync
+from dentframe.archive import sync
 from tests.integration.sync_kit import (
     TOPICS,
     Hourly,

@@ -9,10 +9,9 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from dentframe.cloud.windows import Window
-from dentframe.cloud.wire import decode, decode_slow
-from dentframe.cloud.wire_cells import number
+from dentframe.cloud.planner import Window
 from dentframe.errors import DentError
+from dentframe.wire.decode import decode, decode_slow, number
 
 # The first draw of a text builds a table of all of Unicode, which takes seconds.
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

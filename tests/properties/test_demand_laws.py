@@ -14,12 +14,12 @@ import strategies as gen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dentframe.coincident import coincident
-from dentframe.demand import demand
-from dentframe.emulator import Load, Meter, Plant
-from dentframe.emulator.layout import Element
+from dentframe.emulator.loads import Load
+from dentframe.emulator.plant import Element, Meter, Plant
 from dentframe.errors import CoverageWarning
-from dentframe.peaks import peaks
+from dentframe.verbs.coincident import coincident
+from dentframe.verbs.demand import demand
+from dentframe.verbs.peaks import peaks
 
 KW = "DemandkW/Elm/A"
 ZONES = ("UTC", "Asia/Kathmandu", "America/New_York", "Australia/Lord_Howe")

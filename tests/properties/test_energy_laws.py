@@ -14,9 +14,9 @@ import strategies as gen
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from dentframe.energy import energy, intervals
 from dentframe.errors import CoverageWarning
-from dentframe.registers import RegisterRules
+from dentframe.metering.registers import RegisterRules
+from dentframe.verbs.energy import energy, intervals
 
 NUMBERS = ("energy", "coverage", "lo", "hi", "imported", "exported")
 MEAN = "DemandkW/Elm/A"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dentframe import periods
+from dentframe.times import periods
 
 HARD = [
     "America/Los_Angeles",

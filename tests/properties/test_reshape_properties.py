@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
-from dentframe import quantify, reshape
+from dentframe.frame import quantify, reshape, select
 
 ELEMENTS = [f"{t}/Elm/{e}" for t in ("kWHNet", "DemandkW", "New") for e in ("A", "C", "AA")]
 CHANNELS = [f"A/Ch/{e}{n}" for e in "AC" for n in (1, 2, 10)]
@@ -55,18 +55,18 @@ def test_long_rows_in_any_order_give_the_same_frame(frame, random):
 @given(frames(labels=tuple(ELEMENTS)))
 def test_wide_by_element_and_back_is_identical(frame):
     """Topic by topic."""
-    for topic in reshape.topics(frame):
+    for topic in select.topics(frame):
         back = reshape.from_elements(reshape.by_element(frame, topic), topic)
-        assert_frame_equal(back, reshape.select(frame, topic), check_exact=True)
+        assert_frame_equal(back, select.select(frame, topic), check_exact=True)
 
 
 @given(frames())
 def test_what_is_selected_is_in_the_frame(frame):
     """Selecting by each element gives the frame's own columns, once each."""
-    for element in reshape.elements(frame):
-        part = reshape.select(frame, element=element)
+    for element in select.elements(frame):
+        part = select.select(frame, element=element)
         assert_frame_equal(part, frame[list(part.columns)], check_exact=True)
-        assert set(reshape.table(part).element) == {element}
+        assert set(select.table(part).element) == {element}
 
 
 @given(frames(labels=("kWHNet/Elm/A", "DemandkW/Elm/P [W]", "dPF/Elm/A", "V/Elm/A [mV]")))

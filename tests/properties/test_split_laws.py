@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dentframe.money.utility_bill import UtilityBill
-from dentframe.site import Site
+from dentframe.site.site import Site
 from tests.split_kit import LA, balanced, element, line, readings, split
 
 JANUARY = datetime(2024, 1, 1)  # noqa: DTZ001 - wall time

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dentframe.energy import energy
-from dentframe.virtual import virtual
+from dentframe.verbs.energy import energy
+from dentframe.verbs.virtual import virtual
 
 STEPS = st.lists(st.integers(0, 4000), min_size=9, max_size=9)
 FACTORS = st.tuples(*(st.integers(1, 40) for _ in range(3)))

@@ -12,7 +12,7 @@ import xarray as xr
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dentframe.datasets import to_frame, to_xarray
+from dentframe.datasets.results import to_frame, to_xarray
 
 pytestmark = [
     # The oldest netCDF4 was built against another numpy; numpy says this is harmless.

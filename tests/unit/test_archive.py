@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.archive import Archive, layout
-from dentframe.cloud.job import Job
-from dentframe.cloud.windows import Window
-from dentframe.cloud.wire import Report
+from dentframe.archive import files as layout
+from dentframe.archive.store import Archive
+from dentframe.cloud.fetch import Job
+from dentframe.cloud.planner import Window
 from dentframe.errors import (
     ConfigError,
     IncompleteReadError,
@@ -22,6 +22,7 @@ from dentframe.errors import (
     RequestError,
     UnknownMeterError,
 )
+from dentframe.wire.page import Report
 from tests.archive_kit import METER, READ_AT, answer, cells, every, later
 
 TOPIC = ("kWHNet",)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from dentframe.archive import Archive
+from dentframe.archive.store import Archive
 from tests.archive_kit import READ_AT, answer, every, later
 
 

@@ -9,7 +9,7 @@ from split_kit import SplitRules, bill, element, found, readings, site, split, t
 
 from dentframe.errors import ConfigError
 from dentframe.money.utility_bill import UtilityBill
-from dentframe.site import Site
+from dentframe.site.site import Site
 
 EVEN = {"A": 2000, "B": 1000}
 

@@ -9,14 +9,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dentframe.cloud.ask import Ask, prefix
-from dentframe.cloud.cache import Shelf, pack, unpack
-from dentframe.cloud.notices import Notices
-from dentframe.cloud.policy import cache_control, complete, cover, lifetime
-from dentframe.cloud.sizes import Sizes, pieces
-from dentframe.cloud.store import Store
-from dentframe.cloud.windows import Window
-from dentframe.cloud.wire import decode
+from dentframe.cloud.answer_sizes import Sizes, pieces
+from dentframe.cloud.answers import Ask, Notices, cache_control, complete, cover, lifetime, prefix
+from dentframe.cloud.cache_file import Store
+from dentframe.cloud.http_cache import Shelf, pack, unpack
+from dentframe.cloud.planner import Window
+from dentframe.wire.decode import decode
 
 DAY = Window(2023, 12, 12)
 HOURS = timedelta(hours=1)

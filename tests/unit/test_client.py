@@ -8,8 +8,9 @@ import logging
 import pytest
 
 from dentframe import emulator
-from dentframe.cloud.client import DentCloud, Job
-from dentframe.cloud.windows import Window
+from dentframe.cloud.client import DentCloud
+from dentframe.cloud.fetch import Job
+from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError
 
 DAY = Job("P482311252", Window(2023, 3, 1), ("DemandkW", "kWHNet"))

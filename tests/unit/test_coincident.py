@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.coincident import COLUMNS, coincident
 from dentframe.errors import ConfigError, CoverageWarning, UnknownMeterError
-from dentframe.site import Site
-from dentframe.site_parts import Element
+from dentframe.site.elements import Element
+from dentframe.site.site import Site
+from dentframe.verbs.coincident import COLUMNS, coincident
 from tests.unit.test_demand import KW, quarters
 
 A, B = KW, "DemandkW/Elm/B"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dentframe import columns as c
+from dentframe.wire import columns as c
 
 NAMES = [
     ("A/Ch/A1", "A", "Ch", "A1", "A", "A1"),

@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dentframe.metering.accumulate import from_means, from_register
-from dentframe.metering.cumulative import STATUSES, status
-from dentframe.metering.flags import Flag, names
-from dentframe.metering.plain import block_of
-from dentframe.metering.series import NONE, Series
-from dentframe.registers import MINUTE, Rules
+from dentframe.metering.cumulative import STATUSES, from_means, from_register, status
+from dentframe.metering.registers import MINUTE, Rules
+from dentframe.metering.rising import block_of
+from dentframe.metering.series import NONE, Flag, Series, names
 
 Q = 15 * MINUTE
 

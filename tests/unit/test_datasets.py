@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from dentframe import units
-from dentframe.datasets import to_frame, to_xarray
+from dentframe.datasets.results import to_frame, to_xarray
 from dentframe.errors import ConfigError, DecodeError, RangeError, UnitError
+from dentframe.wire import units
 
 LA = "America/Los_Angeles"
 

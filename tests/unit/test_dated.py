@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from dentframe.errors import ConfigError
-from dentframe.verification import verify
+from dentframe.money.record import verify
 from tests.split_kit import (
     LA,
     balanced,

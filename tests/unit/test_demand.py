@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.demand import apparent_demand, demand
 from dentframe.errors import ConfigError, KindError, RangeError, UnknownTopicError
-from dentframe.registers import RegisterRules
+from dentframe.metering.registers import RegisterRules
+from dentframe.verbs.demand import apparent_demand, demand
 
 KW, KWH = "DemandkW/Elm/A", "kWHNet/Elm/A"
 

@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe import RegisterRules
-from dentframe.demand_window import COLUMNS, check_demand_window
-from dentframe.emulator import Element, Load, Meter, Plant
+from dentframe.emulator.loads import Load
+from dentframe.emulator.plant import Element, Meter, Plant
 from dentframe.errors import KindError, RangeError
+from dentframe.metering.registers import RegisterRules
+from dentframe.verbs.demand_window import COLUMNS, check_demand_window
 
 START, END = "2023-11-01", "2023-11-15"
 ALL = ((1, 0.4), (2, 0.3), (3, 0.3))

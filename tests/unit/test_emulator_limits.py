@@ -8,7 +8,7 @@ import time
 import pytest
 
 from dentframe import emulator
-from dentframe.emulator.limits import Limiter
+from dentframe.emulator.service import Limiter
 from tests.emulator_kit import HOUR, KEYS, ask, connect
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.energy import energy
 from dentframe.errors import CoverageWarning, UnknownMeterError
 from dentframe.metering.figures import COLUMNS
-from dentframe.registers import RegisterRules
+from dentframe.metering.registers import RegisterRules
+from dentframe.verbs.energy import energy
 from tests.energy_kit import MEAN, NY, C, quiet, readings, register, row
 
 

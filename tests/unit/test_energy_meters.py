@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.energy import energy, intervals
 from dentframe.errors import CoverageWarning
 from dentframe.metering.figures import COLUMNS
-from dentframe.registers import RegisterRules
+from dentframe.metering.registers import RegisterRules
+from dentframe.verbs.energy import energy, intervals
 from tests.energy_kit import MEAN, NY, A, C, quiet, readings, register
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.energy import energy, intervals
 from dentframe.errors import CoverageWarning, RangeError
-from dentframe.freq import Monthly
 from dentframe.metering.figures import COLUMNS
+from dentframe.times.periods import Monthly
+from dentframe.verbs.energy import energy, intervals
 from tests.energy_kit import MEAN, NY, quiet, readings, register, row
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.energy import energy
 from dentframe.errors import (
     ConfigError,
     CoverageWarning,
@@ -17,7 +16,8 @@ from dentframe.errors import (
     UnitError,
     UnknownTopicError,
 )
-from dentframe.registers import RegisterRules
+from dentframe.metering.registers import RegisterRules
+from dentframe.verbs.energy import energy
 from tests.energy_kit import MEAN, NY, C, quiet, readings, register
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.energy import energy
 from dentframe.errors import ConfigError, CoverageWarning, KindError, RangeError
-from dentframe.estimate import estimate
+from dentframe.verbs.energy import energy
+from dentframe.verbs.estimate import estimate
 
 KW = np.array([4, 4, 5, 6, 7, 8, 7, 6, 5, 4, 4, 4, 4.0])
 COLUMN = "EstimatedDemandkW/Elm/A [kW]"
@@ -168,7 +168,7 @@ def test_only_gaps_within_bounds():
 
 def test_a_reset_in_the_gap_scales_nothing():
     """What ran before a clear is unknown, so the register does not measure the gap."""
-    from dentframe import RegisterRules
+    from dentframe.metering.registers import RegisterRules
 
     frame = made()
     frame.iloc[8:, 1] -= frame.iloc[7, 1]

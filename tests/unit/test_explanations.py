@@ -6,11 +6,11 @@ import re
 
 import pytest
 
+from dentframe.documents import tables as explanations
+from dentframe.documents.tables import explained, label
 from dentframe.metering.cumulative import STATUSES
-from dentframe.metering.flags import FLAGS
-from dentframe.metering.study import REBLOCKED
-from dentframe.money.output import explanations
-from dentframe.money.output.explanations import explained, label
+from dentframe.metering.series import FLAGS
+from dentframe.verbs.inputs import REBLOCKED
 from tests.statement_kit import energy_line, reading, statement
 
 JARGON = re.compile(r"interpolat|telescop|register|rollover|glitch|NaN|residual|delta|_|coverage")

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from dentframe.errors import ConfigError, CoverageWarning, KindError
-from dentframe.factors import load_factor, power_factor
-from dentframe.ratchets import adjusted_demand, ratchet
+from dentframe.money.demand_charges import adjusted_demand, ratchet
+from dentframe.verbs.factors import load_factor, power_factor
 from tests.unit.test_demand import KW, KWH, quarters
 
 KVAH = "kVAHNet/Elm/A"

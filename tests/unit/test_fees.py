@@ -7,9 +7,8 @@ from decimal import Decimal
 import pytest
 
 from dentframe.errors import ConfigError
-from dentframe.money.fee import Fee
-from dentframe.money.rules import SplitRules
-from dentframe.verification import verify
+from dentframe.money.record import verify
+from dentframe.money.split_rules import Fee, SplitRules
 from tests.split_kit import balanced, bill, line, readings, shares, site, split, tenant
 
 EVEN = {"A": 2000, "B": 1000}

@@ -9,13 +9,13 @@ import threading
 
 import pytest
 
+from dentframe.archive.sync import lock
 from dentframe.errors import ConfigError
-from dentframe.fleet.lock import lock
 
 HOLDER = """
 import sys
 from pathlib import Path
-from dentframe.fleet.lock import lock
+from dentframe.archive.sync import lock
 with lock(Path(sys.argv[1]), "there"):
     print("held", flush=True)
     sys.stdin.read()

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dentframe.cloud.windows import Window, covers
-from dentframe.fleet.plan import FleetPlan, Need, Planner
+from dentframe.archive.sync import FleetPlan, Need, Planner
+from dentframe.cloud.planner import Window, covers
 
 START, END = datetime(2022, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)
 NOW = datetime(2024, 6, 1, tzinfo=UTC)

@@ -8,10 +8,10 @@ from dataclasses import FrozenInstanceError, replace
 import pandas as pd
 import pytest
 
-from dentframe.cloud.job import Answer, Job
-from dentframe.cloud.windows import Window
+from dentframe.archive.sync_report import Counts, Missing, SyncReport
+from dentframe.cloud.fetch import Answer, Job
+from dentframe.cloud.planner import Window
 from dentframe.errors import UnavailableError
-from dentframe.fleet.report import Counts, Missing, SyncReport
 
 REPORT = SyncReport(
     archive="portfolio",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from dentframe.cloud.wire import Page, Report
-from dentframe.reading import frame
+from dentframe.frame import assemble as frame
+from dentframe.wire.page import Page, Report
 
 NAN = float("nan")
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from dentframe.errors import ConfigError
-from dentframe.gaps import COLUMNS, coverage, gaps
+from dentframe.verbs.gaps import COLUMNS, coverage, gaps
 from tests.unit.test_demand import KW, KWH, quarters
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe import instants as i
 from dentframe.errors import RangeError
+from dentframe.times import ranges as i
 
 LA = "America/Los_Angeles"
 NOW = pd.Timestamp("2024-01-15 12:00", tz="UTC")

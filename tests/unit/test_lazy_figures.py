@@ -6,9 +6,8 @@ import inspect
 
 import pytest
 
-from dentframe.archive import Archive
-from dentframe.archive.lazy import figures
-from dentframe.energy import energy
+from dentframe.archive import dask_verbs as figures
+from dentframe.archive.store import Archive
 from dentframe.errors import (
     ConfigError,
     KindError,
@@ -16,9 +15,10 @@ from dentframe.errors import (
     UnknownMeterError,
     UnknownTopicError,
 )
-from dentframe.peaks import peaks
-from dentframe.registers import RegisterRules
-from dentframe.schedule import Schedule, Window
+from dentframe.metering.registers import RegisterRules
+from dentframe.times.schedule import Schedule, Window
+from dentframe.verbs.energy import energy
+from dentframe.verbs.peaks import peaks
 from tests.lazy_kit import LA, METERS, SPAN, TOPICS, flat, portfolio, same
 
 pytest.importorskip("dask.dataframe")

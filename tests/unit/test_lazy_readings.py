@@ -8,7 +8,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from dentframe.archive import Archive, parquet
+from dentframe.archive import parquet
+from dentframe.archive.store import Archive
 from dentframe.errors import (
     ConfigError,
     IncompleteReadError,
@@ -172,7 +173,7 @@ def test_a_sync_is_seen_by_what_is_built_after_it(tmp_path):
 
 
 def _may(minutes, columns):
-    from dentframe.cloud.window import Window
+    from dentframe.cloud.planner import Window
 
     may = Window(2023, 5)
     shift = may.minutes.start - Window(2023, 1).minutes.start

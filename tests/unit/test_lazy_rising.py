@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.archive.lazy import rising as rising_module
-from dentframe.archive.lazy.rising import rising
-from dentframe.energy import energy
-from dentframe.freq import Monthly
-from dentframe.instants import time_range
-from dentframe.reading.frame import Table, to_frame
-from dentframe.registers import RegisterRules
+from dentframe.archive import dask_verbs as rising_module
+from dentframe.archive.dask_verbs import rising
+from dentframe.frame.assemble import Table, to_frame
+from dentframe.metering.registers import RegisterRules
+from dentframe.times.periods import Monthly
+from dentframe.times.ranges import time_range
+from dentframe.verbs.energy import energy
 from tests.lazy_kit import LA
 
 KEYWORDS = {

@@ -7,7 +7,9 @@ import socket
 import pytest
 
 from dentframe.errors import IncompleteReadError, UnknownMeterError
-from dentframe.money import Energy, Tariff, bill
+from dentframe.money import bill
+from dentframe.money.energy_charges import Energy
+from dentframe.money.tariff import Tariff
 from tests.lazy_kit import LA, TOPICS, portfolio
 
 FLAT = Tariff("Flat", [Energy("Energy", "0.12")], currency="USD")

@@ -10,8 +10,7 @@ from decimal import Decimal
 import pytest
 
 from dentframe.errors import ConfigError, MissingExtraError
-from dentframe.money import Line, Past, Statement
-from dentframe.money.statement import priced
+from dentframe.money.statement import Line, Past, Statement, priced
 from tests.statement_kit import MAY, energy_line, full, reading, statement
 
 

@@ -6,8 +6,11 @@ import pandas as pd
 import pytest
 
 from dentframe.errors import ConfigError
-from dentframe.money import Demand, Energy, Fixed, Reactive, Tariff
-from dentframe.money.needs import check_period, topics
+from dentframe.money.bill import check_period, topics
+from dentframe.money.demand_charges import Demand
+from dentframe.money.energy_charges import Energy
+from dentframe.money.other_charges import Fixed, Reactive
+from dentframe.money.tariff import Tariff
 
 NY = "America/New_York"
 

@@ -7,10 +7,9 @@ import threading
 
 import pytest
 
-from dentframe.cloud.breaker import CALM, GIVE_UP, Breaker, OutageError, Plan, StoppedError
-from dentframe.cloud.ledger import LEASE, FileLedger, MemoryLedger
-from dentframe.cloud.notices import Notices
-from dentframe.cloud.pacer import Pacer
+from dentframe.cloud.answers import Notices
+from dentframe.cloud.limiter import LEASE, FileLedger, MemoryLedger, Pacer
+from dentframe.cloud.outage import CALM, GIVE_UP, Breaker, OutageError, Plan, StoppedError
 from dentframe.errors import AuthError, CacheWarning
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from dentframe.errors import ConfigError, CoverageWarning, KindError
-from dentframe.peaks import COLUMNS, peaks
+from dentframe.verbs.peaks import COLUMNS, peaks
 from tests.unit.test_demand import KW, KWH, quarters
 
 

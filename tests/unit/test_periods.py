@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import pytest
 
-from dentframe import periods as p
 from dentframe.errors import RangeError
+from dentframe.times import periods as p
 
 LA = "America/Los_Angeles"
 

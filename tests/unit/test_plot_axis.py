@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from dentframe.instants import zone
-from dentframe.plot.local_axis import at, local_time, us_of
-from dentframe.plot.ticks import STEPS, amount, moment, step_of, texts, ticks
+from dentframe.plot.axes import STEPS, amount, at, local_time, moment, step_of, texts, ticks, us_of
+from dentframe.times.ranges import zone
 
 LA = zone("America/Los_Angeles")
 

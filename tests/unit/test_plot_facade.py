@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 
 import dentframe  # noqa: F401 - registers the accessor
 from dentframe.errors import DentError, MissingExtraError, RangeError, UnknownMeterError
-from dentframe.plot import Pictures, palette
+from dentframe.plot import marks as palette
+from dentframe.plot.pictures import Pictures
 from tests.plot_kit import LA, means, words
 from tests.split_kit import element, readings, site
 

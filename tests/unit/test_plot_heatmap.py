@@ -6,8 +6,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from dentframe.errors import ConfigError, RangeError
-from dentframe.plot.days import lay
 from dentframe.plot.heatmap import heatmap
+from dentframe.plot.power import lay
 from tests.plot_kit import LA, boxes, by_gid, means, utc_days, words
 
 

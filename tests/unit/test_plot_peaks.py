@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from dentframe.errors import ConfigError, KindError
-from dentframe.peaks import peaks as verb
 from dentframe.plot.marks import place
 from dentframe.plot.peaks import peaks
+from dentframe.verbs.peaks import peaks as verb
 from tests.plot_kit import LA, boxes, by_gid, means, utc_days, words
 
 

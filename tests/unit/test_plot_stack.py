@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch, StepPatch
 
 from dentframe.errors import ConfigError, KindError
+from dentframe.plot.power import layers
 from dentframe.plot.stack import stack
-from dentframe.plot.steps import layers
 from tests.plot_kit import LA, boxes, by_gid, means, utc_days, words
 from tests.split_kit import element, readings, site
 

@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 from dentframe.errors import ConfigError
-from dentframe.profile import profile
-from dentframe.shape import baseload, duration
+from dentframe.verbs.profile import baseload, duration, profile
 from tests.unit.test_demand import KW, quarters
 
 

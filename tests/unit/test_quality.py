@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.quality import COLUMNS, quality
-from dentframe.registers import RegisterRules
+from dentframe.metering.registers import RegisterRules
+from dentframe.verbs.quality import COLUMNS, quality
 from tests.unit.test_demand import KW, KWH, quarters
 
 RNG = np.random.default_rng(5)

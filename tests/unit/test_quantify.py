@@ -10,9 +10,9 @@ import pint
 import pytest
 from pandas.testing import assert_frame_equal
 
-from dentframe import quantify as q
-from dentframe import units
 from dentframe.errors import KindError, MissingExtraError, UnitError, UnknownTopicError
+from dentframe.frame import quantify as q
+from dentframe.wire import units
 
 AWKWARD = [0.1 + 0.2, np.nan, -0.0, np.inf, 123456.003, 5e-324, 1 / 3]
 

@@ -4,10 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe import RegisterRules
 from dentframe.errors import ConfigError, KindError, RangeError
-from dentframe.metering.signatures import SIGNATURES
-from dentframe.reconcile import COLUMNS, reconcile
+from dentframe.metering.registers import RegisterRules
+from dentframe.verbs.reconcile import COLUMNS, SIGNATURES, reconcile
 
 N = 96
 KW = 5 + 3 * np.sin(np.arange(N) / 7) + 0.5 * np.cos(np.arange(N) * 1.3)

@@ -9,11 +9,11 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from dentframe import record as recorded
-from dentframe import record_sheets as sheets
 from dentframe.errors import ConfigError, DentWarning
+from dentframe.money import record as recorded
+from dentframe.money import record as sheets
+from dentframe.money.record import verify
 from dentframe.money.statement import Statement
-from dentframe.verification import verify
 from tests.split_kit import bill, line, readings, shares, site, split, tenant
 
 BILL = (line("Energy", "energy", "600.00"), line("Fixed", "fixed", "10.01"))

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from dentframe.errors import ConfigError, RangeError, UnknownMeterError
-from dentframe.registers import MINUTE, RegisterRules, check_elements, resolve
+from dentframe.metering.registers import MINUTE, RegisterRules, check_elements, resolve
 
 TWO = [("P1", "A"), ("P2", "A")]
 

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from pandas.testing import assert_frame_equal
 
-from dentframe import reshape
 from dentframe.errors import KindError, UnitError, UnknownMeterError, UnknownTopicError
+from dentframe.frame import reshape, select
 from tests.reshape_kit import ATTRS, LABELS, several, single
 
 
 def test_the_table_names_what_each_column_is():
     """One row per wire column; other columns are ignored."""
     frame = single().assign(note=1.0)
-    table = reshape.table(frame)
+    table = select.table(frame)
     assert list(table.index) == LABELS
     assert table.index.name == "column"
     assert list(table.columns) == ["topic", "scope", "element", "channel", "kind", "unit"]
@@ -24,24 +24,24 @@ def test_the_table_names_what_each_column_is():
 
 def test_the_table_shows_a_unit_that_the_label_names():
     """The label goes before attrs and catalogue."""
-    assert reshape.table(single(["DemandkW/Elm/A [W]"])).unit.iloc[0] == "W"
+    assert select.table(single(["DemandkW/Elm/A [W]"])).unit.iloc[0] == "W"
 
 
 def test_lists_of_what_there_is():
     """Topics as they stand, elements and channels in natural order."""
     frame = single(["A/Ch/B10", "A/Ch/B2", "kWHNet/Elm/A", "V/Ph/L1-L2"])
-    assert reshape.topics(frame) == ["A", "kWHNet", "V"]
-    assert reshape.elements(frame) == ["A", "B"]
-    assert reshape.channels(frame) == ["B2", "B10"]
+    assert select.topics(frame) == ["A", "kWHNet", "V"]
+    assert select.elements(frame) == ["A", "B"]
+    assert select.channels(frame) == ["B2", "B10"]
 
 
 def test_meters_come_from_the_index_or_the_attrs():
     """A frame without either cannot tell."""
-    assert reshape.meters(several()) == ["P1", "P2"]
-    assert reshape.meters(single()) == ["P1"]
+    assert select.meters(several()) == ["P1", "P2"]
+    assert select.meters(single()) == ["P1"]
     bare = single()
     bare.attrs = {}
-    assert reshape.meters(bare) == []
+    assert select.meters(bare) == []
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_meters_come_from_the_index_or_the_attrs():
 def test_select_takes_what_fits_every_criterion(criteria, expected):
     """Values, index and attrs stay; columns come in the order asked."""
     frame = single()
-    part = reshape.select(frame.assign(note=1), **criteria)
+    part = select.select(frame.assign(note=1), **criteria)
     assert_frame_equal(part, frame[expected])
     assert part.attrs == ATTRS
 
@@ -68,7 +68,7 @@ def test_select_takes_what_fits_every_criterion(criteria, expected):
 def test_select_gives_a_copy():
     """Writing into the selection leaves the frame alone."""
     frame = single()
-    part = reshape.select(frame, topic="kWHNet")
+    part = select.select(frame, topic="kWHNet")
     part.iloc[:] = -1.0
     assert (frame["kWHNet/Elm/A"] >= 0).all()
 
@@ -89,7 +89,7 @@ def test_select_gives_a_copy():
 def test_select_refuses_what_is_not_there(criteria, error, says):
     """The error names what there is."""
     with pytest.raises(error) as caught:
-        reshape.select(single(), **criteria)
+        select.select(single(), **criteria)
     assert says in str(caught.value)
 
 
@@ -97,33 +97,33 @@ def test_a_frame_that_cannot_tell_its_meter_takes_any_name():
     """Without attrs, ``P482311252_A`` can only mean this frame's A."""
     frame = single()
     frame.attrs = {}
-    part = reshape.select(frame, topic="kWHNet", element="P482311252_A")
+    part = select.select(frame, topic="kWHNet", element="P482311252_A")
     assert list(part.columns) == ["kWHNet/Elm/A"]
 
 
 def test_a_letter_means_every_meter_of_several():
     """The rows of both stay."""
-    part = reshape.select(several(), topic="kWHNet", element="A")
+    part = select.select(several(), topic="kWHNet", element="A")
     assert_frame_equal(part, several()[["kWHNet/Elm/A"]])
 
 
 def test_one_meter_of_several_keeps_the_two_levels():
     """And its attrs name no range of a meter that is gone."""
-    part = reshape.select(several(), topic="kWHNet", meter="P2")
+    part = select.select(several(), topic="kWHNet", meter="P2")
     assert_frame_equal(part, several().loc[["P2"], ["kWHNet/Elm/A", "kWHNet/Elm/C"]])
-    assert reshape.meters(part) == ["P2"]
+    assert select.meters(part) == ["P2"]
     assert list(part.attrs["dentcloud"]["ranges"]) == ["P2"]
 
 
 def test_an_element_of_one_meter_drops_the_other_meters():
     """``P2_C`` is one column and the rows of P2."""
-    part = reshape.select(several(), topic="kWHNet", element="P2_C")
+    part = select.select(several(), topic="kWHNet", element="P2_C")
     assert_frame_equal(part, several().loc[["P2"], ["kWHNet/Elm/C"]])
 
 
 def test_elements_of_different_meters_leave_the_rest_nan():
     """P1's C and P2's A were not named, so they are not there."""
-    part = reshape.select(several(), topic="kWHNet", element=["P1_A", "P2_C"])
+    part = select.select(several(), topic="kWHNet", element=["P1_A", "P2_C"])
     assert part.loc["P1", "kWHNet/Elm/A"].notna().all()
     assert part.loc["P2", "kWHNet/Elm/C"].notna().all()
     assert part.loc["P1", "kWHNet/Elm/C"].isna().all()
@@ -132,7 +132,7 @@ def test_elements_of_different_meters_leave_the_rest_nan():
 
 def test_channels_of_different_meters_leave_the_rest_nan():
     """As for elements."""
-    part = reshape.select(several(), topic="A", channel=["P1_A1", "A2"])
+    part = select.select(several(), topic="A", channel=["P1_A1", "A2"])
     assert part.loc["P2", "A/Ch/A1"].isna().all()
     assert part["A/Ch/A2"].notna().all()
 
@@ -158,9 +158,9 @@ def test_the_ways_back_are_exact(make):
     """by_element and by_channel lose nothing but the topic's name."""
     frame = make()
     elements = reshape.from_elements(reshape.by_element(frame, "kWHNet"), "kWHNet")
-    assert_frame_equal(elements, reshape.select(frame, "kWHNet"))
+    assert_frame_equal(elements, select.select(frame, "kWHNet"))
     channels = reshape.from_channels(reshape.by_channel(frame, "A"), "A")
-    assert_frame_equal(channels, reshape.select(frame, "A"))
+    assert_frame_equal(channels, select.select(frame, "A"))
     assert elements.attrs == frame.attrs
 
 

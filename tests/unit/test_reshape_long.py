@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from dentframe import reshape
 from dentframe.errors import RangeError
+from dentframe.frame import reshape
 from tests.reshape_kit import several, single
 
 

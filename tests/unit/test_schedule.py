@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.energy import energy
 from dentframe.errors import ConfigError, CoverageWarning
-from dentframe.instants import ints
-from dentframe.schedule import Schedule, Window
+from dentframe.times.ranges import ints
+from dentframe.times.schedule import Schedule, Window
+from dentframe.verbs.energy import energy
 from tests.unit.test_demand import KW, KWH, quarters
 
 NY = "America/New_York"
@@ -19,7 +19,7 @@ NY = "America/New_York"
 
 def hours(schedule, start, end, tz=NY):
     """Hours of each window in a span."""
-    from dentframe.instants import zone
+    from dentframe.times.ranges import zone
 
     s, e = (ints(pd.DatetimeIndex([pd.Timestamp(x, tz=tz)])) for x in (start, end))
     found = schedule.split(s, e, zone(tz))

@@ -8,7 +8,7 @@ import pytest
 
 from dentframe.errors import ConfigError, DecodeError, RangeError, UnitError
 from dentframe.metering import series
-from dentframe.metering.flags import names
+from dentframe.metering.series import names
 
 A = "kWHNet/Elm/A"
 

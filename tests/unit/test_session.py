@@ -12,11 +12,10 @@ import pytest
 import requests
 
 from dentframe import emulator
-from dentframe.cloud.ask import Ask
+from dentframe.cloud.answers import Ask, Fault, Reply, TooLargeError, judge, retry_after
 from dentframe.cloud.client import DentCloud
-from dentframe.cloud.verdict import Fault, Reply, TooLargeError, judge, retry_after
-from dentframe.cloud.watch import Watch
-from dentframe.cloud.windows import Window
+from dentframe.cloud.planner import Window
+from dentframe.cloud.transport import Watch
 from dentframe.errors import (
     AuthError,
     ConfigError,
@@ -174,7 +173,7 @@ def test_netrc_cannot_put_in_a_password(cloud, dent, tmp_path, monkeypatch):
     netrc.write_text("machine 127.0.0.1 login me password secret-of-netrc")
     monkeypatch.setenv("NETRC", str(netrc))
     sent = []
-    from dentframe.cloud import session
+    from dentframe.cloud import transport as session
 
     keep = session.requests.adapters.HTTPAdapter.send
     monkeypatch.setattr(

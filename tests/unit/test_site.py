@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from dentframe.errors import ConfigError
-from dentframe.registers import RegisterRules
-from dentframe.site import Site, apply_site
-from dentframe.site_checks import stays
+from dentframe.metering.registers import RegisterRules
+from dentframe.site.elements import stays
+from dentframe.site.site import Site, apply_site
 from tests.split_kit import LA, element, readings, site, tenant
 
 FILE = """

@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 
 from dentframe.accessor import DentAccessor
-from dentframe.coincident import coincident
-from dentframe.energy import energy
 from dentframe.errors import ConfigError, UnknownMeterError
-from dentframe.factors import power_factor
-from dentframe.metering.study import Asked
-from dentframe.peaks import peaks
-from dentframe.registers import RegisterRules
+from dentframe.metering.registers import RegisterRules
+from dentframe.verbs.coincident import coincident
+from dentframe.verbs.energy import energy
+from dentframe.verbs.factors import power_factor
+from dentframe.verbs.inputs import Asked
+from dentframe.verbs.peaks import peaks
 from tests.split_kit import LA, element, readings, site
 
 SPAN = {"start": "2024-01-02", "end": "2024-01-05"}

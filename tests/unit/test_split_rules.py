@@ -8,8 +8,7 @@ from decimal import Decimal
 import pytest
 
 from dentframe.errors import ConfigError
-from dentframe.money.rule import Part, Rule
-from dentframe.money.rules import SplitRules, rules_of
+from dentframe.money.split_rules import Part, Rule, SplitRules, rules_of
 from tests.split_kit import bill, line, site
 
 FILE = """

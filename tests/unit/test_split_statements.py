@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from split_kit import bill, element, line, readings, site, split, tenant
 
-from dentframe import verify
-from dentframe.money import Statement
-from dentframe.money.output.explanations import explained
+from dentframe.documents.tables import explained
+from dentframe.money.record import verify
+from dentframe.money.statement import Statement
 
 LINES = (
     line("Energy", "energy", "600.00"),

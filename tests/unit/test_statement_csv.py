@@ -11,8 +11,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dentframe.money import Line
-from dentframe.money.output.cells import percent, safe, tails, visible
+from dentframe.documents.tables import percent, safe, tails, visible
+from dentframe.money.statement import Line
 from tests.statement_kit import SAID, energy_line, full, statement
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from dentframe.documents import pdf as fonts
+from dentframe.documents.pdf import _texts
 from dentframe.errors import ConfigError
-from dentframe.money.output import fonts
-from dentframe.money.output.pdf import _texts
 from tests.statement_kit import MAY, SAID, energy_line, full, reading, statement
 
 
@@ -161,8 +161,7 @@ def test_several_fonts_stand_in_for_each_other(tmp_path):
 def test_no_number_is_broken_over_two_lines(tmp_path):
     """Long labels and large readings shrink the text; numbers and times keep one line."""
     fpdf = pytest.importorskip("fpdf")
-    from dentframe.money.output.pdf import _READINGS, _reading_rows
-    from dentframe.money.output.pdf_table import _fitting, _width
+    from dentframe.documents.pdf import _READINGS, _fitting, _reading_rows, _width
 
     long = replace(full().readings[0], element="A very long label " * 8)
     rows = _reading_rows(replace(full(), readings=(long,)))

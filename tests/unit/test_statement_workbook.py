@@ -7,8 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from dentframe.money import Past
-from dentframe.money.statement import priced
+from dentframe.money.statement import Past, priced
 from tests.statement_kit import SAID, energy_line, full, reading, statement
 
 openpyxl = pytest.importorskip("openpyxl")

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from dentframe.errors import CoverageWarning, KindError, UnknownTopicError
-from dentframe.stats import stats
+from dentframe.verbs.stats import stats
 from tests.unit.test_demand import KW, KWH, quarters
 
 

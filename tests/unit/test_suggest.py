@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dentframe.suggest import did_you_mean
+from dentframe.errors import did_you_mean
 
 
 @pytest.mark.parametrize("word", ["kwhnet", "kWHnet", "KWHNET", "kWNet"])

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.lanes import lanes
-from dentframe.summary import card
+from dentframe.verbs.gaps import lanes
+from dentframe.verbs.summary import card
 
 DAY = ["2024-01-01T00:00:00+00:00", "2024-01-02T00:00:00+00:00"]
 

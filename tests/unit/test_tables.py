@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from dentframe import tables
 from dentframe.errors import ConfigError, MissingExtraError, RangeError
+from dentframe.frame import tables
 
 LA = "America/Los_Angeles"
 AWKWARD = [0.1 + 0.2, np.nan, -0.0, 123456.003, 5e-324, 1 / 3, -1e300, 48212.0, 2.0**60, -12.5]
@@ -120,7 +120,7 @@ def test_a_unit_other_than_usual_stays_in_the_label(tmp_path):
 
 def test_pint_columns_are_written_as_numbers(tmp_path):
     """In their own unit."""
-    quantify = pytest.importorskip("dentframe.quantify")
+    quantify = pytest.importorskip("dentframe.frame.quantify")
     frame = single(["DemandkW/Elm/A", "dPF/Elm/A"])
     assert_frame_equal(through("csv", quantify.quantify(frame), tmp_path / "q.csv"), frame)
 

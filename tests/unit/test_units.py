@@ -10,10 +10,10 @@ import pandas as pd
 import pint
 import pytest
 
-from dentframe import units
-from dentframe.columns import parse
 from dentframe.errors import UnitError
-from dentframe.topics import TOPICS
+from dentframe.wire import units
+from dentframe.wire.columns import parse
+from dentframe.wire.topics import TOPICS
 
 
 def frame_of(*labels, attrs=None):
@@ -75,7 +75,7 @@ def test_units_that_others_defined_before_are_kept():
         ureg.define("volt_ampere_hour = [mine] = VAh")
         ureg.define("petafarad_of_mine = 2 * farad = PF")
         pint.set_application_registry(ureg)
-        from dentframe import units
+        from dentframe.wire import units
         assert units.registry().get() is ureg
         assert units.parse_unit("PF").dimensionless
         assert str(units.parse_unit("kVAh").dimensionality) == "[mine]"

@@ -4,12 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe import RegisterRules
-from dentframe.energy import energy
 from dentframe.errors import ConfigError, CoverageWarning, KindError, RangeError, UnknownMeterError
-from dentframe.metering.expression import parse
 from dentframe.metering.figures import COLUMNS
-from dentframe.virtual import virtual
+from dentframe.metering.registers import RegisterRules
+from dentframe.verbs.energy import energy
+from dentframe.verbs.virtual import parse, virtual
 
 
 def made(**registers):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from dentframe.cloud.windows import (
+from dentframe.cloud.planner import (
     REQUEST_BYTES,
     Window,
     covers,

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dentframe.cloud import wire, wire_fast
-from dentframe.cloud.windows import Window
-from dentframe.cloud.wire import Report, decode, decode_meters, decode_slow, decode_topics
+from dentframe.cloud.planner import Window
 from dentframe.errors import DecodeError, RequestError
+from dentframe.wire import decode as wire
+from dentframe.wire import decode as wire_fast
+from dentframe.wire.decode import decode, decode_meters, decode_slow, decode_topics
+from dentframe.wire.page import Report
 from tests.wire_kit import BOTH, answer, row
 
 EXAMPLES = Path(__file__).parents[2].parent / "shared" / "api" / "examples"

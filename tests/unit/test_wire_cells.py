@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from dentframe.cloud.wire import Report
+from dentframe.wire.page import Report
 from tests.wire_kit import BOTH, answer, bits, row
 
 

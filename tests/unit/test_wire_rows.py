@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from dentframe.cloud.windows import Window
-from dentframe.cloud.wire import Report
+from dentframe.cloud.planner import Window
+from dentframe.wire.page import Report
 from tests.wire_kit import BOTH, answer, row
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import dentframe
-from dentframe.cli.wording import SAYINGS, told
+from dentframe.cli.output import SAYINGS, told
 
 WITHHOLD = "min_coverage= accepts or withholds them without this warning."
 PACKAGE = Path(dentframe.__file__).parent

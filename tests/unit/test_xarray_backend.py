@@ -14,13 +14,23 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dentframe.datasets.cloud_source import (
+    dropped_names,
+    month_sizes,
+    on_worker,
+    refuse_cloud_on_worker,
+    topics_without,
+)
+from dentframe.datasets.engine import (
+    Address,
+    DentCloudBackendEntrypoint,
+    address_of,
+    is_address,
+    meters_of,
+    open_dataset,
+)
 from dentframe.errors import ConfigError, RangeError
-from dentframe.reading.request import builtin_units, is_everything, resolve_topics
-from dentframe.xarray_backend import DentCloudBackendEntrypoint, open_dataset
-from dentframe.xarray_backend.address import Address, address_of, is_address, meters_of
-from dentframe.xarray_backend.chunks import month_sizes
-from dentframe.xarray_backend.wanted import dropped_names, topics_without
-from dentframe.xarray_backend.worker import on_worker, refuse_cloud_on_worker
+from dentframe.frame.request import builtin_units, is_everything, resolve_topics
 
 METER = st.from_regex(r"P[0-9]{9}(_[A-Z])?", fullmatch=True)
 

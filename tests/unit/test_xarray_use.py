@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from dentframe.datasets import to_frame, to_xarray
+from dentframe.datasets.results import to_frame, to_xarray
 
 pytestmark = [
     # The oldest netCDF4 was built against another numpy; numpy says this is harmless.

@@ -1,0 +1,362 @@
+"""Answers and their readings in one table: merged, and cut to pages. Pure.
+
+The answer that was read last is right for its window and topics, whatever was kept first:
+merging is the same in any order and any number of times, so that a crash cannot change it.
+
+Whose each hour of a year is: the answer that was read last. Pure.
+
+An hour is counted from the year's first; an owner is the place of a record in their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dentframe.cloud.answers import topic_of
+from dentframe.cloud.fetch import narrow_report
+from dentframe.cloud.planner import Window
+from dentframe.wire.columns import ordered
+from dentframe.wire.page import Page, Report
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from dentframe.archive.parquet import Record
+
+
+if TYPE_CHECKING:
+    Mask = npt.NDArray[np.bool_]
+    Owners = Mapping[str, npt.NDArray[np.int32]]
+    Reach = Callable[[Record], int]
+
+NOBODY = -1
+
+
+@lru_cache(maxsize=256)
+def span(year: int) -> range:
+    """The hours of a UTC year, counted from 1970-01-01T00:00Z [h]."""
+    return range(Window(year, 1).hours.start, Window(year, 12).hours.stop)
+
+
+def owners(records: Sequence[Record], year: int) -> Owners:
+    """Topic to the owner of each hour; `records` in their order, the later read last.
+
+    A topic that nobody asked for belongs to an answer only where no answer to a request for
+    it is held.
+    """
+    first, length = span(year).start, len(span(year))
+    topics = dict.fromkeys(t for r in records for t in (*r.topics, *sorted(r.unasked)))
+    found = {t: np.full(length, NOBODY, np.int32) for t in topics}
+    for asked in (False, True):
+        for place, record in enumerate(records):
+            hours = _hours(record.window)
+            inside = slice(hours.start - first, hours.stop - first)
+            for topic in record.topics if asked else record.unasked:
+                found[topic][inside] = place
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _hours(window: Window) -> range:
+    return window.hours
+
+
+@lru_cache(maxsize=256)
+def months(year: int) -> tuple[slice, ...]:
+    """The hours of each month of a year, counted from its first."""
+    first = span(year).start
+    found = (Window(year, month).hours for month in range(1, 13))
+    return tuple(slice(hours.start - first, hours.stop - first) for hours in found)
+
+
+def owned(owner: Owners, topics: Iterable[str], place: int, length: int) -> Mask:
+    """The hours that a record owns for any of these topics."""
+    mask = np.zeros(length, np.bool_)
+    for topic in topics:
+        mask |= owner[topic] == place
+    return mask
+
+
+def any_owner(owner: Owners, topics: Iterable[str], length: int) -> Mask:
+    """The hours that belong to anybody for any of these topics."""
+    mask = np.zeros(length, np.bool_)
+    for topic in topics:
+        if topic in owner:
+            mask |= owner[topic] != NOBODY
+    return mask
+
+
+def held(
+    records: Sequence[Record], owner: Owners, topics: Iterable[str], year: int, reach: Reach
+) -> Mask:
+    """The hours held for all of these topics; `reach` tells up to which hour a record holds."""
+    hours = np.arange(span(year).start, span(year).stop)
+    mask = np.ones(len(hours), np.bool_)
+    for topic in topics:
+        limit = np.full(len(hours), np.iinfo(np.int64).min)
+        whose = owner.get(topic, np.full(len(hours), NOBODY, np.int32))
+        for place in np.unique(whose[whose != NOBODY]).tolist():
+            if topic in records[place].topics:
+                limit[whose == place] = reach(records[place])
+        mask &= hours < limit
+    return mask
+
+
+def fresh_reach(now: datetime) -> Reach:
+    """How far records hold that need not be asked again: their whole windows."""
+    return lambda record: record.window.hours.stop if record.fresh(now) else 0
+
+
+def any_reach(now: datetime) -> Reach:
+    """How far records hold, whatever their age: the hours that were over when they were read."""
+
+    def reach(record: Record) -> int:
+        if record.fresh(now):
+            return record.window.hours.stop
+        return min(record.window.hours.stop, int(record.read_at.timestamp() // 3600))
+
+    return reach
+
+
+def windows(mask: Mask, year: int) -> set[Window]:
+    """The largest windows that lie in a mask of a year's hours."""
+    first = span(year).start
+    found: set[Window] = set()
+    for month in (Window(year, m) for m in range(1, 13)):
+        inside = mask[month.hours.start - first : month.hours.stop - first]
+        if inside.all():
+            found.add(month)
+        elif inside.any():
+            found |= _days(inside, month)
+    return found
+
+
+def _days(inside: Mask, month: Window) -> set[Window]:
+    found: set[Window] = set()
+    for day, hours in zip(month.children(), inside.reshape(-1, 24), strict=True):
+        if hours.all():
+            found.add(day)
+        else:
+            found |= {day.children()[h] for h in np.flatnonzero(hours).tolist()}
+    return found
+
+
+def mask_of(chosen: Iterable[Window], year: int) -> Mask:
+    """The hours of some windows of a year."""
+    first, mask = span(year).start, np.zeros(len(span(year)), np.bool_)
+    for window in chosen:
+        mask[window.hours.start - first : window.hours.stop - first] = True
+    return mask
+
+
+def utc(instant: datetime | None) -> datetime:
+    """An instant in UTC; None is the present."""
+    return datetime.now(UTC) if instant is None else instant.astimezone(UTC)
+
+
+if TYPE_CHECKING:
+    Ints = npt.NDArray[np.int64]
+    Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Holding:
+    """Some answers of one meter and year, and their readings in one table.
+
+    Attributes
+    ----------
+    records : tuple of Record
+        In the order they were read.
+    columns : tuple of str
+        Wire names.
+    minutes : numpy.ndarray of int64, shape (rows,)
+        UTC minutes since 1970, sorted and unique [min].
+    values : numpy.ndarray of float64, shape (rows, columns)
+        Column-major; NaN where there is no reading.
+    """
+
+    records: tuple[Record, ...]
+    columns: tuple[str, ...]
+    minutes: Ints
+    values: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class _Share:
+    """What a record still owns: which rows of its holding."""
+
+    place: int
+    record: Record
+    holding: Holding
+    live: Mask
+    rows: Ints
+
+    @property
+    def minutes(self) -> Ints:
+        return self.holding.minutes[self.rows]
+
+    @property
+    def columns(self) -> list[str]:
+        return [c for c in self.record.columns if c in self.holding.columns]
+
+
+def merge(year: int, holdings: Sequence[Holding]) -> Holding:
+    """One holding of all; what was read later replaces what it overlaps."""
+    found = {r.name: (r, h) for h in holdings for r in h.records}
+    claims = [found[name] for name in sorted(found)]
+    owner = owners([r for r, _ in claims], year)
+    shares = [s for i, (r, h) in enumerate(claims) if (s := _share(i, r, h, owner, year))]
+    minutes = np.unique(np.concatenate([np.empty(0, np.int64), *(s.minutes for s in shares)]))
+    columns = tuple(ordered(dict.fromkeys(c for s in shares for c in s.columns)))
+    values = np.full((len(minutes), len(columns)), np.nan, order="F")
+    first = span(year).start
+    for share in shares:
+        _place(values, minutes, columns, share, owner, first)
+    records = tuple(replace(s.record, lacks=_lacks(minutes, s, first)) for s in shares)
+    return Holding(records, columns, minutes, values)
+
+
+def _share(place: int, record: Record, holding: Holding, owner: Owners, year: int) -> _Share | None:
+    hours = span(year)
+    live = owned(owner, (*record.topics, *record.unasked), place, len(hours))
+    if not live.any():
+        return None
+    return _Share(place, record, holding, live, _rows(holding, record, live, hours.start))
+
+
+def _rows(holding: Holding, record: Record, live: Mask, first: int) -> Ints:
+    """The rows that a record has in the hours given."""
+    inside = record.window.minutes
+    start, stop = np.searchsorted(holding.minutes, [inside.start, inside.stop]).tolist()
+    minutes = holding.minutes[start:stop]
+    keep = live[minutes // 60 - first]
+    if record.lacks:
+        keep &= ~np.isin(minutes, record.lacks)
+    rows: Ints = np.flatnonzero(keep) + start
+    return rows
+
+
+def _place(
+    out: Floats,
+    minutes: Ints,
+    columns: tuple[str, ...],
+    share: _Share,
+    owner: Owners,
+    first: int,
+) -> None:
+    to = {c: i for i, c in enumerate(columns)}
+    at = {c: i for i, c in enumerate(share.holding.columns)}
+    rows = np.searchsorted(minutes, share.minutes)
+    hours = share.minutes // 60 - first
+    for topic in dict.fromkeys(map(topic_of, share.columns)):
+        mine = owner[topic][hours] == share.place
+        target, source = _run(rows[mine]), _run(share.rows[mine])
+        for column in share.columns:
+            if topic_of(column) == topic:
+                out[target, to[column]] = share.holding.values[source, at[column]]
+
+
+def _run(rows: Ints) -> Ints | slice:
+    """Rows that follow one another as a slice: much quicker to copy."""
+    if len(rows) and rows[-1] - rows[0] == len(rows) - 1:
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return rows
+
+
+def _lacks(minutes: Ints, share: _Share, first: int) -> tuple[int, ...]:
+    inside = share.record.window.minutes
+    start, stop = np.searchsorted(minutes, [inside.start, inside.stop]).tolist()
+    live = minutes[start:stop][share.live[minutes[start:stop] // 60 - first]]
+    if len(live) == len(share.rows):
+        return ()
+    return tuple(np.setdiff1d(live, share.minutes, assume_unique=True).tolist())
+
+
+# --- pages -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """What of a holding answers a request: its hours, its records, its columns.
+
+    Attributes
+    ----------
+    year : int
+        The UTC year.
+    asked : numpy.ndarray of bool
+        The hours of the year that are asked for.
+    topics : tuple of str
+        The request keys.
+    owner : mapping
+        Topic to the owner of each hour.
+    records : tuple of Record
+        All records.
+    used : tuple of int
+        The places of those that answer.
+    columns : tuple of str
+        The columns of the answer, in order.
+    """
+
+    year: int
+    asked: Mask
+    topics: tuple[str, ...]
+    owner: Owners
+    records: tuple[Record, ...]
+    used: tuple[int, ...]
+    columns: tuple[str, ...]
+
+
+def choose(year: int, records: tuple[Record, ...], asked: Mask, topics: tuple[str, ...]) -> Choice:
+    """What answers a request for these hours and topics."""
+    owner = owners(records, year)
+    whose = [owner[t][asked] for t in topics if t in owner]
+    places = np.unique(np.concatenate([np.empty(0, np.int32), *whose])).tolist()
+    used = tuple(p for p in places if p != NOBODY)
+    wanted = set(topics)
+    asked_for = dict.fromkeys((records[p].columns, records[p].topics) for p in used)
+    columns = dict.fromkeys(
+        c
+        for held, about in asked_for
+        for c in held
+        if topic_of(c) in wanted or wanted.issuperset(about)
+    )
+    return Choice(year, asked, topics, owner, records, used, tuple(ordered(columns, topics)))
+
+
+def page(holding: Holding, choice: Choice) -> Page:
+    """The readings chosen, as if the service had answered."""
+    rows = _chosen_rows(holding, choice)
+    values = holding.values
+    if holding.columns != choice.columns:
+        at = {c: i for i, c in enumerate(holding.columns)}
+        values = np.asfortranarray(values[:, [at[c] for c in choice.columns]])
+    wanted = set(choice.columns)
+    reports = (narrow_report(choice.records[p].report, wanted) for p in choice.used)
+    report = sum(reports, Report.zero())
+    return Page(None, choice.columns, holding.minutes[rows], values[rows], report)
+
+
+def _chosen_rows(holding: Holding, choice: Choice) -> Ints | slice:
+    hours = span(choice.year)
+    if any(choice.records[p].lacks for p in choice.used):
+        return _run(_rows_of_each(holding, choice))
+    inside = choice.asked & any_owner(choice.owner, choice.topics, len(hours))
+    if inside.all():
+        return slice(None)
+    return _run(np.flatnonzero(inside[holding.minutes // 60 - hours.start]))
+
+
+def _rows_of_each(holding: Holding, choice: Choice) -> Ints:
+    hours = span(choice.year)
+    found = [np.empty(0, np.int64)]
+    for place in choice.used:
+        topics = [t for t in choice.topics if t in choice.owner]
+        live = choice.asked & owned(choice.owner, topics, place, len(hours))
+        found.append(_rows(holding, choice.records[place], live, hours.start))
+    return np.unique(np.concatenate(found))

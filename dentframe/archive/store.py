@@ -1,0 +1,245 @@
+"""Archive: a folder of Parquet files that holds the readings of many meters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dentframe.archive import files as catalogue
+from dentframe.archive import merge as _hours
+from dentframe.archive.dask_frames import to_dask
+from dentframe.archive.dask_verbs import energy, peaks
+from dentframe.archive.meters import Meter, held, names, pages
+from dentframe.errors import ConfigError
+
+if TYPE_CHECKING:
+    import os
+
+    import pandas as pd
+
+    from dentframe.archive.parquet import Record
+    from dentframe.cloud.fetch import Answer, Job
+    from dentframe.cloud.planner import Window
+    from dentframe.times.ranges import Zone
+    from dentframe.wire.page import Page
+
+
+class Archive:
+    """The readings of many meters, kept in Parquet files that any tool can read.
+
+    Parameters
+    ----------
+    path : str or path
+        The folder. It is made when something is first kept in it.
+
+    Notes
+    -----
+    One file a meter and UTC year, ``meter=P482311252/2023.parquet``: a column ``time`` (UTC,
+    microseconds), and one of float64 for each wire name, in the units of getTopics. What is
+    absent is null. `sync` fills it; one process at a time may write, any number may read.
+
+    Examples
+    --------
+    >>> Archive("portfolio").meters()
+    []
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        if not isinstance(path, str) and not hasattr(path, "__fspath__"):
+            raise ConfigError(
+                f"Cannot open {path!r} as an archive: it is no path of a folder. "
+                'Use Archive("portfolio").'
+            )
+        self.path = Path(path).expanduser()
+        if self.path.exists() and not self.path.is_dir():
+            raise ConfigError(f"Cannot open {self.path} as an archive: it is a file, no folder.")
+
+    def __repr__(self) -> str:
+        return f"Archive({str(self.path)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Archive) and self.path == other.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+    def meters(self) -> list[str]:
+        """The meters of which anything is held.
+
+        Returns
+        -------
+        list of str
+            Sorted.
+        """
+        return names(self.path)
+
+    def topics(self) -> list[dict[str, str]] | None:
+        """What getTopics said when the archive was last synced, or None."""
+        return catalogue.load(self.path)
+
+    def units(self) -> dict[str, str]:
+        """Topic to unit, as getTopics said; else from the built-in catalogue."""
+        return catalogue.units(self.path)
+
+    # --- what is held --------------------------------------------------------------------
+
+    def meter(self, name: str) -> Meter:
+        """One meter as it is on the disk now."""
+        return Meter(self.path, name)
+
+    def records(self, meter: str) -> list[Record]:
+        """The answers that are held of a meter, by year and in the order they were read."""
+        return [r for found in self.meter(meter).records.values() for r in found]
+
+    def coverage(self) -> pd.DataFrame:
+        """What is held of each meter and month, what is missing, and why.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a (meter, month), from a meter's first held month to its last; the months
+            are UTC, named by their first instant. ``windows``: answers held; ``topics``: a
+            tuple of request keys; ``hours`` and ``hours_held`` [h], the latter of all these
+            topics; ``readings``; ``expected``: readings that the hours held would have at the
+            month's median spacing (NA where nothing tells); ``complete``; ``final``: never to
+            be asked again; ``read_at``: the oldest answer (NaT: none); ``missing``: what is
+            missing and why, empty where nothing is.
+
+        Raises
+        ------
+        ConfigError
+            Where a file of the archive is damaged or is not the archive's.
+        """
+        from dentframe.archive.coverage import coverage
+
+        return coverage(self)
+
+    def held(
+        self, meter: str, topics: Iterable[str], *, now: datetime | None = None
+    ) -> set[Window]:
+        """The windows that need not be asked again, for all of these topics.
+
+        Parameters
+        ----------
+        meter : str
+            The meter.
+        topics : iterable of str
+            Request keys.
+        now : datetime, optional
+            The present, aware.
+
+        Returns
+        -------
+        set of Window
+            The largest ones: a month, not its days. As in the cache, a window is held for ever
+            where it is complete and had ended 48 h before it was read; other ones for a while.
+        """
+        return held(self.meter(meter), topics, _hours.fresh_reach(_hours.utc(now)))
+
+    def any_held(
+        self, meter: str, topics: Iterable[str], *, now: datetime | None = None
+    ) -> set[Window]:
+        """The windows that are held, whatever their age, for all of these topics.
+
+        Of a window that was still open when it was read, the hours that were over.
+        """
+        return held(self.meter(meter), topics, _hours.any_reach(_hours.utc(now)))
+
+    def pages(self, job: Job) -> tuple[Page, ...]:
+        """What is held for a job, as if the service had answered; nothing where nothing is."""
+        return pages(self.meter(job.meter), [job.window], job.topics)
+
+    def read(
+        self,
+        meter: Any,
+        start: Any,
+        end: Any = None,
+        topics: Any = None,
+        *,
+        tz: Zone = "UTC",
+        bracket: bool = False,
+        quantify: bool = False,
+        errors: str = "raise",
+    ) -> pd.DataFrame:
+        """Read meter data as one frame, from the archive alone: no key, no network.
+
+        Parameters
+        ----------
+        meter, start, end, topics, tz, bracket, quantify, errors
+            As in `read_dentcloud`. ``topics=None``: all that the archive holds of the meters.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The frame that `read_dentcloud` made from the same answers: shape (readings,
+            columns), index ``time`` in UTC, float64 in the units of ``.attrs["dentcloud"]``.
+
+        Raises
+        ------
+        RangeError, UnknownTopicError, ConfigError
+            Where an argument cannot be meant, or a file of the archive is damaged.
+        UnknownMeterError
+            Where the archive holds nothing of a meter.
+        IncompleteReadError
+            Where it does not hold all of the range: it has ``.partial``, ``.missing`` and
+            ``.resume()``, which looks again.
+        MissingExtraError
+            Where pyarrow is not installed.
+        """
+        from dentframe.archive.source import read
+
+        return read(
+            self, meter, start, end, topics, tz=tz, bracket=bracket, quantify=quantify,
+            errors=errors,
+        )  # fmt: skip
+
+    to_dask = to_dask
+    energy = energy
+    peaks = peaks
+
+    # --- keeping -------------------------------------------------------------------------
+
+    def keep_topics(self, topics: Sequence[Mapping[str, str]]) -> None:
+        """Keep what ``DentCloud.get_topics()`` said, so that reading needs no service."""
+        catalogue.keep(self.path, topics)
+
+    def keep(self, answer: Answer, read_at: datetime) -> None:
+        """Keep an answer; it is on the disk when this returns.
+
+        It replaces what was read earlier of its window and topics. Keeping it again changes
+        nothing. One process at a time may write.
+
+        Parameters
+        ----------
+        answer : Answer
+            An answer of ``DentCloud.read``, without an error.
+        read_at : datetime
+            When the service was asked, aware.
+
+        Raises
+        ------
+        ConfigError
+            Where the answer is an error, or `read_at` has no time zone.
+        MissingExtraError
+            Where pyarrow is not installed.
+        """
+        from dentframe.archive.meters import holding_of
+
+        self.meter(answer.job.meter).keep(holding_of(answer, read_at), self.units())
+
+    def settle(self, meter: str | None = None) -> None:
+        """Put what was kept in the files of the years, of one meter or of all.
+
+        Until then answers wait in files of their own, which `read` sees and other tools do not.
+        It may be interrupted at any point, and be called again. One process at a time may write.
+        """
+        units = self.units()
+        for name in self.meters() if meter is None else [meter]:
+            self.meter(name).settle(units)
+
+
+def opened(archive: Any) -> Archive:
+    """An archive of an archive or a path."""
+    return archive if isinstance(archive, Archive) else Archive(archive)

@@ -1,0 +1,232 @@
+"""What a command reads: meters, a span, a zone, topics, an archive, a site.
+
+How a command names its span: ``--month 2023-12|last`` or ``--period A..B``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import pandas as pd
+
+from dentframe import reader
+from dentframe.errors import ConfigError, RangeError
+from dentframe.metering.registers import RegisterRules
+from dentframe.money.occupancy import check_frame
+from dentframe.times.ranges import time_range, zone
+from dentframe.wire.columns import split_element
+
+if TYPE_CHECKING:
+    from dentframe.site.site import Site
+
+
+def span_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--month`` and ``--period`` to a command."""
+    command = click.option(
+        "--period", help="From the first to before the second local day: 2023-11-18..2023-12-18."
+    )(command)
+    return click.option("--month", help="A local month, 2023-12, or 'last'.")(command)
+
+
+def span(
+    tz: str,
+    *,
+    month: str | None,
+    period: str | None,
+    start: str | None = None,
+    end: str | None = None,
+) -> tuple[str, str | None]:
+    """The start and end that the arguments or one of the two options name.
+
+    Raises
+    ------
+    RangeError
+        Where they are named twice or not at all, or one cannot be read.
+    """
+    if [start, month, period].count(None) != 2:
+        raise RangeError(
+            "Cannot tell the span: give one of START [END], --month 2023-12 or --period A..B."
+        )
+    if start is not None:
+        return start, end
+    if month is not None:
+        return (_last_month(tz) if month.strip().lower() == "last" else month), None
+    start, dots, end = str(period).partition("..")
+    if not (start and dots and end):
+        raise RangeError(
+            f"Cannot read --period {period!r}: write it like 2023-11-18..2023-12-18 "
+            "(the second day is no longer in it)."
+        )
+    return start.strip(), end.strip()
+
+
+def zone_of(
+    tz: str | None, month: str | None, period: str | None, *, calendar: bool = False
+) -> str:
+    """The zone that was given; local days and months are refused without one.
+
+    Raises
+    ------
+    RangeError
+        Where the command needs a zone and none is given.
+    """
+    if tz is None and (calendar or month or period):
+        raise RangeError(
+            "Cannot tell which days are meant: days and months are local. "
+            "Give --tz America/Los_Angeles or the like (--tz UTC if UTC is meant)."
+        )
+    return tz or "UTC"
+
+
+def _last_month(tz: str) -> str:
+    first = dt.datetime.now(zone(tz)).date().replace(day=1)
+    return f"{first - dt.timedelta(days=1):%Y-%m}"
+
+
+def bounds(start: str, end: str | None, tz: str) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """Both instants of a span that `span` named."""
+    return time_range(start, end, tz, now=pd.Timestamp.now("UTC"))
+
+
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+archive_option = click.option(
+    "--archive", type=FOLDER, help="An archive's folder: asks only for what it lacks."
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The arguments that name a read."""
+
+    meters: str
+    start: str | None
+    end: str | None
+    month: str | None
+    period: str | None
+    topics: str | None
+    tz: str | None
+    archive: Path | None = None
+
+    @property
+    def names(self) -> str | list[str]:
+        """One meter, or a list."""
+        found = listed(self.meters) or []
+        return found[0] if len(found) == 1 else found
+
+    def zone(self, *, calendar: bool = False, site: Site | None = None) -> str:
+        """The zone given, else the site's; local days are refused without one."""
+        tz = self.tz or (site.tz if site else None)
+        return zone_of(tz, self.month, self.period, calendar=calendar)
+
+    def when(self, tz: str) -> tuple[str, str | None]:
+        """Start and end, as the read takes them."""
+        return span(tz, month=self.month, period=self.period, start=self.start, end=self.end)
+
+    def read(self, tz: str, topics: list[str] | None, *, bracket: bool) -> pd.DataFrame:
+        """The readings."""
+        return reader.read_dentcloud(
+            self.names, *self.when(tz), listed(self.topics) or topics, tz=tz, bracket=bracket,
+            archive=self.archive,
+        )  # fmt: skip
+
+
+def listed(text: str | None) -> list[str] | None:
+    """The names in a comma-separated option."""
+    return None if text is None else [name.strip() for name in text.split(",")]
+
+
+def range_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the arguments that name a read; the command gets them as ``asked``."""
+    names = [f.name for f in fields(Asked)]
+
+    @functools.wraps(command)
+    def gathered(**given: Any) -> Any:
+        asked = Asked(**{name: given.pop(name) for name in names if name in given})
+        return command(asked=asked, **given)
+
+    added: Callable[..., Any] = gathered
+    for add in (
+        click.option("--tz", help="The zone of days and months, e.g. America/Los_Angeles, or UTC."),
+        click.option("--topics", help="Comma-separated, e.g. DemandkW,kWHNet; default: all."),
+        span_options,
+        click.argument("end", required=False),
+        click.argument("start", required=False),
+        click.argument("meters"),
+    ):
+        added = add(added)
+    return added
+
+
+def site_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--site`` and ``--max-kw``."""
+    command = click.option(
+        "--max-kw",
+        help="Greatest power of elements [kW], e.g. E=40,B=30: tells a cleared register.",
+    )(command)
+    return click.option("--site", type=FILE, help="The site's file: tz, greatest powers, labels.")(
+        command
+    )
+
+
+def load_site(path: Path | None) -> Site | None:
+    """The site of ``--site``, None without one."""
+    from dentframe.site.site import Site
+
+    return None if path is None else Site.load(path)
+
+
+def check_site(site: Site | None, meters: str, frame: pd.DataFrame) -> None:
+    """Refuse a site with elements that the meters just read do not have."""
+    whole = {x for x in listed(meters) or [] if split_element(x)[1] is None}
+    if site is not None:
+        mine = [x for x in site.elements if split_element(x)[0] in whole]
+        check_frame(site, mine, frame)
+
+
+def registers(
+    site: Site | None, max_kw: str | None, meters: str, frame: pd.DataFrame
+) -> RegisterRules:
+    """What site and ``--max-kw`` say about registers; the option wins.
+
+    Raises
+    ------
+    ConfigError
+        For powers that cannot be read.
+    """
+    from dentframe.site.site import apply_site
+
+    own = RegisterRules()
+    if max_kw is not None:
+        known = {} if site is None else dict(site.register_rules(frame).max_kw or {})
+        own = RegisterRules(known | _powers(max_kw, meters))
+    return apply_site(site, None, own, frame=frame)[1]
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _powers(text: str, meters: str) -> dict[str, float]:
+    names = listed(meters) or []
+    meter = split_element(names[0])[0] if len(names) == 1 else None
+    found = {}
+    for part in text.split(","):
+        name, _, value = (x.strip() for x in part.partition("="))
+        number = _number(value)
+        if not name or number is None:
+            raise ConfigError(
+                f"Cannot read --max-kw {text!r}: write ELEMENT=KW, several with commas: E=40,B=30."
+            )
+        bare = split_element(name)[1] is None and meter is not None
+        found[f"{meter}_{name}" if bare else name] = number
+    return found

@@ -1,0 +1,410 @@
+"""A client's line to the service: its session, made on first use, and all that must be closed.
+
+A watch on one attempt: it keeps the attempt's lease, and cuts its socket when time is up.
+
+Connections that print no headers and can be cut.
+
+The only module that speaks HTTP: the adapter that holds the keys, and one attempt.
+
+The keys are put on a copy of a request, right before it is sent, and on nothing else: what
+is above the adapter (session, cache, logs, errors) never has them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urlsplit
+
+import requests
+import requests.adapters
+import requests_cache
+import urllib3.connection
+import urllib3.connectionpool
+import urllib3.exceptions
+from requests_cache.backends.base import BaseCache
+from requests_cache.models.response import CachedResponse
+
+from dentframe.cloud.answers import Fault, Reply
+from dentframe.cloud.credentials import refuse
+from dentframe.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from dentframe.cloud.answers import Ask, Value
+    from dentframe.cloud.credentials import Credentials
+    from dentframe.cloud.http_cache import Shelf
+    from dentframe.cloud.retry import Retrier
+
+
+BEAT = 1.0
+STEADY = 10_000
+"""An attempt that gets on faster than this may use the whole deadline [B/s]."""
+_CURRENT = threading.local()
+
+
+class Watch:
+    """Keeps an attempt's place in flight, and cuts its socket when time is up.
+
+    Parameters
+    ----------
+    limit : float
+        The time for an attempt that does not get on [s].
+    left : float
+        The time for any attempt [s].
+    renew : callable
+        Called every second.
+    """
+
+    def __init__(self, limit: float, left: float, renew: Callable[[], None]) -> None:
+        self.limit, self.left, self._renew = min(limit, left), left, renew
+        self.received = 0
+        self.fired = False
+        self._connection: Any = None
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="dentframe-watch", daemon=True)
+
+    def __enter__(self) -> Watch:
+        _CURRENT.watch = self
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        _CURRENT.watch = None
+        self._over.set()
+        self._thread.join()
+        self._connection = None
+
+    def adopt(self, connection: Any) -> None:
+        """Take the connection that the attempt uses."""
+        self._connection = connection
+        if self.fired:
+            self.cut()
+
+    def cut(self) -> None:
+        """Close the socket for both directions: a read that hangs returns at once."""
+        self.fired = True
+        # A connection lets go of its socket while the answer may still be read from it.
+        connection = self._connection
+        sock = getattr(connection, "sock", None) or getattr(connection, "last_sock", None)
+        with contextlib.suppress(OSError):
+            if isinstance(sock, socket.socket):
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+    def _run(self) -> None:
+        start = beat = time.monotonic()
+        while not self._over.is_set():
+            now = time.monotonic()
+            if self.fired or self._late(now - start):
+                self.cut()
+            if now - beat >= BEAT:
+                beat = now
+                self._renew()
+            ahead = (self.left if now - start >= self.limit else self.limit) - (now - start)
+            self._over.wait(min(BEAT, 0.05 if self.fired else max(ahead, 0.05)))
+
+    def _late(self, elapsed: float) -> bool:
+        if elapsed >= self.left:
+            return True
+        return elapsed >= self.limit and self.received < STEADY * elapsed
+
+
+def adopt(connection: object) -> None:
+    """Tell the watch of this thread's attempt, if there is one, which connection it uses."""
+    watch = getattr(_CURRENT, "watch", None)
+    if watch is not None:
+        watch.adopt(connection)
+
+
+class _Quiet:
+    """A connection that prints no headers and can be cut."""
+
+    debuglevel = 0  # whatever http.client's own is: at 1 it prints the headers
+    sock: Any
+    last_sock: Any = None
+
+    def connect(self) -> None:
+        adopt(self)
+        super().connect()  # type: ignore[misc] # the mixin of a connection class
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        adopt(self)
+        super().request(*args, **kwargs)  # type: ignore[misc] # the mixin of a connection class
+        self.last_sock = self.sock
+
+    def set_debuglevel(self, level: int) -> None:
+        """Stay quiet."""
+
+
+class _HTTPConnection(_Quiet, urllib3.connection.HTTPConnection):
+    pass
+
+
+class _HTTPSConnection(_Quiet, urllib3.connection.HTTPSConnection):
+    pass
+
+
+class _HTTPPool(urllib3.connectionpool.HTTPConnectionPool):
+    ConnectionCls: Any = _HTTPConnection  # urllib3 types its own by a narrower protocol
+
+
+class _HTTPSPool(urllib3.connectionpool.HTTPSConnectionPool):
+    ConnectionCls: Any = _HTTPSConnection
+
+
+POOLS = {"http": _HTTPPool, "https": _HTTPSPool}
+"""Pools of such connections, by scheme."""
+
+
+CONNECT = 10.0
+"""The longest wait for a connection [s]."""
+_CHUNK = 65_536
+
+
+class Call(requests.PreparedRequest):
+    """A prepared request that knows what it asks for."""
+
+    ask: Ask
+
+
+class Answered(requests.Response):
+    """A whole, validated answer without credentials."""
+
+    def __init__(self, call: Call, value: Value, body: bytes, cache_control: str) -> None:
+        super().__init__()
+        self.status_code, self.reason = 200, "OK"
+        self.request, self.url = call, call.url or ""
+        self.headers["Cache-Control"] = cache_control
+        self.value = value
+        self._content = body
+
+
+@dataclass
+class _Went:
+    """How one exchange went: what came back, or what broke into it."""
+
+    outcome: Reply | Fault | None = None
+    broken_by: type[BaseException] | None = field(default=None)
+
+
+class DentAdapter(requests.adapters.HTTPAdapter):
+    """The end of the line: turn, attempt, validation and retry below the cache.
+
+    Parameters
+    ----------
+    credentials : Credentials
+        Both keys and the only address they go to.
+    retrier : Retrier
+        Decides when to send, and what an answer means.
+    """
+
+    def __init__(self, credentials: Credentials, retrier: Retrier) -> None:
+        self._credentials, self._retrier = credentials, retrier
+        super().__init__(pool_connections=2, pool_maxsize=retrier.limits.concurrency + 1)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Use connections that print nothing."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = POOLS
+
+    def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
+        """Use them through a proxy too."""
+        manager = super().proxy_manager_for(proxy, **proxy_kwargs)
+        manager.pool_classes_by_scheme = POOLS
+        return manager
+
+    def send(self, request: requests.PreparedRequest, *_: Any, **kwargs: Any) -> Answered:
+        """Send until it is answered, and return the validated answer."""
+        if not isinstance(request, Call) or not self._mine(request.url or ""):
+            raise elsewhere(request.url or "")
+        ask = request.ask
+
+        def attempt(limit: float, left: float, renew: Callable[[], None]) -> Reply | Fault:
+            return self._attempt(request, Watch(limit, left, renew), kwargs)
+
+        value, body = self._retrier.fetch(ask, attempt)
+        return Answered(request, value, body, ask.cache_control(value, self._retrier.now()))
+
+    def __getstate__(self) -> NoReturn:
+        refuse("pickle a connection")
+
+    def _mine(self, url: str) -> bool:
+        return url.partition("?")[0] == self._credentials.base_url
+
+    def _attempt(self, call: Call, watch: Watch, kwargs: dict[str, Any]) -> Reply | Fault:
+        try:
+            call.ask.plan.begin(watch)
+            with watch:
+                went = self._exchange(call, watch, kwargs)
+        finally:
+            call.ask.plan.done(watch)
+        # Raised only here: the frame that held the headers is gone, and its exception too.
+        if went.broken_by is not None:
+            raise went.broken_by
+        return went.outcome or Fault("nothing came back")
+
+    def _exchange(self, call: Call, watch: Watch, kwargs: dict[str, Any]) -> _Went:
+        try:
+            keyed = call.copy()
+            keyed.headers.update(self._credentials.headers())
+            options = kwargs | {"stream": True, "timeout": (min(CONNECT, watch.left), watch.left)}
+            with contextlib.closing(super().send(keyed, **options)) as response:
+                return _Went(_read(response, watch))
+        except Exception as error:  # noqa: BLE001 - anything that leaves here would carry the keys
+            return _Went(_fault(error, watch, self._credentials.scrub))
+        except BaseException as error:  # noqa: BLE001 - Ctrl-C too is raised again, without the frames
+            return _Went(broken_by=type(error))
+
+
+def _read(response: requests.Response, watch: Watch) -> Reply:
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    parts = []
+    while chunk := response.raw.read(_CHUNK, decode_content=False):
+        parts.append(chunk)
+        watch.received += len(chunk)
+    return Reply(response.status_code, headers, b"".join(parts))
+
+
+def _fault(error: Exception, watch: Watch, scrub: Callable[[str], str]) -> Fault:
+    if watch.fired:
+        return Fault(f"no whole answer came within {watch.limit:.3g} s")
+    reason = f"{type(error).__name__}: {scrub(str(_cause(error)))[-160:]}"
+    for kinds, why, settings in _FAULTS:
+        if isinstance(error, kinds):
+            wrong = any(word in str(error).lower() for word in settings)
+            return Fault(f"{why} ({reason})", not wrong, wrong)
+    return Fault(f"it could not be sent ({reason})", retryable=False)
+
+
+_FAULTS: tuple[tuple[tuple[type[Exception], ...], str, tuple[str, ...]], ...] = (
+    (
+        (requests.exceptions.SSLError,),
+        "its certificate cannot be trusted; where a proxy inspects TLS, set REQUESTS_CA_BUNDLE",
+        ("certificate",),
+    ),
+    ((requests.exceptions.Timeout,), "no answer came in time", ()),
+    ((requests.exceptions.ProxyError,), "the proxy did not let it through", ()),
+    (
+        (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema),
+        "the address or the proxy cannot be used",
+        ("",),
+    ),
+    ((OSError, urllib3.exceptions.HTTPError), "the connection failed", ("ca certificate bundle",)),
+)
+"""Errors, what they mean, and the words that show a wrong setting rather than bad luck."""
+
+
+def _cause(error: Exception) -> Any:
+    cause: Any = error.args[0] if error.args else error
+    return getattr(cause, "reason", None) or cause
+
+
+class _Refuser(requests.adapters.BaseAdapter):
+    """Stands for every other address."""
+
+    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> NoReturn:
+        raise elsewhere(request.url or "")
+
+    def close(self) -> None:
+        pass
+
+
+def elsewhere(url: str) -> RequestError:
+    """Make the error for an address that is not the base URL."""
+    return RequestError(
+        f"Cannot send to host {urlsplit(url).hostname!r}: this client speaks to its base URL alone."
+    )
+
+
+def fit_out(session: requests.Session, base_url: str, adapter: DentAdapter) -> requests.Session:
+    """Mount the adapter on the base URL, and a refusal on everything else."""
+    for name in list(session.adapters):
+        session.adapters.pop(name).close()
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, _Refuser())
+    session.mount(base_url, adapter)
+    return session
+
+
+def plain_session() -> requests.Session:
+    """Make a session without a cache."""
+    return requests.Session()
+
+
+def fetch(session: requests.Session, base_url: str, ask: Ask) -> requests.Response:
+    """Send a request through the session and its cache.
+
+    It is prepared without the session, so that neither netrc nor cookies come in; proxies and
+    CA bundles of the environment do, except that http (loopback) never leaves the machine.
+    """
+    call = Call()
+    call.ask = ask
+    call.prepare(
+        method="GET",
+        url=f"{base_url}?{ask.query()}",
+        headers={
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+            "User-Agent": "dentframe",
+        },
+    )
+    options: dict[str, Any] = dict(
+        session.merge_environment_settings(call.url, {}, None, None, None)
+    )
+    if base_url.startswith("http:"):
+        options["proxies"] = {}
+    return session.send(call, allow_redirects=False, **options)
+
+
+def cached_session(shelf: Shelf) -> requests.Session:
+    """Make a session that keeps an answer as long as the adapter's ``Cache-Control`` says."""
+    return requests_cache.CachedSession(
+        backend=AnswerCache(shelf),
+        key_fn=lambda request, **_: _key(request, shelf.account),
+        cache_control=True,
+        allowable_codes=(200,),
+        allowable_methods=("GET",),
+        stale_if_error=False,
+    )
+
+
+def _key(request: Any, account: str) -> str:
+    if not isinstance(request, Call):
+        raise elsewhere(str(getattr(request, "url", "")))
+    return request.ask.key(account)
+
+
+class AnswerCache(BaseCache):
+    """The backend: bodies alone, by readable keys, never a header, URL or pickle.
+
+    Freshness is the shelf's too, by its own clock, so requests-cache only sees what it may serve.
+    """
+
+    def __init__(self, shelf: Shelf) -> None:
+        super().__init__(cache_name="dentframe")
+        self._shelf = shelf
+
+    def get_response(self, key: str, default: Any = None) -> Any:
+        """Return a fresh answer."""
+        found = self._shelf.body(key)
+        if found is None:
+            return default
+        answer: Any = CachedResponse  # its parameters are attrs' own, which pyright cannot see
+        return answer(status_code=200, reason="OK", content=found[0])
+
+    def save_response(
+        self,
+        response: Any,
+        cache_key: str | None = None,
+        expires: datetime | None = None,  # noqa: ARG002 - by its clock; the header says it for ours
+    ) -> None:
+        """Keep a validated answer."""
+        control = response.headers.get("Cache-Control", "")
+        seconds = None if control == "immutable" else float(control.removeprefix("max-age="))
+        self._shelf.keep(cache_key or "", response.content, seconds)

@@ -1,0 +1,161 @@
+"""``Dataset.dent``: the verbs on a labelled Dataset, with Datasets as their results.
+
+Registered by importing `dentframe.datasets`: the engine ``dentcloud`` and ``df.dent.to_xarray()``
+do so, and `dentframe` where xarray is loaded already.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+
+import xarray as xr
+
+from dentframe.datasets import results as _results
+from dentframe.datasets import unbuild as _unbuild
+from dentframe.frame import quantify as _quantify
+from dentframe.frame import reshape as _reshape
+from dentframe.frame import select as _select
+from dentframe.frame import tables as _tables
+from dentframe.methods import method, sign_as_method
+from dentframe.verbs import coincident as _coincident
+from dentframe.verbs import demand as _demand
+from dentframe.verbs import demand_window as _demand_window
+from dentframe.verbs import energy as _energy
+from dentframe.verbs import estimate as _estimate
+from dentframe.verbs import factors as _factors
+from dentframe.verbs import gaps as _gaps
+from dentframe.verbs import peaks as _peaks
+from dentframe.verbs import profile as _profile
+from dentframe.verbs import quality as _quality
+from dentframe.verbs import reconcile as _reconcile
+from dentframe.verbs import stats as _stats
+from dentframe.verbs import virtual as _virtual
+from dentframe.wire import units as _units
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+P = ParamSpec("P")
+_register: Any = xr.register_dataset_accessor
+
+
+def labelled(
+    function: Callable[Concatenate[pd.DataFrame, P], pd.DataFrame],
+) -> Callable[Concatenate[DatasetAccessor, P], xr.Dataset]:
+    """A verb of frames with this accessor in place of its frame, and a Dataset as its answer."""
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def call(self: DatasetAccessor, /, *args: P.args, **kwargs: P.kwargs) -> xr.Dataset:
+        frame = self.to_frame()
+        result = function(frame, *args, **kwargs)
+        topic = signature.bind(frame, *args, **kwargs).arguments.get("topic")
+        answer: xr.Dataset = _results.as_dataset(frame, result, function.__name__, topic)
+        return _results.keep_bounds(answer, self._dataset)
+
+    sign_as_method(call, function, return_annotation="xr.Dataset")
+    return call
+
+
+@_register("dent")
+class DatasetAccessor:
+    """Energy, demand, units and shapes of a Dataset of meter readings.
+
+    Every verb has the signature and the figures of the frame's; where that gives a frame, this
+    gives a Dataset. A Dask-backed Dataset is computed once a call. On a Dataset that holds no
+    readings each of them raises AttributeError.
+    """
+
+    def __init__(self, dataset: xr.Dataset) -> None:
+        # xarray makes a RuntimeError of an AttributeError here, which would break hasattr().
+        self._held = dataset
+
+    @property
+    def _dataset(self) -> xr.Dataset:
+        if not _unbuild.is_dent(self._held):
+            raise AttributeError(
+                "'.dent' needs a Dataset with variables over time and element or channel, such "
+                f"as to_xarray() gives; this one has {[str(v) for v in self._held.data_vars][:4]}."
+            )
+        return self._held
+
+    @property
+    def _frame(self) -> pd.DataFrame:
+        return self.to_frame()
+
+    @property
+    def _head(self) -> pd.DataFrame:
+        """The frame without its rows, which tells what there is and computes nothing."""
+        return _unbuild.head(self._dataset)
+
+    @property
+    def units(self) -> dict[str, Any]:
+        """Column of the frame to pint unit. See `dentframe.wire.units.units`."""
+        return _units.units(self._head)
+
+    @property
+    def topics(self) -> list[str]:
+        """The topics of the variables. See `dentframe.frame.select.topics`."""
+        return _select.topics(self._head)
+
+    @property
+    def elements(self) -> list[str]:
+        """The elements of the variables. See `dentframe.frame.select.elements`."""
+        return _select.elements(self._head)
+
+    @property
+    def channels(self) -> list[str]:
+        """The channels of the variables. See `dentframe.frame.select.channels`."""
+        return _select.channels(self._head)
+
+    @property
+    def columns(self) -> pd.DataFrame:
+        """Column to topic, scope, kind, unit. See `dentframe.frame.select.table`."""
+        return _select.table(self._head)
+
+    def to_frame(self) -> pd.DataFrame:
+        """The frame of the Dataset. See `dentframe.datasets.results.to_frame`."""
+        return _unbuild.to_frame(self._dataset)
+
+    def quantify(self) -> xr.Dataset:
+        """The variables as pint quantities. See `dentframe.datasets.results.quantify`."""
+        return _results.quantify(self._dataset)
+
+    def dequantify(self) -> xr.Dataset:
+        """Plain variables that say their units. See `dentframe.datasets.results.dequantify`."""
+        return _results.dequantify(self._dataset)
+
+    to_csv = method(_tables.to_csv)
+    to_excel = method(_tables.to_excel)
+    to_long = method(_reshape.to_long)
+
+    select = labelled(_select.select)
+    by_element = labelled(_reshape.by_element)
+    by_channel = labelled(_reshape.by_channel)
+    convert = labelled(_quantify.convert)
+
+    energy = labelled(_energy.energy)
+    intervals = labelled(_energy.intervals)
+    virtual = labelled(_virtual.virtual)
+    reconcile = labelled(_reconcile.reconcile)
+    check_demand_window = labelled(_demand_window.check_demand_window)
+    estimate = labelled(_estimate.estimate)
+
+    demand = labelled(_demand.demand)
+    apparent_demand = labelled(_demand.apparent_demand)
+    peaks = labelled(_peaks.peaks)
+    coincident = labelled(_coincident.coincident)
+    load_factor = labelled(_factors.load_factor)
+    power_factor = labelled(_factors.power_factor)
+    duration = labelled(_profile.duration)
+
+    stats = labelled(_stats.stats)
+    profile = labelled(_profile.profile)
+    baseload = labelled(_profile.baseload)
+
+    coverage = labelled(_gaps.coverage)
+    gaps = labelled(_gaps.gaps)
+    quality = labelled(_quality.quality)

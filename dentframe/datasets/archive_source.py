@@ -1,0 +1,269 @@
+"""Meters from an archive: their times at opening, their readings when they are used.
+
+What an archive holds of some windows, without its readings: rows, columns and reports.
+
+The rows of a meter in an archive, known by their times; their readings come by the month.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from dentframe.archive import files as layout
+from dentframe.archive import merge as _hours
+from dentframe.archive import parquet
+from dentframe.archive.merge import Choice, Holding, choose, page
+from dentframe.archive.source import Alone, resolve
+from dentframe.archive.store import Archive, opened
+from dentframe.cloud.fetch import Answer, Job, narrow_report
+from dentframe.cloud.planner import Window
+from dentframe.datasets.cloud_source import lay_out, ready
+from dentframe.errors import ConfigError
+from dentframe.frame import assemble as _frame
+from dentframe.frame.assemble import (
+    bar,
+    check_errors,
+    finish_as,
+    of_elements,
+    tell_of,
+    tell_of_nothing,
+)
+from dentframe.frame.request import Reading
+from dentframe.times.ranges import time_range
+from dentframe.wire.page import Page, Report
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+    import xarray as xr
+
+    from dentframe.datasets.cloud_source import Wanted
+
+
+class Glance(Alone):
+    """An archive as the source of a read that wants no readings yet.
+
+    Its pages have their times, the names of their columns and their report, and values of
+    shape (rows, 0).
+    """
+
+    def read(self, jobs: Iterable[Job]) -> Iterator[Answer]:
+        """The answers of the archive, thin, and an error for each window it does not hold."""
+        here: dict[tuple[str, tuple[str, ...]], set[Window]] = {}
+        years: dict[tuple[str, tuple[str, ...], int], list[Job]] = {}
+        for job in jobs:
+            key = job.meter, job.topics
+            if key not in here:
+                here[key] = self.held(*key)
+            if job.window in here[key]:
+                years.setdefault((*key, job.window.year), []).append(job)
+            else:
+                yield from super().read([job])
+        for group in years.values():
+            yield Answer(group[0], self._thin(group), cached=True)
+            yield from (Answer(job, cached=True) for job in group[1:])
+
+    def _thin(self, jobs: list[Job]) -> tuple[Page, ...]:
+        """The page of some windows of a year."""
+        windows = [job.window for job in jobs]
+        found = cut(self.archive, jobs[0].meter, windows, jobs[0].topics, ())
+        if found is None:
+            return ()
+        choice, thin = found
+        return (replace(thin, columns=choice.columns, report=_report(choice)),)
+
+
+def _report(choice: Choice) -> Report:
+    reports = (choice.records[place].report for place in choice.used)
+    return sum((narrow_report(r, set(choice.columns)) for r in reports), Report.zero())
+
+
+def cut(
+    archive: Archive,
+    meter: str,
+    windows: Collection[Window],
+    topics: tuple[str, ...],
+    columns: Collection[str],
+) -> tuple[Choice, Page] | None:
+    """What answers for some windows of a year, and these columns of it; None where nothing does.
+
+    Only the row groups of their months are read, and of them only these columns, but for
+    answers that are not settled in their year's file yet.
+    """
+    year = next(iter(windows)).year
+    found, asked = archive.meter(meter), _hours.mask_of(windows, year)
+    if found.part_paths(year):
+        holding = found.merged(year)
+        choice = choose(year, holding.records, asked, topics)
+        return _paged(holding, choice, _kept(choice, columns))
+    try:
+        opened = parquet.open_file(layout.year_file(archive.path, meter, year), meter, year)
+    except FileNotFoundError:
+        return None
+    with opened:
+        choice = choose(year, opened.records, asked, topics)
+        kept = _kept(choice, columns)
+        return _paged(opened.read(kept, {w.month for w in windows}), choice, kept)
+
+
+def _kept(choice: Choice, columns: Collection[str]) -> tuple[str, ...]:
+    wanted = set(columns)
+    return tuple(c for c in choice.columns if c in wanted)
+
+
+def _paged(
+    holding: Holding, choice: Choice, columns: tuple[str, ...]
+) -> tuple[Choice, Page] | None:
+    if not choice.used:
+        return None
+    return choice, page(holding, replace(choice, columns=columns))
+
+
+if TYPE_CHECKING:
+    Ints = npt.NDArray[np.int64]
+    Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows of one meter, without their readings.
+
+    Attributes
+    ----------
+    archive : Archive
+        Where they are: a path, no open file.
+    meter : str
+        Whose they are.
+    topics : tuple of str
+        The request keys.
+    columns : tuple of str
+        The columns that the archive has, wire names.
+    minutes : numpy.ndarray of int64, shape (rows,)
+        UTC minutes since 1970, sorted and unique [min].
+    """
+
+    archive: Archive
+    meter: str
+    topics: tuple[str, ...]
+    columns: tuple[str, ...]
+    minutes: Ints
+
+    def ends(self) -> Rows:
+        """The first and the last of them."""
+        return replace(self, minutes=np.unique(self.minutes[[0, -1] if len(self.minutes) else []]))
+
+    def read(self, rows: Ints, columns: Sequence[str]) -> Floats:
+        """The readings of some rows, in any order, shape (rows, columns); NaN where there is none.
+
+        Raises
+        ------
+        ConfigError
+            Where the archive no longer has these rows.
+        """
+        out = np.full((len(rows), len(columns)), np.nan)
+        here = set(self.columns)
+        wanted = {name: i for i, name in enumerate(columns) if name in here}
+        years = self.minutes[rows].astype("M8[m]").astype("M8[Y]")
+        for year in np.unique(years) if wanted else ():
+            mine = np.flatnonzero(years == year)
+            page, found = self._page(self.minutes[rows[mine]], wanted)
+            target, source = _run(mine), _run(found)
+            for j, name in enumerate(page.columns):
+                out[target, wanted[name]] = page.values[source, j]
+        return out
+
+    def _page(self, minutes: Ints, columns: Collection[str]) -> tuple[Page, Ints]:
+        """The readings of the months of some minutes of a year, and where those are in it."""
+        windows = [_window(month) for month in np.unique(minutes.astype("M8[m]").astype("M8[M]"))]
+        found = cut(self.archive, self.meter, windows, self.topics, columns)
+        if found is not None and len(found[1].minutes):
+            at = np.searchsorted(found[1].minutes, minutes)
+            if np.array_equal(np.take(found[1].minutes, at, mode="clip"), minutes):
+                return found[1], at
+        months = windows[0] if len(windows) == 1 else f"{windows[0]} to {windows[-1]}"
+        raise ConfigError(
+            f"Cannot read {self.meter} {months} from {self.archive.path}: the archive no longer "
+            "has the rows that it had when the dataset was opened. Open it again."
+        )
+
+
+def _window(month: np.datetime64) -> Window:
+    since = int(month.astype(np.int64))
+    return Window(1970 + since // 12, since % 12 + 1)
+
+
+def _run(rows: Ints) -> Ints | slice:
+    """Rows that follow one another as a slice: much quicker to copy."""
+    if len(rows) and (np.diff(rows) == 1).all():
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return rows
+
+
+def open_archive(wanted: Wanted, archive: Any) -> xr.Dataset:
+    """What is wanted, as a Dataset that reads the archive when it is used, never the cloud.
+
+    Raises
+    ------
+    IncompleteReadError
+        Where the archive lacks windows; ``.partial`` and ``.resume()`` are Datasets.
+    """
+    check_errors(wanted.errors)
+    # Absolute, for whoever unpickles the Dataset in another folder.
+    found, now = Archive(opened(archive).path.absolute()), pd.Timestamp.now("UTC")
+    span = time_range(wanted.start, wanted.end, wanted.tz, now=now)
+    request = resolve(found, wanted.meter, span, wanted.topics)
+    reading = Reading(Glance(found, now), request, bracket=wanted.bracket, now=now)
+    make = partial(_archive_dataset, found, wanted)
+    return finish_as(make, reading, wanted.errors, partial(bar, False))
+
+
+def _archive_dataset(archive: Archive, wanted: Wanted, reading: Reading) -> xr.Dataset:
+    meters = {meter: _rows(archive, reading, meter) for meter in reading.request.meters}
+    frames = {meter: columns for meter, (_, columns) in meters.items()}
+    rows = [found for found, _ in meters.values()]
+    low, high = _minute(reading.request.start), _minute(reading.request.end)
+    here = {r.meter: bool(((r.minutes >= low) & (r.minutes < high)).any()) for r in rows}
+    tell_of_nothing(reading, here)
+    return ready(lay_out(reading.request, wanted, rows, frames), wanted.dropped)
+
+
+def _rows(archive: Archive, reading: Reading, meter: str) -> tuple[Rows, list[str]]:
+    """The rows of a meter, and the columns that its frame has."""
+    request, pages = reading.request, reading.of(meter)
+    columns, dropped = _frame.wanted_columns(pages, request.topics, everything=request.all_topics)
+    chosen = of_elements(columns, request.meters[meter], request.topics)
+    table = _frame.join([replace(page, columns=()) for page in pages], ())
+    minutes = _frame.clip(table, request.start, request.end).minutes
+    tell_of(request, meter, pages, columns, dropped, 0)
+    rows = Rows(archive, meter, request.topics, tuple(columns), minutes)
+    return (_bracketed(rows, reading, chosen) if reading.bracket else rows), chosen
+
+
+def _bracketed(rows: Rows, reading: Reading, columns: list[str]) -> Rows:
+    """The rows with those that bracket the range: they depend on which cells are there."""
+    start, end = reading.request.start, reading.request.end
+    before = _around(rows, start, start - pd.Timedelta(1, "us"), columns)
+    after = _around(rows, end, end, columns)
+    parts = [before[before < _minute(start)], rows.minutes, after[after >= _minute(end)]]
+    return replace(rows, minutes=np.concatenate(parts))
+
+
+def _around(rows: Rows, edge: pd.Timestamp, within: pd.Timestamp, columns: list[str]) -> Ints:
+    """The minutes that bracket an edge, in the UTC day of an instant."""
+    day = Window(within.year, within.month, within.day)
+    found = cut(rows.archive, rows.meter, [day], rows.topics, columns)
+    table = _frame.join([] if found is None else [found[1]], columns)
+    return _frame.clip(table, edge, edge, bracket=True).minutes
+
+
+def _minute(instant: pd.Timestamp) -> int:
+    """The first whole UTC minute at or after an instant."""
+    return math.ceil(instant.timestamp() / 60)

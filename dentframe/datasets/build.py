@@ -1,0 +1,371 @@
+"""A frame of the wire grammar as a Dataset. Pure.
+
+What a frame has and a Dataset has no place for, kept as text in the Dataset's attrs. Pure.
+
+netCDF and Zarr keep texts as they are, so both entries are JSON: ``dentcloud``, the frame's
+own, and ``dentframe``, how the columns were labelled and stored.
+
+Columns beside the wire's, such as a temperature, as variables over time, and back. Pure.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from dentframe.datasets import variables as cf
+from dentframe.datasets import variables as names
+from dentframe.datasets import variables as rows
+from dentframe.datasets import variables as times
+from dentframe.datasets.variables import METER, TIME, Slot, clean, free
+from dentframe.errors import ConfigError, DecodeError, UnitError
+from dentframe.frame.quantify import magnitudes
+from dentframe.wire import columns as _columns
+from dentframe.wire import units as _units
+from dentframe.wire.columns import CHANNEL, Column
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from dentframe.datasets.variables import Grid
+
+
+KEY = "dentframe"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the columns and the index of a frame were.
+
+    Attributes
+    ----------
+    columns : list of str
+        The labels, in their order.
+    dtypes : dict
+        Label to dtype, of the columns that are not float64.
+    labels_dtype, labels_name : str, optional
+        Of the index of columns.
+    index_names : list
+        Of the index's levels.
+    meters : list of str
+        The meters that had rows.
+    meter_dtype : str
+        Of the level of meters.
+    time_unit : str
+        Of the instants.
+    span : list of int
+        The first and the last instant [ns UTC]; empty without rows.
+    attrs : dict
+        The frame's attrs but ``dentcloud``, where JSON can hold them.
+    """
+
+    columns: list[str] = field(default_factory=list)
+    dtypes: dict[str, str] = field(default_factory=dict)
+    labels_dtype: str = "object"
+    labels_name: str | None = None
+    index_names: list[str | None] | None = None
+    meters: list[str] = field(default_factory=list)
+    meter_dtype: str = "object"
+    time_unit: str = "us"
+    span: list[int] = field(default_factory=list)
+    attrs: dict[str, Any] = field(default_factory=dict)
+
+
+def dataset_attrs(frame: pd.DataFrame, layout: Layout) -> dict[str, str]:
+    """The attrs of a Dataset made of `frame`."""
+    attrs = {KEY: json.dumps(asdict(layout))}
+    if _units.ATTRS in frame.attrs:
+        attrs[_units.ATTRS] = json.dumps(frame.attrs[_units.ATTRS], default=str)
+    return attrs
+
+
+def layout_of(
+    frame: pd.DataFrame,
+    labels: list[str],
+    *,
+    times: pd.DatetimeIndex,
+    meters: list[str],
+    meter_dtype: str,
+) -> Layout:
+    """How a frame is laid out."""
+    dtypes = {x: str(frame[x].dtype) for x in labels}
+    return Layout(
+        columns=labels,
+        dtypes={x: d for x, d in dtypes.items() if d != "float64"},
+        labels_dtype=str(frame.columns.dtype),
+        labels_name=_text(frame.columns.name),
+        index_names=[_text(n) for n in frame.index.names],
+        meters=meters,
+        meter_dtype=meter_dtype,
+        time_unit=times.unit,
+        span=[int(t.as_unit("ns").value) for t in (times.min(), times.max())] if len(times) else [],
+        attrs={str(k): v for k, v in frame.attrs.items() if k != _units.ATTRS and _is_json(v)},
+    )
+
+
+def read_layout(attrs: Mapping[Any, Any]) -> Layout:
+    """The layout that a Dataset's attrs keep; an empty one where they keep none."""
+    found = _loaded(attrs.get(KEY))
+    known = {f.name for f in fields(Layout)}
+    return Layout(**{k: v for k, v in found.items() if k in known})
+
+
+def read_attrs(attrs: Mapping[Any, Any], layout: Layout) -> dict[str, Any]:
+    """The attrs of the frame that a Dataset stands for."""
+    told = _loaded(attrs.get(_units.ATTRS))
+    return {**layout.attrs, **({_units.ATTRS: told} if told else {})}
+
+
+def stored_label(layout: Layout, column: _columns.Column) -> str | None:
+    """The label that the frame had for this column, if it had one."""
+    return next((x for x in layout.columns if _columns.parse(x).wire == column.wire), None)
+
+
+def _text(name: Any) -> str | None:
+    return None if name is None else str(name)
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        return bool(json.loads(json.dumps(value)) == value)
+    except (TypeError, ValueError):
+        return False
+
+
+def _loaded(value: Any) -> dict[str, Any]:
+    if not isinstance(value, str | dict):
+        return {}
+    found = json.loads(value) if isinstance(value, str) else value
+    return found if isinstance(found, dict) else {}
+
+
+LABEL = "label"
+_TEXTS = "OUT"
+
+
+def other_labels(frame: pd.DataFrame) -> list[str]:
+    """The labels, that are no wire names, of columns of numbers, truth values or text."""
+    plain = [x for x in frame.columns if isinstance(x, str) and not _columns.is_wire(x)]
+    return [x for x in plain if _fits(frame[x])]
+
+
+def _fits(column: Any) -> bool:
+    dtype = getattr(column, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
+        return True
+    if not isinstance(column, pd.Series) or not pd.api.types.is_string_dtype(column.dropna()):
+        return False
+    return str(dtype) in {"object", "str"}
+
+
+def variables(frame: pd.DataFrame, laid: Grid, taken: Iterable[str]) -> dict[str, Any]:
+    """A variable over time for each such column; a text that is missing is empty."""
+    used, found = set(taken), dict[str, Any]()
+    for label in other_labels(frame):
+        name = free(clean(label), used)
+        used.add(name)
+        found[name] = (laid.dims, laid.laid(_values(frame[label])[:, None])[..., 0], {LABEL: label})
+    return found
+
+
+def _values(column: pd.Series[Any]) -> npt.NDArray[Any]:
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind != "O":
+        return column.to_numpy()
+    found = np.empty(len(column), dtype=object)
+    found[:] = ["" if pd.isna(v) else str(v) for v in column]
+    return found
+
+
+def found(dataset: xr.Dataset, readings: Iterable[str]) -> dict[str, str]:
+    """Variables over time (and meter) alone that are no readings, and their labels."""
+    taken = set(readings)
+    names = [str(n) for n in dataset.data_vars if n not in taken]
+    return {n: _label(n, dataset[n]) for n in names if _along_time(dataset[n])}
+
+
+def _along_time(array: xr.DataArray) -> bool:
+    dims = set(array.dims)
+    return TIME in dims and dims <= {TIME, METER} and array.dtype.kind in "biuf" + _TEXTS
+
+
+def _label(name: str, array: xr.DataArray) -> str:
+    told = str(array.attrs.get(LABEL, name))
+    return told if clean(told).rstrip("_") == name.rstrip("_") else name
+
+
+def column(values: npt.NDArray[Any], dtype: str | None) -> Any:
+    """The values as a column again, text as text."""
+    if values.dtype.kind not in _TEXTS:
+        return values
+    whole = pd.Series([str(v) for v in values], dtype="object" if dtype == "object" else "str")
+    return whole.array
+
+
+@dataclass(frozen=True)
+class Part:
+    """The columns of one variable: their labels and what they are."""
+
+    slot: Slot
+    labels: list[str]
+    parsed: list[Column]
+
+    @property
+    def dim(self) -> str:
+        """The dimension that the ids are laid along."""
+        return names.dim_of(self.slot.scope)
+
+
+def to_dataset(
+    frame: pd.DataFrame, *, interval: Any = "15min", demand_lag: Any = "0min"
+) -> xr.Dataset:
+    """The Dataset of a frame of readings or of wide results; see `to_xarray`."""
+    import xarray as xr
+
+    _units.registry()  # pint has to know kVAh before anyone quantifies the Dataset
+    labels = _columns.wire_columns(frame.columns)
+    _check_unique([x for x in frame.columns if isinstance(x, str)])
+    laid, parts = rows.grid(frame), _parts(labels)
+    ids = _ids(parts)
+    named = names.variable_names(p.slot for p in parts)
+    found = {named[p.slot]: _variable(frame, p, ids[p.dim], laid) for p in parts}
+    taken = {*names.TAKEN, *ids, *found}
+    found |= variables(frame, laid, taken)
+    dataset = xr.Dataset(found, coords=_coords(laid, ids))
+    _add_bounds(dataset, frame, laid, parts, interval, demand_lag)
+    every = set(labels) | set(other_labels(frame))
+    shown = [x for x in frame.columns if x in every]
+    kept = layout_of(
+        frame,
+        shown,
+        times=laid.times,
+        meters=[str(m) for m in laid.others.get(names.METER, [])],
+        meter_dtype=laid.meter_dtype,
+    )
+    dataset.attrs = {"Conventions": cf.CONVENTIONS, **dataset_attrs(frame, kept)}
+    return dataset
+
+
+def _check_unique(labels: list[str]) -> None:
+    twice = sorted({x for x in labels if labels.count(x) > 1})
+    if twice:
+        raise ConfigError(
+            f"Cannot tell which column is {twice[0]!r}: the frame has more than one. "
+            "Keep one of them."
+        )
+
+
+def _parts(labels: Sequence[str]) -> list[Part]:
+    found: dict[Slot, Part] = {}
+    for label in labels:
+        column = _columns.parse(label)
+        slot = Slot(column.topic, column.scope)
+        part = found.setdefault(slot, Part(slot, [], []))
+        part.labels.append(label)
+        part.parsed.append(column)
+    return list(found.values())
+
+
+def _ids(parts: Sequence[Part]) -> dict[str, list[str]]:
+    """The labels along each dimension, ``A2`` before ``A10``, over all its variables."""
+    found: dict[str, dict[str, Column]] = {}
+    for part in parts:
+        along = found.setdefault(part.dim, {})
+        along.update({c.id: c for c in part.parsed})
+    return {
+        dim: sorted(along, key=lambda x, a=along: _columns.sort_key(a[x])[3:])  # type: ignore[misc]
+        for dim, along in found.items()
+    }
+
+
+def _variable(frame: pd.DataFrame, part: Part, ids: list[str], laid: Grid) -> xr.Variable:
+    import xarray as xr
+
+    unit = _unit(frame, part)
+    columns = {c.id: _numbers(frame, x) for c, x in zip(part.parsed, part.labels, strict=True)}
+    dtype = np.result_type(*columns.values())
+    if len(columns) < len(ids) and dtype.kind != "f":
+        dtype = np.dtype(np.float64)
+    values = np.empty((len(frame), len(ids)), dtype)
+    for i, name in enumerate(ids):
+        values[:, i] = columns.get(name, np.nan)
+    return xr.Variable(
+        (*laid.dims, part.dim), laid.laid(values), cf.variable_attrs(part.slot, unit)
+    )
+
+
+def _unit(frame: pd.DataFrame, part: Part) -> str | None:
+    found = list(dict.fromkeys(_units.unit_text(frame, x) for x in part.labels))
+    if any(str(u) != str(found[0]) and not _same(u, found[0]) for u in found[1:]):
+        topic = part.slot.topic
+        raise UnitError(
+            f"Cannot lay {topic!r} along one variable: its columns are in "
+            f"{' and '.join(map(str, found))}. Bring them to one unit first, e.g. "
+            f'convert({{"{topic}": "{found[0]}"}}).'
+        )
+    return found[0]
+
+
+def _same(one: str | None, other: str | None) -> bool:
+    return one is not None and other is not None and _units.same_unit(one, other)
+
+
+def _numbers(frame: pd.DataFrame, label: str) -> npt.NDArray[Any]:
+    data = frame[label]
+    kind = data.dtype.kind
+    if isinstance(data.dtype, np.dtype) and kind in "fiu":
+        return data.to_numpy()
+    if kind in "bmM":
+        raise _no_numbers(label, data)
+    try:
+        return magnitudes(data)
+    except (TypeError, ValueError):
+        raise _no_numbers(label, data) from None
+
+
+def _no_numbers(label: str, data: Any) -> DecodeError:
+    return DecodeError(
+        f"Cannot read column {label!r} as numbers: it is {data.dtype}. Use "
+        'pd.to_numeric(..., errors="coerce") and look at what it drops.'
+    )
+
+
+def _coords(laid: Grid, ids: dict[str, list[str]]) -> dict[str, Any]:
+    coords: dict[str, Any] = {}
+    for name, values in laid.others.items():
+        coords[name] = _texts(name, values)
+    coords |= times.time_coords(laid.times)
+    for dim, found in ids.items():
+        coords[dim] = _texts(dim, found)
+    if names.DIMS[CHANNEL] in ids:
+        owners = [Column("", CHANNEL, x).element or "" for x in ids[names.DIMS[CHANNEL]]]
+        told = {"long_name": "element of the channel"}
+        coords[names.CHANNEL_ELEMENT] = _texts(names.DIMS[CHANNEL], owners, told)
+    return coords
+
+
+def _texts(dim: str, values: Sequence[Any], attrs: dict[str, str] | None = None) -> Any:
+    """A coordinate of text: fixed-width, which plots; written as objects, which Zarr wants."""
+    found = np.array([str(v) for v in values], dtype=str)
+    return (dim, found, attrs or {}, {"dtype": np.dtype(object)})
+
+
+def _add_bounds(
+    dataset: xr.Dataset,
+    frame: pd.DataFrame,
+    laid: Grid,
+    parts: Sequence[Part],
+    interval: Any,
+    lag: Any,
+) -> None:
+    info = frame.attrs.get(_units.ATTRS)
+    told = info if isinstance(info, dict) else {}
+    found = times.bounds(laid, {p.slot.topic for p in parts}, told, interval, lag)
+    if found is not None:
+        dataset.coords[names.BOUNDS] = found
+        dataset[names.TIME].attrs["bounds"] = names.BOUNDS

@@ -1,0 +1,287 @@
+"""The door for those who do not want to name an engine.
+
+``dentcloud://P482311252``: meters as an address that xarray's `open_dataset` takes. Pure.
+
+The engine as xarray finds it: every parameter by name, the work elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import xarray as xr
+from xarray.backends import BackendEntrypoint
+
+from dentframe.datasets.archive_source import open_archive
+from dentframe.datasets.cloud_source import (
+    Wanted,
+    dropped_names,
+    open_cloud,
+    refuse_cloud_on_worker,
+    topics_without,
+)
+from dentframe.datasets.variables import LOCAL_TIME
+from dentframe.errors import ConfigError, RangeError
+
+if TYPE_CHECKING:
+    from dentframe.cloud.client import DentCloud
+    from dentframe.times.ranges import Zone
+
+
+SCHEME = "dentcloud://"
+
+
+class Address(os.PathLike[str]):
+    """An address that is new each time it is made, for Dask.
+
+    xarray names the chunks of two Datasets alike where their arguments are. On a cluster that
+    keeps the chunks of one, the other would get those, though readings came in between.
+
+    Parameters
+    ----------
+    text : str
+        ``dentcloud://P482311252``.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._made = uuid4().hex
+
+    def __fspath__(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return self._text
+
+    def __dask_tokenize__(self) -> tuple[str, str]:
+        return self._text, self._made
+
+
+def is_address(target: object) -> bool:
+    """Whether xarray's first argument names meters of DentCloud."""
+    return isinstance(target, str | os.PathLike) and str(os.fspath(target)).startswith(SCHEME)
+
+
+def address_of(meter: Any) -> Any:
+    """The address of the reader's `meter`: a name, or a list even of one.
+
+    Examples
+    --------
+    >>> address_of(["P482311252", "P482102272_A"])
+    dentcloud://P482311252,P482102272_A
+    >>> address_of(["P482311252"])
+    dentcloud://P482311252,
+    """
+    if isinstance(meter, str) and not is_address(meter):
+        return Address(SCHEME + meter.strip())
+    if _is_list(meter) and all(isinstance(name, str) for name in meter):
+        names = [name.strip() for name in meter]
+        return Address(SCHEME + ",".join(names) + ("," if len(names) == 1 else ""))
+    return meter
+
+
+def meters_of(target: Any) -> str | list[str]:
+    """The reader's `meter` of an address or a list of meters; `address_of` backwards.
+
+    Raises
+    ------
+    ConfigError
+        Where it is neither.
+    """
+    if _is_list(target):
+        return [name.removeprefix(SCHEME) if isinstance(name, str) else name for name in target]
+    if not is_address(target):
+        raise ConfigError(
+            f"Cannot open {target!r} with the engine dentcloud: it is no meter's address. "
+            'Use "dentcloud://P482311252", several as "dentcloud://P482311252,P482102272", '
+            "or a list of meters."
+        )
+    names = str(os.fspath(target)).removeprefix(SCHEME).strip("/")
+    if "," not in names:
+        return names
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def _is_list(value: object) -> bool:
+    if isinstance(value, str | bytes):
+        return False
+    return isinstance(value, Sequence | set | frozenset) or hasattr(value, "tolist")
+
+
+class DentCloudBackendEntrypoint(BackendEntrypoint):
+    """Meters of DentCloud as Datasets: ``xr.open_dataset("dentcloud://P…", engine="dentcloud")``.
+
+    Name the engine: xarray's guess gives every ``…://`` to netCDF4.
+    """
+
+    description = "DENT meters from DentCloud or an archive (dentcloud://METER)"
+    open_dataset_parameters = (
+        "filename_or_obj",
+        "drop_variables",
+        "start",
+        "end",
+        "topics",
+        "tz",
+        "bracket",
+        "archive",
+        "errors",
+        "interval",
+        "demand_lag",
+        "client",
+        "progress",
+    )
+
+    def open_dataset(
+        self,
+        filename_or_obj: Any,
+        *,
+        drop_variables: str | Iterable[str] | None = None,
+        start: Any = None,
+        end: Any = None,
+        topics: Any = None,
+        tz: Zone = "UTC",
+        bracket: bool = False,
+        archive: str | os.PathLike[str] | Any = None,
+        errors: str = "raise",
+        interval: Any = "15min",
+        demand_lag: Any = "0min",
+        client: DentCloud | None = None,
+        progress: bool | None = None,
+    ) -> xr.Dataset:
+        """Open meters; `dentframe.open_dataset` tells of the parameters and errors."""
+        if start is None:
+            raise RangeError(
+                f"Cannot open {filename_or_obj!r} without a start. Pass it to open_dataset, "
+                'e.g. start="2023-12" (and end= for what is no whole year, month or day).'
+            )
+        dropped = dropped_names(drop_variables)
+        wanted = Wanted(
+            meter=meters_of(filename_or_obj),
+            start=start,
+            end=end,
+            topics=topics_without(topics, dropped),
+            tz=tz,
+            bracket=bracket,
+            errors=errors,
+            interval=interval,
+            demand_lag=demand_lag,
+            dropped=dropped,
+        )
+        if archive is not None and client is None:
+            return open_archive(wanted, archive)
+        refuse_cloud_on_worker(filename_or_obj)
+        return open_cloud(wanted, client=client, archive=archive, progress=progress)
+
+    def guess_can_open(self, filename_or_obj: Any) -> bool:
+        """Whether this is an address ``dentcloud://…``."""
+        return is_address(filename_or_obj)
+
+
+def open_dataset(
+    meter: Any,
+    start: Any,
+    end: Any = None,
+    topics: Any = None,
+    *,
+    tz: Zone = "UTC",
+    bracket: bool = False,
+    archive: str | os.PathLike[str] | Any = None,
+    chunks: Any = None,
+    drop_variables: str | Iterable[str] | None = None,
+    errors: str = "raise",
+    interval: Any = "15min",
+    demand_lag: Any = "0min",
+    client: DentCloud | None = None,
+    progress: bool | None = None,
+) -> xr.Dataset:
+    """Open meters as one labelled Dataset of xarray.
+
+    The same as ``xr.open_dataset("dentcloud://P482311252", engine="dentcloud", start=…)``.
+
+    From the cloud, opening reads each month once and holds what came: no later call asks for
+    anything, and the Dataset pickles with its data and without a key. From an archive it reads
+    the times, and the readings when they are used, a month at a time; it pickles as the path.
+    In a task of a `distributed` cluster only an archive is read.
+
+    Parameters
+    ----------
+    meter : str or list of str
+        A meter, ``"P482311252"``, or one element of it, ``"P482311252_A"``. A list gives a
+        dimension ``meter``, even for one; the meters' times must be the same.
+    start, end : str, date, datetime, Timestamp or Period
+        The half-open range ``[start, end)``, as `read_dentcloud` takes it.
+    topics : str or list of str, optional
+        Request keys, or units where no key matches. None: all.
+    tz : str or tzinfo
+        The zone of naive bounds. Times in the Dataset are naive UTC; where `tz` is not, they
+        have the coordinate ``local_time`` beside them, and the verbs take it for theirs.
+    bracket : bool
+        Also the last reading before `start` and the first at or after `end`.
+    archive : path-like or Archive, optional
+        Read this archive, and never the cloud, unless a `client` is given too: then it is
+        asked for the windows that the archive lacks, and all is held in memory.
+    chunks : int, dict, "auto" or None
+        As for `xarray.open_dataset`: None for NumPy arrays, ``{}`` for Dask arrays of a UTC
+        month each.
+    drop_variables : str or iterable of str, optional
+        Variables to leave out. A topic whose variables are all named is not asked for.
+    errors : {"raise", "warn"}
+        What to do where windows cannot be read.
+    interval, demand_lag : str, timedelta, or mapping by meter
+        A mean stamped t covers ``(t - demand_lag - interval, t - demand_lag]``, for
+        ``time_bnds``.
+    client : DentCloud, optional
+        The client; by default one per process from the environment or the profile.
+    progress : bool, optional
+        Show a progress bar; None: in a terminal or a notebook.
+
+    Returns
+    -------
+    xarray.Dataset
+        A variable a topic, of shape (time, element) or (time, channel), with a first dimension
+        ``meter`` for a list; float64 in the unit that its ``units`` say, NaN where there is no
+        reading. See `dentframe.datasets.results.to_xarray`.
+
+    Raises
+    ------
+    RangeError, UnknownTopicError, UnknownMeterError
+        Where an argument cannot be meant, or the meters' times differ.
+    ConfigError
+        For another argument that cannot be used, an archive that cannot be read, or a Dask
+        worker without `archive`.
+    AuthError
+        Where the service refuses the key, or there is none.
+    IncompleteReadError
+        Where windows are missing; ``.partial`` is a Dataset, and so is what ``.resume()``
+        returns.
+
+    Examples
+    --------
+    >>> ds = open_dataset("P482311252", "2023-12", topics="kWHNet", tz=LA, progress=False)
+    >>> dict(ds.sizes)["element"], ds["kWHNet"].attrs["units"]
+    (7, 'kilowatt_hour')
+    """
+    found = xr.open_dataset(
+        address_of(meter),
+        engine=DentCloudBackendEntrypoint,
+        chunks=chunks,
+        drop_variables=drop_variables,
+        start=start,
+        end=end,
+        topics=topics,
+        tz=tz,
+        bracket=bracket,
+        archive=archive,
+        errors=errors,
+        interval=interval,
+        demand_lag=demand_lag,
+        client=client,
+        progress=progress,
+    )
+    if LOCAL_TIME in found.variables:
+        # It is in memory, and xarray does not group by what is a Dask array.
+        found.variables[LOCAL_TIME].load(scheduler="synchronous")
+    return found

@@ -1,0 +1,297 @@
+"""A Dataset as a frame of the wire grammar, the way back from `build`. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from dentframe.datasets import build as beside
+from dentframe.datasets import build as layout
+from dentframe.datasets import variables as cf
+from dentframe.datasets import variables as names
+from dentframe.datasets import variables as times
+from dentframe.datasets.variables import METER, TIME, Slot
+from dentframe.errors import RangeError, missing_extra
+from dentframe.wire import columns as _columns
+from dentframe.wire import units as _units
+from dentframe.wire.columns import Column
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from dentframe.datasets.build import Layout
+
+
+_PINT = re.compile(r"^pint\[.*\]\[(?P<sub>[^\[\]]+)\]$", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Found:
+    """One variable that holds readings: its name, what it is, and where its ids are."""
+
+    name: str
+    slot: Slot
+    dim: str
+
+
+def readings(dataset: xr.Dataset) -> list[Found]:
+    """The variables over time and elements, channels or what else has ids, in their order."""
+    found = [_reading(dataset, str(name)) for name in dataset.data_vars]
+    return [f for f in found if f is not None]
+
+
+def is_dent(dataset: xr.Dataset) -> bool:
+    """Whether a Dataset has readings, or came from a frame."""
+    return _units.ATTRS in dataset.attrs or layout.KEY in dataset.attrs or bool(readings(dataset))
+
+
+def _reading(dataset: xr.Dataset, name: str) -> Found | None:
+    array = dataset[name]
+    if TIME not in array.coords or array.dtype.kind not in "fiu":
+        return None
+    dim = _id_dim(array)
+    return None if dim is None else Found(name, names.slot_of(name, array.attrs, dim), dim)
+
+
+def _id_dim(array: xr.DataArray) -> str | None:
+    """The dimension or, after ``sel(element="A")``, the scalar that names the column."""
+    if beside.LABEL in array.attrs:
+        return None
+    scope = array.attrs.get("scope")
+    own = names.dim_of(str(scope)) if scope else None
+    known = [own] if own else list(names.DIMS.values())
+    along = [d for d in known if d in array.dims]
+    alone = [d for d in known if d in array.coords and array[d].ndim == 0]
+    return next(iter([*along, *alone]), None)
+
+
+def to_frame(dataset: xr.Dataset) -> pd.DataFrame:
+    """The frame of a Dataset; see `dentframe.datasets.results.to_frame`."""
+    read = [f.name for f in readings(dataset)]
+    wanted = {*read, *beside.found(dataset, read)}
+    held = dataset.drop_vars([n for n in dataset.data_vars if n not in wanted]).compute()
+    return _frame(held, held)
+
+
+def head(dataset: xr.Dataset) -> pd.DataFrame:
+    """The frame without its rows: its columns, attrs and zone. Lazy variables stay so.
+
+    Only cells that may be no column at all are looked at.
+    """
+    if TIME not in dataset.dims:
+        return to_frame(dataset)
+    none = {n: _without_rows(a) for n, a in dataset.data_vars.items()}
+    return _frame(dataset.isel({TIME: slice(0, 0)}).assign(none), dataset)
+
+
+def _without_rows(array: xr.DataArray) -> Any:
+    # Even no rows of a lazy array would load some, and .data all of them.
+    attrs = array.attrs
+    shape = [0 if d == TIME else n for d, n in array.sizes.items()]
+    if "wire_unit" in attrs and "units" not in attrs:
+        return array.isel({TIME: slice(0, 0)}).variable if TIME in array.dims else array.variable
+    return (array.dims, np.empty(shape, array.dtype), attrs)
+
+
+def _frame(held: xr.Dataset, whole: xr.Dataset) -> pd.DataFrame:
+    """The rows of `held`; `whole` tells which columns there are."""
+    kept = layout.read_layout(whole.attrs)
+    found = readings(held)
+    others = beside.found(held, [f.name for f in found])
+    rows = Rows(held, row_dims(held, found), kept)
+    bare = pd.DataFrame(index=rows.index)
+    attrs: dict[Any, Any] = _restricted(layout.read_attrs(whole.attrs, kept), held, kept)
+    bare.attrs = attrs
+    columns: dict[str, Any] = {}
+    for one in found:
+        columns |= _columns_of(held, one, rows, bare, kept, whole)
+    for name, label in others.items():
+        values = rows.flat(held[name].expand_dims("_"), "_")[:, 0]
+        columns[label] = beside.column(values, kept.dtypes.get(label))
+    return _dressed(_ordered(columns, kept), bare, kept)
+
+
+class Rows:
+    """The rows that the dimensions stand for, meters first, then time."""
+
+    def __init__(self, dataset: xr.Dataset, dims: tuple[str, ...], kept: Layout) -> None:
+        self.dims = dims
+        self.sizes = {d: dataset.sizes.get(d, 1) for d in dims}
+        self.index = _index(dataset, dims, kept)
+
+    def flat(self, array: xr.DataArray, dim: str) -> npt.NDArray[Any]:
+        """The values as (rows, ids)."""
+        missing = {d: n for d, n in self.sizes.items() if d not in array.dims}
+        wide = array.drop_vars(
+            [d for d in (*missing, dim) if d in array.coords and d not in array.dims]
+        )
+        wide = wide.expand_dims(missing) if missing else wide
+        if dim not in wide.dims:
+            wide = wide.expand_dims(dim)
+        data = wide.transpose(*self.dims, dim).data
+        values = np.asarray(getattr(data, "magnitude", data))
+        return values.reshape(-1, wide.sizes[dim])
+
+
+def row_dims(dataset: xr.Dataset, found: list[Found]) -> tuple[str, ...]:
+    """The dimensions that rows come from: meter, time, then whatever else there is."""
+    dims = {str(d) for f in found for d in dataset[f.name].dims if d != f.dim}
+    if not found:
+        dims = {METER} & set(dataset.dims)
+    first = [METER] if METER in dims else []
+    return (*first, TIME, *sorted(dims - {METER, TIME}))
+
+
+def _index(dataset: xr.Dataset, dims: tuple[str, ...], kept: Layout) -> pd.Index:
+    told = dataset[TIME] if TIME in dataset.coords else None
+    if told is None:
+        raise RangeError(
+            "Cannot make a frame of this Dataset: it has no coordinate 'time'. Convert what "
+            "still has its times."
+        )
+    zone = str(told.attrs.get(times.ZONE, "UTC"))
+    when = times.aware(told.values, zone, kept.time_unit)
+    own = kept.index_names or []
+    if dims == (TIME,):
+        return when.rename(own[0] if len(own) == 1 else TIME)
+    levels = [when if d == TIME else _level(dataset, d, kept) for d in dims]
+    labels = own if len(own) == len(dims) else list(dims)
+    return pd.MultiIndex.from_product(levels, names=labels)
+
+
+def _level(dataset: xr.Dataset, dim: str, kept: Layout) -> pd.Index:
+    if dim not in dataset.coords:
+        return pd.RangeIndex(dataset.sizes[dim])
+    dtype: Any = kept.meter_dtype if dim == METER else None
+    level: pd.Index = pd.Index(dataset[dim].to_numpy(), dtype=dtype)
+    return level
+
+
+def _restricted(attrs: dict[str, Any], dataset: xr.Dataset, kept: Layout) -> dict[str, Any]:
+    """The attrs without ranges that are not those of this Dataset.
+
+    `sel(meter=...)` leaves those of other meters behind; a meter that was read and returned
+    nothing never was in the Dataset, and stays missing. `concat` keeps the first part's: on the
+    whole they would hide the rest.
+    """
+    info = attrs.get(_units.ATTRS)
+    if not isinstance(info, dict) or "ranges" not in info:
+        return attrs
+    meters = _meters(dataset)
+    gone = set(kept.meters) - meters if meters else set()
+    of_meter = {k: {k, _columns.split_element(k)[0]} for k in info["ranges"]}
+    ranges = {k: v for k, v in info["ranges"].items() if not of_meter[k] & gone}
+    if _grew(dataset, kept) or meters - set(kept.meters) - set().union(*of_meter.values()):
+        ranges = {}
+    rest = {k: v for k, v in info.items() if k != "ranges"}
+    return {**attrs, _units.ATTRS: {**rest, **({"ranges": ranges} if ranges else {})}}
+
+
+def _meters(dataset: xr.Dataset) -> set[str]:
+    if METER not in dataset.coords:
+        return set()
+    return {str(m) for m in np.atleast_1d(dataset[METER].values)}
+
+
+def _grew(dataset: xr.Dataset, kept: Layout) -> bool:
+    """Whether there are times before the first or after the last that the frame had."""
+    if TIME not in dataset.coords or not dataset[TIME].size or not kept.span:
+        return False
+    ticks = pd.DatetimeIndex(np.atleast_1d(dataset[TIME].values)).as_unit("ns").asi8
+    return bool(ticks.min() < kept.span[0] or ticks.max() > kept.span[1])
+
+
+def _columns_of(
+    dataset: xr.Dataset,
+    one: Found,
+    rows: Rows,
+    bare: pd.DataFrame,
+    kept: Layout,
+    whole: xr.Dataset,
+) -> dict[str, Any]:
+    array = dataset[one.name]
+    unit = cf.unit_in(array.attrs, array.data)
+    values = rows.flat(array, one.dim)
+    stored = {_columns.parse(x) for x in kept.columns}
+    of_slot = {c.wire for c in stored if Slot(c.topic, c.scope) == one.slot}
+    result = {}
+    for i, name in enumerate(np.atleast_1d(array[one.dim].values)):
+        column = Column(one.slot.topic, one.slot.scope, str(name))
+        # A cell of the grid that was no column of the frame is not one now.
+        absent = of_slot and column.wire not in of_slot
+        if not (absent and _is_blank(whole[one.name], one.dim, i)):
+            label = _label(bare, column, unit, kept)
+            result[label] = _typed(values[:, i], kept.dtypes.get(label), unit)
+    return result
+
+
+def _is_blank(array: xr.DataArray, dim: str, position: int) -> bool:
+    one = array.isel({dim: position}) if dim in array.dims else array
+    return bool(one.isnull().all())
+
+
+def _label(bare: pd.DataFrame, column: Column, unit: str | None, kept: Layout) -> str:
+    stored = layout.stored_label(kept, column)
+    old = _columns.parse(stored).unit if stored else None
+    if stored and old is not None and unit is not None and _units.same_unit(old, unit):
+        return stored
+    if stored and _is_pint(kept.dtypes.get(stored)):
+        return stored
+    return _units.label_in(bare, column, unit)
+
+
+def _ordered(columns: dict[str, Any], kept: Layout) -> dict[str, Any]:
+    first = [x for x in kept.columns if x in columns]
+    return {x: columns[x] for x in [*first, *(x for x in columns if x not in set(first))]}
+
+
+def _is_pint(dtype: str | None) -> bool:
+    return dtype is not None and dtype.startswith("pint[")
+
+
+def _typed(values: npt.NDArray[Any], dtype: str | None, unit: str | None) -> Any:
+    """A column in the dtype it had, where it can still hold the values."""
+    if dtype is None:
+        return values.astype(np.float64)
+    if _is_pint(dtype):
+        return _in_pint(values, dtype, unit)
+    target: Any = pd.api.types.pandas_dtype(dtype)
+    if not _holds(target, values):
+        return values
+    typed = pd.array(values).astype(target) if not isinstance(target, np.dtype) else None
+    return values.astype(target) if typed is None else typed
+
+
+def _holds(target: Any, values: npt.NDArray[Any]) -> bool:
+    """Whether whole numbers are still whole: a mean of them is none."""
+    if target.kind not in "iu" or not len(values):
+        return True
+    own = np.iinfo(getattr(target, "numpy_dtype", target))
+    inside = (values >= own.min) & (values <= own.max)
+    return bool((inside & (values == np.floor(values))).all())
+
+
+def _in_pint(values: npt.NDArray[Any], dtype: str, unit: str | None) -> Any:
+    try:
+        from pint_pandas import PintType
+    except ImportError:
+        raise missing_extra("give a Dataset's columns their pint dtypes", "quantify") from None
+    _units.registry()
+    pint_type: Any = PintType
+    sub = _PINT.match(dtype)
+    parsed = _units.parse_unit(unit or "dimensionless")
+    made = pint_type(parsed, sub["sub"]) if sub else pint_type(parsed)
+    return pd.Series(values).astype(made).array
+
+
+def _dressed(columns: dict[str, Any], bare: pd.DataFrame, kept: Layout) -> pd.DataFrame:
+    frame = pd.DataFrame(dict(enumerate(columns.values())), index=bare.index)
+    labels_dtype: Any = kept.labels_dtype if kept.labels_dtype in {"object", "str"} else None
+    frame.columns = pd.Index(list(columns), dtype=labels_dtype, name=kept.labels_name)
+    frame.attrs = bare.attrs
+    return frame

@@ -1,0 +1,1 @@
+"""Statements as tables, workbooks, pages and PDF."""

@@ -1,0 +1,313 @@
+"""A statement as a workbook with live formulas.
+
+A statement as CSV: one table, each row saying in its first column what it is.
+
+The formulas of a workbook's cells: they compute what the statement computed. Pure.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, fields
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from dentframe.documents import tables
+from dentframe.documents.tables import explained, labels, moment, safe, visible
+from dentframe.errors import missing_extra
+from dentframe.money.statement import Line
+
+if TYPE_CHECKING:
+    from dentframe.money.statement import Statement
+
+
+_LINE = tuple(f.name for f in fields(Line))
+CSV_COLUMNS = ("section", "party", "start", "end", "currency", *_LINE, "lo", "hi")
+"""Sections: ``charges``, ``total``, ``about``, ``readings``, ``earlier``, ``words``, ``notes``."""
+
+
+def text(of: Statement, path: str | Path | None = None) -> str:
+    """Everything the statement says, as CSV.
+
+    Parameters
+    ----------
+    of : Statement
+        The statement.
+    path : str or Path, optional
+        Where to write it (UTF-8, line ends as RFC 4180 has them).
+    """
+    out = io.StringIO()
+    write = csv.DictWriter(out, CSV_COLUMNS, lineterminator="\r\n", restval="")
+    write.writeheader()
+    period = {"party": of.party, "start": of.start, "end": of.end, "currency": of.currency}
+    for row in _rows(of):
+        write.writerow({k: _cell(v) for k, v in {**period, **row}.items()})
+    made = out.getvalue()
+    if path is not None:
+        with Path(path).open("w", encoding="utf-8", newline="") as f:
+            f.write(made)
+    return made
+
+
+def _rows(of: Statement) -> Iterator[Mapping[str, Any]]:
+    for x in of.lines:
+        yield {"section": "charges", **asdict(x)}
+    yield {"section": "total", "name": "Total", "kind": "total", "amount": of.total}
+    yield from _csv_rows("about", [("Statement", of.title), *tables.head(of)])
+    for r in of.readings:
+        own = asdict(r)
+        yield {"section": "readings", "name": "Meter reading", "quantity": own.pop("energy"), **own}
+    for p in of.comparison:
+        past = asdict(p)
+        yield {"section": "earlier", "name": past.pop("label"), **past}
+    yield from _csv_rows("words", explained(of))
+    also = [tables.comparison_note(of)] if of.comparison else []
+    yield from _csv_rows("notes", [("", x) for x in [*also, *tables.foot(of)] if x])
+
+
+def _csv_rows(section: str, rows: list[tuple[str, str]]) -> Iterator[Mapping[str, Any]]:
+    return ({"section": section, "name": name, "note": note} for name, note in rows)
+
+
+def _cell(value: Any) -> str:
+    if value is None or value is pd.NaT:
+        return ""
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, tuple | list):
+        return safe(visible(";".join(value)))
+    return value.isoformat() if isinstance(value, pd.Timestamp) else safe(visible(str(value)))
+
+
+def quantity(x: Line, of: Statement, first: int) -> Decimal | str | None:
+    """A line's quantity, or the formula of a tax's or minimum's base.
+
+    Parameters
+    ----------
+    x : Line
+        The line.
+    of : Statement
+        Its statement.
+    first : int
+        The row of the statement's first line.
+    """
+    if not x.of:
+        return x.quantity
+    own = [i for i, y in enumerate(of.lines) if y.charge in x.of and y is not x]
+    base = "+".join(f"F{first + i}" for i in own) or "0"
+    return f"={base}" if x.limit is None else f"=MAX({x.limit}-({base}),0)"
+
+
+def amount(row: int, x: Line, of: Statement) -> Decimal | str:
+    """Quantity times rate, rounded as the statement rounds it; the amount where it was shared.
+
+    A product in binary may lie just below a half, and not every spreadsheet corrects that: it
+    is first made whole in units of its own last decimal.
+    """
+    if x.quantity is None or x.rate is None:
+        return x.amount
+    product = f"C{row}*E{row}"
+    if of.digits is None:
+        return f"={product}"
+    fine = max(decimals(x.quantity) + decimals(x.rate), of.digits)
+    units = f"ROUND({product}*10^{fine},0)/10^{fine - of.digits}"
+    if of.rounding == "half-up":
+        return f"=ROUND({units},0)/10^{of.digits}"
+    # Spreadsheets round halves away from zero: twice the rounded half of a half is even.
+    return (
+        f"=IF(ABS({units})-INT(ABS({units}))=0.5,2*ROUND({units}/2,0),ROUND({units},0))"
+        f"/10^{of.digits}"
+    )
+
+
+def decimals(value: Decimal | None) -> int:
+    """How many decimals a number has."""
+    exponent = 0 if value is None else value.as_tuple().exponent
+    return max(-exponent, 0) if isinstance(exponent, int) else 0
+
+
+SHEET_COLUMNS = (
+    "Line", "Element", "Quantity", "Unit", "Rate", "Amount", "Status", "Coverage", "Note",
+    "Readings",
+)  # fmt: skip
+READINGS = (
+    "Element", "Opening time", "Opening reading", "Opening before the beginning", "Closing time",
+    "Closing reading", "Closing after the end", "Energy", "At least", "At most", "Unit",
+    "Coverage", "Status", "Readings",
+)  # fmt: skip
+_WIDTHS = (32, 24, 14, 13, 12, 14, 12, 11, 44, 44)
+_READING_WIDTHS = (28, 22, 17, 27, 22, 17, 22, 14, 14, 14, 8, 11, 12, 60)
+_WIDE = sum(_WIDTHS) - 20
+
+
+def write(of: Statement, path: str | Path) -> Path:
+    """Write the workbook and return where.
+
+    Parameters
+    ----------
+    of : Statement
+        The statement.
+    path : str or Path
+        An ``.xlsx`` file.
+    """
+    try:
+        from openpyxl import Workbook
+    except ImportError:
+        raise missing_extra("write a workbook", "excel") from None
+    book = Workbook()
+    _statement(book.active, of)
+    _readings(book.create_sheet("Readings"), of)
+    if of.comparison:
+        _comparison(book.create_sheet("Comparison"), of)
+    book.save(path)
+    return Path(path)
+
+
+# --- the statement -----------------------------------------------------------------------
+
+
+def _statement(sheet: Any, of: Statement) -> None:
+    sheet.title = "Statement"
+    _row(sheet, [of.title])
+    for row in tables.head(of):
+        _row(sheet, row)
+    _row(sheet, [])
+    _row(sheet, SHEET_COLUMNS)
+    top = sheet.max_row
+    for i, x in enumerate(of.lines):
+        state = [x.status, _share(x.coverage), tables.note(x), labels(x.flags)]
+        _row(sheet, [x.name, x.element, None, x.unit, None, None, *state])
+        _put(sheet, top + 1 + i, x, of, top + 1)
+    last = top + len(of.lines)
+    _row(sheet, ["Total", "", None, of.currency, None])
+    total = sheet.cell(row=last + 1, column=6, value=f"=SUM(F{top + 1}:F{last})")
+    total.number_format = _format(of.digits)
+    _dress(sheet, top, last + 1)
+    _texts(sheet, of)
+
+
+def _put(sheet: Any, row: int, x: Line, of: Statement, first: int) -> None:
+    """Quantity, rate and amount of a line: formulas where the statement computed them."""
+    used = sheet.cell(row=row, column=3, value=quantity(x, of, first))
+    used.number_format = _format(max(decimals(y.quantity) for y in of.lines))
+    rate = sheet.cell(row=row, column=5, value=x.rate)
+    rate.number_format = _format(max(decimals(y.rate) for y in of.lines))
+    owed = sheet.cell(row=row, column=6, value=amount(row, x, of))
+    owed.number_format = _format(of.digits)
+
+
+def _dress(sheet: Any, top: int, total: int) -> None:
+    from openpyxl.styles import Alignment, Border, Font, Side
+
+    for cell in [*sheet[1], *sheet[top], *sheet[total]]:
+        cell.font = Font(bold=True, size=14 if cell.row == 1 else 11)
+    for cell in sheet[total]:
+        cell.border = Border(top=Side(style="medium"))
+    for row in sheet.iter_rows(min_row=top, max_row=total, max_col=len(SHEET_COLUMNS)):
+        for cell in row:
+            right = "right" if cell.column in {3, 5, 6, 8} else "left"
+            cell.alignment = Alignment(wrap_text=True, vertical="top", horizontal=right)
+    for row in sheet.iter_rows(min_row=top + 1, max_row=total, min_col=8, max_col=8):
+        row[0].number_format = "0.00%"
+    _widths(sheet, _WIDTHS)
+    sheet.print_title_rows = f"{top}:{top}"
+
+
+def _texts(sheet: Any, of: Statement) -> None:
+    """Below the lines: what the words mean, notes, rounding, version."""
+    _row(sheet, [])
+    for name, meaning in explained(of):
+        _sheet_notes(sheet, f"{name}: {meaning}")
+    for text in tables.foot(of):
+        _sheet_notes(sheet, text)
+
+
+def _sheet_notes(sheet: Any, text: str) -> None:
+    """A sentence over the whole width: a merged cell does not find its height by itself."""
+    from openpyxl.styles import Alignment
+
+    _row(sheet, [text])
+    at = sheet.max_row
+    sheet.merge_cells(start_row=at, end_row=at, start_column=1, end_column=len(SHEET_COLUMNS))
+    sheet.cell(row=at, column=1).alignment = Alignment(wrap_text=True, vertical="top")
+    sheet.row_dimensions[at].height = 15 * (1 + len(text) // _WIDE)
+
+
+# --- readings and earlier periods ---------------------------------------------------------
+
+
+def _readings(sheet: Any, of: Statement) -> None:
+    _row(sheet, READINGS)
+    for r in of.readings:
+        opened = [moment(r.open_at, of.tz), r.open_reading, _yes(r.open_interpolated)]
+        closed = [moment(r.close_at, of.tz), r.close_reading, _yes(r.close_interpolated)]
+        state = [r.unit, _share(r.coverage), r.status, labels(r.flags)]
+        _row(sheet, [r.element, *opened, *closed, r.energy, r.lo, r.hi, *state])
+    _columns(sheet, _READING_WIDTHS)
+    for row in sheet.iter_rows(min_row=2, min_col=12, max_col=12):
+        row[0].number_format = "0.00%"
+
+
+def _comparison(sheet: Any, of: Statement) -> None:
+    _row(sheet, ["Period", "Quantity", "Unit", "Amount"])
+    for p in of.comparison:
+        _row(sheet, [p.label, p.quantity, p.unit, p.amount])
+    _columns(sheet, (28, 16, 10, 16))
+    if tables.comparison_note(of):
+        _row(sheet, [])
+        _row(sheet, [tables.comparison_note(of)])
+
+
+def _columns(sheet: Any, widths: Sequence[float]) -> None:
+    """A bold head that stays, and numbers of one column with the same decimals."""
+    from openpyxl.styles import Alignment, Font
+
+    for cell in sheet[1]:
+        cell.font = Font(bold=True)
+    for column in sheet.iter_cols(min_row=2):
+        most = max((decimals(c.value) for c in column if isinstance(c.value, Decimal)), default=0)
+        for cell in column:
+            cell.alignment = Alignment(wrap_text=True, vertical="top")
+            if isinstance(cell.value, Decimal):
+                cell.number_format = _format(most)
+    sheet.freeze_panes = "A2"
+    sheet.print_title_rows = "1:1"
+    _widths(sheet, widths)
+
+
+def _widths(sheet: Any, widths: Sequence[float]) -> None:
+    from openpyxl.utils import get_column_letter
+
+    for i, width in enumerate(widths, 1):
+        sheet.column_dimensions[get_column_letter(i)].width = width
+    sheet.page_setup.orientation = "landscape"
+    sheet.page_setup.fitToHeight = 0
+    sheet.sheet_properties.pageSetUpPr.fitToPage = True
+
+
+# --- cells -------------------------------------------------------------------------------
+
+
+def _row(sheet: Any, values: Sequence[Any]) -> None:
+    """A row whose texts stay texts, whatever they begin with."""
+    sheet.append([safe(visible(v)) if isinstance(v, str) else v for v in values])
+
+
+def _format(places: int | None) -> str:
+    if places is None:
+        return "General"
+    return "#,##0." + "0" * places if places else "#,##0"
+
+
+def _share(coverage: float | None) -> float | None:
+    """Rounded down, as in print: 100 % is shown only where it is."""
+    return None if coverage is None else int(coverage * 10000) / 10000
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"

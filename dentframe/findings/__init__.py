@@ -1,1 +1,0 @@
-"""What `quality` looks for: the evidence of one element, and one function a finding. Pure."""

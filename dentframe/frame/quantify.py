@@ -1,0 +1,267 @@
+"""Units attached to columns, detached and changed. Pure: frame in, frame out.
+
+Floats carry their unit beside them (in the label, the attrs or the catalogue); pint dtypes carry
+it themselves. Values are never rounded: a round trip is bit-identical.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from dentframe.errors import KindError, UnitError, UnknownTopicError, did_you_mean, missing_extra
+from dentframe.wire import columns as _columns
+from dentframe.wire import units as _units
+from dentframe.wire.topics import kind_of
+
+Floats = npt.NDArray[np.float64]
+
+
+def quantify(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give every wire column a pint dtype.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns, shape (readings, columns); other columns stay as they are.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same shape; each wire column ``pint[unit][Float64]``, NaN as NA. A unit in a
+        label (``DemandkW/Elm/A [W]``) moves into the dtype.
+
+    Raises
+    ------
+    UnitError
+        Where columns have no known unit (all are named), or two would get one label.
+    MissingExtraError
+        Where pint-pandas is not installed.
+
+    Examples
+    --------
+    >>> str(df.dent.select(topic="kWHNet").dent.quantify().dtypes.iloc[0])
+    'pint[kilowatt_hour][Float64]'
+    """
+    dtype = _dtype_maker()
+    found = _known_units(frame)
+
+    def attach(label: str, series: pd.Series) -> tuple[str, Any]:
+        if hasattr(series.dtype, "units"):
+            return _columns.parse(label).wire, series.array
+        return _columns.parse(label).wire, series.astype(dtype(found[label])).array
+
+    return _rebuilt(frame, attach)
+
+
+def dequantify(frame: pd.DataFrame) -> pd.DataFrame:
+    """Turn pint columns into float64.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns, shape (readings, columns), of pint dtypes or floats.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same shape; pint columns as float64, NA as NaN. A label names its unit
+        (``DemandkW/Elm/A [W]``) only where the bare name means another.
+
+    Examples
+    --------
+    >>> registers = df.dent.select(topic="kWHNet")
+    >>> registers.dent.quantify().dent.dequantify().equals(registers)
+    True
+    """
+
+    def detach(label: str, series: pd.Series) -> tuple[str, Any]:
+        unit = getattr(series.dtype, "units", None)
+        if unit is None:
+            return label, series.array
+        return _units.label_in(frame, _columns.parse(label), unit), magnitudes(series)
+
+    return _rebuilt(frame, detach)
+
+
+def convert(frame: pd.DataFrame, to: Mapping[str, Any]) -> pd.DataFrame:
+    """Change the units of columns.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns, shape (readings, columns), of floats or pint dtypes.
+    to : mapping of str to str or pint.Unit
+        Unit by topic or by column label; a label goes before its topic.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same shape and representation: floats say a unit other than their bare name's in
+        the label (``DemandkW/Elm/A [W]``), pint columns in the dtype.
+
+    Raises
+    ------
+    UnknownTopicError
+        Where a key is neither a topic nor a column of the frame.
+    KindError
+        Where the quantity is of another kind: a register in kW, kW in kVA.
+    UnitError
+        Where a unit is unknown or of another dimension.
+
+    Examples
+    --------
+    >>> main = df.dent.select(topic="DemandkW", element="A")
+    >>> main.dent.convert({"DemandkW": "W"}).columns.tolist()
+    ['DemandkW/Elm/A [W]']
+    """
+    _check_keys(frame, to)
+
+    def change(label: str, series: pd.Series) -> tuple[str, Any]:
+        target = _target(label, to)
+        return (label, series.array) if target is None else _converted(frame, label, series, target)
+
+    return _rebuilt(frame, change)
+
+
+def magnitudes(series: pd.Series) -> Floats:
+    """The values of a float or pint column as float64, NA as NaN."""
+    array: Any = series.array
+    plain = pd.Series(array.data) if hasattr(series.dtype, "units") else series
+    return plain.to_numpy(dtype="float64", na_value=np.nan)
+
+
+def _converted(
+    frame: pd.DataFrame, label: str, series: pd.Series, target: Any
+) -> tuple[str, Floats | Any]:
+    source = _units.unit_of(frame, label)
+    _check_kind(frame, label, source, target)
+    values = magnitudes(series)
+    if not _units.same_unit(source, target):
+        values = _units.registry().Quantity(values, source).to(target).magnitude
+    if hasattr(series.dtype, "units"):
+        return label, pd.Series(values).astype(_dtype_maker()(target)).array
+    return _units.label_in(frame, _columns.parse(label), target), values
+
+
+def _target(label: str, to: Mapping[str, Any]) -> Any:
+    column = _columns.parse(label)
+    key = next((k for k in (label, column.wire, column.topic) if k in to), None)
+    if key is None:
+        return None
+    unit = to[key]
+    return _units.parse_unit(_units.name_of(unit) if hasattr(unit, "dimensionality") else str(unit))
+
+
+def _check_keys(frame: pd.DataFrame, to: Mapping[str, Any]) -> None:
+    labels = _columns.wire_columns(frame.columns)
+    parsed = [_columns.parse(label) for label in labels]
+    topics = list(dict.fromkeys(c.topic for c in parsed))
+    known = {*labels, *topics, *(c.wire for c in parsed)}
+    for key in to:
+        if key not in known:
+            raise UnknownTopicError(
+                f"Cannot convert {key!r}: it is neither a topic of this frame "
+                f"({', '.join(topics)}) nor one of its columns{did_you_mean(key, known)}"
+            )
+
+
+def _check_kind(frame: pd.DataFrame, label: str, source: Any, target: Any) -> None:
+    kind = kind_of(_columns.parse(label).topic, _units.unit_text(frame, label))
+    asked = f"Cannot convert {label!r} from {_units.symbol(source)} to {_units.symbol(target)}: "
+    if _is_energy(source) and _is_power(target):
+        what = "a register, energy that counts up" if kind == "register" else "energy"
+        raise KindError(
+            f"{asked}it is {what}, and no factor makes power of it. "
+            "Use demand() for power, or energy() for the energy of a period."
+        )
+    if _is_power(source) and _is_energy(target):
+        raise KindError(
+            f"{asked}it is power, and energy needs the time it lasted. "
+            "Use energy() for the energy of a period."
+        )
+    if source.dimensionality != target.dimensionality:
+        raise UnitError(
+            f"{asked}{_units.name_of(source)} and {_units.name_of(target)} have different "
+            "dimensions. Use a unit of the same quantity."
+        )
+    if (_is_power(source) or _is_energy(source)) and _units.component(source) != _units.component(
+        target
+    ):
+        raise KindError(
+            f"{asked}{_units.component(source)} is not {_units.component(target)}; the factor "
+            "between them is the power factor, which changes from reading to reading. "
+            "Use power_factor(), or the topic that measures what you need."
+        )
+
+
+def _is_power(unit: Any) -> bool:
+    return bool(unit.dimensionality == _units.parse_unit("kW").dimensionality)
+
+
+def _is_energy(unit: Any) -> bool:
+    energies = ("kWh", "kVAh", "kvarh")
+    return any(unit.dimensionality == _units.parse_unit(u).dimensionality for u in energies)
+
+
+def _known_units(frame: pd.DataFrame) -> dict[str, Any]:
+    labels = _columns.wire_columns(frame.columns)
+    unknown = [x for x in labels if _units.unit_text(frame, x) is None]
+    if unknown:
+        raise UnitError(
+            f"Cannot quantify {len(unknown)} of {len(labels)} columns, whose unit nothing tells: "
+            f"{', '.join(unknown)}. Write the unit into the label, as in "
+            f"{unknown[0] + ' [kW]'!r}, or drop them with select(topic=...)."
+        )
+    return {label: _units.unit_of(frame, label) for label in labels}
+
+
+def _dtype_maker() -> Callable[[Any], Any]:
+    try:
+        from pint_pandas import PintType
+    except ImportError:
+        raise missing_extra("attach pint units to columns", "quantify") from None
+
+    pint_type: Any = PintType
+    _units.registry()  # kVAh has to be defined before a dtype names it
+
+    def make(unit: Any) -> Any:
+        try:
+            return pint_type(unit, "Float64")
+        except TypeError:  # pint-pandas before 0.7 has no subdtype
+            return pint_type(unit)
+
+    return make
+
+
+def _rebuilt(
+    frame: pd.DataFrame, change: Callable[[str, pd.Series], tuple[str, Any]]
+) -> pd.DataFrame:
+    """The frame with each wire column's label and values changed, the rest as it was."""
+    labels, arrays = [], []
+    for position, label in enumerate(frame.columns):
+        series = frame.iloc[:, position]
+        new = change(label, series) if _columns.is_wire(label) else (label, series.array)
+        labels.append(new[0])
+        arrays.append(new[1])
+    _check_unique(frame.columns, labels)
+    result = pd.DataFrame(dict(enumerate(arrays)), index=frame.index, copy=True)
+    same = labels == list(frame.columns)
+    names = frame.columns if same else pd.Index(labels, name=frame.columns.name)
+    result.columns = names
+    result.attrs = deepcopy(frame.attrs)
+    return result
+
+
+def _check_unique(before: pd.Index, after: list[Any]) -> None:
+    twice = sorted({str(x) for x in after if after.count(x) > 1}) if before.is_unique else []
+    if twice:
+        raise UnitError(
+            f"Cannot change the units: {', '.join(twice)} would be there twice, once from each "
+            "unit it has now. Drop one of the two columns first."
+        )

@@ -1,0 +1,486 @@
+"""One read in progress: which windows to ask, what came, what is missing.
+
+The network and the disk are behind the source; everything else here is bookkeeping.
+
+What a read asks for: meters, elements and topics, resolved and checked. Pure.
+
+The plan of a read, shown before anything is asked.
+
+Where a read gets its windows from: a client, an archive, or one before the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pandas as pd
+
+from dentframe.cards import Card, html_of
+from dentframe.cloud.fetch import Job
+from dentframe.cloud.planner import Window, covers, plan
+from dentframe.errors import (
+    ConfigError,
+    OfflineError,
+    RequestError,
+    UnitError,
+    UnknownMeterError,
+    UnknownTopicError,
+    did_you_mean,
+)
+from dentframe.frame import assemble as _frame
+from dentframe.wire.columns import split_element
+from dentframe.wire.topics import SERVED, TOPICS
+
+if TYPE_CHECKING:
+    from dentframe.cloud.fetch import Answer
+    from dentframe.errors import DentError
+    from dentframe.wire.page import Page
+
+
+METER_EXAMPLE = "P482311252"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One read, resolved.
+
+    Attributes
+    ----------
+    meters : dict
+        Meter to the elements asked for, or to None for all of them.
+    single : bool
+        Whether one plain meter was asked for (the frame has no meter level).
+    start, end : pandas.Timestamp
+        The half-open range, UTC.
+    topics : tuple of str
+        Request keys, in the order asked.
+    all_topics : bool
+        Whether every topic was asked for.
+    units : dict
+        Topic to unit, as getTopics says.
+    """
+
+    meters: Mapping[str, tuple[str, ...] | None]
+    single: bool
+    start: pd.Timestamp
+    end: pd.Timestamp
+    topics: tuple[str, ...]
+    all_topics: bool = False
+    units: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Without:
+    """Topics less some of them: those are not asked for.
+
+    Attributes
+    ----------
+    topics : str, sequence of str or None
+        As `resolve_topics` takes them.
+    dropped : frozenset of str
+        Request keys.
+    """
+
+    topics: Any
+    dropped: frozenset[str]
+
+
+def is_everything(topics: Any) -> bool:
+    """Whether every topic is meant, but those that are dropped."""
+    return (topics.topics if isinstance(topics, Without) else topics) is None
+
+
+def parse_meters(meter: Any) -> dict[str, tuple[str, ...] | None]:
+    """Meters and their elements from ``"P1"``, ``"P1_A"`` or a list of such.
+
+    Raises
+    ------
+    ConfigError
+        Where the argument is no name or list of names.
+    """
+    names = [meter] if isinstance(meter, str) else list(meter) if _is_list(meter) else []
+    if not names or not all(isinstance(n, str) and n.strip() for n in names):
+        raise ConfigError(
+            f"Cannot read meter {meter!r}: it is no meter's name. Use {METER_EXAMPLE!r}, one "
+            f"element of it {METER_EXAMPLE + '_A'!r}, or a list of such; "
+            "get_meters() lists the account's meters."
+        )
+    found: dict[str, tuple[str, ...] | None] = {}
+    for name in names:
+        _add(found, *split_element(name.strip()))
+    return found
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence | pd.Index | pd.Series | set | frozenset) and not isinstance(
+        value, bytes
+    )
+
+
+def _add(found: dict[str, tuple[str, ...] | None], meter: str, element: str | None) -> None:
+    held = found.get(meter, ())
+    if element is None or held is None:
+        found[meter] = None
+    elif element not in held:
+        found[meter] = (*held, element)
+
+
+def check_meters(meters: Sequence[str], known: Sequence[str]) -> None:
+    """Refuse meters that the account does not have, with a suggestion.
+
+    Raises
+    ------
+    UnknownMeterError
+        Naming the first unknown meter.
+    """
+    for name in meters:
+        if name not in known:
+            raise UnknownMeterError(
+                f"Cannot read meter {name!r}: the account has no such meter"
+                f"{did_you_mean(name, known) or '.'} get_meters() lists its {len(known)} meters."
+            )
+
+
+def topic_units(catalogue: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Request key to unit, refusing a known topic in another unit than the built-in one.
+
+    Raises
+    ------
+    UnitError
+        Where the service says kWHNet is in anything but kWh, and the like.
+    """
+    units = {t["requestKey"]: t.get("unit", "") for t in catalogue}
+    for key, unit in units.items():
+        known = TOPICS.get(key)
+        if known is not None and unit != known.unit:
+            raise UnitError(
+                f"Cannot read topic {key!r}: the service gives its unit as {unit!r}, but "
+                f"{key} is in {known.unit!r}. Reading it under the wrong unit would bill wrong; "
+                "ask DENT, or upgrade dentframe if the service has changed."
+            )
+    return units
+
+
+def builtin_units() -> dict[str, str]:
+    """Request key to unit from the built-in catalogue: what the API's document lists."""
+    return {key: TOPICS[key].unit for key in SERVED}
+
+
+def resolve_topics(topics: Any, units: Mapping[str, str]) -> tuple[str, ...]:
+    """Request keys of what was asked for: keys, or units where no key matches.
+
+    Parameters
+    ----------
+    topics : str, sequence of str, Without or None
+        None: every topic.
+    units : mapping
+        Request key to unit, as getTopics says.
+
+    Raises
+    ------
+    UnknownTopicError
+        Where a name is neither a key nor a unit, with a suggestion.
+    """
+    if topics is None:
+        return tuple(units)
+    if isinstance(topics, Without):
+        return _kept(topics, resolve_topics(topics.topics, units))
+    names = [topics] if isinstance(topics, str) else list(topics)
+    if not names:
+        raise UnknownTopicError(
+            "Cannot read an empty list of topics: nothing would be asked for. "
+            f"Use topics=None for all, or some of {', '.join(units)}."
+        )
+    return tuple(dict.fromkeys(key for name in names for key in _keys(name, units)))
+
+
+def _kept(topics: Without, keys: tuple[str, ...]) -> tuple[str, ...]:
+    kept = tuple(k for k in keys if k not in topics.dropped)
+    if kept:
+        return kept
+    raise ConfigError(
+        f"Cannot read without {', '.join(sorted(topics.dropped))}: nothing is left of "
+        f"{', '.join(keys)}. Drop less, or ask for more topics."
+    )
+
+
+def _keys(name: Any, units: Mapping[str, str]) -> list[str]:
+    if name in units:
+        return [name]
+    by_unit = [key for key, unit in units.items() if unit == name]
+    if by_unit:
+        return by_unit
+    raise UnknownTopicError(
+        f"Cannot read topic {name!r}: unknown topic {name!r}"
+        f"{did_you_mean(name, [*units, *units.values()]) or '.'} "
+        f"The service has {', '.join(units)}."
+    )
+
+
+_BURST = 5
+_SHOWN = 10
+_HEADS = ("meter", "windows>", "cached>", "to ask>", "first", "last")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The windows a read would ask for; a sized iterable of them.
+
+    Attributes
+    ----------
+    windows : dict
+        Meter to its windows, each a UTC month, day or hour, in order.
+    held : dict
+        Meter to those windows that the cache holds: they are free.
+    topics : tuple of str
+        The request keys.
+    topics_from : str
+        Where the topics are known from: ``"kept getTopics"`` or ``"built-in catalogue"``.
+    rate : float
+        The rate limit [requests/s].
+
+    Examples
+    --------
+    >>> plan = plan_dentcloud("P482311252", "2022-01-05", tz="UTC")
+    >>> [str(window) for window in plan]
+    ['2022-01-05']
+    """
+
+    windows: Mapping[str, tuple[Window, ...]]
+    held: Mapping[str, frozenset[Window]]
+    topics: tuple[str, ...]
+    topics_from: str
+    rate: float
+
+    def __iter__(self) -> Iterator[Window]:
+        return (w for windows in self.windows.values() for w in windows)
+
+    def __len__(self) -> int:
+        return sum(len(windows) for windows in self.windows.values())
+
+    @property
+    def cached(self) -> int:
+        """How many windows the cache serves."""
+        return sum(len(self.held[m] & set(ws)) for m, ws in self.windows.items())
+
+    @property
+    def requests(self) -> int:
+        """How many getData requests are needed."""
+        return len(self) - self.cached
+
+    @property
+    def seconds(self) -> float:
+        """The least time the rate limit allows for the requests [s]."""
+        return max(0, self.requests - _BURST) / self.rate
+
+    def __repr__(self) -> str:
+        meters = _some(list(self.windows))
+        span = f"{next(iter(self))} … {list(self)[-1]}" if len(self) else "nothing to ask"
+        return (
+            f"<Plan {meters}: {self.requests} request(s), {self.cached} cached, "
+            f"at least {self.seconds:.1f} s; {span}; "
+            f"topics {', '.join(self.topics)} ({self.topics_from})>"
+        )
+
+    def _repr_html_(self) -> str:
+        return html_of(card, self)
+
+
+def card(plan: Plan) -> Card:
+    """What a notebook shows of a plan."""
+    asked = f"{plan.requests} request{'s' * (plan.requests != 1)}"
+    left = len(plan.windows) - _SHOWN
+    return Card(
+        title=f"Plan: {asked}, {plan.cached} cached, at least {plan.seconds:.1f} s",
+        facts=(("topics", f"{', '.join(plan.topics)} ({plan.topics_from})"),),
+        heads=_HEADS,
+        rows=[_row(plan, meter) for meter in list(plan.windows)[:_SHOWN]],
+        notes=[f"And {left} more meters."] if left > 0 else [],
+    )
+
+
+def _row(plan: Plan, meter: str) -> list[str]:
+    windows = plan.windows[meter]
+    cached = len(plan.held[meter] & set(windows))
+    counts = [str(len(windows)), str(cached), str(len(windows) - cached)]
+    ends = [str(windows[0]), str(windows[-1])] if windows else ["", ""]
+    return [meter, *counts, *ends]
+
+
+def _some(names: list[str]) -> str:
+    if len(names) <= _SHOWN:
+        return ", ".join(names)
+    return f"{', '.join(names[:_SHOWN])} and {len(names) - _SHOWN} more meters"
+
+
+class Lists(Protocol):
+    """What a request is resolved with; a `DentCloud` is one."""
+
+    def get_meters(self, *, refresh: bool = False) -> list[str]:
+        """The meters there are; with `refresh` those there are today."""
+        ...
+
+    def get_topics(self, *, refresh: bool = False) -> list[dict[str, str]]:
+        """The topics there are; with `refresh` those there are today."""
+        ...
+
+
+class Source(Lists, Protocol):
+    """What a read needs to know of where its windows come from; a `DentCloud` is one."""
+
+    def held(self, meter: str, topics: Iterable[str]) -> set[Window]:
+        """The windows that cost nothing."""
+        ...
+
+    def bytes_per_hour(self, meter: str, topics: Sequence[str]) -> float | None:
+        """How large an hour of these topics is, where that is known [B/h]."""
+        ...
+
+    def read(self, jobs: Iterable[Job]) -> Iterator[Answer]:
+        """Each job's answer as it comes; what cannot be read is an answer with its error."""
+        ...
+
+
+def resolve(client: Lists, meter: Any, span: tuple[Any, Any], topics: Any) -> Request:
+    """Resolve what is asked for, by what the service has; refuse what it does not have."""
+    meters = parse_meters(meter)
+    units = topic_units(client.get_topics())
+    try:
+        keys = resolve_topics(topics, units)
+    except UnknownTopicError:
+        units = topic_units(client.get_topics(refresh=True))
+        keys = resolve_topics(topics, units)
+    _check_meters(client, list(meters))
+    everything = is_everything(topics)
+    return Request(meters, isinstance(meter, str), *span, keys, everything, units)
+
+
+def _check_meters(client: Lists, meters: list[str]) -> None:
+    """Refuse unknown meters; a service that will not list its meters is asked all the same."""
+    try:
+        try:
+            check_meters(meters, client.get_meters())
+        except UnknownMeterError:
+            check_meters(meters, client.get_meters(refresh=True))
+    except (OfflineError, RequestError):
+        return
+
+
+Progress = Callable[[Iterable[Any], int], Iterable[Any]]
+
+
+class Reading:
+    """The state of one read, so that it can be taken up again.
+
+    Parameters
+    ----------
+    source : Source
+        Has the windows: a client, an archive, or one before the other.
+    request : Request
+        What is read.
+    bracket : bool
+        Whether the readings around the range are wanted too.
+    now : pandas.Timestamp
+        The present: the future is never asked for.
+    """
+
+    def __init__(
+        self, source: Source, request: Request, *, bracket: bool, now: pd.Timestamp
+    ) -> None:
+        self.source = source
+        self.request = request
+        self.bracket = bracket
+        self.now = now
+        self.windows = {
+            m: planned(source, request, m, bracket=bracket, now=now)[0] for m in request.meters
+        }
+        self.pages: dict[Job, tuple[Page, ...]] = {}
+        self.errors: dict[Job, DentError] = {}
+
+    def run(self, progress: Progress) -> None:
+        """Ask for every window that is not here yet, then for brackets still lacking."""
+        self._ask(self._jobs(self.windows), progress)
+        if self.bracket and not self.errors:
+            self._ask(self._jobs({m: self._further(m) for m in self.windows}), progress)
+
+    def _jobs(self, windows: dict[str, list[Window]]) -> list[Job]:
+        topics = self.request.topics
+        jobs = (Job(meter, w, topics) for meter, found in windows.items() for w in found)
+        return [job for job in jobs if job not in self.pages]
+
+    def _ask(self, jobs: Sequence[Job], progress: Progress) -> None:
+        for answer in progress(self.source.read(jobs), len(jobs)):
+            if answer.error is None:
+                self.pages[answer.job] = answer.pages
+                self.errors.pop(answer.job, None)
+            else:
+                self.errors[answer.job] = answer.error
+
+    def _further(self, meter: str) -> list[Window]:
+        """The days to look in for brackets that the neighbouring hours did not have."""
+        table = self._clipless(meter)
+        edges = []
+        if not _frame.before(table, self.request.start):
+            edges.append(_hour(self.request.start - pd.Timedelta(1, "us")))
+        if not _frame.after(table, self.request.end):
+            edges.append(_hour(self.request.end))
+        asked = self.windows[meter]
+        days = [Window(h.year, h.month, h.day) for h in edges]
+        return [
+            w
+            for day in dict.fromkeys(days)
+            if not covers(asked, day.start, day.end)
+            for w in _around(self.source, self.request, meter, day, self.now)
+        ]
+
+    def _clipless(self, meter: str) -> _frame.Table:
+        return _frame.join(self.of(meter), ())
+
+    def of(self, meter: str) -> list[Page]:
+        """The pages of one meter so far."""
+        return [p for job, pages in self.pages.items() if job.meter == meter for p in pages]
+
+    @property
+    def missing(self) -> list[Job]:
+        """What could not be read, in the order of time."""
+        return sorted(self.errors, key=lambda job: (job.meter, job.window))
+
+
+def planned(
+    source: Source,
+    request: Request,
+    meter: str,
+    *,
+    bracket: bool,
+    now: pd.Timestamp,
+) -> tuple[list[Window], set[Window]]:
+    """The windows to read for one meter, and those that need no request."""
+    held = source.held(meter, request.topics)
+    size = source.bytes_per_hour(meter, request.topics)
+    known = {} if size is None else {"bytes_per_hour": size}
+    windows = plan(request.start, request.end, now=now, cached=held, **known)
+    if bracket:
+        windows = sorted({*windows, *_neighbours(source, request, meter, windows, now)})
+    return windows, held
+
+
+def _neighbours(
+    source: Source, request: Request, meter: str, windows: list[Window], now: pd.Timestamp
+) -> Iterator[Window]:
+    for hour in (_hour(request.start - pd.Timedelta(1, "us")), _hour(request.end)):
+        if not covers(windows, hour.start, hour.end):
+            yield from _around(source, request, meter, hour, now)
+
+
+def _around(
+    source: Source, request: Request, meter: str, window: Window, now: pd.Timestamp
+) -> list[Window]:
+    held = source.held(meter, request.topics)
+    return plan(window.start, window.end, now=now, cached=held)
+
+
+def _hour(instant: pd.Timestamp) -> Window:
+    utc = instant.tz_convert("UTC")
+    return Window(utc.year, utc.month, utc.day, utc.hour)

@@ -1,0 +1,306 @@
+"""From the wire grammar to one column per element or channel, and back. Pure.
+
+The other changes of shape, `select`, `table` and `to_long`, are offered from here too.
+
+One row per reading and column, and back to the wire grammar. Pure: frame in, frame out.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from dentframe.errors import KindError, RangeError, UnitError
+from dentframe.frame.quantify import magnitudes
+from dentframe.frame.select import (
+    METER,
+    check_topic,
+)
+from dentframe.wire import columns as _columns
+from dentframe.wire import units as _units
+from dentframe.wire.columns import CHANNEL, ELEMENT, Column
+
+TIME = "time"
+VALUE = "value"
+_KEYS = ("topic", "element", "channel", "unit")
+Ints = npt.NDArray[np.int64]
+
+
+def to_long(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row per reading and column.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns, shape (readings, columns), of one meter or several.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Shape (readings x columns, 6 or 7): meter (if the index has it), time, topic, element,
+        channel, value and unit, column after column; NaN rows are kept. All but time and
+        value are categorical. A column that the grammar cannot place (``V/Ph/L1-L2``) keeps
+        its whole name as topic. `from_long` goes back.
+
+    Examples
+    --------
+    >>> df.dent.select(topic="kWHNet").dent.to_long().columns.tolist()
+    ['time', 'topic', 'element', 'channel', 'value', 'unit']
+    """
+    labels = _columns.wire_columns(frame.columns)
+    keys = [_key(frame, label) for label in labels]
+    data: dict[str, Any] = _long_index(frame.index, len(labels))
+    for i, name in enumerate(_KEYS[:3]):
+        data[name] = _repeated([k[i] for k in keys], len(frame))
+    data[VALUE] = _stacked(frame, labels)
+    data["unit"] = _repeated([k[3] for k in keys], len(frame))
+    long = pd.DataFrame(data, copy=False)
+    long.attrs = deepcopy(frame.attrs)
+    return long
+
+
+def _key(frame: pd.DataFrame, label: str) -> tuple[str | None, ...]:
+    column, unit = _columns.parse(label), _units.unit_text(frame, label)
+    if column.scope not in {ELEMENT, CHANNEL}:
+        return column.wire, None, None, unit
+    return column.topic, column.element, column.channel, unit
+
+
+def _long_index(index: pd.Index, times: int) -> dict[str, Any]:
+    if METER not in index.names:
+        return {TIME: _tiled(index, times)}
+    of_row: Any = pd.Categorical(index.get_level_values(METER))
+    codes = np.tile(of_row.codes, times)
+    return {
+        METER: pd.Categorical.from_codes(codes, dtype=of_row.dtype),
+        TIME: _tiled(index.get_level_values(-1), times),
+    }
+
+
+def _tiled(index: pd.Index, times: int) -> Any:
+    """The instants `times` over; appending is the quickest way that keeps unit and zone."""
+    return index[:0].append([index] * times)
+
+
+def _repeated(values: list[str | None], times: int) -> pd.Categorical:
+    categories = list(dict.fromkeys(v for v in values if v is not None))
+    small = np.int8 if len(categories) < 128 else np.int32
+    codes = np.array([-1 if v is None else categories.index(v) for v in values], dtype=small)
+    return pd.Categorical.from_codes(
+        np.repeat(codes, times), categories=pd.Index(categories, dtype="str"), validate=False
+    )
+
+
+def _stacked(frame: pd.DataFrame, labels: list[str]) -> npt.NDArray[Any]:
+    if all(isinstance(d, np.dtype) for d in frame.dtypes[labels]):
+        whole = frame if len(labels) == frame.shape[1] else frame[labels]
+        return whole.to_numpy().ravel(order="F")
+    columns = [magnitudes(frame[label]) for label in labels]
+    return np.concatenate(columns) if columns else np.empty(0)
+
+
+def from_long(long: pd.DataFrame) -> pd.DataFrame:
+    """The way back from `to_long`: a frame of the wire grammar.
+
+    Parameters
+    ----------
+    long : pandas.DataFrame
+        Columns (meter,) time, topic, element, channel, value, unit, as `to_long` gives them;
+        rows may be missing or in another order.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Shape (readings, columns), indexed by time or (meter, time), in the order of
+        appearance where every cell is there, else sorted. A missing cell is NaN.
+
+    Raises
+    ------
+    RangeError
+        Where a column has two values for one time.
+    """
+    column_of, first = _codes([long[k] for k in _KEYS])
+    names = [n for n in (METER, TIME) if n in long.columns]
+    row_of, first_row = _codes([long[n] for n in names])
+    cells = row_of * max(len(first), 1) + column_of
+    if len(cells) and np.bincount(cells).max() > 1:
+        raise RangeError(
+            f"Cannot shape {len(long)} long rows: some columns have two values for one time. "
+            "Drop the duplicates of (meter, time, topic, element, channel) first."
+        )
+    values = np.full((len(first_row), len(first)), np.nan, dtype=_dtype(long, first, first_row))
+    values[row_of, column_of] = long[VALUE].to_numpy()
+    columns = pd.Index([_label(long, i) for i in first], dtype="str" if len(first) else object)
+    frame = pd.DataFrame(values, index=_index(long, names, first_row), columns=columns)
+    frame.attrs = deepcopy(long.attrs)
+    return frame if len(long) == values.size else frame.sort_index()
+
+
+def _codes(keys: list[pd.Series]) -> tuple[Ints, Ints]:
+    """For each row its number among the distinct keys, and where each key first appears."""
+    combined = np.zeros(len(keys[0]), dtype=np.int64)
+    for key in keys:
+        codes, distinct = _key_codes(key)
+        combined = combined * (distinct + 1) + codes
+    numbers = pd.factorize(combined)[0].astype(np.int64)
+    # Numbers come in the order of appearance: a new one is where their maximum rises.
+    first = np.flatnonzero(np.diff(np.maximum.accumulate(numbers), prepend=-1))
+    return numbers, first
+
+
+def _key_codes(key: pd.Series) -> tuple[Ints, int]:
+    if isinstance(key.dtype, pd.CategoricalDtype):
+        return key.cat.codes.to_numpy().astype(np.int64) + 1, len(key.cat.categories)
+    plain: Any = pd.DatetimeIndex(key).asi8 if hasattr(key, "dt") else key
+    codes, distinct = pd.factorize(plain)
+    return codes.astype(np.int64) + 1, len(distinct)
+
+
+def _dtype(long: pd.DataFrame, columns: Ints, rows: Ints) -> np.dtype[Any]:
+    dtype = long[VALUE].to_numpy().dtype
+    complete = len(long) == len(columns) * len(rows)
+    return dtype if complete else np.result_type(dtype, np.float64)
+
+
+def _index(long: pd.DataFrame, names: list[str], rows: Ints) -> pd.Index:
+    times = pd.DatetimeIndex(long[TIME].iloc[rows], name=TIME)
+    if METER not in names:
+        return times
+    of_row = long[METER].iloc[rows]
+    plain = of_row.astype(of_row.cat.categories.dtype if hasattr(of_row, "cat") else "str")
+    return pd.MultiIndex.from_arrays([plain, times], names=names)
+
+
+def _label(long: pd.DataFrame, row: int) -> str:
+    topic, element, channel, unit = (
+        None if pd.isna(v) else str(v) for v in (long[k].iloc[row] for k in _KEYS)
+    )
+    column = _columns.parse(topic or "")
+    if channel is not None:
+        column = Column(column.topic, CHANNEL, channel)
+    elif element is not None:
+        column = Column(column.topic, ELEMENT, element)
+    return _units.label_in(long, column, unit)
+
+
+def by_element(frame: pd.DataFrame, topic: str) -> pd.DataFrame:
+    """One topic with a column per element: the end of the wire grammar.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns, shape (readings, columns).
+    topic : str
+        A topic that is measured per element.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Shape (readings, elements), the same index and values; columns ``A, C, E``, named
+        ``element``. `from_elements` goes back.
+
+    Raises
+    ------
+    UnknownTopicError
+        Where the frame has no such topic.
+    KindError
+        Where it has the topic per channel only; `by_channel` is the verb for those.
+    UnitError
+        Where the columns are in different units.
+
+    Examples
+    --------
+    >>> df.dent.by_element("DemandkW").columns.tolist()
+    ['A', 'B', 'C', 'D', 'E', 'F', 'G']
+    """
+    labels = _labels_of(frame, topic, ELEMENT)
+    wide = frame[labels].copy()
+    wide.columns = pd.Index([_columns.parse(x).id for x in labels], name="element")
+    return wide
+
+
+def by_channel(frame: pd.DataFrame, topic: str) -> pd.DataFrame:
+    """One topic with a column per channel: the end of the wire grammar.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns, shape (readings, columns).
+    topic : str
+        A topic that is measured per channel.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Shape (readings, channels), the same index and values; columns like ``("A", "A1")``,
+        named ``element, channel``. `from_channels` goes back.
+
+    Raises
+    ------
+    UnknownTopicError
+        Where the frame has no such topic.
+    KindError
+        Where it has the topic per element only; `by_element` is the verb for those.
+    UnitError
+        Where the columns are in different units.
+
+    Examples
+    --------
+    >>> df.dent.by_channel("A").columns[:3].tolist()
+    [('A', 'A1'), ('A', 'A2'), ('A', 'A3')]
+    """
+    labels = _labels_of(frame, topic, CHANNEL)
+    wide = frame[labels].copy()
+    parsed = [_columns.parse(x) for x in labels]
+    wide.columns = pd.MultiIndex.from_tuples(
+        [(c.element or "", c.id) for c in parsed], names=["element", "channel"]
+    )
+    return wide
+
+
+def from_elements(wide: pd.DataFrame, topic: str, unit: str | None = None) -> pd.DataFrame:
+    """The way back from `by_element`; `unit` only where the values are in another than usual."""
+    return _relabelled(wide, [Column(topic, ELEMENT, str(e)) for e in wide.columns], unit)
+
+
+def from_channels(wide: pd.DataFrame, topic: str, unit: str | None = None) -> pd.DataFrame:
+    """The way back from `by_channel`; `unit` only where the values are in another than usual."""
+    names = wide.columns.get_level_values("channel")
+    return _relabelled(wide, [Column(topic, CHANNEL, str(c)) for c in names], unit)
+
+
+def _relabelled(wide: pd.DataFrame, parsed: list[Column], unit: str | None) -> pd.DataFrame:
+    frame = wide.copy()
+    frame.columns = pd.Index([_units.label_in(wide, c, unit) for c in parsed])
+    return frame
+
+
+def _labels_of(frame: pd.DataFrame, topic: str, scope: str) -> list[str]:
+    check_topic(frame, topic)
+    parsed = {x: _columns.parse(x) for x in _columns.wire_columns(frame.columns)}
+    of_topic = {x: c for x, c in parsed.items() if c.topic == topic}
+    labels = [x for x, c in of_topic.items() if c.scope == scope]
+    if not labels:
+        raise _wrong_scope(topic, scope, {c.scope for c in of_topic.values()})
+    found = sorted({str(_units.unit_text(frame, x)) for x in labels})
+    if len(found) > 1:
+        raise UnitError(
+            f"Cannot put {topic!r} side by side: its columns are in {' and '.join(found)}. "
+            f'Bring them to one unit first, e.g. convert({{"{topic}": "{found[0]}"}}).'
+        )
+    return labels
+
+
+def _wrong_scope(topic: str, scope: str, has: set[str]) -> KindError:
+    verbs = {ELEMENT: "by_element", CHANNEL: "by_channel"}
+    what = {ELEMENT: "element", CHANNEL: "channel"}
+    other = next((s for s in (ELEMENT, CHANNEL) if s in has), None)
+    instead = f"{verbs[other]}({topic!r})" if other else f"select(topic={topic!r})"
+    measured = f"per {what[other]} only" if other else f"as {', '.join(sorted(has))}"
+    return KindError(
+        f"Cannot show {topic!r} by {what[scope]}: this frame has it {measured}. Use {instead}."
+    )

@@ -1,0 +1,288 @@
+"""What is in a frame, and the part of it that is asked for. Pure: frame in, frame out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from dentframe.errors import RangeError, UnknownMeterError, UnknownTopicError, did_you_mean
+from dentframe.wire import columns as _columns
+from dentframe.wire import units as _units
+from dentframe.wire.topics import kind_of
+
+if TYPE_CHECKING:
+    from dentframe.wire.columns import Column
+
+
+METER = "meter"
+Names = str | Sequence[str] | None
+
+
+def table(frame: pd.DataFrame) -> pd.DataFrame:
+    """What each wire column is.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns, shape (readings, columns).
+
+    Returns
+    -------
+    pandas.DataFrame
+        Shape (wire columns, 6), indexed by label (``column``): topic, scope, element,
+        channel, kind and unit; None where the name does not tell.
+    """
+    labels = _columns.wire_columns(frame.columns)
+    rows = [_described(frame, label) for label in labels]
+    names = ["topic", "scope", "element", "channel", "kind", "unit"]
+    return pd.DataFrame(
+        rows, index=pd.Index(labels, name="column"), columns=pd.Index(names), dtype=object
+    )
+
+
+def _described(frame: pd.DataFrame, label: str) -> tuple[str | None, ...]:
+    column, unit = _columns.parse(label), _units.unit_text(frame, label)
+    kind = kind_of(column.topic, unit)
+    return column.topic, column.scope, column.element, column.channel, kind, unit
+
+
+def topics(frame: pd.DataFrame) -> list[str]:
+    """The topics of a frame, in the order of its columns."""
+    return list(dict.fromkeys(c.topic for c in _parsed(frame)))
+
+
+def elements(frame: pd.DataFrame) -> list[str]:
+    """The letters of a frame's elements, those known from their channels alone included."""
+    found = {c.element for c in _parsed(frame) if c.element is not None}
+    return sorted(found, key=lambda e: (len(e), e))
+
+
+def channels(frame: pd.DataFrame) -> list[str]:
+    """The names of a frame's channels, ``A2`` before ``A10``."""
+    found = {c.channel: c for c in _parsed(frame) if c.channel is not None}
+    return sorted(found, key=lambda name: _columns.sort_key(found[name])[3:])
+
+
+def meters(frame: pd.DataFrame) -> list[str]:
+    """The meters of a frame: its ``meter`` level, else those the attrs tell."""
+    if METER in frame.index.names:
+        return [str(m) for m in frame.index.get_level_values(METER).unique()]
+    info = frame.attrs.get(_units.ATTRS)
+    return list(info.get("ranges") or {}) if isinstance(info, dict) else []
+
+
+def _parsed(frame: pd.DataFrame) -> list[Column]:
+    return [_columns.parse(label) for label in _columns.wire_columns(frame.columns)]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """An element or channel, of one meter or (None) of any."""
+
+    meter: str | None
+    name: str
+
+
+def select(
+    frame: pd.DataFrame,
+    topic: Names = None,
+    element: Names = None,
+    channel: Names = None,
+    meter: Names = None,
+) -> pd.DataFrame:
+    """The part of a frame that fits every criterion given.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns, shape (readings, columns), of one meter or several.
+    topic : str or list of str, optional
+        Columns come in the order asked.
+    element : str or list of str, optional
+        ``"A"`` (of every meter) or ``"P482311252_A"``; an element's channels belong to it.
+    channel : str or list of str, optional
+        ``"A1"`` or ``"P482311252_A1"``.
+    meter : str or list of str, optional
+        A frame of several meters keeps the rows of these.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A copy of the same grammar and index. Where elements of different meters are named,
+        what was not named is NaN.
+
+    Raises
+    ------
+    UnknownTopicError, UnknownMeterError
+        Where a name is not there, or nothing fits all criteria; both say what there is.
+
+    Examples
+    --------
+    >>> df.dent.select(topic="DemandkW", element=["A", "C"]).columns.tolist()
+    ['DemandkW/Elm/A', 'DemandkW/Elm/C']
+    """
+    wanted = _topics_asked(frame, topic)
+    at_element = _places(frame, element, elements(frame), "element")
+    at_channel = _places(frame, channel, channels(frame), "channel")
+    rows = _rows(frame, _meters_asked(frame, meter), at_element, at_channel)
+    labels = [
+        label
+        for label in _columns.wire_columns(frame.columns)
+        if _fits(_columns.parse(label), wanted, at_element, at_channel)
+    ]
+    if not labels:
+        raise _nothing_fits(frame, topic, element, channel)
+    if wanted is not None:
+        labels.sort(key=lambda label: wanted.index(_columns.parse(label).topic))
+    part = frame.loc[rows, labels] if rows is not None else frame[labels].copy()
+    _restrict_ranges(part)
+    for places, name_of in ((at_element, _element_of), (at_channel, _channel_of)):
+        part = _masked(part, places, name_of)
+    return part
+
+
+def _listed(names: Names) -> list[str] | None:
+    if names is None or isinstance(names, str):
+        return None if names is None else [names]
+    return [str(n) for n in names]
+
+
+def _topics_asked(frame: pd.DataFrame, topic: Names) -> list[str] | None:
+    asked = _listed(topic)
+    for name in asked or ():
+        check_topic(frame, name)
+    return asked
+
+
+def check_read(frame: pd.DataFrame) -> None:
+    """Refuse a frame of a read without readings: it has no columns, and no topic would help.
+
+    Raises
+    ------
+    RangeError
+        Naming the span that has none.
+    """
+    info = frame.attrs.get(_units.ATTRS)
+    ranges = info.get("ranges") if isinstance(info, dict) else None
+    if not ranges or len(frame) or _columns.wire_columns(frame.columns):
+        return
+    start, end = next(iter(ranges.values()))
+    raise RangeError(
+        f"Cannot compute from this frame: there are no readings of {', '.join(ranges)} in "
+        f"[{start}, {end}). Read a span that has some; inventory() tells since when there are."
+    )
+
+
+def check_topic(frame: pd.DataFrame, topic: str) -> None:
+    """Refuse a topic that the frame does not have, and suggest one that it has."""
+    there = topics(frame)
+    if topic not in there:
+        check_read(frame)
+        raise UnknownTopicError(
+            f"Cannot find topic {topic!r} in this frame: it has "
+            f"{', '.join(there) or 'none'}{did_you_mean(topic, there)}"
+        )
+
+
+def _meters_asked(frame: pd.DataFrame, meter: Names) -> list[str] | None:
+    asked = _listed(meter)
+    for name in asked or ():
+        _check_meter(frame, name, name)
+    return asked
+
+
+def _check_meter(frame: pd.DataFrame, meter: str, asked: str) -> None:
+    there = meters(frame)
+    # A frame of one meter that lost its attrs cannot tell whose it is: any name will do.
+    if meter not in there and (there or METER in frame.index.names):
+        raise UnknownMeterError(
+            f"Cannot select {asked!r}: this frame has no meter {meter!r}, it has "
+            f"{', '.join(there) or 'none'}{did_you_mean(meter, there)}"
+        )
+
+
+def _places(frame: pd.DataFrame, names: Names, there: list[str], what: str) -> list[_Place] | None:
+    asked = _listed(names)
+    return None if asked is None else [_place(frame, name, there, what) for name in asked]
+
+
+def _place(frame: pd.DataFrame, asked: str, there: list[str], what: str) -> _Place:
+    meter, _, name = ("", "", asked) if asked in there else asked.rpartition("_")
+    if meter:
+        _check_meter(frame, meter, asked)
+    if name not in there:
+        raise UnknownMeterError(
+            f"Cannot select {what} {asked!r}: this frame has "
+            f"{', '.join(there) or 'none'}{did_you_mean(name, there)}"
+        )
+    return _Place(meter or None, name)
+
+
+def _rows(frame: pd.DataFrame, asked: list[str] | None, *places: list[_Place] | None) -> Any:
+    """Which rows to keep, of a frame of several meters; None for all."""
+    if METER not in frame.index.names:
+        return None
+    wanted = [set(asked)] if asked is not None else []
+    of_one_meter = [g for g in places if g is not None and all(p.meter is not None for p in g)]
+    wanted += [{str(p.meter) for p in group} for group in of_one_meter]
+    if not wanted:
+        return None
+    keep = set.intersection(*wanted)
+    return frame.index.get_level_values(METER).isin(sorted(keep))
+
+
+def _element_of(column: Column) -> str | None:
+    return column.element
+
+
+def _channel_of(column: Column) -> str | None:
+    return column.channel
+
+
+def _fits(
+    column: Column,
+    wanted: list[str] | None,
+    at_element: list[_Place] | None,
+    at_channel: list[_Place] | None,
+) -> bool:
+    return (
+        (wanted is None or column.topic in wanted)
+        and (at_element is None or column.element in {p.name for p in at_element})
+        and (at_channel is None or column.channel in {p.name for p in at_channel})
+    )
+
+
+def _masked(
+    part: pd.DataFrame, places: list[_Place] | None, name_of: Callable[[Column], str | None]
+) -> pd.DataFrame:
+    """NaN where a meter's element was not named, though another meter's was."""
+    if places is None or METER not in part.index.names or all(p.meter is None for p in places):
+        return part
+    of_row = part.index.get_level_values(METER)
+    keep = np.ones(part.shape, dtype=bool)
+    for i, label in enumerate(part.columns):
+        named = {p.meter for p in places if p.name == name_of(_columns.parse(label))}
+        if None not in named:
+            keep[:, i] = of_row.isin(sorted(str(m) for m in named))
+    return part if keep.all() else part.where(keep)
+
+
+def _restrict_ranges(part: pd.DataFrame) -> None:
+    info = part.attrs.get(_units.ATTRS)
+    if METER in part.index.names and isinstance(info, dict) and "ranges" in info:
+        there = set(meters(part))
+        ranges = {m: r for m, r in info["ranges"].items() if m in there}
+        part.attrs = {**part.attrs, _units.ATTRS: {**info, "ranges": ranges}}
+
+
+def _nothing_fits(frame: pd.DataFrame, *asked: Names) -> UnknownMeterError:
+    named = zip(("topic", "element", "channel"), asked, strict=True)
+    what = ", ".join(f"{k}={v!r}" for k, v in named if v is not None) or "wire columns"
+    return UnknownMeterError(
+        f"Cannot select {what}: no column of this frame fits. "
+        f"It has {', '.join(_columns.wire_columns(frame.columns)[:12]) or 'no wire column'}."
+    )

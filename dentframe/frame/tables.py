@@ -1,0 +1,328 @@
+"""CSV files and Excel workbooks of meter frames, written and read back. The I/O edge of frames.
+
+The header names each column's unit (``DemandkW/Elm/A [kW]``); time is UTC, beside it the local
+time and the UTC offset where a zone is known. Only wire columns are written, and reading gives
+the identical frame.
+
+How a time, a label or a number stands in a cell of a table, and how it is read back. Pure.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from dentframe.errors import ConfigError, RangeError, missing_extra
+from dentframe.frame.quantify import magnitudes
+from dentframe.frame.select import METER
+from dentframe.times.periods import verb_zone
+from dentframe.times.ranges import Zone, is_utc
+from dentframe.wire import columns as _columns
+from dentframe.wire import units as _units
+
+TIME = "time"
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
+Floats = npt.NDArray[np.float64]
+
+
+def offsets(local: pd.DatetimeIndex, utc: pd.DatetimeIndex) -> list[str]:
+    """The UTC offset of each local time, as text."""
+    seconds = np.asarray((local - utc) // pd.Timedelta(seconds=1), dtype=np.int64)
+    distinct, which = np.unique(seconds, return_inverse=True)
+    texts = np.array([_offset(int(s)) for s in distinct], dtype=object)
+    return list(texts[which]) if len(texts) else []
+
+
+def _offset(seconds: int) -> str:
+    """``UTC-08:00``: a letter comes first, since a spreadsheet computes ``-08:00``."""
+    return str(dt.timezone(dt.timedelta(seconds=seconds))) if seconds else "UTC+00:00"
+
+
+def iso(times: pd.DatetimeIndex) -> pd.Index:
+    """Naive times as ISO 8601 text, to the second where that is exact."""
+    instants = times.as_unit("us").to_numpy()
+    whole = not np.any(instants.astype("int64") % 1_000_000)
+    return pd.Index(np.datetime_as_string(instants, unit="s" if whole else "us"))
+
+
+def escaped(text: str) -> str:
+    """Text that a spreadsheet takes for text: nothing in it is ever computed."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def plain(text: str) -> str:
+    """Text as it was before `escaped`."""
+    return text.removeprefix("'")
+
+
+def excel_column(values: Any) -> Iterable[Any]:
+    """Times as Excel's writer takes them; other values as they are."""
+    return values.to_pydatetime() if isinstance(values, pd.DatetimeIndex) else values
+
+
+def excel_number(sheet: Any, value: float) -> Any:
+    """A cell that holds the float exactly: openpyxl alone writes 16 digits of 17."""
+    if value != value:  # noqa: PLR0124 - NaN is an empty cell
+        return None
+    if abs(value) == float("inf"):
+        return escaped(repr(value))
+    if repr(float(f"{value:.16g}")) == repr(value) and value:
+        return value
+    from openpyxl.cell import WriteOnlyCell
+
+    cell = WriteOnlyCell(sheet, value=repr(value))
+    cell.data_type = "n"
+    return cell
+
+
+def utc(cells: Any, path: Any) -> pd.DatetimeIndex:
+    """The times of a file.
+
+    Raises
+    ------
+    ConfigError
+        For a text that is no time.
+    """
+    try:
+        times = pd.to_datetime(pd.Series(list(cells), dtype=object), utc=True, format="ISO8601")
+    except (ValueError, TypeError) as error:
+        raise ConfigError(
+            f"Cannot read the times of {path!r}: {error}. They are UTC, e.g. 2023-12-01T08:02:00Z."
+        ) from None
+    return pd.DatetimeIndex(times, name=TIME).as_unit("us")
+
+
+def label(header: str) -> str:
+    """A header as the label of a wire frame."""
+    column = _columns.parse(plain(header))
+    return _units.label_in(pd.DataFrame(), column, column.unit)
+
+
+def floats(cells: Any, header: str, path: Any) -> Floats:
+    """The numbers of a column, NaN where a cell is empty.
+
+    Raises
+    ------
+    ConfigError
+        For a cell that is no number.
+    """
+    try:
+        return np.array([_float(cell) for cell in cells], dtype=np.float64)
+    except ValueError as error:
+        raise ConfigError(
+            f"Cannot read column {header!r} of {path!r}: {error}. "
+            "Leave the cell of a missing reading empty."
+        ) from None
+
+
+def _float(cell: Any) -> float:
+    if cell is None or cell == "":
+        return float("nan")
+    if isinstance(cell, bool) or "_" in str(cell):
+        raise ValueError(f"{cell!r} is no number")
+    return float(plain(cell) if isinstance(cell, str) else cell)
+
+
+EXCEL_TIME = "time_utc"
+LOCAL = "local_time"
+OFFSET = "utc_offset"
+EXCEL_ROWS, EXCEL_COLUMNS = 1_048_576, 16_384
+
+
+def to_csv(frame: pd.DataFrame, path: Any, *, tz: Zone = None) -> None:
+    """Write the wire columns of a frame as CSV.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns, shape (readings, columns), indexed by time or (meter, time).
+    path : str, path or file object
+        Where to write, as UTF-8; a file object is a text one.
+    tz : str or tzinfo, optional
+        The zone of the columns ``local_time`` and ``utc_offset``; None is the index's own
+        zone, and UTC has no such columns.
+
+    Raises
+    ------
+    RangeError
+        Where the time index is naive.
+
+    Examples
+    --------
+    >>> df.dent.select(topic="kWHNet").dent.to_csv("december.csv", tz=LA)
+    >>> pd.read_csv("december.csv").columns[:3].tolist()
+    ['time', 'local_time', 'utc_offset']
+    """
+    data = _times(frame, tz)
+    data[TIME] = iso(data[TIME]) + "Z"
+    if LOCAL in data:
+        data[LOCAL] = iso(data[LOCAL])
+    for header, values in _values(frame):
+        data[header] = values
+    pd.DataFrame(data).to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
+
+
+def read_csv(path: Any) -> pd.DataFrame:
+    """Read a file that `to_csv` wrote.
+
+    Parameters
+    ----------
+    path : str, path or file object
+        The file.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The wire frame, shape (readings, columns): float64, bit-identical, indexed by time
+        (UTC, microseconds) or (meter, time). A label keeps its unit only where the bare
+        name means another.
+
+    Raises
+    ------
+    ConfigError
+        Where the file has no column ``time``, or a cell that is no number.
+    """
+    try:
+        # As text: the precision of pandas' own number parser differs between its versions.
+        raw = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except ValueError as error:
+        raise ConfigError(f"Cannot read {path!r} as a CSV file of readings: {error}.") from None
+    return _frame_of({str(name): raw[name].tolist() for name in raw.columns}, path)
+
+
+def to_excel(frame: pd.DataFrame, path: Any, *, tz: Zone = None) -> None:
+    """Write the wire columns of a frame as an Excel workbook.
+
+    Excel has no time zones: ``time_utc`` and ``local_time`` are naive, and ``utc_offset`` is
+    text that tells them apart. Times are kept to the millisecond, values exactly.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns, shape (readings, columns), indexed by time or (meter, time).
+    path : str, path or file object
+        Where to write; a file object is a binary one.
+    tz : str or tzinfo, optional
+        As for `to_csv`.
+
+    Raises
+    ------
+    MissingExtraError
+        Where openpyxl is not installed.
+    RangeError
+        Where the time index is naive, or the frame is larger than a sheet.
+
+    Examples
+    --------
+    >>> df.dent.select(topic="kWHNet").dent.to_excel("december.xlsx", tz=LA)
+    """
+    book = _openpyxl("write an Excel workbook").Workbook(write_only=True)
+    data = _times(frame, tz)
+    table: dict[str, Iterable[Any]] = {
+        EXCEL_TIME if name == TIME else name: excel_column(values) for name, values in data.items()
+    }
+    sheet = book.create_sheet("readings")
+    for header, values in _values(frame):
+        table[header] = (excel_number(sheet, x) for x in values.tolist())
+    _check_size(len(frame), len(table))
+    sheet.freeze_panes = "B2"
+    sheet.append(list(table))
+    for row in zip(*table.values(), strict=True):
+        sheet.append(row)
+    book.save(path)
+
+
+def read_excel(path: Any) -> pd.DataFrame:
+    """Read the first sheet of a workbook that `to_excel` wrote.
+
+    Parameters
+    ----------
+    path : str, path or file object
+        The workbook.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As from `read_csv`.
+
+    Raises
+    ------
+    ConfigError
+        Where the sheet has no column ``time_utc``, or a cell that is no number.
+    """
+    book = _openpyxl("read an Excel workbook").load_workbook(path, read_only=True, data_only=True)
+    try:
+        rows = book.worksheets[0].iter_rows(values_only=True)
+        header = [str(h) for h in next(rows, ()) if h is not None]
+        full = (row for row in rows if any(cell is not None for cell in row))
+        found = list(zip(*(_padded(row, len(header)) for row in full), strict=True))
+    finally:
+        book.close()
+    return _frame_of(dict(zip(header, found or [()] * len(header), strict=True)), path)
+
+
+def _padded(row: tuple[Any, ...], width: int) -> tuple[Any, ...]:
+    """A row at its full width: a sheet leaves out what is empty at the end."""
+    return (*row, *[None] * width)[:width]
+
+
+def _openpyxl(what: str) -> Any:
+    try:
+        import openpyxl
+    except ImportError:
+        raise missing_extra(what, "excel") from None
+    return openpyxl
+
+
+def _times(frame: pd.DataFrame, tz: Zone) -> dict[str, Any]:
+    """Meter, UTC time, local time and offset of each row, all naive."""
+    index = frame.index
+    data: dict[str, Any] = {}
+    if METER in index.names:
+        data[METER] = [escaped(str(m)) for m in index.get_level_values(METER)]
+        index = index.get_level_values(-1)
+    times = pd.DatetimeIndex(index)
+    zone = verb_zone(times.tz, tz)
+    utc = times.tz_convert("UTC").tz_localize(None)
+    data[TIME] = utc
+    if not is_utc(zone):
+        local = times.tz_convert(zone).tz_localize(None)
+        data |= {LOCAL: local, OFFSET: offsets(local, utc)}
+    return data
+
+
+def _values(frame: pd.DataFrame) -> Iterator[tuple[str, Floats]]:
+    for label in _columns.wire_columns(frame.columns):
+        unit = _units.unit_text(frame, label)
+        wire = _columns.parse(label).wire
+        yield escaped(wire if unit is None else f"{wire} [{unit}]"), magnitudes(frame[label])
+
+
+def _check_size(rows: int, columns: int) -> None:
+    if rows >= EXCEL_ROWS or columns > EXCEL_COLUMNS:
+        raise RangeError(
+            f"Cannot write {rows} rows x {columns} columns as one Excel sheet: it holds "
+            f"{EXCEL_ROWS} rows, header included, and {EXCEL_COLUMNS} columns. "
+            "Select less, or use to_csv."
+        )
+
+
+def _frame_of(table: dict[str, Any], path: Any) -> pd.DataFrame:
+    time = next((name for name in (TIME, EXCEL_TIME) if name in table), None)
+    if time is None:
+        raise ConfigError(
+            f"Cannot read {path!r} as readings: it has no column {TIME!r} or {EXCEL_TIME!r}, only "
+            f"{', '.join(list(table)[:6]) or 'nothing'}. Use a file that dentframe wrote."
+        )
+    index: pd.Index = utc(table[time], path)
+    if METER in table:
+        names = [plain(str(m)) for m in table[METER]]
+        index = pd.MultiIndex.from_arrays([names, index], names=[METER, TIME])
+    beside = {time, METER, LOCAL, OFFSET}
+    values = {label(h): floats(v, h, path) for h, v in table.items() if h not in beside}
+    return pd.DataFrame(values, index=index)

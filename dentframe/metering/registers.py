@@ -1,0 +1,270 @@
+"""What is known about an element's register, and how one rule is found per element. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from dentframe.errors import ConfigError, UnknownMeterError
+from dentframe.times.ranges import Zone, instant, minutes, zone
+from dentframe.wire.columns import split_element
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+MINUTE = 60_000_000
+"""One minute in the package's unit of time inside, the microsecond."""
+
+
+@dataclass(frozen=True)
+class RegisterRules:
+    """What is known about registers, for all elements or by element.
+
+    Each field is one value, or a mapping by element: ``"A"`` in a frame of one meter,
+    ``"P482311252_A"`` in any. An element that a mapping does not name has the default.
+
+    Parameters
+    ----------
+    max_kw : float or mapping, optional
+        The greatest power the element can draw or feed [kW]. Without it no fall of the
+        register can be explained.
+    modulus : float or mapping, optional
+        The value at which the register starts again at 0 [kWh]. Needs `max_kw`.
+    swaps : sequence of (time, closing, opening), or mapping
+        Meter swaps: when, the old meter's last and the new meter's first register value
+        [kWh]. A naive time is wall time in the verb's `tz`.
+    allow_export : bool or mapping
+        Whether the element may feed energy back, so that its register may fall. Needs `max_kw`.
+    max_gap : str or timedelta, or mapping
+        The longest spacing of readings inside which an interpolated edge still counts
+        as recorded.
+
+    Raises
+    ------
+    ConfigError
+        For a value that cannot be meant, or `allow_export` or `modulus` without `max_kw`.
+
+    Examples
+    --------
+    >>> RegisterRules(max_kw={"A": 50.0, "C": 20.0}, modulus={"A": 100_000.0})
+    RegisterRules(max_kw={'A': 50.0, 'C': 20.0}, modulus={'A': 100000.0}, swaps=(), \
+allow_export=False, max_gap='30min')
+    """
+
+    max_kw: Any = None
+    modulus: Any = None
+    swaps: Any = ()
+    allow_export: Any = False
+    max_gap: Any = "30min"
+
+    def __post_init__(self) -> None:
+        for name in ("max_kw", "modulus"):
+            for value in _values(getattr(self, name)):
+                _check_positive(name, value)
+        if self.max_kw is None:
+            for name in ("allow_export", "modulus"):
+                if any(_values(getattr(self, name))):
+                    raise _needs_cap(name, getattr(self, name), "RegisterRules")
+
+    @property
+    def by_element(self) -> bool:
+        """Whether some field is a mapping by element."""
+        return any(isinstance(getattr(self, f.name), Mapping) for f in fields(self))
+
+
+FIELDS = tuple(f.name for f in fields(RegisterRules))
+
+
+@dataclass(frozen=True)
+class SiteRules(RegisterRules):
+    """Register rules of which some come from a site, which may have more than a frame shows.
+
+    Parameters
+    ----------
+    from_site : frozenset of str
+        The fields that do. What they name need not be in the frame, and their swaps are of
+        kWHNet alone: they say nothing about another register of the element.
+    named : frozenset of (meter, element)
+        The site's elements: among several meters one without a reading is missing, not absent.
+    """
+
+    from_site: frozenset[str] = frozenset()
+    named: frozenset[tuple[str, str | None]] = frozenset()
+
+    @property
+    def of_means(self) -> RegisterRules:
+        """What is left of them where there is no register: the names."""
+        return SiteRules(from_site=frozenset(FIELDS), named=self.named)
+
+    @property
+    def of_another_register(self) -> RegisterRules:
+        """The same rules for a register that is not kWHNet."""
+        return replace(self, swaps=()) if "swaps" in self.from_site else self
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules of one element, resolved: numbers, and times in microseconds UTC."""
+
+    max_kw: float | None = None
+    modulus: float | None = None
+    swaps: tuple[tuple[int, float, float], ...] = ()
+    allow_export: bool = False
+    max_gap: int = 30 * MINUTE
+
+
+def _values(field: Any) -> list[Any]:
+    return list(field.values()) if isinstance(field, Mapping) else [field]
+
+
+def _check_positive(name: str, value: Any) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not _positive(value):
+        raise ConfigError(
+            f"Cannot use {name}={value!r}: it must be a number above 0 "
+            f"[{'kW' if name == 'max_kw' else 'kWh'}]. Leave it out where it is not known."
+        )
+
+
+def _positive(value: Any) -> bool:
+    try:
+        return math.isfinite(value) and value > 0
+    except TypeError:
+        return False
+
+
+def _needs_cap(name: str, value: Any, where: str) -> ConfigError:
+    return ConfigError(
+        f"Cannot use {name}={value!r} for {where} without max_kw: only a greatest power tells "
+        "export or a rollover from a cleared register. Give max_kw= as well (the sum over the "
+        "element's CTs of rating x line-to-neutral volts / 1000)."
+    )
+
+
+def check_elements(rules: RegisterRules, names: Sequence[tuple[str | None, str]]) -> None:
+    """Refuse a mapping's key that addresses no element of the frame.
+
+    Full ids of meters that are not in the frame pass: one table may serve a whole site. So does
+    all that comes from a site.
+
+    Parameters
+    ----------
+    rules : RegisterRules
+        The rules as given.
+    names : sequence of (meter, element)
+        The elements of the frame; the meter is None where nothing names it.
+
+    Raises
+    ------
+    UnknownMeterError
+        For a key that names no element.
+    ConfigError
+        For a bare ``"A"`` in a frame of several meters.
+    """
+    from_site = rules.from_site if isinstance(rules, SiteRules) else ()
+    for field in FIELDS:
+        table = () if field in from_site else getattr(rules, field)
+        for key in table if isinstance(table, Mapping) else ():
+            _check_key(field, str(key), names)
+
+
+def _check_key(field: str, key: str, names: Sequence[tuple[str | None, str]]) -> None:
+    meter, element = split_element(key)
+    meters = {m for m, _ in names}
+    if element is None and len(meters) > 1:
+        raise ConfigError(
+            f"Cannot tell which meter's element {key!r} in {field} is: the frame has "
+            f"{len(meters)} meters. Use full ids, e.g. {_full(names[0])!r}."
+        )
+    known = {e for m, e in names if element is None or m in {None, meter}}
+    foreign = element is not None and None not in meters and meter not in meters
+    if names and not foreign and (element or key) not in known:
+        raise UnknownMeterError(
+            f"Cannot use {field} for {key!r}: the frame has no such element. "
+            f"It has {', '.join(_full(n) for n in names)}."
+        )
+
+
+def _full(name: tuple[str | None, str]) -> str:
+    return name[1] if name[0] is None else f"{name[0]}_{name[1]}"
+
+
+def resolve(rules: RegisterRules, meter: str | None, element: str, tz: Zone) -> Rules:
+    """The rules of one element.
+
+    Parameters
+    ----------
+    rules : RegisterRules
+        The rules as given.
+    meter : str or None
+        The element's meter, None where nothing names it.
+    element : str
+        The element's letter.
+    tz : str or tzinfo or None
+        The zone of naive swap times.
+
+    Raises
+    ------
+    ConfigError
+        For `allow_export` or `modulus` without `max_kw`, or a swap that cannot be read.
+    """
+    max_kw = _pick(rules.max_kw, meter, element, None)
+    modulus = _pick(rules.modulus, meter, element, None)
+    export = bool(_pick(rules.allow_export, meter, element, False))
+    for name, value in (("allow_export", export), ("modulus", modulus)):
+        if value and max_kw is None:
+            raise _needs_cap(name, value, f"element {_full((meter, element))}")
+    return Rules(
+        max_kw=None if max_kw is None else float(max_kw),
+        modulus=None if modulus is None else float(modulus),
+        swaps=_swaps(_pick(rules.swaps, meter, element, ()), tz),
+        allow_export=export,
+        max_gap=minutes(_pick(rules.max_gap, meter, element, "30min"), "max_gap") * MINUTE,
+    )
+
+
+def _pick(field: Any, meter: str | None, element: str, default: Any) -> Any:
+    if not isinstance(field, Mapping):
+        return field
+    for key in (_full((meter, element)), element):
+        if key in field:
+            return field[key]
+    return _pick_nameless(field, element, default) if meter is None else default
+
+
+def _pick_nameless(field: Mapping[Any, Any], element: str, default: Any) -> Any:
+    """A frame that lost its meter's name still understands one meter's full ids."""
+    found = [k for k in field if split_element(str(k))[1] == element]
+    if len(found) > 1:
+        raise ConfigError(
+            f"Cannot tell which of {found} this frame's element {element!r} is: the frame does "
+            f"not name its meter. Use {element!r} as the key."
+        )
+    return field[found[0]] if found else default
+
+
+def _swaps(swaps: Any, tz: Zone) -> tuple[tuple[int, float, float], ...]:
+    return tuple(sorted(_swap(s, tz) for s in swaps or ()))
+
+
+def _swap(swap: Any, tz: Zone) -> tuple[int, float, float]:
+    try:
+        when, closing, opening = swap
+        closing, opening = float(closing), float(opening)
+    except (TypeError, ValueError):
+        when = closing = opening = math.nan
+    if not (math.isfinite(closing) and math.isfinite(opening)):
+        raise ConfigError(
+            f"Cannot read the meter swap {swap!r}: it is no (time, closing, opening). "
+            'Use e.g. ("2024-01-01 00:20", 7000.5, 12.0), the two register values in kWh.'
+        )
+    return micros(instant(when, None if tz is None else zone(tz), "swap time")), closing, opening
+
+
+def micros(stamp: pd.Timestamp) -> int:
+    """An aware instant as integer microseconds UTC."""
+    return int(stamp.as_unit("us").asm8.astype("int64"))

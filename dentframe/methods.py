@@ -1,0 +1,65 @@
+"""A function of a frame becomes a method of an accessor here, typed and documented."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from dentframe.accessor import DentAccessor
+
+    class DentFrame(pd.DataFrame):
+        """A DataFrame whose ``dent`` is known to editors and type checkers.
+
+        It exists for annotations: ``def december(df: DentFrame) -> None``. When the program
+        runs it is `pandas.DataFrame`, and every reader returns just that.
+        """
+
+        @property
+        def dent(self) -> DentAccessor:
+            """The verbs."""
+            raise NotImplementedError
+else:
+    DentFrame = pd.DataFrame
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class HasFrame(Protocol):
+    """What the methods are called on."""
+
+    @property
+    def _frame(self) -> pd.DataFrame: ...
+
+
+def method(
+    function: Callable[Concatenate[pd.DataFrame, P], R],
+) -> Callable[Concatenate[HasFrame, P], R]:
+    """`function` with an accessor in place of its frame; name, signature and docstring stay."""
+
+    @functools.wraps(function)
+    def call(self: HasFrame, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return function(self._frame, *args, **kwargs)
+
+    sign_as_method(call, function)
+    return call
+
+
+def frame_method(
+    function: Callable[Concatenate[pd.DataFrame, P], pd.DataFrame],
+) -> Callable[Concatenate[HasFrame, P], DentFrame]:
+    """As `method`, for a function whose result is a frame with the same kinds of columns."""
+    return cast("Callable[Concatenate[HasFrame, P], DentFrame]", method(function))
+
+
+def sign_as_method(call: Callable[..., Any], function: Callable[..., Any], **more: Any) -> None:
+    """Give `call` the signature of `function`, with ``self`` in place of the frame."""
+    signature = inspect.signature(function)
+    first, *others = signature.parameters.values()
+    own = first.replace(name="self", annotation=inspect.Parameter.empty)
+    vars(call)["__signature__"] = signature.replace(parameters=[own, *others], **more)

@@ -1,1 +1,0 @@
-"""The kinds of charge, one class in one file each."""

@@ -1,0 +1,313 @@
+"""Energy: flat, by time of use, in tiers; import, export or net. One kind of charge.
+
+Cumulative tiers, alone and under time-of-use windows. Pure, on exact Decimals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from dentframe.errors import ConfigError
+from dentframe.money.charge_fields import check_choice, date_of, put, rates_of, windows_of
+from dentframe.money.occupancy import check_proration
+from dentframe.money.pricing import OUT, Case, measured, span_text
+from dentframe.money.rounding import EXACT, add, exact, parts_of, rounded, tidy
+from dentframe.money.usage import FLOWS
+from dentframe.wire.topics import TOPICS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from fractions import Fraction
+
+    from dentframe.money.pricing import Used
+    from dentframe.money.statement import Line
+
+
+ORDERS = ("chronological", "prorata", "per_period")
+
+
+def edges_of(tiers: Any, charge: str) -> tuple[Decimal, ...]:
+    """Upper edges of all tiers but the last, rising; an edge belongs to the lower tier."""
+    found = tuple(exact(repr(x) if isinstance(x, float) else x, "tiers") for x in tiers)
+    if any(b <= a for a, b in zip((Decimal(0), *found), found, strict=False)):
+        raise ConfigError(
+            f"Cannot use tiers={[str(x) for x in found]} in charge {charge!r}: they are the upper "
+            "edges of all tiers but the last, above 0 and rising, e.g. [500, 1000]."
+        )
+    return found
+
+
+def scaled(edges: Sequence[Decimal], factor: Fraction) -> tuple[Decimal, ...]:
+    """Edges for a part of a month."""
+    top, bottom = Decimal(factor.numerator), Decimal(factor.denominator)
+    return tuple(tidy(EXACT.divide(EXACT.multiply(x, top), bottom)) for x in edges)
+
+
+def fill(total: Decimal, edges: Sequence[Decimal]) -> list[Decimal]:
+    """How much of a total lies in each tier; a negative total is all in the first.
+
+    Examples
+    --------
+    >>> fill(Decimal(1250), [Decimal(500), Decimal(1000)])
+    [Decimal('500'), Decimal('500'), Decimal('250')]
+    """
+    lows = (Decimal(0), *edges)
+    highs = (*edges, None)
+    return [_within(total, a, b) for a, b in zip(lows, highs, strict=True)]
+
+
+def _within(total: Decimal, low: Decimal, high: Decimal | None) -> Decimal:
+    if low == 0 and total < 0:
+        return total
+    top = total if high is None else min(total, high)
+    return max(EXACT.subtract(top, low), Decimal(0))
+
+
+def chronological(
+    pieces: Iterable[tuple[str, Decimal]], edges: Sequence[Decimal]
+) -> dict[str, list[Decimal]]:
+    """Each window's tiers as energy fills them in order of time."""
+    found: dict[str, list[Decimal]] = {}
+    before, so_far = fill(Decimal(0), edges), Decimal(0)
+    for window, energy in pieces:
+        so_far = EXACT.add(so_far, energy)
+        after = fill(so_far, edges)
+        step = [EXACT.subtract(b, a) for a, b in zip(before, after, strict=True)]
+        own = found.setdefault(window, [Decimal(0)] * len(step))
+        found[window] = [EXACT.add(a, b) for a, b in zip(own, step, strict=True)]
+        before = after
+    return found
+
+
+def prorata(totals: Mapping[str, Decimal], edges: Sequence[Decimal]) -> dict[str, list[Decimal]]:
+    """Each window's tiers in the proportions of the whole."""
+    whole = add(list(totals.values()))
+    tiers = fill(whole, edges)
+    if whole <= 0:
+        return {w: [x, *[Decimal(0)] * len(edges)] for w, x in totals.items()}
+    return {
+        w: [EXACT.divide(EXACT.multiply(x, t), whole) for t in tiers] for w, x in totals.items()
+    }
+
+
+def split_by_tier(
+    order: str, pieces: Sequence[tuple[str, Decimal]], edges: Sequence[Decimal]
+) -> dict[str, list[Decimal]]:
+    """Exact quantity of each window and tier.
+
+    Parameters
+    ----------
+    order : str
+        ``"chronological"``, ``"prorata"`` or ``"per_period"``.
+    pieces : sequence of (window, Decimal)
+        In order of time.
+    edges : sequence of Decimal
+        Upper edges of all tiers but the last.
+    """
+    if order == "chronological":
+        return chronological(pieces, edges)
+    totals: dict[str, Decimal] = {}
+    for window, energy in pieces:
+        totals[window] = EXACT.add(totals.get(window, Decimal(0)), energy)
+    if order == "prorata":
+        return prorata(totals, edges)
+    return {w: fill(x, edges) for w, x in totals.items()}
+
+
+def label(edges: Sequence[Decimal], tier: int, unit: str) -> str:
+    """How a tier is called, e.g. ``"0–500 kWh"``; an edge that is no decimal is shown to two."""
+    low = Decimal(0) if tier == 0 else edges[tier - 1]
+    if tier == len(edges):
+        return f"above {_short(low)} {unit}"
+    return f"{_short(low)}–{_short(edges[tier])} {unit}"
+
+
+def _short(edge: Decimal) -> str:
+    exponent = edge.as_tuple().exponent
+    fine = isinstance(exponent, int) and exponent < -9
+    return f"{tidy(rounded(edge, 2) if fine else edge):f}"
+
+
+@dataclass(frozen=True)
+class Energy:
+    """A price per kWh.
+
+    Parameters
+    ----------
+    name : str
+        The line's name.
+    rate : Decimal, str or number, or a list of one per tier
+        [currency/kWh]. With `windows`, only energy inside them is charged.
+    rates : mapping of window to rate (or list), optional
+        Instead of `rate`: a price for each window by name, and for ``other`` time.
+    windows : sequence of Window or dict
+        Local times; where two overlap, the earlier in the list has the time.
+    season : tuple of two str, optional
+        ``("06-01", "09-30")``, for windows without their own.
+    tiers : sequence of number
+        Upper edges of all tiers but the last [kWh]; an edge belongs to the lower tier.
+    tier_order : str
+        How tiers fill under `rates`: ``"chronological"``, ``"prorata"`` or ``"per_period"``.
+    tier_proration : str or int
+        The edges in a short period: ``"none"``, ``"days"``, ``"month"`` or days of a month.
+    flow : str
+        ``"net"``, ``"import"`` or ``"export"``: the sign of each increment decides. A credit
+        has a negative rate.
+    topic : str, optional
+        Another register, e.g. ``"kVAHNet"``.
+    valid_from, valid_to : date or str, optional
+        Local days ``[valid_from, valid_to)``.
+
+    Raises
+    ------
+    ConfigError
+        For a field that cannot be meant, or one that must be stated: `tier_order`,
+        `tier_proration`.
+    """
+
+    kind: ClassVar[str] = "energy"
+    name: str
+    rate: Any = None
+    rates: Any = None
+    windows: Any = ()
+    season: Any = None
+    tiers: Any = ()
+    tier_order: str | None = None
+    tier_proration: Any = None
+    flow: str = "net"
+    topic: str | None = None
+    valid_from: Any = None
+    valid_to: Any = None
+
+    def __post_init__(self) -> None:
+        put(
+            self,
+            rate=None if self.rate is None else rates_of(self.rate, "rate"),
+            rates=_by_window(self),
+            windows=windows_of(self.windows, self.season, self.name),
+            season=None,
+            tiers=edges_of(self.tiers, self.name),
+            tier_proration=check_proration(self.tier_proration, "tier_proration", self.name),
+            valid_from=date_of(self.valid_from, "valid_from"),
+            valid_to=date_of(self.valid_to, "valid_to"),
+        )
+        check_choice(self.flow, FLOWS, "flow", self.name)
+        _check_rates(self)
+        _check_tiers(self)
+
+    def lines(self, case: Case) -> list[Line]:
+        """One line a window and tier."""
+        span = case.valid(self)
+        if span is None:
+            return []
+        used = case.meters.energy(*span, case.schedule(self.windows, self._other), self.flow,
+                                  self.topic)  # fmt: skip
+        prices = self._prices(used)
+        pieces = [(p.window, p.energy) for p in used.pieces if p.window in prices]
+        edges = scaled(self.tiers, case.factor(self.tier_proration or "none", *span))
+        split = split_by_tier(self.tier_order or "per_period", pieces, edges)
+        more = {**case.edges(*span, self.flow, self.topic), "note": span_text(case, *span)}
+        return [
+            line
+            for window in prices
+            if window in split
+            for line in self._of_window(case, window, split[window], edges, prices[window],
+                                        {**more, **measured(used.states[window])})
+        ]  # fmt: skip
+
+    @property
+    def _other(self) -> str:
+        return OUT if self.rates is None else "other"
+
+    def _prices(self, used: Used) -> dict[str, tuple[Decimal, ...]]:
+        """Rates of the windows that are charged, one per tier."""
+        if self.rates is None:
+            return {w: _each(self.rate) for w in used.states if w != OUT}
+        unpriced = [w for w in used.states if w not in self.rates]
+        if unpriced:
+            raise ConfigError(
+                f"Cannot price window {unpriced[0]!r} of charge {self.name!r}: rates has no rate "
+                f"for it. It has {', '.join(self.rates)}; time outside all windows is 'other'."
+            )
+        return {w: _each(r) for w, r in self.rates.items()}
+
+    def _of_window(
+        self,
+        case: Case,
+        window: str,
+        split: Sequence[Decimal],
+        edges: Sequence[Decimal],
+        rates: Sequence[Decimal],
+        more: Mapping[str, Any],
+    ) -> list[Line]:
+        total = add(split)
+        quantities = parts_of(split, case.quantity(total), case.places)
+        unit = TOPICS[self.topic or "kWHNet"].unit
+        return [
+            case.priced(self, q, unit, rate, name=self._label(window, edges, i, unit), **more)
+            for i, (q, rate) in enumerate(zip(quantities, rates, strict=True))
+            if i == 0 or q
+        ]
+
+    def _label(self, window: str, edges: Sequence[Decimal], tier: int, unit: str) -> str:
+        shown = window if self.rates is not None else ""
+        tail = label(edges, tier, unit) if edges else ""
+        return " ".join(x for x in (self.name, shown, tail) if x)
+
+
+def _each(rate: Any) -> tuple[Decimal, ...]:
+    return rate if isinstance(rate, tuple) else (rate,)
+
+
+def _by_window(charge: Energy) -> Any:
+    if charge.rates is None:
+        return None
+    if not isinstance(charge.rates, Mapping) or not charge.rates:
+        raise ConfigError(
+            f"Cannot use rates={charge.rates!r} in charge {charge.name!r}: it maps each window's "
+            "name to its rate, e.g. {'peak': '0.30', 'other': '0.12'}."
+        )
+    return {str(w): rates_of(r, f"rate of {w!r}") for w, r in charge.rates.items()}
+
+
+def _check_rates(charge: Energy) -> None:
+    if (charge.rate is None) == (charge.rates is None):
+        raise ConfigError(
+            f"Cannot price charge {charge.name!r}: give either rate (one price) or rates (a price "
+            "for each window)."
+        )
+    names = {w.name for w in charge.windows} | {"other"}
+    for w in charge.rates or ():
+        if w not in names:
+            raise ConfigError(
+                f"Cannot use rate {w!r} of charge {charge.name!r}: no window has that name; there "
+                f"are {', '.join(sorted(names))}."
+            )
+    for rate in [charge.rate] if charge.rates is None else charge.rates.values():
+        if len(_each(rate)) != len(charge.tiers) + 1:
+            raise ConfigError(
+                f"Cannot price charge {charge.name!r}: {len(charge.tiers)} tier edges need "
+                f"{len(charge.tiers) + 1} rates, given are {len(_each(rate))}."
+            )
+
+
+def _check_tiers(charge: Energy) -> None:
+    if charge.tier_order is not None:
+        check_choice(charge.tier_order, ORDERS, "tier_order", charge.name)
+    if not charge.tiers:
+        return
+    if charge.tier_proration is None:
+        raise ConfigError(
+            f"Cannot price charge {charge.name!r}: tier_proration must be stated, because tariffs "
+            "differ. Use 'none' (the edges hold for any period), 'days', 'month', or the number "
+            "of days the edges are for, e.g. 30."
+        )
+    if charge.rates is not None and charge.tier_order is None:
+        raise ConfigError(
+            f"Cannot price charge {charge.name!r}: tier_order must be stated, because tiers under "
+            "time-of-use give 36, 31.5 or 24 for the same use. Use 'chronological', 'prorata' or "
+            "'per_period'."
+        )

@@ -1,0 +1,313 @@
+"""Whether the elements of a site are on its meters: a mistyped one is an error. Pure.
+
+Local calendar days of a period, and what part of a month they are. Pure.
+
+Who holds which element over which part of a bill's period. Pure.
+
+A stay is one element with one party; vacancy is a stay of the landlord, never a hole.
+"""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from dentframe.errors import ConfigError, UnknownMeterError, did_you_mean
+from dentframe.site.elements import EXPORT
+from dentframe.site.elements import stays as held
+from dentframe.times.ranges import localize
+from dentframe.wire.columns import ELEMENT, parse, split_element, wire_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from dentframe.money.utility_bill import UtilityBill
+    from dentframe.site.site import Site
+
+
+PRORATIONS = ("none", "days", "month")
+
+
+def local_days(start: pd.Timestamp, end: pd.Timestamp, tz: dt.tzinfo) -> list[dt.date]:
+    """The local days that begin in ``[start, end)``: a day belongs to who has its start.
+
+    Parameters
+    ----------
+    start, end : Timestamp
+        The period, aware.
+    tz : tzinfo
+        The zone of the calendar.
+    """
+    first, last = (x.tz_convert(tz).tz_localize(None).normalize() for x in (start, end))
+    walls = pd.date_range(first, last, freq="D", unit="us")
+    begins = localize(walls, tz)
+    return [d.date() for d in walls[(begins >= start) & (begins < end)]]
+
+
+def check_proration(rule: Any, field: str, name: str) -> Any:
+    """A proration as given: None, ``"none"``, ``"days"``, ``"month"``, or days of a month."""
+    if rule is None or rule in PRORATIONS:
+        return rule
+    if isinstance(rule, int) and not isinstance(rule, bool) and rule > 0:
+        return rule
+    raise ConfigError(
+        f"Cannot use {field}={rule!r} in charge {name!r}: use 'none' (whole for any period), "
+        "'days' (share of the billed days), 'month' (share of calendar months), or a number of "
+        "days, e.g. 30."
+    )
+
+
+def factor(rule: Any, days: Sequence[dt.date], whole: Sequence[dt.date]) -> Fraction:
+    """The part of a monthly amount or limit that falls on some days.
+
+    Parameters
+    ----------
+    rule : str or int
+        ``"none"``: 1. ``"days"``: their share of `whole`. ``"month"``: each day is one part of
+        its calendar month. A number: each day is one part of so many.
+    days, whole : sequence of date
+        The days a charge is valid, and those of the billing period.
+    """
+    if rule == "none":
+        return Fraction(1)
+    if rule == "month":
+        parts = (Fraction(1, calendar.monthrange(d.year, d.month)[1]) for d in days)
+        return sum(parts, Fraction(0))
+    return Fraction(len(days), rule if isinstance(rule, int) else max(len(whole), 1))
+
+
+OWN, COMMON, MAIN = "own", "common", "main"
+
+
+@dataclass(frozen=True)
+class Stay:
+    """One element over ``[start, end)``.
+
+    Attributes
+    ----------
+    element : str
+        Its id.
+    kind : str
+        ``own`` (a tenant's, or vacant), ``common``, ``export`` or ``main``.
+    party : str
+        Who holds it; ``""`` for a common area or a main.
+    start, end : pandas.Timestamp
+        UTC instants.
+    """
+
+    element: str
+    kind: str
+    party: str
+    start: pd.Timestamp
+    end: pd.Timestamp
+
+
+def span(site: Site, bill: UtilityBill) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """The bill's period as UTC instants.
+
+    Raises
+    ------
+    ConfigError
+        Where it ends before it starts.
+    """
+    start, end = site.instant(bill.start), site.instant(bill.end)
+    if not start < end:
+        raise ConfigError(
+            f"Cannot use {bill.file}: field 'end' = {bill.end} is not after start = {bill.start}. "
+            "The period is [start, end): end is the next read date."
+        )
+    return start, end
+
+
+def tops(site: Site, bill: UtilityBill) -> list[str]:
+    """The elements whose energies add up to the utility's meter: no main beside its branches.
+
+    Raises
+    ------
+    ConfigError
+        For an element of the bill that the site does not have, or where nothing tells which
+        branches a main measures.
+    """
+    at = _asked(site, bill)
+    measured = {x for k in at for x in _inside(site, k)} | set(_loose(site, bill, at))
+    return [k for k in at if k not in measured]
+
+
+def _asked(site: Site, bill: UtilityBill) -> list[str]:
+    """What the bill is for as it says; all that has no parent where it does not."""
+    for name in bill.elements:
+        if name not in site.elements:
+            raise ConfigError(
+                f"Cannot use {bill.file}: field 'elements' names {name!r}, which {site.file} does "
+                f"not have{did_you_mean(name, site.elements) or '.'}"
+            )
+    return list(bill.elements) or [k for k, e in site.elements.items() if e.parent is None]
+
+
+def _inside(site: Site, main: str) -> set[str]:
+    """All that a main measures by the stated parents, mains too."""
+    own = {k for k, e in site.elements.items() if e.parent == main}
+    return own | {x for k in own for x in _inside(site, k)}
+
+
+def _loose(site: Site, bill: UtilityBill, at: Sequence[str]) -> list[str]:
+    """The branches without a parent that the only main measures: it measures all or nothing.
+
+    A main that has branches of its own is summed with others only where they are another
+    service: on other meters than the mains, or named by the bill's elements.
+    """
+    mains = [k for k in at if site.elements[k].role == MAIN]
+    inside = {x for k in mains for x in _inside(site, k)}
+    loose = [k for k in at if k not in mains and k not in inside]
+    bare = [k for k in mains if not site.below(k)]
+    if len(mains) == 1 and bare:
+        return loose
+    meters = {split_element(k)[0] for k in mains}
+    apart = bill.elements or not any(split_element(k)[0] in meters for k in loose)
+    if not loose or not mains or (apart and not bare):
+        return []
+    raise ConfigError(
+        f'Cannot split {bill.name!r}: {site.file} has {", ".join(mains)} with role = "main" and '
+        f"no parent for {', '.join(loose)}, so nothing tells which of them measures what. Give "
+        f'each branch its main, e.g. parent = "{(bare or mains)[0]}" in [elements.{loose[0]}]; a '
+        "main beside its branches would count twice. What has a service of its own is named in "
+        "the bill's elements."
+    )
+
+
+def billed(site: Site, bill: UtilityBill) -> list[str]:
+    """The branches and exports that the bill is for, in the site's order.
+
+    Raises
+    ------
+    ConfigError
+        Where there is none: a main alone tells nothing about tenants.
+    """
+    at = tops(site, bill)
+    below = {x for k in at for x in (site.below(k) if site.elements[k].role == MAIN else [k])}
+    below |= set(_loose(site, bill, _asked(site, bill)))
+    found = [k for k in site.elements if k in below]
+    if not found:
+        raise ConfigError(
+            f"Cannot split {bill.name!r}: {site.file} has no branch below {', '.join(at)}. Give "
+            "the branches their parent, or name the branches in the bill's elements."
+        )
+    return found
+
+
+def stays(site: Site, bill: UtilityBill) -> list[Stay]:
+    """Every element of the bill over its period, part by part, mains last."""
+    start, end = span(site, bill)
+    branches = [s for k in billed(site, bill) for s in _of(site, k, start, end)]
+    mains = [k for k in tops(site, bill) if site.elements[k].role == MAIN]
+    return [*branches, *(Stay(k, MAIN, "", start, end) for k in mains)]
+
+
+def _of(site: Site, key: str, start: pd.Timestamp, end: pd.Timestamp) -> list[Stay]:
+    e = site.elements[key]
+    if e.role == EXPORT:
+        return [Stay(key, EXPORT, EXPORT, start, end)]
+    if e.common:
+        return [Stay(key, COMMON, "", start, end)]
+    found, at = [], start
+    for begin, until, tenant in sorted(held(site, key), key=lambda s: s[:2]):
+        low, high = max(begin, start), min(until, end)
+        if low < high:
+            found += _vacant(site, key, at, low)
+            found.append(Stay(key, OWN, tenant, low, high))
+            at = high
+    return [*found, *_vacant(site, key, at, end)]
+
+
+def _vacant(site: Site, key: str, start: pd.Timestamp, end: pd.Timestamp) -> list[Stay]:
+    return [Stay(key, OWN, site.landlord, start, end)] if start < end else []
+
+
+def midnights(site: Site, bill: UtilityBill) -> list[pd.Timestamp]:
+    """The local midnights in the bill's period, as UTC instants: each begins one day of it."""
+    start, end = (x.tz_convert(site.zone) for x in span(site, bill))
+    days = pd.date_range(
+        start.tz_localize(None).normalize(), end.tz_localize(None).normalize(), freq="D"
+    )
+    edges = localize(days.as_unit("us"), site.zone).tz_convert("UTC")
+    return [x for x in edges.unique() if start <= x < end]
+
+
+def holder(own: Sequence[Stay], element: str, at: pd.Timestamp) -> str:
+    """Who holds an element at an instant of the period."""
+    return next(s.party for s in own if s.element == element and s.start <= at < s.end)
+
+
+def check_present(site: Site, names: Iterable[str], frame: pd.DataFrame, meter: str) -> None:
+    """Refuse elements of one meter that its readings have no column for.
+
+    An element with a column of blanks is there: its figures are ``missing``. A meter without a
+    reading or a column tells nothing about its elements.
+
+    Parameters
+    ----------
+    site : Site
+        Whose file is wrong.
+    names : iterable of str
+        Ids of elements; those of other meters are passed over.
+    frame : pandas.DataFrame
+        What the whole meter returned, over time.
+    meter : str
+        The meter.
+
+    Raises
+    ------
+    UnknownMeterError
+        Naming file, table and the likely element.
+    """
+    have = _elements(frame)
+    for name in names:
+        of, element = split_element(name)
+        if element is not None and of == meter and have and element not in have:
+            near = did_you_mean(element, have) or "."
+            raise UnknownMeterError(
+                f"Cannot use {site.file}: table [elements.{name}]: meter {meter} has no element "
+                f"{element!r}{near} It has {', '.join(have)}. Correct the id here and wherever "
+                "tenants, parents and bills name it."
+            )
+
+
+def _elements(frame: pd.DataFrame) -> list[str]:
+    if not len(frame):
+        return []
+    columns: list[Any] = [parse(x) for x in wire_columns(frame.columns)]
+    return sorted({c.id for c in columns if c.scope == ELEMENT})
+
+
+def check_frame(site: Site, names: Iterable[str], frame: pd.DataFrame) -> None:
+    """The same for a frame that was given, where one meter's columns tell them apart."""
+    wanted = list(names)
+    meters = {str(split_element(x)[0]) for x in wanted}
+    several = isinstance(frame.index, pd.MultiIndex)
+    there = set(frame.index.get_level_values(0).astype(str)) if several else meters
+    for meter in sorted(meters & there):
+        check_present(site, wanted, frame, meter)
+
+
+def blank(frame: pd.DataFrame, names: Iterable[str]) -> list[str]:
+    """The elements of which a read brought no value at all: blank, or not there."""
+    found = []
+    for name in names:
+        meter, element = split_element(name)
+        rows = frame
+        if isinstance(frame.index, pd.MultiIndex):
+            rows = frame[frame.index.get_level_values(0) == meter]
+        mine = [x for x in wire_columns(frame.columns) if _absent(x, element)]
+        if len(rows) and not rows[mine].notna().to_numpy().any():
+            found.append(name)
+    return found
+
+
+def _absent(label: Any, element: str | None) -> bool:
+    column = parse(label)
+    return column.scope == ELEMENT and column.id == element

@@ -1,1 +1,0 @@
-"""Statements as tables, workbooks, pages and PDF: the edge where files are written."""

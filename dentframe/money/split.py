@@ -1,0 +1,260 @@
+"""The door that splits a utility's bill: reads, gates, allocates, saves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, overload
+
+import pandas as pd
+
+from dentframe.cards import Card, html_of, text_of
+from dentframe.documents import html as _cards
+from dentframe.errors import ConfigError, UnknownMeterError
+from dentframe.frame.quantify import dequantify
+from dentframe.money import outcome as _ledger
+from dentframe.money import outcome as _outcome
+from dentframe.money.components import check_lines, reach
+from dentframe.money.occupancy import blank, check_frame, check_present, stays
+from dentframe.money.record import save as _save
+from dentframe.money.split_rules import SplitRules, rules_of
+from dentframe.money.statement import Statement
+from dentframe.money.utility_bill import UtilityBill
+from dentframe.reader import read_dentcloud
+from dentframe.site.site import Site
+from dentframe.wire.columns import split_element
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dentframe.cloud.client import DentCloud
+
+
+TOPICS = ("kWHNet", "DemandkW")
+
+
+class Statements(Sequence[Statement]):
+    """The tenants' statements, by position or by the party's name."""
+
+    def __init__(self, found: Sequence[Statement]) -> None:
+        self._found = tuple(found)
+
+    @overload
+    def __getitem__(self, key: int | str) -> Statement: ...
+    @overload
+    def __getitem__(self, key: slice) -> Statements: ...
+    def __getitem__(self, key: int | str | slice) -> Statement | Statements:
+        if isinstance(key, slice):
+            return Statements(self._found[key])
+        if isinstance(key, str):
+            return self._found[self.parties.index(key)] if key in self.parties else self._no(key)
+        return self._found[key]
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __iter__(self) -> Iterator[Statement]:
+        return iter(self._found)
+
+    def __repr__(self) -> str:
+        return f"Statements of {', '.join(self.parties) or 'nobody'}"
+
+    @property
+    def parties(self) -> list[str]:
+        """Whose they are."""
+        return [s.party for s in self._found]
+
+    def _no(self, party: str) -> Statement:
+        raise KeyError(f"no statement of {party!r}; there are {', '.join(self.parties) or 'none'}")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A utility's bill, split.
+
+    Attributes
+    ----------
+    site, bill, rules
+        What it was made from.
+    frame : pandas.DataFrame
+        The readings that were used.
+    read_at : pandas.Timestamp or None
+        When they were read; None where they were given.
+
+    Examples
+    --------
+    >>> run = split(utility, site)
+    >>> run.ok, run.statements.parties, run.statements["Bakery"].total
+    (True, ['Bakery'], Decimal('972.62'))
+    """
+
+    site: Site
+    bill: UtilityBill
+    rules: SplitRules
+    frame: pd.DataFrame
+    read_at: pd.Timestamp | None
+    outcome: _outcome.Outcome
+
+    @cached_property
+    def charges(self) -> pd.DataFrame:
+        """One row a party and line; amounts are Decimal [currency]."""
+        return _ledger.charges(self.outcome)
+
+    @cached_property
+    def control(self) -> pd.Series[Any]:
+        """Utility = tenants + landlord + export + unallocated, as Decimal, to the cent.
+
+        ``fees`` comes after them, where the rules have any: it is no part of that sum.
+        """
+        return _ledger.control(self.outcome)
+
+    @cached_property
+    def exceptions(self) -> pd.DataFrame:
+        """What must be looked at, and what to do: the fields of `Finding`."""
+        return _ledger.exceptions(self.outcome)
+
+    @cached_property
+    def figures(self) -> pd.DataFrame:
+        """Every energy and demand figure that a line rests on."""
+        return _ledger.figures(self.outcome)
+
+    @cached_property
+    def statements(self) -> Statements:
+        """One a tenant, by position or name."""
+        return Statements(_outcome.statements(self.outcome, self.read_at))
+
+    @property
+    def ok(self) -> bool:
+        """Whether every exception is one that the rules accept."""
+        return bool(self.exceptions["accepted"].all())
+
+    def save(self, folder: Any) -> Path:
+        """Write statements, ``charges.csv``, tables for the owner and the record.
+
+        Parameters
+        ----------
+        folder : str or path
+            A folder that is not there yet, or is empty.
+
+        Returns
+        -------
+        pathlib.Path
+            The record, for `dentframe.verify`.
+
+        Raises
+        ------
+        ConfigError
+            Where the folder holds something already.
+        """
+        return _save(self.outcome, self.frame, self.read_at, folder)
+
+    def __repr__(self) -> str:
+        return text_of(_card, self)
+
+    def _repr_html_(self) -> str:
+        return html_of(_card, self)
+
+
+def _card(run: Run) -> Card:
+    return _cards.split(
+        run.bill.name, run.site.currency, run.control, run.exceptions, run.statements
+    )
+
+
+def split(
+    bill: UtilityBill,
+    site: Site,
+    rules: SplitRules | None = None,
+    *,
+    client: DentCloud | None = None,
+    archive: Any = None,
+    frame: pd.DataFrame | None = None,
+) -> Run:
+    """Split a utility's bill among tenants, landlord and export.
+
+    Parameters
+    ----------
+    bill : UtilityBill
+        What the utility charged.
+    site : Site
+        Who holds what.
+    rules : SplitRules, optional
+        How each line and part is shared; None takes the site's ``[split]`` table.
+    client : DentCloud, optional
+        Reads the period with its bracketing readings; by default one per process.
+    archive : optional
+        As for `read_dentcloud`.
+    frame : pandas.DataFrame, optional
+        Readings over (meter, time), or over time for one meter, in place of reading them.
+
+    Returns
+    -------
+    Run
+        ``charges``, ``control``, ``exceptions``, ``statements``, ``save(folder)``.
+
+    Raises
+    ------
+    ConfigError
+        For rules that are not stated, or a basis that is not there.
+    UnknownMeterError
+        For a meter that the account does not have, or an element that its meter does not have.
+    IncompleteReadError
+        Where readings cannot be read.
+
+    Notes
+    -----
+    A line whose figures have a status that the rules do not accept is ``unallocated`` as a
+    whole, and `exceptions` names the figures. Nothing is estimated in silence.
+
+    Examples
+    --------
+    >>> run = split(utility, site)
+    >>> run.control
+    utility        1234.56
+    tenants         972.62
+    landlord        261.94
+    export            0.00
+    unallocated       0.00
+    Name: amount, dtype: object
+    """
+    _check(bill, site)
+    how = rules_of(site, rules)
+    check_lines(site, bill, how)
+    read_at = None
+    if frame is None:
+        read_at = pd.Timestamp.now("UTC").floor("s")
+        frame = _read(bill, site, client, archive)
+    else:
+        frame = dequantify(frame)
+        check_frame(site, _elements(bill, site), frame)
+    found = _outcome.settle(frame, site, bill, how)
+    return Run(site, bill, how, frame, read_at, found)
+
+
+def _check(bill: Any, site: Any) -> None:
+    for name, value, wanted in (("bill", bill, UtilityBill), ("site", site, Site)):
+        if not isinstance(value, wanted):
+            raise ConfigError(
+                f"Cannot split with {name}={value!r}: it is no {wanted.__name__}. Read one with "
+                f"{wanted.__name__}.load('{name}.toml')."
+            )
+
+
+def _read(bill: UtilityBill, site: Site, client: DentCloud | None, archive: Any) -> pd.DataFrame:
+    elements, (start, end) = _elements(bill, site), reach(site, bill)
+    read = partial(
+        read_dentcloud, start=start, end=end, topics=list(TOPICS), tz=site.tz, bracket=True,
+        client=client, archive=archive, progress=False,
+    )  # fmt: skip
+    try:
+        whole = read(elements)
+    except UnknownMeterError as error:
+        raise UnknownMeterError(f"Cannot use {site.file}: {error}") from None
+    for meter in dict.fromkeys(split_element(x)[0] for x in blank(whole, elements)):
+        check_present(site, elements, read(meter), meter)
+    return whole
+
+
+def _elements(bill: UtilityBill, site: Site) -> list[str]:
+    return list(dict.fromkeys(s.element for s in stays(site, bill)))

@@ -1,0 +1,1 @@
+"""A site: its elements, their ratings, and who holds them when."""

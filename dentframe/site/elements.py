@@ -1,0 +1,385 @@
+"""What no single table of a site can tell: parents, names, and who holds what at once. Pure.
+
+Elements and tenants of a site: what they are, and their tables in its file. Pure.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any, Protocol
+
+import pandas as pd
+
+from dentframe.errors import ConfigError, did_you_mean
+from dentframe.site.files import Moment, Table, exact, is_list
+
+ROLES = ("main", "branch", "export")
+EXPORT = "export"
+_ELEMENT = (
+    "label",
+    "role",
+    "parent",
+    "cts",
+    "volts",
+    "max_kw",
+    "common",
+    "area",
+    "modulus",
+    "swaps",
+)
+_TENANT = ("name", "code", "area", "elements", "start", "end", "holds")
+
+
+@dataclass(frozen=True)
+class Element:
+    """One element of a meter, as the site file describes it.
+
+    Parameters
+    ----------
+    label : str
+        What it feeds.
+    role : {"branch", "main", "export"}
+        A main measures what its branches measure too and is never billed; an export feeds in.
+    parent : str, optional
+        The main upstream of it.
+    cts : tuple of float
+        CT ratings [A], one per CT.
+    volts : float, optional
+        Between line and neutral [V].
+    max_kw : float, optional
+        Greatest power [kW]; by default the sum over the CTs of rating x volts / 1000.
+    common : bool
+        Whether it feeds common areas: nobody holds it, a rule shares it.
+    area : Decimal, optional
+        Of the unit it feeds, for the days when nobody holds it; in the tenants' unit.
+    modulus : float, optional
+        Where its register starts again at 0 [kWh].
+    swaps : tuple of (time, closing, opening)
+        Meter swaps, the register values in kWh.
+    """
+
+    label: str
+    role: str = "branch"
+    parent: str | None = None
+    cts: tuple[float, ...] = ()
+    volts: float | None = None
+    max_kw: float | None = None
+    common: bool = False
+    area: Decimal | None = None
+    modulus: float | None = None
+    swaps: tuple[tuple[Moment, float, float], ...] = ()
+
+    @property
+    def rating(self) -> float | None:
+        """The greatest power it can draw or feed [kW], None where nothing tells."""
+        if self.max_kw is not None or not self.cts or self.volts is None:
+            return self.max_kw
+        return float(sum(Decimal(str(x)) for x in self.cts) * Decimal(str(self.volts)) / 1000)
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Elements that a tenant holds over ``[start, end)``.
+
+    Parameters
+    ----------
+    elements : tuple of str
+        Their ids, ``"P482311252_B"``.
+    start, end : date or datetime, optional
+        A date is its local midnight; None is open.
+    """
+
+    elements: tuple[str, ...]
+    start: Moment | None = None
+    end: Moment | None = None
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """Who pays.
+
+    Parameters
+    ----------
+    name : str
+        The party's name, unique in the site.
+    holds : tuple of Hold
+        Which elements, when.
+    area : Decimal, optional
+        What is rented, in any one unit.
+    code : str
+        The charge code for accounting.
+    """
+
+    name: str
+    holds: tuple[Hold, ...] = ()
+    area: Decimal | None = None
+    code: str = ""
+
+
+# --- their tables ------------------------------------------------------------------------
+
+
+def element_of(parent: Table, name: str, tz: dt.tzinfo) -> Element:
+    """An element from its table ``[elements.P482311252_A]``."""
+    table = parent.table(name)
+    assert table is not None  # noqa: S101 - the caller iterates over the keys
+    table.only(*_ELEMENT)
+    role = table.text("role", "branch")
+    if role not in ROLES:
+        raise table.error("role", f"it must be one of {', '.join(ROLES)}.")
+    return Element(
+        label=table.text("label", name),
+        role=role,
+        parent=table.text("parent", None),
+        cts=_ratings(table),
+        volts=_float(table.positive("volts", None)),
+        max_kw=_float(table.positive("max_kw", None)),
+        common=table.flag("common", default=False),
+        area=table.decimal("area", None, least=0),
+        modulus=_float(table.positive("modulus", None)),
+        swaps=_swaps(table, tz),
+    )
+
+
+def _float(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _ratings(table: Table) -> tuple[float, ...]:
+    given = table.data.get("cts", ())
+    found = [exact(x) for x in given] if is_list(given) else [None]
+    if any(x is None or x <= 0 for x in found):
+        raise table.error("cts", "it must be a list of ratings above 0 [A], e.g. [200, 200, 200].")
+    return tuple(float(x) for x in found if x is not None)
+
+
+def _swaps(table: Table, tz: dt.tzinfo) -> tuple[tuple[Moment, float, float], ...]:
+    rows = table.tables("swaps")
+    for row in rows:
+        row.only("at", "closing", "opening")
+    return tuple(
+        (row.moment("at", tz), float(row.decimal("closing")), float(row.decimal("opening")))
+        for row in rows
+    )
+
+
+def element_dict(e: Element) -> dict[str, Any]:
+    """The table of an element."""
+    return {
+        "label": e.label,
+        "role": e.role,
+        "parent": e.parent,
+        "cts": list(e.cts) or None,
+        "volts": e.volts,
+        "max_kw": e.max_kw,
+        "common": e.common or None,
+        "area": e.area,
+        "modulus": e.modulus,
+        "swaps": [{"at": a, "closing": c, "opening": o} for a, c, o in e.swaps] or None,
+    }
+
+
+def tenant_of(table: Table, tz: dt.tzinfo) -> Tenant:
+    """A tenant from its table ``[[tenants]]``: one hold in it, or several in ``holds``."""
+    table.only(*_TENANT)
+    rows = table.tables("holds")
+    if rows and "elements" in table.data:
+        raise table.error("elements", "give elements here or in [[tenants.holds]], not both.")
+    return Tenant(
+        name=table.text("name"),
+        holds=tuple(_hold(row, tz) for row in rows or [_only_hold(table)]),
+        area=table.decimal("area", None, least=0),
+        code=table.text("code", ""),
+    )
+
+
+def _only_hold(table: Table) -> Table:
+    kept = {k: v for k, v in table.data.items() if k in {"elements", "start", "end"}}
+    return Table(kept, table.file, table.where)
+
+
+def _hold(table: Table, tz: dt.tzinfo) -> Hold:
+    table.only("elements", "start", "end")
+    names = table.names("elements")
+    if len(set(names)) < len(names):
+        raise table.error("elements", "it names an element twice.")
+    return Hold(names, table.moment("start", tz, None), table.moment("end", tz, None))
+
+
+def tenant_dict(tenant: Tenant) -> dict[str, Any]:
+    """The table of a tenant."""
+    holds = [{"elements": list(h.elements), "start": h.start, "end": h.end} for h in tenant.holds]
+    return {
+        "name": tenant.name,
+        "code": tenant.code or None,
+        "area": tenant.area,
+        "holds": holds,
+    }
+
+
+UNALLOCATED = "unallocated"
+_RESERVED = (EXPORT, UNALLOCATED)
+FIRST = pd.Timestamp("1700-01-01", tz="UTC")
+LAST = pd.Timestamp("2200-01-01", tz="UTC")
+"""What stands for an open start or end of a hold."""
+
+
+class Described(Protocol):
+    """What is checked: a site."""
+
+    @property
+    def elements(self) -> Mapping[str, Element]:
+        """By id."""
+        raise NotImplementedError
+
+    @property
+    def tenants(self) -> tuple[Tenant, ...]:
+        """In the declared order."""
+        raise NotImplementedError
+
+    @property
+    def landlord(self) -> str:
+        """The party that bears vacancy."""
+        raise NotImplementedError
+
+    @property
+    def file(self) -> str:
+        """Where it was read from."""
+        raise NotImplementedError
+
+    @property
+    def zone(self) -> dt.tzinfo:
+        """Its zone."""
+        raise NotImplementedError
+
+    def instant(self, when: Moment) -> pd.Timestamp:
+        """A moment as a UTC instant."""
+        raise NotImplementedError
+
+
+def check(site: Described) -> None:
+    """Refuse a site that cannot be meant.
+
+    Raises
+    ------
+    ConfigError
+        Naming file, table and field.
+    """
+    _check_elements(site)
+    _check_names(site)
+    for tenant in site.tenants:
+        _check_tenant(site, tenant)
+    _check_doubles(site)
+
+
+def _wrong(site: Described, where: str, name: str, why: str) -> ConfigError:
+    return ConfigError(f"Cannot use {site.file}: table [{where}], field {name!r}: {why}")
+
+
+def _check_elements(site: Described) -> None:
+    for key, e in site.elements.items():
+        where = f"elements.{key}"
+        if e.parent is not None:
+            _check_parent(site, where, key, e.parent)
+        if e.role == EXPORT and e.rating is None:
+            why = "only a greatest power tells export from a cleared register"
+            raise _wrong(site, where, "cts, volts", f"{why}. Give both, or max_kw.")
+        if e.modulus is not None and e.rating is None:
+            raise _wrong(site, where, "modulus", "it needs cts and volts, or max_kw.")
+        if e.common and e.role != "branch":
+            raise _wrong(site, where, "common", f"a {e.role} is no common area.")
+
+
+def _check_parent(site: Described, where: str, key: str, parent: str) -> None:
+    if parent not in site.elements:
+        near = did_you_mean(parent, site.elements) or "."
+        raise _wrong(site, where, "parent", f"no element {parent!r} in this site{near}")
+    if site.elements[parent].role != "main":
+        why = f'{parent!r} is no main; give it role = "main", or its energy would be billed twice.'
+        raise _wrong(site, where, "parent", why)
+    seen, above = {key, parent}, site.elements[parent].parent
+    while above in site.elements and above is not None:
+        if above in seen:
+            raise _wrong(site, where, "parent", f"{key!r} is upstream of itself.")
+        seen.add(above)
+        above = site.elements[above].parent
+
+
+def _check_names(site: Described) -> None:
+    taken = {*_RESERVED, site.landlord}
+    if site.landlord in _RESERVED:
+        raise ConfigError(
+            f"Cannot use {site.file}: field 'landlord' = {site.landlord!r}: that name has a "
+            "meaning of its own in a split."
+        )
+    for tenant in site.tenants:
+        if tenant.name in taken:
+            raise _wrong(
+                site,
+                f"tenants.{tenant.name}",
+                "name",
+                f"{tenant.name!r} names another party already; one tenant may have several holds.",
+            )
+        taken.add(tenant.name)
+
+
+def _check_tenant(site: Described, tenant: Tenant) -> None:
+    where = f"tenants.{tenant.name}"
+    for hold in tenant.holds:
+        for key in hold.elements:
+            _check_held(site, where, key)
+        _check_span(site, where, hold)
+
+
+def _check_held(site: Described, where: str, key: str) -> None:
+    if key not in site.elements:
+        near = did_you_mean(key, site.elements) or "."
+        raise _wrong(site, where, "elements", f"no element {key!r} in this site{near}")
+    e = site.elements[key]
+    if e.role != "branch" or e.common:
+        what = "a common area" if e.common else "a main" if e.role == "main" else "an export"
+        why = f"{key!r} is {what}: only a branch that is not common can be held."
+        raise _wrong(site, where, "elements", why)
+
+
+def _check_span(site: Described, where: str, hold: Hold) -> None:
+    if hold.start is None or hold.end is None:
+        return
+    if site.instant(hold.start) >= site.instant(hold.end):
+        raise _wrong(
+            site, where, "end", f"{hold.end} is not after start = {hold.start}; end is exclusive."
+        )
+
+
+def _check_doubles(site: Described) -> None:
+    """An element may be in one hold at a time."""
+    for key in site.elements:
+        spans = sorted(stays(site, key), key=lambda s: s[:2])
+        for (_, until, first), (begin, _, second) in pairwise(spans):
+            if begin < until:
+                raise _wrong(
+                    site,
+                    f"tenants.{second}",
+                    "elements",
+                    f"{key!r} would be held twice from {begin.tz_convert(site.zone)}: by "
+                    f"{first!r} until {until.tz_convert(site.zone)} and by {second!r}. An element "
+                    "has one holder at a time; end is exclusive.",
+                )
+
+
+def stays(site: Described, key: str) -> list[tuple[pd.Timestamp, pd.Timestamp, str]]:
+    """Who holds an element over which ``[start, end)``, as UTC instants."""
+    return [
+        (
+            FIRST if h.start is None else site.instant(h.start),
+            LAST if h.end is None else site.instant(h.end),
+            tenant.name,
+        )
+        for tenant in site.tenants
+        for h in tenant.holds
+        if key in h.elements
+    ]

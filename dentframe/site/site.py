@@ -1,0 +1,252 @@
+"""A site: which elements there are, what they are rated for, and who holds them when. Pure.
+
+Written as TOML (`dentframe.site.files`); `Site.load` is the only thing here that reads a file.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dentframe.errors import ConfigError, RangeError
+from dentframe.metering.registers import FIELDS, RegisterRules, SiteRules
+from dentframe.site.elements import (
+    EXPORT,
+    Element,
+    Tenant,
+    check,
+    element_dict,
+    element_of,
+    tenant_dict,
+    tenant_of,
+)
+from dentframe.site.files import Moment, Table, dump, load, without_none
+from dentframe.times.ranges import Zone, instant, zone
+from dentframe.wire.columns import ELEMENT, parse, split_element, wire_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+_SITE = ("name", "tz", "currency", "landlord", "landlord_code", "elements", "tenants", "split")
+_DEFAULT_RULES = RegisterRules()
+
+
+@dataclass(frozen=True)
+class Site:
+    """A building or group of buildings with one utility bill.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    tz : str
+        IANA name of its zone.
+    currency : str
+        ISO code of its money.
+    elements : mapping of str to Element
+        By id, in the declared order.
+    tenants : tuple of Tenant
+        In the declared order: ties of a cent go to the first.
+    landlord : str
+        The party that bears vacancy.
+    landlord_code : str
+        Its charge code.
+    split : mapping, optional
+        The file's ``[split]`` table, read by `SplitRules`.
+    file : str
+        Where it was read from, for errors.
+
+    Raises
+    ------
+    ConfigError
+        For what cannot be meant: an unknown parent or element, an element held twice at once.
+
+    Examples
+    --------
+    >>> site.labels["P482311252_B"]
+    'Bakery'
+    >>> site == Site.from_dict(site.to_dict())
+    True
+    """
+
+    name: str
+    tz: str
+    currency: str
+    elements: Mapping[str, Element]
+    tenants: tuple[Tenant, ...] = ()
+    landlord: str = "Landlord"
+    landlord_code: str = ""
+    split: Mapping[str, Any] | None = None
+    file: str = field(default="site", compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    @classmethod
+    def load(cls, path: Any) -> Site:
+        """Read a site's TOML file; errors name file, table and field."""
+        return cls.from_dict(load(path), file=str(path))
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], *, file: str = "site") -> Site:
+        """A site from tables as in the file.
+
+        Raises
+        ------
+        ConfigError
+            Naming `file`, table and field.
+        """
+        top = Table(data, file)
+        if "lines" in data:
+            raise top.other("a site", "a utility's bill", "lines")
+        top.only(*_SITE)
+        tz = _zone_of(top)
+        elements = top.table("elements")
+        if elements is None or not elements.data:
+            raise top.error("elements", 'it is missing; give a table [elements."P482311252_A"].')
+        return cls(
+            name=top.text("name"),
+            tz=tz,
+            currency=top.text("currency"),
+            elements={k: element_of(elements, k, zone(tz)) for k in elements.data},
+            tenants=tuple(tenant_of(t, zone(tz)) for t in top.tables("tenants")),
+            landlord=top.text("landlord", "Landlord"),
+            landlord_code=top.text("landlord_code", ""),
+            split=None if top.table("split") is None else dict(data["split"]),
+            file=file,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The tables of its file; `from_dict` gives an equal site."""
+        return without_none(
+            {
+                "name": self.name,
+                "tz": self.tz,
+                "currency": self.currency,
+                "landlord": self.landlord,
+                "landlord_code": self.landlord_code or None,
+                "split": None if self.split is None else dict(self.split),
+                "elements": {k: element_dict(e) for k, e in self.elements.items()},
+                "tenants": [tenant_dict(t) for t in self.tenants],
+            }
+        )
+
+    def to_toml(self) -> str:
+        """Its file; reading it gives an equal site."""
+        return dump(self.to_dict())
+
+    @property
+    def zone(self) -> dt.tzinfo:
+        """Its zone."""
+        return zone(self.tz)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Element id to label."""
+        return {k: e.label for k, e in self.elements.items()}
+
+    def instant(self, when: Moment) -> pd.Timestamp:
+        """A moment of the site's files as a UTC instant; a date is its local midnight."""
+        return instant(when, self.zone)
+
+    def below(self, main: str) -> list[str]:
+        """The elements that are not mains, downstream of `main`."""
+        inside = [k for k, e in self.elements.items() if e.parent == main]
+        return [
+            x for k in inside for x in (self.below(k) if self.elements[k].role == "main" else [k])
+        ]
+
+    def register_rules(self, frame: pd.DataFrame | None = None) -> RegisterRules:
+        """What the site knows about registers, for verbs.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame, optional
+            Leave out the elements that it has no column for.
+        """
+        kept = {k: e for k, e in self.elements.items() if frame is None or _in(frame, k)}
+        ratings = {k: e.rating for k, e in kept.items() if e.rating is not None}
+        return RegisterRules(
+            max_kw=ratings or None,
+            modulus={k: e.modulus for k, e in kept.items() if e.modulus is not None} or None,
+            swaps={k: _swaps(self, e) for k, e in kept.items() if e.swaps} or (),
+            allow_export={k: True for k, e in kept.items() if e.role == EXPORT} or False,
+        )
+
+
+def apply_site(
+    site: Any,
+    tz: Zone,
+    registers: RegisterRules,
+    elements: Any = None,
+    *,
+    frame: pd.DataFrame | None = None,
+) -> tuple[Zone, RegisterRules, Any]:
+    """What `site=` gives a verb: its tz, register rules and elements where none are given.
+
+    Parameters
+    ----------
+    site : Site or None
+        None changes nothing.
+    tz, registers, elements : optional
+        The verb's own keywords; what they say wins. Of `registers` each field that has not
+        its default value.
+    frame : pandas.DataFrame, optional
+        What the verb reads: the site may have more elements.
+
+    Returns
+    -------
+    tuple of (tz, registers, elements)
+        Elements are the branches and exports, or the mains where there is nothing else.
+
+    Raises
+    ------
+    ConfigError
+        For a `site` that is no Site.
+    """
+    if site is None:
+        return tz, registers, elements
+    if not isinstance(site, Site):
+        raise ConfigError(
+            f"Cannot use site={site!r}: it is no Site. Read one with Site.load('site.toml')."
+        )
+    own = site.register_rules(frame)
+    given = {
+        name: getattr(registers, name)
+        for name in FIELDS
+        if getattr(registers, name) != getattr(_DEFAULT_RULES, name)
+    }
+    merged = SiteRules(
+        **{**own.__dict__, **given},
+        from_site=frozenset(FIELDS) - given.keys(),
+        named=frozenset(map(split_element, site.elements)),
+    )
+    return site.tz if tz is None else tz, merged, summed(site) if elements is None else elements
+
+
+def summed(site: Site) -> list[str]:
+    """The elements that make up the site: no main beside its branches, which would count twice."""
+    parts = [k for k, e in site.elements.items() if e.role != "main"]
+    return parts or list(site.elements)
+
+
+def _in(frame: pd.DataFrame, name: str) -> bool:
+    meter, element = split_element(name)
+    letters = {c.id for c in map(parse, wire_columns(frame.columns)) if c.scope == ELEMENT}
+    return (element or meter) in letters
+
+
+def _swaps(site: Site, e: Element) -> tuple[tuple[pd.Timestamp, float, float], ...]:
+    return tuple((site.instant(when), closing, opening) for when, closing, opening in e.swaps)
+
+
+def _zone_of(top: Table) -> str:
+    name: str = top.text("tz")
+    try:
+        zone(name)
+    except RangeError as error:
+        raise top.error("tz", str(error)) from None
+    return name

@@ -1,0 +1,1 @@
+"""Instants, ranges, calendar periods and schedules on local clocks."""

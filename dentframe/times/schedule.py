@@ -1,0 +1,263 @@
+"""Time-of-use windows on the local clock, without any price. Pure.
+
+A `Schedule` says which window each instant falls into; `split` cuts periods into the
+stretches of each window, from which energy and demand are then measured.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from dentframe.errors import ConfigError
+from dentframe.times.periods import clock_grid
+from dentframe.times.ranges import ints, local, stamp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from dentframe.metering.series import Ints
+    from dentframe.metering.steps import Bools
+
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun", "holiday")
+HOLIDAY = 7
+_SETS = {
+    "weekday": DAYS[:5],
+    "weekend": DAYS[5:7],
+    "holiday": DAYS[7:],
+    "all": DAYS,
+}
+_TIME = re.compile(r"^(\d{1,2}):(\d{2})$")
+_SEASON_DAY = re.compile(r"^(\d{1,2})-(\d{1,2})$")
+_WHOLE = 1440
+
+
+@dataclass(frozen=True)
+class Window:
+    """One time-of-use window: ``[start, end)`` on some days of some season.
+
+    Parameters
+    ----------
+    name : str
+        Windows of one name add up.
+    start, end : str
+        Local wall times, ``"00:00"`` to ``"24:00"``. An end at or before the start lies on the
+        next day; the window belongs to the day it starts on.
+    days : str or sequence of str
+        ``"all"``, ``"weekday"``, ``"weekend"``, ``"holiday"``, or days such as ``"mon"``. A
+        holiday is neither weekday nor weekend.
+    season : tuple of two str, optional
+        First and last day as ``"06-01"``, ``"09-30"``, both included; across New Year allowed.
+        It is asked of the day the window starts on.
+
+    Raises
+    ------
+    ConfigError
+        For a time, day or season that cannot be read.
+
+    Examples
+    --------
+    >>> Window("peak", "16:00", "21:00", days="weekday").name
+    'peak'
+    """
+
+    name: str
+    start: str = "00:00"
+    end: str = "24:00"
+    days: Any = "all"
+    season: Any = None
+    span: tuple[int, int] = field(init=False, repr=False, compare=False)
+    on: frozenset[int] = field(init=False, repr=False, compare=False)
+    dates: Any = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        first, last = _minute(self.start), _minute(self.end)
+        if first == _WHOLE:
+            raise ConfigError(f"Cannot start window {self.name!r} at {self.start!r}: use '00:00'.")
+        object.__setattr__(self, "span", (first, last if last > first else last + _WHOLE))
+        object.__setattr__(self, "on", _days(self.days))
+        object.__setattr__(self, "dates", _season(self.season))
+
+    def applies(self, day: dt.date, kind: int) -> bool:
+        """Whether the window opens on a local day of that kind (0 Monday to 6, 7 holiday)."""
+        return kind in self.on and (self.dates is None or _in_season(day, *self.dates))
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Named windows of the local clock.
+
+    Parameters
+    ----------
+    windows : sequence of Window
+        Where two overlap, the earlier in the list has the time.
+    holidays : sequence of date
+        Local dates.
+    other : str
+        The name of the time that no window has.
+
+    Raises
+    ------
+    ConfigError
+        For no window, or a holiday that cannot be read.
+
+    Examples
+    --------
+    >>> peak = Window("peak", "16:00", "21:00", days="weekday")
+    >>> Schedule([peak], holidays=["2023-07-04"]).names
+    ('peak', 'other')
+    """
+
+    windows: Any
+    holidays: Any = ()
+    other: str = "other"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "windows", tuple(self.windows))
+        if not self.windows or not all(isinstance(w, Window) for w in self.windows):
+            raise ConfigError(
+                "Cannot make a schedule: it needs one Window or more, e.g. "
+                'Schedule([Window("peak", "16:00", "21:00", days="weekday")]).'
+            )
+        object.__setattr__(self, "holidays", frozenset(_date(x) for x in self.holidays))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The windows' names in their order, the rest last."""
+        return tuple(dict.fromkeys([*(w.name for w in self.windows), self.other]))
+
+    def split(self, starts: Ints, ends: Ints, tz: dt.tzinfo) -> Stretches:
+        """Cut periods into the stretches of each window.
+
+        Parameters
+        ----------
+        starts, ends : ndarray of int64
+            Disjoint periods in order [us UTC], shape (periods,).
+        tz : tzinfo
+            The zone of the clock.
+
+        Returns
+        -------
+        Stretches
+            In order of time; together they are the periods, without overlap.
+        """
+        none = np.empty(0, dtype=np.int64)
+        if len(starts) == 0:
+            return Stretches(none, none, none, none)
+        edges, name = self._timeline(int(starts[0]), int(ends[-1]), tz)
+        cuts = np.unique(np.concatenate((edges, starts, ends)))
+        period = np.searchsorted(starts, cuts, side="right") - 1
+        inside = (period >= 0) & (cuts < ends[np.maximum(period, 0)])
+        s, e = cuts[inside], np.append(cuts[1:], cuts[-1])[inside]
+        window = name[np.searchsorted(edges, s, side="right") - 1]
+        return Stretches(s, e, period[inside], window)
+
+    def _timeline(self, low: int, high: int, tz: dt.tzinfo) -> tuple[Ints, Ints]:
+        """Instants at which the window changes, from before `low`, and the window from each."""
+        # Half hours hold every clock change, so that both folds are judged by the wall clock.
+        step = int(np.gcd.reduce([30, *(m for w in self.windows for m in w.span)]))
+        edges = ints(clock_grid(step, stamp(low), stamp(high), tz))
+        walls = local(edges, tz).tz_localize(None)
+        day, minute = walls.normalize(), np.asarray(walls.hour * 60 + walls.minute)
+        days, place = np.unique(day, return_inverse=True)
+        name = np.full(len(edges), len(self.names) - 1, dtype=np.int64)
+        for w in reversed(self.windows):
+            name[_is_open(w, days, place, minute, self.holidays)] = self.names.index(w.name)
+        changes = np.concatenate(([True], name[1:] != name[:-1]))
+        return edges[changes], name[changes]
+
+
+@dataclass(frozen=True)
+class Stretches:
+    """Pieces of periods, each in one window; every array has shape (pieces,).
+
+    Attributes
+    ----------
+    s, e : ndarray of int64
+        ``[s, e)`` [us UTC].
+    period, window : ndarray of int64
+        Positions of its period and of its window's name in `Schedule.names`.
+    """
+
+    s: Ints
+    e: Ints
+    period: Ints
+    window: Ints
+
+
+def _is_open(
+    w: Window, days: Any, place: Ints, minute: Ints, holidays: frozenset[dt.date]
+) -> Bools:
+    """Whether a window is open at local times, given as positions of their days and minutes."""
+    dates = [d.date() for d in pd.DatetimeIndex(days)]
+    eve = dates[0] - dt.timedelta(days=1)
+    kinds = [HOLIDAY if d in holidays else d.weekday() for d in (eve, *dates)]
+    on = np.array([w.applies(d, k) for d, k in zip((eve, *dates), kinds, strict=True)])
+    first, last = w.span
+    today = on[place + 1] & (minute >= first) & (minute < last)
+    return np.asarray(today | (on[place] & (minute + _WHOLE < last)), dtype=np.bool_)
+
+
+def _minute(text: Any) -> int:
+    match = _TIME.match(str(text))
+    value = int(match[1]) * 60 + int(match[2]) if match and int(match[2]) < 60 else -1
+    if not 0 <= value <= _WHOLE:
+        raise ConfigError(
+            f"Cannot read {text!r} as a time of day: use '00:00' to '24:00', e.g. '16:00'."
+        )
+    return value
+
+
+def _days(days: Any) -> frozenset[int]:
+    asked: Iterable[Any] = [days] if isinstance(days, str) else days
+    found: set[int] = set()
+    for x in asked:
+        name = str(x).lower()[:3] if str(x).lower() not in _SETS else str(x).lower()
+        names: Sequence[str] = _SETS.get(name, (name,))
+        if any(n not in DAYS for n in names):
+            raise ConfigError(f"Cannot read {x!r} as a day: use {', '.join(_SETS)}, or mon to sun.")
+        found |= {DAYS.index(n) for n in names}
+    if not found:
+        raise ConfigError("Cannot use a window on no day: days is empty. Leave it out for all.")
+    return frozenset(found)
+
+
+def _season(season: Any) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    if season is None:
+        return None
+    try:
+        first, last = (_month_day(x) for x in season)
+    except (TypeError, ValueError):
+        raise ConfigError(
+            f"Cannot read season={season!r}: it is first and last day, e.g. ('06-01', '09-30')."
+        ) from None
+    return first, last
+
+
+def _month_day(text: Any) -> tuple[int, int]:
+    match = _SEASON_DAY.match(str(text))
+    if match is None:
+        raise ValueError(text)
+    # A leap year has every day that a season may name.
+    day = dt.date(2024, int(match[1]), int(match[2]))
+    return day.month, day.day
+
+
+def _in_season(day: dt.date, first: tuple[int, int], last: tuple[int, int]) -> bool:
+    now = day.month, day.day
+    return first <= now <= last if first <= last else now >= first or now <= last
+
+
+def _date(value: Any) -> dt.date:
+    try:
+        return pd.Timestamp(value).date()
+    except (TypeError, ValueError):
+        raise ConfigError(
+            f"Cannot read holiday {value!r}: use a date such as '2023-07-04'."
+        ) from None

@@ -1,0 +1,1 @@
+"""The functions behind ``df.dent``: one file a verb."""

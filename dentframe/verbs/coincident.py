@@ -1,0 +1,259 @@
+"""Coincident demand: what each element drew when all of them together drew the most. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from dentframe.errors import ConfigError
+from dentframe.metering import blocks
+from dentframe.metering.cumulative import STATUSES, Cumulative, status
+from dentframe.metering.figures import NAT
+from dentframe.metering.registers import RegisterRules
+from dentframe.times.ranges import local
+from dentframe.verbs.inputs import (
+    EXPORT,
+    MISSING,
+    REBLOCKED,
+    Asked,
+    Study,
+    check_share,
+    chosen,
+    demanded,
+    named,
+    study,
+)
+from dentframe.verbs.maxima import flags_in, highest, known, rest
+from dentframe.verbs.results import flag_tuples, warn_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dentframe.metering.series import Floats, Ints
+    from dentframe.metering.steps import Bools
+    from dentframe.times.periods import Freq
+    from dentframe.times.ranges import Zone
+
+
+_DEFAULT_RULES = RegisterRules()
+COLUMNS = (
+    "period",
+    "at",
+    "site_peak",
+    "element",
+    "coincident",
+    "own_peak",
+    "share",
+    "diversity",
+    "coincidence",
+    "coverage",
+    "status",
+    "flags",
+)
+
+
+def coincident(
+    frame: pd.DataFrame,
+    freq: Freq = None,
+    *,
+    tz: Zone = None,
+    window: Any = "15min",
+    elements: Any = None,
+    by: str = "site",
+    start: Any = None,
+    end: Any = None,
+    topic: str | None = None,
+    source: str = "auto",
+    registers: RegisterRules = _DEFAULT_RULES,
+    min_coverage: float | None = None,
+    interval: Any = "15min",
+    demand_lag: Any = "0min",
+    site: Any = None,
+) -> pd.DataFrame:
+    """The peak of several elements together, and what each had part in it.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns over time, or over (meter, time), shape (readings, columns).
+    freq : str, Monthly, list of edges, or None
+        Start-anchored (``"MS"``, ``"D"``, ...); None for one period.
+    tz : str or tzinfo, optional
+        The zone of the calendar, the blocks and naive bounds.
+    window : str or timedelta
+        Length of a block of the local clock: meters poll at different minutes, only clock
+        blocks have them side by side.
+    elements : list of str or "all", optional
+        The elements that are summed, ``"A"`` in a frame of one meter and ``"P482311252_A"`` in
+        any. None takes the roles of `site`. A main beside its branches counts twice.
+    by : str
+        ``"site"``: all meters together; ``"meter"``: each by itself.
+    start, end : str, date, datetime or Timestamp, optional
+        The span; only these cut a calendar period.
+    topic, source, registers : optional
+        As in `demand`.
+    min_coverage : float, optional
+        Figures of periods with less coverage (0 to 1) are NaN, and nothing warns.
+    interval, demand_lag : str, timedelta, or mapping by meter
+        A mean stamped t covers ``(t - demand_lag - interval, t - demand_lag]``.
+    site : Site, optional
+        Gives `tz`, and what is known about the registers, where they are not given; and
+        `elements`: its branches and exports, or its mains where there is nothing else.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of ``period``, ``at`` (start of the block of the site's peak), ``site_peak`` [kW],
+        ``element``, ``coincident`` [kW], ``own_peak`` [kW], ``share`` (coincident over site
+        peak), ``diversity`` (sum of own peaks over site peak), ``coincidence`` (its inverse),
+        ``coverage`` (share of the period in blocks that all elements cover), ``status``,
+        ``flags``. Coincident demands add up to the site's peak.
+
+    Raises
+    ------
+    ConfigError
+        Where nothing tells which elements to sum, or a setting cannot be used.
+    UnknownMeterError
+        For an element that is not there.
+    RangeError, KindError, UnknownTopicError, UnitError
+        As `demand`.
+
+    Warns
+    -----
+    CoverageWarning
+        Once a call, where figures are not wholly recorded.
+
+    Notes
+    -----
+    A block counts only where every element covers it. The flag ``reblocked`` marks an element
+    whose readings do not end on the block's edges (its demand window slides, or its
+    `demand_lag` is not given): its figure is apportioned from the readings that overlap
+    the block, and is not what the meter itself would have reported for it. Factors are NaN for
+    fewer than two elements, and where an element exports (flag ``export``), because they have
+    no meaning there.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> t = pd.date_range("2024-01-01 00:15", periods=3, freq="15min", tz="UTC")
+    >>> kw = pd.DataFrame({"DemandkW/Elm/A": [10.0, 40, 20], "DemandkW/Elm/B": [30.0, 10, 25]}, t)
+    >>> coincident(kw, elements="all")["coincident"].tolist()
+    [40.0, 10.0]
+    """
+    how = blocks.cut("block", window, None, interval)
+    check_share(min_coverage)
+    _check_by(by)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    wanted = demanded(frame, topic, source)
+    of = study(frame, freq, wanted, asked, how.freq)
+    picked = chosen(frame, of.series, wanted, elements, site)
+    cuts = blocks.span(how, of.s, of.e, of.tz)
+    parts = [_rows(of, _sum(of, g, cuts, site), min_coverage) for g in _groups(picked, by)]
+    rows = _joined(parts)
+    warn_of(rows, "coincident demands", accepted=min_coverage is not None)
+    return rows
+
+
+def _check_by(by: str) -> None:
+    if by not in {"site", "meter"}:
+        raise ConfigError(f"Cannot use by={by!r}: use 'site' (all meters together) or 'meter'.")
+
+
+def _groups(series: Sequence[Cumulative], by: str) -> list[list[Cumulative]]:
+    if by == "site":
+        return [list(series)] if series else []
+    meters = dict.fromkeys(c.meter for c in series)
+    return [[c for c in series if c.meter == m] for m in meters]
+
+
+@dataclass(frozen=True)
+class _Together:
+    """Elements summed; arrays of shape (periods,) or (elements, periods)."""
+
+    of: list[Cumulative]
+    at: Ints
+    until: Ints
+    peak: Floats
+    parts: Floats
+    own: Floats
+    coverage: Floats
+    exports: Bools
+
+
+def _sum(of: Study, group: list[Cumulative], cuts: tuple[Ints, Ints], site: Any) -> _Together:
+    s, e = cuts
+    kw = np.stack([blocks.means(c, s, e, of.interval(c)) for c in group])
+    period = blocks.owner(s, e, of.s, of.e)
+    found = known(s, e, kw.sum(axis=0), period)
+    top, _ = highest(found, 1)
+    n = len(of.s)
+    at, until = np.full(n, NAT), np.full(n, NAT)
+    peak, parts = np.full(n, np.nan), np.full((len(group), n), np.nan)
+    at[top.period], until[top.period], peak[top.period] = top.s, top.e, top.kw
+    parts[:, top.period] = kw[:, np.searchsorted(s, top.s)]
+    own = np.stack([_own_peaks(x, period, n) for x in kw])
+    coverage = rest(found.s, found.e, of.s, of.e, None).coverage
+    return _Together(group, at, until, peak, parts, own, coverage, _exports(group, kw, site))
+
+
+def _own_peaks(kw: Floats, period: Ints, n: int) -> Floats:
+    some = np.flatnonzero((period >= 0) & ~np.isnan(kw))
+    own = np.full(n, -np.inf)
+    np.maximum.at(own, period[some], kw[some])
+    return np.where(np.isinf(own), np.nan, own)
+
+
+def _exports(group: list[Cumulative], kw: Floats, site: Any) -> Bools:
+    """Which elements feed power back, by their demand or by their role; shape (elements,)."""
+    roles = getattr(site, "elements", None) or {}
+    told = [getattr(roles.get(c.name), "role", None) == "export" for c in group]
+    return np.asarray((kw < 0).any(axis=1) | np.array(told, dtype=np.bool_))
+
+
+def _rows(of: Study, x: _Together, least: float | None) -> pd.DataFrame:
+    peak = x.peak if least is None else np.where(x.coverage < least, np.nan, x.peak)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        diversity = x.own.sum(axis=0) / peak
+        share = x.parts / peak
+    meaningless = (len(x.of) < 2) | x.exports.any() | ~(peak > 0)
+    diversity = np.where(meaningless, np.nan, diversity)
+    bits = np.stack([flags_in(c, of.s, of.e) for c in x.of])
+    state = status(x.coverage, np.bitwise_or.reduce(bits, axis=0))
+    state = np.where(x.at == NAT, MISSING, state)
+    parts = [
+        pd.DataFrame(
+            {
+                "period": local(of.s, of.tz),
+                "at": local(x.at, of.tz),
+                "site_peak": peak,
+                "element": named(of, c),
+                "coincident": np.where(np.isnan(peak), np.nan, x.parts[i]),
+                "own_peak": np.where(np.isnan(peak) & (x.at != NAT), np.nan, x.own[i]),
+                "share": np.where(peak > 0, share[i], np.nan),
+                "diversity": diversity,
+                "coincidence": 1 / diversity,
+                "coverage": x.coverage,
+                "status": np.array(STATUSES, dtype=object)[state],
+                "flags": flag_tuples(bits[i].tolist(), _told(c, x)),
+            }
+        )
+        for i, c in enumerate(x.of)
+    ]
+    return pd.concat(parts).sort_values("period", kind="stable") if parts else _joined([])
+
+
+def _told(c: Cumulative, x: _Together) -> list[list[str]]:
+    """Flags that are no bits: of the block that was the site's peak, and of the site."""
+    there = x.at != NAT
+    cut = there & blocks.reblocked(c, np.where(there, x.at, 0), np.where(there, x.until, 0))
+    export = [EXPORT] if x.exports.any() else []
+    return [[*export, *([REBLOCKED] if y else [])] for y in cut.tolist()]
+
+
+def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    if not parts:
+        return pd.DataFrame(columns=list(COLUMNS))
+    return pd.concat(parts, ignore_index=True)[list(COLUMNS)]

@@ -1,0 +1,261 @@
+"""Estimates for gaps, in columns of their own, scaled to the register. Frame in, frame out. Pure.
+
+An estimate is never a reading: it has its own column, a flag, and a text that says how it came
+about. No verb of energy or demand ever takes it by itself.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from dentframe.errors import ConfigError, CoverageWarning, KindError, warn
+from dentframe.metering.filling import METHODS, Filled, Method, fill, known
+from dentframe.metering.registers import RegisterRules
+from dentframe.metering.series import element_columns, is_several, time_index
+from dentframe.times.periods import verb_zone
+from dentframe.times.ranges import local
+from dentframe.verbs.inputs import Asked, asked_bounds
+from dentframe.verbs.sources import MEAN, REGISTER, pairs
+
+if TYPE_CHECKING:
+    from dentframe.metering.series import Floats, Ints
+    from dentframe.times.ranges import Zone
+
+
+FLAG, DISCLOSURE, ATTRS = "estimated", "disclosure", "estimates"
+_DEFAULT_RULES = RegisterRules()
+
+
+def label(element: str) -> str:
+    """The column of an element's estimates."""
+    return f"EstimatedDemandkW/Elm/{element} [kW]"
+
+
+def estimate(
+    frame: pd.DataFrame,
+    method: str | Method = "linear",
+    disclosure: str | None = None,
+    *,
+    tz: Zone = None,
+    start: Any = None,
+    end: Any = None,
+    registers: RegisterRules = _DEFAULT_RULES,
+    interval: Any = "15min",
+    demand_lag: Any = "0min",
+    site: Any = None,
+) -> pd.DataFrame:
+    """Fill the gaps between readings, in columns of their own.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns over time, or over (meter, time), shape (readings, columns), with
+        DemandkW or kWHNet. An element without DemandkW is estimated from its register.
+    method : str or callable
+        ``"linear"`` (gaps up to 2 h), ``"reference_days"`` (beyond 2 h the mean of like days;
+        needs a zone), or a callable ``(series, gap, context) -> values`` [kW], one value per
+        ``gap.at``, NaN for none: see `dentframe.metering.filling`.
+    disclosure : str, optional
+        What tells a reader of the result how it was estimated. A callable needs one; with a
+        built-in method it is added to the method's own.
+    tz : str or tzinfo, optional
+        The zone of days and of naive bounds.
+    start, end : str, date, datetime or Timestamp, optional
+        Only gaps that lie within are filled.
+    registers : RegisterRules
+        What is known about the registers.
+    interval, demand_lag : str, timedelta, or mapping by meter
+        A mean stamped t covers ``(t - demand_lag - interval, t - demand_lag]``.
+    site : Site, optional
+        Gives `tz`, and what is known about the registers, where they are not given.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The frame in order of time, with rows for the intervals that lack one, and
+
+        - ``EstimatedDemandkW/Elm/A [kW]``: an estimate where A lacks a reading, else NaN. Where
+          the register spans a gap, the estimates are scaled so that they, and what
+          demand knows, add up to it;
+        - ``estimated``: whether the row holds an estimate;
+        - ``disclosure``: how, per element; None elsewhere.
+
+        ``attrs["estimates"]`` lists element, start, end, energy [kWh], whether it was scaled and
+        the disclosure, JSON-safe. Original values are untouched, and gaps before the first or
+        after the last reading are not filled. An interval's estimate stays a float column with
+        its unit in the label, whatever the frame's representation.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown method, a callable without a disclosure or with values that do not fit.
+    KindError
+        Where the frame has neither registers nor demand.
+    RangeError
+        For a naive index, or ``"reference_days"`` without a zone.
+
+    Warns
+    -----
+    CoverageWarning
+        Once a call, where gaps stay unfilled.
+
+    Notes
+    -----
+    Two hours, and reference days beyond, are the practice of California's VEE standard for
+    missing intervals.
+
+    Examples
+    --------
+    >>> dental = df.dent.select(element="D")
+    >>> filled = dental.dent.estimate("reference_days", "agreed with the tenant", tz=LA)
+    >>> int(filled["estimated"].sum())
+    15
+    >>> filled[dental.columns].dropna(how="all").equals(dental.dropna(how="all"))
+    True
+    """
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    how, text = _method(method, disclosure)
+    zone = verb_zone(time_index(frame).tz, asked.tz, "D" if method == "reference_days" else None)
+    bounds = asked_bounds(frame, start, end, asked.tz)
+    means = [m for p in pairs(frame, asked) for m in known(p)]
+    if not element_columns(frame, (REGISTER, MEAN)):
+        raise KindError(
+            f"Cannot estimate: no column of a whole element is {MEAN} or {REGISTER}. "
+            f'Read topics=["{MEAN}", "{REGISTER}"].'
+        )
+    filled = [fill(m, how, zone, bounds) for m in means]
+    _warn_of(filled, str(method if isinstance(method, str) else text))
+    return _joined(frame, filled, text)
+
+
+def _method(method: str | Method, disclosure: str | None) -> tuple[Method, str]:
+    told = (disclosure or "").strip()
+    if isinstance(method, str):
+        if method not in METHODS:
+            raise ConfigError(
+                f"Cannot estimate with method={method!r}: use one of {', '.join(METHODS)}, or a "
+                "callable (series, gap, context) -> values."
+            )
+        own, text = METHODS[method]
+        return own, f"{text}; {told}" if told else text
+    if not callable(method):
+        raise ConfigError(
+            f"Cannot estimate with method={method!r}: it is neither a name nor a callable."
+        )
+    if not told:
+        raise ConfigError(
+            f"Cannot estimate with {getattr(method, '__name__', method)!r} without a disclosure: "
+            "whoever reads an estimate must be told how it came about. Give disclosure='...'."
+        )
+    return method, told
+
+
+def _warn_of(filled: Sequence[Filled], method: str) -> None:
+    left = [(f, g) for f in filled for g in f.unfilled]
+    if not left:
+        return
+    total = sum(len(f.unfilled) + len(f.notes) for f in filled)
+    f, g = max(left, key=lambda x: x[1].end - x[1].start)
+    beyond = "; method='reference_days' fills gaps beyond 2 h" if method == "linear" else ""
+    warn(
+        f"{len(left)} of {total} gaps are not filled by {method!r}; the longest is "
+        f"{f.means.pair.register.name} from {g.start:%Y-%m-%d %H:%M} to {g.end:%Y-%m-%d %H:%M}"
+        f"{beyond}.",
+        CoverageWarning,
+    )
+
+
+def _joined(frame: pd.DataFrame, filled: Sequence[Filled], text: str) -> pd.DataFrame:
+    index, order = _with_rows(frame, filled)
+    columns = [_taken(frame.iloc[:, i], order) for i in range(frame.shape[1])]
+    made = pd.DataFrame(dict(enumerate(columns)), index=index)
+    made.columns = frame.columns
+    flagged, texts = np.zeros(len(index), dtype=np.bool_), np.full(len(index), None, dtype=object)
+    estimates: dict[str, Floats] = {}
+    for f in filled:
+        column = estimates.setdefault(f.means.pair.element, np.full(len(index), np.nan))
+        where = _places(frame, index, f)
+        column[where] = f.kw
+        flagged[where] = True
+        _tell(texts, where, f, text)
+    added = {label(e): v for e, v in estimates.items()} | {FLAG: flagged, DISCLOSURE: texts}
+    made = made.assign(**added)
+    made[DISCLOSURE] = pd.Series(texts, index=index, dtype=object)
+    made.attrs = {
+        **frame.attrs,
+        ATTRS: [note | {"disclosure": text} for f in filled for note in f.notes],
+    }
+    return made
+
+
+def _taken(column: pd.Series[Any], order: Ints) -> Any:
+    """A column's values in a new order, missing where the order is -1."""
+    if not (order < 0).any():
+        return column.array.take(order)
+    plain: Any = column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array
+    return pd.api.extensions.take(plain, order, allow_fill=True)
+
+
+def _with_rows(frame: pd.DataFrame, filled: Sequence[Filled]) -> tuple[pd.Index, Ints]:
+    """The frame's index with the estimated instants it lacks, and where each row comes from."""
+    times = time_index(frame)
+    new = _lacking(frame, filled, times)
+    whole = frame.index.append(new) if len(new) else frame.index
+    stamps = whole.get_level_values(_time_name(frame)) if is_several(frame) else whole
+    keys = [pd.DatetimeIndex(stamps).asi8]
+    if is_several(frame):
+        keys.append(np.asarray(whole.get_level_values(_meter_name(frame)).astype(str)).astype(str))
+    by_time = np.lexsort(keys)
+    order = np.where(by_time < len(frame), by_time, -1)
+    return whole[by_time], order
+
+
+def _time_name(frame: pd.DataFrame) -> int:
+    return next(i for i, x in enumerate(frame.index.levels) if isinstance(x, pd.DatetimeIndex))  # type: ignore[attr-defined]
+
+
+def _meter_name(frame: pd.DataFrame) -> int:
+    return 1 - _time_name(frame)
+
+
+def _lacking(frame: pd.DataFrame, filled: Sequence[Filled], times: pd.DatetimeIndex) -> pd.Index:
+    """Index entries of estimates that have no row yet."""
+    wanted = {(f.means.pair.meter, int(x)) for f in filled for x in f.at}
+    stamps = times.as_unit("us").asi8.tolist()
+    if not is_several(frame):
+        new = sorted({x for _, x in wanted} - set(stamps))
+        return _stamps(new, times)
+    own = frame.index.get_level_values(_meter_name(frame)).astype(str).tolist()
+    pairs_left = sorted(wanted - set(zip(own, stamps, strict=True)), key=str)
+    arrays: list[Any] = [[], []]
+    arrays[_meter_name(frame)] = [m for m, _ in pairs_left]
+    arrays[_time_name(frame)] = _stamps([x for _, x in pairs_left], times)
+    return pd.MultiIndex.from_arrays(arrays, names=frame.index.names)
+
+
+def _stamps(us: list[int], like: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    made = local(np.array(us, dtype=np.int64), like.tz or dt.UTC)
+    return made.as_unit(like.unit).rename(like.name)
+
+
+def _places(frame: pd.DataFrame, index: pd.Index, f: Filled) -> Ints:
+    """The row of each estimate; of rows with one stamp the first."""
+    times = index.get_level_values(_time_name(frame)) if is_several(frame) else index
+    stamps = pd.DatetimeIndex(times).as_unit("us").asi8
+    if not is_several(frame):
+        return np.searchsorted(stamps, f.at)
+    own = np.asarray(index.get_level_values(_meter_name(frame)).astype(str) == f.means.pair.meter)
+    rows = np.flatnonzero(own)
+    return rows[np.searchsorted(stamps[rows], f.at)]
+
+
+def _tell(texts: Any, where: Ints, f: Filled, text: str) -> None:
+    for row, scaled in zip(where.tolist(), f.scaled.tolist(), strict=True):
+        how = "scaled to the register" if scaled else "not measured by a register"
+        told = f"{f.means.pair.register.name}: {text}; {how}"
+        texts[row] = told if texts[row] is None else f"{texts[row]} | {told}"

@@ -1,0 +1,219 @@
+"""Load factor, power factor and apparent demand. Pure, frame in, frame out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dentframe.errors import ConfigError, KindError
+from dentframe.frame.select import check_read
+from dentframe.metering import blocks
+from dentframe.metering.cumulative import Cumulative, share
+from dentframe.metering.registers import RegisterRules
+from dentframe.metering.series import element_columns
+from dentframe.metering.steps import HOUR
+from dentframe.verbs import sources
+from dentframe.verbs.inputs import Asked, Study, check_share, demanded, keyed, series_of, study
+from dentframe.verbs.maxima import flags_in, measured, within
+from dentframe.verbs.results import Ratio, divided, result
+from dentframe.verbs.sources import REGISTER, Wanted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dentframe.times.periods import Freq
+    from dentframe.times.ranges import Zone
+
+
+_DEFAULT_RULES = RegisterRules()
+APPARENT = "kVAHNet"
+KINDS = ("auto", "reported", *blocks.KINDS)
+
+
+def load_factor(
+    frame: pd.DataFrame,
+    freq: Freq = None,
+    *,
+    tz: Zone = None,
+    kind: str = "auto",
+    window: Any = "15min",
+    start: Any = None,
+    end: Any = None,
+    source: str = "auto",
+    registers: RegisterRules = _DEFAULT_RULES,
+    min_coverage: float | None = None,
+    interval: Any = "15min",
+    demand_lag: Any = "0min",
+    site: Any = None,
+    detail: bool = False,
+) -> pd.DataFrame:
+    """Load factor: energy over the peak held for all of the period's true hours.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns over time, or over (meter, time), shape (readings, columns).
+    freq : str, Monthly, list of edges, or None
+        Start-anchored (``"MS"``, ``"D"``, ...); None for one period.
+    tz : str or tzinfo, optional
+        The zone of the calendar, the blocks and naive bounds.
+    kind : str
+        Which peak: ``"auto"`` is the reported one, or that of clock blocks where an element
+        has a register only; ``"reported"``, ``"block"``, ``"rolling"`` as in `peaks`.
+    window : str or timedelta
+        Length of a block or rolling window.
+    start, end : str, date, datetime or Timestamp, optional
+        The span; only these cut a calendar period.
+    source : str
+        Of the energy, as in `energy`.
+    registers, interval, demand_lag, site : optional
+        As in `demand`.
+    min_coverage : float, optional
+        Figures with less coverage (0 to 1) are NaN, and nothing warns.
+    detail : bool
+        Rows of (``meter``,) ``period, element, value, energy, peak, coverage, status, flags``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Period start (in `tz`) to one column per element [1], shape (periods, elements).
+
+    Raises
+    ------
+    RangeError, KindError, ConfigError, UnknownTopicError, UnitError
+        As `peaks`.
+
+    Warns
+    -----
+    CoverageWarning
+        Once a call, where figures are not wholly recorded.
+
+    Notes
+    -----
+    ``energy / (peak * hours)``, with the true hours of the local period: March has 743 of them
+    in New York. What is not covered counts as no energy, so that a partial figure is too low.
+
+    Examples
+    --------
+    >>> df.dent.select(element="A").dent.load_factor("MS", tz=LA).round(2).iloc[0, 0].item()
+    0.37
+    """
+    check_share(min_coverage)
+    if kind not in KINDS:
+        raise ConfigError(f"Cannot use kind={kind!r}: use one of {', '.join(KINDS)}.")
+    how = blocks.cut("rolling" if kind == "rolling" else "block", window, None, interval)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    wanted = demanded(frame, None, "demand" if kind == "reported" else "auto")
+    of = study(frame, freq, wanted, asked, how.freq)
+    energies = series_of(frame, sources.wanted(frame, None, source), asked)
+    found = _load_factors(of, kind, how, keyed(energies))
+    return result(of, found, "peak", "load factors", min_coverage, detail=detail)
+
+
+def _load_factors(
+    of: Study, kind: str, how: blocks.Cut, energies: dict[Any, Cumulative]
+) -> list[Ratio]:
+    found = []
+    hours = (of.e - of.s) / HOUR
+    for c in of.series:
+        reported = kind == "reported" or (kind == "auto" and c.source == "demand")
+        top = measured(of, None if reported else how, only=c)[0]
+        peak = np.full(len(of.s), np.nan)
+        peak[top.top.period] = top.top.kw
+        of_energy = energies.get((c.meter, c.element), c)
+        energy, covered = of_energy.measure(of.s, of.e)
+        coverage = np.minimum(share(covered, of.e - of.s), top.rest.coverage)
+        flags = flags_in(c, of.s, of.e) | of_energy.flags_in(of.s, of.e)
+        found.append(Ratio(c, divided(energy, peak * hours), energy, peak, coverage, flags))
+    return found
+
+
+def power_factor(
+    frame: pd.DataFrame,
+    freq: Freq = None,
+    *,
+    tz: Zone = None,
+    start: Any = None,
+    end: Any = None,
+    registers: RegisterRules = _DEFAULT_RULES,
+    min_coverage: float | None = None,
+    interval: Any = "15min",
+    demand_lag: Any = "0min",
+    site: Any = None,
+    detail: bool = False,
+) -> pd.DataFrame:
+    """Power factor of each period: active over apparent energy, from the two registers.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        With ``kWHNet/Elm/...`` and ``kVAHNet/Elm/...``, shape (readings, columns).
+    freq : str, Monthly, list of edges, or None
+        Start-anchored (``"MS"``, ``"15min"``, ...); None for one period.
+    tz, start, end, registers, interval, demand_lag, site : optional
+        As in `energy`. `registers` serve both; a greatest kW is taken as a greatest kVA. The swaps
+        of a `site` are of kWHNet alone.
+    min_coverage : float, optional
+        Figures with less coverage (0 to 1) are NaN, and nothing warns.
+    detail : bool
+        Rows of (``meter``,) ``period, element, value, energy, apparent_energy, coverage,
+        status, flags``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Period start (in `tz`) to one column per element [1], shape (periods, elements).
+
+    Raises
+    ------
+    KindError
+        Where one of the registers is not there.
+    RangeError, ConfigError, UnitError
+        As `energy`.
+
+    Warns
+    -----
+    CoverageWarning
+        Once a call, where figures are not wholly recorded.
+
+    Notes
+    -----
+    ``kWHNet / kVAHNet`` over the time that both cover: weighted by energy by nature. The mean
+    of signed dPF readings is none (+0.95 and -0.95 would make 0), and kW/dPF leaves out
+    harmonics, so dPF is never used here.
+
+    Examples
+    --------
+    >>> df.dent.select(element="A").dent.power_factor("MS", tz=LA).round(2).iloc[0, 0].item()
+    0.94
+    """
+    check_share(min_coverage)
+    _need_apparent(frame)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    of = study(frame, freq, Wanted(REGISTER, None), asked)
+    apparent = keyed(series_of(frame, Wanted(APPARENT, None), asked))
+    pairs = [(c, apparent.get((c.meter, c.element))) for c in of.series]
+    found = [_power_factor(of, c, other) for c, other in pairs]
+    return result(of, found, "apparent_energy", "power factors", min_coverage, detail=detail)
+
+
+def _need_apparent(frame: pd.DataFrame) -> None:
+    check_read(frame)
+    for topic in (REGISTER, APPARENT):
+        if not element_columns(frame, [topic]):
+            raise KindError(
+                f"Cannot compute power factors: the frame has no {topic}/Elm/... column. Read "
+                f"topics=[{REGISTER!r}, {APPARENT!r}]; dPF readings cannot take its place."
+            )
+
+
+def _power_factor(of: Study, c: Cumulative, other: Cumulative | None) -> Ratio:
+    n = len(of.s)
+    if other is None:
+        blank = np.full(n, np.nan)
+        return Ratio(c, blank, blank, blank, np.zeros(n), np.zeros(n, dtype=np.int64))
+    kwh, both = within(c, other, of.s, of.e)
+    kvah, _ = within(other, c, of.s, of.e)
+    flags = c.flags_in(of.s, of.e) | other.flags_in(of.s, of.e)
+    return Ratio(c, divided(kwh, kvah), kwh, kvah, share(both, of.e - of.s), flags)

@@ -1,0 +1,459 @@
+"""Which elements a sum is of: those named, all, or those whose role says so. Pure.
+
+The span of a verb and its periods, from the frame and what the caller asked. Pure.
+
+What the verbs share: their keywords, their sources and their periods. Pure.
+
+For demand, ``source="auto"`` means the meter's own interval means (DemandkW) first, else the
+register: means know when power flowed, a register only how much between two readings.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from dentframe.errors import ConfigError, KindError, RangeError, UnknownMeterError, did_you_mean
+from dentframe.frame import select as selection
+from dentframe.metering.cumulative import STATUSES, Cumulative, first_covered, from_means
+from dentframe.metering.registers import MINUTE, RegisterRules, SiteRules
+from dentframe.metering.series import (
+    NONE,
+    Series,
+    element_columns,
+    is_several,
+    meters_of,
+    ranges,
+    rows,
+    time_index,
+)
+from dentframe.site.site import apply_site, summed
+from dentframe.times.periods import Periods, build, verb_zone
+from dentframe.times.ranges import Zone, bound, ints, stamp
+from dentframe.verbs import sources
+from dentframe.verbs.sources import Wanted
+from dentframe.wire.columns import split_element
+from dentframe.wire.topics import TOPICS
+
+if TYPE_CHECKING:
+    from dentframe.metering.series import Ints
+    from dentframe.times.periods import Freq
+
+
+Bounds = tuple[pd.Timestamp | None, pd.Timestamp | None]
+
+
+def asked_bounds(frame: pd.DataFrame, start: Any, end: Any, tz: Zone) -> Bounds:
+    """A verb's own `start` and `end` as UTC instants, None where not given."""
+    own = time_index(frame).tz
+    return bound(start, own, tz, "start"), bound(end, own, tz, "end")
+
+
+def default_bounds(frame: pd.DataFrame, series: Sequence[Cumulative]) -> Bounds:
+    """The range that was read, else the time from the first reading to the last."""
+    read = _read_ranges(frame)
+    if read:
+        return min(a for a, _ in read), max(b for _, b in read)
+    firsts = [first_covered(c) for c in series if len(c.at)]
+    if not firsts:
+        return _rows(frame)
+    return stamp(min(firsts)), stamp(max(int(c.at[-1]) for c in series if len(c.at)))
+
+
+def _read_ranges(frame: pd.DataFrame) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
+    found = ranges(frame)
+    if not is_several(frame):
+        return list(found.values())
+    meters = _meters_in(frame) if found else set()
+    return [span for key, span in found.items() if split_element(key)[0] in meters]
+
+
+def _meters_in(frame: pd.DataFrame) -> set[str]:
+    """The meters that have rows; a year's times, made text one by one, would take a second."""
+    index: Any = frame.index
+    own = [i for i, level in enumerate(index.levels) if not isinstance(level, pd.DatetimeIndex)]
+    return {str(m) for i in own for m in index.get_level_values(i).unique()}
+
+
+def _rows(frame: pd.DataFrame) -> Bounds:
+    times = time_index(frame)
+    return (times.min(), times.max()) if len(times) else (None, None)
+
+
+def periods(
+    frame: pd.DataFrame,
+    series: Sequence[Cumulative],
+    freq: Freq,
+    *,
+    tz: dt.tzinfo,
+    start: Any = None,
+    end: Any = None,
+    naive: Zone = None,
+) -> Periods:
+    """The periods of a verb.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The readings; its attrs may tell the range that was read.
+    series : sequence of Cumulative
+        What the periods are for; they tell the span where nothing else does.
+    freq : str, Monthly, list of edges, or None
+        None: one period, the whole span.
+    tz : tzinfo
+        The zone of the calendar.
+    start, end : optional
+        Bounds that cut a period; otherwise periods keep their whole calendar length.
+    naive : str or tzinfo, optional
+        The zone of naive bounds, as the caller gave it.
+
+    Raises
+    ------
+    RangeError
+        Where `start` is not before `end`.
+    """
+    low, high = asked_bounds(frame, start, end, naive)
+    first, last = default_bounds(frame, series)
+    a, b = (first if low is None else low), (last if high is None else high)
+    if a is None or b is None:
+        none = pd.DatetimeIndex([], tz=tz).as_unit("us")
+        return Periods(none, none)
+    if a > b or (a == b and (low is not None or high is not None)):
+        raise RangeError(
+            f"Cannot use the span from {a.isoformat()} to {b.isoformat()}: start is not before "
+            f"end{_whose(low, high)}. The span is half-open, [start, end)."
+        )
+    if a == b and freq is not None:
+        b += pd.Timedelta(1, unit="us")
+    return build(freq, a, b, tz, cut_start=low is not None, cut_end=high is not None)
+
+
+def _whose(low: pd.Timestamp | None, high: pd.Timestamp | None) -> str:
+    if low is not None and high is not None:
+        return ""
+    return " (the other bound is where the readings begin or end)"
+
+
+REBLOCKED = "reblocked"
+"""The flag of a block or window whose edges cut a reading's interval: not the meter's own mean."""
+EXPORT = "export"
+MISSING = STATUSES.index("missing")
+_DEFAULT_RULES = RegisterRules()
+_RESULTS = {"kWh": "Demand", "kW": "Demand", "kVAh": "ApparentDemand", "kVA": "ApparentDemand"}
+
+
+class Demanded(Wanted):
+    """The topics that may answer for demand: the interval means first."""
+
+    @property
+    def topics(self) -> list[str]:
+        """Those asked for, the means first."""
+        return [t for t in (self.mean, self.register) if t is not None]
+
+    @property
+    def result(self) -> str:
+        """``Demand`` or ``ApparentDemand``."""
+        return _RESULTS[TOPICS[self.topics[0]].unit]
+
+
+def demanded(frame: pd.DataFrame, topic: str | None, source: str) -> Demanded:
+    """What `topic` and `source` ask for, kind checked first.
+
+    Raises
+    ------
+    KindError
+        For a topic that is neither a register nor an interval mean of active or apparent power.
+    UnknownTopicError, ConfigError
+        For a topic or source that is not there.
+    """
+    try:
+        asked = sources.wanted(frame, topic, source)
+    except KindError as error:
+        raise KindError(str(error).replace("compute energy of", "compute demand of")) from None
+    if TOPICS[asked.topics[0]].unit not in _RESULTS:
+        raise ConfigError(
+            f"Cannot compute demand of {topic!r}: only active and apparent power have a demand "
+            'here. Use topic="kVAHNet" for kVA.'
+        )
+    return Demanded(asked.register, asked.mean)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The keywords that almost every verb takes, as given or as a site gives them."""
+
+    tz: Zone = None
+    start: Any = None
+    end: Any = None
+    registers: RegisterRules = _DEFAULT_RULES
+    interval: Any = "15min"
+    demand_lag: Any = "0min"
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, site: Any, tz: Zone, *rest: Any) -> Asked:
+        """The keywords, `tz` and then the others in their order, with what `site` adds to them.
+
+        Raises
+        ------
+        ConfigError
+            For a `site` that is no Site.
+        """
+        given = cls(tz, *rest)
+        tz, registers, _ = apply_site(site, tz, given.registers, frame=frame)
+        return replace(given, tz=tz, registers=registers)
+
+
+@dataclass(frozen=True)
+class Study:
+    """The series of a verb and the periods it asks of them.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        The input.
+    wanted : Wanted
+        Which topics answer.
+    tz : tzinfo
+        The zone of the calendar and of the result.
+    series : list of Cumulative
+        One per (meter and) element.
+    s, e : ndarray of int64
+        The periods [us UTC], shape (periods,).
+    asked : Asked
+        The caller's keywords.
+    """
+
+    frame: pd.DataFrame
+    wanted: Wanted
+    tz: dt.tzinfo
+    series: list[Cumulative]
+    s: Ints
+    e: Ints
+    asked: Asked
+
+    @property
+    def several(self) -> bool:
+        """Whether results name their meter."""
+        return is_several(self.frame)
+
+    def interval(self, c: Cumulative) -> int:
+        """The interval of a series' readings [us]."""
+        return sources.interval_of(self.asked.interval, c.meter)
+
+
+def study(frame: pd.DataFrame, freq: Freq, wanted: Wanted, asked: Asked, *cuts: str) -> Study:
+    """Read the series that answer and build the periods.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns over time, or over (meter, time), shape (readings, columns).
+    freq : str, Monthly, list of edges, or None
+        The periods.
+    wanted : Wanted
+        Which topics answer.
+    asked : Asked
+        The caller's keywords.
+    *cuts : str
+        Lengths of blocks: those over 15 minutes need a zone too.
+    """
+    zone = verb_zone(time_index(frame).tz, asked.tz, freq, *cuts)
+    series = series_of(frame, wanted, asked)
+    when = periods(frame, series, freq, tz=zone, start=asked.start, end=asked.end, naive=asked.tz)
+    return Study(frame, wanted, zone, series, ints(when.starts), ints(when.ends), asked)
+
+
+def series_of(frame: pd.DataFrame, wanted: Wanted, asked: Asked) -> list[Cumulative]:
+    """The series that answer, by the caller's keywords, the preferred topic of each element.
+
+    Raises
+    ------
+    KindError
+        Where no column answers.
+    """
+    if not isinstance(wanted, Demanded):
+        return _read(frame, wanted, asked)
+    _need_one(frame, wanted)
+    if not (wanted.mean and wanted.register):
+        return _read(frame, wanted, asked)
+    if not element_columns(frame, [wanted.mean]):
+        return _read(frame, Wanted(wanted.register, None), asked)
+    # Rules address registers: an element without means may be named in them.
+    rules = asked.registers.of_means if isinstance(asked.registers, SiteRules) else RegisterRules()
+    means = _read(frame, Wanted(None, wanted.mean), replace(asked, registers=rules))
+    if not element_columns(frame, [wanted.register]):
+        return means
+    have = {(c.meter, c.element) for c in means if len(c.at)}
+    named = {c.id for _, c in element_columns(frame, [wanted.register])}
+    meters = {c.meter for c in means}
+    if all((m, x) in have for m in meters | set(_meters(frame)) for x in named):
+        return means
+    registers = _read(frame, Wanted(wanted.register, None), asked, have)
+    more = keyed(registers)
+    kept = [c for c in means if (c.meter, c.element) not in more]
+    return sorted([*kept, *more.values()], key=_wire_order)
+
+
+def _need_one(frame: pd.DataFrame, wanted: Wanted) -> None:
+    if element_columns(frame, wanted.topics):
+        return
+    selection.check_read(frame)
+    there = ", ".join(selection.topics(frame)) or "none"
+    other = (
+        " Or take clock blocks of the register: kind='block'." if wanted.register is None else ""
+    )
+    raise KindError(
+        f"Cannot compute demand: no column of a whole element is {' or '.join(wanted.topics)}; "
+        f"the frame's topics are {there}. Read topics={wanted.topics!r} as well.{other}"
+    )
+
+
+def _meters(frame: pd.DataFrame) -> list[str]:
+    return meters_of(frame) if is_several(frame) else []
+
+
+def _wire_order(c: Cumulative) -> tuple[str, int, str]:
+    return c.meter or "", len(c.element), c.element
+
+
+def _read(
+    frame: pd.DataFrame,
+    wanted: Wanted,
+    asked: Asked,
+    skip: Container[tuple[str | None, str]] = (),
+) -> list[Cumulative]:
+    return sources.cumulatives(
+        frame,
+        wanted,
+        tz=asked.tz,
+        registers=asked.registers,
+        interval=asked.interval,
+        demand_lag=asked.demand_lag,
+        skip=skip,
+    )
+
+
+def registers_of(
+    frame: pd.DataFrame, asked: Asked, topic: str
+) -> dict[tuple[str | None, str], Cumulative]:
+    """The registers of a frame by (meter, element), where it has any that can be read."""
+    if not element_columns(frame, [topic]):
+        return {}
+    try:
+        found = _read(frame, Wanted(topic, None), asked)
+    except KindError:
+        found = _read_singly(frame, Wanted(topic, None), asked)
+    return keyed(found)
+
+
+def _read_singly(frame: pd.DataFrame, wanted: Wanted, asked: Asked) -> list[Cumulative]:
+    """The registers that are some: they only tell of what is uncovered, and stop no peak."""
+    found: list[Cumulative] = []
+    meters = [row.meter for row in rows(frame)]
+    for meter in meters:
+        for _, column in element_columns(frame, wanted.topics):
+            with contextlib.suppress(KindError):
+                found += _read(frame, wanted, asked, _AllBut((meter, column.id)))
+    return found
+
+
+@dataclass(frozen=True)
+class _AllBut:
+    only: tuple[str | None, str]
+
+    def __contains__(self, key: object) -> bool:
+        return key != self.only
+
+
+def keyed(series: Iterable[Cumulative]) -> dict[tuple[str | None, str], Cumulative]:
+    """Series by (meter, element)."""
+    return {(c.meter, c.element): c for c in series}
+
+
+def named(of: Study, c: Cumulative) -> str:
+    """How a result names an element that has no column of its meter beside it."""
+    return c.name if of.several else c.element
+
+
+def explicit(frame: pd.DataFrame, asked: Asked) -> tuple[int, int]:
+    """The caller's own bounds [us UTC]; the least and the greatest int64 where not given."""
+    low, high = asked_bounds(frame, asked.start, asked.end, asked.tz)
+    info = np.iinfo(np.int64)
+    return (
+        info.min if low is None else int(ints(pd.DatetimeIndex([low]))[0]),
+        info.max if high is None else int(ints(pd.DatetimeIndex([high]))[0]),
+    )
+
+
+def check_share(least: float | None) -> None:
+    """Refuse a `min_coverage` that is no share."""
+    if least is not None and not 0 <= least <= 1:
+        raise ConfigError(f"Cannot use min_coverage={least!r}: it is a share, from 0 to 1.")
+
+
+def chosen(
+    frame: pd.DataFrame, series: Sequence[Cumulative], wanted: Wanted, elements: Any, site: Any
+) -> list[Cumulative]:
+    """The series of the elements that are summed.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The input.
+    series : sequence of Cumulative
+        What there is.
+    wanted : Wanted
+        The topics that answer.
+    elements : str, list of str, or None
+        ``"all"``, or names; None asks `site`.
+    site : Site or None
+        Its roles tell, by `dentframe.site.site.summed`.
+
+    Raises
+    ------
+    ConfigError
+        Where nothing tells which, or one is named twice.
+    UnknownMeterError
+        For an element that is not there.
+    """
+    names = summed(site) if elements is None and site is not None else elements
+    if names is None:
+        raise ConfigError(
+            "Cannot tell which elements make up the site: a main beside its branches would "
+            'count twice. Name them, e.g. elements=["A", "C"], or say elements="all".'
+        )
+    if isinstance(names, str) and names == "all":
+        return list(series)
+    listed = [names] if isinstance(names, str) else [str(x) for x in names]
+    if not listed or len(set(listed)) < len(listed):
+        raise ConfigError(
+            f"Cannot sum elements={listed!r}: name each element once, and at least one."
+        )
+    return [_found(frame, series, wanted, x) for x in listed]
+
+
+def _found(
+    frame: pd.DataFrame, series: Sequence[Cumulative], wanted: Wanted, name: str
+) -> Cumulative:
+    several = is_several(frame)
+    for c in series:
+        if name == c.name or (name == c.element and not several):
+            return c
+    there = [c.name if several else c.element for c in series]
+    meters: list[str | None] = [*meters_of(frame)] if several else [None]
+    letters = [c.id for _, c in element_columns(frame, wanted.topics)]
+    for meter in meters:
+        for x in letters:
+            if name == (x if meter is None else f"{meter}_{x}"):
+                blank = Series(meter, x, wanted.topics[0], NONE, np.empty(0), NONE, NONE)
+                return from_means(blank, 15 * MINUTE)
+    raise UnknownMeterError(
+        f"Cannot sum element {name!r}: this frame has {', '.join(there) or 'none'}"
+        f"{did_you_mean(name, there)}"
+    )

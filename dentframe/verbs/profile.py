@@ -1,0 +1,357 @@
+"""Profiles: how the days of a load look, by local time of day. Pure.
+
+The shape of a load: how long it lasts, how its days look, what never switches off. Pure.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from dentframe.errors import ConfigError
+from dentframe.metering import blocks
+from dentframe.metering.registers import RegisterRules
+from dentframe.metering.series import meters_of
+from dentframe.times.ranges import local
+from dentframe.verbs.demand import window_means
+from dentframe.verbs.inputs import Asked, Study, demanded, study
+from dentframe.verbs.results import by_element, periods_index
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dentframe.metering.series import Floats, Ints
+    from dentframe.times.periods import Freq
+    from dentframe.times.ranges import Zone
+
+
+_DEFAULT_RULES = RegisterRules()
+
+
+def duration(
+    frame: pd.DataFrame,
+    window: Any = "15min",
+    *,
+    points: int = 101,
+    tz: Zone = None,
+    start: Any = None,
+    end: Any = None,
+    topic: str | None = None,
+    source: str = "auto",
+    registers: RegisterRules = _DEFAULT_RULES,
+    interval: Any = "15min",
+    demand_lag: Any = "0min",
+    site: Any = None,
+) -> pd.DataFrame:
+    """Load duration curve: the demand that was reached for a share of the time.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns over time, or over (meter, time), shape (readings, columns).
+    window : str or timedelta
+        Length of a block of the local clock.
+    points : int
+        How many shares, from 0 to 1, at least 2.
+    tz, start, end, topic, source, registers, interval, demand_lag, site : optional
+        As in `demand`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Share of the covered blocks (0 is the peak, 1 the least) to one column per element
+        [kW], shape (points, elements); over (meter, share) in a frame of several meters.
+
+    Raises
+    ------
+    RangeError, KindError, ConfigError, UnknownTopicError, UnitError
+        As `demand`.
+
+    Examples
+    --------
+    >>> curve = df.dent.select(element="A").dent.duration(tz=LA)
+    >>> curve.iloc[:, 0].is_monotonic_decreasing
+    True
+    """
+    if isinstance(points, bool) or not isinstance(points, int) or points < 2:
+        raise ConfigError(f"Cannot use points={points!r}: at least 2 shares are needed.")
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    of, _, values = block_study(frame, None, window, asked, topic, source)
+    shares = np.linspace(0.0, 1.0, points)
+    return by_element(of, [_reached(x, shares) for x in values], pd.Index(shares, name="share"))
+
+
+def _reached(kw: Floats, shares: Floats) -> Floats:
+    """The demand that at least a share of the known blocks reached."""
+    falling = -np.sort(-kw[~np.isnan(kw)])
+    if len(falling) == 0:
+        return np.full(len(shares), np.nan)
+    # Shares such as 0.07 times the count must not step up by their binary noise.
+    rank = np.ceil(np.round(shares * len(falling), 9)).astype(np.int64)
+    return np.asarray(falling[np.maximum(rank - 1, 0)])
+
+
+def baseload(
+    frame: pd.DataFrame,
+    freq: Freq = None,
+    *,
+    q: float = 0.05,
+    window: Any = "15min",
+    tz: Zone = None,
+    start: Any = None,
+    end: Any = None,
+    topic: str | None = None,
+    source: str = "auto",
+    registers: RegisterRules = _DEFAULT_RULES,
+    interval: Any = "15min",
+    demand_lag: Any = "0min",
+    site: Any = None,
+) -> pd.DataFrame:
+    """What never switches off: a low quantile of block demand in each period.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns over time, or over (meter, time), shape (readings, columns).
+    freq : str, Monthly, list of edges, or None
+        Start-anchored (``"MS"``, ``"D"``, ...); None for one period.
+    q : float
+        The quantile, 0 to 1; 0 is the least block.
+    window : str or timedelta
+        Length of a block of the local clock.
+    tz, start, end, topic, source, registers, interval, demand_lag, site : optional
+        As in `demand`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Period start (in `tz`) to one column per element [kW]; of the covered blocks only.
+
+    Raises
+    ------
+    RangeError, KindError, ConfigError, UnknownTopicError, UnitError
+        As `demand`.
+
+    Notes
+    -----
+    The least block alone is a poor measure: one outage makes it 0. The quantile is linear
+    between the two nearest blocks, as in `numpy.quantile`.
+
+    Examples
+    --------
+    >>> df.dent.select(element="A").dent.baseload("MS", tz=LA).round(1).iloc[0, 0].item()
+    5.8
+    """
+    check_quantiles([q])
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    of, cuts, values = block_study(frame, freq, window, asked, topic, source)
+    owner = blocks.owner(*cuts, of.s, of.e)
+    table = quantiles(np.stack(values), owner, len(of.s), [q]) if values else np.empty((0, 0, 1))
+    return by_element(of, list(table[:, :, 0]), periods_index(of))
+
+
+def block_study(
+    frame: pd.DataFrame,
+    freq: Freq,
+    window: Any,
+    asked: Asked,
+    topic: str | None,
+    source: str,
+) -> tuple[Study, tuple[Ints, Ints], list[Floats]]:
+    """A study, its blocks, and the mean power of each series in them [kW]."""
+    how = blocks.cut("block", window, None, asked.interval)
+    wanted = demanded(frame, topic, source)
+    of = study(frame, freq, wanted, asked, how.freq)
+    cuts = blocks.span(how, of.s, of.e, of.tz)
+    return of, cuts, [window_means(of, c, *cuts) for c in of.series]
+
+
+def check_quantiles(q: Sequence[float]) -> None:
+    """Refuse quantiles outside 0 to 1, or none."""
+    if not q or not all(0 <= x <= 1 for x in q):
+        raise ConfigError(f"Cannot use q={q!r}: quantiles are from 0 to 1, and at least one.")
+
+
+def quantiles(values: Floats, group: Ints, groups: int, q: Sequence[float]) -> Floats:
+    """Quantiles of known values, group by group, linear between the two nearest.
+
+    Parameters
+    ----------
+    values : ndarray of float
+        Shape (series, values); NaN is left out.
+    group : ndarray of int64
+        The group of each value, -1 for none.
+    groups : int
+        How many groups there are.
+    q : sequence of float
+        From 0 to 1.
+
+    Returns
+    -------
+    ndarray of float
+        Shape (series, groups, quantiles), NaN where a group has no value.
+    """
+    kept = np.flatnonzero(group >= 0)
+    order = kept[np.argsort(group[kept], kind="stable")]
+    g = group[order]
+    place = np.arange(len(g)) - np.searchsorted(g, g)
+    size = int(place.max(initial=0)) + 1
+    box = np.full((len(values), groups, size), np.nan)
+    box[:, g, place] = values[:, order]
+    box.sort(axis=2)
+    return _between(box, (~np.isnan(box)).sum(axis=2), q)
+
+
+def _between(box: Floats, count: Ints, q: Sequence[float]) -> Floats:
+    """Quantiles of sorted boxes whose first `count` values are known."""
+    last = np.maximum(count - 1, 0)
+    out = np.full((*count.shape, len(q)), np.nan)
+    for k, x in enumerate(q):
+        at = np.round(x * last, 9)
+        low = np.floor(at).astype(np.int64)
+        high = np.minimum(low + 1, last)
+        a = np.take_along_axis(box, low[..., None], axis=2)[..., 0]
+        b = np.take_along_axis(box, high[..., None], axis=2)[..., 0]
+        out[..., k] = a + (b - a) * (at - low)
+    return out
+
+
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_HOUR = 60
+
+
+def profile(
+    frame: pd.DataFrame,
+    by: str = "weekday",
+    q: Sequence[float] = (0.1, 0.5, 0.9),
+    *,
+    window: Any = "15min",
+    holidays: Sequence[Any] = (),
+    tz: Zone = None,
+    start: Any = None,
+    end: Any = None,
+    topic: str | None = None,
+    source: str = "auto",
+    registers: RegisterRules = _DEFAULT_RULES,
+    interval: Any = "15min",
+    demand_lag: Any = "0min",
+    site: Any = None,
+) -> pd.DataFrame:
+    """Quantiles of block demand by local time of day and type of day.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns over time, or over (meter, time), shape (readings, columns).
+    by : str
+        ``"weekday"`` (Mon to Sun), ``"daytype"`` (weekday, weekend, holiday), ``"month"``
+        (Jan to Dec) or ``"all"``.
+    q : sequence of float
+        Quantiles, from 0 to 1.
+    window : str or timedelta
+        Length of a block of the local clock.
+    holidays : sequence of date
+        Local dates; only ``by="daytype"`` knows them.
+    tz : str or tzinfo, optional
+        The zone of the days; needed on a UTC index.
+    start, end, topic, source, registers, interval, demand_lag, site : optional
+        As in `demand`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Local time of day to (day type, element, quantile) [kW]; over (meter, time of day) in a
+        frame of several meters. Of covered blocks only; NaN where there is none.
+
+    Raises
+    ------
+    RangeError, KindError, ConfigError, UnknownTopicError, UnitError
+        As `demand`.
+
+    Notes
+    -----
+    The hour that comes twice when clocks go back counts twice, the one that is skipped not at
+    all. A quantile is linear between the two nearest blocks.
+
+    Examples
+    --------
+    >>> df.dent.select(element="A").dent.profile(tz=LA).shape
+    (96, 21)
+    """
+    q = list(q)
+    check_quantiles(q)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    of, cuts, values = block_study(frame, "D", window, asked, topic, source)
+    walls = local(cuts[0], of.tz)
+    types, names = _day_types(walls, by, holidays)
+    clock = np.asarray(walls.hour * _HOUR + walls.minute, dtype=np.int64)
+    times, place = np.unique(clock, return_inverse=True)
+    group = types * len(times) + place
+    found = quantiles(_stacked(values, len(group)), group, len(names) * len(times), q)
+    shaped = found.reshape(len(values), len(names), len(times), len(q))
+    return _frame(of, shaped, names, times, q)
+
+
+def _stacked(values: Sequence[Floats], n: int) -> Floats:
+    return np.stack(values) if values else np.empty((0, n))
+
+
+def _day_types(
+    walls: pd.DatetimeIndex, by: str, holidays: Sequence[Any]
+) -> tuple[Ints, tuple[str, ...]]:
+    """The position of each block's day type, and the names of those that occur."""
+    names: tuple[str, ...]
+    if by == "all":
+        codes, names = np.zeros(len(walls), dtype=np.int64), ("all",)
+    elif by == "weekday":
+        codes, names = np.asarray(walls.day_of_week, dtype=np.int64), _WEEKDAYS
+    elif by == "month":
+        codes, names = np.asarray(walls.month, dtype=np.int64) - 1, _MONTHS
+    elif by == "daytype":
+        codes, names = _working(walls, holidays), ("weekday", "weekend", "holiday")
+    else:
+        raise ConfigError(f"Cannot use by={by!r}: use 'weekday', 'daytype', 'month' or 'all'.")
+    present, position = np.unique(codes, return_inverse=True)
+    return position.astype(np.int64), tuple(names[i] for i in present)
+
+
+def _working(walls: pd.DatetimeIndex, holidays: Sequence[Any]) -> Ints:
+    given = pd.DatetimeIndex([pd.Timestamp(x) for x in holidays]).normalize()
+    free = np.asarray(walls.tz_localize(None).normalize().isin(given))
+    return np.where(free, 2, np.asarray(walls.day_of_week) >= 5).astype(np.int64)
+
+
+def _frame(
+    of: Study, found: Floats, names: Sequence[str], times: Ints, q: Sequence[float]
+) -> pd.DataFrame:
+    """Lay (series, day type, time, quantile) out as time to (day type, element, quantile)."""
+    clock = pd.Index([dt.time(int(x) // _HOUR, int(x) % _HOUR) for x in times], dtype=object)
+    clock = clock.rename("time_of_day")
+    meters: list[str | None] = [*meters_of(of.frame)] if of.several else [None]
+    parts = {m: _of_meter(of, found, names, clock, q, m) for m in meters}
+    if not of.several or not parts:
+        return parts.get(None, pd.DataFrame())
+    return pd.concat(parts, names=["meter", "time_of_day"])
+
+
+def _of_meter(
+    of: Study,
+    found: Floats,
+    names: Sequence[str],
+    clock: pd.Index,
+    q: Sequence[float],
+    meter: str | None,
+) -> pd.DataFrame:
+    columns = {
+        (day, c.element, x): found[i, j, :, k]
+        for j, day in enumerate(names)
+        for i, c in enumerate(of.series)
+        if meter is None or c.meter == meter
+        for k, x in enumerate(q)
+    }
+    labels = pd.MultiIndex.from_tuples(list(columns), names=["day_type", "element", "quantile"])
+    return pd.DataFrame(dict(enumerate(columns.values())), index=clock).set_axis(labels, axis=1)

@@ -1,0 +1,463 @@
+"""A register against the demand of the same element: do they tell one story? Pure.
+
+What a difference between a register and its demand looks like: the known causes. Pure.
+
+Each cause claims the evidence of one period in turn; the first that fits names it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from dentframe.errors import ConfigError
+from dentframe.metering.cumulative import share
+from dentframe.metering.registers import RegisterRules
+from dentframe.metering.series import is_several, meter_by_meter, time_index
+from dentframe.times.periods import verb_zone
+from dentframe.times.ranges import ints, local
+from dentframe.verbs.inputs import Asked, periods
+from dentframe.verbs.sources import Pair, need_both, pairs
+
+if TYPE_CHECKING:
+    from dentframe.metering.series import Floats, Ints
+    from dentframe.metering.steps import Bools
+    from dentframe.times.periods import Freq
+    from dentframe.times.ranges import Zone
+
+
+NO_OVERLAP = "no overlap"
+AGREES = "agrees"
+UNEXPLAINED = "unexplained"
+
+NEAR_THIRD = 0.05
+SCATTERED = 0.25
+"""Residuals of the steps beyond this share of the demand itself are no constant ratio."""
+FROZEN_RUN = 3
+FEWEST_SAMPLES = 30
+FORWARD = 0.1
+_ZERO = 1e-9
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One element's register and demand in one period.
+
+    Attributes
+    ----------
+    register, demand : float
+        Energy over the span in which both have readings [kWh].
+    at_gaps : float
+        The part of their difference in register steps that demand does not wholly cover [kWh].
+    x, y : ndarray of float
+        Energy of each other register step by the register and by the demand [kWh].
+    adjacent : ndarray of bool
+        Whether a step begins where the one before it ends, shape (steps,).
+    falls, during : ndarray of float
+        Falls of the register's readings, as positive numbers, and the demand of each [kWh].
+    resolution : float
+        The register's smallest rise [kWh]; 0 where it never rises.
+    """
+
+    register: float
+    demand: float
+    at_gaps: float
+    x: Floats
+    y: Floats
+    adjacent: Bools
+    falls: Floats
+    during: Floats
+    resolution: float
+
+    @property
+    def residual(self) -> float:
+        """Demand less register [kWh]."""
+        return self.demand - self.register
+
+
+def signature(e: Evidence, tolerance: float) -> str:
+    """The name of what the evidence looks like.
+
+    Parameters
+    ----------
+    e : Evidence
+        Of one element and period.
+    tolerance : float
+        The relative difference that is none.
+    """
+    return next((name for name, fits in _CAUSES if fits(e, tolerance)), UNEXPLAINED)
+
+
+def _nothing(e: Evidence, _: float) -> bool:
+    return bool(np.isnan(e.residual))
+
+
+def _opposed(e: Evidence, tolerance: float) -> bool:
+    """The register falls again and again, by no more than twice what demand says was drawn."""
+    like = (e.during > 0) & (e.falls <= 2 * e.during)
+    moved = e.falls.sum() + np.abs(e.x).sum()
+    return bool(like.sum() >= 2 and e.falls[like].sum() > tolerance * moved)
+
+
+def _agrees(e: Evidence, tolerance: float) -> bool:
+    return abs(e.residual) <= tolerance * abs(e.register) + _ZERO
+
+
+def _frozen(e: Evidence, tolerance: float) -> bool:
+    """Runs of a flat register while demand flows, which explain the difference."""
+    energy = _flat_runs(e)
+    return energy > 0 and abs(e.residual - energy) <= tolerance * max(abs(e.demand), energy)
+
+
+def _flat_runs(e: Evidence) -> float:
+    flat = (np.abs(e.x) <= _ZERO) & (e.y > 0)
+    new = np.concatenate(([True], ~(flat[1:] & flat[:-1] & e.adjacent[1:])))[: len(flat)]
+    run = np.cumsum(new)[flat]
+    if len(run) == 0:
+        return 0.0
+    length, energy = np.bincount(run), np.bincount(run, weights=e.y[flat])
+    return float(energy[(length >= FROZEN_RUN) & (energy > 2 * e.resolution)].sum())
+
+
+def _lost(e: Evidence, tolerance: float) -> bool:
+    """All of the difference lies where demand has gaps."""
+    inside = e.residual - e.at_gaps
+    return e.at_gaps < 0 and abs(inside) <= tolerance * abs(e.x.sum()) + _ZERO
+
+
+def _ratio(e: Evidence, tolerance: float) -> float | None:
+    """The ratio of demand to register where it is constant and not 1, else None."""
+    n, x, y = len(e.x), e.x.sum(), e.y.sum()
+    if n < 3 or x <= 0 or y <= 0:
+        return None
+    k = y / x
+    scatter = float(np.sqrt(((e.y - k * e.x) ** 2).sum() / (e.y**2).sum()))
+    off = abs(k - 1)
+    constant = scatter <= SCATTERED and off * np.sqrt(n) > 3 * scatter * max(k, 1.0)
+    return float(k) if constant and off > tolerance else None
+
+
+def _reversed(e: Evidence, tolerance: float) -> bool:
+    k = _ratio(e, tolerance)
+    return k is not None and any(abs(k * 3 / n - 1) <= NEAR_THIRD for n in (1, 2))
+
+
+def _multiplied(e: Evidence, tolerance: float) -> bool:
+    return _ratio(e, tolerance) is not None
+
+
+def _sampled(e: Evidence, _: float) -> bool:
+    """Scatter without bias, and readings that no mean over the window could show."""
+    off = e.y - e.x
+    noise = float(np.sqrt((off**2).sum()))
+    if len(e.x) < FEWEST_SAMPLES or noise <= SCATTERED * float(np.sqrt((e.y**2).sum())):
+        return False
+    return bool(abs(off.sum()) <= 3 * noise) and (_impossible(e) >= 3 or _looks_ahead(e))
+
+
+def _impossible(e: Evidence) -> int:
+    """Readings above all the energy of the two steps in which their window must lie."""
+    two = e.x[1:] + e.x[:-1] + 2 * e.resolution
+    return int(((e.y[1:] > two) & e.adjacent[1:]).sum())
+
+
+def _looks_ahead(e: Evidence) -> bool:
+    """A sample knows as much of the interval after it as of the one before; a mean does not."""
+    follows = e.adjacent[1:]
+    own, ahead, y = e.x[:-1][follows], e.x[1:][follows], e.y[:-1][follows]
+    if len(y) < FEWEST_SAMPLES:
+        return False
+    a = np.column_stack((own, ahead))
+    inverse = np.linalg.pinv(a.T @ a)
+    slope = inverse @ (a.T @ y)
+    error = np.sqrt(max(float(inverse[1, 1]), 0.0) * ((y - a @ slope) ** 2).sum() / len(y))
+    return bool(slope[1] > 4 * error and slope[1] > FORWARD * slope.sum())
+
+
+_CAUSES: tuple[tuple[str, Callable[[Evidence, float], bool]], ...] = (
+    ("absolute demand or reversed CT", _opposed),
+    (NO_OVERLAP, _nothing),
+    (AGREES, _agrees),
+    ("frozen register", _frozen),
+    ("lost rows", _lost),
+    ("reversed CT", _reversed),
+    ("CT multiplier", _multiplied),
+    ("samples, not means", _sampled),
+)
+
+SIGNATURES: tuple[str, ...] = (*(name for name, _ in _CAUSES), UNEXPLAINED)
+"""All that a comparison may be called."""
+
+
+COLUMNS = (
+    "period",
+    "start",
+    "end",
+    "element",
+    "register",
+    "demand",
+    "residual",
+    "ratio",
+    "relative",
+    "at_gaps",
+    "coverage",
+    "signature",
+)
+
+_DEFAULT_RULES = RegisterRules()
+_NAT = np.iinfo(np.int64).min
+
+
+def reconcile(
+    frame: pd.DataFrame,
+    freq: Freq = None,
+    *,
+    tz: Zone = None,
+    start: Any = None,
+    end: Any = None,
+    registers: RegisterRules = _DEFAULT_RULES,
+    interval: Any = "15min",
+    demand_lag: Any = "0min",
+    tolerance: float = 0.02,
+    site: Any = None,
+) -> pd.DataFrame:
+    """Compare each element's register with its demand, and name what a difference looks like.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        With kWHNet and DemandkW, over time or (meter, time), shape (readings, columns).
+    freq : str, Monthly, list of edges, or None
+        One row per period; None for one row over the whole span.
+    tz : str or tzinfo, optional
+        The zone of the calendar and of naive bounds; None is the index's own where not UTC.
+    start, end : str, date, datetime or Timestamp, optional
+        The span, as in `energy`.
+    registers : RegisterRules
+        What is known about the registers.
+    interval, demand_lag : str, timedelta, or mapping by meter
+        A mean stamped t covers ``(t - demand_lag - interval, t - demand_lag]``.
+    tolerance : float
+        The relative difference up to which the two agree.
+    site : Site, optional
+        Gives `tz`, and what is known about the registers, where they are not given.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per (meter,) period and element, shape (periods x elements, 12): ``period`` (its
+        start), ``start`` and ``end`` of the span compared, ``element``, ``register`` and
+        ``demand`` [kWh], ``residual`` (demand less register) [kWh], ``ratio`` (demand by
+        register), ``relative`` (residual by register), ``at_gaps`` (the part of the residual in
+        register steps that demand does not wholly cover) [kWh], ``coverage`` (share of the span
+        in which both are covered) and ``signature``, one of `metering.signatures.SIGNATURES`.
+
+        The span reaches from the later first reading to the earlier last one. Where the
+        register does not count (an unexplained fall), neither does demand; where demand has a
+        gap, the register goes on, so that lost rows show; only a register step with a gap
+        that an edge of the period cuts is left out.
+
+    Raises
+    ------
+    KindError
+        Where registers or demand are not in the frame.
+    RangeError
+        For a naive index, a missing `tz`, or a span that ends before it starts.
+    ConfigError
+        For a tolerance that is no share.
+
+    Notes
+    -----
+    The sum check of validation practice (California's VEE standard). Nothing warns: what
+    is wrong stands in ``signature``. See ``docs/guide/reconcile.md``.
+
+    Examples
+    --------
+    >>> found = df.dent.select(element="A").dent.reconcile(tz=LA)
+    >>> bool(abs(found["relative"].item()) < 0.01)
+    True
+    """
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    _check_tolerance(tolerance)
+    need_both(frame, "reconcile")
+    zone = verb_zone(time_index(frame).tz, asked.tz, freq)
+    found = pairs(frame, asked)
+    series = [c for p in found for c in (p.register, p.demand)]
+    when = periods(frame, series, freq, tz=zone, start=start, end=end, naive=asked.tz)
+    s, e = ints(when.starts), ints(when.ends)
+    meters = meter_by_meter(found, lambda p: p.meter)
+    rows = [row for meter in meters for row in _rows(meter, s, e, tolerance)]
+    return _table(rows, zone, with_meter=is_several(frame))
+
+
+def _check_tolerance(tolerance: float) -> None:
+    if not 0 <= tolerance < 1:
+        raise ConfigError(
+            f"Cannot use tolerance={tolerance!r}: it is a share from 0 to below 1, e.g. 0.02."
+        )
+
+
+def _rows(meter: Sequence[Pair], s: Ints, e: Ints, tolerance: float) -> list[dict[str, Any]]:
+    """Rows of one meter, by period, then element."""
+    atoms = [_atoms(p, s, e) for p in meter]
+    return [
+        {"meter": p.meter, "period": int(s[k]), **_row(p, a, k, tolerance)}
+        for k in range(len(s))
+        for p, a in zip(meter, atoms, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class _Atoms:
+    """The shared span cut at every breakpoint and period edge; arrays have shape (atoms,).
+
+    Attributes
+    ----------
+    t : ndarray of int64
+        Edges [us UTC], shape (atoms + 1,).
+    x, y : ndarray of float
+        Energy by the register and by demand [kWh].
+    counted, both : ndarray of bool
+        Where the register is covered; where demand is as well.
+    step : ndarray of int64
+        The register step that holds the atom.
+    at_gap : ndarray of bool
+        Where demand lacks some part of that step.
+    resolution : float
+        The register's smallest rise [kWh].
+    s, e : ndarray of int64
+        The periods [us UTC], shape (periods,).
+    first, last : ndarray of int64
+        The atoms of each period, half-open, shape (periods,).
+    """
+
+    t: Ints
+    x: Floats
+    y: Floats
+    counted: Any
+    both: Any
+    step: Ints
+    at_gap: Any
+    resolution: float
+    s: Ints
+    e: Ints
+    first: Ints
+    last: Ints
+
+
+def _atoms(pair: Pair, s: Ints, e: Ints) -> _Atoms:
+    low, high = pair.span or (0, 0)
+    t = np.concatenate((pair.register.t, pair.demand.t, s, e, [low, high]))
+    t = np.sort(t[(t >= low) & (t <= high)], kind="stable")
+    t = t[np.diff(t, prepend=low - 1) > 0]
+    a = t[:-1]
+    counted = np.diff(pair.register.covered_at(t)) > 0
+    both = counted & (np.diff(pair.demand.covered_at(t)) > 0)
+    step = pair.register.where(a)
+    lacking = np.bincount(step[counted & ~both], minlength=1 + int(step.max(initial=0)))
+    return _Atoms(
+        t=t,
+        x=np.diff(pair.register.energy_at(t)),
+        y=np.diff(pair.demand.energy_at(t)),
+        counted=counted,
+        both=both,
+        step=step,
+        at_gap=lacking[step] > 0,
+        resolution=_resolution(pair.register.readings),
+        s=s,
+        e=e,
+        first=np.searchsorted(a, s, side="left"),
+        last=np.searchsorted(a, e, side="left"),
+    )
+
+
+def _row(pair: Pair, atoms: _Atoms, k: int, tolerance: float) -> dict[str, Any]:
+    of = _compared(pair.register.t, atoms, k)
+    length = np.diff(atoms.t)[of]
+    found = _evidence(pair, atoms, of)
+    there = len(length) > 0
+    covered, span = length[atoms.both[of]].sum(), length.sum()
+    return {
+        "start": int(atoms.t[of.start]) if there else _NAT,
+        "end": int(atoms.t[of.stop]) if there else _NAT,
+        "element": pair.element,
+        "register": found.register,
+        "demand": found.demand,
+        "residual": found.residual,
+        "ratio": _by(found.demand, found.register),
+        "relative": _by(found.residual, found.register),
+        "at_gaps": found.at_gaps,
+        "coverage": float(share(np.array([covered]), np.array([span]))[0]),
+        "signature": signature(found, tolerance),
+    }
+
+
+def _compared(register: Ints, atoms: _Atoms, k: int) -> slice:
+    """The atoms of a period, less a register step with a gap that the period's edge cuts.
+
+    How much of such a step lies on either side is not known, so it would tell nothing.
+    """
+    first, last = int(atoms.first[k]), int(atoms.last[k])
+    if first < last and atoms.at_gap[first] and register[atoms.step[first]] < atoms.s[k]:
+        first = int(np.searchsorted(atoms.step, atoms.step[first], side="right"))
+    end = int(atoms.step[last - 1]) if first < last else 0
+    if first < last and atoms.at_gap[last - 1] and register[end + 1] > atoms.e[k]:
+        last = int(np.searchsorted(atoms.step, end, side="left"))
+    return slice(first, max(first, last))
+
+
+def _by(part: float, whole: float) -> float:
+    return part / whole if whole else np.nan
+
+
+def _evidence(pair: Pair, atoms: _Atoms, of: slice) -> Evidence:
+    x, y, counted, at_gap = atoms.x[of], atoms.y[of], atoms.counted[of], atoms.at_gap[of]
+    inside, gaps = counted & ~at_gap, counted & at_gap
+    step = atoms.step[of][inside]
+    first = np.flatnonzero(np.diff(step, prepend=-1))
+    # Without a moment covered by both, nothing was compared.
+    none = np.nan if not atoms.both[of].any() else 0.0
+    falls, during = _falls(pair, atoms, of)
+    return Evidence(
+        register=float(x[counted].sum()) + none,
+        demand=float(y[counted].sum()) + none,
+        at_gaps=float((y - x)[gaps].sum()) + none,
+        x=np.add.reduceat(x[inside], first) if len(first) else np.empty(0),
+        y=np.add.reduceat(y[inside], first) if len(first) else np.empty(0),
+        adjacent=np.diff(step[first], prepend=-2) == 1,
+        falls=falls,
+        during=during,
+        resolution=atoms.resolution,
+    )
+
+
+def _falls(pair: Pair, atoms: _Atoms, of: slice) -> tuple[Floats, Floats]:
+    """Falls between readings in use that end in the period, and the demand of each."""
+    at, r = pair.register.at, pair.register.readings
+    if of.stop <= of.start:
+        return np.empty(0), np.empty(0)
+    first = max(int(np.searchsorted(at, atoms.t[of.start], side="right")), 1)
+    last = max(int(np.searchsorted(at, atoms.t[of.stop], side="right")), first)
+    d = np.diff(r[first - 1 : last])
+    where = first - 1 + np.flatnonzero(d < 0)
+    demand = pair.demand.energy_at(at[where + 1]) - pair.demand.energy_at(at[where])
+    return -d[d < 0], demand
+
+
+def _resolution(readings: Floats) -> float:
+    rises = np.diff(readings)
+    rises = rises[rises > 1e-9]
+    return float(rises.min()) if len(rises) else 0.0
+
+
+def _table(rows: Sequence[dict[str, Any]], zone: dt.tzinfo, *, with_meter: bool) -> pd.DataFrame:
+    names = ("meter", *COLUMNS) if with_meter else COLUMNS
+    made = pd.DataFrame({n: [row[n] for row in rows] for n in names})
+    for name in ("period", "start", "end"):
+        made[name] = local(made[name].to_numpy(dtype=np.int64), zone)
+    return made

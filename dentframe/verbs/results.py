@@ -1,0 +1,397 @@
+"""Ratios of periods as frames: load factor and power factor alike. Pure.
+
+How figures per element become frames, and the one warning of a call. Pure.
+
+Figures as a frame, in the representation the readings came in, and the one warning. Pure.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from dentframe.errors import CoverageWarning, ReadingWarning, warn
+from dentframe.frame.quantify import quantify
+from dentframe.metering.cumulative import STATUSES, Cumulative, first_covered, status
+from dentframe.metering.figures import COLUMNS, Figures, table
+from dentframe.metering.registers import MINUTE
+from dentframe.metering.series import Ints, element_columns, is_several, meters_of, names
+from dentframe.times.ranges import local, stamp
+from dentframe.verbs.sources import Wanted, interval_of
+from dentframe.wire import units as _units
+from dentframe.wire.columns import ELEMENT, Column
+from dentframe.wire.topics import TOPICS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dentframe.metering.series import Floats
+    from dentframe.verbs.inputs import Study
+
+
+def by_element(of: Study, values: Sequence[Floats], index: pd.Index) -> pd.DataFrame:
+    """A figure per element as columns ``A, C, E``, over (meter, index) in a frame of several.
+
+    Parameters
+    ----------
+    of : Study
+        Its series, one per array of `values`.
+    values : sequence of ndarray
+        Each of the index's length.
+    index : pandas.Index
+        What the rows are, e.g. the periods.
+    """
+    if not of.several:
+        columns = {c.element: x for c, x in zip(of.series, values, strict=True)}
+        return pd.DataFrame(columns, index=index)
+    by_key = {(c.meter, c.element): x for c, x in zip(of.series, values, strict=True)}
+    blank = np.full(len(index), np.nan)
+    letters = sorted({c.element for c in of.series}, key=lambda x: (len(x), x))
+    meters = meters_of(of.frame)
+    data = {x: np.concatenate([by_key.get((m, x), blank) for m in meters]) for x in letters}
+    both = pd.MultiIndex.from_product([meters, index], names=["meter", index.name])
+    return pd.DataFrame(data, index=both)
+
+
+def periods_index(of: Study) -> pd.DatetimeIndex:
+    """The starts of the periods, in the study's zone."""
+    return local(of.s, of.tz).rename("time")
+
+
+def flag_tuples(bits: Iterable[int], extra: Iterable[Sequence[str]]) -> list[tuple[str, ...]]:
+    """Sorted flag names of each figure, those without a bit included."""
+    return [
+        tuple(sorted({*names(b), *more})) if more else names(b)
+        for b, more in zip(bits, extra, strict=True)
+    ]
+
+
+def warn_of(rows: pd.DataFrame, what: str, *, accepted: bool = False) -> None:
+    """Warn once of a call's figures that are not recorded, naming the worst.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        One row a figure, with ``element, period, coverage, status``.
+    what : str
+        What the figures are, e.g. ``"peaks"``.
+    accepted : bool
+        Whether `min_coverage` has dealt with them.
+    """
+    poor = rows[rows["status"] != STATUSES[0]]
+    if accepted or poor.empty:
+        return
+    rank = poor["status"].map(STATUSES.index)
+    first = poor[rank == rank.max()].sort_values("coverage", kind="stable").iloc[0]
+    counts = Counter(poor["status"])
+    told = ", ".join(f"{counts[x]} {x}" for x in reversed(STATUSES) if counts[x])
+    name = f"{first['meter']}_{first['element']}" if "meter" in poor else str(first["element"])
+    warn(
+        f"{len(poor)} of {len(rows)} {what} are not wholly recorded ({told}); the worst is "
+        f"{name} from {first['period']:%Y-%m-%d %H:%M}: {first['status']}, coverage "
+        f"{first['coverage']:.4g}. Look at status and coverage; min_coverage= accepts or "
+        "withholds them without this warning.",
+        CoverageWarning,
+    )
+
+
+_ENERGIES = ("energy", "lo", "hi", "open_reading", "close_reading", "imported", "exported")
+_NEAR = 60 * MINUTE
+_NEVER = np.iinfo(np.int64).max
+IMPOSSIBLE_KW = 20_000.0
+"""More than any element: three CTs of 6,000 A at 600 V carry under 11,000 kW [kW]."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """How figures become a frame: its grammar, zone and representation follow the input.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        The input.
+    asked : Wanted
+        What the figures answer.
+    tz : tzinfo
+        The zone of the instants.
+    interval : object
+        The caller's interval, for the readings to expect.
+    """
+
+    frame: pd.DataFrame
+    asked: Wanted
+    tz: dt.tzinfo
+    interval: Any
+
+    def label(self, element: str) -> str:
+        """The wire name of one element's result."""
+        return Column(self.asked.result, ELEMENT, element).wire
+
+    @property
+    def elements(self) -> list[str]:
+        """The elements of the frame that could answer, in wire order."""
+        found = {c.id for _, c in element_columns(self.frame, self.asked.topics)}
+        return sorted(found, key=lambda x: (len(x), x))
+
+    @property
+    def in_pint(self) -> bool:
+        """Whether the columns that answer have pint dtypes."""
+        dtypes = list(self.frame.dtypes)
+        found = element_columns(self.frame, self.asked.topics)
+        return any(hasattr(dtypes[i], "units") for i, _ in found)
+
+    def wide(
+        self, found: Sequence[Figures], s: Ints, meters: Sequence[str | None] | None = None
+    ) -> pd.DataFrame:
+        """Period start to one column per element; a meter's missing elements are NaN.
+
+        Parameters
+        ----------
+        found : sequence of Figures
+            All over the same periods.
+        s : ndarray of int64
+            Period starts [us UTC].
+        meters : sequence of str, optional
+            The meters to show; by default all of the frame.
+        """
+        times = local(s, self.tz).rename("time")
+        until = found[0].ends if found else None
+        if not is_several(self.frame):
+            columns = {self.label(f.of.element): f.energy for f in found}
+            return self._dressed(pd.DataFrame(columns, index=times), until)
+        meters = meters_of(self.frame) if meters is None else meters
+        by_key = {(f.of.meter, f.of.element): f.energy for f in found}
+        blank = np.full(len(s), np.nan)
+        parts = {x: [by_key.get((m, x), blank) for m in meters] for x in self.elements}
+        columns = {self.label(x): np.concatenate([blank[:0], *p]) for x, p in parts.items()}
+        index = pd.MultiIndex.from_product([meters, times], names=["meter", "time"])
+        return self._dressed(pd.DataFrame(columns, index=index), until)
+
+    def joined(self, parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+        """The frames of several meters as one."""
+        if len(parts) == 1:
+            return parts[0]
+        whole = pd.concat(parts) if parts else self.wide([], np.empty(0, dtype=np.int64))
+        whole.attrs = attrs_of(self.asked.result)
+        return whole
+
+    def detail(self, found: Sequence[Figures]) -> pd.DataFrame:
+        """One row per (meter,) period and element."""
+        several = is_several(self.frame)
+        parts = []
+        for meter, group in groupby(found, key=lambda f: f.of.meter):
+            w = interval_of(self.interval, meter)
+            parts.append(table(list(group), w, self.tz, with_meter=several))
+        if not parts:
+            return pd.DataFrame(columns=[*(["meter"] if several else []), *COLUMNS])
+        rows = pd.concat(parts, ignore_index=True)
+        rows.attrs = attrs_of(self.asked.result)
+        return self._details_in_pint(rows) if self.in_pint else rows
+
+    def _details_in_pint(self, rows: pd.DataFrame) -> pd.DataFrame:
+        wired = quantify(rows[list(_ENERGIES)].rename(columns=self.label))
+        return rows.assign(**{k: wired[self.label(k)] for k in _ENERGIES})
+
+    def _dressed(self, result: pd.DataFrame, ends: Ints | None) -> pd.DataFrame:
+        result.attrs = attrs_of(self.asked.result, ends)
+        return quantify(result) if self.in_pint else result
+
+
+def attrs_of(topic: str, ends: Ints | None = None) -> dict[Hashable | None, Any]:
+    """The attrs of a result: its unit and, of periods that follow each other, where they end.
+
+    Parameters
+    ----------
+    topic : str
+        Of the result.
+    ends : ndarray of int64, optional
+        Of the periods [us UTC]. The index tells where each but the last one ends, as long as
+        there are as many rows as periods.
+    """
+    told: dict[str, Any] = {"schema": 1, "units": {topic: TOPICS[topic].unit}}
+    if ends is not None and len(ends):
+        told |= {"until": stamp(int(ends[-1])).isoformat(), "periods": len(ends)}
+    return {_units.ATTRS: told}
+
+
+def warn_of_figures(found: Sequence[Figures], tz: dt.tzinfo) -> None:
+    """Warn once of all figures that are not recorded, naming the worst.
+
+    Parameters
+    ----------
+    found : sequence of Figures
+        The figures of a call.
+    tz : tzinfo
+        The zone in which to name the worst.
+    """
+    poor = [f for f in found if f.status.any()]
+    if not poor:
+        return
+    counts = Counter(STATUSES[i] for f in poor for i in f.status.tolist() if i)
+    total = sum(len(f.status) for f in found)
+    told = ", ".join(f"{counts[x]} {x}" for x in reversed(STATUSES) if counts[x])
+    bracket = (
+        "The first or last minutes of the span lie outside the readings: read with bracket=True. "
+        if any(_unbracketed(f) for f in poor)
+        else ""
+    )
+    warn(
+        f"{sum(counts.values())} of {total} energy figures are not wholly recorded ({told}); "
+        f"the worst is {_worst(poor, tz)}. {bracket}detail=True tells each one; "
+        "min_coverage= accepts or withholds them without this warning.",
+        CoverageWarning,
+    )
+
+
+def warn_of_power(series: Sequence[Cumulative], s: Ints, e: Ints, tz: dt.tzinfo) -> None:
+    """Warn of accepted steps that no sub-metered element can draw: their `max_kw` is not known.
+
+    The rules accept them, since without a greatest power nothing tells a blip at the edge of the
+    data from use; but nobody should be billed a whole register in silence.
+    """
+    for c in series:
+        if not _may_be_impossible(c):
+            continue
+        inside = (c.t[1:] > s.min(initial=_NEVER)) & (c.t[:-1] < e.max(initial=-_NEVER))
+        kw = np.where(inside, np.abs(c.inc) / (np.diff(c.t) / (60 * MINUTE)), 0.0)
+        if kw.max(initial=0.0) > IMPOSSIBLE_KW:
+            i = int(kw.argmax())
+            warn(
+                f"{c.name} changes by {c.inc[i]:,.1f} kWh from "
+                f"{stamp(int(c.t[i])).tz_convert(tz)}, a mean of {kw[i]:,.0f} kW. No element "
+                "draws that, but without max_kw nothing tells it from use: it stands in the "
+                "figures. Give registers=RegisterRules(max_kw=...).",
+                ReadingWarning,
+            )
+
+
+def _may_be_impossible(c: Cumulative) -> bool:
+    """Whether the greatest change over the shortest time is too much: quick, and rarely so."""
+    shortest = int(np.diff(c.t).min(initial=_NEVER)) / (60 * MINUTE)
+    greatest = max(c.inc.max(initial=0.0), -c.inc.min(initial=0.0))
+    return bool(greatest > IMPOSSIBLE_KW * shortest)
+
+
+def _worst(poor: Sequence[Figures], tz: dt.tzinfo) -> str:
+    f, i = max(
+        ((f, i) for f in poor for i in [int(np.lexsort((f.coverage, -f.status))[0])]),
+        key=lambda x: (x[0].status[x[1]], -x[0].coverage[x[1]]),
+    )
+    flags = names(int(f.flags[i]))
+    why = f" ({', '.join(flags)})" if flags else ""
+    when = stamp(int(f.starts[i])).tz_convert(tz)
+    return (
+        f"{f.of.name} from {when:%Y-%m-%d %H:%M}: {STATUSES[int(f.status[i])]}, "
+        f"coverage {f.coverage[i]:.4g}{why}"
+    )
+
+
+def _unbracketed(f: Figures) -> bool:
+    """Whether the span's head or tail lacks less than an hour, which bracketing rows would give."""
+    if len(f.of.at) == 0 or len(f.s) == 0:
+        return False
+    head = first_covered(f.of) - int(f.s[0])
+    tail = int(f.e[-1]) - int(f.of.at[-1])
+    return 0 < head <= _NEAR or 0 < tail <= _NEAR
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """One element's ratio; arrays of shape (periods,).
+
+    Attributes
+    ----------
+    of : Cumulative
+        The element.
+    value : ndarray of float
+        The ratio [1].
+    energy, other : ndarray of float
+        Energy [kWh], and what it was compared with.
+    coverage : ndarray of float
+        0 to 1.
+    flags : ndarray of int64
+        Flag bits.
+    """
+
+    of: Cumulative
+    value: Floats
+    energy: Floats
+    other: Floats
+    coverage: Floats
+    flags: Ints
+
+
+def divided(above: Floats, below: Floats) -> Floats:
+    """A ratio, NaN where what it is divided by is not above 0."""
+    out = np.full(len(above), np.nan)
+    np.divide(above, below, out=out, where=below > 0)
+    return out
+
+
+def result(
+    of: Study,
+    found: Sequence[Ratio],
+    other: str,
+    what: str,
+    least: float | None,
+    *,
+    detail: bool,
+) -> pd.DataFrame:
+    """A frame of ratios, period to element or in rows, and the warning of what is not recorded.
+
+    Parameters
+    ----------
+    of : Study
+        Series and periods.
+    found : sequence of Ratio
+        One per series.
+    other : str
+        What the second quantity is called in rows.
+    what : str
+        What the figures are, for the warning.
+    least : float or None
+        Figures with less coverage are NaN.
+    detail : bool
+        Rows instead of columns.
+    """
+    rows = _rows(of, found, other, least)
+    warn_of(rows, what, accepted=least is not None)
+    if detail:
+        return rows
+    values = [np.where(_low(f, least), np.nan, f.value) for f in found]
+    return by_element(of, values, periods_index(of))
+
+
+def _low(f: Ratio, least: float | None) -> Any:
+    return np.zeros(len(f.value), dtype=np.bool_) if least is None else f.coverage < least
+
+
+def _rows(of: Study, found: Sequence[Ratio], other: str, least: float | None) -> pd.DataFrame:
+    parts = [
+        pd.DataFrame(
+            {
+                **({"meter": f.of.meter} if of.several else {}),
+                "period": local(of.s, of.tz),
+                "element": f.of.element,
+                "value": np.where(_low(f, least), np.nan, f.value),
+                "energy": f.energy,
+                other: f.other,
+                "coverage": f.coverage,
+                "status": np.array(STATUSES, dtype=object)[status(f.coverage, f.flags)],
+                "flags": flag_tuples(f.flags.tolist(), [()] * len(f.flags)),
+            }
+        )
+        for f in found
+    ]
+    by = ["meter", "period"] if of.several else ["period"]
+    names = [*by, "element", "value", "energy", other, "coverage", "status", "flags"]
+    if not parts:
+        return pd.DataFrame(columns=names)
+    return pd.concat(parts).sort_values(by, kind="stable", ignore_index=True)[names]

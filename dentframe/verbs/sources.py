@@ -1,0 +1,414 @@
+"""Registers and interval means of the same elements, side by side. Pure.
+
+The register is taken as it is, without the guard against frames differenced by hand: these
+verbs are there to find out what is wrong with a register that falls.
+
+Which column answers for an element's energy, as its `Cumulative`. Pure.
+
+Per element, never per period: the register, else the interval means.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dentframe.errors import ConfigError, KindError, RangeError
+from dentframe.frame import select as selection
+from dentframe.frame.select import check_read, topics
+from dentframe.metering.cumulative import first_covered, from_means, from_register
+from dentframe.metering.registers import (
+    MINUTE,
+    RegisterRules,
+    Rules,
+    SiteRules,
+    check_elements,
+    resolve,
+)
+from dentframe.metering.rising import Plain, block_of
+from dentframe.metering.series import (
+    NONE,
+    Flag,
+    Rows,
+    Series,
+    element_columns,
+    matrix,
+    named_elements,
+    read,
+    rows,
+    time_index,
+)
+from dentframe.metering.steps import refuse_differences
+from dentframe.times.ranges import Zone, is_utc, minutes, zone
+from dentframe.wire import units as _units
+from dentframe.wire.columns import Column, parse, wire_columns
+from dentframe.wire.topics import TOPICS, kind_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dentframe.metering.cumulative import Cumulative
+    from dentframe.verbs.inputs import Asked
+
+
+REGISTER, MEAN = "kWHNet", "DemandkW"
+SOURCES = ("auto", "register", "demand")
+RESULTS = {
+    "kWh": "Energy",
+    "kW": "Energy",
+    "kVAh": "ApparentEnergy",
+    "kVA": "ApparentEnergy",
+    "kvarh": "ReactiveEnergy",
+    "kvar": "ReactiveEnergy",
+}
+"""The topic of a result, by the unit of what it was made from."""
+BLOCK_STARTS = ("Demand", "ApparentDemand")
+
+
+_SAMPLES = "Use stats(topic={topic!r}) for its time-weighted mean, least and greatest value."
+_INSTEAD = {
+    "sample": "it is a sampled value, and samples hold no energy. " + _SAMPLES,
+    "ratio": "it is a ratio. Use power_factor() for the energy-weighted power factor.",
+    "interval_energy": "it is the energy of periods already. It may be summed: "
+    "df.resample(...).sum(), or df.sum().",
+    "unknown": "nothing tells whether it is a register or the energy of an interval, and taking "
+    "one for the other would bill a whole register. Rename the column to a topic that is known.",
+}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The topics that may answer, and the topic of the result."""
+
+    register: str | None
+    mean: str | None
+
+    @property
+    def topics(self) -> list[str]:
+        """Those asked for, the register first."""
+        return [t for t in (self.register, self.mean) if t is not None]
+
+    @property
+    def result(self) -> str:
+        """``Energy``, ``ApparentEnergy`` or ``ReactiveEnergy``."""
+        return RESULTS[TOPICS[self.topics[0]].unit]
+
+
+def wanted(frame: pd.DataFrame, topic: str | None, source: str) -> Wanted:
+    """What `topic` and `source` ask for, kind checked before anything else.
+
+    Raises
+    ------
+    KindError
+        For a topic that holds no energy; the message names the right verb.
+    UnknownTopicError
+        For a topic that the frame does not have.
+    ConfigError
+        For an unknown `source`, or one that `topic` is not.
+    """
+    if source not in SOURCES:
+        raise ConfigError(f"Cannot use source={source!r}: use one of {', '.join(SOURCES)}.")
+    if topic is None:
+        return Wanted(
+            REGISTER if source != "demand" else None, MEAN if source != "register" else None
+        )
+    kind = _check_kind(frame, topic)
+    if source not in {"auto", kind}:
+        raise ConfigError(
+            f"Cannot use topic={topic!r} with source={source!r}: it is a {kind}. Leave source= out."
+        )
+    return Wanted(topic, None) if kind == "register" else Wanted(None, topic)
+
+
+def _check_kind(frame: pd.DataFrame, topic: str) -> str:
+    if topic not in TOPICS:
+        selection.check_topic(frame, topic)
+    label = next((x for x in wire_columns(frame.columns) if parse(x).topic == topic), None)
+    kind = kind_of(topic, _units.unit_text(frame, label) if label else None)
+    if topic in BLOCK_STARTS:
+        raise KindError(
+            f"Cannot compute energy of {topic!r}: it is a result, labelled by the start of its "
+            "blocks. Compute energy() of the readings it was made from."
+        )
+    if kind not in {"register", "interval_mean"}:
+        raise KindError(f"Cannot compute energy of {topic!r}: {_INSTEAD[kind].format(topic=topic)}")
+    selection.check_topic(frame, topic)
+    return "register" if kind == "register" else "demand"
+
+
+def cumulatives(
+    frame: pd.DataFrame,
+    asked: Wanted,
+    *,
+    tz: Zone = None,
+    registers: RegisterRules | None = None,
+    interval: Any = "15min",
+    demand_lag: Any = "0min",
+    skip: Container[tuple[str | None, str]] = (),
+) -> list[Cumulative]:
+    """E(t) and C(t) of every element, meters by name, elements in wire order.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns over time or (meter, time), shape (readings, columns).
+    asked : Wanted
+        The topics that may answer, from `wanted`.
+    tz : str or tzinfo, optional
+        The zone of naive swap times; None is the index's own where that is not UTC.
+    registers : RegisterRules, optional
+        What is known about the registers.
+    interval, demand_lag : str, timedelta, or mapping by meter
+        A mean stamped t covers ``(t - demand_lag - interval, t - demand_lag]``.
+    skip : container of (meter, element)
+        Elements that are answered otherwise; their columns are not looked at.
+
+    Returns
+    -------
+    list of Cumulative
+        In a frame of several meters, without those that have only blanks.
+
+    Raises
+    ------
+    KindError
+        Where no column answers, or a register column was differenced by hand.
+    """
+    rules = rules_for(asked, RegisterRules() if registers is None else registers)
+    columns = element_columns(frame, asked.topics)
+    if not columns:
+        selection.check_read(frame)
+        raise _nothing(frame, asked)
+    meters, local = rows(frame), naive_zone(frame, tz)
+    check_elements(rules, [(m.meter, c.id) for m in meters for _, c in columns])
+    own = _Resolved(rules, local)
+    found: list[Cumulative] = []
+    for meter in meters:
+        mine = [x for x in columns if (meter.meter, x[1].id) not in skip]
+        plain, left = _plain(frame, meter, mine, asked, own)
+        chosen = _chosen(read([meter], frame, left), asked)
+        judged = [_cumulative(s, asked, own, interval, demand_lag) for s in chosen]
+        found += sorted([*plain, *judged], key=lambda c: (len(c.element), c.element))
+    return _without_blank(frame, found, rules) if len(meters) > 1 else found
+
+
+def rules_for(asked: Wanted, rules: RegisterRules) -> RegisterRules:
+    """The rules of the register that answers: a site's swaps are of kWHNet alone."""
+    if asked.register != REGISTER and isinstance(rules, SiteRules):
+        return rules.of_another_register
+    return rules
+
+
+class _Resolved:
+    """Each element's rules, resolved once where they are the same for all."""
+
+    def __init__(self, rules: RegisterRules, tz: Zone) -> None:
+        self.rules, self.tz = rules, tz
+        self.same = None if rules.by_element else resolve(rules, None, "", tz)
+
+    def of(self, meter: str | None, element: str) -> Rules:
+        return self.same or resolve(self.rules, meter, element, self.tz)
+
+
+def _plain(
+    frame: pd.DataFrame,
+    meter: Rows,
+    columns: Sequence[tuple[int, Column]],
+    asked: Wanted,
+    own: _Resolved,
+) -> tuple[list[Plain], list[tuple[int, Column]]]:
+    """The registers that take the short way, and the columns that are left for the long one."""
+    registers = [x for x in columns if x[1].topic == asked.register]
+    values = matrix(frame, registers) if meter.first is None else None
+    if values is None or not asked.register:
+        return [], list(columns)
+    elements = [c.id for _, c in registers]
+    rules = [own.of(meter.meter, x) for x in elements]
+    plain, _ = block_of(meter.meter, asked.register, elements, meter.t, values[meter.order], rules)
+    done = {p.element for p in plain}
+    return plain, [x for x in columns if x[1].id not in done]
+
+
+def naive_zone(frame: pd.DataFrame, tz: Zone) -> dt.tzinfo | None:
+    """The zone in which a naive time is wall time; None where nothing tells."""
+    if tz is not None:
+        return zone(tz)
+    own = time_index(frame).tz
+    return None if own is None or is_utc(own) else own
+
+
+def _chosen(series: list[Series], asked: Wanted) -> list[Series]:
+    by_element: dict[str, list[Series]] = {}
+    for s in series:
+        by_element.setdefault(s.element, []).append(s)
+    return [_best(s, asked) for s in by_element.values()]
+
+
+def _without_blank(
+    frame: pd.DataFrame, found: list[Cumulative], rules: RegisterRules
+) -> list[Cumulative]:
+    """Among several meters, an element with only blanks is none, unless a read or site names it."""
+    named = named_elements(frame) | (rules.named if isinstance(rules, SiteRules) else set())
+    return [c for c in found if _has_readings(c) or (c.meter, c.element) in named]
+
+
+def _has_readings(c: Cumulative) -> bool:
+    """Readings that conflict are readings: they are missing, not absent."""
+    return len(c.at) > 0 or bool((c.series.marks & Flag.CONFLICTING_DUPLICATE).any())
+
+
+def _best(series: list[Series], asked: Wanted) -> Series:
+    by_rank = sorted(series, key=lambda s: (len(s.t) == 0, asked.topics.index(s.topic)))
+    return by_rank[0]
+
+
+def _nothing(frame: pd.DataFrame, asked: Wanted) -> KindError:
+    labels = wire_columns(frame.columns)
+    results = [x for x in labels if kind_of(parse(x).topic) == "interval_energy"]
+    there = ", ".join(selection.topics(frame)) or "none"
+    head = (
+        f"Cannot compute energy: no column of a whole element ({asked.topics[0]}/Elm/...) is "
+        f"{' or '.join(asked.topics)}; the frame's topics are {there}. "
+    )
+    if results:
+        return KindError(f"{head}{results[0]!r} is the energy of periods already: use .sum().")
+    if any(parse(x).topic in asked.topics for x in labels):
+        return KindError(
+            f"{head}There are only single channels, and an element need not be their sum "
+            "(some are calculated in the meter). Read the element's own column."
+        )
+    other = next((t for t in selection.topics(frame) if kind_of(t) == "register"), None)
+    hint = f"For its energy pass topic={other!r}." if other else 'Read topics=["kWHNet"] as well.'
+    return KindError(head + hint)
+
+
+def _cumulative(
+    series: Series,
+    asked: Wanted,
+    resolved: _Resolved,
+    interval: Any,
+    demand_lag: Any,
+) -> Cumulative:
+    own = resolved.of(series.meter, series.element)
+    if series.topic == asked.register:
+        refuse_differences(series, own)
+        return from_register(series, own)
+    window = interval_of(interval, series.meter)
+    lag = by_meter(demand_lag, series.meter, "0min", "demand_lag")
+    return from_means(series, window, lag, own.max_gap)
+
+
+def interval_of(interval: Any, meter: str | None) -> int:
+    """A meter's interval [us], above 0."""
+    window = by_meter(interval, meter, "15min", "interval")
+    if window == 0:
+        raise RangeError(f"Cannot use interval={interval!r}: it has no length. Use e.g. '15min'.")
+    return window
+
+
+def by_meter(value: Any, meter: str | None, default: str, what: str) -> int:
+    """A span of time that may be given by meter, for one meter [us]."""
+    if not isinstance(value, Mapping):
+        return minutes(value, what) * MINUTE
+    if meter is None and len(value) > 1:
+        raise ConfigError(
+            f"Cannot tell which {what} of {list(value)} is this frame's: the frame does not name "
+            f"its meter. Give one value, e.g. {what}={default!r}."
+        )
+    chosen = next(iter(value.values()), default) if meter is None else value.get(meter, default)
+    return minutes(chosen, what) * MINUTE
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What one element's register and its interval means say.
+
+    Attributes
+    ----------
+    meter : str or None
+        The meter; None where nothing names it.
+    element : str
+        The element's letter.
+    register, demand : Cumulative
+        E(t) of each; without breakpoints where the frame has no reading of it.
+    interval, lag : int
+        The window of the means, and how late they are stamped [us].
+    """
+
+    meter: str | None
+    element: str
+    register: Cumulative
+    demand: Cumulative
+    interval: int
+    lag: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether both have readings."""
+        return len(self.register.at) > 0 and len(self.demand.at) > 0
+
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """From the later first instant to the earlier last one [us]; None without both."""
+        if not self.complete:
+            return None
+        low = max(first_covered(self.register), first_covered(self.demand))
+        high = min(int(self.register.at[-1]), int(self.demand.at[-1]))
+        return (low, high) if low < high else None
+
+
+def pairs(frame: pd.DataFrame, asked: Asked) -> list[Pair]:
+    """Every element that has a reading of either kind, meters by name, elements in wire order.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns over time or (meter, time), shape (readings, columns).
+    asked : Asked
+        The caller's keywords: the zone of naive swap times, the rules, interval and lag.
+    """
+    found: dict[tuple[str | None, str], dict[str, Series]] = {}
+    for s in read(rows(frame), frame, element_columns(frame, (REGISTER, MEAN))):
+        found.setdefault((s.meter, s.element), {})[s.topic] = s
+    check_elements(asked.registers, list(found))
+    local = naive_zone(frame, asked.tz)
+    made = []
+    for (meter, element), series in sorted(found.items(), key=_wire_order):
+        own = resolve(asked.registers, meter, element, local)
+        register = series.get(REGISTER, _blank(meter, element, REGISTER))
+        demand = series.get(MEAN, _blank(meter, element, MEAN))
+        window = interval_of(asked.interval, meter)
+        lag = by_meter(asked.demand_lag, meter, "0min", "demand_lag")
+        means = from_means(demand, window, lag, own.max_gap)
+        made.append(Pair(meter, element, from_register(register, own), means, window, lag))
+    return [p for p in made if len(p.register.at) or len(p.demand.at)]
+
+
+def _blank(meter: str | None, element: str, topic: str) -> Series:
+    return Series(meter, element, topic, NONE, np.empty(0), NONE, NONE)
+
+
+def _wire_order(item: tuple[tuple[str | None, str], Any]) -> tuple[str, int, str]:
+    meter, element = item[0]
+    return meter or "", len(element), element
+
+
+def need_both(frame: pd.DataFrame, verb: str) -> None:
+    """Refuse a frame in which there is nothing to compare.
+
+    Raises
+    ------
+    KindError
+        Where the registers or the means are not in the frame at all.
+    """
+    check_read(frame)
+    there = topics(frame)
+    for topic in (REGISTER, MEAN):
+        if topic not in there:
+            raise KindError(
+                f"Cannot {verb}: the frame has no {topic} column, only {', '.join(there) or 'none'}"
+                f'. It compares registers with demand: read topics=["{REGISTER}", "{MEAN}"].'
+            )

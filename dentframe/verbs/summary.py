@@ -1,0 +1,165 @@
+"""What a frame of readings holds, at a glance: span, interval, topics, coverage, findings.
+
+Only what one pass over the frame tells; `gaps` and `quality` look closer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from dentframe.cards import Card
+from dentframe.frame import select as selection
+from dentframe.metering.series import time_index
+from dentframe.verbs.gaps import Lane, lanes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+_NAMED = 6
+_HEADS = ("topic", "kind", "unit", "columns>", "coverage>")
+
+
+def card(frame: pd.DataFrame) -> Card:
+    """What is shown of a frame.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns over time, or over (meter, time), shape (readings, columns).
+
+    Returns
+    -------
+    Card
+        `dentframe.cards` renders it.
+    """
+    table, found = selection.table(frame), lanes(frame)
+    meters = selection.meters(frame)
+    return Card(
+        title=", ".join(x for x in ("dent", _named(meters, "meter"), f"{len(frame):,} rows") if x),
+        facts=(
+            ("span", _span(frame, found)),
+            ("interval", _intervals(found)),
+            ("elements", _named(selection.elements(frame))),
+            ("channels", _named(selection.channels(frame), "channel")),
+            ("other columns", _others(frame, table)),
+        ),
+        heads=_HEADS,
+        rows=[_topic(name, part, found) for name, part in table.groupby("topic", sort=False)],
+        notes=_notes(frame, table, found),
+    )
+
+
+def _named(names: Sequence[str], what: str = "") -> str:
+    if what and len(names) > _NAMED:
+        return f"{len(names)} {what}s, {names[0]} … {names[-1]}"
+    return ", ".join(names)
+
+
+def _others(frame: pd.DataFrame, table: pd.DataFrame) -> str:
+    count = frame.shape[1] - len(table)
+    return f"{count}, which the verbs ignore" if count else ""
+
+
+def _span(frame: pd.DataFrame, found: Sequence[Lane]) -> str:
+    times, read = time_index(frame), [lane.bounds for lane in found if lane.bounds]
+    if read:
+        ends = [min(a for a, _ in read), max(b for _, b in read)]
+        first, last = pd.to_datetime(ends, unit="us", utc=True).tz_convert(times.tz or "UTC")
+        told = "the range that was read"
+    elif len(times):
+        first, last, told = times.min(), times.max(), "first to last reading"
+    else:
+        return ""
+    zone = "without a zone" if times.tz is None else str(times.tz)
+    return f"{_moment(first)} … {_moment(last)} {zone} ({told}, {_days(last - first)})"
+
+
+def _moment(at: pd.Timestamp) -> str:
+    return at.strftime("%Y-%m-%d %H:%M:%S").removesuffix(":00")
+
+
+def _days(length: pd.Timedelta) -> str:
+    days = length / pd.Timedelta(days=1)
+    return f"{days:.4g} days" if days >= 2 else f"{24 * days:.4g} h"
+
+
+def _intervals(found: Sequence[Lane]) -> str:
+    usual = sorted({lane.interval for lane in found if lane.interval})
+    return ", ".join(_minutes(us) for us in usual)
+
+
+def _minutes(us: int) -> str:
+    seconds = us / 1e6
+    if seconds < 60:
+        return f"{seconds:g} s"
+    return f"{seconds / 60:.4g} min" if seconds < 3600 else f"{seconds / 3600:.4g} h"
+
+
+def _topic(name: Any, part: pd.DataFrame, found: Sequence[Lane]) -> tuple[str, ...]:
+    kind = str(part["kind"].iloc[0]).replace("_", " ")
+    units = ", ".join(dict.fromkeys("unknown" if u is None else str(u) for u in part["unit"]))
+    labels = list(part.index)
+    there = sum(lane.there(labels) for lane in found)
+    due = sum(lane.due(labels) for lane in found)
+    return str(name), kind, units, str(len(part)), _share(there, due)
+
+
+def _share(there: int, due: int) -> str:
+    """A percentage that says 100 or 0 only where all or nothing is there."""
+    if not due or there >= due:
+        return "100 %" if due else "–"
+    if not there:
+        return "0 %"
+    return f"{min(max(100 * there / due, 0.01), 99.99):.2f} %"
+
+
+def _notes(frame: pd.DataFrame, table: pd.DataFrame, found: Sequence[Lane]) -> list[str]:
+    looks: list[Callable[[], str]] = [
+        lambda: "" if len(frame) else "There are no readings.",
+        lambda: _zone(frame),
+        lambda: _order(found),
+        lambda: _gaps(found),
+        lambda: _blanks(table, found),
+        lambda: _silent(frame, table, found),
+    ]
+    told = [note for note in (look() for look in looks) if note]
+    return told or ["Nothing odd at a glance; .quality() looks closer."]
+
+
+def _zone(frame: pd.DataFrame) -> str:
+    naive = time_index(frame).tz is None
+    return 'The times have no zone: say df.tz_localize("UTC") if they are UTC.' if naive else ""
+
+
+def _order(found: Sequence[Lane]) -> str:
+    count = sum(lane.repeated for lane in found)
+    return f"{count:,} rows repeat a time; .quality() tells whether they agree." if count else ""
+
+
+def _gaps(found: Sequence[Lane]) -> str:
+    lacks = [gap for lane in found for gap in lane.lacks]
+    if not lacks:
+        return ""
+    whole = _minutes(sum(lacks))
+    if len(lacks) == 1:
+        return f"1 gap without a row, of {whole}; .gaps() tells where."
+    longest = _minutes(max(lacks))
+    told = f"{whole} in all, the longest {longest}; .gaps() lists them."
+    return f"{len(lacks):,} gaps without a row, {told}"
+
+
+def _blanks(table: pd.DataFrame, found: Sequence[Lane]) -> str:
+    count = sum(lane.blank(list(table.index)) for lane in found)
+    return f"{count:,} blank cells in rows that came." if count else ""
+
+
+def _silent(frame: pd.DataFrame, table: pd.DataFrame, found: Sequence[Lane]) -> str:
+    if not len(frame):
+        return ""
+    names = [x for x in table.index if not any(lane.there([x]) for lane in found)]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"No reading at all in {', '.join(names[:_NAMED])}{more}." if names else ""

@@ -1,0 +1,1 @@
+"""What the service says: its topics, columns and units, and how its answers are decoded."""

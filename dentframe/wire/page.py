@@ -1,0 +1,248 @@
+"""Bytes of an answer → parsed JSON, or the error that says what came instead. Pure.
+
+What a decoded answer is: a page of columns, and a report of what was odd about it. Pure.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from dentframe.errors import DecodeError, RequestError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from dentframe.cloud.planner import Window
+
+
+SAMPLES = 3
+SAMPLE_LENGTH = 40
+
+Unreadable = tuple[int, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What decoding met; reports add up with ``+``.
+
+    Cells are counted in the rows that were kept only.
+
+    Attributes
+    ----------
+    rows : int
+        Rows kept.
+    absent : dict of str to int
+        Column of the headers → rows that lack its key.
+    blank : dict of str to int
+        Column → cells that are empty, white space or null.
+    unreadable : dict of str to (int, tuple of str)
+        Column → cells that are no finite number, and up to three different samples.
+    unexpected : dict of str to int
+        Key that the headers lack → rows that have it; it is kept as a column.
+    bad_dates : int
+        Rows dropped because their date or time cannot be read.
+    bad_date_samples : tuple of str
+        Up to three different samples of them.
+    outside : int
+        Rows dropped because they lie outside the window.
+    unsorted : bool
+        Whether a row is earlier than the one before it.
+    duplicates : int
+        Rows whose minute another row of the answer already had.
+    conflicts : dict of str to int
+        Column → cells that such rows gave different values, where that is settled already:
+        in an archive they are NaN.
+    """
+
+    rows: int = 0
+    absent: Mapping[str, int] = field(default_factory=dict)
+    blank: Mapping[str, int] = field(default_factory=dict)
+    unreadable: Mapping[str, Unreadable] = field(default_factory=dict)
+    unexpected: Mapping[str, int] = field(default_factory=dict)
+    bad_dates: int = 0
+    bad_date_samples: tuple[str, ...] = ()
+    outside: int = 0
+    unsorted: bool = False
+    duplicates: int = 0
+    conflicts: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def zero(cls) -> Report:
+        """Return the report of nothing, the neutral element of ``+``."""
+        return cls()
+
+    @property
+    def clean(self) -> bool:
+        """Whether the answer is wholly as the API describes."""
+        cells = self.absent or self.blank or self.unreadable or self.unexpected
+        rows = self.bad_dates or self.outside or self.unsorted or self.duplicates
+        return not (cells or rows)
+
+    def __add__(self, other: Report) -> Report:
+        return Report(
+            self.rows + other.rows,
+            add_counts(self.absent, other.absent),
+            add_counts(self.blank, other.blank),
+            _add_unreadable(self.unreadable, other.unreadable),
+            add_counts(self.unexpected, other.unexpected),
+            self.bad_dates + other.bad_dates,
+            samples((*self.bad_date_samples, *other.bad_date_samples)),
+            self.outside + other.outside,
+            self.unsorted or other.unsorted,
+            self.duplicates + other.duplicates,
+            add_counts(self.conflicts, other.conflicts),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Page:
+    """One decoded getData answer.
+
+    Attributes
+    ----------
+    window : Window or None
+        The window that was asked for, if it was given.
+    columns : tuple of str
+        The headers without date and time, then the keys that only rows have.
+    minutes : numpy.ndarray of int64, shape (rows,)
+        UTC minutes since 1970-01-01T00:00Z [min], in the order of the answer.
+    values : numpy.ndarray of float64, shape (rows, columns)
+        Column-major, in the units of the columns' topics; NaN where there is no finite number.
+    report : Report
+        What was absent, blank, unreadable, unexpected or dropped.
+    """
+
+    window: Window | None
+    columns: tuple[str, ...]
+    minutes: npt.NDArray[np.int64]
+    values: npt.NDArray[np.float64]
+    report: Report
+
+
+def shown(text: str, length: int = SAMPLE_LENGTH) -> str:
+    """Make a text of the wire safe to show: one short, printable line."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:length])
+
+
+def samples(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the first few different texts."""
+    return tuple(dict.fromkeys(texts))[:SAMPLES]
+
+
+def add_counts(a: Mapping[str, int], b: Mapping[str, int]) -> dict[str, int]:
+    """Add two tables of counts."""
+    return {key: a.get(key, 0) + b.get(key, 0) for key in {**a, **b}}
+
+
+def _add_unreadable(
+    a: Mapping[str, Unreadable], b: Mapping[str, Unreadable]
+) -> dict[str, Unreadable]:
+    none: Unreadable = (0, ())
+    return {key: _join(a.get(key, none), b.get(key, none)) for key in {**a, **b}}
+
+
+def _join(a: Unreadable, b: Unreadable) -> Unreadable:
+    return a[0] + b[0], samples((*a[1], *b[1]))
+
+
+_BOM = b"\xef\xbb\xbf"
+_BLANK = b" \t\r\n"
+_REASON_LENGTH = 200
+_SHOWN_LENGTH = 60
+
+
+class Number(str):
+    """The text of a JSON number, told apart from a JSON string."""
+
+    __slots__ = ()
+
+
+def load(body: bytes) -> Any:
+    """Parse JSON; numbers become `Number`, so that no digit is lost.
+
+    Raises
+    ------
+    ValueError
+        If it is not JSON in UTF-8.
+    RecursionError
+        If it is nested too deeply.
+    """
+    return json.loads(
+        body.decode(), parse_int=Number, parse_float=Number, parse_constant=_refuse_constant
+    )
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def load_answer(body: bytes, what: str) -> dict[str, Any]:
+    """Parse an answer and check that it is an object with which the service says yes.
+
+    Parameters
+    ----------
+    body : bytes
+        The whole body of the answer.
+    what : str
+        The name of the request, for the messages.
+
+    Raises
+    ------
+    DecodeError
+        If it is no JSON object.
+    RequestError
+        If it says ``"success": false``.
+    """
+    try:
+        answer = load(body.removeprefix(_BOM))
+    except (ValueError, RecursionError) as error:
+        raise not_decoded(what, f"it is not valid JSON ({_reason(error)})", body) from None
+    if not isinstance(answer, dict):
+        raise not_decoded(what, "it is not a JSON object", body)
+    if answer.get("success") in (False, "false"):
+        raise _refused(what, answer)
+    return answer
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at character {error.pos}"
+    return "nested too deeply" if isinstance(error, RecursionError) else shown(str(error))
+
+
+def _refused(what: str, answer: dict[str, Any]) -> RequestError:
+    said = answer.get("error") or answer.get("message") or "it gives no reason"
+    text = shown(said if isinstance(said, str) else json.dumps(said), _REASON_LENGTH)
+    return RequestError(
+        f"Cannot {what}: the service refused the request and says {text!r}. "
+        "Check the meter, the topics and the time that were asked for."
+    )
+
+
+def not_decoded(what: str, why: str, body: bytes) -> DecodeError:
+    """Build the error for an answer that is not what the API describes."""
+    return DecodeError(
+        f"Cannot {what}: the answer is not what the API describes, {why}; {_came(body)}. "
+        "Ask again; if it stays so, check the base URL and any proxy between.",
+        retryable=True,
+    )
+
+
+def _came(body: bytes) -> str:
+    start = body[: 4 * _SHOWN_LENGTH].removeprefix(_BOM).strip(_BLANK)
+    if not start:
+        return f"it is empty or blank ({len(body)} bytes)"
+    text = shown(start.decode("utf-8", "replace"), _SHOWN_LENGTH)
+    kind = "HTML or XML" if start.startswith(b"<") else "the body"
+    return f"{kind} of {len(body)} bytes begins {text!r}"
+
+
+def strings(value: object) -> list[str] | None:
+    """Return the value if it is a list of strings, else None."""
+    if isinstance(value, list) and all(type(item) is str for item in value):
+        return value
+    return None
