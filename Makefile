@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check bench bench-fleet docs extras oldest clean
+.PHONY: demo test check map bench bench-fleet docs extras oldest clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("dentframe needs Python 3.11+, this is " + sys.version.split()[0] + "; run: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
@@ -29,6 +29,9 @@ check: $(VENV)/.dev  ## linters, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+
+map: $(VENV)/.dev  ## print files, code lines and imports per package, and the journeys
+	$(BIN)/python -m tests.house_map
 
 $(VENV)/.bench: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --group bench

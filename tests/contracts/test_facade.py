@@ -5,8 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
-import io
-import tokenize
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +13,7 @@ import pytest
 
 import dentframe
 from dentframe.accessor import DentAccessor
+from tests.house_map import CONTRIBUTING, code_lines, packages
 
 PACKAGE = Path(dentframe.__file__).parent
 NAMES = [name for name in vars(DentAccessor) if not name.startswith("_")]
@@ -113,24 +113,10 @@ def test_every_module_imports():
             importlib.import_module(".".join(p for p in parts if p != "__init__"))
 
 
-def code_lines(text):
-    """How many lines hold code: no docstring, no comment, no blank line."""
-    prose = set()
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(
-            node
-        ):
-            prose.update(range(node.body[0].lineno, node.body[0].end_lineno + 1))
-    skipped = {
-        tokenize.COMMENT,
-        tokenize.NL,
-        tokenize.NEWLINE,
-        tokenize.INDENT,
-        tokenize.DEDENT,
-        tokenize.ENDMARKER,
-    }
-    code = set()
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type not in skipped:
-            code.update(range(token.start[0], token.end[0] + 1))
-    return len(code - prose)
+def test_contributing_says_what_every_package_does():
+    """Its table has a row for each package and for each file of the root."""
+    text = CONTRIBUTING.read_text(encoding="utf-8")
+    table = text.partition("| what it does |")[2].partition("\n\n")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if "`" in line]
+    told = set(re.findall(r"`(\w+)`", " ".join(rows)))
+    assert told == set(packages()) - {"__init__", "__main__"}
