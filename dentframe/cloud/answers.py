@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import email.utils
+import hashlib
 import json
 import logging
 import threading
@@ -96,6 +97,7 @@ def _age(seconds: float) -> str:
 FOREVER = float("inf")
 NEVER = 0.0
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+WEEK, YEAR = 7 * DAY, 365 * DAY
 SETTLED = 48 * HOUR
 """Meters upload late: after this time a complete window is final [s]."""
 OPEN = 5 * MINUTE
@@ -111,18 +113,25 @@ def topic_of(column: str) -> str:
 def complete(page: Page, topics: Iterable[str]) -> bool:
     """Whether a page holds all that its window can hold.
 
-    Every topic returned a column, no cell is absent or unreadable, and every spacing, its
-    edges included, is at most 1.5 times the median spacing.
+    Every topic returned a column, no cell is absent or unreadable, none is blank in a column
+    that has values, not every cell is blank, and every spacing, the window's edges included, is
+    at most 1.5 times the median spacing. A column that is blank throughout beside others with
+    values is a spare input of the meter.
     """
     got = {topic_of(column) for column in page.columns}
     if not got.issuperset(topics) or len(page.minutes) < 2:
         return False
-    return not _lacks_cells(page) and _evenly_spaced(page)
-
-
-def _lacks_cells(page: Page) -> bool:
     report = page.report
-    return bool(report.absent or report.unreadable or report.bad_dates or report.outside)
+    if report.absent or report.unreadable or report.bad_dates or report.outside:
+        return False
+    return _filled(page) and _evenly_spaced(page)
+
+
+def _filled(page: Page) -> bool:
+    conflicts = np.array([page.report.conflicts.get(column, 0) for column in page.columns])
+    blank = np.isnan(page.values).sum(axis=0) - conflicts
+    spare = blank == len(page.minutes)
+    return not spare.all() and not (blank[~spare] > 0).any()
 
 
 def _evenly_spaced(page: Page) -> bool:
@@ -139,8 +148,24 @@ def _window(page: Page) -> Window:
     return page.window
 
 
-def lifetime(page: Page, topics: Iterable[str], now: datetime) -> float:
+def fingerprint(page: Page) -> str:
+    """A short text that is the same for two answers with the same readings."""
+    rows = np.argsort(page.minutes, kind="stable")
+    columns = sorted(range(len(page.columns)), key=page.columns.__getitem__)
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(json.dumps([page.columns[column] for column in columns]).encode())
+    digest.update(page.minutes[rows].tobytes())
+    for column in columns:
+        digest.update(page.values[rows, column].tobytes())
+    return digest.hexdigest()
+
+
+def lifetime(
+    page: Page, topics: Iterable[str], now: datetime, same_since: datetime | None = None
+) -> float:
     """How long the answer may be served again [s]; 0 means it is not kept.
+
+    The cache and the archive both keep an answer by this rule.
 
     Parameters
     ----------
@@ -149,9 +174,15 @@ def lifetime(page: Page, topics: Iterable[str], now: datetime) -> float:
     topics : iterable of str
         What was asked for.
     now : datetime
-        The present, aware.
+        When it was read, aware.
+    same_since : datetime, optional
+        When an answer with the same :func:`fingerprint` was read first, if no other came since.
+        A window that did not change for a week, and ended a year ago, is final as it is.
     """
     age = (now - _window(page).end).total_seconds()
+    unchanged = 0.0 if same_since is None else (now - same_since).total_seconds()
+    if age >= YEAR and unchanged >= WEEK:
+        return FOREVER
     if not len(page.minutes):
         return min(age / 10, DAY) if age > SETTLED else NEVER
     if age < 0:

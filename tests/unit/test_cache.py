@@ -10,7 +10,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dentframe.cloud.answer_sizes import Sizes, pieces
-from dentframe.cloud.answers import Ask, Notices, cache_control, complete, cover, lifetime, prefix
+from dentframe.cloud.answers import (
+    Ask,
+    Notices,
+    cache_control,
+    complete,
+    cover,
+    fingerprint,
+    lifetime,
+    prefix,
+)
 from dentframe.cloud.cache_file import Store
 from dentframe.cloud.http_cache import Shelf, pack, unpack
 from dentframe.cloud.planner import Window
@@ -18,11 +27,19 @@ from dentframe.wire.decode import decode
 
 DAY = Window(2023, 12, 12)
 HOURS = timedelta(hours=1)
+TWO = ("DemandkW/Elm/A", "DemandkW/Elm/B")
 
 
-def body(minutes=range(2, 1440, 15), columns=("DemandkW/Elm/A",), day="2023-12-12", value="1.0"):
+def body(
+    minutes=range(2, 1440, 15),
+    columns=("DemandkW/Elm/A",),
+    day="2023-12-12",
+    value="1.0",
+    blank=lambda minute, column: False,
+):
     rows = [
-        {"date": day, "time": f"{m // 60:02d}:{m % 60:02d}"} | dict.fromkeys(columns, value)
+        {"date": day, "time": f"{m // 60:02d}:{m % 60:02d}"}
+        | {c: "" if blank(m, c) else value for c in columns}
         for m in minutes
     ]
     return json.dumps({"headers": ["date", "time", *columns], "topics": rows}).encode()
@@ -81,11 +98,44 @@ def test_lifetimes_are_those_of_the_design(made, hours, seconds):
         (page(range(2, 1400, 15)), False),
         (page([2]), False),
         (page([]), False),
+        (page(value=""), False),
+        (page(columns=TWO, blank=lambda minute, column: column == TWO[1]), True),
+        (page(columns=TWO, blank=lambda minute, column: minute > 1000), False),
+        (page(columns=TWO, blank=lambda minute, column: minute == 602), False),
     ],
 )
 def test_completeness_is_topics_cells_and_spacing(made, whole):
-    """A topic without a column, text, a gap within or at an edge: incomplete."""
+    """A topic without a column, text, blanks, a gap within or at an edge: incomplete.
+
+    A column that is blank throughout beside others with values is a spare input.
+    """
     assert complete(made, ("DemandkW",)) is whole
+
+
+@pytest.mark.parametrize(
+    ("made", "otherwise"),
+    [(page(value=""), 30 * 86400), (page([]), 86400), (page([2]), 30 * 86400)],
+)
+def test_a_window_that_does_not_change_is_final_after_a_year(made, otherwise):
+    """The same in two answers a week apart, a year after its end: it is asked no more."""
+    for hours, first, seconds in (
+        (24 * 365, 24 * 358, math.inf),
+        (24 * 365, 24 * 358.5, otherwise),
+        (24 * 364, 24 * 10, otherwise),
+        (24 * 900, None, otherwise),
+    ):
+        since = None if first is None else after(first)
+        got = lifetime(made, ("DemandkW",), after(hours), since)
+        assert got == pytest.approx(seconds)
+
+
+def test_a_fingerprint_is_of_the_readings_alone():
+    """The order of rows and columns does not matter, each reading does."""
+    one = fingerprint(page(columns=TWO))
+    assert one == fingerprint(page(list(range(2, 1440, 15))[::-1], columns=TWO[::-1]))
+    others = [page(columns=TWO[:1]), page(columns=TWO, value="2"), page([2, 17], columns=TWO)]
+    others.append(page(columns=TWO, blank=lambda minute, column: minute == 602))
+    assert len({one, *map(fingerprint, others)}) == 5
 
 
 def test_the_header_says_how_long():
