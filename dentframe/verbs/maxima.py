@@ -178,11 +178,16 @@ def within(c: Cumulative, other: Cumulative, starts: Ints, ends: Ints) -> tuple[
     ndarray of int64
         The common time [us].
     """
-    a, b, period = _pieces(*_union(other.t[:-1][other.ok], other.t[1:][other.ok]), starts, ends)
+    a, b, period = covered_pieces(other, starts, ends)
     part, time = c.measure(a, b)
     energy = _sum(np.nan_to_num(part), period, len(starts))
     both = _sum(time, period, len(starts))
     return np.where(both > 0, energy, np.nan), both
+
+
+def covered_pieces(c: Cumulative, starts: Ints, ends: Ints) -> tuple[Ints, Ints, Ints]:
+    """The stretches that a series covers, cut at the periods' edges, and the period of each."""
+    return _pieces(*_union(c.t[:-1][c.ok], c.t[1:][c.ok]), starts, ends)
 
 
 def _union(s: Ints, e: Ints) -> tuple[Ints, Ints]:

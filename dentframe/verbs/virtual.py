@@ -1,57 +1,38 @@
-"""Virtual meters: signed sums of elements, across meters. Frame in, frame out. Pure.
+"""Virtual meters: `virtual` adds energies of elements with signs and factors, across meters.
 
-Energies of periods are added, never readings: meters are read at different minutes, and a
-register less another one is no register.
+It adds energies of periods and never readings: meters are read at different minutes, and a
+register less another one is no register. Each part counts only while all parts are covered.
 
-The formulas of virtual meters: elements with signs and factors, read strictly. Pure text.
-
-::
+`parse` reads the formulas strictly, and evaluates nothing::
 
     formula = ["+" | "-"] term { ("+" | "-") term }
     term    = [number "*"] element
     element = "A" or "P482311252_A"
-
-Nothing is evaluated: no parentheses, no division, no names but elements.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from dentframe.errors import (
-    ConfigError,
-    CoverageWarning,
-    KindError,
-    UnknownMeterError,
-    did_you_mean,
-    warn,
-)
+from dentframe.errors import ConfigError, KindError, UnknownMeterError, did_you_mean
 from dentframe.frame.quantify import quantify
 from dentframe.frame.select import check_read, elements
-from dentframe.metering.cumulative import STATUSES
-from dentframe.metering.figures import (
-    COLUMNS,
-    Sum,
-    add,
-    check_edges,
-    figures,
-    missing,
-    part_of,
-    withheld,
-)
-from dentframe.metering.registers import RegisterRules
-from dentframe.metering.series import names, rows, time_index
+from dentframe.metering.cumulative import STATUSES, from_means, share, status
+from dentframe.metering.figures import COLUMNS, NAT, Figures, check_edges, expected, figures
+from dentframe.metering.registers import MINUTE, RegisterRules
+from dentframe.metering.series import NONE, Flag, Series, names, rows, time_index
 from dentframe.times.periods import verb_zone
-from dentframe.times.ranges import ints, local, stamp
+from dentframe.times.ranges import ints, local
 from dentframe.verbs.inputs import Asked, check_share, keyed, periods, series_of
-from dentframe.verbs.results import Result, attrs_of
+from dentframe.verbs.maxima import covered_pieces
+from dentframe.verbs.results import Result, attrs_of, warn_of
 from dentframe.verbs.sources import Wanted, interval_of, wanted
 from dentframe.wire.columns import ELEMENT, Column, split_element
 
@@ -63,12 +44,26 @@ if TYPE_CHECKING:
 
 _TOKEN = re.compile(
     r"(?P<number>\d+(?:\.\d+)?|\.\d+)(?![A-Za-z0-9_.])|(?P<name>[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*)"
-    r"|(?P<sign>[+-])|(?P<times>\*)"
+    r"|(?P<sign>[+-])|(?P<times>\*)|(?P<other>\S)"
 )
+_FOLLOWS = {
+    "first": {"sign": "factor", "number": "times", "name": "next"},
+    "factor": {"number": "times", "name": "next"},
+    "times": {"times": "element"},
+    "element": {"name": "next"},
+    "next": {"sign": "factor", "end": "end"},
+}
+"""What may follow in a formula: kind of token to what may follow it."""
+_EXPECTED = {"times": "* after a factor", "next": "+ or -"}
 _ALLOWED = (
     "Allowed are elements ('A', 'P482311252_A') joined by + and -, each with a factor before it "
     "if need be ('0.5*A')."
 )
+_DEFAULT_RULES = RegisterRules()
+_ENERGIES = ("energy", "lo", "hi", "open_reading", "close_reading", "imported", "exported")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_TINY = 1e-9
+"""Differences of floats below this are no negative residual [kWh]."""
 
 
 @dataclass(frozen=True)
@@ -87,13 +82,6 @@ class Term:
 
     factor: float
     name: str
-    position: int
-
-
-@dataclass(frozen=True)
-class _Token:
-    kind: str
-    text: str
     position: int
 
 
@@ -122,98 +110,38 @@ def parse(formula: str, name: str) -> list[Term]:
             f"Cannot read the formula of {name!r}: it is a {type(formula).__name__}, not text. "
             + _ALLOWED
         )
-    reader = _Reader(formula, name, _tokens(formula, name))
-    terms = [reader.term(first=True)]
-    while reader.more:
-        terms.append(reader.term(first=False))
-    _refuse_twice(terms, formula, name)
+    terms: list[Term] = []
+    state, factor = "first", 1.0
+    for kind, text, position in _tokens(formula):
+        zero = kind == "number" and float(text) == 0
+        if kind not in _FOLLOWS[state] or zero:
+            wanted = "a factor that is not 0" if zero else _EXPECTED.get(state, "an element")
+            raise ConfigError(
+                f"Cannot read the formula of {name!r}, {formula!r}: "
+                f"{repr(text) if text else 'its end'} at position {position} does not belong "
+                f"there (expected {wanted}). {_ALLOWED}"
+            )
+        if kind == "name" and text in {t.name for t in terms}:
+            raise ConfigError(
+                f"Cannot use the formula of {name!r}, {formula!r}: it names {text!r} twice, "
+                f"again at position {position}. Give it once, with a factor if need be."
+            )
+        state = _FOLLOWS[state][kind]
+        if kind == "sign":
+            factor = -1.0 if text == "-" else 1.0
+        elif kind == "number":
+            factor *= float(text)
+        elif kind == "name":
+            terms.append(Term(factor, text, position))
+            factor = 1.0
     return terms
 
 
-def _tokens(formula: str, name: str) -> list[_Token]:
-    found, at = [], 0
-    while at < len(formula):
-        if formula[at].isspace():
-            at += 1
-            continue
-        match = _TOKEN.match(formula, at)
-        if match is None:
-            raise _refused(formula, name, repr(formula[at]), at + 1)
-        found.append(_Token(str(match.lastgroup), match[0], at + 1))
-        at = match.end()
-    return found
-
-
-class _Reader:
-    """A formula being read, token by token."""
-
-    def __init__(self, formula: str, name: str, tokens: list[_Token]) -> None:
-        self.formula, self.name, self.tokens, self.at = formula, name, tokens, 0
-
-    @property
-    def more(self) -> bool:
-        return self.at < len(self.tokens)
-
-    def take(self, kind: str) -> _Token | None:
-        """The next token, where it is of a kind."""
-        if not self.more or self.tokens[self.at].kind != kind:
-            return None
-        self.at += 1
-        return self.tokens[self.at - 1]
-
-    def need(self, kind: str, what: str) -> _Token:
-        found = self.take(kind)
-        if found is None:
-            raise self.refused(what)
-        return found
-
-    def term(self, *, first: bool) -> Term:
-        sign = self.take("sign")
-        if sign is None and not first:
-            raise self.refused("+ or -")
-        number = self.take("number")
-        if number is not None:
-            self.need("times", "* after a factor")
-        element = self.need("name", "an element")
-        factor = float(number.text) if number else 1.0
-        if factor == 0:
-            raise self.refused("a factor that is not 0", self.at - 3)
-        return Term(
-            -factor if sign and sign.text == "-" else factor, element.text, element.position
-        )
-
-    def refused(self, what: str, at: int | None = None) -> ConfigError:
-        at = self.at if at is None else at
-        if at >= len(self.tokens):
-            where = len(self.formula) + 1
-            return _refused(self.formula, self.name, "its end", where, what)
-        token = self.tokens[at]
-        return _refused(self.formula, self.name, repr(token.text), token.position, what)
-
-
-def _refused(formula: str, name: str, token: str, position: int, expected: str = "") -> ConfigError:
-    hint = f" (expected {expected})" if expected else ""
-    return ConfigError(
-        f"Cannot read the formula of {name!r}, {formula!r}: {token} at position {position} "
-        f"does not belong there{hint}. {_ALLOWED}"
-    )
-
-
-def _refuse_twice(terms: list[Term], formula: str, name: str) -> None:
-    seen = set[str]()
-    for term in terms:
-        if term.name in seen:
-            raise ConfigError(
-                f"Cannot use the formula of {name!r}, {formula!r}: it names {term.name!r} twice, "
-                f"again at position {term.position}. Give it once, with a factor if need be."
-            )
-        seen.add(term.name)
-
-
-_DEFAULT_RULES = RegisterRules()
-_ENERGIES = ("energy", "lo", "hi", "open_reading", "close_reading", "imported", "exported")
-_OF_SUM = tuple(f.name for f in fields(Sum) if f.name not in {"name", "source"})
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+def _tokens(formula: str) -> Iterator[tuple[str, str, int]]:
+    """Kind, text and position (from 1) of each token, and of the end."""
+    for match in _TOKEN.finditer(formula):
+        yield str(match.lastgroup), match[0], match.start() + 1
+    yield "end", "", len(formula) + 1
 
 
 def virtual(
@@ -254,9 +182,9 @@ def virtual(
     -------
     pandas.DataFrame
         Period start (in `tz`) to ``Energy/Elm/Common``... [kWh]: the signed sum of the parts'
-        energies. Coverage is the least of the parts'; NaN where a part is missing. There is no
-        meter level: virtual meters lie across meters. With `detail`, status is the worst of the
-        parts', ``lo`` and ``hi`` follow by interval arithmetic (NaN where a part has none),
+        energies while all of them are covered. ``coverage`` is the share of that time; NaN
+        where there is none. There is no meter level: virtual meters lie across meters. With
+        `detail`, ``lo`` and ``hi`` follow by interval arithmetic (NaN where a part has none),
         flags are those of the parts and ``negative_residual`` below 0, ``readings`` and
         ``expected`` are those of the part that lacks most, and ``source`` is ``"mixed"``
         where parts differ. What a sum has not, its own readings and their split into imported
@@ -291,23 +219,29 @@ def virtual(
     zone = verb_zone(time_index(frame).tz, asked.tz, freq)
     formulas = _formulas(frame, meters)
     answer = wanted(frame, topic, source)
-    _refuse_apparent(answer)
+    if answer.result != "Energy":
+        raise KindError(
+            f"Cannot add {answer.topics[0]} of several elements: kVA and kvar of two loads do not "
+            "add up unless they have one power factor. Compute energy(topic=...) of each element."
+        )
     used = {key for parts in formulas.values() for _, key in parts}
-    series = keyed(series_of(frame, answer, asked))
-    by_key = {k: c for k, c in series.items() if k in used}
+    series = {k: c for k, c in keyed(series_of(frame, answer, asked)).items() if k in used}
     bounds = {"start": start, "end": end, "naive": asked.tz}
-    when = periods(frame, list(by_key.values()), freq, tz=zone, **bounds)
+    when = periods(frame, list(series.values()), freq, tz=zone, **bounds)
     s, e = ints(when.starts), ints(when.ends)
-    found = {
-        k: part_of(figures(c, s, e, edges=edges), interval_of(interval, c.meter))
-        for k, c in by_key.items()
-    }
-    sums = [_summed(name, parts, found, missing(s, e)) for name, parts in formulas.items()]
-    if min_coverage is None:
-        _warn_of(sums, zone)
-    else:
-        sums = [withheld(x, min_coverage) for x in sums]
-    made = _detail(sums, zone) if detail else _wide(sums, s, zone)
+    of = {k: series[k] if k in series else _blank(k, answer) for k in used}
+    found = {k: figures(c, s, e, edges=edges) for k, c in of.items()}
+    sums = [
+        _summed(name, [(w, found[k]) for w, k in parts], s, e, interval)
+        for name, parts in formulas.items()
+    ]
+    for x in sums if min_coverage is not None else []:
+        low = x["coverage"] < min_coverage
+        x |= {k: np.where(low, np.nan, x[k]) for k in ("energy", "lo", "hi")}
+    rows = _detail(sums, zone)
+    told = rows.rename(columns={"start": "period"})
+    warn_of(told, "figures of virtual meters", accepted=detail or min_coverage is not None)
+    made = rows if detail else _wide(sums, zone)
     return _in_pint(made) if Result(frame, answer, zone, interval).in_pint else made
 
 
@@ -378,59 +312,112 @@ def _address(text: str, there: Sequence[Key]) -> Key:
     return meter or None, element
 
 
-def _refuse_apparent(asked: Wanted) -> None:
-    if asked.result != "Energy":
-        raise KindError(
-            f"Cannot add {asked.topics[0]} of several elements: kVA and kvar of two loads do not "
-            "add up unless they have one power factor. Compute energy(topic=...) of each element."
-        )
+def _blank(key: Key, answer: Wanted) -> Any:
+    """An element of which there is no reading at all."""
+    return from_means(Series(*key, answer.topics[0], NONE, np.empty(0), NONE, NONE), 15 * MINUTE)
 
 
-def _summed(name: str, parts: Parts, found: Mapping[Key, Sum], blank: Sum) -> Sum:
-    return add(name, [factor for factor, _ in parts], [found.get(k, blank) for _, k in parts])
+def _summed(
+    name: str, parts: Sequence[tuple[float, Figures]], s: Ints, e: Ints, interval: Any
+) -> dict[str, Any]:
+    """The signed sum of parts while none of them is uncovered, by columns of `detail`."""
+    period, a, b = _lost([f for _, f in parts])
+    lost = np.clip(b, s[period], e[period]) - np.clip(a, s[period], e[period])
+    joint = e - s - _total(lost, period, len(s))
+    energy, lo, hi = (np.zeros(len(s)) for _ in range(3))
+    flags = np.zeros(len(s), dtype=np.int64)
+    for factor, f in parts:
+        first, last, own = _outside(a, b, period, f.s, f.e)
+        joint[_total(last - first, own, len(s)) == 0] = 0
+        energy += factor * _total(f.of.energy(first, last), own, len(s))
+        bounds = [factor * _total(x, own, len(s)) for x in f.of.bounds(first, last)]
+        lo, hi = lo + np.minimum(*bounds), hi + np.maximum(*bounds)
+        np.bitwise_or.at(flags, own, f.of.edge_flags(first) | f.of.edge_flags(last))
+        flags |= f.flags
+    energy, lo, hi = (np.where(joint > 0, x, np.nan) for x in (energy, lo, hi))
+    flags |= np.where(energy < -_TINY, int(Flag.NEGATIVE_RESIDUAL), 0)
+    sources = {f.of.source for _, f in parts if len(f.of.at)}
+    readings, due = _fewest([f for _, f in parts], interval)
+    return {
+        "start": s,
+        "end": e,
+        "element": name,
+        "energy": energy,
+        "coverage": share(joint, e - s),
+        "status": status(share(joint, e - s), flags),
+        "lo": lo,
+        "hi": hi,
+        "readings": readings,
+        "expected": due,
+        "source": sources.pop() if len(sources) == 1 else "mixed",
+        "flags": [names(b) for b in flags.tolist()],
+    }
 
 
-def _warn_of(sums: Sequence[Sum], zone: dt.tzinfo) -> None:
-    poor = [(x, i) for x in sums for i in np.flatnonzero(x.status).tolist()]
-    if not poor:
-        return
-    x, i = max(poor, key=lambda p: (p[0].status[p[1]], -p[0].coverage[p[1]]))
-    why = ", ".join(names(int(x.flags[i])))
-    when = stamp(int(x.starts[i])).tz_convert(zone)
-    warn(
-        f"{len(poor)} of {sum(len(x.starts) for x in sums)} figures of virtual meters are not "
-        f"wholly recorded; the worst is {x.name} from {when:%Y-%m-%d %H:%M}: "
-        f"{STATUSES[int(x.status[i])]}, coverage {x.coverage[i]:.4g}{f' ({why})' if why else ''}. "
-        "detail=True tells each one; min_coverage= accepts or withholds them without this warning.",
-        CoverageWarning,
-    )
+def _lost(parts: Sequence[Figures]) -> tuple[Ints, Ints, Ints]:
+    """Period, start and end of the stretches in which some part is uncovered, apart and in order.
+
+    A part is asked between its own edges alone: what lies outside them is no loss.
+    """
+    found = [_outside(*covered_pieces(f.of, f.s, f.e), f.s, f.e) for f in parts]
+    a, b, period = (np.concatenate(x) for x in zip(*found, strict=True))
+    at, period = np.concatenate((a, b)), np.concatenate((period, period))
+    opens = np.repeat([1, -1], len(a))
+    order = np.lexsort((-opens, at, period))
+    last = np.flatnonzero(np.cumsum(opens[order]) == 0)
+    first = np.concatenate(([0], last[:-1] + 1))[: len(last)]
+    return period[order][first], at[order][first], at[order][last]
+
+
+def _outside(a: Ints, b: Ints, period: Ints, s: Ints, e: Ints) -> tuple[Ints, Ints, Ints]:
+    """What disjoint stretches leave of their periods: starts, ends and periods, in order."""
+    each = np.arange(len(s))
+    low, high = s[period], e[period]
+    starts = np.concatenate((s, np.clip(b, low, high)))
+    ends = np.concatenate((np.clip(a, low, high), e))
+    starts = starts[np.argsort(np.concatenate((each, period)), kind="stable")]
+    of_end = np.concatenate((period, each))
+    order = np.argsort(of_end, kind="stable")
+    some = ends[order] > starts
+    return starts[some], ends[order][some], of_end[order][some]
+
+
+def _total(values: Any, period: Ints, n: int) -> Any:
+    total = np.zeros(n, dtype=values.dtype)
+    np.add.at(total, period, values)
+    return total
+
+
+def _fewest(parts: Sequence[Figures], interval: Any) -> tuple[Ints, Ints]:
+    """Readings and expected readings of the part that lacks most, in each period."""
+    readings = np.stack([f.of.readings_in(f.s, f.e) for f in parts])
+    due = np.stack([expected(f.s, f.e, interval_of(interval, f.of.meter)) for f in parts])
+    worst = (readings / np.maximum(due, 1)).argmin(axis=0)
+    every = np.arange(readings.shape[1])
+    return readings[worst, every], due[worst, every]
 
 
 def _label(name: str) -> str:
     return Column("Energy", ELEMENT, name).wire
 
 
-def _wide(sums: Sequence[Sum], s: Ints, zone: dt.tzinfo) -> pd.DataFrame:
-    made = pd.DataFrame({_label(x.name): x.energy for x in sums}, index=local(s, zone))
-    made.attrs = attrs_of("Energy", sums[0].ends if sums else None)
-    return made.rename_axis("time")
+def _wide(sums: Sequence[dict[str, Any]], zone: dt.tzinfo) -> pd.DataFrame:
+    times = local(sums[0]["start"], zone).rename("time")
+    made = pd.DataFrame({_label(x["element"]): x["energy"] for x in sums}, index=times)
+    made.attrs = attrs_of("Energy", sums[0]["end"])
+    return made
 
 
-def _detail(sums: Sequence[Sum], zone: dt.tzinfo) -> pd.DataFrame:
+def _detail(sums: Sequence[dict[str, Any]], zone: dt.tzinfo) -> pd.DataFrame:
     """Rows by period, then virtual meter."""
-    n = len(sums[0].starts)
-    data: dict[str, Any] = {
-        k: np.stack([getattr(x, k) for x in sums], axis=1).ravel() for k in _OF_SUM
-    }
-    data["start"], data["end"] = local(data["starts"], zone), local(data["ends"], zone)
-    data["status"] = np.array(STATUSES, dtype=object)[data["status"]]
-    data["flags"] = [names(b) for b in data["flags"].tolist()]
-    data["element"], data["source"] = [x.name for x in sums] * n, [x.source for x in sums] * n
-    never = pd.DatetimeIndex([pd.NaT] * len(data["start"])).as_unit("us").tz_localize(zone)
-    data |= {"open_at": never, "close_at": never}
-    rows = pd.DataFrame({k: data.get(k, np.nan) for k in COLUMNS})
-    rows.attrs = attrs_of("Energy")
-    return rows
+    made = pd.concat([pd.DataFrame(x) for x in sums])
+    made = made.sort_values("start", kind="stable", ignore_index=True).assign(open_at=NAT)
+    made = made.assign(close_at=NAT).reindex(columns=list(COLUMNS))
+    for k in ("start", "end", "open_at", "close_at"):
+        made[k] = local(made[k].to_numpy(), zone)
+    made["status"] = np.array(STATUSES, dtype=object)[made["status"]]
+    made.attrs = attrs_of("Energy")
+    return made
 
 
 def _in_pint(made: pd.DataFrame) -> pd.DataFrame:
