@@ -167,6 +167,14 @@ def reblocked(c: Cumulative, s: Ints, e: Ints) -> Bools:
     return np.asarray(c.edge_inside(s)[0] | c.edge_inside(e)[0], dtype=np.bool_)
 
 
+def of_full_length(how: Cut, s: Ints, e: Ints) -> Bools:
+    """Whether each window is as long as asked: a clock change makes its block longer or shorter.
+
+    Such a block is covered, but its mean is not to be compared with those of the others.
+    """
+    return np.asarray(e - s == how.window * MINUTE)
+
+
 def owner(s: Ints, e: Ints, starts: Ints, ends: Ints) -> Ints:
     """The period that wholly holds each window; -1 for none.
 

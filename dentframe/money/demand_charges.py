@@ -292,7 +292,8 @@ def _blocks(
         states.append((c, _state(c, s, e, int((~np.isnan(own)).sum()), len(a))))
         kw = kw + own
     found = known(a, b, kw, np.zeros(len(a), dtype=np.int64))
-    return _Found(found, states, len(found.kw) / len(a))
+    full = found.only(blocks.of_full_length(cut, found.s, found.e))
+    return _Found(full, states, len(found.kw) / len(a))
 
 
 def _reported(

@@ -150,8 +150,7 @@ def coincident(
     wanted = demanded(frame, topic, source)
     of = study(frame, freq, wanted, asked, how.freq)
     picked = chosen(frame, of.series, wanted, elements, site)
-    cuts = blocks.span(how, of.s, of.e, of.tz)
-    parts = [_rows(of, _sum(of, g, cuts, site), min_coverage) for g in _groups(picked, by)]
+    parts = [_rows(of, _sum(of, g, how, site), min_coverage) for g in _groups(picked, by)]
     rows = _joined(parts)
     warn_of(rows, "coincident demands", accepted=min_coverage is not None)
     return rows
@@ -183,20 +182,22 @@ class _Together:
     exports: Bools
 
 
-def _sum(of: Study, group: list[Cumulative], cuts: tuple[Ints, Ints], site: Any) -> _Together:
-    s, e = cuts
+def _sum(of: Study, group: list[Cumulative], how: blocks.Cut, site: Any) -> _Together:
+    s, e = blocks.span(how, of.s, of.e, of.tz)
     kw = np.stack([blocks.means(c, s, e, of.interval(c)) for c in group])
     period = blocks.owner(s, e, of.s, of.e)
     found = known(s, e, kw.sum(axis=0), period)
-    top, _ = highest(found, 1)
+    coverage = rest(found.s, found.e, of.s, of.e, None).coverage
+    period = np.where(blocks.of_full_length(how, s, e), period, -1)
+    top, _ = highest(known(s, e, kw.sum(axis=0), period), 1)
     n = len(of.s)
     at, until = np.full(n, NAT), np.full(n, NAT)
     peak, parts = np.full(n, np.nan), np.full((len(group), n), np.nan)
     at[top.period], until[top.period], peak[top.period] = top.s, top.e, top.kw
     parts[:, top.period] = kw[:, np.searchsorted(s, top.s)]
     own = np.stack([_own_peaks(x, period, n) for x in kw])
-    coverage = rest(found.s, found.e, of.s, of.e, None).coverage
-    return _Together(group, at, until, peak, parts, own, coverage, _exports(group, kw, site))
+    exports = _exports(group, kw, period, n, site)
+    return _Together(group, at, until, peak, parts, own, coverage, exports)
 
 
 def _own_peaks(kw: Floats, period: Ints, n: int) -> Floats:
@@ -206,11 +207,14 @@ def _own_peaks(kw: Floats, period: Ints, n: int) -> Floats:
     return np.where(np.isinf(own), np.nan, own)
 
 
-def _exports(group: list[Cumulative], kw: Floats, site: Any) -> Bools:
-    """Which elements feed power back, by their demand or by their role; shape (elements,)."""
+def _exports(group: list[Cumulative], kw: Floats, period: Ints, n: int, site: Any) -> Bools:
+    """Which elements feed power back in which period, by their demand or their role."""
     roles = getattr(site, "elements", None) or {}
-    told = [getattr(roles.get(c.name), "role", None) == "export" for c in group]
-    return np.asarray((kw < 0).any(axis=1) | np.array(told, dtype=np.bool_))
+    found = np.zeros((len(group), n), dtype=np.bool_)
+    for i, c in enumerate(group):
+        found[i, period[(kw[i] < 0) & (period >= 0)]] = True
+        found[i] |= getattr(roles.get(c.name), "role", None) == EXPORT
+    return found
 
 
 def _rows(of: Study, x: _Together, least: float | None) -> pd.DataFrame:
@@ -218,7 +222,7 @@ def _rows(of: Study, x: _Together, least: float | None) -> pd.DataFrame:
     with np.errstate(divide="ignore", invalid="ignore"):
         diversity = x.own.sum(axis=0) / peak
         share = x.parts / peak
-    meaningless = (len(x.of) < 2) | x.exports.any() | ~(peak > 0)
+    meaningless = (len(x.of) < 2) | x.exports.any(axis=0) | ~(peak > 0)
     diversity = np.where(meaningless, np.nan, diversity)
     bits = np.stack([flags_in(c, of.s, of.e) for c in x.of])
     state = status(x.coverage, np.bitwise_or.reduce(bits, axis=0))
@@ -237,7 +241,7 @@ def _rows(of: Study, x: _Together, least: float | None) -> pd.DataFrame:
                 "coincidence": 1 / diversity,
                 "coverage": x.coverage,
                 "status": np.array(STATUSES, dtype=object)[state],
-                "flags": flag_tuples(bits[i].tolist(), _told(c, x)),
+                "flags": flag_tuples(bits[i].tolist(), _told(c, x, i)),
             }
         )
         for i, c in enumerate(x.of)
@@ -245,12 +249,12 @@ def _rows(of: Study, x: _Together, least: float | None) -> pd.DataFrame:
     return pd.concat(parts).sort_values("period", kind="stable") if parts else _joined([])
 
 
-def _told(c: Cumulative, x: _Together) -> list[list[str]]:
-    """Flags that are no bits: of the block that was the site's peak, and of the site."""
+def _told(c: Cumulative, x: _Together, i: int) -> list[list[str]]:
+    """Flags that are no bits: of the block that was the site's peak, and of the element."""
     there = x.at != NAT
     cut = there & blocks.reblocked(c, np.where(there, x.at, 0), np.where(there, x.until, 0))
-    export = [EXPORT] if x.exports.any() else []
-    return [[*export, *([REBLOCKED] if y else [])] for y in cut.tolist()]
+    flags = (EXPORT, x.exports[i]), (REBLOCKED, cut)
+    return [[name for name, of in flags if of[k]] for k in range(len(cut))]
 
 
 def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:

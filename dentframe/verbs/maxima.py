@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from dentframe.metering.blocks import Cut
     from dentframe.metering.series import Floats, Ints
+    from dentframe.metering.steps import Bools
 
 
 _DAYS = 1 << 24
@@ -51,7 +52,7 @@ class Candidates:
     kw: Floats
     period: Ints
 
-    def only(self, keep: Ints) -> Candidates:
+    def only(self, keep: Ints | Bools) -> Candidates:
         """Some of them, by position or mask."""
         return Candidates(self.s[keep], self.e[keep], self.kw[keep], self.period[keep])
 
@@ -265,11 +266,10 @@ def measured(
     only : Cumulative, optional
         One of the series, without what the registers know of its uncovered time.
     """
-    cuts = None if how is None else blocks.span(how, of.s, of.e, of.tz)
     if only is not None:
-        return [_of_series(of, only, cuts, {}, n, per_day)]
+        return [_of_series(of, only, how, {}, n, per_day)]
     registers = registers_of(of.frame, of.asked, _register_topic(of))
-    return [_of_series(of, c, cuts, registers, n, per_day) for c in of.series]
+    return [_of_series(of, c, how, registers, n, per_day) for c in of.series]
 
 
 def _register_topic(of: Study) -> str:
@@ -279,18 +279,20 @@ def _register_topic(of: Study) -> str:
 def _of_series(
     of: Study,
     c: Cumulative,
-    cuts: tuple[Ints, Ints] | None,
+    how: Cut | None,
     registers: dict[Any, Cumulative],
     n: int,
     per_day: bool,
 ) -> Peaks:
-    if cuts is None:
+    if how is None:
         found = reported(c, of.s, of.e, of.interval(c))
         cover = c.t[:-1][c.ok], c.t[1:][c.ok]
     else:
+        cuts = blocks.span(how, of.s, of.e, of.tz)
         kw = blocks.means(c, *cuts, of.interval(c))
         found = known(*cuts, kw, blocks.owner(*cuts, of.s, of.e))
         cover = found.s, found.e
+        found = found.only(blocks.of_full_length(how, *cover))
     day = _days(found.e, of.tz) if per_day else None
     top, rank = highest(found, n, day)
     register = registers.get((c.meter, c.element))

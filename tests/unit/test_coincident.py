@@ -60,8 +60,26 @@ def test_exports_make_factors_meaningless():
     rows = coincident(quarters({A: [10, 40], B: [-5, -6]}), elements="all")
     assert rows["diversity"].isna().all()
     assert rows["coincidence"].isna().all()
-    assert set(rows["flags"]) == {("export",)}
+    assert dict(zip(rows["element"], rows["flags"], strict=True)) == {"A": (), "B": ("export",)}
     assert rows["site_peak"].iloc[0] == 34.0
+
+
+def test_an_export_is_of_the_element_and_period_that_has_it():
+    """A day of feeding back says nothing of the other element, nor of the day after."""
+    frame = quarters({A: [10.0] * 192, B: [-5.0] + [6.0] * 191})
+    rows = coincident(frame, "D", elements="all", tz="UTC")
+    assert rows["flags"].tolist() == [(), ("export",), (), ()]
+    assert rows["diversity"].notna().tolist() == [False, False, True, True]
+
+
+def test_a_block_of_another_length_is_no_peak():
+    """A three-hour block of `4h`, as the clock is put forward, is covered and no candidate."""
+    frame = quarters({A: [10.0] * 92, B: [5.0] * 92}, start="2024-03-10 08:15")
+    frame.loc["2024-03-10 10:01":"2024-03-10 10:59", :] += 90.0
+    rows = coincident(frame, "D", elements="all", tz="America/Los_Angeles", window="4h")
+    assert rows["site_peak"].iloc[0] == 15.0
+    assert rows["own_peak"].tolist()[:2] == [10.0, 5.0]
+    assert rows["coverage"].iloc[0] == 1.0
 
 
 def test_a_named_element_without_readings_is_missing():

@@ -191,3 +191,18 @@ def test_one_column_that_is_no_register_does_not_hide_the_others():
         found = peaks(frame, tz="UTC").set_index("element")
     assert found.loc["A", "uncovered_kw"] == pytest.approx(4)
     assert np.isnan(found.loc["B", "uncovered_kw"])
+
+
+@pytest.mark.parametrize("day", ["2024-04-07", "2024-10-06"])
+def test_an_hour_of_another_length_is_no_peak(day):
+    """Lord Howe moves its clock by half an hour: an hour of 30 or 90 minutes, then no more 60."""
+    start = pd.Timestamp(day, tz="Australia/Lord_Howe")
+    end = start + pd.DateOffset(days=1)
+    time = pd.date_range(start.tz_convert("UTC"), end.tz_convert("UTC"), freq="15min")[1:]
+    frame = pd.DataFrame({"DemandkW/Elm/A": 4.0}, index=time)
+    local = time.tz_convert("Australia/Lord_Howe")
+    frame[(local.hour == 1) | (local == local.normalize() + pd.Timedelta("2h"))] = 90.0
+    found = peaks(frame, "D", kind="block", window="1h", tz="Australia/Lord_Howe")
+    lengths = (found["end"] - found["start"]).unique().tolist()
+    assert lengths == [pd.Timedelta("1h")]
+    assert (found["status"].item(), found["coverage"].item()) == ("recorded", 1.0)
