@@ -24,6 +24,7 @@ from dentframe.money.occupancy import OWN, billed, span
 from dentframe.money.pricing import Meters, check_accept
 from dentframe.money.rounding import add, rounded
 from dentframe.money.statement import Past
+from dentframe.money.usage import scale_of
 from dentframe.site.elements import stays as held
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import instant, ints, localize
@@ -200,7 +201,7 @@ class Comparison:
         row, rules = self.rows.get((name, i)), self.use.of.rules
         if row is None or row["status"] not in rules.accept or np.isnan(row["energy"]):
             return None
-        return rounded(float(row["energy"]), rules.places)
+        return rounded(float(row["energy"]), rules.places, scale=scale_of(row))
 
     def _now(self, party: str) -> Decimal | None:
         mine = [

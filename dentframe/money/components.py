@@ -233,7 +233,7 @@ class Use:
         if f.unit == "kWh":
             return f.status in rules.accept
         enough = f.status != "partial" or f.coverage >= rules.demand_coverage
-        return enough and f.status in rules.accept_demand
+        return f.sure or (enough and f.status in rules.accept_demand)
 
 
 _VERBS: dict[str, Callable[[Study], list[Figure]]] = {

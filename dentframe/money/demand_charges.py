@@ -8,7 +8,7 @@ The demand that a charge bills: highest of blocks, rolling windows or reported m
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,7 +18,9 @@ import pandas as pd
 from dentframe.errors import ConfigError, CoverageError
 from dentframe.metering import blocks
 from dentframe.metering.cumulative import STATUSES, share, status
+from dentframe.metering.registers import resolve
 from dentframe.metering.series import names as flag_names
+from dentframe.metering.steps import HOUR
 from dentframe.money import energy_charges as _tiers
 from dentframe.money.charge_fields import (
     check_choice,
@@ -32,7 +34,7 @@ from dentframe.money.charge_fields import (
 from dentframe.money.occupancy import check_proration
 from dentframe.money.pricing import Case, Meters, measured, require, span_text, stretches
 from dentframe.money.rounding import EXACT, add, exact, parts_of
-from dentframe.money.usage import State, worst
+from dentframe.money.usage import State, greatest, unaffected, worst
 from dentframe.times.periods import calendar
 from dentframe.times.ranges import ints, local, stamp
 from dentframe.verbs.maxima import Candidates, flags_in, highest, known, reported
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from dentframe.metering.cumulative import Cumulative
-    from dentframe.metering.series import Ints
+    from dentframe.metering.series import Floats, Ints
     from dentframe.money.statement import Line
     from dentframe.times.schedule import Schedule
 
@@ -177,6 +179,7 @@ class _Found:
     candidates: Candidates
     states: list[tuple[Cumulative, State]]
     coverage: float
+    kw: Floats = field(default_factory=lambda: np.empty((0, 0)))
 
 
 def peaks(
@@ -242,18 +245,42 @@ def _peak(
     found = find(meters, series, s, e, inside, how)
     if found is None:
         return None
-    state = meters.gated(found.states, *_whole(s, e), f"{how.measure} demand")
-    state = replace(state, coverage=found.coverage)
     day = _day_of(found.candidates, meters) if how.one_per_day else None
     top, _ = highest(found.candidates, how.n, day)
+    sure, more = _elsewhere(meters, series, found, top)
+    what = f"{how.measure} demand"
+    state = meters.gated(found.states, *_whole(s, e), what, sure=sure, more=more)
+    state = replace(state, coverage=found.coverage)
     if len(top.kw) == 0:
         raise CoverageError(
             f"Cannot bill {how.measure} demand from {stamp(s)} to {stamp(e)}: no interval in it is "
             "wholly covered. Read the period again, or bill an agreed figure of your own."
         )
-    mean = EXACT.divide(add([exact(float(x)) for x in top.kw]), Decimal(len(top.kw)))
+    noise = 0.0 if how.measure == "reported" else _scale(series, top)
+    mean = EXACT.divide(add([exact(float(x), scale=noise) for x in top.kw]), Decimal(len(top.kw)))
     names = ", ".join(c.name for c in series)
     return Peak(mean, local(top.s[:1], meters.tz)[0], state, names)
+
+
+def _elsewhere(
+    meters: Meters, series: Sequence[Cumulative], found: _Found, top: Candidates
+) -> tuple[bool, str]:
+    """Whether the peak holds whatever the uncovered elements drew, else what would show it."""
+    if not len(top.kw) or not np.isnan(found.kw).any():
+        return False, ""
+    rules = [resolve(meters.asked.registers, c.meter, c.element, meters.tz) for c in series]
+    most = np.array([np.nan if x.max_kw is None else x.max_kw for x in rules])
+    worst = unaffected(found.kw, most, float(top.kw.min()))
+    if worst.sure or worst.room <= 0:
+        return worst.sure, ""
+    who = ", ".join(c.name for c, blank in zip(series, worst.missing, strict=True) if blank)
+    told = f" If {who} cannot have drawn {worst.room:.2f} kW then, state that as max_kw="
+    return False, f"{told} in RegisterRules: then the peak lies elsewhere, and it is accepted."
+
+
+def _scale(series: Sequence[Cumulative], top: Candidates) -> float:
+    """The greatest power that the noise of the readings is a part of: kWh over a block's hours."""
+    return max(map(greatest, series)) * HOUR / float((top.e - top.s).min())
 
 
 def _whole(s: int, e: int) -> tuple[Ints, Ints]:
@@ -286,14 +313,14 @@ def _blocks(
     a, b = a[held], b[held]
     if len(a) == 0:
         return None
-    kw, states = np.zeros(len(a)), []
-    for c in series:
-        own = blocks.means(c, a, b, interval_of(meters.asked.interval, c.meter))
-        states.append((c, _state(c, s, e, int((~np.isnan(own)).sum()), len(a))))
-        kw = kw + own
-    found = known(a, b, kw, np.zeros(len(a), dtype=np.int64))
+    kw = np.stack(
+        [blocks.means(c, a, b, interval_of(meters.asked.interval, c.meter)) for c in series]
+    )
+    covered = (~np.isnan(kw)).sum(axis=1).tolist()
+    states = [(c, _state(c, s, e, n, len(a))) for c, n in zip(series, covered, strict=True)]
+    found = known(a, b, sum(kw, np.zeros(len(a))), np.zeros(len(a), dtype=np.int64))
     full = found.only(blocks.of_full_length(cut, found.s, found.e))
-    return _Found(full, states, len(found.kw) / len(a))
+    return _Found(full, states, len(found.kw) / len(a), kw)
 
 
 def _reported(

@@ -126,7 +126,7 @@ def _status(use: Use, f: Figure) -> Iterator[Finding]:
     yield Finding(
         f.status, subject, _detail(use, f), value, None, f.unit,
         rule="accept" if energy else _demand_rule(use, f),
-        remedy="" if accepted else _remedy(f) if energy else _DEMAND,
+        remedy="" if accepted else _remedy(f) if energy else f.note + _DEMAND,
         accepted=accepted,
     )  # fmt: skip
 
@@ -156,7 +156,7 @@ def _detail(use: Use, f: Figure) -> str:
     return (
         f"{'energy' if f.unit == 'kWh' else 'demand'} of {who}, "
         f"{start.tz_convert(zone):%Y-%m-%d %H:%M} to {end.tz_convert(zone):%Y-%m-%d %H:%M}: "
-        f"{f.status}, coverage {f.coverage:.4f}{flags}"
+        f"{f.status}, coverage {f.coverage:.4f}{flags}{f'; {f.note}' if f.sure else ''}"
     )
 
 

@@ -21,6 +21,7 @@ from dentframe.money.rounding import EXACT, add, digits_of, exact, rounded
 from dentframe.money.shares import FEE, TITLES, Charge, fees, share
 from dentframe.money.split_rules import PARTS
 from dentframe.money.statement import Line, Reading, Statement
+from dentframe.money.usage import scale_of
 from dentframe.site.elements import EXPORT, UNALLOCATED
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def _peak(of: Outcome, c: Charge, found: Sequence[Figure]) -> Iterator[str]:
         at = next((f.row.get("at") for f in found), None)
         if at is not None and not pd.isna(at):
             yield f"the whole site's demand was highest at {_moment(of, at)}"
+            yield from (f.note for f in found[:1] if f.sure)
     elif c.basis == "own_peak" and c.part != COMMON:
         for f in found:
             at = f.row.get("start")
@@ -295,12 +297,16 @@ def _reading(of: Outcome, f: Figure) -> Reading:
         coverage=f.coverage,
         status=f.status,
         flags=f.flags,
-        **{k: _bound(of, f.row.get(k)) for k in ("lo", "hi")},
+        lo=_bound(of, f, "lo"),
+        hi=_bound(of, f, "hi"),
     )
 
 
-def _bound(of: Outcome, value: Any) -> Any:
-    return None if value is None or pd.isna(value) else rounded(float(value), of.rules.places)
+def _bound(of: Outcome, f: Figure, name: str) -> Decimal | None:
+    value = f.row.get(name)
+    if value is None or pd.isna(value):
+        return None
+    return rounded(float(value), of.rules.places, scale=scale_of(f.row))
 
 
 def _edges(of: Outcome, f: Figure) -> dict[str, Any]:

@@ -162,12 +162,23 @@ class Meters:
         return self.gated(states, s, e, what)
 
     def gated(
-        self, states: Sequence[tuple[Cumulative, State]], s: Ints, e: Ints, what: str
+        self,
+        states: Sequence[tuple[Cumulative, State]],
+        s: Ints,
+        e: Ints,
+        what: str,
+        *,
+        sure: bool = False,
+        more: str = "",
     ) -> State:
-        """The worst of some elements' states, refused where one is not accepted."""
+        """The worst of some elements' states, refused where one is not accepted.
+
+        A partial one is accepted where it is `sure` that what is uncovered changes nothing;
+        `more` says what would make it sure.
+        """
         for c, x in states:
-            if x.status not in self.accept:
-                raise CoverageError(self._refusal(c, x, int(s[0]), int(e[-1]), what))
+            if x.status not in self.accept and not (sure and x.status == "partial"):
+                raise CoverageError(self._refusal(c, x, int(s[0]), int(e[-1]), what) + more)
         return worst([x for _, x in states])
 
     def _refusal(self, c: Cumulative, x: State, s: int, e: int, what: str) -> str:

@@ -1,10 +1,8 @@
-"""Shares of an amount that add up to it, by largest remainder. Pure.
-
-Where floats become money: the one place that rounds. Pure, on Decimal.
+"""The one place that rounds turns floats into Decimals and amounts into shares.
 
 The quantity printed is the quantity priced: quantities are rounded first, then priced, then
-each line's amount is rounded. A float is first rounded to nine decimals, so that binary noise
-never moves a half.
+each line's amount is rounded. A float first loses its binary noise, so that noise never moves
+a half.
 """
 
 from __future__ import annotations
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
 ROUNDINGS = {"half-up": ROUND_HALF_UP, "half-even": ROUND_HALF_EVEN}
 EXACT = Context(prec=60)
 """Wide enough that sums and products of a bill are exact, whatever the process has set."""
-_NOISE = Decimal("1e-9")
+_DIGITS_OF_A_FLOAT, _DECIMALS_OF_A_FLOAT = 14, 9
 _DIGITS = {
     **dict.fromkeys(("CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF"), 0),
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
@@ -37,8 +35,20 @@ def digits_of(currency: str) -> int:
     return _DIGITS.get(currency.upper(), 2)
 
 
-def exact(value: Any, what: str = "value") -> Decimal:
-    """A number as Decimal: text and integers exactly, a float to nine decimals.
+def exact(value: Any, what: str = "value", scale: float = 0.0) -> Decimal:
+    """A number as Decimal: text and integers exactly, a float without its binary noise.
+
+    A float is rounded to nine decimals or to 14 significant digits, whichever is coarser.
+
+    Parameters
+    ----------
+    value : Decimal, int, str, Fraction or float
+        A finite number.
+    what : str
+        What it is, for the error.
+    scale : float
+        The greatest number that a float came from: what is left of two readings of millions
+        has the noise of millions.
 
     Raises
     ------
@@ -53,11 +63,11 @@ def exact(value: Any, what: str = "value") -> Decimal:
         number = Decimal("NaN")
     if isinstance(value, bool) or not number.is_finite():
         raise ConfigError(f"Cannot use {what}={value!r}: it must be a finite number, e.g. '0.12'.")
-    return number if isinstance(value, Decimal | int | str) else tidy(_denoised(number))
-
-
-def _denoised(number: Decimal) -> Decimal:
-    return number.quantize(_NOISE, ROUND_HALF_EVEN, EXACT)
+    if isinstance(value, Decimal | int | str):
+        return number
+    digits = max(number.adjusted(), Decimal(float(scale)).adjusted()) - _DIGITS_OF_A_FLOAT + 1
+    noise = Decimal(1).scaleb(max(digits, -_DECIMALS_OF_A_FLOAT), EXACT)
+    return tidy(number.quantize(noise, ROUND_HALF_EVEN, EXACT))
 
 
 def tidy(number: Decimal) -> Decimal:
@@ -66,17 +76,21 @@ def tidy(number: Decimal) -> Decimal:
     return short if short.as_tuple().exponent <= 0 else short.quantize(Decimal(1))  # type: ignore[operator]
 
 
-def rounded(value: Any, places: int | None, rounding: str = "half-up") -> Decimal:
+def rounded(
+    value: Any, places: int | None, rounding: str = "half-up", scale: float = 0.0
+) -> Decimal:
     """A quantity or an amount at so many places; None leaves it exact.
 
     Parameters
     ----------
     value : Decimal, int, str or float
-        A float is rounded to nine decimals first.
+        A float loses its binary noise first, as in `exact`.
     places : int or None
         Decimals.
     rounding : str
         ``"half-up"`` or ``"half-even"``.
+    scale : float
+        As in `exact`.
 
     Raises
     ------
@@ -89,7 +103,7 @@ def rounded(value: Any, places: int | None, rounding: str = "half-up") -> Decima
     (Decimal('4.45'), Decimal('4.44'), Decimal('2.68'))
     """
     mode = mode_of(rounding)
-    number = exact(value)
+    number = exact(value, scale=scale)
     return number if places is None else number.quantize(unit_of(places), mode, EXACT)
 
 

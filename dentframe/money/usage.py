@@ -6,7 +6,7 @@ Energy in whole nano-kWh, its state, and the readings around an edge. Pure, on o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -25,6 +25,7 @@ from dentframe.money.statement import Reading
 from dentframe.site.elements import EXPORT
 from dentframe.times.ranges import local
 from dentframe.verbs.coincident import coincident as _coincident
+from dentframe.verbs.demand import demand
 from dentframe.verbs.energy import energy as _energy
 from dentframe.verbs.peaks import peaks as _peaks
 from dentframe.wire.columns import ELEMENT, Column, parse, split_element, wire_columns
@@ -65,15 +66,30 @@ def flowing(c: Cumulative, flow: str) -> Cumulative:
 
 
 def _with(c: Cumulative, inc: Floats) -> Cumulative:
-    whole = np.cumsum(np.rint(inc * NANO).astype(np.int64))
-    running = np.concatenate(([0], whole))[: len(c.t)] / NANO
+    units = NANO // sure(c)
+    whole = np.cumsum(np.rint(inc * units).astype(np.int64))
+    running = np.concatenate(([0], whole))[: len(c.t)] / units
     kept = {f.name: getattr(c, f.name) for f in fields(Cumulative)}
     return Cumulative(**{**kept, "E": running})
 
 
 def nano(c: Cumulative, x: Ints) -> Ints:
-    """E(x) in whole nano-kWh."""
-    return np.rint(c.energy_at(x) * NANO).astype(np.int64)
+    """E(x) in whole nano-kWh, to the last digit that its floats are sure of."""
+    return np.rint(c.energy_at(x) * (NANO // sure(c))).astype(np.int64) * sure(c)
+
+
+def sure(c: Cumulative) -> int:
+    """The unit of the last digit that the readings of a series are sure of [nano-kWh].
+
+    A float has 15 sure digits: from a million kWh on a nano-kWh is noise.
+    """
+    most = greatest(c)
+    return 1 if most < 1e6 else 10 ** (int(np.floor(np.log10(most))) - 5)
+
+
+def greatest(c: Cumulative) -> float:
+    """The greatest number among the readings and the energy of a series."""
+    return float(max(np.nanmax(np.abs(x), initial=0.0) for x in (c.readings, c.E)))
 
 
 def energy_state(c: Cumulative, s: Ints, e: Ints) -> State:
@@ -126,13 +142,13 @@ def reading(c: Cumulative, s: int, e: int, tz: dt.tzinfo, rounds: Any) -> Readin
         coverage=state.coverage,
         status=state.status,
         flags=state.flags,
-        lo=_bound(told["lo"], rounds),
-        hi=_bound(told["hi"], rounds),
+        lo=_bound(told["lo"], rounds, greatest(c)),
+        hi=_bound(told["hi"], rounds, greatest(c)),
     )
 
 
-def _bound(values: Any, rounds: Any) -> Decimal | None:
-    return None if np.isnan(values[0]) else rounds(exact(float(values[0])))
+def _bound(values: Any, rounds: Any, scale: float) -> Decimal | None:
+    return None if np.isnan(values[0]) else rounds(exact(float(values[0]), scale=scale))
 
 
 def _time(at: pd.Timestamp) -> pd.Timestamp | None:
@@ -164,6 +180,10 @@ class Figure:
         What happened to the readings.
     row : mapping
         The verb's own row.
+    sure : bool
+        Whether nothing that is uncovered can have changed it.
+    note : str
+        What shows that, or what would.
     """
 
     stay: Stay
@@ -173,6 +193,8 @@ class Figure:
     status: str
     flags: tuple[str, ...]
     row: Row
+    sure: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -295,9 +317,15 @@ def _figure(stay: Stay, row: Row | None, name: str, unit: str, places: int) -> F
     if row is None:
         return Figure(stay, None, unit, 0.0, MISSING, (), {})
     known = not np.isnan(row[name])
-    value = rounded(float(row[name]), places) if known else None
+    value = rounded(float(row[name]), places, scale=scale_of(row)) if known else None
     told = str(row["status"]), tuple(row["flags"])
     return Figure(stay, value, unit, float(row["coverage"]), *told, row)
+
+
+def scale_of(row: Row) -> float:
+    """The greatest reading that a figure is made of: its noise is that of the reading."""
+    readings = [row.get(k) for k in ("open_reading", "close_reading")]
+    return max((abs(float(x)) for x in readings if not pd.isna(x)), default=0.0)
 
 
 # --- demand ------------------------------------------------------------------------------
@@ -317,13 +345,103 @@ def coincidents(of: Study) -> list[Figure]:
         **of.keywords,
     )
     branches = [s for s in of.stays if s.kind != MAIN]
+    sure, note = _peak_elsewhere(of, names, rows)
     found = []
     for row in rows.to_dict("records"):
         at, name = row["at"], str(row["element"])
         when = branches[0].start if pd.isna(at) else at.tz_convert("UTC")
         stay = next(s for s in branches if s.element == name and s.start <= when < s.end)
-        found.append(_figure(stay, row, "coincident", "kW", of.rules.places))
+        own = _figure(stay, row, "coincident", "kW", of.rules.places)
+        found.append(replace(own, sure=sure, note=note))
     return found
+
+
+def _peak_elsewhere(of: Study, names: Sequence[str], rows: pd.DataFrame) -> tuple[bool, str]:
+    """Whether the site's peak holds whatever its missing elements drew, and what shows it."""
+    if not len(rows) or rows["status"].iloc[0] != "partial":
+        return False, ""
+    peak = float(rows["site_peak"].iloc[0])
+    blocks = _blocks(of, names)
+    ratings = [of.site.elements[k].rating for k in names]
+    most = np.array([np.nan if x is None else x for x in ratings])
+    worst = unaffected(blocks.to_numpy().T, most, peak)
+    if worst.sure:
+        return True, (
+            f"while elements were not covered, the site drew less than its peak of {peak:.2f} kW "
+            "even at their max_kw"
+        )
+    at = f"{blocks.index[worst.block].tz_convert(of.site.zone):%Y-%m-%d %H:%M}"
+    who = ", ".join(np.array(names)[worst.missing])
+    if worst.room <= 0:
+        others = f"{peak - worst.room:.2f} kW"
+        return False, f"At {at} the others alone drew {others}: only the readings of {who} tell. "
+    return False, (
+        f"If {who} cannot have drawn {worst.room:.2f} kW at {at}, state that as max_kw (or cts and "
+        "volts) in the site file: then the peak lies elsewhere, and the figure is accepted. "
+    )
+
+
+def _blocks(of: Study, names: Sequence[str]) -> pd.DataFrame:
+    """The demand of each element in each block of the bill's period, NaN where not covered."""
+    start, end = span(of.site, of.bill)
+    how = {k: v for k, v in of.keywords.items() if k != "min_coverage"}
+    table = demand(of.frame, of.rules.window, start=start, end=end, **how)
+    columns = {}
+    for name in names:
+        meter, element = split_element(name)
+        columns[name] = table.xs(meter, level=0)[f"Demand/Elm/{element}"]
+    found = pd.DataFrame(columns).tz_convert("UTC")
+    last = end - pd.Timedelta(of.rules.window)
+    return found[(found.index >= start) & (found.index <= last)]
+
+
+@dataclass(frozen=True)
+class Uncovered:
+    """What elements may have drawn together while some of them were not covered.
+
+    Attributes
+    ----------
+    sure : bool
+        Whether it stays below a peak at any rate.
+    block : int
+        Where it comes nearest to the peak, or exceeds it most.
+    missing : ndarray of bool
+        The elements that are not covered there.
+    room : float
+        What these would have to draw to reach the peak [kW].
+    """
+
+    sure: bool
+    block: int
+    missing: Any
+    room: float
+
+
+def unaffected(kw: Floats, most: Floats, peak: float) -> Uncovered:
+    """Whether a peak holds whatever was drawn in the blocks that are not wholly covered.
+
+    Parameters
+    ----------
+    kw : ndarray of float
+        Demand, NaN where not covered [kW], shape (elements, blocks).
+    most : ndarray of float
+        The greatest power of each element, NaN where not known [kW].
+    peak : float
+        The highest demand of all elements together in the blocks that are covered [kW].
+    """
+    blank = np.isnan(kw)
+    some = np.flatnonzero(blank.any(axis=0))
+    room = peak - np.nansum(kw[:, some], axis=0)
+    left = room - np.where(blank[:, some], most[:, None], 0.0).sum(axis=0)
+    known = not np.isnan(left).any()
+    worst = int(np.argmin(left if known else room)) if len(some) else 0
+    block = int(some[worst]) if len(some) else 0
+    return Uncovered(
+        known and bool((left > 0).all()),
+        block,
+        blank[:, block],
+        float(room[worst]) if len(some) else peak,
+    )
 
 
 def own_peaks(of: Study) -> list[Figure]:

@@ -169,3 +169,18 @@ def test_a_half_is_never_moved_by_binary_noise(thousandths, places):
     """A float is rounded as its decimal text would be."""
     text = Decimal(thousandths).scaleb(-places - 1)
     assert rounded(float(text), places) == rounded(text, places)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(10**9, 10**11 - 1), st.integers(0, 10**8), st.randoms(use_true_random=False))
+def test_a_half_is_never_moved_by_a_large_register(opening, hundredths, random):
+    """Registers up to 100 GWh with three decimals: what their decimals leave is billed."""
+    t = pd.date_range("2024-03-01", periods=50, freq="6h", tz="UTC")
+    used = hundredths * 10 + 5
+    steps = sorted(random.randint(0, used) for _ in t[2:])
+    register = [opening, *(opening + x for x in steps), opening + used]
+    frame = pd.DataFrame({"kWHNet/Elm/A": [x / 1000 for x in register]}, index=t)
+    tariff = Tariff("one", [Energy("Energy", "0.20")], "USD")
+    made = bill(frame, tariff, t[0], t[-1], tz="UTC", accept=("recorded", "estimated"))
+    assert made.lines[0].quantity == rounded(Decimal(used).scaleb(-3), 2)
+    assert made.check() == []

@@ -363,3 +363,38 @@ def test_statements_show_the_arithmetic():
     assert len(run.statements) == 2
     with pytest.raises(KeyError, match="no statement of 'C'"):
         run.statements["C"]
+
+
+def one_meter_off(max_kw):
+    """A and B draw 60 kW together once; B's meter is off for two days of 5 kW of A."""
+    t = pd.date_range("2024-01-01", "2024-02-01", freq="15min", tz=LA, name="time")
+    t = t.tz_convert("UTC")
+    peak = np.arange(len(t)) == 2000
+    meters = {}
+    for meter, low, high in (("P1", 5.0, 40.0), ("P2", 3.0, 20.0)):
+        kw = np.where(peak, high, low)
+        columns = {"kWHNet/Elm/A": 1000 + np.cumsum(kw) / 4, "DemandkW/Elm/A": kw}
+        meters[meter] = pd.DataFrame(columns, index=t)
+    off = pd.Timestamp("2024-01-10", tz=LA), pd.Timestamp("2024-01-12", tz=LA)
+    meters["P2"] = meters["P2"][(t <= off[0]) | (t >= off[1])]
+    tenants = [{"name": "A", "elements": ["P1_A"]}, {"name": "B", "elements": ["P2_A"]}]
+    elements = {"P1_A": element(), "P2_A": {} if max_kw is None else {"max_kw": max_kw}}
+    b = bill(line("Demand", "demand", "600.00"), kwh=6000)
+    return split(b, site(tenants, elements), frame=pd.concat(meters, names=["meter"]))
+
+
+def test_a_peak_beyond_what_a_missing_meter_could_have_drawn_is_shared():
+    """While B was off, A drew 5 kW: with B's 54 kW at most it is below the peak of 60 kW."""
+    run = one_meter_off(54)
+    assert shares(run, "Demand") == {"A": "400.00", "B": "200.00"}
+    assert run.ok
+    assert "even at their max_kw" in run.exceptions["detail"].iloc[0]
+    assert "even at their max_kw" in run.statements["A"].lines[0].note
+
+
+@pytest.mark.parametrize("max_kw", [None, 55, 70])
+def test_the_figure_that_would_release_a_peak_is_named(max_kw):
+    """From 55 kW on B may have made a higher peak, and without max_kw nothing tells."""
+    run = one_meter_off(max_kw)
+    assert shares(run, "Demand") == {"unallocated": "600.00"}
+    assert "P2_A cannot have drawn 55.00 kW" in found(run, "partial")["remedy"].iloc[0]
