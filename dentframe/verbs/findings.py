@@ -1,37 +1,51 @@
-"""Current transformers that point the wrong way or sit on the wrong phase. Pure.
+"""The findings of `quality`: one function each looks at one element's readings and reports.
 
-What the findings of quality look at: one element's readings, side by side. Pure.
+A finding changes nothing, and none of them raises. Each yields its span [us UTC], how often it
+was seen, how bad it is, and the energy whose amount is in doubt [kWh] (NaN where nothing tells);
+the name of the function is that of the finding.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dentframe.frame import select as selection
-from dentframe.metering.cumulative import from_means, from_register
-from dentframe.metering.registers import Rules, resolve
-from dentframe.metering.series import NONE, Series
+from dentframe.metering.series import Flag
 from dentframe.metering.steps import HOUR
-from dentframe.verbs.gaps import Holes, holes_of
-from dentframe.verbs.sources import by_meter, naive_zone
-from dentframe.verbs.stats import samples
+from dentframe.verbs.maxima import within
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    import pandas as pd
-
     from dentframe.metering.cumulative import Cumulative
-    from dentframe.metering.series import Floats, Ints
+    from dentframe.metering.registers import Rules
+    from dentframe.metering.series import Floats, Ints, Series
     from dentframe.metering.steps import Bools
-    from dentframe.verbs.inputs import Study
+    from dentframe.verbs.gaps import Holes
 
 
-REGISTER, MEAN = "kWHNet", "DemandkW"
-CHANNEL_TOPICS = ("A", "V", "dPF")
+REPEATS = 4
+"""So many equal readings make a run; fewer are chance."""
+DAY = 24 * HOUR
+IQRS, RARE = 3.0, 0.01
+"""Demands beyond three interquartile ranges are spikes, where at most one in a hundred is."""
+SUM_TOLERANCE = 0.02
+CLOCK_JUMP, CLOCK_RUN = 2 * 60_000_000, 4
+LOW_FACTOR = 0.55
+"""Below it the meter family's own alarm fires (Leviton 71D03 manual, p. 44)."""
+THIRD, NEAR = 1 / 3, 0.05
+LOADED = 0.05
+"""Currents under this share of the greatest say nothing about a phase."""
+STEADY, SWINGING = 0.05, 0.25
+"""Differences of energy and of current that do not, and do, contradict an equal demand."""
+TOO_CLOSE, TOO_FAR = 0.6, 1.5
+"""A median spacing outside these multiples of `interval` means another interval."""
+_NAN = float("nan")
+_FALLS = Flag.UNEXPLAINED_DECREASE | Flag.DECREASE_UNCLASSIFIED | Flag.RESET | Flag.AMBIGUOUS_FALL
+
+Found = Iterator[tuple[int, int, int, str, float]]
+"""Start, end [us UTC], count, severity and energy in doubt [kWh]."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +61,7 @@ class Evidence:
     rules : Rules
         What is known about its register.
     register, means : Cumulative
-        Without readings where the frame has none.
+        Without readings where the frame has none. The register is judged as a whole column.
     channels : dict
         (topic, channel) to readings, of A, V and dPF.
     power_factor : Series or None
@@ -56,6 +70,10 @@ class Evidence:
         Its gaps.
     first, last : int
         The span of its meter's readings [us].
+    refused : int
+        How many of its columns cannot be read.
+    now : int or None
+        The present, where the caller tells it [us].
     """
 
     meter: str | None
@@ -69,6 +87,8 @@ class Evidence:
     holes: Holes
     first: int
     last: int
+    refused: int
+    now: int | None
 
     @property
     def demand(self) -> Series:
@@ -79,108 +99,151 @@ class Evidence:
     def mean_kw(self) -> float:
         """The element's mean power, by its register, else its means; NaN where neither tells."""
         for c in (self.register, self.means):
-            if len(c.t) and c.C[-1]:
-                return float(c.E[-1] / (c.C[-1] / HOUR))
-        return float("nan")
+            if len(c.t) and c.C[-1] > c.C[0]:
+                return float((c.E[-1] - c.E[0]) / ((c.C[-1] - c.C[0]) / HOUR))
+        return _NAN
+
+    @property
+    def resolution(self) -> float:
+        """The register's least rise [kWh]; 0 where it never rises."""
+        rises = self.register.inc[self.register.inc > 0]
+        return float(rises.min()) if len(rises) else 0.0
 
     def names_of(self, topic: str) -> list[str]:
         """The channels that have readings of a topic."""
         return sorted(ch for t, ch in self.channels if t == topic)
 
 
-def gather(of: Study) -> list[Evidence]:
-    """The evidence of every element of a study."""
-    frame = of.frame
-    elements = {(x.meter, c.id): None for x, c in _all(frame, REGISTER, MEAN) if c.scope == "Elm"}
-    series = {(t, x.meter, c.id): _clip(x, of) for t, x, c in _by_topic(frame)}
-    spans = _spans(series)
-    return [_evidence(of, m, e, series, spans.get(m, (0, 0))) for m, e in elements]
+def unreadable(x: Evidence) -> Found:
+    """Columns that no verb takes: of text, in a wrong unit, or there twice."""
+    if x.refused:
+        yield x.first, x.last, x.refused, "error", _NAN
 
 
-def _all(frame: pd.DataFrame, *topics: str) -> list[Any]:
-    there = selection.topics(frame)
-    return [pair for t in topics if t in there for pair in samples(frame, t)]
+def interval(x: Evidence) -> Found:
+    """Readings that come much closer or farther than `interval`: figures of means are wrong."""
+    t = x.demand.t if len(x.demand.t) > 1 else x.register.series.t
+    if len(t) < 2:
+        return
+    spacing = float(np.median(np.diff(t)))
+    if not TOO_CLOSE * x.interval <= spacing <= TOO_FAR * x.interval:
+        known = len(x.demand.t) > 1 and spacing > x.interval
+        risk = abs(float(x.demand.values.sum())) * (spacing - x.interval) / HOUR
+        yield int(t[0]), int(t[-1]), len(t), "warning", risk if known else _NAN
 
 
-def _by_topic(frame: pd.DataFrame) -> list[Any]:
-    topics = (REGISTER, MEAN, *CHANNEL_TOPICS)
-    return [(t, x, c) for t in topics for x, c in _all(frame, t)]
+def gap(x: Evidence) -> Found:
+    """Spacing over one and a half intervals; known energy is not at risk, only its shape."""
+    h = x.holes
+    for s, e, n, known in zip(h.s, h.e, h.missing, h.known, strict=True):
+        risk = 0.0 if known else max(x.mean_kw, 0.0) * (e - s) / HOUR
+        yield s, e, n, "info" if known else "warning", risk
 
 
-def _clip(x: Series, of: Study) -> Series:
-    """The readings in the span; those outside serve nothing here."""
-    if len(of.s) == 0:
-        return x
-    w = int(of.s[0]), int(of.e[-1])
-    keep, marked = (x.t >= w[0]) & (x.t <= w[1]), (x.mark_t >= w[0]) & (x.mark_t <= w[1])
-    return Series(
-        x.meter, x.element, x.topic, x.t[keep], x.values[keep], x.mark_t[marked], x.marks[marked]
-    )
+def glitch(x: Evidence) -> Found:
+    """Register readings that their neighbours expose; they are bridged."""
+    t, r = x.register.series.t, x.register.series.values
+    for a, b in runs(~np.isin(t, x.register.at)):
+        risk = float(np.max(np.abs(r[a:b] - r[max(a - 1, 0)])))
+        yield t[a], t[b - 1], b - a, "warning", risk
 
 
-def _spans(series: dict[Any, Series]) -> dict[str | None, tuple[int, int]]:
-    found: dict[str | None, tuple[int, int]] = {}
-    for (_, meter, _), x in series.items():
-        if len(x.t):
-            low, high = found.get(meter, (int(x.t[0]), int(x.t[-1])))
-            found[meter] = min(low, int(x.t[0])), max(high, int(x.t[-1]))
-    return found
+def jump(x: Evidence) -> Found:
+    """Steps that stand out from all others, withheld because the greatest power is not known."""
+    if x.rules.max_kw is None:
+        yield from _jumps(x)
 
 
-def _evidence(
-    of: Study,
-    meter: str | None,
-    element: str,
-    series: dict[Any, Series],
-    span: tuple[int, int],
-) -> Evidence:
-    tz = naive_zone(of.frame, of.asked.tz)
-    rules = resolve(of.asked.registers, meter, element, tz)
-    blank = Series(meter, element, MEAN, NONE, np.empty(0), NONE, NONE)
-    register = from_register(series.get((REGISTER, meter, element), blank), rules)
-    w = of.interval(register)
-    lag = by_meter(of.asked.demand_lag, meter, "0min", "demand_lag")
-    means = from_means(series.get((MEAN, meter, element), blank), w, lag)
-    channels = {
-        (t, c): x
-        for (t, m, c), x in series.items()
-        if t in CHANNEL_TOPICS and m == meter and _is_channel(c, element)
-    }
-    main, other = (means, register) if len(means.at) else (register, None)
-    holes = holes_of(of, main, other)
-    factor = series.get(("dPF", meter, element))
-    return Evidence(meter, element, w, rules, register, means, channels, factor, holes, *span)
+def _jumps(x: Evidence) -> Found:
+    c = x.register
+    for i in np.flatnonzero(c.flags & int(Flag.UNEXPLAINED_JUMP)):
+        risk = float(c.series.values[np.searchsorted(c.series.t, c.t[i + 1])])
+        risk -= float(c.series.values[np.searchsorted(c.series.t, c.t[i])])
+        yield c.t[i], c.t[i + 1], 1, "error", risk
 
 
-def _is_channel(name: str, element: str) -> bool:
-    return name.startswith(element) and name[len(element) :].isdigit()
+def stuck(x: Evidence) -> Found:
+    """Equal non-zero demands that register or current contradict; or a day of them, unexplained."""
+    d = x.demand
+    same = np.concatenate(([False], (np.diff(d.values) == 0) & (d.values[1:] != 0)))
+    for a, b in runs(same):
+        n, end = b - a + 1, int(d.t[b - 1])
+        start, kw = int(d.t[a - 1]) - x.interval, float(d.values[a])
+        if n < REPEATS:
+            continue
+        told = {_register_differs(x, start, end, kw), _current_swings(x, start, end)}
+        if True in told or (told == {None} and end - start >= DAY):
+            yield start, end, n, "warning", abs(kw) * n * x.interval / HOUR
 
 
-def runs(hit: Bools) -> list[tuple[int, int]]:
-    """Half-open runs of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], hit, [False])).astype(np.int8)))
-    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+def _register_differs(x: Evidence, start: int, end: int, kw: float) -> bool | None:
+    """Whether the register used another energy than an equal demand; None where it tells nothing.
+
+    The last interval is left out: however late demands are stamped, the rest lies inside the run.
+    """
+    energy, covered = x.register.measure(*_one(start, end - x.interval))
+    if 2 * covered[0] < end - x.interval - start:
+        return None
+    expected = kw * covered[0] / HOUR
+    units = np.rint(np.clip(x.register.readings, -1e12, 1e12) * 1e4).astype(np.int64)
+    smallest = float(np.gcd.reduce(np.diff(units))) / 1e4
+    return bool(abs(float(energy[0]) - expected) > STEADY * abs(expected) + smallest)
 
 
-def common(series: Sequence[Series]) -> tuple[Ints, list[Floats]]:
-    """The instants at which all have readings, and the readings."""
-    t = series[0].t
-    for x in series[1:]:
-        t = np.intersect1d(t, x.t, assume_unique=True)
-    return t, [x.values[np.searchsorted(x.t, t)] for x in series]
+def _current_swings(x: Evidence, start: int, end: int) -> bool | None:
+    """Whether the current changes, or is none, as at no equal demand; None where it is not read."""
+    amperes = _current(x, start, end)
+    most = amperes.max(initial=0.0)
+    return bool(most == 0 or np.ptp(amperes) > SWINGING * most) if len(amperes) else None
 
 
-LOW_FACTOR = 0.55
-"""Below it the meter family's own alarm fires (Leviton 71D03 manual, p. 44)."""
-THIRD, NEAR = 1 / 3, 0.05
-FEWEST = 4
-LOADED = 0.05
-"""Currents under this share of the greatest say nothing about a phase."""
+def _current(x: Evidence, start: int, end: int) -> Floats:
+    """The sum of an element's currents at each instant of a span [A]."""
+    found = [y for (topic, _), y in x.channels.items() if topic == "A" and len(y.t)]
+    if not found:
+        return np.empty(0)
+    t, values = _common(found)
+    total: Floats = np.sum(values, axis=0)
+    return total[(t > start) & (t <= end)]
 
-Span = tuple[int, int, int, str, float]
+
+def frozen_register(x: Evidence) -> Found:
+    """A register that stands still, four readings or more, while power or current flows."""
+    c = x.register
+    for a, b in runs((c.inc == 0) & c.ok):
+        if b - a + 1 < REPEATS:
+            continue
+        s, e = int(c.t[a]), int(c.t[b])
+        kwh = float(np.nan_to_num(x.means.energy(*_one(s, e)))[0])
+        if kwh > max(2 * x.resolution, 1e-9):
+            yield s, e, b - a + 1, "error", kwh
+        elif not len(x.means.at) and (_current(x, s, e) > 0).any():
+            yield s, e, b - a + 1, "warning", _NAN
 
 
-def reversed_ct(x: Evidence) -> Iterator[Span]:
+def _one(s: int, e: int) -> tuple[Ints, Ints]:
+    return np.array([s], dtype=np.int64), np.array([e], dtype=np.int64)
+
+
+def falling_register(x: Evidence) -> Found:
+    """A register that falls and is not declared as exporting: cleared, reversed or exchanged."""
+    c = x.register
+    for i in np.flatnonzero(c.flags & int(_FALLS)).tolist():
+        hours = float((c.t[i + 1] - c.t[i]) / HOUR)
+        risk = float(c.hi[i] - c.inc[i]) if c.ok[i] else max(x.mean_kw, 0.0) * hours
+        yield c.t[i], c.t[i + 1], 1, "warning" if c.flags[i] & Flag.RESET else "error", risk
+
+
+def negative_demand(x: Evidence) -> Found:
+    """Demand below zero on an element that is not declared as exporting."""
+    low = np.flatnonzero(x.demand.values < 0)
+    if len(low) and not x.rules.allow_export:
+        t = x.demand.t[low]
+        risk = float(-x.demand.values[low].sum() * x.interval / HOUR)
+        yield t[0] - x.interval, t[-1], len(low), "warning", risk
+
+
+def reversed_ct(x: Evidence) -> Found:
     """A third of the load of three channels, or one channel's sign against its siblings'.
 
     One reversed CT of three shows ``V (I1 - I2 + I3)`` for ``V (I1 + I2 + I3)``: a third of a
@@ -190,67 +253,169 @@ def reversed_ct(x: Evidence) -> Iterator[Span]:
     yield from third or _odd_sign(x)
 
 
-def _third(x: Evidence) -> Iterator[Span]:
+def _third(x: Evidence) -> Found:
     names = x.names_of("A")
-    if len(names) != 3 or not len(x.demand.t):
-        return
     parts = [x.channels.get((t, ch)) for t in ("A", "V", "dPF") for ch in names]
-    if any(p is None for p in parts):
+    there = [p for p in parts if p is not None]
+    if len(names) != 3 or len(there) != 9:
         return
-    t, values = common([x.demand, *[p for p in parts if p is not None]])
-    kw, amperes, volts, factors = values[0], values[1:4], values[4:7], values[7:10]
-    load = sum(a * v * np.abs(f) for a, v, f in zip(amperes, volts, factors, strict=True)) / 1000
-    if len(t) < FEWEST or not np.sum(load) > 0:
+    t, (kw, *values) = _common([x.demand, *there])
+    load = sum(values[i] * values[3 + i] * np.abs(values[6 + i]) for i in range(3)) / 1000
+    if len(t) < REPEATS or not np.sum(load) > 0:
         return
     if abs(float(kw.sum() / np.sum(load)) - THIRD) <= NEAR:
-        kwh = float((load - kw).sum() * x.interval / HOUR)
-        yield int(t[0]), int(t[-1]), len(t), "error", kwh
+        yield t[0], t[-1], len(t), "error", float((load - kw).sum() * x.interval / HOUR)
 
 
-def _odd_sign(x: Evidence) -> Iterator[Span]:
+def _odd_sign(x: Evidence) -> Found:
     signs = {ch: _sign(x, ch) for ch in x.names_of("dPF")}
     known = {ch: s for ch, s in signs.items() if s}
     odd = [ch for ch, s in known.items() if list(known.values()).count(s) == 1]
     if len(known) >= 3 and len(odd) == 1:
         t = x.channels["dPF", odd[0]].t
-        yield int(t[0]), int(t[-1]), len(t), "info", float("nan")
+        yield t[0], t[-1], len(t), "info", _NAN
 
 
 def _sign(x: Evidence, channel: str) -> int:
     values = _loaded(x, channel)
-    if len(values) < FEWEST:
+    if len(values) < REPEATS:
         return 0
     share = float((values > 0).mean())
     return 1 if share > 0.9 else -1 if share < 0.1 else 0
 
 
-def _loaded(x: Evidence, channel: str) -> np.ndarray:
+def _loaded(x: Evidence, channel: str) -> Floats:
     """A channel's dPF while a current worth naming flows."""
     factor, current = x.channels["dPF", channel], x.channels.get(("A", channel))
     if current is None:
         return factor.values
-    _, (f, a) = common([factor, current])
+    _, (f, a) = _common([factor, current])
     return np.asarray(f[a > LOADED * a.max(initial=0.0)])
 
 
-def wrong_phase(x: Evidence) -> Iterator[Span]:
+def _common(series: Sequence[Series]) -> tuple[Ints, list[Floats]]:
+    """The instants at which all have readings, and the readings."""
+    t = series[0].t
+    for x in series[1:]:
+        t = np.intersect1d(t, x.t, assume_unique=True)
+    return t, [x.values[np.searchsorted(x.t, t)] for x in series]
+
+
+def wrong_phase(x: Evidence) -> Found:
     """Channels, or else the element, whose typical ``|dPF|`` under load is below the alarm."""
-    for ch in x.names_of("dPF"):
-        values = np.abs(_loaded(x, ch))
-        if len(values) >= FEWEST and float(np.median(values)) < LOW_FACTOR:
-            t = x.channels["dPF", ch].t
-            low = int((values < LOW_FACTOR).sum())
-            yield int(t[0]), int(t[-1]), low, "warning", float("nan")
-    if not x.names_of("dPF") and x.power_factor is not None:
-        yield from _of_element(x)
+    found = [(x.channels["dPF", ch].t, np.abs(_loaded(x, ch))) for ch in x.names_of("dPF")]
+    if not found and x.power_factor is not None:
+        t, (f, kw) = _common([x.power_factor, x.demand])
+        loaded = np.abs(kw) > LOADED * np.abs(kw).max(initial=0.0)
+        found = [(t[loaded], np.abs(f[loaded]))]
+    for t, factor in found:
+        if len(factor) >= REPEATS and float(np.median(factor)) < LOW_FACTOR:
+            yield t[0], t[-1], int((factor < LOW_FACTOR).sum()), "warning", _NAN
 
 
-def _of_element(x: Evidence) -> Iterator[Span]:
-    factor = x.power_factor
-    if factor is None or not len(x.demand.t):
+def spike(x: Evidence) -> Found:
+    """More than the element can draw; or rare demands beyond three interquartile ranges."""
+    d, most = x.demand, x.rules.max_kw
+    if most is not None:
+        yield from _jumps(x)
+    if len(d.t) == 0:
         return
-    t, (f, kw) = common([factor, x.demand])
-    loaded = np.abs(kw) > LOADED * np.abs(kw).max(initial=0.0)
-    t, f = t[loaded], np.abs(f[loaded])
-    if len(f) >= FEWEST and float(np.median(f)) < LOW_FACTOR:
-        yield int(t[0]), int(t[-1]), int((f < LOW_FACTOR).sum()), "warning", float("nan")
+    low, high = np.quantile(d.values, [0.25, 0.75])
+    limit = high + IQRS * (high - low) if most is None else most
+    beyond = np.flatnonzero(d.values > limit)
+    if len(beyond) and (most is not None or (high > low and len(beyond) <= RARE * len(d.t))):
+        t = d.t[beyond]
+        risk = float((d.values[beyond] - limit).sum() * x.interval / HOUR)
+        yield t[0] - x.interval, t[-1], len(beyond), "info" if most is None else "error", risk
+
+
+def sum_check(x: Evidence) -> Found:
+    """The register's rise against the sum of the intervals, where both are known."""
+    if len(x.register.at) < 2 or len(x.means.at) < 2:
+        return
+    s = max(int(x.register.t[0]), int(x.means.t[0]))
+    e = min(int(x.register.t[-1]), int(x.means.t[-1]))
+    if s >= e:
+        return
+    register = float(np.nan_to_num(within(x.register, x.means, *_one(s, e))[0])[0])
+    demand = float(np.nan_to_num(within(x.means, x.register, *_one(s, e))[0])[0])
+    residual = abs(demand - register)
+    # Rounding alone may leave two steps of the register.
+    if residual > max(SUM_TOLERANCE * max(abs(register), 1e-9), 2 * x.resolution, 1e-9):
+        yield s, e, 1, "error", residual
+
+
+def conflicting_duplicate(x: Evidence) -> Found:
+    """Rows of one instant with different values; they are missing."""
+    for y in (x.register.series, x.demand):
+        t = y.mark_t[(y.marks & int(Flag.CONFLICTING_DUPLICATE)) != 0]
+        if len(t):
+            risk = max(x.mean_kw, 0.0) * len(t) * x.interval / HOUR
+            yield t[0], t[-1], len(t), "error", risk
+
+
+def clock_jump(x: Evidence) -> Found:
+    """The minute of the readings moves at once and stays: somebody set a clock."""
+    t = x.demand.t if len(x.demand.t) else x.register.series.t
+    if len(t) <= 2 * CLOCK_RUN:
+        return
+    half = x.interval // 2
+    moved = (np.diff(t) + half) % x.interval - half
+    for i in np.flatnonzero(np.abs(moved) > CLOCK_JUMP) + 1:
+        before, after = t[max(i - CLOCK_RUN, 0) : i], t[i : i + CLOCK_RUN]
+        shift = (np.median(after % x.interval - before[-1] % x.interval) + half) % x.interval - half
+        spread = max(np.ptp((y - y[0] + half) % x.interval - half) for y in (before, after))
+        if len(after) == CLOCK_RUN and abs(shift) > CLOCK_JUMP >= spread:
+            yield t[i - 1], t[i], 1, "warning", 0.0
+
+
+def element_set_changed(x: Evidence) -> Found:
+    """An element whose readings begin or end a day or more inside those of its meter."""
+    t = np.concatenate((x.register.series.t, x.demand.t))
+    if len(t) and int(t.min()) - x.first >= DAY:
+        yield x.first, int(t.min()), 1, "warning", _NAN
+    if len(t) and x.last - int(t.max()) >= DAY:
+        yield int(t.max()), x.last, 1, "warning", _NAN
+
+
+def unused(x: Evidence) -> Found:
+    """A spare element: it has readings, and all of them say that nothing flows."""
+    values = np.concatenate((x.register.inc, x.demand.values))
+    if len(values) and not values.any() and not x.register.flags.any():
+        yield x.first, x.last, 1, "info", 0.0
+
+
+def future(x: Evidence) -> Found:
+    """Readings after the present that the caller tells."""
+    if x.now is not None and x.last > x.now:
+        late = max(int((y.t > x.now).sum()) for y in (x.demand, x.register.series))
+        yield x.now, x.last, late, "error", _NAN
+
+
+def runs(hit: Bools) -> list[tuple[int, int]]:
+    """Half-open runs of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], hit, [False])).astype(np.int8)))
+    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+
+FINDINGS: tuple[Callable[[Evidence], Found], ...] = (
+    unreadable,
+    interval,
+    gap,
+    glitch,
+    jump,
+    stuck,
+    frozen_register,
+    falling_register,
+    negative_demand,
+    reversed_ct,
+    wrong_phase,
+    spike,
+    sum_check,
+    conflicting_duplicate,
+    clock_jump,
+    element_set_changed,
+    unused,
+    future,
+)
+"""In the order in which an element's findings are listed."""

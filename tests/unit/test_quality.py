@@ -58,6 +58,61 @@ def test_glitch():
     assert row["kwh_at_risk"] == pytest.approx(frame.iloc[49, 1])
 
 
+def test_a_load_that_idles_is_not_stuck():
+    """Equal demands that register and current bear out are a steady load; a day unproved is not."""
+    n = 200
+    idle = quarters({KW: [0.84] * n, KWH: 100 + 0.21 * np.arange(n)})
+    assert quality(idle).empty
+    assert found(idle[[KW]]).loc["stuck", "count"] == n
+    assert quality(idle[[KW]].iloc[:90]).empty
+    idle["A/Ch/A1"] = 7.0 + 0.1 * (np.arange(n) % 2)
+    assert quality(idle).empty
+    swinging = idle.assign(**{"A/Ch/A1": 7.0 + (np.arange(n) % 5)})
+    assert found(swinging).loc["stuck", "severity"] == "warning"
+    assert found(swinging.drop(columns=KWH)).loc["stuck", "count"] == n
+    idle[KWH] = 100 + np.cumsum(np.arange(n) % 3) / 4
+    assert "stuck" in found(idle).index
+
+
+def test_a_jump_without_a_greatest_power():
+    """A step that is withheld is named, with its energy, even where nothing else was read."""
+    frame = quarters({KWH: [*np.arange(48210.0, 48250.0), 99999.0]})
+    row = found(frame).loc["jump"]
+    assert (row["count"], row["severity"]) == (1, "error")
+    assert row["kwh_at_risk"] == pytest.approx(51750)
+    assert found(frame, start=frame.index[-2], tz="UTC").loc["jump", "count"] == 1
+    known = found(frame, registers=RegisterRules(max_kw=50.0))
+    assert "spike" in known.index
+    assert "jump" not in known.index
+
+
+def test_interval():
+    """Readings that come at another spacing than `interval` says."""
+    hourly = healthy().resample("h").mean()
+    row = found(hourly[[KW]]).loc["interval"]
+    assert row["count"] == len(hourly)
+    assert row["kwh_at_risk"] == pytest.approx(0.75 * hourly[KW].sum())
+    assert "interval" not in found(hourly[[KW]], interval="1h").index
+    close = healthy()[[KW]].set_axis(
+        pd.date_range("2024-01-01", periods=200, freq="5min", tz="UTC")
+    )
+    assert np.isnan(found(close).loc["interval", "kwh_at_risk"])
+
+
+def test_what_other_verbs_refuse_is_a_row():
+    """A column of text, in a wrong unit, or a register that was differenced by hand."""
+    frame = healthy()
+    text = frame.astype({KW: object})
+    text.iloc[3, 0] = "n/a"
+    assert found(text).loc["unreadable", "count"] == 1
+    assert "falling_register" in found(frame.assign(**{KWH: RNG.uniform(0, 5, 200)})).index
+    wrong = frame.rename(columns={KW: f"{KW} [V]"})
+    assert found(wrong).loc["unreadable", "severity"] == "error"
+    assert quality(frame[["V/Ch/A1"]]).empty
+    twice = pd.concat([frame, frame[[KW]]], axis=1)
+    assert found(twice).loc["unreadable", "count"] == 1
+
+
 def test_falling_register():
     """A cleared register, with and without a known greatest power."""
     frame = healthy()
@@ -167,3 +222,9 @@ def test_several_meters_are_named():
     bad.iloc[10] = np.nan
     rows = quality(pd.concat({"P1": healthy(), "P2": bad}, names=["meter", "time"]))
     assert rows[["meter", "element", "finding"]].to_numpy().tolist() == [["P2", "A", "gap"]]
+
+
+def test_an_element_that_a_meter_does_not_have_is_no_finding():
+    """Among several meters each has the columns of all."""
+    one, two = healthy(), healthy().rename(columns=lambda x: x.replace("A", "B"))
+    assert quality(pd.concat({"P1": one, "P2": two}, names=["meter", "time"])).empty
