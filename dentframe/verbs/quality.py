@@ -105,7 +105,7 @@ def quality(
     Examples
     --------
     >>> sorted(set(df.dent.quality(tz=LA)["finding"]))
-    ['falling_register', 'gap', 'glitch', 'stuck', 'unused']
+    ['falling_register', 'gap', 'glitch', 'unused']
     """
     asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
     zone = verb_zone(time_index(frame).tz, asked.tz)
