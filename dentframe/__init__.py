@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from dentframe.frame.request import Plan
     from dentframe.money.bill import bill
     from dentframe.money.demand_charges import adjusted_demand, ratchet
-    from dentframe.money.record import verify
     from dentframe.money.rounding import allocate
     from dentframe.money.split import Run, split
     from dentframe.money.split_rules import SplitRules
     from dentframe.money.statement import Statement
     from dentframe.money.tariff import Tariff
     from dentframe.money.utility_bill import UtilityBill
+    from dentframe.money.verification import verify
     from dentframe.reader import (
         get_meters,
         get_topics,
@@ -70,7 +70,7 @@ ON_USE: Final = {
     "read_dentcloud": "dentframe.reader",
     "split": "dentframe.money.split",
     "sync": "dentframe.archive",
-    "verify": "dentframe.money.record",
+    "verify": "dentframe.money.verification",
 }
 _PACKAGES: Final = {"archive", "cli", "cloud", "datasets", "emulator", "money", "plot"}
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +26,7 @@ from dentframe.cli.options import (
     span_options,
 )
 from dentframe.cli.output import format_option
-from dentframe.errors import ConfigError, RangeError
+from dentframe.errors import ConfigError, DentWarning, RangeError
 from dentframe.money.record import records
 
 if TYPE_CHECKING:
@@ -42,28 +44,40 @@ _ANY = click.Path(path_type=Path, exists=True)
 @click.option("--site", required=True, type=FILE, help="The site's file, e.g. site.toml.")
 @click.option("--rules", type=FILE, help="Rules; default: the site file's [split] table.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder.")
+@click.option("--draft", is_flag=True, help="Write statements marked DRAFT, whatever is open.")
 @archive_option
-def split(bill: Path, site: Path, rules: Path | None, out: Path, archive: Path | None) -> None:
+def split(
+    bill: Path, site: Path, rules: Path | None, out: Path, draft: bool, archive: Path | None
+) -> None:
     """Split the utility's BILL among the tenants of a site.
 
-    Prints the control sum; exceptions go to stderr, and one that the rules do not accept makes
-    the exit code 1. Everything is saved in either case. A run with such exceptions is replaced
-    when the same bill and site are split again; a good one never is.
+    Prints the control sum; exceptions go to stderr. While one is open that the rules do not
+    accept, the exit code is 1 and no tenant's statement is written; charges, tables and the
+    record are. Such a run, and a draft, is replaced when the same bill and site are split again;
+    a good one never is, but gets the files that it lacked for want of an extra.
 
     \b
     Example:
       dentframe split bill.toml --site site.toml --out 2023-12
-      dentframe split bill.toml --site site.toml --rules rules.toml --out strict
+      dentframe split bill.toml --site site.toml --rules rules.toml --out strict --draft
       dentframe split bill.toml --site site.toml --archive archive --out 2023-12-again
     """
+    from dentframe.money.record import missing_extras
     from dentframe.money.split import split as run_split
     from dentframe.money.split_rules import SplitRules
     from dentframe.money.utility_bill import UtilityBill
     from dentframe.site.site import Site
 
     how = None if rules is None else SplitRules.load(rules)
-    run = run_split(UtilityBill.load(bill), Site.load(site), how, archive=archive)
-    record = run.save(out)
+    asked = UtilityBill.load(bill), Site.load(site), how
+    missing = missing_extras()
+    if missing:
+        click.echo(missing, err=True)
+    run = run_split(*asked, archive=archive)
+    with warnings.catch_warnings():
+        if missing:  # it was told above, before the work
+            warnings.filterwarnings("ignore", re.escape(missing), DentWarning)
+        record = run.save(out, draft=draft)
     for name, amount in run.control.items():
         click.echo(f"{name},{amount}")
     for line in _exceptions(run):
@@ -72,9 +86,10 @@ def split(bill: Path, site: Path, rules: Path | None, out: Path, archive: Path |
     if not run.ok:
         n = int((~run.exceptions["accepted"]).sum())
         raise click.ClickException(
-            f"{n} exception{'s are' if n > 1 else ' is'} open: see "
-            f"{out / 'exceptions.csv'}. Correct the bill, the site or its rules, and run the same "
-            f"command again: it replaces {out} as long as exceptions are open."
+            f"{n} exception{'s are' if n > 1 else ' is'} open: see {out / 'exceptions.csv'}. "
+            f"{'The statements are drafts' if draft else 'No statement was written (--draft does)'}"
+            ". Correct the bill, the site or its rules, and run the same command again: it "
+            f"replaces {out} as long as exceptions are open."
         )
 
 
@@ -101,7 +116,7 @@ def verify(record: Path) -> None:
     Example:
       dentframe verify 2023-12
     """
-    from dentframe.money.record import verify as run_verify
+    from dentframe.money.verification import verify as run_verify
 
     found = run_verify(record)
     for note in found.notes:

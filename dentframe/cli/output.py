@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dentframe.documents.spreadsheets import joined, save_workbook
 from dentframe.errors import ConfigError, missing_extra
 from dentframe.frame import tables
-from dentframe.money.record import joined, workbook
 from dentframe.wire.columns import wire_columns
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _excel(frame: pd.DataFrame, out: Path | None) -> None:
         return
     if find_spec("openpyxl") is None:
         raise missing_extra("write an Excel workbook", "excel")
-    workbook({"figures": _whole(frame)}, Path(str(out)))
+    save_workbook({"figures": _whole(frame)}, Path(str(out)))
 
 
 def _whole(frame: pd.DataFrame) -> pd.DataFrame:

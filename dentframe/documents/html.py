@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dentframe.cards import Card
 from dentframe.documents import tables
-from dentframe.documents.tables import explained, number, visible
+from dentframe.documents.tables import explained, number
 from dentframe.errors import ConfigError, missing_extra
 
 if TYPE_CHECKING:
@@ -33,8 +33,9 @@ _SHOWN = 10
 def statement(of: Statement) -> Card:
     """A statement: its head, its lines and its total."""
     cells = [x for x in _CARD_HEADS if x != "rate" or tables.rated(of)]
+    name = f"{'Draft of a s' if of.draft else 'S'}tatement{of.party and f' of {of.party}'}"
     return Card(
-        title=f"Statement{of.party and f' of {of.party}'}: {number(of.total)} {of.currency}",
+        title=f"{name}: {number(of.total)} {of.currency}",
         facts=tuple(tables.head(of)),
         heads=[_CARD_HEADS[x] for x in cells],
         rows=[[line[name] for name in cells] for line in tables.lines(of)],
@@ -122,7 +123,7 @@ def context(of: Statement) -> dict[str, Any]:
     """What a template gets."""
     return {
         "statement": of,
-        "title": visible(of.title),
+        "title": tables.title(of),
         "head": tables.head(of),
         "lines": tables.lines(of),
         "rated": tables.rated(of),
@@ -155,7 +156,7 @@ def fragment(of: Statement) -> str:
     )  # fmt: skip
     return (
         '<div class="dentframe-statement" style="max-width:60em">'
-        f'<div style="font-weight:700;font-size:115%">{escape(visible(of.title))}</div>'
+        f'<div style="font-weight:700;font-size:115%">{escape(tables.title(of))}</div>'
         f'<div style="{_SMALL}">{escape(told)}</div>'
         f'<table style="border-collapse:collapse;margin:.5em 0"><thead><tr>{heads}</tr></thead>'
         f"<tbody>{rows}</tbody></table><div><b>Total {escape(total)}</b></div>"

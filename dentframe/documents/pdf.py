@@ -231,7 +231,7 @@ _PAST, _AMOUNT, _ROW = (44, 28, 16), 30, 5
 _BAR = (91, 141, 184)
 _LETTER = {"USD", "CAD", "MXN"}
 """Where Letter is the paper; A4 is it elsewhere."""
-_GREY, _BLACK, _RULE = 90, 0, 190
+_GREY, _BLACK, _RULE, _FAINT = 90, 0, 190, 225
 _NBSP = "\N{NO-BREAK SPACE}"
 
 
@@ -270,10 +270,20 @@ def write(of: Statement, path: str | Path, *, font: Font = None) -> Path:
 
 
 def _opened(make: Any, of: Statement, files: Sequence[Path]) -> Any:
-    told = " · ".join(x for x in (visible(of.party), visible(of.title)) if x)
+    told = " · ".join(x for x in (visible(of.party), tables.title(of)) if x)
 
     class Paper(make):  # type: ignore[misc]
         """A page with its number at the foot, and from the second on whose it is."""
+
+        def header(self) -> None:
+            if not of.draft:
+                return
+            self.set_font(style="B", size=110)
+            self.set_text_color(_FAINT)
+            with self.rotation(35, self.w / 2, self.h / 2):
+                width = self.get_string_width(tables.DRAFT)
+                self.text((self.w - width) / 2, self.h / 2, tables.DRAFT)
+            self.set_text_color(_BLACK)
 
         def footer(self) -> None:
             self.set_y(-12)
@@ -286,7 +296,7 @@ def _opened(make: Any, of: Statement, files: Sequence[Path]) -> Any:
     pdf = Paper(format="letter" if of.currency in _LETTER else "A4")
     pdf.set_auto_page_break(auto=True, margin=16)
     pdf.set_margins(14, 14)
-    pdf.set_title(visible(of.title))
+    pdf.set_title(tables.title(of))
     # The same statement is the same file.
     pdf.set_creation_date((of.read_at or of.end).to_pydatetime())
     _face(pdf, files)
@@ -313,7 +323,7 @@ def _texts(of: Statement) -> list[str]:
         x for rows in (_line_rows(of), _reading_rows(of), _past_rows(of)) for r in rows for x in r
     ]
     told = [x for pair in (*tables.head(of), *explained(of)) for x in pair]
-    return [visible(of.title), of.currency, *told, *cells, *_notes(of)]
+    return [tables.title(of), of.currency, *told, *cells, *_notes(of)]
 
 
 def _title(pdf: Any, text: str, room: float = 18) -> None:
@@ -332,7 +342,7 @@ def _title(pdf: Any, text: str, room: float = 18) -> None:
 
 def _head(pdf: Any, of: Statement) -> None:
     pdf.set_font(style="B", size=15)
-    pdf.multi_cell(0, 8, visible(of.title), new_x="LMARGIN", new_y="NEXT")
+    pdf.multi_cell(0, 8, tables.title(of), new_x="LMARGIN", new_y="NEXT")
     pdf.ln(1)
     for name, text in tables.head(of):
         pdf.set_font(style="", size=9)

@@ -1,8 +1,7 @@
-"""A statement as a workbook with live formulas.
+"""Statements and the tables of a run are written as CSV files and as workbooks.
 
-A statement as CSV: one table, each row saying in its first column what it is.
-
-The formulas of a workbook's cells: they compute what the statement computed. Pure.
+A statement's CSV is one table, each row of which says in its first column what it is; its
+workbook computes amounts by formulas of its own, as the statement computed them.
 """
 
 from __future__ import annotations
@@ -18,12 +17,43 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from dentframe.documents import tables
-from dentframe.documents.tables import explained, labels, moment, safe, visible
+from dentframe.documents.tables import explained, labels, moment, visible
 from dentframe.errors import missing_extra
+from dentframe.frame.tables import escaped, excel_text
 from dentframe.money.statement import Line
 
 if TYPE_CHECKING:
     from dentframe.money.statement import Statement
+
+
+def save_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write a table in UTF-8; no text in it is computed by a spreadsheet."""
+    table.map(_cell).to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
+
+
+def joined(values: Sequence[Any]) -> str:
+    """Several names in one cell: ``edge_interpolated;reset``."""
+    return ";".join(map(str, values))
+
+
+def save_workbook(found: Mapping[str, pd.DataFrame], path: Path) -> None:
+    """Write tables as the sheets of one workbook; decimals and numbers stay numbers."""
+    import openpyxl
+
+    book = openpyxl.Workbook(write_only=True)
+    for name, table in found.items():
+        sheet = book.create_sheet(name)
+        sheet.freeze_panes = "A2"
+        sheet.append([excel_text(sheet, visible(str(c))) for c in table.columns])
+        for row in table.to_numpy(dtype=object):
+            sheet.append([_sheet_cell(sheet, x) for x in row])
+    book.save(path)
+
+
+def _sheet_cell(sheet: Any, value: Any) -> Any:
+    if isinstance(value, bool | int | float | Decimal) and not _missing(value):
+        return value
+    return excel_text(sheet, _text(value)) or None
 
 
 _LINE = tuple(f.name for f in fields(Line))
@@ -44,6 +74,8 @@ def text(of: Statement, path: str | Path | None = None) -> str:
     out = io.StringIO()
     write = csv.DictWriter(out, CSV_COLUMNS, lineterminator="\r\n", restval="")
     write.writeheader()
+    if of.draft:
+        write.writerow({"section": "draft", "name": tables.DRAFT, "note": tables.DRAFT_NOTE})
     period = {"party": of.party, "start": of.start, "end": of.end, "currency": of.currency}
     for row in _rows(of):
         write.writerow({k: _cell(v) for k, v in {**period, **row}.items()})
@@ -58,7 +90,7 @@ def _rows(of: Statement) -> Iterator[Mapping[str, Any]]:
     for x in of.lines:
         yield {"section": "charges", **asdict(x)}
     yield {"section": "total", "name": "Total", "kind": "total", "amount": of.total}
-    yield from _csv_rows("about", [("Statement", of.title), *tables.head(of)])
+    yield from _csv_rows("about", [("Statement", tables.title(of)), *tables.head(of)])
     for r in of.readings:
         own = asdict(r)
         yield {"section": "readings", "name": "Meter reading", "quantity": own.pop("energy"), **own}
@@ -74,14 +106,23 @@ def _csv_rows(section: str, rows: list[tuple[str, str]]) -> Iterator[Mapping[str
     return ({"section": section, "name": name, "note": note} for name, note in rows)
 
 
-def _cell(value: Any) -> str:
-    if value is None or value is pd.NaT:
+def _cell(value: Any) -> Any:
+    """A cell of a CSV file: numbers stay numbers, text is never computed."""
+    if isinstance(value, bool | int | float) and not _missing(value):
+        return value
+    return f"{value:f}" if isinstance(value, Decimal) else escaped(_text(value))
+
+
+def _missing(value: Any) -> bool:
+    return value is None or value is pd.NaT or value != value  # noqa: PLR0124 - NaN
+
+
+def _text(value: Any) -> str:
+    if _missing(value):
         return ""
-    if isinstance(value, Decimal):
-        return f"{value:f}"
     if isinstance(value, tuple | list):
-        return safe(visible(";".join(value)))
-    return value.isoformat() if isinstance(value, pd.Timestamp) else safe(visible(str(value)))
+        value = joined(value)
+    return value.isoformat() if isinstance(value, pd.Timestamp) else visible(str(value))
 
 
 def quantity(x: Line, of: Statement, first: int) -> Decimal | str | None:
@@ -164,6 +205,12 @@ def write(of: Statement, path: str | Path) -> Path:
     _readings(book.create_sheet("Readings"), of)
     if of.comparison:
         _comparison(book.create_sheet("Comparison"), of)
+    if of.draft:
+        for sheet in book:
+            sheet.title = f"{tables.DRAFT} {sheet.title}"
+            sheet.oddHeader.center.text = tables.DRAFT
+            sheet.oddHeader.center.size = 40
+            sheet.sheet_properties.tabColor = "9A3412"
     book.save(path)
     return Path(path)
 
@@ -173,7 +220,7 @@ def write(of: Statement, path: str | Path) -> Path:
 
 def _statement(sheet: Any, of: Statement) -> None:
     sheet.title = "Statement"
-    _row(sheet, [of.title])
+    _row(sheet, [tables.title(of)])
     for row in tables.head(of):
         _row(sheet, row)
     _row(sheet, [])
@@ -295,7 +342,7 @@ def _widths(sheet: Any, widths: Sequence[float]) -> None:
 
 def _row(sheet: Any, values: Sequence[Any]) -> None:
     """A row whose texts stay texts, whatever they begin with."""
-    sheet.append([safe(visible(v)) if isinstance(v, str) else v for v in values])
+    sheet.append([excel_text(sheet, visible(v)) if isinstance(v, str) else v for v in values])
 
 
 def _format(places: int | None) -> str:

@@ -24,36 +24,21 @@ if TYPE_CHECKING:
     from dentframe.money.statement import Past, Reading, Statement
 
 
-_FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
-
-
-def safe(text: str) -> str:
-    r"""Text that no spreadsheet runs as a formula.
-
-    Parameters
-    ----------
-    text : str
-        Of a user, of the data, or our own.
-
-    Returns
-    -------
-    str
-        With an apostrophe before it where it begins with ``= + - @``, a tab or a line end, or
-        with apostrophes and then one of them; any other text as it is. So taking one apostrophe
-        from a cell that begins so gives the text back.
-
-    Examples
-    --------
-    >>> safe("=1+1"), safe("'t Hooft"), safe("'=1")
-    ("'=1+1", "'t Hooft", "''=1")
-    """
-    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def visible(text: str) -> str:
     """Without control characters, which no page, sheet or PDF can hold."""
     return _INVISIBLE.sub("", text)
+
+
+DRAFT = "DRAFT"
+DRAFT_NOTE = "This is a draft: exceptions are open, figures may change, and nothing is to be paid."
+
+
+def title(of: Statement) -> str:
+    """What the paper is called; a draft says first that it is one."""
+    return f"{DRAFT}: {visible(of.title)}" if of.draft else visible(of.title)
 
 
 def number(value: Decimal | None) -> str:
@@ -400,7 +385,14 @@ def rated(of: Statement) -> bool:
 def foot(of: Statement) -> list[str]:
     """What stands below everything: notes, the comparison that is not there, rounding, version."""
     none = [] if of.comparison else [comparison_note(of)]
-    return [*map(visible, of.notes), *none, _rounding(of), f"Made by dentframe {of.version}."]
+    draft = [DRAFT_NOTE] if of.draft else []
+    return [
+        *draft,
+        *map(visible, of.notes),
+        *none,
+        _rounding(of),
+        f"Made by dentframe {of.version}.",
+    ]
 
 
 def _rounding(of: Statement) -> str:

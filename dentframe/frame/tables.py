@@ -1,15 +1,14 @@
-"""CSV files and Excel workbooks of meter frames, written and read back. The I/O edge of frames.
+"""CSV files and Excel workbooks of meter frames are written and read back here.
 
 The header names each column's unit (``DemandkW/Elm/A [kW]``); time is UTC, beside it the local
 time and the UTC offset where a zone is known. Only wire columns are written, and reading gives
-the identical frame.
-
-How a time, a label or a number stands in a cell of a table, and how it is read back. Pure.
+the identical frame. The cells of every other table that dentframe writes are escaped here too.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -26,7 +25,10 @@ from dentframe.wire import columns as _columns
 from dentframe.wire import units as _units
 
 TIME = "time"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
+_FORMULA = re.compile(
+    r"'*(?:[\s\x00-\x20\u200b\u2060\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])"
+)
+"""What a spreadsheet may compute, blanks and apostrophes before it included."""
 Floats = npt.NDArray[np.float64]
 
 
@@ -51,13 +53,47 @@ def iso(times: pd.DatetimeIndex) -> pd.Index:
 
 
 def escaped(text: str) -> str:
-    """Text that a spreadsheet takes for text: nothing in it is ever computed."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    r"""Text for a cell of a CSV file that no spreadsheet computes, and that is one row.
+
+    Parameters
+    ----------
+    text : str
+        Of a user, of the data, or our own.
+
+    Returns
+    -------
+    str
+        With an apostrophe before it where it begins like a formula, blanks and apostrophes
+        before that included; any other text as it is. `plain` takes it back.
+
+    Examples
+    --------
+    >>> escaped("=1+1"), escaped("\n=1"), escaped("'t Hooft"), escaped("'=1")
+    ("'=1+1", "'\n=1", "'t Hooft", "''=1")
+    """
+    if "\r" in text:  # csv.writer leaves a lone one unquoted, and it begins a row
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def plain(text: str) -> str:
     """Text as it was before `escaped`."""
-    return text.removeprefix("'")
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
+def excel_text(sheet: Any, text: str) -> Any:
+    """A cell that holds a text as it is: openpyxl alone takes ``=1`` for a formula.
+
+    A spreadsheet that is asked to edit the cell keeps it a text as well.
+    """
+    if not _FORMULA.match(text) and not text.startswith("#"):
+        return text
+    from openpyxl.cell import WriteOnlyCell
+
+    cell = WriteOnlyCell(sheet, value=text)
+    cell.data_type = "s"
+    cell.quotePrefix = True
+    return cell
 
 
 def excel_column(values: Any) -> Iterable[Any]:
@@ -70,7 +106,7 @@ def excel_number(sheet: Any, value: float) -> Any:
     if value != value:  # noqa: PLR0124 - NaN is an empty cell
         return None
     if abs(value) == float("inf"):
-        return escaped(repr(value))
+        return excel_text(sheet, repr(value))
     if repr(float(f"{value:.16g}")) == repr(value) and value:
         return value
     from openpyxl.cell import WriteOnlyCell
@@ -99,7 +135,7 @@ def utc(cells: Any, path: Any) -> pd.DatetimeIndex:
 
 def label(header: str) -> str:
     """A header as the label of a wire frame."""
-    column = _columns.parse(plain(header))
+    column = _columns.parse(header)
     return _units.label_in(pd.DataFrame(), column, column.unit)
 
 
@@ -125,7 +161,7 @@ def _float(cell: Any) -> float:
         return float("nan")
     if isinstance(cell, bool) or "_" in str(cell):
         raise ValueError(f"{cell!r} is no number")
-    return float(plain(cell) if isinstance(cell, str) else cell)
+    return float(cell)
 
 
 EXCEL_TIME = "time_utc"
@@ -160,10 +196,12 @@ def to_csv(frame: pd.DataFrame, path: Any, *, tz: Zone = None) -> None:
     """
     data = _times(frame, tz)
     data[TIME] = iso(data[TIME]) + "Z"
+    if METER in data:
+        data[METER] = [escaped(x) for x in data[METER]]
     if LOCAL in data:
         data[LOCAL] = iso(data[LOCAL])
     for header, values in _values(frame):
-        data[header] = values
+        data[escaped(header)] = values
     pd.DataFrame(data).to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
 
 
@@ -192,7 +230,10 @@ def read_csv(path: Any) -> pd.DataFrame:
         raw = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
     except ValueError as error:
         raise ConfigError(f"Cannot read {path!r} as a CSV file of readings: {error}.") from None
-    return _frame_of({str(name): raw[name].tolist() for name in raw.columns}, path)
+    found = {plain(str(name)): raw[name].tolist() for name in raw.columns}
+    if METER in found:
+        found[METER] = [plain(x) for x in found[METER]]
+    return _frame_of(found, path)
 
 
 def to_excel(frame: pd.DataFrame, path: Any, *, tz: Zone = None) -> None:
@@ -231,7 +272,9 @@ def to_excel(frame: pd.DataFrame, path: Any, *, tz: Zone = None) -> None:
         table[header] = (excel_number(sheet, x) for x in values.tolist())
     _check_size(len(frame), len(table))
     sheet.freeze_panes = "B2"
-    sheet.append(list(table))
+    if METER in table:
+        table[METER] = (excel_text(sheet, x) for x in table[METER])
+    sheet.append([excel_text(sheet, x) for x in table])
     for row in zip(*table.values(), strict=True):
         sheet.append(row)
     book.save(path)
@@ -284,7 +327,7 @@ def _times(frame: pd.DataFrame, tz: Zone) -> dict[str, Any]:
     index = frame.index
     data: dict[str, Any] = {}
     if METER in index.names:
-        data[METER] = [escaped(str(m)) for m in index.get_level_values(METER)]
+        data[METER] = [str(m) for m in index.get_level_values(METER)]
         index = index.get_level_values(-1)
     times = pd.DatetimeIndex(index)
     zone = verb_zone(times.tz, tz)
@@ -300,7 +343,7 @@ def _values(frame: pd.DataFrame) -> Iterator[tuple[str, Floats]]:
     for label in _columns.wire_columns(frame.columns):
         unit = _units.unit_text(frame, label)
         wire = _columns.parse(label).wire
-        yield escaped(wire if unit is None else f"{wire} [{unit}]"), magnitudes(frame[label])
+        yield wire if unit is None else f"{wire} [{unit}]", magnitudes(frame[label])
 
 
 def _check_size(rows: int, columns: int) -> None:
@@ -321,7 +364,7 @@ def _frame_of(table: dict[str, Any], path: Any) -> pd.DataFrame:
         )
     index: pd.Index = utc(table[time], path)
     if METER in table:
-        names = [plain(str(m)) for m in table[METER]]
+        names = [str(m) for m in table[METER]]
         index = pd.MultiIndex.from_arrays([names, index], names=[METER, TIME])
     beside = {time, METER, LOCAL, OFFSET}
     values = {label(h): floats(v, h, path) for h, v in table.items() if h not in beside}

@@ -129,13 +129,19 @@ class Run:
         """Whether every exception is one that the rules accept."""
         return bool(self.exceptions["accepted"].all())
 
-    def save(self, folder: Any) -> Path:
-        """Write statements, ``charges.csv``, tables for the owner and the record.
+    def save(self, folder: Any, *, draft: bool = False) -> Path:
+        """Write the tenants' papers, ``charges.csv``, tables for the owner and the record.
+
+        While exceptions are open there are no papers, unless as drafts.
 
         Parameters
         ----------
         folder : str or path
-            A folder that is not there yet, or is empty.
+            A folder that is not there yet, or is empty. A split of the same bill and site that
+            has open exceptions, or is a draft, is replaced; one with the same result gets the
+            papers that it lacks, e.g. after an extra was installed.
+        draft : bool
+            Write papers that say DRAFT on every page, in their names and in ``charges.csv``.
 
         Returns
         -------
@@ -145,9 +151,9 @@ class Run:
         Raises
         ------
         ConfigError
-            Where the folder holds something already.
+            Where the folder holds something else, or the disk does not take it.
         """
-        return _save(self.outcome, self.frame, self.read_at, folder)
+        return _save(self.outcome, self.frame, self.read_at, folder, draft=draft)
 
     def __repr__(self) -> str:
         return text_of(_card, self)

@@ -294,6 +294,8 @@ class Statement:
         Why there is no comparison, or what must be known of it.
     held_from, held_to : Timestamp or None
         The party's own dates, where a split's are not those of the bill.
+    draft : bool
+        Whether exceptions are open: every page, sheet and table says so.
 
     Examples
     --------
@@ -323,6 +325,7 @@ class Statement:
     comparison_note: str = ""
     held_from: pd.Timestamp | None = None
     held_to: pd.Timestamp | None = None
+    draft: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lines", tuple(self.lines))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,6 +15,7 @@ from dentframe.money.charge_fields import check_known, date_of, made, plain, put
 from dentframe.money.demand_charges import Demand
 from dentframe.money.energy_charges import Energy
 from dentframe.money.other_charges import Fixed, Minimum, Reactive, Tax
+from dentframe.site.files import parse
 
 if TYPE_CHECKING:
     from dentframe.money.pricing import Charge
@@ -88,9 +88,10 @@ class Tariff:
             For text that is no tariff.
         """
         try:
-            return Tariff.from_dict(_table(json.loads(text, parse_float=Decimal)))
-        except json.JSONDecodeError as e:
+            found = json.loads(text, parse_float=Decimal)
+        except (ValueError, RecursionError) as e:
             raise ConfigError(f"Cannot read this tariff: it is no JSON ({e}).") from None
+        return Tariff.from_dict(_table(found))
 
     @staticmethod
     def from_toml(text: str) -> Tariff:
@@ -101,10 +102,7 @@ class Tariff:
         ConfigError
             For text that is no tariff.
         """
-        try:
-            return Tariff.from_dict(tomllib.loads(text, parse_float=Decimal))
-        except tomllib.TOMLDecodeError as e:
-            raise ConfigError(f"Cannot read this tariff: it is no TOML ({e}).") from None
+        return Tariff.from_dict(parse(text, "this tariff"))
 
     @staticmethod
     def load(path: str | Path) -> Tariff:

@@ -31,7 +31,7 @@ _ELEMENT = (
     "modulus",
     "swaps",
 )
-_TENANT = ("name", "code", "area", "elements", "start", "end", "holds")
+_TENANT = ("name", "code", "account", "area", "elements", "start", "end", "holds")
 
 
 @dataclass(frozen=True)
@@ -112,12 +112,15 @@ class Tenant:
         What is rented, in any one unit.
     code : str
         The charge code for accounting.
+    account : str
+        The tenant's account at the landlord; files are called after it.
     """
 
     name: str
     holds: tuple[Hold, ...] = ()
     area: Decimal | None = None
     code: str = ""
+    account: str = ""
 
 
 # --- their tables ------------------------------------------------------------------------
@@ -125,6 +128,7 @@ class Tenant:
 
 def element_of(parent: Table, name: str, tz: dt.tzinfo) -> Element:
     """An element from its table ``[elements.P482311252_A]``."""
+    parent.check_text(name, name)
     table = parent.table(name)
     assert table is not None  # noqa: S101 - the caller iterates over the keys
     table.only(*_ELEMENT)
@@ -194,6 +198,7 @@ def tenant_of(table: Table, tz: dt.tzinfo) -> Tenant:
         holds=tuple(_hold(row, tz) for row in rows or [_only_hold(table)]),
         area=table.decimal("area", None, least=0),
         code=table.text("code", ""),
+        account=table.text("account", ""),
     )
 
 
@@ -216,6 +221,7 @@ def tenant_dict(tenant: Tenant) -> dict[str, Any]:
     return {
         "name": tenant.name,
         "code": tenant.code or None,
+        "account": tenant.account or None,
         "area": tenant.area,
         "holds": holds,
     }

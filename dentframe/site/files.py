@@ -1,12 +1,14 @@
-"""TOML of sites, bills and rules: read with errors that name file, table and field, and written.
+"""TOML files of sites, bills and rules are read and written here.
 
-The I/O edge of these files is `load`; everything else here is pure.
+Errors name file, table, field and value. Texts that no paper, sheet or file name can hold are
+refused as they are read, and not when a split is saved.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +22,10 @@ from dentframe.times.ranges import instant
 Moment: TypeAlias = dt.date | dt.datetime
 """A local date (its midnight), a wall time, or an instant with its offset."""
 _REQUIRED: Any = object()
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+"""Control characters, line ends, halves of a pair, and what is no character at all."""
+_LONGEST, _DIGITS = 200, 15
+"""Letters of a text; digits before the point of a number."""
 
 
 def load(path: Any) -> dict[str, Any]:
@@ -36,16 +42,39 @@ def load(path: Any) -> dict[str, Any]:
         Where there is no such file, or it is no TOML.
     """
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"), parse_float=Decimal)
+        return parse(Path(path).read_text(encoding="utf-8"), repr(str(path)))
     except OSError as error:
         raise ConfigError(
             f"Cannot read {str(path)!r}: {error.strerror or error}. Check the path."
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"Cannot read {str(path)!r} as TOML: {error}. Dates are written 2023-12-01, text in "
-            "double quotes, tables in [brackets]."
-        ) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"Cannot read {str(path)!r}: it is no UTF-8 ({error}).") from None
+    except ValueError as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError(f"Cannot read {str(path)!r}: {error}. Check the path.") from None
+
+
+def parse(text: str, what: str) -> dict[str, Any]:
+    """The tables of a TOML text; `what` names it in errors.
+
+    Raises
+    ------
+    ConfigError
+        Where it is no TOML, or nests or counts beyond what is meant.
+    """
+    try:
+        return tomllib.loads(text, parse_float=Decimal)
+    except RecursionError:
+        why = "its lists or tables are nested too deep"
+    except ValueError as error:  # an integer of 5,000 digits is none of TOMLDecodeError's
+        why = str(error)
+    except ArithmeticError as error:
+        why = f"a number in it is out of any range ({error})"
+    raise ConfigError(
+        f"Cannot read {what} as TOML: {why}. Dates are written 2023-12-01, text in double quotes, "
+        "tables in [brackets]."
+    )
 
 
 @dataclass(frozen=True)
@@ -69,8 +98,8 @@ class Table:
     def error(self, name: str, why: str) -> ConfigError:
         """An error about a field: file, table, field, value and what to do."""
         at = f"table [{self.where}], " if self.where else ""
-        told = f" = {_written(self.data[name])}" if name in self.data else ""
-        return ConfigError(f"Cannot use {self.file}: {at}field {name!r}{told}: {why}")
+        told = f" = {_shown(self.data[name])}" if name in self.data else ""
+        return ConfigError(f"Cannot use {self.file}: {at}field {_cut(repr(name))}{told}: {why}")
 
     def other(self, wanted: str, looks: str, by: str) -> ConfigError:
         """An error about a file that is another kind of file: two were swapped."""
@@ -83,15 +112,28 @@ class Table:
         """Refuse fields that are not known: a typo must not change a bill in silence."""
         for name in self.data:
             if name not in known:
-                near = did_you_mean(name, known) or "."
+                near = did_you_mean(str(name)[:_LONGEST], known) or "."
                 raise self.error(str(name), f"no such field{near} It has {', '.join(known)}.")
 
     def text(self, name: str, default: Any = _REQUIRED) -> Any:
         """A text that is not blank."""
         value = self._get(name, default, "a text in quotes")
-        if value is default or (isinstance(value, str) and value.strip()):
+        if value is default:
             return value
-        raise self.error(name, "it must be a text that is not blank.")
+        if not isinstance(value, str) or not value.strip():
+            raise self.error(name, "it must be a text that is not blank.")
+        self.check_text(name, value)
+        return value
+
+    def check_text(self, name: str, value: str) -> None:
+        """Refuse a text that papers and sheets cannot hold."""
+        odd = UNPRINTABLE.search(value)
+        if odd:
+            raise self.error(
+                name, f"it has the character {odd[0]!a}, which cannot be printed. Remove it."
+            )
+        if len(value) > _LONGEST:
+            raise self.error(name, f"it has {len(value)} letters, at most {_LONGEST} fit a paper.")
 
     def flag(self, name: str, default: bool) -> bool:
         """True or false."""
@@ -108,6 +150,10 @@ class Table:
         number = exact(value)
         if number is None:
             raise self.error(name, "it must be a number, e.g. 120.50 (or the same in quotes).")
+        if number.adjusted() >= _DIGITS or len(number.as_tuple().digits) > 2 * _DIGITS:
+            raise self.error(name, f"it must be below 10^{_DIGITS}, with fewer digits.")
+        if number and number.adjusted() < -2 * _DIGITS:
+            raise self.error(name, f"it must have its first digit within {2 * _DIGITS} decimals.")
         if least is not None and number < least:
             raise self.error(name, f"it must be at least {least}.")
         return number
@@ -139,6 +185,8 @@ class Table:
             return value
         listed = [value] if isinstance(value, str) else value
         if is_list(listed) and listed and all(isinstance(x, str) and x.strip() for x in listed):
+            for text in listed:
+                self.check_text(name, text)
             return tuple(listed)
         raise self.error(name, 'it must be a list of texts, e.g. ["P482311252_A"].')
 
@@ -169,6 +217,19 @@ class Table:
         return f"{self.where}.{name}" if self.where else name
 
 
+def _shown(value: Any) -> str:
+    """A value as a file has it, where it is not too long for a message."""
+    try:
+        text = _written(value)
+    except (RecursionError, ValueError):
+        return "(a value too large to show)"
+    return ascii(_cut(text))[1:-1] if UNPRINTABLE.search(text) else _cut(text)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
 def _written(value: Any) -> str:
     """A value as a file has it; what no file can have as Python writes it."""
     if isinstance(value, Mapping):
@@ -189,7 +250,7 @@ def exact(value: Any) -> Decimal | None:
         return None
     try:
         number = Decimal(str(value).strip())
-    except InvalidOperation:
+    except (InvalidOperation, ValueError):  # Python writes no integer of 5,000 digits
         return None
     return number if number.is_finite() else None
 

@@ -146,6 +146,11 @@ def test_a_failed_split_gives_way_to_its_correction(here, capsys):
     assert f"max_kw, in [elements.{METER}_E]" in told
     assert "between 2023-12-18 09:" in told
     assert "2023-12/exceptions.csv" in told.replace("\\", "/")
+    assert "No statement was written (--draft does)" in told
+    assert not (here / "2023-12/statements").exists()
+    assert cli.main([*call, "--draft"]) == 1
+    assert "The statements are drafts" in capsys.readouterr().err
+    assert "DRAFT" in (here / "2023-12/charges.csv").read_text()
     change(
         here / "site.toml",
         ('label = "Heat pump"', RATED),

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from dentframe import emulator
+from dentframe import emulator, verify
 from dentframe.cli.app import run as run_cli
 from dentframe.cli.money import split as split_command
 from dentframe.cli.money import verify as verify_command
 from dentframe.cloud.client import DentCloud
-from dentframe.money.record import verify
 from dentframe.money.split import split
 from dentframe.money.utility_bill import UtilityBill
 from dentframe.site.site import Site

@@ -7,7 +7,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 
-from dentframe.money.record import verify
+from dentframe import verify
 from tests.split_kit import LA, bill, line, readings, site, split, tenant
 
 

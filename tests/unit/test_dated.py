@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dentframe import verify
 from dentframe.errors import ConfigError
-from dentframe.money.record import verify
 from tests.split_kit import (
     LA,
     balanced,

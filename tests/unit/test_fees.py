@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
+from dentframe import verify
 from dentframe.errors import ConfigError
-from dentframe.money.record import verify
 from dentframe.money.split_rules import Fee, SplitRules
 from tests.split_kit import balanced, bill, line, readings, shares, site, split, tenant
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
+import os
 
 import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from dentframe.errors import ConfigError, DentWarning
+from dentframe import verify
+from dentframe.errors import ConfigError, DentError, DentWarning
 from dentframe.money import record as recorded
-from dentframe.money import record as sheets
-from dentframe.money.record import verify
+from dentframe.money import verification
 from dentframe.money.statement import Statement
 from tests.split_kit import bill, line, readings, shares, site, split, tenant
 
@@ -28,8 +33,8 @@ def run():
 
 @pytest.fixture
 def saved(run, tmp_path):
-    """Its folder."""
-    run.save(tmp_path / "2024-01")
+    """Its folder, with its papers as drafts: an exception is open."""
+    run.save(tmp_path / "2024-01", draft=True)
     return tmp_path / "2024-01"
 
 
@@ -38,7 +43,7 @@ def test_what_is_saved(run, saved):
     names = {p.relative_to(saved).as_posix() for p in saved.rglob("*") if p.is_file()}
     assert {"charges.csv", "control.csv", "exceptions.csv", "figures.csv"} <= names
     assert {"record/site.toml", "record/bill.toml", "record/rules.toml"} <= names
-    assert {"statements/01-a-sons.csv", "statements/02-b.csv"} <= names
+    assert {"statements/a-sons-DRAFT.csv", "statements/b-DRAFT.csv"} <= names
     told = json.loads((saved / "record/record.json").read_text(encoding="utf-8"))
     assert set(told["files"]) == names - {"record/record.json"}
     assert set(told["versions"]) == {"dentframe", "pandas", "numpy", "python"}
@@ -55,7 +60,8 @@ def test_the_workbook_has_every_table(saved):
     rows = list(book["charges"].iter_rows(values_only=True))
     amount = rows[0].index("amount")
     assert sum(row[amount] for row in rows[1:]) == pytest.approx(610.01)
-    assert rows[1][rows[0].index("party")] == "'=A & Sons"
+    party = book["charges"].cell(2, rows[0].index("party") + 1)
+    assert (party.value, party.data_type) == ("=A & Sons", "s")
 
 
 @pytest.mark.parametrize("name", ["", "record", "record/record.json"])
@@ -147,16 +153,16 @@ def test_what_is_not_the_same_split_stays(saved, tmp_path):
 
 def test_statements_are_saved_as_pdf(saved):
     """Each tenant's statement is a PDF beside the page, the workbook and the CSV."""
-    for stem in ("01-a-sons", "02-b"):
+    for stem in ("a-sons-DRAFT", "b-DRAFT"):
         endings = {p.suffix for p in (saved / "statements").glob(f"{stem}.*")}
         assert endings == {".csv", ".html", ".pdf", ".xlsx"}
-    assert (saved / "statements/02-b.pdf").read_bytes().startswith(b"%PDF-")
+    assert (saved / "statements/b-DRAFT.pdf").read_bytes().startswith(b"%PDF-")
 
 
 def test_without_the_extra_it_says_so_once(run, tmp_path, monkeypatch):
     """Without fpdf2 nothing fails: one warning names the extra, and the rest is saved."""
-    real = sheets.find_spec
-    monkeypatch.setattr(sheets, "find_spec", lambda x: None if x == "fpdf" else real(x))
+    real = recorded.find_spec
+    monkeypatch.setattr(recorded, "find_spec", lambda x: None if x == "fpdf" else real(x))
     with pytest.warns(DentWarning, match=r"without PDFs.*dentframe\[report\]") as told:
         folder = run.save(tmp_path / "out")
     assert len(told) == 1
@@ -175,8 +181,8 @@ def test_a_name_that_no_built_in_font_has(run, tmp_path, monkeypatch):
 
     monkeypatch.setattr(Statement, "to_pdf", refuse)
     with pytest.warns(DentWarning, match="1 statements are saved without a PDF"):
-        run.save(tmp_path / "out")
-    assert [p.name for p in (tmp_path / "out").rglob("*.pdf")] == ["01-a-sons.pdf"]
+        run.save(tmp_path / "out", draft=True)
+    assert [p.name for p in (tmp_path / "out").rglob("*.pdf")] == ["a-sons-DRAFT.pdf"]
 
 
 def test_flags_share_a_cell(tmp_path):
@@ -208,3 +214,237 @@ def test_missing_readings_survive_the_record(tmp_path):
     run = split(bill(*BILL), site(), frame=frame)
     assert shares(run, "Energy") == {"unallocated": "600.00"}
     assert verify(run.save(tmp_path / "out")).ok
+
+
+# --- nothing of the user's is touched ------------------------------------------------------
+
+
+def test_neighbours_are_never_touched(tmp_path):
+    """Folders that are called as if we had made them are the user's own."""
+    for name in ("out.old", "out.part"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine").write_text("mine")
+    good().save(tmp_path / "out")
+    assert [(tmp_path / x / "mine").read_text() for x in ("out.old", "out.part")] == ["mine"] * 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "out.old", "out.part"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions and links of POSIX")
+def test_links_and_permissions(tmp_path):
+    """A link to an empty folder stays one; what is saved is the owner's alone."""
+    (tmp_path / "real").mkdir(mode=0o700)
+    (tmp_path / "out").symlink_to("real")
+    good().save(tmp_path / "out")
+    assert (tmp_path / "out").is_symlink()
+    assert verify(tmp_path / "out").ok
+    modes = {p.is_dir(): p.stat().st_mode & 0o777 for p in (tmp_path / "real").rglob("*")}
+    assert modes == {True: 0o700, False: 0o600}
+
+
+def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
+    """The error is typed, says what to do, and no half is left."""
+
+    def full(handle):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ConfigError, match=r"Cannot save to .*out'.*No space left.*Nothing was"):
+        good().save(tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- drafts and what comes later ---------------------------------------------------------
+
+
+def test_open_exceptions_write_no_paper(run, tmp_path):
+    """Charges say that they are a draft; with draft=True every paper does, in its name too."""
+    run.save(tmp_path / "out")
+    assert not (tmp_path / "out/statements").exists()
+    assert set(pd.read_csv(tmp_path / "out/charges.csv")["draft"]) == {"DRAFT"}
+    assert not verify(tmp_path / "out").differences
+    run.save(tmp_path / "out", draft=True)
+    papers = sorted((tmp_path / "out/statements").iterdir())
+    assert {p.name.split(".")[0] for p in papers} == {"a-sons-DRAFT", "b-DRAFT"}
+    for path in papers:
+        if path.suffix in {".csv", ".html"}:
+            assert "DRAFT" in path.read_text(encoding="utf-8")
+    book = openpyxl.load_workbook(tmp_path / "out/statements/b-DRAFT.xlsx")
+    assert all(name.startswith("DRAFT") for name in book.sheetnames)
+    assert verify(tmp_path / "out").ok
+
+
+def test_a_draft_of_a_good_run_gives_way(tmp_path):
+    """What was a draft by wish is replaced by the papers themselves."""
+    good().save(tmp_path / "out", draft=True)
+    good().save(tmp_path / "out")
+    assert {p.stem for p in (tmp_path / "out/statements").iterdir()} == {"a", "b"}
+    assert "draft" not in pd.read_csv(tmp_path / "out/charges.csv").columns
+
+
+def test_papers_keep_their_names(tmp_path):
+    """By account or name: who comes and goes changes no other file's name."""
+    names = [tenant("B", "B", account="4711"), tenant("A", "A")]
+    for i, tenants in enumerate((names, names[::-1])):
+        run = split(bill(*BILL, kwh=3000), site(tenants), frame=readings({"A": 2000, "B": 1000}))
+        run.save(tmp_path / str(i))
+    stems = [{p.stem for p in (tmp_path / x / "statements").iterdir()} for x in "01"]
+    assert stems == [{"a", "4711"}] * 2
+
+
+def test_missing_extras_are_told_at_once_and_added_later(tmp_path, monkeypatch):
+    """One warning before the work names all; a second save to the folder completes it."""
+    with monkeypatch.context() as bare:
+        bare.setattr(recorded, "find_spec", lambda x: None)
+        with pytest.warns(DentWarning, match=r"pages and PDFs and workbooks.*\[report,excel\]"):
+            good().save(tmp_path / "out")
+    assert {p.suffix for p in (tmp_path / "out/statements").iterdir()} == {".csv"}
+    other = split(bill(*BILL, kwh=3000), site(), frame=readings({"A": 1500, "B": 1500}))
+    with pytest.raises(ConfigError, match="never overwritten"):
+        other.save(tmp_path / "out")
+    good().save(tmp_path / "out")
+    endings = {p.suffix for p in (tmp_path / "out/statements").iterdir()}
+    assert endings == {".csv", ".html", ".pdf", ".xlsx"}
+    assert (tmp_path / "out/internal.xlsx").is_file()
+    assert verify(tmp_path / "out").ok
+    with pytest.raises(ConfigError, match="never overwritten"):
+        good().save(tmp_path / "out")
+
+
+# --- verify stays inside, and damage is told -----------------------------------------------
+
+
+def told(folder):
+    """The record's own account, to be changed."""
+    return json.loads((folder / "record/record.json").read_text(encoding="utf-8"))
+
+
+def tell(folder, changed):
+    """Write it back."""
+    (folder / "record/record.json").write_text(json.dumps(changed), encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/hostname", "a/../../secret", "x\0y"])
+def test_a_list_leads_nowhere_outside(saved, name, monkeypatch):
+    """A path of the list opens no file that is not one of the record's own."""
+    (saved.parent / "secret").write_text("secret")
+    changed = told(saved)
+    changed["files"][name] = "0" * 64
+    tell(saved, changed)
+    opened = []
+    real = recorded.digest
+    monkeypatch.setattr(verification, "digest", lambda p: opened.append(p) or real(p))
+    assert f"File {name} is missing." in verify(saved).differences
+    assert all(p.resolve().is_relative_to(saved.resolve()) for p in opened)
+
+
+def test_readings_from_outside_are_refused(saved):
+    """The field names one of two files."""
+    changed = told(saved)
+    changed["readings"] = "../../other.csv"
+    tell(saved, changed)
+    with pytest.raises(ConfigError, match=r"'readings' of record\.json"):
+        verify(saved)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links of POSIX")
+def test_links_in_a_record_are_not_followed(saved):
+    """A linked paper is named and not read, a linked bill or record is refused."""
+    outside = (saved / "charges.csv").rename(saved.parent / "charges.csv")
+    (saved / "charges.csv").symlink_to(outside)
+    assert "File charges.csv is a link or no plain file: it was not read." in (
+        verify(saved).differences
+    )
+    linked = (saved / "record/bill.toml").rename(saved.parent / "bill.toml")
+    (saved / "record/bill.toml").symlink_to(linked)
+    with pytest.raises(ConfigError, match=r"bill\.toml is a link"):
+        verify(saved)
+    (saved / "record").rename(saved.parent / "elsewhere")
+    (saved / "record").symlink_to(saved.parent / "elsewhere")
+    with pytest.raises(ConfigError, match="record is a link"):
+        verify(saved)
+
+
+def test_what_was_taken_from_the_list_or_added_is_named(saved):
+    """A file without its entry, an entry and its file gone, a page that was added."""
+    changed = told(saved)
+    del changed["files"]["charges.csv"]
+    for name in ("control.csv", "statements/b-DRAFT.csv"):
+        del changed["files"][name]
+        (saved / name).unlink()
+    tell(saved, changed)
+    (saved / "statements/extra.html").write_text("x")
+    found = "\n".join(verify(saved).differences)
+    assert "charges.csv is not in the record's list: it was added, or taken" in found
+    assert "control.csv is not in the record's list, which every record has" in found
+    assert "statements/b-DRAFT.csv is not in the record's list, which every" in found
+    assert "statements/extra.html is not in the record's list" in found
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("files", 3, "files"),
+        ("files", {"a": 1}, "files"),
+        ("readings", None, "readings"),
+        ("result", {"charges": [3]}, "result"),
+        ("attrs", [], "attrs"),
+        ("versions", "1", "versions"),
+        ("ok", "yes", "ok"),
+    ],
+)
+def test_a_mistyped_field_is_named(saved, field, value, says):
+    """The record's file and the field."""
+    changed = told(saved)
+    changed[field] = value
+    tell(saved, changed)
+    with pytest.raises(ConfigError, match=rf"record\.json.*{says}"):
+        verify(saved)
+    del changed[field]
+    tell(saved, changed)
+    if field != "versions":
+        with pytest.raises(ConfigError, match=rf"record\.json.*{says}"):
+            verify(saved)
+
+
+@pytest.mark.parametrize("attrs", [{"dentcloud": 3}, {"dentcloud": {"units": [1]}}])
+def test_odd_attrs_are_an_error_or_no_matter(saved, attrs):
+    """Never another kind of error."""
+    changed = told(saved)
+    changed["attrs"] = attrs
+    tell(saved, changed)
+    with contextlib.suppress(DentError):
+        verify(saved)
+
+
+FILES = ("record.json", "site.toml", "bill.toml", "rules.toml", "readings.parquet")
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.sampled_from(FILES), st.integers(0, 10**6), st.binary(min_size=1, max_size=6))
+def test_damaged_bytes_are_an_error_or_a_difference(saved, name, at, data):
+    """Whatever is written over a record: a DentError, or what differs is said."""
+    path = saved / "record" / name
+    whole = path.read_bytes()
+    at %= len(whole)
+    damaged = whole[:at] + data + whole[at + len(data) :]
+    path.write_bytes(damaged)
+    with contextlib.suppress(DentError):
+        # A space more in record.json, or a version in its notes, changes nothing.
+        assert verify(saved).differences or damaged == whole or name == "record.json"
+    path.write_bytes(whole)
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.sampled_from(FILES[:4]), st.binary(max_size=200))
+def test_any_bytes_are_an_error(saved, name, data):
+    """A file of a record that holds anything at all is told with its name."""
+    path = saved / "record" / name
+    whole = path.read_bytes()
+    path.write_bytes(data)
+    with pytest.raises(DentError, match=name.replace(".", r"\.")):
+        verify(saved)
+    path.write_bytes(whole)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.money.record import verify
+from dentframe import verify
 from tests.split_kit import LA, bill, line, shares, site, split
 
 

@@ -26,7 +26,8 @@ def test_the_workbook_computes(tmp_path):
         sheet.cell(top + 1, 6).value == f"=ROUND(ROUND(C{top + 1}*E{top + 1}*10^4,0)/10^2,0)/10^2"
     )
     assert sheet.cell(top + 2, 3).value == f"=F{top + 1}"
-    assert sheet.cell(top + 3, 1).value == "'=cmd"
+    evil_cell = sheet.cell(top + 3, 1)
+    assert (evil_cell.value, evil_cell.data_type, evil_cell.quotePrefix) == ("=cmd", "s", True)
     assert sheet.cell(top + 3, 6).value == 0.25
     assert sheet.cell(cells["Total"], 6).value == f"=SUM(F{top + 1}:F{top + 3})"
     assert [c.value for c in book["Readings"][2]][:3] == ["A", "2024-05-01 00:00 EDT", 100]

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import tomllib
 from decimal import Decimal
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from dentframe.errors import ConfigError
+from dentframe.money import Tariff
+from dentframe.money.split_rules import SplitRules
 from dentframe.money.utility_bill import BillLine, UtilityBill
+from dentframe.site.site import Site
 
 FILE = """
 name = "PG&E 2023-12"
@@ -37,6 +43,45 @@ name = "Credit"
 kind = "export"
 amount = -54.43
 """
+
+TARIFF = """
+name = "flat"
+currency = "USD"
+[[charges]]
+kind = "energy"
+name = "Energy"
+rate = "0.20"
+"""
+RULES = """
+agree = 2
+accept = ["recorded"]
+[lines]
+energy = "energy"
+[loss]
+by = "energy"
+percent = 3
+"""
+SITE = """
+name = "Street"
+tz = "America/Los_Angeles"
+currency = "USD"
+[elements.P1_B]
+label = "Bakery"
+cts = [200, 200]
+volts = 120
+[[elements.P1_B.swaps]]
+at = 2023-12-05T10:00:00
+closing = 10.5
+opening = 0
+[[tenants]]
+name = "Bakery"
+area = 80
+[[tenants.holds]]
+elements = ["P1_B"]
+start = 2023-12-02
+"""
+PIECES = (b"1e999999", b"9" * 5000, b"[" * 3000, b"nan", b"-inf", b'"\\u0000"', b"0001-01-01",
+          b"9999-12-31T23:59:59Z", b"{}", b"true", b"[[a]]")  # fmt: skip
 
 
 @pytest.fixture
@@ -98,3 +143,52 @@ def test_a_bill_without_lines_is_refused():
     """There is nothing to split."""
     with pytest.raises(ConfigError, match="no lines"):
         UtilityBill.from_dict({"name": "b", "start": "2024-01-01", "end": "2024-02-01"})
+
+
+# --- files that mean no good ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("kw = 55\ncur", f"kw = {'9' * 5000}\ncur", "TOML"),
+        ("kw = 55\ncur", f"kw = {'[' * 9000}{']' * 9000}\ncur", "nested too deep"),
+        ("kwh = 12345.6\nkw", "kwh = 1e999999\nkw", r"field 'kwh' = .*below 10\^15"),
+        ("kwh = 12345.6\nkw", "kwh = 1e-999999\nkw", "field 'kwh' = .*decimals"),
+        ('name = "PG&E 2023-12"', 'name = "A\\rB"', r"field 'name' = .*character '\\r'"),
+        ('name = "PG&E 2023-12"', 'name = "A\\uFFFFB"', r"field 'name' = .*uffff"),
+        ('name = "PG&E 2023-12"', f'name = "{"x" * 3000}"', "field 'name'.*3000 letters"),
+        ("kw = 55\ncur", f"{'x' * 3000} = 55\ncur", "no such field"),
+    ],
+)
+def test_what_no_paper_can_hold_is_refused_as_it_is_read(path, old, new, told):
+    """With the file and the field, and in a message of some lines."""
+    assert old in FILE
+    path.write_text(FILE.replace(old, new), encoding="utf-8")
+    with pytest.raises(ConfigError, match=f"(?s)bill.toml.*{told}") as caught:
+        UtilityBill.load(path)
+    assert len(str(caught.value)) < 900
+
+
+@pytest.mark.parametrize("name", ["a\ud800", "\x00", "a\u2028b", "\x1b[0m"])
+def test_a_text_that_python_gives_is_held_to_the_same(name):
+    """A dict of tables may have letters that no file has."""
+    table = {"name": "E", "kind": "energy", "amount": "1.00"}
+    data = {"name": name, "start": "2024-01-01", "end": "2024-02-01", "lines": [table]}
+    with pytest.raises(ConfigError, match=r"field 'name'.*printed"):
+        UtilityBill.from_dict(data)
+
+
+@pytest.mark.parametrize("kind", [UtilityBill, Site, SplitRules, Tariff])
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_any_bytes_are_read_or_an_error(kind, tmp_path, data):
+    """Arbitrary bytes, and a good file with some of them changed."""
+    path = tmp_path / "x.toml"
+    whole = {UtilityBill: FILE, Tariff: TARIFF, SplitRules: RULES, Site: SITE}[kind].encode()
+    at, n = data.draw(st.integers(0, len(whole))), data.draw(st.integers(0, 9))
+    piece = data.draw(st.binary(max_size=9) | st.sampled_from(PIECES))
+    any_bytes = data.draw(st.none() | st.binary(max_size=99))
+    path.write_bytes(whole[:at] + piece + whole[at + n :] if any_bytes is None else any_bytes)
+    with contextlib.suppress(ConfigError):
+        assert isinstance(kind.load(path), kind)

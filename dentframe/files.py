@@ -1,0 +1,176 @@
+"""Files and folders that are there whole or not at all, and names that every system takes.
+
+What is new is written beside its place, under a private name that nothing else has, put on the
+disk, and renamed. Nothing is touched that was not made here, and what fails leaves nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+_TRIES, _PAUSE = 50, 0.02
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+_LONGEST = 60
+
+
+def write(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Write a file whole; one that is there keeps its mode, and a link stays a link.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder is there.
+    data : bytes
+        All that it holds.
+    mode : int
+        The permissions of a new file.
+    """
+    path = path.resolve()
+    if path.exists():
+        mode = path.stat().st_mode & 0o777
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
+    aside = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.chmod(mode)
+        replace(aside, path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def replace(source: Path, target: Path) -> None:
+    """Rename over a file; on Windows a reader may hold it open for a moment."""
+    for left in reversed(range(_TRIES)):
+        try:
+            os.replace(source, target)  # noqa: PTH105 - the tests break it here
+        except PermissionError:
+            if not left:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return
+
+
+@contextlib.contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """Yield a private folder beside `target` that takes its place when the block has ended.
+
+    A folder that is there gives its permissions to the new one and goes last; a link to a folder
+    stays a link. Without one the new folder and its files are the owner's alone.
+
+    Parameters
+    ----------
+    target : Path
+        Where the folder is to be. The caller has made sure that what is there may go.
+    """
+    target = target.resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix=f".{target.name[:40]}.", dir=target.parent))
+    part = made / "new"
+    try:
+        part.mkdir()
+        yield part
+        _settle(part, target.stat().st_mode & 0o777 if target.exists() else 0o700)
+        _swap(part, target, made / "old")
+        sync_folder(target.parent)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _settle(folder: Path, mode: int) -> None:
+    """Put every file of a folder on the disk, and give all of it its permissions."""
+    for at, _, names in os.walk(folder, topdown=False):
+        for name in names:
+            path = Path(at, name)
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())
+            path.chmod(mode & 0o666)
+        sync_folder(Path(at))
+        Path(at).chmod(mode | 0o700)
+
+
+def _swap(part: Path, target: Path, old: Path) -> None:
+    """Put the new folder in the place of the old one; the old one comes back where that fails."""
+    there = target.exists()
+    if there:
+        replace(target, old)
+    try:
+        replace(part, target)
+    except BaseException:
+        if there:
+            replace(old, target)
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Put a folder's list of names on the disk, where the system can."""
+    if os.name == "nt":
+        return  # Windows opens no folders; its file system logs renames itself
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def files_in(folder: Path) -> Iterator[tuple[str, Path]]:
+    """The files and links of a folder by their name within it, ``record/site.toml``, sorted.
+
+    No link is followed.
+    """
+    for at, folders, names in os.walk(folder):
+        folders.sort()
+        links = [x for x in folders if Path(at, x).is_symlink()]
+        for name in sorted([*names, *links]):
+            path = Path(at, name)
+            yield path.relative_to(folder).as_posix(), path
+
+
+def file_names(owners: Mapping[str, str]) -> dict[str, str]:
+    """A name for the files of each owner, which every system takes and no case tells apart.
+
+    Parameters
+    ----------
+    owners : mapping of str to str
+        What an owner is known by, to what the files are called after.
+
+    Returns
+    -------
+    dict of str to str
+        Small letters, digits and hyphens. Where that is too long, a word that Windows keeps for
+        itself, or the same for two owners, a few letters of a hash tell it from others.
+
+    Examples
+    --------
+    >>> file_names({"Bakery & Sons": "Bakery & Sons", "CON": "CON"})
+    {'Bakery & Sons': 'bakery-sons', 'CON': 'con-a3dbc4'}
+    """
+    short = {name: re.sub(r"[^\w]+", "-", text).strip("-").lower() for name, text in owners.items()}
+    count = Counter(short.values())
+    return {
+        name: text if count[text] == 1 and _fits(text) else _marked(text, name)
+        for name, text in short.items()
+    }
+
+
+def _fits(text: str) -> bool:
+    return bool(text) and len(text.encode()) <= _LONGEST and not _RESERVED.fullmatch(text)
+
+
+def _marked(text: str, owner: str) -> str:
+    cut = text.encode()[:_LONGEST].decode(errors="ignore").rstrip("-") or "party"
+    return f"{cut}-{hashlib.sha256(owner.encode()).hexdigest()[:6]}"

@@ -1,0 +1,223 @@
+"""A split is computed again from its record, and what differs is said.
+
+Nothing outside the record's own folder is read, and no link in it is followed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from dentframe.errors import ConfigError, DentError
+from dentframe.files import files_in
+from dentframe.frame import tables
+from dentframe.money import outcome
+from dentframe.money.record import (
+    FILE,
+    PAPERS,
+    READINGS,
+    RECORD,
+    TABLES,
+    digest,
+    load,
+    paper_names,
+    rows,
+    versions,
+)
+from dentframe.money.split_rules import SplitRules
+from dentframe.money.utility_bill import UtilityBill
+from dentframe.site.site import Site
+
+if TYPE_CHECKING:
+    from dentframe.money.outcome import Outcome
+    from dentframe.money.record import Told
+
+_MOST_CELLS = 200_000_000
+"""More readings than any bill has: a small Parquet file can unpack to more than the memory."""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What `verify` found.
+
+    Attributes
+    ----------
+    differences : tuple of str
+        What differs, one sentence each; empty where everything is the same.
+    notes : tuple of str
+        What a reader may want to know, e.g. another version of dentframe.
+    """
+
+    differences: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing differs."""
+        return not self.differences
+
+
+def verify(path: Any) -> Verification:
+    """Compute a record again, from its own site, bill, rules and readings.
+
+    Parameters
+    ----------
+    path : str or path
+        The record's folder, its ``record.json``, or the folder that `Run.save` wrote.
+
+    Returns
+    -------
+    Verification
+        ``differences`` names each file that was changed, added or taken away and each figure
+        that comes out otherwise; ``ok`` where there is none.
+
+    Raises
+    ------
+    ConfigError
+        Where there is no record, or it cannot be read.
+
+    Examples
+    --------
+    >>> record = split(utility, site).save("2023-12")
+    >>> verify(record).ok
+    True
+    """
+    folder = _folder(path)
+    told = load(folder / FILE)
+    if folder.name != RECORD:
+        raise ConfigError(
+            f"Cannot verify {str(folder)!r}: a record's own folder is called {RECORD!r}, and the "
+            "files of its list lie beside it. Give it its name again."
+        )
+    there = dict(files_in(folder.parent))
+    there.pop(f"{RECORD}/{FILE}")
+    differences = list(_changed(told, there))
+    again = _again(folder, told, there)
+    if again is None:
+        differences.append("Its readings were changed: the figures were not computed again.")
+    else:
+        differences += _unlisted(told, again)
+        computed = rows(again)
+        differences += [x for n in TABLES for x in _compared(n, told.result, computed)]
+    return Verification(tuple(differences), tuple(_notes(told)))
+
+
+def _folder(path: Any) -> Path:
+    """The folder of the record, none of whose own parts is a link."""
+    at = Path(path).resolve()
+    for folder in (at, at.parent if at.name == FILE else at / RECORD):
+        if (folder / FILE).is_file():
+            for own in (folder, folder / FILE):
+                if own.is_symlink():
+                    raise ConfigError(
+                        f"Cannot verify {str(path)!r}: its {own.name} is a link, which is not "
+                        "followed. Name the folder itself."
+                    )
+            return folder
+    raise ConfigError(
+        f"Cannot verify {str(path)!r}: there is no {FILE} in it. Name the folder that Run.save "
+        "wrote, or its folder 'record'."
+    )
+
+
+def _changed(told: Told, there: Mapping[str, Path]) -> Iterator[str]:
+    """What the list of files says against what is there; the list's own names open no file."""
+    for name, wanted in told.files.items():
+        path = there.get(name)
+        if path is None:
+            yield f"File {name} is missing."
+        elif path.is_symlink() or not path.is_file():
+            yield f"File {name} is a link or no plain file: it was not read."
+        elif digest(path) != wanted:
+            yield f"File {name} was changed: its SHA-256 is not the recorded one."
+    for name in there:
+        if name not in told.files:
+            yield f"File {name} is not in the record's list: it was added, or taken from the list."
+
+
+def _unlisted(told: Told, again: Outcome) -> Iterator[str]:
+    """What every record has, and this one's list has not."""
+    wanted = [f"{x}.csv" for x in TABLES]
+    wanted += [f"{RECORD}/{x}" for x in ("site.toml", "bill.toml", "rules.toml", told.readings)]
+    if told.ok or told.draft:
+        paid = {c.party for c in again.every}
+        names = paper_names(again, draft=told.draft)
+        wanted += [f"{PAPERS}/{name}.csv" for party, name in names.items() if party in paid]
+    for name in wanted:
+        if name not in told.files:
+            yield f"File {name} is not in the record's list, which every record has."
+    if told.ok != bool(outcome.exceptions(again)["accepted"].all()):
+        yield f"The record says ok = {told.ok}, which does not come out."
+    if (told.bill, told.site) != (again.bill.name, again.site.name):
+        yield f"The record is of {told.bill!r} of {told.site!r}, its files are of others."
+
+
+def _again(folder: Path, told: Told, there: Mapping[str, Path]) -> Outcome | None:
+    """The split, computed from the files; None where the readings are not those of the list."""
+    if told.readings not in READINGS:
+        raise ConfigError(
+            f"Cannot verify {str(folder)!r}: field 'readings' of {FILE} is {told.readings!r}, it "
+            f"must be {READINGS[0]} or {READINGS[1]}."
+        )
+    for name in (told.readings, "site.toml", "bill.toml", "rules.toml"):
+        path = there.get(f"{RECORD}/{name}")
+        if path is None or path.is_symlink() or not path.is_file():
+            what = "missing" if path is None else "a link or no plain file"
+            raise ConfigError(f"Cannot verify {str(folder)!r}: its {name} is {what}.")
+    # Readers of Parquet are native code, which damaged bytes can crash: the hash comes first.
+    if digest(folder / told.readings) != told.files.get(f"{RECORD}/{told.readings}"):
+        return None
+    site = Site.load(folder / "site.toml")
+    bill = UtilityBill.load(folder / "bill.toml")
+    rules = SplitRules.load(folder / "rules.toml")
+    try:
+        frame = _frame(folder / told.readings)
+        frame.attrs.update(told.attrs)
+        return outcome.settle(frame, site, bill, rules)
+    except DentError:
+        raise
+    except Exception as error:  # pyarrow and pandas raise many kinds for what is damaged
+        raise ConfigError(
+            f"Cannot verify {str(folder)!r}: nothing can be computed from {told.readings} and "
+            f"field 'attrs' of {FILE} ({type(error).__name__}: {str(error)[:200]}). They are "
+            "damaged, or were written by something else."
+        ) from error
+
+
+def _frame(path: Path) -> pd.DataFrame:
+    if path.suffix == ".csv":
+        return tables.read_csv(path)
+    from pyarrow.parquet import read_metadata
+
+    size = read_metadata(path)
+    if size.num_rows * size.num_columns > _MOST_CELLS:
+        raise ConfigError(
+            f"Cannot read {str(path)!r}: {size.num_rows} rows x {size.num_columns} columns are "
+            f"more than the {_MOST_CELLS} values that a record may have."
+        )
+    return pd.read_parquet(path)
+
+
+def _compared(
+    name: str, old: Mapping[str, list[dict[str, Any]]], new: Mapping[str, list[dict[str, Any]]]
+) -> Iterator[str]:
+    before, after = old.get(name, []), new[name]
+    if len(before) != len(after):
+        yield f"Table {name}: {len(before)} rows are recorded, {len(after)} come out."
+    for i, (a, b) in enumerate(zip(before, after, strict=False), 1):
+        who = " ".join(str(a.get(k)) for k in ("party", "line", "subject", "element") if a.get(k))
+        for k in b:
+            if a.get(k) != b[k]:
+                told = f"{k} {a.get(k)} is recorded, {b[k]} comes out"
+                yield f"Table {name}, row {i} ({who}): {told}."
+
+
+def _notes(told: Told) -> Iterator[str]:
+    now = versions()
+    for name, was in told.versions.items():
+        if now.get(name) != was:
+            yield f"Recorded with {name} {was}, verified with {now.get(name)}."
