@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 
-from dentframe.archive.store import Archive
+from dentframe.archive import Archive
 from dentframe.cloud.fetch import Answer, Job
 from dentframe.cloud.planner import Window
 from dentframe.wire.page import Page, Report

@@ -18,11 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe.archive import files as layout
+from dentframe.archive import files, parquet
 from dentframe.archive import merge as _hours
-from dentframe.archive import parquet
 from dentframe.archive.merge import Holding, choose, page
-from dentframe.archive.meters import listed
 from dentframe.archive.source import resolve
 from dentframe.errors import (
     ConfigError,
@@ -260,7 +258,7 @@ def _of(
 
 def _labels(archive: Archive, meters: list[str] | None) -> list[str]:
     """The columns of some meters by the footers of their files; of all, by the archive's own."""
-    shown = parquet.columns_of(layout.columns_file(archive.path)) if meters is None else ()
+    shown = parquet.columns_of(files.columns_file(archive.path)) if meters is None else ()
     paths = _files(archive, archive.meters() if meters is None else meters, settled=not shown)
     return list(dict.fromkeys((*shown, *(c for p in paths for c in parquet.columns_of(p)))))
 
@@ -269,7 +267,7 @@ def _files(archive: Archive, meters: Iterable[str], *, settled: bool) -> Iterato
     for meter in meters:
         yield from archive.meter(meter).part_paths()
         if settled:
-            yield from (archive.path / layout.folder_name(meter)).glob(f"*{layout.SUFFIX}")
+            yield from (archive.path / files.folder_name(meter)).glob(f"*{files.SUFFIX}")
 
 
 def whole_elements(labels: Iterable[str], topics: Sequence[str]) -> list[str]:
@@ -279,8 +277,8 @@ def whole_elements(labels: Iterable[str], topics: Sequence[str]) -> list[str]:
 
 def _changed(archive: Archive, meter: str) -> int:
     places = (
-        archive.path / layout.folder_name(meter),
-        layout.pending_folder(archive.path, meter),
+        archive.path / files.folder_name(meter),
+        files.pending_folder(archive.path, meter),
     )
     return max((p.stat().st_mtime_ns for p in places if p.is_dir()), default=0)
 
@@ -337,14 +335,12 @@ class _Look:
     def years(self) -> range:
         """The UTC years to look at."""
         if self.wanted.span is None:
-            found = [year for path in self._paths() if (year := layout.year_of(path)) is not None]
-            found += [int(path.name[:4]) for path in self.meter.part_paths()]
+            found = self.meter.settled_years() + [
+                files.year_of(path) for path in self.meter.part_paths()
+            ]
             return range(min(found), max(found) + 1) if found else range(0)
         start, end = self._near(self.wanted.span)
         return range(_year_of(start), _year_of(max(end - 1, start)) + 1)
-
-    def _paths(self) -> list[Any]:
-        return listed(self.meter.root / layout.folder_name(self.meter.name), layout.SUFFIX)
 
     def _near(self, span: Span) -> tuple[int, int]:
         """The hours of the range, with the UTC days in which its bracketing readings lie."""
@@ -361,7 +357,7 @@ class _Look:
             merged = self.meter.merged(year)
             return self._cut(year, merged.records, lambda *_: merged)
         try:
-            path = layout.year_file(self.meter.root, self.meter.name, year)
+            path = files.year_file(self.meter.root, self.meter.name, year)
             opened = parquet.open_file(path, self.meter.name, year)
         except FileNotFoundError:
             return self._cut(year, (), lambda *_: _NOTHING)

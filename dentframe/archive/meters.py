@@ -1,6 +1,4 @@
-"""From an answer of the service to what the archive keeps of it. Pure.
-
-The files of one meter: kept, settled, read. The archive's edge to the disk.
+"""`Meter` keeps the answers about one meter on the disk, settles them, and reads them back.
 
 Answers are written one a file and later settled in the file of their year. Whoever reads looks
 at the waiting answers first and at the year's file after them: an answer that is settled
@@ -10,8 +8,7 @@ meanwhile is then in the file, and one seen in both counts once.
 from __future__ import annotations
 
 import contextlib
-import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -21,11 +18,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dentframe.archive import files, parquet
-from dentframe.archive import files as layout
 from dentframe.archive import merge as _hours
 from dentframe.archive.merge import Choice, Holding, choose, merge, page
-from dentframe.archive.parquet import Record
-from dentframe.cloud.answers import FOREVER, complete, lifetime
+from dentframe.archive.parquet import DamagedError, Record
+from dentframe.cloud.answers import FOREVER, complete, lifetime, topic_of
+from dentframe.cloud.fetch import narrow_report
+from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError
 from dentframe.frame import assemble as _frame
 from dentframe.wire.columns import ordered
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
 
     from dentframe.archive.merge import Mask, Reach
     from dentframe.cloud.fetch import Answer
-    from dentframe.cloud.planner import Window
 
 
 @dataclass(frozen=True)
@@ -60,17 +57,16 @@ class Meter:
         found: dict[int, list[Holding]] = {}
         for path in self.part_paths():
             with contextlib.suppress(FileNotFoundError):  # settled meanwhile
-                found.setdefault(int(path.name[:4]), []).append(self._part(path))
+                found.setdefault(files.year_of(path), []).append(self._part(path))
         return found
 
     def part_paths(self, year: int | None = None) -> list[Path]:
         """The files of waiting answers."""
-        start = "" if year is None else f"{year:04d}"
-        folder = layout.pending_folder(self.root, self.name)
-        return [p for p in listed(folder, layout.PART) if p.name.startswith(start)]
+        found = files.listed(files.pending_folder(self.root, self.name), files.PART)
+        return [p for p in found if year in {None, files.year_of(p)}]
 
     def _part(self, path: Path) -> Holding:
-        with parquet.open_file(path, self.name, int(path.name[:4])) as opened:
+        with parquet.open_file(path, self.name, files.year_of(path)) as opened:
             return opened.read()
 
     @cached_property
@@ -78,20 +74,19 @@ class Meter:
         """What each year's file says it holds."""
         _ = self.parts  # the waiting answers first, see above
         found = {}
-        for year in self._settled_years():
-            with contextlib.suppress(FileNotFoundError), self._open(year) as opened:
+        for year in self.settled_years():
+            with contextlib.suppress(FileNotFoundError), self.open(year) as opened:
                 found[year] = opened.records
         return found
 
-    def _settled_years(self) -> Iterator[int]:
-        for path in listed(self.root / layout.folder_name(self.name), layout.SUFFIX):
-            year = layout.year_of(path)
-            if year is None:
-                raise parquet.foreign(path, "its name is no year's")
-            yield year
+    def settled_years(self) -> list[int]:
+        """The years that have a file."""
+        found = files.listed(self.root / files.folder_name(self.name), files.SUFFIX)
+        return [files.year_of(path) for path in found]
 
-    def _open(self, year: int) -> parquet.Opened:
-        return parquet.open_file(layout.year_file(self.root, self.name, year), self.name, year)
+    def open(self, year: int) -> parquet.Opened:
+        """The file of a year."""
+        return parquet.open_file(files.year_file(self.root, self.name, year), self.name, year)
 
     @cached_property
     def records(self) -> dict[int, tuple[Record, ...]]:
@@ -107,7 +102,7 @@ class Meter:
         """Topic to unit, as the files say."""
         found: dict[str, str] = {}
         for year in self.settled:
-            with self._open(year) as opened:
+            with self.open(year) as opened:
                 found |= opened.units
         return found
 
@@ -120,7 +115,7 @@ class Meter:
             choice = choose(year, holding.records, asked, topics)
             return page(holding, choice) if choice.used else None
         try:
-            opened = self._open(year)
+            opened = self.open(year)
         except FileNotFoundError:
             return None
         with opened:
@@ -131,7 +126,7 @@ class Meter:
         """Everything of a year, settled and waiting."""
         parts = self.parts.get(year, [])
         try:
-            with self._open(year) as opened:
+            with self.open(year) as opened:
                 return merge(year, [opened.read(), *parts])
         except FileNotFoundError:
             return merge(year, parts)
@@ -141,7 +136,7 @@ class Meter:
         if self.parts.get(year):
             return self.merged(year).minutes
         try:
-            with self._open(year) as opened:
+            with self.open(year) as opened:
                 return opened.read(()).minutes
         except FileNotFoundError:
             return np.empty(0, np.int64)
@@ -151,21 +146,86 @@ class Meter:
     def keep(self, holding: Holding, units: Mapping[str, str]) -> None:
         """Write one answer down."""
         (record,) = holding.records
-        path = layout.part_file(self.root, self.name, record)
+        path = files.part_file(self.root, self.name, record)
         data = parquet.encode(self.name, record.window.year, holding, units, quick=True)
-        files.write(path, data, layout.aside(self.root, path))
+        files.write(self.root, path, data)
 
     def settle(self, units: Mapping[str, str]) -> None:
         """Put the waiting answers in their years' files."""
-        for year in sorted({int(path.name[:4]) for path in self.part_paths()}):
+        for year in sorted({files.year_of(path) for path in self.part_paths()}):
             waiting = self.part_paths(year)
             merged = Meter(self.root, self.name).merged(year)
             show_columns(self.root, merged.columns)
-            path = layout.year_file(self.root, self.name, year)
-            data = parquet.encode(self.name, year, merged, units)
-            files.write(path, data, layout.aside(self.root, path))
+            self._write(year, merged, units)
             for part in waiting:
-                files.remove(part)
+                part.unlink(missing_ok=True)
+
+    def _write(self, year: int, holding: Holding, units: Mapping[str, str]) -> None:
+        data = parquet.encode(self.name, year, holding, units)
+        files.write(self.root, files.year_file(self.root, self.name, year), data)
+
+    def mend(self, years: Iterable[int]) -> list[tuple[str, str]]:
+        """Set damaged files aside, keep what of them is whole, and give old ones checksums.
+
+        Returns
+        -------
+        list of (str, str)
+            What was lost of these years, a window or a year, and why. Nobody holds it now.
+        """
+        lost = []
+        for path in self.part_paths():
+            try:
+                self._part(path)
+            except DamagedError as error:
+                files.move(path, files.damaged_file(self.root, path))
+                lost.append((path.name.partition("~")[0], str(error)))
+        for year in sorted({*years} & {*self.settled_years()}):
+            path = files.year_file(self.root, self.name, year)
+            try:
+                lost += self._mend(year)
+            except DamagedError as error:
+                files.move(path, files.damaged_file(self.root, path))
+                lost.append((str(year), str(error)))
+        return lost
+
+    def _mend(self, year: int) -> list[tuple[str, str]]:
+        path = files.year_file(self.root, self.name, year)
+        with self.open(year) as opened:
+            damaged = opened.damaged()
+            if opened.checked and not damaged:
+                return []
+            whole, units = merge(year, list(_undamaged(opened, damaged))), opened.units
+        if damaged:
+            files.write(self.root, files.damaged_file(self.root, path), path.read_bytes())
+        self._write(year, whole, units)
+        return [
+            (str(Window(year, month)), f"damaged in {path}: {', '.join(columns[:3])}")
+            for month, columns in damaged.items()
+        ]
+
+
+def _undamaged(opened: parquet.Opened, damaged: Mapping[int, tuple[str, ...]]) -> Iterator[Holding]:
+    """What of a file is whole, month after month: the topics without a damaged column."""
+    for month in range(1, 13):
+        bad = {topic_of(column) for column in damaged.get(month, ())}
+        if parquet.TIME in bad:
+            continue
+        kept = [column for column in opened.columns if topic_of(column) not in bad]
+        mine = [r for r in opened.records if r.window.month == month]
+        records = [_without(r, bad) if bad else r for r in mine]
+        if records:
+            found = opened.read(kept, {month})
+            yield replace(found, records=tuple(r for r in records if r.topics))
+
+
+def _without(record: Record, topics: set[str]) -> Record:
+    columns = tuple(c for c in record.columns if topic_of(c) not in topics)
+    return replace(
+        record,
+        topics=tuple(t for t in record.topics if t not in topics),
+        columns=columns,
+        report=narrow_report(record.report, set(columns)),
+    )
 
 
 def _read(opened: parquet.Opened, choice: Choice) -> Holding:
@@ -176,36 +236,59 @@ def _read(opened: parquet.Opened, choice: Choice) -> Holding:
     return opened.read(choice.columns, months)
 
 
+# --- the file that shows every column and keeps what getTopics said ---------------------------
+
+
 def show_columns(root: Path, columns: Iterable[str]) -> None:
     """See that the file without rows shows these columns too."""
-    path = layout.columns_file(root)
-    shown = parquet.columns_of(path)
-    if path.exists() and set(columns) <= set(shown):
-        return
-    data = parquet.encode_columns(ordered(dict.fromkeys((*shown, *columns))))
-    files.write(path, data, layout.aside(root, path))
+    shown, topics = _shown(root)
+    if shown is None or not set(columns) <= set(shown):
+        found = ordered(dict.fromkeys((*(shown or ()), *columns)))
+        files.write(root, files.columns_file(root), parquet.encode_columns(found, topics))
 
 
-def listed(folder: Path, suffix: str) -> list[Path]:
-    """The files of a folder whose names end so, sorted; none where there is no folder."""
+def catalogue(root: Path) -> list[dict[str, str]] | None:
+    """What getTopics said, or None where that was not kept.
+
+    Raises
+    ------
+    ConfigError
+        Where the file is damaged.
+    """
+    _, topics = _shown(root)
+    old = root / files.OWN / "topics.json"  # where files of version 1 kept it
+    if topics is None and old.is_file():
+        topics = parquet.said_topics(old, old.read_bytes())
+    unnamed = [t for t in topics or () if "requestKey" not in t]
+    if unnamed:
+        path = files.columns_file(root)
+        raise files.foreign(path, f"a topic that it keeps has no `requestKey`: {unnamed[0]}")
+    return topics
+
+
+def keep_catalogue(root: Path, topics: Sequence[Mapping[str, str]]) -> None:
+    """Write down what getTopics said, where it is something else; mends a damaged file."""
     try:
-        with os.scandir(folder) as entries:
-            found = sorted(entry.name for entry in entries if entry.name.endswith(suffix))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    return [folder / name for name in found]
+        shown, kept = _shown(root)
+    except ConfigError:
+        folders = (root / files.folder_name(name) for name in files.meters(root))
+        paths = [path for folder in folders for path in files.listed(folder, files.SUFFIX)]
+        shown, kept = tuple(dict.fromkeys(c for p in paths for c in parquet.columns_of(p))), None
+    found = [dict(topic) for topic in topics]
+    if kept != found:
+        data = parquet.encode_columns(ordered(shown or ()), found)
+        files.write(root, files.columns_file(root), data)
+    (root / files.OWN / "topics.json").unlink(missing_ok=True)
 
 
-def names(root: Path) -> list[str]:
-    """The meters of an archive, sorted."""
-    places = (root, layout.pending_folder(root))
-    folders = (Path(f) for place in places if place.is_dir() for f in _folders(place))
-    return sorted({m for f in folders if (m := layout.meter_of(f)) is not None})
+def _shown(root: Path) -> tuple[tuple[str, ...] | None, list[dict[str, str]] | None]:
+    try:
+        return parquet.open_columns(files.columns_file(root))
+    except FileNotFoundError:
+        return None, None
 
 
-def _folders(place: Path) -> list[str]:
-    with os.scandir(place) as entries:
-        return [entry.name for entry in entries if entry.is_dir()]
+# --- reading and keeping ---------------------------------------------------------------------
 
 
 def held(meter: Meter, topics: Iterable[str], reach: Reach) -> set[Window]:

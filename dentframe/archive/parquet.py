@@ -1,14 +1,19 @@
-"""Holdings as Parquet files, written and read. Open columns, and what we know in the metadata.
+"""Readings are written to Parquet files and read back: open columns, guarded by checksums.
 
-What an archive knows of an answer it keeps: its window, topics, age and report. Pure.
+The metadata of a file says of each answer what was asked, when, and what came. Between its last
+page and its footer, where no Parquet reader looks, stand a checksum of each column of each month
+and a hash over these and the footer. They are verified before any byte reaches a Parquet reader:
+those readers may crash on damaged bytes, or give other values without a word.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
+import hashlib
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+import zlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import import_module
@@ -18,18 +23,31 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from dentframe.archive.files import foreign
 from dentframe.archive.merge import Holding
 from dentframe.cloud.answers import topic_of
 from dentframe.cloud.planner import Window
-from dentframe.errors import ConfigError, missing_extra
+from dentframe.errors import ConfigError, DentError, missing_extra
 from dentframe.wire.page import Report
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-SCHEMA = 1
-_REPORTED = frozenset(f.name for f in fields(Report))
+SCHEMA = 2
+"""Files of version 1 have no checksums; they are read, and written anew by the next sync."""
+KEY = b"dentframe"
+TIME = "time"
+_US_PER_MINUTE = 60_000_000
+_FEW = 0.4
+"""A column of so few different values in its rows is smaller with a dictionary."""
+_MAPPED = os.name != "nt"
+"""Mapped files are read quicker, but on Windows none can be replaced meanwhile."""
+_LEVEL, _QUICK = 6, 1
+"""How hard zstd tries: for good, and for answers that wait."""
+_MARK = b"dentsums"
+_LARGEST = 1 << 30
+"""No meter's year unpacks to more: 208 columns at every minute are 0.88 GB [B]."""
 
 
 @dataclass(frozen=True)
@@ -85,70 +103,6 @@ def _unasked(columns: tuple[str, ...], topics: tuple[str, ...]) -> frozenset[str
     return frozenset(map(topic_of, columns)) - set(topics)
 
 
-def dump(records: Iterable[Record]) -> dict[str, Any]:
-    """Records as JSON-safe values; columns that records share are written once."""
-    sets: dict[tuple[str, ...], int] = {}
-    found = [_dump_one(r, sets.setdefault(r.columns, len(sets))) for r in records]
-    return {"column_sets": [list(c) for c in sets], "records": found}
-
-
-def _dump_one(record: Record, columns: int) -> dict[str, Any]:
-    empty = asdict(Report.zero())
-    met = {k: v for k, v in asdict(record.report).items() if v != empty[k]}
-    return {
-        "window": str(record.window),
-        "topics": list(record.topics),
-        "read_at": record.read_at.astimezone(UTC).isoformat(),
-        "until": record.until,
-        "complete": record.complete,
-        "columns": columns,
-        "report": met,
-        "lacks": list(record.lacks),
-    }
-
-
-def load(data: dict[str, Any]) -> tuple[Record, ...]:
-    """Records from what `dump` made."""
-    sets = [tuple(map(str, columns)) for columns in data["column_sets"]]
-    return tuple(_load_one(found, sets) for found in data["records"])
-
-
-def _load_one(found: dict[str, Any], sets: Sequence[tuple[str, ...]]) -> Record:
-    return Record(
-        window=_window(found["window"]),
-        topics=tuple(found["topics"]),
-        read_at=datetime.fromisoformat(found["read_at"]),
-        until=found["until"],
-        complete=bool(found["complete"]),
-        columns=sets[found["columns"]],
-        report=_load_report(found["report"]),
-        lacks=tuple(found["lacks"]),
-    )
-
-
-_window = lru_cache(maxsize=4096)(Window.parse)
-
-
-def _load_report(met: dict[str, Any]) -> Report:
-    found = {k: v for k, v in met.items() if k in _REPORTED}
-    if "unreadable" in found:
-        found["unreadable"] = {c: (n, tuple(s)) for c, (n, s) in found["unreadable"].items()}
-    if "bad_date_samples" in found:
-        found["bad_date_samples"] = tuple(found["bad_date_samples"])
-    return Report(**found)
-
-
-KEY = b"dentframe"
-TIME = "time"
-_US_PER_MINUTE = 60_000_000
-_FEW = 0.4
-"""A column of so few different values in its rows is smaller with a dictionary."""
-_MAPPED = os.name != "nt"
-"""Mapped files are read quicker, but on Windows none can be replaced meanwhile."""
-_LEVEL, _QUICK = 6, 1
-"""How hard zstd tries: for good, and for answers that wait."""
-
-
 def pyarrow(what: str = "use an archive") -> Any:
     """The package pyarrow with its Parquet module, or the error that names the extra."""
     try:
@@ -160,14 +114,120 @@ def pyarrow(what: str = "use an archive") -> Any:
     return pa
 
 
+# --- what a file says of itself ----------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Version:
+    schema: int
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """A record as it stands in a file: the columns that answers share are written once."""
+
+    window: str
+    topics: tuple[str, ...]
+    read_at: datetime
+    until: float | None
+    complete: bool
+    columns: int
+    report: Report
+    lacks: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _About(_Version):
+    meter: str
+    year: int
+    months: tuple[int, ...]
+    units: dict[str, str]
+    column_sets: tuple[tuple[str, ...], ...]
+    records: tuple[_Answer, ...]
+
+
+@dataclass(frozen=True)
+class _Topics(_Version):
+    topics: list[dict[str, str]] | None = None
+
+
+def _dump(records: Iterable[Record]) -> dict[str, Any]:
+    sets: dict[tuple[str, ...], int] = {}
+    empty = asdict(Report.zero())
+    found = [
+        {
+            "window": str(r.window),
+            "topics": r.topics,
+            "read_at": r.read_at.astimezone(UTC),
+            "until": r.until,
+            "complete": r.complete,
+            "columns": sets.setdefault(r.columns, len(sets)),
+            "report": {k: v for k, v in asdict(r.report).items() if v != empty[k]},
+            "lacks": r.lacks,
+        }
+        for r in records
+    ]
+    return {"column_sets": list(sets), "records": found}
+
+
+def _said(path: Path, text: bytes, kind: type[Any]) -> Any:
+    """What a file says of itself; the error names the field that cannot be read."""
+    import msgspec
+
+    try:
+        version = msgspec.json.decode(text, type=_Version).schema
+        if version in {1, SCHEMA}:
+            return msgspec.json.decode(text, type=kind)
+    except (ValueError, RecursionError) as error:  # msgspec's own errors are ValueErrors
+        raise foreign(path, f"what it says of itself cannot be read ({error})") from None
+    raise foreign(path, f"it is of version {version}, written by a newer dentframe")
+
+
+def _records(path: Path, about: _About, columns: Sequence[str]) -> tuple[Record, ...]:
+    here, found = set(columns), []
+    for place, answer in enumerate(about.records):
+        try:
+            found.append(_record(answer, about))
+        except (LookupError, ValueError, DentError) as error:
+            raise foreign(path, f"its metadata `records[{place}]` is wrong: {error}") from None
+        lost = sorted(set(found[-1].columns) - here)
+        if lost:
+            raise foreign(path, f"it has no column {lost[0]!r}, which `records[{place}]` names")
+    return tuple(found)
+
+
+def _record(answer: _Answer, about: _About) -> Record:
+    window = _window(answer.window)
+    if window.year != about.year:
+        raise ValueError(f"`window` {window} is not of {about.year}")
+    if answer.read_at.tzinfo is None:
+        raise ValueError(f"`read_at` {answer.read_at} has no time zone")
+    if not 0 <= answer.columns < len(about.column_sets):
+        raise ValueError(f"there are no columns `column_sets[{answer.columns}]`")
+    if any(minute not in window.minutes for minute in answer.lacks):
+        raise ValueError(f"`lacks` has a minute outside {window}")
+    return Record(
+        window=window,
+        topics=answer.topics,
+        read_at=answer.read_at,
+        until=answer.until,
+        complete=answer.complete,
+        columns=about.column_sets[answer.columns],
+        report=answer.report,
+        lacks=answer.lacks,
+    )
+
+
+_window = lru_cache(maxsize=4096)(Window.parse)
+
+
 # --- writing -----------------------------------------------------------------------------
 
 
 def encode(
     meter: str, year: int, holding: Holding, units: Mapping[str, str], *, quick: bool = False
-) -> memoryview:
+) -> bytes:
     """A holding as the bytes of a Parquet file, a row group a month."""
-    pa = pyarrow("write an archive")
     groups = _months(holding.minutes, year)
     about = {
         "schema": SCHEMA,
@@ -175,44 +235,43 @@ def encode(
         "year": year,
         "months": [month for month, _ in groups],
         "units": dict(units),
-        **dump(holding.records),
+        **_dump(holding.records),
     }
-    table = _table(pa, holding).replace_schema_metadata({KEY: json.dumps(about)})
     level = _QUICK if quick else _LEVEL
-    return _write(pa, table, [rows for _, rows in groups], _coded(holding), level)
+    return _write(holding, about, [rows for _, rows in groups], level)
 
 
-def encode_columns(columns: Sequence[str]) -> memoryview:
-    """A file without rows that has these columns."""
-    pa = pyarrow("write an archive")
+def encode_columns(columns: Sequence[str], topics: Sequence[Mapping[str, str]] | None) -> bytes:
+    """A file without rows that has these columns, and what getTopics said."""
     nothing = Holding((), tuple(columns), np.empty(0, np.int64), np.empty((0, len(columns))))
-    table = _table(pa, nothing).replace_schema_metadata({KEY: json.dumps({"schema": 1})})
-    return _write(pa, table, [], [])
-
-
-def _table(pa: Any, holding: Holding) -> Any:
-    time = pa.array(holding.minutes * _US_PER_MINUTE, pa.timestamp("us", tz="UTC"))
-    cells = [pa.array(holding.values[:, i], from_pandas=True) for i in range(len(holding.columns))]
-    return pa.table([time, *cells], names=[TIME, *holding.columns])
+    return _write(nothing, {"schema": SCHEMA, "topics": topics}, [], _LEVEL)
 
 
 def _write(
-    pa: Any, table: Any, groups: Sequence[slice], coded: Sequence[str], level: int = _LEVEL
-) -> memoryview:
+    holding: Holding, about: Mapping[str, Any], groups: Sequence[slice], level: int
+) -> bytes:
+    import msgspec
+
+    pa = pyarrow("write an archive")
+    time = pa.array(holding.minutes * _US_PER_MINUTE, pa.timestamp("us", tz="UTC"))
+    cells = [pa.array(holding.values[:, i], from_pandas=True) for i in range(len(holding.columns))]
+    table = pa.table([time, *cells], names=[TIME, *holding.columns])
+    table = table.replace_schema_metadata({KEY: msgspec.json.encode(about)})
     sink = pa.BufferOutputStream()
     with pa.parquet.ParquetWriter(
         sink,
         table.schema,
         compression="zstd",
         compression_level=level,
-        use_dictionary=list(coded),
+        use_dictionary=_coded(holding),
         column_encoding={TIME: "DELTA_BINARY_PACKED"},  # even spacing: next to nothing
         write_statistics=[TIME],
+        write_page_checksum=True,  # for other readers; ours are those of `_sealed`
     ) as writer:
         for rows in groups:
             part = table.slice(rows.start, rows.stop - rows.start)
             writer.write_table(part, row_group_size=max(len(part), 1))
-    return memoryview(sink.getvalue())
+    return _sealed(pa, sink.getvalue())
 
 
 def _months(minutes: npt.NDArray[np.int64], year: int) -> list[tuple[int, slice]]:
@@ -236,7 +295,67 @@ def _coded(holding: Holding) -> list[str]:
     ]
 
 
+# --- checksums ---------------------------------------------------------------------------
+
+
+def _footer_at(data: memoryview) -> int:
+    """Where the footer of a Parquet file begins."""
+    return len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+
+
+def _sealed(pa: Any, written: Any) -> bytes:
+    """A Parquet file with its checksums before its footer."""
+    data, metadata = memoryview(written), pa.parquet.read_metadata(pa.BufferReader(written))
+    places = (_place(metadata, g, c) for g in range(metadata.num_row_groups)
+              for c in range(metadata.num_columns))  # fmt: skip
+    sums = np.array([zlib.crc32(data[place]) for place in places], "<u4").tobytes()
+    sums += len(sums).to_bytes(4, "little")
+    at = _footer_at(data)
+    seal = hashlib.sha256(sums + data[at:]).digest()
+    return b"".join((data[:at], sums, seal, _MARK, data[at:]))
+
+
+def _place(metadata: Any, group: int, column: int) -> slice:
+    """Where the pages of a column of a row group are."""
+    chunk = metadata.row_group(group).column(column)
+    first = chunk.data_page_offset
+    if chunk.has_dictionary_page and chunk.dictionary_page_offset is not None:
+        first = min(first, chunk.dictionary_page_offset)
+    return slice(first, first + chunk.total_compressed_size)
+
+
+def _checksums(path: Path, data: memoryview) -> npt.NDArray[np.uint32] | None:
+    """The checksums of the columns of a file whose footer is whole; None where it has none."""
+    at = _footer_at(data) if len(data) > 12 else 0
+    if at <= 0 or bytes(data[-4:]) != b"PAR1":
+        raise torn(path, "it does not end as a Parquet file does")
+    if data[max(at - 8, 0) : at].tobytes() != _MARK:
+        if f'"schema":{SCHEMA}'.encode() in bytes(data[at:]):
+            raise torn(path, "the checksums before its footer are lost")
+        return None
+    seal, counted = at - 40, at - 44
+    size = int.from_bytes(data[max(counted, 0) : seal], "little")
+    sums = bytes(data[max(counted - size, 0) : max(seal, 0)])
+    if hashlib.sha256(sums + data[at:]).digest() != bytes(data[seal : at - 8]):
+        raise torn(path, "the checksum of its footer differs")
+    return np.frombuffer(sums[:-4], "<u4")
+
+
 # --- reading -----------------------------------------------------------------------------
+
+
+class DamagedError(ConfigError):
+    """The bytes of a file are not those that were written."""
+
+
+def torn(path: Path, reason: object) -> DamagedError:
+    """The error for a file that is damaged."""
+    said = (str(reason) or type(reason).__name__).splitlines()[0][:200]
+    return DamagedError(
+        f"Cannot read the archive's file {path}: it is damaged or no Parquet file ({said}). "
+        "Put back a copy, or sync again: what is damaged is then asked for again, and the file "
+        f"is kept in .dentframe/damaged."
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,60 +366,123 @@ class Opened:
     ----------
     path : pathlib.Path
         Where it is.
+    year : int
+        The UTC year.
     records : tuple of Record
         What it holds.
     months : tuple of int
         The month of each row group.
     units : dict
         Topic to unit, as getTopics said.
+    columns : tuple of str
+        Its columns of readings.
+    checked : bool
+        Whether it has checksums.
     threads : bool
         Whether reading may use every core; a worker among others reads on its own.
     """
 
     path: Path
+    year: int
     records: tuple[Record, ...]
     months: tuple[int, ...]
     units: Mapping[str, str]
-    file: Any
+    columns: tuple[str, ...]
+    file: Any = field(repr=False)
+    data: memoryview = field(repr=False)
+    sums: npt.NDArray[np.uint32] | None = field(repr=False)
     threads: bool = True
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self.data.release()
         self.file.close(force=True)
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """Its columns of readings."""
-        return tuple(name for name in self.file.schema_arrow.names if name != TIME)
+    def checked(self) -> bool:
+        """Whether it has checksums."""
+        return self.sums is not None
 
     def read(
         self, columns: Sequence[str] | None = None, months: Collection[int] | None = None
     ) -> Holding:
-        """Its readings, or those of some columns and months."""
+        """Its readings, or those of some columns and months.
+
+        Raises
+        ------
+        DamagedError
+            Where some of them are not what was written.
+        """
         wanted = self.columns if columns is None else tuple(columns)
         groups = [i for i, month in enumerate(self.months) if months is None or month in months]
-        try:
+        bad = self._differing(groups, wanted)
+        if bad:
+            named = (f"{self._window(g)}: {', '.join(columns[:3])}" for g, columns in bad.items())
+            raise torn(self.path, f"checksums differ, {'; '.join(named)}")
+        with _reading(self.path):
             table = self.file.read_row_groups(
                 groups, columns=[TIME, *wanted], use_threads=self.threads
             )
-        except (OSError, ValueError) as error:
-            raise torn(self.path, error) from None
-        minutes = _minutes(table.column(TIME))
+        minutes = self._minutes(table, groups)
         values = np.empty((len(minutes), len(wanted)), order="F")
         for i, name in enumerate(wanted):
             _copy(values[:, i], table.column(name))
         return Holding(self.records, wanted, minutes, values)
 
+    def damaged(self) -> dict[int, tuple[str, ...]]:
+        """The months whose bytes are not those that were written, and their damaged columns."""
+        if self.checked:
+            every = self._differing(range(len(self.months)), self.columns)
+            return {self.months[group]: columns for group, columns in every.items()}
+        found: dict[int, tuple[str, ...]] = {}
+        for month in self.months:
+            try:
+                self.read(None, {month})
+            except DamagedError:
+                found[month] = (TIME,)
+        return found
 
-def _minutes(column: Any) -> npt.NDArray[np.int64]:
-    found, first = np.empty(len(column), np.int64), 0
-    for chunk in column.cast("int64").chunks:
-        out = found[first : first + len(chunk)]
-        np.floor_divide(chunk.to_numpy(), _US_PER_MINUTE, out=out)
-        first += len(chunk)
-    return found
+    def _differing(
+        self, groups: Iterable[int], columns: Sequence[str]
+    ) -> dict[int, tuple[str, ...]]:
+        """The columns whose checksums differ, by row group."""
+        if self.sums is None:
+            return {}
+        metadata, names = self.file.metadata, (TIME, *self.columns)
+        chosen = {TIME, *columns}
+        at = [i for i, name in enumerate(names) if name in chosen]
+        sums = self.sums.reshape(len(self.months), len(names))
+        found = {
+            g: tuple(
+                names[c] for c in at if zlib.crc32(self.data[_place(metadata, g, c)]) != sums[g, c]
+            )
+            for g in groups
+        }
+        return {group: bad for group, bad in found.items() if bad}
+
+    def _window(self, group: int) -> Window:
+        return Window(self.year, self.months[group])
+
+    def _minutes(self, table: Any, groups: Sequence[int]) -> npt.NDArray[np.int64]:
+        column = table.column(TIME)
+        if column.null_count:
+            raise foreign(self.path, f"its column {TIME!r} has {column.null_count} empty cells")
+        found = np.empty(len(column), np.int64)
+        first = 0
+        for chunk in column.cast("int64").chunks:
+            out = found[first : first + len(chunk)]
+            np.floor_divide(chunk.to_numpy(), _US_PER_MINUTE, out=out)
+            first += len(chunk)
+        inside = [self._window(group).minutes for group in groups]
+        edges = np.searchsorted(
+            found, [m for minutes in inside for m in (minutes.start, minutes.stop)]
+        )
+        lengths = [self.file.metadata.row_group(group).num_rows for group in groups]
+        if (np.diff(found) <= 0).any() or np.diff(edges)[::2].tolist() != lengths:
+            raise foreign(self.path, f"its column {TIME!r} is not sorted, or leaves its months")
+        return found
 
 
 def _copy(out: npt.NDArray[np.float64], column: Any) -> None:
@@ -315,63 +497,106 @@ def open_file(path: Path, meter: str, year: int) -> Opened:
 
     Raises
     ------
+    DamagedError
+        Where it is not what was written.
     ConfigError
-        Where it is torn, or was not written by dentframe for this meter and year.
+        Where it was not written by dentframe for this meter and year.
     FileNotFoundError
         Where there is none.
     """
-    pa = pyarrow("read an archive")
-    try:
-        file = pa.parquet.ParquetFile(path, memory_map=_MAPPED)
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError) as error:
-        raise torn(path, error) from None
-    try:
-        return _opened(path, file, meter, year)
-    except ConfigError:
-        file.close(force=True)
-        raise
+    data, sums, file = _open(path)
+    with _reading(path):
+        columns = _columns(path, file.schema_arrow)
+        about = _said(path, _metadata(path, file), _About)
+        if (about.meter, about.year) != (meter, year):
+            raise foreign(path, f"it holds {about.year} of meter {about.meter}")
+        _check_size(path, file.metadata, about)
+        records = _records(path, about, columns)
+    if sums is not None and len(sums) != len(about.months) * (1 + len(columns)):
+        raise torn(path, f"it has {len(sums)} checksums, not one of each column of each month")
+    return Opened(path, year, records, about.months, about.units, columns, file, data, sums)
 
 
-def _opened(path: Path, file: Any, meter: str, year: int) -> Opened:
-    text = (file.metadata.metadata or {}).get(KEY)
-    if text is None:
-        raise foreign(path, "it says nothing of which windows it holds")
-    try:
-        about = json.loads(text)
-        if about["schema"] != SCHEMA:
-            raise foreign(path, f"it is of version {about['schema']}, written by a newer dentframe")
-        if (about["meter"], about["year"]) != (meter, year):
-            raise foreign(path, f"it holds {about['year']} of meter {about['meter']}")
-        return Opened(path, load(about), tuple(about["months"]), about["units"], file)
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
-        raise foreign(path, f"what it says of itself cannot be read ({error!r})") from None
+def open_columns(path: Path) -> tuple[tuple[str, ...], list[dict[str, str]] | None]:
+    """The columns that the file without rows shows, and what getTopics said, if that is kept."""
+    _, _, file = _open(path)
+    with _reading(path):
+        return _columns(path, file.schema_arrow), said_topics(path, _metadata(path, file))
+
+
+def said_topics(path: Path, text: bytes) -> list[dict[str, str]] | None:
+    """What getTopics said, from the metadata of a file, or a file of version 1."""
+    found: _Topics = _said(path, text, _Topics)
+    return found.topics
 
 
 def columns_of(path: Path) -> tuple[str, ...]:
-    """The columns that a file without rows shows; none where there is no such file."""
-    pa = pyarrow("read an archive")
+    """The columns of a file, by its footer; none where it cannot be read."""
     try:
-        names: Iterable[str] = pa.parquet.read_schema(path).names
-    except (OSError, ValueError):
+        with _reading(path):
+            return _columns(path, _open(path)[2].schema_arrow)
+    except (ConfigError, FileNotFoundError):
         return ()
-    return tuple(name for name in names if name != TIME)
 
 
-def torn(path: Path, error: Exception) -> ConfigError:
-    """The error for a file that is damaged."""
-    reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-    return ConfigError(
-        f"Cannot read the archive's file {path}: it is damaged or no Parquet file ({reason}). "
-        "Take it out of the archive, or put back a copy, and sync again: what it held is then "
-        "asked for again."
-    )
+def _open(path: Path) -> tuple[memoryview, npt.NDArray[np.uint32] | None, Any]:
+    """The bytes of a file, its checksums, and the Parquet reader of them."""
+    pa = pyarrow("read an archive")
+    with _reading(path):
+        mapped = _MAPPED and path.stat().st_size
+        buffer = pa.memory_map(str(path)).read_buffer() if mapped else path.read_bytes()
+        data = memoryview(buffer)
+        return data, _checksums(path, data), pa.parquet.ParquetFile(pa.BufferReader(buffer))
 
 
-def foreign(path: Path, why: str) -> ConfigError:
-    """The error for a file that is not the archive's."""
-    return ConfigError(
-        f"Cannot read the archive's file {path}: {why}. dentframe did not write it for this "
-        "place: move it out of the archive."
-    )
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Name the file where a Parquet reader does not understand it."""
+    try:
+        yield
+    except (FileNotFoundError, DentError):
+        raise
+    except (OSError, ValueError, ArithmeticError, MemoryError, pyarrow().ArrowException) as error:
+        raise torn(path, error) from None
+
+
+def _metadata(path: Path, file: Any) -> bytes:
+    text: bytes | None = (file.metadata.metadata or {}).get(KEY)
+    if text is None:
+        raise foreign(path, "it says nothing of which windows it holds")
+    return text
+
+
+def _columns(path: Path, schema: Any) -> tuple[str, ...]:
+    """The columns of readings; refuses a schema that is not the archive's."""
+    names: list[str] = schema.names
+    if names[:1] != [TIME]:
+        raise foreign(path, f"its first column is {names[0] if names else 'none'!r}, not {TIME!r}")
+    for name, kind in zip(names, map(str, schema.types), strict=True):
+        wanted = "timestamp[us, tz=UTC]" if name == TIME else "double"
+        if kind != wanted:
+            raise foreign(path, f"its column {name!r} is of {kind}, not {wanted}")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise foreign(path, f"it has two columns {twice!r}")
+    return tuple(names[1:])
+
+
+def _check_size(path: Path, metadata: Any, about: _About) -> None:
+    """Refuse more rows than minutes, and what unpacks to more than any year has, unread."""
+    months = about.months
+    if list(months) != sorted({m for m in months if 1 <= m <= 12}):
+        raise foreign(path, f"its metadata `months` is {months!r}, no months in their order")
+    if len(months) != metadata.num_row_groups:
+        raise foreign(path, f"it has {metadata.num_row_groups} row groups, `months` {len(months)}")
+    groups = [metadata.row_group(i) for i in range(len(months))]
+    for month, group in zip(months, groups, strict=True):
+        minutes = len(Window(about.year, month).minutes)
+        if group.num_rows > minutes:
+            raise foreign(
+                path, f"it has {group.num_rows} rows for the {minutes} minutes of a month"
+            )
+    size = 8 * metadata.num_rows * metadata.num_columns
+    size = max(size, sum(group.total_byte_size for group in groups))
+    if size > _LARGEST:
+        raise foreign(path, f"it unpacks to {size / 1e9:.1f} GB, more than any meter's year has")

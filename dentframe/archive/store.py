@@ -1,4 +1,4 @@
-"""Archive: a folder of Parquet files that holds the readings of many meters."""
+"""`Archive` is a folder of Parquet files that holds the readings of many meters."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dentframe.archive import files as catalogue
+from dentframe.archive import files
 from dentframe.archive import merge as _hours
 from dentframe.archive.dask_frames import to_dask
 from dentframe.archive.dask_verbs import energy, peaks
-from dentframe.archive.meters import Meter, held, names, pages
+from dentframe.archive.meters import Meter, catalogue, held, keep_catalogue, pages
 from dentframe.errors import ConfigError
+from dentframe.frame.request import builtin_units, topic_units
 
 if TYPE_CHECKING:
     import os
@@ -73,15 +74,16 @@ class Archive:
         list of str
             Sorted.
         """
-        return names(self.path)
+        return files.meters(self.path)
 
     def topics(self) -> list[dict[str, str]] | None:
         """What getTopics said when the archive was last synced, or None."""
-        return catalogue.load(self.path)
+        return catalogue(self.path)
 
     def units(self) -> dict[str, str]:
         """Topic to unit, as getTopics said; else from the built-in catalogue."""
-        return catalogue.units(self.path)
+        kept = self.topics()
+        return builtin_units() if kept is None else topic_units(kept)
 
     # --- what is held --------------------------------------------------------------------
 
@@ -203,7 +205,7 @@ class Archive:
 
     def keep_topics(self, topics: Sequence[Mapping[str, str]]) -> None:
         """Keep what ``DentCloud.get_topics()`` said, so that reading needs no service."""
-        catalogue.keep(self.path, topics)
+        keep_catalogue(self.path, topics)
 
     def keep(self, answer: Answer, read_at: datetime) -> None:
         """Keep an answer; it is on the disk when this returns.

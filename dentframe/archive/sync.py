@@ -1,31 +1,23 @@
-"""The sync of a portfolio into an archive: plan, ask, keep, settle. The effects are here.
+"""`sync` copies a portfolio into an archive: it plans, asks, keeps and settles.
 
-One sync at a time: a lock that the operating system frees when its process ends.
-
-What a sync has to read: the windows of each meter that its archive lacks. Pure.
+What is asked for is what the archive lacks: the windows of each meter that it does not hold for
+good. Each answer is on the disk before the next one is taken.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import json
-import os
-import socket
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 
-from dentframe.archive import files as layout
+from dentframe.archive import files
 from dentframe.archive.store import opened
 from dentframe.archive.sync_report import Bar, Counts, Missing, SyncReport
 from dentframe.cloud.client import default_client
@@ -37,106 +29,13 @@ from dentframe.times.ranges import time_range
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     from dentframe.archive.store import Archive
     from dentframe.cloud.client import DentCloud
     from dentframe.cloud.fetch import Answer
     from dentframe.errors import DentError
     from dentframe.frame.request import Request
-
-
-_FAR = 1 << 30
-"""Windows locks bytes against reading too, so the byte that is locked is none of the text."""
-_BUSY = {errno.EACCES, errno.EAGAIN, errno.EDEADLK}
-
-
-@contextlib.contextmanager
-def lock(path: Path, what: str) -> Iterator[None]:
-    """Hold a lock file; killed or not, the process that ends frees it.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file; it stays, and says who held it last.
-    what : str
-        What is locked, for the error.
-
-    Raises
-    ------
-    ConfigError
-        Where another process, or another thread of this one, holds it.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+", encoding="utf-8") as file:
-        _take(file, path, what)
-        try:
-            _write(file, _me())
-            yield
-        finally:
-            _write(file, {})
-            _free(file)
-
-
-def _take(file: IO[str], path: Path, what: str) -> None:
-    try:
-        _system_lock(file)
-    except OSError as error:
-        if error.errno in _BUSY:
-            raise _taken(path, what) from None
-        raise ConfigError(
-            f"Cannot lock {what}: the file system of {path} has no locks ({error.strerror}). "
-            "Put the archive on a local disk, or on a share that has them."
-        ) from error
-
-
-def _taken(path: Path, what: str) -> ConfigError:
-    return ConfigError(
-        f"Cannot sync into {what}: {_holder(path)} is syncing into it. Wait until it ends, or "
-        "end it: what it has read is kept, and the lock goes with its process. "
-        "Reading the archive needs no lock.",
-        retryable=True,
-    )
-
-
-def _holder(path: Path) -> str:
-    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
-        said = json.loads(path.read_text(encoding="utf-8"))
-        return f"process {said['pid']} on {said['host']}, since {said['since']},"
-    return "another process"
-
-
-def _me() -> dict[str, object]:
-    since = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
-
-
-def _write(file: IO[str], said: dict[str, object]) -> None:
-    file.seek(0)
-    file.truncate()
-    file.write(json.dumps(said) if said else "")
-    file.flush()
-
-
-if sys.platform == "win32":  # pragma: no cover
-    import msvcrt
-
-    def _system_lock(file: IO[str]) -> None:
-        os.lseek(file.fileno(), _FAR, os.SEEK_SET)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-
-    def _free(file: IO[str]) -> None:
-        os.lseek(file.fileno(), _FAR, os.SEEK_SET)
-        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
-
-else:
-    import fcntl
-
-    def _system_lock(file: IO[str]) -> None:
-        # flock, not lockf: it keeps two threads of one process apart as well.
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-    def _free(file: IO[str]) -> None:
-        fcntl.flock(file.fileno(), fcntl.LOCK_UN)
 
 
 @dataclass(frozen=True)
@@ -307,19 +206,31 @@ def sync(
     request = resolve(client, client.get_meters() if meters is None else meters, span, topics)
     store = opened(archive)
     begun = time.monotonic()
-    with lock(store.path / layout.OWN / "sync.lock", str(store.path)):
-        _sweep(store)
-        store.keep_topics(client.get_topics())
+    with files.lock(store.path):
+        with _writing(store):
+            _sweep(store)
+            store.keep_topics(client.get_topics())
+            damaged = _mend(store, request)
         plan = _plan(store, client, request, now)
         with _Run(store, plan, Bar(plan.windows, plan.requests, client.rate, progress)) as run:
             run.all(client)
-    return _report(store, request, run, time.monotonic() - begun)
+    return _report(store, request, run, damaged, time.monotonic() - begun)
 
 
 def _sweep(store: Archive) -> None:
     """Remove what a killed sync was writing: it never took its place."""
-    for half in (store.path / layout.OWN / "aside").glob("*"):
+    for half in (store.path / files.OWN / "aside").glob("*"):
         half.unlink(missing_ok=True)
+
+
+def _mend(store: Archive, request: Request) -> list[Missing]:
+    """Set aside what is damaged of the years to be synced, so that it is asked for again."""
+    years = range(request.start.year, request.end.year + 1)
+    return [
+        Missing(meter, window, reason)
+        for meter in request.meters
+        for window, reason in store.meter(meter).mend(years)
+    ]
 
 
 def _plan(store: Archive, client: DentCloud, request: Request, now: pd.Timestamp) -> FleetPlan:
@@ -430,7 +341,9 @@ def _writing(store: Archive) -> Iterator[None]:
         ) from error
 
 
-def _report(store: Archive, request: Request, run: _Run, seconds: float) -> SyncReport:
+def _report(
+    store: Archive, request: Request, run: _Run, damaged: Iterable[Missing], seconds: float
+) -> SyncReport:
     counts = run.counts
     return SyncReport(
         archive=str(store.path),
@@ -446,4 +359,5 @@ def _report(store: Archive, request: Request, run: _Run, seconds: float) -> Sync
         bytes=counts.size,
         seconds=seconds,
         stopped=None if run.stopped is None else str(run.stopped),
+        damaged=tuple(damaged),
     )

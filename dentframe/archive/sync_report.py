@@ -1,7 +1,4 @@
-"""What a sync did, and what is missing and why. Pure values.
-
-How long a sync still takes, never less than the rate limit allows, and the bar that says so.
-"""
+"""`SyncReport` tells what a sync did, what is missing and why; a bar tells how long it takes."""
 
 from __future__ import annotations
 
@@ -182,6 +179,10 @@ class SyncReport:
         How long it took [s].
     stopped : str or None
         Why it stopped before its end: an outage, a used-up quota.
+    damaged : tuple of Missing
+        Windows, or years, whose bytes on the disk had changed: the archive no longer holds
+        them, what lay in the span was asked for again, and the files are in
+        ``.dentframe/damaged``.
 
     Examples
     --------
@@ -203,6 +204,7 @@ class SyncReport:
     bytes: int
     seconds: float
     stopped: str | None = None
+    damaged: tuple[Missing, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -231,6 +233,7 @@ class SyncReport:
             **self._counts(),
             "ok": self.ok,
             "stopped": self.stopped,
+            "damaged": [one._asdict() for one in self.damaged],
             "missing": [one._asdict() for one in self.failures],
         }
 
@@ -247,6 +250,7 @@ class SyncReport:
             f"  windows: {kept}, {self.failed} missing",
         ]
         lines += [f"  stopped: {self.stopped}"] if self.stopped else []
+        lines += [f"  damaged {m.meter} {m.window}: {m.reason}" for m in self.damaged[:_SHOWN]]
         lines += [f"  missing {m.meter} {m.window}: {m.reason}" for m in self.failures[:_SHOWN]]
         more = self.failed - _SHOWN
         lines += [f"  and {more} more: see .missing"] if more > 0 else []

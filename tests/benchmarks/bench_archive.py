@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from dentframe.archive.store import Archive
+from dentframe.archive import Archive
 from dentframe.cloud.fetch import Answer, Job
 from dentframe.cloud.planner import Window
 from dentframe.wire.decode import decode

@@ -35,7 +35,7 @@ import polars as pl
 import psutil
 from distributed import Client, LocalCluster
 
-from dentframe.archive.store import Archive
+from dentframe.archive import Archive
 from dentframe.cloud.fetch import Answer, Job
 from dentframe.cloud.planner import Window
 from dentframe.wire.page import Page, Report

@@ -9,8 +9,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from dentframe import emulator
-from dentframe.archive import sync
-from dentframe.archive.store import Archive
+from dentframe.archive import Archive, sync
 from dentframe.cloud.client import DentCloud
 from dentframe.emulator.readings import catalogue
 

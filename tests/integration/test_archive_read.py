@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from dentframe import emulator
-from dentframe.archive.store import Archive
+from dentframe.archive import Archive
 from dentframe.cloud.client import DentCloud
 from dentframe.cloud.fetch import Job
 from dentframe.cloud.planner import Window

@@ -8,7 +8,7 @@ import warnings
 
 import pytest
 
-from dentframe.archive.store import Archive
+from dentframe.archive import Archive
 from dentframe.metering.registers import RegisterRules
 from dentframe.times.schedule import Schedule, Window
 from dentframe.verbs.energy import energy

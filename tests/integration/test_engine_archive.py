@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 from engine_kit import HALF, KEY, METER, OTHER, cloud_and_client, eager, kept, lazy, reads
 
-from dentframe.archive.store import Archive
+from dentframe.archive import Archive
 from dentframe.datasets.results import to_xarray
 from dentframe.errors import (
     ConfigError,

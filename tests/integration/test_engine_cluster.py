@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 from engine_kit import KEY, KEY_ID, METER, MONTH, cloud_and_client
 
-from dentframe.archive.store import Archive
+from dentframe.archive import Archive
 from dentframe.cloud.fetch import Job
 from dentframe.cloud.planner import Window
 from dentframe.datasets.engine import open_dataset

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 from engine_kit import answer_of, eager, lazy, reads
 
-from dentframe.archive.store import Archive
+from dentframe.archive import Archive
 
 pytest.importorskip("pyarrow")
 

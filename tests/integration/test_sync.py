@@ -8,10 +8,15 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from dentframe.archive import files, sync
-from dentframe.archive.store import Archive
-from dentframe.archive.sync import lock
-from dentframe.errors import AuthError, ConfigError, RangeError, UnknownMeterError
+from dentframe.archive import Archive, files, sync
+from dentframe.archive.files import lock
+from dentframe.errors import (
+    AuthError,
+    ConfigError,
+    IncompleteReadError,
+    RangeError,
+    UnknownMeterError,
+)
 from tests.integration.http_kit import quick_clock, quick_sleep
 from tests.integration.sync_kit import TOPICS, Hourly, asked, client, content, serving
 
@@ -188,7 +193,7 @@ def test_two_syncs_of_one_archive_are_kept_apart(cloud, dent, tmp_path):
     """The second is refused before it asks for anything; reading goes on meanwhile."""
     sync("P100", "2023-01", topics=TOPICS, archive=tmp_path, client=dent)
     before = len(cloud.data_requests)
-    with lock(tmp_path / ".dentframe" / "sync.lock", "it"):
+    with lock(tmp_path):
         with pytest.raises(ConfigError, match="is syncing into it"):
             sync("P100", **YEAR, archive=tmp_path, client=dent)
         assert Archive(tmp_path).meters() == ["P100"]
@@ -229,16 +234,92 @@ def test_each_year_is_written_once(cloud, dent, tmp_path, monkeypatch):
     """A meter's years are settled when all of them are read: one write a file."""
     written, write = [], files.write
 
-    def noted(path, data, aside):
-        written.append(path.relative_to(tmp_path / "a").as_posix())
-        write(path, data, aside)
+    def noted(root, path, data):
+        written.append(path.relative_to(root).as_posix())
+        write(root, path, data)
 
     monkeypatch.setattr(files, "write", noted)
     sync(["P100", "P102"], "2022-01-01", "2024-01-01", TOPICS, archive=tmp_path / "a", client=dent)
-    years = [path for path in written if path.endswith("2022.parquet") or "/2023." in path]
+    years = [path for path in written if path.endswith(("/2022.parquet", "/2023.parquet"))]
     assert sorted(years) == [
         f"meter={m}/{y}.parquet" for m in ("P100", "P102") for y in (2022, 2023)
     ]
+
+
+def damage(path, month, column):
+    """Flip a bit in the readings of a column of a month."""
+    import pyarrow.parquet as pq
+
+    data = bytearray(path.read_bytes())
+    with pq.ParquetFile(path) as file:
+        chunk = file.metadata.row_group(month - 1).column(1 + column)
+    data[chunk.data_page_offset + chunk.total_compressed_size - 3] ^= 4
+    path.write_bytes(data)
+
+
+def test_a_damaged_month_is_asked_for_again(cloud, dent, tmp_path):
+    """It alone is asked for; the report names it, and the damaged file is kept beside."""
+    sync("P100", **YEAR, archive=tmp_path, client=dent)
+    before, path = content(tmp_path)["P100"], tmp_path / "meter=P100" / "2023.parquet"
+    damage(path, 5, 0)
+    damaged = path.read_bytes()
+    with pytest.raises(ConfigError, match="2023-05"):
+        Archive(tmp_path).read("P100", "2023-05")
+    report = sync("P100", **YEAR, archive=tmp_path, client=dent)
+    assert [(m.meter, m.window) for m in report.damaged] == [("P100", "2023-05")]
+    assert (report.kept, report.held, report.ok) == (1, 11, True)
+    assert "damaged P100 2023-05" in str(report)
+    pd.testing.assert_frame_equal(content(tmp_path)["P100"], before)
+    aside = tmp_path / ".dentframe" / "damaged" / "meter=P100" / "2023.parquet.damaged"
+    assert aside.read_bytes() == damaged
+    assert sync("P100", **YEAR, archive=tmp_path, client=dent).damaged == ()
+
+
+def test_what_of_a_damaged_file_is_whole_stays(cloud, dent, tmp_path):
+    """Only the damaged topic of the damaged month is lost, also where it is not synced again."""
+    sync("P100", **YEAR, archive=tmp_path, client=dent)
+    damage(tmp_path / "meter=P100" / "2023.parquet", 5, 0)
+    before = len(cloud.data_requests)
+    report = sync("P100", "2023-01", topics="kWHNet", archive=tmp_path, client=dent)
+    assert len(report.damaged) == 1
+    assert len(cloud.data_requests) == before
+    archive = Archive(tmp_path)
+    assert len(archive.read("P100", "2023-05", topics="kWHNet")) == 744
+    assert len(archive.read("P100", "2023-06")) == 720
+    with pytest.raises(IncompleteReadError, match="2023-05"):
+        archive.read("P100", "2023-05", topics="DemandkW")
+
+
+def test_a_file_whose_footer_is_damaged_is_asked_for_again(cloud, dent, tmp_path):
+    """Nobody can tell what it holds: all of its year is read again."""
+    sync("P100", **YEAR, archive=tmp_path, client=dent)
+    before, path = content(tmp_path)["P100"], tmp_path / "meter=P100" / "2023.parquet"
+    data = bytearray(path.read_bytes())
+    data[-100] ^= 1
+    path.write_bytes(data)
+    report = sync("P100", **YEAR, archive=tmp_path, client=dent)
+    assert [(m.meter, m.window) for m in report.damaged] == [("P100", "2023")]
+    assert report.kept == 12
+    pd.testing.assert_frame_equal(content(tmp_path)["P100"], before)
+
+
+def test_a_file_without_checksums_gets_them(cloud, dent, tmp_path):
+    """What an earlier version wrote is written anew; nothing is asked for."""
+    import pyarrow.parquet as pq
+
+    sync("P100", **YEAR, archive=tmp_path, client=dent)
+    path = tmp_path / "meter=P100" / "2023.parquet"
+    sealed = path.read_bytes()
+    with pq.ParquetFile(path) as file:
+        said = file.metadata.metadata[b"dentframe"].replace(b'"schema":2', b'"schema":1')
+        months = [file.read_row_group(i) for i in range(12)]
+    schema = months[0].schema.with_metadata({b"dentframe": said})
+    with pq.ParquetWriter(path, schema) as writer:
+        for month in months:
+            writer.write_table(month.replace_schema_metadata(schema.metadata))
+    report = sync("P100", **YEAR, archive=tmp_path, client=dent)
+    assert (report.requests, report.held, report.damaged) == (0, 12, ())
+    assert path.read_bytes() == sealed
 
 
 def test_arguments_that_cannot_be_meant(dent, tmp_path):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from dentframe import cli
-from dentframe.archive.store import Archive
+from dentframe.archive import Archive
 from tests.integration.sync_kit import Hourly, serving
 
 METERS = ["P100", "P101", "P102"]

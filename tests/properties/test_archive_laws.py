@@ -9,7 +9,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dentframe.archive.store import Archive
+from dentframe.archive import Archive
 from dentframe.cloud.fetch import Job
 from dentframe.cloud.planner import Window
 from tests.archive_kit import METER, READ_AT, Model, answer, cells, every, killed_at, later

@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.archive import files as layout
-from dentframe.archive.store import Archive
+from dentframe.archive import Archive
 from dentframe.cloud.fetch import Job
 from dentframe.cloud.planner import Window
 from dentframe.errors import (
@@ -97,11 +96,11 @@ def test_keeping_or_settling_twice_is_keeping_once(archive):
     """The files are the same to the byte."""
     archive.keep(month(), READ_AT)
     archive.settle()
-    first = layout.year_file(archive.path, METER, 2024).read_bytes()
+    first = (archive.path / "meter=P1" / "2024.parquet").read_bytes()
     archive.keep(month(), READ_AT)
     archive.settle()
     archive.settle()
-    assert layout.year_file(archive.path, METER, 2024).read_bytes() == first
+    assert (archive.path / "meter=P1" / "2024.parquet").read_bytes() == first
 
 
 def test_a_later_read_replaces_an_earlier_one_whatever_was_kept_first(archive):
@@ -211,7 +210,7 @@ def test_a_torn_file_is_named(archive):
     """The error says which file, and what to do."""
     archive.keep(month(), READ_AT)
     archive.settle()
-    path = layout.year_file(archive.path, METER, 2024)
+    path = archive.path / "meter=P1" / "2024.parquet"
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(ConfigError, match=r"2024\.parquet.*damaged.*sync again"):
         archive.read(METER, "2024-01")
@@ -221,8 +220,8 @@ def test_a_foreign_file_is_named(archive):
     """Neither another's Parquet nor another meter's file is taken for ours."""
     archive.keep(month(), READ_AT)
     archive.settle()
-    path = layout.year_file(archive.path, METER, 2024)
-    other = layout.year_file(archive.path, "P2", 2024)
+    path = archive.path / "meter=P1" / "2024.parquet"
+    other = archive.path / "meter=P2" / "2024.parquet"
     other.parent.mkdir()
     other.write_bytes(path.read_bytes())
     with pytest.raises(ConfigError, match="holds 2024 of meter P1"):
@@ -259,9 +258,11 @@ def test_units_are_those_of_get_topics(archive):
     assert archive.units()["kWHNet"] == "kWh"
     archive.keep_topics([{"requestKey": "Foo", "unit": "foos", "description": ""}])
     assert archive.units() == {"Foo": "foos"}
-    layout.topics_file(archive.path).write_text("{")
-    with pytest.raises(ConfigError, match=r"topics\.json"):
+    (archive.path / "meter=-" / "columns.parquet").write_text("{")
+    with pytest.raises(ConfigError, match=r"columns\.parquet"):
         archive.units()
+    archive.keep_topics([{"requestKey": "Foo", "unit": "foos"}])
+    assert archive.units() == {"Foo": "foos"}
 
 
 def test_coverage_tells_what_is_missing_and_why(archive):

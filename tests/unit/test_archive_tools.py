@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from dentframe.archive.store import Archive
+from dentframe.archive import Archive
+from dentframe.archive.files import lock
 from tests.archive_kit import READ_AT, answer, every, later
 
 
@@ -74,3 +75,26 @@ def test_duckdb_reads_the_folder(archive, expected):
         pd.testing.assert_frame_equal(normal(frame), expected)
         count = f"""SELECT count("kWHNet/Elm/A"), count(*) {rows} WHERE meter = 'P2'"""
         assert connection.execute(count, [files]).fetchone() == (743, 744)
+
+
+def test_whole_folder_readers_take_the_folder_as_it_is(tmp_path):
+    """After a sync the folder's own name is enough for pyarrow, Polars and DuckDB."""
+    dataset = pytest.importorskip("pyarrow.dataset")
+    duckdb, pl = pytest.importorskip("duckdb"), pytest.importorskip("polars")
+    archive = Archive(tmp_path / "portfolio")
+    for meter in ("P1", "P2"):
+        archive.keep(
+            answer("2024-01", {"kWHNet/Elm/A": every(60, "2024-01")}, meter=meter), READ_AT
+        )
+    archive.keep_topics([{"requestKey": "kWHNet", "unit": "kWh"}])
+    archive.settle()
+    with lock(archive.path):
+        pass
+    path = archive.path.as_posix()
+    polars = pl.read_parquet(path)
+    assert polars.shape == (2 * 744, 3)
+    assert sorted(polars["meter"].unique()) == ["P1", "P2"]
+    assert dataset.dataset(path, partitioning="hive").to_table().shape == (2 * 744, 3)
+    with duckdb.connect() as connection:
+        count = connection.execute("SELECT count(*) FROM read_parquet(?)", [path + "/**/*.parquet"])
+        assert count.fetchone() == (2 * 744,)

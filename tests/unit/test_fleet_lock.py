@@ -9,14 +9,14 @@ import threading
 
 import pytest
 
-from dentframe.archive.sync import lock
+from dentframe.archive.files import lock
 from dentframe.errors import ConfigError
 
 HOLDER = """
 import sys
 from pathlib import Path
-from dentframe.archive.sync import lock
-with lock(Path(sys.argv[1]), "there"):
+from dentframe.archive.files import lock
+with lock(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -25,7 +25,7 @@ with lock(Path(sys.argv[1]), "there"):
 @pytest.fixture
 def other(tmp_path):
     """Another process that holds the lock."""
-    args = [sys.executable, "-c", HOLDER, str(tmp_path / "a" / "sync.lock")]
+    args = [sys.executable, "-c", HOLDER, str(tmp_path / "there")]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(args, **pipes) as process:
         assert process.stdout.readline() == b"held\n"
@@ -37,7 +37,7 @@ def test_a_second_process_is_refused_and_told_who(other, tmp_path):
     """The error names the process and its host, and what to do; nobody is harmed."""
     with (
         pytest.raises(ConfigError, match=rf"process {other.pid} on .+ since .+ Wait") as raised,
-        lock(tmp_path / "a" / "sync.lock", "there"),
+        lock(tmp_path / "there"),
     ):
         pass
     assert raised.value.retryable
@@ -48,22 +48,22 @@ def test_a_killed_process_frees_its_lock(other, tmp_path):
     """After kill -9 the lock is free at once."""
     other.kill()
     other.wait()
-    with lock(tmp_path / "a" / "sync.lock", "there"):
+    with lock(tmp_path / "there"):
         pass
 
 
 def test_two_threads_are_kept_apart_too(tmp_path):
     """The lock belongs to a sync, not to a process."""
-    path, refused = tmp_path / "sync.lock", []
+    refused = []
 
     def second():
         try:
-            with lock(path, "there"):
+            with lock(tmp_path):
                 pass
         except ConfigError as error:
             refused.append(str(error))
 
-    with lock(path, "there"):
+    with lock(tmp_path):
         thread = threading.Thread(target=second)
         thread.start()
         thread.join()
@@ -73,9 +73,20 @@ def test_two_threads_are_kept_apart_too(tmp_path):
 
 def test_it_is_free_after_an_error(tmp_path):
     """An error inside frees the lock."""
-    path = tmp_path / "sync.lock"
-    with pytest.raises(KeyError), lock(path, "there"):
+    path = tmp_path / ".dentframe" / "sync.lock"
+    with pytest.raises(KeyError), lock(tmp_path):
         raise KeyError
-    with lock(path, "there"):
+    with lock(tmp_path):
         pass
     assert path.read_text() == ""
+
+
+def test_a_link_in_its_place_is_refused(tmp_path):
+    """A link would lead to somebody else's file, whose text is left as it is."""
+    path, other = tmp_path / ".dentframe" / "sync.lock", tmp_path / "other.txt"
+    path.parent.mkdir()
+    other.write_text("mine")
+    path.symlink_to(other)
+    with pytest.raises(ConfigError, match="Remove it where it is a link"), lock(tmp_path):
+        pass
+    assert other.read_text() == "mine"

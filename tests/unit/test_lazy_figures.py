@@ -6,8 +6,8 @@ import inspect
 
 import pytest
 
+from dentframe.archive import Archive
 from dentframe.archive import dask_verbs as figures
-from dentframe.archive.store import Archive
 from dentframe.errors import (
     ConfigError,
     KindError,
