@@ -35,7 +35,7 @@ from dentframe.wire import units as _units
 if TYPE_CHECKING:
     import xarray as xr
 
-    from dentframe.plot.pictures import Pictures
+    from dentframe.plot import Pictures
 
 
 @pd.api.extensions.register_dataframe_accessor("dent")
@@ -130,7 +130,7 @@ class DentAccessor:
         >>> df.dent.plot.heatmap(elements="A", tz=LA).get_ylabel()
         'time of day'
         """
-        from dentframe.plot.pictures import Pictures
+        from dentframe.plot import Pictures
 
         return Pictures(self._frame)
 

@@ -1,17 +1,18 @@
-"""When readings came: a lane per element, its gaps labelled in hours."""
+"""The picture `coverage` shows when readings came: a lane per element, gaps with their hours."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
+from matplotlib.patches import Patch
 
-from dentframe.metering.registers import RegisterRules
 from dentframe.plot import axes as canvas
-from dentframe.plot.marks import GAP, KNOWN, MISSING, RECORDED, ink
-from dentframe.plot.power import subject
+from dentframe.plot.axes import GAP, KNOWN, MISSING, RECORDED, ink
+from dentframe.plot.local_time import at, local_time
+from dentframe.plot.subject import Keywords, picture, subject
 from dentframe.verbs.gaps import Holes, holes_of
-from dentframe.verbs.inputs import Asked, registers_of
+from dentframe.verbs.inputs import registers_of
 from dentframe.verbs.sources import REGISTER
 
 if TYPE_CHECKING:
@@ -21,30 +22,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from dentframe.metering.series import Floats
-    from dentframe.times.ranges import Zone
 
 
-_DEFAULT_RULES = RegisterRules()
 _HOUR = 3.6e9
 _TALL, _LABEL = 0.5, 0.27
 """Height of a lane, and from its middle to the label above it, of the distance of two."""
 
 
+@picture
 def coverage(
     frame: pd.DataFrame,
-    *,
-    elements: Any = None,
-    title: str | None = None,
-    ax: Axes | None = None,
-    tz: Zone = None,
-    start: Any = None,
-    end: Any = None,
-    topic: str | None = None,
-    source: str = "auto",
-    registers: RegisterRules = _DEFAULT_RULES,
-    interval: Any = "15min",
-    demand_lag: Any = "0min",
-    site: Any = None,
+    **how: Unpack[Keywords],
 ) -> Axes:
     """When readings came: a lane per element, with its gaps and their hours.
 
@@ -89,37 +77,27 @@ def coverage(
     >>> ax.get_xlabel()
     'local time (America/Los_Angeles)'
     """
-    canvas.check(ax)
-    asked = Asked(tz, start, end, registers, interval, demand_lag)
-    of = subject(frame, asked, topic=topic, source=source, elements=elements, site=site)
+    of = subject(frame, how)
     found = of.study()
-    series = of.each(found.series, found.wanted)
+    series = of.each(found)
     known = registers_of(frame, of.asked, REGISTER)
     lanes = [holes_of(found, c, known.get((c.meter, c.element))) for c in series]
     span = int(found.s[0]), int(found.e[-1])
-    ax = canvas.axes(ax, (10.0, 1.3 + 0.42 * len(lanes)))
-    _frame(ax, [of.label(c) for c in series], span, found.tz)
+    ax = canvas.axes(how.get("ax"), (10.0, 1.3 + 0.42 * len(lanes)))
+    local_time(ax, *span, found.tz)
+    ax.set_yticks(range(len(lanes)), [of.label(c) for c in series])
+    ax.tick_params(axis="y", length=0)
+    ax.set_ylim(len(lanes) - 0.5, -0.7)
     for place, lane in enumerate(lanes):
         _lane(ax, place, lane, span)
-    canvas.dress(ax, title, grid=None)
+    canvas.dress(ax, how.get("title"), grid=None)
     ax.spines["left"].set_visible(False)
     some = any(int((x.e - x.s).sum()) < span[1] - span[0] for x in lanes)
     canvas.legend_below(ax, _keys(lanes, some=some))
     return ax
 
 
-def _frame(ax: Axes, labels: Sequence[str], span: tuple[int, int], tz: Any) -> None:
-    from dentframe.plot.axes import local_time
-
-    local_time(ax, *span, tz)
-    ax.set_yticks(range(len(labels)), labels)
-    ax.tick_params(axis="y", length=0)
-    ax.set_ylim(len(labels) - 0.5, -0.7)
-
-
 def _lane(ax: Axes, place: int, lane: Holes, span: tuple[int, int]) -> None:
-    from dentframe.plot.axes import at
-
     edges = np.concatenate((span[:1], np.column_stack((lane.s, lane.e)).ravel(), span[1:]))
     a, b = at(edges[0::2]), at(edges[1::2])
     y = (place - _TALL / 2, _TALL)
@@ -156,8 +134,6 @@ def _hours(ax: Axes, place: int, lane: Holes, middle: Floats) -> None:
 
 
 def _keys(lanes: Sequence[Holes], *, some: bool) -> list[Any]:
-    from matplotlib.patches import Patch
-
     kinds = {bool(x) for lane in lanes for x in lane.known}
     keys = [Patch(facecolor=RECORDED, label="recorded")] if some else []
     for known, hue, text in (

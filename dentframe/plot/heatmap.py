@@ -1,46 +1,42 @@
-"""The power of every local day by the time of day, as colours."""
+"""The picture `heatmap` shows the power of every local day by the time of day, as colours."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
+from matplotlib.lines import Line2D
 
-from dentframe.metering.registers import RegisterRules
+from dentframe.metering.registers import MINUTE
 from dentframe.plot import axes as canvas
-from dentframe.plot.axes import date, texts, ticks
-from dentframe.plot.power import Days, lay, power, subject, sum_of
-from dentframe.verbs.inputs import Asked
+from dentframe.plot.local_time import at, date, local_time, texts, ticks, zone_label
+from dentframe.plot.subject import Keywords, picture, power, subject
+from dentframe.times.periods import calendar
+from dentframe.times.ranges import ints, local, stamp
+from dentframe.verbs.findings import runs
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from dentframe.times.ranges import Zone
+    from dentframe.metering.series import Floats, Ints
 
 
-_DEFAULT_RULES = RegisterRules()
+HOUR = 60 * MINUTE
 _FEW = 10
 """Up to so many days are rows, one below the other; more are columns."""
 
 
+@picture
 def heatmap(
     frame: pd.DataFrame,
     window: Any = "15min",
     *,
-    elements: Any = None,
     cmap: Any = None,
-    title: str | None = None,
-    ax: Axes | None = None,
-    tz: Zone = None,
-    start: Any = None,
-    end: Any = None,
-    topic: str | None = None,
-    source: str = "auto",
-    registers: RegisterRules = _DEFAULT_RULES,
-    interval: Any = "15min",
-    demand_lag: Any = "0min",
-    site: Any = None,
+    **how: Unpack[Keywords],
 ) -> Axes:
     """Power by local day and time of day, as colours; what is not recorded is hatched.
 
@@ -52,7 +48,8 @@ def heatmap(
         Length of a block of the local clock; a divisor of the day.
     elements : str, list of str, or "all", optional
         What is added up, ``"A"`` in a frame of one meter and ``"P482311252_A"`` in any. None:
-        the only element, else the roles of `site`. A main beside its branches counts twice.
+        the only element, else the roles of `site`; ``"all"`` is refused where it has a main
+        beside its branches, which would count twice.
     cmap : str or Colormap, optional
         By default ``"viridis"``, or ``"PuOr_r"`` around 0 where power is fed in.
     title : str, optional
@@ -69,7 +66,7 @@ def heatmap(
     Returns
     -------
     matplotlib.axes.Axes
-        The colour bar tells kW (kVA for ``topic="kVAHNet"``).
+        The colour bar names what is shown: ``HVAC, demand [kW]``.
 
     Raises
     ------
@@ -93,18 +90,16 @@ def heatmap(
     >>> ax.get_ylabel()
     'time of day'
     """
-    canvas.check(ax)
-    asked = Asked(tz, start, end, registers, interval, demand_lag)
-    of = subject(frame, asked, topic=topic, source=source, elements=elements, site=site)
+    of = subject(frame, how)
     found = power(of, window, "D", together=True)
     days = lay(found.s, found.e, found.total, found.tz)
     few = len(days.hours) <= _FEW
-    ax = canvas.axes(ax, (10.0, 2.4 + 0.3 * len(days.hours)) if few else (10.0, 4.5))
+    ax = canvas.axes(how.get("ax"), (10.0, 2.4 + 0.3 * len(days.hours)) if few else (10.0, 4.5))
     mesh = (_rows if few else _columns)(ax, days, _colours(days, cmap))
-    canvas.dress(ax, title, grid=None)
+    canvas.dress(ax, how.get("title"), grid=None)
     ax.tick_params(length=3)
     bar = ax.figure.colorbar(mesh, ax=ax, pad=0.015, aspect=12 if few else 25)
-    bar.set_label(f"{sum_of(found.labels)} [{found.unit}]")
+    bar.set_label(of.summed(found.series, found.quantity, found.unit))
     bar.outline.set_visible(False)
     _legend(ax, days)
     return ax
@@ -120,13 +115,11 @@ def _colours(days: Days, cmap: Any) -> dict[str, Any]:
 
 
 def _elapsed(days: Days) -> Any:
-    return np.arange(days.kw.shape[0] + 1) * (days.row / 3.6e9)
+    return np.arange(days.kw.shape[0] + 1) * (days.row / HOUR)
 
 
 def _columns(ax: Axes, days: Days, colours: dict[str, Any]) -> Any:
     """Days from left to right, each as wide as it is long; midnight at the bottom."""
-    from dentframe.plot.axes import at, local_time
-
     local_time(ax, int(days.edges[0]), int(days.edges[-1]), days.tz)
     x = at(days.edges)
     mesh = ax.pcolormesh(x, _elapsed(days), days.kw, rasterized=True, **colours)
@@ -145,8 +138,6 @@ def _columns(ax: Axes, days: Days, colours: dict[str, Any]) -> Any:
 
 def _rows(ax: Axes, days: Days, colours: dict[str, Any]) -> Any:
     """Days from top to bottom; midnight at the left."""
-    from dentframe.plot.axes import zone_label
-
     n = len(days.hours)
     mesh = ax.pcolormesh(
         _elapsed(days), np.arange(n + 1), days.kw.T, rasterized=True, edgecolors="none", **colours
@@ -174,14 +165,12 @@ def _hours(axis: Any, days: Days) -> None:
         edges = ticks(low, high, "h", days.tz)
         shown = [x[:5].removesuffix(":00") for x in texts(edges, days.tz)]
         shown[-1] = "24" if high == edges[-1] else shown[-1]
-        axis.set_ticks((edges - low) / 3.6e9, shown)
+        axis.set_ticks((edges - low) / HOUR, shown)
         return
     axis.set_ticks(range(0, 25, 3), [f"{h:02d}:00" for h in range(0, 25, 3)])
 
 
 def _legend(ax: Axes, days: Days) -> None:
-    from matplotlib.lines import Line2D
-
     handles: list[Any] = []
     if days.lost.any():
         handles.append(canvas.gap_patch("not recorded"))
@@ -190,3 +179,82 @@ def _legend(ax: Axes, days: Days) -> None:
         text = f"clocks change: a day of {' or '.join(lengths)} h"
         handles.append(Line2D([], [], **_MARK, label=text))
     canvas.legend_below(ax, handles)
+
+
+@dataclass(frozen=True)
+class Days:
+    """A table of rows of equal length by local days of 23, 24 or 25 hours.
+
+    Attributes
+    ----------
+    edges : ndarray of int64
+        The local midnights [us UTC], shape (days + 1,).
+    row : int
+        Length of a row [us].
+    kw : ndarray of float
+        Shape (rows, days); row 0 begins at midnight; NaN where nothing is recorded, and where
+        there is no such time.
+    lost : ndarray of bool
+        Where the span has a block that nothing covers, shape (rows, days).
+    tz : tzinfo
+        The zone of the days.
+    """
+
+    edges: Ints
+    row: int
+    kw: Floats
+    lost: np.ndarray
+    tz: dt.tzinfo
+
+    @property
+    def hours(self) -> Floats:
+        """The length of each day [h]."""
+        return np.asarray(np.diff(self.edges) / HOUR)
+
+    def boxes(self) -> list[tuple[int, float, float]]:
+        """Stretches that are not recorded, as (day, from, to) [hours since midnight]."""
+        step = self.row / HOUR
+        return [
+            (day, a * step, b * step)
+            for day in np.flatnonzero(self.lost.any(axis=0)).tolist()
+            for a, b in runs(self.lost[:, day])
+        ]
+
+    def changes(self) -> list[tuple[int, float, float]]:
+        """Days on which the clock changes: (day, hours since midnight, hours gained)."""
+        found = []
+        for day in np.flatnonzero(self.hours != 24.0).tolist():
+            low, high = int(self.edges[day]), int(self.edges[day + 1])
+            grid = np.arange(low, high + 1, self.row)
+            walls = local(grid, self.tz).tz_localize(None).as_unit("us").asi8
+            drift = grid - walls
+            i = int(np.argmax(drift != drift[0]))
+            found.append((day, (int(grid[i]) - low) / HOUR, float(self.hours[day] - 24.0)))
+        return found
+
+
+def lay(s: Ints, e: Ints, kw: Floats, tz: dt.tzinfo) -> Days:
+    """Lay blocks out by day.
+
+    Parameters
+    ----------
+    s, e : ndarray of int64
+        Blocks in order that cross no local midnight [us UTC], shape (blocks,).
+    kw : ndarray of float
+        Shape (blocks,); NaN where not wholly covered.
+    tz : tzinfo
+        The zone of the days.
+    """
+    first, last = (stamp(int(x)).tz_convert(tz) for x in (s[0], e[-1]))
+    edges = ints(calendar("D", first, last, tz))
+    day = np.searchsorted(edges, s, side="right") - 1
+    a, b = s - edges[day], e - edges[day]
+    row = int(np.gcd.reduce(np.concatenate((a, b, np.diff(edges)))))
+    table = np.full((int(np.diff(edges).max()) // row, len(edges) - 1), np.nan)
+    lost = np.zeros(table.shape, dtype=np.bool_)
+    many = (b - a) // row
+    block = np.repeat(np.arange(len(s)), many)
+    within = np.arange(len(block)) - np.repeat(np.cumsum(many) - many, many)
+    where = a[block] // row + within, day[block]
+    table[where], lost[where] = kw[block], np.isnan(kw[block])
+    return Days(edges, row, table, lost, tz)

@@ -1,25 +1,25 @@
-"""Demand over time, with the highest marked."""
+"""The picture `peaks` shows demand over time, with the highest marked."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import pandas as pd
 
 from dentframe.metering import blocks
-from dentframe.metering.registers import RegisterRules
 from dentframe.metering.series import element_columns
 from dentframe.plot import axes as canvas
-from dentframe.plot import marks
-from dentframe.plot import power as steps
-from dentframe.plot.axes import amount, moment
-from dentframe.plot.marks import colour, style
-from dentframe.plot.power import UNITS, Subject, runs, subject
-from dentframe.times.ranges import ints
+from dentframe.plot.axes import amount, colour, style
+from dentframe.plot.labels import Mark, draw
+from dentframe.plot.local_time import at, local_time, moment
+from dentframe.plot.subject import QUANTITIES, UNITS, Keywords, Subject, picture, subject
+from dentframe.times.periods import calendar
+from dentframe.times.ranges import ints, stamp
 from dentframe.verbs.demand import window_means
-from dentframe.verbs.inputs import Asked, Study, demanded
+from dentframe.verbs.findings import runs
+from dentframe.verbs.inputs import Study, demanded
 from dentframe.verbs.peaks import peaks as peaks_table
 
 if TYPE_CHECKING:
@@ -30,17 +30,20 @@ if TYPE_CHECKING:
     from dentframe.metering.cumulative import Cumulative
     from dentframe.metering.series import Floats, Ints
     from dentframe.times.periods import Freq
-    from dentframe.times.ranges import Zone
 
 
-_DEFAULT_RULES = RegisterRules()
 _SEEN = 1 / 2000
 """The least share of the span that a legend speaks of: less is no line wide."""
 _DENSE = 2000
 """More intervals are drawn in thin lines."""
-Steps = list[tuple["Ints", "Ints", "Floats"]]
+_DAY, _HOUR = 86.4e9, 3.6e9
+_HIGHEST = ((3 * 366, "W-MON"), (62, "D"))
+"""Longer spans [days] show the highest of each such period: a line through all has no shape."""
+_NAMES = {"D": "day", "W-MON": "week"}
+Step = tuple["Ints", "Ints", "Floats"]
 
 
+@picture
 def peaks(
     frame: pd.DataFrame,
     freq: Freq = None,
@@ -50,18 +53,7 @@ def peaks(
     step: Any = None,
     n: int = 3,
     per_day: bool = False,
-    elements: Any = None,
-    title: str | None = None,
-    ax: Axes | None = None,
-    tz: Zone = None,
-    start: Any = None,
-    end: Any = None,
-    topic: str | None = None,
-    source: str = "auto",
-    registers: RegisterRules = _DEFAULT_RULES,
-    interval: Any = "15min",
-    demand_lag: Any = "0min",
-    site: Any = None,
+    **how: Unpack[Keywords],
 ) -> Axes:
     """Demand over time, one line per element, the n highest of each period marked.
 
@@ -93,7 +85,8 @@ def peaks(
     -------
     matplotlib.axes.Axes
         Reported means and blocks are steps from the start of each interval to its end, rolling
-        demand a line through the ends of its windows [kW].
+        demand a line through the ends of its windows [kW]. Beyond two months the line is the
+        highest of each local day, beyond three years of each week.
 
     Raises
     ------
@@ -113,81 +106,66 @@ def peaks(
     --------
     >>> ax = df.dent.plot.peaks(elements="A", tz=LA)
     >>> ax.get_ylabel()
-    'reported demand [kW]'
+    'A, reported demand [kW]'
     """
-    canvas.check(ax)
-    asked = Asked(tz, start, end, registers, interval, demand_lag)
-    of = subject(frame, asked, topic=topic, source=source, elements=elements, site=site)
-    kind = _kind(frame, topic, source) if kind is None else kind
-    a = of.asked
+    of = subject(frame, how)
+    kind = _kind(of) if kind is None else kind
     table = peaks_table(
-        frame, freq, tz=a.tz, window=window, kind=kind, step=step, n=n, per_day=per_day,
-        start=start, end=end, topic=topic, source=source, registers=a.registers,
-        min_coverage=0.0, interval=interval, demand_lag=demand_lag,
+        frame, freq, window=window, kind=kind, step=step, n=n, per_day=per_day,
+        min_coverage=0.0, **of.verb,
     )  # fmt: skip
-    of = replace(of, source="demand") if kind == "reported" and source == "auto" else of
+    of = replace(of, source="demand") if kind == "reported" and of.source == "auto" else of
     found = of.study()
-    series = of.each(found.series, demanded(frame, of.topic, of.source))
+    series = of.each(found)
     curves = _curves(found, series, kind, window, step)
-    return _draw(of, found, series, curves, table, kind, title, ax)
+    low, high = int(found.s[0]), int(found.e[-1])
+    every = next((x for most, x in _HIGHEST if high - low > most * _DAY), None)
+    ax = canvas.axes(how.get("ax"))
+    local_time(ax, low, high, found.tz)
+    shown = [highest(c, low, high, every, found.tz) for c in curves] if every else curves
+    places = of.places(series, found.series)
+    lines = [
+        _line(ax, i, of.label(c), curve, rolling=kind == "rolling" and not every)
+        for i, c, curve in zip(places, series, shown, strict=True)
+    ]
+    result = found.wanted.result
+    said = f"{kind} {QUANTITIES[result]}" + (f", highest of each {_NAMES[every]}" if every else "")
+    ax.set_ylabel(of.axis(series, said, UNITS[result]))
+    ax.margins(y=0.04)
+    ax.autoscale_view(scalex=False)
+    if not any((kw < 0).any() for _, _, kw in shown):
+        ax.set_ylim(bottom=0)
+    draw(ax, _marks(found, series, places, table))
+    boxes = _lost(curves, low, high)
+    canvas.hatched(ax, boxes, transform=ax.get_xaxis_transform(), gid="gaps")
+    canvas.dress(ax, how.get("title"))
+    seen = sum(width for _, _, width, _ in boxes) * _DAY > _SEEN * (high - low)
+    canvas.legend(ax, [*lines, *([canvas.gap_patch("not recorded")] if seen else [])])
+    return ax
 
 
-def _kind(frame: pd.DataFrame, topic: str | None, source: str) -> str:
-    mean = demanded(frame, topic, source).mean
-    return "reported" if mean is not None and element_columns(frame, [mean]) else "block"
+def _kind(of: Subject) -> str:
+    mean = demanded(of.frame, of.topic, of.source).mean
+    return "reported" if mean is not None and element_columns(of.frame, [mean]) else "block"
 
 
-def _curves(of: Study, series: Sequence[Cumulative], kind: str, window: Any, step: Any) -> Steps:
+def _curves(
+    of: Study, series: Sequence[Cumulative], kind: str, window: Any, step: Any
+) -> list[Step]:
     if kind == "reported":
-        return [_within(of, *steps.of_series(c, of.interval(c))) for c in series]
+        return [_within(of, *of_series(c, of.interval(c))) for c in series]
     how = blocks.cut(kind, "15min" if window is None else window, step, of.asked.interval)
     s, e = blocks.span(how, of.s, of.e, of.tz)
     return [(s, e, window_means(of, c, s, e)) for c in series]
 
 
-def _within(of: Study, s: Ints, e: Ints, kw: Floats) -> tuple[Ints, Ints, Floats]:
+def _within(of: Study, s: Ints, e: Ints, kw: Floats) -> Step:
     """The intervals that overlap the span: a greater demand outside must not stretch the axis."""
     keep = (s < of.e[-1]) & (e > of.s[0])
     return s[keep], e[keep], kw[keep]
 
 
-def _draw(
-    of: Subject,
-    found: Study,
-    series: Sequence[Cumulative],
-    curves: Steps,
-    table: pd.DataFrame,
-    kind: str,
-    title: str | None,
-    ax: Axes | None,
-) -> Axes:
-    from dentframe.plot.axes import local_time
-
-    unit = UNITS[found.wanted.result]
-    low, high = int(found.s[0]), int(found.e[-1])
-    ax = canvas.axes(ax)
-    local_time(ax, low, high, found.tz)
-    lines = [
-        _line(ax, i, of.label(c), curve, rolling=kind == "rolling")
-        for i, (c, curve) in enumerate(zip(series, curves, strict=True))
-    ]
-    ax.set_ylabel(f"{kind} demand [{unit}]")
-    ax.margins(y=0.04)
-    ax.autoscale_view(scalex=False)
-    if not any((kw < 0).any() for _, _, kw in curves):
-        ax.set_ylim(bottom=0)
-    marks.draw(ax, _marks(found, series, table, unit))
-    boxes = _lost(curves, low, high)
-    canvas.hatched(ax, boxes, transform=ax.get_xaxis_transform(), gid="gaps")
-    canvas.dress(ax, title)
-    seen = sum(width for _, _, width, _ in boxes) * 86.4e9 > _SEEN * (high - low)
-    canvas.legend(ax, [*lines, *([canvas.gap_patch("not recorded")] if seen else [])])
-    return ax
-
-
-def _line(ax: Axes, i: int, label: str, curve: tuple[Ints, Ints, Floats], *, rolling: bool) -> Any:
-    from dentframe.plot.axes import at
-
+def _line(ax: Axes, i: int, label: str, curve: Step, *, rolling: bool) -> Any:
     s, e, kw = curve
     width = 1.0 if len(s) < _DENSE else 0.6
     how: dict[str, Any] = {"color": colour(i), "linestyle": style(i), "linewidth": width}
@@ -197,29 +175,43 @@ def _line(ax: Axes, i: int, label: str, curve: tuple[Ints, Ints, Floats], *, rol
     return ax.plot(at(x), y, drawstyle="steps-post", label=label, **how)[0]
 
 
-def _marks(
-    of: Study, series: Sequence[Cumulative], table: pd.DataFrame, unit: str
-) -> list[marks.Mark]:
-    from dentframe.plot.axes import at
+def highest(curve: Step, low: int, high: int, every: str, tz: Any) -> Step:
+    """The highest of a curve in each calendar period of the span, NaN where it has no value.
 
-    names = [(c.meter, c.element) for c in series]
+    An interval belongs to the period in which it starts, the first one to that of its end.
+    """
+    s, _, kw = curve
+    first, last = (stamp(x).tz_convert(tz) for x in (low, high))
+    edges = ints(calendar(every, first, last, tz))
+    known = ~np.isnan(kw)
+    where = np.searchsorted(edges, np.maximum(s[known], low), side="right") - 1
+    top = np.full(len(edges) - 1, -np.inf)
+    np.maximum.at(top, np.clip(where, 0, len(top) - 1), kw[known])
+    edges = np.clip(edges, low, high)
+    return edges[:-1], edges[1:], np.where(np.isinf(top), np.nan, top)
+
+
+def _marks(
+    of: Study, series: Sequence[Cumulative], places: Sequence[int], table: pd.DataFrame
+) -> list[Mark]:
+    place_of = {(c.meter, c.element): i for c, i in zip(series, places, strict=True)}
     meters = table["meter"] if "meter" in table else [c.meter for c in of.series[:1]] * len(table)
-    keys = list(zip(meters, table["element"], strict=True))
-    rows = table.assign(place=[names.index(k) if k in names else -1 for k in keys])
+    keys = zip(meters, table["element"], strict=True)
+    rows = table.assign(place=[place_of.get(k, -1) for k in keys])
     rows = rows[(rows["place"] >= 0) & rows["peak"].notna() & (rows["peak"] != 0)]
     rows = rows.sort_values(["rank", "peak"], ascending=[True, False], kind="stable")
     s, e = (ints(pd.DatetimeIndex(rows[x])) for x in ("start", "end"))
-    middle = at((s + e) // 2)
+    unit = UNITS[of.wanted.result]
     return [
-        marks.Mark(x, kw, f"{amount(kw)} {unit}, {moment(a, of.tz)}", colour(i), amount(kw))
-        for x, kw, a, i in zip(middle, rows["peak"], s.tolist(), rows["place"], strict=True)
+        Mark(x, kw, f"{amount(kw)} {unit}, {moment(a, of.tz)}", colour(i), amount(kw))
+        for x, kw, a, i in zip(
+            at((s + e) // 2), rows["peak"], s.tolist(), rows["place"], strict=True
+        )
     ]
 
 
-def _lost(curves: Steps, low: int, high: int) -> list[tuple[float, float, float, float]]:
+def _lost(curves: Sequence[Step], low: int, high: int) -> list[tuple[float, float, float, float]]:
     """Stretches of the span in which no curve has a value, over the whole height."""
-    from dentframe.plot.axes import at
-
     parts = [x for s, e, _ in curves for x in (s, e)]
     edges = np.unique(np.clip(np.concatenate([np.array([low, high]), *parts]), low, high))
     lost = np.ones(len(edges) - 1, dtype=np.bool_)
@@ -231,3 +223,16 @@ def _lost(curves: Steps, low: int, high: int) -> list[tuple[float, float, float,
         lost &= np.cumsum(depth)[:-1] == 0
     x = at(edges)
     return [(x[a], 0.0, x[b] - x[a], 1.0) for a, b in runs(lost)]
+
+
+def of_series(c: Cumulative, interval: int) -> Step:
+    """Start, end and mean power of every interval between a series' readings [kW].
+
+    NaN where it is not covered, and where a register's spacing of more than one and a half
+    intervals leaves open when its energy was used.
+    """
+    s, e = c.t[:-1], c.t[1:]
+    known = c.ok & (2 * (e - s) <= 3 * interval)
+    kw = np.full(len(s), np.nan)
+    np.divide(c.inc, (e - s) / _HOUR, out=kw, where=known)
+    return s, e, kw

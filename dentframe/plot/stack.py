@@ -1,56 +1,49 @@
-"""Elements on top of each other: their power, or their energy in bars beyond a week."""
+"""The picture `stack` shows elements on each other: their power, or energy beyond a week."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
+import pandas as pd
+from matplotlib.patches import Patch, StepPatch
 
-from dentframe.errors import ConfigError
-from dentframe.metering.registers import RegisterRules
+from dentframe.errors import ConfigError, RangeError
+from dentframe.metering.figures import all_figures
+from dentframe.metering.series import time_index
 from dentframe.plot import axes as canvas
-from dentframe.plot import marks
-from dentframe.plot import power as steps
-from dentframe.plot.axes import amount, moment
-from dentframe.plot.marks import colour, hatch, ink, paper
-from dentframe.plot.power import Bars, Power, bars, power, runs, subject
-from dentframe.verbs.inputs import Asked
+from dentframe.plot.axes import amount, colour, hatch, ink, paper
+from dentframe.plot.labels import Mark, draw
+from dentframe.plot.local_time import at, date, local_time, moment
+from dentframe.plot.subject import UNITS, Keywords, Power, Subject, picture, power, subject
+from dentframe.times.periods import Monthly, parse_freq, verb_zone
+from dentframe.times.ranges import ints
+from dentframe.verbs import sources
+from dentframe.verbs.findings import runs
+from dentframe.verbs.inputs import asked_bounds, default_bounds, periods, series_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import datetime as dt
 
-    import pandas as pd
     from matplotlib.axes import Axes
 
     from dentframe.metering.series import Floats, Ints
-    from dentframe.plot.power import Subject
     from dentframe.times.periods import Freq
-    from dentframe.times.ranges import Zone
 
 
-_DEFAULT_RULES = RegisterRules()
 _MANY = 200
 """More blocks have no outlines, which would cover what they hold."""
 
 
+@picture
 def stack(
     frame: pd.DataFrame,
     freq: Freq = None,
     *,
     window: Any = "15min",
-    elements: Any = None,
     n: int = 1,
-    title: str | None = None,
-    ax: Axes | None = None,
-    tz: Zone = None,
-    start: Any = None,
-    end: Any = None,
-    topic: str | None = None,
-    source: str = "auto",
-    registers: RegisterRules = _DEFAULT_RULES,
-    interval: Any = "15min",
-    demand_lag: Any = "0min",
-    site: Any = None,
+    **how: Unpack[Keywords],
 ) -> Axes:
     """Elements stacked: power over time, or bars of energy beyond a week; the peak is marked.
 
@@ -107,60 +100,45 @@ def stack(
     """
     if isinstance(n, bool) or not isinstance(n, int) or n < 0:
         raise ConfigError(f"Cannot mark n={n!r} peaks: it must be a whole number from 0.")
-    canvas.check(ax)
-    asked = Asked(tz, start, end, registers, interval, demand_lag)
-    of = subject(frame, asked, topic=topic, source=source, elements=elements, site=site)
-    found = bars(of, freq)
-    ax = _energy(found, n, ax) if found else _power(of, window, n, ax)
-    canvas.dress(ax, title)
+    of = subject(frame, how)
+    found = bars(of, freq) or power(of, window, together=True)
+    ax = canvas.axes(how.get("ax"))
+    local_time(ax, *found.span, found.tz)
+    (_energy if isinstance(found, Bars) else _power)(ax, found)
+    _finish(ax, found, n)
+    canvas.dress(ax, how.get("title"))
     return ax
 
 
-def _power(of: Subject, window: Any, n: int, ax: Axes | None) -> Axes:
-    from matplotlib.patches import StepPatch
-
-    from dentframe.plot.axes import at, local_time
-
-    found = power(of, window, together=True)
-    ax = canvas.axes(ax)
-    local_time(ax, found.low, found.high, found.tz)
-    low, high = steps.layers(found.kw)
+def _power(ax: Axes, found: Any) -> None:
+    low, high = layers(found.parts)
     edges = at(np.append(found.s, found.e[-1]))
     many = len(found.s) > _MANY
-    for i, label in enumerate(found.labels):
-        look: dict[str, Any] = _face(i) | ({"linewidth": 0.0} if many else {})
+    for place, label, a, b in zip(found.places, found.labels, low, high, strict=True):
+        look: dict[str, Any] = _face(place) | ({"linewidth": 0.0} if many else {})
         # Not ax.stairs: it looks for the limits in every corner, 0.4 s for 16 elements' weeks.
-        part = StepPatch(high[i], edges, baseline=low[i], fill=True, label=label, **look)
-        ax.add_artist(part)
+        ax.add_artist(StepPatch(b, edges, baseline=a, fill=True, label=label, **look))
     y = np.append(found.total, found.total[-1:])
     thin = 0.4 if many else 0.9
     ax.plot(edges, y, drawstyle="steps-post", color=ink(), linewidth=thin, label="total")
     _limits(ax, edges, low, high)
-    _finish(ax, found, _said(found, moment, n))
-    ax.set_ylabel(f"power [{found.unit}]")
-    return ax
+    ax.set_ylabel(f"{found.quantity} [{found.unit}]")
 
 
-def _energy(found: Bars, n: int, ax: Axes | None) -> Axes:
-    from dentframe.plot.axes import at, local_time
-
-    ax = canvas.axes(ax)
-    local_time(ax, int(found.s[0]), int(found.e[-1]), found.tz)
+def _energy(ax: Axes, found: Any) -> None:
     x, width = at(found.s), at(found.e) - at(found.s)
-    low, high = steps.layers(found.kwh)
+    low, high = layers(found.parts)
     for i, label in enumerate(found.labels):
-        rows = list(zip(x, low[i], width, high[i] - low[i], strict=True))
-        known = ~np.isnan(found.kwh[i])
-        canvas.boxes(ax, _only(rows, known), label=label, **_face(i))
-        doubtful = _only(rows, found.doubtful[i])
-        canvas.hatched(ax, doubtful, zorder=2, gid="doubtful", alpha=0.9)
+        rows = np.column_stack((x, low[i], width, high[i] - low[i]))
+        known = ~np.isnan(found.parts[i])
+        canvas.boxes(ax, rows[known], label=label, **_face(found.places[i]))
+        canvas.hatched(ax, rows[found.doubtful[i]], zorder=2, gid="doubtful", alpha=0.9)
     _limits(ax, x, low, high)
-    caps = np.column_stack((x, x + width, np.full(len(x), np.nan))).ravel()
-    y = np.column_stack((found.total, found.total, np.full(len(x), np.nan))).ravel()
+    none = np.full(len(x), np.nan)
+    caps = np.column_stack((x, x + width, none)).ravel()
+    y = np.column_stack((found.total, found.total, none)).ravel()
     ax.plot(caps, y, color=ink(), linewidth=0.9, label="total")
-    _finish(ax, found, _said(found, found.name, n))
     ax.set_ylabel(f"energy per {found.each} [{found.unit}]")
-    return ax
 
 
 def _face(i: int) -> dict[str, Any]:
@@ -172,64 +150,152 @@ def _face(i: int) -> dict[str, Any]:
     }
 
 
-def _said(found: Power | Bars, when: Any, n: int) -> list[tuple[int, str]]:
-    """The places of the n highest totals, and what to write there."""
-    total = np.round(found.total, 9)
-    order = np.argsort(-total, kind="stable")[: np.count_nonzero(~np.isnan(total))]
-    return [
-        (int(i), f"{amount(float(total[i]))} {found.unit}, {when(int(found.s[i]), found.tz)}")
-        for i in order[:n]
-    ]
-
-
 def _limits(ax: Axes, x: Floats, low: Floats, high: Floats) -> None:
     """Tell the axes what the stack reaches; artists that are no lines do not."""
     known = np.concatenate(([0.0], low[~np.isnan(low)], high[~np.isnan(high)]))
     ax.update_datalim([(x[0], known.min()), (x[-1], known.max())])
 
 
-def _only(rows: Sequence[Any], keep: Any) -> list[Any]:
-    return [row for row, kept in zip(rows, keep, strict=True) if kept]
-
-
-def _finish(ax: Axes, found: Power | Bars, said: Sequence[tuple[int, str]]) -> None:
-    from dentframe.plot.axes import at
-
+def _finish(ax: Axes, found: Power | Bars, n: int) -> None:
+    """Mark the n highest totals, hatch where there is none, and add the legend."""
     ax.autoscale_view(scalex=False)
     ax.margins(y=0.04)
     if (found.parts < 0).any():
         ax.axhline(0.0, color=ink(), linewidth=0.8)
     else:
         ax.set_ylim(bottom=0)
+    total, lost = np.round(found.total, 9), np.isnan(found.total)
     middle = at((found.s + found.e) // 2)
-    marks.draw(
-        ax,
-        [
-            marks.Mark(middle[i], found.total[i], text, ink(), text.split(",")[0])
-            for i, text in said
-        ],
-    )
-    lost = np.isnan(found.total)
-    boxes = _boxes(found.s, found.e, lost)
+    marks = []
+    for i in np.argsort(-total, kind="stable")[: np.count_nonzero(~lost)][:n].tolist():
+        short = f"{amount(float(total[i]))} {found.unit}"
+        start = int(found.s[i])
+        when = found.name(start) if isinstance(found, Bars) else moment(start, found.tz)
+        marks.append(Mark(middle[i], found.total[i], f"{short}, {when}", ink(), short))
+    draw(ax, marks)
+    a, b = at(found.s), at(found.e)
+    boxes = [(a[i], 0.0, b[j - 1] - a[i], 1.0) for i, j in runs(lost)]
     canvas.hatched(ax, boxes, transform=ax.get_xaxis_transform(), zorder=3, gid="gaps")
-    canvas.legend(ax, _keys(found, lost=bool(lost.any())))
-
-
-def _keys(found: Power | Bars, *, lost: bool) -> list[Any]:
-    """The elements as they lie, and what is hatched."""
-    from matplotlib.patches import Patch
-
-    keys: list[Any] = [Patch(label=label, **_face(i)) for i, label in enumerate(found.labels)]
-    keys.reverse()
+    pairs = zip(found.labels, found.places, strict=True)
+    keys: list[Any] = [Patch(label=label, **_face(place)) for label, place in pairs][::-1]
     if found.doubtful.any():
         keys.append(canvas.gap_patch("partial or estimated", alpha=0.9))
-    if lost:
+    if lost.any():
         keys.append(canvas.gap_patch("a part is missing:\nno total"))
-    return keys
+    canvas.legend(ax, keys)
 
 
-def _boxes(s: Ints, e: Ints, lost: Floats) -> list[tuple[float, float, float, float]]:
-    from dentframe.plot.axes import at
+_AUTO = ((8, None), (100, "D"), (3 * 366, "W-MON"))
+"""The longest span [days] of each way; beyond them months."""
+_NAMES = {"D": "local day", "MS": "month", "QS": "quarter", "YS": "year", "h": "hour"}
 
-    a, b = at(s), at(e)
-    return [(a[i], 0.0, b[j - 1] - a[i], 1.0) for i, j in runs(lost)]
+
+@dataclass(frozen=True)
+class Bars:
+    """Energy of periods.
+
+    Attributes
+    ----------
+    s, e : ndarray of int64
+        The periods, the first and last cut at the span [us UTC], shape (periods,).
+    parts : ndarray of float
+        Energy of what is covered, shape (elements, periods); NaN where nothing is.
+    whole, doubtful : ndarray of bool
+        Whether all of a period is covered, and whether its figure is not simply recorded.
+    labels, places : list
+        Of the elements: their names, and what tells their colours.
+    tz : tzinfo
+        The zone of the calendar.
+    unit, each : str
+        ``kWh`` or another; what a period is called.
+    """
+
+    s: Ints
+    e: Ints
+    parts: Floats
+    whole: np.ndarray
+    doubtful: np.ndarray
+    labels: list[str]
+    places: list[int]
+    tz: dt.tzinfo
+    unit: str
+    each: str
+
+    def name(self, us: int) -> str:
+        """What the period that starts then is called."""
+        return ("" if self.each == "local day" else "from ") + date(us, self.tz)
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """From the first period to the end of the last [us UTC]."""
+        return int(self.s[0]), int(self.e[-1])
+
+    @property
+    def total(self) -> Floats:
+        """The sum of the elements, NaN where one is not wholly covered."""
+        return np.asarray(np.where(self.whole, self.parts, np.nan).sum(axis=0))
+
+
+def bars(of: Subject, freq: Freq) -> Bars | None:
+    """The bars of a subject; None where its power is to be drawn instead."""
+    asked, frame = of.asked, of.frame
+    wanted = sources.wanted(frame, of.topic, of.source)
+    low, high = asked_bounds(frame, asked.start, asked.end, asked.tz)
+    series = series_of(frame, wanted, asked)
+    first, last = default_bounds(frame, series)
+    low, high = (low or first), (high or last)
+    freq = _freq(low, high) if freq is None else freq
+    if freq is None:
+        return None
+    zone = verb_zone(time_index(frame).tz, asked.tz, freq)
+    when = periods(frame, series, freq, tz=zone, start=low, end=high, naive=asked.tz)
+    s, e = ints(when.starts), ints(when.ends)
+    if len(s) == 0:
+        raise RangeError(f"Cannot draw energy per {freq!r}: the span holds no such period.")
+    drawn = of.together(series, wanted)
+    found = all_figures(drawn, s, e)
+    return Bars(
+        s,
+        e,
+        np.stack([f.energy for f in found]),
+        np.stack([f.coverage == 1 for f in found]),
+        np.stack([(f.status > 0) & ~np.isnan(f.energy) for f in found]),
+        [of.label(c) for c in drawn],
+        of.places(drawn, series),
+        zone,
+        UNITS[wanted.result],
+        _each(freq),
+    )
+
+
+def _freq(low: pd.Timestamp | None, high: pd.Timestamp | None) -> str | None:
+    if low is None or high is None:
+        return None
+    days = (high - low) / pd.Timedelta(days=1)
+    return next((x for most, x in _AUTO if days <= most + 0.1), "MS")
+
+
+def _each(freq: Any) -> str:
+    if isinstance(freq, Monthly):
+        return "month"
+    if not isinstance(freq, str):
+        return "period"
+    n, unit = parse_freq(freq)
+    name = "week" if unit.startswith("W") else _NAMES.get(unit.split("-")[0], unit)
+    return name if n == 1 else f"{n} {name}s"
+
+
+def layers(parts: Floats) -> tuple[Floats, Floats]:
+    """Lower and upper edge of each part of a stack: what draws above 0, what feeds below it.
+
+    Parameters
+    ----------
+    parts : ndarray of float
+        Shape (elements, intervals); NaN takes no room, and its own edges are NaN.
+    """
+    known = np.nan_to_num(parts)
+    up, down = np.maximum(known, 0.0), np.minimum(known, 0.0)
+    low = np.where(known < 0, np.cumsum(down, axis=0), np.cumsum(up, axis=0) - up)
+    high = np.where(known < 0, np.cumsum(down, axis=0) - down, np.cumsum(up, axis=0))
+    lost = np.isnan(parts)
+    return np.where(lost, np.nan, low), np.where(lost, np.nan, high)

@@ -6,7 +6,6 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from dentframe.plot.coverage import coverage
 from tests.plot_kit import LA, by_gid, means, utc_days, words
 from tests.split_kit import element, readings, site
 
@@ -32,7 +31,7 @@ def test_a_gap_has_its_place_its_hours_and_its_colour(ax):
     """Ten lost readings are a gap of 2.5 hours in the lane of their element."""
     frame = means("2023-12-05", "2023-12-06", A=1, B=1)
     frame.iloc[8:18, 1] = np.nan  # 02:00-04:30
-    coverage(frame, tz=LA, ax=ax)
+    frame.dent.plot.coverage(tz=LA, ax=ax)
     low, high, left, right = utc_days(
         "2023-12-05 02:00", "2023-12-05 04:30", "2023-12-05", "2023-12-06"
     )
@@ -56,7 +55,7 @@ def test_a_gap_that_a_register_bridges_has_another_colour(ax):
     s = site(
         elements={"P1_A": element(label="Bakery")}, tenants=[{"name": "A", "elements": ["P1_A"]}]
     )
-    coverage(frame, site=s, ax=ax)
+    frame.dent.plot.coverage(site=s, ax=ax)
     ((_, width, _, colour),) = bars(ax, "known")
     assert width * 24 == pytest.approx(1)
     assert colour == "#e69f00"
@@ -70,7 +69,7 @@ def test_labels_do_not_stand_on_each_other(ax):
     keep = np.ones(len(frame), dtype=bool)
     keep[np.arange(0, len(frame), 50)] = False
     keep[5000:5100] = False
-    coverage(frame[keep], tz=LA, ax=ax)
+    frame[keep].dent.plot.coverage(tz=LA, ax=ax)
     shown = by_gid(ax, "hours")
     assert shown[0].get_text() == "25.25 h"  # 5000 to 5100, the last of them a multiple of 50
     assert 5 < len(shown) < 60
@@ -81,7 +80,7 @@ def test_labels_do_not_stand_on_each_other(ax):
 def test_an_element_without_a_reading_is_one_gap(ax):
     """A lane of nothing says how long, 0.0 %, and has no green."""
     frame = means("2023-12-05", "2023-12-06", A=np.nan)
-    coverage(frame, tz=LA, start="2023-12-05", end="2023-12-06", ax=ax)
+    frame.dent.plot.coverage(tz=LA, start="2023-12-05", end="2023-12-06", ax=ax)
     assert bars(ax, "recorded") == []
     assert [x.get_text() for x in by_gid(ax, "hours")] == ["24 h"]
     assert [x.get_text() for x in by_gid(ax, "share")] == ["0.0 %"]
@@ -91,7 +90,7 @@ def test_an_element_without_a_reading_is_one_gap(ax):
 def test_the_day_of_23_hours_is_whole(ax):
     """A day without an hour has no gap."""
     frame = means("2023-03-12", "2023-03-13", A=1)
-    coverage(frame, tz=LA, ax=ax)
+    frame.dent.plot.coverage(tz=LA, ax=ax)
     ((x, width, _, _),) = bars(ax, "recorded")
     assert width * 24 == pytest.approx(23)
     assert x == pytest.approx(pd.Timestamp("2023-03-12", tz=LA).timestamp() / 86400)

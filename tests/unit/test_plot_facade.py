@@ -1,8 +1,8 @@
 """What all pictures share: axes in and out, nothing left behind, every kind of frame."""
 
-import builtins
 import doctest
 import inspect
+import sys
 import warnings
 
 import matplotlib as mpl
@@ -11,12 +11,19 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 import dentframe  # noqa: F401 - registers the accessor
-from dentframe.errors import DentError, MissingExtraError, RangeError, UnknownMeterError
-from dentframe.plot import marks as palette
-from dentframe.plot.pictures import Pictures
+from dentframe.errors import (
+    ConfigError,
+    DentError,
+    MissingExtraError,
+    RangeError,
+    UnknownMeterError,
+)
+from dentframe.plot import Pictures
+from dentframe.plot import axes as palette
 from tests.plot_kit import LA, means, words
 from tests.split_kit import element, readings, site
 
@@ -133,20 +140,43 @@ def test_a_dark_style_has_light_ink(frame, kind):
         ax.figure.canvas.draw()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_without_matplotlib_the_extra_is_named(frame, kind, monkeypatch):
+def test_without_matplotlib_the_extra_is_named(frame, monkeypatch):
     """A missing matplotlib names its pip install."""
-    real = builtins.__import__
-
-    def without(name, *args, **kwargs):
-        if name.split(".")[0] == "matplotlib":
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    for name in [x for x in sys.modules if x.split(".")[0] == "matplotlib"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    for name in [x for x in sys.modules if x.startswith("dentframe.plot")]:
+        monkeypatch.delitem(sys.modules, name)
     with pytest.raises(MissingExtraError, match=r'pip install "dentframe\[plot\]"') as caught:
-        draw(frame, kind)
+        _ = frame.dent.plot
     assert isinstance(caught.value, DentError)
+
+
+def test_an_element_has_one_colour_in_every_picture(frame):
+    """B alone has the colour that it has beside A; a site's order gives colours too."""
+    alone = draw(frame, "duration", elements="B").lines[0].get_color()
+    assert alone == palette.colour(1) == draw(frame, "duration").lines[1].get_color()
+    assert draw(frame, "peaks", elements="B").lines[0].get_color() == alone
+    assert draw(frame, "profile", elements="B", by="all").lines[0].get_color() == alone
+    part = draw(frame, "stack", elements="B").patches[0]
+    assert part.get_facecolor() == to_rgba(alone)
+
+
+def test_all_of_a_site_is_no_sum_where_a_main_measures_its_branches():
+    """`elements="all"` is refused for a sum, and served where elements stand side by side."""
+    s = site(elements={"P1_A": element(role="main"), "P1_B": element(parent="P1_A")},
+             tenants=[{"name": "B", "elements": ["P1_B"]}])  # fmt: skip
+    two = readings({"A": 50, "B": 30}, demand={"A": 1, "B": 2}, end="2024-01-04")
+    for kind in ("heatmap", "stack"):
+        with pytest.raises(ConfigError, match="P1_A measures P1_B as well"):
+            draw(two, kind, site=s)
+    assert len(draw(two, "duration", site=s).lines) == 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_misspelt_keyword_is_told_the_right_one(frame, kind):
+    """The shared keywords are checked as Python checks its own."""
+    with pytest.raises(TypeError, match="did you mean 'elements'"):
+        draw(frame, kind, element="A")
 
 
 def test_the_facade_mirrors_the_functions():

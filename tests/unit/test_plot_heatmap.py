@@ -6,8 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from dentframe.errors import ConfigError, RangeError
-from dentframe.plot.heatmap import heatmap
-from dentframe.plot.power import lay
+from dentframe.plot.heatmap import lay
 from tests.plot_kit import LA, boxes, by_gid, means, utc_days, words
 
 
@@ -23,7 +22,7 @@ def mesh(ax):
 def test_a_month_has_a_column_a_day_and_a_row_a_quarter(ax):
     """Value of the k-th quarter of day d is at row k, column d; columns begin at midnight."""
     frame = means("2023-12-01", "2023-12-31", A=np.arange(30 * 96))
-    heatmap(frame, tz=LA, ax=ax)
+    frame.dent.plot.heatmap(tz=LA, ax=ax)
     assert np.array_equal(np.asarray(mesh(ax).get_array()), np.arange(30 * 96).reshape(30, 96).T)
     grid = mesh(ax).get_coordinates()
     edges = utc_days("2023-12-01", "2023-12-02", "2023-12-31")
@@ -34,7 +33,7 @@ def test_a_month_has_a_column_a_day_and_a_row_a_quarter(ax):
 
 def test_few_days_are_rows_from_the_top(ax):
     """Three days are three rows, named by their dates; time runs to the right."""
-    heatmap(means("2023-12-01", "2023-12-04", A=np.arange(3 * 96)), tz=LA, ax=ax)
+    means("2023-12-01", "2023-12-04", A=np.arange(3 * 96)).dent.plot.heatmap(tz=LA, ax=ax)
     assert np.asarray(mesh(ax).get_array()).shape == (3, 96)
     assert [x.get_text() for x in ax.get_yticklabels()] == ["Fri 1 Dec", "Sat 2 Dec", "Sun 3 Dec"]
     assert ax.get_ylim() == (3, 0)
@@ -46,7 +45,7 @@ def test_the_repeated_hour_is_drawn_twice(ax):
     frame = means("2023-11-04", "2023-11-07", A=0)
     label_utc = pd.DatetimeIndex(["2023-11-05T08:15Z", "2023-11-05T09:15Z"])
     frame.loc[label_utc, "DemandkW/Elm/A"] = [7.0, 9.0]
-    heatmap(frame, tz=LA, ax=ax)
+    frame.dent.plot.heatmap(tz=LA, ax=ax)
     row = np.asarray(mesh(ax).get_array())[1]
     assert row.shape == (100,)
     assert (row[4], row[8], np.nansum(row)) == (7, 9, 16)
@@ -61,7 +60,7 @@ def test_the_repeated_hour_is_drawn_twice(ax):
 def test_the_missing_hour_is_not_drawn_at_all(ax):
     """12 March 2023 has 23 hours: its column ends at 23 and nothing of it is hatched."""
     frame = means("2023-03-01", "2023-03-31", A=np.arange(30 * 96 - 4))
-    heatmap(frame, tz=LA, ax=ax)
+    frame.dent.plot.heatmap(tz=LA, ax=ax)
     table = np.ma.filled(mesh(ax).get_array(), np.nan)
     assert np.isnan(table[92:, 11]).all()
     assert not np.isnan(table[:92, 11]).any()
@@ -74,7 +73,7 @@ def test_the_missing_hour_is_not_drawn_at_all(ax):
 
 def test_a_single_day_has_its_own_clock(ax):
     """The ticks of the day of 25 hours show 01 twice."""
-    heatmap(means("2023-11-05", "2023-11-06", A=1), tz=LA, ax=ax)
+    means("2023-11-05", "2023-11-06", A=1).dent.plot.heatmap(tz=LA, ax=ax)
     shown = [x.get_text() for x in ax.get_xticklabels()]
     assert shown[:4] == ["00", "01", "01", "02"]
     assert shown[-2:] == ["23", "24"]
@@ -85,7 +84,7 @@ def test_what_is_not_recorded_is_hatched(ax):
     """Two lost readings hatch the half hour that they closed, and nothing else."""
     frame = means("2023-12-01", "2023-12-03", A=5, B=1)
     frame.iloc[40:42, 1] = np.nan  # they close 10:00-10:30
-    heatmap(frame, tz=LA, ax=ax, elements=["A", "B"])
+    frame.dent.plot.heatmap(tz=LA, ax=ax, elements=["A", "B"])
     assert boxes(by_gid(ax, "gaps")[0]) == [(10.0, 0.0, 0.5, 1.0)]
     table = np.ma.filled(mesh(ax).get_array(), np.nan)
     assert np.argwhere(np.isnan(table)).tolist() == [[0, 40], [0, 41]]
@@ -96,19 +95,19 @@ def test_what_is_not_recorded_is_hatched(ax):
 def test_a_day_outside_the_span_is_blank(ax):
     """What lies before the first reading is neither coloured nor hatched."""
     frame = means("2023-12-01", "2023-12-20", A=5).iloc[48:]
-    heatmap(frame, tz=LA, ax=ax)
+    frame.dent.plot.heatmap(tz=LA, ax=ax)
     assert np.isnan(np.ma.filled(mesh(ax).get_array(), np.nan)).sum() == 48
     assert boxes(by_gid(ax, "gaps")[0]) == []
 
 
 def test_the_colour_bar_has_a_unit_and_begins_at_0(ax):
     """The bar names what is shown, in kW; power fed in gets colours around 0."""
-    heatmap(means("2023-12-01", "2023-12-03", A=5), tz=LA, ax=ax)
+    means("2023-12-01", "2023-12-03", A=5).dent.plot.heatmap(tz=LA, ax=ax)
     bar = ax.figure.axes[1]
-    assert bar.get_ylabel() == "A [kW]"
+    assert bar.get_ylabel() == "A, demand [kW]"
     assert mesh(ax).get_clim() == (0, 5)
     other = Figure().subplots()
-    heatmap(means("2023-12-01", "2023-12-03", A=np.tile([2.0, -3.0], 96)), tz=LA, ax=other)
+    means("2023-12-01", "2023-12-03", A=np.tile([2.0, -3.0], 96)).dent.plot.heatmap(tz=LA, ax=other)
     assert mesh(other).get_clim() == (-3, 3)
 
 
@@ -135,8 +134,8 @@ def test_several_elements_need_names(ax):
     """A main beside its branches would count twice, so that they must be named."""
     frame = means("2023-12-01", "2023-12-03", A=5, B=1)
     with pytest.raises(ConfigError, match="elements="):
-        heatmap(frame, tz=LA, ax=ax)
-    heatmap(frame, tz=LA, ax=ax, elements="all")
+        frame.dent.plot.heatmap(tz=LA, ax=ax)
+    frame.dent.plot.heatmap(tz=LA, ax=ax, elements="all")
     assert np.nanmax(mesh(ax).get_array()) == 6
 
 
@@ -144,19 +143,18 @@ def test_what_cannot_be_drawn_says_why(ax):
     """No rows, no zone, no whole block, no Axes."""
     frame = means("2023-12-01", "2023-12-03", A=5)
     with pytest.raises(RangeError, match="no rows"):
-        heatmap(frame.iloc[:0], tz=LA, ax=ax)
+        frame.iloc[:0].dent.plot.heatmap(tz=LA, ax=ax)
     with pytest.raises(RangeError, match="tz="):
-        heatmap(frame, ax=ax)
+        frame.dent.plot.heatmap(ax=ax)
     with pytest.raises(RangeError, match="none of them whole"):
-        heatmap(frame, tz=LA, ax=ax, start="2023-12-01 00:01", end="2023-12-01 00:09")
+        frame.dent.plot.heatmap(tz=LA, ax=ax, start="2023-12-01 00:01", end="2023-12-01 00:09")
     with pytest.raises(ConfigError, match="no matplotlib Axes"):
-        heatmap(frame, tz=LA, ax=[ax])
+        frame.dent.plot.heatmap(tz=LA, ax=[ax])
 
 
 def test_a_frame_without_a_value_is_hatched_throughout(ax):
     """Every day is one box of 24 hours, and no cell has a colour."""
-    heatmap(
-        means("2023-12-01", "2023-12-13", A=np.nan),
+    means("2023-12-01", "2023-12-13", A=np.nan).dent.plot.heatmap(
         tz=LA,
         ax=ax,
         start="2023-12-01",

@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch, StepPatch
 
 from dentframe.errors import ConfigError, KindError
-from dentframe.plot.power import layers
-from dentframe.plot.stack import stack
+from dentframe.plot.stack import layers
 from tests.plot_kit import LA, boxes, by_gid, means, utc_days, words
 from tests.split_kit import element, readings, site
 
@@ -33,7 +32,7 @@ def total(ax):
 def test_a_day_is_stacked_from_the_start_of_each_interval(ax):
     """The reading stamped 00:15 is drawn from 00:00; B stands on A."""
     frame = means("2023-12-05", "2023-12-06", A=np.arange(96), B=2)
-    stack(frame, elements=["A", "B"], tz=LA, ax=ax)
+    frame.dent.plot.stack(elements=["A", "B"], tz=LA, ax=ax)
     a, b = parts(ax)
     assert a.values.tolist() == list(range(96))
     assert a.baseline.tolist() == [0] * 96
@@ -42,14 +41,14 @@ def test_a_day_is_stacked_from_the_start_of_each_interval(ax):
     assert a.edges[[0, 1, 96]] == pytest.approx(
         utc_days("2023-12-05", "2023-12-05 00:15", "2023-12-06")
     )
-    assert ax.get_ylabel() == "power [kW]"
+    assert ax.get_ylabel() == "demand [kW]"
 
 
 def test_the_total_is_missing_where_a_part_is(ax):
     """Where B lost a reading there is no total, the stretch is hatched, A is still drawn."""
     frame = means("2023-12-05", "2023-12-06", A=3, B=2)
     frame.iloc[8, 1] = np.nan  # closes 02:00-02:15
-    stack(frame, elements=["A", "B"], tz=LA, ax=ax)
+    frame.dent.plot.stack(elements=["A", "B"], tz=LA, ax=ax)
     _, y = total(ax)
     assert np.flatnonzero(np.isnan(y)).tolist() == [8]
     assert np.nanmin(y) == np.nanmax(y) == 5
@@ -63,7 +62,7 @@ def test_the_total_is_missing_where_a_part_is(ax):
 def test_the_day_of_25_hours_is_25_hours_wide(ax):
     """Both hours called 01:00 have four quarters each, in the order of time."""
     frame = means("2023-11-05", "2023-11-06", A=np.arange(100))
-    stack(frame, tz=LA, ax=ax)
+    frame.dent.plot.stack(tz=LA, ax=ax)
     x, y = total(ax)
     assert (x[-1] - x[0]) * 24 == pytest.approx(25)
     assert y[:100].tolist() == list(range(100))
@@ -74,7 +73,7 @@ def test_the_day_of_25_hours_is_25_hours_wide(ax):
 def test_beyond_a_week_there_is_a_bar_a_day(ax):
     """Nine days at 4 kW are nine bars of 96 kWh from midnight to midnight, and their caps."""
     frame = means("2023-12-01", "2023-12-10", A=4, B=1)
-    stack(frame, elements=["A", "B"], tz=LA, ax=ax)
+    frame.dent.plot.stack(elements=["A", "B"], tz=LA, ax=ax)
     a, b = [
         p
         for p in ax.artists + ax.patches
@@ -89,7 +88,7 @@ def test_beyond_a_week_there_is_a_bar_a_day(ax):
 
 def test_a_bar_of_the_day_of_25_hours_is_wider(ax):
     """The bar of 5 November 2023 is 25 hours wide and 25 kWh high at 1 kW."""
-    stack(means("2023-11-01", "2023-11-15", A=1), tz=LA, ax=ax)
+    means("2023-11-01", "2023-11-15", A=1).dent.plot.stack(tz=LA, ax=ax)
     (a,) = [p for p in ax.patches if p.get_label() == "A"]
     x, y, width, height = boxes(a)[4]
     assert (width * 24, height, y) == pytest.approx((25, 25, 0), abs=1e-6)
@@ -100,7 +99,7 @@ def test_a_partial_day_is_hatched_and_has_no_total(ax):
     """A day with a lost reading shows what is known of it, 95.75 kWh less the gap's, and no cap."""
     frame = means("2023-12-01", "2023-12-11", A=4, B=1)
     frame.iloc[96 + 20, 0] = np.nan
-    stack(frame, elements=["A", "B"], tz=LA, ax=ax)
+    frame.dent.plot.stack(elements=["A", "B"], tz=LA, ax=ax)
     doubtful = [b for artist in by_gid(ax, "doubtful") for b in boxes(artist)]
     assert [b[3] for b in doubtful] == [pytest.approx(95)]
     caps = total(ax)[1].reshape(10, 3)[:, 0]
@@ -114,9 +113,9 @@ def test_the_bars_grow_with_the_span(ax):
         t = pd.date_range("2020-01-01", periods=days + 1, freq="D", tz="UTC")
         frame = pd.DataFrame({"kWHNet/Elm/A": np.arange(days + 1.0)}, index=t)
         other = Figure().subplots()
-        stack(frame, tz="UTC", ax=other)
+        frame.dent.plot.stack(tz="UTC", ax=other)
         assert other.get_ylabel() == f"energy per {each} [kWh]"
-    stack(means("2023-12-01", "2023-12-02", A=4), "6h", tz=LA, ax=ax)
+    means("2023-12-01", "2023-12-02", A=4).dent.plot.stack("6h", tz=LA, ax=ax)
     assert ax.get_ylabel() == "energy per 6 hours [kWh]"
     assert total(ax)[1].reshape(4, 3)[:, 0] == pytest.approx(24)
 
@@ -124,7 +123,7 @@ def test_the_bars_grow_with_the_span(ax):
 def test_the_highest_total_is_marked(ax):
     """The mark is in the middle of its interval and says how much and when."""
     frame = means("2023-12-05", "2023-12-06", A=np.where(np.arange(96) == 40, 9, 1), B=2)
-    stack(frame, elements="all", tz=LA, ax=ax)
+    frame.dent.plot.stack(elements="all", tz=LA, ax=ax)
     (mark,) = by_gid(ax, "mark")
     x = np.mean(utc_days("2023-12-05 10:00", "2023-12-05 10:15"))
     assert mark.get_xydata()[0] == pytest.approx([x, 11])
@@ -143,23 +142,23 @@ def test_a_site_says_what_is_stacked(ax):
         tenants=[{"name": "A", "elements": ["P1_A"]}],
     )
     frame = readings({}, demand={"M": 9, "A": 10, "S": -1})
-    stack(frame, site=s, start="2024-01-03", end="2024-01-05", ax=ax)
+    frame.dent.plot.stack(site=s, start="2024-01-03", end="2024-01-05", ax=ax)
     a, solar = parts(ax)
     assert set(a.values) == {10.0}
     assert (set(solar.baseline), set(solar.values)) == ({-1.0}, {0.0})
     assert set(total(ax)[1]) == {9.0}
     assert words(ax) == ["Solar (P1_S)", "Bakery (P1_A)"]
     with pytest.raises(ConfigError, match="elements="):
-        stack(frame, tz=LA, ax=ax)
+        frame.dent.plot.stack(tz=LA, ax=ax)
 
 
 def test_it_refuses_what_makes_no_sense(ax):
     """A negative number of marks, and a topic that has no energy."""
     frame = means("2023-12-05", "2023-12-06", A=1)
     with pytest.raises(ConfigError, match="n=-1"):
-        stack(frame, n=-1, tz=LA, ax=ax)
+        frame.dent.plot.stack(n=-1, tz=LA, ax=ax)
     with pytest.raises(KindError):
-        stack(frame.assign(**{"V/Ch/A1": 1.0}), topic="V", tz=LA, ax=ax)
+        frame.assign(**{"V/Ch/A1": 1.0}).dent.plot.stack(topic="V", tz=LA, ax=ax)
 
 
 @given(st.lists(st.lists(st.floats(-9, 9), min_size=3, max_size=3), min_size=1, max_size=5))

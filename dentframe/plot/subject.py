@@ -1,0 +1,314 @@
+"""A picture's subject is what its caller asks to see: a frame, its elements, and their names.
+
+Every picture takes the keywords of `Keywords`; `picture` writes them into its signature.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict
+
+import numpy as np
+
+from dentframe.errors import ConfigError, RangeError, did_you_mean
+from dentframe.metering import blocks
+from dentframe.metering.registers import RegisterRules
+from dentframe.metering.series import is_several, meters_of
+from dentframe.plot import axes as canvas
+from dentframe.site.site import apply_site
+from dentframe.verbs.demand import window_means
+from dentframe.verbs.inputs import Asked, Study, chosen, demanded, study
+from dentframe.wire.columns import split_element
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from dentframe.metering.cumulative import Cumulative
+    from dentframe.metering.series import Floats, Ints
+    from dentframe.times.ranges import Zone
+    from dentframe.verbs.sources import Wanted
+
+
+UNITS = {
+    "Demand": "kW",
+    "ApparentDemand": "kVA",
+    "Energy": "kWh",
+    "ApparentEnergy": "kVAh",
+    "ReactiveEnergy": "kvarh",
+}
+QUANTITIES = {"Demand": "demand", "ApparentDemand": "apparent demand"}
+P = ParamSpec("P")
+
+
+class Keywords(TypedDict, total=False):
+    """What every picture may be told."""
+
+    elements: Any
+    title: str | None
+    ax: Axes | None
+    tz: Zone
+    start: Any
+    end: Any
+    topic: str | None
+    source: str
+    registers: RegisterRules
+    interval: Any
+    demand_lag: Any
+    site: Any
+
+
+_DEFAULTS: dict[str, Any] = dict.fromkeys(Keywords.__annotations__) | {
+    "source": "auto",
+    "registers": RegisterRules(),
+    "interval": "15min",
+    "demand_lag": "0min",
+}
+_READ = ("tz", "start", "end", "registers", "interval", "demand_lag")
+
+
+def picture(draw: Callable[P, Axes]) -> Callable[P, Axes]:
+    """Write the keywords of every picture into a function's signature, and refuse others."""
+    signature = inspect.signature(draw)
+    *own, _ = signature.parameters.values()
+    shared = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=known)
+        for (name, default), known in zip(
+            _DEFAULTS.items(), Keywords.__annotations__.values(), strict=True
+        )
+    ]
+    known = {p.name for p in (*own, *shared)}
+
+    @functools.wraps(draw)
+    def call(*args: P.args, **how: P.kwargs) -> Axes:
+        for name in how.keys() - known:
+            raise TypeError(
+                f"{draw.__name__}() got an unexpected keyword argument {name!r}"
+                f"{did_you_mean(name, known)}"
+            )
+        return draw(*args, **how)
+
+    vars(call)["__signature__"] = signature.replace(parameters=[*own, *shared])
+    return call
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A caller's keywords, with what a site adds to them.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        The readings.
+    asked : Asked
+        Zone, span, register rules, interval and lag.
+    topic, source : str
+        As the verbs take them.
+    elements : str, list of str, or None
+        None: every element, or for a sum what the site's roles say.
+    site : Site or None
+        Gives labels and roles.
+    """
+
+    frame: pd.DataFrame
+    asked: Asked
+    topic: str | None
+    source: str
+    elements: Any
+    site: Any
+
+    @property
+    def verb(self) -> dict[str, Any]:
+        """The keywords of a verb that answers for this picture."""
+        told = {name: getattr(self.asked, name) for name in _READ}
+        return told | {"topic": self.topic, "source": self.source}
+
+    def each(self, of: Study) -> list[Cumulative]:
+        """The elements that are shown side by side: all, where none is named."""
+        names = "all" if self.elements is None else self.elements
+        return chosen(self.frame, of.series, of.wanted, names, None)
+
+    def together(self, series: Sequence[Cumulative], wanted: Wanted) -> list[Cumulative]:
+        """The elements that are added up: the only one, or those named, or by their roles.
+
+        Raises
+        ------
+        ConfigError
+            Where nothing tells which of several, or all are asked for and one is in another.
+        """
+        names = self._by_role(series) if self.elements is None else self.elements
+        if names is None and len(series) == 1:
+            names = "all"
+        found = chosen(self.frame, series, wanted, names, None)
+        if isinstance(names, str) and names == "all" and self.site is not None:
+            self._refuse_twice({c.name for c in found})
+        return found
+
+    def _refuse_twice(self, names: set[str]) -> None:
+        inner = [x for x in names if getattr(self.site.elements.get(x), "parent", None) in names]
+        if inner:
+            main = self.site.elements[min(inner)].parent
+            raise ConfigError(
+                f"Cannot add up all elements: {main} measures {min(inner)} as well, so that its "
+                "energy would count twice. Leave elements= out, which takes the branches and "
+                "exports of the site, or name those to add up."
+            )
+
+    def _by_role(self, series: Sequence[Cumulative]) -> list[str] | None:
+        """The branches and exports of the meters that the frame has, None without a site."""
+        if self.site is None:
+            return None
+        _, _, names = apply_site(self.site, None, self.asked.registers)
+        several = is_several(self.frame)
+        meters = {*meters_of(self.frame)} if several else {str(c.meter) for c in series}
+        return [x for x in names if split_element(x)[0] in meters] or None
+
+    def label(self, c: Cumulative) -> str:
+        """How an element is named in a legend."""
+        own = c.name if is_several(self.frame) else c.element
+        told = None if self.site is None else self.site.labels.get(c.name)
+        return own if told in {None, c.name} else f"{told} ({own})"
+
+    def axis(self, series: Sequence[Cumulative], quantity: str, unit: str) -> str:
+        """What an axis shows, ``HVAC, demand [kW]``; a legend names several elements."""
+        return self.summed(series, quantity, unit) if len(series) == 1 else f"{quantity} [{unit}]"
+
+    def summed(self, series: Sequence[Cumulative], quantity: str, unit: str) -> str:
+        """What a colour bar shows: up to three elements are named, more are counted."""
+        labels = [self.label(c) for c in series]
+        if self.site is not None and len(series) == 1:
+            told = list(self.site.labels.values())
+            own = self.site.labels.get(series[0].name)
+            labels = [own] if told.count(own) == 1 else labels
+        summed = " + ".join(labels) if len(labels) <= _NAMED else f"sum of {len(labels)} elements"
+        return f"{summed}, {quantity} [{unit}]"
+
+    def places(self, series: Sequence[Cumulative], every: Sequence[Cumulative]) -> list[int]:
+        """The places of elements among all, which tell their colours: the same in every picture.
+
+        A site's own order comes first. Elements of one meter have the place of their letter,
+        whatever else the frame has; those of several come in the order of the frame.
+        """
+        known = [] if self.site is None else list(self.site.elements)
+        if not known and not is_several(self.frame) and all(len(c.element) == 1 for c in series):
+            return [ord(c.element) - ord("A") for c in series]
+        known += [c.name for c in every if c.name not in known]
+        return [known.index(c.name) for c in series]
+
+    def study(self, *clock: str) -> Study:
+        """The series that answer for demand and the span, one period."""
+        wanted = demanded(self.frame, self.topic, self.source)
+        of = study(self.frame, None, wanted, self.asked, *clock)
+        if len(of.s) == 0 or of.s[0] == of.e[-1]:
+            raise RangeError(
+                "Cannot draw this frame: it has no span of time, for its readings are of fewer "
+                "than two instants. Read a longer range, or give start= and end=."
+            )
+        return of
+
+
+_NAMED = 3
+
+
+def subject(frame: pd.DataFrame, how: Keywords) -> Subject:
+    """A picture's subject.
+
+    Raises
+    ------
+    RangeError
+        For a frame without rows.
+    ConfigError
+        For a `site` that is no Site, and an `ax` that is no Axes.
+    """
+    given = _DEFAULTS | dict(how)
+    canvas.check(given["ax"])
+    if len(frame) == 0:
+        raise RangeError(
+            "Cannot draw this frame: it has no rows. Read a range that has readings; "
+            "inventory() tells which have."
+        )
+    asked = Asked.of(frame, given["site"], *(given[name] for name in _READ))
+    return Subject(frame, asked, *(given[x] for x in ("topic", "source", "elements", "site")))
+
+
+@dataclass(frozen=True)
+class Power:
+    """Mean power of blocks of the local clock.
+
+    Attributes
+    ----------
+    series : list of Cumulative
+        The elements.
+    s, e : ndarray of int64
+        The blocks that lie wholly in the span [us UTC], shape (blocks,).
+    parts : ndarray of float
+        Their power, shape (elements, blocks); NaN where not wholly covered.
+    labels, places : list
+        Of the elements: their names, and what tells their colours.
+    tz : tzinfo
+        The zone of the clock.
+    quantity, unit : str
+        ``demand`` [``kW``] or ``apparent demand`` [``kVA``].
+    span : tuple of int
+        What is drawn, also where it holds no whole block [us UTC].
+    """
+
+    series: list[Cumulative]
+    s: Ints
+    e: Ints
+    parts: Floats
+    labels: list[str]
+    places: list[int]
+    tz: dt.tzinfo
+    quantity: str
+    unit: str
+    span: tuple[int, int]
+
+    @property
+    def total(self) -> Floats:
+        """The sum of the elements, NaN where one is, shape (blocks,)."""
+        return np.asarray(self.parts.sum(axis=0))
+
+    @property
+    def doubtful(self) -> np.ndarray:
+        """No block is: it is wholly known or not at all."""
+        return np.zeros(self.parts.shape, dtype=np.bool_)
+
+
+def power(of: Subject, window: Any, *clock: str, together: bool) -> Power:
+    """Mean power of the subject's elements.
+
+    Parameters
+    ----------
+    of : Subject
+        What is drawn.
+    window : str or timedelta
+        Length of a block.
+    *clock : str
+        What else needs a zone, ``"D"`` for days.
+    together : bool
+        Whether the elements are added up.
+    """
+    how = blocks.cut("block", window, None, of.asked.interval)
+    found = of.study(how.freq, *clock)
+    series = of.together(found.series, found.wanted) if together else of.each(found)
+    low, high = int(found.s[0]), int(found.e[-1])
+    s, e = blocks.span(how, found.s, found.e, found.tz)
+    inside = (s >= low) & (e <= high)
+    s, e = s[inside], e[inside]
+    if len(s) == 0:
+        raise RangeError(
+            f"Cannot draw blocks of {how.freq}: the span holds none of them whole. "
+            "Use a shorter window= or a longer span."
+        )
+    kw = np.stack([window_means(found, c, s, e) for c in series])
+    result = found.wanted.result
+    return Power(
+        series, s, e, kw, [of.label(c) for c in series], of.places(series, found.series),
+        found.tz, QUANTITIES[result], UNITS[result], (low, high),
+    )  # fmt: skip
