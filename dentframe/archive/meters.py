@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ from dentframe.archive import files, parquet
 from dentframe.archive import merge as _hours
 from dentframe.archive.merge import Choice, Holding, choose, merge, page
 from dentframe.archive.parquet import DamagedError, Record
-from dentframe.cloud.answers import FOREVER, complete, lifetime, topic_of
+from dentframe.cloud.answers import FOREVER, complete, fingerprint, lifetime, topic_of
 from dentframe.cloud.fetch import narrow_report
 from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 
     from dentframe.archive.merge import Mask, Reach
     from dentframe.cloud.fetch import Answer
+
+
+_OLD = timedelta(days=300)
+"""A younger window is not final for being unchanged, so that what is held is not looked up."""
 
 
 @dataclass(frozen=True)
@@ -143,12 +147,51 @@ class Meter:
 
     # --- writing -------------------------------------------------------------------------
 
-    def keep(self, holding: Holding, units: Mapping[str, str]) -> None:
-        """Write one answer down."""
-        (record,) = holding.records
+    def keep(self, answer: Answer, read_at: datetime, units: Mapping[str, str]) -> None:
+        """Write one answer down.
+
+        Raises
+        ------
+        ConfigError
+            Where the answer is an error, or `read_at` has no time zone.
+        """
+        _check(answer, read_at)
+        page = _one_page(answer)
+        record = self._record(answer.window, page, answer.job.topics, read_at.astimezone(UTC))
+        holding = Holding((record,), page.columns, page.minutes, page.values)
         path = files.part_file(self.root, self.name, record)
         data = parquet.encode(self.name, record.window.year, holding, units, quick=True)
         files.write(self.root, path, data)
+
+    def _record(
+        self, window: Window, page: Page, topics: tuple[str, ...], read_at: datetime
+    ) -> Record:
+        seconds, mark, since = lifetime(page, topics, read_at), "", None
+        if seconds != FOREVER:
+            mark = fingerprint(page)
+            earlier = self._last(window, topics) if read_at - window.end > _OLD else None
+            same = earlier is not None and earlier.fingerprint == mark
+            since = earlier.same_since if earlier is not None and same else read_at
+            seconds = lifetime(page, topics, read_at, since)
+        return Record(
+            window=window,
+            topics=topics,
+            read_at=read_at,
+            until=None if seconds == FOREVER else read_at.timestamp() + seconds,
+            complete=complete(page, topics),
+            columns=page.columns,
+            report=page.report,
+            fingerprint=mark,
+            same_since=since,
+        )
+
+    def _last(self, window: Window, topics: tuple[str, ...]) -> Record | None:
+        """The answer to the same request that was read last."""
+        found = [r for p in self.part_paths(window.year) for r in self._part(p).records]
+        with contextlib.suppress(FileNotFoundError), self.open(window.year) as opened:
+            found += opened.records
+        same = (r for r in found if (r.window, r.topics) == (window, topics))
+        return max(same, key=lambda r: r.read_at, default=None)
 
     def settle(self, units: Mapping[str, str]) -> None:
         """Put the waiting answers in their years' files."""
@@ -310,36 +353,13 @@ def pages(meter: Meter, windows: Iterable[Window], topics: tuple[str, ...]) -> t
     return tuple(page for page in found if page is not None)
 
 
-def holding_of(answer: Answer, read_at: datetime) -> Holding:
-    """What there is to keep of an answer.
-
-    Raises
-    ------
-    ConfigError
-        Where the answer is an error, or `read_at` has no time zone.
-    """
-    _check(answer, read_at)
+def _one_page(answer: Answer) -> Page:
+    """The pages of an answer as one."""
     columns = ordered(dict.fromkeys(c for page in answer.pages for c in page.columns))
     table = _frame.join(answer.pages, columns)
     report = sum((page.report for page in answer.pages), Report.zero())
     report = replace(report, conflicts={**report.conflicts, **table.conflicting})
-    page = Page(answer.window, table.columns, table.minutes, table.values, report)
-    record = _record(answer, page, read_at.astimezone(UTC))
-    return Holding((record,), table.columns, table.minutes, table.values)
-
-
-def _record(answer: Answer, page: Page, read_at: datetime) -> Record:
-    topics = answer.job.topics
-    seconds = lifetime(page, topics, read_at)
-    return Record(
-        window=answer.window,
-        topics=topics,
-        read_at=read_at,
-        until=None if seconds == FOREVER else read_at.timestamp() + seconds,
-        complete=complete(page, topics),
-        columns=page.columns,
-        report=page.report,
-    )
+    return Page(answer.window, table.columns, table.minutes, table.values, report)
 
 
 def _check(answer: Answer, read_at: datetime) -> None:

@@ -72,6 +72,10 @@ class Record:
         What decoding met.
     lacks : tuple of int
         Minutes of its window that answers about other topics have and it has not.
+    fingerprint : str
+        Of its readings, where it is not final; empty where it is.
+    same_since : datetime or None
+        When these readings were read first, if no others came since.
     """
 
     window: Window
@@ -82,6 +86,8 @@ class Record:
     columns: tuple[str, ...]
     report: Report
     lacks: tuple[int, ...] = ()
+    fingerprint: str = ""
+    same_since: datetime | None = None
 
     @property
     def name(self) -> tuple[datetime, Window, tuple[str, ...]]:
@@ -134,6 +140,8 @@ class _Answer:
     columns: int
     report: Report
     lacks: tuple[int, ...]
+    fingerprint: str = ""
+    same_since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -164,6 +172,8 @@ def _dump(records: Iterable[Record]) -> dict[str, Any]:
             "columns": sets.setdefault(r.columns, len(sets)),
             "report": {k: v for k, v in asdict(r.report).items() if v != empty[k]},
             "lacks": r.lacks,
+            "fingerprint": r.fingerprint,
+            "same_since": r.same_since,
         }
         for r in records
     ]
@@ -200,8 +210,9 @@ def _record(answer: _Answer, about: _About) -> Record:
     window = _window(answer.window)
     if window.year != about.year:
         raise ValueError(f"`window` {window} is not of {about.year}")
-    if answer.read_at.tzinfo is None:
-        raise ValueError(f"`read_at` {answer.read_at} has no time zone")
+    for name, at in (("read_at", answer.read_at), ("same_since", answer.same_since)):
+        if at is not None and at.tzinfo is None:
+            raise ValueError(f"`{name}` {at} has no time zone")
     if not 0 <= answer.columns < len(about.column_sets):
         raise ValueError(f"there are no columns `column_sets[{answer.columns}]`")
     if any(minute not in window.minutes for minute in answer.lacks):
@@ -215,6 +226,8 @@ def _record(answer: _Answer, about: _About) -> Record:
         columns=about.column_sets[answer.columns],
         report=answer.report,
         lacks=answer.lacks,
+        fingerprint=answer.fingerprint,
+        same_since=answer.same_since,
     )
 
 

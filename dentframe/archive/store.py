@@ -227,9 +227,7 @@ class Archive:
         MissingExtraError
             Where pyarrow is not installed.
         """
-        from dentframe.archive.meters import holding_of
-
-        self.meter(answer.job.meter).keep(holding_of(answer, read_at), self.units())
+        self.meter(answer.job.meter).keep(answer, read_at, self.units())
 
     def settle(self, meter: str | None = None) -> None:
         """Put what was kept in the files of the years, of one meter or of all.

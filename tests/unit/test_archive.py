@@ -58,6 +58,25 @@ def test_a_month_with_a_gap_is_held_for_a_tenth_of_its_age(archive):
     assert archive.any_held(METER, TOPIC, now=later(24 * 13)) == {JANUARY}
 
 
+def test_a_blank_in_a_column_with_values_is_not_final(archive):
+    """It may be filled in later, with a peak in it: coverage says so, and it is asked for again."""
+    kw = {m: np.nan if 1000 < m < 2440 else v for m, v in every(15, "2024-01").items()}
+    archive.keep(answer("2024-01", {"DemandkW/Elm/A": kw}), READ_AT)
+    assert archive.held(METER, ("DemandkW",), now=later(24 * 31)) == set()
+    assert archive.coverage()[["complete", "final"]].to_numpy().tolist() == [[False, False]]
+
+
+def test_an_honest_outage_is_final_once_it_stays_the_same(archive):
+    """A year after the month's end, unchanged for a week, it is not asked for again."""
+    gap = answer("2022-01", {"kWHNet/Elm/A": {2: 1, 17: 2, 40_000: 3}})
+    more = answer("2022-01", {"kWHNet/Elm/A": {2: 1, 17: 2, 30_000: 2, 40_000: 3}})
+    for hours, one, final in ((0, gap, False), (24 * 3, gap, False), (24 * 8, more, False),
+                              (24 * 12, more, False), (24 * 16, more, True)):  # fmt: skip
+        archive.keep(one, later(hours))
+        archive.settle()
+        assert archive.coverage()["final"].tolist() == [final], hours
+
+
 def test_an_open_month_holds_the_hours_that_were_over(archive):
     """What had not happened when the month was read is not held."""
     read_at = pd.Timestamp("2024-01-03 02:40", tz="UTC").to_pydatetime()
