@@ -29,6 +29,7 @@ from dentframe.verbs.inputs import (
     default_bounds,
     series_of,
     study,
+    warn_of_spacing,
 )
 from dentframe.verbs.results import Result, attrs_of, flag_tuples, warn_of_power
 from dentframe.verbs.results import warn_of_figures as warn_of
@@ -378,6 +379,7 @@ def intervals(
     zone = verb_zone(time_index(frame).tz, asked.tz)
     answer = wanted(frame, topic, source)
     series = series_of(frame, answer, asked)
+    warn_of_spacing([c.series for c in series if c.source == "demand"], interval)
     low, high = asked_bounds(frame, start, end, asked.tz)
     first, last = default_bounds(frame, series)
     parts, found = [], []

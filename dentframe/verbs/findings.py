@@ -15,6 +15,7 @@ import numpy as np
 
 from dentframe.metering.series import Flag
 from dentframe.metering.steps import HOUR
+from dentframe.verbs.inputs import FEWEST, TOO_CLOSE, TOO_FAR
 from dentframe.verbs.maxima import within
 
 if TYPE_CHECKING:
@@ -39,8 +40,6 @@ LOADED = 0.05
 """Currents under this share of the greatest say nothing about a phase."""
 STEADY, SWINGING = 0.05, 0.25
 """Differences of energy and of current that do not, and do, contradict an equal demand."""
-TOO_CLOSE, TOO_FAR = 0.6, 1.5
-"""A median spacing outside these multiples of `interval` means another interval."""
 _NAN = float("nan")
 _FALLS = Flag.UNEXPLAINED_DECREASE | Flag.DECREASE_UNCLASSIFIED | Flag.RESET | Flag.AMBIGUOUS_FALL
 
@@ -122,12 +121,12 @@ def unreadable(x: Evidence) -> Found:
 
 def interval(x: Evidence) -> Found:
     """Readings that come much closer or farther than `interval`: figures of means are wrong."""
-    t = x.demand.t if len(x.demand.t) > 1 else x.register.series.t
-    if len(t) < 2:
+    t = x.demand.t if len(x.demand.t) >= FEWEST else x.register.series.t
+    if len(t) < FEWEST:
         return
     spacing = float(np.median(np.diff(t)))
     if not TOO_CLOSE * x.interval <= spacing <= TOO_FAR * x.interval:
-        known = len(x.demand.t) > 1 and spacing > x.interval
+        known = len(x.demand.t) >= FEWEST and spacing > x.interval
         risk = abs(float(x.demand.values.sum())) * (spacing - x.interval) / HOUR
         yield int(t[0]), int(t[-1]), len(t), "warning", risk if known else _NAN
 

@@ -19,7 +19,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe.errors import ConfigError, KindError, RangeError, UnknownMeterError, did_you_mean
+from dentframe.errors import (
+    ConfigError,
+    KindError,
+    RangeError,
+    ReadingWarning,
+    UnknownMeterError,
+    did_you_mean,
+    warn,
+)
 from dentframe.frame import select as selection
 from dentframe.metering.cumulative import STATUSES, Cumulative, first_covered, from_means
 from dentframe.metering.registers import MINUTE, RegisterRules, SiteRules
@@ -140,6 +148,10 @@ def _whose(low: pd.Timestamp | None, high: pd.Timestamp | None) -> str:
     return " (the other bound is where the readings begin or end)"
 
 
+TOO_CLOSE, TOO_FAR = 0.6, 1.5
+"""A median spacing outside these multiples of `interval` means another interval."""
+FEWEST = 6
+"""So many readings tell their usual spacing; fewer may be picked ones."""
 REBLOCKED = "reblocked"
 """The flag of a block or window whose edges cut a reading's interval: not the meter's own mean."""
 EXPORT = "export"
@@ -265,8 +277,31 @@ def study(frame: pd.DataFrame, freq: Freq, wanted: Wanted, asked: Asked, *cuts: 
     """
     zone = verb_zone(time_index(frame).tz, asked.tz, freq, *cuts)
     series = series_of(frame, wanted, asked)
+    warn_of_spacing([c.series for c in series if c.source == "demand"], asked.interval)
     when = periods(frame, series, freq, tz=zone, start=asked.start, end=asked.end, naive=asked.tz)
     return Study(frame, wanted, zone, series, ints(when.starts), ints(when.ends), asked)
+
+
+def warn_of_spacing(found: Iterable[Series], interval: Any) -> None:
+    """Warn once of readings that come much closer or farther than a caller's `interval`.
+
+    Nothing tells whether they are means over another interval or most of them are lost; but an
+    hourly mean that counts for 15 minutes makes a quarter of the energy, and no demand at all.
+    """
+    for x in found:
+        if len(x.t) < FEWEST:
+            continue
+        usual = sources.interval_of(interval, x.meter)
+        spacing = float(np.median(np.diff(x.t)))
+        if not TOO_CLOSE * usual <= spacing <= TOO_FAR * usual:
+            warn(
+                f"{x.topic} of {x.name} comes every {spacing / MINUTE:g} min, and each reading is "
+                f"taken for {usual / MINUTE:g} min, by interval=. If it is a mean over its whole "
+                f"spacing, say interval='{spacing / MINUTE:g}min'; and note that pandas labels "
+                "resampled means by their start, where a reading here is labelled by its end.",
+                ReadingWarning,
+            )
+            return
 
 
 def series_of(frame: pd.DataFrame, wanted: Wanted, asked: Asked) -> list[Cumulative]:

@@ -27,7 +27,7 @@ from dentframe.metering.series import (
 from dentframe.times.periods import build, verb_zone
 from dentframe.times.ranges import ints, local, stamp, zone
 from dentframe.verbs import sources
-from dentframe.verbs.inputs import Asked, asked_bounds, check_share
+from dentframe.verbs.inputs import Asked, asked_bounds, check_share, warn_of_spacing
 from dentframe.verbs.results import warn_of
 from dentframe.wire import columns as _columns
 from dentframe.wire import units as _units
@@ -193,6 +193,7 @@ def stats(
     kind = _check_kind(frame, topic)
     local_zone = verb_zone(time_index(frame).tz, tz, freq)
     found = samples(frame, topic)
+    warn_of_spacing([x for x, _ in found], interval)
     s, e = _periods(frame, [x for x, _ in found], freq, local_zone, start, end, tz)
     weights = _weights(frame) if kind == "ratio" else None
     made = [_figures(x, c, s, e, interval, weights) for x, c in found]

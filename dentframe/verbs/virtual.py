@@ -30,7 +30,7 @@ from dentframe.metering.registers import MINUTE, RegisterRules
 from dentframe.metering.series import NONE, Flag, Series, names, rows, time_index
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import ints, local
-from dentframe.verbs.inputs import Asked, check_share, keyed, periods, series_of
+from dentframe.verbs.inputs import Asked, check_share, keyed, periods, series_of, warn_of_spacing
 from dentframe.verbs.maxima import covered_pieces
 from dentframe.verbs.results import Result, attrs_of, warn_of
 from dentframe.verbs.sources import Wanted, interval_of, wanted
@@ -226,6 +226,7 @@ def virtual(
         )
     used = {key for parts in formulas.values() for _, key in parts}
     series = {k: c for k, c in keyed(series_of(frame, answer, asked)).items() if k in used}
+    warn_of_spacing([c.series for c in series.values() if c.source == "demand"], interval)
     bounds = {"start": start, "end": end, "naive": asked.tz}
     when = periods(frame, list(series.values()), freq, tz=zone, **bounds)
     s, e = ints(when.starts), ints(when.ends)

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.errors import ConfigError, KindError, RangeError, UnknownTopicError
+import dentframe  # noqa: F401
+from dentframe.errors import ConfigError, KindError, RangeError, ReadingWarning, UnknownTopicError
 from dentframe.metering.registers import RegisterRules
 from dentframe.verbs.demand import apparent_demand, demand
 
@@ -140,3 +141,37 @@ def test_any_resolution_of_the_index(unit):
     frame = quarters({KW: [4, 8]})
     frame.index = frame.index.as_unit(unit)
     assert demand(frame)["Demand/Elm/A"].tolist() == [4.0, 8.0]
+
+
+@pytest.mark.filterwarnings("ignore::dentframe.errors.CoverageWarning")
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda x: x.energy(tz="UTC", min_coverage=0),
+        lambda x: x.intervals(tz="UTC"),
+        lambda x: x.virtual({"X": "A"}, tz="UTC", min_coverage=0),
+        lambda x: x.demand("1h", tz="UTC"),
+        lambda x: x.peaks(tz="UTC", min_coverage=0),
+        lambda x: x.coincident(elements="all", tz="UTC", min_coverage=0),
+        lambda x: x.load_factor(tz="UTC", min_coverage=0),
+        lambda x: x.profile(tz="UTC"),
+        lambda x: x.baseload(tz="UTC"),
+        lambda x: x.duration(tz="UTC"),
+    ],
+)
+def test_means_of_an_hour_are_told_to_name_their_interval(ask):
+    """A resampled frame makes a quarter of the energy, and no demand: every verb says why."""
+    hourly = quarters({KW: np.arange(96.0)}).resample("h").mean()
+    with pytest.warns(ReadingWarning, match="every 60 min.*taken for 15 min.*interval='60min'"):
+        found = ask(hourly.dent)
+    assert len(found)
+    assert hourly.dent.demand("1h", tz="UTC", interval="1h").notna().all(axis=None)
+
+
+def test_close_readings_are_told_to_name_their_interval():
+    """Of a 5-minute meter up to two lost rows in three would look whole."""
+    close = quarters({KW: np.arange(96.0)})
+    close.index = pd.date_range("2024-01-01", periods=96, freq="5min", tz="UTC")
+    with pytest.warns(ReadingWarning, match="every 5 min"):
+        close.dent.energy()
+    assert len(close.dent.energy(interval="5min")) == 1
