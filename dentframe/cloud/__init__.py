@@ -1,1 +1,10 @@
-"""All that speaks to the service: windows, wire, credentials, pace, retry, cache, client."""
+"""The cloud package reads windows from the service, within its limits and from a cache.
+
+A read goes from the planner to the cache, the limiter, the transport and the decoder.
+"""
+
+from dentframe.cloud.client import DentCloud
+from dentframe.cloud.fetch import Answer, Job
+from dentframe.cloud.planner import Window
+
+__all__ = ["Answer", "DentCloud", "Job", "Window"]

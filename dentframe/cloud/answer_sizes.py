@@ -1,7 +1,8 @@
-"""How large answers are, which were too large, and how to ask for less at a time."""
+"""A request whose answer would be too large is cut smaller, by what is known of sizes."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from typing import TYPE_CHECKING, Any
@@ -9,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dentframe.cloud.answers import prefix, topic_of
-from dentframe.cloud.planner import split
+from dentframe.cloud.responses import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dentframe.cloud.http_cache import Shelf
+    from dentframe.cloud.http_cache import HttpCache
     from dentframe.cloud.planner import Window
     from dentframe.wire.page import Page
 
@@ -36,7 +37,7 @@ def pieces(window: Window, topics: Sequence[str]) -> list[tuple[Window, tuple[st
     half = (len(topics) + 1) // 2
     if half < len(topics):
         return [(window, tuple(topics[:half])), (window, tuple(topics[half:]))]
-    return [(child, tuple(topics)) for child in split(window)]
+    return [(child, tuple(topics)) for child in window.children()]
 
 
 class Sizes:
@@ -44,20 +45,22 @@ class Sizes:
 
     Parameters
     ----------
-    shelf : Shelf or None
+    cache : HttpCache or None
         Where it is kept; without one it lasts as long as the client.
     """
 
-    def __init__(self, shelf: Shelf | None) -> None:
-        self._shelf = shelf
+    def __init__(self, cache: HttpCache | None) -> None:
+        self._cache = cache
         self._lock = threading.Lock()
         self._per_hour: dict[str, dict[str, float]] = {}
         self._refused: dict[str, list[Refusal]] = {}
-        self._limit = self._kept_limit()
+        kept = self._fact("", "limit")
+        self._limit = float(kept) if _is_size(kept) else float(GATEWAY)
 
     def per_hour(self, meter: str, topics: Sequence[str]) -> float | None:
         """How large an hour of these topics is [B/h], where any of them is known."""
-        known = self._known(meter)
+        with self._lock:
+            known = dict(self._per_hour.setdefault(meter, self._kept_sizes(meter)))
         got = [known[topic] for topic in topics if topic in known]
         if not got:
             return None
@@ -74,7 +77,9 @@ class Sizes:
         if predicted is not None and predicted >= self._limit:
             return True
         rank, asked = _RANK[window.kind], frozenset(topics)
-        for refused_rank, refused, at in self._refusals(meter):
+        with self._lock:
+            refusals = list(self._refused.setdefault(meter, self._kept_refusals(meter)))
+        for refused_rank, refused, at in refusals:
             covers = asked >= refused or (predicted is None and len(asked) >= len(refused))
             if rank >= refused_rank and covers and now - at < MEMORY:
                 return True
@@ -103,57 +108,47 @@ class Sizes:
             if predicted is not None:
                 self._limit = min(self._limit, predicted)
             kept = [[rank, sorted(asked), at] for rank, asked, at in found[-64:]]
-            self._note(self._key(meter, "refused"), kept, now)
-            self._note(self._key("", "limit"), self._limit, now)
+            self._note(meter, "refused", kept, now)
+            self._note("", "limit", self._limit, now)
 
     def _merge(self, meter: str, found: dict[str, float]) -> None:
         known = self._per_hour.setdefault(meter, self._kept_sizes(meter))
         news = [t for t, b in found.items() if not 0.9 * b < known.get(t, 0.0) < 1.1 * b]
         known |= found
-        if news and self._shelf is not None:
+        if news and self._cache is not None:
             rounded = {topic: round(size, 1) for topic, size in known.items()}
-            self._note(self._key(meter, "sizes"), rounded, self._shelf.now())
-
-    def _known(self, meter: str) -> dict[str, float]:
-        with self._lock:
-            return dict(self._per_hour.setdefault(meter, self._kept_sizes(meter)))
-
-    def _refusals(self, meter: str) -> list[Refusal]:
-        with self._lock:
-            return list(self._refused.setdefault(meter, self._kept_refusals(meter)))
+            self._note(meter, "sizes", rounded, self._cache.now())
 
     def _kept_sizes(self, meter: str) -> dict[str, float]:
-        kept = self._fact(self._key(meter, "sizes"), MEMORY)
+        kept = self._fact(meter, "sizes")
         if not isinstance(kept, dict):
             return {}
-        return {str(t): float(b) for t, b in kept.items() if isinstance(b, (int, float))}
+        return {topic: float(size) for topic, size in kept.items() if _is_size(size)}
 
     def _kept_refusals(self, meter: str) -> list[Refusal]:
-        kept = self._fact(self._key(meter, "refused"), MEMORY)
-        if not isinstance(kept, list):
-            return []
-        return [
-            (int(one[0]), frozenset(map(str, one[1])), float(one[2]))
-            for one in kept
-            if isinstance(one, list) and len(one) == 3 and isinstance(one[1], list)
-        ]
+        kept = self._fact(meter, "refused")
+        found: list[Refusal] = []
+        for one in kept if isinstance(kept, list) else ():
+            match one:
+                case [0 | 1 | 2 as rank, [*topics], float(at)]:
+                    found.append((rank, frozenset(map(str, topics)), at))
+        return found
 
-    def _kept_limit(self) -> float:
-        kept = self._fact(self._key("", "limit"), MEMORY)
-        return float(kept) if isinstance(kept, (int, float)) else float(GATEWAY)
+    def _note(self, meter: str, name: str, value: object, now: float) -> None:
+        if self._cache is not None:
+            key = f"{prefix(self._cache.account, meter)}~{name}"
+            self._cache.file.note(key, json.dumps(value), now)
 
-    def _key(self, meter: str, name: str) -> str:
-        return "" if self._shelf is None else f"{prefix(self._shelf.account, meter)}~{name}"
-
-    def _note(self, key: str, value: object, now: float) -> None:
-        if self._shelf is not None:
-            self._shelf.store.note(key, json.dumps(value), now)
-
-    def _fact(self, key: str, longest: float) -> Any:
-        found = None if self._shelf is None else self._shelf.store.fact(key)
-        if self._shelf is None or found is None or self._shelf.now() - found[1] > longest:
+    def _fact(self, meter: str, name: str) -> Any:
+        if self._cache is None:
             return None
-        try:
+        found = self._cache.file.fact(f"{prefix(self._cache.account, meter)}~{name}")
+        if found is None or self._cache.now() - found[1] > MEMORY:
+            return None
+        with contextlib.suppress(ValueError, RecursionError):
             return json.loads(found[0])
-        except ValueError:
-            return None
+        return None
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, (int, float)) and 0 < value < LARGEST

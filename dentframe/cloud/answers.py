@@ -1,45 +1,28 @@
-"""What an answer means: the value in it, or the typed error it is. Pure, and without keys.
+"""A request says what it asks for, and one rule how long its answer may be kept.
 
-Warnings that arise in worker threads, kept until the caller's thread can give them.
-
-What is complete, and how long an answer is kept. Pure: "now" is an argument.
-
-One request to the service as a value: what it asks for, its key in the cache, its history.
+The cache and the archive keep an answer by the same rule: :func:`lifetime`, which rests on
+:func:`complete`. The present is an argument, and no key of the account comes in here.
 """
 
 from __future__ import annotations
 
-import contextlib
-import email.utils
 import hashlib
 import json
 import logging
 import threading
-import zlib
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 from urllib.parse import quote, urlencode
 
 import numpy as np
 
-from dentframe.cloud.outage import Plan
-from dentframe.errors import (
-    AuthError,
-    ConfigError,
-    DecodeError,
-    DentError,
-    RateLimitError,
-    RequestError,
-    StaleDataWarning,
-    UnavailableError,
-    warn,
-)
+from dentframe.errors import DecodeError, DentError, StaleDataWarning, warn
 from dentframe.wire import decode as wire
-from dentframe.wire.page import Page
+from dentframe.wire.page import Page, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from dentframe.cloud.planner import Window
     from dentframe.errors import DentWarning
@@ -192,38 +175,69 @@ def lifetime(
     return min(max(age / 10, 5 * MINUTE), 30 * DAY)
 
 
-def cache_control(seconds: float) -> str:
-    """The header that tells the cache how long to keep an answer."""
-    if seconds == FOREVER:
-        return "immutable"
-    return f"max-age={max(int(seconds), 1)}" if seconds > 0 else "no-store"
+class StoppedError(DentError):
+    """The read was given up by its caller (an interrupt, or a generator closed)."""
 
 
-def cover(
-    held: Iterable[frozenset[str]], topics: Iterable[str]
-) -> tuple[list[tuple[frozenset[str], frozenset[str]]], frozenset[str]]:
-    """Choose which held sets of topics to use and for which topics, and what is left.
+class Cut(Protocol):
+    """An attempt that can be cut short."""
 
-    One that holds all is used alone, the smallest first; else the ones that add most.
-    """
-    rest = frozenset(topics)
-    chosen: list[tuple[frozenset[str], frozenset[str]]] = []
-    candidates = sorted(held, key=lambda h: (len(h), sorted(h)))
-    while rest and candidates:
-        best = max(candidates, key=lambda h: len(h & rest))
-        if not best & rest:
-            break
-        chosen.append((best, best & rest))
-        candidates.remove(best)
-        rest -= best
-    return chosen, rest
+    def cut(self) -> None:
+        """Close its socket."""
+        ...
+
+
+class Cancellation:
+    """What ends one read: its windows go on until one of them meets an error that stops all."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._attempts: set[Cut] = set()
+        self.error: DentError | None = None
+
+    def stop(self, error: DentError) -> None:
+        """Let no further request of this read go out."""
+        with self._lock:
+            if self.error is None:
+                self.error = error
+
+    def cancel(self) -> None:
+        """Stop, and cut the requests that are under way."""
+        self.stop(StoppedError("The read was given up by its caller."))
+        with self._lock:
+            attempts = list(self._attempts)
+        for attempt in attempts:
+            attempt.cut()
+
+    def check(self) -> None:
+        """Raise what stopped this read."""
+        if self.error is not None:
+            raise again(self.error)
+
+    def begin(self, attempt: Cut) -> None:
+        """Note an attempt that :meth:`cancel` would cut, or raise where it already has."""
+        with self._lock:
+            self._attempts.add(attempt)
+        self.check()
+
+    def done(self, attempt: Cut) -> None:
+        """Forget an attempt."""
+        with self._lock:
+            self._attempts.discard(attempt)
+
+
+def again(error: DentError) -> DentError:
+    """The same error as a new object, so that threads share no traceback."""
+    copy = type(error)(*error.args, status=error.status, retry_after=error.retry_after)
+    copy.retryable = error.retryable
+    return copy
 
 
 Value: TypeAlias = "Page | list[str] | list[dict[str, str]]"
 
 
 @dataclass(eq=False)
-class Ask:
+class ApiRequest:
     """A request, and what has become of it so far.
 
     Attributes
@@ -232,6 +246,8 @@ class Ask:
         The ``request`` parameter.
     meter, window, topics
         What getData asks for.
+    read : Cancellation
+        The read that it belongs to.
     predicted : float or None
         How large the answer will be [B], where that is known.
     probe : bool
@@ -248,7 +264,7 @@ class Ask:
     meter: str = ""
     window: Window | None = None
     topics: tuple[str, ...] = ()
-    plan: Plan = field(default_factory=Plan)
+    read: Cancellation = field(default_factory=Cancellation)
     predicted: float | None = None
     probe: bool = False
     probed: bool = False
@@ -276,222 +292,36 @@ class Ask:
         """Its key in the cache, readable by prefix: account, meter, window, sorted topics."""
         if self.window is None:
             return f"{account}//{self.kind}"
-        return prefix(account, self.meter, self.window) + ",".join(
-            map(_quoted, sorted(self.topics))
-        )
+        return prefix(account, self.meter, self.window) + ",".join(map(quoted, sorted(self.topics)))
 
     def decode(self, body: bytes) -> Value:
-        """Decode and so validate an answer."""
-        if self.kind == "getMeters":
-            return wire.decode_meters(body)
-        if self.kind == "getTopics":
-            return wire.decode_topics(body)
-        return wire.decode(body, self.window)
-
-    def cache_control(self, value: Value, now: datetime) -> str:
-        """How long the cache may keep an answer."""
-        if not self.store:
-            return cache_control(NEVER)
-        if isinstance(value, Page):
-            return cache_control(lifetime(value, self.topics, now))
-        return cache_control(LISTS if value else NEVER)
+        """Decode and so validate an answer; whatever is wrong with it is a typed error."""
+        try:
+            if self.kind == "getMeters":
+                return wire.decode_meters(body)
+            if self.kind == "getTopics":
+                return wire.decode_topics(body)
+            return wire.decode(body, self.window)
+        except DentError:
+            raise
+        except Exception as error:
+            raise DecodeError(
+                f"Cannot decode this answer: {type(error).__name__} ({shown(str(error))}). "
+                "Ask again; if it stays so, please report it as a fault of dentframe.",
+                retryable=True,
+            ) from error
 
 
 def prefix(account: str, meter: str | None = None, window: Window | None = None) -> str:
     """What the keys of an account, of its meter, of a window begin with."""
     parts = [account]
     if meter is not None:
-        parts.append(_quoted(meter))
+        parts.append(quoted(meter))
     if window is not None:
         parts.append(str(window))
     return "/".join(parts) + "/"
 
 
-def window_in(key: str) -> str:
-    """The window in a key."""
-    return key.rsplit("/", 2)[1]
-
-
-def topics_in(key: str) -> frozenset[str]:
-    """The topics in a key, as they stand in it: compare with :func:`quoted`."""
-    return frozenset(key.rsplit("/", 1)[1].split(","))
-
-
-def quoted(topics: tuple[str, ...]) -> frozenset[str]:
-    """Topics as they stand in a key."""
-    return frozenset(map(_quoted, topics))
-
-
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A meter or topic as it stands in a key."""
     return quote(text, safe="")
-
-
-LARGEST = 1 << 29
-"""No answer is unpacked beyond this [B]."""
-
-
-class TooLargeError(RequestError):
-    """The answer is larger than the service's gateway lets through: ask for less."""
-
-
-class GatewayError(UnavailableError):
-    """A 502: an outage, or an answer that was too large."""
-
-
-class SuspectError(UnavailableError):
-    """Two 502s and nothing to tell which it is: a smaller request has to show."""
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What came back: status, headers in lower case, the whole body as sent."""
-
-    status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = field(default=b"", repr=False)
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Why nothing whole came back."""
-
-    why: str
-    retryable: bool = True
-    config: bool = False
-
-
-def refused(outcome: Reply | Fault) -> bool:
-    """Whether the service refuses the key, so that no further request may go out."""
-    return isinstance(outcome, Reply) and outcome.status in (401, 403)
-
-
-def judge(
-    ask: Ask, outcome: Reply | Fault, now: datetime, scrub: Callable[[str], str]
-) -> tuple[Value, bytes]:
-    """Return the decoded value and the plain body of an answer, or raise what it is.
-
-    Parameters
-    ----------
-    ask : Ask
-        The request.
-    outcome : Reply or Fault
-        What came back.
-    now : datetime
-        The present, for a Retry-After that is a date.
-    scrub : callable
-        Takes the keys out of a text of the service.
-    """
-    if isinstance(outcome, Fault):
-        raise _fault(ask, outcome)
-    if outcome.status != 200:
-        raise _refusal(ask, outcome, now, scrub)
-    body = _plain(ask, outcome)
-    error = None
-    try:
-        return ask.decode(body), body
-    except (DecodeError, RequestError) as found:
-        error = type(found)(f"Cannot use the answer for {ask}: {scrub(str(found))}", status=200)
-    raise error
-
-
-def _fault(ask: Ask, fault: Fault) -> DentError:
-    if fault.config:
-        return ConfigError(f"Cannot ask for {ask}: {fault.why}.")
-    return UnavailableError(
-        f"Cannot read {ask}: {fault.why}. Run it again later; what was read is in the cache.",
-        retryable=fault.retryable,
-    )
-
-
-def _refusal(ask: Ask, reply: Reply, now: datetime, scrub: Callable[[str], str]) -> DentError:
-    status, said = reply.status, scrub(_said(reply))
-    what = f"Cannot read {ask}: DentCloud answered {status}{said and f' ({said})'}"
-    after = retry_after(reply.headers.get("retry-after"), now)
-    if status == 429:
-        return _too_many(what, said, after)
-    kind, advice = _MEANING.get(status) or _MEANING.get(status // 100, _MEANING[5])
-    return kind(f"{what}: {advice}.", status=status, retry_after=after)
-
-
-_AGAIN = "run it again later; what was read is in the cache"
-_KEY = "it refuses the key. Check api_key and key_id, or ask for a new pair"
-_MEANING: dict[int, tuple[type[DentError], str]] = {
-    401: (AuthError, _KEY),
-    403: (AuthError, _KEY),
-    408: (UnavailableError, _AGAIN),
-    413: (TooLargeError, "the answer is too large, and cannot be cut smaller"),
-    502: (GatewayError, _AGAIN),
-    1: (DecodeError, "that is no answer"),
-    2: (DecodeError, "that is no answer"),
-    3: (
-        RequestError,
-        "a redirect, never followed because the keys would go with it. Check the base URL",
-    ),
-    4: (RequestError, "it will not answer this. Check the meter, the topics and the base URL"),
-    5: (UnavailableError, _AGAIN),
-}
-"""By status, else by its first digit."""
-
-
-def _too_many(what: str, said: str, after: float | None) -> RateLimitError:
-    if "limit exceeded" in said.lower():
-        return RateLimitError(
-            f"{what}: the account's quota is used up. Wait for its next period.",
-            retryable=False,
-            status=429,
-            retry_after=after,
-        )
-    return RateLimitError(
-        f"{what}: too many requests. Something else uses this key; lower the rate.",
-        status=429,
-        retry_after=after,
-    )
-
-
-def _said(reply: Reply) -> str:
-    with contextlib.suppress(ValueError, AttributeError, DecodeError):
-        found = json.loads(_unpacked(None, reply)[:4096])
-        return str(found.get("message") or found.get("error") or "")[:120]
-    return ""
-
-
-def retry_after(text: str | None, now: datetime) -> float | None:
-    """Read a Retry-After: seconds, or a date [s]."""
-    if not text:
-        return None
-    with contextlib.suppress(ValueError):
-        return max(0.0, min(float(text), 1e6))
-    with contextlib.suppress(ValueError, TypeError):
-        date = email.utils.parsedate_to_datetime(text)
-        date = date if date.tzinfo else date.replace(tzinfo=UTC)
-        return max(0.0, (date - now).total_seconds())
-    return None
-
-
-def _plain(ask: Ask, reply: Reply) -> bytes:
-    said = reply.headers.get("content-length", "")
-    if said.isdigit() and "transfer-encoding" not in reply.headers and int(said) != len(reply.body):
-        raise _broken(ask, f"the body is cut: {len(reply.body)} of {said} bytes came")
-    body = _unpacked(ask, reply)
-    if not body.strip():
-        raise _broken(ask, "the body is empty")
-    return body
-
-
-def _unpacked(ask: Ask | None, reply: Reply) -> bytes:
-    coding = reply.headers.get("content-encoding", "identity").strip().lower()
-    if coding in ("", "identity"):
-        return reply.body
-    if coding not in ("gzip", "x-gzip", "deflate"):
-        raise _broken(ask, f"it is packed as {coding[:20]!r}, which was not asked for")
-    unpacker = zlib.decompressobj(wbits=47)
-    body = b""
-    with contextlib.suppress(zlib.error):
-        body = unpacker.decompress(reply.body, LARGEST)
-    if not unpacker.eof:
-        raise _broken(ask, "the packed body is damaged")
-    return body
-
-
-def _broken(ask: Ask | None, why: str) -> DecodeError:
-    return DecodeError(f"Cannot use the answer for {ask}: {why}.", retryable=True, status=200)

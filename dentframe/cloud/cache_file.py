@@ -1,9 +1,8 @@
-"""The file of the cache: answers by key in SQLite. It may fail; a read must not.
+"""One SQLite file holds the kept answers, and small facts about them, by key.
 
-Every public method returns what an empty cache would where the file is damaged, locked,
-read-only or full, and says so once.
-
-Opening an SQLite file of the cache: for its owner alone, else to read only.
+The file may fail; a read must not. Where it is damaged, locked, read-only or full, every
+method returns what an empty cache would, and says so once. It is opened for its owner alone,
+or to read only where it cannot be written.
 """
 
 from __future__ import annotations
@@ -14,11 +13,12 @@ import sqlite3
 import threading
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from urllib.parse import unquote
 
 from dentframe.errors import CacheWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from pathlib import Path
 
     from dentframe.cloud.answers import Notices
@@ -32,27 +32,10 @@ CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, value TEXT, at REAL);
 """
 
 
-def whole(call: Callable[[sqlite3.Connection], object]) -> Callable[[sqlite3.Connection], bool]:
-    """Do a write in one transaction: all of it or nothing."""
-
-    def inside(con: sqlite3.Connection) -> bool:
-        con.execute("BEGIN IMMEDIATE")
-        try:
-            call(con)
-            con.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):
-                con.execute("ROLLBACK")
-            raise
-        return True
-
-    return inside
-
-
 def damaged(error: Exception) -> bool:
     """Whether an error means that the file is no cache, or a broken one."""
     if isinstance(error, sqlite3.OperationalError):
-        return "malformed" in str(error) or "no such" in str(error) or "no column" in str(error)
+        return any(word in str(error) for word in ("malformed", "no such", "no column", "decode"))
     return isinstance(error, sqlite3.DatabaseError)
 
 
@@ -67,9 +50,7 @@ def open_database(path: Path, busy: float) -> tuple[sqlite3.Connection, bool]:
 
 
 def _open_for_writing(path: Path, busy: float) -> sqlite3.Connection:
-    own_folder(path.parent)
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    create_private(path)
     con = sqlite3.connect(path, timeout=busy, isolation_level=None, check_same_thread=False)
     try:
         con.execute("PRAGMA auto_vacuum = INCREMENTAL")
@@ -97,9 +78,11 @@ def _open_for_reading(path: Path, busy: float) -> sqlite3.Connection:
     return con
 
 
-def own_folder(folder: Path) -> None:
-    """Make a folder for its owner alone; one that exists stays as it is."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+def create_private(path: Path) -> None:
+    """Make a file and its folder for their owner alone; what is there already stays as it is."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 CAP = 2_000_000_000
@@ -110,6 +93,8 @@ _REST = 30.0
 """How long a file that failed is left alone [s]."""
 _DAY = 86400.0
 _LAST = "\x7f"
+_SOUND = ((str, float, float, int), (str, float, type(None), int))
+"""The types of a sound row: another is bit rot, and as if it were not there."""
 T = TypeVar("T")
 
 
@@ -125,8 +110,28 @@ class Entry(NamedTuple):
         """Whether it may still be served."""
         return self.expires is None or now < self.expires
 
+    @property
+    def account(self) -> str:
+        """The account in its key."""
+        return self.key.partition("/")[0]
 
-class Store:
+    @property
+    def meter(self) -> str:
+        """The meter in its key; empty for the lists of meters and topics."""
+        return unquote("".join(self.key.split("/")[1:2]))
+
+    @property
+    def window(self) -> str:
+        """The window in its key."""
+        return "".join(self.key.split("/")[2:3])
+
+    @property
+    def topics(self) -> frozenset[str]:
+        """The topics in its key."""
+        return frozenset(map(unquote, self.key.rpartition("/")[2].split(",")))
+
+
+class CacheFile:
     """A table of answers and one of small facts, shared by threads and processes.
 
     Parameters
@@ -156,9 +161,9 @@ class Store:
         """Return an answer, however old."""
         sql = "SELECT key, created, expires, size, value, used FROM answers WHERE key = ?"
         row = self._read(lambda con: con.execute(sql, (key,)).fetchone(), None)
-        if row is None:
+        if row is None or tuple(map(type, row[:4])) not in _SOUND:
             return None
-        if row[5] < now - _DAY and not self._read_only:
+        if not (type(row[5]) is float and row[5] >= now - _DAY) and not self._read_only:
             used = "UPDATE answers SET used = ? WHERE key = ?"
             self._write(lambda con: con.execute(used, (now, key)))
         return Entry(*row[:4]), row[4]
@@ -177,8 +182,9 @@ class Store:
             "SELECT key, created, expires, size FROM answers INDEXED BY answers_head "
             "WHERE key >= ? AND key < ?"
         )
-        rows: list[Any] = self._all(sql, prefix)
-        return [Entry(*row) for row in rows]
+        span = (prefix, prefix + _LAST)
+        rows: list[Any] = self._read(lambda con: con.execute(sql, span).fetchall(), [])
+        return [Entry(*row) for row in rows if tuple(map(type, row)) in _SOUND]
 
     def delete(self, prefix: str = "", key: str | None = None) -> None:
         """Forget answers and facts: one key, or all that begin so."""
@@ -188,15 +194,14 @@ class Store:
             con.execute("DELETE FROM answers WHERE key >= ? AND key <= ?", span)
             con.execute("DELETE FROM facts WHERE key >= ? AND key <= ?", span)
 
-        self._write(forget)
-        if key is None:
-            self._write(lambda con: con.execute("PRAGMA incremental_vacuum").fetchall(), plain=True)
+        if self._write(forget) and key is None:
+            self._shrink()
 
     def fact(self, key: str) -> tuple[str, float] | None:
         """Return a small fact and when it was noted."""
         sql = "SELECT value, at FROM facts WHERE key = ?"
-        row = self._read(lambda con: con.execute(sql, (key,)).fetchone(), None)
-        return None if row is None else (str(row[0]), float(row[1]))
+        row: Any = self._read(lambda con: con.execute(sql, (key,)).fetchone(), None)
+        return row if row and tuple(map(type, row)) == (str, float) else None
 
     def note(self, key: str, value: str, now: float) -> None:
         """Keep a small fact."""
@@ -206,16 +211,9 @@ class Store:
             )
         )
 
-    def facts(self, prefix: str) -> dict[str, tuple[str, float]]:
-        """Return the facts whose keys begin so."""
-        sql = "SELECT key, value, at FROM facts WHERE key >= ? AND key < ?"
-        rows: list[Any] = self._all(sql, prefix)
-        return {key: (value, at) for key, value, at in rows}
-
     def accounts(self) -> list[str]:
         """Return the accounts that have answers here."""
-        keys = (entry.key.partition("/")[0] for entry in self.entries(""))
-        return list(dict.fromkeys(keys))
+        return list(dict.fromkeys(entry.account for entry in self.entries("")))
 
     def close(self) -> None:
         """Close the file; a later call finds an empty cache."""
@@ -231,23 +229,23 @@ class Store:
                 self._written += size
             if self._written <= self._cap:
                 return
-            self._write(lambda con: self._prune(con, now))
-            self._write(lambda con: con.execute("PRAGMA incremental_vacuum").fetchall(), plain=True)
+            if self._write(lambda con: self._prune(con, now)):
+                self._shrink()
             self._written = None
+
+    def _shrink(self) -> None:
+        # A script, as execute() takes one step only, which frees one page.
+        self._read(lambda con: con.executescript("PRAGMA incremental_vacuum"), None)
 
     def _prune(self, con: sqlite3.Connection, now: float) -> None:
         con.execute("DELETE FROM answers WHERE expires <= ?", (now,))
-        rows = con.execute("SELECT key, size FROM answers ORDER BY used, key").fetchall()
+        rows = con.execute("SELECT key, length(value) FROM answers ORDER BY used, key").fetchall()
         too_much = sum(size for _, size in rows) - self._cap * _KEEP
         for key, size in rows:
             if too_much <= 0:
                 return
             con.execute("DELETE FROM answers WHERE key = ?", (key,))
             too_much -= size
-
-    def _all(self, sql: str, prefix: str) -> list[Any]:
-        span = (prefix, prefix + _LAST)
-        return self._read(lambda con: con.execute(sql, span).fetchall(), [])
 
     def _read(self, call: Callable[[sqlite3.Connection], T], nothing: T) -> T:
         with self._lock:
@@ -256,12 +254,12 @@ class Store:
             found = self._try(call)
             return nothing if isinstance(found, _Failed) else found
 
-    def _write(self, call: Callable[[sqlite3.Connection], object], *, plain: bool = False) -> bool:
+    def _write(self, call: Callable[[sqlite3.Connection], object]) -> bool:
         with self._lock:
             late = max(self._rest_until, self._no_writes_until)
             if self._closed or time.monotonic() < late:
                 return False
-            return not isinstance(self._try(call if plain else whole(call)), _Failed)
+            return not isinstance(self._try(lambda con: _whole(con, call)), _Failed)
 
     def _try(self, call: Callable[[sqlite3.Connection], T]) -> T | _Failed:
         for attempt in range(3):
@@ -324,6 +322,13 @@ class _Failed:
     """No result."""
 
 
-def sizes(entries: Iterable[Entry]) -> int:
-    """The size of answers together [B]."""
-    return sum(entry.size for entry in entries)
+def _whole(con: sqlite3.Connection, call: Callable[[sqlite3.Connection], object]) -> None:
+    """Do a write in one transaction: all of it or nothing."""
+    con.execute("BEGIN IMMEDIATE")
+    try:
+        call(con)
+        con.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            con.execute("ROLLBACK")
+        raise

@@ -1,7 +1,4 @@
-"""The client of a read that names none.
-
-DentCloud, the client: one account, its limits, its cache.
-"""
+"""The client reads from one account, within its limits and with its cache."""
 
 from __future__ import annotations
 
@@ -10,28 +7,36 @@ import os
 import threading
 import time
 import weakref
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
 from dentframe.cloud import credentials as creds
-from dentframe.cloud.account import Line, account_of, join
 from dentframe.cloud.answer_sizes import Sizes
-from dentframe.cloud.answers import Ask, Notices, prefix, warn_stale
-from dentframe.cloud.cache_file import Store
+from dentframe.cloud.answers import ApiRequest, Notices, again, prefix, warn_stale
+from dentframe.cloud.cache_file import CacheFile
 from dentframe.cloud.credentials import refuse, secret
-from dentframe.cloud.fetch import Answer, Job, Reading, run
-from dentframe.cloud.http_cache import Shelf, cache_folder
-from dentframe.cloud.outage import again
-from dentframe.cloud.retry import Limits
-from dentframe.errors import AuthError, ConfigError, DentError, OfflineError, StaleDataWarning
+from dentframe.cloud.fetch import Answer, Job, WindowReader, run
+from dentframe.cloud.http_cache import HttpCache, cache_folder
+from dentframe.cloud.retry import Limits, Retrier, join, leave
+from dentframe.errors import (
+    AuthError,
+    CacheWarning,
+    ConfigError,
+    DentError,
+    OfflineError,
+    StaleDataWarning,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Literal
 
+    import requests
+
     from dentframe.cloud.answers import Value
+    from dentframe.cloud.credentials import Credentials
     from dentframe.cloud.planner import Window
-    from dentframe.wire.page import Page
 
 
 _WORKERS = 2
@@ -100,18 +105,18 @@ class DentCloud:
         self._limits = Limits(rate, concurrency, deadline)
         self._offline, self._stale_if_error = offline, stale_if_error
         self._now = _now or _utcnow
-        self._notices = Notices()
+        self._notices, self._refused = Notices(), False
         folder = cache_folder(cache)
-        store = None if cache is False else Store(folder, self._notices)
-        self._name = account_of(self._credentials, store)
-        self._shelf = None if store is None else Shelf(store, self._name, self._now)
-        self._sizes = Sizes(self._shelf)
+        file = None if cache is False else CacheFile(folder, self._notices)
+        self._name = _account_of(self._credentials, file)
+        self._cache = None if file is None else HttpCache(file, self._name, self._now)
+        self._sizes = Sizes(self._cache)
         account = join(self._name, _clock, _sleep)
         if not offline:
-            account.pacer.share(folder, self._name, self._notices if store else None)
-        parts = self._credentials, self._limits, self._now, account, self._shelf
-        self._line = Line(self._name, *parts)
-        self._close = weakref.finalize(self, self._line.close)
+            account.limiter.share(folder, self._name, self._notices if file else None)
+        retrier = Retrier(account, self._limits, self._now, self._credentials.scrub)
+        self._service = _Service(self._name, self._credentials, retrier, self._cache)
+        self._close = weakref.finalize(self, self._service.close)
 
     def __repr__(self) -> str:
         if not hasattr(self, "_name"):
@@ -169,18 +174,20 @@ class DentCloud:
         return [dict(topic) for topic in cast("list[dict[str, str]]", self._list("getTopics"))]
 
     def _forget(self, kind: Literal["getMeters", "getTopics"], refresh: bool) -> None:
-        if refresh and not self._offline and self._shelf is not None:
-            self._shelf.forget(Ask(kind).key(self._name))
+        if refresh and not self._offline and self._cache is not None:
+            self._cache.file.delete(key=ApiRequest(kind).key(self._name))
 
     def kept_topics(self) -> list[dict[str, str]] | None:
         """Return the topics from the cache, whatever their age, or None. Sends nothing."""
-        return cast("list[dict[str, str]] | None", self._kept(Ask("getTopics"), any_age=True))
+        return cast(
+            "list[dict[str, str]] | None", self._kept(ApiRequest("getTopics"), any_age=True)
+        )
 
     def held(self, meter: str, topics: Iterable[str]) -> set[Window]:
         """Return the windows that cost nothing: all these topics are held for them, and fresh."""
-        if self._shelf is None:
+        if self._cache is None:
             return set()
-        return self._shelf.held(meter, topics, any_age=self._offline)
+        return self._cache.held(meter, topics, any_age=self._offline)
 
     def bytes_per_hour(self, meter: str, topics: Sequence[str]) -> float | None:
         """How large an hour of these topics is, as far as answers have shown [B/h]."""
@@ -216,27 +223,30 @@ class DentCloud:
             If the service refuses the key: the read stops there.
         """
         self._open()
-        send = None if self._offline else self._page
+        ask = None if self._offline else self._service.fetch
         parts = self._sizes, self._now, self._stale_if_error, store
-        reading = Reading(send, self._shelf, *parts)
+        reader = WindowReader(ask, self._cache, *parts)
         places = max(1, int(self._limits.concurrency))
         try:
-            for answer in run(reading, jobs, places + _WORKERS, None if eager else places):
-                self._notices.flush()
+            for answer in run(reader, jobs, places + _WORKERS, None if eager else places):
                 if isinstance(answer.error, AuthError):
+                    self._refused = True
                     raise again(answer.error)
+                if answer.cached:
+                    self._warn_where_refused()
+                self._notices.flush()
                 if on_done is not None:
                     on_done(answer)
                 yield answer
         finally:
             self._notices.flush()
-        warn_stale(reading.stale)
+        warn_stale(reader.stale)
 
     def clear_cache(self, meter: str | None = None) -> None:
         """Forget the kept answers of this account, or those of one meter."""
-        if self._shelf is not None:
-            self._shelf.store.delete(prefix(self._name, meter))
-            self._sizes = Sizes(self._shelf)
+        if self._cache is not None:
+            self._cache.file.delete(prefix(self._name, meter))
+            self._sizes = Sizes(self._cache)
         self._notices.flush()
 
     def _open(self) -> None:
@@ -245,17 +255,20 @@ class DentCloud:
 
     def _list(self, kind: Literal["getMeters", "getTopics"]) -> Value:
         self._open()
-        ask = Ask(kind)
-        found = self._kept(ask, any_age=self._offline)
+        request = ApiRequest(kind)
+        found = self._kept(request, any_age=self._offline)
         if found is None and self._offline:
             raise OfflineError(
                 f"Cannot answer {kind} offline: the cache does not hold it. "
                 "Ask once with offline=False."
             )
+        if found is not None:
+            self._warn_where_refused()
         try:
-            return self._line.fetch(ask)[0] if found is None else found
+            return self._service.fetch(request)[0] if found is None else found
         except DentError as error:
-            old = self._kept(ask, any_age=True) if self._stale_if_error else None
+            self._refused = self._refused or isinstance(error, AuthError)
+            old = self._kept(request, any_age=True) if self._stale_if_error else None
             if old is None or not error.retryable:
                 raise
             self._notices.once(f"{kind} failed; an outdated answer is served.", StaleDataWarning)
@@ -263,17 +276,93 @@ class DentCloud:
         finally:
             self._notices.flush()
 
-    def _kept(self, ask: Ask, *, any_age: bool) -> Value | None:
-        found = self._shelf and self._shelf.body(ask.key(self._name), any_age=any_age)
+    def _kept(self, request: ApiRequest, *, any_age: bool) -> Value | None:
+        found = self._cache and self._cache.body(request.key(self._name), any_age=any_age)
         if not found:
             return None
         with contextlib.suppress(DentError):
-            return ask.decode(found[0])
+            return request.decode(found.body)
         return None
 
-    def _page(self, ask: Ask) -> tuple[Page, int]:
-        value, size = self._line.fetch(ask)
-        return cast("Page", value), size
+    def _warn_where_refused(self) -> None:
+        if self._refused:
+            self._notices.once(
+                "What is read now comes from the cache alone: DentCloud refused this key where "
+                "it was tried. Check api_key and key_id; offline=True reads the cache on purpose.",
+                CacheWarning,
+            )
+
+
+@dataclass
+class _Service:
+    """Sends requests; it knows nothing of the client, so that a forgotten one closes it.
+
+    Attributes
+    ----------
+    name : str
+        The account's name.
+    credentials : Credentials
+        The keys and the base URL.
+    retrier : Retrier
+        Decides when to send, and what an answer means.
+    cache : HttpCache or None
+        The kept answers.
+    """
+
+    name: str
+    credentials: Credentials
+    retrier: Retrier
+    cache: HttpCache | None
+    _session: requests.Session | None = field(default=None, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def fetch(self, request: ApiRequest) -> tuple[Value, int]:
+        """Return the decoded value and the size of its body [B]; asked at once, sent once."""
+        flight = self.retrier.account.single_flight
+        key, check = request.key(self.name), request.read.check
+        found: tuple[Value, int] = flight.call(key, lambda: self._send(request), check)
+        return found
+
+    def session(self) -> requests.Session:
+        """Return the session; requests is imported here, on first use."""
+        from dentframe.cloud.transport import DentAdapter, new_session
+
+        with self._lock:
+            if self._session is None:
+                adapter = DentAdapter(self.credentials, self.retrier)
+                self._session = new_session(self.credentials.base_url, adapter, self.cache)
+            return self._session
+
+    def close(self) -> None:
+        """Close it all."""
+        if self._session is not None:
+            self._session.close()
+        if self.cache is not None:
+            self.cache.file.close()
+        leave(self.name, self.retrier.account)
+
+    def _send(self, request: ApiRequest) -> tuple[Value, int]:
+        from dentframe.cloud.transport import send
+
+        response = send(self.session(), self.credentials.base_url, request)
+        value = getattr(response, "value", None)
+        body = response.content
+        return (request.decode(body) if value is None else value), len(body)
+
+
+def _account_of(credentials: Credentials, file: CacheFile | None) -> str:
+    """The account to read: the credentials', or offline the only one that the cache holds."""
+    if credentials.account is not None:
+        return credentials.account
+    if file is None:
+        raise ConfigError("Cannot be offline without a cache: give a cache, or offline=False.")
+    accounts = file.accounts()
+    if len(accounts) > 1:
+        raise ConfigError(
+            f"Cannot tell whose data to read offline: the cache holds {len(accounts)} accounts. "
+            "Give the key_id, or set DENTCLOUD_KEY_ID."
+        )
+    return accounts[0] if accounts else "none"
 
 
 def _utcnow() -> datetime:

@@ -1,41 +1,39 @@
-"""The windows of one read, each served from what is held, asked for, or cut smaller.
+"""The windows of one read are read in threads: from the cache, or asked for.
 
-What a read is made of: a job is one window of one meter, an answer what became of it. Pure.
-
-Jobs in threads: answers come back in the caller's thread, and no thread outlives the read.
+A job is one window of one meter, an :class:`Answer` what became of it. What is too large to be
+asked for at once is cut smaller. Answers come back in the caller's thread, and no thread
+outlives the read.
 """
 
 from __future__ import annotations
 
 import contextlib
-import math
 import queue
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from dentframe.cloud.answer_sizes import pieces
 from dentframe.cloud.answers import (
     LOGGER,
-    Ask,
-    SuspectError,
-    TooLargeError,
-    cover,
-    quoted,
+    ApiRequest,
+    Cancellation,
+    StoppedError,
     topic_of,
 )
-from dentframe.cloud.outage import OutageError, Plan, StoppedError
+from dentframe.cloud.responses import SuspectError, TooLargeError
+from dentframe.cloud.retry import OutageError
 from dentframe.errors import AuthError, DecodeError, DentError, OfflineError, RateLimitError
-from dentframe.wire.decode import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from dentframe.cloud.answer_sizes import Sizes
-    from dentframe.cloud.http_cache import Shelf
+    from dentframe.cloud.answers import Value
+    from dentframe.cloud.http_cache import HttpCache
     from dentframe.cloud.planner import Window
     from dentframe.wire.page import Page, Report
 
@@ -79,6 +77,8 @@ class Answer:
         The bodies together [B].
     read_at : datetime or None
         When the service was asked, for the oldest of its pages.
+    same_since : datetime or None
+        When the same readings were read first, as far as the cache knows.
     """
 
     job: Job
@@ -88,6 +88,7 @@ class Answer:
     sends: int = 0
     size: int = 0
     read_at: datetime | None = None
+    same_since: datetime | None = None
 
     @property
     def window(self) -> Window:
@@ -100,7 +101,7 @@ class Answer:
         return sum(len(page.minutes) for page in self.pages)
 
 
-def narrow(page: Page, topics: Sequence[str]) -> Page:
+def narrow(page: Page, topics: Iterable[str]) -> Page:
     """Leave out the columns of topics that were not asked for."""
     wanted = set(topics)
     keep = [i for i, column in enumerate(page.columns) if topic_of(column) in wanted]
@@ -125,7 +126,7 @@ def narrow_report(report: Report, columns: set[str]) -> Report:
 
 
 def run(
-    reading: Reading, jobs: Iterable[Job], workers: int, ahead: int | None = None
+    reader: WindowReader, jobs: Iterable[Job], workers: int, ahead: int | None = None
 ) -> Iterator[Answer]:
     """Do the jobs in threads, and yield their answers as they come.
 
@@ -138,30 +139,29 @@ def run(
 
     def work(job: Job) -> None:
         try:
-            answers.put(reading.serve(job))
+            answers.put(reader.serve(job))
         except BaseException as error:  # noqa: BLE001 - it is raised in the caller's thread
             answers.put(error)
+
+    def submit(jobs: Iterable[Job]) -> int:
+        return len([pool.submit(work, job) for job in jobs])
 
     pool = ThreadPoolExecutor(workers, thread_name_prefix="dentframe-read")
     waiting = iter(jobs)
     finished = False
     try:
-        under_way = _submit(pool, work, islice(waiting, ahead))
+        under_way = submit(islice(waiting, ahead))
         while under_way:
             answer = _next(answers)
             if isinstance(answer, BaseException):
                 raise answer
             yield answer
-            under_way += _submit(pool, work, islice(waiting, 1)) - 1
+            under_way += submit(islice(waiting, 1)) - 1
         finished = True
     finally:
         if not finished:
-            reading.plan.cancel()
+            reader.state.cancel()
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _submit(pool: ThreadPoolExecutor, work: Callable[[Job], None], jobs: Iterable[Job]) -> int:
-    return len([pool.submit(work, job) for job in jobs])
 
 
 def _next(answers: queue.SimpleQueue[Answer | BaseException]) -> Answer | BaseException:
@@ -171,13 +171,24 @@ def _next(answers: queue.SimpleQueue[Answer | BaseException]) -> Answer | BaseEx
             return answers.get(timeout=0.5)
 
 
-@dataclass
-class _Tally:
-    """What one job has cost so far."""
+def cover(
+    held: Iterable[frozenset[str]], topics: Iterable[str]
+) -> tuple[list[tuple[frozenset[str], frozenset[str]]], frozenset[str]]:
+    """Choose which held sets of topics to use and for which topics, and what is left.
 
-    sends: int = 0
-    size: int = 0
-    read_at: float = math.inf
+    One that holds all is used alone, the smallest first; else the ones that add most.
+    """
+    rest = frozenset(topics)
+    chosen: list[tuple[frozenset[str], frozenset[str]]] = []
+    candidates = sorted(held, key=lambda h: (len(h), sorted(h)))
+    while rest and candidates:
+        best = max(candidates, key=lambda h: len(h & rest))
+        if not best & rest:
+            break
+        chosen.append((best, best & rest))
+        candidates.remove(best)
+        rest -= best
+    return chosen, rest
 
 
 def stops_all(error: DentError) -> bool:
@@ -187,14 +198,25 @@ def stops_all(error: DentError) -> bool:
 
 
 @dataclass
-class Reading:
-    """One read.
+class _Cost:
+    """What one job has cost so far; times are POSIX [s]."""
+
+    read_at: float
+    same_since: float = 0.0
+    sends: int = 0
+    size: int = 0
+
+
+@dataclass
+class WindowReader:
+    """Reads the windows of one read.
 
     Attributes
     ----------
     ask : callable or None
-        Sends an :class:`Ask` and returns its page and the size of its body; None is offline.
-    shelf : Shelf or None
+        Sends an :class:`ApiRequest` and returns its page and the size of its body; None is
+        offline.
+    cache : HttpCache or None
         The kept answers.
     sizes : Sizes
         What is known about sizes.
@@ -203,187 +225,164 @@ class Reading:
     stale_if_error : bool
         Whether an outdated answer may stand in for one that failed.
     store : bool
-        Whether the shelf may keep what is asked for.
+        Whether the cache may keep what is asked for.
     """
 
-    ask: Callable[[Ask], tuple[Page, int]] | None
-    shelf: Shelf | None
+    ask: Callable[[ApiRequest], tuple[Value, int]] | None
+    cache: HttpCache | None
     sizes: Sizes
     now: Callable[[], datetime]
     stale_if_error: bool = False
     store: bool = True
-    plan: Plan = field(default_factory=Plan)
+    state: Cancellation = field(default_factory=Cancellation)
     stale: list[tuple[str, Window, float]] = field(default_factory=list)
 
     def serve(self, job: Job) -> Answer:
         """Do one job; an error becomes part of the answer."""
-        start, tally = time.perf_counter(), _Tally(read_at=self.now().timestamp())
+        start, cost = time.perf_counter(), _Cost(self.now().timestamp())
         try:
-            pages = tuple(self._need(job.meter, job.window, job.topics, tally))
-        except DentError as error:
-            LOGGER.info("%s %s: %s after %d sends", job.meter, job.window, error, tally.sends)
-            return Answer(job, error=error, sends=tally.sends)
-        read_at = datetime.fromtimestamp(tally.read_at, UTC)
-        answer = Answer(job, pages, None, tally.sends == 0, tally.sends, tally.size, read_at)
-        took = (time.perf_counter() - start) * 1000
-        how = "cached" if answer.cached else f"{tally.sends} sends"
+            pages = tuple(self._pages(job, cost))
+        except Exception as found:  # noqa: BLE001 - whatever it is, the other windows go on
+            error = found if isinstance(found, DentError) else _unforeseen(job, found)
+            LOGGER.info("%s %s: %s after %d sends", job.meter, job.window, error, cost.sends)
+            return Answer(job, error=error, sends=cost.sends)
+        times = (datetime.fromtimestamp(at, UTC) for at in (cost.read_at, cost.same_since))
+        answer = Answer(job, pages, None, cost.sends == 0, cost.sends, cost.size, *times)
         LOGGER.info(
             "%s %s: %d rows, %d bytes, %.0f ms, %s",
-            *(job.meter, job.window, answer.rows, tally.size, took, how),
+            *(job.meter, job.window, answer.rows, cost.size),
+            (time.perf_counter() - start) * 1000,
+            "cached" if answer.cached else f"{cost.sends} sends",
         )
         return answer
 
-    def _need(self, meter: str, window: Window, topics: Sequence[str], tally: _Tally) -> list[Page]:
-        pages, rest = self._held(meter, window, tuple(topics), tally, any_age=self.ask is None)
+    def _pages(self, job: Job, cost: _Cost) -> list[Page]:
+        pages, rest = self._held(job, cost, any_age=self.ask is None)
         if not rest:
             return pages
         if self.ask is None:
-            raise _lacks(meter, window, rest)
+            raise OfflineError(
+                f"Cannot read {job.meter} {job.window} offline: the cache lacks "
+                f"{', '.join(rest)}. Read it once with offline=False."
+            )
         try:
-            return pages + self._asked(meter, window, rest, tally)
+            return pages + self._asked(replace(job, topics=rest), cost)
         except DentError as error:
             if stops_all(error):
-                self.plan.stop(error)
-            old = self._instead(meter, window, tuple(topics), error, tally)
+                self.state.stop(error)
+            old = self._instead(job, error, cost)
             if old is None:
                 raise
             return old
 
-    def _asked(
-        self, meter: str, window: Window, topics: tuple[str, ...], tally: _Tally
-    ) -> list[Page]:
-        now = self.now().timestamp()
-        if self.sizes.too_large(meter, window, topics, now):
-            smaller = pieces(window, topics)
-            if smaller:
-                return self._cut(meter, smaller, tally)
-        predicted = self.sizes.predict(meter, window, topics)
-        ask = Ask("getData", meter, window, topics, self.plan, predicted, store=self.store)
-        try:
-            return [self._send(ask, tally)]
-        except TooLargeError:
-            self.sizes.refuse(meter, window, topics, now)
-            smaller = pieces(window, topics)
-            if not smaller:
-                raise
-        return self._cut(meter, smaller, tally)
-
-    def _cut(
-        self, meter: str, smaller: Sequence[tuple[Window, tuple[str, ...]]], tally: _Tally
-    ) -> list[Page]:
+    def _asked(self, job: Job, cost: _Cost) -> list[Page]:
         now = self.now()
-        return [
-            page
-            for window, topics in smaller
-            if window.start <= now
-            for page in self._need(meter, window, topics, tally)
-        ]
+        what = job.meter, job.window, job.topics
+        smaller = pieces(job.window, job.topics)
+        if not smaller or not self.sizes.too_large(*what, now.timestamp()):
+            predicted = self.sizes.predict(*what)
+            request = ApiRequest("getData", *what, self.state, predicted, store=self.store)
+            try:
+                return [self._send(request, cost)]
+            except TooLargeError:
+                self.sizes.refuse(*what, now.timestamp())
+                if not smaller:
+                    raise
+        parts = (Job(job.meter, *part) for part in smaller if part[0].start <= now)
+        return [page for part in parts for page in self._pages(part, cost)]
 
-    def _send(self, ask: Ask, tally: _Tally) -> Page:
+    def _send(self, request: ApiRequest, cost: _Cost) -> Page:
         """Ask; two 502s that say nothing are settled by asking for less."""
         try:
-            return self._once(ask, tally)
+            return self._send_once(request, cost)
         except SuspectError:
-            if self._answers_to_less(ask, tally):
+            if self._answers_to_less(request, cost):
                 raise TooLargeError(
-                    f"Cannot read {ask}: 502, though less of it can be read."
+                    f"Cannot read {request}: 502, though less of it can be read."
                 ) from None
-        ask.probed = True
-        return self._once(ask, tally)
+        request.probed = True
+        return self._send_once(request, cost)
 
-    def _once(self, ask: Ask, tally: _Tally) -> Page:
+    def _send_once(self, request: ApiRequest, cost: _Cost) -> Page:
         if self.ask is None:
-            raise OfflineError(f"Cannot ask for {ask}: this client is offline.")
-        before = ask.sends
+            raise OfflineError(f"Cannot ask for {request}: this client is offline.")
+        before = request.sends
         try:
-            page, size = self.ask(ask)
+            value, size = self.ask(request)
         finally:
-            tally.sends += ask.sends - before
-        tally.size += size
-        self.sizes.learn(ask.meter, page, size)
+            cost.sends += request.sends - before
+        page = cast("Page", value)
+        cost.size += size
+        cost.same_since = self.now().timestamp()
+        self.sizes.learn(request.meter, page, size)
         return page
 
-    def _answers_to_less(self, ask: Ask, tally: _Tally) -> bool:
-        less = pieces(ask.window, ask.topics[:1]) if ask.window is not None else []
+    def _answers_to_less(self, request: ApiRequest, cost: _Cost) -> bool:
+        less = pieces(request.window, request.topics[:1]) if request.window is not None else []
         if not less:
             return False
-        probe = Ask("getData", ask.meter, *less[0], self.plan, probe=True, store=self.store)
+        probe = ApiRequest(
+            "getData", request.meter, *less[0], self.state, probe=True, store=self.store
+        )
         try:
-            return bool(self._once(probe, tally))
+            return bool(self._send_once(probe, cost))
         except DentError as error:
             if stops_all(error):
                 raise
             return False
 
-    def _held(
-        self,
-        meter: str,
-        window: Window,
-        topics: tuple[str, ...],
-        tally: _Tally,
-        *,
-        any_age: bool = False,
-    ) -> tuple[list[Page], tuple[str, ...]]:
+    def _held(self, job: Job, cost: _Cost, *, any_age: bool) -> tuple[list[Page], tuple[str, ...]]:
         """Return pages from what is held, and the topics that are left to ask for."""
-        if self.shelf is None:
-            return [], topics
-        sets = self.shelf.sets(meter, window, any_age=any_age)
-        chosen, rest = cover(sets, quoted(topics))
-        if rest and not any_age and (window.end > self.now() or not self.store):
+        if self.cache is None:
+            return [], job.topics
+        sets = self.cache.sets(job.meter, job.window, any_age=any_age)
+        chosen, rest = cover(sets, job.topics)
+        if rest and not any_age and (job.window.end > self.now() or not self.store):
             # An open window grows: parts of different ages would be ragged. And who stores them
             # elsewhere dates them by the oldest: new parts would count as old ones.
-            return [], topics
+            return [], job.topics
         pages = []
-        for one, use in chosen:
-            wanted = tuple(t for t in topics if quoted((t,)) <= use)
-            page = self._kept_page(sets[one].key, window, tally, any_age=any_age)
+        for topics, use in chosen:
+            page = self._kept_page(sets[topics].key, job.window, cost, any_age=any_age)
             if page is None:
                 rest |= use
             else:
-                pages.append(page if one == use else narrow(page, wanted))
-        return pages, tuple(t for t in topics if quoted((t,)) <= rest)
+                pages.append(narrow(page, use))
+        return pages, tuple(topic for topic in job.topics if topic in rest)
 
-    def _kept_page(self, key: str, window: Window, tally: _Tally, *, any_age: bool) -> Page | None:
-        found = None if self.shelf is None else self.shelf.body(key, any_age=any_age)
-        if self.shelf is None or found is None:
+    def _kept_page(self, key: str, window: Window, cost: _Cost, *, any_age: bool) -> Page | None:
+        found = None if self.cache is None else self.cache.body(key, any_age=any_age)
+        if self.cache is None or found is None:
             return None
         try:
-            page = decode(found[0], window)
+            page = cast("Page", ApiRequest("getData", window=window).decode(found.body))
         except DentError:
-            self.shelf.forget(key)
+            self.cache.file.delete(key=key)
             return None
-        tally.size += len(found[0])
-        tally.read_at = min(tally.read_at, found[1].created)
+        cost.size += len(found.body)
+        cost.read_at = min(cost.read_at, found.created)
+        cost.same_since = max(cost.same_since, found.same_since)
         return page
 
-    def _instead(
-        self,
-        meter: str,
-        window: Window,
-        topics: tuple[str, ...],
-        error: DentError,
-        tally: _Tally,
-    ) -> list[Page] | None:
+    def _instead(self, job: Job, error: DentError, cost: _Cost) -> list[Page] | None:
         """Return outdated pages, where that was asked for and they are all there."""
-        may = self.stale_if_error and (error.retryable or isinstance(error, DecodeError))
-        if self.shelf is None or not (may or (self.stale_if_error and _quota(error))):
+        passing = error.retryable or isinstance(error, (DecodeError, RateLimitError))
+        if self.cache is None or not (self.stale_if_error and passing):
             return None
-        kept = _Tally()
-        pages, rest = self._held(meter, window, topics, kept, any_age=True)
+        kept = _Cost(cost.read_at)
+        pages, rest = self._held(job, kept, any_age=True)
         if rest:
             return None
-        tally.read_at = min(tally.read_at, kept.read_at)  # an archive must not take it for new
-        created = [e.created for e in self.shelf.sets(meter, window, any_age=True).values()]
-        self.stale.append((meter, window, self.shelf.now() - min(created)))
+        cost.read_at = kept.read_at  # an archive must not take it for new
+        created = [e.created for e in self.cache.sets(job.meter, job.window, any_age=True).values()]
+        self.stale.append((job.meter, job.window, self.cache.now() - min(created)))
         return pages
 
 
-def _quota(error: DentError) -> bool:
-    return isinstance(error, RateLimitError)
-
-
-def _lacks(meter: str, window: Window, topics: Sequence[str]) -> OfflineError:
-    return OfflineError(
-        f"Cannot read {meter} {window} offline: the cache lacks {', '.join(topics)}. "
-        "Read it once with offline=False."
+def _unforeseen(job: Job, error: Exception) -> DentError:
+    found = DentError(
+        f"Cannot read {job.meter} {job.window}: {type(error).__name__} ({error}), which "
+        "dentframe did not foresee. Read it again; if it stays so, please report it."
     )
+    found.__cause__ = error
+    return found

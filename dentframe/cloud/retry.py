@@ -1,31 +1,46 @@
-"""One request until it is answered: turns, attempts, backoff, a deadline. Nothing of HTTP."""
+"""A request is sent until it is answered, with backoff and a deadline, unless there is an outage.
+
+What all clients of one account in a process share is here too: the pace, the breaker that
+notices an outage, and the single flight, by which what two threads ask for at once is sent
+once. Nothing here speaks HTTP.
+"""
 
 from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import threading
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotYet
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from dentframe.cloud.answers import (
-    LOGGER,
+from dentframe.cloud.answers import LOGGER, StoppedError, again
+from dentframe.cloud.limiter import NAP, Limiter
+from dentframe.cloud.responses import (
     GatewayError,
     SuspectError,
     TooLargeError,
-    judge,
+    read_response,
     refused,
 )
-from dentframe.cloud.outage import outage
-from dentframe.errors import AuthError, ConfigError, DecodeError, DentError, RateLimitError
+from dentframe.errors import AuthError, ConfigError, DentError, RateLimitError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from dentframe.cloud.account import Account
-    from dentframe.cloud.answers import Ask, Fault, Reply, Value
+    from dentframe.cloud.answers import ApiRequest, Value
+    from dentframe.cloud.responses import Fault, Reply
 
+    Attempt = Callable[[float, float, Callable[[], None]], Reply | Fault]
 
+T = TypeVar("T")
+CALM = 5
+"""So many failures in a row are bad luck; then one request at a time looks whether it is over."""
+GIVE_UP = 14
+"""So many in a row are an outage; with those in flight fewer than 20 sends."""
+_FIRST, _LONGEST = 0.5, 8.0
 BASE, CAP = 0.5, 8.0
 """Backoff: a random time up to BASE·2ⁿ, at most CAP [s]."""
 ATTEMPTS = 8
@@ -35,6 +50,10 @@ LONGEST_ATTEMPT = 30.0
 """The service's gateway gives up after 29 s; so does an attempt that does not get on [s]."""
 LARGE = 5_000_000
 """Two 502s for an answer predicted above this mean that it was too large [B]."""
+
+
+class OutageError(UnavailableError):
+    """The service is down: the whole read stops."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +81,192 @@ class Limits:
                 raise ConfigError(f"Cannot use {name}={value!r}: it must be a number above 0.")
 
 
+class Breaker:
+    """Failures in a row, over all windows of an account.
+
+    After :data:`CALM` of them one request at a time goes out, ever more rarely; the others
+    wait. A success lets all go on.
+    """
+
+    def __init__(self, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
+        self._clock, self._sleep = clock, sleep
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._until = float("-inf")
+        self._probing = False
+        self.last_success = float("-inf")
+
+    @property
+    def open(self) -> bool:
+        """Whether the service seems to be down."""
+        return self._failures >= CALM
+
+    def wait(self, check: Callable[[], None], patience: float) -> float:
+        """Wait while the service is down and it is another's turn to look; how long [s].
+
+        Raises
+        ------
+        UnavailableError
+            If it takes longer than ``patience``.
+        """
+        start = self._clock()
+        while not self._may_go():
+            self._sleep(NAP if self._probing else min(NAP, max(self._ahead(), 0.001)))
+            check()
+            if self._clock() - start > patience:
+                raise outage("it did not come back in time.")
+        return self._clock() - start
+
+    def enter(self) -> bool:
+        """Whether this request may go out now; it must then call success or failure."""
+        with self._lock:
+            if not self.open:
+                return True
+            if self._probing or self._clock() < self._until:
+                return False
+            self._probing = True
+            return True
+
+    def success(self) -> None:
+        """Note an answer."""
+        with self._lock:
+            self._failures, self._probing = 0, False
+            self.last_success = self._clock()
+
+    def failure(self) -> bool:
+        """Note a failure; whether it is now an outage."""
+        with self._lock:
+            self._failures, self._probing = self._failures + 1, False
+            pause = min(_LONGEST, _FIRST * 2 ** max(self._failures - CALM, 0))
+            self._until = self._clock() + pause
+            return self._failures >= GIVE_UP
+
+    def neither(self) -> None:
+        """Note an attempt that says nothing about the service."""
+        with self._lock:
+            self._probing = False
+
+    def _may_go(self) -> bool:
+        return not self.open or (not self._probing and self._ahead() <= 0)
+
+    def _ahead(self) -> float:
+        return self._until - self._clock()
+
+
+def outage(why: str) -> OutageError:
+    """Make the error that stops a whole read because the service is down."""
+    return OutageError(
+        f"Cannot reach DentCloud: the requests in a row failed, the last one so: {why} "
+        "The rest of the read was not asked for."
+    )
+
+
+class SingleFlight(Generic[T]):
+    """The calls under way, by key."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._under_way: dict[str, Future[T]] = {}
+
+    def call(self, key: str, call: Callable[[], T], check: Callable[[], None]) -> T:
+        """Call, or wait for the one that does already; `check` may raise to give up waiting."""
+        while True:
+            with self._lock:
+                future = self._under_way.get(key)
+                if mine := future is None:
+                    future = self._under_way[key] = Future()
+            if mine:
+                return self._lead(key, future, call)
+            try:
+                return self._follow(future, check)
+            except StoppedError:
+                check()  # the leader's read was given up, not this one: go oneself
+
+    def _lead(self, key: str, future: Future[T], call: Callable[[], T]) -> T:
+        try:
+            found = call()
+        except BaseException as error:
+            future.set_exception(error if isinstance(error, DentError) else StoppedError("Broken."))
+            raise
+        else:
+            future.set_result(found)
+            return found
+        finally:
+            with self._lock:
+                del self._under_way[key]
+
+    def _follow(self, future: Future[T], check: Callable[[], None]) -> T:
+        error: DentError | None = None
+        while error is None:
+            try:
+                return future.result(timeout=NAP)
+            except NotYet:
+                check()
+            except DentError as found:
+                error = again(found)
+        raise error
+
+
+@dataclass
+class Account:
+    """The shared state of an account.
+
+    Attributes
+    ----------
+    clock, sleep : callable
+        As ``time.monotonic`` and ``time.sleep``.
+    """
+
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
+    users: int = 0
+    limiter: Limiter = field(init=False)
+    breaker: Breaker = field(init=False)
+    single_flight: SingleFlight[Any] = field(init=False, default_factory=SingleFlight)
+
+    def __post_init__(self) -> None:
+        self.limiter = Limiter(self.clock, self.sleep)
+        self.breaker = Breaker(self.clock, self.sleep)
+
+
+_LOCK = threading.Lock()
+_ACCOUNTS: dict[tuple[str, Callable[[], float]], Account] = {}
+
+
+def join(name: str, clock: Callable[[], float], sleep: Callable[[float], None]) -> Account:
+    """Return the account's shared state, made where this is its first client."""
+    with _LOCK:
+        account = _ACCOUNTS.get((name, clock)) or Account(clock, sleep)
+        _ACCOUNTS[name, clock] = account
+        account.users += 1
+        return account
+
+
+def leave(name: str, account: Account) -> None:
+    """Give it back; the last client closes it."""
+    with _LOCK:
+        account.users -= 1
+        if not account.users:
+            _ACCOUNTS.pop((name, account.clock), None)
+            account.limiter.close()
+
+
 @dataclass
 class Retrier:
     """Sends a request until it is answered, refused or out of time.
 
     Attributes
     ----------
-    attempt : callable
-        ``(ask, limit, left, renew)`` sends once and returns what came back; never raises for it.
+    account : Account
+        What it shares with other clients of the account.
+    limits : Limits
+        Rate, requests in flight, and the deadline.
+    now : callable
+        The present, aware.
+    scrub : callable
+        Takes the keys out of a text.
+    jitter : callable
+        Gives the share of the longest pause to wait, 0 to 1.
     """
 
     account: Account
@@ -78,119 +275,112 @@ class Retrier:
     scrub: Callable[[str], str] = str
     jitter: Callable[[], float] = random.random
 
-    def fetch(
-        self, ask: Ask, attempt: Callable[[float, float, Callable[[], None]], Reply | Fault]
-    ) -> tuple[Value, bytes]:
+    def fetch(self, request: ApiRequest, attempt: Attempt) -> tuple[Value, bytes]:
         """Return the decoded value and the plain body, or raise the error it came to.
 
         Parameters
         ----------
-        ask : Ask
+        request : ApiRequest
             The request; its history goes on where it stopped.
         attempt : callable
             ``(limit, left, renew)``: send once, cut after ``limit`` where it does not get on,
             after ``left`` in any case, and call ``renew`` every second.
         """
         while True:
-            outcome = self._send(ask, attempt)
+            outcome = self._send(request, attempt)
             try:
-                found = judge(ask, outcome, self.now(), self.scrub)
+                found = read_response(request, outcome, self.now(), self.scrub)
             except DentError as raised:
                 error = raised
+            except BaseException:
+                self.account.breaker.neither()
+                raise
             else:
                 self.account.breaker.success()
                 return found
-            self._wait(ask, self._pause(ask, error))
+            self._wait(request, self._pause(request, error))
 
-    def _send(
-        self, ask: Ask, attempt: Callable[[float, float, Callable[[], None]], Reply | Fault]
-    ) -> Reply | Fault:
-        breaker, limits = self.account.breaker, self.limits
+    def _send(self, request: ApiRequest, attempt: Attempt) -> Reply | Fault:
+        breaker, limits, check = self.account.breaker, self.limits, request.read.check
         while True:
-            ask.plan.check()
-            patience = math.inf if ask.first is None else self._left(ask)
-            waited = breaker.wait(ask.plan.check, patience)
-            ask.spent += waited if ask.first is not None else 0.0
-            with self.account.pacer.turn(limits.rate, limits.concurrency, ask.plan.check) as renew:
-                ask.plan.check()
-                if breaker.enter():
-                    return self._attempt(ask, attempt, renew)
+            check()
+            patience = math.inf if request.first is None else self._left(request)
+            waited = breaker.wait(check, patience)
+            request.spent += waited if request.first is not None else 0.0
+            with self.account.limiter.turn(limits.rate, limits.concurrency, check) as renew:
+                check()
+                if not breaker.enter():
+                    continue
+                try:
+                    return self._attempt(request, attempt, renew)
+                except BaseException:
+                    breaker.neither()
+                    raise
 
     def _attempt(
-        self,
-        ask: Ask,
-        attempt: Callable[[float, float, Callable[[], None]], Reply | Fault],
-        renew: Callable[[], None],
+        self, request: ApiRequest, attempt: Attempt, renew: Callable[[], None]
     ) -> Reply | Fault:
         start = self.account.clock()
-        ask.first = start if ask.first is None else ask.first
-        ask.sends += 1
-        left = max(self._left(ask), 0.05)
-        settled = False
+        request.first = start if request.first is None else request.first
+        request.sends += 1
+        left = max(self._left(request), 0.05)
         try:
             # Half of what is left: two attempts that hang still leave time for a third.
             outcome = attempt(min(LONGEST_ATTEMPT, left / 2), left, renew)
-            settled = True
         finally:
-            ask.spent += self.account.clock() - start
-            if not settled:
-                self.account.breaker.neither()
+            request.spent += self.account.clock() - start
         if refused(outcome):
             # Before the place in flight is free: no other request may follow this one.
-            self._stop(ask, outcome)
-        LOGGER.debug("%s send %d: %s", ask, ask.sends, outcome)
+            try:
+                read_response(request, outcome, self.now(), self.scrub)
+            except AuthError as error:
+                request.read.stop(error)
+        LOGGER.debug("%s send %d: %s", request, request.sends, outcome)
         return outcome
 
-    def _stop(self, ask: Ask, outcome: Reply | Fault) -> None:
-        try:
-            judge(ask, outcome, self.now(), self.scrub)
-        except AuthError as error:
-            ask.plan.stop(error)
-
-    def _pause(self, ask: Ask, error: DentError) -> float:
+    def _pause(self, request: ApiRequest, error: DentError) -> float:
         """How long to wait before the next attempt, or raise."""
         breaker = self.account.breaker
-        if not (error.retryable or isinstance(error, DecodeError)):
+        if not error.retryable:
             breaker.neither()
             raise error
         if isinstance(error, RateLimitError):
             breaker.neither()
         elif breaker.failure():
             raise outage(str(error))
-        ask.failures += 1
+        request.failures += 1
         if isinstance(error, GatewayError):
-            self._gateway(ask, error)
-        pause = self._backoff(ask, error)
-        if ask.failures >= (
-            2 if ask.probe else ATTEMPTS
-        ) or pause + LEAST * self.limits.deadline >= self._left(ask):
-            raise outage(str(error)) if breaker.open and not ask.probe else error
+            self._gateway(request, error)
+        pause = self._backoff(request, error)
+        spent = pause + LEAST * self.limits.deadline >= self._left(request)
+        if spent or request.failures >= (2 if request.probe else ATTEMPTS):
+            raise outage(str(error)) if breaker.open and not request.probe else error
         if isinstance(error, RateLimitError):
-            self.account.pacer.pause(pause, self.limits.rate)
+            self.account.limiter.pause(pause, self.limits.rate)
         return pause
 
-    def _backoff(self, ask: Ask, error: DentError) -> float:
-        longest = min(CAP, BASE * 2 ** (ask.failures - 1), max(self._left(ask), 0.0) / 4)
+    def _backoff(self, request: ApiRequest, error: DentError) -> float:
+        longest = min(CAP, BASE * 2 ** (request.failures - 1), max(self._left(request), 0.0) / 4)
         pause: float = self.jitter() * longest
         if isinstance(error, RateLimitError) and error.retry_after is None:
             return 1.0 + pause
         return max(pause, error.retry_after or 0.0)
 
-    def _gateway(self, ask: Ask, error: GatewayError) -> None:
-        ask.gateway += 1
-        if ask.gateway < 2 or ask.probed or ask.probe or ask.window is None:
+    def _gateway(self, request: ApiRequest, error: GatewayError) -> None:
+        request.gateway += 1
+        if request.gateway < 2 or request.probed or request.probe or request.window is None:
             return
-        answered_since = self.account.breaker.last_success > (ask.first or 0.0)
-        if answered_since or (ask.predicted or 0.0) > LARGE:
+        answered_since = self.account.breaker.last_success > (request.first or 0.0)
+        if answered_since or (request.predicted or 0.0) > LARGE:
             raise TooLargeError(str(error), status=502)
         raise SuspectError(str(error), status=502)
 
-    def _wait(self, ask: Ask, pause: float) -> None:
+    def _wait(self, request: ApiRequest, pause: float) -> None:
         start = self.account.clock()
         while (ahead := start + pause - self.account.clock()) > 0:
-            self.account.sleep(min(ahead, 0.25))
-            ask.plan.check()
-        ask.spent += pause
+            self.account.sleep(min(ahead, NAP))
+            request.read.check()
+        request.spent += pause
 
-    def _left(self, ask: Ask) -> float:
-        return self.limits.deadline - ask.spent
+    def _left(self, request: ApiRequest) -> float:
+        return self.limits.deadline - request.spent

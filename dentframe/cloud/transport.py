@@ -1,13 +1,8 @@
-"""A client's line to the service: its session, made on first use, and all that must be closed.
-
-A watch on one attempt: it keeps the attempt's lease, and cuts its socket when time is up.
-
-Connections that print no headers and can be cut.
-
-The only module that speaks HTTP: the adapter that holds the keys, and one attempt.
+"""The transport alone speaks HTTP: the session, the adapter that holds the keys, one attempt.
 
 The keys are put on a copy of a request, right before it is sent, and on nothing else: what
-is above the adapter (session, cache, logs, errors) never has them.
+is above the adapter (session, cache, logs, errors) never has them. A timer keeps the place in
+flight of an attempt, and cuts its socket when time is up.
 """
 
 from __future__ import annotations
@@ -16,7 +11,6 @@ import contextlib
 import socket
 import threading
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
@@ -29,17 +23,16 @@ import urllib3.exceptions
 from requests_cache.backends.base import BaseCache
 from requests_cache.models.response import CachedResponse
 
-from dentframe.cloud.answers import Fault, Reply
 from dentframe.cloud.credentials import refuse
+from dentframe.cloud.responses import LARGEST, Fault, Reply
 from dentframe.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
-    from dentframe.cloud.answers import Ask, Value
+    from dentframe.cloud.answers import ApiRequest, Value
     from dentframe.cloud.credentials import Credentials
-    from dentframe.cloud.http_cache import Shelf
+    from dentframe.cloud.http_cache import HttpCache
     from dentframe.cloud.retry import Retrier
 
 
@@ -49,7 +42,7 @@ STEADY = 10_000
 _CURRENT = threading.local()
 
 
-class Watch:
+class AttemptTimer:
     """Keeps an attempt's place in flight, and cuts its socket when time is up.
 
     Parameters
@@ -62,21 +55,21 @@ class Watch:
         Called every second.
     """
 
-    def __init__(self, limit: float, left: float, renew: Callable[[], None]) -> None:
+    def __init__(self, limit: float, left: float, renew: Callable[[], object]) -> None:
         self.limit, self.left, self._renew = min(limit, left), left, renew
         self.received = 0
         self.fired = False
         self._connection: Any = None
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="dentframe-watch", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="dentframe-read-timer", daemon=True)
 
-    def __enter__(self) -> Watch:
-        _CURRENT.watch = self
+    def __enter__(self) -> AttemptTimer:
+        _CURRENT.timer = self
         self._thread.start()
         return self
 
     def __exit__(self, *exc: object) -> None:
-        _CURRENT.watch = None
+        _CURRENT.timer = None
         self._over.set()
         self._thread.join()
         self._connection = None
@@ -105,7 +98,8 @@ class Watch:
                 self.cut()
             if now - beat >= BEAT:
                 beat = now
-                self._renew()
+                with contextlib.suppress(Exception):  # the deadline holds whatever happens here
+                    self._renew()
             ahead = (self.left if now - start >= self.limit else self.limit) - (now - start)
             self._over.wait(min(BEAT, 0.05 if self.fired else max(ahead, 0.05)))
 
@@ -115,14 +109,14 @@ class Watch:
         return elapsed >= self.limit and self.received < STEADY * elapsed
 
 
-def adopt(connection: object) -> None:
-    """Tell the watch of this thread's attempt, if there is one, which connection it uses."""
-    watch = getattr(_CURRENT, "watch", None)
-    if watch is not None:
-        watch.adopt(connection)
+def _adopt(connection: object) -> None:
+    """Tell the timer of this thread's attempt, if there is one, which connection it uses."""
+    timer = getattr(_CURRENT, "timer", None)
+    if timer is not None:
+        timer.adopt(connection)
 
 
-class _Quiet:
+class _Cuttable:
     """A connection that prints no headers and can be cut."""
 
     debuglevel = 0  # whatever http.client's own is: at 1 it prints the headers
@@ -130,23 +124,23 @@ class _Quiet:
     last_sock: Any = None
 
     def connect(self) -> None:
-        adopt(self)
+        _adopt(self)
         super().connect()  # type: ignore[misc] # the mixin of a connection class
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        adopt(self)
+        _adopt(self)
         super().request(*args, **kwargs)  # type: ignore[misc] # the mixin of a connection class
         self.last_sock = self.sock
 
     def set_debuglevel(self, level: int) -> None:
-        """Stay quiet."""
+        """Print nothing all the same."""
 
 
-class _HTTPConnection(_Quiet, urllib3.connection.HTTPConnection):
+class _HTTPConnection(_Cuttable, urllib3.connection.HTTPConnection):
     pass
 
 
-class _HTTPSConnection(_Quiet, urllib3.connection.HTTPSConnection):
+class _HTTPSConnection(_Cuttable, urllib3.connection.HTTPSConnection):
     pass
 
 
@@ -160,37 +154,28 @@ class _HTTPSPool(urllib3.connectionpool.HTTPSConnectionPool):
 
 POOLS = {"http": _HTTPPool, "https": _HTTPSPool}
 """Pools of such connections, by scheme."""
-
-
 CONNECT = 10.0
 """The longest wait for a connection [s]."""
 _CHUNK = 65_536
 
 
-class Call(requests.PreparedRequest):
+class PreparedApiRequest(requests.PreparedRequest):
     """A prepared request that knows what it asks for."""
 
-    ask: Ask
+    api_request: ApiRequest
 
 
-class Answered(requests.Response):
+class ValidResponse(requests.Response):
     """A whole, validated answer without credentials."""
 
-    def __init__(self, call: Call, value: Value, body: bytes, cache_control: str) -> None:
+    request: PreparedApiRequest
+
+    def __init__(self, request: PreparedApiRequest, value: Value, body: bytes) -> None:
         super().__init__()
         self.status_code, self.reason = 200, "OK"
-        self.request, self.url = call, call.url or ""
-        self.headers["Cache-Control"] = cache_control
+        self.request, self.url = request, request.url or ""
         self.value = value
         self._content = body
-
-
-@dataclass
-class _Went:
-    """How one exchange went: what came back, or what broke into it."""
-
-    outcome: Reply | Fault | None = None
-    broken_by: type[BaseException] | None = field(default=None)
 
 
 class DentAdapter(requests.adapters.HTTPAdapter):
@@ -219,61 +204,66 @@ class DentAdapter(requests.adapters.HTTPAdapter):
         manager.pool_classes_by_scheme = POOLS
         return manager
 
-    def send(self, request: requests.PreparedRequest, *_: Any, **kwargs: Any) -> Answered:
+    def send(self, request: requests.PreparedRequest, *_: Any, **kwargs: Any) -> ValidResponse:
         """Send until it is answered, and return the validated answer."""
-        if not isinstance(request, Call) or not self._mine(request.url or ""):
+        mine = (request.url or "").partition("?")[0] == self._credentials.base_url
+        if not mine or not isinstance(request, PreparedApiRequest):
             raise elsewhere(request.url or "")
-        ask = request.ask
 
-        def attempt(limit: float, left: float, renew: Callable[[], None]) -> Reply | Fault:
-            return self._attempt(request, Watch(limit, left, renew), kwargs)
+        def attempt(limit: float, left: float, renew: Callable[[], object]) -> Reply | Fault:
+            return self._attempt(request, AttemptTimer(limit, left, renew), kwargs)
 
-        value, body = self._retrier.fetch(ask, attempt)
-        return Answered(request, value, body, ask.cache_control(value, self._retrier.now()))
+        value, body = self._retrier.fetch(request.api_request, attempt)
+        return ValidResponse(request, value, body)
 
     def __getstate__(self) -> NoReturn:
         refuse("pickle a connection")
 
-    def _mine(self, url: str) -> bool:
-        return url.partition("?")[0] == self._credentials.base_url
-
-    def _attempt(self, call: Call, watch: Watch, kwargs: dict[str, Any]) -> Reply | Fault:
+    def _attempt(
+        self, request: PreparedApiRequest, timer: AttemptTimer, kwargs: dict[str, Any]
+    ) -> Reply | Fault:
+        read = request.api_request.read
         try:
-            call.ask.plan.begin(watch)
-            with watch:
-                went = self._exchange(call, watch, kwargs)
+            read.begin(timer)
+            with timer:
+                found = self._exchange(request, timer, kwargs)
         finally:
-            call.ask.plan.done(watch)
+            read.done(timer)
         # Raised only here: the frame that held the headers is gone, and its exception too.
-        if went.broken_by is not None:
-            raise went.broken_by
-        return went.outcome or Fault("nothing came back")
+        if isinstance(found, type):
+            raise found
+        return found
 
-    def _exchange(self, call: Call, watch: Watch, kwargs: dict[str, Any]) -> _Went:
+    def _exchange(
+        self, request: PreparedApiRequest, timer: AttemptTimer, kwargs: dict[str, Any]
+    ) -> Reply | Fault | type[BaseException]:
         try:
-            keyed = call.copy()
+            keyed = request.copy()
             keyed.headers.update(self._credentials.headers())
-            options = kwargs | {"stream": True, "timeout": (min(CONNECT, watch.left), watch.left)}
+            options = kwargs | {"stream": True, "timeout": (min(CONNECT, timer.left), timer.left)}
             with contextlib.closing(super().send(keyed, **options)) as response:
-                return _Went(_read(response, watch))
+                return _read(response, timer)
         except Exception as error:  # noqa: BLE001 - anything that leaves here would carry the keys
-            return _Went(_fault(error, watch, self._credentials.scrub))
+            return _fault(error, timer, self._credentials.scrub)
         except BaseException as error:  # noqa: BLE001 - Ctrl-C too is raised again, without the frames
-            return _Went(broken_by=type(error))
+            return type(error)
 
 
-def _read(response: requests.Response, watch: Watch) -> Reply:
+def _read(response: requests.Response, timer: AttemptTimer) -> Reply:
     headers = {name.lower(): value for name, value in response.headers.items()}
     parts = []
-    while chunk := response.raw.read(_CHUNK, decode_content=False):
+    while timer.received <= LARGEST:  # a body beyond that is refused, however it goes on
+        chunk = response.raw.read(_CHUNK, decode_content=False)
+        if not chunk:
+            break
         parts.append(chunk)
-        watch.received += len(chunk)
+        timer.received += len(chunk)
     return Reply(response.status_code, headers, b"".join(parts))
 
 
-def _fault(error: Exception, watch: Watch, scrub: Callable[[str], str]) -> Fault:
-    if watch.fired:
-        return Fault(f"no whole answer came within {watch.limit:.3g} s")
+def _fault(error: Exception, timer: AttemptTimer, scrub: Callable[[str], str]) -> Fault:
+    if timer.fired:
+        return Fault(f"no whole answer came within {timer.limit:.3g} s")
     reason = f"{type(error).__name__}: {scrub(str(_cause(error)))[-160:]}"
     for kinds, why, settings in _FAULTS:
         if isinstance(error, kinds):
@@ -332,22 +322,43 @@ def fit_out(session: requests.Session, base_url: str, adapter: DentAdapter) -> r
     return session
 
 
-def plain_session() -> requests.Session:
-    """Make a session without a cache."""
-    return requests.Session()
+def new_session(base_url: str, adapter: DentAdapter, cache: HttpCache | None) -> requests.Session:
+    """Make a session that speaks to the base URL alone, and looks in the cache before it asks."""
+    session = requests.Session()
+    if cache is not None:
+        session = requests_cache.CachedSession(
+            backend=_SessionBackend(cache),
+            key_fn=lambda request, **_: _key(request, cache.account),
+            expire_after=requests_cache.NEVER_EXPIRE,
+            allowable_codes=(200,),
+            allowable_methods=("GET",),
+            stale_if_error=False,
+        )
+    for name in list(session.adapters):
+        session.adapters.pop(name).close()
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, _Refuser())
+    session.mount(base_url, adapter)
+    return session
 
 
-def fetch(session: requests.Session, base_url: str, ask: Ask) -> requests.Response:
+def _key(request: Any, account: str) -> str:
+    if not isinstance(request, PreparedApiRequest):
+        raise elsewhere(str(getattr(request, "url", "")))
+    return request.api_request.key(account)
+
+
+def send(session: requests.Session, base_url: str, request: ApiRequest) -> requests.Response:
     """Send a request through the session and its cache.
 
     It is prepared without the session, so that neither netrc nor cookies come in; proxies and
     CA bundles of the environment do, except that http (loopback) never leaves the machine.
     """
-    call = Call()
-    call.ask = ask
-    call.prepare(
+    prepared = PreparedApiRequest()
+    prepared.api_request = request
+    prepared.prepare(
         method="GET",
-        url=f"{base_url}?{ask.query()}",
+        url=f"{base_url}?{request.query()}",
         headers={
             "Accept": "application/json",
             "Accept-Encoding": "gzip",
@@ -355,56 +366,34 @@ def fetch(session: requests.Session, base_url: str, ask: Ask) -> requests.Respon
         },
     )
     options: dict[str, Any] = dict(
-        session.merge_environment_settings(call.url, {}, None, None, None)
+        session.merge_environment_settings(prepared.url, {}, None, None, None)
     )
     if base_url.startswith("http:"):
         options["proxies"] = {}
-    return session.send(call, allow_redirects=False, **options)
+    return session.send(prepared, allow_redirects=False, **options)
 
 
-def cached_session(shelf: Shelf) -> requests.Session:
-    """Make a session that keeps an answer as long as the adapter's ``Cache-Control`` says."""
-    return requests_cache.CachedSession(
-        backend=AnswerCache(shelf),
-        key_fn=lambda request, **_: _key(request, shelf.account),
-        cache_control=True,
-        allowable_codes=(200,),
-        allowable_methods=("GET",),
-        stale_if_error=False,
-    )
-
-
-def _key(request: Any, account: str) -> str:
-    if not isinstance(request, Call):
-        raise elsewhere(str(getattr(request, "url", "")))
-    return request.ask.key(account)
-
-
-class AnswerCache(BaseCache):
+class _SessionBackend(BaseCache):
     """The backend: bodies alone, by readable keys, never a header, URL or pickle.
 
-    Freshness is the shelf's too, by its own clock, so requests-cache only sees what it may serve.
+    How long an answer is kept is the cache's own rule, by its own clock, so requests-cache only
+    sees what it may serve.
     """
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, cache: HttpCache) -> None:
         super().__init__(cache_name="dentframe")
-        self._shelf = shelf
+        self._cache = cache
 
     def get_response(self, key: str, default: Any = None) -> Any:
         """Return a fresh answer."""
-        found = self._shelf.body(key)
+        found = self._cache.body(key)
         if found is None:
             return default
         answer: Any = CachedResponse  # its parameters are attrs' own, which pyright cannot see
-        return answer(status_code=200, reason="OK", content=found[0])
+        return answer(status_code=200, reason="OK", content=found.body)
 
-    def save_response(
-        self,
-        response: Any,
-        cache_key: str | None = None,
-        expires: datetime | None = None,  # noqa: ARG002 - by its clock; the header says it for ours
-    ) -> None:
+    def save_response(self, response: Any, *_: Any, **__: Any) -> None:
         """Keep a validated answer."""
-        control = response.headers.get("Cache-Control", "")
-        seconds = None if control == "immutable" else float(control.removeprefix("max-age="))
-        self._shelf.keep(cache_key or "", response.content, seconds)
+        request = response.request.api_request
+        if request.store:
+            self._cache.keep_answer(request, response.value, response.content)

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from dentframe import emulator
 from dentframe.archive import sync
 from dentframe.archive.sync import FleetPlan, Planner
-from dentframe.cloud.limiter import Pacer
+from dentframe.cloud.limiter import Limiter
 from tests.benchmarks.rounds import wants_quick
 from tests.integration.sync_kit import (
     TOPICS,
@@ -170,7 +170,7 @@ def _simulate(meters, years, latency):
 def _paced(plan, latency, rate=5, concurrency=5):
     """How long the requests of a plan take, a thread for each place in flight [s]."""
     virtual = VirtualTime(concurrency)
-    pacer, jobs, lock = Pacer(virtual.clock, virtual.sleep), plan.jobs(), threading.Lock()
+    pacer, jobs, lock = Limiter(virtual.clock, virtual.sleep), plan.jobs(), threading.Lock()
 
     def work():
         while True:

@@ -5,6 +5,7 @@ Run ``python -m tests.benchmarks.bench_http [--quick|pace|jitter|slow|processes|
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import random
@@ -18,10 +19,10 @@ from pathlib import Path
 
 from dentframe import emulator
 from dentframe.cloud.answers import Notices
-from dentframe.cloud.cache_file import Store
+from dentframe.cloud.cache_file import CacheFile
 from dentframe.cloud.client import DentCloud
 from dentframe.cloud.fetch import Job
-from dentframe.cloud.http_cache import Shelf
+from dentframe.cloud.http_cache import HttpCache
 from dentframe.cloud.planner import Window
 from tests.benchmarks.rounds import Row, show, wants_quick
 
@@ -124,10 +125,10 @@ def processes():
 def write_many(folder, writer, count):
     from datetime import UTC, datetime
 
-    store = Store(Path(folder), Notices())
-    shelf = Shelf(store, "account", lambda: datetime.now(UTC))
+    store = CacheFile(Path(folder), Notices())
+    shelf = HttpCache(store, "account", lambda: datetime.now(UTC))
     for i in range(count):
-        shelf.keep(f"account/P{writer}/{i:04d}/x", os.urandom(2000) * 20, None)
+        shelf.keep(f"account/P{writer}/{i:04d}/x", os.urandom(2000) * 20, math.inf)
     store.close()
 
 

@@ -15,11 +15,10 @@ from pathlib import Path
 import pytest
 
 from dentframe import emulator
+from dentframe.cloud import DentCloud, Job, Window
 from dentframe.cloud import credentials as creds
-from dentframe.cloud.client import DentCloud, default_client
+from dentframe.cloud.client import default_client
 from dentframe.cloud.credentials import Secret
-from dentframe.cloud.fetch import Job
-from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError, DentError
 
 KEY, KEY_ID = "canary-KEY-5f0c2d", "canary-ID-91ab7e"
@@ -195,7 +194,7 @@ def test_what_holds_a_key_refuses_to_be_copied(cloud, clone):
         dent.get_meters()
         holders = [dent, dent._credentials, dent._credentials.api_key]
         if clone is pickle.dumps:
-            holders += list(dent._line.session().adapters.values())[:1]
+            holders += list(dent._service.session().adapters.values())[:1]
         for holder in holders[: 4 if clone is not copy.copy else 1]:
             with pytest.raises(ConfigError, match="keys stay in the process"):
                 clone(holder)

@@ -9,9 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from dentframe import emulator
-from dentframe.cloud.client import DentCloud
-from dentframe.cloud.fetch import Job
-from dentframe.cloud.planner import Window
+from dentframe.cloud import DentCloud, Job, Window
 
 SPEED = 60
 METER = "P482311252"

@@ -107,7 +107,7 @@ def test_a_full_disk_slows_a_read_and_never_fails_it(cloud, tmp_path):
     """No room: one warning, all rows, and what was there is still served."""
     with client(cloud, cache=tmp_path) as dent:
         list(dent.read(jobs(DAYS[:1])))
-        dent._shelf.store._con.execute("PRAGMA max_page_count = 1")
+        dent._cache.file._con.execute("PRAGMA max_page_count = 1")
         with pytest.warns(CacheWarning, match="full") as caught:
             answers = list(dent.read(jobs()))
     assert len(caught) == 1
@@ -123,8 +123,8 @@ def test_a_read_only_cache_is_read(cloud, tmp_path):
     con = sqlite3.connect(f"file:{tmp_path / 'answers.sqlite'}?mode=ro", uri=True)
     con.close()
     with client(cloud, cache=tmp_path) as dent:
-        dent._shelf.store.entries("")
-        dent._shelf.store._con.execute("PRAGMA query_only = 1")
+        dent._cache.file.entries("")
+        dent._cache.file._con.execute("PRAGMA query_only = 1")
         with pytest.warns(CacheWarning, match="readonly"):
             answers = list(dent.read(jobs()))
     assert sum(a.cached for a in answers) == 1

@@ -9,20 +9,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from dentframe.cloud import Window
 from dentframe.cloud.answer_sizes import Sizes, pieces
-from dentframe.cloud.answers import (
-    Ask,
-    Notices,
-    cache_control,
-    complete,
-    cover,
-    fingerprint,
-    lifetime,
-    prefix,
-)
-from dentframe.cloud.cache_file import Store
-from dentframe.cloud.http_cache import Shelf, pack, unpack
-from dentframe.cloud.planner import Window
+from dentframe.cloud.answers import ApiRequest, Notices, complete, fingerprint, lifetime, prefix
+from dentframe.cloud.cache_file import CacheFile
+from dentframe.cloud.fetch import cover
+from dentframe.cloud.http_cache import HttpCache, pack, unpack
 from dentframe.wire.decode import decode
 
 DAY = Window(2023, 12, 12)
@@ -51,14 +43,14 @@ def page(*args, **kwargs):
 
 @pytest.fixture
 def store(tmp_path):
-    made = Store(tmp_path, Notices())
+    made = CacheFile(tmp_path, Notices())
     yield made
     made.close()
 
 
 @pytest.fixture
-def shelf(store):
-    return Shelf(store, "acc", lambda: datetime(2024, 1, 1, tzinfo=UTC))
+def cache(store):
+    return HttpCache(store, "acc", lambda: datetime(2024, 1, 1, tzinfo=UTC))
 
 
 def after(hours):
@@ -138,42 +130,31 @@ def test_a_fingerprint_is_of_the_readings_alone():
     assert len({one, *map(fingerprint, others)}) == 5
 
 
-def test_the_header_says_how_long():
-    """For ever, so many seconds, or not at all."""
-    assert [cache_control(s) for s in (math.inf, 300.7, 0.2, 0, -5)] == [
-        "immutable",
-        "max-age=300",
-        "max-age=1",
-        "no-store",
-        "no-store",
-    ]
-
-
 def test_the_key_is_readable_by_prefix_and_holds_no_secret():
     """Account, meter, window and sorted topics, each quoted."""
-    ask = Ask("getData", "P/1 'x", DAY, ("kWH+", "A"))
+    ask = ApiRequest("getData", "P/1 'x", DAY, ("kWH+", "A"))
     assert ask.key("acc") == "acc/P%2F1%20%27x/2023-12-12/A,kWH%2B"
     assert ask.key("acc").startswith(prefix("acc", "P/1 'x", DAY))
-    assert Ask("getMeters").key("acc") == "acc//getMeters"
+    assert ApiRequest("getMeters").key("acc") == "acc//getMeters"
 
 
 def test_a_blob_is_json_and_compressed_bytes_never_a_pickle():
     """It comes back bit for bit; whatever else is there is no body."""
-    blob = pack(b"some body")
+    blob = pack(b"some body", ("", 0.0))
     assert unpack(blob) == b"some body"
     assert json.loads(blob.partition(b"\n")[0])["v"] == 1
     for bad in (b"", b"\n", blob[:-3], blob[:-1] + b"x", pickle.dumps("x"), b"{}\n", b"[1]\nx"):
         assert unpack(bad) is None
 
 
-def test_what_is_held_is_the_union_of_fresh_answers(shelf):
+def test_what_is_held_is_the_union_of_fresh_answers(cache):
     """Two answers of a window together hold their topics; one expired holds none."""
-    for topics, seconds in ((("A", "V"), None), (("kWHNet",), 60), (("dPF",), -1)):
-        shelf.keep(Ask("getData", "P1", DAY, topics).key("acc"), b"x", seconds)
-    assert shelf.held("P1", ("A", "kWHNet")) == {DAY}
-    assert shelf.held("P1", ("A", "dPF")) == set()
-    assert shelf.held("P1", ("A", "dPF"), any_age=True) == {DAY}
-    assert shelf.held("P", ("A",)) == set()
+    for topics, seconds in ((("A", "V"), math.inf), (("kWHNet",), 60), (("dPF",), -1)):
+        cache.keep(ApiRequest("getData", "P1", DAY, topics).key("acc"), b"x", seconds)
+    assert cache.held("P1", ("A", "kWHNet")) == {DAY}
+    assert cache.held("P1", ("A", "dPF")) == set()
+    assert cache.held("P1", ("A", "dPF"), any_age=True) == {DAY}
+    assert cache.held("P", ("A",)) == set()
 
 
 def test_held_sets_are_chosen_with_least_waste():
@@ -187,7 +168,7 @@ def test_held_sets_are_chosen_with_least_waste():
 
 def test_a_full_cache_forgets_the_expired_and_the_least_recently_used(tmp_path):
     """Above the cap: expired answers go first, then those not read for longest."""
-    store = Store(tmp_path, Notices(), cap=5000)
+    store = CacheFile(tmp_path, Notices(), cap=5000)
     for i in range(5):
         store.put(f"k{i}", bytes(1000), float(i), 50.0 if i == 4 else None)
     store.get("k0", 100_000.0)
@@ -197,14 +178,14 @@ def test_a_full_cache_forgets_the_expired_and_the_least_recently_used(tmp_path):
     store.close()
 
 
-def test_meter_names_do_not_leak_into_each_other(shelf):
+def test_meter_names_do_not_leak_into_each_other(cache):
     """P1 is not a prefix of P10, and a quote in a name is only a name."""
     for meter in ("P1", "P10", "P1'; DROP TABLE answers; --"):
-        shelf.keep(Ask("getData", meter, DAY, ("A",)).key("acc"), b"x", None)
-    shelf.store.delete(prefix("acc", "P1"))
-    assert shelf.held("P1", ("A",)) == set()
-    assert shelf.held("P10", ("A",)) == {DAY}
-    assert shelf.held("P1'; DROP TABLE answers; --", ("A",)) == {DAY}
+        cache.keep(ApiRequest("getData", meter, DAY, ("A",)).key("acc"), b"x", math.inf)
+    cache.file.delete(prefix("acc", "P1"))
+    assert cache.held("P1", ("A",)) == set()
+    assert cache.held("P10", ("A",)) == {DAY}
+    assert cache.held("P1'; DROP TABLE answers; --", ("A",)) == {DAY}
 
 
 def test_pieces_are_topics_then_days_then_hours():
@@ -216,19 +197,19 @@ def test_pieces_are_topics_then_days_then_hours():
     assert pieces(Window(2024, 2, 1, 3), ("A",)) == []
 
 
-def test_sizes_are_learnt_and_refusals_remembered(shelf):
+def test_sizes_are_learnt_and_refusals_remembered(cache):
     """Bytes per hour by topic; a refused request and all that hold it are cut next time."""
-    sizes, month = Sizes(shelf), Window(2023, 11)
+    sizes, month = Sizes(cache), Window(2023, 11)
     raw = body(columns=("DemandkW/Elm/A", "DemandkW/Elm/B", "A/Ch/A1"))
     assert sizes.per_hour("P1", ("A",)) is None
     sizes.learn("P1", decode(raw, DAY), len(raw))
     assert sizes.per_hour("P1", ("DemandkW", "A")) == pytest.approx(len(raw) / 24, rel=0.01)
     assert sizes.per_hour("P1", ("DemandkW",)) == pytest.approx(len(raw) / 36, rel=0.01)
-    now = shelf.now()
+    now = cache.now()
     assert not sizes.too_large("P1", month, ("A", "V"), now)
     sizes.refuse("P1", month, ("A", "V"), now)
-    for fresh in (sizes, Sizes(shelf)):
+    for fresh in (sizes, Sizes(cache)):
         assert fresh.too_large("P1", month, ("A", "V", "DemandkW"), now)
         assert not fresh.too_large("P1", DAY, ("A", "V"), now)
         assert fresh.per_hour("P1", ("A",)) is not None
-    assert not Sizes(shelf).too_large("P2", month, ("A", "V"), now)
+    assert not Sizes(cache).too_large("P2", month, ("A", "V"), now)

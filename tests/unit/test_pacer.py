@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from dentframe.cloud.answers import Notices
-from dentframe.cloud.limiter import LEASE, FileLedger, MemoryLedger, Pacer
-from dentframe.cloud.outage import CALM, GIVE_UP, Breaker, OutageError, Plan, StoppedError
+from dentframe.cloud.answers import Cancellation, Notices, StoppedError
+from dentframe.cloud.limiter import LEASE, Limiter, PaceTable
+from dentframe.cloud.retry import CALM, GIVE_UP, Breaker, OutageError
 from dentframe.errors import AuthError, CacheWarning
 
 
@@ -33,7 +33,7 @@ def clock():
 
 @pytest.fixture
 def pacer(clock):
-    made = Pacer(clock, clock.sleep)
+    made = Limiter(clock, clock.sleep)
     yield made
     made.close()
 
@@ -72,7 +72,7 @@ def test_a_pause_holds_back_everyone_and_has_no_burst_after_it(pacer, clock):
 
 def test_a_shared_file_paces_two_pacers_together(clock, tmp_path):
     """Two processes' pacers over one file send as one would."""
-    pair = [Pacer(clock, clock.sleep) for _ in range(2)]
+    pair = [Limiter(clock, clock.sleep) for _ in range(2)]
     for pacer in pair:
         pacer.share(tmp_path, "account", None)
     at = [t for _ in range(10) for pacer in pair for t in sends(pacer, clock, 1)]
@@ -85,11 +85,11 @@ def test_a_shared_file_paces_two_pacers_together(clock, tmp_path):
 
 def test_places_in_flight_are_shared_and_leases_expire(clock, tmp_path):
     """Five leases over two ledgers; those of a killed process are free after a few seconds."""
-    one, two = (FileLedger(tmp_path / "pace.sqlite", "account") for _ in range(2))
+    one, two = (PaceTable(tmp_path / "pace.sqlite", "account") for _ in range(2))
     leases = [ledger.enter(5, clock()) for ledger in (one, two, one, two, one)]
     assert None not in leases
     assert two.enter(5, clock()) is None
-    assert FileLedger.enter(two, 6, clock()) is not None
+    assert PaceTable.enter(two, 6, clock()) is not None
     clock.sleep(LEASE / 2)
     one.renew(leases[0], clock())
     clock.sleep(LEASE / 2 + 0.1)
@@ -101,29 +101,31 @@ def test_places_in_flight_are_shared_and_leases_expire(clock, tmp_path):
 
 def test_a_slot_from_another_boots_clock_is_forgotten(tmp_path):
     """A monotonic clock starts anew at boot: an old file does not stop the pace."""
-    ledger = FileLedger(tmp_path / "pace.sqlite", "account")
+    ledger = PaceTable(tmp_path / "pace.sqlite", "account")
     ledger.reserve(0.2, 3, 1e9)
     ledger.pause(1e9, 0.2, 3)
     assert ledger.reserve(0.2, 3, 10.0) == 10.0
     ledger.close()
-    memory = MemoryLedger()
+    memory = PaceTable(None)
     memory.reserve(0.2, 3, 1e9)
     assert memory.reserve(0.2, 3, 10.0) == 10.0
+    memory.close()
 
 
 def test_without_the_file_a_process_paces_itself_and_says_so(clock, tmp_path):
     """A folder that cannot be made: one warning, and the pace holds within the process."""
     (tmp_path / "file").write_text("")
-    notices, pacer = Notices(), Pacer(clock, clock.sleep)
+    notices, pacer = Notices(), Limiter(clock, clock.sleep)
     pacer.share(tmp_path / "file", "account", notices)
     assert sends(pacer, clock, 4)[-1] == pytest.approx(0.2)
     with pytest.warns(CacheWarning, match="pace"):
         notices.flush()
+    pacer.close()
 
 
 def test_a_waiting_thread_can_give_up(pacer):
     """The check that is called while waiting may raise."""
-    plan = Plan()
+    plan = Cancellation()
     plan.stop(AuthError("no", status=403))
     pacer.pause(5, 5)
     with pytest.raises(AuthError), pacer.turn(5, 5, plan.check):
@@ -134,7 +136,7 @@ def test_a_waiting_thread_can_give_up(pacer):
 
 def test_only_so_many_are_in_flight():
     """Threads beyond the concurrency wait for a place."""
-    pacer, most, now, lock = Pacer(), [0], [0], threading.Lock()
+    pacer, most, now, lock = Limiter(), [0], [0], threading.Lock()
 
     def one():
         with pacer.turn(1000, 2):
@@ -150,6 +152,7 @@ def test_only_so_many_are_in_flight():
         thread.start()
     for thread in threads:
         thread.join()
+    pacer.close()
     assert most[0] == 2
 
 
@@ -177,7 +180,7 @@ def test_the_breaker_gives_up_in_the_end(clock):
 
 def test_a_plan_that_was_cancelled_cuts_what_begins_late():
     """An attempt that begins after the end does not get away."""
-    plan = Plan()
+    plan = Cancellation()
     plan.cancel()
     with pytest.raises(StoppedError):
         plan.begin(None)

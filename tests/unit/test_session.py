@@ -12,10 +12,10 @@ import pytest
 import requests
 
 from dentframe import emulator
-from dentframe.cloud.answers import Ask, Fault, Reply, TooLargeError, judge, retry_after
-from dentframe.cloud.client import DentCloud
-from dentframe.cloud.planner import Window
-from dentframe.cloud.transport import Watch
+from dentframe.cloud import DentCloud, Window
+from dentframe.cloud.answers import ApiRequest
+from dentframe.cloud.responses import Fault, Reply, TooLargeError, read_response, retry_after
+from dentframe.cloud.transport import AttemptTimer
 from dentframe.errors import (
     AuthError,
     ConfigError,
@@ -27,12 +27,12 @@ from dentframe.errors import (
 )
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
-ASK = Ask("getMeters")
+ASK = ApiRequest("getMeters")
 GOOD = b'{"success":true,"meters":["P1"]}'
 
 
 def meaning(outcome, scrub=str):
-    return judge(ASK, outcome, NOW, scrub)
+    return read_response(ASK, outcome, NOW, scrub)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def dent(cloud):
 
 def test_nothing_is_sent_to_another_address(dent, cloud):
     """Another host, scheme, port or path: refused before a socket is opened."""
-    session = dent._line.session()
+    session = dent._service.session()
     for url in (
         "https://evil.example/",
         cloud.url + "evil",
@@ -236,15 +236,15 @@ def test_a_watch_renews_and_cuts():
     """It renews while it waits, and shuts the socket when time is up."""
     ours, theirs = socket.socketpair()
     renewed = []
-    with ours, theirs, Watch(0.05, 1.0, lambda: renewed.append(1)) as watch:
-        watch.adopt(type("Connection", (), {"sock": ours})())
+    with ours, theirs, AttemptTimer(0.05, 1.0, lambda: renewed.append(1)) as timer:
+        timer.adopt(type("Connection", (), {"sock": ours})())
         assert ours.recv(1) == b""
-        assert watch.fired
+        assert timer.fired
 
 
 def test_an_ask_names_its_window_and_quotes_its_topics():
     """The query string of a request, a plus in a topic included."""
-    query = Ask("getData", "P1", Window(2023, 12, 12, 2), ("kWH+", "A")).query()
+    query = ApiRequest("getData", "P1", Window(2023, 12, 12, 2), ("kWH+", "A")).query()
     assert query == (
         "request=getData&year=2023&month=12&day=12&hour=02&topics=%5BkWH%2B%2CA%5D&meter=P1"
     )
