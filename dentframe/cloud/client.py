@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from dentframe.cloud.planner import Window
 
 
+_REFUSED = (
+    "These figures come from the cache alone: DentCloud refused this client's key where it was "
+    "tried. Check api_key and key_id; offline=True reads the cache on purpose."
+)
 _WORKERS = 2
 """Threads beyond those in flight, so that decoding leaves no place empty."""
 
@@ -227,17 +231,20 @@ class DentCloud:
         parts = self._sizes, self._now, self._stale_if_error, store
         reader = WindowReader(ask, self._cache, *parts)
         places = max(1, int(self._limits.concurrency))
+        cached = True
         try:
             for answer in run(reader, jobs, places + _WORKERS, None if eager else places):
                 if isinstance(answer.error, AuthError):
                     self._refused = True
                     raise again(answer.error)
-                if answer.cached:
-                    self._warn_where_refused()
+                self._refused = self._refused and (answer.cached or answer.error is not None)
+                cached = cached and answer.cached
                 self._notices.flush()
                 if on_done is not None:
                     on_done(answer)
                 yield answer
+            if self._refused and cached:
+                self._notices.once(_REFUSED, CacheWarning)
         finally:
             self._notices.flush()
         warn_stale(reader.stale)
@@ -262,8 +269,6 @@ class DentCloud:
                 f"Cannot answer {kind} offline: the cache does not hold it. "
                 "Ask once with offline=False."
             )
-        if found is not None:
-            self._warn_where_refused()
         try:
             return self._service.fetch(request)[0] if found is None else found
         except DentError as error:
@@ -283,14 +288,6 @@ class DentCloud:
         with contextlib.suppress(DentError):
             return request.decode(found.body)
         return None
-
-    def _warn_where_refused(self) -> None:
-        if self._refused:
-            self._notices.once(
-                "What is read now comes from the cache alone: DentCloud refused this key where "
-                "it was tried. Check api_key and key_id; offline=True reads the cache on purpose.",
-                CacheWarning,
-            )
 
 
 @dataclass
