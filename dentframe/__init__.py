@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dentframe.archive import Archive, SyncReport, sync
     from dentframe.cloud.client import DentCloud
     from dentframe.datasets import open_dataset
+    from dentframe.frame.concat import concat
     from dentframe.frame.request import Plan
     from dentframe.money.bill import bill
     from dentframe.money.demand_charges import adjusted_demand, ratchet
@@ -61,6 +62,7 @@ ON_USE: Final = {
     "adjusted_demand": "dentframe.money.demand_charges",
     "allocate": "dentframe.money.rounding",
     "bill": "dentframe.money.bill",
+    "concat": "dentframe.frame.concat",
     "get_meters": "dentframe.reader",
     "get_topics": "dentframe.reader",
     "inventory": "dentframe.reader",
@@ -94,6 +96,7 @@ __all__ = [
     "adjusted_demand",
     "allocate",
     "bill",
+    "concat",
     "errors",
     "get_meters",
     "get_topics",

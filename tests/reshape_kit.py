@@ -5,13 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-ATTRS = {
-    "dentcloud": {
-        "schema": 1,
-        "units": {"DemandkW": "kW", "Foo": "gal"},
-        "ranges": {"P1": ["2023-12-01T00:00:00Z", "2023-12-02T00:00:00Z"]},
-    }
-}
+from tests.attrs_kit import told
+
+DAY = ["2023-12-01T00:00:00Z", "2023-12-02T00:00:00Z"]
 LABELS = [
     "DemandkW/Elm/A",
     "DemandkW/Elm/C",
@@ -32,12 +28,10 @@ def single(labels=LABELS, rows=4, tz="UTC"):
     frame = pd.DataFrame(values, index=index.tz_convert(tz), columns=pd.Index(labels))
     if values.size:
         frame.iloc[1, 0] = np.nan
-    frame.attrs = ATTRS
-    return frame
+    return told(frame, {"P1": DAY}, units={"DemandkW": "kW", "Foo": "gal"})
 
 
 def several(labels=LABELS):
     parts = {m: single(labels) + i * 100 for i, m in enumerate(("P1", "P2"))}
     frame = pd.concat(parts, names=["meter", "time"])
-    frame.attrs = {"dentcloud": {"schema": 1, "ranges": {"P1": ["a", "b"], "P2": ["a", "b"]}}}
-    return frame
+    return told(frame, {"P1": DAY, "P2": DAY})

@@ -25,11 +25,10 @@ import pandas as pd
 
 from dentframe.archive import dask_frames as graph
 from dentframe.archive.dask_frames import METER, one_meter, portfolio, whole_elements
-from dentframe.frame.assemble import attrs
+from dentframe.metering.attrs import note, time_index
 from dentframe.metering.figures import all_figures
 from dentframe.metering.registers import MINUTE, RegisterRules, check_elements, resolve
 from dentframe.metering.rising import block_of
-from dentframe.metering.series import time_index
 from dentframe.site.site import apply_site
 from dentframe.times.periods import build, is_edges, verb_zone
 from dentframe.times.ranges import ints, local, stamp
@@ -422,8 +421,7 @@ class Figures:
     def _told(self, frame: pd.DataFrame, meter: str, elements: Elements) -> pd.DataFrame:
         """The frame with what it says of itself."""
         ranges = {} if self.wanted.span is None else {meter: self.wanted.span}
-        named = {} if elements is None else {"elements": {meter: list(elements)}}
-        frame.attrs["dentcloud"] = {**attrs({}, ranges), **named}
+        frame.attrs["dentcloud"] = note({}, ranges, frame, elements={meter: elements})
         return frame
 
 

@@ -358,7 +358,8 @@ def _one_page(answer: Answer) -> Page:
     columns = ordered(dict.fromkeys(c for page in answer.pages for c in page.columns))
     table = _frame.join(answer.pages, columns)
     report = sum((page.report for page in answer.pages), Report.zero())
-    report = replace(report, conflicts={**report.conflicts, **table.conflicting})
+    conflicts = {column: len(minutes) for column, minutes in table.conflicts.items()}
+    report = replace(report, conflicts={**report.conflicts, **conflicts})
     return Page(answer.window, table.columns, table.minutes, table.values, report)
 
 

@@ -53,14 +53,10 @@ class Layout:
         Of the index of columns.
     index_names : list
         Of the index's levels.
-    meters : list of str
-        The meters that had rows.
     meter_dtype : str
         Of the level of meters.
     time_unit : str
         Of the instants.
-    span : list of int
-        The first and the last instant [ns UTC]; empty without rows.
     attrs : dict
         The frame's attrs but ``dentcloud``, where JSON can hold them.
     """
@@ -70,10 +66,8 @@ class Layout:
     labels_dtype: str = "object"
     labels_name: str | None = None
     index_names: list[str | None] | None = None
-    meters: list[str] = field(default_factory=list)
     meter_dtype: str = "object"
     time_unit: str = "us"
-    span: list[int] = field(default_factory=list)
     attrs: dict[str, Any] = field(default_factory=dict)
 
 
@@ -90,7 +84,6 @@ def layout_of(
     labels: list[str],
     *,
     times: pd.DatetimeIndex,
-    meters: list[str],
     meter_dtype: str,
 ) -> Layout:
     """How a frame is laid out."""
@@ -101,10 +94,8 @@ def layout_of(
         labels_dtype=str(frame.columns.dtype),
         labels_name=_text(frame.columns.name),
         index_names=[_text(n) for n in frame.index.names],
-        meters=meters,
         meter_dtype=meter_dtype,
         time_unit=times.unit,
-        span=[int(t.as_unit("ns").value) for t in (times.min(), times.max())] if len(times) else [],
         attrs={str(k): v for k, v in frame.attrs.items() if k != _units.ATTRS and _is_json(v)},
     )
 
@@ -244,7 +235,6 @@ def to_dataset(
         frame,
         shown,
         times=laid.times,
-        meters=[str(m) for m in laid.others.get(names.METER, [])],
         meter_dtype=laid.meter_dtype,
     )
     dataset.attrs = {"Conventions": cf.CONVENTIONS, **dataset_attrs(frame, kept)}
@@ -363,9 +353,7 @@ def _add_bounds(
     interval: Any,
     lag: Any,
 ) -> None:
-    info = frame.attrs.get(_units.ATTRS)
-    told = info if isinstance(info, dict) else {}
-    found = times.bounds(laid, {p.slot.topic for p in parts}, told, interval, lag)
+    found = times.bounds(laid, {p.slot.topic for p in parts}, frame, interval, lag)
     if found is not None:
         dataset.coords[names.BOUNDS] = found
         dataset[names.TIME].attrs["bounds"] = names.BOUNDS

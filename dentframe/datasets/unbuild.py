@@ -17,6 +17,7 @@ from dentframe.datasets import variables as names
 from dentframe.datasets import variables as times
 from dentframe.datasets.variables import METER, TIME, Slot
 from dentframe.errors import RangeError, missing_extra
+from dentframe.metering.attrs import keep_meters
 from dentframe.wire import columns as _columns
 from dentframe.wire import units as _units
 from dentframe.wire.columns import Column
@@ -105,8 +106,10 @@ def _frame(held: xr.Dataset, whole: xr.Dataset) -> pd.DataFrame:
     others = beside.found(held, [f.name for f in found])
     rows = Rows(held, row_dims(held, found), kept)
     bare = pd.DataFrame(index=rows.index)
-    attrs: dict[Any, Any] = _restricted(layout.read_attrs(whole.attrs, kept), held, kept)
-    bare.attrs = attrs
+    told: Any = layout.read_attrs(whole.attrs, kept)
+    bare.attrs = told
+    if METER in held.coords and held[METER].ndim == 0:  # what sel(meter="P1") left
+        keep_meters(bare, {str(held[METER].item())})
     columns: dict[str, Any] = {}
     for one in found:
         columns |= _columns_of(held, one, rows, bare, kept, whole)
@@ -170,40 +173,6 @@ def _level(dataset: xr.Dataset, dim: str, kept: Layout) -> pd.Index:
     dtype: Any = kept.meter_dtype if dim == METER else None
     level: pd.Index = pd.Index(dataset[dim].to_numpy(), dtype=dtype)
     return level
-
-
-def _restricted(attrs: dict[str, Any], dataset: xr.Dataset, kept: Layout) -> dict[str, Any]:
-    """The attrs without ranges that are not those of this Dataset.
-
-    `sel(meter=...)` leaves those of other meters behind; a meter that was read and returned
-    nothing never was in the Dataset, and stays missing. `concat` keeps the first part's: on the
-    whole they would hide the rest.
-    """
-    info = attrs.get(_units.ATTRS)
-    if not isinstance(info, dict) or "ranges" not in info:
-        return attrs
-    meters = _meters(dataset)
-    gone = set(kept.meters) - meters if meters else set()
-    of_meter = {k: {k, _columns.split_element(k)[0]} for k in info["ranges"]}
-    ranges = {k: v for k, v in info["ranges"].items() if not of_meter[k] & gone}
-    if _grew(dataset, kept) or meters - set(kept.meters) - set().union(*of_meter.values()):
-        ranges = {}
-    rest = {k: v for k, v in info.items() if k != "ranges"}
-    return {**attrs, _units.ATTRS: {**rest, **({"ranges": ranges} if ranges else {})}}
-
-
-def _meters(dataset: xr.Dataset) -> set[str]:
-    if METER not in dataset.coords:
-        return set()
-    return {str(m) for m in np.atleast_1d(dataset[METER].values)}
-
-
-def _grew(dataset: xr.Dataset, kept: Layout) -> bool:
-    """Whether there are times before the first or after the last that the frame had."""
-    if TIME not in dataset.coords or not dataset[TIME].size or not kept.span:
-        return False
-    ticks = pd.DatetimeIndex(np.atleast_1d(dataset[TIME].values)).as_unit("ns").asi8
-    return bool(ticks.min() < kept.span[0] or ticks.max() > kept.span[1])
 
 
 def _columns_of(

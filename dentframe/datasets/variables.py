@@ -23,10 +23,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from dentframe.errors import RangeError, UnitError
+from dentframe.metering.attrs import own_name
 from dentframe.times.ranges import is_utc
 from dentframe.verbs.sources import by_meter, interval_of
 from dentframe.wire import units as _units
-from dentframe.wire.columns import CHANNEL, ELEMENT, split_element
+from dentframe.wire.columns import CHANNEL, ELEMENT
 from dentframe.wire.topics import TOPICS, kind_of
 
 TIME, METER = "time", "meter"
@@ -246,7 +247,7 @@ def encoding(index: pd.DatetimeIndex) -> dict[str, Any]:
 
 
 def bounds(
-    grid: Grid, topics: set[str], info: dict[str, Any], interval: Any, lag: Any
+    grid: Grid, topics: set[str], frame: pd.DataFrame, interval: Any, lag: Any
 ) -> Bounds | None:
     """What time each row stands for, as (dims, array [..., 2]), where one answer fits all.
 
@@ -255,11 +256,10 @@ def bounds(
     """
     kinds = {TOPICS[t].kind for t in topics if t in TOPICS}
     if "interval_energy" in kinds or topics & _RESULTS:
-        return _periods(grid, info)
+        return _periods(grid, frame.attrs.get(_units.ATTRS))
     if "interval_mean" not in kinds:
         return None
-    of = list(info.get("ranges") or ())
-    own = split_element(of[0])[0] if len(of) == 1 else None
+    own = None if METER in grid.others else own_name(frame)
     return _means(grid, own, interval, lag)
 
 
@@ -278,8 +278,9 @@ def _means(grid: Grid, own: str | None, interval: Any, lag: Any) -> Bounds | Non
     return (METER, TIME, EDGE), np.stack(parts)
 
 
-def _periods(grid: Grid, info: dict[str, Any]) -> Bounds | None:
+def _periods(grid: Grid, told: Any) -> Bounds | None:
     """From each start to the next, as long as no period was taken out."""
+    info = told if isinstance(told, dict) else {}
     until, starts = info.get("until"), naive(grid.times)
     if until is None or not len(starts) or info.get("periods") != len(starts):
         return None

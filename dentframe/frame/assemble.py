@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
@@ -29,6 +29,7 @@ from dentframe.errors import (
     ReadingWarning,
     warn,
 )
+from dentframe.metering.attrs import Run, note, runs
 from dentframe.wire import columns as _columns
 from dentframe.wire.columns import ELEMENT, ordered, parse
 from dentframe.wire.page import Report
@@ -62,19 +63,16 @@ class Table:
         UTC minutes since 1970, int64, shape (rows,).
     values : numpy.ndarray
         float64, shape (rows, columns), column-major.
-    conflicting : mapping
-        Column to its cells that came twice with different values: missing, not chosen.
+    conflicts, duplicates : mapping
+        Column to the minutes whose cell came twice: with different values, so that it is
+        missing, and with the same.
     """
 
     columns: tuple[str, ...]
     minutes: Minutes
     values: Floats
-    conflicting: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def conflicts(self) -> int:
-        """How many cells came twice with different values."""
-        return sum(self.conflicting.values())
+    conflicts: Mapping[str, Minutes] = field(default_factory=dict)
+    duplicates: Mapping[str, Minutes] = field(default_factory=dict)
 
 
 def join(pages: Sequence[Page], columns: Sequence[str]) -> Table:
@@ -130,12 +128,17 @@ def _dedupe(minutes: Minutes, values: Floats, columns: tuple[str, ...]) -> Table
     if len(starts) == len(minutes):
         return Table(columns, minutes, values)
     low = np.fmin.reduceat(values, starts, axis=0)
-    conflict = low != np.fmax.reduceat(values, starts, axis=0)
-    conflict &= ~np.isnan(low)
+    conflict = (low != np.fmax.reduceat(values, starts, axis=0)) & ~np.isnan(low)
+    given = np.add.reduceat(~np.isnan(values), starts, axis=0, dtype=np.int64)
+    several = np.diff(starts, append=len(minutes)) > 1
+    same = ((given > 1) | ((given == 0) & several[:, None])) & ~conflict
     low[conflict] = np.nan
-    counts = conflict.sum(axis=0).tolist()
-    conflicting = {c: n for c, n in zip(columns, counts, strict=True) if n}
-    return Table(columns, minutes[starts], np.asfortranarray(low), conflicting)
+    minutes = minutes[starts]
+    conflicts, duplicates = (
+        {c: minutes[mask[:, i]] for i, c in enumerate(columns) if mask[:, i].any()}
+        for mask in (conflict, same)
+    )
+    return Table(columns, minutes, np.asfortranarray(low), conflicts, duplicates)
 
 
 def clip(table: Table, start: pd.Timestamp, end: pd.Timestamp, *, bracket: bool = False) -> Table:
@@ -154,9 +157,7 @@ def clip(table: Table, start: pd.Timestamp, end: pd.Timestamp, *, bracket: bool 
     if bracket and after(table, end):
         hour = int(np.searchsorted(table.minutes, high // 60 * 60 + 60))
         last += _rows_needed(table.values[last : max(hour, last + 1)])
-    return Table(
-        table.columns, table.minutes[first:last], table.values[first:last], table.conflicting
-    )
+    return replace(table, minutes=table.minutes[first:last], values=table.values[first:last])
 
 
 def _rows_needed(values: Floats) -> int:
@@ -241,12 +242,6 @@ def wanted_columns(
     found = dict.fromkeys(c for page in pages for c in page.columns)
     kept = [c for c in found if everything or _columns.parse(c).topic in topics]
     return _columns.ordered(kept, topics), [c for c in found if c not in set(kept)]
-
-
-def attrs(units: Mapping[str, str], ranges: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
-    """``attrs["dentcloud"]``: what a frame says of itself, JSON-safe."""
-    spans = {m: [s.isoformat(), e.isoformat()] for m, (s, e) in ranges.items()}
-    return {"schema": 1, "units": dict(units), "ranges": spans}
 
 
 _log = logging.getLogger("dentframe")
@@ -334,15 +329,40 @@ def _ordinary(report: Report, columns: Sequence[str], dropped: Sequence[str]) ->
 def assemble(reading: Reading, *, quantify: bool) -> pd.DataFrame:
     """The frame of a read, whole or partial, with its attrs; warns of what was lost."""
     request = reading.request
-    frames = {meter: _one(reading, meter) for meter in request.meters}
+    tables = {meter: _one(reading, meter) for meter in request.meters}
+    # A read that is taken up again takes the same pages again: what is missing shares them.
+    frames = {m: to_frame(table, shared=bool(reading.missing)) for m, table in tables.items()}
     tell_of_nothing(reading, {m: _any_inside(request, f) for m, f in frames.items()})
     frame = next(iter(frames.values())) if request.single else stack(frames, request.topics)
-    frame.attrs["dentcloud"] = attrs_of(request, frame)
+    frame.attrs["dentcloud"] = attrs_of(
+        request,
+        frame,
+        conflicts={m: _conflicts(t, reading.of(m)) for m, t in tables.items()},
+        duplicates={m: _runs_of(t, t.duplicates) for m, t in tables.items()},
+    )
     if quantify:
         from dentframe.frame.quantify import quantify as attach
 
         return attach(frame)
     return frame
+
+
+def _runs_of(table: Table, at: Mapping[str, Minutes]) -> dict[str, list[Run]]:
+    """By column, the runs of rows [us] that came twice, of the rows that are in the table."""
+    among = table.minutes
+    low, high = (among[0], among[-1]) if len(among) else (0, -1)
+    inside = {c: x[(x >= low) & (x <= high)] for c, x in at.items()}
+    return {c: runs(x * _US_PER_MINUTE, among * _US_PER_MINUTE) for c, x in inside.items()}
+
+
+def _conflicts(table: Table, pages: Sequence[Page]) -> dict[str, list[Run]]:
+    """As `_runs_of`; an archive has settled its conflicts, and knows only how many a page had."""
+    found = _runs_of(table, table.conflicts)
+    for page in pages:
+        for column in set(page.report.conflicts) & set(table.columns) if len(page.minutes) else ():
+            first, last = (int(x) * _US_PER_MINUTE for x in page.minutes[[0, -1]])
+            found.setdefault(column, []).append((first, last, page.report.conflicts[column]))
+    return found
 
 
 def tell_of_nothing(reading: Reading, here: Mapping[str, bool]) -> None:
@@ -358,24 +378,22 @@ def _any_inside(request: Request, frame: pd.DataFrame) -> bool:
     return bool(first < last)
 
 
-def attrs_of(request: Request, frame: pd.DataFrame) -> dict[str, Any]:
+def attrs_of(request: Request, frame: pd.DataFrame, **doubled: Any) -> dict[str, Any]:
     """What the frame of a read says of itself."""
     here = {parse(c).topic for c in frame.columns}
     units = {k: u for k, u in request.units.items() if k in request.topics or k in here}
-    info = attrs(units, dict.fromkeys(request.meters, (request.start, request.end)))
-    named = {m: list(e) for m, e in request.meters.items() if e is not None}
-    return {**info, "elements": named} if named else info
+    ranges = dict.fromkeys(request.meters, (request.start, request.end))
+    return note(units, ranges, frame, elements=request.meters, **doubled)
 
 
-def _one(reading: Reading, meter: str) -> pd.DataFrame:
+def _one(reading: Reading, meter: str) -> Table:
     request = reading.request
     pages = reading.of(meter)
     columns, dropped = wanted_columns(pages, request.topics, everything=request.all_topics)
     chosen = of_elements(columns, request.meters[meter], request.topics)
     joined = join(pages, chosen)
-    table = clip(joined, request.start, request.end, bracket=reading.bracket)
-    tell_of(request, meter, pages, columns, dropped, joined.conflicts)
-    return to_frame(table, shared=bool(reading.missing))  # a resume takes them again
+    tell_of(request, meter, pages, columns, dropped, sum(map(len, joined.conflicts.values())))
+    return clip(joined, request.start, request.end, bracket=reading.bracket)
 
 
 def of_elements(

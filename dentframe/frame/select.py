@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from dentframe.errors import RangeError, UnknownMeterError, UnknownTopicError, did_you_mean
+from dentframe.metering import attrs
 from dentframe.wire import columns as _columns
 from dentframe.wire import units as _units
 from dentframe.wire.topics import kind_of
@@ -68,11 +69,10 @@ def channels(frame: pd.DataFrame) -> list[str]:
 
 
 def meters(frame: pd.DataFrame) -> list[str]:
-    """The meters of a frame: its ``meter`` level, else those the attrs tell."""
+    """The meters of a frame: its ``meter`` level, else the one that the attrs tell."""
     if METER in frame.index.names:
         return [str(m) for m in frame.index.get_level_values(METER).unique()]
-    info = frame.attrs.get(_units.ATTRS)
-    return list(info.get("ranges") or {}) if isinstance(info, dict) else []
+    return [m for m in (attrs.own_name(frame),) if m is not None]
 
 
 def _parsed(frame: pd.DataFrame) -> list[Column]:
@@ -138,8 +138,11 @@ def select(
         raise _nothing_fits(frame, topic, element, channel)
     if wanted is not None:
         labels.sort(key=lambda label: wanted.index(_columns.parse(label).topic))
-    part = frame.loc[rows, labels] if rows is not None else frame[labels].copy()
-    _restrict_ranges(part)
+    if rows is None:
+        part = frame[labels].copy()
+    else:
+        part = frame.loc[frame.index.get_level_values(METER).isin(rows), labels]
+        attrs.keep_meters(part, rows)
     for places, name_of in ((at_element, _element_of), (at_channel, _channel_of)):
         part = _masked(part, places, name_of)
     return part
@@ -166,8 +169,7 @@ def check_read(frame: pd.DataFrame) -> None:
     RangeError
         Naming the span that has none.
     """
-    info = frame.attrs.get(_units.ATTRS)
-    ranges = info.get("ranges") if isinstance(info, dict) else None
+    ranges = attrs.note_of(frame).get("ranges")
     if not ranges or len(frame) or _columns.wire_columns(frame.columns):
         return
     start, end = next(iter(ranges.values()))
@@ -222,8 +224,10 @@ def _place(frame: pd.DataFrame, asked: str, there: list[str], what: str) -> _Pla
     return _Place(meter or None, name)
 
 
-def _rows(frame: pd.DataFrame, asked: list[str] | None, *places: list[_Place] | None) -> Any:
-    """Which rows to keep, of a frame of several meters; None for all."""
+def _rows(
+    frame: pd.DataFrame, asked: list[str] | None, *places: list[_Place] | None
+) -> list[str] | None:
+    """The meters whose rows are kept, of a frame of several; None for all."""
     if METER not in frame.index.names:
         return None
     wanted = [set(asked)] if asked is not None else []
@@ -231,8 +235,7 @@ def _rows(frame: pd.DataFrame, asked: list[str] | None, *places: list[_Place] | 
     wanted += [{str(p.meter) for p in group} for group in of_one_meter]
     if not wanted:
         return None
-    keep = set.intersection(*wanted)
-    return frame.index.get_level_values(METER).isin(sorted(keep))
+    return sorted(set.intersection(*wanted))
 
 
 def _element_of(column: Column) -> str | None:
@@ -269,14 +272,6 @@ def _masked(
         if None not in named:
             keep[:, i] = of_row.isin(sorted(str(m) for m in named))
     return part if keep.all() else part.where(keep)
-
-
-def _restrict_ranges(part: pd.DataFrame) -> None:
-    info = part.attrs.get(_units.ATTRS)
-    if METER in part.index.names and isinstance(info, dict) and "ranges" in info:
-        there = set(meters(part))
-        ranges = {m: r for m, r in info["ranges"].items() if m in there}
-        part.attrs = {**part.attrs, _units.ATTRS: {**info, "ranges": ranges}}
 
 
 def _nothing_fits(frame: pd.DataFrame, *asked: Names) -> UnknownMeterError:

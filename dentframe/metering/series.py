@@ -23,10 +23,20 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from dentframe.errors import ConfigError, DecodeError, RangeError, UnitError
+from dentframe.errors import ConfigError, DecodeError, UnitError
+from dentframe.metering.attrs import (
+    Run,
+    doubled,
+    doubled_columns,
+    is_several,
+    meter_codes,
+    meters_of,
+    own_name,
+    time_index,
+)
 from dentframe.wire import columns as _columns
 from dentframe.wire import units as _units
-from dentframe.wire.columns import ELEMENT, Column, parse, split_element
+from dentframe.wire.columns import ELEMENT, Column, parse
 from dentframe.wire.topics import TOPICS
 
 
@@ -69,6 +79,8 @@ def names(bits: int) -> tuple[str, ...]:
 
 
 T = TypeVar("T")
+_NO_ROW = -2
+"""The code of a meter that was read and returned nothing; no row has it."""
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -95,109 +107,19 @@ class Rows:
     first: Ints | None
 
 
-def time_index(frame: pd.DataFrame) -> pd.DatetimeIndex:
-    """The frame's times, row by row, whether it holds one meter or several.
-
-    Raises
-    ------
-    RangeError
-        Where the index has no times, or some row has none.
-    """
-    index = frame.index
-    if isinstance(index, pd.MultiIndex):
-        index = index.get_level_values(_time_level(index))
-    if not isinstance(index, pd.DatetimeIndex):
-        raise RangeError(
-            f"Cannot find the times of this frame: its index is a {type(index).__name__}, not a "
-            "DatetimeIndex (or a MultiIndex of meter and time). Use df.set_index(...) first."
-        )
-    if index.hasnans:
-        raise RangeError(
-            f"Cannot place {int(np.sum(index.isna()))} of {len(index)} rows: they have no time. "
-            "Drop them first, e.g. df[df.index.notna()]."
-        )
-    return index
-
-
-def _time_level(index: pd.MultiIndex) -> int:
-    levels = [i for i, x in enumerate(index.levels) if isinstance(x, pd.DatetimeIndex)]
-    if index.nlevels != 2 or len(levels) != 1:
-        raise RangeError(
-            f"Cannot read an index of levels {list(index.names)}: the rows of several meters "
-            "need exactly two levels, meter and time."
-        )
-    return levels[0]
-
-
-_NO_ROW = -2
-"""The code of a meter that was read and returned nothing; no row has it."""
-
-
-def is_several(frame: pd.DataFrame) -> bool:
-    """Whether rows carry their meter: a MultiIndex (meter, time)."""
-    return isinstance(frame.index, pd.MultiIndex)
-
-
-def ranges(frame: pd.DataFrame) -> dict[str, tuple[pd.Timestamp, pd.Timestamp]]:
-    """What the reader asked for, by meter (or element id), where the frame still carries it."""
-    info = frame.attrs.get(_units.ATTRS)
-    found = info.get("ranges") if isinstance(info, dict) else None
-    if not isinstance(found, dict):
-        return {}
-    return {str(k): (_utc(a), _utc(b)) for k, (a, b) in found.items()}
-
-
-def _utc(value: Any) -> pd.Timestamp:
-    stamp = pd.Timestamp(value)
-    return stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
-
-
-def _own_name(frame: pd.DataFrame) -> str | None:
-    found = {split_element(key)[0] for key in ranges(frame)}
-    return found.pop() if len(found) == 1 else None
-
-
 def rows(frame: pd.DataFrame) -> list[Rows]:
     """The rows of each meter, meters in the order of their names."""
     times = time_index(frame).as_unit("us").asi8
     if not is_several(frame):
-        return [_meter_rows(_own_name(frame), times, None)]
-    codes, names = _meter_codes(frame)
-    return [_meter_rows(m, times, np.flatnonzero(codes == i)) for m, i in names]
-
-
-def meters_of(frame: pd.DataFrame) -> list[str]:
-    """The meters of a frame of (meter, time), in the order of their names.
-
-    One that was read and returned nothing is among them: it is missing, not absent.
-    """
-    return [m for m, _ in _meter_codes(frame)[1]]
+        return [_meter_rows(own_name(frame), times, None)]
+    codes, there = meter_codes(frame)
+    meters = ((m, there.get(m, _NO_ROW)) for m in meters_of(frame))
+    return [_meter_rows(m, times, np.flatnonzero(codes == i)) for m, i in meters]
 
 
 def meter_by_meter(items: Iterable[T], meter: Callable[[T], str | None]) -> list[list[T]]:
     """Items in the order of their meters, as one list per meter."""
     return [list(group) for _, group in groupby(items, key=meter)]
-
-
-def named_elements(frame: pd.DataFrame) -> set[tuple[str, str | None]]:
-    """The elements that were read by their ids (``P1_A``), as (meter, element)."""
-    info = frame.attrs.get(_units.ATTRS)
-    found = info.get("elements") if isinstance(info, dict) else None
-    listed = found if isinstance(found, dict) else {}
-    by_id = {split_element(key) for key in ranges(frame)}
-    return by_id | {(str(m), str(e)) for m, elements in listed.items() for e in elements}
-
-
-def _meter_codes(frame: pd.DataFrame) -> tuple[Ints, list[tuple[str, int]]]:
-    """Each row's meter as a code, and the names of those codes that occur."""
-    index: Any = frame.index
-    level = 1 - _time_level(index)
-    codes = np.asarray(index.codes[level])
-    present = {str(index.levels[level][i]): i for i in np.unique(codes).tolist() if i >= 0}
-    known = set(map(str, index.levels[level]))
-    read = (key if key in known else split_element(key)[0] for key in ranges(frame))
-    silent = {m: _NO_ROW for m in read if m not in present}
-    return codes, sorted({**present, **silent}.items())
 
 
 def _meter_rows(meter: str | None, times: Ints, where: Ints | None) -> Rows:
@@ -312,14 +234,21 @@ def read(
         Where a column holds text.
     """
     plain = [(column, numbers(frame, i, column)) for i, column in columns]
-    return [_series(m, column, values) for m in meters for column, values in plain]
+    found = []
+    for m in meters:
+        for column, values in plain:
+            twice = (doubled(frame, x, m.meter, column.wire) for x in ("conflicts", "duplicates"))
+            found.append(_series(m, column, values, *twice))
+    return found
 
 
 def matrix(frame: pd.DataFrame, columns: Sequence[tuple[int, Column]]) -> Floats | None:
     """Float columns in their catalogue units side by side, without a copy where that can be.
 
-    None where some column is no float64, or in another unit.
+    None where some column is no float64, in another unit, or had readings twice in its read.
     """
+    if not doubled_columns(frame).isdisjoint(c.wire for _, c in columns):
+        return None
     at = [i for i, _ in columns]
     dtypes = list(frame.dtypes)
     if not at or any(dtypes[i] != np.float64 for i in at):
@@ -376,12 +305,24 @@ def _factor(frame: pd.DataFrame, label: str, unit: str) -> float:
     return float(_units.registry().convert(1.0, found, wanted))
 
 
-def _series(meter: Rows, column: Column, values: Floats) -> Series:
+def _series(
+    meter: Rows,
+    column: Column,
+    values: Floats,
+    conflicts: Sequence[Run] = (),
+    duplicates: Sequence[Run] = (),
+) -> Series:
     v = values[meter.order]
     marks = np.zeros(len(meter.t), dtype=np.int64)
     if meter.first is not None:
         v, marks = _merge(v, meter.first, len(v))
     blank = ~np.isfinite(v)
+    for first, last, _ in conflicts:  # of the read: where another reading came since, it is none
+        part = slice(*np.searchsorted(meter.t, (first, last + 1)).tolist())
+        marks[part][blank[part]] |= Flag.CONFLICTING_DUPLICATE
+    for first, last, _ in duplicates:
+        part = slice(*np.searchsorted(meter.t, (first, last + 1)).tolist())
+        marks[part] |= Flag.DUPLICATE_DROPPED
     marked = blank | (marks != 0)
     marks[blank & (marks & Flag.CONFLICTING_DUPLICATE == 0)] |= Flag.MISSING_VALUE
     any_blank, any_mark = bool(blank.any()), bool(marked.any())

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from dentframe.errors import ConfigError, RangeError
+from dentframe.metering.attrs import time_index
 from dentframe.metering.registers import RegisterRules
-from dentframe.metering.series import time_index
 from dentframe.money.other_charges import KVAH, KVARH, Reactive
 from dentframe.money.pricing import Case, Meters, check_accept
 from dentframe.money.rounding import EXACT, add, digits_of, exact, mode_of, unit_of

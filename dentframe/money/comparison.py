@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import CoverageError
+from dentframe.metering.attrs import time_index
 from dentframe.metering.registers import RegisterRules
-from dentframe.metering.series import time_index
 from dentframe.money.occupancy import OWN, billed, span
 from dentframe.money.pricing import Meters, check_accept
 from dentframe.money.rounding import add, rounded

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from dentframe.errors import ConfigError
-from dentframe.metering.series import is_several
+from dentframe.metering.attrs import is_several
 from dentframe.plot import axes as canvas
 from dentframe.plot.axes import STYLES, colour, ink, style
 from dentframe.plot.subject import (

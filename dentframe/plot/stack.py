@@ -10,8 +10,8 @@ import pandas as pd
 from matplotlib.patches import Patch, StepPatch
 
 from dentframe.errors import ConfigError, RangeError
+from dentframe.metering.attrs import time_index
 from dentframe.metering.figures import all_figures
-from dentframe.metering.series import time_index
 from dentframe.plot import axes as canvas
 from dentframe.plot.axes import amount, colour, hatch, ink, paper
 from dentframe.plot.labels import Mark, draw

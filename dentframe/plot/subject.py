@@ -15,8 +15,8 @@ import numpy as np
 
 from dentframe.errors import ConfigError, RangeError, did_you_mean
 from dentframe.metering import blocks
+from dentframe.metering.attrs import is_several, meters_of
 from dentframe.metering.registers import RegisterRules
-from dentframe.metering.series import is_several, meters_of
 from dentframe.plot import axes as canvas
 from dentframe.site.site import apply_site
 from dentframe.verbs.demand import window_means

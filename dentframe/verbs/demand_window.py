@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import RangeError
+from dentframe.metering.attrs import is_several, time_index
 from dentframe.metering.registers import MINUTE, RegisterRules, micros
-from dentframe.metering.series import ESTIMATES, is_several, meter_by_meter, time_index
+from dentframe.metering.series import ESTIMATES, meter_by_meter
 from dentframe.metering.steps import HOUR, Bools
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import Zone, minutes

@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
+from dentframe.metering.attrs import is_several, time_index
 from dentframe.metering.cumulative import STATUSES, first_covered, share, status
 from dentframe.metering.figures import COLUMNS, Figures, all_figures, check_edges, detail_of
 from dentframe.metering.registers import RegisterRules
-from dentframe.metering.series import Ints, is_several, meter_by_meter, time_index
+from dentframe.metering.series import Ints, meter_by_meter
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import ints, local
 from dentframe.times.schedule import Schedule, Stretches

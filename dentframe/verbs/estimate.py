@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError, CoverageWarning, KindError, warn
+from dentframe.metering.attrs import is_several, time_index
 from dentframe.metering.filling import METHODS, Filled, Method, fill, known
 from dentframe.metering.registers import RegisterRules
-from dentframe.metering.series import element_columns, is_several, time_index
+from dentframe.metering.series import element_columns
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import local
 from dentframe.verbs.inputs import Asked, asked_bounds

@@ -14,15 +14,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from dentframe.errors import ConfigError
+from dentframe.metering.attrs import is_several, spans
 from dentframe.metering.cumulative import from_means
 from dentframe.metering.registers import RegisterRules
-from dentframe.metering.series import Ints, Rows, is_several, ranges, rows
+from dentframe.metering.series import Ints, Rows, rows
 from dentframe.times.ranges import local
 from dentframe.verbs import sources
 from dentframe.verbs.inputs import Asked, Study, demanded, explicit, registers_of, study
 from dentframe.verbs.results import by_element, periods_index
 from dentframe.verbs.sources import REGISTER
-from dentframe.wire.columns import is_wire, split_element, wire_columns
+from dentframe.wire.columns import is_wire, wire_columns
 
 if TYPE_CHECKING:
     from dentframe.metering.cumulative import Cumulative
@@ -47,14 +48,15 @@ class Lane:
         with a reading, for the others need not be its own.
     repeated : int
         Rows that repeat an instant.
-    bounds : tuple of int, or None
-        The half-open range that was read [us], where the frame tells it.
+    start, end : int or None
+        The half-open range that was read [us], as far as the frame tells it.
     """
 
     t: Ints
     counts: dict[str, int]
     repeated: int
-    bounds: tuple[int, int] | None
+    start: int | None
+    end: int | None
 
     @property
     def interval(self) -> int:
@@ -66,17 +68,18 @@ class Lane:
         """How many rows the span should have."""
         if not self.interval:
             return len(self.t)
-        if self.bounds is None:
-            return round(int(self.t[-1] - self.t[0]) / self.interval) + 1
-        return max(round((self.bounds[1] - self.bounds[0]) / self.interval), len(self.t))
+        start = self.t[0] - self.interval if self.start is None else self.start
+        end = self.t[-1] if self.end is None else self.end
+        return max(round(int(end - start) / self.interval), len(self.t))
 
     @property
     def lacks(self) -> list[int]:
         """What is missing of each gap between rows and at the ends of the range [us]."""
         if not self.interval:
             return []
-        first, last = self.bounds or (int(self.t[0]), int(self.t[-1]))
-        steps = np.diff(np.r_[min(first, self.t[0]) - self.interval, self.t, last])
+        first = self.t[0] if self.start is None else min(self.start, self.t[0])
+        last = self.t[-1] if self.end is None else self.end
+        steps = np.diff(np.r_[first - self.interval, self.t, last])
         return [int(x) - self.interval for x in steps[steps > _LATE * self.interval]]
 
     def there(self, labels: Sequence[str]) -> int:
@@ -107,39 +110,25 @@ def lanes(frame: pd.DataFrame) -> list[Lane]:
     """
     labels = wire_columns(frame.columns)
     filled = frame.loc[:, [is_wire(x) for x in frame.columns]].notna().to_numpy()
-    several = is_several(frame)
-    return [_lane(of, labels, filled, _bounds(frame, of, several), several) for of in rows(frame)]
-
-
-def _bounds(frame: pd.DataFrame, of: Rows, several: bool) -> tuple[int, int] | None:
-    read = ranges(frame)
-    mine = [span for key, span in read.items() if not several or split_element(key)[0] == of.meter]
-    if not mine:
-        return None
-    return _us(min(a for a, _ in mine)), _us(max(b for _, b in mine))
-
-
-def _us(at: pd.Timestamp) -> int:
-    return at.value // 1000
+    several, believed = is_several(frame), spans(frame)
+    return [_lane(of, labels, filled, believed[of.meter], several) for of in rows(frame)]
 
 
 def _lane(
     of: Rows,
     labels: Sequence[str],
     filled: npt.NDArray[np.bool_],
-    bounds: tuple[int, int] | None,
+    span: tuple[int | None, int | None],
     several: bool,
 ) -> Lane:
     cells = filled[of.order]
     repeated = len(cells) - len(of.t)
     if of.first is not None and len(of.first):
         cells = np.logical_or.reduceat(cells, of.first, axis=0)
-    inside: Any = slice(None)
-    if bounds is not None:
-        inside = slice(*np.searchsorted(of.t, bounds).tolist())
+    inside = slice(*(None if x is None else int(np.searchsorted(of.t, x)) for x in span))
     sums = cells[inside].sum(axis=0).tolist()
     counts = {x: n for x, n in zip(labels, sums, strict=True) if n or not several}
-    return Lane(of.t[inside], counts, repeated, bounds)
+    return Lane(of.t[inside], counts, repeated, *span)
 
 
 _DEFAULT_RULES = RegisterRules()

@@ -29,24 +29,20 @@ from dentframe.errors import (
     warn,
 )
 from dentframe.frame import select as selection
+from dentframe.metering.attrs import is_several, meters_of, span_of, time_index
 from dentframe.metering.cumulative import STATUSES, Cumulative, first_covered, from_means
 from dentframe.metering.registers import MINUTE, RegisterRules, SiteRules
 from dentframe.metering.series import (
     NONE,
     Series,
     element_columns,
-    is_several,
-    meters_of,
-    ranges,
     rows,
-    time_index,
 )
 from dentframe.site.site import apply_site, summed
 from dentframe.times.periods import Periods, build, verb_zone
-from dentframe.times.ranges import Zone, bound, ints, stamp
+from dentframe.times.ranges import Zone, bound, ints
 from dentframe.verbs import sources
 from dentframe.verbs.sources import Wanted
-from dentframe.wire.columns import split_element
 from dentframe.wire.topics import TOPICS
 
 if TYPE_CHECKING:
@@ -64,34 +60,8 @@ def asked_bounds(frame: pd.DataFrame, start: Any, end: Any, tz: Zone) -> Bounds:
 
 
 def default_bounds(frame: pd.DataFrame, series: Sequence[Cumulative]) -> Bounds:
-    """The range that was read, else the time from the first reading to the last."""
-    read = _read_ranges(frame)
-    if read:
-        return min(a for a, _ in read), max(b for _, b in read)
-    firsts = [first_covered(c) for c in series if len(c.at)]
-    if not firsts:
-        return _rows(frame)
-    return stamp(min(firsts)), stamp(max(int(c.at[-1]) for c in series if len(c.at)))
-
-
-def _read_ranges(frame: pd.DataFrame) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
-    found = ranges(frame)
-    if not is_several(frame):
-        return list(found.values())
-    meters = _meters_in(frame) if found else set()
-    return [span for key, span in found.items() if split_element(key)[0] in meters]
-
-
-def _meters_in(frame: pd.DataFrame) -> set[str]:
-    """The meters that have rows; a year's times, made text one by one, would take a second."""
-    index: Any = frame.index
-    own = [i for i, level in enumerate(index.levels) if not isinstance(level, pd.DatetimeIndex)]
-    return {str(m) for i in own for m in index.get_level_values(i).unique()}
-
-
-def _rows(frame: pd.DataFrame) -> Bounds:
-    times = time_index(frame)
-    return (times.min(), times.max()) if len(times) else (None, None)
+    """The range that was read, as far as it is believed, else what the readings cover."""
+    return span_of(frame, ((c.meter, first_covered(c), int(c.at[-1])) for c in series if len(c.at)))
 
 
 def periods(

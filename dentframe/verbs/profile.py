@@ -13,8 +13,8 @@ import pandas as pd
 
 from dentframe.errors import ConfigError
 from dentframe.metering import blocks
+from dentframe.metering.attrs import meters_of
 from dentframe.metering.registers import RegisterRules
-from dentframe.metering.series import meters_of
 from dentframe.times.ranges import local
 from dentframe.verbs.demand import window_means
 from dentframe.verbs.inputs import Asked, Study, demanded, study

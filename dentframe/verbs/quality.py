@@ -15,18 +15,10 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import DentError
+from dentframe.metering.attrs import is_several, named_elements, time_index
 from dentframe.metering.cumulative import from_means, from_register
 from dentframe.metering.registers import RegisterRules, check_elements, micros, resolve
-from dentframe.metering.series import (
-    NONE,
-    Flag,
-    Series,
-    is_several,
-    named_elements,
-    read,
-    rows,
-    time_index,
-)
+from dentframe.metering.series import NONE, Flag, Series, read, rows
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import instant, ints, local
 from dentframe.verbs.findings import FINDINGS, Evidence

@@ -16,9 +16,10 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
+from dentframe.metering.attrs import is_several, time_index
 from dentframe.metering.cumulative import share
 from dentframe.metering.registers import RegisterRules
-from dentframe.metering.series import is_several, meter_by_meter, time_index
+from dentframe.metering.series import meter_by_meter
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import ints, local
 from dentframe.verbs.inputs import Asked, periods

@@ -19,10 +19,11 @@ import pandas as pd
 
 from dentframe.errors import CoverageWarning, ReadingWarning, warn
 from dentframe.frame.quantify import quantify
+from dentframe.metering.attrs import is_several, meters_of
 from dentframe.metering.cumulative import STATUSES, Cumulative, first_covered, status
 from dentframe.metering.figures import COLUMNS, Figures, table
 from dentframe.metering.registers import MINUTE
-from dentframe.metering.series import Ints, element_columns, is_several, meters_of, names
+from dentframe.metering.series import Ints, element_columns, names
 from dentframe.times.ranges import local, stamp
 from dentframe.verbs.sources import Wanted, interval_of
 from dentframe.wire import units as _units

@@ -20,6 +20,7 @@ import numpy as np
 from dentframe.errors import ConfigError, KindError, RangeError
 from dentframe.frame import select as selection
 from dentframe.frame.select import check_read, topics
+from dentframe.metering.attrs import named_elements, time_index
 from dentframe.metering.cumulative import first_covered, from_means, from_register
 from dentframe.metering.registers import (
     MINUTE,
@@ -30,18 +31,7 @@ from dentframe.metering.registers import (
     resolve,
 )
 from dentframe.metering.rising import Plain, block_of
-from dentframe.metering.series import (
-    NONE,
-    Flag,
-    Rows,
-    Series,
-    element_columns,
-    matrix,
-    named_elements,
-    read,
-    rows,
-    time_index,
-)
+from dentframe.metering.series import NONE, Flag, Rows, Series, element_columns, matrix, read, rows
 from dentframe.metering.steps import refuse_differences
 from dentframe.times.ranges import Zone, is_utc, minutes, zone
 from dentframe.wire import units as _units

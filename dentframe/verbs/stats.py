@@ -13,19 +13,11 @@ import pandas as pd
 
 from dentframe.errors import KindError
 from dentframe.frame import select as selection
+from dentframe.metering.attrs import is_several, meters_of, span_of, time_index
 from dentframe.metering.cumulative import share
-from dentframe.metering.series import (
-    Series,
-    _series,
-    is_several,
-    meters_of,
-    numbers,
-    ranges,
-    rows,
-    time_index,
-)
+from dentframe.metering.series import Series, _series, numbers, rows
 from dentframe.times.periods import build, verb_zone
-from dentframe.times.ranges import ints, local, stamp, zone
+from dentframe.times.ranges import ints, local, zone
 from dentframe.verbs import sources
 from dentframe.verbs.inputs import Asked, asked_bounds, check_share, warn_of_spacing
 from dentframe.verbs.results import warn_of
@@ -235,23 +227,14 @@ def _periods(
     naive: Zone,
 ) -> tuple[Ints, Ints]:
     low, high = asked_bounds(frame, start, end, naive)
-    first, last = _span(frame, found)
+    there = ((x.meter, int(x.t[0]), int(x.t[-1])) for x in found if len(x.t))
+    first, last = span_of(frame, there)
     a, b = (first if low is None else low), (last if high is None else high)
     if a is None or b is None or a >= b:
         none = np.empty(0, dtype=np.int64)
         return none, none
     when = build(freq, a, b, zone(tz), cut_start=low is not None, cut_end=high is not None)
     return ints(when.starts), ints(when.ends)
-
-
-def _span(frame: pd.DataFrame, found: Sequence[Series]) -> tuple[Any, Any]:
-    read = list(ranges(frame).values())
-    if read:
-        return min(a for a, _ in read), max(b for _, b in read)
-    there = [x for x in found if len(x.t)]
-    if not there:
-        return None, None
-    return stamp(min(int(x.t[0]) for x in there)), stamp(max(int(x.t[-1]) for x in there))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from dentframe.cards import Card
 from dentframe.frame import select as selection
-from dentframe.metering.series import time_index
+from dentframe.metering.attrs import time_index
 from dentframe.verbs.gaps import Lane, lanes
 
 if TYPE_CHECKING:
@@ -65,9 +65,11 @@ def _others(frame: pd.DataFrame, table: pd.DataFrame) -> str:
 
 
 def _span(frame: pd.DataFrame, found: Sequence[Lane]) -> str:
-    times, read = time_index(frame), [lane.bounds for lane in found if lane.bounds]
-    if read:
-        ends = [min(a for a, _ in read), max(b for _, b in read)]
+    times = time_index(frame)
+    starts = [lane.start for lane in found if lane.start is not None]
+    ends = [lane.end for lane in found if lane.end is not None]
+    if len(starts) == len(ends) == len(found) > 0:
+        ends = [min(starts), max(ends)]
         first, last = pd.to_datetime(ends, unit="us", utc=True).tz_convert(times.tz or "UTC")
         told = "the range that was read"
     elif len(times):

@@ -24,10 +24,11 @@ import pandas as pd
 from dentframe.errors import ConfigError, KindError, UnknownMeterError, did_you_mean
 from dentframe.frame.quantify import quantify
 from dentframe.frame.select import check_read, elements
+from dentframe.metering.attrs import time_index
 from dentframe.metering.cumulative import STATUSES, from_means, share, status
 from dentframe.metering.figures import COLUMNS, NAT, Figures, check_edges, expected, figures
 from dentframe.metering.registers import MINUTE, RegisterRules
-from dentframe.metering.series import NONE, Flag, Series, names, rows, time_index
+from dentframe.metering.series import NONE, Flag, Series, names, rows
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import ints, local
 from dentframe.verbs.inputs import Asked, check_share, keyed, periods, series_of, warn_of_spacing

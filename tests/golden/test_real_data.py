@@ -14,6 +14,7 @@ import pytest
 from dentframe.errors import CoverageWarning
 from dentframe.metering.registers import RegisterRules
 from dentframe.verbs.energy import energy, intervals
+from tests.attrs_kit import told
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 SEOUL, NEW_YORK = "Asia/Seoul", "America/New_York"
@@ -101,11 +102,7 @@ def test_steel_days_add_up_to_last_minus_first():
 def test_steel_bracketed_year():
     """The local year is bracketed at its end only: 959,636.22 kWh, and January is partial."""
     frame = steel()
-    frame.attrs["dentcloud"] = {
-        "schema": 1,
-        "units": {},
-        "ranges": {"P900000006": ["2018-01-01T00:00:00+09:00", "2019-01-01T00:00:00+09:00"]},
-    }
+    told(frame, {"P900000006": ["2018-01-01T00:00:00+09:00", "2019-01-01T00:00:00+09:00"]})
     with pytest.warns(CoverageWarning, match="bracket=True"):
         months = energy(frame, "MS", tz=SEOUL, detail=True)
     assert len(months) == 12

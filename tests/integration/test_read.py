@@ -67,9 +67,12 @@ def test_the_frames_promises(client):
     assert set(df.dtypes) == {np.dtype("float64")}
     assert df.columns[0] == "kWHNet/Elm/A"
     assert json.loads(json.dumps(df.attrs["dentcloud"])) == {
-        "schema": 1,
+        "schema": 2,
         "units": {"kWHNet": "kWh", "A": "A"},
         "ranges": {METER: ["2023-12-05T00:00:00+00:00", "2023-12-06T00:00:00+00:00"]},
+        "rows": {METER: [df.index[0].isoformat(), df.index[-1].isoformat()]},
+        "conflicts": {},
+        "duplicates": {},
     }
 
 

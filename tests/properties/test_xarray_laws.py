@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dentframe.datasets.results import to_frame, to_xarray
+from tests.attrs_kit import told
 
 pytestmark = [
     # The oldest netCDF4 was built against another numpy; numpy says this is harmless.
@@ -61,11 +62,8 @@ def frames(draw):
         frame = pd.DataFrame(table, index=index, columns=pd.Index(names, dtype=object))
         frame = frame.astype(dtype)
     ranges = {"P1": ["2023-11-05T00:00:00+00:00", "2023-11-06T00:00:00+00:00"]}
-    frame.attrs = draw(
-        st.sampled_from(
-            [{}, {"dentcloud": {"schema": 1, "units": {"DemandkW": "kW"}, "ranges": ranges}}]
-        )
-    )
+    if draw(st.booleans()):
+        told(frame, ranges, units={"DemandkW": "kW"})
     return _dressed(draw, frame, dtype)
 
 

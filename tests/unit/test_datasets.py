@@ -10,6 +10,7 @@ import xarray as xr
 from dentframe.datasets.results import to_frame, to_xarray
 from dentframe.errors import ConfigError, DecodeError, RangeError, UnitError
 from dentframe.wire import units
+from tests.attrs_kit import told
 
 LA = "America/Los_Angeles"
 
@@ -31,14 +32,8 @@ def readings(periods=4, start="2023-12-31 23:30", tz="UTC"):
         },
         index=index.as_unit("us").tz_convert(tz),
     )
-    frame.attrs = {
-        "dentcloud": {
-            "schema": 1,
-            "units": {"DemandkW": "kW", "kWHNet": "kWh", "A": "A", "dPF": "dPF"},
-            "ranges": {"P1": [index[0].isoformat(), index[-1].isoformat()]},
-        }
-    }
-    return frame
+    units = {"DemandkW": "kW", "kWHNet": "kWh", "A": "A", "dPF": "dPF"}
+    return told(frame, {"P1": [index[0], index[-1]]}, units=units)
 
 
 def same(left, right):
@@ -164,12 +159,11 @@ def test_meters_with_other_times_are_refused_by_name():
 def test_one_meter_of_several_is_a_frame_of_one():
     """`sel(meter=...)` leaves one meter's frame, without the other's range."""
     frame = several(readings(), readings() * 2)
-    ranges = {"P1": ["a", "b"], "P2": ["c", "d"], "P3": ["e", "f"]}
-    frame.attrs = {"dentcloud": {"schema": 1, "ranges": ranges}}
+    told(frame, {m: ["2023-12-31", "2024-01-01"] for m in ("P1", "P2", "P3")})
     one = to_frame(to_xarray(frame).sel(meter="P2"))
     assert one.index.names == ["time"]
     assert one["DemandkW/Elm/A"].tolist() == [2.0, 4.0, 6.0, 8.0]
-    assert set(one.attrs["dentcloud"]["ranges"]) == {"P2", "P3"}
+    assert set(one.attrs["dentcloud"]["ranges"]) == {"P2"}
 
 
 def test_parts_of_a_dataset_are_frames():

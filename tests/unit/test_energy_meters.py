@@ -10,6 +10,7 @@ from dentframe.errors import CoverageWarning
 from dentframe.metering.figures import COLUMNS
 from dentframe.metering.registers import RegisterRules
 from dentframe.verbs.energy import energy, intervals
+from tests.attrs_kit import told
 from tests.energy_kit import MEAN, NY, A, C, quiet, readings, register
 
 
@@ -42,7 +43,7 @@ def test_rows_of_meters_in_any_order(two):
 def test_an_element_read_by_name_is_missing(two):
     """Named in what was read, an element without a value is missing, not absent."""
     span = ["2024-01-01T05:00:00+00:00", "2024-01-02T05:00:00+00:00"]
-    two.attrs["dentcloud"] = {"schema": 1, "units": {}, "ranges": {"P1": span, "P2_C": span}}
+    told(two, {"P1": span, "P2": span}, elements={"P2": ["B", "C"]})
     rows = quiet(energy, two, "D", tz=NY, detail=True)
     assert rows["status"].tolist() == ["recorded"] * 3 + ["missing"]
 
@@ -77,7 +78,7 @@ def test_intervals_are_cut_by_bounds_only():
     cut = intervals(frame, start="2024-01-01 00:05", end="2024-01-01 00:40", tz="UTC")
     assert cut.iloc[:, 0].tolist() == pytest.approx([2 / 3, 1, 2 / 3])
     spans = {"P1": ["2024-01-01T00:20:00+00:00", "2024-01-01T00:40:00+00:00"]}
-    frame.attrs["dentcloud"] = {"schema": 1, "units": {}, "ranges": spans}
+    told(frame, spans)
     assert intervals(frame).iloc[:, 0].tolist() == [1, 1]
 
 

@@ -10,6 +10,7 @@ from dentframe.errors import CoverageWarning, RangeError
 from dentframe.metering.figures import COLUMNS
 from dentframe.times.periods import Monthly
 from dentframe.verbs.energy import energy, intervals
+from tests.attrs_kit import told
 from tests.energy_kit import MEAN, NY, quiet, readings, register, row
 
 
@@ -110,7 +111,7 @@ def test_the_range_that_was_read_makes_the_periods():
     """Bracketing rows make no period; a period without a reading is a row."""
     frame = register("2024-01-01 04:45", n=99)
     spans = {"P1": ["2024-01-01T00:00:00-05:00", "2024-01-04T00:00:00-05:00"]}
-    frame.attrs["dentcloud"] = {"schema": 1, "units": {}, "ranges": spans}
+    told(frame, spans)
     days = quiet(energy, frame, "D", tz=NY, detail=True)
     assert days["status"].tolist() == ["recorded", "partial", "missing"]
     assert days["coverage"].iloc[2] == 0

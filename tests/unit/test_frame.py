@@ -54,7 +54,8 @@ def test_identical_duplicates_count_once_and_fill_each_other():
         [page(["a/Elm/A", "a/Elm/B"], [(0, 1, NAN), (0, 1, 7)])], ["a/Elm/A", "a/Elm/B"]
     )
     assert table.values.tolist() == [[1, 7]]
-    assert table.conflicts == 0
+    assert not table.conflicts
+    assert table.duplicates == {"a/Elm/A": [0]}
 
 
 def test_conflicting_duplicates_are_missing_and_counted():
@@ -65,7 +66,7 @@ def test_conflicting_duplicates_are_missing_and_counted():
     assert np.isnan(table.values[0, 0])
     assert table.values[0, 1] == 5
     assert table.values[1].tolist() == [3, 5]
-    assert table.conflicts == 1
+    assert table.conflicts == {"a/Elm/A": [0]}
 
 
 def test_no_pages_make_an_empty_table():

@@ -8,6 +8,7 @@ import pytest
 
 from dentframe.errors import ConfigError
 from dentframe.verbs.gaps import COLUMNS, coverage, gaps
+from tests.attrs_kit import told
 from tests.unit.test_demand import KW, KWH, quarters
 
 
@@ -23,7 +24,7 @@ def test_a_register_that_goes_on_knows_the_energy():
 def test_what_bracketing_rows_would_give_is_no_gap():
     """Less than an interval at an end of the range that was read is not lost."""
     frame = quarters({KW: [1, 1]}, "2024-01-01 00:02")
-    frame.attrs["dentcloud"] = {"ranges": {"P1": ["2024-01-01T00:00Z", "2024-01-01T00:30Z"]}}
+    told(frame, {"P1": ["2024-01-01T00:00Z", "2024-01-01T00:30Z"]})
     assert gaps(frame).empty
     assert len(gaps(frame, end="2024-01-01 00:30", tz="UTC")) == 1
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from dentframe.datasets.results import to_xarray
+from tests.attrs_kit import told
 
 LA = "America/Los_Angeles"
 
@@ -16,9 +17,7 @@ def readings(periods=4, start="2023-12-31 23:30"):
     n = np.arange(float(periods))
     data = {"DemandkW/Elm/A": 1 + n, "DemandkW/Elm/C": 10 * (1 + n), "kWHNet/Elm/A": 100 + n / 4}
     frame = pd.DataFrame(data, index=index.as_unit("us"))
-    ranges = {"P1": [index[0].isoformat(), index[-1].isoformat()]}
-    frame.attrs = {"dentcloud": {"schema": 1, "units": {"DemandkW": "kW"}, "ranges": ranges}}
-    return frame
+    return told(frame, {"P1": [index[0], index[-1]]}, units={"DemandkW": "kW"})
 
 
 def test_energy_has_the_bounds_of_its_periods():

@@ -8,7 +8,7 @@ from pandas.testing import assert_frame_equal
 
 from dentframe.errors import KindError, UnitError, UnknownMeterError, UnknownTopicError
 from dentframe.frame import reshape, select
-from tests.reshape_kit import ATTRS, LABELS, several, single
+from tests.reshape_kit import LABELS, several, single
 
 
 def test_the_table_names_what_each_column_is():
@@ -62,7 +62,7 @@ def test_select_takes_what_fits_every_criterion(criteria, expected):
     frame = single()
     part = select.select(frame.assign(note=1), **criteria)
     assert_frame_equal(part, frame[expected])
-    assert part.attrs == ATTRS
+    assert part.attrs == single().attrs
 
 
 def test_select_gives_a_copy():

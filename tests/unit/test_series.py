@@ -9,6 +9,7 @@ import pytest
 from dentframe.errors import ConfigError, DecodeError, RangeError, UnitError
 from dentframe.metering import series
 from dentframe.metering.series import names
+from tests.attrs_kit import told
 
 A = "kWHNet/Elm/A"
 
@@ -120,9 +121,8 @@ def test_meters_come_by_name():
 def test_the_attrs_name_the_meter():
     """A frame of one meter knows its name while it has its attrs."""
     frame = pd.DataFrame({A: [1.0]}, index=index(0))
-    frame.attrs["dentcloud"] = {"ranges": {"P1": ["2024-01-01", "2024-01-02"]}}
+    told(frame, {"P1": ["2024-01-01", "2024-01-02"]})
     assert read(frame)[0].name == "P1_A"
-    assert series.ranges(frame)["P1"][0] == pd.Timestamp("2024-01-01", tz="UTC")
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])

@@ -8,6 +8,7 @@ import pytest
 
 from dentframe.verbs.gaps import lanes
 from dentframe.verbs.summary import card
+from tests.attrs_kit import told
 
 DAY = ["2024-01-01T00:00:00+00:00", "2024-01-02T00:00:00+00:00"]
 
@@ -16,8 +17,7 @@ def day(*columns, freq="15min", meter="P1"):
     """One whole UTC day, with what the reader says of it."""
     times = pd.date_range("2024-01-01", periods=96, freq=freq, tz="UTC", name="time")
     frame = pd.DataFrame({c: np.arange(96.0) for c in columns}, index=times.as_unit("us"))
-    frame.attrs["dentcloud"] = {"schema": 1, "units": {}, "ranges": {meter: DAY}}
-    return frame
+    return told(frame, {meter: DAY})
 
 
 def facts(frame):
@@ -57,7 +57,7 @@ def test_a_gap_and_blanks_are_counted():
 
 def test_rows_missing_at_the_ends_are_gaps():
     """The range that was read tells that the first and last hour did not come."""
-    shown = card(day("DemandkW/Elm/A").iloc[4:-8])
+    shown = card(told(day("DemandkW/Elm/A").iloc[4:-8], {"P1": DAY}))
     assert shown.rows[0][-1] == "87.50 %"
     assert shown.notes == ["2 gaps without a row, 3 h in all, the longest 2 h; .gaps() lists them."]
 
@@ -69,7 +69,7 @@ def test_bracketing_rows_count_for_nothing():
         pd.date_range("2023-12-31 23:45", "2024-01-02 00:00", freq="15min", tz="UTC"),
         fill_value=1.0,
     )
-    wide.attrs = frame.attrs
+    told(wide, {"P1": DAY})
     (lane,) = lanes(wide)
     assert (len(lane.t), lane.expected, lane.lacks) == (96, 96, [])
 
@@ -88,7 +88,7 @@ def test_several_meters_owe_only_their_own_columns():
     """Meter P2 has no element A: that is no missing reading."""
     one, two = day("kWHNet/Elm/A"), day("kWHNet/Elm/B", meter="P2")
     frame = pd.concat({"P1": one, "P2": two}, names=["meter"])
-    frame.attrs["dentcloud"] = {"ranges": {"P1": DAY, "P2": DAY}}
+    told(frame, {"P1": DAY, "P2": DAY})
     shown = card(frame)
     assert shown.title == "dent, P1, P2, 192 rows"
     assert shown.rows[0] == ("kWHNet", "register", "kWh", "2", "100 %")

@@ -19,6 +19,7 @@ from dentframe.datasets.accessor import DatasetAccessor
 from dentframe.datasets.results import to_frame, to_xarray
 from dentframe.errors import KindError, RangeError
 from dentframe.times.schedule import Schedule, Window
+from tests.attrs_kit import told
 
 pytestmark = [
     # The oldest netCDF4 was built against another numpy; numpy says this is harmless.
@@ -26,6 +27,7 @@ pytestmark = [
 ]
 CONVERTED = """
 import pandas as pd, dentframe
+from tests.attrs_kit import told
 t = pd.DatetimeIndex(["2024-01-01"], tz="UTC")
 ds = pd.DataFrame({"A/Ch/A1": [1.0]}, index=t).dent.to_xarray()
 print(ds.dent.topics == ["A"])
@@ -187,7 +189,7 @@ def test_blocks_have_bounds_of_their_own():
     t = pd.date_range("2024-01-01", periods=96, freq="15min", tz="UTC", name="time")
     readings = pd.DataFrame({"DemandkW/Elm/A": np.arange(96.0)}, index=t)
     span = [t[0].isoformat(), "2024-01-02T00:00:00+00:00"]
-    readings.attrs = {"dentcloud": {"schema": 1, "units": {}, "ranges": {"P1": span}}}
+    told(readings, {"P1": span})
     whole = to_xarray(readings)
     for found in (
         whole.dent.demand("15min", tz="UTC"),

@@ -1,0 +1,324 @@
+"""A frame of readings says here what it is: its times, its meters and the read it came from.
+
+A read leaves a note in ``frame.attrs["dentcloud"]`` (schema 2): units, the range asked for and
+the first and last row of each meter, and where readings came twice. pandas copies the note
+whatever is done to the frame. So a range is believed only on a side whose outermost row is
+still the one that was read: what was sliced, joined, shifted or resampled has its span from its
+own rows, and no reading is dropped for a range that is no longer the frame's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from dentframe.errors import RangeError
+from dentframe.times.ranges import Ints, stamp
+from dentframe.wire.units import ATTRS
+
+SCHEMA = 2
+RUNS = 50
+"""How many runs of doubled readings a column notes; more are joined to the nearest."""
+
+Side: TypeAlias = int | None
+Run: TypeAlias = tuple[int, int, int]
+Doubled: TypeAlias = Mapping[str, Mapping[str, Sequence[Run]]]
+Names: TypeAlias = Mapping[str, Sequence[str] | None]
+_BY_METER = ("ranges", "rows", "conflicts", "duplicates", "elements")
+
+
+def time_index(frame: pd.DataFrame) -> pd.DatetimeIndex:
+    """The frame's times, row by row, whether it holds one meter or several.
+
+    Raises
+    ------
+    RangeError
+        Where the index has no times, or some row has none.
+    """
+    index = frame.index
+    if isinstance(index, pd.MultiIndex):
+        index = index.get_level_values(_time_level(index))
+    if not isinstance(index, pd.DatetimeIndex):
+        raise RangeError(
+            f"Cannot find the times of this frame: its index is a {type(index).__name__}, not a "
+            "DatetimeIndex (or a MultiIndex of meter and time). Use df.set_index(...) first."
+        )
+    if index.hasnans:
+        raise RangeError(
+            f"Cannot place {int(np.sum(index.isna()))} of {len(index)} rows: they have no time. "
+            "Drop them first, e.g. df[df.index.notna()]."
+        )
+    return index
+
+
+def _time_level(index: pd.MultiIndex) -> int:
+    levels = [i for i, x in enumerate(index.levels) if isinstance(x, pd.DatetimeIndex)]
+    if index.nlevels != 2 or len(levels) != 1:
+        raise RangeError(
+            f"Cannot read an index of levels {list(index.names)}: the rows of several meters "
+            "need exactly two levels, meter and time."
+        )
+    return levels[0]
+
+
+def is_several(frame: pd.DataFrame) -> bool:
+    """Whether rows carry their meter: a MultiIndex (meter, time)."""
+    return isinstance(frame.index, pd.MultiIndex)
+
+
+def meter_codes(frame: pd.DataFrame) -> tuple[Ints, dict[str, int]]:
+    """Each row's meter as a code, and the code of each meter that has rows."""
+    index: Any = frame.index
+    level = 1 - _time_level(index)
+    codes = np.asarray(index.codes[level])
+    return codes, {str(index.levels[level][i]): i for i in np.unique(codes).tolist() if i >= 0}
+
+
+def note_of(frame: pd.DataFrame) -> Mapping[str, Any]:
+    """What a read noted in the frame's attrs; nothing where the note is of schema 1."""
+    note = frame.attrs.get(ATTRS)
+    return note if isinstance(note, Mapping) and note.get("schema") == SCHEMA else {}
+
+
+def spans(frame: pd.DataFrame) -> dict[str | None, tuple[Side, Side]]:
+    """The meters of a frame, and the range that was read of each, as far as it is believed.
+
+    Returns
+    -------
+    dict
+        Meter to start and end [us UTC], each None where nothing tells it or the outermost row
+        on that side is not the one that was read. A meter that was read and returned nothing
+        is among them. A frame of one meter has one item; None is the meter that nothing names.
+    """
+    note = note_of(frame)
+    ranges, outer = note.get("ranges") or {}, note.get("rows") or {}
+    ends = outermost(frame)
+    silent = [m for m in ranges if outer.get(m) is None]
+    if is_several(frame):
+        meters = sorted({*ends, *silent})
+        return {m: _believed(ends.get(m), outer.get(m), ranges.get(m)) for m in meters}
+    mine = ends.get("")
+    if not ranges:
+        return {None: (None, None)}
+    if len(ranges) == 1:
+        ((meter, span),) = ranges.items()
+        return {meter: _believed(mine, outer.get(meter), span)}
+    # One meter of a read of several, by .loc: its rows tell which, unless others have the same.
+    told = [_believed(mine, outer.get(m), span) for m, span in ranges.items()]
+    same = [m for m in ranges if mine is not None and _ends(outer.get(m)) == mine]
+    low, high = ({x for x in side if x is not None} for side in zip(*told, strict=True))
+    sides = [found.pop() if len(found) == 1 else None for found in (low, high)]
+    return {same[0] if len(same) == 1 else None: (sides[0], sides[1])}
+
+
+def outermost(frame: pd.DataFrame) -> dict[str, tuple[int, int]]:
+    """The first and last instant [us] of each meter that has rows; ``""`` is a single one."""
+    found: dict[str, tuple[int, int]] = {}
+    with contextlib.suppress(RangeError):  # where there are no times there is nothing to believe
+        times = time_index(frame).as_unit("us").asi8
+        if not len(times):
+            return {}
+        if not is_several(frame):
+            return {"": (int(times.min()), int(times.max()))}
+        codes, names = meter_codes(frame)
+        by_code = pd.Series(times).groupby(codes)
+        low, high = by_code.min(), by_code.max()
+        found = {name: (int(low[i]), int(high[i])) for name, i in names.items()}
+    return found
+
+
+def _believed(mine: tuple[int, int] | None, then: Any, span: Any) -> tuple[Side, Side]:
+    if span is None:
+        return None, None
+    start, end = (_us(x) for x in span)
+    if mine is None or then is None:
+        return (start, end) if mine is None and then is None else (None, None)
+    first, last = _ends(then)
+    return (start if mine[0] == first else None), (end if mine[1] == last else None)
+
+
+def _ends(then: Any) -> tuple[Side, Side]:
+    """The first and last row of a note [us]; None for a side that is not known."""
+    return (None, None) if then is None else (_us(then[0]), _us(then[1]))
+
+
+def _us(text: Any) -> Any:
+    if text is None:
+        return None
+    at = pd.Timestamp(text)
+    return (at.tz_localize("UTC") if at.tzinfo is None else at).as_unit("us").value // 1000
+
+
+def span_of(
+    frame: pd.DataFrame, readings: Iterable[tuple[str | None, int, int]]
+) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
+    """The span of a frame: the range that was read, else the time that its readings cover.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns over time or (meter, time).
+    readings : iterable of (meter, first, last)
+        What each column that has readings covers [us UTC].
+    """
+    believed = spans(frame)
+    covered = [(m, (first, last)) for m, first, last in readings]
+    sides: list[pd.Timestamp | None] = []
+    for i, furthest in enumerate((min, max)):
+        told = [span[i] for span in believed.values()]
+        own = [ends[i] for m, ends in covered if believed.get(m, (None, None))[i] is None]
+        known = [x for x in [*told, *own] if x is not None]
+        sides.append(stamp(furthest(known)) if known else None)
+    times = time_index(frame)
+    if len(times):
+        return sides[0] or times.min(), sides[1] or times.max()
+    return sides[0], sides[1]
+
+
+def own_name(frame: pd.DataFrame) -> str | None:
+    """The meter of a frame whose rows do not carry it; None where nothing names it."""
+    return next(iter(spans(frame)))
+
+
+def meters_of(frame: pd.DataFrame) -> list[str]:
+    """The meters of a frame, in the order of their names, as far as it names them.
+
+    One that was read and returned nothing is among them: it is missing, not absent.
+    """
+    return [m for m in spans(frame) if m is not None]
+
+
+def named_elements(frame: pd.DataFrame) -> set[tuple[str, str]]:
+    """The elements that were read by their ids (``P1_A``), as (meter, element)."""
+    named = note_of(frame).get("elements") or {}
+    return {(str(m), str(e)) for m, elements in named.items() for e in elements}
+
+
+def doubled(frame: pd.DataFrame, what: str, meter: str | None, column: str) -> list[Run]:
+    """Where a column had readings twice: the ``"conflicts"`` or ``"duplicates"`` of its read.
+
+    Returns
+    -------
+    list of (first, last, count)
+        The first and last instant of each run of rows [us UTC], and how many there were.
+    """
+    of_meter = (note_of(frame).get(what) or {}).get(meter) or {}
+    return [(_us(first), _us(last), int(n)) for first, last, n in of_meter.get(column, ())]
+
+
+def doubled_columns(frame: pd.DataFrame) -> set[str]:
+    """The wire columns that had readings twice, of any meter."""
+    told = (note_of(frame).get(what) or {} for what in ("conflicts", "duplicates"))
+    return {column for by_meter in told for columns in by_meter.values() for column in columns}
+
+
+def runs(at: Ints, among: Ints) -> list[Run]:
+    """Instants of rows as runs of rows that follow each other, at most `RUNS` of them.
+
+    Parameters
+    ----------
+    at : ndarray of int64
+        The instants of some rows, rising.
+    among : ndarray of int64
+        The instants of all rows, rising.
+    """
+    if not len(at):
+        return []
+    breaks = np.flatnonzero(np.diff(np.searchsorted(among, at)) > 1)
+    edges = np.r_[-1, breaks, len(at) - 1]
+    pairs = zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
+    return fewer([(int(at[a + 1]), int(at[b]), b - a) for a, b in pairs])
+
+
+def fewer(found: Iterable[Run]) -> list[Run]:
+    """Runs in order of time, the nearest of them joined where there are more than `RUNS`."""
+    runs = sorted(set(found))
+    if len(runs) <= RUNS:
+        return runs
+    pauses = np.array([b[0] - a[1] for a, b in pairwise(runs)])
+    breaks = np.sort(np.argsort(pauses, kind="stable")[-(RUNS - 1) :])
+    edges = [0, *(breaks + 1).tolist(), len(runs)]
+    groups = [runs[a:b] for a, b in pairwise(edges)]
+    return [(g[0][0], max(x[1] for x in g), sum(x[2] for x in g)) for g in groups]
+
+
+def note(
+    units: Mapping[str, str],
+    ranges: Mapping[str, tuple[pd.Timestamp, pd.Timestamp]],
+    frame: pd.DataFrame,
+    *,
+    elements: Names = {},  # noqa: B006 - it is read only
+    conflicts: Mapping[str, Mapping[str, Sequence[Run]]] = {},
+    duplicates: Mapping[str, Mapping[str, Sequence[Run]]] = {},
+) -> dict[str, Any]:
+    """What a read notes of itself, small and JSON-safe.
+
+    Parameters
+    ----------
+    units : mapping
+        Topic to unit, as getTopics said.
+    ranges : mapping
+        Meter to the half-open range that was asked for.
+    frame : pandas.DataFrame
+        What was read; it tells the first and last row of each meter.
+    elements : mapping
+        Meter to the elements that were asked for by name, if any were.
+    conflicts, duplicates : mapping
+        Meter to column to the runs of rows that came twice, with different values and the same.
+    """
+    ends = outermost(frame)
+    mine = ends if is_several(frame) else {m: ends[""] for m in ranges if ends}
+    rows = {m: mine.get(m) for m in ranges}
+    spans = {m: (_us(a), _us(b)) for m, (a, b) in ranges.items()}
+    named = {m: list(x) for m, x in elements.items() if x is not None}
+    return written(units, spans, rows, named, conflicts, duplicates)
+
+
+def written(
+    units: Mapping[str, str],
+    ranges: Mapping[str, tuple[int, int]],
+    rows: Mapping[str, tuple[Side, Side] | None],
+    elements: Mapping[str, Sequence[str]],
+    conflicts: Doubled,
+    duplicates: Doubled,
+) -> dict[str, Any]:
+    """The note of these ranges and rows [us UTC]; a side whose row is None is never believed."""
+    return {
+        "schema": SCHEMA,
+        "units": dict(units),
+        "ranges": {m: [iso(a), iso(b)] for m, (a, b) in ranges.items()},
+        "rows": {m: None if x is None else [iso(x[0]), iso(x[1])] for m, x in rows.items()},
+        "conflicts": _as_text(conflicts),
+        "duplicates": _as_text(duplicates),
+        **({"elements": dict(elements)} if elements else {}),
+    }
+
+
+def _as_text(found: Doubled) -> dict[str, dict[str, Any]]:
+    """Runs as text; columns with the same runs share one list, which is copied once."""
+    shared: dict[tuple[Run, ...], list[Any]] = {}
+
+    def text(runs: Sequence[Run]) -> list[Any]:
+        return shared.setdefault(tuple(runs), [[iso(a), iso(b), n] for a, b, n in runs])
+
+    whole = {m: {c: text(r) for c, r in columns.items() if r} for m, columns in found.items()}
+    return {m: columns for m, columns in whole.items() if columns}
+
+
+def iso(us: Side) -> str | None:
+    """Microseconds UTC as ISO 8601 text."""
+    return None if us is None else stamp(us).isoformat()
+
+
+def keep_meters(frame: pd.DataFrame, meters: Collection[str]) -> None:
+    """Take from a frame's note what is not about these meters."""
+    whole = note_of(frame)
+    if whole:
+        about = {k: v for k, v in whole.items() if k in _BY_METER}
+        kept = {k: {m: x for m, x in v.items() if m in meters} for k, v in about.items()}
+        frame.attrs = {**frame.attrs, ATTRS: {**whole, **kept}}
