@@ -47,7 +47,7 @@ def test_a_month_of_a_year_is_that_month():
     rows = june.dent.energy("MS", tz=UTC, detail=True)
     assert rows["start"].dt.month.tolist() == [6]
     assert june.dent.gaps().empty
-    assert june.dent.quality()["kwh_at_risk"].max() <= 720
+    assert june.dent.quality().empty
     assert "first to last reading" in repr(june.dent)
 
 
