@@ -89,7 +89,8 @@ def registers(draw, least=1, most=24):
     for minute in at:
         if minute == swap_at:
             opening = draw(thousandths(0, 20))
-            swaps.append((minute - draw(st.integers(0, 5)), value, opening))
+            mistyped = draw(st.sampled_from([0, 0, 0, -1, 9, 9 * value]))
+            swaps.append((minute - draw(st.integers(0, 5)), value + mistyped, opening))
             value = opening
         value += draw(_increments(export))
         if modulus is not None and value >= modulus:
@@ -97,6 +98,8 @@ def registers(draw, least=1, most=24):
         event = draw(st.integers(0, 19))
         if event == 0:
             value = draw(thousandths(0, 6))
+        if event == 5:
+            value += draw(st.sampled_from([Fraction(30), Fraction(130), Fraction(51_789)]))
         seen: Fraction | None = value
         if event == 1:
             seen = draw(st.sampled_from([Fraction(0), value + 500, max(value - 1, Fraction(0))]))
@@ -109,6 +112,22 @@ def registers(draw, least=1, most=24):
             rows.append((minute, draw(st.sampled_from([None, value, value + 1]))))
     rows = draw(st.permutations(rows))
     return Register(tuple(rows), max_kw, modulus, export, tuple(swaps))
+
+
+@st.composite
+def demands_of(draw, register):
+    """Interval means at the register's first row of each instant, some near what it says."""
+    rows, known = [], dict(reversed(register.rows))
+    before = None
+    for minute in sorted(known):
+        value = known[minute]
+        kw = Fraction(0)
+        if before is not None and None not in (value, known[before]):
+            kw = (value - known[before]) * 60 / (minute - before)
+        factor = draw(st.sampled_from([1, 1, Fraction(9, 10), Fraction(7, 10), 2]))
+        rows.append((minute, Fraction(round(kw * factor * MILLI), MILLI)))
+        before = minute
+    return rows
 
 
 @st.composite

@@ -35,7 +35,7 @@ from dentframe.times.ranges import ints, local, stamp
 from dentframe.verbs import sources
 from dentframe.verbs.energy import energy as of_frame
 from dentframe.verbs.peaks import peaks as of_frame_peaks
-from dentframe.verbs.results import IMPOSSIBLE_KW
+from dentframe.verbs.results import SURPRISING_KW
 from dentframe.verbs.sources import MEAN, REGISTER
 from dentframe.wire.columns import ELEMENT, Column, parse, split_element
 
@@ -214,7 +214,7 @@ def _edges(freq: Any, first: Any, last: Any, tz: dt.tzinfo) -> tuple[Ints, Ints]
 
 def _steep(t: Ints, values: Floats) -> bool:
     """Whether some step of rising registers may be of a power that the verb warns of."""
-    limit = _NEAR * IMPOSSIBLE_KW * int(np.diff(t).min()) / _US_PER_HOUR
+    limit = _NEAR * SURPRISING_KW["register"] * int(np.diff(t).min()) / _US_PER_HOUR
     days = np.append(values[::_DAY], values[-1:], axis=0)
     # No step rises more than all steps of its day together.
     return _greatest(days) > limit and _greatest(values) > limit

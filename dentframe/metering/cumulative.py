@@ -37,7 +37,6 @@ import numpy as np
 import numpy.typing as npt
 
 from dentframe.metering import steps
-from dentframe.metering import steps as glitches
 from dentframe.metering.registers import MINUTE, Rules
 from dentframe.metering.series import ESTIMATES, NONE, Flag, Floats, Ints, Series
 from dentframe.metering.steps import HOUR
@@ -69,7 +68,8 @@ class Cumulative:
     ok : ndarray of bool
         Which segments are covered, shape (segments,).
     hi : ndarray of float
-        The greatest energy of each segment [kWh]; the least is its increment of E.
+        The greatest energy of each covered segment [kWh], the least is its increment of E; of a
+        step that the rules withhold what its readings claim.
     flags : ndarray of int64
         Flag bits of each segment: of its step and of the readings at or inside it.
     gap : ndarray of bool
@@ -78,6 +78,10 @@ class Cumulative:
         Instants [us] and values of the readings in use, shape (readings,).
     max_gap : int
         The longest spacing inside which an interpolated edge counts as recorded [us].
+    max_kw : float or None
+        The greatest power by which a register was judged [kW].
+    refusal : str
+        Why the column is not taken for a register, and what to do; empty where it is.
     """
 
     series: Series
@@ -92,6 +96,8 @@ class Cumulative:
     at: Ints
     readings: Floats
     max_gap: int
+    max_kw: float | None = None
+    refusal: str = ""
 
     @property
     def meter(self) -> str | None:
@@ -292,15 +298,17 @@ def first_covered(c: Cumulative) -> int:
     return int(c.t[int(np.searchsorted(c.t, first)) - 1])
 
 
-def from_register(series: Series, rules: Rules) -> Cumulative:
+def from_register(series: Series, rules: Rules, means: Cumulative | None = None) -> Cumulative:
     """E(t) and C(t) of a register.
 
     Parameters
     ----------
     series : Series
-        The readings of the register.
+        The readings of the register, the whole column as it was read.
     rules : Rules
         What is known about it.
+    means : Cumulative, optional
+        The element's interval means, which may confirm a step that stands out.
 
     Returns
     -------
@@ -308,21 +316,42 @@ def from_register(series: Series, rules: Rules) -> Cumulative:
         Breakpoints are the readings in use, and the outermost rows where those are blank.
     """
     t, r, dropped = series.t, series.values, NONE
-    stay = glitches.keep(t, r, rules)
+    stay = steps.keep(t, r, rules)
     if stay is not None:
         t, r, dropped = t[stay], r[stay], t[~stay]
-    made = _from_steps(series, t, r, steps.judge(t, r, rules), rules.max_gap)
+    made = _from_steps(series, t, r, steps.judge(t, r, rules, means), rules)
     made = _widen(made, series.mark_t)
     _mark_around(made, dropped, np.full(len(dropped), int(Flag.GLITCH)))
     _mark_around(made, series.mark_t, series.marks)
     return made
 
 
+def refused(series: Series, rules: Rules, why: str) -> Cumulative:
+    """A column that is no register: all of its time is missing, and flagged."""
+    n = max(len(series.t) - 1, 0)
+    flag = Flag.DECREASE_UNCLASSIFIED if rules.max_kw is None else Flag.UNEXPLAINED_DECREASE
+    judged = steps.Steps(
+        d=np.zeros(n),
+        hi=np.zeros(n),
+        ok=np.zeros(n, dtype=np.bool_),
+        odd=np.ones(n, dtype=np.bool_),
+        flags=np.full(n, int(flag)),
+    )
+    made = _from_steps(series, series.t, series.values, judged, rules)
+    return replace(_widen(made, series.mark_t), refusal=why)
+
+
+def jumps(c: Cumulative) -> list[tuple[int, int, float]]:
+    """The steps of a register that are withheld as no use: start, end [us], and claimed kWh."""
+    found = np.flatnonzero(~c.ok & ((c.flags & Flag.UNEXPLAINED_JUMP) != 0)).tolist()
+    return [(int(c.t[i]), int(c.t[i + 1]), float(c.hi[i])) for i in found]
+
+
 def _from_steps(
-    series: Series, t: Ints, r: Floats, judged: steps.Steps, max_gap: int
+    series: Series, t: Ints, r: Floats, judged: steps.Steps, rules: Rules
 ) -> Cumulative:
     spacing = np.diff(t)
-    gap = judged.ok & (spacing > max_gap)
+    gap = judged.ok & (spacing > rules.max_gap)
     judged.flags[gap] |= Flag.GAP_BRIDGED
     return Cumulative(
         series=series,
@@ -336,7 +365,8 @@ def _from_steps(
         gap=gap,
         at=t,
         readings=r,
-        max_gap=max_gap,
+        max_gap=rules.max_gap,
+        max_kw=rules.max_kw,
     )
 
 

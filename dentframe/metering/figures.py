@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,12 +12,12 @@ import pandas as pd
 
 from dentframe.errors import ConfigError
 from dentframe.metering.cumulative import STATUSES, Cumulative, share, status
-from dentframe.metering.rising import Plain
 from dentframe.metering.series import names
 from dentframe.times.ranges import local
 
 if TYPE_CHECKING:
     from dentframe.metering.series import Floats, Ints
+    from dentframe.metering.steps import Bools
 
 
 EDGES = ("interpolate", "last_reading")
@@ -105,7 +104,9 @@ def figures(
     min_coverage : float, optional
         Energy is NaN where coverage is below this.
     """
-    s, e = (starts, ends) if edges == "interpolate" else (_moved(c, starts), _moved(c, ends))
+    s, e = starts, ends
+    if edges == "last_reading":
+        s, e = _moved(c, starts), np.where(_closed(c, ends), _moved(c, ends), ends)
     energy, covered = c.measure(s, e)
     coverage = share(covered, e - s)
     flags = c.flags_in(s, e)
@@ -122,19 +123,8 @@ def all_figures(
     edges: str = "interpolate",
     min_coverage: float | None = None,
 ) -> list[Figures]:
-    """The figures of every series; plain registers of one meter are measured side by side."""
-    found: list[Figures] = []
-    for block, group in groupby(series, key=lambda c: c.block if isinstance(c, Plain) else None):
-        of = list(group)
-        if block is None:
-            found += [figures(c, starts, ends, edges=edges, min_coverage=min_coverage) for c in of]
-            continue
-        lead = figures(of[0], starts, ends, edges=edges, min_coverage=min_coverage)
-        energy = block.energy(lead.s, lead.e)
-        energy[np.isnan(lead.energy)] = np.nan
-        own = [block.elements.index(c.element) for c in of]
-        found += [replace(lead, of=c, energy=energy[:, k]) for c, k in zip(of, own, strict=True)]
-    return found
+    """The figures of every series."""
+    return [figures(c, starts, ends, edges=edges, min_coverage=min_coverage) for c in series]
 
 
 def _moved(c: Cumulative, x: Ints) -> Ints:
@@ -144,6 +134,11 @@ def _moved(c: Cumulative, x: Ints) -> Ints:
     k = np.searchsorted(c.at, x, side="right") - 1
     last = c.at[np.maximum(k, 0)]
     return np.where((k >= 0) & (x - last <= c.max_gap), last, x)
+
+
+def _closed(c: Cumulative, x: Ints) -> Bools:
+    """Where a reading at or after a closing edge is there: a later one would move the edge."""
+    return x <= (c.at[-1] if len(c.at) else NAT)
 
 
 def detail_of(f: Figures, interval: int) -> dict[str, Any]:

@@ -17,14 +17,10 @@ import numpy as np
 
 from dentframe.metering.cumulative import Cumulative
 from dentframe.metering.series import NONE, Flag, Floats, Ints, Series
-from dentframe.metering.steps import HOUR, JUMP, Bools
+from dentframe.metering.steps import HOUR, IDLE_KW, IDLE_KW_OF_LONG, JUMP, LONG, Bools
 
 if TYPE_CHECKING:
     from dentframe.metering.registers import Rules
-
-
-_TAIL = 500
-"""How many of the last steps are looked at for a jump; a longer search is the long way."""
 
 
 @dataclass(frozen=True)
@@ -201,7 +197,6 @@ def block_of(
 
 def _plain(t: Ints, values: Floats, rules: Sequence[Rules]) -> Bools:
     """Which columns rise throughout, without a step to judge. NaN and infinity never pass."""
-    first, last = values[0], values[-1]
     plain: Bools = np.asarray(np.isfinite(values[[0, -1]]).all(axis=0))
     plain &= np.array([not r.swaps for r in rules], dtype=np.bool_)
     if not plain.any():
@@ -211,7 +206,7 @@ def _plain(t: Ints, values: Floats, rules: Sequence[Rules]) -> Bools:
     if capped.any():
         plain &= ~capped | _within_caps(t, values, rules)
     if not capped.all():
-        plain &= capped | (first == last) | ((first > 0) & _no_jump(t, values))
+        plain &= capped | _none_stands_out(t, values)
     return plain
 
 
@@ -221,15 +216,8 @@ def _within_caps(t: Ints, values: Floats, rules: Sequence[Rules]) -> Bools:
     return np.asarray((np.diff(values, axis=0) <= caps * hours).all(axis=0))
 
 
-def _no_jump(t: Ints, values: Floats) -> Bools:
-    """Whether the last rise is one of many alike, seen in the last steps alone."""
-    power = np.diff(values[-_TAIL:], axis=0) / np.diff(t[-_TAIL:])[:, None]
-    backwards = power[::-1]
-    at = np.argmax(backwards > 0, axis=0)
-    every = np.arange(power.shape[1])
-    last = backwards[at, every].copy()
-    others = backwards.copy()
-    others[at, every] = 0.0
-    greatest: Floats = others.max(axis=0, initial=0.0)
-    alike: Bools = (last > 0) & (last <= JUMP * greatest)
-    return alike
+def _none_stands_out(t: Ints, values: Floats) -> Bools:
+    """Whether every step has so little power that rule 7 does not look at it."""
+    spacing = np.diff(t)
+    most = JUMP * np.where(spacing > LONG, IDLE_KW_OF_LONG, IDLE_KW) * (spacing / HOUR)
+    return np.asarray((np.diff(values, axis=0) <= most[:, None]).all(axis=0))

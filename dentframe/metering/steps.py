@@ -1,19 +1,15 @@
-"""A column that bears a register's name and is none: differenced by hand, or feeding back. Pure.
+"""The module decides what each step between two readings of a register means.
 
-Glitches of a register: short runs of readings that their neighbours expose. Pure.
-
-A step between two readings is plausible when the register could have made it. At an
-implausible step the shortest run of one to four readings goes, starting at the step or ending
-just before it, whose removal makes its neighbours plausible. Of two runs of equal length the
-one that starts at the step goes. A real reset stays down, so that no run can be dropped.
-
-What each step of a register means: the rules for falls and jumps, in their order. Pure.
-
-Glitches are gone before. Each rule claims its steps; the first that claims one judges it.
+Glitches go first: a step is plausible when the register could have made it, and at an implausible
+step the shortest run of one to four readings goes, starting at the step or ending just before it,
+whose removal makes its neighbours plausible. Of two runs of equal length the one that starts at
+the step goes. A real reset stays down, so that no run can be dropped. Then rules 1 to 7 judge the
+steps that remain.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING
@@ -21,24 +17,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from dentframe.errors import KindError
 from dentframe.metering.series import Flag
 
 if TYPE_CHECKING:
+    from dentframe.metering.cumulative import Cumulative
     from dentframe.metering.registers import Rules
     from dentframe.metering.series import Floats, Ints, Series
 
 
 HOUR = 3_600_000_000
 LONGEST = 4
+"""The most readings that a glitch has."""
+MOST_JUMPS, LEAST_LEFT = 4, 3
+"""How many steps may stand out, and how many others it takes to say so."""
+JUMP = 10.0
+IDLE_KW, IDLE_KW_OF_LONG, LONG = 50.0, 5.0, 6 * HOUR
+"""Below ten times this power no step stands out; a long step averages, so its bound is lower."""
 _EPS = 8 * np.finfo(float).eps
 
 Bools = npt.NDArray[np.bool_]
-
-
-def caps(h: Floats, rules: Rules) -> Floats:
-    """The greatest energy of each step [kWh]; infinite where `max_kw` is not known."""
-    return np.full(len(h), np.inf) if rules.max_kw is None else rules.max_kw * h
 
 
 def slack(r0: Floats, r1: Floats) -> Floats:
@@ -46,12 +43,11 @@ def slack(r0: Floats, r1: Floats) -> Floats:
     return _EPS * (np.abs(r0) + np.abs(r1))
 
 
-def has_swap(t0: Ints, t1: Ints, rules: Rules) -> Bools:
-    """Whether a meter swap lies in each step ``(t0, t1]``."""
-    found = np.zeros(len(t0), dtype=np.bool_)
-    for when, _, _ in rules.swaps:
-        found |= (t0 < when) & (when <= t1)
-    return found
+def _limits(t0: Ints, r0: Floats, t1: Ints, r1: Floats, rules: Rules) -> Floats:
+    """The greatest energy of each step [kWh]; infinite where `max_kw` is not known."""
+    if rules.max_kw is None:
+        return np.full(len(t0), np.inf)
+    return rules.max_kw * ((t1 - t0) / HOUR) + slack(r0, r1)
 
 
 def plausible(t0: Ints, r0: Floats, t1: Ints, r1: Floats, rules: Rules) -> Bools:
@@ -70,22 +66,60 @@ def plausible(t0: Ints, r0: Floats, t1: Ints, r1: Floats, rules: Rules) -> Bools
     if rules.max_kw is None:
         good = d >= 0
     else:
-        cap = caps((t1 - t0) / HOUR, rules) + slack(r0, r1)
-        good = d <= cap
-        good &= (-d <= cap) if rules.allow_export else (d >= 0)
+        limit = _limits(t0, r0, t1, r1, rules)
+        good = (d <= limit) & (d >= (-limit if rules.allow_export else 0.0))
         if rules.modulus is not None:
-            good |= rolls_over(d, r0, r1, cap, rules.modulus)
-    return good | has_swap(t0, t1, rules) if rules.swaps else good
+            good |= _rolls_over(d, r0, r1, limit, rules.modulus)
+    first, last = exchanges(t0, t1, rules)
+    for i in np.flatnonzero(last > first).tolist():
+        swaps = rules.swaps[first[i] : last[i]]
+        good[i] = not judge_exchange((t0[i], r0[i]), (t1[i], r1[i]), swaps, rules)[1]
+    return good
 
 
-def rolls_over(d: Floats, r0: Floats, r1: Floats, cap: Floats, modulus: float) -> Bools:
+def _rolls_over(d: Floats, r0: Floats, r1: Floats, limit: Floats, modulus: float) -> Bools:
     """Whether a fall is the register starting again at its modulus."""
     after = (modulus - r0) + r1
-    return (d < 0) & (after >= -slack(r0, r1)) & (after <= cap)
+    return (d < 0) & (after >= -slack(r0, r1)) & (after <= limit)
+
+
+def exchanges(t0: Ints, t1: Ints, rules: Rules) -> tuple[Ints, Ints]:
+    """The half-open range of the rules' exchanges that lie in each step ``(t0, t1]``."""
+    if not rules.swaps:
+        none = np.zeros(len(t0), dtype=np.int64)
+        return none, none
+    when = np.array([at for at, _, _ in rules.swaps], dtype=np.int64)
+    return np.searchsorted(when, t0, side="right"), np.searchsorted(when, t1, side="right")
+
+
+def judge_exchange(
+    x: tuple[int, float],
+    y: tuple[int, float],
+    swaps: Sequence[tuple[int, float, float]],
+    rules: Rules,
+) -> tuple[float, int]:
+    """What passed in a step that holds exchanges [kWh], and the flag of what refutes it, else 0.
+
+    Each meter's own piece is judged, and their sum: a closing reading below the reading before
+    it is a mistake in the record, whatever the sum. A declared exporter's pieces may fall.
+    """
+    begins = np.array([x[1], *(opening for _, _, opening in swaps)])
+    ends = np.array([*(closing for _, closing, _ in swaps), y[1]])
+    may_be_off = slack(begins, ends)
+    pieces = np.append(ends - begins, (ends - begins).sum())
+    limit = np.append(may_be_off, may_be_off.sum())
+    cap = np.inf if rules.max_kw is None else rules.max_kw * (y[0] - x[0]) / HOUR
+    least = -cap if rules.allow_export else 0.0
+    d = float(pieces[-1])
+    if (pieces < least - limit).any():
+        return d, Flag.UNEXPLAINED_DECREASE
+    if (pieces > cap + limit).any():
+        return d, Flag.UNEXPLAINED_JUMP
+    return (d if rules.allow_export else max(d, 0.0)), 0
 
 
 def keep(t: Ints, r: Floats, rules: Rules) -> Bools | None:
-    """Which readings stay, shape (readings,); None where no step is implausible."""
+    """Which readings stay when glitches are dropped; None where no step is implausible."""
     bad = np.flatnonzero(~plausible(t[:-1], r[:-1], t[1:], r[1:], rules))
     if len(bad) == 0:
         return None
@@ -114,8 +148,14 @@ class _Chain:
             return
         a, b = np.array(pairs).T
         good = plausible(self.t[a], self.r[a], self.t[b], self.r[b], self.rules)
+        # No run goes across an exchange, unless it is that of the step at hand.
+        good &= self._exchanges(a, b) == self._exchanges(np.array([i]), np.array([i + 1]))
         if good.any():
             self._join(*pairs[int(np.argmax(good))])
+
+    def _exchanges(self, a: Ints, b: Ints) -> Ints:
+        first, last = exchanges(self.t[a], self.t[b], self.rules)
+        return last - first
 
     def _neighbours(self, i: int) -> list[tuple[int, int]]:
         """Pairs that may become neighbours: shortest run first, the run at the step first."""
@@ -136,60 +176,44 @@ class _Chain:
         self.after[a], self.before[b] = b, a
 
 
-JUMP = 10.0
-OTHERS = 3
-
-
-@dataclass(frozen=True)
+@dataclass
 class Steps:
     """The steps between consecutive readings, judged; every array has shape (steps,).
 
     Attributes
     ----------
     d : ndarray of float
-        Accepted energy [kWh]; 0 where the step is missing.
-    odd : ndarray of bool
-        Where `d` is not simply the difference of the two readings.
+        Accepted energy [kWh]; 0 where the step is withheld.
+    hi : ndarray of float
+        The greatest energy the step may have had [kWh], the least is `d`; of a withheld step
+        what its readings claim.
     ok : ndarray of bool
         Where energy is accepted, so that the step's time is covered.
-    hi : ndarray of float
-        The greatest energy the step may have had [kWh]; the least is `d`.
+    odd : ndarray of bool
+        Where `d` is not simply the difference of the two readings.
     flags : ndarray of int64
         What the rules found.
     """
 
     d: Floats
-    odd: Bools
-    ok: Bools
     hi: Floats
+    ok: Bools
+    odd: Bools
     flags: Ints
 
+    def accept(self, i: int, d: float, flag: int, hi: float | None = None) -> None:
+        """Take an energy as what passed in a step; `hi` is the most that it can have been."""
+        self.odd[i] = self.odd[i] or d != self.d[i]
+        self.d[i], self.hi[i] = d, d if hi is None else hi
+        self.flags[i] |= flag
 
-@dataclass
-class _Draft:
-    t: Ints
-    r: Floats
-    d: Floats
-    cap: Floats
-    slack: Floats
-    hi: Floats
-    odd: Bools
-    ok: Bools
-    flags: Ints
-    rules: Rules
-
-    def mark(self, where: Bools, flag: Flag) -> None:
-        self.flags[where] |= flag
-
-    def reject(self, where: Bools, flag: Flag) -> None:
-        if not where.any():
-            return
-        self.ok[where], self.d[where], self.hi[where] = False, 0.0, 0.0
-        self.odd[where] = True
-        self.mark(where, flag)
+    def withhold(self, i: int, flag: int) -> None:
+        """Make a step missing."""
+        self.ok[i], self.odd[i], self.d[i] = False, True, 0.0
+        self.flags[i] |= flag
 
 
-def judge(t: Ints, r: Floats, rules: Rules) -> Steps:
+def judge(t: Ints, r: Floats, rules: Rules, means: Cumulative | None = None) -> Steps:
     """Judge every step of a register without glitches.
 
     Parameters
@@ -200,118 +224,80 @@ def judge(t: Ints, r: Floats, rules: Rules) -> Steps:
         Register values [kWh], shape (readings,).
     rules : Rules
         What is known about the register.
+    means : Cumulative, optional
+        The element's interval means: a step with which they agree is use.
     """
-    draft = _draft(t, r, rules)
-    swapped = _swaps(draft)
+    d = np.diff(r)
+    n = len(d)
+    none = np.zeros(n, dtype=np.bool_)
+    x = Steps(d, d.copy(), ~none, none, np.zeros(n, dtype=np.int64))
+    limit = _limits(t[:-1], r[:-1], t[1:], r[1:], rules)
+    first, last = exchanges(t[:-1], t[1:], rules)
+    for i in np.flatnonzero((d < 0) | (d > limit) | (last > first)).tolist():
+        if last[i] > first[i]:
+            swaps = rules.swaps[first[i] : last[i]]
+            _judge_exchange(x, i, judge_exchange((t[i], r[i]), (t[i + 1], r[i + 1]), swaps, rules))
+        elif d[i] < 0:
+            _judge_fall(x, i, r[i], r[i + 1], rules, limit[i])
+        else:
+            x.withhold(i, Flag.UNEXPLAINED_JUMP)
     if rules.max_kw is None:
-        _unknown_cap(draft, swapped)
-    else:
-        _known_cap(draft, swapped)
-    return Steps(draft.d, draft.odd, draft.ok, draft.hi, draft.flags)
+        for i in _that_stand_out(t, r, x):
+            if not _agrees(means, t[i], t[i + 1], x.d[i]):
+                x.withhold(i, Flag.UNEXPLAINED_JUMP)
+    return x
 
 
-def _draft(t: Ints, r: Floats, rules: Rules) -> _Draft:
-    d, n = np.diff(r), max(len(r) - 1, 0)
-    return _Draft(
-        t=t,
-        r=r,
-        d=d,
-        cap=caps(np.diff(t) / HOUR, rules),
-        slack=slack(r[:-1], r[1:]),
-        hi=d.copy(),
-        odd=np.zeros(n, dtype=np.bool_),
-        ok=np.ones(n, dtype=np.bool_),
-        flags=np.zeros(n, dtype=np.int64),
-        rules=rules,
-    )
-
-
-def _swaps(x: _Draft) -> Bools:
+def _judge_exchange(x: Steps, i: int, told: tuple[float, int]) -> None:
     """Rule 1: the old meter's rest and the new meter's start."""
-    swapped = has_swap(x.t[:-1], x.t[1:], x.rules)
-    for i in np.flatnonzero(swapped):
-        d, last = 0.0, x.r[i]
-        for when, closing, opening in x.rules.swaps:
-            if x.t[i] < when <= x.t[i + 1]:
-                d, last = d + (closing - last), opening
-        x.d[i] = x.hi[i] = d + (x.r[i + 1] - last)
-    x.odd |= swapped
-    x.mark(swapped, Flag.METER_SWAP)
-    return swapped
+    d, refuted = told
+    x.accept(i, d, Flag.METER_SWAP | (Flag.EXPORT if d < 0 and not refuted else 0))
+    x.odd[i] = True
+    if refuted:
+        x.withhold(i, refuted)
 
 
-def _known_cap(x: _Draft, swapped: Bools) -> None:
-    """Rules 2 to 5, with a greatest power."""
-    fall, limit = x.d < 0, x.cap + x.slack
-    jump = x.d > limit
-    left = fall & ~swapped
-    if x.rules.allow_export:
-        left &= ~_exports(x, fall & (-x.d <= limit))
-    if left.any():
-        left &= ~_rollovers(x, left, limit)
-        left &= ~_resets(x, left)
-    below = swapped & (x.d < (-limit if x.rules.allow_export else -x.slack))
-    x.reject(left | below, Flag.UNEXPLAINED_DECREASE)
-    x.reject(jump, Flag.UNEXPLAINED_JUMP)
+def _judge_fall(x: Steps, i: int, r0: float, r1: float, rules: Rules, limit: float) -> None:
+    """Rules 2 to 6: export, rollover, reset, else missing."""
+    d, small = x.d[i], 0 <= r1 <= limit
+    if rules.max_kw is None:
+        x.withhold(i, Flag.DECREASE_UNCLASSIFIED)
+    elif rules.allow_export and -d <= limit:
+        unsure = Flag.AMBIGUOUS_FALL if small else 0
+        x.accept(i, d, Flag.EXPORT | unsure, hi=r1 if small else d)
+    elif rules.modulus is not None and _rolls_over(d, r0, r1, limit, rules.modulus):
+        x.accept(i, max(rules.modulus - r0 + r1, 0.0), Flag.ROLLOVER)
+    elif small:
+        x.accept(i, r1, Flag.RESET, hi=max(limit - float(slack(r0, r1)), r1))
+    else:
+        x.withhold(i, Flag.UNEXPLAINED_DECREASE)
 
 
-def _small(x: _Draft) -> Bools:
-    after = x.r[1:]
-    return (after >= 0) & (after <= x.cap + x.slack)
+def _that_stand_out(t: Ints, r: Floats, x: Steps) -> list[int]:
+    """Rule 7: the one to four steps whose power is far above that of all others."""
+    spacing = np.diff(t)
+    hours = spacing / HOUR
+    power = np.where(x.ok, x.d / hours, -1.0)
+    idle = np.where(spacing > LONG, IDLE_KW_OF_LONG, IDLE_KW)
+    if not (power > JUMP * idle).any():
+        return []
+    top = np.argpartition(-power, MOST_JUMPS)[: MOST_JUMPS + 1] if len(power) > MOST_JUMPS else ...
+    top = np.arange(len(power))[top]
+    top = top[np.argsort(-power[top], kind="stable")]
+    off = slack(r[top], r[top + 1]) / hours[top]
+    for k in range(min(MOST_JUMPS, int(x.ok.sum()) - LEAST_LEFT), 0, -1):
+        others = max(idle[top[k - 1]], power[top[k]] + off[k])
+        if power[top[k - 1]] - off[k - 1] > JUMP * others:
+            return top[:k].tolist()
+    return []
 
 
-def _exports(x: _Draft, found: Bools) -> Bools:
-    """Rule 2: a declared exporter; a small register may as well have been cleared."""
-    x.mark(found, Flag.EXPORT)
-    unsure = found & _small(x) & (x.flags & Flag.METER_SWAP == 0)
-    x.mark(unsure, Flag.AMBIGUOUS_FALL)
-    x.hi[unsure] = x.r[1:][unsure]
-    return found
-
-
-def _rollovers(x: _Draft, left: Bools, limit: Floats) -> Bools:
-    """Rule 3: the register starts again at its modulus."""
-    modulus = x.rules.modulus
-    if modulus is None:
-        return np.zeros_like(left)
-    found = left & rolls_over(x.d, x.r[:-1], x.r[1:], limit, modulus)
-    x.d[found] = x.hi[found] = np.maximum((modulus - x.r[:-1] + x.r[1:])[found], 0.0)
-    x.odd |= found
-    x.mark(found, Flag.ROLLOVER)
-    return found
-
-
-def _resets(x: _Draft, left: Bools) -> Bools:
-    """Rule 4: cleared; what ran before the clear is unknown, up to the cap."""
-    found = left & _small(x)
-    x.d[found] = x.r[1:][found]
-    x.hi[found] = np.maximum(x.cap, x.r[1:])[found]
-    x.odd |= found
-    x.mark(found, Flag.RESET)
-    return found
-
-
-def _unknown_cap(x: _Draft, swapped: Bools) -> None:
-    """Rules 6 and 7, without a greatest power."""
-    x.reject(swapped & (x.d < -x.slack), Flag.UNEXPLAINED_DECREASE)
-    x.reject(~swapped & (x.d < 0), Flag.DECREASE_UNCLASSIFIED)
-    x.reject(_jumps(x, swapped), Flag.UNEXPLAINED_JUMP)
-
-
-def _jumps(x: _Draft, swapped: Bools) -> Bools:
-    """A rise from exactly 0, or the last one, beyond ten times the greatest other."""
-    found = np.zeros(len(x.d), dtype=np.bool_)
-    rises = np.flatnonzero(x.d > 0)
-    if len(rises) <= OTHERS:
-        return found
-    spacing = np.diff(x.t)[rises]
-    power = x.d[rises] / spacing
-    asked = (x.r[:-1][rises] == 0) & ~swapped[rises]
-    asked[-1] = not swapped[rises[-1]]
-    for i in np.flatnonzero(asked):
-        others = max(power[:i].max(initial=0.0), power[i + 1 :].max(initial=0.0))
-        found[rises[i]] = power[i] - x.slack[rises[i]] / spacing[i] > JUMP * others
-    return found
+def _agrees(means: Cumulative | None, s: int, e: int, d: float) -> bool:
+    """Whether interval means that cover a whole step tell its energy within a fifth."""
+    if means is None:
+        return False
+    energy, covered = means.measure(np.array([s]), np.array([e]))
+    return bool(covered[0] == e - s and 5 * abs(energy[0] - d) <= d * (1 + _EPS))
 
 
 JITTER = 0.01
@@ -320,18 +306,18 @@ FEWEST_FALLS = 8
 """Fewer falls are resets and glitches that the rules judge; more are another quantity."""
 
 
-def refuse_differences(series: Series, rules: Rules) -> None:
-    """A frame differenced by hand still carries the register's name."""
+def refusal(series: Series, rules: Rules) -> str:
+    """Why a column that bears a register's name is none, and what to do; empty where it is one."""
     d = np.diff(series.values)
     falls = np.flatnonzero(d < 0)
     if rules.allow_export or len(falls) < FEWEST_FALLS:
-        return
+        return ""
     t, r = series.t, series.values
     explained = plausible(t[falls], r[falls], t[falls + 1], r[falls + 1], rules)
     left, moving = int((~explained).sum()), int((d != 0).sum())
     if left < FEWEST_FALLS or 5 * left <= moving or np.ptp(r) < JITTER * np.abs(r).max():
-        return
-    raise KindError(
+        return ""
+    return (
         f"Cannot take {series.topic}/Elm/{series.element} of {series.name} for a register: "
         f"{left} of its {moving} non-zero steps fall. Either it was differenced by hand (then it "
         "is no register any more: use the readings as they came, or sum it yourself), or the "

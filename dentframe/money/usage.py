@@ -17,7 +17,6 @@ import pandas as pd
 from dentframe.errors import ConfigError
 from dentframe.metering.cumulative import STATUSES, Cumulative, share, status
 from dentframe.metering.figures import detail_of, figures
-from dentframe.metering.rising import Plain
 from dentframe.metering.series import names
 from dentframe.money.occupancy import MAIN, Stay, billed, span, stays
 from dentframe.money.rounding import EXACT, exact, rounded
@@ -54,7 +53,7 @@ class State:
 
 def steady(c: Cumulative) -> Cumulative:
     """The series with increments of whole nano-kWh, so that a long sum does not drift."""
-    return c if isinstance(c, Plain) else _with(c, np.diff(c.E))
+    return _with(c, np.diff(c.E))
 
 
 def flowing(c: Cumulative, flow: str) -> Cumulative:

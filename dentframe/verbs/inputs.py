@@ -1,8 +1,4 @@
-"""Which elements a sum is of: those named, all, or those whose role says so. Pure.
-
-The span of a verb and its periods, from the frame and what the caller asked. Pure.
-
-What the verbs share: their keywords, their sources and their periods. Pure.
+"""The module turns a verb's keywords into its series and its periods.
 
 For demand, ``source="auto"`` means the meter's own interval means (DemandkW) first, else the
 register: means know when power flowed, a register only how much between two readings.
@@ -10,33 +6,23 @@ register: means know when power flowed, a register only how much between two rea
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from dentframe.errors import (
-    ConfigError,
-    KindError,
-    RangeError,
-    ReadingWarning,
-    UnknownMeterError,
-    did_you_mean,
-    warn,
-)
+from dentframe.errors import ConfigError, KindError, RangeError, ReadingWarning, warn
 from dentframe.frame import select as selection
-from dentframe.metering.attrs import is_several, meters_of, span_of, time_index
+from dentframe.metering.attrs import is_several, span_of, time_index
 from dentframe.metering.cumulative import STATUSES, Cumulative, first_covered, from_means
 from dentframe.metering.registers import MINUTE, RegisterRules, SiteRules
 from dentframe.metering.series import (
     NONE,
     Series,
     element_columns,
-    rows,
 )
 from dentframe.site.site import apply_site, summed
 from dentframe.times.periods import Periods, build, verb_zone
@@ -176,6 +162,7 @@ class Asked:
     registers: RegisterRules = _DEFAULT_RULES
     interval: Any = "15min"
     demand_lag: Any = "0min"
+    elements: Any = None
 
     @classmethod
     def of(cls, frame: pd.DataFrame, site: Any, tz: Zone, *rest: Any) -> Asked:
@@ -282,27 +269,22 @@ def series_of(frame: pd.DataFrame, wanted: Wanted, asked: Asked) -> list[Cumulat
     KindError
         Where no column answers.
     """
-    if not isinstance(wanted, Demanded):
-        return _read(frame, wanted, asked)
-    _need_one(frame, wanted)
-    if not (wanted.mean and wanted.register):
-        return _read(frame, wanted, asked)
-    if not element_columns(frame, [wanted.mean]):
-        return _read(frame, Wanted(wanted.register, None), asked)
-    # Rules address registers: an element without means may be named in them.
-    rules = asked.registers.of_means if isinstance(asked.registers, SiteRules) else RegisterRules()
-    means = _read(frame, Wanted(None, wanted.mean), replace(asked, registers=rules))
-    if not element_columns(frame, [wanted.register]):
-        return means
-    have = {(c.meter, c.element) for c in means if len(c.at)}
-    named = {c.id for _, c in element_columns(frame, [wanted.register])}
-    meters = {c.meter for c in means}
-    if all((m, x) in have for m in meters | set(_meters(frame)) for x in named):
-        return means
-    registers = _read(frame, Wanted(wanted.register, None), asked, have)
-    more = keyed(registers)
-    kept = [c for c in means if (c.meter, c.element) not in more]
-    return sorted([*kept, *more.values()], key=_wire_order)
+    if isinstance(wanted, Demanded):
+        _need_one(frame, wanted)
+        if wanted.mean and wanted.register and not element_columns(frame, [wanted.register]):
+            # Rules address registers: an element without means may be named in them.
+            known = asked.registers
+            none = known.of_means if isinstance(known, SiteRules) else RegisterRules()
+            asked = replace(asked, registers=none)
+    return sources.cumulatives(
+        frame,
+        wanted,
+        tz=asked.tz,
+        registers=asked.registers,
+        interval=asked.interval,
+        demand_lag=asked.demand_lag,
+        elements=asked.elements,
+    )
 
 
 def _need_one(frame: pd.DataFrame, wanted: Wanted) -> None:
@@ -319,31 +301,6 @@ def _need_one(frame: pd.DataFrame, wanted: Wanted) -> None:
     )
 
 
-def _meters(frame: pd.DataFrame) -> list[str]:
-    return meters_of(frame) if is_several(frame) else []
-
-
-def _wire_order(c: Cumulative) -> tuple[str, int, str]:
-    return c.meter or "", len(c.element), c.element
-
-
-def _read(
-    frame: pd.DataFrame,
-    wanted: Wanted,
-    asked: Asked,
-    skip: Container[tuple[str | None, str]] = (),
-) -> list[Cumulative]:
-    return sources.cumulatives(
-        frame,
-        wanted,
-        tz=asked.tz,
-        registers=asked.registers,
-        interval=asked.interval,
-        demand_lag=asked.demand_lag,
-        skip=skip,
-    )
-
-
 def registers_of(
     frame: pd.DataFrame, asked: Asked, topic: str
 ) -> dict[tuple[str | None, str], Cumulative]:
@@ -351,29 +308,10 @@ def registers_of(
     if not element_columns(frame, [topic]):
         return {}
     try:
-        found = _read(frame, Wanted(topic, None), asked)
-    except KindError:
-        found = _read_singly(frame, Wanted(topic, None), asked)
-    return keyed(found)
-
-
-def _read_singly(frame: pd.DataFrame, wanted: Wanted, asked: Asked) -> list[Cumulative]:
-    """The registers that are some: they only tell of what is uncovered, and stop no peak."""
-    found: list[Cumulative] = []
-    meters = [row.meter for row in rows(frame)]
-    for meter in meters:
-        for _, column in element_columns(frame, wanted.topics):
-            with contextlib.suppress(KindError):
-                found += _read(frame, wanted, asked, _AllBut((meter, column.id)))
-    return found
-
-
-@dataclass(frozen=True)
-class _AllBut:
-    only: tuple[str | None, str]
-
-    def __contains__(self, key: object) -> bool:
-        return key != self.only
+        found = series_of(frame, Wanted(topic, None), replace(asked, elements=None))
+    except KindError:  # none of them is a register
+        return {}
+    return keyed(c for c in found if not c.refusal)
 
 
 def keyed(series: Iterable[Cumulative]) -> dict[tuple[str | None, str], Cumulative]:
@@ -405,7 +343,7 @@ def check_share(least: float | None) -> None:
 def chosen(
     frame: pd.DataFrame, series: Sequence[Cumulative], wanted: Wanted, elements: Any, site: Any
 ) -> list[Cumulative]:
-    """The series of the elements that are summed.
+    """The series of the elements that are summed, in the order in which they are named.
 
     Parameters
     ----------
@@ -427,38 +365,31 @@ def chosen(
     UnknownMeterError
         For an element that is not there.
     """
+    names = summed_names(elements, site)
+    named = sources.named_outright(frame, wanted.topics, names)
+    if named is None:
+        return list(series)
+    there = keyed(series)
+    blank = [Series(m, x, wanted.topics[0], NONE, np.empty(0), NONE, NONE) for m, x in named]
+    found = [there.get((x.meter, x.element)) or from_means(x, 15 * MINUTE) for x in blank]
+    for c in found:
+        if c.refusal:
+            raise KindError(c.refusal)
+    return found
+
+
+def summed_names(elements: Any, site: Any) -> Any:
+    """The names of the elements that make up a sum, ``"all"`` included.
+
+    Raises
+    ------
+    ConfigError
+        Where nothing tells which.
+    """
     names = summed(site) if elements is None and site is not None else elements
     if names is None:
         raise ConfigError(
             "Cannot tell which elements make up the site: a main beside its branches would "
             'count twice. Name them, e.g. elements=["A", "C"], or say elements="all".'
         )
-    if isinstance(names, str) and names == "all":
-        return list(series)
-    listed = [names] if isinstance(names, str) else [str(x) for x in names]
-    if not listed or len(set(listed)) < len(listed):
-        raise ConfigError(
-            f"Cannot sum elements={listed!r}: name each element once, and at least one."
-        )
-    return [_found(frame, series, wanted, x) for x in listed]
-
-
-def _found(
-    frame: pd.DataFrame, series: Sequence[Cumulative], wanted: Wanted, name: str
-) -> Cumulative:
-    several = is_several(frame)
-    for c in series:
-        if name == c.name or (name == c.element and not several):
-            return c
-    there = [c.name if several else c.element for c in series]
-    meters: list[str | None] = [*meters_of(frame)] if several else [None]
-    letters = [c.id for _, c in element_columns(frame, wanted.topics)]
-    for meter in meters:
-        for x in letters:
-            if name == (x if meter is None else f"{meter}_{x}"):
-                blank = Series(meter, x, wanted.topics[0], NONE, np.empty(0), NONE, NONE)
-                return from_means(blank, 15 * MINUTE)
-    raise UnknownMeterError(
-        f"Cannot sum element {name!r}: this frame has {', '.join(there) or 'none'}"
-        f"{did_you_mean(name, there)}"
-    )
+    return names

@@ -20,10 +20,11 @@ import pandas as pd
 from dentframe.errors import CoverageWarning, ReadingWarning, warn
 from dentframe.frame.quantify import quantify
 from dentframe.metering.attrs import is_several, meters_of
-from dentframe.metering.cumulative import STATUSES, Cumulative, first_covered, status
+from dentframe.metering.cumulative import STATUSES, Cumulative, first_covered, jumps, status
 from dentframe.metering.figures import COLUMNS, Figures, table
 from dentframe.metering.registers import MINUTE
 from dentframe.metering.series import Ints, element_columns, names
+from dentframe.metering.steps import HOUR
 from dentframe.times.ranges import local, stamp
 from dentframe.verbs.sources import Wanted, interval_of
 from dentframe.wire import units as _units
@@ -74,7 +75,9 @@ def flag_tuples(bits: Iterable[int], extra: Iterable[Sequence[str]]) -> list[tup
     ]
 
 
-def warn_of(rows: pd.DataFrame, what: str, *, accepted: bool = False) -> None:
+def warn_of(
+    rows: pd.DataFrame, what: str, *, accepted: bool = False, series: Iterable[Cumulative] = ()
+) -> None:
     """Warn once of a call's figures that are not recorded, naming the worst.
 
     Parameters
@@ -85,6 +88,8 @@ def warn_of(rows: pd.DataFrame, what: str, *, accepted: bool = False) -> None:
         What the figures are, e.g. ``"peaks"``.
     accepted : bool
         Whether `min_coverage` has dealt with them.
+    series : iterable of Cumulative
+        What they were made from, so that the warning names a remedy.
     """
     poor = rows[rows["status"] != STATUSES[0]]
     if accepted or poor.empty:
@@ -97,8 +102,8 @@ def warn_of(rows: pd.DataFrame, what: str, *, accepted: bool = False) -> None:
     warn(
         f"{len(poor)} of {len(rows)} {what} are not wholly recorded ({told}); the worst is "
         f"{name} from {first['period']:%Y-%m-%d %H:%M}: {first['status']}, coverage "
-        f"{first['coverage']:.4g}. Look at status and coverage; min_coverage= accepts or "
-        "withholds them without this warning.",
+        f"{first['coverage']:.4g}. {remedies(series)}Look at status and coverage; min_coverage= "
+        "accepts or withholds them without this warning.",
         CoverageWarning,
     )
 
@@ -106,8 +111,8 @@ def warn_of(rows: pd.DataFrame, what: str, *, accepted: bool = False) -> None:
 _ENERGIES = ("energy", "lo", "hi", "open_reading", "close_reading", "imported", "exported")
 _NEAR = 60 * MINUTE
 _NEVER = np.iinfo(np.int64).max
-IMPOSSIBLE_KW = 20_000.0
-"""More than any element: three CTs of 6,000 A at 600 V carry under 11,000 kW [kW]."""
+SURPRISING_KW = {"register": 2_000.0, "demand": 20_000.0}
+"""Above it a user is told, where no greatest power judged the step [kW]."""
 
 
 @dataclass(frozen=True)
@@ -245,39 +250,50 @@ def warn_of_figures(found: Sequence[Figures], tz: dt.tzinfo) -> None:
     )
     warn(
         f"{sum(counts.values())} of {total} energy figures are not wholly recorded ({told}); "
-        f"the worst is {_worst(poor, tz)}. {bracket}detail=True tells each one; "
-        "min_coverage= accepts or withholds them without this warning.",
+        f"the worst is {_worst(poor, tz)}. {remedies([f.of for f in found])}{bracket}detail=True "
+        "tells each one; min_coverage= accepts or withholds them without this warning.",
         CoverageWarning,
     )
 
 
-def warn_of_power(series: Sequence[Cumulative], s: Ints, e: Ints, tz: dt.tzinfo) -> None:
-    """Warn of accepted steps that no sub-metered element can draw: their `max_kw` is not known.
+def remedies(series: Iterable[Cumulative]) -> str:
+    """What to state so that readings which the rules withhold can be judged; empty for none."""
+    told = []
+    for c in series:
+        withheld = jumps(c) if c.max_kw is None else []
+        if c.refusal:
+            told.append(f"{c.refusal} ")
+        elif withheld:
+            at, _, kwh = max(withheld, key=lambda x: abs(x[2]))
+            told.append(
+                f"{c.name} jumps by {kwh:,.1f} kWh from {stamp(at)}, which is not taken for use: "
+                f'RegisterRules(max_kw={{"{c.name}": ...}}) would tell. '
+            )
+    return "".join(told)
 
-    The rules accept them, since without a greatest power nothing tells a blip at the edge of the
-    data from use; but nobody should be billed a whole register in silence.
+
+def warn_of_power(series: Sequence[Cumulative], s: Ints, e: Ints, tz: dt.tzinfo) -> None:
+    """Warn of accepted steps in some periods that few elements draw, where no `max_kw` judged them.
+
+    The rules accept them, since without a greatest power nothing tells a blip from use where
+    others are near; but nobody should be billed a whole register in silence.
     """
     for c in series:
-        if not _may_be_impossible(c):
+        limit = SURPRISING_KW[c.source]
+        shortest = int(np.diff(c.t).min(initial=_NEVER)) / HOUR
+        if c.max_kw is not None or np.abs(c.inc).max(initial=0.0) <= limit * shortest:
             continue
         inside = (c.t[1:] > s.min(initial=_NEVER)) & (c.t[:-1] < e.max(initial=-_NEVER))
-        kw = np.where(inside, np.abs(c.inc) / (np.diff(c.t) / (60 * MINUTE)), 0.0)
-        if kw.max(initial=0.0) > IMPOSSIBLE_KW:
+        kw = np.where(inside, np.abs(c.inc) / (np.diff(c.t) / HOUR), 0.0)
+        if kw.max(initial=0.0) > limit:
             i = int(kw.argmax())
             warn(
                 f"{c.name} changes by {c.inc[i]:,.1f} kWh from "
-                f"{stamp(int(c.t[i])).tz_convert(tz)}, a mean of {kw[i]:,.0f} kW. No element "
-                "draws that, but without max_kw nothing tells it from use: it stands in the "
+                f"{stamp(int(c.t[i])).tz_convert(tz)}, a mean of {kw[i]:,.0f} kW. Few elements "
+                "draw that, and without max_kw nothing tells it from use: it stands in the "
                 "figures. Give registers=RegisterRules(max_kw=...).",
                 ReadingWarning,
             )
-
-
-def _may_be_impossible(c: Cumulative) -> bool:
-    """Whether the greatest change over the shortest time is too much: quick, and rarely so."""
-    shortest = int(np.diff(c.t).min(initial=_NEVER)) / (60 * MINUTE)
-    greatest = max(c.inc.max(initial=0.0), -c.inc.min(initial=0.0))
-    return bool(greatest > IMPOSSIBLE_KW * shortest)
 
 
 def _worst(poor: Sequence[Figures], tz: dt.tzinfo) -> str:

@@ -1,11 +1,8 @@
-"""Registers and interval means of the same elements, side by side. Pure.
+"""The module finds the column that answers for an element's energy, and reads it.
 
-The register is taken as it is, without the guard against frames differenced by hand: these
-verbs are there to find out what is wrong with a register that falls.
-
-Which column answers for an element's energy, as its `Cumulative`. Pure.
-
-Per element, never per period: the register, else the interval means.
+Per element, never per period: the register, else the interval means. `pairs` reads both, side by
+side, without the guard against frames differenced by hand: its verbs are there to find out what
+is wrong with a register that falls.
 """
 
 from __future__ import annotations
@@ -13,15 +10,21 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from dentframe.errors import ConfigError, KindError, RangeError
+from dentframe.errors import ConfigError, KindError, RangeError, UnknownMeterError, did_you_mean
 from dentframe.frame import select as selection
 from dentframe.frame.select import check_read, topics
-from dentframe.metering.attrs import named_elements, time_index
-from dentframe.metering.cumulative import first_covered, from_means, from_register
+from dentframe.metering.attrs import is_several, named_elements, time_index
+from dentframe.metering.cumulative import (
+    first_covered,
+    from_means,
+    from_register,
+    jumps,
+    refused,
+)
 from dentframe.metering.registers import (
     MINUTE,
     RegisterRules,
@@ -30,9 +33,8 @@ from dentframe.metering.registers import (
     check_elements,
     resolve,
 )
-from dentframe.metering.rising import Plain, block_of
-from dentframe.metering.series import NONE, Flag, Rows, Series, element_columns, matrix, read, rows
-from dentframe.metering.steps import refuse_differences
+from dentframe.metering.series import NONE, Flag, Rows, Series, element_columns, read, rows
+from dentframe.metering.steps import refusal
 from dentframe.times.ranges import Zone, is_utc, minutes, zone
 from dentframe.wire import units as _units
 from dentframe.wire.columns import Column, parse, wire_columns
@@ -68,6 +70,10 @@ _INSTEAD = {
     "unknown": "nothing tells whether it is a register or the energy of an interval, and taking "
     "one for the other would bill a whole register. Rename the column to a topic that is known.",
 }
+
+
+Element: TypeAlias = tuple[str | None, str]
+"""An element as (meter, letter); the meter is None where nothing names it."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +144,7 @@ def cumulatives(
     registers: RegisterRules | None = None,
     interval: Any = "15min",
     demand_lag: Any = "0min",
-    skip: Container[tuple[str | None, str]] = (),
+    elements: Any = None,
 ) -> list[Cumulative]:
     """E(t) and C(t) of every element, meters by name, elements in wire order.
 
@@ -154,18 +160,20 @@ def cumulatives(
         What is known about the registers.
     interval, demand_lag : str, timedelta, or mapping by meter
         A mean stamped t covers ``(t - demand_lag - interval, t - demand_lag]``.
-    skip : container of (meter, element)
-        Elements that are answered otherwise; their columns are not looked at.
+    elements : str, sequence of str, or None
+        The elements asked for, by `named_outright`; None is all.
 
     Returns
     -------
     list of Cumulative
-        In a frame of several meters, without those that have only blanks.
+        In a frame of several meters, without those that have only blanks. A column that is no
+        register is missing and says why (`refusal`), while others are registers.
 
     Raises
     ------
     KindError
-        Where no column answers, or a register column was differenced by hand.
+        Where no column answers, or no column asked for, or one that is named outright, is the
+        register that its name says.
     """
     rules = rules_for(asked, RegisterRules() if registers is None else registers)
     columns = element_columns(frame, asked.topics)
@@ -174,15 +182,117 @@ def cumulatives(
         raise _nothing(frame, asked)
     meters, local = rows(frame), naive_zone(frame, tz)
     check_elements(rules, [(m.meter, c.id) for m in meters for _, c in columns])
+    named = named_outright(frame, asked.topics, elements)
     own = _Resolved(rules, local)
     found: list[Cumulative] = []
     for meter in meters:
-        mine = [x for x in columns if (meter.meter, x[1].id) not in skip]
-        plain, left = _plain(frame, meter, mine, asked, own)
-        chosen = _chosen(read([meter], frame, left), asked)
-        judged = [_cumulative(s, asked, own, interval, demand_lag) for s in chosen]
-        found += sorted([*plain, *judged], key=lambda c: (len(c.element), c.element))
-    return _without_blank(frame, found, rules) if len(meters) > 1 else found
+        for column in _by_element(columns, asked).values():
+            if named is None or (meter.meter, column[0][1].id) in named:
+                s = _first_that_answers(frame, meter, column)
+                how = own.of(s.meter, s.element)
+                if s.topic == asked.register:
+                    found.append(_register(s, how, frame, meter, interval, demand_lag))
+                else:
+                    found.append(_means(s, how, interval, demand_lag))
+    _refuse(found, named)
+    found.sort(key=wire_order)
+    return _without_blank(frame, found, rules, named) if len(meters) > 1 else found
+
+
+def named_outright(
+    frame: pd.DataFrame, topics: Sequence[str], elements: Any
+) -> list[Element] | None:
+    """The elements that a caller names, as (meter, element); None where all are asked for.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The input.
+    topics : sequence of str
+        The topics that answer: what has no column of them is no element here.
+    elements : str, sequence of str, or None
+        ``"A"`` in a frame of one meter, ``"P482311252_A"`` in any; ``"all"`` and None are all.
+
+    Raises
+    ------
+    ConfigError
+        Where one is named twice, or none.
+    UnknownMeterError
+        For an element that is not there.
+    """
+    if elements is None or (isinstance(elements, str) and elements == "all"):
+        return None
+    listed = [elements] if isinstance(elements, str) else [str(x) for x in elements]
+    if not listed or len(set(listed)) < len(listed):
+        raise ConfigError(f"Cannot use elements={listed!r}: name each element once, at least one.")
+    letters = dict.fromkeys(c.id for _, c in element_columns(frame, topics))
+    several = is_several(frame)
+    there = {_full(m.meter, x): (m.meter, x) for m in rows(frame) for x in letters}
+    known = there if several else {**there, **{x: key for key in there.values() for x in key[1:]}}
+    for name in listed:
+        if name not in known:
+            shown = list(there) if several else list(letters)
+            raise UnknownMeterError(
+                f"Cannot use element {name!r}: this frame has {', '.join(shown) or 'none'}"
+                f"{did_you_mean(name, shown)}"
+            )
+    return [known[name] for name in listed]
+
+
+def _full(meter: str | None, element: str) -> str:
+    return element if meter is None else f"{meter}_{element}"
+
+
+def _by_element(
+    columns: Sequence[tuple[int, Column]], asked: Wanted
+) -> dict[str, list[tuple[int, Column]]]:
+    """The columns of each element, the topic that answers first ahead."""
+    found: dict[str, list[tuple[int, Column]]] = {}
+    for x in sorted(columns, key=lambda x: asked.topics.index(x[1].topic)):
+        found.setdefault(x[1].id, []).append(x)
+    return found
+
+
+def _first_that_answers(
+    frame: pd.DataFrame, meter: Rows, columns: Sequence[tuple[int, Column]]
+) -> Series:
+    """One element's first column that has readings, else its first."""
+    for column in columns[:-1]:
+        found = read([meter], frame, [column])[0]
+        if len(found.t):
+            return found
+    last = read([meter], frame, columns[-1:])[0]
+    return last if len(last.t) or len(columns) == 1 else read([meter], frame, columns[:1])[0]
+
+
+def _register(
+    series: Series, rules: Rules, frame: pd.DataFrame, meter: Rows, interval: Any, lag: Any
+) -> Cumulative:
+    """One register; where rule 7 finds steps that stand out, its demand is asked as well."""
+    why = refusal(series, rules)
+    if why:
+        return refused(series, rules, why)
+    made = from_register(series, rules)
+    if rules.max_kw is not None or series.topic != REGISTER or not jumps(made):
+        return made
+    columns = [x for x in element_columns(frame, (MEAN,)) if x[1].id == series.element]
+    for means in read([meter], frame, columns):
+        made = from_register(series, rules, _means(means, rules, interval, lag))
+    return made
+
+
+def _means(series: Series, rules: Rules, interval: Any, demand_lag: Any) -> Cumulative:
+    window = interval_of(interval, series.meter)
+    lag = by_meter(demand_lag, series.meter, "0min", "demand_lag")
+    return from_means(series, window, lag, rules.max_gap)
+
+
+def _refuse(found: Sequence[Cumulative], named: Container[Element] | None) -> None:
+    """Raise for a column that is no register, where it is named or nothing else is left."""
+    left = any(not c.refusal and len(c.at) for c in found)
+    for c in found:
+        if c.refusal and (named is not None or not left):
+            raise KindError(c.refusal)
 
 
 def rules_for(asked: Wanted, rules: RegisterRules) -> RegisterRules:
@@ -203,25 +313,6 @@ class _Resolved:
         return self.same or resolve(self.rules, meter, element, self.tz)
 
 
-def _plain(
-    frame: pd.DataFrame,
-    meter: Rows,
-    columns: Sequence[tuple[int, Column]],
-    asked: Wanted,
-    own: _Resolved,
-) -> tuple[list[Plain], list[tuple[int, Column]]]:
-    """The registers that take the short way, and the columns that are left for the long one."""
-    registers = [x for x in columns if x[1].topic == asked.register]
-    values = matrix(frame, registers) if meter.first is None else None
-    if values is None or not asked.register:
-        return [], list(columns)
-    elements = [c.id for _, c in registers]
-    rules = [own.of(meter.meter, x) for x in elements]
-    plain, _ = block_of(meter.meter, asked.register, elements, meter.t, values[meter.order], rules)
-    done = {p.element for p in plain}
-    return plain, [x for x in columns if x[1].id not in done]
-
-
 def naive_zone(frame: pd.DataFrame, tz: Zone) -> dt.tzinfo | None:
     """The zone in which a naive time is wall time; None where nothing tells."""
     if tz is not None:
@@ -230,29 +321,21 @@ def naive_zone(frame: pd.DataFrame, tz: Zone) -> dt.tzinfo | None:
     return None if own is None or is_utc(own) else own
 
 
-def _chosen(series: list[Series], asked: Wanted) -> list[Series]:
-    by_element: dict[str, list[Series]] = {}
-    for s in series:
-        by_element.setdefault(s.element, []).append(s)
-    return [_best(s, asked) for s in by_element.values()]
-
-
 def _without_blank(
-    frame: pd.DataFrame, found: list[Cumulative], rules: RegisterRules
+    frame: pd.DataFrame,
+    found: list[Cumulative],
+    rules: RegisterRules,
+    asked: Container[Element] | None,
 ) -> list[Cumulative]:
-    """Among several meters, an element with only blanks is none, unless a read or site names it."""
+    """Among several meters, an element with only blanks is none, unless it was named somewhere."""
     named = named_elements(frame) | (rules.named if isinstance(rules, SiteRules) else set())
-    return [c for c in found if _has_readings(c) or (c.meter, c.element) in named]
+    keys = [(c, (c.meter, c.element)) for c in found]
+    return [c for c, key in keys if _has_readings(c) or key in named or key in (asked or ())]
 
 
 def _has_readings(c: Cumulative) -> bool:
     """Readings that conflict are readings: they are missing, not absent."""
     return len(c.at) > 0 or bool((c.series.marks & Flag.CONFLICTING_DUPLICATE).any())
-
-
-def _best(series: list[Series], asked: Wanted) -> Series:
-    by_rank = sorted(series, key=lambda s: (len(s.t) == 0, asked.topics.index(s.topic)))
-    return by_rank[0]
 
 
 def _nothing(frame: pd.DataFrame, asked: Wanted) -> KindError:
@@ -273,22 +356,6 @@ def _nothing(frame: pd.DataFrame, asked: Wanted) -> KindError:
     other = next((t for t in selection.topics(frame) if kind_of(t) == "register"), None)
     hint = f"For its energy pass topic={other!r}." if other else 'Read topics=["kWHNet"] as well.'
     return KindError(head + hint)
-
-
-def _cumulative(
-    series: Series,
-    asked: Wanted,
-    resolved: _Resolved,
-    interval: Any,
-    demand_lag: Any,
-) -> Cumulative:
-    own = resolved.of(series.meter, series.element)
-    if series.topic == asked.register:
-        refuse_differences(series, own)
-        return from_register(series, own)
-    window = interval_of(interval, series.meter)
-    lag = by_meter(demand_lag, series.meter, "0min", "demand_lag")
-    return from_means(series, window, lag, own.max_gap)
 
 
 def interval_of(interval: Any, meter: str | None) -> int:
@@ -360,20 +427,24 @@ def pairs(frame: pd.DataFrame, asked: Asked) -> list[Pair]:
     asked : Asked
         The caller's keywords: the zone of naive swap times, the rules, interval and lag.
     """
-    found: dict[tuple[str | None, str], dict[str, Series]] = {}
+    found: dict[Element, dict[str, Series]] = {}
+    named = named_outright(frame, (REGISTER, MEAN), asked.elements)
     for s in read(rows(frame), frame, element_columns(frame, (REGISTER, MEAN))):
         found.setdefault((s.meter, s.element), {})[s.topic] = s
     check_elements(asked.registers, list(found))
     local = naive_zone(frame, asked.tz)
     made = []
-    for (meter, element), series in sorted(found.items(), key=_wire_order):
+    for (meter, element), series in found.items():
+        if named is not None and (meter, element) not in named:
+            continue
         own = resolve(asked.registers, meter, element, local)
-        register = series.get(REGISTER, _blank(meter, element, REGISTER))
         demand = series.get(MEAN, _blank(meter, element, MEAN))
+        means = _means(demand, own, asked.interval, asked.demand_lag)
+        register = from_register(series.get(REGISTER, _blank(meter, element, REGISTER)), own, means)
         window = interval_of(asked.interval, meter)
         lag = by_meter(asked.demand_lag, meter, "0min", "demand_lag")
-        means = from_means(demand, window, lag, own.max_gap)
-        made.append(Pair(meter, element, from_register(register, own), means, window, lag))
+        made.append(Pair(meter, element, register, means, window, lag))
+    made.sort(key=lambda p: wire_order(p.register))
     return [p for p in made if len(p.register.at) or len(p.demand.at)]
 
 
@@ -381,9 +452,9 @@ def _blank(meter: str | None, element: str, topic: str) -> Series:
     return Series(meter, element, topic, NONE, np.empty(0), NONE, NONE)
 
 
-def _wire_order(item: tuple[tuple[str | None, str], Any]) -> tuple[str, int, str]:
-    meter, element = item[0]
-    return meter or "", len(element), element
+def wire_order(c: Cumulative) -> tuple[str, int, str]:
+    """Meters by name, elements in wire order."""
+    return c.meter or "", len(c.element), c.element
 
 
 def need_both(frame: pd.DataFrame, verb: str) -> None:

@@ -13,10 +13,11 @@ import pytest
 import strategies as gen
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from register_oracle import Register as OracleRegister
+from register_oracle import Rules
 
-from dentframe.errors import CoverageWarning
-from dentframe.metering.registers import RegisterRules
-from dentframe.verbs.energy import energy, intervals
+from dentframe import RegisterRules
+from dentframe.errors import DentWarning
 
 NUMBERS = ("energy", "coverage", "lo", "hi", "imported", "exported")
 MEAN = "DemandkW/Elm/A"
@@ -26,9 +27,17 @@ MANY = int(os.environ.get("DENTFRAME_EXAMPLES", "120"))
 many, few = settings(max_examples=MANY), settings(max_examples=MANY // 3)
 
 
+def energy(frame, *args, **kwargs):
+    return frame.dent.energy(*args, **kwargs)
+
+
+def intervals(frame, **kwargs):
+    return frame.dent.intervals(**kwargs)
+
+
 def quiet(call, *args, **kwargs):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CoverageWarning)
+        warnings.simplefilter("ignore", DentWarning)
         return call(*args, **kwargs)
 
 
@@ -60,17 +69,32 @@ def same(row, figure):
 @many
 @given(st.data())
 def test_registers_as_the_oracle_says(data):
-    """Energy, coverage, status, bounds, split, readings and flags, value by value."""
+    """Every column of `detail` is that of the rules, value by value, wherever edges lie."""
     register = data.draw(gen.registers())
     edges = data.draw(gen.edges(register.rows))
-    book = oracle.Rulebook(register.max_kw, register.modulus, register.allow_export, register.swaps)
-    pieces, readings = oracle.register_pieces(register.rows, book)
-    rows = detail(gen.frame_of(register.rows), edges, registers=rules_of(register))
+    moves = data.draw(st.sampled_from(["interpolate", "last_reading"]))
+    demand = data.draw(st.one_of(st.just(()), gen.demands_of(register)))
+    frame = gen.frame_of(register.rows)
+    if demand:
+        frame[MEAN] = gen.frame_of(demand, MEAN)[MEAN].reindex(frame.index)
+        frame.loc[frame.index.duplicated(keep="first"), MEAN] = np.nan
+    told = {"max_kw", "modulus", "allow_export", "swaps"}
+    rules = Rules(**{k: v for k, v in vars(register).items() if k in told})
+    oracle_of = OracleRegister(register.rows, rules, demand)
+    rows = detail(frame, edges, registers=rules_of(register), edges=moves, source="register")
     for (_, row), s, e in zip(rows.iterrows(), edges, edges[1:], strict=False):
-        figure = oracle.figure(pieces, readings, Fraction(s), Fraction(e), register=True)
+        figure = oracle_of.figure(Fraction(s), Fraction(e), moves)
+        if figure.start == figure.end:
+            assert (row["status"], row["coverage"]) == ("missing", 0)
+            continue
         same(row, figure)
-        if len(readings) > 1:
-            assert row["flags"] == figure.flags
+        assert (row["flags"], row["expected"]) == (figure.flags, figure.expected)
+        for side, reading in (("open", figure.opens), ("close", figure.closes)):
+            at, value = reading or (None, np.nan)
+            assert row[f"{side}_reading"] == pytest.approx(float(value), nan_ok=True)
+            assert (
+                pd.isna(row[f"{side}_at"]) if at is None else row[f"{side}_at"] == gen.instant(at)
+            )
 
 
 @many
@@ -85,26 +109,6 @@ def test_means_as_the_oracle_says(data):
         figure = oracle.figure(pieces, readings, Fraction(s), Fraction(e), register=False)
         same(row, figure)
         assert set(figure.flags) <= set(row["flags"])
-
-
-@many
-@given(st.data())
-def test_moved_edges_as_the_oracle_says(data):
-    """With ``edges="last_reading"`` each edge moves as the rules say."""
-    register = data.draw(gen.registers())
-    edges = data.draw(gen.edges(register.rows))
-    book = oracle.Rulebook(register.max_kw, register.modulus, register.allow_export, register.swaps)
-    pieces, readings = oracle.register_pieces(register.rows, book)
-    frame, rules = gen.frame_of(register.rows), rules_of(register)
-    rows = detail(frame, edges, registers=rules, edges="last_reading")
-    moved = [oracle.moved(Fraction(x), readings) for x in edges]
-    for (_, row), s, e in zip(rows.iterrows(), moved, moved[1:], strict=False):
-        if s == e:
-            assert (row["status"], row["coverage"]) == ("missing", 0)
-            continue
-        figure = oracle.figure(pieces, readings, s, e, register=True)
-        same(row, figure)
-        assert row["expected"] == int((e - s) / oracle.W + Fraction(1, 2))
 
 
 @few

@@ -7,7 +7,6 @@ import pytest
 
 from dentframe.metering.cumulative import STATUSES, from_means, from_register, status
 from dentframe.metering.registers import MINUTE, Rules
-from dentframe.metering.rising import block_of
 from dentframe.metering.series import NONE, Flag, Series, names
 
 Q = 15 * MINUTE
@@ -96,17 +95,19 @@ def test_an_exporter_below_zero_is_not_ambiguous():
     assert whole(register([1.0, -0.5], max_kw=10.0, allow_export=True))[2] == ("export",)
 
 
-def test_the_last_rise_may_be_a_jump():
-    """Without max_kw the last rise is held back until its successor comes."""
+def test_a_step_that_stands_out_is_withheld():
+    """Without max_kw a step of ten times 50 kW and of ten times the next one is no use."""
     calm = [100, 101, 102, 103, 104]
-    assert whole(register([*calm, 115]))[2] == ("unexplained_jump",)
-    assert whole(register([*calm, 114]))[0] == 14
-    assert whole(register([*calm, 115, 116]))[0] == 16
+    assert whole(register([*calm, 230]))[2] == ("unexplained_jump",)
+    assert whole(register([*calm, 229]))[0] == 129
+    assert whole(register([*calm, 230, 242, 254.61]))[0] == 154.61
+    assert register([*calm, 230]).hi[-1] == 126
 
 
-def test_three_other_rises_are_needed_for_a_jump():
-    """Few rises tell nothing."""
+def test_three_other_steps_are_needed_for_a_jump():
+    """Few steps tell nothing."""
     assert whole(register([0, 5000, 5001, 5002]))[0] == 5002
+    assert whole(register([0, 5000, 5001, 5002, 5003]))[0] == 3
 
 
 def test_contradictory_swaps_are_missing():
@@ -177,32 +178,6 @@ def test_outside_the_readings():
         [np.nan, np.nan], nan_ok=True
     )
     assert c.energy(np.array([-Q]), np.array([Q]))[0] == 1
-
-
-def test_plain_registers_are_the_same_as_the_long_way():
-    """What takes the short way has the same arrays."""
-    values = np.cumsum(np.random.default_rng(3).integers(0, 9, (60, 3)), axis=0) + 5.0
-    t = np.r_[0, np.cumsum(np.where(np.arange(59) == 30, 90, 15))] * MINUTE
-    plain, left = block_of(None, "kWHNet", "ABC", t, values, [Rules()] * 3)
-    assert left == []
-    s, e = t[:-1] + MINUTE, t[1:] + 20 * MINUTE
-    for k, p in enumerate(plain):
-        c = from_register(Series(None, "ABC"[k], "kWHNet", t, values[:, k], NONE, NONE), Rules())
-        for name in ("E", "C", "ok", "hi", "flags", "gap", "at", "readings"):
-            assert np.array_equal(getattr(p, name), getattr(c, name)), name
-        assert np.array_equal(p.block.energy(s, e)[:, k], c.energy(s, e))
-        assert np.array_equal(p.flags_in(s, e), c.flags_in(s, e))
-
-
-@pytest.mark.parametrize(
-    "values",
-    [[1, np.nan, 3, 4], [1, 2, 1, 4], [np.inf, 1, 2, 3], [0, 900, 901, 902], [1, 2, 3, np.inf]],
-)
-def test_what_is_not_plain_goes_the_long_way(values):
-    """Blanks, falls and rises from zero are not plain."""
-    t = np.arange(4, dtype=np.int64) * Q
-    plain, left = block_of(None, "kWHNet", "A", t, np.array(values, float)[:, None], [Rules()])
-    assert (plain, left) == ([], [0])
 
 
 def test_statuses():

@@ -117,15 +117,34 @@ def quarter_frame(values, **columns):
     return pd.DataFrame({"kWHNet/Elm/A": values, **columns}, index=time)
 
 
-def test_a_whole_register_is_never_billed_in_silence():
-    """A blip that the rules must accept without max_kw is warned of, and gone with it."""
-    frame = quarter_frame([0.0] + [48210.0] * 20)
+@pytest.mark.parametrize(
+    "values", [[0.0] + [48210.0] * 20, [48210.0] * 20 + [99999.0], [5.0] * 9 + [90005.0] * 9]
+)
+def test_a_whole_register_is_never_billed_in_silence(values):
+    """A step that stands out is missing without max_kw, and the warning names max_kw."""
+    with pytest.warns(CoverageWarning, match=r"jumps by .*max_kw=\{\"A\": ...\}"):
+        assert energy(quarter_frame(values), tz="UTC").iloc[0, 0] == 0
+
+
+def test_a_great_power_among_others_is_use_and_is_told():
+    """Where too few others are left the figure stands, and a warning says so."""
+    frame = quarter_frame([0.0, 48210.0, 48211.0])
     with pytest.warns(ReadingWarning, match="max_kw"):
-        assert energy(frame, tz="UTC").iloc[0, 0] == 48210.0
-    with pytest.warns(CoverageWarning):
-        known = energy(frame, tz="UTC", registers=RegisterRules(max_kw=50), detail=True)
-    assert known.loc[0, "energy"] == 0
-    assert known.loc[0, "status"] == "partial"
+        assert energy(frame, tz="UTC").iloc[0, 0] == 48211.0
+    known = RegisterRules(max_kw=1e6)
+    assert energy(frame, tz="UTC", registers=known).iloc[0, 0] == 48211.0
+
+
+def test_a_step_that_demand_confirms_is_use():
+    """A jump is spared where DemandkW of the same time agrees within a fifth."""
+    values = np.r_[np.arange(9.0), 1008.0 + np.arange(9.0)]
+    demand = np.r_[[4.0] * 9, 3600.0, [4.0] * 8]
+    frame = quarter_frame(values, **{"DemandkW/Elm/A": demand})
+    with pytest.warns(ReadingWarning, match="4,000 kW"):
+        assert energy(frame, tz="UTC").iloc[0, 0] == 1016.0
+    frame["DemandkW/Elm/A"] = 4.0
+    with pytest.warns(CoverageWarning, match="unexplained_jump"):
+        assert energy(frame, tz="UTC").iloc[0, 0] == 16.0
 
 
 @pytest.mark.parametrize("unit", ["kVA", "kvar"])
