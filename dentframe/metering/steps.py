@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,16 +38,17 @@ _EPS = 8 * np.finfo(float).eps
 Bools = npt.NDArray[np.bool_]
 
 
-def slack(r0: Floats, r1: Floats) -> Floats:
+def slack(r0: Any, r1: Any) -> Any:
     """What decimal readings may be off as floats, so that a step at its cap stays within it."""
-    return _EPS * (np.abs(r0) + np.abs(r1))
+    return _EPS * (abs(r0) + abs(r1))
 
 
 def _limits(t0: Ints, r0: Floats, t1: Ints, r1: Floats, rules: Rules) -> Floats:
     """The greatest energy of each step [kWh]; infinite where `max_kw` is not known."""
     if rules.max_kw is None:
         return np.full(len(t0), np.inf)
-    return rules.max_kw * ((t1 - t0) / HOUR) + slack(r0, r1)
+    limits: Floats = rules.max_kw * ((t1 - t0) / HOUR) + slack(r0, r1)
+    return limits
 
 
 def plausible(t0: Ints, r0: Floats, t1: Ints, r1: Floats, rules: Rules) -> Bools:
@@ -77,7 +78,7 @@ def plausible(t0: Ints, r0: Floats, t1: Ints, r1: Floats, rules: Rules) -> Bools
     return good
 
 
-def _rolls_over(d: Floats, r0: Floats, r1: Floats, limit: Floats, modulus: float) -> Bools:
+def _rolls_over(d: Any, r0: Any, r1: Any, limit: Any, modulus: float) -> Any:
     """Whether a fall is the register starting again at its modulus."""
     after = (modulus - r0) + r1
     return (d < 0) & (after >= -slack(r0, r1)) & (after <= limit)
@@ -268,7 +269,7 @@ def _judge_fall(x: Steps, i: int, r0: float, r1: float, rules: Rules, limit: flo
     elif rules.modulus is not None and _rolls_over(d, r0, r1, limit, rules.modulus):
         x.accept(i, max(rules.modulus - r0 + r1, 0.0), Flag.ROLLOVER)
     elif small:
-        x.accept(i, r1, Flag.RESET, hi=max(limit - float(slack(r0, r1)), r1))
+        x.accept(i, r1, Flag.RESET, hi=max(limit - slack(r0, r1), r1))
     else:
         x.withhold(i, Flag.UNEXPLAINED_DECREASE)
 
@@ -288,7 +289,7 @@ def _that_stand_out(t: Ints, r: Floats, x: Steps) -> list[int]:
     for k in range(min(MOST_JUMPS, int(x.ok.sum()) - LEAST_LEFT), 0, -1):
         others = max(idle[top[k - 1]], power[top[k]] + off[k])
         if power[top[k - 1]] - off[k - 1] > JUMP * others:
-            return top[:k].tolist()
+            return [int(i) for i in top[:k]]
     return []
 
 

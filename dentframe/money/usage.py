@@ -53,7 +53,7 @@ class State:
 
 def steady(c: Cumulative) -> Cumulative:
     """The series with increments of whole nano-kWh, so that a long sum does not drift."""
-    return _with(c, np.diff(c.E))
+    return c if c.source == "register" else _with(c, np.diff(c.E))
 
 
 def flowing(c: Cumulative, flow: str) -> Cumulative:

@@ -43,7 +43,7 @@ def test_runs_of_up_to_four_are_glitches(run):
 
 def test_five_zeros_are_no_glitch():
     """A longer run is judged by the rules."""
-    energy, _, flags = whole(register([98, 99, 100, 101, *[0] * 5, 102, 103]))
+    energy, _, flags = whole(register([998, 999, 1000, 1001, *[0] * 5, 1002, 1003]))
     assert "glitch" not in flags
     assert flags == ("decrease_unclassified", "unexplained_jump")
     assert energy == 4
