@@ -1,13 +1,8 @@
-"""The exact cumulative energy of loads: integral of constant-power steps (pure).
+"""Loads draw power: how much in every five minutes, and their exact energy since any moment.
 
-Repeatable randomness: a number for every (key, counter), without a state.
-
-A month can therefore be computed without the months before it.
-
-Electrical loads: what each draws in every five minutes of a month (pure).
-
-Power is constant within a step of five minutes and a whole number of watts, so that
-energies are exact integers and registers are exactly the integral of power.
+Power is constant within a step of five minutes and a whole number of watts, so that energies are
+exact integers and registers are exactly the integral of power. Chance is a number for every
+(key, counter), without a state: a month can be computed without the months before it.
 """
 
 from __future__ import annotations
@@ -28,10 +23,9 @@ if TYPE_CHECKING:
 
     from dentframe.emulator.plant import Plant
 
-
-if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
+    Loads = tuple["Load", ...]
 
 # The constants of the public-domain SplitMix64 generator.
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -194,10 +188,6 @@ def _sun(key: int, cal: Calendar) -> Floats:
     height = np.cos((cal.hour - 12.5) / half * (np.pi / 2)) * (np.abs(cal.hour - 12.5) < half)
     sky = 0.25 + 0.75 * smooth(key, cal.step, 18)
     return np.asarray(-height * sky * (0.75 + 0.25 * cal.season))
-
-
-if TYPE_CHECKING:
-    Loads = tuple[Load, ...]
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,9 @@
-"""A seeded plant of meters whose readings obey physics, and the truth behind them (pure).
+"""A seeded plant of meters has readings that obey physics, and knows the truth behind them.
 
 Registers are the integral of power since the installation, DemandkW is the mean of its
 window, kVA is the root of kW and kvar squared, A is kVA over V in each phase, and a main
 carries its branches and the loss of the wiring. Whatever the wire shows can therefore be
 checked against :meth:`Plant.energy` and its neighbours, which know no gap and no reset.
-
-The default site: three meters of the API's document, their loads and their mishaps (data).
 """
 
 from __future__ import annotations
@@ -25,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from dentframe.emulator.readings import Row
+
+    When = datetime | str
+    Where = str | tuple[str, str]
 
 
 INSTALLED = datetime(2022, 6, 1, tzinfo=UTC)
@@ -222,11 +223,6 @@ EVENTS: tuple[Event, ...] = (
 The gaps of P482311252_D and of P482102272 straddle a midnight in Los Angeles (08:00 UTC);
 that of P482311252_C lies within a local day.
 """
-
-
-if TYPE_CHECKING:
-    When = datetime | str
-    Where = str | tuple[str, str]
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,4 @@
-"""From the plant's physics to rows of the wire (pure).
-
-What a source of meter data must offer, and what all sources share (pure).
-
-Sources of what was recorded: a folder of month answers, or rows given in Python.
-"""
+"""Sources give the emulator its rows: a plant, a folder of month answers, or rows in Python."""
 
 from __future__ import annotations
 
@@ -25,9 +20,10 @@ if TYPE_CHECKING:
     from dentframe.emulator.loads import Floats, Ints, Load, Power
     from dentframe.emulator.plant import Element, Event, Meter, Plant
 
-
-if TYPE_CHECKING:
     Row = dict[str, Any]
+    Named = tuple[str, Floats]
+    Cells = tuple[str, list[str]]
+    Total = Callable[[Curve, Any], Any]
 
 STAMP = ("date", "time")
 """The two columns that every answer starts with."""
@@ -174,12 +170,6 @@ class Fixed:
         rows = self._meters[meter]
         columns = sorted({c for row in rows for c in row} - set(STAMP))
         return select([*STAMP, *columns], rows, start, end, topics)
-
-
-if TYPE_CHECKING:
-    Named = tuple[str, Floats]
-    Cells = tuple[str, list[str]]
-    Total = Callable[[Curve, Any], Any]
 
 
 class Polls:

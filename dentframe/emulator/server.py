@@ -1,7 +1,4 @@
-"""The emulator's shell: a strict DentCloud over HTTP/1.1 on loopback.
-
-HTTP/1.1 for the emulator, on the standard library's server.
-"""
+"""A strict DentCloud is served here over HTTP/1.1 on loopback, by the standard library."""
 
 from __future__ import annotations
 
@@ -42,6 +39,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from dentframe.emulator.readings import Source
+
+    Latency = float | Callable[[random.Random], float]
+    Sources = Source | Mapping[str, Source] | str | Path | None
 
 
 _PATHS = ("/v1", "/v1/")
@@ -116,6 +116,11 @@ class Handler(BaseHTTPRequestHandler):
         """The emulator behind the connection."""
         return self.server.cloud
 
+    @property
+    def timeout(self) -> float | None:  # type: ignore[override]
+        """How long a connection may say nothing [s]; the base class closes it then."""
+        return self.server.cloud.idle_timeout
+
     def parse_request(self) -> bool:
         """Read the request; spaces within its target, as in the API's document, are kept."""
         words = self.raw_requestline.split(b" ")
@@ -123,6 +128,11 @@ class Handler(BaseHTTPRequestHandler):
             target = b"%20".join(words[1:-1])
             self.raw_requestline = b" ".join((words[0], target, words[-1]))
         if not super().parse_request():
+            return False
+        lengths = {x.strip() for x in self.headers.get_all("Content-Length", [])}
+        if len(lengths) > 1 or not all(x.isascii() and x.isdigit() for x in lengths):
+            # Where a body ends is then open to reading: the next request might be within it.
+            self.send_error(400, "Bad Content-Length")
             return False
         if self.request_version == "HTTP/1.1" and "Host" not in self.headers:
             self.send_error(400, "Bad Request")
@@ -182,8 +192,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _drain(self) -> None:
         """Read a body nobody needs, so that it is not taken for the next request."""
-        length = self.headers.get("Content-Length", "0")
-        if "Transfer-Encoding" in self.headers or not length.isdigit() or int(length) > _DRAIN:
+        length = self.headers.get("Content-Length", "0").strip().lstrip("0") or "0"
+        if "Transfer-Encoding" in self.headers or len(length) > 5 or int(length) > _DRAIN:
             self.close_connection = True
         else:
             self.rfile.read(int(length))
@@ -192,11 +202,6 @@ class Handler(BaseHTTPRequestHandler):
 def _shut(connection: socket.socket) -> None:
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
-
-
-if TYPE_CHECKING:
-    Latency = float | Callable[[random.Random], float]
-    Sources = Source | Mapping[str, Source] | str | Path | None
 
 
 class Cloud:
@@ -212,6 +217,8 @@ class Cloud:
         What goes wrong, changeable: ``cloud.faults.add("503", times=2)``.
     errors : list of Exception
         What went wrong in the source itself; each was answered with 500.
+    idle_timeout : float or None
+        A connection that says nothing for so long is closed [s].
     """
 
     def __init__(
@@ -223,7 +230,9 @@ class Cloud:
         address: tuple[str, int],
         latency: Latency = 0.0,
         log: Callable[[str], None] | None = None,
+        idle_timeout: float | None = 60.0,
     ) -> None:
+        self.idle_timeout = idle_timeout
         self._services, self._accounts, self._limiters = services, accounts, limiters
         self._latency, self._log, self._chance = latency, log, random.Random(0)  # noqa: S311
         self._seen: dict[int, Seen | None] = {}
@@ -342,6 +351,7 @@ def serve(
     log: Callable[[str], None] | None = None,
     max_body: int | None = None,
     too_large: int = 413,
+    idle_timeout: float | None = 60.0,
 ) -> Cloud:
     """Start a strict DentCloud on this machine; a context manager that stops it.
 
@@ -376,6 +386,8 @@ def serve(
         Bytes of JSON above which the answer is ``too_large`` instead [B].
     too_large : int
         413, or 502 as some gateways say.
+    idle_timeout : float or None
+        A connection that says nothing for so long is closed [s].
 
     Examples
     --------
@@ -389,7 +401,8 @@ def serve(
         name: Service(_source(source, name), clock(now), max_body, too_large) for name in known
     }
     limiters = {name: Limiter(rate, burst, concurrency) for name in known}
-    return Cloud(services, known, limiters, Faults(faults), (host, port), latency, log)
+    address = (host, port)
+    return Cloud(services, known, limiters, Faults(faults), address, latency, log, idle_timeout)
 
 
 def _source(source: Sources, key_id: str) -> Source:

@@ -1,13 +1,7 @@
-"""The service behind the socket: from a request seen to an honest answer (no sockets).
+"""The service answers here, behind the socket: from a request seen to an honest answer.
 
-An answer before it is sent: status, payload or body, headers, and how to send it (pure).
-
-How much one account may ask: a token bucket and a number in flight.
-
-What a request asks, read from its query string (pure).
-
-The service's own rules: a request names one whole UTC month, day or hour; numbers come
-with or without a leading zero, the list with or without spaces, topics by key or by unit.
+Its own rules: a request names one whole UTC month, day or hour; numbers come with or without a
+leading zero, the list with or without spaces, topics by key or by unit.
 """
 
 from __future__ import annotations
@@ -27,6 +21,7 @@ if TYPE_CHECKING:
 
     from dentframe.emulator.readings import Source
 
+    Now = Callable[[], datetime]
 
 JSON = "application/json"
 
@@ -308,9 +303,6 @@ def _day_or_hour(year: int, month: int, day: int, hour: int | None) -> tuple[dat
         raise RefusedError(f"Invalid day: {year:04d}-{month:02d} has no day {day}") from None
     return start, start + (timedelta(days=1) if hour is None else timedelta(hours=1))
 
-
-if TYPE_CHECKING:
-    Now = Callable[[], datetime]
 
 _TOO_LARGE = {
     413: "Request Entity Too Large",

@@ -303,11 +303,11 @@ def test_the_installation_may_be_any_instant():
 def test_any_month_in_well_under_a_second():
     """A month years after the installation comes quickly, cold."""
     start = datetime(2026, 3, 1, tzinfo=UTC)
-    began = time.perf_counter()
+    began = time.process_time()
     emulator.Plant(seed=991).rows(
         "P482311252", start, start + 31 * DAY, ["DemandkW", "kWHNet", "A"]
     )
-    assert time.perf_counter() - began < 2.0
+    assert time.process_time() - began < 2.0
 
 
 def test_panels():

@@ -129,3 +129,29 @@ def test_curl_encodes(recorded):
     command = ["curl", "-sG", "--noproxy", "*", *headers, *data, recorded.url]
     done = subprocess.run(command, capture_output=True, check=True, timeout=20)
     assert done.stdout.decode() == EXAMPLE
+
+
+@pytest.mark.parametrize("lengths", [("4", "5"), ("x",), ("-1",), ("4, 5",), ("\xb2",)])
+def test_a_body_of_unclear_length_is_refused(cloud, lengths):
+    """Two lengths that differ, or one that is no number, end the connection with 400."""
+    lines = "".join(f"Content-Length: {x}\r\n" for x in lengths).encode("latin-1")
+    request = b"GET /v1?request=getMeters HTTP/1.1\r\nHost: x\r\n" + lines
+    answer = raw(cloud, request + b"\r\nabcdGET /v1 HTTP/1.1\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+def test_the_same_length_twice_is_one_length(cloud):
+    """A repeated header that says the same is harmless."""
+    lines = b"Content-Length: 4\r\nContent-Length: 4\r\n"
+    answer = raw(cloud, b"GET /v1?request=getMeters" + HEAD[:-2] + lines + b"\r\nabcd")
+    assert answer.startswith(b"HTTP/1.1 200")
+
+
+def test_an_idle_connection_is_closed():
+    """Who says nothing, or half a request, is hung up on; a busy one goes on."""
+    with emulator.serve(rate=None, idle_timeout=0.2) as cloud:
+        began = time.monotonic()
+        assert raw(cloud, b"") == raw(cloud, b"GET /v1?requ") == b""
+        assert time.monotonic() - began < 5
+        assert ask(cloud, "?request=getMeters")[0] == 200
