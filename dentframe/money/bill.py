@@ -1,7 +1,4 @@
-"""A bill: a tariff applied to the readings of some elements over one billing period. Pure.
-
-What a tariff needs before a bill can be read: topics, and a period that it can price. Pure.
-"""
+"""A bill is a tariff applied to the readings of some elements over one billing period."""
 
 from __future__ import annotations
 
@@ -15,10 +12,11 @@ from dentframe.errors import ConfigError, RangeError
 from dentframe.metering.attrs import time_index
 from dentframe.metering.registers import RegisterRules
 from dentframe.money.other_charges import KVAH, KVARH, Reactive
-from dentframe.money.pricing import Case, Meters, check_accept
+from dentframe.money.pricing import Case
 from dentframe.money.rounding import EXACT, add, digits_of, exact, mode_of, unit_of
 from dentframe.money.statement import Statement
 from dentframe.money.tariff import Tariff
+from dentframe.money.usage import Meters, check_accept
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import instant, ints, zone
 from dentframe.verbs.inputs import Asked

@@ -1,43 +1,33 @@
-"""The same months of a year before, for the statements of a split: where readings reach back. Pure.
-
-A period counts for a party only where it held each of its elements over the whole of it, and
-where the rules accept the figures; any other is unknown, never 0.
-
-Earlier periods to compare with, where the data is at hand. Pure.
-"""
+"""Earlier periods are measured here, for a statement to compare its own with."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from dentframe.errors import CoverageError
 from dentframe.metering.attrs import time_index
 from dentframe.metering.registers import RegisterRules
+from dentframe.money.figures import Row, Usage, accepts, energy_of, energy_rows
 from dentframe.money.occupancy import OWN, billed, span
-from dentframe.money.pricing import Meters, check_accept
 from dentframe.money.rounding import add, rounded
 from dentframe.money.statement import Past
-from dentframe.money.usage import scale_of
+from dentframe.money.usage import Meters, check_accept
 from dentframe.site.elements import stays as held
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import instant, ints, localize
-from dentframe.verbs.energy import energy
 from dentframe.verbs.inputs import Asked
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from dentframe.money.components import Use
     from dentframe.times.ranges import Zone
 
-
+MONTHS = 12
+NONE = "There is no comparison with earlier periods: "
 _DEFAULT_RULES = RegisterRules()
 
 
@@ -84,13 +74,18 @@ def earlier(
     last = instant(end, zone, "end").tz_convert(zone)
     asked = Asked(zone, None, None, registers, interval, demand_lag)
     meters = Meters(df, zone, elements, asked, source, check_accept(accept))
-    walls = [last.tz_localize(None) - pd.DateOffset(months=i) for i in range(months, -1, -1)]
-    edges = localize(pd.DatetimeIndex(walls).as_unit("us"), zone)
+    edges = _months_before(last, months, zone)
     at = ints(edges).tolist()
     return tuple(
         Past(label(edges[i], edges[i + 1]), _energy(meters, at[i], at[i + 1], places))
         for i in range(months)
     )
+
+
+def _months_before(end: pd.Timestamp, months: int, tz: dt.tzinfo) -> pd.DatetimeIndex:
+    """The edges of so many months up to an instant, by the local calendar."""
+    walls = [end.tz_localize(None) - pd.DateOffset(months=i) for i in range(months, -1, -1)]
+    return localize(pd.DatetimeIndex(walls).as_unit("us"), tz)
 
 
 def label(start: pd.Timestamp, end: pd.Timestamp) -> str:
@@ -113,102 +108,69 @@ def _energy(meters: Meters, s: int, e: int, places: int | None) -> Any:
     return rounded(add([p.energy for p in used.pieces]), places)
 
 
-MONTHS = 12
-NONE = "There is no comparison with earlier periods: "
-
-
 @dataclass(frozen=True)
-class Comparison:
-    """The earlier periods of a split.
+class EarlierYear:
+    """The energies of the twelve periods before a split's own.
 
-    Parameters
+    Attributes
     ----------
-    use : Use
-        The split's figures; its readings may begin earlier than its bill.
+    edges : list of pandas.Timestamp
+        Of the periods; the last one ends where the split's begins.
+    rows : dict
+        Each element's energy by element and start.
+    why : str
+        Why there are none; ``""`` where there are.
     """
 
-    use: Use
+    edges: list[pd.Timestamp]
+    rows: dict[tuple[str, pd.Timestamp], Row]
+    why: str = ""
 
-    def of(self, party: str) -> tuple[tuple[Past, ...], str]:
-        """A party's periods, the oldest known first and the bill's own last; or why there is none.
 
-        Parameters
-        ----------
-        party : str
-            A tenant.
+def earlier_year(use: Usage) -> EarlierYear:
+    """Measure the periods before a split's own, as far as its readings reach back."""
+    if "energy" not in use.figures:
+        return EarlierYear([], {}, "nothing is shared by the energy of the whole period.")
+    zone = use.site.zone
+    start = span(use.site, use.bill)[0].tz_convert(zone)
+    edges = list(_months_before(start, MONTHS, zone))
+    first = time_index(use.frame).min().tz_convert(zone)
+    if first > edges[-2]:
+        return EarlierYear([], {}, f"the readings at hand begin on {first:%Y-%m-%d %H:%M}.")
+    return EarlierYear(edges, energy_rows(use, edges))
 
-        Returns
-        -------
-        periods : tuple of Past
-            Energy [kWh]; empty where no earlier period is known.
-        note : str
-            ``""``, or why it is empty.
-        """
-        if "energy" not in self.use.asked:
-            return (), f"{NONE}nothing is shared by the energy of the whole period."
-        first = time_index(self.use.of.frame).min().tz_convert(self.use.of.site.zone)
-        if first > self.edges[MONTHS - 1]:
-            return (), f"{NONE}the readings at hand begin on {first:%Y-%m-%d %H:%M}."
-        found = [self._used(party, i) for i in range(MONTHS)]
-        known = next((i for i, x in enumerate(found) if x is not None), None)
-        if known is None:
-            return (), f"{NONE}none was wholly {party}'s and measured well enough."
-        past = [Past(self._label(i), found[i]) for i in range(known, MONTHS)]
-        return (*past, Past(self._label(MONTHS), self._now(party))), ""
 
-    @cached_property
-    def edges(self) -> list[pd.Timestamp]:
-        """The edges of the periods, the bill's own last."""
-        of = self.use.of
-        start, end = (x.tz_convert(of.site.zone) for x in span(of.site, of.bill))
-        walls = [start.tz_localize(None) - pd.DateOffset(months=i) for i in range(MONTHS, 0, -1)]
-        return [*localize(pd.DatetimeIndex(walls).as_unit("us"), of.site.zone), start, end]
+def compared(use: Usage, year: EarlierYear, party: str) -> tuple[tuple[Past, ...], str]:
+    """A tenant's periods, the oldest known first and the bill's own last; or why there is none.
 
-    @cached_property
-    def rows(self) -> dict[tuple[str, int], Mapping[Any, Any]]:
-        """Each element's figure of each earlier period."""
-        of = self.use.of
-        at = {x.tz_convert("UTC"): i for i, x in enumerate(self.edges)}
-        table = energy(
-            of.frame, self.edges[:-1], **of.keywords, edges=of.rules.edges, detail=True
-        )  # fmt: skip
-        return {
-            (f"{row['meter']}_{row['element']}", at[row["start"].tz_convert("UTC")]): row
-            for row in table.to_dict("records")
-        }
+    A period counts only where the tenant held each of its elements over the whole of it, and
+    where the rules accept the figures; any other is unknown, never 0.
+    """
+    if year.why:
+        return (), NONE + year.why
+    found = [_used(use, year, party, i) for i in range(MONTHS)]
+    known = next((i for i, x in enumerate(found) if x is not None), None)
+    if known is None:
+        return (), f"{NONE}none was wholly {party}'s and measured well enough."
+    past = [Past(label(*year.edges[i : i + 2]), found[i]) for i in range(known, MONTHS)]
+    mine = [f for f in use.figures["energy"] if f.stay.party == party and f.stay.kind == OWN]
+    fine = all(accepts(use.rules, f) for f in mine)
+    now = add([f.value for f in mine if f.value is not None]) if fine else None
+    start, end = (x.tz_convert(use.site.zone) for x in span(use.site, use.bill))
+    return (*past, Past(label(start, end), now)), ""
 
-    def _label(self, i: int) -> str:
-        return label(self.edges[i], self.edges[i + 1])
 
-    def _used(self, party: str, i: int) -> Decimal | None:
-        names = self._whole(party, i)
-        values = [self._energy(name, i) for name in names or ()]
-        return None if not names or None in values else add([v for v in values if v is not None])
-
-    def _whole(self, party: str, i: int) -> list[str] | None:
-        """The elements a party held over a whole period; None where it held one for a part."""
-        s, e = self.edges[i], self.edges[i + 1]
-        found = []
-        for name in billed(self.use.of.site, self.use.of.bill):
-            mine = [(a, b) for a, b, who in held(self.use.of.site, name) if who == party]
-            inside = [(a, b) for a, b in mine if a < e and b > s]
-            if any(a > s or b < e for a, b in inside):
-                return None
-            found += [name] * bool(inside)
-        return found
-
-    def _energy(self, name: str, i: int) -> Decimal | None:
-        row, rules = self.rows.get((name, i)), self.use.of.rules
-        if row is None or row["status"] not in rules.accept or np.isnan(row["energy"]):
+def _used(use: Usage, year: EarlierYear, party: str, i: int) -> Decimal | None:
+    """The energy of a tenant in an earlier period [kWh], None where it is not known."""
+    s, e = year.edges[i : i + 2]
+    values = []
+    for name in billed(use.site, use.bill):
+        mine = [(a, b) for a, b, who in held(use.site, name) if who == party and a < e and b > s]
+        if any(a > s or b < e for a, b in mine):
             return None
-        return rounded(float(row["energy"]), rules.places, scale=scale_of(row))
-
-    def _now(self, party: str) -> Decimal | None:
-        mine = [
-            f
-            for f in self.use.asked["energy"]
-            if f.stay.party == party and f.stay.kind == OWN
-        ]  # fmt: skip
-        if not all(self.use.accepts(f) for f in mine):
-            return None
-        return add([f.value for f in mine if f.value is not None])
+        if mine:
+            row = year.rows.get((name, s.tz_convert("UTC")))
+            accepted = row is not None and row["status"] in use.rules.accept
+            values.append(energy_of(use.rules, row) if accepted else None)
+    known = [x for x in values if x is not None]
+    return add(known) if known and len(known) == len(values) else None

@@ -1,9 +1,4 @@
-"""Demand: the peak of a month or of each day, with tiers, ratchet, power factor. One kind.
-
-What a peak is billed as: ratchets and power-factor adjustment. Plain functions of numbers.
-
-The demand that a charge bills: highest of blocks, rolling windows or reported means. Pure.
-"""
+"""A demand charge prices the peak of a month or of each day, with tiers and ratchet."""
 
 from __future__ import annotations
 
@@ -22,19 +17,18 @@ from dentframe.metering.registers import resolve
 from dentframe.metering.series import names as flag_names
 from dentframe.metering.steps import HOUR
 from dentframe.money import energy_charges as _tiers
-from dentframe.money.charge_fields import (
+from dentframe.money.pricing import (
+    Case,
     check_choice,
-    date_of,
     made,
+    measured,
     put,
     rate_of,
-    rates_of,
-    windows_of,
+    read_fields,
+    span_text,
 )
-from dentframe.money.occupancy import check_proration
-from dentframe.money.pricing import Case, Meters, measured, require, span_text, stretches
 from dentframe.money.rounding import EXACT, add, exact, parts_of
-from dentframe.money.usage import State, greatest, unaffected, worst
+from dentframe.money.usage import Meters, State, greatest, require, stretches, unaffected, worst
 from dentframe.times.periods import calendar
 from dentframe.times.ranges import ints, local, stamp
 from dentframe.verbs.maxima import Candidates, flags_in, highest, known, reported
@@ -266,7 +260,7 @@ def _elsewhere(
     meters: Meters, series: Sequence[Cumulative], found: _Found, top: Candidates
 ) -> tuple[bool, str]:
     """Whether the peak holds whatever the uncovered elements drew, else what would show it."""
-    if not len(top.kw) or not np.isnan(found.kw).any():
+    if len(series) == 1 or not len(top.kw) or not np.isnan(found.kw).any():
         return False, ""
     rules = [resolve(meters.asked.registers, c.meter, c.element, meters.tz) for c in series]
     most = np.array([np.nan if x.max_kw is None else x.max_kw for x in rules])
@@ -439,20 +433,9 @@ class Demand:
     valid_to: Any = None
 
     def __post_init__(self) -> None:
-        target, steps = self.target_power_factor, self.ratchet
-        steps = made(Ratchet, steps, "ratchet") if isinstance(steps, Mapping) else steps
-        put(
-            self,
-            rate=rates_of(self.rate, "rate"),
-            windows=windows_of(self.windows, self.season, self.name),
-            season=None,
-            tiers=_tiers.edges_of(self.tiers, self.name),
-            ratchet=steps,
-            target_power_factor=None if target is None else rate_of(target, "target_power_factor"),
-            proration=check_proration(self.proration, "proration", self.name),
-            valid_from=date_of(self.valid_from, "valid_from"),
-            valid_to=date_of(self.valid_to, "valid_to"),
-        )
+        if isinstance(self.ratchet, Mapping):
+            put(self, ratchet=made(Ratchet, self.ratchet, "ratchet"))
+        read_fields(self)
         check_choice(self.measure, MEASURES, "measure", self.name)
         check_choice(self.per, ("month", "day"), "per", self.name)
         _check(self)

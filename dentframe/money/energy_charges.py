@@ -1,7 +1,4 @@
-"""Energy: flat, by time of use, in tiers; import, export or net. One kind of charge.
-
-Cumulative tiers, alone and under time-of-use windows. Pure, on exact Decimals.
-"""
+"""An energy charge prices kWh: flat, by time of use, in tiers; import, export or net."""
 
 from __future__ import annotations
 
@@ -11,33 +8,28 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dentframe.errors import ConfigError
-from dentframe.money.charge_fields import check_choice, date_of, put, rates_of, windows_of
-from dentframe.money.occupancy import check_proration
-from dentframe.money.pricing import OUT, Case, measured, span_text
-from dentframe.money.rounding import EXACT, add, exact, parts_of, rounded, tidy
-from dentframe.money.usage import FLOWS
+from dentframe.money.pricing import (
+    OUT,
+    Case,
+    check_choice,
+    measured,
+    put,
+    rates_of,
+    read_fields,
+    span_text,
+)
+from dentframe.money.rounding import EXACT, add, parts_of, rounded, tidy
+from dentframe.money.usage import FLOWS, Used
 from dentframe.wire.topics import TOPICS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from fractions import Fraction
 
-    from dentframe.money.pricing import Used
     from dentframe.money.statement import Line
 
 
 ORDERS = ("chronological", "prorata", "per_period")
-
-
-def edges_of(tiers: Any, charge: str) -> tuple[Decimal, ...]:
-    """Upper edges of all tiers but the last, rising; an edge belongs to the lower tier."""
-    found = tuple(exact(repr(x) if isinstance(x, float) else x, "tiers") for x in tiers)
-    if any(b <= a for a, b in zip((Decimal(0), *found), found, strict=False)):
-        raise ConfigError(
-            f"Cannot use tiers={[str(x) for x in found]} in charge {charge!r}: they are the upper "
-            "edges of all tiers but the last, above 0 and rising, e.g. [500, 1000]."
-        )
-    return found
 
 
 def scaled(edges: Sequence[Decimal], factor: Fraction) -> tuple[Decimal, ...]:
@@ -183,17 +175,8 @@ class Energy:
     valid_to: Any = None
 
     def __post_init__(self) -> None:
-        put(
-            self,
-            rate=None if self.rate is None else rates_of(self.rate, "rate"),
-            rates=_by_window(self),
-            windows=windows_of(self.windows, self.season, self.name),
-            season=None,
-            tiers=edges_of(self.tiers, self.name),
-            tier_proration=check_proration(self.tier_proration, "tier_proration", self.name),
-            valid_from=date_of(self.valid_from, "valid_from"),
-            valid_to=date_of(self.valid_to, "valid_to"),
-        )
+        read_fields(self)
+        put(self, rates=_by_window(self))
         check_choice(self.flow, FLOWS, "flow", self.name)
         _check_rates(self)
         _check_tiers(self)

@@ -1,29 +1,57 @@
-"""What a reader of a split must look at: refused figures, residuals, periods that differ. Pure."""
+"""What a reader of a split must look at: refused figures, residuals, periods that differ."""
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from dentframe.money.components import TOLERANCE, UNEXPLAINED, dates, residuals
-from dentframe.money.occupancy import COMMON, MAIN, midnights, span, tops
-from dentframe.money.remedies import SPLIT, exclusive_end, remedy
+from dentframe.metering.registers import micros
+from dentframe.money.figures import Figure, Usage, accepts, refused
+from dentframe.money.occupancy import COMMON, MAIN, dates, midnights, span, tops
 from dentframe.money.rounding import EXACT, add, rounded
+from dentframe.money.shares import REFUSED, TOLERANCE, UNEXPLAINED, Charge, residuals
+from dentframe.money.usage import Words, remedy, when
 from dentframe.site.elements import EXPORT, UNALLOCATED
+from dentframe.verbs.sources import cumulatives, wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from dentframe.money.components import Use, Uses
-    from dentframe.money.shares import Charge
-    from dentframe.money.usage import Figure
-
+    from dentframe.metering.cumulative import Cumulative
+    from dentframe.site.files import Moment
 
 ZERO = Decimal(0)
 _NAMES = {COMMON: "common areas", MAIN: "the main"}
+_WORDS = Words(
+    "cts and volts, or max_kw, in [elements.{}] of the site file",
+    "[[elements.{}.swaps]] of the site file",
+    'accept = ["recorded", "estimated"] in [split]',
+    'accept = ["recorded", "partial"] in [split]',
+)
+_DEMAND = (
+    "Read the period again: late readings may have come. Else state accept_demand or "
+    "demand_coverage in [split], or share the line by another rule."
+)
+_COMPARE = (
+    "Compare the bill's kwh and read dates with its paper, and the site's elements with the "
+    "meters; where the difference is real, raise agree [%] in [split]."
+)
+_TWICE = (
+    " Before that: a branch that a main of the site measures too must name it as its parent, or "
+    "it counts twice."
+)
+_BEYOND = (
+    "Correct the line's start and end. If it belongs to another period, split it as a bill of "
+    "its own with that period's dates."
+)
+_REFUSED = "See the figures that are not accepted, above."
+_BEARS = (
+    "State who bears it: a table [split.loss], [split.common] or [split.tolerance] with by, and "
+    "percent, kwh or rest = true."
+)
 
 
 @dataclass(frozen=True)
@@ -65,42 +93,23 @@ class Finding:
 COLUMNS = tuple(f.name for f in fields(Finding))
 
 
-def findings(of: Uses, charges: Sequence[Charge]) -> list[Finding]:
+def findings(uses: Sequence[Usage], charges: Sequence[Charge]) -> list[Finding]:
     """All findings of a split, figures first.
 
     Parameters
     ----------
-    of : Uses
-        The figures that the lines rested on.
+    uses : sequence of Usage
+        What the lines rested on, the whole period first.
     charges : sequence of Charge
         The shares.
     """
     return [
-        *(x for use in of.every for x in _measured(use)),
-        *(x for use in of.every for x in _energies(use)),
-        *_periods(of.whole),
-        *_recovery(of.whole, charges),
-        *_unallocated(of.whole, charges),
+        *(x for use in uses for x in _statuses(use)),
+        *(x for use in uses for x in _energies(use)),
+        *_periods(uses[0]),
+        *_recovery(uses[0], charges),
+        *_unallocated(uses[0], charges),
     ]
-
-
-def _measured(use: Use) -> Iterator[Finding]:
-    """What the figures themselves say."""
-    for basis in use.asked:
-        for f in _apart(use, basis):
-            yield from _status(use, f)
-
-
-def _energies(use: Use) -> Iterator[Finding]:
-    """The meters against the utility's, where its energy is known and was shared.
-
-    A demand line asks for energy too, where common areas are shared by it.
-    """
-    if "energy" not in use.asked or use.of.bill.kwh is None:
-        return
-    if not use.refused("energy"):
-        yield from _residual(use)
-        yield from _main(use)
 
 
 def table(found: Sequence[Finding]) -> pd.DataFrame:
@@ -109,49 +118,52 @@ def table(found: Sequence[Finding]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"accepted": bool})
 
 
-def _apart(use: Use, basis: str) -> Sequence[Figure]:
-    """The figures that have a status of their own: a coincident peak is one for all."""
-    found = use.figures(basis)
-    return found[:1] if basis == "coincident" else found
+def _statuses(use: Usage) -> Iterator[Finding]:
+    """What the figures themselves say."""
+    unsure = [
+        f
+        for basis, found in use.figures.items()
+        for f in (found[:1] if basis == "coincident" else found)  # one for all elements
+        if f.status != "recorded"
+    ]
+    registers = _registers(use) if any(f.unit == "kWh" for f in unsure) else {}
+    for f in unsure:
+        together, energy = "site_peak" in f.row, f.unit == "kWh"
+        accepted = f.stay.kind == MAIN or accepts(use.rules, f)
+        cure = remedy(f.status, f.flags, f.stay.element, _WORDS) if energy else f.note + _DEMAND
+        low = f.status == "partial" and f.coverage < use.rules.demand_coverage
+        yield Finding(
+            f.status,
+            use.site.name if together else f.stay.element,
+            _detail(use, f, registers),
+            _peak(use, f) if together else f.value,
+            None,
+            f.unit,
+            rule="accept" if energy else "demand_coverage" if low else "accept_demand",
+            remedy="" if accepted else cure,
+            accepted=accepted,
+        )
 
 
-def _status(use: Use, f: Figure) -> Iterator[Finding]:
-    if f.status == "recorded":
-        return
-    together = "site_peak" in f.row
-    subject = use.of.site.name if together else f.stay.element
-    value = _rounded(use, f.row["site_peak"]) if together else f.value
-    accepted = f.stay.kind == MAIN or use.accepts(f)
-    energy = f.unit == "kWh"
-    yield Finding(
-        f.status, subject, _detail(use, f), value, None, f.unit,
-        rule="accept" if energy else _demand_rule(use, f),
-        remedy="" if accepted else _remedy(f) if energy else f.note + _DEMAND,
-        accepted=accepted,
-    )  # fmt: skip
+def _registers(use: Usage) -> dict[str, Cumulative]:
+    """The series that answer for energy, by element."""
+    series = cumulatives(use.frame, wanted(use.frame, None, "auto"), **use.keywords)
+    return {c.name: c for c in series}
 
 
-_DEMAND = (
-    "Read the period again: late readings may have come. Else state accept_demand or "
-    "demand_coverage in [split], or share the line by another rule."
-)
+def _peak(use: Usage, f: Figure) -> Decimal | None:
+    value = f.row["site_peak"]
+    return None if pd.isna(value) else rounded(float(value), use.rules.places)
 
 
-def _demand_rule(use: Use, f: Figure) -> str:
-    low = f.status == "partial" and f.coverage < use.of.rules.demand_coverage
-    return "demand_coverage" if low else "accept_demand"
-
-
-def _remedy(f: Figure) -> str:
-    return remedy(f.status, f.flags, f.stay.element, SPLIT)
-
-
-def _detail(use: Use, f: Figure) -> str:
-    s, zone = f.stay, use.of.site.zone
+def _detail(use: Usage, f: Figure, registers: dict[str, Cumulative]) -> str:
+    s, zone, at = f.stay, use.site.zone, ""
     start, end, who = s.start, s.end, s.party or _NAMES[s.kind]
     if "site_peak" in f.row:
-        (start, end), who = span(use.of.site, use.of.bill), "all elements together"
-    told = ", ".join((*f.flags, *filter(None, [use.when(f)])))
+        (start, end), who = span(use.site, use.bill), "all elements together"
+    if f.unit == "kWh" and s.element in registers:
+        at = when(registers[s.element], micros(start), micros(end), zone)
+    told = ", ".join((*f.flags, *filter(None, [at])))
     flags = f" ({told})" if told else ""
     return (
         f"{'energy' if f.unit == 'kWh' else 'demand'} of {who}, "
@@ -160,85 +172,74 @@ def _detail(use: Use, f: Figure) -> str:
     )
 
 
-def _rounded(use: Use, value: float) -> Decimal | None:
-    return None if pd.isna(value) else rounded(float(value), use.of.rules.places)
+def _energies(use: Usage) -> Iterator[Finding]:
+    """The meters against the utility's, where its energy is known and was shared.
+
+    A demand line asks for energy too, where common areas are shared by it.
+    """
+    if "energy" in use.figures and use.bill.kwh is not None and not refused(use, "energy"):
+        share = EXACT.divide(EXACT.multiply(abs(use.kwh), use.rules.agree), Decimal(100))
+        limit = rounded(share, use.rules.places)
+        yield from _residual(use, limit)
+        yield from _main(use, limit)
 
 
-def _limit(use: Use) -> Decimal:
-    return rounded(
-        EXACT.divide(EXACT.multiply(abs(use.kwh), use.of.rules.agree), Decimal(100)),
-        use.of.rules.places,
-    )
-
-
-def _residual(use: Use) -> Iterator[Finding]:
+def _residual(use: Usage, limit: Decimal) -> Iterator[Finding]:
     """What is left of the utility's energy after the parts that are stated as amounts."""
-    limit, parts = _limit(use), residuals(use)
-    rest = next((n for n, p in use.of.rules.parts if p.rest), UNEXPLAINED)
-    for value in dict.fromkeys((use.residual, parts[rest])):
-        if value < 0:
-            detail = (
-                f"the elements measured {-value} kWh more than the utility billed{use.dated}"
-                if value == use.residual
-                else f"the stated parts exceed what is left by {-value} kWh{use.dated}"
-            )
-            yield Finding(
-                "negative_residual", use.of.bill.name, detail, value, -limit, "kWh", "agree",
-                "" if -value <= limit else _COMPARE, accepted=-value <= limit,
-            )  # fmt: skip
-            return
-    if parts[rest] > limit and rest != COMMON:
-        what = "meter tolerance" if rest == TOLERANCE else rest
-        detail = f"{parts[rest]} of the utility's {use.kwh} kWh{use.dated} are {what}"
+    parts = residuals(use)
+    rest = next((n for n, p in use.rules.parts if p.rest), UNEXPLAINED)
+    left = parts[rest]
+    low = next((x for x in (use.residual, left) if x < 0), None)
+    if low is not None:
+        detail = (
+            f"the elements measured {-low} kWh more than the utility billed{use.dated}"
+            if low == use.residual
+            else f"the stated parts exceed what is left by {-low} kWh{use.dated}"
+        )
+        agrees = -low <= limit
         yield Finding(
-            "utility_differs", use.of.bill.name, detail, parts[rest], limit, "kWh", "agree",
-            _COMPARE,
+            "negative_residual", use.bill.name, detail, low, -limit, "kWh", "agree",
+            "" if agrees else _COMPARE, accepted=agrees,
         )  # fmt: skip
+    elif left > limit and rest != COMMON:
+        what = "meter tolerance" if rest == TOLERANCE else rest
+        detail = f"{left} of the utility's {use.kwh} kWh{use.dated} are {what}"
+        yield Finding(
+            "utility_differs", use.bill.name, detail, left, limit, "kWh", "agree", _COMPARE
+        )
 
 
-_COMPARE = (
-    "Compare the bill's kwh and read dates with its paper, and the site's elements with the "
-    "meters; where the difference is real, raise agree [%] in [split]."
-)
-_TWICE = (
-    " Before that: a branch that a main of the site measures too must name it as its parent, or "
-    "it counts twice."
-)
-
-
-def _main(use: Use) -> Iterator[Finding]:
+def _main(use: Usage, limit: Decimal) -> Iterator[Finding]:
     """The site's own main against the utility's meter."""
-    at = tops(use.of.site, use.of.bill)
-    if not any(use.of.site.elements[k].role == MAIN for k in at):
-        return
-    own = [f for f in use.figures("energy") if f.stay.element in at]
-    if any(f.value is None or f.status == "partial" for f in own):
+    at = tops(use.site, use.bill)
+    mains = [k for k in at if use.site.elements[k].role == MAIN]
+    own = [f for f in use.figures["energy"] if f.stay.element in at]
+    if not mains or any(f.value is None or f.status == "partial" for f in own):
         return
     measured = add([f.value for f in own if f.value is not None])
     off = EXACT.subtract(measured, use.kwh)
-    if abs(off) > _limit(use):
+    if abs(off) > limit:
         told = f"the utility billed {use.kwh} kWh{use.dated}"
         detail = f"{', '.join(at)} measured {measured} kWh, {told}"
-        both = any(use.of.site.elements[k].role != MAIN for k in at)
-        told = _COMPARE + _TWICE * both
-        yield Finding("utility_differs", at[0], detail, off, _limit(use), "kWh", "agree", told)
+        cure = _COMPARE + _TWICE * (mains != at)
+        yield Finding("utility_differs", at[0], detail, off, limit, "kWh", "agree", cure)
 
 
-def _periods(use: Use) -> Iterator[Finding]:
-    site, bill = use.of.site, use.of.bill
-    days = len(midnights(site, bill))
+def _periods(use: Usage) -> Iterator[Finding]:
+    site, bill = use.site, use.bill
+    days, hint = len(midnights(site, bill)), exclusive_end(bill.start, bill.end)
     if bill.days is not None and bill.days != days:
         detail = f"the bill states {bill.days} days, its read dates span {days}"
+        cure = "Correct the bill's start, end or days; end is the next read date, exclusive."
         yield Finding(
             "periods_differ", bill.name, detail, Decimal(days), Decimal(bill.days), "days",
-            remedy="Correct the bill's start, end or days; end is the next read date, exclusive."
-            + exclusive_end(bill.start, bill.end),
+            remedy=cure + hint,
         )  # fmt: skip
-    elif bill.days is None and exclusive_end(bill.start, bill.end):
+    elif bill.days is None and hint:
         detail = f"the period ends before {bill.end} begins: {days} days"
         yield Finding(
             "periods_differ", bill.name, detail, Decimal(days), unit="days",
-            remedy=exclusive_end(bill.start, bill.end).strip(), accepted=True,
+            remedy=hint.strip(), accepted=True,
         )  # fmt: skip
     start, end = span(site, bill)
     for line in bill.lines:
@@ -251,41 +252,45 @@ def _periods(use: Use) -> Iterator[Finding]:
             yield Finding("periods_differ", line.name, detail, remedy=_BEYOND)
 
 
-_BEYOND = (
-    "Correct the line's start and end. If it belongs to another period, split it as a bill of "
-    "its own with that period's dates."
-)
+def exclusive_end(start: Moment, end: Moment) -> str:
+    """A hint where a bill seems to end with the last day of a month, which is then not in it.
+
+    Parameters
+    ----------
+    start, end : date or datetime
+        The bill's; only dates can be meant so.
+    """
+    if any(isinstance(x, dt.datetime) or not isinstance(x, dt.date) for x in (start, end)):
+        return ""
+    after = end + dt.timedelta(days=1)
+    if start.day != 1 or after.day != 1:
+        return ""
+    return (
+        f" If {end} belongs to the bill, write end = {after}: end is exclusive. If it is the "
+        "utility's read date, state the bill's days."
+    )
 
 
-def _recovery(use: Use, charges: Sequence[Charge]) -> Iterator[Finding]:
+def _recovery(use: Usage, charges: Sequence[Charge]) -> Iterator[Finding]:
     """What parties pay against what the utility charges: an export credit is paid by others."""
     paid = add([c.amount for c in charges if c.party not in {EXPORT, UNALLOCATED}])
-    billed = use.of.bill.amount
+    billed, meant = use.bill.amount, use.rules.over_recovery
     if paid > max(billed, ZERO):
         detail = f"tenants and landlord pay {paid} of a bill of {billed}"
+        cure = "If that is meant (an export credit), state over_recovery = true in [split]."
         yield Finding(
-            "over_recovery", use.of.bill.name, detail, EXACT.subtract(paid, billed), ZERO,
-            use.of.site.currency, "over_recovery",
-            "" if use.of.rules.over_recovery else "If that is meant (an export credit), state "
-            "over_recovery = true in [split].",
-            accepted=use.of.rules.over_recovery,
+            "over_recovery", use.bill.name, detail, EXACT.subtract(paid, billed), ZERO,
+            use.site.currency, "over_recovery", "" if meant else cure, accepted=meant,
         )  # fmt: skip
 
 
-def _unallocated(use: Use, charges: Sequence[Charge]) -> Iterator[Finding]:
+def _unallocated(use: Usage, charges: Sequence[Charge]) -> Iterator[Finding]:
     for c in charges:
         if c.party == UNALLOCATED and c.amount:
-            refused = c.part == "refused"
-            why = "a figure it rests on was refused" if refused else "no rule bears it"
+            no = c.part == REFUSED
+            why = "a figure it rests on was refused" if no else "no rule bears it"
             yield Finding(
                 "unallocated", c.title, f"{c.amount} are nobody's: {why}", c.amount, ZERO,
-                use.of.site.currency, "accept" if refused else "loss, common, tolerance",
-                _REFUSED if refused else _BEARS,
+                use.site.currency, "accept" if no else "loss, common, tolerance",
+                _REFUSED if no else _BEARS,
             )  # fmt: skip
-
-
-_REFUSED = "See the figures that are not accepted, above."
-_BEARS = (
-    "State who bears it: a table [split.loss], [split.common] or [split.tolerance] with by, and "
-    "percent, kwh or rest = true."
-)

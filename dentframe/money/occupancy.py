@@ -1,8 +1,4 @@
-"""Whether the elements of a site are on its meters: a mistyped one is an error. Pure.
-
-Local calendar days of a period, and what part of a month they are. Pure.
-
-Who holds which element over which part of a bill's period. Pure.
+"""Who holds which element over which part of a bill's period is decided here.
 
 A stay is one element with one party; vacancy is a stay of the landlord, never a hole.
 """
@@ -13,7 +9,7 @@ import calendar
 import datetime as dt
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pandas as pd
 
@@ -26,11 +22,8 @@ from dentframe.wire.columns import ELEMENT, parse, split_element, wire_columns
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from dentframe.money.utility_bill import UtilityBill
+    from dentframe.money.utility_bill import BillLine, UtilityBill
     from dentframe.site.site import Site
-
-
-PRORATIONS = ("none", "days", "month")
 
 
 def local_days(start: pd.Timestamp, end: pd.Timestamp, tz: dt.tzinfo) -> list[dt.date]:
@@ -47,19 +40,6 @@ def local_days(start: pd.Timestamp, end: pd.Timestamp, tz: dt.tzinfo) -> list[dt
     walls = pd.date_range(first, last, freq="D", unit="us")
     begins = localize(walls, tz)
     return [d.date() for d in walls[(begins >= start) & (begins < end)]]
-
-
-def check_proration(rule: Any, field: str, name: str) -> Any:
-    """A proration as given: None, ``"none"``, ``"days"``, ``"month"``, or days of a month."""
-    if rule is None or rule in PRORATIONS:
-        return rule
-    if isinstance(rule, int) and not isinstance(rule, bool) and rule > 0:
-        return rule
-    raise ConfigError(
-        f"Cannot use {field}={rule!r} in charge {name!r}: use 'none' (whole for any period), "
-        "'days' (share of the billed days), 'month' (share of calendar months), or a number of "
-        "days, e.g. 30."
-    )
 
 
 def factor(rule: Any, days: Sequence[dt.date], whole: Sequence[dt.date]) -> Fraction:
@@ -82,6 +62,7 @@ def factor(rule: Any, days: Sequence[dt.date], whole: Sequence[dt.date]) -> Frac
 
 
 OWN, COMMON, MAIN = "own", "common", "main"
+Span: TypeAlias = tuple[pd.Timestamp, pd.Timestamp]
 
 
 @dataclass(frozen=True)
@@ -107,7 +88,7 @@ class Stay:
     end: pd.Timestamp
 
 
-def span(site: Site, bill: UtilityBill) -> tuple[pd.Timestamp, pd.Timestamp]:
+def span(site: Site, bill: UtilityBill) -> Span:
     """The bill's period as UTC instants.
 
     Raises
@@ -120,6 +101,25 @@ def span(site: Site, bill: UtilityBill) -> tuple[pd.Timestamp, pd.Timestamp]:
         raise ConfigError(
             f"Cannot use {bill.file}: field 'end' = {bill.end} is not after start = {bill.start}. "
             "The period is [start, end): end is the next read date."
+        )
+    return start, end
+
+
+def dates(site: Site, bill: UtilityBill, line: BillLine) -> Span:
+    """The period of a line as UTC instants: its own dates, else the bill's.
+
+    Raises
+    ------
+    ConfigError
+        Where it ends before it starts.
+    """
+    first, last = span(site, bill)
+    start = first if line.start is None else site.instant(line.start)
+    end = last if line.end is None else site.instant(line.end)
+    if not start < end:
+        raise ConfigError(
+            f"Cannot use {bill.file}: line {line.name!r} is from {line.start or bill.start} to "
+            f"{line.end or bill.end}: its end is not after its start. The end is exclusive."
         )
     return start, end
 

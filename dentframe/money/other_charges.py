@@ -1,11 +1,4 @@
-"""Reactive energy above an allowance, or a surcharge per point of power factor. One kind.
-
-A fixed charge per month or per real local day. One kind of charge.
-
-A tax: a share of the lines before it, on a line of its own. One kind of charge.
-
-A minimum bill: what lacks to it is a line of its own. One kind of charge.
-"""
+"""The other charges are fixed ones, taxes, minimum bills, and reactive energy."""
 
 from __future__ import annotations
 
@@ -14,11 +7,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dentframe.errors import ConfigError
-from dentframe.money.charge_fields import check_choice, date_of, put, rate_of
-from dentframe.money.occupancy import check_proration
-from dentframe.money.pricing import Case, measured, require, span_text
+from dentframe.money.pricing import Case, check_choice, measured, read_fields, span_text
 from dentframe.money.rounding import EXACT, add, exact
-from dentframe.money.usage import worst
+from dentframe.money.usage import require, worst
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,13 +45,7 @@ class Fixed:
     valid_to: Any = None
 
     def __post_init__(self) -> None:
-        put(
-            self,
-            rate=rate_of(self.rate, "rate"),
-            proration=check_proration(self.proration, "proration", self.name),
-            valid_from=date_of(self.valid_from, "valid_from"),
-            valid_to=date_of(self.valid_to, "valid_to"),
-        )
+        read_fields(self)
         check_choice(self.per, ("month", "day"), "per", self.name)
 
     def lines(self, case: Case) -> list[Line]:
@@ -109,13 +94,7 @@ class Tax:
                 f"Cannot use proration={self.proration!r} in tax {self.name!r}: use 'days' or "
                 "'none'."
             )
-        put(
-            self,
-            rate=rate_of(self.rate, "rate"),
-            on=None if self.on is None else tuple(self.on),
-            valid_from=date_of(self.valid_from, "valid_from"),
-            valid_to=date_of(self.valid_to, "valid_to"),
-        )
+        read_fields(self)
 
     def lines(self, case: Case) -> list[Line]:
         """One line."""
@@ -180,14 +159,7 @@ class Minimum:
     valid_to: Any = None
 
     def __post_init__(self) -> None:
-        put(
-            self,
-            rate=rate_of(self.rate, "rate"),
-            on=None if self.on is None else tuple(self.on),
-            proration=check_proration(self.proration, "proration", self.name),
-            valid_from=date_of(self.valid_from, "valid_from"),
-            valid_to=date_of(self.valid_to, "valid_to"),
-        )
+        read_fields(self)
         check_choice(self.per, ("month", "day"), "per", self.name)
 
     def lines(self, case: Case) -> list[Line]:
@@ -245,16 +217,7 @@ class Reactive:
     valid_to: Any = None
 
     def __post_init__(self) -> None:
-        target = self.target_power_factor
-        put(
-            self,
-            rate=rate_of(self.rate, "rate"),
-            allowance=rate_of(self.allowance, "allowance"),
-            target_power_factor=None if target is None else rate_of(target, "target_power_factor"),
-            on=None if self.on is None else tuple(self.on),
-            valid_from=date_of(self.valid_from, "valid_from"),
-            valid_to=date_of(self.valid_to, "valid_to"),
-        )
+        read_fields(self)
 
     def lines(self, case: Case) -> list[Line]:
         """One line."""

@@ -1,107 +1,29 @@
-"""A split as tables: charges for accounting, the control sum, figures, exceptions. Pure.
-
-What a line of a split rests on, in words: when the peak was, and how a part was shared. Pure.
-
-A bill settled by readings, and the tenants' statements of it. Pure.
-"""
+"""A bill settled by readings: its tables, and the tenants' statements of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from dentframe.errors import ConfigError
-from dentframe.money import exceptions as judge
-from dentframe.money.comparison import Comparison
-from dentframe.money.components import MEASURED, Uses, uses
-from dentframe.money.occupancy import COMMON, OWN, span
+from dentframe.metering.cumulative import STATUSES
+from dentframe.money import exceptions as _exceptions
+from dentframe.money.comparison import EarlierYear, compared, earlier_year
+from dentframe.money.figures import Figure, Usage, dated_parts, scale_of, usage
+from dentframe.money.occupancy import COMMON, MAIN, OWN, span
 from dentframe.money.rounding import EXACT, add, digits_of, exact, rounded
-from dentframe.money.shares import FEE, TITLES, Charge, fees, share
-from dentframe.money.split_rules import PARTS
+from dentframe.money.shares import FEE, TITLES, WEIGHT_UNITS, Charge, fees, share, weights
+from dentframe.money.split_rules import PARTS, SplitRules
 from dentframe.money.statement import Line, Reading, Statement
-from dentframe.money.usage import scale_of
 from dentframe.site.elements import EXPORT, UNALLOCATED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from decimal import Decimal
-
-    from dentframe.money.components import Use
-    from dentframe.money.split_rules import SplitRules
-    from dentframe.money.usage import Figure
     from dentframe.money.utility_bill import UtilityBill
     from dentframe.site.site import Site
-
-
-def rests(of: Outcome, c: Charge, found: Sequence[Figure]) -> Iterator[str]:
-    """What stands behind a line, for its note.
-
-    Parameters
-    ----------
-    of : Outcome
-        The split.
-    c : Charge
-        The line.
-    found : sequence of Figure
-        The figures that it rests on.
-    """
-    yield from _peak(of, c, found)
-    if c.part in PARTS and c.quantity is not None:
-        use = of.uses.of(c.line)
-        yield from _left(use, c)
-        yield from _shared(of, use, c)
-
-
-def _peak(of: Outcome, c: Charge, found: Sequence[Figure]) -> Iterator[str]:
-    """When the demand was that a line was shared by."""
-    if c.basis == "coincident":
-        at = next((f.row.get("at") for f in found), None)
-        if at is not None and not pd.isna(at):
-            yield f"the whole site's demand was highest at {_moment(of, at)}"
-            yield from (f.note for f in found[:1] if f.sure)
-    elif c.basis == "own_peak" and c.part != COMMON:
-        for f in found:
-            at = f.row.get("start")
-            if at is not None and not pd.isna(at):
-                yield f"your peak on {of.site.labels[f.stay.element]} was at {_moment(of, at)}"
-
-
-def _moment(of: Outcome, at: pd.Timestamp) -> str:
-    return f"{at.tz_convert(of.site.zone):%Y-%m-%d %H:%M %Z}"
-
-
-def _left(use: Use, c: Charge) -> Iterator[str]:
-    """What the meters leave of the utility's energy, where the part has no meter of its own."""
-    own = c.part == COMMON and any(s.kind == COMMON for s in use.of.stays)
-    if c.unit == "kWh" and not own:
-        measured = EXACT.subtract(use.kwh, use.residual)
-        yield f"the meters measured {measured} of the utility's {use.kwh} kWh"
-
-
-def _shared(of: Outcome, use: Use, c: Charge) -> Iterator[str]:
-    """The party's share of the part: its weight, of all weights."""
-    part = getattr(use.of.rules, c.part)
-    if part is None:
-        return
-    by = part.rule.by
-    weights = use.own(by) if by in MEASURED else use.bases.weights(part.rule)
-    whole = add([x.quantity for x in of.shares if _same(x, c) and x.quantity is not None])
-    head = f"your share of {whole} {c.unit} of {TITLES[c.part]}, by {by}"
-    if c.party in weights:
-        yield f"{head}: {_of(c, weights)} {MEASURED.get(by) or use.bases.unit(part.rule)}".rstrip()
-
-
-def _same(x: Charge, c: Charge) -> bool:
-    return (x.line, x.part) == (c.line, c.part)
-
-
-def _of(c: Charge, weights: dict[str, Decimal]) -> str:
-    return f"{weights[c.party]} of {add(list(weights.values()))}"
-
-
-WORST = ("recorded", "estimated", "partial", "missing")
 
 
 @dataclass(frozen=True)
@@ -110,46 +32,46 @@ class Outcome:
 
     Attributes
     ----------
-    uses : Uses
-        What was used.
-    shares : list of Charge
-        The utility's amount, shared.
-    fees : list of Charge
-        The landlord's own fees beside it.
+    site, bill, rules
+        What it was made from.
+    whole : Usage
+        What was used over the bill's period.
+    dated : mapping of str to Usage
+        What was used over a line's own dates, by the line's name.
+    shares, fees : list of Charge
+        What each party has of each line of the bill, and of each fee of the landlord.
     """
 
-    uses: Uses
+    site: Site
+    bill: UtilityBill
+    rules: SplitRules
+    whole: Usage
+    dated: Mapping[str, Usage]
     shares: list[Charge]
     fees: list[Charge]
 
     @property
-    def site(self) -> Site:
-        """The site."""
-        return self.uses.whole.of.site
-
-    @property
-    def bill(self) -> UtilityBill:
-        """The bill."""
-        return self.uses.whole.of.bill
-
-    @property
-    def rules(self) -> SplitRules:
-        """The rules."""
-        return self.uses.whole.of.rules
-
-    @property
-    def every(self) -> list[Charge]:
+    def charges(self) -> list[Charge]:
         """The shares, then the fees."""
         return [*self.shares, *self.fees]
 
-    def asked(self, basis: str) -> list[Figure]:
-        """The figures of a basis, of the whole period and of single lines' dates."""
-        return [f for use in self.uses.every for f in use.asked.get(basis, [])]
+    @property
+    def uses(self) -> list[Usage]:
+        """Each use once, the whole period first."""
+        return [self.whole, *dict.fromkeys(self.dated.values())]
 
-    def role(self, party: str) -> str:
-        """``tenant``, ``landlord``, ``export`` or ``unallocated``."""
-        fixed = {EXPORT: EXPORT, UNALLOCATED: UNALLOCATED, self.site.landlord: "landlord"}
-        return fixed.get(party, "tenant")
+    def use(self, line: str) -> Usage:
+        """What a line rests on; the whole period for what is no line of the bill."""
+        return self.dated.get(line, self.whole)
+
+    def figures_of(self, c: Charge) -> list[Figure]:
+        """The figures that a charge rests on."""
+        found = self.use(c.line).figures.get(c.basis, [])
+        if c.part in {OWN, EXPORT}:
+            return [f for f in found if f.stay.party == c.party]
+        if c.part == COMMON:
+            return [f for f in found if f.stay.kind == COMMON]
+        return [f for f in found if f.stay.kind != MAIN]
 
 
 def settle(frame: pd.DataFrame, site: Site, bill: UtilityBill, rules: SplitRules) -> Outcome:
@@ -172,24 +94,23 @@ def settle(frame: pd.DataFrame, site: Site, bill: UtilityBill, rules: SplitRules
             f"Cannot split {bill.name!r}: it is in {bill.currency}, {site.name!r} in "
             f"{site.currency}. Correct field 'currency' in one of them."
         )
-    use = uses(frame, site, bill, rules)
-    return Outcome(use, share(use), fees(use.whole))
-
-
-def behind(of: Outcome, c: Charge) -> list[Figure]:
-    """The figures that a charge rests on."""
-    asked = of.uses.of(c.line).asked
-    found = asked.get(c.basis, []) if c.basis in MEASURED else []
-    if c.part in {OWN, EXPORT}:
-        return [f for f in found if f.stay.party == c.party]
-    if c.part == COMMON:
-        return [f for f in found if f.stay.kind == COMMON]
-    return [f for f in found if f.stay.kind != "main"]
+    parts = dated_parts(site, bill, rules)
+    apart = {x.name for part in parts for x in part.lines}
+    whole = usage(frame, site, bill, rules, [x for x in bill.lines if x.name not in apart])
+    dated = {
+        x.name: use
+        for part in parts
+        for use in [
+            usage(frame, site, part, rules, part.lines, f" from {part.start} to {part.end}")
+        ]
+        for x in part.lines
+    }
+    return Outcome(site, bill, rules, whole, dated, share(whole, dated), fees(whole))
 
 
 def worst(found: Sequence[Figure]) -> str:
     """The worst status of some figures, ``""`` of none."""
-    return max((f.status for f in found), key=WORST.index, default="")
+    return max((f.status for f in found), key=STATUSES.index, default="")
 
 
 # --- statements --------------------------------------------------------------------------
@@ -197,21 +118,22 @@ def worst(found: Sequence[Figure]) -> str:
 
 def statements(of: Outcome, read_at: pd.Timestamp | None) -> list[Statement]:
     """One statement a tenant who has charges, in the site's order."""
-    before = Comparison(of.uses.whole)
+    year = earlier_year(of.whole)
     return [
-        statement(of, t.name, read_at, before)
+        _statement(of, t.name, read_at, year)
         for t in of.site.tenants
-        if any(c.party == t.name for c in of.every)
+        if any(c.party == t.name for c in of.charges)
     ]
 
 
-def statement(
-    of: Outcome, party: str, read_at: pd.Timestamp | None, before: Comparison
+def _statement(
+    of: Outcome, party: str, read_at: pd.Timestamp | None, year: EarlierYear
 ) -> Statement:
     """The statement of one party."""
-    compared, why = before.of(party)
+    before, why = compared(of.whole, year, party)
     start, end = span(of.site, of.bill)
-    mine, held = [f for f in of.asked("energy") if f.stay.party == party], _held(of, party)
+    energies = [f for use in of.uses for f in use.figures.get("energy", [])]
+    mine, held = [f for f in energies if f.stay.party == party], _held(of, party)
     return Statement(
         party=party,
         title=f"{of.site.name}: share of {of.bill.name}",
@@ -219,9 +141,9 @@ def statement(
         end=end.tz_convert(of.site.zone),
         tz=of.site.tz,
         currency=of.site.currency,
-        lines=tuple(_line(of, c) for c in of.every if c.party == party),
+        lines=tuple(_line(of, c) for c in of.charges if c.party == party),
         readings=tuple(_reading(of, f) for f in mine),
-        comparison=compared,
+        comparison=before,
         comparison_note=why,
         places=of.rules.places,
         notes=tuple(_notes(of, mine)),
@@ -233,7 +155,7 @@ def statement(
 
 def _held(of: Outcome, party: str) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
     """The party's own dates, from its first to its last, where they are not the bill's."""
-    mine = [s for s in of.uses.whole.of.stays if s.party == party]
+    mine = [s for s in of.whole.stays if s.party == party]
     own = min((s.start for s in mine), default=None), max((s.end for s in mine), default=None)
     if own[0] is None or own[1] is None or own == span(of.site, of.bill):
         return None, None
@@ -241,8 +163,9 @@ def _held(of: Outcome, party: str) -> tuple[pd.Timestamp | None, pd.Timestamp | 
 
 
 def _line(of: Outcome, c: Charge) -> Line:
-    found = behind(of, c)
-    line = Line(
+    found = of.figures_of(c)
+    one = len(found) == 1 and found[0].unit == "kWh" and c.part == OWN
+    return Line(
         name=c.title,
         kind=c.kind,
         quantity=c.quantity,
@@ -254,10 +177,9 @@ def _line(of: Outcome, c: Charge) -> Line:
         coverage=min((f.coverage for f in found), default=None),
         status=worst(found),
         flags=tuple(sorted({x for f in found if _bears(c, f) for x in f.flags})),
-        note="; ".join(x for x in (_note(of, c), *rests(of, c, found)) if x),
+        note="; ".join(x for x in (_note(of, c), *_rests(of, c, found)) if x),
+        **(_edges(of, found[0]) if one else {}),
     )
-    one = len(found) == 1 and found[0].unit == "kWh" and c.part == OWN
-    return replace(line, **_edges(of, found[0])) if one else line
 
 
 def _bears(c: Charge, f: Figure) -> bool:
@@ -277,7 +199,7 @@ def _note(of: Outcome, c: Charge) -> str:
     if c.part == FEE:
         return "a fee of the landlord, no part of the utility's bill"
     amount = next(x.amount for x in of.bill.lines if x.name == c.line)
-    told = f"of the utility's {amount} {of.site.currency}{of.uses.of(c.line).dated}"
+    told = f"of the utility's {amount} {of.site.currency}{of.use(c.line).dated}"
     if c.quantity is None:
         return told
     credit = "a credit: " if c.quantity < 0 else ""
@@ -324,7 +246,7 @@ def _edges(of: Outcome, f: Figure) -> dict[str, Any]:
 
 def _notes(of: Outcome, mine: Sequence[Figure]) -> list[str]:
     """Which element was whose, where that was not the whole time."""
-    spans = {span(of.site, use.of.bill) for use in of.uses.every}
+    spans = {span(of.site, use.bill) for use in of.uses}
     zone = of.site.zone
     return [
         f"{_name(of, f)} is yours from {f.stay.start.tz_convert(zone):%Y-%m-%d %H:%M} to "
@@ -352,7 +274,7 @@ def control(of: Outcome) -> pd.Series[Any]:
     The landlord's fees come after them, where the rules have any: no part of that sum.
     """
     total = {
-        role: add([c.amount for c in of.shares if of.role(c.party) == role])
+        role: add([c.amount for c in of.shares if _role(of, c.party) == role])
         for role in ("tenant", "landlord", EXPORT, UNALLOCATED)
     }
     values = {"utility": of.bill.amount, "tenants": total.pop("tenant"), **total}
@@ -365,23 +287,30 @@ def control(of: Outcome) -> pd.Series[Any]:
 
 def exceptions(of: Outcome) -> pd.DataFrame:
     """What must be looked at, one row each."""
-    return judge.table(judge.findings(of.uses, of.shares))
+    return _exceptions.table(_exceptions.findings(of.uses, of.shares))
 
 
 def charges(of: Outcome) -> pd.DataFrame:
     """One row a party and line, ready for accounting."""
     rows = [
-        (of.bill.name, *_span(of, c), c.party, of.role(c.party), _code(of, c), c.title,
+        (of.bill.name, *_span(of, c), c.party, _role(of, c.party), _code(of, c), c.title,
          c.line, c.kind, c.part, c.basis, c.quantity, c.unit, c.amount, of.site.currency,
-         worst(behind(of, c)))
-        for c in of.every
+         worst(of.figures_of(c)))
+        for c in of.charges
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=list(CHARGES))
 
 
+def _role(of: Outcome, party: str) -> str:
+    """``tenant``, ``landlord``, ``export`` or ``unallocated``."""
+    if party in {EXPORT, UNALLOCATED}:
+        return party
+    return "landlord" if party == of.site.landlord else "tenant"
+
+
 def _span(of: Outcome, c: Charge) -> tuple[pd.Timestamp, pd.Timestamp]:
     """The local dates that a charge is for: its line's own, where it has any."""
-    start, end = span(of.site, of.uses.of(c.line).of.bill)
+    start, end = span(of.site, of.use(c.line).bill)
     return start.tz_convert(of.site.zone), end.tz_convert(of.site.zone)
 
 
@@ -399,8 +328,60 @@ def figures(of: Outcome) -> pd.DataFrame:
         (f.stay.element, labels[f.stay.element], f.stay.party, f.stay.kind,
          f.stay.start.tz_convert(zone), f.stay.end.tz_convert(zone), basis, f.value, f.unit,
          f.coverage, f.status, f.flags, *(f.row.get(x) for x in FIGURES[12:]))
-        for use in of.uses.every
-        for basis, found in use.asked.items()
+        for use in of.uses
+        for basis, found in use.figures.items()
         for f in found
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=list(FIGURES))
+
+
+# --- what a line rests on, in words ---
+
+
+def _rests(of: Outcome, c: Charge, found: Sequence[Figure]) -> Iterator[str]:
+    """What a line rests on, for its note."""
+    yield from _peak(of, c, found)
+    if c.part in PARTS and c.quantity is not None:
+        use = of.use(c.line)
+        yield from _left(use, c)
+        yield from _shared(of, use, c)
+
+
+def _peak(of: Outcome, c: Charge, found: Sequence[Figure]) -> Iterator[str]:
+    """When the demand was that a line was shared by."""
+    if c.basis == "coincident":
+        at = next((f.row.get("at") for f in found), None)
+        if at is not None and not pd.isna(at):
+            yield f"the whole site's demand was highest at {_moment(of, at)}"
+            yield from (f.note for f in found[:1] if f.sure)
+    elif c.basis == "own_peak" and c.part != COMMON:
+        for f in found:
+            at = f.row.get("start")
+            if at is not None and not pd.isna(at):
+                yield f"your peak on {of.site.labels[f.stay.element]} was at {_moment(of, at)}"
+
+
+def _moment(of: Outcome, at: pd.Timestamp) -> str:
+    return f"{at.tz_convert(of.site.zone):%Y-%m-%d %H:%M %Z}"
+
+
+def _left(use: Usage, c: Charge) -> Iterator[str]:
+    """What the meters leave of the utility's energy, where the part has no meter of its own."""
+    own = c.part == COMMON and any(s.kind == COMMON for s in use.stays)
+    if c.unit == "kWh" and not own:
+        measured = EXACT.subtract(use.kwh, use.residual)
+        yield f"the meters measured {measured} of the utility's {use.kwh} kWh"
+
+
+def _shared(of: Outcome, use: Usage, c: Charge) -> Iterator[str]:
+    """The party's share of the part: its weight, of all weights."""
+    part = getattr(use.rules, c.part)
+    if part is None:
+        return
+    by, own = part.rule.by, weights(use, part.rule)
+    same = [x for x in of.shares if (x.line, x.part) == (c.line, c.part)]
+    whole = add([x.quantity for x in same if x.quantity is not None])
+    head = f"your share of {whole} {c.unit} of {TITLES[c.part]}, by {by}"
+    if c.party in own:
+        told = f"{own[c.party]} of {add(list(own.values()))} {WEIGHT_UNITS.get(by, '')}"
+        yield f"{head}: {told}".rstrip()

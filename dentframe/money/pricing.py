@@ -1,231 +1,23 @@
-"""What a charge is given to price: the period, the meters, the lines so far. Pure.
-
-What a bill measures: energy by window, apparent energy, readings; each figure gated. Pure.
-
-Energy at an instant is taken from E(t) in whole nano-kWh, so that the windows of a tariff add
-up to the period exactly and a bill without rounding is exact.
-"""
+"""A charge is given a case to price: the period, what was used in it, the lines so far."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
-import numpy as np
 import pandas as pd
 
-from dentframe.errors import ConfigError, CoverageError, UnknownTopicError
-from dentframe.metering.cumulative import STATUSES
-from dentframe.metering.series import element_columns
+from dentframe.errors import ConfigError, did_you_mean
 from dentframe.money.occupancy import factor, local_days
-from dentframe.money.remedies import BILL, remedy, when
-from dentframe.money.rounding import EXACT, add, rounded
+from dentframe.money.rounding import EXACT, add, exact, rounded
 from dentframe.money.statement import Line, Reading, priced
-from dentframe.money.usage import NANO, State, energy_state, flowing, nano, reading, steady, worst
+from dentframe.money.usage import Meters, State, flowing, reading
 from dentframe.times.ranges import ints, midnight, stamp
-from dentframe.times.schedule import Schedule
-from dentframe.verbs.inputs import chosen, demanded, series_of
-from dentframe.verbs.sources import Wanted, cumulatives, wanted
-
-if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Sequence
-
-    from dentframe.metering.cumulative import Cumulative
-    from dentframe.metering.series import Ints
-    from dentframe.times.schedule import Window
-    from dentframe.verbs.inputs import Asked
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Energy of one stretch of one window [the topic's unit], exact."""
-
-    window: str
-    energy: Decimal
-
-
-@dataclass(frozen=True)
-class Used:
-    """Energy of a span: its stretches in order of time, and each window's state."""
-
-    pieces: tuple[Piece, ...]
-    states: dict[str, State]
-
-
-@dataclass(frozen=True)
-class Meters:
-    """The elements a bill is for, and how their readings are judged.
-
-    Attributes
-    ----------
-    frame : DataFrame
-        The readings.
-    tz : tzinfo
-        The zone of the tariff's clock.
-    elements : str, list of str, or None
-        Whose; None where the frame has only one.
-    asked : Asked
-        Zone, register rules, interval and lag.
-    source : str
-        As in `energy`.
-    accept : tuple of str
-        The statuses that may be billed.
-    held : dict
-        Series that were made already.
-    """
-
-    frame: pd.DataFrame
-    tz: dt.tzinfo
-    elements: Any
-    asked: Asked
-    source: str
-    accept: tuple[str, ...]
-    held: dict[Any, list[Cumulative]] = field(default_factory=dict, repr=False, compare=False)
-
-    def registers(self, topic: str | None = None) -> list[Cumulative]:
-        """The series that answer for energy."""
-        if ("energy", topic) not in self.held:
-            self.held["energy", topic] = self._registers(topic)
-        return self.held["energy", topic]
-
-    def _registers(self, topic: str | None) -> list[Cumulative]:
-        want = wanted(self.frame, topic, self.source if topic is None else "auto")
-        series = cumulatives(
-            self.frame,
-            want,
-            tz=self.asked.tz,
-            registers=self.asked.registers,
-            interval=self.asked.interval,
-            demand_lag=self.asked.demand_lag,
-        )
-        return self._chosen(series, want)
-
-    def means(self, topic: str | None, source: str) -> list[Cumulative]:
-        """The series that answer for demand: interval means first."""
-        key = ("demand", topic, source)
-        if key not in self.held:
-            want = demanded(self.frame, topic, source)
-            self.held[key] = self._chosen(series_of(self.frame, want, self.asked), want)
-        return self.held[key]
-
-    def has(self, topic: str) -> bool:
-        """Whether the frame has a topic for whole elements."""
-        return bool(element_columns(self.frame, [topic]))
-
-    def _chosen(self, series: list[Cumulative], want: Wanted) -> list[Cumulative]:
-        only = len(series) == 1 and self.elements is None
-        found = series if only else chosen(self.frame, series, want, self.elements, None)
-        return [steady(c) for c in found]
-
-    def energy(
-        self, s: int, e: int, schedule: Schedule | None, flow: str = "net", topic: str | None = None
-    ) -> Used:
-        """Energy of a span by window, refused where it is not sure enough.
-
-        Parameters
-        ----------
-        s, e : int
-            The span [us UTC].
-        schedule : Schedule or None
-            The windows; None is one window named ``""``.
-        flow : str
-            ``"net"``, or the rising (``"import"``) or falling (``"export"``) increments alone.
-        topic : str, optional
-            Another register.
-
-        Raises
-        ------
-        CoverageError
-            For a figure whose status is not accepted.
-        """
-        starts, ends, window = stretches(s, e, schedule, self.tz)
-        series = [flowing(c, flow) for c in self.registers(topic)]
-        total = np.zeros(len(starts), dtype=np.int64)
-        for c in series:
-            total += nano(c, ends) - nano(c, starts)
-        states = {
-            w: self._state(series, starts[own], ends[own], w)
-            for w in dict.fromkeys(window)
-            for own in [np.array([x == w for x in window])]
-        }
-        exactly = [EXACT.divide(Decimal(n), Decimal(NANO)) for n in total.tolist()]
-        pieces = tuple(Piece(w, x) for w, x in zip(window, exactly, strict=True))
-        return Used(pieces, states)
-
-    def _state(self, series: Sequence[Cumulative], s: Ints, e: Ints, window: str) -> State:
-        states = [(c, energy_state(c, s, e)) for c in series]
-        what = f"energy in window {window!r}" if window else "energy"
-        return self.gated(states, s, e, what)
-
-    def gated(
-        self,
-        states: Sequence[tuple[Cumulative, State]],
-        s: Ints,
-        e: Ints,
-        what: str,
-        *,
-        sure: bool = False,
-        more: str = "",
-    ) -> State:
-        """The worst of some elements' states, refused where one is not accepted.
-
-        A partial one is accepted where it is `sure` that what is uncovered changes nothing;
-        `more` says what would make it sure.
-        """
-        for c, x in states:
-            if x.status not in self.accept and not (sure and x.status == "partial"):
-                raise CoverageError(self._refusal(c, x, int(s[0]), int(e[-1]), what) + more)
-        return worst([x for _, x in states])
-
-    def _refusal(self, c: Cumulative, x: State, s: int, e: int, what: str) -> str:
-        told = ", ".join((*x.flags, *filter(None, [when(c, s, e, self.tz)])))
-        a, b = (f"{stamp(t).tz_convert(self.tz):%Y-%m-%d %H:%M}" for t in (s, e))
-        return (
-            f"Cannot bill {what} of element {c.name!r} from {a} to {b}: it is {x.status}, coverage "
-            f"{x.coverage:.6g}{f' ({told})' if told else ''}, and accepted is "
-            f"{', '.join(self.accept)}. {remedy(x.status, x.flags, c.name, BILL)}"
-        )
-
-    def readings(self, s: int, e: int, rounds: Any) -> tuple[Reading, ...]:
-        """The readings around the edges of a span, one row per element."""
-        return tuple(reading(c, s, e, self.tz, rounds) for c in self.registers())
-
-
-def check_accept(accept: Any) -> tuple[str, ...]:
-    """The accepted statuses; missing is never one."""
-    asked = (accept,) if isinstance(accept, str) else tuple(accept)
-    for x in asked:
-        if x not in STATUSES[:-1]:
-            raise ConfigError(
-                f"Cannot accept={x!r}: use some of {', '.join(STATUSES[:-1])}. What is missing "
-                "has no figure to bill."
-            )
-    return asked
-
-
-def stretches(
-    s: int, e: int, schedule: Schedule | None, tz: dt.tzinfo
-) -> tuple[Ints, Ints, list[str]]:
-    """The stretches of a span and the window of each, in order of time."""
-    starts, ends = np.array([s], dtype=np.int64), np.array([e], dtype=np.int64)
-    if schedule is None:
-        return starts, ends, [""]
-    cut = schedule.split(starts, ends, tz)
-    return cut.s, cut.e, [schedule.names[i] for i in cut.window.tolist()]
-
-
-def require(meters: Meters, topic: str, why: str) -> None:
-    """Refuse a charge that the readings cannot answer for."""
-    if not meters.has(topic):
-        raise UnknownTopicError(
-            f"Cannot {why}: the readings have no {topic}/Elm/... column. "
-            f'Read topics=[..., "{topic}"] as well.'
-        )
-
+from dentframe.times.schedule import Schedule, Window
 
 OUT = "\0"
 """The name of the time that no window of a charge has."""
@@ -365,22 +157,21 @@ class Case:
         """What the lines of some charges before add up to [currency]."""
         return add([x.amount for x in self.done if x.charge in charges])
 
-    def rounds(self, value: Decimal) -> Decimal:
-        """How readings' energy is printed."""
-        return self.quantity(value)
-
     def edges(self, s: int, e: int, flow: str, topic: str | None) -> dict[str, Any]:
         """The readings around a span, for a line of one element."""
         series = self.meters.registers(topic)
         names = ", ".join(c.name for c in series)
         if len(series) != 1:
             return {"element": names}
-        found = reading(flowing(series[0], flow), s, e, self.meters.tz, self.rounds)
+        found = reading(flowing(series[0], flow), s, e, self.meters.tz, self.quantity)
         return {"element": names} | {k: getattr(found, k) for k in _EDGES}
 
     def readings(self) -> tuple[Reading, ...]:
         """The readings around the whole period."""
-        return self.meters.readings(self.start, self.end, self.rounds)
+        return tuple(
+            reading(c, self.start, self.end, self.meters.tz, self.quantity)
+            for c in self.meters.registers()
+        )
 
     def past(self, charge: Charge) -> list[Decimal]:
         """Measured demand before the period, for a ratchet.
@@ -419,3 +210,148 @@ def span_text(case: Case, s: int, e: int) -> str:
         return ""
     a, b = (stamp(x).tz_convert(case.meters.tz) for x in (s, e))
     return f"{a:%Y-%m-%d} to {b:%Y-%m-%d}"
+
+
+# --- the fields of charges: read from a file, and written back ---
+
+_WINDOW = ("name", "start", "end", "days", "season")
+PRORATIONS = ("none", "days", "month")
+
+
+def put(charge: Any, **values: Any) -> None:
+    """Set fields of a frozen dataclass while it is made."""
+    for name, value in values.items():
+        object.__setattr__(charge, name, value)
+
+
+def read_fields(charge: Any) -> None:
+    """Read the fields of a charge as they were given: rates exactly, text as dates."""
+    name = charge.name
+    one_rate = rates_of if hasattr(charge, "tiers") else rate_of
+    if hasattr(charge, "windows"):
+        put(charge, windows=windows_of(charge.windows, charge.season, name), season=None)
+    readers: dict[str, Callable[[Any, str], Any]] = {
+        **dict.fromkeys(("valid_from", "valid_to"), date_of),
+        **dict.fromkeys(("proration", "tier_proration"), lambda x, f: check_proration(x, f, name)),
+        **dict.fromkeys(("allowance", "target_power_factor"), rate_of),
+        "rate": one_rate,
+        "tiers": lambda x, _: edges_of(x, name),
+        "on": lambda x, _: tuple(x),
+    }
+    for field_name, read in readers.items():
+        value = getattr(charge, field_name, None)
+        if value is not None:
+            put(charge, **{field_name: read(value, field_name)})
+
+
+def rate_of(value: Any, what: str) -> Decimal:
+    """A rate exactly as it was written: a float is what its text says."""
+    return exact(repr(value) if isinstance(value, float) else value, what)
+
+
+def rates_of(value: Any, what: str) -> Any:
+    """One rate, or one per tier."""
+    if isinstance(value, list | tuple):
+        return tuple(rate_of(x, what) for x in value)
+    return rate_of(value, what)
+
+
+def windows_of(windows: Any, season: Any, charge: str) -> tuple[Window, ...]:
+    """Windows from dicts or `Window`s; a charge's season is that of windows without one."""
+    found = [_window(w, charge) for w in ([windows] if isinstance(windows, Mapping) else windows)]
+    if season is None:
+        return tuple(found)
+    found = found or [Window(charge)]
+    return tuple(w if w.season else replace(w, season=tuple(season)) for w in found)
+
+
+def _window(given: Any, charge: str) -> Window:
+    if isinstance(given, Mapping):
+        check_known(given, _WINDOW, f"window of charge {charge!r}")
+        given = Window(**{"name": charge, **given})
+    if not isinstance(given, Window):
+        raise ConfigError(f"Cannot use {given!r} as a window of charge {charge!r}: use a Window.")
+    days = given.days if isinstance(given.days, str) else tuple(given.days)
+    season = None if given.season is None else tuple(given.season)
+    return replace(given, days=days, season=season)
+
+
+def date_of(value: Any, field: str) -> dt.date | None:
+    """A local date, from a date or text."""
+    if value is None or (isinstance(value, dt.date) and not isinstance(value, dt.datetime)):
+        return value
+    try:
+        return dt.date.fromisoformat(str(value))
+    except ValueError:
+        raise ConfigError(
+            f"Cannot read {field}={value!r}: use a local date, e.g. '2024-06-15'."
+        ) from None
+
+
+def check_proration(rule: Any, field: str, name: str) -> Any:
+    """A proration as given: None, ``"none"``, ``"days"``, ``"month"``, or days of a month."""
+    if rule is None or rule in PRORATIONS:
+        return rule
+    if isinstance(rule, int) and not isinstance(rule, bool) and rule > 0:
+        return rule
+    raise ConfigError(
+        f"Cannot use {field}={rule!r} in charge {name!r}: use 'none' (whole for any period), "
+        "'days' (share of the billed days), 'month' (share of calendar months), or a number of "
+        "days, e.g. 30."
+    )
+
+
+def edges_of(tiers: Any, charge: str) -> tuple[Decimal, ...]:
+    """Upper edges of all tiers but the last, rising; an edge belongs to the lower tier."""
+    found = tuple(exact(repr(x) if isinstance(x, float) else x, "tiers") for x in tiers)
+    if any(b <= a for a, b in zip((Decimal(0), *found), found, strict=False)):
+        raise ConfigError(
+            f"Cannot use tiers={[str(x) for x in found]} in charge {charge!r}: they are the upper "
+            "edges of all tiers but the last, above 0 and rising, e.g. [500, 1000]."
+        )
+    return found
+
+
+def check_known(given: Mapping[str, Any], known: Any, what: str) -> None:
+    """Refuse a field that nothing would read: a misspelt one would price wrongly."""
+    for name in given:
+        if name not in known:
+            near = did_you_mean(name, known) or f": it has {', '.join(known)}"
+            raise ConfigError(f"Cannot read field {name!r} of this {what}{near}")
+
+
+def check_choice(value: Any, choices: tuple[str, ...], field: str, charge: str) -> None:
+    """Refuse a value that is none of the choices."""
+    if value not in choices:
+        raise ConfigError(
+            f"Cannot use {field}={value!r} in charge {charge!r}: use one of {', '.join(choices)}."
+        )
+
+
+def made(cls: Any, data: Mapping[str, Any], what: str) -> Any:
+    """A dataclass from plain data, its unknown and missing fields named."""
+    known = [f.name for f in fields(cls) if f.init]
+    check_known(data, known, what)
+    needed = [f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING]
+    lacking = [x for x in needed if x not in data]
+    if lacking:
+        raise ConfigError(f"Cannot read this {what}: it needs {', '.join(lacking)}.")
+    return cls(**data)
+
+
+def plain(value: Any) -> Any:
+    """Plain data, without the fields that have their defaults."""
+    if is_dataclass(value):
+        return {f.name: plain(x) for f, x in _told(value)}
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(v) for v in value]
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return value.isoformat() if isinstance(value, dt.date) else value
+
+
+def _told(of: Any) -> list[tuple[Any, Any]]:
+    pairs = [(f, getattr(of, f.name)) for f in fields(of) if f.init]
+    return [(f, x) for f, x in pairs if f.default is MISSING or x != f.default]

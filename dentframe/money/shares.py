@@ -1,10 +1,8 @@
-"""The landlord's fees as charges: lines of their own, apart from the utility's amount. Pure.
-
-A bill's lines shared among the parties, to the last unit. Pure, on Decimal.
+"""A bill's lines are shared among the parties here, to the last unit.
 
 Each line is first cut into signed components that add up to it (own use, common areas, loss,
 tolerance, export, what no rule explains), then each component is shared by weights of 0 or
-more. What no rule covers, and what the gate refuses, goes to ``unallocated``.
+more. What no rule covers, and what rests on a refused figure, goes to ``unallocated``.
 """
 
 from __future__ import annotations
@@ -15,29 +13,17 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from dentframe.errors import ConfigError
-from dentframe.money.components import (
-    LOSS,
-    MEASURED,
-    TOLERANCE,
-    UNEXPLAINED,
-    Component,
-    Use,
-    measured,
-    needs,
-)
+from dentframe.money.figures import UNITS, Usage, by_party, needs, refused
 from dentframe.money.occupancy import COMMON, OWN
 from dentframe.money.rounding import EXACT, add, allocate, digits_of, parts_of, rounded
 from dentframe.site.elements import EXPORT, UNALLOCATED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from dentframe.money.components import Uses
-    from dentframe.money.split_rules import Fee, Rule
+    from dentframe.money.split_rules import Fee, Part, Rule
     from dentframe.money.utility_bill import BillLine
 
-
-ZERO = Decimal(0)
+ZERO, ONE = Decimal(0), Decimal(1)
+LOSS, TOLERANCE, UNEXPLAINED, REFUSED, FEE = "loss", "tolerance", "unexplained", "refused", "fee"
 TITLES = {
     COMMON: "common areas",
     LOSS: "technical loss",
@@ -45,6 +31,8 @@ TITLES = {
     EXPORT: "export credit",
     UNEXPLAINED: "unexplained",
 }
+WEIGHT_UNITS = {"days": "element-days", "area": "area-days"} | UNITS
+"""The units of the weights that are quantities."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +76,25 @@ class Charge:
         return f"{self.line}: {TITLES[self.part]}" if self.part in TITLES else self.line
 
 
-def share(of: Uses) -> list[Charge]:
+@dataclass(frozen=True)
+class Component:
+    """A signed part of a line: how much, and by which weights it is shared."""
+
+    part: str
+    total: Decimal
+    weights: Mapping[str, Decimal]
+    unit: str
+
+
+def share(whole: Usage, dated: Mapping[str, Usage]) -> list[Charge]:
     """Every line of the bill, shared.
 
     Parameters
     ----------
-    of : Uses
-        What was used, over the bill's period and over the dates of single lines.
+    whole : Usage
+        What was used over the bill's period.
+    dated : mapping of str to Usage
+        What was used over a line's own dates, by the line's name.
 
     Returns
     -------
@@ -106,83 +106,200 @@ def share(of: Uses) -> list[Charge]:
     ConfigError
         For a line without a rule, or a rule without a basis.
     """
-    lines = of.whole.of.bill.lines
-    rules = {line.name: of.whole.of.rules.of(line) for line in lines}
-    _check_parties(of.whole, rules)
-    found: list[Charge] = []
-    first = [x for x in lines if rules[x.name].by != "lines"]
-    for line in first:
-        found += _of_line(of.of(line.name), line, rules[line.name])
-    for line in lines:
-        if rules[line.name].by == "lines":
-            found += _as_lines(of.whole, line, rules[line.name], [x.name for x in first], found)
-    order = {line.name: i for i, line in enumerate(lines)}
-    return sorted(found, key=lambda c: order[c.line])
+    lines = whole.bill.lines
+    rules = {line.name: whole.rules.of(line) for line in lines}
+    _check_parties(whole, rules)
+    found: dict[str, list[Charge]] = {
+        x.name: _of_line(dated.get(x.name, whole), x, rules[x.name])
+        for x in lines
+        if rules[x.name].by != "lines"
+    }
+    as_others = {
+        x.name: _as_lines(whole, x, rules[x.name], found)
+        for x in lines
+        if rules[x.name].by == "lines"
+    }
+    return [c for line in lines for c in {**found, **as_others}[line.name]]
 
 
-def _check_parties(use: Use, rules: Mapping[str, Rule]) -> None:
-    site, how = use.of.site, use.of.rules
-    stated = [p.rule for _, p in how.parts] + [f.rule for f in how.fees]
-    known = [site.landlord, *(t.name for t in site.tenants)]
+def _check_parties(use: Usage, rules: Mapping[str, Rule]) -> None:
+    stated = [p.rule for _, p in use.rules.parts] + [f.rule for f in use.rules.fees]
+    known = [use.site.landlord, *(t.name for t in use.site.tenants)]
     for rule in [*rules.values(), *stated]:
         for name in rule.shares:
             if name not in known:
                 raise ConfigError(
-                    f"Cannot share by fixed shares: {name!r} is no party of {site.name!r}. "
+                    f"Cannot share by fixed shares: {name!r} is no party of {use.site.name!r}. "
                     f"It has {', '.join(known)}."
                 )
 
 
-def _of_line(use: Use, line: BillLine, rule: Rule) -> list[Charge]:
+def _of_line(use: Usage, line: BillLine, rule: Rule) -> list[Charge]:
     if line.amount == 0:
         return []
-    if any(use.refused(basis) for basis in needs(use, rule)):
-        whole = Component("refused", Decimal(1), {UNALLOCATED: Decimal(1)}, "")
-        return _charges(use, line, rule, [whole], printed=False)
-    if rule.by in MEASURED:
-        return _charges(use, line, rule, measured(use, rule))
-    weights = use.bases.weights(rule)
-    part = EXPORT if rule.by == EXPORT else OWN
-    unit = use.bases.unit(rule)
-    whole = Component(part, add(list(weights.values())), weights, unit)
-    return _charges(use, line, rule, [whole], printed=bool(unit))
+    if any(refused(use, basis) for basis in needs(use, rule) if basis in use.figures):
+        nobody = Component(REFUSED, ONE, {UNALLOCATED: ONE}, "")
+        return _charges(use, line, rule, [nobody], printed=False)
+    if rule.by in UNITS:
+        return _charges(use, line, rule, _measured(use, rule))
+    by = weights(use, rule)
+    unit = WEIGHT_UNITS.get(rule.by, "")
+    part = Component(EXPORT if rule.by == EXPORT else OWN, add(list(by.values())), by, unit)
+    return _charges(use, line, rule, [part], printed=bool(unit))
 
 
 def _as_lines(
-    use: Use, line: BillLine, rule: Rule, first: Sequence[str], found: Sequence[Charge]
+    use: Usage, line: BillLine, rule: Rule, others: Mapping[str, Sequence[Charge]]
 ) -> list[Charge]:
     """A tax: shared as the lines that it is taken of were."""
-    names = rule.of or first
-    wrong = [x for x in names if x not in first]
+    names = rule.of or list(others)
+    wrong = [x for x in names if x not in others]
     if wrong or not names:
         raise ConfigError(
             f"Cannot share line {line.name!r} as other lines: {', '.join(wrong) or 'nothing'} is "
-            f"no line shared otherwise. There are {', '.join(first) or 'none'}."
+            f"no line shared otherwise. There are {', '.join(others) or 'none'}."
         )
     if line.amount == 0:
         return []
     total: dict[str, Decimal] = {}
-    for c in found:
-        if c.line in names:
-            total[c.party] = total.get(c.party, ZERO) + c.amount
-    apart = (EXPORT, UNALLOCATED)
-    own = {k: v for k, v in total.items() if k not in apart}
-    unit = use.of.site.currency
-    rest = {k: total[k] for k in apart if k in total}
+    for c in (c for x in others if x in names for c in others[x]):
+        total[c.party] = total.get(c.party, ZERO) + c.amount
+    parts, unit = {EXPORT: EXPORT, UNALLOCATED: REFUSED}, use.site.currency
+    own = {k: v for k, v in total.items() if k not in parts}
     components = [Component(OWN, add(list(own.values())), own, unit)]
-    parts = {EXPORT: EXPORT, UNALLOCATED: "refused"}
-    components += [Component(parts[k], v, {k: Decimal(1)}, unit) for k, v in rest.items()]
+    components += [Component(parts[k], total[k], {k: ONE}, unit) for k in parts if k in total]
     return _charges(use, line, rule, components)
+
+
+# --- what a line's basis is made of ------------------------------------------------------
+
+
+def own_use(use: Usage, basis: str) -> dict[str, Decimal]:
+    """What each party used by itself, in the declared order: ties go to the first."""
+    total = by_party(use.figures[basis], OWN)
+    return {p: total[p] for p in _parties(use) if p in total}
+
+
+def _measured(use: Usage, rule: Rule) -> list[Component]:
+    """The components of a measured basis."""
+    figures, unit = use.figures[rule.by], UNITS[rule.by]
+    own, export = own_use(use, rule.by), by_party(figures, EXPORT)
+    common = by_party(figures, COMMON).get("", ZERO)
+    rest = residuals(use) if rule.by == "energy" else {}
+    shared = {**rest, COMMON: EXACT.add(common, rest.get(COMMON, ZERO))}
+    return [
+        Component(OWN, add(list(own.values())), own, unit),
+        *(_by_part(use, name, total, unit) for name, total in shared.items()),
+        Component(EXPORT, add(list(export.values())), {EXPORT: ONE}, unit),
+    ]
+
+
+def residuals(use: Usage) -> dict[str, Decimal]:
+    """What no meter of the split has, by part [kWh]; signed, and adding up to the residual."""
+    parts = use.rules.parts
+    stated = {name: _stated(use, part) for name, part in parts if not part.rest}
+    left = EXACT.subtract(use.residual, add(list(stated.values())))
+    rest = next((name for name, part in parts if part.rest), UNEXPLAINED)
+    return {**stated, rest: left}
+
+
+def _stated(use: Usage, part: Part) -> Decimal:
+    if part.kwh is not None:
+        if use.dated:
+            raise ConfigError(
+                f"Cannot share the lines of {use.bill.file} that are{use.dated}: the rules "
+                f"state {part.kwh} kWh for a whole bill, not for these dates. State percent or "
+                "rest = true instead of kwh."
+            )
+        return rounded(part.kwh, use.rules.places)
+    share_of = EXACT.multiply(use.kwh, part.percent or ZERO)
+    return rounded(EXACT.divide(share_of, Decimal(100)), use.rules.places)
+
+
+def _by_part(use: Usage, name: str, total: Decimal, unit: str) -> Component:
+    """A component shared by the rule of its part; without one it stays unallocated."""
+    part: Part | None = None if name == UNEXPLAINED else getattr(use.rules, name)
+    if part is None or total == 0:
+        return Component(name, total, {UNALLOCATED: ONE}, unit)
+    return Component(name, total, weights(use, part.rule), unit)
+
+
+# --- weights -----------------------------------------------------------------------------
+
+
+def weights(use: Usage, rule: Rule) -> dict[str, Decimal]:
+    """The weight of each party by a rule; those that need no meter without the zeros.
+
+    Raises
+    ------
+    ConfigError
+        Where an area that the rule needs is not stated.
+    """
+    if rule.by in UNITS:
+        return own_use(use, rule.by)
+    if rule.by == "days":
+        held = [party for day in use.holders for party in day.values()]
+        found = {p: Decimal(held.count(p)) for p in _parties(use)}
+    elif rule.by == "area":
+        found = _area_days(use)
+    elif rule.by == "shares":
+        found = _fixed(use, rule)
+    else:
+        found = {EXPORT if rule.by == EXPORT else use.site.landlord: ONE}
+    return {k: w for k, w in found.items() if w}
+
+
+def _parties(use: Usage) -> list[str]:
+    """Tenants in their order, then the landlord."""
+    return [*(t.name for t in use.site.tenants), use.site.landlord]
+
+
+def _area_days(use: Usage) -> dict[str, Decimal]:
+    """Days times area: the tenants', and of vacant elements their own."""
+    total = dict.fromkeys(_parties(use), ZERO)
+    areas = {t.name: t.area for t in use.site.tenants}
+    for day in use.holders:
+        for party in dict.fromkeys(x for x in day.values() if x != use.site.landlord):
+            area = areas[party]
+            if area is None:
+                raise _no_area(use, f"tenants.{party}", f"{party!r} holds an element")
+            total[party] = EXACT.add(total[party], area)
+        for key in (k for k, party in day.items() if party == use.site.landlord):
+            area = use.site.elements[key].area
+            if area is None:
+                why = f"{key!r} stands vacant (0 if it has none)"
+                raise _no_area(use, f"elements.{key}", why)
+            total[use.site.landlord] = EXACT.add(total[use.site.landlord], area)
+    return total
+
+
+def _no_area(use: Usage, table: str, why: str) -> ConfigError:
+    return ConfigError(
+        f"Cannot share by area: {use.site.file}, table [{table}], has no field 'area', and "
+        f"{why} in this period. State it: a missing area is not 0."
+    )
+
+
+def _fixed(use: Usage, rule: Rule) -> dict[str, Decimal]:
+    """Fixed shares by the days a tenant is there; the landlord has the other days'."""
+    days, landlord = Decimal(len(use.holders)), use.site.landlord
+    total = {}
+    for p in _parties(use):
+        there = days if p == landlord else Decimal(sum(p in d.values() for d in use.holders))
+        total[p] = rule.shares.get(p, ZERO) * there
+    stated = add([rule.shares.get(p, ZERO) for p in _parties(use)])
+    total[landlord] += stated * days - add(list(total.values()))
+    return total
 
 
 # --- money -------------------------------------------------------------------------------
 
 
 def _charges(
-    use: Use, line: BillLine, rule: Rule, components: Sequence[Component], *, printed: bool = True
+    use: Usage, line: BillLine, rule: Rule, components: Sequence[Component], *, printed: bool = True
 ) -> list[Charge]:
     """The amounts of a line: components to the last unit, then each by its weights."""
-    digits = digits_of(use.of.site.currency)
+    digits = digits_of(use.site.currency)
     given = [c for c in components if c.total != 0]
     whole = add([c.total for c in given])
     if whole <= 0:
@@ -190,115 +307,80 @@ def _charges(
             f"Cannot share line {line.name!r} of {line.amount} by {rule.by}: its basis adds up to "
             f"{whole}. State another rule for it, e.g. area, shares or landlord."
         )
-    exact = [EXACT.divide(EXACT.multiply(line.amount, c.total), whole) for c in given]
-    amounts = parts_of(exact, _checked(line, digits), digits)
-    return [
-        Charge(party, line.name, line.kind, c.part, rule.by, q, c.unit, whole, money)
-        for c, amount in zip(given, amounts, strict=True)
-        for party, q, money in _shares(use, c, amount, digits, printed=printed)
-    ]
-
-
-def _shares(
-    use: Use, c: Component, amount: Decimal, digits: int, *, printed: bool
-) -> list[tuple[str, Decimal | None, Decimal]]:
-    money = allocate(amount, c.weights, places=digits)
-    if not printed:
-        return [(str(k), None, money[k]) for k in c.weights]
-    if add(list(c.weights.values())) == c.total:
-        return [(k, w, money[k]) for k, w in c.weights.items()]
-    places = digits if c.unit == use.of.site.currency else use.of.rules.places
-    quantity = allocate(c.total, c.weights, places=places)
-    return [(str(k), quantity[k], money[k]) for k in c.weights]
-
-
-def _checked(line: BillLine, digits: int) -> Decimal:
     if rounded(line.amount, digits) != line.amount:
         raise ConfigError(
             f"Cannot share line {line.name!r}: its amount {line.amount} is finer than "
             f"{digits} decimals of the currency."
         )
-    return rounded(line.amount, digits)
+    exact = [EXACT.divide(EXACT.multiply(line.amount, c.total), whole) for c in given]
+    amounts = parts_of(exact, rounded(line.amount, digits), digits)
+    return [
+        Charge(party, line.name, line.kind, c.part, rule.by, quantity, c.unit, whole, money)
+        for c, amount in zip(given, amounts, strict=True)
+        for party, quantity, money in _shares(use, c, amount, digits, printed=printed)
+    ]
 
 
-FEE = "fee"
-ONE = Decimal(1)
+def _shares(
+    use: Usage, c: Component, amount: Decimal, digits: int, *, printed: bool
+) -> list[tuple[str, Decimal | None, Decimal]]:
+    money = allocate(amount, c.weights, places=digits)
+    if not printed:
+        return [(k, None, money[k]) for k in c.weights]
+    if add(list(c.weights.values())) == c.total:
+        return [(k, w, money[k]) for k, w in c.weights.items()]
+    places = digits if c.unit == use.site.currency else use.rules.places
+    quantity = allocate(c.total, c.weights, places=places)
+    return [(k, quantity[k], money[k]) for k in c.weights]
 
 
-def fees(use: Use) -> list[Charge]:
+# --- the landlord's fees: lines of their own, apart from the utility's amount ------------
+
+
+def fees(use: Usage) -> list[Charge]:
     """What each party pays of each fee.
 
     Parameters
     ----------
-    use : Use
+    use : Usage
         The whole bill's: its parties and their days.
-
-    Returns
-    -------
-    list of Charge
-        By fee and party, ``part="fee"``.
 
     Raises
     ------
     ConfigError
         For a fee finer than the currency, or one that bears the name of a line of the bill.
     """
-    return [c for fee in use.of.rules.fees for c in _charge_of(use, _checked_fee(use, fee))]
+    return [c for fee in use.rules.fees for c in _of_fee(use, fee)]
 
 
-def _checked_fee(use: Use, fee: Fee) -> Fee:
-    digits = digits_of(use.of.site.currency)
+def _of_fee(use: Usage, fee: Fee) -> list[Charge]:
+    digits = digits_of(use.site.currency)
+    _check_fee(use, fee, digits)
+    whole = rounded(fee.amount, digits)
+    if fee.per == "shares":
+        by = weights(use, fee.rule)
+        money = allocate(whole, by, places=digits)
+        return [Charge(p, fee.name, FEE, FEE, "shares", None, "", ONE, money[p]) for p in by]
+    # One who came after the last midnight has no day, but is a tenant of the bill.
+    here = [t.name for t in use.site.tenants if any(s.party == t.name for s in use.stays)]
+    if fee.per == "tenant":
+        return [Charge(p, fee.name, FEE, FEE, "per tenant", None, "", ONE, whole) for p in here]
+    days = {p: Decimal(sum(p in day.values() for day in use.holders)) for p in here}
+    return [
+        Charge(p, fee.name, FEE, FEE, "per day", n, "day", n,
+               rounded(EXACT.multiply(fee.amount, n), digits))
+        for p, n in days.items() if n
+    ]  # fmt: skip
+
+
+def _check_fee(use: Usage, fee: Fee, digits: int) -> None:
     if fee.per != "day" and rounded(fee.amount, digits) != fee.amount:
         raise ConfigError(
             f"Cannot charge fee {fee.name!r}: its amount {fee.amount} is finer than {digits} "
             "decimals of the currency."
         )
-    if fee.name in {x.name for x in use.of.bill.lines}:
+    if fee.name in {x.name for x in use.bill.lines}:
         raise ConfigError(
-            f"Cannot charge fee {fee.name!r}: a line of {use.of.bill.file} has that name. Name "
+            f"Cannot charge fee {fee.name!r}: a line of {use.bill.file} has that name. Name "
             "the fee otherwise, so that a tenant can tell it from the utility's charges."
         )
-    return fee
-
-
-def _charge_of(use: Use, fee: Fee) -> Iterator[Charge]:
-    digits = digits_of(use.of.site.currency)
-    if fee.per == "shares":
-        weights = use.bases.weights(fee.rule)
-        money = allocate(rounded(fee.amount, digits), weights, places=digits)
-        yield from (_charge(fee, p, None, "", money[p]) for p in weights)
-    elif fee.per == "day":
-        for party, days in _tenants(use).items():
-            amount = rounded(EXACT.multiply(fee.amount, days), digits)
-            yield _charge(fee, party, days, "day", amount)
-    else:
-        for party in _tenants(use, whole=True):
-            yield _charge(fee, party, None, "", rounded(fee.amount, digits))
-
-
-def _tenants(use: Use, *, whole: bool = False) -> dict[str, Decimal]:
-    """The tenants who held an element, and on how many local days they did at its start.
-
-    One who came after the last midnight has no day, but is a tenant of the bill.
-    """
-    here = {s.party for s in use.bases.own}
-    days = {
-        t.name: add([ONE for day in use.bases.holders if t.name in day.values()])
-        for t in use.of.site.tenants
-        if t.name in here
-    }
-    return {k: n for k, n in days.items() if n or whole}
-
-
-def _charge(fee: Fee, party: str, quantity: Decimal | None, unit: str, amount: Decimal) -> Charge:
-    return Charge(
-        party=party,
-        line=fee.name,
-        kind=FEE,
-        part=FEE,
-        basis=f"per {fee.per}" if fee.per != "shares" else "shares",
-        quantity=quantity,
-        unit=unit,
-        whole=quantity or ONE,
-        amount=amount,
-    )

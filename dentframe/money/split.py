@@ -1,4 +1,4 @@
-"""The door that splits a utility's bill: reads, gates, allocates, saves."""
+"""`split` reads what a utility's bill rests on, and shares the bill."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from dentframe.cards import Card, html_of, text_of
 from dentframe.documents import html as _cards
 from dentframe.errors import ConfigError, UnknownMeterError
 from dentframe.frame.quantify import dequantify
-from dentframe.money import outcome as _ledger
 from dentframe.money import outcome as _outcome
-from dentframe.money.components import check_lines, reach
-from dentframe.money.occupancy import blank, check_frame, check_present, stays
+from dentframe.money.figures import dated_parts
+from dentframe.money.occupancy import blank, check_frame, check_present, dates, span, stays
 from dentframe.money.record import save as _save
 from dentframe.money.split_rules import SplitRules, rules_of
 from dentframe.money.statement import Statement
@@ -99,7 +98,7 @@ class Run:
     @cached_property
     def charges(self) -> pd.DataFrame:
         """One row a party and line; amounts are Decimal [currency]."""
-        return _ledger.charges(self.outcome)
+        return _outcome.charges(self.outcome)
 
     @cached_property
     def control(self) -> pd.Series[Any]:
@@ -107,17 +106,17 @@ class Run:
 
         ``fees`` comes after them, where the rules have any: it is no part of that sum.
         """
-        return _ledger.control(self.outcome)
+        return _outcome.control(self.outcome)
 
     @cached_property
     def exceptions(self) -> pd.DataFrame:
         """What must be looked at, and what to do: the fields of `Finding`."""
-        return _ledger.exceptions(self.outcome)
+        return _outcome.exceptions(self.outcome)
 
     @cached_property
     def figures(self) -> pd.DataFrame:
         """Every energy and demand figure that a line rests on."""
-        return _ledger.figures(self.outcome)
+        return _outcome.figures(self.outcome)
 
     @cached_property
     def statements(self) -> Statements:
@@ -226,7 +225,7 @@ def split(
     """
     _check(bill, site)
     how = rules_of(site, rules)
-    check_lines(site, bill, how)
+    dated_parts(site, bill, how)  # refuses what the lines lack before anything is read
     read_at = None
     if frame is None:
         read_at = pd.Timestamp.now("UTC").floor("s")
@@ -248,7 +247,9 @@ def _check(bill: Any, site: Any) -> None:
 
 
 def _read(bill: UtilityBill, site: Site, client: DentCloud | None, archive: Any) -> pd.DataFrame:
-    elements, (start, end) = _elements(bill, site), reach(site, bill)
+    elements = _elements(bill, site)
+    spans = [span(site, bill), *(dates(site, bill, x) for x in bill.lines)]
+    start, end = min(s for s, _ in spans), max(e for _, e in spans)
     read = partial(
         read_dentcloud, start=start, end=end, topics=list(TOPICS), tz=site.tz, bracket=True,
         client=client, archive=archive, progress=False,

@@ -1,4 +1,4 @@
-"""A tariff: an ordered list of charges, from Python, dict, JSON or TOML. Pure but for `load`."""
+"""A tariff is an ordered list of charges, from Python, dict, JSON or TOML."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dentframe.errors import ConfigError, did_you_mean
-from dentframe.money import charge_fields as toml
-from dentframe.money.charge_fields import check_known, date_of, made, plain, put
 from dentframe.money.demand_charges import Demand
 from dentframe.money.energy_charges import Energy
 from dentframe.money.other_charges import Fixed, Minimum, Reactive, Tax
-from dentframe.site.files import parse
+from dentframe.money.pricing import check_known, date_of, made, plain, put
+from dentframe.site.files import dump, parse
 
 if TYPE_CHECKING:
     from dentframe.money.pricing import Charge
@@ -136,7 +135,7 @@ class Tariff:
 
     def to_toml(self) -> str:
         """TOML text; `from_toml` reads it back."""
-        return toml.dumps(self.to_dict())
+        return dump(self.to_dict())
 
 
 def _table(data: Any) -> Mapping[str, Any]:

@@ -1,42 +1,35 @@
-"""What each stay used: energy and demand figures with their status, rounded as printed. Pure.
+"""What a bill measures: energy by window of the tariff, and the readings around its edges.
 
-Energy in whole nano-kWh, its state, and the readings around an edge. Pure, on one series.
+Energy at an instant is taken from E(t) in whole nano-kWh, so that the windows of a tariff add
+up to the period exactly. A figure that money may not use is refused here, with what to do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
-from fractions import Fraction
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from dentframe.errors import ConfigError
+from dentframe.errors import ConfigError, CoverageError, UnknownTopicError
 from dentframe.metering.cumulative import STATUSES, Cumulative, share, status
 from dentframe.metering.figures import detail_of, figures
-from dentframe.metering.series import names
-from dentframe.money.occupancy import MAIN, Stay, billed, span, stays
-from dentframe.money.rounding import EXACT, exact, rounded
+from dentframe.metering.series import Flag, element_columns, names
+from dentframe.money.rounding import EXACT, exact
 from dentframe.money.statement import Reading
-from dentframe.site.elements import EXPORT
-from dentframe.times.ranges import local
-from dentframe.verbs.coincident import coincident as _coincident
-from dentframe.verbs.demand import demand
-from dentframe.verbs.energy import energy as _energy
-from dentframe.verbs.peaks import peaks as _peaks
-from dentframe.wire.columns import ELEMENT, Column, parse, split_element, wire_columns
+from dentframe.times.ranges import local, stamp
+from dentframe.verbs.inputs import chosen, demanded, series_of
+from dentframe.verbs.sources import Wanted, wanted
 
 if TYPE_CHECKING:
-    import datetime as dt
+    import pandas as pd
 
     from dentframe.metering.series import Floats, Ints
-    from dentframe.money.split_rules import SplitRules
-    from dentframe.money.utility_bill import UtilityBill
-    from dentframe.site.site import Site
-
+    from dentframe.times.schedule import Schedule
+    from dentframe.verbs.inputs import Asked
 
 FLOWS = ("net", "import", "export")
 NANO = 1_000_000_000
@@ -154,246 +147,6 @@ def _time(at: pd.Timestamp) -> pd.Timestamp | None:
     return at if at == at else None  # noqa: PLR0124 - NaT is the only such instant
 
 
-Row: TypeAlias = Mapping[Any, Any]
-MISSING = "missing"
-REGISTER, DEMAND = "kWHNet", "DemandkW"
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One figure of one stay.
-
-    Attributes
-    ----------
-    stay : Stay
-        Whose it is.
-    value : Decimal or None
-        [unit], rounded as printed; None where nothing is known.
-    unit : str
-        ``kWh`` or ``kW``.
-    coverage : float
-        0 to 1.
-    status : str
-        ``recorded``, ``estimated``, ``partial`` or ``missing``.
-    flags : tuple of str
-        What happened to the readings.
-    row : mapping
-        The verb's own row.
-    sure : bool
-        Whether nothing that is uncovered can have changed it.
-    note : str
-        What shows that, or what would.
-    """
-
-    stay: Stay
-    value: Decimal | None
-    unit: str
-    coverage: float
-    status: str
-    flags: tuple[str, ...]
-    row: Row
-    sure: bool = False
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Study:
-    """What the figures are of.
-
-    Attributes
-    ----------
-    frame : pandas.DataFrame
-        Readings over (meter, time).
-    site, bill, rules
-        The description, the bill and the rules.
-    stays : list of Stay
-        Who held what.
-    """
-
-    frame: pd.DataFrame
-    site: Site
-    bill: UtilityBill
-    rules: SplitRules
-    stays: list[Stay]
-
-    @property
-    def keywords(self) -> dict[str, Any]:
-        """What every verb is told; `min_coverage` 0 leaves the judgement to the gate."""
-        return {
-            "tz": self.site.tz,
-            "registers": self.site.register_rules(self.frame),
-            "min_coverage": 0,
-            "interval": self.rules.interval,
-            "demand_lag": self.rules.demand_lag,
-        }
-
-
-def study(frame: pd.DataFrame, site: Site, bill: UtilityBill, rules: SplitRules) -> Study:
-    """The frame with every element of the bill in it, and who held what."""
-    found = stays(site, bill)
-    start, _ = span(site, bill)
-    return Study(_complete(frame, found, start), site, bill, rules, found)
-
-
-def _complete(frame: pd.DataFrame, found: Sequence[Stay], at: pd.Timestamp) -> pd.DataFrame:
-    """The frame over (meter, time), elements that it lacks as blanks: missing, not absent."""
-    names = list(dict.fromkeys(split_element(s.element) for s in found))
-    if any(e is None for _, e in names):
-        raise ConfigError(
-            "Cannot find the site's elements among the readings: give them full ids in the site "
-            'file, the meter first, e.g. "P482311252_B".'
-        )
-    whole = _several(frame, sorted({m for m, _ in names}))
-    there = {str(m) for m in whole.index.get_level_values(0).unique()}
-    absent = sorted({m for m, _ in names} - there)
-    if absent:
-        index = pd.MultiIndex.from_product(
-            [absent, pd.DatetimeIndex([at]).as_unit("us")], names=whole.index.names
-        )
-        blank = pd.DataFrame(np.nan, index=index, columns=whole.columns)
-        attrs, whole = whole.attrs, pd.concat([whole, blank])
-        whole.attrs = attrs
-    here = [parse(x) for x in wire_columns(whole.columns)]
-    have, known = {c.topic for c in here} & {REGISTER, DEMAND}, {c.wire for c in here}
-    wanted = [Column(t, ELEMENT, str(e)).wire for t in sorted(have or {REGISTER}) for _, e in names]
-    return whole.assign(**{x: np.nan for x in wanted if x not in known})
-
-
-def _several(frame: pd.DataFrame, meters: list[str]) -> pd.DataFrame:
-    if isinstance(frame.index, pd.MultiIndex):
-        return frame
-    if len(meters) > 1:
-        raise ConfigError(
-            f"Cannot tell whose rows these are: the site has {len(meters)} meters and the frame "
-            "no meter level. Read it with a list of meters."
-        )
-    whole = pd.concat({meters[0]: frame}, names=["meter", "time"])
-    whole.attrs = frame.attrs
-    return whole
-
-
-# --- energy ------------------------------------------------------------------------------
-
-
-def energies(of: Study) -> list[Figure]:
-    """The energy of every stay [kWh]."""
-
-    def verb(edges: list[pd.Timestamp]) -> pd.DataFrame:
-        how = {**of.keywords, "edges": of.rules.edges, "detail": True}
-        return _energy(of.frame, edges, **how)
-
-    rows = _by_stay(of.stays, verb, "start")
-    return [_figure(s, rows.get(s), "energy", "kWh", of.rules.places) for s in of.stays]
-
-
-def _by_stay(
-    found: Sequence[Stay], verb: Callable[[list[pd.Timestamp]], pd.DataFrame], start: str
-) -> dict[Stay, Row]:
-    """The verb's row of each stay; elements with the same edges are asked for together.
-
-    Edges of one element never cut another: an edge in a gap makes an estimate of its own.
-    """
-    edges = {
-        k: tuple(sorted({x for s in found if s.element == k for x in (s.start, s.end)}))
-        for k in dict.fromkeys(s.element for s in found)
-    }
-    rows: dict[Stay, Row] = {}
-    for cut in dict.fromkeys(edges.values()):
-        table = _keyed(verb(list(cut)), start)
-        mine = [s for s in found if edges[s.element] == cut]
-        rows |= {s: table[s.element, s.start] for s in mine if (s.element, s.start) in table}
-    return rows
-
-
-def _keyed(table: pd.DataFrame, start: str) -> dict[tuple[str, pd.Timestamp], Row]:
-    return {
-        (f"{row['meter']}_{row['element']}", row[start].tz_convert("UTC")): row
-        for row in table.to_dict("records")
-    }
-
-
-def _figure(stay: Stay, row: Row | None, name: str, unit: str, places: int) -> Figure:
-    if row is None:
-        return Figure(stay, None, unit, 0.0, MISSING, (), {})
-    known = not np.isnan(row[name])
-    value = rounded(float(row[name]), places, scale=scale_of(row)) if known else None
-    told = str(row["status"]), tuple(row["flags"])
-    return Figure(stay, value, unit, float(row["coverage"]), *told, row)
-
-
-def scale_of(row: Row) -> float:
-    """The greatest reading that a figure is made of: its noise is that of the reading."""
-    readings = [row.get(k) for k in ("open_reading", "close_reading")]
-    return max((abs(float(x)) for x in readings if not pd.isna(x)), default=0.0)
-
-
-# --- demand ------------------------------------------------------------------------------
-
-
-def coincidents(of: Study) -> list[Figure]:
-    """Each element's demand when all of them together drew the most [kW].
-
-    It is that of whoever held the element at that instant.
-    """
-    names = billed(of.site, of.bill)
-    rows = _coincident(
-        of.frame,
-        list(span(of.site, of.bill)),
-        elements=names,
-        window=of.rules.window,
-        **of.keywords,
-    )
-    branches = [s for s in of.stays if s.kind != MAIN]
-    sure, note = _peak_elsewhere(of, names, rows)
-    found = []
-    for row in rows.to_dict("records"):
-        at, name = row["at"], str(row["element"])
-        when = branches[0].start if pd.isna(at) else at.tz_convert("UTC")
-        stay = next(s for s in branches if s.element == name and s.start <= when < s.end)
-        own = _figure(stay, row, "coincident", "kW", of.rules.places)
-        found.append(replace(own, sure=sure, note=note))
-    return found
-
-
-def _peak_elsewhere(of: Study, names: Sequence[str], rows: pd.DataFrame) -> tuple[bool, str]:
-    """Whether the site's peak holds whatever its missing elements drew, and what shows it."""
-    if not len(rows) or rows["status"].iloc[0] != "partial":
-        return False, ""
-    peak = float(rows["site_peak"].iloc[0])
-    blocks = _blocks(of, names)
-    ratings = [of.site.elements[k].rating for k in names]
-    most = np.array([np.nan if x is None else x for x in ratings])
-    worst = unaffected(blocks.to_numpy().T, most, peak)
-    if worst.sure:
-        return True, (
-            f"while elements were not covered, the site drew less than its peak of {peak:.2f} kW "
-            "even at their max_kw"
-        )
-    at = f"{blocks.index[worst.block].tz_convert(of.site.zone):%Y-%m-%d %H:%M}"
-    who = ", ".join(np.array(names)[worst.missing])
-    if worst.room <= 0:
-        others = f"{peak - worst.room:.2f} kW"
-        return False, f"At {at} the others alone drew {others}: only the readings of {who} tell. "
-    return False, (
-        f"If {who} cannot have drawn {worst.room:.2f} kW at {at}, state that as max_kw (or cts and "
-        "volts) in the site file: then the peak lies elsewhere, and the figure is accepted. "
-    )
-
-
-def _blocks(of: Study, names: Sequence[str]) -> pd.DataFrame:
-    """The demand of each element in each block of the bill's period, NaN where not covered."""
-    start, end = span(of.site, of.bill)
-    how = {k: v for k, v in of.keywords.items() if k != "min_coverage"}
-    table = demand(of.frame, of.rules.window, start=start, end=end, **how)
-    columns = {}
-    for name in names:
-        meter, element = split_element(name)
-        columns[name] = table.xs(meter, level=0)[f"Demand/Elm/{element}"]
-    found = pd.DataFrame(columns).tz_convert("UTC")
-    last = end - pd.Timedelta(of.rules.window)
-    return found[(found.index >= start) & (found.index <= last)]
-
-
 @dataclass(frozen=True)
 class Uncovered:
     """What elements may have drawn together while some of them were not covered.
@@ -443,36 +196,280 @@ def unaffected(kw: Floats, most: Floats, peak: float) -> Uncovered:
     )
 
 
-def own_peaks(of: Study) -> list[Figure]:
-    """Each stay's own peak, times its share of the period [kW].
+@dataclass(frozen=True)
+class Piece:
+    """Energy of one stretch of one window [the topic's unit], exact."""
 
-    The meter's reported demand where it reports any, else that of its register by blocks. A
-    stay of half the period counts half: a unit that changes hands is not billed twice.
+    window: str
+    energy: Decimal
+
+
+@dataclass(frozen=True)
+class Used:
+    """Energy of a span: its stretches in order of time, and each window's state."""
+
+    pieces: tuple[Piece, ...]
+    states: dict[str, State]
+
+
+@dataclass(frozen=True)
+class Meters:
+    """The elements a bill is for, and how their readings are judged.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        The readings.
+    tz : tzinfo
+        The zone of the tariff's clock.
+    elements : str, list of str, or None
+        Whose; None where the frame has only one.
+    asked : Asked
+        Zone, register rules, interval and lag.
+    source : str
+        As in `energy`.
+    accept : tuple of str
+        The statuses that may be billed.
+    held : dict
+        Series that were made already.
     """
-    mine = [s for s in of.stays if s.kind not in {MAIN, EXPORT}]
-    reports = any(parse(x).topic == DEMAND for x in wire_columns(of.frame.columns))
-    how: dict[str, Any] = {} if reports else {"kind": "block", "window": of.rules.window}
 
-    def verb(edges: list[pd.Timestamp]) -> pd.DataFrame:
-        return _peaks(of.frame, edges, **how, **of.keywords)
+    frame: pd.DataFrame
+    tz: dt.tzinfo
+    elements: Any
+    asked: Asked
+    source: str
+    accept: tuple[str, ...]
+    held: dict[Any, list[Cumulative]] = field(default_factory=dict, repr=False, compare=False)
 
-    rows = _by_stay(mine, verb, "period")
-    return [_weighted(of, _figure(s, rows.get(s), "peak", "kW", of.rules.places)) for s in mine]
+    def registers(self, topic: str | None = None) -> list[Cumulative]:
+        """The series that answer for energy."""
+        key = ("energy", topic)
+        if key not in self.held:
+            want = wanted(self.frame, topic, self.source if topic is None else "auto")
+            self.held[key] = self._chosen(want)
+        return self.held[key]
+
+    def means(self, topic: str | None, source: str) -> list[Cumulative]:
+        """The series that answer for demand: interval means first."""
+        key = ("demand", topic, source)
+        if key not in self.held:
+            self.held[key] = self._chosen(demanded(self.frame, topic, source))
+        return self.held[key]
+
+    def has(self, topic: str) -> bool:
+        """Whether the frame has a topic for whole elements."""
+        return bool(element_columns(self.frame, [topic]))
+
+    def _chosen(self, want: Wanted) -> list[Cumulative]:
+        series = series_of(self.frame, want, self.asked)
+        only = len(series) == 1 and self.elements is None
+        found = series if only else chosen(self.frame, series, want, self.elements, None)
+        return [steady(c) for c in found]
+
+    def energy(
+        self, s: int, e: int, schedule: Schedule | None, flow: str = "net", topic: str | None = None
+    ) -> Used:
+        """Energy of a span by window, refused where it is not sure enough.
+
+        Parameters
+        ----------
+        s, e : int
+            The span [us UTC].
+        schedule : Schedule or None
+            The windows; None is one window named ``""``.
+        flow : str
+            ``"net"``, or the rising (``"import"``) or falling (``"export"``) increments alone.
+        topic : str, optional
+            Another register.
+
+        Raises
+        ------
+        CoverageError
+            For a figure whose status is not accepted.
+        """
+        starts, ends, window = stretches(s, e, schedule, self.tz)
+        series = [flowing(c, flow) for c in self.registers(topic)]
+        total = np.zeros(len(starts), dtype=np.int64)
+        for c in series:
+            total += nano(c, ends) - nano(c, starts)
+        states = {
+            w: self._state(series, starts[own], ends[own], w)
+            for w in dict.fromkeys(window)
+            for own in [np.array([x == w for x in window])]
+        }
+        exactly = [EXACT.divide(Decimal(n), Decimal(NANO)) for n in total.tolist()]
+        pieces = tuple(Piece(w, x) for w, x in zip(window, exactly, strict=True))
+        return Used(pieces, states)
+
+    def _state(self, series: Sequence[Cumulative], s: Ints, e: Ints, window: str) -> State:
+        states = [(c, energy_state(c, s, e)) for c in series]
+        what = f"energy in window {window!r}" if window else "energy"
+        return self.gated(states, s, e, what)
+
+    def gated(
+        self,
+        states: Sequence[tuple[Cumulative, State]],
+        s: Ints,
+        e: Ints,
+        what: str,
+        *,
+        sure: bool = False,
+        more: str = "",
+    ) -> State:
+        """The worst of some elements' states, refused where one is not accepted.
+
+        A partial one is accepted where it is `sure` that what is uncovered changes nothing;
+        `more` says what would make it sure.
+        """
+        for c, x in states:
+            if x.status not in self.accept and not (sure and x.status == "partial"):
+                raise CoverageError(self._refusal(c, x, int(s[0]), int(e[-1]), what) + more)
+        return worst([x for _, x in states])
+
+    def _refusal(self, c: Cumulative, x: State, s: int, e: int, what: str) -> str:
+        told = ", ".join((*x.flags, *filter(None, [when(c, s, e, self.tz)])))
+        a, b = (f"{stamp(t).tz_convert(self.tz):%Y-%m-%d %H:%M}" for t in (s, e))
+        return (
+            f"Cannot bill {what} of element {c.name!r} from {a} to {b}: it is {x.status}, coverage "
+            f"{x.coverage:.6g}{f' ({told})' if told else ''}, and accepted is "
+            f"{', '.join(self.accept)}. {remedy(x.status, x.flags, c.name, BILL)}"
+        )
 
 
-def _weighted(of: Study, f: Figure) -> Figure:
-    start, end = span(of.site, of.bill)
-    share = Fraction((f.stay.end - f.stay.start).value, (end - start).value)
-    if f.value is None or share == 1:
-        return f
-    value = rounded(Fraction(f.value) * share, of.rules.places)
-    return Figure(f.stay, value, f.unit, f.coverage, f.status, f.flags, f.row)
+def check_accept(accept: Any) -> tuple[str, ...]:
+    """The accepted statuses; missing is never one."""
+    asked = (accept,) if isinstance(accept, str) else tuple(accept)
+    for x in asked:
+        if x not in STATUSES[:-1]:
+            raise ConfigError(
+                f"Cannot accept={x!r}: use some of {', '.join(STATUSES[:-1])}. What is missing "
+                "has no figure to bill."
+            )
+    return asked
 
 
-def by_party(figures: Sequence[Figure], kind: str) -> dict[str, Decimal]:
-    """The sum of the figures of a kind by party, in their order; common areas are one party."""
-    total: dict[str, Decimal] = {}
-    for f in figures:
-        if f.stay.kind == kind and f.value is not None:
-            total[f.stay.party] = total.get(f.stay.party, Decimal(0)) + f.value
-    return total
+def stretches(
+    s: int, e: int, schedule: Schedule | None, tz: dt.tzinfo
+) -> tuple[Ints, Ints, list[str]]:
+    """The stretches of a span and the window of each, in order of time."""
+    starts, ends = np.array([s], dtype=np.int64), np.array([e], dtype=np.int64)
+    if schedule is None:
+        return starts, ends, [""]
+    cut = schedule.split(starts, ends, tz)
+    return cut.s, cut.e, [schedule.names[i] for i in cut.window.tolist()]
+
+
+def require(meters: Meters, topic: str, why: str) -> None:
+    """Refuse a charge that the readings cannot answer for."""
+    if not meters.has(topic):
+        raise UnknownTopicError(
+            f"Cannot {why}: the readings have no {topic}/Elm/... column. "
+            f'Read topics=[..., "{topic}"] as well.'
+        )
+
+
+# --- refused figures ---
+
+
+STEPS = (
+    Flag.DECREASE_UNCLASSIFIED
+    | Flag.UNEXPLAINED_DECREASE
+    | Flag.UNEXPLAINED_JUMP
+    | Flag.RESET
+    | Flag.AMBIGUOUS_FALL
+)
+"""What happens at one step of a register, and so has a time."""
+
+
+class Words(NamedTuple):
+    """How a caller states things; ``{}`` is the element.
+
+    Attributes
+    ----------
+    power, swap : str
+        How an element's greatest power and a meter swap are stated.
+    estimated, partial : str
+        How such a figure is accepted.
+    """
+
+    power: str
+    swap: str
+    estimated: str
+    partial: str
+
+
+BILL = Words(
+    'RegisterRules(max_kw={{"{}": ...}})',
+    'RegisterRules(swaps={{"{}": ...}})',
+    'accept=("recorded", "estimated")',
+    'accept=("recorded", "partial")',
+)
+_KW = "the sum over its CTs of rating x line-to-neutral volts / 1000"
+
+
+def remedy(status: str, flags: Sequence[str], element: str, words: Words) -> str:
+    """What to do about a figure, by its flags, else by its status.
+
+    Parameters
+    ----------
+    status : str
+        ``estimated``, ``partial`` or ``missing``.
+    flags : sequence of str
+        What happened to the readings.
+    element : str
+        As it is addressed.
+    words : Words
+        The caller's own.
+    """
+    power, swap = words.power.format(element), words.swap.format(element)
+    if status == "estimated":
+        return (
+            f"Look at its bounds lo and hi; accept the estimate: {words.estimated}; or, where a "
+            f"meter was swapped, state the swap: {swap}."
+        )
+    if "decrease_unclassified" in flags:
+        return (
+            "The register fell, and without its greatest power nothing tells a cleared register "
+            f"from a fault. Give the greatest power [kW], {_KW}: {power}. A clear is then an "
+            f"estimate; accept it: {words.estimated}."
+        )
+    if "unexplained_decrease" in flags or "unexplained_jump" in flags:
+        return (
+            "The register moved by more than can have been used. If the greatest power [kW] is "
+            f"wrong or not stated, give it: {power}. If the meter was swapped, state the swap: "
+            f"{swap}."
+        )
+    if status == "partial":
+        return (
+            "Read with bracket=True, or the rest of the period; fill it by estimate(); or accept "
+            f"what is covered: {words.partial}."
+        )
+    return (
+        "There is no reading of it: read the period again, or bill it by an agreed estimate of "
+        "your own. A missing figure is never billed as 0."
+    )
+
+
+def when(c: Cumulative, s: int, e: int, tz: dt.tzinfo) -> str:
+    """Between which two readings the first doubtful step of a span lies, ``""`` without one.
+
+    Parameters
+    ----------
+    c : Cumulative
+        The element's series.
+    s, e : int
+        The span [us UTC].
+    tz : tzinfo
+        The zone of the times.
+    """
+    if not len(c.flags):
+        return ""
+    inside = (c.t[1:] > s) & (c.t[:-1] < e) & ((c.flags & int(STEPS)) != 0)
+    found = np.flatnonzero(inside)
+    if not len(found):
+        return ""
+    i = int(found[0])
+    low, high = (stamp(int(x)).tz_convert(tz) for x in (c.t[i], c.t[i + 1]))
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    return f"between {low:%Y-%m-%d %H:%M} and {high:%H:%M}{more}"

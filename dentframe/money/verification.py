@@ -144,7 +144,7 @@ def _unlisted(told: Told, again: Outcome) -> Iterator[str]:
     wanted = [f"{x}.csv" for x in TABLES]
     wanted += [f"{RECORD}/{x}" for x in ("site.toml", "bill.toml", "rules.toml", told.readings)]
     if told.ok or told.draft:
-        paid = {c.party for c in again.every}
+        paid = {c.party for c in again.charges}
         names = paper_names(again, draft=told.draft)
         wanted += [f"{PAPERS}/{name}.csv" for party, name in names.items() if party in paid]
     for name in wanted:

@@ -10,7 +10,8 @@ import pytest
 
 from dentframe.errors import ConfigError
 from dentframe.money import allocate
-from dentframe.money.energy_charges import edges_of, fill, label
+from dentframe.money.energy_charges import fill, label
+from dentframe.money.pricing import edges_of
 from dentframe.money.rounding import digits_of, exact, parts_of, rounded, tidy
 
 
