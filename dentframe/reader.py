@@ -249,17 +249,21 @@ def inventory(meters: Any = None, client: DentCloud | None = None) -> pd.DataFra
     topics = [t["requestKey"] for t in client.get_topics()]
     rows = [_meter(client, name, topics) for name in names]
     frame = pd.DataFrame(rows, index=pd.Index(names, name="meter"), columns=list(COLUMNS))
+    spacing = pd.Series(pd.to_timedelta(list(frame["interval"])), frame.index)
     times = {c: pd.to_datetime(frame[c], utc=True).dt.as_unit("us") for c in ("first", "last")}
-    return frame.assign(interval=pd.to_timedelta(frame["interval"]), **times)
+    return frame.assign(interval=spacing, **times)
 
 
 def _meter(client: DentCloud, meter: str, topics: Sequence[str]) -> tuple[Any, ...]:
-    light = next((t for t in _LIGHT if t in topics), topics[0])
-    newest = _newest(client, meter, light)
+    usual = next((t for t in _LIGHT if t in topics), topics[0])
+    # A meter need not have the usual topic: only then are the others worth their size.
+    probes = [(usual,), tuple(t for t in topics if t != usual)]
+    found = ((p, _newest(client, meter, p)) for p in probes if p)
+    probe, newest = next((x for x in found if x[1] is not None), ((), None))
     if newest is None:
         return [], [], pd.NaT, pd.NaT, pd.NaT
-    last = _read(client, meter, _month(newest), (light,)).index[-1]
-    first = _read(client, meter, _month(_oldest(client, meter, light, newest)), (light,)).index[0]
+    last = _read(client, meter, _month(newest), probe).index[-1]
+    first = _read(client, meter, _month(_oldest(client, meter, probe, newest)), probe).index[0]
     day = _read(client, meter, Window(last.year, last.month, last.day), tuple(topics))
     spacing = _spacing(pd.DatetimeIndex(day.index))
     return select.elements(day), select.topics(day), spacing, first, last
@@ -271,19 +275,19 @@ def _spacing(times: pd.DatetimeIndex) -> Any:
     return pd.Timedelta(int(np.median(np.diff(times.as_unit("us").asi8))), "us")
 
 
-def _newest(client: DentCloud, meter: str, topic: str) -> int | None:
+def _newest(client: DentCloud, meter: str, topics: tuple[str, ...]) -> int | None:
     today = dt.datetime.now(dt.UTC)
     this_month = 12 * today.year + today.month - 1
     probed = (this_month - back for back in _STEPS_BACK)
-    return next((m for m in probed if _has_rows(client, meter, m, topic)), None)
+    return next((m for m in probed if _has_rows(client, meter, m, topics)), None)
 
 
-def _oldest(client: DentCloud, meter: str, topic: str, newest: int) -> int:
+def _oldest(client: DentCloud, meter: str, topics: tuple[str, ...], newest: int) -> int:
     """The oldest month with readings, between one known empty and one known not to be."""
     empty, held = 12 * _OLDEST[0] + _OLDEST[1] - 2, newest
     while held - empty > 1:
         middle = (held + empty) // 2
-        if _has_rows(client, meter, middle, topic):
+        if _has_rows(client, meter, middle, topics):
             held = middle
         else:
             empty = middle
@@ -294,8 +298,8 @@ def _month(number: int) -> Window:
     return Window(number // 12, number % 12 + 1)
 
 
-def _has_rows(client: DentCloud, meter: str, month: int, topic: str) -> bool:
-    return len(_read(client, meter, _month(month), (topic,))) > 0
+def _has_rows(client: DentCloud, meter: str, month: int, topics: tuple[str, ...]) -> bool:
+    return len(_read(client, meter, _month(month), topics)) > 0
 
 
 def _read(client: DentCloud, meter: str, window: Window, topics: tuple[str, ...]) -> pd.DataFrame:

@@ -80,7 +80,9 @@ API: dict[str, tuple[str, str, Things]] = {
     "reading.md": (
         "Reading",
         "From the service, or from its archive, to a frame.",
-        _functions("dentframe", "read_dentcloud", "plan_dentcloud", "get_meters", "get_topics")
+        _functions(
+            "dentframe", "read_dentcloud", "plan_dentcloud", "concat", "get_meters", "get_topics"
+        )
         + _functions("dentframe", "inventory")
         + _classes_of("DentCloud", "Plan", "DentFrame"),
     ),

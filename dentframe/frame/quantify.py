@@ -34,7 +34,8 @@ def quantify(frame: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         The same shape; each wire column ``pint[unit][Float64]``, NaN as NA. A unit in a
-        label (``DemandkW/Elm/A [W]``) moves into the dtype.
+        label (``DemandkW/Elm/A [W]``) moves into the dtype. Columns in a unit that pint does
+        not know (``%THD``) stay as they are, and a warning names them.
 
     Raises
     ------
@@ -52,6 +53,8 @@ def quantify(frame: pd.DataFrame) -> pd.DataFrame:
     found = _known_units(frame)
 
     def attach(label: str, series: pd.Series) -> tuple[str, Any]:
+        if label not in found:
+            return label, series.array
         if hasattr(series.dtype, "units"):
             return _columns.parse(label).wire, series.array
         return _columns.parse(label).wire, series.astype(dtype(found[label])).array
@@ -218,7 +221,7 @@ def _known_units(frame: pd.DataFrame) -> dict[str, Any]:
             f"{', '.join(unknown)}. Write the unit into the label, as in "
             f"{unknown[0] + ' [kW]'!r}, or drop them with select(topic=...)."
         )
-    return {label: _units.unit_of(frame, label) for label in labels}
+    return _units.units(frame)
 
 
 def _dtype_maker() -> Callable[[Any], Any]:

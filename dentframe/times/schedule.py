@@ -54,7 +54,8 @@ class Window:
         holiday is neither weekday nor weekend.
     season : tuple of two str, optional
         First and last day as ``"06-01"``, ``"09-30"``, both included; across New Year allowed.
-        It is asked of the day the window starts on.
+        It is asked of the day the window starts on. A last day ``"02-28"`` is the end of
+        February, in a leap year the 29th.
 
     Raises
     ------
@@ -237,7 +238,7 @@ def _season(season: Any) -> tuple[tuple[int, int], tuple[int, int]] | None:
         raise ConfigError(
             f"Cannot read season={season!r}: it is first and last day, e.g. ('06-01', '09-30')."
         ) from None
-    return first, last
+    return first, (2, 29) if last == (2, 28) else last
 
 
 def _month_day(text: Any) -> tuple[int, int]:

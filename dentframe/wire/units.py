@@ -6,11 +6,11 @@ dimensions of their own, so that kWh + kVAh raises.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from dentframe.errors import UnitError
+from dentframe.errors import ReadingWarning, UnitError, warn
 from dentframe.wire import columns as _columns
 from dentframe.wire.topics import TOPICS
 
@@ -188,8 +188,38 @@ def units(frame: pd.DataFrame) -> dict[str, Any]:
     ------
     UnitError
         Where a column's unit is told by nothing.
+
+    Warns
+    -----
+    ReadingWarning
+        For a unit that is told and means nothing here, such as ``%THD``: its columns are left
+        out.
     """
-    return {label: unit_of(frame, label) for label in _columns.wire_columns(frame.columns)}
+    labels = _columns.wire_columns(frame.columns)
+    strange = strange_units(frame, labels)
+    return {label: unit_of(frame, label) for label in labels if label not in strange}
+
+
+def strange_units(frame: pd.DataFrame, labels: Iterable[str]) -> set[str]:
+    """The columns whose unit is told, but is none that pint or the wire's list knows; it warns."""
+    told = {x: text for x in labels if (text := unit_text(frame, x)) is not None}
+    strange = {x: text for x, text in told.items() if not _is_known(text)}
+    if strange:
+        named = dict.fromkeys(f"{_columns.parse(x).topic} in {t!r}" for x, t in strange.items())
+        warn(
+            f"Units: {', '.join(named)}: a unit that neither dentframe nor pint knows. Its "
+            f"{len(strange)} column(s) stay plain numbers; the others have their units.",
+            ReadingWarning,
+        )
+    return set(strange)
+
+
+def _is_known(text: str) -> bool:
+    try:
+        parse_unit(text)
+    except UnitError:
+        return False
+    return True
 
 
 def component(unit: Any) -> str:

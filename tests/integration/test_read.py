@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe import emulator
+from dentframe import Archive, emulator, sync
 from dentframe.errors import RangeError, ReadingWarning
 from dentframe.reader import plan_dentcloud, read_dentcloud
 from dentframe.verbs.energy import energy
@@ -153,3 +153,30 @@ def test_quantify_gives_pint_dtypes(client):
     pytest.importorskip("pint_pandas")
     df = read_dentcloud(METER, "2023-12-05", topics="kWHNet", quantify=True, client=client)
     assert all(str(dtype).startswith("pint[kilowatt_hour]") for dtype in df.dtypes)
+
+
+@pytest.mark.filterwarnings("ignore::dentframe.errors.DentWarning")
+def test_readings_that_came_twice_are_flags_of_their_figures(tmp_path):
+    """Conflicting and identical ones, from the cloud, an archive and as a Dataset."""
+    times = pd.date_range("2023-12-12", periods=96, freq="15min")
+    rows = [
+        {"date": f"{t:%Y-%m-%d}", "time": f"{t:%H:%M}", "kWHNet/Elm/A": str(n)}
+        for n, t in enumerate(times)
+    ]
+    rows.insert(41, {**rows[40], "kWHNet/Elm/A": "7"})
+    rows.insert(70, rows[69])
+    cloud, client = serving(emulator.Fixed({"P1": rows}), tmp_path)
+    with cloud, client:
+        read = read_dentcloud("P1", "2023-12-12", topics="kWHNet", client=client)
+        sync("P1", "2023-12-12", topics="kWHNet", archive=tmp_path / "a", client=client)
+    kept = Archive(tmp_path / "a").read("P1", "2023-12-12", topics="kWHNet")
+    for frame in (read, kept, read.dent.to_xarray().dent.to_frame()):
+        assert _hours(frame, "conflicting_duplicate") == [9, 10]
+    for frame in (read, read.dent.to_xarray().dent.to_frame()):
+        assert _hours(frame, "duplicate_dropped") == [17]
+
+
+def _hours(frame, flag):
+    """The hours whose energy has a flag."""
+    rows = frame.dent.energy("h", tz="UTC", detail=True)
+    return rows.loc[rows["flags"].map(lambda x: flag in x), "start"].dt.hour.tolist()

@@ -7,7 +7,8 @@ import warnings
 import pandas as pd
 import pytest
 
-from dentframe import inventory
+from dentframe import emulator, inventory
+from dentframe.errors import ReadingWarning
 from dentframe.reader import get_meters, get_topics, plan_dentcloud, read_dentcloud
 from tests.integration import read_kit
 from tests.integration.read_kit import METER
@@ -50,6 +51,38 @@ def test_inventory_finds_first_and_last_with_few_requests(cloud, client):
     assert found.loc[METER, "first"] < pd.Timestamp("2022-06-01 01:00", tz="UTC")
     assert found.loc[METER, "last"] > pd.Timestamp.now("UTC") - pd.Timedelta("1h")
     assert len(cloud.data_requests) <= 14
+
+
+def test_inventory_of_meters_with_little(tmp_path):
+    """No reading at all, one, and no DemandkW: each has a row of what there is."""
+    day = pd.Timestamp.now("UTC").strftime("%Y-%m-%d")
+    stamp = {"date": day, "time": "00:00"}
+    rows = {"P1": [], "P2": [{**stamp, "kWHNet/Elm/A": "1"}], "P3": [{**stamp, "V/Ch/A1": "230"}]}
+    cloud, client = read_kit.serving(emulator.Fixed(rows), tmp_path)
+    with cloud, client:
+        found = inventory(client=client)
+        nothing = inventory("P1", client=client)
+    assert found["elements"].tolist() == [[], ["A"], ["A"]]
+    assert found["topics"].tolist() == [[], ["kWHNet"], ["V"]]
+    assert found["interval"].isna().all()
+    assert found["last"].isna().tolist() == [True, False, False]
+    assert nothing.dtypes.tolist() == found.dtypes.tolist()
+
+
+def test_a_unit_that_nobody_knows_is_named_and_hinders_no_other(tmp_path):
+    """``%THD`` beside kW: the others have their units, pint dtypes too."""
+    topics = [{"unit": "kW", "requestKey": "DemandkW", "description": ""}]
+    topics += [{"unit": "%THD", "requestKey": "THD", "description": ""}]
+    row = {"date": "2023-12-12", "time": "00:00", "DemandkW/Elm/A": "1", "THD/Ch/A1": "3"}
+    cloud, client = read_kit.serving(emulator.Fixed({"P1": [row]}, topics), tmp_path)
+    with cloud, client:
+        frame = read_dentcloud("P1", "2023-12-12", client=client)
+    with pytest.warns(ReadingWarning, match="THD in '%THD'"):
+        assert list(frame.dent.units) == ["DemandkW/Elm/A"]
+    with pytest.warns(ReadingWarning, match="THD in '%THD'"):
+        quantified = frame.dent.quantify()
+    assert list(map(str, quantified.dtypes)) == ["pint[kilowatt][Float64]", "float64"]
+    assert "%THD" in repr(frame.dent)
 
 
 def test_no_progress_bar_without_a_terminal(client, capsys):

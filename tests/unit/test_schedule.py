@@ -58,6 +58,15 @@ def test_both_folds_of_an_hour_are_in_its_window():
     assert hours(schedule, "2024-03-10", "2024-03-11")["two"] == 0.0
 
 
+@pytest.mark.parametrize("season", [("11-01", "02-28"), ("11-01", "02-29"), ("02-01", "02-28")])
+def test_a_season_to_the_end_of_february_includes_its_last_day(season):
+    """In a leap year that is the 29th, however the end is written."""
+    window = Window("winter", season=season)
+    assert window.applies(dt.date(2024, 2, 29), 3)
+    assert window.applies(dt.date(2023, 2, 28), 1)
+    assert not window.applies(dt.date(2024, 3, 1), 4)
+
+
 def test_a_season_across_new_year():
     """From November to March."""
     winter = Schedule([Window("w", season=("11-01", "03-31"))])
