@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dentframe.cloud.fetch import Answer, Job
-from dentframe.cloud.planner import Window
+from dentframe.cloud import Answer, Job, Window
 from dentframe.frame import assemble as _frame
 from dentframe.wire.columns import ordered
 from dentframe.wire.page import Page, Report

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from dentframe.archive import Archive
-from dentframe.cloud.fetch import Answer, Job
-from dentframe.cloud.planner import Window
+from dentframe.cloud import Answer, Job, Window
 from dentframe.wire.page import Page, Report
 
 LA = "America/Los_Angeles"

@@ -48,7 +48,7 @@ def workbook(df, folder):
 
 def paper(df, folder):
     start, end = pd.Timestamp("2023-12-01", tz="UTC"), pd.Timestamp("2024-01-01", tz="UTC")
-    from dentframe.money.statement import Line
+    from dentframe.money import Line
 
     line = Line("Energy", "energy", Decimal(10), "kWh", Decimal("0.25"), Decimal("2.50"))
     statement = dentframe.Statement("Bakery", "Electricity", start, end, "UTC", "USD", (line,))

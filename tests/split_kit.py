@@ -5,10 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from dentframe.money.split import split
-from dentframe.money.split_rules import SplitRules
-from dentframe.money.utility_bill import UtilityBill
-from dentframe.site.site import Site
+from dentframe import Site, SplitRules, UtilityBill, split
 
 LA = "America/Los_Angeles"
 LINES = {"energy": "energy", "demand": "coincident", "fixed": "days", "tax": "lines"}

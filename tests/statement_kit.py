@@ -6,7 +6,9 @@ from decimal import Decimal
 
 import pandas as pd
 
-from dentframe.money.statement import Past, Reading, Statement, priced
+from dentframe import Statement
+from dentframe.money import Past, Reading
+from dentframe.money.statement import priced
 
 NY = "America/New_York"
 MAY = pd.Timestamp("2024-05-01", tz=NY), pd.Timestamp("2024-06-01", tz=NY)

@@ -18,8 +18,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from dentframe.archive import Archive
-from dentframe.cloud.fetch import Answer, Job
-from dentframe.cloud.planner import Window
+from dentframe.cloud import Answer, Job, Window
 from dentframe.wire.decode import decode
 from tests.benchmarks import naive, year
 from tests.benchmarks.rounds import Row, in_turn, ratios, show, walls, wants_quick

@@ -14,9 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dentframe import emulator
-from dentframe.cloud.client import DentCloud
-from dentframe.reader import read_dentcloud
+from dentframe import DentCloud, emulator, read_dentcloud
 from tests.benchmarks import naive, year
 from tests.benchmarks.rounds import Row, show, walls, wants_quick
 from tests.benchmarks.year import METER

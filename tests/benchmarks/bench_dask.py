@@ -36,8 +36,7 @@ import psutil
 from distributed import Client, LocalCluster
 
 from dentframe.archive import Archive
-from dentframe.cloud.fetch import Answer, Job
-from dentframe.cloud.planner import Window
+from dentframe.cloud import Answer, Job, Window
 from dentframe.wire.page import Page, Report
 
 ROUNDS, METERS, YEAR = 9, 100, 2023

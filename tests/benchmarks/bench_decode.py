@@ -18,7 +18,7 @@ from importlib.util import find_spec
 import numpy as np
 import pandas as pd
 
-from dentframe.cloud.planner import Window
+from dentframe.cloud import Window
 from dentframe.frame.assemble import join, to_frame
 from dentframe.wire.decode import decode, decode_slow
 from tests.benchmarks import naive

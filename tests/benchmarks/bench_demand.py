@@ -14,17 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from dentframe import Schedule, Window
 from dentframe.errors import CoverageWarning
-from dentframe.times.schedule import Schedule, Window
-from dentframe.verbs.coincident import coincident
-from dentframe.verbs.demand import apparent_demand, demand
-from dentframe.verbs.energy import energy
-from dentframe.verbs.factors import load_factor, power_factor
-from dentframe.verbs.gaps import coverage, gaps
 from dentframe.verbs.peaks import peaks
-from dentframe.verbs.profile import baseload, duration, profile
-from dentframe.verbs.quality import quality
-from dentframe.verbs.stats import stats
 from tests.benchmarks.rounds import Row, cpus, in_turn, seconds, show, wants_quick
 
 if TYPE_CHECKING:
@@ -57,24 +49,24 @@ def year(years: float = 1, elements: int = 16) -> pd.DataFrame:
 def verbs(frame: pd.DataFrame) -> dict[str, Callable[[], Any]]:
     """Each verb as a user calls it."""
     return {
-        "demand": lambda: demand(frame, tz=LA),
-        "demand rolling": lambda: demand(frame, "30min", kind="rolling", tz=LA),
-        "apparent_demand": lambda: apparent_demand(frame, tz=LA),
-        "peaks reported": lambda: peaks(frame, "MS", tz=LA),
-        "peaks daily": lambda: peaks(frame, "D", tz=LA),
-        "peaks block": lambda: peaks(frame, "MS", kind="block", n=3, per_day=True, tz=LA),
-        "peaks rolling": lambda: peaks(frame, "MS", kind="rolling", window="30min", tz=LA),
-        "coincident": lambda: coincident(frame, "MS", elements="all", tz=LA),
-        "load_factor": lambda: load_factor(frame, "MS", tz=LA),
-        "power_factor": lambda: power_factor(frame, "MS", tz=LA),
-        "duration": lambda: duration(frame, tz=LA),
-        "profile": lambda: profile(frame, tz=LA),
-        "baseload": lambda: baseload(frame, "MS", tz=LA),
-        "stats": lambda: stats(frame, "V", "D", tz=LA),
-        "coverage": lambda: coverage(frame, "D", tz=LA),
-        "gaps": lambda: gaps(frame, tz=LA),
-        "quality": lambda: quality(frame, tz=LA),
-        "energy schedule": lambda: energy(frame, "MS", tz=LA, schedule=PEAK),
+        "demand": lambda: frame.dent.demand(tz=LA),
+        "demand rolling": lambda: frame.dent.demand("30min", kind="rolling", tz=LA),
+        "apparent_demand": lambda: frame.dent.apparent_demand(tz=LA),
+        "peaks reported": lambda: frame.dent.peaks("MS", tz=LA),
+        "peaks daily": lambda: frame.dent.peaks("D", tz=LA),
+        "peaks block": lambda: frame.dent.peaks("MS", kind="block", n=3, per_day=True, tz=LA),
+        "peaks rolling": lambda: frame.dent.peaks("MS", kind="rolling", window="30min", tz=LA),
+        "coincident": lambda: frame.dent.coincident("MS", elements="all", tz=LA),
+        "load_factor": lambda: frame.dent.load_factor("MS", tz=LA),
+        "power_factor": lambda: frame.dent.power_factor("MS", tz=LA),
+        "duration": lambda: frame.dent.duration(tz=LA),
+        "profile": lambda: frame.dent.profile(tz=LA),
+        "baseload": lambda: frame.dent.baseload("MS", tz=LA),
+        "stats": lambda: frame.dent.stats("V", "D", tz=LA),
+        "coverage": lambda: frame.dent.coverage("D", tz=LA),
+        "gaps": lambda: frame.dent.gaps(tz=LA),
+        "quality": lambda: frame.dent.quality(tz=LA),
+        "energy schedule": lambda: frame.dent.energy("MS", tz=LA, schedule=PEAK),
     }
 
 

@@ -14,7 +14,6 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from dentframe.verbs.energy import energy
 from tests.benchmarks.rounds import Row, cpus, seconds, show, wants_quick
 
 LA = "America/Los_Angeles"
@@ -47,7 +46,7 @@ def last_diff(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def days(frame: pd.DataFrame, detail: bool = False) -> pd.DataFrame:
-    return energy(frame, "D", tz=LA, min_coverage=0, detail=detail)
+    return frame.dent.energy("D", tz=LA, min_coverage=0, detail=detail)
 
 
 def beside(what: str, frame: pd.DataFrame, rounds: int) -> list[Row]:

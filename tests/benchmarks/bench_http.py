@@ -17,13 +17,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from dentframe import emulator
+from dentframe import DentCloud, emulator
+from dentframe.cloud import Job, Window
 from dentframe.cloud.answers import Notices
 from dentframe.cloud.cache_file import CacheFile
-from dentframe.cloud.client import DentCloud
-from dentframe.cloud.fetch import Job
 from dentframe.cloud.http_cache import HttpCache
-from dentframe.cloud.planner import Window
 from tests.benchmarks.rounds import Row, show, wants_quick
 
 METER = "P482311252"

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 
-from dentframe.cloud.planner import Window, plan
+from dentframe.cloud import Window
+from dentframe.cloud.planner import plan
 from tests.benchmarks.rounds import seconds, wants_quick
 
 START, END = datetime(2010, 1, 1, 8, tzinfo=UTC), datetime(2020, 1, 1, 8, tzinfo=UTC)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from dentframe.frame import quantify, reshape, select
+from dentframe.frame import reshape, select
 from tests.benchmarks.rounds import Row, cpus, show, wants_quick
 
 LETTERS = "ABCDEFGHIJKLMNOP"
@@ -31,17 +31,17 @@ def year(elements: int = 16, rows: int = 35_040) -> pd.DataFrame:
 
 def verbs(frame: pd.DataFrame) -> dict[str, Callable[[], object]]:
     """Each verb as a user calls it."""
-    long, quantified = reshape.to_long(frame), quantify.quantify(frame)
+    long, quantified = frame.dent.to_long(), frame.dent.quantify()
     return {
-        "to_long": lambda: reshape.to_long(frame),
+        "to_long": frame.dent.to_long,
         "from_long": lambda: reshape.from_long(long),
-        "by_element": lambda: reshape.by_element(frame, "DemandkW"),
-        "by_channel": lambda: reshape.by_channel(frame, "A"),
-        "select": lambda: select.select(frame, element=["A", "C"]),
+        "by_element": lambda: frame.dent.by_element("DemandkW"),
+        "by_channel": lambda: frame.dent.by_channel("A"),
+        "select": lambda: frame.dent.select(element=["A", "C"]),
         "table": lambda: select.table(frame),
-        "quantify": lambda: quantify.quantify(frame),
-        "dequantify": lambda: quantify.dequantify(quantified),
-        "convert": lambda: quantify.convert(frame, {"DemandkW": "W"}),
+        "quantify": frame.dent.quantify,
+        "dequantify": quantified.dent.dequantify,
+        "convert": lambda: frame.dent.convert({"DemandkW": "W"}),
     }
 
 

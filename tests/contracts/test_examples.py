@@ -13,8 +13,7 @@ import pandas as pd
 import pytest
 
 import dentframe
-from dentframe import emulator
-from dentframe.accessor import DentAccessor
+from dentframe import DentAccessor, emulator
 from dentframe.errors import DentWarning
 
 NAMES = [name for name in dentframe.__all__ if name not in {"DentFrame", "errors"}]

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import dentframe
-from dentframe.accessor import DentAccessor
+from dentframe import DentAccessor
 from tests.house_map import CONTRIBUTING, code_lines, packages
 
 PACKAGE = Path(dentframe.__file__).parent

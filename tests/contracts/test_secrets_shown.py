@@ -9,10 +9,8 @@ import traceback
 
 import pytest
 
-from dentframe import cli, emulator
-from dentframe.cloud.client import DentCloud
+from dentframe import DentCloud, cli, emulator, read_dentcloud
 from dentframe.errors import AuthError, DentError, IncompleteReadError
-from dentframe.reader import read_dentcloud
 
 KEY, KEY_ID = "canary-KEY-77aa01", "canary-ID-3b9c2e"
 METER = "P482311252"

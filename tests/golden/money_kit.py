@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from dentframe import Tariff
 from dentframe.money import bill
-from dentframe.money.tariff import Tariff
 
 CASES = Path(__file__).parents[3] / "shared" / "domain" / "cases.json"
 NY = "America/New_York"

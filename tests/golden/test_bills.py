@@ -10,11 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from dentframe.money import bill
-from dentframe.money.demand_charges import Demand, Ratchet
-from dentframe.money.energy_charges import Energy
-from dentframe.money.other_charges import Fixed
-from dentframe.money.tariff import Tariff
+from dentframe import Tariff
+from dentframe.money import Demand, Energy, Fixed, Ratchet, bill
 
 BILLS = Path(__file__).parents[3] / "shared" / "domain" / "bills"
 pytestmark = pytest.mark.skipif(not BILLS.is_dir(), reason="no bills beside us")

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dentframe import RegisterRules
 from dentframe.errors import CoverageWarning
-from dentframe.metering.registers import RegisterRules
 from dentframe.verbs.energy import energy
 
 CASES = Path(__file__).parents[3] / "shared" / "domain" / "cases.json"

@@ -9,13 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.money.demand_charges import adjusted_demand, ratchet
+from dentframe import adjusted_demand, ratchet
 from dentframe.verbs.coincident import coincident
-from dentframe.verbs.demand import apparent_demand, demand
-from dentframe.verbs.energy import energy
-from dentframe.verbs.factors import load_factor, power_factor
+from dentframe.verbs.factors import load_factor
 from dentframe.verbs.peaks import peaks
-from dentframe.verbs.stats import stats
 from tests.cases_kit import KW, cases, frame_of, near, quarters, quiet
 
 
@@ -25,7 +22,7 @@ def test_block_peaks(case):
     args, expect = case["args"], case["expect"]
     how = {"start": args["start"], "end": args["end"], "tz": args["tz"]}
     window = f"{args['minutes']}min"
-    blocks = demand(frame_of(args["readings"]), window, **how)["Demand/Elm/A"].tolist()
+    blocks = frame_of(args["readings"]).dent.demand(window, **how)["Demand/Elm/A"].tolist()
     wanted = [np.nan if b is None else float(Fraction(b)) for b in expect["blocks"]]
     assert blocks == pytest.approx(wanted, abs=1e-9, nan_ok=True)
     row = quiet(peaks, frame_of(args["readings"]), kind="block", window=window, **how).iloc[0]
@@ -37,15 +34,18 @@ def test_block_peaks(case):
 def test_rolling_peaks(case):
     """P02: 30 minutes in steps of 15."""
     args, expect = case["args"], case["expect"]
-    row = peaks(
-        frame_of(args["readings"]),
-        start=args["start"],
-        end=args["end"],
-        tz="UTC",
-        kind="rolling",
-        window=f"{args['minutes']}min",
-        step=f"{args['step_min']}min",
-    ).iloc[0]
+    row = (
+        frame_of(args["readings"])
+        .dent.peaks(
+            start=args["start"],
+            end=args["end"],
+            tz="UTC",
+            kind="rolling",
+            window=f"{args['minutes']}min",
+            step=f"{args['step_min']}min",
+        )
+        .iloc[0]
+    )
     assert row["peak"] == near(expect["peak"])
     assert (row["start"], row["end"]) == (
         pd.Timestamp(expect["start"]),
@@ -57,18 +57,22 @@ def test_rolling_peaks(case):
 def test_reported_peaks(case):
     """P05: of equal readings the earliest is the peak."""
     args, expect = case["args"], case["expect"]
-    row = peaks(frame_of(args["readings"]), start=args["start"], end=args["end"], tz="UTC").iloc[0]
+    row = (
+        frame_of(args["readings"])
+        .dent.peaks(start=args["start"], end=args["end"], tz="UTC")
+        .iloc[0]
+    )
     assert row["peak"] == near(expect["peak"])
     assert row["end"] == pd.Timestamp(expect["interval_end"])
 
 
 def test_p07_an_interval_belongs_to_the_window_it_starts_in():
     """P07: energy of 15:45-16:00 is not peak energy though its label is the peak's start."""
-    from dentframe.times.schedule import Schedule, Window
+    from dentframe import Schedule, Window
 
     frame = quarters({KW: ["40", "8"]}, "2024-01-01 16:00")
-    found = energy(
-        frame, "D", tz="UTC", schedule=Schedule([Window("peak", "16:00", "21:00")]), min_coverage=0
+    found = frame.dent.energy(
+        "D", tz="UTC", schedule=Schedule([Window("peak", "16:00", "21:00")]), min_coverage=0
     )
     assert found[("Energy/Elm/A")].droplevel(0).to_dict() == {"peak": 2.0, "other": 10.0}
 
@@ -118,7 +122,7 @@ def test_coincident_peaks(case):
     """P12, P13: the site's peak, what each had in it, and the factors."""
     values, expect = case["args"]["elements"], case["expect"]
     frame = quarters({f"DemandkW/Elm/{k}": v for k, v in values.items()})
-    rows = coincident(frame, elements="all").set_index("element")
+    rows = frame.dent.coincident(elements="all").set_index("element")
     at = frame.index[expect["at"]] - pd.Timedelta(minutes=15)
     assert set(rows["at"]) == {at}
     assert rows["site_peak"].iloc[0] == near(expect["site_peak"])
@@ -146,7 +150,7 @@ def test_load_factor(case):
     kw = np.full(743 * 4, (7430 - 25 / 4) / (743 - 0.25))
     kw[100] = 25.0
     frame = quarters({KW: kw}, "2024-03-01 05:15")
-    row = load_factor(frame, "MS", tz="America/New_York", detail=True).iloc[0]
+    row = frame.dent.load_factor("MS", tz="America/New_York", detail=True).iloc[0]
     assert row["energy"] == near(args["energy"])
     assert row["value"] == near(expect["load_factor"])
 
@@ -168,12 +172,12 @@ def test_apparent_demand_and_power_factor(case):
     """P16: kW, kVA and PF from the two registers, and what is billed."""
     args, expect = case["args"], case["expect"]
     frame = quarters({"kWHNet/Elm/A": [100, 104], "kVAHNet/Elm/A": [200, 205]})
-    assert demand(frame).iloc[0, 0] == near(expect["kw"])
-    kva = apparent_demand(frame)
+    assert frame.dent.demand().iloc[0, 0] == near(expect["kw"])
+    kva = frame.dent.apparent_demand()
     assert kva.columns.tolist() == ["ApparentDemand/Elm/A"]
     assert kva.iloc[0, 0] == near(expect["kva"])
     assert kva.iloc[0, 0] * float(args["rate_kva"]) == near(expect["kva_charge"])
-    factor = power_factor(frame)["A"].iloc[0]
+    factor = frame.dent.power_factor()["A"].iloc[0]
     assert factor == near(expect["pf"])
     assert adjusted_demand(16.0, factor, float(args["target"])) == near(expect["pf_adjusted_kw"])
 
@@ -187,6 +191,6 @@ def test_mean_power_factor(case):
     frame = quarters(
         {"kWHNet/Elm/A": np.cumsum([0.0, *(k / 4 for k in kw)]), "kVAHNet/Elm/A": kvah}
     )
-    assert power_factor(frame)["A"].iloc[0] == near(case["expect"]["pf"])
+    assert frame.dent.power_factor()["A"].iloc[0] == near(case["expect"]["pf"])
     signed = quarters({KW: kw, "dPF/Elm/A": [pf[0], -pf[1]]})
-    assert stats(signed, "dPF")["dPF/Elm/A", "mean"].iloc[0] == near(case["expect"]["pf"])
+    assert signed.dent.stats("dPF")["dPF/Elm/A", "mean"].iloc[0] == near(case["expect"]["pf"])

@@ -8,9 +8,7 @@ import sys
 import pandas as pd
 import pytest
 
-from dentframe.verbs.demand import demand
 from dentframe.verbs.peaks import peaks
-from dentframe.verbs.quality import quality
 from tests.cases_kit import SHARED, quiet
 
 
@@ -62,7 +60,7 @@ def test_re_blocking_the_steel_year_only_lowers_its_peaks(steel):
 
 def test_quality_of_the_steel_year_is_clean_of_errors(steel):
     """Register and demand agree: no gap, no sum check, no fall in a year of real load."""
-    found = quality(steel, tz="Asia/Seoul")
+    found = steel.dent.quality(tz="Asia/Seoul")
     assert not {"gap", "sum_check", "glitch", "falling_register"} & set(found["finding"])
 
 
@@ -84,7 +82,7 @@ def test_forrestal_zones_as_the_doe_adds_them():
             {"kWHNet/Elm/A": [float(p[1] + p[2]), float(p[3] + p[4])]},
             index=midnights.tz_convert("UTC"),
         )
-        kw = demand(frame, "24h", tz="America/New_York", interval="24h").iloc[0, 0]
+        kw = frame.dent.demand("24h", tz="America/New_York", interval="24h").iloc[0, 0]
         assert 24 * kw == pytest.approx(p[5], abs=1e-6), p[0]
         zones[day] = zones.get(day, 0.0) + 24 * kw
     for k, total in zones.items():

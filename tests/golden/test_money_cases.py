@@ -9,14 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dentframe import Tariff, Window
 from dentframe.errors import ConfigError
-from dentframe.money import bill
-from dentframe.money.demand_charges import Demand, Ratchet
-from dentframe.money.energy_charges import Energy
-from dentframe.money.other_charges import Fixed, Minimum, Reactive, Tax
+from dentframe.money import Demand, Energy, Fixed, Minimum, Ratchet, Reactive, Tax, bill
 from dentframe.money.rounding import add, rounded
-from dentframe.money.tariff import Tariff
-from dentframe.times.schedule import Window
 from tests.golden.money_kit import NY, case, hourly, price, used
 
 

@@ -8,14 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dentframe import RegisterRules, Tariff, Window
 from dentframe.errors import CoverageError
-from dentframe.metering.registers import RegisterRules
-from dentframe.money import bill
-from dentframe.money.comparison import earlier
-from dentframe.money.energy_charges import Energy
-from dentframe.money.other_charges import Fixed, Tax
-from dentframe.money.tariff import Tariff
-from dentframe.times.schedule import Window
+from dentframe.money import Energy, Fixed, Tax, bill, earlier
 
 NY = "America/New_York"
 

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dentframe import RegisterRules
 from dentframe.errors import CoverageWarning
-from dentframe.metering.registers import RegisterRules
-from dentframe.verbs.energy import energy, intervals
+from dentframe.verbs.energy import energy
 from tests.attrs_kit import told
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -54,7 +54,7 @@ def steel():
 
 def test_ampds_register():
     """The register of a real PowerScout tells 0.945 kWh over its span."""
-    row = energy(frame_of("ampds", "P900000005"), detail=True).iloc[0]
+    row = frame_of("ampds", "P900000005").dent.energy(detail=True).iloc[0]
     assert row["energy"] == pytest.approx(0.945, abs=1e-9)
     assert (row["coverage"], row["source"]) == (1, "register")
 
@@ -93,7 +93,7 @@ def test_steel_days_add_up_to_last_minus_first():
     """Cut at the first and the last reading, local days lose nothing."""
     frame = steel()
     register = frame["kWHNet/Elm/A"]
-    days = energy(frame, "D", tz=SEOUL, start=frame.index[0], end=frame.index[-1])
+    days = frame.dent.energy("D", tz=SEOUL, start=frame.index[0], end=frame.index[-1])
     total = register.iloc[-1] - register.iloc[0]
     assert round(total, 2) == 959_636.71
     assert days.iloc[:, 0].sum() == pytest.approx(total, abs=1e-6)
@@ -104,7 +104,7 @@ def test_steel_bracketed_year():
     frame = steel()
     told(frame, {"P900000006": ["2018-01-01T00:00:00+09:00", "2019-01-01T00:00:00+09:00"]})
     with pytest.warns(CoverageWarning, match="bracket=True"):
-        months = energy(frame, "MS", tz=SEOUL, detail=True)
+        months = frame.dent.energy("MS", tz=SEOUL, detail=True)
     assert len(months) == 12
     assert months["energy"].sum() == pytest.approx(959_636.22, abs=5e-3)
     assert months["status"].tolist() == ["partial"] + ["recorded"] * 11
@@ -113,7 +113,7 @@ def test_steel_bracketed_year():
 def test_steel_intervals_are_the_increments():
     """Each interval between readings is the register's own step."""
     frame = steel()
-    parts = intervals(frame, tz=SEOUL)
+    parts = frame.dent.intervals(tz=SEOUL)
     steps = frame["kWHNet/Elm/A"].diff().dropna()
     np.testing.assert_allclose(parts.iloc[:, 0], steps, atol=1e-9)
     assert (parts.index == frame.index[:-1]).all()
@@ -123,8 +123,8 @@ def test_steel_fast_and_long_way_agree():
     """A blank elsewhere sends the register the long way; the figures stay the same."""
     frame = steel()
     long_way = pd.concat([frame, frame.iloc[[0]]])
-    one = energy(frame, "D", tz=SEOUL, min_coverage=0, registers=RegisterRules(max_kw=2000.0))
-    two = energy(long_way, "D", tz=SEOUL, min_coverage=0)
+    one = frame.dent.energy("D", tz=SEOUL, min_coverage=0, registers=RegisterRules(max_kw=2000.0))
+    two = long_way.dent.energy("D", tz=SEOUL, min_coverage=0)
     np.testing.assert_allclose(one, two, rtol=0, atol=0)
 
 

@@ -5,9 +5,6 @@ import importlib.util
 import pandas as pd
 import pytest
 
-from dentframe.verbs.demand_window import check_demand_window
-from dentframe.verbs.reconcile import reconcile
-
 
 @pytest.fixture
 def to_wire(shared):
@@ -35,11 +32,11 @@ def frames(wire):
 def test_ampds2_shows_samples(to_wire):
     """Its register counts 0.945 kWh; its demand is sampled power and gives 1.090."""
     (frame,) = frames(to_wire.ampds(2)).values()
-    (row,) = reconcile(frame).itertuples()
+    (row,) = frame.dent.reconcile().itertuples()
     assert row.register == pytest.approx(0.945, abs=1e-9)
     assert row.demand == pytest.approx(1.090, abs=5e-4)
     assert row.signature == "samples, not means"
-    assert check_demand_window(frame)["verdict"].tolist() == ["unclear"]
+    assert frame.dent.check_demand_window()["verdict"].tolist() == ["unclear"]
 
 
 @pytest.mark.parametrize("only_october", [True, False])
@@ -48,7 +45,9 @@ def test_forrestal_agrees(to_wire, only_october):
     parts = []
     for frame in frames(to_wire.forrestal(2)).values():
         rows = frame.loc[:"2013-10-31"] if only_october else frame
-        parts.append(reconcile(rows, start="2013-10-01", end="2013-10-02", tz="America/New_York"))
+        parts.append(
+            rows.dent.reconcile(start="2013-10-01", end="2013-10-02", tz="America/New_York")
+        )
     relative = pd.concat(parts)["relative"].abs()
     assert len(relative) == 25
     assert (relative <= 0.012).sum() == 24
@@ -58,7 +57,7 @@ def test_forrestal_agrees(to_wire, only_october):
 def test_steel_agrees_over_the_year(to_wire):
     """The steel year's demand is its register's increments: no residual, a sliding window."""
     (frame,) = frames(to_wire.steel(2)).values()
-    (row,) = reconcile(frame).itertuples()
+    (row,) = frame.dent.reconcile().itertuples()
     assert row.register == pytest.approx(959_636.71, abs=1e-6)
     assert row.signature == "agrees"
-    assert check_demand_window(frame)["verdict"].tolist() == ["sliding"]
+    assert frame.dent.check_demand_window()["verdict"].tolist() == ["sliding"]

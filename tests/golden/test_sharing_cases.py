@@ -7,11 +7,8 @@ from decimal import Decimal
 import pandas as pd
 import pytest
 
-from dentframe.money import allocate
-from dentframe.money.energy_charges import Energy
-from dentframe.money.other_charges import Fixed
+from dentframe.money import Energy, Fixed, allocate
 from dentframe.money.rounding import rounded
-from dentframe.verbs.virtual import virtual
 from tests.golden.money_kit import NY, case, hourly, price
 
 
@@ -70,14 +67,14 @@ def test_m17_a_negative_residual_is_flagged():
     index = pd.DatetimeIndex(["2024-01-01", "2024-01-02"], tz="UTC").as_unit("us")
     moved = {"A": args["plus"][0], "B": args["minus"][0], "C": args["minus"][1]}
     df = pd.DataFrame({f"kWHNet/Elm/{k}": [0.0, float(v)] for k, v in moved.items()}, index=index)
-    row = virtual(df, {"Common": "A - B - C"}, "D", tz="UTC", detail=True,
+    row = df.dent.virtual({"Common": "A - B - C"}, "D", tz="UTC", detail=True,
                   registers=_wide_gaps()).iloc[0]  # fmt: skip
     assert row["energy"] == pytest.approx(float(expect["value"]))
     assert expect["flags"][0] in row["flags"]
 
 
 def _wide_gaps():
-    from dentframe.metering.registers import RegisterRules
+    from dentframe import RegisterRules
 
     return RegisterRules(max_gap="2D")
 

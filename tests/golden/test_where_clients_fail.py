@@ -11,9 +11,8 @@ import pytest
 import requests
 import requests_cache
 
-from dentframe.cloud.client import DentCloud
+from dentframe import DentCloud, read_dentcloud
 from dentframe.errors import AuthError, IncompleteReadError
-from dentframe.reader import read_dentcloud
 from tests.golden import usual_kit
 from tests.golden.usual_kit import METER, TOPICS, ask
 

@@ -14,9 +14,8 @@ import pint
 import pytest
 import xarray as xr
 
+from dentframe import allocate, read_dentcloud
 from dentframe.errors import CoverageWarning, KindError, UnitError
-from dentframe.money.rounding import allocate
-from dentframe.reader import read_dentcloud
 from dentframe.wire.units import registry
 from tests.golden import usual_kit
 from tests.golden.usual_kit import LA, METER, TOPICS

@@ -14,13 +14,9 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from dentframe.money import bill
-from dentframe.money.demand_charges import Demand
-from dentframe.money.energy_charges import Energy
-from dentframe.money.other_charges import Fixed, Minimum, Tax
-from dentframe.money.statement import Statement, priced
-from dentframe.money.tariff import Tariff
-from dentframe.times.schedule import Window
+from dentframe import Statement, Tariff, Window
+from dentframe.money import Demand, Energy, Fixed, Minimum, Tax, bill
+from dentframe.money.statement import priced
 from tests.split_kit import bill as utility_bill
 from tests.split_kit import line, readings, site, split
 

@@ -6,8 +6,7 @@ import pandas as pd
 import pytest
 import requests
 
-from dentframe import emulator
-from dentframe.cloud.client import DentCloud
+from dentframe import DentCloud, emulator
 
 METER = "P482311252"
 LA = "America/Los_Angeles"

@@ -9,13 +9,10 @@ import numpy as np
 import pytest
 from http_kit import quick_clock, quick_sleep
 
-from dentframe import emulator
+from dentframe import DentCloud, emulator, open_dataset
 from dentframe.archive import parquet
-from dentframe.cloud.client import DentCloud
-from dentframe.cloud.fetch import Answer, Job
-from dentframe.cloud.planner import Window
-from dentframe.datasets.engine import open_dataset
-from dentframe.datasets.results import to_xarray
+from dentframe.cloud import Answer, Job, Window
+from dentframe.datasets import to_xarray
 from dentframe.wire.page import Page, Report
 
 METER = "P482311252"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dentframe import emulator
-from dentframe.cloud.client import DentCloud
+from dentframe import DentCloud, emulator
 
 LA = "America/Los_Angeles"
 METER = "P482311252"

@@ -8,9 +8,8 @@ import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
-from dentframe import emulator
+from dentframe import DentCloud, emulator
 from dentframe.archive import Archive, sync
-from dentframe.cloud.client import DentCloud
 from dentframe.emulator.readings import catalogue
 
 TOPICS = ("DemandkW", "kWHNet")

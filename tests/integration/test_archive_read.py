@@ -8,11 +8,9 @@ import warnings
 import pandas as pd
 import pytest
 
-from dentframe import emulator
+from dentframe import DentCloud, emulator, read_dentcloud
 from dentframe.archive import Archive
-from dentframe.cloud.client import DentCloud
-from dentframe.cloud.fetch import Job
-from dentframe.cloud.planner import Window
+from dentframe.cloud import Job, Window
 from dentframe.errors import (
     AuthError,
     ConfigError,
@@ -23,7 +21,6 @@ from dentframe.errors import (
     UnknownMeterError,
     UnknownTopicError,
 )
-from dentframe.reader import read_dentcloud
 
 LA = "America/Los_Angeles"
 METER, OTHER = "P482311252", "P482102272"

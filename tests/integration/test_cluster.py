@@ -8,11 +8,8 @@ import warnings
 
 import pytest
 
+from dentframe import RegisterRules, Schedule, Window
 from dentframe.archive import Archive
-from dentframe.metering.registers import RegisterRules
-from dentframe.times.schedule import Schedule, Window
-from dentframe.verbs.energy import energy
-from dentframe.verbs.peaks import peaks
 from tests.lazy_kit import LA, METERS, SPAN, TOPICS, flat, portfolio, same
 
 distributed = pytest.importorskip("distributed")
@@ -70,7 +67,7 @@ def test_energy_on_a_cluster_is_that_of_pandas(archive, frame, workers):
     """Two processes, a meter a partition: the same to 1e-9, edges included."""
     lazy = archive.energy("MS", tz=LA, **SPAN, batch=1)
     assert lazy.npartitions == 3
-    same(lazy.compute(), flat(energy(frame, "MS", tz=LA, **SPAN)))
+    same(lazy.compute(), flat(frame.dent.energy("MS", tz=LA, **SPAN)))
 
 
 def test_details_with_rules_travel(archive, frame, workers):
@@ -79,14 +76,14 @@ def test_details_with_rules_travel(archive, frame, workers):
     schedule = Schedule([Window("peak", "16:00", "21:00", days="weekday")])
     options = {**SPAN, "registers": rules, "schedule": schedule, "detail": True}
     found = archive.energy("MS", tz=LA, batch=1, **options).compute()
-    same(found, energy(frame, "MS", tz=LA, **options))
+    same(found, frame.dent.energy("MS", tz=LA, **options))
     assert {type(flags) for flags in found["flags"]} == {tuple}
 
 
 def test_peaks_on_a_cluster_are_those_of_pandas(archive, frame, workers):
     """Rows of all meters."""
     found = archive.peaks("MS", tz=LA, **SPAN, batch=1).compute()
-    same(found, peaks(frame, "MS", tz=LA, **SPAN))
+    same(found, frame.dent.peaks("MS", tz=LA, **SPAN))
 
 
 def test_readings_on_a_cluster(archive, frame, workers):

@@ -15,8 +15,8 @@ import xarray as xr
 from engine_kit import KEY, KEY_ID, METER, MONTH, OTHER, asked, cloud_and_client
 
 import dentframe
-from dentframe.datasets.engine import open_dataset
-from dentframe.datasets.results import to_xarray
+from dentframe import open_dataset
+from dentframe.datasets import to_xarray
 from dentframe.errors import (
     AuthError,
     IncompleteReadError,

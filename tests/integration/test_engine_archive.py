@@ -13,7 +13,7 @@ import xarray as xr
 from engine_kit import HALF, KEY, METER, OTHER, cloud_and_client, eager, kept, lazy, reads
 
 from dentframe.archive import Archive
-from dentframe.datasets.results import to_xarray
+from dentframe.datasets import to_xarray
 from dentframe.errors import (
     ConfigError,
     IncompleteReadError,

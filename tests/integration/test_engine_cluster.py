@@ -9,10 +9,9 @@ import pytest
 import xarray as xr
 from engine_kit import KEY, KEY_ID, METER, MONTH, cloud_and_client
 
+from dentframe import open_dataset
 from dentframe.archive import Archive
-from dentframe.cloud.fetch import Job
-from dentframe.cloud.planner import Window
-from dentframe.datasets.engine import open_dataset
+from dentframe.cloud import Job, Window
 from dentframe.errors import ConfigError
 
 distributed = pytest.importorskip("distributed")

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from http_kit import DAYS, METER, TOPICS, client, jobs, service, table, truth
 
-from dentframe import emulator
-from dentframe.cloud.client import DentCloud, default_client
+from dentframe import DentCloud, emulator
+from dentframe.cloud import Window
+from dentframe.cloud.client import default_client
 from dentframe.cloud.http_cache import cache_info, clear_cache
-from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError, OfflineError, StaleDataWarning, UnavailableError
 
 

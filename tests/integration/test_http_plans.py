@@ -11,8 +11,7 @@ import pytest
 from http_kit import DAYS, METER, TOPICS, client, jobs, months, service, table, truth
 
 from dentframe import emulator
-from dentframe.cloud.fetch import Job
-from dentframe.cloud.planner import Window
+from dentframe.cloud import Job, Window
 from dentframe.errors import AuthError, RateLimitError, UnavailableError
 
 TEN_YEARS = months(2014, 2023)

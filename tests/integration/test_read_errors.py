@@ -5,8 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from dentframe import emulator
-from dentframe.cloud.client import DentCloud
+from dentframe import DentCloud, emulator, read_dentcloud
 from dentframe.errors import (
     AuthError,
     ConfigError,
@@ -18,7 +17,6 @@ from dentframe.errors import (
     UnknownMeterError,
     UnknownTopicError,
 )
-from dentframe.reader import read_dentcloud
 from tests.integration import read_kit
 from tests.integration.read_kit import METER, serving
 

@@ -9,9 +9,7 @@ import sys
 import pandas as pd
 import pytest
 
-from dentframe import emulator
-from dentframe.cloud.client import DentCloud
-from dentframe.reader import read_dentcloud
+from dentframe import DentCloud, emulator, read_dentcloud
 from tests.conftest import SHARED
 
 SEOUL = "Asia/Seoul"

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from dentframe import emulator, verify
+from dentframe import DentCloud, Site, UtilityBill, emulator, split, verify
 from dentframe.cli.app import run as run_cli
 from dentframe.cli.money import split as split_command
 from dentframe.cli.money import verify as verify_command
-from dentframe.cloud.client import DentCloud
-from dentframe.money.split import split
-from dentframe.money.utility_bill import UtilityBill
-from dentframe.site.site import Site
 from tests.split_kit import balanced, found, shares
 
 MAIN, SECOND, THIRD = "P482311252", "P482102272", "P482102270"

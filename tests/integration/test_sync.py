@@ -54,7 +54,7 @@ def test_a_year_of_all_meters(cloud, dent, tmp_path):
 
 def test_the_archive_reads_as_the_cloud(cloud, dent, tmp_path):
     """The frame of a span is the same from both, attrs and dtypes included."""
-    from dentframe.reader import read_dentcloud
+    from dentframe import read_dentcloud
 
     sync(["P101", "P102"], **YEAR, archive=tmp_path / "a", client=dent)
     how = {"start": "2023-03", "topics": TOPICS, "tz": "America/Los_Angeles", "bracket": True}
@@ -77,7 +77,7 @@ def test_a_second_run_asks_nothing(cloud, dent, tmp_path):
 
 def test_what_the_cache_holds_is_taken_from_there(cloud, dent, tmp_path):
     """A month that was read before costs no request."""
-    from dentframe.reader import read_dentcloud
+    from dentframe import read_dentcloud
 
     read_dentcloud("P100", "2023-05", topics=TOPICS, client=dent)
     report = sync("P100", **YEAR, archive=tmp_path / "a", client=dent)

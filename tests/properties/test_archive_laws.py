@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dentframe.archive import Archive
-from dentframe.cloud.fetch import Job
-from dentframe.cloud.planner import Window
+from dentframe.cloud import Job, Window
 from tests.archive_kit import METER, READ_AT, Model, answer, cells, every, killed_at, later
 
 WINDOWS = ("2024-01", "2024-01-01", "2024-01-02", "2024-01-01T00", "2024-01-01T05", "2024-02")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from dentframe.cloud.planner import Window
+from dentframe.cloud import Window
 from dentframe.errors import DentError
 from dentframe.wire.decode import decode, decode_slow, number
 

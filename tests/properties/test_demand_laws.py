@@ -14,8 +14,7 @@ import strategies as gen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dentframe.emulator.loads import Load
-from dentframe.emulator.plant import Element, Meter, Plant
+from dentframe.emulator import Element, Load, Meter, Plant
 from dentframe.errors import CoverageWarning
 from dentframe.verbs.coincident import coincident
 from dentframe.verbs.demand import demand
@@ -93,7 +92,7 @@ def test_rolling_windows_as_the_oracle_says(rows, window, step):
     """Every rolling window's mean, by its end."""
     frame = gen.frame_of(rows, KW)
     how = {"kind": "rolling", "step": f"{step}min", "tz": "UTC"}
-    found = demand(frame, f"{window}min", **how)["Demand/Elm/A"]
+    found = frame.dent.demand(f"{window}min", **how)["Demand/Elm/A"]
     parts = pieces(rows)
     for at, kw in found.items():
         e = minute_of(at)
@@ -163,7 +162,7 @@ def test_blocks_follow_the_wall_clock(zone, day, window):
     index = pd.date_range(start.tz_convert("UTC"), end.tz_convert("UTC"), freq="5min")
     rng = np.random.default_rng(3)
     frame = pd.DataFrame({KW: rng.integers(0, 9000, len(index)) / 1000}, index=index)
-    found = demand(frame, f"{window}min", tz=zone, interval="5min")["Demand/Elm/A"].dropna()
+    found = frame.dent.demand(f"{window}min", tz=zone, interval="5min")["Demand/Elm/A"].dropna()
     starts = [minute_of(t) for t in found.index]
     wanted = local_edges(start, end, window, zone)
     assert starts == wanted[: len(starts)] or starts == wanted[1 : len(starts) + 1]
@@ -211,8 +210,7 @@ def test_the_plants_own_coincident_peak():
     names = [f"{m}_A" for m in plant.meters()]
     start, end = (pd.Timestamp(x, tz="UTC") for x in SPAN)
     truth = plant.coincident_peak(names, start.isoformat(), end.isoformat(), tz=LA)
-    rows = coincident(
-        frame,
+    rows = frame.dent.coincident(
         tz=LA,
         elements=names,
         start=start,
@@ -232,7 +230,7 @@ def test_sliding_windows_are_an_exact_re_blocking_and_called_such():
     plant = _plant("sliding")
     frame = _site(plant, "2023-11-03T06:00", "2023-11-05T09:00")
     start, end = pd.Timestamp(SPAN[0], tz="UTC"), pd.Timestamp("2023-11-05 08:00", tz="UTC")
-    rows = coincident(frame, tz=LA, elements="all", start=start, end=end)
+    rows = frame.dent.coincident(tz=LA, elements="all", start=start, end=end)
     parts = {}
     for meter in plant.meters():
         readings = frame.loc[meter, KW]

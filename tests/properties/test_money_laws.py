@@ -13,16 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dentframe import Statement, Tariff, Window
 from dentframe.errors import ConfigError
-from dentframe.money import allocate, bill
-from dentframe.money.demand_charges import Demand, Ratchet
-from dentframe.money.energy_charges import ORDERS, Energy
+from dentframe.money import Demand, Energy, Fixed, Minimum, Ratchet, Reactive, Tax, allocate, bill
+from dentframe.money.energy_charges import ORDERS
 from dentframe.money.energy_charges import split_by_tier as split
-from dentframe.money.other_charges import Fixed, Minimum, Reactive, Tax
 from dentframe.money.rounding import add, rounded
-from dentframe.money.statement import Statement
-from dentframe.money.tariff import Tariff
-from dentframe.times.schedule import Window
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 rates = st.decimals(-10, 10, places=6, allow_nan=False)

@@ -6,7 +6,8 @@ from itertools import product
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dentframe.cloud.planner import REQUEST_BYTES, Window, covers, hours, plan
+from dentframe.cloud import Window
+from dentframe.cloud.planner import REQUEST_BYTES, covers, hours, plan
 
 FIRST = datetime(2023, 1, 30, tzinfo=UTC)
 MINUTES = st.integers(0, 40 * 1440)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
-from dentframe.frame import quantify, reshape, select
+from dentframe.frame import reshape, select
 
 ELEMENTS = [f"{t}/Elm/{e}" for t in ("kWHNet", "DemandkW", "New") for e in ("A", "C", "AA")]
 CHANNELS = [f"A/Ch/{e}{n}" for e in "AC" for n in (1, 2, 10)]
@@ -37,13 +37,13 @@ def frames(draw, labels=tuple(ELEMENTS + CHANNELS + ODD)):
 @given(frames())
 def test_long_and_back_is_identical(frame):
     """Every bit, the order of rows and columns, the zone and the levels."""
-    assert_frame_equal(reshape.from_long(reshape.to_long(frame)), frame, check_exact=True)
+    assert_frame_equal(reshape.from_long(frame.dent.to_long()), frame, check_exact=True)
 
 
 @given(frames(), st.randoms(use_true_random=False))
 def test_long_rows_in_any_order_give_the_same_frame(frame, random):
     """Up to the order of rows and columns."""
-    long = reshape.to_long(frame)
+    long = frame.dent.to_long()
     order = list(range(len(long)))
     random.shuffle(order)
     back = reshape.from_long(long.iloc[order])
@@ -56,15 +56,15 @@ def test_long_rows_in_any_order_give_the_same_frame(frame, random):
 def test_wide_by_element_and_back_is_identical(frame):
     """Topic by topic."""
     for topic in select.topics(frame):
-        back = reshape.from_elements(reshape.by_element(frame, topic), topic)
-        assert_frame_equal(back, select.select(frame, topic), check_exact=True)
+        back = reshape.from_elements(frame.dent.by_element(topic), topic)
+        assert_frame_equal(back, frame.dent.select(topic), check_exact=True)
 
 
 @given(frames())
 def test_what_is_selected_is_in_the_frame(frame):
     """Selecting by each element gives the frame's own columns, once each."""
     for element in select.elements(frame):
-        part = select.select(frame, element=element)
+        part = frame.dent.select(element=element)
         assert_frame_equal(part, frame[list(part.columns)], check_exact=True)
         assert set(select.table(part).element) == {element}
 
@@ -72,7 +72,7 @@ def test_what_is_selected_is_in_the_frame(frame):
 @given(frames(labels=("kWHNet/Elm/A", "DemandkW/Elm/P [W]", "dPF/Elm/A", "V/Elm/A [mV]")))
 def test_units_on_and_off_change_no_bit(frame):
     """NaN to NA and back, signed zeros and infinities."""
-    back = quantify.dequantify(quantify.quantify(frame))
+    back = frame.dent.quantify().dent.dequantify()
     assert_frame_equal(back, frame, check_exact=True)
     same_bits = back.fillna(0.0).to_numpy().tobytes() == frame.fillna(0.0).to_numpy().tobytes()
     assert same_bits

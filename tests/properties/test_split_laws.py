@@ -9,8 +9,7 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dentframe.money.utility_bill import UtilityBill
-from dentframe.site.site import Site
+from dentframe import Site, UtilityBill
 from tests.split_kit import LA, balanced, element, line, readings, split
 
 JANUARY = datetime(2024, 1, 1)  # noqa: DTZ001 - wall time

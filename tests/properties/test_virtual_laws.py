@@ -6,9 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dentframe.verbs.energy import energy
-from dentframe.verbs.virtual import virtual
-
 STEPS = st.lists(st.integers(0, 4000), min_size=9, max_size=9)
 FACTORS = st.tuples(*(st.integers(1, 40) for _ in range(3)))
 
@@ -29,8 +26,8 @@ def test_a_sum_is_linear_in_its_parts(a, b, c, factors):
     """The signed sum of what `energy` says of each part."""
     frame = frame_of(a, b, c)
     p, q, r = (f / 8 for f in factors)
-    found = virtual(frame, {"X": f"{p}*A - {q}*B + {r}*C"}, "h", tz="UTC", min_coverage=0)
-    parts = energy(frame, "h", tz="UTC", min_coverage=0)
+    found = frame.dent.virtual({"X": f"{p}*A - {q}*B + {r}*C"}, "h", tz="UTC", min_coverage=0)
+    parts = frame.dent.energy("h", tz="UTC", min_coverage=0)
     expected = p * parts.iloc[:, 0] - q * parts.iloc[:, 1] + r * parts.iloc[:, 2]
     assert found.iloc[:, 0].to_numpy() == pytest.approx(expected.to_numpy(), abs=1e-9)
 
@@ -40,8 +37,8 @@ def test_periods_add_up_to_the_whole(a, b, c, dropped):
     """Any partition of the span has the energy of the whole, and bounds hold it."""
     frame = frame_of(a, b, c, dropped)
     formulas = {"X": "A - B - C", "Y": "2*A + 0.5*C"}
-    whole = virtual(frame, formulas, min_coverage=0)
-    parts = virtual(frame, formulas, "h", tz="UTC", min_coverage=0, detail=True)
+    whole = frame.dent.virtual(formulas, min_coverage=0)
+    parts = frame.dent.virtual(formulas, "h", tz="UTC", min_coverage=0, detail=True)
     sums = parts.groupby("element")["energy"].sum()
     assert sums["X"] == pytest.approx(whole.iloc[0, 0], abs=1e-9)
     assert sums["Y"] == pytest.approx(whole.iloc[0, 1], abs=1e-9)
@@ -57,6 +54,6 @@ def test_the_order_of_rows_changes_nothing(a, b, c, random):
     frame = frame_of(a, b, c)
     order = list(range(len(frame)))
     random.shuffle(order)
-    one = virtual(frame, {"X": "A - B"}, "h", tz="UTC", min_coverage=0)
-    other = virtual(frame.iloc[order], {"X": "A - B"}, "h", tz="UTC", min_coverage=0)
+    one = frame.dent.virtual({"X": "A - B"}, "h", tz="UTC", min_coverage=0)
+    other = frame.iloc[order].dent.virtual({"X": "A - B"}, "h", tz="UTC", min_coverage=0)
     pd.testing.assert_frame_equal(one, other)

@@ -12,7 +12,8 @@ import xarray as xr
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dentframe.datasets.results import to_frame, to_xarray
+from dentframe.datasets import to_xarray
+from dentframe.datasets.results import to_frame
 from tests.attrs_kit import told
 
 pytestmark = [

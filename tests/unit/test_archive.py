@@ -12,8 +12,7 @@ import pandas as pd
 import pytest
 
 from dentframe.archive import Archive
-from dentframe.cloud.fetch import Job
-from dentframe.cloud.planner import Window
+from dentframe.cloud import Job, Window
 from dentframe.errors import (
     ConfigError,
     IncompleteReadError,

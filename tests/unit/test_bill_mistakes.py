@@ -7,9 +7,8 @@ from decimal import Decimal
 import pytest
 from split_kit import SplitRules, bill, element, found, readings, site, split, tenant
 
+from dentframe import Site, UtilityBill
 from dentframe.errors import ConfigError
-from dentframe.money.utility_bill import UtilityBill
-from dentframe.site.site import Site
 
 EVEN = {"A": 2000, "B": 1000}
 

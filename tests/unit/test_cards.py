@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dentframe.cloud.planner import Window
-from dentframe.frame.request import Plan
+from dentframe import Plan
+from dentframe.cloud import Window
 from tests import split_kit as kit
 
 MONTHS = tuple(Window(2023, month) for month in range(1, 13))

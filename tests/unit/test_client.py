@@ -7,10 +7,8 @@ import logging
 
 import pytest
 
-from dentframe import emulator
-from dentframe.cloud.client import DentCloud
-from dentframe.cloud.fetch import Job
-from dentframe.cloud.planner import Window
+from dentframe import DentCloud, emulator
+from dentframe.cloud import Job, Window
 from dentframe.errors import ConfigError
 
 DAY = Job("P482311252", Window(2023, 3, 1), ("DemandkW", "kWHNet"))

@@ -7,9 +7,8 @@ import pandas as pd
 import pytest
 
 import dentframe  # noqa: F401
+from dentframe import RegisterRules
 from dentframe.errors import ConfigError, KindError, RangeError, ReadingWarning, UnknownTopicError
-from dentframe.metering.registers import RegisterRules
-from dentframe.verbs.demand import apparent_demand, demand
 
 KW, KWH = "DemandkW/Elm/A", "kWHNet/Elm/A"
 
@@ -23,46 +22,46 @@ def quarters(columns, start="2024-01-01 00:15", tz="UTC"):
 def test_means_answer_before_the_register():
     """`auto` is DemandkW where an element has it, else its register."""
     frame = quarters({KW: [8, 8], KWH: [1, 2], "kWHNet/Elm/B": [5, 7]})
-    found = demand(frame, start="2024-01-01 00:15", end="2024-01-01 00:30", tz="UTC")
+    found = frame.dent.demand(start="2024-01-01 00:15", end="2024-01-01 00:30", tz="UTC")
     assert found.columns.tolist() == ["Demand/Elm/A", "Demand/Elm/B"]
     assert found.iloc[0].tolist() == [8.0, 8.0]
-    by_register = demand(frame, source="register")
+    by_register = frame.dent.demand(source="register")
     assert by_register["Demand/Elm/A"].tolist() == [4.0]
 
 
 def test_an_element_whose_means_are_blank_falls_back_to_its_register():
     """A column of NaN answers nothing."""
     frame = quarters({KW: [np.nan, np.nan], KWH: [1, 2]})
-    assert demand(frame)["Demand/Elm/A"].tolist() == [4.0]
+    assert frame.dent.demand()["Demand/Elm/A"].tolist() == [4.0]
 
 
 def test_rules_may_name_an_element_without_means():
     """Register rules address registers, also where another element has only means."""
     frame = quarters({"DemandkW/Elm/B": [4, 4], KWH: [1, 2]})
-    found = demand(frame, registers=RegisterRules(max_kw={"A": 50.0}))
+    found = frame.dent.demand(registers=RegisterRules(max_kw={"A": 50.0}))
     assert found["Demand/Elm/A"].dropna().tolist() == [4.0]
 
 
 def test_a_block_with_a_lost_reading_is_not_known():
     """NaN, never the mean of what is left; the register's shape is as unknown there."""
     frame = quarters({KW: [4, np.nan, 4, 4], KWH: [1, np.nan, 3, 4]})
-    assert np.isnan(demand(frame)["Demand/Elm/A"]).tolist() == [False, True, False, False]
-    by_register = demand(frame, source="register")["Demand/Elm/A"]
+    assert np.isnan(frame.dent.demand()["Demand/Elm/A"]).tolist() == [False, True, False, False]
+    by_register = frame.dent.demand(source="register")["Demand/Elm/A"]
     assert np.isnan(by_register).tolist() == [True, True, False]
 
 
 def test_a_bound_cuts_a_block_and_the_span_does_not():
     """A block that an explicit bound cuts is NaN, though all of it is covered."""
     frame = quarters({KW: [4, 4, 4, 4]})
-    assert demand(frame, "30min", tz="UTC")["Demand/Elm/A"].tolist() == [4.0, 4.0]
-    cut = demand(frame, "30min", tz="UTC", start="2024-01-01 00:15")["Demand/Elm/A"]
+    assert frame.dent.demand("30min", tz="UTC")["Demand/Elm/A"].tolist() == [4.0, 4.0]
+    cut = frame.dent.demand("30min", tz="UTC", start="2024-01-01 00:15")["Demand/Elm/A"]
     assert cut.iloc[1:].tolist() == [4.0]
     assert np.isnan(cut.iloc[0])
 
 
 def test_hours_begin_at_15_past_in_kathmandu():
     """Blocks follow the local clock: UTC :15."""
-    found = demand(quarters({KW: range(12)}), "60min", tz="Asia/Kathmandu")
+    found = quarters({KW: range(12)}).dent.demand("60min", tz="Asia/Kathmandu")
     assert set(found.index.tz_convert("UTC").minute) == {15}
     assert set(found.index.minute) == {0}
 
@@ -70,7 +69,7 @@ def test_hours_begin_at_15_past_in_kathmandu():
 def test_the_lag_moves_the_reading_to_its_window():
     """A reading stamped :17 with a lag of two minutes is the block that closed at :15."""
     frame = quarters({KW: [12, 30, 12]}, "2024-01-01 02:02")
-    found = demand(frame, demand_lag="2min")["Demand/Elm/A"]
+    found = frame.dent.demand(demand_lag="2min")["Demand/Elm/A"]
     assert found.tolist() == [12.0, 30.0, 12.0]
     assert found.index[1] == pd.Timestamp("2024-01-01 02:00", tz="UTC")
 
@@ -80,7 +79,7 @@ def test_several_meters():
     one = quarters({KW: [4, 8]}, "2024-01-01 00:17")
     two = quarters({KW: [1, 2], "DemandkW/Elm/B": [3, 3]})
     frame = pd.concat({"P1": one, "P2": two}, names=["meter", "time"])
-    found = demand(frame, demand_lag={"P1": "2min"})
+    found = frame.dent.demand(demand_lag={"P1": "2min"})
     assert found.index.names == ["meter", "time"]
     assert found.loc["P1", "Demand/Elm/A"].tolist() == [4.0, 8.0]
     assert found.loc["P1", "Demand/Elm/B"].isna().all()
@@ -90,14 +89,14 @@ def test_several_meters():
 def test_units_are_converted_and_kept():
     """Watts in the label are watts; the result is kW."""
     frame = quarters({"DemandkW/Elm/A [W]": [4000, 8000]})
-    assert demand(frame)["Demand/Elm/A"].tolist() == [4.0, 8.0]
+    assert frame.dent.demand()["Demand/Elm/A"].tolist() == [4.0, 8.0]
 
 
 def test_apparent_demand_prefers_the_meters_own():
     """DemandkVA where there is one, else the kVAHNet register."""
     frame = quarters({"DemandkVA/Elm/A": [7, 7], "kVAHNet/Elm/A": [1, 2]})
-    assert apparent_demand(frame)["ApparentDemand/Elm/A"].dropna().unique().tolist() == [7.0]
-    assert apparent_demand(frame, source="register").iloc[0, 0] == 4.0
+    assert frame.dent.apparent_demand()["ApparentDemand/Elm/A"].dropna().unique().tolist() == [7.0]
+    assert frame.dent.apparent_demand(source="register").iloc[0, 0] == 4.0
 
 
 @pytest.mark.parametrize(
@@ -118,19 +117,19 @@ def test_apparent_demand_prefers_the_meters_own():
 def test_what_cannot_be_meant_is_refused(how, error, says):
     """Errors name the value and what to do."""
     with pytest.raises(error, match=says):
-        demand(quarters({KW: [1, 2], "V/Elm/A": [3, 3]}), **how)
+        quarters({KW: [1, 2], "V/Elm/A": [3, 3]}).dent.demand(**how)
 
 
 def test_a_naive_index_is_refused():
     """Its instants are not known."""
     frame = quarters({KW: [1, 2]}).tz_localize(None)
     with pytest.raises(RangeError, match="tz_localize"):
-        demand(frame)
+        frame.dent.demand()
 
 
 def test_an_empty_frame_has_columns_and_no_rows():
     """Nothing read is nothing found, without an error."""
-    found = demand(quarters({KW: [1]}).iloc[:0], tz="UTC")
+    found = quarters({KW: [1]}).iloc[:0].dent.demand(tz="UTC")
     assert found.columns.tolist() == ["Demand/Elm/A"]
     assert found.empty
 
@@ -140,7 +139,7 @@ def test_any_resolution_of_the_index(unit):
     """Seconds to nanoseconds give the same blocks."""
     frame = quarters({KW: [4, 8]})
     frame.index = frame.index.as_unit(unit)
-    assert demand(frame)["Demand/Elm/A"].tolist() == [4.0, 8.0]
+    assert frame.dent.demand()["Demand/Elm/A"].tolist() == [4.0, 8.0]
 
 
 @pytest.mark.filterwarnings("ignore::dentframe.errors.CoverageWarning")

@@ -4,11 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.emulator.loads import Load
-from dentframe.emulator.plant import Element, Meter, Plant
+from dentframe import RegisterRules
+from dentframe.emulator import Element, Load, Meter, Plant
 from dentframe.errors import KindError, RangeError
-from dentframe.metering.registers import RegisterRules
-from dentframe.verbs.demand_window import COLUMNS, check_demand_window
+from dentframe.verbs.demand_window import COLUMNS
 
 START, END = "2023-11-01", "2023-11-15"
 ALL = ((1, 0.4), (2, 0.3), (3, 0.3))
@@ -41,7 +40,7 @@ def one(frame, element):
 
 def test_a_sliding_window_is_clear():
     """A3: at lag 0 only the rounding of the wire is left, elsewhere far more."""
-    (row,) = check_demand_window(one(read("sliding"), "B")).itertuples()
+    (row,) = one(read("sliding"), "B").dent.check_demand_window().itertuples()
     assert row.best_lag == row.own_lag == pd.Timedelta(0)
     assert row.rms < 0.0005
     assert row.margin > 0.95
@@ -53,7 +52,7 @@ def test_a_block_is_found_at_the_polls_offset(minutes):
     """A3: the least residual is at the true lag, with a shallow margin, for all elements."""
     frame = read("block", minutes)
     rules = RegisterRules(max_kw={"G": 60}, allow_export={"G": True})
-    found = check_demand_window(frame, registers=rules)
+    found = frame.dent.check_demand_window(registers=rules)
     found = found[found["element"] != "H"]
     assert (found["best_lag"] == pd.Timedelta(minutes=minutes)).all()
     assert (found["verdict"] == "block").all()
@@ -63,14 +62,14 @@ def test_a_block_is_found_at_the_polls_offset(minutes):
 
 def test_one_element_of_a_block():
     """An element without regular cycles tells the lag by itself."""
-    (row,) = check_demand_window(one(read("block"), "C")).itertuples()
+    (row,) = one(read("block"), "C").dent.check_demand_window().itertuples()
     assert row.best_lag == row.own_lag == pd.Timedelta("2min")
     assert row.rms < row.next_rms < row.rms_at_zero
 
 
 def test_a_vacant_element_tells_nothing():
     """Zeros fit every lag."""
-    (row,) = check_demand_window(one(read("block"), "H")).itertuples()
+    (row,) = one(read("block"), "H").dent.check_demand_window().itertuples()
     assert row.verdict == "unclear"
     assert pd.isna(row.best_lag)
     assert np.isnan(row.margin)
@@ -80,7 +79,7 @@ def test_samples_are_unclear():
     """Noise that belongs to no window is called so."""
     frame = one(read("sliding"), "B")
     noise = np.random.default_rng(1).permutation(frame["DemandkW/Elm/B"].to_numpy())
-    (row,) = check_demand_window(frame.assign(**{"DemandkW/Elm/B": noise})).itertuples()
+    (row,) = frame.assign(**{"DemandkW/Elm/B": noise}).dent.check_demand_window().itertuples()
     assert row.verdict == "unclear"
 
 
@@ -88,7 +87,7 @@ def test_gaps_and_resets_are_left_out():
     """Windows in which the register is not measured do not count."""
     frame = one(read("sliding"), "B")
     cut = frame.drop(frame.index[100:140])
-    (row,) = check_demand_window(cut).itertuples()
+    (row,) = cut.dent.check_demand_window().itertuples()
     assert row.verdict == "sliding"
     assert row.n < len(cut) - 2
 
@@ -96,13 +95,13 @@ def test_gaps_and_resets_are_left_out():
 def test_few_rows_are_unclear():
     """A handful of rows proves nothing."""
     frame = one(read("sliding"), "B").iloc[:12]
-    assert check_demand_window(frame)["verdict"].tolist() == ["unclear"]
+    assert frame.dent.check_demand_window()["verdict"].tolist() == ["unclear"]
 
 
 def test_bounds_restrict_the_rows():
     """Only rows stamped in (start, end] are used, naive bounds being wall time in tz."""
     frame = one(read("sliding"), "B")
-    found = check_demand_window(frame, start="2023-11-05", end="2023-11-06", tz="UTC")
+    found = frame.dent.check_demand_window(start="2023-11-05", end="2023-11-06", tz="UTC")
     assert found["n"].tolist() == [96]
 
 
@@ -110,7 +109,7 @@ def test_it_never_shifts():
     """The frame is left as it is."""
     frame = one(read("block"), "B")
     before = frame.copy()
-    check_demand_window(frame)
+    frame.dent.check_demand_window()
     pd.testing.assert_frame_equal(frame, before)
 
 
@@ -118,7 +117,7 @@ def test_several_meters_are_judged_apart():
     """Each meter has its own clock."""
     one_meter, other = read("block", 11), read("sliding", 11)
     frame = pd.concat({"P1": one_meter, "P2": other}, names=["meter", "time"])
-    found = check_demand_window(frame)
+    found = frame.dent.check_demand_window()
     assert tuple(found.columns) == ("meter", *COLUMNS)
     assert found.groupby("meter")["verdict"].first().to_dict() == {"P1": "block", "P2": "sliding"}
 
@@ -127,8 +126,8 @@ def test_what_is_refused():
     """Nothing to compare, no lag to compare with, a span that ends before it starts."""
     frame = one(read("sliding"), "B")
     with pytest.raises(KindError, match="no kWHNet column"):
-        check_demand_window(frame[["DemandkW/Elm/B"]])
+        frame[["DemandkW/Elm/B"]].dent.check_demand_window()
     with pytest.raises(RangeError, match="max_lag"):
-        check_demand_window(frame, max_lag="0min")
+        frame.dent.check_demand_window(max_lag="0min")
     with pytest.raises(RangeError, match="start is not before"):
-        check_demand_window(frame, start="2023-11-06", end="2023-11-05", tz="UTC")
+        frame.dent.check_demand_window(start="2023-11-06", end="2023-11-05", tz="UTC")

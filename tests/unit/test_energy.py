@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dentframe import RegisterRules
 from dentframe.errors import CoverageWarning, UnknownMeterError
 from dentframe.metering.figures import COLUMNS
-from dentframe.metering.registers import RegisterRules
 from dentframe.verbs.energy import energy
 from tests.energy_kit import MEAN, NY, C, quiet, readings, register, row
 
 
 def test_detail_has_the_columns_of_the_schema():
     """Names and order are fixed."""
-    found = energy(register(), "D", tz=NY, detail=True)
+    found = register().dent.energy("D", tz=NY, detail=True)
     assert found.columns.tolist() == list(COLUMNS)
     assert isinstance(found.index, pd.RangeIndex)
     assert found["flags"].tolist() == [()]
@@ -33,8 +33,8 @@ def test_bracketing_readings():
 def test_edges_at_the_last_reading():
     """Each edge moves to the reading before it; parts telescope."""
     frame = register("2024-01-01 04:52", n=200)
-    days = energy(
-        frame, "D", tz=NY, start="2024-01-01", end="2024-01-03", edges="last_reading", detail=True
+    days = frame.dent.energy(
+        "D", tz=NY, start="2024-01-01", end="2024-01-03", edges="last_reading", detail=True
     )
     assert days["open_at"].iloc[1] == days["close_at"].iloc[0]
     assert days["open_at"].iloc[0] == pd.Timestamp("2024-01-01 04:52", tz="UTC")
@@ -80,7 +80,7 @@ def test_rules_by_element():
     found = quiet(energy, frame, registers=rules, detail=True)
     assert found["flags"].tolist() == [("reset",), ()]
     with pytest.raises(UnknownMeterError):
-        energy(frame, registers=RegisterRules(max_kw={"B": 50}))
+        frame.dent.energy(registers=RegisterRules(max_kw={"B": 50}))
 
 
 def test_intervals_by_meter():
@@ -103,7 +103,7 @@ def test_one_warning_a_call():
     """It counts the figures, names the worst, and the option that helps."""
     frame = register("2024-01-01 05:02", n=300).assign(**{C: np.nan})
     with pytest.warns(CoverageWarning) as caught:
-        energy(frame, "D", tz=NY)
+        frame.dent.energy("D", tz=NY)
     assert len(caught) == 1
     text = str(caught[0].message)
     assert "6 of 8" in text
@@ -116,9 +116,9 @@ def test_one_warning_a_call():
 def test_min_coverage_withholds_and_silences():
     """Below it figures are NaN, with their bounds; nothing warns."""
     frame = register("2024-01-01 17:00", n=49)
-    assert np.isnan(energy(frame, "D", tz=NY, min_coverage=0.9).iloc[0, 0])
-    assert energy(frame, "D", tz=NY, min_coverage=0.5).iloc[0, 0] == 48
-    found = energy(frame, "D", tz=NY, min_coverage=0.9, detail=True).iloc[0]
+    assert np.isnan(frame.dent.energy("D", tz=NY, min_coverage=0.9).iloc[0, 0])
+    assert frame.dent.energy("D", tz=NY, min_coverage=0.5).iloc[0, 0] == 48
+    found = frame.dent.energy("D", tz=NY, min_coverage=0.9, detail=True).iloc[0]
     assert np.isnan([found[k] for k in ("lo", "hi", "imported", "exported")]).all()
     assert found["coverage"] == 0.5
 
@@ -127,10 +127,10 @@ def test_pint_in_pint_out():
     """Results come in the representation of the readings."""
     pytest.importorskip("pint_pandas")
     frame = register().astype("pint[kWh][Float64]")
-    result = energy(frame, "D", tz=NY)
+    result = frame.dent.energy("D", tz=NY)
     assert str(result.dtypes.iloc[0].units) == "kilowatt_hour"
     assert result.iloc[0, 0].magnitude == 96
-    rows = energy(frame, "D", tz=NY, detail=True)
+    rows = frame.dent.energy("D", tz=NY, detail=True)
     assert str(rows.dtypes["lo"].units) == "kilowatt_hour"
     assert rows["coverage"].dtype == "float64"
 
@@ -139,5 +139,5 @@ def test_the_frame_is_left_alone():
     """A verb changes nothing in its input."""
     frame = register()
     before = frame.copy()
-    energy(frame, "D", tz=NY, detail=True)
+    frame.dent.energy("D", tz=NY, detail=True)
     pd.testing.assert_frame_equal(frame, before)

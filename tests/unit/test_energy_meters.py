@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dentframe import RegisterRules
 from dentframe.errors import CoverageWarning
 from dentframe.metering.figures import COLUMNS
-from dentframe.metering.registers import RegisterRules
 from dentframe.verbs.energy import energy, intervals
 from tests.attrs_kit import told
 from tests.energy_kit import MEAN, NY, A, C, quiet, readings, register
@@ -23,11 +23,11 @@ def two():
 
 def test_several_meters(two):
     """Rows by meter and period; what a meter lacks is NaN and no warning."""
-    wide = energy(two, "D", tz=NY)
+    wide = two.dent.energy("D", tz=NY)
     assert wide.index.names == ["meter", "time"]
     assert wide.index.get_level_values(0).tolist() == ["P1", "P2"]
     np.testing.assert_array_equal(wide, [[96, 192], [48, np.nan]])
-    rows = energy(two, "D", tz=NY, detail=True)
+    rows = two.dent.energy("D", tz=NY, detail=True)
     assert rows.columns.tolist() == ["meter", *COLUMNS]
     assert rows["meter"].tolist() == ["P1", "P1", "P2"]
 
@@ -35,9 +35,9 @@ def test_several_meters(two):
 def test_rows_of_meters_in_any_order(two):
     """Shuffled and interleaved rows of meters change nothing."""
     mixed = two.sample(frac=1, random_state=5)
-    pd.testing.assert_frame_equal(energy(mixed, "D", tz=NY), energy(two, "D", tz=NY))
+    pd.testing.assert_frame_equal(mixed.dent.energy("D", tz=NY), two.dent.energy("D", tz=NY))
     swapped = two.swaplevel().sort_index()
-    pd.testing.assert_frame_equal(energy(swapped, "D", tz=NY), energy(two, "D", tz=NY))
+    pd.testing.assert_frame_equal(swapped.dent.energy("D", tz=NY), two.dent.energy("D", tz=NY))
 
 
 def test_an_element_read_by_name_is_missing(two):
@@ -51,13 +51,13 @@ def test_an_element_read_by_name_is_missing(two):
 def test_one_meter_with_an_index_of_meters(two):
     """One meter keeps the index (meter, time), and its letters are addresses."""
     one = two.loc[["P1"]]
-    assert energy(one, "D", tz=NY, registers=RegisterRules(max_kw={"A": 9})).shape == (1, 2)
+    assert one.dent.energy("D", tz=NY, registers=RegisterRules(max_kw={"A": 9})).shape == (1, 2)
 
 
 def test_intervals_are_labelled_by_their_start():
     """Each interval ends where the next begins, and they add up."""
     frame = readings([10, 11, np.nan, 14, 15])
-    parts = intervals(frame, tz=NY)
+    parts = frame.dent.intervals(tz=NY)
     assert parts.iloc[:, 0].tolist() == [1, 3, 1]
     assert parts.index[0] == frame.index[0]
     assert str(parts.index.tz) == NY
@@ -75,17 +75,17 @@ def test_intervals_of_means_show_their_gaps():
 def test_intervals_are_cut_by_bounds_only():
     """start= and end= cut; the range that was read does not."""
     frame = readings([10, 11, 12, 13])
-    cut = intervals(frame, start="2024-01-01 00:05", end="2024-01-01 00:40", tz="UTC")
+    cut = frame.dent.intervals(start="2024-01-01 00:05", end="2024-01-01 00:40", tz="UTC")
     assert cut.iloc[:, 0].tolist() == pytest.approx([2 / 3, 1, 2 / 3])
     spans = {"P1": ["2024-01-01T00:20:00+00:00", "2024-01-01T00:40:00+00:00"]}
     told(frame, spans)
-    assert intervals(frame).iloc[:, 0].tolist() == [1, 1]
+    assert frame.dent.intervals().iloc[:, 0].tolist() == [1, 1]
 
 
 def test_intervals_of_several_meters(two):
     """Each meter has the intervals of its own readings."""
     late = two.drop(two.index[5])
-    parts = intervals(late, tz=NY)
+    parts = late.dent.intervals(tz=NY)
     assert parts.groupby(level="meter").sum().iloc[:, 0].tolist() == [96, 48]
     assert parts.groupby(level="meter").size().tolist() == [96, 95]
 
@@ -99,7 +99,7 @@ def test_an_element_of_conflicts_is_missing_among_several_meters():
         [pd.concat([one, one + 7]), other], keys=["P1", "P2"], names=["meter", "time"]
     )
     with pytest.warns(CoverageWarning):
-        rows = energy(frame, tz="UTC", detail=True)
+        rows = frame.dent.energy(tz="UTC", detail=True)
     lost = rows[(rows["meter"] == "P1") & (rows["element"] == "B")]
     assert lost["status"].tolist() == ["missing"]
     assert lost["flags"].tolist() == [("conflicting_duplicate",)]
@@ -109,4 +109,4 @@ def test_an_empty_frame_of_several_meters_is_an_empty_result():
     """No meter, no rows, no error that speaks of lengths."""
     index = pd.MultiIndex.from_arrays([[], pd.DatetimeIndex([], tz="UTC")], names=["meter", "time"])
     frame = pd.DataFrame({"kWHNet/Elm/A": np.empty(0)}, index=index)
-    assert energy(frame, "D", tz="UTC", start="2024-01-01", end="2024-01-03").empty
+    assert frame.dent.energy("D", tz="UTC", start="2024-01-01", end="2024-01-03").empty

@@ -6,17 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dentframe import Monthly
 from dentframe.errors import CoverageWarning, RangeError
 from dentframe.metering.figures import COLUMNS
-from dentframe.times.periods import Monthly
-from dentframe.verbs.energy import energy, intervals
+from dentframe.verbs.energy import energy
 from tests.attrs_kit import told
 from tests.energy_kit import MEAN, NY, quiet, readings, register, row
 
 
 def test_a_day_of_a_steady_load():
     """A bracketed local day is recorded, and nobody warns."""
-    result = energy(register(), "D", tz=NY)
+    result = register().dent.energy("D", tz=NY)
     assert result.iloc[:, 0].tolist() == [96.0]
     assert result.columns.tolist() == ["Energy/Elm/A"]
     assert result.index.name == "time"
@@ -63,45 +63,45 @@ def test_billing_months():
 
 def test_no_freq_is_one_period():
     """Without freq the whole span is one period, and UTC needs no zone."""
-    assert energy(register()).iloc[:, 0].tolist() == [96.0]
+    assert register().dent.energy().iloc[:, 0].tolist() == [96.0]
 
 
 def test_long_periods_need_a_zone():
     """A day of a UTC index is nobody's day; quarter hours are everybody's."""
     with pytest.raises(RangeError, match="time zone"):
-        energy(register(), "D")
-    assert len(energy(register(), "15min")) == 96
+        register().dent.energy("D")
+    assert len(register().dent.energy("15min")) == 96
 
 
 def test_the_zone_of_the_index_counts():
     """An index in a zone of its own needs no tz, and gives it to the result."""
-    result = energy(register().tz_convert(NY), "D")
+    result = register().tz_convert(NY).dent.energy("D")
     assert str(result.index.tz) == NY
 
 
 def test_naive_indexes_are_refused():
     """The error names the way out."""
     with pytest.raises(RangeError, match="tz_localize"):
-        energy(register().tz_localize(None), "D", tz=NY)
+        register().tz_localize(None).dent.energy("D", tz=NY)
 
 
 def test_naive_bounds_need_a_zone():
     """A naive bound is wall time somewhere."""
     with pytest.raises(RangeError, match="tz"):
-        energy(register(), start="2024-01-01 06:00")
+        register().dent.energy(start="2024-01-01 06:00")
     assert row(register(), start="2024-01-01 01:00", tz=NY)["energy"] == 92
 
 
 def test_end_anchored_periods_are_refused():
     """The error names the start form."""
     with pytest.raises(RangeError, match="MS"):
-        energy(register(), "ME", tz=NY)
+        register().dent.energy("ME", tz=NY)
 
 
 def test_only_explicit_bounds_cut_a_period():
     """Data that begin at noon make a partial day; start= makes a recorded half."""
     frame = register("2024-01-01 17:00", n=49)
-    cut = energy(frame, "D", tz=NY, start="2024-01-01 12:00", detail=True).iloc[0]
+    cut = frame.dent.energy("D", tz=NY, start="2024-01-01 12:00", detail=True).iloc[0]
     assert (cut["status"], cut["expected"]) == ("recorded", 48)
     whole = row(frame, freq="D", tz=NY)
     assert (whole["status"], whole["coverage"], whole["expected"]) == ("partial", 0.5, 96)
@@ -133,17 +133,17 @@ def test_a_mean_begins_before_its_label():
 def test_spans_that_end_before_they_start():
     """The error shows both bounds."""
     with pytest.raises(RangeError, match="not before end"):
-        energy(register(), start="2024-01-02", end="2024-01-01", tz=NY)
+        register().dent.energy(start="2024-01-02", end="2024-01-01", tz=NY)
     with pytest.raises(RangeError, match="readings begin or end"):
-        energy(register(), start="2025-01-02", tz=NY)
+        register().dent.energy(start="2025-01-02", tz=NY)
 
 
 def test_empty_frames():
     """No readings: no periods, or missing ones where the span is given."""
     empty = register(n=0)
-    assert energy(empty, "D", tz=NY).shape == (0, 1)
-    assert energy(empty, "D", tz=NY, detail=True).columns.tolist() == list(COLUMNS)
-    assert intervals(empty).shape == (0, 1)
+    assert empty.dent.energy("D", tz=NY).shape == (0, 1)
+    assert empty.dent.energy("D", tz=NY, detail=True).columns.tolist() == list(COLUMNS)
+    assert empty.dent.intervals().shape == (0, 1)
     span = {"start": "2024-01-01", "end": "2024-01-03", "tz": NY}
     days = quiet(energy, empty, "D", **span, detail=True)
     assert days["status"].tolist() == ["missing"] * 2
@@ -165,7 +165,7 @@ def test_listed_periods_after_the_data_stay():
     """With a list of edges, only a given bound cuts; what has no reading is missing."""
     edges = ["2024-01-01", "2024-01-02", "2024-01-03"]
     with pytest.warns(CoverageWarning):
-        found = energy(
-            quarter_frame(np.arange(50.0)), edges, tz="UTC", start="2024-01-01 06:00", detail=True
+        found = quarter_frame(np.arange(50.0)).dent.energy(
+            edges, tz="UTC", start="2024-01-01 06:00", detail=True
         )
     assert found["status"].tolist() == ["partial", "missing"]

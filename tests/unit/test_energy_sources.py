@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dentframe import RegisterRules
 from dentframe.errors import (
     ConfigError,
     CoverageWarning,
@@ -16,7 +17,6 @@ from dentframe.errors import (
     UnitError,
     UnknownTopicError,
 )
-from dentframe.metering.registers import RegisterRules
 from dentframe.verbs.energy import energy
 from tests.energy_kit import MEAN, NY, C, quiet, readings, register
 
@@ -34,11 +34,11 @@ def test_the_register_goes_before_the_demand():
 def test_apparent_energy():
     """kVAHNet is asked for by name and has its own result."""
     frame = register(label="kVAHNet/Elm/A")
-    result = energy(frame, "D", tz=NY, topic="kVAHNet")
+    result = frame.dent.energy("D", tz=NY, topic="kVAHNet")
     assert result.columns.tolist() == ["ApparentEnergy/Elm/A"]
     assert result.attrs["dentcloud"]["units"] == {"ApparentEnergy": "kVAh"}
     with pytest.raises(KindError, match="topic='kVAHNet'"):
-        energy(frame, "D", tz=NY)
+        frame.dent.energy("D", tz=NY)
 
 
 @pytest.mark.parametrize(
@@ -54,17 +54,17 @@ def test_apparent_energy():
 def test_topics_without_energy(topic, match):
     """Kind before unit: the error names the right verb."""
     with pytest.raises(KindError, match=match):
-        energy(register(), topic=topic)
+        register().dent.energy(topic=topic)
 
 
 def test_unknown_topics():
     """Absent topics are told from those of unknown kind."""
     with pytest.raises(UnknownTopicError, match="kWHNet"):
-        energy(register(), topic="kWHNett")
+        register().dent.energy(topic="kWHNett")
     with pytest.raises(UnknownTopicError):
-        energy(register(), topic="kVAHNet")
+        register().dent.energy(topic="kVAHNet")
     with pytest.raises(KindError, match="whole register"):
-        energy(register(label="Foo/Elm/A [kWh]"), topic="Foo")
+        register(label="Foo/Elm/A [kWh]").dent.energy(topic="Foo")
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_unknown_topics():
 def test_frames_without_energy(label, match):
     """Nothing answers: the error says what the frame has."""
     with pytest.raises(KindError, match=match):
-        energy(register(label=label))
+        register(label=label).dent.energy()
 
 
 def test_a_register_differenced_by_hand():
@@ -82,10 +82,10 @@ def test_a_register_differenced_by_hand():
     noise = np.random.default_rng(1).uniform(0, 3, 97)
     frame = readings(1000 + np.cumsum(noise))
     with pytest.raises(KindError, match="differenced by hand") as caught:
-        energy(frame.diff())
+        frame.diff().dent.energy()
     assert 'RegisterRules(allow_export={"A": True}, max_kw={"A": ...})' in str(caught.value)
     rules = RegisterRules(max_kw=50, allow_export=True)
-    assert np.isfinite(energy(frame.diff(), registers=rules, min_coverage=0).iloc[0, 0])
+    assert np.isfinite(frame.diff().dent.energy(registers=rules, min_coverage=0).iloc[0, 0])
 
 
 @pytest.mark.parametrize(
@@ -102,13 +102,13 @@ def test_a_register_differenced_by_hand():
 def test_settings_that_cannot_be_used(bad):
     """Every bad setting is named."""
     with pytest.raises(ConfigError, match="Cannot use"):
-        energy(register(), **bad)
+        register().dent.energy(**bad)
 
 
 def test_an_interval_has_a_length():
     """An interval of no length is refused."""
     with pytest.raises(RangeError, match="no length"):
-        energy(readings([4, 4], label=MEAN), interval="0min")
+        readings([4, 4], label=MEAN).dent.energy(interval="0min")
 
 
 def quarter_frame(values, **columns):
@@ -123,16 +123,16 @@ def quarter_frame(values, **columns):
 def test_a_whole_register_is_never_billed_in_silence(values):
     """A step that stands out is missing without max_kw, and the warning names max_kw."""
     with pytest.warns(CoverageWarning, match=r"jumps by .*max_kw=\{\"A\": ...\}"):
-        assert energy(quarter_frame(values), tz="UTC").iloc[0, 0] == 0
+        assert quarter_frame(values).dent.energy(tz="UTC").iloc[0, 0] == 0
 
 
 def test_a_great_power_among_others_is_use_and_is_told():
     """Where too few others are left the figure stands, and a warning says so."""
     frame = quarter_frame([0.0, 48210.0, 48211.0])
     with pytest.warns(ReadingWarning, match="max_kw"):
-        assert energy(frame, tz="UTC").iloc[0, 0] == 48211.0
+        assert frame.dent.energy(tz="UTC").iloc[0, 0] == 48211.0
     known = RegisterRules(max_kw=1e6)
-    assert energy(frame, tz="UTC", registers=known).iloc[0, 0] == 48211.0
+    assert frame.dent.energy(tz="UTC", registers=known).iloc[0, 0] == 48211.0
 
 
 def test_a_step_that_demand_confirms_is_use():
@@ -141,10 +141,10 @@ def test_a_step_that_demand_confirms_is_use():
     demand = np.r_[[4.0] * 9, 3600.0, [4.0] * 8]
     frame = quarter_frame(values, **{"DemandkW/Elm/A": demand})
     with pytest.warns(ReadingWarning, match="4,000 kW"):
-        assert energy(frame, tz="UTC").iloc[0, 0] == 1016.0
+        assert frame.dent.energy(tz="UTC").iloc[0, 0] == 1016.0
     frame["DemandkW/Elm/A"] = 4.0
     with pytest.warns(CoverageWarning, match="unexplained_jump"):
-        assert energy(frame, tz="UTC").iloc[0, 0] == 16.0
+        assert frame.dent.energy(tz="UTC").iloc[0, 0] == 16.0
 
 
 @pytest.mark.parametrize("unit", ["kVA", "kvar"])
@@ -152,7 +152,7 @@ def test_apparent_power_is_no_demand(unit):
     """kVA in a DemandkW column is refused, as kW + kVA is."""
     frame = quarter_frame([1.0] * 4).rename(columns={"kWHNet/Elm/A": f"DemandkW/Elm/A [{unit}]"})
     with pytest.raises(UnitError, match=unit):
-        energy(frame, tz="UTC")
+        frame.dent.energy(tz="UTC")
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_apparent_power_is_no_demand(unit):
 def test_what_is_no_number_is_no_reading(values):
     """Text, truth values and spans of time are refused, not converted."""
     with pytest.raises(DecodeError, match="numbers"):
-        energy(quarter_frame(values), tz="UTC")
+        quarter_frame(values).dent.energy(tz="UTC")
 
 
 def test_an_idle_register_that_flickers_stops_nobody():
@@ -170,5 +170,5 @@ def test_an_idle_register_that_flickers_stops_nobody():
     flicker = 215.6 + 0.1 * rng.integers(0, 2, 200)
     frame = quarter_frame(np.arange(200.0), **{"kWHNet/Elm/B": flicker})
     with pytest.warns(CoverageWarning):
-        found = energy(frame, tz="UTC")
+        found = frame.dent.energy(tz="UTC")
     assert found["Energy/Elm/A"].tolist() == [199.0]

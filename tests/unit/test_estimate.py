@@ -7,8 +7,6 @@ import pandas as pd
 import pytest
 
 from dentframe.errors import ConfigError, CoverageWarning, KindError, RangeError
-from dentframe.verbs.energy import energy
-from dentframe.verbs.estimate import estimate
 
 KW = np.array([4, 4, 5, 6, 7, 8, 7, 6, 5, 4, 4, 4, 4.0])
 COLUMN = "EstimatedDemandkW/Elm/A [kW]"
@@ -29,7 +27,7 @@ def flat(series, gap, context):
 def test_lost_rows_come_back_scaled():
     """Q02: the estimates of lost rows add up to what the register says the gap held."""
     frame = made()
-    found = estimate(frame.drop(frame.index[4:8]))
+    found = frame.drop(frame.index[4:8]).dent.estimate()
     assert found.index.equals(frame.index)
     assert found[COLUMN].notna().tolist() == [4 <= i < 8 for i in range(13)]
     assert found[COLUMN].sum() / 4 == pytest.approx(KW[4:8].sum() / 4, abs=1e-9)
@@ -40,24 +38,24 @@ def test_readings_stay_as_they_are():
     """Original columns are untouched, and energy takes no estimate for a reading."""
     frame = made()
     lost = frame.drop(frame.index[4:8])
-    found = estimate(lost)
+    found = lost.dent.estimate()
     pd.testing.assert_frame_equal(found.loc[lost.index, lost.columns], lost, check_freq=False)
     assert found.loc[found["estimated"], lost.columns].isna().all().all()
     span = {"start": frame.index[0], "end": frame.index[-1], "min_coverage": 0, "source": "demand"}
-    pd.testing.assert_frame_equal(energy(found, **span), energy(lost, **span))
+    pd.testing.assert_frame_equal(found.dent.energy(**span), lost.dent.energy(**span))
 
 
 def test_register_rows_in_the_gap_give_its_shape():
     """Where the register was read meanwhile, each interval is its own increment."""
     frame = made()
     frame.iloc[4:8, 0] = np.nan
-    assert estimate(frame)[COLUMN].iloc[4:8].to_numpy() == pytest.approx(KW[4:8])
+    assert frame.dent.estimate()[COLUMN].iloc[4:8].to_numpy() == pytest.approx(KW[4:8])
 
 
 def test_without_a_register_the_line_stands():
     """Nothing to scale to: plain linear interpolation, and the text says so."""
     frame = made()[["DemandkW/Elm/A"]]
-    found = estimate(frame.drop(frame.index[4:8]))
+    found = frame.drop(frame.index[4:8]).dent.estimate()
     assert found[COLUMN].iloc[4:8].to_numpy() == pytest.approx([5.8, 5.6, 5.4, 5.2])
     assert "not measured by a register" in found["disclosure"].iloc[4]
 
@@ -65,7 +63,7 @@ def test_without_a_register_the_line_stands():
 def test_without_demand_the_register_is_the_series():
     """The register's own gap is filled and adds up to its increment."""
     frame = made()[["kWHNet/Elm/A"]]
-    found = estimate(frame.drop(frame.index[4:8]))
+    found = frame.drop(frame.index[4:8]).dent.estimate()
     assert found[COLUMN].sum() / 4 == pytest.approx(KW[4:9].sum() / 4, abs=1e-9)
 
 
@@ -73,7 +71,7 @@ def test_linear_leaves_long_gaps():
     """Beyond two hours nothing is filled, and one warning says what would."""
     frame = made()
     with pytest.warns(CoverageWarning, match="reference_days") as caught:
-        found = estimate(frame.drop(frame.index[1:11]))
+        found = frame.drop(frame.index[1:11]).dent.estimate()
     assert len(caught) == 1
     assert caught[0].filename == __file__
     assert found[COLUMN].isna().all()
@@ -87,7 +85,7 @@ def test_reference_days_use_like_days():
     kw = np.where(weekend, 1.0, 5 + 4 * np.sin(2 * np.pi * (t.hour * 4 + t.minute // 15) / 96))
     frame = pd.DataFrame({"DemandkW/Elm/A": kw}, index=t.rename("time"))
     gap = slice(96 * 9 + 30, 96 * 9 + 60)
-    found = estimate(frame.drop(frame.index[gap]), "reference_days")
+    found = frame.drop(frame.index[gap]).dent.estimate("reference_days")
     assert found[COLUMN].iloc[gap].to_numpy() == pytest.approx(kw[gap])
     assert found.index.equals(frame.index)
 
@@ -97,8 +95,8 @@ def test_a_callable_needs_a_disclosure():
     frame = made().drop(made().index[4:8])
     for text in (None, "  "):
         with pytest.raises(ConfigError, match="without a disclosure"):
-            estimate(frame, flat, text)
-    found = estimate(frame, flat, "a flat guess")
+            frame.dent.estimate(flat, text)
+    found = frame.dent.estimate(flat, "a flat guess")
     assert found["disclosure"].iloc[4] == "A: a flat guess; scaled to the register"
     assert found["disclosure"].iloc[0] is None
     assert found[COLUMN].iloc[4:8].to_numpy() == pytest.approx(np.full(4, 7.0))
@@ -113,7 +111,7 @@ def test_what_a_callable_is_given():
         return np.full(len(gap.at), 2.0)
 
     frame = made()
-    estimate(frame.drop(frame.index[4:8]), look, "looked")
+    frame.drop(frame.index[4:8]).dent.estimate(look, "looked")
     ((series, gap, context),) = seen
     assert series.tolist() == KW[[0, 1, 2, 3, 8, 9, 10, 11, 12]].tolist()
     assert gap.at.tolist() == frame.index[4:8].tolist()
@@ -127,13 +125,13 @@ def test_a_callable_whose_values_do_not_fit(values):
     """One finite number per interval, else an error that says so."""
     frame = made().drop(made().index[4:8])
     with pytest.raises(ConfigError, match="4 finite numbers"):
-        estimate(frame, lambda *_: values, "wrong")
+        frame.dent.estimate(lambda *_: values, "wrong")
 
 
 def test_a_callable_may_pass():
     """NaN leaves an interval unfilled; then the register cannot scale the rest."""
     frame = made().drop(made().index[4:8])
-    found = estimate(frame, lambda *_: [1.0, 1.0, np.nan, np.nan], "half")
+    found = frame.dent.estimate(lambda *_: [1.0, 1.0, np.nan, np.nan], "half")
     assert found[COLUMN].dropna().tolist() == [1.0, 1.0]
     assert "not measured" in found["disclosure"].iloc[4]
 
@@ -142,7 +140,7 @@ def test_attrs_tell_each_gap():
     """JSON-safe, beside what the reader said."""
     frame = made().drop(made().index[4:8])
     frame.attrs["dentcloud"] = {"schema": 1}
-    found = estimate(frame)
+    found = frame.dent.estimate()
     (note,) = json.loads(json.dumps(found.attrs["estimates"]))
     assert note["energy"] == pytest.approx(7.0)
     assert note["scaled"] is True
@@ -153,7 +151,7 @@ def test_attrs_tell_each_gap():
 
 def test_nothing_to_fill():
     """A whole frame comes back with empty columns."""
-    found = estimate(made())
+    found = made().dent.estimate()
     assert found[COLUMN].isna().all()
     assert found.attrs["estimates"] == []
 
@@ -162,17 +160,17 @@ def test_only_gaps_within_bounds():
     """A gap outside is left alone."""
     frame = made()
     lost = frame.drop(frame.index[[2, 9]])
-    found = estimate(lost, start="2024-01-01 01:00", tz="UTC")
+    found = lost.dent.estimate(start="2024-01-01 01:00", tz="UTC")
     assert found[COLUMN].notna().sum() == 1
 
 
 def test_a_reset_in_the_gap_scales_nothing():
     """What ran before a clear is unknown, so the register does not measure the gap."""
-    from dentframe.metering.registers import RegisterRules
+    from dentframe import RegisterRules
 
     frame = made()
     frame.iloc[8:, 1] -= frame.iloc[7, 1]
-    found = estimate(frame.drop(frame.index[4:8]), registers=RegisterRules(max_kw=20))
+    found = frame.drop(frame.index[4:8]).dent.estimate(registers=RegisterRules(max_kw=20))
     assert found[COLUMN].iloc[4:8].to_numpy() == pytest.approx([5.8, 5.6, 5.4, 5.2])
 
 
@@ -183,7 +181,7 @@ def test_several_meters_and_shuffled_rows():
         {"P2": frame.drop(frame.index[4:8]), "P1": frame.drop(frame.index[9])},
         names=["meter", "time"],
     )
-    found = estimate(both.sample(frac=1, random_state=1))
+    found = both.sample(frac=1, random_state=1).dent.estimate()
     assert found.index.is_monotonic_increasing
     assert len(found) == 26
     sums = found.groupby("meter")[COLUMN].sum() / 4
@@ -196,7 +194,7 @@ def test_the_index_keeps_its_unit_and_zone(unit):
     """New rows are stamped as the others are."""
     frame = made().tz_convert("Asia/Kathmandu")
     frame.index = frame.index.as_unit(unit)
-    found = estimate(frame.drop(frame.index[4:8]))
+    found = frame.drop(frame.index[4:8]).dent.estimate()
     assert found.index.dtype == frame.index.dtype
 
 
@@ -205,7 +203,7 @@ def test_late_stamps():
     frame = made()
     demand = frame[["DemandkW/Elm/A"]].drop(frame.index[4:8])
     late = demand.set_axis(demand.index + pd.Timedelta("3min")).rename_axis("time")
-    found = estimate(frame[["kWHNet/Elm/A"]].join(late, how="outer"), demand_lag="3min")
+    found = frame[["kWHNet/Elm/A"]].join(late, how="outer").dent.estimate(demand_lag="3min")
     assert found[COLUMN].dropna().to_numpy() == pytest.approx(KW[4:8])
     assert (found.index[found["estimated"]] == frame.index[4:8] + pd.Timedelta("3min")).all()
 
@@ -214,10 +212,12 @@ def test_what_is_refused():
     """An unknown method, one that is none, no readings, days without a zone."""
     frame = made()
     with pytest.raises(ConfigError, match="linear, reference_days"):
-        estimate(frame, "spline")
+        frame.dent.estimate("spline")
     with pytest.raises(ConfigError, match="neither a name nor a callable"):
-        estimate(frame, 3)
+        frame.dent.estimate(3)
     with pytest.raises(KindError, match="Cannot estimate"):
-        estimate(frame.rename(columns=lambda c: c.replace("kWHNet", "V").replace("DemandkW", "A")))
+        frame.rename(
+            columns=lambda c: c.replace("kWHNet", "V").replace("DemandkW", "A")
+        ).dent.estimate()
     with pytest.raises(RangeError, match="time zone"):
-        estimate(frame, "reference_days")
+        frame.dent.estimate("reference_days")

@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dentframe import adjusted_demand, ratchet
 from dentframe.errors import ConfigError, CoverageWarning, KindError
-from dentframe.money.demand_charges import adjusted_demand, ratchet
-from dentframe.verbs.factors import load_factor, power_factor
 from tests.unit.test_demand import KW, KWH, quarters
 
 KVAH = "kVAHNet/Elm/A"
@@ -19,8 +18,8 @@ KVAH = "kVAHNet/Elm/A"
 def test_load_factor_takes_the_registers_energy_and_the_reported_peak():
     """Energy from the register where there is one, the peak from the meter's own means."""
     frame = quarters({KW: [10, 20, 20], KWH: [0, 2, 7]})
-    row = load_factor(
-        frame, start="2024-01-01 00:15", end="2024-01-01 00:45", tz="UTC", detail=True
+    row = frame.dent.load_factor(
+        start="2024-01-01 00:15", end="2024-01-01 00:45", tz="UTC", detail=True
     ).iloc[0]
     assert (row["energy"], row["peak"]) == (7.0, 20.0)
     assert row["value"] == pytest.approx(7 / (20 * 0.5))
@@ -28,27 +27,27 @@ def test_load_factor_takes_the_registers_energy_and_the_reported_peak():
 
 def test_load_factor_of_a_register_alone():
     """Without means the peak is that of clock blocks."""
-    assert load_factor(quarters({KWH: [0, 1, 3]}))["A"].tolist() == pytest.approx([0.75])
+    assert quarters({KWH: [0, 1, 3]}).dent.load_factor()["A"].tolist() == pytest.approx([0.75])
 
 
 def test_a_partial_period_warns_and_min_coverage_withholds():
     """What is not covered counts as no energy, and is said."""
     frame = quarters({KW: [4, np.nan, 4, 4]})
     with pytest.warns(CoverageWarning, match="load factors"):
-        assert load_factor(frame)["A"].tolist() == pytest.approx([0.75])
-    assert load_factor(frame, min_coverage=0.9)["A"].isna().all()
+        assert frame.dent.load_factor()["A"].tolist() == pytest.approx([0.75])
+    assert frame.dent.load_factor(min_coverage=0.9)["A"].isna().all()
 
 
 def test_no_peak_no_factor():
     """An element at rest has no load factor."""
-    assert load_factor(quarters({KW: [0, 0]}))["A"].isna().all()
+    assert quarters({KW: [0, 0]}).dent.load_factor()["A"].isna().all()
 
 
 def test_power_factor_in_the_time_that_both_registers_cover():
     """A hole in one register leaves the ratio of the time in common."""
     frame = quarters({KWH: [0, 4, 8, 12], KVAH: [100, 105, 1, 6]})
     with pytest.warns(CoverageWarning):
-        row = power_factor(frame, detail=True).iloc[0]
+        row = frame.dent.power_factor(detail=True).iloc[0]
     assert row["value"] == pytest.approx(0.8)
     assert row["coverage"] == pytest.approx(2 / 3)
     assert row["apparent_energy"] == pytest.approx(10.0)
@@ -57,13 +56,13 @@ def test_power_factor_in_the_time_that_both_registers_cover():
 def test_power_factor_needs_both_registers():
     """dPF cannot take the place of kVAHNet."""
     with pytest.raises(KindError, match="kVAHNet"):
-        power_factor(quarters({KWH: [0, 1], "dPF/Elm/A": [0.9, 0.9]}))
+        quarters({KWH: [0, 1], "dPF/Elm/A": [0.9, 0.9]}).dent.power_factor()
 
 
 def test_factors_of_several_meters():
     """(meter, time) to element; NaN where a meter has none."""
     parts = {"P1": quarters({KW: [1, 2]}), "P2": quarters({KW: [2, 2], "DemandkW/Elm/B": [1, 1]})}
-    found = load_factor(pd.concat(parts, names=["meter", "time"]))
+    found = pd.concat(parts, names=["meter", "time"]).dent.load_factor()
     assert found.index.names == ["meter", "time"]
     assert found["A"].tolist() == pytest.approx([0.75, 1.0])
     assert np.isnan(found["B"].iloc[0])

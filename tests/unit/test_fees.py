@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from dentframe import verify
+from dentframe import SplitRules, verify
 from dentframe.errors import ConfigError
-from dentframe.money.split_rules import Fee, SplitRules
+from dentframe.money.split_rules import Fee
 from tests.split_kit import balanced, bill, line, readings, shares, site, split, tenant
 
 EVEN = {"A": 2000, "B": 1000}

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dentframe.archive.sync import FleetPlan, Need, Planner
-from dentframe.cloud.planner import Window, covers
+from dentframe.cloud import Window
+from dentframe.cloud.planner import covers
 
 START, END = datetime(2022, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)
 NOW = datetime(2024, 6, 1, tzinfo=UTC)

@@ -8,9 +8,9 @@ from dataclasses import FrozenInstanceError, replace
 import pandas as pd
 import pytest
 
-from dentframe.archive.sync_report import Counts, Missing, SyncReport
-from dentframe.cloud.fetch import Answer, Job
-from dentframe.cloud.planner import Window
+from dentframe import SyncReport
+from dentframe.archive.sync_report import Counts, Missing
+from dentframe.cloud import Answer, Job, Window
 from dentframe.errors import UnavailableError
 
 REPORT = SyncReport(

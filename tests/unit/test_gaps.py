@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from dentframe.errors import ConfigError
-from dentframe.verbs.gaps import COLUMNS, coverage, gaps
+from dentframe.verbs.gaps import COLUMNS
 from tests.attrs_kit import told
 from tests.unit.test_demand import KW, KWH, quarters
 
@@ -15,7 +15,7 @@ from tests.unit.test_demand import KW, KWH, quarters
 def test_a_register_that_goes_on_knows_the_energy():
     """One row a gap: its span, how many readings, whether the energy is known."""
     frame = quarters({KW: [1, np.nan, np.nan, 1], KWH: [1, np.nan, np.nan, 4]})
-    rows = gaps(frame)
+    rows = frame.dent.gaps()
     assert tuple(rows.columns) == COLUMNS
     assert rows[["missing_intervals", "energy_known"]].to_numpy().tolist() == [[2, True]]
     assert rows["end"][0] - rows["start"][0] == pd.Timedelta("30min")
@@ -25,25 +25,25 @@ def test_what_bracketing_rows_would_give_is_no_gap():
     """Less than an interval at an end of the range that was read is not lost."""
     frame = quarters({KW: [1, 1]}, "2024-01-01 00:02")
     told(frame, {"P1": ["2024-01-01T00:00Z", "2024-01-01T00:30Z"]})
-    assert gaps(frame).empty
-    assert len(gaps(frame, end="2024-01-01 00:30", tz="UTC")) == 1
+    assert frame.dent.gaps().empty
+    assert len(frame.dent.gaps(end="2024-01-01 00:30", tz="UTC")) == 1
 
 
 def test_gaps_of_a_register_alone():
     """Its readings tell: the same rule as for means."""
-    rows = gaps(quarters({KWH: [1, np.nan, 3, 4]}))
+    rows = quarters({KWH: [1, np.nan, 3, 4]}).dent.gaps()
     assert rows[["missing_intervals", "energy_known"]].to_numpy().tolist() == [[1, True]]
 
 
 def test_an_empty_result_has_its_columns():
     """No gap, no row."""
-    assert tuple(gaps(quarters({KW: [1, 1]})).columns) == COLUMNS
+    assert tuple(quarters({KW: [1, 1]}).dent.gaps().columns) == COLUMNS
 
 
 def test_gaps_of_several_meters():
     """A first column `meter`, times in the zone asked."""
     parts = {m: quarters({KW: [1, np.nan, 1]}) for m in ("P1", "P2")}
-    rows = gaps(pd.concat(parts, names=["meter", "time"]), tz="Asia/Seoul")
+    rows = pd.concat(parts, names=["meter", "time"]).dent.gaps(tz="Asia/Seoul")
     assert rows["meter"].tolist() == ["P1", "P2"]
     assert str(rows["start"].dt.tz) == "Asia/Seoul"
 
@@ -51,7 +51,7 @@ def test_gaps_of_several_meters():
 def test_coverage_of_energy_and_of_readings():
     """A register bridges a gap: its energy is covered, its readings are not there."""
     frame = quarters({KWH: [1, np.nan, np.nan, 4, 5]})
-    assert coverage(frame)["A"].tolist() == [1.0]
-    assert coverage(frame, of="readings")["A"].tolist() == pytest.approx([0.5])
+    assert frame.dent.coverage()["A"].tolist() == [1.0]
+    assert frame.dent.coverage(of="readings")["A"].tolist() == pytest.approx([0.5])
     with pytest.raises(ConfigError, match="of='kWh'"):
-        coverage(frame, of="kWh")
+        frame.dent.coverage(of="kWh")

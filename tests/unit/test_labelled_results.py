@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from dentframe.datasets.results import to_xarray
+from dentframe.datasets import to_xarray
 from tests.attrs_kit import told
 
 LA = "America/Los_Angeles"

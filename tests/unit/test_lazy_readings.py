@@ -172,7 +172,7 @@ def test_a_sync_is_seen_by_what_is_built_after_it(tmp_path):
 
 
 def _may(minutes, columns):
-    from dentframe.cloud.planner import Window
+    from dentframe.cloud import Window
 
     may = Window(2023, 5)
     shift = may.minutes.start - Window(2023, 1).minutes.start

@@ -6,10 +6,9 @@ import socket
 
 import pytest
 
+from dentframe import Tariff
 from dentframe.errors import IncompleteReadError, UnknownMeterError
-from dentframe.money import bill
-from dentframe.money.energy_charges import Energy
-from dentframe.money.tariff import Tariff
+from dentframe.money import Energy, bill
 from tests.lazy_kit import LA, TOPICS, portfolio
 
 FLAT = Tariff("Flat", [Energy("Energy", "0.12")], currency="USD")

@@ -8,15 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dentframe import RegisterRules, Tariff, Window
 from dentframe.errors import ConfigError, CoverageError, RangeError, UnknownTopicError
-from dentframe.metering.registers import RegisterRules
-from dentframe.money import bill
-from dentframe.money.bill import over_recovery
-from dentframe.money.demand_charges import Demand
-from dentframe.money.energy_charges import Energy
-from dentframe.money.other_charges import Fixed, Minimum, Reactive, Tax
-from dentframe.money.tariff import Tariff
-from dentframe.times.schedule import Window
+from dentframe.money import Demand, Energy, Fixed, Minimum, Reactive, Tax, bill, over_recovery
 
 NY = "America/New_York"
 

@@ -9,8 +9,10 @@ from decimal import Decimal
 
 import pytest
 
+from dentframe import Statement
 from dentframe.errors import ConfigError, MissingExtraError
-from dentframe.money.statement import Line, Past, Statement, priced
+from dentframe.money import Line, Past
+from dentframe.money.statement import priced
 from tests.statement_kit import MAY, energy_line, full, reading, statement
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from dentframe import Tariff
 from dentframe.errors import ConfigError
+from dentframe.money import Demand, Energy, Fixed, Reactive
 from dentframe.money.bill import check_period, topics
-from dentframe.money.demand_charges import Demand
-from dentframe.money.energy_charges import Energy
-from dentframe.money.other_charges import Fixed, Reactive
-from dentframe.money.tariff import Tariff
 
 NY = "America/New_York"
 

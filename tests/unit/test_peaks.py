@@ -21,14 +21,14 @@ def quiet(*args, **kwargs):
 
 def test_the_columns_are_the_designs():
     """One row per period and element, with these columns in this order."""
-    assert tuple(peaks(quarters({KW: [1, 2]})).columns) == COLUMNS
+    assert tuple(quarters({KW: [1, 2]}).dent.peaks().columns) == COLUMNS
 
 
 def test_a_lost_row_makes_a_partial_peak():
     """The peak is that of what is covered; hours and mean power of the rest stand beside it."""
     frame = quarters({KW: [4, np.nan, 6, 4], KWH: [1, np.nan, 9.5, 10.5]})
     with pytest.warns(CoverageWarning, match="1 of 1 peaks"):
-        row = peaks(frame, tz="UTC").iloc[0]
+        row = frame.dent.peaks(tz="UTC").iloc[0]
     assert (row["peak"], row["status"], row["coverage"]) == (6.0, "partial", 0.75)
     assert row["uncovered_hours"] == 0.25
     assert row["uncovered_kw"] == pytest.approx(8.5 / 0.5)
@@ -38,14 +38,14 @@ def test_a_lost_row_makes_a_partial_peak():
 def test_a_column_that_is_no_register_does_not_stop_a_reported_peak():
     """The register only tells of what is uncovered; without it that is NaN."""
     frame = quarters({KW: np.arange(40.0), KWH: np.tile([1.0, 5.0], 20)})
-    assert peaks(frame)["peak"].tolist() == [39.0]
+    assert frame.dent.peaks()["peak"].tolist() == [39.0]
 
 
 def test_min_coverage_silences_and_withholds():
     """No warning; NaN below it, whatever else."""
     frame = quarters({KW: [4, np.nan, 6, 4]})
-    assert peaks(frame, min_coverage=0.5)["peak"].tolist() == [6.0]
-    assert np.isnan(peaks(frame, min_coverage=0.9)["peak"].iloc[0])
+    assert frame.dent.peaks(min_coverage=0.5)["peak"].tolist() == [6.0]
+    assert np.isnan(frame.dent.peaks(min_coverage=0.9)["peak"].iloc[0])
 
 
 def test_a_period_without_a_reading_is_a_missing_row():
@@ -60,7 +60,7 @@ def test_a_period_without_a_reading_is_a_missing_row():
 
 def test_equal_but_for_binary_noise_is_a_tie():
     """0.1 + 0.2 and 0.3 are the same demand: the earliest wins."""
-    rows = peaks(quarters({KW: [0.3, 0.1 + 0.2]}))
+    rows = quarters({KW: [0.3, 0.1 + 0.2]}).dent.peaks()
     assert rows["end"][0] == pd.Timestamp("2024-01-01 00:15", tz="UTC")
 
 
@@ -99,15 +99,15 @@ def test_block_coverage_is_that_of_whole_blocks():
 def test_block_peak_of_a_register():
     """Without means, blocks come from the register; a reported peak is refused."""
     frame = quarters({KWH: [0, 1, 3, 4]})
-    assert peaks(frame, kind="block")["peak"].tolist() == [8.0]
+    assert frame.dent.peaks(kind="block")["peak"].tolist() == [8.0]
     with pytest.raises(KindError, match="DemandkW"):
-        peaks(frame)
+        frame.dent.peaks()
 
 
 def test_several_meters_are_named():
     """A first column `meter`, rows by meter, period and element."""
     parts = {m: quarters({KW: [1, 2], "DemandkW/Elm/B": [3, 4]}) for m in ("P2", "P1")}
-    rows = peaks(pd.concat(parts, names=["meter", "time"]))
+    rows = pd.concat(parts, names=["meter", "time"]).dent.peaks()
     assert rows.columns[0] == "meter"
     assert list(zip(rows["meter"], rows["element"], strict=True)) == [
         ("P1", "A"),
@@ -119,7 +119,7 @@ def test_several_meters_are_named():
 
 def test_negative_demand_has_a_peak():
     """With generation the peak may be below zero."""
-    assert peaks(quarters({KW: [-3, -1]}))["peak"].tolist() == [-1.0]
+    assert quarters({KW: [-3, -1]}).dent.peaks()["peak"].tolist() == [-1.0]
 
 
 @pytest.mark.parametrize(
@@ -136,13 +136,13 @@ def test_negative_demand_has_a_peak():
 def test_what_cannot_be_meant_is_refused(how, says):
     """Errors name the value and what to do."""
     with pytest.raises(ConfigError, match=says):
-        peaks(quarters({KW: [1, 2], KWH: [1, 2]}), **how)
+        quarters({KW: [1, 2], KWH: [1, 2]}).dent.peaks(**how)
 
 
 def test_the_warning_points_at_the_caller():
     """One warning a call, raised from this line."""
     with pytest.warns(CoverageWarning) as caught:
-        peaks(quarters({KW: [1, 2]}), "D", tz="UTC")
+        quarters({KW: [1, 2]}).dent.peaks("D", tz="UTC")
     assert len(caught) == 1
     assert caught[0].filename == __file__
 
@@ -151,7 +151,7 @@ def test_the_warning_points_at_the_caller():
 def test_nothing_read_is_nothing_found(kind):
     """No readings at all: the columns, and no figure."""
     frame = quarters({KW: [1, 2]})
-    assert tuple(peaks(frame.iloc[:0], kind=kind, tz="UTC").columns) == COLUMNS
+    assert tuple(frame.iloc[:0].dent.peaks(kind=kind, tz="UTC").columns) == COLUMNS
     assert quiet(frame * np.nan, kind=kind, tz="UTC")["peak"].isna().all()
     both = pd.concat({"P1": frame * np.nan, "P2": frame * np.nan}, names=["meter", "time"])
     assert quiet(both, kind=kind, tz="UTC")["peak"].isna().all()
@@ -171,7 +171,7 @@ def test_a_register_is_not_judged_where_the_element_has_demand():
         },
         index=index,
     )
-    found = peaks(frame, kind="block", window="15min", tz="UTC")
+    found = frame.dent.peaks(kind="block", window="15min", tz="UTC")
     assert found.set_index("meter")["peak"].to_dict() == {"P1": 39.0, "P2": 39.0}
 
 
@@ -188,7 +188,7 @@ def test_one_column_that_is_no_register_does_not_hide_the_others():
         index=time,
     )
     with pytest.warns(CoverageWarning):
-        found = peaks(frame, tz="UTC").set_index("element")
+        found = frame.dent.peaks(tz="UTC").set_index("element")
     assert found.loc["A", "uncovered_kw"] == pytest.approx(4)
     assert np.isnan(found.loc["B", "uncovered_kw"])
 
@@ -202,7 +202,7 @@ def test_an_hour_of_another_length_is_no_peak(day):
     frame = pd.DataFrame({"DemandkW/Elm/A": 4.0}, index=time)
     local = time.tz_convert("Australia/Lord_Howe")
     frame[(local.hour == 1) | (local == local.normalize() + pd.Timedelta("2h"))] = 90.0
-    found = peaks(frame, "D", kind="block", window="1h", tz="Australia/Lord_Howe")
+    found = frame.dent.peaks("D", kind="block", window="1h", tz="Australia/Lord_Howe")
     lengths = (found["end"] - found["start"]).unique().tolist()
     assert lengths == [pd.Timedelta("1h")]
     assert (found["status"].item(), found["coverage"].item()) == ("recorded", 1.0)

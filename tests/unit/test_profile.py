@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from dentframe.errors import ConfigError
-from dentframe.verbs.profile import baseload, duration, profile
 from tests.unit.test_demand import KW, quarters
 
 
@@ -19,7 +18,7 @@ def week(n=96 * 7):
 
 def test_a_profile_by_weekday():
     """Local time of day to (day type, element, quantile)."""
-    found = profile(week(), tz="UTC")
+    found = week().dent.profile(tz="UTC")
     assert found.columns.names == ["day_type", "element", "quantile"]
     assert found.index[1] == dt.time(0, 15)
     assert len(found) == 96
@@ -28,7 +27,7 @@ def test_a_profile_by_weekday():
 
 def test_quantiles_are_numpys():
     """Linear between the two nearest, value by value."""
-    found = profile(week(), "all", (0.1, 0.5, 0.9), tz="UTC")
+    found = week().dent.profile("all", (0.1, 0.5, 0.9), tz="UTC")
     values = week()[KW].to_numpy().reshape(7, 96)
     for q in (0.1, 0.5, 0.9):
         assert found["all", "A", q].to_numpy() == pytest.approx(np.quantile(values, q, axis=0))
@@ -36,7 +35,7 @@ def test_quantiles_are_numpys():
 
 def test_day_types_know_holidays():
     """2024-01-01 is a Monday and a holiday."""
-    found = profile(week(), "daytype", (0.5,), tz="UTC", holidays=["2024-01-01"])
+    found = week().dent.profile("daytype", (0.5,), tz="UTC", holidays=["2024-01-01"])
     assert list(found.columns.get_level_values(0).unique()) == ["weekday", "weekend", "holiday"]
     assert found["holiday", "A", 0.5].iloc[3] == 3.0
 
@@ -45,45 +44,45 @@ def test_missing_blocks_are_left_out():
     """NaN never counts as nothing."""
     frame = week()
     frame.iloc[:96] = np.nan
-    found = profile(frame, "all", (0.0,), tz="UTC", start="2024-01-01", end="2024-01-08")
+    found = frame.dent.profile("all", (0.0,), tz="UTC", start="2024-01-01", end="2024-01-08")
     assert found["all", "A", 0.0].min() == 100.0
 
 
 def test_a_profile_of_several_meters():
     """(meter, time of day)."""
     both = pd.concat({"P1": week(), "P2": week() * 2}, names=["meter", "time"])
-    found = profile(both, "all", (0.5,), tz="UTC")
+    found = both.dent.profile("all", (0.5,), tz="UTC")
     assert found.index.names == ["meter", "time_of_day"]
     assert found.loc["P2"].to_numpy() == pytest.approx(2 * found.loc["P1"].to_numpy())
 
 
 def test_duration_falls_from_the_peak_to_the_least():
     """At share s the demand that was reached for s of the time."""
-    found = duration(quarters({KW: [4, 1, 3, 2]}), points=5)["A"]
+    found = quarters({KW: [4, 1, 3, 2]}).dent.duration(points=5)["A"]
     assert found.to_dict() == {0.0: 4.0, 0.25: 4.0, 0.5: 3.0, 0.75: 2.0, 1.0: 1.0}
 
 
 def test_duration_of_several_meters():
     """(meter, share)."""
     both = pd.concat({m: quarters({KW: [4, 1]}) for m in ("P1", "P2")}, names=["meter", "time"])
-    assert duration(both, points=2).index.names == ["meter", "share"]
+    assert both.dent.duration(points=2).index.names == ["meter", "share"]
 
 
 def test_baseload_is_a_low_quantile():
     """Per period; an hour's outage does not make it 0."""
     frame = quarters({KW: [*([0] * 4), *([2.0] * 92)]})
-    assert baseload(frame, "D", tz="UTC")["A"].tolist() == [pytest.approx(2.0, abs=0.6)]
-    assert baseload(frame, "D", q=0, tz="UTC")["A"].tolist() == [0.0]
+    assert frame.dent.baseload("D", tz="UTC")["A"].tolist() == [pytest.approx(2.0, abs=0.6)]
+    assert frame.dent.baseload("D", q=0, tz="UTC")["A"].tolist() == [0.0]
 
 
 @pytest.mark.parametrize(
     "call",
     [
-        lambda f: profile(f, "season", tz="UTC"),
-        lambda f: profile(f, q=(), tz="UTC"),
-        lambda f: profile(f, q=(1.5,), tz="UTC"),
-        lambda f: duration(f, points=1),
-        lambda f: baseload(f, q=-0.1),
+        lambda f: f.dent.profile("season", tz="UTC"),
+        lambda f: f.dent.profile(q=(), tz="UTC"),
+        lambda f: f.dent.profile(q=(1.5,), tz="UTC"),
+        lambda f: f.dent.duration(points=1),
+        lambda f: f.dent.baseload(q=-0.1),
     ],
 )
 def test_what_cannot_be_meant_is_refused(call):
@@ -95,12 +94,12 @@ def test_what_cannot_be_meant_is_refused(call):
 def test_an_empty_frame():
     """No reading, no row; no error."""
     empty = week().iloc[:0]
-    assert profile(empty, tz="UTC").empty
-    assert baseload(empty, "D", tz="UTC").empty
-    assert duration(empty, points=2)["A"].isna().all()
+    assert empty.dent.profile(tz="UTC").empty
+    assert empty.dent.baseload("D", tz="UTC").empty
+    assert empty.dent.duration(points=2)["A"].isna().all()
 
 
 def test_an_empty_frame_of_several_meters():
     """No meter, no row; no error."""
     both = pd.concat({"P1": week(96), "P2": week(96)}, names=["meter", "time"])
-    assert profile(both.iloc[:0], tz="UTC").empty
+    assert both.iloc[:0].dent.profile(tz="UTC").empty

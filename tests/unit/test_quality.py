@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.metering.registers import RegisterRules
-from dentframe.verbs.quality import COLUMNS, quality
+from dentframe import RegisterRules
+from dentframe.verbs.quality import COLUMNS
 from tests.unit.test_demand import KW, KWH, quarters
 
 RNG = np.random.default_rng(5)
@@ -26,7 +26,7 @@ def healthy(n=200, factor=0.9):
 
 def found(frame, **kwargs):
     """Findings by name."""
-    rows = quality(frame, **kwargs)
+    rows = frame.dent.quality(**kwargs)
     assert not rows.duplicated(["element", "finding"]).any()
     return rows.set_index("finding")
 
@@ -35,8 +35,8 @@ def test_nothing_wrong_is_nothing_found():
     """No row, but all columns; and the frame is as it was."""
     frame = healthy()
     before = frame.copy()
-    assert tuple(quality(frame).columns) == COLUMNS
-    assert quality(frame).empty
+    assert tuple(frame.dent.quality().columns) == COLUMNS
+    assert frame.dent.quality().empty
     pd.testing.assert_frame_equal(frame, before)
 
 
@@ -62,11 +62,11 @@ def test_a_load_that_idles_is_not_stuck():
     """Equal demands that register and current bear out are a steady load; a day unproved is not."""
     n = 200
     idle = quarters({KW: [0.84] * n, KWH: 100 + 0.21 * np.arange(n)})
-    assert quality(idle).empty
+    assert idle.dent.quality().empty
     assert found(idle[[KW]]).loc["stuck", "count"] == n
-    assert quality(idle[[KW]].iloc[:90]).empty
+    assert idle[[KW]].iloc[:90].dent.quality().empty
     idle["A/Ch/A1"] = 7.0 + 0.1 * (np.arange(n) % 2)
-    assert quality(idle).empty
+    assert idle.dent.quality().empty
     swinging = idle.assign(**{"A/Ch/A1": 7.0 + (np.arange(n) % 5)})
     assert found(swinging).loc["stuck", "severity"] == "warning"
     assert found(swinging.drop(columns=KWH)).loc["stuck", "count"] == n
@@ -108,7 +108,7 @@ def test_what_other_verbs_refuse_is_a_row():
     assert "falling_register" in found(frame.assign(**{KWH: RNG.uniform(0, 5, 200)})).index
     wrong = frame.rename(columns={KW: f"{KW} [V]"})
     assert found(wrong).loc["unreadable", "severity"] == "error"
-    assert quality(frame[["V/Ch/A1"]]).empty
+    assert frame[["V/Ch/A1"]].dent.quality().empty
     twice = pd.concat([frame, frame[[KW]]], axis=1)
     assert found(twice).loc["unreadable", "count"] == 1
 
@@ -191,7 +191,7 @@ def test_element_set_changed():
     """An element that begins a day after its meter."""
     frame = healthy()
     frame["DemandkW/Elm/B"] = frame[KW].where(frame.index >= frame.index[120])
-    rows = quality(frame).set_index(["element", "finding"])
+    rows = frame.dent.quality().set_index(["element", "finding"])
     assert ("B", "element_set_changed") in rows.index
     assert ("A", "element_set_changed") not in rows.index
 
@@ -212,7 +212,7 @@ def test_detail_lists_every_occurrence():
     """One row each instead of one per element and finding."""
     frame = healthy()
     frame.iloc[10] = frame.iloc[20] = np.nan
-    assert quality(frame, detail=True)["finding"].tolist() == ["gap", "gap"]
+    assert frame.dent.quality(detail=True)["finding"].tolist() == ["gap", "gap"]
     assert found(frame).loc["gap", "count"] == 2
 
 
@@ -220,11 +220,11 @@ def test_several_meters_are_named():
     """A first column `meter`."""
     bad = healthy()
     bad.iloc[10] = np.nan
-    rows = quality(pd.concat({"P1": healthy(), "P2": bad}, names=["meter", "time"]))
+    rows = pd.concat({"P1": healthy(), "P2": bad}, names=["meter", "time"]).dent.quality()
     assert rows[["meter", "element", "finding"]].to_numpy().tolist() == [["P2", "A", "gap"]]
 
 
 def test_an_element_that_a_meter_does_not_have_is_no_finding():
     """Among several meters each has the columns of all."""
     one, two = healthy(), healthy().rename(columns=lambda x: x.replace("A", "B"))
-    assert quality(pd.concat({"P1": one, "P2": two}, names=["meter", "time"])).empty
+    assert pd.concat({"P1": one, "P2": two}, names=["meter", "time"]).dent.quality().empty

@@ -11,7 +11,6 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from dentframe.errors import KindError, MissingExtraError, UnitError, UnknownTopicError
-from dentframe.frame import quantify as q
 from dentframe.wire import units
 
 AWKWARD = [0.1 + 0.2, np.nan, -0.0, np.inf, 123456.003, 5e-324, 1 / 3]
@@ -42,7 +41,7 @@ def no_pint_pandas(monkeypatch):
 )
 def test_each_wire_column_gets_its_unit_as_dtype(label, unit):
     """The unit in a label moves into the dtype."""
-    quantified = q.quantify(frame_of(label))
+    quantified = frame_of(label).dent.quantify()
     assert list(quantified.columns) == [label.split(" ")[0]]
     assert f"{quantified.dtypes.iloc[0].units:D}" == unit
     assert quantified.iloc[:, 0].isna().tolist() == [False, True, *[False] * 5]
@@ -54,7 +53,7 @@ def test_each_wire_column_gets_its_unit_as_dtype(label, unit):
 def test_quantify_and_back_is_bit_identical(label):
     """NaN, signed zero, infinity and denormals come back as they were."""
     frame = frame_of(label)
-    back = q.dequantify(q.quantify(frame))
+    back = frame.dent.quantify().dent.dequantify()
     assert_frame_equal(back, frame, check_exact=True)
     assert back.to_numpy().tobytes() == frame.to_numpy().tobytes()
     assert back.attrs == frame.attrs
@@ -62,74 +61,76 @@ def test_quantify_and_back_is_bit_identical(label):
 
 def test_quantifying_twice_changes_nothing():
     """A pint column stays as it is."""
-    once = q.quantify(frame_of("DemandkW/Elm/A"))
-    assert_frame_equal(q.quantify(once), once)
+    once = frame_of("DemandkW/Elm/A").dent.quantify()
+    assert_frame_equal(once.dent.quantify(), once)
 
 
 def test_other_columns_stay_as_they_are():
     """Notes and sums beside the readings are not ours."""
     frame = frame_of("DemandkW/Elm/A").assign(note="x", total=1)
-    quantified = q.quantify(frame)
+    quantified = frame.dent.quantify()
     assert_frame_equal(quantified[["note", "total"]], frame[["note", "total"]])
-    assert list(q.dequantify(quantified).columns) == list(frame.columns)
+    assert list(quantified.dent.dequantify().columns) == list(frame.columns)
 
 
 def test_a_frame_without_rows_gets_its_units():
     """An empty read has units too."""
     empty = frame_of("DemandkW/Elm/A").iloc[:0]
-    assert q.quantify(empty).dtypes.iloc[0].units == units.parse_unit("kW")
-    assert_frame_equal(q.dequantify(q.quantify(empty)), empty)
+    assert empty.dent.quantify().dtypes.iloc[0].units == units.parse_unit("kW")
+    assert_frame_equal(empty.dent.quantify().dent.dequantify(), empty)
 
 
 def test_every_column_without_a_unit_is_named():
     """One error for all of them."""
     with pytest.raises(UnitError, match=r"Cannot quantify 2 of 3 columns.*Foo/Elm/A, Bar/Elm/A"):
-        q.quantify(frame_of("Foo/Elm/A", "Bar/Elm/A", "A/Ch/A1"))
+        frame_of("Foo/Elm/A", "Bar/Elm/A", "A/Ch/A1").dent.quantify()
 
 
 def test_two_columns_are_not_given_one_label():
     """Kilowatts and watts of one element would be one name."""
     with pytest.raises(UnitError, match="DemandkW/Elm/A would be there twice"):
-        q.quantify(frame_of("DemandkW/Elm/A", "DemandkW/Elm/A [W]"))
+        frame_of("DemandkW/Elm/A", "DemandkW/Elm/A [W]").dent.quantify()
 
 
 def test_a_missing_pint_pandas_says_how_to_install_it(no_pint_pandas):
     """It is an extra."""
     with pytest.raises(MissingExtraError, match=r"attach pint units to columns.*\[quantify\]"):
-        q.quantify(frame_of("A/Ch/A1"))
+        frame_of("A/Ch/A1").dent.quantify()
 
 
 def test_floats_convert_without_pint_pandas(no_pint_pandas):
     """Only dtypes need the extra."""
-    assert list(q.convert(frame_of("DemandkW/Elm/A"), {"DemandkW": "W"})) == ["DemandkW/Elm/A [W]"]
-    assert list(q.dequantify(frame_of("A/Ch/A1"))) == ["A/Ch/A1"]
+    assert list(frame_of("DemandkW/Elm/A").dent.convert({"DemandkW": "W"})) == [
+        "DemandkW/Elm/A [W]"
+    ]
+    assert list(frame_of("A/Ch/A1").dent.dequantify()) == ["A/Ch/A1"]
 
 
 @pytest.mark.parametrize("key", ["DemandkW", "DemandkW/Elm/A"])
 def test_convert_writes_the_unit_into_the_label(key):
     """Never into the attrs, which only repeat what the service said."""
     frame = frame_of("DemandkW/Elm/A", "kWHNet/Elm/A", values=[1.5, np.nan])
-    watts = q.convert(frame, {key: "W"})
+    watts = frame.dent.convert({key: "W"})
     assert list(watts.columns) == ["DemandkW/Elm/A [W]", "kWHNet/Elm/A"]
     assert watts.iloc[0, 0] == 1500.0
     assert np.isnan(watts.iloc[1, 0])
     assert watts.attrs == frame.attrs
-    assert_frame_equal(q.convert(watts, {key: "kW"}), frame)
+    assert_frame_equal(watts.dent.convert({key: "kW"}), frame)
 
 
 def test_convert_of_a_pint_frame_changes_the_dtype():
     """The representation stays."""
-    quantified = q.quantify(frame_of("DemandkW/Elm/A", values=[1.5, np.nan]))
-    watts = q.convert(quantified, {"DemandkW": units.parse_unit("W")})
+    quantified = frame_of("DemandkW/Elm/A", values=[1.5, np.nan]).dent.quantify()
+    watts = quantified.dent.convert({"DemandkW": units.parse_unit("W")})
     assert list(watts.columns) == ["DemandkW/Elm/A"]
     assert watts.dtypes.iloc[0].units == units.parse_unit("W")
-    assert q.dequantify(watts).iloc[0].to_dict() == {"DemandkW/Elm/A [W]": 1500.0}
+    assert watts.dent.dequantify().iloc[0].to_dict() == {"DemandkW/Elm/A [W]": 1500.0}
 
 
 def test_converting_to_the_unit_it_has_changes_no_bit():
     """No factor is applied at all."""
     frame = frame_of("DemandkW/Elm/A")
-    same = q.convert(frame, {"DemandkW": "kilowatt"})
+    same = frame.dent.convert({"DemandkW": "kilowatt"})
     assert same.to_numpy().tobytes() == frame.to_numpy().tobytes()
     assert list(same.columns) == list(frame.columns)
 
@@ -137,7 +138,7 @@ def test_converting_to_the_unit_it_has_changes_no_bit():
 def test_a_label_goes_before_its_topic():
     """The narrower key wins."""
     frame = frame_of("DemandkW/Elm/A", "DemandkW/Elm/C")
-    mixed = q.convert(frame, {"DemandkW": "W", "DemandkW/Elm/C": "MW"})
+    mixed = frame.dent.convert({"DemandkW": "W", "DemandkW/Elm/C": "MW"})
     assert list(mixed.columns) == ["DemandkW/Elm/A [W]", "DemandkW/Elm/C [MW]"]
 
 
@@ -162,7 +163,7 @@ def test_a_label_goes_before_its_topic():
 def test_convert_refuses_what_makes_no_sense(label, to, error, says):
     """The kind is looked at before the unit."""
     with pytest.raises(error) as caught:
-        q.convert(frame_of(label), to)
+        frame_of(label).dent.convert(to)
     assert says in str(caught.value)
 
 
@@ -173,9 +174,9 @@ def test_a_user_own_default_format_changes_no_label():
     formatter.default_format = "~P"
     try:
         frame = frame_of("dPF/Elm/A", "kVAHNet/Elm/A", "DemandkVA/Elm/A")
-        assert list(q.dequantify(q.quantify(frame))) == list(frame)
+        assert list(frame.dent.quantify().dent.dequantify()) == list(frame)
         with pytest.raises(KindError):
-            q.convert(frame, {"DemandkVA": "kvar"})
+            frame.dent.convert({"DemandkVA": "kvar"})
     finally:
         formatter.default_format = before
 
@@ -184,6 +185,6 @@ def test_a_user_own_default_format_changes_no_label():
 def test_a_written_unit_reads_back(unit):
     """What dequantify writes, quantify reads."""
     label = f"What/Elm/A [{unit}]"
-    once = q.quantify(frame_of(label))
-    again = q.quantify(q.dequantify(once))
+    once = frame_of(label).dent.quantify()
+    again = once.dent.dequantify().dent.quantify()
     assert again.dtypes.iloc[0].units == once.dtypes.iloc[0].units

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dentframe import RegisterRules
 from dentframe.errors import ConfigError, KindError, RangeError
-from dentframe.metering.registers import RegisterRules
-from dentframe.verbs.reconcile import COLUMNS, SIGNATURES, reconcile
+from dentframe.verbs.reconcile import COLUMNS, SIGNATURES
 
 N = 96
 KW = 5 + 3 * np.sin(np.arange(N) / 7) + 0.5 * np.cos(np.arange(N) * 1.3)
@@ -24,13 +24,13 @@ def both(factor=1.0, sign=1.0):
 
 
 def named(frame, **more):
-    (row,) = reconcile(frame, **more).itertuples()
+    (row,) = frame.dent.reconcile(**more).itertuples()
     return row.signature
 
 
 def test_d08_to_the_last_digit():
     """D08: 1.50 against 1.55 kWh is -1/31, beyond 2 %."""
-    (row,) = reconcile(made([100.0, 101.55], [7.0, 6.0])).itertuples()
+    (row,) = made([100.0, 101.55], [7.0, 6.0]).dent.reconcile().itertuples()
     assert row.register == pytest.approx(1.55, abs=1e-9)
     assert row.demand == pytest.approx(1.50, abs=1e-9)
     assert row.residual == pytest.approx(-0.05, abs=1e-9)
@@ -46,7 +46,7 @@ def test_the_tolerance_decides():
 
 def test_equal_stories_agree():
     """No residual, whole coverage, the columns of the contract."""
-    found = reconcile(both())
+    found = both().dent.reconcile()
     assert tuple(found.columns) == COLUMNS
     assert found["signature"].tolist() == ["agrees"]
     assert found["residual"][0] == pytest.approx(0, abs=1e-9)
@@ -70,7 +70,7 @@ def test_a_constant_ratio(factor, name):
 
 def test_demand_while_the_register_falls():
     """Q of B5: demand is positive while the register runs backwards; nothing raises."""
-    (row,) = reconcile(both(sign=-1.0)).itertuples()
+    (row,) = both(sign=-1.0).dent.reconcile().itertuples()
     assert row.signature == "absolute demand or reversed CT"
     assert np.isnan(row.register)
 
@@ -78,7 +78,7 @@ def test_demand_while_the_register_falls():
 def test_a_declared_exporter_with_absolute_demand():
     """The register counts backwards, demand forwards: the ratio is -1."""
     rules = RegisterRules(max_kw=50, allow_export=True)
-    (row,) = reconcile(both(sign=-1.0), registers=rules).itertuples()
+    (row,) = both(sign=-1.0).dent.reconcile(registers=rules).itertuples()
     assert row.ratio == pytest.approx(-1)
     assert row.signature == "absolute demand or reversed CT"
 
@@ -91,7 +91,7 @@ def test_a_declared_exporter_with_signed_demand_agrees():
 
 def test_q06_frozen_register():
     """Q06: four equal registers beside 5 kW miss 3.75 kWh."""
-    (row,) = reconcile(made([100.0] * 4, [5.0] * 4)).itertuples()
+    (row,) = made([100.0] * 4, [5.0] * 4).dent.reconcile().itertuples()
     assert row.residual == pytest.approx(3.75)
     assert row.signature == "frozen register"
 
@@ -115,7 +115,7 @@ def test_q07_lost_rows(whole_rows):
         frame = frame.drop(frame.index[lost])
     else:
         frame.iloc[lost, 1] = np.nan
-    (row,) = reconcile(frame).itertuples()
+    (row,) = frame.dent.reconcile().itertuples()
     assert row.signature == "lost rows"
     assert row.residual == pytest.approx(-KW[lost].sum() / 4)
     assert row.at_gaps == pytest.approx(row.residual)
@@ -126,7 +126,7 @@ def test_a_gap_over_midnight_blames_no_day():
     """A register step that the period's edge cuts says nothing of either side."""
     frame = both().tz_convert("America/New_York")
     frame = frame.drop(frame.index[15:25])
-    found = reconcile(frame, "D")
+    found = frame.dent.reconcile("D")
     assert found["signature"].tolist() == ["agrees", "agrees"]
     assert named(frame) == "lost rows"
 
@@ -157,14 +157,14 @@ def test_one_sided_and_disjoint_elements_have_no_overlap():
     frame["DemandkW/Elm/B"] = KW
     frame["kWHNet/Elm/C"] = np.where(np.arange(N) < 10, np.arange(N) * 1.0, np.nan)
     frame["DemandkW/Elm/C"] = np.where(np.arange(N) > 50, 1.0, np.nan)
-    found = reconcile(frame).set_index("element")
+    found = frame.dent.reconcile().set_index("element")
     assert found["signature"].to_dict() == {"A": "agrees", "B": "no overlap", "C": "no overlap"}
     assert np.isnan(found.loc["B", "residual"])
 
 
 def test_a_vacant_unit_agrees():
     """Zero against zero is no finding."""
-    (row,) = reconcile(made([5.0] * 5, [0.0] * 5)).itertuples()
+    (row,) = made([5.0] * 5, [0.0] * 5).dent.reconcile().itertuples()
     assert row.signature == "agrees"
     assert np.isnan(row.ratio)
 
@@ -172,7 +172,7 @@ def test_a_vacant_unit_agrees():
 def test_days_add_up():
     """Figures of a partition add up to the whole."""
     frame = both(1.1)
-    whole, days = reconcile(frame), reconcile(frame, "D", tz="America/Los_Angeles")
+    whole, days = frame.dent.reconcile(), frame.dent.reconcile("D", tz="America/Los_Angeles")
     for name in ("register", "demand", "residual"):
         assert days[name].sum() == pytest.approx(whole[name][0], abs=1e-9)
 
@@ -180,7 +180,7 @@ def test_days_add_up():
 def test_several_meters_name_theirs():
     """Rows of several meters begin with the meter."""
     frame = pd.concat({"P2": both(), "P1": both(2.0)}, names=["meter", "time"])
-    found = reconcile(frame)
+    found = frame.dent.reconcile()
     assert found["meter"].tolist() == ["P1", "P2"]
     assert found["signature"].tolist() == ["CT multiplier", "agrees"]
 
@@ -190,7 +190,7 @@ def test_a_lag_moves_the_demand():
     frame = both()
     demand = frame[["DemandkW/Elm/A"]].set_axis(frame.index + pd.Timedelta("4min"))
     late = frame[["kWHNet/Elm/A"]].join(demand, how="outer")
-    (row,) = reconcile(late, demand_lag="4min").itertuples()
+    (row,) = late.dent.reconcile(demand_lag="4min").itertuples()
     assert row.residual == pytest.approx(0, abs=1e-9)
 
 
@@ -204,10 +204,10 @@ def test_what_is_refused():
     """One kind of reading, a naive index, a senseless tolerance, a site."""
     frame = both()
     with pytest.raises(KindError, match="no DemandkW column"):
-        reconcile(frame[["kWHNet/Elm/A"]])
+        frame[["kWHNet/Elm/A"]].dent.reconcile()
     with pytest.raises(RangeError, match="tz_localize"):
-        reconcile(frame.tz_localize(None))
+        frame.tz_localize(None).dent.reconcile()
     with pytest.raises(ConfigError, match=r"tolerance=1\.5"):
-        reconcile(frame, tolerance=1.5)
+        frame.dent.reconcile(tolerance=1.5)
     with pytest.raises(ConfigError, match="site="):
-        reconcile(frame, site="x.toml")
+        frame.dent.reconcile(site="x.toml")

@@ -14,11 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dentframe import verify
+from dentframe import Statement, verify
 from dentframe.errors import ConfigError, DentError, DentWarning
 from dentframe.money import record as recorded
 from dentframe.money import verification
-from dentframe.money.statement import Statement
 from tests.split_kit import bill, line, readings, shares, site, split, tenant
 
 BILL = (line("Energy", "energy", "600.00"), line("Fixed", "fixed", "10.01"))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from dentframe import RegisterRules
 from dentframe.errors import ConfigError, RangeError, UnknownMeterError
-from dentframe.metering.registers import MINUTE, RegisterRules, check_elements, resolve
+from dentframe.metering.registers import MINUTE, check_elements, resolve
 
 TWO = [("P1", "A"), ("P2", "A")]
 

@@ -60,7 +60,7 @@ def test_meters_come_from_the_index_or_the_attrs():
 def test_select_takes_what_fits_every_criterion(criteria, expected):
     """Values, index and attrs stay; columns come in the order asked."""
     frame = single()
-    part = select.select(frame.assign(note=1), **criteria)
+    part = frame.assign(note=1).dent.select(**criteria)
     assert_frame_equal(part, frame[expected])
     assert part.attrs == single().attrs
 
@@ -68,7 +68,7 @@ def test_select_takes_what_fits_every_criterion(criteria, expected):
 def test_select_gives_a_copy():
     """Writing into the selection leaves the frame alone."""
     frame = single()
-    part = select.select(frame, topic="kWHNet")
+    part = frame.dent.select(topic="kWHNet")
     part.iloc[:] = -1.0
     assert (frame["kWHNet/Elm/A"] >= 0).all()
 
@@ -89,7 +89,7 @@ def test_select_gives_a_copy():
 def test_select_refuses_what_is_not_there(criteria, error, says):
     """The error names what there is."""
     with pytest.raises(error) as caught:
-        select.select(single(), **criteria)
+        single().dent.select(**criteria)
     assert says in str(caught.value)
 
 
@@ -97,19 +97,19 @@ def test_a_frame_that_cannot_tell_its_meter_takes_any_name():
     """Without attrs, ``P482311252_A`` can only mean this frame's A."""
     frame = single()
     frame.attrs = {}
-    part = select.select(frame, topic="kWHNet", element="P482311252_A")
+    part = frame.dent.select(topic="kWHNet", element="P482311252_A")
     assert list(part.columns) == ["kWHNet/Elm/A"]
 
 
 def test_a_letter_means_every_meter_of_several():
     """The rows of both stay."""
-    part = select.select(several(), topic="kWHNet", element="A")
+    part = several().dent.select(topic="kWHNet", element="A")
     assert_frame_equal(part, several()[["kWHNet/Elm/A"]])
 
 
 def test_one_meter_of_several_keeps_the_two_levels():
     """And its attrs name no range of a meter that is gone."""
-    part = select.select(several(), topic="kWHNet", meter="P2")
+    part = several().dent.select(topic="kWHNet", meter="P2")
     assert_frame_equal(part, several().loc[["P2"], ["kWHNet/Elm/A", "kWHNet/Elm/C"]])
     assert select.meters(part) == ["P2"]
     assert list(part.attrs["dentcloud"]["ranges"]) == ["P2"]
@@ -117,13 +117,13 @@ def test_one_meter_of_several_keeps_the_two_levels():
 
 def test_an_element_of_one_meter_drops_the_other_meters():
     """``P2_C`` is one column and the rows of P2."""
-    part = select.select(several(), topic="kWHNet", element="P2_C")
+    part = several().dent.select(topic="kWHNet", element="P2_C")
     assert_frame_equal(part, several().loc[["P2"], ["kWHNet/Elm/C"]])
 
 
 def test_elements_of_different_meters_leave_the_rest_nan():
     """P1's C and P2's A were not named, so they are not there."""
-    part = select.select(several(), topic="kWHNet", element=["P1_A", "P2_C"])
+    part = several().dent.select(topic="kWHNet", element=["P1_A", "P2_C"])
     assert part.loc["P1", "kWHNet/Elm/A"].notna().all()
     assert part.loc["P2", "kWHNet/Elm/C"].notna().all()
     assert part.loc["P1", "kWHNet/Elm/C"].isna().all()
@@ -132,14 +132,14 @@ def test_elements_of_different_meters_leave_the_rest_nan():
 
 def test_channels_of_different_meters_leave_the_rest_nan():
     """As for elements."""
-    part = select.select(several(), topic="A", channel=["P1_A1", "A2"])
+    part = several().dent.select(topic="A", channel=["P1_A1", "A2"])
     assert part.loc["P2", "A/Ch/A1"].isna().all()
     assert part["A/Ch/A2"].notna().all()
 
 
 def test_by_element_is_a_column_per_letter():
     """Index and values stay; the columns have a name."""
-    wide = reshape.by_element(single(), "DemandkW")
+    wide = single().dent.by_element("DemandkW")
     assert list(wide.columns) == ["A", "C"]
     assert wide.columns.name == "element"
     np.testing.assert_array_equal(wide.to_numpy(), single().iloc[:, :2].to_numpy())
@@ -147,7 +147,7 @@ def test_by_element_is_a_column_per_letter():
 
 def test_by_channel_is_a_column_per_pair():
     """The element stands above its channels."""
-    wide = reshape.by_channel(several(), "A")
+    wide = several().dent.by_channel("A")
     assert list(wide.columns) == [("A", "A1"), ("A", "A2"), ("C", "C10")]
     assert list(wide.columns.names) == ["element", "channel"]
     assert list(wide.index.names) == ["meter", "time"]
@@ -157,17 +157,17 @@ def test_by_channel_is_a_column_per_pair():
 def test_the_ways_back_are_exact(make):
     """by_element and by_channel lose nothing but the topic's name."""
     frame = make()
-    elements = reshape.from_elements(reshape.by_element(frame, "kWHNet"), "kWHNet")
-    assert_frame_equal(elements, select.select(frame, "kWHNet"))
-    channels = reshape.from_channels(reshape.by_channel(frame, "A"), "A")
-    assert_frame_equal(channels, select.select(frame, "A"))
+    elements = reshape.from_elements(frame.dent.by_element("kWHNet"), "kWHNet")
+    assert_frame_equal(elements, frame.dent.select("kWHNet"))
+    channels = reshape.from_channels(frame.dent.by_channel("A"), "A")
+    assert_frame_equal(channels, frame.dent.select("A"))
     assert elements.attrs == frame.attrs
 
 
 def test_the_way_back_takes_a_unit_that_the_label_named():
     """The wide form has no place for it."""
     frame = single(["DemandkW/Elm/A [W]"])
-    wide = reshape.by_element(frame, "DemandkW")
+    wide = frame.dent.by_element("DemandkW")
     assert_frame_equal(reshape.from_elements(wide, "DemandkW", "W"), frame)
 
 
@@ -191,4 +191,4 @@ def test_the_wide_forms_refuse_what_they_cannot_show(verb, topic, error, says):
 def test_columns_of_different_units_are_not_put_side_by_side():
     """Watts and kilowatts in one table would be read as one."""
     with pytest.raises(UnitError, match="W and kW"):
-        reshape.by_element(single(["DemandkW/Elm/A", "DemandkW/Elm/C [W]"]), "DemandkW")
+        single(["DemandkW/Elm/A", "DemandkW/Elm/C [W]"]).dent.by_element("DemandkW")

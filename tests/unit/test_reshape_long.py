@@ -14,7 +14,7 @@ from tests.reshape_kit import several, single
 def test_long_has_a_row_per_reading_and_column():
     """NaN rows are kept; all but time and value are categorical."""
     frame = single()
-    long = reshape.to_long(frame)
+    long = frame.dent.to_long()
     assert list(long.columns) == ["time", "topic", "element", "channel", "value", "unit"]
     assert len(long) == frame.size
     assert long["value"].isna().sum() == 1
@@ -28,7 +28,7 @@ def test_long_has_a_row_per_reading_and_column():
 
 def test_long_of_several_meters_names_the_meter():
     """As a categorical, before the time."""
-    long = reshape.to_long(several())
+    long = several().dent.to_long()
     assert list(long.columns)[:2] == ["meter", "time"]
     assert isinstance(long["meter"].dtype, pd.CategoricalDtype)
 
@@ -50,7 +50,7 @@ def test_long_of_several_meters_names_the_meter():
 )
 def test_long_and_back_is_the_identical_frame(frame):
     """Dtypes, index unit and zone, column order and attrs included."""
-    back = reshape.from_long(reshape.to_long(frame))
+    back = reshape.from_long(frame.dent.to_long())
     assert_frame_equal(back, frame, check_exact=True)
     assert back.attrs == frame.attrs
     assert back.index.dtype == frame.index.dtype
@@ -59,7 +59,7 @@ def test_long_and_back_is_the_identical_frame(frame):
 def test_long_rows_may_come_shuffled_and_with_gaps():
     """What is missing is NaN, and the index is sorted again."""
     frame = several()
-    long = reshape.to_long(frame).dropna(subset="value").sample(frac=1, random_state=1)
+    long = frame.dent.to_long().dropna(subset="value").sample(frac=1, random_state=1)
     back = reshape.from_long(long)
     assert_frame_equal(back[frame.columns], frame, check_exact=True)
 
@@ -67,7 +67,7 @@ def test_long_rows_may_come_shuffled_and_with_gaps():
 def test_long_as_plain_text_goes_back_too():
     """Categoricals do not survive a file; the way back does not need them."""
     frame = several()
-    long = reshape.to_long(frame)
+    long = frame.dent.to_long()
     for name in ("meter", "topic", "element", "channel", "unit"):
         long[name] = long[name].astype(object)
     assert_frame_equal(reshape.from_long(long), frame, check_exact=True)
@@ -75,14 +75,14 @@ def test_long_as_plain_text_goes_back_too():
 
 def test_two_values_for_one_cell_are_refused():
     """Neither is better than the other."""
-    long = reshape.to_long(single())
+    long = single().dent.to_long()
     with pytest.raises(RangeError, match="two values for one time"):
         reshape.from_long(pd.concat([long, long.iloc[:1]]))
 
 
 def test_long_of_no_rows_is_empty():
     """With all its columns."""
-    long = reshape.to_long(single(rows=0))
+    long = single(rows=0).dent.to_long()
     assert len(long) == 0
     assert "unit" in long.columns
     assert len(reshape.from_long(long)) == 0
@@ -91,4 +91,4 @@ def test_long_of_no_rows_is_empty():
 def test_long_of_very_many_columns_keeps_their_names():
     """More categories than a byte holds."""
     frame = single([f"A/Ch/A{i}" for i in range(200)])
-    assert_frame_equal(reshape.from_long(reshape.to_long(frame)), frame)
+    assert_frame_equal(reshape.from_long(frame.dent.to_long()), frame)

@@ -9,10 +9,10 @@ from decimal import Decimal
 import pandas as pd
 import pytest
 
+from dentframe import RegisterRules, Site
 from dentframe.errors import ConfigError
-from dentframe.metering.registers import RegisterRules
 from dentframe.site.elements import stays
-from dentframe.site.site import Site, apply_site
+from dentframe.site.site import apply_site
 from tests.split_kit import LA, element, readings, site, tenant
 
 FILE = """

@@ -9,12 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.accessor import DentAccessor
+from dentframe import DentAccessor, RegisterRules
 from dentframe.errors import ConfigError, UnknownMeterError
-from dentframe.metering.registers import RegisterRules
-from dentframe.verbs.coincident import coincident
 from dentframe.verbs.energy import energy
-from dentframe.verbs.factors import power_factor
 from dentframe.verbs.inputs import Asked
 from dentframe.verbs.peaks import peaks
 from tests.split_kit import LA, element, readings, site
@@ -134,9 +131,9 @@ def test_a_site_may_know_more_than_the_frame_shows():
     """An element of the site may lack a column; one named by hand may not."""
     frame = week()[["kWHNet/Elm/M", "DemandkW/Elm/M", "DemandkW/Elm/A"]]
     when = {"tz": LA, "window": "1h", "kind": "block", "min_coverage": 0}
-    assert set(peaks(frame, "D", site=place(), **when)["element"]) == {"M", "A"}
+    assert set(frame.dent.peaks("D", site=place(), **when)["element"]) == {"M", "A"}
     with pytest.raises(UnknownMeterError):
-        peaks(frame, "D", registers=by_hand(), **when)
+        frame.dent.peaks("D", registers=by_hand(), **when)
 
 
 def test_a_swap_of_the_site_is_of_its_kwh_register_alone():
@@ -145,11 +142,11 @@ def test_a_swap_of_the_site_is_of_its_kwh_register_alone():
     t = frame.index.get_level_values("time")
     frame.loc[t >= pd.Timestamp(SWAP[0], tz=LA), "kVAHNet/Elm/A"] -= 1000.0
     asked = {"topic": "kVAHNet", "site": place(), "min_coverage": 0, "detail": True, **SPAN}
-    rows = energy(frame, "D", **asked)
+    rows = frame.dent.energy("D", **asked)
     row = rows[(rows["element"] == "A") & (rows["start"] == pd.Timestamp("2024-01-03", tz=LA))]
     assert row["status"].item() == "partial"
     assert row["energy"].item() == pytest.approx(95 * 3.0)
-    factor = power_factor(frame, "D", site=place(), detail=True, min_coverage=0, **SPAN)
+    factor = frame.dent.power_factor("D", site=place(), detail=True, min_coverage=0, **SPAN)
     swapped = factor[
         (factor["element"] == "A") & (factor["period"] == pd.Timestamp("2024-01-03", tz=LA))
     ]
@@ -178,8 +175,8 @@ def test_a_site_gives_zone_rules_and_roles():
     )
     when = {"start": "2024-01-01", "end": "2024-02-01", "site": s}
     frame = readings({"M": 900, "A": 1000, "S": -100}, demand={"M": 9, "A": 10, "S": -1})
-    found = energy(frame, "MS", **when)
+    found = frame.dent.energy("MS", **when)
     assert found.loc["P1"].iloc[0].round(6).tolist() == [1000, 900, -100]
     assert str(found.index.get_level_values("time").tz) == "America/Los_Angeles"
-    assert peaks(frame, "MS", **when)["peak"].tolist() == [10, 9, -1]
-    assert coincident(frame, "MS", **when)["element"].tolist() == ["P1_A", "P1_S"]
+    assert frame.dent.peaks("MS", **when)["peak"].tolist() == [10, 9, -1]
+    assert frame.dent.coincident("MS", **when)["element"].tolist() == ["P1_A", "P1_S"]

@@ -7,8 +7,9 @@ from decimal import Decimal
 
 import pytest
 
+from dentframe import SplitRules
 from dentframe.errors import ConfigError
-from dentframe.money.split_rules import Part, Rule, SplitRules, rules_of
+from dentframe.money.split_rules import Part, Rule, rules_of
 from tests.split_kit import bill, line, site
 
 FILE = """

@@ -7,9 +7,8 @@ import pandas as pd
 import pytest
 from split_kit import bill, element, line, readings, site, split, tenant
 
-from dentframe import verify
+from dentframe import Statement, verify
 from dentframe.documents.tables import explained
-from dentframe.money.statement import Statement
 
 LINES = (
     line("Energy", "energy", "600.00"),

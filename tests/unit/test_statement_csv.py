@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dentframe.documents.tables import percent, tails, visible
 from dentframe.frame.tables import escaped, plain
-from dentframe.money.statement import Line
+from dentframe.money import Line
 from tests.statement_kit import SAID, energy_line, full, statement
 
 

@@ -7,14 +7,13 @@ import pandas as pd
 import pytest
 
 from dentframe.errors import CoverageWarning, KindError, UnknownTopicError
-from dentframe.verbs.stats import stats
 from tests.unit.test_demand import KW, KWH, quarters
 
 
 def test_a_period_cuts_the_straight_line_between_samples():
     """Parts of a span add up to the whole: the value at the edge is interpolated."""
     frame = quarters({"V/Elm/A": [100, 130, 160]}, "2024-01-01 00:55")
-    found = stats(frame, "V", "h", tz="UTC", min_coverage=0)["V/Elm/A"]
+    found = frame.dent.stats("V", "h", tz="UTC", min_coverage=0)["V/Elm/A"]
     assert found["mean"].tolist() == pytest.approx([105.0, 135.0])
     assert found["coverage"].tolist() == pytest.approx([5 / 60, 25 / 60])
     assert found["max"].tolist() == [100.0, 160.0]
@@ -25,7 +24,7 @@ def test_nothing_is_assumed_over_a_gap():
     """A spacing beyond one and a half intervals is not covered."""
     frame = quarters({"A/Ch/A1": [10, 10, np.nan, 50, 50]})
     with pytest.warns(CoverageWarning, match="statistics"):
-        found = stats(frame, "A")["A/Ch/A1"]
+        found = frame.dent.stats("A")["A/Ch/A1"]
     assert found["mean"].tolist() == [30.0]
     assert found["coverage"].tolist() == [0.5]
 
@@ -33,27 +32,27 @@ def test_nothing_is_assumed_over_a_gap():
 def test_channels_are_in_wire_order():
     """(column, statistic), A2 before A10."""
     frame = quarters({"A/Ch/A10": [1, 1], "A/Ch/A2": [2, 2]})
-    found = stats(frame, "A")
+    found = frame.dent.stats("A")
     assert found.columns.get_level_values(0).unique().tolist() == ["A/Ch/A2", "A/Ch/A10"]
 
 
 def test_a_ratio_without_power_has_no_mean():
     """Least and greatest stay; a time mean of lead and lag would say nothing."""
-    found = stats(quarters({"dPF/Ch/A1": [0.9, -0.9]}), "dPF")["dPF/Ch/A1"].iloc[0]
+    found = quarters({"dPF/Ch/A1": [0.9, -0.9]}).dent.stats("dPF")["dPF/Ch/A1"].iloc[0]
     assert np.isnan(found["mean"])
     assert (found["min"], found["max"]) == (-0.9, 0.9)
 
 
 def test_units_in_labels_are_converted():
     """Milliamperes in the label become amperes."""
-    found = stats(quarters({"A/Ch/A1 [mA]": [1000, 3000]}), "A")
+    found = quarters({"A/Ch/A1 [mA]": [1000, 3000]}).dent.stats("A")
     assert found.xs("mean", axis=1, level=1).iloc[0, 0] == pytest.approx(2.0)
 
 
 def test_several_meters():
     """Over (meter, time)."""
     parts = {m: quarters({"V/Elm/A": [v, v]}) for m, v in (("P1", 120), ("P2", 277))}
-    found = stats(pd.concat(parts, names=["meter", "time"]), "V")["V/Elm/A", "mean"]
+    found = pd.concat(parts, names=["meter", "time"]).dent.stats("V")["V/Elm/A", "mean"]
     assert found.groupby("meter").first().to_dict() == {"P1": 120.0, "P2": 277.0}
 
 
@@ -68,11 +67,11 @@ def test_several_meters():
 def test_other_kinds_name_their_verb(topic, error, says):
     """A register is never averaged."""
     with pytest.raises(error, match=says):
-        stats(quarters({KWH: [1, 2], KW: [1, 2]}), topic)
+        quarters({KWH: [1, 2], KW: [1, 2]}).dent.stats(topic)
 
 
 def test_an_empty_frame_of_several_meters():
     """No meter, no row; no error."""
     frame = quarters({"V/Elm/A": [1, 2]})
     both = pd.concat({"P1": frame, "P2": frame}, names=["meter", "time"])
-    assert stats(both.iloc[:0], "V").empty
+    assert both.iloc[:0].dent.stats("V").empty

@@ -31,7 +31,7 @@ def several():
 
 def csv_text(frame, **options):
     buffer = io.StringIO()
-    tables.to_csv(frame, buffer, **options)
+    frame.dent.to_csv(buffer, **options)
     return buffer.getvalue()
 
 
@@ -148,7 +148,7 @@ def test_text_cells_are_never_formulas(kind, evil, tmp_path):
 def test_a_workbook_holds_times_and_numbers(tmp_path):
     """Naive UTC, naive local and the offset; numbers are numbers."""
     openpyxl = pytest.importorskip("openpyxl")
-    tables.to_excel(single(["A/Ch/A1"]), tmp_path / "a.xlsx", tz=LA)
+    single(["A/Ch/A1"]).dent.to_excel(tmp_path / "a.xlsx", tz=LA)
     rows = list(openpyxl.load_workbook(tmp_path / "a.xlsx").active.values)
     assert rows[0] == ("time_utc", "local_time", "utc_offset", "A/Ch/A1 [A]")
     assert str(rows[1][0]) == "2023-11-05 07:32:00"
@@ -167,7 +167,7 @@ def test_a_frame_larger_than_a_sheet_is_refused(monkeypatch, tmp_path):
     """Before anything is written."""
     monkeypatch.setattr(tables, "EXCEL_ROWS", 5)
     with pytest.raises(RangeError, match="use to_csv"):
-        tables.to_excel(single(), tmp_path / "big.xlsx")
+        single().dent.to_excel(tmp_path / "big.xlsx")
     assert not (tmp_path / "big.xlsx").exists()
 
 
@@ -175,7 +175,7 @@ def test_a_missing_openpyxl_says_how_to_install_it(monkeypatch, tmp_path):
     """It is an extra."""
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     with pytest.raises(MissingExtraError, match=r"write an Excel workbook.*\[excel\]"):
-        tables.to_excel(single(), tmp_path / "a.xlsx")
+        single().dent.to_excel(tmp_path / "a.xlsx")
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dentframe import Site, SplitRules, UtilityBill
 from dentframe.errors import ConfigError
 from dentframe.money import Tariff
-from dentframe.money.split_rules import SplitRules
-from dentframe.money.utility_bill import BillLine, UtilityBill
-from dentframe.site.site import Site
+from dentframe.money.utility_bill import BillLine
 
 FILE = """
 name = "PG&E 2023-12"

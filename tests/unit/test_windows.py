@@ -4,15 +4,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from dentframe.cloud.planner import (
-    REQUEST_BYTES,
-    Window,
-    covers,
-    estimate_bytes,
-    hours,
-    plan,
-    split,
-)
+from dentframe.cloud import Window
+from dentframe.cloud.planner import REQUEST_BYTES, covers, estimate_bytes, hours, plan, split
 from dentframe.errors import RangeError
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

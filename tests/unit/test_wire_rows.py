@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from dentframe.cloud.planner import Window
+from dentframe.cloud import Window
 from dentframe.wire.page import Report
 from tests.wire_kit import BOTH, answer, row
 

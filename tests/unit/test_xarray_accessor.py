@@ -14,11 +14,10 @@ import xarray as xr
 
 import dentframe
 import dentframe.datasets.accessor
-from dentframe.accessor import DentAccessor
-from dentframe.datasets.accessor import DatasetAccessor
-from dentframe.datasets.results import to_frame, to_xarray
+from dentframe import DentAccessor, Schedule, Window
+from dentframe.datasets import DatasetAccessor, to_xarray
+from dentframe.datasets.results import to_frame
 from dentframe.errors import KindError, RangeError
-from dentframe.times.schedule import Schedule, Window
 from tests.attrs_kit import told
 
 pytestmark = [

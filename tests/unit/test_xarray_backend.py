@@ -14,6 +14,8 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dentframe import open_dataset
+from dentframe.datasets import DentCloudBackendEntrypoint
 from dentframe.datasets.cloud_source import (
     dropped_names,
     month_sizes,
@@ -21,14 +23,7 @@ from dentframe.datasets.cloud_source import (
     refuse_cloud_on_worker,
     topics_without,
 )
-from dentframe.datasets.engine import (
-    Address,
-    DentCloudBackendEntrypoint,
-    address_of,
-    is_address,
-    meters_of,
-    open_dataset,
-)
+from dentframe.datasets.engine import Address, address_of, is_address, meters_of
 from dentframe.errors import ConfigError, RangeError
 from dentframe.frame.request import builtin_units, is_everything, resolve_topics
 
