@@ -17,8 +17,8 @@ from urllib.parse import quote, urlencode
 import numpy as np
 
 from dentframe.errors import DecodeError, DentError, StaleDataWarning, warn
-from dentframe.wire import decode as wire
-from dentframe.wire.page import Page, shown
+from dentframe.wire.decode import decode
+from dentframe.wire.page import Page, decode_meters, decode_topics, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -298,10 +298,10 @@ class ApiRequest:
         """Decode and so validate an answer; whatever is wrong with it is a typed error."""
         try:
             if self.kind == "getMeters":
-                return wire.decode_meters(body)
+                return decode_meters(body)
             if self.kind == "getTopics":
-                return wire.decode_topics(body)
-            return wire.decode(body, self.window)
+                return decode_topics(body)
+            return decode(body, self.window)
         except DentError:
             raise
         except Exception as error:

@@ -91,7 +91,7 @@ class Breaker:
     def __init__(self, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
         self._clock, self._sleep = clock, sleep
         self._lock = threading.Lock()
-        self._failures = 0
+        self._failures, self._why = 0, ""
         self._until = float("-inf")
         self._probing = False
         self.last_success = float("-inf")
@@ -114,7 +114,7 @@ class Breaker:
             self._sleep(NAP if self._probing else min(NAP, max(self._ahead(), 0.001)))
             check()
             if self._clock() - start > patience:
-                raise outage("it did not come back in time.")
+                raise outage(self._why)
         return self._clock() - start
 
     def enter(self) -> bool:
@@ -133,9 +133,10 @@ class Breaker:
             self._failures, self._probing = 0, False
             self.last_success = self._clock()
 
-    def failure(self) -> bool:
-        """Note a failure; whether it is now an outage."""
+    def failure(self, why: str = "nothing came back.") -> bool:
+        """Note a failure and why; whether it is now an outage."""
         with self._lock:
+            self._why = why
             self._failures, self._probing = self._failures + 1, False
             pause = min(_LONGEST, _FIRST * 2 ** max(self._failures - CALM, 0))
             self._until = self._clock() + pause
@@ -346,7 +347,7 @@ class Retrier:
             raise error
         if isinstance(error, RateLimitError):
             breaker.neither()
-        elif breaker.failure():
+        elif breaker.failure(str(error)):
             raise outage(str(error))
         request.failures += 1
         if isinstance(error, GatewayError):

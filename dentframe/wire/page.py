@@ -1,6 +1,6 @@
-"""Bytes of an answer → parsed JSON, or the error that says what came instead. Pure.
+"""A decoded answer is a page of columns, with a report of what was odd about it.
 
-What a decoded answer is: a page of columns, and a report of what was odd about it. Pure.
+What is no answer becomes an error that says what came instead.
 """
 
 from __future__ import annotations
@@ -223,12 +223,12 @@ def _refused(what: str, answer: dict[str, Any]) -> RequestError:
     )
 
 
-def not_decoded(what: str, why: str, body: bytes) -> DecodeError:
+def not_decoded(what: str, why: str, body: bytes, *, retryable: bool = True) -> DecodeError:
     """Build the error for an answer that is not what the API describes."""
     return DecodeError(
         f"Cannot {what}: the answer is not what the API describes, {why}; {_came(body)}. "
         "Ask again; if it stays so, check the base URL and any proxy between.",
-        retryable=True,
+        retryable=retryable,
     )
 
 
@@ -246,3 +246,61 @@ def strings(value: object) -> list[str] | None:
     if isinstance(value, list) and all(type(item) is str for item in value):
         return value
     return None
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a text is whole: none of its characters is half a surrogate pair."""
+    # JSON can escape half a surrogate pair, which no file or terminal can hold.
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def decode_meters(body: bytes) -> list[str]:
+    """Decode the answer to getMeters.
+
+    Returns
+    -------
+    list of str
+        The meters, each once, in the order of the answer.
+
+    Raises
+    ------
+    RequestError
+        If the service says ``"success": false``.
+    DecodeError
+        If the answer is not what the API describes.
+    """
+    meters = strings(load_answer(body, "decode the meters").get("meters"))
+    if meters is None or not all(map(is_unicode, meters)):
+        raise not_decoded("decode the meters", "its meters are no list of names", body)
+    return list(dict.fromkeys(meters))
+
+
+def decode_topics(body: bytes) -> list[dict[str, str]]:
+    """Decode the answer to getTopics.
+
+    Returns
+    -------
+    list of dict
+        With ``unit``, ``requestKey`` and ``description``; a missing unit or description is empty.
+
+    Raises
+    ------
+    RequestError
+        If the service says ``"success": false``.
+    DecodeError
+        If the answer is not what the API describes.
+    """
+    topics = load_answer(body, "decode the topics").get("topics")
+    if not isinstance(topics, list) or not all(_is_topic(topic) for topic in topics):
+        raise not_decoded("decode the topics", "its topics are no list of request keys", body)
+    return [_topic(topic) for topic in topics]
+
+
+def _is_topic(topic: Any) -> bool:
+    key = topic.get("requestKey") if isinstance(topic, dict) else None
+    return type(key) is str and is_unicode(key)
+
+
+def _topic(topic: dict[str, Any]) -> dict[str, str]:
+    texts = {key: topic.get(key) for key in ("unit", "requestKey", "description")}
+    return {k: t if isinstance(t, str) and is_unicode(t) else "" for k, t in texts.items()}

@@ -10,9 +10,8 @@ import pytest
 from dentframe.cloud.planner import Window
 from dentframe.errors import DecodeError, RequestError
 from dentframe.wire import decode as wire
-from dentframe.wire import decode as wire_fast
-from dentframe.wire.decode import decode, decode_meters, decode_slow, decode_topics
-from dentframe.wire.page import Report
+from dentframe.wire.decode import decode, decode_slow
+from dentframe.wire.page import Report, decode_meters, decode_topics
 from tests.wire_kit import BOTH, answer, row
 
 EXAMPLES = Path(__file__).parents[2].parent / "shared" / "api" / "examples"
@@ -203,11 +202,9 @@ def test_what_a_slice_teaches_holds_for_the_next():
 def test_ordinary_answers_go_the_fast_way(monkeypatch, spaces, cells):
     """At most the first slice, from which the reader learns, is decoded value by value."""
     slices = []
-    slow = wire_fast.SliceReader._read_slowly
+    slow = wire.SliceReader.spread
     monkeypatch.setattr(wire, "decode_slow", None)
-    monkeypatch.setattr(
-        wire_fast.SliceReader, "_read_slowly", lambda *args: slices.append(1) or slow(*args)
-    )
+    monkeypatch.setattr(wire.SliceReader, "spread", lambda *args: slices.append(1) or slow(*args))
     document = json.loads(answer(*(row(cells, time=f"00:{i:02d}") for i in range(60))))
     page = decode(json.dumps(document, **spaces).encode(), slice_bytes=500)
     assert page.report.rows == 60
