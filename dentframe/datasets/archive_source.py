@@ -29,6 +29,7 @@ from dentframe.errors import ConfigError
 from dentframe.frame import assemble as _frame
 from dentframe.frame.assemble import (
     bar,
+    check_element,
     check_errors,
     finish_as,
     of_elements,
@@ -239,6 +240,7 @@ def _rows(archive: Archive, reading: Reading, meter: str) -> tuple[Rows, list[st
     """The rows of a meter, and the columns that its frame has."""
     request, pages = reading.request, reading.of(meter)
     columns, dropped = _frame.wanted_columns(pages, request.topics, everything=request.all_topics)
+    check_element(reading, meter, columns)
     chosen = of_elements(columns, request.meters[meter], request.topics)
     table = _frame.join([replace(page, columns=()) for page in pages], ())
     minutes = _frame.clip(table, request.start, request.end).minutes

@@ -27,6 +27,7 @@ from dentframe.errors import (
     IncompleteReadError,
     IncompleteReadWarning,
     ReadingWarning,
+    UnknownMeterError,
     warn,
 )
 from dentframe.metering.attrs import Run, note, runs
@@ -390,10 +391,32 @@ def _one(reading: Reading, meter: str) -> Table:
     request = reading.request
     pages = reading.of(meter)
     columns, dropped = wanted_columns(pages, request.topics, everything=request.all_topics)
+    check_element(reading, meter, columns)
     chosen = of_elements(columns, request.meters[meter], request.topics)
     joined = join(pages, chosen)
     tell_of(request, meter, pages, columns, dropped, sum(map(len, joined.conflicts.values())))
     return clip(joined, request.start, request.end, bracket=reading.bracket)
+
+
+def check_element(reading: Reading, meter: str, columns: Sequence[str]) -> None:
+    """Refuse the id of one element that a meter with readings does not have.
+
+    In a list of ids such an element is missing and has a warning: the others are served.
+
+    Raises
+    ------
+    UnknownMeterError
+        Naming the elements that there are.
+    """
+    asked = reading.request.meters[meter]
+    there = sorted({e for c in columns if (e := parse(c).element) is not None})
+    if not reading.request.single or not asked or not there or reading.missing:
+        return
+    if asked[0] not in there:
+        raise UnknownMeterError(
+            f"Cannot read {meter + '_' + asked[0]!r}: meter {meter} has readings in this range, of "
+            f"the elements {', '.join(there)}, and none of {asked[0]}."
+        )
 
 
 def of_elements(

@@ -139,8 +139,15 @@ def check_meters(meters: Sequence[str], known: Sequence[str]) -> None:
         if name not in known:
             raise UnknownMeterError(
                 f"Cannot read meter {name!r}: the account has no such meter"
-                f"{did_you_mean(name, known) or '.'} get_meters() lists its {len(known)} meters."
+                f"{_meant(name, known)} get_meters() lists its {len(known)} meters."
             )
+
+
+def _meant(name: str, known: Sequence[str]) -> str:
+    meter, element = split_element(f"{name[:-1]}{name[-1:].upper()}")
+    if element is not None and meter in known:
+        return f": did you mean its element {meter + '_' + element!r}?"
+    return did_you_mean(name, known) or "."
 
 
 def topic_units(catalogue: Sequence[Mapping[str, str]]) -> dict[str, str]:

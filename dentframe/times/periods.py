@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import RangeError
-from dentframe.times.ranges import Zone, instant, is_utc, localize, minutes, zone
+from dentframe.times.ranges import Zone, check_spelling, instant, is_utc, localize, minutes, zone
 
 Freq: TypeAlias = "str | Monthly | Sequence[Any] | pd.DatetimeIndex | dt.timedelta | None"
 
@@ -39,8 +39,6 @@ _START_FORM = {
     "YE": "YS",
     "AS": "YS",
     "W": "W-MON",
-    "H": "h",
-    "T": "min",
     "d": "D",
     "B": "D",
 }
@@ -81,6 +79,7 @@ def parse_freq(freq: Any) -> tuple[int, str]:
         For an end-anchored or unknown frequency, naming the start form.
     """
     text = _freq_text(freq)
+    check_spelling(text, "freq")
     match = _FREQ.match(text)
     if match is None or match["n"] in {"0", "00"}:
         raise RangeError(_freq_help(text))

@@ -23,6 +23,7 @@ Ints: TypeAlias = npt.NDArray[np.int64]
 _DATE = re.compile(r"^\d{4}(-\d{1,2}(-\d{1,2})?)?$")
 _QUARTER = re.compile(r"^\d{4}-?Q[1-4]$")
 _UNITS = ("min", "h", "D")
+_OLD = re.compile(r"^(\d*)([HT])$")
 _STAMP = re.compile(r"^\d{4}-\d{1,2}-\d{1,2}[T ]\d{1,2}(:?\d{2})?")
 
 
@@ -116,6 +117,7 @@ def _wall(stamp: pd.Timestamp, tz: dt.tzinfo, what: str) -> pd.Timestamp:
 
 
 def _parse(value: Any, what: str) -> pd.Timestamp:
+    value = _year(value)
     if isinstance(value, str):
         return _parse_text(value, what)
     if isinstance(value, pd.Period):
@@ -125,6 +127,12 @@ def _parse(value: Any, what: str) -> pd.Timestamp:
         if not pd.isna(stamp):
             return stamp.as_unit("us")
     raise _unreadable(value, what)
+
+
+def _year(value: Any) -> Any:
+    """A year that was given as a number, as text; anything else as it is."""
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return str(value) if whole and 1000 <= value <= 9999 else value
 
 
 def _parse_text(text: str, what: str) -> pd.Timestamp:
@@ -140,10 +148,27 @@ def _parse_text(text: str, what: str) -> pd.Timestamp:
 
 
 def _unreadable(value: Any, what: str) -> RangeError:
+    meant = _meant(value) if isinstance(value, str) else None
+    hint = f" Did you mean {meant!r}?" if meant else ""
     return RangeError(
-        f"Cannot read {what}={value!r} as a time. Use a date like '2023-12-12', a time like "
+        f"Cannot read {what}={value!r} as a time.{hint} Use a date like '2023-12-12', a time like "
         "'2023-12-12 14:30', a datetime, a pandas Timestamp or a Period."
     )
+
+
+def _meant(text: str) -> str | None:
+    """The date that text with slashes or points means, where it can mean one only."""
+    parts = re.split(r"[/.]", text.strip())
+    if len(parts) == 2 and len(parts[1]) == 4:
+        parts.reverse()
+    if not 2 <= len(parts) <= 3 or len(parts[0]) != 4 or not all(p.isdigit() for p in parts):
+        return None
+    found = "-".join([parts[0], *(p.zfill(2) for p in parts[1:])])
+    try:
+        pd.Timestamp(found)
+    except ValueError:
+        return None
+    return found
 
 
 def time_range(
@@ -196,6 +221,7 @@ def _whole(start: Any) -> tuple[pd.Timestamp, pd.Timestamp]:
 
 
 def _named_period(start: Any) -> pd.Period | None:
+    start = _year(start)
     if isinstance(start, pd.Period):
         return start
     if isinstance(start, str) and _QUARTER.match(start.strip()):
@@ -230,6 +256,7 @@ def minutes(value: Any, what: str) -> int:
     RangeError
         Where it cannot be read, is negative, or is no whole number of minutes.
     """
+    check_spelling(value, what)
     try:
         span = pd.Timedelta(f"1{value}" if _is_unit(value) else value)
     except (ValueError, TypeError):
@@ -239,6 +266,17 @@ def minutes(value: Any, what: str) -> int:
             f"Cannot use {what}={value!r}: it is no whole number of minutes. Use e.g. '15min'."
         )
     return int(span // pd.Timedelta(minutes=1))
+
+
+def check_spelling(value: Any, what: str) -> None:
+    """Refuse pandas' old names of the hour and the minute, which it no longer reads."""
+    found = _OLD.match(value.strip()) if isinstance(value, str) else None
+    if found:
+        new = found[1] + {"H": "h", "T": "min"}[found[2]]
+        raise RangeError(
+            f"Cannot use {what}={value!r}: that is pandas' old spelling, which it gave up in "
+            f"version 3. Use {new!r}."
+        )
 
 
 def _is_unit(value: Any) -> bool:

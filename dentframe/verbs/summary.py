@@ -1,6 +1,6 @@
-"""What a frame of readings holds, at a glance: span, interval, topics, coverage, findings.
+"""The repr of ``df.dent`` says what a frame holds: span, interval, topics, coverage, oddities.
 
-Only what one pass over the frame tells; `gaps` and `quality` look closer.
+It tells what one pass over the rows tells; `gaps` and `quality` look closer.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from dentframe.cards import Card
 from dentframe.frame import select as selection
 from dentframe.metering.attrs import time_index
 from dentframe.verbs.gaps import Lane, lanes
+from dentframe.wire.columns import CHANNEL, ELEMENT
+from dentframe.wire.topics import RESULTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,9 +39,10 @@ def card(frame: pd.DataFrame) -> Card:
         `dentframe.cards` renders it.
     """
     table, found = selection.table(frame), lanes(frame)
-    meters = selection.meters(frame)
+    meters, computed = selection.meters(frame), _computed(table)
+    kind = "dent, computed" if computed else "dent"
     return Card(
-        title=", ".join(x for x in ("dent", _named(meters, "meter"), f"{len(frame):,} rows") if x),
+        title=", ".join(x for x in (kind, _named(meters, "meter"), f"{len(frame):,} rows") if x),
         facts=(
             ("span", _span(frame, found)),
             ("interval", _intervals(found)),
@@ -49,8 +52,13 @@ def card(frame: pd.DataFrame) -> Card:
         ),
         heads=_HEADS,
         rows=[_topic(name, part, found) for name, part in table.groupby("topic", sort=False)],
-        notes=_notes(frame, table, found),
+        notes=_notes(frame, table, found, computed),
     )
+
+
+def _computed(table: pd.DataFrame) -> bool:
+    """Whether the columns are figures of a verb, such as daily energy, and no readings."""
+    return len(table) > 0 and all(topic in RESULTS for topic in table["topic"])
 
 
 def _named(names: Sequence[str], what: str = "") -> str:
@@ -119,7 +127,9 @@ def _share(there: int, due: int) -> str:
     return f"{min(max(100 * there / due, 0.01), 99.99):.2f} %"
 
 
-def _notes(frame: pd.DataFrame, table: pd.DataFrame, found: Sequence[Lane]) -> list[str]:
+def _notes(
+    frame: pd.DataFrame, table: pd.DataFrame, found: Sequence[Lane], computed: bool
+) -> list[str]:
     looks: list[Callable[[], str]] = [
         lambda: "" if len(frame) else "There are no readings.",
         lambda: _zone(frame),
@@ -127,9 +137,24 @@ def _notes(frame: pd.DataFrame, table: pd.DataFrame, found: Sequence[Lane]) -> l
         lambda: _gaps(found),
         lambda: _blanks(table, found),
         lambda: _silent(frame, table, found),
+        lambda: _strange(table),
     ]
     told = [note for note in (look() for look in looks) if note]
-    return told or ["Nothing odd at a glance; .quality() looks closer."]
+    if computed:
+        return ["Figures of a verb, not readings: .quality() is for those.", *told]
+    if told:
+        return told
+    return ["No gap, no blank cell, no time twice; .quality() looks at the values."]
+
+
+def _strange(table: pd.DataFrame) -> str:
+    """Columns that a verb can do nothing with: no kind, or neither element nor channel."""
+    placed = table["scope"].isin([ELEMENT, CHANNEL]).to_numpy()
+    names = table.index[~placed | (table["kind"] == "unknown").to_numpy()]
+    if not len(names):
+        return ""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{len(names)} columns not understood: {', '.join(names[:_NAMED])}{more}."
 
 
 def _zone(frame: pd.DataFrame) -> str:

@@ -70,6 +70,8 @@ TOPICS: dict[str, Topic] = {
     )
 }
 
+RESULTS = frozenset({"Energy", "ApparentEnergy", "ReactiveEnergy", "Demand", "ApparentDemand"})
+"""The topics of what dentframe's own verbs compute."""
 SERVED: tuple[str, ...] = tuple(t.key for t in TOPICS.values() if t.served)
 
 _KIND_OF_UNIT: dict[str, Kind] = {

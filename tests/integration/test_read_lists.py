@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from dentframe import emulator, inventory
-from dentframe.errors import ReadingWarning
+from dentframe.errors import RangeError, ReadingWarning, UnknownMeterError
 from dentframe.reader import get_meters, get_topics, plan_dentcloud, read_dentcloud
 from tests.integration import read_kit
 from tests.integration.read_kit import METER
@@ -83,6 +83,36 @@ def test_a_unit_that_nobody_knows_is_named_and_hinders_no_other(tmp_path):
         quantified = frame.dent.quantify()
     assert list(map(str, quantified.dtypes)) == ["pint[kilowatt][Float64]", "float64"]
     assert "%THD" in repr(frame.dent)
+
+
+def test_a_year_as_a_number_is_that_year(client):
+    """`(M, 2023)` and the half-open `(M, 2023, 2024)` are the same."""
+    plans = [plan_dentcloud(METER, *span, client=client) for span in ((2023,), (2023, 2024))]
+    assert list(plans[0]) == list(plans[1])
+    assert len(plans[0]) == 12
+
+
+@pytest.mark.parametrize("text", ["12/2023", "2023/12", "2023.12"])
+def test_a_month_with_slashes_is_told_the_right_way(client, text):
+    """What it means is suggested, never guessed."""
+    with pytest.raises(RangeError, match=r"Did you mean '2023-12'\?"):
+        read_dentcloud(METER, text, client=client)
+
+
+def test_an_element_that_is_none_is_told_the_right_one(client):
+    """In small letters it is suggested; another letter lists those that there are."""
+    with pytest.raises(UnknownMeterError, match=f"did you mean its element '{METER}_A'"):
+        read_dentcloud(f"{METER}_a", "2023-12-05", client=client)
+    with pytest.raises(UnknownMeterError, match="of the elements A, B, C, D, E, F, G, and none of"):
+        read_dentcloud(f"{METER}_X", "2023-12-05", topics="kWHNet", client=client)
+
+
+@pytest.mark.parametrize(("old", "new"), [("H", "h"), ("15T", "15min"), ("2H", "2h")])
+def test_old_spellings_of_pandas_are_named(client, old, new):
+    """The reason is told, and what to write."""
+    frame = read_dentcloud(METER, "2023-12-05", topics="kWHNet", client=client)
+    with pytest.raises(RangeError, match=f"pandas' old spelling.*'{new}'"):
+        frame.dent.energy(old, tz="UTC")
 
 
 def test_no_progress_bar_without_a_terminal(client, capsys):

@@ -40,7 +40,7 @@ def test_a_whole_day():
         ["kWHNet", "register", "kWh", "1", "100 %"],
         ["A", "sample", "A", "1", "100 %"],
     ]
-    assert shown.notes == ["Nothing odd at a glance; .quality() looks closer."]
+    assert shown.notes == ["No gap, no blank cell, no time twice; .quality() looks at the values."]
 
 
 def test_a_gap_and_blanks_are_counted():
@@ -150,3 +150,17 @@ def test_units_of_pint_and_labels_are_shown():
     frame = day("DemandkW/Elm/A [W]")
     assert card(frame).rows[0][2] == "W"
     assert "<dent, P1, 96 rows>" in repr(frame.dent)
+
+
+def test_a_computed_frame_is_called_so():
+    """Daily energy is no reading."""
+    days = day("kWHNet/Elm/A").dent.energy("h", tz="UTC", min_coverage=0)
+    shown = card(days)
+    assert shown.title == "dent, computed, 24 rows"
+    assert shown.notes[0] == "Figures of a verb, not readings: .quality() is for those."
+
+
+def test_columns_that_are_not_understood_are_counted():
+    """Of no scope or kind that a verb knows: then it is not said that all is well."""
+    shown = card(day("DemandkW/Elm/A", "V/Ph/L1-L2", "Foo/Elm/A"))
+    assert shown.notes == ["2 columns not understood: V/Ph/L1-L2, Foo/Elm/A."]
