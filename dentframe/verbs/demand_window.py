@@ -1,4 +1,4 @@
-"""Which interval a DemandkW row covers, found by regression on the register. Pure.
+"""`check_demand_window` finds which interval a DemandkW row covers, by regression on the register.
 
 It never shifts anything: it reports the best lag and how clear it is.
 """
@@ -33,6 +33,9 @@ CLEAR = 0.5
 SHALLOW = 0.005
 SURE = 10.0
 """Least log likelihood ratio of the best lag against the next, to be told apart at all."""
+HALVES, AGREEING = 100, 0.95
+"""How many halves of the days are tried, and the share in which the best lag must be the best."""
+DAY = 24 * HOUR
 FEWEST = 24
 LEAST = 1e-6
 """Residuals below this are none [kWh]: they are rounding of floats."""
@@ -100,8 +103,9 @@ def check_demand_window(
         is as clear as can be), its ``verdict``, and ``n``, the rows used at every lag.
         Verdicts: ``"sliding"``, the window ends at the poll (best lag 0, margin at least 0.5);
         ``"block"``, it is closed on the clock (the best lag is the polls' minutes past it);
-        else ``"unclear"``. Where polls fall on the clock's quarter the two are the same, and
-        the verdict is ``"sliding"``.
+        else ``"unclear"``, as where another lag fits best on some halves of the days. Where
+        polls fall on the clock's quarter the two are the same, and the verdict is
+        ``"sliding"``.
 
     Raises
     ------
@@ -124,7 +128,8 @@ def check_demand_window(
     bounds = asked_bounds(frame, start, end, asked.tz)
     _check_order(bounds)
     lags = _lags(max_lag)
-    fits = [_fit(p, lags, bounds) for p in pairs(frame, asked) if p.complete]
+    both = [p for p in pairs(frame, asked) if p.complete]
+    fits = [_fit(p, lags, bounds, _days(both)) for p in both]
     meters = meter_by_meter(fits, lambda f: f.pair.meter)
     rows = [row for meter in meters for row in _rows(meter, lags)]
     made = pd.DataFrame(rows, columns=pd.Index(COLUMNS))
@@ -156,35 +161,62 @@ def _check_order(bounds: Bounds) -> None:
 
 @dataclass(frozen=True)
 class _Fit:
-    """How well each lag explains one element.
+    """How well each lag explains one element, day by day.
 
     Attributes
     ----------
     pair : Pair
         The element.
-    rms : ndarray of float
-        Residual of the regression at each lag [kWh], shape (lags,).
-    n : int
-        The rows used, the same at every lag.
-    telling : bool
-        Whether the element drew anything, so that lags can differ.
+    n : ndarray of float
+        The rows used of each day, the same at every lag, shape (days,).
+    xx, xy, yy : ndarray of float
+        Sums of the products of register and demand [kWh²], shape (lags, days).
     past_clock : int
         The minutes that its polls come after the clock's own window edges [us].
     """
 
     pair: Pair
-    rms: Floats
-    n: int
-    telling: bool
+    n: Floats
+    xx: Floats
+    xy: Floats
+    yy: Floats
     past_clock: int
 
+    @property
+    def telling(self) -> bool:
+        """Whether the element drew anything, so that lags can differ."""
+        return bool(self.yy.any())
 
-def _fit(pair: Pair, lags: Ints, bounds: Bounds) -> _Fit:
+    def rms(self, days: Floats) -> Floats:
+        """Residuals of the regression over some days [kWh], shape (lags, choices of days)."""
+        xx, xy, yy = self.xx @ days, self.xy @ days, self.yy @ days
+        explained = np.divide(xy**2, xx, out=np.zeros_like(xx), where=xx > 0)
+        left = np.maximum(yy - explained, 0.0) / np.maximum(self.n @ days, 1)
+        return np.asarray(np.sqrt(left))
+
+
+def _days(found: Sequence[Pair]) -> Ints:
+    """The days that readings lie in [us UTC]; eighths of the span where it has fewer days."""
+    low = min((int(p.demand.at[0]) for p in found), default=0)
+    high = max((int(p.demand.at[-1]) for p in found), default=0)
+    return np.arange(low, high + 1, max(min(DAY, (high - low) // 8), MINUTE))
+
+
+def _fit(pair: Pair, lags: Ints, bounds: Bounds, days: Ints) -> _Fit:
     t, kw = _in_span(pair.demand, bounds)
     use = _usable(pair.register, t - int(lags[-1]) - pair.interval, t)
     t, y = t[use], kw[use] * (pair.interval / HOUR)
-    rms = _residuals(pair.register, t, y, lags, pair.interval)
-    return _Fit(pair, rms, len(t), bool((y != 0).any()), _past_clock(t, pair.interval))
+    day = np.searchsorted(days, t, side="right") - 1
+
+    def summed(values: Any) -> Floats:
+        return np.asarray(np.bincount(day, values, minlength=len(days)), dtype=np.float64)
+
+    # Lag by lag: arrays of one lag stay in the processor's cache.
+    rises = (_rise(pair.register, t - lag, pair.interval) for lag in lags)
+    xx, xy = zip(*((summed(x * x), summed(x * y)) for x in rises), strict=True)
+    yy = np.tile(summed(y * y), (len(lags), 1))
+    n = np.bincount(day, minlength=len(days)).astype(np.float64)
+    return _Fit(pair, n, np.stack(xx), np.stack(xy), yy, _past_clock(t, pair.interval))
 
 
 def _rows(meter: Sequence[_Fit], lags: Ints) -> list[tuple[Any, ...]]:
@@ -192,28 +224,39 @@ def _rows(meter: Sequence[_Fit], lags: Ints) -> list[tuple[Any, ...]]:
     telling = [f for f in meter if f.telling]
     if not telling:
         return [_silent(f) for f in meter]
-    weights = np.array([f.n for f in telling], dtype=np.float64)
-    logs = np.log(np.maximum(np.stack([f.rms for f in telling]), LEAST))
-    pooled = weights @ logs / weights.sum()
-    best, after = (int(i) for i in np.argsort(pooled, kind="stable")[:2])
-    margin = -float(np.expm1(pooled[best] - pooled[after]))
-    verdict = _verdict(int(lags[best]), margin, int(weights.sum()), telling[0].past_clock)
+    halves = _halves(len(telling[0].n))
+    weights = np.stack([f.n @ halves for f in telling])
+    logs = np.log(np.maximum(np.stack([f.rms(halves) for f in telling]), LEAST))
+    pooled = np.einsum("fh,flh->lh", weights, logs) / np.maximum(weights.sum(axis=0), 1)
+    best, after = (int(i) for i in np.argsort(pooled[:, 0], kind="stable")[:2])
+    margin = -float(np.expm1(pooled[best, 0] - pooled[after, 0]))
+    verdict = "unclear"
+    if (pooled[:, 1:].argmin(axis=0) == best).mean() >= AGREEING:
+        n = int(weights[:, 0].sum())
+        verdict = _verdict(int(lags[best]), margin, n, telling[0].past_clock)
     return [
         _told(f, lags, best, after, margin, verdict) if f.telling else _silent(f) for f in meter
     ]
 
 
+def _halves(days: int) -> Floats:
+    """All days, then halves of them, each a column of 0 and 1; the same at every call."""
+    order = np.random.default_rng(0).random((days, HALVES)).argsort(axis=0)
+    return np.column_stack((np.ones(days), 2 * order < days))
+
+
 def _told(
     f: _Fit, lags: Ints, best: int, after: int, margin: float, verdict: str
 ) -> tuple[Any, ...]:
-    own = _delta(lags[int(np.argmin(f.rms))])
-    here = (_delta(lags[best]), own, f.rms[best], _delta(lags[after]), f.rms[after])
-    return f.pair.element, *here, margin, f.rms[0], verdict, f.n
+    rms = f.rms(np.ones((len(f.n), 1)))[:, 0]
+    here = (_delta(lags[best]), _delta(lags[int(np.argmin(rms))]), rms[best])
+    there = (_delta(lags[after]), rms[after])
+    return f.pair.element, *here, *there, margin, rms[0], verdict, int(f.n.sum())
 
 
 def _silent(f: _Fit) -> tuple[Any, ...]:
     nothing = (pd.NaT, pd.NaT, np.nan, pd.NaT, np.nan, np.nan, np.nan)
-    return f.pair.element, *nothing, "unclear", f.n
+    return f.pair.element, *nothing, "unclear", int(f.n.sum())
 
 
 def _delta(us: Any) -> dt.timedelta:
@@ -238,16 +281,6 @@ def _usable(register: Cumulative, s: Ints, e: Ints) -> Bools:
     return np.asarray((register.covered(s, e) == e - s) & (count[last] == count[first]))
 
 
-def _residuals(register: Cumulative, t: Ints, y: Floats, lags: Ints, window: int) -> Floats:
-    """Residual rms of the regression at each lag [kWh], shape (lags,)."""
-    # Lag by lag: arrays of one lag stay in the processor's cache.
-    x = np.stack([_rise(register, t - lag, window) for lag in lags])
-    norm = np.einsum("ij,ij->i", x, x)
-    slope = np.divide(x @ y, norm, out=np.zeros(len(lags)), where=norm > 0)
-    off = y[None, :] - slope[:, None] * x
-    return np.asarray(np.sqrt(np.einsum("ij,ij->i", off, off) / max(len(t), 1)))
-
-
 def _rise(register: Cumulative, ends: Ints, window: int) -> Floats:
     """The register's increment over the window before each instant [kWh]."""
     return register.energy_at(ends) - register.energy_at(ends - window)
@@ -266,5 +299,4 @@ def _verdict(best: int, margin: float, n: int, past_clock: int) -> str:
         return "unclear"
     if best == 0 and margin >= CLEAR:
         return "sliding"
-    near = abs(best - past_clock) <= MINUTE
-    return "block" if best > 0 and near and margin >= SHALLOW else "unclear"
+    return "block" if best == past_clock > 0 and margin >= SHALLOW else "unclear"

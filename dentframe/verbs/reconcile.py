@@ -1,8 +1,7 @@
-"""A register against the demand of the same element: do they tell one story? Pure.
+"""`reconcile` compares a register with the demand of the same element, and names what differs.
 
-What a difference between a register and its demand looks like: the known causes. Pure.
-
-Each cause claims the evidence of one period in turn; the first that fits names it.
+Each known cause of a difference is a function that looks at the evidence of one period; the first
+that fits gives the signature.
 """
 
 from __future__ import annotations
@@ -39,6 +38,8 @@ UNEXPLAINED = "unexplained"
 NEAR_THIRD = 0.05
 SCATTERED = 0.25
 """Residuals of the steps beyond this share of the demand itself are no constant ratio."""
+RUN = 8
+"""Steps that are taken together where each by itself scatters."""
 FROZEN_RUN = 3
 FEWEST_SAMPLES = 30
 FORWARD = 0.1
@@ -133,14 +134,22 @@ def _lost(e: Evidence, tolerance: float) -> bool:
 
 def _ratio(e: Evidence, tolerance: float) -> float | None:
     """The ratio of demand to register where it is constant and not 1, else None."""
-    n, x, y = len(e.x), e.x.sum(), e.y.sum()
-    if n < 3 or x <= 0 or y <= 0:
+    x, y = e.x, e.y
+    if len(x) < 3 or x.sum() <= 0 or y.sum() <= 0:
         return None
-    k = y / x
-    scatter = float(np.sqrt(((e.y - k * e.x) ** 2).sum() / (e.y**2).sum()))
-    off = abs(k - 1)
-    constant = scatter <= SCATTERED and off * np.sqrt(n) > 3 * scatter * max(k, 1.0)
+    k = y.sum() / x.sum()
+    if _scatter(x, y, k) > SCATTERED and len(x) >= 3 * RUN:
+        # A window that lies elsewhere than its step blurs a run of steps at its ends alone.
+        starts = np.arange(0, len(x) - len(x) % RUN, RUN)
+        x, y = (np.add.reduceat(v[: len(x) - len(x) % RUN], starts) for v in (x, y))
+    scatter, off = _scatter(x, y, k), abs(k - 1)
+    constant = scatter <= SCATTERED and off * np.sqrt(len(x)) > 3 * scatter * max(k, 1.0)
     return float(k) if constant and off > tolerance else None
+
+
+def _scatter(x: Floats, y: Floats, k: float) -> float:
+    """What a constant ratio leaves unexplained, as a share of the demand."""
+    return float(np.sqrt(((y - k * x) ** 2).sum() / (y**2).sum()))
 
 
 def _reversed(e: Evidence, tolerance: float) -> bool:
