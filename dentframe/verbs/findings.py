@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dentframe.metering.cumulative import jumps
 from dentframe.metering.series import Flag
 from dentframe.metering.steps import HOUR
 from dentframe.verbs.inputs import FEWEST, TOO_CLOSE, TOO_FAR
@@ -154,11 +155,8 @@ def jump(x: Evidence) -> Found:
 
 
 def _jumps(x: Evidence) -> Found:
-    c = x.register
-    for i in np.flatnonzero(c.flags & int(Flag.UNEXPLAINED_JUMP)):
-        risk = float(c.series.values[np.searchsorted(c.series.t, c.t[i + 1])])
-        risk -= float(c.series.values[np.searchsorted(c.series.t, c.t[i])])
-        yield c.t[i], c.t[i + 1], 1, "error", risk
+    for s, e, kwh in jumps(x.register):
+        yield s, e, 1, "error", kwh
 
 
 def stuck(x: Evidence) -> Found:

@@ -6,7 +6,7 @@ The rows of each meter of a frame, counted: what came, what should have come. Pu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -190,6 +190,7 @@ def coverage(
     if of not in {"energy", "readings"}:
         raise ConfigError(f"Cannot use of={of!r}: use 'energy' or 'readings'.")
     asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    asked = replace(asked, refuse=False)
     found = study(frame, freq, sources.wanted(frame, topic, source), asked)
     series = found.series
     if of == "readings":
@@ -255,6 +256,7 @@ def gaps(
     1       D 2023-12-13 22:17:00-08:00 2023-12-14 02:02:00-08:00
     """
     asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    asked = replace(asked, refuse=False)
     of = study(frame, None, demanded(frame, topic, source), asked)
     known = registers_of(frame, asked, REGISTER)
     holes = [holes_of(of, c, known.get((c.meter, c.element))) for c in of.series]

@@ -163,6 +163,7 @@ class Asked:
     interval: Any = "15min"
     demand_lag: Any = "0min"
     elements: Any = None
+    refuse: bool = True
 
     @classmethod
     def of(cls, frame: pd.DataFrame, site: Any, tz: Zone, *rest: Any) -> Asked:
@@ -284,6 +285,7 @@ def series_of(frame: pd.DataFrame, wanted: Wanted, asked: Asked) -> list[Cumulat
         interval=asked.interval,
         demand_lag=asked.demand_lag,
         elements=asked.elements,
+        refuse=asked.refuse,
     )
 
 

@@ -169,7 +169,7 @@ def _element(
     lag = by_meter(asked.demand_lag, meter, "0min", "demand_lag")
     demand = series.get((MEAN, meter, element), blank)
     means = from_means(demand, interval_of(asked.interval, meter), lag)
-    return from_register(series.get((REGISTER, meter, element), blank), rules), means
+    return from_register(series.get((REGISTER, meter, element), blank), rules, means), means
 
 
 def _evidence(

@@ -145,6 +145,7 @@ def cumulatives(
     interval: Any = "15min",
     demand_lag: Any = "0min",
     elements: Any = None,
+    refuse: bool = True,
 ) -> list[Cumulative]:
     """E(t) and C(t) of every element, meters by name, elements in wire order.
 
@@ -162,6 +163,8 @@ def cumulatives(
         A mean stamped t covers ``(t - demand_lag - interval, t - demand_lag]``.
     elements : str, sequence of str, or None
         The elements asked for, by `named_outright`; None is all.
+    refuse : bool
+        False for verbs that report: a column that is no register is missing, whatever else is.
 
     Returns
     -------
@@ -194,7 +197,8 @@ def cumulatives(
                     found.append(_register(s, how, frame, meter, interval, demand_lag))
                 else:
                     found.append(_means(s, how, interval, demand_lag))
-    _refuse(found, named)
+    if refuse:
+        _refuse(found, named)
     found.sort(key=wire_order)
     return _without_blank(frame, found, rules, named) if len(meters) > 1 else found
 

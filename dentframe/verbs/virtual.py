@@ -227,6 +227,9 @@ def virtual(
         )
     used = {key for parts in formulas.values() for _, key in parts}
     series = {k: c for k, c in keyed(series_of(frame, answer, asked)).items() if k in used}
+    for c in series.values():
+        if c.refusal:
+            raise KindError(c.refusal)
     warn_of_spacing([c.series for c in series.values() if c.source == "demand"], interval)
     bounds = {"start": start, "end": end, "naive": asked.tz}
     when = periods(frame, list(series.values()), freq, tz=zone, **bounds)

@@ -131,3 +131,17 @@ def test_what_is_refused():
         frame.dent.check_demand_window(max_lag="0min")
     with pytest.raises(RangeError, match="start is not before"):
         frame.dent.check_demand_window(start="2023-11-06", end="2023-11-05", tz="UTC")
+
+
+def test_a_load_of_five_minute_steps_is_never_called_wrongly():
+    """Such a load pulls the best lag of a block a minute off: then the verdict is `unclear`."""
+    for seed in range(12):
+        rng, late = np.random.default_rng(seed), 1 + seed
+        used = np.r_[0.0, np.cumsum(np.repeat(rng.lognormal(1, 0.7, 4032), 5)) / 60]
+        polls = np.arange(30, 20160, 15) + late
+        index = pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta(polls, unit="min")
+        kwh = used[polls - late] - used[polls - late - 15]
+        columns = {"kWHNet/Elm/A": 1000 + used[polls].round(3), "DemandkW/Elm/A": 4 * kwh}
+        (row,) = pd.DataFrame(columns, index=index).dent.check_demand_window().itertuples()
+        right = row.verdict == "block" and row.best_lag == pd.Timedelta(late, unit="min")
+        assert right or row.verdict == "unclear"

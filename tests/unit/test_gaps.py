@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.errors import ConfigError
+from dentframe.errors import ConfigError, KindError
 from dentframe.verbs.gaps import COLUMNS
 from tests.attrs_kit import told
 from tests.unit.test_demand import KW, KWH, quarters
@@ -55,3 +55,16 @@ def test_coverage_of_energy_and_of_readings():
     assert frame.dent.coverage(of="readings")["A"].tolist() == pytest.approx([0.5])
     with pytest.raises(ConfigError, match="of='kWh'"):
         frame.dent.coverage(of="kWh")
+
+
+def test_a_register_that_is_none_is_reported_and_not_refused():
+    """What was differenced by hand, or feeds back undeclared: no energy, though readings came."""
+    rng = np.random.default_rng(3)
+    time = pd.date_range("2024-01-01", periods=97, freq="15min", tz="UTC").delete([40, 41])
+    frame = pd.DataFrame({"kWHNet/Elm/A": rng.uniform(0, 5, 95)}, index=time)
+    with pytest.raises(KindError, match="differenced by hand"):
+        frame.dent.energy()
+    assert frame.dent.coverage("D", tz="UTC").iloc[0, 0] < 0.1
+    assert frame.dent.coverage("D", of="readings", tz="UTC").iloc[0, 0] == pytest.approx(94 / 96)
+    row = frame.dent.gaps().iloc[0]
+    assert (row["missing_intervals"], row["energy_known"]) == (2, False)

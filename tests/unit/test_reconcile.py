@@ -211,3 +211,18 @@ def test_what_is_refused():
         frame.dent.reconcile(tolerance=1.5)
     with pytest.raises(ConfigError, match="site="):
         frame.dent.reconcile(site="x.toml")
+
+
+@pytest.mark.parametrize("factor", [1 / 3, 2 / 3, 0.5, 2.0])
+@pytest.mark.parametrize("late", [5, 8, 10])
+@pytest.mark.parametrize("lag", [True, False])
+def test_a_ratio_is_seen_at_any_minute_of_the_polls(factor, late, lag):
+    """Windows that lie between the register's steps scatter each by itself, and not in runs."""
+    rng = np.random.default_rng(late)
+    used = np.r_[0.0, np.cumsum(np.repeat(rng.lognormal(1, 0.9, 4032), 5)) / 60]
+    polls = np.arange(30, 20160, 15) + late
+    index = pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta(polls, unit="min")
+    kw = 4 * factor * (used[polls - late] - used[polls - late - 15])
+    frame = pd.DataFrame({"kWHNet/Elm/A": used[polls], "DemandkW/Elm/A": kw}, index=index)
+    found = frame.dent.reconcile(demand_lag=f"{late}min" if lag else "0min")["signature"].item()
+    assert found == ("CT multiplier" if factor in {0.5, 2.0} else "reversed CT")

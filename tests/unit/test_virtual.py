@@ -241,6 +241,14 @@ def test_elements_that_are_not_there():
         frame.dent.virtual({"X": "P3_A"})
 
 
+def test_a_part_that_is_no_register_is_refused_and_no_other():
+    """An undeclared exporter stops the formulas that name it."""
+    frame = made(A=np.arange(41.0), B=np.arange(41.0), C=np.r_[np.arange(41.0, 0, -1)])
+    assert frame.dent.virtual({"X": "A + B"}).iloc[0, 0] == 80.0
+    with pytest.raises(KindError, match="allow_export"):
+        frame.dent.virtual({"X": "A - C"})
+
+
 def test_what_does_not_add_up_is_refused():
     """kVAh of two loads, no formula at all, days without a zone."""
     frame = M17.rename(columns=lambda c: c.replace("kWHNet", "kVAHNet"))
