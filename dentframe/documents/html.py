@@ -1,21 +1,23 @@
-"""A statement as a page (jinja2, a template that users can replace) and as a notebook's cell.
+"""Statements are written as pages, and shown with splits in terminals and notebooks.
 
-What a statement and a split show of themselves, in a terminal and in a notebook.
+A page is filled by jinja2, from a template that users can replace.
 """
 
 from __future__ import annotations
 
-from html import escape
+from base64 import b64encode
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dentframe.cards import Card
 from dentframe.documents import tables
+from dentframe.documents.first_page import first_page
 from dentframe.documents.tables import explained, number
 from dentframe.errors import ConfigError, missing_extra
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     import pandas as pd
 
@@ -41,6 +43,29 @@ def statement(of: Statement) -> Card:
         rows=[[line[name] for name in cells] for line in tables.lines(of)],
         notes=of.notes,
     )
+
+
+def cell(of: Statement) -> Card:
+    """The same for a notebook, with what stands behind each line and what the words mean."""
+    card, found = replace(statement(of), facts=()), tables.lines(of)
+    about = [
+        "; ".join(x for x in (_meter(line), line["note"], line["edges"], line["flags"]) if x)
+        for line in found
+    ]
+    return replace(
+        card,
+        heads=[*card.heads, "about"],
+        rows=[[*row, text] for row, text in zip(card.rows, about, strict=True)],
+        notes=[
+            " · ".join(tables.beside(of)),
+            *(f"{k}: {v}" for k, v in explained(of)),
+            *card.notes,
+        ],
+    )
+
+
+def _meter(line: Mapping[str, str]) -> str:
+    return f"meter {line['element']}" if line["element"] else ""
 
 
 def split(
@@ -123,6 +148,9 @@ def context(of: Statement) -> dict[str, Any]:
     """What a template gets."""
     return {
         "statement": of,
+        "first": first_page(of),
+        "letter": of.letter,
+        "logo": _picture(of.letter.logo if of.letter else ""),
         "title": tables.title(of),
         "head": tables.head(of),
         "lines": tables.lines(of),
@@ -136,60 +164,9 @@ def context(of: Statement) -> dict[str, Any]:
     }
 
 
-# --- a notebook's cell -------------------------------------------------------------------
-
-_HEADS = ("Line", "Quantity", "Unit", "Rate", "Amount", "Status")
-_RIGHT = {"Quantity", "Rate", "Amount"}
-_SMALL = "font-size:85%;opacity:.75"
-_RULE = "border:0;border-top:1px solid rgba(128,128,128,.45)"
-
-
-def fragment(of: Statement) -> str:
-    """A table for a notebook; needs no extra, and takes the notebook's own colours."""
-    told = " · ".join(tables.beside(of))
-    names = [x for x in _HEADS if x != "Rate" or tables.rated(of)]
-    heads = "".join(_cell("th", escape(x), right=x in _RIGHT, strong=True) for x in names)
-    rows = "".join(_row(x, names) for x in tables.lines(of))
-    total = f"{number(of.total)} {of.currency}".strip()
-    words = "".join(
-        f'<li><b>{escape(k)}</b>: {escape(v)}</li>' for k, v in explained(of)
-    )  # fmt: skip
-    return (
-        '<div class="dentframe-statement" style="max-width:60em">'
-        f'<div style="font-weight:700;font-size:115%">{escape(tables.title(of))}</div>'
-        f'<div style="{_SMALL}">{escape(told)}</div>'
-        f'<table style="border-collapse:collapse;margin:.5em 0"><thead><tr>{heads}</tr></thead>'
-        f"<tbody>{rows}</tbody></table><div><b>Total {escape(total)}</b></div>"
-        + (f'<ul style="{_SMALL};margin:.4em 0;padding-left:1.2em">{words}</ul>' if words else "")
-        + "</div>"
-    )
-
-
-def _row(x: Mapping[str, str], names: Sequence[str]) -> str:
-    meter = f"meter {x['element']}" if x["element"] else ""
-    more = [t for t in (meter, x["note"], x["edges"], x["flags"]) if t]
-    name = escape(x["name"]) + "".join(
-        f'<br><span style="{_SMALL}">{escape(t)}</span>' for t in more
-    )
-    state = escape(x["status"])
-    if x["coverage"]:
-        state += f'<br><span style="{_SMALL}">{escape(x["coverage"])} covered</span>'
-    made = {"Line": name, "Unit": escape(x["unit"]), "Status": state}
-    cells = (
-        _cell("td", _number(x, n.lower()), right=True) if n in _RIGHT else _cell("td", made[n])
-        for n in names
-    )
-    return f"<tr>{''.join(cells)}</tr>"
-
-
-def _number(x: Mapping[str, str], name: str) -> str:
-    """A number, with unseen digits where others in its column have decimals."""
-    unseen = f'<span style="visibility:hidden">{x[f"{name}_tail"]}</span>'
-    return escape(x[name]) + (unseen if x[f"{name}_tail"] else "")
-
-
-def _cell(tag: str, inner: str, *, right: bool = False, strong: bool = False) -> str:
-    side = "right;white-space:nowrap;font-variant-numeric:tabular-nums" if right else "left"
-    weight = ";font-weight:600" if strong else ""
-    style = f"text-align:{side};vertical-align:top;padding:.25em .6em{weight};{_RULE}"
-    return f'<{tag} style="{style}">{inner}</{tag}>'
+def _picture(file: str) -> str:
+    """A picture in the page itself, which is one file."""
+    if not file:
+        return ""
+    kind = "png" if file.lower().endswith("png") else "jpeg"
+    return f"data:image/{kind};base64,{b64encode(Path(file).read_bytes()).decode()}"

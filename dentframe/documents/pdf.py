@@ -1,156 +1,23 @@
-"""A statement as PDF, by fpdf2: wheels alone, on every system.
+"""A statement is written as PDF by fpdf2, which is pure Python: wheels alone, on every system.
 
-The font of a PDF: the built-in one where its letters do, else one found on this machine.
-
-A table of a PDF whose numbers and times are never broken. By fpdf2.
+Page one is the bill; the audit sheet begins on a page of its own. Numbers and times in tables
+are never broken over two lines.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
-from importlib.util import find_spec
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from dentframe.documents import tables
+from dentframe.documents.first_page import FirstPage, first_page
+from dentframe.documents.fonts import BUILT_IN, Font, bold, chosen
 from dentframe.documents.tables import explained, number, visible
-from dentframe.errors import ConfigError, missing_extra
+from dentframe.errors import missing_extra
 
 if TYPE_CHECKING:
     from dentframe.money.statement import Statement
-
-
-Font: TypeAlias = "str | Path | Sequence[str | Path] | None"
-BUILT_IN = "cp1252"
-"""What the built-in Helvetica of every PDF reader can write: Western European letters."""
-_NAMES = (
-    "DejaVuSans.ttf", "NotoSans-Regular.ttf", "LiberationSans-Regular.ttf", "segoeui.ttf",
-    "arial.ttf", "Arial.ttf", "Arial Unicode.ttf", "arialuni.ttf", "malgun.ttf",
-    "simhei.ttf", "DroidSansFallbackFull.ttf", "DroidSansFallback.ttf", "ipag.ttf", "ipaexg.ttf",
-)  # fmt: skip
-_FOLDERS = (
-    "/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts", "~/.fonts",
-    "/System/Library/Fonts/Supplemental", "/Library/Fonts", "~/Library/Fonts",
-    "%WINDIR%/Fonts", "%LOCALAPPDATA%/Microsoft/Windows/Fonts",
-)  # fmt: skip
-
-
-def plain(texts: Sequence[str]) -> bool:
-    """Whether the built-in font can write some texts."""
-    return not _beyond(texts)
-
-
-def _beyond(texts: Sequence[str]) -> set[str]:
-    return {c for c in set("".join(texts)) if not c.encode(BUILT_IN, "ignore")}
-
-
-def chosen(texts: Sequence[str], font: Font = None) -> list[Path]:
-    """The TrueType files that together can write some texts, the main one first.
-
-    Parameters
-    ----------
-    texts : sequence of str
-        All that is to be written.
-    font : str, Path, or sequence of them, optional
-        The user's choice; None looks among the common fonts of this machine.
-
-    Returns
-    -------
-    list of Path
-        Empty where the built-in font will do.
-
-    Raises
-    ------
-    ConfigError
-        For a file that is no font, or letters that no font here has.
-    """
-    if font is None and plain(texts):
-        return []
-    if font is None:
-        return _least(_at_hand(), _needed(texts))
-    files = [Path(x) for x in ([font] if isinstance(font, str | Path) else font)]
-    return _least(files, _needed(texts), everything=True)
-
-
-def _needed(texts: Sequence[str]) -> set[int]:
-    return {ord(c) for c in set("".join(texts)) if not c.isspace()}
-
-
-def _least(files: Sequence[Path], needed: set[int], *, everything: bool = False) -> list[Path]:
-    """The main font and those that add a letter to it; all of the user's own."""
-    taken: list[Path] = []
-    for file in files:
-        have = letters(str(file))
-        if everything or needed & have:
-            taken.append(file)
-            needed = needed - have
-        if not needed:
-            break
-    if needed:
-        raise ConfigError(_lacking(needed, everything=everything))
-    return list(files) if everything else taken
-
-
-def _lacking(needed: set[int], *, everything: bool) -> str:
-    letters_needed = "".join(map(chr, sorted(needed)))
-    told = "".join(sorted(_beyond([letters_needed])))[:20] or letters_needed[:20]
-    whose = "the fonts of font=" if everything else "the fonts found on this machine"
-    return (
-        f"Cannot write {told!r} in a PDF: neither the built-in font nor {whose} have these "
-        "letters. Pass font= with a TrueType file that has them (or several, e.g. "
-        "font=['DejaVuSans.ttf', 'NotoSansJP-Regular.ttf']), or print to_html() from a browser."
-    )
-
-
-def _at_hand() -> list[Path]:
-    """The common fonts that are installed, matplotlib's own first: it is the same everywhere."""
-    found = {p.name: p for p in reversed([*_files()])}
-    own = _matplotlib()
-    return [*([own] if own else []), *(found[n] for n in _NAMES if n in found)]
-
-
-def _matplotlib() -> Path | None:
-    spec = find_spec("matplotlib")
-    if spec is None or spec.origin is None:
-        return None
-    file = Path(spec.origin).parent / "mpl-data/fonts/ttf/DejaVuSans.ttf"
-    return file if file.is_file() else None
-
-
-def _files() -> Iterator[Path]:
-    for folder in _FOLDERS:
-        at = Path(os.path.expandvars(folder)).expanduser()
-        if at.is_dir():
-            yield from (p for p in at.rglob("*.ttf") if p.name in _NAMES)
-
-
-@lru_cache(maxsize=64)
-def letters(file: str) -> frozenset[int]:
-    """The code points that a font can write.
-
-    Raises
-    ------
-    ConfigError
-        For a file that is not there, or is no TrueType font.
-    """
-    from fontTools.ttLib import TTFont, TTLibError
-
-    try:
-        with TTFont(file, fontNumber=0, lazy=True) as font:
-            return frozenset(font.getBestCmap() or ())
-    except (OSError, TTLibError) as e:
-        raise ConfigError(
-            f"Cannot use the font {file!r}: {e}. Name a TrueType file (.ttf)."
-        ) from None
-
-
-def bold(file: Path) -> Path:
-    """The bold face beside a font, else the font itself."""
-    beside = [f"{file.stem}-Bold", file.stem.replace("-Regular", "-Bold"), f"{file.stem}bd"]
-    names = [file.with_name(f"{n}{file.suffix}") for n in beside if n != file.stem]
-    return next((p for p in names if p.is_file()), file)
 
 
 SIZES = (8.5, 8.0, 7.5, 7.0, 6.5, 6.0)
@@ -158,7 +25,7 @@ SIZES = (8.5, 8.0, 7.5, 7.0, 6.5, 6.0)
 _PAD, _FIRST, _SLACK = 1.2, 44, 0.3
 """Room beside a cell's text, least width of the first column, room for rounding [mm]."""
 _TOTAL = 1.5
-_RIGHT = {"Quantity", "Rate", "Amount", "Reading", "Used"}
+_RIGHT = {"Quantity", "Rate", "Amount", "Reading", "Used", "Previous reading", "Current reading"}
 
 Rows = Sequence[Sequence[str]]
 
@@ -252,7 +119,10 @@ def write(of: Statement, path: str | Path, *, font: Font = None) -> Path:
         from fpdf import FPDF
     except ImportError:
         raise missing_extra("write a PDF", "report") from None
-    pdf = _opened(FPDF, of, chosen(_texts(of), font))
+    first = first_page(of)
+    pdf = _opened(FPDF, of, chosen([*_first_texts(first), *_texts(of)], font))
+    _first(pdf, of, first)
+    pdf.add_page()
     _head(pdf, of)
     _charges(pdf, of)
     if of.readings:
@@ -297,6 +167,7 @@ def _opened(make: Any, of: Statement, files: Sequence[Path]) -> Any:
     pdf.set_auto_page_break(auto=True, margin=16)
     pdf.set_margins(14, 14)
     pdf.set_title(tables.title(of))
+    pdf.set_lang("en")
     # The same statement is the same file.
     pdf.set_creation_date((of.read_at or of.end).to_pydatetime())
     _face(pdf, files)
@@ -337,20 +208,109 @@ def _title(pdf: Any, text: str, room: float = 18) -> None:
     pdf.set_font(style="", size=8.5)
 
 
-# --- what stands on it --------------------------------------------------------------------
+# --- page one ----------------------------------------------------------------------------
+
+
+def _first(pdf: Any, of: Statement, first: FirstPage) -> None:
+    """Who bills whom, what is owed, for what, what the meters showed, and whom to ask."""
+    if of.letter and of.letter.logo:
+        pdf.image(of.letter.logo, h=18, w=60, keep_aspect_ratio=True)
+        pdf.set_y(pdf.t_margin + 20)
+    top, half = pdf.get_y(), pdf.epw / 2
+    _block(pdf, first.sender, half)
+    left, page = pdf.get_y(), pdf.page
+    pdf.set_y(top)
+    _pairs(pdf, first.facts, pdf.l_margin + half, 34)
+    pdf.set_y(max(left, pdf.get_y()) + 8 if pdf.page == page else pdf.get_y())
+    _block(pdf, first.to, half)
+    pdf.ln(6)
+    _heading(pdf, tables.title(of))
+    _owed(pdf, of, first)
+    keep = [0, 1, *([2] if tables.rated(of) else []), 3]
+    table(
+        pdf,
+        [("For", "Quantity", "Rate", "Amount")[i] for i in keep],
+        [[row[i] for i in keep] for row in _charge_rows(first)],
+        [("Total", "", "", number(of.total))[i] for i in keep],
+    )
+    if first.meters:
+        _title(pdf, "Your meters", room=30)
+        table(pdf, ("Meter", "Previous reading", "Current reading", "Used"), _meter_rows(first))
+    pdf.ln(3)
+    for text in first.told:
+        _sentence(pdf, text)
+    pdf.ln(3)
+    for text in first.closing:
+        _sentence(pdf, text)
+
+
+def _owed(pdf: Any, of: Statement, first: FirstPage) -> None:
+    """The amount, beside a bar in the landlord's colour."""
+    with pdf.local_context(fill_color=(of.letter and of.letter.accent) or "#333333"):
+        pdf.rect(pdf.l_margin, pdf.get_y() + 1, 1.6, 12, style="F")
+    pdf.set_x(pdf.l_margin + 5)
+    pdf.set_font(style="", size=12)
+    pdf.cell(pdf.epw / 2, 14, first.due)
+    pdf.set_font(style="B", size=18)
+    pdf.cell(0, 14, first.amount, align="R", new_x="LMARGIN", new_y="NEXT")
+    pdf.ln(3)
+
+
+def _block(pdf: Any, lines: Sequence[str], width: float) -> None:
+    for i, text in enumerate(lines):
+        pdf.set_font(style="" if i else "B", size=10)
+        pdf.multi_cell(width, 5, text, align="L", new_x="LMARGIN", new_y="NEXT")
+
+
+def _sentence(pdf: Any, text: str) -> None:
+    pdf.set_font(style="", size=9.5)
+    pdf.multi_cell(0, 5, text, align="L", new_x="LMARGIN", new_y="NEXT")
+
+
+def _charge_rows(first: FirstPage) -> list[list[str]]:
+    return [[x["name"], x["quantity"], x["rate"], _padded(x, "amount")] for x in first.charges]
+
+
+def _meter_rows(first: FirstPage) -> list[list[str]]:
+    return [
+        [
+            _below(m["element"], m["kind"], m["multiplier"], m["exchanged"]),
+            _below(m["previous"], m["previous_at"]),
+            _below(m["current"], m["current_at"]),
+            _below(m["used"], m["differs"]),
+        ]
+        for m in first.meters
+    ]
+
+
+def _first_texts(first: FirstPage) -> list[str]:
+    rows = [x for row in (*_charge_rows(first), *_meter_rows(first), *first.facts) for x in row]
+    return [*first.sender, *first.to, *first.told, *first.closing, first.due, *rows]
+
+
+# --- the audit sheet --------------------------------------------------------------------
 
 
 def _head(pdf: Any, of: Statement) -> None:
+    _heading(pdf, f"Audit sheet: {tables.title(of)}")
+    _pairs(pdf, tables.head(of), pdf.l_margin, 26)
+    _title(pdf, f"Charges [{of.currency}]" if of.currency else "Charges")
+
+
+def _heading(pdf: Any, text: str) -> None:
     pdf.set_font(style="B", size=15)
-    pdf.multi_cell(0, 8, tables.title(of), new_x="LMARGIN", new_y="NEXT")
+    pdf.multi_cell(0, 8, text, align="L", new_x="LMARGIN", new_y="NEXT")
     pdf.ln(1)
-    for name, text in tables.head(of):
+
+
+def _pairs(pdf: Any, found: Sequence[tuple[str, str]], x: float, width: float) -> None:
+    for name, text in found:
+        pdf.set_x(x)
         pdf.set_font(style="", size=9)
         pdf.set_text_color(_GREY)
-        pdf.cell(26, 5, name)
+        pdf.cell(width, 5, name)
         pdf.set_text_color(_BLACK)
-        pdf.multi_cell(0, 5, text, new_x="LMARGIN", new_y="NEXT")
-    _title(pdf, f"Charges [{of.currency}]" if of.currency else "Charges")
+        pdf.multi_cell(0, 5, text, align="L", new_x="LMARGIN", new_y="NEXT")
 
 
 def _charges(pdf: Any, of: Statement) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from dentframe.documents import tables
+from dentframe.documents.first_page import first_page
 from dentframe.documents.tables import explained, labels, moment, visible
 from dentframe.errors import missing_extra
 from dentframe.frame.tables import escaped, excel_text
@@ -90,16 +91,26 @@ def _rows(of: Statement) -> Iterator[Mapping[str, Any]]:
     for x in of.lines:
         yield {"section": "charges", **asdict(x)}
     yield {"section": "total", "name": "Total", "kind": "total", "amount": of.total}
-    yield from _csv_rows("about", [("Statement", tables.title(of)), *tables.head(of)])
-    for r in of.readings:
+    first = first_page(of)
+    who = [
+        ("From", ", ".join(first.sender)),
+        ("To", ", ".join(first.to)),
+        (first.due, first.amount),
+    ]
+    about = [("Statement", tables.title(of)), *tables.head(of), *first.facts, *who]
+    yield from _csv_rows("about", [(k, v) for k, v in about if v])
+    for r, meter in zip(of.readings, first.meters, strict=True):
         own = asdict(r)
+        own["note"] = joined([x for x in (meter["multiplier"], meter["exchanged"]) if x])
+        del own["ct"], own["exchanges"]
         yield {"section": "readings", "name": "Meter reading", "quantity": own.pop("energy"), **own}
     for p in of.comparison:
         past = asdict(p)
         yield {"section": "earlier", "name": past.pop("label"), **past}
     yield from _csv_rows("words", explained(of))
     also = [tables.comparison_note(of)] if of.comparison else []
-    yield from _csv_rows("notes", [("", x) for x in [*also, *tables.foot(of)] if x])
+    notes = [*first.told, *first.closing, *also, *tables.foot(of)]
+    yield from _csv_rows("notes", [("", x) for x in notes if x])
 
 
 def _csv_rows(section: str, rows: list[tuple[str, str]]) -> Iterator[Mapping[str, Any]]:
@@ -201,7 +212,8 @@ def write(of: Statement, path: str | Path) -> Path:
     except ImportError:
         raise missing_extra("write a workbook", "excel") from None
     book = Workbook()
-    _statement(book.active, of)
+    _first(book.active, of)
+    _statement(book.create_sheet("Statement"), of)
     _readings(book.create_sheet("Readings"), of)
     if of.comparison:
         _comparison(book.create_sheet("Comparison"), of)
@@ -215,11 +227,81 @@ def write(of: Statement, path: str | Path) -> Path:
     return Path(path)
 
 
+# --- page one ----------------------------------------------------------------------------
+
+
+def _first(sheet: Any, of: Statement) -> None:
+    """What is owed, for what and to whom: numbers here are values, seen without computing."""
+    from openpyxl.styles import Font
+
+    sheet.title = "Bill"
+    page = first_page(of)
+    for text in (*page.sender, "", *page.to, "", tables.title(of)):
+        _row(sheet, [text])
+    sheet.cell(sheet.max_row, 1).font = Font(bold=True, size=16)
+    for fact in page.facts:
+        _row(sheet, fact)
+    _row(sheet, [])
+    _row(sheet, [page.due, of.currency, None, abs(of.total)])
+    for cell in sheet[sheet.max_row]:
+        cell.font = Font(bold=True, size=16)
+    charged = [
+        [texts["name"], texts["quantity"], texts["rate"], x.amount]
+        for texts, x in zip(page.charges, of.lines, strict=True)
+    ]
+    head = ["For", "Quantity", "Rate", f"Amount [{of.currency}]"]
+    _first_table(sheet, [head, *charged, ["Total", None, None, of.total]])
+    _emphasised(sheet, sheet.max_row)
+    for cell in sheet["D"]:
+        cell.number_format = _format(of.digits)
+    if page.meters:
+        meters = [
+            ["\n".join(x for x in (m[k] for k in names) if x) for names in _METER]
+            for m in page.meters
+        ]
+        _first_table(
+            sheet, [["Your meters", "Previous reading", "Current reading", "Used"], *meters]
+        )
+    _row(sheet, [])
+    _widths(sheet, (46, 30, 30, 24))
+    sheet.page_setup.orientation = "portrait"
+    for text in (*page.told, *page.closing):
+        _wide(sheet, text, 4, 110)
+
+
+def _first_table(sheet: Any, rows: Sequence[Sequence[Any]]) -> None:
+    """Rows below an empty one, the first of them bold, texts and numbers to their sides."""
+    from openpyxl.styles import Alignment
+
+    _row(sheet, [])
+    first = sheet.max_row + 1
+    for values in rows:
+        _row(sheet, values)
+    for row in sheet.iter_rows(min_row=first):
+        for cell in row:
+            side = "right" if cell.column > 1 else "left"
+            cell.alignment = Alignment(wrap_text=True, vertical="top", horizontal=side)
+    _emphasised(sheet, first)
+
+
+def _emphasised(sheet: Any, row: int) -> None:
+    from openpyxl.styles import Font
+
+    for cell in sheet[row]:
+        cell.font = Font(bold=True)
+
+
+_METER = (
+    ("element", "kind", "multiplier", "exchanged"), ("previous", "previous_at"),
+    ("current", "current_at"), ("used", "differs"),
+)  # fmt: skip
+"""The texts of a meter in each of its cells."""
+
+
 # --- the statement -----------------------------------------------------------------------
 
 
 def _statement(sheet: Any, of: Statement) -> None:
-    sheet.title = "Statement"
     _row(sheet, [tables.title(of)])
     for row in tables.head(of):
         _row(sheet, row)
@@ -269,20 +351,20 @@ def _texts(sheet: Any, of: Statement) -> None:
     """Below the lines: what the words mean, notes, rounding, version."""
     _row(sheet, [])
     for name, meaning in explained(of):
-        _sheet_notes(sheet, f"{name}: {meaning}")
+        _wide(sheet, f"{name}: {meaning}", len(SHEET_COLUMNS), _WIDE)
     for text in tables.foot(of):
-        _sheet_notes(sheet, text)
+        _wide(sheet, text, len(SHEET_COLUMNS), _WIDE)
 
 
-def _sheet_notes(sheet: Any, text: str) -> None:
+def _wide(sheet: Any, text: str, columns: int, letters: int) -> None:
     """A sentence over the whole width: a merged cell does not find its height by itself."""
     from openpyxl.styles import Alignment
 
     _row(sheet, [text])
     at = sheet.max_row
-    sheet.merge_cells(start_row=at, end_row=at, start_column=1, end_column=len(SHEET_COLUMNS))
+    sheet.merge_cells(start_row=at, end_row=at, start_column=1, end_column=columns)
     sheet.cell(row=at, column=1).alignment = Alignment(wrap_text=True, vertical="top")
-    sheet.row_dimensions[at].height = 15 * (1 + len(text) // _WIDE)
+    sheet.row_dimensions[at].height = 15 * (1 + len(text) // letters)
 
 
 # --- readings and earlier periods ---------------------------------------------------------

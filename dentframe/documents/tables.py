@@ -243,7 +243,7 @@ def frame(of: Statement) -> pd.DataFrame:
 def lines(of: Statement) -> list[Texts]:
     """The texts of each line; ``rate_tail`` fills its decimals up to those of the column."""
     found = [_line(of, x) for x in of.lines]
-    return _aligned(found, "quantity", "rate", "amount")
+    return aligned(found, "quantity", "rate", "amount")
 
 
 def _line(of: Statement, x: Line) -> Texts:
@@ -290,7 +290,7 @@ _BEFORE, _AFTER = "last before the beginning", "first after the end"
 def readings(of: Statement) -> list[Texts]:
     """The texts of each element's readings."""
     found = [_reading(of, r) for r in of.readings]
-    return _aligned(found, "open_reading", "close_reading", "energy")
+    return aligned(found, "open_reading", "close_reading", "energy")
 
 
 def _reading(of: Statement, r: Reading) -> Texts:
@@ -324,7 +324,7 @@ def comparison(of: Statement) -> list[Texts]:
     """The texts of earlier periods, with the width of a bar for each [%]."""
     most = max((abs(p.quantity) for p in of.comparison if p.quantity is not None), default=None)
     found = [_past(p, most) for p in of.comparison]
-    return _aligned(found, "quantity", "amount")
+    return aligned(found, "quantity", "amount")
 
 
 def _past(p: Past, most: Decimal | None) -> Texts:
@@ -337,7 +337,8 @@ def _past(p: Past, most: Decimal | None) -> Texts:
     }
 
 
-def _aligned(rows: list[Texts], *names: str) -> list[Texts]:
+def aligned(rows: list[Texts], *names: str) -> list[Texts]:
+    """Rows whose numbers get what each lacks of the longest decimals in its column."""
     for name in names:
         for row, tail in zip(rows, tails([row[name] for row in rows]), strict=True):
             row[f"{name}_tail"] = tail

@@ -14,6 +14,7 @@ from dentframe.metering.cumulative import STATUSES
 from dentframe.money import exceptions as _exceptions
 from dentframe.money.comparison import EarlierYear, compared, earlier_year
 from dentframe.money.figures import Figure, Usage, dated_parts, scale_of, usage
+from dentframe.money.letters import lettered
 from dentframe.money.occupancy import COMMON, MAIN, OWN, span
 from dentframe.money.rounding import EXACT, add, digits_of, exact, rounded
 from dentframe.money.shares import FEE, TITLES, WEIGHT_UNITS, Charge, fees, share, weights
@@ -119,11 +120,12 @@ def worst(found: Sequence[Figure]) -> str:
 def statements(of: Outcome, read_at: pd.Timestamp | None) -> list[Statement]:
     """One statement a tenant who has charges, in the site's order."""
     year = earlier_year(of.whole)
-    return [
+    found = [
         _statement(of, t.name, read_at, year)
         for t in of.site.tenants
         if any(c.party == t.name for c in of.charges)
     ]
+    return lettered(found, of.site, of.bill)
 
 
 def _statement(

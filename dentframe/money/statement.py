@@ -9,6 +9,7 @@ A statement: lines that add up, and what they rest on. Frozen; its outputs are f
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from decimal import Decimal
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dentframe.cards import text_of
+from dentframe.cards import html_of, text_of
 from dentframe.errors import ConfigError
 from dentframe.money.rounding import EXACT, add, digits_of, rounded
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from dentframe.documents.pdf import Font
+    from dentframe.documents.fonts import Font
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,61 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Exchange:
+    """A meter that was exchanged, or whose register was set, within a period.
+
+    Parameters
+    ----------
+    at : Timestamp
+        When.
+    closing, opening : Decimal
+        The last reading before it, the first after it [kWh].
+    """
+
+    at: pd.Timestamp
+    closing: Decimal
+    opening: Decimal
+
+
+@dataclass(frozen=True)
+class Letter:
+    """Who bills whom, for the first page of a statement.
+
+    Parameters
+    ----------
+    sender, contact, payment_terms : str
+        The landlord's name, whom to ask, how to pay.
+    sender_address, remit_to, address : tuple of str
+        Lines: of the landlord, where to pay, of the tenant.
+    account, unit, number : str
+        The tenant's account and unit, the statement's number.
+    issued, due : date or None
+        When it was made, and until when it is payable.
+    logo : str
+        A picture's file (PNG or JPEG).
+    accent : str
+        A colour, ``"#1f6feb"``.
+    not_from_utility : bool
+        Say that the bill does not come from the utility.
+    """
+
+    sender: str = ""
+    sender_address: tuple[str, ...] = ()
+    contact: str = ""
+    payment_terms: str = ""
+    remit_to: tuple[str, ...] = ()
+    account: str = ""
+    unit: str = ""
+    address: tuple[str, ...] = ()
+    number: str = ""
+    issued: dt.date | None = None
+    due: dt.date | None = None
+    logo: str = ""
+    accent: str = ""
+    not_from_utility: bool = True
+
+
+@dataclass(frozen=True)
 class Reading:
     """What one element's register showed at the edges of a period.
 
@@ -122,6 +178,10 @@ class Reading:
         Of readings and energy.
     lo, hi : Decimal or None
         Bounds of the energy, where the readings give any [kWh].
+    ct : str
+        What the meter measures through, e.g. ``"CT 100 A"``: readings hold its ratio already.
+    exchanges : tuple of Exchange
+        Exchanges of the meter within the period.
     """
 
     element: str
@@ -138,6 +198,8 @@ class Reading:
     unit: str = "kWh"
     lo: Decimal | None = None
     hi: Decimal | None = None
+    ct: str = ""
+    exchanges: tuple[Exchange, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -296,6 +358,8 @@ class Statement:
         The party's own dates, where a split's are not those of the bill.
     draft : bool
         Whether exceptions are open: every page, sheet and table says so.
+    letter : Letter or None
+        Who bills whom, for the first page.
 
     Examples
     --------
@@ -326,6 +390,7 @@ class Statement:
     held_from: pd.Timestamp | None = None
     held_to: pd.Timestamp | None = None
     draft: bool = False
+    letter: Letter | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lines", tuple(self.lines))
@@ -523,19 +588,21 @@ class Statement:
         return text_of(statement, self)
 
     def _repr_html_(self) -> str:
-        from dentframe.documents.html import fragment
+        from dentframe.documents.html import cell
 
-        return fragment(self)
+        return html_of(cell, self)
 
 
 LAYOUT, SCHEMA = "schema", 2
 """Layout 1 has no `schema`, no bounds of readings and no comparison note: they take defaults."""
 _MONEY = {
     "quantity", "rate", "amount", "open_reading", "close_reading", "limit", "measured", "total",
-    "energy", "lo", "hi",
+    "energy", "lo", "hi", "closing", "opening",
 }  # fmt: skip
-_TIMES = {"start", "end", "open_at", "close_at", "read_at", "held_from", "held_to"}
-_PARTS: dict[str, Any] = {"lines": Line, "readings": Reading, "comparison": Past}
+_TIMES = {"start", "end", "open_at", "close_at", "read_at", "held_from", "held_to", "at"}
+_PARTS: dict[str, Any] = {
+    "lines": Line, "readings": Reading, "comparison": Past, "exchanges": Exchange,
+}  # fmt: skip
 
 
 def plain(value: Any) -> Any:
@@ -548,7 +615,7 @@ def plain(value: Any) -> Any:
         return [plain(v) for v in value]
     if isinstance(value, Decimal):
         return f"{value:f}"
-    return value.isoformat() if isinstance(value, pd.Timestamp) else value
+    return value.isoformat() if isinstance(value, dt.date) else value
 
 
 def dict_of(of: Statement) -> dict[str, Any]:
@@ -582,13 +649,21 @@ def _made(cls: Any, data: Mapping[str, Any]) -> Any:
         raise ConfigError(f"Cannot read this {cls.__name__.lower()}: {e}.") from None
 
 
+_READERS: tuple[tuple[set[str], Any], ...] = (
+    ({"letter"}, lambda x: _made(Letter, x)),
+    ({"issued", "due"}, dt.date.fromisoformat),
+    (_MONEY, Decimal),
+    (_TIMES, lambda x: pd.Timestamp(x).as_unit("us")),
+)
+"""Fields by name, and what reads their plain data."""
+
+
 def _read(name: str, value: Any) -> Any:
     if value is None:
         return None
     if name in _PARTS:
         return tuple(_made(_PARTS[name], x) for x in value)
-    if name in _MONEY:
-        return Decimal(value)
-    if name in _TIMES:
-        return pd.Timestamp(value).as_unit("us")
+    for names, read in _READERS:
+        if name in names:
+            return read(value)
     return tuple(value) if isinstance(value, list) else value

@@ -5,16 +5,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from dentframe.errors import ConfigError
 from dentframe.money.rounding import add
 from dentframe.site.files import Moment, Table, dump, load, without_none
 
-_BILL = ("name", "start", "end", "days", "kwh", "kw", "currency", "total", "elements", "lines")
+_BILL = (
+    "name", "start", "end", "days", "kwh", "kw", "currency", "total", "elements", "number",
+    "issued", "due", "lines",
+)  # fmt: skip
 _LINE = ("name", "kind", "kwh", "metered_kwh", "kw", "amount", "start", "end")
 
 
@@ -76,6 +80,12 @@ class UtilityBill:
     elements : tuple of str
         What the bill is for, where the site has several bills: a main stands for everything
         below it. Empty: the whole site.
+    number : str
+        The statements' numbers, e.g. ``"2023-12-{account}"`` with each tenant's account.
+    issued : date, optional
+        When the statements are made out.
+    due : date or int, optional
+        Until when they are payable, or within how many days of `issued`.
     file : str
         Where it was read from, for errors.
 
@@ -100,6 +110,9 @@ class UtilityBill:
     currency: str | None = None
     total: Decimal | None = None
     elements: tuple[str, ...] = ()
+    number: str = ""
+    issued: dt.date | None = None
+    due: dt.date | int | None = None
     file: str = field(default="bill", compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -144,6 +157,9 @@ class UtilityBill:
             currency=top.text("currency", None),
             total=_money(top, "total", None),
             elements=top.names("elements", ()),
+            number=top.text("number", ""),
+            issued=_date(top, "issued"),
+            due=_due(top),
             file=file,
         )
 
@@ -151,8 +167,9 @@ class UtilityBill:
         """The tables of its file; `from_dict` gives an equal bill."""
         return without_none(
             {
-                **{k: getattr(self, k) for k in _BILL if k not in {"elements", "lines"}},
+                **{k: getattr(self, k) for k in _BILL if k not in {"elements", "lines", "number"}},
                 "elements": list(self.elements) or None,
+                "number": self.number or None,
                 "lines": [{k: getattr(x, k) for k in _LINE} for x in self.lines],
             }
         )
@@ -180,6 +197,25 @@ def _money(table: Table, name: str, *default: Any) -> Any:
     if isinstance(table.data.get(name), float):
         raise table.error(name, "a float is no exact amount; use a Decimal or a text.")
     return table.decimal(name, *default)
+
+
+def _date(top: Table, name: str) -> dt.date | None:
+    found = top.moment(name, None, None)
+    if found is None or not isinstance(found, dt.datetime):
+        return cast("dt.date | None", found)
+    raise top.error(name, "it must be a date without a time, e.g. 2024-01-05.")
+
+
+def _due(top: Table) -> dt.date | int | None:
+    """A date, or days after the date of issue."""
+    given = top.data.get("due")
+    if not isinstance(given, int):
+        return _date(top, "due")
+    if isinstance(given, bool) or not 0 <= given <= 366:
+        raise top.error("due", "it must be a date, or days from 0 to 366.")
+    if "issued" not in top.data:
+        raise top.error("due", "days are counted from field 'issued', which is missing.")
+    return given
 
 
 def _days(top: Table) -> int | None:

@@ -31,7 +31,9 @@ _ELEMENT = (
     "modulus",
     "swaps",
 )
-_TENANT = ("name", "code", "account", "area", "elements", "start", "end", "holds")
+_TENANT = (
+    "name", "code", "account", "unit", "address", "area", "elements", "start", "end", "holds",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,10 @@ class Tenant:
         The charge code for accounting.
     account : str
         The tenant's account at the landlord; files are called after it.
+    unit : str
+        Which unit is rented, as the tenant knows it.
+    address : tuple of str
+        Lines of the tenant's address.
     """
 
     name: str
@@ -121,6 +127,8 @@ class Tenant:
     area: Decimal | None = None
     code: str = ""
     account: str = ""
+    unit: str = ""
+    address: tuple[str, ...] = ()
 
 
 # --- their tables ------------------------------------------------------------------------
@@ -199,6 +207,8 @@ def tenant_of(table: Table, tz: dt.tzinfo) -> Tenant:
         area=table.decimal("area", None, least=0),
         code=table.text("code", ""),
         account=table.text("account", ""),
+        unit=table.text("unit", ""),
+        address=table.names("address", ()),
     )
 
 
@@ -222,6 +232,8 @@ def tenant_dict(tenant: Tenant) -> dict[str, Any]:
         "name": tenant.name,
         "code": tenant.code or None,
         "account": tenant.account or None,
+        "unit": tenant.unit or None,
+        "address": list(tenant.address) or None,
         "area": tenant.area,
         "holds": holds,
     }

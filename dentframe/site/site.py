@@ -6,8 +6,9 @@ Written as TOML (`dentframe.site.files`); `Site.load` is the only thing here tha
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from dentframe.errors import ConfigError, RangeError
@@ -30,8 +31,38 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-_SITE = ("name", "tz", "currency", "landlord", "landlord_code", "elements", "tenants", "split")
+_SITE = (
+    "name", "tz", "currency", "landlord", "landlord_code", "elements", "tenants", "split",
+    "statement",
+)  # fmt: skip
 _DEFAULT_RULES = RegisterRules()
+
+
+@dataclass(frozen=True)
+class Letterhead:
+    """What the landlord's papers say of the landlord: the table ``[statement]``.
+
+    Parameters
+    ----------
+    address, remit_to : tuple of str
+        Lines: of the landlord, and where to pay.
+    contact, payment_terms : str
+        Whom to ask, and how to pay.
+    logo : str
+        A PNG or JPEG file, beside the site's file.
+    accent : str
+        A colour, ``"#1f6feb"``.
+    not_from_utility : bool
+        Say that the bill does not come from the utility.
+    """
+
+    address: tuple[str, ...] = ()
+    remit_to: tuple[str, ...] = ()
+    contact: str = ""
+    payment_terms: str = ""
+    logo: str = ""
+    accent: str = ""
+    not_from_utility: bool = True
 
 
 @dataclass(frozen=True)
@@ -56,6 +87,8 @@ class Site:
         Its charge code.
     split : mapping, optional
         The file's ``[split]`` table, read by `SplitRules`.
+    letterhead : Letterhead
+        The file's ``[statement]`` table.
     file : str
         Where it was read from, for errors.
 
@@ -80,6 +113,7 @@ class Site:
     landlord: str = "Landlord"
     landlord_code: str = ""
     split: Mapping[str, Any] | None = None
+    letterhead: Letterhead = Letterhead()
     file: str = field(default="site", compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -116,6 +150,7 @@ class Site:
             landlord=top.text("landlord", "Landlord"),
             landlord_code=top.text("landlord_code", ""),
             split=None if top.table("split") is None else dict(data["split"]),
+            letterhead=_letterhead(top.table("statement")),
             file=file,
         )
 
@@ -131,8 +166,14 @@ class Site:
                 "split": None if self.split is None else dict(self.split),
                 "elements": {k: element_dict(e) for k, e in self.elements.items()},
                 "tenants": [tenant_dict(t) for t in self.tenants],
+                "statement": self._statement() or None,
             }
         )
+
+    def _statement(self) -> dict[str, Any]:
+        """What the letterhead says other than by default."""
+        told = {f.name: getattr(self.letterhead, f.name) for f in fields(Letterhead)}
+        return {k: v for k, v in told.items() if v != getattr(Letterhead(), k)}
 
     def to_toml(self) -> str:
         """Its file; reading it gives an equal site."""
@@ -241,6 +282,27 @@ def _in(frame: pd.DataFrame, name: str) -> bool:
 
 def _swaps(site: Site, e: Element) -> tuple[tuple[pd.Timestamp, float, float], ...]:
     return tuple((site.instant(when), closing, opening) for when, closing, opening in e.swaps)
+
+
+def _letterhead(table: Table | None) -> Letterhead:
+    if table is None:
+        return Letterhead()
+    table.only(*(f.name for f in fields(Letterhead)))
+    accent = table.text("accent", "")
+    if accent and not re.fullmatch("#[0-9a-fA-F]{6}", accent):
+        raise table.error("accent", "it must be a colour like '#1f6feb'.")
+    logo = table.text("logo", "")
+    if logo and not logo.lower().endswith((".png", ".jpg", ".jpeg")):
+        raise table.error("logo", "it must be a file that ends in .png, .jpg or .jpeg.")
+    return Letterhead(
+        address=table.names("address", ()),
+        remit_to=table.names("remit_to", ()),
+        contact=table.text("contact", ""),
+        payment_terms=table.text("payment_terms", ""),
+        logo=logo,
+        accent=accent,
+        not_from_utility=table.flag("not_from_utility", default=True),
+    )
 
 
 def _zone_of(top: Table) -> str:

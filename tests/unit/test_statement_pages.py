@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dentframe.documents import pdf as fonts
+from dentframe.documents import fonts
 from dentframe.documents.pdf import _texts
 from dentframe.errors import ConfigError
 from tests.statement_kit import MAY, SAID, energy_line, full, reading, statement

@@ -31,7 +31,7 @@ def test_the_workbook_computes(tmp_path):
     assert sheet.cell(top + 3, 6).value == 0.25
     assert sheet.cell(cells["Total"], 6).value == f"=SUM(F{top + 1}:F{top + 3})"
     assert [c.value for c in book["Readings"][2]][:3] == ["A", "2024-05-01 00:00 EDT", 100]
-    assert book.sheetnames == ["Statement", "Readings", "Comparison"]
+    assert book.sheetnames == ["Bill", "Statement", "Readings", "Comparison"]
 
 
 def test_half_even_and_exact_workbooks(tmp_path):
