@@ -1,62 +1,54 @@
-"""Demand peaks of every meter of an archive, on Dask.
+"""Energy and peaks of every meter of an archive: the frame's verbs, called by Dask's workers.
 
-Keywords that name meters and elements, cut to what one meter's frame has.
-
-Energy of meters whose registers only rise: the verb's figures, from arrays alone.
-
-A frame for each meter costs more than its figures do. A meter that is not plain (a blank, a
-fall, a jump, an element without its register) takes the verb, with the same result.
-
-A verb on every meter of an archive, as a Dask frame: checked at once, computed by workers.
-
-Energy of every meter of an archive, on Dask.
+A call is checked at once, by running the verb on three made-up readings, which also shows the
+form of its result. The workers then read one meter after the other and give its frame to the verb.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from functools import lru_cache
-from itertools import groupby
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from dentframe.archive import dask_frames as graph
-from dentframe.archive.dask_frames import METER, one_meter, portfolio, whole_elements
-from dentframe.metering.attrs import note, time_index
-from dentframe.metering.figures import all_figures
-from dentframe.metering.registers import MINUTE, RegisterRules, check_elements, resolve
-from dentframe.metering.rising import block_of
+from dentframe.archive.dask_readings import (
+    METER,
+    check_batch,
+    check_dask,
+    conform,
+    one_meter,
+    portfolio,
+    repeated,
+    text_dtype,
+    whole_elements,
+)
+from dentframe.errors import DentError, KindError, UnknownTopicError
+from dentframe.frame.assemble import to_frame
+from dentframe.metering.attrs import note
+from dentframe.metering.registers import RegisterRules, check_elements
 from dentframe.site.site import apply_site
-from dentframe.times.periods import build, is_edges, verb_zone
-from dentframe.times.ranges import ints, local, stamp
-from dentframe.verbs import sources
 from dentframe.verbs.energy import energy as of_frame
 from dentframe.verbs.peaks import peaks as of_frame_peaks
-from dentframe.verbs.results import SURPRISING_KW
 from dentframe.verbs.sources import MEAN, REGISTER
-from dentframe.wire.columns import ELEMENT, Column, parse, split_element
+from dentframe.wire.columns import ELEMENT, parse, split_element
 
 if TYPE_CHECKING:
-    import datetime as dt
-
-    from dentframe.archive.dask_frames import Batch, Elements, Found, Portfolio, Span, Wanted
+    from dentframe.archive.dask_readings import Batch, Elements, Portfolio, Selection
     from dentframe.archive.store import Archive
     from dentframe.frame.assemble import Table
-    from dentframe.metering.registers import Rules
-    from dentframe.metering.rising import Plain
-    from dentframe.metering.series import Floats, Ints
     from dentframe.times.periods import Freq
     from dentframe.times.ranges import Zone
 
+
+# --- keywords that name meters and elements, cut to what one meter's frame has --------------
 
 _DEFAULTS = {"interval": "15min", "demand_lag": "0min"}
 _NO_RULES = RegisterRules()
 
 
-def for_meters(
+def _for_meters(
     keywords: Mapping[str, Any], frame: pd.DataFrame, meters: Iterable[str]
 ) -> dict[str, Any]:
     """The keywords with what a site gives them, checked before anything is computed.
@@ -75,7 +67,7 @@ def for_meters(
     return {**keywords, "tz": tz, "registers": rules, "site": None}
 
 
-def for_meter(keywords: Mapping[str, Any], frame: pd.DataFrame, meter: str) -> dict[str, Any]:
+def _for_meter(keywords: Mapping[str, Any], frame: pd.DataFrame, meter: str) -> dict[str, Any]:
     """The keywords with those alone that concern the frame of one meter."""
     rules, letters = keywords["registers"], _letters(frame)
     found = {
@@ -108,166 +100,20 @@ def _table(value: Any) -> Iterable[Any]:
     return value if isinstance(value, Mapping) else ()
 
 
-_US_PER_HOUR = 60 * MINUTE
-_NEAR = 0.999
-"""What comes so near to an impossible power is the verb's to judge."""
-_DAY = 96
-
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """The energy of one meter.
-
-    Attributes
-    ----------
-    meter : str
-        The meter.
-    starts : ndarray of int64
-        Starts of the periods [us UTC], shape (periods,).
-    columns : mapping
-        Label to energy [kWh], shape (periods,).
-    """
-
-    meter: str
-    starts: Ints
-    columns: Mapping[str, Floats]
-
-
-@dataclass(frozen=True)
-class Rising:
-    """How energy is asked for, where it is the same for every meter.
-
-    Attributes
-    ----------
-    register, result : str
-        The topic that answers, and the topic of the result.
-    freq : object
-        As the verb takes it, hashable.
-    tz : tzinfo
-        The zone of the calendar.
-    span : tuple of pandas.Timestamp, or None
-        None: each meter's own, from its first reading to its last.
-    edges : str
-        As the verb takes it.
-    least : float or None
-        ``min_coverage``.
-    rules : Rules
-        Of every register.
-    """
-
-    register: str
-    result: str
-    freq: Any
-    tz: dt.tzinfo
-    span: Span | None
-    edges: str
-    least: float | None
-    rules: Rules
-
-    def part(self, table: Table, meter: str, elements: Elements) -> Part | None:
-        """The energy of one meter; None where the verb has to be asked."""
-        names = [parse(c).id for c in table.columns]
-        if not names or not set(elements or ()) <= set(names) or len(table.minutes) < 2:
-            return None
-        t, rules = table.minutes * MINUTE, [self.rules] * len(names)
-        plain, left = block_of(meter, self.register, names, t, table.values, rules)
-        if left or _steep(t, table.values):
-            return None
-        starts, found = self._figures(plain, t)
-        return Part(meter, starts, {self._label(k): v for k, v in found.items()})
-
-    def _figures(self, plain: Sequence[Plain], t: Ints) -> tuple[Ints, dict[str, Floats]]:
-        span = self.span or (int(t[0]), int(t[-1]))
-        s, e = _edges(self.freq, *span, self.tz)
-        found = all_figures(plain, s, e, edges=self.edges, min_coverage=self.least)
-        return s, {f.of.element: f.energy for f in found}
-
-    def _label(self, element: str) -> str:
-        return Column(self.result, ELEMENT, element).wire
-
-    def frame(self, parts: Sequence[Part], meta: pd.DataFrame) -> pd.DataFrame:
-        """Parts one below the other; NaN where a meter lacks an element."""
-        lengths = [len(p.starts) for p in parts]
-        labels = [c for c in meta.columns if c != METER]
-        values = np.full((sum(lengths), len(labels)), np.nan, order="F")
-        last = np.cumsum(lengths).tolist()
-        for part, stop in zip(parts, last, strict=True):
-            rows = slice(stop - len(part.starts), stop)
-            for label, energy in part.columns.items():
-                values[rows, labels.index(label)] = energy
-        time = local(np.concatenate([p.starts for p in parts]), self.tz).rename("time")
-        found = pd.DataFrame(values, index=time, columns=labels)
-        names = np.repeat(np.array([p.meter for p in parts], dtype=object), lengths)
-        meters: Any = pd.array(names, dtype=graph.text_dtype())
-        found.insert(0, METER, meters)
-        return found
-
-
-@lru_cache(maxsize=256)
-def _edges(freq: Any, first: Any, last: Any, tz: dt.tzinfo) -> tuple[Ints, Ints]:
-    """The periods of a span that was asked for, or of readings, which cut none [us UTC]."""
-    cut = isinstance(first, pd.Timestamp)
-    low, high = (first, last) if cut else (stamp(first), stamp(last))
-    found = build(freq, low, high, tz, cut_start=cut, cut_end=cut)
-    return ints(found.starts), ints(found.ends)
-
-
-def _steep(t: Ints, values: Floats) -> bool:
-    """Whether some step of rising registers may be of a power that the verb warns of."""
-    limit = _NEAR * SURPRISING_KW["register"] * int(np.diff(t).min()) / _US_PER_HOUR
-    days = np.append(values[::_DAY], values[-1:], axis=0)
-    # No step rises more than all steps of its day together.
-    return _greatest(days) > limit and _greatest(values) > limit
-
-
-def _greatest(values: Floats) -> float:
-    return float(np.diff(values, axis=0).max(initial=0.0))
-
-
-def rising(keywords: Mapping[str, Any], frame: pd.DataFrame, span: Span | None) -> Rising | None:
-    """The short way for some keywords of `energy`; None where it serves none.
-
-    Parameters
-    ----------
-    keywords : mapping
-        As `for_meters` leaves them: without a site.
-    frame : pandas.DataFrame
-        An example of a meter's readings.
-    span : tuple of pandas.Timestamp, or None
-        The range that is read.
-    """
-    rules, tz, freq = keywords["registers"], keywords["tz"], keywords["freq"]
-    if keywords["schedule"] is not None or keywords["detail"]:
-        return None
-    asked = sources.wanted(frame, keywords["topic"], keywords["source"])
-    if asked.register is None or rules.by_element:
-        return None
-    rules = sources.rules_for(asked, rules)
-    return Rising(
-        register=asked.register,
-        result=asked.result,
-        freq=tuple(freq) if is_edges(freq) else freq,
-        tz=verb_zone(time_index(frame).tz, tz, freq),
-        span=span,
-        edges=keywords["edges"],
-        least=keywords["min_coverage"],
-        rules=resolve(rules, None, "", sources.naive_zone(frame, tz)),
-    )
-
-
-if TYPE_CHECKING:
-    Verb = Callable[..., pd.DataFrame]
+# --- a verb on every meter -----------------------------------------------------------------
 
 _PARTITIONS, _LEAST = 128, 8
 """So many partitions by default, of at least so many meters: Dask has work with each of them."""
 
 
 @dataclass(frozen=True)
-class Task:
-    """What is computed of each meter, and how.
+class _Figures:
+    """Makes a partition: the figures of its meters.
 
     Attributes
     ----------
+    selection : Selection
+        What is read of each meter.
     verb : callable
         A function of a frame, by its name in its module.
     keywords : mapping
@@ -276,50 +122,113 @@ class Task:
         The topics that may answer; a meter without any has no figures.
     beside : tuple of str
         Topics that are read too, where the meter has them.
-    either : bool
-        Whether the first topic answers alone for an element that has a reading of it.
     rows : bool
         Whether the result is rows, rather than columns over time.
-    short : callable, optional
-        Of keywords, an example and the range: a shorter way to the same, or None.
+    names : tuple of str
+        The columns that are read.
+    several : bool
+        Whether the result has several meters, in which an element without a reading is none.
+    meta : pandas.DataFrame
+        The form of the result.
     """
 
-    verb: Verb
+    selection: Selection
+    verb: Callable[..., pd.DataFrame]
     keywords: Mapping[str, Any]
     answering: tuple[str, ...]
-    beside: tuple[str, ...] = ()
-    either: bool = False
-    rows: bool = True
-    short: Callable[..., Rising | None] | None = None
+    beside: tuple[str, ...]
+    rows: bool
+    names: tuple[str, ...]
+    several: bool
+    meta: pd.DataFrame = field(default_factory=pd.DataFrame)
 
-    @property
-    def topics(self) -> tuple[str, ...]:
-        """All that is read."""
-        return tuple(dict.fromkeys((*self.answering, *self.beside)))
+    def __call__(self, batch: Batch) -> pd.DataFrame:
+        """The partition."""
+        found = (self._of_meter(meter, elements) for meter, elements, _ in batch)
+        return conform((f for f in found if f is not None), self.meta)
 
     def of(self, frame: pd.DataFrame, meter: str) -> pd.DataFrame:
         """The verb's result for the frame of one meter."""
-        found = self.verb(frame, **for_meter(self.keywords, frame, meter))
+        found = self.verb(frame, **_for_meter(self.keywords, frame, meter))
         more = [n for n in found.index.names if n not in {None, "time"}]
         found = found.reset_index(more) if more else found
-        found.insert(0, METER, meter)
+        found.insert(0, METER, repeated(meter, len(found)))
         return found
 
+    def _of_meter(self, meter: str, elements: Elements) -> pd.DataFrame | None:
+        frame = to_frame(self._read(meter, elements), shared=False)
+        frame = _with(frame, self._named(frame, elements))
+        if self.selection.span is None and not len(frame):
+            return None
+        if self.rows and self.several:
+            frame = _without_blank(frame, elements or ())
+        if not whole_elements(frame.columns, self.answering):
+            if self.rows:
+                return None
+            frame = _with(frame, whole_elements(self.names, self.answering)[:1])
+        ranges = {} if self.selection.span is None else {meter: self.selection.span}
+        frame.attrs["dentcloud"] = note({}, ranges, frame, elements={meter: elements})
+        return self.of(frame, meter)
 
-def figures(found: Portfolio, task: Task, batch: int | None) -> Any:
+    def _read(self, meter: str, elements: Elements) -> Table:
+        """The readings: of a register and a mean, means only where a register does not answer."""
+        if self.answering != (REGISTER, MEAN) or self.beside:
+            return one_meter(self.selection, meter, elements, self.names)[0]
+        first = whole_elements(self.names, (REGISTER,))
+        table, here = one_meter(self.selection, meter, elements, first)
+        known = _with_readings(table.columns, table.values)
+        means = whole_elements(self.names, (MEAN,))
+        more = [c for c in means if c in here and parse(c).id not in known]
+        return one_meter(self.selection, meter, elements, [*first, *more])[0] if more else table
+
+    def _named(self, frame: pd.DataFrame, elements: Elements) -> list[str]:
+        """Columns, of NaN, for elements that were asked for and have none."""
+        here = {parse(c).id for c in whole_elements(frame.columns, (*self.answering, *self.beside))}
+        return [f"{self.answering[0]}/{ELEMENT}/{e}" for e in elements or () if e not in here]
+
+
+def _figures(
+    found: Portfolio,
+    verb: Callable[..., pd.DataFrame],
+    keywords: Mapping[str, Any],
+    answering: tuple[str, ...],
+    beside: tuple[str, ...] = (),
+    *,
+    rows: bool,
+    batch: int | None,
+) -> Any:
     """The figures of every meter as a Dask frame."""
-    dd = graph.dataframe("compute on Dask")
-    size = graph.check_batch(batch, max(_LEAST, -(-len(found.meters) // _PARTITIONS)))
-    names = whole_elements(found.columns, task.topics)
-    frame = _example(names)
-    task = replace(task, keywords=for_meters(task.keywords, frame, found.meters))
-    meta = _meta(task, frame)
-    # Coverage warnings of a worker would reach nobody; see `energy` for where it is told.
-    quiet = {"min_coverage": 0.0} if task.keywords["min_coverage"] is None else {}
-    task = replace(task, keywords={**task.keywords, **quiet})
-    short = task.short and task.short(task.keywords, frame, found.wanted.span)
-    make = Figures(found.wanted, task, tuple(names), meta, len(found.meters) > 1, short or None)
-    return graph.assemble(dd, make, found.batches(size), meta)
+    check_dask("compute on Dask")
+    size = check_batch(batch, max(_LEAST, -(-len(found.meters) // _PARTITIONS)))
+    names = whole_elements(found.columns, (*answering, *beside))
+    here = whole_elements(names, answering)
+    frame = _example(names if here else [f"{answering[0]}/{ELEMENT}/A", *names])
+    keywords = _for_meters(keywords, frame, found.meters)
+    if keywords["min_coverage"] is None:
+        # Coverage warnings of a worker would reach nobody; see `energy` for where it is told.
+        keywords["min_coverage"] = 0.0
+    first, last = found.selection.span or (None, None)
+    make = _Figures(
+        found.selection, verb, {**keywords, "start": first, "end": last}, answering, beside,
+        rows, tuple(names), len(found.meters) > 1,
+    )  # fmt: skip
+    # What cannot be meant raises here.
+    form = replace(make, keywords={**keywords, "start": None, "end": None}).of(frame, "-")
+    if not here:
+        raise _no_readings(found, answering, named=keywords["topic"] is not None)
+    meta = form.astype({METER: text_dtype()}).iloc[:0]
+    return found.graph(replace(make, meta=meta), size, meta)
+
+
+def _no_readings(found: Portfolio, topics: Sequence[str], *, named: bool) -> DentError:
+    """The error that says what the archive has, where it has none of what is needed."""
+    archive = found.selection.archive
+    held = {t for meter in found.meters for r in archive.records(meter) for t in r.topics}
+    return (UnknownTopicError if named else KindError)(
+        f"Cannot compute from the archive {archive.path}: that needs "
+        f"{' or '.join(topics)} of whole elements, and what it holds of these meters is "
+        f"{', '.join(sorted(held)) or 'nothing'}. Sync {topics[0]} as well, or take another source."
+    )
 
 
 def _example(names: Sequence[str]) -> pd.DataFrame:
@@ -327,102 +236,6 @@ def _example(names: Sequence[str]) -> pd.DataFrame:
     times = pd.date_range("2024-01-01", periods=3, freq="15min", tz="UTC", unit="us", name="time")
     values = np.tile(np.array([[1.0], [1.25], [1.5]]), len(names))
     return pd.DataFrame(values, index=times, columns=list(names))
-
-
-def _meta(task: Task, frame: pd.DataFrame) -> pd.DataFrame:
-    """The result's form, from the verb itself: what cannot be meant raises here."""
-    share = task.keywords["min_coverage"]
-    free = {"start": None, "end": None, "min_coverage": 0.0 if share is None else share}
-    made = replace(task, keywords={**task.keywords, **free}).of(frame, "-")
-    return made.astype({METER: graph.text_dtype()}).iloc[:0]
-
-
-@dataclass(frozen=True)
-class Figures:
-    """Makes a partition: the figures of its meters.
-
-    Parameters
-    ----------
-    wanted : Wanted
-        What is wanted of each meter.
-    task : Task
-        What is computed.
-    names : tuple of str
-        The columns that are read.
-    meta : pandas.DataFrame
-        The form of the result.
-    several : bool
-        Whether the result has several meters, in which an element without a reading is none.
-    short : Rising or None
-        A shorter way to the same figures, for the meters that it serves.
-    """
-
-    wanted: Wanted
-    task: Task
-    names: tuple[str, ...]
-    meta: pd.DataFrame
-    several: bool
-    short: Rising | None = None
-
-    def __call__(self, batch: Batch) -> pd.DataFrame:
-        """The partition."""
-        parts = [self._one(meter, elements) for meter, elements in batch.meters]
-        runs = groupby((p for p in parts if p is not None), key=lambda p: isinstance(p, Part))
-        frames = [f for short, run in runs for f in self._frames(list(run), short=short)]
-        return graph.conform(frames, self.meta)
-
-    def _frames(self, run: list[Any], *, short: bool) -> list[pd.DataFrame]:
-        if short and self.short is not None:
-            return [self.short.frame(run, self.meta)]
-        return run
-
-    def _one(self, meter: str, elements: Elements) -> pd.DataFrame | Part | None:
-        found = one_meter(self.wanted, meter, elements, self._first_names)
-        more = self._more(found)
-        part = None if more or not self.short else self.short.part(found.table, meter, elements)
-        if part is not None:
-            return part
-        if more:
-            found = one_meter(self.wanted, meter, elements, [*self._first_names, *more])
-        return self._by_verb(self._named(found.frame(), elements), meter, elements)
-
-    def _by_verb(self, frame: pd.DataFrame, meter: str, elements: Elements) -> pd.DataFrame | None:
-        if self.wanted.span is None and not len(frame):
-            return None
-        if self.task.rows and self.several:
-            frame = _without_blank(frame, elements or ())
-        if not whole_elements(frame.columns, self.task.answering):
-            if self.task.rows:
-                return None
-            frame = _with(frame, whole_elements(self.names, self.task.answering)[:1])
-        return self.task.of(self._told(frame, meter, elements), meter)
-
-    @property
-    def _first_names(self) -> Sequence[str]:
-        """The columns that are read at first: means only where a register does not answer."""
-        if not self.task.either:
-            return self.names
-        return whole_elements(self.names, self.task.answering[:1])
-
-    def _more(self, found: Found) -> list[str]:
-        """The columns that the meter has for elements whose first topic does not answer."""
-        if not self.task.either:
-            return []
-        known = _with_readings(found.columns, found.table.values)
-        other = whole_elements(self.names, self.task.answering[1:])
-        return [c for c in other if c in found.here and parse(c).id not in known]
-
-    def _named(self, frame: pd.DataFrame, elements: Elements) -> pd.DataFrame:
-        """With a column of NaN for an element that was asked for and has none."""
-        here = {parse(c).id for c in whole_elements(frame.columns, self.task.topics)}
-        topic = self.task.answering[0]
-        return _with(frame, [f"{topic}/{ELEMENT}/{e}" for e in elements or () if e not in here])
-
-    def _told(self, frame: pd.DataFrame, meter: str, elements: Elements) -> pd.DataFrame:
-        """The frame with what it says of itself."""
-        ranges = {} if self.wanted.span is None else {meter: self.wanted.span}
-        frame.attrs["dentcloud"] = note({}, ranges, frame, elements={meter: elements})
-        return frame
 
 
 def _with(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
@@ -513,15 +326,12 @@ def energy(
         archive, meters, start, end, list(topics), tz=apply_site(site, tz, registers)[0],
         bracket=True, errors=errors, strict=topic is not None,
     )  # fmt: skip
-    first, last = found.wanted.span or (None, None)
     keywords = {
-        "freq": freq, "tz": tz, "start": first, "end": last, "topic": topic, "source": source,
-        "registers": registers, "edges": edges, "min_coverage": min_coverage,
-        "interval": interval, "demand_lag": demand_lag, "schedule": schedule, "site": site,
-        "detail": detail,
+        "freq": freq, "tz": tz, "topic": topic, "source": source, "registers": registers,
+        "edges": edges, "min_coverage": min_coverage, "interval": interval,
+        "demand_lag": demand_lag, "schedule": schedule, "site": site, "detail": detail,
     }  # fmt: skip
-    task = Task(of_frame, keywords, topics, either=len(topics) > 1, rows=detail, short=rising)
-    return figures(found, task, batch)
+    return _figures(found, of_frame, keywords, topics, rows=detail, batch=batch)
 
 
 def _topics(topic: str | None, source: str) -> tuple[str, ...]:
@@ -603,14 +413,13 @@ def peaks(
         archive, meters, start, end, [*answering, *beside], tz=apply_site(site, tz, registers)[0],
         bracket=True, errors=errors, strict=False,
     )  # fmt: skip
-    first, last = found.wanted.span or (None, None)
     keywords = {
         "freq": freq, "tz": tz, "window": window, "kind": kind, "step": step, "n": n,
-        "per_day": per_day, "start": first, "end": last, "topic": topic, "source": source,
-        "registers": registers, "min_coverage": min_coverage, "interval": interval,
-        "demand_lag": demand_lag, "site": site,
+        "per_day": per_day, "topic": topic, "source": source, "registers": registers,
+        "min_coverage": min_coverage, "interval": interval, "demand_lag": demand_lag,
+        "site": site,
     }  # fmt: skip
-    return figures(found, Task(of_frame_peaks, keywords, answering, beside), batch)
+    return _figures(found, of_frame_peaks, keywords, answering, beside, rows=True, batch=batch)
 
 
 def _demand_topics(

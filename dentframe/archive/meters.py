@@ -8,7 +8,7 @@ meanwhile is then in the file, and one seen in both counts once.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dentframe.archive import files, parquet
-from dentframe.archive import merge as _hours
+from dentframe.archive import files, ownership, parquet
 from dentframe.archive.merge import Choice, Holding, choose, merge, page
 from dentframe.archive.parquet import DamagedError, Record
 from dentframe.cloud.answers import FOREVER, complete, fingerprint, lifetime, topic_of
@@ -32,10 +31,13 @@ from dentframe.wire.page import Page, Report
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from dentframe.archive.merge import Mask, Reach
+    from dentframe.archive.ownership import Mask, Reach
     from dentframe.cloud.fetch import Answer
 
+    Read = Callable[[Sequence[str], Collection[int] | None], Holding]
 
+
+_NOTHING = Holding((), (), np.empty(0, np.int64), np.empty((0, 0)))
 _OLD = timedelta(days=300)
 """A younger window is not final for being unchanged, so that what is held is not looked up."""
 
@@ -112,38 +114,37 @@ class Meter:
 
     # --- reading -------------------------------------------------------------------------
 
-    def page(self, year: int, asked: Mask, topics: tuple[str, ...]) -> Page | None:
-        """The readings of some hours of a year; None where there is nothing of it."""
-        if self.parts.get(year):
-            holding = self.merged(year)
-            choice = choose(year, holding.records, asked, topics)
-            return page(holding, choice) if choice.used else None
+    @contextlib.contextmanager
+    def of_year(self, year: int) -> Iterator[tuple[tuple[Record, ...], Read]]:
+        """What is held of a year, and a function that reads some columns and months of it."""
+        if self.part_paths(year):
+            merged = self.merged(year)
+            yield merged.records, lambda *_: merged
+            return
         try:
             opened = self.open(year)
         except FileNotFoundError:
-            return None
+            yield (), lambda *_: _NOTHING
+            return
         with opened:
-            choice = choose(year, opened.records, asked, topics)
-            return page(_read(opened, choice), choice) if choice.used else None
+            yield opened.records, opened.read
+
+    def page(self, year: int, asked: Mask, topics: tuple[str, ...]) -> Page | None:
+        """The readings of some hours of a year; None where there is nothing of it."""
+        with self.of_year(year) as (records, read):
+            return chosen(read, choose(year, records, asked, topics))
 
     def merged(self, year: int) -> Holding:
         """Everything of a year, settled and waiting."""
         parts = self.parts.get(year, [])
-        try:
-            with self.open(year) as opened:
-                return merge(year, [opened.read(), *parts])
-        except FileNotFoundError:
-            return merge(year, parts)
+        with contextlib.suppress(FileNotFoundError), self.open(year) as opened:
+            parts = [opened.read(), *parts]
+        return merge(year, parts)
 
     def minutes(self, year: int) -> npt.NDArray[np.int64]:
         """The minutes of all rows of a year [min]."""
-        if self.parts.get(year):
-            return self.merged(year).minutes
-        try:
-            with self.open(year) as opened:
-                return opened.read(()).minutes
-        except FileNotFoundError:
-            return np.empty(0, np.int64)
+        with self.of_year(year) as (_, read):
+            return read((), None).minutes
 
     # --- writing -------------------------------------------------------------------------
 
@@ -271,12 +272,14 @@ def _without(record: Record, topics: set[str]) -> Record:
     )
 
 
-def _read(opened: parquet.Opened, choice: Choice) -> Holding:
-    first = _hours.span(choice.year).start
-    hours = np.flatnonzero(choice.asked) + first
-    stamps = np.unique((hours * 3600).astype("M8[s]").astype("M8[M]"))
-    months = set((stamps.astype(np.int64) % 12 + 1).tolist())
-    return opened.read(choice.columns, months)
+def chosen(read: Read, choice: Choice, columns: Collection[str] | None = None) -> Page | None:
+    """The page of what was chosen of a year, or some columns of it; None where nothing was."""
+    if not choice.used:
+        return None
+    kept = choice.columns
+    if columns is not None:
+        kept = tuple(column for column in kept if column in columns)
+    return page(read(kept, choice.months), replace(choice, columns=kept))
 
 
 # --- the file that shows every column and keeps what getTopics said ---------------------------
@@ -339,8 +342,8 @@ def held(meter: Meter, topics: Iterable[str], reach: Reach) -> set[Window]:
     wanted = tuple(topics)
     found: set[Window] = set()
     for year, records in meter.records.items():
-        owner = _hours.owners(records, year)
-        found |= _hours.windows(_hours.held(records, owner, wanted, year, reach), year)
+        owner = ownership.owners(records, year)
+        found |= ownership.windows(ownership.held(records, owner, wanted, year, reach), year)
     return found
 
 
@@ -349,7 +352,7 @@ def pages(meter: Meter, windows: Iterable[Window], topics: tuple[str, ...]) -> t
     by_year: dict[int, list[Window]] = {}
     for window in windows:
         by_year.setdefault(window.year, []).append(window)
-    found = (meter.page(y, _hours.mask_of(ws, y), topics) for y, ws in sorted(by_year.items()))
+    found = (meter.page(y, ownership.mask_of(ws, y), topics) for y, ws in sorted(by_year.items()))
     return tuple(page for page in found if page is not None)
 
 

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe.archive import files as layout
-from dentframe.archive import merge as _hours
-from dentframe.archive import parquet
-from dentframe.archive.merge import Choice, Holding, choose, page
+from dentframe.archive import ownership
+from dentframe.archive.merge import Choice, choose
+from dentframe.archive.meters import chosen
 from dentframe.archive.source import Alone, resolve
 from dentframe.archive.store import Archive, opened
 from dentframe.cloud.fetch import Answer, Job, narrow_report
@@ -100,32 +99,10 @@ def cut(
     answers that are not settled in their year's file yet.
     """
     year = next(iter(windows)).year
-    found, asked = archive.meter(meter), _hours.mask_of(windows, year)
-    if found.part_paths(year):
-        holding = found.merged(year)
-        choice = choose(year, holding.records, asked, topics)
-        return _paged(holding, choice, _kept(choice, columns))
-    try:
-        opened = parquet.open_file(layout.year_file(archive.path, meter, year), meter, year)
-    except FileNotFoundError:
-        return None
-    with opened:
-        choice = choose(year, opened.records, asked, topics)
-        kept = _kept(choice, columns)
-        return _paged(opened.read(kept, {w.month for w in windows}), choice, kept)
-
-
-def _kept(choice: Choice, columns: Collection[str]) -> tuple[str, ...]:
-    wanted = set(columns)
-    return tuple(c for c in choice.columns if c in wanted)
-
-
-def _paged(
-    holding: Holding, choice: Choice, columns: tuple[str, ...]
-) -> tuple[Choice, Page] | None:
-    if not choice.used:
-        return None
-    return choice, page(holding, replace(choice, columns=columns))
+    with archive.meter(meter).of_year(year) as (records, read):
+        choice = choose(year, records, ownership.mask_of(windows, year), topics)
+        page = chosen(read, choice, columns)
+        return None if page is None else (choice, page)
 
 
 if TYPE_CHECKING:

@@ -19,7 +19,19 @@ from dentframe.metering.registers import RegisterRules
 from dentframe.times.schedule import Schedule, Window
 from dentframe.verbs.energy import energy
 from dentframe.verbs.peaks import peaks
-from tests.lazy_kit import LA, METERS, SPAN, TOPICS, flat, portfolio, same
+from tests.lazy_kit import (
+    LA,
+    METERS,
+    MONTHS,
+    READ_AT,
+    SPAN,
+    TOPICS,
+    answer,
+    flat,
+    portfolio,
+    readings,
+    same,
+)
 
 pytest.importorskip("dask.dataframe")
 
@@ -135,10 +147,10 @@ def test_demand_is_not_read_where_a_register_answers(archive, monkeypatch):
     seen = {}
     read = figures.one_meter
 
-    def counted(wanted, meter, elements, names):
-        frame = read(wanted, meter, elements, names)
-        seen.setdefault(meter, set()).update(c.partition("/")[0] for c in frame.columns)
-        return frame
+    def counted(selection, meter, elements, names):
+        found = read(selection, meter, elements, names)
+        seen.setdefault(meter, set()).update(c.partition("/")[0] for c in found[0].columns)
+        return found
 
     monkeypatch.setattr(figures, "one_meter", counted)
     computed(archive.energy("MS", tz=LA, **SPAN))
@@ -163,6 +175,18 @@ def test_what_cannot_be_meant_is_refused_at_once(archive, options, error):
     """The verb's own errors, before anything is computed."""
     with pytest.raises(error):
         archive.energy(**({"freq": "MS", "tz": LA} | options))
+
+
+def test_an_archive_without_registers_says_what_it_has(tmp_path):
+    """The error names what the archive holds, not what an example frame has."""
+    only = Archive(tmp_path)
+    minutes, columns = readings(3)
+    only.keep(answer("P3", MONTHS[0], minutes, columns), READ_AT)
+    for verb in (only.energy, only.peaks):
+        with pytest.raises(KindError, match=r"needs kWHNet .* holds of these meters is DemandkW"):
+            verb(
+                "MS", tz=LA, source="register", **({"kind": "block"} if verb != only.energy else {})
+            )
 
 
 def test_a_naive_bound_needs_a_zone(archive):

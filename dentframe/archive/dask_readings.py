@@ -1,16 +1,13 @@
-"""The readings of an archive as a Dask frame, partitioned by meter.
+"""The readings of an archive are a Dask frame here: partitioned by meter, read by workers.
 
-Dask, where it is installed: frames made part by part.
-
-What a computation wants of an archive, resolved without reading any of it.
-
-The readings of one meter, read from its files on a worker: its year's file, once a year.
+What is asked for is resolved from names and footers alone. A worker then reads the files of one
+meter at a time, a UTC year after the other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe.archive import files, parquet
-from dentframe.archive import merge as _hours
-from dentframe.archive.merge import Holding, choose, page
+from dentframe.archive import files, ownership, parquet
+from dentframe.archive.merge import choose
+from dentframe.archive.meters import chosen
 from dentframe.archive.source import resolve
 from dentframe.errors import (
     ConfigError,
@@ -37,22 +34,27 @@ from dentframe.times.ranges import instant, time_range
 from dentframe.wire.columns import ELEMENT, ordered, parse
 
 if TYPE_CHECKING:
-    from dentframe.archive.merge import Mask
-    from dentframe.archive.meters import Meter
+    from dentframe.archive.ownership import Mask
     from dentframe.archive.parquet import Record
     from dentframe.archive.store import Archive
     from dentframe.cloud.planner import Window
     from dentframe.times.ranges import Zone
     from dentframe.wire.page import Page
 
+    Span = tuple[pd.Timestamp, pd.Timestamp]
+    Elements = tuple[str, ...] | None
+    Batch = tuple[tuple[str, Elements, int], ...]
 
-def dataframe(what: str) -> Any:
-    """The module ``dask.dataframe``, or the error that names the extra."""
+METER = "meter"
+_DAY = 24
+
+
+def check_dask(what: str) -> None:
+    """See that Dask is there, or raise the error that names the extra."""
     try:
-        import dask.dataframe
+        import dask.dataframe  # noqa: F401 - only whether it is there
     except ImportError:
         raise missing_extra(what, "dask") from None
-    return dask.dataframe
 
 
 def check_batch(batch: int | None, otherwise: int) -> int:
@@ -73,24 +75,13 @@ def check_batch(batch: int | None, otherwise: int) -> int:
     return batch
 
 
-def assemble(
-    dd: Any, make: Callable[..., pd.DataFrame], batches: Sequence[Batch], meta: pd.DataFrame
-) -> Any:
-    """A Dask frame that makes each of its parts from a batch."""
-    import dask.config
-
-    # The text columns are what they should be; Dask would turn `flags`, which are tuples, to text.
-    with dask.config.set({"dataframe.convert-string": False}):
-        return dd.from_map(make, list(batches), meta=meta, label="dentframe")
-
-
 def text_dtype() -> Any:
     """The dtype of names in a Dask frame: ``str``, before pandas 3 ``string[pyarrow]``."""
     own = pd.Series(["-"]).dtype
     return "string[pyarrow]" if str(own) == "object" else own
 
 
-def conform(parts: Sequence[pd.DataFrame], meta: pd.DataFrame) -> pd.DataFrame:
+def conform(parts: Iterable[pd.DataFrame], meta: pd.DataFrame) -> pd.DataFrame:
     """Parts as one frame with the columns and dtypes of `meta`."""
     found = [part for part in parts if len(part)]
     if not found:
@@ -104,14 +95,12 @@ def conform(parts: Sequence[pd.DataFrame], meta: pd.DataFrame) -> pd.DataFrame:
     return whole.astype(changed) if changed else whole
 
 
-if TYPE_CHECKING:
-    Span = tuple[pd.Timestamp, pd.Timestamp]
-    Elements = tuple[str, ...] | None
+# --- what is asked for, resolved without reading any of it --------------------------------
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What is wanted of each meter; it travels to the workers as a path, names and times.
+class Selection:
+    """What is read of each meter; it travels to the workers as a path, names and times.
 
     Attributes
     ----------
@@ -138,47 +127,41 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Batch:
-    """The meters of one partition.
-
-    Attributes
-    ----------
-    meters : tuple of (str, tuple of str or None)
-        Each meter and the elements asked for, None for all.
-    state : tuple of int
-        When the folder of each was last changed [ns]: what was computed before a sync is not
-        taken for what is there after it.
-    """
-
-    meters: tuple[tuple[str, Elements], ...]
-    state: tuple[int, ...]
-
-
-@dataclass(frozen=True)
 class Portfolio:
-    """What is wanted, of whom, and which columns they have.
+    """What is read, of whom, and which columns they have.
 
     Attributes
     ----------
-    wanted : Wanted
-        What is wanted of each meter.
+    selection : Selection
+        What is read of each meter.
     meters : mapping
         Meter to the elements asked for, or None for all of them; sorted.
     columns : tuple of str
         The wire names of all of them together, in order.
     """
 
-    wanted: Wanted
+    selection: Selection
     meters: Mapping[str, Elements]
     columns: tuple[str, ...]
 
-    def batches(self, size: int) -> list[Batch]:
-        """The meters in partitions of so many."""
-        state = {name: _changed(self.wanted.archive, name) for name in self.meters}
-        return [
-            Batch(tuple(part), tuple(state[name] for name, _ in part))
-            for part in _chunks(self.meters.items(), size)
-        ]
+    def graph(self, make: Callable[[Batch], pd.DataFrame], size: int, meta: pd.DataFrame) -> Any:
+        """A Dask frame that makes each of its parts from so many meters."""
+        import dask.config
+        import dask.dataframe
+
+        dd: Any = dask.dataframe
+        batches = [tuple(self._stamped(part)) for part in _chunks(self.meters.items(), size)]
+        # The text columns are what they should be; Dask would turn `flags`, tuples, to text.
+        with dask.config.set({"dataframe.convert-string": False}):
+            return dd.from_map(make, batches, meta=meta, label="dentframe")
+
+    def _stamped(self, part: Iterable[tuple[str, Elements]]) -> Iterator[tuple[str, Elements, int]]:
+        """Meters with when their folders last changed [ns]: no result outlives the next sync."""
+        root = self.selection.archive.path
+        for name, elements in part:
+            places = (root / files.folder_name(name), files.pending_folder(root, name))
+            changed = max((p.stat().st_mtime_ns for p in places if p.is_dir()), default=0)
+            yield name, elements, changed
 
 
 def portfolio(
@@ -208,10 +191,10 @@ def portfolio(
     request = resolve(archive, names, span or (pd.NaT, pd.NaT), keys)
     found = dict(sorted(request.meters.items()))
     here = type(archive)(archive.path.absolute())
-    wanted = Wanted(here, request.topics, strict, span, bracket, errors)
+    selection = Selection(here, request.topics, strict, span, bracket, errors)
     labels = _labels(here, None if meters is None else list(found))
     kept = [c for c in labels if topics is None or parse(c).topic in request.topics]
-    return Portfolio(wanted, found, tuple(_of(found, kept, request.topics)))
+    return Portfolio(selection, found, tuple(_of(found, kept, request.topics)))
 
 
 def _named(archive: Archive, meters: Any) -> Any:
@@ -275,125 +258,100 @@ def whole_elements(labels: Iterable[str], topics: Sequence[str]) -> list[str]:
     return [c for c in labels if parse(c).scope == ELEMENT and parse(c).topic in topics]
 
 
-def _changed(archive: Archive, meter: str) -> int:
-    places = (
-        archive.path / files.folder_name(meter),
-        files.pending_folder(archive.path, meter),
-    )
-    return max((p.stat().st_mtime_ns for p in places if p.is_dir()), default=0)
-
-
 def _chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
     found = iter(items)
     while part := list(islice(found, size)):
         yield part
 
 
-if TYPE_CHECKING:
-    Pick = Callable[[Sequence[str]], Collection[str]]
-    Read = Callable[[Sequence[str], Collection[int]], Holding]
-
-_DAY = 24
-_NOTHING = Holding((), (), np.empty(0, np.int64), np.empty((0, 0)))
+# --- the readings of one meter, on a worker ------------------------------------------------
 
 
-def table(wanted: Wanted, name: str, pick: Pick) -> _frame.Table:
-    """What an archive holds of one meter, clipped to the range.
+def one_meter(
+    selection: Selection, meter: str, elements: Elements, names: Collection[str]
+) -> tuple[_frame.Table, set[str]]:
+    """Some columns of a meter, of the elements asked for, and all that its files have of these.
 
     Parameters
     ----------
-    wanted : Wanted
+    selection : Selection
         The archive, the topics, the range.
-    name : str
+    meter : str
         The meter.
-    pick : callable
-        Which of the columns that a year has are read; the rows do not depend on it.
+    elements : tuple of str or None
+        The elements asked for; None for all.
+    names : collection of str
+        The columns to read; the meter may have fewer. The rows do not depend on them.
 
     Raises
     ------
     IncompleteReadError
         Where the archive does not hold all of the range, and that is not to be warned of.
     """
-    look = _Look(wanted, wanted.archive.meter(name), pick)
-    pages = [found for year in look.years() if (found := look.page(year)) is not None]
-    look.tell()
-    columns = ordered(dict.fromkeys(c for p in pages for c in p.columns), wanted.topics)
-    joined = _frame.join(pages, columns)
-    return joined if wanted.span is None else _frame.clip(
-        joined, *wanted.span, bracket=wanted.bracket
-    )  # fmt: skip
+    reader = _MeterReader(selection, meter, elements, names)
+    pages = [found for year in reader.years() if (found := reader.page(year)) is not None]
+    reader.tell()
+    columns = ordered(dict.fromkeys(c for p in pages for c in p.columns), selection.topics)
+    table = _frame.join(pages, columns)
+    if selection.span is not None:
+        table = _frame.clip(table, *selection.span, bracket=selection.bracket)
+    return table, reader.here
 
 
-class _Look:
-    """One look at a meter, a year at a time; it remembers what is missing."""
+class _MeterReader:
+    """Reads a meter a year at a time; it remembers what is there and what is missing."""
 
-    def __init__(self, wanted: Wanted, meter: Meter, pick: Pick) -> None:
-        self.wanted, self.meter, self.pick = wanted, meter, pick
-        self.now = pd.Timestamp.now("UTC")
+    def __init__(
+        self, selection: Selection, meter: str, elements: Elements, names: Collection[str]
+    ) -> None:
+        self.selection, self.elements, self.names = selection, elements, set(names)
+        self.meter, self.now = selection.archive.meter(meter), pd.Timestamp.now("UTC")
         self.missing: list[Window] = []
+        self.here: set[str] = set()
 
-    def years(self) -> range:
-        """The UTC years to look at."""
-        if self.wanted.span is None:
-            found = self.meter.settled_years() + [
-                files.year_of(path) for path in self.meter.part_paths()
-            ]
-            return range(min(found), max(found) + 1) if found else range(0)
-        start, end = self._near(self.wanted.span)
-        return range(_year_of(start), _year_of(max(end - 1, start)) + 1)
+    def years(self) -> Iterable[int]:
+        """The UTC years to read."""
+        if self.selection.span is None:
+            parts = map(files.year_of, self.meter.part_paths())
+            return sorted({*self.meter.settled_years(), *parts})
+        start, end = self._near(self.selection.span)
+        years = np.array([start, max(end - 1, start)], "M8[h]").astype("M8[Y]").astype(int) + 1970
+        return range(years[0], years[1] + 1)
 
     def _near(self, span: Span) -> tuple[int, int]:
         """The hours of the range, with the UTC days in which its bracketing readings lie."""
         start, end = _hours_of(span)
-        if not self.wanted.bracket:
+        if not self.selection.bracket:
             return start, end
-        return (_hour(span[0] - pd.Timedelta(1, "us")) // _DAY) * _DAY, (
-            _hour(span[1]) // _DAY + 1
-        ) * _DAY
+        first, last = _hour(span[0] - pd.Timedelta(1, "us")), _hour(span[1])
+        return first // _DAY * _DAY, (last // _DAY + 1) * _DAY
 
     def page(self, year: int) -> Page | None:
         """The rows of a year; None where it has none."""
-        if self.meter.part_paths(year):
-            merged = self.meter.merged(year)
-            return self._cut(year, merged.records, lambda *_: merged)
-        try:
-            path = files.year_file(self.meter.root, self.meter.name, year)
-            opened = parquet.open_file(path, self.meter.name, year)
-        except FileNotFoundError:
-            return self._cut(year, (), lambda *_: _NOTHING)
-        with opened:
-            return self._cut(year, opened.records, replace(opened, threads=False).read)
-
-    def _cut(self, year: int, records: Sequence[Record], read: Read) -> Page | None:
-        topics = self._topics(records)
-        asked = self._asked(year, records, topics)
-        choice = choose(year, tuple(records), asked, topics)
-        kept = set(self.pick(choice.columns))
-        if not choice.used:
-            return None
-        narrow = replace(choice, columns=tuple(c for c in choice.columns if c in kept))
-        if not any(records[place].lacks for place in choice.used):
-            narrow = replace(narrow, used=())  # their reports, of which nobody is told here
-        return page(read(narrow.columns, _months(asked, year)), narrow)
+        with self.meter.of_year(year) as (records, read):
+            topics = self._topics(records)
+            choice = choose(year, records, self._asked(year, records, topics), topics)
+            kept = of_elements(list(choice.columns), self.elements, ())
+            self.here.update(set(kept) & set(choice.columns))
+            return chosen(read, choice, self.names & set(kept))
 
     def _topics(self, records: Sequence[Record]) -> tuple[str, ...]:
-        if self.wanted.strict:
-            return self.wanted.topics
+        if self.selection.strict:
+            return self.selection.topics
         held = {t for r in records for t in (*r.topics, *r.unasked)}
-        return tuple(t for t in self.wanted.topics if t in held) or self.wanted.topics
+        return tuple(t for t in self.selection.topics if t in held) or self.selection.topics
 
     def _asked(self, year: int, records: Sequence[Record], topics: tuple[str, ...]) -> Mask:
         """The hours to read; those of the range that are not held are missing."""
-        span = self.wanted.span
+        span = self.selection.span
+        hours = np.arange(ownership.span(year).start, ownership.span(year).stop)
         if span is None:
-            return np.ones(len(_hours.span(year)), np.bool_)
-        hours = np.arange(_hours.span(year).start, _hours.span(year).stop)
-        owner = _hours.owners(records, year)
-        reach = _hours.any_reach(self.now.to_pydatetime())
-        held = _hours.held(records, owner, topics, year, reach)
+            return np.ones(len(hours), np.bool_)
+        reach = ownership.any_reach(self.now.to_pydatetime())
+        held = ownership.held(records, ownership.owners(records, year), topics, year, reach)
         start, end = _hours_of(span)
         inside = (hours >= start) & (hours < min(end, _hour(self.now) + 1))
-        self.missing += sorted(_hours.windows(inside & ~held, year))
+        self.missing += sorted(ownership.windows(inside & ~held, year))
         low, high = self._near(span)
         return np.asarray(held & (hours >= low) & (hours < high))
 
@@ -405,32 +363,23 @@ class _Look:
         more = f" and {len(self.missing) - 6} more" if len(self.missing) > 6 else ""
         text = (
             f"Cannot read all of {self.meter.name} from the archive {self.meter.root}: it does "
-            f"not hold {shown}{more} of {', '.join(self.wanted.topics)}, and missing is not "
+            f"not hold {shown}{more} of {', '.join(self.selection.topics)}, and missing is not "
             'zero. Sync it (dentframe.sync), or take what there is with errors="warn".'
         )
-        if self.wanted.errors == "raise":
+        if self.selection.errors == "raise":
             raise IncompleteReadError(text, missing=self.missing)
         warn(text, IncompleteReadWarning)
 
 
 def _hours_of(span: Span) -> tuple[int, int]:
-    start, end = span
-    return _hour(start), _hour(end - pd.Timedelta(1, "us")) + 1
+    return _hour(span[0]), _hour(span[1] - pd.Timedelta(1, "us")) + 1
 
 
 def _hour(instant: pd.Timestamp) -> int:
     return int(instant.timestamp() // 3600)
 
 
-def _year_of(hour: int) -> int:
-    return pd.Timestamp(hour, unit="h").year
-
-
-def _months(asked: Mask, year: int) -> set[int]:
-    return {month for month, hours in enumerate(_hours.months(year), 1) if asked[hours].any()}
-
-
-METER = "meter"
+# --- readings as a frame -----------------------------------------------------------------
 
 
 def to_dask(
@@ -491,15 +440,14 @@ def to_dask(
     Never asks the cloud, and needs no key. It looks at names and footers only; readings are
     read by the workers. pint dtypes do not survive Dask: the columns are floats.
     """
-    dd = dataframe("put an archive on Dask")
+    check_dask("put an archive on Dask")
     found = portfolio(
         archive, meters, start, end, topics, tz=tz, bracket=bracket, errors=errors,
         strict=topics is not None,
     )  # fmt: skip
     names = _checked(columns, found.columns)
-    meta = _meta(names)
-    size = check_batch(batch, 1)
-    return assemble(dd, Readings(found.wanted, tuple(names)), found.batches(size), meta)
+    meta = _form(names)
+    return found.graph(Readings(found.selection, tuple(names)), check_batch(batch, 1), meta)
 
 
 @dataclass(frozen=True)
@@ -508,73 +456,36 @@ class Readings:
 
     Parameters
     ----------
-    wanted : Wanted
-        What is wanted of each.
+    selection : Selection
+        What is read of each.
     names : tuple of str
         The columns, wire names.
     """
 
-    wanted: Wanted
+    selection: Selection
     names: tuple[str, ...]
 
     def __call__(self, batch: Batch, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """The partition, or some of its columns, which Dask asks for."""
-        chosen = list((METER, *self.names) if columns is None else columns)
-        names = [c for c in chosen if c != METER]
-        meta = _meta(names)
-        parts = [self._one(meter, elements, names) for meter, elements in batch.meters]
-        return conform(parts, meta)[chosen]
+        wanted = list((METER, *self.names) if columns is None else columns)
+        names = [c for c in wanted if c != METER]
+        parts = (self._one(meter, elements, names) for meter, elements, _ in batch)
+        return conform(parts, _form(names))[wanted]
 
     def _one(self, meter: str, elements: Elements, names: Sequence[str]) -> pd.DataFrame:
-        found = one_meter(self.wanted, meter, elements, names).frame()
-        found.insert(0, METER, _repeated(meter, len(found)))
+        table, _ = one_meter(self.selection, meter, elements, names)
+        found = _frame.to_frame(table, shared=False)
+        found.insert(0, METER, repeated(meter, len(found)))
         return found
 
 
-@dataclass(frozen=True)
-class Found:
-    """What was read of a meter.
-
-    Attributes
-    ----------
-    table : Table
-        Its readings.
-    here : frozenset of str
-        The columns that its files have in the range, of which the table may have fewer.
-    """
-
-    table: _frame.Table
-    here: frozenset[str]
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns that were read."""
-        return self.table.columns
-
-    def frame(self) -> pd.DataFrame:
-        """The readings over ``time``."""
-        return _frame.to_frame(self.table, shared=False)
-
-
-def one_meter(wanted: Wanted, meter: str, elements: Elements, names: Sequence[str]) -> Found:
-    """Some columns of a meter, those of the elements asked for; it may have fewer."""
-    asked, here = set(names), set[str]()
-
-    def pick(columns: Sequence[str]) -> list[str]:
-        kept = of_elements(list(columns), elements, ())
-        here.update(c for c in kept if c in columns)
-        return [c for c in kept if c in asked]
-
-    found = table(wanted, meter, pick)
-    return Found(found, frozenset(here))
-
-
-def _repeated(name: str, times: int) -> Any:
+def repeated(name: str, times: int) -> Any:
+    """A name so many times, as the column that says whose a row is."""
     codes = np.zeros(times, np.int8)
     return pd.Categorical.from_codes(codes, pd.Index([name])).astype(text_dtype())
 
 
-def _meta(names: Sequence[str]) -> pd.DataFrame:
+def _form(names: Sequence[str]) -> pd.DataFrame:
     time = pd.DatetimeIndex(np.empty(0, "M8[us]"), name="time").tz_localize("UTC")
     found = pd.DataFrame(np.empty((0, len(names))), index=time, columns=list(names))
     found.insert(0, METER, pd.Series([], dtype=text_dtype(), index=time))
