@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import pandas as pd
 
+from dentframe.errors import did_you_mean
+
 if TYPE_CHECKING:
     from dentframe.accessor import DentAccessor
 
@@ -41,9 +43,15 @@ def method(
     function: Callable[Concatenate[pd.DataFrame, P], R],
 ) -> Callable[Concatenate[HasFrame, P], R]:
     """`function` with an accessor in place of its frame; name, signature and docstring stay."""
+    known = inspect.signature(function).parameters
+    takes_any = any(x.kind is x.VAR_KEYWORD for x in known.values())
 
     @functools.wraps(function)
     def call(self: HasFrame, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        for word in () if takes_any else kwargs.keys() - known.keys():
+            raise TypeError(
+                f"{function.__name__}() has no argument {word!r}{did_you_mean(word, known)}"
+            )
         return function(self._frame, *args, **kwargs)
 
     sign_as_method(call, function)

@@ -178,7 +178,7 @@ def bill(
     _check(places, rounding, tariff)
     df = _readings(df, elements, start, end, tz)
     zone = verb_zone(time_index(df).tz, tz)
-    asked = Asked(zone, start, end, registers, interval, demand_lag)
+    asked = Asked(zone, start, end, registers, interval, demand_lag, elements)
     meters = Meters(df, zone, elements, asked, source, check_accept(accept))
     s, e = _span(start, end, zone)
     digits = None if places is None else digits_of(tariff.currency)

@@ -239,6 +239,7 @@ def energy(
     interval: Any = "15min",
     demand_lag: Any = "0min",
     schedule: Any = None,
+    elements: Any = None,
     site: Any = None,
     detail: bool = False,
 ) -> pd.DataFrame:
@@ -270,6 +271,9 @@ def energy(
     schedule : Schedule, optional
         Time-of-use windows: the index has a level ``window`` more, `detail` a column, and each
         window its own status.
+    elements : str or sequence of str, optional
+        The elements asked for, ``"A"`` in a frame of one meter or ``"P482311252_A"`` in any; all
+        by default.
     site : Site, optional
         Gives `tz`, and what is known about the registers, where they are not given; its
         meter swaps are of kWHNet alone.
@@ -288,7 +292,9 @@ def energy(
     Raises
     ------
     KindError
-        For what holds no energy, or a register that was differenced by hand.
+        For what holds no energy, or where an element that is named, or every one, has a register
+        that was differenced by hand or feeds back undeclared. Beside others it is missing, and
+        the warning names the remedy.
     RangeError
         For a naive index, a missing `tz`, or a span that ends before it starts.
     UnknownTopicError, UnknownMeterError, UnitError, ConfigError
@@ -310,12 +316,12 @@ def energy(
     >>> float(energy(readings, "D", tz="UTC").iloc[0, 0])
     18.0
     """
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
     check_edges(edges)
     check_share(min_coverage)
     of = study(frame, freq, wanted(frame, topic, source), asked)
     warn_of_power(of.series, of.s, of.e, of.tz)
-    result = Result(frame, of.wanted, of.tz, interval)
+    result = Result(frame, of.wanted, of.tz, interval, elements)
     if schedule is not None:
         cells = result, of.series, of.s, of.e, schedule
         return by_window(*cells, edges=edges, min_coverage=min_coverage, detail=detail)
@@ -336,6 +342,7 @@ def intervals(
     registers: RegisterRules = _DEFAULT_RULES,
     interval: Any = "15min",
     demand_lag: Any = "0min",
+    elements: Any = None,
     site: Any = None,
 ) -> pd.DataFrame:
     """Energy of each interval between the readings of a meter.
@@ -349,7 +356,7 @@ def intervals(
     start, end : str, date, datetime or Timestamp, optional
         The span; an interval across one of them is cut. By default the intervals that
         overlap the range that was read, each whole.
-    topic, source, registers, interval, demand_lag, site : optional
+    topic, source, registers, interval, demand_lag, elements, site : optional
         As in `energy`.
 
     Returns
@@ -376,7 +383,7 @@ def intervals(
     >>> bool(abs(parts.sum().item() - whole.sum().item()) < 1e-6)
     True
     """
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
     zone = verb_zone(time_index(frame).tz, asked.tz)
     answer = wanted(frame, topic, source)
     series = series_of(frame, answer, asked)
@@ -384,7 +391,7 @@ def intervals(
     low, high = asked_bounds(frame, start, end, asked.tz)
     first, last = default_bounds(frame, series)
     parts, found = [], []
-    result = Result(frame, answer, zone, interval)
+    result = Result(frame, answer, zone, interval, elements)
     for meter in meter_by_meter(series, lambda c: c.meter):
         s, e = _between_readings(meter)
         keep = _overlapping(s, e, low or first, high or last)

@@ -16,7 +16,7 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, KindError, RangeError, ReadingWarning, warn
 from dentframe.frame import select as selection
-from dentframe.metering.attrs import is_several, span_of, time_index
+from dentframe.metering.attrs import is_several, meters_of, span_of, time_index
 from dentframe.metering.cumulative import STATUSES, Cumulative, first_covered, from_means
 from dentframe.metering.registers import MINUTE, RegisterRules, SiteRules
 from dentframe.metering.series import (
@@ -211,6 +211,13 @@ class Study:
     def several(self) -> bool:
         """Whether results name their meter."""
         return is_several(self.frame)
+
+    @property
+    def meters(self) -> list[str]:
+        """The meters that a result has rows of, where it names them."""
+        if self.asked.elements is None:
+            return meters_of(self.frame)
+        return sorted({c.meter or "" for c in self.series})
 
     def interval(self, c: Cumulative) -> int:
         """The interval of a series' readings [us]."""

@@ -23,10 +23,10 @@ from dentframe.metering.attrs import is_several, meters_of
 from dentframe.metering.cumulative import STATUSES, Cumulative, first_covered, jumps, status
 from dentframe.metering.figures import COLUMNS, Figures, table
 from dentframe.metering.registers import MINUTE
-from dentframe.metering.series import Ints, element_columns, names
+from dentframe.metering.series import Flag, Ints, element_columns, names
 from dentframe.metering.steps import HOUR
 from dentframe.times.ranges import local, stamp
-from dentframe.verbs.sources import Wanted, interval_of
+from dentframe.verbs.sources import Wanted, interval_of, named_outright
 from dentframe.wire import units as _units
 from dentframe.wire.columns import ELEMENT, Column
 from dentframe.wire.topics import TOPICS
@@ -56,7 +56,7 @@ def by_element(of: Study, values: Sequence[Floats], index: pd.Index) -> pd.DataF
     by_key = {(c.meter, c.element): x for c, x in zip(of.series, values, strict=True)}
     blank = np.full(len(index), np.nan)
     letters = sorted({c.element for c in of.series}, key=lambda x: (len(x), x))
-    meters = meters_of(of.frame)
+    meters = of.meters
     data = {x: np.concatenate([by_key.get((m, x), blank) for m in meters]) for x in letters}
     both = pd.MultiIndex.from_product([meters, index], names=["meter", index.name])
     return pd.DataFrame(data, index=both)
@@ -129,22 +129,28 @@ class Result:
         The zone of the instants.
     interval : object
         The caller's interval, for the readings to expect.
+    elements : object
+        The elements that the caller names: only they, and their meters, are shown.
     """
 
     frame: pd.DataFrame
     asked: Wanted
     tz: dt.tzinfo
     interval: Any
+    elements: Any = None
 
     def label(self, element: str) -> str:
         """The wire name of one element's result."""
         return Column(self.asked.result, ELEMENT, element).wire
 
     @property
-    def elements(self) -> list[str]:
-        """The elements of the frame that could answer, in wire order."""
-        found = {c.id for _, c in element_columns(self.frame, self.asked.topics)}
-        return sorted(found, key=lambda x: (len(x), x))
+    def _shown(self) -> list[tuple[str | None, str]]:
+        """The elements that have a place in a wide result, as (meter, element)."""
+        named = named_outright(self.frame, self.asked.topics, self.elements)
+        if named is not None:
+            return named
+        columns = element_columns(self.frame, self.asked.topics)
+        return [(m, c.id) for m in meters_of(self.frame) for _, c in columns]
 
     @property
     def in_pint(self) -> bool:
@@ -172,10 +178,11 @@ class Result:
         if not is_several(self.frame):
             columns = {self.label(f.of.element): f.energy for f in found}
             return self._dressed(pd.DataFrame(columns, index=times), until)
-        meters = meters_of(self.frame) if meters is None else meters
+        meters = sorted({m or "" for m, _ in self._shown}) if meters is None else meters
         by_key = {(f.of.meter, f.of.element): f.energy for f in found}
         blank = np.full(len(s), np.nan)
-        parts = {x: [by_key.get((m, x), blank) for m in meters] for x in self.elements}
+        letters = sorted({x for _, x in self._shown}, key=lambda x: (len(x), x))
+        parts = {x: [by_key.get((m, x), blank) for m in meters] for x in letters}
         columns = {self.label(x): np.concatenate([blank[:0], *p]) for x, p in parts.items()}
         index = pd.MultiIndex.from_product([meters, times], names=["meter", "time"])
         return self._dressed(pd.DataFrame(columns, index=index), until)
@@ -250,10 +257,15 @@ def warn_of_figures(found: Sequence[Figures], tz: dt.tzinfo) -> None:
     )
     warn(
         f"{sum(counts.values())} of {total} energy figures are not wholly recorded ({told}); "
-        f"the worst is {_worst(poor, tz)}. {remedies([f.of for f in found])}{bracket}detail=True "
+        f"the worst is {_worst(poor, tz)}. {remedies(_withheld(poor))}{bracket}detail=True "
         "tells each one; min_coverage= accepts or withholds them without this warning.",
         CoverageWarning,
     )
+
+
+def _withheld(found: Sequence[Figures]) -> list[Cumulative]:
+    """The series of the figures in which the rules withhold something."""
+    return [f.of for f in found if f.of.refusal or (f.flags & Flag.UNEXPLAINED_JUMP).any()]
 
 
 def remedies(series: Iterable[Cumulative]) -> str:
@@ -270,6 +282,13 @@ def remedies(series: Iterable[Cumulative]) -> str:
                 f'RegisterRules(max_kw={{"{c.name}": ...}}) would tell. '
             )
     return "".join(told)
+
+
+def warn_of_withheld(series: Iterable[Cumulative], s: int, e: int) -> None:
+    """Warn of withheld steps in a period of which no status warns, because it is accepted."""
+    told = remedies(c for c in series if any(a < e and s < b for a, b, _ in jumps(c)))
+    if told:
+        warn(told.strip(), CoverageWarning)
 
 
 def warn_of_power(series: Sequence[Cumulative], s: Ints, e: Ints, tz: dt.tzinfo) -> None:
