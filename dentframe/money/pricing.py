@@ -9,6 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, ClassVar, Protocol
 
+import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError, did_you_mean
@@ -18,6 +19,7 @@ from dentframe.money.statement import Line, Reading, priced
 from dentframe.money.usage import Meters, State, flowing, reading
 from dentframe.times.ranges import ints, midnight, stamp
 from dentframe.times.schedule import Schedule, Window
+from dentframe.verbs.results import warn_of_power, warn_of_withheld
 
 OUT = "\0"
 """The name of the time that no window of a charge has."""
@@ -167,10 +169,12 @@ class Case:
         return {"element": names} | {k: getattr(found, k) for k in _EDGES}
 
     def readings(self) -> tuple[Reading, ...]:
-        """The readings around the whole period."""
+        """The readings around the whole period; steps that were not taken for use are told."""
+        series = self.meters.registers()
+        warn_of_power(series, np.array([self.start]), np.array([self.end]), self.meters.tz)
+        warn_of_withheld(series, self.start, self.end)
         return tuple(
-            reading(c, self.start, self.end, self.meters.tz, self.quantity)
-            for c in self.meters.registers()
+            reading(c, self.start, self.end, self.meters.tz, self.quantity) for c in series
         )
 
     def past(self, charge: Charge) -> list[Decimal]:

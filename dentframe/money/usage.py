@@ -22,7 +22,6 @@ from dentframe.money.rounding import EXACT, exact
 from dentframe.money.statement import Reading
 from dentframe.times.ranges import local, stamp
 from dentframe.verbs.inputs import chosen, demanded, series_of
-from dentframe.verbs.results import warn_of_power, warn_of_withheld
 from dentframe.verbs.sources import Wanted, wanted
 
 if TYPE_CHECKING:
