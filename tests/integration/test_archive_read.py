@@ -74,7 +74,7 @@ READS = {
     "a local month with brackets": ((METER, "2023-12"), {"tz": LA, "bracket": True}),
     "a subset, in another order": ((METER, "2023-12", None, ["V", "DemandkW"]), {}),
     "an element": ((f"{METER}_B", "2023-12-05", None, "kWHNet"), {"tz": LA}),
-    "an element it lacks": ((f"{METER}_Z", "2023-12-05", None, "kWHNet"), {}),
+    "an element it lacks": (([f"{METER}_B", f"{METER}_Z"], "2023-12-05", None, "kWHNet"), {}),
     "two meters": (([OTHER, METER], "2023-12-30", "2024-01-02", ["kWHNet", "A"]), {}),
     "an odd range": ((METER, "2023-12-31 23:40", "2024-01-01 00:10", "kWHNet"), {"bracket": True}),
     "quantified": ((METER, "2023-12-05", None, "kWHNet"), {"quantify": True}),

@@ -183,9 +183,11 @@ def test_errors_are_the_archives(archive):
 
 
 def test_an_element_that_is_not_there_is_nan_and_told(archive):
-    """As in a read: a column of NaN and a warning, never nothing."""
+    """As in a read: in a list a column of NaN and a warning, alone an error."""
     with pytest.warns(ReadingWarning, match="element Z returned no column"):
-        ds = lazy(archive, f"{METER}_Z", topics="kWHNet")
+        ds = lazy(archive, [f"{METER}_Z"], topics="kWHNet")
+    with pytest.raises(UnknownMeterError, match="and none of Z"):
+        lazy(archive, f"{METER}_Z", topics="kWHNet")
     assert ds.element.values.tolist() == ["Z"]
     assert ds.kWHNet.isnull().all()
 

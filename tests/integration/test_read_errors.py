@@ -25,9 +25,9 @@ client = read_kit.client
 
 
 def test_an_element_the_meter_lacks_is_missing_and_told(client):
-    """An element that returned nothing is a column of NaN and a warning, never nothing."""
+    """In a list, an element that returned nothing is a column of NaN and a warning."""
     with pytest.warns(ReadingWarning, match="element Z returned no column"):
-        df = read_dentcloud(f"{METER}_Z", "2023-12-05", topics="kWHNet", client=client)
+        df = read_dentcloud([f"{METER}_Z"], "2023-12-05", topics="kWHNet", client=client)
     assert df.columns.tolist() == ["kWHNet/Elm/Z"]
     assert df["kWHNet/Elm/Z"].isna().all()
 
