@@ -185,6 +185,10 @@ class ConfigError(DentError, ValueError):
     """A setting, a credential or a file that cannot be used."""
 
 
+class AlreadyThereError(ConfigError):
+    """What was to be made is there already, finished; it stays as it is."""
+
+
 class MissingExtraError(DentError, ImportError):
     """An optional package is not installed."""
 

@@ -1,4 +1,4 @@
-"""The command line: ``dentframe demo|meters|topics|inventory|plan|read|energy|…``.
+"""The command line is run here: ``dentframe demo|meters|topics|inventory|plan|read|energy|…``.
 
 Needs the extra ``cli``. Data goes to standard output, progress and messages to standard error.
 """
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit status is 0, 1 (an error) or 2 (a wrong call)."""
-    from dentframe.errors import DentError, missing_extra
+    """Run the command line; the exit status is what ``dentframe --help`` tells."""
+    from dentframe.errors import missing_extra
 
     try:
         from dentframe.cli.app import run
@@ -19,11 +19,5 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.name not in {"click", "rich"}:
             raise
         print(f"Error: {missing_extra('run the command line', 'cli')}", file=sys.stderr)
-        return 1
-    try:
-        return run(list(sys.argv[1:] if argv is None else argv))
-    except (DentError, OSError) as error:
-        from dentframe.cli.output import told
-
-        print(f"Error: {told(error)}", file=sys.stderr)
-        return 1
+        return 2
+    return run(list(sys.argv[1:] if argv is None else argv))

@@ -1,7 +1,4 @@
-"""Commands that need no key: the demo, and the emulator for your own programs.
-
-Commands about the account and this machine: login and the cache.
-"""
+"""Commands about the account and this machine: login, the cache, the demo and the emulator."""
 
 from __future__ import annotations
 
@@ -12,6 +9,7 @@ from threading import Event
 import click
 
 from dentframe import emulator
+from dentframe.cli.output import say
 from dentframe.cloud.credentials import save_profile
 from dentframe.cloud.http_cache import cache_info, clear_cache
 
@@ -29,7 +27,7 @@ def login(base_url: str | None) -> None:
     api_key = click.prompt("API key (x-api-key)", hide_input=True)
     key_id = click.prompt("Key id (x-key-id)", hide_input=True)
     path = save_profile(api_key, key_id, base_url=base_url)
-    click.echo(f"Saved to {path}, readable by you alone.", err=True)
+    say(f"Saved to {path}, readable by you alone.")
 
 
 @click.group()
@@ -65,7 +63,7 @@ def clear(meter: str | None) -> None:
       dentframe cache clear --meter P482311252
     """
     removed = clear_cache(meter=meter)
-    click.echo(f"Removed {removed} answer(s).", err=True)
+    say(f"Removed {removed} answer(s).")
 
 
 ACCOUNT_COMMANDS = (login, cache)
@@ -111,16 +109,12 @@ def emulate(data: Path | None, seed: int, port: int, fast: bool) -> None:
     """
     source = emulator.Recorded(data) if data else emulator.Plant(seed=seed)
     rate, concurrency = (None, None) if fast else (5.0, 5)
-    with emulator.serve(source, port=port, log=_log, rate=rate, concurrency=concurrency) as cloud:
+    with emulator.serve(source, port=port, log=say, rate=rate, concurrency=concurrency) as cloud:
         click.echo(f"DentCloud stand-in with {', '.join(source.meters())}. In another terminal:")
         click.echo(f"  export DENTCLOUD_BASE_URL={cloud.url}")
         click.echo(f"  export DENTCLOUD_API_KEY={cloud.api_key} DENTCLOUD_KEY_ID={cloud.key_id}")
         click.echo("  dentframe meters")
         Event().wait()
-
-
-def _log(line: str) -> None:
-    click.echo(line, err=True)
 
 
 EMULATOR_COMMANDS = (demo, emulate)

@@ -1,16 +1,39 @@
-"""The commands' tree: which command lives where."""
+"""The commands are one tree, and every run ends with an exit status and a line in the log."""
 
 from __future__ import annotations
 
+import logging
+import shlex
+import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
 from dentframe.cli.account import ACCOUNT_COMMANDS, EMULATOR_COMMANDS
 from dentframe.cli.data import ARCHIVE_COMMANDS, READ_COMMANDS
 from dentframe.cli.money import COMMANDS
-from dentframe.cli.output import told
-from dentframe.errors import DentWarning
+from dentframe.cli.output import LOG, say, told
+from dentframe.errors import (
+    AlreadyThereError,
+    CoverageError,
+    DecodeError,
+    DentError,
+    DentWarning,
+    IncompleteReadError,
+    RateLimitError,
+    UnavailableError,
+)
+
+STATUSES: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
+    ((CoverageError,), 1),
+    ((UnavailableError, RateLimitError, IncompleteReadError, DecodeError), 3),
+    ((AlreadyThereError,), 4),
+    ((DentError, OSError), 2),
+)
+"""The exit status of an error: that of the first row that has its class."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -25,41 +48,96 @@ def dentframe() -> None:
     \b
     Exit status:
       0    done
-      1    refused or failed; the message says why and what to do. Also: split saved a run with
-           open exceptions, verify found differences
-      2    a wrong call: an unknown command, option or file
+      1    something is open: a split saved with exceptions, a figure that a bill refuses,
+           differences that verify found
+      2    wrong use: a command, option, name, key, setting or file; the message says what to do
+      3    the service or the network failed: try again
+      4    nothing to do: it is there already
       130  interrupted by Ctrl-C
     """
 
 
-for command in (
+def _start_log(context: click.Context, _: click.Parameter, path: Path | None) -> None:
+    """Write what is said and done to a file as well, each line with its time."""
+    if path is None:
+        return
+    try:
+        handler = logging.FileHandler(path, encoding="utf-8")
+    except OSError as error:
+        raise click.BadParameter(f"cannot write {path}: {error.strerror}.", context) from None
+    form = "%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s"
+    formatter = logging.Formatter(form, "%Y-%m-%dT%H:%M:%S")
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    package = logging.getLogger("dentframe")
+    package.addHandler(handler)
+    package.setLevel(min(package.level or logging.INFO, logging.INFO))
+
+
+def _add_log(command: click.Command) -> None:
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            _add_log(inner)
+    else:
+        option = click.Option(
+            ["--log"], type=click.Path(dir_okay=False, path_type=Path), expose_value=False,
+            callback=_start_log, help="Append messages to this file, each with its time in UTC.",
+        )  # fmt: skip
+        command.params.append(option)
+
+
+for each in (
     *EMULATOR_COMMANDS,
     *READ_COMMANDS,
     *ARCHIVE_COMMANDS,
     *ACCOUNT_COMMANDS,
     *COMMANDS,
 ):
-    dentframe.add_command(command)
+    _add_log(each)
+    dentframe.add_command(each)
 
 
 def run(argv: list[str]) -> int:
-    """Run one command line; errors of dentframe pass through to the caller."""
-    with warnings.catch_warnings():
+    """Run one command line and return its exit status."""
+    with warnings.catch_warnings(), _logged(argv) as ended:
         warnings.simplefilter("always", DentWarning)
         warnings.showwarning = _show
-        try:
-            dentframe.main(argv, prog_name="dentframe", standalone_mode=False)
-        except click.ClickException as error:
-            error.show()
-            return error.exit_code
-        except click.exceptions.Exit as stop:
-            return stop.exit_code
-        except (click.Abort, KeyboardInterrupt):
-            click.echo(" ".join(["Aborted.", *_going_on(argv)]), err=True)
-            return 130
-        except BrokenPipeError:
-            return 0
-    return 0
+        ended.append(_status(argv))
+        return ended[0]
+
+
+def _status(argv: list[str]) -> int:
+    try:
+        # Without standalone_mode click returns the status of an Exit.
+        status = dentframe.main(argv, prog_name="dentframe", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        LOG.error(error.format_message())
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        say(" ".join(["Aborted.", *_going_on(argv)]), logging.ERROR)
+        return 130
+    except BrokenPipeError:
+        return 0
+    except (DentError, OSError) as error:
+        say(f"Error: {told(error)}", logging.ERROR)
+        return next(code for kinds, code in STATUSES if isinstance(error, kinds))
+    return status if isinstance(status, int) else 0
+
+
+@contextmanager
+def _logged(argv: list[str]) -> Iterator[list[int]]:
+    """Tell the log how it ended, and leave logging as it was."""
+    package = logging.getLogger("dentframe")
+    before, level, ended = list(package.handlers), package.level, list[int]()
+    try:
+        yield ended
+    finally:
+        LOG.info("dentframe %s: exit status %s", shlex.join(argv), ended[0] if ended else "none")
+        for handler in [x for x in package.handlers if x not in before]:
+            package.removeHandler(handler)
+            handler.close()
+        package.setLevel(level)
 
 
 def _going_on(argv: list[str]) -> list[str]:
@@ -71,4 +149,4 @@ def _going_on(argv: list[str]) -> list[str]:
 
 def _show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
     if issubclass(category, DentWarning):
-        click.echo(f"Warning: {told(message)}", err=True)
+        say(f"Warning: {told(message)}", logging.WARNING)

@@ -1,7 +1,4 @@
-"""Commands of the archive: sync a portfolio.
-
-Commands that read: meters, topics, inventory, plan, read, energy, peaks.
-"""
+"""Commands about readings: meters, topics, inventory, plan, read, energy, peaks, sync."""
 
 from __future__ import annotations
 
@@ -235,15 +232,15 @@ def sync(
 ) -> None:
     """Bring an archive up to date: METERS (comma-separated, or 'all') from START to END.
 
-    It may be stopped at any moment; the same command goes on where it was. The exit code is 1
-    where something is missing.
+    It may be stopped at any moment; the same command goes on where it was. The exit status is 3
+    where something is missing, and 4 where the archive held it all.
 
     \b
     Example:
       dentframe sync P482311252 2023-12-01 2023-12-08 --topics kWHNet --archive portfolio
       dentframe sync P482311252 --month 2023-12 --tz UTC --topics kWHNet --archive portfolio --json
       dentframe sync P482311252 --period 2023-12-01..2023-12-03 --tz UTC --topics kWHNet
-        --archive portfolio --format csv --no-progress
+        --archive portfolio --format csv --no-progress --log sync.log
     """
     from dentframe.archive import sync as run_sync
 
@@ -255,9 +252,15 @@ def sync(
     report = run_sync(names, *when, listed(topics), archive=archive, progress=progress)
     _show(report, "json" if as_json else form)
     if not report.ok:
-        raise click.ClickException(
+        raise _Missing(
             f"{report.failed} window(s) are missing. The same command asks for them again."
         )
+    if not (report.requests or report.kept or report.empty or report.damaged):
+        raise click.exceptions.Exit(4)
+
+
+class _Missing(click.ClickException):
+    exit_code = 3
 
 
 def _show(report: SyncReport, form: str | None) -> None:

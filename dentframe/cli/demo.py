@@ -1,4 +1,4 @@
-"""``dentframe demo``: one screen that shows what a user came for, without a key."""
+"""`dentframe demo` shows on one screen what a user came for, without a key."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import tempfile
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from rich.console import Console
@@ -16,16 +16,17 @@ from rich.table import Table
 from dentframe import emulator
 from dentframe.cloud.client import DentCloud
 from dentframe.errors import CoverageWarning, missing_extra
-from dentframe.plot.stack import stack
 from dentframe.reader import plan_dentcloud, read_dentcloud
 from dentframe.site.site import Site
-from dentframe.verbs.energy import energy
-from dentframe.verbs.peaks import peaks
-from dentframe.wire.units import units
+
+if TYPE_CHECKING:
+    from dentframe.methods import DentFrame
 
 METER, MONTH, LA = "P482311252", "2023-12", "America/Los_Angeles"
 TOPICS = ["DemandkW", "kWHNet"]
 WHY = ("edge_in_gap", "reset", "decrease_unclassified", "missing_value")
+_WIDE = 92
+"""Narrower terminals get one space between columns."""
 MARKS = {"recorded": "", "estimated": " e", "partial": " p", "missing": " m"}
 
 
@@ -44,8 +45,9 @@ def run(out: Path) -> None:
     _farewell(console, out)
 
 
-def _read(console: Console, cloud: Any, client: DentCloud) -> pd.DataFrame:
-    console.print(f"[bold]dentframe[/] reads {METER}, {MONTH} in {LA}, from {cloud.url}")
+def _read(console: Console, cloud: Any, client: DentCloud) -> DentFrame:
+    console.print(f"[bold]dentframe[/] reads {METER}, {MONTH} in {LA}")
+    console.print(f"from   {cloud.url}, an emulator within this program")
     plan = plan_dentcloud(METER, MONTH, topics=TOPICS, tz=LA, bracket=True, client=client)
     windows = ", ".join(str(window) for window in plan)
     console.print(f"plan   {plan.requests} requests ({windows}), at least {plan.seconds:.1f} s")
@@ -54,19 +56,18 @@ def _read(console: Console, cloud: Any, client: DentCloud) -> pd.DataFrame:
     return frame
 
 
-def _show(console: Console, frame: pd.DataFrame, out: Path) -> None:
-    console.print(_head(frame))
-    days = energy(frame, "D", tz=LA, detail=True)
-    month = energy(frame, "MS", tz=LA, detail=True)
-    console.print(_energy(days, month))
-    console.print(_doubtful(days))
-    console.print(_peaks(frame))
+def _show(console: Console, frame: DentFrame, out: Path) -> None:
+    days = frame.dent.energy("D", tz=LA, detail=True)
+    month = frame.dent.energy("MS", tz=LA, detail=True)
+    for table in (_head(frame), _energy(days, month), _doubtful(days), _peaks(frame)):
+        table.collapse_padding = console.width < _WIDE
+        console.print(table)
     _picture(frame, out)
 
 
-def _head(frame: pd.DataFrame) -> Table:
-    labels = [*frame.columns[:3], *frame.columns[-2:]]
-    found = units(frame)
+def _head(frame: DentFrame) -> Table:
+    labels = [*frame.columns[:2], *frame.columns[-2:]]
+    found = frame.dent.units
     table = _table("First readings", "time (UTC)", *(f"{c}\n{found[c]:~}" for c in labels))
     for time, row in frame[labels].head(2).iterrows():
         table.add_row(f"{time:%Y-%m-%d %H:%M}", *(f"{v:,.3f}" for v in row))
@@ -99,16 +100,9 @@ def _percent(share: float) -> str:
 
 
 def _doubtful(days: pd.DataFrame) -> Table:
-    table = _table(
-        "What was not simply recorded",
-        "day",
-        "element",
-        "kWh",
-        "coverage",
-        "status",
-        "between",
-        "why",
-    )
+    columns = ("day", "element", "kWh", "coverage", "status", "between", "why")
+    table = _table("What was not simply recorded", *columns)
+    table.columns[-1].no_wrap = False
     for row in _dicts(days[days["status"] != "recorded"]):
         between = "" if pd.isna(row["lo"]) else f"{row['lo']:,.1f} … {row['hi']:,.1f}"
         table.add_row(
@@ -123,9 +117,9 @@ def _doubtful(days: pd.DataFrame) -> Table:
     return table
 
 
-def _peaks(frame: pd.DataFrame) -> Table:
+def _peaks(frame: DentFrame) -> Table:
     table = _table("Peak demand of the month", "element", "kW", f"when ({LA})", "status")
-    found = peaks(frame, "MS", tz=LA)
+    found = frame.dent.peaks("MS", tz=LA)
     for row in _dicts(found.sort_values("peak", ascending=False).head(3)):
         start, end = row["start"].tz_convert(LA), row["end"].tz_convert(LA)
         when = f"{start:%a %d %b %H:%M} – {end:%H:%M}"
@@ -142,7 +136,7 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _picture(frame: pd.DataFrame, out: Path) -> None:
+def _picture(frame: DentFrame, out: Path) -> None:
     """Daily energy per element, stacked: the branches, not the main that holds them."""
     try:
         from matplotlib.figure import Figure
@@ -150,23 +144,21 @@ def _picture(frame: pd.DataFrame, out: Path) -> None:
         raise missing_extra("draw the demo's picture", "plot") from None
     figure = Figure(figsize=(9, 4.2), layout="constrained")
     title = f"{METER}, December 2023: hatched where not simply recorded"
-    stack(frame, "D", site=_site(), title=title, ax=figure.subplots())
-    figure.savefig(out, dpi=150)
-
-
-def _site() -> Site:
     elements = {f"{METER}_{letter}": {"label": label} for letter, label in BRANCHES.items()}
-    return Site.from_dict({"name": METER, "tz": LA, "currency": "USD", "elements": elements})
+    site = Site.from_dict({"name": METER, "tz": LA, "currency": "USD", "elements": elements})
+    frame.dent.plot.stack("D", site=site, title=title, ax=figure.subplots())
+    figure.savefig(out, dpi=150)
 
 
 BRANCHES = {"B": "Bakery", "C": "Office", "D": "Dental practice", "E": "HVAC", "F": "Common areas"}
 
 
 def _farewell(console: Console, out: Path) -> None:
-    console.print(f"\npicture  {out}")
-    console.print("your own meters:  dentframe login, then in Python:")
+    console.print(f"\npicture  {out}", soft_wrap=True)
     console.print(
+        "your own meters:  dentframe login, then in Python:\n"
         "  from dentframe import read_dentcloud\n"
-        f'  df = read_dentcloud("YOUR-METER", "{MONTH}", tz="{LA}", bracket=True)\n'
-        f'  df.dent.energy("D", tz="{LA}")'
+        f'  LA = "{LA}"\n'
+        f'  df = read_dentcloud("YOUR-METER", "{MONTH}", tz=LA, bracket=True)\n'
+        '  df.dent.energy("D", tz=LA)'
     )

@@ -25,7 +25,7 @@ from dentframe.cli.options import (
     span,
     span_options,
 )
-from dentframe.cli.output import format_option
+from dentframe.cli.output import format_option, say
 from dentframe.errors import ConfigError, DentWarning, RangeError
 from dentframe.money.record import records
 
@@ -72,7 +72,7 @@ def split(
     asked = UtilityBill.load(bill), Site.load(site), how
     missing = missing_extras()
     if missing:
-        click.echo(missing, err=True)
+        say(missing)
     run = run_split(*asked, archive=archive)
     with warnings.catch_warnings():
         if missing:  # it was told above, before the work
@@ -81,8 +81,8 @@ def split(
     for name, amount in run.control.items():
         click.echo(f"{name},{amount}")
     for line in _exceptions(run):
-        click.echo(line, err=True)
-    click.echo(f"Saved; check it with: dentframe verify {record.parent}", err=True)
+        say(line)
+    say(f"Saved; check it with: dentframe verify {record.parent}")
     if not run.ok:
         n = int((~run.exceptions["accepted"]).sum())
         raise click.ClickException(
@@ -120,7 +120,7 @@ def verify(record: Path) -> None:
 
     found = run_verify(record)
     for note in found.notes:
-        click.echo(note, err=True)
+        say(note)
     for difference in found.differences:
         click.echo(difference)
     if not found.ok:
@@ -253,7 +253,7 @@ def _write(statement: Statement, form: str | None, out: Path | None) -> None:
         known = ", ".join(writers)
         raise ConfigError(f"Cannot write {out} as {ending!r}: a statement is one of {known}.")
     writers[ending](out)
-    click.echo(f"Wrote {out}: {statement.total} {statement.currency}".rstrip(), err=True)
+    say(f"Wrote {out}: {statement.total} {statement.currency}".rstrip())
 
 
 def _print(statement: Statement, form: str | None) -> None:

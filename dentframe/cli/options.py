@@ -1,7 +1,4 @@
-"""What a command reads: meters, a span, a zone, topics, an archive, a site.
-
-How a command names its span: ``--month 2023-12|last`` or ``--period A..B``.
-"""
+"""Options tell what a command reads: meters, a span, a zone, topics, an archive, a site."""
 
 from __future__ import annotations
 

@@ -1,14 +1,13 @@
-"""How a frame is printed: a table for a person, CSV or JSON for a program, or a file.
+"""The command line prints here: tables for a person, CSV and JSON for a program, and messages.
 
-Advice in the command line's own words.
-
-Warnings and errors advise in Python (``detail=True``); here is what the same is called as an
-option. A test holds every phrase on the left to the source, so that none goes stale.
+Warnings and errors advise in Python (``detail=True``); `told` says what the same is called as an
+option. A test holds every phrase on its left side to the source, so that none goes stale.
 """
 
 from __future__ import annotations
 
 import functools
+import logging
 import re
 import sys
 from importlib import import_module
@@ -27,6 +26,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pandas as pd
+
+
+LOG = logging.getLogger("dentframe.cli")
+
+
+def say(message: str, level: int = logging.INFO) -> None:
+    """Tell the user on standard error, and the log where there is one."""
+    click.echo(message, err=True)
+    LOG.log(level, "%s", message)
 
 
 SAYINGS: tuple[tuple[str, str], ...] = (

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from dentframe.documents.spreadsheets import save_csv, save_workbook
-from dentframe.errors import ConfigError, DentWarning, warn
+from dentframe.errors import AlreadyThereError, ConfigError, DentWarning, warn
 from dentframe.files import file_names, files_in, whole_folder
 from dentframe.frame import tables
 from dentframe.money import outcome
@@ -160,8 +160,13 @@ def _kept(target: Path, told: Told, of: Outcome) -> str:
     others = [name for name, _ in files_in(target) if name not in known]
     if others:
         return f"{others[0]!r} is there, which dentframe did not write"
-    if told.ok and not told.draft and (told.result != rows(of) or not _lacks(told, of)):
+    if told.ok and not told.draft and told.result != rows(of):
         return "a record without open exceptions is there, and is never overwritten"
+    if told.ok and not told.draft and not _lacks(told, of):
+        raise AlreadyThereError(
+            f"Nothing to save: {str(target)!r} holds this split already, without open exceptions. "
+            "Such a record is never overwritten."
+        )
     return ""
 
 

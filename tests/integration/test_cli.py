@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -106,9 +107,9 @@ def test_login_keeps_a_profile(cloud, monkeypatch, tmp_path):
         assert profiles[0].stat().st_mode & 0o777 == 0o600
 
 
-def test_errors_go_to_stderr_with_status_1(cloud, capsys):
+def test_errors_go_to_stderr_with_status_2(cloud, capsys):
     """A typed error is one line on stderr; stdout stays empty."""
-    assert cli.main(["read", "P4823", "2023-12"]) == 1
+    assert cli.main(["read", "P4823", "2023-12"]) == 2
     streams = capsys.readouterr()
     assert streams.out == ""
     assert streams.err.startswith("Error: Cannot read meter 'P4823'")
@@ -128,7 +129,7 @@ def test_without_the_extra_the_command_names_it():
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
     )
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert 'pip install "dentframe[cli]"' in done.stderr
 
 
@@ -188,20 +189,62 @@ def test_a_period_names_its_days(cloud, capsys):
     assert cli.main(call) == 0
     rows = pd.read_csv(io.StringIO(capsys.readouterr().out))
     assert rows["period"].nunique() == 2
-    assert cli.main([*call, "--month", "2023-12"]) == 1
+    assert cli.main([*call, "--month", "2023-12"]) == 2
     assert "Cannot tell the span" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["energy", "peaks"])
 def test_days_and_months_need_a_zone(cloud, capsys, command):
     """The command line guesses no time zone either."""
-    assert cli.main([command, METER, "--month", "2023-12"]) == 1
+    assert cli.main([command, METER, "--month", "2023-12"]) == 2
     assert "--tz" in capsys.readouterr().err
 
 
 def test_an_unknown_ending_is_refused(cloud, tmp_path, capsys):
     """Nothing is written under a name that says something else."""
     out = tmp_path / "x.docx"
-    assert cli.main(["read", METER, "2023-12-05", "--topics", "kWHNet", "--out", str(out)]) == 1
+    assert cli.main(["read", METER, "2023-12-05", "--topics", "kWHNet", "--out", str(out)]) == 2
     assert "ending" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_a_service_that_fails_is_status_3(cloud, capsys):
+    """Try again: an outage is no fault of the caller's."""
+    cloud.faults.add("404", request="getData")
+    assert cli.main(["read", METER, "2023-12-05", "--topics", "kWHNet"]) == 3
+    assert capsys.readouterr().err.startswith("Error: ")
+
+
+def test_a_log_has_every_message_and_the_status_with_their_times(cloud, tmp_path, capsys):
+    """--log appends: messages, warnings and errors, how each run ended, never a key."""
+    log = tmp_path / "job.log"
+    assert cli.main(["energy", METER, "2023-12", "--tz", LA, "--log", str(log)]) == 0
+    assert cli.main(["energy", METER, "2023-13", "--tz", LA, "--log", str(log)]) == 2
+    said = capsys.readouterr().err
+    lines = log.read_text(encoding="utf-8").splitlines()
+    times = [pd.Timestamp(line.split(" ")[0]) for line in lines]
+    assert times == sorted(times)
+    assert all(t.tz is not None for t in times)
+    assert lines[-1].endswith("exit status 2")
+    assert sum("exit status" in line for line in lines) == 2
+    told = [line.split(" ", 2)[2] for line in lines]
+    assert all(line in told for line in said.splitlines())
+    assert cloud.api_key not in "".join(lines)
+    handlers = logging.getLogger("dentframe").handlers
+    assert not [x for x in handlers if isinstance(x, logging.FileHandler)]
+
+
+def test_a_log_that_cannot_be_written_is_a_wrong_call(cloud, tmp_path, capsys):
+    """Nothing is asked where the log cannot be opened."""
+    assert cli.main(["meters", "--log", str(tmp_path / "none" / "x.log")]) == 2
+    assert "x.log" in capsys.readouterr().err
+    assert cloud.requests == []
+
+
+def test_the_demo_fits_a_screen_of_80_columns(tmp_path, monkeypatch, capsys):
+    """No line is longer, no cell is cut."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert cli.main(["demo", "--out", str(tmp_path / "demo.png")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(len(line) for line in lines if "picture" not in line) <= 80
+    assert not [line for line in lines if "…" in line and " … " not in line]

@@ -47,7 +47,7 @@ def test_a_report_for_people_is_the_default(cloud, folder, capsys):
 def test_all_meters_over_a_period(cloud, folder, capsys):
     """Without METERS it is all of them; days need a zone."""
     args = ("--period", "2023-01-01..2023-02-01", "--json")
-    assert sync(*args) == 1
+    assert sync(*args) == 2
     assert "Give --tz" in capsys.readouterr().err
     assert sync(*args, "--tz", "UTC") == 0
     assert json.loads(capsys.readouterr().out)["kept"] == 3
@@ -63,10 +63,10 @@ def test_a_local_month_takes_the_windows_that_contain_it(cloud, folder, capsys):
     assert {seen.window for seen in cloud.data_requests} == {"2023-12", "2024-01-01"}
 
 
-def test_what_is_missing_makes_the_exit_code_1(cloud, folder, capsys):
+def test_what_is_missing_makes_the_exit_status_3(cloud, folder, capsys):
     """--format csv is the table of what is missing, ready for a program."""
     cloud.faults.add("404", meter="P101", window="2023-02")
-    assert sync("all", "2023-01-01", "2023-04-01", "--format", "csv") == 1
+    assert sync("all", "2023-01-01", "2023-04-01", "--format", "csv") == 3
     table = pd.read_csv(io.StringIO(capsys.readouterr().out))
     assert list(table.columns) == ["meter", "window", "reason"]
     assert table.iloc[0, :2].tolist() == ["P101", "2023-02"]
@@ -82,7 +82,7 @@ def test_progress_goes_to_stderr(cloud, folder, capsys):
 
 def test_two_formats_are_refused(cloud, folder, capsys):
     """--json and another --format cannot both be meant; nothing is asked."""
-    assert sync("all", "2023", "--json", "--format", "csv") == 1
+    assert sync("all", "2023", "--json", "--format", "csv") == 2
     assert "give one of the two" in capsys.readouterr().err
     assert cloud.requests == []
 
@@ -102,3 +102,11 @@ def test_an_interrupted_sync_says_how_to_go_on(cloud, folder, capsys, monkeypatc
     monkeypatch.setattr("dentframe.archive.sync", interrupted)
     assert sync("P100", "2023") == 130
     assert "run the same line again, it goes on where it was" in capsys.readouterr().err
+
+
+def test_a_sync_that_finds_all_there_is_status_4(cloud, folder, capsys):
+    """Nothing to do is told apart from done."""
+    args = ("P100", "2023-01-01", "2023-02-01", "--topics", "kWHNet")
+    assert sync(*args) == 0
+    assert sync(*args) == 4
+    assert "1 held already" in capsys.readouterr().out
