@@ -38,6 +38,7 @@ def demand(
     registers: RegisterRules = _DEFAULT_RULES,
     interval: Any = "15min",
     demand_lag: Any = "0min",
+    elements: Any = None,
     site: Any = None,
 ) -> pd.DataFrame:
     """Mean power of each block or rolling window, per element.
@@ -69,6 +70,8 @@ def demand(
         What is known about the registers.
     interval, demand_lag : str, timedelta, or mapping by meter
         A mean stamped t covers ``(t - demand_lag - interval, t - demand_lag]``.
+    elements : str or sequence of str, optional
+        The elements asked for, as in `energy`; all by default.
     site : Site, optional
         Gives `tz`, and what is known about the registers, where they are not given.
 
@@ -103,11 +106,11 @@ def demand(
     [15.0, 20.0]
     """
     how = blocks.cut(kind, window, step, interval)
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
     of = study(frame, None, demanded(frame, topic, source), asked, how.freq)
     s, e = blocks.span(how, of.s, of.e, of.tz)
     found = [_figures(c, s, e, window_means(of, c, s, e)) for c in of.series]
-    result = Result(frame, of.wanted, of.tz, interval)
+    result = Result(frame, of.wanted, of.tz, interval, elements)
     return result.wide(found, s if how.kind == "block" else e)
 
 
@@ -138,6 +141,7 @@ def apparent_demand(
     registers: RegisterRules = _DEFAULT_RULES,
     interval: Any = "15min",
     demand_lag: Any = "0min",
+    elements: Any = None,
     site: Any = None,
 ) -> pd.DataFrame:
     """Mean apparent power of each block or rolling window, from kVAHNet (or DemandkVA).
@@ -146,7 +150,9 @@ def apparent_demand(
     ----------
     frame : pandas.DataFrame
         With ``kVAHNet/Elm/...`` or ``DemandkVA/Elm/...``, shape (readings, columns).
-    window, kind, step, tz, start, end, source, registers, interval, demand_lag, site : optional
+    window, kind, step, tz, start, end, source, registers : optional
+        As in `demand`.
+    interval, demand_lag, elements, site : optional
         As in `demand`.
 
     Returns
@@ -184,5 +190,6 @@ def apparent_demand(
         registers=registers,
         interval=interval,
         demand_lag=demand_lag,
+        elements=elements,
         site=site,
     )

@@ -65,6 +65,7 @@ def check_demand_window(
     tz: Zone = None,
     start: Any = None,
     end: Any = None,
+    elements: Any = None,
     site: Any = None,
 ) -> pd.DataFrame:
     """Which lag of DemandkW fits the register best; nothing is shifted.
@@ -90,6 +91,8 @@ def check_demand_window(
         The zone of naive bounds and swap times.
     start, end : str, date, datetime or Timestamp, optional
         Only rows stamped in ``(start, end]`` are used.
+    elements : str or sequence of str, optional
+        The elements asked for, as in `energy`; all by default.
     site : Site, optional
         Gives `tz`, and what is known about the registers, where they are not given.
 
@@ -123,7 +126,7 @@ def check_demand_window(
     'sliding'
     """
     need_both(frame, "check the demand window")
-    asked = Asked.of(frame, site, tz, start, end, registers, interval)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, "0min", elements)
     verb_zone(time_index(frame).tz, asked.tz)
     bounds = asked_bounds(frame, start, end, asked.tz)
     _check_order(bounds)

@@ -48,6 +48,7 @@ def estimate(
     registers: RegisterRules = _DEFAULT_RULES,
     interval: Any = "15min",
     demand_lag: Any = "0min",
+    elements: Any = None,
     site: Any = None,
 ) -> pd.DataFrame:
     """Fill the gaps between readings, in columns of their own.
@@ -72,6 +73,8 @@ def estimate(
         What is known about the registers.
     interval, demand_lag : str, timedelta, or mapping by meter
         A mean stamped t covers ``(t - demand_lag - interval, t - demand_lag]``.
+    elements : str or sequence of str, optional
+        The elements asked for, as in `energy`; all by default.
     site : Site, optional
         Gives `tz`, and what is known about the registers, where they are not given.
 
@@ -119,7 +122,7 @@ def estimate(
     >>> filled[dental.columns].dropna(how="all").equals(dental.dropna(how="all"))
     True
     """
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
     how, text = _method(method, disclosure)
     zone = verb_zone(time_index(frame).tz, asked.tz, "D" if method == "reference_days" else None)
     bounds = asked_bounds(frame, start, end, asked.tz)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,6 +46,7 @@ def load_factor(
     min_coverage: float | None = None,
     interval: Any = "15min",
     demand_lag: Any = "0min",
+    elements: Any = None,
     site: Any = None,
     detail: bool = False,
 ) -> pd.DataFrame:
@@ -67,7 +69,7 @@ def load_factor(
         The span; only these cut a calendar period.
     source : str
         Of the energy, as in `energy`.
-    registers, interval, demand_lag, site : optional
+    registers, interval, demand_lag, elements, site : optional
         As in `demand`.
     min_coverage : float, optional
         Figures with less coverage (0 to 1) are NaN, and nothing warns.
@@ -103,7 +105,7 @@ def load_factor(
     if kind not in KINDS:
         raise ConfigError(f"Cannot use kind={kind!r}: use one of {', '.join(KINDS)}.")
     how = blocks.cut("rolling" if kind == "rolling" else "block", window, None, interval)
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
     wanted = demanded(frame, None, "demand" if kind == "reported" else "auto")
     of = study(frame, freq, wanted, asked, how.freq)
     energies = series_of(frame, sources.wanted(frame, None, source), asked)
@@ -140,6 +142,7 @@ def power_factor(
     min_coverage: float | None = None,
     interval: Any = "15min",
     demand_lag: Any = "0min",
+    elements: Any = None,
     site: Any = None,
     detail: bool = False,
 ) -> pd.DataFrame:
@@ -151,7 +154,7 @@ def power_factor(
         With ``kWHNet/Elm/...`` and ``kVAHNet/Elm/...``, shape (readings, columns).
     freq : str, Monthly, list of edges, or None
         Start-anchored (``"MS"``, ``"15min"``, ...); None for one period.
-    tz, start, end, registers, interval, demand_lag, site : optional
+    tz, start, end, registers, interval, demand_lag, elements, site : optional
         As in `energy`. `registers` serve both; a greatest kW is taken as a greatest kVA. The swaps
         of a `site` are of kWHNet alone.
     min_coverage : float, optional
@@ -190,9 +193,9 @@ def power_factor(
     """
     check_share(min_coverage)
     _need_apparent(frame)
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
     of = study(frame, freq, Wanted(REGISTER, None), asked)
-    apparent = keyed(series_of(frame, Wanted(APPARENT, None), asked))
+    apparent = keyed(series_of(frame, Wanted(APPARENT, None), replace(asked, elements=None)))
     pairs = [(c, apparent.get((c.meter, c.element))) for c in of.series]
     found = [_power_factor(of, c, other) for c, other in pairs]
     return result(of, found, "apparent_energy", "power factors", min_coverage, detail=detail)

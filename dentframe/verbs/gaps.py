@@ -148,6 +148,7 @@ def coverage(
     registers: RegisterRules = _DEFAULT_RULES,
     interval: Any = "15min",
     demand_lag: Any = "0min",
+    elements: Any = None,
     site: Any = None,
 ) -> pd.DataFrame:
     """Share of each period that is covered, per element.
@@ -162,7 +163,7 @@ def coverage(
         ``"energy"``: the time whose energy is known, as in `energy`: a register bridges a gap.
         ``"readings"``: the time for which readings came, which uses that need the shape of a
         load should ask for.
-    tz, start, end, topic, source, registers, interval, demand_lag, site : optional
+    tz, start, end, topic, source, registers, interval, demand_lag, elements, site : optional
         As in `energy`.
 
     Returns
@@ -189,7 +190,7 @@ def coverage(
     """
     if of not in {"energy", "readings"}:
         raise ConfigError(f"Cannot use of={of!r}: use 'energy' or 'readings'.")
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
     asked = replace(asked, refuse=False)
     found = study(frame, freq, sources.wanted(frame, topic, source), asked)
     series = found.series
@@ -215,6 +216,7 @@ def gaps(
     registers: RegisterRules = _DEFAULT_RULES,
     interval: Any = "15min",
     demand_lag: Any = "0min",
+    elements: Any = None,
     site: Any = None,
 ) -> pd.DataFrame:
     """Where readings are missing.
@@ -228,7 +230,7 @@ def gaps(
     start, end : str, date, datetime or Timestamp, optional
         The span. By default the range that was read, else from the first reading to the last;
         then less than an interval lacking at an end of it is no gap.
-    topic, source, registers, interval, demand_lag, site : optional
+    topic, source, registers, interval, demand_lag, elements, site : optional
         As in `demand`: the interval means of an element tell, else its register.
 
     Returns
@@ -255,7 +257,7 @@ def gaps(
     0       C 2023-12-06 09:47:00-08:00 2023-12-06 13:17:00-08:00
     1       D 2023-12-13 22:17:00-08:00 2023-12-14 02:02:00-08:00
     """
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
     asked = replace(asked, refuse=False)
     of = study(frame, None, demanded(frame, topic, source), asked)
     known = registers_of(frame, asked, REGISTER)

@@ -72,6 +72,7 @@ def peaks(
     min_coverage: float | None = None,
     interval: Any = "15min",
     demand_lag: Any = "0min",
+    elements: Any = None,
     site: Any = None,
 ) -> pd.DataFrame:
     """The highest demands of each period and element, and when they were.
@@ -108,6 +109,8 @@ def peaks(
         Peaks of periods with less coverage (0 to 1) are NaN, and nothing warns.
     interval, demand_lag : str, timedelta, or mapping by meter
         A mean stamped t covers ``(t - demand_lag - interval, t - demand_lag]``.
+    elements : str or sequence of str, optional
+        The elements asked for, as in `energy`; all by default.
     site : Site, optional
         Gives `tz`, and what is known about the registers, where they are not given.
 
@@ -154,7 +157,7 @@ def peaks(
     """
     how = _how(kind, window, step, n, interval)
     check_share(min_coverage)
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
     wanted = demanded(frame, topic, _source(kind, source, topic))
     _check_reported(kind, wanted)
     of = study(frame, freq, wanted, asked, *([how.freq] if how else []))

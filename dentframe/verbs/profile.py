@@ -13,7 +13,6 @@ import pandas as pd
 
 from dentframe.errors import ConfigError
 from dentframe.metering import blocks
-from dentframe.metering.attrs import meters_of
 from dentframe.metering.registers import RegisterRules
 from dentframe.times.ranges import local
 from dentframe.verbs.demand import window_means
@@ -44,6 +43,7 @@ def duration(
     registers: RegisterRules = _DEFAULT_RULES,
     interval: Any = "15min",
     demand_lag: Any = "0min",
+    elements: Any = None,
     site: Any = None,
 ) -> pd.DataFrame:
     """Load duration curve: the demand that was reached for a share of the time.
@@ -56,7 +56,7 @@ def duration(
         Length of a block of the local clock.
     points : int
         How many shares, from 0 to 1, at least 2.
-    tz, start, end, topic, source, registers, interval, demand_lag, site : optional
+    tz, start, end, topic, source, registers, interval, demand_lag, elements, site : optional
         As in `demand`.
 
     Returns
@@ -78,7 +78,7 @@ def duration(
     """
     if isinstance(points, bool) or not isinstance(points, int) or points < 2:
         raise ConfigError(f"Cannot use points={points!r}: at least 2 shares are needed.")
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
     of, _, values = block_study(frame, None, window, asked, topic, source)
     shares = np.linspace(0.0, 1.0, points)
     return by_element(of, [_reached(x, shares) for x in values], pd.Index(shares, name="share"))
@@ -108,6 +108,7 @@ def baseload(
     registers: RegisterRules = _DEFAULT_RULES,
     interval: Any = "15min",
     demand_lag: Any = "0min",
+    elements: Any = None,
     site: Any = None,
 ) -> pd.DataFrame:
     """What never switches off: a low quantile of block demand in each period.
@@ -122,7 +123,7 @@ def baseload(
         The quantile, 0 to 1; 0 is the least block.
     window : str or timedelta
         Length of a block of the local clock.
-    tz, start, end, topic, source, registers, interval, demand_lag, site : optional
+    tz, start, end, topic, source, registers, interval, demand_lag, elements, site : optional
         As in `demand`.
 
     Returns
@@ -146,7 +147,7 @@ def baseload(
     5.8
     """
     check_quantiles([q])
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
     of, cuts, values = block_study(frame, freq, window, asked, topic, source)
     owner = blocks.owner(*cuts, of.s, of.e)
     table = quantiles(np.stack(values), owner, len(of.s), [q]) if values else np.empty((0, 0, 1))
@@ -239,6 +240,7 @@ def profile(
     registers: RegisterRules = _DEFAULT_RULES,
     interval: Any = "15min",
     demand_lag: Any = "0min",
+    elements: Any = None,
     site: Any = None,
 ) -> pd.DataFrame:
     """Quantiles of block demand by local time of day and type of day.
@@ -258,7 +260,7 @@ def profile(
         Local dates; only ``by="daytype"`` knows them.
     tz : str or tzinfo, optional
         The zone of the days; needed on a UTC index.
-    start, end, topic, source, registers, interval, demand_lag, site : optional
+    start, end, topic, source, registers, interval, demand_lag, elements, site : optional
         As in `demand`.
 
     Returns
@@ -284,7 +286,7 @@ def profile(
     """
     q = list(q)
     check_quantiles(q)
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
     of, cuts, values = block_study(frame, "D", window, asked, topic, source)
     walls = local(cuts[0], of.tz)
     types, names = _day_types(walls, by, holidays)
@@ -331,7 +333,7 @@ def _frame(
     """Lay (series, day type, time, quantile) out as time to (day type, element, quantile)."""
     clock = pd.Index([dt.time(int(x) // _HOUR, int(x) % _HOUR) for x in times], dtype=object)
     clock = clock.rename("time_of_day")
-    meters: list[str | None] = [*meters_of(of.frame)] if of.several else [None]
+    meters: list[str | None] = [*of.meters] if of.several else [None]
     parts = {m: _of_meter(of, found, names, clock, q, m) for m in meters}
     if not of.several or not parts:
         return parts.get(None, pd.DataFrame())

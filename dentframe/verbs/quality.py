@@ -24,7 +24,14 @@ from dentframe.times.ranges import instant, ints, local
 from dentframe.verbs.findings import FINDINGS, Evidence
 from dentframe.verbs.gaps import holes_of
 from dentframe.verbs.inputs import Asked, Study, demanded, periods
-from dentframe.verbs.sources import MEAN, REGISTER, by_meter, interval_of, naive_zone
+from dentframe.verbs.sources import (
+    MEAN,
+    REGISTER,
+    by_meter,
+    interval_of,
+    naive_zone,
+    named_outright,
+)
 from dentframe.wire.columns import Column, parse
 
 if TYPE_CHECKING:
@@ -52,6 +59,7 @@ def quality(
     interval: Any = "15min",
     demand_lag: Any = "0min",
     now: Any = None,
+    elements: Any = None,
     site: Any = None,
     detail: bool = False,
 ) -> pd.DataFrame:
@@ -71,6 +79,8 @@ def quality(
         A mean stamped t covers ``(t - demand_lag - interval, t - demand_lag]``.
     now : datetime, optional
         Readings after it are reported as ``future``; None asks for none.
+    elements : str or sequence of str, optional
+        The elements asked for, as in `energy`; all by default.
     site : Site, optional
         Gives `tz`, and what is known about the registers, where they are not given.
     detail : bool
@@ -99,14 +109,16 @@ def quality(
     >>> sorted(set(df.dent.quality(tz=LA)["finding"]))
     ['falling_register', 'gap', 'glitch', 'unused']
     """
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
     zone = verb_zone(time_index(frame).tz, asked.tz)
     present = None if now is None else micros(instant(now, zone, "now"))
     series, refused = _read(frame)
-    elements = _elements(frame, series, refused)
-    check_elements(asked.registers, elements)
+    there = _elements(frame, series, refused)
+    check_elements(asked.registers, there)
+    named = named_outright(frame, (REGISTER, MEAN), elements)
+    looked_at = [x for x in there if named is None or x in named]
     with np.errstate(all="ignore"):
-        parts = [_element(frame, asked, series, *x) for x in elements]
+        parts = [_element(frame, asked, series, *x) for x in looked_at]
         main = [means if len(means.at) else register for register, means in parts]
         when = periods(frame, main, None, tz=zone, start=start, end=end, naive=asked.tz)
         s, e = ints(when.starts), ints(when.ends)
@@ -115,7 +127,7 @@ def quality(
         near = {k: _clip(x, *span) for k, x in series.items()}
         found = [
             dict(zip(("meter", *COLUMNS), (x.meter, x.element, look.__name__, *row), strict=True))
-            for key, (register, _) in zip(elements, parts, strict=True)
+            for key, (register, _) in zip(looked_at, parts, strict=True)
             for x in [_evidence(of, key, _cut(register, *span), near, refused, present)]
             for look in FINDINGS
             for row in look(x)

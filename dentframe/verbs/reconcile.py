@@ -234,6 +234,7 @@ def reconcile(
     interval: Any = "15min",
     demand_lag: Any = "0min",
     tolerance: float = 0.02,
+    elements: Any = None,
     site: Any = None,
 ) -> pd.DataFrame:
     """Compare each element's register with its demand, and name what a difference looks like.
@@ -254,6 +255,8 @@ def reconcile(
         A mean stamped t covers ``(t - demand_lag - interval, t - demand_lag]``.
     tolerance : float
         The relative difference up to which the two agree.
+    elements : str or sequence of str, optional
+        The elements asked for, as in `energy`; all by default.
     site : Site, optional
         Gives `tz`, and what is known about the registers, where they are not given.
 
@@ -292,7 +295,7 @@ def reconcile(
     >>> bool(abs(found["relative"].item()) < 0.01)
     True
     """
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
     _check_tolerance(tolerance)
     need_both(frame, "reconcile")
     zone = verb_zone(time_index(frame).tz, asked.tz, freq)

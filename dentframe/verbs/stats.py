@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe.errors import KindError
+from dentframe.errors import KindError, UnknownMeterError, did_you_mean
 from dentframe.frame import select as selection
-from dentframe.metering.attrs import is_several, meters_of, span_of, time_index
+from dentframe.metering.attrs import is_several, span_of, time_index
 from dentframe.metering.cumulative import share
 from dentframe.metering.series import Series, _series, numbers, rows
 from dentframe.times.periods import build, verb_zone
@@ -120,6 +120,7 @@ def stats(
     end: Any = None,
     min_coverage: float | None = None,
     interval: Any = "15min",
+    elements: Any = None,
     site: Any = None,
 ) -> pd.DataFrame:
     """Time-weighted mean, least, greatest value and coverage of a sampled topic.
@@ -141,6 +142,8 @@ def stats(
     interval : str, timedelta, or mapping by meter
         The usual spacing of samples; over a spacing of more than one and a half of it nothing
         is assumed.
+    elements : str or sequence of str, optional
+        The elements asked for, as in `energy`; all by default.
     site : Site, optional
         Gives `tz` where it is not given; of registers nothing is asked here.
 
@@ -184,13 +187,38 @@ def stats(
     check_share(min_coverage)
     kind = _check_kind(frame, topic)
     local_zone = verb_zone(time_index(frame).tz, tz, freq)
-    found = samples(frame, topic)
+    found = _of_elements(frame, samples(frame, topic), elements)
     warn_of_spacing([x for x, _ in found], interval)
     s, e = _periods(frame, [x for x, _ in found], freq, local_zone, start, end, tz)
     weights = _weights(frame) if kind == "ratio" else None
     made = [_figures(x, c, s, e, interval, weights) for x, c in found]
     _warn(made, s, local_zone, accepted=min_coverage is not None)
     return _frame(frame, made, local(s, local_zone).rename("time"), min_coverage)
+
+
+def _of_elements(
+    frame: pd.DataFrame, found: list[tuple[Series, Column]], elements: Any
+) -> list[tuple[Series, Column]]:
+    """The series of the elements asked for, their channels included."""
+    if elements is None or (isinstance(elements, str) and elements == "all"):
+        return found
+    several = is_several(frame)
+    letters = [c.element or c.id for _, c in found]
+    full = [f"{x.meter}_{y}" for (x, _), y in zip(found, letters, strict=True)]
+    listed = [elements] if isinstance(elements, str) else [str(x) for x in elements]
+    known = list(dict.fromkeys(full if several else letters))
+    for name in listed:
+        if name not in {*full, *known}:
+            raise UnknownMeterError(
+                f"Cannot use element {name!r}: this frame has {', '.join(known)}"
+                f"{did_you_mean(name, known)}"
+            )
+    asked = set(listed)
+    return [
+        pair
+        for pair, letter, name in zip(found, letters, full, strict=True)
+        if name in asked or (letter in asked and not several)
+    ]
 
 
 def _check_kind(frame: pd.DataFrame, topic: str) -> str:
@@ -293,7 +321,7 @@ def _frame(
     frame: pd.DataFrame, made: Sequence[Statistics], times: pd.Index, least: float | None
 ) -> pd.DataFrame:
     several = is_several(frame)
-    meters: list[str | None] = [*meters_of(frame)] if several else [x.meter for x in made[:1]]
+    meters = list(dict.fromkeys(x.meter for x in made))
     parts = {m: _of_meter([x for x in made if x.meter == m], times, least) for m in meters}
     if not several or not parts:
         return next(iter(parts.values()), pd.DataFrame(index=frame.index[:0]))
