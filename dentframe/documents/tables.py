@@ -1,10 +1,6 @@
-"""A statement as a frame, and as the texts that every page, PDF, sheet and CSV prints.
+"""A statement becomes the texts that its page, PDF, sheet and CSV print alike.
 
-One cell of a statement as text: numbers, times, shares, and what a spreadsheet may not run.
-
-What a statement's statuses and flags mean, in words for those who pay. Pure.
-
-The one table of these words: page, PDF, workbook and CSV take them from here.
+Statuses, flags and terms have words here for those who pay, and each number one form.
 """
 
 from __future__ import annotations

@@ -1,39 +1,26 @@
-"""What no single table of a site can tell: parents, names, and who holds what at once. Pure.
+"""Elements and tenants of a site are described here, read from their tables, and checked.
 
-Elements and tenants of a site: what they are, and their tables in its file. Pure.
+What no single table can tell is checked too: parents, names, and who holds what at once.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from dentframe.errors import ConfigError, did_you_mean
-from dentframe.site.files import Moment, Table, exact, is_list
+from dentframe.site.files import Moment, Table, exact, is_list, stated
+
+if TYPE_CHECKING:
+    from dentframe.site.site import Site
 
 ROLES = ("main", "branch", "export")
 EXPORT = "export"
-_ELEMENT = (
-    "label",
-    "role",
-    "parent",
-    "cts",
-    "volts",
-    "max_kw",
-    "common",
-    "area",
-    "modulus",
-    "swaps",
-)
-_TENANT = (
-    "name", "code", "account", "unit", "address", "area", "elements", "start", "end", "holds",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -139,7 +126,7 @@ def element_of(parent: Table, name: str, tz: dt.tzinfo) -> Element:
     parent.check_text(name, name)
     table = parent.table(name)
     assert table is not None  # noqa: S101 - the caller iterates over the keys
-    table.only(*_ELEMENT)
+    table.only(*(f.name for f in fields(Element)))
     role = table.text("role", "branch")
     if role not in ROLES:
         raise table.error("role", f"it must be one of {', '.join(ROLES)}.")
@@ -148,17 +135,13 @@ def element_of(parent: Table, name: str, tz: dt.tzinfo) -> Element:
         role=role,
         parent=table.text("parent", None),
         cts=_ratings(table),
-        volts=_float(table.positive("volts", None)),
-        max_kw=_float(table.positive("max_kw", None)),
+        volts=table.positive_float("volts"),
+        max_kw=table.positive_float("max_kw"),
         common=table.flag("common", default=False),
         area=table.decimal("area", None, least=0),
-        modulus=_float(table.positive("modulus", None)),
+        modulus=table.positive_float("modulus"),
         swaps=_swaps(table, tz),
     )
-
-
-def _float(value: Decimal | None) -> float | None:
-    return None if value is None else float(value)
 
 
 def _ratings(table: Table) -> tuple[float, ...]:
@@ -181,23 +164,13 @@ def _swaps(table: Table, tz: dt.tzinfo) -> tuple[tuple[Moment, float, float], ..
 
 def element_dict(e: Element) -> dict[str, Any]:
     """The table of an element."""
-    return {
-        "label": e.label,
-        "role": e.role,
-        "parent": e.parent,
-        "cts": list(e.cts) or None,
-        "volts": e.volts,
-        "max_kw": e.max_kw,
-        "common": e.common or None,
-        "area": e.area,
-        "modulus": e.modulus,
-        "swaps": [{"at": a, "closing": c, "opening": o} for a, c, o in e.swaps] or None,
-    }
+    swaps = [{"at": a, "closing": c, "opening": o} for a, c, o in e.swaps]
+    return {"role": e.role, **stated(replace(e, swaps=())), "swaps": swaps or None}
 
 
 def tenant_of(table: Table, tz: dt.tzinfo) -> Tenant:
     """A tenant from its table ``[[tenants]]``: one hold in it, or several in ``holds``."""
-    table.only(*_TENANT)
+    table.only(*(f.name for f in fields(Tenant)), *(f.name for f in fields(Hold)))
     rows = table.tables("holds")
     if rows and "elements" in table.data:
         raise table.error("elements", "give elements here or in [[tenants.holds]], not both.")
@@ -227,16 +200,7 @@ def _hold(table: Table, tz: dt.tzinfo) -> Hold:
 
 def tenant_dict(tenant: Tenant) -> dict[str, Any]:
     """The table of a tenant."""
-    holds = [{"elements": list(h.elements), "start": h.start, "end": h.end} for h in tenant.holds]
-    return {
-        "name": tenant.name,
-        "code": tenant.code or None,
-        "account": tenant.account or None,
-        "unit": tenant.unit or None,
-        "address": list(tenant.address) or None,
-        "area": tenant.area,
-        "holds": holds,
-    }
+    return {**stated(replace(tenant, holds=())), "holds": [stated(h) for h in tenant.holds]}
 
 
 UNALLOCATED = "unallocated"
@@ -246,40 +210,7 @@ LAST = pd.Timestamp("2200-01-01", tz="UTC")
 """What stands for an open start or end of a hold."""
 
 
-class Described(Protocol):
-    """What is checked: a site."""
-
-    @property
-    def elements(self) -> Mapping[str, Element]:
-        """By id."""
-        raise NotImplementedError
-
-    @property
-    def tenants(self) -> tuple[Tenant, ...]:
-        """In the declared order."""
-        raise NotImplementedError
-
-    @property
-    def landlord(self) -> str:
-        """The party that bears vacancy."""
-        raise NotImplementedError
-
-    @property
-    def file(self) -> str:
-        """Where it was read from."""
-        raise NotImplementedError
-
-    @property
-    def zone(self) -> dt.tzinfo:
-        """Its zone."""
-        raise NotImplementedError
-
-    def instant(self, when: Moment) -> pd.Timestamp:
-        """A moment as a UTC instant."""
-        raise NotImplementedError
-
-
-def check(site: Described) -> None:
+def check(site: Site) -> None:
     """Refuse a site that cannot be meant.
 
     Raises
@@ -294,11 +225,11 @@ def check(site: Described) -> None:
     _check_doubles(site)
 
 
-def _wrong(site: Described, where: str, name: str, why: str) -> ConfigError:
+def _wrong(site: Site, where: str, name: str, why: str) -> ConfigError:
     return ConfigError(f"Cannot use {site.file}: table [{where}], field {name!r}: {why}")
 
 
-def _check_elements(site: Described) -> None:
+def _check_elements(site: Site) -> None:
     for key, e in site.elements.items():
         where = f"elements.{key}"
         if e.parent is not None:
@@ -312,7 +243,7 @@ def _check_elements(site: Described) -> None:
             raise _wrong(site, where, "common", f"a {e.role} is no common area.")
 
 
-def _check_parent(site: Described, where: str, key: str, parent: str) -> None:
+def _check_parent(site: Site, where: str, key: str, parent: str) -> None:
     if parent not in site.elements:
         near = did_you_mean(parent, site.elements) or "."
         raise _wrong(site, where, "parent", f"no element {parent!r} in this site{near}")
@@ -327,7 +258,7 @@ def _check_parent(site: Described, where: str, key: str, parent: str) -> None:
         above = site.elements[above].parent
 
 
-def _check_names(site: Described) -> None:
+def _check_names(site: Site) -> None:
     taken = {*_RESERVED, site.landlord}
     if site.landlord in _RESERVED:
         raise ConfigError(
@@ -345,7 +276,7 @@ def _check_names(site: Described) -> None:
         taken.add(tenant.name)
 
 
-def _check_tenant(site: Described, tenant: Tenant) -> None:
+def _check_tenant(site: Site, tenant: Tenant) -> None:
     where = f"tenants.{tenant.name}"
     for hold in tenant.holds:
         for key in hold.elements:
@@ -353,7 +284,7 @@ def _check_tenant(site: Described, tenant: Tenant) -> None:
         _check_span(site, where, hold)
 
 
-def _check_held(site: Described, where: str, key: str) -> None:
+def _check_held(site: Site, where: str, key: str) -> None:
     if key not in site.elements:
         near = did_you_mean(key, site.elements) or "."
         raise _wrong(site, where, "elements", f"no element {key!r} in this site{near}")
@@ -364,7 +295,7 @@ def _check_held(site: Described, where: str, key: str) -> None:
         raise _wrong(site, where, "elements", why)
 
 
-def _check_span(site: Described, where: str, hold: Hold) -> None:
+def _check_span(site: Site, where: str, hold: Hold) -> None:
     if hold.start is None or hold.end is None:
         return
     if site.instant(hold.start) >= site.instant(hold.end):
@@ -373,7 +304,7 @@ def _check_span(site: Described, where: str, hold: Hold) -> None:
         )
 
 
-def _check_doubles(site: Described) -> None:
+def _check_doubles(site: Site) -> None:
     """An element may be in one hold at a time."""
     for key in site.elements:
         spans = sorted(stays(site, key), key=lambda s: s[:2])
@@ -389,7 +320,7 @@ def _check_doubles(site: Described) -> None:
                 )
 
 
-def stays(site: Described, key: str) -> list[tuple[pd.Timestamp, pd.Timestamp, str]]:
+def stays(site: Site, key: str) -> list[tuple[pd.Timestamp, pd.Timestamp, str]]:
     """Who holds an element over which ``[start, end)``, as UTC instants."""
     return [
         (

@@ -11,7 +11,7 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -165,6 +165,11 @@ class Table:
             raise self.error(name, "it must be above 0.")
         return number
 
+    def positive_float(self, name: str) -> float | None:
+        """A number above 0 as a float, None where it is not given."""
+        number = self.positive(name, None)
+        return None if number is None else float(number)
+
     def moment(self, name: str, tz: dt.tzinfo | None, default: Any = _REQUIRED) -> Any:
         """A date, a wall time or an instant; one that `tz` does not have is refused."""
         value = self._get(name, default, "a date, e.g. 2023-12-01")
@@ -278,6 +283,16 @@ def moment(value: Any) -> Moment:
         f"Cannot read {value!r} as a time. Use a date like 2023-12-15 (its local midnight), or "
         "a time like 2023-12-15T12:30:00."
     )
+
+
+def stated(record: Any) -> dict[str, Any]:
+    """The fields of a frozen record that have other values than by default, as a file has them."""
+    found = {f.name: (getattr(record, f.name), f.default) for f in fields(record)}
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, (value, default) in found.items()
+        if value != default and value is not None
+    }
 
 
 def without_none(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""A site: which elements there are, what they are rated for, and who holds them when. Pure.
+"""A site says which elements there are, what they are rated for, and who holds them when.
 
-Written as TOML (`dentframe.site.files`); `Site.load` is the only thing here that reads a file.
+It is written as TOML (`dentframe.site.files`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dentframe.site.elements import (
     tenant_dict,
     tenant_of,
 )
-from dentframe.site.files import Moment, Table, dump, load, without_none
+from dentframe.site.files import Moment, Table, dump, load, stated, without_none
 from dentframe.times.ranges import Zone, instant, zone
 from dentframe.wire.columns import ELEMENT, parse, split_element, wire_columns
 
@@ -158,22 +158,14 @@ class Site:
         """The tables of its file; `from_dict` gives an equal site."""
         return without_none(
             {
-                "name": self.name,
-                "tz": self.tz,
-                "currency": self.currency,
-                "landlord": self.landlord,
+                **{k: getattr(self, k) for k in ("name", "tz", "currency", "landlord")},
                 "landlord_code": self.landlord_code or None,
                 "split": None if self.split is None else dict(self.split),
                 "elements": {k: element_dict(e) for k, e in self.elements.items()},
                 "tenants": [tenant_dict(t) for t in self.tenants],
-                "statement": self._statement() or None,
+                "statement": stated(self.letterhead) or None,
             }
         )
-
-    def _statement(self) -> dict[str, Any]:
-        """What the letterhead says other than by default."""
-        told = {f.name: getattr(self.letterhead, f.name) for f in fields(Letterhead)}
-        return {k: v for k, v in told.items() if v != getattr(Letterhead(), k)}
 
     def to_toml(self) -> str:
         """Its file; reading it gives an equal site."""

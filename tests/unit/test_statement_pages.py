@@ -161,7 +161,8 @@ def test_several_fonts_stand_in_for_each_other(tmp_path):
 def test_no_number_is_broken_over_two_lines(tmp_path):
     """Long labels and large readings shrink the text; numbers and times keep one line."""
     fpdf = pytest.importorskip("fpdf")
-    from dentframe.documents.pdf import _READINGS, _fitting, _reading_rows, _width
+    from dentframe.documents.pdf import _READINGS, _reading_rows
+    from dentframe.documents.pdf_table import _fitting, _width
 
     long = replace(full().readings[0], element="A very long label " * 8)
     rows = _reading_rows(replace(full(), readings=(long,)))
