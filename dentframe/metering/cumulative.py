@@ -196,14 +196,15 @@ class Cumulative:
     def flags_in(self, s: Ints, e: Ints) -> Ints:
         """The flag bits that bear on each period, those of its edges included."""
         found = self.edge_flags(s) | self.edge_flags(e)
-        present = int(np.bitwise_or.reduce(self.flags)) if len(self.flags) else 0
-        if not present:
+        at = np.flatnonzero(self.flags)
+        if len(at) == 0:
             return found
-        first, last = self.segments(s, e)
+        bits = self.flags[at]
+        first, last = (np.searchsorted(at, x) for x in self.segments(s, e))
         for flag in Flag:
-            if present & flag:
-                count = np.concatenate(([0], np.cumsum((self.flags & flag) != 0)))
-                found[count[last] > count[first]] |= flag
+            count = np.concatenate(([0], np.cumsum((bits & int(flag)) != 0)))
+            if count[-1]:
+                found[count[last] > count[first]] |= int(flag)
         return found
 
     def edge_flags(self, x: Ints) -> Ints:
@@ -351,14 +352,16 @@ def _from_steps(
     series: Series, t: Ints, r: Floats, judged: steps.Steps, rules: Rules
 ) -> Cumulative:
     spacing = np.diff(t)
-    gap = judged.ok & (spacing > rules.max_gap)
-    judged.flags[gap] |= Flag.GAP_BRIDGED
+    gap, covered = spacing > rules.max_gap, bool(judged.ok.all())
+    if gap.any():
+        gap &= judged.ok
+        judged.flags[gap] |= Flag.GAP_BRIDGED
     return Cumulative(
         series=series,
         source="register",
         t=t,
         E=_anchored(r, judged),
-        C=_running(np.where(judged.ok, spacing, 0)),
+        C=t - t[:1] if covered else _running(np.where(judged.ok, spacing, 0)),
         ok=judged.ok,
         hi=judged.hi,
         flags=judged.flags,

@@ -233,34 +233,26 @@ def read(
     DecodeError
         Where a column holds text.
     """
-    plain = [(column, numbers(frame, i, column)) for i, column in columns]
+    plain, told = _side_by_side(frame, columns), doubled_columns(frame)
     found = []
     for m in meters:
-        for column, values in plain:
-            twice = (doubled(frame, x, m.meter, column.wire) for x in ("conflicts", "duplicates"))
-            found.append(_series(m, column, values, *twice))
+        for (_, column), values in zip(columns, plain, strict=True):
+            twice = ("conflicts", "duplicates") if column.wire in told else ()
+            runs = [doubled(frame, x, m.meter, column.wire) for x in twice]
+            found.append(_series(m, column, values, *runs))
     return found
 
 
-def matrix(frame: pd.DataFrame, columns: Sequence[tuple[int, Column]]) -> Floats | None:
-    """Float columns in their catalogue units side by side, without a copy where that can be.
-
-    None where some column is no float64, in another unit, or had readings twice in its read.
-    """
-    if not doubled_columns(frame).isdisjoint(c.wire for _, c in columns):
-        return None
-    at = [i for i, _ in columns]
-    dtypes = list(frame.dtypes)
-    if not at or any(dtypes[i] != np.float64 for i in at):
-        return None
-    told = _units.attrs_units(frame)
-    for _, c in columns:
+def _side_by_side(frame: pd.DataFrame, columns: Sequence[tuple[int, Column]]) -> Sequence[Floats]:
+    """The columns as plain floats, each contiguous; as one block where they have one dtype."""
+    at, told, dtypes = [i for i, _ in columns], _units.attrs_units(frame), list(frame.dtypes)
+    for i, c in columns:
         unit = TOPICS[c.topic].unit
-        if c.unit not in {None, unit} or told.get(c.topic, unit) != unit:
-            return None
-    together = at[-1] - at[0] == len(at) - 1 and at == sorted(at)
+        if dtypes[i] != np.float64 or c.unit not in {None, unit} or told.get(c.topic, unit) != unit:
+            return [numbers(frame, i, c) for i, c in columns]
+    together = at == list(range(at[0], at[0] + len(at))) if at else False
     part = frame.iloc[:, at[0] : at[-1] + 1] if together else frame.iloc[:, at]
-    return part.to_numpy()
+    return list(np.ascontiguousarray(part.to_numpy().T))
 
 
 def numbers(frame: pd.DataFrame, position: int, column: Column) -> Floats:
@@ -313,27 +305,25 @@ def _series(
     duplicates: Sequence[Run] = (),
 ) -> Series:
     v = values[meter.order]
+    finite = np.isfinite(v)
+    if meter.first is None and not conflicts and not duplicates and finite.all():
+        return Series(meter.meter, column.id, column.topic, meter.t, v, NONE, NONE)
     marks = np.zeros(len(meter.t), dtype=np.int64)
     if meter.first is not None:
         v, marks = _merge(v, meter.first, len(v))
-    blank = ~np.isfinite(v)
+        finite = np.isfinite(v)
     for first, last, _ in conflicts:  # of the read: where another reading came since, it is none
         part = slice(*np.searchsorted(meter.t, (first, last + 1)).tolist())
-        marks[part][blank[part]] |= Flag.CONFLICTING_DUPLICATE
+        marks[part][~finite[part]] |= Flag.CONFLICTING_DUPLICATE
     for first, last, _ in duplicates:
         part = slice(*np.searchsorted(meter.t, (first, last + 1)).tolist())
         marks[part] |= Flag.DUPLICATE_DROPPED
-    marked = blank | (marks != 0)
-    marks[blank & (marks & Flag.CONFLICTING_DUPLICATE == 0)] |= Flag.MISSING_VALUE
-    any_blank, any_mark = bool(blank.any()), bool(marked.any())
+    blank, used = np.flatnonzero(~finite), np.flatnonzero(finite)
+    plain = blank[marks[blank] & Flag.CONFLICTING_DUPLICATE == 0]
+    marks[plain] |= Flag.MISSING_VALUE
+    marked = np.flatnonzero(marks)
     return Series(
-        meter.meter,
-        column.id,
-        column.topic,
-        meter.t[~blank] if any_blank else meter.t,
-        v[~blank] if any_blank else v,
-        meter.t[marked] if any_mark else NONE,
-        marks[marked] if any_mark else NONE,
+        meter.meter, column.id, column.topic, meter.t[used], v[used], meter.t[marked], marks[marked]
     )
 
 

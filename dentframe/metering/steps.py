@@ -36,6 +36,8 @@ IDLE_KW, IDLE_KW_OF_LONG, LONG = 50.0, 5.0, 6 * HOUR
 _EPS = 8 * np.finfo(float).eps
 
 Bools = npt.NDArray[np.bool_]
+Swap = tuple[int, float, float]
+"""An exchange of the meter: when [us], the closing and the opening reading [kWh]."""
 
 
 def slack(r0: Any, r1: Any) -> Any:
@@ -64,6 +66,7 @@ def plausible(t0: Ints, r0: Floats, t1: Ints, r1: Floats, rules: Rules) -> Bools
         What is known about the register.
     """
     d = r1 - r0
+    good: Bools
     if rules.max_kw is None:
         good = d >= 0
     else:
@@ -71,9 +74,7 @@ def plausible(t0: Ints, r0: Floats, t1: Ints, r1: Floats, rules: Rules) -> Bools
         good = (d <= limit) & (d >= (-limit if rules.allow_export else 0.0))
         if rules.modulus is not None:
             good |= _rolls_over(d, r0, r1, limit, rules.modulus)
-    first, last = exchanges(t0, t1, rules)
-    for i in np.flatnonzero(last > first).tolist():
-        swaps = rules.swaps[first[i] : last[i]]
+    for i, swaps in exchanges(t0, t1, rules).items():
         good[i] = not judge_exchange((t0[i], r0[i]), (t1[i], r1[i]), swaps, rules)[1]
     return good
 
@@ -84,20 +85,17 @@ def _rolls_over(d: Any, r0: Any, r1: Any, limit: Any, modulus: float) -> Any:
     return (d < 0) & (after >= -slack(r0, r1)) & (after <= limit)
 
 
-def exchanges(t0: Ints, t1: Ints, rules: Rules) -> tuple[Ints, Ints]:
-    """The half-open range of the rules' exchanges that lie in each step ``(t0, t1]``."""
+def exchanges(t0: Ints, t1: Ints, rules: Rules) -> dict[int, tuple[Swap, ...]]:
+    """The steps ``(t0, t1]`` that hold exchanges of the rules, and those exchanges."""
     if not rules.swaps:
-        none = np.zeros(len(t0), dtype=np.int64)
-        return none, none
+        return {}
     when = np.array([at for at, _, _ in rules.swaps], dtype=np.int64)
-    return np.searchsorted(when, t0, side="right"), np.searchsorted(when, t1, side="right")
+    first, last = np.searchsorted(when, t0, side="right"), np.searchsorted(when, t1, side="right")
+    return {i: rules.swaps[first[i] : last[i]] for i in np.flatnonzero(last > first).tolist()}
 
 
 def judge_exchange(
-    x: tuple[int, float],
-    y: tuple[int, float],
-    swaps: Sequence[tuple[int, float, float]],
-    rules: Rules,
+    x: tuple[int, float], y: tuple[int, float], swaps: Sequence[Swap], rules: Rules
 ) -> tuple[float, int]:
     """What passed in a step that holds exchanges [kWh], and the flag of what refutes it, else 0.
 
@@ -150,13 +148,14 @@ class _Chain:
         a, b = np.array(pairs).T
         good = plausible(self.t[a], self.r[a], self.t[b], self.r[b], self.rules)
         # No run goes across an exchange, unless it is that of the step at hand.
-        good &= self._exchanges(a, b) == self._exchanges(np.array([i]), np.array([i + 1]))
+        at_hand = self._exchanges(np.array([i]), np.array([i + 1])).get(0)
+        across = self._exchanges(a, b)
+        good &= np.array([across.get(k) == at_hand for k in range(len(pairs))])
         if good.any():
             self._join(*pairs[int(np.argmax(good))])
 
-    def _exchanges(self, a: Ints, b: Ints) -> Ints:
-        first, last = exchanges(self.t[a], self.t[b], self.rules)
-        return last - first
+    def _exchanges(self, a: Ints, b: Ints) -> dict[int, tuple[Swap, ...]]:
+        return exchanges(self.t[a], self.t[b], self.rules)
 
     def _neighbours(self, i: int) -> list[tuple[int, int]]:
         """Pairs that may become neighbours: shortest run first, the run at the step first."""
@@ -230,22 +229,21 @@ def judge(t: Ints, r: Floats, rules: Rules, means: Cumulative | None = None) -> 
     """
     d = np.diff(r)
     n = len(d)
-    none = np.zeros(n, dtype=np.bool_)
-    x = Steps(d, d.copy(), ~none, none, np.zeros(n, dtype=np.int64))
-    limit = _limits(t[:-1], r[:-1], t[1:], r[1:], rules)
-    first, last = exchanges(t[:-1], t[1:], rules)
-    for i in np.flatnonzero((d < 0) | (d > limit) | (last > first)).tolist():
-        if last[i] > first[i]:
-            swaps = rules.swaps[first[i] : last[i]]
-            _judge_exchange(x, i, judge_exchange((t[i], r[i]), (t[i + 1], r[i + 1]), swaps, rules))
+    x = Steps(d, d.copy(), np.ones(n, np.bool_), np.zeros(n, np.bool_), np.zeros(n, np.int64))
+    limit = None if rules.max_kw is None else _limits(t[:-1], r[:-1], t[1:], r[1:], rules)
+    held = exchanges(t[:-1], t[1:], rules)
+    odd = d < 0 if limit is None else (d < 0) | (d > limit)
+    for i in {*np.flatnonzero(odd).tolist(), *held}:
+        if i in held:
+            told = judge_exchange((t[i], r[i]), (t[i + 1], r[i + 1]), held[i], rules)
+            _judge_exchange(x, i, told)
         elif d[i] < 0:
-            _judge_fall(x, i, r[i], r[i + 1], rules, limit[i])
+            _judge_fall(x, i, r[i], r[i + 1], rules, np.inf if limit is None else limit[i])
         else:
             x.withhold(i, Flag.UNEXPLAINED_JUMP)
-    if rules.max_kw is None:
-        for i in _that_stand_out(t, r, x):
-            if not _agrees(means, t[i], t[i + 1], x.d[i]):
-                x.withhold(i, Flag.UNEXPLAINED_JUMP)
+    for i in _that_stand_out(t, r, x) if limit is None else ():
+        if not _agrees(means, t[i], t[i + 1], x.d[i]):
+            x.withhold(i, Flag.UNEXPLAINED_JUMP)
     return x
 
 
@@ -277,15 +275,17 @@ def _judge_fall(x: Steps, i: int, r0: float, r1: float, rules: Rules, limit: flo
 def _that_stand_out(t: Ints, r: Floats, x: Steps) -> list[int]:
     """Rule 7: the one to four steps whose power is far above that of all others."""
     spacing = np.diff(t)
-    hours = spacing / HOUR
-    power = np.where(x.ok, x.d / hours, -1.0)
+    power = x.d / (spacing / HOUR)
+    if power.max(initial=0.0) <= JUMP * IDLE_KW_OF_LONG:
+        return []
+    power[~x.ok] = -1.0
     idle = np.where(spacing > LONG, IDLE_KW_OF_LONG, IDLE_KW)
     if not (power > JUMP * idle).any():
         return []
     top = np.argpartition(-power, MOST_JUMPS)[: MOST_JUMPS + 1] if len(power) > MOST_JUMPS else ...
     top = np.arange(len(power))[top]
     top = top[np.argsort(-power[top], kind="stable")]
-    off = slack(r[top], r[top + 1]) / hours[top]
+    off = slack(r[top], r[top + 1]) / (spacing[top] / HOUR)
     for k in range(min(MOST_JUMPS, int(x.ok.sum()) - LEAST_LEFT), 0, -1):
         others = max(idle[top[k - 1]], power[top[k]] + off[k])
         if power[top[k - 1]] - off[k - 1] > JUMP * others:

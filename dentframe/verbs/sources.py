@@ -187,16 +187,13 @@ def cumulatives(
     check_elements(rules, [(m.meter, c.id) for m in meters for _, c in columns])
     named = named_outright(frame, asked.topics, elements)
     own = _Resolved(rules, local)
-    found: list[Cumulative] = []
-    for meter in meters:
-        for column in _by_element(columns, asked).values():
-            if named is None or (meter.meter, column[0][1].id) in named:
-                s = _first_that_answers(frame, meter, column)
-                how = own.of(s.meter, s.element)
-                if s.topic == asked.register:
-                    found.append(_register(s, how, frame, meter, interval, demand_lag))
-                else:
-                    found.append(_means(s, how, interval, demand_lag))
+    found = []
+    for x in _that_answer(frame, meters, columns, asked.topics, named):
+        how = own.of(x.meter, x.element)
+        if x.topic == asked.register:
+            found.append(_register(x, how, frame, meters, interval, demand_lag))
+        else:
+            found.append(_means(x, how, interval, demand_lag))
     if refuse:
         _refuse(found, named)
     found.sort(key=wire_order)
@@ -247,30 +244,38 @@ def _full(meter: str | None, element: str) -> str:
     return element if meter is None else f"{meter}_{element}"
 
 
-def _by_element(
-    columns: Sequence[tuple[int, Column]], asked: Wanted
-) -> dict[str, list[tuple[int, Column]]]:
-    """The columns of each element, the topic that answers first ahead."""
-    found: dict[str, list[tuple[int, Column]]] = {}
-    for x in sorted(columns, key=lambda x: asked.topics.index(x[1].topic)):
-        found.setdefault(x[1].id, []).append(x)
-    return found
+def _that_answer(
+    frame: pd.DataFrame,
+    meters: Sequence[Rows],
+    columns: Sequence[tuple[int, Column]],
+    topics: Sequence[str],
+    named: Container[Element] | None,
+) -> list[Series]:
+    """Of each element its first topic that has readings, else its first."""
+    found: dict[Element, Series] = {}
+    for topic in topics:
+        open_ = {c.id for _, c in columns for m in meters if not _answered(found, (m.meter, c.id))}
+        own = [x for x in columns if x[1].topic == topic and x[1].id in open_]
+        for s in read(meters, frame, own):
+            key = s.meter, s.element
+            if named is not None and key not in named:
+                continue
+            if key not in found or (len(s.t) and not _answered(found, key)):
+                found[key] = s
+    return list(found.values())
 
 
-def _first_that_answers(
-    frame: pd.DataFrame, meter: Rows, columns: Sequence[tuple[int, Column]]
-) -> Series:
-    """One element's first column that has readings, else its first."""
-    for column in columns[:-1]:
-        found = read([meter], frame, [column])[0]
-        if len(found.t):
-            return found
-    last = read([meter], frame, columns[-1:])[0]
-    return last if len(last.t) or len(columns) == 1 else read([meter], frame, columns[:1])[0]
+def _answered(found: Mapping[Element, Series], key: Element) -> bool:
+    return key in found and len(found[key].t) > 0
 
 
 def _register(
-    series: Series, rules: Rules, frame: pd.DataFrame, meter: Rows, interval: Any, lag: Any
+    series: Series,
+    rules: Rules,
+    frame: pd.DataFrame,
+    meters: Sequence[Rows],
+    interval: Any,
+    lag: Any,
 ) -> Cumulative:
     """One register; where rule 7 finds steps that stand out, its demand is asked as well."""
     why = refusal(series, rules)
@@ -280,7 +285,7 @@ def _register(
     if rules.max_kw is not None or series.topic != REGISTER or not jumps(made):
         return made
     columns = [x for x in element_columns(frame, (MEAN,)) if x[1].id == series.element]
-    for means in read([meter], frame, columns):
+    for means in read([m for m in meters if m.meter == series.meter], frame, columns):
         made = from_register(series, rules, _means(means, rules, interval, lag))
     return made
 
