@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from dentframe.archive.meters import Meter
     from dentframe.archive.ownership import Mask, Owners
-    from dentframe.archive.parquet import Record
+    from dentframe.archive.records import Record
     from dentframe.archive.store import Archive
 
 

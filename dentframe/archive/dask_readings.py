@@ -35,7 +35,7 @@ from dentframe.wire.columns import ELEMENT, ordered, parse
 
 if TYPE_CHECKING:
     from dentframe.archive.ownership import Mask
-    from dentframe.archive.parquet import Record
+    from dentframe.archive.records import Record
     from dentframe.archive.store import Archive
     from dentframe.cloud.planner import Window
     from dentframe.times.ranges import Zone
@@ -475,12 +475,11 @@ class Readings:
     def _one(self, meter: str, elements: Elements, names: Sequence[str]) -> pd.DataFrame:
         table, _ = one_meter(self.selection, meter, elements, names)
         found = _frame.to_frame(table, shared=False)
-        found.insert(0, METER, repeated(meter, len(found)))
+        found.insert(0, METER, _repeated(meter, len(found)))
         return found
 
 
-def repeated(name: str, times: int) -> Any:
-    """A name so many times, as the column that says whose a row is."""
+def _repeated(name: str, times: int) -> Any:
     codes = np.zeros(times, np.int8)
     return pd.Categorical.from_codes(codes, pd.Index([name])).astype(text_dtype())
 

@@ -20,7 +20,6 @@ from dentframe.archive.dask_readings import (
     conform,
     one_meter,
     portfolio,
-    repeated,
     text_dtype,
     whole_elements,
 )
@@ -152,7 +151,7 @@ class _Figures:
         found = self.verb(frame, **_for_meter(self.keywords, frame, meter))
         more = [n for n in found.index.names if n not in {None, "time"}]
         found = found.reset_index(more) if more else found
-        found.insert(0, METER, repeated(meter, len(found)))
+        found.insert(0, METER, meter)
         return found
 
     def _of_meter(self, meter: str, elements: Elements) -> pd.DataFrame | None:

@@ -34,7 +34,7 @@ from urllib.parse import quote, unquote
 from dentframe.errors import ConfigError
 
 if TYPE_CHECKING:
-    from dentframe.archive.parquet import Record
+    from dentframe.archive.records import Record
 
 OWN = ".dentframe"
 SUFFIX = ".parquet"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from dentframe.archive.ownership import Mask, Owners
-    from dentframe.archive.parquet import Record
+    from dentframe.archive.records import Record
 
     Ints = npt.NDArray[np.int64]
     Floats = npt.NDArray[np.float64]

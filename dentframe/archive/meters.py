@@ -19,7 +19,8 @@ import numpy as np
 
 from dentframe.archive import files, ownership, parquet
 from dentframe.archive.merge import Choice, Holding, choose, merge, page
-from dentframe.archive.parquet import DamagedError, Record
+from dentframe.archive.parquet import DamagedError
+from dentframe.archive.records import Record, said_topics
 from dentframe.cloud.answers import FOREVER, complete, fingerprint, lifetime, topic_of
 from dentframe.cloud.fetch import narrow_report
 from dentframe.cloud.planner import Window
@@ -304,7 +305,7 @@ def catalogue(root: Path) -> list[dict[str, str]] | None:
     _, topics = _shown(root)
     old = root / files.OWN / "topics.json"  # where files of version 1 kept it
     if topics is None and old.is_file():
-        topics = parquet.said_topics(old, old.read_bytes())
+        topics = said_topics(old, old.read_bytes())
     unnamed = [t for t in topics or () if "requestKey" not in t]
     if unnamed:
         path = files.columns_file(root)

@@ -17,7 +17,7 @@ from dentframe.cloud.planner import Window
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from dentframe.archive.parquet import Record
+    from dentframe.archive.records import Record
 
     Mask = npt.NDArray[np.bool_]
     Owners = Mapping[str, npt.NDArray[np.int32]]

@@ -13,9 +13,7 @@ import hashlib
 import os
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from functools import lru_cache
+from dataclasses import dataclass, field
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
@@ -25,17 +23,14 @@ import numpy as np
 
 from dentframe.archive.files import foreign
 from dentframe.archive.merge import Holding
-from dentframe.cloud.answers import topic_of
+from dentframe.archive.records import SCHEMA, About, Record, dump, load, read_metadata, said_topics
 from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError, DentError, missing_extra
-from dentframe.wire.page import Report
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-SCHEMA = 2
-"""Files of version 1 have no checksums; they are read, and written anew by the next sync."""
 KEY = b"dentframe"
 TIME = "time"
 _US_PER_MINUTE = 60_000_000
@@ -50,65 +45,6 @@ _LARGEST = 1 << 30
 """No meter's year unpacks to more: 208 columns at every minute are 0.88 GB [B]."""
 
 
-@dataclass(frozen=True)
-class Record:
-    """One answer, without its readings.
-
-    Attributes
-    ----------
-    window : Window
-        The UTC month, day or hour that was asked for.
-    topics : tuple of str
-        The request keys that were asked for.
-    read_at : datetime
-        When it was asked, UTC.
-    until : float or None
-        Until when it need not be asked again, POSIX [s]; None is for ever.
-    complete : bool
-        Whether it held all that its window can hold.
-    columns : tuple of str
-        The columns of the answer.
-    report : Report
-        What decoding met.
-    lacks : tuple of int
-        Minutes of its window that answers about other topics have and it has not.
-    fingerprint : str
-        Of its readings, where it is not final; empty where it is.
-    same_since : datetime or None
-        When these readings were read first, if no others came since.
-    """
-
-    window: Window
-    topics: tuple[str, ...]
-    read_at: datetime
-    until: float | None
-    complete: bool
-    columns: tuple[str, ...]
-    report: Report
-    lacks: tuple[int, ...] = ()
-    fingerprint: str = ""
-    same_since: datetime | None = None
-
-    @property
-    def name(self) -> tuple[datetime, Window, tuple[str, ...]]:
-        """What tells answers apart, and their order: the later read one is right."""
-        return self.read_at, self.window, self.topics
-
-    @property
-    def unasked(self) -> frozenset[str]:
-        """Topics of columns that came without being asked for."""
-        return _unasked(self.columns, self.topics)
-
-    def fresh(self, now: datetime) -> bool:
-        """Whether it need not be asked again."""
-        return self.until is None or now.timestamp() < self.until
-
-
-@lru_cache(maxsize=1024)
-def _unasked(columns: tuple[str, ...], topics: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(map(topic_of, columns)) - set(topics)
-
-
 def pyarrow(what: str = "use an archive") -> Any:
     """The package pyarrow with its Parquet module, or the error that names the extra."""
     try:
@@ -118,120 +54,6 @@ def pyarrow(what: str = "use an archive") -> Any:
     except ImportError:
         raise missing_extra(what, "archive") from None
     return pa
-
-
-# --- what a file says of itself ----------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Version:
-    schema: int
-
-
-@dataclass(frozen=True)
-class _Answer:
-    """A record as it stands in a file: the columns that answers share are written once."""
-
-    window: str
-    topics: tuple[str, ...]
-    read_at: datetime
-    until: float | None
-    complete: bool
-    columns: int
-    report: Report
-    lacks: tuple[int, ...]
-    fingerprint: str = ""
-    same_since: datetime | None = None
-
-
-@dataclass(frozen=True)
-class _About(_Version):
-    meter: str
-    year: int
-    months: tuple[int, ...]
-    units: dict[str, str]
-    column_sets: tuple[tuple[str, ...], ...]
-    records: tuple[_Answer, ...]
-
-
-@dataclass(frozen=True)
-class _Topics(_Version):
-    topics: list[dict[str, str]] | None = None
-
-
-def _dump(records: Iterable[Record]) -> dict[str, Any]:
-    sets: dict[tuple[str, ...], int] = {}
-    empty = asdict(Report.zero())
-    found = [
-        {
-            "window": str(r.window),
-            "topics": r.topics,
-            "read_at": r.read_at.astimezone(UTC),
-            "until": r.until,
-            "complete": r.complete,
-            "columns": sets.setdefault(r.columns, len(sets)),
-            "report": {k: v for k, v in asdict(r.report).items() if v != empty[k]},
-            "lacks": r.lacks,
-            "fingerprint": r.fingerprint,
-            "same_since": r.same_since,
-        }
-        for r in records
-    ]
-    return {"column_sets": list(sets), "records": found}
-
-
-def _said(path: Path, text: bytes, kind: type[Any]) -> Any:
-    """What a file says of itself; the error names the field that cannot be read."""
-    import msgspec
-
-    try:
-        version = msgspec.json.decode(text, type=_Version).schema
-        if version in {1, SCHEMA}:
-            return msgspec.json.decode(text, type=kind)
-    except (ValueError, RecursionError) as error:  # msgspec's own errors are ValueErrors
-        raise foreign(path, f"what it says of itself cannot be read ({error})") from None
-    raise foreign(path, f"it is of version {version}, written by a newer dentframe")
-
-
-def _records(path: Path, about: _About, columns: Sequence[str]) -> tuple[Record, ...]:
-    here, found = set(columns), []
-    for place, answer in enumerate(about.records):
-        try:
-            found.append(_record(answer, about))
-        except (LookupError, ValueError, DentError) as error:
-            raise foreign(path, f"its metadata `records[{place}]` is wrong: {error}") from None
-        lost = sorted(set(found[-1].columns) - here)
-        if lost:
-            raise foreign(path, f"it has no column {lost[0]!r}, which `records[{place}]` names")
-    return tuple(found)
-
-
-def _record(answer: _Answer, about: _About) -> Record:
-    window = _window(answer.window)
-    if window.year != about.year:
-        raise ValueError(f"`window` {window} is not of {about.year}")
-    for name, at in (("read_at", answer.read_at), ("same_since", answer.same_since)):
-        if at is not None and at.tzinfo is None:
-            raise ValueError(f"`{name}` {at} has no time zone")
-    if not 0 <= answer.columns < len(about.column_sets):
-        raise ValueError(f"there are no columns `column_sets[{answer.columns}]`")
-    if any(minute not in window.minutes for minute in answer.lacks):
-        raise ValueError(f"`lacks` has a minute outside {window}")
-    return Record(
-        window=window,
-        topics=answer.topics,
-        read_at=answer.read_at,
-        until=answer.until,
-        complete=answer.complete,
-        columns=about.column_sets[answer.columns],
-        report=answer.report,
-        lacks=answer.lacks,
-        fingerprint=answer.fingerprint,
-        same_since=answer.same_since,
-    )
-
-
-_window = lru_cache(maxsize=4096)(Window.parse)
 
 
 # --- writing -----------------------------------------------------------------------------
@@ -248,7 +70,7 @@ def encode(
         "year": year,
         "months": [month for month, _ in groups],
         "units": dict(units),
-        **_dump(holding.records),
+        **dump(holding.records),
     }
     level = _QUICK if quick else _LEVEL
     return _write(holding, about, [rows for _, rows in groups], level)
@@ -520,11 +342,11 @@ def open_file(path: Path, meter: str, year: int) -> Opened:
     data, sums, file = _open(path)
     with _reading(path):
         columns = _columns(path, file.schema_arrow)
-        about = _said(path, _metadata(path, file), _About)
+        about = read_metadata(path, _metadata(path, file), About)
         if (about.meter, about.year) != (meter, year):
             raise foreign(path, f"it holds {about.year} of meter {about.meter}")
         _check_size(path, file.metadata, about)
-        records = _records(path, about, columns)
+        records = load(path, about, columns)
     if sums is not None and len(sums) != len(about.months) * (1 + len(columns)):
         raise torn(path, f"it has {len(sums)} checksums, not one of each column of each month")
     return Opened(path, year, records, about.months, about.units, columns, file, data, sums)
@@ -535,12 +357,6 @@ def open_columns(path: Path) -> tuple[tuple[str, ...], list[dict[str, str]] | No
     _, _, file = _open(path)
     with _reading(path):
         return _columns(path, file.schema_arrow), said_topics(path, _metadata(path, file))
-
-
-def said_topics(path: Path, text: bytes) -> list[dict[str, str]] | None:
-    """What getTopics said, from the metadata of a file, or a file of version 1."""
-    found: _Topics = _said(path, text, _Topics)
-    return found.topics
 
 
 def columns_of(path: Path) -> tuple[str, ...]:
@@ -595,7 +411,7 @@ def _columns(path: Path, schema: Any) -> tuple[str, ...]:
     return tuple(names[1:])
 
 
-def _check_size(path: Path, metadata: Any, about: _About) -> None:
+def _check_size(path: Path, metadata: Any, about: About) -> None:
     """Refuse more rows than minutes, and what unpacks to more than any year has, unread."""
     months = about.months
     if list(months) != sorted({m for m in months if 1 <= m <= 12}):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from dentframe.archive.parquet import Record
+    from dentframe.archive.records import Record
     from dentframe.cloud.fetch import Answer, Job
     from dentframe.cloud.planner import Window
     from dentframe.times.ranges import Zone
