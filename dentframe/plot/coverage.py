@@ -78,7 +78,7 @@ def coverage(
     'local time (America/Los_Angeles)'
     """
     of = subject(frame, how)
-    found = of.study()
+    found = of.inputs()
     series = of.each(found)
     known = registers_of(frame, of.asked, REGISTER)
     lanes = [holes_of(found, c, known.get((c.meter, c.element))) for c in series]

@@ -180,7 +180,7 @@ def profile(
         raise ConfigError(f"Cannot draw q={q!r}: give an odd number, the middle one is the line.")
     of = subject(frame, how)
     table = profile_table(frame, by, q, window=window, holidays=holidays, **of.verb)
-    found = of.study("D")
+    found = of.inputs("D")
     series = of.each(found)
     places = of.places(series, found.series)
     types = list(dict.fromkeys(table.columns.get_level_values("day_type")))

@@ -19,7 +19,7 @@ from dentframe.times.periods import calendar
 from dentframe.times.ranges import ints, stamp
 from dentframe.verbs.demand import window_means
 from dentframe.verbs.findings import runs
-from dentframe.verbs.inputs import Study, demanded
+from dentframe.verbs.inputs import Inputs, demanded
 from dentframe.verbs.peaks import peaks as peaks_table
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def peaks(
         min_coverage=0.0, **of.verb,
     )  # fmt: skip
     of = replace(of, source="demand") if kind == "reported" and of.source == "auto" else of
-    found = of.study()
+    found = of.inputs()
     series = of.each(found)
     curves = _curves(found, series, kind, window, step)
     low, high = int(found.s[0]), int(found.e[-1])
@@ -150,7 +150,7 @@ def _kind(of: Subject) -> str:
 
 
 def _curves(
-    of: Study, series: Sequence[Cumulative], kind: str, window: Any, step: Any
+    of: Inputs, series: Sequence[Cumulative], kind: str, window: Any, step: Any
 ) -> list[Step]:
     if kind == "reported":
         return [_within(of, *of_series(c, of.interval(c))) for c in series]
@@ -159,7 +159,7 @@ def _curves(
     return [(s, e, window_means(of, c, s, e)) for c in series]
 
 
-def _within(of: Study, s: Ints, e: Ints, kw: Floats) -> Step:
+def _within(of: Inputs, s: Ints, e: Ints, kw: Floats) -> Step:
     """The intervals that overlap the span: a greater demand outside must not stretch the axis."""
     keep = (s < of.e[-1]) & (e > of.s[0])
     return s[keep], e[keep], kw[keep]
@@ -192,7 +192,7 @@ def highest(curve: Step, low: int, high: int, every: str, tz: Any) -> Step:
 
 
 def _marks(
-    of: Study, series: Sequence[Cumulative], places: Sequence[int], table: pd.DataFrame
+    of: Inputs, series: Sequence[Cumulative], places: Sequence[int], table: pd.DataFrame
 ) -> list[Mark]:
     place_of = {(c.meter, c.element): i for c, i in zip(series, places, strict=True)}
     meters = table["meter"] if "meter" in table else [c.meter for c in of.series[:1]] * len(table)

@@ -20,7 +20,7 @@ from dentframe.metering.registers import RegisterRules
 from dentframe.plot import axes as canvas
 from dentframe.site.site import apply_site
 from dentframe.verbs.demand import window_means
-from dentframe.verbs.inputs import Asked, Study, chosen, demanded, study
+from dentframe.verbs.inputs import Asked, Inputs, chosen, demanded, inputs_of
 from dentframe.wire.columns import split_element
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Subject:
         told = {name: getattr(self.asked, name) for name in _READ}
         return told | {"topic": self.topic, "source": self.source}
 
-    def each(self, of: Study) -> list[Cumulative]:
+    def each(self, of: Inputs) -> list[Cumulative]:
         """The elements that are shown side by side: all, where none is named."""
         names = "all" if self.elements is None else self.elements
         return chosen(self.frame, of.series, of.wanted, names, None)
@@ -200,10 +200,10 @@ class Subject:
         known += [c.name for c in every if c.name not in known]
         return [known.index(c.name) for c in series]
 
-    def study(self, *clock: str) -> Study:
+    def inputs(self, *clock: str) -> Inputs:
         """The series that answer for demand and the span, one period."""
         wanted = demanded(self.frame, self.topic, self.source)
-        of = study(self.frame, None, wanted, self.asked, *clock)
+        of = inputs_of(self.frame, None, wanted, self.asked, *clock)
         if len(of.s) == 0 or of.s[0] == of.e[-1]:
             raise RangeError(
                 "Cannot draw this frame: it has no span of time, for its readings are of fewer "
@@ -295,7 +295,7 @@ def power(of: Subject, window: Any, *clock: str, together: bool) -> Power:
         Whether the elements are added up.
     """
     how = blocks.cut("block", window, None, of.asked.interval)
-    found = of.study(how.freq, *clock)
+    found = of.inputs(how.freq, *clock)
     series = of.together(found.series, found.wanted) if together else of.each(found)
     low, high = int(found.s[0]), int(found.e[-1])
     s, e = blocks.span(how, found.s, found.e, found.tz)

@@ -1,4 +1,4 @@
-"""Coincident demand: what each element drew when all of them together drew the most. Pure."""
+"""`coincident` tells what each element drew when all of them together drew the most."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from dentframe.verbs.inputs import (
     MISSING,
     REBLOCKED,
     Asked,
-    Study,
+    Inputs,
     check_share,
     chosen,
     demanded,
+    inputs_of,
     named,
-    study,
 )
 from dentframe.verbs.maxima import flags_in, highest, known, rest
 from dentframe.verbs.results import flag_tuples, warn_of
@@ -148,7 +148,7 @@ def coincident(
     _check_by(by)
     asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
     wanted = demanded(frame, topic, source)
-    of = study(frame, freq, wanted, asked, how.freq)
+    of = inputs_of(frame, freq, wanted, asked, how.freq)
     picked = chosen(frame, of.series, wanted, elements, site)
     parts = [_rows(of, _sum(of, g, how, site), min_coverage) for g in _groups(picked, by)]
     rows = _joined(parts)
@@ -182,7 +182,7 @@ class _Together:
     exports: Bools
 
 
-def _sum(of: Study, group: list[Cumulative], how: blocks.Cut, site: Any) -> _Together:
+def _sum(of: Inputs, group: list[Cumulative], how: blocks.Cut, site: Any) -> _Together:
     s, e = blocks.span(how, of.s, of.e, of.tz)
     kw = np.stack([blocks.means(c, s, e, of.interval(c)) for c in group])
     period = blocks.owner(s, e, of.s, of.e)
@@ -217,7 +217,7 @@ def _exports(group: list[Cumulative], kw: Floats, period: Ints, n: int, site: An
     return found
 
 
-def _rows(of: Study, x: _Together, least: float | None) -> pd.DataFrame:
+def _rows(of: Inputs, x: _Together, least: float | None) -> pd.DataFrame:
     peak = x.peak if least is None else np.where(x.coverage < least, np.nan, x.peak)
     with np.errstate(divide="ignore", invalid="ignore"):
         diversity = x.own.sum(axis=0) / peak

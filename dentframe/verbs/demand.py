@@ -1,4 +1,4 @@
-"""Demand: the mean power of blocks on the local clock, or of rolling windows. Pure."""
+"""`demand` computes the mean power of blocks on the local clock, or of rolling windows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dentframe.metering import blocks
 from dentframe.metering.figures import Figures
 from dentframe.metering.registers import RegisterRules
 from dentframe.metering.series import element_columns
-from dentframe.verbs.inputs import Asked, Study, demanded, explicit, study
+from dentframe.verbs.inputs import Asked, Inputs, demanded, explicit, inputs_of
 from dentframe.verbs.results import Result
 
 if TYPE_CHECKING:
@@ -107,14 +107,14 @@ def demand(
     """
     how = blocks.cut(kind, window, step, interval)
     asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
-    of = study(frame, None, demanded(frame, topic, source), asked, how.freq)
+    of = inputs_of(frame, None, demanded(frame, topic, source), asked, how.freq)
     s, e = blocks.span(how, of.s, of.e, of.tz)
     found = [_figures(c, s, e, window_means(of, c, s, e)) for c in of.series]
     result = Result(frame, of.wanted, of.tz, interval, elements)
     return result.wide(found, s if how.kind == "block" else e)
 
 
-def window_means(of: Study, c: Cumulative, s: Ints, e: Ints) -> Floats:
+def window_means(of: Inputs, c: Cumulative, s: Ints, e: Ints) -> Floats:
     """Mean power of each window [kW]; NaN where not wholly covered, or cut by a bound."""
     low, high = explicit(of.frame, of.asked)
     kw = blocks.means(c, s, e, of.interval(c))

@@ -1,9 +1,8 @@
-"""Energy of periods, and of the intervals between readings: frame in, frame out. Pure.
+"""`energy` measures the energy of periods, and `intervals` that between each two readings.
 
-Energy is the difference of two values of a cumulative function, `metering.cumulative`, so that
-the parts of any partition add up to the whole, over midnights, gaps and clock changes.
-
-Energy by time-of-use window: the stretches of each window added up per period. Pure.
+Energy is the difference of two values of a cumulative function, so that the parts of any partition
+add up to the whole, over midnights, gaps and clock changes. With a `Schedule` the stretches of each
+window are added up per period.
 """
 
 from __future__ import annotations
@@ -28,8 +27,8 @@ from dentframe.verbs.inputs import (
     asked_bounds,
     check_share,
     default_bounds,
+    inputs_of,
     series_of,
-    study,
     warn_of_spacing,
 )
 from dentframe.verbs.results import Result, attrs_of, flag_tuples, warn_of_power
@@ -319,7 +318,7 @@ def energy(
     asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
     check_edges(edges)
     check_share(min_coverage)
-    of = study(frame, freq, wanted(frame, topic, source), asked)
+    of = inputs_of(frame, freq, wanted(frame, topic, source), asked)
     warn_of_power(of.series, of.s, of.e, of.tz)
     result = Result(frame, of.wanted, of.tz, interval, elements)
     if schedule is not None:

@@ -1,4 +1,4 @@
-"""Estimates for gaps, in columns of their own, scaled to the register. Frame in, frame out. Pure.
+"""`estimate` fills gaps in columns of their own, scaled to what the register measured.
 
 An estimate is never a reading: it has its own column, a flag, and a text that says how it came
 about. No verb of energy or demand ever takes it by itself.

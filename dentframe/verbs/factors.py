@@ -1,4 +1,4 @@
-"""Load factor, power factor and apparent demand. Pure, frame in, frame out."""
+"""`load_factor` and `power_factor` divide the energy of periods by what it is compared with."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dentframe.metering.registers import RegisterRules
 from dentframe.metering.series import element_columns
 from dentframe.metering.steps import HOUR
 from dentframe.verbs import sources
-from dentframe.verbs.inputs import Asked, Study, check_share, demanded, keyed, series_of, study
+from dentframe.verbs.inputs import Asked, Inputs, check_share, demanded, inputs_of, keyed, series_of
 from dentframe.verbs.maxima import flags_in, measured, within
 from dentframe.verbs.results import Ratio, divided, result
 from dentframe.verbs.sources import REGISTER, Wanted
@@ -107,14 +107,14 @@ def load_factor(
     how = blocks.cut("rolling" if kind == "rolling" else "block", window, None, interval)
     asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
     wanted = demanded(frame, None, "demand" if kind == "reported" else "auto")
-    of = study(frame, freq, wanted, asked, how.freq)
+    of = inputs_of(frame, freq, wanted, asked, how.freq)
     energies = series_of(frame, sources.wanted(frame, None, source), asked)
     found = _load_factors(of, kind, how, keyed(energies))
     return result(of, found, "peak", "load factors", min_coverage, detail=detail)
 
 
 def _load_factors(
-    of: Study, kind: str, how: blocks.Cut, energies: dict[Any, Cumulative]
+    of: Inputs, kind: str, how: blocks.Cut, energies: dict[Any, Cumulative]
 ) -> list[Ratio]:
     found = []
     hours = (of.e - of.s) / HOUR
@@ -194,7 +194,7 @@ def power_factor(
     check_share(min_coverage)
     _need_apparent(frame)
     asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
-    of = study(frame, freq, Wanted(REGISTER, None), asked)
+    of = inputs_of(frame, freq, Wanted(REGISTER, None), asked)
     apparent = keyed(series_of(frame, Wanted(APPARENT, None), replace(asked, elements=None)))
     pairs = [(c, apparent.get((c.meter, c.element))) for c in of.series]
     found = [_power_factor(of, c, other) for c, other in pairs]
@@ -211,7 +211,7 @@ def _need_apparent(frame: pd.DataFrame) -> None:
             )
 
 
-def _power_factor(of: Study, c: Cumulative, other: Cumulative | None) -> Ratio:
+def _power_factor(of: Inputs, c: Cumulative, other: Cumulative | None) -> Ratio:
     n = len(of.s)
     if other is None:
         blank = np.full(n, np.nan)

@@ -1,6 +1,6 @@
-"""Where readings are missing, and how much of each period is covered. Pure, frame in, frame out.
+"""`gaps` lists where readings are missing, `coverage` tells how much of each period is covered.
 
-The rows of each meter of a frame, counted: what came, what should have come. Pure.
+`row_counts` counts the rows of each meter: what came, and what should have come.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dentframe.metering.registers import RegisterRules
 from dentframe.metering.series import Ints, Rows, rows
 from dentframe.times.ranges import local
 from dentframe.verbs import sources
-from dentframe.verbs.inputs import Asked, Study, demanded, explicit, registers_of, study
+from dentframe.verbs.inputs import Asked, Inputs, demanded, explicit, inputs_of, registers_of
 from dentframe.verbs.results import by_element, periods_index
 from dentframe.verbs.sources import REGISTER
 from dentframe.wire.columns import is_wire, wire_columns
@@ -36,7 +36,7 @@ _LATE = 1.5  # times the interval: a longer spacing is a gap, as the cache judge
 
 
 @dataclass(frozen=True)
-class Lane:
+class RowCounts:
     """The rows of one meter, those outside the range that was read left out.
 
     Attributes
@@ -95,7 +95,7 @@ class Lane:
         return sum(len(self.t) - n for n in (self.counts.get(x, 0) for x in labels) if n)
 
 
-def lanes(frame: pd.DataFrame) -> list[Lane]:
+def row_counts(frame: pd.DataFrame) -> list[RowCounts]:
     """The rows of each meter, meters in the order of their names.
 
     Parameters
@@ -111,16 +111,16 @@ def lanes(frame: pd.DataFrame) -> list[Lane]:
     labels = wire_columns(frame.columns)
     filled = frame.loc[:, [is_wire(x) for x in frame.columns]].notna().to_numpy()
     several, believed = is_several(frame), spans(frame)
-    return [_lane(of, labels, filled, believed[of.meter], several) for of in rows(frame)]
+    return [_counted(of, labels, filled, believed[of.meter], several) for of in rows(frame)]
 
 
-def _lane(
+def _counted(
     of: Rows,
     labels: Sequence[str],
     filled: npt.NDArray[np.bool_],
     span: tuple[int | None, int | None],
     several: bool,
-) -> Lane:
+) -> RowCounts:
     cells = filled[of.order]
     repeated = len(cells) - len(of.t)
     if of.first is not None and len(of.first):
@@ -128,7 +128,7 @@ def _lane(
     inside = slice(*(None if x is None else int(np.searchsorted(of.t, x)) for x in span))
     sums = cells[inside].sum(axis=0).tolist()
     counts = {x: n for x, n in zip(labels, sums, strict=True) if n or not several}
-    return Lane(of.t[inside], counts, repeated, *span)
+    return RowCounts(of.t[inside], counts, repeated, *span)
 
 
 _DEFAULT_RULES = RegisterRules()
@@ -192,7 +192,7 @@ def coverage(
         raise ConfigError(f"Cannot use of={of!r}: use 'energy' or 'readings'.")
     asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
     asked = replace(asked, refuse=False)
-    found = study(frame, freq, sources.wanted(frame, topic, source), asked)
+    found = inputs_of(frame, freq, sources.wanted(frame, topic, source), asked)
     series = found.series
     if of == "readings":
         series = [presence(c, found.interval(c)) for c in series]
@@ -259,7 +259,7 @@ def gaps(
     """
     asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
     asked = replace(asked, refuse=False)
-    of = study(frame, None, demanded(frame, topic, source), asked)
+    of = inputs_of(frame, None, demanded(frame, topic, source), asked)
     known = registers_of(frame, asked, REGISTER)
     holes = [holes_of(of, c, known.get((c.meter, c.element))) for c in of.series]
     return _table(of, holes)
@@ -277,8 +277,8 @@ class Holes:
     kwh: Floats
 
 
-def holes_of(of: Study, c: Cumulative, register: Cumulative | None) -> Holes:
-    """The gaps of one series in the study's span, and their energy by the register [kWh]."""
+def holes_of(of: Inputs, c: Cumulative, register: Cumulative | None) -> Holes:
+    """The gaps of one series in the verb's span, and their energy by the register [kWh]."""
     w = of.interval(c)
     present = presence(c, w)
     s, e = uncovered(present, of.s, of.e)
@@ -316,7 +316,7 @@ def uncovered(c: Cumulative, starts: Ints, ends: Ints) -> tuple[Ints, Ints]:
     return s[real], e[real]
 
 
-def _table(of: Study, found: Sequence[Holes]) -> pd.DataFrame:
+def _table(of: Inputs, found: Sequence[Holes]) -> pd.DataFrame:
     parts = [
         pd.DataFrame(
             {

@@ -180,7 +180,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Study:
+class Inputs:
     """The series of a verb and the periods it asks of them.
 
     Attributes
@@ -224,7 +224,7 @@ class Study:
         return sources.interval_of(self.asked.interval, c.meter)
 
 
-def study(frame: pd.DataFrame, freq: Freq, wanted: Wanted, asked: Asked, *cuts: str) -> Study:
+def inputs_of(frame: pd.DataFrame, freq: Freq, wanted: Wanted, asked: Asked, *cuts: str) -> Inputs:
     """Read the series that answer and build the periods.
 
     Parameters
@@ -244,7 +244,7 @@ def study(frame: pd.DataFrame, freq: Freq, wanted: Wanted, asked: Asked, *cuts: 
     series = series_of(frame, wanted, asked)
     warn_of_spacing([c.series for c in series if c.source == "demand"], asked.interval)
     when = periods(frame, series, freq, tz=zone, start=asked.start, end=asked.end, naive=asked.tz)
-    return Study(frame, wanted, zone, series, ints(when.starts), ints(when.ends), asked)
+    return Inputs(frame, wanted, zone, series, ints(when.starts), ints(when.ends), asked)
 
 
 def warn_of_spacing(found: Iterable[Series], interval: Any) -> None:
@@ -328,7 +328,7 @@ def keyed(series: Iterable[Cumulative]) -> dict[tuple[str | None, str], Cumulati
     return {(c.meter, c.element): c for c in series}
 
 
-def named(of: Study, c: Cumulative) -> str:
+def named(of: Inputs, c: Cumulative) -> str:
     """How a result names an element that has no column of its meter beside it."""
     return c.name if of.several else c.element
 

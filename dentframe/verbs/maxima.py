@@ -1,8 +1,6 @@
-"""The peaks of one series after another, with what they leave uncovered. Pure, on arrays.
+"""The module finds the highest of many demands in each period, and what they leave uncovered.
 
-The highest of many candidates, period by period. Pure, on arrays.
-
-What the candidates of a peak leave uncovered, and the register's mean power in it. Pure.
+`peaks`, `load_factor` and bills ask it for peaks; `coincident` for the peak of a sum.
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ from dentframe.metering.cumulative import Cumulative, share
 from dentframe.metering.series import Flag
 from dentframe.metering.steps import HOUR
 from dentframe.times.ranges import local
-from dentframe.verbs.inputs import Study, registers_of
+from dentframe.verbs.inputs import Inputs, registers_of
 from dentframe.verbs.sources import REGISTER
 
 if TYPE_CHECKING:
@@ -244,18 +242,18 @@ class Peaks:
 
 
 def measured(
-    of: Study,
+    of: Inputs,
     how: Cut | None,
     *,
     n: int = 1,
     per_day: bool = False,
     only: Cumulative | None = None,
 ) -> list[Peaks]:
-    """The peaks of every series of a study.
+    """The peaks of every series of a verb.
 
     Parameters
     ----------
-    of : Study
+    of : Inputs
         Series and periods.
     how : Cut or None
         Blocks or rolling windows; None for the meter's own intervals.
@@ -272,12 +270,12 @@ def measured(
     return [_of_series(of, c, how, registers, n, per_day) for c in of.series]
 
 
-def _register_topic(of: Study) -> str:
+def _register_topic(of: Inputs) -> str:
     return "kVAHNet" if of.wanted.result == "ApparentDemand" else REGISTER
 
 
 def _of_series(
-    of: Study,
+    of: Inputs,
     c: Cumulative,
     how: Cut | None,
     registers: dict[Any, Cumulative],

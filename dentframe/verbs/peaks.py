@@ -1,4 +1,4 @@
-"""Demand peaks: the meter's own, and those of blocks or rolling windows. Pure."""
+"""`peaks` lists the highest demands: the meter's own, or those of blocks or rolling windows."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from dentframe.verbs.inputs import (
     REBLOCKED,
     Asked,
     Demanded,
-    Study,
+    Inputs,
     check_share,
     demanded,
-    study,
+    inputs_of,
 )
 from dentframe.verbs.maxima import Peaks, flags_in, measured
 from dentframe.verbs.results import attrs_of, flag_tuples, warn_of
@@ -160,7 +160,7 @@ def peaks(
     asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
     wanted = demanded(frame, topic, _source(kind, source, topic))
     _check_reported(kind, wanted)
-    of = study(frame, freq, wanted, asked, *([how.freq] if how else []))
+    of = inputs_of(frame, freq, wanted, asked, *([how.freq] if how else []))
     found = measured(of, how, n=n, per_day=per_day)
     rows = _table(of, found, min_coverage)
     rows.attrs = attrs_of(wanted.result)
@@ -203,7 +203,7 @@ def _check_reported(kind: str, wanted: Demanded) -> None:
         )
 
 
-def _table(of: Study, found: Sequence[Peaks], least: float | None) -> pd.DataFrame:
+def _table(of: Inputs, found: Sequence[Peaks], least: float | None) -> pd.DataFrame:
     several = of.several
     parts = [_rows(p, of.s, of.e, of.tz, least) for p in found]
     names = [*(["meter"] if several else []), *COLUMNS]

@@ -1,6 +1,7 @@
-"""Profiles: how the days of a load look, by local time of day. Pure.
+"""`profile`, `baseload` and `duration` show the shape of a load.
 
-The shape of a load: how long it lasts, how its days look, what never switches off. Pure.
+They tell how its days look by local time of day, what never switches off, and how long a demand
+lasts.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dentframe.metering import blocks
 from dentframe.metering.registers import RegisterRules
 from dentframe.times.ranges import local
 from dentframe.verbs.demand import window_means
-from dentframe.verbs.inputs import Asked, Study, demanded, study
+from dentframe.verbs.inputs import Asked, Inputs, demanded, inputs_of
 from dentframe.verbs.results import by_element, periods_index
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def duration(
     if isinstance(points, bool) or not isinstance(points, int) or points < 2:
         raise ConfigError(f"Cannot use points={points!r}: at least 2 shares are needed.")
     asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
-    of, _, values = block_study(frame, None, window, asked, topic, source)
+    of, _, values = block_inputs(frame, None, window, asked, topic, source)
     shares = np.linspace(0.0, 1.0, points)
     return by_element(of, [_reached(x, shares) for x in values], pd.Index(shares, name="share"))
 
@@ -148,24 +149,24 @@ def baseload(
     """
     check_quantiles([q])
     asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
-    of, cuts, values = block_study(frame, freq, window, asked, topic, source)
+    of, cuts, values = block_inputs(frame, freq, window, asked, topic, source)
     owner = blocks.owner(*cuts, of.s, of.e)
     table = quantiles(np.stack(values), owner, len(of.s), [q]) if values else np.empty((0, 0, 1))
     return by_element(of, list(table[:, :, 0]), periods_index(of))
 
 
-def block_study(
+def block_inputs(
     frame: pd.DataFrame,
     freq: Freq,
     window: Any,
     asked: Asked,
     topic: str | None,
     source: str,
-) -> tuple[Study, tuple[Ints, Ints], list[Floats]]:
-    """A study, its blocks, and the mean power of each series in them [kW]."""
+) -> tuple[Inputs, tuple[Ints, Ints], list[Floats]]:
+    """A verb's inputs, its blocks, and the mean power of each series in them [kW]."""
     how = blocks.cut("block", window, None, asked.interval)
     wanted = demanded(frame, topic, source)
-    of = study(frame, freq, wanted, asked, how.freq)
+    of = inputs_of(frame, freq, wanted, asked, how.freq)
     cuts = blocks.span(how, of.s, of.e, of.tz)
     return of, cuts, [window_means(of, c, *cuts) for c in of.series]
 
@@ -287,7 +288,7 @@ def profile(
     q = list(q)
     check_quantiles(q)
     asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
-    of, cuts, values = block_study(frame, "D", window, asked, topic, source)
+    of, cuts, values = block_inputs(frame, "D", window, asked, topic, source)
     walls = local(cuts[0], of.tz)
     types, names = _day_types(walls, by, holidays)
     clock = np.asarray(walls.hour * _HOUR + walls.minute, dtype=np.int64)
@@ -328,7 +329,7 @@ def _working(walls: pd.DatetimeIndex, holidays: Sequence[Any]) -> Ints:
 
 
 def _frame(
-    of: Study, found: Floats, names: Sequence[str], times: Ints, q: Sequence[float]
+    of: Inputs, found: Floats, names: Sequence[str], times: Ints, q: Sequence[float]
 ) -> pd.DataFrame:
     """Lay (series, day type, time, quantile) out as time to (day type, element, quantile)."""
     clock = pd.Index([dt.time(int(x) // _HOUR, int(x) % _HOUR) for x in times], dtype=object)
@@ -341,7 +342,7 @@ def _frame(
 
 
 def _of_meter(
-    of: Study,
+    of: Inputs,
     found: Floats,
     names: Sequence[str],
     clock: pd.Index,

@@ -23,7 +23,7 @@ from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import instant, ints, local
 from dentframe.verbs.findings import FINDINGS, Evidence
 from dentframe.verbs.gaps import holes_of
-from dentframe.verbs.inputs import Asked, Study, demanded, periods
+from dentframe.verbs.inputs import Asked, Inputs, demanded, periods
 from dentframe.verbs.sources import (
     MEAN,
     REGISTER,
@@ -122,7 +122,7 @@ def quality(
         main = [means if len(means.at) else register for register, means in parts]
         when = periods(frame, main, None, tz=zone, start=start, end=end, naive=asked.tz)
         s, e = ints(when.starts), ints(when.ends)
-        of = Study(frame, demanded(frame, None, "auto"), zone, main, s, e, asked)
+        of = Inputs(frame, demanded(frame, None, "auto"), zone, main, s, e, asked)
         span = (int(s[0]), int(e[-1])) if len(s) else (0, 0)
         near = {k: _clip(x, *span) for k, x in series.items()}
         found = [
@@ -185,7 +185,7 @@ def _element(
 
 
 def _evidence(
-    of: Study,
+    of: Inputs,
     key: Element,
     register: Cumulative,
     series: Found,
@@ -266,7 +266,7 @@ def _merged(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _table(of: Study, found: Sequence[dict[str, Any]]) -> pd.DataFrame:
+def _table(of: Inputs, found: Sequence[dict[str, Any]]) -> pd.DataFrame:
     made = pd.DataFrame(found, columns=["meter", *COLUMNS])
     for k in ("start", "end"):
         made[k] = local(np.array([x[k] for x in found], dtype=np.int64), of.tz)

@@ -1,9 +1,4 @@
-"""Ratios of periods as frames: load factor and power factor alike. Pure.
-
-How figures per element become frames, and the one warning of a call. Pure.
-
-Figures as a frame, in the representation the readings came in, and the one warning. Pure.
-"""
+"""The module turns figures of elements into frames, and warns once of what is not recorded."""
 
 from __future__ import annotations
 
@@ -35,15 +30,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dentframe.metering.series import Floats
-    from dentframe.verbs.inputs import Study
+    from dentframe.verbs.inputs import Inputs
 
 
-def by_element(of: Study, values: Sequence[Floats], index: pd.Index) -> pd.DataFrame:
+def by_element(of: Inputs, values: Sequence[Floats], index: pd.Index) -> pd.DataFrame:
     """A figure per element as columns ``A, C, E``, over (meter, index) in a frame of several.
 
     Parameters
     ----------
-    of : Study
+    of : Inputs
         Its series, one per array of `values`.
     values : sequence of ndarray
         Each of the index's length.
@@ -62,8 +57,8 @@ def by_element(of: Study, values: Sequence[Floats], index: pd.Index) -> pd.DataF
     return pd.DataFrame(data, index=both)
 
 
-def periods_index(of: Study) -> pd.DatetimeIndex:
-    """The starts of the periods, in the study's zone."""
+def periods_index(of: Inputs) -> pd.DatetimeIndex:
+    """The starts of the periods, in the verb's zone."""
     return local(of.s, of.tz).rename("time")
 
 
@@ -372,7 +367,7 @@ def divided(above: Floats, below: Floats) -> Floats:
 
 
 def result(
-    of: Study,
+    of: Inputs,
     found: Sequence[Ratio],
     other: str,
     what: str,
@@ -384,7 +379,7 @@ def result(
 
     Parameters
     ----------
-    of : Study
+    of : Inputs
         Series and periods.
     found : sequence of Ratio
         One per series.
@@ -409,7 +404,7 @@ def _low(f: Ratio, least: float | None) -> Any:
     return np.zeros(len(f.value), dtype=np.bool_) if least is None else f.coverage < least
 
 
-def _rows(of: Study, found: Sequence[Ratio], other: str, least: float | None) -> pd.DataFrame:
+def _rows(of: Inputs, found: Sequence[Ratio], other: str, least: float | None) -> pd.DataFrame:
     parts = [
         pd.DataFrame(
             {

@@ -1,6 +1,6 @@
-"""Time-weighted mean, least and greatest value of samples, period by period. Pure.
+"""`stats` computes the time-weighted mean, least and greatest value of samples in each period.
 
-Samples as straight lines between their instants: areas, extremes, weighted means. Pure.
+Between two samples the value is taken to change evenly: straight lines between their instants.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import pandas as pd
 from dentframe.cards import Card
 from dentframe.frame import select as selection
 from dentframe.metering.attrs import time_index
-from dentframe.verbs.gaps import Lane, lanes
+from dentframe.verbs.gaps import RowCounts, row_counts
 from dentframe.wire.columns import CHANNEL, ELEMENT
 from dentframe.wire.topics import RESULTS
 
@@ -38,7 +38,7 @@ def card(frame: pd.DataFrame) -> Card:
     Card
         `dentframe.cards` renders it.
     """
-    table, found = selection.table(frame), lanes(frame)
+    table, found = selection.table(frame), row_counts(frame)
     meters, computed = selection.meters(frame), _computed(table)
     kind = "dent, computed" if computed else "dent"
     return Card(
@@ -72,10 +72,10 @@ def _others(frame: pd.DataFrame, table: pd.DataFrame) -> str:
     return f"{count}, which the verbs ignore" if count else ""
 
 
-def _span(frame: pd.DataFrame, found: Sequence[Lane]) -> str:
+def _span(frame: pd.DataFrame, found: Sequence[RowCounts]) -> str:
     times = time_index(frame)
-    starts = [lane.start for lane in found if lane.start is not None]
-    ends = [lane.end for lane in found if lane.end is not None]
+    starts = [of.start for of in found if of.start is not None]
+    ends = [of.end for of in found if of.end is not None]
     if len(starts) == len(ends) == len(found) > 0:
         ends = [min(starts), max(ends)]
         first, last = pd.to_datetime(ends, unit="us", utc=True).tz_convert(times.tz or "UTC")
@@ -97,8 +97,8 @@ def _days(length: pd.Timedelta) -> str:
     return f"{days:.4g} days" if days >= 2 else f"{24 * days:.4g} h"
 
 
-def _intervals(found: Sequence[Lane]) -> str:
-    usual = sorted({lane.interval for lane in found if lane.interval})
+def _intervals(found: Sequence[RowCounts]) -> str:
+    usual = sorted({of.interval for of in found if of.interval})
     return ", ".join(_minutes(us) for us in usual)
 
 
@@ -109,12 +109,12 @@ def _minutes(us: int) -> str:
     return f"{seconds / 60:.4g} min" if seconds < 3600 else f"{seconds / 3600:.4g} h"
 
 
-def _topic(name: Any, part: pd.DataFrame, found: Sequence[Lane]) -> tuple[str, ...]:
+def _topic(name: Any, part: pd.DataFrame, found: Sequence[RowCounts]) -> tuple[str, ...]:
     kind = str(part["kind"].iloc[0]).replace("_", " ")
     units = ", ".join(dict.fromkeys("unknown" if u is None else str(u) for u in part["unit"]))
     labels = list(part.index)
-    there = sum(lane.there(labels) for lane in found)
-    due = sum(lane.due(labels) for lane in found)
+    there = sum(of.there(labels) for of in found)
+    due = sum(of.due(labels) for of in found)
     return str(name), kind, units, str(len(part)), _share(there, due)
 
 
@@ -128,7 +128,7 @@ def _share(there: int, due: int) -> str:
 
 
 def _notes(
-    frame: pd.DataFrame, table: pd.DataFrame, found: Sequence[Lane], computed: bool
+    frame: pd.DataFrame, table: pd.DataFrame, found: Sequence[RowCounts], computed: bool
 ) -> list[str]:
     looks: list[Callable[[], str]] = [
         lambda: "" if len(frame) else "There are no readings.",
@@ -162,13 +162,13 @@ def _zone(frame: pd.DataFrame) -> str:
     return 'The times have no zone: say df.tz_localize("UTC") if they are UTC.' if naive else ""
 
 
-def _order(found: Sequence[Lane]) -> str:
-    count = sum(lane.repeated for lane in found)
+def _order(found: Sequence[RowCounts]) -> str:
+    count = sum(of.repeated for of in found)
     return f"{count:,} rows repeat a time; .quality() tells whether they agree." if count else ""
 
 
-def _gaps(found: Sequence[Lane]) -> str:
-    lacks = [gap for lane in found for gap in lane.lacks]
+def _gaps(found: Sequence[RowCounts]) -> str:
+    lacks = [gap for of in found for gap in of.lacks]
     if not lacks:
         return ""
     whole = _minutes(sum(lacks))
@@ -179,14 +179,14 @@ def _gaps(found: Sequence[Lane]) -> str:
     return f"{len(lacks):,} gaps without a row, {told}"
 
 
-def _blanks(table: pd.DataFrame, found: Sequence[Lane]) -> str:
-    count = sum(lane.blank(list(table.index)) for lane in found)
+def _blanks(table: pd.DataFrame, found: Sequence[RowCounts]) -> str:
+    count = sum(of.blank(list(table.index)) for of in found)
     return f"{count:,} blank cells in rows that came." if count else ""
 
 
-def _silent(frame: pd.DataFrame, table: pd.DataFrame, found: Sequence[Lane]) -> str:
+def _silent(frame: pd.DataFrame, table: pd.DataFrame, found: Sequence[RowCounts]) -> str:
     if not len(frame):
         return ""
-    names = [x for x in table.index if not any(lane.there([x]) for lane in found)]
+    names = [x for x in table.index if not any(of.there([x]) for of in found)]
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return f"No reading at all in {', '.join(names[:_NAMED])}{more}." if names else ""

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.verbs.gaps import lanes
+from dentframe.verbs.gaps import row_counts
 from dentframe.verbs.summary import card
 from tests.attrs_kit import told
 
@@ -70,7 +70,7 @@ def test_bracketing_rows_count_for_nothing():
         fill_value=1.0,
     )
     told(wide, {"P1": DAY})
-    (lane,) = lanes(wide)
+    (lane,) = row_counts(wide)
     assert (len(lane.t), lane.expected, lane.lacks) == (96, 96, [])
 
 
