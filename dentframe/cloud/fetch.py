@@ -347,7 +347,7 @@ class WindowReader:
             if page is None:
                 rest |= use
             else:
-                pages.append(narrow(page, use))
+                pages.append(page if topics == use else narrow(page, use))
         return pages, tuple(topic for topic in job.topics if topic in rest)
 
     def _kept_page(self, key: str, window: Window, cost: _Cost, *, any_age: bool) -> Page | None:
