@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dentframe.documents.spreadsheets import joined, save_workbook
+from dentframe.documents.csv import joined
+from dentframe.documents.excel import save_workbook
 from dentframe.errors import ConfigError, missing_extra
 from dentframe.frame import tables
 from dentframe.wire.columns import wire_columns

@@ -21,7 +21,8 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from dentframe.documents.spreadsheets import save_csv, save_workbook
+from dentframe.documents.csv import save_csv
+from dentframe.documents.excel import save_workbook
 from dentframe.errors import AlreadyThereError, ConfigError, DentWarning, warn
 from dentframe.files import file_names, files_in, whole_folder
 from dentframe.frame import tables

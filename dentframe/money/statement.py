@@ -500,9 +500,9 @@ class Statement:
         >>> table[table["section"] == "charges"][["name", "amount"]].to_dict("records")
         [{'name': 'Energy', 'amount': '2.50'}]
         """
-        from dentframe.documents.spreadsheets import text
+        from dentframe.documents.csv import statement_csv
 
-        return text(self, path)
+        return statement_csv(self, path)
 
     def to_excel(self, path: str | Path) -> Path:
         """A workbook whose amounts are live formulas, with the party's own readings.
@@ -522,9 +522,9 @@ class Statement:
         MissingExtraError
             Where openpyxl is not installed (extra ``excel``).
         """
-        from dentframe.documents.spreadsheets import write
+        from dentframe.documents.excel import statement_workbook
 
-        return write(self, path)
+        return statement_workbook(self, path)
 
     def to_html(self, path: str | Path | None = None, *, template: str | Path | None = None) -> str:
         """A page that prints well and follows the reader's light or dark setting.

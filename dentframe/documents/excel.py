@@ -1,40 +1,27 @@
-"""Statements and the tables of a run are written as CSV files and as workbooks.
+"""Statements and the tables of a run are written as workbooks.
 
-A statement's CSV is one table, each row of which says in its first column what it is; its
-workbook computes amounts by formulas of its own, as the statement computed them.
+A statement's amounts are formulas that compute what the statement computed; its first sheet
+shows the same as values.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from dentframe.documents import tables
+from dentframe.documents.csv import is_missing, text_of
 from dentframe.documents.first_page import first_page
 from dentframe.documents.tables import explained, labels, moment, visible
 from dentframe.errors import missing_extra
-from dentframe.frame.tables import escaped, excel_text
-from dentframe.money.statement import Line
+from dentframe.frame.tables import excel_text
 
 if TYPE_CHECKING:
-    from dentframe.money.statement import Statement
+    import pandas as pd
 
-
-def save_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write a table in UTF-8; no text in it is computed by a spreadsheet."""
-    table.map(_cell).to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
-
-
-def joined(values: Sequence[Any]) -> str:
-    """Several names in one cell: ``edge_interpolated;reset``."""
-    return ";".join(map(str, values))
+    from dentframe.money.statement import Line, Statement
 
 
 def save_workbook(found: Mapping[str, pd.DataFrame], path: Path) -> None:
@@ -52,88 +39,9 @@ def save_workbook(found: Mapping[str, pd.DataFrame], path: Path) -> None:
 
 
 def _sheet_cell(sheet: Any, value: Any) -> Any:
-    if isinstance(value, bool | int | float | Decimal) and not _missing(value):
+    if isinstance(value, bool | int | float | Decimal) and not is_missing(value):
         return value
-    return excel_text(sheet, _text(value)) or None
-
-
-_LINE = tuple(f.name for f in fields(Line))
-CSV_COLUMNS = ("section", "party", "start", "end", "currency", *_LINE, "lo", "hi")
-"""Sections: ``charges``, ``total``, ``about``, ``readings``, ``earlier``, ``words``, ``notes``."""
-
-
-def text(of: Statement, path: str | Path | None = None) -> str:
-    """Everything the statement says, as CSV.
-
-    Parameters
-    ----------
-    of : Statement
-        The statement.
-    path : str or Path, optional
-        Where to write it (UTF-8, line ends as RFC 4180 has them).
-    """
-    out = io.StringIO()
-    write = csv.DictWriter(out, CSV_COLUMNS, lineterminator="\r\n", restval="")
-    write.writeheader()
-    if of.draft:
-        write.writerow({"section": "draft", "name": tables.DRAFT, "note": tables.DRAFT_NOTE})
-    period = {"party": of.party, "start": of.start, "end": of.end, "currency": of.currency}
-    for row in _rows(of):
-        write.writerow({k: _cell(v) for k, v in {**period, **row}.items()})
-    made = out.getvalue()
-    if path is not None:
-        with Path(path).open("w", encoding="utf-8", newline="") as f:
-            f.write(made)
-    return made
-
-
-def _rows(of: Statement) -> Iterator[Mapping[str, Any]]:
-    for x in of.lines:
-        yield {"section": "charges", **asdict(x)}
-    yield {"section": "total", "name": "Total", "kind": "total", "amount": of.total}
-    first = first_page(of)
-    who = [
-        ("From", ", ".join(first.sender)),
-        ("To", ", ".join(first.to)),
-        (first.due, first.amount),
-    ]
-    about = [("Statement", tables.title(of)), *tables.head(of), *first.facts, *who]
-    yield from _csv_rows("about", [(k, v) for k, v in about if v])
-    for r, meter in zip(of.readings, first.meters, strict=True):
-        own = asdict(r)
-        own["note"] = joined([x for x in (meter["multiplier"], meter["exchanged"]) if x])
-        del own["ct"], own["exchanges"]
-        yield {"section": "readings", "name": "Meter reading", "quantity": own.pop("energy"), **own}
-    for p in of.comparison:
-        past = asdict(p)
-        yield {"section": "earlier", "name": past.pop("label"), **past}
-    yield from _csv_rows("words", explained(of))
-    also = [tables.comparison_note(of)] if of.comparison else []
-    notes = [*first.told, *first.closing, *also, *tables.foot(of)]
-    yield from _csv_rows("notes", [("", x) for x in notes if x])
-
-
-def _csv_rows(section: str, rows: list[tuple[str, str]]) -> Iterator[Mapping[str, Any]]:
-    return ({"section": section, "name": name, "note": note} for name, note in rows)
-
-
-def _cell(value: Any) -> Any:
-    """A cell of a CSV file: numbers stay numbers, text is never computed."""
-    if isinstance(value, bool | int | float) and not _missing(value):
-        return value
-    return f"{value:f}" if isinstance(value, Decimal) else escaped(_text(value))
-
-
-def _missing(value: Any) -> bool:
-    return value is None or value is pd.NaT or value != value  # noqa: PLR0124 - NaN
-
-
-def _text(value: Any) -> str:
-    if _missing(value):
-        return ""
-    if isinstance(value, tuple | list):
-        value = joined(value)
-    return value.isoformat() if isinstance(value, pd.Timestamp) else visible(str(value))
+    return excel_text(sheet, text_of(value)) or None
 
 
 def quantity(x: Line, of: Statement, first: int) -> Decimal | str | None:
@@ -197,7 +105,7 @@ _READING_WIDTHS = (28, 22, 17, 27, 22, 17, 22, 14, 14, 14, 8, 11, 12, 60)
 _WIDE = sum(_WIDTHS) - 20
 
 
-def write(of: Statement, path: str | Path) -> Path:
+def statement_workbook(of: Statement, path: str | Path) -> Path:
     """Write the workbook and return where.
 
     Parameters

@@ -1,0 +1,116 @@
+"""Statements and the tables of a run are written as CSV files.
+
+A statement is one table, each row of which says in its first column what it is.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, fields
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from dentframe.documents import tables
+from dentframe.documents.first_page import first_page
+from dentframe.documents.tables import explained, visible
+from dentframe.frame.tables import escaped
+from dentframe.money.statement import Line
+
+if TYPE_CHECKING:
+    from dentframe.money.statement import Statement
+
+
+def save_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write a table in UTF-8; no text in it is computed by a spreadsheet."""
+    table.map(_cell).to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
+
+
+def joined(values: Sequence[Any]) -> str:
+    """Several names in one cell: ``edge_interpolated;reset``."""
+    return ";".join(map(str, values))
+
+
+_LINE = tuple(f.name for f in fields(Line))
+CSV_COLUMNS = ("section", "party", "start", "end", "currency", *_LINE, "lo", "hi")
+"""Sections: ``charges``, ``total``, ``about``, ``readings``, ``earlier``, ``words``, ``notes``."""
+
+
+def statement_csv(of: Statement, path: str | Path | None = None) -> str:
+    """Everything the statement says, as CSV.
+
+    Parameters
+    ----------
+    of : Statement
+        The statement.
+    path : str or Path, optional
+        Where to write it (UTF-8, line ends as RFC 4180 has them).
+    """
+    out = io.StringIO()
+    write = csv.DictWriter(out, CSV_COLUMNS, lineterminator="\r\n", restval="")
+    write.writeheader()
+    if of.draft:
+        write.writerow({"section": "draft", "name": tables.DRAFT, "note": tables.DRAFT_NOTE})
+    period = {"party": of.party, "start": of.start, "end": of.end, "currency": of.currency}
+    for row in _rows(of):
+        write.writerow({k: _cell(v) for k, v in {**period, **row}.items()})
+    made = out.getvalue()
+    if path is not None:
+        with Path(path).open("w", encoding="utf-8", newline="") as f:
+            f.write(made)
+    return made
+
+
+def _rows(of: Statement) -> Iterator[Mapping[str, Any]]:
+    for x in of.lines:
+        yield {"section": "charges", **asdict(x)}
+    yield {"section": "total", "name": "Total", "kind": "total", "amount": of.total}
+    first = first_page(of)
+    who = [
+        ("From", ", ".join(first.sender)),
+        ("To", ", ".join(first.to)),
+        (first.due, first.amount),
+    ]
+    about = [("Statement", tables.title(of)), *tables.head(of), *first.facts, *who]
+    yield from _csv_rows("about", [(k, v) for k, v in about if v])
+    for r, meter in zip(of.readings, first.meters, strict=True):
+        own = asdict(r)
+        own["note"] = joined([x for x in (meter["multiplier"], meter["exchanged"]) if x])
+        del own["ct"], own["exchanges"]
+        yield {"section": "readings", "name": "Meter reading", "quantity": own.pop("energy"), **own}
+    for p in of.comparison:
+        past = asdict(p)
+        yield {"section": "earlier", "name": past.pop("label"), **past}
+    yield from _csv_rows("words", explained(of))
+    also = [tables.comparison_note(of)] if of.comparison else []
+    notes = [*first.told, *first.closing, *also, *tables.foot(of)]
+    yield from _csv_rows("notes", [("", x) for x in notes if x])
+
+
+def _csv_rows(section: str, rows: list[tuple[str, str]]) -> Iterator[Mapping[str, Any]]:
+    return ({"section": section, "name": name, "note": note} for name, note in rows)
+
+
+def _cell(value: Any) -> Any:
+    """A cell of a CSV file: numbers stay numbers, text is never computed."""
+    if isinstance(value, bool | int | float) and not is_missing(value):
+        return value
+    return f"{value:f}" if isinstance(value, Decimal) else escaped(text_of(value))
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value is None, NaT or NaN."""
+    return value is None or value is pd.NaT or value != value  # noqa: PLR0124 - NaN
+
+
+def text_of(value: Any) -> str:
+    """A value as text: times as ISO 8601, several names joined, what is missing as nothing."""
+    if is_missing(value):
+        return ""
+    if isinstance(value, tuple | list):
+        value = joined(value)
+    return value.isoformat() if isinstance(value, pd.Timestamp) else visible(str(value))
