@@ -97,6 +97,10 @@ TERMS = {
 }
 """By the unit of a line, or the part of the energy that its name ends with."""
 FLAGS: dict[str, Word] = {
+    "agreed": Word(
+        "agreed figure",
+        "The meter does not tell this figure. It was agreed upon.",
+    ),
     "ambiguous_fall": Word(
         "display went down",
         "The meter's display went down once. Energy may have been fed back, or the display may "
@@ -105,6 +109,10 @@ FLAGS: dict[str, Word] = {
     "conflicting_duplicate": Word(
         "two values for one time",
         "Two different values arrived for the same time. Neither was used.",
+    ),
+    "corrected": Word(
+        "corrected",
+        "A stated correction was applied to what the meter showed.",
     ),
     "decrease_unclassified": Word(
         "display went down",

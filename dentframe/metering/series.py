@@ -59,10 +59,12 @@ class Flag(IntFlag):
     ROLLOVER = 1 << 13
     UNEXPLAINED_DECREASE = 1 << 14
     UNEXPLAINED_JUMP = 1 << 15
+    CORRECTED = 1 << 16
+    AGREED = 1 << 17
 
 
 FLAGS: tuple[str, ...] = tuple(sorted(str(f.name).lower() for f in Flag))
-ESTIMATES = Flag.RESET | Flag.AMBIGUOUS_FALL | Flag.EDGE_IN_GAP
+ESTIMATES = Flag.RESET | Flag.AMBIGUOUS_FALL | Flag.EDGE_IN_GAP | Flag.AGREED
 """Flags that make a wholly covered figure an estimate."""
 
 
