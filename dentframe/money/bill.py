@@ -10,6 +10,7 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, RangeError
 from dentframe.metering.attrs import time_index
+from dentframe.metering.figures import check_edges
 from dentframe.metering.registers import RegisterRules
 from dentframe.money.other_charges import KVAH, KVARH, Reactive
 from dentframe.money.pricing import Case
@@ -103,6 +104,7 @@ def bill(
     accept: Sequence[str] = ("recorded",),
     places: int | None = 2,
     rounding: str = "half-up",
+    edges: str = "last_reading",
     history: Mapping[str, Sequence[Any]] | Sequence[Any] | None = None,
     interval: Any = "15min",
     demand_lag: Any = "0min",
@@ -139,6 +141,10 @@ def bill(
         have the decimals of the currency. None rounds nothing, for cross-checks.
     rounding : str
         Of amounts: ``"half-up"`` or ``"half-even"``.
+    edges : str
+        ``"last_reading"``: energy lies between the last readings at or before the ends of the
+        period and of a charge's validity, so that used is closing less opening, as printed.
+        ``"interpolate"``: it is that of the instants themselves.
     history : mapping of charge to sequence, or sequence, optional
         Measured demand of the months before, the oldest first [kW]: for ratchets.
     interval, demand_lag : str, timedelta, or mapping by meter
@@ -163,7 +169,9 @@ def bill(
 
     Notes
     -----
-    Energy between two instants is E(end) - E(start), also at the edges of time-of-use windows.
+    The edges of time-of-use windows stay on the clock and are interpolated; time before the
+    nominal start has the start's window. Windows and tiers share what was used by largest
+    remainder. A closing needs a reading at or after it, else the figure is partial.
     A demand interval belongs to the window it starts in.
 
     Examples
@@ -179,7 +187,8 @@ def bill(
     df = _readings(df, elements, start, end, tz)
     zone = verb_zone(time_index(df).tz, tz)
     asked = Asked(zone, start, end, registers, interval, demand_lag, elements)
-    meters = Meters(df, zone, elements, asked, source, check_accept(accept))
+    check_edges(edges)
+    meters = Meters(df, zone, elements, asked, source, check_accept(accept), edges, places)
     s, e = _span(start, end, zone)
     digits = None if places is None else digits_of(tariff.currency)
     case = Case(

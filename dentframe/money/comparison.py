@@ -12,6 +12,7 @@ import pandas as pd
 
 from dentframe.errors import CoverageError
 from dentframe.metering.attrs import time_index
+from dentframe.metering.figures import check_edges
 from dentframe.metering.registers import RegisterRules
 from dentframe.money.figures import Row, Usage, accepts, energy_of, energy_rows
 from dentframe.money.occupancy import OWN, billed, span
@@ -42,6 +43,7 @@ def earlier(
     source: str = "auto",
     accept: Sequence[str] = ("recorded",),
     places: int | None = 2,
+    edges: str = "last_reading",
     interval: Any = "15min",
     demand_lag: Any = "0min",
 ) -> tuple[Past, ...]:
@@ -57,7 +59,7 @@ def earlier(
         The zone of the calendar.
     months : int
         How many: 13 show the same month a year ago.
-    elements, registers, source, accept, places, interval, demand_lag : optional
+    elements, registers, source, accept, places, edges, interval, demand_lag : optional
         As in `bill`.
 
     Returns
@@ -73,11 +75,12 @@ def earlier(
     zone = verb_zone(time_index(df).tz, tz)
     last = instant(end, zone, "end").tz_convert(zone)
     asked = Asked(zone, None, None, registers, interval, demand_lag)
-    meters = Meters(df, zone, elements, asked, source, check_accept(accept))
-    edges = _months_before(last, months, zone)
-    at = ints(edges).tolist()
+    check_edges(edges)
+    meters = Meters(df, zone, elements, asked, source, check_accept(accept), edges, places)
+    bounds = _months_before(last, months, zone)
+    at = ints(bounds).tolist()
     return tuple(
-        Past(label(edges[i], edges[i + 1]), _energy(meters, at[i], at[i + 1], places))
+        Past(label(bounds[i], bounds[i + 1]), _energy(meters, at[i], at[i + 1], places))
         for i in range(months)
     )
 
@@ -105,7 +108,8 @@ def _energy(meters: Meters, s: int, e: int, places: int | None) -> Any:
         used = meters.energy(s, e, None)
     except CoverageError:
         return None
-    return rounded(add([p.energy for p in used.pieces]), places)
+    whole = add([p.energy for p in used.pieces]) if used.whole is None else used.whole
+    return rounded(whole, places)
 
 
 @dataclass(frozen=True)

@@ -193,12 +193,18 @@ class Energy:
         edges = scaled(self.tiers, case.factor(self.tier_proration or "none", *span))
         split = split_by_tier(self.tier_order or "per_period", pieces, edges)
         more = {**case.edges(*span, self.flow, self.topic), "note": span_text(case, *span)}
+        unpriced = add([p.energy for p in used.pieces if p.window not in prices])
+        quantities = _quantities(case, used.whole, split, unpriced)
+        unit = TOPICS[self.topic or "kWHNet"].unit
         return [
-            line
+            case.priced(self, quantity, unit, rate, name=self._label(window, edges, tier, unit),
+                        **more, **measured(used.states[window]))
             for window in prices
             if window in split
-            for line in self._of_window(case, window, split[window], edges, prices[window],
-                                        {**more, **measured(used.states[window])})
+            for tier, (quantity, rate) in enumerate(
+                zip(quantities[window], prices[window], strict=True)
+            )
+            if tier == 0 or quantity
         ]  # fmt: skip
 
     @property
@@ -217,28 +223,21 @@ class Energy:
             )
         return {w: _each(r) for w, r in self.rates.items()}
 
-    def _of_window(
-        self,
-        case: Case,
-        window: str,
-        split: Sequence[Decimal],
-        edges: Sequence[Decimal],
-        rates: Sequence[Decimal],
-        more: Mapping[str, Any],
-    ) -> list[Line]:
-        total = add(split)
-        quantities = parts_of(split, case.quantity(total), case.places)
-        unit = TOPICS[self.topic or "kWHNet"].unit
-        return [
-            case.priced(self, q, unit, rate, name=self._label(window, edges, i, unit), **more)
-            for i, (q, rate) in enumerate(zip(quantities, rates, strict=True))
-            if i == 0 or q
-        ]
-
     def _label(self, window: str, edges: Sequence[Decimal], tier: int, unit: str) -> str:
         shown = window if self.rates is not None else ""
         tail = label(edges, tier, unit) if edges else ""
         return " ".join(x for x in (self.name, shown, tail) if x)
+
+
+def _quantities(
+    case: Case, whole: Decimal | None, split: Mapping[str, Sequence[Decimal]], unpriced: Decimal
+) -> dict[str, list[Decimal]]:
+    """The tiers of each window as printed: together they are the whole, where it is printed."""
+    if whole is None:
+        return {w: parts_of(x, case.quantity(add(x)), case.places) for w, x in split.items()}
+    flat = [x for tiers in split.values() for x in tiers]
+    shared = iter(parts_of([*flat, unpriced], whole, case.places))
+    return {w: [next(shared) for _ in tiers] for w, tiers in split.items()}
 
 
 def _each(rate: Any) -> tuple[Decimal, ...]:

@@ -31,6 +31,11 @@ _WORDS = Words(
     'accept = ["recorded", "estimated"] in [split]',
     'accept = ["recorded", "partial"] in [split]',
 )
+_OPEN = (
+    "There is no reading at or after its end yet, and one that comes later would move the closing: "
+    "read again when the meter has uploaded. Else accept what is covered: "
+    'accept = ["recorded", "partial"] in [split].'
+)
 _DEMAND = (
     "Read the period again: late readings may have come. Else state accept_demand or "
     "demand_coverage in [split], or share the line by another rule."
@@ -61,8 +66,8 @@ class Finding:
     Attributes
     ----------
     kind : str
-        ``missing``, ``partial``, ``estimated``, ``negative_residual``, ``utility_differs``,
-        ``periods_differ``, ``over_recovery`` or ``unallocated``.
+        ``missing``, ``partial``, ``not_closed``, ``estimated``, ``negative_residual``,
+        ``utility_differs``, ``periods_differ``, ``over_recovery`` or ``unallocated``.
     subject : str
         The element, line or bill.
     detail : str
@@ -132,8 +137,11 @@ def _statuses(use: Usage) -> Iterator[Finding]:
         accepted = f.stay.kind == MAIN or accepts(use.rules, f)
         cure = remedy(f.status, f.flags, f.stay.element, _WORDS) if energy else f.note + _DEMAND
         low = f.status == "partial" and f.coverage < use.rules.demand_coverage
+        open_end = energy and f.status == "partial" and _is_open(use, f)
+        if open_end:
+            cure = _OPEN
         yield Finding(
-            f.status,
+            "not_closed" if open_end else f.status,
             use.site.name if together else f.stay.element,
             _detail(use, f, registers),
             _peak(use, f) if together else f.value,
@@ -143,6 +151,11 @@ def _statuses(use: Usage) -> Iterator[Finding]:
             remedy="" if accepted else cure,
             accepted=accepted,
         )
+
+
+def _is_open(use: Usage, f: Figure) -> bool:
+    """Whether a later reading may still move the closing of a figure."""
+    return use.rules.edges == "last_reading" and pd.isna(f.row.get("close_at"))
 
 
 def _registers(use: Usage) -> dict[str, Cumulative]:

@@ -28,8 +28,8 @@ from dentframe.money.occupancy import (
     span,
     stays,
 )
-from dentframe.money.rounding import EXACT, add, rounded
-from dentframe.money.usage import unaffected
+from dentframe.money.rounding import EXACT, add, exact, rounded
+from dentframe.money.usage import printed, unaffected
 from dentframe.site.elements import EXPORT
 from dentframe.verbs.coincident import coincident
 from dentframe.verbs.demand import demand
@@ -298,7 +298,17 @@ def energy_of(rules: SplitRules, row: Row | None) -> Decimal | None:
     """The energy of a row as it is printed; None where nothing is known."""
     if row is None or np.isnan(row["energy"]):
         return None
-    return rounded(float(row["energy"]), rules.places, scale=scale_of(row))
+    energy = exact(float(row["energy"]), scale=scale_of(row))
+    opening, closing = (row.get(x) for x in ("open_reading", "close_reading"))
+    if not moves(rules, row) or pd.isna(opening) or pd.isna(closing):
+        return rounded(energy, rules.places)
+    return printed(energy, exact(opening), exact(closing), rules.places)
+
+
+def moves(rules: SplitRules, row: Row) -> bool:
+    """Whether a row lies between two readings, to which its edges were moved."""
+    between = row["coverage"] == 1 and "edge_in_gap" not in row["flags"]
+    return rules.edges == "last_reading" and between
 
 
 def scale_of(row: Row) -> float:

@@ -13,10 +13,10 @@ from dentframe.errors import ConfigError
 from dentframe.metering.cumulative import STATUSES
 from dentframe.money import exceptions as _exceptions
 from dentframe.money.comparison import EarlierYear, compared, earlier_year
-from dentframe.money.figures import Figure, Usage, dated_parts, scale_of, usage
+from dentframe.money.figures import Figure, Usage, dated_parts, moves, scale_of, usage
 from dentframe.money.letters import lettered
 from dentframe.money.occupancy import COMMON, MAIN, OWN, span
-from dentframe.money.rounding import EXACT, add, digits_of, exact, rounded
+from dentframe.money.rounding import EXACT, add, digits_of, rounded
 from dentframe.money.shares import FEE, TITLES, WEIGHT_UNITS, Charge, fees, share, weights
 from dentframe.money.split_rules import PARTS, SplitRules
 from dentframe.money.statement import Line, Reading, Statement
@@ -230,18 +230,22 @@ def _bound(of: Outcome, f: Figure, name: str) -> Decimal | None:
     value = f.row.get(name)
     if value is None or pd.isna(value):
         return None
-    return rounded(float(value), of.rules.places, scale=scale_of(f.row))
+    bound = rounded(float(value), of.rules.places, scale=scale_of(f.row))
+    if f.value is None or not moves(of.rules, f.row):
+        return bound
+    return min(bound, f.value) if name == "lo" else max(bound, f.value)
 
 
 def _edges(of: Outcome, f: Figure) -> dict[str, Any]:
     """The readings around a stay's edges, and whether the edge lies between two of them."""
     found: dict[str, Any] = {}
+    moved = of.rules.edges == "last_reading" and "edge_in_gap" not in f.flags
     for name, edge in (("open", f.stay.start), ("close", f.stay.end)):
         at, value = f.row.get(f"{name}_at"), f.row.get(f"{name}_reading")
         known = at is not None and not pd.isna(at)
+        places = of.rules.places if f.row and moves(of.rules, f.row) else None
         found[f"{name}_at"] = at if known else None
-        found[f"{name}_reading"] = None if value is None or pd.isna(value) else exact(float(value))
-        moved = of.rules.edges != "interpolate" and "edge_in_gap" not in f.flags
+        found[f"{name}_reading"] = None if pd.isna(value) else rounded(float(value), places)
         found[f"{name}_interpolated"] = bool(known and at != edge and not moved)
     return found
 

@@ -16,7 +16,7 @@ from dentframe.errors import ConfigError, did_you_mean
 from dentframe.money.occupancy import factor, local_days
 from dentframe.money.rounding import EXACT, add, exact, rounded
 from dentframe.money.statement import Line, Reading, priced
-from dentframe.money.usage import Meters, State, flowing, reading
+from dentframe.money.usage import Meters, State, flowing
 from dentframe.times.ranges import ints, midnight, stamp
 from dentframe.times.schedule import Schedule, Window
 from dentframe.verbs.results import warn_of_power, warn_of_withheld
@@ -165,7 +165,7 @@ class Case:
         names = ", ".join(c.name for c in series)
         if len(series) != 1:
             return {"element": names}
-        found = reading(flowing(series[0], flow), s, e, self.meters.tz, self.quantity)
+        found = self.meters.reading(flowing(series[0], flow), s, e)
         return {"element": names} | {k: getattr(found, k) for k in _EDGES}
 
     def readings(self) -> tuple[Reading, ...]:
@@ -173,9 +173,7 @@ class Case:
         series = self.meters.registers()
         warn_of_power(series, np.array([self.start]), np.array([self.end]), self.meters.tz)
         warn_of_withheld(series, self.start, self.end)
-        return tuple(
-            reading(c, self.start, self.end, self.meters.tz, self.quantity) for c in series
-        )
+        return tuple(self.meters.reading(c, self.start, self.end) for c in series)
 
     def past(self, charge: Charge) -> list[Decimal]:
         """Measured demand before the period, for a ratchet.

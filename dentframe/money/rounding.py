@@ -129,7 +129,7 @@ def parts_of(parts: Sequence[Decimal], total: Decimal, places: int | None) -> li
     parts : sequence of Decimal
         Exact, of any sign.
     total : Decimal
-        Their sum, rounded to `places`.
+        What they add up to at `places`: their sum rounded, or as their readings are printed.
     places : int or None
         None returns the parts as they are.
     """
@@ -138,7 +138,9 @@ def parts_of(parts: Sequence[Decimal], total: Decimal, places: int | None) -> li
     unit = unit_of(places)
     low = [p.quantize(unit, ROUND_FLOOR, EXACT) for p in parts]
     left = int(EXACT.divide(EXACT.subtract(total, add(low)), unit))
-    order = sorted(range(len(parts)), key=lambda i: low[i] - parts[i])
+    # A part of nothing gets nothing, unless there is no other.
+    some = [i for i, part in enumerate(parts) if part] or list(range(len(parts)))
+    order = sorted(some, key=lambda i: low[i] - parts[i])
     for k in range(abs(left)):
         i = order[k % len(order)] if left > 0 else order[-1 - k % len(order)]
         low[i] += unit if left > 0 else -unit

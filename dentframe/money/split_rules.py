@@ -286,7 +286,7 @@ class SplitRules:
     interval, demand_lag : str or mapping by meter
         As in `dentframe.verbs.energy.energy`.
     edges : str
-        ``"interpolate"`` or ``"last_reading"``.
+        ``"last_reading"``: used is closing less opening, as printed; or ``"interpolate"``.
     places : int
         Decimals of quantities: what is printed is what is priced.
     fees : tuple of Fee
@@ -316,7 +316,7 @@ class SplitRules:
     window: str = "15min"
     interval: Any = "15min"
     demand_lag: Any = "0min"
-    edges: str = "interpolate"
+    edges: str = "last_reading"
     places: int = 2
     fees: tuple[Fee, ...] = ()
 

@@ -13,20 +13,19 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from dentframe.errors import ConfigError, CoverageError, UnknownTopicError
 from dentframe.metering.cumulative import STATUSES, Cumulative, share, status
-from dentframe.metering.figures import detail_of, figures
+from dentframe.metering.figures import Figures, detail_of, figures
 from dentframe.metering.series import Flag, element_columns, names
-from dentframe.money.rounding import EXACT, exact
+from dentframe.money.rounding import EXACT, add, exact, rounded
 from dentframe.money.statement import Reading
 from dentframe.times.ranges import local, stamp
 from dentframe.verbs.inputs import chosen, demanded, series_of
 from dentframe.verbs.sources import Wanted, wanted
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from dentframe.metering.series import Floats, Ints
     from dentframe.times.schedule import Schedule
     from dentframe.verbs.inputs import Asked
@@ -100,51 +99,35 @@ def worst(states: Sequence[State]) -> State:
     )
 
 
-def reading(c: Cumulative, s: int, e: int, tz: dt.tzinfo, rounds: Any) -> Reading:
-    """What one element showed around the edges of a span.
+def printed(energy: Decimal, opening: Decimal, closing: Decimal, places: int) -> Decimal:
+    """Energy as its readings are printed: used = closing - opening, so that a tenant can check it.
 
-    Parameters
-    ----------
-    c : Cumulative
-        The element's series.
-    s, e : int
-        The span [us UTC].
-    tz : tzinfo
-        The zone of the times.
-    rounds : callable
-        Rounds a quantity.
+    What an exchange, a clear or a rollover between them adds is rounded by itself.
     """
-    a, b = np.array([s], dtype=np.int64), np.array([e], dtype=np.int64)
-    told = detail_of(figures(c, a, b), 1)
-    inside = {k: bool(c.edge_inside(x)[0][0]) for k, x in (("open", a), ("close", b))}
-    at = {k: local(np.asarray(told[f"{k}_at"], dtype=np.int64), tz)[0] for k in inside}
-    value = {k: float(told[f"{k}_reading"][0]) for k in inside}
-    state = energy_state(c, a, b)
-    known = state.status != STATUSES[-1]
+    shown = EXACT.subtract(rounded(closing, places), rounded(opening, places))
+    apart = EXACT.subtract(energy, EXACT.subtract(closing, opening))
+    return EXACT.add(shown, rounded(apart, places))
+
+
+def use_between(c: Cumulative, s: int, e: int, places: int | None) -> Decimal:
+    """Energy between two instants, as printed where both are readings of a register."""
+    a, b = (np.array([x], dtype=np.int64) for x in (s, e))
     energy = EXACT.divide(Decimal(int(nano(c, b)[0] - nano(c, a)[0])), Decimal(NANO))
-    return Reading(
-        element=c.name,
-        open_at=_time(at["open"]),
-        open_reading=None if np.isnan(value["open"]) else exact(value["open"]),
-        open_interpolated=inside["open"],
-        close_at=_time(at["close"]),
-        close_reading=None if np.isnan(value["close"]) else exact(value["close"]),
-        close_interpolated=inside["close"],
-        energy=rounds(energy) if known else None,
-        coverage=state.coverage,
-        status=state.status,
-        flags=state.flags,
-        lo=_bound(told["lo"], rounds, greatest(c)),
-        hi=_bound(told["hi"], rounds, greatest(c)),
-    )
+    opening, closing = _shown(c, s), _shown(c, e)
+    if places is None or opening is None or closing is None:
+        return rounded(energy, places)
+    return printed(energy, opening, closing, places)
 
 
-def _bound(values: Any, rounds: Any, scale: float) -> Decimal | None:
-    return None if np.isnan(values[0]) else rounds(exact(float(values[0]), scale=scale))
+def _shown(c: Cumulative, x: int) -> Decimal | None:
+    """What the register showed at an instant, None where it was not read then."""
+    k = int(np.searchsorted(c.at, x))
+    read = c.source == "register" and k < len(c.at) and c.at[k] == x
+    return exact(float(c.readings[k])) if read else None
 
 
-def _time(at: pd.Timestamp) -> pd.Timestamp | None:
-    return at if at == at else None  # noqa: PLR0124 - NaT is the only such instant
+def _bound(values: Any, places: int | None, scale: float) -> Decimal | None:
+    return None if np.isnan(values[0]) else rounded(float(values[0]), places, scale=scale)
 
 
 @dataclass(frozen=True)
@@ -206,10 +189,15 @@ class Piece:
 
 @dataclass(frozen=True)
 class Used:
-    """Energy of a span: its stretches in order of time, and each window's state."""
+    """Energy of a span: its stretches in order of time, each window's state, and the whole.
+
+    The whole is as printed: the difference of the printed readings; None where nothing is
+    rounded or the edges are interpolated.
+    """
 
     pieces: tuple[Piece, ...]
     states: dict[str, State]
+    whole: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -230,6 +218,10 @@ class Meters:
         As in `energy`.
     accept : tuple of str
         The statuses that may be billed.
+    edges : str
+        As in `energy`: where a span's ends lie.
+    places : int or None
+        Decimals of what is printed.
     held : dict
         Series that were made already.
     """
@@ -240,6 +232,8 @@ class Meters:
     asked: Asked
     source: str
     accept: tuple[str, ...]
+    edges: str = "interpolate"
+    places: int | None = None
     held: dict[Any, list[Cumulative]] = field(default_factory=dict, repr=False, compare=False)
 
     def registers(self, topic: str | None = None) -> list[Cumulative]:
@@ -289,23 +283,67 @@ class Meters:
             For a figure whose status is not accepted.
         """
         starts, ends, window = stretches(s, e, schedule, self.tz)
-        series = [flowing(c, flow) for c in self.registers(topic)]
         total = np.zeros(len(starts), dtype=np.int64)
-        for c in series:
-            total += nano(c, ends) - nano(c, starts)
-        states = {
-            w: self._state(series, starts[own], ends[own], w)
-            for w in dict.fromkeys(window)
-            for own in [np.array([x == w for x in window])]
-        }
+        states: dict[str, list[tuple[Cumulative, State]]] = {w: [] for w in window}
+        whole = []
+        for c in (flowing(x, flow) for x in self.registers(topic)):
+            low, high = self.moved(c, s, e)
+            # Time before the nominal start has the start's window.
+            a, b = np.clip(starts, low, high), np.clip(ends, low, high)
+            a[0] = low
+            total += nano(c, b) - nano(c, a)
+            whole.append(use_between(c, low, high, self.places))
+            for w, told in states.items():
+                own = np.array([x == w for x in window]) & ((b > a) | (low == high))
+                if own.any():
+                    told.append((c, energy_state(c, a[own], b[own])))
         exactly = [EXACT.divide(Decimal(n), Decimal(NANO)) for n in total.tolist()]
         pieces = tuple(Piece(w, x) for w, x in zip(window, exactly, strict=True))
-        return Used(pieces, states)
+        gated = {w: self._state(told, s, e, w) for w, told in states.items()}
+        reads = flow == "net" and self.edges == "last_reading" and self.places is not None
+        return Used(pieces, gated, add(whole) if reads else None)
 
-    def _state(self, series: Sequence[Cumulative], s: Ints, e: Ints, window: str) -> State:
-        states = [(c, energy_state(c, s, e)) for c in series]
+    def moved(self, c: Cumulative, s: int, e: int) -> tuple[int, int]:
+        """The ends of a span, where the edges move to readings."""
+        f = self._figures(c, s, e)
+        return int(f.s[0]), int(f.e[0])
+
+    def _figures(self, c: Cumulative, s: int, e: int) -> Figures:
+        a, b = (np.array([x], dtype=np.int64) for x in (s, e))
+        return figures(c, a, b, edges=self.edges)
+
+    def _state(self, told: list[tuple[Cumulative, State]], s: int, e: int, window: str) -> State:
         what = f"energy in window {window!r}" if window else "energy"
-        return self.gated(states, s, e, what)
+        if not told:
+            return State(1.0, STATUSES[0], ())
+        return self.gated(told, np.array([s]), np.array([e]), what)
+
+    def reading(self, c: Cumulative, s: int, e: int) -> Reading:
+        """What one element showed around the ends of a span [us UTC]."""
+        f = self._figures(c, s, e)
+        told, state = detail_of(f, 1), energy_state(c, f.s, f.e)
+        known, moves = state.status != STATUSES[-1], self.edges == "last_reading"
+        energy = use_between(c, int(f.s[0]), int(f.e[0]), self.places if moves else None)
+        energy = rounded(energy, self.places)
+        lo, hi = (_bound(told[x], self.places, greatest(c)) for x in ("lo", "hi"))
+        found: dict[str, Any] = {}
+        for name, x in (("open", f.s), ("close", f.e)):
+            at = local(np.asarray(told[f"{name}_at"], dtype=np.int64), self.tz)[0]
+            value = float(told[f"{name}_reading"][0])
+            found[f"{name}_at"] = None if pd.isna(at) else at
+            places = self.places if moves else None
+            found[f"{name}_reading"] = None if np.isnan(value) else rounded(value, places)
+            found[f"{name}_interpolated"] = bool(c.edge_inside(x)[0][0])
+        return Reading(
+            element=c.name,
+            energy=energy if known else None,
+            coverage=state.coverage,
+            status=state.status,
+            flags=state.flags,
+            lo=min(lo, energy) if moves and lo is not None else lo,
+            hi=max(hi, energy) if moves and hi is not None else hi,
+            **found,
+        )
 
     def gated(
         self,
@@ -330,6 +368,8 @@ class Meters:
     def _refusal(self, c: Cumulative, x: State, s: int, e: int, what: str) -> str:
         told = ", ".join((*x.flags, *filter(None, [when(c, s, e, self.tz)])))
         a, b = (f"{stamp(t).tz_convert(self.tz):%Y-%m-%d %H:%M}" for t in (s, e))
+        if x.status == "partial" and len(c.at) and c.at[-1] < e:
+            told = ", ".join(filter(None, [told, "no reading at or after its end closes it"]))
         return (
             f"Cannot bill {what} of element {c.name!r} from {a} to {b}: it is {x.status}, coverage "
             f"{x.coverage:.6g}{f' ({told})' if told else ''}, and accepted is "

@@ -177,6 +177,7 @@ def test_a_half_is_never_moved_by_a_large_register(opening, hundredths, random):
     register = [opening, *(opening + x for x in steps), opening + used]
     frame = pd.DataFrame({"kWHNet/Elm/A": [x / 1000 for x in register]}, index=t)
     tariff = Tariff("one", [Energy("Energy", "0.20")], "USD")
-    made = bill(frame, tariff, t[0], t[-1], tz="UTC", accept=("recorded", "estimated"))
+    how = {"accept": ("recorded", "estimated"), "edges": "interpolate"}
+    made = bill(frame, tariff, t[0], t[-1], tz="UTC", **how)
     assert made.lines[0].quantity == rounded(Decimal(used).scaleb(-3), 2)
     assert made.check() == []

@@ -110,7 +110,7 @@ def test_a_gap_in_one_stretch_refuses_its_line_alone(tmp_path):
     run = split(b, site(), frame=frame)
     assert shares(run, "Old") == {"A": "48.00", "B": "96.00"}
     assert shares(run, "New") == {"unallocated": "604.80"}
-    assert "2024-01-11" in found(run, "partial")["detail"].iloc[0]
+    assert "2024-01-11" in found(run, "not_closed")["detail"].iloc[0]
     assert balanced(run)
     assert verify(run.save(tmp_path / "out")).ok
 

@@ -345,3 +345,71 @@ def test_the_element_that_lacks_a_block_is_named():
         march(Demand("D", "1"), df, elements="all")
     made = march(Demand("D", "1"), df, elements="all", accept=("recorded", "partial"))
     assert (made.lines[0].element, made.lines[0].quantity) == ("A, B", 6)
+
+
+def polled(minute=47, kw=3.333, start="2024-02-29 22:00", end="2024-05-01 02:00"):
+    """A register with three decimals that is read off the quarter hour."""
+    first = pd.Timestamp(start, tz=NY) + pd.Timedelta(minute % 15, unit="min")
+    index = pd.date_range(first, pd.Timestamp(end, tz=NY), freq="15min").tz_convert("UTC")
+    hours = (index - index[0]) / pd.Timedelta(hours=1)
+    return pd.DataFrame({"kWHNet/Elm/A": np.round(1000 + kw * hours, 3)}, index=index)
+
+
+NIGHT = Window("night", "22:00", "06:00")
+RATES = Energy("E", rates={"night": "0.1", "other": "0.3"}, windows=[NIGHT])
+
+
+@pytest.mark.parametrize("minute", [45, 47, 58])
+def test_used_is_closing_less_opening_on_the_paper(minute):
+    """Used is the difference of the printed readings, and a month opens where the last closed."""
+    df, tariff = polled(minute), Tariff("t", [RATES], "USD")
+    edges = ["2024-03-01", "2024-04-01", "2024-05-01"]
+    made = [bill(df, tariff, *edges[i : i + 2], tz=NY) for i in range(2)]
+    for x in made:
+        (r,) = x.readings
+        assert r.energy == r.close_reading - r.open_reading
+        assert sum(line.quantity for line in x.lines) == r.energy
+        assert all(line.open_reading == r.open_reading for line in x.lines)
+        assert x.check() == []
+    first, second = (x.readings[0] for x in made)
+    assert (first.close_at, first.close_reading) == (second.open_at, second.open_reading)
+
+
+def test_time_before_the_nominal_start_has_the_starts_window():
+    """Read at 23:52 and 00:07 only: the eight minutes of February are night, as midnight is."""
+    df = polled(52, kw=60.0)
+    made = bill(df, Tariff("t", [RATES], "USD"), "2024-03-01", "2024-04-01", tz=NY)
+    nominal = bill(
+        df, Tariff("t", [RATES], "USD"), "2024-03-01", "2024-04-01", tz=NY, edges="interpolate"
+    )
+    night, other = (b.quantity - a.quantity for a, b in zip(nominal.lines, made.lines, strict=True))
+    assert abs(night) <= Decimal("0.02")  # eight minutes more at the start, eight less at the end
+    assert abs(other) <= Decimal("0.02")
+    assert made.readings[0].open_at == pd.Timestamp("2024-02-29 23:52", tz=NY)
+
+
+def test_a_closing_needs_a_reading_at_or_after_it():
+    """A later upload would move the closing: until then the period is partial."""
+    df = polled()
+    early = df[df.index < pd.Timestamp("2024-04-01", tz=NY)]
+    with pytest.raises(CoverageError, match="no reading at or after its end closes it"):
+        bill(early, Tariff("t", [RATES], "USD"), "2024-03-01", "2024-04-01", tz=NY)
+
+
+def test_edges_that_are_no_choice_are_refused():
+    """Only last_reading and interpolate are known."""
+    with pytest.raises(ConfigError, match="edges"):
+        march(Energy("E", "1"), edges="nearest")
+
+
+def test_dated_charges_share_one_reading():
+    """Of a rate that changes the first part closes with the reading that opens the next."""
+    df = polled()
+    charges = [
+        Energy("Old", "0.1", valid_to="2024-03-15"),
+        Energy("New", "0.2", valid_from="2024-03-15"),
+    ]
+    made = bill(df, Tariff("t", charges, "USD"), "2024-03-01", "2024-04-01", tz=NY)
+    old, new = made.lines
+    assert (old.close_at, old.close_reading) == (new.open_at, new.open_reading)
+    assert old.quantity + new.quantity == made.readings[0].energy

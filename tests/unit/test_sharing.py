@@ -357,7 +357,7 @@ def test_statements_show_the_arithmetic():
     statement = run.statements["A"]
     (only,) = statement.lines
     assert only.note == "2000.00 of 3000.00 kWh of the utility's 600.00 USD"
-    assert (str(only.open_reading), str(only.close_reading)) == ("1000", "3000")
+    assert (str(only.open_reading), str(only.close_reading)) == ("1000.00", "3000.00")
     assert not only.open_interpolated
     assert statement.check() == []
     assert len(run.statements) == 2
@@ -398,3 +398,33 @@ def test_the_figure_that_would_release_a_peak_is_named(max_kw):
     run = one_meter_off(max_kw)
     assert shares(run, "Demand") == {"unallocated": "600.00"}
     assert "P2_A cannot have drawn 55.00 kW" in found(run, "partial")["remedy"].iloc[0]
+
+
+def polled(end="2024-02-01 01:00"):
+    """A and B on registers with three decimals, read at seven minutes past each quarter."""
+    t = pd.date_range("2023-12-31 23:07", end, freq="15min", tz=LA, name="time").tz_convert("UTC")
+    hours = (t - t[0]) / pd.Timedelta(hours=1)
+    columns = {
+        f"kWHNet/Elm/{k}": np.round(1000 + v * hours, 3) for k, v in (("A", 2.7), ("B", 1.3))
+    }
+    return pd.concat({"P1": pd.DataFrame(columns, index=t)}, names=["meter"])
+
+
+def test_used_is_closing_less_opening_and_a_move_has_one_reading():
+    """Who moves out closes with the printed reading that opens who moves in."""
+    move = "2024-01-15"
+    tenants = [tenant("A", "A", end=move), tenant("C", "A", start=move), tenant("B", "B")]
+    run = split(bill(kwh=2976), site(tenants), frame=polled())
+    rows = [run.statements[x].readings[0] for x in ("A", "C", "B")]
+    for r in rows:
+        assert r.energy == r.close_reading - r.open_reading
+        assert not r.open_interpolated
+    assert (rows[0].close_at, rows[0].close_reading) == (rows[1].open_at, rows[1].open_reading)
+    assert all(s.check() == [] for s in run.statements)
+
+
+def test_a_period_whose_closing_a_later_upload_would_move_is_not_closed():
+    """The last reading is eight minutes before the end: the energy line waits for the next one."""
+    run = split(bill(kwh=2976), site(), frame=polled("2024-01-31 23:55"))
+    assert set(found(run, "not_closed")["subject"]) == {"P1_A", "P1_B"}
+    assert shares(run, "Energy") == {"unallocated": "600.00"}
