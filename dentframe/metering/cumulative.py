@@ -201,10 +201,10 @@ class Cumulative:
             return found
         bits = self.flags[at]
         first, last = (np.searchsorted(at, x) for x in self.segments(s, e))
-        for flag in Flag:
-            count = np.concatenate(([0], np.cumsum((bits & int(flag)) != 0)))
-            if count[-1]:
-                found[count[last] > count[first]] |= int(flag)
+        present = int(np.bitwise_or.reduce(bits))
+        for flag in (1 << k for k in range(present.bit_length()) if present >> k & 1):
+            count = np.concatenate(([0], np.cumsum((bits & flag) != 0)))
+            found[count[last] > count[first]] |= flag
         return found
 
     def edge_flags(self, x: Ints) -> Ints:
@@ -321,9 +321,10 @@ def from_register(series: Series, rules: Rules, means: Cumulative | None = None)
     if stay is not None:
         t, r, dropped = t[stay], r[stay], t[~stay]
     made = _from_steps(series, t, r, steps.judge(t, r, rules, means), rules)
-    made = _widen(made, series.mark_t)
-    _mark_around(made, dropped, np.full(len(dropped), int(Flag.GLITCH)))
-    _mark_around(made, series.mark_t, series.marks)
+    if len(dropped) or len(series.mark_t):
+        made = _widen(made, series.mark_t)
+        _mark_around(made, dropped, np.full(len(dropped), int(Flag.GLITCH)))
+        _mark_around(made, series.mark_t, series.marks)
     return made
 
 
@@ -344,7 +345,7 @@ def refused(series: Series, rules: Rules, why: str) -> Cumulative:
 
 def jumps(c: Cumulative) -> list[tuple[int, int, float]]:
     """The steps of a register that are withheld as no use: start, end [us], and claimed kWh."""
-    found = np.flatnonzero(~c.ok & ((c.flags & Flag.UNEXPLAINED_JUMP) != 0)).tolist()
+    found = [i for i in np.flatnonzero(~c.ok).tolist() if c.flags[i] & Flag.UNEXPLAINED_JUMP]
     return [(int(c.t[i]), int(c.t[i + 1]), float(c.hi[i])) for i in found]
 
 

@@ -203,14 +203,21 @@ class Steps:
 
     def accept(self, i: int, d: float, flag: int, hi: float | None = None) -> None:
         """Take an energy as what passed in a step; `hi` is the most that it can have been."""
+        self._own_bounds()
         self.odd[i] = self.odd[i] or d != self.d[i]
         self.d[i], self.hi[i] = d, d if hi is None else hi
         self.flags[i] |= flag
 
     def withhold(self, i: int, flag: int) -> None:
         """Make a step missing."""
+        self._own_bounds()
         self.ok[i], self.odd[i], self.d[i] = False, True, 0.0
         self.flags[i] |= flag
+
+    def _own_bounds(self) -> None:
+        """Most registers have no step to judge, and need no second array."""
+        if self.hi is self.d:
+            self.hi = self.d.copy()
 
 
 def judge(t: Ints, r: Floats, rules: Rules, means: Cumulative | None = None) -> Steps:
@@ -229,7 +236,7 @@ def judge(t: Ints, r: Floats, rules: Rules, means: Cumulative | None = None) -> 
     """
     d = np.diff(r)
     n = len(d)
-    x = Steps(d, d.copy(), np.ones(n, np.bool_), np.zeros(n, np.bool_), np.zeros(n, np.int64))
+    x = Steps(d, d, np.ones(n, np.bool_), np.zeros(n, np.bool_), np.zeros(n, np.int64))
     limit = None if rules.max_kw is None else _limits(t[:-1], r[:-1], t[1:], r[1:], rules)
     held = exchanges(t[:-1], t[1:], rules)
     odd = d < 0 if limit is None else (d < 0) | (d > limit)
@@ -275,10 +282,9 @@ def _judge_fall(x: Steps, i: int, r0: float, r1: float, rules: Rules, limit: flo
 def _that_stand_out(t: Ints, r: Floats, x: Steps) -> list[int]:
     """Rule 7: the one to four steps whose power is far above that of all others."""
     spacing = np.diff(t)
-    power = x.d / (spacing / HOUR)
-    if power.max(initial=0.0) <= JUMP * IDLE_KW_OF_LONG:
+    if len(spacing) == 0 or x.d.max() <= JUMP * IDLE_KW_OF_LONG * int(spacing.min()) / HOUR:
         return []
-    power[~x.ok] = -1.0
+    power = np.where(x.ok, x.d / (spacing / HOUR), -1.0)
     idle = np.where(spacing > LONG, IDLE_KW_OF_LONG, IDLE_KW)
     if not (power > JUMP * idle).any():
         return []

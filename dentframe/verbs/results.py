@@ -294,8 +294,9 @@ def warn_of_power(series: Sequence[Cumulative], s: Ints, e: Ints, tz: dt.tzinfo)
     """
     for c in series:
         limit = SURPRISING_KW[c.source]
+        greatest = max(c.hi.max(initial=0.0), -c.hi.min(initial=0.0))
         shortest = int(np.diff(c.t).min(initial=_NEVER)) / HOUR
-        if c.max_kw is not None or np.abs(c.inc).max(initial=0.0) <= limit * shortest:
+        if c.max_kw is not None or greatest <= limit * shortest:
             continue
         inside = (c.t[1:] > s.min(initial=_NEVER)) & (c.t[:-1] < e.max(initial=-_NEVER))
         kw = np.where(inside, np.abs(c.inc) / (np.diff(c.t) / HOUR), 0.0)
