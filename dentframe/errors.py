@@ -1,6 +1,4 @@
-"""Suggestions for misspelt names, to end an error message with. Pure text.
-
-The errors and warnings of dentframe, and nothing else.
+"""Every error and warning of dentframe is a class of this module.
 
 Every error says what could not be done, with which value, why, and what to do::
 
@@ -30,19 +28,25 @@ Every error says what could not be done, with which value, why, and what to do::
 
 Every error has three fields to branch on: ``retryable`` (may the same call work later?),
 ``status`` (the HTTP status, or None) and ``retry_after`` (seconds, or None).
+
+The functions below them warn from the caller's line, and end a message about a misspelt name
+with the nearest one that there is.
 """
 
 from __future__ import annotations
 
 import difflib
 import os
+import pathlib
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-_PACKAGE = str(Path(__file__).parent) + os.sep
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any
+
+_PACKAGE = str(pathlib.Path(__file__).parent) + os.sep
 
 
 class DentError(Exception):
@@ -232,7 +236,7 @@ def _outside() -> int:
 def _homes() -> tuple[str, ...]:
     """Where code that is not the caller's lies: here, and in xarray, which calls our engine."""
     found = getattr(sys.modules.get("xarray"), "__file__", None)
-    return (_PACKAGE,) if found is None else (_PACKAGE, str(Path(found).parent) + os.sep)
+    return (_PACKAGE,) if found is None else (_PACKAGE, str(pathlib.Path(found).parent) + os.sep)
 
 
 def missing_extra(what: str, extra: str) -> MissingExtraError:

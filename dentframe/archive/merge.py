@@ -14,7 +14,6 @@ import numpy as np
 
 from dentframe.archive.ownership import NOBODY, any_owner, months, owned, owners, span
 from dentframe.cloud.answers import topic_of
-from dentframe.cloud.fetch import narrow_report
 from dentframe.wire.columns import ordered
 from dentframe.wire.page import Page, Report
 
@@ -207,7 +206,7 @@ def page(holding: Holding, choice: Choice) -> Page:
         at = {c: i for i, c in enumerate(holding.columns)}
         values = np.asfortranarray(values[:, [at[c] for c in choice.columns]])
     wanted = set(choice.columns)
-    reports = (narrow_report(choice.records[p].report, wanted) for p in choice.used)
+    reports = (choice.records[p].report.narrow(wanted) for p in choice.used)
     report = sum(reports, Report.zero())
     return Page(None, choice.columns, holding.minutes[rows], values[rows], report)
 

@@ -22,7 +22,6 @@ from dentframe.archive.merge import Choice, Holding, choose, merge, page
 from dentframe.archive.parquet import DamagedError
 from dentframe.archive.records import Record, said_topics
 from dentframe.cloud.answers import FOREVER, complete, fingerprint, lifetime, topic_of
-from dentframe.cloud.fetch import narrow_report
 from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError
 from dentframe.frame import assemble as _frame
@@ -269,7 +268,7 @@ def _without(record: Record, topics: set[str]) -> Record:
         record,
         topics=tuple(t for t in record.topics if t not in topics),
         columns=columns,
-        report=narrow_report(record.report, set(columns)),
+        report=record.report.narrow(columns),
     )
 
 

@@ -11,7 +11,7 @@ import json
 import logging
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import quote, urlencode
 
 import numpy as np
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from dentframe.cloud.planner import Window
+    from dentframe.cloud.transport import AttemptTimer
     from dentframe.errors import DentWarning
 
 
@@ -179,20 +180,13 @@ class StoppedError(DentError):
     """The read was given up by its caller (an interrupt, or a generator closed)."""
 
 
-class Cut(Protocol):
-    """An attempt that can be cut short."""
-
-    def cut(self) -> None:
-        """Close its socket."""
-        ...
-
-
 class Cancellation:
     """What ends one read: its windows go on until one of them meets an error that stops all."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._attempts: set[Cut] = set()
+        self._attempts: set[AttemptTimer] = set()
+        self.decoding = threading.Lock()
         self.error: DentError | None = None
 
     def stop(self, error: DentError) -> None:
@@ -214,13 +208,13 @@ class Cancellation:
         if self.error is not None:
             raise again(self.error)
 
-    def begin(self, attempt: Cut) -> None:
+    def begin(self, attempt: AttemptTimer) -> None:
         """Note an attempt that :meth:`cancel` would cut, or raise where it already has."""
         with self._lock:
             self._attempts.add(attempt)
         self.check()
 
-    def done(self, attempt: Cut) -> None:
+    def done(self, attempt: AttemptTimer) -> None:
         """Forget an attempt."""
         with self._lock:
             self._attempts.discard(attempt)
@@ -301,7 +295,10 @@ class ApiRequest:
                 return decode_meters(body)
             if self.kind == "getTopics":
                 return decode_topics(body)
-            return decode(body, self.window)
+            # One thread at a time: several would wait for the interpreter all the same, and
+            # each needs its own memory.
+            with self.read.decoding:
+                return decode(body, self.window)
         except DentError:
             raise
         except Exception as error:

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from dentframe.cloud.answers import Notices
 
 
+_SETTINGS = """
+PRAGMA auto_vacuum = INCREMENTAL;
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL;
+"""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
     key TEXT PRIMARY KEY, value BLOB, created REAL, expires REAL, size INTEGER, used REAL);
@@ -42,36 +47,28 @@ def damaged(error: Exception) -> bool:
 def open_database(path: Path, busy: float) -> tuple[sqlite3.Connection, bool]:
     """Open the file; the flag says whether it is only for reading."""
     try:
-        return _open_for_writing(path, busy), False
+        create_private(path)
+        return connect(path, busy, _SETTINGS + _SCHEMA), False
     except (sqlite3.OperationalError, OSError) as error:
         if not path.exists() or "locked" in str(error):
             raise
-    return _open_for_reading(path, busy), True
-
-
-def _open_for_writing(path: Path, busy: float) -> sqlite3.Connection:
-    create_private(path)
-    con = sqlite3.connect(path, timeout=busy, isolation_level=None, check_same_thread=False)
-    try:
-        con.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        con.execute("PRAGMA journal_mode = WAL")
-        con.execute("PRAGMA synchronous = NORMAL")
-        con.executescript(_SCHEMA)
-    except BaseException:
-        con.close()
-        raise
-    return con
-
-
-def _open_for_reading(path: Path, busy: float) -> sqlite3.Connection:
     # A folder we may not write to allows no WAL; without one the file cannot be changing.
     still = not path.with_name(path.name + "-wal").exists()
     uri = path.absolute().as_uri() + ("?mode=ro&immutable=1" if still else "?mode=ro")
+    return connect(uri, busy, "SELECT count(*) FROM sqlite_master"), True
+
+
+def connect(name: str | Path, busy: float, script: str) -> sqlite3.Connection:
+    """Open an SQLite file, or a URI of one, and run a script."""
     con = sqlite3.connect(
-        uri, uri=True, timeout=busy, isolation_level=None, check_same_thread=False
+        name,
+        timeout=busy,
+        isolation_level=None,
+        check_same_thread=False,
+        uri=isinstance(name, str),
     )
     try:
-        con.execute("SELECT count(*) FROM sqlite_master")
+        con.executescript(script)
     except BaseException:
         con.close()
         raise
@@ -105,30 +102,23 @@ class Entry(NamedTuple):
     created: float
     expires: float | None
     size: int
+    account: str
+    meter: str
+    window: str
+    topics: frozenset[str]
 
     def fresh(self, now: float) -> bool:
         """Whether it may still be served."""
         return self.expires is None or now < self.expires
 
-    @property
-    def account(self) -> str:
-        """The account in its key."""
-        return self.key.partition("/")[0]
 
-    @property
-    def meter(self) -> str:
-        """The meter in its key; empty for the lists of meters and topics."""
-        return unquote("".join(self.key.split("/")[1:2]))
-
-    @property
-    def window(self) -> str:
-        """The window in its key."""
-        return "".join(self.key.split("/")[2:3])
-
-    @property
-    def topics(self) -> frozenset[str]:
-        """The topics in its key."""
-        return frozenset(map(unquote, self.key.rpartition("/")[2].split(",")))
+def _entry(row: tuple[Any, ...]) -> Entry | None:
+    if tuple(map(type, row)) not in _SOUND:
+        return None
+    key, created, expires, size = row
+    account, meter, window, topics = (*key.split("/"), "", "", "")[:4]
+    held = frozenset(map(unquote, topics.split(",")))
+    return Entry(key, created, expires, size, account, unquote(meter), window, held)
 
 
 class CacheFile:
@@ -161,12 +151,13 @@ class CacheFile:
         """Return an answer, however old."""
         sql = "SELECT key, created, expires, size, value, used FROM answers WHERE key = ?"
         row = self._read(lambda con: con.execute(sql, (key,)).fetchone(), None)
-        if row is None or tuple(map(type, row[:4])) not in _SOUND:
+        entry = None if row is None else _entry(row[:4])
+        if entry is None:
             return None
         if not (type(row[5]) is float and row[5] >= now - _DAY) and not self._read_only:
             used = "UPDATE answers SET used = ? WHERE key = ?"
             self._write(lambda con: con.execute(used, (now, key)))
-        return Entry(*row[:4]), row[4]
+        return entry, row[4]
 
     def put(self, key: str, value: bytes, now: float, expires: float | None) -> None:
         """Keep an answer; it is there whole or not at all."""
@@ -184,7 +175,7 @@ class CacheFile:
         )
         span = (prefix, prefix + _LAST)
         rows: list[Any] = self._read(lambda con: con.execute(sql, span).fetchall(), [])
-        return [Entry(*row) for row in rows if tuple(map(type, row)) in _SOUND]
+        return [entry for row in rows if (entry := _entry(row)) is not None]
 
     def delete(self, prefix: str = "", key: str | None = None) -> None:
         """Forget answers and facts: one key, or all that begin so."""

@@ -134,14 +134,8 @@ class DentCloud:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def __copy__(self) -> NoReturn:
-        refuse("copy a DentCloud")
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> NoReturn:
-        refuse("copy a DentCloud")
-
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        refuse("pickle a DentCloud")
+        refuse("copy or pickle a DentCloud")
 
     @property
     def closed(self) -> bool:

@@ -61,14 +61,8 @@ class Secret:
     def __hash__(self) -> int:
         return hash(self.digest)
 
-    def __copy__(self) -> NoReturn:
-        refuse("copy a key")
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> NoReturn:
-        refuse("copy a key")
-
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        refuse("pickle a key")
+        refuse("copy or pickle a key")
 
 
 def secret(value: object) -> Secret | None:
@@ -146,11 +140,8 @@ class Credentials:
                 text = text.replace(key.reveal(), "***")
         return text
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> NoReturn:
-        refuse("copy credentials")
-
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        refuse("pickle credentials")
+        refuse("copy or pickle credentials")
 
 
 def load(

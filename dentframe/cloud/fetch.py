@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from dentframe.cloud.answers import Value
     from dentframe.cloud.http_cache import HttpCache
     from dentframe.cloud.planner import Window
-    from dentframe.wire.page import Page, Report
+    from dentframe.wire.page import Page
 
 
 @dataclass(frozen=True)
@@ -109,20 +109,7 @@ def narrow(page: Page, topics: Iterable[str]) -> Page:
         return page
     columns = tuple(page.columns[i] for i in keep)
     values = page.values[:, keep].copy(order="F")
-    report = narrow_report(page.report, set(columns))
-    return replace(page, columns=columns, values=values, report=report)
-
-
-def narrow_report(report: Report, columns: set[str]) -> Report:
-    """Leave out the counts of other columns."""
-    return replace(
-        report,
-        absent={c: n for c, n in report.absent.items() if c in columns},
-        blank={c: n for c, n in report.blank.items() if c in columns},
-        unreadable={c: n for c, n in report.unreadable.items() if c in columns},
-        unexpected={c: n for c, n in report.unexpected.items() if c in columns},
-        conflicts={c: n for c, n in report.conflicts.items() if c in columns},
-    )
+    return replace(page, columns=columns, values=values, report=page.report.narrow(columns))
 
 
 def run(

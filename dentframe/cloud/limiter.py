@@ -16,7 +16,7 @@ import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from dentframe.cloud.cache_file import create_private
+from dentframe.cloud.cache_file import connect, create_private
 from dentframe.errors import CacheWarning
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ _POLL = 0.02
 _FAR = 900.0
 """A slot further ahead comes from another boot's clock and is forgotten [s]."""
 _SCHEMA = """
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = OFF;
 CREATE TABLE IF NOT EXISTS pace (account TEXT PRIMARY KEY, tat REAL, paused REAL);
 CREATE TABLE IF NOT EXISTS leases (lease TEXT PRIMARY KEY, account TEXT, expires REAL);
 """
@@ -139,18 +141,10 @@ class PaceTable:
 
 
 def _open(path: Path | None) -> sqlite3.Connection:
-    if path is not None:
-        create_private(path)
-    name = ":memory:" if path is None else path
-    con = sqlite3.connect(name, timeout=5, isolation_level=None, check_same_thread=False)
-    try:
-        con.execute("PRAGMA journal_mode = WAL")
-        con.execute("PRAGMA synchronous = OFF")
-        con.executescript(_SCHEMA)
-    except BaseException:
-        con.close()
-        raise
-    return con
+    if path is None:
+        return connect(":memory:", 5, _SCHEMA)
+    create_private(path)
+    return connect(path, 5, _SCHEMA)
 
 
 class Limiter:

@@ -1,10 +1,8 @@
-"""The planner: the fewest requests for whole UTC windows that contain a range. Pure.
+"""The planner finds the fewest requests for whole UTC windows that contain a range.
 
 Windows are a tree: a month holds days, a day holds hours. :func:`plan` walks it and keeps,
 at every node, the cheaper of the node itself and the best of its children, which is optimal.
-"now" and what is cached are arguments.
-
-One window: a whole UTC month, day or hour that the service can be asked for. Pure.
+The present and what is cached are arguments.
 """
 
 from __future__ import annotations
@@ -219,22 +217,6 @@ def plan(
     return [window for month in _months(first, stop) for window in tree.windows(month)]
 
 
-def split(window: Window) -> tuple[Window, ...]:
-    """Return the windows to ask for where the answer for `window` is too large.
-
-    Returns
-    -------
-    tuple of Window
-        Its days or its hours; empty for an hour, which cannot be split.
-    """
-    return window.children()
-
-
-def hours(windows: Iterable[Window]) -> int:
-    """How many different hours the windows hold together [h]."""
-    return len({hour for window in windows for hour in window.hours})
-
-
 def covers(windows: Iterable[Window], start: datetime, end: datetime) -> bool:
     """Whether the windows together contain the half-open range ``[start, end)``."""
     if end <= start:
@@ -245,12 +227,6 @@ def covers(windows: Iterable[Window], start: datetime, end: datetime) -> bool:
             break
         reach = max(reach, window.hours.stop)
     return reach >= _ceil_hour(end)
-
-
-def estimate_bytes(window: Window, now: datetime, bytes_per_hour: float = BYTES_PER_HOUR) -> float:
-    """How large the answer for a window is likely to be at `now` [B]."""
-    span = window.hours
-    return max(0, min(span.stop, _ceil_hour(now)) - span.start) * bytes_per_hour
 
 
 class _Node(NamedTuple):

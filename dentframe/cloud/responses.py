@@ -63,11 +63,6 @@ class Fault:
     config: bool = False
 
 
-def refused(outcome: Reply | Fault) -> bool:
-    """Whether the service refuses the key, so that no further request may go out."""
-    return isinstance(outcome, Reply) and outcome.status in (401, 403)
-
-
 def read_response(
     request: ApiRequest, outcome: Reply | Fault, now: datetime, scrub: Callable[[str], str]
 ) -> tuple[Value, bytes]:

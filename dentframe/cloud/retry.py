@@ -22,7 +22,6 @@ from dentframe.cloud.responses import (
     SuspectError,
     TooLargeError,
     read_response,
-    refused,
 )
 from dentframe.errors import AuthError, ConfigError, DentError, RateLimitError, UnavailableError
 
@@ -330,7 +329,7 @@ class Retrier:
             outcome = attempt(min(LONGEST_ATTEMPT, left / 2), left, renew)
         finally:
             request.spent += self.account.clock() - start
-        if refused(outcome):
+        if getattr(outcome, "status", 200) in (401, 403):
             # Before the place in flight is free: no other request may follow this one.
             try:
                 read_response(request, outcome, self.now(), self.scrub)

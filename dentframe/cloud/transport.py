@@ -94,26 +94,16 @@ class AttemptTimer:
         start = beat = time.monotonic()
         while not self._over.is_set():
             now = time.monotonic()
-            if self.fired or self._late(now - start):
+            elapsed = now - start
+            slow = elapsed >= self.limit and self.received < STEADY * elapsed
+            if self.fired or slow or elapsed >= self.left:
                 self.cut()
             if now - beat >= BEAT:
                 beat = now
                 with contextlib.suppress(Exception):  # the deadline holds whatever happens here
                     self._renew()
-            ahead = (self.left if now - start >= self.limit else self.limit) - (now - start)
+            ahead = (self.left if elapsed >= self.limit else self.limit) - elapsed
             self._over.wait(min(BEAT, 0.05 if self.fired else max(ahead, 0.05)))
-
-    def _late(self, elapsed: float) -> bool:
-        if elapsed >= self.left:
-            return True
-        return elapsed >= self.limit and self.received < STEADY * elapsed
-
-
-def _adopt(connection: object) -> None:
-    """Tell the timer of this thread's attempt, if there is one, which connection it uses."""
-    timer = getattr(_CURRENT, "timer", None)
-    if timer is not None:
-        timer.adopt(connection)
 
 
 class _Cuttable:
@@ -124,16 +114,21 @@ class _Cuttable:
     last_sock: Any = None
 
     def connect(self) -> None:
-        _adopt(self)
+        self._adopt()
         super().connect()  # type: ignore[misc] # the mixin of a connection class
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        _adopt(self)
+        self._adopt()
         super().request(*args, **kwargs)  # type: ignore[misc] # the mixin of a connection class
         self.last_sock = self.sock
 
     def set_debuglevel(self, level: int) -> None:
         """Print nothing all the same."""
+
+    def _adopt(self) -> None:
+        timer = getattr(_CURRENT, "timer", None)
+        if timer is not None:
+            timer.adopt(self)
 
 
 class _HTTPConnection(_Cuttable, urllib3.connection.HTTPConnection):
@@ -310,16 +305,6 @@ def elsewhere(url: str) -> RequestError:
     return RequestError(
         f"Cannot send to host {urlsplit(url).hostname!r}: this client speaks to its base URL alone."
     )
-
-
-def fit_out(session: requests.Session, base_url: str, adapter: DentAdapter) -> requests.Session:
-    """Mount the adapter on the base URL, and a refusal on everything else."""
-    for name in list(session.adapters):
-        session.adapters.pop(name).close()
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, _Refuser())
-    session.mount(base_url, adapter)
-    return session
 
 
 def new_session(base_url: str, adapter: DentAdapter, cache: HttpCache | None) -> requests.Session:

@@ -21,7 +21,7 @@ from dentframe.archive.merge import Choice, choose
 from dentframe.archive.meters import chosen
 from dentframe.archive.source import Alone, resolve
 from dentframe.archive.store import Archive, opened
-from dentframe.cloud.fetch import Answer, Job, narrow_report
+from dentframe.cloud.fetch import Answer, Job
 from dentframe.cloud.planner import Window
 from dentframe.datasets.cloud_source import lay_out, ready
 from dentframe.errors import ConfigError
@@ -83,7 +83,7 @@ class Glance(Alone):
 
 def _report(choice: Choice) -> Report:
     reports = (choice.records[place].report for place in choice.used)
-    return sum((narrow_report(r, set(choice.columns)) for r in reports), Report.zero())
+    return sum((r.narrow(choice.columns) for r in reports), Report.zero())
 
 
 def cut(

@@ -6,8 +6,8 @@ What is no answer becomes an error that says what came instead.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from dentframe.errors import DecodeError, RequestError
@@ -81,6 +81,14 @@ class Report:
         cells = self.absent or self.blank or self.unreadable or self.unexpected
         rows = self.bad_dates or self.outside or self.unsorted or self.duplicates
         return not (cells or rows)
+
+    def narrow(self, columns: Container[str]) -> Report:
+        """Leave out the counts of other columns."""
+        counts = {
+            name: {column: n for column, n in getattr(self, name).items() if column in columns}
+            for name in ("absent", "blank", "unreadable", "unexpected", "conflicts")
+        }
+        return replace(self, **counts)  # type: ignore[arg-type] # each a table of its own kind
 
     def __add__(self, other: Report) -> Report:
         return Report(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from dentframe.cloud import Window
-from dentframe.cloud.planner import REQUEST_BYTES, covers, estimate_bytes, hours, plan, split
+from dentframe.cloud.planner import REQUEST_BYTES, covers, plan
 from dentframe.errors import RangeError
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -86,10 +86,10 @@ def test_windows_of_all_kinds_sort_by_start_the_longer_first():
 def test_the_tree_of_windows():
     """Children partition their parent, and each knows it."""
     month = Window(2024, 2)
-    assert len(split(month)) == 29
-    assert len(split(month.children()[0])) == 24
-    assert split(Window(2024, 2, 1, 5)) == ()
-    assert all(child.parent() == month and month.contains(child) for child in split(month))
+    assert len(month.children()) == 29
+    assert len(month.children()[0].children()) == 24
+    assert Window(2024, 2, 1, 5).children() == ()
+    assert all(child.parent() == month and month.contains(child) for child in month.children())
     assert month.parent() is None
     assert not month.contains(Window(2024, 3, 1))
 
@@ -186,19 +186,11 @@ def test_a_size_must_be_finite_and_positive(size):
         planned("2023-01-01", "2023-01-02", bytes_per_hour=size)
 
 
-def test_helpers_count_and_cover():
-    """Hours are counted once; a gap or a short end is not covered."""
+def test_windows_cover_a_range_or_do_not():
+    """A gap or a short end is not covered."""
     windows = [Window(2023, 12, 1, 1), Window(2023, 12, 1, 2), Window(2023, 12, 1, 2)]
-    assert hours(windows) == 2
     assert covers(windows, at("2023-12-01T01:10"), at("2023-12-01T03:00"))
     assert not covers(windows, at("2023-12-01T01:10"), at("2023-12-01T03:01"))
     assert not covers(windows[1:], at("2023-12-01T01:10"), at("2023-12-01T03:00"))
     assert not covers([], at("2023-12-01T01:10"), at("2023-12-01T03:00"))
     assert covers([], at("2023-12-01"), at("2023-12-01"))
-
-
-def test_estimates_stop_at_now():
-    """The hours to come have no rows yet."""
-    assert estimate_bytes(Window(2023, 12), NOW, 10) == 7440
-    assert estimate_bytes(Window(2023, 12), at("2023-12-01T01:30"), 10) == 20
-    assert estimate_bytes(Window(2023, 12), at("2023-11-01"), 10) == 0
