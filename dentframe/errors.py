@@ -17,6 +17,7 @@ Every error says what could not be done, with which value, why, and what to do::
     ├── KindError               a verb that makes no sense for this kind of quantity
     ├── CoverageError           a figure that money refuses
     ├── ConfigError             a setting, a credential or a file that cannot be used
+    ├── AlreadyThereError       a ConfigError: what was to be made is there already
     └── MissingExtraError       an optional package is not installed
 
     DentWarning                 the base of all warnings
