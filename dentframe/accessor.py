@@ -5,11 +5,13 @@ Every method is the function of the same name, with its signature and docstring.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from dentframe import cards as _cards
+from dentframe.errors import KindError, did_you_mean
 from dentframe.frame import quantify as _quantify
 from dentframe.frame import reshape as _reshape
 from dentframe.frame import select as _select
@@ -38,6 +40,17 @@ if TYPE_CHECKING:
     from dentframe.plot import Pictures
 
 
+_OF_NUMBERS = ("sum", "mean", "median", "min", "max", "std", "diff", "cumsum", "resample")
+
+
+def _refuse(name: str, *_: Any, **__: Any) -> None:
+    raise KindError(
+        f"Cannot take .{name}() of readings: a register is a running total, and a mean counts by "
+        "the time it stands for. Use energy() for kWh, demand() or peaks() for kW, stats(topic) "
+        f"for samples; or df.{name}() for the bare numbers."
+    )
+
+
 @pd.api.extensions.register_dataframe_accessor("dent")
 class DentAccessor:
     """Energy, demand, units and shapes of a frame of meter readings.
@@ -59,6 +72,13 @@ class DentAccessor:
                 f"has {[str(c) for c in frame.columns[:4]]}."
             )
         self._frame = frame
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in _OF_NUMBERS:
+                return functools.partial(_refuse, name)
+            raise AttributeError(f"'.dent' has no {name!r}{did_you_mean(name, dir(self))}")
 
     def __repr__(self) -> str:
         return _cards.text_of(_summary.card, self._frame)

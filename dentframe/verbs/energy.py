@@ -93,7 +93,7 @@ def by_window(
     cells = _cells(schedule.split(starts, ends, result.tz), starts, ends, schedule.names)
     pieces = all_figures(series, cells.pieces.s, cells.pieces.e, edges=edges)
     added = [_added(f, cells, min_coverage, result) for f in pieces]
-    if min_coverage is None:
+    if min_coverage is None and not detail:
         warn_of([x.figures for x in added], result.tz)
     return _detail(result, added, cells) if detail else _wide(result, added, cells)
 
@@ -302,7 +302,7 @@ def energy(
     Warns
     -----
     CoverageWarning
-        Once a call, where figures are not wholly recorded.
+        Once a call, where figures are not wholly recorded; `detail` says it in its rows.
 
     Notes
     -----
@@ -325,7 +325,7 @@ def energy(
         cells = result, of.series, of.s, of.e, schedule
         return by_window(*cells, edges=edges, min_coverage=min_coverage, detail=detail)
     found = all_figures(of.series, of.s, of.e, edges=edges, min_coverage=min_coverage)
-    if min_coverage is None:
+    if min_coverage is None and not detail:
         warn_of(found, of.tz)
     return result.detail(found) if detail else result.wide(found, of.s)
 

@@ -394,7 +394,7 @@ def result(
         Rows instead of columns.
     """
     rows = _rows(of, found, other, least)
-    warn_of(rows, what, accepted=least is not None)
+    warn_of(rows, what, accepted=detail or least is not None)
     if detail:
         return rows
     values = [np.where(_low(f, least), np.nan, f.value) for f in found]

@@ -11,12 +11,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe.errors import KindError, UnknownMeterError, did_you_mean
+from dentframe.errors import (
+    KindError,
+    RangeError,
+    UnknownMeterError,
+    UnknownTopicError,
+    did_you_mean,
+)
 from dentframe.frame import select as selection
 from dentframe.metering.attrs import is_several, span_of, time_index
 from dentframe.metering.cumulative import share
 from dentframe.metering.series import Series, _series, numbers, rows
-from dentframe.times.periods import build, verb_zone
+from dentframe.times.periods import build, parse_freq, verb_zone
 from dentframe.times.ranges import ints, local, zone
 from dentframe.verbs import sources
 from dentframe.verbs.inputs import Asked, asked_bounds, check_share, warn_of_spacing
@@ -222,7 +228,15 @@ def _of_elements(
 
 
 def _check_kind(frame: pd.DataFrame, topic: str) -> str:
-    selection.check_topic(frame, topic)
+    try:
+        parse_freq(topic)
+    except RangeError:
+        selection.check_topic(frame, topic)
+    else:
+        raise UnknownTopicError(
+            f"Cannot find topic {topic!r}: that is a frequency, and the topic comes first. Use "
+            f"e.g. stats('A', {topic!r})."
+        )
     label = next(x for x in _columns.wire_columns(frame.columns) if parse(x).topic == topic)
     kind = kind_of(topic, _units.unit_text(frame, label))
     if kind not in {"sample", "ratio"}:

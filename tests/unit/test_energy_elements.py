@@ -33,8 +33,7 @@ def test_in_a_whole_frame_a_register_that_falls_is_missing():
     assert len(caught) == 1
     assert found.iloc[0, 0] == 96
     assert np.isnan(found.iloc[0, 1])
-    with pytest.warns(CoverageWarning):
-        rows = whole().dent.energy(**DAY, detail=True).set_index("element")
+    rows = whole().dent.energy(**DAY, detail=True).set_index("element")
     assert (rows.loc["B", "status"], rows.loc["B", "flags"]) == (
         "missing",
         ("decrease_unclassified",),

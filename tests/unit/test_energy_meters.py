@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from dentframe import RegisterRules
-from dentframe.errors import CoverageWarning
 from dentframe.metering.figures import COLUMNS
 from dentframe.verbs.energy import energy, intervals
 from tests.attrs_kit import told
@@ -98,8 +97,7 @@ def test_an_element_of_conflicts_is_missing_among_several_meters():
     frame = pd.concat(
         [pd.concat([one, one + 7]), other], keys=["P1", "P2"], names=["meter", "time"]
     )
-    with pytest.warns(CoverageWarning):
-        rows = frame.dent.energy(tz="UTC", detail=True)
+    rows = frame.dent.energy(tz="UTC", detail=True)
     lost = rows[(rows["meter"] == "P1") & (rows["element"] == "B")]
     assert lost["status"].tolist() == ["missing"]
     assert lost["flags"].tolist() == [("conflicting_duplicate",)]

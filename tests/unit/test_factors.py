@@ -46,8 +46,7 @@ def test_no_peak_no_factor():
 def test_power_factor_in_the_time_that_both_registers_cover():
     """A hole in one register leaves the ratio of the time in common."""
     frame = quarters({KWH: [0, 4, 8, 12], KVAH: [100, 105, 1, 6]})
-    with pytest.warns(CoverageWarning):
-        row = frame.dent.power_factor(detail=True).iloc[0]
+    row = frame.dent.power_factor(detail=True).iloc[0]
     assert row["value"] == pytest.approx(0.8)
     assert row["coverage"] == pytest.approx(2 / 3)
     assert row["apparent_energy"] == pytest.approx(10.0)

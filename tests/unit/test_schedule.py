@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.errors import ConfigError, CoverageWarning
+from dentframe.errors import ConfigError
 from dentframe.times.ranges import ints
 from dentframe.times.schedule import Schedule, Window
 from dentframe.verbs.energy import energy
@@ -98,8 +98,7 @@ def test_windows_add_up_and_have_their_own_status():
     frame = quarters({KW: [4.0] * 96}, "2024-01-01 00:15")
     frame.iloc[66] = np.nan
     schedule = Schedule([Window("peak", "16:00", "21:00")])
-    with pytest.warns(CoverageWarning):
-        rows = energy(frame, "D", tz="UTC", schedule=schedule, detail=True)
+    rows = energy(frame, "D", tz="UTC", schedule=schedule, detail=True)
     assert rows["window"].tolist() == ["peak", "other"]
     assert rows["status"].tolist() == ["partial", "recorded"]
     assert rows["energy"].tolist() == [19.0, 76.0]
@@ -112,8 +111,7 @@ def test_a_gap_across_a_windows_edge_makes_both_sides_estimates():
     frame.iloc[60:70] = np.nan
     schedule = Schedule([Window("peak", "16:00", "21:00")])
     end = frame.index[-1]
-    with pytest.warns(CoverageWarning):
-        rows = energy(frame, schedule=schedule, tz="UTC", end=end, detail=True)
+    rows = energy(frame, schedule=schedule, tz="UTC", end=end, detail=True)
     assert rows["status"].tolist() == ["estimated", "estimated"]
     assert rows["energy"].sum() == pytest.approx(95.0)
     assert (rows["lo"] < rows["energy"]).all()

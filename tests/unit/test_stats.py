@@ -75,3 +75,19 @@ def test_an_empty_frame_of_several_meters():
     frame = quarters({"V/Elm/A": [1, 2]})
     both = pd.concat({"P1": frame, "P2": frame}, names=["meter", "time"])
     assert both.iloc[:0].dent.stats("V").empty
+
+
+def test_the_topic_comes_first():
+    """A frequency in its place is told so."""
+    frame = quarters({"A/Ch/A1": [1.0, 2.0]})
+    with pytest.raises(UnknownTopicError, match=r"the topic comes first.*stats\('A', 'MS'\)"):
+        frame.dent.stats("MS")
+
+
+@pytest.mark.parametrize("name", ["sum", "mean", "resample"])
+def test_what_readings_have_not_names_the_verbs(name):
+    """A register may not be summed, nor a mean averaged: `.dent` says what to ask instead."""
+    frame = quarters({"kWHNet/Elm/A": [1.0, 2.0]})
+    with pytest.raises(KindError, match=rf"Cannot take \.{name}\(\).*energy\(\)"):
+        getattr(frame.dent, name)()
+    assert not hasattr(frame.dent, "nothing_of_the_kind")
