@@ -187,3 +187,45 @@ def test_the_default_client_is_one_per_account(cloud, monkeypatch):
         monkeypatch.setenv("DENTCLOUD_KEY_ID", "another")
         with default_client() as third:
             assert third is not other
+
+
+class Gappy:
+    """A source in which the cells of one hour are blank until it is mended."""
+
+    def __init__(self, plant):
+        self._plant, self.mended = plant, False
+        self.meters, self.topics = plant.meters, plant.topics
+
+    def rows(self, meter, start, end, topics):
+        columns, made = self._plant.rows(meter, start, end, topics)
+        if self.mended:
+            return columns, made
+        blank = {"date", "time"}
+        return columns, [
+            {k: v if k in blank else "" for k, v in row.items()} if row["time"][:2] == "03" else row
+            for row in made
+        ]
+
+
+def test_blanks_are_asked_for_again_and_an_outage_not_for_ever(source, tmp_path):
+    """What is back-filled is read; what does not change for a week, a year on, is final."""
+    gappy, day = Gappy(source), Window(2023, 3, 5)
+    now = [day.end]
+    with (
+        service(source=gappy, now=lambda: now[0]) as cloud,
+        client(cloud, cache=tmp_path, _now=lambda: now[0]) as dent,
+    ):
+        for days, sends in ((10, 1), (2, 2), (400, 3), (31, 3), (4000, 3)):
+            now[0] += timedelta(days=days)
+            list(dent.read(jobs([day])))
+            assert len(cloud.data_requests) == sends
+        dent.clear_cache()
+        now[0] = day.end + timedelta(days=10)
+        list(dent.read(jobs([day])))
+        gappy.mended = True
+        now[0] += timedelta(days=2)
+        assert table(dent.read(jobs([day]))) == truth(source, [day])
+        now[0] += timedelta(days=4000)
+        sends = len(cloud.data_requests)
+        list(dent.read(jobs([day])))
+        assert len(cloud.data_requests) == sends
