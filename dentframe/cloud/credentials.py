@@ -1,6 +1,7 @@
-"""Where the two keys and the base URL come from: arguments, environment, profile. No HTTP.
+"""The two keys and the base URL come from arguments, the environment or a profile.
 
-A key that shows itself to nobody: not to ``repr``, ``vars``, ``pickle`` or a traceback.
+A key shows itself to nobody: not to ``repr``, ``vars``, ``pickle`` or a traceback. Nothing here
+speaks HTTP.
 """
 
 from __future__ import annotations
