@@ -1,4 +1,4 @@
-"""Commands of money: split a utility's bill, price a meter, verify a record."""
+"""The commands of money split a utility's bill, price a meter and verify a record."""
 
 from __future__ import annotations
 

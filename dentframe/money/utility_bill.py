@@ -1,7 +1,4 @@
-"""A utility's bill as it was received: read dates, quantities, lines and amounts. Pure.
-
-`UtilityBill.load` is the only thing here that reads a file.
-"""
+"""A utility's bill says what was received: read dates, quantities, lines and amounts."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""A site: its elements, their ratings, and who holds them when."""
+"""A site has elements with their ratings, and tenants who hold them over dates."""
