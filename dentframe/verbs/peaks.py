@@ -27,7 +27,6 @@ from dentframe.verbs.maxima import Peaks, flags_in, measured
 from dentframe.verbs.results import attrs_of, flag_tuples, warn_of
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Sequence
 
     from dentframe.metering.blocks import Cut
@@ -204,39 +203,43 @@ def _check_reported(kind: str, wanted: Demanded) -> None:
 
 
 def _table(of: Inputs, found: Sequence[Peaks], least: float | None) -> pd.DataFrame:
-    several = of.several
-    parts = [_rows(p, of.s, of.e, of.tz, least) for p in found]
-    names = [*(["meter"] if several else []), *COLUMNS]
-    if not parts:
+    """The rows of all elements by meter, period, element and rank, made as one table."""
+    names = [*(["meter"] if of.several else []), *COLUMNS]
+    if not found:
         return pd.DataFrame(columns=names)
-    rows = pd.concat(parts, ignore_index=True)
-    rows["_order"] = np.concatenate([np.full(len(p), i) for i, p in enumerate(parts)])
-    by = [*(["meter"] if several else []), "period", "_order", "rank"]
-    return rows.sort_values(by, kind="stable", ignore_index=True)[names]
+    parts = [_arrays(p, of.s, of.e, least) for p in found]
+    data = {k: np.concatenate([x[k] for x in parts]) for k in parts[0]}
+    which = np.repeat(np.arange(len(parts)), [len(x["rank"]) for x in parts])
+    meters = pd.factorize(np.array([str(p.of.meter) for p in found], dtype=object))[0][which]
+    order = np.lexsort((data["rank"], which, data["period"], meters))
+    data = {k: values[order] for k, values in data.items()}
+    for k in ("meter", "element"):
+        data[k] = np.array([getattr(p.of, k) for p in found], dtype=object)[which[order]]
+    times = {k: local(data[k], of.tz) for k in ("period", "start", "end")}
+    flags = flag_tuples(data["flags"].tolist(), [(REBLOCKED,) if x else () for x in data["cut"]])
+    status_of = np.array(STATUSES, dtype=object)[data["status"]]
+    made = pd.DataFrame({**data, **times, "status": status_of, "flags": flags})
+    return made[names]
 
 
-def _rows(p: Peaks, s: Ints, e: Ints, tz: dt.tzinfo, least: float | None) -> pd.DataFrame:
+def _arrays(p: Peaks, s: Ints, e: Ints, least: float | None) -> dict[str, Any]:
+    """The rows of one element, times in microseconds and flags as bits."""
     period, rank, kw, a, b = _padded(p, len(s))
     coverage, bits = p.rest.coverage[period], flags_in(p.of, s, e)[period]
     kw = kw if least is None else np.where(coverage < least, np.nan, kw)
-    state = np.where(np.isnan(kw) & (a == NAT), MISSING, status(coverage, bits))
-    cut = (a != NAT) & blocks.reblocked(p.of, a, b)
-    return pd.DataFrame(
-        {
-            "meter": p.of.meter,
-            "period": local(s[period], tz),
-            "element": p.of.element,
-            "rank": rank,
-            "peak": kw,
-            "start": local(a, tz),
-            "end": local(b, tz),
-            "coverage": coverage,
-            "status": np.array(STATUSES, dtype=object)[state],
-            "uncovered_hours": p.rest.hours[period],
-            "uncovered_kw": p.rest.kw[period],
-            "flags": flag_tuples(bits.tolist(), [(REBLOCKED,) if x else () for x in cut]),
-        }
-    )
+    return {
+        "period": s[period],
+        "rank": rank,
+        "peak": kw,
+        "start": a,
+        "end": b,
+        "coverage": coverage,
+        "status": np.where(np.isnan(kw) & (a == NAT), MISSING, status(coverage, bits)),
+        "uncovered_hours": p.rest.hours[period],
+        "uncovered_kw": p.rest.kw[period],
+        "flags": bits,
+        "cut": (a != NAT) & blocks.reblocked(p.of, a, b),
+    }
 
 
 def _padded(p: Peaks, periods: int) -> tuple[Ints, Ints, Floats, Ints, Ints]:
