@@ -422,19 +422,22 @@ def from_means(series: Series, window: int, lag: int = 0, max_gap: int = 30 * MI
 
 def _from_intervals(series: Series, t: Ints, kw: Floats, length: Ints, max_gap: int) -> Cumulative:
     starts = t - length
-    late = np.concatenate(([False], starts[1:] > t[:-1]))[: len(t)]
-    place = np.arange(len(t)) + np.cumsum(late)
-    n = len(t) + int(late.sum())
-    ends, ok, inc = np.zeros(n, np.int64), np.zeros(n, np.bool_), np.zeros(n)
-    ends[place], ok[place], inc[place] = t, True, kw * (length / HOUR)
-    ends[place[late] - 1] = starts[late]
+    late = np.flatnonzero(starts[1:] > t[:-1]) + 1
+    inc = kw * (length / HOUR)
+    # Before each late interval lies a gap: a segment of its own, uncovered.
+    ends, inc = np.insert(t, late, starts[late]), np.insert(inc, late, 0.0)
+    n = len(ends)
+    ok = np.ones(n, dtype=np.bool_)
+    ok[late + np.arange(len(late))] = False
     edges = np.concatenate((starts[:1], ends))
+    time = np.diff(edges)
+    time[~ok] = 0
     return Cumulative(
         series=series,
         source="demand",
         t=edges,
         E=np.concatenate((np.zeros(1), np.cumsum(inc)))[: len(edges)],
-        C=_running(np.where(ok, np.diff(edges), 0)),
+        C=_running(time),
         ok=ok,
         hi=inc,
         flags=np.zeros(n, dtype=np.int64),

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dentframe.emulator import Element, Load, Meter, Plant
-from dentframe.errors import CoverageWarning
+from dentframe.errors import DentWarning
 from dentframe.verbs.coincident import coincident
 from dentframe.verbs.demand import demand
 from dentframe.verbs.peaks import peaks
@@ -26,7 +26,7 @@ ZONES = ("UTC", "Asia/Kathmandu", "America/New_York", "Australia/Lord_Howe")
 
 def quiet(call, *args, **kwargs):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CoverageWarning)
+        warnings.simplefilter("ignore", DentWarning)
         return call(*args, **kwargs)
 
 
