@@ -20,6 +20,8 @@ from dentframe.verbs.coincident import coincident
 from dentframe.verbs.demand import demand
 from dentframe.verbs.peaks import peaks
 
+pytestmark = pytest.mark.filterwarnings("ignore::dentframe.errors.ReadingWarning")
+
 KW = "DemandkW/Elm/A"
 ZONES = ("UTC", "Asia/Kathmandu", "America/New_York", "Australia/Lord_Howe")
 
