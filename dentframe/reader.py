@@ -23,14 +23,12 @@ from dentframe.cloud.planner import Window
 from dentframe.frame import assemble as _frame
 from dentframe.frame import request as _request
 from dentframe.frame import select
-from dentframe.frame.assemble import bar, check_errors, finish
+from dentframe.frame.read import ReadJob, bar, check_errors, planned, read_frame
 from dentframe.frame.request import (
     Plan,
-    Reading,
     Request,
     check_meters,
     parse_meters,
-    planned,
     resolve,
 )
 from dentframe.times.ranges import Zone, time_range
@@ -113,8 +111,8 @@ def read_dentcloud(
     now = pd.Timestamp.now("UTC")
     source = (client or default_client()) if archive is None else _first(archive, client, now)
     request = resolve(source, meter, time_range(start, end, tz, now=now), topics)
-    reading = Reading(source, request, bracket=bracket, now=now)
-    return cast("DentFrame", finish(reading, errors, quantify, partial(bar, progress)))
+    reading = ReadJob(source, request, bracket=bracket, now=now)
+    return cast("DentFrame", read_frame(reading, errors, quantify, partial(bar, progress)))
 
 
 def _first(archive: Any, client: DentCloud | None, now: pd.Timestamp) -> Source:

@@ -29,7 +29,7 @@ from dentframe.errors import (
     warn,
 )
 from dentframe.frame import assemble as _frame
-from dentframe.frame.assemble import check_errors, of_elements
+from dentframe.frame.read import check_errors, of_elements
 from dentframe.times.ranges import instant, time_range
 from dentframe.wire.columns import ELEMENT, ordered, parse
 

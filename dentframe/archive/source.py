@@ -18,8 +18,8 @@ from dentframe.archive.meters import held, pages
 from dentframe.cloud.fetch import Answer, Job
 from dentframe.errors import AuthError, OfflineError, UnknownMeterError, did_you_mean
 from dentframe.frame import request as _request
-from dentframe.frame.assemble import bar, check_errors, finish
-from dentframe.frame.request import Reading, Request
+from dentframe.frame.read import ReadJob, bar, check_errors, read_frame
+from dentframe.frame.request import Request
 from dentframe.times.ranges import time_range
 
 if TYPE_CHECKING:
@@ -215,8 +215,8 @@ def read(
     check_errors(errors)
     now = pd.Timestamp.now("UTC")
     request = resolve(archive, meter, time_range(start, end, tz, now=now), topics)
-    reading = Reading(Alone(archive, now), request, bracket=bracket, now=now)
-    return finish(reading, errors, quantify, partial(bar, False))
+    reading = ReadJob(Alone(archive, now), request, bracket=bracket, now=now)
+    return read_frame(reading, errors, quantify, partial(bar, False))
 
 
 def resolve(archive: Archive, meter: Any, span: tuple[Any, Any], topics: Any) -> Request:

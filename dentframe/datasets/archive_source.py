@@ -26,16 +26,16 @@ from dentframe.cloud.planner import Window
 from dentframe.datasets.cloud_source import lay_out, ready
 from dentframe.errors import ConfigError
 from dentframe.frame import assemble as _frame
-from dentframe.frame.assemble import (
+from dentframe.frame.read import (
+    ReadJob,
     bar,
     check_element,
     check_errors,
-    finish_as,
+    complete,
     of_elements,
     tell_of,
     tell_of_nothing,
 )
-from dentframe.frame.request import Reading
 from dentframe.times.ranges import time_range
 from dentframe.wire.page import Page, Report
 
@@ -45,10 +45,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import xarray as xr
 
-    from dentframe.datasets.cloud_source import Wanted
+    from dentframe.datasets.cloud_source import Opening
 
 
-class Glance(Alone):
+class TimesOnly(Alone):
     """An archive as the source of a read that wants no readings yet.
 
     Its pages have their times, the names of their columns and their report, and values of
@@ -148,14 +148,14 @@ class Rows:
         """
         out = np.full((len(rows), len(columns)), np.nan)
         here = set(self.columns)
-        wanted = {name: i for i, name in enumerate(columns) if name in here}
+        places = {name: i for i, name in enumerate(columns) if name in here}
         years = self.minutes[rows].astype("M8[m]").astype("M8[Y]")
-        for year in np.unique(years) if wanted else ():
+        for year in np.unique(years) if places else ():
             mine = np.flatnonzero(years == year)
-            page, found = self._page(self.minutes[rows[mine]], wanted)
+            page, found = self._page(self.minutes[rows[mine]], places)
             target, source = _run(mine), _run(found)
             for j, name in enumerate(page.columns):
-                out[target, wanted[name]] = page.values[source, j]
+                out[target, places[name]] = page.values[source, j]
         return out
 
     def _page(self, minutes: Ints, columns: Collection[str]) -> tuple[Page, Ints]:
@@ -185,35 +185,35 @@ def _run(rows: Ints) -> Ints | slice:
     return rows
 
 
-def open_archive(wanted: Wanted, archive: Any) -> xr.Dataset:
-    """What is wanted, as a Dataset that reads the archive when it is used, never the cloud.
+def open_archive(opening: Opening, archive: Any) -> xr.Dataset:
+    """What is opened, as a Dataset that reads the archive when it is used, never the cloud.
 
     Raises
     ------
     IncompleteReadError
         Where the archive lacks windows; ``.partial`` and ``.resume()`` are Datasets.
     """
-    check_errors(wanted.errors)
+    check_errors(opening.errors)
     # Absolute, for whoever unpickles the Dataset in another folder.
     found, now = Archive(opened(archive).path.absolute()), pd.Timestamp.now("UTC")
-    span = time_range(wanted.start, wanted.end, wanted.tz, now=now)
-    request = resolve(found, wanted.meter, span, wanted.topics)
-    reading = Reading(Glance(found, now), request, bracket=wanted.bracket, now=now)
-    make = partial(_archive_dataset, found, wanted)
-    return finish_as(make, reading, wanted.errors, partial(bar, False))
+    span = time_range(opening.start, opening.end, opening.tz, now=now)
+    request = resolve(found, opening.meter, span, opening.topics)
+    reading = ReadJob(TimesOnly(found, now), request, bracket=opening.bracket, now=now)
+    make = partial(_archive_dataset, found, opening)
+    return complete(make, reading, opening.errors, partial(bar, False))
 
 
-def _archive_dataset(archive: Archive, wanted: Wanted, reading: Reading) -> xr.Dataset:
+def _archive_dataset(archive: Archive, opening: Opening, reading: ReadJob) -> xr.Dataset:
     meters = {meter: _rows(archive, reading, meter) for meter in reading.request.meters}
     frames = {meter: columns for meter, (_, columns) in meters.items()}
     rows = [found for found, _ in meters.values()]
     low, high = _minute(reading.request.start), _minute(reading.request.end)
     here = {r.meter: bool(((r.minutes >= low) & (r.minutes < high)).any()) for r in rows}
     tell_of_nothing(reading, here)
-    return ready(lay_out(reading.request, wanted, rows, frames), wanted.dropped)
+    return ready(lay_out(reading.request, opening, rows, frames), opening.dropped)
 
 
-def _rows(archive: Archive, reading: Reading, meter: str) -> tuple[Rows, list[str]]:
+def _rows(archive: Archive, reading: ReadJob, meter: str) -> tuple[Rows, list[str]]:
     """The rows of a meter, and the columns that its frame has."""
     request, pages = reading.request, reading.of(meter)
     columns, dropped = _frame.wanted_columns(pages, request.topics, everything=request.all_topics)
@@ -226,7 +226,7 @@ def _rows(archive: Archive, reading: Reading, meter: str) -> tuple[Rows, list[st
     return (_bracketed(rows, reading, chosen) if reading.bracket else rows), chosen
 
 
-def _bracketed(rows: Rows, reading: Reading, columns: list[str]) -> Rows:
+def _bracketed(rows: Rows, reading: ReadJob, columns: list[str]) -> Rows:
     """The rows with those that bracket the range: they depend on which cells are there."""
     start, end = reading.request.start, reading.request.end
     before = _around(rows, start, start - pd.Timedelta(1, "us"), columns)

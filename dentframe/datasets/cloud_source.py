@@ -31,7 +31,7 @@ from dentframe.datasets.results import to_xarray
 from dentframe.datasets.variables import BOUNDS, CHANNEL_ELEMENT, THEY_DIFFER, TIME, times_differ
 from dentframe.errors import ConfigError, DentError, IncompleteReadError, RangeError
 from dentframe.frame import assemble as _frame
-from dentframe.frame.assemble import attrs_of
+from dentframe.frame.read import attrs_of
 from dentframe.frame.request import Without
 from dentframe.reader import read_dentcloud
 from dentframe.times.ranges import is_utc, zone
@@ -54,7 +54,7 @@ _SCOPES = ("_ch", "_elm")
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Opening:
     """One opening: the reader's arguments, and those of the conversion.
 
     Attributes
@@ -210,9 +210,9 @@ if TYPE_CHECKING:
 
 
 def open_cloud(
-    wanted: Wanted, *, client: DentCloud | None, archive: Any, progress: bool | None
+    opening: Opening, *, client: DentCloud | None, archive: Any, progress: bool | None
 ) -> xr.Dataset:
-    """Read what is wanted, as a Dataset in memory.
+    """Read what is opened, as a Dataset in memory.
 
     Times come with the data, so there is nothing to gain from being lazy: what has its times
     has been answered. The Dataset holds no client, and pickles with its data.
@@ -224,34 +224,34 @@ def open_cloud(
     """
     read = partial(
         read_dentcloud,
-        wanted.meter,
-        wanted.start,
-        wanted.end,
-        wanted.topics,
-        tz=wanted.tz,
-        bracket=wanted.bracket,
-        errors=wanted.errors,
+        opening.meter,
+        opening.start,
+        opening.end,
+        opening.topics,
+        tz=opening.tz,
+        bracket=opening.bracket,
+        errors=opening.errors,
         client=client,
         archive=archive,
         progress=progress,
     )
-    convert = converter(wanted)
-    return whole(read, lambda frame: ready(convert(frame), wanted.dropped))
+    convert = converter(opening)
+    return whole(read, lambda frame: ready(convert(frame), opening.dropped))
 
 
-def converter(wanted: Wanted) -> Convert:
+def converter(opening: Opening) -> Convert:
     """How the frames of an opening become Datasets: in its zone, for ``local_time``."""
-    return partial(_cloud_dataset, wanted)
+    return partial(_cloud_dataset, opening)
 
 
-def _cloud_dataset(wanted: Wanted, frame: pd.DataFrame) -> xr.Dataset:
-    local = _in_zone(frame, zone(wanted.tz))
+def _cloud_dataset(opening: Opening, frame: pd.DataFrame) -> xr.Dataset:
+    local = _in_zone(frame, zone(opening.tz))
     try:
-        return to_xarray(local, interval=wanted.interval, demand_lag=wanted.demand_lag)
+        return to_xarray(local, interval=opening.interval, demand_lag=opening.demand_lag)
     except RangeError as error:
         if THEY_DIFFER not in str(error):
             raise
-        meters = [split_element(name)[0] for name in wanted.meter]
+        meters = [split_element(name)[0] for name in opening.meter]
         cure = f"Open one meter at a time: open_dataset({meters[0]!r}, ...)."
         raise times_differ(len(set(meters)), cure) from None
 
@@ -295,7 +295,7 @@ def _converted(frame: pd.DataFrame, convert: Convert) -> Any:
 
 
 def lay_out(
-    request: Request, wanted: Wanted, rows: Sequence[Rows], columns: Mapping[str, list[str]]
+    request: Request, opening: Opening, rows: Sequence[Rows], columns: Mapping[str, list[str]]
 ) -> xr.Dataset:
     """The Dataset of some meters' rows, its readings to be read when they are used.
 
@@ -303,7 +303,7 @@ def lay_out(
     ----------
     request : Request
         What was asked for.
-    wanted : Wanted
+    opening : Opening
         How it is converted.
     rows : sequence of Rows
         One a meter.
@@ -315,7 +315,7 @@ def lay_out(
     RangeError
         Where the meters' times differ.
     """
-    convert = converter(wanted)
+    convert = converter(opening)
     ends = convert(_frame_of(request, [r.ends() for r in rows], columns))
     along = convert(_frame_of(request, rows, {m: _telling(c) for m, c in columns.items()}))
     if not along.sizes[TIME]:

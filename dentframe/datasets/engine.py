@@ -17,7 +17,7 @@ from xarray.backends import BackendEntrypoint
 
 from dentframe.datasets.archive_source import open_archive
 from dentframe.datasets.cloud_source import (
-    Wanted,
+    Opening,
     dropped_names,
     open_cloud,
     refuse_cloud_on_worker,
@@ -158,7 +158,7 @@ class DentCloudBackendEntrypoint(BackendEntrypoint):
                 'e.g. start="2023-12" (and end= for what is no whole year, month or day).'
             )
         dropped = dropped_names(drop_variables)
-        wanted = Wanted(
+        opening = Opening(
             meter=meters_of(filename_or_obj),
             start=start,
             end=end,
@@ -171,9 +171,9 @@ class DentCloudBackendEntrypoint(BackendEntrypoint):
             dropped=dropped,
         )
         if archive is not None and client is None:
-            return open_archive(wanted, archive)
+            return open_archive(opening, archive)
         refuse_cloud_on_worker(filename_or_obj)
-        return open_cloud(wanted, client=client, archive=archive, progress=progress)
+        return open_cloud(opening, client=client, archive=archive, progress=progress)
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
         """Whether this is an address ``dentcloud://…``."""

@@ -1,0 +1,451 @@
+"""One read goes from its request to its frame here, or to the error that says what is missing.
+
+A `ReadJob` asks its source for the windows that it lacks and can be taken up again. Unreadable
+text and conflicts warn; what is merely absent or blank is ordinary, is NaN, and goes to the log
+and to coverage.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import pandas as pd
+
+from dentframe.cloud.fetch import Job
+from dentframe.cloud.planner import Window, covers, plan
+from dentframe.errors import (
+    ConfigError,
+    IncompleteReadError,
+    IncompleteReadWarning,
+    ReadingWarning,
+    UnknownMeterError,
+    warn,
+)
+from dentframe.frame.assemble import (
+    US_PER_MINUTE,
+    Table,
+    after,
+    before,
+    clip,
+    join,
+    stack,
+    to_frame,
+    wanted_columns,
+)
+from dentframe.metering.attrs import Run, note, runs
+from dentframe.wire.columns import ELEMENT, ordered, parse
+from dentframe.wire.page import Report
+from dentframe.wire.topics import kind_of
+
+if TYPE_CHECKING:
+    from dentframe.errors import DentError
+    from dentframe.frame.assemble import Minutes
+    from dentframe.frame.request import Request, Source
+    from dentframe.wire.page import Page
+
+T = TypeVar("T")
+
+Progress = Callable[[Iterable[Any], int], Iterable[Any]]
+
+
+class ReadJob:
+    """One read: which windows to ask, what came, what is missing; it can be taken up again.
+
+    Parameters
+    ----------
+    source : Source
+        Has the windows: a client, an archive, or one before the other.
+    request : Request
+        What is read.
+    bracket : bool
+        Whether the readings around the range are read too.
+    now : pandas.Timestamp
+        The present: the future is never asked for.
+    """
+
+    def __init__(
+        self, source: Source, request: Request, *, bracket: bool, now: pd.Timestamp
+    ) -> None:
+        self.source = source
+        self.request = request
+        self.bracket = bracket
+        self.now = now
+        self.windows = {
+            m: planned(source, request, m, bracket=bracket, now=now)[0] for m in request.meters
+        }
+        self.pages: dict[Job, tuple[Page, ...]] = {}
+        self.errors: dict[Job, DentError] = {}
+
+    def run(self, progress: Progress) -> None:
+        """Ask for every window that is not here yet, then for brackets still lacking."""
+        self._ask(self._jobs(self.windows), progress)
+        if self.bracket and not self.errors:
+            self._ask(self._jobs({m: self._further(m) for m in self.windows}), progress)
+
+    def _jobs(self, windows: dict[str, list[Window]]) -> list[Job]:
+        topics = self.request.topics
+        jobs = (Job(meter, w, topics) for meter, found in windows.items() for w in found)
+        return [job for job in jobs if job not in self.pages]
+
+    def _ask(self, jobs: Sequence[Job], progress: Progress) -> None:
+        for answer in progress(self.source.read(jobs), len(jobs)):
+            if answer.error is None:
+                self.pages[answer.job] = answer.pages
+                self.errors.pop(answer.job, None)
+            else:
+                self.errors[answer.job] = answer.error
+
+    def _further(self, meter: str) -> list[Window]:
+        """The days to look in for brackets that the neighbouring hours did not have."""
+        table = join(self.of(meter), ())
+        edges = []
+        if not before(table, self.request.start):
+            edges.append(_hour(self.request.start - pd.Timedelta(1, "us")))
+        if not after(table, self.request.end):
+            edges.append(_hour(self.request.end))
+        asked = self.windows[meter]
+        days = [Window(h.year, h.month, h.day) for h in edges]
+        return [
+            w
+            for day in dict.fromkeys(days)
+            if not covers(asked, day.start, day.end)
+            for w in _around(self.source, self.request, meter, day, self.now)
+        ]
+
+    def of(self, meter: str) -> list[Page]:
+        """The pages of one meter so far."""
+        return [p for job, pages in self.pages.items() if job.meter == meter for p in pages]
+
+    @property
+    def missing(self) -> list[Job]:
+        """What could not be read, in the order of time."""
+        return sorted(self.errors, key=lambda job: (job.meter, job.window))
+
+
+def planned(
+    source: Source,
+    request: Request,
+    meter: str,
+    *,
+    bracket: bool,
+    now: pd.Timestamp,
+) -> tuple[list[Window], set[Window]]:
+    """The windows to read for one meter, and those that need no request."""
+    held = source.held(meter, request.topics)
+    size = source.bytes_per_hour(meter, request.topics)
+    known = {} if size is None else {"bytes_per_hour": size}
+    windows = plan(request.start, request.end, now=now, cached=held, **known)
+    if bracket:
+        windows = sorted({*windows, *_neighbours(source, request, meter, windows, now)})
+    return windows, held
+
+
+def _neighbours(
+    source: Source, request: Request, meter: str, windows: list[Window], now: pd.Timestamp
+) -> Iterator[Window]:
+    for hour in (_hour(request.start - pd.Timedelta(1, "us")), _hour(request.end)):
+        if not covers(windows, hour.start, hour.end):
+            yield from _around(source, request, meter, hour, now)
+
+
+def _around(
+    source: Source, request: Request, meter: str, window: Window, now: pd.Timestamp
+) -> list[Window]:
+    held = source.held(meter, request.topics)
+    return plan(window.start, window.end, now=now, cached=held)
+
+
+def _hour(instant: pd.Timestamp) -> Window:
+    utc = instant.tz_convert("UTC")
+    return Window(utc.year, utc.month, utc.day, utc.hour)
+
+
+_log = logging.getLogger("dentframe")
+
+SHORT: Final = timedelta(hours=1)
+"""Less than this may have no reading though nothing is missing: meters report by quarter hours."""
+
+
+def _losses(report: Report, columns: Sequence[str], conflicts: int) -> Iterable[str]:
+    unreadable = {c: n for c, n in report.unreadable.items() if c in columns}
+    if unreadable:
+        yield _unreadable(unreadable)
+    if conflicts:
+        yield f"{conflicts} cell(s) came twice with different values and are missing (NaN)"
+    if report.bad_dates:
+        samples = ", ".join(repr(s) for s in report.bad_date_samples)
+        yield f"{report.bad_dates} row(s) dropped, their date or time is unreadable ({samples})"
+    if report.outside:
+        yield f"{report.outside} row(s) dropped, they lie outside the window that was asked for"
+
+
+def _silent(topics: Iterable[str], elements: Iterable[str]) -> Iterable[str]:
+    for what, names in (("topic", list(topics)), ("element", list(elements))):
+        if names:
+            yield f"{what} {', '.join(names)} returned no column (has this meter that {what}?)"
+
+
+def _unreadable(cells: Mapping[str, tuple[int, tuple[str, ...]]]) -> str:
+    count = sum(n for n, _ in cells.values())
+    column, (_, samples) = max(cells.items(), key=lambda item: item[1][0])
+    shown = ", ".join(repr(s) for s in samples)
+    return (
+        f"{count} cell(s) in {len(cells)} column(s) are text that is no number and are missing "
+        f"(NaN), most in {column}: {shown}"
+    )
+
+
+def _ordinary(report: Report, columns: Sequence[str], dropped: Sequence[str]) -> Iterable[str]:
+    for what, counts in (("absent", report.absent), ("blank", report.blank)):
+        count = sum(n for c, n in counts.items() if c in columns)
+        if count:
+            yield f"{count} {what} cell(s), read as missing (NaN)"
+    if report.duplicates:
+        yield f"{report.duplicates} duplicate row(s), counted once"
+    if dropped:
+        topics = dict.fromkeys(parse(c).topic for c in dropped)
+        yield f"{len(dropped)} column(s) dropped, not asked for: {', '.join(topics)}"
+
+
+def assemble(reading: ReadJob, *, quantify: bool) -> pd.DataFrame:
+    """The frame of a read, whole or partial, with its attrs; warns of what was lost."""
+    request = reading.request
+    tables = {meter: _one(reading, meter) for meter in request.meters}
+    # A read that is taken up again takes the same pages again: what is missing shares them.
+    frames = {m: to_frame(table, shared=bool(reading.missing)) for m, table in tables.items()}
+    tell_of_nothing(reading, {m: _any_inside(request, f) for m, f in frames.items()})
+    frame = next(iter(frames.values())) if request.single else stack(frames, request.topics)
+    frame.attrs["dentcloud"] = attrs_of(
+        request,
+        frame,
+        conflicts={m: _conflicts(t, reading.of(m)) for m, t in tables.items()},
+        duplicates={m: _runs_of(t, t.duplicates) for m, t in tables.items()},
+    )
+    if quantify:
+        from dentframe.frame.quantify import quantify as attach
+
+        return attach(frame)
+    return frame
+
+
+def _runs_of(table: Table, at: Mapping[str, Minutes]) -> dict[str, list[Run]]:
+    """By column, the runs of rows [us] that came twice, of the rows that are in the table."""
+    among = table.minutes
+    low, high = (among[0], among[-1]) if len(among) else (0, -1)
+    inside = {c: x[(x >= low) & (x <= high)] for c, x in at.items()}
+    return {c: runs(x * US_PER_MINUTE, among * US_PER_MINUTE) for c, x in inside.items()}
+
+
+def _conflicts(table: Table, pages: Sequence[Page]) -> dict[str, list[Run]]:
+    """As `_runs_of`; an archive has settled its conflicts, and knows only how many a page had."""
+    found = _runs_of(table, table.conflicts)
+    for page in pages:
+        for column in set(page.report.conflicts) & set(table.columns) if len(page.minutes) else ():
+            first, last = (int(x) * US_PER_MINUTE for x in page.minutes[[0, -1]])
+            found.setdefault(column, []).append((first, last, page.report.conflicts[column]))
+    return found
+
+
+def tell_of_nothing(reading: ReadJob, here: Mapping[str, bool]) -> None:
+    """Warn of meters without any reading in the range, where all of it was read.
+
+    A range that is shorter than `SHORT` may well lie between two readings.
+    """
+    start, end = reading.request.start, reading.request.end
+    meters = [meter for meter, any_ in here.items() if not any_]
+    if reading.missing or not meters or end - start < SHORT:
+        return
+    future = " That span lies in the future." if start >= reading.now else ""
+    warn(
+        f"Reading {', '.join(meters)}: no readings in [{start.isoformat()}, {end.isoformat()})."
+        f"{future} inventory() tells since when there are.",
+        ReadingWarning,
+    )
+
+
+def _any_inside(request: Request, frame: pd.DataFrame) -> bool:
+    """Whether any row lies in the range, which those that bracket it do not."""
+    first, last = frame.index.searchsorted([request.start, request.end])
+    return bool(first < last)
+
+
+def attrs_of(request: Request, frame: pd.DataFrame, **doubled: Any) -> dict[str, Any]:
+    """What the frame of a read says of itself."""
+    here = {parse(c).topic for c in frame.columns}
+    units = {k: u for k, u in request.units.items() if k in request.topics or k in here}
+    ranges = dict.fromkeys(request.meters, (request.start, request.end))
+    return note(units, ranges, frame, elements=request.meters, **doubled)
+
+
+def _one(reading: ReadJob, meter: str) -> Table:
+    request = reading.request
+    pages = reading.of(meter)
+    columns, dropped = wanted_columns(pages, request.topics, everything=request.all_topics)
+    check_element(reading, meter, columns)
+    chosen = of_elements(columns, request.meters[meter], request.topics)
+    joined = join(pages, chosen)
+    tell_of(request, meter, pages, columns, dropped, sum(map(len, joined.conflicts.values())))
+    return clip(joined, request.start, request.end, bracket=reading.bracket)
+
+
+def check_element(reading: ReadJob, meter: str, columns: Sequence[str]) -> None:
+    """Refuse the id of one element that a meter with readings does not have.
+
+    In a list of ids such an element is missing and has a warning: the others are served.
+
+    Raises
+    ------
+    UnknownMeterError
+        Naming the elements that there are.
+    """
+    asked = reading.request.meters[meter]
+    there = sorted({e for c in columns if (e := parse(c).element) is not None})
+    if not reading.request.single or not asked or not there or reading.missing:
+        return
+    if asked[0] not in there:
+        raise UnknownMeterError(
+            f"Cannot read {meter + '_' + asked[0]!r}: meter {meter} has readings in this range, of "
+            f"the elements {', '.join(there)}, and none of {asked[0]}."
+        )
+
+
+def of_elements(
+    columns: list[str], elements: tuple[str, ...] | None, topics: tuple[str, ...]
+) -> list[str]:
+    """The columns of the elements asked for; one that returned nothing is a column of NaN."""
+    if elements is None:
+        return columns
+    kept = [c for c in columns if parse(c).element in elements]
+    here = {parse(c).element for c in kept}
+    scoped = dict.fromkeys(parse(c).topic for c in columns if parse(c).scope == ELEMENT)
+    scoped |= {t: None for t in topics if kind_of(t) in {"register", "interval_mean"}}
+    lost = [f"{t}/{ELEMENT}/{e}" for t in scoped for e in elements if e not in here]
+    return ordered([*kept, *lost], topics)
+
+
+def tell_of(
+    request: Request,
+    meter: str,
+    pages: list[Page],
+    columns: list[str],
+    dropped: list[str],
+    conflicts: int,
+) -> None:
+    """Warn of what one meter's pages lost, and log what was merely not there."""
+    report = sum((p.report for p in pages), Report.zero())
+    here = {parse(c).topic for c in columns}
+    asked = report.rows > 0 and not request.all_topics
+    silent = [t for t in request.topics if t not in here] if asked else []
+    absent = _absent(columns, request.meters[meter]) if report.rows else ()
+    conflicts += sum(n for c, n in report.conflicts.items() if c in columns)
+    found = [*_losses(report, columns, conflicts), *_silent(silent, absent)]
+    if found:
+        warn(f"Reading {meter}: {'; '.join(found)}.", ReadingWarning)
+    for line in _ordinary(report, columns, dropped):
+        _log.info("%s: %s", meter, line)
+
+
+def _absent(columns: list[str], elements: tuple[str, ...] | None) -> Iterator[str]:
+    here = {parse(c).element for c in columns}
+    return (e for e in elements or () if e not in here)
+
+
+def check_errors(errors: str) -> None:
+    """Refuse an `errors` that is no choice.
+
+    Raises
+    ------
+    ConfigError
+        Where it is neither "raise" nor "warn".
+    """
+    if errors not in {"raise", "warn"}:
+        raise ConfigError(
+            f'Cannot read with errors={errors!r}: use "raise" (an IncompleteReadError) or "warn" '
+            "(the partial frame and a warning). Silence is no choice: what fails is not zero."
+        )
+
+
+def bar(progress: bool | None, answers: Iterable[Any], total: int) -> Iterable[Any]:
+    """The answers behind a progress bar; None: where somebody watches."""
+    if progress is False or total == 0:
+        return answers
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from tqdm.auto import tqdm
+    shown = None if progress is None else False
+    return tqdm(answers, total=total, unit="window", leave=False, disable=shown)
+
+
+def read_frame(reading: ReadJob, errors: str, quantify: bool, progress: Progress) -> pd.DataFrame:
+    """Read what is not here yet, and return the frame; raises as `complete` does."""
+    return complete(partial(assemble, quantify=quantify), reading, errors, progress)
+
+
+def complete(make: Callable[[ReadJob], T], reading: ReadJob, errors: str, progress: Progress) -> T:
+    """Read what is not here yet, and return what `make` makes of the read.
+
+    Raises
+    ------
+    IncompleteReadError
+        Where windows are missing and `errors` is "raise".
+    """
+    reading.run(progress)
+    made = make(reading)
+    if not reading.missing:
+        return made
+    if errors == "raise":
+        again = partial(complete, make, reading, errors, progress)
+        first = reading.errors[reading.missing[0]]
+        raise _incomplete(reading, first, partial=made, resume=again) from first
+    warn(_what_is_missing(reading), IncompleteReadWarning)
+    return made
+
+
+def _incomplete(reading: ReadJob, first: DentError, **carried: Any) -> IncompleteReadError:
+    return IncompleteReadError(
+        f"{_what_is_missing(reading)} What was read is in .partial; .resume() asks for the rest.",
+        missing=[job.window for job in reading.missing],
+        status=first.status,
+        retry_after=first.retry_after,
+        retryable=first.retryable,
+        **carried,
+    )
+
+
+def _what_is_missing(reading: ReadJob) -> str:
+    names, lost = _runs(reading.missing), len(reading.missing)
+    shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    first = reading.errors[reading.missing[0]]
+    start, end = (f"{t:%Y-%m-%dT%H:%M}" for t in (reading.request.start, reading.request.end))
+    return (
+        f"Cannot read {lost} of {lost + len(reading.pages)} windows of [{start}, {end}) UTC: "
+        f"{shown} missing, and missing is not zero. {type(first).__name__}: {first}"
+    )
+
+
+def _runs(jobs: Sequence[Job]) -> list[str]:
+    """The windows by name; more than two of a kind in a row as their first and last."""
+    runs: list[list[Job]] = []
+    for job in jobs:
+        if runs and _follows(runs[-1][-1], job):
+            runs[-1].append(job)
+        else:
+            runs.append([job])
+    return [name for run in runs for name in _named(run)]
+
+
+def _follows(one: Job, other: Job) -> bool:
+    same = (one.meter, one.window.kind) == (other.meter, other.window.kind)
+    return same and one.window.end == other.window.start
+
+
+def _named(run: list[Job]) -> list[str]:
+    if len(run) > 2:
+        return [f"{run[0].meter} {run[0].window} to {run[-1].window}"]
+    return [f"{job.meter} {job.window}" for job in run]
