@@ -23,12 +23,13 @@ from dentframe.cloud.planner import Window
 from dentframe.frame import assemble as _frame
 from dentframe.frame import request as _request
 from dentframe.frame import select
-from dentframe.frame.read import ReadJob, bar, check_errors, planned, read_frame
+from dentframe.frame.read import ReadJob, bar, check_errors, read_frame
 from dentframe.frame.request import (
     Plan,
     Request,
     check_meters,
     parse_meters,
+    planned,
     resolve,
 )
 from dentframe.times.ranges import Zone, time_range

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import pandas as pd
 
 from dentframe.cloud.fetch import Job
-from dentframe.cloud.planner import Window, covers, plan
+from dentframe.cloud.planner import Window, covers
 from dentframe.errors import (
     ConfigError,
     IncompleteReadError,
@@ -36,6 +36,7 @@ from dentframe.frame.assemble import (
     to_frame,
     wanted_columns,
 )
+from dentframe.frame.request import around, hour_of, planned
 from dentframe.metering.attrs import Run, note, runs
 from dentframe.wire.columns import ELEMENT, ordered, parse
 from dentframe.wire.page import Report
@@ -104,16 +105,16 @@ class ReadJob:
         table = join(self.of(meter), ())
         edges = []
         if not before(table, self.request.start):
-            edges.append(_hour(self.request.start - pd.Timedelta(1, "us")))
+            edges.append(hour_of(self.request.start - pd.Timedelta(1, "us")))
         if not after(table, self.request.end):
-            edges.append(_hour(self.request.end))
+            edges.append(hour_of(self.request.end))
         asked = self.windows[meter]
         days = [Window(h.year, h.month, h.day) for h in edges]
         return [
             w
             for day in dict.fromkeys(days)
             if not covers(asked, day.start, day.end)
-            for w in _around(self.source, self.request, meter, day, self.now)
+            for w in around(self.source, self.request, meter, day, self.now)
         ]
 
     def of(self, meter: str) -> list[Page]:
@@ -124,44 +125,6 @@ class ReadJob:
     def missing(self) -> list[Job]:
         """What could not be read, in the order of time."""
         return sorted(self.errors, key=lambda job: (job.meter, job.window))
-
-
-def planned(
-    source: Source,
-    request: Request,
-    meter: str,
-    *,
-    bracket: bool,
-    now: pd.Timestamp,
-) -> tuple[list[Window], set[Window]]:
-    """The windows to read for one meter, and those that need no request."""
-    held = source.held(meter, request.topics)
-    size = source.bytes_per_hour(meter, request.topics)
-    known = {} if size is None else {"bytes_per_hour": size}
-    windows = plan(request.start, request.end, now=now, cached=held, **known)
-    if bracket:
-        windows = sorted({*windows, *_neighbours(source, request, meter, windows, now)})
-    return windows, held
-
-
-def _neighbours(
-    source: Source, request: Request, meter: str, windows: list[Window], now: pd.Timestamp
-) -> Iterator[Window]:
-    for hour in (_hour(request.start - pd.Timedelta(1, "us")), _hour(request.end)):
-        if not covers(windows, hour.start, hour.end):
-            yield from _around(source, request, meter, hour, now)
-
-
-def _around(
-    source: Source, request: Request, meter: str, window: Window, now: pd.Timestamp
-) -> list[Window]:
-    held = source.held(meter, request.topics)
-    return plan(window.start, window.end, now=now, cached=held)
-
-
-def _hour(instant: pd.Timestamp) -> Window:
-    utc = instant.tz_convert("UTC")
-    return Window(utc.year, utc.month, utc.day, utc.hour)
 
 
 _log = logging.getLogger("dentframe")

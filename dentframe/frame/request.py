@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pandas as pd
 
 from dentframe.cards import Card, html_of
+from dentframe.cloud.planner import Window, covers, plan
 from dentframe.errors import (
     ConfigError,
     OfflineError,
@@ -23,7 +24,6 @@ from dentframe.wire.topics import SERVED, TOPICS
 
 if TYPE_CHECKING:
     from dentframe.cloud.fetch import Answer, Job
-    from dentframe.cloud.planner import Window
 
 
 METER_EXAMPLE = "P482311252"
@@ -360,3 +360,43 @@ def _check_meters(client: Lists, meters: list[str]) -> None:
             check_meters(meters, client.get_meters(refresh=True))
     except (OfflineError, RequestError):
         return
+
+
+def planned(
+    source: Source,
+    request: Request,
+    meter: str,
+    *,
+    bracket: bool,
+    now: pd.Timestamp,
+) -> tuple[list[Window], set[Window]]:
+    """The windows to read for one meter, and those that need no request."""
+    held = source.held(meter, request.topics)
+    size = source.bytes_per_hour(meter, request.topics)
+    known = {} if size is None else {"bytes_per_hour": size}
+    windows = plan(request.start, request.end, now=now, cached=held, **known)
+    if bracket:
+        windows = sorted({*windows, *_neighbours(source, request, meter, windows, now)})
+    return windows, held
+
+
+def _neighbours(
+    source: Source, request: Request, meter: str, windows: list[Window], now: pd.Timestamp
+) -> Iterator[Window]:
+    for hour in (hour_of(request.start - pd.Timedelta(1, "us")), hour_of(request.end)):
+        if not covers(windows, hour.start, hour.end):
+            yield from around(source, request, meter, hour, now)
+
+
+def around(
+    source: Source, request: Request, meter: str, window: Window, now: pd.Timestamp
+) -> list[Window]:
+    """The windows to read for one window, by what is held of it."""
+    held = source.held(meter, request.topics)
+    return plan(window.start, window.end, now=now, cached=held)
+
+
+def hour_of(instant: pd.Timestamp) -> Window:
+    """The UTC hour that holds an instant."""
+    utc = instant.tz_convert("UTC")
+    return Window(utc.year, utc.month, utc.day, utc.hour)
