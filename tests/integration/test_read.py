@@ -38,8 +38,7 @@ def test_the_documents_example(shared, tmp_path):
         )
     assert asked.columns[0] == "DemandkW/Elm/A"
     assert asked.columns[-1] == "A/Ch/E2"
-    with pytest.warns(UserWarning, match="partial"):
-        hour = asked.dent.energy("h", tz="UTC", detail=True)
+    hour = asked.dent.energy("h", tz="UTC", detail=True)
     row = hour[hour["element"] == "A"].iloc[0]
     assert row["energy"] == pytest.approx(0.32115, abs=1e-12)
     assert row["coverage"] == pytest.approx(47 / 60, abs=1e-12)
