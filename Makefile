@@ -20,8 +20,8 @@ $(VENV)/.dev: $(STAMP)
 demo: $(STAMP)  ## read a month from the embedded emulator
 	$(BIN)/dentframe demo
 
-test: $(VENV)/.dev  ## run the tests
-	$(BIN)/python -m pytest
+test: $(VENV)/.dev  ## run the tests, in WORKERS=2 processes where you say so
+	$(BIN)/python -m pytest $(if $(WORKERS),-n $(WORKERS) --dist loadfile)
 
 check: $(VENV)/.dev  ## linters, types, import contracts
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import signal
 import threading
@@ -174,9 +175,19 @@ def test_two_reads_at_once_ask_once(source):
     assert not [a.error for a in answers if a.error]
 
 
+@contextlib.contextmanager
+def interruptible():
+    """Ctrl-C raises here, also in a process that was started to ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_an_interrupt_ends_the_read_and_keeps_what_came(source):
     """Ctrl-C: the threads end, the cache is whole, and a re-run asks only for the rest."""
-    with service(source=source, latency=0.2) as cloud, client(cloud) as dent:
+    with service(source=source, latency=0.2) as cloud, client(cloud) as dent, interruptible():
         timer = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
         timer.start()
         got = []
