@@ -8,12 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe import Archive, emulator, sync
+from dentframe import Archive, emulator, plan_dentcloud, read_dentcloud, sync
 from dentframe.errors import RangeError, ReadingWarning
-from dentframe.reader import plan_dentcloud, read_dentcloud
-from dentframe.verbs.energy import energy
-from dentframe.verbs.peaks import peaks
-from dentframe.verbs.stats import stats
 from tests.integration import read_kit
 from tests.integration.read_kit import BOTH, LA, METER, serving
 
@@ -131,11 +127,11 @@ def test_an_empty_read_is_an_empty_utc_frame(client):
     assert len(told) == 1
     assert "future" not in str(told[0].message)
     with pytest.raises(RangeError, match=f"no readings of {METER} in .2021-12-01"):
-        energy(df, "D", tz="UTC")
+        df.dent.energy("D", tz="UTC")
     with pytest.raises(RangeError, match="no readings"):
-        peaks(df, tz="UTC")
+        df.dent.peaks(tz="UTC")
     with pytest.raises(RangeError, match="no readings"):
-        stats(df, "V", tz="UTC")
+        df.dent.stats("V", tz="UTC")
     assert len(df) == 0
     assert str(df.index.dtype) == "datetime64[us, UTC]"
 

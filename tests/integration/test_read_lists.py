@@ -7,9 +7,8 @@ import warnings
 import pandas as pd
 import pytest
 
-from dentframe import emulator, inventory
+from dentframe import emulator, get_meters, get_topics, inventory, plan_dentcloud, read_dentcloud
 from dentframe.errors import RangeError, ReadingWarning, UnknownMeterError
-from dentframe.reader import get_meters, get_topics, plan_dentcloud, read_dentcloud
 from tests.integration import read_kit
 from tests.integration.read_kit import METER
 

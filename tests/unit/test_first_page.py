@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dentframe import Site
 from dentframe.documents.first_page import dates, first_page
 from dentframe.errors import ConfigError
 from dentframe.money import Statement
-from dentframe.site.site import Site
 from tests.split_kit import LA, bill, element, readings, site, split, tenant
 from tests.statement_kit import energy_line, full, reading, statement
 

@@ -6,6 +6,7 @@ import inspect
 
 import pytest
 
+from dentframe import RegisterRules, Schedule, Window
 from dentframe.archive import Archive
 from dentframe.archive import dask_verbs as figures
 from dentframe.errors import (
@@ -15,8 +16,6 @@ from dentframe.errors import (
     UnknownMeterError,
     UnknownTopicError,
 )
-from dentframe.metering.registers import RegisterRules
-from dentframe.times.schedule import Schedule, Window
 from dentframe.verbs.energy import energy
 from dentframe.verbs.peaks import peaks
 from tests.lazy_kit import (
@@ -74,7 +73,7 @@ OPTIONS = [
 def test_energy_is_that_of_pandas(archive, frame, options):
     """Months, wide: brackets included, so that the edges match too."""
     found = computed(archive.energy("MS", tz=LA, **SPAN, **options))
-    same(found, flat(energy(frame, "MS", tz=LA, **SPAN, **options)))
+    same(found, flat(frame.dent.energy("MS", tz=LA, **SPAN, **options)))
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=lambda o: "-".join(o) or "plain")
@@ -82,7 +81,7 @@ def test_energy_is_that_of_pandas(archive, frame, options):
 def test_details_are_those_of_pandas(archive, frame, options):
     """Status, coverage, bounds, readings and flags of each day and element."""
     found = computed(archive.energy("D", tz=LA, **SPAN, detail=True, **options))
-    same(found, energy(frame, "D", tz=LA, **SPAN, detail=True, **options))
+    same(found, frame.dent.energy("D", tz=LA, **SPAN, detail=True, **options))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +98,7 @@ def test_details_are_those_of_pandas(archive, frame, options):
 def test_peaks_are_those_of_pandas(archive, frame, options):
     """Rows, ranks, instants and what is uncovered."""
     found = computed(archive.peaks("MS", tz=LA, **SPAN, **options))
-    same(found, peaks(frame, "MS", tz=LA, **SPAN, **options))
+    same(found, frame.dent.peaks("MS", tz=LA, **SPAN, **options))
 
 
 @pytest.mark.filterwarnings("ignore::dentframe.errors.CoverageWarning")
@@ -108,7 +107,7 @@ def test_windows_of_time_of_use(archive, frame):
     schedule = Schedule([Window("peak", "16:00", "21:00", days="weekday")])
     found = computed(archive.energy("MS", tz=LA, **SPAN, schedule=schedule))
     assert list(found.columns[:2]) == ["meter", "window"]
-    expected = energy(frame, "MS", tz=LA, **SPAN, schedule=schedule)
+    expected = frame.dent.energy("MS", tz=LA, **SPAN, schedule=schedule)
     same(found, expected.reset_index(["meter", "window"]))
 
 
@@ -118,7 +117,7 @@ def test_elements_that_were_named(archive):
     names = ["P1_B", "P2_D", "P3_Q"]
     frame = archive.read(names, **SPAN, topics=list(TOPICS), tz=LA, bracket=True)
     found = computed(archive.energy("MS", tz=LA, meters=names, **SPAN, detail=True))
-    same(found, energy(frame, "MS", tz=LA, **SPAN, detail=True))
+    same(found, frame.dent.energy("MS", tz=LA, **SPAN, detail=True))
     assert set(found.loc[found["meter"] == "P3", "status"]) == {"missing"}
 
 
@@ -130,7 +129,7 @@ def test_without_a_range_each_meter_has_its_own(archive):
         frame = archive.read(name, "2023-01-01", "2023-05-01", topics=list(TOPICS))
         frame.attrs = {}
         mine = found[found["meter"] == name].drop(columns="meter")
-        expected = energy(frame, "D", tz=LA)
+        expected = frame.dent.energy("D", tz=LA)
         assert mine.index.equals(expected.index)
         assert abs(mine[expected.columns] - expected).max().max() <= 1e-9
         assert mine.drop(columns=expected.columns).isna().all(axis=None)

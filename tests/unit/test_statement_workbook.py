@@ -7,7 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from dentframe.money.statement import Past, priced
+from dentframe.money import Past
+from dentframe.money.statement import priced
 from tests.statement_kit import SAID, energy_line, full, reading, statement
 
 openpyxl = pytest.importorskip("openpyxl")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dentframe.cloud.planner import Window
+from dentframe.cloud import Window
 from dentframe.errors import DecodeError, RequestError
 from dentframe.wire import decode as wire
 from dentframe.wire.decode import decode, decode_slow
