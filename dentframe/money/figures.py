@@ -254,12 +254,10 @@ def _complete(frame: pd.DataFrame, found: Sequence[Stay], at: pd.Timestamp) -> p
             'file, the meter first, e.g. "P482311252_B".'
         )
     whole = _several(frame, sorted({m for m, _ in names}))
-    there = {str(m) for m in whole.index.get_level_values(0).unique()}
-    absent = sorted({m for m, _ in names} - there)
+    absent = sorted({m for m, _ in names} - {*map(str, whole.index.unique(level=0))})
     if absent:
-        index = pd.MultiIndex.from_product(
-            [absent, pd.DatetimeIndex([at]).as_unit("us")], names=whole.index.names
-        )
+        when = pd.DatetimeIndex([at]).as_unit("us")
+        index = pd.MultiIndex.from_product([absent, when], names=whole.index.names)
         blank = pd.DataFrame(np.nan, index=index, columns=whole.columns)
         attrs, whole = whole.attrs, pd.concat([whole, blank])
         whole.attrs = attrs

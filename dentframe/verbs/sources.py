@@ -186,10 +186,10 @@ def cumulatives(
     meters, local = rows(frame), naive_zone(frame, tz)
     check_elements(rules, [(m.meter, c.id) for m in meters for _, c in columns])
     named = named_outright(frame, asked.topics, elements)
-    own = _Resolved(rules, local)
+    same = None if rules.by_element else resolve(rules, None, "", local)
     found = []
     for x in _that_answer(frame, meters, columns, asked.topics, named):
-        how = own.of(x.meter, x.element)
+        how = same or resolve(rules, x.meter, x.element, local)
         if x.topic == asked.register:
             found.append(_register(x, how, frame, meters, interval, demand_lag))
         else:
@@ -309,17 +309,6 @@ def rules_for(asked: Wanted, rules: RegisterRules) -> RegisterRules:
     if asked.register != REGISTER and isinstance(rules, SiteRules):
         return rules.of_another_register
     return rules
-
-
-class _Resolved:
-    """Each element's rules, resolved once where they are the same for all."""
-
-    def __init__(self, rules: RegisterRules, tz: Zone) -> None:
-        self.rules, self.tz = rules, tz
-        self.same = None if rules.by_element else resolve(rules, None, "", tz)
-
-    def of(self, meter: str | None, element: str) -> Rules:
-        return self.same or resolve(self.rules, meter, element, self.tz)
 
 
 def naive_zone(frame: pd.DataFrame, tz: Zone) -> dt.tzinfo | None:

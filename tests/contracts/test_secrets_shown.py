@@ -83,7 +83,7 @@ def test_the_command_line_shows_no_key(cloud, monkeypatch, capsys, fault):
     monkeypatch.setenv("DENTCLOUD_API_KEY", KEY)
     monkeypatch.setenv("DENTCLOUD_KEY_ID", KEY_ID)
     cloud.faults.add(fault, request="getMeters")
-    assert cli.main(["meters"]) == 1
+    assert cli.main(["meters"]) == 2
     streams = capsys.readouterr()
     assert streams.err.startswith("Error: ")
     assert_clean(streams.out, streams.err)
