@@ -12,7 +12,7 @@ import sys
 import pandas as pd
 import pytest
 
-from dentframe import cli, emulator
+from dentframe import cli, emulator, read_dentcloud
 
 LA = "America/Los_Angeles"
 METER = "P482311252"
@@ -169,7 +169,10 @@ def test_a_tariff_prices_a_tenant(cloud, tmp_path, capsys):
     call = ["bill", METER, str(tariff), "--month", "2023-12", "--tz", LA, "--elements", "B"]
     assert cli.main(call) == 0
     printed = pd.read_csv(io.StringIO(capsys.readouterr().out))
-    assert printed["amount"].iloc[0] == pytest.approx(5919.03 * 0.20, abs=0.005)
+    december = read_dentcloud(f"{METER}_B", "2023-12", topics="kWHNet", tz=LA, bracket=True)
+    used = december.dent.energy("MS", tz=LA, edges="last_reading", detail=True).iloc[0]
+    billed = round(used["close_reading"], 2) - round(used["open_reading"], 2)
+    assert printed["amount"].iloc[0] == pytest.approx(billed * 0.20, abs=0.005)
     assert cli.main([*call, "--out", str(tmp_path / "b.html")]) == 0
     assert "Energy" in (tmp_path / "b.html").read_text()
 
