@@ -151,7 +151,9 @@ class CacheFile:
         """Return an answer, however old."""
         sql = "SELECT key, created, expires, size, value, used FROM answers WHERE key = ?"
         row = self._read(lambda con: con.execute(sql, (key,)).fetchone(), None)
-        entry = None if row is None else _entry(row[:4])
+        if row is None:
+            return None
+        entry = _entry(row[:4])
         if entry is None:
             return None
         if not (type(row[5]) is float and row[5] >= now - _DAY) and not self._read_only:

@@ -127,9 +127,9 @@ def statement_workbook(of: Statement, path: str | Path) -> Path:
         _comparison(book.create_sheet("Comparison"), of)
     if of.draft:
         for sheet in book:
+            head: Any = sheet.oddHeader  # the library says that it may be None; it never is
             sheet.title = f"{tables.DRAFT} {sheet.title}"
-            sheet.oddHeader.center.text = tables.DRAFT
-            sheet.oddHeader.center.size = 40
+            head.center.text, head.center.size = tables.DRAFT, 40
             sheet.sheet_properties.tabColor = "9A3412"
     book.save(path)
     return Path(path)

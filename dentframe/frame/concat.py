@@ -199,7 +199,7 @@ def _note(
     """What the joined reads say of themselves."""
     notes = [_attrs.note_of(x) for x in parts]
     meters = dict.fromkeys(m for x in notes for m in x.get("ranges") or ())
-    spans = {m: _span([x for x in parts if m in _attrs.spans(x)], m) for m in meters}
+    spans = {m: _span([x for x in parts if m in _attrs.spans(x)], str(m)) for m in meters}
     known = {m: span for m, span in spans.items() if span is not None}
     elements: dict[str, list[str]] = {}
     for meter, element in sorted({x for part in parts for x in _attrs.named_elements(part)}):

@@ -131,8 +131,8 @@ def _energy(ax: Axes, found: Any) -> None:
     for i, label in enumerate(found.labels):
         rows = np.column_stack((x, low[i], width, high[i] - low[i]))
         known = ~np.isnan(found.parts[i])
-        canvas.boxes(ax, rows[known], label=label, **_face(found.places[i]))
-        canvas.hatched(ax, rows[found.doubtful[i]], zorder=2, gid="doubtful", alpha=0.9)
+        canvas.boxes(ax, rows[known].tolist(), label=label, **_face(found.places[i]))
+        canvas.hatched(ax, rows[found.doubtful[i]].tolist(), zorder=2, gid="doubtful", alpha=0.9)
     _limits(ax, x, low, high)
     none = np.full(len(x), np.nan)
     caps = np.column_stack((x, x + width, none)).ravel()
@@ -171,7 +171,9 @@ def _finish(ax: Axes, found: Power | Bars, n: int) -> None:
         short = f"{amount(float(total[i]))} {found.unit}"
         start = int(found.s[i])
         when = found.name(start) if isinstance(found, Bars) else moment(start, found.tz)
-        marks.append(Mark(middle[i], found.total[i], f"{short}, {when}", ink(), short))
+        marks.append(
+            Mark(float(middle[i]), float(found.total[i]), f"{short}, {when}", ink(), short)
+        )
     draw(ax, marks)
     a, b = at(found.s), at(found.e)
     boxes = [(a[i], 0.0, b[j - 1] - a[i], 1.0) for i, j in runs(lost)]

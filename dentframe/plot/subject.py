@@ -225,7 +225,7 @@ def subject(frame: pd.DataFrame, how: Keywords) -> Subject:
     ConfigError
         For a `site` that is no Site, and an `ax` that is no Axes.
     """
-    given = _DEFAULTS | dict(how)
+    given: dict[str, Any] = {**_DEFAULTS, **how}
     canvas.check(given["ax"])
     if len(frame) == 0:
         raise RangeError(

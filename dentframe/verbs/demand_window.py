@@ -245,7 +245,7 @@ def _rows(meter: Sequence[_Fit], lags: Ints) -> list[tuple[Any, ...]]:
 def _halves(days: int) -> Floats:
     """All days, then halves of them, each a column of 0 and 1; the same at every call."""
     order = np.random.default_rng(0).random((days, HALVES)).argsort(axis=0)
-    return np.column_stack((np.ones(days), 2 * order < days))
+    return np.column_stack((np.ones(days), np.where(2 * order < days, 1.0, 0.0)))
 
 
 def _told(

@@ -126,7 +126,9 @@ def quality(
         span = (int(s[0]), int(e[-1])) if len(s) else (0, 0)
         near = {k: _clip(x, *span) for k, x in series.items()}
         found = [
-            dict(zip(("meter", *COLUMNS), (x.meter, x.element, look.__name__, *row), strict=True))
+            dict[str, Any](
+                zip(("meter", *COLUMNS), (x.meter, x.element, look.__name__, *row), strict=True)
+            )
             for key, (register, _) in zip(looked_at, parts, strict=True)
             for x in [_evidence(of, key, _cut(register, *span), near, refused, present)]
             for look in FINDINGS
