@@ -22,7 +22,7 @@ from dentframe.metering.series import Flag, element_columns, names
 from dentframe.money.rounding import EXACT, add, exact, rounded
 from dentframe.money.statement import Reading
 from dentframe.times.ranges import local, stamp
-from dentframe.verbs.inputs import chosen, demanded, series_of
+from dentframe.verbs.inputs import chosen, demanded, series_of, warn_of_spacing
 from dentframe.verbs.sources import Wanted, wanted
 
 if TYPE_CHECKING:
@@ -259,6 +259,7 @@ class Meters:
         series = series_of(self.frame, want, self.asked)
         only = len(series) == 1 and self.elements is None
         found = series if only else chosen(self.frame, series, want, self.elements, None)
+        warn_of_spacing([c.series for c in found if c.source == "demand"], self.asked.interval)
         return [steady(c) for c in found]
 
     def energy(

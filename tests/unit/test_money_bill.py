@@ -9,7 +9,13 @@ import pandas as pd
 import pytest
 
 from dentframe import RegisterRules, Tariff, Window
-from dentframe.errors import ConfigError, CoverageError, RangeError, UnknownTopicError
+from dentframe.errors import (
+    ConfigError,
+    CoverageError,
+    RangeError,
+    ReadingWarning,
+    UnknownTopicError,
+)
 from dentframe.money import Demand, Energy, Fixed, Minimum, Reactive, Tax, bill, over_recovery
 
 NY = "America/New_York"
@@ -187,6 +193,16 @@ def test_a_monthly_charge_for_part_of_a_month(rule, quantity):
     assert made.lines[0].quantity == Decimal(quantity)
     with pytest.raises(ConfigError, match="proration"):
         march(Fixed("Fee", "10", valid_from="2024-03-15"))
+
+
+def test_demand_of_hourly_means_names_the_interval():
+    """Means an hour apart are no quarter-hours: a bill says so, as the verbs do."""
+    t = pd.date_range("2024-03-01", "2024-04-01", freq="h", tz=NY).tz_convert("UTC").as_unit("us")
+    hourly = pd.DataFrame({"DemandkW/Elm/A": np.full(len(t), 23.0)}, index=t)
+    with pytest.warns(ReadingWarning, match="interval='60min'"):
+        march(Demand("D", "1", measure="reported"), hourly, accept=("recorded", "partial"))
+    made = march(Demand("D", "1", measure="reported"), hourly, interval="60min")
+    assert made.total == Decimal("23.00")
 
 
 def test_a_demand_charge_for_part_of_a_month():
