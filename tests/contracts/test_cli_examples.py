@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import shlex
 import warnings
 
@@ -127,7 +128,14 @@ def call(served, folder, monkeypatch):
             warnings.simplefilter("ignore", DentWarning)
             return CliRunner().invoke(dentframe, argv, input="key\nid\n", catch_exceptions=False)
 
-    return run
+    # The commands are called without `cli.main`, which closes the file of --log.
+    package = logging.getLogger("dentframe")
+    before, level = list(package.handlers), package.level
+    yield run
+    for handler in [x for x in package.handlers if x not in before]:
+        package.removeHandler(handler)
+        handler.close()
+    package.setLevel(level)
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
