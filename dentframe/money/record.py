@@ -61,6 +61,7 @@ class Told(msgspec.Struct, kw_only=True):
     read_at: str | None = None
     versions: dict[str, str] = {}
     draft: bool = False
+    papers: list[str] = []
 
 
 def save(
@@ -224,6 +225,7 @@ def _finish(told: Told, part: Path) -> None:
     names = ((k, p) for k, p in files_in(part) if k != f"{RECORD}/{FILE}")
     whole = {"schema": SCHEMA, "kind": "dentframe split", **msgspec.structs.asdict(told)}
     whole["files"] = {name: digest(path) for name, path in names}
+    whole["papers"] = [name for name in whole["files"] if not name.startswith(f"{RECORD}/")]
     body = json.dumps(whole, indent=1, ensure_ascii=False)
     (part / RECORD / FILE).write_text(f"{body}\n", encoding="utf-8")
 

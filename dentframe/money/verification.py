@@ -141,13 +141,13 @@ def _changed(told: Told, there: Mapping[str, Path]) -> Iterator[str]:
 
 def _unlisted(told: Told, again: Outcome) -> Iterator[str]:
     """What every record has, and this one's list has not."""
-    wanted = [f"{x}.csv" for x in TABLES]
+    wanted = told.papers + [f"{x}.csv" for x in TABLES]
     wanted += [f"{RECORD}/{x}" for x in ("site.toml", "bill.toml", "rules.toml", told.readings)]
     if told.ok or told.draft:
         paid = {c.party for c in again.charges}
         names = paper_names(again, draft=told.draft)
         wanted += [f"{PAPERS}/{name}.csv" for party, name in names.items() if party in paid]
-    for name in wanted:
+    for name in dict.fromkeys(wanted):
         if name not in told.files:
             yield f"File {name} is not in the record's list, which every record has."
     if told.ok != bool(outcome.exceptions(again)["accepted"].all()):
