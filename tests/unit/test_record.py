@@ -97,6 +97,291 @@ def test_a_changed_file_is_named(saved):
 
 def test_a_changed_result_is_seen(saved):
     """A record whose figures were edited does not come out again."""
+    path = saved / "record/record.json"
+    told = json.loads(path.read_text())
+    told["result"]["charges"][0]["amount"] = "1.00"
+    told["versions"]["pandas"] = "0.1"
+    path.write_text(json.dumps(told))
+    found = verify(saved)
+    assert len(found.differences) == 1
+    assert "amount 1.00 is recorded" in found.differences[0]
+    assert found.notes[0].startswith("Recorded with pandas 0.1")
+
+
+def good(name="Jan"):
+    """A split without exceptions."""
+    return split(bill(*BILL, kwh=3000, name=name), site(), frame=readings({"A": 2000, "B": 1000}))
+
+
+def test_a_good_record_is_never_overwritten(run, tmp_path):
+    """A folder that holds a run without open exceptions is refused, and stays as it is."""
+    folder = tmp_path / "2024-01"
+    good().save(folder)
+    with pytest.raises(ConfigError, match="never overwritten"):
+        run.save(folder)
+    with pytest.raises(ConfigError, match="never overwritten"):
+        good().save(folder)
+    assert verify(folder).ok
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["2024-01"]
+
+
+def test_a_run_with_open_exceptions_gives_way_to_its_correction(run, saved):
+    """The same bill and site split again replace it; then it is good and stays."""
+    assert not run.ok
+    good().save(saved)
+    assert verify(saved).ok
+    assert len(pd.read_csv(saved / "exceptions.csv")) == 0
+    assert sorted(p.name for p in saved.parent.iterdir()) == ["2024-01"]
+    with pytest.raises(ConfigError, match="never overwritten"):
+        run.save(saved)
+
+
+def test_what_is_not_the_same_split_stays(saved, tmp_path):
+    """Another bill, a file of the user's own, and a folder that is no record are kept."""
+    with pytest.raises(ConfigError, match="a split of 'Jan' of 'S' is there"):
+        good("Feb").save(saved)
+    (saved / "statements" / "letter.txt").write_text("mine")
+    with pytest.raises(ConfigError, match=r"letter\.txt.*dentframe did not write"):
+        good().save(saved)
+    assert (saved / "charges.csv").is_file()
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "notes.txt").write_text("mine")
+    with pytest.raises(ConfigError, match="no record of a split"):
+        good().save(tmp_path / "x")
+
+
+def test_statements_are_saved_as_pdf(saved):
+    """Each tenant's statement is a PDF beside the page, the workbook and the CSV."""
+    for stem in ("a-sons-DRAFT", "b-DRAFT"):
+        endings = {p.suffix for p in (saved / "statements").glob(f"{stem}.*")}
+        assert endings == {".csv", ".html", ".pdf", ".xlsx"}
+    assert (saved / "statements/b-DRAFT.pdf").read_bytes().startswith(b"%PDF-")
+
+
+def test_without_the_extra_it_says_so_once(run, tmp_path, monkeypatch):
+    """Without fpdf2 nothing fails: one warning names the extra, and the rest is saved."""
+    real = recorded.find_spec
+    monkeypatch.setattr(recorded, "find_spec", lambda x: None if x == "fpdf" else real(x))
+    with pytest.warns(DentWarning, match=r"without PDFs.*dentframe\[report\]") as told:
+        folder = run.save(tmp_path / "out")
+    assert len(told) == 1
+    assert not list((tmp_path / "out").rglob("*.pdf"))
+    assert verify(folder).ok
+
+
+def test_a_name_that_no_built_in_font_has(run, tmp_path, monkeypatch):
+    """One statement that cannot be a PDF does not lose the others, and is told."""
+    real = Statement.to_pdf
+
+    def refuse(self, path, **more):
+        if self.party == "B":
+            raise ConfigError("Cannot write 'B': the font has no such letter. Pass font=.")
+        return real(self, path, **more)
+
+    monkeypatch.setattr(Statement, "to_pdf", refuse)
+    with pytest.warns(DentWarning, match="1 statements are saved without a PDF"):
+        run.save(tmp_path / "out", draft=True)
+    assert [p.name for p in (tmp_path / "out").rglob("*.pdf")] == ["a-sons-DRAFT.pdf"]
+
+
+def test_flags_share_a_cell(tmp_path):
+    """In CSV files the flags of a figure are a;b, as on the command line."""
+    frame = readings({"A": 2000, "B": 1000})
+    frame.iloc[500, 0] = 0.0
+    frame.iloc[600:700, 0] = np.nan
+    split(bill(*BILL), site(), frame=frame).save(tmp_path / "out")
+    figures = pd.read_csv(tmp_path / "out/figures.csv")
+    assert {"gap_bridged", "glitch"} <= set(figures["flags"].iloc[0].split(";"))
+
+
+def test_what_is_no_record(tmp_path):
+    """An empty folder, broken JSON and another schema say so."""
+    with pytest.raises(ConfigError, match=r"no record\.json"):
+        verify(tmp_path)
+    (tmp_path / "record.json").write_text("{")
+    with pytest.raises(ConfigError, match="no JSON"):
+        verify(tmp_path)
+    (tmp_path / "record.json").write_text('{"schema": 99}')
+    with pytest.raises(ConfigError, match="schema 1"):
+        verify(tmp_path)
+
+
+def test_missing_readings_survive_the_record(tmp_path):
+    """Blanks come back as blanks: what was refused is refused again."""
+    frame = readings({"A": 2000, "B": 1000})
+    frame.iloc[-300:, 0] = np.nan
+    run = split(bill(*BILL), site(), frame=frame)
+    assert shares(run, "Energy") == {"unallocated": "600.00"}
+    assert verify(run.save(tmp_path / "out")).ok
+
+
+# --- nothing of the user's is touched ------------------------------------------------------
+
+
+def test_neighbours_are_never_touched(tmp_path):
+    """Folders that are called as if we had made them are the user's own."""
+    for name in ("out.old", "out.part"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine").write_text("mine")
+    good().save(tmp_path / "out")
+    assert [(tmp_path / x / "mine").read_text() for x in ("out.old", "out.part")] == ["mine"] * 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "out.old", "out.part"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions and links of POSIX")
+def test_links_and_permissions(tmp_path):
+    """A link to an empty folder stays one; what is saved is the owner's alone."""
+    (tmp_path / "real").mkdir(mode=0o700)
+    (tmp_path / "out").symlink_to("real")
+    good().save(tmp_path / "out")
+    assert (tmp_path / "out").is_symlink()
+    assert verify(tmp_path / "out").ok
+    modes = {p.is_dir(): p.stat().st_mode & 0o777 for p in (tmp_path / "real").rglob("*")}
+    assert modes == {True: 0o700, False: 0o600}
+
+
+def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
+    """The error is typed, says what to do, and no half is left."""
+
+    def full(handle):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ConfigError, match=r"Cannot save to .*out'.*No space left.*Nothing was"):
+        good().save(tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- drafts and what comes later ---------------------------------------------------------
+
+
+def test_open_exceptions_write_no_paper(run, tmp_path):
+    """Charges say that they are a draft; with draft=True every paper does, in its name too."""
+    run.save(tmp_path / "out")
+    assert not (tmp_path / "out/statements").exists()
+    assert set(pd.read_csv(tmp_path / "out/charges.csv")["draft"]) == {"DRAFT"}
+    assert not verify(tmp_path / "out").differences
+    run.save(tmp_path / "out", draft=True)
+    papers = sorted((tmp_path / "out/statements").iterdir())
+    assert {p.name.split(".")[0] for p in papers} == {"a-sons-DRAFT", "b-DRAFT"}
+    for path in papers:
+        if path.suffix in {".csv", ".html"}:
+            assert "DRAFT" in path.read_text(encoding="utf-8")
+    book = openpyxl.load_workbook(tmp_path / "out/statements/b-DRAFT.xlsx")
+    assert all(name.startswith("DRAFT") for name in book.sheetnames)
+    assert verify(tmp_path / "out").ok
+
+
+def test_a_draft_of_a_good_run_gives_way(tmp_path):
+    """What was a draft by wish is replaced by the papers themselves."""
+    good().save(tmp_path / "out", draft=True)
+    good().save(tmp_path / "out")
+    assert {p.stem for p in (tmp_path / "out/statements").iterdir()} == {"a", "b"}
+    assert "draft" not in pd.read_csv(tmp_path / "out/charges.csv").columns
+
+
+def test_papers_keep_their_names(tmp_path):
+    """By account or name: who comes and goes changes no other file's name."""
+    names = [tenant("B", "B", account="4711"), tenant("A", "A")]
+    for i, tenants in enumerate((names, names[::-1])):
+        run = split(bill(*BILL, kwh=3000), site(tenants), frame=readings({"A": 2000, "B": 1000}))
+        run.save(tmp_path / str(i))
+    stems = [{p.stem for p in (tmp_path / x / "statements").iterdir()} for x in "01"]
+    assert stems == [{"a", "4711"}] * 2
+
+
+def test_missing_extras_are_told_at_once_and_added_later(tmp_path, monkeypatch):
+    """One warning before the work names all; a second save to the folder completes it."""
+    with monkeypatch.context() as bare:
+        bare.setattr(recorded, "find_spec", lambda x: None)
+        with pytest.warns(DentWarning, match=r"pages and PDFs and workbooks.*\[report,excel\]"):
+            good().save(tmp_path / "out")
+    assert {p.suffix for p in (tmp_path / "out/statements").iterdir()} == {".csv"}
+    other = split(bill(*BILL, kwh=3000), site(), frame=readings({"A": 1500, "B": 1500}))
+    with pytest.raises(ConfigError, match="never overwritten"):
+        other.save(tmp_path / "out")
+    good().save(tmp_path / "out")
+    endings = {p.suffix for p in (tmp_path / "out/statements").iterdir()}
+    assert endings == {".csv", ".html", ".pdf", ".xlsx"}
+    assert (tmp_path / "out/internal.xlsx").is_file()
+    assert verify(tmp_path / "out").ok
+    with pytest.raises(ConfigError, match="never overwritten"):
+        good().save(tmp_path / "out")
+
+
+# --- verify stays inside, and damage is told -----------------------------------------------
+
+
+def told(folder):
+    """The record's own account, to be changed."""
+    return json.loads((folder / "record/record.json").read_text(encoding="utf-8"))
+
+
+def tell(folder, changed):
+    """Write it back."""
+    (folder / "record/record.json").write_text(json.dumps(changed), encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/hostname", "a/../../secret", "x\0y"])
+def test_a_list_leads_nowhere_outside(saved, name, monkeypatch):
+    """A path of the list opens no file that is not one of the record's own."""
+    (saved.parent / "secret").write_text("secret")
+    changed = told(saved)
+    changed["files"][name] = "0" * 64
+    tell(saved, changed)
+    opened = []
+    real = recorded.digest
+    monkeypatch.setattr(verification, "digest", lambda p: opened.append(p) or real(p))
+    assert f"File {name} is missing." in verify(saved).differences
+    assert all(p.resolve().is_relative_to(saved.resolve()) for p in opened)
+
+
+def test_readings_from_outside_are_refused(saved):
+    """The field names one of two files."""
+    changed = told(saved)
+    changed["readings"] = "../../other.csv"
+    tell(saved, changed)
+    with pytest.raises(ConfigError, match=r"'readings' of record\.json"):
+        verify(saved)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links of POSIX")
+def test_links_in_a_record_are_not_followed(saved):
+    """A linked paper is named and not read, a linked bill or record is refused."""
+    outside = (saved / "charges.csv").rename(saved.parent / "charges.csv")
+    (saved / "charges.csv").symlink_to(outside)
+    assert "File charges.csv is a link or no plain file: it was not read." in (
+        verify(saved).differences
+    )
+    linked = (saved / "record/bill.toml").rename(saved.parent / "bill.toml")
+    (saved / "record/bill.toml").symlink_to(linked)
+    with pytest.raises(ConfigError, match=r"bill\.toml is a link"):
+        verify(saved)
+    (saved / "record").rename(saved.parent / "elsewhere")
+    (saved / "record").symlink_to(saved.parent / "elsewhere")
+    with pytest.raises(ConfigError, match="record is a link"):
+        verify(saved)
+
+
+def test_what_was_taken_from_the_list_or_added_is_named(saved):
+    """A file without its entry, an entry and its file gone, a page that was added."""
+    changed = told(saved)
+    del changed["files"]["charges.csv"]
+    for name in ("control.csv", "statements/b-DRAFT.csv"):
+        del changed["files"][name]
+        (saved / name).unlink()
+    tell(saved, changed)
+    (saved / "statements/extra.html").write_text("x")
+    found = "\n".join(verify(saved).differences)
+    assert "charges.csv is not in the record's list: it was added, or taken" in found
+    assert "control.csv is not in the record's list, which every record has" in found
+    assert "statements/b-DRAFT.csv is not in the record's list, which every" in found
+    assert "statements/extra.html is not in the record's list" in found
+
+
+@pytest.mark.parametrize("ending", [".html", ".pdf", ".xlsx"])
+def test_papers_of_one_kind_that_were_all_taken_away_are_named(saved, ending):
+    """Their files and their entries in the list are gone: that they were written is told."""
     changed = told(saved)
     gone = [name for name in changed["files"] if name.endswith(ending)]
     for name in gone:
