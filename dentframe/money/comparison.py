@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -14,8 +15,8 @@ from dentframe.errors import CoverageError
 from dentframe.metering.attrs import time_index
 from dentframe.metering.figures import check_edges
 from dentframe.metering.registers import RegisterRules
-from dentframe.money.figures import Row, Usage, accepts, energy_of, energy_rows
-from dentframe.money.occupancy import OWN, billed, span
+from dentframe.money.figures import Row, Usage, energy_of, energy_rows
+from dentframe.money.occupancy import billed, span
 from dentframe.money.rounding import add, rounded
 from dentframe.money.statement import Past
 from dentframe.money.usage import Meters, check_accept
@@ -80,7 +81,12 @@ def earlier(
     bounds = _months_before(last, months, zone)
     at = ints(bounds).tolist()
     return tuple(
-        Past(label(bounds[i], bounds[i + 1]), _energy(meters, at[i], at[i + 1], places))
+        Past(
+            label(bounds[i], bounds[i + 1]),
+            _energy(meters, at[i], at[i + 1], places),
+            start=bounds[i],
+            end=bounds[i + 1],
+        )
         for i in range(months)
     )
 
@@ -113,68 +119,107 @@ def _energy(meters: Meters, s: int, e: int, places: int | None) -> Any:
 
 
 @dataclass(frozen=True)
-class EarlierYear:
-    """The energies of the twelve periods before a split's own.
+class Billed:
+    """What one tenant used and was billed in an earlier period, as a record or readings tell it.
 
-    Attributes
+    Parameters
     ----------
-    edges : list of pandas.Timestamp
-        Of the periods; the last one ends where the split's begins.
-    rows : dict
-        Each element's energy by element and start.
-    why : str
-        Why there are none; ``""`` where there are.
+    party, account : str
+        The tenant's name, and account at the landlord where there is one.
+    start, end : Timestamp
+        The tenant's own part ``[start, end)`` of the bill's period.
+    kwh : Decimal or None
+        Own energy as printed, corrected where the bill was [kWh]; None where it is not known.
+    amount : Decimal or None
+        The statement's total [currency]; None where readings alone tell of the period.
+    closings : mapping of str to (Timestamp, Decimal)
+        By element id, when the closing reading was taken and what it was, as printed [kWh].
     """
 
-    edges: list[pd.Timestamp]
-    rows: dict[tuple[str, pd.Timestamp], Row]
-    why: str = ""
+    party: str
+    account: str
+    start: pd.Timestamp
+    end: pd.Timestamp
+    kwh: Decimal | None
+    amount: Decimal | None = None
+    closings: Mapping[str, tuple[pd.Timestamp, Decimal]] = field(default_factory=dict)
 
 
-def earlier_year(use: Usage) -> EarlierYear:
-    """Measure the periods before a split's own, as far as its readings reach back."""
-    if "energy" not in use.figures:
-        return EarlierYear([], {}, "nothing is shared by the energy of the whole period.")
-    zone = use.site.zone
-    start = span(use.site, use.bill)[0].tz_convert(zone)
-    edges = list(_months_before(start, MONTHS, zone))
-    first = time_index(use.frame).min().tz_convert(zone)
-    if first > edges[-2]:
-        return EarlierYear([], {}, f"the readings at hand begin on {first:%Y-%m-%d %H:%M}.")
-    return EarlierYear(edges, energy_rows(use, edges))
-
-
-def compared(use: Usage, year: EarlierYear, party: str) -> tuple[tuple[Past, ...], str]:
-    """A tenant's periods, the oldest known first and the bill's own last; or why there is none.
+def measured(use: Usage) -> tuple[list[Billed], str]:
+    """The energies of the twelve periods before a split's own, by its readings; or why none.
 
     A period counts only where the tenant held each of its elements over the whole of it, and
     where the rules accept the figures; any other is unknown, never 0.
     """
-    if year.why:
-        return (), NONE + year.why
-    found = [_used(use, year, party, i) for i in range(MONTHS)]
-    known = next((i for i, x in enumerate(found) if x is not None), None)
-    if known is None:
-        return (), f"{NONE}none was wholly {party}'s and measured well enough."
-    past = [Past(label(*year.edges[i : i + 2]), found[i]) for i in range(known, MONTHS)]
-    mine = [f for f in use.figures["energy"] if f.stay.party == party and f.stay.kind == OWN]
-    fine = all(accepts(use.rules, f) for f in mine)
-    now = add([f.value for f in mine if f.value is not None]) if fine else None
-    start, end = (x.tz_convert(use.site.zone) for x in span(use.site, use.bill))
-    return (*past, Past(label(start, end), now)), ""
+    if "energy" not in use.figures:
+        return [], "nothing is shared by the energy of the whole period."
+    zone = use.site.zone
+    edges = list(_months_before(span(use.site, use.bill)[0].tz_convert(zone), MONTHS, zone))
+    first = time_index(use.frame).min().tz_convert(zone)
+    if first > edges[-2]:
+        return [], f"the readings at hand begin on {first:%Y-%m-%d %H:%M}."
+    rows = energy_rows(use, edges)
+    return [
+        Billed(t.name, t.account, s, e, _used(use, rows, t.name, s, e))
+        for t in use.site.tenants
+        for s, e in pairwise(edges)
+    ], ""
 
 
-def _used(use: Usage, year: EarlierYear, party: str, i: int) -> Decimal | None:
+def _used(
+    use: Usage,
+    rows: Mapping[tuple[str, pd.Timestamp], Row],
+    party: str,
+    s: pd.Timestamp,
+    e: pd.Timestamp,
+) -> Decimal | None:
     """The energy of a tenant in an earlier period [kWh], None where it is not known."""
-    s, e = year.edges[i : i + 2]
     values = []
     for name in billed(use.site, use.bill):
         mine = [(a, b) for a, b, who in held(use.site, name) if who == party and a < e and b > s]
         if any(a > s or b < e for a, b in mine):
             return None
         if mine:
-            row = year.rows.get((name, s.tz_convert("UTC")))
+            row = rows.get((name, s.tz_convert("UTC")))
             accepted = row is not None and row["status"] in use.rules.accept
             values.append(energy_of(use.rules, row) if accepted else None)
     known = [x for x in values if x is not None]
     return add(known) if known and len(known) == len(values) else None
+
+
+def compared(
+    now: Billed, earlier: Iterable[Billed], tz: dt.tzinfo, why: str = ""
+) -> tuple[tuple[Past, ...], str]:
+    """A tenant's periods, the oldest known first and the bill's own last; or why there is none.
+
+    Of two that tell of one period, the later one counts, where it knows the energy: a record
+    after readings, a corrected record after what it replaces.
+
+    Parameters
+    ----------
+    now : Billed
+        The bill's own.
+    earlier : iterable of Billed
+        Earlier ones, also of others and of other periods.
+    tz : tzinfo
+        The zone in which periods are named.
+    why : str
+        Why readings tell of none.
+    """
+    found: dict[tuple[pd.Timestamp, pd.Timestamp], Billed] = {}
+    for x in earlier:
+        known = found.get((x.start, x.end))
+        mine = x.account == now.account if x.account and now.account else x.party == now.party
+        if mine and x.end <= now.start and (known is None or x.kwh is not None):
+            found[x.start, x.end] = x
+    past = sorted(found.values(), key=lambda x: x.start)
+    first = next((i for i, x in enumerate(past) if (x.kwh, x.amount) != (None, None)), None)
+    if first is None:
+        none = f"none was wholly {now.party}'s and measured well enough."
+        return (), NONE + (why or none)
+    return tuple(_past(x, tz) for x in (*past[first:], now)), ""
+
+
+def _past(x: Billed, tz: dt.tzinfo) -> Past:
+    start, end = x.start.tz_convert(tz), x.end.tz_convert(tz)
+    return Past(label(start, end), x.kwh, amount=x.amount, start=start, end=end)

@@ -12,8 +12,8 @@ import pandas as pd
 from dentframe.errors import ConfigError
 from dentframe.metering.cumulative import STATUSES
 from dentframe.money import exceptions as _exceptions
-from dentframe.money.comparison import EarlierYear, compared, earlier_year
-from dentframe.money.figures import Figure, Usage, dated_parts, moves, scale_of, usage
+from dentframe.money.comparison import Billed, compared, measured
+from dentframe.money.figures import Figure, Usage, accepts, dated_parts, moves, scale_of, usage
 from dentframe.money.letters import lettered
 from dentframe.money.occupancy import COMMON, MAIN, OWN, span
 from dentframe.money.rounding import EXACT, add, digits_of, rounded
@@ -24,6 +24,7 @@ from dentframe.site.elements import EXPORT, UNALLOCATED
 
 if TYPE_CHECKING:
     from dentframe.money.utility_bill import UtilityBill
+    from dentframe.site.elements import Tenant
     from dentframe.site.site import Site
 
 
@@ -41,6 +42,8 @@ class Outcome:
         What was used over a line's own dates, by the line's name.
     shares, fees : list of Charge
         What each party has of each line of the bill, and of each fee of the landlord.
+    earlier : tuple of Billed
+        What earlier records tell of the tenants, for the statements to compare with.
     """
 
     site: Site
@@ -50,6 +53,7 @@ class Outcome:
     dated: Mapping[str, Usage]
     shares: list[Charge]
     fees: list[Charge]
+    earlier: tuple[Billed, ...] = ()
 
     @property
     def charges(self) -> list[Charge]:
@@ -119,9 +123,10 @@ def worst(found: Sequence[Figure]) -> str:
 
 def statements(of: Outcome, read_at: pd.Timestamp | None) -> list[Statement]:
     """One statement a tenant who has charges, in the site's order."""
-    year = earlier_year(of.whole)
+    before, why = measured(of.whole)
+    earlier = [*before, *of.earlier]
     found = [
-        _statement(of, t.name, read_at, year)
+        _statement(of, t, read_at, earlier, why)
         for t in of.site.tenants
         if any(c.party == t.name for c in of.charges)
     ]
@@ -129,39 +134,61 @@ def statements(of: Outcome, read_at: pd.Timestamp | None) -> list[Statement]:
 
 
 def _statement(
-    of: Outcome, party: str, read_at: pd.Timestamp | None, year: EarlierYear
+    of: Outcome,
+    tenant: Tenant,
+    read_at: pd.Timestamp | None,
+    earlier: Sequence[Billed],
+    why: str,
 ) -> Statement:
     """The statement of one party."""
-    before, why = compared(of.whole, year, party)
+    party, zone = tenant.name, of.site.zone
     start, end = span(of.site, of.bill)
     energies = [f for use in of.uses for f in use.figures.get("energy", [])]
-    mine, held = [f for f in energies if f.stay.party == party], _held(of, party)
+    mine, own = [f for f in energies if f.stay.party == party], _held(of, party)
+    lines = tuple(_line(of, c) for c in of.charges if c.party == party)
+    now = Billed(
+        party,
+        tenant.account,
+        *(own or (start, end)),
+        _used(of, party),
+        add([x.amount for x in lines]),
+    )
+    before, why = compared(now, earlier, zone, why)
     return Statement(
         party=party,
         title=f"{of.site.name}: share of {of.bill.name}",
-        start=start.tz_convert(of.site.zone),
-        end=end.tz_convert(of.site.zone),
+        start=start.tz_convert(zone),
+        end=end.tz_convert(zone),
         tz=of.site.tz,
         currency=of.site.currency,
-        lines=tuple(_line(of, c) for c in of.charges if c.party == party),
+        lines=lines,
         readings=tuple(_reading(of, f) for f in mine),
         comparison=before,
         comparison_note=why,
         places=of.rules.places,
         notes=tuple(_notes(of, mine)),
         read_at=read_at,
-        held_from=held[0],
-        held_to=held[1],
+        held_from=own[0].tz_convert(zone) if own else None,
+        held_to=own[1].tz_convert(zone) if own else None,
     )
 
 
-def _held(of: Outcome, party: str) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
+def _used(of: Outcome, party: str) -> Decimal | None:
+    """A party's own energy of the bill's period [kWh], None where the rules do not accept it."""
+    found = [f for f in of.whole.figures.get("energy", []) if f.stay.party == party]
+    mine = [f for f in found if f.stay.kind == OWN]
+    if not mine or not all(accepts(of.rules, f) for f in mine):
+        return None
+    return add([f.value for f in mine if f.value is not None])
+
+
+def _held(of: Outcome, party: str) -> tuple[pd.Timestamp, pd.Timestamp] | None:
     """The party's own dates, from its first to its last, where they are not the bill's."""
     mine = [s for s in of.whole.stays if s.party == party]
-    own = min((s.start for s in mine), default=None), max((s.end for s in mine), default=None)
-    if own[0] is None or own[1] is None or own == span(of.site, of.bill):
-        return None, None
-    return own[0].tz_convert(of.site.zone), own[1].tz_convert(of.site.zone)
+    if not mine:
+        return None
+    own = min(s.start for s in mine), max(s.end for s in mine)
+    return None if own == span(of.site, of.bill) else own
 
 
 def _line(of: Outcome, c: Charge) -> Line:

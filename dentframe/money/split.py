@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, overload
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dentframe.cloud.client import DentCloud
+    from dentframe.money.comparison import Billed
 
 
 TOPICS = ("kWHNet", "DemandkW")
@@ -175,6 +176,7 @@ def split(
     client: DentCloud | None = None,
     archive: Any = None,
     frame: pd.DataFrame | None = None,
+    earlier: Iterable[Billed] = (),
 ) -> Run:
     """Split a utility's bill among tenants, landlord and export.
 
@@ -192,6 +194,9 @@ def split(
         As for `read_dentcloud`.
     frame : pandas.DataFrame, optional
         Readings over (meter, time), or over time for one meter, in place of reading them.
+    earlier : iterable of Billed, optional
+        What the tenants used and were billed before, from the records of earlier splits: the
+        statements compare with it.
 
     Returns
     -------
@@ -233,7 +238,7 @@ def split(
     else:
         frame = dequantify(frame)
         check_frame(site, _elements(bill, site), frame)
-    found = _outcome.settle(frame, site, bill, how)
+    found = replace(_outcome.settle(frame, site, bill, how), earlier=tuple(earlier))
     return Run(site, bill, how, frame, read_at, found)
 
 

@@ -216,12 +216,16 @@ class Past:
         Of the quantity.
     amount : Decimal or None
         [currency]
+    start, end : Timestamp or None
+        ``[start, end)``; without them it is on the audit sheet alone.
     """
 
     label: str
     quantity: Decimal | None
     unit: str = "kWh"
     amount: Decimal | None = None
+    start: pd.Timestamp | None = None
+    end: pd.Timestamp | None = None
 
 
 def priced(
