@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 import pandas as pd
@@ -43,19 +43,24 @@ def method(
     function: Callable[Concatenate[pd.DataFrame, P], R],
 ) -> Callable[Concatenate[HasFrame, P], R]:
     """`function` with an accessor in place of its frame; name, signature and docstring stay."""
-    known = inspect.signature(function).parameters
-    takes_any = any(x.kind is x.VAR_KEYWORD for x in known.values())
 
     @functools.wraps(function)
     def call(self: HasFrame, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        for word in () if takes_any else kwargs.keys() - known.keys():
-            raise TypeError(
-                f"{function.__name__}() has no argument {word!r}{did_you_mean(word, known)}"
-            )
+        check_words(function, kwargs)
         return function(self._frame, *args, **kwargs)
 
     sign_as_method(call, function)
     return call
+
+
+def check_words(function: Callable[..., Any], given: Iterable[str]) -> None:
+    """Refuse a keyword that a function does not have, and suggest the one that may be meant."""
+    known = inspect.signature(function).parameters
+    for word in given:
+        if word not in known and not any(x.kind is x.VAR_KEYWORD for x in known.values()):
+            raise TypeError(
+                f"{function.__name__}() has no argument {word!r}{did_you_mean(word, known)}"
+            )
 
 
 def frame_method(

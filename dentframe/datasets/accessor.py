@@ -19,7 +19,7 @@ from dentframe.frame import quantify as _quantify
 from dentframe.frame import reshape as _reshape
 from dentframe.frame import select as _select
 from dentframe.frame import tables as _tables
-from dentframe.methods import method, sign_as_method
+from dentframe.methods import check_words, method, sign_as_method
 from dentframe.verbs import coincident as _coincident
 from dentframe.verbs import demand as _demand
 from dentframe.verbs import demand_window as _demand_window
@@ -50,6 +50,7 @@ def labelled(
 
     @functools.wraps(function)
     def call(self: DatasetAccessor, /, *args: P.args, **kwargs: P.kwargs) -> xr.Dataset:
+        check_words(function, kwargs)
         frame = self.to_frame()
         result = function(frame, *args, **kwargs)
         topic = signature.bind(frame, *args, **kwargs).arguments.get("topic")

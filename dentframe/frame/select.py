@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from dentframe.errors import RangeError, UnknownMeterError, UnknownTopicError, did_you_mean
+from dentframe.errors import (
+    ConfigError,
+    RangeError,
+    UnknownMeterError,
+    UnknownTopicError,
+    did_you_mean,
+)
 from dentframe.metering import attrs
+from dentframe.times.ranges import Zone, bound
 from dentframe.wire import columns as _columns
 from dentframe.wire import units as _units
 from dentframe.wire.topics import kind_of
@@ -93,6 +100,11 @@ def select(
     element: Names = None,
     channel: Names = None,
     meter: Names = None,
+    *,
+    elements: Names = None,
+    start: Any = None,
+    end: Any = None,
+    tz: Zone = None,
 ) -> pd.DataFrame:
     """The part of a frame that fits every criterion given.
 
@@ -108,6 +120,13 @@ def select(
         ``"A1"`` or ``"P482311252_A1"``.
     meter : str or list of str, optional
         A frame of several meters keeps the rows of these.
+    elements : str or list of str, optional
+        As `element`: the name by which every other verb takes them.
+    start, end : str, date, datetime or Timestamp, optional
+        The rows of ``[start, end)``. The energy of a span needs the readings beside it too: for
+        a figure give ``start`` and ``end`` to its verb instead.
+    tz : str or tzinfo, optional
+        The zone of naive bounds; None is the index's own where that is not UTC.
 
     Returns
     -------
@@ -119,15 +138,25 @@ def select(
     ------
     UnknownTopicError, UnknownMeterError
         Where a name is not there, or nothing fits all criteria; both say what there is.
+    RangeError
+        For bounds that cannot be read, or `start` not before `end`.
+    ConfigError
+        Where `element` and `elements` are both given.
 
     Examples
     --------
     >>> df.dent.select(topic="DemandkW", element=["A", "C"]).columns.tolist()
     ['DemandkW/Elm/A', 'DemandkW/Elm/C']
     """
+    if element is not None and elements is not None:
+        raise ConfigError(
+            f"Cannot select element={element!r} and elements={elements!r}: they are one and the "
+            "same. Give one of them."
+        )
+    element = elements if element is None else element
     wanted = _topics_asked(frame, topic)
-    at_element = _places(frame, element, elements(frame), "element")
-    at_channel = _places(frame, channel, channels(frame), "channel")
+    at_element = _places(frame, element, "element")
+    at_channel = _places(frame, channel, "channel")
     rows = _rows(frame, _meters_asked(frame, meter), at_element, at_channel)
     labels = [
         label
@@ -145,7 +174,26 @@ def select(
         attrs.keep_meters(part, rows)
     for places, name_of in ((at_element, _element_of), (at_channel, _channel_of)):
         part = _masked(part, places, name_of)
-    return part
+    return _between(part, start, end, tz)
+
+
+def _between(frame: pd.DataFrame, start: Any, end: Any, tz: Zone) -> pd.DataFrame:
+    """The rows of a half-open span."""
+    if start is None and end is None:
+        return frame
+    times = attrs.time_index(frame)
+    low, high = bound(start, times.tz, tz, "start"), bound(end, times.tz, tz, "end")
+    if low is not None and high is not None and low >= high:
+        raise RangeError(
+            f"Cannot select from {start!r} to {end!r}: start is not before end. The range is "
+            "half-open, [start, end)."
+        )
+    keep = np.ones(len(times), dtype=bool)
+    if low is not None:
+        keep &= times >= low
+    if high is not None:
+        keep &= times < high
+    return frame[keep]
 
 
 def _listed(names: Names) -> list[str] | None:
@@ -207,8 +255,9 @@ def _check_meter(frame: pd.DataFrame, meter: str, asked: str) -> None:
         )
 
 
-def _places(frame: pd.DataFrame, names: Names, there: list[str], what: str) -> list[_Place] | None:
+def _places(frame: pd.DataFrame, names: Names, what: str) -> list[_Place] | None:
     asked = _listed(names)
+    there = elements(frame) if what == "element" else channels(frame)
     return None if asked is None else [_place(frame, name, there, what) for name in asked]
 
 

@@ -20,7 +20,7 @@ from dentframe.metering.series import ESTIMATES, meter_by_meter
 from dentframe.metering.steps import HOUR, Bools
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import Zone, minutes
-from dentframe.verbs.inputs import Asked, Bounds, asked_bounds
+from dentframe.verbs.inputs import Asked, Bounds, asked_bounds, warn_of_spacing
 from dentframe.verbs.sources import Pair, need_both, pairs
 
 if TYPE_CHECKING:
@@ -131,7 +131,9 @@ def check_demand_window(
     bounds = asked_bounds(frame, start, end, asked.tz)
     _check_order(bounds)
     lags = _lags(max_lag)
-    both = [p for p in pairs(frame, asked) if p.complete]
+    found = pairs(frame, asked)
+    warn_of_spacing((p.demand.series for p in found), interval)
+    both = [p for p in found if p.complete]
     fits = [_fit(p, lags, bounds, _days(both)) for p in both]
     meters = meter_by_meter(fits, lambda f: f.pair.meter)
     rows = [row for meter in meters for row in _rows(meter, lags)]

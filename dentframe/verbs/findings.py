@@ -225,6 +225,10 @@ def _one(s: int, e: int) -> tuple[Ints, Ints]:
 def falling_register(x: Evidence) -> Found:
     """A register that falls and is not declared as exporting: cleared, reversed or exchanged."""
     c = x.register
+    if c.refusal:
+        t, steps = c.series.t, np.diff(c.series.values)
+        yield t[0], t[-1], int((steps < 0).sum()), "error", float(np.abs(steps).sum())
+        return
     for i in np.flatnonzero(c.flags & int(_FALLS)).tolist():
         hours = float((c.t[i + 1] - c.t[i]) / HOUR)
         risk = float(c.hi[i] - c.inc[i]) if c.ok[i] else max(x.mean_kw, 0.0) * hours

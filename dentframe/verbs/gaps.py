@@ -247,7 +247,9 @@ def gaps(
     Notes
     -----
     A spacing up to one and a half intervals is jitter and no gap; a longer one is covered for
-    one interval by the reading that ends it. A blank or unreadable value is no reading.
+    one interval by the reading that ends it. A blank or unreadable value is no reading. An
+    element whose register the other verbs refuse, for it falls without being declared as
+    exporting, has a row of the whole span: no reading is missing, but the energy is not known.
 
     Examples
     --------
@@ -261,7 +263,13 @@ def gaps(
     asked = replace(asked, refuse=False)
     of = inputs_of(frame, None, demanded(frame, topic, source), asked)
     known = registers_of(frame, asked, REGISTER)
-    holes = [holes_of(of, c, known.get((c.meter, c.element))) for c in of.series]
+    holes = []
+    for c in of.series:
+        register = known.get((c.meter, c.element))
+        holes.append(holes_of(of, c, register))
+        if of.wanted.register and (register or c).refusal:
+            none = 0 * of.s[:1]
+            holes.append(Holes(c, of.s[:1], of.e[-1:], none, none > 0, np.nan * none))
     return _table(of, holes)
 
 

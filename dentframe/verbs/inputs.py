@@ -316,11 +316,8 @@ def registers_of(
     """The registers of a frame by (meter, element), where it has any that can be read."""
     if not element_columns(frame, [topic]):
         return {}
-    try:
-        found = series_of(frame, Wanted(topic, None), replace(asked, elements=None))
-    except KindError:  # none of them is a register
-        return {}
-    return keyed(c for c in found if not c.refusal)
+    asked = replace(asked, elements=None, refuse=False)
+    return keyed(series_of(frame, Wanted(topic, None), asked))
 
 
 def keyed(series: Iterable[Cumulative]) -> dict[tuple[str | None, str], Cumulative]:

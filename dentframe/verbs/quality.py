@@ -16,7 +16,7 @@ import pandas as pd
 
 from dentframe.errors import DentError
 from dentframe.metering.attrs import is_several, named_elements, time_index
-from dentframe.metering.cumulative import from_means, from_register
+from dentframe.metering.cumulative import from_means
 from dentframe.metering.registers import RegisterRules, check_elements, micros, resolve
 from dentframe.metering.series import NONE, Flag, Series, read, rows
 from dentframe.times.periods import verb_zone
@@ -29,6 +29,7 @@ from dentframe.verbs.sources import (
     REGISTER,
     by_meter,
     interval_of,
+    judged,
     naive_zone,
     named_outright,
 )
@@ -183,7 +184,7 @@ def _element(
     lag = by_meter(asked.demand_lag, meter, "0min", "demand_lag")
     demand = series.get((MEAN, meter, element), blank)
     means = from_means(demand, interval_of(asked.interval, meter), lag)
-    return from_register(series.get((REGISTER, meter, element), blank), rules, means), means
+    return judged(series.get((REGISTER, meter, element), blank), rules, means), means
 
 
 def _evidence(

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe.errors import ConfigError
+from dentframe.errors import ConfigError, CoverageWarning, warn
 from dentframe.metering.attrs import is_several, time_index
 from dentframe.metering.cumulative import share
 from dentframe.metering.registers import RegisterRules
 from dentframe.metering.series import meter_by_meter
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import ints, local
-from dentframe.verbs.inputs import Asked, periods
+from dentframe.verbs.inputs import Asked, periods, warn_of_spacing
 from dentframe.verbs.sources import Pair, need_both, pairs
 
 if TYPE_CHECKING:
@@ -284,10 +284,17 @@ def reconcile(
     ConfigError
         For a tolerance that is no share.
 
+    Warns
+    -----
+    CoverageWarning
+        For a register that falls without being declared as exporting: it has no figure.
+    ReadingWarning
+        Where means come at another spacing than `interval`.
+
     Notes
     -----
-    The sum check of validation practice (California's VEE standard). Nothing warns: what
-    is wrong stands in ``signature``. See ``docs/guide/reconcile.md``.
+    The sum check of validation practice (California's VEE standard): what is wrong stands in
+    ``signature``. See ``docs/guide/reconcile.md``.
 
     Examples
     --------
@@ -300,6 +307,10 @@ def reconcile(
     need_both(frame, "reconcile")
     zone = verb_zone(time_index(frame).tz, asked.tz, freq)
     found = pairs(frame, asked)
+    warn_of_spacing((p.demand.series for p in found), interval)
+    refused = " ".join(p.register.refusal for p in found if p.register.refusal)
+    if refused:
+        warn(refused, CoverageWarning)
     series = [c for p in found for c in (p.register, p.demand)]
     when = periods(frame, series, freq, tz=zone, start=start, end=end, naive=asked.tz)
     s, e = ints(when.starts), ints(when.ends)

@@ -278,16 +278,19 @@ def _register(
     lag: Any,
 ) -> Cumulative:
     """One register; where rule 7 finds steps that stand out, its demand is asked as well."""
-    why = refusal(series, rules)
-    if why:
-        return refused(series, rules, why)
-    made = from_register(series, rules)
+    made = judged(series, rules)
     if rules.max_kw is not None or series.topic != REGISTER or not jumps(made):
         return made
     columns = [x for x in element_columns(frame, (MEAN,)) if x[1].id == series.element]
     for means in read([m for m in meters if m.meter == series.meter], frame, columns):
         made = from_register(series, rules, _means(means, rules, interval, lag))
     return made
+
+
+def judged(series: Series, rules: Rules, means: Cumulative | None = None) -> Cumulative:
+    """A register as E(t) and C(t); a column that is no register is missing, and says why."""
+    why = refusal(series, rules)
+    return refused(series, rules, why) if why else from_register(series, rules, means)
 
 
 def _means(series: Series, rules: Rules, interval: Any, demand_lag: Any) -> Cumulative:
@@ -438,7 +441,7 @@ def pairs(frame: pd.DataFrame, asked: Asked) -> list[Pair]:
         own = resolve(asked.registers, meter, element, local)
         demand = series.get(MEAN, _blank(meter, element, MEAN))
         means = _means(demand, own, asked.interval, asked.demand_lag)
-        register = from_register(series.get(REGISTER, _blank(meter, element, REGISTER)), own, means)
+        register = judged(series.get(REGISTER, _blank(meter, element, REGISTER)), own, means)
         window = interval_of(asked.interval, meter)
         lag = by_meter(asked.demand_lag, meter, "0min", "demand_lag")
         made.append(Pair(meter, element, register, means, window, lag))

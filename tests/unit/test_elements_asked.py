@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.errors import UnknownMeterError
+from dentframe.errors import ConfigError, RangeError, UnknownMeterError
 
 LA = "America/Los_Angeles"
 ASK = {
@@ -51,3 +51,31 @@ def test_only_the_elements_asked_for(verb, several):
     assert set(ask(frame.dent, elements=[name])) == {"B"}
     with pytest.raises(UnknownMeterError, match="'X'"):
         ask(frame.dent, elements="X")
+
+
+def test_select_takes_what_every_verb_takes():
+    """`elements`, and the rows of a half-open span of wall time."""
+    frame = two_elements()
+    part = frame.dent.select(
+        elements="B", topic="DemandkW", start="2024-01-01", end="2024-01-01 02:00", tz=LA
+    )
+    assert part.columns.tolist() == ["DemandkW/Elm/B"]
+    assert part.index[[0, -1]].tz_convert(LA).strftime("%H:%M").tolist() == ["00:00", "01:45"]
+    several = pd.concat({"P1": frame, "P2": frame}, names=["meter", "time"])
+    part = several.dent.select(elements="P2_A", end=frame.index[1])
+    assert part.index.tolist() == [("P2", frame.index[0])]
+    with pytest.raises(ConfigError, match="one and the same"):
+        frame.dent.select(element="A", elements="B")
+    with pytest.raises(RangeError, match="not before end"):
+        frame.dent.select(start=frame.index[5], end=frame.index[5])
+    with pytest.raises(RangeError, match="tz"):
+        frame.dent.select(start="2024-01-01")
+
+
+@pytest.mark.parametrize("verb", ["energy", "peaks", "gaps", "quality", "coincident"])
+def test_a_wrong_spelling_is_told_the_right_one(verb):
+    """`element=` of a verb, of a frame and of a Dataset."""
+    frame = two_elements()
+    for dent in (frame.dent, frame.dent.to_xarray().dent):
+        with pytest.raises(TypeError, match="'element': did you mean 'elements'"):
+            getattr(dent, verb)(element="A")

@@ -66,5 +66,19 @@ def test_a_register_that_is_none_is_reported_and_not_refused():
         frame.dent.energy()
     assert frame.dent.coverage("D", tz="UTC").iloc[0, 0] < 0.1
     assert frame.dent.coverage("D", of="readings", tz="UTC").iloc[0, 0] == pytest.approx(94 / 96)
-    row = frame.dent.gaps().iloc[0]
-    assert (row["missing_intervals"], row["energy_known"]) == (2, False)
+    rows = frame.dent.gaps()[["missing_intervals", "energy_known"]]
+    assert rows.to_numpy().tolist() == [[2, False], [0, False]]
+
+
+def test_an_undeclared_exporter_beside_others_has_a_row_of_the_span():
+    """Its readings came, and its energy is not known; what feeds no energy back has no row."""
+    rises = np.sin(np.arange(97) / 10)
+    frame = quarters({KWH: 1000 + np.cumsum(rises), KW: 4 * np.abs(rises)})
+    frame["kWHNet/Elm/B"] = np.arange(97.0)
+    (row,) = frame.dent.gaps().itertuples()
+    assert (row.element, row.missing_intervals, row.energy_known) == ("A", 0, False)
+    assert row.end == frame.index[-1]
+    assert frame.dent.gaps(source="demand").empty
+    (found,) = frame.dent.quality().itertuples()
+    assert (found.element, found.finding) == ("A", "falling_register")
+    assert frame.dent.coverage().iloc[0].tolist() == [0.0, 1.0]

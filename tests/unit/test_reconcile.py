@@ -5,7 +5,13 @@ import pandas as pd
 import pytest
 
 from dentframe import RegisterRules
-from dentframe.errors import ConfigError, KindError, RangeError
+from dentframe.errors import (
+    ConfigError,
+    CoverageWarning,
+    KindError,
+    RangeError,
+    ReadingWarning,
+)
 from dentframe.verbs.reconcile import COLUMNS, SIGNATURES
 
 N = 96
@@ -69,8 +75,9 @@ def test_a_constant_ratio(factor, name):
 
 
 def test_demand_while_the_register_falls():
-    """Q of B5: demand is positive while the register runs backwards; nothing raises."""
-    (row,) = both(sign=-1.0).dent.reconcile().itertuples()
+    """Q of B5: demand is positive while the register runs backwards; a warning, no error."""
+    with pytest.warns(CoverageWarning, match="allow_export"):
+        (row,) = both(sign=-1.0).dent.reconcile().itertuples()
     assert row.signature == "absolute demand or reversed CT"
     assert np.isnan(row.register)
 
@@ -198,6 +205,21 @@ def test_every_signature_is_listed():
     """The list of signatures is what users may match on."""
     assert len(set(SIGNATURES)) == len(SIGNATURES)
     assert {"agrees", "lost rows", "unexplained", "no overlap"} <= set(SIGNATURES)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda d: d.reconcile(),
+        lambda d: d.estimate(),
+        lambda d: d.check_demand_window(),
+    ],
+)
+def test_means_over_another_spacing_are_told(ask):
+    """Hourly means, taken for a quarter of an hour each: a warning names `interval`."""
+    hourly = both().resample("h").last()
+    with pytest.warns(ReadingWarning, match="say interval='60min'"):
+        ask(hourly.dent)
 
 
 def test_what_is_refused():
