@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dentframe.frame.request import Plan
     from dentframe.money.bill import bill
     from dentframe.money.demand_charges import adjusted_demand, ratchet
+    from dentframe.money.record import Record, records
     from dentframe.money.rounding import allocate
     from dentframe.money.split import Run, split
     from dentframe.money.split_rules import SplitRules
@@ -52,6 +53,7 @@ ON_USE: Final = {
     "Archive": "dentframe.archive",
     "DentCloud": "dentframe.cloud.client",
     "Plan": "dentframe.frame.request",
+    "Record": "dentframe.money.record",
     "Run": "dentframe.money.split",
     "Site": "dentframe.site.site",
     "SplitRules": "dentframe.money.split_rules",
@@ -70,6 +72,7 @@ ON_USE: Final = {
     "plan_dentcloud": "dentframe.reader",
     "ratchet": "dentframe.money.demand_charges",
     "read_dentcloud": "dentframe.reader",
+    "records": "dentframe.money.record",
     "split": "dentframe.money.split",
     "sync": "dentframe.archive",
     "verify": "dentframe.money.verification",
@@ -83,6 +86,7 @@ __all__ = [
     "DentFrame",
     "Monthly",
     "Plan",
+    "Record",
     "RegisterRules",
     "Run",
     "Schedule",
@@ -105,6 +109,7 @@ __all__ = [
     "plan_dentcloud",
     "ratchet",
     "read_dentcloud",
+    "records",
     "split",
     "sync",
     "verify",

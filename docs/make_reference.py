@@ -126,8 +126,8 @@ API: dict[str, tuple[str, str, Things]] = {
     "money.md": (
         "Money",
         "From kilowatt-hours to statements.",
-        _functions("dentframe", "bill", "split", "verify", "allocate")
-        + _classes_of("Site", "UtilityBill", "SplitRules", "Tariff", "Statement", "Run"),
+        _functions("dentframe", "bill", "split", "verify", "records", "allocate")
+        + _classes_of("Site", "UtilityBill", "SplitRules", "Tariff", "Statement", "Run", "Record"),
     ),
     "archive.md": (
         "Archive and fleet",

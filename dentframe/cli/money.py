@@ -27,7 +27,7 @@ from dentframe.cli.options import (
 )
 from dentframe.cli.output import format_option, say
 from dentframe.errors import ConfigError, DentWarning, RangeError
-from dentframe.money.record import records
+from dentframe.money.saving import row_dicts
 
 if TYPE_CHECKING:
     from dentframe.money.split import Run
@@ -62,7 +62,7 @@ def split(
       dentframe split bill.toml --site site.toml --rules rules.toml --out strict --draft
       dentframe split bill.toml --site site.toml --archive archive --out 2023-12-again
     """
-    from dentframe.money.record import missing_extras
+    from dentframe.money.saving import missing_extras
     from dentframe.money.split import split as run_split
     from dentframe.money.split_rules import SplitRules
     from dentframe.money.utility_bill import UtilityBill
@@ -95,7 +95,7 @@ def split(
 
 def _exceptions(run: Run) -> Iterator[str]:
     """Each exception with its value, its limit, the rule that decides, and what to do."""
-    for row in records(run.exceptions):
+    for row in row_dicts(run.exceptions):
         mark = "accepted" if row["accepted"] else "NOT ACCEPTED"
         facts = [
             f"{k} {row[k]} {row['unit']}".rstrip() for k in ("value", "limit") if row[k] is not None

@@ -1,50 +1,43 @@
-"""The record of a split is written here: papers, tables, and what they were made from.
+"""A record of a split is read here: one month with its tables, or all months of a folder.
 
-A record holds site, bill and rules as TOML, the readings, and the result, each with its hash;
-`dentframe.verify` computes everything again from the first four and says what differs.
+The layout is documented field by field in ``docs/reference/record.md``. `dentframe.verify` and the
+record's own ``check.py`` compute it again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import platform
-import shutil
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from importlib.metadata import version
-from importlib.util import find_spec
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 import pandas as pd
 
-from dentframe.documents.csv import save_csv
-from dentframe.documents.excel import save_workbook
-from dentframe.errors import AlreadyThereError, ConfigError, DentWarning, warn
-from dentframe.files import file_names, files_in, whole_folder
-from dentframe.frame import tables
-from dentframe.money import outcome
-from dentframe.wire.columns import wire_columns
+from dentframe.errors import ConfigError
+from dentframe.files import files_in
+from dentframe.money.comparison import Billed
+from dentframe.money.rounding import add, rounded
+from dentframe.money.split_rules import SplitRules
+from dentframe.money.statement import Statement
+from dentframe.money.utility_bill import UtilityBill
+from dentframe.site.site import Site
 
 if TYPE_CHECKING:
-    from dentframe.money.outcome import Outcome
-    from dentframe.money.statement import Statement
+    from dentframe.money.split import Statements
 
-
-SCHEMA = 1
+SCHEMA = 2
 RECORD, FILE, PAPERS = "record", "record.json", "statements"
+READINGS, STATEMENTS = "readings.csv", "statements.json"
+MADE_FROM = ("site.toml", "bill.toml", "rules.toml", READINGS)
 TABLES = ("charges", "control", "exceptions", "figures")
-READINGS = ("readings.parquet", "readings.csv")
-DRAFT = "DRAFT"
-_EXTRAS = {
-    "jinja2": ("pages", "report"),
-    "fpdf": ("PDFs", "report"),
-    "openpyxl": ("workbooks", "excel"),
-}
-"""Package to what it writes, and the extra that installs it."""
+_UNSEALED = "0" * 64
+_TIMES = {"start", "end", "open_at", "close_at"}
+_CLOSING = ["element", "close_at", "close_reading"]
+_DECIMALS = {"quantity", "amount", "computed", "billed", "value", "limit"}
 
 
 class Told(msgspec.Struct, kw_only=True):
@@ -54,293 +47,39 @@ class Told(msgspec.Struct, kw_only=True):
     bill: str
     site: str
     ok: bool
-    readings: str
     attrs: dict[str, Any]
     files: dict[str, str]
     result: dict[str, list[dict[str, Any]]]
+    seal: str
     read_at: str | None = None
     versions: dict[str, str] = {}
     draft: bool = False
     papers: list[str] = []
+    replaces: str = ""
 
-
-def save(
-    of: Outcome,
-    frame: pd.DataFrame,
-    read_at: pd.Timestamp | None,
-    folder: Any,
-    *,
-    draft: bool = False,
-) -> Path:
-    """Write a split: tenants' papers, tables and record, or nothing at all.
-
-    Parameters
-    ----------
-    of : Outcome
-        The split.
-    frame : pandas.DataFrame
-        The readings that were used.
-    read_at : pandas.Timestamp or None
-        When they were read.
-    folder : str or path
-        A folder that is not there yet, is empty, or holds a split of the same bill and site:
-        a draft, or one whose exceptions were not all accepted, is replaced; one with the same
-        result gets the papers that it lacks.
-    draft : bool
-        Write the papers marked as drafts, whatever the exceptions are.
-
-    Returns
-    -------
-    pathlib.Path
-        The record's folder.
-
-    Raises
-    ------
-    ConfigError
-        Where the folder holds something else (a good record is never overwritten), or the disk
-        does not take it.
-    """
-    target = Path(folder)
-    try:
-        lacking = _check_free(target, of)
-        missing = missing_extras()
-        if missing:
-            warn(missing, DentWarning)
-        with whole_folder(target) as part:
-            if lacking is None:
-                _whole(of, frame, read_at, part, draft=draft)
-            else:
-                _completed(of, lacking, target, part)
-    except OSError as error:
-        raise ConfigError(
-            f"Cannot save to {str(target)!r}: {error.strerror or error}. Nothing was written "
-            "there. Make room or name another folder, and save again."
-        ) from None
-    return target / RECORD
-
-
-def missing_extras() -> str:
-    """What cannot be written for want of optional packages, all at once; ``""`` for nothing."""
-    forms = {k: v for k, v in _EXTRAS.items() if find_spec(k) is None}
-    if not forms:
-        return ""
-    extras = ",".join(dict.fromkeys(extra for _, extra in forms.values()))
-    return (
-        f"The statements are saved without {' and '.join(x for x, _ in forms.values())}: an "
-        f'optional package is not installed. Install it with: pip install "dentframe[{extras}]", '
-        "and save to the same folder again to add them."
-    )
-
-
-# --- what may be replaced ------------------------------------------------------------------
-
-
-def _check_free(target: Path, of: Outcome) -> Told | None:
-    """The record that lacks some papers of this split; None where a new one can be written."""
-    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
-        return None
-    if not (target / RECORD / FILE).is_file():
-        why = "something is there that is no record of a split"
-    else:
-        told = load(target / RECORD / FILE)
-        why = _kept(target, told, of)
-        if not why and told.ok and not told.draft:
-            return told
-    if why:
-        raise ConfigError(
-            f"Cannot save to {str(target)!r}: {why}. Only a split of the same bill and site with "
-            "open exceptions is replaced. Name a new folder, or remove this one yourself."
-        )
-    return None
-
-
-def _kept(target: Path, told: Told, of: Outcome) -> str:
-    """Why a folder must stay as it is, ``""`` where this split may go there."""
-    if (told.bill, told.site) != (of.bill.name, of.site.name):
-        return f"a split of {told.bill!r} of {told.site!r} is there"
-    known = {*told.files, f"{RECORD}/{FILE}"}
-    others = [name for name, _ in files_in(target) if name not in known]
-    if others:
-        return f"{others[0]!r} is there, which dentframe did not write"
-    if told.ok and not told.draft and told.result != rows(of):
-        return "a record without open exceptions is there, and is never overwritten"
-    if told.ok and not told.draft and not _lacks(told, of):
-        raise AlreadyThereError(
-            f"Nothing to save: {str(target)!r} holds this split already, without open exceptions. "
-            "Such a record is never overwritten."
-        )
-    return ""
-
-
-def _lacks(told: Told, of: Outcome) -> bool:
-    """Whether papers can be made now that a record does not have."""
-    endings = [x for k, x in (("jinja2", ".html"), ("openpyxl", ".xlsx"), ("fpdf", ".pdf"))
-               if find_spec(k)]  # fmt: skip
-    names = {f"{PAPERS}/{x}" for x in paper_names(of, draft=False).values()}
-    return any(f"{name}{x}" not in told.files for name in names for x in endings)
-
-
-# --- writing -------------------------------------------------------------------------------
-
-
-def _whole(
-    of: Outcome, frame: pd.DataFrame, read_at: pd.Timestamp | None, part: Path, *, draft: bool
-) -> None:
-    found = result(of)
-    ok = bool(found["exceptions"]["accepted"].all())
-    if draft or ok:
-        _papers(of, read_at, part, draft=draft)
-    _tables(found, part, draft=draft or not ok)
-    (part / RECORD).mkdir()
-    texts = {"site": of.site.to_toml(), "bill": of.bill.to_toml(), "rules": of.rules.to_toml()}
-    for name, text in texts.items():
-        (part / RECORD / f"{name}.toml").write_text(text, encoding="utf-8")
-    told = Told(
-        schema=SCHEMA,
-        bill=of.bill.name,
-        site=of.site.name,
-        ok=ok,
-        draft=draft,
-        read_at=None if read_at is None else read_at.isoformat(),
-        versions=versions(),
-        readings=_readings(frame, part / RECORD),
-        attrs={str(k): v for k, v in frame.attrs.items()},
-        files={},
-        result=rows(of),
-    )
-    _finish(told, part)
-
-
-def _completed(of: Outcome, told: Told, target: Path, part: Path) -> None:
-    """The record as it is, with the papers that it lacks."""
-    shutil.copytree(target, part, dirs_exist_ok=True)
-    read_at = None if told.read_at is None else pd.Timestamp(told.read_at)
-    _papers(of, read_at, part, draft=False)
-    if find_spec("openpyxl"):
-        save_workbook(result(of), part / "internal.xlsx")
-    _finish(told, part)
-
-
-def _finish(told: Told, part: Path) -> None:
-    names = ((k, p) for k, p in files_in(part) if k != f"{RECORD}/{FILE}")
-    whole = {"schema": SCHEMA, "kind": "dentframe split", **msgspec.structs.asdict(told)}
-    whole["files"] = {name: digest(path) for name, path in names}
-    whole["papers"] = [name for name in whole["files"] if not name.startswith(f"{RECORD}/")]
-    body = json.dumps(whole, indent=1, ensure_ascii=False)
-    (part / RECORD / FILE).write_text(f"{body}\n", encoding="utf-8")
-
-
-def _tables(found: Mapping[str, pd.DataFrame], part: Path, *, draft: bool) -> None:
-    if draft:
-        charges = found["charges"].copy()
-        charges.insert(0, "draft", DRAFT)
-        found = {**found, "charges": charges}
-    for name in TABLES:
-        save_csv(found[name], part / f"{name}.csv")
-    if find_spec("openpyxl"):
-        save_workbook(found, part / "internal.xlsx")
-
-
-def _papers(of: Outcome, read_at: pd.Timestamp | None, part: Path, *, draft: bool) -> None:
-    """Each statement as CSV, and as page, workbook and PDF where their extras are there."""
-    (part / PAPERS).mkdir(exist_ok=True)
-    names = paper_names(of, draft=draft)
-    unwritten = []
-    for s in outcome.statements(of, read_at):
-        stem = part / PAPERS / names[s.party]
-        unwritten += _forms(replace(s, draft=draft), stem)
-    if unwritten:
-        warn(
-            f"{len(unwritten)} statements are saved without a PDF. The first: {unwritten[0]}",
-            DentWarning,
-        )
-
-
-def _forms(s: Statement, stem: Path) -> list[str]:
-    """Write what is not there yet; a name that no font can write leaves the other forms."""
-    writers = ((None, ".csv", s.to_csv), ("jinja2", ".html", s.to_html),
-               ("openpyxl", ".xlsx", s.to_excel), ("fpdf", ".pdf", s.to_pdf))  # fmt: skip
-    for package, ending, write in writers:
-        path = stem.with_name(f"{stem.name}{ending}")
-        if path.exists() or (package and find_spec(package) is None):
-            continue
-        try:
-            write(path)
-        except ConfigError as error:
-            if ending != ".pdf":
-                raise
-            path.unlink(missing_ok=True)
-            return [str(error)]
-    return []
-
-
-def paper_names(of: Outcome, *, draft: bool) -> dict[str, str]:
-    """The name of each tenant's files, by account or name, so that every month has the same."""
-    names = file_names({t.name: t.account or t.name for t in of.site.tenants})
-    return {party: f"{name}-{DRAFT}" if draft else name for party, name in names.items()}
-
-
-def _readings(frame: pd.DataFrame, folder: Path) -> str:
-    """The readings, bit-identical: Parquet where pyarrow is there, else exact CSV."""
-    kept = frame[wire_columns(frame.columns)].copy()
-    kept.attrs = {}
-    floats = all(str(x) == "float64" for x in kept.dtypes)
-    name = READINGS[0] if floats and find_spec("pyarrow") else READINGS[1]
-    if name.endswith(".csv"):
-        tables.to_csv(kept, folder / name)
-    else:
-        kept.to_parquet(folder / name)
-    return name
-
-
-# --- the result ----------------------------------------------------------------------------
-
-
-def result(of: Outcome) -> dict[str, pd.DataFrame]:
-    """The tables of a split."""
-    return {
-        "charges": outcome.charges(of),
-        "control": outcome.control(of).rename_axis("party").reset_index(),
-        "exceptions": outcome.exceptions(of),
-        "figures": outcome.figures(of),
-    }
-
-
-def rows(of: Outcome) -> dict[str, list[dict[str, Any]]]:
-    """The tables of a result as JSON-safe rows."""
-    return {
-        name: [{k: _json_safe(v) for k, v in row.items()} for row in records(table)]
-        for name, table in result(of).items()
-    }
-
-
-def records(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """Rows by column name."""
-    names = [str(c) for c in table.columns]
-    for row in table.astype(object).to_numpy():
-        yield dict(zip(names, row, strict=True))
-
-
-def _json_safe(value: Any) -> Any:
-    """A value as JSON has it: decimals and times as text, what is missing as None."""
-    if isinstance(value, tuple | list):
-        return ", ".join(map(str, value))
-    if value is None or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
-        return None
-    if isinstance(value, bool | int | float | str):
-        return value
-    return value.isoformat() if isinstance(value, pd.Timestamp) else str(value)
-
-
-def versions() -> dict[str, str]:
-    """What computes here."""
-    found = {name: version(name) for name in ("dentframe", "pandas", "numpy")}
-    return {**found, "python": platform.python_version()}
+    @property
+    def id(self) -> str:
+        """What names a record: the SHA-256 of the hashes of what it was made from."""
+        made_from = "".join(self.files.get(f"{RECORD}/{x}", "") for x in MADE_FROM)
+        return hashlib.sha256(f"{made_from}{self.replaces}".encode()).hexdigest()
 
 
 def digest(path: Path) -> str:
     """The SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def sealed(told: Told) -> bytes:
+    """The text of ``record.json``: its seal is the SHA-256 of the text with a seal of zeros."""
+    whole = {"schema": SCHEMA, "kind": "dentframe split", **msgspec.structs.asdict(told)}
+    body = f"{json.dumps(whole | {'seal': _UNSEALED}, indent=1, ensure_ascii=False)}\n".encode()
+    return body.replace(_UNSEALED.encode(), hashlib.sha256(body).hexdigest().encode())
+
+
+def is_sealed(path: Path, told: Told) -> bool:
+    """Whether ``record.json`` is, byte for byte, as it was written."""
+    body = path.read_bytes().replace(told.seal.encode() or b"\0", _UNSEALED.encode())
+    return hashlib.sha256(body).hexdigest() == told.seal
 
 
 def load(path: Path) -> Told:
@@ -350,7 +89,7 @@ def load(path: Path) -> Told:
         found = msgspec.json.decode(data)
         if not isinstance(found, dict) or found.get("schema") != SCHEMA:
             raise ConfigError(
-                f"Cannot read the record {str(path)!r}: it is none of schema {SCHEMA}. A later "
+                f"Cannot read the record {str(path)!r}: it is none of schema {SCHEMA}. Another "
                 "version of dentframe may have written it."
             )
         return msgspec.convert(found, Told)
@@ -361,3 +100,226 @@ def load(path: Path) -> Told:
     except OSError as error:
         why = f"{error.strerror or error}"
     raise ConfigError(f"Cannot read the record {str(path)!r}: {why}.")
+
+
+def folder_of(path: Any) -> Path:
+    """The record's own folder, none of whose own parts is a link.
+
+    Parameters
+    ----------
+    path : str or path
+        That folder, its ``record.json``, or the folder that `Run.save` wrote.
+
+    Raises
+    ------
+    ConfigError
+        Where there is no record.
+    """
+    at = Path(path).resolve()
+    for folder in (at, at.parent if at.name == FILE else at / RECORD):
+        if (folder / FILE).is_file():
+            for own in (folder, folder / FILE):
+                if own.is_symlink():
+                    raise ConfigError(
+                        f"Cannot read {str(path)!r}: its {own.name} is a link, which is not "
+                        "followed. Name the folder itself."
+                    )
+            return folder
+    raise ConfigError(
+        f"Cannot read {str(path)!r}: there is no {FILE} in it. Name the folder that Run.save "
+        "wrote, or its folder 'record'."
+    )
+
+
+@dataclass(frozen=True)
+class Record:
+    """A split as it was saved.
+
+    Nothing is computed anew: `dentframe.verify` does that.
+
+    Attributes
+    ----------
+    folder : pathlib.Path
+        The record's own folder.
+    told : Told
+        What ``record.json`` says.
+
+    Examples
+    --------
+    >>> record = Record.load("2023-12")
+    >>> record.ok, record.bill.name, record.statements["Bakery"].total
+    (True, '2023-12', Decimal('972.62'))
+    """
+
+    folder: Path
+    told: Told
+
+    @classmethod
+    def load(cls, folder: Any) -> Record:
+        """Read a record.
+
+        Parameters
+        ----------
+        folder : str or path
+            The folder that `Run.save` wrote, its folder ``record``, or that one's
+            ``record.json``.
+
+        Raises
+        ------
+        ConfigError
+            Where there is no record, or one that cannot be read.
+        """
+        own = folder_of(folder)
+        return cls(own, load(own / FILE))
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is final: no exception is open, and its papers are no drafts."""
+        return self.told.ok and not self.told.draft
+
+    @property
+    def id(self) -> str:
+        """What names this record, wherever its folder lies."""
+        return self.told.id
+
+    @property
+    def replaces(self) -> str:
+        """The `id` of the record that this one replaces; ``""`` for a first bill."""
+        return self.told.replaces
+
+    @cached_property
+    def site(self) -> Site:
+        """The building, with the corrections that were known."""
+        return Site.load(self.folder / "site.toml")
+
+    @cached_property
+    def bill(self) -> UtilityBill:
+        """The utility's bill."""
+        return UtilityBill.load(self.folder / "bill.toml")
+
+    @cached_property
+    def rules(self) -> SplitRules:
+        """How it was shared."""
+        return SplitRules.load(self.folder / "rules.toml")
+
+    @cached_property
+    def charges(self) -> pd.DataFrame:
+        """One row a party and line, as `Run.charges`."""
+        return self.table("charges")
+
+    @cached_property
+    def figures(self) -> pd.DataFrame:
+        """Every figure that a line rests on, as `Run.figures`."""
+        return self.table("figures")
+
+    @cached_property
+    def exceptions(self) -> pd.DataFrame:
+        """What had to be looked at, as `Run.exceptions`."""
+        return self.table("exceptions")
+
+    @cached_property
+    def control(self) -> pd.Series[Any]:
+        """The utility's amount and where it went, as `Run.control`."""
+        return self.table("control").set_index("party")["amount"]
+
+    @cached_property
+    def statements(self) -> Statements:
+        """The tenants' statements as they were written; none while exceptions are open."""
+        from dentframe.money.split import Statements
+
+        path = self.folder / STATEMENTS
+        data = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+        return Statements([Statement.from_dict(x) for x in data])
+
+    @property
+    def billed(self) -> list[Billed]:
+        """What each tenant used and paid, for later statements to compare with."""
+        energy = self.figures.query("basis == 'energy' and kind == 'own'")
+        return [
+            Billed(
+                t.name,
+                t.account,
+                mine["start"].min(),
+                mine["end"].max(),
+                None if mine["quantity"].isna().any() else add(list(mine["quantity"])),
+                add(list(self.charges["amount"][self.charges["party"] == t.name])),
+                {
+                    str(key): (at, rounded(value, self.rules.places))
+                    for key, at, value in mine[_CLOSING].astype(object).to_numpy()
+                    if not pd.isna(value)
+                },
+            )
+            for t in self.site.tenants
+            for mine in [energy[energy["party"] == t.name]]
+            if len(mine)
+        ]
+
+    def table(self, name: str) -> pd.DataFrame:
+        """One of ``charges``, ``control``, ``exceptions`` and ``figures``, its values typed."""
+        found = pd.DataFrame(self.told.result[name])
+        for column in found.columns:
+            found[column] = self._typed(str(column), found[column])
+        return found
+
+    def _typed(self, column: str, values: pd.Series[Any]) -> Any:
+        if column in _TIMES:
+            return pd.to_datetime(values, utc=True, format="ISO8601").dt.tz_convert(self.site.tz)
+        if column in _DECIMALS:
+            return values.map(lambda x: None if x is None else Decimal(x)).astype(object)
+        if column == "flags":
+            return values.map(lambda x: tuple(x.split(", ")) if x else ())
+        return values
+
+
+def records(folder: Any, table: str = "charges", *, replaced: bool = False) -> pd.DataFrame:
+    """The records below a folder as one frame over months.
+
+    Parameters
+    ----------
+    folder : str or path
+        Where the months were saved, at any depth; no link is followed.
+    table : str
+        ``charges``, ``figures``, ``control`` or ``exceptions``.
+    replaced : bool
+        Show records too that a re-bill has replaced. Without them the amounts of a tenant add up
+        to what the tenant was billed.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The rows of that table, each with ``record`` (the folder within `folder`), ``bill``,
+        ``site``, ``period_start``, ``period_end`` (of the bill), ``ok`` and ``draft``; records
+        by site and period.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown `table`, or a record that cannot be read.
+
+    Examples
+    --------
+    >>> records("bills").groupby("party")["amount"].sum()["Bakery"]
+    Decimal('972.62')
+    """
+    if table not in TABLES:
+        raise ConfigError(f"Cannot read table {table!r} of records: use {', '.join(TABLES)}.")
+    top = Path(folder)
+    found = [Record.load(path.parent) for name, path in files_in(top)
+             if name.split("/")[-2:] == [RECORD, FILE] and not path.is_symlink()]  # fmt: skip
+    gone = set() if replaced else {x.replaces for x in found if x.ok}
+    kept = [x for x in found if x.id not in gone]
+    kept.sort(key=lambda x: (x.told.site, x.site.instant(x.bill.start)))
+    parts = []
+    for x in kept:
+        rows = x.table(table).drop(columns="bill", errors="ignore")
+        head = {
+            "record": x.folder.parent.relative_to(top.resolve()).as_posix(),
+            "bill": x.told.bill,
+            "site": x.told.site,
+            "period_start": x.site.instant(x.bill.start).tz_convert(x.site.tz),
+            "period_end": x.site.instant(x.bill.end).tz_convert(x.site.tz),
+            "ok": x.told.ok,
+            "draft": x.told.draft,
+        }
+        parts.append(pd.concat([pd.DataFrame(head, index=rows.index), rows], axis=1))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

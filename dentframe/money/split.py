@@ -16,7 +16,7 @@ from dentframe.frame.quantify import dequantify
 from dentframe.money import outcome as _outcome
 from dentframe.money.figures import dated_parts
 from dentframe.money.occupancy import blank, check_frame, check_present, dates, span, stays
-from dentframe.money.record import save as _save
+from dentframe.money.saving import save as _save
 from dentframe.money.split_rules import SplitRules, rules_of
 from dentframe.money.statement import Statement
 from dentframe.money.utility_bill import UtilityBill

@@ -10,24 +10,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from dentframe.errors import ConfigError, DentError
 from dentframe.files import files_in
 from dentframe.frame import tables
 from dentframe.money import outcome
 from dentframe.money.record import (
     FILE,
+    MADE_FROM,
     PAPERS,
     READINGS,
     RECORD,
     TABLES,
     digest,
+    folder_of,
+    is_sealed,
     load,
-    paper_names,
-    rows,
-    versions,
 )
+from dentframe.money.saving import paper_names, rows, versions
 from dentframe.money.split_rules import SplitRules
 from dentframe.money.utility_bill import UtilityBill
 from dentframe.site.site import Site
@@ -35,9 +34,6 @@ from dentframe.site.site import Site
 if TYPE_CHECKING:
     from dentframe.money.outcome import Outcome
     from dentframe.money.record import Told
-
-_MOST_CELLS = 200_000_000
-"""More readings than any bill has: a small Parquet file can unpack to more than the memory."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +82,7 @@ def verify(path: Any) -> Verification:
     >>> verify(record).ok
     True
     """
-    folder = _folder(path)
+    folder = folder_of(path)
     told = load(folder / FILE)
     if folder.name != RECORD:
         raise ConfigError(
@@ -94,8 +90,10 @@ def verify(path: Any) -> Verification:
             "files of its list lie beside it. Give it its name again."
         )
     there = dict(files_in(folder.parent))
-    there.pop(f"{RECORD}/{FILE}")
+    own = there.pop(f"{RECORD}/{FILE}")
     differences = list(_changed(told, there))
+    if not is_sealed(own, told):
+        differences.append(f"File {RECORD}/{FILE} was changed: its seal is not that of its text.")
     again = _again(folder, told, there)
     if again is None:
         differences.append("Its readings were changed: the figures were not computed again.")
@@ -104,24 +102,6 @@ def verify(path: Any) -> Verification:
         computed = rows(again)
         differences += [x for n in TABLES for x in _compared(n, told.result, computed)]
     return Verification(tuple(differences), tuple(_notes(told)))
-
-
-def _folder(path: Any) -> Path:
-    """The folder of the record, none of whose own parts is a link."""
-    at = Path(path).resolve()
-    for folder in (at, at.parent if at.name == FILE else at / RECORD):
-        if (folder / FILE).is_file():
-            for own in (folder, folder / FILE):
-                if own.is_symlink():
-                    raise ConfigError(
-                        f"Cannot verify {str(path)!r}: its {own.name} is a link, which is not "
-                        "followed. Name the folder itself."
-                    )
-            return folder
-    raise ConfigError(
-        f"Cannot verify {str(path)!r}: there is no {FILE} in it. Name the folder that Run.save "
-        "wrote, or its folder 'record'."
-    )
 
 
 def _changed(told: Told, there: Mapping[str, Path]) -> Iterator[str]:
@@ -142,7 +122,7 @@ def _changed(told: Told, there: Mapping[str, Path]) -> Iterator[str]:
 def _unlisted(told: Told, again: Outcome) -> Iterator[str]:
     """What every record has, and this one's list has not."""
     wanted = told.papers + [f"{x}.csv" for x in TABLES]
-    wanted += [f"{RECORD}/{x}" for x in ("site.toml", "bill.toml", "rules.toml", told.readings)]
+    wanted += [f"{RECORD}/{x}" for x in MADE_FROM]
     if told.ok or told.draft:
         paid = {c.party for c in again.charges}
         names = paper_names(again, draft=told.draft)
@@ -158,48 +138,28 @@ def _unlisted(told: Told, again: Outcome) -> Iterator[str]:
 
 def _again(folder: Path, told: Told, there: Mapping[str, Path]) -> Outcome | None:
     """The split, computed from the files; None where the readings are not those of the list."""
-    if told.readings not in READINGS:
-        raise ConfigError(
-            f"Cannot verify {str(folder)!r}: field 'readings' of {FILE} is {told.readings!r}, it "
-            f"must be {READINGS[0]} or {READINGS[1]}."
-        )
-    for name in (told.readings, "site.toml", "bill.toml", "rules.toml"):
+    for name in MADE_FROM:
         path = there.get(f"{RECORD}/{name}")
         if path is None or path.is_symlink() or not path.is_file():
             what = "missing" if path is None else "a link or no plain file"
             raise ConfigError(f"Cannot verify {str(folder)!r}: its {name} is {what}.")
-    # Readers of Parquet are native code, which damaged bytes can crash: the hash comes first.
-    if digest(folder / told.readings) != told.files.get(f"{RECORD}/{told.readings}"):
+    if digest(folder / READINGS) != told.files.get(f"{RECORD}/{READINGS}"):
         return None
     site = Site.load(folder / "site.toml")
     bill = UtilityBill.load(folder / "bill.toml")
     rules = SplitRules.load(folder / "rules.toml")
     try:
-        frame = _frame(folder / told.readings)
+        frame = tables.read_csv(folder / READINGS)
         frame.attrs.update(told.attrs)
         return outcome.settle(frame, site, bill, rules)
     except DentError:
         raise
-    except Exception as error:  # pyarrow and pandas raise many kinds for what is damaged
+    except Exception as error:  # pandas raises many kinds for what is damaged
         raise ConfigError(
-            f"Cannot verify {str(folder)!r}: nothing can be computed from {told.readings} and "
+            f"Cannot verify {str(folder)!r}: nothing can be computed from {READINGS} and "
             f"field 'attrs' of {FILE} ({type(error).__name__}: {str(error)[:200]}). They are "
             "damaged, or were written by something else."
         ) from error
-
-
-def _frame(path: Path) -> pd.DataFrame:
-    if path.suffix == ".csv":
-        return tables.read_csv(path)
-    from pyarrow.parquet import read_metadata
-
-    size = read_metadata(path)
-    if size.num_rows * size.num_columns > _MOST_CELLS:
-        raise ConfigError(
-            f"Cannot read {str(path)!r}: {size.num_rows} rows x {size.num_columns} columns are "
-            f"more than the {_MOST_CELLS} values that a record may have."
-        )
-    return pd.read_parquet(path)
 
 
 def _compared(

@@ -1,0 +1,255 @@
+"""Corrections of a site's meters are described here, read from their tables, and checked.
+
+The raw readings stay as they are. `dentframe.metering.corrections` applies what is stated here.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from decimal import Decimal
+from itertools import combinations
+from typing import Any
+
+import pandas as pd
+
+from dentframe.errors import ConfigError, did_you_mean
+from dentframe.site.files import Moment, Table, exact, load, moment
+from dentframe.times.ranges import instant
+
+KINDS = {
+    "factor": ("start", "factor"),
+    "reading": ("time", "value"),
+    "exchange": ("time", "closing", "opening"),
+    "figure": ("start", "end", "kwh", "by"),
+}
+"""Each kind and the fields that it needs."""
+_ALSO = {"factor": ("end",), "figure": ("kw", "windows")}
+_COMMON = ("kind", "element", "id", "reason", "on", "by", "replaces")
+_IN_FILES = {"start": "from", "end": "to"}
+_NUMBERS = ("factor", "value", "closing", "opening", "kwh", "kw")
+_OPEN = pd.Timestamp("2200-01-01", tz="UTC")
+
+
+@dataclass(frozen=True)
+class Correction:
+    """One correction of what a meter says: a table ``[[corrections]]``.
+
+    Parameters
+    ----------
+    kind : {"factor", "reading", "exchange", "figure"}
+        ``factor``: kWHNet, kVAHNet, DemandkW and A times `factor` from `start` to `end`.
+        ``reading``: the register of kWHNet showed `value` at `time`. ``exchange``: the meter was
+        exchanged at `time`. ``figure``: energy that was agreed for ``[start, end)``.
+    element : str
+        Its id, ``"P482311252_B"``.
+    id : str
+        What the correction is called, unique in its file.
+    reason : str
+        Why: statements print it.
+    on : date
+        When it was decided.
+    start, end : date or datetime, optional
+        ``from`` and ``to`` in a file; an `end` of None is open for a factor.
+    time : date or datetime, optional
+        When a reading was taken or a meter was exchanged.
+    factor : Decimal, optional
+        Above 0.
+    value, closing, opening : Decimal, optional
+        In the scale of the raw register [kWh].
+    kwh, kw : Decimal, optional
+        The agreed energy [kWh] and, where it was agreed too, peak demand [kW].
+    windows : mapping of str to Decimal
+        The agreed energy of each time-of-use window [kWh]; they add up to `kwh`.
+    by : str
+        Who read the meter, or with whom the figure was agreed.
+    replaces : str
+        The id of the correction whose place it takes.
+
+    Raises
+    ------
+    ConfigError
+        For a field that is missing, is of another kind, or cannot be meant.
+
+    Examples
+    --------
+    >>> wrong_ct = Correction("factor", "P482311252_B", "ct-b", "CT 200:5, not 100:5",
+    ...                       on="2024-01-09", start="2023-12-12", factor=2)
+    >>> wrong_ct.factor, wrong_ct.end
+    (Decimal('2'), None)
+    """
+
+    kind: str
+    element: str
+    id: str
+    reason: str
+    on: dt.date
+    start: Moment | None = None
+    end: Moment | None = None
+    time: Moment | None = None
+    factor: Decimal | None = None
+    value: Decimal | None = None
+    closing: Decimal | None = None
+    opening: Decimal | None = None
+    kwh: Decimal | None = None
+    kw: Decimal | None = None
+    windows: Mapping[str, Decimal] = field(default_factory=dict)
+    by: str = ""
+    replaces: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ConfigError(
+                f"Cannot use {self}: kind {self.kind!r} is none of {', '.join(KINDS)}"
+                f"{did_you_mean(self.kind, KINDS) or '.'}"
+            )
+        for name in ("on", "start", "end", "time"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, moment(getattr(self, name)))
+        for name in _NUMBERS:
+            object.__setattr__(self, name, self._number(name, getattr(self, name)))
+        own = {k: self._number(f"windows.{k}", v) for k, v in self.windows.items()}
+        object.__setattr__(self, "windows", own)
+        given = {f.name for f in fields(self) if getattr(self, f.name) not in (None, "", {})}
+        known = {*_COMMON, *KINDS[self.kind], *_ALSO.get(self.kind, ())}
+        for name in (*_COMMON[:5], *KINDS[self.kind]):
+            if name not in given:
+                raise self._error(name, "is missing")
+        for name in sorted(given - known):
+            raise self._error(name, f"goes not with kind {self.kind!r}")
+        if self.factor is not None and self.factor <= 0:
+            raise self._error("factor", f"is {self.factor}; it must be above 0")
+        if own and sum(own.values()) != self.kwh:
+            raise self._error("windows", f"add up to {sum(own.values())}, kwh is {self.kwh}")
+
+    def __str__(self) -> str:
+        return f"correction {self.id!r} of {self.element}"
+
+    def span(self, tz: dt.tzinfo | None) -> tuple[pd.Timestamp, pd.Timestamp]:
+        """Its first and last instant, UTC; both the same for a reading and an exchange."""
+        low = instant(self.time if self.start is None else self.start, tz, str(self))
+        if self.time is not None:
+            return low, low
+        return low, _OPEN if self.end is None else instant(self.end, tz, str(self))
+
+    def touches(self, start: pd.Timestamp, end: pd.Timestamp, tz: dt.tzinfo | None) -> bool:
+        """Whether it bears on a period, its two edges included."""
+        low, high = self.span(tz)
+        return low <= end and high >= start
+
+    def to_dict(self) -> dict[str, Any]:
+        """Its table in a file; `from_dict` gives an equal correction."""
+        found = {_IN_FILES.get(f.name, f.name): getattr(self, f.name) for f in fields(self)}
+        return {k: v for k, v in found.items() if v not in (None, "", {})}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], *, file: str = "corrections") -> Correction:
+        """A correction from its table in a file.
+
+        Raises
+        ------
+        ConfigError
+            Naming `file`, and the correction or its field.
+        """
+        table = Table(data, file, "corrections")
+        own = {k: v for k, v in _IN_FILES.items() if v in data}
+        table.only(*(_IN_FILES.get(f.name, f.name) for f in fields(cls)))
+        for name in ("kind", "element", "id", "reason"):
+            table.text(name)
+        for name in ("by", "replaces"):
+            table.text(name, "")
+        given = {k: v for k, v in data.items() if k not in own.values()}
+        try:
+            return cls(**given, **{k: data[v] for k, v in own.items()}, **_no_date(data))
+        except ConfigError as error:
+            raise ConfigError(f"Cannot use {file}: {error}") from None
+
+    def _number(self, name: str, value: Any) -> Decimal | None:
+        number = None if value is None else exact(value)
+        if value is not None and number is None:
+            raise self._error(name, f"is {value!r}, no finite number")
+        return number
+
+    def _error(self, name: str, why: str) -> ConfigError:
+        name = _IN_FILES.get(name, name)
+        return ConfigError(f"Cannot use {self}: field {name!r} {why}.")
+
+
+def _no_date(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {} if "on" in data else {"on": None}
+
+
+def corrections_of(given: Any, *, file: str = "corrections") -> tuple[Correction, ...]:
+    """Corrections from objects, tables as in a file, or one of either."""
+    listed = [given] if isinstance(given, Correction | Mapping) else list(given or ())
+    return tuple(
+        x if isinstance(x, Correction) else Correction.from_dict(x, file=file) for x in listed
+    )
+
+
+def load_corrections(path: Any) -> tuple[Correction, ...]:
+    """The ``[[corrections]]`` of a TOML file, which may be a site's.
+
+    Raises
+    ------
+    ConfigError
+        Where it has none, or one that cannot be meant.
+    """
+    tables = Table(load(path), str(path)).tables("corrections")
+    if not tables:
+        raise ConfigError(
+            f"Cannot use {str(path)!r}: it has no table [[corrections]]. Give each correction one, "
+            "with kind, element, id, reason and on."
+        )
+    return corrections_of([t.data for t in tables], file=str(path))
+
+
+def in_force(
+    given: Iterable[Correction], tz: dt.tzinfo | None, elements: Sequence[str] | None = None
+) -> list[Correction]:
+    """The corrections that no other one replaces.
+
+    Parameters
+    ----------
+    given : iterable of Correction
+        All of them.
+    tz : tzinfo or None
+        The zone of naive times.
+    elements : sequence of str, optional
+        The elements that there are.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown element, an id that comes twice, one that replaces nothing, an end before
+        its start, or two of a kind that overlap.
+    """
+    found = list(given)
+    by_id: dict[str, Correction] = {}
+    for x in found:
+        if elements is not None and x.element not in elements:
+            near = did_you_mean(x.element, elements) or f": there are {', '.join(elements)}."
+            raise ConfigError(f"Cannot use {x}: there is no such element{near}")
+        if by_id.setdefault(x.id, x) is not x:
+            raise ConfigError(f"Cannot use {x}: {by_id[x.id]} has the same id.")
+        low, high = x.span(tz)
+        if x.time is None and not low < high:
+            raise ConfigError(f"Cannot use {x}: 'to' = {x.end} is not after 'from' = {x.start}.")
+    for x in found:
+        old = by_id.get(x.replaces)
+        if x.replaces and (old is None or (old.kind, old.element) != (x.kind, x.element)):
+            why = "there is none" if old is None else f"that is a {old.kind} of {old.element}"
+            raise ConfigError(f"Cannot use {x}: it replaces {x.replaces!r}, and {why}.")
+    left = [x for x in found if x.id not in {y.replaces for y in found}]
+    for a, b in combinations(left, 2):
+        if (a.kind, a.element) == (b.kind, b.element) and _overlap(a.span(tz), b.span(tz)):
+            raise ConfigError(
+                f"Cannot use {b}: it overlaps {a}, which is a {a.kind} too. Where it takes its "
+                f'place, say replaces = "{a.id}"; else change its time.'
+            )
+    return left
+
+
+def _overlap(a: tuple[Any, Any], b: tuple[Any, Any]) -> bool:
+    return bool(a == b or (a[0] < b[1] and b[0] < a[1]))
