@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import os
 import re
+import secrets
 import shutil
 import tempfile
 import time
@@ -22,34 +23,50 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 _LONGEST = 60
 
 
-def write(path: Path, data: bytes, mode: int = 0o600) -> None:
+def write_whole(
+    path: Path, data: bytes | memoryview, mode: int = 0o600, aside: Path | None = None
+) -> None:
     """Write a file whole; one that is there keeps its mode, and a link stays a link.
 
     Parameters
     ----------
     path : Path
-        The file; its folder is there.
-    data : bytes
+        The file; its folder is made where it is missing.
+    data : bytes or memoryview
         All that it holds.
     mode : int
-        The permissions of a new file.
+        The permissions of a new file, as far as the process allows them.
+    aside : Path, optional
+        The folder in which it is written before it takes its place; else the file's own.
     """
     path = path.resolve()
-    if path.exists():
-        mode = path.stat().st_mode & 0o777
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
-    aside = Path(name)
+    old = path.stat().st_mode & 0o777 if path.exists() else None
+    make_folder(path.parent)
+    make_folder(aside or path.parent)
+    part = (aside or path.parent) / f".{path.name[:40]}.{secrets.token_hex(8)}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(os.open(part, flags, mode), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        aside.chmod(mode)
-        replace(aside, path)
+        if old is not None:
+            part.chmod(old)
+        replace(part, path)
     except BaseException:
-        aside.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder that outlives a crash, and those above it."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir()
+    sync_folder(folder.parent)
 
 
 def replace(source: Path, target: Path) -> None:

@@ -4,7 +4,8 @@
 
     ARCHIVE/meter=P482311252/2023.parquet           the readings of a meter and UTC year
     ARCHIVE/meter=-/columns.parquet                 no rows, every column, what getTopics said
-    ARCHIVE/.dentframe/sync.lock                    empty, or who is syncing
+    ARCHIVE/.dentframe/sync.lock                    empty; held while a sync is under way
+    ARCHIVE/.dentframe/sync.json                    who is syncing
     ARCHIVE/.dentframe/pending/meter=P…/….part      answers that are not yet in a year's file
     ARCHIVE/.dentframe/aside/                       files being written
     ARCHIVE/.dentframe/damaged/meter=P…/            files whose bytes have changed, as found
@@ -16,22 +17,19 @@ look into hidden folders too, find the readings alone.
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
 import re
-import secrets
 import socket
-import sys
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from dentframe.errors import ConfigError
+from dentframe.errors import ConfigError, missing_extra
+from dentframe.files import make_folder, replace, write_whole
 
 if TYPE_CHECKING:
     from dentframe.archive.records import Record
@@ -154,128 +152,64 @@ def foreign(path: Path, why: str) -> ConfigError:
     )
 
 
-# --- files that are there whole or not at all, and on the disk when the call returns ------
-
-_TRIES = 50
-_PAUSE = 0.02
+# --- writing, one sync at a time ----------------------------------------------------------
 
 
 def write(root: Path, path: Path, data: bytes | memoryview) -> None:
-    """Write a file aside, sync it, and put it in its place, and sync that too."""
-    aside = root / OWN / "aside" / secrets.token_hex(8)
-    make_folder(aside.parent)
-    make_folder(path.parent)
-    try:
-        with aside.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        move(aside, path)
-    except OSError:
-        aside.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
+    """Write a file of the archive whole; what is half written lies aside."""
+    write_whole(path, data, 0o666, root / OWN / "aside")
 
 
 def move(source: Path, target: Path) -> None:
-    """Rename over a file; on Windows a reader may hold it open for a moment."""
+    """Give a file another place."""
     make_folder(target.parent)
-    for left in reversed(range(_TRIES)):
-        try:
-            os.replace(source, target)  # noqa: PTH105 - the tests break it here
-        except PermissionError:
-            if not left:
-                raise
-            time.sleep(_PAUSE)
-        else:
-            return
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder that outlives a crash, and those above it."""
-    if folder.is_dir():
-        return
-    make_folder(folder.parent)
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir()
-    _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Put a folder's list of names on the disk, where the system can."""
-    if os.name == "nt":
-        return  # Windows opens no folders; its file system logs renames itself
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-# --- one sync at a time ------------------------------------------------------------------
-
-_FAR = 1 << 30
-"""Windows locks bytes against reading too, so the byte that is locked is none of the text."""
-_BUSY = {errno.EACCES, errno.EAGAIN, errno.EDEADLK}
+    replace(source, target)
 
 
 @contextlib.contextmanager
 def lock(root: Path) -> Iterator[None]:
     """Hold the lock of an archive; killed or not, the process that ends frees it.
 
-    The file stays, empty; while it is held it says by whom, which no lock library does.
-
     Raises
     ------
     ConfigError
         Where another process, or another thread of this one, holds it.
+    MissingExtraError
+        Where filelock is not installed.
     """
-    path = root / OWN / "sync.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _open_lock(path) as file:
-        _take(file, path, root)
+    try:
+        import filelock
+    except ImportError:
+        raise missing_extra("write an archive", "archive") from None
+    path, holder = root / OWN / "sync.lock", root / OWN / "sync.json"
+    make_folder(path.parent)
+    try:
+        held = filelock.FileLock(path, timeout=0).acquire()
+    except filelock.Timeout:
+        raise ConfigError(
+            f"Cannot sync into {root}: {_holder(holder)} is syncing into it. Wait until it ends, "
+            "or end it: what it has read is kept, and the lock goes with its process. Reading "
+            "the archive needs no lock.",
+            retryable=True,
+        ) from None
+    except (OSError, NotImplementedError) as error:
+        raise ConfigError(
+            f"Cannot lock the archive with {path}: {getattr(error, 'strerror', None) or error}. "
+            "Remove it where it is a link or a folder, see who may write there, and keep the "
+            "archive on a local disk or on a share that has locks."
+        ) from None
+    with held:
+        said = {"pid": os.getpid(), "host": socket.gethostname(), "since": _now()}
+        with contextlib.suppress(OSError):  # the lock holds whether this can be said or not
+            write(root, holder, json.dumps(said).encode())
         try:
-            _say(file, {"pid": os.getpid(), "host": socket.gethostname(), "since": _now()})
             yield
         finally:
-            _say(file, {})
-            _system_lock(file, free=True)
+            holder.unlink(missing_ok=True)
 
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _open_lock(path: Path) -> IO[str]:
-    # A link would lead to a file of somebody else, whose text would be lost.
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-    try:
-        if not path.is_symlink():
-            return os.fdopen(os.open(path, flags, 0o666), "r+", encoding="utf-8")
-        reason = "it is a link"
-    except OSError as error:
-        reason = str(error.strerror)
-    raise ConfigError(
-        f"Cannot lock the archive with {path}: {reason}. Remove it where it is a link or a "
-        "folder, and see who may write there."
-    )
-
-
-def _take(file: IO[str], path: Path, root: Path) -> None:
-    try:
-        _system_lock(file)
-    except OSError as error:
-        if error.errno in _BUSY:
-            raise ConfigError(
-                f"Cannot sync into {root}: {_holder(path)} is syncing into it. Wait until it "
-                "ends, or end it: what it has read is kept, and the lock goes with its process. "
-                "Reading the archive needs no lock.",
-                retryable=True,
-            ) from None
-        raise ConfigError(
-            f"Cannot lock {root}: the file system of {path} has no locks ({error.strerror}). "
-            "Put the archive on a local disk, or on a share that has them."
-        ) from error
 
 
 def _holder(path: Path) -> str:
@@ -283,23 +217,3 @@ def _holder(path: Path) -> str:
         said = json.loads(path.read_text(encoding="utf-8"))
         return f"process {said['pid']} on {said['host']}, since {said['since']},"
     return "another process"
-
-
-def _say(file: IO[str], said: dict[str, object]) -> None:
-    file.seek(0)
-    file.truncate()
-    file.write(json.dumps(said) if said else "")
-    file.flush()
-
-
-def _system_lock(file: IO[str], *, free: bool = False) -> None:
-    if sys.platform == "win32":  # pragma: no cover
-        import msvcrt
-
-        os.lseek(file.fileno(), _FAR, os.SEEK_SET)
-        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK if free else msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        # flock, not lockf: it keeps two threads of one process apart as well.
-        fcntl.flock(file.fileno(), fcntl.LOCK_UN if free else fcntl.LOCK_EX | fcntl.LOCK_NB)

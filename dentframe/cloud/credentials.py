@@ -11,14 +11,14 @@ import ipaddress
 import json
 import os
 import re
-import stat
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
 from dentframe.errors import AuthError, ConfigError
+from dentframe.files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -260,7 +260,7 @@ def profile_path(
 
 def _read_profile(
     path: Path, offline: bool
-) -> tuple[tuple[Secret | None, Secret | None] | None, str | None]:
+) -> tuple[tuple[Secret | None, Secret | None] | None, Secret | None]:
     kept, why = _parse(path)
     if why:
         raise ConfigError(f"Cannot use the profile {path}: {why}.")
@@ -268,7 +268,7 @@ def _read_profile(
     return pair, kept.get("base_url")
 
 
-def _parse(path: Path) -> tuple[dict[str, Any], str]:
+def _parse(path: Path) -> tuple[dict[str, Secret | None], str]:
     """Read the profile; a fault comes back as a text, so that no traceback holds the file."""
     try:
         with path.open("rb") as file:
@@ -279,10 +279,9 @@ def _parse(path: Path) -> tuple[dict[str, Any], str]:
         return {}, ""
     except OSError as error:
         return {}, error.strerror or type(error).__name__
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+    except (ValueError, RecursionError):  # also an integer of 5,000 digits
         return {}, "it is no TOML. Run `dentframe login` again"
-    keys = {k: secret(kept[k]) for k in ("api_key", "key_id") if k in kept}
-    return keys | {k: str(kept[k]) for k in ("base_url",) if k in kept}, ""
+    return {k: secret(kept[k]) for k in ("api_key", "key_id", "base_url") if k in kept}, ""
 
 
 def _open_to_others(descriptor: int) -> bool:
@@ -332,16 +331,11 @@ def save_profile(
 def _write(target: Path, api_key: Secret, key_id: Secret, base_url: str | None) -> str:
     values = {"api_key": api_key.reveal(), "key_id": key_id.reveal(), "base_url": base_url}
     lines = [f"{name} = {json.dumps(value)}\n" for name, value in values.items() if value]
-    part = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part.unlink(missing_ok=True)
-        descriptor = os.open(
-            part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR
-        )
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.writelines(lines)
-        part.replace(target)
+        if target.exists():
+            target.chmod(0o600)
+        write_whole(target, "".join(lines).encode())
     except OSError as error:
         return error.strerror or type(error).__name__
     return ""

@@ -13,10 +13,7 @@ from dentframe.archive import Archive, sync
 from dentframe.emulator.readings import catalogue
 
 TOPICS = ("DemandkW", "kWHNet")
-METHODS = multiprocessing.get_all_start_methods()
-PROCESSES = multiprocessing.get_context("forkserver" if "forkserver" in METHODS else "spawn")
-if "forkserver" in METHODS:
-    PROCESSES.set_forkserver_preload(["dentframe.archive.sync"])  # imported once, not by each
+PROCESSES = multiprocessing.get_context("spawn")  # as on Windows and macOS
 
 
 class Hourly:

@@ -10,7 +10,7 @@ import pytest
 
 from dentframe import RegisterRules, Schedule, Window
 from dentframe.archive import Archive
-from tests.lazy_kit import LA, METERS, SPAN, TOPICS, flat, portfolio, same
+from tests.dask_kit import LA, METERS, SPAN, TOPICS, flat, portfolio, same
 
 distributed = pytest.importorskip("distributed")
 pytest.importorskip("dask.dataframe")

@@ -206,6 +206,14 @@ def test_stray_files_are_named_or_passed_by(archive):
         archive.read(METER, "2023-01", "2024-03")
 
 
+def test_where_folders_ignore_case_no_meter_has_anothers_readings(archive):
+    """On Windows and macOS ``p1`` opens the folder of ``P1``: the file says whose it is."""
+    (archive.path / "meter=p1").symlink_to(archive.path / "meter=P1")
+    for use in (archive.coverage, lambda: archive.read("p1", "2024-01")):
+        with pytest.raises(ConfigError, match=r"2024\.parquet: it holds 2024 of meter P1"):
+            use()
+
+
 def test_a_meter_whose_name_is_too_long_is_refused(archive):
     """No file system takes a name of 300 letters; the error says which meter it is."""
     with pytest.raises(ConfigError, match="its name has 300 characters"):

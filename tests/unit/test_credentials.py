@@ -53,6 +53,39 @@ def test_without_credentials_the_error_says_how(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX")
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"base_url = {'9' * 5000}",
+        f"base_url = 0x{'f' * 5000}",
+        f"api_key = {'[' * 3000}",
+        f"api_key = {'{a=' * 3000}",
+        "api_key = 1e999999",
+        "api_key = '\x00'",
+        "\ud800",
+    ],
+    ids=["digits", "hex", "lists", "tables", "exponent", "nul", "half"],
+)
+def test_a_profile_that_is_damaged_is_named_and_never_shown(line, tmp_path):
+    """Digits, depth, numbers and bytes that TOML readers give up on are one kind of error."""
+    path = tmp_path / "credentials.toml"
+    path.write_bytes(f'key_id = "id-secret"\n{line}\n'.encode(errors="surrogatepass"))
+    path.chmod(0o600)
+    with pytest.raises(ConfigError) as raised:
+        load(path=path, env={})
+    assert "id-secret" not in str(raised.value)
+
+
+def test_a_profile_that_others_could_read_is_theirs_no_more(tmp_path):
+    """Writing it again takes it from them, though a file that is there keeps its permissions."""
+    path = tmp_path / "credentials.toml"
+    path.write_text("")
+    path.chmod(0o644)
+    save_profile("key", "id", path=path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [p.name for p in tmp_path.iterdir()] == ["credentials.toml"]
+
+
 def test_a_profile_is_its_owners_alone(tmp_path):
     """It is written with 0600, and refused when others can read it."""
     path = save_profile("p", "q", path=tmp_path / "sub" / "profile.toml")

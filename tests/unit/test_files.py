@@ -65,7 +65,7 @@ def test_a_link_stays_a_link(tmp_path):
     assert (tmp_path / "real/in/a.txt").read_text() == "new"
     (tmp_path / "file").write_text("old")
     (tmp_path / "link").symlink_to("file")
-    files.write(tmp_path / "link", b"new")
+    files.write_whole(tmp_path / "link", b"new")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "file").read_bytes() == b"new"
 
@@ -102,10 +102,10 @@ def test_a_rename_that_fails_brings_the_old_back(tmp_path, monkeypatch):
 def test_a_file_is_whole_or_as_it_was(tmp_path, monkeypatch):
     """A new one is private, an old one keeps its permissions; a full disk leaves the old."""
     path = tmp_path / "a"
-    files.write(path, b"one")
+    files.write_whole(path, b"one")
     assert mode(path) == 0o600
     path.chmod(0o644)
-    files.write(path, b"two")
+    files.write_whole(path, b"two")
     assert (mode(path), path.read_bytes()) == (0o644, b"two")
 
     def full(handle):
@@ -113,7 +113,7 @@ def test_a_file_is_whole_or_as_it_was(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
-        files.write(path, b"three")
+        files.write_whole(path, b"three")
     assert path.read_bytes() == b"two"
     assert names(tmp_path) == ["a"]
 
@@ -129,11 +129,11 @@ def test_a_reader_on_windows_is_waited_for(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "replace", busy)
     monkeypatch.setattr(files.time, "sleep", lambda _: None)
-    files.write(tmp_path / "a", b"x")
+    files.write_whole(tmp_path / "a", b"x")
     assert (tmp_path / "a").read_bytes() == b"x"
     refusals += [PermissionError("busy")] * 99
     with pytest.raises(PermissionError):
-        files.write(tmp_path / "a", b"y")
+        files.write_whole(tmp_path / "a", b"y")
     assert names(tmp_path) == ["a"]
 
 

@@ -9,7 +9,7 @@ import pytest
 from dentframe import Tariff
 from dentframe.errors import IncompleteReadError, UnknownMeterError
 from dentframe.money import Energy, bill
-from tests.lazy_kit import LA, TOPICS, portfolio
+from tests.dask_kit import LA, TOPICS, portfolio
 
 FLAT = Tariff("Flat", [Energy("Energy", "0.12")], currency="USD")
 FEBRUARY = ("2023-02-01", "2023-03-01")

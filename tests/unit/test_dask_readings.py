@@ -18,7 +18,7 @@ from dentframe.errors import (
     UnknownMeterError,
     UnknownTopicError,
 )
-from tests.lazy_kit import LA, METERS, READ_AT, SPAN, answer, portfolio, readings
+from tests.dask_kit import LA, METERS, READ_AT, SPAN, answer, portfolio, readings
 
 dd = pytest.importorskip("dask.dataframe")
 

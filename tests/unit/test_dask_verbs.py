@@ -18,7 +18,7 @@ from dentframe.errors import (
 )
 from dentframe.verbs.energy import energy
 from dentframe.verbs.peaks import peaks
-from tests.lazy_kit import (
+from tests.dask_kit import (
     LA,
     METERS,
     MONTHS,
