@@ -269,7 +269,7 @@ def gaps(
         holes.append(holes_of(of, c, register))
         if of.wanted.register and (register or c).refusal:
             none = 0 * of.s[:1]
-            holes.append(Holes(c, of.s[:1], of.e[-1:], none, none > 0, np.nan * none))
+            holes.append(Holes(c, of.s[:1], of.e[-1:], none, none > 0, np.full(len(none), np.nan)))
     return _table(of, holes)
 
 
