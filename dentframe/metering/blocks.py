@@ -157,14 +157,15 @@ def means(c: Cumulative, s: Ints, e: Ints, interval: int) -> Floats:
 
 
 def _inside_long(c: Cumulative, x: Ints, interval: int) -> Bools:
-    inside = c.edge_inside(x)[0]
-    long = np.append(2 * np.diff(c.t) > 3 * interval, False)
-    return np.asarray(inside & long[np.maximum(c.where(x), 0)], dtype=np.bool_)
+    edges = c.edges(x)
+    i = np.where(edges.inside, edges.segment, 0)
+    length = np.diff(c.t)[i] if edges.inside.any() else np.zeros(len(x))
+    return np.asarray(edges.inside & (2 * length > 3 * interval))
 
 
 def reblocked(c: Cumulative, s: Ints, e: Ints) -> Bools:
     """Whether a window's edges cut a reading's interval, so that its mean is apportioned."""
-    return np.asarray(c.edge_inside(s)[0] | c.edge_inside(e)[0], dtype=np.bool_)
+    return c.edges(s).inside | c.edges(e).inside
 
 
 def of_full_length(how: Cut, s: Ints, e: Ints) -> Bools:

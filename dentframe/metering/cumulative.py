@@ -1,36 +1,19 @@
-"""Readings become E(t) and C(t): from registers, and from interval means. Pure.
+"""Readings become energy over time here: E(t) of a register or of interval means, and its cover.
 
-A register's glitches go first, then every remaining step is judged. Interval means are
-right-labelled steps: a reading covers the time since the reading before it up to one and a
-half windows (jitter), else one window only, and the rest is a gap.
+A `Cumulative` holds one series as a piecewise linear function of time, on breakpoints
+``t[0] < ... < t[n]``. Between two of them lies a *segment*. E(t) is the energy accepted so far
+[kWh], C(t) the time covered so far [us]: an integer, so that full coverage is exactly 1. What is
+special about a segment (not covered, flagged, of doubtful energy) stands in one short table, so
+that a year of plain readings costs no arrays of its own.
 
-E(t) and C(t): the one idea under all energy and coverage. Pure, vectorised.
-
-A `Cumulative` holds one series (an element's register, or its interval means) as two
-piecewise linear functions of time, on breakpoints ``t[0] < ... < t[n]``:
-
-- ``E(t)``: accepted energy since ``t[0]`` [kWh], float64;
-- ``C(t)``: covered time since ``t[0]`` [us], int64, so that full coverage is exactly 1.
-
-Between two breakpoints lies a *segment*; it is covered (``ok``) or it is not, and carries
-flags. For any periods ``[s, e)``, given as arrays of int64 microseconds UTC::
-
-    c = accumulate.from_register(series, rules)     # or from_means(series, window, lag)
-    c.energy(s, e)                              # E(e) - E(s), NaN where nothing is covered
-    c.covered(s, e), c.coverage(s, e)           # covered us (exact), and its share 0..1
-    c.bounds(s, e)                              # lo, hi of the covered part (NaN for means)
-    c.flags_in(s, e), status(coverage, flags)   # bits (flags.names), and the status
-    c.split(s, e)                               # imported, exported
-    c.readings_in(s, e)                         # how many readings close an interval in (s, e]
-
-Any partition adds up to the whole, because E and C are functions of the instant alone.
-Block demand is energy over length where coverage is 1. E is a running sum: round to 9
-decimals before comparing blocks for ties.
+The energy of a period is E(end) - E(start), so that the parts of any partition add up to the
+whole. E is a running sum: round to 9 decimals before comparing blocks for ties.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,18 +21,91 @@ import numpy.typing as npt
 
 from dentframe.metering import steps
 from dentframe.metering.registers import MINUTE, Rules
-from dentframe.metering.series import ESTIMATES, NONE, Flag, Floats, Ints, Series
+from dentframe.metering.series import ESTIMATES, Flag, Floats, Ints, Series
 from dentframe.metering.steps import HOUR
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from dentframe.metering.steps import Bools
 
 
 STATUSES = ("recorded", "estimated", "partial", "missing")
 """From best to worst."""
+_DOUBTFUL = int(Flag.RESET | Flag.AMBIGUOUS_FALL)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
+class Special:
+    """The segments about which there is something to say; arrays of shape (special + 1,).
+
+    The last item is no segment: it ends the table, so that every look-up finds a place.
+
+    Attributes
+    ----------
+    at : ndarray of int64
+        Their positions, rising.
+    flags : ndarray of int64
+        Their flag bits.
+    ok : ndarray of bool
+        Whether they are covered.
+    more : ndarray of float
+        By how much their greatest possible energy exceeds the accepted one [kWh]; of a step
+        that is withheld, what its readings claim.
+    """
+
+    at: Ints
+    flags: Ints
+    ok: Bools
+    more: Floats
+
+    @classmethod
+    def of(cls, n: int, parts: Iterable[tuple[Ints, object, object, object]]) -> Special:
+        """The table of `n` segments from parts of (at, flags, ok, more), one segment in several."""
+        told = [np.broadcast_arrays(*part) for part in parts]
+        at = np.concatenate([p[0] for p in told] or [np.empty(0, np.int64)])
+        inside = (at >= 0) & (at < n)
+        order = np.argsort(at[inside], kind="stable")
+        at = at[inside][order]
+        first = np.flatnonzero(np.diff(at, prepend=-1))
+        columns = []
+        for k, (join, dtype) in enumerate(
+            ((np.bitwise_or, np.int64), (np.logical_and, np.bool_), (np.add, np.float64)), 1
+        ):
+            values = np.concatenate([p[k] for p in told] or [np.empty(0)]).astype(dtype)
+            values = values[inside][order]
+            columns.append(join.reduceat(values, first) if len(first) else values[:0])
+        flags, ok, more = columns
+        return cls(np.append(at[first], n), np.append(flags, 0), np.append(ok, True),
+                   np.append(more, 0.0))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Instants and what a series knows at each; arrays of shape (instants,).
+
+    Attributes
+    ----------
+    segment : ndarray of int64
+        The segment that begins at an instant or holds it: -1 before the first, n after the last.
+    energy : ndarray of float
+        E(x) [kWh]: flat before the first and after the last breakpoint.
+    covered : ndarray of int64
+        C(x) [us].
+    inside : ndarray of bool
+        Whether it lies strictly inside a covered segment.
+    flags : ndarray of int64
+        ``edge_interpolated`` or ``edge_in_gap`` there, else 0.
+    """
+
+    segment: Ints
+    energy: Floats
+    covered: Ints
+    inside: Bools
+    flags: Ints
+
+
+@dataclass(eq=False)
 class Cumulative:
     """One series as E(t) and C(t).
 
@@ -62,18 +118,10 @@ class Cumulative:
     t : ndarray of int64
         Breakpoints [us UTC], rising, shape (segments + 1,).
     E : ndarray of float
-        Accepted energy up to each breakpoint [kWh], shape (segments + 1,).
-    C : ndarray of int64
-        Covered time up to each breakpoint [us], shape (segments + 1,).
-    ok : ndarray of bool
-        Which segments are covered, shape (segments,).
-    hi : ndarray of float
-        The greatest energy of each covered segment [kWh], the least is its increment of E; of a
-        step that the rules withhold what its readings claim.
-    flags : ndarray of int64
-        Flag bits of each segment: of its step and of the readings at or inside it.
-    gap : ndarray of bool
-        Covered segments longer than `max_gap`: an edge inside one is an estimate.
+        A running total of the accepted energy at each breakpoint [kWh]: of a register without
+        a special step its readings as they came, shape (segments + 1,).
+    special : Special
+        The segments that are not plainly covered.
     at, readings : ndarray
         Instants [us] and values of the readings in use, shape (readings,).
     max_gap : int
@@ -88,11 +136,7 @@ class Cumulative:
     source: str
     t: Ints
     E: Floats
-    C: Ints
-    ok: Bools
-    hi: Floats
-    flags: Ints
-    gap: Bools
+    special: Special
     at: Ints
     readings: Floats
     max_gap: int
@@ -117,49 +161,82 @@ class Cumulative:
     @property
     def name(self) -> str:
         """How the element is addressed: ``"P482311252_A"``, or ``"A"`` without a meter."""
-        return self.element if self.meter is None else f"{self.meter}_{self.element}"
+        return self.series.name
 
-    @property
+    @cached_property
     def inc(self) -> Floats:
         """Energy of each segment [kWh], shape (segments,)."""
         return np.diff(self.E)
+
+    @cached_property
+    def ok(self) -> Bools:
+        """Which segments are covered, shape (segments,)."""
+        return self._dense(True, self.special.ok)
+
+    @cached_property
+    def flags(self) -> Ints:
+        """Flag bits of each segment: of its step and of the readings at or inside it."""
+        return self._dense(0, self.special.flags)
+
+    @cached_property
+    def hi(self) -> Floats:
+        """The greatest energy of each segment [kWh]; the least is its increment of E."""
+        return self.inc + self._dense(0.0, self.special.more)
+
+    def _dense(self, plain: object, values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+        found = np.full(max(len(self.t) - 1, 0), plain, dtype=values.dtype)
+        found[self.special.at[:-1]] = values[:-1]
+        return found
+
+    @cached_property
+    def _lost(self) -> Ints:
+        """The time not covered before each special segment [us]."""
+        at, ok = self.special.at, self.special.ok
+        lost = np.where(ok[:-1], 0, self.t[at[:-1] + 1] - self.t[at[:-1]])
+        return np.concatenate((np.zeros(1, np.int64), np.cumsum(lost)))
 
     def where(self, x: Ints) -> Ints:
         """The last breakpoint at or before each instant; -1 before the first."""
         return np.searchsorted(self.t, x, side="right") - 1
 
+    def edges(self, x: Ints) -> Edges:
+        """What is known at each instant."""
+        n, t, odd = len(self.t) - 1, self.t, self.special
+        if n < 0:
+            none = np.zeros(len(x), dtype=np.int64)
+            return Edges(none - 1, np.zeros(len(x)), none, none > 0, none)
+        segment = self.where(x)
+        i = np.maximum(segment, 0)
+        after = np.minimum(i + 1, n)
+        into, length = np.maximum(x - t[i], 0), t[after] - t[i]
+        into = np.minimum(into, length)
+        energy = self.E[i] + (self.E[after] - self.E[i]) * (into / np.maximum(length, 1))
+        k = np.searchsorted(odd.at, i)
+        hit = odd.at[k] == i
+        counted = np.where(hit & ~odd.ok[k], 0, into)
+        covered = t[i] - t[0] + counted - self._lost[k]
+        inside = (counted > 0) & (counted < length)
+        in_gap = hit & ((odd.flags[k] & int(Flag.GAP_BRIDGED)) != 0)
+        bits = np.where(in_gap, int(Flag.EDGE_IN_GAP), int(Flag.EDGE_INTERPOLATED))
+        return Edges(segment, energy, covered, inside, np.where(inside, bits, 0))
+
     def energy_at(self, x: Ints) -> Floats:
         """E(x) [kWh]: flat before the first and after the last breakpoint."""
-        return self._energy_at(*self._place(x))
+        return self.edges(x).energy
 
     def covered_at(self, x: Ints) -> Ints:
         """C(x) [us]."""
-        return self._covered_at(*self._place(x))
+        return self.edges(x).covered
 
-    def _place(self, x: Ints) -> tuple[Ints, Ints]:
-        """The segment's start and the time into it, both within the breakpoints."""
-        if len(self.t) == 0:
-            return np.zeros(len(x), dtype=np.int64), np.zeros(len(x), dtype=np.int64)
-        x = np.clip(x, self.t[0], self.t[-1])
-        i = self.where(x)
-        return i, x - self.t[i]
-
-    def _energy_at(self, i: Ints, into: Ints) -> Floats:
-        if len(self.t) == 0:
-            return np.zeros(len(i))
-        after = np.minimum(i + 1, len(self.t) - 1)
-        length = np.maximum(self.t[after] - self.t[i], 1)
-        return _along(self.E, i, after, into / length)
-
-    def _covered_at(self, i: Ints, into: Ints) -> Ints:
-        if len(self.t) == 0:
-            return np.zeros(len(i), dtype=np.int64)
-        inside = np.minimum(i, len(self.ok) - 1)
-        return self.C[i] + np.where(self.ok[inside] if len(self.ok) else False, into, 0)
+    def measure(self, s: Ints, e: Ints) -> tuple[Floats, Ints]:
+        """Energy [kWh], NaN where nothing is covered, and covered time [us] of each ``[s, e)``."""
+        a, b = self.edges(s), self.edges(e)
+        covered = b.covered - a.covered
+        return np.where(covered > 0, b.energy - a.energy, np.nan), covered
 
     def covered(self, s: Ints, e: Ints) -> Ints:
         """Covered time of each period ``[s, e)`` [us], exact."""
-        return self.covered_at(e) - self.covered_at(s)
+        return self.measure(s, e)[1]
 
     def coverage(self, s: Ints, e: Ints) -> Floats:
         """Covered share of each period, 0 to 1; 1 is exactly 1."""
@@ -169,49 +246,20 @@ class Cumulative:
         """Energy of each period ``[s, e)`` [kWh]; NaN where nothing of it is covered."""
         return self.measure(s, e)[0]
 
-    def measure(self, s: Ints, e: Ints) -> tuple[Floats, Ints]:
-        """Energy [kWh] and covered time [us] of each period, at the cost of one look-up."""
-        a, b = self._place(s), self._place(e)
-        covered = self._covered_at(*b) - self._covered_at(*a)
-        energy = self._energy_at(*b) - self._energy_at(*a)
-        return np.where(covered > 0, energy, np.nan), covered
-
     def segments(self, s: Ints, e: Ints) -> tuple[Ints, Ints]:
         """The half-open range of segments that overlap each period."""
-        n = len(self.ok)
+        n = max(len(self.t) - 1, 0)
         first = np.clip(self.where(s), 0, n)
         last = np.clip(np.searchsorted(self.t, e, side="left"), 0, n)
         return first, np.maximum(last, first)
 
-    def edge_inside(self, x: Ints) -> tuple[Bools, Bools]:
-        """Whether each instant lies strictly inside a covered segment, and inside a gap."""
-        n = len(self.ok)
-        if n == 0:
-            return np.zeros(len(x), dtype=np.bool_), np.zeros(len(x), dtype=np.bool_)
-        at = self.where(x)
-        i = np.clip(at, 0, n - 1)
-        inside = (at >= 0) & (at < n) & (self.t[i] != x) & self.ok[i]
-        return inside, inside & self.gap[i]
-
-    def flags_in(self, s: Ints, e: Ints) -> Ints:
-        """The flag bits that bear on each period, those of its edges included."""
-        found = self.edge_flags(s) | self.edge_flags(e)
-        at = np.flatnonzero(self.flags)
-        if len(at) == 0:
-            return found
-        bits = self.flags[at]
-        first, last = (np.searchsorted(at, x) for x in self.segments(s, e))
-        present = int(np.bitwise_or.reduce(bits))
-        for flag in (1 << k for k in range(present.bit_length()) if present >> k & 1):
-            count = np.concatenate(([0], np.cumsum((bits & flag) != 0)))
-            found[count[last] > count[first]] |= flag
-        return found
-
-    def edge_flags(self, x: Ints) -> Ints:
-        """``edge_interpolated`` or ``edge_in_gap`` of each edge; 0 on a breakpoint."""
-        inside, gap = self.edge_inside(x)
-        bits = np.where(gap, int(Flag.EDGE_IN_GAP), int(Flag.EDGE_INTERPOLATED))
-        return np.where(inside, bits, 0).astype(np.int64)
+    def flags_in(self, s: Ints, e: Ints, *, of_edges: bool = True) -> Ints:
+        """The flag bits that bear on each period, those of its edges included if need be."""
+        first, last = self.segments(s, e)
+        p, q = np.searchsorted(self.special.at, (first, last))
+        pairs = np.stack((p, q), axis=1).ravel()
+        found = np.where(q > p, np.bitwise_or.reduceat(self.special.flags, pairs)[::2], 0)
+        return found | self.edges(s).flags | self.edges(e).flags if of_edges else found
 
     def bounds(self, s: Ints, e: Ints) -> tuple[Floats, Floats]:
         """The least and the greatest energy of each period's covered part [kWh].
@@ -219,63 +267,65 @@ class Cumulative:
         A segment that an edge cuts may have had all of its energy on either side. An
         exporting increment is taken as one-way, as `split` takes it. NaN for means.
         """
-        energy, covered = self.measure(s, e)
-        if self.source != "register" or len(self.ok) == 0:
+        if self.source != "register" or len(self.t) < 2:
             return np.full(len(s), np.nan), np.full(len(s), np.nan)
-        lo, hi = self._whole(s, e)
-        for edge in self._cut_segments(s, e):
-            has = edge >= 0
-            inc = np.where(has, self.inc[edge], 0.0)
-            lo = lo + np.minimum(inc, 0.0)
-            hi = hi + np.maximum(np.where(has, self.hi[edge], 0.0), 0.0)
-        lo, hi = np.minimum(lo, energy), np.maximum(hi, energy)
-        return np.where(covered > 0, lo, np.nan), np.where(covered > 0, hi, np.nan)
-
-    def _whole(self, s: Ints, e: Ints) -> tuple[Floats, Floats]:
-        """Bounds of the segments that lie wholly inside each period."""
-        a = np.searchsorted(self.t, s, side="left")
-        b = np.searchsorted(self.t, e, side="right") - 1
-        a, b = np.minimum(a, len(self.ok)), np.maximum(b, 0)
-        b = np.maximum(a, b)
-        lo = self.E[b] - self.E[a]
-        beyond = self.hi - self.inc
-        beyond[self.flags & (Flag.RESET | Flag.AMBIGUOUS_FALL) == 0] = 0.0
+        # The segments that lie wholly inside each period, then those that its edges cut.
+        n = len(self.t) - 1
+        a = np.minimum(np.searchsorted(self.t, s, side="left"), n)
+        b = np.maximum(a, np.maximum(self.where(e), 0))
+        odd = self.special
+        beyond = np.where(odd.flags & _DOUBTFUL, odd.more, 0.0)
         more = np.concatenate(([0.0], np.cumsum(beyond)))
-        return lo, lo + (more[b] - more[a])
-
-    def _cut_segments(self, s: Ints, e: Ints) -> tuple[Ints, Ints]:
-        """The covered segment that each edge cuts, -1 for none; a shared one counts once."""
-        found = []
-        for x in (s, e):
-            inside, _ = self.edge_inside(x)
-            found.append(np.where(inside, self.where(x), -1))
-        left, right = found
-        return left, np.where(left == right, -1, right)
+        p, q = np.searchsorted(odd.at, (a, b))
+        lo = self.E[b] - self.E[a]
+        hi = lo + (more[q] - more[p])
+        left, right = self.edges(s), self.edges(e)
+        energy, covered = right.energy - left.energy, right.covered > left.covered
+        both = left.inside & right.inside & (left.segment == right.segment)
+        for edge, has in ((left, left.inside), (right, right.inside & ~both)):
+            i = np.where(has, edge.segment, 0)
+            k = np.searchsorted(odd.at, i)
+            inc = self.E[i + 1] - self.E[i]
+            lo = lo + np.where(has, np.minimum(inc, 0.0), 0.0)
+            most = inc + np.where(odd.at[k] == i, odd.more[k], 0.0)
+            hi = hi + np.where(has, np.maximum(most, 0.0), 0.0)
+        lo, hi = np.minimum(lo, energy), np.maximum(hi, energy)
+        return np.where(covered, lo, np.nan), np.where(covered, hi, np.nan)
 
     def split(self, s: Ints, e: Ints) -> tuple[Floats, Floats]:
         """Imported and exported energy of each period [kWh], by the sign of each increment."""
-        energy, inc = self.energy(s, e), self.inc
-        if not (inc < 0).any():
+        energy, falls = self.energy(s, e), np.maximum(-self.inc, 0.0)
+        if not falls.any():
             return energy, np.where(np.isnan(energy), np.nan, 0.0)
-        falls = np.concatenate(([0.0], np.cumsum(np.maximum(-inc, 0.0))))
-        exported = self._along(falls, e) - self._along(falls, s)
+        fallen = replace(self, E=np.concatenate(([0.0], np.cumsum(falls))))
+        exported = fallen.energy_at(e) - fallen.energy_at(s)
         return energy + exported, np.where(np.isnan(energy), np.nan, exported)
-
-    def _along(self, total: Floats, x: Ints) -> Floats:
-        i, into = self._place(x)
-        after = np.minimum(i + 1, len(self.t) - 1)
-        length = np.maximum(self.t[after] - self.t[i], 1)
-        return _along(total, i, after, into / length)
 
     def readings_in(self, s: Ints, e: Ints) -> Ints:
         """How many readings in use close an interval in ``(s, e]``."""
         return np.searchsorted(self.at, e, side="right") - np.searchsorted(self.at, s, side="right")
 
+    def stretches(self) -> tuple[Ints, Ints]:
+        """Start and end of the stretches that are covered without a break [us UTC]."""
+        if len(self.t) < 2:
+            return self.t[:0], self.t[:0]
+        lost = self.special.at[:-1][~self.special.ok[:-1]]
+        s, e = np.append(self.t[:1], self.t[lost + 1]), np.append(self.t[lost], self.t[-1:])
+        return s[e > s], e[e > s]
 
-def _along(total: Floats, i: Ints, after: Ints, part: Floats) -> Floats:
-    """A running total between two breakpoints."""
-    between: Floats = total[i] + (total[after] - total[i]) * part
-    return between
+    def cut(self, low: int, high: int) -> Cumulative:
+        """The steps that lie in a span or reach into it, judged as they were in the whole column."""
+        first = max(int(np.searchsorted(self.t, low, side="right")) - 1, 0)
+        last = max(int(np.searchsorted(self.t, high, side="left")) + 1, first)
+        t, odd = self.t[first:last], self.special
+        n = max(len(t) - 1, 0)
+        k = slice(*np.searchsorted(odd.at, (first, first + n)).tolist())
+        special = Special.of(n, [(odd.at[k] - first, odd.flags[k], odd.ok[k], odd.more[k])])
+        kept = (self.at >= (t[0] if len(t) else low)) & (self.at <= (t[-1] if len(t) else high))
+        return replace(
+            self, t=t, E=self.E[first:last], special=special,
+            at=self.at[kept], readings=self.readings[kept],
+        )  # fmt: skip
 
 
 def share(part: Ints, whole: Ints) -> Floats:
@@ -286,8 +336,7 @@ def share(part: Ints, whole: Ints) -> Floats:
 def status(coverage: Floats, flags: Ints) -> npt.NDArray[np.int64]:
     """The status of each figure as a position in `STATUSES`, the worst part first."""
     estimated = (flags & int(ESTIMATES)) != 0
-    worst = np.where(estimated, 1, 0)
-    worst = np.where(coverage < 1, 2, worst)
+    worst = np.where(coverage < 1, 2, estimated)
     return np.where(coverage <= 0, 3, worst).astype(np.int64)
 
 
@@ -299,8 +348,17 @@ def first_covered(c: Cumulative) -> int:
     return int(c.t[int(np.searchsorted(c.t, first)) - 1])
 
 
+def jumps(c: Cumulative) -> list[tuple[int, int, float]]:
+    """The steps of a register that are withheld as no use: start, end [us], and claimed kWh."""
+    odd = c.special
+    found = np.flatnonzero(~odd.ok & ((odd.flags & int(Flag.UNEXPLAINED_JUMP)) != 0)).tolist()
+    return [(int(c.t[odd.at[k]]), int(c.t[odd.at[k] + 1]), float(odd.more[k])) for k in found]
+
+
 def from_register(series: Series, rules: Rules, means: Cumulative | None = None) -> Cumulative:
     """E(t) and C(t) of a register.
+
+    Glitches go first, then every step between two readings that remain is judged.
 
     Parameters
     ----------
@@ -316,78 +374,93 @@ def from_register(series: Series, rules: Rules, means: Cumulative | None = None)
     Cumulative
         Breakpoints are the readings in use, and the outermost rows where those are blank.
     """
-    t, r, dropped = series.t, series.values, NONE
-    stay = steps.keep(t, r, rules)
+    t, r, dropped = series.t, series.values, series.t[:0]
+    suspect = steps.suspects(t, r, rules)
+    stay = steps.keep(t, r, rules, suspect)
     if stay is not None:
         t, r, dropped = t[stay], r[stay], t[~stay]
-    made = _from_steps(series, t, r, steps.judge(t, r, rules, means), rules)
-    if len(dropped) or len(series.mark_t):
-        made = _widen(made, series.mark_t)
-        _mark_around(made, dropped, np.full(len(dropped), int(Flag.GLITCH)))
-        _mark_around(made, series.mark_t, series.marks)
-    return made
+        suspect = steps.suspects(t, r, rules)
+    verdicts = steps.judge(t, r, rules, suspect, means)
+    marks = (dropped, int(Flag.GLITCH)), (series.mark_t, series.marks)
+    return _of_steps(series, t, r, verdicts, rules, marks)
 
 
 def refused(series: Series, rules: Rules, why: str) -> Cumulative:
     """A column that is no register: all of its time is missing, and flagged."""
-    n = max(len(series.t) - 1, 0)
     flag = Flag.DECREASE_UNCLASSIFIED if rules.max_kw is None else Flag.UNEXPLAINED_DECREASE
-    judged = steps.Steps(
-        d=np.zeros(n),
-        hi=np.zeros(n),
-        ok=np.zeros(n, dtype=np.bool_),
-        odd=np.ones(n, dtype=np.bool_),
-        flags=np.full(n, int(flag)),
-    )
-    made = _from_steps(series, series.t, series.values, judged, rules)
-    return replace(_widen(made, series.mark_t), refusal=why)
+    no = steps.Verdict(0.0, 0.0, False, int(flag))
+    verdicts = dict.fromkeys(range(len(series.t) - 1), no)
+    made = _of_steps(series, series.t, series.values, verdicts, rules, ())
+    return replace(made, refusal=why)
 
 
-def jumps(c: Cumulative) -> list[tuple[int, int, float]]:
-    """The steps of a register that are withheld as no use: start, end [us], and claimed kWh."""
-    found = [i for i in np.flatnonzero(~c.ok).tolist() if c.flags[i] & Flag.UNEXPLAINED_JUMP]
-    return [(int(c.t[i]), int(c.t[i + 1]), float(c.hi[i])) for i in found]
-
-
-def _from_steps(
-    series: Series, t: Ints, r: Floats, judged: steps.Steps, rules: Rules
+def _of_steps(
+    series: Series,
+    t: Ints,
+    r: Floats,
+    verdicts: dict[int, steps.Verdict],
+    rules: Rules,
+    marks: Iterable[tuple[Ints, object]],
 ) -> Cumulative:
-    spacing = np.diff(t)
-    gap, covered = spacing > rules.max_gap, bool(judged.ok.all())
-    if gap.any():
-        gap &= judged.ok
-        judged.flags[gap] |= Flag.GAP_BRIDGED
+    """A register's readings and the verdicts on its special steps as E(t) and C(t)."""
+    at = np.array(sorted(verdicts), dtype=np.int64)
+    judged = [verdicts[i] for i in at.tolist()]
+    d, hi, ok, flags = (np.array(x) for x in zip(*judged, strict=True)) if judged else ((),) * 4
+    E = _anchored(r, at, np.asarray(d, dtype=np.float64)) if judged else r
+    edges, E, head = _reaching(t, E, series.mark_t)
+    gap = np.setdiff1d(np.flatnonzero(np.diff(t) > rules.max_gap), at[~np.asarray(ok, np.bool_)])
+    parts: list[tuple[Ints, object, object, object]] = [
+        (gap + head, int(Flag.GAP_BRIDGED), True, 0.0),
+        (_padding(t, edges, head), 0, False, 0.0),
+    ]
+    if judged:
+        parts.append((at + head, flags, ok, hi - d))
+    for when, bits in marks:  # on the segment that holds it, on both where it is a breakpoint
+        left = np.searchsorted(edges, when, side="left") - 1
+        right = np.searchsorted(edges, when, side="right") - 1
+        parts += [(left, bits, True, 0.0), (right, np.where(right > left, bits, 0), True, 0.0)]
+    special = Special.of(max(len(edges) - 1, 0), parts)
     return Cumulative(
-        series=series,
-        source="register",
-        t=t,
-        E=_anchored(r, judged),
-        C=t - t[:1] if covered else _running(np.where(judged.ok, spacing, 0)),
-        ok=judged.ok,
-        hi=judged.hi,
-        flags=judged.flags,
-        gap=gap,
-        at=t,
-        readings=r,
-        max_gap=rules.max_gap,
-        max_kw=rules.max_kw,
+        series, "register", edges, E, special, t, r, rules.max_gap, rules.max_kw
     )
 
 
-def _running(parts: Ints) -> Ints:
-    return np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(parts)))
-
-
-def _anchored(r: Floats, judged: steps.Steps) -> Floats:
-    """Running energy, anchored anew at each odd step, so that plain stretches stay exact."""
-    if len(r) == 0 or not judged.odd.any():
-        return r - r[:1]
-    odd = np.flatnonzero(judged.odd)
-    starts = np.concatenate(([0], odd + 1))
+def _anchored(r: Floats, at: Ints, d: Floats) -> Floats:
+    """Running energy, anchored anew at each special step, so that plain stretches stay exact."""
+    apart = d != r[at + 1] - r[at]
+    at, d = at[apart], d[apart]
+    if not len(at):
+        return r
+    starts = np.concatenate(([0], at + 1))
     stretch = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(r))))
     local = r - r[starts][stretch]
-    base = np.concatenate(([0.0], np.cumsum(local[odd] + judged.d[odd])))
-    return base[stretch] + local
+    base = np.concatenate(([0.0], np.cumsum(local[at] + d)))
+    return np.asarray(base[stretch] + local)
+
+
+def _reaching(t: Ints, E: Floats, rows: Ints) -> tuple[Ints, Floats, int]:
+    """Breakpoints that reach out to rows beyond the usable readings, so that flags have a place.
+
+    Returns them with E and how many were put before the first.
+    """
+    if len(rows) == 0:
+        return t, E, 0
+    low, high = int(rows[0]), int(rows[-1])
+    if len(t) == 0:
+        t, E = np.array([low], dtype=np.int64), np.zeros(1)
+    head = int(low < t[0])
+    tail = int(high > t[-1] or (len(t) == 1 and not head))
+    if not head and not tail:
+        return t, E, 0
+    end = [max(high, int(t[-1]) + 1)] * tail
+    reached = np.concatenate(([low] * head, t, end)).astype(np.int64)
+    return reached, np.pad(E, (head, tail), mode="edge"), head
+
+
+def _padding(t: Ints, edges: Ints, head: int) -> Ints:
+    """The segments that only reach out to rows without a usable reading."""
+    tail = len(edges) - max(len(t), 1) - head
+    return np.array([0] * head + [len(edges) - 2] * max(tail, 0), dtype=np.int64)
 
 
 def from_means(series: Series, window: int, lag: int = 0, max_gap: int = 30 * MINUTE) -> Cumulative:
@@ -399,7 +472,7 @@ def from_means(series: Series, window: int, lag: int = 0, max_gap: int = 30 * MI
         The mean powers [kW].
     window : int
         The interval W [us]. A spacing up to 1.5 W is wholly covered by the reading that ends
-        it; a longer one for W only.
+        it (jitter); a longer one for W only, and the rest is a gap.
     lag : int
         How long after its interval's end a reading is stamped [us].
     max_gap : int
@@ -410,81 +483,22 @@ def from_means(series: Series, window: int, lag: int = 0, max_gap: int = 30 * MI
     Cumulative
         Segments are the readings' intervals and the gaps between them.
     """
-    t, kw = series.t - lag, series.values
-    length = np.concatenate(([window], np.diff(t)))[: len(t)]
+    t, kw = (series.t - lag if lag else series.t), series.values
+    length = np.diff(t, prepend=t[:1] - window)
     length[2 * length > 3 * window] = window
-    made = _from_intervals(series, t, kw, length, max_gap)
-    marked = series.mark_t - lag
-    made = _widen(made, np.concatenate((marked[:1] - window, marked)))
-    _mark_ending(made, marked, series.marks)
-    return made
-
-
-def _from_intervals(series: Series, t: Ints, kw: Floats, length: Ints, max_gap: int) -> Cumulative:
-    starts = t - length
-    late = np.flatnonzero(starts[1:] > t[:-1]) + 1
-    inc = kw * (length / HOUR)
     # Before each late interval lies a gap: a segment of its own, uncovered.
-    ends, inc = np.insert(t, late, starts[late]), np.insert(inc, late, 0.0)
-    n = len(ends)
-    ok = np.ones(n, dtype=np.bool_)
-    ok[late + np.arange(len(late))] = False
-    edges = np.concatenate((starts[:1], ends))
-    time = np.diff(edges)
-    time[~ok] = 0
-    return Cumulative(
-        series=series,
-        source="demand",
-        t=edges,
-        E=np.concatenate((np.zeros(1), np.cumsum(inc)))[: len(edges)],
-        C=_running(time),
-        ok=ok,
-        hi=inc,
-        flags=np.zeros(n, dtype=np.int64),
-        gap=np.zeros(n, dtype=np.bool_),
-        at=t,
-        readings=kw,
-        max_gap=max_gap,
-    )
-
-
-def _widen(made: Cumulative, rows: Ints) -> Cumulative:
-    """Reach out to rows beyond the usable readings, uncovered, so that their flags have a place."""
-    if len(rows) == 0:
-        return made
-    t, low, high = made.t, int(rows[0]), int(rows[-1])
-    if len(t) == 0:
-        t = np.array([low], dtype=np.int64)
-        made = replace(made, t=t, E=np.zeros(1), C=np.zeros(1, dtype=np.int64))
-    head = int(low < t[0])
-    tail = int(high > t[-1] or (len(t) == 1 and not head))
-    if not head and not tail:
-        return made
-    end, pad = max(high, int(t[-1]) + 1), (head, tail)
-    return replace(
-        made,
-        t=np.concatenate(([low] * head, t, [end] * tail)).astype(np.int64),
-        E=np.pad(made.E, pad, mode="edge"),
-        C=np.pad(made.C, pad, mode="edge"),
-        ok=np.pad(made.ok, pad),
-        hi=np.pad(made.hi, pad),
-        flags=np.pad(made.flags, pad),
-        gap=np.pad(made.gap, pad),
-    )
-
-
-def _mark_around(made: Cumulative, at: Ints, bits: Ints) -> None:
-    """Put flags on the segment that holds each instant, on both where it is a breakpoint."""
-    right = np.searchsorted(made.t, at, side="right") - 1
-    _mark(made, right, bits)
-    _mark(made, np.searchsorted(made.t, at, side="left") - 1, bits)
-
-
-def _mark_ending(made: Cumulative, at: Ints, bits: Ints) -> None:
-    """Put flags on the segment ``(a, b]`` that holds each instant."""
-    _mark(made, np.searchsorted(made.t, at, side="left") - 1, bits)
-
-
-def _mark(made: Cumulative, segments: Ints, bits: Ints) -> None:
-    inside = (segments >= 0) & (segments < len(made.flags))
-    np.bitwise_or.at(made.flags, segments[inside], bits[inside])
+    late = np.flatnonzero(length[1:] < np.diff(t)) + 1
+    first = np.append(np.zeros(min(len(t), 1), dtype=np.int64), late)
+    edges = np.insert(t, first, t[first] - length[first])
+    E = np.cumsum(np.insert(kw * (length / HOUR), first, 0.0))
+    lost = late + np.arange(len(late))
+    marked = series.mark_t - lag
+    whole, E, head = _reaching(edges, E, np.concatenate((marked[:1] - window, marked)))
+    ends = np.searchsorted(whole, marked, side="left") - 1
+    parts = [
+        (lost + head, 0, False, 0.0),
+        (_padding(edges, whole, head), 0, False, 0.0),
+        (ends, series.marks, True, 0.0),  # on the segment (a, b] that holds it
+    ]
+    special = Special.of(max(len(whole) - 1, 0), parts)
+    return Cumulative(series, "demand", whole, E, special, t, kw, max_gap)

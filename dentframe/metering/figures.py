@@ -107,9 +107,11 @@ def figures(
     s, e = starts, ends
     if edges == "last_reading":
         s, e = _moved(c, starts), np.where(_closed(c, ends), _moved(c, ends), ends)
-    energy, covered = c.measure(s, e)
+    a, b = c.edges(s), c.edges(e)
+    covered = b.covered - a.covered
+    energy = np.where(covered > 0, b.energy - a.energy, np.nan)
     coverage = share(covered, e - s)
-    flags = c.flags_in(s, e)
+    flags = c.flags_in(s, e, of_edges=False) | a.flags | b.flags
     if min_coverage is not None:
         energy = np.where(coverage < min_coverage, np.nan, energy)
     return Figures(c, starts, ends, s, e, energy, coverage, flags, status(coverage, flags))

@@ -10,9 +10,8 @@ steps that remain.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -117,12 +116,22 @@ def judge_exchange(
     return (d if rules.allow_export else max(d, 0.0)), 0
 
 
-def keep(t: Ints, r: Floats, rules: Rules) -> Bools | None:
+def suspects(t: Ints, r: Floats, rules: Rules) -> Ints:
+    """The steps that need a verdict: falls, rises beyond `max_kw`, and exchanges; in order."""
+    if rules.max_kw is None:
+        odd = r[1:] < r[:-1]
+    else:
+        d = np.diff(r)
+        odd = (d < 0) | (d > rules.max_kw * (np.diff(t) / HOUR))
+    odd[list(exchanges(t[:-1], t[1:], rules))] = True
+    return np.flatnonzero(odd)
+
+
+def keep(t: Ints, r: Floats, rules: Rules, suspect: Ints) -> Bools | None:
     """Which readings stay when glitches are dropped; None where no step is implausible."""
-    bad = np.flatnonzero(~plausible(t[:-1], r[:-1], t[1:], r[1:], rules))
-    if len(bad) == 0:
-        return None
-    return _Chain(t, r, rules).drop(bad.tolist())
+    after = suspect + 1
+    bad = suspect[~plausible(t[suspect], r[suspect], t[after], r[after], rules)]
+    return _Chain(t, r, rules).drop(bad.tolist()) if len(bad) else None
 
 
 class _Chain:
@@ -176,52 +185,32 @@ class _Chain:
         self.after[a], self.before[b] = b, a
 
 
-@dataclass
-class Steps:
-    """The steps between consecutive readings, judged; every array has shape (steps,).
+class Verdict(NamedTuple):
+    """What became of a step.
 
     Attributes
     ----------
-    d : ndarray of float
+    d : float
         Accepted energy [kWh]; 0 where the step is withheld.
-    hi : ndarray of float
-        The greatest energy the step may have had [kWh], the least is `d`; of a withheld step
-        what its readings claim.
-    ok : ndarray of bool
-        Where energy is accepted, so that the step's time is covered.
-    odd : ndarray of bool
-        Where `d` is not simply the difference of the two readings.
-    flags : ndarray of int64
+    hi : float
+        The greatest energy that the step may have had [kWh], the least is `d`; of a withheld
+        step what its readings claim.
+    ok : bool
+        Whether energy is accepted, so that the step's time is covered.
+    flags : int
         What the rules found.
     """
 
-    d: Floats
-    hi: Floats
-    ok: Bools
-    odd: Bools
-    flags: Ints
-
-    def accept(self, i: int, d: float, flag: int, hi: float | None = None) -> None:
-        """Take an energy as what passed in a step; `hi` is the most that it can have been."""
-        self._own_bounds()
-        self.odd[i] = self.odd[i] or d != self.d[i]
-        self.d[i], self.hi[i] = d, d if hi is None else hi
-        self.flags[i] |= flag
-
-    def withhold(self, i: int, flag: int) -> None:
-        """Make a step missing."""
-        self._own_bounds()
-        self.ok[i], self.odd[i], self.d[i] = False, True, 0.0
-        self.flags[i] |= flag
-
-    def _own_bounds(self) -> None:
-        """Most registers have no step to judge, and need no second array."""
-        if self.hi is self.d:
-            self.hi = self.d.copy()
+    d: float
+    hi: float
+    ok: bool
+    flags: int
 
 
-def judge(t: Ints, r: Floats, rules: Rules, means: Cumulative | None = None) -> Steps:
-    """Judge every step of a register without glitches.
+def judge(
+    t: Ints, r: Floats, rules: Rules, suspect: Ints, means: Cumulative | None = None
+) -> dict[int, Verdict]:
+    """The verdicts on the steps of a register without glitches; every other step is plain use.
 
     Parameters
     ----------
@@ -231,60 +220,68 @@ def judge(t: Ints, r: Floats, rules: Rules, means: Cumulative | None = None) -> 
         Register values [kWh], shape (readings,).
     rules : Rules
         What is known about the register.
+    suspect : ndarray of int64
+        The steps to judge, by `suspects`.
     means : Cumulative, optional
         The element's interval means: a step with which they agree is use.
     """
-    d = np.diff(r)
-    n = len(d)
-    x = Steps(d, d, np.ones(n, np.bool_), np.zeros(n, np.bool_), np.zeros(n, np.int64))
-    limit = None if rules.max_kw is None else _limits(t[:-1], r[:-1], t[1:], r[1:], rules)
-    held = exchanges(t[:-1], t[1:], rules)
-    odd = d < 0 if limit is None else (d < 0) | (d > limit)
-    for i in {*np.flatnonzero(odd).tolist(), *held}:
-        if i in held:
-            told = judge_exchange((t[i], r[i]), (t[i + 1], r[i + 1]), held[i], rules)
-            _judge_exchange(x, i, told)
-        elif d[i] < 0:
-            _judge_fall(x, i, r[i], r[i + 1], rules, np.inf if limit is None else limit[i])
-        else:
-            x.withhold(i, Flag.UNEXPLAINED_JUMP)
-    for i in _that_stand_out(t, r, x) if limit is None else ():
-        if not _agrees(means, t[i], t[i + 1], x.d[i]):
-            x.withhold(i, Flag.UNEXPLAINED_JUMP)
-    return x
+    found: dict[int, Verdict] = {}
+    if len(suspect):
+        before, after = slice(None, -1), slice(1, None)
+        held = exchanges(t[before], t[after], rules)
+        limits = _limits(t[suspect], r[suspect], t[suspect + 1], r[suspect + 1], rules)
+        for i, limit in zip(suspect.tolist(), limits.tolist(), strict=True):
+            r0, r1 = float(r[i]), float(r[i + 1])
+            if i in held:
+                found[i] = _of_exchange((t[i], r0), (t[i + 1], r1), held[i], rules)
+            elif r1 < r0:
+                found[i] = _of_fall(r0, r1, rules, limit)
+            elif r1 - r0 > limit:
+                found[i] = Verdict(0.0, r1 - r0, False, int(Flag.UNEXPLAINED_JUMP))
+    for i, d in _that_stand_out(t, r, found) if rules.max_kw is None else ():
+        if not _agrees(means, t[i], t[i + 1], d):
+            flags = found[i].flags if i in found else 0
+            hi = found[i].hi if i in found else d
+            found[i] = Verdict(0.0, hi, False, flags | int(Flag.UNEXPLAINED_JUMP))
+    return found
 
 
-def _judge_exchange(x: Steps, i: int, told: tuple[float, int]) -> None:
+def _of_exchange(
+    x: tuple[int, float], y: tuple[int, float], swaps: Sequence[Swap], rules: Rules
+) -> Verdict:
     """Rule 1: the old meter's rest and the new meter's start."""
-    d, refuted = told
-    x.accept(i, d, Flag.METER_SWAP | (Flag.EXPORT if d < 0 and not refuted else 0))
-    x.odd[i] = True
+    d, refuted = judge_exchange(x, y, swaps, rules)
     if refuted:
-        x.withhold(i, refuted)
+        return Verdict(0.0, d, False, int(Flag.METER_SWAP | refuted))
+    return Verdict(d, d, True, int(Flag.METER_SWAP | (Flag.EXPORT if d < 0 else 0)))
 
 
-def _judge_fall(x: Steps, i: int, r0: float, r1: float, rules: Rules, limit: float) -> None:
+def _of_fall(r0: float, r1: float, rules: Rules, limit: float) -> Verdict:
     """Rules 2 to 6: export, rollover, reset, else missing."""
-    d, small = x.d[i], 0 <= r1 <= limit
+    d, small = r1 - r0, 0 <= r1 <= limit
     if rules.max_kw is None:
-        x.withhold(i, Flag.DECREASE_UNCLASSIFIED)
-    elif rules.allow_export and -d <= limit:
+        return Verdict(0.0, d, False, int(Flag.DECREASE_UNCLASSIFIED))
+    if rules.allow_export and -d <= limit:
         unsure = Flag.AMBIGUOUS_FALL if small else 0
-        x.accept(i, d, Flag.EXPORT | unsure, hi=r1 if small else d)
-    elif rules.modulus is not None and _rolls_over(d, r0, r1, limit, rules.modulus):
-        x.accept(i, max(rules.modulus - r0 + r1, 0.0), Flag.ROLLOVER)
-    elif small:
-        x.accept(i, r1, Flag.RESET, hi=max(limit - slack(r0, r1), r1))
-    else:
-        x.withhold(i, Flag.UNEXPLAINED_DECREASE)
+        return Verdict(d, r1 if small else d, True, int(Flag.EXPORT | unsure))
+    if rules.modulus is not None and _rolls_over(d, r0, r1, limit, rules.modulus):
+        d = max(rules.modulus - r0 + r1, 0.0)
+        return Verdict(d, d, True, int(Flag.ROLLOVER))
+    if small:
+        return Verdict(r1, max(limit - slack(r0, r1), r1), True, int(Flag.RESET))
+    return Verdict(0.0, d, False, int(Flag.UNEXPLAINED_DECREASE))
 
 
-def _that_stand_out(t: Ints, r: Floats, x: Steps) -> list[int]:
-    """Rule 7: the one to four steps whose power is far above that of all others."""
-    spacing = np.diff(t)
-    if len(spacing) == 0 or x.d.max() <= JUMP * IDLE_KW_OF_LONG * int(spacing.min()) / HOUR:
+def _that_stand_out(t: Ints, r: Floats, judged: dict[int, Verdict]) -> list[tuple[int, float]]:
+    """Rule 7: the one to four steps whose power is far above that of all others, with energy."""
+    d, spacing = np.diff(r), np.diff(t)
+    for i, verdict in judged.items():
+        d[i] = verdict.d
+    if len(d) == 0 or d.max() <= JUMP * IDLE_KW_OF_LONG * int(spacing.min()) / HOUR:
         return []
-    power = np.where(x.ok, x.d / (spacing / HOUR), -1.0)
+    power = d / (spacing / HOUR)
+    withheld = [i for i, verdict in judged.items() if not verdict.ok]
+    power[withheld] = -1.0
     idle = np.where(spacing > LONG, IDLE_KW_OF_LONG, IDLE_KW)
     if not (power > JUMP * idle).any():
         return []
@@ -292,10 +289,10 @@ def _that_stand_out(t: Ints, r: Floats, x: Steps) -> list[int]:
     top = np.arange(len(power))[top]
     top = top[np.argsort(-power[top], kind="stable")]
     off = slack(r[top], r[top + 1]) / (spacing[top] / HOUR)
-    for k in range(min(MOST_JUMPS, int(x.ok.sum()) - LEAST_LEFT), 0, -1):
+    for k in range(min(MOST_JUMPS, len(d) - len(withheld) - LEAST_LEFT), 0, -1):
         others = max(idle[top[k - 1]], power[top[k]] + off[k])
         if power[top[k - 1]] - off[k - 1] > JUMP * others:
-            return [int(i) for i in top[:k]]
+            return [(int(i), float(d[i])) for i in top[:k]]
     return []
 
 

@@ -334,7 +334,7 @@ class Meters:
             found[f"{name}_at"] = None if pd.isna(at) else at
             places = self.places if moves else None
             found[f"{name}_reading"] = None if np.isnan(value) else rounded(value, places)
-            found[f"{name}_interpolated"] = bool(c.edge_inside(x)[0][0])
+            found[f"{name}_interpolated"] = bool(c.edges(x).inside[0])
         return Reading(
             element=c.name,
             energy=energy if known else None,

@@ -16,7 +16,7 @@ import pandas as pd
 from dentframe.errors import RangeError
 from dentframe.metering.attrs import is_several, time_index
 from dentframe.metering.registers import MINUTE, RegisterRules, micros
-from dentframe.metering.series import ESTIMATES, meter_by_meter
+from dentframe.metering.series import ESTIMATES, Flag, meter_by_meter
 from dentframe.metering.steps import HOUR, Bools
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import Zone, minutes
@@ -280,10 +280,8 @@ def _in_span(demand: Cumulative, bounds: Bounds) -> tuple[Ints, Floats]:
 
 def _usable(register: Cumulative, s: Ints, e: Ints) -> Bools:
     """Windows in which the register is measured: covered, without gap, reset or the like."""
-    doubt = register.gap | ((register.flags & int(ESTIMATES)) != 0)
-    count = np.concatenate(([0], np.cumsum(doubt)))
-    first, last = register.segments(s, e)
-    return np.asarray((register.covered(s, e) == e - s) & (count[last] == count[first]))
+    doubt = register.flags_in(s, e, of_edges=False) & int(ESTIMATES | Flag.GAP_BRIDGED)
+    return np.asarray((register.covered(s, e) == e - s) & (doubt == 0))
 
 
 def _rise(register: Cumulative, ends: Ints, window: int) -> Floats:

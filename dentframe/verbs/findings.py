@@ -99,8 +99,9 @@ class Evidence:
     def mean_kw(self) -> float:
         """The element's mean power, by its register, else its means; NaN where neither tells."""
         for c in (self.register, self.means):
-            if len(c.t) and c.C[-1] > c.C[0]:
-                return float((c.E[-1] - c.E[0]) / ((c.C[-1] - c.C[0]) / HOUR))
+            energy, covered = c.measure(c.t[:1], c.t[-1:])
+            if covered.any():
+                return float(energy[0] / (covered[0] / HOUR))
         return _NAN
 
     @property

@@ -13,7 +13,6 @@ import numpy as np
 from dentframe.metering import blocks
 from dentframe.metering.blocks import PLACES
 from dentframe.metering.cumulative import Cumulative, share
-from dentframe.metering.series import Flag
 from dentframe.metering.steps import HOUR
 from dentframe.times.ranges import local
 from dentframe.verbs.inputs import Inputs, registers_of
@@ -186,7 +185,7 @@ def within(c: Cumulative, other: Cumulative, starts: Ints, ends: Ints) -> tuple[
 
 def covered_pieces(c: Cumulative, starts: Ints, ends: Ints) -> tuple[Ints, Ints, Ints]:
     """The stretches that a series covers, cut at the periods' edges, and the period of each."""
-    return _pieces(*_union(c.t[:-1][c.ok], c.t[1:][c.ok]), starts, ends)
+    return _pieces(*c.stretches(), starts, ends)
 
 
 def _union(s: Ints, e: Ints) -> tuple[Ints, Ints]:
@@ -214,9 +213,6 @@ def _sum(values: Any, period: Ints, n: int) -> Any:
     total = np.zeros(n, dtype=values.dtype)
     np.add.at(total, period, values)
     return total
-
-
-_OF_EDGES = int(Flag.EDGE_INTERPOLATED | Flag.EDGE_IN_GAP)
 
 
 @dataclass(frozen=True)
@@ -284,7 +280,7 @@ def _of_series(
 ) -> Peaks:
     if how is None:
         found = reported(c, of.s, of.e, of.interval(c))
-        cover = c.t[:-1][c.ok], c.t[1:][c.ok]
+        cover = c.stretches()
     else:
         cuts = blocks.span(how, of.s, of.e, of.tz)
         kw = blocks.means(c, *cuts, of.interval(c))
@@ -315,4 +311,4 @@ def _days(ends: Ints, tz: dt.tzinfo) -> Ints:
 
 def flags_in(c: Cumulative, s: Ints, e: Ints) -> Ints:
     """The flag bits of each period, but for those of its edges: a peak is not cut by them."""
-    return np.asarray(c.flags_in(s, e) & ~_OF_EDGES)
+    return c.flags_in(s, e, of_edges=False)

@@ -235,20 +235,9 @@ def _clip(x: Series, low: int, high: int) -> Series:
 
 def _cut(c: Cumulative, low: int, high: int) -> Cumulative:
     """The steps that lie in a span or reach into it, judged as they were in the whole column."""
-    first = max(int(np.searchsorted(c.t, low, side="right")) - 1, 0)
-    last = max(int(np.searchsorted(c.t, high, side="left")) + 1, first)
-    points, steps = slice(first, last), slice(first, max(last - 1, first))
-    t = c.t[points]
-    edges = (int(t[0]), int(t[-1])) if len(t) else (low, high)
-    kept = (c.at >= edges[0]) & (c.at <= edges[1])
-    return replace(
-        c,
-        series=_clip(c.series, *edges),
-        t=t,
-        **{k: getattr(c, k)[points] for k in ("E", "C")},
-        **{k: getattr(c, k)[steps] for k in ("ok", "hi", "flags", "gap")},
-        **{k: getattr(c, k)[kept] for k in ("at", "readings")},
-    )
+    made = c.cut(low, high)
+    edges = (int(made.t[0]), int(made.t[-1])) if len(made.t) else (low, high)
+    return replace(made, series=_clip(c.series, *edges))
 
 
 def _merged(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

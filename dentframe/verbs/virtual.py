@@ -337,7 +337,7 @@ def _summed(
         energy += factor * _total(f.of.energy(first, last), own, len(s))
         bounds = [factor * _total(x, own, len(s)) for x in f.of.bounds(first, last)]
         lo, hi = lo + np.minimum(*bounds), hi + np.maximum(*bounds)
-        np.bitwise_or.at(flags, own, f.of.edge_flags(first) | f.of.edge_flags(last))
+        np.bitwise_or.at(flags, own, f.of.edges(first).flags | f.of.edges(last).flags)
         flags |= f.flags
     energy, lo, hi = (np.where(joint > 0, x, np.nan) for x in (energy, lo, hi))
     flags |= np.where(energy < -_TINY, int(Flag.NEGATIVE_RESIDUAL), 0)
