@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -60,24 +60,24 @@ class Special:
     more: Floats
 
     @classmethod
-    def of(cls, n: int, parts: Iterable[tuple[Ints, object, object, object]]) -> Special:
+    def of(cls, n: int, *parts: tuple[Ints, Any, Any, Any]) -> Special:
         """The table of `n` segments from parts of (at, flags, ok, more), one segment in several."""
-        told = [np.broadcast_arrays(*part) for part in parts]
-        at = np.concatenate([p[0] for p in told] or [np.empty(0, np.int64)])
-        inside = (at >= 0) & (at < n)
-        order = np.argsort(at[inside], kind="stable")
-        at = at[inside][order]
+        told = [part for part in parts if len(part[0])]
+        if not told:
+            return cls(np.array([n]), np.zeros(1, np.int64), np.ones(1, np.bool_), np.zeros(1))
+        sizes = [len(part[0]) for part in told]
+        at = np.concatenate([part[0] for part in told])
+        order = np.argsort(at, kind="stable")
+        order = order[slice(*np.searchsorted(at[order], (0, n)).tolist())]
+        at = at[order]
         first = np.flatnonzero(np.diff(at, prepend=-1))
-        columns = []
-        for k, (join, dtype) in enumerate(
-            ((np.bitwise_or, np.int64), (np.logical_and, np.bool_), (np.add, np.float64)), 1
-        ):
-            values = np.concatenate([p[k] for p in told] or [np.empty(0)]).astype(dtype)
-            values = values[inside][order]
-            columns.append(join.reduceat(values, first) if len(first) else values[:0])
-        flags, ok, more = columns
-        return cls(np.append(at[first], n), np.append(flags, 0), np.append(ok, True),
-                   np.append(more, 0.0))  # fmt: skip
+
+        def joined(k: int, join: np.ufunc, end: Any) -> Any:
+            whole = np.concatenate([np.full(m, p[k]) for m, p in zip(sizes, told, strict=True)])
+            return np.append(join.reduceat(whole[order], first), end)
+
+        flags, ok = joined(1, np.bitwise_or, 0), joined(2, np.logical_and, True)
+        return cls(np.append(at[first], n), flags, ok, joined(3, np.add, 0.0))
 
 
 @dataclass(frozen=True)
@@ -181,9 +181,9 @@ class Cumulative:
     @cached_property
     def hi(self) -> Floats:
         """The greatest energy of each segment [kWh]; the least is its increment of E."""
-        return self.inc + self._dense(0.0, self.special.more)
+        return np.asarray(self.inc + self._dense(0.0, self.special.more))
 
-    def _dense(self, plain: object, values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    def _dense(self, plain: Any, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         found = np.full(max(len(self.t) - 1, 0), plain, dtype=values.dtype)
         found[self.special.at[:-1]] = values[:-1]
         return found
@@ -314,13 +314,13 @@ class Cumulative:
         return s[e > s], e[e > s]
 
     def cut(self, low: int, high: int) -> Cumulative:
-        """The steps that lie in a span or reach into it, judged as they were in the whole column."""
+        """The steps that lie in a span or reach into it, judged as in the whole column."""
         first = max(int(np.searchsorted(self.t, low, side="right")) - 1, 0)
         last = max(int(np.searchsorted(self.t, high, side="left")) + 1, first)
         t, odd = self.t[first:last], self.special
         n = max(len(t) - 1, 0)
         k = slice(*np.searchsorted(odd.at, (first, first + n)).tolist())
-        special = Special.of(n, [(odd.at[k] - first, odd.flags[k], odd.ok[k], odd.more[k])])
+        special = Special.of(n, (odd.at[k] - first, odd.flags[k], odd.ok[k], odd.more[k]))
         kept = (self.at >= (t[0] if len(t) else low)) & (self.at <= (t[-1] if len(t) else high))
         return replace(
             self, t=t, E=self.E[first:last], special=special,
@@ -400,29 +400,26 @@ def _of_steps(
     r: Floats,
     verdicts: dict[int, steps.Verdict],
     rules: Rules,
-    marks: Iterable[tuple[Ints, object]],
+    marks: Iterable[tuple[Ints, Any]],
 ) -> Cumulative:
     """A register's readings and the verdicts on its special steps as E(t) and C(t)."""
     at = np.array(sorted(verdicts), dtype=np.int64)
     judged = [verdicts[i] for i in at.tolist()]
-    d, hi, ok, flags = (np.array(x) for x in zip(*judged, strict=True)) if judged else ((),) * 4
-    E = _anchored(r, at, np.asarray(d, dtype=np.float64)) if judged else r
-    edges, E, head = _reaching(t, E, series.mark_t)
-    gap = np.setdiff1d(np.flatnonzero(np.diff(t) > rules.max_gap), at[~np.asarray(ok, np.bool_)])
-    parts: list[tuple[Ints, object, object, object]] = [
+    d, more = (np.array(x) for x in ([v.d for v in judged], [v.hi - v.d for v in judged]))
+    ok = np.array([v.ok for v in judged], dtype=np.bool_)
+    edges, E, head = _reaching(t, _anchored(r, at, d), series.mark_t)
+    gap = np.setdiff1d(np.flatnonzero(np.diff(t) > rules.max_gap), at[~ok])
+    parts: list[tuple[Ints, Any, Any, Any]] = [
         (gap + head, int(Flag.GAP_BRIDGED), True, 0.0),
         (_padding(t, edges, head), 0, False, 0.0),
+        (at + head, np.array([v.flags for v in judged]), ok, more),
     ]
-    if judged:
-        parts.append((at + head, flags, ok, hi - d))
     for when, bits in marks:  # on the segment that holds it, on both where it is a breakpoint
         left = np.searchsorted(edges, when, side="left") - 1
         right = np.searchsorted(edges, when, side="right") - 1
         parts += [(left, bits, True, 0.0), (right, np.where(right > left, bits, 0), True, 0.0)]
-    special = Special.of(max(len(edges) - 1, 0), parts)
-    return Cumulative(
-        series, "register", edges, E, special, t, r, rules.max_gap, rules.max_kw
-    )
+    special = Special.of(max(len(edges) - 1, 0), *parts)
+    return Cumulative(series, "register", edges, E, special, t, r, rules.max_gap, rules.max_kw)
 
 
 def _anchored(r: Floats, at: Ints, d: Floats) -> Floats:
@@ -500,5 +497,5 @@ def from_means(series: Series, window: int, lag: int = 0, max_gap: int = 30 * MI
         (_padding(edges, whole, head), 0, False, 0.0),
         (ends, series.marks, True, 0.0),  # on the segment (a, b] that holds it
     ]
-    special = Special.of(max(len(whole) - 1, 0), parts)
+    special = Special.of(max(len(whole) - 1, 0), *parts)
     return Cumulative(series, "demand", whole, E, special, t, kw, max_gap)

@@ -294,7 +294,7 @@ def warn_of_power(series: Sequence[Cumulative], s: Ints, e: Ints, tz: dt.tzinfo)
     """
     for c in series:
         limit = SURPRISING_KW[c.source]
-        greatest = max(c.hi.max(initial=0.0), -c.hi.min(initial=0.0))
+        greatest = max(c.inc.max(initial=0.0), -c.inc.min(initial=0.0))
         shortest = int(np.diff(c.t).min(initial=_NEVER)) / HOUR
         if c.max_kw is not None or greatest <= limit * shortest:
             continue
