@@ -233,7 +233,8 @@ def judge(
         for i, limit in zip(suspect.tolist(), limits.tolist(), strict=True):
             r0, r1 = float(r[i]), float(r[i + 1])
             if i in held:
-                found[i] = _of_exchange((t[i], r0), (t[i + 1], r1), held[i], rules)
+                x, y = (int(t[i]), r0), (int(t[i + 1]), r1)
+                found[i] = _of_exchange(x, y, held[i], rules)
             elif r1 < r0:
                 found[i] = _of_fall(r0, r1, rules, limit)
             elif r1 - r0 > limit:
