@@ -16,6 +16,7 @@ from dentframe.cli.account import ACCOUNT_COMMANDS, EMULATOR_COMMANDS
 from dentframe.cli.data import ARCHIVE_COMMANDS, READ_COMMANDS
 from dentframe.cli.money import COMMANDS
 from dentframe.cli.output import LOG, say, told
+from dentframe.cli.tariff import TARIFF_COMMANDS
 from dentframe.errors import (
     AlreadyThereError,
     CoverageError,
@@ -92,6 +93,7 @@ for each in (
     *ARCHIVE_COMMANDS,
     *ACCOUNT_COMMANDS,
     *COMMANDS,
+    *TARIFF_COMMANDS,
 ):
     _add_log(each)
     dentframe.add_command(each)

@@ -27,6 +27,7 @@ from dentframe.cli.options import (
 from dentframe.cli.output import format_option, json_option, write
 from dentframe.errors import ConfigError
 from dentframe.reader import inventory as _inventory
+from dentframe.verbs import coincident as _coincident
 from dentframe.verbs import energy as _energy
 from dentframe.verbs import peaks as _peaks
 
@@ -169,6 +170,7 @@ def energy(
 @site_options
 @click.option("--freq", help="MS, D, …; default: the whole range.")
 @click.option("--window", help="Blocks of this length on the local clock, e.g. 30min.")
+@click.option("--coincident", is_flag=True, help="Each element's own peak, and at the site's.")
 @format_option
 def peaks(
     asked: Asked,
@@ -176,10 +178,14 @@ def peaks(
     max_kw: str | None,
     freq: str | None,
     window: str | None,
+    coincident: bool,
     form: str | None,
     out: Path | None,
 ) -> None:
     """Peak demand [kW] per period and element, and when it was.
+
+    --coincident shows beside each element's own peak what it drew when all of them together drew
+    the most: those of --site, else all that were read.
 
     \b
     Example:
@@ -188,12 +194,19 @@ def peaks(
       dentframe peaks P482311252 2023-12 --tz UTC --topics kWHNet --window 15min --max-kw E=40
       dentframe peaks P482311252 --period 2023-12-05..2023-12-07 --tz UTC --format csv --out p.csv
       dentframe peaks P482311252 2023-12-05 --tz UTC --archive archive
+      dentframe peaks P482311252_B,P482311252_C --month 2023-12 --tz UTC --coincident
     """
     found = load_site(site)
     tz = asked.zone(calendar=True, site=found)
     frame = asked.read(tz, _FIGURES, bracket=True)
     check_site(found, asked.meters, frame)
     rules = registers(found, max_kw, asked.meters, frame)
+    if coincident:
+        block = "15min" if window is None else window
+        elements = None if found else "all"
+        write(_coincident.coincident(frame, freq, tz=tz, window=block, site=found,
+                                     elements=elements, registers=rules), form, out)  # fmt: skip
+        return
     kind = "reported" if window is None else "block"
     write(_peaks.peaks(frame, freq, tz=tz, kind=kind, window=window, registers=rules), form, out)
 

@@ -1,39 +1,22 @@
-"""The commands of money split a utility's bill, price a meter and verify a record."""
+"""The commands of money split a utility's bill and verify a record."""
 
 from __future__ import annotations
 
-import json
 import re
-import sys
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from dentframe.cli.options import (
-    FILE,
-    archive_option,
-    bounds,
-    check_site,
-    listed,
-    load_site,
-    registers,
-    site_options,
-    span,
-    span_options,
-)
-from dentframe.cli.output import format_option, say
-from dentframe.errors import ConfigError, DentWarning, RangeError
+from dentframe.cli.options import FILE, archive_option
+from dentframe.cli.output import say
+from dentframe.errors import DentWarning
 from dentframe.money.saving import row_dicts
 
 if TYPE_CHECKING:
     from dentframe.money.split import Run
-    from dentframe.money.statement import Statement
-    from dentframe.money.tariff import Tariff
-    from dentframe.site.site import Site
 
 
 _ANY = click.Path(path_type=Path, exists=True)
@@ -129,147 +112,4 @@ def verify(record: Path) -> None:
     click.echo("Nothing differs.")
 
 
-@click.command()
-@click.argument("meter")
-@click.argument("tariff", type=FILE)
-@click.argument("start", required=False)
-@click.argument("end", required=False)
-@span_options
-@click.option("--tz", help="The zone of the tariff and of the period; default: the site's.")
-@site_options
-@click.option("--elements", help="Comma-separated, e.g. B,C; all for the whole meter.")
-@click.option("--party", default="", help="Whose statement it is.")
-@click.option("--accept-estimated", is_flag=True, help="Bill estimated figures too, marked.")
-@format_option
-@archive_option
-def bill(
-    meter: str,
-    tariff: Path,
-    tz: str | None,
-    site: Path | None,
-    max_kw: str | None,
-    elements: str | None,
-    party: str,
-    accept_estimated: bool,
-    form: str | None,
-    out: Path | None,
-    archive: Path | None,
-    **when: str | None,
-) -> None:
-    """Price a METER's elements by a TARIFF file, from START to END or a period.
-
-    A terminal shows the lines and their total; CSV and JSON have everything the statement says.
-    --out writes a statement too, by its ending: html, pdf, xlsx or csv.
-
-    \b
-    Example:
-      dentframe bill P482311252 flat.toml --month 2023-12 --tz America/Los_Angeles --elements B
-      dentframe bill P482311252 flat.toml 2023-12 --site site.toml --elements B --party Bakery
-      dentframe bill P482311252 flat.toml 2023-12-01 2023-12-16 --tz UTC --elements B --out b.html
-      dentframe bill P482311252 flat.toml --period 2023-11-18..2023-12-18 --site site.toml
-        --elements E --max-kw E=40 --accept-estimated
-      dentframe bill P482311252 flat.toml 2023-12 --tz UTC --elements B --format csv
-      dentframe bill P482311252 flat.toml 2023-12 --tz UTC --elements B --archive archive --json
-    """
-    from dentframe.money import bill as price
-    from dentframe.money.bill import check_period
-    from dentframe.money.tariff import Tariff
-    from dentframe.reader import read_dentcloud
-
-    found = load_site(site)
-    zone = _zone(tz, found)
-    start, end = bounds(*span(zone, **when), zone)
-    rates = Tariff.load(tariff)
-    check_period(rates, start, end, zone)
-    frame = read_dentcloud(
-        meter, start, end, _topics(rates), tz=zone, bracket=True, archive=archive
-    )
-    check_site(found, meter, frame)
-    statement = price(
-        frame, rates, start, end, tz=zone,
-        elements=elements if elements == "all" else listed(elements),
-        registers=registers(found, max_kw, meter, frame),
-        accept=("recorded", "estimated") if accept_estimated else ("recorded",),
-        party=party,
-    )  # fmt: skip
-    _write(_labelled(statement, found), form, out)
-
-
-def _topics(tariff: Tariff) -> list[str]:
-    """What the tariff reads; reactive energy only where the account has its register."""
-    from dentframe.money.bill import topics
-    from dentframe.money.other_charges import KVARH
-    from dentframe.reader import get_topics
-
-    found = topics(tariff)
-    if KVARH in found and KVARH not in get_topics().index:
-        found.remove(KVARH)
-    return found
-
-
-def _zone(tz: str | None, site: Site | None) -> str:
-    if tz is None and site is None:
-        raise RangeError(
-            "Cannot tell which days are meant: days and months are local. Give --tz "
-            "America/Los_Angeles or the like, or --site site.toml, which has a zone."
-        )
-    return tz or (site.tz if site else "UTC")
-
-
-def _labelled(statement: Statement, site: Site | None) -> Statement:
-    """The statement with the site's labels beside the elements' ids."""
-    if site is None:
-        return statement
-    labels = {k: v for k, v in site.labels.items() if v != k}
-
-    def named(part: Any) -> Any:
-        ids = part.element.split(", ")
-        return replace(part, element=", ".join(_name(x, labels) for x in ids))
-
-    return replace(
-        statement,
-        lines=tuple(named(x) for x in statement.lines),
-        readings=tuple(named(x) for x in statement.readings),
-    )
-
-
-def _name(element: str, labels: dict[str, str]) -> str:
-    return f"{labels[element]} ({element})" if element in labels else element
-
-
-def _write(statement: Statement, form: str | None, out: Path | None) -> None:
-    if out is None:
-        _print(statement, form)
-        return
-    writers: dict[str, Callable[[Path], object]] = {
-        "html": statement.to_html,
-        "pdf": statement.to_pdf,
-        "xlsx": statement.to_excel,
-        "csv": statement.to_csv,
-        "json": lambda path: path.write_text(f"{_json(statement)}\n", encoding="utf-8"),
-    }
-    ending = form or out.suffix.lstrip(".").lower()
-    if ending not in writers:
-        known = ", ".join(writers)
-        raise ConfigError(f"Cannot write {out} as {ending!r}: a statement is one of {known}.")
-    writers[ending](out)
-    say(f"Wrote {out}: {statement.total} {statement.currency}".rstrip())
-
-
-def _print(statement: Statement, form: str | None) -> None:
-    form = form or ("table" if sys.stdout.isatty() else "csv")
-    if form == "csv":
-        click.echo(statement.to_csv().rstrip("\n"))
-    elif form == "json":
-        click.echo(_json(statement))
-    elif form == "table":
-        click.echo(repr(statement))
-    else:
-        raise ConfigError(f"Cannot print {form} to a terminal: name a file with --out.")
-
-
-def _json(statement: Statement) -> str:
-    return json.dumps(statement.to_dict(), ensure_ascii=False)
-
-
-COMMANDS = (split, bill, verify)
+COMMANDS = (split, verify)

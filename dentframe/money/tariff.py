@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 KINDS: dict[str, type[Any]] = {c.kind: c for c in (Energy, Demand, Fixed, Reactive, Minimum, Tax)}
 """THE table of charges. A new kind is a class with `kind`, `name`, validity and `lines`."""
 
-_FIELDS = ("name", "currency", "holidays", "charges")
+_FIELDS = ("name", "currency", "holidays", "charges", "notes")
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class Tariff:
         ISO 4217 code; it decides the decimals of amounts (2 where it is not known).
     holidays : sequence of date or str
         Local dates that are neither weekday nor weekend.
+    notes : sequence of str
+        What a reader must know of it; nothing is priced by them.
 
     Raises
     ------
@@ -57,10 +59,12 @@ class Tariff:
     charges: Any
     currency: str = ""
     holidays: Any = ()
+    notes: Any = ()
 
     def __post_init__(self) -> None:
         days = tuple(sorted(_holiday(x) for x in self.holidays))
-        put(self, charges=tuple(_charge(c) for c in self.charges), holidays=days)
+        charges = tuple(_charge(c) for c in self.charges)
+        put(self, charges=charges, holidays=days, notes=tuple(map(str, self.notes)))
         if not self.charges:
             raise ConfigError(f"Cannot make tariff {self.name!r}: it has no charges.")
         _check_on(self.charges)
@@ -104,6 +108,65 @@ class Tariff:
         return Tariff.from_dict(parse(text, "this tariff"))
 
     @staticmethod
+    def from_urdb(
+        record: Mapping[str, Any] | str | Path,
+        *,
+        tier_order: str | None = None,
+        tier_proration: Any = None,
+        ratchet_lookback: int | None = None,
+        ratchet_on: str | None = None,
+        ignore: Iterable[str] = (),
+    ) -> Tariff:
+        """A tariff from a record of OpenEI's Utility Rate Database (URDB).
+
+        Parameters
+        ----------
+        record : mapping, str or Path
+            A rate as the database's API gives it (version 8, ``detail=full``): as data, as JSON
+            text or as a file; an answer whose ``items`` are one rate too. It is not changed.
+        tier_order, tier_proration : optional
+            As in `Energy`. The database does not say them: where there are tiers,
+            `tier_proration` must be stated, and `tier_order` where they are under time of use.
+        ratchet_lookback : int, optional
+            How many months a ratchet looks back on, where ``lookbackRange`` does not say it.
+        ratchet_on : {"flat", "tou", "both"}, optional
+            The demand that a ratchet is of, where the rate has flat and time-of-use demand.
+        ignore : sequence of str
+            Fields that are no matter for these meters, e.g. ``"energyratestructure.sell"``.
+
+        Returns
+        -------
+        Tariff
+            Its `notes` say what the database cannot (holidays, half hours), what the record says
+            in words, and which fields change no price.
+
+        Raises
+        ------
+        ConfigError
+            For a record that cannot be read, or has a field that is not understood and may change
+            a price: each is named.
+
+        Notes
+        -----
+        Rates are ``rate + adj``. Demand is measured in blocks of ``demandwindow`` minutes on the
+        clock. Bills of calendar months are meant where periods of different months have
+        different tiers.
+
+        Examples
+        --------
+        >>> tiers = [[{"rate": 0.1, "adj": 0.02}]]
+        >>> Tariff.from_urdb({"name": "Flat", "energyratestructure": tiers}).charges[0].rate
+        (Decimal('0.12'),)
+        """
+        from dentframe.money.urdb import tables
+
+        stated = {
+            "tier_order": tier_order, "tier_proration": tier_proration, "ignore": ignore,
+            "ratchet_lookback": ratchet_lookback, "ratchet_on": ratchet_on,
+        }  # fmt: skip
+        return Tariff.from_dict(tables(record, stated))
+
+    @staticmethod
     def load(path: str | Path) -> Tariff:
         """A tariff from a file, ``.toml`` or ``.json``.
 
@@ -126,7 +189,7 @@ class Tariff:
     def to_dict(self) -> dict[str, Any]:
         """Plain data, safe for JSON, without fields that have their defaults."""
         charges = [{"kind": c.kind, **plain(c)} for c in self.charges]
-        told = {"name": self.name, "currency": self.currency, "holidays": plain(self.holidays)}
+        told = {k: plain(getattr(self, k)) for k in ("name", "currency", "holidays", "notes")}
         return {k: v for k, v in told.items() if v or k == "name"} | {"charges": charges}
 
     def to_json(self) -> str:

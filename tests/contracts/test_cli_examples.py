@@ -28,6 +28,17 @@ kind = "energy"
 name = "Energy"
 rate = "0.20"
 """,
+    "ratchet.toml": """
+name = "Ratchet"
+currency = "USD"
+[[charges]]
+kind = "demand"
+name = "Demand"
+rate = "9.50"
+ratchet = { percent = 80, lookback = 11 }
+""",
+    "peaks.csv": "period,element,peak\n2023-10-01,B,41.5\n2023-11-01,B,39.0\n",
+    "rate.json": '{"name": "Flat", "energyratestructure": [[{"rate": 0.1}]]}',
     "site.toml": f"""
 name = "Market Street 12"
 tz = "America/Los_Angeles"

@@ -1,0 +1,373 @@
+"""A rate of OpenEI's Utility Rate Database (URDB) becomes the tables of a tariff here.
+
+Each field of a record is used, or listed in the tariff's notes as one that changes no price, or it
+is refused by name: a tariff that leaves money out would price wrongly in silence. The fields are
+those of version 8 of the database's API (openei.org, "utility_rates"), and three of version 3.
+"""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from dentframe.errors import ConfigError
+from dentframe.money.rounding import add, exact
+
+MONTHS, HOURS = 12, 24
+WEEKEND = ["sat", "sun", "holiday"]
+NO_LIMIT = Decimal("1e30")
+"""A tier's limit from here on is none: some writers put 1e38 for it."""
+
+PLAIN = """
+label uri utility name approved is_default isdefault supercedes sector servicetype description
+source sourceparent basicinformationcomments peakkwcapacitymin peakkwcapacitymax
+peakkwcapacityhistory peakkwhusagemin peakkwhusagemax peakkwhusagehistory voltageminimum
+voltagemaximum voltagecategory phasewiring demandunits demandcomments energycomments dgrules
+usenetmetering eia eiaid country latest_update revisions zipcode coincidentrateunit
+coincidentrateschedule startdate enddate
+"""
+"""Fields that change no price; a rate that they describe is in another field."""
+READ = """
+energyratestructure energyweekdayschedule energyweekendschedule flatdemandstructure
+flatdemandmonths flatdemandunit demandratestructure demandweekdayschedule demandweekendschedule
+demandrateunit demandwindow demandratchetpercentage lookbackpercent lookbackrange lookbackmonths
+fixedchargefirstmeter fixedchargeunits fixedmonthlycharge mincharge minchargeunits minmonthlycharge
+"""
+COMMENTS = ("description", "basicinformationcomments", "energycomments", "demandcomments")
+ATTRS = ("energyattrs", "demandattrs", "fixedattrs")
+_KVA, _DAILY = {"topic": "kVAHNet"}, {"per": "day"}
+UNITS = {"kw": {}, "kva": _KVA, "kw daily": _DAILY, "kva daily": {**_KVA, **_DAILY}}
+PERS = {"$/month": "month", "$/day": "day"}
+_ENERGY = ("energyratestructure", "energyweekdayschedule", "energyweekendschedule")
+_TOU = ("demandratestructure", "demandweekdayschedule", "demandweekendschedule")
+_FLAT = ("flatdemandstructure", "flatdemandmonths")
+_FIXED = (
+    ("fixed", "Fixed charge", "fixedchargefirstmeter", "fixedchargeunits", "fixedmonthlycharge"),
+    ("minimum", "Minimum", "mincharge", "minchargeunits", "minmonthlycharge"),
+)
+_MIXED = "differs between periods of one month: only tier_order='per_period' can fill such tiers"
+_UNSTATED = "limits tiers, and the database does not say how they fill: state {}="
+LIMITS = (
+    "The database knows whole hours and whole months only: windows and seasons are cut so.",
+    "It knows no holidays; those that are added to the tariff have the prices of a weekend.",
+    "Windows are named by the database's periods, of which the first is period 1.",
+)
+
+
+def tables(source: Any, stated: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables of a tariff, as `Tariff.from_dict` reads them; `stated` as in `from_urdb`."""
+    rate = _Rate(_record(source), stated)
+    charges = [*rate.energy(), *rate.demand(), *rate.fixed()]
+    rate.check_rest()
+    if rate.refused:
+        raise ConfigError(
+            f"Cannot price by the rate {rate.data.get('name', '')!r}: {'; '.join(rate.refused)}. "
+            "Prices would be wrong without it. Write the tariff by hand, or, where a field is no "
+            "matter for these meters, name it in ignore=."
+        )
+    return {
+        "name": ": ".join(str(rate.data[k]) for k in ("utility", "name") if rate.data.get(k)),
+        "currency": "USD",
+        "charges": charges,
+        "notes": list(rate.notes()),
+    }
+
+
+def _record(source: Any) -> Mapping[str, Any]:
+    """The one rate of a mapping, of JSON text, or of a file; of an answer with ``items`` too."""
+    found = source
+    if not isinstance(source, Mapping):
+        text = str(source)
+        try:
+            if not text.lstrip().startswith("{"):
+                text = Path(text).read_text(encoding="utf-8")
+            found = json.loads(text, parse_float=Decimal)
+        except (OSError, ValueError, RecursionError) as error:
+            raise ConfigError(f"Cannot read a rate from {str(source)[:80]!r}: {error}.") from None
+    if isinstance(found, Mapping):
+        found = found.get("items", [found])
+    if not isinstance(found, list) or len(found) != 1 or not isinstance(found[0], Mapping):
+        raise ConfigError(
+            f"Cannot read a rate from {str(source)[:80]!r}: it is not one record of OpenEI's rate "
+            "database. Give one of its records, or an answer with one item."
+        )
+    return found[0]
+
+
+class _Rate:
+    """One record; what is not understood is gathered in `refused`. The record is not changed."""
+
+    def __init__(self, record: Mapping[str, Any], stated: Mapping[str, Any]) -> None:
+        self.names = {str(k).lower(): str(k) for k in record}
+        self.data = {str(k).lower(): v for k, v in record.items()}
+        self.stated = stated
+        self.ignore = {x.lower() for x in stated["ignore"]}
+        self.refused: list[str] = []
+
+    def refuse(self, field: str, why: str) -> None:
+        told = f"{self.names.get(field, field)} {why}"
+        if field.lower() not in self.ignore and told not in self.refused:
+            self.refused.append(told)
+
+    def value(self, field: str) -> Any:
+        return None if field in self.ignore else self.data.get(field)
+
+    def number(self, field: str) -> Decimal:
+        return _number(self.value(field) or 0, self.names.get(field, field))
+
+    # --- what is priced ---
+
+    def energy(self) -> Iterator[dict[str, Any]]:
+        """One charge where all periods have the same tiers, else one for each set of a month."""
+        grid = self.grid(*_ENERGY)
+        prices = self.prices(_ENERGY[0], grid)
+        if not prices:
+            self.refuse(_ENERGY[0], "is missing: energy would cost nothing")
+        groups = [sorted(prices)]
+        if len({edges for _, edges in prices.values()}) > 1:
+            months = dict.fromkeys(tuple(_used([pair])) for pair in grid)
+            per_period = self.stated["tier_order"] == "per_period"
+            groups = [[p] for p in sorted(prices)] if per_period else [list(x) for x in months]
+            apart = sum(map(len, groups)) == len(prices)
+            if not apart or any(len({prices[p][1] for p in group}) > 1 for group in groups):
+                self.refuse(f"{_ENERGY[0]}.max", _MIXED)
+        for group in groups:
+            more = "" if len(groups) == 1 else f" {' and '.join(map(_name, group))}"
+            yield from self._energy(f"Energy{more}", group, grid, prices)
+
+    def _energy(
+        self, name: str, group: list[int], grid: Any, prices: Mapping[int, Any]
+    ) -> Iterator[dict[str, Any]]:
+        found: dict[str, Any] = {"kind": "energy", "name": name}
+        edges = prices[group[0]][1] if group else ()
+        if edges:
+            needed = ["tier_proration", "tier_order"][: 1 + (len(group) > 1)]
+            found |= {"tiers": list(edges), **{k: self.stated[k] for k in needed}}
+            for k in [k for k in needed if self.stated[k] is None]:
+                self.refuse(f"{_ENERGY[0]}.max", _UNSTATED.format(k))
+        found["windows"] = [w for p in group for w in _windows(grid, p)]
+        if len(group) > 1:
+            yield {**found, "rates": {_name(p): prices[p][0] for p in group}}
+        elif group:
+            yield {**found, "rate": prices[group[0]][0]}
+
+    def demand(self) -> Iterator[dict[str, Any]]:
+        """A charge for each period of flat demand and of demand by time of use, with ratchets."""
+        found = []
+        for unit, name, fields in (
+            ("flatdemandunit", "Demand", _FLAT),
+            ("demandrateunit", "Time-of-use demand", _TOU),
+        ):
+            grid = self.grid(*fields)
+            prices = {p: x for p, x in self.prices(fields[0], grid).items() if any(x[0])}
+            found += [(unit, name, grid, prices)] if prices else []
+        shares = self.ratchets([name for _, name, _, _ in found])
+        for unit, name, grid, prices in found:
+            for p, (rate, edges) in prices.items():
+                more = f" {_name(p)}" if len(_used(grid)) > 1 else ""
+                charge = {"kind": "demand", "name": f"{name}{more}", "rate": rate,
+                          "tiers": list(edges), **self.measure(unit)}  # fmt: skip
+                yield from _by_share(charge, grid, p, shares.get(name, {}))
+
+    def measure(self, unit: str) -> dict[str, Any]:
+        """The blocks that demand is measured in, and whether it is kVA or of each day."""
+        told = str(self.value(unit) or "kW").lower()
+        if told not in UNITS:
+            self.refuse(unit, f"is {self.data[unit]!r}: use a rate in kW or kVA")
+        minutes = self.number("demandwindow")
+        if minutes <= 0 or minutes % 1:
+            self.refuse("demandwindow", "is missing: it says over how many minutes demand is "
+                        "measured")  # fmt: skip
+        return {"window": f"{int(minutes)}min", **UNITS.get(told, {})}
+
+    def ratchets(self, names: list[str]) -> dict[str, dict[int, dict[str, Any]]]:
+        """Percentage and look-back by month, for each kind of demand that has a ratchet."""
+        field = "lookbackpercent" if self.number("lookbackpercent") else "demandratchetpercentage"
+        if field == "lookbackpercent":
+            every = [self.number(field)] * MONTHS
+            if any(self.value("demandratchetpercentage") or ()):
+                self.refuse(field, "and demandratchetpercentage state two ratchets")
+            if len(set(map(bool, self.value("lookbackmonths") or ()))) > 1:
+                self.refuse("lookbackmonths", "names some months only: whether bills or peaks of "
+                            "these months are meant, the database does not say")  # fmt: skip
+        else:
+            every = [_number(x or 0, field) for x in self.value(field) or [0] * MONTHS]
+        if not any(every) or not names:
+            return {}
+        if len(every) != MONTHS or any(not 0 <= x <= 1 for x in every):
+            self.refuse(field, "is no share for each month: 0.8 is 80 %")
+        back = self.stated["ratchet_lookback"] or int(self.number("lookbackrange"))
+        if not back:
+            self.refuse("lookbackrange", "does not say how many months a ratchet looks back on: "
+                        "state ratchet_lookback=")  # fmt: skip
+        on = self.stated["ratchet_on"]
+        if len(names) > 1 and on not in {"flat", "tou", "both"}:
+            self.refuse(field, "does not say of which demand: state ratchet_on='flat', 'tou' or "
+                        "'both'")  # fmt: skip
+        names = {"flat": ["Demand"], "tou": ["Time-of-use demand"]}.get(on, names)
+        shares = {m: {"percent": x * 100, "lookback": back} for m, x in enumerate(every) if x}
+        return {} if self.refused else dict.fromkeys(names, shares)
+
+    def fixed(self) -> Iterator[dict[str, Any]]:
+        """Fixed charges, and the least that is due; it counts all before it."""
+        for kind, name, field, unit, monthly in _FIXED:
+            rate, old = self.number(field), self.number(monthly)
+            per = PERS.get(str(self.value(unit)), "")
+            if rate and not per:
+                self.refuse(unit, f"is {self.data.get(unit)!r}: only {' and '.join(PERS)} can be "
+                            "billed by month")  # fmt: skip
+            if rate and old:
+                self.refuse(monthly, f"and {field} are both there")
+            elif rate or old:
+                yield {"kind": kind, "name": name, "rate": rate or old, "per": per or "month"}
+
+    # --- the parts of a record ---
+
+    def grid(self, structure: str, *schedules: str) -> list[tuple[Any, Any]]:
+        """For each month the period of each hour, on weekdays and on weekends."""
+        periods = len(self.value(structure) or ())
+        rows = [self.value(x) for x in schedules]
+        if not periods:
+            return []
+        if rows == [None] * len(rows) and periods == 1:
+            rows = [[[0] * HOURS] * MONTHS]
+        elif schedules == _FLAT[1:]:
+            rows = [[[m] * HOURS for m in rows[0] or ()]]
+        for field, months in zip(schedules, rows, strict=False):
+            if not _is_grid(months, periods):
+                self.refuse(field, f"does not give each of {MONTHS} months one of the {periods} "
+                            f"periods of {structure}")  # fmt: skip
+                return []
+        return [(pair[0], pair[-1]) for pair in zip(*rows, strict=True)]
+
+    def prices(self, field: str, grid: Any) -> dict[int, tuple[list[Decimal], tuple[Any, ...]]]:
+        """By period the prices of its tiers, and the limits of all but the last."""
+        return {p: self.tiers(field, self.value(field)[p], p) for p in _used(grid)}
+
+    def tiers(self, field: str, tiers: Any, p: int) -> tuple[list[Decimal], tuple[Any, ...]]:
+        rates, limits = [], []
+        for i, tier in enumerate(tiers):
+            where = f"{field}[{p}][{i}]"
+            for key in set(map(str, tier)) - {"rate", "adj", "max", "unit", "sell"}:
+                self.refuse(f"{field}.{key}", f"is unknown ({where})")
+            parts = [tier[k] for k in ("rate", "adj") if tier.get(k) is not None]
+            if not parts:
+                self.refuse(f"{field}.rate", f"is missing ({where})")
+            if tier.get("sell"):
+                self.refuse(f"{field}.sell", f"is a price for what is fed in ({where})")
+            if len(tiers) > 1 and str(tier.get("unit") or "kw").lower() not in {"kwh", "kw"}:
+                self.refuse(f"{field}.unit", f"of a tier's limit is {tier['unit']!r} ({where})")
+            rates.append(add([_number(x, where) for x in parts]))
+            limits.append(_number(tier.get("max") or NO_LIMIT, where))
+        if [x >= NO_LIMIT for x in limits] != [False] * (len(limits) - 1) + [True]:
+            self.refuse(f"{field}.max", f"must be in all tiers but the last ({field}[{p}])")
+        return rates, tuple(limits[:-1])
+
+    # --- what is not priced ---
+
+    def check_rest(self) -> None:
+        """Refuse money that is not read: fields by name, and whatever is not known at all."""
+        for field, value in self.data.items():
+            known = field in (PLAIN + READ).split() or not _says(value)
+            if not known and (field not in ATTRS or any(c.isdigit() for c in str(value))):
+                told = json.dumps(value, default=str)
+                shown = told if len(told) < 60 else f"{told[:57]}..."
+                self.refuse(field, f"is {shown}, which is not priced")
+
+    def notes(self) -> Iterator[str]:
+        """What a reader of the tariff must know."""
+        yield from LIMITS
+        days = [_day(self.data.get(x)) for x in ("startdate", "enddate")]
+        if any(days):
+            yield f"In force from {days[0] or 'unknown'} to {days[1] or 'now'}, by the database."
+        for field in COMMENTS:
+            if self.data.get(field):
+                yield f"The record's {field}: {' '.join(str(self.data[field]).split())}"
+        if self.ignore:
+            yield f"Ignored as asked: {', '.join(sorted(self.ignore))}."
+        rest = [self.names[x] for x in self.data if x not in READ.split() and x not in self.ignore]
+        yield f"Fields that change no price: {', '.join(rest) or 'none'}."
+
+
+def _number(value: Any, what: str) -> Decimal:
+    return exact(repr(value) if isinstance(value, float) else value, what)
+
+
+def _says(value: Any) -> bool:
+    """Whether a field says anything: a zero, an empty list, or a list of such does not."""
+    if isinstance(value, Mapping | list | tuple):
+        return any(map(_says, value.values() if isinstance(value, Mapping) else value))
+    return bool(value)
+
+
+def _day(epoch: Any) -> str:
+    return f"{dt.datetime.fromtimestamp(int(epoch), dt.UTC):%Y-%m-%d}" if epoch else ""
+
+
+def _is_grid(rows: Any, periods: int) -> bool:
+    """Whether it is a table of months and hours with numbers of periods in it."""
+    try:
+        shape = {len(rows)} == {MONTHS} and {len(r) for r in rows} == {HOURS}
+        return shape and all(x in range(periods) for r in rows for x in r)
+    except TypeError:
+        return False
+
+
+def _name(period: int) -> str:
+    return f"period {period + 1}"
+
+
+def _used(grid: Any) -> list[int]:
+    """The periods that some hour has."""
+    return sorted({int(p) for pair in grid for row in pair for p in row})
+
+
+def _windows(grid: Any, period: int, months: Iterable[int] = range(MONTHS)) -> list[dict[str, Any]]:
+    """When a period is, by runs of months with the same hours; empty where it is always."""
+    kept = set(months)
+    shape = [tuple(_hours(row, period) for row in pair) if m in kept else ((), ())
+             for m, pair in enumerate(grid)]  # fmt: skip
+    if set(shape) == {(((0, HOURS),),) * 2}:
+        return []
+    found = []
+    for (week, weekend), run in groupby(range(MONTHS), key=lambda m: shape[m]):
+        every = list(run)
+        season = None if len(every) == MONTHS else _season(every)
+        days = [("weekday", week), (WEEKEND, weekend)]
+        found += [
+            {"name": _name(period), "start": f"{a:02}:00", "end": f"{b:02}:00", "days": on,
+             "season": season}
+            for on, spans in ([("all", week)] if week == weekend else days)
+            for a, b in spans
+        ]  # fmt: skip
+    return found
+
+
+def _hours(row: Sequence[Any], period: int) -> tuple[tuple[int, int], ...]:
+    runs = [list(run) for on, run in groupby(range(HOURS), key=lambda h: row[h] == period) if on]
+    return tuple((r[0], r[-1] + 1) for r in runs)
+
+
+def _season(months: Sequence[int]) -> list[str]:
+    last = calendar.monthrange(2023, months[-1] + 1)[1]
+    return [f"{months[0] + 1:02}-01", f"{months[-1] + 1:02}-{last}"]
+
+
+def _by_share(
+    charge: dict[str, Any], grid: Any, period: int, shares: Mapping[int, dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """A demand charge, cut into those of months with the same ratchet."""
+    groups: dict[Any, list[int]] = {}
+    for m in range(MONTHS):
+        if any(period in row for row in grid[m]):
+            groups.setdefault(shares.get(m, {}).get("percent"), []).append(m)
+    for months in groups.values():
+        more = "" if len(groups) == 1 else f", months {', '.join(str(m + 1) for m in months)}"
+        yield {**charge, "name": charge["name"] + more, "ratchet": shares.get(months[0]),
+               "windows": _windows(grid, period, months)}  # fmt: skip
