@@ -229,7 +229,8 @@ def inventory(meters: Any = None, client: DentCloud | None = None) -> pd.DataFra
     pandas.DataFrame
         Index ``meter``; columns ``elements`` and ``topics`` (lists), ``interval``
         (Timedelta, the median spacing of the last day), ``first`` and ``last`` (UTC; NaT
-        where the meter has no reading). About ten requests a meter, which the cache keeps.
+        where no month that was looked at has a reading: the last four, then every sixth).
+        About ten requests a meter, which the cache keeps.
 
     Raises
     ------

@@ -29,7 +29,7 @@ from dentframe.errors import (
     warn,
 )
 from dentframe.frame import assemble as _frame
-from dentframe.frame.read import check_errors, of_elements
+from dentframe.frame.read import check_errors, conflicting, of_elements
 from dentframe.times.ranges import instant, time_range
 from dentframe.wire.columns import ELEMENT, ordered, parse
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from dentframe.archive.records import Record
     from dentframe.archive.store import Archive
     from dentframe.cloud.planner import Window
+    from dentframe.metering.attrs import Run
     from dentframe.times.ranges import Zone
     from dentframe.wire.page import Page
 
@@ -269,8 +270,10 @@ def _chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
 
 def one_meter(
     selection: Selection, meter: str, elements: Elements, names: Collection[str]
-) -> tuple[_frame.Table, set[str]]:
+) -> tuple[_frame.Table, set[str], dict[str, list[Run]]]:
     """Some columns of a meter, of the elements asked for, and all that its files have of these.
+
+    The third part of the result is where cells came twice with different values.
 
     Parameters
     ----------
@@ -295,7 +298,7 @@ def one_meter(
     table = _frame.join(pages, columns)
     if selection.span is not None:
         table = _frame.clip(table, *selection.span, bracket=selection.bracket)
-    return table, reader.here
+    return table, reader.here, conflicting(table, pages)
 
 
 class _MeterReader:
@@ -473,7 +476,7 @@ class Readings:
         return conform(parts, _form(names))[wanted]
 
     def _one(self, meter: str, elements: Elements, names: Sequence[str]) -> pd.DataFrame:
-        table, _ = one_meter(self.selection, meter, elements, names)
+        table, *_ = one_meter(self.selection, meter, elements, names)
         found = _frame.to_frame(table, shared=False)
         found.insert(0, METER, _repeated(meter, len(found)))
         return found

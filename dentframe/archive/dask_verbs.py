@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from dentframe.archive.dask_readings import Batch, Elements, Portfolio, Selection
     from dentframe.archive.store import Archive
     from dentframe.frame.assemble import Table
+    from dentframe.metering.attrs import Run
     from dentframe.times.periods import Freq
     from dentframe.times.ranges import Zone
 
@@ -155,7 +156,8 @@ class _Figures:
         return found
 
     def _of_meter(self, meter: str, elements: Elements) -> pd.DataFrame | None:
-        frame = to_frame(self._read(meter, elements), shared=False)
+        table, conflicts = self._read(meter, elements)
+        frame = to_frame(table, shared=False)
         frame = _with(frame, self._named(frame, elements))
         if self.selection.span is None and not len(frame):
             return None
@@ -166,19 +168,23 @@ class _Figures:
                 return None
             frame = _with(frame, whole_elements(self.names, self.answering)[:1])
         ranges = {} if self.selection.span is None else {meter: self.selection.span}
-        frame.attrs["dentcloud"] = note({}, ranges, frame, elements={meter: elements})
+        # Without a range nothing names the meter of a frame that has only its rows.
+        named, twice = {meter: elements}, {meter if ranges else "": conflicts}
+        frame.attrs["dentcloud"] = note({}, ranges, frame, elements=named, conflicts=twice)
         return self.of(frame, meter)
 
-    def _read(self, meter: str, elements: Elements) -> Table:
+    def _read(self, meter: str, elements: Elements) -> tuple[Table, dict[str, list[Run]]]:
         """The readings: of a register and a mean, means only where a register does not answer."""
         if self.answering != (REGISTER, MEAN) or self.beside:
-            return one_meter(self.selection, meter, elements, self.names)[0]
+            return one_meter(self.selection, meter, elements, self.names)[::2]
         first = whole_elements(self.names, (REGISTER,))
-        table, here = one_meter(self.selection, meter, elements, first)
+        table, here, twice = one_meter(self.selection, meter, elements, first)
         known = _with_readings(table.columns, table.values)
         means = whole_elements(self.names, (MEAN,))
         more = [c for c in means if c in here and parse(c).id not in known]
-        return one_meter(self.selection, meter, elements, [*first, *more])[0] if more else table
+        if not more:
+            return table, twice
+        return one_meter(self.selection, meter, elements, [*first, *more])[::2]
 
     def _named(self, frame: pd.DataFrame, elements: Elements) -> list[str]:
         """Columns, of NaN, for elements that were asked for and have none."""

@@ -185,7 +185,7 @@ def assemble(reading: ReadJob, *, quantify: bool) -> pd.DataFrame:
     frame.attrs["dentcloud"] = attrs_of(
         request,
         frame,
-        conflicts={m: _conflicts(t, reading.of(m)) for m, t in tables.items()},
+        conflicts={m: conflicting(t, reading.of(m)) for m, t in tables.items()},
         duplicates={m: _runs_of(t, t.duplicates) for m, t in tables.items()},
     )
     if quantify:
@@ -203,7 +203,7 @@ def _runs_of(table: Table, at: Mapping[str, Minutes]) -> dict[str, list[Run]]:
     return {c: runs(x * US_PER_MINUTE, among * US_PER_MINUTE) for c, x in inside.items()}
 
 
-def _conflicts(table: Table, pages: Sequence[Page]) -> dict[str, list[Run]]:
+def conflicting(table: Table, pages: Sequence[Page]) -> dict[str, list[Run]]:
     """As `_runs_of`; an archive has settled its conflicts, and knows only how many a page had."""
     found = _runs_of(table, table.conflicts)
     for page in pages:

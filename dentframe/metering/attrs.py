@@ -207,7 +207,7 @@ def doubled(frame: pd.DataFrame, what: str, meter: str | None, column: str) -> l
     list of (first, last, count)
         The first and last instant of each run of rows [us UTC], and how many there were.
     """
-    of_meter = (note_of(frame).get(what) or {}).get(meter) or {}
+    of_meter = (note_of(frame).get(what) or {}).get(meter or "") or {}
     return [(_us(first), _us(last), int(n)) for first, last, n in of_meter.get(column, ())]
 
 

@@ -229,6 +229,22 @@ def test_conflicting_rows_warn_from_the_archive_too(tmp_path):
             pd.testing.assert_frame_equal(archive.read("P1", "2024-01"), expected)
 
 
+def test_conflicting_rows_keep_their_flag_on_dask(tmp_path):
+    """As in the frame of a read, and with or without a span."""
+    pytest.importorskip("dask.dataframe")
+    minutes = [("00:02", 1), ("00:17", 2), ("00:17", 9), ("00:32", 3), ("00:47", 4)]
+    rows = [{"date": "2024-01-01", "time": t, "kWHNet/Elm/A": str(v)} for t, v in minutes]
+    archive = Archive(tmp_path / "a")
+    with (
+        emulator.serve(emulator.Fixed({"P1": rows}), rate=None, concurrency=None) as cloud,
+        client_of(cloud, tmp_path) as client,
+    ):
+        fill(archive, client, ["P1"], [Window(2024, 1)], ("kWHNet",))
+    for span in ({}, {"start": "2024-01-01", "end": "2024-02-01"}):
+        found = archive.energy("MS", tz="UTC", detail=True, **span).compute()
+        assert any("conflicting_duplicate" in x for x in found["flags"])
+
+
 def test_late_data_is_read_again(tmp_path):
     """A month kept too early is asked again, and the later answer is the one that is read."""
     rows = [
