@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 
@@ -40,11 +42,14 @@ def line(name, kind, amount, **more):
     return {"name": name, "kind": kind, "amount": amount} | more
 
 
-def bill(*lines, kwh=3000, start="2024-01-01", end="2024-02-01", **more):
-    """A bill of January."""
+def bill(*lines, kwh=..., start="2024-01-01", end="2024-02-01", **more):
+    """A bill of January with its total; 3,000 kWh where a line prices any."""
     lines = lines or (line("Energy", "energy", "600.00"),)
+    if kwh is ...:
+        kwh = 3000 if any(x.get("kind") == "energy" for x in lines) else None
+    total = sum(Decimal(x.get("amount", 0)) for x in lines)
     data = {"name": "Jan", "start": start, "end": end, "kwh": kwh, "lines": list(lines)}
-    return UtilityBill.from_dict(data | more)
+    return UtilityBill.from_dict({**data, "total": total, **more})
 
 
 def readings(totals, start="2024-01-01", end="2024-02-01", tz=LA, demand=None, freq="15min"):

@@ -1,10 +1,10 @@
-"""What a reader of a split must look at: refused figures, residuals, periods that differ."""
+"""The exceptions of a split tell what its owner must look at, and what to do about it."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -12,15 +12,18 @@ import pandas as pd
 
 from dentframe.metering.registers import micros
 from dentframe.money.figures import Figure, Usage, accepts, refused
-from dentframe.money.occupancy import COMMON, MAIN, dates, midnights, span, tops
+from dentframe.money.occupancy import COMMON, MAIN, billed, dates, midnights, span, tops
 from dentframe.money.rounding import EXACT, add, rounded
 from dentframe.money.shares import REFUSED, TOLERANCE, UNEXPLAINED, Charge, residuals
 from dentframe.money.usage import Words, remedy, when
 from dentframe.site.elements import EXPORT, UNALLOCATED
+from dentframe.site.elements import stays as held
 from dentframe.verbs.sources import cumulatives, wanted
+from dentframe.wire.columns import split_element
 
 if TYPE_CHECKING:
     from dentframe.metering.cumulative import Cumulative
+    from dentframe.money.utility_bill import BillLine, UtilityBill
     from dentframe.site.files import Moment
 
 ZERO = Decimal(0)
@@ -44,14 +47,25 @@ _COMPARE = (
     "Compare the bill's kwh and read dates with its paper, and the site's elements with the "
     "meters; where the difference is real, raise agree [%] in [split]."
 )
-_TWICE = (
-    " Before that: a branch that a main of the site measures too must name it as its parent, or "
-    "it counts twice."
+_PARENT = (
+    'A branch that {main} measures must name it as its parent: parent = "{main}" in its '
+    "[elements]. As long as none does, {main} stands for all branches; once one does, a branch on "
+    "another meter without a parent counts as a service of its own. Where all of them are right, "
+    "compare the bill's kwh and read dates with its paper."
 )
 _BEYOND = (
     "Correct the line's start and end. If it belongs to another period, split it as a bill of "
     "its own with that period's dates."
 )
+_TOTAL = (
+    "Type in the current charges of the paper as total, without prior balance, payments and late "
+    "fees: it is checked against the lines."
+)
+_PRICE = (
+    'Type in the line of the energy too, with kind = "energy"; where some energy is free, accept '
+    "it in [[accepted]]."
+)
+_CREDIT = "Correct its sign; where it is a credit, state credit = true in its [[lines]]."
 _REFUSED = "See the figures that are not accepted, above."
 _BEARS = (
     "State who bears it: a table [split.loss], [split.common] or [split.tolerance] with by, and "
@@ -67,7 +81,8 @@ class Finding:
     ----------
     kind : str
         ``missing``, ``partial``, ``not_closed``, ``estimated``, ``negative_residual``,
-        ``utility_differs``, ``periods_differ``, ``over_recovery`` or ``unallocated``.
+        ``utility_differs``, ``periods_differ``, ``no_total``, ``not_priced``, ``negative_line``,
+        ``opening_differs``, ``over_recovery`` or ``unallocated``.
     subject : str
         The element, line or bill.
     detail : str
@@ -81,7 +96,9 @@ class Finding:
     remedy : str
         What to do; ``""`` where nothing has to be done.
     accepted : bool
-        Whether the rules allow it.
+        Whether the rules allow it, or the bill does by name.
+    reason : str
+        Why and by whom, where the bill accepts it by name.
     """
 
     kind: str
@@ -93,6 +110,7 @@ class Finding:
     rule: str = ""
     remedy: str = ""
     accepted: bool = False
+    reason: str = ""
 
 
 COLUMNS = tuple(f.name for f in fields(Finding))
@@ -108,13 +126,25 @@ def findings(uses: Sequence[Usage], charges: Sequence[Charge]) -> list[Finding]:
     charges : sequence of Charge
         The shares.
     """
-    return [
+    found = [
         *(x for use in uses for x in _statuses(use)),
         *(x for use in uses for x in _energies(use)),
         *_periods(uses[0]),
+        *_tenants(uses[0]),
+        *_lines(uses[0]),
         *_recovery(uses[0], charges),
         *_unallocated(uses[0], charges),
     ]
+    return [_by_name(uses[0].bill, x) for x in found]
+
+
+def _by_name(bill: UtilityBill, x: Finding) -> Finding:
+    """A finding as accepted where the bill accepts it by name; a refused figure never is."""
+    said = [a for a in bill.accepted if (a.kind, a.element) == (x.kind, x.subject)]
+    if not said or x.remedy == _REFUSED:
+        return x
+    reason = f"{said[0].reason} (accepted by {said[0].by})"
+    return replace(x, accepted=True, reason=reason, remedy="")
 
 
 def table(found: Sequence[Finding]) -> pd.DataFrame:
@@ -137,11 +167,11 @@ def _statuses(use: Usage) -> Iterator[Finding]:
         accepted = f.stay.kind == MAIN or accepts(use.rules, f)
         cure = remedy(f.status, f.flags, f.stay.element, _WORDS) if energy else f.note + _DEMAND
         low = f.status == "partial" and f.coverage < use.rules.demand_coverage
-        open_end = energy and f.status == "partial" and _is_open(use, f)
-        if open_end:
+        kind = f.kind(use.rules)
+        if kind == "not_closed":
             cure = _OPEN
         yield Finding(
-            "not_closed" if open_end else f.status,
+            kind,
             use.site.name if together else f.stay.element,
             _detail(use, f, registers),
             _peak(use, f) if together else f.value,
@@ -151,11 +181,6 @@ def _statuses(use: Usage) -> Iterator[Finding]:
             remedy="" if accepted else cure,
             accepted=accepted,
         )
-
-
-def _is_open(use: Usage, f: Figure) -> bool:
-    """Whether a later reading may still move the closing of a figure."""
-    return use.rules.edges == "last_reading" and pd.isna(f.row.get("close_at"))
 
 
 def _registers(use: Usage) -> dict[str, Cumulative]:
@@ -234,7 +259,10 @@ def _main(use: Usage, limit: Decimal) -> Iterator[Finding]:
     if abs(off) > limit:
         told = f"the utility billed {use.kwh} kWh{use.dated}"
         detail = f"{', '.join(at)} measured {measured} kWh, {told}"
-        cure = _COMPARE + _TWICE * (mains != at)
+        meters = {split_element(k)[0] for k in mains}
+        loose = [k for k in billed(use.site, use.bill) if use.site.elements[k].parent is None]
+        apart = mains != at or any(split_element(k)[0] not in meters for k in loose)
+        cure = _PARENT.format(main=mains[0]) if apart else _COMPARE
         yield Finding("utility_differs", at[0], detail, off, limit, "kWh", "agree", cure)
 
 
@@ -263,6 +291,48 @@ def _periods(use: Usage) -> Iterator[Finding]:
                 f"for {bill.start} to {bill.end}: it was shared by the use of its own dates"
             )
             yield Finding("periods_differ", line.name, detail, remedy=_BEYOND)
+
+
+def _tenants(use: Usage) -> Iterator[Finding]:
+    """Tenants whose end seems to be their last day, which is then not theirs."""
+    start, end = span(use.site, use.bill)
+    for tenant in use.site.tenants:
+        for hold in tenant.holds:
+            if hold.end is None or not start <= use.site.instant(hold.end) < end:
+                continue
+            next_day = hold.end + dt.timedelta(days=1)
+            spans = [x for k in hold.elements for x in held(use.site, k)]
+            follows = any(use.site.instant(next_day) == x[0] for x in spans)
+            hint = exclusive_end(hold.end.replace(day=1), hold.end)
+            if not isinstance(hold.end, dt.datetime) and (hint or follows):
+                detail = f"{tenant.name}'s time ends before {hold.end} begins: end is exclusive"
+                cure = f"If {hold.end} was the last day, write end = {next_day} in [[tenants]]."
+                yield Finding("periods_differ", tenant.name, detail, remedy=cure, accepted=True)
+
+
+def _lines(use: Usage) -> Iterator[Finding]:
+    """What may have been left out of a bill's lines, or typed in with the wrong sign."""
+    bill, currency = use.bill, use.site.currency
+    if bill.total is None:
+        detail = "the bill's file has no total, so nothing tells whether a line was left out"
+        yield Finding(
+            "no_total", bill.name, detail, bill.amount, None, currency, remedy=_TOTAL, accepted=True
+        )
+    energy = [x for x in bill.lines if _prices_energy(use, x)]
+    told = [x.kwh for x in energy if x.kwh is not None]
+    priced = add(told) if len(told) == len(energy) else bill.kwh
+    if bill.kwh and priced is not None and priced < bill.kwh:
+        detail = f"the bill has {bill.kwh} kWh, and its lines price {priced} of them"
+        yield Finding("not_priced", bill.name, detail, priced, bill.kwh, "kWh", remedy=_PRICE)
+    for x in bill.lines:
+        export = x.kind == EXPORT or use.rules.of(x).by == EXPORT
+        if x.amount < 0 and not (x.credit or x.kind == "credit" or export):
+            detail = f"line {x.name!r} is negative, and neither an export nor said to be a credit"
+            yield Finding("negative_line", x.name, detail, x.amount, ZERO, currency, remedy=_CREDIT)
+
+
+def _prices_energy(use: Usage, x: BillLine) -> bool:
+    return x.kwh is not None or x.kind == "energy" or use.rules.of(x).by == "energy"
 
 
 def exclusive_end(start: Moment, end: Moment) -> str:

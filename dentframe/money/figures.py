@@ -1,4 +1,4 @@
-"""What each party used in a period: energy and demand figures with their status.
+"""The figures of a split say what each party used in a period, and how sure that is.
 
 A figure is rounded as it is printed, so that the quantity printed is the quantity priced.
 """
@@ -22,6 +22,7 @@ from dentframe.money.occupancy import (
     Span,
     Stay,
     billed,
+    completed,
     dates,
     holder,
     midnights,
@@ -35,14 +36,14 @@ from dentframe.verbs.coincident import coincident
 from dentframe.verbs.demand import demand
 from dentframe.verbs.energy import energy
 from dentframe.verbs.peaks import peaks
-from dentframe.wire.columns import ELEMENT, Column, parse, split_element, wire_columns
+from dentframe.verbs.sources import MEAN
+from dentframe.wire.columns import parse, split_element, wire_columns
 
 if TYPE_CHECKING:
     from dentframe.money.split_rules import Rule, SplitRules
-    from dentframe.money.utility_bill import BillLine, UtilityBill
+    from dentframe.money.utility_bill import Accepted, BillLine, UtilityBill
     from dentframe.site.site import Site
 
-REGISTER, DEMAND = "kWHNet", "DemandkW"
 UNITS = {"energy": "kWh", "coincident": "kW", "own_peak": "kW"}
 """The bases that are measured, and their units."""
 Row = Mapping[Any, Any]
@@ -72,6 +73,8 @@ class Figure:
         Whether nothing that is uncovered can have changed it.
     note : str
         What shows that, or what would.
+    accepted : Accepted or None
+        What the bill says where it accepts the figure by name.
     """
 
     stay: Stay
@@ -83,6 +86,13 @@ class Figure:
     row: Row
     sure: bool = False
     note: str = ""
+    accepted: Accepted | None = None
+
+    def kind(self, rules: SplitRules) -> str:
+        """Its status; ``not_closed`` where a later reading may still move its closing."""
+        moves = self.unit == "kWh" and rules.edges == "last_reading"
+        is_open = moves and self.status == "partial" and pd.isna(self.row.get("close_at"))
+        return "not_closed" if is_open else self.status
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,15 +167,23 @@ def usage(
     own = [s for s in found if s.kind == OWN]
     elements = list(dict.fromkeys(s.element for s in own))
     holders = [{k: holder(own, k, day) for k in elements} for day in midnights(site, bill)]
-    whole = _complete(frame, found, span(site, bill)[0])
+    whole = completed(frame, found, span(site, bill)[0])
     use = Usage(whole, site, bill, rules, dated, found, holders)
     for line in lines:
         for basis in needs(use, rules.of(line)) if line.amount else ():
             if basis not in use.figures:
-                use.figures[basis] = _MEASURES[basis](use)
+                use.figures[basis] = [_by_name(use, f) for f in _MEASURES[basis](use)]
             if refused(use, basis):
                 break
     return use
+
+
+def _by_name(use: Usage, f: Figure) -> Figure:
+    """A figure with what the bill says of it, where it accepts it by name."""
+    kind = f.kind(use.rules)
+    names = {f.stay.element, *([use.site.name] if "site_peak" in f.row else [])}
+    found = [x for x in use.bill.accepted if x.kind == kind and x.element in names]
+    return replace(f, accepted=found[0]) if found else f
 
 
 def dated_parts(site: Site, bill: UtilityBill, rules: SplitRules) -> list[UtilityBill]:
@@ -228,8 +246,8 @@ def refused(use: Usage, basis: str) -> list[Figure]:
 
 def accepts(rules: SplitRules, f: Figure) -> bool:
     """Whether money may use a figure."""
-    if f.value is None:
-        return False
+    if f.value is None or f.accepted is not None:
+        return f.value is not None
     if f.unit == "kWh":
         return f.status in rules.accept
     enough = f.status != "partial" or f.coverage >= rules.demand_coverage
@@ -243,41 +261,6 @@ def by_party(figures: Sequence[Figure], kind: str) -> dict[str, Decimal]:
         if f.stay.kind == kind and f.value is not None:
             total[f.stay.party] = total.get(f.stay.party, Decimal(0)) + f.value
     return total
-
-
-def _complete(frame: pd.DataFrame, found: Sequence[Stay], at: pd.Timestamp) -> pd.DataFrame:
-    """The frame over (meter, time), elements that it lacks as blanks: missing, not absent."""
-    names = list(dict.fromkeys(split_element(s.element) for s in found))
-    if any(e is None for _, e in names):
-        raise ConfigError(
-            "Cannot find the site's elements among the readings: give them full ids in the site "
-            'file, the meter first, e.g. "P482311252_B".'
-        )
-    whole = _several(frame, sorted({m for m, _ in names}))
-    absent = sorted({m for m, _ in names} - {*map(str, whole.index.unique(level=0))})
-    if absent:
-        when = pd.DatetimeIndex([at]).as_unit("us")
-        index = pd.MultiIndex.from_product([absent, when], names=whole.index.names)
-        blank = pd.DataFrame(np.nan, index=index, columns=whole.columns)
-        attrs, whole = whole.attrs, pd.concat([whole, blank])
-        whole.attrs = attrs
-    here = [parse(x) for x in wire_columns(whole.columns)]
-    have, known = {c.topic for c in here} & {REGISTER, DEMAND}, {c.wire for c in here}
-    wanted = [Column(t, ELEMENT, str(e)).wire for t in sorted(have or {REGISTER}) for _, e in names]
-    return whole.assign(**{x: np.nan for x in wanted if x not in known})
-
-
-def _several(frame: pd.DataFrame, meters: list[str]) -> pd.DataFrame:
-    if isinstance(frame.index, pd.MultiIndex):
-        return frame
-    if len(meters) > 1:
-        raise ConfigError(
-            f"Cannot tell whose rows these are: the site has {len(meters)} meters and the frame "
-            "no meter level. Read it with a list of meters."
-        )
-    whole = pd.concat({meters[0]: frame}, names=["meter", "time"])
-    whole.attrs = frame.attrs
-    return whole
 
 
 # --- energy ------------------------------------------------------------------------------
@@ -430,7 +413,7 @@ def _own_peaks(use: Usage) -> list[Figure]:
     stay of half the period counts half: a unit that changes hands is not billed twice.
     """
     mine = [s for s in use.stays if s.kind not in {MAIN, EXPORT}]
-    reports = any(parse(x).topic == DEMAND for x in wire_columns(use.frame.columns))
+    reports = any(parse(x).topic == MEAN for x in wire_columns(use.frame.columns))
     how: dict[str, Any] = {} if reports else {"kind": "block", "window": use.rules.window}
 
     def rows_of(edges: Sequence[pd.Timestamp]) -> dict[tuple[str, pd.Timestamp], Row]:

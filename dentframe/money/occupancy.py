@@ -1,4 +1,4 @@
-"""Who holds which element over which part of a bill's period is decided here.
+"""Occupancy is who holds which element over which part of a bill's period.
 
 A stay is one element with one party; vacancy is a stay of the landlord, never a hole.
 """
@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError, UnknownMeterError, did_you_mean
 from dentframe.site.elements import EXPORT
 from dentframe.site.elements import stays as held
 from dentframe.times.ranges import localize
-from dentframe.wire.columns import ELEMENT, parse, split_element, wire_columns
+from dentframe.verbs.sources import MEAN, REGISTER
+from dentframe.wire.columns import ELEMENT, Column, parse, split_element, wire_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -311,3 +313,38 @@ def blank(frame: pd.DataFrame, names: Iterable[str]) -> list[str]:
 def _absent(label: Any, element: str | None) -> bool:
     column = parse(label)
     return column.scope == ELEMENT and column.id == element
+
+
+def completed(frame: pd.DataFrame, found: Sequence[Stay], at: pd.Timestamp) -> pd.DataFrame:
+    """The frame over (meter, time), elements that it lacks as blanks: missing, not absent."""
+    names = list(dict.fromkeys(split_element(s.element) for s in found))
+    if any(e is None for _, e in names):
+        raise ConfigError(
+            "Cannot find the site's elements among the readings: give them full ids in the site "
+            'file, the meter first, e.g. "P482311252_B".'
+        )
+    whole = _several(frame, sorted({m for m, _ in names}))
+    absent = sorted({m for m, _ in names} - {*map(str, whole.index.unique(level=0))})
+    if absent:
+        when = pd.DatetimeIndex([at]).as_unit("us")
+        index = pd.MultiIndex.from_product([absent, when], names=whole.index.names)
+        blank = pd.DataFrame(np.nan, index=index, columns=whole.columns)
+        attrs, whole = whole.attrs, pd.concat([whole, blank])
+        whole.attrs = attrs
+    here = [parse(x) for x in wire_columns(whole.columns)]
+    have, known = {c.topic for c in here} & {REGISTER, MEAN}, {c.wire for c in here}
+    wanted = [Column(t, ELEMENT, str(e)).wire for t in sorted(have or {REGISTER}) for _, e in names]
+    return whole.assign(**{x: np.nan for x in wanted if x not in known})
+
+
+def _several(frame: pd.DataFrame, meters: list[str]) -> pd.DataFrame:
+    if isinstance(frame.index, pd.MultiIndex):
+        return frame
+    if len(meters) > 1:
+        raise ConfigError(
+            f"Cannot tell whose rows these are: the site has {len(meters)} meters and the frame "
+            "no meter level. Read it with a list of meters."
+        )
+    whole = pd.concat({meters[0]: frame}, names=["meter", "time"])
+    whole.attrs = frame.attrs
+    return whole

@@ -166,7 +166,7 @@ def _statement(
         comparison=before,
         comparison_note=why,
         places=of.rules.places,
-        notes=tuple(_notes(of, mine)),
+        notes=(*_notes(of, mine), *_accepted(of, party)),
         read_at=read_at,
         held_from=own[0].tz_convert(zone) if own else None,
         held_to=own[1].tz_convert(zone) if own else None,
@@ -287,6 +287,18 @@ def _notes(of: Outcome, mine: Sequence[Figure]) -> list[str]:
         for f in mine
         if (f.stay.start, f.stay.end) not in spans
     ]
+
+
+def _accepted(of: Outcome, party: str) -> list[str]:
+    """Who accepted which figures of a party's own or of common areas by name, and why."""
+    mine = [c for c in of.charges if c.party == party and c.part in {OWN, COMMON}]
+    found = [f for c in mine for f in of.figures_of(c)]
+    said = {
+        _name(of, f): f"{f.status}: {f.accepted.reason} (accepted by {f.accepted.by})."
+        for f in found
+        if f.accepted is not None
+    }
+    return [f"{name} is {told}" for name, told in said.items()]
 
 
 CHARGES = (

@@ -1,4 +1,4 @@
-"""The one place that rounds turns floats into Decimals and amounts into shares.
+"""Rounding turns floats into Decimals, and amounts into shares that add up.
 
 The quantity printed is the quantity priced: quantities are rounded first, then priced, then
 each line's amount is rounded. A float first loses its binary noise, so that noise never moves
@@ -8,13 +8,15 @@ a half.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
+from math import floor
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from dentframe.errors import ConfigError
+from dentframe.site.files import CURRENCIES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,15 +26,11 @@ ROUNDINGS = {"half-up": ROUND_HALF_UP, "half-even": ROUND_HALF_EVEN}
 EXACT = Context(prec=60)
 """Wide enough that sums and products of a bill are exact, whatever the process has set."""
 _DIGITS_OF_A_FLOAT, _DECIMALS_OF_A_FLOAT = 14, 9
-_DIGITS = {
-    **dict.fromkeys(("CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF"), 0),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-}
 
 
 def digits_of(currency: str) -> int:
     """How many decimals a currency's amounts have (ISO 4217); 2 where it is not known."""
-    return _DIGITS.get(currency.upper(), 2)
+    return CURRENCIES.get(currency.upper(), 2)
 
 
 def exact(value: Any, what: str = "value", scale: float = 0.0) -> Decimal:
@@ -121,30 +119,39 @@ def unit_of(places: int) -> Decimal:
     return Decimal(1).scaleb(-places, EXACT)
 
 
-def parts_of(parts: Sequence[Decimal], total: Decimal, places: int | None) -> list[Decimal]:
+def parts_of(
+    parts: Sequence[Decimal | Fraction], total: Decimal, places: int | None
+) -> list[Decimal]:
     """Round parts so that they add up to their rounded total, by largest remainder.
 
     Parameters
     ----------
-    parts : sequence of Decimal
+    parts : sequence of Decimal or Fraction
         Exact, of any sign.
     total : Decimal
         What they add up to at `places`: their sum rounded, or as their readings are printed.
     places : int or None
         None returns the parts as they are.
+
+    Notes
+    -----
+    Hamilton's method in units of the last place: what the parts rounded down leave of the total
+    goes to the largest remainders, ties to the first. A total below 0 is shared by magnitude.
     """
     if places is None:
-        return list(parts)
-    unit = unit_of(places)
-    low = [p.quantize(unit, ROUND_FLOOR, EXACT) for p in parts]
-    left = int(EXACT.divide(EXACT.subtract(total, add(low)), unit))
+        return [exact(p) for p in parts]
+    unit, sign = unit_of(places), -1 if total < 0 else 1
+    whole = [sign * Fraction(p) / Fraction(unit) for p in parts]
+    low = [floor(x) for x in whole]
+    left = int(sign * Fraction(total) / Fraction(unit)) - sum(low)
     # A part of nothing gets nothing, unless there is no other.
     some = [i for i, part in enumerate(parts) if part] or list(range(len(parts)))
-    order = sorted(some, key=lambda i: low[i] - parts[i])
+    order = sorted(some, key=lambda i: low[i] - whole[i])
     for k in range(abs(left)):
-        i = order[k % len(order)] if left > 0 else order[-1 - k % len(order)]
-        low[i] += unit if left > 0 else -unit
-    return low
+        low[order[k % len(order)] if left > 0 else order[-1 - k % len(order)]] += (
+            1 if left > 0 else -1
+        )
+    return [EXACT.multiply(Decimal(sign * n), unit).quantize(unit) for n in low]
 
 
 def add(values: Sequence[Decimal]) -> Decimal:
@@ -155,7 +162,7 @@ def add(values: Sequence[Decimal]) -> Decimal:
     return total
 
 
-def allocate(amount: Any, weights: Any, *, places: int = 2) -> pd.Series[Any]:
+def allocate(amount: Any, weights: Any, *, places: int | None = 2) -> pd.Series[Any]:
     """Share an amount by weights, to the last unit.
 
     Parameters
@@ -164,8 +171,8 @@ def allocate(amount: Any, weights: Any, *, places: int = 2) -> pd.Series[Any]:
         What is shared [currency]; negative for a credit.
     weights : mapping, Series or sequence
         One per party, 0 or more, in the declared order; not all 0.
-    places : int
-        Decimals of the shares: 2 for cents.
+    places : int or None
+        Decimals of the shares: 2 for cents; None rounds nothing.
 
     Returns
     -------
@@ -189,13 +196,20 @@ def allocate(amount: Any, weights: Any, *, places: int = 2) -> pd.Series[Any]:
     >>> allocate("100.00", {"A": 1, "B": 1, "C": 1}).tolist()
     [Decimal('33.34'), Decimal('33.33'), Decimal('33.33')]
     """
-    unit = unit_of(places)
     names, basis = _named(weights)
-    whole = _units(amount, unit, places)
-    sign = -1 if whole < 0 else 1
-    shares = [sign * n for n in _largest_remainder(abs(whole), basis)]
-    money = [EXACT.multiply(Decimal(n), unit).quantize(unit) for n in shares]
-    return pd.Series(money, index=names, dtype=object)
+    if isinstance(amount, float):
+        raise ConfigError(
+            f"Cannot allocate {amount!r}: a float is no exact amount. Use Decimal('{amount!r}') "
+            "or the text."
+        )
+    whole = exact(amount, "amount")
+    if rounded(whole, places) != whole:
+        raise ConfigError(
+            f"Cannot allocate {amount} to {places} places: the amount is finer than that. "
+            "Round it first, or pass more places."
+        )
+    parts = [Fraction(whole) * w / sum(basis) for w in basis]
+    return pd.Series(parts_of(parts, whole, places), index=names, dtype=object)
 
 
 def _named(weights: Any) -> tuple[pd.Index[Any], list[Fraction]]:
@@ -224,29 +238,3 @@ def _weight(name: Any, weight: Any) -> Fraction:
             "with a credit line of its own, so that weights stay at 0 or more."
         )
     return number
-
-
-def _units(amount: Any, unit: Decimal, places: int) -> int:
-    """The amount in units of the last place."""
-    if isinstance(amount, float):
-        raise ConfigError(
-            f"Cannot allocate {amount!r}: a float is no exact amount. Use Decimal('{amount!r}') "
-            "or the text."
-        )
-    units = EXACT.divide(exact(amount, "amount"), unit)
-    if units != units.to_integral_value():
-        raise ConfigError(
-            f"Cannot allocate {amount} to {places} places: the amount is finer than that. "
-            "Round it first, or pass more places."
-        )
-    return int(units)
-
-
-def _largest_remainder(whole: int, basis: Sequence[Fraction]) -> list[int]:
-    total = sum(basis, Fraction(0))
-    exact_shares = [whole * w / total for w in basis]
-    shares = [int(x) for x in exact_shares]
-    by_remainder = sorted(range(len(basis)), key=lambda i: shares[i] - exact_shares[i])
-    for i in by_remainder[: whole - sum(shares)]:
-        shares[i] += 1
-    return shares

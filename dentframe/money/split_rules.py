@@ -1,22 +1,17 @@
-"""How a utility's bill is shared: a stated rule for each line and each part. Pure.
+"""The rules of a split say how each line of a bill, each part of its energy and each fee is shared.
 
-`SplitRules.load` is the only thing here that reads a file.
-
-One rule of a split, and its table in a file. Pure.
-
-A fee of the landlord beside the utility's bill, and its table in a file. Pure.
+Nothing is shared by default: what no rule states is nobody's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from dentframe.errors import ConfigError, did_you_mean
-from dentframe.money.rounding import tidy
-from dentframe.site.files import Table, dump, exact, load, without_none
+from dentframe.site.files import Table, dump, load, plain, stated
 
 if TYPE_CHECKING:
     from dentframe.money.utility_bill import BillLine
@@ -83,12 +78,12 @@ class Part:
     """
 
     rule: Rule
-    percent: Decimal | None = None
+    percent: Decimal | None = field(default=None, metadata={"least": 0})
     kwh: Decimal | None = None
     rest: bool = False
 
 
-def rule(parent: Table, name: str, bases: tuple[str, ...]) -> Rule:
+def _rule(parent: Table, name: str, bases: tuple[str, ...]) -> Rule:
     """The rule in a field: its basis as text, or a table."""
     if isinstance(parent.data[name], str):
         return Rule(_by(parent, name, bases))
@@ -124,33 +119,15 @@ def _shares(table: Table) -> dict[str, Decimal]:
     return {k: inside.decimal(k, least=0) for k in inside.data}
 
 
-def part(table: Table | None, *, common: bool) -> Part | None:
+def _part(table: Table, *, common: bool) -> Part:
     """A part from its table ``[split.loss]``; only metered common areas need no amount."""
-    if table is None:
-        return None
     table.only("by", "shares", "of", "percent", "kwh", "rest")
-    percent, kwh = table.decimal("percent", None, least=0), table.decimal("kwh", None)
-    rest = table.flag("rest", default=False)
-    stated = (percent is not None) + (kwh is not None) + rest
-    if stated > 1 or (stated == 0 and not common):
+    amounts = table.part(["percent", "kwh", "rest"])
+    found: Part = amounts.record(Part, rule=None)
+    told = (found.percent is not None) + (found.kwh is not None) + found.rest
+    if told > 1 or (told == 0 and not common):
         raise table.error("percent", "say how much it is by one of percent, kwh and rest = true.")
-    return Part(_stated(table, PART_BASES), percent, kwh, rest)
-
-
-def rule_dict(of: Rule) -> dict[str, Any]:
-    """The table of a rule."""
-    shares = {k: tidy(exact(v) or Decimal(0)) for k, v in of.shares.items()}
-    return {"by": of.by, "shares": shares or None, "of": list(of.of) or None}
-
-
-def part_dict(of: Part) -> dict[str, Any]:
-    """The table of a part."""
-    return {
-        **rule_dict(of.rule),
-        "percent": of.percent,
-        "kwh": of.kwh,
-        "rest": of.rest or None,
-    }
+    return replace(found, rule=_stated(table, PART_BASES))
 
 
 PER = ("tenant", "day", "shares")
@@ -182,7 +159,7 @@ class Fee:
     """
 
     name: str
-    amount: Decimal
+    amount: Decimal = field(metadata={"read": "money"})
     per: str = "tenant"
     shares: Mapping[str, Decimal] = field(default_factory=dict)
     code: str = ""
@@ -204,60 +181,19 @@ class Fee:
         return Rule("shares", self.shares) if self.per == "shares" else Rule("days")
 
 
-def fee(table: Table) -> Fee:
-    """A fee from its table ``[[split.fees]]``.
-
-    Raises
-    ------
-    ConfigError
-        Naming file, table and field.
-    """
-    table.only("name", "amount", "per", "shares", "code")
-    if isinstance(table.data.get("amount"), float):
-        raise table.error("amount", "a float is no exact amount; use a Decimal or a text.")
+def _fee(table: Table) -> Fee:
+    """A fee from its table ``[[split.fees]]``."""
     per = table.text("per", "tenant")
     if per not in PER:
         raise table.error("per", f"it must be one of {', '.join(PER)}.")
-    shares = table.table("shares")
-    if (shares is not None) != (per == "shares"):
+    if ("shares" in table.data) != (per == "shares"):
         raise table.error("shares", 'per = "shares" and a table of shares go together.')
-    return Fee(
-        name=table.text("name"),
-        amount=table.decimal("amount"),
-        per=per,
-        shares={} if shares is None else {k: shares.decimal(k, least=0) for k in shares.data},
-        code=table.text("code", ""),
-    )
-
-
-def fee_dict(of: Fee) -> dict[str, Any]:
-    """The table of a fee."""
-    shares = {k: tidy(exact(v) or Decimal(0)) for k, v in of.shares.items()}
-    return {
-        "name": of.name,
-        "amount": of.amount,
-        "per": of.per,
-        "shares": shares or None,
-        "code": of.code or None,
-    }
+    return table.record(Fee, shares=_shares(table) if per == "shares" else {})  # type: ignore[no-any-return]
 
 
 STATUSES = ("recorded", "estimated", "partial")
-_RULES = (
-    "lines",
-    *PARTS,
-    "accept",
-    "accept_demand",
-    "demand_coverage",
-    "agree",
-    "over_recovery",
-    "window",
-    "interval",
-    "demand_lag",
-    "edges",
-    "places",
-    "fees",
-)
+_EXACT = "exact"
+"""What a file says for places that are not rounded."""
 
 
 @dataclass(frozen=True)
@@ -287,8 +223,9 @@ class SplitRules:
         As in `dentframe.verbs.energy.energy`.
     edges : str
         ``"last_reading"``: used is closing less opening, as printed; or ``"interpolate"``.
-    places : int
-        Decimals of quantities: what is printed is what is priced.
+    places : int or None
+        Decimals of quantities: what is printed is what is priced. None (``"exact"`` in a file)
+        rounds no quantity, for cross-checks.
     fees : tuple of Fee
         What the landlord charges beside the utility's bill, each a line of its own.
 
@@ -310,14 +247,14 @@ class SplitRules:
     tolerance: Part | None = None
     accept: tuple[str, ...] = ("recorded",)
     accept_demand: tuple[str, ...] = ("recorded", "partial")
-    demand_coverage: Decimal = Decimal("0.95")
-    agree: Decimal = Decimal(2)
+    demand_coverage: Decimal = field(default=Decimal("0.95"), metadata={"least": 0})
+    agree: Decimal = field(default=Decimal(2), metadata={"least": 0})
     over_recovery: bool = False
     window: str = "15min"
     interval: Any = "15min"
     demand_lag: Any = "0min"
     edges: str = "last_reading"
-    places: int = 2
+    places: int | None = 2
     fees: tuple[Fee, ...] = ()
 
     def __post_init__(self) -> None:
@@ -379,34 +316,33 @@ class SplitRules:
             Naming `file`, table and field.
         """
         top = Table(data, file, where)
-        top.only(*_RULES)
+        top.only(*(f.name for f in fields(cls)))
         lines = top.table("lines")
         if lines is None or not lines.data:
             raise top.error("lines", 'it is missing; state a rule a line: energy = "energy".')
-        given = {x: part(top.table(x), common=x == "common") for x in PARTS if x in data}
-        texts = {x: top.text(x) for x in ("window", "edges") if x in data}
-        spans = {x: data[x] for x in ("interval", "demand_lag") if x in data}
-        numbers = {x: top.decimal(x, least=0) for x in ("demand_coverage", "agree") if x in data}
-        accepted = {x: top.names(x) for x in ("accept", "accept_demand") if x in data}
-        places = {"places": _whole(top)} if "places" in data else {}
-        return cls(
-            lines={k: rule(lines, k, BASES) for k in lines.data},
-            over_recovery=top.flag("over_recovery", default=False),
-            fees=tuple(fee(t) for t in top.tables("fees")),
-            **{**given, **texts, **spans, **numbers, **accepted, **places},
+        own: dict[str, Any] = {x: data[x] for x in ("interval", "demand_lag") if x in data}
+        for name in PARTS:
+            table = top.table(name)
+            own[name] = None if table is None else _part(table, common=name == "common")
+        if data.get("places") == _EXACT:
+            own["places"] = None
+        return top.record(  # type: ignore[no-any-return]
+            cls,
+            lines={k: _rule(lines, k, BASES) for k in lines.data},
+            fees=tuple(_fee(t) for t in top.tables("fees")),
+            **own,
         )
 
     def to_dict(self) -> dict[str, Any]:
         """The tables of their file; `from_dict` gives equal rules."""
-        plain = {k: getattr(self, k) for k in _RULES if k not in {"lines", "fees", *PARTS}}
-        return without_none(
+        told = {f.name: getattr(self, f.name) for f in fields(self)}
+        parts = {x: stated(p) for x, p in self.parts}
+        return plain(  # type: ignore[no-any-return]
             {
-                **plain,
-                "accept": list(self.accept),
-                "accept_demand": list(self.accept_demand),
-                "lines": {k: rule_dict(r) for k, r in self.lines.items() if isinstance(r, Rule)},
-                **{x: part_dict(p) for x, p in self.parts},
-                "fees": [fee_dict(f) for f in self.fees] or None,
+                **told,
+                "places": _EXACT if self.places is None else self.places,
+                "fees": [stated(f) for f in self.fees] or None,
+                **{x: {**p.pop("rule"), **p} for x, p in parts.items()},
             }
         )
 
@@ -436,10 +372,3 @@ def rules_of(site: Site, rules: SplitRules | None) -> SplitRules:
             f"{site.file}, or pass rules=SplitRules.load('rules.toml')."
         )
     return SplitRules.from_dict(site.split, file=site.file, where="split")
-
-
-def _whole(top: Table) -> int:
-    number = top.decimal("places", least=0)
-    if number != int(number):
-        raise top.error("places", "it must be a whole number.")
-    return int(number)

@@ -14,7 +14,7 @@ from dentframe.money.demand_charges import Demand
 from dentframe.money.energy_charges import Energy
 from dentframe.money.other_charges import Fixed, Minimum, Reactive, Tax
 from dentframe.money.pricing import check_known, date_of, made, plain, put
-from dentframe.site.files import dump, parse
+from dentframe.site.files import check_currency, dump, parse
 
 if TYPE_CHECKING:
     from dentframe.money.pricing import Charge
@@ -37,7 +37,7 @@ class Tariff:
     charges : sequence of charge or dict
         In the order of a bill's lines; taxes and minimums look at those before them.
     currency : str
-        ISO 4217 code; it decides the decimals of amounts (2 where it is not known).
+        ISO 4217 code; it decides the decimals of amounts (2 where it is not stated).
     holidays : sequence of date or str
         Local dates that are neither weekday nor weekend.
     notes : sequence of str
@@ -46,7 +46,7 @@ class Tariff:
     Raises
     ------
     ConfigError
-        For a kind or field that is not known, or one that must be stated and is not.
+        For a kind, field or currency that is not known, or a field that must be stated and is not.
 
     Examples
     --------
@@ -67,6 +67,8 @@ class Tariff:
         put(self, charges=charges, holidays=days, notes=tuple(map(str, self.notes)))
         if not self.charges:
             raise ConfigError(f"Cannot make tariff {self.name!r}: it has no charges.")
+        if self.currency:
+            check_currency(self.currency, f"tariff {self.name!r}")
         _check_on(self.charges)
 
     @staticmethod

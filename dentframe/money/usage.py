@@ -99,7 +99,7 @@ def worst(states: Sequence[State]) -> State:
     )
 
 
-def printed(energy: Decimal, opening: Decimal, closing: Decimal, places: int) -> Decimal:
+def printed(energy: Decimal, opening: Decimal, closing: Decimal, places: int | None) -> Decimal:
     """Energy as its readings are printed: used = closing - opening, so that a tenant can check it.
 
     What an exchange, a clear or a rollover between them adds is rounded by itself.

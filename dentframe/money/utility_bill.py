@@ -6,17 +6,11 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
-from dentframe.errors import ConfigError
+from dentframe.errors import ConfigError, did_you_mean
 from dentframe.money.rounding import add
-from dentframe.site.files import Moment, Table, dump, load, without_none
-
-_BILL = (
-    "name", "start", "end", "days", "kwh", "kw", "currency", "total", "elements", "number",
-    "issued", "due", "lines",
-)  # fmt: skip
-_LINE = ("name", "kind", "kwh", "metered_kwh", "kw", "amount", "start", "end")
+from dentframe.site.files import Moment, Table, dump, load, stated
 
 
 @dataclass(frozen=True)
@@ -40,16 +34,47 @@ class BillLine:
     metered_kwh : Decimal, optional
         The utility's energy over the line's own dates [kWh], where `kwh` is only a part of it
         (a tier, a time of day).
+    credit : bool
+        Whether a negative amount is meant: that of no export.
     """
 
     name: str
     kind: str
-    amount: Decimal
+    amount: Decimal = field(metadata={"read": "money"})
     kwh: Decimal | None = None
-    kw: Decimal | None = None
+    kw: Decimal | None = field(default=None, metadata={"least": 0})
     start: Moment | None = None
     end: Moment | None = None
     metered_kwh: Decimal | None = None
+    credit: bool = False
+
+
+KINDS = (
+    "estimated", "negative_line", "negative_residual", "no_total", "not_closed", "not_priced",
+    "opening_differs", "over_recovery", "partial", "periods_differ", "unallocated",
+    "utility_differs",
+)  # fmt: skip
+"""The exceptions that can be accepted by name; what is missing has no figure to accept."""
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """One exception of one bill that somebody accepts: the table ``[[accepted]]``.
+
+    Parameters
+    ----------
+    kind : str
+        As in `Run.exceptions`.
+    element : str
+        Its subject there: an element, a line, a tenant, the site or the bill.
+    reason, by : str
+        Why, and who says so; both are printed.
+    """
+
+    kind: str
+    element: str
+    reason: str
+    by: str
 
 
 @dataclass(frozen=True)
@@ -73,7 +98,8 @@ class UtilityBill:
     currency : str, optional
         ISO code: checked against the site's.
     total : Decimal, optional
-        What the bill adds up to: checked against the lines.
+        The current charges, without prior balance, payments and late fees: checked against the
+        lines.
     elements : tuple of str
         What the bill is for, where the site has several bills: a main stands for everything
         below it. Empty: the whole site.
@@ -83,13 +109,16 @@ class UtilityBill:
         When the statements are made out.
     due : date or int, optional
         Until when they are payable, or within how many days of `issued`.
+    accepted : tuple of Accepted
+        Exceptions that are accepted by name, for this bill only.
     file : str
         Where it was read from, for errors.
 
     Raises
     ------
     ConfigError
-        For no or double lines, or a total that the lines do not add up to.
+        For no or double lines, a total that the lines do not add up to, or an accepted kind that
+        does not exist.
 
     Examples
     --------
@@ -102,22 +131,31 @@ class UtilityBill:
     end: Moment
     lines: tuple[BillLine, ...]
     kwh: Decimal | None = None
-    kw: Decimal | None = None
-    days: int | None = None
+    kw: Decimal | None = field(default=None, metadata={"least": 0})
+    days: int | None = field(default=None, metadata={"least": 1})
     currency: str | None = None
-    total: Decimal | None = None
+    total: Decimal | None = field(default=None, metadata={"read": "money"})
     elements: tuple[str, ...] = ()
     number: str = ""
     issued: dt.date | None = None
     due: dt.date | int | None = None
+    accepted: tuple[Accepted, ...] = ()
     file: str = field(default="bill", compare=False, repr=False)
 
     def __post_init__(self) -> None:
         _check_lines(self)
+        for x in self.accepted:
+            if x.kind not in KINDS:
+                near = did_you_mean(x.kind, KINDS) or f": use one of {', '.join(KINDS)}."
+                raise ConfigError(
+                    f"Cannot use {self.file}: table [accepted], field 'kind' = {x.kind!r}: no such "
+                    f"exception can be accepted{near}"
+                )
         if self.total is not None and self.total != self.amount:
             raise ConfigError(
                 f"Cannot use {self.file}: field 'total' = {self.total}, but the lines add up to "
-                f"{self.amount}. Type in every line of the bill, taxes and credits too."
+                f"{self.amount}. Type in every line of the bill, taxes and credits too; the total "
+                "is that of the current charges, without prior balance, payments and late fees."
             )
 
     @property
@@ -142,84 +180,34 @@ class UtilityBill:
         top = Table(data, file)
         if "tenants" in data or isinstance(data.get("elements"), Mapping):
             raise top.other("a bill", "a site", "tenants" if "tenants" in data else "elements")
-        top.only(*_BILL)
-        return cls(
-            name=top.text("name"),
-            start=top.moment("start", None),
-            end=top.moment("end", None),
-            lines=tuple(_line(t) for t in top.tables("lines")),
-            kwh=top.decimal("kwh", None),
-            kw=top.decimal("kw", None, least=0),
-            days=_days(top),
-            currency=top.text("currency", None),
-            total=_money(top, "total", None),
-            elements=top.names("elements", ()),
-            number=top.text("number", ""),
-            issued=_date(top, "issued"),
+        return top.record(  # type: ignore[no-any-return]
+            cls,
+            lines=tuple(t.record(BillLine) for t in top.tables("lines")),
+            accepted=tuple(t.record(Accepted) for t in top.tables("accepted")),
             due=_due(top),
             file=file,
         )
 
     def to_dict(self) -> dict[str, Any]:
         """The tables of its file; `from_dict` gives an equal bill."""
-        return without_none(
-            {
-                **{k: getattr(self, k) for k in _BILL if k not in {"elements", "lines", "number"}},
-                "elements": list(self.elements) or None,
-                "number": self.number or None,
-                "lines": [{k: getattr(x, k) for k in _LINE} for x in self.lines],
-            }
-        )
+        return stated(self)
 
     def to_toml(self) -> str:
         """Its file; reading it gives an equal bill."""
         return dump(self.to_dict())
 
 
-def _line(table: Table) -> BillLine:
-    table.only(*_LINE)
-    return BillLine(
-        name=table.text("name"),
-        kind=table.text("kind"),
-        amount=_money(table, "amount"),
-        kwh=table.decimal("kwh", None),
-        kw=table.decimal("kw", None, least=0),
-        start=table.moment("start", None, None),
-        end=table.moment("end", None, None),
-        metered_kwh=table.decimal("metered_kwh", None),
-    )
-
-
-def _money(table: Table, name: str, *default: Any) -> Any:
-    if isinstance(table.data.get(name), float):
-        raise table.error(name, "a float is no exact amount; use a Decimal or a text.")
-    return table.decimal(name, *default)
-
-
-def _date(top: Table, name: str) -> dt.date | None:
-    found = top.moment(name, None, None)
-    if found is None or not isinstance(found, dt.datetime):
-        return cast("dt.date | None", found)
-    raise top.error(name, "it must be a date without a time, e.g. 2024-01-05.")
-
-
 def _due(top: Table) -> dt.date | int | None:
     """A date, or days after the date of issue."""
     given = top.data.get("due")
     if not isinstance(given, int):
-        return _date(top, "due")
+        found: dt.date | None = top.date("due", None)
+        return found
     if isinstance(given, bool) or not 0 <= given <= 366:
         raise top.error("due", "it must be a date, or days from 0 to 366.")
     if "issued" not in top.data:
         raise top.error("due", "days are counted from field 'issued', which is missing.")
     return given
-
-
-def _days(top: Table) -> int | None:
-    number = top.positive("days", None)
-    if number is None or number == int(number):
-        return None if number is None else int(number)
-    raise top.error("days", "it must be a whole number.")
 
 
 def _check_lines(bill: UtilityBill) -> None:

@@ -6,7 +6,7 @@ What no single table can tell is checked too: parents, names, and who holds what
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from dentframe.errors import ConfigError, did_you_mean
-from dentframe.site.files import Moment, Table, exact, is_list, stated
+from dentframe.site.files import Moment, Table, check_currency, exact, is_list, stated
 
 if TYPE_CHECKING:
     from dentframe.site.site import Site
@@ -58,7 +58,7 @@ class Element:
     volts: float | None = None
     max_kw: float | None = None
     common: bool = False
-    area: Decimal | None = None
+    area: Decimal | None = field(default=None, metadata={"least": 0})
     modulus: float | None = None
     swaps: tuple[tuple[Moment, float, float], ...] = ()
 
@@ -111,7 +111,7 @@ class Tenant:
 
     name: str
     holds: tuple[Hold, ...] = ()
-    area: Decimal | None = None
+    area: Decimal | None = field(default=None, metadata={"least": 0})
     code: str = ""
     account: str = ""
     unit: str = ""
@@ -126,22 +126,14 @@ def element_of(parent: Table, name: str, tz: dt.tzinfo) -> Element:
     parent.check_text(name, name)
     table = parent.table(name)
     assert table is not None  # noqa: S101 - the caller iterates over the keys
-    table.only(*(f.name for f in fields(Element)))
-    role = table.text("role", "branch")
-    if role not in ROLES:
+    if table.text("role", "branch") not in ROLES:
         raise table.error("role", f"it must be one of {', '.join(ROLES)}.")
-    return Element(
-        label=table.text("label", name),
-        role=role,
-        parent=table.text("parent", None),
-        cts=_ratings(table),
-        volts=table.positive_float("volts"),
-        max_kw=table.positive_float("max_kw"),
-        common=table.flag("common", default=False),
-        area=table.decimal("area", None, least=0),
-        modulus=table.positive_float("modulus"),
-        swaps=_swaps(table, tz),
+    swaps = tuple(
+        (row.moment("at", tz), float(row.decimal("closing")), float(row.decimal("opening")))
+        for row in table.tables("swaps", "at", "closing", "opening")
     )
+    label = table.text("label", name)
+    return table.record(Element, label=label, cts=_ratings(table), swaps=swaps)  # type: ignore[no-any-return]
 
 
 def _ratings(table: Table) -> tuple[float, ...]:
@@ -152,16 +144,6 @@ def _ratings(table: Table) -> tuple[float, ...]:
     return tuple(float(x) for x in found if x is not None)
 
 
-def _swaps(table: Table, tz: dt.tzinfo) -> tuple[tuple[Moment, float, float], ...]:
-    rows = table.tables("swaps")
-    for row in rows:
-        row.only("at", "closing", "opening")
-    return tuple(
-        (row.moment("at", tz), float(row.decimal("closing")), float(row.decimal("opening")))
-        for row in rows
-    )
-
-
 def element_dict(e: Element) -> dict[str, Any]:
     """The table of an element."""
     swaps = [{"at": a, "closing": c, "opening": o} for a, c, o in e.swaps]
@@ -170,37 +152,21 @@ def element_dict(e: Element) -> dict[str, Any]:
 
 def tenant_of(table: Table, tz: dt.tzinfo) -> Tenant:
     """A tenant from its table ``[[tenants]]``: one hold in it, or several in ``holds``."""
-    table.only(*(f.name for f in fields(Tenant)), *(f.name for f in fields(Hold)))
+    table.only(*(f.name for f in (*fields(Tenant), *fields(Hold))))
+    own = [f.name for f in fields(Hold)]
     rows = table.tables("holds")
     if rows and "elements" in table.data:
         raise table.error("elements", "give elements here or in [[tenants.holds]], not both.")
-    return Tenant(
-        name=table.text("name"),
-        holds=tuple(_hold(row, tz) for row in rows or [_only_hold(table)]),
-        area=table.decimal("area", None, least=0),
-        code=table.text("code", ""),
-        account=table.text("account", ""),
-        unit=table.text("unit", ""),
-        address=table.names("address", ()),
-    )
-
-
-def _only_hold(table: Table) -> Table:
-    kept = {k: v for k, v in table.data.items() if k in {"elements", "start", "end"}}
-    return Table(kept, table.file, table.where)
+    holds = tuple(_hold(row, tz) for row in rows or [table.part(own)])
+    rest = table.part([x for x in table.data if x not in own])
+    return rest.record(Tenant, holds=holds)  # type: ignore[no-any-return]
 
 
 def _hold(table: Table, tz: dt.tzinfo) -> Hold:
-    table.only("elements", "start", "end")
     names = table.names("elements")
     if len(set(names)) < len(names):
         raise table.error("elements", "it names an element twice.")
-    return Hold(names, table.moment("start", tz, None), table.moment("end", tz, None))
-
-
-def tenant_dict(tenant: Tenant) -> dict[str, Any]:
-    """The table of a tenant."""
-    return {**stated(replace(tenant, holds=())), "holds": [stated(h) for h in tenant.holds]}
+    return table.record(Hold, tz)  # type: ignore[no-any-return]
 
 
 UNALLOCATED = "unallocated"
@@ -218,6 +184,7 @@ def check(site: Site) -> None:
     ConfigError
         Naming file, table and field.
     """
+    check_currency(site.currency, site.file)
     _check_elements(site)
     _check_names(site)
     for tenant in site.tenants:
@@ -308,16 +275,25 @@ def _check_doubles(site: Site) -> None:
     """An element may be in one hold at a time."""
     for key in site.elements:
         spans = sorted(stays(site, key), key=lambda s: s[:2])
-        for (_, until, first), (begin, _, second) in pairwise(spans):
-            if begin < until:
+        for (begin, until, first), (again, end, second) in pairwise(spans):
+            if again < until:
                 raise _wrong(
                     site,
                     f"tenants.{second}",
                     "elements",
-                    f"{key!r} would be held twice from {begin.tz_convert(site.zone)}: by "
-                    f"{first!r} until {until.tz_convert(site.zone)} and by {second!r}. An element "
-                    "has one holder at a time; end is exclusive.",
+                    f"{key!r} would be held twice: by {first!r} {_dates(site, begin, until)} and "
+                    f"by {second!r} {_dates(site, again, end)}. An element has one holder at a "
+                    "time: end is exclusive, and where it is open, give the one who leaves an end.",
                 )
+
+
+def _dates(site: Site, start: pd.Timestamp, end: pd.Timestamp) -> str:
+    """The dates of a hold as its file has them: an open end is none."""
+    low, high = (
+        f"{x.tz_convert(site.zone):%Y-%m-%d %H:%M}".removesuffix(" 00:00") for x in (start, end)
+    )
+    since = "" if start == FIRST else f"from {low} "
+    return f"{since}without an end" if end == LAST else f"{since}until {high}"
 
 
 def stays(site: Site, key: str) -> list[tuple[pd.Timestamp, pd.Timestamp, str]]:

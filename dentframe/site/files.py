@@ -7,14 +7,15 @@ refused as they are read, and not when a split is saved.
 from __future__ import annotations
 
 import datetime as dt
-import json
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, TypeAlias
+
+import tomli_w
 
 from dentframe.errors import ConfigError, RangeError, did_you_mean
 from dentframe.times.ranges import instant
@@ -26,6 +27,27 @@ UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\u
 """Control characters, line ends, halves of a pair, and what is no character at all."""
 _LONGEST, _DIGITS = 200, 15
 """Letters of a text; digits before the point of a number."""
+_READ = {
+    "str": "text", "str | None": "text", "bool": "flag", "tuple[str, ...]": "names",
+    "Decimal": "decimal", "Decimal | None": "decimal", "float | None": "positive",
+    "int": "whole", "int | None": "whole", "Moment": "moment", "Moment | None": "moment",
+    "dt.date | None": "date",
+}  # fmt: skip
+"""Types of fields, and the method of a `Table` that reads them."""
+_DECIMALS = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    2: "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BOV BRL BSD BTN BWP "
+    "BYN BZD CAD CDF CHE CHF CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP "
+    "GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK "
+    "LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK "
+    "NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP "
+    "STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XCD XCG YER "
+    "ZAR ZMW ZWG",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+CURRENCIES = {code: n for n, codes in _DECIMALS.items() for code in codes.split()}
+"""The currencies of ISO 4217, and the decimals of their amounts."""
 
 
 def load(path: Any) -> dict[str, Any]:
@@ -135,7 +157,7 @@ class Table:
         if len(value) > _LONGEST:
             raise self.error(name, f"it has {len(value)} letters, at most {_LONGEST} fit a paper.")
 
-    def flag(self, name: str, default: bool) -> bool:
+    def flag(self, name: str, default: bool = False) -> bool:
         """True or false."""
         value = self.data.get(name, default)
         if isinstance(value, bool):
@@ -158,19 +180,34 @@ class Table:
             raise self.error(name, f"it must be at least {least}.")
         return number
 
+    def money(self, name: str, default: Any = _REQUIRED, *, least: Any = None) -> Any:
+        """An amount of money: a float is none."""
+        if isinstance(self.data.get(name), float):
+            raise self.error(name, "a float is no exact amount; use a Decimal or a text.")
+        return self.decimal(name, default, least=least)
+
     def positive(self, name: str, default: Any = _REQUIRED) -> Any:
-        """A number above 0."""
+        """A number above 0 as a float."""
         number = self.decimal(name, default)
         if number is not default and number <= 0:
             raise self.error(name, "it must be above 0.")
-        return number
+        return number if number is default else float(number)
 
-    def positive_float(self, name: str) -> float | None:
-        """A number above 0 as a float, None where it is not given."""
-        number = self.positive(name, None)
-        return None if number is None else float(number)
+    def whole(self, name: str, default: Any = _REQUIRED, *, least: int = 0) -> Any:
+        """A whole number."""
+        number = self.decimal(name, default, least=least)
+        if number is not default and number != int(number):
+            raise self.error(name, "it must be a whole number.")
+        return number if number is default else int(number)
 
-    def moment(self, name: str, tz: dt.tzinfo | None, default: Any = _REQUIRED) -> Any:
+    def date(self, name: str, default: Any = _REQUIRED) -> Any:
+        """A date without a time."""
+        found = self.moment(name, None, default)
+        if isinstance(found, dt.datetime):
+            raise self.error(name, "it must be a date without a time, e.g. 2024-01-05.")
+        return found
+
+    def moment(self, name: str, tz: dt.tzinfo | None = None, default: Any = _REQUIRED) -> Any:
         """A date, a wall time or an instant; one that `tz` does not have is refused."""
         value = self._get(name, default, "a date, e.g. 2023-12-01")
         if value is default:
@@ -204,13 +241,44 @@ class Table:
             raise self.error(name, f"it must be a table, [{self._inside(name)}].")
         return Table(value, self.file, self._inside(name))
 
-    def tables(self, name: str) -> list[Table]:
-        """An array of tables within."""
+    def part(self, names: Sequence[str]) -> Table:
+        """The same table with some of its fields."""
+        return replace(self, data={k: v for k, v in self.data.items() if k in names})
+
+    def tables(self, name: str, *known: str) -> list[Table]:
+        """An array of tables within; `known` are all fields that they may have."""
         value = self.data.get(name, ())
         if not is_list(value) or not all(isinstance(x, Mapping) for x in value):
             raise self.error(name, f"it must be an array of tables, [[{self._inside(name)}]].")
         inside = self._inside(name)
-        return [Table(x, self.file, f"{inside} #{i}") for i, x in enumerate(value, 1)]
+        found = [Table(x, self.file, f"{inside} #{i}") for i, x in enumerate(value, 1)]
+        for table in found if known else ():
+            table.only(*known)
+        return found
+
+    def record(self, cls: Any, tz: dt.tzinfo | None = None, **own: Any) -> Any:
+        """A frozen record, each field read as its type says.
+
+        Parameters
+        ----------
+        cls : type
+            A dataclass. The metadata of a field may name the method that reads it (``read``) and
+            the lowest number (``least``); ``file`` is this table's.
+        tz : tzinfo, optional
+            The zone of its times.
+        own : optional
+            Fields that the caller has read.
+        """
+        known = [f for f in fields(cls) if f.name != "file"]
+        self.only(*(f.name for f in known))
+        for f in known:
+            if f.name not in own and (f.name in self.data or f.default is MISSING):
+                how = dict(f.metadata)
+                read = getattr(self, how.pop("read", None) or _READ[str(f.type)])
+                how |= {"default": None} if f.default is None else {}
+                how |= {"tz": tz} if read == self.moment else {}
+                own[f.name] = read(f.name, **how)
+        return cls(**own)
 
     def _get(self, name: str, default: Any, what: str) -> Any:
         value = self.data.get(name, default)
@@ -236,12 +304,24 @@ def _cut(text: str) -> str:
 
 
 def _written(value: Any) -> str:
-    """A value as a file has it; what no file can have as Python writes it."""
+    """A value nearly as a file has it, on one line."""
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_key(str(k))} = {_written(v)}" for k, v in value.items()) + " }"
+        return "{ " + ", ".join(f"{k} = {_written(v)}" for k, v in value.items()) + " }"
     if is_list(value):
         return f"[{', '.join(map(_written, value))}]"
-    return _value(value) if isinstance(value, bool | dt.date | Decimal) else repr(value)
+    if isinstance(value, bool | dt.date):
+        return str(value).lower()
+    return f"{value:f}" if isinstance(value, Decimal) else repr(value)
+
+
+def check_currency(code: str, where: str) -> None:
+    """Refuse a currency that ISO 4217 lacks; `where` is the file or thing that names it."""
+    if code not in CURRENCIES:
+        near = did_you_mean(code.upper(), CURRENCIES) or "."
+        raise ConfigError(
+            f"Cannot use {where}: field 'currency' = {code!r}: ISO 4217 has no such currency{near} "
+            "Give its code of three capitals, e.g. USD."
+        )
 
 
 def is_list(value: Any) -> bool:
@@ -287,74 +367,32 @@ def moment(value: Any) -> Moment:
 
 def stated(record: Any) -> dict[str, Any]:
     """The fields of a frozen record that have other values than by default, as a file has them."""
-    found = {f.name: (getattr(record, f.name), f.default) for f in fields(record)}
     return {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, (value, default) in found.items()
-        if value != default and value is not None
+        f.name: plain(value)
+        for f in fields(record)
+        for value in [getattr(record, f.name)]
+        if f.name != "file" and value is not None and not _is_default(f, value)
     }
 
 
-def without_none(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Tables without the fields that have no value, as a file has them."""
-    return {k: _pruned(v) for k, v in data.items() if v is not None}
+def _is_default(of: Any, value: Any) -> bool:
+    made = of.default if of.default_factory is MISSING else of.default_factory()
+    return bool(value == made)
 
 
-def _pruned(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """What a TOML file can have: a whole decimal is an integer there."""
+    if is_dataclass(value):
+        return stated(value)
     if isinstance(value, Mapping):
-        return without_none(value)
-    return [_pruned(x) for x in value] if is_list(value) else value
-
-
-# --- writing -----------------------------------------------------------------------------
+        return {str(k): plain(v) for k, v in value.items() if v is not None}
+    if is_list(value):
+        return [plain(v) for v in value]
+    if isinstance(value, Decimal) and value.as_tuple().exponent >= 0:  # type: ignore[operator]
+        return int(value)
+    return value
 
 
 def dump(data: Mapping[str, Any]) -> str:
     """Tables as TOML: what has no value is left out, decimals and dates keep their form."""
-    return "\n".join(_table(without_none(data), ())).strip("\n") + "\n"
-
-
-def _table(data: Mapping[str, Any], where: tuple[str, ...]) -> list[str]:
-    lines = [f"{_key(k)} = {_value(v)}" for k, v in data.items() if not _nests(v)]
-    for k, v in data.items():
-        inside = (*where, k)
-        name = ".".join(map(_key, inside))
-        if isinstance(v, Mapping):
-            lines += ["", f"[{name}]", *_table(v, inside)]
-        elif _nests(v):
-            lines += [x for part in v for x in ("", f"[[{name}]]", *_table(part, inside))]
-    return lines
-
-
-def _nests(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return True
-    return is_list(value) and bool(value) and all(isinstance(x, Mapping) for x in value)
-
-
-def _key(name: str) -> str:
-    plain = name.isascii() and name.replace("_", "").replace("-", "").isalnum()
-    return name if plain else _text(name)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return _text(value)
-    if isinstance(value, dt.date):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return _number(value)
-    if is_list(value):
-        return f"[{', '.join(map(_value, value))}]"
-    return repr(value)
-
-
-def _number(value: Decimal) -> str:
-    """A decimal in plain digits, so that it comes back with the places it has."""
-    return f"{value:f}"
-
-
-def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return tomli_w.dumps(plain(data))

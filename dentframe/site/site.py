@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from dentframe.errors import ConfigError, RangeError
@@ -20,10 +20,9 @@ from dentframe.site.elements import (
     check,
     element_dict,
     element_of,
-    tenant_dict,
     tenant_of,
 )
-from dentframe.site.files import Moment, Table, dump, load, stated, without_none
+from dentframe.site.files import Moment, Table, dump, load, plain, stated
 from dentframe.times.ranges import Zone, instant, zone
 from dentframe.wire.columns import ELEMENT, parse, split_element, wire_columns
 
@@ -137,18 +136,14 @@ class Site:
         if "lines" in data:
             raise top.other("a site", "a utility's bill", "lines")
         top.only(*_SITE)
-        tz = _zone_of(top)
+        tz = zone(_zone_of(top))
         elements = top.table("elements")
         if elements is None or not elements.data:
             raise top.error("elements", 'it is missing; give a table [elements."P482311252_A"].')
-        return cls(
-            name=top.text("name"),
-            tz=tz,
-            currency=top.text("currency"),
-            elements={k: element_of(elements, k, zone(tz)) for k in elements.data},
-            tenants=tuple(tenant_of(t, zone(tz)) for t in top.tables("tenants")),
-            landlord=top.text("landlord", "Landlord"),
-            landlord_code=top.text("landlord_code", ""),
+        return top.part([f.name for f in fields(cls)]).record(  # type: ignore[no-any-return]
+            cls,
+            elements={k: element_of(elements, k, tz) for k in elements.data},
+            tenants=tuple(tenant_of(t, tz) for t in top.tables("tenants")),
             split=None if top.table("split") is None else dict(data["split"]),
             letterhead=_letterhead(top.table("statement")),
             file=file,
@@ -156,16 +151,13 @@ class Site:
 
     def to_dict(self) -> dict[str, Any]:
         """The tables of its file; `from_dict` gives an equal site."""
-        return without_none(
-            {
-                **{k: getattr(self, k) for k in ("name", "tz", "currency", "landlord")},
-                "landlord_code": self.landlord_code or None,
-                "split": None if self.split is None else dict(self.split),
-                "elements": {k: element_dict(e) for k, e in self.elements.items()},
-                "tenants": [tenant_dict(t) for t in self.tenants],
-                "statement": stated(self.letterhead) or None,
-            }
-        )
+        told = stated(replace(self, elements={}, tenants=(), letterhead=Letterhead()))
+        tables = {
+            "elements": {k: element_dict(e) for k, e in self.elements.items()},
+            "tenants": [{**stated(t), "holds": [stated(h) for h in t.holds]} for t in self.tenants],
+            "statement": stated(self.letterhead) or None,
+        }
+        return {**told, **plain(tables)}
 
     def to_toml(self) -> str:
         """Its file; reading it gives an equal site."""
@@ -279,22 +271,12 @@ def _swaps(site: Site, e: Element) -> tuple[tuple[pd.Timestamp, float, float], .
 def _letterhead(table: Table | None) -> Letterhead:
     if table is None:
         return Letterhead()
-    table.only(*(f.name for f in fields(Letterhead)))
-    accent = table.text("accent", "")
-    if accent and not re.fullmatch("#[0-9a-fA-F]{6}", accent):
+    found: Letterhead = table.record(Letterhead)
+    if found.accent and not re.fullmatch("#[0-9a-fA-F]{6}", found.accent):
         raise table.error("accent", "it must be a colour like '#1f6feb'.")
-    logo = table.text("logo", "")
-    if logo and not logo.lower().endswith((".png", ".jpg", ".jpeg")):
+    if found.logo and not found.logo.lower().endswith((".png", ".jpg", ".jpeg")):
         raise table.error("logo", "it must be a file that ends in .png, .jpg or .jpeg.")
-    return Letterhead(
-        address=table.names("address", ()),
-        remit_to=table.names("remit_to", ()),
-        contact=table.text("contact", ""),
-        payment_terms=table.text("payment_terms", ""),
-        logo=logo,
-        accent=accent,
-        not_from_utility=table.flag("not_from_utility", default=True),
-    )
+    return found
 
 
 def _zone_of(top: Table) -> str:

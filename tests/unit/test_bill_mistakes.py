@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import numpy as np
+import pandas as pd
 import pytest
-from split_kit import SplitRules, bill, element, found, readings, site, split, tenant
 
-from dentframe import Site, UtilityBill
+from dentframe import Site, SplitRules, Tariff, UtilityBill, split, verify
 from dentframe.errors import ConfigError
+from dentframe.money import Energy
+from tests.split_kit import (
+    LA,
+    LINES,
+    balanced,
+    bill,
+    element,
+    found,
+    line,
+    readings,
+    shares,
+    site,
+    tenant,
+)
 
 EVEN = {"A": 2000, "B": 1000}
 
@@ -57,3 +72,147 @@ def test_an_end_that_means_what_it_says_is_not_questioned(end, more):
     """A whole month, stated days that agree, another day of the month."""
     run = split(bill(end=end, **more), site(), frame=readings(EVEN))
     assert found(run, "periods_differ").empty
+
+
+def test_energy_that_no_line_prices():
+    """The energy line deleted, or one tier of two; a tier for each is whole."""
+    service = line("Service", "fixed", "10.00")
+    run = split(bill(service, kwh=3000), site(), frame=readings(EVEN))
+    row = found(run, "not_priced").iloc[0]
+    assert (row["value"], row["limit"]) == (0, 3000)
+    assert 'kind = "energy"' in row["remedy"]
+    assert not run.ok
+    tiers = [
+        line("Tier 1", "energy", "100.00", kwh=1000),
+        line("Tier 2", "energy", "9.00", kwh=2000),
+    ]
+    assert not split(bill(tiers[0]), site(), frame=readings(EVEN)).ok
+    assert split(bill(*tiers), site(), frame=readings(EVEN)).ok
+
+
+def test_a_total_is_asked_for_and_is_that_of_the_current_charges():
+    """A missing one is a hint; one that does not come out says what does not belong to it."""
+    run = split(bill(total=None), site(), frame=readings(EVEN))
+    row = found(run, "no_total").iloc[0]
+    assert "without prior balance, payments and late fees" in row["remedy"]
+    assert run.ok
+    with pytest.raises(ConfigError, match=r"'total' = 650\.00.*prior balance"):
+        bill(total="650.00")
+
+
+@pytest.mark.parametrize("code", ["USX", "usd", "US Dollar"])
+def test_a_currency_that_does_not_exist(code):
+    """In a site and in a tariff, with the code that was meant where one is near."""
+    with pytest.raises(ConfigError, match=f"'currency' = '{code}': ISO 4217"):
+        site(currency=code)
+    with pytest.raises(ConfigError, match="ISO 4217"):
+        Tariff("t", [Energy("Energy", "0.1")], code)
+    if code == "usd":
+        with pytest.raises(ConfigError, match="did you mean 'USD'"):
+            site(currency=code)
+
+
+@pytest.mark.parametrize(("end", "told"), [("2024-01-15", True), ("2024-01-20", False)])
+def test_a_tenants_end_that_looks_inclusive(end, told):
+    """The next one begins a day after it, so a day would be the landlord's."""
+    moved = [tenant("A", "A", end=end), tenant("C", "A", start="2024-01-16"), tenant("B", "B")]
+    if end > "2024-01-16":
+        moved[1]["start"] = "2024-01-25"
+    run = split(bill(), site(moved), frame=readings(EVEN))
+    rows = found(run, "periods_differ")
+    assert rows["subject"].tolist() == (["A"] if told else [])
+    assert all("write end = 2024-01-16" in x for x in rows["remedy"])
+
+
+def test_a_tenants_end_at_the_end_of_a_month():
+    """The last day of the month, as a bill's; the first of the next is not questioned."""
+    for end, told in (("2024-01-31", ["A"]), ("2024-02-01", [])):
+        moved = [tenant("A", "A", end=end), tenant("B", "B")]
+        run = split(bill(), site(moved), frame=readings(EVEN))
+        assert found(run, "periods_differ")["subject"].tolist() == told
+
+
+def test_tenants_that_overlap_show_open_ends_as_open():
+    """No year that nobody wrote."""
+    with pytest.raises(ConfigError, match=r"'A' without an end and by 'C' from 2024-01-16 "):
+        site([tenant("A", "A"), tenant("C", "A", start="2024-01-16", end="2024-03-01")])
+    with pytest.raises(ConfigError) as caught:
+        site([tenant("A", "A"), tenant("C", "A")])
+    assert "1699" not in str(caught.value)
+    assert "2199" not in str(caught.value)
+
+
+@pytest.mark.parametrize("more", [{"credit": True}, {"kind": "export"}, {}])
+def test_a_negative_line_is_an_export_or_a_credit(more):
+    """Anything else may be a slip of the pen."""
+    rules = {"lines": LINES | {"export": "energy"}}
+    low = line("Rebate", "fixed", "-5.00") | more
+    run = split(bill(line("E", "energy", "600.00"), low), site(rules=rules), frame=readings(EVEN))
+    assert run.ok is bool(more)
+    rows = found(run, "negative_line")
+    assert all("credit = true" in x for x in rows["remedy"])
+    assert rows["subject"].tolist() == ([] if more else ["Rebate"])
+    assert balanced(run)
+
+
+def test_a_main_on_one_of_three_meters():
+    """Nothing names it as parent: that is the remedy, and no wider tolerance."""
+    elements = {"P1_M": element(role="main"), "P1_A": element()}
+    elements |= {"P2_A": element(), "P3_A": element()}
+    tenants = [{"name": x, "elements": [f"{x}_A"]} for x in ("P1", "P2", "P3")]
+    one = readings({"A": 1000, "M": 1000})
+    others = [readings({"A": 1000}).rename(index={"P1": x}, level=0) for x in ("P2", "P3")]
+    run = split(bill(), site(tenants, elements), frame=pd.concat([one, *others]))
+    remedy = found(run, "utility_differs").iloc[0]["remedy"]
+    assert 'parent = "P1_M"' in remedy
+    assert "agree" not in remedy
+    elements["P1_A"] = element(parent="P1_M")
+    assert split(bill(), site(tenants, elements), frame=pd.concat([one, *others])).ok
+
+
+def test_one_exception_is_accepted_by_name(tmp_path):
+    """An estimate of one element is billed, for the stated reason; that of another is not."""
+    frame = readings(EVEN)
+    times = frame.index.get_level_values("time")
+    frame.loc[times > pd.Timestamp("2024-01-31 22:00", tz=LA)] = np.nan
+    frame.loc[("P1", frame.index[-1][1] + pd.Timedelta("2h")), :] = [3000.0, 2000.0]
+    said = {"kind": "estimated", "element": "P1_A", "reason": "meter off", "by": "J. Smith"}
+    rules = {"loss": {"by": "energy", "rest": True}}
+    run = split(bill(accepted=[said]), site(rules=rules), frame=frame)
+    rows = found(run, "estimated").set_index("subject")
+    assert rows["accepted"].to_dict() == {"P1_A": True, "P1_B": False}
+    assert rows.loc["P1_A", "reason"] == "meter off (accepted by J. Smith)"
+    assert shares(run, "Energy") == {"unallocated": "600.00"}
+    both = [said, said | {"element": "P1_B"}]
+    run = split(bill(accepted=both), site(rules=rules), frame=frame)
+    assert run.ok
+    assert [s.total for s in run.statements] == [400, 200]
+    assert any("meter off (accepted by J. Smith)" in x for x in run.statements["A"].notes)
+    assert not any("P1_B" in x for x in run.statements["A"].notes)
+    assert verify(run.save(tmp_path / "out")).ok
+
+
+def test_what_cannot_be_accepted_by_name():
+    """A kind that does not exist; a missing figure; energy that rests on a refused one."""
+    said = {"kind": "estimate", "element": "P1_A", "reason": "x", "by": "y"}
+    with pytest.raises(ConfigError, match="did you mean 'estimated'"):
+        bill(accepted=[said])
+    with pytest.raises(ConfigError, match="no such exception can be accepted"):
+        bill(accepted=[said | {"kind": "missing"}])
+    with pytest.raises(ConfigError, match="'by': it is missing"):
+        bill(accepted=[{"kind": "estimated", "element": "P1_A", "reason": "x"}])
+    blank = readings(EVEN).assign(**{"kWHNet/Elm/B": np.nan})
+    nobody = said | {"kind": "unallocated", "element": "Energy"}
+    assert not split(bill(accepted=[nobody]), site(), frame=blank).ok
+
+
+def test_a_difference_can_be_accepted_for_one_bill():
+    """The residual beyond agree, and what no rule bears."""
+    said = [
+        {"kind": kind, "element": name, "reason": "new wiring", "by": "J. Smith"}
+        for kind, name in (("utility_differs", "Jan"), ("unallocated", "Energy: unexplained"))
+    ]
+    assert not split(bill(kwh=3300), site(), frame=readings(EVEN)).ok
+    run = split(bill(kwh=3300, accepted=said), site(), frame=readings(EVEN))
+    assert run.ok
+    assert set(run.exceptions["reason"]) == {"new wiring (accepted by J. Smith)"}

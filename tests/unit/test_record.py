@@ -112,7 +112,8 @@ def test_records_are_one_frame(tmp_path):
 def test_a_changed_file_is_named(saved):
     """A changed charge, a changed bill and a lost file are each told."""
     path = saved / "record/bill.toml"
-    path.write_text(path.read_text().replace("600.00", "660.00"))
+    text = path.read_text()
+    path.write_text(text.replace("600.00", "660.00").replace("610.01", "670.01"))
     (saved / "charges.csv").write_text("")
     (saved / "control.csv").unlink()
     found = verify(saved)

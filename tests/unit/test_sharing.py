@@ -379,7 +379,7 @@ def one_meter_off(max_kw):
     meters["P2"] = meters["P2"][(t <= off[0]) | (t >= off[1])]
     tenants = [{"name": "A", "elements": ["P1_A"]}, {"name": "B", "elements": ["P2_A"]}]
     elements = {"P1_A": element(), "P2_A": {} if max_kw is None else {"max_kw": max_kw}}
-    b = bill(line("Demand", "demand", "600.00"), kwh=6000)
+    b = bill(line("Demand", "demand", "600.00"))
     return split(b, site(tenants, elements), frame=pd.concat(meters, names=["meter"]))
 
 
