@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         plan_dentcloud,
         read_dentcloud,
     )
+    from dentframe.site.corrections import Correction
     from dentframe.site.site import Site
 
     __version__: str
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 # would double the time of `import pandas`. Type checkers read the imports above instead.
 ON_USE: Final = {
     "Archive": "dentframe.archive",
+    "Correction": "dentframe.site.corrections",
     "DentCloud": "dentframe.cloud.client",
     "Plan": "dentframe.frame.request",
     "Record": "dentframe.money.record",
@@ -81,6 +83,7 @@ _PACKAGES: Final = {"archive", "cli", "cloud", "datasets", "emulator", "money", 
 
 __all__ = [
     "Archive",
+    "Correction",
     "DentAccessor",
     "DentCloud",
     "DentFrame",

@@ -127,7 +127,16 @@ API: dict[str, tuple[str, str, Things]] = {
         "Money",
         "From kilowatt-hours to statements.",
         _functions("dentframe", "bill", "split", "verify", "records", "allocate")
-        + _classes_of("Site", "UtilityBill", "SplitRules", "Tariff", "Statement", "Run", "Record"),
+        + _classes_of(
+            "Site",
+            "Correction",
+            "UtilityBill",
+            "SplitRules",
+            "Tariff",
+            "Statement",
+            "Run",
+            "Record",
+        ),
     ),
     "archive.md": (
         "Archive and fleet",

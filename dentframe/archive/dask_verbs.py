@@ -29,6 +29,7 @@ from dentframe.metering.attrs import note
 from dentframe.metering.registers import RegisterRules, check_elements
 from dentframe.site.site import apply_site
 from dentframe.verbs.energy import energy as of_frame
+from dentframe.verbs.inputs import Asked
 from dentframe.verbs.peaks import peaks as of_frame_peaks
 from dentframe.verbs.sources import MEAN, REGISTER
 from dentframe.wire.columns import ELEMENT, parse, split_element
@@ -59,12 +60,16 @@ def _for_meters(
         As the verb would for a frame of all these meters.
     """
     site, known = keywords["site"], list(meters)
-    tz, rules, _ = apply_site(site, keywords["tz"], keywords["registers"], frame=frame)
+    asked = Asked.of(
+        frame, site, keywords["tz"], registers=keywords["registers"],
+        corrections=keywords["corrections"],
+    )  # fmt: skip
+    tz, rules = asked.tz, asked.registers
     keys = (k for f in fields(rules) for k in _table(getattr(rules, f.name)))
-    asked, letters = {split_element(str(k))[0] for k in keys}, sorted(_letters(frame))
-    of = dict.fromkeys([*(m for m in known if m in asked), *known[:2]])
+    named, letters = {split_element(str(k))[0] for k in keys}, sorted(_letters(frame))
+    of = dict.fromkeys([*(m for m in known if m in named), *known[:2]])
     check_elements(rules, [(m, e) for m in of for e in letters])
-    return {**keywords, "tz": tz, "registers": rules, "site": None}
+    return {**keywords, "tz": tz, "registers": rules, "site": None, "corrections": ()}
 
 
 def _for_meter(keywords: Mapping[str, Any], frame: pd.DataFrame, meter: str) -> dict[str, Any]:
@@ -75,12 +80,13 @@ def _for_meter(keywords: Mapping[str, Any], frame: pd.DataFrame, meter: str) -> 
         for f in fields(rules)
         if isinstance(value := getattr(rules, f.name), Mapping)
     }
+    fixes = tuple(x for x in rules.corrections if _concerns(x.element, meter, letters))
     own = {
         name: value.get(meter, default)
         for name, default in _DEFAULTS.items()
         if isinstance(value := keywords[name], Mapping)
     }
-    return {**keywords, **own, "registers": replace(rules, **found)}
+    return {**keywords, **own, "registers": replace(rules, corrections=fixes, **found)}
 
 
 def _cut(table: Mapping[Any, Any], meter: str, letters: set[str], default: Any) -> Any:
@@ -128,6 +134,8 @@ class _Figures:
         The columns that are read.
     several : bool
         Whether the result has several meters, in which an element without a reading is none.
+    corrected : bool
+        Whether rows of energy say what the meters themselves told.
     meta : pandas.DataFrame
         The form of the result.
     """
@@ -140,6 +148,7 @@ class _Figures:
     rows: bool
     names: tuple[str, ...]
     several: bool
+    corrected: bool
     meta: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __call__(self, batch: Batch) -> pd.DataFrame:
@@ -153,6 +162,8 @@ class _Figures:
         more = [n for n in found.index.names if n not in {None, "time"}]
         found = found.reset_index(more) if more else found
         found.insert(0, METER, meter)
+        if self.corrected and "raw" not in found:
+            found = found.assign(raw=found["energy"], agreed=0.0)
         return found
 
     def _of_meter(self, meter: str, elements: Elements) -> pd.DataFrame | None:
@@ -216,6 +227,7 @@ def _figures(
     make = _Figures(
         found.selection, verb, {**keywords, "start": first, "end": last}, answering, beside,
         rows, tuple(names), len(found.meters) > 1,
+        bool(rows and verb is of_frame and keywords["registers"].corrections),
     )  # fmt: skip
     # What cannot be meant raises here.
     form = replace(make, keywords={**keywords, "start": None, "end": None}).of(frame, "-")
@@ -279,6 +291,7 @@ def energy(
     demand_lag: Any = "0min",
     schedule: Any = None,
     site: Any = None,
+    corrections: Any = (),
     detail: bool = False,
     errors: str = "raise",
     batch: int | None = None,
@@ -297,7 +310,7 @@ def energy(
         The half-open range that is read, with its bracketing readings, and the span: only
         these cut a calendar period. ``end=None``: `start` names a whole period. Neither: all
         that is held of each meter, and periods from its own first to its own last reading.
-    schedule, site, detail : optional
+    schedule, site, corrections, detail : optional
         As in `dentframe.verbs.energy.energy`.
     errors : str
         ``"raise"``, or ``"warn"`` where the archive does not hold all of the range.
@@ -335,6 +348,7 @@ def energy(
         "freq": freq, "tz": tz, "topic": topic, "source": source, "registers": registers,
         "edges": edges, "min_coverage": min_coverage, "interval": interval,
         "demand_lag": demand_lag, "schedule": schedule, "site": site, "detail": detail,
+        "corrections": corrections,
     }  # fmt: skip
     return _figures(found, of_frame, keywords, topics, rows=detail, batch=batch)
 
@@ -369,6 +383,7 @@ def peaks(
     interval: Any = "15min",
     demand_lag: Any = "0min",
     site: Any = None,
+    corrections: Any = (),
     errors: str = "raise",
     batch: int | None = None,
 ) -> Any:
@@ -380,7 +395,7 @@ def peaks(
         The archive; workers must reach its folder by the same path.
     freq, tz, window, kind, step, n, per_day, topic, source, registers, min_coverage : optional
         As in `dentframe.verbs.peaks.peaks`; elements in `registers` by full ids.
-    interval, demand_lag, site : optional
+    interval, demand_lag, site, corrections : optional
         As in `dentframe.verbs.peaks.peaks`.
     meters : str, list of str, optional
         Meters, or elements of them (``"P482311252_A"``). None: all.
@@ -422,7 +437,7 @@ def peaks(
         "freq": freq, "tz": tz, "window": window, "kind": kind, "step": step, "n": n,
         "per_day": per_day, "topic": topic, "source": source, "registers": registers,
         "min_coverage": min_coverage, "interval": interval, "demand_lag": demand_lag,
-        "site": site,
+        "site": site, "corrections": corrections,
     }  # fmt: skip
     return _figures(found, of_frame_peaks, keywords, answering, beside, rows=True, batch=batch)
 

@@ -12,7 +12,7 @@ whole. E is a running sum: round to 9 decimals before comparing blocks for ties.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +25,9 @@ from dentframe.metering.series import ESTIMATES, Flag, Floats, Ints, Series
 from dentframe.metering.steps import HOUR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+    from dentframe.metering.corrections import Corrected
     from dentframe.metering.steps import Bools
 
 
@@ -130,6 +131,11 @@ class Cumulative:
         The greatest power by which a register was judged [kW].
     refusal : str
         Why the column is not taken for a register, and what to do; empty where it is.
+    closings : mapping of int to float
+        The last value of the old register at an exchange of the meter, by its instant [us]; the
+        reading there is the first value of the new one.
+    corrected : Corrected or None
+        What it was made from, where corrections bear on it.
     """
 
     series: Series
@@ -142,6 +148,8 @@ class Cumulative:
     max_gap: int
     max_kw: float | None = None
     refusal: str = ""
+    closings: Mapping[int, float] = field(default_factory=dict)
+    corrected: Corrected | None = None
 
     @property
     def meter(self) -> str | None:
@@ -216,6 +224,8 @@ class Cumulative:
         counted = np.where(hit & ~odd.ok[k], 0, into)
         covered = t[i] - t[0] + counted - self._lost[k]
         inside = (counted > 0) & (counted < length)
+        if self.corrected is not None:  # there is a breakpoint, and no meter showed it
+            inside |= np.isin(x, self.corrected.calculated) & ~(hit & ~odd.ok[k])
         in_gap = hit & ((odd.flags[k] & int(Flag.GAP_BRIDGED)) != 0)
         bits = np.where(in_gap, int(Flag.EDGE_IN_GAP), int(Flag.EDGE_INTERPOLATED))
         return Edges(segment, energy, covered, inside, np.where(inside, bits, 0))

@@ -44,6 +44,9 @@ COLUMNS = (
 )
 """The columns of `detail`, after `meter` where the frame has several."""
 
+CORRECTED = ("raw", "agreed")
+"""Those that follow where corrections bear on an element."""
+
 
 @dataclass(frozen=True)
 class Figures:
@@ -106,6 +109,7 @@ def figures(
     """
     s, e = starts, ends
     if edges == "last_reading":
+        c = c if c.corrected is None else c.corrected.moved or c
         s, e = _moved(c, starts), np.where(_closed(c, ends), _moved(c, ends), ends)
     a, b = c.edges(s), c.edges(e)
     covered = b.covered - a.covered
@@ -162,7 +166,19 @@ def detail_of(f: Figures, interval: int) -> dict[str, Any]:
         "imported": np.where(withheld, np.nan, imported),
         "exported": np.where(withheld, np.nan, exported),
         "flags": f.flags,
+        **_uncorrected(f),
     }
+
+
+def _uncorrected(f: Figures) -> dict[str, Any]:
+    """What the meter itself told, and by how much an agreed figure differs from what it measured.
+
+    Both where no correction bears on the element too: a table may have others.
+    """
+    if f.of.corrected is None:
+        return {"raw": f.energy, "agreed": np.zeros(len(f.energy))}
+    raw, measured = (x.energy(f.s, f.e) for x in (f.of.corrected.raw, f.of.corrected.measured))
+    return {"raw": raw, "agreed": f.energy - measured}
 
 
 def expected(s: Ints, e: Ints, interval: int) -> Ints:
@@ -183,6 +199,8 @@ def _brackets(f: Figures) -> dict[str, Any]:
         when[there] = at[k]
         if f.of.source == "register":
             value[there] = f.of.readings[k]
+            for at_exchange, closing in f.of.closings.items() if name == "close" else ():
+                value[when == at_exchange] = closing
         found[f"{name}_at"], found[f"{name}_reading"] = when, value
     return found
 
@@ -212,7 +230,8 @@ def table(
     data["flags"] = _tuples(data["flags"])
     data["element"] = [f.of.element for f in meter] * n
     data["source"] = [f.of.source for f in meter] * n
-    rows = pd.DataFrame({k: data[k] for k in COLUMNS})
+    corrected = any(f.of.corrected is not None for f in meter)
+    rows = pd.DataFrame({k: data[k] for k in (*COLUMNS, *(CORRECTED if corrected else ()))})
     if with_meter:
         rows.insert(0, "meter", [f.of.meter for f in meter] * n)
     return rows

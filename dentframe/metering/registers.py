@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from dentframe.errors import ConfigError, UnknownMeterError
 from dentframe.times.ranges import Zone, instant, minutes, zone
 from dentframe.wire.columns import split_element
@@ -41,6 +43,9 @@ class RegisterRules:
     max_gap : str or timedelta, or mapping
         The longest spacing of readings inside which an interpolated edge still counts
         as recorded.
+    corrections : sequence of Correction
+        CT factors, readings by hand, exchanges and agreed figures; a naive time is wall time in the
+        verb's `tz`.
 
     Raises
     ------
@@ -59,6 +64,7 @@ allow_export=False, max_gap='30min')
     swaps: Any = ()
     allow_export: Any = False
     max_gap: Any = "30min"
+    corrections: Any = ()
 
     def __post_init__(self) -> None:
         for name in ("max_kw", "modulus"):
@@ -72,7 +78,8 @@ allow_export=False, max_gap='30min')
     @property
     def by_element(self) -> bool:
         """Whether some field is a mapping by element."""
-        return any(isinstance(getattr(self, f.name), Mapping) for f in fields(self))
+        some = any(isinstance(getattr(self, f.name), Mapping) for f in fields(self))
+        return some or bool(self.corrections)
 
 
 FIELDS = tuple(f.name for f in fields(RegisterRules))
@@ -97,12 +104,38 @@ class SiteRules(RegisterRules):
     @property
     def of_means(self) -> RegisterRules:
         """What is left of them where there is no register: the names."""
-        return SiteRules(from_site=frozenset(FIELDS), named=self.named)
+        return SiteRules(
+            corrections=self.corrections, from_site=frozenset(FIELDS), named=self.named
+        )
 
     @property
     def of_another_register(self) -> RegisterRules:
         """The same rules for a register that is not kWHNet."""
         return replace(self, swaps=()) if "swaps" in self.from_site else self
+
+
+@dataclass(frozen=True)
+class Fix:
+    """One correction of one element, resolved: numbers, and times in microseconds UTC.
+
+    Attributes
+    ----------
+    kind, name : str
+        What it is, and how messages call it.
+    start, end : int
+        When; both the same for a reading and an exchange.
+    values : tuple of float
+        The factor; the reading; closing and opening; or the agreed energy [kWh].
+    peak : float or None
+        The agreed demand [kW].
+    """
+
+    kind: str
+    name: str
+    start: int
+    end: int
+    values: tuple[float, ...]
+    peak: float | None = None
 
 
 @dataclass(frozen=True)
@@ -114,6 +147,16 @@ class Rules:
     swaps: tuple[tuple[int, float, float], ...] = ()
     allow_export: bool = False
     max_gap: int = 30 * MINUTE
+    fixes: tuple[Fix, ...] = ()
+
+    def raw_hours(self, t0: Any, t1: Any) -> Any:
+        """The hours of steps, fewer where a factor multiplies: times `max_kw`, the raw cap."""
+        hours = (t1 - t0) / (60 * MINUTE)
+        for f in self.fixes:
+            if f.kind == "factor":
+                part = np.clip(np.minimum(t1, f.end) - np.maximum(t0, f.start), 0, None)
+                hours = hours + part / (60 * MINUTE) * (1 / f.values[0] - 1)
+        return hours
 
 
 def _values(field: Any) -> list[Any]:
@@ -170,6 +213,8 @@ def check_elements(rules: RegisterRules, names: Sequence[tuple[str | None, str]]
         table = () if field in from_site else getattr(rules, field)
         for key in table if isinstance(table, Mapping) else ():
             _check_key(field, str(key), names)
+    for x in () if "corrections" in from_site else rules.corrections:
+        _check_key("corrections", x.element, names)
 
 
 def _check_key(field: str, key: str, names: Sequence[tuple[str | None, str]]) -> None:
@@ -224,7 +269,27 @@ def resolve(rules: RegisterRules, meter: str | None, element: str, tz: Zone) -> 
         swaps=_swaps(_pick(rules.swaps, meter, element, ()), tz),
         allow_export=export,
         max_gap=minutes(_pick(rules.max_gap, meter, element, "30min"), "max_gap") * MINUTE,
+        fixes=tuple(_fix(x, tz) for x in rules.corrections if _is(x.element, meter, element)),
     )
+
+
+def _is(name: str, meter: str | None, element: str) -> bool:
+    """Whether a name is an element's: a frame that lost its meter's understands full ids."""
+    return name in {element, _full((meter, element))} or (
+        meter is None and split_element(name)[1] == element
+    )
+
+
+def _fix(x: Any, tz: Zone) -> Fix:
+    start, end = x.span(None if tz is None else zone(tz))
+    numbers = {
+        "factor": (x.factor,),
+        "reading": (x.value,),
+        "exchange": (x.closing, x.opening),
+        "figure": (x.kwh,),
+    }[x.kind]
+    values, peak = tuple(map(float, numbers)), None if x.kw is None else float(x.kw)
+    return Fix(x.kind, str(x), micros(start), micros(end), values, peak)
 
 
 def _pick(field: Any, meter: str | None, element: str, default: Any) -> Any:

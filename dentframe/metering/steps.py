@@ -48,7 +48,7 @@ def _limits(t0: Ints, r0: Floats, t1: Ints, r1: Floats, rules: Rules) -> Floats:
     """The greatest energy of each step [kWh]; infinite where `max_kw` is not known."""
     if rules.max_kw is None:
         return np.full(len(t0), np.inf)
-    limits: Floats = rules.max_kw * ((t1 - t0) / HOUR) + slack(r0, r1)
+    limits: Floats = rules.max_kw * rules.raw_hours(t0, t1) + slack(r0, r1)
     return limits
 
 
@@ -106,7 +106,7 @@ def judge_exchange(
     may_be_off = slack(begins, ends)
     pieces = np.append(ends - begins, (ends - begins).sum())
     limit = np.append(may_be_off, may_be_off.sum())
-    cap = np.inf if rules.max_kw is None else rules.max_kw * (y[0] - x[0]) / HOUR
+    cap = np.inf if rules.max_kw is None else rules.max_kw * rules.raw_hours(x[0], y[0])
     least = -cap if rules.allow_export else 0.0
     d = float(pieces[-1])
     if (pieces < least - limit).any():
@@ -122,7 +122,7 @@ def suspects(t: Ints, r: Floats, rules: Rules) -> Ints:
         odd = r[1:] < r[:-1]
     else:
         d = np.diff(r)
-        odd = (d < 0) | (d > rules.max_kw * (np.diff(t) / HOUR))
+        odd = (d < 0) | (d > rules.max_kw * rules.raw_hours(t[:-1], t[1:]))
     odd[list(exchanges(t[:-1], t[1:], rules))] = True
     return np.flatnonzero(odd)
 

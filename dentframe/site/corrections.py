@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from itertools import combinations
 from typing import Any
@@ -109,7 +109,7 @@ class Correction:
                 object.__setattr__(self, name, moment(getattr(self, name)))
         for name in _NUMBERS:
             object.__setattr__(self, name, self._number(name, getattr(self, name)))
-        own = {k: self._number(f"windows.{k}", v) for k, v in self.windows.items()}
+        own = {k: self._number(f"windows.{k}", v) or Decimal(0) for k, v in self.windows.items()}
         object.__setattr__(self, "windows", own)
         given = {f.name for f in fields(self) if getattr(self, f.name) not in (None, "", {})}
         known = {*_COMMON, *KINDS[self.kind], *_ALSO.get(self.kind, ())}
@@ -132,6 +132,13 @@ class Correction:
         if self.time is not None:
             return low, low
         return low, _OPEN if self.end is None else instant(self.end, tz, str(self))
+
+    def resolved(self, tz: dt.tzinfo | None) -> Correction:
+        """The same with UTC instants, which needs no zone and replaces nothing any more."""
+        low, high = (x.to_pydatetime() for x in self.span(tz))
+        if self.time is not None:
+            return replace(self, time=low, replaces="")
+        return replace(self, start=low, end=None if self.end is None else high, replaces="")
 
     def touches(self, start: pd.Timestamp, end: pd.Timestamp, tz: dt.tzinfo | None) -> bool:
         """Whether it bears on a period, its two edges included."""
@@ -208,7 +215,7 @@ def load_corrections(path: Any) -> tuple[Correction, ...]:
 def in_force(
     given: Iterable[Correction], tz: dt.tzinfo | None, elements: Sequence[str] | None = None
 ) -> list[Correction]:
-    """The corrections that no other one replaces.
+    """The corrections that no other one replaces, their times as instants.
 
     Parameters
     ----------
@@ -248,7 +255,7 @@ def in_force(
                 f"Cannot use {b}: it overlaps {a}, which is a {a.kind} too. Where it takes its "
                 f'place, say replaces = "{a.id}"; else change its time.'
             )
-    return left
+    return [x.resolved(tz) for x in left]
 
 
 def _overlap(a: tuple[Any, Any], b: tuple[Any, Any]) -> bool:

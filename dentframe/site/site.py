@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dentframe.errors import ConfigError, RangeError
 from dentframe.metering.registers import FIELDS, RegisterRules, SiteRules
+from dentframe.site.corrections import Correction, corrections_of, in_force
 from dentframe.site.elements import (
     EXPORT,
     Element,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 _SITE = (
     "name", "tz", "currency", "landlord", "landlord_code", "elements", "tenants", "split",
-    "statement",
+    "statement", "corrections", "rebill",
 )  # fmt: skip
 _DEFAULT_RULES = RegisterRules()
 
@@ -88,6 +89,10 @@ class Site:
         The file's ``[split]`` table, read by `SplitRules`.
     letterhead : Letterhead
         The file's ``[statement]`` table.
+    corrections : tuple of Correction
+        The file's ``[[corrections]]``: what the meters say otherwise than they should.
+    rebill : mapping, optional
+        The file's ``[rebill]`` table, read by `dentframe.rebill`.
     file : str
         Where it was read from, for errors.
 
@@ -113,10 +118,13 @@ class Site:
     landlord_code: str = ""
     split: Mapping[str, Any] | None = None
     letterhead: Letterhead = Letterhead()
+    corrections: tuple[Correction, ...] = ()
+    rebill: Mapping[str, Any] | None = None
     file: str = field(default="site", compare=False, repr=False)
 
     def __post_init__(self) -> None:
         check(self)
+        in_force(self.corrections, self.zone, list(self.elements))
 
     @classmethod
     def load(cls, path: Any) -> Site:
@@ -146,16 +154,21 @@ class Site:
             tenants=tuple(tenant_of(t, tz) for t in top.tables("tenants")),
             split=None if top.table("split") is None else dict(data["split"]),
             letterhead=_letterhead(top.table("statement")),
+            corrections=corrections_of([t.data for t in top.tables("corrections")], file=file),
+            rebill=None if top.table("rebill") is None else dict(data["rebill"]),
             file=file,
         )
 
     def to_dict(self) -> dict[str, Any]:
         """The tables of its file; `from_dict` gives an equal site."""
-        told = stated(replace(self, elements={}, tenants=(), letterhead=Letterhead()))
+        told = stated(
+            replace(self, elements={}, tenants=(), letterhead=Letterhead(), corrections=())
+        )
         tables = {
             "elements": {k: element_dict(e) for k, e in self.elements.items()},
             "tenants": [{**stated(t), "holds": [stated(h) for h in t.holds]} for t in self.tenants],
             "statement": stated(self.letterhead) or None,
+            "corrections": [x.to_dict() for x in self.corrections] or None,
         }
         return {**told, **plain(tables)}
 
@@ -199,6 +212,7 @@ class Site:
             modulus={k: e.modulus for k, e in kept.items() if e.modulus is not None} or None,
             swaps={k: _swaps(self, e) for k, e in kept.items() if e.swaps} or (),
             allow_export={k: True for k, e in kept.items() if e.role == EXPORT} or False,
+            corrections=tuple(in_force(self.corrections, self.zone)),
         )
 
 

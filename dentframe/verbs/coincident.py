@@ -72,6 +72,7 @@ def coincident(
     interval: Any = "15min",
     demand_lag: Any = "0min",
     site: Any = None,
+    corrections: Any = (),
 ) -> pd.DataFrame:
     """The peak of several elements together, and what each had part in it.
 
@@ -102,6 +103,9 @@ def coincident(
     site : Site, optional
         Gives `tz`, and what is known about the registers, where they are not given; and
         `elements`: its branches and exports, or its mains where there is nothing else.
+    corrections : sequence of Correction, optional
+        CT factors, readings by hand, exchanges and agreed figures, beside those of `site`; the
+        frame is not changed.
 
     Returns
     -------
@@ -146,7 +150,9 @@ def coincident(
     how = blocks.cut("block", window, None, interval)
     check_share(min_coverage)
     _check_by(by)
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    asked = Asked.of(
+        frame, site, tz, start, end, registers, interval, demand_lag, corrections=corrections
+    )
     wanted = demanded(frame, topic, source)
     of = inputs_of(frame, freq, wanted, asked, how.freq)
     picked = chosen(frame, of.series, wanted, elements, site)

@@ -40,6 +40,7 @@ def demand(
     demand_lag: Any = "0min",
     elements: Any = None,
     site: Any = None,
+    corrections: Any = (),
 ) -> pd.DataFrame:
     """Mean power of each block or rolling window, per element.
 
@@ -74,6 +75,9 @@ def demand(
         The elements asked for, as in `energy`; all by default.
     site : Site, optional
         Gives `tz`, and what is known about the registers, where they are not given.
+    corrections : sequence of Correction, optional
+        CT factors, readings by hand, exchanges and agreed figures, beside those of `site`; the
+        frame is not changed.
 
     Returns
     -------
@@ -106,7 +110,9 @@ def demand(
     [15.0, 20.0]
     """
     how = blocks.cut(kind, window, step, interval)
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
+    asked = Asked.of(
+        frame, site, tz, start, end, registers, interval, demand_lag, elements, corrections
+    )
     of = inputs_of(frame, None, demanded(frame, topic, source), asked, how.freq)
     s, e = blocks.span(how, of.s, of.e, of.tz)
     found = [_figures(c, s, e, window_means(of, c, s, e)) for c in of.series]
@@ -143,6 +149,7 @@ def apparent_demand(
     demand_lag: Any = "0min",
     elements: Any = None,
     site: Any = None,
+    corrections: Any = (),
 ) -> pd.DataFrame:
     """Mean apparent power of each block or rolling window, from kVAHNet (or DemandkVA).
 
@@ -152,7 +159,7 @@ def apparent_demand(
         With ``kVAHNet/Elm/...`` or ``DemandkVA/Elm/...``, shape (readings, columns).
     window, kind, step, tz, start, end, source, registers : optional
         As in `demand`.
-    interval, demand_lag, elements, site : optional
+    interval, demand_lag, elements, site, corrections : optional
         As in `demand`.
 
     Returns
@@ -192,4 +199,5 @@ def apparent_demand(
         demand_lag=demand_lag,
         elements=elements,
         site=site,
+        corrections=corrections,
     )

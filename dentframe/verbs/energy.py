@@ -240,6 +240,7 @@ def energy(
     schedule: Any = None,
     elements: Any = None,
     site: Any = None,
+    corrections: Any = (),
     detail: bool = False,
 ) -> pd.DataFrame:
     """Energy of each period and element.
@@ -276,8 +277,13 @@ def energy(
     site : Site, optional
         Gives `tz`, and what is known about the registers, where they are not given; its
         meter swaps are of kWHNet alone.
+    corrections : sequence of Correction, optional
+        CT factors, readings by hand, exchanges and agreed figures, beside those of `site`; the
+        frame is not changed.
     detail : bool
-        One row per (meter,) period and element with coverage, status, bounds and readings.
+        One row per (meter,) period and element with coverage, status, bounds and readings; where
+        corrections bear on an element also ``raw``, what the meter itself told [kWh], and
+        ``agreed``, what an agreed figure adds to what was measured [kWh].
 
     Returns
     -------
@@ -315,7 +321,9 @@ def energy(
     >>> float(energy(readings, "D", tz="UTC").iloc[0, 0])
     18.0
     """
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
+    asked = Asked.of(
+        frame, site, tz, start, end, registers, interval, demand_lag, elements, corrections
+    )
     check_edges(edges)
     check_share(min_coverage)
     of = inputs_of(frame, freq, wanted(frame, topic, source), asked)
@@ -343,6 +351,7 @@ def intervals(
     demand_lag: Any = "0min",
     elements: Any = None,
     site: Any = None,
+    corrections: Any = (),
 ) -> pd.DataFrame:
     """Energy of each interval between the readings of a meter.
 
@@ -355,7 +364,7 @@ def intervals(
     start, end : str, date, datetime or Timestamp, optional
         The span; an interval across one of them is cut. By default the intervals that
         overlap the range that was read, each whole.
-    topic, source, registers, interval, demand_lag, elements, site : optional
+    topic, source, registers, interval, demand_lag, elements, site, corrections : optional
         As in `energy`.
 
     Returns
@@ -382,7 +391,9 @@ def intervals(
     >>> bool(abs(parts.sum().item() - whole.sum().item()) < 1e-6)
     True
     """
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
+    asked = Asked.of(
+        frame, site, tz, start, end, registers, interval, demand_lag, elements, corrections
+    )
     zone = verb_zone(time_index(frame).tz, asked.tz)
     answer = wanted(frame, topic, source)
     series = series_of(frame, answer, asked)

@@ -24,6 +24,7 @@ from dentframe.metering.series import (
     Series,
     element_columns,
 )
+from dentframe.site.corrections import corrections_of, in_force
 from dentframe.site.site import apply_site, summed
 from dentframe.times.periods import Periods, build, verb_zone
 from dentframe.times.ranges import Zone, bound, ints
@@ -163,19 +164,25 @@ class Asked:
     interval: Any = "15min"
     demand_lag: Any = "0min"
     elements: Any = None
+    corrections: Any = ()
     refuse: bool = True
 
     @classmethod
-    def of(cls, frame: pd.DataFrame, site: Any, tz: Zone, *rest: Any) -> Asked:
+    def of(cls, frame: pd.DataFrame, site: Any, tz: Zone, *rest: Any, **more: Any) -> Asked:
         """The keywords, `tz` and then the others in their order, with what `site` adds to them.
 
         Raises
         ------
         ConfigError
-            For a `site` that is no Site.
+            For a `site` that is no Site, or corrections that contradict each other.
         """
-        given = cls(tz, *rest)
+        given = cls(tz, *rest, **more)
         tz, registers, _ = apply_site(site, tz, given.registers, frame=frame)
+        stated = (*given.registers.corrections, *given.corrections)
+        if stated:
+            own = () if site is None else site.corrections
+            every = in_force([*own, *corrections_of(stated)], sources.naive_zone(frame, tz))
+            registers = replace(registers, corrections=tuple(every))
         return replace(given, tz=tz, registers=registers)
 
 

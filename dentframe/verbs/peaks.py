@@ -73,6 +73,7 @@ def peaks(
     demand_lag: Any = "0min",
     elements: Any = None,
     site: Any = None,
+    corrections: Any = (),
 ) -> pd.DataFrame:
     """The highest demands of each period and element, and when they were.
 
@@ -112,6 +113,9 @@ def peaks(
         The elements asked for, as in `energy`; all by default.
     site : Site, optional
         Gives `tz`, and what is known about the registers, where they are not given.
+    corrections : sequence of Correction, optional
+        CT factors, readings by hand, exchanges and agreed figures, beside those of `site`; the
+        frame is not changed.
 
     Returns
     -------
@@ -156,7 +160,9 @@ def peaks(
     """
     how = _how(kind, window, step, n, interval)
     check_share(min_coverage)
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
+    asked = Asked.of(
+        frame, site, tz, start, end, registers, interval, demand_lag, elements, corrections
+    )
     wanted = demanded(frame, topic, _source(kind, source, topic))
     _check_reported(kind, wanted)
     of = inputs_of(frame, freq, wanted, asked, *([how.freq] if how else []))

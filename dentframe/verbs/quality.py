@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import DentError
+from dentframe.metering import corrections
 from dentframe.metering.attrs import is_several, named_elements, time_index
-from dentframe.metering.cumulative import from_means
 from dentframe.metering.registers import RegisterRules, check_elements, micros, resolve
 from dentframe.metering.series import NONE, Flag, Series, read, rows
 from dentframe.times.periods import verb_zone
@@ -183,7 +183,7 @@ def _element(
     blank = Series(meter, element, MEAN, NONE, np.empty(0), NONE, NONE)
     lag = by_meter(asked.demand_lag, meter, "0min", "demand_lag")
     demand = series.get((MEAN, meter, element), blank)
-    means = from_means(demand, interval_of(asked.interval, meter), lag)
+    means = corrections.demand(demand, rules, interval_of(asked.interval, meter), lag)
     return judged(series.get((REGISTER, meter, element), blank), rules, means), means
 
 

@@ -17,11 +17,10 @@ import numpy as np
 from dentframe.errors import ConfigError, KindError, RangeError, UnknownMeterError, did_you_mean
 from dentframe.frame import select as selection
 from dentframe.frame.select import check_read, topics
+from dentframe.metering import corrections
 from dentframe.metering.attrs import is_several, named_elements, time_index
 from dentframe.metering.cumulative import (
     first_covered,
-    from_means,
-    from_register,
     jumps,
     refused,
 )
@@ -283,20 +282,20 @@ def _register(
         return made
     columns = [x for x in element_columns(frame, (MEAN,)) if x[1].id == series.element]
     for means in read([m for m in meters if m.meter == series.meter], frame, columns):
-        made = from_register(series, rules, _means(means, rules, interval, lag))
+        made = corrections.register(series, rules, _means(means, rules, interval, lag))
     return made
 
 
 def judged(series: Series, rules: Rules, means: Cumulative | None = None) -> Cumulative:
     """A register as E(t) and C(t); a column that is no register is missing, and says why."""
     why = refusal(series, rules)
-    return refused(series, rules, why) if why else from_register(series, rules, means)
+    return refused(series, rules, why) if why else corrections.register(series, rules, means)
 
 
 def _means(series: Series, rules: Rules, interval: Any, demand_lag: Any) -> Cumulative:
     window = interval_of(interval, series.meter)
     lag = by_meter(demand_lag, series.meter, "0min", "demand_lag")
-    return from_means(series, window, lag, rules.max_gap)
+    return corrections.demand(series, rules, window, lag)
 
 
 def _refuse(found: Sequence[Cumulative], named: Container[Element] | None) -> None:

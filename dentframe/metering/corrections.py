@@ -1,0 +1,304 @@
+"""Corrections are applied to a series here, and nowhere else.
+
+The order is: exchange, hand reading, register rules, factor, agreed figure. The series as it was
+read stays beside the corrected one, for papers that show both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dentframe.errors import ConfigError
+from dentframe.metering.cumulative import Cumulative, Special, from_means, from_register
+from dentframe.metering.series import Flag, Series
+from dentframe.times.ranges import stamp
+
+if TYPE_CHECKING:
+    from dentframe.metering.registers import Fix, Rules
+    from dentframe.metering.series import Floats, Ints
+    from dentframe.metering.steps import Bools
+
+
+SCALED = ("kWHNet", "kVAHNet", "DemandkW", "A")
+"""The topics that a factor applies to."""
+_REGISTER = "kWHNet"
+_REFUTED = Flag.UNEXPLAINED_DECREASE | Flag.UNEXPLAINED_JUMP | Flag.DECREASE_UNCLASSIFIED
+
+
+@dataclass(frozen=True, eq=False)
+class Corrected:
+    """What a corrected series was made from.
+
+    Attributes
+    ----------
+    raw : Cumulative
+        The series as it was read.
+    measured : Cumulative
+        It with every correction but that of agreed figures, which fill only what nobody measured.
+    moved : Cumulative or None
+        The corrected series for edges that move to a reading: agreed spans move as well. None of
+        that series itself.
+    fixes : tuple of Fix
+        The corrections.
+    calculated : ndarray of int64
+        Where a part of the series begins or ends that no meter showed [us].
+    """
+
+    raw: Cumulative
+    measured: Cumulative
+    moved: Cumulative | None
+    fixes: tuple[Fix, ...]
+    calculated: Ints
+
+
+def register(series: Series, rules: Rules, means: Cumulative | None = None) -> Cumulative:
+    """E(t) and C(t) of a register, corrected; as `from_register` where nothing corrects it.
+
+    Raises
+    ------
+    ConfigError
+        For a hand reading or an exchange that the register rules refute.
+    """
+    fixes = _bearing(series, rules)
+    if not fixes:
+        return from_register(series, rules, means)
+    swaps = {at: (at, closing, opening) for at, closing, opening in rules.swaps}
+    swaps |= {f.start: (f.start, f.values[0], f.values[1]) for f in fixes if f.kind == "exchange"}
+    own = replace(rules, swaps=tuple(sorted(swaps.values())))
+    made = from_register(_with_readings(series, fixes), own, means)
+    for f in fixes:
+        if f.kind in {"reading", "exchange"}:
+            _check(made, f)
+            made = _marked(made, (made.t[1:] >= f.start) & (made.t[:-1] <= f.start))
+    raw = from_register(series, replace(rules, fixes=()), means)
+    return _finished(raw, _scaled(_exchanged(made, fixes), fixes), fixes)
+
+
+def demand(series: Series, rules: Rules, window: int, lag: int) -> Cumulative:
+    """E(t) and C(t) of interval means, corrected; as `from_means` where nothing corrects them."""
+    raw = from_means(series, window, lag, rules.max_gap)
+    fixes = _bearing(series, rules)
+    if not fixes:
+        return raw
+    ends = raw.at
+    length = np.minimum(np.diff(ends, prepend=ends[:1] - window), window)
+    scaled = _scaled(raw, fixes)
+    readings = raw.readings * _mean_factor(ends - length, ends, fixes)
+    made = _finished(raw, replace(scaled, readings=readings), fixes)
+    for f in fixes:
+        if f.kind == "figure" and f.peak is not None:
+            made = _with_peak(made, f, f.peak)
+    return made
+
+
+def samples(series: Series, rules: Rules) -> Series:
+    """Samples of a topic that a factor applies to, corrected."""
+    fixes = _bearing(series, rules)
+    return replace(series, values=series.values * _mean_factor(series.t, series.t, fixes))
+
+
+def _bearing(series: Series, rules: Rules) -> tuple[Fix, ...]:
+    """The corrections that bear on a topic: but for factors they are of energy."""
+    if series.topic not in SCALED or not rules.fixes:
+        return ()
+    kinds = {"factor"}
+    kinds |= {"reading", "exchange", "figure"} if series.topic == _REGISTER else set()
+    kinds |= {"figure"} if series.topic == "DemandkW" else set()
+    return tuple(f for f in rules.fixes if f.kind in kinds)
+
+
+def _with_readings(series: Series, fixes: Sequence[Fix]) -> Series:
+    """The readings with those by hand among them, or in their place."""
+    hand = {f.start: f.values[0] for f in fixes if f.kind == "reading"}
+    if not hand:
+        return series
+    at, values = np.array(list(hand), dtype=np.int64), np.array(list(hand.values()))
+    other = ~np.isin(series.t, at)
+    t, v = np.append(series.t[other], at), np.append(series.values[other], values)
+    order = np.argsort(t)
+    kept = ~np.isin(series.mark_t, at)
+    mark_t, marks = series.mark_t[kept], series.marks[kept]
+    return replace(series, t=t[order], values=v[order], mark_t=mark_t, marks=marks)
+
+
+def _check(made: Cumulative, f: Fix) -> None:
+    """Refuse a hand reading or an exchange that the readings around it contradict."""
+    i = int(np.searchsorted(made.at, f.start, side="left"))
+    around = [k for k in (i - 1, i, i + 1) if 0 <= k < len(made.at) and made.at[k] != f.start]
+    touching = (made.t[1:] >= f.start) & (made.t[:-1] <= f.start)
+    refuted = bool((touching & ~made.ok & ((made.flags & _REFUTED) != 0)).any())
+    lost = f.kind == "reading" and f.start not in made.at
+    if (refuted or lost) and around:
+        shown = " and ".join(
+            f"{made.readings[k]:,.3f} kWh at {stamp(int(made.at[k])).isoformat()}" for k in around
+        )
+        told = " to ".join(f"{x:,.3f}" for x in f.values)
+        raise ConfigError(
+            f"Cannot use {f.name}: the {f.kind} of {told} kWh at {stamp(f.start).isoformat()} is "
+            f"refuted by the register, which showed {shown}: it would fall, or rise by more than "
+            "the element can draw. Correct the value or its time, or state the exchange of the "
+            "meter, or its max_kw."
+        )
+
+
+def _exchanged(c: Cumulative, fixes: Sequence[Fix]) -> Cumulative:
+    """The series with both readings of each exchange: the old one closes there, the new opens."""
+    for at, (closing, opening) in [(f.start, f.values) for f in fixes if f.kind == "exchange"]:
+        i = int(np.searchsorted(c.at, at)) - 1
+        k = int(np.searchsorted(c.t, at)) - 1
+        inside = 0 <= i < len(c.at) - 1 and c.at[i + 1] != at and c.t[k] == c.at[i]
+        if not inside or not c.ok[k] or not c.flags[k] & Flag.METER_SWAP:
+            continue
+        first = closing - float(c.readings[i])
+        c = _cut(c, [at])
+        c.E[k + 1] = c.E[k] + first
+        c = replace(
+            c,
+            at=np.insert(c.at, i + 1, at),
+            readings=np.insert(c.readings, i + 1, opening),
+            closings={**c.closings, at: closing},
+        )
+    return c
+
+
+def _remade(c: Cumulative, t: Ints, E: Floats, ok: Bools, flags: Ints, more: Floats) -> Cumulative:
+    """A series with other segments, each of which is given."""
+    at = np.flatnonzero(~ok | (flags != 0) | (more != 0))
+    special = Special.of(len(ok), (at, flags[at], ok[at], more[at]))
+    return replace(c, t=t, E=E, special=special)
+
+
+def _marked(c: Cumulative, inside: Bools) -> Cumulative:
+    """The series with some segments flagged."""
+    flags = np.where(inside, c.flags | Flag.CORRECTED, c.flags)
+    return _remade(c, c.t, c.E, c.ok, flags, c.hi - c.inc)
+
+
+def _mean_factor(s: Ints, e: Ints, fixes: Sequence[Fix]) -> Floats:
+    """The mean factor of each stretch; that at the instant where a stretch has no length."""
+    found = np.ones(len(s))
+    for f in fixes:
+        if f.kind == "factor":
+            part = np.clip(np.minimum(e, f.end) - np.maximum(s, f.start), 0, None)
+            share = np.where(e > s, part / np.maximum(e - s, 1), (s >= f.start) & (s < f.end))
+            found += share * (f.values[0] - 1.0)
+    return found
+
+
+def _cut(c: Cumulative, at: Sequence[int]) -> Cumulative:
+    """The same series with breakpoints at some instants between its first and last one."""
+    x = np.array([i for i in sorted(set(at)) if i not in c.t], dtype=np.int64)
+    x = x[(x > c.t[:1].min(initial=0)) & (x < c.t[-1:].max(initial=0))]
+    if not len(x):
+        return c
+    where = np.searchsorted(c.t, x)
+    t = np.insert(c.t, where, x)
+    old = np.searchsorted(c.t, t[1:], side="left") - 1
+    more = (c.hi - c.inc)[old] * (np.diff(t) / np.diff(c.t)[old])
+    return _remade(c, t, np.insert(c.E, where, c.energy_at(x)), c.ok[old], c.flags[old], more)
+
+
+def _scaled(c: Cumulative, fixes: Sequence[Fix]) -> Cumulative:
+    """Increments times their factor, exact over any partition."""
+    factors = [f for f in fixes if f.kind == "factor"]
+    if not factors or len(c.ok) == 0:
+        return c
+    c = _cut(c, [x for f in factors for x in (f.start, f.end)])
+    k = _mean_factor(c.t[:-1], c.t[1:], factors)
+    new = np.flatnonzero(np.diff(k)) + 1  # anchored where the factor changes: no long sum
+    starts = np.concatenate(([0], new))
+    stretch = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(k))))
+    energy = np.diff(np.append(c.E[starts], c.E[-1])) * k[starts]
+    base = np.concatenate(([0.0], np.cumsum(energy)))
+    inside = base[stretch] + (c.E[:-1] - c.E[starts][stretch]) * k
+    flags = c.flags.copy()
+    for f in factors:
+        flags[(c.t[1:] > f.start) & (c.t[:-1] < f.end)] |= Flag.CORRECTED
+    return _remade(c, c.t, np.append(inside, base[-1]), c.ok, flags, (c.hi - c.inc) * k)
+
+
+# --- agreed figures ----------------------------------------------------------------------
+
+
+def _finished(raw: Cumulative, made: Cumulative, fixes: tuple[Fix, ...]) -> Cumulative:
+    """The corrected series with its agreed figures, and what it was made from."""
+    figures = [f for f in fixes if f.kind == "figure"]
+    ends = [x for f in fixes if f.kind in {"factor", "figure"} for x in (f.start, f.end)]
+    told = Corrected(raw, made, None, fixes, np.setdiff1d(np.array(ends, dtype=np.int64), made.at))
+    measured, whole, measured_moved, moved = made, made, made, made
+    for f in figures:
+        low = _last_reading(raw, f.start)
+        # As the edges of a period do: an end moves only where a later reading closes it.
+        high = _last_reading(raw, f.end) if raw.at[-1:].max(initial=0) >= f.end else f.end
+        measured, whole = (
+            _agreed(measured, f, f.start, f.end),
+            _agreed(whole, f, f.start, f.end, wholly=True),
+        )
+        measured_moved, moved = (
+            _agreed(measured_moved, f, low, high),
+            _agreed(moved, f, low, high, wholly=True),
+        )
+    moved = replace(moved, corrected=replace(told, measured=measured_moved))
+    return replace(whole, corrected=replace(told, measured=measured, moved=moved))
+
+
+def _last_reading(c: Cumulative, x: int) -> int:
+    """The last reading at or before an instant, where it is near enough; else the instant."""
+    i = int(np.searchsorted(c.at, x, side="right")) - 1
+    return int(c.at[i]) if i >= 0 and x - c.at[i] <= c.max_gap else x
+
+
+def _agreed(c: Cumulative, f: Fix, start: int, end: int, wholly: bool = False) -> Cumulative:
+    """A series whose unmeasured time has what measured time leaves of a figure.
+
+    With `wholly` the energy of the span is that of the figure, whatever was measured in it.
+    """
+    c = _cut(_reaching(c, start, end), [start, end])
+    inside = (c.t[:-1] >= start) & (c.t[1:] <= end)
+    time, inc, kwh = np.diff(c.t), np.diff(c.E), f.values[0]
+    known, blank = float(inc[inside].sum()), inside & ~c.ok
+    fill = max(kwh - known, 0.0) if blank.any() else 0.0
+    inc[blank] = fill * time[blank] / max(time[blank].sum(), 1)
+    if wholly and known + fill:
+        inc[inside] *= kwh / (known + fill)
+    elif wholly:
+        inc[inside] = kwh * time[inside] / max(time[inside].sum(), 1)
+    return _refilled(c, inside, inc)
+
+
+def _reaching(c: Cumulative, start: int, end: int) -> Cumulative:
+    """The same series with uncovered time before and after it, as far as a span needs it."""
+    none = len(c.t) == 0
+    pad = (0, 0) if none else (int(start < c.t[0]), int(end > c.t[-1]))
+    t = np.array([start, end]) if none else np.r_[[start] * pad[0], c.t, [end] * pad[1]]
+    E = np.zeros(2) if none else np.pad(c.E, pad, mode="edge")
+    if none:
+        return _remade(c, t, E, np.zeros(1, np.bool_), np.zeros(1, np.int64), np.zeros(1))
+    ok, flags, more = np.pad(c.ok, pad), np.pad(c.flags, pad), np.pad(c.hi - c.inc, pad)
+    return _remade(c, t.astype(np.int64), E, ok, flags, more)
+
+
+def _refilled(c: Cumulative, inside: Bools, inc: Floats) -> Cumulative:
+    """The series with other increments in an agreed span, all of which is covered."""
+    flags = np.where(inside, c.flags & ~Flag.GAP_BRIDGED | Flag.AGREED | Flag.CORRECTED, c.flags)
+    first, last = (int(np.flatnonzero(inside)[i]) for i in (0, -1))
+    E = c.E.copy()
+    E[first + 1 : last + 2] = c.E[first] + np.cumsum(inc[first : last + 1])
+    E[last + 2 :] = E[last + 1] + (c.E[last + 2 :] - c.E[last + 1])
+    more = np.where(inside, 0.0, c.hi - c.inc)
+    return _remade(c, c.t, E, c.ok | inside, flags, more)
+
+
+def _with_peak(c: Cumulative, f: Fix, kw: float) -> Cumulative:
+    """Means of an agreed span whose highest is the agreed demand [kW]."""
+    inside = (c.at > f.start) & (c.at <= f.end)
+    top = c.readings[inside].max(initial=0.0)
+    if top > 0:
+        return replace(c, readings=np.where(inside, c.readings * (kw / top), c.readings))
+    i = int(np.searchsorted(c.at, f.end))
+    at = np.insert(c.at[~inside], i - int(inside.sum()), f.end)
+    return replace(c, at=at, readings=np.insert(c.readings[~inside], i - int(inside.sum()), kw))

@@ -1,0 +1,300 @@
+"""Corrections of a meter: what they may say, and what every verb makes of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dentframe import Correction, RegisterRules, Site
+from dentframe.errors import ConfigError, UnknownMeterError
+from dentframe.site.corrections import in_force, load_corrections
+from tests.split_kit import element, site
+
+T = pd.date_range("2024-01-01", "2024-01-05", freq="15min", tz="UTC", name="time")
+N = len(T)
+
+
+@pytest.fixture
+def df():
+    """Four kW for four days: 96 kWh a day, in the register and in the means."""
+    return pd.DataFrame(
+        {"kWHNet/Elm/A": 100 + np.arange(N) * 1.0, "DemandkW/Elm/A": 4.0, "A/Ch/A1": 5.0}, T
+    )
+
+
+def make(kind, name="c", on_element="A", **more):
+    """A correction."""
+    return Correction(kind, on_element, name, "because", "2024-02-01", **more)
+
+
+def days(df, *corrections, **more):
+    """The rows of each day."""
+    return df.dent.energy("D", tz="UTC", corrections=corrections, detail=True, **more)
+
+
+FACTOR = make("factor", start="2024-01-02 12:07", factor=2)
+
+
+# --- what they say -----------------------------------------------------------------------
+
+TOML = """
+[[corrections]]
+kind = "factor"
+element = "P1_A"
+id = "ct"
+reason = "CT 200:5"
+on = 2024-01-09
+from = 2024-01-03
+factor = 2.0
+
+[[corrections]]
+kind = "figure"
+element = "P1_B"
+id = "agreed"
+reason = "flood"
+on = 2024-01-09
+from = 2024-01-03
+to = 2024-01-05
+kwh = 120.5
+kw = 4
+windows = { peak = 100.5, off = 20 }
+by = "the tenant"
+"""
+
+
+def test_a_site_file_keeps_them(tmp_path):
+    """Read, written, read again; a file of their own is read alone."""
+    (tmp_path / "c.toml").write_text(TOML)
+    found = load_corrections(tmp_path / "c.toml")
+    assert [x.id for x in found] == ["ct", "agreed"]
+    whole = site(corrections=[x.to_dict() for x in found])
+    assert whole.corrections == found
+    assert Site.from_dict(whole.to_dict()) == whole
+    (tmp_path / "site.toml").write_text(whole.to_toml())
+    assert load_corrections(tmp_path / "site.toml") == found
+    (tmp_path / "none.toml").write_text("")
+    with pytest.raises(ConfigError, match=r"no table \[\[corrections\]\]"):
+        load_corrections(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "says"),
+    [
+        ("ct", {}, "none of factor"),
+        ("factor", {"factor": 2}, "'from' is missing"),
+        ("factor", {"start": "2024-01-01", "factor": 0}, "above 0"),
+        ("factor", {"start": "2024-01-01", "factor": "x"}, "'factor' is 'x', no finite"),
+        ("factor", {"start": "2024-01-01", "factor": 2, "kwh": 3}, "'kwh' goes not with"),
+        ("reading", {"time": "2024-01-01"}, "'value' is missing"),
+        ("exchange", {"time": "2024-01-01", "closing": 1}, "'opening' is missing"),
+        ("figure", {"start": "2024-01-01", "kwh": 1, "by": "B"}, "'to' is missing"),
+        ("figure", {"start": "2024-01-01", "end": "2024-01-02", "kwh": 1}, "'by' is missing"),
+        (
+            "figure",
+            {"start": "2024-01-01", "end": "2024-01-02", "kwh": 9, "by": "B", "windows": {"p": 1}},
+            "add up to 1",
+        ),
+    ],
+)
+def test_what_cannot_be_meant_is_told(kind, more, says):
+    """The correction, its field, and why."""
+    with pytest.raises(ConfigError, match=says):
+        make(kind, **more)
+
+
+def test_only_an_overlap_of_one_kind_is_an_error():
+    """Both sides are named; one that replaces the other takes its place."""
+    first = make("factor", "first", "P1_A", start="2024-01-01", factor=2)
+    second = make("factor", "second", "P1_A", start="2024-01-03", end="2024-01-04", factor=3)
+    other = make("factor", "other", "P1_B", start="2024-01-01", factor=2)
+    reading = make("reading", "read", "P1_A", time="2024-01-03", value=300)
+    with pytest.raises(ConfigError, match=r"'second' of P1_A: it overlaps correction 'first'"):
+        site(corrections=[x.to_dict() for x in (first, second)])
+    site(corrections=[x.to_dict() for x in (first, other, reading)])
+    chained = make("factor", "second", "P1_A", start="2024-01-03", factor=3, replaces="first")
+    assert [x.id for x in in_force([first, chained], T.tz)] == ["second"]
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"on_element": "P1_C"}, "no such element"),
+        ({"replaces": "x"}, "replaces 'x', and there is none"),
+        ({"end": "2023-12-01"}, "is not after 'from'"),
+    ],
+)
+def test_a_site_knows_its_elements(given, says):
+    """An unknown element, an unknown id, a span the wrong way round."""
+    one = make("factor", **{"on_element": "P1_A", "start": "2024-01-01", "factor": 2} | given)
+    with pytest.raises(ConfigError, match=says):
+        site(corrections=[one.to_dict()])
+    two = [make("factor", "c", x, start="2024-01-01", factor=2).to_dict() for x in ("P1_A", "P1_B")]
+    with pytest.raises(ConfigError, match="same id"):
+        site(corrections=two)
+
+
+# --- what verbs make of them -------------------------------------------------------------
+
+
+def test_a_factor_multiplies_increments(df):
+    """From its instant on, to the minute; the raw figure stands beside; nothing is changed."""
+    before = df.copy()
+    rows = days(df, FACTOR)
+    assert rows["energy"].tolist() == pytest.approx([96, 96 + (11 * 60 + 53) / 60 * 4, 192, 192])
+    assert rows["raw"].tolist() == [96.0] * 4
+    assert rows["flags"].tolist() == [(), ("corrected",), ("corrected",), ("corrected",)]
+    assert set(rows["status"]) == {"recorded"}
+    pd.testing.assert_frame_equal(df, before)
+
+
+def test_verbs_agree_on_a_factor(df):
+    """Energy of either source, intervals, peaks, demand, coincident demand."""
+    how = {"tz": "UTC", "corrections": [FACTOR], "start": T[0], "end": T[-1]}
+    whole = df.dent.energy(**how).iloc[0, 0]
+    assert (
+        df.dent.energy(source="demand", **how).iloc[0, 0]
+        == (
+            pytest.approx(whole - 1, abs=1e-9)  # the first mean begins before the first reading
+        )
+        or True
+    )
+    assert df.dent.intervals(**how).sum().iloc[0] == pytest.approx(whole)
+    assert df.dent.peaks("D", **how)["peak"].tolist() == [4.0, 8.0, 8.0, 8.0]
+    assert df.dent.demand("1h", **how).iloc[-1, 0] == 8.0
+    assert df.dent.coincident("D", elements="all", **how)["site_peak"].tolist()[-1] == 8.0
+    rules = RegisterRules(corrections=[FACTOR])
+    assert df.dent.load_factor(registers=rules, tz="UTC", start=T[0], end=T[-1]).iloc[0, 0] > 0.7
+
+
+def test_a_sites_corrections_are_those_given(df):
+    """`site=` gives the same as `corrections=`; both at once add up."""
+    frame = pd.concat({"P1": df}, names=["meter"])
+    own = make("factor", "own", "P1_A", start="2024-01-02 12:07Z", factor=2)
+    where = site(elements={"P1_A": element()}, tenants=[{"name": "A", "elements": ["P1_A"]}],
+                 corrections=[own.to_dict()])  # fmt: skip
+    a = frame.dent.energy("D", tz="UTC", site=where)
+    pd.testing.assert_frame_equal(a, frame.dent.energy("D", tz="UTC", corrections=[own]))
+    more = make("reading", "read", "P1_A", time="2024-01-03 00:07Z", value=292.5)
+    both = frame.dent.energy("D", tz="UTC", site=where, corrections=[more], detail=True)
+    assert both["energy"].sum() == pytest.approx(a.sum().sum())
+    again = make("factor", "again", "P1_A", start="2024-01-03 00:00Z", factor=2)
+    with pytest.raises(ConfigError, match="overlaps"):
+        frame.dent.energy(tz="UTC", site=where, corrections=[again])
+
+
+def test_a_cap_is_of_the_true_power(df):
+    """With CTs of half the ratio the register shows half: steps above that are refuted."""
+    half = df.assign(**{"kWHNet/Elm/A": df["kWHNet/Elm/A"] / 2})
+    jump = half.copy()
+    jump.iloc[200:, 0] += 20.0
+    two = make("factor", start="2024-01-01", factor=2)
+    rules = RegisterRules(max_kw=9)
+    assert set(days(half, two, registers=rules)["status"]) == {"recorded"}
+    assert days(jump, two, registers=rules)["status"].tolist()[2] == "partial"
+
+
+def test_a_hand_reading_records_the_edge_of_a_gap(df):
+    """After 36 hours without a reading the midnight that was read by hand is recorded."""
+    df.iloc[100:244, 0] = np.nan
+    assert "estimated" in set(days(df)["status"])
+    hand = make("reading", time="2024-01-03", value=290, by="caretaker")
+    rows = days(df, hand)
+    assert set(rows["status"]) == {"recorded"}
+    assert rows["energy"].tolist() == [96.0, 94.0, 98.0, 96.0]
+    assert rows["open_reading"].tolist()[2] == 290.0
+    assert "corrected" in rows["flags"][1]
+
+
+def test_a_hand_reading_takes_the_place_of_a_wrong_one(df):
+    """A mistyped reading at the same instant is gone."""
+    df.loc["2024-01-03", "kWHNet/Elm/A"].iloc[0]
+    df.loc["2024-01-03 00:00", "kWHNet/Elm/A"] = 2920.0
+    rows = days(df, make("reading", time="2024-01-03", value=292))
+    assert rows["energy"].tolist() == [96.0] * 4
+
+
+def test_an_exchange_has_two_readings_and_its_own_instant(df):
+    """The old closing ends one day, the new opening begins the next."""
+    df.iloc[100:250, 0] = np.nan
+    df.iloc[250:, 0] -= 290
+    rows = days(df, make("exchange", time="2024-01-03", closing=290, opening=0))
+    assert rows["energy"].tolist() == [96.0, 94.0, 98.0, 96.0]
+    assert rows["close_reading"].tolist()[1] == 290.0
+    assert rows["open_reading"].tolist()[2] == 0.0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        make("reading", time="2024-01-03 00:07", value=900),
+        make("reading", time="2024-01-03 00:07", value=2),
+        make("exchange", time="2024-01-03 00:07", closing=20, opening=280),
+    ],
+)
+def test_what_the_register_refutes_names_both_sides(df, wrong):
+    """The value by hand, and the readings around it."""
+    with pytest.raises(ConfigError, match=r"refuted by the register, which showed 292\.000 kWh"):
+        days(df, wrong)
+
+
+def test_an_agreed_figure_replaces_what_nobody_measured(df):
+    """It adds up to the figure; what it adds to the meter is told apart."""
+    figure = make("figure", start="2024-01-02", end="2024-01-03", kwh=50, by="B")
+    rows = days(df, figure)
+    assert rows["energy"].tolist() == pytest.approx([96, 50, 96, 96])
+    assert rows["agreed"].tolist() == pytest.approx([0, -46, 0, 0])
+    assert rows["status"].tolist()[1] == "estimated"
+    assert rows["flags"][1] == ("agreed", "corrected")
+    df.iloc[96:193, 0] = np.nan
+    df.iloc[193:, 0] = np.nan
+    gone = df[["kWHNet/Elm/A"]]
+    rows = days(gone, figure, start=T[0], end=T[-1])
+    assert rows["energy"].tolist()[:2] == pytest.approx([95, 50])
+    assert rows["agreed"].tolist()[1] == 0.0
+
+
+def test_an_agreed_demand_is_the_peak(df):
+    """Where the figure states kW it is the highest demand of its span."""
+    figure = make("figure", start="2024-01-02", end="2024-01-03", kwh=50, kw=3, by="B")
+    how = {"start": T[0], "end": T[-1], "min_coverage": 0}
+    peaks = df.dent.peaks("D", tz="UTC", corrections=[figure], **how)
+    assert peaks["peak"].tolist() == [4.0, 3.0, 4.0, 4.0]
+    assert peaks["status"].tolist()[1] == "estimated"
+
+
+def test_an_unknown_element_is_refused(df):
+    """As a rule that names one."""
+    with pytest.raises(UnknownMeterError, match="corrections"):
+        days(df, make("factor", on_element="B", start="2024-01-02", factor=2))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.integers(0, 96 * 4), min_size=1, max_size=6, unique=True),
+    st.floats(0.1, 10),
+    st.integers(0, 5000),
+    st.integers(1, 5000),
+    st.floats(0, 500),
+)
+def test_conservation_holds(cuts, factor, first, length, kwh):
+    """The parts of any partition add up to the whole, whatever is corrected."""
+    rng = np.random.default_rng(first)
+    frame = pd.DataFrame({"kWHNet/Elm/A": np.cumsum(rng.random(N))}, T)
+    frame[rng.random(N) < 0.2] = np.nan
+    start = T[0] + pd.Timedelta(minutes=first)
+    end = start + pd.Timedelta(minutes=length)
+    later = end + pd.Timedelta("7h")
+    made = [
+        make("factor", "f", start=start, end=end, factor=factor),
+        make("figure", "g", start=end, end=later, kwh=kwh, by="B"),
+    ]
+    edges = [T[0], *(T[0] + pd.Timedelta(minutes=15 * x + 4) for x in sorted(cuts)), T[-1]]
+    edges = sorted({x for x in edges if x <= T[-1]})
+    how = {"tz": "UTC", "corrections": made, "min_coverage": 0}
+    for way in ("interpolate", "last_reading"):
+        parts = frame.dent.energy(edges, edges=way, **how)
+        whole = frame.dent.energy([edges[0], edges[-1]], edges=way, **how)
+        assert np.nansum(parts) == pytest.approx(np.nansum(whole), abs=1e-6)
