@@ -79,7 +79,7 @@ ON_USE: Final = {
     "sync": "dentframe.archive",
     "verify": "dentframe.money.verification",
 }
-_PACKAGES: Final = {"archive", "cli", "cloud", "datasets", "emulator", "money", "plot"}
+_PACKAGES: Final = {"archive", "cli", "cloud", "datasets", "doctor", "emulator", "money", "plot"}
 
 __all__ = [
     "Archive",

@@ -138,6 +138,11 @@ API: dict[str, tuple[str, str, Things]] = {
             "Record",
         ),
     ),
+    "doctor.md": (
+        "The doctor",
+        "What a service does, against what dentframe assumes.",
+        _functions("dentframe.doctor", "examine") + _classes_of("doctor.Report", "doctor.Finding"),
+    ),
     "archive.md": (
         "Archive and fleet",
         "Parquet by meter and year; extras `archive` and `dask`.",

@@ -9,6 +9,7 @@ from threading import Event
 import click
 
 from dentframe import emulator
+from dentframe.cli.doctor import doctor
 from dentframe.cli.output import say
 from dentframe.cloud.credentials import save_profile
 from dentframe.cloud.http_cache import cache_info, clear_cache
@@ -66,7 +67,7 @@ def clear(meter: str | None) -> None:
     say(f"Removed {removed} answer(s).")
 
 
-ACCOUNT_COMMANDS = (login, cache)
+ACCOUNT_COMMANDS = (login, cache, doctor)
 
 
 @click.command()

@@ -10,7 +10,8 @@
 It is written from the API's document alone and shares no code with the client: what the
 client understands, this has not been told. Its data comes from a :class:`Plant` (seeded
 meters that obey physics), a :class:`Recorded` folder, :class:`Fixed` rows, or any
-:class:`Source` of your own; :data:`FAULTS` lists what can be made to go wrong.
+:class:`Source` of your own; :data:`FAULTS` lists what can be made to go wrong, and
+:data:`QUIRKS` how the service can differ from what dentframe assumes.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from __future__ import annotations
 from .faults import FAULTS, Fault, Faults
 from .loads import Load
 from .plant import EVENTS, METERS, Element, Event, Meter, Peak, Plant, panel
+from .quirks import QUIRKS
 from .readings import Fixed, Recorded, Source
 from .server import Cloud, serve
 from .service import Seen
@@ -26,6 +28,7 @@ __all__ = [
     "EVENTS",
     "FAULTS",
     "METERS",
+    "QUIRKS",
     "Cloud",
     "Element",
     "Event",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -122,12 +123,13 @@ class Recorded:
     def rows(
         self, meter: str, start: datetime, end: datetime, topics: Sequence[str]
     ) -> tuple[list[str], list[Row]]:
-        """Headers and rows in ``[start, end)``, from the file of the month of ``start``."""
-        path = self.folder / f"{meter}-{start:%Y-%m}.json"
-        if not path.is_file():
-            return [], []
-        month = _load(path, path.stat().st_mtime_ns)
-        return select(month["headers"], month["topics"], start, end, topics)
+        """Headers and rows in ``[start, end)``, from the files of its months."""
+        days = (start + timedelta(days=n) for n in range((end - start).days + 2))
+        paths = dict.fromkeys(self.folder / f"{meter}-{day:%Y-%m}.json" for day in days)
+        months = [_load(p, p.stat().st_mtime_ns) for p in paths if p.is_file()]
+        headers = dict.fromkeys(h for month in months for h in month["headers"])
+        rows = [row for month in months for row in month["topics"]]
+        return select(list(headers), rows, start, end, topics)
 
 
 @lru_cache(maxsize=8)

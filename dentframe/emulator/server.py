@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from dentframe.emulator.faults import DELIVERIES, Fault, Faults, will_reset
 from dentframe.emulator.plant import Plant
+from dentframe.emulator.quirks import Quirky, chosen
 from dentframe.emulator.readings import Recorded
 from dentframe.emulator.service import (
     JSON,
@@ -347,6 +348,7 @@ def serve(
     concurrency: int | None = 5,
     latency: Latency = 0.0,
     faults: Iterable[Fault | str] = (),
+    quirks: Iterable[str] | Mapping[str, Any] = (),
     now: datetime | Callable[[], datetime] | None = None,
     log: Callable[[str], None] | None = None,
     max_body: int | None = None,
@@ -378,6 +380,9 @@ def serve(
         Time to think before an answer, or a function of ``random.Random`` to it [s].
     faults : iterable of Fault or str
         Faults to begin with; see :data:`FAULTS`.
+    quirks : iterable of str, or mapping of str to value
+        How this service differs from what dentframe assumes; see :data:`QUIRKS`. A quirk
+        that is only named has its usual value.
     now : datetime or callable, optional
         The present of a source that is ``live``, such as the plant; naive is UTC.
     log : callable, optional
@@ -397,9 +402,16 @@ def serve(
     True
     """
     known = dict(accounts) if accounts else {key_id: api_key}
-    services = {
-        name: Service(_source(source, name), clock(now), max_body, too_large) for name in known
-    }
+    present, odd = clock(now), chosen(quirks)
+    max_body = odd.get("small_answers", max_body)
+    if "tight_limits" in odd:
+        rate = burst = concurrency = odd["tight_limits"]
+
+    def served(name: str) -> Service:
+        own = _source(source, name)
+        return Service(Quirky(own, odd, present) if odd else own, present, max_body, too_large)
+
+    services = {name: served(name) for name in known}
     limiters = {name: Limiter(rate, burst, concurrency) for name in known}
     address = (host, port)
     return Cloud(services, known, limiters, Faults(faults), address, latency, log, idle_timeout)

@@ -1,0 +1,361 @@
+"""Each finding holds one assumption against what the service answered, and says on what it rests.
+
+A finding names no meter, no site and no reading: it counts, and says how the answers are.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from dentframe.doctor.asking import BURST
+from dentframe.errors import DentError, DentWarning
+from dentframe.verbs.demand_window import check_demand_window
+from dentframe.wire.columns import parse
+from dentframe.wire.page import Page, Report
+from dentframe.wire.topics import SERVED
+
+if TYPE_CHECKING:
+    from dentframe.doctor.asking import Evidence
+
+    Verdict = Literal["yes", "no", "unknown"]
+
+INTERVAL = pd.Timedelta(15, "min")
+HOUR = pd.Timedelta(1, "h")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One assumption, whether it holds (yes, no, unknown), and on what that rests."""
+
+    assumption: str
+    verdict: Verdict
+    evidence: str
+
+
+def _judged(assumption: str, good: bool | None, evidence: str) -> Finding:
+    verdict: Verdict = "unknown" if good is None else "yes" if good else "no"
+    return Finding(assumption, verdict, evidence)
+
+
+def topics(e: Evidence) -> Iterator[Finding]:
+    """The topics of the document are served, and each has columns where they are expected."""
+    lacking = [t for t in SERVED if t not in e.topics]
+    more = [t for t in e.topics if t not in SERVED]
+    told = [f"not there: {', '.join(lacking)}"] * bool(lacking)
+    told += [f"new: {', '.join(more)}"] * bool(more)
+    yield _judged(
+        "The topics of the API's document are there, kVAHNet and V too",
+        not lacking,
+        "; ".join(told) or f"{len(e.topics)} topics listed",
+    )
+    scopes: dict[str, set[str]] = {t: set() for t in e.topics}
+    for column in (parse(c) for page in e.days for c in page.columns):
+        scopes.setdefault(column.topic, set()).add(column.scope)
+    without = [t for t, found in scopes.items() if not found]
+    yield _judged(
+        "Every topic that is listed has columns",
+        None if not e.days else not without,
+        f"without: {', '.join(without) or 'none'}, on the last day of {_meters(e.days)}",
+    )
+    told_v = scopes.get("V") or set()
+    yield _judged(
+        "V comes per channel (V/Ch/A1)",
+        told_v == {"Ch"} if told_v else None,
+        f"V comes as {', '.join(f'V/{s}/…' for s in sorted(told_v))}" if told_v else "no V came",
+    )
+
+
+def clock(e: Evidence) -> Iterator[Finding]:
+    """Times are UTC, and rows come every 15 minutes."""
+    ends = [f.index[-1] for f in e.frames if len(f)]
+    doubled = e.autumn.report.duplicates if e.autumn else 0
+    least = min((pd.Timestamp(e.now) - t for t in ends), default=None)
+    told = "no rows" if least is None else f"the newest row is {_hours(least)} old"
+    if least is not None and least < -INTERVAL:
+        told = f"rows lie {_hours(-least)} in the future: a clock east of UTC"
+    elif least is not None and least > HOUR:
+        told += ": a clock west of UTC, or late uploads"
+    if doubled > 1:
+        told += f"; {doubled} times come twice on the day when US clocks go back"
+    elif e.autumn is not None and len(e.autumn.minutes):
+        told += "; no time comes twice on the day when US clocks go back"
+    wrong = doubled > 1 or (least is not None and least < -INTERVAL)
+    right = least is not None and least <= HOUR
+    yield _judged("Times are UTC", False if wrong else True if right else None, told)
+    gaps = np.concatenate([np.diff(f.index) for f in e.frames])
+    usual = _spacing(e.frames)
+    past = Counter(str(m % 15) for t in ends for m in [t.minute])
+    yield _judged(
+        "Rows are 15 minutes apart, at minutes past the quarter",
+        None if usual is None else usual == INTERVAL,
+        "no rows"
+        if usual is None
+        else f"{usual / pd.Timedelta(1, 'min'):g} min apart in {np.mean(gaps == usual):.0%} of "
+        f"{len(gaps):,} steps; minutes past the quarter: {', '.join(sorted(past, key=int))}",
+    )
+
+
+def _spacing(frames: Iterable[pd.DataFrame]) -> pd.Timedelta | None:
+    """The usual time from row to row."""
+    gaps = np.concatenate([np.diff(f.index) for f in frames])
+    return pd.Timedelta(np.median(gaps)) if len(gaps) else None
+
+
+def demand(e: Evidence) -> Iterator[Finding]:
+    """DemandkW is the signed mean of the 15 minutes up to its row, in the register's unit."""
+    told, verdicts = [], set()
+    for i, frame in enumerate(e.frames, 1):
+        found = _window(frame)
+        if found is not None:
+            verdict, lag, margin = found
+            verdicts.add(verdict)
+            told.append(f"meter {i} {verdict}, lag {lag:g} min, margin {margin:.2f}")
+    yield _judged(
+        "A row of DemandkW covers the 15 minutes up to its time (sliding, lag 0)",
+        False if "block" in verdicts else True if verdicts == {"sliding"} else None,
+        "; ".join(told) or "DemandkW and kWHNet did not come together",
+    )
+    steps = [s for frame in e.frames for s in _steps(frame)]
+    falls = [s for s in steps if _exports(s)]
+    signs = np.concatenate([s.kw[s.quiet & (s.rise < -0.01)] for s in falls] or [np.array([])])
+    above = float(np.mean(signs > 0)) if len(signs) else 0.0
+    yield _judged(
+        "DemandkW is negative on export",
+        above < 0.1 if len(signs) else None,
+        f"while registers fall, DemandkW is above 0 in {above:.0%} of {len(signs):,} rows"
+        if len(signs)
+        else "no element exports",
+    )
+    ratios = [r for s in steps if (r := _ratio(s)) is not None]
+    middle = float(np.median(ratios)) if ratios else 1.0
+    yield _judged(
+        "kWHNet counts the kilowatt-hours of DemandkW",
+        abs(middle - 1) < 0.1 if ratios else None,
+        f"kWHNet rises by {middle:.3g} of DemandkW's energy in {len(ratios)} elements",
+    )
+
+
+def _window(frame: pd.DataFrame) -> tuple[str, float, float] | None:
+    """Verdict, best lag [min] and margin of a meter's demand window."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DentWarning)
+        try:
+            found = check_demand_window(frame, interval=_spacing([frame]) or INTERVAL)
+        except DentError:
+            return None
+    found = found[found["best_lag"].notna()]
+    if found.empty:
+        return None
+    one = found.iloc[0]
+    return str(one["verdict"]), one["best_lag"] / pd.Timedelta(1, "min"), float(one["margin"])
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """The steps of one register: what it rose by, from where, and the demand at their ends."""
+
+    since: Any
+    rise: Any
+    kw: Any
+    hours: Any
+
+    @property
+    def great(self) -> Any:
+        """Falls to less than half: clears, rollovers and blips, not export."""
+        usual = np.median(np.abs(self.rise)) if len(self.rise) else 0.0
+        return (self.rise < -0.5 * np.abs(self.since)) & (-self.rise > 20 * usual + 1)
+
+    @property
+    def quiet(self) -> Any:
+        """Steps within one interval, without a great fall."""
+        return (self.hours < 0.4) & ~self.great & np.isfinite(self.kw)
+
+
+def _steps(frame: pd.DataFrame) -> Iterator[_Steps]:
+    for label in frame.columns:
+        column = parse(label)
+        if column.topic == "kWHNet":
+            register = frame[label].dropna()
+            kw = frame.get(f"DemandkW/{column.scope}/{column.id}", pd.Series(dtype=float))
+            r = register.to_numpy()
+            hours = np.diff(register.index) / np.timedelta64(1, "h")
+            yield _Steps(r[:-1], np.diff(r), kw.reindex(register.index).to_numpy()[1:], hours)
+
+
+def _exports(s: _Steps) -> bool:
+    return len(s.rise) > 0 and float(np.mean(s.quiet & (s.rise < -0.01))) > 0.05
+
+
+def _ratio(s: _Steps) -> float | None:
+    rows = s.quiet & (s.rise >= 0) & (s.kw > 0)
+    energy = float((s.kw * s.hours)[rows].sum())
+    return float(s.rise[rows].sum()) / energy if energy > 1 and not _exports(s) else None
+
+
+def registers(e: Evidence) -> Iterator[Finding]:
+    """Registers have three decimals, do not roll over, and never blip to zero."""
+    steps = [s for frame in e.frames for s in _steps(frame)]
+    every = np.concatenate([s.since for s in steps] or [np.array([])])
+    sizes = (10.0**n for n in range(3, -4, -1))
+    size = next((x for x in sizes if (np.abs(every / x - np.round(every / x)) < 1e-6).all()), 0.001)
+    yield _judged(
+        "kWHNet has a resolution of 0.001 kWh",
+        size <= 0.001 if len(every) else None,
+        f"its values are multiples of {size:g}" if len(every) else "no kWHNet came",
+    )
+    blips, tops = 0, []
+    for s in steps:
+        for i in np.flatnonzero(s.great):
+            back = i + 1 < len(s.rise) and s.rise[i + 1] >= -s.rise[i]
+            blips += bool(back)
+            tops += [] if back else [float(s.since[i])]
+    like = len(tops) > 1 and min(tops) > 0.8 * max(tops)
+    told = f"{len(tops)} fall(s) to less than half"
+    if like:
+        told += f", each from near {max(tops):.2g}: the modulus, by the look of it"
+    yield _judged(
+        "kWHNet never begins again by itself",
+        None if not steps or (tops and not like) else not tops,
+        told + f", in {len(every):,} readings",
+    )
+    yield _judged(
+        "Registers never read 0 for a moment", blips == 0 if steps else None, f"{blips} such blips"
+    )
+    page = e.month.value
+    kvah = [c for c in getattr(page, "columns", ()) if parse(c).topic == "kVAHNet"]
+    fell = sum(int((np.diff(page.values[:, page.columns.index(c)]) < 0).sum()) for c in kvah)
+    yield _judged(
+        "kVAHNet never falls", not fell if kvah else None,
+        f"{fell} falls in a month of {len(kvah)} elements",
+    )  # fmt: skip
+
+
+def cells(e: Evidence) -> Iterator[Finding]:
+    """Every cell has a number, and every row its own time, in order, within its window."""
+    total = sum((p.report for p in e.pages), Report.zero())
+    count = sum(p.values.size for p in e.pages)
+    unread = sum(n for n, _ in total.unreadable.values())
+    bad = {"blank": sum(total.blank.values()), "no number": unread}
+    absent = sum(total.absent.values())
+    yield _judged(
+        "No reading is blank or text",
+        not any(bad.values()) if count else None,
+        f"{bad['blank']:,} blank and {unread:,} no number of {count:,} cells; {absent:,} absent",
+    )
+    again = total.duplicates - (e.autumn.report.duplicates if e.autumn else 0)
+    odd = {"twice": again, "outside the window": total.outside, "without a time": total.bad_dates}
+    yield _judged(
+        "Each time comes once, in order, within its window",
+        not any(odd.values()) and not total.unsorted if total.rows else None,
+        ", ".join(f"{n:,} {name}" for name, n in odd.items())
+        + f", {'not ' * total.unsorted}in order, of {total.rows:,} rows",
+    )
+
+
+def outages(e: Evidence) -> Iterator[Finding]:
+    """An outage leaves no rows, and what is 48 hours old does not change."""
+    same = [_repeats(f) for f in e.frames if len(f)]
+    holes = sum(int((np.diff(f.index) > 1.5 * INTERVAL).sum()) for f in e.frames if len(f))
+    runs = sum(same)
+    yield _judged(
+        "An outage leaves rows out; none is repeated",
+        False if runs else True if holes else None,
+        f"{runs} runs of four or more equal rows, {holes} gaps"
+        + ("" if runs or holes else ": no outage to tell by"),
+    )
+
+
+def _repeats(frame: pd.DataFrame) -> int:
+    """Runs of at least four rows in which nothing changes, where the meter is never still."""
+    equal = (np.diff(frame.to_numpy(), axis=0) == 0).all(axis=1)
+    if equal.mean() > 0.5:
+        return 0
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], equal, [0]])))
+    return int((edges[1::2] - edges[::2] >= 3).sum())
+
+
+def backfill(e: Evidence, earlier: dict[str, Any] | None) -> Finding:
+    """Rows do not come later than 48 hours: by an earlier report, else by what is lacking."""
+    title = "Rows do not come later than 48 hours after their time"
+    now, limit = rows_a_day(e), pd.Timedelta(2, "D")
+    if earlier:
+        made = pd.Timestamp(earlier["made"])
+        late = sum(
+            max(0, now.get(m, {}).get(day, n) - n)
+            for m, days in earlier["rows"].items()
+            for day, n in days.items()
+            if made - pd.Timestamp(day, tz="UTC") - pd.Timedelta(1, "D") >= limit
+        )
+        told = f"{late} rows came for days that were over for 48 hours at the earlier report"
+        if late or pd.Timestamp(e.now) - made >= limit:
+            return _judged(title, not late, told)
+        return _judged(title, None, f"{told}; compare again when it is two days old")
+    recent, before = [], []
+    for days in now.values():
+        counts = [n for _, n in sorted(days.items())][-19:]
+        full = max(counts, default=0)
+        recent += [n < full for n in counts[-5:]]
+        before += [n < full for n in counts[:-5]]
+    if len(before) >= 10 and sum(recent) >= 0.6 * len(recent) and not any(before):
+        return _judged(title, False, "the last days lack rows, and no day before: they come late")
+    return _judged(title, None, "one report cannot tell: run it with --compare in some days")
+
+
+def rows_a_day(e: Evidence) -> dict[str, dict[str, int]]:
+    """Rows of each UTC day that is over, of meters by number: no name and no reading."""
+    today, found = pd.Timestamp(e.now).floor("D"), {}
+    for i, frame in enumerate(e.frames, 1):
+        ones = pd.Series(1, frame.index[frame.index < today])
+        days = ones.resample("D").sum().items()
+        found[f"meter {i}"] = {str(day)[:10]: int(n) for day, n in days}
+    return found
+
+
+def limits(e: Evidence) -> Iterator[Finding]:
+    """A month of all topics is one answer, 5 requests a second are served, and a no is 200."""
+    size = f"{e.month.size / 1e6:.1f} MB in {e.month.seconds:.1f} s"
+    asked = e.month.value is not None or e.month.error is not None
+    yield _judged(
+        "A month of all topics of a meter comes in one answer",
+        e.month.error is None if asked else None,
+        (size if e.month.error is None else f"refused: {_refusal(e.month.error)}")
+        if asked
+        else "no meter with readings",
+    )
+    refused = [r for r in e.burst if r.error is not None]
+    kinds = ", ".join(sorted({_refusal(r.error) for r in refused if r.error}))
+    yield _judged(
+        "5 requests a second are served",
+        not refused if len(e.burst) == BURST else None,
+        f"{len(refused)} of {len(e.burst)} refused" + (f": {kinds}" if kinds else ""),
+    )
+    error = e.strange.error
+    yield _judged(
+        'A meter that is not there is refused with 200 and "success": false',
+        None
+        if not e.burst or getattr(error, "status", 0) == 429
+        else error is not None and error.status == 200,
+        "answered as if it were there" if error is None else _refusal(error),
+    )
+
+
+def _refusal(error: DentError) -> str:
+    return f"{type(error).__name__}, status {error.status or 'none'}"
+
+
+def _meters(pages: Iterable[Page]) -> str:
+    return f"{len(list(pages))} meter(s)"
+
+
+def _hours(span: pd.Timedelta) -> str:
+    return f"{span / HOUR:.1f} h"
+
+
+ALL = (topics, clock, demand, registers, cells, outages, limits)
