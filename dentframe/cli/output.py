@@ -11,7 +11,6 @@ import logging
 import re
 import sys
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,8 +149,6 @@ def _excel(frame: pd.DataFrame, out: Path | None) -> None:
     if len(wire_columns(frame.columns)) == frame.shape[1]:
         tables.to_excel(frame, out)
         return
-    if find_spec("openpyxl") is None:
-        raise missing_extra("write an Excel workbook", "excel")
     save_workbook({"figures": _whole(frame)}, Path(str(out)))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from dentframe.documents import tables
-from dentframe.documents.first_page import first_page
-from dentframe.documents.tables import explained, visible
+from dentframe.documents.first_page import first_page, meter
+from dentframe.documents.formats import formats
+from dentframe.documents.words import explained, visible
 from dentframe.frame.tables import escaped
-from dentframe.money.statement import Line
 
 if TYPE_CHECKING:
     from dentframe.money.statement import Statement
@@ -35,9 +35,9 @@ def joined(values: Sequence[Any]) -> str:
     return ";".join(map(str, values))
 
 
-_LINE = tuple(f.name for f in fields(Line))
-CSV_COLUMNS = ("section", "party", "start", "end", "currency", *_LINE, "lo", "hi")
-"""Sections: ``charges``, ``total``, ``about``, ``readings``, ``earlier``, ``words``, ``notes``."""
+CSV_COLUMNS = ("section", "party", "start", "end", "currency", *tables.LINE, "lo", "hi")
+"""Sections: ``charges``, ``total``, ``about``, ``readings``, ``daily``, ``earlier``, ``words``,
+``notes``."""
 
 
 def statement_csv(of: Statement, path: str | Path | None = None) -> str:
@@ -50,8 +50,9 @@ def statement_csv(of: Statement, path: str | Path | None = None) -> str:
     path : str or Path, optional
         Where to write it (UTF-8, line ends as RFC 4180 has them).
     """
+    of = replace(of, locale="")  # a file for programs: its numbers are theirs
     out = io.StringIO()
-    write = csv.DictWriter(out, CSV_COLUMNS, lineterminator="\r\n", restval="")
+    write = csv.DictWriter(out, CSV_COLUMNS, lineterminator="\r\n", extrasaction="ignore")
     write.writeheader()
     if of.draft:
         write.writerow({"section": "draft", "name": tables.DRAFT, "note": tables.DRAFT_NOTE})
@@ -77,13 +78,15 @@ def _rows(of: Statement) -> Iterator[Mapping[str, Any]]:
     ]
     about = [("Statement", tables.title(of)), *tables.head(of), *first.facts, *who]
     yield from _csv_rows("about", [(k, v) for k, v in about if v])
-    for r, meter in zip(of.readings, first.meters, strict=True):
-        own = asdict(r)
-        own["note"] = joined([x for x in (meter["multiplier"], meter["exchanged"]) if x])
-        del own["ct"], own["exchanges"]
+    for r in of.readings:
+        own, told = asdict(r), meter(of, r, formats(""))
+        own["note"] = joined([x for x in (told["multiplier"], told["exchanged"]) if x])
         yield {"section": "readings", "name": "Meter reading", "quantity": own.pop("energy"), **own}
+    for d in of.daily:
+        yield {"section": "daily", "name": d.day, "quantity": d.energy, "unit": "kWh",
+               "status": d.status}  # fmt: skip
     for p in of.comparison:
-        past = asdict(p)
+        past = {k: v for k, v in asdict(p).items() if v is not None}
         yield {"section": "earlier", "name": past.pop("label"), **past}
     yield from _csv_rows("words", explained(of))
     also = [tables.comparison_note(of)] if of.comparison else []

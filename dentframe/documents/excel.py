@@ -1,7 +1,7 @@
 """Statements and the tables of a run are written as workbooks.
 
-A statement's amounts are formulas that compute what the statement computed; its first sheet
-shows the same as values.
+A statement's amounts are formulas that compute what the statement computed, and hold its values
+for readers that do not compute; its first sheet shows the same as values.
 """
 
 from __future__ import annotations
@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dentframe.documents import tables
 from dentframe.documents.csv import is_missing, text_of
-from dentframe.documents.first_page import first_page
-from dentframe.documents.tables import explained, labels, moment, visible
+from dentframe.documents.first_page import FirstPage, first_page
+from dentframe.documents.formats import formats
+from dentframe.documents.pdf_table import LETTER
+from dentframe.documents.tables import moment
+from dentframe.documents.words import explained, labels, visible
 from dentframe.errors import missing_extra
-from dentframe.frame.tables import excel_text
+from dentframe.frame.tables import escaped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,27 +27,104 @@ if TYPE_CHECKING:
     from dentframe.money.statement import Line, Statement
 
 
+class Formula(NamedTuple):
+    """A formula, and the value that a reader sees who does not compute it."""
+
+    text: str
+    value: Decimal
+
+
+class Book:
+    """A workbook that is filled row by row, whose texts stay texts whatever they begin with."""
+
+    def __init__(self, path: str | Path, draft: bool = False, paper: int = 9) -> None:
+        try:
+            import xlsxwriter
+        except ImportError:
+            raise missing_extra("write a workbook", "excel") from None
+        self.made: Any = xlsxwriter.Workbook(str(path), {"nan_inf_to_errors": True})
+        self._styles: dict[Any, Any] = {}
+        self._draft, self._paper = draft, paper
+
+    def sheet(self, name: str, widths: Sequence[float] = (), *, wide: bool = True) -> Sheet:
+        """A new sheet with columns of these widths, printed one page wide."""
+        made = self.made.add_worksheet(f"{tables.DRAFT} {name}" if self._draft else name)
+        if self._draft:
+            made.set_header(f"&C&40{tables.DRAFT}")
+            made.set_tab_color("#9A3412")
+        for i, width in enumerate(widths):
+            made.set_column(i, i, width)
+        made.set_paper(self._paper)
+        made.fit_to_pages(1, 0)
+        if wide:
+            made.set_landscape()
+        return Sheet(self, made)
+
+    def style(self, **told: Any) -> Any:
+        """A format; equal ones are one."""
+        key = tuple(sorted(told.items()))
+        if key not in self._styles:
+            self._styles[key] = self.made.add_format({"valign": "top", **told})
+        return self._styles[key]
+
+
+class Sheet:
+    """One sheet, and how many rows it has."""
+
+    def __init__(self, book: Book, made: Any) -> None:
+        self.book, self.made, self.rows = book, made, 0
+
+    def row(self, values: Sequence[Any] = (), *styles: Mapping[str, Any]) -> None:
+        """A row; the last style stands for the rest of its cells."""
+        for i, value in enumerate(values):
+            self._cell(i, value, dict(styles[min(i, len(styles) - 1)]) if styles else {})
+        self.rows += 1
+
+    def text(self, text: str, columns: int, letters: int) -> None:
+        """A sentence over some columns: a merged cell does not find its height by itself."""
+        self.made.set_row(self.rows, 15 * (1 + len(text) // letters))
+        style = self.book.style(text_wrap=True)
+        self.made.merge_range(self.rows, 0, self.rows, columns - 1, "", style)
+        self.row([text], {"text_wrap": True})
+
+    def _cell(self, column: int, value: Any, style: dict[str, Any]) -> None:
+        at = self.rows, column
+        if isinstance(value, str):
+            quoted = escaped(value) != value or value.startswith("#")
+            told = style | {"quote_prefix": True} if quoted else style
+            self.made.write_string(*at, visible(value), self.book.style(**told))
+        elif isinstance(value, Formula):
+            self.made.write_formula(*at, value.text, self.book.style(**style), _float(value.value))
+        elif isinstance(value, bool):
+            self.made.write_boolean(*at, value, self.book.style(**style))
+        elif value is not None:
+            self.made.write_number(*at, _float(value), self.book.style(**style))
+        elif style:
+            self.made.write_blank(*at, None, self.book.style(**style))
+
+
+def _float(value: Any) -> Any:
+    return float(value) if isinstance(value, Decimal) else value
+
+
 def save_workbook(found: Mapping[str, pd.DataFrame], path: Path) -> None:
     """Write tables as the sheets of one workbook; decimals and numbers stay numbers."""
-    import openpyxl
-
-    book = openpyxl.Workbook(write_only=True)
+    book = Book(path)
     for name, table in found.items():
-        sheet = book.create_sheet(name)
-        sheet.freeze_panes = "A2"
-        sheet.append([excel_text(sheet, visible(str(c))) for c in table.columns])
+        sheet = book.sheet(name)
+        sheet.made.freeze_panes(1, 0)
+        sheet.row([str(c) for c in table.columns])
         for row in table.to_numpy(dtype=object):
-            sheet.append([_sheet_cell(sheet, x) for x in row])
-    book.save(path)
+            sheet.row([_value(x) for x in row])
+    book.made.close()
 
 
-def _sheet_cell(sheet: Any, value: Any) -> Any:
-    if isinstance(value, bool | int | float | Decimal) and not is_missing(value):
-        return value
-    return excel_text(sheet, text_of(value)) or None
+def _value(value: Any) -> Any:
+    number = isinstance(value, bool | int | float | Decimal) and not is_missing(value)
+    return value if number and abs(value) != float("inf") else text_of(value) or None
 
 
-def quantity(x: Line, of: Statement, first: int) -> Decimal | str | None:
+def quantity(x: Line, of: Statement, first: int) -> Decimal | Formula | None:
     """A line's quantity, or the formula of a tax's or minimum's base.
 
     Parameters
@@ -56,14 +136,14 @@ def quantity(x: Line, of: Statement, first: int) -> Decimal | str | None:
     first : int
         The row of the statement's first line.
     """
-    if not x.of:
+    if not x.of or x.quantity is None:
         return x.quantity
     own = [i for i, y in enumerate(of.lines) if y.charge in x.of and y is not x]
     base = "+".join(f"F{first + i}" for i in own) or "0"
-    return f"={base}" if x.limit is None else f"=MAX({x.limit}-({base}),0)"
+    return Formula(f"={base}" if x.limit is None else f"=MAX({x.limit}-({base}),0)", x.quantity)
 
 
-def amount(row: int, x: Line, of: Statement) -> Decimal | str:
+def amount(row: int, x: Line, of: Statement) -> Decimal | Formula:
     """Quantity times rate, rounded as the statement rounds it; the amount where it was shared.
 
     A product in binary may lie just below a half, and not every spreadsheet corrects that: it
@@ -73,16 +153,14 @@ def amount(row: int, x: Line, of: Statement) -> Decimal | str:
         return x.amount
     product = f"C{row}*E{row}"
     if of.digits is None:
-        return f"={product}"
+        return Formula(f"={product}", x.amount)
     fine = max(decimals(x.quantity) + decimals(x.rate), of.digits)
     units = f"ROUND({product}*10^{fine},0)/10^{fine - of.digits}"
     if of.rounding == "half-up":
-        return f"=ROUND({units},0)/10^{of.digits}"
+        return Formula(f"=ROUND({units},0)/10^{of.digits}", x.amount)
     # Spreadsheets round halves away from zero: twice the rounded half of a half is even.
-    return (
-        f"=IF(ABS({units})-INT(ABS({units}))=0.5,2*ROUND({units}/2,0),ROUND({units},0))"
-        f"/10^{of.digits}"
-    )
+    even = f"IF(ABS({units})-INT(ABS({units}))=0.5,2*ROUND({units}/2,0),ROUND({units},0))"
+    return Formula(f"={even}/10^{of.digits}", x.amount)
 
 
 def decimals(value: Decimal | None) -> int:
@@ -101,8 +179,13 @@ READINGS = (
     "Coverage", "Status", "Readings",
 )  # fmt: skip
 _WIDTHS = (32, 24, 14, 13, 12, 14, 12, 11, 44, 44)
-_READING_WIDTHS = (28, 22, 17, 27, 22, 17, 22, 14, 14, 14, 8, 11, 12, 60)
+_READING_WIDTHS = (28, 24, 17, 27, 24, 17, 22, 14, 14, 14, 8, 11, 12, 60)
 _WIDE = sum(_WIDTHS) - 20
+_TEXT: dict[str, Any] = {"text_wrap": True}
+_RIGHT: dict[str, Any] = {"text_wrap": True, "align": "right"}
+_HEAD: dict[str, Any] = {"text_wrap": True, "bold": True}
+_RIGHT_HEAD: dict[str, Any] = {**_HEAD, "align": "right"}
+_PERCENT: dict[str, Any] = {"align": "right", "num_format": "0.00%"}
 
 
 def statement_workbook(of: Statement, path: str | Path) -> Path:
@@ -115,224 +198,202 @@ def statement_workbook(of: Statement, path: str | Path) -> Path:
     path : str or Path
         An ``.xlsx`` file.
     """
-    try:
-        from openpyxl import Workbook
-    except ImportError:
-        raise missing_extra("write a workbook", "excel") from None
-    book = Workbook()
-    _first(book.active, of)
-    _statement(book.create_sheet("Statement"), of)
-    _readings(book.create_sheet("Readings"), of)
+    book = Book(path, of.draft, 1 if of.currency in LETTER else 9)
+    book.made.set_properties(
+        {"title": tables.title(of), "created": (of.read_at or of.end).tz_localize(None)}
+    )
+    _first(book.sheet("Bill", (44, 30, 30, 24), wide=False), of)
+    _statement(book.sheet("Statement", _WIDTHS), of)
+    _readings(book.sheet("Readings", _READING_WIDTHS), of)
+    if of.daily:
+        _days(book.sheet("Days", (16, 16, 34, 14)), of)
     if of.comparison:
-        _comparison(book.create_sheet("Comparison"), of)
-    if of.draft:
-        for sheet in book:
-            head: Any = sheet.oddHeader  # the library says that it may be None; it never is
-            sheet.title = f"{tables.DRAFT} {sheet.title}"
-            head.center.text, head.center.size = tables.DRAFT, 40
-            sheet.sheet_properties.tabColor = "9A3412"
-    book.save(path)
+        _comparison(book.sheet("Comparison", (28, 16, 10, 16)), of)
+    book.made.close()
     return Path(path)
 
 
 # --- page one ----------------------------------------------------------------------------
 
 
-def _first(sheet: Any, of: Statement) -> None:
+def _first(sheet: Sheet, of: Statement) -> None:
     """What is owed, for what and to whom: numbers here are values, seen without computing."""
-    from openpyxl.styles import Font
-
-    sheet.title = "Bill"
     page = first_page(of)
-    for text in (*page.sender, "", *page.to, "", tables.title(of)):
-        _row(sheet, [text])
-    sheet.cell(sheet.max_row, 1).font = Font(bold=True, size=16)
+    large: dict[str, Any] = {"bold": True, "font_size": 16}
+    money = {**_RIGHT, "num_format": _format(of.digits)}
+    for text in (*page.sender, "", *page.to, ""):
+        sheet.row([text])
+    sheet.row([tables.title(of)], large)
+    sheet.row([page.mark], {"bold": True, "font_color": "#9A3412"})
     for fact in page.facts:
-        _row(sheet, fact)
-    _row(sheet, [])
-    _row(sheet, [page.due, of.currency, None, abs(of.total)])
-    for cell in sheet[sheet.max_row]:
-        cell.font = Font(bold=True, size=16)
+        sheet.row(fact)
+    sheet.row()
+    sheet.row([page.due, of.currency, None, abs(of.total)], large, {**large, **money, "bold": True})
     charged = [
-        [texts["name"], texts["quantity"], texts["rate"], x.amount]
-        for texts, x in zip(page.charges, of.lines, strict=True)
+        [_below(t, "name", "about"), t["quantity"], t["of"], x.amount]
+        for t, x in zip(page.charges, of.lines, strict=True)
     ]
-    head = ["For", "Quantity", "Rate", f"Amount [{of.currency}]"]
-    _first_table(sheet, [head, *charged, ["Total", None, None, of.total]])
-    _emphasised(sheet, sheet.max_row)
-    for cell in sheet["D"]:
-        cell.number_format = _format(of.digits)
+    _first_table(sheet, ["For", "How much", "", f"Amount [{of.currency}]"], charged, money)
+    sheet.row(["Total", None, None, of.total], _HEAD, {**money, "bold": True})
     if page.meters:
-        meters = [
-            ["\n".join(x for x in (m[k] for k in names) if x) for names in _METER]
-            for m in page.meters
-        ]
+        meters = [[_below(m, *names) for names in _METER] for m in page.meters]
         _first_table(
-            sheet, [["Your meters", "Previous reading", "Current reading", "Used"], *meters]
+            sheet, ["Your meters", "Previous reading", "Current reading", "Used"], meters, _RIGHT
         )
-    _row(sheet, [])
-    _widths(sheet, (46, 30, 30, 24))
-    sheet.page_setup.orientation = "portrait"
-    for text in (*page.told, *page.closing):
-        _wide(sheet, text, 4, 110)
+    if page.compared:
+        _compared(sheet, of, page, money)
+    if page.chart:
+        _chart(sheet, of)
+    sheet.row()
+    notes = [page.chart.note] if page.chart else []
+    for text in (*notes, *page.told, *page.closing):
+        if text:
+            sheet.text(text, 4, 110)
 
 
-def _first_table(sheet: Any, rows: Sequence[Sequence[Any]]) -> None:
-    """Rows below an empty one, the first of them bold, texts and numbers to their sides."""
-    from openpyxl.styles import Alignment
-
-    _row(sheet, [])
-    first = sheet.max_row + 1
+def _first_table(
+    sheet: Sheet, head: Sequence[Any], rows: Sequence[Sequence[Any]], last: Mapping[str, Any]
+) -> None:
+    """Rows below an empty one and a bold head, texts and numbers to their sides."""
+    sheet.row()
+    sheet.row(head, _HEAD, _RIGHT_HEAD)
     for values in rows:
-        _row(sheet, values)
-    for row in sheet.iter_rows(min_row=first):
-        for cell in row:
-            side = "right" if cell.column > 1 else "left"
-            cell.alignment = Alignment(wrap_text=True, vertical="top", horizontal=side)
-    _emphasised(sheet, first)
+        sheet.row(values, _TEXT, _RIGHT, _RIGHT, last)
 
 
-def _emphasised(sheet: Any, row: int) -> None:
-    from openpyxl.styles import Font
-
-    for cell in sheet[row]:
-        cell.font = Font(bold=True)
+def _below(row: Mapping[str, str], *names: str) -> str:
+    return "\n".join(row[x] for x in names if row[x])
 
 
 _METER = (
     ("element", "kind", "multiplier", "exchanged"), ("previous", "previous_at"),
-    ("current", "current_at"), ("used", "differs"),
+    ("current", "current_at"), ("used", "unit", "differs"),
 )  # fmt: skip
 """The texts of a meter in each of its cells."""
+
+
+def _compared(sheet: Sheet, of: Statement, page: FirstPage, money: Mapping[str, Any]) -> None:
+    rows = [
+        [
+            _below(p, "name", "dates"),
+            f"{p['quantity']} {p['unit']}".strip(),
+            "\n".join(
+                f"this bill: {p[x]} {what}"
+                for x, what in (("quantity_change", "used"), ("amount_change", "amount"))
+                if p[x]
+            ),
+            p["amount"],
+        ]
+        for p in page.compared
+    ]
+    head = ["Compared with earlier bills", "Used", "", f"Amount [{of.currency}]"]
+    _first_table(sheet, head, rows, money)
+    sheet.row([page.compared_note])
+
+
+def _chart(sheet: Sheet, of: Statement) -> None:
+    """The chart of the sheet of days; estimated and partial ones are hatched."""
+    name = f"{tables.DRAFT} Days" if of.draft else "Days"
+    chart = sheet.book.made.add_chart({"type": "column", "subtype": "stacked"})
+    last = len(of.daily)
+    fills: tuple[dict[str, Any], ...] = (
+        {"fill": {"color": "#5B8DB8"}},
+        {"pattern": {"pattern": "wide_upward_diagonal", "fg_color": "#5B8DB8"}},
+    )
+    for column, fill in enumerate(fills, 1):
+        chart.add_series({
+            "name": [name, 0, column], "categories": [name, 1, 0, last, 0],
+            "values": [name, 1, column, last, column], "gap": 30, **fill,
+        })  # fmt: skip
+    chart.set_title({"name": "Your use day by day [kWh]", "name_font": {"size": 11}})
+    chart.set_legend({"position": "bottom"})
+    chart.set_size({"width": 900, "height": 260})
+    sheet.row()
+    sheet.made.insert_chart(sheet.rows, 0, chart)
+    sheet.rows += 14
+
+
+def _days(sheet: Sheet, of: Statement) -> None:
+    f = formats(of.locale)
+    sheet.row(["Day", "Measured [kWh]", "Estimated or measured in part [kWh]", "Status"], _HEAD)
+    number = {"num_format": _format(max(decimals(d.energy) for d in of.daily))}
+    for d in of.daily:
+        sure = d.status == "recorded"
+        day = f.short(d.day) + " ?" * (d.energy is None)
+        both = [d.energy if sure else None, None if sure else d.energy]
+        sheet.row([day, *both, d.status], {}, number)
 
 
 # --- the statement -----------------------------------------------------------------------
 
 
-def _statement(sheet: Any, of: Statement) -> None:
-    _row(sheet, [tables.title(of)])
+def _statement(sheet: Sheet, of: Statement) -> None:
+    title: dict[str, Any] = {"bold": True, "font_size": 14}
+    sheet.row([tables.title(of)], title)
     for row in tables.head(of):
-        _row(sheet, row)
-    _row(sheet, [])
-    _row(sheet, SHEET_COLUMNS)
-    top = sheet.max_row
-    for i, x in enumerate(of.lines):
+        sheet.row(row)
+    sheet.row()
+    right = [i in {2, 4, 5, 7} for i in range(len(SHEET_COLUMNS))]
+    sheet.row(SHEET_COLUMNS, *(_RIGHT_HEAD if r else _HEAD for r in right))
+    sheet.made.repeat_rows(sheet.rows - 1)
+    first, last = sheet.rows + 1, sheet.rows + len(of.lines)
+    places = (
+        max(decimals(x.quantity) for x in of.lines), max(decimals(x.rate) for x in of.lines),
+        of.digits,
+    )  # fmt: skip
+    used, rate, owed = ({**_RIGHT, "num_format": _format(n)} for n in places)
+    for at, x in enumerate(of.lines, first):
+        cells = [x.name, x.element, quantity(x, of, first), x.unit, x.rate, amount(at, x, of)]
         state = [x.status, _share(x.coverage), tables.note(x), labels(x.flags)]
-        _row(sheet, [x.name, x.element, None, x.unit, None, None, *state])
-        _put(sheet, top + 1 + i, x, of, top + 1)
-    last = top + len(of.lines)
-    _row(sheet, ["Total", "", None, of.currency, None])
-    total = sheet.cell(row=last + 1, column=6, value=f"=SUM(F{top + 1}:F{last})")
-    total.number_format = _format(of.digits)
-    _dress(sheet, top, last + 1)
-    _texts(sheet, of)
-
-
-def _put(sheet: Any, row: int, x: Line, of: Statement, first: int) -> None:
-    """Quantity, rate and amount of a line: formulas where the statement computed them."""
-    used = sheet.cell(row=row, column=3, value=quantity(x, of, first))
-    used.number_format = _format(max(decimals(y.quantity) for y in of.lines))
-    rate = sheet.cell(row=row, column=5, value=x.rate)
-    rate.number_format = _format(max(decimals(y.rate) for y in of.lines))
-    owed = sheet.cell(row=row, column=6, value=amount(row, x, of))
-    owed.number_format = _format(of.digits)
-
-
-def _dress(sheet: Any, top: int, total: int) -> None:
-    from openpyxl.styles import Alignment, Border, Font, Side
-
-    for cell in [*sheet[1], *sheet[top], *sheet[total]]:
-        cell.font = Font(bold=True, size=14 if cell.row == 1 else 11)
-    for cell in sheet[total]:
-        cell.border = Border(top=Side(style="medium"))
-    for row in sheet.iter_rows(min_row=top, max_row=total, max_col=len(SHEET_COLUMNS)):
-        for cell in row:
-            right = "right" if cell.column in {3, 5, 6, 8} else "left"
-            cell.alignment = Alignment(wrap_text=True, vertical="top", horizontal=right)
-    for row in sheet.iter_rows(min_row=top + 1, max_row=total, min_col=8, max_col=8):
-        row[0].number_format = "0.00%"
-    _widths(sheet, _WIDTHS)
-    sheet.print_title_rows = f"{top}:{top}"
-
-
-def _texts(sheet: Any, of: Statement) -> None:
-    """Below the lines: what the words mean, notes, rounding, version."""
-    _row(sheet, [])
+        sheet.row([*cells, *state], _TEXT, _TEXT, used, _TEXT, rate, owed, _TEXT, _PERCENT, _TEXT)
+    total = Formula(f"=SUM(F{first}:F{last})", of.total)
+    line = {"bold": True, "top": 2}
+    sheet.row(["Total", None, None, of.currency, None, total, *[None] * 4], {**owed, **line})
+    sheet.row()
     for name, meaning in explained(of):
-        _wide(sheet, f"{name}: {meaning}", len(SHEET_COLUMNS), _WIDE)
+        sheet.text(f"{name}: {meaning}", len(SHEET_COLUMNS), _WIDE)
     for text in tables.foot(of):
-        _wide(sheet, text, len(SHEET_COLUMNS), _WIDE)
-
-
-def _wide(sheet: Any, text: str, columns: int, letters: int) -> None:
-    """A sentence over the whole width: a merged cell does not find its height by itself."""
-    from openpyxl.styles import Alignment
-
-    _row(sheet, [text])
-    at = sheet.max_row
-    sheet.merge_cells(start_row=at, end_row=at, start_column=1, end_column=columns)
-    sheet.cell(row=at, column=1).alignment = Alignment(wrap_text=True, vertical="top")
-    sheet.row_dimensions[at].height = 15 * (1 + len(text) // letters)
+        sheet.text(text, len(SHEET_COLUMNS), _WIDE)
 
 
 # --- readings and earlier periods ---------------------------------------------------------
 
 
-def _readings(sheet: Any, of: Statement) -> None:
-    _row(sheet, READINGS)
-    for r in of.readings:
-        opened = [moment(r.open_at, of.tz), r.open_reading, _yes(r.open_interpolated)]
-        closed = [moment(r.close_at, of.tz), r.close_reading, _yes(r.close_interpolated)]
-        state = [r.unit, _share(r.coverage), r.status, labels(r.flags)]
-        _row(sheet, [r.element, *opened, *closed, r.energy, r.lo, r.hi, *state])
-    _columns(sheet, _READING_WIDTHS)
-    for row in sheet.iter_rows(min_row=2, min_col=12, max_col=12):
-        row[0].number_format = "0.00%"
+def _readings(sheet: Sheet, of: Statement) -> None:
+    rows = [
+        [
+            r.element,
+            *(moment(r.open_at, of.tz), r.open_reading, _yes(r.open_interpolated)),
+            *(moment(r.close_at, of.tz), r.close_reading, _yes(r.close_interpolated)),
+            *(r.energy, r.lo, r.hi, r.unit, _share(r.coverage), r.status, labels(r.flags)),
+        ]
+        for r in of.readings
+    ]
+    _table(sheet, READINGS, rows)
 
 
-def _comparison(sheet: Any, of: Statement) -> None:
-    _row(sheet, ["Period", "Quantity", "Unit", "Amount"])
-    for p in of.comparison:
-        _row(sheet, [p.label, p.quantity, p.unit, p.amount])
-    _columns(sheet, (28, 16, 10, 16))
+def _comparison(sheet: Sheet, of: Statement) -> None:
+    rows = [[p.label, p.quantity, p.unit, p.amount] for p in of.comparison]
+    _table(sheet, ["Period", "Quantity", "Unit", "Amount"], rows)
     if tables.comparison_note(of):
-        _row(sheet, [])
-        _row(sheet, [tables.comparison_note(of)])
+        sheet.row()
+        sheet.row([tables.comparison_note(of)])
 
 
-def _columns(sheet: Any, widths: Sequence[float]) -> None:
+def _table(sheet: Sheet, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """A bold head that stays, and numbers of one column with the same decimals."""
-    from openpyxl.styles import Alignment, Font
-
-    for cell in sheet[1]:
-        cell.font = Font(bold=True)
-    for column in sheet.iter_cols(min_row=2):
-        most = max((decimals(c.value) for c in column if isinstance(c.value, Decimal)), default=0)
-        for cell in column:
-            cell.alignment = Alignment(wrap_text=True, vertical="top")
-            if isinstance(cell.value, Decimal):
-                cell.number_format = _format(most)
-    sheet.freeze_panes = "A2"
-    sheet.print_title_rows = "1:1"
-    _widths(sheet, widths)
-
-
-def _widths(sheet: Any, widths: Sequence[float]) -> None:
-    from openpyxl.utils import get_column_letter
-
-    for i, width in enumerate(widths, 1):
-        sheet.column_dimensions[get_column_letter(i)].width = width
-    sheet.page_setup.orientation = "landscape"
-    sheet.page_setup.fitToHeight = 0
-    sheet.sheet_properties.pageSetUpPr.fitToPage = True
+    sheet.row(head, _HEAD)
+    sheet.made.freeze_panes(1, 0)
+    sheet.made.repeat_rows(0)
+    styles: list[Mapping[str, Any]] = []
+    for i, name in enumerate(head):
+        most = max((decimals(x) for r in rows if isinstance(x := r[i], Decimal)), default=0)
+        styles.append(_PERCENT if name == "Coverage" else {**_TEXT, "num_format": _format(most)})
+    for row in rows:
+        sheet.row(row, *styles)
 
 
 # --- cells -------------------------------------------------------------------------------
-
-
-def _row(sheet: Any, values: Sequence[Any]) -> None:
-    """A row whose texts stay texts, whatever they begin with."""
-    sheet.append([excel_text(sheet, visible(v)) if isinstance(v, str) else v for v in values])
 
 
 def _format(places: int | None) -> str:

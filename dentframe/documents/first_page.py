@@ -6,30 +6,38 @@ figure turns to the audit sheet behind it.
 
 from __future__ import annotations
 
-import datetime as dt
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import TYPE_CHECKING
+from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
-from dentframe.documents.tables import Texts, aligned, labels, number, visible
-from dentframe.money.statement import Letter
+from dentframe.documents.chart import Chart, chart
+from dentframe.documents.formats import Formats, days, formats
+from dentframe.documents.tables import Texts, aligned
+from dentframe.documents.words import REASONS, labels, visible
+from dentframe.money.statement import Letter, Past
 
 if TYPE_CHECKING:
     from dentframe.money.statement import Line, Reading, Statement
 
-_MONTHS = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
-)  # fmt: skip
-_UNITS = {"element-days": "meters × days", "area-days": "area × days"}
 _PARTS = {
     "technical loss": "lost in the building's wires",
     "meter tolerance": "what meters may be off",
     "common areas": "your share of the common areas",
 }
 """What a part of a line is called for somebody who knows nothing of meters."""
+_BASES = {
+    "coincident": "what you drew when the whole building drew the most",
+    "own peak": "the most you drew at once",
+    "shares": "by fixed shares",
+    "lines": "shared as the charges are that it is taken of",
+}
+"""By what a line was shared, where its unit does not tell."""
+_UNITS = {"element-days": "days", "day": "days"}
+_NEAR = pd.Timedelta(days=20)
+_CORRECTED = {"agreed", "corrected"}
 
 
 @dataclass(frozen=True)
@@ -40,130 +48,162 @@ class FirstPage:
     ----------
     sender, to, facts
         Who bills whom, as lines; what there is to know, as pairs.
+    mark : str
+        What sets an estimated bill apart.
     due, amount : str
         What is owed by when, as label and amount.
-    charges, meters : list of dict
-        What the amount is made of, and what the meters showed; each a row of texts.
+    charges, meters, compared : list of dict
+        What the amount is made of, what the meters showed, and this bill beside earlier ones;
+        each a row of texts.
     told, closing : list of str
         What must be known of the figures; how to pay and whom to ask.
+    compared_note : str
+        How periods of different lengths are compared.
+    chart : Chart or None
+        Daily use.
     """
 
     sender: list[str]
     to: list[str]
     facts: list[tuple[str, str]]
+    mark: str
     due: str
     amount: str
     charges: list[Texts]
     meters: list[Texts]
+    compared: list[Texts]
     told: list[str]
     closing: list[str]
+    compared_note: str
+    chart: Chart | None
 
 
 def first_page(of: Statement) -> FirstPage:
     """The texts of a statement's first page."""
-    letter = of.letter or Letter()
+    letter, f = of.letter or Letter(), formats(of.locale)
     unit = f"Unit {letter.unit}" if letter.unit else ""
-    sender = [letter.sender, *letter.sender_address]
-    to = [of.party, unit, *letter.address]
     due = "Amount due" if of.total >= 0 else "Credit to you"
     if letter.due and of.total > 0:
-        due += f" by {day(letter.due)}"
+        due += f" by {f.day(letter.due)}"
+    earlier = _earlier(of)
     return FirstPage(
-        sender=[visible(x) for x in sender if x],
-        to=[visible(x) for x in to if x],
-        facts=_facts(of, letter),
+        sender=_shown([letter.sender, *letter.sender_address]),
+        to=_shown([of.party, unit, *letter.address]),
+        facts=_facts(of, letter, f),
+        mark="Estimated bill" if _doubtful(of) else "",
         due="Not to be paid: draft" if of.draft else due,
-        amount=f"{number(abs(of.total))} {of.currency}".strip(),
-        charges=aligned([_charge(x) for x in of.lines], "amount"),
-        meters=[_meter(of, r) for r in of.readings],
-        told=[x for x in (_estimated(of), _rate(of)) if x],
-        closing=[visible(x) for x in _closing(letter) if x],
+        amount=f.money(abs(of.total), of.currency),
+        charges=aligned(f, [_charge(x, letter, f) for x in of.lines], "amount"),
+        meters=aligned(f, [meter(of, r, f) for r in counted(of)], "used"),
+        compared=_compared(of, earlier, f),
+        told=[x for x in (_estimated(of), _rate(of, f), _utility(of, f)) if x],
+        closing=_shown(_closing(letter)),
+        compared_note=_compared_note(of, earlier),
+        chart=chart(of),
     )
 
 
-def _facts(of: Statement, letter: Letter) -> list[tuple[str, str]]:
+def _shown(texts: Iterable[str]) -> list[str]:
+    return [visible(x) for x in texts if x]
+
+
+def _facts(of: Statement, letter: Letter, f: Formats) -> list[tuple[str, str]]:
     own = of.held_from or of.start, of.held_to or of.end
-    whole = dates(of.start, of.end, of.tz)
+    whole = f.dates(of.start, of.end, of.tz)
+    times = sorted(x for r in of.readings for x in (r.open_at, r.close_at) if x is not None)
+    read = [f.day(x.tz_convert(of.tz)) for x in times]
     found = [
         ("Account", letter.account),
         ("Statement number", "none, this is a draft" if of.draft else letter.number),
-        ("Issued", day(letter.issued) if letter.issued else ""),
-        ("Due", day(letter.due) if letter.due else ""),
-        ("Service period", dates(*own, of.tz)),
+        ("Issued", f.day(letter.issued) if letter.issued else ""),
+        ("Due", f.day(letter.due) if letter.due else ""),
+        ("Service period", f.dates(*own, of.tz)),
         ("Bill's period", whole if own != (of.start, of.end) else ""),
+        ("Meters read on", " and ".join(dict.fromkeys([*read[:1], *read[-1:]]))),
+        ("Rate schedule", letter.schedule or str((of.tariff or {}).get("name", ""))),
     ]
     return [(k, visible(v)) for k, v in found if v]
-
-
-# --- dates -------------------------------------------------------------------------------
-
-
-def day(at: dt.date) -> str:
-    """A date in full: ``30 November 2023``."""
-    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}"
-
-
-def dates(start: pd.Timestamp, end: pd.Timestamp, tz: str) -> str:
-    """A period in whole inclusive dates and its days; a time only where it is no midnight.
-
-    Examples
-    --------
-    >>> november = pd.Timestamp("2023-11-01", tz="UTC"), pd.Timestamp("2023-12-01", tz="UTC")
-    >>> dates(*november, "UTC")
-    '1–30 November 2023, 30 days'
-    """
-    first, last = (x.tz_convert(tz).tz_localize(None) for x in (start, end))
-    length = (last - first) / pd.Timedelta(days=1)
-    many = f"{length:.4g} day{'s' * (length != 1)}"
-    if (first, last) != (first.normalize(), last.normalize()):
-        return f"{_time(first)} to {_time(last)}, {many}"
-    last -= pd.Timedelta(days=1)
-    if first == last:
-        return f"{day(first)}, {many}"
-    if (first.year, first.month) == (last.year, last.month):
-        return f"{first.day}–{day(last)}, {many}"
-    begun = day(first) if first.year != last.year else day(first).rsplit(" ", 1)[0]
-    return f"{begun} – {day(last)}, {many}"
-
-
-def _time(at: pd.Timestamp) -> str:
-    return f"{day(at)}, {at:%H:%M}"
 
 
 # --- what is owed, and what the meters showed ----------------------------------------------
 
 
-def _charge(x: Line) -> Texts:
+def _charge(x: Line, letter: Letter, f: Formats) -> Texts:
     name, _, part = x.name.rpartition(": ")
-    quantity = f"{number(x.quantity)} {_UNITS.get(x.unit, x.unit)}" if x.quantity else ""
     return {
         "name": visible(f"{name}: {_PARTS[part]}" if part in _PARTS else x.name),
-        "quantity": visible(quantity).strip(),
-        "rate": f"× {number(x.rate)}" if x.rate is not None and x.quantity else "",
-        "amount": number(x.amount),
+        "about": _about(x, letter, f),
+        "quantity": visible(_quantity(x, letter, f)),
+        "of": f"of the utility's {f.number(x.share.charged)}" if x.share else "",
+        "amount": f.number(x.amount),
     }
 
 
-def _meter(of: Statement, r: Reading) -> Texts:
+def _quantity(x: Line, letter: Letter, f: Formats) -> str:
+    """How much: priced by a rate, or a part of what all have."""
+    if x.quantity is None:
+        return ""
+    unit = _unit(x.unit, letter)
+    if x.share and x.share.whole is not None:
+        return f"{f.number(x.quantity)} of {f.number(x.share.whole)} {unit}".strip()
+    told = f"{f.number(x.quantity)} {unit}".strip()
+    return told if x.rate is None else f"{told} × {f.number(x.rate)}"
+
+
+def _unit(unit: str, letter: Letter) -> str:
+    return f"{letter.area_unit or 'area'} · days" if unit == "area-days" else _UNITS.get(unit, unit)
+
+
+def _about(x: Line, letter: Letter, f: Formats) -> str:
+    """By what a line was shared, where its quantity does not tell."""
+    if x.share and x.share.weight is not None and x.share.weights is not None:
+        weight, weights = f.number(x.share.weight), f.number(x.share.weights)
+        return visible(f"your share: {weight} of {weights} {_unit(x.share.unit, letter)}".strip())
+    if x.unit == "element-days":
+        return "days of all meters of the building, each counted"
+    return _BASES.get(x.basis, "")
+
+
+def counted(of: Statement) -> list[Reading]:
+    """The readings that make up the use: not those of a part of the period beside its whole."""
+    return [
+        r
+        for r in of.readings
+        if not any(
+            x is not r and x.element == r.element and _within(r, x) and not _within(x, r)
+            for x in of.readings
+        )
+    ]
+
+
+def _within(part: Reading, whole: Reading) -> bool:
+    if None in (part.open_at, part.close_at, whole.open_at, whole.close_at):
+        return False
+    return whole.open_at <= part.open_at and part.close_at <= whole.close_at  # type: ignore[operator]
+
+
+def meter(of: Statement, r: Reading, f: Formats) -> Texts:
+    """What one meter showed."""
     return {
         "element": visible(r.element),
-        "previous": number(r.open_reading),
-        "previous_at": "" if r.open_at is None else _time(r.open_at.tz_convert(of.tz)),
-        "current": number(r.close_reading),
-        "current_at": "" if r.close_at is None else _time(r.close_at.tz_convert(of.tz)),
-        "used": f"{number(r.energy)} {r.unit}" if r.energy is not None else "not known",
+        "previous": f.number(r.open_reading),
+        "previous_at": "" if r.open_at is None else f.time(r.open_at.tz_convert(of.tz)),
+        "current": f.number(r.close_reading),
+        "current_at": "" if r.close_at is None else f.time(r.close_at.tz_convert(of.tz)),
+        "used": "not known" if r.energy is None else f.number(r.energy),
+        "unit": "" if r.energy is None else r.unit,
         "kind": "actual" if r.status == "recorded" else r.status,
         "multiplier": f"multiplier 1{r.ct and f' ({r.ct}, included)'}" if r.open_at else "",
         "exchanged": "; ".join(
-            f"meter exchanged on {_time(x.at.tz_convert(of.tz))}: the old one closed at "
-            f"{number(x.closing)}, the new one opened at {number(x.opening)}"
+            f"meter exchanged on {f.time(x.at.tz_convert(of.tz))}: the old one closed at "
+            f"{f.number(x.closing)}, the new one opened at {f.number(x.opening)}"
             for x in r.exchanges
         ),
-        "differs": _differs(r),
+        "differs": _differs(r, f),
     }
 
 
-def _differs(r: Reading) -> str:
+def _differs(r: Reading, f: Formats) -> str:
     """By how much the energy differs from what the printed readings give."""
     if r.energy is None or r.open_reading is None or r.close_reading is None:
         return ""
@@ -171,50 +211,157 @@ def _differs(r: Reading) -> str:
     by = r.energy - shown
     if not by:
         return ""
-    return (
-        f"{number(abs(by))} {r.unit} {'more' if by > 0 else 'less'} than the readings printed here"
-    )
+    more = "more" if by > 0 else "less"
+    return f"{f.number(abs(by))} {r.unit} {more} than the readings printed here"
+
+
+# --- what must be known of the figures -----------------------------------------------------
+
+
+def _parts(of: Statement) -> list[Line | Reading]:
+    return [*of.readings, *of.lines]
+
+
+def _doubtful(of: Statement) -> list[Line | Reading]:
+    return [x for x in _parts(of) if x.status not in {"", "recorded"}]
 
 
 def _estimated(of: Statement) -> str:
-    """One plain sentence on what is estimated, or not known; ``""`` of a paper without meters."""
-    doubtful: list[Line | Reading] = [r for r in of.readings if r.status != "recorded"]
-    doubtful += [x for x in of.lines if x.status not in {"", "recorded"}]
-    if not doubtful:
+    """One plain sentence on what is not measured; ``""`` of a paper without meters."""
+    doubtful = _doubtful(of)
+    corrected = [x for x in _parts(of) if _CORRECTED & {*x.flags}]
+    if not doubtful and not corrected:
         measured = of.readings or any(x.status for x in of.lines)
         return "All readings are actual; nothing is estimated." if measured else ""
-    names = list(dict.fromkeys(x.element or getattr(x, "name", "") for x in doubtful))
-    flags = labels([f for x in doubtful for f in x.flags])
-    why = f" ({flags})" if flags else ""
-    return visible(
-        f"Estimated or measured only in part: {', '.join(names)}{why}. The audit sheet behind this "
-        "page says how."
-    )
+    told = []
+    for status, what in _NOT_MEASURED.items():
+        found = [x for x in doubtful if x.status == status]
+        why = labels(sorted({y for x in found for y in x.flags} & REASONS))
+        if found:
+            told.append(f"{what}: {_names(found)}{why and f' ({why})'}.")
+    if corrected:
+        told.append(f"This was corrected, as the audit sheet says: {_names(corrected)}.")
+    return visible(" ".join(told))
 
 
-def _rate(of: Statement) -> str:
+_NOT_MEASURED = {
+    "estimated": "This is estimated",
+    "partial": "This was measured only for a part of the time, and nothing is added for the rest",
+    "missing": "This was not measured",
+}
+
+
+def _names(found: Sequence[Line | Reading]) -> str:
+    return ", ".join(dict.fromkeys(x.element or getattr(x, "name", "") for x in found))
+
+
+def _energy_lines(of: Statement) -> list[Line]:
+    return [x for x in of.lines if x.basis == "energy" or (not x.basis and x.kind == "energy")]
+
+
+def _rate(of: Statement, f: Formats) -> str:
     """The lines shared or priced by energy, over the party's own energy."""
-    lines = [x for x in of.lines if x.basis == "energy" or (not x.basis and x.kind == "energy")]
-    used = sum((r.energy for r in of.readings if r.energy is not None), Decimal(0))
-    if not lines or used <= 0:
+    used = sum((r.energy for r in counted(of) if r.energy is not None), Decimal(0))
+    amount = sum((x.amount for x in _energy_lines(of)), Decimal(0))
+    if not _energy_lines(of) or used <= 0:
         return ""
-    amount = sum((x.amount for x in lines), Decimal(0))
-    rate = round(amount / used, 4)
     return (
-        f"Average energy rate: {number(rate)} {of.currency} per kWh "
-        f"({number(amount)} {of.currency} for energy ÷ {number(used)} kWh)."
+        f"You pay {f.money(_fine(amount / used), of.currency)} per kWh on average: "
+        f"{f.money(amount, of.currency)} for energy ÷ {f.number(used)} kWh."
     )
 
 
-def _closing(letter: Letter) -> list[str]:
-    remit = f"Pay to: {', '.join(letter.remit_to)}" if letter.remit_to else ""
-    ask = f"Questions? {letter.contact}" if letter.contact else ""
-    if not ask and letter.sender:
-        ask = f"Questions? Ask {letter.sender}."
-    own = "This bill is from your landlord. It is not from the utility."
-    return [
-        letter.payment_terms,
-        remit,
-        ask,
-        own * (letter.not_from_utility and bool(letter.sender)),
+def _utility(of: Statement, f: Formats) -> str:
+    """The average cost of the utility's energy."""
+    lines = {x.charge: x.share for x in _energy_lines(of) if x.share and x.share.whole}
+    wholes = {x.whole for x in lines.values()}
+    if len(wholes) != 1:
+        return ""
+    charged = sum((x.charged for x in lines.values()), Decimal(0))
+    (whole,) = wholes
+    if not whole or charged <= 0:
+        return ""
+    return (
+        f"The utility charged {f.money(_fine(charged / whole), of.currency)} per kWh on average: "
+        f"{f.money(charged, of.currency)} for energy ÷ {f.number(whole)} kWh."
+    )
+
+
+def _fine(rate: Decimal) -> Decimal:
+    return rate.quantize(Decimal("0.0001"), ROUND_HALF_UP)
+
+
+def _closing(letter: Letter) -> Iterator[str]:
+    yield letter.payment_terms
+    if letter.remit_to:
+        yield f"Pay to: {', '.join(letter.remit_to)}"
+    if letter.contact:
+        yield f"Questions? {letter.contact}"
+    elif letter.sender:
+        yield f"Questions? Ask {letter.sender}."
+    if letter.not_from_utility and letter.sender:
+        yield "This bill is from your landlord. It is not from the utility."
+
+
+# --- compared with earlier bills -----------------------------------------------------------
+
+
+class Earlier(NamedTuple):
+    """A bill to compare with, the one at hand first."""
+
+    name: str
+    start: pd.Timestamp
+    end: pd.Timestamp
+    past: Past
+
+
+def _earlier(of: Statement) -> list[Earlier]:
+    """The bill, the one that ends where it begins, and the one about a year before."""
+    own = of.held_from or of.start, of.held_to or of.end
+    past = [
+        Earlier("", p.start, p.end, p)
+        for p in of.comparison
+        if p.start is not None and p.end is not None
     ]
+    now = [x._replace(name="This bill") for x in past if x[1:3] == own]
+    last = [x._replace(name="The bill before") for x in past if x.end == own[0]]
+    year = [x._replace(name="A year before") for x in past if abs(_apart(x, own)) <= _NEAR]
+    year.sort(key=lambda x: abs(_apart(x, own)))
+    known = [x for x in (*last, *year[:1]) if x.past.quantity is not None or x.past.amount]
+    return [*now[:1], *known] if now and known else []
+
+
+def _apart(x: Earlier, own: tuple[pd.Timestamp, pd.Timestamp]) -> pd.Timedelta:
+    """How far the middle of a period is from a year before the middle of the bill's."""
+    middle = x.start + (x.end - x.start) / 2
+    return middle + pd.Timedelta(days=365) - own[0] - (own[1] - own[0]) / 2
+
+
+def _compared(of: Statement, found: Sequence[Earlier], f: Formats) -> list[Texts]:
+    rows = [
+        {
+            "name": x.name,
+            "dates": f.dates(x.start, x.end, of.tz),
+            "quantity": f.number(x.past.quantity) or "–",
+            "unit": x.past.unit if x.past.quantity is not None else "",
+            "quantity_change": _change(of, found[0], x, "quantity", f),
+            "amount": f.number(x.past.amount) or "–",
+            "amount_change": _change(of, found[0], x, "amount", f),
+        }
+        for x in found
+    ]
+    return aligned(f, rows, "quantity", "amount")
+
+
+def _change(of: Statement, now: Earlier, then: Earlier, name: str, f: Formats) -> str:
+    """By how many per cent this bill is above an earlier one, per day where the days differ."""
+    ours, theirs = getattr(now.past, name), getattr(then.past, name)
+    if now is then or ours is None or not theirs or theirs < 0:
+        return ""
+    a, b = (v / days(x.start, x.end, of.tz) for v, x in ((ours, now), (theirs, then)))
+    return f.change(((a / b - 1) * 100).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def _compared_note(of: Statement, found: Sequence[Earlier]) -> str:
+    lengths = {days(x.start, x.end, of.tz) for x in found}
+    return "Changes are per day: the periods differ in length." if len(lengths) > 1 else ""

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from dentframe.cards import Card
 from dentframe.documents import tables
 from dentframe.documents.first_page import first_page
-from dentframe.documents.tables import explained, number
+from dentframe.documents.formats import Formats, formats
+from dentframe.documents.words import explained
 from dentframe.errors import ConfigError, missing_extra
 
 if TYPE_CHECKING:
@@ -30,14 +31,16 @@ _CARD_HEADS = {
 }  # fmt: skip
 _EXCEPTION = ("exception", "subject", "detail")
 _SHOWN = 10
+_PLAIN = Formats()
 
 
 def statement(of: Statement) -> Card:
-    """A statement: its head, its lines and its total."""
+    """A statement: its head, its lines and its total, as no locale writes them."""
+    of = replace(of, locale="")
     cells = [x for x in _CARD_HEADS if x != "rate" or tables.rated(of)]
     name = f"{'Draft of a s' if of.draft else 'S'}tatement{of.party and f' of {of.party}'}"
     return Card(
-        title=f"{name}: {number(of.total)} {of.currency}",
+        title=f"{name}: {_PLAIN.money(of.total, of.currency)}",
         facts=tuple(tables.head(of)),
         heads=[_CARD_HEADS[x] for x in cells],
         rows=[[line[name] for name in cells] for line in tables.lines(of)],
@@ -47,7 +50,7 @@ def statement(of: Statement) -> Card:
 
 def cell(of: Statement) -> Card:
     """The same for a notebook, with what stands behind each line and what the words mean."""
-    card, found = replace(statement(of), facts=()), tables.lines(of)
+    card, found = replace(statement(of), facts=()), tables.lines(replace(of, locale=""))
     about = [
         "; ".join(x for x in (_meter(line), line["note"], line["edges"], line["flags"]) if x)
         for line in found
@@ -77,11 +80,11 @@ def split(
 ) -> Card:
     """A split: where the utility's amount went, and what the rules do not accept."""
     refused = exceptions[~exceptions["accepted"].astype(bool)]
-    owed = [f"{s.party} {number(s.total)}" for s in statements]
+    owed = [f"{s.party} {_PLAIN.number(s.total)}" for s in statements]
     return Card(
         title=f"Run of {name}: {_verdict(len(exceptions), len(refused))}",
         facts=(
-            *((str(part), f"{number(value)} {currency}") for part, value in control.items()),
+            *((str(part), f"{_PLAIN.money(value, currency)}") for part, value in control.items()),
             ("statements", _some(owed)),
         ),
         heads=_EXCEPTION,
@@ -160,7 +163,7 @@ def context(of: Statement) -> dict[str, Any]:
         "comparison_note": tables.comparison_note(of) if of.comparison else "",
         "explained": explained(of),
         "foot": tables.foot(of),
-        "total": number(of.total),
+        "total": formats(of.locale).number(of.total),
     }
 
 

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 from dentframe.documents import tables
 from dentframe.documents.first_page import FirstPage, first_page
 from dentframe.documents.fonts import BUILT_IN, Font, bold, chosen
-from dentframe.documents.pdf_table import table
-from dentframe.documents.tables import explained, number, visible
+from dentframe.documents.formats import formats
+from dentframe.documents.pdf_table import LETTER, table
+from dentframe.documents.words import explained, visible
 from dentframe.errors import missing_extra
 
 if TYPE_CHECKING:
+    from dentframe.documents.chart import Bar, Chart
     from dentframe.money.statement import Statement
 
 
@@ -25,8 +27,6 @@ _LINES = ("Line", "Quantity", "Unit", "Rate", "Amount", "Status")
 _READINGS = ("Meter", "Opening", "Reading", "Closing", "Reading", "Used")
 _PAST, _AMOUNT, _ROW = (44, 28, 16), 30, 5
 _BAR = (91, 141, 184)
-_LETTER = {"USD", "CAD", "MXN"}
-"""Where Letter is the paper; A4 is it elsewhere."""
 _GREY, _BLACK, _RULE, _FAINT = 90, 0, 190, 225
 _NBSP = "\N{NO-BREAK SPACE}"
 
@@ -92,7 +92,7 @@ def _opened(make: Any, of: Statement, files: Sequence[Path]) -> Any:
             self.set_x(self.l_margin)
             self.cell(0, 5, f"{self.page_no()} / {{nb}}", align="R")
 
-    pdf = Paper(format="letter" if of.currency in _LETTER else "A4")
+    pdf = Paper(format="letter" if of.currency in LETTER else "A4")
     pdf.set_auto_page_break(auto=True, margin=16)
     pdf.set_margins(14, 14)
     pdf.set_title(tables.title(of))
@@ -154,21 +154,24 @@ def _first(pdf: Any, of: Statement, first: FirstPage) -> None:
     _block(pdf, first.to, half)
     pdf.ln(6)
     _heading(pdf, tables.title(of))
+    _sentence(pdf, first.mark)
     _owed(pdf, of, first)
-    keep = [0, 1, *([2] if tables.rated(of) else []), 3]
-    table(
-        pdf,
-        [("For", "Quantity", "Rate", "Amount")[i] for i in keep],
-        [[row[i] for i in keep] for row in _charge_rows(first)],
-        [("Total", "", "", number(of.total))[i] for i in keep],
-    )
+    total = ("Total", "", formats(of.locale).number(of.total))
+    table(pdf, ("For", "How much", "Amount"), _charge_rows(first), total)
     if first.meters:
         _title(pdf, "Your meters", room=30)
         table(pdf, ("Meter", "Previous reading", "Current reading", "Used"), _meter_rows(first))
-    pdf.ln(3)
+    if first.compared:
+        _title(pdf, "Compared with earlier bills", room=30)
+        table(pdf, ("Bill", "Used", "Amount"), _compared_rows(first))
+        _sentence(pdf, first.compared_note, 8)
+    if first.chart:
+        _title(pdf, "Your use day by day [kWh]", room=50)
+        _chart(pdf, first.chart)
+    pdf.ln(2)
     for text in first.told:
         _sentence(pdf, text)
-    pdf.ln(3)
+    pdf.ln(2)
     for text in first.closing:
         _sentence(pdf, text)
 
@@ -191,13 +194,63 @@ def _block(pdf: Any, lines: Sequence[str], width: float) -> None:
         pdf.multi_cell(width, 5, text, align="L", new_x="LMARGIN", new_y="NEXT")
 
 
-def _sentence(pdf: Any, text: str) -> None:
-    pdf.set_font(style="", size=9.5)
-    pdf.multi_cell(0, 5, text, align="L", new_x="LMARGIN", new_y="NEXT")
+def _sentence(pdf: Any, text: str, size: float = 9.5) -> None:
+    if text:
+        pdf.set_font(style="", size=size)
+        pdf.multi_cell(0, size * 0.53, text, align="L", new_x="LMARGIN", new_y="NEXT")
+
+
+def _chart(pdf: Any, found: Chart) -> None:
+    """The bars as vectors; what is not sure is hatched."""
+    x, y, width, height = pdf.l_margin + 14, pdf.get_y() + 1, pdf.epw - 14, 30
+    pdf.set_font(style="", size=7)
+    pdf.set_text_color(_GREY)
+    pdf.set_fill_color(*_BAR)
+    for down, text in found.ticks:
+        pdf.line(x, y + height * down, x + width, y + height * down)
+        pdf.text(x - 1.5 - pdf.get_string_width(text), y + height * down + 0.9, text)
+    for bar in found.bars:
+        _bar(pdf, bar, x + width * bar.left, y + height * bar.top, width * bar.width, height)
+    for across, text in found.labels:
+        pdf.text(x + width * across - pdf.get_string_width(text) / 2, y + height + 4, text)
+    pdf.set_y(y + height + 6)
+    _sentence(pdf, found.note, 8)
+    pdf.set_text_color(_BLACK)
+
+
+def _bar(pdf: Any, bar: Bar, x: float, y: float, width: float, scale: float) -> None:
+    height = scale * bar.height
+    if not bar.known:
+        pdf.text(x + width / 2 - 0.6, y - 0.5, "?")
+    elif not bar.doubtful:
+        pdf.rect(x, y, width, height, style="F")
+    elif height:
+        with pdf.local_context(draw_color=_BAR), pdf.rect_clip(x, y, width, height):
+            pdf.rect(x, y, width, height)
+            for i in range(int((width + height) / 1.2) + 1):
+                pdf.line(x, y + i * 1.2, x + i * 1.2, y)
 
 
 def _charge_rows(first: FirstPage) -> list[list[str]]:
-    return [[x["name"], x["quantity"], x["rate"], _padded(x, "amount")] for x in first.charges]
+    return [
+        [_below(x["name"], x["about"]), _below(x["quantity"], x["of"]), _padded(x, "amount")]
+        for x in first.charges
+    ]
+
+
+def _compared_rows(first: FirstPage) -> list[list[str]]:
+    return [
+        [
+            _below(p["name"], p["dates"]),
+            _below(f"{p['quantity']} {p['unit']}".strip(), _than(p["quantity_change"])),
+            _below(p["amount"], _than(p["amount_change"])),
+        ]
+        for p in first.compared
+    ]
+
+
+def _than(change: str) -> str:
+    return f"this bill: {change}" if change else ""
 
 
 def _meter_rows(first: FirstPage) -> list[list[str]]:
@@ -206,15 +259,17 @@ def _meter_rows(first: FirstPage) -> list[list[str]]:
             _below(m["element"], m["kind"], m["multiplier"], m["exchanged"]),
             _below(m["previous"], m["previous_at"]),
             _below(m["current"], m["current_at"]),
-            _below(m["used"], m["differs"]),
+            _below(f"{m['used']} {m['unit']}".strip(), m["differs"]),
         ]
         for m in first.meters
     ]
 
 
 def _first_texts(first: FirstPage) -> list[str]:
-    rows = [x for row in (*_charge_rows(first), *_meter_rows(first), *first.facts) for x in row]
-    return [*first.sender, *first.to, *first.told, *first.closing, first.due, *rows]
+    cells = [*_charge_rows(first), *_meter_rows(first), *_compared_rows(first), *first.facts]
+    told = [*first.sender, *first.to, *first.told, *first.closing, first.due, first.amount]
+    marks = [x for _, x in (*first.chart.ticks, *first.chart.labels)] if first.chart else []
+    return [*told, *marks, *(x for row in cells for x in row)]
 
 
 # --- the audit sheet --------------------------------------------------------------------
@@ -244,7 +299,7 @@ def _pairs(pdf: Any, found: Sequence[tuple[str, str]], x: float, width: float) -
 
 def _charges(pdf: Any, of: Statement) -> None:
     """The lines; a bill that is shared has no rates, and no column for them."""
-    rows, total = _line_rows(of), ["Total", "", "", "", number(of.total), ""]
+    rows, total = _line_rows(of), ["Total", "", "", "", formats(of.locale).number(of.total), ""]
     keep = [i for i, name in enumerate(_LINES) if name != "Rate" or tables.rated(of)]
     table(
         pdf,

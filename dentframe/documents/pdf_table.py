@@ -10,7 +10,18 @@ SIZES = (8.5, 8.0, 7.5, 7.0, 6.5, 6.0)
 _PAD, _FIRST, _SLACK = 1.2, 44, 0.3
 """Room beside a cell's text, least width of the first column, room for rounding [mm]."""
 _TOTAL = 1.5
-_RIGHT = {"Quantity", "Rate", "Amount", "Reading", "Used", "Previous reading", "Current reading"}
+LETTER = {"USD", "CAD", "MXN"}
+"""Where Letter is the paper; A4 is it elsewhere."""
+_RIGHT = {
+    "Quantity",
+    "Rate",
+    "Amount",
+    "Reading",
+    "Used",
+    "How much",
+    "Previous reading",
+    "Current reading",
+}
 
 Rows: TypeAlias = Sequence[Sequence[str]]
 

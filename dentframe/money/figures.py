@@ -266,11 +266,21 @@ def by_party(figures: Sequence[Figure], kind: str) -> dict[str, Decimal]:
 # --- energy ------------------------------------------------------------------------------
 
 
-def energy_rows(use: Usage, edges: Sequence[pd.Timestamp]) -> dict[tuple[str, pd.Timestamp], Row]:
-    """The energy of every element between some edges, by element and start."""
+def energy_rows(
+    use: Usage, edges: Sequence[pd.Timestamp], method: str = ""
+) -> dict[tuple[str, pd.Timestamp], Row]:
+    """The energy of every element between some edges, by element and start.
+
+    `method` places edges between two readings in another way than the rules.
+    """
     # min_coverage=0 leaves the judgement to `accepts`.
     table = energy(
-        use.frame, list(edges), edges=use.rules.edges, detail=True, min_coverage=0, **use.keywords
+        use.frame,
+        list(edges),
+        edges=method or use.rules.edges,
+        detail=True,
+        min_coverage=0,
+        **use.keywords,
     )
     return _keyed(table, "start")
 

@@ -1,7 +1,7 @@
 """The statements of a split get what stands on their first page beside the figures.
 
-That is the landlord and the tenant of the site file, number and dates of the bill file, and the
-CTs and exchanges of the meters.
+That is the landlord and the tenant of the site file, number and dates of the bill file, the CTs
+and exchanges of the meters, and what was used day by day.
 """
 
 from __future__ import annotations
@@ -10,13 +10,18 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from dentframe.errors import ConfigError
-from dentframe.money.rounding import exact
-from dentframe.money.statement import Exchange, Letter, Reading, Statement
+from dentframe.metering.cumulative import STATUSES
+from dentframe.money.figures import Usage, energy_rows
+from dentframe.money.occupancy import OWN, midnights, span
+from dentframe.money.rounding import add, exact, rounded
+from dentframe.money.statement import Day, Exchange, Letter, Reading, Statement
 
 if TYPE_CHECKING:
     from dentframe.money.utility_bill import UtilityBill
@@ -24,22 +29,26 @@ if TYPE_CHECKING:
     from dentframe.site.site import Site
 
 
-def lettered(found: Sequence[Statement], site: Site, bill: UtilityBill) -> list[Statement]:
-    """Statements of tenants, each with its letter, and its meters' CTs and exchanges.
+def lettered(found: Sequence[Statement], use: Usage) -> list[Statement]:
+    """Statements of tenants, each with its letter, its meters' CTs and exchanges, and its days.
 
     Raises
     ------
     ConfigError
         For numbers that are not unique, an account that is lacking, or a logo that is not there.
     """
+    site, bill = use.site, use.bill
     tenants = {t.name: t for t in site.tenants}
     letters = {s.party: _letter(site, bill, tenants[s.party]) for s in found}
     _check_numbers(bill, list(letters.values()))
     named = {_name(site, key): key for key in site.elements}
+    daily = _daily(use)
     return [
         replace(
             s,
             letter=letters[s.party],
+            daily=daily.get(s.party, ()),
+            locale=site.locale,
             readings=tuple(_metered(site, site.elements[named[r.element]], r) for r in s.readings),
         )
         for s in found
@@ -66,6 +75,8 @@ def _letter(site: Site, bill: UtilityBill, tenant: Tenant) -> Letter:
         logo=_logo(site),
         accent=head.accent,
         not_from_utility=head.not_from_utility,
+        area_unit=head.area_unit,
+        schedule=bill.schedule,
     )
 
 
@@ -115,12 +126,31 @@ def _metered(site: Site, element: Element, r: Reading) -> Reading:
         r,
         ct=f"CT {sizes} A" if sizes else "",
         exchanges=tuple(
-            Exchange(at, _kwh(closing), _kwh(opening))
+            Exchange(at, exact(float(closing)), exact(float(opening)))
             for at, closing, opening in swaps
             if r.open_at is not None and r.close_at is not None and r.open_at < at <= r.close_at
         ),
     )
 
 
-def _kwh(value: float) -> Decimal:
-    return exact(float(value))
+def _daily(use: Usage) -> dict[str, tuple[Day, ...]]:
+    """What each party used day by day: days end at midnight, whatever readings are there."""
+    own = [s for s in use.stays if s.kind == OWN]
+    ends = {x for s in own for x in (s.start, s.end)}
+    edges = sorted({*midnights(use.site, use.bill), *span(use.site, use.bill), *ends})
+    rows = energy_rows(use, edges, "interpolate")
+    found: dict[tuple[str, dt.date], list[Day]] = {}
+    for stay in own:
+        for start, _ in pairwise(edges):
+            row = rows.get((stay.element, start))
+            if row is not None and stay.start <= start < stay.end:
+                value = float(row["energy"])
+                used = None if np.isnan(value) else rounded(value, use.rules.places)
+                day = start.tz_convert(use.site.zone).date()
+                found.setdefault((stay.party, day), []).append(Day(day, used, row["status"]))
+    days: dict[str, tuple[Day, ...]] = {}
+    for (party, day), parts in sorted(found.items()):
+        known = [x.energy for x in parts if x.energy is not None]
+        status = max((x.status for x in parts), key=STATUSES.index)
+        days[party] = (*days.get(party, ()), Day(day, add(known) if known else None, status))
+    return days

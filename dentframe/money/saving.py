@@ -45,7 +45,7 @@ DRAFT = "DRAFT"
 _EXTRAS = {
     "jinja2": ("pages", "report"),
     "fpdf": ("PDFs", "report"),
-    "openpyxl": ("workbooks", "excel"),
+    "xlsxwriter": ("workbooks", "excel"),
 }
 """Package to what it writes, and the extra that installs it."""
 
@@ -160,7 +160,7 @@ def _kept(target: Path, told: Told, of: Outcome) -> str:
 
 def _lacks(told: Told, of: Outcome) -> bool:
     """Whether papers can be made now that a record does not have."""
-    endings = [x for k, x in (("jinja2", ".html"), ("openpyxl", ".xlsx"), ("fpdf", ".pdf"))
+    endings = [x for k, x in (("jinja2", ".html"), ("xlsxwriter", ".xlsx"), ("fpdf", ".pdf"))
                if find_spec(k)]  # fmt: skip
     names = {f"{PAPERS}/{x}" for x in paper_names(of, draft=False).values()}
     return any(f"{name}{x}" not in told.files for name in names for x in endings)
@@ -203,7 +203,7 @@ def _completed(of: Outcome, told: Told, target: Path, part: Path) -> None:
     shutil.copytree(target, part, dirs_exist_ok=True)
     read_at = None if told.read_at is None else pd.Timestamp(told.read_at)
     _papers(of, read_at, part, draft=False)
-    if find_spec("openpyxl"):
+    if find_spec("xlsxwriter"):
         save_workbook(result(of), part / "internal.xlsx")
     _finish(told, part)
 
@@ -221,7 +221,7 @@ def _tables(found: Mapping[str, pd.DataFrame], part: Path, *, draft: bool) -> No
         found = {**found, "charges": charges}
     for name in TABLES:
         save_csv(found[name], part / f"{name}.csv")
-    if find_spec("openpyxl"):
+    if find_spec("xlsxwriter"):
         save_workbook(found, part / "internal.xlsx")
 
 
@@ -243,7 +243,7 @@ def _papers(of: Outcome, read_at: pd.Timestamp | None, part: Path, *, draft: boo
 def _forms(s: Statement, stem: Path) -> list[str]:
     """Write what is not there yet; a name that no font can write leaves the other forms."""
     writers = ((None, ".csv", s.to_csv), ("jinja2", ".html", s.to_html),
-               ("openpyxl", ".xlsx", s.to_excel), ("fpdf", ".pdf", s.to_pdf))  # fmt: skip
+               ("xlsxwriter", ".xlsx", s.to_excel), ("fpdf", ".pdf", s.to_pdf))  # fmt: skip
     for package, ending, write in writers:
         path = stem.with_name(f"{stem.name}{ending}")
         if path.exists() or (package and find_spec(package) is None):

@@ -71,6 +71,8 @@ class Line:
         what the next months' ratchet looks back on.
     charge : str
         The charge of the tariff that the line comes from.
+    share : Share or None
+        Of what the line is a part, where a bill was shared.
     """
 
     name: str
@@ -95,6 +97,49 @@ class Line:
     limit: Decimal | None = None
     measured: Decimal | None = None
     charge: str = ""
+    share: Share | None = None
+
+
+@dataclass(frozen=True)
+class Share:
+    """Of what a line of a shared bill is a part.
+
+    Parameters
+    ----------
+    charged : Decimal
+        What the utility charged for the whole line [currency].
+    whole : Decimal or None
+        What the quantities of all parties add up to [the line's unit].
+    weight, weights : Decimal or None
+        The party's and all parties' weights, by which a common area or a loss was shared.
+    unit : str
+        Of the weights.
+    """
+
+    charged: Decimal
+    whole: Decimal | None = None
+    weight: Decimal | None = None
+    weights: Decimal | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Day:
+    """What a party used on one local day.
+
+    Parameters
+    ----------
+    day : date
+        The day.
+    energy : Decimal or None
+        From midnight to midnight [kWh]; None where it is not known.
+    status : str
+        ``recorded``, ``estimated``, ``partial`` or ``missing``.
+    """
+
+    day: dt.date
+    energy: Decimal | None
+    status: str
 
 
 @dataclass(frozen=True)
@@ -134,6 +179,10 @@ class Letter:
         A colour, ``"#1f6feb"``.
     not_from_utility : bool
         Say that the bill does not come from the utility.
+    area_unit : str
+        Of rented areas, e.g. ``"m²"``.
+    schedule : str
+        The utility's rate schedule.
     """
 
     sender: str = ""
@@ -150,6 +199,8 @@ class Letter:
     logo: str = ""
     accent: str = ""
     not_from_utility: bool = True
+    area_unit: str = ""
+    schedule: str = ""
 
 
 @dataclass(frozen=True)
@@ -364,6 +415,10 @@ class Statement:
         Whether exceptions are open: every page, sheet and table says so.
     letter : Letter or None
         Who bills whom, for the first page.
+    daily : tuple of Day
+        The party's own use day by day, for the chart of the first page.
+    locale : str
+        How numbers, dates and money are written, e.g. ``"de-DE"``; ``""`` needs no Babel.
 
     Examples
     --------
@@ -395,6 +450,8 @@ class Statement:
     held_to: pd.Timestamp | None = None
     draft: bool = False
     letter: Letter | None = None
+    daily: tuple[Day, ...] = ()
+    locale: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lines", tuple(self.lines))
@@ -601,11 +658,11 @@ LAYOUT, SCHEMA = "schema", 2
 """Layout 1 has no `schema`, no bounds of readings and no comparison note: they take defaults."""
 _MONEY = {
     "quantity", "rate", "amount", "open_reading", "close_reading", "limit", "measured", "total",
-    "energy", "lo", "hi", "closing", "opening",
+    "energy", "lo", "hi", "closing", "opening", "charged", "whole", "weight", "weights",
 }  # fmt: skip
 _TIMES = {"start", "end", "open_at", "close_at", "read_at", "held_from", "held_to", "at"}
 _PARTS: dict[str, Any] = {
-    "lines": Line, "readings": Reading, "comparison": Past, "exchanges": Exchange,
+    "lines": Line, "readings": Reading, "comparison": Past, "exchanges": Exchange, "daily": Day,
 }  # fmt: skip
 
 
@@ -655,7 +712,8 @@ def _made(cls: Any, data: Mapping[str, Any]) -> Any:
 
 _READERS: tuple[tuple[set[str], Any], ...] = (
     ({"letter"}, lambda x: _made(Letter, x)),
-    ({"issued", "due"}, dt.date.fromisoformat),
+    ({"share"}, lambda x: _made(Share, x)),
+    ({"issued", "due", "day"}, dt.date.fromisoformat),
     (_MONEY, Decimal),
     (_TIMES, lambda x: pd.Timestamp(x).as_unit("us")),
 )

@@ -185,6 +185,7 @@ class UtilityBill:
             lines=tuple(t.record(BillLine) for t in top.tables("lines")),
             accepted=tuple(t.record(Accepted) for t in top.tables("accepted")),
             due=_due(top),
+            schedule=top.text("schedule", ""),
             file=file,
         )
 

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 
 _SITE = (
-    "name", "tz", "currency", "landlord", "landlord_code", "elements", "tenants", "split",
-    "statement", "corrections", "rebill",
+    "name", "tz", "currency", "locale", "landlord", "landlord_code", "elements", "tenants",
+    "split", "statement", "corrections", "rebill",
 )  # fmt: skip
 _DEFAULT_RULES = RegisterRules()
 
@@ -54,6 +54,8 @@ class Letterhead:
         A colour, ``"#1f6feb"``.
     not_from_utility : bool
         Say that the bill does not come from the utility.
+    area_unit : str
+        Of the tenants' areas, e.g. ``"m²"``.
     """
 
     address: tuple[str, ...] = ()
@@ -63,6 +65,7 @@ class Letterhead:
     logo: str = ""
     accent: str = ""
     not_from_utility: bool = True
+    area_unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,8 @@ class Site:
         The file's ``[[corrections]]``: what the meters say otherwise than they should.
     rebill : mapping, optional
         The file's ``[rebill]`` table, read by `dentframe.rebill`.
+    locale : str
+        How statements write numbers, dates and money, e.g. ``"de-DE"`` (by Babel).
     file : str
         Where it was read from, for errors.
 
@@ -120,6 +125,7 @@ class Site:
     letterhead: Letterhead = Letterhead()
     corrections: tuple[Correction, ...] = ()
     rebill: Mapping[str, Any] | None = None
+    locale: str = ""
     file: str = field(default="site", compare=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 
 from dentframe import Site
-from dentframe.documents.first_page import dates, first_page
+from dentframe.documents.first_page import first_page
+from dentframe.documents.formats import Formats
 from dentframe.errors import ConfigError
 from dentframe.money import Statement
 from tests.split_kit import LA, bill, element, readings, site, split, tenant
@@ -59,16 +60,18 @@ def test_it_says_who_owes_whom_what_for_when():
         "Issued": "5 February 2024",
         "Due": "26 February 2024",
         "Service period": "1–31 January 2024, 31 days",
+        "Meters read on": "1 January 2024 and 1 February 2024",
     }
     assert (page.due, page.amount) == ("Amount due by 26 February 2024", "400.00 USD")
     (meter,) = page.meters
     assert (meter["previous"], meter["previous_at"]) == ("1,000.00", "1 January 2024, 00:00")
     assert (meter["current"], meter["current_at"]) == ("3,000.00", "1 February 2024, 00:00")
     assert meter["multiplier"] == "multiplier 1 (CT 100 A, included)"
-    assert (meter["used"], meter["differs"]) == ("2,000.00 kWh", "")
+    assert (meter["used"], meter["unit"], meter["differs"]) == ("2,000.00", "kWh", "")
     assert page.told == [
         "All readings are actual; nothing is estimated.",
-        "Average energy rate: 0.2000 USD per kWh (400.00 USD for energy ÷ 2,000.00 kWh).",
+        "You pay 0.2000 USD per kWh on average: 400.00 USD for energy ÷ 2,000.00 kWh.",
+        "The utility charged 0.2000 USD per kWh on average: 600.00 USD for energy ÷ 3,000.00 kWh.",
     ]
     assert page.closing == [
         "Payable without deduction.",
@@ -137,7 +140,7 @@ def test_an_estimate_has_one_plain_sentence_and_a_mark():
     """Which meter, in words of everyday; no other sentence says that all is actual."""
     page = first_page(full())
     assert page.meters[0]["kind"] == "estimated"
-    assert page.told[0].startswith("Estimated or measured only in part: Shop (P482311252_C)")
+    assert page.told[0].startswith("This is estimated: Shop (P482311252_C)")
     assert "nothing is estimated" not in texts(page)
 
 
@@ -147,8 +150,11 @@ def test_a_statement_without_a_site_needs_no_letter():
     assert page.sender == []
     assert page.to == ["Bakery"]
     assert page.closing == []
-    assert page.facts == [("Service period", "1–31 May 2024, 31 days")]
-    assert page.charges[0]["rate"] == "× 0.25"
+    assert page.facts == [
+        ("Service period", "1–31 May 2024, 31 days"),
+        ("Meters read on", "1 May 2024 and 1 June 2024"),
+    ]
+    assert page.charges[0]["quantity"] == "10.00 kWh × 0.25"
     assert first_page(statement()).told == []
 
 
@@ -177,7 +183,7 @@ def test_a_credit_and_a_draft_are_not_due():
 )
 def test_dates_are_whole_and_inclusive(start, end, told):
     """Also over a change of the clock; a time stands only where it is no midnight."""
-    assert dates(pd.Timestamp(start, tz=LA), pd.Timestamp(end, tz=LA), LA) == told
+    assert Formats().dates(pd.Timestamp(start, tz=LA), pd.Timestamp(end, tz=LA), LA) == told
 
 
 def test_a_move_within_the_month_has_both_periods():

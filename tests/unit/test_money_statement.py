@@ -76,7 +76,7 @@ def test_the_frame_has_a_row_a_line_and_money_as_decimal():
 @pytest.mark.parametrize(
     ("module", "method", "name"),
     [
-        ("openpyxl", "to_excel", "excel"),
+        ("xlsxwriter", "to_excel", "excel"),
         ("jinja2", "to_html", "report"),
         ("fpdf", "to_pdf", "report"),
     ],

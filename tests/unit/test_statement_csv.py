@@ -10,7 +10,9 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dentframe.documents.tables import percent, tails, visible
+from dentframe.documents.formats import Formats
+from dentframe.documents.tables import percent
+from dentframe.documents.words import visible
 from dentframe.frame.tables import escaped, plain
 from dentframe.money import Line
 from tests.statement_kit import SAID, energy_line, full, statement
@@ -78,6 +80,6 @@ def test_amounts_of_charges_add_up_to_the_total():
 
 def test_cells_as_text():
     """Coverage is rounded down, decimals are filled up, control characters go."""
-    assert [percent(x) for x in (None, 1.0, 0.999999)] == ["", "100 %", "99.99 %"]
-    assert tails(["1.5", "0.0825", "12", ""]) == ["000", "", ".0000", ""]
+    assert [percent(x, Formats()) for x in (None, 1.0, 0.999999)] == ["", "100 %", "99.99 %"]
+    assert Formats().tails(["1.5", "0.0825", "12", ""]) == ["000", "", ".0000", ""]
     assert visible("a\x00\x1bb\tc\ud800") == "ab\tc"

@@ -1,0 +1,181 @@
+"""Numbers, dates and money become texts here: in plain English, or as a locale writes them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from dentframe.errors import ConfigError, missing_extra
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September",
+    "October", "November", "December",
+)  # fmt: skip
+
+
+class Formats:
+    """How a paper without a locale writes: ``1,234.50``, ``30 November 2023``, ``12.30 USD``."""
+
+    point = "."
+
+    def number(self, value: Decimal | None) -> str:
+        """With thousands separated, and every decimal that it has."""
+        return "" if value is None else f"{value:,f}"
+
+    def money(self, value: Decimal, currency: str) -> str:
+        """An amount with its currency."""
+        return f"{self.number(value)} {currency}".strip()
+
+    def change(self, percent: Decimal) -> str:
+        """A change in whole per cent, with its sign."""
+        return f"{percent:+.0f} %"
+
+    def day(self, at: dt.date) -> str:
+        """A date in full: ``30 November 2023``."""
+        return f"{at.day} {_MONTHS[at.month - 1]} {at.year}"
+
+    def short(self, at: dt.date) -> str:
+        """A date without its year: ``30 Nov``."""
+        return f"{at.day} {_MONTHS[at.month - 1][:3]}"
+
+    def time(self, at: pd.Timestamp) -> str:
+        """A local time to the minute."""
+        return f"{self.day(at)}, {at:%H:%M}"
+
+    def between(self, first: dt.date, last: dt.date) -> str:
+        """Two dates and all between them."""
+        if (first.year, first.month) == (last.year, last.month):
+            return f"{first.day}–{self.day(last)}"
+        begun = self.day(first)
+        return f"{begun if first.year != last.year else begun[:-5]} – {self.day(last)}"
+
+    def dates(self, start: pd.Timestamp, end: pd.Timestamp, tz: str) -> str:
+        """A period in whole inclusive dates and its days; a time only where it is no midnight.
+
+        Examples
+        --------
+        >>> november = pd.Timestamp("2023-11-01", tz="UTC"), pd.Timestamp("2023-12-01", tz="UTC")
+        >>> Formats().dates(*november, "UTC")
+        '1–30 November 2023, 30 days'
+        """
+        length = days(start, end, tz)
+        many = f"{self.number(length)} day{'s' * (length != 1)}"
+        first, last = (x.tz_convert(tz).tz_localize(None) for x in (start, end))
+        if (first, last) != (first.normalize(), last.normalize()):
+            return f"{self.time(first)} to {self.time(last)}, {many}"
+        last -= pd.Timedelta(days=1)
+        return f"{self.day(first) if first == last else self.between(first, last)}, {many}"
+
+    def tails(self, texts: Sequence[str]) -> list[str]:
+        """What each number lacks of the longest decimals in its column, to stand below each other.
+
+        Examples
+        --------
+        >>> Formats().tails(["1.5", "0.0825", "12", ""])
+        ['000', '', '.0000', '']
+        """
+        have = [len(t.partition(self.point)[2]) for t in texts]
+        most = max(have, default=0)
+        return [
+            self.point * (n == 0 and most > 0) + "0" * (most - n) if t else ""
+            for t, n in zip(texts, have, strict=True)
+        ]
+
+
+class LocaleFormats(Formats):
+    """How a locale writes, by Babel.
+
+    Parameters
+    ----------
+    locale : str
+        E.g. ``"de-DE"``.
+
+    Raises
+    ------
+    MissingExtraError
+        Where Babel is not installed.
+    ConfigError
+        For a locale that Babel does not know.
+    """
+
+    def __init__(self, locale: str) -> None:
+        try:
+            import babel.dates
+            import babel.numbers
+        except ImportError:
+            what = f"write numbers and dates as locale {locale!r} has them"
+            raise missing_extra(what, "report") from None
+        self._dates: Any = babel.dates
+        self._numbers: Any = babel.numbers
+        try:
+            self._locale = babel.Locale.parse(locale.replace("-", "_"))
+        except (babel.UnknownLocaleError, ValueError):
+            raise ConfigError(
+                f"Cannot write numbers and dates as locale {locale!r} has them: Babel does not "
+                "know it. Give a language and a territory in field 'locale' of the site file, "
+                "e.g. 'en-US' or 'de-DE'."
+            ) from None
+        self.point = self._numbers.get_decimal_symbol(self._locale)
+        self._whole = self._locale.decimal_formats[None].pattern.split(".")[0]
+
+    def number(self, value: Decimal | None) -> str:
+        """With every decimal that it has."""
+        if value is None:
+            return ""
+        places = max(-int(value.as_tuple().exponent), 0)
+        pattern = f"{self._whole}.{'0' * places}" if places else self._whole
+        return _narrow(self._numbers.format_decimal(value, pattern, locale=self._locale))
+
+    def money(self, value: Decimal, currency: str) -> str:
+        """An amount with its currency."""
+        if not currency:
+            return self.number(value)
+        return _narrow(self._numbers.format_currency(value, currency, locale=self._locale))
+
+    def change(self, percent: Decimal) -> str:
+        """A change in whole per cent, with its sign."""
+        told = self._numbers.format_percent(abs(percent) / 100, locale=self._locale)
+        return f"{'+' if percent >= 0 else '-'}{_narrow(told)}"
+
+    def day(self, at: dt.date) -> str:
+        """A date in full."""
+        return str(self._dates.format_date(at, "long", locale=self._locale))
+
+    def short(self, at: dt.date) -> str:
+        """A date without its year."""
+        return str(self._dates.format_skeleton("MMMd", at, locale=self._locale))
+
+    def time(self, at: pd.Timestamp) -> str:
+        """A local time to the minute."""
+        clock = self._dates.format_time(at, "short", locale=self._locale)
+        return f"{self.day(at)}, {_narrow(clock)}"
+
+    def between(self, first: dt.date, last: dt.date) -> str:
+        """Two dates and all between them."""
+        told = self._dates.format_interval(first, last, "yMMMd", locale=self._locale)
+        return _narrow(told)
+
+
+def _narrow(text: str) -> str:
+    """With the common no-break space: the fonts of every PDF reader lack the narrow ones."""
+    return text.replace("\u202f", "\u00a0").replace("\u2009", "\u00a0")
+
+
+@lru_cache
+def formats(locale: str) -> Formats:
+    """How a paper writes: as its locale does, or in plain English without one."""
+    return LocaleFormats(locale) if locale else Formats()
+
+
+def days(start: pd.Timestamp, end: pd.Timestamp, tz: str) -> Decimal:
+    """The local days of a period; a part of a day counts as such."""
+    first, last = (x.tz_convert(tz).tz_localize(None) for x in (start, end))
+    length = Decimal((last - first) // pd.Timedelta(seconds=1)) / 86400
+    return length.quantize(Decimal("0.01"), ROUND_HALF_UP).normalize() + 0
