@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dentframe.documents import tables
+from dentframe.documents.chart import BLUE, draw
 from dentframe.documents.first_page import FirstPage, first_page
 from dentframe.documents.fonts import BUILT_IN, Font, bold, chosen
 from dentframe.documents.formats import formats
@@ -19,14 +20,12 @@ from dentframe.documents.words import explained, visible
 from dentframe.errors import missing_extra
 
 if TYPE_CHECKING:
-    from dentframe.documents.chart import Bar, Chart
     from dentframe.money.statement import Statement
 
 
 _LINES = ("Line", "Quantity", "Unit", "Rate", "Amount", "Status")
 _READINGS = ("Meter", "Opening", "Reading", "Closing", "Reading", "Used")
 _PAST, _AMOUNT, _ROW = (44, 28, 16), 30, 5
-_BAR = (91, 141, 184)
 _GREY, _BLACK, _RULE, _FAINT = 90, 0, 190, 225
 _NBSP = "\N{NO-BREAK SPACE}"
 
@@ -167,7 +166,8 @@ def _first(pdf: Any, of: Statement, first: FirstPage) -> None:
         _sentence(pdf, first.compared_note, 8)
     if first.chart:
         _title(pdf, "Your use day by day [kWh]", room=50)
-        _chart(pdf, first.chart)
+        draw(pdf, first.chart)
+        _sentence(pdf, first.chart.note, 8)
     pdf.ln(2)
     for text in first.told:
         _sentence(pdf, text)
@@ -198,37 +198,6 @@ def _sentence(pdf: Any, text: str, size: float = 9.5) -> None:
     if text:
         pdf.set_font(style="", size=size)
         pdf.multi_cell(0, size * 0.53, text, align="L", new_x="LMARGIN", new_y="NEXT")
-
-
-def _chart(pdf: Any, found: Chart) -> None:
-    """The bars as vectors; what is not sure is hatched."""
-    x, y, width, height = pdf.l_margin + 14, pdf.get_y() + 1, pdf.epw - 14, 30
-    pdf.set_font(style="", size=7)
-    pdf.set_text_color(_GREY)
-    pdf.set_fill_color(*_BAR)
-    for down, text in found.ticks:
-        pdf.line(x, y + height * down, x + width, y + height * down)
-        pdf.text(x - 1.5 - pdf.get_string_width(text), y + height * down + 0.9, text)
-    for bar in found.bars:
-        _bar(pdf, bar, x + width * bar.left, y + height * bar.top, width * bar.width, height)
-    for across, text in found.labels:
-        pdf.text(x + width * across - pdf.get_string_width(text) / 2, y + height + 4, text)
-    pdf.set_y(y + height + 6)
-    _sentence(pdf, found.note, 8)
-    pdf.set_text_color(_BLACK)
-
-
-def _bar(pdf: Any, bar: Bar, x: float, y: float, width: float, scale: float) -> None:
-    height = scale * bar.height
-    if not bar.known:
-        pdf.text(x + width / 2 - 0.6, y - 0.5, "?")
-    elif not bar.doubtful:
-        pdf.rect(x, y, width, height, style="F")
-    elif height:
-        with pdf.local_context(draw_color=_BAR), pdf.rect_clip(x, y, width, height):
-            pdf.rect(x, y, width, height)
-            for i in range(int((width + height) / 1.2) + 1):
-                pdf.line(x, y + i * 1.2, x + i * 1.2, y)
 
 
 def _charge_rows(first: FirstPage) -> list[list[str]]:
@@ -379,7 +348,7 @@ def _past_row(pdf: Any, texts: Sequence[str], share: float = 0) -> None:
         pdf.cell(width, _ROW, text, align=align)
     room = pdf.epw - sum(_PAST) - _AMOUNT
     if share:
-        pdf.set_fill_color(*_BAR)
+        pdf.set_fill_color(*BLUE)
         pdf.rect(pdf.get_x(), pdf.get_y() + 1, room * share, _ROW - 2, style="F")
     pdf.set_x(pdf.l_margin + pdf.epw - _AMOUNT)
     pdf.cell(_AMOUNT, _ROW, texts[3], align="R")
