@@ -109,6 +109,8 @@ class UtilityBill:
         When the statements are made out.
     due : date or int, optional
         Until when they are payable, or within how many days of `issued`.
+    schedule : str
+        The utility's rate schedule, for the statements.
     accepted : tuple of Accepted
         Exceptions that are accepted by name, for this bill only.
     file : str
@@ -139,6 +141,7 @@ class UtilityBill:
     number: str = ""
     issued: dt.date | None = None
     due: dt.date | int | None = None
+    schedule: str = ""
     accepted: tuple[Accepted, ...] = ()
     file: str = field(default="bill", compare=False, repr=False)
 
@@ -185,7 +188,6 @@ class UtilityBill:
             lines=tuple(t.record(BillLine) for t in top.tables("lines")),
             accepted=tuple(t.record(Accepted) for t in top.tables("accepted")),
             due=_due(top),
-            schedule=top.text("schedule", ""),
             file=file,
         )
 
