@@ -225,7 +225,8 @@ class Cumulative:
         covered = t[i] - t[0] + counted - self._lost[k]
         inside = (counted > 0) & (counted < length)
         if self.corrected is not None:  # there is a breakpoint, and no meter showed it
-            inside |= np.isin(x, self.corrected.calculated) & ~(hit & ~odd.ok[k])
+            shown = (x <= t[0]) | (x >= t[-1]) | (hit & ~odd.ok[k])
+            inside |= np.isin(x, self.corrected.calculated) & ~shown
         in_gap = hit & ((odd.flags[k] & int(Flag.GAP_BRIDGED)) != 0)
         bits = np.where(in_gap, int(Flag.EDGE_IN_GAP), int(Flag.EDGE_INTERPOLATED))
         return Edges(segment, energy, covered, inside, np.where(inside, bits, 0))

@@ -31,6 +31,7 @@ from dentframe.money.occupancy import (
 )
 from dentframe.money.rounding import EXACT, add, exact, rounded
 from dentframe.money.usage import printed, unaffected
+from dentframe.site.corrections import in_force
 from dentframe.site.elements import EXPORT
 from dentframe.verbs.coincident import coincident
 from dentframe.verbs.demand import demand
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
 UNITS = {"energy": "kWh", "coincident": "kW", "own_peak": "kW"}
 """The bases that are measured, and their units."""
 Row = Mapping[Any, Any]
+_ESTIMATES = {"reset", "ambiguous_fall", "edge_in_gap"}
+_NO_KW = "The agreed figure states no kw, so that nothing tells the demand. "
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,8 @@ class Figure:
         What shows that, or what would.
     accepted : Accepted or None
         What the bill says where it accepts the figure by name.
+    agreed : Decimal
+        By how much an agreed figure differs from what was measured [unit]: it is the landlord's.
     """
 
     stay: Stay
@@ -87,6 +92,12 @@ class Figure:
     sure: bool = False
     note: str = ""
     accepted: Accepted | None = None
+    agreed: Decimal = Decimal(0)
+
+    @property
+    def measured(self) -> Decimal | None:
+        """The value without what an agreed figure adds to the meter [unit]."""
+        return None if self.value is None else EXACT.subtract(self.value, self.agreed)
 
     def kind(self, rules: SplitRules) -> str:
         """Its status; ``not_closed`` where a later reading may still move its closing."""
@@ -147,7 +158,8 @@ class Usage:
     @property
     def residual(self) -> Decimal:
         """The utility's energy less what the elements of the bill measured [kWh]."""
-        parts = [f.value for f in self.figures["energy"] if f.stay.kind != MAIN and f.value]
+        found = [f.measured for f in self.figures["energy"] if f.stay.kind != MAIN]
+        parts = [x for x in found if x is not None]
         return EXACT.subtract(self.kwh, add(parts))
 
 
@@ -248,18 +260,24 @@ def accepts(rules: SplitRules, f: Figure) -> bool:
     """Whether money may use a figure."""
     if f.value is None or f.accepted is not None:
         return f.value is not None
+    if "agreed" in f.flags and not _ESTIMATES & {*f.flags}:
+        return f.unit == "kWh" or f.sure  # its reason accepts an agreed figure, not more of it
     if f.unit == "kWh":
         return f.status in rules.accept
     enough = f.status != "partial" or f.coverage >= rules.demand_coverage
     return f.sure or (enough and f.status in rules.accept_demand)
 
 
-def by_party(figures: Sequence[Figure], kind: str) -> dict[str, Decimal]:
-    """The sum of the figures of a kind by party, in their order; common areas are one party."""
+def by_party(figures: Sequence[Figure], kind: str, *, measured: bool = False) -> dict[str, Decimal]:
+    """The sum of the figures of a kind by party, in their order; common areas are one party.
+
+    With `measured` what the meters say, where a figure was agreed.
+    """
     total: dict[str, Decimal] = {}
     for f in figures:
-        if f.stay.kind == kind and f.value is not None:
-            total[f.stay.party] = total.get(f.stay.party, Decimal(0)) + f.value
+        value = f.measured if measured else f.value
+        if f.stay.kind == kind and value is not None:
+            total[f.stay.party] = total.get(f.stay.party, Decimal(0)) + value
     return total
 
 
@@ -291,7 +309,7 @@ def energy_of(rules: SplitRules, row: Row | None) -> Decimal | None:
         return None
     energy = exact(float(row["energy"]), scale=scale_of(row))
     opening, closing = (row.get(x) for x in ("open_reading", "close_reading"))
-    if not moves(rules, row) or pd.isna(opening) or pd.isna(closing):
+    if "agreed" in row["flags"] or not moves(rules, row) or pd.isna(opening) or pd.isna(closing):
         return rounded(energy, rules.places)
     return printed(energy, exact(opening), exact(closing), rules.places)
 
@@ -311,7 +329,22 @@ def scale_of(row: Row) -> float:
 def _energies(use: Usage) -> list[Figure]:
     """The energy of every stay [kWh]."""
     rows = _by_stay(use.stays, lambda edges: energy_rows(use, edges))
-    return [_figure(s, row := rows.get(s), energy_of(use.rules, row), "kWh") for s in use.stays]
+    return [
+        replace(
+            _figure(s, row, value := energy_of(use.rules, row), "kWh"),
+            agreed=_agreed(use, row, value),
+        )
+        for s in use.stays
+        for row in [rows.get(s)]
+    ]
+
+
+def _agreed(use: Usage, row: Row | None, value: Decimal | None) -> Decimal:
+    """By how much an agreed figure differs from the meter, whose own is rounded as printed."""
+    if row is None or value is None or "agreed" not in row["flags"]:
+        return Decimal(0)
+    own = {**row, "energy": row["energy"] - row["agreed"], "flags": ()}
+    return EXACT.subtract(value, energy_of(use.rules, own) or Decimal(0))
 
 
 def _by_stay(
@@ -375,7 +408,8 @@ def _coincidents(use: Usage) -> list[Figure]:
         when = branches[0].start if pd.isna(at) else at.tz_convert("UTC")
         stay = next(s for s in branches if s.element == name and s.start <= when < s.end)
         own = _figure(stay, row, _kw(use, row, "coincident"), "kW")
-        found.append(replace(own, sure=sure, note=note))
+        agreed = "agreed" in own.flags  # an agreed peak does not say when it was
+        found.append(replace(own, sure=sure and not agreed, note=_NO_KW if agreed else note))
     return found
 
 
@@ -433,12 +467,28 @@ def _own_peaks(use: Usage) -> list[Figure]:
     rows = _by_stay(mine, rows_of)
     start, end = span(use.site, use.bill)
     return [
-        _figure(s, row, value and rounded(Fraction(value) * share, use.rules.places), "kW")
+        _with_agreed_kw(
+            use, _figure(s, row, value and rounded(Fraction(value) * share, use.rules.places), "kW")
+        )
         for s in mine
         for row in [rows.get(s)]
         for value in [_kw(use, row, "peak")]
         for share in [Fraction((s.end - s.start).value, (end - start).value)]
     ]
+
+
+def _with_agreed_kw(use: Usage, f: Figure) -> Figure:
+    """A peak that an agreed figure bears on is sure where that states the demand too."""
+    if "agreed" not in f.flags:
+        return f
+    zone = use.site.zone
+    told = all(
+        x.kw is not None
+        for x in in_force(use.site.corrections, zone)
+        if (x.kind, x.element) == ("figure", f.stay.element)
+        and x.touches(f.stay.start, f.stay.end, zone)
+    )
+    return replace(f, sure=told, note="" if told else _NO_KW)
 
 
 _MEASURES: dict[str, Callable[[Usage], list[Figure]]] = {

@@ -8,7 +8,7 @@ more. What no rule covers, and what rests on a refused figure, goes to ``unalloc
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dentframe.money.utility_bill import BillLine
 
 ZERO, ONE = Decimal(0), Decimal(1)
+AGREED = "agreed"
 LOSS, TOLERANCE, UNEXPLAINED, REFUSED, FEE = "loss", "tolerance", "unexplained", "refused", "fee"
 TITLES = {
     COMMON: "common areas",
@@ -30,6 +31,7 @@ TITLES = {
     TOLERANCE: "meter tolerance",
     EXPORT: "export credit",
     UNEXPLAINED: "unexplained",
+    AGREED: "agreed figure",
 }
 WEIGHT_UNITS = {"days": "element-days", "area": "area-days"} | UNITS
 """The units of the weights that are quantities."""
@@ -46,8 +48,8 @@ class Charge:
     line, kind : str
         The bill's line.
     part : str
-        ``own``, ``common``, ``loss``, ``tolerance``, ``export``, ``unexplained``,
-        ``refused``, or ``fee``: the landlord's own, no part of the utility's bill.
+        ``own``, ``agreed``, ``common``, ``loss``, ``tolerance``, ``export``,
+        ``unexplained``, ``refused``, or ``fee``: the landlord's own, no part of the utility's bill.
     basis : str
         By what it was shared.
     quantity : Decimal or None
@@ -58,6 +60,8 @@ class Charge:
         What all quantities of the line add up to.
     amount : Decimal
         [currency]
+    agreed_by : str
+        Of a landlord's ``agreed`` part, the party whose agreed figure it comes from.
     """
 
     party: str
@@ -69,6 +73,7 @@ class Charge:
     unit: str
     whole: Decimal
     amount: Decimal
+    agreed_by: str = ""
 
     @property
     def title(self) -> str:
@@ -141,7 +146,10 @@ def _of_line(use: Usage, line: BillLine, rule: Rule) -> list[Charge]:
         nobody = Component(REFUSED, ONE, {UNALLOCATED: ONE}, "")
         return _charges(use, line, rule, [nobody], printed=False)
     if rule.by in UNITS:
-        return _charges(use, line, rule, _measured(use, rule))
+        found = _charges(use, line, rule, _measured(use, rule))
+        measured = own_use(use, rule.by, measured=True)
+        agreed = {k: v - measured[k] for k, v in own_use(use, rule.by).items() if v != measured[k]}
+        return [x for c in found for x in _agreed(use, line, c, agreed)]
     by = weights(use, rule)
     unit = WEIGHT_UNITS.get(rule.by, "")
     part = Component(EXPORT if rule.by == EXPORT else OWN, add(list(by.values())), by, unit)
@@ -162,29 +170,52 @@ def _as_lines(
     if line.amount == 0:
         return []
     total: dict[str, Decimal] = {}
+    agreed: dict[str, Decimal] = {}
     for c in (c for x in others if x in names for c in others[x]):
-        total[c.party] = total.get(c.party, ZERO) + c.amount
+        whose = c.agreed_by or c.party  # shared as measured, so that it is nobody else's
+        total[whose] = total.get(whose, ZERO) + c.amount
+        if c.agreed_by:
+            agreed[whose] = agreed.get(whose, ZERO) - c.amount
     parts, unit = {EXPORT: EXPORT, UNALLOCATED: REFUSED}, use.site.currency
     own = {k: v for k, v in total.items() if k not in parts}
     components = [Component(OWN, add(list(own.values())), own, unit)]
     components += [Component(parts[k], total[k], {k: ONE}, unit) for k in parts if k in total]
-    return _charges(use, line, rule, components)
+    return [x for c in _charges(use, line, rule, components) for x in _agreed(use, line, c, agreed)]
+
+
+def _agreed(use: Usage, line: BillLine, c: Charge, agreed: Mapping[str, Decimal]) -> list[Charge]:
+    """A charge by an agreed figure, and what that leaves of it: the landlord's, nobody else's."""
+    if c.part != OWN or c.party not in agreed or c.quantity is None:
+        return [c]
+    more, digits = agreed[c.party], digits_of(use.site.currency)
+    quantity = EXACT.add(c.quantity, more)
+    amount = rounded(EXACT.divide(EXACT.multiply(line.amount, quantity), c.whole), digits)
+    rest = replace(
+        c,
+        party=use.site.landlord,
+        part=AGREED,
+        quantity=-more,
+        amount=EXACT.subtract(c.amount, amount),
+        agreed_by=c.party,
+    )
+    return [replace(c, quantity=quantity, amount=amount), rest]
 
 
 # --- what a line's basis is made of ------------------------------------------------------
 
 
-def own_use(use: Usage, basis: str) -> dict[str, Decimal]:
+def own_use(use: Usage, basis: str, *, measured: bool = False) -> dict[str, Decimal]:
     """What each party used by itself, in the declared order: ties go to the first."""
-    total = by_party(use.figures[basis], OWN)
+    total = by_party(use.figures[basis], OWN, measured=measured)
     return {p: total[p] for p in _parties(use) if p in total}
 
 
 def _measured(use: Usage, rule: Rule) -> list[Component]:
     """The components of a measured basis."""
     figures, unit = use.figures[rule.by], UNITS[rule.by]
-    own, export = own_use(use, rule.by), by_party(figures, EXPORT)
-    common = by_party(figures, COMMON).get("", ZERO)
+    own = own_use(use, rule.by, measured=True)
+    export = by_party(figures, EXPORT, measured=True)
+    common = by_party(figures, COMMON, measured=True).get("", ZERO)
     rest = residuals(use) if rule.by == "energy" else {}
     shared = {**rest, COMMON: EXACT.add(common, rest.get(COMMON, ZERO))}
     return [
@@ -236,7 +267,7 @@ def weights(use: Usage, rule: Rule) -> dict[str, Decimal]:
         Where an area that the rule needs is not stated.
     """
     if rule.by in UNITS:
-        return own_use(use, rule.by)
+        return own_use(use, rule.by, measured=True)
     if rule.by == "days":
         held = [party for day in use.holders for party in day.values()]
         found = {p: Decimal(held.count(p)) for p in _parties(use)}

@@ -1,0 +1,134 @@
+"""Splits of corrected readings, priced by hand: the sums are the utility's bill in every one."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dentframe import Correction, verify
+from tests.split_kit import balanced, bill, element, line, readings, shares, site, split, tenant
+
+BILL = (line("Energy", "energy", "300.00"), line("Tax", "tax", "30.00"))
+LOSS = {"loss": {"by": "energy", "rest": True}, "agree": 100}
+
+
+def table(kind, letter="A", **more):
+    """A correction's table."""
+    return {"kind": kind, "element": f"P1_{letter}", "id": "c1", "reason": "because",
+            "on": "2024-02-05"} | more  # fmt: skip
+
+
+def run_of(frame, *corrections, kwh=3000, rules=LOSS, elements=None, **more):
+    """January's bill of 300.00 and 30.00 tax, on readings with corrections."""
+    where = site(corrections=list(corrections), rules=rules, elements=elements, **more)
+    return split(bill(*BILL, kwh=kwh), where, frame=frame)
+
+
+def amounts(run):
+    """Party and title to amount."""
+    rows = run.charges
+    return {f"{p} {t}": str(a) for p, t, a in
+            zip(rows["party"], rows["line"], rows["amount"], strict=True)}  # fmt: skip
+
+
+def test_a_factor_for_half_a_month():
+    """A used 1,000 and B 1,000 by their registers; A's CT was 2 from the 17th of 31 days on."""
+    frame = readings({"A": 992, "B": 1000})
+    fix = table("factor", factor=2, **{"from": "2024-01-17"})
+    run = run_of(frame, fix, kwh=2472)
+    # 992 / 31 = 32 kWh a day: 16 days x 32 + 15 days x 64 = 1,472; no loss is left.
+    assert amounts(run) == {"A Energy": "178.64", "B Energy": "121.36", "A Tax": "17.86",
+                            "B Tax": "12.14"}  # fmt: skip
+    figure = run.figures.iloc[0]
+    assert (figure["quantity"], figure["flags"]) == (Decimal("1472.00"), ("corrected",))
+    assert balanced(run)
+
+
+def test_a_hand_reading_after_a_gap_of_36_hours():
+    """The reading at the move is used, and is recorded."""
+    frame = readings({"A": 992, "B": 1000})
+    gap = (frame.index.get_level_values(1) > pd.Timestamp("2024-01-16 08:00Z")) & (
+        frame.index.get_level_values(1) < pd.Timestamp("2024-01-17 20:00Z"))  # fmt: skip
+    frame.loc[gap, "kWHNet/Elm/A"] = np.nan
+    tenants = [tenant("A", "A", end="2024-01-17"), tenant("C", "A", start="2024-01-17"),
+               tenant("B", "B")]  # fmt: skip
+    hand = table("reading", time="2024-01-17", value=1500, by="caretaker")
+    run = run_of(frame, hand, kwh=1992, tenants=tenants)
+    # A: 1,500 - 1,000 = 500; C: 1,992 - 1,500 = 492; B: 1,000.
+    quantities = run.charges.query("line == 'Energy'")["quantity"].astype(str).tolist()
+    assert quantities == ["500.00", "1000.00", "492.00"] or quantities == [
+        "500.00", "492.00", "1000.00"]  # fmt: skip
+    assert set(run.figures["status"]) == {"recorded"}
+    assert shares(run, "Energy") == {"A": "75.30", "C": "74.10", "B": "150.60"}
+
+
+def test_an_exchange_whose_reading_was_mistyped():
+    """The correction takes the place of the one that names it, and prices as it should."""
+    frame = readings({"A": 992, "B": 1000})
+    at = pd.Timestamp("2024-01-17 08:00Z")
+    later = frame.index.get_level_values(1) > at
+    frame.loc[later, "kWHNet/Elm/A"] -= 1512  # 16 days: the old meter closed at 1,512
+    frame = frame[frame.index.get_level_values(1) != at]
+    wrong = table("exchange", time="2024-01-17", closing=1521, opening=0)
+    right = table("exchange", time="2024-01-17", closing=1512, opening=0) | {
+        "id": "c2", "replaces": "c1"}  # fmt: skip
+    run = run_of(frame, wrong, right, kwh=1992)
+    assert shares(run, "Energy") == {"A": "149.40", "B": "150.60"}
+    worse = run_of(frame, wrong, kwh=1992)
+    assert worse.figures["quantity"].iloc[0] == Decimal("1001.00")
+
+
+@pytest.mark.parametrize("kwh", [700, 1300])
+def test_an_agreed_figure_is_the_landlords_alone(kwh):
+    """A's bill follows the figure, B's stays; the difference is a line of the landlord."""
+    frame = readings({"A": 1000, "B": 1000})
+    before = amounts(run_of(frame, kwh=2100))
+    fix = table("figure", kwh=kwh, by="A", to="2024-02-01", **{"from": "2024-01-01"})
+    run = run_of(frame, fix, kwh=2100)
+    after = amounts(run)
+    assert after["B Energy"] == before["B Energy"] == "142.85"
+    assert after["B Energy: technical loss"] == before["B Energy: technical loss"]
+    assert after["B Tax"] == before["B Tax"]
+    # 300.00 / 2,100 kWh: 700 are 100.00, 1,300 are 185.71; the landlord has the rest.
+    assert after["A Energy"] == {700: "100.00", 1300: "185.71"}[kwh]
+    assert after["Landlord Energy: agreed figure"] == {700: "42.86", 1300: "-42.85"}[kwh]
+    assert balanced(run)
+    assert run.ok
+    assert run.figures["status"].iloc[0] == "estimated"
+
+
+def test_an_agreed_figure_replaces_what_nobody_measured():
+    """It then counts against the loss, and the landlord has no line."""
+    frame = readings({"A": 1000, "B": 1000})
+    frame["kWHNet/Elm/A"] = np.nan
+    fix = table("figure", kwh=900, by="A", to="2024-02-01", **{"from": "2024-01-01"})
+    run = run_of(frame, fix, kwh=2000)
+    assert set(run.charges["party"]) == {"A", "B"}
+    assert amounts(run)["A Energy"] == "135.00"
+
+
+def test_a_demand_line_is_refused_where_the_figure_states_none():
+    """With kw the own peak is that; without, the line is nobody's, and says why."""
+    frame = readings({"A": 1000, "B": 1000}, demand={"A": 5, "B": 5})
+    how = {"lines": {"energy": "energy", "tax": "lines", "demand": "own_peak"}} | LOSS
+    fix = table("figure", kwh=700, by="A", to="2024-02-01", **{"from": "2024-01-01"})
+    bills = bill(*BILL, line("Demand", "demand", "100.00"), kwh=2000)
+    refused = split(bills, site(corrections=[fix], rules=how), frame=frame)
+    assert shares(refused, "Demand") == {"unallocated": "100.00"}
+    assert "states no kw" in " ".join(refused.exceptions["detail"] + refused.exceptions["remedy"])
+    stated = split(bills, site(corrections=[fix | {"kw": 3}], rules=how), frame=frame)
+    assert shares(stated, "Demand") == {"A": "37.50", "B": "62.50"}
+
+
+def test_a_corrected_record_repeats(tmp_path):
+    """Its site file has the corrections, and verify computes with them."""
+    frame = readings({"A": 992, "B": 1000})
+    fix = table("factor", factor=2, **{"from": "2024-01-17"})
+    record = run_of(frame, fix, kwh=2472).save(tmp_path / "r")
+    assert verify(record).ok
+    assert "c1" in (record / "site.toml").read_text(encoding="utf-8")
+    assert Correction.from_dict(fix).factor == 2
+    assert element()["cts"]
