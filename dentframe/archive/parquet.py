@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import mmap
 import os
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ from dentframe.archive.merge import Holding
 from dentframe.archive.records import SCHEMA, About, Record, dump, load, read_metadata, said_topics
 from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError, DentError, missing_extra
+from dentframe.wire.decode import room
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -213,8 +215,6 @@ class Opened:
         Its columns of readings.
     checked : bool
         Whether it has checksums.
-    threads : bool
-        Whether reading may use every core; a worker among others reads on its own.
     """
 
     path: Path
@@ -226,7 +226,6 @@ class Opened:
     file: Any = field(repr=False)
     data: memoryview = field(repr=False)
     sums: npt.NDArray[np.uint32] | None = field(repr=False)
-    threads: bool = True
 
     def __enter__(self) -> Self:
         return self
@@ -256,14 +255,19 @@ class Opened:
         if bad:
             named = (f"{self._window(g)}: {', '.join(columns[:3])}" for g, columns in bad.items())
             raise torn(self.path, f"checksums differ, {'; '.join(named)}")
-        with _reading(self.path):
-            table = self.file.read_row_groups(
-                groups, columns=[TIME, *wanted], use_threads=self.threads
-            )
-        minutes = self._minutes(table, groups)
-        values = np.empty((len(minutes), len(wanted)), order="F")
-        for i, name in enumerate(wanted):
-            _copy(values[:, i], table.column(name))
+        lengths = [self.file.metadata.row_group(group).num_rows for group in groups]
+        minutes, values = np.empty(sum(lengths), np.int64), room(sum(lengths), len(wanted))
+        first = 0
+        for group, length in zip(groups, lengths, strict=True):  # so that little is held twice
+            rows, first = slice(first, first + length), first + length
+            with _reading(self.path):
+                table = self.file.read_row_group(group, columns=[TIME, *wanted])
+            self._check_minutes(table.column(TIME), group, minutes[rows])
+            for i, name in enumerate(wanted):
+                _copy(values[rows, i], table.column(name))
+            del table
+            if isinstance(self.data.obj, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+                self.data.obj.madvise(mmap.MADV_DONTNEED)
         return Holding(self.records, wanted, minutes, values)
 
     def damaged(self) -> dict[int, tuple[str, ...]]:
@@ -300,27 +304,19 @@ class Opened:
     def _window(self, group: int) -> Window:
         return Window(self.year, self.months[group])
 
-    def _minutes(self, table: Any, groups: Sequence[int]) -> npt.NDArray[np.int64]:
-        column = table.column(TIME)
+    def _check_minutes(self, column: Any, group: int, out: npt.NDArray[np.int64]) -> None:
+        """Put the minutes of a month in their place, where they are sorted and of the month."""
         if column.null_count:
             raise foreign(self.path, f"its column {TIME!r} has {column.null_count} empty cells")
-        found = np.empty(len(column), np.int64)
-        first = 0
-        for chunk in column.cast("int64").chunks:
-            out = found[first : first + len(chunk)]
-            np.floor_divide(chunk.to_numpy(), _US_PER_MINUTE, out=out)
-            first += len(chunk)
-        inside = [self._window(group).minutes for group in groups]
-        edges = np.searchsorted(
-            found, [m for minutes in inside for m in (minutes.start, minutes.stop)]
-        )
-        lengths = [self.file.metadata.row_group(group).num_rows for group in groups]
-        if (np.diff(found) <= 0).any() or np.diff(edges)[::2].tolist() != lengths:
+        _copy(out, column.cast("int64"))
+        out //= _US_PER_MINUTE
+        inside = self._window(group).minutes
+        rising = (np.diff(out) > 0).all()
+        if len(out) and not (rising and inside.start <= out[0] and out[-1] < inside.stop):
             raise foreign(self.path, f"its column {TIME!r} is not sorted, or leaves its months")
-        return found
 
 
-def _copy(out: npt.NDArray[np.float64], column: Any) -> None:
+def _copy(out: npt.NDArray[Any], column: Any) -> None:
     first = 0
     for chunk in column.chunks:
         out[first : first + len(chunk)] = chunk.to_numpy(zero_copy_only=False)
@@ -372,8 +368,10 @@ def _open(path: Path) -> tuple[memoryview, npt.NDArray[np.uint32] | None, Any]:
     """The bytes of a file, its checksums, and the Parquet reader of them."""
     pa = pyarrow("read an archive")
     with _reading(path):
-        mapped = _MAPPED and path.stat().st_size
-        buffer = pa.memory_map(str(path)).read_buffer() if mapped else path.read_bytes()
+        with path.open("rb") as opened:
+            mapped = _MAPPED and path.stat().st_size
+            fd = opened.fileno()
+            buffer = mmap.mmap(fd, 0, access=mmap.ACCESS_READ) if mapped else opened.read()
         data = memoryview(buffer)
         return data, _checksums(path, data), pa.parquet.ParquetFile(pa.BufferReader(buffer))
 

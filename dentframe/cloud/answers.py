@@ -11,7 +11,7 @@ import json
 import logging
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 from urllib.parse import quote, urlencode
 
 import numpy as np
@@ -21,7 +21,8 @@ from dentframe.wire.decode import decode
 from dentframe.wire.page import Page, decode_meters, decode_topics, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+    from concurrent.futures import Executor
     from datetime import datetime
 
     from dentframe.cloud.planner import Window
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from dentframe.errors import DentWarning
 
 
+T = TypeVar("T")
 LOGGER = logging.getLogger("dentframe.cloud")
 logging.getLogger("dentframe").addHandler(logging.NullHandler())
 
@@ -186,8 +188,12 @@ class Cancellation:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._attempts: set[AttemptTimer] = set()
-        self.decoding = threading.Lock()
         self.error: DentError | None = None
+        self.decoder: Executor | None = None
+
+    def in_turn(self, call: Callable[[], T]) -> T:
+        """Call in the one thread that decodes: each more would need memory of its own."""
+        return call() if self.decoder is None else self.decoder.submit(call).result()
 
     def stop(self, error: DentError) -> None:
         """Let no further request of this read go out."""
@@ -295,10 +301,7 @@ class ApiRequest:
                 return decode_meters(body)
             if self.kind == "getTopics":
                 return decode_topics(body)
-            # One thread at a time: several would wait for the interpreter all the same, and
-            # each needs its own memory.
-            with self.read.decoding:
-                return decode(body, self.window)
+            return decode(body, self.window)
         except DentError:
             raise
         except Exception as error:

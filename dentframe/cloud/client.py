@@ -336,9 +336,10 @@ class _Service:
         from dentframe.cloud.transport import send
 
         response = send(self.session(), self.credentials.base_url, request)
-        value = getattr(response, "value", None)
-        body = response.content
-        return (request.decode(body) if value is None else value), len(body)
+        value, body = getattr(response, "value", None), response.content
+        if value is None:  # kept meanwhile, by another read
+            value = request.read.in_turn(lambda: request.decode(body))
+        return value, len(body)
 
 
 def _account_of(credentials: Credentials, file: CacheFile | None) -> str:

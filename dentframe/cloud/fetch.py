@@ -134,6 +134,7 @@ def run(
         return len([pool.submit(work, job) for job in jobs])
 
     pool = ThreadPoolExecutor(workers, thread_name_prefix="dentframe-read")
+    reader.state.decoder = decoder = ThreadPoolExecutor(1, thread_name_prefix="dentframe-decode")
     waiting = iter(jobs)
     finished = False
     try:
@@ -149,6 +150,7 @@ def run(
         if not finished:
             reader.state.cancel()
         pool.shutdown(wait=True, cancel_futures=True)
+        decoder.shutdown()
 
 
 def _next(answers: queue.SimpleQueue[Answer | BaseException]) -> Answer | BaseException:
@@ -319,6 +321,9 @@ class WindowReader:
             return False
 
     def _held(self, job: Job, cost: _Cost, *, any_age: bool) -> tuple[list[Page], tuple[str, ...]]:
+        return self.state.in_turn(lambda: self._kept(job, cost, any_age=any_age))
+
+    def _kept(self, job: Job, cost: _Cost, *, any_age: bool) -> tuple[list[Page], tuple[str, ...]]:
         """Return pages from what is held, and the topics that are left to ask for."""
         if self.cache is None:
             return [], job.topics

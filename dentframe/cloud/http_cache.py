@@ -25,7 +25,7 @@ from dentframe.cloud.answers import (
 )
 from dentframe.cloud.cache_file import CacheFile
 from dentframe.cloud.planner import Window
-from dentframe.cloud.responses import LARGEST
+from dentframe.cloud.responses import LARGEST, inflate
 from dentframe.errors import RangeError
 from dentframe.wire.page import Page
 
@@ -145,13 +145,9 @@ def unpack(blob: Any) -> bytes | None:
     size = head.get("size")
     if head.get("v") != _VERSION or type(size) is not int or not 0 <= size <= LARGEST:
         return None
-    unpacker = zlib.decompressobj()
-    with contextlib.suppress(zlib.error):
-        # One byte more than it says, so that a blob that holds more is noticed.
-        body = unpacker.decompress(blob[blob.index(b"\n") + 1 :], size + 1)
-        if unpacker.eof and len(body) == size:
-            return body
-    return None
+    # One byte more than it says, so that a blob that holds more is noticed.
+    body, whole = inflate(blob[blob.index(b"\n") + 1 :], size + 1)
+    return body if whole and len(body) == size else None
 
 
 def _head(blob: Any) -> dict[str, Any]:

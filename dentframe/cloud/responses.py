@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import email.utils
+import io
 import json
 import zlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dentframe.errors import (
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 LARGEST = 1 << 27
 """No answer is read, unpacked or served from the cache beyond this [B]: more than ten times a
 month of 16 elements and 6 topics at 15 minutes (11.5 MB)."""
-_SAID = 4096
+_SAID, _STEP = 4096, 1 << 20
 
 
 class TooLargeError(RequestError):
@@ -86,7 +88,7 @@ def read_response(
     body = _plain(request, outcome)
     error = None
     try:
-        return request.decode(body), body
+        return request.read.in_turn(partial(request.decode, body)), body
     except (DecodeError, RequestError) as found:
         said = f"Cannot use the answer for {request}: {scrub(str(found))}"
         error = type(found)(said, status=200, retryable=found.retryable)
@@ -190,15 +192,22 @@ def _unpacked(request: ApiRequest | None, reply: Reply, largest: int) -> bytes:
         return reply.body[:largest]
     if coding not in ("gzip", "x-gzip", "deflate"):
         raise _broken(request, f"it is packed as {coding[:20]!r}, which was not asked for")
-    unpacker = zlib.decompressobj(wbits=47)
-    body = b""
-    with contextlib.suppress(zlib.error):
-        body = unpacker.decompress(reply.body, largest)
-    if not unpacker.eof:
-        if len(body) == largest:
+    body, whole = inflate(reply.body, largest, 47)
+    if not whole:
+        if len(body) >= largest:
             raise _too_long(request)
         raise _broken(request, "the packed body is damaged")
     return body
+
+
+def inflate(packed: bytes, largest: int, wbits: int = 15) -> tuple[bytes, bool]:
+    """Unpack in steps, up to a size [B]; the body so far, and whether it is whole."""
+    unpacker, body = zlib.decompressobj(wbits), io.BytesIO()
+    with contextlib.suppress(zlib.error):
+        while packed and not unpacker.eof and (room := largest - body.tell()) > 0:
+            body.write(unpacker.decompress(packed, min(room, _STEP)))
+            packed = unpacker.unconsumed_tail
+    return body.getvalue(), unpacker.eof
 
 
 def _broken(request: ApiRequest | None, why: str, *, retryable: bool = True) -> DecodeError:

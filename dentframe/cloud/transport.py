@@ -8,6 +8,7 @@ flight of an attempt, and cuts its socket when time is up.
 from __future__ import annotations
 
 import contextlib
+import io
 import socket
 import threading
 import time
@@ -246,14 +247,14 @@ class DentAdapter(requests.adapters.HTTPAdapter):
 
 def _read(response: requests.Response, timer: AttemptTimer) -> Reply:
     headers = {name.lower(): value for name, value in response.headers.items()}
-    parts = []
+    body = io.BytesIO()
     while timer.received <= LARGEST:  # a body beyond that is refused, however it goes on
         chunk = response.raw.read(_CHUNK, decode_content=False)
         if not chunk:
             break
-        parts.append(chunk)
+        body.write(chunk)
         timer.received += len(chunk)
-    return Reply(response.status_code, headers, b"".join(parts))
+    return Reply(response.status_code, headers, body.getvalue())
 
 
 def _fault(error: Exception, timer: AttemptTimer, scrub: Callable[[str], str]) -> Fault:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from dentframe.wire import columns as _columns
+from dentframe.wire.decode import room
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -54,7 +55,8 @@ def join(pages: Sequence[Page], columns: Sequence[str]) -> Table:
     pages : sequence of Page
         In any order; each holds rows of its own window.
     columns : sequence of str
-        The columns wanted, in order; a column that a page lacks is NaN there.
+        The columns wanted, in order; a column that a page lacks is NaN there. A page that
+        nothing else holds is let go as soon as its readings have their place.
 
     Returns
     -------
@@ -65,12 +67,13 @@ def join(pages: Sequence[Page], columns: Sequence[str]) -> Table:
     if len(pages) == 1 and pages[0].columns == tuple(columns):
         return _distinct(pages[0].minutes, pages[0].values, tuple(columns))
     minutes = np.concatenate([np.empty(0, np.int64), *(p.minutes for p in pages)])
-    values = np.full((len(minutes), len(columns)), np.nan, order="F")
+    values = room(len(minutes), len(columns))
     first = 0
-    for page in pages:
-        last = first + len(page.minutes)
-        _place(values[first:last], page, columns)
-        first = last
+    while pages:
+        page = pages.pop(0)
+        first, last = first + len(page.minutes), first
+        _place(values[last:first], columns, page.values, page.columns)
+        del page
     return _distinct(minutes, values, tuple(columns))
 
 
@@ -80,11 +83,10 @@ def _distinct(minutes: Minutes, values: Floats, columns: tuple[str, ...]) -> Tab
     return _dedupe(*_sorted(minutes, values), columns)
 
 
-def _place(out: Floats, page: Page, columns: Sequence[str]) -> None:
-    at = {name: i for i, name in enumerate(page.columns)}
+def _place(out: Floats, columns: Sequence[str], values: Floats, names: Sequence[str]) -> None:
+    at = {name: i for i, name in enumerate(names)}
     for i, name in enumerate(columns):
-        if name in at:
-            out[:, i] = page.values[:, at[name]]
+        out[:, i] = values[:, at[name]] if name in at else np.nan
 
 
 def _sorted(minutes: Minutes, values: Floats) -> tuple[Minutes, Floats]:
@@ -165,33 +167,40 @@ def _minute(instant: pd.Timestamp) -> int:
 def to_frame(table: Table, *, shared: bool = True) -> pd.DataFrame:
     """The table as a frame: index ``time`` in UTC, float64 columns of wire names.
 
-    Where the values are not `shared` with anything that lives on, they are not copied.
+    Where the values are not `shared` with anything that lives on, they are not copied, unless
+    more than a quarter of what was read was cut off: it would be kept with them.
     """
     time = pd.DatetimeIndex(
         (table.minutes * US_PER_MINUTE).view("M8[us]"), name="time"
     ).tz_localize("UTC")
-    copy = None if shared or not table.values.flags.f_contiguous else False
+    values, whole = table.values, cast("Any", table.values.base)
+    copy = None if shared or (whole is not None and values.nbytes < 0.75 * whole.nbytes) else False
     return pd.DataFrame(
-        table.values, index=time, columns=pd.Index(table.columns, dtype=object), copy=copy
+        values, index=time, columns=pd.Index(table.columns, dtype=object), copy=copy
     )
 
 
-def stack(frames: Mapping[str, pd.DataFrame], topics: Sequence[str]) -> pd.DataFrame:
+def stack(frames: dict[str, pd.DataFrame], topics: Sequence[str]) -> pd.DataFrame:
     """Frames of several meters under one index ``meter, time``.
 
     Parameters
     ----------
-    frames : mapping
-        Meter to frame, in the order wanted.
+    frames : dict
+        Meter to frame, in the order wanted. It is emptied, so that no reading is held twice.
     topics : sequence of str
         The order of topics among the columns.
     """
     labels = dict.fromkeys(c for f in frames.values() for c in f.columns)
     wanted = _columns.ordered(labels, topics)
-    parts = [f.reindex(columns=wanted) for f in frames.values()]
-    index = _meter_index(list(frames), [pd.DatetimeIndex(p.index) for p in parts])
-    values = np.concatenate([p.to_numpy() for p in parts]) if parts else np.empty((0, 0))
-    return pd.DataFrame(values, index=index, columns=pd.Index(wanted, dtype=object))
+    index = _meter_index(list(frames), [pd.DatetimeIndex(f.index) for f in frames.values()])
+    values = room(len(index), len(wanted))
+    first = 0
+    for meter in list(frames):
+        frame = frames.pop(meter)
+        first, last = first + len(frame), first
+        _place(values[last:first], wanted, frame.to_numpy(), list(frame.columns))
+        del frame
+    return pd.DataFrame(values, index=index, columns=pd.Index(wanted, dtype=object), copy=False)
 
 
 def _meter_index(meters: list[str], times: list[pd.DatetimeIndex]) -> pd.MultiIndex:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from dentframe.cloud.fetch import Job
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_NONE: Final = np.empty((0, 0))
 Progress = Callable[[Iterable[Any], int], Iterable[Any]]
 
 
@@ -121,6 +124,17 @@ class ReadJob:
         """The pages of one meter so far."""
         return [p for job, pages in self.pages.items() if job.meter == meter for p in pages]
 
+    def take(self, meter: str) -> list[Page]:
+        """The pages of one meter; their readings go with them, where nothing is missing.
+
+        A read that is taken up again takes the same pages again.
+        """
+        found = self.of(meter)
+        for job, pages in list(self.pages.items()):
+            if job.meter == meter and not self.errors:
+                self.pages[job] = tuple(replace(p, values=_NONE) for p in pages)
+        return found
+
     @property
     def missing(self) -> list[Job]:
         """What could not be read, in the order of time."""
@@ -178,16 +192,15 @@ def assemble(reading: ReadJob, *, quantify: bool) -> pd.DataFrame:
     """The frame of a read, whole or partial, with its attrs; warns of what was lost."""
     request = reading.request
     tables = {meter: _one(reading, meter) for meter in request.meters}
-    # A read that is taken up again takes the same pages again: what is missing shares them.
-    frames = {m: to_frame(table, shared=bool(reading.missing)) for m, table in tables.items()}
+    doubled = {
+        "conflicts": {m: conflicting(t, reading.of(m)) for m, t in tables.items()},
+        "duplicates": {m: _runs_of(t, t.duplicates) for m, t in tables.items()},
+    }
+    shared = bool(reading.missing)
+    frames = {m: to_frame(tables.pop(m), shared=shared) for m in list(tables)}
     tell_of_nothing(reading, {m: _any_inside(request, f) for m, f in frames.items()})
-    frame = next(iter(frames.values())) if request.single else stack(frames, request.topics)
-    frame.attrs["dentcloud"] = attrs_of(
-        request,
-        frame,
-        conflicts={m: conflicting(t, reading.of(m)) for m, t in tables.items()},
-        duplicates={m: _runs_of(t, t.duplicates) for m, t in tables.items()},
-    )
+    frame = frames.popitem()[1] if request.single else stack(frames, request.topics)
+    frame.attrs["dentcloud"] = attrs_of(request, frame, **doubled)
     if quantify:
         from dentframe.frame.quantify import quantify as attach
 
@@ -246,12 +259,14 @@ def attrs_of(request: Request, frame: pd.DataFrame, **doubled: Any) -> dict[str,
 
 def _one(reading: ReadJob, meter: str) -> Table:
     request = reading.request
-    pages = reading.of(meter)
-    columns, dropped = wanted_columns(pages, request.topics, everything=request.all_topics)
+    columns, dropped = wanted_columns(
+        reading.of(meter), request.topics, everything=request.all_topics
+    )
     check_element(reading, meter, columns)
     chosen = of_elements(columns, request.meters[meter], request.topics)
-    joined = join(pages, chosen)
-    tell_of(request, meter, pages, columns, dropped, sum(map(len, joined.conflicts.values())))
+    joined = join(reading.take(meter), chosen)
+    conflicts = sum(map(len, joined.conflicts.values()))
+    tell_of(request, meter, reading.of(meter), columns, dropped, conflicts)
     return clip(joined, request.start, request.end, bracket=reading.bracket)
 
 
