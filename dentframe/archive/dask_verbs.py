@@ -29,9 +29,8 @@ from dentframe.metering.attrs import note
 from dentframe.metering.registers import RegisterRules, check_elements
 from dentframe.site.site import apply_site
 from dentframe.verbs.energy import energy as of_frame
-from dentframe.verbs.inputs import Asked
+from dentframe.verbs.inputs import MEAN, REGISTER, VerbKeywords
 from dentframe.verbs.peaks import peaks as of_frame_peaks
-from dentframe.verbs.sources import MEAN, REGISTER
 from dentframe.wire.columns import ELEMENT, parse, split_element
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def _for_meters(
         As the verb would for a frame of all these meters.
     """
     site, known = keywords["site"], list(meters)
-    asked = Asked.of(
+    asked = VerbKeywords.of(
         frame, site, keywords["tz"], registers=keywords["registers"],
         corrections=keywords["corrections"],
     )  # fmt: skip

@@ -25,7 +25,7 @@ import pandas as pd
 from dentframe.errors import RangeError, UnitError
 from dentframe.metering.attrs import own_name
 from dentframe.times.ranges import is_utc
-from dentframe.verbs.sources import by_meter, interval_of
+from dentframe.verbs.inputs import by_meter, interval_of
 from dentframe.wire import units as _units
 from dentframe.wire.columns import CHANNEL, ELEMENT
 from dentframe.wire.topics import TOPICS, kind_of

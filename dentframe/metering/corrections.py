@@ -15,6 +15,7 @@ import numpy as np
 from dentframe.errors import ConfigError
 from dentframe.metering.cumulative import Cumulative, Special, from_means, from_register
 from dentframe.metering.series import Flag, Series
+from dentframe.metering.steps import refusal
 from dentframe.times.ranges import stamp
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def register(series: Series, rules: Rules, means: Cumulative | None = None) -> C
         For a hand reading or an exchange that the register rules refute.
     """
     fixes = _bearing(series, rules)
-    if not fixes:
+    if not fixes or refusal(series, rules):
         return from_register(series, rules, means)
     swaps = {at: (at, closing, opening) for at, closing, opening in rules.swaps}
     swaps |= {f.start: (f.start, f.values[0], f.values[1]) for f in fixes if f.kind == "exchange"}

@@ -383,9 +383,13 @@ def from_register(series: Series, rules: Rules, means: Cumulative | None = None)
     Returns
     -------
     Cumulative
-        Breakpoints are the readings in use, and the outermost rows where those are blank.
+        Breakpoints are the readings in use, and the outermost rows where those are blank. A
+        column that is no register is missing, and says why (`refusal`).
     """
     t, r, dropped = series.t, series.values, series.t[:0]
+    why = steps.refusal(series, rules)
+    if why:
+        return _refused(series, rules, why)
     suspect = steps.suspects(t, r, rules)
     stay = steps.keep(t, r, rules, suspect)
     if stay is not None:
@@ -396,7 +400,7 @@ def from_register(series: Series, rules: Rules, means: Cumulative | None = None)
     return _of_steps(series, t, r, verdicts, rules, marks)
 
 
-def refused(series: Series, rules: Rules, why: str) -> Cumulative:
+def _refused(series: Series, rules: Rules, why: str) -> Cumulative:
     """A column that is no register: all of its time is missing, and flagged."""
     flag = Flag.DECREASE_UNCLASSIFIED if rules.max_kw is None else Flag.UNEXPLAINED_DECREASE
     no = steps.Verdict(0.0, 0.0, False, int(flag))

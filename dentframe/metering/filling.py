@@ -29,7 +29,7 @@ from dentframe.times.ranges import local, localize
 if TYPE_CHECKING:
     from dentframe.metering.series import Floats, Ints
     from dentframe.verbs.inputs import Bounds
-    from dentframe.verbs.sources import Pair
+    from dentframe.verbs.pairs import Pair
 
 
 SHORT = pd.Timedelta(hours=2)

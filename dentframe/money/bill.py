@@ -20,8 +20,7 @@ from dentframe.money.tariff import Tariff
 from dentframe.money.usage import Meters, check_accept
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import instant, ints, zone
-from dentframe.verbs.inputs import Asked
-from dentframe.verbs.sources import MEAN, REGISTER
+from dentframe.verbs.inputs import MEAN, REGISTER, VerbKeywords
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,7 +79,7 @@ def check_period(tariff: Tariff, start: Any, end: Any, tz: Zone) -> None:
         Naming the charge, the days and what to state.
     """
     s, e = ints(pd.DatetimeIndex([start, end]).tz_convert("UTC").as_unit("us")).tolist()
-    nothing = Meters(pd.DataFrame(), zone(tz), None, Asked(tz), "auto", ())
+    nothing = Meters(pd.DataFrame(), zone(tz), None, VerbKeywords(tz), "auto", ())
     case = Case(nothing, s, e, tariff.holidays, None, None, "half-up", None, tariff.currency)
     for charge in tariff.charges:
         span = case.valid(charge)
@@ -186,7 +185,7 @@ def bill(
     _check(places, rounding, tariff)
     df = _readings(df, elements, start, end, tz)
     zone = verb_zone(time_index(df).tz, tz)
-    asked = Asked(zone, start, end, registers, interval, demand_lag, elements)
+    asked = VerbKeywords(zone, start, end, registers, interval, demand_lag, elements)
     check_edges(edges)
     meters = Meters(df, zone, elements, asked, source, check_accept(accept), edges, places)
     s, e = _span(start, end, zone)

@@ -23,7 +23,7 @@ from dentframe.money.usage import Meters, check_accept
 from dentframe.site.elements import stays as held
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import instant, ints, localize
-from dentframe.verbs.inputs import Asked
+from dentframe.verbs.inputs import VerbKeywords
 
 if TYPE_CHECKING:
     from dentframe.times.ranges import Zone
@@ -75,7 +75,7 @@ def earlier(
     """
     zone = verb_zone(time_index(df).tz, tz)
     last = instant(end, zone, "end").tz_convert(zone)
-    asked = Asked(zone, None, None, registers, interval, demand_lag)
+    asked = VerbKeywords(zone, None, None, registers, interval, demand_lag)
     check_edges(edges)
     meters = Meters(df, zone, elements, asked, source, check_accept(accept), edges, places)
     bounds = _months_before(last, months, zone)

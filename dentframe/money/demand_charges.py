@@ -31,8 +31,8 @@ from dentframe.money.rounding import EXACT, add, exact, parts_of
 from dentframe.money.usage import Meters, State, greatest, require, stretches, unaffected, worst
 from dentframe.times.periods import calendar
 from dentframe.times.ranges import ints, local, stamp
+from dentframe.verbs.inputs import interval_of
 from dentframe.verbs.maxima import Candidates, flags_in, highest, known, reported
-from dentframe.verbs.sources import interval_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

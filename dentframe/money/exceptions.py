@@ -18,7 +18,7 @@ from dentframe.money.shares import REFUSED, TOLERANCE, UNEXPLAINED, Charge, resi
 from dentframe.money.usage import Words, remedy, when
 from dentframe.site.elements import EXPORT, UNALLOCATED
 from dentframe.site.elements import stays as held
-from dentframe.verbs.sources import cumulatives, wanted
+from dentframe.verbs.inputs import VerbKeywords, energy_source, series_of
 from dentframe.wire.columns import split_element
 
 if TYPE_CHECKING:
@@ -185,7 +185,8 @@ def _statuses(use: Usage) -> Iterator[Finding]:
 
 def _registers(use: Usage) -> dict[str, Cumulative]:
     """The series that answer for energy, by element."""
-    series = cumulatives(use.frame, wanted(use.frame, None, "auto"), **use.keywords)
+    source = energy_source(use.frame, None, "auto")
+    series = series_of(use.frame, source, VerbKeywords(**use.keywords))
     return {c.name: c for c in series}
 
 

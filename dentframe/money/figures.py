@@ -36,8 +36,8 @@ from dentframe.site.elements import EXPORT
 from dentframe.verbs.coincident import coincident
 from dentframe.verbs.demand import demand
 from dentframe.verbs.energy import energy
+from dentframe.verbs.inputs import MEAN
 from dentframe.verbs.peaks import peaks
-from dentframe.verbs.sources import MEAN
 from dentframe.wire.columns import parse, split_element, wire_columns
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from dentframe.errors import ConfigError, UnknownMeterError, did_you_mean
 from dentframe.site.elements import EXPORT
 from dentframe.site.elements import stays as held
 from dentframe.times.ranges import localize
-from dentframe.verbs.sources import MEAN, REGISTER
+from dentframe.verbs.inputs import MEAN, REGISTER
 from dentframe.wire.columns import ELEMENT, Column, parse, split_element, wire_columns
 
 if TYPE_CHECKING:

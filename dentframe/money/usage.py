@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from dentframe.errors import ConfigError, CoverageError, UnknownTopicError
+from dentframe.errors import ConfigError, CoverageError, KindError, UnknownTopicError
 from dentframe.metering.cumulative import STATUSES, Cumulative, share, status
 from dentframe.metering.figures import Figures, detail_of, figures
 from dentframe.metering.series import Flag, element_columns, names
 from dentframe.money.rounding import EXACT, add, exact, rounded
 from dentframe.money.statement import Reading
 from dentframe.times.ranges import local, stamp
-from dentframe.verbs.inputs import chosen, demanded, series_of, warn_of_spacing
-from dentframe.verbs.sources import Wanted, wanted
+from dentframe.verbs.elements import summed_series
+from dentframe.verbs.inputs import Source, demand_source, energy_source, series_of, warn_of_spacing
 
 if TYPE_CHECKING:
     from dentframe.metering.series import Floats, Ints
     from dentframe.times.schedule import Schedule
-    from dentframe.verbs.inputs import Asked
+    from dentframe.verbs.inputs import VerbKeywords
 
 FLOWS = ("net", "import", "export")
 NANO = 1_000_000_000
@@ -212,7 +212,7 @@ class Meters:
         The zone of the tariff's clock.
     elements : str, list of str, or None
         Whose; None where the frame has only one.
-    asked : Asked
+    asked : VerbKeywords
         Zone, register rules, interval and lag.
     source : str
         As in `energy`.
@@ -229,7 +229,7 @@ class Meters:
     frame: pd.DataFrame
     tz: dt.tzinfo
     elements: Any
-    asked: Asked
+    asked: VerbKeywords
     source: str
     accept: tuple[str, ...]
     edges: str = "interpolate"
@@ -240,7 +240,7 @@ class Meters:
         """The series that answer for energy."""
         key = ("energy", topic)
         if key not in self.held:
-            want = wanted(self.frame, topic, self.source if topic is None else "auto")
+            want = energy_source(self.frame, topic, self.source if topic is None else "auto")
             self.held[key] = self._chosen(want)
         return self.held[key]
 
@@ -248,19 +248,22 @@ class Meters:
         """The series that answer for demand: interval means first."""
         key = ("demand", topic, source)
         if key not in self.held:
-            self.held[key] = self._chosen(demanded(self.frame, topic, source))
+            self.held[key] = self._chosen(demand_source(self.frame, topic, source))
         return self.held[key]
 
     def has(self, topic: str) -> bool:
         """Whether the frame has a topic for whole elements."""
         return bool(element_columns(self.frame, [topic]))
 
-    def _chosen(self, want: Wanted) -> list[Cumulative]:
+    def _chosen(self, want: Source) -> list[Cumulative]:
         series = series_of(self.frame, want, self.asked)
-        only = len(series) == 1 and self.elements is None
-        found = series if only else chosen(self.frame, series, want, self.elements, None)
-        warn_of_spacing([c.series for c in found if c.source == "demand"], self.asked.interval)
-        return [steady(c) for c in found]
+        if len(series) > 1 or self.elements is not None:
+            series = summed_series(self.frame, series, want.topics, self.elements, None)
+        for c in series:
+            if c.refusal:
+                raise KindError(c.refusal)
+        warn_of_spacing((c.series for c in series), self.asked.interval)
+        return [steady(c) for c in series]
 
     def energy(
         self, s: int, e: int, schedule: Schedule | None, flow: str = "net", topic: str | None = None

@@ -201,7 +201,7 @@ def profile(
     if not any((np.asarray(line.get_ydata()) < 0).any() for line in lines):
         ax.set_ylim(bottom=0)
     (_days_apart if apart else _one_day)(ax, types, found.tz)
-    result = found.wanted.result
+    result = found.source.result
     ax.set_ylabel(of.axis(series, f"{QUANTITIES[result]}, {_said(shown)}", UNITS[result]))
     canvas.dress(ax, how.get("title"), grid="y" if apart else "both")
     canvas.legend(ax, _keys(lines, of, series, [] if apart else types))

@@ -19,7 +19,7 @@ from dentframe.times.periods import calendar
 from dentframe.times.ranges import ints, stamp
 from dentframe.verbs.demand import window_means
 from dentframe.verbs.findings import runs
-from dentframe.verbs.inputs import Inputs, demanded
+from dentframe.verbs.inputs import Inputs, demand_source
 from dentframe.verbs.peaks import peaks as peaks_table
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def peaks(
         _line(ax, i, of.label(c), curve, rolling=kind == "rolling" and not every)
         for i, c, curve in zip(places, series, shown, strict=True)
     ]
-    result = found.wanted.result
+    result = found.source.result
     said = f"{kind} {QUANTITIES[result]}" + (f", highest of each {_NAMES[every]}" if every else "")
     ax.set_ylabel(of.axis(series, said, UNITS[result]))
     ax.margins(y=0.04)
@@ -145,7 +145,7 @@ def peaks(
 
 
 def _kind(of: Subject) -> str:
-    mean = demanded(of.frame, of.topic, of.source).mean
+    mean = demand_source(of.frame, of.topic, of.source).mean
     return "reported" if mean is not None and element_columns(of.frame, [mean]) else "block"
 
 
@@ -154,7 +154,7 @@ def _curves(
 ) -> list[Step]:
     if kind == "reported":
         return [_within(of, *of_series(c, of.interval(c))) for c in series]
-    how = blocks.cut(kind, "15min" if window is None else window, step, of.asked.interval)
+    how = blocks.cut(kind, "15min" if window is None else window, step, of.keywords.interval)
     s, e = blocks.span(how, of.s, of.e, of.tz)
     return [(s, e, window_means(of, c, s, e)) for c in series]
 
@@ -201,7 +201,7 @@ def _marks(
     rows = rows[(rows["place"] >= 0) & rows["peak"].notna() & (rows["peak"] != 0)]
     rows = rows.sort_values(["rank", "peak"], ascending=[True, False], kind="stable")
     s, e = (ints(pd.DatetimeIndex(rows[x])) for x in ("start", "end"))
-    unit = UNITS[of.wanted.result]
+    unit = UNITS[of.source.result]
     return [
         Mark(x, kw, f"{amount(kw)} {unit}, {moment(a, of.tz)}", colour(i), amount(kw))
         for x, kw, a, i in zip(

@@ -19,9 +19,14 @@ from dentframe.plot.local_time import at, date, local_time, moment
 from dentframe.plot.subject import UNITS, Keywords, Power, Subject, picture, power, subject
 from dentframe.times.periods import Monthly, parse_freq, verb_zone
 from dentframe.times.ranges import ints
-from dentframe.verbs import sources
 from dentframe.verbs.findings import runs
-from dentframe.verbs.inputs import asked_bounds, default_bounds, periods, series_of
+from dentframe.verbs.inputs import (
+    asked_bounds,
+    default_bounds,
+    energy_source,
+    periods,
+    series_of,
+)
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -241,7 +246,7 @@ class Bars:
 def bars(of: Subject, freq: Freq) -> Bars | None:
     """The bars of a subject; None where its power is to be drawn instead."""
     asked, frame = of.asked, of.frame
-    wanted = sources.wanted(frame, of.topic, of.source)
+    wanted = energy_source(frame, of.topic, of.source)
     low, high = asked_bounds(frame, asked.start, asked.end, asked.tz)
     series = series_of(frame, wanted, asked)
     first, last = default_bounds(frame, series)

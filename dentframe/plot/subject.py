@@ -20,7 +20,8 @@ from dentframe.metering.registers import RegisterRules
 from dentframe.plot import axes as canvas
 from dentframe.site.site import apply_site
 from dentframe.verbs.demand import window_means
-from dentframe.verbs.inputs import Asked, Inputs, chosen, demanded, inputs_of
+from dentframe.verbs.elements import summed_series
+from dentframe.verbs.inputs import Inputs, VerbKeywords, demand_source, inputs_of
 from dentframe.wire.columns import split_element
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from dentframe.metering.cumulative import Cumulative
     from dentframe.metering.series import Floats, Ints
     from dentframe.times.ranges import Zone
-    from dentframe.verbs.sources import Wanted
+    from dentframe.verbs.inputs import Source
 
 
 UNITS = {
@@ -105,7 +106,7 @@ class Subject:
     ----------
     frame : pandas.DataFrame
         The readings.
-    asked : Asked
+    asked : Keywords
         Zone, span, register rules, interval and lag.
     topic, source : str
         As the verbs take them.
@@ -116,7 +117,7 @@ class Subject:
     """
 
     frame: pd.DataFrame
-    asked: Asked
+    asked: VerbKeywords
     topic: str | None
     source: str
     elements: Any
@@ -131,9 +132,9 @@ class Subject:
     def each(self, of: Inputs) -> list[Cumulative]:
         """The elements that are shown side by side: all, where none is named."""
         names = "all" if self.elements is None else self.elements
-        return chosen(self.frame, of.series, of.wanted, names, None)
+        return summed_series(self.frame, of.series, of.source.topics, names, None)
 
-    def together(self, series: Sequence[Cumulative], wanted: Wanted) -> list[Cumulative]:
+    def together(self, series: Sequence[Cumulative], wanted: Source) -> list[Cumulative]:
         """The elements that are added up: the only one, or those named, or by their roles.
 
         Raises
@@ -144,7 +145,7 @@ class Subject:
         names = self._by_role(series) if self.elements is None else self.elements
         if names is None and len(series) == 1:
             names = "all"
-        found = chosen(self.frame, series, wanted, names, None)
+        found = summed_series(self.frame, series, wanted.topics, names, None)
         if isinstance(names, str) and names == "all" and self.site is not None:
             self._refuse_twice({c.name for c in found})
         return found
@@ -202,7 +203,7 @@ class Subject:
 
     def inputs(self, *clock: str) -> Inputs:
         """The series that answer for demand and the span, one period."""
-        wanted = demanded(self.frame, self.topic, self.source)
+        wanted = demand_source(self.frame, self.topic, self.source)
         of = inputs_of(self.frame, None, wanted, self.asked, *clock)
         if len(of.s) == 0 or of.s[0] == of.e[-1]:
             raise RangeError(
@@ -232,7 +233,7 @@ def subject(frame: pd.DataFrame, how: Keywords) -> Subject:
             "Cannot draw this frame: it has no rows. Read a range that has readings; "
             "inventory() tells which have."
         )
-    asked = Asked.of(frame, given["site"], *(given[name] for name in _READ))
+    asked = VerbKeywords.of(frame, given["site"], *(given[name] for name in _READ))
     return Subject(frame, asked, *(given[x] for x in ("topic", "source", "elements", "site")))
 
 
@@ -296,7 +297,7 @@ def power(of: Subject, window: Any, *clock: str, together: bool) -> Power:
     """
     how = blocks.cut("block", window, None, of.asked.interval)
     found = of.inputs(how.freq, *clock)
-    series = of.together(found.series, found.wanted) if together else of.each(found)
+    series = of.together(found.series, found.source) if together else of.each(found)
     low, high = int(found.s[0]), int(found.e[-1])
     s, e = blocks.span(how, found.s, found.e, found.tz)
     inside = (s >= low) & (e <= high)
@@ -307,7 +308,7 @@ def power(of: Subject, window: Any, *clock: str, together: bool) -> Power:
             "Use a shorter window= or a longer span."
         )
     kw = np.stack([window_means(found, c, s, e) for c in series])
-    result = found.wanted.result
+    result = found.source.result
     return Power(
         series, s, e, kw, [of.label(c) for c in series], of.places(series, found.series),
         found.tz, QUANTITIES[result], UNITS[result], (low, high),

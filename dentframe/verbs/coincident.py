@@ -14,20 +14,10 @@ from dentframe.metering.cumulative import STATUSES, Cumulative, status
 from dentframe.metering.figures import NAT
 from dentframe.metering.registers import RegisterRules
 from dentframe.times.ranges import local
-from dentframe.verbs.inputs import (
-    EXPORT,
-    MISSING,
-    REBLOCKED,
-    Asked,
-    Inputs,
-    check_share,
-    chosen,
-    demanded,
-    inputs_of,
-    named,
-)
+from dentframe.verbs.elements import summed_series
+from dentframe.verbs.inputs import Inputs, VerbKeywords, check_share, demand_source, inputs_of
 from dentframe.verbs.maxima import flags_in, highest, known, rest
-from dentframe.verbs.results import flag_tuples, warn_of
+from dentframe.verbs.results import EXPORT, MISSING, REBLOCKED, flag_tuples, warn_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -150,12 +140,12 @@ def coincident(
     how = blocks.cut("block", window, None, interval)
     check_share(min_coverage)
     _check_by(by)
-    asked = Asked.of(
+    asked = VerbKeywords.of(
         frame, site, tz, start, end, registers, interval, demand_lag, corrections=corrections
     )
-    wanted = demanded(frame, topic, source)
+    wanted = demand_source(frame, topic, source)
     of = inputs_of(frame, freq, wanted, asked, how.freq)
-    picked = chosen(frame, of.series, wanted, elements, site)
+    picked = summed_series(frame, of.series, of.source.topics, elements, site)
     parts = [_rows(of, _sum(of, g, how, site), min_coverage) for g in _groups(picked, by)]
     rows = _joined(parts)
     warn_of(rows, "coincident demands", accepted=min_coverage is not None)
@@ -239,7 +229,7 @@ def _rows(of: Inputs, x: _Together, least: float | None) -> pd.DataFrame:
                 "period": local(of.s, of.tz),
                 "at": local(x.at, of.tz),
                 "site_peak": peak,
-                "element": named(of, c),
+                "element": c.name if of.several else c.element,
                 "coincident": np.where(np.isnan(peak), np.nan, x.parts[i]),
                 "own_peak": np.where(np.isnan(peak) & (x.at != NAT), np.nan, x.own[i]),
                 "share": np.where(peak > 0, share[i], np.nan),

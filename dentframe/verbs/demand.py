@@ -10,7 +10,7 @@ from dentframe.metering import blocks
 from dentframe.metering.figures import Figures
 from dentframe.metering.registers import RegisterRules
 from dentframe.metering.series import element_columns
-from dentframe.verbs.inputs import Asked, Inputs, demanded, explicit, inputs_of
+from dentframe.verbs.inputs import Inputs, VerbKeywords, demand_source, inputs_of
 from dentframe.verbs.results import Result
 
 if TYPE_CHECKING:
@@ -110,19 +110,19 @@ def demand(
     [15.0, 20.0]
     """
     how = blocks.cut(kind, window, step, interval)
-    asked = Asked.of(
+    asked = VerbKeywords.of(
         frame, site, tz, start, end, registers, interval, demand_lag, elements, corrections
     )
-    of = inputs_of(frame, None, demanded(frame, topic, source), asked, how.freq)
+    of = inputs_of(frame, None, demand_source(frame, topic, source), asked, how.freq)
     s, e = blocks.span(how, of.s, of.e, of.tz)
     found = [_figures(c, s, e, window_means(of, c, s, e)) for c in of.series]
-    result = Result(frame, of.wanted, of.tz, interval, elements)
+    result = Result(frame, of.source, of.tz, interval, elements)
     return result.wide(found, s if how.kind == "block" else e)
 
 
 def window_means(of: Inputs, c: Cumulative, s: Ints, e: Ints) -> Floats:
     """Mean power of each window [kW]; NaN where not wholly covered, or cut by a bound."""
-    low, high = explicit(of.frame, of.asked)
+    low, high = of.bounds
     kw = blocks.means(c, s, e, of.interval(c))
     return np.where((s >= low) & (e <= high), kw, np.nan)
 

@@ -20,8 +20,8 @@ from dentframe.metering.series import ESTIMATES, Flag, meter_by_meter
 from dentframe.metering.steps import HOUR, Bools
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import Zone, minutes
-from dentframe.verbs.inputs import Asked, Bounds, asked_bounds, warn_of_spacing
-from dentframe.verbs.sources import Pair, need_both, pairs
+from dentframe.verbs.inputs import Bounds, VerbKeywords, asked_bounds, warn_of_spacing
+from dentframe.verbs.pairs import Pair, need_both, pairs
 
 if TYPE_CHECKING:
     from dentframe.metering.cumulative import Cumulative
@@ -126,7 +126,7 @@ def check_demand_window(
     'sliding'
     """
     need_both(frame, "check the demand window")
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, "0min", elements)
+    asked = VerbKeywords.of(frame, site, tz, start, end, registers, interval, "0min", elements)
     verb_zone(time_index(frame).tz, asked.tz)
     bounds = asked_bounds(frame, start, end, asked.tz)
     _check_order(bounds)

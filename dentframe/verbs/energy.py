@@ -23,17 +23,18 @@ from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import ints, local
 from dentframe.times.schedule import Schedule, Stretches
 from dentframe.verbs.inputs import (
-    Asked,
+    VerbKeywords,
     asked_bounds,
     check_share,
     default_bounds,
+    energy_source,
     inputs_of,
+    interval_of,
     series_of,
     warn_of_spacing,
 )
 from dentframe.verbs.results import Result, attrs_of, flag_tuples, warn_of_power
 from dentframe.verbs.results import warn_of_figures as warn_of
-from dentframe.verbs.sources import interval_of, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -321,14 +322,14 @@ def energy(
     >>> float(energy(readings, "D", tz="UTC").iloc[0, 0])
     18.0
     """
-    asked = Asked.of(
+    asked = VerbKeywords.of(
         frame, site, tz, start, end, registers, interval, demand_lag, elements, corrections
     )
     check_edges(edges)
     check_share(min_coverage)
-    of = inputs_of(frame, freq, wanted(frame, topic, source), asked)
+    of = inputs_of(frame, freq, energy_source(frame, topic, source), asked)
     warn_of_power(of.series, of.s, of.e, of.tz)
-    result = Result(frame, of.wanted, of.tz, interval, elements)
+    result = Result(frame, of.source, of.tz, interval, elements)
     if schedule is not None:
         cells = result, of.series, of.s, of.e, schedule
         return by_window(*cells, edges=edges, min_coverage=min_coverage, detail=detail)
@@ -391,11 +392,11 @@ def intervals(
     >>> bool(abs(parts.sum().item() - whole.sum().item()) < 1e-6)
     True
     """
-    asked = Asked.of(
+    asked = VerbKeywords.of(
         frame, site, tz, start, end, registers, interval, demand_lag, elements, corrections
     )
     zone = verb_zone(time_index(frame).tz, asked.tz)
-    answer = wanted(frame, topic, source)
+    answer = energy_source(frame, topic, source)
     series = series_of(frame, answer, asked)
     warn_of_spacing([c.series for c in series if c.source == "demand"], interval)
     low, high = asked_bounds(frame, start, end, asked.tz)

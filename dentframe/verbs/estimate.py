@@ -20,8 +20,8 @@ from dentframe.metering.registers import RegisterRules
 from dentframe.metering.series import element_columns
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import local
-from dentframe.verbs.inputs import Asked, asked_bounds, warn_of_spacing
-from dentframe.verbs.sources import MEAN, REGISTER, pairs
+from dentframe.verbs.inputs import MEAN, REGISTER, VerbKeywords, asked_bounds, warn_of_spacing
+from dentframe.verbs.pairs import pairs
 
 if TYPE_CHECKING:
     from dentframe.metering.series import Floats, Ints
@@ -122,7 +122,7 @@ def estimate(
     >>> filled[dental.columns].dropna(how="all").equals(dental.dropna(how="all"))
     True
     """
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
+    asked = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
     how, text = _method(method, disclosure)
     zone = verb_zone(time_index(frame).tz, asked.tz, "D" if method == "reference_days" else None)
     bounds = asked_bounds(frame, start, end, asked.tz)

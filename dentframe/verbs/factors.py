@@ -14,11 +14,20 @@ from dentframe.metering.cumulative import Cumulative, share
 from dentframe.metering.registers import RegisterRules
 from dentframe.metering.series import element_columns
 from dentframe.metering.steps import HOUR
-from dentframe.verbs import sources
-from dentframe.verbs.inputs import Asked, Inputs, check_share, demanded, inputs_of, keyed, series_of
+from dentframe.verbs.elements import keyed
+from dentframe.verbs.inputs import (
+    REGISTER,
+    Inputs,
+    Source,
+    VerbKeywords,
+    check_share,
+    demand_source,
+    energy_source,
+    inputs_of,
+    series_of,
+)
 from dentframe.verbs.maxima import flags_in, measured, within
 from dentframe.verbs.results import Ratio, divided, result
-from dentframe.verbs.sources import REGISTER, Wanted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,10 +114,10 @@ def load_factor(
     if kind not in KINDS:
         raise ConfigError(f"Cannot use kind={kind!r}: use one of {', '.join(KINDS)}.")
     how = blocks.cut("rolling" if kind == "rolling" else "block", window, None, interval)
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
-    wanted = demanded(frame, None, "demand" if kind == "reported" else "auto")
+    asked = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
+    wanted = demand_source(frame, None, "demand" if kind == "reported" else "auto")
     of = inputs_of(frame, freq, wanted, asked, how.freq)
-    energies = series_of(frame, sources.wanted(frame, None, source), asked)
+    energies = series_of(frame, energy_source(frame, None, source), asked)
     found = _load_factors(of, kind, how, keyed(energies))
     return result(of, found, "peak", "load factors", min_coverage, detail=detail)
 
@@ -193,9 +202,9 @@ def power_factor(
     """
     check_share(min_coverage)
     _need_apparent(frame)
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
-    of = inputs_of(frame, freq, Wanted(REGISTER, None), asked)
-    apparent = keyed(series_of(frame, Wanted(APPARENT, None), replace(asked, elements=None)))
+    asked = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
+    of = inputs_of(frame, freq, Source(REGISTER, None), asked)
+    apparent = keyed(series_of(frame, Source(APPARENT, None), replace(asked, elements=None)))
     pairs = [(c, apparent.get((c.meter, c.element))) for c in of.series]
     found = [_power_factor(of, c, other) for c, other in pairs]
     return result(of, found, "apparent_energy", "power factors", min_coverage, detail=detail)

@@ -19,10 +19,16 @@ from dentframe.metering.cumulative import from_means
 from dentframe.metering.registers import RegisterRules
 from dentframe.metering.series import Ints, Rows, rows
 from dentframe.times.ranges import local
-from dentframe.verbs import sources
-from dentframe.verbs.inputs import Asked, Inputs, demanded, explicit, inputs_of, registers_of
+from dentframe.verbs.inputs import (
+    REGISTER,
+    Inputs,
+    VerbKeywords,
+    demand_source,
+    energy_source,
+    inputs_of,
+)
+from dentframe.verbs.pairs import registers_of
 from dentframe.verbs.results import by_element, periods_index
-from dentframe.verbs.sources import REGISTER
 from dentframe.wire.columns import is_wire, wire_columns
 
 if TYPE_CHECKING:
@@ -190,9 +196,9 @@ def coverage(
     """
     if of not in {"energy", "readings"}:
         raise ConfigError(f"Cannot use of={of!r}: use 'energy' or 'readings'.")
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
+    asked = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
     asked = replace(asked, refuse=False)
-    found = inputs_of(frame, freq, sources.wanted(frame, topic, source), asked)
+    found = inputs_of(frame, freq, energy_source(frame, topic, source), asked)
     series = found.series
     if of == "readings":
         series = [presence(c, found.interval(c)) for c in series]
@@ -259,15 +265,15 @@ def gaps(
     0       C 2023-12-06 09:47:00-08:00 2023-12-06 13:17:00-08:00
     1       D 2023-12-13 22:17:00-08:00 2023-12-14 02:02:00-08:00
     """
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
+    asked = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
     asked = replace(asked, refuse=False)
-    of = inputs_of(frame, None, demanded(frame, topic, source), asked)
+    of = inputs_of(frame, None, demand_source(frame, topic, source), asked)
     known = registers_of(frame, asked, REGISTER)
     holes = []
     for c in of.series:
         register = known.get((c.meter, c.element))
         holes.append(holes_of(of, c, register))
-        if of.wanted.register and (register or c).refusal:
+        if of.source.register and (register or c).refusal:
             none = 0 * of.s[:1]
             holes.append(Holes(c, of.s[:1], of.e[-1:], none, none > 0, np.full(len(none), np.nan)))
     return _table(of, holes)
@@ -290,7 +296,7 @@ def holes_of(of: Inputs, c: Cumulative, register: Cumulative | None) -> Holes:
     w = of.interval(c)
     present = presence(c, w)
     s, e = uncovered(present, of.s, of.e)
-    low, high = explicit(of.frame, of.asked)
+    low, high = of.bounds
     if len(of.s):
         # What bracketing rows would give is not lost.
         own_head = (s == of.s[0]) & (s != low)

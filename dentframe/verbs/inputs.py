@@ -1,13 +1,14 @@
-"""The module turns a verb's keywords into its series and its periods.
+"""The module turns a verb's keywords into the series that answer and the periods they are asked of.
 
-For demand, ``source="auto"`` means the meter's own interval means (DemandkW) first, else the
-register: means know when power flowed, a register only how much between two readings.
+One topic answers for each element, never one a period. For energy that is its register, else its
+interval means; for demand the means first: they know when power flowed, a register only how much
+between two readings.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,28 +17,363 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, KindError, RangeError, ReadingWarning, warn
 from dentframe.frame import select as selection
-from dentframe.metering.attrs import is_several, meters_of, span_of, time_index
-from dentframe.metering.cumulative import STATUSES, Cumulative, first_covered, from_means
-from dentframe.metering.registers import MINUTE, RegisterRules, SiteRules
-from dentframe.metering.series import (
-    NONE,
-    Series,
-    element_columns,
+from dentframe.metering import corrections
+from dentframe.metering.attrs import is_several, meters_of, named_elements, span_of, time_index
+from dentframe.metering.cumulative import (
+    Cumulative,
+    first_covered,
+    from_means,
+    from_register,
+    jumps,
 )
+from dentframe.metering.registers import (
+    MINUTE,
+    RegisterRules,
+    Rules,
+    SiteRules,
+    check_elements,
+    resolve,
+)
+from dentframe.metering.series import Flag, Rows, Series, element_columns, read, rows
 from dentframe.site.corrections import corrections_of, in_force
-from dentframe.site.site import apply_site, summed
+from dentframe.site.site import apply_site
 from dentframe.times.periods import Periods, build, verb_zone
-from dentframe.times.ranges import Zone, bound, ints
-from dentframe.verbs import sources
-from dentframe.verbs.sources import Wanted
-from dentframe.wire.topics import TOPICS
+from dentframe.times.ranges import Zone, bound, ints, is_utc, minutes, zone
+from dentframe.verbs.elements import elements_asked
+from dentframe.wire import units as _units
+from dentframe.wire.columns import parse, wire_columns
+from dentframe.wire.topics import TOPICS, kind_of
 
 if TYPE_CHECKING:
     from dentframe.metering.series import Ints
     from dentframe.times.periods import Freq
 
 
+REGISTER, MEAN = "kWHNet", "DemandkW"
+SOURCES = ("auto", "register", "demand")
+_ENERGIES = {
+    **dict.fromkeys(("kWh", "kW"), "Energy"),
+    **dict.fromkeys(("kVAh", "kVA"), "ApparentEnergy"),
+    **dict.fromkeys(("kvarh", "kvar"), "ReactiveEnergy"),
+}
+_DEMANDS = {"kWh": "Demand", "kW": "Demand", "kVAh": "ApparentDemand", "kVA": "ApparentDemand"}
+_INSTEAD = {
+    "sample": "it is a sampled value, and samples hold no energy. Use stats(topic={topic!r}) for "
+    "its time-weighted mean, least and greatest value.",
+    "ratio": "it is a ratio. Use power_factor() for the energy-weighted power factor.",
+    "interval_energy": "it is the energy of periods already. It may be summed: "
+    "df.resample(...).sum(), or df.sum().",
+    "unknown": "nothing tells whether it is a register or the energy of an interval, and taking "
+    "one for the other would bill a whole register. Rename the column to a topic that is known.",
+}
+TOO_CLOSE, TOO_FAR = 0.6, 1.5
+"""A median spacing outside these multiples of `interval` means another interval."""
+FEWEST = 6
+"""So many readings tell their usual spacing; fewer may be picked ones."""
+_DEFAULT_RULES = RegisterRules()
 Bounds = tuple[pd.Timestamp | None, pd.Timestamp | None]
+
+
+@dataclass(frozen=True)
+class Source:
+    """The topics that may answer, and the topic of the result.
+
+    Attributes
+    ----------
+    register, mean : str or None
+        A register, and interval means; None where they may not answer.
+    of_demand : bool
+        Whether demand is asked for, so that the means answer first.
+    """
+
+    register: str | None
+    mean: str | None
+    of_demand: bool = False
+
+    @property
+    def topics(self) -> list[str]:
+        """Those that may answer, the preferred first."""
+        both = (self.mean, self.register) if self.of_demand else (self.register, self.mean)
+        return [t for t in both if t is not None]
+
+    @property
+    def result(self) -> str:
+        """``Energy``, ``Demand`` or their like, by the unit of what answers."""
+        return (_DEMANDS if self.of_demand else _ENERGIES)[TOPICS[self.topics[0]].unit]
+
+
+def energy_source(
+    frame: pd.DataFrame, topic: str | None, source: str, what: str = "energy"
+) -> Source:
+    """What `topic` and `source` ask for, kind checked before anything else.
+
+    Raises
+    ------
+    KindError
+        For a topic that holds no energy; the message names the right verb.
+    UnknownTopicError
+        For a topic that the frame does not have.
+    ConfigError
+        For an unknown `source`, or one that `topic` is not.
+    """
+    if source not in SOURCES:
+        raise ConfigError(f"Cannot use source={source!r}: use one of {', '.join(SOURCES)}.")
+    if topic is None:
+        register = None if source == "demand" else REGISTER
+        return Source(register, None if source == "register" else MEAN)
+    if topic not in TOPICS:
+        selection.check_topic(frame, topic)
+    if topic in _DEMANDS.values():
+        raise KindError(
+            f"Cannot compute {what} of {topic!r}: it is a result, labelled by the start of its "
+            "blocks. Compute energy() of the readings it was made from."
+        )
+    label = next((x for x in wire_columns(frame.columns) if parse(x).topic == topic), None)
+    kind = kind_of(topic, _units.unit_text(frame, label) if label else None)
+    if kind not in {"register", "interval_mean"}:
+        raise KindError(f"Cannot compute {what} of {topic!r}: {_INSTEAD[kind].format(topic=topic)}")
+    selection.check_topic(frame, topic)
+    own = "register" if kind == "register" else "demand"
+    if source not in {"auto", own}:
+        raise ConfigError(
+            f"Cannot use topic={topic!r} with source={source!r}: it is a {own}. Leave source= out."
+        )
+    return Source(topic, None) if own == "register" else Source(None, topic)
+
+
+def demand_source(frame: pd.DataFrame, topic: str | None, source: str) -> Source:
+    """The same for demand, of which there is active and apparent.
+
+    Raises
+    ------
+    KindError
+        For a topic that is neither a register nor an interval mean.
+    UnknownTopicError, ConfigError
+        For a topic or source that is not there, or reactive power.
+    """
+    found = energy_source(frame, topic, source, "demand")
+    if TOPICS[found.topics[0]].unit not in _DEMANDS:
+        raise ConfigError(
+            f"Cannot compute demand of {topic!r}: only active and apparent power have a demand "
+            'here. Use topic="kVAHNet" for kVA.'
+        )
+    return replace(found, of_demand=True)
+
+
+@dataclass(frozen=True)
+class VerbKeywords:
+    """The keywords that almost every verb takes, as given or as a site gives them.
+
+    Attributes
+    ----------
+    refuse : bool
+        False for verbs that report: a column that is no register is missing, even if named.
+    """
+
+    tz: Zone = None
+    start: Any = None
+    end: Any = None
+    registers: RegisterRules = _DEFAULT_RULES
+    interval: Any = "15min"
+    demand_lag: Any = "0min"
+    elements: Any = None
+    corrections: Any = ()
+    refuse: bool = True
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, site: Any, tz: Zone, *rest: Any, **more: Any) -> VerbKeywords:
+        """The keywords, `tz` and then the others in their order, with what `site` adds to them.
+
+        Raises
+        ------
+        ConfigError
+            For a `site` that is no Site, or corrections that contradict each other.
+        """
+        given = cls(tz, *rest, **more)
+        if site is not None:
+            tz, registers, _ = apply_site(site, tz, given.registers, frame=frame)
+            given = replace(given, tz=tz, registers=registers)
+        stated = (*given.registers.corrections, *given.corrections)
+        if stated:
+            own = () if site is None else site.corrections
+            every = in_force([*own, *corrections_of(stated)], given.naive_zone(frame))
+            registers = replace(given.registers, corrections=tuple(every))
+            given = replace(given, registers=registers)
+        return given
+
+    def naive_zone(self, frame: pd.DataFrame) -> dt.tzinfo | None:
+        """The zone in which a naive time is wall time; None where nothing tells."""
+        if self.tz is not None:
+            return zone(self.tz)
+        own = time_index(frame).tz
+        return None if own is None or is_utc(own) else own
+
+
+def by_meter(value: Any, meter: str | None, default: str, what: str) -> int:
+    """A span of time that may be given by meter, for one meter [us]."""
+    if isinstance(value, Mapping):
+        if meter is None and len(value) > 1:
+            raise ConfigError(
+                f"Cannot tell which {what} of {list(value)} is this frame's: the frame does not "
+                f"name its meter. Give one value, e.g. {what}={default!r}."
+            )
+        value = next(iter(value.values()), default) if meter is None else value.get(meter, default)
+    return minutes(value, what) * MINUTE
+
+
+def interval_of(interval: Any, meter: str | None) -> int:
+    """A meter's interval [us], above 0."""
+    window = by_meter(interval, meter, "15min", "interval")
+    if window == 0:
+        raise RangeError(f"Cannot use interval={interval!r}: it has no length. Use e.g. '15min'.")
+    return window
+
+
+def series_of(frame: pd.DataFrame, source: Source, keywords: VerbKeywords) -> list[Cumulative]:
+    """E(t) and C(t) of every element, meters by name, elements in wire order.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns over time or (meter, time), shape (readings, columns).
+    source : Source
+        The topics that may answer, the preferred one of each element.
+    keywords : VerbKeywords
+        Rules, interval, lag, the zone of naive swap times, and the elements asked for.
+
+    Returns
+    -------
+    list of Cumulative
+        In a frame of several meters, without those that have only blanks. A column that is no
+        register is missing and says why (`refusal`).
+
+    Raises
+    ------
+    KindError
+        Where no column answers, or one that is named outright is not the register that its
+        name says.
+    """
+    columns = element_columns(frame, source.topics)
+    if not columns:
+        raise _nothing(frame, source)
+    meters, rules = rows(frame), keywords.registers
+    known = {c.topic for _, c in columns}
+    if source.of_demand and source.mean and source.register and source.register not in known:
+        # Rules address registers: an element without means may be named in them.
+        rules = rules.of_means if isinstance(rules, SiteRules) else RegisterRules()
+    if source.register != REGISTER and isinstance(rules, SiteRules):
+        rules = rules.of_another_register
+    check_elements(rules, [(m.meter, c.id) for m in meters for _, c in columns])
+    named = elements_asked(frame, source.topics, keywords.elements)
+    # Of each element its first topic that has readings, else its first.
+    found: dict[tuple[str | None, str], Series] = {}
+    for topic in source.topics:
+        answered = {key for key, x in found.items() if len(x.t)}
+        open_ = {c.id for _, c in columns for m in meters if (m.meter, c.id) not in answered}
+        own = [x for x in columns if x[1].topic == topic and x[1].id in open_]
+        for x in read(meters, frame, own):
+            key = x.meter, x.element
+            asked = named is None or key in named
+            if asked and (key not in found or (len(x.t) and key not in answered)):
+                found[key] = x
+    local = keywords.naive_zone(frame)
+    made = [
+        _register(x, resolve(rules, *key, local), frame, meters, keywords)
+        if x.topic == source.register
+        else means_of(x, resolve(rules, *key, local), keywords)
+        for key, x in found.items()
+    ]
+    for c in made if named is not None and keywords.refuse else ():
+        if c.refusal:
+            raise KindError(c.refusal)
+    made.sort(key=lambda c: (c.meter or "", len(c.element), c.element))
+    if len(meters) < 2:
+        return made
+    # Among several meters, an element with only blanks is none, unless it was named somewhere.
+    site = rules.named if isinstance(rules, SiteRules) else ()
+    kept = {*named_elements(frame), *(named or ()), *site}
+    conflict = Flag.CONFLICTING_DUPLICATE  # readings that conflict are missing, not absent
+    return [
+        c
+        for c in made
+        if len(c.at) or (c.meter, c.element) in kept or (c.series.marks & conflict).any()
+    ]
+
+
+def _register(
+    series: Series, rules: Rules, frame: pd.DataFrame, meters: Sequence[Rows], k: VerbKeywords
+) -> Cumulative:
+    """One register; where rule 7 finds steps that stand out, its demand is asked as well."""
+    made = register_of(series, rules)
+    if rules.max_kw is not None or series.topic != REGISTER or not jumps(made):
+        return made
+    columns = [x for x in element_columns(frame, (MEAN,)) if x[1].id == series.element]
+    for means in read([m for m in meters if m.meter == series.meter], frame, columns):
+        made = register_of(series, rules, means_of(means, rules, k))
+    return made
+
+
+def register_of(series: Series, rules: Rules, means: Cumulative | None = None) -> Cumulative:
+    """E(t) and C(t) of a register, corrected where corrections bear on its element."""
+    if rules.fixes:
+        return corrections.register(series, rules, means)
+    return from_register(series, rules, means)
+
+
+def means_of(series: Series, rules: Rules, keywords: VerbKeywords) -> Cumulative:
+    """E(t) and C(t) of interval means, by the caller's interval and lag."""
+    window = interval_of(keywords.interval, series.meter)
+    lag = by_meter(keywords.demand_lag, series.meter, "0min", "demand_lag")
+    if rules.fixes:
+        return corrections.demand(series, rules, window, lag)
+    return from_means(series, window, lag, rules.max_gap)
+
+
+def _nothing(frame: pd.DataFrame, source: Source) -> KindError:
+    selection.check_read(frame)
+    labels, topics = wire_columns(frame.columns), source.topics
+    there = selection.topics(frame)
+    lacks = f"{' or '.join(topics)}; the frame's topics are {', '.join(there) or 'none'}. "
+    if source.of_demand:
+        more = "" if source.register else " Or take clock blocks of the register: kind='block'."
+        return KindError(
+            f"Cannot compute demand: no column of a whole element is {lacks}"
+            f"Read topics={topics!r} as well.{more}"
+        )
+    head = f"Cannot compute energy: no column of a whole element ({topics[0]}/Elm/...) is {lacks}"
+    results = [x for x in labels if kind_of(parse(x).topic) == "interval_energy"]
+    if results:
+        return KindError(f"{head}{results[0]!r} is the energy of periods already: use .sum().")
+    if any(parse(x).topic in topics for x in labels):
+        return KindError(
+            f"{head}There are only single channels, and an element need not be their sum "
+            "(some are calculated in the meter). Read the element's own column."
+        )
+    other = next((t for t in there if kind_of(t) == "register"), None)
+    hint = f"For its energy pass topic={other!r}." if other else 'Read topics=["kWHNet"] as well.'
+    return KindError(head + hint)
+
+
+def warn_of_spacing(found: Iterable[Series], interval: Any) -> None:
+    """Warn once of means that come much closer or farther than a caller's `interval`.
+
+    Nothing tells whether they are means over another interval or most of them are lost; but an
+    hourly mean that counts for 15 minutes makes a quarter of the energy, and no demand at all.
+    """
+    for x in found:
+        if len(x.t) < FEWEST or TOPICS[x.topic].kind == "register":
+            continue
+        usual = interval_of(interval, x.meter)
+        spacing = float(np.median(np.diff(x.t)))
+        if not TOO_CLOSE * usual <= spacing <= TOO_FAR * usual:
+            warn(
+                f"{x.topic} of {x.name} comes every {spacing / MINUTE:g} min, and each reading is "
+                f"taken for {usual / MINUTE:g} min, by interval=. If it is a mean over its whole "
+                f"spacing, say interval='{spacing / MINUTE:g}min'; and note that pandas labels "
+                "resampled means by their start, where a reading here is labelled by its end.",
+                ReadingWarning,
+            )
+            return
 
 
 def asked_bounds(frame: pd.DataFrame, start: Any, end: Any, tz: Zone) -> Bounds:
@@ -90,100 +426,15 @@ def periods(
         none = pd.DatetimeIndex([], tz=tz).as_unit("us")
         return Periods(none, none)
     if a > b or (a == b and (low is not None or high is not None)):
+        one = low is None or high is None
+        whose = " (the other bound is where the readings begin or end)" if one else ""
         raise RangeError(
             f"Cannot use the span from {a.isoformat()} to {b.isoformat()}: start is not before "
-            f"end{_whose(low, high)}. The span is half-open, [start, end)."
+            f"end{whose}. The span is half-open, [start, end)."
         )
     if a == b and freq is not None:
         b += pd.Timedelta(1, unit="us")
     return build(freq, a, b, tz, cut_start=low is not None, cut_end=high is not None)
-
-
-def _whose(low: pd.Timestamp | None, high: pd.Timestamp | None) -> str:
-    if low is not None and high is not None:
-        return ""
-    return " (the other bound is where the readings begin or end)"
-
-
-TOO_CLOSE, TOO_FAR = 0.6, 1.5
-"""A median spacing outside these multiples of `interval` means another interval."""
-FEWEST = 6
-"""So many readings tell their usual spacing; fewer may be picked ones."""
-REBLOCKED = "reblocked"
-"""The flag of a block or window whose edges cut a reading's interval: not the meter's own mean."""
-EXPORT = "export"
-MISSING = STATUSES.index("missing")
-_DEFAULT_RULES = RegisterRules()
-_RESULTS = {"kWh": "Demand", "kW": "Demand", "kVAh": "ApparentDemand", "kVA": "ApparentDemand"}
-
-
-class Demanded(Wanted):
-    """The topics that may answer for demand: the interval means first."""
-
-    @property
-    def topics(self) -> list[str]:
-        """Those asked for, the means first."""
-        return [t for t in (self.mean, self.register) if t is not None]
-
-    @property
-    def result(self) -> str:
-        """``Demand`` or ``ApparentDemand``."""
-        return _RESULTS[TOPICS[self.topics[0]].unit]
-
-
-def demanded(frame: pd.DataFrame, topic: str | None, source: str) -> Demanded:
-    """What `topic` and `source` ask for, kind checked first.
-
-    Raises
-    ------
-    KindError
-        For a topic that is neither a register nor an interval mean of active or apparent power.
-    UnknownTopicError, ConfigError
-        For a topic or source that is not there.
-    """
-    try:
-        asked = sources.wanted(frame, topic, source)
-    except KindError as error:
-        raise KindError(str(error).replace("compute energy of", "compute demand of")) from None
-    if TOPICS[asked.topics[0]].unit not in _RESULTS:
-        raise ConfigError(
-            f"Cannot compute demand of {topic!r}: only active and apparent power have a demand "
-            'here. Use topic="kVAHNet" for kVA.'
-        )
-    return Demanded(asked.register, asked.mean)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """The keywords that almost every verb takes, as given or as a site gives them."""
-
-    tz: Zone = None
-    start: Any = None
-    end: Any = None
-    registers: RegisterRules = _DEFAULT_RULES
-    interval: Any = "15min"
-    demand_lag: Any = "0min"
-    elements: Any = None
-    corrections: Any = ()
-    refuse: bool = True
-
-    @classmethod
-    def of(cls, frame: pd.DataFrame, site: Any, tz: Zone, *rest: Any, **more: Any) -> Asked:
-        """The keywords, `tz` and then the others in their order, with what `site` adds to them.
-
-        Raises
-        ------
-        ConfigError
-            For a `site` that is no Site, or corrections that contradict each other.
-        """
-        given = cls(tz, *rest, **more)
-        tz, registers, _ = apply_site(site, tz, given.registers, frame=frame)
-        stated = (*given.registers.corrections, *given.corrections)
-        if stated:
-            own = () if site is None else site.corrections
-            every = in_force([*own, *corrections_of(stated)], sources.naive_zone(frame, tz))
-            registers = replace(registers, corrections=tuple(every))
-        return replace(given, tz=tz, registers=registers)
 
 
 @dataclass(frozen=True)
@@ -194,7 +445,7 @@ class Inputs:
     ----------
     frame : pandas.DataFrame
         The input.
-    wanted : Wanted
+    source : Source
         Which topics answer.
     tz : tzinfo
         The zone of the calendar and of the result.
@@ -202,17 +453,17 @@ class Inputs:
         One per (meter and) element.
     s, e : ndarray of int64
         The periods [us UTC], shape (periods,).
-    asked : Asked
-        The caller's keywords.
+    keywords : VerbKeywords
+        The caller's.
     """
 
     frame: pd.DataFrame
-    wanted: Wanted
+    source: Source
     tz: dt.tzinfo
     series: list[Cumulative]
     s: Ints
     e: Ints
-    asked: Asked
+    keywords: VerbKeywords
 
     @property
     def several(self) -> bool:
@@ -222,16 +473,26 @@ class Inputs:
     @property
     def meters(self) -> list[str]:
         """The meters that a result has rows of, where it names them."""
-        if self.asked.elements is None:
+        if self.keywords.elements is None:
             return meters_of(self.frame)
         return sorted({c.meter or "" for c in self.series})
 
     def interval(self, c: Cumulative) -> int:
         """The interval of a series' readings [us]."""
-        return sources.interval_of(self.asked.interval, c.meter)
+        return interval_of(self.keywords.interval, c.meter)
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The caller's own bounds [us UTC]; the least and the greatest int64 where not given."""
+        k, info = self.keywords, np.iinfo(np.int64)
+        given = asked_bounds(self.frame, k.start, k.end, k.tz)
+        low, high = (x if x is None else int(ints(pd.DatetimeIndex([x]))[0]) for x in given)
+        return info.min if low is None else low, info.max if high is None else high
 
 
-def inputs_of(frame: pd.DataFrame, freq: Freq, wanted: Wanted, asked: Asked, *cuts: str) -> Inputs:
+def inputs_of(
+    frame: pd.DataFrame, freq: Freq, source: Source, keywords: VerbKeywords, *cuts: str
+) -> Inputs:
     """Read the series that answer and build the periods.
 
     Parameters
@@ -240,169 +501,21 @@ def inputs_of(frame: pd.DataFrame, freq: Freq, wanted: Wanted, asked: Asked, *cu
         Wire-named columns over time, or over (meter, time), shape (readings, columns).
     freq : str, Monthly, list of edges, or None
         The periods.
-    wanted : Wanted
+    source : Source
         Which topics answer.
-    asked : Asked
+    keywords : VerbKeywords
         The caller's keywords.
     *cuts : str
         Lengths of blocks: those over 15 minutes need a zone too.
     """
-    zone = verb_zone(time_index(frame).tz, asked.tz, freq, *cuts)
-    series = series_of(frame, wanted, asked)
-    warn_of_spacing([c.series for c in series if c.source == "demand"], asked.interval)
-    when = periods(frame, series, freq, tz=zone, start=asked.start, end=asked.end, naive=asked.tz)
-    return Inputs(frame, wanted, zone, series, ints(when.starts), ints(when.ends), asked)
-
-
-def warn_of_spacing(found: Iterable[Series], interval: Any) -> None:
-    """Warn once of readings that come much closer or farther than a caller's `interval`.
-
-    Nothing tells whether they are means over another interval or most of them are lost; but an
-    hourly mean that counts for 15 minutes makes a quarter of the energy, and no demand at all.
-    """
-    for x in found:
-        if len(x.t) < FEWEST:
-            continue
-        usual = sources.interval_of(interval, x.meter)
-        spacing = float(np.median(np.diff(x.t)))
-        if not TOO_CLOSE * usual <= spacing <= TOO_FAR * usual:
-            warn(
-                f"{x.topic} of {x.name} comes every {spacing / MINUTE:g} min, and each reading is "
-                f"taken for {usual / MINUTE:g} min, by interval=. If it is a mean over its whole "
-                f"spacing, say interval='{spacing / MINUTE:g}min'; and note that pandas labels "
-                "resampled means by their start, where a reading here is labelled by its end.",
-                ReadingWarning,
-            )
-            return
-
-
-def series_of(frame: pd.DataFrame, wanted: Wanted, asked: Asked) -> list[Cumulative]:
-    """The series that answer, by the caller's keywords, the preferred topic of each element.
-
-    Raises
-    ------
-    KindError
-        Where no column answers.
-    """
-    if isinstance(wanted, Demanded):
-        _need_one(frame, wanted)
-        if wanted.mean and wanted.register and not element_columns(frame, [wanted.register]):
-            # Rules address registers: an element without means may be named in them.
-            known = asked.registers
-            none = known.of_means if isinstance(known, SiteRules) else RegisterRules()
-            asked = replace(asked, registers=none)
-    return sources.cumulatives(
-        frame,
-        wanted,
-        tz=asked.tz,
-        registers=asked.registers,
-        interval=asked.interval,
-        demand_lag=asked.demand_lag,
-        elements=asked.elements,
-        refuse=asked.refuse,
-    )
-
-
-def _need_one(frame: pd.DataFrame, wanted: Wanted) -> None:
-    if element_columns(frame, wanted.topics):
-        return
-    selection.check_read(frame)
-    there = ", ".join(selection.topics(frame)) or "none"
-    other = (
-        " Or take clock blocks of the register: kind='block'." if wanted.register is None else ""
-    )
-    raise KindError(
-        f"Cannot compute demand: no column of a whole element is {' or '.join(wanted.topics)}; "
-        f"the frame's topics are {there}. Read topics={wanted.topics!r} as well.{other}"
-    )
-
-
-def registers_of(
-    frame: pd.DataFrame, asked: Asked, topic: str
-) -> dict[tuple[str | None, str], Cumulative]:
-    """The registers of a frame by (meter, element), where it has any that can be read."""
-    if not element_columns(frame, [topic]):
-        return {}
-    asked = replace(asked, elements=None, refuse=False)
-    return keyed(series_of(frame, Wanted(topic, None), asked))
-
-
-def keyed(series: Iterable[Cumulative]) -> dict[tuple[str | None, str], Cumulative]:
-    """Series by (meter, element)."""
-    return {(c.meter, c.element): c for c in series}
-
-
-def named(of: Inputs, c: Cumulative) -> str:
-    """How a result names an element that has no column of its meter beside it."""
-    return c.name if of.several else c.element
-
-
-def explicit(frame: pd.DataFrame, asked: Asked) -> tuple[int, int]:
-    """The caller's own bounds [us UTC]; the least and the greatest int64 where not given."""
-    low, high = asked_bounds(frame, asked.start, asked.end, asked.tz)
-    info = np.iinfo(np.int64)
-    return (
-        info.min if low is None else int(ints(pd.DatetimeIndex([low]))[0]),
-        info.max if high is None else int(ints(pd.DatetimeIndex([high]))[0]),
-    )
+    zone = verb_zone(time_index(frame).tz, keywords.tz, freq, *cuts)
+    series, k = series_of(frame, source, keywords), keywords
+    warn_of_spacing((c.series for c in series), k.interval)
+    when = periods(frame, series, freq, tz=zone, start=k.start, end=k.end, naive=k.tz)
+    return Inputs(frame, source, zone, series, ints(when.starts), ints(when.ends), keywords)
 
 
 def check_share(least: float | None) -> None:
     """Refuse a `min_coverage` that is no share."""
     if least is not None and not 0 <= least <= 1:
         raise ConfigError(f"Cannot use min_coverage={least!r}: it is a share, from 0 to 1.")
-
-
-def chosen(
-    frame: pd.DataFrame, series: Sequence[Cumulative], wanted: Wanted, elements: Any, site: Any
-) -> list[Cumulative]:
-    """The series of the elements that are summed, in the order in which they are named.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        The input.
-    series : sequence of Cumulative
-        What there is.
-    wanted : Wanted
-        The topics that answer.
-    elements : str, list of str, or None
-        ``"all"``, or names; None asks `site`.
-    site : Site or None
-        Its roles tell, by `dentframe.site.site.summed`.
-
-    Raises
-    ------
-    ConfigError
-        Where nothing tells which, or one is named twice.
-    UnknownMeterError
-        For an element that is not there.
-    """
-    names = summed_names(elements, site)
-    named = sources.named_outright(frame, wanted.topics, names)
-    if named is None:
-        return list(series)
-    there = keyed(series)
-    blank = [Series(m, x, wanted.topics[0], NONE, np.empty(0), NONE, NONE) for m, x in named]
-    found = [there.get((x.meter, x.element)) or from_means(x, 15 * MINUTE) for x in blank]
-    for c in found:
-        if c.refusal:
-            raise KindError(c.refusal)
-    return found
-
-
-def summed_names(elements: Any, site: Any) -> Any:
-    """The names of the elements that make up a sum, ``"all"`` included.
-
-    Raises
-    ------
-    ConfigError
-        Where nothing tells which.
-    """
-    names = summed(site) if elements is None and site is not None else elements
-    if names is None:
-        raise ConfigError(
-            "Cannot tell which elements make up the site: a main beside its branches would "
-            'count twice. Name them, e.g. elements=["A", "C"], or say elements="all".'
-        )
-    return names

@@ -15,8 +15,8 @@ from dentframe.metering.blocks import PLACES
 from dentframe.metering.cumulative import Cumulative, share
 from dentframe.metering.steps import HOUR
 from dentframe.times.ranges import local
-from dentframe.verbs.inputs import Inputs, registers_of
-from dentframe.verbs.sources import REGISTER
+from dentframe.verbs.inputs import REGISTER, Inputs
+from dentframe.verbs.pairs import registers_of
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -262,12 +262,12 @@ def measured(
     """
     if only is not None:
         return [_of_series(of, only, how, {}, n, per_day)]
-    registers = registers_of(of.frame, of.asked, _register_topic(of))
+    registers = registers_of(of.frame, of.keywords, _register_topic(of))
     return [_of_series(of, c, how, registers, n, per_day) for c in of.series]
 
 
 def _register_topic(of: Inputs) -> str:
-    return "kVAHNet" if of.wanted.result == "ApparentDemand" else REGISTER
+    return "kVAHNet" if of.source.result == "ApparentDemand" else REGISTER
 
 
 def _of_series(

@@ -14,17 +14,15 @@ from dentframe.metering.figures import NAT
 from dentframe.metering.registers import RegisterRules
 from dentframe.times.ranges import local
 from dentframe.verbs.inputs import (
-    MISSING,
-    REBLOCKED,
-    Asked,
-    Demanded,
     Inputs,
+    Source,
+    VerbKeywords,
     check_share,
-    demanded,
+    demand_source,
     inputs_of,
 )
 from dentframe.verbs.maxima import Peaks, flags_in, measured
-from dentframe.verbs.results import attrs_of, flag_tuples, warn_of
+from dentframe.verbs.results import MISSING, REBLOCKED, attrs_of, flag_tuples, warn_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -160,10 +158,10 @@ def peaks(
     """
     how = _how(kind, window, step, n, interval)
     check_share(min_coverage)
-    asked = Asked.of(
+    asked = VerbKeywords.of(
         frame, site, tz, start, end, registers, interval, demand_lag, elements, corrections
     )
-    wanted = demanded(frame, topic, _source(kind, source, topic))
+    wanted = demand_source(frame, topic, _source(kind, source, topic))
     _check_reported(kind, wanted)
     of = inputs_of(frame, freq, wanted, asked, *([how.freq] if how else []))
     found = measured(of, how, n=n, per_day=per_day)
@@ -200,7 +198,7 @@ def _source(kind: str, source: str, topic: str | None) -> str:
     return "demand" if source == "auto" else source
 
 
-def _check_reported(kind: str, wanted: Demanded) -> None:
+def _check_reported(kind: str, wanted: Source) -> None:
     if kind == "reported" and wanted.mean is None:
         raise ConfigError(
             f"Cannot use topic={wanted.register!r} with kind='reported': a register reports no "

@@ -17,7 +17,7 @@ from dentframe.metering import blocks
 from dentframe.metering.registers import RegisterRules
 from dentframe.times.ranges import local
 from dentframe.verbs.demand import window_means
-from dentframe.verbs.inputs import Asked, Inputs, demanded, inputs_of
+from dentframe.verbs.inputs import Inputs, VerbKeywords, demand_source, inputs_of
 from dentframe.verbs.results import by_element, periods_index
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def duration(
     """
     if isinstance(points, bool) or not isinstance(points, int) or points < 2:
         raise ConfigError(f"Cannot use points={points!r}: at least 2 shares are needed.")
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
+    asked = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
     of, _, values = block_inputs(frame, None, window, asked, topic, source)
     shares = np.linspace(0.0, 1.0, points)
     return by_element(of, [_reached(x, shares) for x in values], pd.Index(shares, name="share"))
@@ -148,7 +148,7 @@ def baseload(
     5.8
     """
     check_quantiles([q])
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
+    asked = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
     of, cuts, values = block_inputs(frame, freq, window, asked, topic, source)
     owner = blocks.owner(*cuts, of.s, of.e)
     table = quantiles(np.stack(values), owner, len(of.s), [q]) if values else np.empty((0, 0, 1))
@@ -159,13 +159,13 @@ def block_inputs(
     frame: pd.DataFrame,
     freq: Freq,
     window: Any,
-    asked: Asked,
+    asked: VerbKeywords,
     topic: str | None,
     source: str,
 ) -> tuple[Inputs, tuple[Ints, Ints], list[Floats]]:
     """A verb's inputs, its blocks, and the mean power of each series in them [kW]."""
     how = blocks.cut("block", window, None, asked.interval)
-    wanted = demanded(frame, topic, source)
+    wanted = demand_source(frame, topic, source)
     of = inputs_of(frame, freq, wanted, asked, how.freq)
     cuts = blocks.span(how, of.s, of.e, of.tz)
     return of, cuts, [window_means(of, c, *cuts) for c in of.series]
@@ -287,7 +287,7 @@ def profile(
     """
     q = list(q)
     check_quantiles(q)
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
+    asked = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
     of, cuts, values = block_inputs(frame, "D", window, asked, topic, source)
     walls = local(cuts[0], of.tz)
     types, names = _day_types(walls, by, holidays)

@@ -15,23 +15,23 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import DentError
-from dentframe.metering import corrections
 from dentframe.metering.attrs import is_several, named_elements, time_index
 from dentframe.metering.registers import RegisterRules, check_elements, micros, resolve
 from dentframe.metering.series import NONE, Flag, Series, read, rows
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import instant, ints, local
+from dentframe.verbs.elements import elements_asked
 from dentframe.verbs.findings import FINDINGS, Evidence
 from dentframe.verbs.gaps import holes_of
-from dentframe.verbs.inputs import Asked, Inputs, demanded, periods
-from dentframe.verbs.sources import (
+from dentframe.verbs.inputs import (
     MEAN,
     REGISTER,
-    by_meter,
-    interval_of,
-    judged,
-    naive_zone,
-    named_outright,
+    Inputs,
+    VerbKeywords,
+    demand_source,
+    means_of,
+    periods,
+    register_of,
 )
 from dentframe.wire.columns import Column, parse
 
@@ -110,20 +110,20 @@ def quality(
     >>> sorted(set(df.dent.quality(tz=LA)["finding"]))
     ['falling_register', 'gap', 'glitch', 'unused']
     """
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
+    asked = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
     zone = verb_zone(time_index(frame).tz, asked.tz)
     present = None if now is None else micros(instant(now, zone, "now"))
     series, refused = _read(frame)
     there = _elements(frame, series, refused)
     check_elements(asked.registers, there)
-    named = named_outright(frame, (REGISTER, MEAN), elements)
+    named = elements_asked(frame, (REGISTER, MEAN), elements)
     looked_at = [x for x in there if named is None or x in named]
     with np.errstate(all="ignore"):
         parts = [_element(frame, asked, series, *x) for x in looked_at]
         main = [means if len(means.at) else register for register, means in parts]
         when = periods(frame, main, None, tz=zone, start=start, end=end, naive=asked.tz)
         s, e = ints(when.starts), ints(when.ends)
-        of = Inputs(frame, demanded(frame, None, "auto"), zone, main, s, e, asked)
+        of = Inputs(frame, demand_source(frame, None, "auto"), zone, main, s, e, asked)
         span = (int(s[0]), int(e[-1])) if len(s) else (0, 0)
         near = {k: _clip(x, *span) for k, x in series.items()}
         found = [
@@ -176,15 +176,14 @@ def _elements(frame: pd.DataFrame, series: Found, refused: Mapping[str, int]) ->
 
 
 def _element(
-    frame: pd.DataFrame, asked: Asked, series: Found, meter: str | None, element: str
+    frame: pd.DataFrame, asked: VerbKeywords, series: Found, meter: str | None, element: str
 ) -> tuple[Cumulative, Cumulative]:
     """An element's register and means, both as whole columns; blank where there is none."""
-    rules = resolve(asked.registers, meter, element, naive_zone(frame, asked.tz))
+    rules = resolve(asked.registers, meter, element, asked.naive_zone(frame))
     blank = Series(meter, element, MEAN, NONE, np.empty(0), NONE, NONE)
-    lag = by_meter(asked.demand_lag, meter, "0min", "demand_lag")
     demand = series.get((MEAN, meter, element), blank)
-    means = corrections.demand(demand, rules, interval_of(asked.interval, meter), lag)
-    return judged(series.get((REGISTER, meter, element), blank), rules, means), means
+    means = means_of(demand, rules, asked)
+    return register_of(series.get((REGISTER, meter, element), blank), rules, means), means
 
 
 def _evidence(
@@ -196,7 +195,7 @@ def _evidence(
     now: int | None,
 ) -> Evidence:
     meter, element = key
-    asked = of.asked
+    asked = of.keywords
     _, means = _element(of.frame, asked, series, meter, element)
     main, other = (means, register) if len(means.at) else (register, None)
     times = [x.t for (_, m, _), x in series.items() if m == meter and len(x.t)]
@@ -204,7 +203,7 @@ def _evidence(
         meter=meter,
         element=element,
         interval=of.interval(register),
-        rules=resolve(asked.registers, meter, element, naive_zone(of.frame, asked.tz)),
+        rules=resolve(asked.registers, meter, element, asked.naive_zone(of.frame)),
         register=register,
         means=means,
         channels={
@@ -234,7 +233,7 @@ def _clip(x: Series, low: int, high: int) -> Series:
 
 
 def _cut(c: Cumulative, low: int, high: int) -> Cumulative:
-    """The steps that lie in a span or reach into it, judged as they were in the whole column."""
+    """The steps that lie in a span or reach into it as they were in the whole column."""
     made = c.cut(low, high)
     edges = (int(made.t[0]), int(made.t[-1])) if len(made.t) else (low, high)
     return replace(made, series=_clip(c.series, *edges))

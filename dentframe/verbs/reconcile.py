@@ -21,8 +21,8 @@ from dentframe.metering.registers import RegisterRules
 from dentframe.metering.series import meter_by_meter
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import ints, local
-from dentframe.verbs.inputs import Asked, periods, warn_of_spacing
-from dentframe.verbs.sources import Pair, need_both, pairs
+from dentframe.verbs.inputs import VerbKeywords, periods, warn_of_spacing
+from dentframe.verbs.pairs import Pair, need_both, pairs
 
 if TYPE_CHECKING:
     from dentframe.metering.series import Floats, Ints
@@ -302,7 +302,7 @@ def reconcile(
     >>> bool(abs(found["relative"].item()) < 0.01)
     True
     """
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
+    asked = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
     _check_tolerance(tolerance)
     need_both(frame, "reconcile")
     zone = verb_zone(time_index(frame).tz, asked.tz, freq)

@@ -21,7 +21,8 @@ from dentframe.metering.registers import MINUTE
 from dentframe.metering.series import Flag, Ints, element_columns, names
 from dentframe.metering.steps import HOUR
 from dentframe.times.ranges import local, stamp
-from dentframe.verbs.sources import Wanted, interval_of, named_outright
+from dentframe.verbs.elements import elements_asked
+from dentframe.verbs.inputs import Source, interval_of
 from dentframe.wire import units as _units
 from dentframe.wire.columns import ELEMENT, Column
 from dentframe.wire.topics import TOPICS
@@ -31,6 +32,13 @@ if TYPE_CHECKING:
 
     from dentframe.metering.series import Floats
     from dentframe.verbs.inputs import Inputs
+
+
+REBLOCKED, EXPORT = "reblocked", "export"
+"""Flags of a figure: its window's edges cut a reading's interval, so that the meter never measured
+that mean; its element feeds back.
+"""
+MISSING = STATUSES.index("missing")
 
 
 def by_element(of: Inputs, values: Sequence[Floats], index: pd.Index) -> pd.DataFrame:
@@ -118,7 +126,7 @@ class Result:
     ----------
     frame : pandas.DataFrame
         The input.
-    asked : Wanted
+    asked : Source
         What the figures answer.
     tz : tzinfo
         The zone of the instants.
@@ -129,7 +137,7 @@ class Result:
     """
 
     frame: pd.DataFrame
-    asked: Wanted
+    asked: Source
     tz: dt.tzinfo
     interval: Any
     elements: Any = None
@@ -141,7 +149,7 @@ class Result:
     @property
     def _shown(self) -> list[tuple[str | None, str]]:
         """The elements that have a place in a wide result, as (meter, element)."""
-        named = named_outright(self.frame, self.asked.topics, self.elements)
+        named = elements_asked(self.frame, self.asked.topics, self.elements)
         if named is not None:
             return named
         columns = element_columns(self.frame, self.asked.topics)

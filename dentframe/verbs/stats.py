@@ -24,8 +24,13 @@ from dentframe.metering.cumulative import share
 from dentframe.metering.series import Series, _series, numbers, rows
 from dentframe.times.periods import build, parse_freq, verb_zone
 from dentframe.times.ranges import ints, local, zone
-from dentframe.verbs import sources
-from dentframe.verbs.inputs import Asked, asked_bounds, check_share, warn_of_spacing
+from dentframe.verbs.inputs import (
+    VerbKeywords,
+    asked_bounds,
+    check_share,
+    interval_of,
+    warn_of_spacing,
+)
 from dentframe.verbs.results import warn_of
 from dentframe.wire import columns as _columns
 from dentframe.wire import units as _units
@@ -189,7 +194,7 @@ def stats(
     >>> float(stats(amperes, "A")[("A/Ch/A1", "mean")].iloc[0])
     22.5
     """
-    tz = Asked.of(frame, site, tz).tz
+    tz = VerbKeywords.of(frame, site, tz).tz
     check_share(min_coverage)
     kind = _check_kind(frame, topic)
     local_zone = verb_zone(time_index(frame).tz, tz, freq)
@@ -300,7 +305,7 @@ def _weights(frame: pd.DataFrame) -> dict[Any, Series]:
 def _figures(
     x: Series, c: Column, s: Ints, e: Ints, interval: Any, weights: dict[Any, Series] | None
 ) -> Statistics:
-    w = sources.interval_of(interval, x.meter)
+    w = interval_of(interval, x.meter)
     area = integral(x, e, w) - integral(x, s, w)
     covered = covered_until(x, e, w) - covered_until(x, s, w)
     mean = np.full(len(s), np.nan)

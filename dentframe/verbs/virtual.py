@@ -31,10 +31,19 @@ from dentframe.metering.registers import MINUTE, RegisterRules
 from dentframe.metering.series import NONE, Flag, Series, names, rows
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import ints, local
-from dentframe.verbs.inputs import Asked, check_share, keyed, periods, series_of, warn_of_spacing
+from dentframe.verbs.elements import keyed
+from dentframe.verbs.inputs import (
+    Source,
+    VerbKeywords,
+    check_share,
+    energy_source,
+    interval_of,
+    periods,
+    series_of,
+    warn_of_spacing,
+)
 from dentframe.verbs.maxima import covered_pieces
 from dentframe.verbs.results import Result, attrs_of, warn_of
-from dentframe.verbs.sources import Wanted, interval_of, wanted
 from dentframe.wire.columns import ELEMENT, Column, split_element
 
 if TYPE_CHECKING:
@@ -214,12 +223,12 @@ def virtual(
     >>> float(virtual(pd.DataFrame(columns, index=t), {"Rest": "A - B"}).iloc[0, 0])
     20.0
     """
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    asked = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag)
     check_edges(edges)
     check_share(min_coverage)
     zone = verb_zone(time_index(frame).tz, asked.tz, freq)
     formulas = _formulas(frame, meters)
-    answer = wanted(frame, topic, source)
+    answer = energy_source(frame, topic, source)
     if answer.result != "Energy":
         raise KindError(
             f"Cannot add {answer.topics[0]} of several elements: kVA and kvar of two loads do not "
@@ -317,7 +326,7 @@ def _address(text: str, there: Sequence[Key]) -> Key:
     return meter or None, element
 
 
-def _blank(key: Key, answer: Wanted) -> Any:
+def _blank(key: Key, answer: Source) -> Any:
     """An element of which there is no reading at all."""
     return from_means(Series(*key, answer.topics[0], NONE, np.empty(0), NONE, NONE), 15 * MINUTE)
 

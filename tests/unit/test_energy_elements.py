@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from dentframe import RegisterRules
 from dentframe.errors import ConfigError, CoverageWarning, KindError, UnknownMeterError
 from dentframe.money import Energy, Tariff, bill
 
+FLAT = Tariff("Flat", [Energy("E", "0.10")], currency="USD")
 DAY = {"tz": "UTC", "start": "2024-01-01", "end": "2024-01-02"}
 
 
@@ -47,19 +50,28 @@ def test_named_outright_it_is_refused(elements):
         whole().dent.energy(**DAY, elements=elements)
 
 
-def test_alone_it_is_refused():
-    """Where nothing else is left there is no figure to give."""
+def test_alone_it_is_missing_until_it_is_named():
+    """A whole frame has its row, one warning has the remedy; a name, or money, is refused."""
+    alone = whole()[["kWHNet/Elm/B"]]
+    with pytest.warns(CoverageWarning, match="allow_export") as told:
+        found = alone.dent.energy(**DAY)
+    assert len(told) == 1
+    assert found["Energy/Elm/B"].isna().tolist() == [True]
+    (row,) = alone.dent.energy(**DAY, detail=True).itertuples()
+    assert (row.status, row.flags) == ("missing", ("decrease_unclassified",))
+    for refused in (alone.dent.energy, partial(bill, alone, FLAT)):
+        with pytest.raises(KindError, match="allow_export"):
+            refused(**DAY, elements="B")
     with pytest.raises(KindError, match="allow_export"):
-        whole()[["kWHNet/Elm/B"]].dent.energy(**DAY)
+        bill(alone, FLAT, **DAY)
 
 
 def test_others_are_not_stopped():
     """Neither a figure of A nor its bill asks what B is."""
     assert whole().dent.energy(**DAY, elements="A").iloc[0, 0] == 96
-    flat = Tariff("Flat", [Energy("E", "0.10")], currency="USD")
-    assert str(bill(whole(), flat, elements="A", **DAY).total) == "9.60"
+    assert str(bill(whole(), FLAT, elements="A", **DAY).total) == "9.60"
     with pytest.raises(KindError, match="allow_export"):
-        bill(whole(), flat, elements=["A", "B"], **DAY)
+        bill(whole(), FLAT, elements=["A", "B"], **DAY)
 
 
 def test_a_declared_exporter_is_no_matter():

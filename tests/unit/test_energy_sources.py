@@ -81,8 +81,10 @@ def test_a_register_differenced_by_hand():
     """Steps that go up and down belong to no register."""
     noise = np.random.default_rng(1).uniform(0, 3, 97)
     frame = readings(1000 + np.cumsum(noise))
+    with pytest.warns(CoverageWarning, match="differenced by hand"):
+        assert frame.diff().dent.energy().isna().to_numpy().all()
     with pytest.raises(KindError, match="differenced by hand") as caught:
-        frame.diff().dent.energy()
+        frame.diff().dent.energy(elements="A")
     assert 'RegisterRules(allow_export={"A": True}, max_kw={"A": ...})' in str(caught.value)
     rules = RegisterRules(max_kw=50, allow_export=True)
     assert np.isfinite(frame.diff().dent.energy(registers=rules, min_coverage=0).iloc[0, 0])

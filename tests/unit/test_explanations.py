@@ -10,7 +10,7 @@ from dentframe.documents import words as explanations
 from dentframe.documents.words import explained, label
 from dentframe.metering.cumulative import STATUSES
 from dentframe.metering.series import FLAGS
-from dentframe.verbs.inputs import REBLOCKED
+from dentframe.verbs.results import REBLOCKED
 from tests.statement_kit import energy_line, reading, statement
 
 JARGON = re.compile(r"interpolat|telescop|register|rollover|glitch|NaN|residual|delta|_|coverage")

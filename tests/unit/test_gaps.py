@@ -63,7 +63,7 @@ def test_a_register_that_is_none_is_reported_and_not_refused():
     time = pd.date_range("2024-01-01", periods=97, freq="15min", tz="UTC").delete([40, 41])
     frame = pd.DataFrame({"kWHNet/Elm/A": rng.uniform(0, 5, 95)}, index=time)
     with pytest.raises(KindError, match="differenced by hand"):
-        frame.dent.energy()
+        frame.dent.energy(elements="A")
     assert frame.dent.coverage("D", tz="UTC").iloc[0, 0] < 0.1
     assert frame.dent.coverage("D", of="readings", tz="UTC").iloc[0, 0] == pytest.approx(94 / 96)
     rows = frame.dent.gaps()[["missing_intervals", "energy_known"]]

@@ -12,7 +12,7 @@ import pytest
 from dentframe import DentAccessor, RegisterRules
 from dentframe.errors import ConfigError, UnknownMeterError
 from dentframe.verbs.energy import energy
-from dentframe.verbs.inputs import Asked
+from dentframe.verbs.inputs import VerbKeywords
 from dentframe.verbs.peaks import peaks
 from tests.split_kit import LA, element, readings, site
 
@@ -121,7 +121,7 @@ def test_what_is_no_site_is_refused(name):
 
 def test_keywords_win_over_the_site():
     """tz= and each field of registers= that is given stand; the site fills the others."""
-    asked = Asked.of(week(), place(), "UTC", None, None, RegisterRules(max_kw=5.0))
+    asked = VerbKeywords.of(week(), place(), "UTC", None, None, RegisterRules(max_kw=5.0))
     assert asked.tz == "UTC"
     assert asked.registers.max_kw == 5.0
     assert asked.registers.allow_export == {"P1_S": True}

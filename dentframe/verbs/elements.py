@@ -1,0 +1,133 @@
+"""Elements are named by a caller or a site, and their series are found by those names here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from dentframe.errors import ConfigError, KindError, UnknownMeterError, did_you_mean
+from dentframe.metering.attrs import is_several
+from dentframe.metering.cumulative import from_means
+from dentframe.metering.registers import MINUTE
+from dentframe.metering.series import NONE, Series, element_columns, rows
+from dentframe.site.site import summed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dentframe.metering.cumulative import Cumulative
+
+
+Element: TypeAlias = tuple[str | None, str]
+"""An element as (meter, letter); the meter is None where nothing names it."""
+
+
+def elements_asked(
+    frame: pd.DataFrame, topics: Sequence[str], elements: Any
+) -> list[Element] | None:
+    """The elements that a caller names, as (meter, element); None where all are asked for.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The input.
+    topics : sequence of str
+        The topics that answer: what has no column of them is no element here.
+    elements : str, sequence of str, or None
+        ``"A"`` in a frame of one meter, ``"P482311252_A"`` in any; ``"all"`` and None are all.
+
+    Raises
+    ------
+    ConfigError
+        Where one is named twice, or none.
+    UnknownMeterError
+        For an element that is not there.
+    """
+    if elements is None or (isinstance(elements, str) and elements == "all"):
+        return None
+    listed = [elements] if isinstance(elements, str) else [str(x) for x in elements]
+    if not listed or len(set(listed)) < len(listed):
+        raise ConfigError(f"Cannot use elements={listed!r}: name each element once, at least one.")
+    letters = list(dict.fromkeys(c.id for _, c in element_columns(frame, topics)))
+    there = {
+        x if m.meter is None else f"{m.meter}_{x}": (m.meter, x)
+        for m in rows(frame)
+        for x in letters
+    }
+    several = is_several(frame)
+    known = there if several else {**there, **{key[1]: key for key in there.values()}}
+    for name in listed:
+        if name not in known:
+            shown = list(there) if several else letters
+            raise UnknownMeterError(
+                f"Cannot use element {name!r}: this frame has {', '.join(shown) or 'none'}"
+                f"{did_you_mean(name, shown)}"
+            )
+    return [known[name] for name in listed]
+
+
+def keyed(series: Iterable[Cumulative]) -> dict[Element, Cumulative]:
+    """Series by (meter, element)."""
+    return {(c.meter, c.element): c for c in series}
+
+
+def summed_series(
+    frame: pd.DataFrame,
+    series: Sequence[Cumulative],
+    topics: Sequence[str],
+    elements: Any,
+    site: Any,
+) -> list[Cumulative]:
+    """The series of the elements that are summed, in the order in which they are named.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The input.
+    series : sequence of Cumulative
+        What there is.
+    topics : sequence of str
+        The topics that answer.
+    elements : str, list of str, or None
+        ``"all"``, or names; None asks `site`.
+    site : Site or None
+        Its roles tell, by `dentframe.site.site.summed`.
+
+    Raises
+    ------
+    ConfigError
+        Where nothing tells which, or one is named twice.
+    UnknownMeterError
+        For an element that is not there.
+    KindError
+        For one that is no register.
+    """
+    named = elements_asked(frame, topics, summed_names(elements, site))
+    if named is None:
+        return list(series)
+    there = keyed(series)
+    blank = [Series(m, x, topics[0], NONE, np.empty(0), NONE, NONE) for m, x in named]
+    found = [there.get((x.meter, x.element)) or from_means(x, 15 * MINUTE) for x in blank]
+    for c in found:
+        if c.refusal:
+            raise KindError(c.refusal)
+    return found
+
+
+def summed_names(elements: Any, site: Any) -> Any:
+    """The names of the elements that make up a sum, ``"all"`` included.
+
+    Raises
+    ------
+    ConfigError
+        Where nothing tells which.
+    """
+    names = summed(site) if elements is None and site is not None else elements
+    if names is None:
+        raise ConfigError(
+            "Cannot tell which elements make up the site: a main beside its branches would "
+            'count twice. Name them, e.g. elements=["A", "C"], or say elements="all".'
+        )
+    return names
