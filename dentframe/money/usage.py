@@ -241,27 +241,26 @@ class Meters:
         key = ("energy", topic)
         if key not in self.held:
             want = energy_source(self.frame, topic, self.source if topic is None else "auto")
-            self.held[key] = self._chosen(want)
+            self.held[key] = self._answering(want)
         return self.held[key]
 
     def means(self, topic: str | None, source: str) -> list[Cumulative]:
         """The series that answer for demand: interval means first."""
         key = ("demand", topic, source)
         if key not in self.held:
-            self.held[key] = self._chosen(demand_source(self.frame, topic, source))
+            self.held[key] = self._answering(demand_source(self.frame, topic, source))
         return self.held[key]
 
     def has(self, topic: str) -> bool:
         """Whether the frame has a topic for whole elements."""
         return bool(element_columns(self.frame, [topic]))
 
-    def _chosen(self, want: Source) -> list[Cumulative]:
+    def _answering(self, want: Source) -> list[Cumulative]:
         series = series_of(self.frame, want, self.asked)
         if len(series) > 1 or self.elements is not None:
             series = summed_series(self.frame, series, want.topics, self.elements, None)
-        for c in series:
-            if c.refusal:
-                raise KindError(c.refusal)
+        if why := next((c.refusal for c in series if c.refusal), ""):
+            raise KindError(why)
         warn_of_spacing((c.series for c in series), self.asked.interval)
         return [steady(c) for c in series]
 

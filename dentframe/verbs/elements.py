@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from dentframe.errors import ConfigError, KindError, UnknownMeterError, did_you_mean
+from dentframe.frame import select as selection
 from dentframe.metering.attrs import is_several
 from dentframe.metering.cumulative import from_means
 from dentframe.metering.registers import MINUTE
 from dentframe.metering.series import NONE, Series, element_columns, rows
 from dentframe.site.site import summed
+from dentframe.wire.columns import parse, wire_columns
+from dentframe.wire.topics import kind_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,6 +69,33 @@ def elements_asked(
                 f"{did_you_mean(name, shown)}"
             )
     return [known[name] for name in listed]
+
+
+def nothing_answers(frame: pd.DataFrame, topics: Sequence[str], *, of_demand: bool) -> KindError:
+    """The error that no column of a whole element answers, with what the frame has instead."""
+    selection.check_read(frame)
+    labels = wire_columns(frame.columns)
+    there = selection.topics(frame)
+    lacks = f"{' or '.join(topics)}; the frame's topics are {', '.join(there) or 'none'}. "
+    if of_demand:
+        registers = any(kind_of(t) == "register" for t in topics)
+        more = "" if registers else " Or take clock blocks of the register: kind='block'."
+        return KindError(
+            f"Cannot compute demand: no column of a whole element is {lacks}"
+            f"Read topics={topics!r} as well.{more}"
+        )
+    head = f"Cannot compute energy: no column of a whole element ({topics[0]}/Elm/...) is {lacks}"
+    results = [x for x in labels if kind_of(parse(x).topic) == "interval_energy"]
+    if results:
+        return KindError(f"{head}{results[0]!r} is the energy of periods already: use .sum().")
+    if any(parse(x).topic in topics for x in labels):
+        return KindError(
+            f"{head}There are only single channels, and an element need not be their sum "
+            "(some are calculated in the meter). Read the element's own column."
+        )
+    other = next((t for t in there if kind_of(t) == "register"), None)
+    hint = f"For its energy pass topic={other!r}." if other else 'Read topics=["kWHNet"] as well.'
+    return KindError(head + hint)
 
 
 def keyed(series: Iterable[Cumulative]) -> dict[Element, Cumulative]:

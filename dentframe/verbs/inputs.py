@@ -39,7 +39,7 @@ from dentframe.site.corrections import corrections_of, in_force
 from dentframe.site.site import apply_site
 from dentframe.times.periods import Periods, build, verb_zone
 from dentframe.times.ranges import Zone, bound, ints, is_utc, minutes, zone
-from dentframe.verbs.elements import elements_asked
+from dentframe.verbs.elements import elements_asked, nothing_answers
 from dentframe.wire import units as _units
 from dentframe.wire.columns import parse, wire_columns
 from dentframe.wire.topics import TOPICS, kind_of
@@ -190,23 +190,22 @@ class VerbKeywords:
             For a `site` that is no Site, or corrections that contradict each other.
         """
         given = cls(tz, *rest, **more)
+        registers, stated = given.registers, (*given.registers.corrections, *given.corrections)
         if site is not None:
-            tz, registers, _ = apply_site(site, tz, given.registers, frame=frame)
-            given = replace(given, tz=tz, registers=registers)
-        stated = (*given.registers.corrections, *given.corrections)
+            tz, registers, _ = apply_site(site, tz, registers, frame=frame)
         if stated:
             own = () if site is None else site.corrections
-            every = in_force([*own, *corrections_of(stated)], given.naive_zone(frame))
-            registers = replace(given.registers, corrections=tuple(every))
-            given = replace(given, registers=registers)
-        return given
+            every = in_force([*own, *corrections_of(stated)], naive_zone(frame, tz))
+            registers = replace(registers, corrections=tuple(every))
+        return replace(given, tz=tz, registers=registers)
 
-    def naive_zone(self, frame: pd.DataFrame) -> dt.tzinfo | None:
-        """The zone in which a naive time is wall time; None where nothing tells."""
-        if self.tz is not None:
-            return zone(self.tz)
-        own = time_index(frame).tz
-        return None if own is None or is_utc(own) else own
+
+def naive_zone(frame: pd.DataFrame, tz: Zone) -> dt.tzinfo | None:
+    """The zone in which a naive time is wall time; None where nothing tells."""
+    if tz is not None:
+        return zone(tz)
+    own = time_index(frame).tz
+    return None if own is None or is_utc(own) else own
 
 
 def by_meter(value: Any, meter: str | None, default: str, what: str) -> int:
@@ -255,7 +254,7 @@ def series_of(frame: pd.DataFrame, source: Source, keywords: VerbKeywords) -> li
     """
     columns = element_columns(frame, source.topics)
     if not columns:
-        raise _nothing(frame, source)
+        raise nothing_answers(frame, source.topics, of_demand=source.of_demand)
     meters, rules = rows(frame), keywords.registers
     known = {c.topic for _, c in columns}
     if source.of_demand and source.mean and source.register and source.register not in known:
@@ -276,7 +275,7 @@ def series_of(frame: pd.DataFrame, source: Source, keywords: VerbKeywords) -> li
             asked = named is None or key in named
             if asked and (key not in found or (len(x.t) and key not in answered)):
                 found[key] = x
-    local = keywords.naive_zone(frame)
+    local = naive_zone(frame, keywords.tz)
     made = [
         _register(x, resolve(rules, *key, local), frame, meters, keywords)
         if x.topic == source.register
@@ -327,31 +326,6 @@ def means_of(series: Series, rules: Rules, keywords: VerbKeywords) -> Cumulative
     if rules.fixes:
         return corrections.demand(series, rules, window, lag)
     return from_means(series, window, lag, rules.max_gap)
-
-
-def _nothing(frame: pd.DataFrame, source: Source) -> KindError:
-    selection.check_read(frame)
-    labels, topics = wire_columns(frame.columns), source.topics
-    there = selection.topics(frame)
-    lacks = f"{' or '.join(topics)}; the frame's topics are {', '.join(there) or 'none'}. "
-    if source.of_demand:
-        more = "" if source.register else " Or take clock blocks of the register: kind='block'."
-        return KindError(
-            f"Cannot compute demand: no column of a whole element is {lacks}"
-            f"Read topics={topics!r} as well.{more}"
-        )
-    head = f"Cannot compute energy: no column of a whole element ({topics[0]}/Elm/...) is {lacks}"
-    results = [x for x in labels if kind_of(parse(x).topic) == "interval_energy"]
-    if results:
-        return KindError(f"{head}{results[0]!r} is the energy of periods already: use .sum().")
-    if any(parse(x).topic in topics for x in labels):
-        return KindError(
-            f"{head}There are only single channels, and an element need not be their sum "
-            "(some are calculated in the meter). Read the element's own column."
-        )
-    other = next((t for t in there if kind_of(t) == "register"), None)
-    hint = f"For its energy pass topic={other!r}." if other else 'Read topics=["kWHNet"] as well.'
-    return KindError(head + hint)
 
 
 def warn_of_spacing(found: Iterable[Series], interval: Any) -> None:

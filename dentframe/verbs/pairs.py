@@ -25,6 +25,7 @@ from dentframe.verbs.inputs import (
     by_meter,
     interval_of,
     means_of,
+    naive_zone,
     register_of,
     series_of,
     warn_of_spacing,
@@ -92,7 +93,7 @@ def pairs(frame: pd.DataFrame, keywords: VerbKeywords) -> list[Pair]:
     for s in read(rows(frame), frame, element_columns(frame, (REGISTER, MEAN))):
         found.setdefault((s.meter, s.element), {})[s.topic] = s
     check_elements(keywords.registers, list(found))
-    local = keywords.naive_zone(frame)
+    local = naive_zone(frame, keywords.tz)
     made = []
     for key, series in found.items():
         if named is not None and key not in named:

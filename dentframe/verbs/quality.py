@@ -30,6 +30,7 @@ from dentframe.verbs.inputs import (
     VerbKeywords,
     demand_source,
     means_of,
+    naive_zone,
     periods,
     register_of,
 )
@@ -179,7 +180,7 @@ def _element(
     frame: pd.DataFrame, asked: VerbKeywords, series: Found, meter: str | None, element: str
 ) -> tuple[Cumulative, Cumulative]:
     """An element's register and means, both as whole columns; blank where there is none."""
-    rules = resolve(asked.registers, meter, element, asked.naive_zone(frame))
+    rules = resolve(asked.registers, meter, element, naive_zone(frame, asked.tz))
     blank = Series(meter, element, MEAN, NONE, np.empty(0), NONE, NONE)
     demand = series.get((MEAN, meter, element), blank)
     means = means_of(demand, rules, asked)
@@ -203,7 +204,7 @@ def _evidence(
         meter=meter,
         element=element,
         interval=of.interval(register),
-        rules=resolve(asked.registers, meter, element, asked.naive_zone(of.frame)),
+        rules=resolve(asked.registers, meter, element, naive_zone(of.frame, asked.tz)),
         register=register,
         means=means,
         channels={
