@@ -52,10 +52,14 @@ class Meter:
         The archive.
     name : str
         The meter.
+    damaged : dict, optional
+        Takes the years whose files cannot be opened, which hold nothing then; without it that
+        is an error.
     """
 
     root: Path
     name: str
+    damaged: dict[int, DamagedError] | None = None
 
     @cached_property
     def parts(self) -> dict[int, list[Holding]]:
@@ -81,8 +85,13 @@ class Meter:
         _ = self.parts  # the waiting answers first, see above
         found = {}
         for year in self.settled_years():
-            with contextlib.suppress(FileNotFoundError), self.open(year) as opened:
-                found[year] = opened.records
+            try:
+                with contextlib.suppress(FileNotFoundError), self.open(year) as opened:
+                    found[year] = opened.records
+            except DamagedError as error:
+                if self.damaged is None:
+                    raise
+                self.damaged[year] = error
         return found
 
     def settled_years(self) -> list[int]:

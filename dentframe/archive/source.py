@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from dentframe.archive import ownership
-from dentframe.archive.meters import held, pages
+from dentframe.archive.meters import Meter, held, pages
+from dentframe.archive.parquet import DamagedError
 from dentframe.cloud.fetch import Answer, Job
 from dentframe.errors import AuthError, OfflineError, UnknownMeterError, did_you_mean
 from dentframe.frame import request as _request
@@ -25,7 +26,6 @@ from dentframe.times.ranges import time_range
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from dentframe.archive.meters import Meter
     from dentframe.archive.store import Archive
     from dentframe.cloud.client import DentCloud
     from dentframe.cloud.planner import Window
@@ -45,15 +45,18 @@ class Alone:
         The archive.
     now : datetime
         The present, aware.
+    spare : bool
+        Whether what is damaged is missing, and the rest is read; else it is an error.
     """
 
-    def __init__(self, archive: Archive, now: datetime) -> None:
-        self.archive, self.now = archive, now
+    def __init__(self, archive: Archive, now: datetime, *, spare: bool = False) -> None:
+        self.archive, self.now, self.spare = archive, now, spare
         self._meters: dict[str, Meter] = {}
 
     def _meter(self, name: str) -> Meter:
         """One look at a meter's files serves the plan and the read that follows it."""
-        return self._meters.setdefault(name, self.archive.meter(name))
+        new = Meter(self.archive.path, name, {} if self.spare else None)
+        return self._meters.setdefault(name, new)
 
     def get_meters(self, *, refresh: bool = False) -> list[str]:  # noqa: ARG002
         """The meters of the archive."""
@@ -78,13 +81,27 @@ class Alone:
 
     def read(self, jobs: Iterable[Job]) -> Iterator[Answer]:
         """The answers of the archive, and an error for each window that it does not hold."""
-        looked, self._meters = self._meters, {}
         for (name, topics), group in _groups(jobs).items():
-            meter = looked.get(name) or self.archive.meter(name)
+            meter = self._meter(name)
             here = self._held(meter, topics)
-            yield from answers(meter, [job for job in group if _in(job.window, here)])
-            missing = (job for job in group if not _in(job.window, here))
-            yield from (Answer(job, error=self._lacks(job, here)) for job in missing)
+            yield from self._answers(meter, [job for job in group if _in(job.window, here)])
+            for job in (job for job in group if not _in(job.window, here)):
+                damaged = (meter.damaged or {}).get(job.window.year)
+                yield Answer(job, error=damaged or self._lacks(job, here))
+        self._meters = {}
+
+    def _answers(self, meter: Meter, jobs: Sequence[Job]) -> Iterator[Answer]:
+        """The answers that are whole; where some are damaged, window by window."""
+        try:
+            yield from list(answers(meter, jobs))
+        except DamagedError as error:
+            if not self.spare:
+                raise
+            if len(jobs) == 1:
+                yield Answer(jobs[0], error=error)
+            else:
+                for job in jobs:
+                    yield from self._answers(meter, [job])
 
     def _lacks(self, job: Job, here: set[Window]) -> OfflineError:
         return OfflineError(
@@ -213,28 +230,28 @@ def read(
 ) -> pd.DataFrame:
     """The frame of `Archive.read`, whose contract this is."""
     check_errors(errors)
-    now = pd.Timestamp.now("UTC")
-    request = resolve(archive, meter, time_range(start, end, tz, now=now), topics)
-    reading = ReadJob(Alone(archive, now), request, bracket=bracket, now=now)
+    now, spare = pd.Timestamp.now("UTC"), errors == "warn"
+    request = resolve(archive, meter, time_range(start, end, tz, now=now), topics, spare=spare)
+    source = Alone(archive, now, spare=spare)
+    reading = ReadJob(source, request, bracket=bracket, now=now)
     return read_frame(reading, errors, quantify, partial(bar, False))
 
 
-def resolve(archive: Archive, meter: Any, span: tuple[Any, Any], topics: Any) -> Request:
+def resolve(
+    archive: Archive, meter: Any, span: tuple[Any, Any], topics: Any, *, spare: bool = False
+) -> Request:
     """Resolve what is asked for, by what the archive has; refuse what it does not have."""
     meters = _request.parse_meters(meter)
     _check_meters(archive, list(meters))
     units = archive.units()
     everything = _request.is_everything(topics)
-    known = _held_units(archive, list(meters), units) if everything else units
+    known = units
+    if everything:  # the topics that the archive holds anything of, in the order of getTopics
+        each = (Meter(archive.path, m, {} if spare else None) for m in meters)
+        held = {t for m in each for found in m.records.values() for r in found for t in r.topics}
+        known = {t: unit for t, unit in units.items() if t in held} or units
     keys = _request.resolve_topics(topics, known)
     return Request(meters, isinstance(meter, str), *span, keys, everything, units)
-
-
-def _held_units(archive: Archive, meters: list[str], units: dict[str, str]) -> dict[str, str]:
-    """The topics that the archive holds anything of, in the order of getTopics."""
-    held = {t for m in meters for r in archive.records(m) for t in r.topics}
-    found = {t: unit for t, unit in units.items() if t in held}
-    return found or units
 
 
 def _check_meters(archive: Archive, meters: list[str]) -> None:

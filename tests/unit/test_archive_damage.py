@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from dentframe import Archive
-from dentframe.errors import ConfigError, DentError
+from dentframe.errors import ConfigError, DentError, IncompleteReadWarning
 from tests.archive_kit import METER, READ_AT, answer, every
 
 pa = pytest.importorskip("pyarrow")
@@ -98,6 +98,22 @@ def test_a_damaged_month_is_named_and_the_other_is_read(archive):
         archive.read(METER, "2024-02")
     lazy = archive.read(METER, "2024-02", topics="kWHNet")
     assert len(lazy) == 696
+    with pytest.warns(IncompleteReadWarning, match=r"P1 2024-02 missing.*2024-02: DemandkW/Elm/A"):
+        rest = archive.read(METER, "2024-01", "2024-03", errors="warn")
+    assert len(rest) == 744
+
+
+def test_a_year_whose_footer_is_damaged_is_missing_and_the_others_are_read(archive):
+    """With errors="warn" the file is named; as an error it is what it was."""
+    archive.keep(answer("2023-12", {c: every(60, "2023-12") for c in COLUMNS}), READ_AT)
+    archive.settle()
+    path = year_of(archive)
+    path.write_bytes(path.read_bytes()[:-300] + bytes(300))
+    with pytest.warns(IncompleteReadWarning, match=r"2024-01 missing.*2024\.parquet: it is damag"):
+        rest = archive.read(METER, "2023-12", "2024-02", errors="warn")
+    assert len(rest) == 744
+    with pytest.raises(ConfigError, match=r"2024\.parquet: it is damaged"):
+        archive.read(METER, "2023-12", "2024-02")
 
 
 def test_a_file_of_an_earlier_version_is_read(archive):
