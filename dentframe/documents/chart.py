@@ -123,7 +123,7 @@ def draw(pdf: Any, found: Chart) -> None:
     found : Chart
         What is drawn.
     """
-    x, y, width, height = pdf.l_margin + 14, pdf.get_y() + 1, pdf.epw - 14, 30
+    x, y, width, height = pdf.l_margin + 14, pdf.get_y() + 1, pdf.epw - 14, 22
     pdf.set_font(style="", size=7)
     with pdf.local_context(text_color=_GREY, fill_color=BLUE):
         for down, text in found.ticks:

@@ -58,7 +58,7 @@ class Book:
         made.fit_to_pages(1, 0)
         if wide:
             made.set_landscape()
-        return Sheet(self, made)
+        return Sheet(self, made, widths)
 
     def style(self, **told: Any) -> Any:
         """A format; equal ones are one."""
@@ -71,40 +71,41 @@ class Book:
 class Sheet:
     """One sheet, and how many rows it has."""
 
-    def __init__(self, book: Book, made: Any) -> None:
+    def __init__(self, book: Book, made: Any, widths: Sequence[float]) -> None:
         self.book, self.made, self.rows = book, made, 0
+        self._widths = widths
 
     def row(self, values: Sequence[Any] = (), *styles: Mapping[str, Any]) -> None:
-        """A row; the last style stands for the rest of its cells."""
+        """A row, as high as its texts need; the last style stands for the rest of its cells."""
+        lines = max((self._lines(x, i) for i, x in enumerate(values)), default=1)
+        if lines > 1 and styles:
+            self.made.set_row(self.rows, 15 * lines)
         for i, value in enumerate(values):
             self._cell(i, value, dict(styles[min(i, len(styles) - 1)]) if styles else {})
         self.rows += 1
 
+    def _lines(self, value: Any, column: int) -> int:
+        if not isinstance(value, str) or column >= len(self._widths):
+            return 1
+        return sum(1 + int(len(x) / self._widths[column]) for x in value.split("\n"))
+
     def text(self, text: str, columns: int, letters: int) -> None:
         """A sentence over some columns: a merged cell does not find its height by itself."""
-        self.made.set_row(self.rows, 15 * (1 + len(text) // letters))
-        style = self.book.style(text_wrap=True)
-        self.made.merge_range(self.rows, 0, self.rows, columns - 1, "", style)
-        self.row([text], {"text_wrap": True})
+        self.made.merge_range(self.rows, 0, self.rows, columns - 1, "", self.book.style(**_TEXT))
+        self.row([text], _TEXT)
+        self.made.set_row(self.rows - 1, 15 * (1 + len(text) // letters))
 
     def _cell(self, column: int, value: Any, style: dict[str, Any]) -> None:
-        at = self.rows, column
+        if isinstance(value, str) and (escaped(value) != value or value.startswith("#")):
+            style["quote_prefix"] = True
+        at = self.rows, column, visible(value) if isinstance(value, str) else value
+        told = self.book.style(**style)
         if isinstance(value, str):
-            quoted = escaped(value) != value or value.startswith("#")
-            told = style | {"quote_prefix": True} if quoted else style
-            self.made.write_string(*at, visible(value), self.book.style(**told))
+            self.made.write_string(*at, told)
         elif isinstance(value, Formula):
-            self.made.write_formula(*at, value.text, self.book.style(**style), _float(value.value))
-        elif isinstance(value, bool):
-            self.made.write_boolean(*at, value, self.book.style(**style))
-        elif value is not None:
-            self.made.write_number(*at, _float(value), self.book.style(**style))
-        elif style:
-            self.made.write_blank(*at, None, self.book.style(**style))
-
-
-def _float(value: Any) -> Any:
-    return float(value) if isinstance(value, Decimal) else value
+            self.made.write_formula(*at[:2], value.text, told, value.value)
+        elif value is not None or style:
+            self.made.write(*at, told)
 
 
 def save_workbook(found: Mapping[str, pd.DataFrame], path: Path) -> None:
@@ -230,10 +231,15 @@ def _first(sheet: Sheet, of: Statement) -> None:
     sheet.row()
     sheet.row([page.due, of.currency, None, abs(of.total)], large, {**large, **money, "bold": True})
     charged = [
-        [_below(t, "name", "about"), t["quantity"], t["of"], x.amount]
+        [_below(t, "name", "about"), t["quantity"], t["charged"], x.amount]
         for t, x in zip(page.charges, of.lines, strict=True)
     ]
-    _first_table(sheet, ["For", "How much", "", f"Amount [{of.currency}]"], charged, money)
+    _first_table(
+        sheet,
+        ["For", "How much", "Of the utility's charge", f"Amount [{of.currency}]"],
+        charged,
+        money,
+    )
     sheet.row(["Total", None, None, of.total], _HEAD, {**money, "bold": True})
     if page.meters:
         meters = [[_below(m, *names) for names in _METER] for m in page.meters]
@@ -286,7 +292,7 @@ def _compared(sheet: Sheet, of: Statement, page: FirstPage, money: Mapping[str, 
         ]
         for p in page.compared
     ]
-    head = ["Compared with earlier bills", "Used", "", f"Amount [{of.currency}]"]
+    head = ["Compared with earlier bills", "Used", "Change", f"Amount [{of.currency}]"]
     _first_table(sheet, head, rows, money)
     sheet.row([page.compared_note])
 
@@ -306,6 +312,8 @@ def _chart(sheet: Sheet, of: Statement) -> None:
             "values": [name, 1, column, last, column], "gap": 30, **fill,
         })  # fmt: skip
     chart.set_title({"name": "Your use day by day [kWh]", "name_font": {"size": 11}})
+    chart.set_x_axis({"interval_unit": 7})
+    chart.set_y_axis({"min": min(0, *(float(d.energy or 0) for d in of.daily))})
     chart.set_legend({"position": "bottom"})
     chart.set_size({"width": 900, "height": 260})
     sheet.row()

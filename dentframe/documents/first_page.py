@@ -134,7 +134,7 @@ def _charge(x: Line, letter: Letter, f: Formats) -> Texts:
         "name": visible(f"{name}: {_PARTS[part]}" if part in _PARTS else x.name),
         "about": _about(x, letter, f),
         "quantity": visible(_quantity(x, letter, f)),
-        "of": f"of the utility's {f.number(x.share.charged)}" if x.share else "",
+        "charged": f.number(x.share.charged) if x.share else "",
         "amount": f.number(x.amount),
     }
 

@@ -129,7 +129,7 @@ def _title(pdf: Any, text: str, room: float = 18) -> None:
     """A heading that is never the last thing on a page."""
     if pdf.will_page_break(room):
         pdf.add_page()
-    pdf.ln(4)
+    pdf.ln(2.5)
     pdf.set_text_color(_BLACK)
     pdf.set_font(style="B", size=11)
     pdf.cell(0, 6, text, new_x="LMARGIN", new_y="NEXT")
@@ -146,26 +146,26 @@ def _first(pdf: Any, of: Statement, first: FirstPage) -> None:
         pdf.set_y(pdf.t_margin + 20)
     top, half = pdf.get_y(), pdf.epw / 2
     _block(pdf, first.sender, half)
+    pdf.ln(7 if first.sender else 0)
+    _block(pdf, first.to, half)
     left, page = pdf.get_y(), pdf.page
     pdf.set_y(top)
     _pairs(pdf, first.facts, pdf.l_margin + half, 34)
-    pdf.set_y(max(left, pdf.get_y()) + 8 if pdf.page == page else pdf.get_y())
-    _block(pdf, first.to, half)
-    pdf.ln(6)
+    pdf.set_y(max(left, pdf.get_y()) + 4 if pdf.page == page else pdf.get_y())
     _heading(pdf, tables.title(of))
-    _sentence(pdf, first.mark)
+    _sentence(pdf, first.mark, 11)
     _owed(pdf, of, first)
-    total = ("Total", "", formats(of.locale).number(of.total))
-    table(pdf, ("For", "How much", "Amount"), _charge_rows(first), total)
+    total = ("Total", "", "", formats(of.locale).number(of.total))
+    table(pdf, ("For", "How much", "Of the utility's", "Amount"), _charge_rows(first), total)
     if first.meters:
         _title(pdf, "Your meters", room=30)
         table(pdf, ("Meter", "Previous reading", "Current reading", "Used"), _meter_rows(first))
     if first.compared:
         _title(pdf, "Compared with earlier bills", room=30)
-        table(pdf, ("Bill", "Used", "Amount"), _compared_rows(first))
+        table(pdf, ("Bill", "Used", "Change", "Amount", "Change"), _compared_rows(first))
         _sentence(pdf, first.compared_note, 8)
     if first.chart:
-        _title(pdf, "Your use day by day [kWh]", room=50)
+        _title(pdf, "Your use day by day [kWh]", room=40)
         draw(pdf, first.chart)
         _sentence(pdf, first.chart.note, 8)
     pdf.ln(2)
@@ -179,30 +179,30 @@ def _first(pdf: Any, of: Statement, first: FirstPage) -> None:
 def _owed(pdf: Any, of: Statement, first: FirstPage) -> None:
     """The amount, beside a bar in the landlord's colour."""
     with pdf.local_context(fill_color=(of.letter and of.letter.accent) or "#333333"):
-        pdf.rect(pdf.l_margin, pdf.get_y() + 1, 1.6, 12, style="F")
+        pdf.rect(pdf.l_margin, pdf.get_y() + 0.5, 1.6, 10, style="F")
     pdf.set_x(pdf.l_margin + 5)
     pdf.set_font(style="", size=12)
-    pdf.cell(pdf.epw / 2, 14, first.due)
+    pdf.cell(pdf.epw / 2, 11, first.due)
     pdf.set_font(style="B", size=18)
-    pdf.cell(0, 14, first.amount, align="R", new_x="LMARGIN", new_y="NEXT")
-    pdf.ln(3)
+    pdf.cell(0, 11, first.amount, align="R", new_x="LMARGIN", new_y="NEXT")
+    pdf.ln(1)
 
 
 def _block(pdf: Any, lines: Sequence[str], width: float) -> None:
     for i, text in enumerate(lines):
         pdf.set_font(style="" if i else "B", size=10)
-        pdf.multi_cell(width, 5, text, align="L", new_x="LMARGIN", new_y="NEXT")
+        pdf.multi_cell(width, 4.6, text, align="L", new_x="LMARGIN", new_y="NEXT")
 
 
-def _sentence(pdf: Any, text: str, size: float = 9.5) -> None:
+def _sentence(pdf: Any, text: str, size: float = 8.5) -> None:
     if text:
         pdf.set_font(style="", size=size)
-        pdf.multi_cell(0, size * 0.53, text, align="L", new_x="LMARGIN", new_y="NEXT")
+        pdf.multi_cell(0, size * 0.5, text, align="L", new_x="LMARGIN", new_y="NEXT")
 
 
 def _charge_rows(first: FirstPage) -> list[list[str]]:
     return [
-        [_below(x["name"], x["about"]), _below(x["quantity"], x["of"]), _padded(x, "amount")]
+        [_told(x["name"], x["about"]), x["quantity"], x["charged"], _padded(x, "amount")]
         for x in first.charges
     ]
 
@@ -210,22 +210,24 @@ def _charge_rows(first: FirstPage) -> list[list[str]]:
 def _compared_rows(first: FirstPage) -> list[list[str]]:
     return [
         [
-            _below(p["name"], p["dates"]),
-            _below(f"{p['quantity']} {p['unit']}".strip(), _than(p["quantity_change"])),
-            _below(p["amount"], _than(p["amount_change"])),
+            f"{p['name']}: {p['dates']}",
+            f"{_padded(p, 'quantity')} {p['unit']}".strip(),
+            p["quantity_change"],
+            _padded(p, "amount"),
+            p["amount_change"],
         ]
         for p in first.compared
     ]
 
 
-def _than(change: str) -> str:
-    return f"this bill: {change}" if change else ""
+def _told(*texts: str) -> str:
+    return " · ".join(x for x in texts if x)
 
 
 def _meter_rows(first: FirstPage) -> list[list[str]]:
     return [
         [
-            _below(m["element"], m["kind"], m["multiplier"], m["exchanged"]),
+            _below(m["element"], _told(m["kind"], m["multiplier"]), m["exchanged"]),
             _below(m["previous"], m["previous_at"]),
             _below(m["current"], m["current_at"]),
             _below(f"{m['used']} {m['unit']}".strip(), m["differs"]),

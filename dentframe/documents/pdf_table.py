@@ -12,16 +12,7 @@ _PAD, _FIRST, _SLACK = 1.2, 44, 0.3
 _TOTAL = 1.5
 LETTER = {"USD", "CAD", "MXN"}
 """Where Letter is the paper; A4 is it elsewhere."""
-_RIGHT = {
-    "Quantity",
-    "Rate",
-    "Amount",
-    "Reading",
-    "Used",
-    "How much",
-    "Previous reading",
-    "Current reading",
-}
+_LEFT = {"For", "Meter", "Bill", "Line", "Unit", "Opening", "Closing", "Status"}
 
 Rows: TypeAlias = Sequence[Sequence[str]]
 
@@ -41,11 +32,11 @@ def table(pdf: Any, columns: Sequence[str], rows: Rows, total: Sequence[str] = (
         A last row, larger.
     """
     size, widths = _fitting(pdf, columns, rows, total)
-    align = tuple("RIGHT" if name in _RIGHT else "LEFT" for name in columns)
+    align = tuple("LEFT" if name in _LEFT else "RIGHT" for name in columns)
     pdf.set_font(style="", size=size)
     with pdf.table(
         col_widths=widths, text_align=align, width=pdf.epw, align="LEFT", v_align="TOP",
-        line_height=size * 0.52, borders_layout="HORIZONTAL_LINES", padding=(0.9, _PAD),
+        line_height=size * 0.47, borders_layout="HORIZONTAL_LINES", padding=(0.9, _PAD),
     ) as drawn:  # fmt: skip
         drawn.row(columns)
         for texts in rows:

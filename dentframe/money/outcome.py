@@ -17,9 +17,9 @@ from dentframe.money.figures import Figure, Usage, accepts, dated_parts, moves, 
 from dentframe.money.letters import lettered
 from dentframe.money.occupancy import COMMON, MAIN, OWN, span
 from dentframe.money.rounding import EXACT, add, digits_of, rounded
-from dentframe.money.shares import FEE, TITLES, WEIGHT_UNITS, Charge, fees, share, weights
+from dentframe.money.shares import FEE, TITLES, WEIGHT_UNITS, Charge, fees, part_of, share, weights
 from dentframe.money.split_rules import PARTS, SplitRules
-from dentframe.money.statement import Line, Reading, Share, Statement
+from dentframe.money.statement import Line, Reading, Statement
 from dentframe.site.elements import EXPORT, UNALLOCATED
 
 if TYPE_CHECKING:
@@ -207,25 +207,10 @@ def _line(of: Outcome, c: Charge) -> Line:
         status=worst(found),
         flags=tuple(sorted({x for f in found if _bears(c, f) for x in f.flags})),
         note="; ".join(x for x in (_note(of, c), *_rests(of, c, found)) if x),
-        share=_part(of, c),
+        share=part_of(of.use(c.line), c),
         charge=c.line,
         **(_edges(of, found[0]) if one else {}),
     )
-
-
-def _part(of: Outcome, c: Charge) -> Share | None:
-    """Of what a charge is a part; a fee is none."""
-    if c.part == FEE:
-        return None
-    charged = next(x.amount for x in of.bill.lines if x.name == c.line)
-    if c.quantity is None:
-        return Share(charged)
-    part = getattr(of.rules, c.part) if c.part in PARTS else None
-    by = {} if part is None else weights(of.use(c.line), part.rule)
-    if part is None or c.party not in by:
-        return Share(charged, c.whole)
-    unit = WEIGHT_UNITS.get(part.rule.by, "")
-    return Share(charged, c.whole, by[c.party], add(list(by.values())), unit)
 
 
 def _bears(c: Charge, f: Figure) -> bool:

@@ -16,6 +16,7 @@ from dentframe.errors import ConfigError
 from dentframe.money.figures import UNITS, Usage, by_party, needs, refused
 from dentframe.money.occupancy import COMMON, OWN
 from dentframe.money.rounding import EXACT, add, allocate, digits_of, parts_of, rounded
+from dentframe.money.statement import Share
 from dentframe.site.elements import EXPORT, UNALLOCATED
 
 if TYPE_CHECKING:
@@ -363,6 +364,20 @@ def _shares(
     places = digits if c.unit == use.site.currency else use.rules.places
     quantity = allocate(c.total, c.weights, places=places)
     return [(k, quantity[k], money[k]) for k in c.weights]
+
+
+def part_of(use: Usage, c: Charge) -> Share | None:
+    """Of what a charge is a part, for its statement; a fee is none."""
+    if c.part == FEE:
+        return None
+    charged = next(x.amount for x in use.bill.lines if x.name == c.line)
+    part = dict(use.rules.parts).get(c.part)
+    by = {} if part is None or c.quantity is None else weights(use, part.rule)
+    whole = None if c.quantity is None else c.whole
+    if part is None or c.party not in by:
+        return Share(charged, whole)
+    unit = WEIGHT_UNITS.get(part.rule.by, "")
+    return Share(charged, whole, by[c.party], add(list(by.values())), unit)
 
 
 # --- the landlord's fees: lines of their own, apart from the utility's amount ------------
