@@ -15,7 +15,6 @@ import numpy as np
 from dentframe.errors import ConfigError
 from dentframe.metering.cumulative import Cumulative, Special, from_means, from_register
 from dentframe.metering.series import Flag, Series
-from dentframe.metering.steps import refusal
 from dentframe.times.ranges import stamp
 
 if TYPE_CHECKING:
@@ -65,8 +64,9 @@ def register(series: Series, rules: Rules, means: Cumulative | None = None) -> C
         For a hand reading or an exchange that the register rules refute.
     """
     fixes = _bearing(series, rules)
-    if not fixes or refusal(series, rules):
-        return from_register(series, rules, means)
+    raw = from_register(series, replace(rules, fixes=()), means)
+    if not fixes or raw.refusal:
+        return raw
     swaps = {at: (at, closing, opening) for at, closing, opening in rules.swaps}
     swaps |= {f.start: (f.start, f.values[0], f.values[1]) for f in fixes if f.kind == "exchange"}
     own = replace(rules, swaps=tuple(sorted(swaps.values())))
@@ -75,7 +75,6 @@ def register(series: Series, rules: Rules, means: Cumulative | None = None) -> C
         if f.kind in {"reading", "exchange"}:
             _check(made, f)
             made = _marked(made, (made.t[1:] >= f.start) & (made.t[:-1] <= f.start))
-    raw = from_register(series, replace(rules, fixes=()), means)
     return _finished(raw, _scaled(_exchanged(made, fixes), fixes), fixes)
 
 

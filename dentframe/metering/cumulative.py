@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -81,14 +81,15 @@ class Special:
         return cls(np.append(at[first], n), flags, ok, joined(3, np.add, 0.0))
 
 
-@dataclass(frozen=True)
-class Edges:
+class Edges(NamedTuple):
     """Instants and what a series knows at each; arrays of shape (instants,).
 
     Attributes
     ----------
     segment : ndarray of int64
         The segment that begins at an instant or holds it: -1 before the first, n after the last.
+    after : ndarray of int64
+        The first breakpoint at or after it; n + 1 after the last.
     energy : ndarray of float
         E(x) [kWh]: flat before the first and after the last breakpoint.
     covered : ndarray of int64
@@ -100,6 +101,7 @@ class Edges:
     """
 
     segment: Ints
+    after: Ints
     energy: Floats
     covered: Ints
     inside: Bools
@@ -212,12 +214,12 @@ class Cumulative:
         n, t, odd = len(self.t) - 1, self.t, self.special
         if n < 0:
             none = np.zeros(len(x), dtype=np.int64)
-            return Edges(none - 1, np.zeros(len(x)), none, none > 0, none)
+            return Edges(none - 1, none, np.zeros(len(x)), none, none > 0, none)
         segment = self.where(x)
         i = np.maximum(segment, 0)
         after = np.minimum(i + 1, n)
-        into, length = np.maximum(x - t[i], 0), t[after] - t[i]
-        into = np.minimum(into, length)
+        past, length = x - t[i], t[after] - t[i]
+        into = np.minimum(np.maximum(past, 0), length)
         energy = self.E[i] + (self.E[after] - self.E[i]) * (into / np.maximum(length, 1))
         k = np.searchsorted(odd.at, i)
         hit = odd.at[k] == i
@@ -229,7 +231,15 @@ class Cumulative:
             inside |= np.isin(x, self.corrected.calculated) & ~shown
         in_gap = hit & ((odd.flags[k] & int(Flag.GAP_BRIDGED)) != 0)
         bits = np.where(in_gap, int(Flag.EDGE_IN_GAP), int(Flag.EDGE_INTERPOLATED))
-        return Edges(segment, energy, covered, inside, np.where(inside, bits, 0))
+        flags = np.where(inside, bits, 0)
+        return Edges(segment, i + (past > 0), energy, covered, inside, flags)
+
+    def both_edges(self, s: Ints, e: Ints) -> tuple[Edges, Edges]:
+        """What is known at the start and at the end of each period, looked up once where shared."""
+        if len(s) < 2 or (s[1:] != e[:-1]).any():
+            return self.edges(s), self.edges(e)
+        every = self.edges(np.append(s, e[-1:]))
+        return Edges(*(x[:-1] for x in every)), Edges(*(x[1:] for x in every))
 
     def energy_at(self, x: Ints) -> Floats:
         """E(x) [kWh]: flat before the first and after the last breakpoint."""
@@ -241,7 +251,7 @@ class Cumulative:
 
     def measure(self, s: Ints, e: Ints) -> tuple[Floats, Ints]:
         """Energy [kWh], NaN where nothing is covered, and covered time [us] of each ``[s, e)``."""
-        a, b = self.edges(s), self.edges(e)
+        a, b = self.both_edges(s, e)
         covered = b.covered - a.covered
         return np.where(covered > 0, b.energy - a.energy, np.nan), covered
 
@@ -257,20 +267,18 @@ class Cumulative:
         """Energy of each period ``[s, e)`` [kWh]; NaN where nothing of it is covered."""
         return self.measure(s, e)[0]
 
-    def segments(self, s: Ints, e: Ints) -> tuple[Ints, Ints]:
-        """The half-open range of segments that overlap each period."""
-        n = max(len(self.t) - 1, 0)
-        first = np.clip(self.where(s), 0, n)
-        last = np.clip(np.searchsorted(self.t, e, side="left"), 0, n)
-        return first, np.maximum(last, first)
-
     def flags_in(self, s: Ints, e: Ints, *, of_edges: bool = True) -> Ints:
         """The flag bits that bear on each period, those of its edges included if need be."""
-        first, last = self.segments(s, e)
-        p, q = np.searchsorted(self.special.at, (first, last))
+        a, b = self.both_edges(s, e)
+        found = self.flags_between(a, b)
+        return found | a.flags | b.flags if of_edges else found
+
+    def flags_between(self, a: Edges, b: Edges) -> Ints:
+        """The flag bits of the segments that overlap each period between two edges."""
+        p = np.searchsorted(self.special.at, np.maximum(a.segment, 0))
+        q = np.searchsorted(self.special.at, np.minimum(b.after, max(len(self.t) - 1, 0)))
         pairs = np.stack((p, q), axis=1).ravel()
-        found = np.where(q > p, np.bitwise_or.reduceat(self.special.flags, pairs)[::2], 0)
-        return found | self.edges(s).flags | self.edges(e).flags if of_edges else found
+        return np.where(q > p, np.bitwise_or.reduceat(self.special.flags, pairs)[::2], 0)
 
     def bounds(self, s: Ints, e: Ints) -> tuple[Floats, Floats]:
         """The least and the greatest energy of each period's covered part [kWh].
@@ -387,17 +395,18 @@ def from_register(series: Series, rules: Rules, means: Cumulative | None = None)
         column that is no register is missing, and says why (`refusal`).
     """
     t, r, dropped = series.t, series.values, series.t[:0]
-    why = steps.refusal(series, rules)
+    suspect = steps.suspects(t, r, rules)
+    why = steps.refusal(series, rules, suspect)
     if why:
         return _refused(series, rules, why)
-    suspect = steps.suspects(t, r, rules)
     stay = steps.keep(t, r, rules, suspect)
     if stay is not None:
         t, r, dropped = t[stay], r[stay], t[~stay]
         suspect = steps.suspects(t, r, rules)
-    verdicts = steps.judge(t, r, rules, suspect, means)
+    spacing = np.diff(t)
+    verdicts = steps.judge(t, r, rules, suspect, spacing, means)
     marks = (dropped, int(Flag.GLITCH)), (series.mark_t, series.marks)
-    return _of_steps(series, t, r, verdicts, rules, marks)
+    return _of_steps(series, t, r, spacing, verdicts, rules, marks)
 
 
 def _refused(series: Series, rules: Rules, why: str) -> Cumulative:
@@ -405,7 +414,8 @@ def _refused(series: Series, rules: Rules, why: str) -> Cumulative:
     flag = Flag.DECREASE_UNCLASSIFIED if rules.max_kw is None else Flag.UNEXPLAINED_DECREASE
     no = steps.Verdict(0.0, 0.0, False, int(flag))
     verdicts = dict.fromkeys(range(len(series.t) - 1), no)
-    made = _of_steps(series, series.t, series.values, verdicts, rules, ())
+    t, r = series.t, series.values
+    made = _of_steps(series, t, r, np.diff(t), verdicts, rules, ())
     return replace(made, refusal=why)
 
 
@@ -413,6 +423,7 @@ def _of_steps(
     series: Series,
     t: Ints,
     r: Floats,
+    spacing: Ints,
     verdicts: dict[int, steps.Verdict],
     rules: Rules,
     marks: Iterable[tuple[Ints, Any]],
@@ -423,13 +434,16 @@ def _of_steps(
     d, more = (np.array(x) for x in ([v.d for v in judged], [v.hi - v.d for v in judged]))
     ok = np.array([v.ok for v in judged], dtype=np.bool_)
     edges, E, head = _reaching(t, _anchored(r, at, d), series.mark_t)
-    gap = np.setdiff1d(np.flatnonzero(np.diff(t) > rules.max_gap), at[~ok])
+    gap = np.flatnonzero(spacing > rules.max_gap)
+    gap = gap[~np.isin(gap, at[~ok])]
     parts: list[tuple[Ints, Any, Any, Any]] = [
         (gap + head, int(Flag.GAP_BRIDGED), True, 0.0),
         (_padding(t, edges, head), 0, False, 0.0),
         (at + head, np.array([v.flags for v in judged]), ok, more),
     ]
-    for when, bits in marks:  # on the segment that holds it, on both where it is a breakpoint
+    for when, bits in (
+        m for m in marks if len(m[0])
+    ):  # on the segment that holds it, on both where it is a breakpoint
         left = np.searchsorted(edges, when, side="left") - 1
         right = np.searchsorted(edges, when, side="right") - 1
         parts += [(left, bits, True, 0.0), (right, np.where(right > left, bits, 0), True, 0.0)]

@@ -111,11 +111,11 @@ def figures(
     if edges == "last_reading":
         c = c if c.corrected is None else c.corrected.moved or c
         s, e = _moved(c, starts), np.where(_closed(c, ends), _moved(c, ends), ends)
-    a, b = c.edges(s), c.edges(e)
+    a, b = c.both_edges(s, e)
     covered = b.covered - a.covered
     energy = np.where(covered > 0, b.energy - a.energy, np.nan)
     coverage = share(covered, e - s)
-    flags = c.flags_in(s, e, of_edges=False) | a.flags | b.flags
+    flags = c.flags_between(a, b) | a.flags | b.flags
     if min_coverage is not None:
         energy = np.where(coverage < min_coverage, np.nan, energy)
     return Figures(c, starts, ends, s, e, energy, coverage, flags, status(coverage, flags))

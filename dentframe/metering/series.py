@@ -306,10 +306,15 @@ def _series(
     conflicts: Sequence[Run] = (),
     duplicates: Sequence[Run] = (),
 ) -> Series:
-    v = values[meter.order]
+    v, t = values[meter.order], meter.t
     finite = np.isfinite(v)
-    if meter.first is None and not conflicts and not duplicates and finite.all():
-        return Series(meter.meter, column.id, column.topic, meter.t, v, NONE, NONE)
+    if meter.first is None and not conflicts and not duplicates:
+        blank = np.flatnonzero(~finite)
+        if len(blank):
+            used = np.flatnonzero(finite)
+            t, v = t[used], v[used]
+        marks = np.full(len(blank), int(Flag.MISSING_VALUE))
+        return Series(meter.meter, column.id, column.topic, t, v, meter.t[blank], marks)
     marks = np.zeros(len(meter.t), dtype=np.int64)
     if meter.first is not None:
         v, marks = _merge(v, meter.first, len(v))

@@ -208,7 +208,12 @@ class Verdict(NamedTuple):
 
 
 def judge(
-    t: Ints, r: Floats, rules: Rules, suspect: Ints, means: Cumulative | None = None
+    t: Ints,
+    r: Floats,
+    rules: Rules,
+    suspect: Ints,
+    spacing: Ints,
+    means: Cumulative | None = None,
 ) -> dict[int, Verdict]:
     """The verdicts on the steps of a register without glitches; every other step is plain use.
 
@@ -222,6 +227,8 @@ def judge(
         What is known about the register.
     suspect : ndarray of int64
         The steps to judge, by `suspects`.
+    spacing : ndarray of int64
+        The length of each step [us], shape (readings - 1,).
     means : Cumulative, optional
         The element's interval means: a step with which they agree is use.
     """
@@ -239,7 +246,7 @@ def judge(
                 found[i] = _of_fall(r0, r1, rules, limit)
             elif r1 - r0 > limit:
                 found[i] = Verdict(0.0, r1 - r0, False, int(Flag.UNEXPLAINED_JUMP))
-    for i, d in _that_stand_out(t, r, found) if rules.max_kw is None else ():
+    for i, d in _that_stand_out(r, spacing, found) if rules.max_kw is None else ():
         if not _agrees(means, t[i], t[i + 1], d):
             flags = found[i].flags if i in found else 0
             hi = found[i].hi if i in found else d
@@ -273,9 +280,11 @@ def _of_fall(r0: float, r1: float, rules: Rules, limit: float) -> Verdict:
     return Verdict(0.0, d, False, int(Flag.UNEXPLAINED_DECREASE))
 
 
-def _that_stand_out(t: Ints, r: Floats, judged: dict[int, Verdict]) -> list[tuple[int, float]]:
+def _that_stand_out(
+    r: Floats, spacing: Ints, judged: dict[int, Verdict]
+) -> list[tuple[int, float]]:
     """Rule 7: the one to four steps whose power is far above that of all others, with energy."""
-    d, spacing = np.diff(r), np.diff(t)
+    d = np.diff(r)
     for i, verdict in judged.items():
         d[i] = verdict.d
     if len(d) == 0 or d.max() <= JUMP * IDLE_KW_OF_LONG * int(spacing.min()) / HOUR:
@@ -311,9 +320,9 @@ FEWEST_FALLS = 8
 """Fewer falls are resets and glitches that the rules judge; more are another quantity."""
 
 
-def refusal(series: Series, rules: Rules) -> str:
+def refusal(series: Series, rules: Rules, suspect: Ints) -> str:
     """Why a column that bears a register's name is none, and what to do; empty where it is one."""
-    falls = np.flatnonzero(series.values[1:] < series.values[:-1])
+    falls = suspect[series.values[suspect + 1] < series.values[suspect]]
     if rules.allow_export or len(falls) < FEWEST_FALLS:
         return ""
     t, r = series.t, series.values

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from functools import lru_cache
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -256,6 +257,14 @@ def minutes(value: Any, what: str) -> int:
     RangeError
         Where it cannot be read, is negative, or is no whole number of minutes.
     """
+    try:
+        return _minutes(value, what)
+    except TypeError:  # it cannot be hashed, so that it is no span of time
+        return _minutes.__wrapped__(value, what)
+
+
+@lru_cache(typed=True)
+def _minutes(value: Any, what: str) -> int:
     check_spelling(value, what)
     try:
         span = pd.Timedelta(f"1{value}" if _is_unit(value) else value)

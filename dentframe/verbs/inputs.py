@@ -269,19 +269,21 @@ def series_of(frame: pd.DataFrame, source: Source, keywords: VerbKeywords) -> li
     for topic in source.topics:
         answered = {key for key, x in found.items() if len(x.t)}
         open_ = {c.id for _, c in columns for m in meters if (m.meter, c.id) not in answered}
-        own = [x for x in columns if x[1].topic == topic and x[1].id in open_]
-        for x in read(meters, frame, own):
+        those = [x for x in columns if x[1].topic == topic and x[1].id in open_]
+        for x in read(meters, frame, those) if those else ():
             key = x.meter, x.element
             asked = named is None or key in named
             if asked and (key not in found or (len(x.t) and key not in answered)):
                 found[key] = x
     local = naive_zone(frame, keywords.tz)
-    made = [
-        _register(x, resolve(rules, *key, local), frame, meters, keywords)
-        if x.topic == source.register
-        else means_of(x, resolve(rules, *key, local), keywords)
-        for key, x in found.items()
-    ]
+    same = None if rules.by_element else resolve(rules, None, "", local)
+    made = []
+    for key, x in found.items():
+        own = same or resolve(rules, *key, local)
+        if x.topic == source.register:
+            made.append(_register(x, own, frame, meters, keywords))
+        else:
+            made.append(means_of(x, own, keywords))
     for c in made if named is not None and keywords.refuse else ():
         if c.refusal:
             raise KindError(c.refusal)

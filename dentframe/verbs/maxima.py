@@ -80,9 +80,8 @@ def highest(found: Candidates, n: int, day: Ints | None = None) -> tuple[Candida
     """
     if n == 1 or day is not None:
         # Sorting all of a year's candidates costs more than everything else.
-        day = np.zeros_like(found.period) if day is None else day
-        best = _tops(found, found.period * _DAYS + day)
-        found, day = found.only(best), day[best]
+        best = _tops(found, found.period if day is None else found.period * _DAYS + day)
+        found, day = found.only(best), None if day is None else day[best]
     order = _by_height(found)
     if day is not None:
         order = order[_firsts(found.period[order], day[order])]
@@ -92,14 +91,13 @@ def highest(found: Candidates, n: int, day: Ints | None = None) -> tuple[Candida
 
 
 def _tops(found: Candidates, group: Ints) -> Ints:
-    """Those that no other of their group exceeds; groups are runs of candidates."""
+    """Those that none of their group exceeds by more than rounding; groups are runs."""
     if len(group) == 0:
         return group
-    kw = np.round(found.kw, PLACES)
     first = np.flatnonzero(np.concatenate(([True], group[1:] != group[:-1])))
-    top = np.maximum.reduceat(kw, first)
     sizes = np.diff(np.append(first, len(group)))
-    return np.flatnonzero(kw == np.repeat(top, sizes))
+    least = np.maximum.reduceat(found.kw, first) - 10.0 ** (1 - PLACES)
+    return np.flatnonzero(found.kw >= np.repeat(least, sizes))
 
 
 def _by_height(found: Candidates) -> Ints:
@@ -298,9 +296,13 @@ def reported(c: Cumulative, starts: Ints, ends: Ints, interval: int) -> Candidat
     if len(starts) == 0 or c.source != "demand":
         none = np.empty(0, dtype=np.int64)
         return Candidates(none, none, np.empty(0), none)
-    p = np.searchsorted(starts, c.at, side="left") - 1
-    held = (p >= 0) & (c.at <= ends[np.maximum(p, 0)])
-    return known(c.at - interval, c.at, c.readings, np.where(held, p, -1))
+    first, last = np.searchsorted(c.at, (starts, ends), side="right")
+    period = np.repeat(np.arange(len(starts)), last - first)
+    k: Any = slice(first[0], last[-1])
+    if len(period) != last[-1] - first[0]:  # the periods do not follow each other
+        k = np.concatenate([np.arange(a, b) for a, b in zip(first, last, strict=True)])
+    e = c.at[k]
+    return Candidates(e - interval, e, c.readings[k], period)
 
 
 def _days(ends: Ints, tz: dt.tzinfo) -> Ints:
