@@ -30,6 +30,7 @@ from dentframe.verbs import quality as _quality
 from dentframe.verbs import reconcile as _reconcile
 from dentframe.verbs import stats as _stats
 from dentframe.verbs import summary as _summary
+from dentframe.verbs import unusual as _unusual
 from dentframe.verbs import virtual as _virtual
 from dentframe.wire import columns as _columns
 from dentframe.wire import units as _units
@@ -143,7 +144,7 @@ class DentAccessor:
 
     @property
     def plot(self) -> Pictures:
-        """Pictures: heatmap, stack, duration, peaks, profile, coverage. Needs the extra `plot`.
+        """Pictures: heatmap, stack, duration, peaks, profile, nights, coverage; needs the extra `plot`.
 
         Examples
         --------
@@ -194,6 +195,7 @@ class DentAccessor:
     stats = method(_stats.stats)
     profile = method(_profile.profile)
     baseload = method(_profile.baseload)
+    unusual = method(_unusual.unusual)
 
     coverage = method(_gaps.coverage)
     gaps = method(_gaps.gaps)

@@ -107,7 +107,7 @@ API: dict[str, tuple[str, str, Things]] = {
         "Demand and load study",
         "Methods of `df.dent` that answer in kW, and those that study the shape of a load.",
         _methods("demand", "apparent_demand", "peaks", "coincident", "load_factor")
-        + _methods("power_factor", "duration", "stats", "profile", "baseload")
+        + _methods("power_factor", "duration", "stats", "profile", "baseload", "unusual")
         + _functions("dentframe", "ratchet", "adjusted_demand"),
     ),
     "quality.md": (
@@ -120,7 +120,7 @@ API: dict[str, tuple[str, str, Things]] = {
         "matplotlib Axes in and out; extra `plot`.",
         tuple(
             ("automethod", f"dentframe.plot.Pictures.{name}")
-            for name in ("heatmap", "stack", "duration", "peaks", "profile", "coverage")
+            for name in ("heatmap", "stack", "duration", "peaks", "profile", "nights", "coverage")
         ),
     ),
     "money.md": (

@@ -32,6 +32,7 @@ from dentframe.verbs import profile as _profile
 from dentframe.verbs import quality as _quality
 from dentframe.verbs import reconcile as _reconcile
 from dentframe.verbs import stats as _stats
+from dentframe.verbs import unusual as _unusual
 from dentframe.verbs import virtual as _virtual
 from dentframe.wire import units as _units
 
@@ -156,6 +157,7 @@ class DatasetAccessor:
     stats = labelled(_stats.stats)
     profile = labelled(_profile.profile)
     baseload = labelled(_profile.baseload)
+    unusual = labelled(_unusual.unusual)
 
     coverage = labelled(_gaps.coverage)
     gaps = labelled(_gaps.gaps)

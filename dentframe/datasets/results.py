@@ -89,7 +89,7 @@ PERIOD_BOUNDS = "period_bnds"
 _KEYS = (METER, PERIOD, "window", ELEMENT, "rank")
 _OF_TOPIC = {
     **dict.fromkeys(("energy", "lo", "hi", "open_reading", "close_reading"), "energy"),
-    **dict.fromkeys(("imported", "exported"), "energy"),
+    **dict.fromkeys(("imported", "exported", "expected", "excess"), "energy"),
     **dict.fromkeys(("peak", "site_peak", "coincident", "own_peak", "uncovered_kw"), "power"),
 }
 """Columns in the unit of what was asked about: active, apparent or reactive."""

@@ -18,6 +18,7 @@ except ImportError:
 from dentframe.plot import coverage as _coverage
 from dentframe.plot import curves as _curves
 from dentframe.plot import heatmap as _heatmap
+from dentframe.plot import nights as _nights
 from dentframe.plot import peaks as _peaks
 from dentframe.plot import stack as _stack
 
@@ -41,4 +42,5 @@ class Pictures:
     duration = method(_curves.duration)
     peaks = method(_peaks.peaks)
     profile = method(_curves.profile)
+    nights = method(_nights.nights)
     coverage = method(_coverage.coverage)

@@ -120,13 +120,13 @@ def _power(ax: Axes, found: Any) -> None:
     edges = at(np.append(found.s, found.e[-1]))
     many = len(found.s) > _MANY
     for place, label, a, b in zip(found.places, found.labels, low, high, strict=True):
-        look: dict[str, Any] = _face(place) | ({"linewidth": 0.0} if many else {})
+        look: dict[str, Any] = face(place) | ({"linewidth": 0.0} if many else {})
         # Not ax.stairs: it looks for the limits in every corner, 0.4 s for 16 elements' weeks.
         ax.add_artist(StepPatch(b, edges, baseline=a, fill=True, label=label, **look))
     y = np.append(found.total, found.total[-1:])
     thin = 0.4 if many else 0.9
     ax.plot(edges, y, drawstyle="steps-post", color=ink(), linewidth=thin, label="total")
-    _limits(ax, edges, low, high)
+    limits(ax, edges, low, high)
     ax.set_ylabel(f"{found.quantity} [{found.unit}]")
 
 
@@ -136,9 +136,9 @@ def _energy(ax: Axes, found: Any) -> None:
     for i, label in enumerate(found.labels):
         rows = np.column_stack((x, low[i], width, high[i] - low[i]))
         known = ~np.isnan(found.parts[i])
-        canvas.boxes(ax, rows[known].tolist(), label=label, **_face(found.places[i]))
+        canvas.boxes(ax, rows[known].tolist(), label=label, **face(found.places[i]))
         canvas.hatched(ax, rows[found.doubtful[i]].tolist(), zorder=2, gid="doubtful", alpha=0.9)
-    _limits(ax, x, low, high)
+    limits(ax, x, low, high)
     none = np.full(len(x), np.nan)
     caps = np.column_stack((x, x + width, none)).ravel()
     y = np.column_stack((found.total, found.total, none)).ravel()
@@ -146,7 +146,8 @@ def _energy(ax: Axes, found: Any) -> None:
     ax.set_ylabel(f"energy per {found.each} [{found.unit}]")
 
 
-def _face(i: int) -> dict[str, Any]:
+def face(i: int) -> dict[str, Any]:
+    """How the i-th element's area looks."""
     return {
         "facecolor": colour(i),
         "edgecolor": paper() if not hatch(i) else ink(),
@@ -155,7 +156,7 @@ def _face(i: int) -> dict[str, Any]:
     }
 
 
-def _limits(ax: Axes, x: Floats, low: Floats, high: Floats) -> None:
+def limits(ax: Axes, x: Floats, low: Floats, high: Floats) -> None:
     """Tell the axes what the stack reaches; artists that are no lines do not."""
     known = np.concatenate(([0.0], low[~np.isnan(low)], high[~np.isnan(high)]))
     ax.update_datalim([(x[0], known.min()), (x[-1], known.max())])
@@ -184,7 +185,7 @@ def _finish(ax: Axes, found: Power | Bars, n: int) -> None:
     boxes = [(a[i], 0.0, b[j - 1] - a[i], 1.0) for i, j in runs(lost)]
     canvas.hatched(ax, boxes, transform=ax.get_xaxis_transform(), zorder=3, gid="gaps")
     pairs = zip(found.labels, found.places, strict=True)
-    keys: list[Any] = [Patch(label=label, **_face(place)) for label, place in pairs][::-1]
+    keys: list[Any] = [Patch(label=label, **face(place)) for label, place in pairs][::-1]
     if found.doubtful.any():
         keys.append(canvas.gap_patch("partial or estimated", alpha=0.9))
     if lost.any():

@@ -162,11 +162,15 @@ def block_inputs(
     asked: VerbKeywords,
     topic: str | None,
     source: str,
+    *clock: str,
 ) -> tuple[Inputs, tuple[Ints, Ints], list[Floats]]:
-    """A verb's inputs, its blocks, and the mean power of each series in them [kW]."""
+    """A verb's inputs, its blocks, and the mean power of each series in them [kW].
+
+    `clock` is what else needs a zone, ``"D"`` for days.
+    """
     how = blocks.cut("block", window, None, asked.interval)
     wanted = demand_source(frame, topic, source)
-    of = inputs_of(frame, freq, wanted, asked, how.freq)
+    of = inputs_of(frame, freq, wanted, asked, how.freq, *clock)
     cuts = blocks.span(how, of.s, of.e, of.tz)
     return of, cuts, [window_means(of, c, *cuts) for c in of.series]
 
@@ -315,14 +319,15 @@ def _day_types(
     elif by == "month":
         codes, names = np.asarray(walls.month, dtype=np.int64) - 1, _MONTHS
     elif by == "daytype":
-        codes, names = _working(walls, holidays), ("weekday", "weekend", "holiday")
+        codes, names = working_days(walls, holidays), ("weekday", "weekend", "holiday")
     else:
         raise ConfigError(f"Cannot use by={by!r}: use 'weekday', 'daytype', 'month' or 'all'.")
     present, position = np.unique(codes, return_inverse=True)
     return position.astype(np.int64), tuple(names[i] for i in present)
 
 
-def _working(walls: pd.DatetimeIndex, holidays: Sequence[Any]) -> Ints:
+def working_days(walls: pd.DatetimeIndex, holidays: Sequence[Any]) -> Ints:
+    """0 where the local day is a working day, 1 on a weekend, 2 on a holiday."""
     given = pd.DatetimeIndex([pd.Timestamp(x) for x in holidays]).normalize()
     free = np.asarray(walls.tz_localize(None).normalize().isin(given))
     return np.where(free, 2, np.asarray(walls.day_of_week) >= 5).astype(np.int64)

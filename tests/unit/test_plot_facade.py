@@ -27,7 +27,7 @@ from dentframe.plot import axes as palette
 from tests.plot_kit import LA, means, words
 from tests.split_kit import element, readings, site
 
-KINDS = ["heatmap", "stack", "duration", "peaks", "profile", "coverage"]
+KINDS = ["heatmap", "stack", "duration", "peaks", "profile", "nights", "coverage"]
 
 
 @pytest.fixture(autouse=True)
@@ -121,7 +121,7 @@ def test_several_meters_and_a_site(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_sixteen_elements_are_told_apart(kind):
     """More elements than colours: the second eight have hatches or dashes."""
-    many = means("2023-12-04", "2023-12-05", **{x: i for i, x in enumerate("ABCDEFGHIJKLMNOP")})
+    many = means("2023-12-04", "2023-12-06", **{x: i for i, x in enumerate("ABCDEFGHIJKLMNOP")})
     draw(many, kind).figure.canvas.draw()
     looks = {(palette.colour(i), palette.hatch(i), str(palette.style(i))) for i in range(48)}
     assert len(looks) == 48
