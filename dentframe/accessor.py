@@ -144,7 +144,7 @@ class DentAccessor:
 
     @property
     def plot(self) -> Pictures:
-        """Pictures: heatmap, stack, duration, peaks, profile, nights, coverage; needs the extra `plot`.
+        """Pictures: heatmap, stack, duration, peaks, profile, nights, coverage (extra `plot`).
 
         Examples
         --------
