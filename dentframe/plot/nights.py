@@ -96,7 +96,7 @@ def nights(
     """
     of = subject(frame, how)
     found = of.inputs("D")
-    series = of.together(found.series, found.wanted) if of.site is not None else of.each(found)
+    series = of.together(found.series, found.source) if of.site is not None else of.each(found)
     names = [c.name if found.several else c.element for c in series]
     asked: dict[str, Any] = {"holidays": holidays, "min_coverage": 0.0, "elements": names}
     rows = unusual(frame, freq, **asked, **of.verb).dropna(subset="excess")
@@ -111,7 +111,7 @@ def nights(
     places, labels = of.places(series, found.series), [of.label(c) for c in series]
     faces = [face(place) for place in places]
     _draw(ax, bars, faces)
-    unit = UNITS[found.wanted.result.replace("Demand", "Energy")]
+    unit = UNITS[found.source.result.replace("Demand", "Energy")]
     draw(ax, list(_marks(bars, labels, unit, found.tz))[:n])
     ax.set_ylabel(of.axis(series, f"energy beyond the usual {name}", unit))
     canvas.dress(ax, how.get("title"))

@@ -14,7 +14,7 @@ from dentframe.metering.registers import RegisterRules
 from dentframe.metering.steps import HOUR
 from dentframe.times.ranges import local
 from dentframe.times.schedule import HOLIDAY, Schedule, Window
-from dentframe.verbs.inputs import Asked, check_share
+from dentframe.verbs.inputs import VerbKeywords, check_share
 from dentframe.verbs.profile import block_inputs, working_days
 from dentframe.verbs.results import attrs_of, divided, warn_of
 
@@ -111,7 +111,7 @@ def unusual(
     """
     clock = _window(freq, holidays)
     check_share(min_coverage)
-    asked = Asked.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
+    asked = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
     of, (s, e), kw = block_inputs(frame, None, window, asked, topic, source, "D")
     starts, ends = _whole(of, clock, holidays)
     owner = blocks.owner(s, e, starts, ends)
@@ -132,7 +132,7 @@ def unusual(
         part = pd.DataFrame(names | columns | figures)
         parts.append(part.assign(coverage=covered / ((ends - starts) / HOUR)))
     found = _ranked(parts, freq, min_coverage)
-    found.attrs = attrs_of(of.wanted.result.replace("Demand", "Energy"))
+    found.attrs = attrs_of(of.source.result.replace("Demand", "Energy"))
     return found
 
 

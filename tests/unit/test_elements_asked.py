@@ -16,7 +16,7 @@ ASK = {
     "duration": lambda d, **k: d.duration(tz=LA, **k).columns,
     "baseload": lambda d, **k: d.baseload(tz=LA, **k).columns,
     "profile": lambda d, **k: d.profile(tz=LA, **k).columns.get_level_values("element"),
-    "unusual": lambda d, **k: d.unusual(tz=LA, **k)["element"],
+    "unusual": lambda d, **k: d.unusual(tz=LA, min_coverage=0, **k)["element"],
     "stats": lambda d, **k: d.stats("A", min_coverage=0, **k).columns.get_level_values(0).str[-2],
     "coverage": lambda d, **k: d.coverage(**k).columns,
     "gaps": lambda d, **k: d.gaps(**k)["element"],
