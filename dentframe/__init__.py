@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dentframe.frame.request import Plan
     from dentframe.money.bill import bill
     from dentframe.money.demand_charges import adjusted_demand, ratchet
+    from dentframe.money.rebill import rebill
     from dentframe.money.record import Record, records
     from dentframe.money.rounding import allocate
     from dentframe.money.split import Run, split
@@ -74,6 +75,7 @@ ON_USE: Final = {
     "plan_dentcloud": "dentframe.reader",
     "ratchet": "dentframe.money.demand_charges",
     "read_dentcloud": "dentframe.reader",
+    "rebill": "dentframe.money.rebill",
     "records": "dentframe.money.record",
     "split": "dentframe.money.split",
     "sync": "dentframe.archive",
@@ -112,6 +114,7 @@ __all__ = [
     "plan_dentcloud",
     "ratchet",
     "read_dentcloud",
+    "rebill",
     "records",
     "split",
     "sync",

@@ -126,7 +126,7 @@ API: dict[str, tuple[str, str, Things]] = {
     "money.md": (
         "Money",
         "From kilowatt-hours to statements.",
-        _functions("dentframe", "bill", "split", "verify", "records", "allocate")
+        _functions("dentframe", "bill", "split", "rebill", "verify", "records", "allocate")
         + _classes_of(
             "Site",
             "Correction",

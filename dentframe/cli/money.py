@@ -1,12 +1,13 @@
-"""The commands of money split a utility's bill and verify a record."""
+"""The commands of money split a utility's bill, bill it again, and verify a record."""
 
 from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,11 +27,18 @@ _ANY = click.Path(path_type=Path, exists=True)
 @click.argument("bill", type=FILE)
 @click.option("--site", required=True, type=FILE, help="The site's file, e.g. site.toml.")
 @click.option("--rules", type=FILE, help="Rules; default: the site file's [split] table.")
+@click.option("--corrections", type=FILE, help="[[corrections]] beside those of the site's file.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder.")
 @click.option("--draft", is_flag=True, help="Write statements marked DRAFT, whatever is open.")
 @archive_option
 def split(
-    bill: Path, site: Path, rules: Path | None, out: Path, draft: bool, archive: Path | None
+    bill: Path,
+    site: Path,
+    rules: Path | None,
+    corrections: Path | None,
+    out: Path,
+    draft: bool,
+    archive: Path | None,
 ) -> None:
     """Split the utility's BILL among the tenants of a site.
 
@@ -44,19 +52,31 @@ def split(
       dentframe split bill.toml --site site.toml --out 2023-12
       dentframe split bill.toml --site site.toml --rules rules.toml --out strict --draft
       dentframe split bill.toml --site site.toml --archive archive --out 2023-12-again
+      dentframe split bill.toml --site site.toml --corrections corrections.toml --out corrected
     """
-    from dentframe.money.saving import missing_extras
     from dentframe.money.split import split as run_split
     from dentframe.money.split_rules import SplitRules
     from dentframe.money.utility_bill import UtilityBill
+    from dentframe.site.corrections import load_corrections
     from dentframe.site.site import Site
 
     how = None if rules is None else SplitRules.load(rules)
-    asked = UtilityBill.load(bill), Site.load(site), how
+    where = Site.load(site)
+    if corrections is not None:
+        more = load_corrections(corrections)
+        where = replace(where, corrections=(*where.corrections, *more), file=where.file)
+    asked = UtilityBill.load(bill), where, how
+    _finish(lambda: run_split(*asked, archive=archive), out, draft=draft)
+
+
+def _finish(make: Callable[[], Run], out: Path, *, draft: bool = False) -> None:
+    """Make a run, save it, and say what it is; one with open exceptions ends with status 1."""
+    from dentframe.money.saving import missing_extras
+
     missing = missing_extras()
     if missing:
         say(missing)
-    run = run_split(*asked, archive=archive)
+    run = make()
     with warnings.catch_warnings():
         if missing:  # it was told above, before the work
             warnings.filterwarnings("ignore", re.escape(missing), DentWarning)
@@ -92,6 +112,58 @@ def _exceptions(run: Run) -> Iterator[str]:
 
 @click.command()
 @click.argument("record", type=_ANY)
+@click.option("--corrections", required=True, type=FILE, help="TOML with [[corrections]].")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder.")
+@click.option("--others", help="bill or landlord: who bears what shifts among others.")
+@click.option("--interest", help="Per cent a year on what was overcharged.")
+@click.option("--interest-from", help="Since when; default: when the first bill was due.")
+@click.option("--issued", help="Date of the new papers, e.g. 2024-02-05.")
+@click.option("--due", help="Until when they are payable.")
+@click.option("--site", type=FILE, help="A site's file in place of the record's.")
+@click.option("--bill", type=FILE, help="A bill's file in place of the record's.")
+@click.option("--accept-change", multiple=True, help="A difference that is meant; repeatable.")
+@click.option("--records", type=_ANY, help="Where other records lie; default: beside RECORD.")
+@archive_option
+def rebill(
+    record: Path,
+    corrections: Path,
+    out: Path,
+    site: Path | None,
+    bill: Path | None,
+    archive: Path | None,
+    **terms: Any,
+) -> None:
+    """Bill a saved split again with corrections: new statements, credit and debit notes.
+
+    Readings, bill, site and rules are those of the RECORD, unless others are named; whatever
+    differs beside the corrections is refused until --accept-change names it.
+
+    \b
+    Example:
+      dentframe rebill 2023-12 --corrections corrections.toml --out 2023-12-C1
+      dentframe rebill 2023-12 --corrections corrections.toml --others bill --records .
+        --issued 2024-02-05 --due 2024-02-19 --interest 9 --interest-from 2024-01-20 --out interest
+      dentframe rebill 2023-12 --corrections corrections.toml --site site.toml --bill bill.toml
+        --archive archive --accept-change readings --accept-change rules --out back-filled
+    """
+    from dentframe.money.rebill import rebill as run_rebill
+    from dentframe.money.record import Record
+    from dentframe.money.split import readings_of
+    from dentframe.money.utility_bill import UtilityBill
+    from dentframe.site.site import Site
+
+    old = Record.load(record)
+    where = None if site is None else Site.load(site)
+    what = None if bill is None else UtilityBill.load(bill)
+    frame = None
+    if archive is not None:
+        frame = readings_of(what or old.bill, where or old.site, None, archive)
+    asked = {"site": where, "bill": what, "frame": frame, **terms}
+    _finish(lambda: run_rebill(old, corrections, **asked), out)
+
+
+@click.command()
+@click.argument("record", type=_ANY)
 def verify(record: Path) -> None:
     """Compute a saved split again from its RECORD and say what differs.
 
@@ -112,4 +184,4 @@ def verify(record: Path) -> None:
     click.echo("Nothing differs.")
 
 
-COMMANDS = (split, verify)
+COMMANDS = (split, rebill, verify)

@@ -82,7 +82,7 @@ class Finding:
     kind : str
         ``missing``, ``partial``, ``not_closed``, ``estimated``, ``negative_residual``,
         ``utility_differs``, ``periods_differ``, ``no_total``, ``not_priced``, ``negative_line``,
-        ``opening_differs``, ``over_recovery`` or ``unallocated``.
+        ``opening_differs``, ``also_affected``, ``over_recovery`` or ``unallocated``.
     subject : str
         The element, line or bill.
     detail : str
@@ -378,3 +378,11 @@ def _unallocated(use: Usage, charges: Sequence[Charge]) -> Iterator[Finding]:
                 use.site.currency, "accept" if no else "loss, common, tolerance",
                 _REFUSED if no else _BEARS,
             )  # fmt: skip
+
+
+def also_affected(record: str) -> Finding:
+    """Another record that the corrections of a re-bill bear on too."""
+    return Finding(
+        "also_affected", record, "the corrections bear on its period or its edge too",
+        remedy="Re-bill it with the same corrections.", accepted=True,
+    )  # fmt: skip

@@ -16,6 +16,7 @@ from dentframe.money.comparison import Billed, compared, measured
 from dentframe.money.figures import Figure, Usage, accepts, dated_parts, moves, scale_of, usage
 from dentframe.money.letters import lettered
 from dentframe.money.occupancy import COMMON, MAIN, OWN, span
+from dentframe.money.rebilling import DIFFERENCE, INTEREST, Rebilling, replacing
 from dentframe.money.rounding import EXACT, add, digits_of, rounded
 from dentframe.money.shares import FEE, TITLES, WEIGHT_UNITS, Charge, fees, part_of, share, weights
 from dentframe.money.split_rules import PARTS, SplitRules
@@ -44,6 +45,8 @@ class Outcome:
         What each party has of each line of the bill, and of each fee of the landlord.
     earlier : tuple of Billed
         What earlier records tell of the tenants, for the statements to compare with.
+    rebilling : Rebilling or None
+        What was billed before, where this is a re-bill.
     """
 
     site: Site
@@ -54,6 +57,7 @@ class Outcome:
     shares: list[Charge]
     fees: list[Charge]
     earlier: tuple[Billed, ...] = ()
+    rebilling: Rebilling | None = None
 
     @property
     def charges(self) -> list[Charge]:
@@ -130,7 +134,7 @@ def statements(of: Outcome, read_at: pd.Timestamp | None) -> list[Statement]:
         for t in of.site.tenants
         if any(c.party == t.name for c in of.charges)
     ]
-    return lettered(found, of.whole)
+    return replacing(of, lettered(found, of.whole))
 
 
 def _statement(
@@ -227,6 +231,8 @@ def _rate(of: Outcome, c: Charge) -> Decimal | None:
 
 def _note(of: Outcome, c: Charge) -> str:
     """The arithmetic, so that a tenant can check it."""
+    if c.part == INTEREST:
+        return "simple, actual/365, on what was billed too much"
     if c.part == FEE:
         return "a fee of the landlord, no part of the utility's bill"
     amount = next(x.amount for x in of.bill.lines if x.name == c.line)
@@ -305,7 +311,7 @@ def _accepted(of: Outcome, party: str) -> list[str]:
 
 CHARGES = (
     "bill", "start", "end", "party", "role", "code", "line", "bill_line", "kind", "part", "basis",
-    "quantity", "unit", "amount", "currency", "status",
+    "quantity", "unit", "amount", "currency", "status", "computed", "billed",
 )  # fmt: skip
 """The columns of `Run.charges`."""
 FIGURES = (
@@ -325,7 +331,10 @@ def control(of: Outcome) -> pd.Series[Any]:
         for role in ("tenant", "landlord", EXPORT, UNALLOCATED)
     }
     values = {"utility": of.bill.amount, "tenants": total.pop("tenant"), **total}
-    if of.rules.fees:
+    if of.rebilling is not None:
+        values["rebill_difference"] = add([c.amount for c in of.shares if c.part == DIFFERENCE])
+        values["landlord"] -= values["rebill_difference"]
+    if of.fees:
         values["fees"] = add([c.amount for c in of.fees])
     digits = digits_of(of.site.currency)
     money = {k: rounded(v, digits) for k, v in values.items()}
@@ -334,7 +343,9 @@ def control(of: Outcome) -> pd.Series[Any]:
 
 def exceptions(of: Outcome) -> pd.DataFrame:
     """What must be looked at, one row each."""
-    return _exceptions.table(_exceptions.findings(of.uses, of.shares))
+    affected = of.rebilling.affected if of.rebilling else ()
+    more = [_exceptions.also_affected(x) for x in affected]
+    return _exceptions.table([*_exceptions.findings(of.uses, of.shares), *more])
 
 
 def charges(of: Outcome) -> pd.DataFrame:
@@ -342,7 +353,7 @@ def charges(of: Outcome) -> pd.DataFrame:
     rows = [
         (of.bill.name, *_span(of, c), c.party, _role(of, c.party), _code(of, c), c.title,
          c.line, c.kind, c.part, c.basis, c.quantity, c.unit, c.amount, of.site.currency,
-         worst(of.figures_of(c)))
+         worst(of.figures_of(c)), c.amount if c.computed is None else c.computed, c.amount)
         for c in of.charges
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=list(CHARGES))

@@ -20,6 +20,7 @@ import pandas as pd
 from dentframe.errors import ConfigError
 from dentframe.files import files_in
 from dentframe.money.comparison import Billed
+from dentframe.money.rebilling import Rebilling
 from dentframe.money.rounding import add, rounded
 from dentframe.money.split_rules import SplitRules
 from dentframe.money.statement import Statement
@@ -33,11 +34,13 @@ SCHEMA = 2
 RECORD, FILE, PAPERS = "record", "record.json", "statements"
 READINGS, STATEMENTS = "readings.csv", "statements.json"
 MADE_FROM = ("site.toml", "bill.toml", "rules.toml", READINGS)
+REBILL = "rebill.json"
 TABLES = ("charges", "control", "exceptions", "figures")
 _UNSEALED = "0" * 64
 _TIMES = {"start", "end", "open_at", "close_at"}
 _CLOSING = ["element", "close_at", "close_reading"]
-_DECIMALS = {"quantity", "amount", "computed", "billed", "value", "limit"}
+_DECIMALS = {"quantity", "amount", "computed", "billed", "value", "limit", "old", "new",
+             "difference"}  # fmt: skip
 
 
 class Told(msgspec.Struct, kw_only=True):
@@ -60,8 +63,8 @@ class Told(msgspec.Struct, kw_only=True):
     @property
     def id(self) -> str:
         """What names a record: the SHA-256 of the hashes of what it was made from."""
-        made_from = "".join(self.files.get(f"{RECORD}/{x}", "") for x in MADE_FROM)
-        return hashlib.sha256(f"{made_from}{self.replaces}".encode()).hexdigest()
+        made_from = "".join(self.files.get(f"{RECORD}/{x}", "") for x in (*MADE_FROM, REBILL))
+        return hashlib.sha256(made_from.encode()).hexdigest()
 
 
 def digest(path: Path) -> str:
@@ -203,6 +206,12 @@ class Record:
         return SplitRules.load(self.folder / "rules.toml")
 
     @cached_property
+    def rebilling(self) -> Rebilling | None:
+        """What was billed before, where this is a re-bill."""
+        path = self.folder / REBILL
+        return msgspec.json.decode(path.read_bytes(), type=Rebilling) if path.is_file() else None
+
+    @cached_property
     def charges(self) -> pd.DataFrame:
         """One row a party and line, as `Run.charges`."""
         return self.table("charges")
@@ -271,6 +280,12 @@ class Record:
         return values
 
 
+def in_folder(folder: Any) -> list[Record]:
+    """Every record below a folder."""
+    return [Record.load(path.parent) for name, path in files_in(Path(folder))
+            if name.split("/")[-2:] == [RECORD, FILE] and not path.is_symlink()]  # fmt: skip
+
+
 def records(folder: Any, table: str = "charges", *, replaced: bool = False) -> pd.DataFrame:
     """The records below a folder as one frame over months.
 
@@ -303,9 +318,7 @@ def records(folder: Any, table: str = "charges", *, replaced: bool = False) -> p
     """
     if table not in TABLES:
         raise ConfigError(f"Cannot read table {table!r} of records: use {', '.join(TABLES)}.")
-    top = Path(folder)
-    found = [Record.load(path.parent) for name, path in files_in(top)
-             if name.split("/")[-2:] == [RECORD, FILE] and not path.is_symlink()]  # fmt: skip
+    top, found = Path(folder), in_folder(folder)
     gone = set() if replaced else {x.replaces for x in found if x.ok}
     kept = [x for x in found if x.id not in gone]
     kept.sort(key=lambda x: (x.told.site, x.site.instant(x.bill.start)))

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 
@@ -20,15 +21,15 @@ from dentframe.documents.excel import save_workbook
 from dentframe.errors import AlreadyThereError, ConfigError, DentWarning, warn
 from dentframe.files import file_names, files_in, whole_folder
 from dentframe.frame import tables
-from dentframe.money import outcome
+from dentframe.money import outcome, rebilling
 from dentframe.money.record import (
     FILE,
     PAPERS,
     READINGS,
+    REBILL,
     RECORD,
     SCHEMA,
     STATEMENTS,
-    TABLES,
     Told,
     digest,
     load,
@@ -162,7 +163,8 @@ def _lacks(told: Told, of: Outcome) -> bool:
     """Whether papers can be made now that a record does not have."""
     endings = [x for k, x in (("jinja2", ".html"), ("xlsxwriter", ".xlsx"), ("fpdf", ".pdf"))
                if find_spec(k)]  # fmt: skip
-    names = {f"{PAPERS}/{x}" for x in paper_names(of, draft=False).values()}
+    mine = {s.party for s in outcome.statements(of, None)}
+    names = {f"{PAPERS}/{x}" for p, x in paper_names(of, draft=False).items() if p in mine}
     return any(f"{name}{x}" not in told.files for name in names for x in endings)
 
 
@@ -182,6 +184,8 @@ def _whole(
     for name, text in texts.items():
         (part / RECORD / f"{name}.toml").write_text(text, encoding="utf-8")
     _readings(frame, part / RECORD)
+    if of.rebilling is not None:
+        (part / RECORD / REBILL).write_bytes(msgspec.json.format(msgspec.json.encode(of.rebilling)))
     told = Told(
         schema=SCHEMA,
         bill=of.bill.name,
@@ -193,6 +197,7 @@ def _whole(
         attrs={str(k): v for k, v in frame.attrs.items()},
         files={},
         result=rows(of),
+        replaces=of.rebilling.replaces if of.rebilling else "",
         seal="",
     )
     _finish(told, part)
@@ -219,8 +224,8 @@ def _tables(found: Mapping[str, pd.DataFrame], part: Path, *, draft: bool) -> No
         charges = found["charges"].copy()
         charges.insert(0, "draft", DRAFT)
         found = {**found, "charges": charges}
-    for name in TABLES:
-        save_csv(found[name], part / f"{name}.csv")
+    for name, table in found.items():
+        save_csv(table, part / f"{name}.csv")
     if find_spec("xlsxwriter"):
         save_workbook(found, part / "internal.xlsx")
 
@@ -230,7 +235,10 @@ def _papers(of: Outcome, read_at: pd.Timestamp | None, part: Path, *, draft: boo
     (part / PAPERS).mkdir(exist_ok=True)
     names = paper_names(of, draft=draft)
     found = [replace(s, draft=draft) for s in outcome.statements(of, read_at)]
-    unwritten = [x for s in found for x in _forms(s, part / PAPERS / names[s.party])]
+    papers = [(s, names[s.party]) for s in found]
+    papers += [(replace(s, draft=draft), f"{names[s.party]}-note")
+               for s in rebilling.note_statements(of, found)]  # fmt: skip
+    unwritten = [x for s, name in papers for x in _forms(s, part / PAPERS / name)]
     told = json.dumps([s.to_dict() for s in found], indent=1, ensure_ascii=False)
     (part / RECORD / STATEMENTS).write_text(f"{told}\n", encoding="utf-8")
     if unwritten:
@@ -279,6 +287,7 @@ def result(of: Outcome) -> dict[str, pd.DataFrame]:
         "control": outcome.control(of).rename_axis("party").reset_index(),
         "exceptions": outcome.exceptions(of),
         "figures": outcome.figures(of),
+        **({"notes": rebilling.notes(of)} if of.rebilling else {}),
     }
 
 

@@ -33,6 +33,7 @@ TITLES = {
     EXPORT: "export credit",
     UNEXPLAINED: "unexplained",
     AGREED: "agreed figure",
+    "rebill_difference": "re-bill difference",
 }
 WEIGHT_UNITS = {"days": "element-days", "area": "area-days"} | UNITS
 """The units of the weights that are quantities."""
@@ -63,6 +64,8 @@ class Charge:
         [currency]
     agreed_by : str
         Of a landlord's ``agreed`` part, the party whose agreed figure it comes from.
+    computed : Decimal or None
+        What a re-bill computes, of which `amount` is billed [currency]; None of a first bill.
     """
 
     party: str
@@ -75,6 +78,7 @@ class Charge:
     whole: Decimal
     amount: Decimal
     agreed_by: str = ""
+    computed: Decimal | None = None
 
     @property
     def title(self) -> str:
@@ -367,8 +371,8 @@ def _shares(
 
 
 def part_of(use: Usage, c: Charge) -> Share | None:
-    """Of what a charge is a part, for its statement; a fee is none."""
-    if c.part == FEE:
+    """Of what a charge is a part, for its statement; a fee and interest are none."""
+    if c.part in {FEE, "interest"}:
         return None
     charged = next(x.amount for x in use.bill.lines if x.name == c.line)
     part = dict(use.rules.parts).get(c.part)

@@ -14,6 +14,7 @@ from dentframe.documents import html as _cards
 from dentframe.errors import ConfigError, UnknownMeterError
 from dentframe.frame.quantify import dequantify
 from dentframe.money import outcome as _outcome
+from dentframe.money import rebilling as _rebilling
 from dentframe.money.figures import dated_parts
 from dentframe.money.occupancy import blank, check_frame, check_present, dates, span, stays
 from dentframe.money.saving import save as _save
@@ -118,6 +119,11 @@ class Run:
     def figures(self) -> pd.DataFrame:
         """Every energy and demand figure that a line rests on."""
         return _outcome.figures(self.outcome)
+
+    @cached_property
+    def notes(self) -> pd.DataFrame:
+        """Of a re-bill every difference, by party and line; of a first bill no row."""
+        return _rebilling.notes(self.outcome)
 
     @cached_property
     def statements(self) -> Statements:
@@ -234,7 +240,7 @@ def split(
     read_at = None
     if frame is None:
         read_at = pd.Timestamp.now("UTC").floor("s")
-        frame = _read(bill, site, client, archive)
+        frame = readings_of(bill, site, client, archive)
     else:
         frame = dequantify(frame)
         check_frame(site, _elements(bill, site), frame)
@@ -251,7 +257,10 @@ def _check(bill: Any, site: Any) -> None:
             )
 
 
-def _read(bill: UtilityBill, site: Site, client: DentCloud | None, archive: Any) -> pd.DataFrame:
+def readings_of(
+    bill: UtilityBill, site: Site, client: DentCloud | None, archive: Any
+) -> pd.DataFrame:
+    """The readings that a bill rests on, with their bracketing readings."""
     elements = _elements(bill, site)
     spans = [span(site, bill), *(dates(site, bill, x) for x in bill.lines)]
     start, end = min(s for s, _ in spans), max(e for _, e in spans)

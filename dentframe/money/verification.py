@@ -10,15 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from dentframe.errors import ConfigError, DentError
 from dentframe.files import files_in
 from dentframe.frame import tables
 from dentframe.money import outcome
+from dentframe.money.rebilling import Rebilling, rebilled
 from dentframe.money.record import (
     FILE,
     MADE_FROM,
     PAPERS,
     READINGS,
+    REBILL,
     RECORD,
     TABLES,
     digest,
@@ -100,7 +104,8 @@ def verify(path: Any) -> Verification:
     else:
         differences += _unlisted(told, again)
         computed = rows(again)
-        differences += [x for n in TABLES for x in _compared(n, told.result, computed)]
+        for name in dict.fromkeys([*computed, *told.result]):
+            differences += _compared(name, told.result.get(name, []), computed.get(name, []))
     return Verification(tuple(differences), tuple(_notes(told)))
 
 
@@ -124,7 +129,7 @@ def _unlisted(told: Told, again: Outcome) -> Iterator[str]:
     wanted = told.papers + [f"{x}.csv" for x in TABLES]
     wanted += [f"{RECORD}/{x}" for x in MADE_FROM]
     if told.ok or told.draft:
-        paid = {c.party for c in again.charges}
+        paid = {s.party for s in outcome.statements(again, None)}
         names = paper_names(again, draft=told.draft)
         wanted += [f"{PAPERS}/{name}.csv" for party, name in names.items() if party in paid]
     for name in dict.fromkeys(wanted):
@@ -132,6 +137,8 @@ def _unlisted(told: Told, again: Outcome) -> Iterator[str]:
             yield f"File {name} is not in the record's list, which every record has."
     if told.ok != bool(outcome.exceptions(again)["accepted"].all()):
         yield f"The record says ok = {told.ok}, which does not come out."
+    if told.replaces != (again.rebilling.replaces if again.rebilling else ""):
+        yield f"The record says that it replaces {told.replaces!r}, which does not come out."
     if (told.bill, told.site) != (again.bill.name, again.site.name):
         yield f"The record is of {told.bill!r} of {told.site!r}, its files are of others."
 
@@ -151,7 +158,11 @@ def _again(folder: Path, told: Told, there: Mapping[str, Path]) -> Outcome | Non
     try:
         frame = tables.read_csv(folder / READINGS)
         frame.attrs.update(told.attrs)
-        return outcome.settle(frame, site, bill, rules)
+        found = outcome.settle(frame, site, bill, rules)
+        if f"{RECORD}/{REBILL}" not in there:
+            return found
+        body = (folder / REBILL).read_bytes()
+        return rebilled(found, msgspec.json.decode(body, type=Rebilling))
     except DentError:
         raise
     except Exception as error:  # pandas raises many kinds for what is damaged
@@ -163,9 +174,8 @@ def _again(folder: Path, told: Told, there: Mapping[str, Path]) -> Outcome | Non
 
 
 def _compared(
-    name: str, old: Mapping[str, list[dict[str, Any]]], new: Mapping[str, list[dict[str, Any]]]
+    name: str, before: list[dict[str, Any]], after: list[dict[str, Any]]
 ) -> Iterator[str]:
-    before, after = old.get(name, []), new[name]
     if len(before) != len(after):
         yield f"Table {name}: {len(before)} rows are recorded, {len(after)} come out."
     for i, (a, b) in enumerate(zip(before, after, strict=False), 1):

@@ -75,6 +75,18 @@ name = "Energy"
 kind = "energy"
 amount = 1746.00
 """,
+    "corrections.toml": f"""
+[[corrections]]
+kind = "factor"
+element = "{METER}_B"
+id = "ct-b"
+reason = "The CT is 99:5, not 100:5"
+on = 2024-02-01
+from = 2023-12-12
+factor = 0.99
+[rebill]
+others = "landlord"
+""",
     "rules.toml": """
 agree = 3.0
 loss = { by = "landlord", rest = true }
@@ -163,7 +175,7 @@ def test_every_option_is_in_an_example(words):
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_every_example_runs(words, call, folder):
     """Exit status 0 (4: it is there already), data alone on stdout, and the file of --out."""
-    if words == ("verify",) and not (folder / "2023-12").exists():
+    if words in {("verify",), ("rebill",)} and not (folder / "2023-12").exists():
         call(examples(COMMANDS["split",])[0])
     for argv in examples(COMMANDS[words]):
         done = call(argv)

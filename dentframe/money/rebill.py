@@ -1,0 +1,275 @@
+"""`rebill` splits a bill again with corrections, from the record of the first time.
+
+Whatever else would differ is listed and refused, unless it is accepted by name.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from dentframe.errors import ConfigError
+from dentframe.frame import tables
+from dentframe.frame.quantify import dequantify
+from dentframe.money import outcome
+from dentframe.money.rebilling import OTHERS, Before, Rebilling, rebilled
+from dentframe.money.record import READINGS, Record
+from dentframe.money.split import Run
+from dentframe.site.corrections import Correction, corrections_of, load_corrections
+from dentframe.site.files import Table, exact, load, moment
+
+if TYPE_CHECKING:
+    from dentframe.money.split_rules import SplitRules
+    from dentframe.money.utility_bill import UtilityBill
+    from dentframe.site.site import Site
+
+_TERMS = ("others", "interest", "interest_from", "issued", "due")
+
+
+def rebill(
+    record: Any,
+    corrections: Any,
+    *,
+    others: str | None = None,
+    interest: Any = None,
+    interest_from: Any = None,
+    issued: Any = None,
+    due: Any = None,
+    site: Site | None = None,
+    bill: UtilityBill | None = None,
+    rules: SplitRules | None = None,
+    frame: pd.DataFrame | None = None,
+    accept_change: Iterable[str] = (),
+    records: Any = None,
+) -> Run:
+    """Bill a split again with corrections.
+
+    Parameters
+    ----------
+    record : str, path or Record
+        The record that was issued; a re-bill's own record continues its chain.
+    corrections : sequence of Correction, or path
+        What is new; a TOML file may have a table ``[rebill]`` too.
+    others : {"bill", "landlord"}, optional
+        What those are billed whose own meters were right, though the corrections move their
+        shares: all that is computed, or what they were billed before, while the landlord bears
+        the difference. By default ``[rebill]`` of the file, then of the site; there is no other.
+    interest : Decimal, optional
+        On what tenants were overcharged [% a year]: simple, actual/365, a line of its own.
+    interest_from : date, optional
+        Since when; by default when the first statement was due, else the end of its period.
+    issued, due : date, optional
+        Of the new papers; interest runs until `issued`.
+    site, bill, rules, frame : optional
+        In place of the record's own. What differs from them is refused, unless accepted.
+    accept_change : iterable of str
+        Names of differences that are meant, as the error lists them.
+    records : path, optional
+        Where other records lie, to find those that the corrections bear on too; by default
+        beside the folder of this one.
+
+    Returns
+    -------
+    Run
+        ``statements`` of those whose amounts changed, ``notes`` with every difference, ``control``
+        with ``rebill_difference``, ``exceptions`` with ``also_affected``; `Run.save` writes the
+        papers, a credit or debit note each, and a record that names the one it replaces.
+
+    Raises
+    ------
+    ConfigError
+        For a record with open exceptions, corrections that contradict others or the register, a
+        rule for others that is not stated, or a difference that is not accepted.
+
+    Examples
+    --------
+    >>> run = rebill("2023-12", "corrections.toml", others="landlord", issued="2024-02-05")
+    >>> run.notes.query("party == 'Bakery'")["difference"].sum()
+    Decimal('-81.20')
+    """
+    old = record if isinstance(record, Record) else Record.load(record)
+    if not old.ok:
+        raise ConfigError(
+            f"Cannot re-bill {str(old.folder)!r}: it is a draft, or has open exceptions, so that "
+            "nothing was billed by it. Split the bill again, with the corrections in the site file."
+        )
+    new = _new(corrections)
+    terms = _terms(old, corrections, locals())
+    where = old.site if site is None else site
+    told = tuple(x for x in where.corrections if x not in new)
+    where = replace(where, corrections=(*told, *new), file=where.file)
+    what, how = bill or old.bill, rules or old.rules
+    own = _readings(old)
+    data = own if frame is None else dequantify(frame)
+    changes = [
+        *_paths("site", _plain(old.site, told), _plain(where, told)),
+        *_paths("bill", old.bill.to_dict(), what.to_dict()),
+        *_paths("rules", old.rules.to_dict(), how.to_dict()),
+        *([] if frame is None else _cells(own, data)),
+    ]
+    _check_changes(changes, list(accept_change))
+    if terms["issued"] is not None:
+        what = replace(what, issued=terms["issued"], due=terms["due"])
+    found = outcome.settle(data, where, what, how)
+    made = rebilled(found, _rebilling(old, found, new, terms, records))
+    return Run(where, what, how, data, pd.Timestamp(old.told.read_at or "NaT") if old.told.read_at
+               else None, made)  # fmt: skip
+
+
+def _new(given: Any) -> tuple[Correction, ...]:
+    is_file = not isinstance(given, Correction | Mapping | list | tuple)
+    return load_corrections(given) if is_file else corrections_of(given)
+
+
+def _terms(old: Record, given: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What is stated of a re-bill: as asked, by the file, by the site."""
+    is_file = not isinstance(given, Correction | Mapping | list | tuple)
+    of_file = load(given).get("rebill", {}) if is_file else {}
+    table = Table({**(old.site.rebill or {}), **of_file}, "the table [rebill]", "rebill")
+    table.only(*_TERMS)
+    found = {k: table.data.get(k) if asked[k] is None else asked[k] for k in _TERMS}
+    if found["others"] not in OTHERS:
+        raise ConfigError(
+            f"Cannot re-bill {old.bill.name!r}: nothing says what those are billed whose meters "
+            f'were right (others={found["others"]!r}). State others = "bill" (all that is '
+            'computed) or others = "landlord" (the landlord bears the difference) in a table '
+            "[rebill] of the corrections' file or the site's, or pass others=."
+        )
+    for k in ("interest_from", "issued", "due"):
+        found[k] = None if found[k] is None else _date(found[k], k)
+    if found["interest"] is not None:
+        rate = exact(found["interest"])
+        if rate is None or rate < 0 or found["issued"] is None:
+            raise ConfigError(
+                f"Cannot use interest={found['interest']!r}: it is a rate in per cent a year, and "
+                "runs until the new papers are issued: state issued = 2024-02-05 or the like."
+            )
+        found["interest"] = rate
+    return found
+
+
+def _date(value: Any, name: str) -> dt.date:
+    found = moment(value)
+    if isinstance(found, dt.datetime):
+        raise ConfigError(f"Cannot use {name}={value!r}: it must be a date without a time.")
+    return found
+
+
+def _rebilling(
+    old: Record,
+    found: outcome.Outcome,
+    new: tuple[Correction, ...],
+    terms: Mapping[str, Any],
+    records: Any,
+) -> Rebilling:
+    """What the record of the re-bill keeps of the one before it."""
+    keys = {x.element for x in new}
+    zone = found.site.zone
+    figures = [f for use in found.uses for part in use.figures.values() for f in part]
+    direct = {
+        f.stay.party
+        for f in figures
+        if f.stay.element in keys
+        and any(x.element == f.stay.element and x.touches(f.stay.start, f.stay.end, zone)
+                for x in new)
+    }  # fmt: skip
+    rows = old.charges.to_dict("records")
+    before = [
+        Before(r["party"], r["line"], r["bill_line"], r["kind"], r["part"], r["amount"])
+        for r in rows
+    ]
+    papers = {s.party: s.letter for s in old.statements}
+    numbers = {**_numbers_before(old), **{p: x.number for p, x in papers.items() if x}}
+    first = next((x.due for x in papers.values() if x is not None), None)
+    until = old.site.instant(old.bill.end).tz_convert(zone).date()
+    return Rebilling(
+        replaces=old.id,
+        chain=_chain(old) + 1,
+        others=terms["others"],
+        direct=sorted(x for x in direct if x),
+        corrections=[x.id for x in new],
+        before=before,
+        numbers=numbers,
+        interest=terms["interest"],
+        interest_from=terms["interest_from"] or first or until,
+        interest_to=terms["issued"],
+        affected=_affected(old, new, records),
+    )
+
+
+def _chain(old: Record) -> int:
+    return old.rebilling.chain if old.rebilling else 0
+
+
+def _numbers_before(old: Record) -> dict[str, str]:
+    return old.rebilling.numbers if old.rebilling else {}
+
+
+def _affected(old: Record, new: tuple[Correction, ...], records: Any) -> list[str]:
+    """Other issued records whose period, its edges included, a new correction touches."""
+    from dentframe.money.record import in_folder
+
+    top = old.folder.parent.parent if records is None else records
+    zone, found = old.site.zone, []
+    for x in in_folder(top):
+        same = x.told.site == old.told.site and x.ok and x.told.bill != old.told.bill
+        if not same or any(c.id in {y.id for y in x.site.corrections} for c in new):
+            continue
+        start, end = x.site.instant(x.bill.start), x.site.instant(x.bill.end)
+        if any(c.touches(start, end, zone) for c in new):
+            found.append(x.told.bill)
+    return sorted(found)
+
+
+# --- what else differs -------------------------------------------------------------------
+
+
+def _readings(old: Record) -> pd.DataFrame:
+    frame = tables.read_csv(old.folder / READINGS)
+    frame.attrs.update(old.told.attrs)
+    return frame
+
+
+def _plain(site: Site, corrections: tuple[Correction, ...]) -> dict[str, Any]:
+    return replace(site, corrections=corrections, file=site.file).to_dict()
+
+
+def _paths(name: str, old: Any, new: Any) -> Iterator[tuple[str, str]]:
+    """Where two trees differ, and how."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for k in dict.fromkeys([*old, *new]):
+            yield from _paths(f"{name}.{k}", old.get(k), new.get(k))
+    elif isinstance(old, list) and isinstance(new, list):
+        rows = {"name": 1} if all(isinstance(x, Mapping) for x in (*old, *new)) else {}
+        if rows and all("name" in x for x in (*old, *new)):
+            yield from _paths(name, {x["name"]: x for x in old}, {x["name"]: x for x in new})
+        elif old != new:
+            yield name, f"{old} became {new}"
+    elif old != new:
+        yield name, f"{old} became {new}"
+
+
+def _cells(old: pd.DataFrame, new: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """The readings that came otherwise, by column."""
+    a, b = old.align(new)
+    for column in a.columns:
+        x, y = a[column].to_numpy(float), b[column].to_numpy(float)
+        n = int((~((x == y) | (np.isnan(x) & np.isnan(y)))).sum())
+        if n:
+            yield f"readings.{column}", f"{n} of {len(x)} readings differ"
+
+
+def _check_changes(changes: list[tuple[str, str]], accepted: list[str]) -> None:
+    left = [f"{k}: {v}" for k, v in changes
+            if not any(k == x or k.startswith(f"{x}.") for x in accepted)]  # fmt: skip
+    if left:
+        raise ConfigError(
+            f"Cannot re-bill: beside the corrections {len(left)} things differ from the record: "
+            f"{'; '.join(left[:10])}. Take the record's own, or accept each by its name: "
+            f"accept_change=[{left[0].split(':')[0]!r}] (--accept-change on the command line)."
+        )

@@ -1,0 +1,237 @@
+"""What a re-bill takes from the record that it replaces, and how its charges follow from both.
+
+The charges are computed as those of a first bill; then a stated rule says what others, whose own
+meters were right, are billed of it. All of this stands in the record, so that it can be checked.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pandas as pd
+
+from dentframe.money.rounding import EXACT, add, digits_of, rounded
+from dentframe.money.shares import Charge
+from dentframe.money.statement import Line, Statement
+
+if TYPE_CHECKING:
+    from dentframe.money.outcome import Outcome
+
+OTHERS = ("bill", "landlord")
+DIFFERENCE, INTEREST = "rebill_difference", "interest"
+NOTES = ("party", "account", "number", "replaces", "line", "old", "new", "difference", "direct",
+         "settled")  # fmt: skip
+ZERO = Decimal(0)
+_DAYS = Decimal(36500)
+"""Days of a year times hundred: interest is stated in per cent a year, actual/365."""
+
+
+class Before(msgspec.Struct, frozen=True):
+    """What a party was billed of a line until now."""
+
+    party: str
+    title: str
+    line: str
+    kind: str
+    part: str
+    amount: Decimal
+
+
+class Rebilling(msgspec.Struct, frozen=True):
+    """What makes a split a re-bill: ``rebill.json`` of its record.
+
+    Attributes
+    ----------
+    replaces : str
+        The id of the record that it replaces.
+    chain : int
+        1 for the first re-bill of a bill, 2 for the second, …
+    others : str
+        What those are billed whose own meters were right: ``"bill"``, all that is computed; or
+        ``"landlord"``, what they were billed before, the landlord bears the difference.
+    direct : list of str
+        The parties whose own meters were corrected.
+    corrections : list of str
+        The ids of the corrections that are new.
+    before : list of Before
+        What was billed until now, earlier notes included.
+    numbers : dict of str to str
+        The number of the statement that each party has.
+    interest : Decimal or None
+        On what was overcharged [% a year]; simple, actual/365.
+    interest_from, interest_to : date or None
+        Its days.
+    affected : list of str
+        Other records that the corrections bear on.
+    """
+
+    replaces: str
+    chain: int
+    others: str
+    direct: list[str]
+    corrections: list[str]
+    before: list[Before]
+    numbers: dict[str, str]
+    interest: Decimal | None = None
+    interest_from: dt.date | None = None
+    interest_to: dt.date | None = None
+    affected: list[str] = []
+
+    def number(self, party: str) -> str:
+        """The number of a party's new statement."""
+        old = self.numbers.get(party, "").removesuffix(f"-C{self.chain - 1}")
+        return f"{old}-C{self.chain}" if old else ""
+
+
+def rebilled(of: Outcome, how: Rebilling) -> Outcome:
+    """A split with what each party is billed, after what was billed before.
+
+    Parameters
+    ----------
+    of : Outcome
+        As computed with the corrections.
+    how : Rebilling
+        What was billed before, and the rule for others.
+    """
+    keep = {t.name for t in of.site.tenants} - {*how.direct} if how.others == "landlord" else set()
+    shares = [replace(c, computed=c.amount) for c in of.shares]
+    old = {(x.party, x.title): x for x in how.before if x.party in keep and x.part not in _APART}
+    was = {key: x.amount for key, x in old.items()}
+    new = [replace(c, amount=was.get((c.party, c.title), ZERO)) if c.party in keep else c
+           for c in shares]  # fmt: skip
+    for c in shares:
+        old.pop((c.party, c.title), None)
+    new += [Charge(x.party, x.line, x.kind, x.part, "", None, "", ZERO, x.amount, computed=ZERO)
+            for x in old.values()]  # fmt: skip
+    for name in dict.fromkeys(c.line for c in new):
+        mine = [c for c in new if c.line == name]
+        left = add([EXACT.subtract(c.computed or ZERO, c.amount) for c in mine])
+        if left:
+            new.append(
+                Charge(of.site.landlord, name, mine[0].kind, DIFFERENCE, "", None, "", ZERO, left,
+                       computed=ZERO)
+            )  # fmt: skip
+    fees = [replace(c, computed=c.amount) for c in of.fees]
+    made = replace(of, shares=new, fees=fees, rebilling=how)
+    earlier = [Charge(x.party, x.line, INTEREST, INTEREST, x.kind, None, "", ZERO, x.amount,
+                      computed=x.amount) for x in how.before if x.part == INTEREST]  # fmt: skip
+    return replace(made, fees=[*fees, *earlier, *_interest(made, how)])
+
+
+_APART = (INTEREST, "fee", DIFFERENCE)
+
+
+def _interest(of: Outcome, how: Rebilling) -> list[Charge]:
+    """Simple interest on what each tenant was overcharged."""
+    if how.interest is None or how.interest_from is None or how.interest_to is None:
+        return []
+    days = (how.interest_to - how.interest_from).days
+    name = f"Interest {how.interest} % from {how.interest_from} to {how.interest_to}"
+    found = []
+    for t in of.site.tenants:
+        over = -add([d for p, _, d in _differences(of, how) if p == t.name])
+        exact = EXACT.divide(EXACT.multiply(EXACT.multiply(over, how.interest), days), _DAYS)
+        money = rounded(exact, digits_of(of.site.currency))
+        if over > 0 and money:
+            found.append(Charge(t.name, name, INTEREST, INTEREST, "", None, "", ZERO, -money,
+                                computed=-money))  # fmt: skip
+    return found
+
+
+def _differences(of: Outcome, how: Rebilling) -> list[tuple[str, str, Decimal]]:
+    """Party, title and what is billed now less what was billed before, of each line."""
+    old = {(x.party, x.title): x.amount for x in how.before}
+    new: dict[tuple[str, str], Decimal] = {}
+    for c in of.charges:
+        new[c.party, c.title] = new.get((c.party, c.title), ZERO) + c.amount
+    keys = dict.fromkeys([*new, *old])
+    return [(p, t, new.get((p, t), ZERO) - old.get((p, t), ZERO)) for p, t in keys]
+
+
+def notes(of: Outcome) -> pd.DataFrame:
+    """The differences of a re-bill, one row a party and line.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``party, account, number`` (of the new statement), ``replaces`` (the old one's number),
+        ``line, old, new, difference`` [currency] as Decimal, ``direct`` (whether the party's own
+        meter was corrected) and ``settled``: ``note`` where the party gets it, ``landlord`` where
+        the landlord bears it: `new` is then what was computed and is not billed.
+    """
+    how = of.rebilling
+    if how is None:
+        return pd.DataFrame(columns=list(NOTES))
+    accounts = {t.name: t.account for t in of.site.tenants}
+    old = {(x.party, x.title): x.amount for x in how.before}
+    computed: dict[tuple[str, str], Decimal] = {}
+    for c in of.charges:
+        key = c.party, c.title
+        computed[key] = computed.get(key, ZERO) + (c.amount if c.computed is None else c.computed)
+    rows = []
+    for party, title, difference in _differences(of, how):
+        was = old.get((party, title), ZERO)
+        borne = computed.get((party, title), ZERO) - was if party in accounts else ZERO
+        settled = "note" if difference else "landlord"
+        told = difference or borne
+        if told:
+            who = party, accounts.get(party, ""), how.number(party), how.numbers.get(party, "")
+            rows.append((*who, title, was, was + told, told, party in how.direct, settled))
+    return pd.DataFrame(rows, columns=list(NOTES))
+
+
+def note_statements(of: Outcome, papers: Sequence[Statement]) -> list[Statement]:
+    """A credit or debit note for each tenant who has a new statement."""
+    found, how = notes(of), of.rebilling
+    made = []
+    for s in papers if how else ():
+        mine = found[(found["party"] == s.party) & (found["settled"] == "note")]
+        lines = tuple(
+            Line(r["line"], "note", None, "", None, r["difference"],
+                 note=f"was {r['old']}, is {r['new']} {s.currency}")
+            for r in mine.to_dict("records")
+        )  # fmt: skip
+        total = add([x.amount for x in lines])
+        what = "Credit note" if total < 0 else "Debit note"
+        if lines:
+            told = f"It settles the difference between statement No. {how.numbers.get(s.party, '')}"  # type: ignore[union-attr]
+            made.append(
+                Statement(
+                    s.party, f"{what}: {s.title}", s.start, s.end, s.tz, s.currency, lines,
+                    places=s.places, notes=(f"{told} and {how.number(s.party)}.",),  # type: ignore[union-attr]
+                    read_at=s.read_at, letter=s.letter, comparison_note="",
+                )
+            )  # fmt: skip
+    return made
+
+
+def replacing(of: Outcome, papers: Sequence[Statement]) -> list[Statement]:
+    """The new statements of those whose amounts changed, with numbers of their own."""
+    how = of.rebilling
+    if how is None:
+        return list(papers)
+    changed = {p for p, _, d in _differences(of, how) if d}
+    return [
+        replace(
+            s,
+            letter=None if s.letter is None else replace(s.letter, number=how.number(s.party)),
+            notes=(_replaces(how, s.party), *_reasons(of, how), *s.notes),
+        )
+        for s in papers
+        if s.party in changed
+    ]
+
+
+def _replaces(how: Rebilling, party: str) -> str:
+    old = how.numbers.get(party, "")
+    return f"This statement replaces {f'No. {old}' if old else 'the earlier one'}."
+
+
+def _reasons(of: Outcome, how: Rebilling) -> list[str]:
+    found: list[Any] = [x for x in of.site.corrections if x.id in how.corrections]
+    return [f"Corrected on {x.on}: {of.site.labels[x.element]}: {x.reason}." for x in found]

@@ -1,0 +1,176 @@
+"""Re-bills: what changes, who gets a note, and that both runs add up to the utility's bill."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pandas as pd
+import pytest
+
+from dentframe import Record, rebill, records, split, verify
+from dentframe.errors import ConfigError
+from tests.split_kit import bill, line, readings, site, tenant
+
+BILL = (line("Energy", "energy", "300.00"), line("Tax", "tax", "30.00"))
+LOSS = {"loss": {"by": "energy", "rest": True}, "agree": 100}
+FACTOR = {"kind": "factor", "element": "P1_A", "id": "ct", "reason": "CT 50:5, not 100:5",
+          "on": "2024-02-05", "from": "2024-01-01", "factor": 0.5}  # fmt: skip
+
+
+def first(folder, name="Jan", start="2024-01-01", end="2024-02-01", **more):
+    """A saved first bill: A used 2,000, B and C 1,000 each."""
+    tenants = [tenant("A", "A", account="101", area=1), tenant("B", "B", account="102", area=2),
+               tenant("C", "C", account="103", area=3)]  # fmt: skip
+    elements = {f"P1_{x}": {"cts": [100] * 3, "volts": 277} for x in "ABC"}
+    utility = bill(*BILL, kwh=4000, number=f"{name}-{{account}}", issued="2024-02-02", due=14,
+                   total="330.00", name=name, start=start, end=end)  # fmt: skip
+    frame = readings({"A": 2000, "B": 1000, "C": 1000}, start=start, end=end)
+    run = split(utility, site(tenants, elements=elements, rules=LOSS, **more), frame=frame)
+    assert run.ok, run.exceptions.to_dict("records")
+    return run.save(folder).parent
+
+
+@pytest.fixture
+def issued(tmp_path):
+    """The folder of a bill that went out."""
+    return first(tmp_path / "Jan")
+
+
+def billed(run):
+    """Party to what is billed in all."""
+    return {str(k): str(v) for k, v in run.charges.groupby("party")["billed"].sum().items()}
+
+
+def adds_up(run):
+    """Whether the control adds up to the cent, the re-bill's own line included."""
+    c = run.control
+    parts = ("tenants", "landlord", "rebill_difference", "export", "unallocated")
+    return c["utility"] == sum(c[x] for x in parts)
+
+
+def test_all_is_billed_where_that_is_the_rule(issued, tmp_path):
+    """A 1,000 of 3,000 kWh, and a loss of 1,000 that is shared by energy: a third each."""
+    run = rebill(issued, [FACTOR], others="bill", issued="2024-02-20")
+    assert billed(run) == {"A": "110.00", "B": "110.00", "C": "110.00"}
+    assert adds_up(run)
+    assert run.control["rebill_difference"] == 0
+    notes = run.notes.groupby("party")["difference"].sum()
+    assert notes.to_dict() == {"A": Decimal("-55.00"), "B": Decimal("27.50"), "C": Decimal("27.50")}
+    assert run.notes.query("direct")["party"].unique().tolist() == ["A"]
+    record = run.save(tmp_path / "Jan-C1")
+    assert verify(record).ok, verify(record).differences
+    told = {s.party: s for s in Record.load(record).statements}
+    assert told["A"].letter.number == "Jan-101-C1"
+    assert told["A"].notes[0] == "This statement replaces No. Jan-101."
+    assert "CT 50:5" in told["A"].notes[1]
+    papers = {p.name for p in (tmp_path / "Jan-C1/statements").iterdir()}
+    assert {"101.csv", "101-note.csv", "103-note.html"} <= papers
+    assert "Credit note" in (tmp_path / "Jan-C1/statements/101-note.html").read_text()
+
+
+def test_others_keep_their_bill_where_the_landlord_bears_it(issued, tmp_path):
+    """Only A has a note; what B and C would pay more is the control's line, by the line."""
+    run = rebill(issued, [FACTOR], others="landlord", issued="2024-02-20")
+    assert billed(run) == {"A": "110.00", "B": "82.50", "C": "82.50", "Landlord": "55.00"}
+    assert adds_up(run)
+    assert run.control["rebill_difference"] == Decimal("55.00")
+    assert run.control["landlord"] == 0
+    assert run.statements.parties == ["A"]
+    borne = run.notes.query("settled == 'landlord' and party in ['B', 'C']")
+    assert borne["difference"].sum() == Decimal("55.00")
+    assert not borne["direct"].any()
+    record = run.save(tmp_path / "Jan-C1")
+    assert verify(record).ok, verify(record).differences
+
+
+def test_a_chain_credits_nothing_twice(issued, tmp_path):
+    """A second correction replaces the first: its note is the new bill less what was billed."""
+    one = rebill(issued, [FACTOR], others="landlord", issued="2024-02-20").save(tmp_path / "C1")
+    second = FACTOR | {"id": "ct2", "replaces": "ct", "factor": 0.75}
+    run = rebill(one, [second], others="landlord", issued="2024-03-20")
+    # A: 1,500 of 3,500, with the loss the same share: 3/7 of 330.00 = 141.43; 110.00 were billed.
+    notes = run.notes.query("settled == 'note' and party == 'A'")
+    assert notes["difference"].sum() == Decimal("31.43")
+    assert run.statements["A"].letter.number == "Jan-101-C2"
+    assert run.statements["A"].notes[0] == "This statement replaces No. Jan-101-C1."
+    assert adds_up(run)
+    two = run.save(tmp_path / "C2")
+    assert verify(two).ok, verify(two).differences
+    found = records(tmp_path)
+    assert found["record"].unique().tolist() == ["C2"]
+    assert found["amount"].sum() == Decimal("330.00")
+    assert len(records(tmp_path, replaced=True)["record"].unique()) == 3
+    again = rebill(two, [FACTOR | {"id": "ct3", "replaces": "ct2", "factor": 0.75}],
+                   others="landlord", issued="2024-04-01")  # fmt: skip
+    assert again.notes.query("settled == 'note'").empty
+    assert len(again.statements) == 0
+
+
+def test_interest_on_what_was_overcharged(issued):
+    """55.00 at 9 % from 16 February, when it was due, to 20 February: four days."""
+    run = rebill(issued, [FACTOR], others="bill", issued="2024-02-20", interest="9")
+    rows = run.charges[run.charges["kind"] == "interest"]
+    assert rows["party"].tolist() == ["A"]
+    assert rows["amount"].tolist() == [Decimal("-0.05")]
+    assert rows["line"].iloc[0] == "Interest 9 % from 2024-02-16 to 2024-02-20"
+    assert adds_up(run)
+    with pytest.raises(ConfigError, match="issued"):
+        rebill(issued, [FACTOR], others="bill", interest="9")
+
+
+def test_a_rule_for_others_has_no_default(issued, tmp_path):
+    """It comes from the call, the corrections' file or the site's."""
+    with pytest.raises(ConfigError, match="others = "):
+        rebill(issued, [FACTOR])
+    path = tmp_path / "c.toml"
+    fix = "\n".join(f'{k} = "{v}"' for k, v in FACTOR.items())
+    path.write_text(f'[[corrections]]\n{fix}\n[rebill]\nothers = "bill"\n')
+    assert billed(rebill(issued, path)) == {"A": "110.00", "B": "110.00", "C": "110.00"}
+
+
+def test_what_else_differs_is_refused_by_name(issued):
+    """An edited area, and a reading that came later."""
+    old = Record.load(issued)
+    tables = old.site.to_dict()
+    tables["tenants"][1]["area"] = 9
+    other = type(old.site).from_dict(tables)
+    with pytest.raises(ConfigError, match=r"site\.tenants\.B\.area: 2 became 9"):
+        rebill(issued, [FACTOR], others="bill", site=other)
+    assert rebill(
+        issued, [FACTOR], others="bill", site=other, accept_change=["site.tenants.B.area"]
+    )
+    frame = readings({"A": 2000, "B": 1000, "C": 1000})
+    frame.iloc[50, 0] += 0.125
+    with pytest.raises(ConfigError, match=r"readings\.kWHNet/Elm/A: 1 of"):
+        rebill(issued, [FACTOR], others="bill", frame=frame)
+
+
+def test_records_that_a_correction_touches_too_are_named(issued, tmp_path):
+    """A reading at the month's edge is the next month's opening."""
+    first(tmp_path / "Feb", "Feb", "2024-02-01", "2024-03-01")
+    first(tmp_path / "Mar", "Mar", "2024-03-01", "2024-04-01")
+    edge = {"kind": "reading", "element": "P1_B", "id": "edge", "reason": "read",
+            "on": "2024-02-05", "time": "2024-02-01", "value": 2000}  # fmt: skip
+    run = rebill(issued, [edge], others="bill")
+    found = run.exceptions.query("kind == 'also_affected'")
+    assert found["subject"].tolist() == ["Feb"]
+    assert run.ok
+    assert verify(run.save(tmp_path / "C1")).ok
+
+
+def test_an_open_record_cannot_be_rebilled(tmp_path):
+    """Nothing was billed by it."""
+    run = split(bill(*BILL, kwh=3010), site(), frame=readings({"A": 2000, "B": 1000}))
+    record = run.save(tmp_path / "open")
+    with pytest.raises(ConfigError, match="nothing was billed"):
+        rebill(record, [FACTOR], others="bill")
+
+
+def test_a_first_bill_has_no_notes(issued):
+    """Its charges are billed as they are computed."""
+    old = Record.load(issued)
+    assert (old.charges["computed"] == old.charges["billed"]).all()
+    assert old.rebilling is None
+    run = split(old.bill, old.site, frame=readings({"A": 2000, "B": 1000, "C": 1000}))
+    assert run.notes.empty
+    assert isinstance(run.notes, pd.DataFrame)
