@@ -239,7 +239,7 @@ class Cumulative:
         if len(s) < 2 or (s[1:] != e[:-1]).any():
             return self.edges(s), self.edges(e)
         every = self.edges(np.append(s, e[-1:]))
-        return Edges(*(x[:-1] for x in every)), Edges(*(x[1:] for x in every))
+        return Edges._make(x[:-1] for x in every), Edges._make(x[1:] for x in every)
 
     def energy_at(self, x: Ints) -> Floats:
         """E(x) [kWh]: flat before the first and after the last breakpoint."""
@@ -441,9 +441,8 @@ def _of_steps(
         (_padding(t, edges, head), 0, False, 0.0),
         (at + head, np.array([v.flags for v in judged]), ok, more),
     ]
-    for when, bits in (
-        m for m in marks if len(m[0])
-    ):  # on the segment that holds it, on both where it is a breakpoint
+    # A mark is on the segment that holds it, and on both where it is a breakpoint.
+    for when, bits in (m for m in marks if len(m[0])):
         left = np.searchsorted(edges, when, side="left") - 1
         right = np.searchsorted(edges, when, side="right") - 1
         parts += [(left, bits, True, 0.0), (right, np.where(right > left, bits, 0), True, 0.0)]

@@ -39,9 +39,9 @@ from dentframe.site.corrections import corrections_of, in_force
 from dentframe.site.site import apply_site
 from dentframe.times.periods import Periods, build, verb_zone
 from dentframe.times.ranges import Zone, bound, ints, is_utc, minutes, zone
-from dentframe.verbs.elements import elements_asked, nothing_answers
+from dentframe.verbs.elements import Element, elements_asked, nothing_answers
 from dentframe.wire import units as _units
-from dentframe.wire.columns import parse, wire_columns
+from dentframe.wire.columns import Column, parse, wire_columns
 from dentframe.wire.topics import TOPICS, kind_of
 
 if TYPE_CHECKING:
@@ -264,21 +264,13 @@ def series_of(frame: pd.DataFrame, source: Source, keywords: VerbKeywords) -> li
         rules = rules.of_another_register
     check_elements(rules, [(m.meter, c.id) for m in meters for _, c in columns])
     named = elements_asked(frame, source.topics, keywords.elements)
-    # Of each element its first topic that has readings, else its first.
-    found: dict[tuple[str | None, str], Series] = {}
-    for topic in source.topics:
-        answered = {key for key, x in found.items() if len(x.t)}
-        open_ = {c.id for _, c in columns for m in meters if (m.meter, c.id) not in answered}
-        those = [x for x in columns if x[1].topic == topic and x[1].id in open_]
-        for x in read(meters, frame, those) if those else ():
-            key = x.meter, x.element
-            asked = named is None or key in named
-            if asked and (key not in found or (len(x.t) and key not in answered)):
-                found[key] = x
+    found = _answering(frame, source, meters, columns)
     local = naive_zone(frame, keywords.tz)
     same = None if rules.by_element else resolve(rules, None, "", local)
     made = []
     for key, x in found.items():
+        if named is not None and key not in named:
+            continue
         own = same or resolve(rules, *key, local)
         if x.topic == source.register:
             made.append(_register(x, own, frame, meters, keywords))
@@ -291,14 +283,29 @@ def series_of(frame: pd.DataFrame, source: Source, keywords: VerbKeywords) -> li
     if len(meters) < 2:
         return made
     # Among several meters, an element with only blanks is none, unless it was named somewhere.
-    site = rules.named if isinstance(rules, SiteRules) else ()
-    kept = {*named_elements(frame), *(named or ()), *site}
+    kept = {*named_elements(frame), *(named or ()), *getattr(rules, "named", ())}
     conflict = Flag.CONFLICTING_DUPLICATE  # readings that conflict are missing, not absent
     return [
         c
         for c in made
         if len(c.at) or (c.meter, c.element) in kept or (c.series.marks & conflict).any()
     ]
+
+
+def _answering(
+    frame: pd.DataFrame, source: Source, meters: list[Rows], columns: list[tuple[int, Column]]
+) -> dict[Element, Series]:
+    """Of each element its first topic that has readings, else its first."""
+    found: dict[Element, Series] = {}
+    for topic in source.topics:
+        answered = {key for key, x in found.items() if len(x.t)}
+        left = {c.id for _, c in columns for m in meters if (m.meter, c.id) not in answered}
+        those = [x for x in columns if x[1].topic == topic and x[1].id in left]
+        for x in read(meters, frame, those) if those else ():
+            key = x.meter, x.element
+            if key not in found or (len(x.t) and key not in answered):
+                found[key] = x
+    return found
 
 
 def _register(
