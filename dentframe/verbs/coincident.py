@@ -17,7 +17,7 @@ from dentframe.times.ranges import local
 from dentframe.verbs.elements import summed_series
 from dentframe.verbs.inputs import Inputs, VerbKeywords, check_share, demand_source, inputs_of
 from dentframe.verbs.maxima import flags_in, highest, known, rest
-from dentframe.verbs.results import EXPORT, MISSING, REBLOCKED, flag_tuples, warn_of
+from dentframe.verbs.results import EXPORT, MISSING, REBLOCKED, flag_tuples, warn_of_coverage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -148,7 +148,7 @@ def coincident(
     picked = summed_series(frame, of.series, of.source.topics, elements, site)
     parts = [_rows(of, _sum(of, g, how, site), min_coverage) for g in _groups(picked, by)]
     rows = _joined(parts)
-    warn_of(rows, "coincident demands", accepted=min_coverage is not None)
+    warn_of_coverage(rows, "coincident demands", picked, accepted=min_coverage is not None)
     return rows
 
 

@@ -33,8 +33,7 @@ from dentframe.verbs.inputs import (
     series_of,
     warn_of_spacing,
 )
-from dentframe.verbs.results import Result, attrs_of, flag_tuples, warn_of_power
-from dentframe.verbs.results import warn_of_figures as warn_of
+from dentframe.verbs.results import Result, attrs_of, flag_tuples, warn_of_figures, warn_of_power
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,7 +94,7 @@ def by_window(
     pieces = all_figures(series, cells.pieces.s, cells.pieces.e, edges=edges)
     added = [_added(f, cells, min_coverage, result) for f in pieces]
     if min_coverage is None and not detail:
-        warn_of([x.figures for x in added], result.tz)
+        warn_of_figures([x.figures for x in added], result.tz)
     return _detail(result, added, cells) if detail else _wide(result, added, cells)
 
 
@@ -335,7 +334,7 @@ def energy(
         return by_window(*cells, edges=edges, min_coverage=min_coverage, detail=detail)
     found = all_figures(of.series, of.s, of.e, edges=edges, min_coverage=min_coverage)
     if min_coverage is None and not detail:
-        warn_of(found, of.tz)
+        warn_of_figures(found, of.tz)
     return result.detail(found) if detail else result.wide(found, of.s)
 
 
@@ -410,7 +409,7 @@ def intervals(
         figs = all_figures(meter, s, e)
         found += figs
         parts.append(result.wide(figs, s, meters=[meter[0].meter]))
-    warn_of(found, zone)
+    warn_of_figures(found, zone)
     return result.joined(parts)
 
 

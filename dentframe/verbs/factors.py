@@ -136,7 +136,8 @@ def _load_factors(
         energy, covered = of_energy.measure(of.s, of.e)
         coverage = np.minimum(share(covered, of.e - of.s), top.rest.coverage)
         flags = flags_in(c, of.s, of.e) | of_energy.flags_in(of.s, of.e)
-        found.append(Ratio(c, divided(energy, peak * hours), energy, peak, coverage, flags))
+        value = divided(energy, peak * hours)
+        found.append(Ratio(c, value, energy, peak, coverage, flags, of_energy))
     return found
 
 
@@ -228,4 +229,4 @@ def _power_factor(of: Inputs, c: Cumulative, other: Cumulative | None) -> Ratio:
     kwh, both = within(c, other, of.s, of.e)
     kvah, _ = within(other, c, of.s, of.e)
     flags = c.flags_in(of.s, of.e) | other.flags_in(of.s, of.e)
-    return Ratio(c, divided(kwh, kvah), kwh, kvah, share(both, of.e - of.s), flags)
+    return Ratio(c, divided(kwh, kvah), kwh, kvah, share(both, of.e - of.s), flags, other)

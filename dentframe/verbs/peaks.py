@@ -22,7 +22,7 @@ from dentframe.verbs.inputs import (
     inputs_of,
 )
 from dentframe.verbs.maxima import Peaks, flags_in, measured
-from dentframe.verbs.results import MISSING, REBLOCKED, attrs_of, flag_tuples, warn_of
+from dentframe.verbs.results import MISSING, REBLOCKED, attrs_of, flag_tuples, warn_of_coverage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -167,7 +167,7 @@ def peaks(
     found = measured(of, how, n=n, per_day=per_day)
     rows = _table(of, found, min_coverage)
     rows.attrs = attrs_of(wanted.result)
-    warn_of(rows, "peaks", accepted=min_coverage is not None)
+    warn_of_coverage(rows, "peaks", of.series, accepted=min_coverage is not None)
     return rows
 
 

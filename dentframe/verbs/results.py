@@ -18,7 +18,7 @@ from dentframe.metering.attrs import is_several, meters_of
 from dentframe.metering.cumulative import STATUSES, Cumulative, first_covered, jumps, status
 from dentframe.metering.figures import COLUMNS, Figures, table
 from dentframe.metering.registers import MINUTE
-from dentframe.metering.series import Flag, Ints, element_columns, names
+from dentframe.metering.series import Ints, element_columns, names
 from dentframe.metering.steps import HOUR
 from dentframe.times.ranges import local, stamp
 from dentframe.verbs.elements import elements_asked
@@ -78,35 +78,47 @@ def flag_tuples(bits: Iterable[int], extra: Iterable[Sequence[str]]) -> list[tup
     ]
 
 
-def warn_of(
-    rows: pd.DataFrame, what: str, *, accepted: bool = False, series: Iterable[Cumulative] = ()
+def warn_of_coverage(
+    rows: pd.DataFrame,
+    what: str,
+    series: Iterable[Cumulative] = (),
+    *,
+    accepted: bool = False,
+    more: str = "Look at status and coverage",
 ) -> None:
-    """Warn once of a call's figures that are not recorded, naming the worst.
+    """Warn once of a call's figures that are not recorded, naming the worst and the remedies.
 
     Parameters
     ----------
     rows : pandas.DataFrame
-        One row a figure, with ``element, period, coverage, status``.
+        One row a figure, with ``element, period, coverage, status`` and perhaps ``flags``.
     what : str
         What the figures are, e.g. ``"peaks"``.
-    accepted : bool
-        Whether `min_coverage` has dealt with them.
     series : iterable of Cumulative
-        What they were made from, so that the warning names a remedy.
+        What they were made from.
+    accepted : bool
+        Whether `min_coverage` or `detail` has dealt with them.
+    more : str
+        Where each of them can be seen.
     """
     poor = rows[rows["status"] != STATUSES[0]]
     if accepted or poor.empty:
         return
-    rank = poor["status"].map(STATUSES.index)
-    first = poor[rank == rank.max()].sort_values("coverage", kind="stable").iloc[0]
-    counts = Counter(poor["status"])
+    several = [f"{m}_" for m in poor["meter"]] if "meter" in poor else [""] * len(poor)
+    names = [f"{m}{e}" for m, e in zip(several, poor["element"], strict=True)]
+    flags = list(poor["flags"]) if "flags" in poor else [()] * len(poor)
+    rank = poor["status"].map(STATUSES.index).to_numpy()
+    i = int(np.lexsort((poor["coverage"], -rank))[0])
+    first, counts = poor.iloc[i], Counter(poor["status"])
     told = ", ".join(f"{counts[x]} {x}" for x in reversed(STATUSES) if counts[x])
-    name = f"{first['meter']}_{first['element']}" if "meter" in poor else str(first["element"])
+    why = f" ({', '.join(flags[i])})" if flags[i] else ""
+    jumped = {n for n, f in zip(names, flags, strict=True) if "unexplained_jump" in f}
+    known = remedies(c for c in series if c.refusal or jumped & {c.name, c.element})
     warn(
         f"{len(poor)} of {len(rows)} {what} are not wholly recorded ({told}); the worst is "
-        f"{name} from {first['period']:%Y-%m-%d %H:%M}: {first['status']}, coverage "
-        f"{first['coverage']:.4g}. {remedies(series)}Look at status and coverage; min_coverage= "
-        "accepts or withholds them without this warning.",
+        f"{names[i]} from {first['period']:%Y-%m-%d %H:%M}: {first['status']}, coverage "
+        f"{first['coverage']:.4g}{why}. {known}{more}; min_coverage= accepts or withholds them "
+        "without this warning.",
         CoverageWarning,
     )
 
@@ -238,37 +250,25 @@ def attrs_of(topic: str, ends: Ints | None = None) -> dict[Hashable | None, Any]
 
 
 def warn_of_figures(found: Sequence[Figures], tz: dt.tzinfo) -> None:
-    """Warn once of all figures that are not recorded, naming the worst.
-
-    Parameters
-    ----------
-    found : sequence of Figures
-        The figures of a call.
-    tz : tzinfo
-        The zone in which to name the worst.
-    """
-    poor = [f for f in found if f.status.any()]
-    if not poor:
+    """Warn once of all energy figures that are not recorded, as `warn_of_coverage`."""
+    if not any(f.status.any() for f in found):
         return
-    counts = Counter(STATUSES[i] for f in poor for i in f.status.tolist() if i)
-    total = sum(len(f.status) for f in found)
-    told = ", ".join(f"{counts[x]} {x}" for x in reversed(STATUSES) if counts[x])
-    bracket = (
-        "The first or last minutes of the span lie outside the readings: read with bracket=True. "
-        if any(_unbracketed(f) for f in poor)
-        else ""
-    )
-    warn(
-        f"{sum(counts.values())} of {total} energy figures are not wholly recorded ({told}); "
-        f"the worst is {_worst(poor, tz)}. {remedies(_withheld(poor))}{bracket}detail=True "
-        "tells each one; min_coverage= accepts or withholds them without this warning.",
-        CoverageWarning,
-    )
-
-
-def _withheld(found: Sequence[Figures]) -> list[Cumulative]:
-    """The series of the figures in which the rules withhold something."""
-    return [f.of for f in found if f.of.refusal or (f.flags & Flag.UNEXPLAINED_JUMP).any()]
+    near = any(_unbracketed(f) for f in found if f.status.any())
+    data = {k: np.concatenate([getattr(f, k) for f in found]) for k in ("coverage", "status")}
+    rows = {
+        "element": np.repeat([f.of.name for f in found], [len(f.s) for f in found]),
+        "period": local(np.concatenate([f.starts for f in found]), tz),
+        "coverage": data["coverage"],
+        "status": np.array(STATUSES, dtype=object)[data["status"]],
+        "flags": [names(b) for f in found for b in f.flags.tolist()],
+    }
+    more = "detail=True tells each one"
+    if near:
+        more = (
+            "The first or last minutes of the span lie outside the readings: read with "
+            f"bracket=True. {more}"
+        )
+    warn_of_coverage(pd.DataFrame(rows), "energy figures", [f.of for f in found], more=more)
 
 
 def remedies(series: Iterable[Cumulative]) -> str:
@@ -319,20 +319,6 @@ def warn_of_power(series: Sequence[Cumulative], s: Ints, e: Ints, tz: dt.tzinfo)
             )
 
 
-def _worst(poor: Sequence[Figures], tz: dt.tzinfo) -> str:
-    f, i = max(
-        ((f, i) for f in poor for i in [int(np.lexsort((f.coverage, -f.status))[0])]),
-        key=lambda x: (x[0].status[x[1]], -x[0].coverage[x[1]]),
-    )
-    flags = names(int(f.flags[i]))
-    why = f" ({', '.join(flags)})" if flags else ""
-    when = stamp(int(f.starts[i])).tz_convert(tz)
-    return (
-        f"{f.of.name} from {when:%Y-%m-%d %H:%M}: {STATUSES[int(f.status[i])]}, "
-        f"coverage {f.coverage[i]:.4g}{why}"
-    )
-
-
 def _unbracketed(f: Figures) -> bool:
     """Whether the span's head or tail lacks less than an hour, which bracketing rows would give."""
     if len(f.of.at) == 0 or len(f.s) == 0:
@@ -358,6 +344,8 @@ class Ratio:
         0 to 1.
     flags : ndarray of int64
         Flag bits.
+    beside : Cumulative or None
+        The element's other series, of the energy or of apparent energy.
     """
 
     of: Cumulative
@@ -366,6 +354,7 @@ class Ratio:
     other: Floats
     coverage: Floats
     flags: Ints
+    beside: Cumulative | None = None
 
 
 def divided(above: Floats, below: Floats) -> Floats:
@@ -402,7 +391,8 @@ def result(
         Rows instead of columns.
     """
     rows = _rows(of, found, other, least)
-    warn_of(rows, what, accepted=detail or least is not None)
+    made_of = [c for f in found for c in (f.of, f.beside) if c is not None]
+    warn_of_coverage(rows, what, made_of, accepted=detail or least is not None)
     if detail:
         return rows
     values = [np.where(_low(f, least), np.nan, f.value) for f in found]

@@ -31,7 +31,7 @@ from dentframe.verbs.inputs import (
     interval_of,
     warn_of_spacing,
 )
-from dentframe.verbs.results import warn_of
+from dentframe.verbs.results import warn_of_coverage
 from dentframe.wire import columns as _columns
 from dentframe.wire import units as _units
 from dentframe.wire.columns import Column, parse
@@ -333,7 +333,7 @@ def _warn(made: Sequence[Statistics], s: Ints, tz: Any, *, accepted: bool) -> No
         if len(s)
     ]
     if parts:
-        warn_of(pd.concat(parts, ignore_index=True), "statistics", accepted=accepted)
+        warn_of_coverage(pd.concat(parts, ignore_index=True), "statistics", accepted=accepted)
 
 
 def _frame(

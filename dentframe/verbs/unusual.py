@@ -16,7 +16,7 @@ from dentframe.times.ranges import local
 from dentframe.times.schedule import HOLIDAY, Schedule, Window
 from dentframe.verbs.inputs import VerbKeywords, check_share
 from dentframe.verbs.profile import block_inputs, working_days
-from dentframe.verbs.results import attrs_of, divided, warn_of
+from dentframe.verbs.results import attrs_of, divided, warn_of_coverage
 
 if TYPE_CHECKING:
     from dentframe.metering.series import Floats, Ints
@@ -205,5 +205,5 @@ def _ranked(parts: Sequence[pd.DataFrame], freq: Any, min_coverage: float | None
     told = rows.assign(status=np.where(rows["coverage"] < 1, "partial", "recorded"))
     name = freq if isinstance(freq, str) else freq.name
     told = told.rename(columns={"start": "period"})
-    warn_of(told, f"figures by {name}", accepted=min_coverage is not None)
+    warn_of_coverage(told, f"figures by {name}", accepted=min_coverage is not None)
     return rows.drop(columns="coverage")

@@ -43,7 +43,7 @@ from dentframe.verbs.inputs import (
     warn_of_spacing,
 )
 from dentframe.verbs.maxima import covered_pieces
-from dentframe.verbs.results import Result, attrs_of, warn_of
+from dentframe.verbs.results import Result, attrs_of, warn_of_coverage
 from dentframe.wire.columns import ELEMENT, Column, split_element
 
 if TYPE_CHECKING:
@@ -254,7 +254,7 @@ def virtual(
         x |= {k: np.where(low, np.nan, x[k]) for k in ("energy", "lo", "hi")}
     rows = _detail(sums, zone)
     told = rows.rename(columns={"start": "period"})
-    warn_of(told, "figures of virtual meters", accepted=detail or min_coverage is not None)
+    warn_of_coverage(told, "figures of virtual meters", accepted=detail or min_coverage is not None)
     made = rows if detail else _wide(sums, zone)
     return _in_pint(made) if Result(frame, answer, zone, interval).in_pint else made
 

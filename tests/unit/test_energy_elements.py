@@ -120,3 +120,14 @@ def test_an_accepted_jump_is_told_on_a_bill_as_well():
     flat = Tariff("Flat", [Energy("E", "0.20")], currency="USD")
     with pytest.warns(CoverageWarning, match="51,789.0 kWh.*max_kw"):
         bill(frame, flat, accept=("recorded", "partial"), **DAY)
+
+
+@pytest.mark.parametrize("verb", ["load_factor", "power_factor", "energy"])
+def test_every_verb_of_a_register_names_the_remedy(verb):
+    """A ratio is missing for the reason that its energy is."""
+    alone = whole()[["kWHNet/Elm/B"]]
+    alone["DemandkW/Elm/B"], alone["kVAHNet/Elm/B"] = 4.0, np.arange(97.0)
+    with pytest.warns(CoverageWarning, match=r"declare RegisterRules\(allow_export=") as told:
+        found = getattr(alone.dent, verb)(**DAY)
+    assert len(told) == 1
+    assert found.isna().to_numpy().all()
