@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe.archive import ownership
+from dentframe.archive import merge
 from dentframe.cloud.answers import topic_of
 from dentframe.cloud.planner import Window
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from dentframe.archive.merge import Mask, Owners
     from dentframe.archive.meters import Meter
-    from dentframe.archive.ownership import Mask, Owners
     from dentframe.archive.records import Record
     from dentframe.archive.store import Archive
 
@@ -105,7 +105,7 @@ def _months(meter: Meter) -> Iterator[_Month]:
 
 def _of_year(meter: Meter, year: int) -> Iterator[_Month]:
     records = meter.records[year]
-    owner, minutes = ownership.owners(records, year), meter.minutes(year)
+    owner, minutes = merge.owners(records, year), meter.minutes(year)
     for window in (Window(year, m) for m in range(1, 13)):
         first, last = np.searchsorted(minutes, [window.minutes.start, window.minutes.stop])
         yield _month(records, owner, window, minutes[first:last])
@@ -117,12 +117,12 @@ def _month(
     window: Window,
     minutes: npt.NDArray[np.int64],
 ) -> _Month:
-    inside = ownership.mask_of([window], window.year)
-    whose = {t: set(o[inside].tolist()) - {ownership.NOBODY} for t, o in owner.items()}
+    inside = merge.mask_of([window], window.year)
+    whose = {t: set(o[inside].tolist()) - {merge.NOBODY} for t, o in owner.items()}
     used = sorted({p for places in whose.values() for p in places})
     topics = tuple(t for p in used for t in records[p].topics)
     topics = tuple(dict.fromkeys(topics))
-    held = ownership.held(records, owner, topics, window.year, _over_when_read)[inside]
+    held = merge.held(records, owner, topics, window.year, _over_when_read)[inside]
     return _Month(window, tuple(records[p] for p in used), topics, held & bool(topics), minutes)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe.archive import files, ownership, parquet
+from dentframe.archive import files, merge, parquet
 from dentframe.archive.merge import choose
 from dentframe.archive.meters import chosen
 from dentframe.archive.source import resolve
@@ -34,7 +34,7 @@ from dentframe.times.ranges import instant, time_range
 from dentframe.wire.columns import ELEMENT, ordered, parse
 
 if TYPE_CHECKING:
-    from dentframe.archive.ownership import Mask
+    from dentframe.archive.merge import Mask
     from dentframe.archive.records import Record
     from dentframe.archive.store import Archive
     from dentframe.cloud.planner import Window
@@ -347,14 +347,14 @@ class _MeterReader:
     def _asked(self, year: int, records: Sequence[Record], topics: tuple[str, ...]) -> Mask:
         """The hours to read; those of the range that are not held are missing."""
         span = self.selection.span
-        hours = np.arange(ownership.span(year).start, ownership.span(year).stop)
+        hours = np.arange(merge.span(year).start, merge.span(year).stop)
         if span is None:
             return np.ones(len(hours), np.bool_)
-        reach = ownership.any_reach(self.now.to_pydatetime())
-        held = ownership.held(records, ownership.owners(records, year), topics, year, reach)
+        reach = merge.any_reach(self.now.to_pydatetime())
+        held = merge.held(records, merge.owners(records, year), topics, year, reach)
         start, end = _hours_of(span)
         inside = (hours >= start) & (hours < min(end, _hour(self.now) + 1))
-        self.missing += sorted(ownership.windows(inside & ~held, year))
+        self.missing += sorted(merge.windows(inside & ~held, year))
         low, high = self._near(span)
         return np.asarray(held & (hours >= low) & (hours < high))
 

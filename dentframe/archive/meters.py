@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dentframe.archive import files, ownership, parquet
-from dentframe.archive.merge import Choice, Holding, choose, merge, page
+from dentframe.archive import files, merge, parquet
+from dentframe.archive.merge import Choice, Holding, choose, page
 from dentframe.archive.parquet import DamagedError
 from dentframe.archive.records import Record, said_topics
 from dentframe.cloud.answers import FOREVER, complete, fingerprint, lifetime, topic_of
@@ -31,7 +31,7 @@ from dentframe.wire.page import Page, Report
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from dentframe.archive.ownership import Mask, Reach
+    from dentframe.archive.merge import Mask, Reach
     from dentframe.cloud.fetch import Answer
 
     Read = Callable[[Sequence[str], Collection[int] | None], Holding]
@@ -148,7 +148,7 @@ class Meter:
         parts = self.parts.get(year, [])
         with contextlib.suppress(FileNotFoundError), self.open(year) as opened:
             parts = [opened.read(), *parts]
-        return merge(year, parts)
+        return merge.merge(year, parts)
 
     def minutes(self, year: int) -> npt.NDArray[np.int64]:
         """The minutes of all rows of a year [min]."""
@@ -247,7 +247,7 @@ class Meter:
             damaged = opened.damaged()
             if opened.checked and not damaged:
                 return []
-            whole, units = merge(year, list(_undamaged(opened, damaged))), opened.units
+            whole, units = merge.merge(year, list(_undamaged(opened, damaged))), opened.units
         if damaged:
             files.write(self.root, files.damaged_file(self.root, path), path.read_bytes())
         self._write(year, whole, units)
@@ -351,8 +351,8 @@ def held(meter: Meter, topics: Iterable[str], reach: Reach) -> set[Window]:
     wanted = tuple(topics)
     found: set[Window] = set()
     for year, records in meter.records.items():
-        owner = ownership.owners(records, year)
-        found |= ownership.windows(ownership.held(records, owner, wanted, year, reach), year)
+        owner = merge.owners(records, year)
+        found |= merge.windows(merge.held(records, owner, wanted, year, reach), year)
     return found
 
 
@@ -361,7 +361,7 @@ def pages(meter: Meter, windows: Iterable[Window], topics: tuple[str, ...]) -> t
     by_year: dict[int, list[Window]] = {}
     for window in windows:
         by_year.setdefault(window.year, []).append(window)
-    found = (meter.page(y, ownership.mask_of(ws, y), topics) for y, ws in sorted(by_year.items()))
+    found = (meter.page(y, merge.mask_of(ws, y), topics) for y, ws in sorted(by_year.items()))
     return tuple(page for page in found if page is not None)
 
 

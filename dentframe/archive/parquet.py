@@ -27,7 +27,7 @@ from dentframe.archive.merge import Holding
 from dentframe.archive.records import SCHEMA, About, Record, dump, load, read_metadata, said_topics
 from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError, DentError, missing_extra
-from dentframe.wire.decode import room
+from dentframe.wire.page import room
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dentframe.archive import ownership
+from dentframe.archive import merge
 from dentframe.archive.meters import Meter, held, pages
 from dentframe.archive.parquet import DamagedError
 from dentframe.cloud.fetch import Answer, Job
@@ -73,7 +73,7 @@ class Alone:
         return self._held(self._meter(meter), topics)
 
     def _held(self, meter: Meter, topics: Iterable[str]) -> set[Window]:
-        return held(meter, topics, ownership.any_reach(ownership.utc(self.now)))
+        return held(meter, topics, merge.any_reach(merge.utc(self.now)))
 
     def bytes_per_hour(self, meter: str, topics: Sequence[str]) -> float | None:  # noqa: ARG002
         """A size that makes the planner take all that is held."""
@@ -172,7 +172,7 @@ class First:
         asked: dict[Job, Job] = {}
         for (name, topics), group in _groups(jobs).items():
             meter = self.archive.meter(name)
-            here = {t: held(meter, [t], ownership.fresh_reach(self.now)) for t in topics}
+            here = {t: held(meter, [t], merge.fresh_reach(self.now)) for t in topics}
             whole = [job for job in group if all(_in(job.window, here[t]) for t in topics)]
             yield from answers(meter, whole)
             for job in (job for job in group if job not in whole):

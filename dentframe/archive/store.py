@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dentframe.archive import files, ownership
+from dentframe.archive import files, merge
 from dentframe.archive.dask_readings import to_dask
 from dentframe.archive.dask_verbs import energy, peaks
 from dentframe.archive.meters import Meter, catalogue, held, keep_catalogue, pages
@@ -137,7 +137,7 @@ class Archive:
             The largest ones: a month, not its days. As in the cache, a window is held for ever
             where it is complete and had ended 48 h before it was read; other ones for a while.
         """
-        return held(self.meter(meter), topics, ownership.fresh_reach(ownership.utc(now)))
+        return held(self.meter(meter), topics, merge.fresh_reach(merge.utc(now)))
 
     def any_held(
         self, meter: str, topics: Iterable[str], *, now: datetime | None = None
@@ -146,7 +146,7 @@ class Archive:
 
         Of a window that was still open when it was read, the hours that were over.
         """
-        return held(self.meter(meter), topics, ownership.any_reach(ownership.utc(now)))
+        return held(self.meter(meter), topics, merge.any_reach(merge.utc(now)))
 
     def pages(self, job: Job) -> tuple[Page, ...]:
         """What is held for a job, as if the service had answered; nothing where nothing is."""

@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
@@ -38,8 +38,7 @@ if TYPE_CHECKING:
     from dentframe.frame.request import Request
 
 
-@dataclass(frozen=True)
-class Need:
+class Need(NamedTuple):
     """What one meter needs.
 
     Attributes
@@ -57,88 +56,35 @@ class Need:
     held: int
 
 
-@dataclass(frozen=True)
-class FleetPlan:
-    """What a sync has to read, meter after meter.
+@lru_cache(maxsize=256)  # what thousands of meters need alike is there once
+def need(
+    start: datetime,
+    end: datetime,
+    now: datetime,
+    held: frozenset[Window] = frozenset(),
+    cached: frozenset[Window] = frozenset(),
+    bytes_per_hour: float | None = None,
+) -> Need:
+    """What a meter needs of a span, given what archive and cache hold of it.
 
-    Attributes
+    Parameters
     ----------
-    needs : dict
-        Meter to its need.
-    topics : tuple of str
-        The request keys.
+    start, end, now : datetime
+        The half-open span, and the present: nothing that begins later is asked for.
+    held, cached : frozenset of Window
+        What the archive need not be given again; what the client's cache serves.
+    bytes_per_hour : float, optional
+        What an hour of the meter weighs in an answer [B/h].
     """
-
-    needs: Mapping[str, Need]
-    topics: tuple[str, ...]
-
-    def jobs(self) -> Iterator[Job]:
-        """The jobs one by one, a meter's years in order, so that few are open at a time."""
-        for meter, need in self.needs.items():
-            for window in need.windows:
-                yield Job(meter, window, self.topics)
-
-    @property
-    def windows(self) -> int:
-        """How many windows are to be read."""
-        return sum(len(need.windows) for need in self.needs.values())
-
-    @property
-    def requests(self) -> int:
-        """How many getData requests that takes, where no answer is too large."""
-        return self.windows - sum(need.free for need in self.needs.values())
-
-    @property
-    def held(self) -> int:
-        """How many windows of the span the archive holds already."""
-        return sum(need.held for need in self.needs.values())
+    size = {} if bytes_per_hour is None else {"bytes_per_hour": bytes_per_hour}
+    chosen = plan(start, end, now=now, cached=held | cached, **size)
+    windows = tuple(window for window in chosen if window not in held)
+    return Need(windows, len(cached.intersection(windows)), len(chosen) - len(windows))
 
 
-@dataclass
-class Planner:
-    """Plans meter after meter; what many meters need alike is kept once.
-
-    Attributes
-    ----------
-    start, end : datetime
-        The half-open span, aware.
-    now : datetime
-        Nothing that begins later is asked for.
-    """
-
-    start: datetime
-    end: datetime
-    now: datetime
-    _known: dict[tuple[object, ...], Need] = field(default_factory=dict, repr=False)
-
-    def need(
-        self, held: Iterable[Window], cached: Iterable[Window], bytes_per_hour: float | None = None
-    ) -> Need:
-        """What a meter needs, given what archive and cache hold of it.
-
-        Parameters
-        ----------
-        held : iterable of Window
-            What the archive need not be given again.
-        cached : iterable of Window
-            What the client's cache serves.
-        bytes_per_hour : float, optional
-            What an hour of the meter weighs in an answer [B/h].
-        """
-        mine, free = frozenset(held), frozenset(cached)
-        key = (mine, free, bytes_per_hour)
-        if key not in self._known:
-            self._known[key] = self._plan(mine, free, bytes_per_hour)
-        return self._known[key]
-
-    def _plan(
-        self, held: frozenset[Window], cached: frozenset[Window], bytes_per_hour: float | None
-    ) -> Need:
-        known = {} if bytes_per_hour is None else {"bytes_per_hour": bytes_per_hour}
-        chosen = plan(self.start, self.end, now=self.now, cached=held | cached, **known)
-        windows = tuple(window for window in chosen if window not in held)
-        free = sum(window in cached for window in windows)
-        return Need(windows, free, len(chosen) - len(windows))
+def jobs(needs: Mapping[str, Need], topics: tuple[str, ...]) -> Iterator[Job]:
+    """The jobs one by one, a meter's years in order, so that few are open at a time."""
+    return (Job(m, window, topics) for m, one in needs.items() for window in one.windows)
 
 
 def sync(
@@ -211,9 +157,11 @@ def sync(
             _sweep(store)
             store.keep_topics(client.get_topics())
             damaged = _mend(store, request)
-        plan = _plan(store, client, request, now)
-        with _Run(store, plan, Bar(plan.windows, plan.requests, client.rate, progress)) as run:
-            run.all(client)
+        needs = _needs(store, client, request, now)
+        windows = sum(len(one.windows) for one in needs.values())
+        requests = windows - sum(one.free for one in needs.values())
+        run = _Run(store, needs, request.topics, Bar(windows, requests, client.rate, progress))
+        run.all(client)
     return _report(store, request, run, damaged, time.monotonic() - begun)
 
 
@@ -233,35 +181,30 @@ def _mend(store: Archive, request: Request) -> list[Missing]:
     ]
 
 
-def _plan(store: Archive, client: DentCloud, request: Request, now: pd.Timestamp) -> FleetPlan:
-    planner, topics = Planner(request.start, request.end, now), request.topics
-    needs = {
-        meter: planner.need(
-            store.held(meter, topics, now=now),
-            client.held(meter, topics),
+def _needs(
+    store: Archive, client: DentCloud, request: Request, now: pd.Timestamp
+) -> dict[str, Need]:
+    topics = request.topics
+    return {
+        meter: need(
+            request.start,
+            request.end,
+            now,
+            frozenset(store.held(meter, topics, now=now)),
+            frozenset(client.held(meter, topics)),
             client.bytes_per_hour(meter, topics),
         )
         for meter in request.meters
     }
-    return FleetPlan(needs, topics)
 
 
 @dataclass
 class _Run:
-    """One sync under way.
-
-    Attributes
-    ----------
-    store : Archive
-        Where answers are kept.
-    plan : FleetPlan
-        What there is to read.
-    bar : Bar
-        Shows how far it is.
-    """
+    """One sync under way."""
 
     store: Archive
-    plan: FleetPlan
+    needs: Mapping[str, Need]
+    topics: tuple[str, ...]
     bar: Bar
     counts: Counts = field(default_factory=Counts)
     failures: list[Missing] = field(default_factory=list)
@@ -272,32 +215,21 @@ class _Run:
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="dentframe-settle")
     )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.bar.close()
-        self._pool.shutdown()
-        if kind is None or issubclass(kind, AuthError):
-            self._wait()
-            with _writing(self.store):
-                self.store.settle()  # also what a sync that was killed has left
-
     def all(self, client: DentCloud) -> None:
-        """Read it all."""
-        for answer in client.read(self._jobs(), eager=False, store=False):
-            self._take(answer)
-            self.bar.step(asked=not answer.cached)
+        """Read it all; after a refused key what was read is settled too."""
+        self._left.update({meter: len(one.windows) for meter, one in self.needs.items()})
+        with contextlib.closing(self.bar), self._pool:
+            try:
+                for answer in client.read(self._jobs(), eager=False, store=False):
+                    self._take(answer)
+                    self.bar.step(asked=not answer.cached)
+            except AuthError:
+                self._settle()
+                raise
+            self._settle()
 
     def _jobs(self) -> Iterator[Job]:
-        for meter, need in self.plan.needs.items():
-            self._left[meter] = len(need.windows)
-        for job in self.plan.jobs():
+        for job in jobs(self.needs, self.topics):
             if self.stopped is None:
                 yield job
             else:
@@ -314,15 +246,18 @@ class _Run:
         self._left[answer.job.meter] -= 1
         if not self._left[answer.job.meter]:
             del self._left[answer.job.meter]
-            self._settle(answer.job.meter)
+            # Beside the reading: while a meter's years are written, the next one is asked for.
+            self._wait()
+            self._settling = self._pool.submit(self.store.settle, answer.job.meter)
 
     def _fail(self, job: Job, reason: str) -> None:
         self.failures.append(Missing(job.meter, str(job.window), reason))
 
-    def _settle(self, meter: str) -> None:
-        # Beside the reading: while a meter's years are written, the next one is asked for.
+    def _settle(self) -> None:
+        """Settle the rest, also what a sync that was killed has left."""
         self._wait()
-        self._settling = self._pool.submit(self.store.settle, meter)
+        with _writing(self.store):
+            self.store.settle()
 
     def _wait(self) -> None:
         if self._settling is not None:
@@ -354,7 +289,7 @@ def _report(
         requests=counts.requests,
         kept=counts.kept,
         empty=counts.empty,
-        held=run.plan.held,
+        held=sum(one.held for one in run.needs.values()),
         failures=tuple(run.failures),
         bytes=counts.size,
         seconds=seconds,

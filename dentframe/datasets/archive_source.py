@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe.archive import ownership
+from dentframe.archive import merge
 from dentframe.archive.merge import Choice, choose
 from dentframe.archive.meters import chosen
 from dentframe.archive.source import Alone, resolve
@@ -100,7 +100,7 @@ def cut(
     """
     year = next(iter(windows)).year
     with archive.meter(meter).of_year(year) as (records, read):
-        choice = choose(year, records, ownership.mask_of(windows, year), topics)
+        choice = choose(year, records, merge.mask_of(windows, year), topics)
         page = chosen(read, choice, columns)
         return None if page is None else (choice, page)
 

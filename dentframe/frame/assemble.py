@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from dentframe.wire import columns as _columns
-from dentframe.wire.decode import room
+from dentframe.wire.page import room
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -14,7 +14,6 @@ slices and the commas between them are the whole of the text.
 from __future__ import annotations
 
 import math
-import mmap
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -34,6 +33,7 @@ from dentframe.wire.page import (
     load,
     load_answer,
     not_decoded,
+    room,
     samples,
     shown,
     strings,
@@ -55,11 +55,6 @@ MOST_CELLS = 1 << 24
 MOST_AT_ONCE = 1 << 25
 """No answer is decoded beyond these: a month of minutes has 44,640 rows, a meter 400 columns.
 What does not fit a struct is parsed at once, up to three times the longest month [B]."""
-_OWN_MEMORY = 1 << 20
-_PRIVATE: dict[str, Any] = (
-    {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
-)
-"""What is larger has memory of its own, which a forked process does not share [B]."""
 _DATE = re.compile(r"\s*([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})\s*")
 _PLAIN = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _TIME = re.compile(r"\s*([0-9]{1,2}):([0-9]{1,2})(?::([0-9]{1,2})(?:\.[0-9]+)?)?\s*")
@@ -112,10 +107,8 @@ def decode(body: bytes, window: Window | None = None, *, slice_bytes: int = SLIC
     """
     try:
         headers, start, stop = _find_rows(body)
-        reader = SliceReader(headers, window)
         pieces = cut(body, start, stop, max(1, slice_bytes))
-        blocks = _within_limits(map(reader.read, pieces), headers, body)
-        return _page(body, window, headers, blocks)
+        return _page(body, window, headers, map(SliceReader(headers, window).read, pieces))
     except MisfitError:
         return decode_slow(body, window)
 
@@ -137,8 +130,8 @@ def decode_slow(body: bytes, window: Window | None = None) -> Page:
     headers = _columns(names)
     # In parts, so that no answer is spread out beyond the limits.
     parts = (rows[first : first + 512] for first in range(0, len(rows), 512))
-    reader = SliceReader(headers, window)
-    return _page(body, window, headers, _within_limits(map(reader.spread, parts), headers, body))
+    spread = map(SliceReader(headers, window).spread, parts)
+    return _page(body, window, headers, spread)
 
 
 def _within_limits(
@@ -436,15 +429,6 @@ def cut(body: bytes, start: int, stop: int, size: int) -> Iterator[bytes]:
         start = resume
 
 
-def room(rows: int, width: int) -> npt.NDArray[np.float64]:
-    """An array, column-major, whose memory goes back to the system as soon as it is let go."""
-    size = 8 * rows * width
-    if size < _OWN_MEMORY:
-        return np.empty((rows, width), order="F")
-    own = mmap.mmap(-1, size, **_PRIVATE)
-    return np.frombuffer(own, np.float64).reshape((rows, width), order="F")
-
-
 def _page(
     body: bytes, window: Window | None, headers: tuple[str, ...], blocks: Iterable[Block]
 ) -> Page:
@@ -452,18 +436,15 @@ def _page(
     columns, report, parts, last = headers, Report(), [np.empty(0, np.int64)], 0
     most = min(body.count(b"{") - 1, MOST_ROWS)  # each row has one, and so has the answer
     values = room(min(most, MOST_CELLS // max(len(columns), 1)), len(columns))
-    for block in blocks:
-        more = dict.fromkeys((*columns, *block.columns))
-        if len(more) > len(columns):
-            columns, old = tuple(more), values
+    for block in _within_limits(blocks, headers, body):
+        if not set(block.columns) <= set(columns):
+            columns, old = tuple(dict.fromkeys((*columns, *block.columns))), values
             values = room(min(most, MOST_CELLS // len(columns)), len(columns))
             values[:last, : old.shape[1]], values[:last, old.shape[1] :] = old[:last], np.nan
         first, last = last, last + len(block.minutes)
-        if block.columns == columns:
-            values[first:last] = block.values
-        else:
-            values[first:last] = np.nan
-            values[first:last, [columns.index(c) for c in block.columns]] = block.values
+        values[first:last, len(headers) :] = np.nan
+        at = slice(None) if block.columns == columns else [*map(columns.index, block.columns)]
+        values[first:last, at] = block.values
         parts.append(block.minutes)
         report += block.report
     if not all(map(is_unicode, columns)):

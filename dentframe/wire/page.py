@@ -6,14 +6,16 @@ What is no answer becomes an error that says what came instead.
 from __future__ import annotations
 
 import json
+import mmap
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import numpy as np
+
 from dentframe.errors import DecodeError, RequestError
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
     from dentframe.cloud.planner import Window
@@ -129,6 +131,22 @@ class Page:
     minutes: npt.NDArray[np.int64]
     values: npt.NDArray[np.float64]
     report: Report
+
+
+_OWN_MEMORY = 1 << 20
+_PRIVATE: dict[str, Any] = (
+    {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
+)
+"""What is larger has memory of its own, which a forked process does not share [B]."""
+
+
+def room(rows: int, width: int) -> npt.NDArray[np.float64]:
+    """An array, column-major, whose memory goes back to the system as soon as it is let go."""
+    size = 8 * rows * width
+    if size < _OWN_MEMORY:
+        return np.empty((rows, width), order="F")
+    own = mmap.mmap(-1, size, **_PRIVATE)
+    return np.frombuffer(own, np.float64).reshape((rows, width), order="F")
 
 
 def shown(text: str, length: int = SAMPLE_LENGTH) -> str:

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from dentframe import emulator
 from dentframe.archive import sync
-from dentframe.archive.sync import FleetPlan, Planner
+from dentframe.archive.sync import jobs, need
 from dentframe.cloud.limiter import Limiter
 from tests.benchmarks.rounds import wants_quick
 from tests.integration.sync_kit import (
@@ -154,28 +154,29 @@ def simulation():
 
 def _simulate(meters, years, latency):
     end = datetime(2024, 1, 1, tzinfo=UTC)
-    planner = Planner(end.replace(year=2024 - years), end, datetime(2024, 6, 1, tzinfo=UTC))
+    span = end.replace(year=2024 - years), end, datetime(2024, 6, 1, tzinfo=UTC)
     begun = time.perf_counter()
-    plan = FleetPlan({f"P{n}": planner.need((), ()) for n in range(meters)}, ALL_TOPICS)
+    needs = {f"P{n}": need(*span) for n in range(meters)}
+    requests = sum(len(one.windows) for one in needs.values())
     planned = time.perf_counter() - begun
-    seconds = _paced(plan, latency)
+    seconds = _paced(jobs(needs, ALL_TOPICS), latency)
     print(
-        f"{meters:6} meters × {years} years, {latency:g} s an answer: {plan.requests} requests, "
-        f"{seconds / 3600:.2f} h ({plan.requests / seconds:.2f}/s); planned in {planned:.2f} s, "
+        f"{meters:6} meters × {years} years, {latency:g} s an answer: {requests} requests, "
+        f"{seconds / 3600:.2f} h ({requests / seconds:.2f}/s); planned in {planned:.2f} s, "
         f"simulated in {time.perf_counter() - begun:.0f} s",
         flush=True,
     )
 
 
-def _paced(plan, latency, rate=5, concurrency=5):
+def _paced(waiting, latency, rate=5, concurrency=5):
     """How long the requests of a plan take, a thread for each place in flight [s]."""
     virtual = VirtualTime(concurrency)
-    pacer, jobs, lock = Limiter(virtual.clock, virtual.sleep), plan.jobs(), threading.Lock()
+    pacer, lock = Limiter(virtual.clock, virtual.sleep), threading.Lock()
 
     def work():
         while True:
             with lock:
-                job = next(jobs, None)
+                job = next(waiting, None)
             if job is None:
                 return virtual.leave()
             with pacer.turn(rate, concurrency):

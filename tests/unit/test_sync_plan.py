@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dentframe.archive.sync import FleetPlan, Need, Planner
+from dentframe.archive.sync import Need, jobs, need
 from dentframe.cloud import Window
 from dentframe.cloud.planner import covers
 
@@ -18,37 +18,32 @@ MONTHS = [Window(year, month) for year in (2022, 2023) for month in range(1, 13)
 
 def test_two_empty_years_are_24_months():
     """Nothing held: each month is one request, in the order of time."""
-    need = Planner(START, END, NOW).need((), ())
-    assert need == Need(tuple(MONTHS), free=0, held=0)
+    assert need(START, END, NOW) == Need(tuple(MONTHS), free=0, held=0)
 
 
 def test_what_is_held_is_not_read_and_what_is_cached_costs_nothing():
     """Held months are left out, cached ones are read without a request."""
-    plan = FleetPlan({"P1": Planner(START, END, NOW).need(MONTHS[:10], MONTHS[8:12])}, ("A",))
-    assert list(plan.needs["P1"].windows) == MONTHS[10:]
-    assert (plan.held, plan.windows, plan.requests) == (10, 14, 12)
+    held, cached = frozenset(MONTHS[:10]), frozenset(MONTHS[8:12])
+    assert need(START, END, NOW, held, cached) == Need(tuple(MONTHS[10:]), free=2, held=10)
 
 
 def test_jobs_go_meter_by_meter_in_the_order_of_time():
     """A meter's years come one after the other, and no meter before the last is done."""
-    planner = Planner(START, END, NOW)
-    plan = FleetPlan({m: planner.need((), ()) for m in ("P2", "P1")}, ("A", "V"))
-    jobs = list(plan.jobs())
-    assert [j.meter for j in jobs] == ["P2"] * 24 + ["P1"] * 24
-    assert [j.window for j in jobs] == MONTHS * 2
-    assert {j.topics for j in jobs} == {("A", "V")}
+    found = list(jobs({m: need(START, END, NOW) for m in ("P2", "P1")}, ("A", "V")))
+    assert [j.meter for j in found] == ["P2"] * 24 + ["P1"] * 24
+    assert [j.window for j in found] == MONTHS * 2
+    assert {j.topics for j in found} == {("A", "V")}
 
 
 def test_meters_alike_share_one_need():
     """Ten thousand new meters cost the memory of one."""
-    planner = Planner(START, END, NOW)
-    assert len({id(planner.need(set(), set())) for _ in range(100)}) == 1
+    assert len({id(need(START, END, NOW)) for _ in range(100)}) == 1
 
 
 def test_the_future_is_not_asked_for():
     """The span is cut at the present; the open month is one window."""
-    need = Planner(START, END, datetime(2022, 2, 10, tzinfo=UTC)).need((), ())
-    assert need.windows == (Window(2022, 1), Window(2022, 2))
+    found = need(START, END, datetime(2022, 2, 10, tzinfo=UTC))
+    assert found.windows == (Window(2022, 1), Window(2022, 2))
 
 
 @given(
@@ -59,6 +54,6 @@ def test_held_and_needed_together_contain_the_span(held, hours):
     """Whatever the archive holds, it and what is read hold the whole span, nothing twice."""
     start = START + timedelta(hours=min(hours))
     end = START + timedelta(hours=max(hours))
-    need = Planner(start, end, NOW).need(held, ())
-    assert covers([*need.windows, *held], start, end)
-    assert not set(need.windows) & held
+    found = need(start, end, NOW, frozenset(held))
+    assert covers([*found.windows, *held], start, end)
+    assert not set(found.windows) & held
