@@ -450,8 +450,6 @@ def _page(
     if not all(map(is_unicode, columns)):
         raise not_decoded("decode readings", "a column's name is not valid Unicode", body)
     minutes = np.concatenate(parts)
-    report += Report(
-        unsorted=bool((np.diff(minutes) < 0).any()),
-        duplicates=len(minutes) - len(np.unique(minutes)),
-    )
+    doubled, unsorted = len(minutes) - len(np.unique(minutes)), bool((np.diff(minutes) < 0).any())
+    report += Report(unsorted=unsorted, duplicates=doubled)
     return Page(window, columns, minutes, np.asfortranarray(values[:last]), report)
