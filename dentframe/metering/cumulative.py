@@ -221,10 +221,14 @@ class Cumulative:
         past, length = x - t[i], t[after] - t[i]
         into = np.minimum(np.maximum(past, 0), length)
         energy = self.E[i] + (self.E[after] - self.E[i]) * (into / np.maximum(length, 1))
-        k = np.searchsorted(odd.at, i)
-        hit = odd.at[k] == i
-        counted = np.where(hit & ~odd.ok[k], 0, into)
-        covered = t[i] - t[0] + counted - self._lost[k]
+        hit: Any = np.zeros(1, dtype=np.bool_)
+        k: Any = np.zeros(1, dtype=np.int64)
+        counted, covered = into, t[i] - t[0] + into
+        if len(odd.at) > 1:
+            k = np.searchsorted(odd.at, i)
+            hit = odd.at[k] == i
+            counted = np.where(hit & ~odd.ok[k], 0, into)
+            covered = t[i] - t[0] + counted - self._lost[k]
         inside = (counted > 0) & (counted < length)
         if self.corrected is not None:  # there is a breakpoint, and no meter showed it
             shown = (x <= t[0]) | (x >= t[-1]) | (hit & ~odd.ok[k])
@@ -275,6 +279,8 @@ class Cumulative:
 
     def flags_between(self, a: Edges, b: Edges) -> Ints:
         """The flag bits of the segments that overlap each period between two edges."""
+        if len(self.special.at) == 1:
+            return np.zeros(len(a.segment), dtype=np.int64)
         p = np.searchsorted(self.special.at, np.maximum(a.segment, 0))
         q = np.searchsorted(self.special.at, np.minimum(b.after, max(len(self.t) - 1, 0)))
         pairs = np.stack((p, q), axis=1).ravel()
@@ -509,14 +515,16 @@ def from_means(series: Series, window: int, lag: int = 0, max_gap: int = 30 * MI
         Segments are the readings' intervals and the gaps between them.
     """
     t, kw = (series.t - lag if lag else series.t), series.values
-    length = np.diff(t, prepend=t[:1] - window)
-    length[2 * length > 3 * window] = window
+    edges, E = np.empty(len(t) and len(t) + 1, dtype=np.int64), np.zeros(len(t) and len(t) + 1)
+    edges[:1], edges[1:] = t[:1] - window, t
+    length = np.diff(edges)
+    late = np.flatnonzero(length > 3 * window // 2)
+    length[late] = window
+    np.cumsum(kw * (length / HOUR), out=E[1:])
     # Before each late interval lies a gap: a segment of its own, uncovered.
-    late = np.flatnonzero(length[1:] < np.diff(t)) + 1
-    first = np.append(np.zeros(min(len(t), 1), dtype=np.int64), late)
-    edges = np.insert(t, first, t[first] - length[first])
-    E = np.cumsum(np.insert(kw * (length / HOUR), first, 0.0))
     lost = late + np.arange(len(late))
+    if len(late):
+        edges, E = np.insert(edges, late + 1, t[late] - window), np.insert(E, late + 1, E[late])
     marked = series.mark_t - lag
     whole, E, head = _reaching(edges, E, np.concatenate((marked[:1] - window, marked)))
     ends = np.searchsorted(whole, marked, side="left") - 1

@@ -191,8 +191,9 @@ class Result:
         times = local(s, self.tz).rename("time")
         until = found[0].ends if found else None
         if not is_several(self.frame):
-            columns = {self.label(f.of.element): f.energy for f in found}
-            return self._dressed(pd.DataFrame(columns, index=times), until)
+            names = [self.label(f.of.element) for f in found]
+            values = np.array([f.energy for f in found]).reshape(len(found), len(times)).T
+            return self._dressed(pd.DataFrame(values, times, names, copy=False), until)
         meters = sorted({m or "" for m, _ in self._shown}) if meters is None else meters
         by_key = {(f.of.meter, f.of.element): f.energy for f in found}
         blank = np.full(len(s), np.nan)
@@ -300,11 +301,13 @@ def warn_of_power(series: Sequence[Cumulative], s: Ints, e: Ints, tz: dt.tzinfo)
     The rules accept them, since without a greatest power nothing tells a blip from use where
     others are near; but nobody should be billed a whole register in silence.
     """
-    for c in series:
+    t, shortest = None, 0.0
+    for c in (c for c in series if c.max_kw is None):
         limit = SURPRISING_KW[c.source]
         greatest = max(c.inc.max(initial=0.0), -c.inc.min(initial=0.0))
-        shortest = int(np.diff(c.t).min(initial=_NEVER)) / HOUR
-        if c.max_kw is not None or greatest <= limit * shortest:
+        if c.t is not t:  # elements of a meter share their times
+            t, shortest = c.t, int(np.diff(c.t).min(initial=_NEVER)) / HOUR
+        if greatest <= limit * shortest:
             continue
         inside = (c.t[1:] > s.min(initial=_NEVER)) & (c.t[:-1] < e.max(initial=-_NEVER))
         kw = np.where(inside, np.abs(c.inc) / (np.diff(c.t) / HOUR), 0.0)
