@@ -43,6 +43,10 @@ _REFUSED = (
     "These figures come from the cache alone: DentCloud refused this client's key where it was "
     "tried. Check api_key and key_id; offline=True reads the cache on purpose."
 )
+_UNTRIED = (
+    "The figures come from the cache, which was read with another api_key; DentCloud has not been "
+    "asked with this one yet. The next request tells whether it is accepted."
+)
 _WORKERS = 2
 """Threads beyond those in flight, so that decoding leaves no place empty."""
 
@@ -258,6 +262,8 @@ class DentCloud:
         self._open()
         request = ApiRequest(kind)
         found = self._kept(request, any_age=self._offline)
+        if found is not None and not self._offline and self._service.untried():
+            self._notices.once(_UNTRIED, CacheWarning)
         if found is None and self._offline:
             raise OfflineError(
                 f"Cannot answer {kind} offline: the cache does not hold it. "
@@ -304,6 +310,7 @@ class _Service:
     credentials: Credentials
     retrier: Retrier
     cache: HttpCache | None
+    _accepted: bool = False
     _session: requests.Session | None = field(default=None, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -313,6 +320,11 @@ class _Service:
         key, check = request.key(self.name), request.read.check
         found: tuple[Value, int] = flight.call(key, lambda: self._send(request), check)
         return found
+
+    def untried(self) -> bool:
+        """Whether another key was accepted last, as the cache knows, and this one not yet."""
+        fact = None if self.cache is None else self.cache.file.fact(f"{prefix(self.name)}~key")
+        return fact is not None and fact[0] != self.credentials.mark
 
     def session(self) -> requests.Session:
         """Return the session; requests is imported here, on first use."""
@@ -339,6 +351,11 @@ class _Service:
         value, body = getattr(response, "value", None), response.content
         if value is None:  # kept meanwhile, by another read
             value = request.read.in_turn(lambda: request.decode(body))
+        elif self.cache is not None and not self._accepted:
+            self.cache.file.note(
+                f"{prefix(self.name)}~key", self.credentials.mark, self.cache.now()
+            )
+            self._accepted = True
         return value, len(body)
 
 

@@ -128,6 +128,12 @@ class Credentials:
         text = f"{self.base_url}\n{self.key_id.digest}"
         return hashlib.sha256(text.encode()).hexdigest()[:20]
 
+    @property
+    def mark(self) -> str:
+        """A few letters by which one key of the account is told from another."""
+        digest = "" if self.api_key is None else self.api_key.digest
+        return hashlib.sha256(f"{self.account}\n{digest}".encode()).hexdigest()[:8]
+
     def headers(self) -> dict[str, str]:
         """The two headers in the clear: for the adapter's copy of a request alone."""
         if self.api_key is None or self.key_id is None:

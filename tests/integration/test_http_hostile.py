@@ -17,7 +17,7 @@ from http_kit import DAYS, METER, TOPICS, client, jobs, service, table
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dentframe import emulator
+from dentframe import emulator, read_dentcloud
 from dentframe.cloud import DentCloud
 from dentframe.errors import AuthError, CacheWarning, DecodeError, DentError
 
@@ -300,3 +300,24 @@ def test_a_refused_key_beside_a_cache_is_said_once(source, tmp_path):
             with pytest.warns(CacheWarning, match="come from the cache alone"):
                 list(dent.read(jobs(DAYS[:2])))
             list(dent.read(jobs(DAYS[:2])))
+
+
+def test_another_key_beside_a_cache_is_said_once_though_nothing_is_asked(source, tmp_path):
+    """Lists and windows from the cache: that this key was not tried is told, with the figures."""
+    topics = list(TOPICS)
+    with service(source=source) as cloud:
+        with client(cloud, cache=tmp_path, quick=False) as dent:
+            first = read_dentcloud(METER, "2023-03-01", topics=topics, tz="UTC", client=dent)
+        asked = len(cloud.requests)
+        with client(cloud, cache=tmp_path, quick=False, keys=("wrong", cloud.key_id)) as dent:
+            with pytest.warns(CacheWarning, match="has not been asked with this one"):
+                again = read_dentcloud(METER, "2023-03-01", topics=topics, tz="UTC", client=dent)
+            read_dentcloud(METER, "2023-03-01", topics=topics, tz="UTC", client=dent)
+            assert again.equals(first)
+            assert len(cloud.requests) == asked
+            with pytest.raises(AuthError):
+                read_dentcloud(METER, "2023-03", topics=topics, tz="UTC", client=dent)
+            with pytest.warns(CacheWarning, match="refused this client's key where it was"):
+                read_dentcloud(METER, "2023-03-01", topics=topics, tz="UTC", client=dent)
+        with client(cloud, cache=tmp_path, quick=False) as dent:
+            read_dentcloud(METER, "2023-03-01", topics=topics, tz="UTC", client=dent)
