@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dentframe.money.split import Run
 
 
+_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 _ANY = click.Path(path_type=Path, exists=True)
 
 
@@ -30,6 +31,7 @@ _ANY = click.Path(path_type=Path, exists=True)
 @click.option("--corrections", type=FILE, help="[[corrections]] beside those of the site's file.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder.")
 @click.option("--draft", is_flag=True, help="Write statements marked DRAFT, whatever is open.")
+@click.option("--records", type=_FOLDER, help="A folder of earlier splits, to compare with.")
 @archive_option
 def split(
     bill: Path,
@@ -38,6 +40,7 @@ def split(
     corrections: Path | None,
     out: Path,
     draft: bool,
+    records: Path | None,
     archive: Path | None,
 ) -> None:
     """Split the utility's BILL among the tenants of a site.
@@ -53,6 +56,7 @@ def split(
       dentframe split bill.toml --site site.toml --rules rules.toml --out strict --draft
       dentframe split bill.toml --site site.toml --archive archive --out 2023-12-again
       dentframe split bill.toml --site site.toml --corrections corrections.toml --out corrected
+      dentframe split bill.toml --site site.toml --records bills --out bills/2023-12
     """
     from dentframe.money.split import split as run_split
     from dentframe.money.split_rules import SplitRules
@@ -66,7 +70,7 @@ def split(
         more = load_corrections(corrections)
         where = replace(where, corrections=(*where.corrections, *more), file=where.file)
     asked = UtilityBill.load(bill), where, how
-    _finish(lambda: run_split(*asked, archive=archive), out, draft=draft)
+    _finish(lambda: run_split(*asked, archive=archive, records=records), out, draft=draft)
 
 
 def _finish(make: Callable[[], Run], out: Path, *, draft: bool = False) -> None:
@@ -106,8 +110,7 @@ def _exceptions(run: Run) -> Iterator[str]:
         facts += [f"rule {row['rule']}"] if row["rule"] else []
         told = f" [{', '.join(facts)}]" if facts else ""
         yield f"{row['kind']} ({mark}) {row['subject']}: {row['detail']}{told}"
-        if row["remedy"]:
-            yield f"  {row['remedy']}"
+        yield from (f"  {row[x]}" for x in ("remedy", "reason") if row[x])
 
 
 @click.command()

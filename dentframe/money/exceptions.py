@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -12,19 +11,17 @@ import pandas as pd
 
 from dentframe.metering.registers import micros
 from dentframe.money.figures import Figure, Usage, accepts, refused
-from dentframe.money.occupancy import COMMON, MAIN, billed, dates, midnights, span, tops
+from dentframe.money.occupancy import COMMON, MAIN, billed, span, tops
 from dentframe.money.rounding import EXACT, add, rounded
 from dentframe.money.shares import REFUSED, TOLERANCE, UNEXPLAINED, Charge, residuals
 from dentframe.money.usage import Words, remedy, when
 from dentframe.site.elements import EXPORT, UNALLOCATED
-from dentframe.site.elements import stays as held
 from dentframe.verbs.inputs import VerbKeywords, energy_source, series_of
 from dentframe.wire.columns import split_element
 
 if TYPE_CHECKING:
     from dentframe.metering.cumulative import Cumulative
-    from dentframe.money.utility_bill import BillLine, UtilityBill
-    from dentframe.site.files import Moment
+    from dentframe.money.utility_bill import UtilityBill
 
 ZERO = Decimal(0)
 _NAMES = {COMMON: "common areas", MAIN: "the main"}
@@ -53,19 +50,10 @@ _PARENT = (
     "another meter without a parent counts as a service of its own. Where all of them are right, "
     "compare the bill's kwh and read dates with its paper."
 )
-_BEYOND = (
-    "Correct the line's start and end. If it belongs to another period, split it as a bill of "
-    "its own with that period's dates."
+_OPENING = (
+    "Readings that came later moved the end of the period before: correct that bill with dentframe "
+    "rebill, state an exchange in [[elements.….swaps]], or accept the difference in [[accepted]]."
 )
-_TOTAL = (
-    "Type in the current charges of the paper as total, without prior balance, payments and late "
-    "fees: it is checked against the lines."
-)
-_PRICE = (
-    'Type in the line of the energy too, with kind = "energy"; where some energy is free, accept '
-    "it in [[accepted]]."
-)
-_CREDIT = "Correct its sign; where it is a credit, state credit = true in its [[lines]]."
 _REFUSED = "See the figures that are not accepted, above."
 _BEARS = (
     "State who bears it: a table [split.loss], [split.common] or [split.tolerance] with by, and "
@@ -116,7 +104,11 @@ class Finding:
 COLUMNS = tuple(f.name for f in fields(Finding))
 
 
-def findings(uses: Sequence[Usage], charges: Sequence[Charge]) -> list[Finding]:
+def findings(
+    uses: Sequence[Usage],
+    charges: Sequence[Charge],
+    closings: Mapping[str, tuple[pd.Timestamp, Decimal]],
+) -> list[Finding]:
     """All findings of a split, figures first.
 
     Parameters
@@ -125,20 +117,19 @@ def findings(uses: Sequence[Usage], charges: Sequence[Charge]) -> list[Finding]:
         What the lines rested on, the whole period first.
     charges : sequence of Charge
         The shares.
+    closings : mapping of str to (Timestamp, Decimal)
+        By element, the printed closing of the period before.
     """
-    found = [
+    return [
         *(x for use in uses for x in _statuses(use)),
         *(x for use in uses for x in _energies(use)),
-        *_periods(uses[0]),
-        *_tenants(uses[0]),
-        *_lines(uses[0]),
+        *_openings(uses[0], closings),
         *_recovery(uses[0], charges),
         *_unallocated(uses[0], charges),
     ]
-    return [_by_name(uses[0].bill, x) for x in found]
 
 
-def _by_name(bill: UtilityBill, x: Finding) -> Finding:
+def by_name(bill: UtilityBill, x: Finding) -> Finding:
     """A finding as accepted where the bill accepts it by name; a refused figure never is."""
     said = [a for a in bill.accepted if (a.kind, a.element) == (x.kind, x.subject)]
     if not said or x.remedy == _REFUSED:
@@ -149,8 +140,9 @@ def _by_name(bill: UtilityBill, x: Finding) -> Finding:
 
 def table(found: Sequence[Finding]) -> pd.DataFrame:
     """Findings as a frame, one row each."""
-    rows = [[getattr(x, c) for c in COLUMNS] for x in found]
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"accepted": bool})
+    return pd.DataFrame(map(vars, found), columns=list(COLUMNS)).astype(
+        dict.fromkeys(COLUMNS, object) | {"accepted": bool}
+    )
 
 
 def _statuses(use: Usage) -> Iterator[Finding]:
@@ -161,33 +153,33 @@ def _statuses(use: Usage) -> Iterator[Finding]:
         for f in (found[:1] if basis == "coincident" else found)  # one for all elements
         if f.status != "recorded"
     ]
-    registers = _registers(use) if any(f.unit == "kWh" for f in unsure) else {}
+    series: Sequence[Cumulative] = ()
+    if any(f.unit == "kWh" for f in unsure):
+        source = energy_source(use.frame, None, "auto")
+        series = series_of(use.frame, source, VerbKeywords(**use.keywords))
+    registers = {c.name: c for c in series}
     for f in unsure:
-        together, energy = "site_peak" in f.row, f.unit == "kWh"
+        together, kind = "site_peak" in f.row, f.kind(use.rules)
         accepted = f.stay.kind == MAIN or accepts(use.rules, f)
-        cure = remedy(f.status, f.flags, f.stay.element, _WORDS) if energy else f.note + _DEMAND
-        low = f.status == "partial" and f.coverage < use.rules.demand_coverage
-        kind = f.kind(use.rules)
-        if kind == "not_closed":
-            cure = _OPEN
+        if f.unit == "kWh":
+            rule = "accept"
+            cure = (
+                _OPEN if kind == "not_closed" else remedy(f.status, f.flags, f.stay.element, _WORDS)
+            )
+        else:
+            low = f.status == "partial" and f.coverage < use.rules.demand_coverage
+            rule, cure = "demand_coverage" if low else "accept_demand", f.note + _DEMAND
         yield Finding(
             kind,
             use.site.name if together else f.stay.element,
-            _detail(use, f, registers),
+            _detail(use, f, registers.get(f.stay.element)),
             _peak(use, f) if together else f.value,
             None,
             f.unit,
-            rule="accept" if energy else "demand_coverage" if low else "accept_demand",
-            remedy="" if accepted else cure,
-            accepted=accepted,
+            rule,
+            "" if accepted else cure,
+            accepted,
         )
-
-
-def _registers(use: Usage) -> dict[str, Cumulative]:
-    """The series that answer for energy, by element."""
-    source = energy_source(use.frame, None, "auto")
-    series = series_of(use.frame, source, VerbKeywords(**use.keywords))
-    return {c.name: c for c in series}
 
 
 def _peak(use: Usage, f: Figure) -> Decimal | None:
@@ -195,19 +187,19 @@ def _peak(use: Usage, f: Figure) -> Decimal | None:
     return None if pd.isna(value) else rounded(float(value), use.rules.places)
 
 
-def _detail(use: Usage, f: Figure, registers: dict[str, Cumulative]) -> str:
-    s, zone, at = f.stay, use.site.zone, ""
+def _detail(use: Usage, f: Figure, register: Cumulative | None) -> str:
+    s, zone, told = f.stay, use.site.zone, list(f.flags)
     start, end, who = s.start, s.end, s.party or _NAMES[s.kind]
     if "site_peak" in f.row:
         (start, end), who = span(use.site, use.bill), "all elements together"
-    if f.unit == "kWh" and s.element in registers:
-        at = when(registers[s.element], micros(start), micros(end), zone)
-    told = ", ".join((*f.flags, *filter(None, [at])))
-    flags = f" ({told})" if told else ""
+    if f.unit == "kWh" and register is not None:
+        told += filter(None, [when(register, micros(start), micros(end), zone)])
+    flags = f" ({', '.join(told)})" if told else ""
     return (
         f"{'energy' if f.unit == 'kWh' else 'demand'} of {who}, "
         f"{start.tz_convert(zone):%Y-%m-%d %H:%M} to {end.tz_convert(zone):%Y-%m-%d %H:%M}: "
-        f"{f.status}, coverage {f.coverage:.4f}{flags}{f'; {f.note}' if f.sure else ''}"
+        f"{f.status}, coverage {f.coverage:.4f}{flags}"
+        f"{f'; {f.note}' if f.sure else ''}"
     )
 
 
@@ -267,92 +259,25 @@ def _main(use: Usage, limit: Decimal) -> Iterator[Finding]:
         yield Finding("utility_differs", at[0], detail, off, limit, "kWh", "agree", cure)
 
 
-def _periods(use: Usage) -> Iterator[Finding]:
-    site, bill = use.site, use.bill
-    days, hint = len(midnights(site, bill)), exclusive_end(bill.start, bill.end)
-    if bill.days is not None and bill.days != days:
-        detail = f"the bill states {bill.days} days, its read dates span {days}"
-        cure = "Correct the bill's start, end or days; end is the next read date, exclusive."
-        yield Finding(
-            "periods_differ", bill.name, detail, Decimal(days), Decimal(bill.days), "days",
-            remedy=cure + hint,
-        )  # fmt: skip
-    elif bill.days is None and hint:
-        detail = f"the period ends before {bill.end} begins: {days} days"
-        yield Finding(
-            "periods_differ", bill.name, detail, Decimal(days), unit="days",
-            remedy=hint.strip(), accepted=True,
-        )  # fmt: skip
-    start, end = span(site, bill)
-    for line in bill.lines:
-        low, high = dates(site, bill, line)
-        if low < start or high > end:
+def _openings(
+    use: Usage, closings: Mapping[str, tuple[pd.Timestamp, Decimal]]
+) -> Iterator[Finding]:
+    """Openings that are not the printed closings of the period before."""
+    start, places = span(use.site, use.bill)[0], use.rules.places
+    for f in use.figures.get("energy", []):
+        name, opening = f.stay.element, f.row.get("open_reading")
+        if f.stay.start != start or name not in closings or opening is None or pd.isna(opening):
+            continue
+        (read, closing), at = closings[name], f.row["open_at"]
+        swaps = [use.site.instant(x[0]) for x in use.site.elements[name].swaps]
+        own = rounded(float(opening), places)
+        if own != closing and not any(read <= x <= at for x in swaps):
+            a, b = (x.tz_convert(use.site.zone) for x in (at, read))
             detail = (
-                f"the line is for {line.start or bill.start} to {line.end or bill.end}, the bill "
-                f"for {bill.start} to {bill.end}: it was shared by the use of its own dates"
+                f"the opening {own} of {a:%Y-%m-%d %H:%M} is not the closing {closing} of "
+                f"{b:%Y-%m-%d %H:%M} that the statement before has"
             )
-            yield Finding("periods_differ", line.name, detail, remedy=_BEYOND)
-
-
-def _tenants(use: Usage) -> Iterator[Finding]:
-    """Tenants whose end seems to be their last day, which is then not theirs."""
-    start, end = span(use.site, use.bill)
-    for tenant in use.site.tenants:
-        for hold in tenant.holds:
-            if hold.end is None or not start <= use.site.instant(hold.end) < end:
-                continue
-            next_day = hold.end + dt.timedelta(days=1)
-            spans = [x for k in hold.elements for x in held(use.site, k)]
-            follows = any(use.site.instant(next_day) == x[0] for x in spans)
-            hint = exclusive_end(hold.end.replace(day=1), hold.end)
-            if not isinstance(hold.end, dt.datetime) and (hint or follows):
-                detail = f"{tenant.name}'s time ends before {hold.end} begins: end is exclusive"
-                cure = f"If {hold.end} was the last day, write end = {next_day} in [[tenants]]."
-                yield Finding("periods_differ", tenant.name, detail, remedy=cure, accepted=True)
-
-
-def _lines(use: Usage) -> Iterator[Finding]:
-    """What may have been left out of a bill's lines, or typed in with the wrong sign."""
-    bill, currency = use.bill, use.site.currency
-    if bill.total is None:
-        detail = "the bill's file has no total, so nothing tells whether a line was left out"
-        yield Finding(
-            "no_total", bill.name, detail, bill.amount, None, currency, remedy=_TOTAL, accepted=True
-        )
-    energy = [x for x in bill.lines if _prices_energy(use, x)]
-    told = [x.kwh for x in energy if x.kwh is not None]
-    priced = add(told) if len(told) == len(energy) else bill.kwh
-    if bill.kwh and priced is not None and priced < bill.kwh:
-        detail = f"the bill has {bill.kwh} kWh, and its lines price {priced} of them"
-        yield Finding("not_priced", bill.name, detail, priced, bill.kwh, "kWh", remedy=_PRICE)
-    for x in bill.lines:
-        export = x.kind == EXPORT or use.rules.of(x).by == EXPORT
-        if x.amount < 0 and not (x.credit or x.kind == "credit" or export):
-            detail = f"line {x.name!r} is negative, and neither an export nor said to be a credit"
-            yield Finding("negative_line", x.name, detail, x.amount, ZERO, currency, remedy=_CREDIT)
-
-
-def _prices_energy(use: Usage, x: BillLine) -> bool:
-    return x.kwh is not None or x.kind == "energy" or use.rules.of(x).by == "energy"
-
-
-def exclusive_end(start: Moment, end: Moment) -> str:
-    """A hint where a bill seems to end with the last day of a month, which is then not in it.
-
-    Parameters
-    ----------
-    start, end : date or datetime
-        The bill's; only dates can be meant so.
-    """
-    if any(isinstance(x, dt.datetime) or not isinstance(x, dt.date) for x in (start, end)):
-        return ""
-    after = end + dt.timedelta(days=1)
-    if start.day != 1 or after.day != 1:
-        return ""
-    return (
-        f" If {end} belongs to the bill, write end = {after}: end is exclusive. If it is the "
-        "utility's read date, state the bill's days."
-    )
+            yield Finding("opening_differs", name, detail, own, closing, "kWh", remedy=_OPENING)
 
 
 def _recovery(use: Usage, charges: Sequence[Charge]) -> Iterator[Finding]:

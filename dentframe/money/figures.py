@@ -5,10 +5,9 @@ A figure is rounded as it is printed, so that the quantity printed is the quanti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,27 +17,14 @@ from dentframe.errors import ConfigError
 from dentframe.money.occupancy import (
     COMMON,
     MAIN,
-    OWN,
     Span,
     Stay,
-    billed,
-    completed,
     dates,
-    holder,
-    midnights,
     span,
-    stays,
 )
 from dentframe.money.rounding import EXACT, add, exact, rounded
-from dentframe.money.usage import printed, unaffected
-from dentframe.site.corrections import in_force
-from dentframe.site.elements import EXPORT
-from dentframe.verbs.coincident import coincident
-from dentframe.verbs.demand import demand
+from dentframe.money.usage import printed
 from dentframe.verbs.energy import energy
-from dentframe.verbs.inputs import MEAN
-from dentframe.verbs.peaks import peaks
-from dentframe.wire.columns import parse, split_element, wire_columns
 
 if TYPE_CHECKING:
     from dentframe.money.split_rules import Rule, SplitRules
@@ -49,7 +35,6 @@ UNITS = {"energy": "kWh", "coincident": "kW", "own_peak": "kW"}
 """The bases that are measured, and their units."""
 Row = Mapping[Any, Any]
 _ESTIMATES = {"reset", "ambiguous_fall", "edge_in_gap"}
-_NO_KW = "The agreed figure states no kw, so that nothing tells the demand. "
 
 
 @dataclass(frozen=True)
@@ -163,41 +148,6 @@ class Usage:
         return EXACT.subtract(self.kwh, add(parts))
 
 
-def usage(
-    frame: pd.DataFrame,
-    site: Site,
-    bill: UtilityBill,
-    rules: SplitRules,
-    lines: Iterable[BillLine],
-    dated: str = "",
-) -> Usage:
-    """Measure what some lines of a bill rest on, in the bill's period.
-
-    A line whose first basis is refused asks for no other: it is nobody's as a whole.
-    """
-    found = stays(site, bill)
-    own = [s for s in found if s.kind == OWN]
-    elements = list(dict.fromkeys(s.element for s in own))
-    holders = [{k: holder(own, k, day) for k in elements} for day in midnights(site, bill)]
-    whole = completed(frame, found, span(site, bill)[0])
-    use = Usage(whole, site, bill, rules, dated, found, holders)
-    for line in lines:
-        for basis in needs(use, rules.of(line)) if line.amount else ():
-            if basis not in use.figures:
-                use.figures[basis] = [_by_name(use, f) for f in _MEASURES[basis](use)]
-            if refused(use, basis):
-                break
-    return use
-
-
-def _by_name(use: Usage, f: Figure) -> Figure:
-    """A figure with what the bill says of it, where it accepts it by name."""
-    kind = f.kind(use.rules)
-    names = {f.stay.element, *([use.site.name] if "site_peak" in f.row else [])}
-    found = [x for x in use.bill.accepted if x.kind == kind and x.element in names]
-    return replace(f, accepted=found[0]) if found else f
-
-
 def dated_parts(site: Site, bill: UtilityBill, rules: SplitRules) -> list[UtilityBill]:
     """The lines that have dates of their own, as bills of those dates.
 
@@ -300,7 +250,7 @@ def energy_rows(
         min_coverage=0,
         **use.keywords,
     )
-    return _keyed(table, "start")
+    return keyed(table, "start")
 
 
 def energy_of(rules: SplitRules, row: Row | None) -> Decimal | None:
@@ -326,12 +276,12 @@ def scale_of(row: Row) -> float:
     return max((abs(float(x)) for x in readings if not pd.isna(x)), default=0.0)
 
 
-def _energies(use: Usage) -> list[Figure]:
+def energies(use: Usage) -> list[Figure]:
     """The energy of every stay [kWh]."""
-    rows = _by_stay(use.stays, lambda edges: energy_rows(use, edges))
+    rows = by_stay(use.stays, lambda edges: energy_rows(use, edges))
     return [
         replace(
-            _figure(s, row, value := energy_of(use.rules, row), "kWh"),
+            figure_of(s, row, value := energy_of(use.rules, row), "kWh"),
             agreed=_agreed(use, row, value),
         )
         for s in use.stays
@@ -347,7 +297,7 @@ def _agreed(use: Usage, row: Row | None, value: Decimal | None) -> Decimal:
     return EXACT.subtract(value, energy_of(use.rules, own) or Decimal(0))
 
 
-def _by_stay(
+def by_stay(
     found: Sequence[Stay],
     rows_of: Callable[[Sequence[pd.Timestamp]], dict[tuple[str, pd.Timestamp], Row]],
 ) -> dict[Stay, Row]:
@@ -367,132 +317,17 @@ def _by_stay(
     return rows
 
 
-def _keyed(table: pd.DataFrame, start: str) -> dict[tuple[str, pd.Timestamp], Row]:
+def keyed(table: pd.DataFrame, start: str) -> dict[tuple[str, pd.Timestamp], Row]:
+    """A verb's rows by element and start."""
     return {
         (f"{row['meter']}_{row['element']}", row[start].tz_convert("UTC")): row
         for row in table.to_dict("records")
     }
 
 
-def _figure(stay: Stay, row: Row | None, value: Decimal | None, unit: str) -> Figure:
+def figure_of(stay: Stay, row: Row | None, value: Decimal | None, unit: str) -> Figure:
+    """The figure of a stay from a verb's row; missing where there is none."""
     if row is None:
         return Figure(stay, None, unit, 0.0, "missing", (), {})
     told = float(row["coverage"]), str(row["status"]), tuple(row["flags"])
     return Figure(stay, value, unit, *told, row)
-
-
-# --- demand ------------------------------------------------------------------------------
-
-
-def _kw(use: Usage, row: Row | None, name: str) -> Decimal | None:
-    if row is None or np.isnan(row[name]):
-        return None
-    return rounded(float(row[name]), use.rules.places)
-
-
-def _coincidents(use: Usage) -> list[Figure]:
-    """Each element's demand when all of them together drew the most [kW].
-
-    It is that of whoever held the element at that instant.
-    """
-    names = billed(use.site, use.bill)
-    edges = list(span(use.site, use.bill))
-    rows = coincident(
-        use.frame, edges, elements=names, window=use.rules.window, min_coverage=0, **use.keywords
-    )
-    branches = [s for s in use.stays if s.kind != MAIN]
-    sure, note = _peak_elsewhere(use, names, rows)
-    found = []
-    for row in rows.to_dict("records"):
-        at, name = row["at"], str(row["element"])
-        when = branches[0].start if pd.isna(at) else at.tz_convert("UTC")
-        stay = next(s for s in branches if s.element == name and s.start <= when < s.end)
-        own = _figure(stay, row, _kw(use, row, "coincident"), "kW")
-        agreed = "agreed" in own.flags  # an agreed peak does not say when it was
-        found.append(replace(own, sure=sure and not agreed, note=_NO_KW if agreed else note))
-    return found
-
-
-def _peak_elsewhere(use: Usage, names: Sequence[str], rows: pd.DataFrame) -> tuple[bool, str]:
-    """Whether the site's peak holds whatever its missing elements drew, and what shows it."""
-    if not len(rows) or rows["status"].iloc[0] != "partial":
-        return False, ""
-    peak = float(rows["site_peak"].iloc[0])
-    blocks = _blocks(use, names)
-    ratings = [use.site.elements[k].rating for k in names]
-    most = np.array([np.nan if x is None else x for x in ratings])
-    worst = unaffected(blocks.to_numpy().T, most, peak)
-    if worst.sure:
-        return True, (
-            f"while elements were not covered, the site drew less than its peak of {peak:.2f} kW "
-            "even at their max_kw"
-        )
-    at = f"{blocks.index[worst.block].tz_convert(use.site.zone):%Y-%m-%d %H:%M}"
-    who = ", ".join(np.array(names)[worst.missing])
-    if worst.room <= 0:
-        others = f"{peak - worst.room:.2f} kW"
-        return False, f"At {at} the others alone drew {others}: only the readings of {who} tell. "
-    return False, (
-        f"If {who} cannot have drawn {worst.room:.2f} kW at {at}, state that as max_kw (or cts and "
-        "volts) in the site file: then the peak lies elsewhere, and the figure is accepted. "
-    )
-
-
-def _blocks(use: Usage, names: Sequence[str]) -> pd.DataFrame:
-    """The demand of each element in each block of the bill's period, NaN where not covered."""
-    start, end = span(use.site, use.bill)
-    table = demand(use.frame, use.rules.window, start=start, end=end, **use.keywords)
-    columns = {}
-    for name in names:
-        meter, element = split_element(name)
-        columns[name] = table.xs(meter, level=0)[f"Demand/Elm/{element}"]
-    found = pd.DataFrame(columns).tz_convert("UTC")
-    return found[(found.index >= start) & (found.index <= end - pd.Timedelta(use.rules.window))]
-
-
-def _own_peaks(use: Usage) -> list[Figure]:
-    """Each stay's own peak, times its share of the period [kW].
-
-    The meter's reported demand where it reports any, else that of its register by blocks. A
-    stay of half the period counts half: a unit that changes hands is not billed twice.
-    """
-    mine = [s for s in use.stays if s.kind not in {MAIN, EXPORT}]
-    reports = any(parse(x).topic == MEAN for x in wire_columns(use.frame.columns))
-    how: dict[str, Any] = {} if reports else {"kind": "block", "window": use.rules.window}
-
-    def rows_of(edges: Sequence[pd.Timestamp]) -> dict[tuple[str, pd.Timestamp], Row]:
-        table = peaks(use.frame, list(edges), min_coverage=0, **how, **use.keywords)
-        return _keyed(table, "period")
-
-    rows = _by_stay(mine, rows_of)
-    start, end = span(use.site, use.bill)
-    return [
-        _with_agreed_kw(
-            use, _figure(s, row, value and rounded(Fraction(value) * share, use.rules.places), "kW")
-        )
-        for s in mine
-        for row in [rows.get(s)]
-        for value in [_kw(use, row, "peak")]
-        for share in [Fraction((s.end - s.start).value, (end - start).value)]
-    ]
-
-
-def _with_agreed_kw(use: Usage, f: Figure) -> Figure:
-    """A peak that an agreed figure bears on is sure where that states the demand too."""
-    if "agreed" not in f.flags:
-        return f
-    zone = use.site.zone
-    told = all(
-        x.kw is not None
-        for x in in_force(use.site.corrections, zone)
-        if (x.kind, x.element) == ("figure", f.stay.element)
-        and x.touches(f.stay.start, f.stay.end, zone)
-    )
-    return replace(f, sure=told, note="" if told else _NO_KW)
-
-
-_MEASURES: dict[str, Callable[[Usage], list[Figure]]] = {
-    "energy": _energies,
-    "coincident": _coincidents,
-    "own_peak": _own_peaks,
-}

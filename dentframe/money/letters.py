@@ -38,7 +38,7 @@ def lettered(found: Sequence[Statement], use: Usage) -> list[Statement]:
         For numbers that are not unique, an account that is lacking, or a logo that is not there.
     """
     site, bill = use.site, use.bill
-    tenants = {t.name: t for t in site.tenants}
+    tenants = {t.name: t for t in (*site.tenants, site.owner)}
     letters = {s.party: _letter(site, bill, tenants[s.party]) for s in found}
     _check_numbers(bill, list(letters.values()))
     named = {_name(site, key): key for key in site.elements}

@@ -59,6 +59,7 @@ class Told(msgspec.Struct, kw_only=True):
     draft: bool = False
     papers: list[str] = []
     replaces: str = ""
+    closings: dict[str, tuple[str, str]] = {}
 
     @property
     def id(self) -> str:
@@ -286,6 +287,22 @@ def in_folder(folder: Any) -> list[Record]:
             if name.split("/")[-2:] == [RECORD, FILE] and not path.is_symlink()]  # fmt: skip
 
 
+def records_in(folder: Any, *, replaced: bool = False) -> list[Record]:
+    """The records below a folder by site and period, at any depth; no link is followed.
+
+    Parameters
+    ----------
+    folder : str or path
+        Where the months were saved.
+    replaced : bool
+        Show records too that a re-bill has replaced.
+    """
+    found = in_folder(folder)
+    gone = set() if replaced else {x.replaces for x in found if x.ok}
+    kept = [x for x in found if x.id not in gone]
+    return sorted(kept, key=lambda x: (x.told.site, x.site.instant(x.bill.start)))
+
+
 def records(folder: Any, table: str = "charges", *, replaced: bool = False) -> pd.DataFrame:
     """The records below a folder as one frame over months.
 
@@ -318,12 +335,9 @@ def records(folder: Any, table: str = "charges", *, replaced: bool = False) -> p
     """
     if table not in TABLES:
         raise ConfigError(f"Cannot read table {table!r} of records: use {', '.join(TABLES)}.")
-    top, found = Path(folder), in_folder(folder)
-    gone = set() if replaced else {x.replaces for x in found if x.ok}
-    kept = [x for x in found if x.id not in gone]
-    kept.sort(key=lambda x: (x.told.site, x.site.instant(x.bill.start)))
+    top = Path(folder)
     parts = []
-    for x in kept:
+    for x in records_in(top, replaced=replaced):
         rows = x.table(table).drop(columns="bill", errors="ignore")
         head = {
             "record": x.folder.parent.relative_to(top.resolve()).as_posix(),

@@ -35,6 +35,7 @@ from dentframe.money.record import (
     load,
     sealed,
 )
+from dentframe.money.tenant_statements import statements
 from dentframe.wire.columns import wire_columns
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def _lacks(told: Told, of: Outcome) -> bool:
     """Whether papers can be made now that a record does not have."""
     endings = [x for k, x in (("jinja2", ".html"), ("xlsxwriter", ".xlsx"), ("fpdf", ".pdf"))
                if find_spec(k)]  # fmt: skip
-    mine = {s.party for s in outcome.statements(of, None)}
+    mine = {s.party for s in statements(of, None)}
     names = {f"{PAPERS}/{x}" for p, x in paper_names(of, draft=False).items() if p in mine}
     return any(f"{name}{x}" not in told.files for name in names for x in endings)
 
@@ -199,6 +200,7 @@ def _whole(
         result=rows(of),
         replaces=of.rebilling.replaces if of.rebilling else "",
         seal="",
+        closings={k: (at.isoformat(), f"{x:f}") for k, (at, x) in of.closings.items()},
     )
     _finish(told, part)
 
@@ -234,7 +236,7 @@ def _papers(of: Outcome, read_at: pd.Timestamp | None, part: Path, *, draft: boo
     """Each statement as CSV, and as page, workbook and PDF where their extras are there."""
     (part / PAPERS).mkdir(exist_ok=True)
     names = paper_names(of, draft=draft)
-    found = [replace(s, draft=draft) for s in outcome.statements(of, read_at)]
+    found = [replace(s, draft=draft) for s in statements(of, read_at)]
     papers = [(s, names[s.party]) for s in found]
     papers += [(replace(s, draft=draft), f"{names[s.party]}-note")
                for s in rebilling.note_statements(of, found)]  # fmt: skip
@@ -268,7 +270,9 @@ def _forms(s: Statement, stem: Path) -> list[str]:
 
 def paper_names(of: Outcome, *, draft: bool) -> dict[str, str]:
     """The name of each tenant's files, by account or name, so that every month has the same."""
-    names = file_names({t.name: t.account or t.name for t in of.site.tenants})
+    site = of.site
+    parties = (*site.tenants, *[site.owner] * site.letterhead.landlord)
+    names = file_names({t.name: t.account or t.name for t in parties})
     return {party: f"{name}-{DRAFT}" if draft else name for party, name in names.items()}
 
 

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from os import PathLike
 from typing import TYPE_CHECKING, Any, overload
 
 import pandas as pd
 
+from dentframe.archive.store import opened
 from dentframe.cards import Card, html_of, text_of
 from dentframe.documents import html as _cards
-from dentframe.errors import ConfigError, UnknownMeterError
+from dentframe.errors import ConfigError, IncompleteReadError, UnknownMeterError
 from dentframe.frame.quantify import dequantify
 from dentframe.money import outcome as _outcome
 from dentframe.money import rebilling as _rebilling
-from dentframe.money.figures import dated_parts
-from dentframe.money.occupancy import blank, check_frame, check_present, dates, span, stays
+from dentframe.money.comparison import Billed, measured
+from dentframe.money.figures import Usage, dated_parts
+from dentframe.money.occupancy import (
+    blank,
+    check_frame,
+    check_present,
+    completed,
+    dates,
+    span,
+    stays,
+)
+from dentframe.money.record import records_in
 from dentframe.money.saving import save as _save
 from dentframe.money.split_rules import SplitRules, rules_of
 from dentframe.money.statement import Statement
+from dentframe.money.tenant_statements import statements
 from dentframe.money.utility_bill import UtilityBill
 from dentframe.reader import read_dentcloud
 from dentframe.site.site import Site
@@ -29,7 +42,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dentframe.cloud.client import DentCloud
-    from dentframe.money.comparison import Billed
 
 
 TOPICS = ("kWHNet", "DemandkW")
@@ -128,7 +140,13 @@ class Run:
     @cached_property
     def statements(self) -> Statements:
         """One a tenant, by position or name."""
-        return Statements(_outcome.statements(self.outcome, self.read_at))
+        return Statements(statements(self.outcome, self.read_at))
+
+    @cached_property
+    def landlord(self) -> Statement | None:
+        """The landlord's own statement: vacant elements, and what the rules lay on the landlord."""
+        found = statements(self.outcome, self.read_at, landlord=True)
+        return next((x for x in found if x.party == self.site.landlord), None)
 
     @property
     def ok(self) -> bool:
@@ -182,7 +200,7 @@ def split(
     client: DentCloud | None = None,
     archive: Any = None,
     frame: pd.DataFrame | None = None,
-    earlier: Iterable[Billed] = (),
+    records: Any = None,
 ) -> Run:
     """Split a utility's bill among tenants, landlord and export.
 
@@ -197,12 +215,13 @@ def split(
     client : DentCloud, optional
         Reads the period with its bracketing readings; by default one per process.
     archive : optional
-        As for `read_dentcloud`.
+        As for `read_dentcloud`; what it holds of the year before is compared with.
     frame : pandas.DataFrame, optional
         Readings over (meter, time), or over time for one meter, in place of reading them.
-    earlier : iterable of Billed, optional
-        What the tenants used and were billed before, from the records of earlier splits: the
-        statements compare with it.
+    records : str, path or sequence of Record, optional
+        The folder of earlier records, or these: the statements compare with them, in energy and
+        money, and an opening must be the closing that was printed. Only final records of this
+        site count, and none that a re-bill has replaced.
 
     Returns
     -------
@@ -244,8 +263,37 @@ def split(
     else:
         frame = dequantify(frame)
         check_frame(site, _elements(bill, site), frame)
-    found = replace(_outcome.settle(frame, site, bill, how), earlier=tuple(earlier))
-    return Run(site, bill, how, frame, read_at, found)
+    before = _billed(site, records)
+    start = span(site, bill)[0]
+    closings = {k: v for x in before if x.end == start for k, v in x.closings.items()}
+    found = _outcome.settle(frame, site, bill, how, closings=closings)
+    if archive is not None:
+        before = [*_archived(found.whole, archive), *before]
+    return Run(site, bill, how, frame, read_at, replace(found, earlier=tuple(before)))
+
+
+def _billed(site: Site, records: Any) -> list[Billed]:
+    """What final records of a site tell of its tenants, the oldest first."""
+    if records is None:
+        return []
+    found = records_in(records) if isinstance(records, str | PathLike) else records
+    return [x for r in found if r.ok and r.site.name == site.name for x in r.billed]
+
+
+def _archived(use: Usage, archive: Any) -> list[Billed]:
+    """The energy of the year before, as far as an archive holds it; nothing is asked."""
+    start = span(use.site, use.bill)[0].tz_convert(use.site.zone)
+    elements = list(dict.fromkeys(s.element for s in use.stays))
+    first = start - pd.DateOffset(years=1)
+    try:
+        frame = opened(archive).read(elements, first, start, tz=use.site.tz, bracket=True)
+    except UnknownMeterError:
+        return []
+    except IncompleteReadError as error:
+        frame = error.partial
+    if not len(frame):
+        return []
+    return measured(replace(use, frame=completed(frame, use.stays, start)))[0]
 
 
 def _check(bill: Any, site: Any) -> None:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import pandas as pd
 
 from dentframe.errors import ConfigError, DentError
 from dentframe.files import files_in
@@ -32,6 +34,7 @@ from dentframe.money.record import (
 )
 from dentframe.money.saving import paper_names, rows, versions
 from dentframe.money.split_rules import SplitRules
+from dentframe.money.tenant_statements import statements
 from dentframe.money.utility_bill import UtilityBill
 from dentframe.site.site import Site
 
@@ -129,7 +132,7 @@ def _unlisted(told: Told, again: Outcome) -> Iterator[str]:
     wanted = told.papers + [f"{x}.csv" for x in TABLES]
     wanted += [f"{RECORD}/{x}" for x in MADE_FROM]
     if told.ok or told.draft:
-        paid = {s.party for s in outcome.statements(again, None)}
+        paid = {s.party for s in statements(again, None)}
         names = paper_names(again, draft=told.draft)
         wanted += [f"{PAPERS}/{name}.csv" for party, name in names.items() if party in paid]
     for name in dict.fromkeys(wanted):
@@ -158,7 +161,8 @@ def _again(folder: Path, told: Told, there: Mapping[str, Path]) -> Outcome | Non
     try:
         frame = tables.read_csv(folder / READINGS)
         frame.attrs.update(told.attrs)
-        found = outcome.settle(frame, site, bill, rules)
+        closings = {k: (pd.Timestamp(at), Decimal(x)) for k, (at, x) in told.closings.items()}
+        found = outcome.settle(frame, site, bill, rules, closings=closings)
         if f"{RECORD}/{REBILL}" not in there:
             return found
         body = (folder / REBILL).read_bytes()

@@ -56,6 +56,9 @@ class Letterhead:
         Say that the bill does not come from the utility.
     area_unit : str
         Of the tenants' areas, e.g. ``"m²"``.
+    landlord : bool
+        Write a statement of the landlord too: of vacant elements, and of what the rules lay on
+        the landlord.
     """
 
     address: tuple[str, ...] = ()
@@ -66,6 +69,7 @@ class Letterhead:
     accent: str = ""
     not_from_utility: bool = True
     area_unit: str = ""
+    landlord: bool = False
 
 
 @dataclass(frozen=True)
@@ -191,6 +195,12 @@ class Site:
     def labels(self) -> dict[str, str]:
         """Element id to label."""
         return {k: e.label for k, e in self.elements.items()}
+
+    @property
+    def owner(self) -> Tenant:
+        """The landlord as a party with statements of its own."""
+        code = self.landlord_code
+        return Tenant(self.landlord, code=code, account=code or "landlord")
 
     def instant(self, when: Moment) -> pd.Timestamp:
         """A moment of the site's files as a UTC instant; a date is its local midnight."""

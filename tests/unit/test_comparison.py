@@ -6,14 +6,15 @@ from decimal import Decimal
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from dentframe import verify
-from tests.split_kit import LA, bill, line, readings, site, split, tenant
+from dentframe import DentCloud, emulator, sync, verify
+from tests.split_kit import LA, bill, element, line, readings, site, split, tenant
 
 
-def reaching_back(start="2023-01-01", kwh=(100, 300)):
+def reaching_back(start="2023-01-01", kwh=(100, 300), end="2024-02-01"):
     """Registers that rise by so much in each calendar month, whatever its length, to February."""
-    edges = pd.date_range(start, "2024-02-01", freq="MS", tz=LA)
+    edges = pd.date_range(start, end, freq="MS", tz=LA)
     at = np.array([x.timestamp() for x in edges])
     t = pd.date_range(edges[0], edges[-1], freq="h").tz_convert("UTC").rename("time")
     now = np.array([x.timestamp() for x in t])
@@ -83,3 +84,102 @@ def test_a_record_with_a_comparison_repeats(tmp_path):
     """The comparison changes no figure of the record."""
     run = split(bill(line("Energy", "energy", "60.00"), kwh=400), site(), frame=reaching_back())
     assert verify(run.save(tmp_path / "r")).ok
+
+
+def january(folder, **more):
+    """The record of January: A 100 kWh for 15.00, B 300 kWh for 45.00."""
+    run = split(bill(line("Energy", "energy", "60.00"), kwh=400, **more), site(), frame=earlier())
+    return run.save(folder / "2024-01")
+
+
+def earlier(shift=0.0):
+    """Readings of January and February; `shift` raises A's from the end of January on."""
+    frame = reaching_back("2024-01-01", end="2024-03-01")
+    at = pd.Timestamp("2024-02-01", tz=LA).tz_convert("UTC")
+    frame.loc[("P1", at) :, "kWHNet/Elm/A"] += shift
+    return frame
+
+
+def february(records, frame=None, **more):
+    """The split of February with earlier records at hand."""
+    told = {"start": "2024-02-01", "end": "2024-03-01", "name": "Feb", "kwh": 400}
+    b = bill(line("Energy", "energy", "80.00"), **told | more)
+    return split(b, site(), frame=earlier() if frame is None else frame, records=records)
+
+
+def test_earlier_records_are_compared_with_in_energy_and_money(tmp_path):
+    """January of the same tenant, as it was billed; no other tenant's, no draft."""
+    january(tmp_path)
+    run = february(tmp_path)
+    assert run.ok
+    past = run.statements["A"].comparison[0]
+    assert (past.label, past.quantity, str(past.amount)) == ("2024-01", Decimal("100.00"), "15.00")
+    assert verify(run.save(tmp_path / "2024-02")).ok
+    # The month itself lies in the folder now, and is none of the earlier ones.
+    again = february(tmp_path)
+    labels = [p.label for p in again.statements["A"].comparison]
+    assert labels == ["2024-01", "2024-02"]
+
+
+def test_an_opening_that_is_not_the_printed_closing(tmp_path):
+    """A late reading moved the end of January: told, until it is accepted by name."""
+    january(tmp_path)
+    run = february(tmp_path, earlier(0.5))
+    row = run.exceptions.set_index("kind").loc["opening_differs"]
+    assert (row["subject"], str(row["value"]), str(row["limit"])) == ("P1_A", "1100.50", "1100.00")
+    assert "2024-02-01 00:00" in row["detail"]
+    assert not run.ok
+    said = {"kind": "opening_differs", "element": "P1_A", "reason": "settled", "by": "J. Smith"}
+    accepted = february(tmp_path, earlier(0.5), accepted=[said])
+    assert "opening_differs" in set(accepted.exceptions["kind"])
+    assert verify(accepted.save(tmp_path / "2024-02", draft=True)).ok
+
+
+def test_records_of_drafts_and_of_other_sites_do_not_count(tmp_path):
+    """Only what went out is compared with."""
+    run = split(bill(line("Energy", "energy", "60.00"), kwh=400), site(), frame=earlier())
+    run.save(tmp_path / "draft", draft=True)
+    other = split(run.bill, site(name="T"), frame=earlier())
+    other.save(tmp_path / "other")
+    frame = reaching_back("2024-02-01", end="2024-03-01")
+    assert february(tmp_path, frame).statements["A"].comparison == ()
+
+
+def test_an_archive_is_compared_with(tmp_path):
+    """What the archive holds of the year before, and no more; nothing is asked for."""
+    pytest.importorskip("pyarrow")
+    run = split_of_archive(tmp_path)
+    labels = [p.label for p in run.statements["Bakery"].comparison]
+    assert labels == ["2023-11", "2023-12"]
+
+
+def split_of_archive(folder):
+    """December of the emulator's building from an archive that begins in November."""
+    meter = "P482311252"
+    elements = {f"{meter}_B": element(label="Bakery")}
+    where = site([{"name": "Bakery", "elements": list(elements)}], elements, rules={"agree": 99})
+    b = bill(line("E", "energy", "9.00"), start="2023-12-01", end="2024-01-01", kwh=9000)
+    with emulator.serve(rate=None, concurrency=None) as served:
+        client = DentCloud(served.api_key, served.key_id, base_url=served.url, rate=1000)
+        kept = {"topics": ["kWHNet", "DemandkW"], "archive": folder, "client": client}
+        sync([meter], "2023-10-31", "2024-01-03", **kept)
+        before = len(served.data_requests)
+        run = split(b, where, archive=folder, client=client)
+        assert len(served.data_requests) == before
+        client.close()
+    return run
+
+
+def test_the_landlords_statement_on_request():
+    """Vacant elements with their readings, and what the rules lay on the landlord."""
+    rules = {"lines": {"energy": "energy", "fixed": "landlord"}}
+    where = site([tenant("A", "A")], rules=rules, statement={"landlord": True})
+    b = bill(line("Energy", "energy", "60.00"), line("Fee", "fixed", "5.00"), kwh=400)
+    run = split(b, where, frame=earlier())
+    assert run.statements.parties == ["A", "Landlord"]
+    made = run.statements["Landlord"]
+    assert str(made.total) == "50.00"
+    assert [r.energy for r in made.readings] == [Decimal("300.00")]
+    plain = split(b, site([tenant("A", "A")], rules=rules), frame=earlier())
+    assert plain.statements.parties == ["A"]
+    assert str(plain.landlord.total) == "50.00"
