@@ -41,7 +41,10 @@ if TYPE_CHECKING:
     from dentframe.plot import Pictures
 
 
-_OF_NUMBERS = ("sum", "mean", "median", "min", "max", "std", "diff", "cumsum", "resample")
+_OF_NUMBERS = (
+    "sum", "mean", "median", "min", "max", "std", "diff", "cumsum", "resample", "quantile",
+    "rolling", "groupby", "agg", "aggregate", "describe", "interpolate",
+)  # fmt: skip
 
 
 def _refuse(name: str, *_: Any, **__: Any) -> None:
@@ -200,3 +203,17 @@ class DentAccessor:
     coverage = method(_gaps.coverage)
     gaps = method(_gaps.gaps)
     quality = method(_quality.quality)
+
+
+def of_series(series: pd.Series[Any]) -> DentAccessor:
+    """The accessor of a Series with a wire name, as of a frame with that one column."""
+    if not _columns.is_wire(series.name):
+        raise AttributeError(
+            "'.dent' needs a Series with a wire name such as 'kWHNet/Elm/A'; this one is named "
+            f"{series.name!r}."
+        )
+    return DentAccessor(series.to_frame())
+
+
+_register: Any = pd.api.extensions.register_series_accessor("dent")
+_register(of_series)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 import pandas as pd
 
 from dentframe.errors import did_you_mean
+from dentframe.wire.columns import wire_columns
+from dentframe.wire.units import ATTRS
 
 if TYPE_CHECKING:
     from dentframe.accessor import DentAccessor
@@ -47,7 +49,11 @@ def method(
     @functools.wraps(function)
     def call(self: HasFrame, /, *args: P.args, **kwargs: P.kwargs) -> R:
         check_words(function, kwargs)
-        return function(self._frame, *args, **kwargs)
+        found = function(self._frame, *args, **kwargs)
+        if isinstance(found, pd.DataFrame) and not wire_columns(found.columns):
+            # A table has .dent as well, for to_csv and to_excel.
+            found.attrs.setdefault(ATTRS, {"schema": 1, "units": {}})
+        return found
 
     sign_as_method(call, function)
     return call

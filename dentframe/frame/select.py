@@ -232,9 +232,11 @@ def check_topic(frame: pd.DataFrame, topic: str) -> None:
     there = topics(frame)
     if topic not in there:
         check_read(frame)
+        near = did_you_mean(topic, there)
+        if topic in elements(frame):
+            near = f". {topic} is an element: say elements={topic!r}."
         raise UnknownTopicError(
-            f"Cannot find topic {topic!r} in this frame: it has "
-            f"{', '.join(there) or 'none'}{did_you_mean(topic, there)}"
+            f"Cannot find topic {topic!r} in this frame: it has {', '.join(there) or 'none'}{near}"
         )
 
 

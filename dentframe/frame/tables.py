@@ -1,8 +1,9 @@
-"""CSV files and Excel workbooks of meter frames are written and read back here.
+"""CSV files and Excel workbooks of readings and tables are written here, and readings read back.
 
-The header names each column's unit (``DemandkW/Elm/A [kW]``); time is UTC, beside it the local
-time and the UTC offset where a zone is known. Only wire columns are written, and reading gives
-the identical frame. The cells of every other table that dentframe writes are escaped here too.
+The header of readings names each column's unit (``DemandkW/Elm/A [kW]``); time is UTC, beside it
+the local time and the UTC offset where a zone is known, and reading gives the identical frame.
+The tables of verbs are written as they are. No cell that dentframe writes is computed by a
+spreadsheet: all are escaped here.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from dentframe.errors import ConfigError, RangeError, missing_extra
 from dentframe.frame.quantify import magnitudes
 from dentframe.frame.select import METER
 from dentframe.times.periods import verb_zone
-from dentframe.times.ranges import Zone, is_utc
+from dentframe.times.ranges import Zone, is_utc, zone
 from dentframe.wire import columns as _columns
 from dentframe.wire import units as _units
 
@@ -171,22 +172,27 @@ EXCEL_ROWS, EXCEL_COLUMNS = 1_048_576, 16_384
 
 
 def to_csv(frame: pd.DataFrame, path: Any, *, tz: Zone = None) -> None:
-    """Write the wire columns of a frame as CSV.
+    """Write readings, or the table of any verb, as CSV.
+
+    Of readings, the wire columns are written. Any other table (``energy(detail=True)``, peaks,
+    a long frame) is written whole: its named index, then its columns; times with their UTC
+    offset, several flags in one cell with blanks between.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        Wire-named columns, shape (readings, columns), indexed by time or (meter, time).
+        Wire-named columns, shape (readings, columns), indexed by time or (meter, time); or what
+        a verb returned.
     path : str, path or file object
         Where to write, as UTF-8; a file object is a text one.
     tz : str or tzinfo, optional
         The zone of the columns ``local_time`` and ``utc_offset``; None is the index's own
-        zone, and UTC has no such columns.
+        zone, and UTC has no such columns. Of another table, the zone of its times.
 
     Raises
     ------
     RangeError
-        Where the time index is naive.
+        Where the time index of readings is naive.
 
     Examples
     --------
@@ -194,6 +200,14 @@ def to_csv(frame: pd.DataFrame, path: Any, *, tz: Zone = None) -> None:
     >>> pd.read_csv("december.csv").columns[:3].tolist()
     ['time', 'local_time', 'utc_offset']
     """
+    if not _columns.wire_columns(frame.columns):
+        cells = ((name, map(_cell, values)) for name, values in _whole(frame, tz))
+        table = {
+            escaped(name): [escaped(x) if isinstance(x, str) else x for x in column]
+            for name, column in cells
+        }
+        pd.DataFrame(table).to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
+        return
     data = _times(frame, tz)
     data[TIME] = iso(data[TIME]) + "Z"
     if METER in data:
@@ -237,15 +251,18 @@ def read_csv(path: Any) -> pd.DataFrame:
 
 
 def to_excel(frame: pd.DataFrame, path: Any, *, tz: Zone = None) -> None:
-    """Write the wire columns of a frame as an Excel workbook.
+    """Write readings, or the table of any verb, as an Excel workbook.
 
     Excel has no time zones: ``time_utc`` and ``local_time`` are naive, and ``utc_offset`` is
-    text that tells them apart. Times are kept to the millisecond, values exactly.
+    text that tells them apart. Times are kept to the millisecond, values exactly. A table that
+    is no readings is written whole, as by `to_csv`; its times are local ones, and the headers
+    name their zone.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        Wire-named columns, shape (readings, columns), indexed by time or (meter, time).
+        Wire-named columns, shape (readings, columns), indexed by time or (meter, time); or what
+        a verb returned.
     path : str, path or file object
         Where to write; a file object is a binary one.
     tz : str or tzinfo, optional
@@ -263,21 +280,69 @@ def to_excel(frame: pd.DataFrame, path: Any, *, tz: Zone = None) -> None:
     >>> df.dent.select(topic="kWHNet").dent.to_excel("december.xlsx", tz=LA)
     """
     book = _openpyxl("write an Excel workbook").Workbook(write_only=True)
-    data = _times(frame, tz)
-    table: dict[str, Iterable[Any]] = {
-        EXCEL_TIME if name == TIME else name: excel_column(values) for name, values in data.items()
-    }
-    sheet = book.create_sheet("readings")
-    for header, values in _values(frame):
-        table[header] = (excel_number(sheet, x) for x in values.tolist())
+    readings = bool(_columns.wire_columns(frame.columns))
+    sheet = book.create_sheet("readings" if readings else "table")
+    table = _of_readings(sheet, frame, tz) if readings else _of_table(sheet, frame, tz)
     _check_size(len(frame), len(table))
     sheet.freeze_panes = "B2"
-    if METER in table:
-        table[METER] = (excel_text(sheet, x) for x in table[METER])
     sheet.append([excel_text(sheet, x) for x in table])
     for row in zip(*table.values(), strict=True):
         sheet.append(row)
     book.save(path)
+
+
+def _of_readings(sheet: Any, frame: pd.DataFrame, tz: Zone) -> dict[str, Iterable[Any]]:
+    data = _times(frame, tz)
+    table: dict[str, Iterable[Any]] = {
+        EXCEL_TIME if name == TIME else name: excel_column(values) for name, values in data.items()
+    }
+    for header, values in _values(frame):
+        table[header] = (excel_number(sheet, x) for x in values.tolist())
+    if METER in table:
+        table[METER] = (excel_text(sheet, x) for x in table[METER])
+    return table
+
+
+def _of_table(sheet: Any, frame: pd.DataFrame, tz: Zone) -> dict[str, Iterable[Any]]:
+    table: dict[str, Iterable[Any]] = {}
+    for name, values in _whole(frame, tz):
+        if isinstance(values.dtype, pd.DatetimeTZDtype):
+            naive = values.dt.tz_localize(None)
+            cells: list[Any] = [None if pd.isna(x) else x.to_pydatetime() for x in naive]
+            table[f"{name} ({values.dtype.tz})"] = cells
+        else:
+            table[name] = [_excel_cell(sheet, _cell(x)) for x in values]
+    return table
+
+
+def _excel_cell(sheet: Any, value: Any) -> Any:
+    if isinstance(value, str):
+        return excel_text(sheet, value) if value else None
+    return excel_number(sheet, value) if isinstance(value, float) else value
+
+
+def _whole(frame: pd.DataFrame, tz: Zone) -> Iterator[tuple[str, pd.Series[Any]]]:
+    """The named levels of the index, then the columns, times in a zone where one is given."""
+    names = enumerate(frame.index.names)
+    levels = [(x, frame.index.get_level_values(i)) for i, x in names if x is not None]
+    columns = [(x, frame.iloc[:, i]) for i, x in enumerate(frame.columns)]
+    for label, values in [*levels, *columns]:
+        name = "/".join(map(str, label)) if isinstance(label, tuple) else str(label)
+        series = pd.Series(values).reset_index(drop=True)
+        if isinstance(series.dtype, pd.DatetimeTZDtype) and tz is not None:
+            series = series.dt.tz_convert(zone(tz))
+        yield name, pd.Series(magnitudes(series)) if hasattr(series.dtype, "units") else series
+
+
+def _cell(value: Any) -> Any:
+    """A cell of a table: numbers as they are, times with their offset, flags in one text."""
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
+    if value is None or value is pd.NaT or value is pd.NA:
+        return ""
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat()
+    return value if isinstance(value, bool | int | float | np.number) else str(value)
 
 
 def read_excel(path: Any) -> pd.DataFrame:
@@ -330,11 +395,11 @@ def _times(frame: pd.DataFrame, tz: Zone) -> dict[str, Any]:
         data[METER] = [str(m) for m in index.get_level_values(METER)]
         index = index.get_level_values(-1)
     times = pd.DatetimeIndex(index)
-    zone = verb_zone(times.tz, tz)
+    local_zone = verb_zone(times.tz, tz)
     utc = times.tz_convert("UTC").tz_localize(None)
     data[TIME] = utc
-    if not is_utc(zone):
-        local = times.tz_convert(zone).tz_localize(None)
+    if not is_utc(local_zone):
+        local = times.tz_convert(local_zone).tz_localize(None)
         data |= {LOCAL: local, OFFSET: offsets(local, utc)}
     return data
 

@@ -44,9 +44,15 @@ def time_index(frame: pd.DataFrame) -> pd.DatetimeIndex:
     if isinstance(index, pd.MultiIndex):
         index = index.get_level_values(_time_level(index))
     if not isinstance(index, pd.DatetimeIndex):
+        kind = "text" if isinstance(index.dtype, pd.StringDtype) else str(index.dtype)
+        use = "df.index = pd.to_datetime(df.index, utc=True)"
+        if "time" in frame.columns:
+            use = 'df = df.set_index(pd.to_datetime(df["time"], utc=True))'
+        elif isinstance(index, pd.RangeIndex):
+            use = "df.set_index(...) with a column of times"
         raise RangeError(
-            f"Cannot find the times of this frame: its index is a {type(index).__name__}, not a "
-            "DatetimeIndex (or a MultiIndex of meter and time). Use df.set_index(...) first."
+            f"Cannot find the times of this frame: its index is a {type(index).__name__} of "
+            f"{kind}, not a DatetimeIndex (or a MultiIndex of meter and time). Use {use}."
         )
     if index.hasnans:
         raise RangeError(

@@ -5,9 +5,9 @@ Importing this needs matplotlib: ``pip install "dentframe[plot]"``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from dentframe.errors import missing_extra
+from dentframe.errors import did_you_mean, missing_extra
 from dentframe.methods import method
 
 try:
@@ -36,6 +36,19 @@ class Pictures:
 
     def __init__(self, frame: pd.DataFrame) -> None:
         self._frame = frame
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            there = [x for x in dir(self) if not x.startswith("_")]
+            raise AttributeError(
+                f"'.dent.plot' has no {name!r}, it has {', '.join(there)}"
+                f"{did_you_mean(name, there) or '.'} df.plot is pandas' own."
+            )
+
+        def __call__(self, *_: Any, **__: Any) -> Any:
+            """Refuse ``df.dent.plot()``, which names no picture."""
+            return self.__getattr__("()")
 
     heatmap = method(_heatmap.heatmap)
     stack = method(_stack.stack)

@@ -18,6 +18,7 @@ import pandas as pd
 
 from dentframe.errors import RangeError
 from dentframe.times.ranges import Zone, check_spelling, instant, is_utc, localize, minutes, zone
+from dentframe.wire.topics import TOPICS
 
 Freq: TypeAlias = "str | Monthly | Sequence[Any] | pd.DatetimeIndex | dt.timedelta | None"
 
@@ -96,8 +97,9 @@ def _freq_help(text: str) -> str:
     found = re.match(r"^(\d*)([A-Za-z]+)", text)
     start_form = _START_FORM.get(found[2]) if found else None
     if start_form is None:
+        topic = f"it is a topic: say topic={text!r}" if text in TOPICS else "it is not known here"
         return (
-            f"Cannot use freq={text!r}: it is not known here. Use a start-anchored one "
+            f"Cannot use freq={text!r}: {topic}. Use a start-anchored one "
             "(15min, h, D, W-MON, MS, QS, YS, or a multiple), Monthly(day=...), or a list of edges."
         )
     return (

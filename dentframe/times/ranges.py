@@ -159,7 +159,7 @@ def _unreadable(value: Any, what: str) -> RangeError:
 
 def _meant(text: str) -> str | None:
     """The date that text with slashes or points means, where it can mean one only."""
-    parts = re.split(r"[/.]", text.strip())
+    parts = re.split(r"[/.-]", text.strip())
     if len(parts) == 2 and len(parts[1]) == 4:
         parts.reverse()
     if not 2 <= len(parts) <= 3 or len(parts[0]) != 4 or not all(p.isdigit() for p in parts):

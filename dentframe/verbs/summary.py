@@ -38,7 +38,10 @@ def card(frame: pd.DataFrame) -> Card:
     Card
         `dentframe.cards` renders it.
     """
-    table, found = selection.table(frame), row_counts(frame)
+    table = selection.table(frame)
+    if not len(table) and frame.shape[1]:
+        return _of_table(frame)
+    found = row_counts(frame)
     meters, computed = selection.meters(frame), _computed(table)
     kind = "dent, computed" if computed else "dent"
     return Card(
@@ -56,9 +59,18 @@ def card(frame: pd.DataFrame) -> Card:
     )
 
 
+def _of_table(frame: pd.DataFrame) -> Card:
+    """What is shown of a frame without a wire column: what a verb returned."""
+    return Card(
+        f"dent, computed, {len(frame):,} rows",
+        facts=[("columns", _named([str(x) for x in frame.columns]))],
+        notes=["The table of a verb, not readings: to_csv and to_excel write it."],
+    )
+
+
 def _computed(table: pd.DataFrame) -> bool:
     """Whether the columns are figures of a verb, such as daily energy, and no readings."""
-    return len(table) > 0 and all(topic in RESULTS for topic in table["topic"])
+    return all(topic in RESULTS for topic in table["topic"])
 
 
 def _named(names: Sequence[str], what: str = "") -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import dentframe
+from dentframe.errors import RangeError
 from tests.attrs_kit import told
 
 pytestmark = pytest.mark.filterwarnings("ignore::dentframe.errors.CoverageWarning")
@@ -193,3 +194,22 @@ def test_concat_refuses_what_cannot_be_joined():
     with pytest.raises(dentframe.errors.ConfigError, match="whose rows"):
         dentframe.concat([frame, nobody])
     assert len(dentframe.concat([nobody, nobody])) == len(nobody)
+
+
+@pytest.mark.parametrize(
+    ("change", "hint"),
+    [
+        (lambda f: f.set_axis(f.index.astype(str)), r"pd\.to_datetime\(df\.index, utc=True\)"),
+        (lambda f: f.reset_index(), r'pd\.to_datetime\(df\["time"\], utc=True\)'),
+        (lambda f: f.reset_index(drop=True), "with a column of times"),
+    ],
+)
+def test_an_index_without_times_is_told_the_way(change, hint):
+    """As CSV gives it back, and with the times in a column."""
+    t = pd.date_range("2024-01-01", periods=5, freq="15min", tz="UTC", name="time")
+    frame = pd.DataFrame({"kWHNet/Elm/A": np.arange(5.0)}, index=t)
+    with pytest.raises(RangeError, match=hint):
+        change(frame).dent.energy()
+    assert frame["kWHNet/Elm/A"].dent.energy().iloc[0, 0] == 4.0
+    with pytest.raises(AttributeError, match="wire name"):
+        _ = frame["kWHNet/Elm/A"].rename("x").dent

@@ -164,3 +164,12 @@ def test_columns_that_are_not_understood_are_counted():
     """Of no scope or kind that a verb knows: then it is not said that all is well."""
     shown = card(day("DemandkW/Elm/A", "V/Ph/L1-L2", "Foo/Elm/A"))
     assert shown.notes == ["2 columns not understood: V/Ph/L1-L2, Foo/Elm/A."]
+
+
+def test_the_table_of_a_verb_says_what_it_is():
+    """Its columns, and that it holds no readings."""
+    t = pd.date_range("2024-01-01", periods=9, freq="15min", tz="UTC", name="time")
+    frame = pd.DataFrame({"kWHNet/Elm/A": np.arange(9.0)}, index=t)
+    shown = repr(frame.dent.energy(detail=True).dent)
+    assert shown.startswith("<dent, computed, 1 rows>")
+    assert "to_csv" in shown

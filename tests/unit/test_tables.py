@@ -218,3 +218,50 @@ def test_offsets_are_exact_to_the_second(tz):
     expected = {"Asia/Kathmandu": "UTC+05:45", "Africa/Monrovia": "UTC-00:44:30"}[tz]
     start = "1971-01-01" if tz == "Africa/Monrovia" else "2023-01-01"
     assert expected in csv_text(single(start=start), tz=tz)
+
+
+def result(name):
+    """What a verb makes of two days of readings."""
+    t = pd.date_range("2023-11-04 08:00", periods=193, freq="15min", tz="UTC", name="time")
+    frame = pd.DataFrame({"kWHNet/Elm/A": np.arange(193.0), "DemandkW/Elm/A": 4.0}, index=t)
+    return {
+        "detail": lambda d: d.energy("D", tz=LA, detail=True),
+        "peaks": lambda d: d.peaks("D", tz=LA, min_coverage=0),
+        "long": lambda d: d.to_long(),
+        "by_element": lambda d: d.by_element("DemandkW"),
+        "coverage": lambda d: d.coverage("D", tz=LA),
+        "profile": lambda d: d.profile(tz=LA),
+        "gaps": lambda d: d.gaps(tz=LA),
+        "quality": lambda d: d.quality(tz=LA),
+    }[name](frame.dent)
+
+
+@pytest.mark.parametrize(
+    "name", ["detail", "peaks", "long", "by_element", "coverage", "profile", "gaps", "quality"]
+)
+def test_the_table_of_any_verb_is_written(name, tmp_path):
+    """Whole: the named levels of its index, then its columns, a row a row."""
+    made = result(name)
+    made.dent.to_csv(tmp_path / "x.csv")
+    back = pd.read_csv(tmp_path / "x.csv")
+    assert len(back) == len(made)
+    assert back.shape[1] == made.shape[1] + sum(x is not None for x in made.index.names)
+    pytest.importorskip("openpyxl")
+    made.dent.to_excel(tmp_path / "x.xlsx")
+    sheet = pd.read_excel(tmp_path / "x.xlsx")
+    assert sheet.shape == back.shape
+
+
+def test_a_table_tells_its_zone(tmp_path):
+    """Times with their offset in CSV, and local ones with the zone in the header in Excel."""
+    made = result("detail")
+    made.dent.to_csv(tmp_path / "x.csv")
+    back = pd.read_csv(tmp_path / "x.csv")
+    assert back["start"].tolist()[:2] == ["2023-11-04T00:00:00-07:00", "2023-11-05T00:00:00-07:00"]
+    assert back["energy"].tolist() == made["energy"].tolist()
+    assert back["flags"][1] == " ".join(made["flags"][1])
+    made.dent.to_csv(tmp_path / "x.csv", tz="UTC")
+    assert pd.read_csv(tmp_path / "x.csv")["start"][1] == "2023-11-05T07:00:00+00:00"
+    pytest.importorskip("openpyxl")
+    made.dent.to_excel(tmp_path / "x.xlsx")
+    assert f"start ({LA})" in pd.read_excel(tmp_path / "x.xlsx").columns
