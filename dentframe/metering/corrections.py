@@ -87,7 +87,7 @@ def demand(series: Series, rules: Rules, window: int, lag: int) -> Cumulative:
     ends = raw.at
     length = np.minimum(np.diff(ends, prepend=ends[:1] - window), window)
     scaled = _scaled(raw, fixes)
-    readings = raw.readings * _mean_factor(ends - length, ends, fixes)
+    readings = raw.readings * mean_factor(ends - length, ends, fixes)
     made = _finished(raw, replace(scaled, readings=readings), fixes)
     for f in fixes:
         if f.kind == "figure" and f.peak is not None:
@@ -98,7 +98,7 @@ def demand(series: Series, rules: Rules, window: int, lag: int) -> Cumulative:
 def samples(series: Series, rules: Rules) -> Series:
     """Samples of a topic that a factor applies to, corrected."""
     fixes = _bearing(series, rules)
-    return replace(series, values=series.values * _mean_factor(series.t, series.t, fixes))
+    return replace(series, values=series.values * mean_factor(series.t, series.t, fixes))
 
 
 def _bearing(series: Series, rules: Rules) -> tuple[Fix, ...]:
@@ -178,7 +178,7 @@ def _marked(c: Cumulative, inside: Bools) -> Cumulative:
     return _remade(c, c.t, c.E, c.ok, flags, c.hi - c.inc)
 
 
-def _mean_factor(s: Ints, e: Ints, fixes: Sequence[Fix]) -> Floats:
+def mean_factor(s: Ints, e: Ints, fixes: Sequence[Fix]) -> Floats:
     """The mean factor of each stretch; that at the instant where a stretch has no length."""
     found = np.ones(len(s))
     for f in fixes:
@@ -208,7 +208,7 @@ def _scaled(c: Cumulative, fixes: Sequence[Fix]) -> Cumulative:
     if not factors or len(c.ok) == 0:
         return c
     c = _cut(c, [x for f in factors for x in (f.start, f.end)])
-    k = _mean_factor(c.t[:-1], c.t[1:], factors)
+    k = mean_factor(c.t[:-1], c.t[1:], factors)
     new = np.flatnonzero(np.diff(k)) + 1  # anchored where the factor changes: no long sum
     starts = np.concatenate(([0], new))
     stretch = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(k))))

@@ -35,6 +35,7 @@ RECORD, FILE, PAPERS = "record", "record.json", "statements"
 READINGS, STATEMENTS = "readings.csv", "statements.json"
 MADE_FROM = ("site.toml", "bill.toml", "rules.toml", READINGS)
 REBILL = "rebill.json"
+WORKINGS = ("steps.csv", "edges.json", "check.py")
 TABLES = ("charges", "control", "exceptions", "figures")
 _UNSEALED = "0" * 64
 _TIMES = {"start", "end", "open_at", "close_at"}

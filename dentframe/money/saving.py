@@ -21,7 +21,7 @@ from dentframe.documents.excel import save_workbook
 from dentframe.errors import AlreadyThereError, ConfigError, DentWarning, warn
 from dentframe.files import file_names, files_in, whole_folder
 from dentframe.frame import tables
-from dentframe.money import outcome, rebilling
+from dentframe.money import outcome, rebilling, workings
 from dentframe.money.record import (
     FILE,
     PAPERS,
@@ -185,6 +185,10 @@ def _whole(
     for name, text in texts.items():
         (part / RECORD / f"{name}.toml").write_text(text, encoding="utf-8")
     _readings(frame, part / RECORD)
+    (part / RECORD / "steps.csv").write_text(workings.steps_csv(of), encoding="utf-8")
+    edges = json.dumps(workings.edges_of(of), indent=1, ensure_ascii=False)
+    (part / RECORD / "edges.json").write_text(f"{edges}\n", encoding="utf-8")
+    shutil.copyfile(Path(__file__).with_name("check.py"), part / RECORD / "check.py")
     if of.rebilling is not None:
         (part / RECORD / REBILL).write_bytes(msgspec.json.format(msgspec.json.encode(of.rebilling)))
     told = Told(

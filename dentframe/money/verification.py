@@ -27,6 +27,7 @@ from dentframe.money.record import (
     REBILL,
     RECORD,
     TABLES,
+    WORKINGS,
     digest,
     folder_of,
     is_sealed,
@@ -130,7 +131,7 @@ def _changed(told: Told, there: Mapping[str, Path]) -> Iterator[str]:
 def _unlisted(told: Told, again: Outcome) -> Iterator[str]:
     """What every record has, and this one's list has not."""
     wanted = told.papers + [f"{x}.csv" for x in TABLES]
-    wanted += [f"{RECORD}/{x}" for x in MADE_FROM]
+    wanted += [f"{RECORD}/{x}" for x in (*MADE_FROM, *WORKINGS)]
     if told.ok or told.draft:
         paid = {s.party for s in statements(again, None)}
         names = paper_names(again, draft=told.draft)
