@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dentframe.documents.formats import formats
 
 if TYPE_CHECKING:
-    from dentframe.money.statement import Day, Line, Reading, Statement
+    from dentframe.money.statement import Day, Statement
 
 
 BLUE, _GREY = (91, 141, 184), 90
@@ -102,11 +102,10 @@ def _step(most: Decimal) -> Decimal:
 
 def _note(of: Statement) -> str:
     known = [d for d in of.daily if d.energy is not None]
-    rests: list[Line | Reading] = [*of.lines, *of.readings]
-    sure = all(x.status in {"", "recorded"} for x in rests)
+    sure = of.readings and all(r.status == "recorded" for r in of.readings)
     told = []
     if any(d.status != "recorded" for d in known):
-        so = "; your total rests on actual readings all the same" if sure else ""
+        so = "; the readings above are actual all the same" if sure else ""
         told.append(f"Hatched days are estimated, or measured only in part{so}.")
     if len(known) < len(of.daily):
         told.append("Of a day with a question mark nothing is known.")
@@ -123,17 +122,19 @@ def draw(pdf: Any, found: Chart) -> None:
     found : Chart
         What is drawn.
     """
-    x, y, width, height = pdf.l_margin + 14, pdf.get_y() + 1, pdf.epw - 14, 22
+    x, y, width, height = pdf.l_margin + 14, pdf.get_y() + 1, pdf.epw - 14, 18
     pdf.set_font(style="", size=7)
     with pdf.local_context(text_color=_GREY, fill_color=BLUE):
         for down, text in found.ticks:
             pdf.line(x, y + height * down, x + width, y + height * down)
-            pdf.text(x - 1.5 - pdf.get_string_width(text), y + height * down + 0.9, text)
+            pdf.set_xy(pdf.l_margin, y + height * down - 1.5)
+            pdf.cell(12.5, 3, text, align="R")
         for bar in found.bars:
             _bar(pdf, bar, x + width * bar.left, y, width * bar.width, height)
         for across, text in found.labels:
-            pdf.text(x + width * across - pdf.get_string_width(text) / 2, y + height + 4, text)
-    pdf.set_y(y + height + 6)
+            pdf.set_xy(x + width * across - 10, y + height + 1.5)
+            pdf.cell(20, 3, text, align="C")
+    pdf.set_y(y + height + 5.5)
 
 
 def _bar(pdf: Any, bar: Bar, x: float, y: float, width: float, scale: float) -> None:

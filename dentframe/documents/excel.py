@@ -50,7 +50,8 @@ class Book:
         """A new sheet with columns of these widths, printed one page wide."""
         made = self.made.add_worksheet(f"{tables.DRAFT} {name}" if self._draft else name)
         if self._draft:
-            made.set_header(f"&C&40{tables.DRAFT}")
+            made.set_header(f"&C&40{tables.DRAFT}", {"margin": 0.2})
+            made.set_margins(top=1)
             made.set_tab_color("#9A3412")
         for i, width in enumerate(widths):
             made.set_column(i, i, width)
@@ -78,8 +79,9 @@ class Sheet:
     def row(self, values: Sequence[Any] = (), *styles: Mapping[str, Any]) -> None:
         """A row, as high as its texts need; the last style stands for the rest of its cells."""
         lines = max((self._lines(x, i) for i, x in enumerate(values)), default=1)
-        if lines > 1 and styles:
-            self.made.set_row(self.rows, 15 * lines)
+        size = max((x.get("font_size", 11) for x in styles), default=11)
+        if styles and (lines > 1 or size > 11):
+            self.made.set_row(self.rows, 15 * lines * size / 11)
         for i, value in enumerate(values):
             self._cell(i, value, dict(styles[min(i, len(styles) - 1)]) if styles else {})
         self.rows += 1
@@ -181,7 +183,7 @@ READINGS = (
 )  # fmt: skip
 _WIDTHS = (32, 24, 14, 13, 12, 14, 12, 11, 44, 44)
 _READING_WIDTHS = (28, 24, 17, 27, 24, 17, 22, 14, 14, 14, 8, 11, 12, 60)
-_WIDE = sum(_WIDTHS) - 20
+_WIDE, _YES = sum(_WIDTHS) - 20, ("no", "yes")
 _TEXT: dict[str, Any] = {"text_wrap": True}
 _RIGHT: dict[str, Any] = {"text_wrap": True, "align": "right"}
 _HEAD: dict[str, Any] = {"text_wrap": True, "bold": True}
@@ -371,8 +373,8 @@ def _readings(sheet: Sheet, of: Statement) -> None:
     rows = [
         [
             r.element,
-            *(moment(r.open_at, of.tz), r.open_reading, _yes(r.open_interpolated)),
-            *(moment(r.close_at, of.tz), r.close_reading, _yes(r.close_interpolated)),
+            *(moment(r.open_at, of.tz), r.open_reading, _YES[r.open_interpolated]),
+            *(moment(r.close_at, of.tz), r.close_reading, _YES[r.close_interpolated]),
             *(r.energy, r.lo, r.hi, r.unit, _share(r.coverage), r.status, labels(r.flags)),
         ]
         for r in of.readings
@@ -413,7 +415,3 @@ def _format(places: int | None) -> str:
 def _share(coverage: float | None) -> float | None:
     """Rounded down, as in print: 100 % is shown only where it is."""
     return None if coverage is None else int(coverage * 10000) / 10000
-
-
-def _yes(value: bool) -> str:
-    return "yes" if value else "no"

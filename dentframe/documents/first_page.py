@@ -90,13 +90,13 @@ def first_page(of: Statement) -> FirstPage:
         sender=_shown([letter.sender, *letter.sender_address]),
         to=_shown([of.party, unit, *letter.address]),
         facts=_facts(of, letter, f),
-        mark="Estimated bill" if _doubtful(of) else "",
+        mark=_mark(of),
         due="Not to be paid: draft" if of.draft else due,
         amount=f.money(abs(of.total), of.currency),
         charges=aligned(f, [_charge(x, letter, f) for x in of.lines], "amount"),
         meters=aligned(f, [meter(of, r, f) for r in counted(of)], "used"),
         compared=_compared(of, earlier, f),
-        told=[x for x in (_estimated(of), _rate(of, f), _utility(of, f)) if x],
+        told=[x for x in (_measured(of), _rate(of, f), _utility(of, f)) if x],
         closing=_shown(_closing(letter)),
         compared_note=_compared_note(of, earlier),
         chart=chart(of),
@@ -218,41 +218,39 @@ def _differs(r: Reading, f: Formats) -> str:
 # --- what must be known of the figures -----------------------------------------------------
 
 
-def _parts(of: Statement) -> list[Line | Reading]:
-    return [*of.readings, *of.lines]
-
-
-def _doubtful(of: Statement) -> list[Line | Reading]:
-    return [x for x in _parts(of) if x.status not in {"", "recorded"}]
-
-
-def _estimated(of: Statement) -> str:
-    """One plain sentence on what is not measured; ``""`` of a paper without meters."""
-    doubtful = _doubtful(of)
-    corrected = [x for x in _parts(of) if _CORRECTED & {*x.flags}]
-    if not doubtful and not corrected:
-        measured = of.readings or any(x.status for x in of.lines)
-        return "All readings are actual; nothing is estimated." if measured else ""
-    told = []
-    for status, what in _NOT_MEASURED.items():
-        found = [x for x in doubtful if x.status == status]
-        why = labels(sorted({y for x in found for y in x.flags} & REASONS))
-        if found:
-            told.append(f"{what}: {_names(found)}{why and f' ({why})'}.")
-    if corrected:
-        told.append(f"This was corrected, as the audit sheet says: {_names(corrected)}.")
-    return visible(" ".join(told))
-
-
-_NOT_MEASURED = {
-    "estimated": "This is estimated",
-    "partial": "This was measured only for a part of the time, and nothing is added for the rest",
-    "missing": "This was not measured",
+_METERS = {
+    "estimated": "This meter's use is estimated",
+    "partial": "This meter was read only for a part of the time, and nothing is added for the rest",
+    "missing": "This meter was not read",
+}
+_CHARGES = {
+    "estimated": "This charge rests on a figure that is estimated",
+    "partial": "This charge rests on a figure that was measured only for a part of the time",
+    "missing": "This charge rests on a figure that was not measured",
 }
 
 
-def _names(found: Sequence[Line | Reading]) -> str:
-    return ", ".join(dict.fromkeys(x.element or getattr(x, "name", "") for x in found))
+def _mark(of: Statement) -> str:
+    statuses = {r.status for r in of.readings} - {"recorded"}
+    return "Estimated bill" if statuses or any(x.status == "estimated" for x in of.lines) else ""
+
+
+def _measured(of: Statement) -> str:
+    """In plain sentences what is not measured; ``""`` of a paper without meters."""
+    read = [(r.element, r.status, r.flags) for r in of.readings]
+    charged = [(x.name, x.status, x.flags) for x in of.lines]
+    told = []
+    for words, found in ((_METERS, read), (_CHARGES, charged)):
+        for status, what in words.items():
+            names = dict.fromkeys(name for name, x, _ in found if x == status)
+            flags = {y for _, x, f in found if x == status for y in f} & REASONS
+            why = f" ({labels(sorted(flags))})" if flags and found is read else ""
+            told += [f"{what}: {', '.join(names)}{why}."] if names else []
+        names = dict.fromkeys(name for name, _, flags in found if _CORRECTED & {*flags})
+        told += [f"Corrected, as the audit sheet says: {', '.join(names)}."] if names else []
+    if not told and (read or any(status for _, status, _ in charged)):
+        return "All readings are actual; nothing is estimated."
+    return visible(" ".join(told))
 
 
 def _energy_lines(of: Statement) -> list[Line]:

@@ -35,7 +35,7 @@ class Formats:
 
     def change(self, percent: Decimal) -> str:
         """A change in whole per cent, with its sign."""
-        return f"{percent:+.0f} %"
+        return f"{percent:+.0f} %" if percent else "0 %"
 
     def day(self, at: dt.date) -> str:
         """A date in full: ``30 November 2023``."""
@@ -137,12 +137,17 @@ class LocaleFormats(Formats):
         """An amount with its currency."""
         if not currency:
             return self.number(value)
-        return _narrow(self._numbers.format_currency(value, currency, locale=self._locale))
+        fine = -int(value.as_tuple().exponent) > self._numbers.get_currency_precision(currency)
+        told = self._numbers.format_currency(
+            value, currency, locale=self._locale, decimal_quantization=not fine
+        )
+        return _narrow(told)
 
     def change(self, percent: Decimal) -> str:
         """A change in whole per cent, with its sign."""
         told = self._numbers.format_percent(abs(percent) / 100, locale=self._locale)
-        return f"{'+' if percent >= 0 else '-'}{_narrow(told)}"
+        sign = "+" if percent > 0 else "-" if percent < 0 else ""
+        return f"{sign}{_narrow(told)}"
 
     def day(self, at: dt.date) -> str:
         """A date in full."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _LINES = ("Line", "Quantity", "Unit", "Rate", "Amount", "Status")
 _READINGS = ("Meter", "Opening", "Reading", "Closing", "Reading", "Used")
 _PAST, _AMOUNT, _ROW = (44, 28, 16), 30, 5
-_GREY, _BLACK, _RULE, _FAINT = 90, 0, 190, 225
+_GREY, _BLACK, _RULE, _FAINT, _WARN = 90, 0, 190, 225, (154, 52, 18)
 _NBSP = "\N{NO-BREAK SPACE}"
 
 
@@ -92,7 +92,7 @@ def _opened(make: Any, of: Statement, files: Sequence[Path]) -> Any:
             self.cell(0, 5, f"{self.page_no()} / {{nb}}", align="R")
 
     pdf = Paper(format="letter" if of.currency in LETTER else "A4")
-    pdf.set_auto_page_break(auto=True, margin=16)
+    pdf.set_auto_page_break(auto=True, margin=13)
     pdf.set_margins(14, 14)
     pdf.set_title(tables.title(of))
     pdf.set_lang("en")
@@ -129,10 +129,10 @@ def _title(pdf: Any, text: str, room: float = 18) -> None:
     """A heading that is never the last thing on a page."""
     if pdf.will_page_break(room):
         pdf.add_page()
-    pdf.ln(2.5)
+    pdf.ln(2)
     pdf.set_text_color(_BLACK)
-    pdf.set_font(style="B", size=11)
-    pdf.cell(0, 6, text, new_x="LMARGIN", new_y="NEXT")
+    pdf.set_font(style="B", size=10.5)
+    pdf.cell(0, 5.5, text, new_x="LMARGIN", new_y="NEXT")
     pdf.set_font(style="", size=8.5)
 
 
@@ -146,14 +146,15 @@ def _first(pdf: Any, of: Statement, first: FirstPage) -> None:
         pdf.set_y(pdf.t_margin + 20)
     top, half = pdf.get_y(), pdf.epw / 2
     _block(pdf, first.sender, half)
-    pdf.ln(7 if first.sender else 0)
+    pdf.ln(5 if first.sender else 0)
     _block(pdf, first.to, half)
     left, page = pdf.get_y(), pdf.page
     pdf.set_y(top)
-    _pairs(pdf, first.facts, pdf.l_margin + half, 34)
-    pdf.set_y(max(left, pdf.get_y()) + 4 if pdf.page == page else pdf.get_y())
+    _pairs(pdf, first.facts, pdf.l_margin + half, 31)
+    pdf.set_y(max(left, pdf.get_y()) + 2 if pdf.page == page else pdf.get_y())
     _heading(pdf, tables.title(of))
-    _sentence(pdf, first.mark, 11)
+    with pdf.local_context(text_color=_WARN):
+        _sentence(pdf, first.mark, 11)
     _owed(pdf, of, first)
     total = ("Total", "", "", formats(of.locale).number(of.total))
     table(pdf, ("For", "How much", "Of the utility's", "Amount"), _charge_rows(first), total)
@@ -168,10 +169,10 @@ def _first(pdf: Any, of: Statement, first: FirstPage) -> None:
         _title(pdf, "Your use day by day [kWh]", room=40)
         draw(pdf, first.chart)
         _sentence(pdf, first.chart.note, 8)
-    pdf.ln(2)
+    pdf.ln(1)
     for text in first.told:
         _sentence(pdf, text)
-    pdf.ln(2)
+    pdf.ln(1)
     for text in first.closing:
         _sentence(pdf, text)
 
@@ -194,10 +195,10 @@ def _block(pdf: Any, lines: Sequence[str], width: float) -> None:
         pdf.multi_cell(width, 4.6, text, align="L", new_x="LMARGIN", new_y="NEXT")
 
 
-def _sentence(pdf: Any, text: str, size: float = 8.5) -> None:
+def _sentence(pdf: Any, text: str, size: float = 8.2) -> None:
     if text:
         pdf.set_font(style="", size=size)
-        pdf.multi_cell(0, size * 0.5, text, align="L", new_x="LMARGIN", new_y="NEXT")
+        pdf.multi_cell(0, size * 0.48, text, align="L", new_x="LMARGIN", new_y="NEXT")
 
 
 def _charge_rows(first: FirstPage) -> list[list[str]]:

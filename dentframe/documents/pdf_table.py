@@ -36,7 +36,7 @@ def table(pdf: Any, columns: Sequence[str], rows: Rows, total: Sequence[str] = (
     pdf.set_font(style="", size=size)
     with pdf.table(
         col_widths=widths, text_align=align, width=pdf.epw, align="LEFT", v_align="TOP",
-        line_height=size * 0.47, borders_layout="HORIZONTAL_LINES", padding=(0.9, _PAD),
+        line_height=size * 0.47, borders_layout="HORIZONTAL_LINES", padding=(0.5, _PAD),
     ) as drawn:  # fmt: skip
         drawn.row(columns)
         for texts in rows:

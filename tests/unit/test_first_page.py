@@ -140,7 +140,7 @@ def test_an_estimate_has_one_plain_sentence_and_a_mark():
     """Which meter, in words of everyday; no other sentence says that all is actual."""
     page = first_page(full())
     assert page.meters[0]["kind"] == "estimated"
-    assert page.told[0].startswith("This is estimated: Shop (P482311252_C)")
+    assert page.told[0].startswith("This meter's use is estimated: Shop (P482311252_C)")
     assert "nothing is estimated" not in texts(page)
 
 
