@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dentframe.errors import ConfigError, RangeError
-from dentframe.metering.registers import MINUTE
-from dentframe.metering.steps import HOUR, Bools
+from dentframe.metering.registers import HOUR, MINUTE
 from dentframe.times.periods import DAY_MINUTES, clock_grid
 from dentframe.times.ranges import ints, minutes, stamp
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     import datetime as dt
 
     from dentframe.metering.cumulative import Cumulative
-    from dentframe.metering.series import Floats, Ints
+    from dentframe.metering.series import Bools, Floats, Ints
 
 
 KINDS = ("block", "rolling")
@@ -161,11 +160,6 @@ def _inside_long(c: Cumulative, x: Ints, interval: int) -> Bools:
     i = np.where(edges.inside, edges.segment, 0)
     length = np.diff(c.t)[i] if edges.inside.any() else np.zeros(len(x))
     return np.asarray(edges.inside & (2 * length > 3 * interval))
-
-
-def reblocked(c: Cumulative, s: Ints, e: Ints) -> Bools:
-    """Whether a window's edges cut a reading's interval, so that its mean is apportioned."""
-    return c.edges(s).inside | c.edges(e).inside
 
 
 def of_full_length(how: Cut, s: Ints, e: Ints) -> Bools:

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dentframe.errors import ConfigError
-from dentframe.metering.cumulative import Cumulative, Special, from_means, from_register
+from dentframe.metering.cumulative import Cumulative, Special, from_means
 from dentframe.metering.series import Flag, Series
+from dentframe.metering.steps import from_register
 from dentframe.times.ranges import stamp
 
 if TYPE_CHECKING:
     from dentframe.metering.registers import Fix, Rules
-    from dentframe.metering.series import Floats, Ints
-    from dentframe.metering.steps import Bools
+    from dentframe.metering.series import Bools, Floats, Ints
 
 
 SCALED = ("kWHNet", "kVAHNet", "DemandkW", "A")

@@ -19,16 +19,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from dentframe.metering import steps
-from dentframe.metering.registers import MINUTE, Rules
+from dentframe.metering.registers import HOUR, MINUTE
 from dentframe.metering.series import ESTIMATES, Flag, Floats, Ints, Series
-from dentframe.metering.steps import HOUR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from dentframe.metering.corrections import Corrected
-    from dentframe.metering.steps import Bools
+    from dentframe.metering.series import Bools
 
 
 STATUSES = ("recorded", "estimated", "partial", "missing")
@@ -380,96 +378,7 @@ def jumps(c: Cumulative) -> list[tuple[int, int, float]]:
     return [(int(c.t[odd.at[k]]), int(c.t[odd.at[k] + 1]), float(odd.more[k])) for k in found]
 
 
-def from_register(series: Series, rules: Rules, means: Cumulative | None = None) -> Cumulative:
-    """E(t) and C(t) of a register.
-
-    Glitches go first, then every step between two readings that remain is judged.
-
-    Parameters
-    ----------
-    series : Series
-        The readings of the register, the whole column as it was read.
-    rules : Rules
-        What is known about it.
-    means : Cumulative, optional
-        The element's interval means, which may confirm a step that stands out.
-
-    Returns
-    -------
-    Cumulative
-        Breakpoints are the readings in use, and the outermost rows where those are blank. A
-        column that is no register is missing, and says why (`refusal`).
-    """
-    t, r, dropped = series.t, series.values, series.t[:0]
-    suspect = steps.suspects(t, r, rules)
-    why = steps.refusal(series, rules, suspect)
-    if why:
-        return _refused(series, rules, why)
-    stay = steps.keep(t, r, rules, suspect)
-    if stay is not None:
-        t, r, dropped = t[stay], r[stay], t[~stay]
-        suspect = steps.suspects(t, r, rules)
-    spacing = np.diff(t)
-    verdicts = steps.judge(t, r, rules, suspect, spacing, means)
-    marks = (dropped, int(Flag.GLITCH)), (series.mark_t, series.marks)
-    return _of_steps(series, t, r, spacing, verdicts, rules, marks)
-
-
-def _refused(series: Series, rules: Rules, why: str) -> Cumulative:
-    """A column that is no register: all of its time is missing, and flagged."""
-    flag = Flag.DECREASE_UNCLASSIFIED if rules.max_kw is None else Flag.UNEXPLAINED_DECREASE
-    no = steps.Verdict(0.0, 0.0, False, int(flag))
-    verdicts = dict.fromkeys(range(len(series.t) - 1), no)
-    t, r = series.t, series.values
-    made = _of_steps(series, t, r, np.diff(t), verdicts, rules, ())
-    return replace(made, refusal=why)
-
-
-def _of_steps(
-    series: Series,
-    t: Ints,
-    r: Floats,
-    spacing: Ints,
-    verdicts: dict[int, steps.Verdict],
-    rules: Rules,
-    marks: Iterable[tuple[Ints, Any]],
-) -> Cumulative:
-    """A register's readings and the verdicts on its special steps as E(t) and C(t)."""
-    at = np.array(sorted(verdicts), dtype=np.int64)
-    judged = [verdicts[i] for i in at.tolist()]
-    d, more = (np.array(x) for x in ([v.d for v in judged], [v.hi - v.d for v in judged]))
-    ok = np.array([v.ok for v in judged], dtype=np.bool_)
-    edges, E, head = _reaching(t, _anchored(r, at, d), series.mark_t)
-    gap = np.flatnonzero(spacing > rules.max_gap)
-    gap = gap[~np.isin(gap, at[~ok])]
-    parts: list[tuple[Ints, Any, Any, Any]] = [
-        (gap + head, int(Flag.GAP_BRIDGED), True, 0.0),
-        (_padding(t, edges, head), 0, False, 0.0),
-        (at + head, np.array([v.flags for v in judged]), ok, more),
-    ]
-    # A mark is on the segment that holds it, and on both where it is a breakpoint.
-    for when, bits in (m for m in marks if len(m[0])):
-        left = np.searchsorted(edges, when, side="left") - 1
-        right = np.searchsorted(edges, when, side="right") - 1
-        parts += [(left, bits, True, 0.0), (right, np.where(right > left, bits, 0), True, 0.0)]
-    special = Special.of(max(len(edges) - 1, 0), *parts)
-    return Cumulative(series, "register", edges, E, special, t, r, rules.max_gap, rules.max_kw)
-
-
-def _anchored(r: Floats, at: Ints, d: Floats) -> Floats:
-    """Running energy, anchored anew at each special step, so that plain stretches stay exact."""
-    apart = d != r[at + 1] - r[at]
-    at, d = at[apart], d[apart]
-    if not len(at):
-        return r
-    starts = np.concatenate(([0], at + 1))
-    stretch = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(r))))
-    local = r - r[starts][stretch]
-    base = np.concatenate(([0.0], np.cumsum(local[at] + d)))
-    return np.asarray(base[stretch] + local)
-
-
-def _reaching(t: Ints, E: Floats, rows: Ints) -> tuple[Ints, Floats, int]:
+def reaching(t: Ints, E: Floats, rows: Ints) -> tuple[Ints, Floats, int]:
     """Breakpoints that reach out to rows beyond the usable readings, so that flags have a place.
 
     Returns them with E and how many were put before the first.
@@ -488,7 +397,7 @@ def _reaching(t: Ints, E: Floats, rows: Ints) -> tuple[Ints, Floats, int]:
     return reached, np.pad(E, (head, tail), mode="edge"), head
 
 
-def _padding(t: Ints, edges: Ints, head: int) -> Ints:
+def padding(t: Ints, edges: Ints, head: int) -> Ints:
     """The segments that only reach out to rows without a usable reading."""
     tail = len(edges) - max(len(t), 1) - head
     return np.array([0] * head + [len(edges) - 2] * max(tail, 0), dtype=np.int64)
@@ -526,11 +435,11 @@ def from_means(series: Series, window: int, lag: int = 0, max_gap: int = 30 * MI
     if len(late):
         edges, E = np.insert(edges, late + 1, t[late] - window), np.insert(E, late + 1, E[late])
     marked = series.mark_t - lag
-    whole, E, head = _reaching(edges, E, np.concatenate((marked[:1] - window, marked)))
+    whole, E, head = reaching(edges, E, np.concatenate((marked[:1] - window, marked)))
     ends = np.searchsorted(whole, marked, side="left") - 1
     parts = [
         (lost + head, 0, False, 0.0),
-        (_padding(edges, whole, head), 0, False, 0.0),
+        (padding(edges, whole, head), 0, False, 0.0),
         (ends, series.marks, True, 0.0),  # on the segment (a, b] that holds it
     ]
     special = Special.of(max(len(whole) - 1, 0), *parts)

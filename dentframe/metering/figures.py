@@ -16,8 +16,7 @@ from dentframe.metering.series import names
 from dentframe.times.ranges import local
 
 if TYPE_CHECKING:
-    from dentframe.metering.series import Floats, Ints
-    from dentframe.metering.steps import Bools
+    from dentframe.metering.series import Bools, Floats, Ints
 
 
 EDGES = ("interpolate", "last_reading")

@@ -21,9 +21,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from dentframe.errors import ConfigError
-from dentframe.metering.registers import micros
-from dentframe.metering.series import ESTIMATES
-from dentframe.metering.steps import HOUR, Bools
+from dentframe.metering.registers import HOUR, micros
+from dentframe.metering.series import ESTIMATES, Bools
 from dentframe.times.ranges import local, localize
 
 if TYPE_CHECKING:

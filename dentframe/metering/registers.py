@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-MINUTE = 60_000_000
-"""One minute in the package's unit of time inside, the microsecond."""
+MINUTE, HOUR = 60_000_000, 3_600_000_000
+"""In the package's unit of time inside, the microsecond."""
 
 
 @dataclass(frozen=True)

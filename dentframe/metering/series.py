@@ -85,6 +85,7 @@ _NO_ROW = -2
 """The code of a meter that was read and returned nothing; no row has it."""
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -10,21 +10,23 @@ steps that remain.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from dentframe.metering.cumulative import Cumulative, Special, padding, reaching
+from dentframe.metering.registers import HOUR
 from dentframe.metering.series import Flag
 
 if TYPE_CHECKING:
-    from dentframe.metering.cumulative import Cumulative
+    from collections.abc import Iterable
+
     from dentframe.metering.registers import Rules
-    from dentframe.metering.series import Floats, Ints, Series
+    from dentframe.metering.series import Bools, Floats, Ints, Series
 
 
-HOUR = 3_600_000_000
 LONGEST = 4
 """The most readings that a glitch has."""
 MOST_JUMPS, LEAST_LEFT = 4, 3
@@ -34,7 +36,6 @@ IDLE_KW, IDLE_KW_OF_LONG, LONG = 50.0, 5.0, 6 * HOUR
 """Below ten times this power no step stands out; a long step averages, so its bound is lower."""
 _EPS = 8 * np.finfo(float).eps
 
-Bools = npt.NDArray[np.bool_]
 Swap = tuple[int, float, float]
 """An exchange of the meter: when [us], the closing and the opening reading [kWh]."""
 
@@ -337,3 +338,93 @@ def refusal(series: Series, rules: Rules, suspect: Ints) -> str:
         f'element feeds energy back: declare RegisterRules(allow_export={{"{series.name}": True}}, '
         f'max_kw={{"{series.name}": ...}}).'
     )
+
+
+def from_register(series: Series, rules: Rules, means: Cumulative | None = None) -> Cumulative:
+    """E(t) and C(t) of a register.
+
+    Glitches go first, then every step between two readings that remain is judged.
+
+    Parameters
+    ----------
+    series : Series
+        The readings of the register, the whole column as it was read.
+    rules : Rules
+        What is known about it.
+    means : Cumulative, optional
+        The element's interval means, which may confirm a step that stands out.
+
+    Returns
+    -------
+    Cumulative
+        Breakpoints are the readings in use, and the outermost rows where those are blank. A
+        column that is no register is missing, and says why (`refusal`).
+    """
+    t, r, dropped = series.t, series.values, series.t[:0]
+    suspect = suspects(t, r, rules)
+    why = refusal(series, rules, suspect)
+    if why:
+        return _refused(series, rules, why)
+    stay = keep(t, r, rules, suspect)
+    if stay is not None:
+        t, r, dropped = t[stay], r[stay], t[~stay]
+        suspect = suspects(t, r, rules)
+    spacing = np.diff(t)
+    verdicts = judge(t, r, rules, suspect, spacing, means)
+    marks = (dropped, int(Flag.GLITCH)), (series.mark_t, series.marks)
+    return _of_steps(series, t, r, spacing, verdicts, rules, marks)
+
+
+def _refused(series: Series, rules: Rules, why: str) -> Cumulative:
+    """A column that is no register: all of its time is missing, and flagged."""
+    flag = Flag.DECREASE_UNCLASSIFIED if rules.max_kw is None else Flag.UNEXPLAINED_DECREASE
+    no = Verdict(0.0, 0.0, False, int(flag))
+    verdicts = dict.fromkeys(range(len(series.t) - 1), no)
+    t, r = series.t, series.values
+    made = _of_steps(series, t, r, np.diff(t), verdicts, rules, ())
+    return replace(made, refusal=why)
+
+
+def _of_steps(
+    series: Series,
+    t: Ints,
+    r: Floats,
+    spacing: Ints,
+    verdicts: dict[int, Verdict],
+    rules: Rules,
+    marks: Iterable[tuple[Ints, Any]],
+) -> Cumulative:
+    """A register's readings and the verdicts on its special steps as E(t) and C(t)."""
+    at = np.array(sorted(verdicts), dtype=np.int64)
+    judged = [verdicts[i] for i in at.tolist()]
+    d, more = (np.array(x) for x in ([v.d for v in judged], [v.hi - v.d for v in judged]))
+    ok = np.array([v.ok for v in judged], dtype=np.bool_)
+    edges, E, head = reaching(t, _anchored(r, at, d), series.mark_t)
+    gap = np.flatnonzero(spacing > rules.max_gap)
+    gap = gap[~np.isin(gap, at[~ok])]
+    parts: list[tuple[Ints, Any, Any, Any]] = [
+        (gap + head, int(Flag.GAP_BRIDGED), True, 0.0),
+        (padding(t, edges, head), 0, False, 0.0),
+        (at + head, np.array([v.flags for v in judged]), ok, more),
+    ]
+    # A mark is on the segment that holds it, and on both where it is a breakpoint.
+    for when, what in (m for m in marks if len(m[0])):
+        after = np.searchsorted(edges, when)
+        at_edge = edges[np.minimum(after, len(edges) - 1)] == when
+        bits = np.broadcast_to(what, when.shape)
+        parts += [(after - 1, bits, True, 0.0), (after[at_edge], bits[at_edge], True, 0.0)]
+    special = Special.of(max(len(edges) - 1, 0), *parts)
+    return Cumulative(series, "register", edges, E, special, t, r, rules.max_gap, rules.max_kw)
+
+
+def _anchored(r: Floats, at: Ints, d: Floats) -> Floats:
+    """Running energy, anchored anew at each special step, so that plain stretches stay exact."""
+    apart = d != r[at + 1] - r[at]
+    at, d = at[apart], d[apart]
+    if not len(at):
+        return r
+    starts = np.concatenate(([0], at + 1))
+    stretch = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(r))))
+    local = r - r[starts][stretch]
+    base = np.concatenate(([0.0], np.cumsum(local[at] + d)))
+    return np.asarray(base[stretch] + local)

@@ -13,9 +13,8 @@ import pandas as pd
 from dentframe.errors import ConfigError, CoverageError
 from dentframe.metering import blocks
 from dentframe.metering.cumulative import STATUSES, share, status
-from dentframe.metering.registers import resolve
+from dentframe.metering.registers import HOUR, resolve
 from dentframe.metering.series import names as flag_names
-from dentframe.metering.steps import HOUR
 from dentframe.money import energy_charges as _tiers
 from dentframe.money.pricing import (
     Case,
@@ -32,7 +31,7 @@ from dentframe.money.usage import Meters, State, greatest, require, stretches, u
 from dentframe.times.periods import calendar
 from dentframe.times.ranges import ints, local, stamp
 from dentframe.verbs.inputs import interval_of
-from dentframe.verbs.maxima import Candidates, flags_in, highest, known, reported
+from dentframe.verbs.peaks import Candidates, highest, known, reported
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -341,7 +340,7 @@ def _reported(
 
 def _state(c: Cumulative, s: int, e: int, part: int, whole: int) -> State:
     coverage = share(np.array([part]), np.array([whole]))
-    bits = flags_in(c, *_whole(s, e))
+    bits = c.flags_in(*_whole(s, e), of_edges=False)
     worst = STATUSES[int(status(coverage, bits)[0])]
     return State(float(coverage[0]), worst, flag_names(int(bits[0])))
 

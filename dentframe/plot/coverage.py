@@ -13,7 +13,7 @@ from dentframe.plot.local_time import at, local_time
 from dentframe.plot.subject import Keywords, picture, subject
 from dentframe.verbs.gaps import Holes, holes_of
 from dentframe.verbs.inputs import REGISTER
-from dentframe.verbs.pairs import registers_of
+from dentframe.verbs.peaks import registers_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,8 +21,7 @@ from dentframe.times.ranges import ints, local, stamp
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from dentframe.metering.series import Ints
-    from dentframe.metering.steps import Bools
+    from dentframe.metering.series import Bools, Ints
 
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun", "holiday")

@@ -16,14 +16,13 @@ from dentframe.metering.registers import RegisterRules
 from dentframe.times.ranges import local
 from dentframe.verbs.elements import summed_series
 from dentframe.verbs.inputs import Inputs, VerbKeywords, check_share, demand_source, inputs_of
-from dentframe.verbs.maxima import flags_in, highest, known, rest
+from dentframe.verbs.peaks import highest, known, rest
 from dentframe.verbs.results import EXPORT, MISSING, REBLOCKED, flag_tuples, warn_of_coverage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dentframe.metering.series import Floats, Ints
-    from dentframe.metering.steps import Bools
+    from dentframe.metering.series import Bools, Floats, Ints
     from dentframe.times.periods import Freq
     from dentframe.times.ranges import Zone
 
@@ -220,7 +219,7 @@ def _rows(of: Inputs, x: _Together, least: float | None) -> pd.DataFrame:
         share = x.parts / peak
     meaningless = (len(x.of) < 2) | x.exports.any(axis=0) | ~(peak > 0)
     diversity = np.where(meaningless, np.nan, diversity)
-    bits = np.stack([flags_in(c, of.s, of.e) for c in x.of])
+    bits = np.stack([c.flags_in(of.s, of.e, of_edges=False) for c in x.of])
     state = status(x.coverage, np.bitwise_or.reduce(bits, axis=0))
     state = np.where(x.at == NAT, MISSING, state)
     parts = [
@@ -248,7 +247,7 @@ def _rows(of: Inputs, x: _Together, least: float | None) -> pd.DataFrame:
 def _told(c: Cumulative, x: _Together, i: int) -> list[list[str]]:
     """Flags that are no bits: of the block that was the site's peak, and of the element."""
     there = x.at != NAT
-    cut = there & blocks.reblocked(c, np.where(there, x.at, 0), np.where(there, x.until, 0))
+    cut = there & (c.edges(x.at).inside | c.edges(x.until).inside)
     flags = (EXPORT, x.exports[i]), (REBLOCKED, cut)
     return [[name for name, of in flags if of[k]] for k in range(len(cut))]
 

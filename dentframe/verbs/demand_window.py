@@ -15,9 +15,8 @@ import pandas as pd
 
 from dentframe.errors import RangeError
 from dentframe.metering.attrs import is_several, time_index
-from dentframe.metering.registers import MINUTE, RegisterRules, micros
-from dentframe.metering.series import ESTIMATES, Flag, meter_by_meter
-from dentframe.metering.steps import HOUR, Bools
+from dentframe.metering.registers import HOUR, MINUTE, RegisterRules, micros
+from dentframe.metering.series import ESTIMATES, Bools, Flag, meter_by_meter
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import Zone, minutes
 from dentframe.verbs.inputs import Bounds, VerbKeywords, asked_bounds, warn_of_spacing

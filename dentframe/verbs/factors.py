@@ -11,9 +11,8 @@ from dentframe.errors import ConfigError, KindError
 from dentframe.frame.select import check_read
 from dentframe.metering import blocks
 from dentframe.metering.cumulative import Cumulative, share
-from dentframe.metering.registers import RegisterRules
+from dentframe.metering.registers import HOUR, RegisterRules
 from dentframe.metering.series import element_columns
-from dentframe.metering.steps import HOUR
 from dentframe.verbs.elements import keyed
 from dentframe.verbs.inputs import (
     REGISTER,
@@ -26,7 +25,7 @@ from dentframe.verbs.inputs import (
     inputs_of,
     series_of,
 )
-from dentframe.verbs.maxima import flags_in, measured, within
+from dentframe.verbs.peaks import measured, within
 from dentframe.verbs.results import Ratio, divided, result
 
 if TYPE_CHECKING:
@@ -135,7 +134,7 @@ def _load_factors(
         of_energy = energies.get((c.meter, c.element), c)
         energy, covered = of_energy.measure(of.s, of.e)
         coverage = np.minimum(share(covered, of.e - of.s), top.rest.coverage)
-        flags = flags_in(c, of.s, of.e) | of_energy.flags_in(of.s, of.e)
+        flags = c.flags_in(of.s, of.e, of_edges=False) | of_energy.flags_in(of.s, of.e)
         value = divided(energy, peak * hours)
         found.append(Ratio(c, value, energy, peak, coverage, flags, of_energy))
     return found

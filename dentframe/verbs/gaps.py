@@ -27,7 +27,7 @@ from dentframe.verbs.inputs import (
     energy_source,
     inputs_of,
 )
-from dentframe.verbs.pairs import registers_of
+from dentframe.verbs.peaks import registers_of
 from dentframe.verbs.results import by_element, periods_index
 from dentframe.wire.columns import is_wire, wire_columns
 

@@ -19,13 +19,7 @@ from dentframe.errors import ConfigError, KindError, RangeError, ReadingWarning,
 from dentframe.frame import select as selection
 from dentframe.metering import corrections
 from dentframe.metering.attrs import is_several, meters_of, named_elements, span_of, time_index
-from dentframe.metering.cumulative import (
-    Cumulative,
-    first_covered,
-    from_means,
-    from_register,
-    jumps,
-)
+from dentframe.metering.cumulative import Cumulative, first_covered, from_means, jumps
 from dentframe.metering.registers import (
     MINUTE,
     RegisterRules,
@@ -35,6 +29,7 @@ from dentframe.metering.registers import (
     resolve,
 )
 from dentframe.metering.series import Flag, Rows, Series, element_columns, read, rows
+from dentframe.metering.steps import from_register
 from dentframe.site.corrections import corrections_of, in_force
 from dentframe.site.site import apply_site
 from dentframe.times.periods import Periods, build, verb_zone
@@ -264,7 +259,8 @@ def series_of(frame: pd.DataFrame, source: Source, keywords: VerbKeywords) -> li
     if source.register != REGISTER and isinstance(rules, SiteRules):
         rules = rules.of_another_register
     check_elements(rules, [(m.meter, c.id) for m in meters for _, c in columns])
-    named = elements_asked(frame, source.topics, keywords.elements)
+    asked = keywords.elements
+    named = None if asked is None else elements_asked(frame, source.topics, asked)
     found = _answering(frame, source, meters, columns)
     local = naive_zone(frame, keywords.tz)
     same = None if rules.by_element else resolve(rules, None, "", local)
@@ -324,9 +320,8 @@ def _register(
 
 def register_of(series: Series, rules: Rules, means: Cumulative | None = None) -> Cumulative:
     """E(t) and C(t) of a register, corrected where corrections bear on its element."""
-    if rules.fixes:
-        return corrections.register(series, rules, means)
-    return from_register(series, rules, means)
+    make = corrections.register if rules.fixes else from_register
+    return make(series, rules, means)
 
 
 def means_of(series: Series, rules: Rules, keywords: VerbKeywords) -> Cumulative:

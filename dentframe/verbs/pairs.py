@@ -6,7 +6,7 @@ of them is refused.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,18 +16,16 @@ from dentframe.frame.select import check_read, topics
 from dentframe.metering.cumulative import Cumulative, first_covered
 from dentframe.metering.registers import check_elements, resolve
 from dentframe.metering.series import NONE, Series, element_columns, read, rows
-from dentframe.verbs.elements import Element, elements_asked, keyed
+from dentframe.verbs.elements import Element, elements_asked
 from dentframe.verbs.inputs import (
     MEAN,
     REGISTER,
-    Source,
     VerbKeywords,
     by_meter,
     interval_of,
     means_of,
     naive_zone,
     register_of,
-    series_of,
     warn_of_spacing,
 )
 
@@ -110,16 +108,6 @@ def pairs(frame: pd.DataFrame, keywords: VerbKeywords) -> list[Pair]:
     made.sort(key=lambda p: (p.meter or "", len(p.element), p.element))
     warn_of_spacing((p.demand.series for p in made), keywords.interval)
     return [p for p in made if len(p.register.at) or len(p.demand.at)]
-
-
-def registers_of(
-    frame: pd.DataFrame, keywords: VerbKeywords, topic: str
-) -> dict[Element, Cumulative]:
-    """The registers of a frame by (meter, element), where it has any that can be read."""
-    if not element_columns(frame, [topic]):
-        return {}
-    every = replace(keywords, elements=None, refuse=False)
-    return keyed(series_of(frame, Source(topic, None), every))
 
 
 def need_both(frame: pd.DataFrame, verb: str) -> None:

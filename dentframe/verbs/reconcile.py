@@ -25,8 +25,7 @@ from dentframe.verbs.inputs import VerbKeywords, periods, warn_of_spacing
 from dentframe.verbs.pairs import Pair, need_both, pairs
 
 if TYPE_CHECKING:
-    from dentframe.metering.series import Floats, Ints
-    from dentframe.metering.steps import Bools
+    from dentframe.metering.series import Bools, Floats, Ints
     from dentframe.times.periods import Freq
     from dentframe.times.ranges import Zone
 

@@ -17,9 +17,8 @@ from dentframe.frame.quantify import quantify
 from dentframe.metering.attrs import is_several, meters_of
 from dentframe.metering.cumulative import STATUSES, Cumulative, first_covered, jumps, status
 from dentframe.metering.figures import COLUMNS, Figures, table
-from dentframe.metering.registers import MINUTE
+from dentframe.metering.registers import HOUR, MINUTE
 from dentframe.metering.series import Ints, element_columns, names
-from dentframe.metering.steps import HOUR
 from dentframe.times.ranges import local, stamp
 from dentframe.verbs.elements import elements_asked
 from dentframe.verbs.inputs import Source, interval_of

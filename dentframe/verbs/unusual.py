@@ -10,8 +10,7 @@ import pandas as pd
 
 from dentframe.errors import ConfigError
 from dentframe.metering import blocks
-from dentframe.metering.registers import RegisterRules
-from dentframe.metering.steps import HOUR
+from dentframe.metering.registers import HOUR, RegisterRules
 from dentframe.times.ranges import local
 from dentframe.times.schedule import HOLIDAY, Schedule, Window
 from dentframe.verbs.inputs import VerbKeywords, check_share
@@ -19,8 +18,7 @@ from dentframe.verbs.profile import block_inputs, working_days
 from dentframe.verbs.results import attrs_of, divided, warn_of_coverage
 
 if TYPE_CHECKING:
-    from dentframe.metering.series import Floats, Ints
-    from dentframe.metering.steps import Bools
+    from dentframe.metering.series import Bools, Floats, Ints
     from dentframe.times.ranges import Zone
     from dentframe.verbs.inputs import Inputs
 

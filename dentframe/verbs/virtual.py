@@ -42,7 +42,7 @@ from dentframe.verbs.inputs import (
     series_of,
     warn_of_spacing,
 )
-from dentframe.verbs.maxima import covered_pieces
+from dentframe.verbs.peaks import covered_pieces
 from dentframe.verbs.results import Result, attrs_of, warn_of_coverage
 from dentframe.wire.columns import ELEMENT, Column, split_element
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dentframe.metering.cumulative import STATUSES, from_means, from_register, status
+from dentframe.metering.cumulative import STATUSES, from_means, status
 from dentframe.metering.registers import MINUTE, Rules
 from dentframe.metering.series import NONE, Flag, Series, names
+from dentframe.metering.steps import from_register
 
 Q = 15 * MINUTE
 
