@@ -56,7 +56,7 @@ def split(
       dentframe split bill.toml --site site.toml --rules rules.toml --out strict --draft
       dentframe split bill.toml --site site.toml --archive archive --out 2023-12-again
       dentframe split bill.toml --site site.toml --corrections corrections.toml --out corrected
-      dentframe split bill.toml --site site.toml --records bills --out bills/2023-12
+      dentframe split bill.toml --site site.toml --records . --out 2023-12-compared
     """
     from dentframe.money.split import split as run_split
     from dentframe.money.split_rules import SplitRules

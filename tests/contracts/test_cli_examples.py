@@ -70,6 +70,7 @@ name = "2023-12"
 start = 2023-12-01
 end = 2024-01-01
 kwh = 8730
+total = 1746.00
 [[lines]]
 name = "Energy"
 kind = "energy"

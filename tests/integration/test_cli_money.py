@@ -48,6 +48,7 @@ name = "2023-12"
 start = 2023-12-01
 end = 2024-01-01
 kwh = 10000
+total = 2000.00
 [[lines]]
 name = "Energy"
 kind = "energy"

@@ -56,6 +56,7 @@ start = 2023-12-01
 end = 2024-01-01
 days = 31
 kwh = 29900
+total = 7182.96
 lines = [
   { name = "Energy", kind = "energy", amount = 5980.00 },
   { name = "Demand", kind = "demand", amount = 900.01 },
