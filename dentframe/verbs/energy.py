@@ -297,9 +297,9 @@ def energy(
     Raises
     ------
     KindError
-        For what holds no energy, or where an element that is named, or every one, has a register
-        that was differenced by hand or feeds back undeclared. Beside others it is missing, and
-        the warning names the remedy.
+        For what holds no energy, or where an element that is named has a register that was
+        differenced by hand or feeds back undeclared. In a whole frame it is missing, and the
+        warning names the remedy.
     RangeError
         For a naive index, a missing `tz`, or a span that ends before it starts.
     UnknownTopicError, UnknownMeterError, UnitError, ConfigError

@@ -280,12 +280,12 @@ def series_of(frame: pd.DataFrame, source: Source, keywords: VerbKeywords) -> li
     if len(meters) < 2:
         return made
     # Among several meters, an element with only blanks is none, unless it was named somewhere.
-    kept = {*named_elements(frame), *(named or ()), *getattr(rules, "named", ())}
+    shown = {*named_elements(frame), *(named or ()), *getattr(rules, "named", ())}
     conflict = Flag.CONFLICTING_DUPLICATE  # readings that conflict are missing, not absent
     return [
         c
         for c in made
-        if len(c.at) or (c.meter, c.element) in kept or (c.series.marks & conflict).any()
+        if len(c.at) or (c.meter, c.element) in shown or (c.series.marks & conflict).any()
     ]
 
 
