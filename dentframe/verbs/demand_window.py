@@ -19,7 +19,7 @@ from dentframe.metering.registers import HOUR, MINUTE, RegisterRules, micros
 from dentframe.metering.series import ESTIMATES, Bools, Flag, meter_by_meter
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import Zone, minutes
-from dentframe.verbs.inputs import Bounds, VerbKeywords, asked_bounds, warn_of_spacing
+from dentframe.verbs.inputs import Bounds, VerbKeywords, asked_bounds
 from dentframe.verbs.pairs import Pair, need_both, pairs
 
 if TYPE_CHECKING:
@@ -131,7 +131,6 @@ def check_demand_window(
     _check_order(bounds)
     lags = _lags(max_lag)
     found = pairs(frame, asked)
-    warn_of_spacing((p.demand.series for p in found), interval)
     both = [p for p in found if p.complete]
     fits = [_fit(p, lags, bounds, _days(both)) for p in both]
     meters = meter_by_meter(fits, lambda f: f.pair.meter)

@@ -397,7 +397,7 @@ def intervals(
     zone = verb_zone(time_index(frame).tz, asked.tz)
     answer = energy_source(frame, topic, source)
     series = series_of(frame, answer, asked)
-    warn_of_spacing([c.series for c in series if c.source == "demand"], interval)
+    warn_of_spacing((c.series for c in series), interval)
     low, high = asked_bounds(frame, start, end, asked.tz)
     first, last = default_bounds(frame, series)
     parts, found = [], []

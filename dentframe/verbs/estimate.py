@@ -20,7 +20,7 @@ from dentframe.metering.registers import RegisterRules
 from dentframe.metering.series import element_columns
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import local
-from dentframe.verbs.inputs import MEAN, REGISTER, VerbKeywords, asked_bounds, warn_of_spacing
+from dentframe.verbs.inputs import MEAN, REGISTER, VerbKeywords, asked_bounds
 from dentframe.verbs.pairs import pairs
 
 if TYPE_CHECKING:
@@ -127,7 +127,6 @@ def estimate(
     zone = verb_zone(time_index(frame).tz, asked.tz, "D" if method == "reference_days" else None)
     bounds = asked_bounds(frame, start, end, asked.tz)
     found = pairs(frame, asked)
-    warn_of_spacing((p.demand.series for p in found), interval)
     means = [m for p in found for m in known(p)]
     if not element_columns(frame, (REGISTER, MEAN)):
         raise KindError(

@@ -21,7 +21,7 @@ from dentframe.metering.registers import RegisterRules
 from dentframe.metering.series import meter_by_meter
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import ints, local
-from dentframe.verbs.inputs import VerbKeywords, periods, warn_of_spacing
+from dentframe.verbs.inputs import VerbKeywords, periods
 from dentframe.verbs.pairs import Pair, need_both, pairs
 
 if TYPE_CHECKING:
@@ -306,7 +306,6 @@ def reconcile(
     need_both(frame, "reconcile")
     zone = verb_zone(time_index(frame).tz, asked.tz, freq)
     found = pairs(frame, asked)
-    warn_of_spacing((p.demand.series for p in found), interval)
     refused = " ".join(p.register.refusal for p in found if p.register.refusal)
     if refused:
         warn(refused, CoverageWarning)

@@ -239,7 +239,7 @@ def virtual(
     for c in series.values():
         if c.refusal:
             raise KindError(c.refusal)
-    warn_of_spacing([c.series for c in series.values() if c.source == "demand"], interval)
+    warn_of_spacing((c.series for c in series.values()), interval)
     bounds = {"start": start, "end": end, "naive": asked.tz}
     when = periods(frame, list(series.values()), freq, tz=zone, **bounds)
     s, e = ints(when.starts), ints(when.ends)
