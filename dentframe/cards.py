@@ -1,4 +1,4 @@
-"""What an object shows of itself in a terminal and in a notebook: one card, two renderings.
+"""A card shows an object in a terminal and in a notebook: one text, two renderings.
 
 The HTML sets no colour of its own: text and background are the notebook's, light or dark, and
 rules are a translucent grey that shows on both.

@@ -1,10 +1,9 @@
-"""What each meter has and since when, found with few requests.
+"""`read_dentcloud` reads meters; `plan_dentcloud` says what that asks, `inventory` what there is.
 
-A month of one small topic tells whether a meter had readings then. The newest month with
-readings is looked for from the present backwards, the oldest by bisection, so a meter's first
-reading is found as long as no whole probed month between it and the present is empty.
-
-The doors to the cloud: read, plan, list. Each is a few steps over pure parts.
+`inventory` needs few requests: a month of one small topic tells whether a meter had readings then.
+The newest month with readings is looked for from the present backwards, the oldest by bisection,
+so a meter's first reading is found as long as no whole probed month between it and the present
+is empty.
 """
 
 from __future__ import annotations

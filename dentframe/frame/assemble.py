@@ -1,4 +1,4 @@
-"""Decoded pages become one table here, and the table a frame: joined, ordered, clipped."""
+"""Decoded pages become one table, and the table a frame: joined, ordered, clipped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Units attached to columns, detached and changed. Pure: frame in, frame out.
+"""Columns get pint dtypes, lose them, or change their unit here, in a new frame.
 
 Floats carry their unit beside them (in the label, the attrs or the catalogue); pint dtypes carry
 it themselves. Values are never rounded: a round trip is bit-identical.

@@ -1,4 +1,4 @@
-"""A read is asked for here: meters, elements and topics are resolved and checked, and planned."""
+"""A request of a read: its meters, elements and topics are resolved, checked and planned."""
 
 from __future__ import annotations
 

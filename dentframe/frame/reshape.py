@@ -1,9 +1,4 @@
-"""From the wire grammar to one column per element or channel, and back. Pure.
-
-The other changes of shape, `select`, `table` and `to_long`, are offered from here too.
-
-One row per reading and column, and back to the wire grammar. Pure: frame in, frame out.
-"""
+"""Readings are laid out as a column per element or channel, or as one row each, and back."""
 
 from __future__ import annotations
 

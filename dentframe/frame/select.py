@@ -1,4 +1,4 @@
-"""What is in a frame, and the part of it that is asked for. Pure: frame in, frame out."""
+"""A frame is described here, and the part of it that is asked for is selected."""
 
 from __future__ import annotations
 
@@ -172,8 +172,8 @@ def select(
     else:
         part = frame.loc[frame.index.get_level_values(METER).isin(rows), labels]
         attrs.keep_meters(part, rows)
-    for places, name_of in ((at_element, _element_of), (at_channel, _channel_of)):
-        part = _masked(part, places, name_of)
+    part = _masked(part, at_element, lambda c: c.element)
+    part = _masked(part, at_channel, lambda c: c.channel)
     return _between(part, start, end, tz)
 
 
@@ -287,14 +287,6 @@ def _rows(
     if not wanted:
         return None
     return sorted(set.intersection(*wanted))
-
-
-def _element_of(column: Column) -> str | None:
-    return column.element
-
-
-def _channel_of(column: Column) -> str | None:
-    return column.channel
 
 
 def _fits(

@@ -1,4 +1,4 @@
-"""CSV files and Excel workbooks of readings and tables are written here, and readings read back.
+"""Readings and tables of verbs are written as CSV and Excel, and readings are read back.
 
 The header of readings names each column's unit (``DemandkW/Elm/A [kW]``); time is UTC, beside it
 the local time and the UTC offset where a zone is known, and reading gives the identical frame.

@@ -1,8 +1,7 @@
-"""Calendar periods on local clocks, as half-open ranges of UTC instants. Pure.
+"""Calendar periods are cut on the local clock, and are half-open ranges of UTC instants.
 
-Every edge is a local calendar edge converted to UTC; nothing ever adds 24 hours.
-
-What a frequency may be: a start-anchored name, billing months, or a list of edges. Pure.
+A frequency is a start-anchored name (``"MS"``), billing months, or a list of edges. Every edge is
+a local calendar edge converted to UTC; nothing ever adds 24 hours.
 """
 
 from __future__ import annotations

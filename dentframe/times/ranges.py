@@ -1,4 +1,4 @@
-"""Instants on local clocks: zones, bounds and reading ranges, as UTC. Pure.
+"""Dates and times are read here: zones, bounds and the range of a read, as UTC instants.
 
 A naive value is wall time in a given zone, never the machine's. A midnight that does not
 exist becomes the first instant that does; one that comes twice, the first.
@@ -197,17 +197,14 @@ def time_range(
         low, high = instant(first, local), instant(after, local, "the period's end")
     else:
         low = instant(start, local)
-        high = now.tz_convert("UTC") if _is_now(end) else instant(end, local, "end")
+        until_now = isinstance(end, str) and end.strip().lower() == "now"
+        high = now.tz_convert("UTC") if until_now else instant(end, local, "end")
     if not low < high:
         raise RangeError(
             f"Cannot read from {start!r} to {end!r}: start is not before end "
             f"({low.isoformat()} >= {high.isoformat()}). The range is half-open, [start, end)."
         )
     return low, high
-
-
-def _is_now(end: Any) -> bool:
-    return isinstance(end, str) and end.strip().lower() == "now"
 
 
 def _whole(start: Any) -> tuple[pd.Timestamp, pd.Timestamp]:
@@ -266,8 +263,9 @@ def minutes(value: Any, what: str) -> int:
 @lru_cache(typed=True)
 def _minutes(value: Any, what: str) -> int:
     check_spelling(value, what)
+    bare = isinstance(value, str) and value in _UNITS  # as `freq` takes it too
     try:
-        span = pd.Timedelta(f"1{value}" if _is_unit(value) else value)
+        span = pd.Timedelta(f"1{value}" if bare else value)
     except (ValueError, TypeError):
         span = pd.Timedelta(-1, unit="min")
     if pd.isna(span) or span < pd.Timedelta(0) or span % pd.Timedelta(minutes=1):
@@ -286,11 +284,6 @@ def check_spelling(value: Any, what: str) -> None:
             f"Cannot use {what}={value!r}: that is pandas' old spelling, which it gave up in "
             f"version 3. Use {new!r}."
         )
-
-
-def _is_unit(value: Any) -> bool:
-    """Whether this is a bare unit, which `freq` takes too."""
-    return isinstance(value, str) and value in _UNITS
 
 
 def stamp(us: int) -> pd.Timestamp:

@@ -1,7 +1,7 @@
-"""Time-of-use windows on the local clock, without any price. Pure.
+"""A schedule says which time-of-use window of the local clock each instant falls into.
 
-A `Schedule` says which window each instant falls into; `split` cuts periods into the
-stretches of each window, from which energy and demand are then measured.
+`Schedule.split` cuts periods into the stretches of each window, from which energy and demand are
+then measured. It knows no price.
 """
 
 from __future__ import annotations

@@ -215,7 +215,8 @@ def _fit(pair: Pair, lags: Ints, bounds: Bounds, days: Ints) -> _Fit:
         return np.asarray(np.bincount(day, values, minlength=len(days)), dtype=np.float64)
 
     # Lag by lag: arrays of one lag stay in the processor's cache.
-    rises = (_rise(pair.register, t - lag, pair.interval) for lag in lags)
+    at = pair.register.energy_at
+    rises = (at(t - lag) - at(t - lag - pair.interval) for lag in lags)
     xx, xy = zip(*((summed(x * x), summed(x * y)) for x in rises), strict=True)
     yy = np.tile(summed(y * y), (len(lags), 1))
     n = np.bincount(day, minlength=len(days)).astype(np.float64)
@@ -280,11 +281,6 @@ def _usable(register: Cumulative, s: Ints, e: Ints) -> Bools:
     """Windows in which the register is measured: covered, without gap, reset or the like."""
     doubt = register.flags_in(s, e, of_edges=False) & int(ESTIMATES | Flag.GAP_BRIDGED)
     return np.asarray((register.covered(s, e) == e - s) & (doubt == 0))
-
-
-def _rise(register: Cumulative, ends: Ints, window: int) -> Floats:
-    """The register's increment over the window before each instant [kWh]."""
-    return register.energy_at(ends) - register.energy_at(ends - window)
 
 
 def _past_clock(t: Ints, window: int) -> int:

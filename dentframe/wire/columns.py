@@ -1,4 +1,4 @@
-"""The wire grammar of column names: ``"A/Ch/A1"`` to `Column` and back. Pure text.
+"""A column name is taken apart here: ``"A/Ch/A1"`` becomes a `Column`, and back.
 
 A name the grammar does not know is kept readable as it is: ``V/Ph/L1-L2``, ``kVARHNet/Elm/A``
 and ``Foo`` all parse, and print as they came.

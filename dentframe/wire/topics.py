@@ -1,4 +1,4 @@
-"""The table of topics: what each one is and its unit. Data, not branches.
+"""The table of topics says what each topic is, and its unit.
 
 Add a topic by adding a row; every verb follows the table.
 """

@@ -1,4 +1,4 @@
-"""Units of columns: look up, name, parse. The pint registry is the application's own.
+"""Units of columns are looked up, named and parsed here, by pint's application registry.
 
 Wire units go through a whitelist, because pint reads ``PF`` as petafarad. kVAh and kvarh get
 dimensions of their own, so that kWh + kVAh raises.

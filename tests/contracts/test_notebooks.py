@@ -34,11 +34,12 @@ def test_a_notebook_is_short_and_keeps_its_outputs(path):
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.name)
 def test_a_notebook_runs(path, tmp_path):
-    """Executing every cell raises nothing."""
+    """Executing every cell raises nothing, and leaves no file beside the notebook."""
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": sys.version}
     client = NotebookClient(notebook, timeout=100, resources={"metadata": {"path": str(tmp_path)}})
     client.execute()
+    assert not list(tmp_path.iterdir())
 
 
 def test_there_are_notebooks():
