@@ -7,7 +7,7 @@ names the file and the field.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -127,17 +127,12 @@ def dump(records: Iterable[Record]) -> dict[str, Any]:
     sets: dict[tuple[str, ...], int] = {}
     empty = asdict(Report.zero())
     found = [
-        {
+        _values(r)
+        | {
             "window": str(r.window),
-            "topics": r.topics,
             "read_at": r.read_at.astimezone(UTC),
-            "until": r.until,
-            "complete": r.complete,
             "columns": sets.setdefault(r.columns, len(sets)),
             "report": {k: v for k, v in asdict(r.report).items() if v != empty[k]},
-            "lacks": r.lacks,
-            "fingerprint": r.fingerprint,
-            "same_since": r.same_since,
         }
         for r in records
     ]
@@ -188,18 +183,12 @@ def _record(answer: _Answer, about: About) -> Record:
         raise ValueError(f"there are no columns `column_sets[{answer.columns}]`")
     if any(minute not in window.minutes for minute in answer.lacks):
         raise ValueError(f"`lacks` has a minute outside {window}")
-    return Record(
-        window=window,
-        topics=answer.topics,
-        read_at=answer.read_at,
-        until=answer.until,
-        complete=answer.complete,
-        columns=about.column_sets[answer.columns],
-        report=answer.report,
-        lacks=answer.lacks,
-        fingerprint=answer.fingerprint,
-        same_since=answer.same_since,
-    )
+    changed = {"window": window, "columns": about.column_sets[answer.columns]}
+    return Record(**(_values(answer) | changed))
+
+
+def _values(of: Record | _Answer) -> dict[str, Any]:
+    return {f.name: getattr(of, f.name) for f in fields(of)}
 
 
 _window = lru_cache(maxsize=4096)(Window.parse)
