@@ -27,10 +27,8 @@ def test_a_month_is_decoded_into_its_place(tmp_path):
     """A month of 144 columns holds little beside its own readings: no row is there twice."""
     columns = [f"A/Ch/{e}{i}" for e in "ABCDEFGHIJKLMNOPQRSTUVWX" for i in range(1, 7)]
     cells = ",".join(f'"{c}":"{i}.{i:03d}"' for i, c in enumerate(columns))
-    rows = (
-        f'{{"date":"2023-01-{q // 96 + 1:02d}","time":"{q // 4 % 24:02d}:{q % 4 * 15:02d}",{cells}}}'
-        for q in range(31 * 96)
-    )
+    clock = ((day, q // 4, q % 4 * 15) for day in range(1, 32) for q in range(96))
+    rows = (f'{{"date":"2023-01-{d:02d}","time":"{h:02d}:{m:02d}",{cells}}}' for d, h, m in clock)
     head = json.dumps({"headers": ["date", "time", *columns]})[:-1]
     (tmp_path / "body").write_text(f'{head}, "topics":[{",".join(rows)}]}}')
     args = [sys.executable, "-c", DECODE, str(tmp_path / "body")]
