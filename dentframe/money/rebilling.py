@@ -177,7 +177,7 @@ def notes(of: Outcome) -> pd.DataFrame:
     for party, title, difference in _differences(of, how):
         was = old.get((party, title), ZERO)
         borne = computed.get((party, title), ZERO) - was if party in accounts else ZERO
-        settled = "note" if difference else "landlord"
+        settled = "note" if difference and party in accounts else "landlord"
         told = difference or borne
         if told:
             who = party, accounts.get(party, ""), how.number(party), how.numbers.get(party, "")

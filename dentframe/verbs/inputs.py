@@ -254,8 +254,8 @@ def series_of(frame: pd.DataFrame, source: Source, keywords: VerbKeywords) -> li
     known = {c.topic for _, c in columns}
     if source.of_demand and source.mean and source.register and source.register not in known:
         # Rules address registers: an element without means may be named in them.
-        kept = RegisterRules(corrections=rules.corrections)
-        rules = rules.of_means if isinstance(rules, SiteRules) else kept
+        others = RegisterRules(corrections=rules.corrections)
+        rules = rules.of_means if isinstance(rules, SiteRules) else others
     if source.register != REGISTER and isinstance(rules, SiteRules):
         rules = rules.of_another_register
     check_elements(rules, [(m.meter, c.id) for m in meters for _, c in columns])
