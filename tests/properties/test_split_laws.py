@@ -5,11 +5,14 @@ from __future__ import annotations
 import tomllib
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 
+import numpy as np
+import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dentframe import Site, UtilityBill
+from dentframe import Site, SplitRules, UtilityBill
 from tests.split_kit import LA, balanced, element, line, readings, split
 
 JANUARY = datetime(2024, 1, 1)  # noqa: DTZ001 - wall time
@@ -112,3 +115,64 @@ def test_every_cent_has_a_party(data, billed, generated):
         assert sum(rows["amount"], Decimal(0)) == one.amount
     assert sum((s.total for s in run.statements), Decimal(0)) == run.control["tenants"]
     assert not run.charges.duplicated(["party", "line"]).any()
+
+
+def by_hand(cents, weights):
+    """A whole number of cents by weights: rounded down, the rest to the largest remainders."""
+    whole = [abs(cents) * w / sum(weights) for w in weights]
+    shared = [int(x) for x in whole]
+    order = sorted(range(len(whole)), key=lambda i: shared[i] - whole[i])
+    for i in order[: abs(cents) - sum(shared)]:
+        shared[i] += 1
+    return [x if cents > 0 else -x for x in shared]
+
+
+def half_up(thousandths):
+    """Thousandths as hundredths."""
+    return (thousandths + 5) // 10
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 10**9), st.integers(100, 90_000)), min_size=2, max_size=4),
+    st.integers(1, 10**7), st.integers(1, 10**6), st.integers(-(10**6), -1),
+    st.sampled_from([2, None]),
+)  # fmt: skip
+def test_shares_are_those_of_paper_and_pencil(meters, energy, service, credit, places):
+    """From the printed readings alone: used, each line's shares, and a credit as a tax."""
+    t = pd.date_range("2024-01-01", "2024-01-04", freq="h", tz=LA, name="time").tz_convert("UTC")
+    letters = "ABCD"[: len(meters)]
+    columns = {
+        f"kWHNet/Elm/{x}": np.round(np.linspace(low, low + used, len(t))) / 1000
+        for x, (low, used) in zip(letters, meters, strict=True)
+    }
+    frame = pd.concat({"P1": pd.DataFrame(columns, index=t)}, names=["meter"])
+    used = [
+        Fraction(u) if places is None else Fraction(half_up(low + u) - half_up(low))
+        for low, u in meters
+    ]
+    kwh = Decimal(int(sum(used))) / (1000 if places is None else 100)
+    lines = [
+        line("Energy", "energy", Decimal(energy) / 100),
+        line("Service", "fixed", Decimal(service) / 100),
+        line("Credit", "tax", Decimal(credit) / 100, credit=True),
+    ]
+    data = {"name": "b", "start": "2024-01-01", "end": "2024-01-04", "kwh": kwh, "lines": lines}
+    where = Site.from_dict(
+        {
+            "name": "s", "tz": LA, "currency": "USD",
+            "elements": {f"P1_{x}": element() for x in letters},
+            "tenants": [{"name": x, "elements": [f"P1_{x}"]} for x in letters],
+        }
+    )  # fmt: skip
+    rules = SplitRules({"energy": "energy", "fixed": "days", "tax": "lines"}, places=places)
+    run = split(UtilityBill.from_dict(data), where, rules, frame=frame)
+    first, second = by_hand(energy, used), by_hand(service, [Fraction(1)] * len(letters))
+    both = [Fraction(a + b) for a, b in zip(first, second, strict=True)]
+    expected = [*first, *second, *by_hand(credit, both)]
+    assert [int(x * 100) for x in run.charges["amount"]] == [x for x in expected if x] or (
+        [int(x * 100) for x in run.charges["amount"]] == expected
+    )
+    assert balanced(run)
+    assert run.control["unallocated"] == 0
+    assert all(made.check() == [] for made in run.statements)
