@@ -1,11 +1,4 @@
-"""Statements as plain data and back. Pure.
-
-The parts of a statement: lines, meter readings, earlier periods. Frozen records.
-
-A statement re-computed from its own record. Pure.
-
-A statement: lines that add up, and what they rest on. Frozen; its outputs are functions.
-"""
+"""A statement has lines that add up and what they rest on, checks itself, and is plain data too."""
 
 from __future__ import annotations
 
@@ -16,6 +9,7 @@ from decimal import Decimal
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pandas as pd
 
 from dentframe.cards import html_of, text_of
@@ -499,23 +493,23 @@ class Statement:
         dict
             The fields, amounts and times as text, and ``schema``, the layout they are in.
         """
-        return dict_of(self)
+        return {"schema": SCHEMA, **plain(self)}
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> Statement:
-        """A statement from `to_dict`, also from that of an older layout.
+        """A statement from `to_dict`.
 
         Parameters
         ----------
         data : mapping
-            Plain data; fields that an older layout lacks take their defaults.
+            Plain data.
 
         Raises
         ------
         ConfigError
-            For a field that is unknown, missing or cannot be read, or a later layout.
+            For a field that is unknown, missing or cannot be read, or another layout.
         """
-        return statement_of(data)
+        return _statement_of(data)
 
     def to_frame(self) -> pd.DataFrame:
         """The lines as a frame.
@@ -654,16 +648,8 @@ class Statement:
         return html_of(cell, self)
 
 
-LAYOUT, SCHEMA = "schema", 2
-"""Layout 1 has no `schema`, no bounds of readings and no comparison note: they take defaults."""
-_MONEY = {
-    "quantity", "rate", "amount", "open_reading", "close_reading", "limit", "measured", "total",
-    "energy", "lo", "hi", "closing", "opening", "charged", "whole", "weight", "weights",
-}  # fmt: skip
-_TIMES = {"start", "end", "open_at", "close_at", "read_at", "held_from", "held_to", "at"}
-_PARTS: dict[str, Any] = {
-    "lines": Line, "readings": Reading, "comparison": Past, "exchanges": Exchange, "daily": Day,
-}  # fmt: skip
+SCHEMA = 2
+"""The layout of plain data; another one is refused."""
 
 
 def plain(value: Any) -> Any:
@@ -679,53 +665,26 @@ def plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, dt.date) else value
 
 
-def dict_of(of: Statement) -> dict[str, Any]:
-    """A statement as plain data, with the layout that it is written in."""
-    return {LAYOUT: SCHEMA, **plain(of)}
-
-
-def statement_of(data: Mapping[str, Any]) -> Statement:
-    """The statement of plain data, of this layout or an older one."""
+def _statement_of(data: Mapping[str, Any]) -> Statement:
+    """The statement of plain data."""
     told = dict(data)
-    layout = told.pop(LAYOUT, 1)
-    if layout not in range(1, SCHEMA + 1):
+    layout = told.pop("schema", None)
+    if layout != SCHEMA:
         raise ConfigError(
-            f"Cannot read this statement: its {LAYOUT} is {layout!r}, and this dentframe reads 1 "
-            f"to {SCHEMA}. A later version of dentframe may have written it: update dentframe."
+            f"Cannot read this statement: its schema is {layout!r}, and this dentframe reads "
+            f"{SCHEMA}. Another version of dentframe may have written it: update dentframe."
         )
-    return _made(Statement, told)  # type: ignore[no-any-return]
-
-
-def _made(cls: Any, data: Mapping[str, Any]) -> Any:
-    known = {f.name for f in fields(cls)}
-    unknown = sorted(set(data) - known)
+    unknown = sorted(set(told) - {f.name for f in fields(Statement)})
     if unknown:
         raise ConfigError(
-            f"Cannot read this {cls.__name__.lower()}: it has no field {unknown[0]!r}. "
+            f"Cannot read this statement: it has no field {unknown[0]!r}. "
             "A later version of dentframe may have written it."
         )
     try:
-        return cls(**{k: _read(k, v) for k, v in data.items()})
-    except TypeError as e:
-        raise ConfigError(f"Cannot read this {cls.__name__.lower()}: {e}.") from None
+        return msgspec.convert(told, Statement, dec_hook=_time)
+    except (msgspec.ValidationError, ValueError) as e:
+        raise ConfigError(f"Cannot read this statement: {e}.") from None
 
 
-_READERS: tuple[tuple[set[str], Any], ...] = (
-    ({"letter"}, lambda x: _made(Letter, x)),
-    ({"share"}, lambda x: _made(Share, x)),
-    ({"issued", "due", "day"}, dt.date.fromisoformat),
-    (_MONEY, Decimal),
-    (_TIMES, lambda x: pd.Timestamp(x).as_unit("us")),
-)
-"""Fields by name, and what reads their plain data."""
-
-
-def _read(name: str, value: Any) -> Any:
-    if value is None:
-        return None
-    if name in _PARTS:
-        return tuple(_made(_PARTS[name], x) for x in value)
-    for names, read in _READERS:
-        if name in names:
-            return read(value)
-    return tuple(value) if isinstance(value, list) else value
+def _time(_: Any, value: Any) -> pd.Timestamp:
+    return pd.Timestamp(value).as_unit("us")

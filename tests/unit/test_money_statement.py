@@ -106,14 +106,16 @@ def test_a_full_statement_adds_up_and_survives_json():
     assert Statement.from_dict(json.loads(json.dumps(made.to_dict()))) == made
 
 
-def test_an_older_layout_is_read_and_a_later_one_refused():
-    """Records without a schema have no bounds and no comparison note; an unknown schema is told."""
+def test_another_layout_and_what_cannot_be_read_are_refused():
+    """No schema, a later one, an unknown field, a value of another kind: each is told."""
     data = statement(readings=(reading(),)).to_dict()
-    assert data["schema"] == 2
-    older = {k: v for k, v in data.items() if k not in {"schema", "comparison_note"}}
-    older["readings"] = [{k: v for k, v in data["readings"][0].items() if k not in {"lo", "hi"}}]
-    found = Statement.from_dict(older)
-    assert found == statement(readings=(reading(),))
-    assert found.check() == []
-    with pytest.raises(ConfigError, match=r"schema is 3.*update dentframe"):
-        Statement.from_dict({**data, "schema": 3})
+    for schema in (None, 1, 3):
+        with pytest.raises(ConfigError, match=f"schema is {schema}.*update dentframe"):
+            Statement.from_dict({**data, "schema": schema})
+    with pytest.raises(ConfigError, match="no field 'colour'"):
+        Statement.from_dict({**data, "colour": "red"})
+    with pytest.raises(ConfigError, match=r"\$\.total"):
+        Statement.from_dict({**data, "total": "much"})
+    line = {k: v for k, v in data["lines"][0].items() if k != "unit"}
+    with pytest.raises(ConfigError, match=r"required field `unit`"):
+        Statement.from_dict({**data, "lines": [line]})
