@@ -37,9 +37,11 @@ def test_a_notebook_runs(path, tmp_path):
     """Executing every cell raises nothing, and leaves no file beside the notebook."""
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": sys.version}
-    client = NotebookClient(notebook, timeout=100, resources={"metadata": {"path": str(tmp_path)}})
+    here = tmp_path / "here"
+    here.mkdir()
+    client = NotebookClient(notebook, timeout=100, resources={"metadata": {"path": str(here)}})
     client.execute()
-    assert not list(tmp_path.iterdir())
+    assert not list(here.iterdir())
 
 
 def test_there_are_notebooks():
