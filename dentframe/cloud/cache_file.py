@@ -37,11 +37,15 @@ CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, value TEXT, at REAL);
 """
 
 
+FAILURES = (sqlite3.Error, OSError, UnicodeDecodeError)
+"""What SQLite raises; the last where a damaged name stands in its own message."""
+
+
 def damaged(error: Exception) -> bool:
     """Whether an error means that the file is no cache, or a broken one."""
     if isinstance(error, sqlite3.OperationalError):
         return any(word in str(error) for word in ("malformed", "no such", "no column", "decode"))
-    return isinstance(error, sqlite3.DatabaseError)
+    return isinstance(error, sqlite3.DatabaseError | UnicodeDecodeError)
 
 
 def open_database(path: Path, busy: float) -> tuple[sqlite3.Connection, bool]:
@@ -258,7 +262,7 @@ class CacheFile:
         for attempt in range(3):
             try:
                 return call(self._connection())
-            except (sqlite3.Error, OSError) as error:
+            except FAILURES as error:
                 if not damaged(error) or attempt == 2:
                     return self._failed(error)
                 self._damage(error, move=attempt == 1)

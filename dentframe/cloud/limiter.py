@@ -16,7 +16,7 @@ import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from dentframe.cloud.cache_file import connect, create_private
+from dentframe.cloud.cache_file import FAILURES, connect, create_private
 from dentframe.errors import CacheWarning
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ class Limiter:
             self._notices = notices
             try:
                 table = PaceTable(folder / "pace.sqlite", account)
-            except (OSError, sqlite3.Error) as error:
+            except FAILURES as error:
                 self._warn(error)
                 return
             self._table.close()
@@ -253,7 +253,7 @@ class Limiter:
         table = self._table
         try:
             return call(table)
-        except (OSError, sqlite3.Error) as error:
+        except FAILURES as error:
             with self._gate:
                 if self._table is table:  # no other thread has given it up meanwhile
                     self._table = PaceTable(None)

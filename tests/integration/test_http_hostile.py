@@ -258,6 +258,21 @@ def test_rows_of_the_wrong_type_are_as_if_absent(harm, source, tmp_path):
             dent.held(METER, TOPICS)
 
 
+@pytest.mark.parametrize("name", ["answers.sqlite", "pace.sqlite"])
+@pytest.mark.filterwarnings("ignore::dentframe.errors.CacheWarning")
+def test_a_name_that_is_no_text_is_damage(name, source, tmp_path):
+    """SQLite puts it in its own error, which Python then cannot read."""
+    with service(source=source) as cloud:
+        with client(cloud, cache=tmp_path) as dent:
+            first = table(dent.read(jobs()))
+        with sqlite3.connect(tmp_path / name) as con:
+            con.execute("PRAGMA writable_schema = ON")
+            con.execute("UPDATE sqlite_master SET name = CAST(x'61f6' AS TEXT), sql = 'CREATE x'")
+        con.close()
+        with client(cloud, cache=tmp_path) as dent:
+            assert table(dent.read(jobs())) == first
+
+
 def test_a_bomb_in_the_cache_is_a_miss(source, tmp_path):
     """A blob that says little and unpacks to much is asked for again."""
     bomb = b'{"v":1,"size":100}\n' + zlib.compress(b" " * (1 << 28), 9)
