@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from dentframe.money.occupancy import (
 )
 from dentframe.money.rounding import EXACT, add, exact, rounded
 from dentframe.money.usage import printed
+from dentframe.site.corrections import in_force
 from dentframe.verbs.energy import energy
 
 if TYPE_CHECKING:
@@ -295,6 +297,39 @@ def _agreed(use: Usage, row: Row | None, value: Decimal | None) -> Decimal:
         return Decimal(0)
     own = {**row, "energy": row["energy"] - row["agreed"], "flags": ()}
     return EXACT.subtract(value, energy_of(use.rules, own) or Decimal(0))
+
+
+def parts_told(use: Usage, f: Figure) -> list[str]:
+    """What a register that a factor corrects showed and counts for, one sentence a part of it.
+
+    A reading where the factor changes is calculated: no meter showed it.
+    """
+    zone, low, high = use.site.zone, f.row.get("open_at"), f.row.get("close_at")
+    key, opening = f.stay.element, f.row.get("open_reading")
+    own = in_force(use.site.corrections, zone)
+    fixes = [x for x in own if (x.kind, x.element) == ("factor", key)]
+    if not fixes or low is None or pd.isna(low) or pd.isna(high) or pd.isna(opening):
+        return []
+    inner = {x for fix in fixes for x in fix.span(zone) if low < x < high}
+    edges, told = sorted({low, high} | inner), []
+    table = energy(use.frame, edges, detail=True, min_coverage=0, **use.keywords)
+    rows = keyed(table, "start")
+    for start, end in pairwise(edges):
+        row = rows[key, start.tz_convert("UTC")]
+        times = [x.factor for x in fixes if x.span(zone)[0] <= start < x.span(zone)[1]]
+        closing = opening + row["raw"]
+        shown = [
+            f"{rounded(float(v), use.rules.places)} kWh{' (calculated)' if x in inner else ''}"
+            for v, x in ((opening, start), (closing, end))
+        ]
+        a, b = (f"{x.tz_convert(zone):%Y-%m-%d %H:%M}" for x in (start, end))
+        used = rounded(float(row["energy"]), use.rules.places)
+        told.append(
+            f"from {a} to {b}: opening {shown[0]}, closing {shown[1]}, multiplier "
+            f"{times[0] if times else 1}, used {used} kWh."
+        )
+        opening = closing
+    return told
 
 
 def by_stay(

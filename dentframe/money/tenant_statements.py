@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from dentframe.money.comparison import Billed, compared, measured
-from dentframe.money.figures import Figure, Usage, accepts, moves, scale_of
+from dentframe.money.figures import Figure, Usage, accepts, moves, parts_told, scale_of
 from dentframe.money.letters import lettered
 from dentframe.money.occupancy import COMMON, OWN, span
 from dentframe.money.outcome import Outcome, worst
@@ -21,6 +21,7 @@ from dentframe.money.rounding import EXACT, add, rounded
 from dentframe.money.shares import FEE, TITLES, WEIGHT_UNITS, Charge, part_of, weights
 from dentframe.money.split_rules import PARTS
 from dentframe.money.statement import Line, Reading, Statement
+from dentframe.site.corrections import in_force
 from dentframe.site.elements import EXPORT
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def _statement(
         comparison=before,
         comparison_note=why,
         places=of.rules.places,
-        notes=(*_notes(of, mine), *_accepted(of, party)),
+        notes=(*_notes(of, mine), *_corrected(of, mine), *_accepted(of, party)),
         read_at=read_at,
         held_from=own[0].tz_convert(zone) if own else None,
         held_to=own[1].tz_convert(zone) if own else None,
@@ -199,6 +200,17 @@ def _notes(of: Outcome, mine: Sequence[Figure]) -> list[str]:
         for f in mine
         if (f.stay.start, f.stay.end) not in spans
     ]
+
+
+def _corrected(of: Outcome, mine: Sequence[Figure]) -> Iterator[str]:
+    """What was corrected on a party's own meters, and what their registers showed and count for."""
+    zone = of.site.zone
+    for f in mine if of.site.corrections else ():
+        for x in in_force(of.site.corrections, zone):
+            if x.element == f.stay.element and x.touches(f.stay.start, f.stay.end, zone):
+                by = f" ({x.by})" if x.by else ""
+                yield f"{_name(of, f)} is corrected, {x.id}: {x.reason}{by}, {x.on}."
+        yield from (f"{_name(of, f)}: {told}" for told in parts_told(of.whole, f))
 
 
 def _accepted(of: Outcome, party: str) -> list[str]:

@@ -42,6 +42,10 @@ def test_a_factor_for_half_a_month():
     # 992 / 31 = 32 kWh a day: 16 days x 32 + 15 days x 64 = 1,472; no loss is left.
     assert amounts(run) == {"A Energy": "178.64", "B Energy": "121.36", "A Tax": "17.86",
                             "B Tax": "12.14"}  # fmt: skip
+    told = run.statements["A"].notes
+    assert told[0] == "P1_A is corrected, c1: because, 2024-02-05."
+    assert "closing 1512.00 kWh (calculated), multiplier 1, used 512.00 kWh" in told[1]
+    assert "opening 1512.00 kWh (calculated), closing 1992.00 kWh, multiplier 2" in told[2]
     figure = run.figures.iloc[0]
     assert (figure["quantity"], figure["flags"]) == (Decimal("1472.00"), ("corrected",))
     assert balanced(run)
