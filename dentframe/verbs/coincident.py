@@ -10,14 +10,13 @@ import pandas as pd
 
 from dentframe.errors import ConfigError
 from dentframe.metering import blocks
-from dentframe.metering.cumulative import STATUSES, Cumulative, status
+from dentframe.metering.cumulative import Cumulative, status
 from dentframe.metering.figures import NAT
 from dentframe.metering.registers import RegisterRules
-from dentframe.times.ranges import local
 from dentframe.verbs.elements import summed_series
 from dentframe.verbs.inputs import Inputs, VerbKeywords, check_share, demand_source, inputs_of
 from dentframe.verbs.peaks import highest, known, rest
-from dentframe.verbs.results import EXPORT, MISSING, REBLOCKED, flag_tuples, warn_of_coverage
+from dentframe.verbs.results import EXPORT, MISSING, REBLOCKED, rows_of, warn_of_coverage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -145,8 +144,9 @@ def coincident(
     wanted = demand_source(frame, topic, source)
     of = inputs_of(frame, freq, wanted, asked, how.freq)
     picked = summed_series(frame, of.series, of.source.topics, elements, site)
-    parts = [_rows(of, _sum(of, g, how, site), min_coverage) for g in _groups(picked, by)]
-    rows = _joined(parts)
+    groups = [_rows(of, _sum(of, g, how, site), min_coverage) for g in _groups(picked, by)]
+    tables = [rows_of(of, parts, COLUMNS, across=True) for parts in groups or [[]]]
+    rows = pd.concat(tables, ignore_index=True)
     warn_of_coverage(rows, "coincident demands", picked, accepted=min_coverage is not None)
     return rows
 
@@ -212,7 +212,7 @@ def _exports(group: list[Cumulative], kw: Floats, period: Ints, n: int, site: An
     return found
 
 
-def _rows(of: Inputs, x: _Together, least: float | None) -> pd.DataFrame:
+def _rows(of: Inputs, x: _Together, least: float | None) -> list[tuple[Cumulative, dict[str, Any]]]:
     peak = x.peak if least is None else np.where(x.coverage < least, np.nan, x.peak)
     with np.errstate(divide="ignore", invalid="ignore"):
         diversity = x.own.sum(axis=0) / peak
@@ -222,26 +222,29 @@ def _rows(of: Inputs, x: _Together, least: float | None) -> pd.DataFrame:
     bits = np.stack([c.flags_in(of.s, of.e, of_edges=False) for c in x.of])
     state = status(x.coverage, np.bitwise_or.reduce(bits, axis=0))
     state = np.where(x.at == NAT, MISSING, state)
-    parts = [
-        pd.DataFrame(
+    of_all = {
+        "period": of.s,
+        "at": x.at,
+        "site_peak": peak,
+        "diversity": diversity,
+        "coincidence": 1 / diversity,
+        "coverage": x.coverage,
+        "status": state,
+    }
+    return [
+        (
+            c,
             {
-                "period": local(of.s, of.tz),
-                "at": local(x.at, of.tz),
-                "site_peak": peak,
-                "element": c.name if of.several else c.element,
+                **of_all,
                 "coincident": np.where(np.isnan(peak), np.nan, x.parts[i]),
                 "own_peak": np.where(np.isnan(peak) & (x.at != NAT), np.nan, x.own[i]),
                 "share": np.where(peak > 0, share[i], np.nan),
-                "diversity": diversity,
-                "coincidence": 1 / diversity,
-                "coverage": x.coverage,
-                "status": np.array(STATUSES, dtype=object)[state],
-                "flags": flag_tuples(bits[i].tolist(), _told(c, x, i)),
-            }
+                "flags": bits[i],
+                "told": _told(c, x, i),
+            },
         )
         for i, c in enumerate(x.of)
     ]
-    return pd.concat(parts).sort_values("period", kind="stable") if parts else _joined([])
 
 
 def _told(c: Cumulative, x: _Together, i: int) -> list[list[str]]:
@@ -250,9 +253,3 @@ def _told(c: Cumulative, x: _Together, i: int) -> list[list[str]]:
     cut = there & (c.edges(x.at).inside | c.edges(x.until).inside)
     flags = (EXPORT, x.exports[i]), (REBLOCKED, cut)
     return [[name for name, of in flags if of[k]] for k in range(len(cut))]
-
-
-def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    if not parts:
-        return pd.DataFrame(columns=list(COLUMNS))
-    return pd.concat(parts, ignore_index=True)[list(COLUMNS)]

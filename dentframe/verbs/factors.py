@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from dentframe.errors import ConfigError, KindError
 from dentframe.frame.select import check_read
 from dentframe.metering import blocks
-from dentframe.metering.cumulative import Cumulative, share
+from dentframe.metering.cumulative import Cumulative, share, status
 from dentframe.metering.registers import HOUR, RegisterRules
 from dentframe.metering.series import element_columns
 from dentframe.verbs.elements import keyed
@@ -26,11 +26,14 @@ from dentframe.verbs.inputs import (
     series_of,
 )
 from dentframe.verbs.peaks import measured, within
-from dentframe.verbs.results import Ratio, divided, result
+from dentframe.verbs.results import by_element, divided, periods_index, rows_of, warn_of_coverage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
+    from dentframe.metering.series import Floats, Ints
     from dentframe.times.periods import Freq
     from dentframe.times.ranges import Zone
 
@@ -38,6 +41,87 @@ if TYPE_CHECKING:
 _DEFAULT_RULES = RegisterRules()
 APPARENT = "kVAHNet"
 KINDS = ("auto", "reported", *blocks.KINDS)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """One element's ratio; arrays of shape (periods,).
+
+    Attributes
+    ----------
+    of : Cumulative
+        The element.
+    value : ndarray of float
+        The ratio [1].
+    energy, other : ndarray of float
+        Energy [kWh], and what it was compared with.
+    coverage : ndarray of float
+        0 to 1.
+    flags : ndarray of int64
+        Flag bits.
+    beside : Cumulative or None
+        The element's other series, of the energy or of apparent energy.
+    """
+
+    of: Cumulative
+    value: Floats
+    energy: Floats
+    other: Floats
+    coverage: Floats
+    flags: Ints
+    beside: Cumulative | None = None
+
+
+def _result(
+    of: Inputs,
+    found: Sequence[Ratio],
+    other: str,
+    what: str,
+    least: float | None,
+    *,
+    detail: bool,
+) -> pd.DataFrame:
+    """A frame of ratios, period to element or in rows, and the warning of what is not recorded.
+
+    Parameters
+    ----------
+    of : Inputs
+        Series and periods.
+    found : sequence of Ratio
+        One per series.
+    other : str
+        What the second quantity is called in rows.
+    what : str
+        What the figures are, for the warning.
+    least : float or None
+        Figures with less coverage are NaN.
+    detail : bool
+        Rows instead of columns.
+    """
+    low = [f.coverage < (0.0 if least is None else least) for f in found]
+    shown = [np.where(x, np.nan, f.value) for x, f in zip(low, found, strict=True)]
+    parts: list[tuple[Cumulative, dict[str, Any]]] = [
+        (
+            f.of,
+            {
+                "period": of.s,
+                "value": value,
+                "energy": f.energy,
+                other: f.other,
+                "coverage": f.coverage,
+                "status": status(f.coverage, f.flags),
+                "flags": f.flags,
+            },
+        )
+        for f, value in zip(found, shown, strict=True)
+    ]
+    columns = ("period", "element", "value", "energy", other, "coverage", "status", "flags")
+    rows = rows_of(of, parts, columns)
+    made_of = [c for f in found for c in (f.of, f.beside) if c is not None]
+    warn_of_coverage(rows, what, made_of, accepted=detail or least is not None)
+    if detail:
+        return rows
+    return by_element(of, shown, periods_index(of))
 
 
 def load_factor(
@@ -118,7 +202,7 @@ def load_factor(
     of = inputs_of(frame, freq, wanted, asked, how.freq)
     energies = series_of(frame, energy_source(frame, None, source), asked)
     found = _load_factors(of, kind, how, keyed(energies))
-    return result(of, found, "peak", "load factors", min_coverage, detail=detail)
+    return _result(of, found, "peak", "load factors", min_coverage, detail=detail)
 
 
 def _load_factors(
@@ -207,7 +291,7 @@ def power_factor(
     apparent = keyed(series_of(frame, Source(APPARENT, None), replace(asked, elements=None)))
     pairs = [(c, apparent.get((c.meter, c.element))) for c in of.series]
     found = [_power_factor(of, c, other) for c, other in pairs]
-    return result(of, found, "apparent_energy", "power factors", min_coverage, detail=detail)
+    return _result(of, found, "apparent_energy", "power factors", min_coverage, detail=detail)
 
 
 def _need_apparent(frame: pd.DataFrame) -> None:

@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from dentframe.errors import ConfigError
 from dentframe.metering import blocks
 from dentframe.metering.blocks import PLACES
-from dentframe.metering.cumulative import STATUSES, Cumulative, share, status
+from dentframe.metering.cumulative import Cumulative, share, status
 from dentframe.metering.figures import NAT
 from dentframe.metering.registers import HOUR, RegisterRules
 from dentframe.metering.series import element_columns
@@ -29,11 +28,12 @@ from dentframe.verbs.inputs import (
     inputs_of,
     series_of,
 )
-from dentframe.verbs.results import MISSING, REBLOCKED, attrs_of, flag_tuples, warn_of_coverage
+from dentframe.verbs.results import MISSING, REBLOCKED, attrs_of, rows_of, warn_of_coverage
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
+
+    import pandas as pd
 
     from dentframe.metering.blocks import Cut
     from dentframe.metering.series import Bools, Floats, Ints
@@ -178,7 +178,7 @@ def peaks(
         )
     of = inputs_of(frame, freq, wanted, asked, *([how.freq] if how else []))
     found = measured(of, how, n=n, per_day=per_day)
-    rows = _table(of, found, min_coverage)
+    rows = rows_of(of, [(p.of, _arrays(p, of.s, of.e, min_coverage)) for p in found], COLUMNS)
     rows.attrs = attrs_of(wanted.result)
     warn_of_coverage(rows, "peaks", of.series, accepted=min_coverage is not None)
     return rows
@@ -211,30 +211,11 @@ def _source(kind: str, source: str, topic: str | None) -> str:
     return "demand" if source == "auto" else source
 
 
-def _table(of: Inputs, found: Sequence[Peaks], least: float | None) -> pd.DataFrame:
-    """The rows of all elements by meter, period, element and rank, made as one table."""
-    names = [*(["meter"] if of.several else []), *COLUMNS]
-    if not found:
-        return pd.DataFrame(columns=names)
-    parts = [_arrays(p, of.s, of.e, least) for p in found]
-    data = {k: np.concatenate([x[k] for x in parts]) for k in parts[0]}
-    which = np.repeat(np.arange(len(parts)), [len(x["rank"]) for x in parts])
-    meters = pd.factorize(np.array([str(p.of.meter) for p in found], dtype=object))[0][which]
-    order = np.lexsort((data["rank"], which, data["period"], meters))
-    data = {k: values[order] for k, values in data.items()}
-    for k in ("meter", "element"):
-        data[k] = np.array([getattr(p.of, k) for p in found], dtype=object)[which[order]]
-    times = {k: local(data[k], of.tz) for k in ("period", "start", "end")}
-    flags = flag_tuples(data["flags"].tolist(), [(REBLOCKED,) if x else () for x in data["cut"]])
-    status_of = np.array(STATUSES, dtype=object)[data["status"]]
-    made = pd.DataFrame({**data, **times, "status": status_of, "flags": flags})
-    return made[names]
-
-
 def _arrays(p: Peaks, s: Ints, e: Ints, least: float | None) -> dict[str, Any]:
     """The rows of one element, times in microseconds and flags as bits."""
     period, rank, kw, a, b = _padded(p, len(s))
     coverage, bits = p.rest.coverage[period], p.of.flags_in(s, e, of_edges=False)[period]
+    cut = (a != NAT) & (p.of.edges(a).inside | p.of.edges(b).inside)
     kw = kw if least is None else np.where(coverage < least, np.nan, kw)
     return {
         "period": s[period],
@@ -247,7 +228,7 @@ def _arrays(p: Peaks, s: Ints, e: Ints, least: float | None) -> dict[str, Any]:
         "uncovered_hours": p.rest.hours[period],
         "uncovered_kw": p.rest.kw[period],
         "flags": bits,
-        "cut": (a != NAT) & (p.of.edges(a).inside | p.of.edges(b).inside),
+        "told": [(REBLOCKED,) if x else () for x in cut.tolist()],
     }
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 from dentframe.errors import CoverageWarning, ReadingWarning, warn
 from dentframe.frame.quantify import quantify
 from dentframe.metering.attrs import is_several, meters_of
-from dentframe.metering.cumulative import STATUSES, Cumulative, first_covered, jumps, status
+from dentframe.metering.cumulative import STATUSES, Cumulative, first_covered, jumps
 from dentframe.metering.figures import COLUMNS, Figures, table
 from dentframe.metering.registers import HOUR, MINUTE
 from dentframe.metering.series import Ints, element_columns, names
@@ -75,6 +75,53 @@ def flag_tuples(bits: Iterable[int], extra: Iterable[Sequence[str]]) -> list[tup
         tuple(sorted({*names(b), *more})) if more else names(b)
         for b, more in zip(bits, extra, strict=True)
     ]
+
+
+_INSTANTS = {"period", "at", "start", "end"}
+
+
+def rows_of(
+    of: Inputs,
+    parts: Sequence[tuple[Cumulative, dict[str, Any]]],
+    columns: Sequence[str],
+    *,
+    across: bool = False,
+) -> pd.DataFrame:
+    """Figures as rows: by meter, period, element and rank, as every verb of rows has them.
+
+    Parameters
+    ----------
+    of : Inputs
+        Series and periods.
+    parts : sequence of (Cumulative, dict)
+        Of each element its arrays by column, all of one length: instants in microseconds, status
+        as a position in `STATUSES`, flags as bits; ``told`` may list flags that are no bits.
+    columns : sequence of str
+        The columns, after ``meter`` where the frame has several.
+    across : bool
+        Whether meters stand side by side: elements go by full ids, and no column names the meter.
+    """
+    named = of.several and not across
+    names = [*(["meter"] if named else []), *columns]
+    if not parts:
+        return pd.DataFrame(columns=names)
+    data = {k: np.concatenate([x[k] for _, x in parts]) for k in parts[0][1] if k != "told"}
+    which = np.repeat(np.arange(len(parts)), [len(x["period"]) for _, x in parts])
+    meters = pd.factorize(np.array([str(c.meter) if named else "" for c, _ in parts]))[0][which]
+    order = np.lexsort((data.get("rank", which), which, data["period"], meters))
+    data = {k: x[order] for k, x in data.items()}
+    more = [f for _, x in parts for f in x.get("told") or [()] * len(x["period"])]
+    elements = [c.name if across and of.several else c.element for c, _ in parts]
+    return pd.DataFrame(
+        {
+            **data,
+            **{k: local(x, of.tz) for k, x in data.items() if k in _INSTANTS},
+            "meter": np.array([c.meter for c, _ in parts], dtype=object)[which[order]],
+            "element": np.array(elements, dtype=object)[which[order]],
+            "status": np.array(STATUSES, dtype=object)[data["status"]],
+            "flags": flag_tuples(data["flags"].tolist(), [more[i] for i in order]),
+        }
+    )[names]
 
 
 def warn_of_coverage(
@@ -330,100 +377,8 @@ def _unbracketed(f: Figures) -> bool:
     return 0 < head <= _NEAR or 0 < tail <= _NEAR
 
 
-@dataclass(frozen=True)
-class Ratio:
-    """One element's ratio; arrays of shape (periods,).
-
-    Attributes
-    ----------
-    of : Cumulative
-        The element.
-    value : ndarray of float
-        The ratio [1].
-    energy, other : ndarray of float
-        Energy [kWh], and what it was compared with.
-    coverage : ndarray of float
-        0 to 1.
-    flags : ndarray of int64
-        Flag bits.
-    beside : Cumulative or None
-        The element's other series, of the energy or of apparent energy.
-    """
-
-    of: Cumulative
-    value: Floats
-    energy: Floats
-    other: Floats
-    coverage: Floats
-    flags: Ints
-    beside: Cumulative | None = None
-
-
 def divided(above: Floats, below: Floats) -> Floats:
     """A ratio, NaN where what it is divided by is not above 0."""
     out = np.full(len(above), np.nan)
     np.divide(above, below, out=out, where=below > 0)
     return out
-
-
-def result(
-    of: Inputs,
-    found: Sequence[Ratio],
-    other: str,
-    what: str,
-    least: float | None,
-    *,
-    detail: bool,
-) -> pd.DataFrame:
-    """A frame of ratios, period to element or in rows, and the warning of what is not recorded.
-
-    Parameters
-    ----------
-    of : Inputs
-        Series and periods.
-    found : sequence of Ratio
-        One per series.
-    other : str
-        What the second quantity is called in rows.
-    what : str
-        What the figures are, for the warning.
-    least : float or None
-        Figures with less coverage are NaN.
-    detail : bool
-        Rows instead of columns.
-    """
-    rows = _rows(of, found, other, least)
-    made_of = [c for f in found for c in (f.of, f.beside) if c is not None]
-    warn_of_coverage(rows, what, made_of, accepted=detail or least is not None)
-    if detail:
-        return rows
-    values = [np.where(_low(f, least), np.nan, f.value) for f in found]
-    return by_element(of, values, periods_index(of))
-
-
-def _low(f: Ratio, least: float | None) -> Any:
-    return np.zeros(len(f.value), dtype=np.bool_) if least is None else f.coverage < least
-
-
-def _rows(of: Inputs, found: Sequence[Ratio], other: str, least: float | None) -> pd.DataFrame:
-    parts = [
-        pd.DataFrame(
-            {
-                **({"meter": f.of.meter} if of.several else {}),
-                "period": local(of.s, of.tz),
-                "element": f.of.element,
-                "value": np.where(_low(f, least), np.nan, f.value),
-                "energy": f.energy,
-                other: f.other,
-                "coverage": f.coverage,
-                "status": np.array(STATUSES, dtype=object)[status(f.coverage, f.flags)],
-                "flags": flag_tuples(f.flags.tolist(), [()] * len(f.flags)),
-            }
-        )
-        for f in found
-    ]
-    by = ["meter", "period"] if of.several else ["period"]
-    names = [*by, "element", "value", "energy", other, "coverage", "status", "flags"]
-    if not parts:
-        return pd.DataFrame(columns=names)
-    return pd.concat(parts).sort_values(by, kind="stable", ignore_index=True)[names]
