@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     )
     from dentframe.site.corrections import Correction
     from dentframe.site.site import Site
+    from dentframe.wire.units import define_units
 
     __version__: str
 
@@ -68,6 +69,7 @@ ON_USE: Final = {
     "allocate": "dentframe.money.rounding",
     "bill": "dentframe.money.bill",
     "concat": "dentframe.frame.concat",
+    "define_units": "dentframe.wire.units",
     "get_meters": "dentframe.reader",
     "get_topics": "dentframe.reader",
     "inventory": "dentframe.reader",
@@ -106,6 +108,7 @@ __all__ = [
     "allocate",
     "bill",
     "concat",
+    "define_units",
     "errors",
     "get_meters",
     "get_topics",

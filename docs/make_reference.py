@@ -90,6 +90,7 @@ API: dict[str, tuple[str, str, Things]] = {
         "The frame: `df.dent`",
         "Units, names and shapes. Every method is a function of the same name.",
         _classes_of("DentAccessor")
+        + _functions("dentframe", "define_units")
         + tuple(
             ("autoproperty", f"dentframe.DentAccessor.{name}")
             for name in ("units", "topics", "elements", "channels", "columns")

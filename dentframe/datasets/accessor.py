@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 import xarray as xr
 
+from dentframe import cards as _cards
 from dentframe.datasets import results as _results
 from dentframe.datasets import unbuild as _unbuild
+from dentframe.errors import missing_extra
 from dentframe.frame import quantify as _quantify
 from dentframe.frame import reshape as _reshape
 from dentframe.frame import select as _select
@@ -32,12 +36,15 @@ from dentframe.verbs import profile as _profile
 from dentframe.verbs import quality as _quality
 from dentframe.verbs import reconcile as _reconcile
 from dentframe.verbs import stats as _stats
+from dentframe.verbs import summary as _summary
 from dentframe.verbs import unusual as _unusual
 from dentframe.verbs import virtual as _virtual
 from dentframe.wire import units as _units
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from dentframe.plot import Pictures
 
 P = ParamSpec("P")
 _register: Any = xr.register_dataset_accessor
@@ -56,7 +63,8 @@ def labelled(
         result = function(frame, *args, **kwargs)
         topic = signature.bind(frame, *args, **kwargs).arguments.get("topic")
         answer: xr.Dataset = _results.as_dataset(frame, result, function.__name__, topic)
-        return _results.keep_bounds(answer, self._dataset)
+        answer = _results.keep_bounds(answer, self._dataset)
+        return _results.quantify(answer) if _results.is_quantified(self._dataset) else answer
 
     sign_as_method(call, function, return_annotation="xr.Dataset")
     return call
@@ -74,6 +82,22 @@ class DatasetAccessor:
     def __init__(self, dataset: xr.Dataset) -> None:
         # xarray makes a RuntimeError of an AttributeError here, which would break hasattr().
         self._held = dataset
+
+    def __repr__(self) -> str:
+        return _cards.text_of(self._card, self)
+
+    def _repr_html_(self) -> str:
+        return _cards.html_of(self._card, self)
+
+    @staticmethod
+    def _card(accessor: DatasetAccessor) -> _cards.Card:
+        """The frame's own; of a Dataset that is not computed yet, what is known without."""
+        dataset = accessor._dataset
+        if not dataset.chunks:
+            return _summary.card(accessor._frame)
+        held = ", ".join(f"{n} {name}" for name, n in dataset.sizes.items())
+        facts = [("topics", ", ".join(accessor.topics)), ("elements", ", ".join(accessor.elements))]
+        return _cards.Card(f"DENT readings, not computed yet: {held}", facts)
 
     @property
     def _dataset(self) -> xr.Dataset:
@@ -130,6 +154,31 @@ class DatasetAccessor:
         """Plain variables that say their units. See `dentframe.datasets.results.dequantify`."""
         return _results.dequantify(self._dataset)
 
+    def to_netcdf(self, path: str | os.PathLike[str], **options: Any) -> None:
+        """Write a netCDF file that other programs read; options are `Dataset.to_netcdf`'s.
+
+        Quantities are written as plain numbers with their ``units``, and names as arrays of
+        characters: CDO refuses a file with netCDF-4's strings.
+
+        Raises
+        ------
+        MissingExtraError
+            Where neither netCDF4 nor h5netcdf is installed.
+        """
+        if not any(map(find_spec, ("netCDF4", "h5netcdf"))):
+            raise missing_extra("write netCDF", "netcdf")
+        made = self.dequantify()
+        for text in (v for v in made.variables.values() if v.dtype.kind in "OU"):
+            text.encoding["dtype"] = "S1"
+        made.to_netcdf(path, **options)
+
+    @property
+    def plot(self) -> Pictures:
+        """Pictures of the readings, those of `DataFrame.dent.plot`."""
+        drawn: Any = self._frame.dent  # pandas' types know no accessor
+        pictures: Pictures = drawn.plot
+        return pictures
+
     to_csv = method(_tables.to_csv)
     to_excel = method(_tables.to_excel)
     to_long = method(_reshape.to_long)
@@ -162,3 +211,13 @@ class DatasetAccessor:
     coverage = labelled(_gaps.coverage)
     gaps = labelled(_gaps.gaps)
     quality = labelled(_quality.quality)
+
+
+def _of_array(array: xr.DataArray) -> DatasetAccessor:
+    """One variable as a Dataset of it: its name, or its ``topic`` where it has none."""
+    name = array.attrs.get("topic", "value") if array.name is None else array.name
+    return DatasetAccessor(array.to_dataset(name=name))
+
+
+_register_array: Any = xr.register_dataarray_accessor
+_register_array("dent")(_of_array)

@@ -218,7 +218,6 @@ def to_dataset(
     """The Dataset of a frame of readings or of wide results; see `to_xarray`."""
     import xarray as xr
 
-    _units.registry()  # pint has to know kVAh before anyone quantifies the Dataset
     labels = _columns.wire_columns(frame.columns)
     _check_unique([x for x in frame.columns if isinstance(x, str)])
     laid, parts = rows.grid(frame), _parts(labels)
@@ -237,7 +236,7 @@ def to_dataset(
         times=laid.times,
         meter_dtype=laid.meter_dtype,
     )
-    dataset.attrs = {"Conventions": cf.CONVENTIONS, **dataset_attrs(frame, kept)}
+    dataset.attrs = cf.global_attrs(p.slot.topic for p in parts) | dataset_attrs(frame, kept)
     return dataset
 
 
@@ -342,7 +341,7 @@ def _coords(laid: Grid, ids: dict[str, list[str]]) -> dict[str, Any]:
 def _texts(dim: str, values: Sequence[Any], attrs: dict[str, str] | None = None) -> Any:
     """A coordinate of text: fixed-width, which plots; written as objects, which Zarr wants."""
     found = np.array([str(v) for v in values], dtype=str)
-    return (dim, found, attrs or {}, {"dtype": np.dtype(object)})
+    return (dim, found, attrs or {"long_name": dim}, {"dtype": np.dtype(object)})
 
 
 def _add_bounds(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -24,7 +25,7 @@ from dentframe.datasets.cloud_source import (
     topics_without,
 )
 from dentframe.datasets.variables import LOCAL_TIME
-from dentframe.errors import ConfigError, RangeError
+from dentframe.errors import ConfigError, RangeError, did_you_mean, missing_extra
 
 if TYPE_CHECKING:
     from dentframe.cloud.client import DentCloud
@@ -132,7 +133,9 @@ class DentCloudBackendEntrypoint(BackendEntrypoint):
         "demand_lag",
         "client",
         "progress",
+        "decode_times",
     )
+    supports_groups = True
 
     def open_dataset(
         self,
@@ -150,8 +153,11 @@ class DentCloudBackendEntrypoint(BackendEntrypoint):
         demand_lag: Any = "0min",
         client: DentCloud | None = None,
         progress: bool | None = None,
+        decode_times: Any = None,
+        **decoders: Any,
     ) -> xr.Dataset:
         """Open meters; `dentframe.open_dataset` tells of the parameters and errors."""
+        _check_decoders(decode_times, decoders)
         if start is None:
             raise RangeError(
                 f"Cannot open {filename_or_obj!r} without a start. Pass it to open_dataset, "
@@ -175,9 +181,47 @@ class DentCloudBackendEntrypoint(BackendEntrypoint):
         refuse_cloud_on_worker(filename_or_obj)
         return open_cloud(opening, client=client, archive=archive, progress=progress)
 
+    def open_groups_as_dict(
+        self, filename_or_obj: Any, *, drop_variables: Any = None, **asked: Any
+    ) -> dict[str, xr.Dataset]:
+        """Open meters, each as a group of its own, so that their times may differ."""
+        found = meters_of(filename_or_obj)
+        names = [found] if isinstance(found, str) else found
+        return {
+            f"/{name}": self.open_dataset(SCHEME + name, drop_variables=drop_variables, **asked)
+            for name in names
+        }
+
+    def open_datatree(
+        self, filename_or_obj: Any, *, drop_variables: Any = None, **asked: Any
+    ) -> xr.DataTree:
+        """Open meters as a tree, a node a meter."""
+        groups = self.open_groups_as_dict(filename_or_obj, drop_variables=drop_variables, **asked)
+        return xr.DataTree.from_dict(groups)
+
     def guess_can_open(self, filename_or_obj: Any) -> bool:
         """Whether this is an address ``dentcloud://…``."""
         return is_address(filename_or_obj)
+
+
+_DECODERS = {"mask_and_scale", "decode_timedelta", "decode_coords", "concat_characters"}
+
+
+def _check_decoders(decode_times: Any, decoders: dict[str, Any]) -> None:
+    """Refuse what cannot be left undecoded; what changes nothing here may be given."""
+    known = DentCloudBackendEntrypoint.open_dataset_parameters
+    for name in sorted(set(decoders) - _DECODERS - {"use_cftime"}):
+        raise ConfigError(
+            f"Cannot open with {name}={decoders[name]!r}: the engine dentcloud has no such "
+            f"option{did_you_mean(name, known)}"
+        )
+    if decode_times is False or decoders.get("use_cftime"):
+        asked = "decode_times=False (or decode_cf=False)"
+        raise ConfigError(
+            f"Cannot open with {asked if decode_times is False else 'use_cftime=True'}: times "
+            "come from the service as instants, never as numbers since a date. Leave it out; "
+            "to_netcdf writes numbers."
+        )
 
 
 def open_dataset(
@@ -254,6 +298,8 @@ def open_dataset(
         worker without `archive`.
     AuthError
         Where the service refuses the key, or there is none.
+    MissingExtraError
+        For `chunks` without Dask.
     IncompleteReadError
         Where windows are missing; ``.partial`` is a Dataset, and so is what ``.resume()``
         returns.
@@ -264,6 +310,8 @@ def open_dataset(
     >>> dict(ds.sizes)["element"], ds["kWHNet"].attrs["units"]
     (7, 'kilowatt_hour')
     """
+    if chunks is not None and find_spec("dask") is None:
+        raise missing_extra("open meters in chunks", "dask")
     found = xr.open_dataset(
         address_of(meter),
         engine=DentCloudBackendEntrypoint,

@@ -53,12 +53,18 @@ def quantify(dataset: xr.Dataset) -> xr.Dataset:
     ureg = _units.registry()
     made = dataset.compute()
     for name, array in made.data_vars.items():
-        unit = array.attrs.get("units")
-        if unit is not None and array.dtype.kind in "fiu":
-            data = ureg.Quantity(array.data, _units.parse_unit(str(unit)))
+        if "units" in array.attrs and array.dtype.kind in "fiu":
+            unit = _units.parse_unit(str(cf.unit_in(array.attrs, array.data)))
             attrs = {k: v for k, v in array.attrs.items() if k != "units"}
+            data = ureg.Quantity(array.data, unit)
             made[name] = (array.dims, data, attrs)
     return made
+
+
+def is_quantified(dataset: xr.Dataset) -> bool:
+    """Whether pint has taken the ``units`` of a variable into its array."""
+    held = (array.attrs for array in dataset.data_vars.values())
+    return any("pint_unit" in attrs and "units" not in attrs for attrs in held)
 
 
 def dequantify(dataset: xr.Dataset) -> xr.Dataset:
@@ -78,8 +84,9 @@ def dequantify(dataset: xr.Dataset) -> xr.Dataset:
     for name, array in dataset.data_vars.items():
         unit = getattr(array.data, "units", None)
         if unit is not None:
-            told = {**array.attrs, **cf.unit_attrs(_units.name_of(unit))}
-            told["wire_unit"] = _units.symbol(unit)
+            now = _units.parse_unit(str(cf.unit_in(array.attrs, array.data)))
+            told = {**array.attrs, **cf.unit_attrs(_units.name_of(now))}
+            told["wire_unit"] = _units.symbol(now)
             made[name] = (array.dims, array.data.magnitude, told)
     return made
 
@@ -134,7 +141,7 @@ def rows_dataset(rows: pd.DataFrame, unit: str | None = None) -> xr.Dataset:
     dataset = xr.Dataset(found, coords={d: _coord(d, v) for d, v in coords.items()})
     if bounds is not None and dims != [ROW]:
         _add_period_bounds(dataset, bounds)
-    dataset.attrs = {"Conventions": cf.CONVENTIONS}
+    dataset.attrs = cf.global_attrs(found)
     return dataset
 
 
@@ -196,7 +203,7 @@ def _values(column: pd.Series[Any]) -> tuple[npt.NDArray[Any], dict[str, str]]:
         return magnitudes(column), {}
     kind = column.dtype.kind
     if kind == "m":
-        return column.dt.total_seconds().to_numpy(), {"units": "second"}
+        return column.dt.total_seconds().to_numpy(), {"units": "s"}
     if kind in "biuf" and isinstance(column.dtype, np.dtype):
         return column.to_numpy(), {}
     found = np.empty(len(column), dtype=object)
@@ -261,7 +268,7 @@ def figures_dataset(table: pd.DataFrame, name: str, unit: str | None = None) -> 
     if isinstance(table.index.get_level_values(-1), pd.DatetimeIndex):
         index = pd.DatetimeIndex(table.index.get_level_values(-1).unique())
         dataset = dataset.assign_coords(times.time_coords(index))
-    dataset.attrs = {"Conventions": cf.CONVENTIONS}
+    dataset.attrs = cf.global_attrs(found)
     return dataset
 
 

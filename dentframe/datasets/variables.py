@@ -16,6 +16,7 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -153,16 +154,40 @@ def variable_attrs(slot: Slot, unit: str | None) -> dict[str, str]:
     return {**attrs, "topic": slot.topic, "scope": slot.scope, "kind": kind}
 
 
-def unit_attrs(unit: str | None) -> dict[str, str]:
-    """``units`` as pint parses it, and ``wire_unit`` as it came; neither where nothing tells.
+_UDUNITS = {
+    "": "1", "Wh": "W h", "kWh": "kW h", "MWh": "MW h", "VA": "V A", "kVA": "kV A", "kVAh": "kV A h"
+}  # fmt: skip
+"""pint's symbols as UDUNITS and a pint that knows nothing of metering read them."""
 
-    A unit that pint does not know stays in ``wire_unit`` alone: in ``units`` it would stop
-    ``.pint.quantify()`` for the whole Dataset.
+
+def global_attrs(topics: Iterable[str]) -> dict[str, str]:
+    """What a whole Dataset says of itself, the same at each call."""
+    named = ", ".join(LONG_NAMES.get(topic, topic) for topic in dict.fromkeys(topics))
+    return {
+        "Conventions": CONVENTIONS,
+        "title": f"DENT sub-meters: {named}",
+        "history": f"made by dentframe {version('dentframe')}",
+    }
+
+
+def udunits(unit: Any) -> str:
+    """A pint unit as other programs write it: ``kW h``, not ``kilowatt_hour``."""
+    symbol = f"{unit:~C}"
+    return _UDUNITS.get(symbol, symbol)
+
+
+def unit_attrs(unit: str | None) -> dict[str, str]:
+    """``units`` for every program, ``pint_unit`` for pint, ``wire_unit`` as it came.
+
+    None of them where nothing tells. A unit that pint does not know stays in ``wire_unit``
+    alone: in ``units`` it would stop ``.pint.quantify()`` for the whole Dataset.
     """
     if unit is None:
         return {}
     name = pint_name(unit)
-    return {"wire_unit": unit} if name is None else {"units": name, "wire_unit": unit}
+    if name is None:
+        return {"wire_unit": unit}
+    return {"units": udunits(_units.parse_unit(name)), "pint_unit": name, "wire_unit": unit}
 
 
 def pint_name(unit: str) -> str | None:
@@ -186,9 +211,18 @@ def unit_in(attrs: dict[str, Any], data: Any) -> str | None:
     told = attrs.get("units") if held is None else held
     if told is None:
         return _without_units(wire)
+    own = attrs.get("pint_unit")
+    if own is not None and _in_udunits(told, str(own)):
+        told = str(own)
     if wire is not None and _units.same_unit(str(wire), told):
         return str(wire)
     return str(told) if isinstance(told, str) else _units.symbol(told)
+
+
+def _in_udunits(told: Any, name: str) -> bool:
+    """Whether a unit, as text or pint's, is what `unit_attrs` wrote for the one of this name."""
+    written = udunits(_units.parse_unit(name))
+    return told == written if isinstance(told, str) else _units.same_unit(told, written)
 
 
 def _without_units(wire: Any) -> str | None:
@@ -240,10 +274,17 @@ def time_coords(index: pd.DatetimeIndex) -> dict[str, Any]:
 
 
 def encoding(index: pd.DatetimeIndex) -> dict[str, Any]:
-    """How instants are written so that they are read back to the last digit."""
-    unit = "nanoseconds" if (index.asi8 % 1000).any() else "microseconds"
+    """How instants are written so that they are read back to the last digit.
+
+    In minutes where those are exact: `ncdump -t`, CDO and netCDF-3 take nothing finer.
+    """
+    since = index.dropna().as_unit("ns").asi8
+    finest = next((n for n, size in _WRITTEN.items() if not (since % size).any()), "nanoseconds")
     calendar = {"calendar": "proleptic_gregorian", "dtype": "int64"}
-    return {"units": f"{unit} since 1970-01-01", **calendar}
+    return {"units": f"{finest} since 1970-01-01", **calendar}
+
+
+_WRITTEN = {"minutes": 60 * 10**9, "seconds": 10**9, "microseconds": 1000}
 
 
 def bounds(

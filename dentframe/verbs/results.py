@@ -14,7 +14,7 @@ import pandas as pd
 
 from dentframe.errors import CoverageWarning, ReadingWarning, warn
 from dentframe.frame.quantify import quantify
-from dentframe.metering.attrs import is_several, meters_of
+from dentframe.metering.attrs import SCHEMA, is_several, meters_of
 from dentframe.metering.cumulative import STATUSES, Cumulative, first_covered, jumps
 from dentframe.metering.figures import COLUMNS, Figures, table
 from dentframe.metering.registers import HOUR, MINUTE
@@ -290,7 +290,7 @@ def attrs_of(topic: str, ends: Ints | None = None) -> dict[Hashable | None, Any]
         Of the periods [us UTC]. The index tells where each but the last one ends, as long as
         there are as many rows as periods.
     """
-    told: dict[str, Any] = {"schema": 1, "units": {topic: TOPICS[topic].unit}}
+    told: dict[str, Any] = {"schema": SCHEMA, "units": {topic: TOPICS[topic].unit}}
     if ends is not None and len(ends):
         told |= {"until": stamp(int(ends[-1])).isoformat(), "periods": len(ends)}
     return {_units.ATTRS: told}

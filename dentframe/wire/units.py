@@ -70,6 +70,22 @@ def registry() -> Any:
     return ureg
 
 
+def define_units() -> None:
+    """Define VAh, var and varh, with their prefixes, in pint's application registry.
+
+    Only what it lacks: call it as often as you like. For files whose ``units`` are ``kvarh``
+    or ``kvar``, before `.pint.quantify()`; nothing is defined by an import.
+
+    Examples
+    --------
+    >>> import pint
+    >>> define_units()
+    >>> str(pint.get_application_registry().Unit("kvarh"))
+    'kilovolt_ampere_reactive_hour'
+    """
+    registry()
+
+
 def parse_unit(text: str) -> Any:
     """The pint unit of a wire unit or of a unit's usual name.
 

@@ -19,8 +19,10 @@ from dentframe import open_dataset
 from dentframe.datasets import to_xarray
 from dentframe.errors import (
     AuthError,
+    ConfigError,
     IncompleteReadError,
     IncompleteReadWarning,
+    MissingExtraError,
     RangeError,
     ReadingWarning,
     UnknownMeterError,
@@ -74,7 +76,7 @@ def test_the_engine_by_name_from_the_environment(cloud):
         assert ds.equals(to_xarray(frame).drop_vars("channel_element", errors="ignore"))
         assert ds.encoding["source"] == ADDRESS
         pd.testing.assert_frame_equal(ds.dent.to_frame(), frame)
-    assert ds.DemandkW.attrs["units"] == "kilowatt"
+    assert ds.DemandkW.attrs["units"] == "kW"
 
 
 def test_chunks_are_months_unless_asked_otherwise(served):
@@ -259,3 +261,38 @@ def test_a_chunked_dataset_is_written_and_read_again(served, tmp_path):
         warnings.simplefilter("error")
         with xr.open_dataset(tmp_path / "m.nc") as again:
             assert again.equals(ds)
+
+
+def test_a_tree_has_a_node_a_meter(cloud):
+    """Meters whose times differ open as groups, each as its own Dataset would be."""
+    address = f"{ADDRESS},{OTHER}"
+    tree = xr.open_datatree(address, engine="dentcloud", **MONTH)
+    assert sorted(tree.children) == sorted([METER, OTHER])
+    with xr.open_dataset(ADDRESS, engine="dentcloud", **MONTH) as alone:
+        assert tree[METER].to_dataset().equals(alone)
+    groups = xr.open_groups(address, engine="dentcloud", **MONTH)
+    assert set(groups) == {f"/{METER}", f"/{OTHER}"}
+    assert tree[OTHER].to_dataset().dent.elements == ["A", "B", "C", "D"]
+
+
+@pytest.mark.parametrize("asked", [{"decode_times": False}, {"decode_cf": False}])
+def test_times_are_never_numbers(asked):
+    """What cannot be left undecoded is refused in words, before anything is asked."""
+    with pytest.raises(ConfigError, match="never as numbers since a date"):
+        xr.open_dataset(ADDRESS, engine="dentcloud", **MONTH, **asked)
+
+
+def test_other_decoders_change_nothing(cloud):
+    """There is nothing to mask or to scale."""
+    with (
+        xr.open_dataset(ADDRESS, engine="dentcloud", **MONTH, mask_and_scale=False) as one,
+        xr.open_dataset(ADDRESS, engine="dentcloud", **MONTH) as other,
+    ):
+        assert one.identical(other)
+
+
+def test_chunks_without_dask_name_the_extra(monkeypatch):
+    """`dentframe.open_dataset` says what to install."""
+    monkeypatch.setattr("dentframe.datasets.engine.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"dentframe\[dask\]"):
+        dentframe.open_dataset(METER, **MONTH, chunks={})

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pint
 import pytest
 import xarray as xr
 
 from dentframe.datasets import to_xarray
 from dentframe.datasets.results import to_frame
 from dentframe.errors import ConfigError, DecodeError, RangeError, UnitError
-from dentframe.wire import units
 from tests.attrs_kit import told
 
 LA = "America/Los_Angeles"
@@ -92,11 +92,12 @@ def test_times_are_naive_utc_with_the_zone_beside_them():
 
 
 def test_attrs_follow_cf_and_pint():
-    """Each variable says its unit twice, how it fills time, its topic and its kind."""
+    """Each variable says its unit three ways, how it fills time, its topic and its kind."""
     ds = to_xarray(readings())
     assert ds["DemandkW"].attrs == {
         "long_name": "active power demand",
-        "units": "kilowatt",
+        "units": "kW",
+        "pint_unit": "kilowatt",
         "wire_unit": "kW",
         "cell_methods": "time: mean",
         "topic": "DemandkW",
@@ -105,17 +106,22 @@ def test_attrs_follow_cf_and_pint():
     }
     assert ds["kWHNet"].attrs["cell_methods"] == "time: point"
     assert ds["A"].attrs["cell_methods"] == "time: point"
-    assert ds["dPF_ch"].attrs["units"] == "dimensionless"
+    assert ds["dPF_ch"].attrs["units"] == "1"
     assert ds["time"].attrs["standard_name"] == "time"
 
 
-def test_every_units_attr_parses_in_pint():
-    """What ``units`` says, pint reads as the unit of the column."""
-    frame = readings()
-    ds = to_xarray(frame)
-    ureg = units.registry()
-    assert ureg.Unit(ds["DemandkW"].attrs["units"]) == frame.dent.units["DemandkW/Elm/A"]
-    assert ureg.Unit(ds["kWHNet"].attrs["units"]) == frame.dent.units["kWHNet/Elm/A"]
+def test_every_units_attr_parses_in_a_pint_that_knows_nothing_of_metering():
+    """``units`` is UDUNITS, and pint's own; ``pint_unit`` is the unit of the column."""
+    columns = {f"{t}/Elm/A": [1.0] for t in ("kWHNet", "kVAHNet", "DemandkW", "DemandkVA", "V")}
+    ds = to_xarray(readings()[[]].head(1).assign(**columns))
+    told = {name: array.attrs["units"] for name, array in ds.data_vars.items()}
+    assert told == {
+        "kWHNet": "kW h", "kVAHNet": "kV A h", "DemandkW": "kW", "DemandkVA": "kV A", "V": "V",
+    }  # fmt: skip
+    fresh = pint.UnitRegistry()
+    assert fresh.Quantity(1, told["kWHNet"]) == fresh.Quantity(1, "kilowatt_hour")
+    assert fresh.Quantity(1, told["kVAHNet"]).to("kV A h").magnitude == 1
+    assert ds["kVAHNet"].attrs["pint_unit"] == "kilovolt_ampere_hour"
 
 
 def test_bounds_are_the_interval_before_the_label():
@@ -202,7 +208,7 @@ def test_units_in_labels_come_back():
     """`convert` writes the unit into the label; the Dataset says it, and so does the frame."""
     frame = readings().dent.convert({"DemandkW": "W"})
     ds = to_xarray(frame)
-    assert ds["DemandkW"].attrs["units"] == "watt"
+    assert ds["DemandkW"].attrs["units"] == "W"
     same(to_frame(ds), frame)
 
 

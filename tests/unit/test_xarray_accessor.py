@@ -69,7 +69,9 @@ def ds(frame):
 
 def test_the_verbs_are_the_frames():
     """Every verb of a frame is one of a Dataset, but the one that makes Datasets."""
-    assert verbs(DatasetAccessor) - {"to_frame"} == verbs(DentAccessor) - NOT_OF_DATASETS
+    assert (
+        verbs(DatasetAccessor) - {"to_frame", "to_netcdf"} == verbs(DentAccessor) - NOT_OF_DATASETS
+    )
 
 
 @pytest.mark.parametrize("name", sorted(verbs(DentAccessor) - NOT_OF_DATASETS))
@@ -148,7 +150,7 @@ def test_stats_profile_and_duration_have_their_labels_as_dimensions(ds, frame):
     stats = ds.dent.stats("V", "MS", tz="UTC", min_coverage=0)
     theirs = frame.dent.stats("V", "MS", tz="UTC", min_coverage=0)
     assert float(stats["max"].isel(time=0, column=0)) == theirs[("V/Ch/A1", "max")].iloc[0] == 126
-    assert stats["mean"].attrs["units"] == "volt"
+    assert stats["mean"].attrs["units"] == "V"
     profile = ds.dent.profile(tz="UTC")["profile"]
     assert set(profile.dims) == {"time_of_day", "day_type", "element", "quantile"}
     cell = profile.sel(time_of_day="06:00", day_type="Mon", element="A", quantile=0.5)
@@ -288,3 +290,59 @@ def test_attrs_are_text(ds, frame):
     told = json.loads(ds.attrs["dentframe"])
     assert told["columns"] == list(frame)
     assert dentframe.__name__ == "dentframe"
+
+
+def test_the_repr_is_the_frames_and_computes_nothing(ds, frame):
+    """`ds.dent` shows what a frame shows; of Dask arrays what is known without them."""
+    pytest.importorskip("dask")
+    assert repr(ds.dent) == repr(frame.dent)
+    assert "elements" in ds.dent._repr_html_()
+    lazy = repr(ds.chunk(time=100).dent)
+    assert "not computed yet" in lazy
+    assert "DemandkW" in lazy
+    assert "needs a Dataset" in repr(DatasetAccessor(xr.Dataset({"x": ("time", [1.0])})))
+
+
+def test_a_quantified_dataset_gives_quantities(ds):
+    """Units in, units out: energy, rows of peaks, a ratio."""
+    quantified = ds.dent.quantify()
+    energy = quantified.dent.energy("D", tz="UTC")["Energy"]
+    assert str(energy.data.units) == "kilowatt_hour"
+    np.testing.assert_array_equal(
+        energy.data.magnitude, ds.dent.energy("D", tz="UTC")["Energy"].to_numpy()
+    )
+    assert str(quantified.dent.peaks("D", tz="UTC", min_coverage=0)["peak"].data.units) == "kilowatt"
+    assert not hasattr(ds.dent.energy("D", tz="UTC")["Energy"].data, "units")
+
+
+def test_one_variable_has_the_verbs(ds, frame):
+    """`.dent` on a DataArray of a topic, named or not, and on a column of the frame."""
+    whole = ds.dent.demand("h", tz="UTC")["Demand"]
+    for array in (ds["DemandkW"], ds["DemandkW"].rename(None)):
+        xr.testing.assert_equal(array.dent.demand("h", tz="UTC")["Demand"], whole)
+    column = frame["DemandkW/Elm/A"]
+    assert column.dent.elements == ["A"]
+    assert column.dent.demand("h", tz="UTC").equals(
+        frame[["DemandkW/Elm/A"]].dent.demand("h", tz="UTC")
+    )
+    assert not hasattr(frame["DemandkW/Elm/A"].rename("x"), "dent")
+
+
+def test_pictures_of_a_dataset_are_the_frames(ds):
+    """`ds.dent.plot` draws what `df.dent.plot` draws."""
+    pytest.importorskip("matplotlib").use("Agg")
+    from matplotlib import pyplot as plt
+
+    assert ds.dent.plot.duration(tz="UTC").lines
+    plt.close("all")
+
+
+def test_a_file_is_plain_and_leaves_the_dataset_as_it_was(ds, tmp_path):
+    """`to_netcdf` writes quantities as numbers with units, and changes no encoding."""
+    pytest.importorskip("netCDF4")
+    ds.dent.quantify().dent.to_netcdf(tmp_path / "x.nc")
+    with xr.open_dataset(tmp_path / "x.nc") as found:
+        assert found["DemandkW"].attrs["units"] == "kW"
+        assert found["element"].values.tolist() == ["A", "C"]
+    ds.dent.to_netcdf(tmp_path / "y.nc")
+    assert ds["element"].encoding.get("dtype") != "S1"

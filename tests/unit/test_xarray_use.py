@@ -100,7 +100,7 @@ def test_plot(ds):
 
     lines = ds["DemandkW"].plot.line(x="time")
     assert lines[1].get_ydata()[-1] == 6.0
-    assert "[kilowatt]" in plt.gca().get_ylabel()
+    assert "[kW]" in plt.gca().get_ylabel()
     plt.close("all")
     mesh = ds["DemandkW"].plot()
     assert mesh is not None
@@ -112,7 +112,7 @@ def test_to_netcdf(ds, tmp_path):
     ds.to_netcdf(tmp_path / "month.nc")
     with xr.open_dataset(tmp_path / "month.nc") as found:
         assert float(found["DemandkW"].sum()) == (96 + 97 * 3) * 3
-        assert found["DemandkW"].attrs["units"] == "kilowatt"
+        assert found["DemandkW"].attrs["units"] == "kW"
         assert pd.Timestamp(found["time"].values[-1]) == pd.Timestamp("2024-01-02")
         pd.testing.assert_frame_equal(to_frame(found), to_frame(ds))
 
