@@ -209,7 +209,7 @@ _DECODERS = {"mask_and_scale", "decode_timedelta", "decode_coords", "concat_char
 
 def _check_decoders(decode_times: Any, decoders: dict[str, Any]) -> None:
     """Refuse what cannot be left undecoded; what changes nothing here may be given."""
-    known = DentCloudBackendEntrypoint.open_dataset_parameters
+    known = DentCloudBackendEntrypoint.open_dataset_parameters or ()
     for name in sorted(set(decoders) - _DECODERS - {"use_cftime"}):
         raise ConfigError(
             f"Cannot open with {name}={decoders[name]!r}: the engine dentcloud has no such "

@@ -311,7 +311,9 @@ def test_a_quantified_dataset_gives_quantities(ds):
     np.testing.assert_array_equal(
         energy.data.magnitude, ds.dent.energy("D", tz="UTC")["Energy"].to_numpy()
     )
-    assert str(quantified.dent.peaks("D", tz="UTC", min_coverage=0)["peak"].data.units) == "kilowatt"
+    assert (
+        str(quantified.dent.peaks("D", tz="UTC", min_coverage=0)["peak"].data.units) == "kilowatt"
+    )
     assert not hasattr(ds.dent.energy("D", tz="UTC")["Energy"].data, "units")
 
 
