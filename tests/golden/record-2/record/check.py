@@ -1,0 +1,597 @@
+"""The program computes a record of a utility bill's split again, and says what differs.
+
+It stands in every record and needs nothing but Python 3.11 or later: python -I -S check.py
+
+It reads the files beside it. From steps.csv (what each meter used between two readings, and the
+verdict on it) and edges.json (who held which meter between which instants, all in UTC) it computes
+each figure; from bill.toml, rules.toml and site.toml each share, line and total; and compares them
+with record.json and the tables. A changed file is found by its SHA-256. It shares no code with the
+program that wrote the record. Exit status: 0 nothing differs, 1 something does, 2 no record.
+"""
+
+import csv
+import datetime as dt
+import hashlib
+import json
+import sys
+import tomllib
+from bisect import bisect_left, bisect_right
+from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, getcontext
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+getcontext().prec = 60
+HERE = Path(sys.argv[1] if len(sys.argv) > 1 else __file__).resolve()
+RECORD = HERE if HERE.is_dir() else HERE.parent
+ZERO = Decimal(0)
+NO_CENTS, MILLS = "CLP ISK JPY KRW PYG UGX VND XAF XOF", "BHD IQD JOD KWD LYD OMR TND"
+UNITS = {"energy": "kWh", "coincident": "kW", "own_peak": "kW"}
+TITLES = {"common": "common areas", "loss": "technical loss", "tolerance": "meter tolerance",
+        "export": "export credit", "unexplained": "unexplained", "agreed": "agreed figure",
+        "rebill_difference": "re-bill difference"}
+differences = []
+differs = differences.append
+
+
+def load(name):
+    """A JSON or TOML file of the record; its numbers are exact."""
+    path = RECORD / name
+    if path.is_symlink() or not path.is_file():
+        print(f"{name} is missing, or a link: this is no whole record.")
+        sys.exit(2)
+    try:
+        text = path.read_bytes().decode("utf-8")
+        if name.endswith(".toml"):
+            return tomllib.loads(text, parse_float=Decimal)
+        return json.loads(text, parse_float=str)
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        print(f"{name} cannot be read: {error}.")
+        sys.exit(1)
+
+
+def check_files(told):
+    """Each file of the list, and each file that is there, by its SHA-256."""
+    body = (RECORD / "record.json").read_bytes()
+    seal = str(told.get("seal"))
+    unsealed = body.replace(seal.encode(), b"0" * 64)
+    if hashlib.sha256(unsealed).hexdigest() != seal:
+        differs("record.json was changed: its seal is not that of its text.")
+    top, there = RECORD.parent, {}
+    for path in sorted(top.rglob("*")):
+        if path.is_symlink() or path.is_file():
+            there[path.relative_to(top).as_posix()] = path
+    there.pop("record/record.json", None)
+    for name, wanted in told["files"].items():
+        path = there.pop(name, None)
+        if path is None:
+            differs(f"{name} is missing.")
+        elif path.is_symlink():
+            differs(f"{name} is a link.")
+        elif hashlib.sha256(path.read_bytes()).hexdigest() != wanted:
+            differs(f"{name} was changed: its SHA-256 is not the recorded one.")
+    for name in there:
+        differs(f"{name} is not in the record's list.")
+    always = ["site.toml", "bill.toml", "rules.toml", "readings.csv", "steps.csv", "edges.json"]
+    wanted = [f"record/{x}" for x in (*always, "check.py")] + list(told["papers"])
+    for name in wanted + [f"{x}.csv" for x in told["result"]]:
+        if name not in told["files"]:
+            differs(f"{name} is not in the record's list, which every record has.")
+
+
+def rounded(value, places):
+    """Half up, as a bill is rounded."""
+    return value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+
+
+def plain(value, scale=ZERO):
+    """A sum of measured values without the noise of binary numbers."""
+    digits = max(value.adjusted(), scale.adjusted()) - 13
+    return value.quantize(Decimal(1).scaleb(max(digits, -9)), ROUND_HALF_EVEN)
+
+
+def instant(text):
+    """A UTC instant in microseconds."""
+    when = dt.datetime.fromisoformat(text)
+    return round((when - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) / dt.timedelta(microseconds=1))
+
+
+def allocate(amount, weights, places):
+    """Shares in whole units of the last place; what is left goes to the largest remainders."""
+    unit = Decimal(1).scaleb(-places)
+    whole, sign = int(abs(amount) / unit), -1 if amount < 0 else 1
+    basis = [Fraction(w) for w in weights.values()]
+    total = sum(basis)
+    if total == 0 or min(basis) < 0:
+        raise ValueError(f"no basis to share by: {weights}")
+    exact = [whole * w / total for w in basis]
+    parts = [int(x) for x in exact]
+    order = sorted(range(len(parts)), key=lambda i: parts[i] - exact[i])
+    for i in order[: whole - sum(parts)]:
+        parts[i] += 1
+    return {k: sign * n * unit for k, n in zip(weights, parts, strict=True)}
+
+
+def in_parts(exact, total, places):
+    """Signed parts rounded so that they add up to their total."""
+    unit = Decimal(1).scaleb(-places)
+    low = [x.quantize(unit, ROUND_FLOOR) for x in exact]
+    left = int((total - sum(low)) / unit)
+    some = [i for i, x in enumerate(exact) if x] or list(range(len(exact)))
+    order = sorted(some, key=lambda i: low[i] - exact[i])
+    for k in range(abs(left)):
+        i = order[k % len(order)] if left > 0 else order[-1 - k % len(order)]
+        low[i] += unit if left > 0 else -unit
+    return low
+
+
+class Steps:
+    """The steps of each meter: what it used between two readings."""
+
+    def __init__(self):
+        self.of = {}
+        with (RECORD / "steps.csv").open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                step = {k: Decimal(row[k]) if row[k] else None
+                        for k in ("raw", "measured", "corrected", "opening", "closing")}
+                step |= {"s": instant(row["start"]), "e": instant(row["end"]),
+                        "use": row["verdict"] == "use", "flags": {*row["flags"].split()},
+                        "source": row["source"]}
+                self.of.setdefault((row["series"], row["element"]), []).append(step)
+
+    def within(self, series, element, low, high):
+        """The steps that overlap a span."""
+        mine = self.of.get((series, element), [])
+        first = bisect_right(mine, low, key=lambda x: x["e"])
+        return mine[first : bisect_left(mine, high, key=lambda x: x["s"])]
+
+    def energy(self, series, element, low, high, kind="corrected"):
+        """Energy of a span, and how much of its time is covered."""
+        total, covered = ZERO, 0
+        for x in self.within(series, element, low, high):
+            part = min(x["e"], high) - max(x["s"], low)
+            if x["use"]:
+                total += x[kind] * part / (x["e"] - x["s"])
+                covered += part
+        return total, covered
+
+
+def energy_figure(steps, stay, rules):
+    """Energy, coverage, status and measured energy of one stay."""
+    low, high = instant(stay["from"]), instant(stay["to"])
+    mine = steps.within("energy", stay["element"], low, high)
+    energy, covered = steps.energy("energy", stay["element"], low, high)
+    length = high - low
+    if length <= 0 or covered == 0:
+        return None, 0.0, "missing", ZERO
+    coverage = covered / length
+    flags = set().union(*(x["flags"] for x in mine))
+    for edge in (low, high):
+        for x in steps.within("energy", stay["element"], edge - 1, edge + 1):
+            if x["s"] < edge < x["e"] and x["use"]:
+                flags.add("edge_in_gap" if "gap_bridged" in x["flags"] else "edge_interpolated")
+    estimates = {"reset", "ambiguous_fall", "edge_in_gap", "agreed"}
+    status = "partial" if covered < length else "estimated" if flags & estimates else "recorded"
+    places = rules.get("places", 2)
+    first = next((x["opening"] for x in mine if x["s"] == low), None)
+    last = next((x["closing"] for x in mine if x["e"] == high), None)
+    scale = max((abs(x) for x in (first, last) if x is not None), default=ZERO)
+    shown = rules.get("edges", "last_reading") == "last_reading" and status != "partial"
+    shown = shown and "edge_in_gap" not in flags and None not in (first, last)
+
+    def printed(value):
+        value = plain(value, scale)
+        if not shown:
+            return rounded(value, places)
+        between = rounded(last, places) - rounded(first, places)
+        return between + rounded(value - (last - first), places)
+
+    if "agreed" not in flags:
+        value = printed(energy)
+        return value, coverage, status, value
+    measured, _ = steps.energy("energy", stay["element"], low, high, "measured")
+    return rounded(plain(energy, scale), places), coverage, status, printed(measured)
+
+
+def kw_of_block(steps, element, low, high):
+    """The mean power of a block [kW]; None where not all of it is known."""
+    energy, covered = steps.energy("demand", element, low, high)
+    if covered < high - low:
+        return None
+    for x in steps.within("demand", element, low, high):
+        cut = x["s"] < low < x["e"] or x["s"] < high < x["e"]
+        if x["source"] == "register" and cut and 2 * (x["e"] - x["s"]) > 3 * 900_000_000:
+            return None
+    return (energy * 3_600_000_000 / (high - low)).quantize(Decimal("1e-9"), ROUND_HALF_EVEN)
+
+
+def own_peaks(steps, use, rules):
+    """Each stay's own peak, times its share of the period."""
+    start, end, places = instant(use["start"]), instant(use["end"]), rules.get("places", 2)
+    reported = any(k[0] == "demand" and x[0]["source"] == "demand" for k, x in steps.of.items())
+    blocks = [instant(x) for x in use["blocks"]]
+    for stay in (x for x in use["stays"] if x["kind"] not in {"main", "export"}):
+        low, high = instant(stay["start"]), instant(stay["end"])
+        if reported:
+            kw = [x["closing"] for x in steps.of.get(("demand", stay["element"]), [])
+                  if low < x["e"] <= high and x["use"]]
+        else:
+            kw = [kw_of_block(steps, stay["element"], a, b) for a, b in pairwise(blocks)
+                  if low <= a and b <= high]
+        kw = [x for x in kw if x is not None]
+        part = Decimal(high - low) / Decimal(end - start)
+        top = rounded(plain(max(kw)), places) if kw else ZERO
+        yield stay, rounded(top * part, places) if kw else None
+
+
+def coincidents(steps, use, rules):
+    """What each element drew in the block in which all together drew the most."""
+    mine = [s for s in use["stays"] if s["kind"] != "main"]
+    elements = list(dict.fromkeys(s["element"] for s in mine))
+    best, at, found = None, instant(mine[0]["start"]), {}
+    for a, b in pairwise(instant(x) for x in use["blocks"]):
+        inside = instant(use["start"]) <= a and b <= instant(use["end"])
+        kw = {k: kw_of_block(steps, k, a, b) for k in elements if inside}
+        if inside and None not in kw.values() and (best is None or sum(kw.values()) > best):
+            best, at, found = sum(kw.values()), a, kw
+    for k in elements:
+        held = next(
+            s for s in mine if s["element"] == k and instant(s["start"]) <= at < instant(s["end"])
+        )
+        yield held, rounded(plain(found[k]), rules.get("places", 2)) if k in found else None
+
+
+def check_figures(told, uses, steps, rules):
+    """Compute every figure; return value and what was measured, by use, basis and stay."""
+    found, left = [], [*enumerate(told["result"]["figures"], 1)]
+    for use in uses:
+        done = []
+        while left and left[0][1]["basis"] not in done:
+            done.append(left[0][1]["basis"])
+            for stay, value, coverage, status, measured in compute(done[-1], steps, use, rules):
+                i, row = left.pop(0)
+                compare_figure(i, row, stay, value, coverage, status)
+                found.append((id(use), done[-1], stay, value, measured))
+    for i, _ in left:
+        differs(f"Table figures, row {i}: it does not come out.")
+    return found
+
+
+def compute(basis, steps, use, rules):
+    """The figures of a basis: stay, value, coverage and status (None: not judged), measured."""
+    if basis == "energy":
+        for stay in use["stays"]:
+            value, coverage, status, measured = energy_figure(steps, stay, rules)
+            yield stay, value, coverage, status, measured
+    else:
+        for stay, value in (own_peaks if basis == "own_peak" else coincidents)(steps, use, rules):
+            yield stay, value, None, None, value
+
+
+def compare_figure(i, row, stay, value, coverage, status):
+    """One figure as it is recorded, and as it comes out; what is None is not judged."""
+    wanted = {k: stay[k] for k in ("element", "party", "kind")} | {"quantity": value}
+    told = {**row, "quantity": None if row["quantity"] is None else Decimal(row["quantity"])}
+    if coverage is not None:
+        told["coverage"] = round(float(row["coverage"]), 12)
+        wanted |= {"coverage": round(coverage, 12), "status": status}
+    for k, x in wanted.items():
+        if told[k] != x:
+            where = f"Table figures, row {i} ({stay['party'] or stay['kind']} {stay['element']})"
+            differs(f"{where}: {k} {row[k]} is recorded, {x} comes out.")
+
+
+class Split:
+    """The bill's lines, shared by the rules."""
+
+    def __init__(self, told, site, bill, rules, uses, figures):
+        self.told, self.site, self.bill, self.rules = told, site, bill, rules
+        self.figures, self.uses = figures, uses
+        money = site["currency"].upper()
+        self.digits = 0 if money in NO_CENTS else 3 if money in MILLS else 2
+        self.places = rules.get("places", 2)
+        self.landlord = site.get("landlord", "Landlord")
+        self.tenants = [t["name"] for t in site.get("tenants", [])]
+        self.parties = [*self.tenants, self.landlord]
+
+    def rule_of(self, line):
+        """The rule of a line, by its name or its kind, as a table."""
+        rule = self.rules["lines"].get(line["name"], self.rules["lines"].get(line["kind"]))
+        return {"by": rule} if isinstance(rule, str) else rule
+
+    def sums(self, use, basis, kind, measured=True):
+        """Figures of a kind by party."""
+        found = {}
+        for owner, of, stay, value, own in self.figures:
+            if (owner, of, stay["kind"]) == (id(use), basis, kind) and value is not None:
+                found[stay["party"]] = found.get(stay["party"], ZERO) + (own if measured else value)
+        if kind == "own":
+            found = {p: found[p] for p in self.parties if p in found}
+        return found
+
+    def weights(self, use, rule):
+        """The weight of each party."""
+        by = rule["by"]
+        if by in UNITS:
+            return self.sums(use, by, "own")
+        found = dict.fromkeys(self.parties, ZERO)
+        if by == "days":
+            for party in (p for day in use["days"] for p in day.values()):
+                found[party] += 1
+        elif by == "area":
+            self.areas(use, found)
+        elif by == "shares":
+            found = self.fixed(use, rule)
+        else:
+            found = {"export" if by == "export" else self.landlord: Decimal(1)}
+        return {k: w for k, w in found.items() if w}
+
+    def areas(self, use, found):
+        """Areas times days; of vacant elements their own."""
+        areas = {t["name"]: t.get("area") for t in self.site.get("tenants", [])}
+        for day in use["days"]:
+            for party in {*day.values()} - {self.landlord}:
+                found[party] += Decimal(areas[party])
+            for element in (k for k, party in day.items() if party == self.landlord):
+                found[self.landlord] += Decimal(self.site["elements"][element]["area"])
+
+    def fixed(self, use, rule):
+        """Fixed shares by the days that a tenant is there."""
+        days, shares = use["days"], rule["shares"]
+        found = {}
+        for p in self.parties:
+            there = len(days) if p == self.landlord else sum(p in d.values() for d in days)
+            found[p] = Decimal(shares.get(p, 0)) * there
+        stated = sum(Decimal(shares.get(p, 0)) for p in self.parties)
+        found[self.landlord] += stated * len(days) - sum(found.values())
+        return found
+
+    def components(self, use, by):
+        """The signed parts of a measured basis: name, total and weights."""
+        own, export = self.sums(use, by, "own"), self.sums(use, by, "export")
+        common = sum(self.sums(use, by, "common").values(), ZERO)
+        parts = {k: self.rules[k] for k in ("loss", "common", "tolerance") if k in self.rules}
+        shared = {}
+        if by == "energy":
+            kwh = rounded(Decimal(use["kwh"]), self.places)
+            left = kwh - sum(own.values()) - sum(export.values()) - common
+            for k, part in parts.items():
+                if not part.get("rest"):
+                    stated = part.get("kwh")
+                    if stated is None:
+                        stated = kwh * Decimal(part.get("percent", 0)) / 100
+                    shared[k] = rounded(Decimal(stated), self.places)
+            rest = next((k for k, part in parts.items() if part.get("rest")), "unexplained")
+            shared[rest] = left - sum(shared.values())
+        shared["common"] = common + shared.get("common", ZERO)
+        yield "own", sum(own.values(), ZERO), own
+        for k, total in shared.items():
+            ruled = k in parts and total != 0
+            yield k, total, self.weights(use, parts[k]) if ruled else {"unallocated": Decimal(1)}
+        yield "export", sum(export.values(), ZERO), {"export": Decimal(1)}
+
+    def lines(self):
+        """The charges of every line, in the bill's order."""
+        lines = self.bill["lines"]
+        found = {x["name"]: self.line(x) for x in lines if self.rule_of(x)["by"] != "lines"}
+        taxes = [x for x in lines if x["name"] not in found]
+        base = dict(found)
+        for x in taxes:
+            of = self.rule_of(x).get("of") or list(base)
+            found[x["name"]] = self.as_lines(x, [c for k in of for c in base[k]])
+        return [c for x in lines for c in found[x["name"]]]
+
+    def line(self, line):
+        """The charges of one line."""
+        rule, use = self.rule_of(line), next(u for u in self.uses if line["name"] in u["lines"])
+        amount = Decimal(line["amount"])
+        if not amount:
+            return []
+        refused = [r for r in self.told["result"]["charges"]
+                if r["bill_line"] == line["name"] and r["part"] == "refused"]
+        if refused:  # a figure it rests on is not accepted: it is nobody's, as a whole
+            return [self.charge(line, "unallocated", "refused", None, amount)]
+        if rule["by"] in UNITS:
+            measured = self.sums(use, rule["by"], "own")
+            value = self.sums(use, rule["by"], "own", measured=False)
+            agreed = {k: value[k] - measured[k] for k in value if value[k] != measured[k]}
+            return self.shared(line, list(self.components(use, rule["by"])), self.places, agreed)
+        own = self.weights(use, rule)
+        part = "export" if rule["by"] == "export" else "own"
+        printed = rule["by"] in {"days", "area"}
+        return self.shared(line, [(part, sum(own.values()), own)], self.places, {}, printed)
+
+    def as_lines(self, line, others):
+        """A tax: shared as the lines that it is taken of were."""
+        amount, total, agreed = Decimal(line["amount"]), {}, {}
+        if not amount:
+            return []
+        for c in others:
+            whose = c["agreed_by"] or c["party"]
+            total[whose] = total.get(whose, ZERO) + c["amount"]
+            if c["agreed_by"]:
+                agreed[whose] = agreed.get(whose, ZERO) - c["amount"]
+        own = {k: v for k, v in total.items() if k not in {"export", "unallocated"}}
+        parts = [("own", sum(own.values(), ZERO), own)]
+        for k, part in (("export", "export"), ("unallocated", "refused")):
+            if k in total:
+                parts.append((part, total[k], {k: Decimal(1)}))
+        return self.shared(line, parts, self.digits, agreed)
+
+    def shared(self, line, parts, places, agreed, printed=True):
+        """A line cut into its parts, and each part shared by its weights."""
+        amount = Decimal(line["amount"])
+        parts = [p for p in parts if p[1] != 0]
+        whole = sum(total for _, total, _ in parts)
+        exact = [amount * total / whole for _, total, _ in parts]
+        found = []
+        moneys = in_parts(exact, amount, self.digits)
+        for (part, total, weights), money in zip(parts, moneys, strict=True):
+            shares = allocate(money, weights, self.digits)
+            quantity = dict(weights)
+            if sum(weights.values()) != total:
+                quantity = allocate(total, weights, places)
+            for party in weights:
+                told = quantity[party] if printed else None
+                c = self.charge(line, party, part, told, shares[party])
+                found += self.apart(line, c, agreed, whole)
+        return found
+
+    def apart(self, line, c, agreed, whole):
+        """A charge by an agreed figure: what it leaves of the measured one is the landlord's."""
+        if c["part"] != "own" or c["party"] not in agreed or c["quantity"] is None:
+            return [c]
+        more = agreed[c["party"]]
+        quantity = c["quantity"] + more
+        amount = rounded(Decimal(line["amount"]) * quantity / whole, self.digits)
+        rest = self.charge(line, self.landlord, "agreed", -more, c["amount"] - amount)
+        rest["agreed_by"] = c["party"]
+        return [{**c, "quantity": quantity, "amount": amount}, rest]
+
+    @staticmethod
+    def charge(line, party, part, quantity, amount):
+        """One charge."""
+        title = f"{line['name']}: {TITLES[part]}" if part in TITLES else line["name"]
+        return {"party": party, "title": title, "line": line["name"], "part": part,
+                "quantity": quantity, "amount": amount, "agreed_by": ""}
+
+    def fees(self):
+        """The landlord's fees."""
+        use = self.uses[0]
+        here = [p for p in self.tenants if any(s["party"] == p for s in use["stays"])]
+        for fee in self.rules.get("fees", []):
+            line, per = {"name": fee["name"]}, fee.get("per", "tenant")
+            whole = rounded(Decimal(fee["amount"]), self.digits)
+            if per == "shares":
+                by = self.weights(use, {"by": "shares", "shares": fee["shares"]})
+                for p, money in allocate(whole, by, self.digits).items():
+                    yield self.charge(line, p, "fee", None, money)
+            for p in here if per != "shares" else ():
+                n = sum(p in day.values() for day in use["days"])
+                if per == "tenant":
+                    yield self.charge(line, p, "fee", None, whole)
+                elif n:
+                    money = rounded(Decimal(fee["amount"]) * n, self.digits)
+                    yield self.charge(line, p, "fee", Decimal(n), money)
+
+
+def rebilled(split, charges, fees, how):
+    """What is billed after what was billed before."""
+    for c in (*charges, *fees):
+        c["computed"] = c["amount"]
+    keep = set(split.tenants) - set(how["direct"]) if how["others"] == "landlord" else set()
+    apart = {"interest", "fee", "rebill_difference"}
+    old = {(x["party"], x["title"]): x for x in how["before"]
+           if x["party"] in keep and x["part"] not in apart}
+    for c in charges:
+        was = old.pop((c["party"], c["title"]), None)
+        if c["party"] in keep:
+            c["amount"] = Decimal(was["amount"]) if was else ZERO
+    for x in old.values():
+        line = {"name": x["line"]}
+        c = split.charge(line, x["party"], x["part"], None, Decimal(x["amount"]))
+        charges.append({**c, "title": x["title"], "computed": ZERO})
+    for name in dict.fromkeys(c["line"] for c in charges):
+        left = sum(c["computed"] - c["amount"] for c in charges if c["line"] == name)
+        if left:
+            c = split.charge({"name": name}, split.landlord, "rebill_difference", None, left)
+            charges.append({**c, "computed": ZERO})
+    for x in how["before"]:
+        if x["part"] == "interest":
+            c = split.charge(
+                    {"name": x["line"]}, x["party"], "interest", None, Decimal(x["amount"]))
+            fees.append({**c, "computed": c["amount"]})
+    fees += interest(split, [*charges, *fees], how)
+
+
+def interest(split, charges, how):
+    """Simple interest on what each tenant was overcharged, actual/365."""
+    if how["interest"] is None or how["interest_to"] is None:
+        return []
+    start, end = (dt.date.fromisoformat(how[k]) for k in ("interest_from", "interest_to"))
+    name = f"Interest {how['interest']} % from {start} to {end}"
+    found = []
+    for p in split.tenants:
+        before = sum(Decimal(x["amount"]) for x in how["before"] if x["party"] == p)
+        over = before - sum(c["amount"] for c in charges if c["party"] == p)
+        exact = over * Decimal(how["interest"]) * (end - start).days / 36500
+        if over > 0 and rounded(exact, split.digits):
+            c = split.charge({"name": name}, p, "interest", None, -rounded(exact, split.digits))
+            found.append({**c, "computed": c["amount"]})
+    return found
+
+
+def check_charges(told, charges):
+    """Every charge as it is recorded, and as it comes out."""
+    recorded = told["result"]["charges"]
+    if len(recorded) != len(charges):
+        differs(f"Table charges: {len(recorded)} rows are recorded, {len(charges)} come out.")
+    for i, (row, c) in enumerate(zip(recorded, charges, strict=False), 1):
+        wanted = {"party": c["party"], "line": c["title"], "bill_line": c["line"],
+                "part": c["part"], "quantity": c["quantity"], "amount": c["amount"],
+                "billed": c["amount"], "computed": c.get("computed", c["amount"])}
+        for k, x in wanted.items():
+            was = Decimal(row[k]) if isinstance(x, Decimal) and row[k] is not None else row[k]
+            if was != x:
+                differs(f"Table charges, row {i} ({row['party']} {row['line']}): {k} {was} is "
+                        f"recorded, {x} comes out.")
+
+
+def check_control(told, split, charges, fees):
+    """Where the utility's amount went, to the cent."""
+    wanted = {"utility": sum(Decimal(x["amount"]) for x in split.bill["lines"]), "tenants": ZERO,
+            "landlord": ZERO, "export": ZERO, "unallocated": ZERO}
+    if any("computed" in c for c in charges):
+        wanted["rebill_difference"] = ZERO
+    for c in charges:
+        role = "landlord" if c["party"] == split.landlord else "tenants"
+        role = c["party"] if c["party"] in ("export", "unallocated") else role
+        wanted[c["part"] if c["part"] == "rebill_difference" else role] += c["amount"]
+    if 2 * wanted["utility"] != sum(wanted.values()):
+        differs(f"The shares add up to {sum(wanted.values()) - wanted['utility']}, the bill to "
+                f"{wanted['utility']}.")
+    if fees:
+        wanted["fees"] = sum(c["amount"] for c in fees)
+    recorded = {r["party"]: Decimal(r["amount"]) for r in told["result"]["control"]}
+    for k in {*wanted, *recorded}:
+        if recorded.get(k) != wanted.get(k):
+            differs(f"Control {k}: {recorded.get(k)} is recorded, {wanted.get(k)} comes out.")
+
+
+def check_statements(charges):
+    """The statements' lines and totals against the charges."""
+    path = RECORD / "statements.json"
+    for paper in load("statements.json") if path.is_file() else []:
+        mine = sum((c["amount"] for c in charges if c["party"] == paper["party"]), ZERO)
+        lines = sum(Decimal(x["amount"]) for x in paper["lines"])
+        if not mine == lines == Decimal(paper.get("total", lines)):
+            differs(f"The statement of {paper['party']} is {lines}, {mine} comes out.")
+
+
+def main():
+    """Check the record, and print what differs."""
+    told = load("record.json")
+    try:
+        check_files(told)
+        site, bill, rules = (load(f"{x}.toml") for x in ("site", "bill", "rules"))
+        rules, uses = rules.get("split", rules), load("edges.json")
+        figures = check_figures(told, uses, Steps(), rules)
+        split = Split(told, site, bill, rules, uses, figures)
+        charges, fees = split.lines(), list(split.fees())
+        if (RECORD / "rebill.json").is_file():
+            rebilled(split, charges, fees, load("rebill.json"))
+        check_charges(told, [*charges, *fees])
+        check_control(told, split, charges, fees)
+        check_statements([*charges, *fees])
+    except (KeyError, ValueError, TypeError, ArithmeticError, IndexError, StopIteration,
+            AttributeError) as error:
+        differs(f"It cannot be computed: {type(error).__name__} {error}.")
+    for text in differences:
+        print(text)
+    if differences:
+        sys.exit(1)
+    print(f"Nothing differs: {told['bill']} of {told['site']}, computed from its steps.")
+
+
+if __name__ == "__main__":
+    main()
