@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from dentframe.archive import Archive, SyncReport, sync
     from dentframe.cloud.client import DentCloud
     from dentframe.datasets import open_dataset
+    from dentframe.documents.portfolio_manager import to_portfolio_manager
     from dentframe.frame.concat import concat
     from dentframe.frame.request import Plan
     from dentframe.money.bill import bill
     from dentframe.money.demand_charges import adjusted_demand, ratchet
+    from dentframe.money.portfolio import Report, report
     from dentframe.money.rebill import rebill
     from dentframe.money.record import Record, records
     from dentframe.money.rounding import allocate
@@ -58,6 +60,7 @@ ON_USE: Final = {
     "DentCloud": "dentframe.cloud.client",
     "Plan": "dentframe.frame.request",
     "Record": "dentframe.money.record",
+    "Report": "dentframe.money.portfolio",
     "Run": "dentframe.money.split",
     "Site": "dentframe.site.site",
     "SplitRules": "dentframe.money.split_rules",
@@ -78,9 +81,11 @@ ON_USE: Final = {
     "ratchet": "dentframe.money.demand_charges",
     "read_dentcloud": "dentframe.reader",
     "rebill": "dentframe.money.rebill",
+    "report": "dentframe.money.portfolio",
     "records": "dentframe.money.record",
     "split": "dentframe.money.split",
     "sync": "dentframe.archive",
+    "to_portfolio_manager": "dentframe.documents.portfolio_manager",
     "verify": "dentframe.money.verification",
 }
 _PACKAGES: Final = {"archive", "cli", "cloud", "datasets", "doctor", "emulator", "money", "plot"}
@@ -95,6 +100,7 @@ __all__ = [
     "Plan",
     "Record",
     "RegisterRules",
+    "Report",
     "Run",
     "Schedule",
     "Site",
@@ -119,8 +125,10 @@ __all__ = [
     "read_dentcloud",
     "rebill",
     "records",
+    "report",
     "split",
     "sync",
+    "to_portfolio_manager",
     "verify",
 ]
 

@@ -41,11 +41,40 @@ import os
 import pathlib
 import sys
 import warnings
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
+
+_COMMAND_LINE: ContextVar[bool] = ContextVar("command line", default=False)
+
+
+@contextmanager
+def on_command_line() -> Iterator[None]:
+    """Let messages that are made inside name options of the command line."""
+    before = _COMMAND_LINE.set(True)
+    try:
+        yield
+    finally:
+        _COMMAND_LINE.reset(before)
+
+
+def by(python: str, command: str) -> str:
+    """How something is asked for: in Python, or as an option where the command line runs.
+
+    Examples
+    --------
+    >>> by("elements='all'", "--elements all")
+    "elements='all'"
+    >>> with on_command_line():
+    ...     by("elements='all'", "--elements all")
+    '--elements all'
+    """
+    return command if _COMMAND_LINE.get() else python
+
 
 _PACKAGE = str(pathlib.Path(__file__).parent) + os.sep
 

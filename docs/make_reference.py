@@ -127,7 +127,17 @@ API: dict[str, tuple[str, str, Things]] = {
     "money.md": (
         "Money",
         "From kilowatt-hours to statements.",
-        _functions("dentframe", "bill", "split", "rebill", "verify", "records", "allocate")
+        _functions(
+            "dentframe",
+            "bill",
+            "split",
+            "rebill",
+            "verify",
+            "records",
+            "allocate",
+            "report",
+            "to_portfolio_manager",
+        )
         + _classes_of(
             "Site",
             "Correction",

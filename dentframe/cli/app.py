@@ -15,7 +15,8 @@ import click
 from dentframe.cli.account import ACCOUNT_COMMANDS, EMULATOR_COMMANDS
 from dentframe.cli.data import ARCHIVE_COMMANDS, READ_COMMANDS
 from dentframe.cli.money import COMMANDS
-from dentframe.cli.output import LOG, say, told
+from dentframe.cli.output import LOG, say
+from dentframe.cli.portfolio import PORTFOLIO_COMMANDS
 from dentframe.cli.tariff import TARIFF_COMMANDS
 from dentframe.errors import (
     AlreadyThereError,
@@ -26,6 +27,7 @@ from dentframe.errors import (
     IncompleteReadError,
     RateLimitError,
     UnavailableError,
+    on_command_line,
 )
 
 STATUSES: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
@@ -94,6 +96,7 @@ for each in (
     *ACCOUNT_COMMANDS,
     *COMMANDS,
     *TARIFF_COMMANDS,
+    *PORTFOLIO_COMMANDS,
 ):
     _add_log(each)
     dentframe.add_command(each)
@@ -101,7 +104,7 @@ for each in (
 
 def run(argv: list[str]) -> int:
     """Run one command line and return its exit status."""
-    with warnings.catch_warnings(), _logged(argv) as ended:
+    with warnings.catch_warnings(), on_command_line(), _logged(argv) as ended:
         warnings.simplefilter("always", DentWarning)
         warnings.showwarning = _show
         ended.append(_status(argv))
@@ -122,7 +125,7 @@ def _status(argv: list[str]) -> int:
     except BrokenPipeError:
         return 0
     except (DentError, OSError) as error:
-        say(f"Error: {told(error)}", logging.ERROR)
+        say(f"Error: {error}", logging.ERROR)
         return next(code for kinds, code in STATUSES if isinstance(error, kinds))
     return status if isinstance(status, int) else 0
 
@@ -151,4 +154,4 @@ def _going_on(argv: list[str]) -> list[str]:
 
 def _show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
     if issubclass(category, DentWarning):
-        say(f"Warning: {told(message)}", logging.WARNING)
+        say(f"Warning: {message}", logging.WARNING)

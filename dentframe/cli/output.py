@@ -1,14 +1,9 @@
-"""The command line prints here: tables for a person, CSV and JSON for a program, and messages.
-
-Warnings and errors advise in Python (``detail=True``); `told` says what the same is called as an
-option. A test holds every phrase on its left side to the source, so that none goes stale.
-"""
+"""The command line prints here: tables for a person, CSV and JSON for a program, and messages."""
 
 from __future__ import annotations
 
 import functools
 import logging
-import re
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -35,52 +30,6 @@ def say(message: str, level: int = logging.INFO) -> None:
     """Tell the user on standard error, and the log where there is one."""
     click.echo(message, err=True)
     LOG.log(level, "%s", message)
-
-
-SAYINGS: tuple[tuple[str, str], ...] = (
-    (r'RegisterRules\(max_kw=\{"([^"]+)": \.\.\.\}\)', r"--max-kw \1=KW, or in a file for --site"),
-    (
-        r'RegisterRules\(swaps=\{"([^"]+)": \.\.\.\}\)',
-        r"[[elements.\1.swaps]] in a file for --site",
-    ),
-    (r"registers=RegisterRules\(max_kw=\.\.\.\)", "--max-kw ELEMENT=KW, or a file by --site"),
-    (r'accept=\("recorded", "estimated"\)', "--accept-estimated"),
-    (
-        r'Read with bracket=True, [^.]*accept=\("recorded", "partial"\)\.',
-        "Run it again when late readings have come; Python can fill gaps, or bill what is covered.",
-    ),
-    (r": read with bracket=True\.", ", and the meter has no reading right beside them."),
-    (r"detail=True tells each one; min_coverage= [^.]*\.", "--detail tells each one."),
-    (r"; min_coverage= [^.]*\.", "."),
-    (
-        r" What was read is in \.partial; \.resume\(\) asks for the rest\.",
-        " What was read is in the cache: run the command again, and only the rest is asked for.",
-    ),
-    (r'e\.g\. elements=\["([^"]+)", "([^"]+)"\]', r"e.g. --elements \1,\2"),
-    (r'elements="all"', "--elements all"),
-    (
-        r'declare RegisterRules\(allow_export=\{"([^"]+)": True\}, max_kw=\{"[^"]+": \.\.\.\}\)',
-        r'give \1 role = "export" and max_kw in a file for --site',
-    ),
-    (r"inventory\(\) tells", "dentframe inventory tells"),
-    (r"pass rules=SplitRules\.load\('rules\.toml'\)", "give --rules rules.toml"),
-    (r"Name the folder that Run\.save wrote", "Name the folder of --out"),
-)
-"""Pattern of the Python advice, and what the command line calls it."""
-
-
-def told(message: object) -> str:
-    """A message with its advice in options instead of keywords.
-
-    Examples
-    --------
-    >>> told('Accept it: accept=("recorded", "estimated").')
-    'Accept it: --accept-estimated.'
-    """
-    text = str(message)
-    for pattern, saying in SAYINGS:
-        text = re.sub(pattern, saying, text)
-    return text
 
 
 FORMATS = ("table", "csv", "json", "parquet", "xlsx")

@@ -132,19 +132,31 @@ def page(
     template : str or Path, optional
         A jinja2 template instead of ours.
     """
+    text = filled(TEMPLATE if template is None else Path(template), **context(of))
+    if path is not None:
+        Path(path).write_text(text, encoding="utf-8")
+    return text
+
+
+def filled(template: Path, **values: Any) -> str:
+    """A jinja2 template with its values in it.
+
+    Raises
+    ------
+    MissingExtraError
+        Where jinja2 is not installed.
+    ConfigError
+        For a template that cannot be read or filled.
+    """
     try:
         import jinja2
     except ImportError:
         raise missing_extra("write a page", "report") from None
     env = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    file = TEMPLATE if template is None else Path(template)
     try:
-        text = env.from_string(file.read_text(encoding="utf-8")).render(**context(of))
+        return env.from_string(template.read_text(encoding="utf-8")).render(**values)
     except (OSError, jinja2.TemplateError) as e:
-        raise ConfigError(f"Cannot fill the template {str(file)!r}: {e}.") from None
-    if path is not None:
-        Path(path).write_text(text, encoding="utf-8")
-    return text
+        raise ConfigError(f"Cannot fill the template {str(template)!r}: {e}.") from None
 
 
 def context(of: Statement) -> dict[str, Any]:

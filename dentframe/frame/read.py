@@ -25,6 +25,7 @@ from dentframe.errors import (
     IncompleteReadWarning,
     ReadingWarning,
     UnknownMeterError,
+    by,
     warn,
 )
 from dentframe.frame.assemble import (
@@ -238,7 +239,7 @@ def tell_of_nothing(reading: ReadJob, here: Mapping[str, bool]) -> None:
     future = " That span lies in the future." if start >= reading.now else ""
     warn(
         f"Reading {', '.join(meters)}: no readings in [{start.isoformat()}, {end.isoformat()})."
-        f"{future} inventory() tells since when there are.",
+        f"{future} {by('inventory()', 'dentframe inventory')} tells since when there are.",
         ReadingWarning,
     )
 
@@ -387,7 +388,11 @@ def complete(make: Callable[[ReadJob], T], reading: ReadJob, errors: str, progre
 
 def _incomplete(reading: ReadJob, first: DentError, **carried: Any) -> IncompleteReadError:
     return IncompleteReadError(
-        f"{_what_is_missing(reading)} What was read is in .partial; .resume() asks for the rest.",
+        f"{_what_is_missing(reading)} What was read is in "
+        + by(
+            ".partial; .resume() asks for the rest.",
+            "the cache: run the command again, and only the rest is asked for.",
+        ),
         missing=[job.window for job in reading.missing],
         status=first.status,
         retry_after=first.retry_after,

@@ -14,6 +14,7 @@ from dentframe.errors import (
     RangeError,
     UnknownMeterError,
     UnknownTopicError,
+    by,
     did_you_mean,
 )
 from dentframe.metering import attrs
@@ -223,7 +224,8 @@ def check_read(frame: pd.DataFrame) -> None:
     start, end = next(iter(ranges.values()))
     raise RangeError(
         f"Cannot compute from this frame: there are no readings of {', '.join(ranges)} in "
-        f"[{start}, {end}). Read a span that has some; inventory() tells since when there are."
+        f"[{start}, {end}). Read a span that has some; "
+        f"{by('inventory()', 'dentframe inventory')} tells since when there are."
     )
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from dentframe.errors import by
 from dentframe.metering.cumulative import Cumulative, Special, padding, reaching
 from dentframe.metering.registers import HOUR
 from dentframe.metering.series import Flag
@@ -335,8 +336,12 @@ def refusal(series: Series, rules: Rules, suspect: Ints) -> str:
         f"Cannot take {series.topic}/Elm/{series.element} of {series.name} for a register: "
         f"{left} of its {moving} non-zero steps fall. Either it was differenced by hand (then it "
         "is no register any more: use the readings as they came, or sum it yourself), or the "
-        f'element feeds energy back: declare RegisterRules(allow_export={{"{series.name}": True}}, '
-        f'max_kw={{"{series.name}": ...}}).'
+        "element feeds energy back: "
+        + by(
+            f'declare RegisterRules(allow_export={{"{series.name}": True}}, '
+            f'max_kw={{"{series.name}": ...}}).',
+            f'give {series.name} role = "export" and max_kw in a file for --site.',
+        )
     )
 
 

@@ -196,7 +196,7 @@ def control(of: Outcome) -> pd.Series[Any]:
     The landlord's fees come after them, where the rules have any: no part of that sum.
     """
     total = {
-        role: add([c.amount for c in of.shares if _role(of, c.party) == role])
+        role: add([c.amount for c in of.shares if role_of(of, c.party) == role])
         for role in ("tenant", "landlord", EXPORT, UNALLOCATED)
     }
     values = {"utility": of.bill.amount, "tenants": total.pop("tenant"), **total}
@@ -221,7 +221,7 @@ def exceptions(of: Outcome) -> pd.DataFrame:
 def charges(of: Outcome) -> pd.DataFrame:
     """One row a party and line, ready for accounting."""
     rows = [
-        (of.bill.name, *_span(of, c), c.party, _role(of, c.party), _code(of, c), c.title,
+        (of.bill.name, *_span(of, c), c.party, role_of(of, c.party), _code(of, c), c.title,
          c.line, c.kind, c.part, c.basis, c.quantity, c.unit, c.amount, of.site.currency,
          worst(of.figures_of(c)), c.amount if c.computed is None else c.computed, c.amount)
         for c in of.charges
@@ -229,7 +229,7 @@ def charges(of: Outcome) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(CHARGES))
 
 
-def _role(of: Outcome, party: str) -> str:
+def role_of(of: Outcome, party: str) -> str:
     """``tenant``, ``landlord``, ``export`` or ``unallocated``."""
     if party in {EXPORT, UNALLOCATED}:
         return party

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pandas as pd
 
-from dentframe.errors import ConfigError
+from dentframe.errors import ConfigError, by
 from dentframe.files import files_in
 from dentframe.money.comparison import Billed
 from dentframe.money.rebilling import Rebilling
@@ -131,8 +131,8 @@ def folder_of(path: Any) -> Path:
                     )
             return folder
     raise ConfigError(
-        f"Cannot read {str(path)!r}: there is no {FILE} in it. Name the folder that Run.save "
-        "wrote, or its folder 'record'."
+        f"Cannot read {str(path)!r}: there is no {FILE} in it. Name the folder "
+        f"{by('that Run.save wrote', 'of --out')}, or its folder 'record'."
     )
 
 

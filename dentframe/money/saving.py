@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 
+from dentframe.documents import journal
 from dentframe.documents.csv import save_csv
 from dentframe.documents.excel import save_workbook
 from dentframe.errors import AlreadyThereError, ConfigError, DentWarning, warn
@@ -41,6 +42,7 @@ from dentframe.wire.columns import wire_columns
 if TYPE_CHECKING:
     from dentframe.money.outcome import Outcome
     from dentframe.money.statement import Statement
+    from dentframe.site.site import Site
 
 
 DRAFT = "DRAFT"
@@ -179,7 +181,9 @@ def _whole(
     found = result(of)
     ok = bool(found["exceptions"]["accepted"].all())
     if draft or ok:
-        _papers(of, read_at, part, draft=draft)
+        statements = _papers(of, read_at, part, draft=draft)
+        if not draft:
+            journal.save(_posting(of, statements), ledger(of.site), part)
     _tables(found, part, draft=draft or not ok)
     texts = {"site": of.site.to_toml(), "bill": of.bill.to_toml(), "rules": of.rules.to_toml()}
     for name, text in texts.items():
@@ -236,7 +240,9 @@ def _tables(found: Mapping[str, pd.DataFrame], part: Path, *, draft: bool) -> No
         save_workbook(found, part / "internal.xlsx")
 
 
-def _papers(of: Outcome, read_at: pd.Timestamp | None, part: Path, *, draft: bool) -> None:
+def _papers(
+    of: Outcome, read_at: pd.Timestamp | None, part: Path, *, draft: bool
+) -> list[Statement]:
     """Each statement as CSV, and as page, workbook and PDF where their extras are there."""
     (part / PAPERS).mkdir(exist_ok=True)
     names = paper_names(of, draft=draft)
@@ -252,6 +258,29 @@ def _papers(of: Outcome, read_at: pd.Timestamp | None, part: Path, *, draft: boo
             f"{len(unwritten)} statements are saved without a PDF. The first: {unwritten[0]}",
             DentWarning,
         )
+    return found
+
+
+def ledger(site: Site) -> journal.Accounts:
+    """The accounts that a site's charges are posted to."""
+    return journal.accounts_of(site.accounts, [t.name for t in site.tenants], site.file)
+
+
+def _posting(of: Outcome, statements: list[Statement]) -> journal.Posting:
+    letters = {s.party: s.letter for s in statements if s.letter is not None}
+    due = next((x.due for x in letters.values()), None)
+    numbers = {party: x.number for party, x in letters.items()}
+    charges, how = outcome.charges(of), of.rebilling
+    if how is not None:
+        before = pd.DataFrame(
+            [(x.party, outcome.role_of(of, x.party), x.title, x.line, x.kind, x.part, x.amount)
+             for x in how.before],
+            columns=["party", "role", "line", "bill_line", "kind", "part", "amount"],
+        )  # fmt: skip
+        charges = journal.differences(charges, before)
+        numbers = {party: how.number(party) for party in how.numbers}
+    originals = {} if how is None else how.numbers
+    return journal.Posting(charges, of.bill.issued, due, numbers, originals)
 
 
 def _forms(s: Statement, stem: Path) -> list[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from dentframe.errors import ConfigError, did_you_mean
+from dentframe.errors import ConfigError, by, did_you_mean
 from dentframe.site.files import Table, dump, load, plain, stated
 
 if TYPE_CHECKING:
@@ -369,6 +369,7 @@ def rules_of(site: Site, rules: SplitRules | None) -> SplitRules:
     if site.split is None:
         raise ConfigError(
             f"Cannot split a bill of {site.name!r}: no rule says how. Add a [split] table to "
-            f"{site.file}, or pass rules=SplitRules.load('rules.toml')."
+            f"{site.file}, or "
+            + by("pass rules=SplitRules.load('rules.toml').", "give --rules rules.toml.")
         )
     return SplitRules.from_dict(site.split, file=site.file, where="split")

@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from dentframe.errors import ConfigError, CoverageError, KindError, UnknownTopic
 from dentframe.metering.cumulative import STATUSES, Cumulative, share, status
 from dentframe.metering.figures import Figures, detail_of, figures
 from dentframe.metering.series import Flag, element_columns, names
+from dentframe.money.remedies import bill_words, remedy
 from dentframe.money.rounding import EXACT, add, exact, rounded
 from dentframe.money.statement import Reading
 from dentframe.times.ranges import local, stamp
@@ -376,7 +377,7 @@ class Meters:
         return (
             f"Cannot bill {what} of element {c.name!r} from {a} to {b}: it is {x.status}, coverage "
             f"{x.coverage:.6g}{f' ({told})' if told else ''}, and accepted is "
-            f"{', '.join(self.accept)}. {remedy(x.status, x.flags, c.name, BILL)}"
+            f"{', '.join(self.accept)}. {remedy(x.status, x.flags, c.name, bill_words())}"
         )
 
 
@@ -423,75 +424,6 @@ STEPS = (
     | Flag.AMBIGUOUS_FALL
 )
 """What happens at one step of a register, and so has a time."""
-
-
-class Words(NamedTuple):
-    """How a caller states things; ``{}`` is the element.
-
-    Attributes
-    ----------
-    power, swap : str
-        How an element's greatest power and a meter swap are stated.
-    estimated, partial : str
-        How such a figure is accepted.
-    """
-
-    power: str
-    swap: str
-    estimated: str
-    partial: str
-
-
-BILL = Words(
-    'RegisterRules(max_kw={{"{}": ...}})',
-    'RegisterRules(swaps={{"{}": ...}})',
-    'accept=("recorded", "estimated")',
-    'accept=("recorded", "partial")',
-)
-_KW = "the sum over its CTs of rating x line-to-neutral volts / 1000"
-
-
-def remedy(status: str, flags: Sequence[str], element: str, words: Words) -> str:
-    """What to do about a figure, by its flags, else by its status.
-
-    Parameters
-    ----------
-    status : str
-        ``estimated``, ``partial`` or ``missing``.
-    flags : sequence of str
-        What happened to the readings.
-    element : str
-        As it is addressed.
-    words : Words
-        The caller's own.
-    """
-    power, swap = words.power.format(element), words.swap.format(element)
-    if status == "estimated":
-        return (
-            f"Look at its bounds lo and hi; accept the estimate: {words.estimated}; or, where a "
-            f"meter was swapped, state the swap: {swap}."
-        )
-    if "decrease_unclassified" in flags:
-        return (
-            "The register fell, and without its greatest power nothing tells a cleared register "
-            f"from a fault. Give the greatest power [kW], {_KW}: {power}. A clear is then an "
-            f"estimate; accept it: {words.estimated}."
-        )
-    if "unexplained_decrease" in flags or "unexplained_jump" in flags:
-        return (
-            "The register moved by more than can have been used. If the greatest power [kW] is "
-            f"wrong or not stated, give it: {power}. If the meter was swapped, state the swap: "
-            f"{swap}."
-        )
-    if status == "partial":
-        return (
-            "Read with bracket=True, or the rest of the period; fill it by estimate(); or accept "
-            f"what is covered: {words.partial}."
-        )
-    return (
-        "There is no reading of it: read the period again, or bill it by an agreed estimate of "
-        "your own. A missing figure is never billed as 0."
-    )
 
 
 def when(c: Cumulative, s: int, e: int, tz: dt.tzinfo) -> str:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _SITE = (
     "name", "tz", "currency", "locale", "landlord", "landlord_code", "elements", "tenants",
-    "split", "statement", "corrections", "rebill",
+    "split", "statement", "corrections", "rebill", "accounts",
 )  # fmt: skip
 _DEFAULT_RULES = RegisterRules()
 
@@ -102,6 +102,8 @@ class Site:
         The file's ``[rebill]`` table, read by `dentframe.rebill`.
     locale : str
         How statements write numbers, dates and money, e.g. ``"de-DE"`` (by Babel).
+    accounts : mapping, optional
+        The file's ``[accounts]`` table, for `journal.csv` and `invoices.csv`.
     file : str
         Where it was read from, for errors.
 
@@ -130,6 +132,7 @@ class Site:
     corrections: tuple[Correction, ...] = ()
     rebill: Mapping[str, Any] | None = None
     locale: str = ""
+    accounts: Mapping[str, Any] | None = None
     file: str = field(default="site", compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -166,6 +169,7 @@ class Site:
             letterhead=_letterhead(top.table("statement")),
             corrections=corrections_of([t.data for t in top.tables("corrections")], file=file),
             rebill=None if top.table("rebill") is None else dict(data["rebill"]),
+            accounts=None if top.table("accounts") is None else dict(data["accounts"]),
             file=file,
         )
 

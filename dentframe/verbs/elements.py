@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from dentframe.errors import ConfigError, KindError, UnknownMeterError, did_you_mean
+from dentframe.errors import ConfigError, KindError, UnknownMeterError, by, did_you_mean
 from dentframe.frame import select as selection
 from dentframe.metering.attrs import is_several
 from dentframe.metering.cumulative import from_means
@@ -158,6 +158,7 @@ def summed_names(elements: Any, site: Any) -> Any:
     if names is None:
         raise ConfigError(
             "Cannot tell which elements make up the site: a main beside its branches would "
-            'count twice. Name them, e.g. elements=["A", "C"], or say elements="all".'
+            "count twice. Name them, e.g. "
+            + by('elements=["A", "C"], or say elements="all".', "--elements A,C or --elements all.")
         )
     return names

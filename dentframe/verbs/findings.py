@@ -163,28 +163,32 @@ def stuck(x: Evidence) -> Found:
     """Equal non-zero demands that register or current contradict; or a day of them, unexplained."""
     d = x.demand
     same = np.concatenate(([False], (np.diff(d.values) == 0) & (d.values[1:] != 0)))
-    for a, b in runs(same):
-        n, end = b - a + 1, int(d.t[b - 1])
-        start, kw = int(d.t[a - 1]) - x.interval, float(d.values[a])
-        if n < REPEATS:
-            continue
-        told = {_register_differs(x, start, end, kw), _current_swings(x, start, end)}
+    found = [(a, b) for a, b in runs(same) if b - a + 1 >= REPEATS]
+    starts = np.array([d.t[a - 1] - x.interval for a, _ in found], dtype=np.int64)
+    ends = np.array([d.t[b - 1] for _, b in found], dtype=np.int64)
+    kws = np.array([d.values[a] for a, _ in found])
+    for (a, b), start, end, kw, differs in zip(
+        found, starts.tolist(), ends.tolist(), kws.tolist(),
+        _register_differs(x, starts, ends, kws), strict=True,
+    ):  # fmt: skip
+        n, told = b - a + 1, {differs, _current_swings(x, start, end)}
         if True in told or (told == {None} and end - start >= DAY):
             yield start, end, n, "warning", abs(kw) * n * x.interval / HOUR
 
 
-def _register_differs(x: Evidence, start: int, end: int, kw: float) -> bool | None:
-    """Whether the register used another energy than an equal demand; None where it tells nothing.
+def _register_differs(x: Evidence, starts: Ints, ends: Ints, kws: Floats) -> list[bool | None]:
+    """Whether the register used another energy than equal demands; None where it tells nothing.
 
     The last interval is left out: however late demands are stamped, the rest lies inside the run.
     """
-    energy, covered = x.register.measure(*_one(start, end - x.interval))
-    if 2 * covered[0] < end - x.interval - start:
-        return None
-    expected = kw * covered[0] / HOUR
+    ends = ends - x.interval
+    energy, covered = x.register.measure(starts, ends)
+    expected = kws * covered / HOUR
     units = np.rint(np.clip(x.register.readings, -1e12, 1e12) * 1e4).astype(np.int64)
     smallest = float(np.gcd.reduce(np.diff(units))) / 1e4
-    return bool(abs(float(energy[0]) - expected) > STEADY * abs(expected) + smallest)
+    differs = np.abs(energy - expected) > STEADY * np.abs(expected) + smallest
+    known = 2 * covered >= ends - starts
+    return [bool(x) if k else None for x, k in zip(differs, known, strict=True)]
 
 
 def _current_swings(x: Evidence, start: int, end: int) -> bool | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe.errors import CoverageWarning, ReadingWarning, warn
+from dentframe.errors import CoverageWarning, ReadingWarning, by, warn
 from dentframe.frame.quantify import quantify
 from dentframe.metering.attrs import SCHEMA, is_several, meters_of
 from dentframe.metering.cumulative import STATUSES, Cumulative, first_covered, jumps
@@ -163,8 +163,8 @@ def warn_of_coverage(
     warn(
         f"{len(poor)} of {len(rows)} {what} are not wholly recorded ({told}); the worst is "
         f"{names[i]} from {first['period']:%Y-%m-%d %H:%M}: {first['status']}, coverage "
-        f"{first['coverage']:.4g}{why}. {known}{more}; min_coverage= accepts or withholds them "
-        "without this warning.",
+        f"{first['coverage']:.4g}{why}. {known}{more}"
+        + by("; min_coverage= accepts or withholds them without this warning.", "."),
         CoverageWarning,
     )
 
@@ -309,13 +309,18 @@ def warn_of_figures(found: Sequence[Figures], tz: dt.tzinfo) -> None:
         "status": np.array(STATUSES, dtype=object)[data["status"]],
         "flags": [names(b) for f in found for b in f.flags.tolist()],
     }
-    more = "detail=True tells each one"
+    more = by("detail=True tells each one", "--detail tells each one")
     if near:
-        more = (
-            "The first or last minutes of the span lie outside the readings: read with "
-            f"bracket=True. {more}"
-        )
+        how = by(": read with bracket=True", ", and the meter has no reading right beside them")
+        more = f"The first or last minutes of the span lie outside the readings{how}. {more}"
     warn_of_coverage(pd.DataFrame(rows), "energy figures", [f.of for f in found], more=more)
+
+
+def max_kw_of(name: str) -> str:
+    """How the greatest power of an element is stated."""
+    return by(
+        f'RegisterRules(max_kw={{"{name}": ...}})', f"--max-kw {name}=KW, or in a file for --site"
+    )
 
 
 def remedies(series: Iterable[Cumulative]) -> str:
@@ -329,7 +334,7 @@ def remedies(series: Iterable[Cumulative]) -> str:
             at, _, kwh = max(withheld, key=lambda x: abs(x[2]))
             told.append(
                 f"{c.name} jumps by {kwh:,.1f} kWh from {stamp(at)}, which is not taken for use: "
-                f'RegisterRules(max_kw={{"{c.name}": ...}}) would tell. '
+                f"{max_kw_of(c.name)} would tell. "
             )
     return "".join(told)
 
@@ -363,7 +368,11 @@ def warn_of_power(series: Sequence[Cumulative], s: Ints, e: Ints, tz: dt.tzinfo)
                 f"{c.name} changes by {c.inc[i]:,.1f} kWh from "
                 f"{stamp(int(c.t[i])).tz_convert(tz)}, a mean of {kw[i]:,.0f} kW. Few elements "
                 "draw that, and without max_kw nothing tells it from use: it stands in the "
-                "figures. Give registers=RegisterRules(max_kw=...).",
+                "figures. Give "
+                + by(
+                    "registers=RegisterRules(max_kw=...).",
+                    "--max-kw ELEMENT=KW, or a file by --site.",
+                ),
                 ReadingWarning,
             )
 

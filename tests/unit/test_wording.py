@@ -1,63 +1,83 @@
-"""Advice on the command line: options, not Python; and no phrase that the source no longer has."""
+"""Advice names options where the command line runs, and Python everywhere else."""
 
 from __future__ import annotations
 
-import ast
 import re
-from pathlib import Path
+from threading import Thread
 
+import pandas as pd
 import pytest
 
-import dentframe
-from dentframe.cli.output import SAYINGS, told
+from dentframe import Tariff, cli, emulator
+from dentframe.errors import CoverageError, CoverageWarning, by, on_command_line
+from dentframe.money import Energy, bill
 
-WITHHOLD = "min_coverage= accepts or withholds them without this warning."
-PACKAGE = Path(dentframe.__file__).parent
-
-
-def texts():
-    """Every text in the source as it is printed: implicit joins whole, fields as ``{}``."""
-    for path in PACKAGE.rglob("*.py"):
-        if path.name == "wording.py":
-            continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                yield node.value.replace('{{"{}": ...}}', '{"P1_E": ...}')
-            elif isinstance(node, ast.JoinedStr):
-                parts = (getattr(x, "value", None) for x in node.values)
-                yield "".join(x if isinstance(x, str) else "{}" for x in parts)
+LA = "America/Los_Angeles"
+METER = "P482311252"
+PYTHON = re.compile(r"RegisterRules|accept=\(|detail=|min_coverage=|bracket=|elements=|Run\.save")
+OPTIONS = re.compile(r"(?<![\w-])--[a-z]")
 
 
-@pytest.fixture(scope="module")
-def source():
-    """All of them together."""
-    return "\n".join(texts())
+@pytest.fixture
+def cloud(monkeypatch):
+    """The emulator as the account."""
+    with emulator.serve(rate=None, concurrency=None) as served:
+        monkeypatch.setenv("DENTCLOUD_BASE_URL", served.url)
+        monkeypatch.setenv("DENTCLOUD_API_KEY", served.api_key)
+        monkeypatch.setenv("DENTCLOUD_KEY_ID", served.key_id)
+        yield served
 
 
-@pytest.mark.parametrize("pattern", [p for p, _ in SAYINGS if "Read with bracket" not in p])
-def test_every_phrase_is_still_said(source, pattern):
-    """A text that was changed must not leave its translation behind."""
-    assert re.search(pattern, source)
+def test_one_message_in_two_words():
+    """The words follow who is asking, are back afterwards, and are the thread's own."""
+    heard = []
+    with on_command_line():
+        assert by("elements=", "--elements") == "--elements"
+        other = Thread(target=lambda: heard.append(by("elements=", "--elements")))
+        other.start()
+        other.join()
+    assert by("elements=", "--elements") == "elements="
+    assert heard == ["elements="]
+
+
+def falling():
+    """A register that is cleared in the middle of a day."""
+    t = pd.date_range("2023-12-01", periods=97, freq="15min", tz="UTC")
+    values = [float(i if i < 50 else i - 50) for i in range(97)]
+    return pd.DataFrame({"kWHNet/Elm/E": values}, index=t)
+
+
+def test_python_is_advised_in_python():
+    """A bill's refusal and a coverage warning name keywords and no option."""
+    flat = Tariff("Flat", [Energy("Energy", "0.1")])
+    with pytest.raises(CoverageError) as refused:
+        bill(falling(), flat, "2023-12-01", "2023-12-02", tz="UTC")
+    with pytest.warns(CoverageWarning) as warned:
+        falling().dent.energy("D", tz="UTC")
+    for told in (str(refused.value), str(warned[0].message)):
+        assert PYTHON.search(told)
+        assert not OPTIONS.search(told)
 
 
 @pytest.mark.parametrize(
-    ("python", "shell"),
+    ("call", "said"),
     [
-        (
-            f"the worst is E. detail=True tells each one; {WITHHOLD}",
-            "the worst is E. --detail tells each one.",
-        ),
-        (
-            f"Look at status and coverage; {WITHHOLD}",
-            "Look at status and coverage.",
-        ),
-        (
-            'Give it: RegisterRules(max_kw={"P1_E": ...}).',
-            "Give it: --max-kw P1_E=KW, or in a file for --site.",
-        ),
-        ("It is plain.", "It is plain."),
+        (["energy", METER, "2023-12", "--tz", LA, "--freq", "D"], "--detail tells each one."),
+        (["bill", METER, "flat.toml", "2023-12", "--tz", LA, "--elements", "E"],
+         f"--max-kw {METER}_E=KW, or in a file for --site"),
+        (["bill", METER, "flat.toml", "2023-12", "--tz", LA, "--elements", "E", "--max-kw", "E=40"],
+         "--accept-estimated"),
+        (["read", METER, "2020-12-05", "--tz", LA], "dentframe inventory tells"),
+        (["verify", "."], "the folder of --out"),
+        (["peaks", METER, "2020-12", "--tz", LA], "dentframe inventory tells"),
     ],
-)
-def test_python_becomes_options(python, shell):
-    """Keywords become options, what has none is left out, and the rest stays."""
-    assert told(python) == shell
+)  # fmt: skip
+def test_the_command_line_is_advised_in_options(cloud, monkeypatch, tmp_path, capsys, call, said):
+    """Its messages name options and no keyword."""
+    monkeypatch.chdir(tmp_path)
+    tariff = Tariff("Flat", [Energy("Energy", "0.1")])
+    (tmp_path / "flat.toml").write_text(tariff.to_toml())
+    cli.main(call)
+    told = capsys.readouterr().err
+    assert said in told
+    assert not PYTHON.search(told)

@@ -1,0 +1,288 @@
+"""A split's charges become the entries of a ledger and the lines of invoices here.
+
+Every entry is balanced to the cent by itself: what a party owes is debited, and the utility's
+clearing account (for a fee the landlord's income) is credited. A negative amount changes sides.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pandas as pd
+
+from dentframe.errors import ConfigError, did_you_mean
+from dentframe.frame.tables import escaped
+
+Book = str | dict[str, str]
+"""An account, or accounts by kind of line with ``other`` for the rest."""
+
+ENTRY = (
+    "number", "date", "account", "contact", "code", "description", "debit", "credit", "amount",
+    "side", "kind", "start", "end", "currency", "bill", "original",
+)  # fmt: skip
+"""The fields of a row of the journal. `amount` is debit less credit."""
+INVOICE = (
+    "contact", "number", "date", "due", "code", "description", "quantity", "unit_amount", "amount",
+    "account", "tax_code", "used", "unit", "kind", "start", "end", "currency", "bill", "original",
+)  # fmt: skip
+"""The fields of a row of the invoices. `quantity` is 1: a share of a bill has no unit price."""
+_KEY = ["party", "role", "line", "bill_line", "kind", "part"]
+_DATES = ("date", "due", "start", "end")
+_MONEY = ("debit", "credit", "amount", "unit_amount")
+
+
+class Layout(msgspec.Struct, forbid_unknown_fields=True):
+    """How a file is laid out: the tables ``[accounts.journal]`` and ``[accounts.invoices]``.
+
+    Attributes
+    ----------
+    columns : dict of str to str
+        Each column's name and the field in it, in order; ``"=text"`` is the same text in each row.
+    date : str
+        ``"%m/%d/%Y"`` and the like.
+    decimal, separator : str
+        The sign before the cents, and the one between the cells.
+    sign : {"debit", "credit"}
+        Which side is positive in `amount`.
+    """
+
+    columns: dict[str, str] = {}
+    date: str = "%Y-%m-%d"
+    decimal: str = "."
+    separator: str = ","
+    sign: str = "debit"
+
+
+class Accounts(msgspec.Struct, forbid_unknown_fields=True):
+    """The accounts of a ledger: the table ``[accounts]`` of a site file.
+
+    Attributes
+    ----------
+    receivable, landlord, export : str or dict of kind to str
+        Debited: what tenants owe, the landlord's expense, what the export party has.
+    clearing, fees, tax : str or dict of kind to str
+        Credited: the utility's bill, the landlord's fees, and the bill's lines of kind ``tax``
+        where they have an account of their own.
+    tenants : dict of tenant to dict of kind to str
+        A tenant's own accounts instead of `receivable`.
+    tax_codes : dict of kind to str
+        For invoices.
+    journal, invoices : Layout
+        How the two files are laid out.
+    """
+
+    receivable: Book = "Accounts receivable"
+    landlord: Book = "Electricity expense"
+    export: Book = "Electricity exported"
+    clearing: Book = "Utility clearing"
+    fees: Book = "Fee income"
+    tax: Book | None = None
+    tenants: dict[str, Book] = {}
+    tax_codes: dict[str, str] = {}
+    journal: Layout = msgspec.field(default_factory=Layout)
+    invoices: Layout = msgspec.field(default_factory=Layout)
+
+    def owed(self, role: str, party: str, kind: str) -> str:
+        """The account that is debited."""
+        if role != "tenant":
+            return _pick(getattr(self, role), kind, role)
+        own = self.tenants.get(party, self.receivable)
+        if isinstance(own, dict) and kind not in own and "other" not in own:
+            own = self.receivable
+        return _pick(own, kind, f"tenants.{party}")
+
+    def earned(self, part: str, kind: str) -> str:
+        """The account that is credited."""
+        if part in {"fee", "interest"}:
+            return _pick(self.fees, kind, "fees")
+        if kind == "tax" and self.tax is not None:
+            return _pick(self.tax, kind, "tax")
+        return _pick(self.clearing, kind, "clearing")
+
+
+@dataclass(frozen=True)
+class Posting:
+    """What a split posts, and when.
+
+    Attributes
+    ----------
+    charges : DataFrame
+        The columns of `Run.charges`; of a re-bill what `differences` returns.
+    date, due : date or None
+        When the invoices were issued, and are due.
+    numbers, originals : mapping of party to str
+        The number of each party's statement, and of the one that it replaces.
+    """
+
+    charges: pd.DataFrame
+    date: dt.date | None
+    due: dt.date | None
+    numbers: Mapping[str, str]
+    originals: Mapping[str, str]
+
+
+def accounts_of(table: Mapping[str, Any] | None, tenants: list[str], file: str) -> Accounts:
+    """The accounts of a site's ``[accounts]`` table; plain names where there is none.
+
+    Raises
+    ------
+    ConfigError
+        For a field, tenant or layout that cannot be meant.
+    """
+    try:
+        found = msgspec.convert(dict(table or {}), Accounts)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"Cannot use {file}: table [accounts]: {error}.") from None
+    for name in found.tenants:
+        if name not in tenants:
+            near = did_you_mean(name, tenants) or f": there are {', '.join(tenants)}"
+            raise ConfigError(
+                f"Cannot use {file}: table [accounts.tenants]: no tenant {name!r}{near}"
+            )
+    for name, fields in (("journal", ENTRY), ("invoices", INVOICE)):
+        _check(getattr(found, name), name, fields, file)
+    return found
+
+
+def _check(layout: Layout, name: str, fields: tuple[str, ...], file: str) -> None:
+    for column, field in layout.columns.items():
+        if field not in fields and not field.startswith("="):
+            near = did_you_mean(field, fields) or f": use one of {', '.join(fields)}, or '=text'"
+            raise ConfigError(
+                f"Cannot use {file}: table [accounts.{name}.columns], column {column!r}: no field "
+                f"{field!r}{near}"
+            )
+    if layout.sign not in {"debit", "credit"} or len(layout.separator) != 1:
+        raise ConfigError(
+            f"Cannot use {file}: table [accounts.{name}]: sign is 'debit' or 'credit', and "
+            "separator one letter."
+        )
+    if layout.decimal == layout.separator:
+        raise ConfigError(
+            f"Cannot use {file}: table [accounts.{name}]: {layout.decimal!r} cannot be both "
+            "decimal and separator. Use separator = ';'."
+        )
+
+
+def differences(charges: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
+    """What a re-bill changes: each party's line less what was billed, without what is the same."""
+    both = pd.concat([charges, before.assign(amount=[-x for x in before["amount"]])])
+    found = both.groupby(_KEY, sort=False, dropna=False)
+    rest = [x for x in both.columns if x not in {*_KEY, "amount"}]
+    table = found[rest].first().assign(amount=found["amount"].agg(_total))
+    return table[table["amount"] != 0].reset_index()[list(charges.columns)]
+
+
+def entries(of: Posting, accounts: Accounts) -> pd.DataFrame:
+    """The journal: for each party what it owes, line by line, and where that goes.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `ENTRY`; the rows of one number add up to nothing. Amounts that no rule
+        allocates are in none.
+    """
+    rows = [x for charge in _rows(of) for x in _sides(charge, accounts)]
+    table = pd.DataFrame(rows, columns=list(ENTRY))
+    off = table.groupby("number")["amount"].agg(_total)
+    if any(off):
+        raise AssertionError(f"journal entries that do not balance: {off[off != 0].to_dict()}")
+    return table
+
+
+def invoices(of: Posting, accounts: Accounts) -> pd.DataFrame:
+    """The tenants' invoices, one row a line: the columns of `INVOICE`."""
+    rows = [
+        {
+            **row, "quantity": 1, "unit_amount": row["amount"],
+            "account": accounts.earned(row["part"], row["kind"]),
+            "tax_code": accounts.tax_codes.get(row["kind"], accounts.tax_codes.get("other", "")),
+            "used": row["quantity"],
+        }
+        for row in _rows(of)
+        if row["role"] == "tenant"
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=list(INVOICE))
+
+
+def _total(amounts: Any) -> Any:
+    return sum(amounts, Decimal(0))
+
+
+def _rows(of: Posting) -> Iterator[dict[str, Any]]:
+    """The charges that are posted, with number, dates and a description."""
+    table: Any = of.charges.astype(object)
+    for row in table.to_dict("records"):
+        if row["role"] == "unallocated" or not row["amount"]:
+            continue
+        start, last = row["start"].date(), (row["end"] - pd.Timedelta(1, "us")).date()
+        party = str(row["party"])
+        yield {
+            **row,
+            "start": start,
+            "end": last,
+            "contact": party,
+            "number": of.numbers.get(party) or f"{row['bill']} {party}",
+            "original": of.originals.get(party, ""),
+            "date": of.date or last,
+            "due": of.due,
+            "description": f"{row['line']}, {start} to {last}",
+        }
+
+
+def _sides(row: dict[str, Any], accounts: Accounts) -> Iterator[dict[str, Any]]:
+    amount = row["amount"]
+    owed = accounts.owed(row["role"], row["party"], row["kind"])
+    for account, value in ((owed, amount), (accounts.earned(row["part"], row["kind"]), -amount)):
+        sides = {"debit": value if value > 0 else None, "credit": -value if value < 0 else None}
+        side = "debit" if value > 0 else "credit"
+        yield {**row, **sides, "account": account, "amount": value, "side": side}
+
+
+def _pick(book: Book, kind: str, where: str) -> str:
+    found = book if isinstance(book, str) else book.get(kind, book.get("other"))
+    if found is None:
+        raise ConfigError(
+            f"Cannot post a line of kind {kind!r}: [accounts] {where} has no account for it. Give "
+            f"{kind} or other in it."
+        )
+    return found
+
+
+def save(of: Posting, accounts: Accounts, folder: Path) -> None:
+    """Write ``journal.csv`` and ``invoices.csv`` as the accounts' layouts say."""
+    tables = (("journal", entries), ("invoices", invoices))
+    for name, make in tables:
+        _write(make(of, accounts), getattr(accounts, name), folder / f"{name}.csv")
+
+
+def _write(table: pd.DataFrame, layout: Layout, path: Path) -> None:
+    columns = layout.columns or {x: x for x in table.columns}
+    if layout.sign == "credit" and "side" in table:
+        table = table.assign(amount=[-x for x in table["amount"]])
+    shown = {
+        name: [field[1:]] * len(table) if field.startswith("=") else [
+            _cell(x, field, layout) for x in table[field].astype(object)
+        ]
+        for name, field in columns.items()
+    }  # fmt: skip
+    pd.DataFrame(shown).to_csv(
+        path, index=False, sep=layout.separator, encoding="utf-8", lineterminator="\r\n"
+    )
+
+
+def _cell(value: Any, field: str, layout: Layout) -> str:
+    """A cell as the ledger reads it; a text is never computed by a spreadsheet."""
+    if value is None or value != value:  # noqa: PLR0124 - NaN is the only such value
+        return ""
+    if field in _DATES:
+        return f"{value:{layout.date}}"
+    if isinstance(value, Decimal):
+        return f"{value:f}".replace(".", layout.decimal)
+    return str(escaped(str(value)))

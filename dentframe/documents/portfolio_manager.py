@@ -1,0 +1,111 @@
+"""Bills of saved splits become the rows that ENERGY STAR Portfolio Manager uploads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dentframe.documents.csv import save_csv
+from dentframe.documents.excel import save_workbook
+from dentframe.errors import ConfigError
+
+COLUMNS = (
+    "Property Name", "Portfolio Manager Meter ID", "Meter Type", "Start Date", "End Date",
+    "Usage/Quantity", "Usage Units", "Cost ($)", "Estimated Value",
+)  # fmt: skip
+"""As the spreadsheet for adding bills to energy meters has them."""
+
+
+def to_portfolio_manager(
+    runs: Any, path: str | Path | None = None, *, meters: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """The bills of runs or records as rows for ENERGY STAR Portfolio Manager.
+
+    Parameters
+    ----------
+    runs : Run, Record, or iterable of them
+        Each is a row.
+    path : str or Path, optional
+        Where to write it, ``.xlsx`` or ``.csv``.
+    meters : mapping of site name to str, optional
+        The id that Portfolio Manager gave the site's electric meter.
+
+    Returns
+    -------
+    DataFrame
+        A row a bill: first and last day (both included) as ``MM/DD/YYYY``, use [kWh], cost
+        [currency], and whether a figure of it is estimated.
+
+    Raises
+    ------
+    ConfigError
+        For a site that `meters` does not have, a bill without energy, or
+        another ending.
+    MissingExtraError
+        Where openpyxl is not installed (extra ``excel``).
+
+    Notes
+    -----
+    Use is the bill's ``kwh``, else what the meters measured. Portfolio Manager distributes bills
+    over calendar months itself.
+
+    Examples
+    --------
+    >>> to_portfolio_manager([run])["Cost ($)"].tolist()
+    [Decimal('1234.56')]
+    """
+    every: Iterable[Any] = runs if isinstance(runs, Iterable) else [runs]
+    rows = sorted((_row(x, meters) for x in every), key=lambda row: (row[0], row[3]))
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    for name in ("Start Date", "End Date"):
+        table[name] = [f"{x:%m/%d/%Y}" for x in table[name]]
+    if path is not None:
+        _save(table, Path(path))
+    return table
+
+
+def _row(run: Any, meters: Mapping[str, str] | None) -> tuple[Any, ...]:
+    site, bill = run.site, run.bill
+    if meters is not None and site.name not in meters:
+        raise ConfigError(
+            f"Cannot upload the bills of {site.name!r}: meters= has no id for it. Portfolio "
+            "Manager shows the id on the meter's page."
+        )
+    energy = run.figures.query("basis == 'energy'")
+    start, end = (site.instant(x).tz_convert(site.tz) for x in (bill.start, bill.end))
+    return (
+        site.name,
+        "" if meters is None else meters[site.name],
+        "Electric - Grid",
+        start.date(),
+        (end - pd.Timedelta(1, "us")).date(),
+        _used(bill, energy),
+        "kWh (thousand Watt-hours)",
+        bill.amount,
+        "Yes" if (energy["status"] == "estimated").any() else "No",
+    )
+
+
+def _used(bill: Any, energy: pd.DataFrame) -> Decimal:
+    if bill.kwh is not None:
+        return Decimal(bill.kwh)
+    own = energy["quantity"][~energy["kind"].isin(["main", "export"])]
+    if own.isna().any() or own.empty:
+        raise ConfigError(
+            f"Cannot upload bill {bill.name!r}: it has no kwh, and not all of its energy is "
+            "known. Type in the utility's kwh."
+        )
+    return sum(own, Decimal(0))
+
+
+def _save(table: pd.DataFrame, path: Path) -> None:
+    if path.suffix == ".xlsx":
+        save_workbook({"Meter Entries": table}, path)
+    elif path.suffix == ".csv":
+        save_csv(table, path)
+    else:
+        raise ConfigError(f"Cannot write {path}: name a .xlsx or .csv file.")

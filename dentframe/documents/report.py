@@ -1,0 +1,271 @@
+"""The months of a portfolio become one page and one workbook here.
+
+The page needs no network and no script: its pictures are SVG in the page, and their colours
+follow the reader's light or dark setting.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from dentframe.documents.excel import save_workbook
+from dentframe.documents.html import filled
+
+if TYPE_CHECKING:
+    from dentframe.money.portfolio import Report, SiteReport
+
+TEMPLATE = Path(__file__).parent / "templates" / "report.html"
+WIDTH, HEIGHT = 720, 120
+"""The coordinates of a picture; it is drawn as wide as its place."""
+COLOURS = 8
+"""So many colours the page's style has; further elements take them again."""
+HEAT = ((13, 42, 84), (31, 104, 138), (79, 168, 131), (223, 205, 86), (232, 92, 60))
+"""Low to high: dark blue to red, told apart in print and by the colour-blind."""
+SHADES = 64
+FINDINGS = 8
+"""So many findings of a site are on the page; the workbook has all."""
+SHARES = ("load_factor", "coverage", "readings")
+GOOD = 0.99
+"""So much of the time or of the readings needs no look."""
+MEASURES = (
+    ("energy", "Energy", "kWh"), ("cost", "Cost", ""), ("peak", "Peak", "kW"),
+    ("load_factor", "Load factor", "%"), ("night", "Night load", "kW"),
+    ("coverage", "Coverage", "%"), ("readings", "Readings there", "%"),
+    ("exceptions", "Open exceptions", ""),
+)  # fmt: skip
+
+
+def page(of: Report, path: str | Path | None = None) -> str:
+    """The page as text, written where a path is given."""
+    ranked = sorted(of.sites, key=lambda x: x.trouble, reverse=True)
+    text = filled(
+        TEMPLATE,
+        months=of.months,
+        measures=MEASURES,
+        sites=[_site(x) for x in of.sites],
+        look=[(_anchor(x), x.site.name, list(_why(x))) for x in ranked if any(_why(x))],
+        totals=_totals(of),
+    )
+    if path is not None:
+        Path(path).write_text(text, encoding="utf-8")
+    return text
+
+
+def workbook(of: Report, path: Path) -> Path:
+    """The tables of all sites, as sheets."""
+    sheets = {
+        "months": of.table.reset_index(),
+        "changes": _joined(of, lambda x: x.changes),
+        "findings": _joined(of, lambda x: x.findings),
+        "silent": pd.DataFrame(
+            [(x.site.name, m, at) for x in of.sites for m, at in x.silent.items()],
+            columns=["site", "meter", "last reading"],
+        ),
+    }
+    save_workbook(sheets, path)
+    return path
+
+
+def _joined(of: Report, get: Any) -> pd.DataFrame:
+    tables = [get(x).assign(site=x.site.name) for x in of.sites]
+    found: pd.DataFrame = pd.concat([x for x in tables if len(x)] or tables[:1])
+    found.insert(0, "site", found.pop("site"))
+    return found
+
+
+# --- words --------------------------------------------------------------------------------
+
+
+def _why(of: SiteReport) -> Iterator[tuple[str, str]]:
+    """Why somebody must look at a site: a kind for the colour, and a sentence."""
+    for meter, at in of.silent.items():
+        since = "has no reading in these months" if at is None else f"silent since {at:%d %b %Y}"
+        yield "bad", f"meter {meter} {since}"
+    if of.exceptions:
+        yield "bad", f"{of.exceptions} open exception{'s' * (of.exceptions > 1)}"
+    worst: Any = of.findings[of.findings["kwh_at_risk"] > 0]
+    if len(worst) and not of.silent:
+        kind, where = worst.iloc[0][["finding", "label"]]
+        told = f"most by {kind.replace('_', ' ')} of {where}"
+        yield "warn", f"{number(of.at_risk)} kWh in doubt, {told}"
+    if of.coverage < GOOD:
+        yield "warn", f"{of.coverage:.0%} of the time covered"
+    elif of.readings < GOOD:
+        yield "warn", f"{1 - of.readings:.0%} of the readings are missing"
+
+
+def number(value: Any, digits: int = 0) -> str:
+    """A number for people: ``12 345``, and a dash for what is not known."""
+    if value is None or pd.isna(value):
+        return "–"
+    return f"{float(value):,.{digits}f}".replace(",", "\u202f")
+
+
+def _cell(name: str, value: Any) -> str:
+    if name in SHARES:
+        return "–" if pd.isna(value) else f"{value:.0%}"
+    return number(value, 1 if name in {"peak", "night"} else 0)
+
+
+def _anchor(of: SiteReport) -> str:
+    return "s" + "".join(c if c.isalnum() else "-" for c in of.site.name.lower())
+
+
+def _totals(of: Report) -> list[tuple[str, str]]:
+    table = of.table
+    cost = [x for x in table["cost"] if x is not None]
+    currency = ", ".join(dict.fromkeys(x.site.currency for x in of.sites))
+    return [
+        ("Sites", str(len(of.sites))),
+        ("Energy", f"{number(table['energy'].sum())} kWh"),
+        ("Cost", f"{number(sum(cost))} {currency}" if cost else "no bills"),
+        ("Coverage", f"{table['coverage'].mean():.1%}"),
+        ("Silent meters", str(sum(len(x.silent) for x in of.sites))),
+        ("Open exceptions", str(sum(x.exceptions for x in of.sites))),
+    ]
+
+
+def _site(of: SiteReport) -> dict[str, Any]:
+    """What the template shows of one site."""
+    months, changes, findings = of.months, of.changes, of.findings.head(FINDINGS)
+    energy, peak = months["energy"].astype(float), months["peak"].astype(float)
+    known = [x for x in months["cost"] if x is not None]
+    return {
+        "name": of.site.name,
+        "anchor": _anchor(of),
+        "why": list(_why(of)),
+        "energy": number(energy.sum(min_count=1)),
+        "cost": number(sum(known)) if known else "–",
+        "peak": number(peak.max(), 1),
+        "load_factor": _cell("load_factor", months["load_factor"].astype(float).mean()),
+        "coverage": f"{of.coverage:.0%}",
+        "grade": _grade(of.coverage),
+        "readings": f"{of.readings:.0%}",
+        "readings_grade": _grade(of.readings),
+        "exceptions": of.exceptions,
+        "at_risk": number(of.at_risk) if of.at_risk else "0",
+        "silent": len(of.silent),
+        "spark": bars(list(energy), height=24),
+        "rows": {
+            name: [(_cell(name, x), _grade(x) if name in SHARES[1:] else "") for x in months[name]]
+            for name, *_ in MEASURES
+        },
+        "stack": stack(of.daily),
+        "legend": [(str(x), i % COLOURS) for i, x in enumerate(of.daily.columns)],
+        "most": number(of.daily.sum(axis=1).max()),
+        "heat": heatmap(of.hours),
+        "heat_most": number(np.nanmax(of.hours.to_numpy()) if of.hours.notna().any(axis=None)
+                            else None, 1),
+        "peaks": bars(list(peak), height=60),
+        "peak_when": [f"{number(x, 1)} kW" + (f" {at:%d %b %H:%M}" if not pd.isna(at) else "")
+                      for x, at in zip(peak, months["peak_at"], strict=True)],
+        "changes": [
+            (x.label, number(x.before), number(x.now), f"{x.change:+,.0f}".replace(",", "\u202f"),
+             "" if pd.isna(x.share) else f"{x.share:+.1%}", x.months)
+            for x in rows(changes)
+        ],
+        "findings": [
+            (x.label, x.finding.replace("_", " "), f"{x.start:%d %b %Y}", f"{x.end:%d %b %Y}",
+             x.count, x.severity, number(x.kwh_at_risk))
+            for x in rows(findings)
+        ],
+        "more": max(len(of.findings) - FINDINGS, 0),
+    }  # fmt: skip
+
+
+def rows(table: pd.DataFrame) -> Iterator[Any]:
+    """The rows of a table, their cells by name."""
+    return table.itertuples(index=False)
+
+
+def _grade(coverage: float) -> str:
+    return "good" if coverage >= GOOD else "warn" if coverage >= 0.9 else "bad"
+
+
+# --- pictures -----------------------------------------------------------------------------
+
+
+def bars(values: Sequence[float], height: int) -> str:
+    """A bar a month; a month that is not known has a dashed foot."""
+    most = max([x for x in values if not pd.isna(x)], default=0) or 1
+    step = WIDTH / len(values)
+    found = []
+    for i, x in enumerate(values):
+        left, wide = i * step + step * 0.12, step * 0.76
+        if pd.isna(x):
+            found.append(f'<path class="none" d="M{left:.0f} {height - 1}h{wide:.0f}"/>')
+        else:
+            tall = max(x / most * height, 0)
+            found.append(
+                f'<rect x="{left:.0f}" y="{height - tall:.1f}" width="{wide:.0f}" '
+                f'height="{tall:.1f}"/>'
+            )
+    return _svg("".join(found), height, "bars")
+
+
+def stack(daily: pd.DataFrame) -> str:
+    """The energy of each day, element on element; days that lack one are hatched."""
+    if daily.empty:
+        return ""
+    values = daily.clip(lower=0).to_numpy(dtype=float)
+    tops = np.cumsum(np.nan_to_num(values), axis=1)
+    most, step = max(tops[:, -1].max(), 1e-9), WIDTH / len(values)
+    x = np.round(np.arange(len(values) + 1) * step, 1)
+    y = np.round(HEIGHT - tops / most * HEIGHT, 1)
+    shapes = []
+    for i in reversed(range(y.shape[1])):
+        steps = "".join(f"V{b:g}H{a:g}" for a, b in zip(x[1:], y[:, i], strict=True))
+        shapes.append(f'<path class="c{i % COLOURS}" d="M0 {HEIGHT}{steps}V{HEIGHT}z"/>')
+    lost = np.isnan(values).any(axis=1)
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], lost, [0]))))
+    for a, b in zip(x[edges[::2]], x[edges[1::2]], strict=True):
+        shapes.append(f'<rect class="lost" x="{a:g}" y="0" width="{b - a:.1f}" height="{HEIGHT}"/>')
+    return _svg("".join(shapes), HEIGHT, "stack")
+
+
+def heatmap(hours: pd.DataFrame) -> str:
+    """The mean power of each hour: days from left to right, midnight on top."""
+    power = hours.to_numpy(dtype=float).T
+    if not np.isfinite(power).any():
+        return ""
+    low, high = np.nanmin(power), np.nanmax(power)
+    share = (power - low) / ((high - low) or 1)
+    shade = np.where(np.isnan(share), 0, 1 + np.nan_to_num(share) * (SHADES - 2))
+    picture = b64encode(_png(shade.astype(np.uint8))).decode()
+    image = (
+        f'<rect class="lost" width="{WIDTH}" height="{HEIGHT}"/><image width="{WIDTH}" '
+        f'height="{HEIGHT}" preserveAspectRatio="none" '
+        f'href="data:image/png;base64,{picture}"/>'
+    )
+    return _svg(image, HEIGHT, "heat")
+
+
+def _png(shades: Any) -> bytes:
+    """A picture of shades, of which 0 is transparent."""
+    at = np.linspace(0, len(HEAT) - 1, SHADES - 1)
+    colours = np.array([np.interp(at, range(len(HEAT)), c) for c in zip(*HEAT, strict=True)]).T
+    palette = np.vstack([[0, 0, 0], colours]).astype(np.uint8).tobytes()
+    high, wide = shades.shape
+    lines = b"".join(b"\0" + row.tobytes() for row in shades)
+    head = struct.pack(">IIBBBBB", wide, high, 8, 3, 0, 0, 0)
+    parts = ((b"IHDR", head), (b"PLTE", palette), (b"tRNS", b"\0"),
+             (b"IDAT", zlib.compress(lines, 9)), (b"IEND", b""))  # fmt: skip
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in parts
+    )
+
+
+def _svg(inside: str, height: int, kind: str) -> str:
+    return (
+        f'<svg class="{kind}" viewBox="0 0 {WIDTH} {height}" preserveAspectRatio="none" '
+        f'aria-hidden="true">{inside}</svg>'
+    )
