@@ -159,6 +159,9 @@ def summed_names(elements: Any, site: Any) -> Any:
         raise ConfigError(
             "Cannot tell which elements make up the site: a main beside its branches would "
             "count twice. Name them, e.g. "
-            + by('elements=["A", "C"], or say elements="all".', "--elements A,C or --elements all.")
+            + by(
+                'elements=["A", "C"], or say elements="all".',
+                "--elements A,C, or say --elements all.",
+            )
         )
     return names
