@@ -205,7 +205,12 @@ def _brackets(f: Figures) -> dict[str, Any]:
 
 
 def table(
-    meter: Sequence[Figures], interval: int, tz: dt.tzinfo, *, with_meter: bool
+    meter: Sequence[Figures],
+    interval: int,
+    tz: dt.tzinfo,
+    *,
+    with_meter: bool,
+    corrected: bool = False,
 ) -> pd.DataFrame:
     """The rows of one meter, by period, then element.
 
@@ -219,6 +224,8 @@ def table(
         The zone of the instants.
     with_meter : bool
         Whether rows name their meter.
+    corrected : bool
+        Whether rows have the raw figure too, as those of a corrected element do anyway.
     """
     parts = [detail_of(f, interval) for f in meter]
     n = len(meter[0].starts)
@@ -229,7 +236,7 @@ def table(
     data["flags"] = _tuples(data["flags"])
     data["element"] = [f.of.element for f in meter] * n
     data["source"] = [f.of.source for f in meter] * n
-    corrected = any(f.of.corrected is not None for f in meter)
+    corrected = corrected or any(f.of.corrected is not None for f in meter)
     rows = pd.DataFrame({k: data[k] for k in (*COLUMNS, *(CORRECTED if corrected else ()))})
     if with_meter:
         rows.insert(0, "meter", [f.of.meter for f in meter] * n)

@@ -260,10 +260,10 @@ class Result:
     def detail(self, found: Sequence[Figures]) -> pd.DataFrame:
         """One row per (meter,) period and element."""
         several = is_several(self.frame)
+        how = {"with_meter": several, "corrected": any(f.of.corrected is not None for f in found)}
         parts = []
         for meter, group in groupby(found, key=lambda f: f.of.meter):
-            w = interval_of(self.interval, meter)
-            parts.append(table(list(group), w, self.tz, with_meter=several))
+            parts.append(table(list(group), interval_of(self.interval, meter), self.tz, **how))
         if not parts:
             return pd.DataFrame(columns=[*(["meter"] if several else []), *COLUMNS])
         rows = pd.concat(parts, ignore_index=True)

@@ -20,7 +20,9 @@ from dentframe.errors import (
 )
 from dentframe.frame import select as selection
 from dentframe.metering.attrs import is_several, span_of, time_index
+from dentframe.metering.corrections import samples as scaled_samples
 from dentframe.metering.cumulative import share
+from dentframe.metering.registers import check_elements, resolve
 from dentframe.metering.series import Series, _series, numbers, rows
 from dentframe.times.periods import build, parse_freq, verb_zone
 from dentframe.times.ranges import ints, local, zone
@@ -29,6 +31,7 @@ from dentframe.verbs.inputs import (
     asked_bounds,
     check_share,
     interval_of,
+    naive_zone,
     warn_of_spacing,
 )
 from dentframe.verbs.results import warn_of_coverage
@@ -40,6 +43,7 @@ from dentframe.wire.topics import TOPICS, kind_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dentframe.metering.registers import RegisterRules
     from dentframe.metering.series import Floats, Ints
     from dentframe.times.periods import Freq
     from dentframe.times.ranges import Zone
@@ -133,6 +137,7 @@ def stats(
     interval: Any = "15min",
     elements: Any = None,
     site: Any = None,
+    corrections: Any = (),
 ) -> pd.DataFrame:
     """Time-weighted mean, least, greatest value and coverage of a sampled topic.
 
@@ -156,7 +161,10 @@ def stats(
     elements : str or sequence of str, optional
         The elements asked for, as in `energy`; all by default.
     site : Site, optional
-        Gives `tz` where it is not given; of registers nothing is asked here.
+        Gives `tz` where it is not given, and the factors of its corrections.
+    corrections : sequence of Correction, optional
+        More of them, beside those of `site`: a factor multiplies ``A``, its channels too, and the
+        power by which a ratio is weighted.
 
     Returns
     -------
@@ -194,14 +202,16 @@ def stats(
     >>> float(stats(amperes, "A")[("A/Ch/A1", "mean")].iloc[0])
     22.5
     """
-    tz = VerbKeywords.of(frame, site, tz).tz
+    keywords = VerbKeywords.of(frame, site, tz, corrections=corrections)
+    tz, rules = keywords.tz, keywords.registers
     check_share(min_coverage)
     kind = _check_kind(frame, topic)
     local_zone = verb_zone(time_index(frame).tz, tz, freq)
-    found = _of_elements(frame, samples(frame, topic), elements)
+    near = naive_zone(frame, tz)
+    found = _corrected(_of_elements(frame, samples(frame, topic), elements), rules, near)
     warn_of_spacing([x for x, _ in found], interval)
     s, e = _periods(frame, [x for x, _ in found], freq, local_zone, start, end, tz)
-    weights = _weights(frame) if kind == "ratio" else None
+    weights = _weights(frame, rules, near) if kind == "ratio" else None
     made = [_figures(x, c, s, e, interval, weights) for x, c in found]
     _warn(made, s, local_zone, accepted=min_coverage is not None)
     return _frame(frame, made, local(s, local_zone).rename("time"), min_coverage)
@@ -258,6 +268,20 @@ def samples(frame: pd.DataFrame, topic: str) -> list[tuple[Series, Column]]:
     return [(_series(m, c, v), c) for m in rows(frame) for c, v in values]
 
 
+def _corrected(
+    found: list[tuple[Series, Column]], rules: RegisterRules, tz: Zone
+) -> list[tuple[Series, Column]]:
+    """The series times the factors of their elements."""
+    if not rules.corrections:
+        return found
+    names = [(x.meter, c.element or c.id) for x, c in found]
+    check_elements(rules, names)
+    return [
+        (scaled_samples(x, resolve(rules, *name, tz)), c)
+        for (x, c), name in zip(found, names, strict=True)
+    ]
+
+
 def _numbers(frame: pd.DataFrame, position: int, column: Column) -> Floats:
     if column.topic in TOPICS:
         return numbers(frame, position, column)
@@ -296,10 +320,11 @@ class Statistics:
     coverage: Floats
 
 
-def _weights(frame: pd.DataFrame) -> dict[Any, Series]:
+def _weights(frame: pd.DataFrame, rules: RegisterRules, tz: Zone) -> dict[Any, Series]:
     if "DemandkW" not in selection.topics(frame):
         return {}
-    return {(x.meter, c.scope, c.id): x for x, c in samples(frame, "DemandkW")}
+    found = _corrected(samples(frame, "DemandkW"), rules, tz)
+    return {(x.meter, c.scope, c.id): x for x, c in found}
 
 
 def _figures(

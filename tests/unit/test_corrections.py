@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -154,19 +156,35 @@ def test_verbs_agree_on_a_factor(df):
     """Energy of either source, intervals, peaks, demand, coincident demand."""
     how = {"tz": "UTC", "corrections": [FACTOR], "start": T[0], "end": T[-1]}
     whole = df.dent.energy(**how).iloc[0, 0]
-    assert (
-        df.dent.energy(source="demand", **how).iloc[0, 0]
-        == (
-            pytest.approx(whole - 1, abs=1e-9)  # the first mean begins before the first reading
-        )
-        or True
-    )
+    assert df.dent.energy(source="demand", **how).iloc[0, 0] == pytest.approx(whole)
     assert df.dent.intervals(**how).sum().iloc[0] == pytest.approx(whole)
     assert df.dent.peaks("D", **how)["peak"].tolist() == [4.0, 8.0, 8.0, 8.0]
     assert df.dent.demand("1h", **how).iloc[-1, 0] == 8.0
     assert df.dent.coincident("D", elements="all", **how)["site_peak"].tolist()[-1] == 8.0
     rules = RegisterRules(corrections=[FACTOR])
     assert df.dent.load_factor(registers=rules, tz="UTC", start=T[0], end=T[-1]).iloc[0, 0] > 0.7
+
+
+def test_a_factor_is_of_amperes_too(df):
+    """Each sample from its instant on, by the site as well; volts and power factors stay."""
+    frame = df.assign(**{"V/Ch/A1": 120.0, "A/Ch/B1": 5.0, "dPF/Ch/A1": [0.5] * 240 + [1.0] * 145})
+    how = {"tz": "UTC", "start": T[0], "end": T[-1], "min_coverage": 0}
+    noon = make("factor", start="2024-01-02 12:00", factor=2)
+    found = frame.dent.stats("A", "D", corrections=[noon], **how)
+    assert found["A/Ch/A1", "mean"].tolist() == pytest.approx(
+        [5, 7.5 - 5 * 7.5 / 60 / 24, 10, 10], abs=0.06
+    )
+    assert found["A/Ch/A1", "max"].tolist() == [5.0, 10.0, 10.0, 10.0]
+    assert set(found["A/Ch/B1", "max"]) == {5.0}
+    assert set(frame.dent.stats("V", "D", corrections=[noon], **how)["V/Ch/A1", "mean"]) == {120.0}
+    where = site(tz="UTC", corrections=[{**noon.to_dict(), "element": "P1_A"}])
+    several = pd.concat({"P1": frame}, names=["meter"])
+    by_site = several.dent.stats("A", "D", site=where, start=T[0], end=T[-1], min_coverage=0)
+    assert by_site["A/Ch/A1", "max"].tolist() == [5.0, 10.0, 10.0, 10.0]
+    with pytest.raises(UnknownMeterError, match="no such element"):
+        frame.dent.stats(
+            "A", tz="UTC", corrections=[make("factor", "x", "Z", start="2024-01-02", factor=2)]
+        )
 
 
 def test_a_sites_corrections_are_those_given(df):
@@ -298,3 +316,27 @@ def test_conservation_holds(cuts, factor, first, length, kwh):
         parts = frame.dent.energy(edges, edges=way, **how)
         whole = frame.dent.energy([edges[0], edges[-1]], edges=way, **how)
         assert np.nansum(parts) == pytest.approx(np.nansum(whole), abs=1e-6)
+
+
+# --- a Dataset, Dask and an archive ------------------------------------------------------
+
+EACH = [
+    FACTOR,
+    make("reading", time="2024-01-02 12:07", value=244.5),
+    make("exchange", time="2024-01-02 12:07", closing=244.5, opening=244.5),
+    make("figure", start="2024-01-02", end="2024-01-03", kwh=120, by="the tenant", kw=9),
+]
+
+
+@pytest.mark.parametrize("one", EACH, ids=lambda x: x.kind)
+def test_a_dataset_says_the_same(df, one):
+    """Energy and peaks, of a Dataset and of a chunked one."""
+    pytest.importorskip("xarray")
+    how = {"tz": "UTC", "corrections": [one], "start": T[0], "end": T[-1], "min_coverage": 0}
+    data = df.drop(columns="A/Ch/A1").dent.to_xarray()
+    energy = df.dent.energy("D", **how)
+    for x in (data, data.chunk({"time": 96}) if find_spec("dask") else data):
+        found = x.dent.energy("D", **how)
+        assert found["Energy"].sel(element="A").values.tolist() == energy.iloc[:, 0].tolist()
+        peaks = x.dent.peaks("D", **how)["peak"].values.ravel().tolist()
+        assert peaks == df.dent.peaks("D", **how)["peak"].tolist()

@@ -6,7 +6,7 @@ import inspect
 
 import pytest
 
-from dentframe import RegisterRules, Schedule, Window
+from dentframe import Correction, RegisterRules, Schedule, Window
 from dentframe.archive import Archive
 from dentframe.archive import dask_verbs as figures
 from dentframe.errors import (
@@ -56,8 +56,16 @@ def computed(lazy):
     return found
 
 
+CORRECTED = {
+    "corrections": [
+        Correction("factor", "P1_A", "ct", "r", "2023-05-01", start="2023-02-10 09:07", factor=2),
+        Correction("figure", "P2_A", "agreed", "r", "2023-05-01", start="2023-01-30",
+                   end="2023-02-03", kwh=500, kw=40, by="the tenant"),
+    ]
+}  # fmt: skip
 OPTIONS = [
     {},
+    CORRECTED,
     {"source": "demand"},
     {"source": "register"},
     {"edges": "last_reading"},
@@ -88,6 +96,7 @@ def test_details_are_those_of_pandas(archive, frame, options):
     "options",
     [
         {},
+        CORRECTED,
         {"kind": "block", "window": "1h"},
         {"kind": "rolling", "n": 3, "per_day": True},
         {"kind": "block", "source": "register", "min_coverage": 0.9},
