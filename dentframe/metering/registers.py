@@ -128,6 +128,8 @@ class Fix:
         The factor; the reading; closing and opening; or the agreed energy [kWh].
     peak : float or None
         The agreed demand [kW].
+    windows : tuple of (str, float)
+        The agreed energy of windows of time [kWh].
     """
 
     kind: str
@@ -136,6 +138,7 @@ class Fix:
     end: int
     values: tuple[float, ...]
     peak: float | None = None
+    windows: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -289,7 +292,8 @@ def _fix(x: Any, tz: Zone) -> Fix:
         "figure": (x.kwh,),
     }[x.kind]
     values, peak = tuple(map(float, numbers)), None if x.kw is None else float(x.kw)
-    return Fix(x.kind, str(x), micros(start), micros(end), values, peak)
+    own = tuple((k, float(v)) for k, v in x.windows.items())
+    return Fix(x.kind, str(x), micros(start), micros(end), values, peak, own)
 
 
 def _pick(field: Any, meter: str | None, element: str, default: Any) -> Any:

@@ -130,7 +130,8 @@ def bill(
         Whose energy is added up, ``"all"`` allowed; may be left out where there is one. Of an
         archive by full ids, ``"P482311252_A"``.
     registers : RegisterRules
-        What is known about the registers.
+        What is known about the registers, corrections among it. By windows of time an agreed
+        figure is priced where it states what was used in each; else it is refused.
     source : str
         As in `energy`; demand charges read DemandkW first, unless it is ``"register"``.
     accept : sequence of str
@@ -185,7 +186,7 @@ def bill(
     _check(places, rounding, tariff)
     df = _readings(df, elements, start, end, tz)
     zone = verb_zone(time_index(df).tz, tz)
-    asked = VerbKeywords(zone, start, end, registers, interval, demand_lag, elements)
+    asked = VerbKeywords.of(df, None, zone, start, end, registers, interval, demand_lag, elements)
     check_edges(edges)
     meters = Meters(df, zone, elements, asked, source, check_accept(accept), edges, places)
     s, e = _span(start, end, zone)

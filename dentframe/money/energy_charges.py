@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from dentframe.errors import ConfigError
 from dentframe.money.pricing import (
-    OUT,
     Case,
     check_choice,
     measured,
@@ -19,7 +18,7 @@ from dentframe.money.pricing import (
     span_text,
 )
 from dentframe.money.rounding import EXACT, add, parts_of, rounded, tidy
-from dentframe.money.usage import FLOWS, Used
+from dentframe.money.usage import FLOWS, OUT, Used
 from dentframe.wire.topics import TOPICS
 
 if TYPE_CHECKING:

@@ -16,13 +16,10 @@ from dentframe.errors import ConfigError, did_you_mean
 from dentframe.money.occupancy import factor, local_days
 from dentframe.money.rounding import EXACT, add, exact, rounded
 from dentframe.money.statement import Line, Reading, priced
-from dentframe.money.usage import Meters, State, flowing
+from dentframe.money.usage import OUT, Meters, State, flowing
 from dentframe.times.ranges import ints, midnight, stamp
 from dentframe.times.schedule import Schedule, Window
 from dentframe.verbs.results import warn_of_power, warn_of_withheld
-
-OUT = "\0"
-"""The name of the time that no window of a charge has."""
 
 
 class Charge(Protocol):

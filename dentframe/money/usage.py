@@ -27,12 +27,15 @@ from dentframe.verbs.elements import summed_series
 from dentframe.verbs.inputs import Source, demand_source, energy_source, series_of, warn_of_spacing
 
 if TYPE_CHECKING:
+    from dentframe.metering.registers import Fix
     from dentframe.metering.series import Floats, Ints
     from dentframe.times.schedule import Schedule
     from dentframe.verbs.inputs import VerbKeywords
 
 FLOWS = ("net", "import", "export")
 NANO = 1_000_000_000
+OUT = "\0"
+"""The name of the time that no window of a charge has."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +183,49 @@ def unaffected(kw: Floats, most: Floats, peak: float) -> Uncovered:
     )
 
 
+def _agreed(c: Cumulative, starts: Ints, ends: Ints, window: Sequence[str]) -> Ints:
+    """What agreed figures state of windows, less what the shape of the span gave them [nano-kWh].
+
+    A name that the charge does not have is of the time outside its windows.
+    """
+    added = np.zeros(len(starts), dtype=np.int64)
+    fixes = c.corrected.fixes if c.corrected else ()
+    figures = [f for f in fixes if f.kind == "figure" and f.start < ends[-1] and f.end > starts[0]]
+    unknown = not figures and (c.flags_in(starts, ends) & Flag.AGREED).any()
+    if unknown or any(not _states(f, starts, ends, window) for f in figures):
+        who = ", ".join(f.name for f in figures) or "the agreed figure of one of several elements"
+        raise ConfigError(
+            f"Cannot price {c.name} by windows of time: {who} says how much was used, and not how "
+            f"much in each of {', '.join(dict.fromkeys(window))}. State it by these names, as "
+            "windows = { … } of a figure that lies within the period, and bill each such element "
+            "by itself."
+        )
+    names_of = np.array(window)
+    for f in figures:
+        a, b = np.clip(starts, f.start, f.end), np.clip(ends, f.start, f.end)
+        shaped = nano(c, b) - nano(c, a)
+        stated = dict.fromkeys(window, 0)
+        for name, kwh in f.windows:
+            stated[name if name in stated else _outside(window)] += round(kwh * NANO)
+        for name, want in stated.items():
+            inside = np.flatnonzero((names_of == name) & (b > a))
+            if len(inside):
+                added[inside[-1]] += want - shaped[inside].sum()
+    return added
+
+
+def _states(f: Fix, starts: Ints, ends: Ints, window: Sequence[str]) -> bool:
+    """Whether a figure says what was used in each window that its span has, and in no other."""
+    a, b = np.clip(starts, f.start, f.end), np.clip(ends, f.start, f.end)
+    there = {name for name, length in zip(window, b - a, strict=True) if length}
+    told = {name if name in window else _outside(window) for name, kwh in f.windows if kwh}
+    return bool(f.windows) and f.start >= starts[0] and f.end <= ends[-1] and told <= there
+
+
+def _outside(window: Sequence[str]) -> str:
+    return next((x for x in window if x in {OUT, "other"}), "")
+
+
 @dataclass(frozen=True)
 class Piece:
     """Energy of one stretch of one window [the topic's unit], exact."""
@@ -296,6 +342,8 @@ class Meters:
             a, b = np.clip(starts, low, high), np.clip(ends, low, high)
             a[0] = low
             total += nano(c, b) - nano(c, a)
+            if schedule is not None:
+                total += _agreed(c, starts, ends, window)
             whole.append(use_between(c, low, high, self.places))
             for w, told in states.items():
                 own = np.array([x == w for x in window]) & ((b > a) | (low == high))

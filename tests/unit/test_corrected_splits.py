@@ -8,7 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe import Correction, verify
+from dentframe import Correction, RegisterRules, Tariff, verify
+from dentframe.errors import ConfigError
+from dentframe.money import Energy
+from dentframe.money import bill as priced
 from tests.split_kit import balanced, bill, element, line, readings, shares, site, split, tenant
 
 BILL = (line("Energy", "energy", "300.00"), line("Tax", "tax", "30.00"))
@@ -135,3 +138,37 @@ def test_a_corrected_record_repeats(tmp_path):
     assert "c1" in (record / "site.toml").read_text(encoding="utf-8")
     assert Correction.from_dict(fix).factor == 2
     assert element()["cts"]
+
+
+@pytest.mark.parametrize(
+    ("windows", "amounts"),
+    [
+        ({"peak": 90, "off": 10}, ["34.20", "17.80"]),
+        ({"peak": 0, "off": 100}, ["7.20", "26.80"]),
+        ({}, None),
+        ({"peak": 40, "noon": 60}, ["19.20", "22.80"]),
+    ],
+)
+def test_windows_of_time_take_what_the_figure_states(windows, amounts):
+    """Ten days of 24 kWh of which two are agreed: 100 kWh; without windows the bill is refused."""
+    t = pd.date_range("2024-01-01", "2024-01-11", freq="h", tz="UTC", name="time")
+    df = pd.DataFrame({"kWHNet/Elm/A": np.arange(len(t)) * 1.0}, t)
+    peak = {"name": "peak", "start": "09:00", "end": "12:00"}
+    charge = Energy("E", rates={"peak": "0.30", "other": "0.10"}, windows=[peak])
+    fix = Correction("figure", "A", "c1", "because", "2024-02-05", start="2024-01-03",
+                     end="2024-01-05", kwh=100, by="A", windows=windows)  # fmt: skip
+    tariff = Tariff("T", [charge], currency="USD")
+
+    def run():
+        rules = RegisterRules(corrections=[fix])
+        span = "2024-01-01", "2024-01-11"
+        return priced(df, tariff, *span, tz="UTC", accept=("estimated",), registers=rules)
+
+    if amounts is None:
+        with pytest.raises(ConfigError, match=r"correction 'c1' of A says how much was used, and"):
+            run()
+        return
+    # Eight days: 24 kWh in the peak and 168 beside it; with the figure's own of the two days.
+    found = {x.name: x for x in run().lines}
+    assert sum(x.quantity for x in found.values()) == 292
+    assert sorted(str(x.amount) for x in found.values()) == sorted(amounts)
