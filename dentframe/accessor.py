@@ -47,6 +47,9 @@ _OF_NUMBERS = (
 )  # fmt: skip
 
 
+_PICTURES = ("heatmap", "stack", "nights")
+
+
 def _refuse(name: str, *_: Any, **__: Any) -> None:
     raise KindError(
         f"Cannot take .{name}() of readings: a register is a running total, and a mean counts by "
@@ -82,7 +85,12 @@ class DentAccessor:
         def __getattr__(self, name: str) -> Any:
             if name in _OF_NUMBERS:
                 return functools.partial(_refuse, name)
-            raise AttributeError(f"'.dent' has no {name!r}{did_you_mean(name, dir(self))}")
+            near = did_you_mean(name, dir(self))
+            if name in _PICTURES:
+                near = f": did you mean 'plot.{name}'?"
+            elif hasattr(pd.DataFrame, name):
+                near = f": df.{name} is pandas' own."
+            raise AttributeError(f"'.dent' has no {name!r}{near}")
 
     def __repr__(self) -> str:
         return _cards.text_of(_summary.card, self._frame)

@@ -234,7 +234,8 @@ def check_topic(frame: pd.DataFrame, topic: str) -> None:
     there = topics(frame)
     if topic not in there:
         check_read(frame)
-        near = did_you_mean(topic, there)
+        of_unit = [x for x in there if _units.default_text(frame, x) == topic]
+        near = f": did you mean {of_unit[0]!r}?" if of_unit else did_you_mean(topic, there)
         if topic in elements(frame):
             near = f". {topic} is an element: say elements={topic!r}."
         raise UnknownTopicError(

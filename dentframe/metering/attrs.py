@@ -48,11 +48,13 @@ def time_index(frame: pd.DataFrame) -> pd.DatetimeIndex:
         use = "df.index = pd.to_datetime(df.index, utc=True)"
         if "time" in frame.columns:
             use = 'df = df.set_index(pd.to_datetime(df["time"], utc=True))'
+        elif {"element", "start"} <= {*frame.columns}:
+            use = "the frame of readings: these are rows that a verb answered"
         elif isinstance(index, pd.RangeIndex):
             use = "df.set_index(...) with a column of times"
         raise RangeError(
-            f"Cannot find the times of this frame: its index is a {type(index).__name__} of "
-            f"{kind}, not a DatetimeIndex (or a MultiIndex of meter and time). Use {use}."
+            f"Cannot find the times of this frame: its index, {type(index).__name__}, is of "
+            f"{kind}; it must be a DatetimeIndex (or a MultiIndex of meter and time). Use {use}."
         )
     if index.hasnans:
         raise RangeError(

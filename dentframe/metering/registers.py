@@ -233,7 +233,7 @@ def _check_key(field: str, key: str, names: Sequence[tuple[str | None, str]]) ->
     if names and not foreign and (element or key) not in known:
         raise UnknownMeterError(
             f"Cannot use {field} for {key!r}: the frame has no such element. "
-            f"It has {', '.join(_full(n) for n in names)}."
+            f"It has {', '.join(dict.fromkeys(map(_full, names)))}."
         )
 
 

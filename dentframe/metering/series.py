@@ -202,7 +202,7 @@ def element_columns(frame: pd.DataFrame, topics: Iterable[str]) -> list[tuple[in
         if column.wire in seen:
             raise ConfigError(
                 f"Cannot tell which column is {column.wire!r}: the frame has more than one. "
-                "Keep one of them."
+                "Keep one of them; meters are joined as rows, with dentframe.concat([a, b])."
             )
         seen.add(column.wire)
         found.append((i, column))

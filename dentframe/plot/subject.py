@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict
 import numpy as np
 
 from dentframe.errors import ConfigError, RangeError, did_you_mean
+from dentframe.frame.select import elements
 from dentframe.metering import blocks
 from dentframe.metering.attrs import is_several, meters_of
 from dentframe.metering.registers import RegisterRules
@@ -91,6 +92,11 @@ def picture(draw: Callable[P, Axes]) -> Callable[P, Axes]:
             raise TypeError(
                 f"{draw.__name__}() got an unexpected keyword argument {name!r}"
                 f"{did_you_mean(name, known)}"
+            )
+        placed: tuple[Any, ...] = args
+        if len(placed) > 1 and isinstance(placed[1], str) and placed[1] in elements(placed[0]):
+            raise ConfigError(
+                f"Cannot draw {placed[1]!r} by its place: say elements={placed[1]!r}."
             )
         return draw(*args, **how)
 

@@ -6,6 +6,7 @@ exist becomes the first instant that does; one that comes twice, the first.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import re
 from functools import lru_cache
@@ -22,6 +23,10 @@ Zone: TypeAlias = str | dt.tzinfo | None
 Ints: TypeAlias = npt.NDArray[np.int64]
 
 _DATE = re.compile(r"^\d{4}(-\d{1,2}(-\d{1,2})?)?$")
+_SPELLINGS = (
+    "%Y-%m", "%m-%Y", "%b-%Y", "%B-%Y", "%Y-%b", "%Y-%B", "%Y-%m-%d", "%d-%m-%Y", "%m-%d-%Y",
+    "%d-%b-%Y", "%d-%B-%Y", "%b-%d-%Y", "%B-%d-%Y",
+)  # fmt: skip
 _QUARTER = re.compile(r"^\d{4}-?Q[1-4]$")
 _UNITS = ("min", "h", "D")
 _OLD = re.compile(r"^(\d*)([HT])$")
@@ -149,27 +154,26 @@ def _parse_text(text: str, what: str) -> pd.Timestamp:
 
 
 def _unreadable(value: Any, what: str) -> RangeError:
-    meant = _meant(value) if isinstance(value, str) else None
-    hint = f" Did you mean {meant!r}?" if meant else ""
+    meant = " or ".join(map(repr, _meant(value)))
+    hint = f" Did you mean {meant}?" if meant else ""
+    if what == "end" and re.fullmatch(r"\D*[^\d\s]\D*", str(value)):
+        hint = f" If topics are meant, say topics={value!r}."
     return RangeError(
         f"Cannot read {what}={value!r} as a time.{hint} Use a date like '2023-12-12', a time like "
         "'2023-12-12 14:30', a datetime, a pandas Timestamp or a Period."
     )
 
 
-def _meant(text: str) -> str | None:
-    """The date that text with slashes or points means, where it can mean one only."""
-    parts = re.split(r"[/.-]", text.strip())
-    if len(parts) == 2 and len(parts[1]) == 4:
-        parts.reverse()
-    if not 2 <= len(parts) <= 3 or len(parts[0]) != 4 or not all(p.isdigit() for p in parts):
-        return None
-    found = "-".join([parts[0], *(p.zfill(2) for p in parts[1:])])
-    try:
-        pd.Timestamp(found)
-    except ValueError:
-        return None
-    return found
+def _meant(value: Any) -> list[str]:
+    """The months or days that a date in another spelling may mean."""
+    text = re.sub(r"[\s/.,-]+", "-", str(value).strip()) if isinstance(value, str | int) else ""
+    if re.fullmatch(r"\d{6}|\d{8}", text):
+        text = "-".join(filter(None, (text[:4], text[4:6], text[6:])))
+    found = list[str]()
+    for form in _SPELLINGS:
+        with contextlib.suppress(ValueError):
+            found.append(str(pd.to_datetime(text, format=form))[: 10 if "%d" in form else 7])
+    return sorted({*found})
 
 
 def time_range(
@@ -230,8 +234,7 @@ def _named_period(start: Any) -> pd.Period | None:
         return pd.Period(stamp, freq=("Y", "M", "D")[text.count("-")])
     if isinstance(start, dt.date) and not isinstance(start, dt.datetime):
         return pd.Period(start, freq="D")
-    if isinstance(start, str):
-        _parse_text(start, "start")
+    _parse(start, "start")
     return None
 
 

@@ -182,9 +182,15 @@ class VerbKeywords:
         Raises
         ------
         ConfigError
-            For a `site` that is no Site, or corrections that contradict each other.
+            For a `site` that is no Site, `registers` that are no RegisterRules, or corrections
+            that contradict each other.
         """
         given = cls(tz, *rest, **more)
+        if not isinstance(given.registers, RegisterRules):
+            raise ConfigError(
+                f"Cannot use registers={given.registers!r}: it is no RegisterRules. Say e.g. "
+                'registers=RegisterRules(max_kw={"A": 40}).'
+            )
         registers, stated = given.registers, (*given.registers.corrections, *given.corrections)
         if site is not None:
             tz, registers, _ = apply_site(site, tz, registers, frame=frame)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 
 import pandas as pd
@@ -91,11 +92,40 @@ def test_a_year_as_a_number_is_that_year(client):
     assert len(plans[0]) == 12
 
 
-@pytest.mark.parametrize("text", ["12/2023", "2023/12", "2023.12"])
-def test_a_month_with_slashes_is_told_the_right_way(client, text):
-    """What it means is suggested, never guessed."""
-    with pytest.raises(RangeError, match=r"Did you mean '2023-12'\?"):
-        read_dentcloud(METER, text, client=client)
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("12/2023", "'2023-12'"),
+        ("2023/12", "'2023-12'"),
+        ("2023.12", "'2023-12'"),
+        ("Dec 2023", "'2023-12'"),
+        ("202312", "'2023-12'"),
+        (202312, "'2023-12'"),
+        ("31/12/2023", "'2023-12-31'"),
+        ("12/31/2023", "'2023-12-31'"),
+        ("1 December 2023", "'2023-12-01'"),
+        (20231231, "'2023-12-31'"),
+        ("05/06/2023", "'2023-05-06' or '2023-06-05'"),
+    ],
+)
+def test_a_date_in_another_spelling_is_told_the_right_one(client, given, meant):
+    """What it means is suggested, never guessed; two meanings are both named."""
+    with pytest.raises(RangeError, match=rf"Did you mean {meant}\?"):
+        read_dentcloud(METER, given, client=client)
+
+
+@pytest.mark.parametrize("given", [["DemandkW"], "kWh"])
+def test_topics_in_the_place_of_the_end_are_told_their_name(client, given):
+    """The third argument is the end of the range."""
+    with pytest.raises(RangeError, match=re.escape(f"say topics={given!r}")):
+        read_dentcloud(METER, "2023-12", given, client=client)
+
+
+@pytest.mark.parametrize("given", ["31/31/2023", 1701388800, 2023.5, "yesterday"])
+def test_what_is_no_date_gets_no_suggestion(client, given):
+    """Nothing near is better than a wrong guess."""
+    with pytest.raises(RangeError, match=r"as a time\. Use a date like"):
+        read_dentcloud(METER, given, client=client)
 
 
 def test_an_element_that_is_none_is_told_the_right_one(client):
