@@ -170,7 +170,7 @@ def _meant(value: Any) -> list[str]:
     if re.fullmatch(r"\d{6}|\d{8}", text):
         text = "-".join(filter(None, (text[:4], text[4:6], text[6:])))
     found = list[str]()
-    for form in _SPELLINGS:
+    for form in _SPELLINGS if re.search(r"\d", text) else ():  # pandas reads "" and "nan" as NaT
         with contextlib.suppress(ValueError):
             found.append(str(pd.to_datetime(text, format=form))[: 10 if "%d" in form else 7])
     return sorted({*found})
