@@ -9,7 +9,7 @@ import functools
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict
+from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, cast
 
 import numpy as np
 
@@ -93,7 +93,7 @@ def picture(draw: Callable[P, Axes]) -> Callable[P, Axes]:
                 f"{draw.__name__}() got an unexpected keyword argument {name!r}"
                 f"{did_you_mean(name, known)}"
             )
-        placed: tuple[Any, ...] = args
+        placed = cast("tuple[Any, ...]", args)
         if len(placed) > 1 and isinstance(placed[1], str) and placed[1] in elements(placed[0]):
             raise ConfigError(
                 f"Cannot draw {placed[1]!r} by its place: say elements={placed[1]!r}."
