@@ -174,3 +174,32 @@ def test_a_first_bill_has_no_notes(issued):
     run = split(old.bill, old.site, frame=readings({"A": 2000, "B": 1000, "C": 1000}))
     assert run.notes.empty
     assert isinstance(run.notes, pd.DataFrame)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "expected"),
+    [
+        # 1,516.13 kWh are 113.71; of the loss of 36.29 15.65; 12.94 tax.
+        ("factor", {"from": "2024-01-17", "factor": 0.5}, "A 142.30, B 93.85, C 93.85"),
+        # 1,999.40 kWh are 149.96; of the loss of 0.04 0.02; 15.00 tax.
+        ("reading", {"time": "2024-02-01", "value": 2999.4}, "A 164.98, B 82.51, C 82.51"),
+        # 1,031.60 and 967.10 kWh are 149.90; of the loss of 0.10 0.05; 15.00 tax.
+        (
+            "exchange",
+            {"time": "2024-01-17", "closing": 2031.6, "opening": 2032.9},
+            "A 164.95, B 82.53, C 82.52",
+        ),
+        # 1,600 kWh are 120.00, 12.00 tax; the other 400 kWh are the landlord's, 30.00 and 3.00.
+        (
+            "figure",
+            {"from": "2024-01-01", "to": "2024-02-01", "kwh": 1600, "by": "A"},
+            "A 132.00, B 82.50, C 82.50, Landlord 33.00",
+        ),
+    ],
+)
+def test_each_kind_is_billed_again_by_hand(issued, kind, fields, expected):
+    """A used 2,000 kWh by its first bill, B and C 1,000 each, at 0.075 and 10 % tax."""
+    fix = {"kind": kind, "element": "P1_A", "id": "c1", "reason": "r", "on": "2024-02-05"}
+    run = rebill(issued, [fix | fields], others="bill", issued="2024-02-20")
+    assert ", ".join(f"{k} {v}" for k, v in sorted(billed(run).items())) == expected
+    assert adds_up(run)
