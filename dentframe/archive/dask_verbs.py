@@ -186,7 +186,8 @@ class _Figures:
     def _read(self, meter: str, elements: Elements) -> tuple[Table, dict[str, list[Run]]]:
         """The readings: of a register and a mean, means only where a register does not answer."""
         if self.answering != (REGISTER, MEAN) or self.beside:
-            return one_meter(self.selection, meter, elements, self.names)[::2]
+            table, _, twice = one_meter(self.selection, meter, elements, self.names)
+            return table, twice
         first = whole_elements(self.names, (REGISTER,))
         table, here, twice = one_meter(self.selection, meter, elements, first)
         known = _with_readings(table.columns, table.values)
@@ -194,7 +195,8 @@ class _Figures:
         more = [c for c in means if c in here and parse(c).id not in known]
         if not more:
             return table, twice
-        return one_meter(self.selection, meter, elements, [*first, *more])[::2]
+        table, _, twice = one_meter(self.selection, meter, elements, [*first, *more])
+        return table, twice
 
     def _named(self, frame: pd.DataFrame, elements: Elements) -> list[str]:
         """Columns, of NaN, for elements that were asked for and have none."""
