@@ -308,7 +308,7 @@ def open_dataset(
     --------
     >>> ds = open_dataset("P482311252", "2023-12", topics="kWHNet", tz=LA, progress=False)
     >>> dict(ds.sizes)["element"], ds["kWHNet"].attrs["units"]
-    (7, 'kilowatt_hour')
+    (7, 'kW h')
     """
     if chunks is not None and find_spec("dask") is None:
         raise missing_extra("open meters in chunks", "dask")

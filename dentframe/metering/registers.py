@@ -56,7 +56,7 @@ class RegisterRules:
     --------
     >>> RegisterRules(max_kw={"A": 50.0, "C": 20.0}, modulus={"A": 100_000.0})
     RegisterRules(max_kw={'A': 50.0, 'C': 20.0}, modulus={'A': 100000.0}, swaps=(), \
-allow_export=False, max_gap='30min')
+allow_export=False, max_gap='30min', corrections=())
     """
 
     max_kw: Any = None

@@ -90,7 +90,7 @@ def rebill(
     --------
     >>> run = rebill("2023-12", "corrections.toml", others="landlord", issued="2024-02-05")
     >>> run.notes.query("party == 'Bakery'")["difference"].sum()
-    Decimal('-81.20')
+    Decimal('-88.92')
     """
     old = record if isinstance(record, Record) else Record.load(record)
     if not old.ok:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import inspect
+import shutil
 import sys
 import tomllib
 import warnings
@@ -33,7 +34,18 @@ name = "2023-12"
 start = 2023-12-01
 end = 2024-01-01
 kwh = 7515
+total = 1234.56
 lines = [{name = "Energy", kind = "energy", amount = 1234.56}]
+"""
+CORRECTIONS = """
+[[corrections]]
+id = "ct-bakery"
+kind = "factor"
+element = "P482311252_B"
+from = 2023-12-12
+factor = 0.5
+reason = "CT 100 A, recorded as 200 A"
+on = 2024-01-20
 """
 LIKE_PRINTED = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
@@ -50,10 +62,27 @@ def building(tmp_path_factory):
         yield cloud, df
 
 
+@pytest.fixture(scope="module")
+def kept(building, tmp_path_factory):
+    """What a manager has on the disk: a site file, an archive, and December's record."""
+    folder = tmp_path_factory.mktemp("kept")
+    site = dentframe.Site.from_dict(tomllib.loads(SITE, parse_float=Decimal))
+    utility = dentframe.UtilityBill.from_dict(tomllib.loads(BILL, parse_float=Decimal))
+    run = dentframe.split(utility, site, frame=building[1])
+    run.save(folder / "bills" / "2023-12")
+    (folder / "sites").mkdir()
+    (folder / "sites" / "market.toml").write_text(SITE, encoding="utf-8")
+    (folder / "corrections.toml").write_text(CORRECTIONS, encoding="utf-8")
+    return folder, run
+
+
 @pytest.fixture
-def names(building, monkeypatch, tmp_path):
-    """What an example takes for granted: dentframe's names, pd, LA, December as df, a site."""
+def names(building, kept, monkeypatch, tmp_path):
+    """What an example takes for granted: names, LA, December as df and as a record, a site."""
     cloud, df = building
+    folder, run = kept
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(folder / "bills" / "2023-12", tmp_path / "2023-12")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DENTCLOUD_BASE_URL", cloud.url)
     monkeypatch.setenv("DENTCLOUD_API_KEY", cloud.api_key)
@@ -61,7 +90,7 @@ def names(building, monkeypatch, tmp_path):
     public = {name: getattr(dentframe, name) for name in dentframe.__all__}
     site = dentframe.Site.from_dict(tomllib.loads(SITE, parse_float=Decimal))
     utility = dentframe.UtilityBill.from_dict(tomllib.loads(BILL, parse_float=Decimal))
-    given = {"LA": LA, "df": df.copy(), "site": site, "utility": utility}
+    given = {"LA": LA, "df": df.copy(), "site": site, "utility": utility, "run": run}
     return public | given | {"pd": pd, "dentframe": dentframe}
 
 
