@@ -10,7 +10,7 @@ import click
 
 from dentframe import emulator
 from dentframe.cli.doctor import doctor
-from dentframe.cli.output import say
+from dentframe.cli.output import json_option, say
 from dentframe.cloud.credentials import save_profile
 from dentframe.cloud.http_cache import cache_info, clear_cache
 
@@ -37,7 +37,7 @@ def cache() -> None:
 
 
 @cache.command("info")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def info(as_json: bool) -> None:
     """What the cache holds.
 

@@ -11,21 +11,19 @@ import click
 from dentframe import reader
 from dentframe.cli.options import (
     FOLDER,
-    Asked,
+    ReadArguments,
     archive_option,
     bounds,
-    check_site,
     listed,
-    load_site,
     range_options,
-    registers,
     site_options,
     span,
     span_options,
+    topics_option,
     zone_of,
+    zone_option,
 )
-from dentframe.cli.output import format_option, json_option, write
-from dentframe.errors import ConfigError
+from dentframe.cli.output import format_option, json_option, one_form, write
 from dentframe.reader import inventory as _inventory
 from dentframe.verbs import coincident as _coincident
 from dentframe.verbs import energy as _energy
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
     from dentframe.frame.request import Plan
 
 
-_FIGURES = ["kWHNet", "DemandkW"]
 _bracket = click.option("--bracket", is_flag=True, help="Also the readings around the range.")
 
 
@@ -87,7 +84,7 @@ def inventory(meters: str | None, form: str | None, out: Path | None) -> None:
 @range_options
 @_bracket
 @json_option
-def plan(asked: Asked, bracket: bool, as_json: bool) -> None:
+def plan(what: ReadArguments, bracket: bool, as_json: bool) -> None:
     """Show what a read would ask for; asks nothing.
 
     \b
@@ -96,9 +93,9 @@ def plan(asked: Asked, bracket: bool, as_json: bool) -> None:
       dentframe plan P482311252 --month 2023-12 --tz America/Los_Angeles --bracket --json
       dentframe plan P482311252 --period 2023-11-18..2023-12-18 --tz UTC --topics kWHNet
     """
-    tz = asked.zone()
-    topics = listed(asked.topics)
-    found = reader.plan_dentcloud(asked.names, *asked.when(tz), topics, tz=tz, bracket=bracket)
+    tz = what.zone()
+    topics = listed(what.topics)
+    found = reader.plan_dentcloud(what.names, *what.when(tz), topics, tz=tz, bracket=bracket)
     click.echo(json.dumps(_as_dict(found)) if as_json else repr(found))
 
 
@@ -117,7 +114,7 @@ def _as_dict(found: Plan) -> dict[str, Any]:
 @archive_option
 @_bracket
 @format_option
-def read(asked: Asked, bracket: bool, form: str | None, out: Path | None) -> None:
+def read(what: ReadArguments, bracket: bool, form: str | None, out: Path | None) -> None:
     """Read meters (comma-separated) from START to END, or the period START names.
 
     \b
@@ -127,7 +124,7 @@ def read(asked: Asked, bracket: bool, form: str | None, out: Path | None) -> Non
       dentframe read P482311252 --month 2023-12 --tz UTC --topics DemandkW --bracket --json
       dentframe read P482311252 --period 2023-12-05..2023-12-07 --tz UTC --archive archive
     """
-    write(asked.read(asked.zone(), None, bracket=bracket), form, out)
+    write(what.read(what.zone(), None, bracket=bracket), form, out)
 
 
 @click.command()
@@ -138,7 +135,7 @@ def read(asked: Asked, bracket: bool, form: str | None, out: Path | None) -> Non
 @click.option("--detail", is_flag=True, help="With coverage, status, bounds and readings.")
 @format_option
 def energy(
-    asked: Asked,
+    what: ReadArguments,
     site: Path | None,
     max_kw: str | None,
     freq: str | None,
@@ -156,12 +153,8 @@ def energy(
       dentframe energy P482311252 --period 2023-12-05..2023-12-07 --tz UTC --topics DemandkW --json
       dentframe energy P482311252 2023-12-05 --tz UTC --archive archive
     """
-    found = load_site(site)
-    tz = asked.zone(calendar=True, site=found)
-    frame = asked.read(tz, _FIGURES, bracket=True)
-    check_site(found, asked.meters, frame)
-    rules = registers(found, max_kw, asked.meters, frame)
-    write(_energy.energy(frame, freq, tz=tz, registers=rules, detail=detail), form, out)
+    frame, how, _ = what.figures(site, max_kw)
+    write(_energy.energy(frame, freq, detail=detail, **how), form, out)
 
 
 @click.command()
@@ -173,7 +166,7 @@ def energy(
 @click.option("--coincident", is_flag=True, help="Each element's own peak, and at the site's.")
 @format_option
 def peaks(
-    asked: Asked,
+    what: ReadArguments,
     site: Path | None,
     max_kw: str | None,
     freq: str | None,
@@ -196,19 +189,13 @@ def peaks(
       dentframe peaks P482311252 2023-12-05 --tz UTC --archive archive
       dentframe peaks P482311252_B,P482311252_C --month 2023-12 --tz UTC --coincident
     """
-    found = load_site(site)
-    tz = asked.zone(calendar=True, site=found)
-    frame = asked.read(tz, _FIGURES, bracket=True)
-    check_site(found, asked.meters, frame)
-    rules = registers(found, max_kw, asked.meters, frame)
+    frame, how, found = what.figures(site, max_kw)
     if coincident:
-        block = "15min" if window is None else window
-        elements = None if found else "all"
-        write(_coincident.coincident(frame, freq, tz=tz, window=block, site=found,
-                                     elements=elements, registers=rules), form, out)  # fmt: skip
-        return
-    kind = "reported" if window is None else "block"
-    write(_peaks.peaks(frame, freq, tz=tz, kind=kind, window=window, registers=rules), form, out)
+        how |= {"window": window or "15min", "site": found, "elements": None if found else "all"}
+        write(_coincident.coincident(frame, freq, **how), form, out)
+    else:
+        how |= {"window": window, "kind": "block" if window else "reported"}
+        write(_peaks.peaks(frame, freq, **how), form, out)
 
 
 READ_COMMANDS = (meters, topics, inventory, plan, read, energy, peaks)
@@ -220,8 +207,8 @@ READ_COMMANDS = (meters, topics, inventory, plan, read, energy, peaks)
 @click.argument("end", required=False)
 @click.option("--archive", required=True, type=FOLDER, help="Its folder.")
 @span_options
-@click.option("--topics", help="Comma-separated, e.g. DemandkW,kWHNet; default: all.")
-@click.option("--tz", help="The zone of days and months, e.g. America/Los_Angeles, or UTC.")
+@topics_option
+@zone_option
 @click.option("--progress/--no-progress", default=None, help="By default in a terminal.")
 @click.option(
     "--format",
@@ -257,13 +244,12 @@ def sync(
     """
     from dentframe.archive import sync as run_sync
 
-    if as_json and form not in {None, "json"}:
-        raise ConfigError(f"Cannot print --json as --format {form}: give one of the two.")
+    form = one_form(form, as_json)
     tz = zone_of(tz, month, period)
     when = bounds(*span(tz, month=month, period=period, start=start, end=end), tz)
     names = None if meters == "all" else listed(meters)
     report = run_sync(names, *when, listed(topics), archive=archive, progress=progress)
-    _show(report, "json" if as_json else form)
+    _show(report, form)
     if not report.ok:
         raise _Missing(
             f"{report.failed} window(s) are missing. The same command asks for them again."

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dentframe.cli.options import FILE, archive_option
+from dentframe.cli.options import EXISTING, FILE, FOLDER, NEW, archive_option
 from dentframe.cli.output import say
 from dentframe.errors import DentWarning
 from dentframe.money.saving import row_dicts
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from dentframe.money.split import Run
 
 
-_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
-_ANY = click.Path(path_type=Path, exists=True)
+_out_option = click.option("--out", required=True, type=NEW, help="A new folder.")
 
 
 @click.command()
@@ -29,9 +28,9 @@ _ANY = click.Path(path_type=Path, exists=True)
 @click.option("--site", required=True, type=FILE, help="The site's file, e.g. site.toml.")
 @click.option("--rules", type=FILE, help="Rules; default: the site file's [split] table.")
 @click.option("--corrections", type=FILE, help="[[corrections]] beside those of the site's file.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder.")
+@_out_option
 @click.option("--draft", is_flag=True, help="Write statements marked DRAFT, whatever is open.")
-@click.option("--records", type=_FOLDER, help="A folder of earlier splits, to compare with.")
+@click.option("--records", type=FOLDER, help="A folder of earlier splits, to compare with.")
 @archive_option
 def split(
     bill: Path,
@@ -114,9 +113,9 @@ def _exceptions(run: Run) -> Iterator[str]:
 
 
 @click.command()
-@click.argument("record", type=_ANY)
+@click.argument("record", type=EXISTING)
 @click.option("--corrections", required=True, type=FILE, help="TOML with [[corrections]].")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder.")
+@_out_option
 @click.option("--others", help="bill or landlord: who bears what shifts among others.")
 @click.option("--interest", help="Per cent a year on what was overcharged.")
 @click.option("--interest-from", help="Since when; default: when the first bill was due.")
@@ -125,7 +124,7 @@ def _exceptions(run: Run) -> Iterator[str]:
 @click.option("--site", type=FILE, help="A site's file in place of the record's.")
 @click.option("--bill", type=FILE, help="A bill's file in place of the record's.")
 @click.option("--accept-change", multiple=True, help="A difference that is meant; repeatable.")
-@click.option("--records", type=_ANY, help="Where other records lie; default: beside RECORD.")
+@click.option("--records", type=EXISTING, help="Where other records lie; default: beside RECORD.")
 @archive_option
 def rebill(
     record: Path,
@@ -166,7 +165,7 @@ def rebill(
 
 
 @click.command()
-@click.argument("record", type=_ANY)
+@click.argument("record", type=EXISTING)
 def verify(record: Path) -> None:
     """Compute a saved split again from its RECORD and say what differs.
 

@@ -93,14 +93,23 @@ def bounds(start: str, end: str | None, tz: str) -> tuple[pd.Timestamp, pd.Times
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
+EXISTING = click.Path(path_type=Path, exists=True)
+"""A file or a folder that is there."""
+NEW = click.Path(path_type=Path)
+zone_option = click.option(
+    "--tz", help="The zone of days and months, e.g. America/Los_Angeles, or UTC."
+)
+topics_option = click.option(
+    "--topics", help="Comma-separated, e.g. DemandkW,kWHNet; default: all."
+)
 archive_option = click.option(
     "--archive", type=FOLDER, help="An archive's folder: asks only for what it lacks."
 )
 
 
 @dataclass(frozen=True)
-class Asked:
-    """The arguments that name a read."""
+class ReadArguments:
+    """The arguments that name a read: meters, a span, topics, a zone and an archive."""
 
     meters: str
     start: str | None
@@ -133,6 +142,16 @@ class Asked:
             archive=self.archive,
         )  # fmt: skip
 
+    def figures(
+        self, site_file: Path | None, max_kw: str | None
+    ) -> tuple[pd.DataFrame, dict[str, Any], Site | None]:
+        """The readings of energy and demand, the verbs' ``tz`` and ``registers``, and the site."""
+        site = load_site(site_file)
+        tz = self.zone(calendar=True, site=site)
+        frame = self.read(tz, ["kWHNet", "DemandkW"], bracket=True)
+        rules = registers(site, max_kw, self.meters, frame)
+        return frame, {"tz": tz, "registers": rules}, site
+
 
 def listed(text: str | None) -> list[str] | None:
     """The names in a comma-separated option."""
@@ -140,18 +159,18 @@ def listed(text: str | None) -> list[str] | None:
 
 
 def range_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the arguments that name a read; the command gets them as ``asked``."""
-    names = [f.name for f in fields(Asked)]
+    """Add the arguments that name a read; the command gets them as ``what``."""
+    names = [f.name for f in fields(ReadArguments)]
 
     @functools.wraps(command)
     def gathered(**given: Any) -> Any:
-        asked = Asked(**{name: given.pop(name) for name in names if name in given})
-        return command(asked=asked, **given)
+        what = ReadArguments(**{name: given.pop(name) for name in names if name in given})
+        return command(what=what, **given)
 
     added: Callable[..., Any] = gathered
     for add in (
-        click.option("--tz", help="The zone of days and months, e.g. America/Los_Angeles, or UTC."),
-        click.option("--topics", help="Comma-separated, e.g. DemandkW,kWHNet; default: all."),
+        zone_option,
+        topics_option,
         span_options,
         click.argument("end", required=False),
         click.argument("start", required=False),
@@ -179,14 +198,6 @@ def load_site(path: Path | None) -> Site | None:
     return None if path is None else Site.load(path)
 
 
-def check_site(site: Site | None, meters: str, frame: pd.DataFrame) -> None:
-    """Refuse a site with elements that the meters just read do not have."""
-    whole = {x for x in listed(meters) or [] if split_element(x)[1] is None}
-    if site is not None:
-        mine = [x for x in site.elements if split_element(x)[0] in whole]
-        check_frame(site, mine, frame)
-
-
 def registers(
     site: Site | None, max_kw: str | None, meters: str, frame: pd.DataFrame
 ) -> RegisterRules:
@@ -195,10 +206,13 @@ def registers(
     Raises
     ------
     ConfigError
-        For powers that cannot be read.
+        For powers that cannot be read, or a site's elements that the meters do not have.
     """
     from dentframe.site.site import apply_site
 
+    whole = {x for x in listed(meters) or [] if split_element(x)[1] is None}
+    if site is not None:
+        check_frame(site, [x for x in site.elements if split_element(x)[0] in whole], frame)
     own = RegisterRules()
     if max_kw is not None:
         known = {} if site is None else dict(site.register_rules(frame).max_kw or {})

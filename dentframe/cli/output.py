@@ -36,14 +36,25 @@ FORMATS = ("table", "csv", "json", "parquet", "xlsx")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
+def one_form(form: str | None, as_json: bool) -> str | None:
+    """The format that ``--format`` and ``--json`` name together.
+
+    Raises
+    ------
+    ConfigError
+        Where they name two.
+    """
+    if as_json and form not in {None, "json"}:
+        raise ConfigError(f"Cannot print --json as --format {form}: give one of the two.")
+    return "json" if as_json else form
+
+
 def format_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--format``, ``--json`` and ``--out``; the command gets ``form`` and ``out``."""
 
     @functools.wraps(command)
     def gathered(*, form: str | None, as_json: bool, **given: Any) -> Any:
-        if as_json and form not in {None, "json"}:
-            raise ConfigError(f"Cannot print --json as --format {form}: give one of the two.")
-        return command(form="json" if as_json else form, **given)
+        return command(form=one_form(form, as_json), **given)
 
     added: Callable[..., Any] = gathered
     for add in (

@@ -9,21 +9,23 @@ from pathlib import Path
 
 import click
 
-from dentframe.cli.options import FOLDER
+from dentframe.cli.options import EXISTING, FOLDER, NEW
 from dentframe.cli.output import json_option, say
 
-_SITES = click.Path(path_type=Path, exists=True)
+_archive_option = click.option(
+    "--archive", required=True, type=FOLDER, help="The archive of the readings."
+)
 _records_option = click.option(
     "--records", type=FOLDER, help="The folder of saved splits, at any depth."
 )
 
 
 @click.command()
-@click.option("--sites", required=True, type=_SITES, help="A site file, or a folder of them.")
+@click.option("--sites", required=True, type=EXISTING, help="A site file, or a folder of them.")
 @click.option("--months", required=True, help="2023-12, or the first and last: 2023-01..2023-12.")
-@click.option("--archive", required=True, type=FOLDER, help="The archive of the readings.")
+@_archive_option
 @_records_option
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="report.html")
+@click.option("--out", required=True, type=NEW, help="report.html")
 def report(sites: Path, months: str, archive: Path, records: Path | None, out: Path) -> None:
     """One page, and a workbook beside it, on the months of a portfolio.
 
@@ -45,8 +47,8 @@ def report(sites: Path, months: str, archive: Path, records: Path | None, out: P
 
 
 @click.command()
-@click.option("--archive", required=True, type=FOLDER, help="The archive of the readings.")
-@click.option("--sites", type=_SITES, help="A site file, or a folder of them: names and zones.")
+@_archive_option
+@click.option("--sites", type=EXISTING, help="A site file, or a folder of them: names and zones.")
 @_records_option
 @json_option
 def status(archive: Path, sites: Path | None, records: Path | None, as_json: bool) -> None:

@@ -16,7 +16,6 @@ from dentframe.cli.options import (
     FILE,
     archive_option,
     bounds,
-    check_site,
     listed,
     load_site,
     registers,
@@ -139,7 +138,6 @@ def bill(
     frame = read_dentcloud(
         meter, first, end, _topics(rates), tz=zone, bracket=True, archive=archive
     )
-    check_site(found, meter, frame)
     how: dict[str, Any] = {
         "tz": zone, "registers": registers(found, max_kw, meter, frame),
         "elements": elements if elements == "all" else listed(elements),

@@ -177,8 +177,10 @@ def report(sites: Any, months: str | Iterable[str], *, archive: Any, records: An
     >>> found.to_html("report.html")[:15]
     '<!doctype html>'
     """
-    every, periods = sites_of(sites), months_of(months)
-    periods = periods[periods <= pd.Period(pd.Timestamp.now(), "M")]
+    every = sites_of(sites)
+    now = pd.Timestamp.now("UTC").floor("15min")
+    walls = [now.tz_convert(s.tz).tz_localize(None) for s in every]
+    periods = months_of(months, min(walls))
     if len({s.name for s in every}) < len(every):
         raise ConfigError("Cannot report: two sites have one name. Give each its own.")
     store = opened(archive)
@@ -206,13 +208,13 @@ def sites_of(given: Any) -> list[Site]:
     return [Site.load(x) for x in files]
 
 
-def months_of(given: str | Iterable[str]) -> pd.PeriodIndex:
-    """Months in order, from text or a list.
+def months_of(given: str | Iterable[str], now: pd.Timestamp) -> pd.PeriodIndex:
+    """Months in order, from text or a list, that have begun by a local time.
 
     Raises
     ------
     RangeError
-        For what names no months.
+        For what names no month that has begun.
     """
     texts = given.split("..") if isinstance(given, str) else [str(x) for x in given]
     try:
@@ -220,7 +222,8 @@ def months_of(given: str | Iterable[str]) -> pd.PeriodIndex:
         found = pd.period_range(ends[0], ends[-1], freq="M")
     except (ValueError, IndexError):
         found = pd.PeriodIndex([], freq="M")
-    if not len(found) or found[0] > pd.Period(pd.Timestamp.now(), "M"):
+    found = found[found.to_timestamp() < now]
+    if not len(found):
         raise RangeError(
             f"Cannot read the months {given!r}: write 2023-12, or the first and the last: "
             "2023-01..2023-12, the first of them begun."

@@ -266,6 +266,20 @@ def test_portfolio_manager_gets_the_bill(folder, tmp_path):
         to_portfolio_manager(record, tmp_path / "upload.txt")
 
 
+@pytest.mark.parametrize(
+    ("now", "last"), [("2023-12-01T04:00", "2023-11"), ("2023-12-02T04:00", "2023-12")]
+)
+def test_a_month_that_has_not_begun_at_the_sites_is_left_out(folder, monkeypatch, now, last):
+    """In UTC it is December, in Los Angeles November still."""
+    monkeypatch.setattr(
+        pd.Timestamp, "now", lambda tz=None: pd.Timestamp(now, tz="UTC").tz_convert(tz)
+    )
+    sites, archive = folder / "sites", folder / "archive"
+    assert report(sites, "2023-11..2023-12", archive=archive).months[-1] == last
+    with pytest.raises(RangeError, match="begun"):
+        report(sites, "2024-01", archive=archive)
+
+
 @pytest.mark.timeout(480)
 @pytest.mark.skipif(shutil.which("flock") is None, reason="no flock on this machine")
 def test_the_night_job_of_the_guide(tmp_path):
