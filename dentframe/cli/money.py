@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dentframe.cli.options import EXISTING, FILE, FOLDER, NEW, archive_option
+from dentframe.cli.options import EXISTING, FILE, NEW, archive_option
 from dentframe.cli.output import say
 from dentframe.errors import DentWarning
 from dentframe.money.saving import row_dicts
@@ -30,7 +30,7 @@ _out_option = click.option("--out", required=True, type=NEW, help="A new folder.
 @click.option("--corrections", type=FILE, help="[[corrections]] beside those of the site's file.")
 @_out_option
 @click.option("--draft", is_flag=True, help="Write statements marked DRAFT, whatever is open.")
-@click.option("--records", type=FOLDER, help="A folder of earlier splits, to compare with.")
+@click.option("--records", type=EXISTING, help="A folder of earlier splits, to compare with.")
 @archive_option
 def split(
     bill: Path,
