@@ -149,7 +149,10 @@ def _lost(month: _Month) -> Iterator[str]:
         yield "no readings"
     elif month.expected is not pd.NA and len(month.minutes) < month.expected:
         yield f"{month.expected - len(month.minutes)} of {month.expected} readings"
+    # A column that is blank throughout is a spare input of the meter.
+    blank = [(n, r.report.rows) for r in month.records for n in r.report.blank.values()]
     kinds = {
+        "blank": sum(n for n, rows in blank if n < rows),
         "absent": sum(sum(r.report.absent.values()) for r in month.records),
         "unreadable": sum(n for r in month.records for n, _ in r.report.unreadable.values()),
         "conflicting": sum(sum(r.report.conflicts.values()) for r in month.records),

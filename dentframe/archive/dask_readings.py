@@ -29,7 +29,7 @@ from dentframe.errors import (
     warn,
 )
 from dentframe.frame import assemble as _frame
-from dentframe.frame.read import check_errors, conflicting, of_elements
+from dentframe.frame.read import came_twice, check_errors, of_elements
 from dentframe.times.ranges import instant, time_range
 from dentframe.wire.columns import ELEMENT, ordered, parse
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from dentframe.times.ranges import Zone
     from dentframe.wire.page import Page
 
+    Doubled = dict[str, dict[str, list[Run]]]
     Span = tuple[pd.Timestamp, pd.Timestamp]
     Elements = tuple[str, ...] | None
     Batch = tuple[tuple[str, Elements, int], ...]
@@ -270,10 +271,10 @@ def _chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
 
 def one_meter(
     selection: Selection, meter: str, elements: Elements, names: Collection[str]
-) -> tuple[_frame.Table, set[str], dict[str, list[Run]]]:
+) -> tuple[_frame.Table, set[str], Doubled]:
     """Some columns of a meter, of the elements asked for, and all that its files have of these.
 
-    The third part of the result is where cells came twice with different values.
+    The third part of the result is where cells came twice, as `came_twice` tells it.
 
     Parameters
     ----------
@@ -298,7 +299,7 @@ def one_meter(
     table = _frame.join(pages, columns)
     if selection.span is not None:
         table = _frame.clip(table, *selection.span, bracket=selection.bracket)
-    return table, reader.here, conflicting(table, pages)
+    return table, reader.here, came_twice(table, pages)
 
 
 class _MeterReader:

@@ -34,10 +34,9 @@ from dentframe.verbs.peaks import peaks as of_frame_peaks
 from dentframe.wire.columns import ELEMENT, parse, split_element
 
 if TYPE_CHECKING:
-    from dentframe.archive.dask_readings import Batch, Elements, Portfolio, Selection
+    from dentframe.archive.dask_readings import Batch, Doubled, Elements, Portfolio, Selection
     from dentframe.archive.store import Archive
     from dentframe.frame.assemble import Table
-    from dentframe.metering.attrs import Run
     from dentframe.times.periods import Freq
     from dentframe.times.ranges import Zone
 
@@ -166,7 +165,7 @@ class _Figures:
         return found
 
     def _of_meter(self, meter: str, elements: Elements) -> pd.DataFrame | None:
-        table, conflicts = self._read(meter, elements)
+        table, twice = self._read(meter, elements)
         frame = to_frame(table, shared=False)
         frame = _with(frame, self._named(frame, elements))
         if self.selection.span is None and not len(frame):
@@ -179,11 +178,12 @@ class _Figures:
             frame = _with(frame, whole_elements(self.names, self.answering)[:1])
         ranges = {} if self.selection.span is None else {meter: self.selection.span}
         # Without a range nothing names the meter of a frame that has only its rows.
-        named, twice = {meter: elements}, {meter if ranges else "": conflicts}
-        frame.attrs["dentcloud"] = note({}, ranges, frame, elements=named, conflicts=twice)
+        named, key = {meter: elements}, meter if ranges else ""
+        doubled = {what: {key: found} for what, found in twice.items()}
+        frame.attrs["dentcloud"] = note({}, ranges, frame, elements=named, **doubled)
         return self.of(frame, meter)
 
-    def _read(self, meter: str, elements: Elements) -> tuple[Table, dict[str, list[Run]]]:
+    def _read(self, meter: str, elements: Elements) -> tuple[Table, Doubled]:
         """The readings: of a register and a mean, means only where a register does not answer."""
         if self.answering != (REGISTER, MEAN) or self.beside:
             table, _, twice = one_meter(self.selection, meter, elements, self.names)

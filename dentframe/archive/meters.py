@@ -25,6 +25,7 @@ from dentframe.cloud.answers import FOREVER, complete, fingerprint, lifetime, to
 from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError
 from dentframe.frame import assemble as _frame
+from dentframe.metering.attrs import runs
 from dentframe.wire.columns import ordered
 from dentframe.wire.page import Page, Report
 
@@ -371,7 +372,8 @@ def _one_page(answer: Answer) -> Page:
     table = _frame.join(answer.pages, columns)
     report = sum((page.report for page in answer.pages), Report.zero())
     conflicts = {column: len(minutes) for column, minutes in table.conflicts.items()}
-    report = replace(report, conflicts={**report.conflicts, **conflicts})
+    doubled = {c: tuple(runs(at, table.minutes)) for c, at in table.duplicates.items()}
+    report = replace(report, conflicts={**report.conflicts, **conflicts}, doubled=doubled)
     return Page(answer.window, table.columns, table.minutes, table.values, report)
 
 

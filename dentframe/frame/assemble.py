@@ -103,8 +103,7 @@ def _dedupe(minutes: Minutes, values: Floats, columns: tuple[str, ...]) -> Table
     low = np.fmin.reduceat(values, starts, axis=0)
     conflict = (low != np.fmax.reduceat(values, starts, axis=0)) & ~np.isnan(low)
     given = np.add.reduceat(~np.isnan(values), starts, axis=0, dtype=np.int64)
-    several = np.diff(starts, append=len(minutes)) > 1
-    same = ((given > 1) | ((given == 0) & several[:, None])) & ~conflict
+    same = (given > 1) & ~conflict
     low[conflict] = np.nan
     minutes = minutes[starts]
     conflicts, duplicates = (

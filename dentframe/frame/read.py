@@ -193,10 +193,8 @@ def assemble(reading: ReadJob, *, quantify: bool) -> pd.DataFrame:
     """The frame of a read, whole or partial, with its attrs; warns of what was lost."""
     request = reading.request
     tables = {meter: _one(reading, meter) for meter in request.meters}
-    doubled = {
-        "conflicts": {m: conflicting(t, reading.of(m)) for m, t in tables.items()},
-        "duplicates": {m: _runs_of(t, t.duplicates) for m, t in tables.items()},
-    }
+    found = {m: came_twice(t, reading.of(m)) for m, t in tables.items()}
+    doubled = {k: {m: x[k] for m, x in found.items()} for k in ("conflicts", "duplicates")}
     shared = bool(reading.missing)
     frames = {m: to_frame(tables.pop(m), shared=shared) for m in list(tables)}
     tell_of_nothing(reading, {m: _any_inside(request, f) for m, f in frames.items()})
@@ -217,14 +215,22 @@ def _runs_of(table: Table, at: Mapping[str, Minutes]) -> dict[str, list[Run]]:
     return {c: runs(x * US_PER_MINUTE, among * US_PER_MINUTE) for c, x in inside.items()}
 
 
-def conflicting(table: Table, pages: Sequence[Page]) -> dict[str, list[Run]]:
-    """As `_runs_of`; an archive has settled its conflicts, and knows only how many a page had."""
-    found = _runs_of(table, table.conflicts)
+def came_twice(table: Table, pages: Sequence[Page]) -> dict[str, dict[str, list[Run]]]:
+    """The ``conflicts`` and ``duplicates`` of a note: by column, runs of rows that came twice.
+
+    An archive has settled them; of its conflicts it knows only how many a page had.
+    """
+    conflicts, again = _runs_of(table, table.conflicts), dict(table.duplicates)
     for page in pages:
         for column in set(page.report.conflicts) & set(table.columns) if len(page.minutes) else ():
             first, last = (int(x) * US_PER_MINUTE for x in page.minutes[[0, -1]])
-            found.setdefault(column, []).append((first, last, page.report.conflicts[column]))
-    return found
+            conflicts.setdefault(column, []).append((first, last, page.report.conflicts[column]))
+        for column in (c for c in table.columns if c in page.report.doubled):
+            for first, last, _ in page.report.doubled[column]:
+                low, high = np.searchsorted(table.minutes, (first, last + 1)).tolist()
+                there = again.get(column, table.minutes[:0])
+                again[column] = np.union1d(there, table.minutes[low:high])
+    return {"conflicts": conflicts, "duplicates": _runs_of(table, again)}
 
 
 def tell_of_nothing(reading: ReadJob, here: Mapping[str, bool]) -> None:

@@ -29,6 +29,7 @@ _NAMES = {COMMON: "common areas", MAIN: "the main"}
 _WORDS = Words(
     "cts and volts, or max_kw, in [elements.{}] of the site file",
     "[[elements.{}.swaps]] of the site file",
+    'role = "export" in [elements.{}] of the site file',
     'accept = ["recorded", "estimated"] in [split]',
     'accept = ["recorded", "partial"] in [split]',
 )

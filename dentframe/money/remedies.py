@@ -15,14 +15,15 @@ class Words(NamedTuple):
 
     Attributes
     ----------
-    power, swap : str
-        How an element's greatest power and a meter swap are stated.
+    power, swap, export : str
+        How an element's greatest power, a meter swap, and that it feeds energy back are stated.
     estimated, partial : str
         How such a figure is accepted.
     """
 
     power: str
     swap: str
+    export: str
     estimated: str
     partial: str
 
@@ -32,6 +33,10 @@ def bill_words() -> Words:
     return Words(
         by('RegisterRules(max_kw={{"{}": ...}})', "--max-kw {}=KW, or in a file for --site"),
         by('RegisterRules(swaps={{"{}": ...}})', "[[elements.{}.swaps]] in a file for --site"),
+        by(
+            'RegisterRules(allow_export={{"{}": True}})',
+            'role = "export" in [elements.{}] in a file for --site',
+        ),
         by('accept=("recorded", "estimated")', "--accept-estimated"),
         by('accept=("recorded", "partial")', ""),
     )
@@ -67,10 +72,12 @@ def remedy(status: str, flags: Sequence[str], element: str, words: Words) -> str
             f"estimate; accept it: {words.estimated}."
         )
     if "unexplained_decrease" in flags or "unexplained_jump" in flags:
+        fell = "unexplained_decrease" in flags
+        export = f" If it feeds energy back, say so: {words.export.format(element)}."
         return (
             "The register moved by more than can have been used. If the greatest power [kW] is "
             f"wrong or not stated, give it: {power}. If the meter was swapped, state the swap: "
-            f"{swap}."
+            f"{swap}.{export if fell else ''}"
         )
     if status == "partial":
         if not words.partial:

@@ -58,6 +58,9 @@ class Report:
     conflicts : dict of str to int
         Column → cells that such rows gave different values, where that is settled already:
         in an archive they are NaN.
+    doubled : dict of str to tuple of (int, int, int)
+        Column → runs of minutes, first, last and how many, whose cells such rows gave the same
+        value, where that is settled already.
     """
 
     rows: int = 0
@@ -71,6 +74,7 @@ class Report:
     unsorted: bool = False
     duplicates: int = 0
     conflicts: Mapping[str, int] = field(default_factory=dict)
+    doubled: Mapping[str, tuple[tuple[int, int, int], ...]] = field(default_factory=dict)
 
     @classmethod
     def zero(cls) -> Report:
@@ -88,7 +92,7 @@ class Report:
         """Leave out the counts of other columns."""
         counts = {
             name: {column: n for column, n in getattr(self, name).items() if column in columns}
-            for name in ("absent", "blank", "unreadable", "unexpected", "conflicts")
+            for name in ("absent", "blank", "unreadable", "unexpected", "conflicts", "doubled")
         }
         return replace(self, **counts)  # type: ignore[arg-type] # each a table of its own kind
 
@@ -105,6 +109,10 @@ class Report:
             self.unsorted or other.unsorted,
             self.duplicates + other.duplicates,
             add_counts(self.conflicts, other.conflicts),
+            {
+                column: (*self.doubled.get(column, ()), *other.doubled.get(column, ()))
+                for column in {**self.doubled, **other.doubled}
+            },
         )
 
 

@@ -245,6 +245,32 @@ def test_conflicting_rows_keep_their_flag_on_dask(tmp_path):
         assert any("conflicting_duplicate" in x for x in found["flags"])
 
 
+def test_rows_that_came_twice_keep_their_flag(tmp_path):
+    """From the archive and on Dask as from the cloud; a blank cell of theirs has none."""
+    times = ["00:02", "00:17", "00:17", "00:32", "00:47", "01:02", "01:17"]
+    rows = [
+        {"date": "2024-01-01", "time": t, "kWHNet/Elm/A": t[3:], "kWHNet/Elm/B": ""} for t in times
+    ]
+    rows += [{**row, "date": "2024-01-02", "kWHNet/Elm/B": "5"} for row in rows[3:5]]
+    archive = Archive(tmp_path / "a")
+    with (
+        emulator.serve(emulator.Fixed({"P1": rows}), rate=None, concurrency=None) as cloud,
+        client_of(cloud, tmp_path) as client,
+    ):
+        fill(archive, client, ["P1"], [Window(2024, 1)], ("kWHNet",))
+        for end in ("2024-02-01", "2024-01-01 00:40"):
+            span = ("P1", "2024-01-01", end, "kWHNet")
+            expected = read_dentcloud(*span, client=client).attrs
+            assert archive.read(*span).attrs == expected
+            assert list(expected["dentcloud"]["duplicates"]["P1"]) == ["kWHNet/Elm/A"]
+    pytest.importorskip("dask.dataframe")
+    found = archive.energy([*pd.date_range("2024-01-01", periods=3, tz="UTC")], detail=True)
+    told = found.compute()
+    told = told[["duplicate_dropped" in x for x in told["flags"]]]
+    assert told["element"].tolist() == ["A"]
+    assert told["start"].dt.day.tolist() == [1]
+
+
 def test_late_data_is_read_again(tmp_path):
     """A month kept too early is asked again, and the later answer is the one that is read."""
     rows = [

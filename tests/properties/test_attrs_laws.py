@@ -20,10 +20,10 @@ ROWS = 24 * 6
 
 
 @st.composite
-def reads(draw):
+def reads(draw, lates=(0, 3, 59)):
     """Hourly readings of some days, with or without the readings around them."""
     bracket = draw(st.booleans())
-    late = pd.Timedelta(minutes=draw(st.sampled_from([0, 3, 59])))
+    late = pd.Timedelta(minutes=draw(st.sampled_from(lates)))
     times = pd.date_range(START + late, periods=ROWS, freq=STEP) - (STEP if bracket else late * 0)
     power = np.array(draw(st.lists(st.integers(1, 9), min_size=ROWS, max_size=ROWS)), dtype=float)
     frame = pd.DataFrame(
@@ -95,3 +95,18 @@ def test_means_of_hours_are_not_taken_for_what_was_read(frame, hours):
     lost = coarse.dent.energy(tz="UTC", interval=f"{hours}h", detail=True)
     covered = lost["coverage"].item() * (lost["end"].item() - lost["start"].item()) / STEP
     assert covered >= len(frame) - hours
+
+
+@settings(max_examples=30, deadline=None)
+@given(reads(lates=(0,)), st.sampled_from([2, 3, 6]), st.booleans(), st.booleans())
+def test_fewer_readings_give_no_other_recorded_figure(fresh, hours, told_so, register):
+    """Last values and means of whole hours, at their true labels, with the interval told or not."""
+    source = "register" if register else "demand"
+    parts = fresh.resample(f"{hours}h", closed="right", label="right")
+    made = parts.agg({KWH: "last", KW: "mean"})[parts.size() == hours]
+    made.attrs = fresh.attrs
+    options = {"tz": "UTC", "source": source, "interval": f"{hours}h" if told_so else "1h"}
+    figures = made.dent.energy("D", detail=True, **options).set_index("start")
+    figures = figures[figures["status"] == "recorded"]
+    whole = days(fresh, source).reindex(figures.index)
+    assert figures["energy"].to_numpy() == pytest.approx(whole["energy"].to_numpy(), abs=1e-9)

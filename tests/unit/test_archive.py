@@ -63,6 +63,9 @@ def test_a_blank_in_a_column_with_values_is_not_final(archive):
     archive.keep(answer("2024-01", {"DemandkW/Elm/A": kw}), READ_AT)
     assert archive.held(METER, ("DemandkW",), now=later(24 * 31)) == set()
     assert archive.coverage()[["complete", "final"]].to_numpy().tolist() == [[False, False]]
+    many = Report(rows=2976, blank={"DemandkW/Elm/A": 96, "DemandkW/Elm/B": 2976})
+    archive.keep(answer("2024-01", {"DemandkW/Elm/A": kw}, report=many), later(1))
+    assert archive.coverage()["missing"].tolist() == ["96 blank cells"]
 
 
 def test_an_honest_outage_is_final_once_it_stays_the_same(archive):

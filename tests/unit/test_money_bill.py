@@ -363,6 +363,23 @@ def test_the_element_that_lacks_a_block_is_named():
     assert (made.lines[0].element, made.lines[0].quantity) == ("A, B", 6)
 
 
+def test_a_peak_that_an_uncovered_element_cannot_have_changed_is_billed():
+    """B is off for two days in which A drew 5 kW: with 54 kW of B that is below their 60 kW."""
+    index = pd.date_range("2024-03-01", "2024-04-01", freq="15min", tz=NY).tz_convert("UTC")
+    peak = np.arange(len(index)) == 2000
+    power = {"A": np.where(peak, 40.0, 5.0), "B": np.where(peak, 20.0, 3.0)}
+    df = pd.DataFrame({f"kWHNet/Elm/{k}": 1000 + kw.cumsum() / 4 for k, kw in power.items()}, index)
+    df.iloc[700:900, 1] = np.nan
+    charges = [Energy("E", "0.20"), Demand("D", "10")]
+    for most in (None, 55):
+        rules = RegisterRules(max_kw=most)
+        with pytest.raises(CoverageError, match=r"If B cannot have drawn 55\.00 kW then"):
+            march(charges, df, elements="all", registers=rules)
+    made = march(charges, df, elements="all", registers=RegisterRules(max_kw={"B": 54}))
+    assert [str(x.quantity) for x in made.lines] == ["5957.00", "60.00"]
+    assert made.check() == []
+
+
 def polled(minute=47, kw=3.333, start="2024-02-29 22:00", end="2024-05-01 02:00"):
     """A register with three decimals that is read off the quarter hour."""
     first = pd.Timestamp(start, tz=NY) + pd.Timedelta(minute % 15, unit="min")

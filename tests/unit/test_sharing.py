@@ -392,6 +392,17 @@ def test_a_peak_beyond_what_a_missing_meter_could_have_drawn_is_shared():
     assert "even at their max_kw" in run.statements["A"].lines[0].note
 
 
+def test_an_exporter_that_is_not_declared_is_told_so():
+    """Its energy is missing, and the remedy names the role."""
+    frame = readings({"A": 1000, "B": 2000})
+    day = np.arange(len(frame)) // 48 % 2
+    frame["kWHNet/Elm/B"] = 500 + np.cumsum(np.where(day, -0.4, 0.3))
+    run = split(bill(kwh=1000), site(), frame=frame)
+    missing = found(run, "missing").iloc[0]
+    assert missing["subject"] == "P1_B"
+    assert 'role = "export" in [elements.P1_B]' in missing["remedy"]
+
+
 @pytest.mark.parametrize("max_kw", [None, 55, 70])
 def test_the_figure_that_would_release_a_peak_is_named(max_kw):
     """From 55 kW on B may have made a higher peak, and without max_kw nothing tells."""
