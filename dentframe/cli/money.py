@@ -6,6 +6,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,14 +70,15 @@ def split(
         more = load_corrections(corrections)
         where = replace(where, corrections=(*where.corrections, *more), file=where.file)
     asked = UtilityBill.load(bill), where, how
-    _finish(lambda: run_split(*asked, archive=archive, records=records), out, draft=draft)
+    run = partial(run_split, *asked, archive=archive, records=records)
+    _finish(run, out, where.locale, draft=draft)
 
 
-def _finish(make: Callable[[], Run], out: Path, *, draft: bool = False) -> None:
+def _finish(make: Callable[[], Run], out: Path, locale: str, *, draft: bool = False) -> None:
     """Make a run, save it, and say what it is; one with open exceptions ends with status 1."""
     from dentframe.money.saving import missing_extras
 
-    missing = missing_extras()
+    missing = missing_extras(locale)
     if missing:
         say(missing)
     run = make()
@@ -161,7 +163,7 @@ def rebill(
     if archive is not None:
         frame = readings_of(what or old.bill, where or old.site, None, archive)
     asked = {"site": where, "bill": what, "frame": frame, **terms}
-    _finish(lambda: run_rebill(old, corrections, **asked), out)
+    _finish(partial(run_rebill, old, corrections, **asked), out, (where or old.site).locale)
 
 
 @click.command()

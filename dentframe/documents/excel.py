@@ -16,7 +16,6 @@ from dentframe.documents.csv import is_missing, text_of
 from dentframe.documents.first_page import FirstPage, first_page
 from dentframe.documents.formats import formats
 from dentframe.documents.pdf_table import LETTER
-from dentframe.documents.tables import moment
 from dentframe.documents.words import explained, labels, visible
 from dentframe.errors import missing_extra
 from dentframe.frame.tables import escaped
@@ -370,11 +369,12 @@ def _statement(sheet: Sheet, of: Statement) -> None:
 
 
 def _readings(sheet: Sheet, of: Statement) -> None:
+    f = formats(of.locale)
     rows = [
         [
             r.element,
-            *(moment(r.open_at, of.tz), r.open_reading, _YES[r.open_interpolated]),
-            *(moment(r.close_at, of.tz), r.close_reading, _YES[r.close_interpolated]),
+            *(f.moment(r.open_at, of.tz), r.open_reading, _YES[r.open_interpolated]),
+            *(f.moment(r.close_at, of.tz), r.close_reading, _YES[r.close_interpolated]),
             *(r.energy, r.lo, r.hi, r.unit, _share(r.coverage), r.status, labels(r.flags)),
         ]
         for r in of.readings

@@ -49,6 +49,13 @@ class Formats:
         """A local time to the minute."""
         return f"{self.day(at)}, {at:%H:%M}"
 
+    def moment(self, at: pd.Timestamp | None, tz: Any) -> str:
+        """A local time to the minute, with its zone, as an audit sheet has it."""
+        return "" if at is None else self._moment(at.tz_convert(tz))
+
+    def _moment(self, at: pd.Timestamp) -> str:
+        return f"{at:%Y-%m-%d %H:%M %Z}"
+
     def between(self, first: dt.date, last: dt.date) -> str:
         """Two dates and all between them."""
         if (first.year, first.month) == (last.year, last.month):
@@ -161,6 +168,11 @@ class LocaleFormats(Formats):
         """A local time to the minute."""
         clock = self._dates.format_time(at, "short", locale=self._locale)
         return f"{self.day(at)}, {_narrow(clock)}"
+
+    def _moment(self, at: pd.Timestamp) -> str:
+        day = self._dates.format_date(at, "medium", locale=self._locale)
+        clock = self._dates.format_time(at, "short", locale=self._locale)
+        return _narrow(f"{day}, {clock} {at:%Z}")
 
     def between(self, first: dt.date, last: dt.date) -> str:
         """Two dates and all between them."""

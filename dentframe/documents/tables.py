@@ -25,11 +25,6 @@ def title(of: Statement) -> str:
     return f"{DRAFT}: {visible(of.title)}" if of.draft else visible(of.title)
 
 
-def moment(at: pd.Timestamp | None, tz: str) -> str:
-    """A local time to the minute, with its zone."""
-    return "" if at is None else f"{at.tz_convert(tz):%Y-%m-%d %H:%M %Z}"
-
-
 def percent(coverage: float | None, f: Formats) -> str:
     """A share, rounded down: 100 % is said only where it is."""
     if coverage is None:
@@ -91,7 +86,7 @@ def _own_edges(of: Statement, x: Line, f: Formats) -> str:
         (x.close_at, x.close_reading, _AFTER * x.close_interpolated),
     )
     told = (
-        f"{f.number(value)} at {moment(at, of.tz)}".strip() + f" ({why})" * bool(why)
+        f"{f.number(value)} at {f.moment(at, of.tz)}".strip() + f" ({why})" * bool(why)
         for at, value, why in ends
     )
     return f"readings {' and '.join(told)}"
@@ -112,10 +107,10 @@ def _reading(of: Statement, r: Reading, f: Formats) -> Texts:
     closed = bool(r.close_interpolated and r.close_at is not None)
     return {
         "element": visible(r.element),
-        "open_at": moment(r.open_at, of.tz),
+        "open_at": f.moment(r.open_at, of.tz),
         "open_note": _BEFORE * opened,
         "open_reading": f.number(r.open_reading),
-        "close_at": moment(r.close_at, of.tz),
+        "close_at": f.moment(r.close_at, of.tz),
         "close_note": _AFTER * closed,
         "close_reading": f.number(r.close_reading),
         "energy": f.number(r.energy),
@@ -178,7 +173,7 @@ def head(of: Statement) -> list[tuple[str, str]]:
         ("Bill's period", _span(of, of.start, of.end) if own != (of.start, of.end) else ""),
         ("Time zone", of.tz),
         ("Tariff", visible(str((of.tariff or {}).get("name", "")))),
-        ("Readings fetched", moment(of.read_at, of.tz)),
+        ("Readings fetched", formats(of.locale).moment(of.read_at, of.tz)),
     ]
     return [(k, v) for k, v in told if v]
 
@@ -189,7 +184,8 @@ def beside(of: Statement) -> list[str]:
 
 
 def _span(of: Statement, start: pd.Timestamp, end: pd.Timestamp) -> str:
-    return f"{moment(start, of.tz)} – {moment(end, of.tz)}"
+    f = formats(of.locale)
+    return f"{f.moment(start, of.tz)} – {f.moment(end, of.tz)}"
 
 
 def rated(of: Statement) -> bool:

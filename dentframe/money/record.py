@@ -245,24 +245,25 @@ class Record:
     @property
     def billed(self) -> list[Billed]:
         """What each tenant used and paid, for later statements to compare with."""
-        energy = self.figures.query("basis == 'energy' and kind == 'own'")
+        energy = self.figures.query("basis == 'energy'")
+        accounts = {t.name: t.account for t in self.site.tenants}
         return [
             Billed(
-                t.name,
-                t.account,
+                party,
+                accounts.get(party, ""),
                 mine["start"].min(),
                 mine["end"].max(),
                 None if mine["quantity"].isna().any() else add(list(mine["quantity"])),
-                add(list(self.charges["amount"][self.charges["party"] == t.name])),
+                add(list(self.charges["amount"][self.charges["party"] == party])),
                 {
                     str(key): (at, rounded(value, self.rules.places))
-                    for key, at, value in mine[_CLOSING].astype(object).to_numpy()
+                    for key, at, value in last[_CLOSING].astype(object).to_numpy()
                     if not pd.isna(value)
                 },
             )
-            for t in self.site.tenants
-            for mine in [energy[energy["party"] == t.name]]
-            if len(mine)
+            for party in dict.fromkeys(map(str, energy["party"]))
+            for mine in [energy[energy["party"] == party]]
+            for last in [mine[mine["end"] == mine["end"].max()]]
         ]
 
     def table(self, name: str) -> pd.DataFrame:

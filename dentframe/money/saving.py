@@ -19,7 +19,8 @@ import pandas as pd
 from dentframe.documents import journal
 from dentframe.documents.csv import save_csv
 from dentframe.documents.excel import save_workbook
-from dentframe.errors import AlreadyThereError, ConfigError, DentWarning, warn
+from dentframe.documents.formats import formats
+from dentframe.errors import AlreadyThereError, ConfigError, DentWarning, missing_extra, warn
 from dentframe.files import file_names, files_in, whole_folder
 from dentframe.frame import tables
 from dentframe.money import outcome, rebilling, workings
@@ -93,7 +94,7 @@ def save(
     target = Path(folder)
     try:
         lacking = _check_free(target, of)
-        missing = missing_extras()
+        missing = missing_extras(of.site.locale)
         if missing:
             warn(missing, DentWarning)
         with whole_folder(target) as part:
@@ -109,14 +110,27 @@ def save(
     return target / RECORD
 
 
-def missing_extras() -> str:
-    """What cannot be written for want of optional packages, all at once; ``""`` for nothing."""
+def missing_extras(locale: str) -> str:
+    """What cannot be written for want of optional packages, all at once; ``""`` for nothing.
+
+    Raises
+    ------
+    MissingExtraError
+        Where a locale is asked for and Babel is not installed; the other packages are named too.
+    ConfigError
+        For a locale that Babel does not know.
+    """
     forms = {k: v for k, v in _EXTRAS.items() if find_spec(k) is None}
+    extras = ",".join(dict.fromkeys(["report"] * bool(locale) + [x for _, x in forms.values()]))
+    without = " and ".join(x for x, _ in forms.values())
+    if locale and find_spec("babel") is None:
+        also = f", and {without}" if without else ""
+        raise missing_extra(f"write statements as locale {locale!r} has them{also}", extras)
+    formats(locale)
     if not forms:
         return ""
-    extras = ",".join(dict.fromkeys(extra for _, extra in forms.values()))
     return (
-        f"The statements are saved without {' and '.join(x for x, _ in forms.values())}: an "
+        f"The statements are saved without {without}: an "
         f'optional package is not installed. Install it with: pip install "dentframe[{extras}]", '
         "and save to the same folder again to add them."
     )

@@ -29,7 +29,7 @@ from dentframe.money.occupancy import (
     stays,
 )
 from dentframe.money.record import records_in
-from dentframe.money.saving import ledger
+from dentframe.money.saving import ledger, missing_extras
 from dentframe.money.saving import save as _save
 from dentframe.money.split_rules import SplitRules, rules_of
 from dentframe.money.statement import Statement
@@ -256,6 +256,7 @@ def split(
     """
     _check(bill, site)
     how = rules_of(site, rules)
+    missing_extras(site.locale)  # refuses a locale that cannot be written, before the work
     ledger(site)  # refuses accounts that cannot be posted to before anything is read
     dated_parts(site, bill, how)  # refuses what the lines lack before anything is read
     read_at = None

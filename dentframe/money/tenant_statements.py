@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from dentframe.documents.formats import formats
 from dentframe.money.comparison import Billed, compared, measured
 from dentframe.money.figures import Figure, Usage, accepts, moves, parts_told, scale_of
 from dentframe.money.letters import lettered
@@ -65,7 +66,7 @@ def _statement(
     before, why = compared(now, earlier, zone, why)
     return Statement(
         party=party,
-        title=f"{of.site.name}: share of {of.bill.name}",
+        title=f"{of.site.name}: your share of the electricity bill {of.bill.name}",
         start=start.tz_convert(zone),
         end=end.tz_convert(zone),
         tz=of.site.tz,
@@ -141,11 +142,12 @@ def _note(of: Outcome, c: Charge) -> str:
     if c.part == FEE:
         return "a fee of the landlord, no part of the utility's bill"
     amount = next(x.amount for x in of.bill.lines if x.name == c.line)
-    told = f"of the utility's {amount} {of.site.currency}{of.use(c.line).dated}"
+    f = formats(of.site.locale)
+    told = f"of the utility's {f.money(amount, of.site.currency)}{of.use(c.line).dated}"
     if c.quantity is None:
         return told
     credit = "a credit: " if c.quantity < 0 else ""
-    return f"{credit}{c.quantity} of {c.whole} {c.unit} {told}"
+    return f"{credit}{f.number(c.quantity)} of {f.number(c.whole)} {c.unit} {told}"
 
 
 def _name(of: Outcome, f: Figure) -> str:
@@ -193,10 +195,8 @@ def _edges(of: Outcome, f: Figure) -> dict[str, Any]:
 def _notes(of: Outcome, mine: Sequence[Figure]) -> list[str]:
     """Which element was whose, where that was not the whole time."""
     spans = {span(of.site, use.bill) for use in of.uses}
-    zone = of.site.zone
     return [
-        f"{_name(of, f)} is yours from {f.stay.start.tz_convert(zone):%Y-%m-%d %H:%M} to "
-        f"{f.stay.end.tz_convert(zone):%Y-%m-%d %H:%M}."
+        f"{_name(of, f)} is yours from {_moment(of, f.stay.start)} to {_moment(of, f.stay.end)}."
         for f in mine
         if (f.stay.start, f.stay.end) not in spans
     ]
@@ -233,7 +233,7 @@ def _rests(of: Outcome, c: Charge, found: Sequence[Figure]) -> Iterator[str]:
     yield from _peak(of, c, found)
     if c.part in PARTS and c.quantity is not None:
         use = of.use(c.line)
-        yield from _left(use, c)
+        yield from _left(of, use, c)
         yield from _shared(of, use, c)
 
 
@@ -252,15 +252,16 @@ def _peak(of: Outcome, c: Charge, found: Sequence[Figure]) -> Iterator[str]:
 
 
 def _moment(of: Outcome, at: pd.Timestamp) -> str:
-    return f"{at.tz_convert(of.site.zone):%Y-%m-%d %H:%M %Z}"
+    return formats(of.site.locale).moment(at, of.site.zone)
 
 
-def _left(use: Usage, c: Charge) -> Iterator[str]:
+def _left(of: Outcome, use: Usage, c: Charge) -> Iterator[str]:
     """What the meters leave of the utility's energy, where the part has no meter of its own."""
     own = c.part == COMMON and any(s.kind == COMMON for s in use.stays)
     if c.unit == "kWh" and not own:
-        measured = EXACT.subtract(use.kwh, use.residual)
-        yield f"the meters measured {measured} of the utility's {use.kwh} kWh"
+        number = formats(of.site.locale).number
+        measured = number(EXACT.subtract(use.kwh, use.residual))
+        yield f"the meters measured {measured} of the utility's {number(use.kwh)} kWh"
 
 
 def _shared(of: Outcome, use: Usage, c: Charge) -> Iterator[str]:
@@ -271,7 +272,8 @@ def _shared(of: Outcome, use: Usage, c: Charge) -> Iterator[str]:
     by, own = part.rule.by, weights(use, part.rule)
     same = [x for x in of.shares if (x.line, x.part) == (c.line, c.part)]
     whole = add([x.quantity for x in same if x.quantity is not None])
-    head = f"your share of {whole} {c.unit} of {TITLES[c.part]}, by {by}"
+    number = formats(of.site.locale).number
+    head = f"your share of {number(whole)} {c.unit} of {TITLES[c.part]}, by {by}"
     if c.party in own:
-        told = f"{own[c.party]} of {add(list(own.values()))} {WEIGHT_UNITS.get(by, '')}"
-        yield f"{head}: {told}".rstrip()
+        mine, all_of = number(own[c.party]), number(add(list(own.values())))
+        yield f"{head}: {mine} of {all_of} {WEIGHT_UNITS.get(by, '')}".rstrip()

@@ -135,6 +135,24 @@ def test_an_opening_that_is_not_the_printed_closing(tmp_path):
     assert verify(accepted.save(tmp_path / "2024-02", draft=True)).ok
 
 
+def test_an_opening_of_a_vacant_or_a_common_element_is_held_to_its_closing(tmp_path):
+    """Nobody's paper printed it, and the record has it all the same."""
+    elements = {"P1_A": element(common=True), "P1_B": element(area=1), "P1_C": element()}
+    rules = {"common": {"by": "energy"}}
+    where = site([tenant("C", "C")], elements, rules, landlord="Owner")
+    frame = earlier()
+    frame["kWHNet/Elm/C"] = frame["kWHNet/Elm/B"]
+    january = bill(line("Energy", "energy", "60.00"), kwh=700)
+    assert split(january, where, frame=frame).save(tmp_path / "2024-01")
+    at = pd.Timestamp("2024-02-01", tz=LA).tz_convert("UTC")
+    frame.loc[("P1", at) :, ["kWHNet/Elm/A", "kWHNet/Elm/B"]] += 0.5
+    told = {"start": "2024-02-01", "end": "2024-03-01", "name": "Feb", "kwh": 700}
+    run = split(bill(line("Energy", "energy", "80.00"), **told), where, frame=frame,
+                records=tmp_path)  # fmt: skip
+    found = run.exceptions.query("kind == 'opening_differs'")
+    assert set(found["subject"]) == {"P1_A", "P1_B"}
+
+
 def test_records_of_drafts_and_of_other_sites_do_not_count(tmp_path):
     """Only what went out is compared with."""
     run = split(bill(line("Energy", "energy", "60.00"), kwh=400), site(), frame=earlier())

@@ -189,6 +189,19 @@ def test_numbers_and_dates_are_the_locales():
     assert formats("en-US").money(Decimal("0.2154"), "USD") == "$0.2154"
 
 
+def test_the_audit_sheet_is_the_locales_too():
+    """Its notes and its times, with their zone."""
+    pytest.importorskip("babel")
+    frame = readings({"A": 2000.37, "B": 1000.11})
+    tenants = [tenant("A", "A", end="2024-01-16"), tenant("B", "B")]
+    german = site(tenants, landlord="Owner", locale="de-DE", currency="EUR")
+    first = split(bill(kwh=3000.48), german, frame=frame).statements["B"]
+    assert first.lines[0].note.startswith("1.000,11 of 3.000,48 kWh of the utility's 600,00")
+    other = split(bill(kwh=3000.48), german, frame=frame).statements["A"]
+    assert any("01.01.2024, 00:00 PST to 16.01.2024, 00:00 PST" in x for x in other.notes)
+    assert "01.01.2024, 00:00 PST" in other.to_html()
+
+
 def test_a_locale_needs_babel(monkeypatch):
     """Without it the error names the extra; an unknown locale is named too."""
     formats.cache_clear()

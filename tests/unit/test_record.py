@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dentframe import Record, Statement, records, verify
-from dentframe.errors import ConfigError, DentError, DentWarning
+from dentframe.errors import ConfigError, DentError, DentWarning, MissingExtraError
 from dentframe.money import saving as recorded
 from dentframe.money import verification
 from tests.split_kit import bill, line, readings, shares, site, split, tenant
@@ -339,6 +339,19 @@ def test_missing_extras_are_told_at_once_and_added_later(tmp_path, monkeypatch):
     assert verify(tmp_path / "out").ok
     with pytest.raises(ConfigError, match="never overwritten"):
         good().save(tmp_path / "out")
+
+
+def test_a_locale_that_cannot_be_written_is_told_before_the_work(monkeypatch):
+    """Before anything is read; Babel is named together with all that is not there."""
+    with pytest.raises(ConfigError, match="'xx-XX'"):
+        split(bill(*BILL, kwh=3000), site(locale="xx-XX"))
+    monkeypatch.setattr(recorded, "find_spec", lambda x: None)
+    with pytest.raises(MissingExtraError, match=r"'de-DE'.*pages and PDFs.*\[report,excel\]"):
+        split(bill(*BILL, kwh=3000), site(locale="de-DE"))
+    monkeypatch.setattr(recorded, "find_spec", lambda x: None if x == "babel" else x)
+    with pytest.raises(MissingExtraError, match=r"'de-DE' has them: .*dentframe\[report\]"):
+        recorded.missing_extras("de-DE")
+    assert recorded.missing_extras("") == ""
 
 
 # --- verify stays inside, and damage is told -----------------------------------------------

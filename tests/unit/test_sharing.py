@@ -356,7 +356,7 @@ def test_statements_show_the_arithmetic():
     run = split(bill(), site(), frame=readings(EVEN))
     statement = run.statements["A"]
     (only,) = statement.lines
-    assert only.note == "2000.00 of 3000.00 kWh of the utility's 600.00 USD"
+    assert only.note == "2,000.00 of 3,000.00 kWh of the utility's 600.00 USD"
     assert (str(only.open_reading), str(only.close_reading)) == ("1000.00", "3000.00")
     assert not only.open_interpolated
     assert statement.check() == []

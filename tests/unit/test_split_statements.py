@@ -75,7 +75,7 @@ def test_a_shared_part_tells_its_arithmetic():
     of = run().statements["A"]
     common, loss = note(of, "Energy: common areas"), note(of, "Energy: technical loss")
     assert "300.00 kWh of common areas, by area: 1500 of 11600 area-days" in common
-    assert "the meters measured 3300.00 of the utility's 3400.00 kWh" in loss
+    assert "the meters measured 3,300.00 of the utility's 3,400.00 kWh" in loss
     assert "your share of 100.00 kWh of technical loss, by energy:" in loss
     assert " of 3000.00 kWh" in loss
 
