@@ -74,10 +74,10 @@ def test_a_shared_part_tells_its_arithmetic():
     """Area-days: A 15 x 100, B 31 x 300, the landlord's vacant unit 16 x 50: 11,600."""
     of = run().statements["A"]
     common, loss = note(of, "Energy: common areas"), note(of, "Energy: technical loss")
-    assert "300.00 kWh of common areas, by area: 1500 of 11600 area-days" in common
+    assert "300.00 kWh of common areas, by area: 1,500 of 11,600 area-days" in common
     assert "the meters measured 3,300.00 of the utility's 3,400.00 kWh" in loss
     assert "your share of 100.00 kWh of technical loss, by energy:" in loss
-    assert " of 3000.00 kWh" in loss
+    assert " of 3,000.00 kWh" in loss
 
 
 def test_a_loss_has_only_the_flags_that_make_it_unsure():
