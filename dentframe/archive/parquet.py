@@ -24,6 +24,7 @@ import numpy as np
 
 from dentframe.archive.files import foreign
 from dentframe.archive.merge import Holding
+from dentframe.archive.pages import unpacked
 from dentframe.archive.records import SCHEMA, About, Record, dump, load, read_metadata, said_topics
 from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError, DentError, missing_extra
@@ -261,6 +262,7 @@ class Opened:
         for group, length in zip(groups, lengths, strict=True):  # so that little is held twice
             rows, first = slice(first, first + length), first + length
             with _reading(self.path):
+                self._check_pages(group, wanted)
                 table = self.file.read_row_group(group, columns=[TIME, *wanted])
             self._check_minutes(table.column(TIME), group, minutes[rows])
             for i, name in enumerate(wanted):
@@ -300,6 +302,16 @@ class Opened:
             for g in groups
         }
         return {group: bad for group, bad in found.items() if bad}
+
+    def _check_pages(self, group: int, columns: Collection[str]) -> None:
+        """Refuse pages of a file without checksums that unpack to more than its footer says."""
+        for i, name in enumerate((TIME, *self.columns) if self.sums is None else ()):
+            if name == TIME or name in columns:
+                metadata = self.file.metadata
+                said = metadata.row_group(group).column(i).total_uncompressed_size
+                size = unpacked(self.data[_place(metadata, group, i)])
+                if size > said:
+                    raise torn(self.path, f"{name!r} unpacks to {size} bytes, not {said}")
 
     def _window(self, group: int) -> Window:
         return Window(self.year, self.months[group])

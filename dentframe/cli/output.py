@@ -123,11 +123,20 @@ def _text(frame: pd.DataFrame, form: str, out: Path | None) -> None:
     elif form == "table":
         text = _flat(frame).to_string()
     else:
-        text = _flat(frame).to_csv(index=frame.index.names != [None]).rstrip("\n")
+        shown = _whole(_flat(frame)).rename(columns=_uncomputed)
+        for name, values in shown.items():
+            if values.dtype.kind == "O":
+                shown[name] = values.map(_uncomputed)
+        text = shown.to_csv(index=False).rstrip("\n")
     if out is None:
         click.echo(text)
     else:
         out.write_text(f"{text}\n", encoding="utf-8")
+
+
+def _uncomputed(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula."""
+    return tables.escaped(value) if isinstance(value, str) else value
 
 
 def _flat(frame: pd.DataFrame) -> pd.DataFrame:

@@ -49,6 +49,8 @@ class BillLine:
     credit: bool = False
 
 
+_LONGEST = 1098
+"""A bill of more days than three years is a mistake, and each of its days would be worked out."""
 KINDS = (
     "estimated", "negative_line", "negative_residual", "no_total", "not_closed", "not_priced",
     "opening_differs", "over_recovery", "partial", "periods_differ", "unallocated",
@@ -119,8 +121,8 @@ class UtilityBill:
     Raises
     ------
     ConfigError
-        For no or double lines, a total that the lines do not add up to, or an accepted kind that
-        does not exist.
+        For no or double lines, dates more than three years apart, a total that the lines do not
+        add up to, or an accepted kind that does not exist.
 
     Examples
     --------
@@ -147,6 +149,7 @@ class UtilityBill:
 
     def __post_init__(self) -> None:
         _check_lines(self)
+        _check_dates(self)
         for x in self.accepted:
             if x.kind not in KINDS:
                 near = did_you_mean(x.kind, KINDS) or f": use one of {', '.join(KINDS)}."
@@ -231,4 +234,18 @@ def _check_lines(bill: UtilityBill) -> None:
             raise ConfigError(
                 f"Cannot use {bill.file}: the amount of line {line.name!r} is {line.amount!r}, "
                 "no Decimal. Money is exact: Decimal('12.34')."
+            )
+
+
+def _check_dates(bill: UtilityBill) -> None:
+    dated: list[tuple[str, UtilityBill | BillLine]] = [("", bill)]
+    dated += [("table [lines], ", line) for line in bill.lines]
+    for where, x in dated:
+        if x.start is None or x.end is None:
+            continue
+        days = x.end.toordinal() - x.start.toordinal()
+        if days > _LONGEST:
+            raise ConfigError(
+                f"Cannot use {bill.file}: {where}field 'end' = {x.end}: {x.name!r} would last "
+                f"{days} days, and a bill has at most {_LONGEST}: correct its dates."
             )

@@ -13,6 +13,8 @@ import pandas as pd
 import pytest
 
 from dentframe import cli, emulator, read_dentcloud
+from dentframe.cli.output import write
+from dentframe.frame.tables import plain
 
 LA = "America/Los_Angeles"
 METER = "P482311252"
@@ -71,6 +73,22 @@ def test_energy_is_read_with_its_brackets(cloud, capsys):
     assert cli.main(["energy", METER, "2023-12-05", "--tz", LA, "--freq", "D", "--detail"]) == 0
     frame = pd.read_csv(io.StringIO(capsys.readouterr().out))
     assert set(frame["status"]) == {"recorded"}
+
+
+def test_no_text_of_a_printed_csv_is_computed(tmp_path):
+    """Names in cells, headers and the index are escaped; numbers and times stay."""
+    texts = ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "plain"]
+    at = pd.date_range("2024-01-01", periods=7, freq="h", tz="UTC")
+    index = pd.Index(texts, name="=meter")
+    frame = pd.DataFrame({"@at": at, "kWh": -1.5, "note": texts}, index=index)
+    write(frame, "csv", tmp_path / "x.csv")
+    found = pd.read_csv(tmp_path / "x.csv", keep_default_na=False)
+    assert list(found.columns) == ["'=meter", "'@at", "kWh", "note"]
+    for name in ("note", "'=meter"):
+        assert [plain(x) for x in found[name]] == [x.replace("\r", "\n") for x in texts]
+        assert sum(x.startswith("'") for x in found[name]) == 6
+    assert set(found["kWh"]) == {-1.5}
+    assert found["'@at"][0] == "2024-01-01 00:00:00+00:00"
 
 
 @pytest.mark.parametrize("ending", ["csv", "json", "parquet", "xlsx"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -10,8 +11,11 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dentframe import Archive
+from dentframe.archive.pages import unpacked
 from dentframe.errors import ConfigError, DentError, IncompleteReadWarning
 from tests.archive_kit import METER, READ_AT, answer, every
 
@@ -204,6 +208,41 @@ def test_a_small_file_that_unpacks_to_gigabytes_is_refused_unread(archive):
         pq.write_table(kept, year_of(archive), compression="zstd", row_group_size=rows * 2)
         with pytest.raises(ConfigError, match=said):
             archive.read(METER, "2024-01")
+
+
+def test_a_page_that_unpacks_to_more_than_the_footer_says_is_refused_unread(archive):
+    """A reader makes room for what a page's header says: without checksums it must not be 2 GB."""
+    path = year_of(archive)
+    rewritten(archive)
+    with pq.ParquetFile(path) as file:
+        table = file.read()
+    with pq.ParquetWriter(path, table.schema, use_dictionary=False) as writer:
+        for first, last in ((0, 744), (744, len(table))):
+            writer.write_table(table.slice(first, last - first))
+    assert len(archive.read(METER, "2024-01", "2024-03")) == len(table)
+    with pq.ParquetFile(path) as file:
+        at = file.metadata.row_group(0).column(1).data_page_offset
+    data = bytearray(path.read_bytes())
+    assert data[at : at + 3] == bytes([0x15, 0, 0x15])  # its kind, then its unpacked size
+    data[at + 3 : at + 5] = bytes([0xFE, 0x7F])  # 8191 bytes in place of 744 doubles
+    path.write_bytes(data)
+    with pytest.raises(ConfigError, match=r"2024\.parquet.*unpacks to 8191 bytes, not \d+"):
+        archive.read(METER, "2024-01")
+    assert len(archive.read(METER, "2024-02")) == 696
+    data[at + 3 : at + 5] = bytes([0xFF, 0x7F])  # less than nothing
+    path.write_bytes(data)
+    with pytest.raises(ConfigError, match=r"2024\.parquet.*unpacks to -"):
+        archive.read(METER, "2024-01")
+
+
+@given(
+    st.binary(max_size=300)
+    | st.lists(st.sampled_from(b"\x15\x1c\x2c\x00\x80\x18\x9c\xff")).map(bytes)
+)
+def test_any_bytes_of_pages_have_a_size_or_an_error(data):
+    """The walk over the headers of pages ends, whatever they are."""
+    with contextlib.suppress(ValueError):
+        assert unpacked(memoryview(data)) >= 0
 
 
 def test_stray_files_are_named_or_passed_by(archive):

@@ -7,6 +7,8 @@ import errno
 import json
 import os
 import re
+import subprocess
+import sys
 from decimal import Decimal
 
 import numpy as np
@@ -282,6 +284,34 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match=r"Cannot save to .*out'.*No space left.*Nothing was"):
         good().save(tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
+
+
+KILLED = """
+import os, sys
+from tests.unit.test_record import good
+name, left = sys.argv[2], [int(sys.argv[3])]
+real = getattr(os, name)
+def strike(*given):
+    left[0] -= 1
+    if left[0] < 0:
+        os._exit(9)
+    return real(*given)
+setattr(os, name, strike)
+good().save(sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize(("call", "after"), [("fsync", 7), ("replace", 0)])
+def test_a_killed_save_leaves_no_half_and_what_the_user_has(tmp_path, call, after):
+    """Nothing runs after the stroke: the folder is not there, and the next save makes it."""
+    for name in ("out.old", "out.part"):
+        (tmp_path / name).write_text("mine")
+    killed = [sys.executable, "-W", "ignore", "-c", KILLED, str(tmp_path / "out"), call, str(after)]
+    assert subprocess.run(killed, check=False, timeout=120).returncode == 9
+    assert not (tmp_path / "out").exists()
+    good().save(tmp_path / "out")
+    assert verify(tmp_path / "out").ok
+    assert {(tmp_path / x).read_text() for x in ("out.old", "out.part")} == {"mine"}
 
 
 # --- drafts and what comes later ---------------------------------------------------------

@@ -178,6 +178,19 @@ def test_a_text_that_python_gives_is_held_to_the_same(name):
         UtilityBill.from_dict(data)
 
 
+@pytest.mark.parametrize("where", ["bill", "line"])
+def test_dates_of_centuries_are_refused_at_load(where):
+    """One changed digit, 2224 for 2024, made `verify` work out 73,000 days for a minute."""
+    table = {"name": "E", "kind": "energy", "amount": "1.00"}
+    data = {"name": "B", "start": "2024-01-01", "end": "2027-01-01", "lines": [table]}
+    assert UtilityBill.from_dict(data).end.year == 2027
+    (table if where == "line" else data).update(start="2024-01-01", end="2224-01-01")
+    with pytest.raises(
+        ConfigError, match=r"field 'end' = 2224-01-01: .* 73048 days, .*at most 1098"
+    ):
+        UtilityBill.from_dict(data)
+
+
 @pytest.mark.parametrize("kind", [UtilityBill, Site, SplitRules, Tariff])
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
