@@ -146,7 +146,7 @@ def _picture(frame: DentFrame, out: Path) -> None:
     title = f"{METER}, December 2023: hatched where not simply recorded"
     elements = {f"{METER}_{letter}": {"label": label} for letter, label in BRANCHES.items()}
     site = Site.from_dict({"name": METER, "tz": LA, "currency": "USD", "elements": elements})
-    frame.dent.plot.stack("D", site=site, title=title, ax=figure.subplots())
+    frame.dent.plot.stack(freq="D", site=site, title=title, ax=figure.subplots())
     figure.savefig(out, dpi=150)
 
 
