@@ -75,8 +75,7 @@ def encode(
         "units": dict(units),
         **dump(holding.records),
     }
-    level = _QUICK if quick else _LEVEL
-    return _write(holding, about, [rows for _, rows in groups], level)
+    return _write(holding, about, [rows for _, rows in groups], _QUICK if quick else _LEVEL)
 
 
 def encode_columns(columns: Sequence[str], topics: Sequence[Mapping[str, str]] | None) -> bytes:
@@ -369,11 +368,9 @@ def open_columns(path: Path) -> tuple[tuple[str, ...], list[dict[str, str]] | No
 
 def columns_of(path: Path) -> tuple[str, ...]:
     """The columns of a file, by its footer; none where it cannot be read."""
-    try:
-        with _reading(path):
-            return _columns(path, _open(path)[2].schema_arrow)
-    except (ConfigError, FileNotFoundError):
-        return ()
+    with contextlib.suppress(ConfigError, FileNotFoundError), _reading(path):
+        return _columns(path, _open(path)[2].schema_arrow)
+    return ()
 
 
 def _open(path: Path) -> tuple[memoryview, npt.NDArray[np.uint32] | None, Any]:
@@ -430,12 +427,10 @@ def _check_size(path: Path, metadata: Any, about: About) -> None:
         raise foreign(path, f"it has {metadata.num_row_groups} row groups, `months` {len(months)}")
     groups = [metadata.row_group(i) for i in range(len(months))]
     for month, group in zip(months, groups, strict=True):
-        minutes = len(Window(about.year, month).minutes)
-        if group.num_rows > minutes:
-            raise foreign(
-                path, f"it has {group.num_rows} rows for the {minutes} minutes of a month"
-            )
-    size = 8 * metadata.num_rows * metadata.num_columns
-    size = max(size, sum(group.total_byte_size for group in groups))
+        most = len(Window(about.year, month).minutes)
+        if group.num_rows > most:
+            raise foreign(path, f"it has {group.num_rows} rows for the {most} minutes of a month")
+    unpacked_size = sum(group.total_byte_size for group in groups)
+    size = max(8 * metadata.num_rows * metadata.num_columns, unpacked_size)
     if size > _LARGEST:
         raise foreign(path, f"it unpacks to {size / 1e9:.1f} GB, more than any meter's year has")

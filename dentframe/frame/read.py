@@ -8,7 +8,7 @@ and to coverage.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -325,18 +325,14 @@ def tell_of(
     here = {parse(c).topic for c in columns}
     asked = report.rows > 0 and not request.all_topics
     silent = [t for t in request.topics if t not in here] if asked else []
-    absent = _absent(columns, request.meters[meter]) if report.rows else ()
+    there = {parse(c).element for c in columns}
+    absent = [e for e in request.meters[meter] or () if report.rows and e not in there]
     conflicts += sum(n for c, n in report.conflicts.items() if c in columns)
     found = [*_losses(report, columns, conflicts), *_silent(silent, absent)]
     if found:
         warn(f"Reading {meter}: {'; '.join(found)}.", ReadingWarning)
     for line in _ordinary(report, columns, dropped):
         _log.info("%s: %s", meter, line)
-
-
-def _absent(columns: list[str], elements: tuple[str, ...] | None) -> Iterator[str]:
-    here = {parse(c).element for c in columns}
-    return (e for e in elements or () if e not in here)
 
 
 def check_errors(errors: str) -> None:
@@ -363,8 +359,7 @@ def bar(progress: bool | None, answers: Iterable[Any], total: int) -> Iterable[A
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from tqdm.auto import tqdm
-    shown = None if progress is None else False
-    return tqdm(answers, total=total, unit="window", leave=False, disable=shown)
+    return tqdm(answers, None, total, False, unit="window", disable=False if progress else None)
 
 
 def read_frame(reading: ReadJob, errors: str, quantify: bool, progress: Progress) -> pd.DataFrame:

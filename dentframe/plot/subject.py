@@ -93,11 +93,10 @@ def picture(draw: Callable[P, Axes]) -> Callable[P, Axes]:
                 f"{draw.__name__}() got an unexpected keyword argument {name!r}"
                 f"{did_you_mean(name, known)}"
             )
-        placed = cast("tuple[Any, ...]", args)
-        if len(placed) > 1 and isinstance(placed[1], str) and placed[1] in elements(placed[0]):
-            raise ConfigError(
-                f"Cannot draw {placed[1]!r} by its place: say elements={placed[1]!r}."
-            )
+        frame, second = cast("tuple[Any, Any]", (*args, None, None)[:2])
+        # "D" is a day as well, and pictures of periods take that by its place.
+        if isinstance(second, str) and second != "D" and second in elements(frame):
+            raise ConfigError(f"Cannot draw {second!r} by its place: say elements={second!r}.")
         return draw(*args, **how)
 
     vars(call)["__signature__"] = signature.replace(parameters=[*own, *shared])

@@ -288,11 +288,8 @@ def series_of(frame: pd.DataFrame, source: Source, keywords: VerbKeywords) -> li
     # Among several meters, an element with only blanks is none, unless it was named somewhere.
     shown = {*named_elements(frame), *(named or ()), *getattr(rules, "named", ())}
     conflict = Flag.CONFLICTING_DUPLICATE  # readings that conflict are missing, not absent
-    return [
-        c
-        for c in made
-        if len(c.at) or (c.meter, c.element) in shown or (c.series.marks & conflict).any()
-    ]
+    there = [(c.meter, c.element) in shown or (c.series.marks & conflict).any() for c in made]
+    return [c for c, named in zip(made, there, strict=True) if named or len(c.at)]
 
 
 def _answering(
