@@ -88,7 +88,7 @@ def rebill(
 
     Examples
     --------
-    >>> run = rebill("2023-12", "corrections.toml", others="landlord", issued="2024-02-05")
+    >>> run = rebill("bills/2023-12", "corrections.toml", others="landlord", issued="2024-02-05")
     >>> run.notes.query("party == 'Bakery'")["difference"].sum()
     Decimal('-88.92')
     """

@@ -151,7 +151,7 @@ class Record:
 
     Examples
     --------
-    >>> record = Record.load("2023-12")
+    >>> record = Record.load("bills/2023-12")
     >>> record.ok, record.bill.name, record.statements["Bakery"].total
     (True, '2023-12', Decimal('972.62'))
     """

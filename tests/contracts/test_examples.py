@@ -82,7 +82,6 @@ def names(building, kept, monkeypatch, tmp_path):
     cloud, df = building
     folder, run = kept
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
-    shutil.copytree(folder / "bills" / "2023-12", tmp_path / "2023-12")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DENTCLOUD_BASE_URL", cloud.url)
     monkeypatch.setenv("DENTCLOUD_API_KEY", cloud.api_key)

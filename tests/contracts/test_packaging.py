@@ -35,10 +35,12 @@ KINDS = {
     ".typed",
     ".html",
     ".css",
+    ".csv",
     ".ipynb",
     ".bib",
     ".png",
     ".svg",
+    ".json",
 }
 HOOK = "import sys; from hatchling import build; print(getattr(build, sys.argv[1])(sys.argv[2]))"
 

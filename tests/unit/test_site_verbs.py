@@ -38,6 +38,7 @@ CALLS = {
     "reconcile": ["D"],
     "check_demand_window": [],
     "estimate": ["reference_days"],
+    "unusual": [],
 }
 """Every verb that takes `site=`, with what else it needs."""
 MORE = {"coincident": {"elements": ["P1_A", "P1_S"]}}
