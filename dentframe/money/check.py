@@ -514,7 +514,7 @@ def interest(split, charges, how):
     for p in split.tenants:
         before = sum(Decimal(x["amount"]) for x in how["before"] if x["party"] == p)
         over = before - sum(c["amount"] for c in charges if c["party"] == p)
-        exact = over * Decimal(how["interest"]) * (end - start).days / 36500
+        exact = over * Decimal(how["interest"]) * max((end - start).days, 0) / 36500
         if over > 0 and rounded(exact, split.digits):
             c = split.charge({"name": name}, p, "interest", None, -rounded(exact, split.digits))
             found.append({**c, "computed": c["amount"]})

@@ -149,6 +149,11 @@ def _terms(old: Record, given: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
                 f"Cannot use interest={found['interest']!r}: it is a rate in per cent a year, and "
                 "runs until the new papers are issued: state issued = 2024-02-05 or the like."
             )
+        if found["interest_from"] is not None and found["interest_from"] > found["issued"]:
+            raise ConfigError(
+                f"Cannot use interest_from={found['interest_from']}: it is after the day of issue, "
+                f"{found['issued']}. Interest runs from the day of payment to the day of issue."
+            )
         found["interest"] = rate
     return found
 
@@ -185,7 +190,9 @@ def _rebilling(
     ]
     papers = {s.party: s.letter for s in old.statements}
     numbers = {**_numbers_before(old), **{p: x.number for p, x in papers.items() if x}}
-    first = next((x.due for x in papers.values() if x is not None), None)
+    # The money was paid when the first bill was due, whatever papers came in between.
+    due = next((x.due for x in papers.values() if x is not None), None)
+    first = old.rebilling.interest_from if old.rebilling else due
     until = old.site.instant(old.bill.end).tz_convert(zone).date()
     return Rebilling(
         replaces=old.id,

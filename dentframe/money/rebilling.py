@@ -117,10 +117,10 @@ def rebilled(of: Outcome, how: Rebilling) -> Outcome:
                        computed=ZERO)
             )  # fmt: skip
     fees = [replace(c, computed=c.amount) for c in of.fees]
-    made = replace(of, shares=new, fees=fees, rebilling=how)
     earlier = [Charge(x.party, x.line, INTEREST, INTEREST, x.kind, None, "", ZERO, x.amount,
                       computed=x.amount) for x in how.before if x.part == INTEREST]  # fmt: skip
-    return replace(made, fees=[*fees, *earlier, *_interest(made, how)])
+    made = replace(of, shares=new, fees=[*fees, *earlier], rebilling=how)
+    return replace(made, fees=[*made.fees, *_interest(made, how)])
 
 
 _APART = (INTEREST, "fee", DIFFERENCE)
@@ -130,7 +130,8 @@ def _interest(of: Outcome, how: Rebilling) -> list[Charge]:
     """Simple interest on what each tenant was overcharged."""
     if how.interest is None or how.interest_from is None or how.interest_to is None:
         return []
-    days = (how.interest_to - how.interest_from).days
+    # What was not yet due when the new papers are issued was not paid too early.
+    days = max((how.interest_to - how.interest_from).days, 0)
     name = f"Interest {how.interest} % from {how.interest_from} to {how.interest_to}"
     found = []
     for t in of.site.tenants:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from decimal import Decimal
 
 import pandas as pd
@@ -116,6 +118,33 @@ def test_interest_on_what_was_overcharged(issued):
     assert adds_up(run)
     with pytest.raises(ConfigError, match="issued"):
         rebill(issued, [FACTOR], others="bill", interest="9")
+
+
+def test_interest_never_runs_backwards(issued):
+    """Papers issued before the first were due carry none; a stated day after the issue is wrong."""
+    run = rebill(issued, [FACTOR], others="bill", issued="2024-02-10", interest="9")
+    assert "interest" not in set(run.charges["kind"])
+    with pytest.raises(ConfigError, match="after the day of issue"):
+        rebill(issued, [FACTOR], others="bill", issued="2024-02-10", interest="9",
+               interest_from="2024-02-11")  # fmt: skip
+
+
+def test_interest_of_a_second_rebill_is_of_its_own_difference(issued, tmp_path):
+    """What the first re-bill credited, its interest included, is no overcharge again."""
+    first = rebill(issued, [FACTOR], others="bill", issued="2024-12-20", interest="9")
+    one = Record.load(first.save(tmp_path / "one"))
+    again = rebill(one, [FACTOR | {"id": "ct2", "replaces": "ct", "factor": 0.25}], others="bill",
+                   issued="2024-12-20", interest="9")  # fmt: skip
+    moved = again.notes.query("party == 'A' and not line.str.startswith('Interest')")["difference"]
+    new = again.notes.query("party == 'A' and line.str.startswith('Interest')")["difference"]
+    days = (pd.Timestamp("2024-12-20") - pd.Timestamp("2024-02-16")).days
+    due = float(moved.sum()) * 0.09 * days / 365
+    assert abs(float(new.sum()) - due) < 0.0051
+    two = again.save(tmp_path / "two")
+    assert verify(two).ok, verify(two).differences
+    done = subprocess.run([sys.executable, "-I", "-S", str(two / "check.py")], capture_output=True,
+                          text=True, timeout=60, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stdout
 
 
 def test_a_rule_for_others_has_no_default(issued, tmp_path):
