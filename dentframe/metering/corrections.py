@@ -191,8 +191,8 @@ def mean_factor(s: Ints, e: Ints, fixes: Sequence[Fix]) -> Floats:
 
 def _cut(c: Cumulative, at: Sequence[int]) -> Cumulative:
     """The same series with breakpoints at some instants between its first and last one."""
-    x = np.array([i for i in sorted(set(at)) if i not in c.t], dtype=np.int64)
-    x = x[(x > c.t[:1].min(initial=0)) & (x < c.t[-1:].max(initial=0))]
+    x = np.setdiff1d(np.array(at, dtype=np.int64), c.t)
+    x = x[(x > c.t[0]) & (x < c.t[-1])] if len(c.t) else x[:0]
     if not len(x):
         return c
     where = np.searchsorted(c.t, x)

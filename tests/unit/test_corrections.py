@@ -152,6 +152,18 @@ def test_a_factor_multiplies_increments(df):
     pd.testing.assert_frame_equal(df, before)
 
 
+@pytest.mark.parametrize("source", ["register", "demand"])
+@pytest.mark.parametrize("end", [None, "2024-01-04"])
+def test_a_factor_covers_nothing_that_was_not_read(df, source, end):
+    """Time before the first reading stays missing where a factor began earlier; never zero."""
+    early = make("factor", start="2023-12-30", end=end, factor=2)
+    rows = days(df["2024-01-02 06:00":], early, source=source, start="2023-12-31", end="2024-01-03")
+    assert rows["energy"].isna().tolist() == [True, True, False]
+    assert rows["status"].tolist() == ["missing", "missing", "partial"]
+    assert rows["coverage"].tolist()[:2] == [0.0, 0.0]
+    assert rows["energy"].tolist()[2] == pytest.approx(rows["coverage"].tolist()[2] * 192)
+
+
 def test_verbs_agree_on_a_factor(df):
     """Energy of either source, intervals, peaks, demand, coincident demand."""
     how = {"tz": "UTC", "corrections": [FACTOR], "start": T[0], "end": T[-1]}
