@@ -1,8 +1,7 @@
-"""Meters from an archive: their times at opening, their readings when they are used.
+"""The module opens meters of an archive as Datasets.
 
-What an archive holds of some windows, without its readings: rows, columns and reports.
-
-The rows of a meter in an archive, known by their times; their readings come by the month.
+Their times, rows, columns and reports are known at opening. Their readings come by the month,
+when they are used.
 """
 
 from __future__ import annotations

@@ -1,11 +1,9 @@
-"""A frame of the wire grammar as a Dataset. Pure.
+"""The module builds a Dataset from a frame of wire-named columns.
 
-What a frame has and a Dataset has no place for, kept as text in the Dataset's attrs. Pure.
-
-netCDF and Zarr keep texts as they are, so both entries are JSON: ``dentcloud``, the frame's
-own, and ``dentframe``, how the columns were labelled and stored.
-
-Columns beside the wire's, such as a temperature, as variables over time, and back. Pure.
+What a Dataset has no place for is kept as text in its attrs. netCDF and Zarr keep texts as they
+are, so both entries are JSON: ``dentcloud``, the frame's own, and ``dentframe``, how the columns
+were labelled and stored. Columns beside the wire's, such as a temperature, become variables over
+time.
 """
 
 from __future__ import annotations

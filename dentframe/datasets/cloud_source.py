@@ -1,17 +1,8 @@
-"""The Dataset of rows whose readings are not read: as `to_xarray` would make it. Pure.
+"""The module opens meters of the cloud as a Dataset whose readings are read when they are used.
 
-The frame's first and last rows, of NaN, give the variables, their attrs and what lies along other
-dimensions; a frame of one column gives all that lies along time.
-
-What an opening is asked for, and what of it is not to be read. Pure.
-
-What xarray is told of a Dataset that it opens: its chunks, and what is left out. Pure.
-
-Whether this is a Dask worker: workers never ask the cloud.
-
-Readings that are read when they are used, as xarray's backend arrays.
-
-Meters from the cloud: read once, at opening; nothing is asked after it.
+The Dataset looks as `to_xarray` would make it: the frame's first and last rows, of NaN, give the
+variables, their attrs and what lies along other dimensions; a frame of one column gives all that
+lies along time. Meters are read once, at opening, and a Dask worker never asks the cloud.
 """
 
 from __future__ import annotations

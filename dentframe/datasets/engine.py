@@ -1,8 +1,6 @@
-"""The door for those who do not want to name an engine.
+"""The module is the engine that xarray finds for an address such as ``dentcloud://P482311252``.
 
-``dentcloud://P482311252``: meters as an address that xarray's `open_dataset` takes. Pure.
-
-The engine as xarray finds it: every parameter by name, the work elsewhere.
+`open_dataset` passes the engine for those who do not want to name it.
 """
 
 from __future__ import annotations

@@ -1,10 +1,7 @@
-"""Frames as labelled Datasets of xarray, and back. Nothing is read from disk or written here.
+"""The module makes labelled Datasets of what verbs give, and frames of Datasets.
 
-Datasets whose arrays are pint quantities, and back. Pure.
-
-The tables that verbs give, as Datasets: rows by their keys, figures by their labels. Pure.
-
-What a verb gave for a frame, as a Dataset with its units. Pure.
+Rows become coordinates by their keys, and figures become variables by their labels. Arrays may be
+pint quantities. Nothing is read from disk or written here.
 """
 
 from __future__ import annotations

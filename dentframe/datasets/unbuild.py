@@ -1,4 +1,4 @@
-"""A Dataset as a frame of the wire grammar, the way back from `build`. Pure."""
+"""The module turns a Dataset back into a frame of wire-named columns, as `build` took it."""
 
 from __future__ import annotations
 

@@ -1,13 +1,8 @@
-"""The rows of a frame as the dimensions of a Dataset: meter, time, and what else there is. Pure.
+"""The module names the dimensions and variables of a Dataset, and says what each variable is.
 
-Topic and scope as the name of a variable, and back. Pure text.
-
-What a variable says of itself: units, CF attributes, topic and kind. Pure.
-
-Instants with a zone as naive UTC with a ``timezone`` attr, and back; time bounds. Pure.
-
-xarray keeps a zoned dtype only as an extension array, which netCDF, Zarr, ``interp``, ``.dt``
-and ``groupby`` refuse: hence naive UTC.
+A topic and its scope make a variable's name, and its attrs are units and the CF conventions' own.
+Instants with a zone are kept as naive UTC with a ``timezone`` attr: xarray keeps a zoned dtype
+only as an extension array, which netCDF, Zarr, ``interp``, ``.dt`` and ``groupby`` refuse.
 """
 
 from __future__ import annotations

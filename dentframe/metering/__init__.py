@@ -1,1 +1,1 @@
-"""What the verbs are made of: series, E(t) and C(t), blocks, figures, findings. Pure."""
+"""The package holds what verbs are made of: series, energy over time, blocks and figures."""

@@ -1,4 +1,4 @@
-"""Blocks on the local clock, rolling windows, and the mean power in each. Pure.
+"""The module cuts time into local blocks or rolling windows, and gives each its mean power.
 
 A block's mean is its energy over its true length, and is known only where every moment of it
 is: a block with a lost reading is NaN, never the mean of what is left. Means are rounded to

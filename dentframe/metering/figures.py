@@ -1,4 +1,4 @@
-"""Energy figures: energy with coverage, status, bounds, readings and flags, per period."""
+"""The module makes energy figures: energy with coverage, status, bounds and flags, per period."""
 
 from __future__ import annotations
 

@@ -1,12 +1,9 @@
-"""The gaps of one element, and estimates for them, scaled to its register. Pure.
+"""The module finds the gaps of one element and estimates them, scaled to its register.
 
 Where demand has readings, its gaps are those of the interval means, and the register says how
 much energy they held: its increment, less what demand knows of it. Without demand the means
-are the register's own increments.
-
-Ways to estimate what a gap held: pure functions of the series, the gap and its context.
-
-A method is any callable ``(series, gap, context) -> values`` with a text that discloses it.
+are the register's own increments. A method of estimation is any callable
+``(series, gap, context) -> values`` with a text that discloses it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is known about an element's register, and how one rule is found per element. Pure."""
+"""The module holds what is known about registers, and finds the one rule that an element has."""
 
 from __future__ import annotations
 

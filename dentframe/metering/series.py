@@ -1,12 +1,9 @@
-"""A frame as one clean series of readings per meter, element and topic. Pure.
+"""The module turns a frame into one clean series of readings per meter, element and topic.
 
-Rows are sorted, equal rows of one instant become one, conflicting ones become missing, blanks
-are taken out and remembered, and values are plain floats in the topic's own unit (kWh, kW, ...).
-What was done to a reading stays with the series as a mark: an instant and its flags.
-
-The flags a figure may carry, as bits inside and as sorted names outside.
-
-The rows of a frame, by meter and in time order. Pure.
+The rows of each meter come in time order. Equal rows of one instant become one, conflicting ones
+become missing, blanks are taken out and remembered, and values are plain floats in the topic's
+own unit (kWh, kW, ...). What was done to a reading stays with the series as a mark: an instant
+and its flags. Flags are bits inside, and sorted names where a user sees them.
 """
 
 from __future__ import annotations
