@@ -230,10 +230,12 @@ def _finished(raw: Cumulative, made: Cumulative, fixes: tuple[Fix, ...]) -> Cumu
     ends = [x for f in fixes if f.kind in {"factor", "figure"} for x in (f.start, f.end)]
     told = Corrected(raw, made, None, fixes, np.setdiff1d(np.array(ends, dtype=np.int64), made.at))
     measured, whole, measured_moved, moved = made, made, made, made
+    spans = {}
     for f in figures:
-        low = _last_reading(raw, f.start)
+        low = _last_reading(made, f.start)
         # As the edges of a period do: an end moves only where a later reading closes it.
-        high = _last_reading(raw, f.end) if raw.at[-1:].max(initial=0) >= f.end else f.end
+        high = _last_reading(made, f.end) if made.at[-1:].max(initial=0) >= f.end else f.end
+        spans[f.name] = low, high
         measured, whole = (
             _agreed(measured, f, f.start, f.end),
             _agreed(whole, f, f.start, f.end, wholly=True),
@@ -242,7 +244,9 @@ def _finished(raw: Cumulative, made: Cumulative, fixes: tuple[Fix, ...]) -> Cumu
             _agreed(measured_moved, f, low, high),
             _agreed(moved, f, low, high, wholly=True),
         )
-    moved = replace(moved, corrected=replace(told, measured=measured_moved))
+    own = [replace(f, start=spans[f.name][0], end=spans[f.name][1]) if f.name in spans else f
+           for f in fixes]  # fmt: skip
+    moved = replace(moved, corrected=replace(told, measured=measured_moved, fixes=tuple(own)))
     return replace(whole, corrected=replace(told, measured=measured, moved=moved))
 
 

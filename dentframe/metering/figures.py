@@ -78,6 +78,12 @@ class Figures:
     status: Ints
 
 
+def moving(c: Cumulative, edges: str) -> Cumulative:
+    """The series that figures with such edges are taken from: agreed spans move as edges do."""
+    moves = edges == "last_reading" and c.corrected is not None
+    return (c.corrected.moved or c) if moves and c.corrected else c
+
+
 def check_edges(edges: str) -> None:
     """Refuse a way to treat edges that is not known."""
     if edges not in EDGES:
@@ -108,7 +114,7 @@ def figures(
     """
     s, e = starts, ends
     if edges == "last_reading":
-        c = c if c.corrected is None else c.corrected.moved or c
+        c = moving(c, edges)
         s, e = _moved(c, starts), np.where(_closed(c, ends), _moved(c, ends), ends)
     a, b = c.both_edges(s, e)
     covered = b.covered - a.covered

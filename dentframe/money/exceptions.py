@@ -201,7 +201,7 @@ def _detail(use: Usage, f: Figure, register: Cumulative | None) -> str:
         f"{'energy' if f.unit == 'kWh' else 'demand'} of {who}, "
         f"{start.tz_convert(zone):%Y-%m-%d %H:%M} to {end.tz_convert(zone):%Y-%m-%d %H:%M}: "
         f"{f.status}, coverage {f.coverage:.4f}{flags}"
-        f"{f'; {f.note}' if f.sure else ''}"
+        f"{f'; {f.note}' if f.sure and f.note else ''}"
     )
 
 

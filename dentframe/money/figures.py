@@ -212,12 +212,15 @@ def accepts(rules: SplitRules, f: Figure) -> bool:
     """Whether money may use a figure."""
     if f.value is None or f.accepted is not None:
         return f.value is not None
-    if "agreed" in f.flags and not _ESTIMATES & {*f.flags}:
-        return f.unit == "kWh" or f.sure  # its reason accepts an agreed figure, not more of it
+    # Its reason accepts an agreed figure: not what else was estimated, nor what is not covered.
+    agreed = "agreed" in f.flags and not _ESTIMATES & {*f.flags}
     if f.unit == "kWh":
-        return f.status in rules.accept
+        return f.status in rules.accept or (agreed and f.status == "estimated")
     enough = f.status != "partial" or f.coverage >= rules.demand_coverage
-    return f.sure or (enough and f.status in rules.accept_demand)
+    by_rules = enough and f.status in rules.accept_demand
+    if agreed:
+        return f.sure and (f.status != "partial" or by_rules)
+    return f.sure or by_rules
 
 
 def by_party(figures: Sequence[Figure], kind: str, *, measured: bool = False) -> dict[str, Decimal]:

@@ -17,7 +17,7 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, CoverageError, KindError, UnknownTopicError
 from dentframe.metering.cumulative import STATUSES, Cumulative, share, status
-from dentframe.metering.figures import Figures, detail_of, figures
+from dentframe.metering.figures import Figures, detail_of, figures, moving
 from dentframe.metering.series import Flag, element_columns, names
 from dentframe.money.remedies import bill_words, remedy
 from dentframe.money.rounding import EXACT, add, exact, rounded
@@ -288,14 +288,16 @@ class Meters:
         key = ("energy", topic)
         if key not in self.held:
             want = energy_source(self.frame, topic, self.source if topic is None else "auto")
-            self.held[key] = self._answering(want)
+            found = [moving(c, self.edges) for c in self._answering(want)]
+            self.held[key] = [steady(c) for c in found]
         return self.held[key]
 
     def means(self, topic: str | None, source: str) -> list[Cumulative]:
         """The series that answer for demand: interval means first."""
         key = ("demand", topic, source)
         if key not in self.held:
-            self.held[key] = self._answering(demand_source(self.frame, topic, source))
+            found = self._answering(demand_source(self.frame, topic, source))
+            self.held[key] = [steady(c) for c in found]
         return self.held[key]
 
     def has(self, topic: str) -> bool:
@@ -309,7 +311,7 @@ class Meters:
         if why := next((c.refusal for c in series if c.refusal), ""):
             raise KindError(why)
         warn_of_spacing((c.series for c in series), self.asked.interval)
-        return [steady(c) for c in series]
+        return series
 
     def energy(
         self, s: int, e: int, schedule: Schedule | None, flow: str = "net", topic: str | None = None
@@ -343,7 +345,7 @@ class Meters:
             a[0] = low
             total += nano(c, b) - nano(c, a)
             if schedule is not None:
-                total += _agreed(c, starts, ends, window)
+                total += _agreed(c, a, b, window)
             whole.append(use_between(c, low, high, self.places))
             for w, told in states.items():
                 own = np.array([x == w for x in window]) & ((b > a) | (low == high))

@@ -14,7 +14,7 @@ import numpy as np
 
 from dentframe.metering import blocks
 from dentframe.metering.corrections import mean_factor
-from dentframe.metering.figures import figures
+from dentframe.metering.figures import figures, moving
 from dentframe.metering.registers import micros
 from dentframe.metering.series import names
 from dentframe.money.rounding import exact
@@ -47,7 +47,7 @@ def steps_csv(of: Outcome) -> str:
     bases = {basis for x in of.uses for basis in x.figures}
     if "energy" in bases:
         for c in _series(use, of_demand=False):
-            write.writerows(_steps("energy", _used(use, c), span))
+            write.writerows(_steps("energy", moving(c, use.rules.edges), span))
     if bases - {"energy"}:
         for c in _series(use, of_demand=True):
             write.writerows(_steps("demand", c, span))
@@ -58,12 +58,6 @@ def _series(use: Usage, *, of_demand: bool) -> list[Cumulative]:
     make = demand_source if of_demand else energy_source
     keywords = VerbKeywords(**use.keywords, refuse=False)
     return series_of(use.frame, make(use.frame, None, "auto"), keywords)
-
-
-def _used(use: Usage, c: Cumulative) -> Cumulative:
-    """The series that energy figures are taken from: agreed spans move as their edges do."""
-    moves = use.rules.edges == "last_reading" and c.corrected is not None
-    return (c.corrected.moved or c) if moves and c.corrected else c
 
 
 def _steps(name: str, c: Cumulative, span: tuple[int, int]) -> Iterator[tuple[Any, ...]]:

@@ -172,3 +172,58 @@ def test_windows_of_time_take_what_the_figure_states(windows, amounts):
     found = {x.name: x for x in run().lines}
     assert sum(x.quantity for x in found.values()) == 292
     assert sorted(str(x.amount) for x in found.values()) == sorted(amounts)
+
+
+@pytest.mark.parametrize("kw", [{}, {"kw": 3}])
+def test_an_agreed_figure_accepts_nothing_that_is_not_covered(kw):
+    """Five days are agreed; the meter stops on the 25th, and nobody is billed for a part."""
+    frame = readings({"A": 1000, "B": 1000}, demand={"A": 5, "B": 5})
+    frame.loc[frame.index.get_level_values(1) > pd.Timestamp("2024-01-25 08:00Z"), :] = np.nan
+    fix = table("figure", kwh=200, by="A", to="2024-01-15", **kw, **{"from": "2024-01-10"})
+    how = {"lines": {"energy": "energy", "demand": "own_peak", "tax": "lines"}} | LOSS
+    bills = bill(*BILL, line("Demand", "demand", "100.00"), kwh=2000)
+    run = split(bills, site(corrections=[fix], rules=how), frame=frame)
+    assert not run.ok
+    assert set(run.figures["status"]) == {"partial"}
+    assert shares(run, "Energy") == {"unallocated": "300.00"}
+    assert shares(run, "Demand") == {"unallocated": "100.00"}
+    own = run.exceptions.query("subject == 'P1_A'")
+    assert not own["accepted"].any()
+
+
+@pytest.mark.parametrize("windows", [{}, {"day": 900, "night": 300}])
+def test_a_bill_of_an_agreed_span_is_the_figure_between_readings(windows):
+    """Readings come at 8, 23, 38 and 53 minutes past: the span moves as the bill's edges do."""
+    t = pd.date_range("2023-12-31 23:53", "2024-02-15", freq="15min", tz="UTC", name="time")
+    df = pd.DataFrame({"kWHNet/Elm/A": 1000 + 0.25 * np.arange(len(t))}, t)
+    fix = Correction("figure", "A", "c1", "because", "2024-02-05", start="2024-01-20",
+                     end="2024-02-01", kwh=1200, by="A", windows=windows)  # fmt: skip
+    day = {"name": "day", "start": "06:00", "end": "22:00"}
+    own = {"rates": {"day": 1, "other": 1}, "windows": [day]} if windows else {"rate": 1}
+    tariff = Tariff("T", [Energy("E", **own)], currency="USD")
+    how = {"tz": "UTC", "accept": ("recorded", "estimated"),
+           "registers": RegisterRules(corrections=[fix])}  # fmt: skip
+
+    def used(start, end):
+        return [str(x.quantity) for x in priced(df, tariff, start, end, **how).lines]
+
+    assert used("2024-01-20", "2024-02-01") == (["900.00", "300.00"] if windows else ["1200.00"])
+    if not windows:
+        # 19 days of 24 kWh before it; a bill that ends inside the span has its part of it.
+        assert used("2024-01-01", "2024-02-01") == ["1656.00"]
+        parts = used("2024-01-01", "2024-01-26") + used("2024-01-26", "2024-02-01")
+        assert sum(map(Decimal, parts)) == 1656
+
+
+def test_an_agreed_span_moves_to_a_reading_by_hand():
+    """A period's edge moves to it, so that the span of the figure does too."""
+    t = pd.date_range("2024-01-01", "2024-01-03", freq="15min", tz="UTC", name="time")
+    df = pd.DataFrame({"kWHNet/Elm/A": 1000 + 0.25 * np.arange(len(t))}, t)
+    df.loc["2024-01-02 10:15Z":"2024-01-02 11:45Z"] = np.nan
+    more = {"element": "A", "reason": "because", "on": "2024-02-05", "by": "A"}
+    hand = Correction("reading", id="h", time="2024-01-02 11:00", value="1035.5", **more)
+    figure = Correction("figure", id="f", start="2024-01-02 11:10", end="2024-01-02 18:00",
+                        kwh=70, **more)  # fmt: skip
+    rows = df.dent.energy(["2024-01-02 11:10", "2024-01-02 18:00"], tz="UTC", detail=True,
+                          edges="last_reading", corrections=[hand, figure])  # fmt: skip
+    assert rows["energy"].tolist() == pytest.approx([70])
