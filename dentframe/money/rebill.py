@@ -106,8 +106,9 @@ def rebill(
     what, how = bill or old.bill, rules or old.rules
     own = _readings(old)
     data = own if frame is None else dequantify(frame)
+    earlier = tuple(x for x in old.site.corrections if x not in new)
     changes = [
-        *_paths("site", _plain(old.site, told), _plain(where, told)),
+        *_paths("site", _plain(old.site, earlier), _plain(where, told)),
         *_paths("bill", old.bill.to_dict(), what.to_dict()),
         *_paths("rules", old.rules.to_dict(), how.to_dict()),
         *([] if frame is None else _cells(own, data)),
@@ -219,16 +220,17 @@ def _numbers_before(old: Record) -> dict[str, str]:
 
 def _affected(old: Record, new: tuple[Correction, ...], records: Any) -> list[str]:
     """Other issued records whose period, its edges included, a new correction touches."""
-    from dentframe.money.record import in_folder
+    from dentframe.money.record import records_in
 
     top = old.folder.parent.parent if records is None else records
     zone, found = old.site.zone, []
-    for x in in_folder(top):
+    for x in records_in(top):
         same = x.told.site == old.told.site and x.ok and x.told.bill != old.told.bill
-        if not same or any(c.id in {y.id for y in x.site.corrections} for c in new):
+        if not same:
             continue
         start, end = x.site.instant(x.bill.start), x.site.instant(x.bill.end)
-        if any(c.touches(start, end, zone) for c in new):
+        known = {y.id for y in x.site.corrections}
+        if any(c.id not in known and c.touches(start, end, zone) for c in new):
             found.append(x.told.bill)
     return sorted(found)
 

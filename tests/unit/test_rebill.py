@@ -232,3 +232,29 @@ def test_each_kind_is_billed_again_by_hand(issued, kind, fields, expected):
     run = rebill(issued, [fix | fields], others="bill", issued="2024-02-20")
     assert ", ".join(f"{k} {v}" for k, v in sorted(billed(run).items())) == expected
     assert adds_up(run)
+
+
+def test_other_corrections_of_a_site_are_differences_too(issued):
+    """A correction that the record did not know is refused, unless it is among the new ones."""
+    other = FACTOR | {"element": "P1_B", "id": "more"}
+    where = Record.load(issued).site.to_dict() | {"corrections": [other]}
+    told = type(Record.load(issued).site).from_dict(where)
+    with pytest.raises(ConfigError, match=r"site\.corrections: .*'more'"):
+        rebill(issued, [FACTOR], others="bill", site=told)
+    assert rebill(issued, [FACTOR, other], others="bill", site=told).notes["direct"].any()
+
+
+def test_a_record_with_some_of_the_corrections_is_named_too(issued, tmp_path):
+    """February knows the factor and not the reading at its edge; once re-billed it is not named."""
+    feb = first(tmp_path / "Feb", "Feb", "2024-02-01", "2024-03-01", corrections=[FACTOR])
+    edge = {"kind": "reading", "element": "P1_B", "id": "edge", "reason": "read",
+            "on": "2024-02-05", "time": "2024-02-01", "value": "1999.5", "by": "C"}  # fmt: skip
+
+    def named():
+        run = rebill(issued, [FACTOR, edge], others="bill")
+        return run.exceptions.query("kind == 'also_affected'")["subject"].tolist()
+
+    assert named() == ["Feb"]
+    again = rebill(feb, [edge | {"value": "1000"}], others="bill")
+    again.save(tmp_path / "Feb-C1")
+    assert named() == []
