@@ -84,6 +84,7 @@ class ReadJob:
         }
         self.pages: dict[Job, tuple[Page, ...]] = {}
         self.errors: dict[Job, DentError] = {}
+        self.again = False
 
     def run(self, progress: Progress) -> None:
         """Ask for every window that is not here yet, then for brackets still lacking."""
@@ -102,7 +103,7 @@ class ReadJob:
                 self.pages[answer.job] = answer.pages
                 self.errors.pop(answer.job, None)
             else:
-                self.errors[answer.job] = answer.error
+                self.errors[answer.job], self.again = answer.error, True
 
     def _further(self, meter: str) -> list[Window]:
         """The days to look in for brackets that the neighbouring hours did not have."""
@@ -126,13 +127,13 @@ class ReadJob:
         return [p for job, pages in self.pages.items() if job.meter == meter for p in pages]
 
     def take(self, meter: str) -> list[Page]:
-        """The pages of one meter; their readings go with them, where nothing is missing.
+        """The pages of one meter; their readings go with them, where nothing was ever missing.
 
-        A read that is taken up again takes the same pages again.
+        A read that can be taken up again, once or more often, takes the same pages again.
         """
         found = self.of(meter)
         for job, pages in list(self.pages.items()):
-            if job.meter == meter and not self.errors:
+            if job.meter == meter and not self.again:
                 self.pages[job] = tuple(replace(p, values=_NONE) for p in pages)
         return found
 
@@ -195,8 +196,7 @@ def assemble(reading: ReadJob, *, quantify: bool) -> pd.DataFrame:
     tables = {meter: _one(reading, meter) for meter in request.meters}
     found = {m: came_twice(t, reading.of(m)) for m, t in tables.items()}
     doubled = {k: {m: x[k] for m, x in found.items()} for k in ("conflicts", "duplicates")}
-    shared = bool(reading.missing)
-    frames = {m: to_frame(tables.pop(m), shared=shared) for m in list(tables)}
+    frames = {m: to_frame(tables.pop(m), shared=reading.again) for m in list(tables)}
     tell_of_nothing(reading, {m: _any_inside(request, f) for m, f in frames.items()})
     frame = frames.popitem()[1] if request.single else stack(frames, request.topics)
     frame.attrs["dentcloud"] = attrs_of(request, frame, **doubled)

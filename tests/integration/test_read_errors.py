@@ -81,6 +81,21 @@ def test_a_lost_window_is_an_error_that_can_be_taken_up_again(cloud, client):
     pd.testing.assert_frame_equal(
         whole, read_dentcloud(METER, "2023-10", "2024-01", "kWHNet", client=client)
     )
+    expected = whole.copy()
+    whole.iloc[:] = 0.0
+    pd.testing.assert_frame_equal(error.resume(), expected)
+
+
+def test_a_single_lost_window_is_taken_up_again_as_often_as_one_likes(cloud, client):
+    """What came with one answer is not shared with a frame that was changed meanwhile."""
+    cloud.faults.add("success_false", where=lambda seen: seen.month == 11)
+    with pytest.raises(IncompleteReadError) as caught:
+        read_dentcloud(METER, "2023-11", None, "kWHNet", client=client)
+    cloud.faults.clear()
+    whole = caught.value.resume()
+    expected = whole.copy()
+    whole.iloc[:] = 0.0
+    pd.testing.assert_frame_equal(caught.value.resume(), expected)
 
 
 def test_errors_warn_gives_the_partial_frame_and_says_so(cloud, client):
