@@ -1,4 +1,4 @@
-"""Commands about the account and this machine: login, the cache, the demo and the emulator."""
+"""Commands of the account and of this machine log in, keep a cache, examine, show and emulate."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from threading import Event
 import click
 
 from dentframe import emulator
-from dentframe.cli.doctor import doctor
+from dentframe.cli.options import FILE
 from dentframe.cli.output import json_option, say
 from dentframe.cloud.credentials import save_profile
 from dentframe.cloud.http_cache import cache_info, clear_cache
+from dentframe.files import write_whole
 
 
 @click.command()
@@ -65,6 +66,34 @@ def clear(meter: str | None) -> None:
     """
     removed = clear_cache(meter=meter)
     say(f"Removed {removed} answer(s).")
+
+
+@click.command()
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("dentframe-doctor.json"),
+    show_default=True,
+    help="Where the report goes: JSON without keys, names of meters or sites, or readings.",
+)
+@click.option("--compare", type=FILE, help="An earlier report, to tell which rows came late.")
+def doctor(out: Path, compare: Path | None) -> None:
+    """Hold the service against every assumption made here, with at most 30 requests.
+
+    Prints each assumption with ✓ (it holds), ✗ (it does not) or ? (nothing tells), and the
+    evidence. Run it again with --compare two days later to see whether rows come late.
+
+    \b
+    Example:
+      dentframe doctor
+      dentframe doctor --compare dentframe-doctor.json --out later.json
+    """
+    from dentframe.doctor import examine
+
+    report = examine(earlier=None if compare is None else compare.read_bytes())
+    click.echo(str(report))
+    write_whole(out, f"{report.to_json()}\n".encode(), mode=0o644)
+    say(f"Report: {out}. It holds no key, no name and no reading: send it to the maintainers.")
 
 
 ACCOUNT_COMMANDS = (login, cache, doctor)

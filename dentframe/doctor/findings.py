@@ -89,8 +89,7 @@ def clock(e: Evidence) -> Iterator[Finding]:
     wrong = doubled > 1 or (least is not None and least < -INTERVAL)
     right = least is not None and least <= HOUR
     yield _judged("Times are UTC", False if wrong else True if right else None, told)
-    gaps = np.concatenate([np.diff(f.index) for f in e.frames])
-    usual = _spacing(e.frames)
+    gaps, usual = _gaps(e.frames), _spacing(e.frames)
     past = Counter(str(m % 15) for t in ends for m in [t.minute])
     yield _judged(
         "Rows are 15 minutes apart, at minutes past the quarter",
@@ -102,9 +101,14 @@ def clock(e: Evidence) -> Iterator[Finding]:
     )
 
 
+def _gaps(frames: Iterable[pd.DataFrame]) -> Any:
+    """The times from row to row, meter after meter."""
+    return np.concatenate([np.empty(0, "m8[ns]"), *(np.diff(f.index) for f in frames)])
+
+
 def _spacing(frames: Iterable[pd.DataFrame]) -> pd.Timedelta | None:
     """The usual time from row to row."""
-    gaps = np.concatenate([np.diff(f.index) for f in frames])
+    gaps = _gaps(frames)
     return pd.Timedelta(np.median(gaps)) if len(gaps) else None
 
 
@@ -275,7 +279,7 @@ def outages(e: Evidence) -> Iterator[Finding]:
 def _repeats(frame: pd.DataFrame) -> int:
     """Runs of at least four rows in which nothing changes, where the meter is never still."""
     equal = (np.diff(frame.to_numpy(), axis=0) == 0).all(axis=1)
-    if equal.mean() > 0.5:
+    if not len(equal) or equal.mean() > 0.5:
         return 0
     edges = np.flatnonzero(np.diff(np.concatenate([[0], equal, [0]])))
     return int((edges[1::2] - edges[::2] >= 3).sum())
@@ -286,7 +290,7 @@ def backfill(e: Evidence, earlier: dict[str, Any] | None) -> Finding:
     title = "Rows do not come later than 48 hours after their time"
     now, limit = rows_a_day(e), pd.Timedelta(2, "D")
     if earlier:
-        made = pd.Timestamp(earlier["made"])
+        made = earlier["made"]
         late = sum(
             max(0, now.get(m, {}).get(day, n) - n)
             for m, days in earlier["rows"].items()

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from dentframe.cloud.credentials import load
 from dentframe.doctor import findings
 from dentframe.doctor.asking import MOST, Asker, gather
@@ -69,7 +71,7 @@ def examine(
     *,
     base_url: str | None = None,
     now: dt.datetime | None = None,
-    earlier: str | None = None,
+    earlier: str | bytes | None = None,
 ) -> Report:
     """Hold a service against what dentframe assumes about it, with at most 30 requests.
 
@@ -79,7 +81,7 @@ def examine(
         As `dentframe.DentCloud` takes them. Nothing is kept in the cache or taken from it.
     now : datetime, optional
         The present, aware; the machine's by default.
-    earlier : str, optional
+    earlier : str or bytes, optional
         An earlier report's JSON about the same account, to tell which rows came late.
 
     Returns
@@ -108,12 +110,15 @@ def examine(
     return Report(tuple(found), asker.sent, present, findings.rows_a_day(evidence))
 
 
-def _read(text: str) -> dict[str, Any]:
+def _read(text: str | bytes) -> dict[str, Any]:
     try:
         found = json.loads(text)
-        if found["schema"] == 1 and found["rows"] is not None and found["made"]:
-            return dict(found)
-    except (ValueError, TypeError, KeyError):
+        made = pd.Timestamp(found["made"])
+        counts = [n for days in found["rows"].values() for n in days.values()]
+        pd.DatetimeIndex([day for days in found["rows"].values() for day in days])
+        if found["schema"] == 1 and made.tzinfo and all(isinstance(n, int) for n in counts):
+            return {**found, "made": made}
+    except (ValueError, TypeError, KeyError, AttributeError):
         pass
     raise ConfigError(
         "Cannot compare with this report: it is none that `dentframe doctor` wrote. "

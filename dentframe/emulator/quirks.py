@@ -7,6 +7,7 @@ of another one; limits and sizes are the server's own.
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,7 +17,7 @@ from dentframe.emulator.plant import Plant
 from dentframe.emulator.readings import STAMP, select, topic_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from dentframe.emulator.readings import Row, Source
     from dentframe.emulator.service import Now
@@ -140,7 +141,7 @@ QUIRKS: dict[str, str] = {name: quirk.said for name, quirk in QUIRK_TABLE.items(
 
 def chosen(quirks: Iterable[str] | Quirks) -> Quirks:
     """Quirks and their values: the usual one for a quirk that is only named."""
-    given = quirks if isinstance(quirks, dict) else dict.fromkeys(quirks, True)
+    given = quirks if isinstance(quirks, Mapping) else dict.fromkeys(quirks, True)
     unknown = [name for name in given if name not in QUIRK_TABLE]
     if unknown:
         raise ValueError(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
 import pytest
+import requests
 
 from dentframe import cli, doctor, emulator
 from dentframe.cloud.retry import Limits
@@ -127,7 +129,10 @@ def test_the_report_names_no_meter_key_or_reading(quick):
 
 def test_what_is_no_report_cannot_be_compared_with():
     """The message names the command that writes reports."""
-    for text in ("[]", "{}", "no json", '{"schema": 1}'):
+    report = {"schema": 1, "made": "2024-01-01T00:00+00:00", "rows": {"meter 1": {}}}
+    odd = ({"made": "then"}, {"made": "2024-01-01"}, {"rows": [3]}, {"rows": {"m": {"x": 1}}})
+    changed = [json.dumps(report | change) for change in odd]
+    for text in ("[]", "{}", "no json", '{"schema": 1}', b"\xff\x00", *changed):
         with pytest.raises(ConfigError, match="dentframe doctor"):
             doctor.examine("key", "id", base_url="http://127.0.0.1:1/v1", earlier=text)
 
@@ -144,6 +149,14 @@ def test_an_account_without_readings_leaves_most_open(quick):
         report = examined(cloud)
     assert report.wrong == []
     assert sum(f.verdict == "unknown" for f in report.findings) > 12
+
+
+def test_an_account_without_meters_leaves_most_open(quick):
+    """A new account is examined too."""
+    with emulator.serve(emulator.Fixed({}), rate=None) as cloud:
+        report = examined(cloud)
+    assert report.wrong == []
+    assert {f.verdict for f in report.findings[1:]} == {"unknown"}
 
 
 @pytest.mark.parametrize("quirks", [(), ("absolute_demand",)])
@@ -170,3 +183,12 @@ def test_an_unknown_quirk_is_refused():
         emulator.serve(quirks=["loud"])
     with pytest.raises(ValueError, match="only the meters of a Plant"):
         emulator.serve(emulator.Fixed({"P1": []}), quirks=["interval"])
+
+
+def test_a_quirk_keeps_its_value_in_any_mapping():
+    """What cannot be changed has a value like what can."""
+    asked = MappingProxyType({"small_answers": 10})
+    with emulator.serve(emulator.Fixed({"P1": []}), quirks=asked, rate=None) as cloud:
+        keys = {"x-api-key": cloud.api_key, "x-key-id": cloud.key_id}
+        reply = requests.get(f"{cloud.url}?request=getMeters", headers=keys, timeout=10)
+    assert reply.status_code == 413
