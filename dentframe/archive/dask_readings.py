@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,7 +55,7 @@ _DAY = 24
 def check_dask(what: str) -> None:
     """See that Dask is there, or raise the error that names the extra."""
     try:
-        import dask.dataframe  # noqa: F401 - only whether it is there
+        import_module("dask.dataframe")
     except ImportError:
         raise missing_extra(what, "dask") from None
 

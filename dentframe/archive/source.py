@@ -58,11 +58,11 @@ class Alone:
         new = Meter(self.archive.path, name, {} if self.spare else None)
         return self._meters.setdefault(name, new)
 
-    def get_meters(self, *, refresh: bool = False) -> list[str]:  # noqa: ARG002
+    def get_meters(self, **_: bool) -> list[str]:
         """The meters of the archive."""
         return self.archive.meters()
 
-    def get_topics(self, *, refresh: bool = False) -> list[dict[str, str]]:  # noqa: ARG002
+    def get_topics(self, **_: bool) -> list[dict[str, str]]:
         """The topics that the archive keeps, else those of the built-in catalogue."""
         kept = self.archive.topics()
         builtin = ({"requestKey": t, "unit": u} for t, u in self.archive.units().items())
@@ -75,7 +75,7 @@ class Alone:
     def _held(self, meter: Meter, topics: Iterable[str]) -> set[Window]:
         return held(meter, topics, merge.any_reach(merge.utc(self.now)))
 
-    def bytes_per_hour(self, meter: str, topics: Sequence[str]) -> float | None:  # noqa: ARG002
+    def bytes_per_hour(self, *_: Any, **__: Any) -> float | None:
         """A size that makes the planner take all that is held."""
         return _WHOLE
 

@@ -18,7 +18,7 @@ import pandas as pd
 from dentframe.documents import tables
 from dentframe.documents.first_page import first_page, meter
 from dentframe.documents.formats import formats
-from dentframe.documents.words import explained, visible
+from dentframe.documents.tables import explained, visible
 from dentframe.frame.tables import escaped
 
 if TYPE_CHECKING:

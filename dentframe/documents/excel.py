@@ -16,7 +16,7 @@ from dentframe.documents.csv import is_missing, text_of
 from dentframe.documents.first_page import FirstPage, first_page
 from dentframe.documents.formats import formats
 from dentframe.documents.pdf_table import LETTER
-from dentframe.documents.words import explained, labels, visible
+from dentframe.documents.tables import explained, labels, visible
 from dentframe.errors import missing_extra
 from dentframe.frame.tables import escaped
 

@@ -15,8 +15,7 @@ import pandas as pd
 
 from dentframe.documents.chart import Chart, chart
 from dentframe.documents.formats import Formats, days, formats
-from dentframe.documents.tables import Texts, aligned
-from dentframe.documents.words import REASONS, labels, visible
+from dentframe.documents.tables import REASONS, Texts, aligned, labels, visible
 from dentframe.money.statement import Letter, Past
 
 if TYPE_CHECKING:

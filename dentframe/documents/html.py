@@ -14,7 +14,7 @@ from dentframe.cards import Card
 from dentframe.documents import tables
 from dentframe.documents.first_page import first_page
 from dentframe.documents.formats import Formats, formats
-from dentframe.documents.words import explained
+from dentframe.documents.tables import explained
 from dentframe.errors import ConfigError, missing_extra
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from dentframe.documents.first_page import FirstPage, first_page
 from dentframe.documents.fonts import BUILT_IN, Font, bold, chosen
 from dentframe.documents.formats import formats
 from dentframe.documents.pdf_table import LETTER, table
-from dentframe.documents.words import explained, visible
+from dentframe.documents.tables import explained, visible
 from dentframe.errors import missing_extra
 
 if TYPE_CHECKING:

@@ -5,13 +5,14 @@ Importing this needs matplotlib: ``pip install "dentframe[plot]"``.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from dentframe.errors import did_you_mean, missing_extra
 from dentframe.methods import method
 
 try:
-    import matplotlib as mpl  # noqa: F401 - is it there?
+    import_module("matplotlib")
 except ImportError:
     raise missing_extra("draw a picture", "plot") from None
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from dentframe.documents.first_page import first_page
 from dentframe.documents.formats import formats
-from dentframe.documents.words import FLAGS
+from dentframe.documents.tables import FLAGS
 from dentframe.errors import ConfigError, MissingExtraError
 from dentframe.money.comparison import Billed
 from tests.split_kit import LA, bill, element, line, readings, site, split, tenant

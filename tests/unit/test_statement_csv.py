@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dentframe.documents.formats import Formats
-from dentframe.documents.tables import percent
-from dentframe.documents.words import visible
+from dentframe.documents.tables import percent, visible
 from dentframe.frame.tables import escaped, plain
 from dentframe.money import Line
 from tests.statement_kit import SAID, energy_line, full, statement
