@@ -17,10 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from dentframe.datasets import variables as cf
-from dentframe.datasets import variables as names
-from dentframe.datasets import variables as rows
-from dentframe.datasets import variables as times
+from dentframe.datasets import variables
 from dentframe.datasets.variables import METER, TIME, Slot, clean, free
 from dentframe.errors import ConfigError, DecodeError, UnitError
 from dentframe.frame.quantify import magnitudes
@@ -153,7 +150,7 @@ def _fits(column: Any) -> bool:
     return str(dtype) in {"object", "str"}
 
 
-def variables(frame: pd.DataFrame, laid: Grid, taken: Iterable[str]) -> dict[str, Any]:
+def other_variables(frame: pd.DataFrame, laid: Grid, taken: Iterable[str]) -> dict[str, Any]:
     """A variable over time for each such column; a text that is missing is empty."""
     used, found = set(taken), dict[str, Any]()
     for label in other_labels(frame):
@@ -207,7 +204,7 @@ class Part:
     @property
     def dim(self) -> str:
         """The dimension that the ids are laid along."""
-        return names.dim_of(self.slot.scope)
+        return variables.dim_of(self.slot.scope)
 
 
 def to_dataset(
@@ -218,12 +215,12 @@ def to_dataset(
 
     labels = _columns.wire_columns(frame.columns)
     _check_unique([x for x in frame.columns if isinstance(x, str)])
-    laid, parts = rows.grid(frame), _parts(labels)
+    laid, parts = variables.grid(frame), _parts(labels)
     ids = _ids(parts)
-    named = names.variable_names(p.slot for p in parts)
+    named = variables.variable_names(p.slot for p in parts)
     found = {named[p.slot]: _variable(frame, p, ids[p.dim], laid) for p in parts}
-    taken = {*names.TAKEN, *ids, *found}
-    found |= variables(frame, laid, taken)
+    taken = {*variables.TAKEN, *ids, *found}
+    found |= other_variables(frame, laid, taken)
     dataset = xr.Dataset(found, coords=_coords(laid, ids))
     _add_bounds(dataset, frame, laid, parts, interval, demand_lag)
     every = set(labels) | set(other_labels(frame))
@@ -234,7 +231,7 @@ def to_dataset(
         times=laid.times,
         meter_dtype=laid.meter_dtype,
     )
-    dataset.attrs = cf.global_attrs(p.slot.topic for p in parts) | dataset_attrs(frame, kept)
+    dataset.attrs = variables.global_attrs(p.slot.topic for p in parts) | dataset_attrs(frame, kept)
     return dataset
 
 
@@ -282,7 +279,7 @@ def _variable(frame: pd.DataFrame, part: Part, ids: list[str], laid: Grid) -> xr
     for i, name in enumerate(ids):
         values[:, i] = columns.get(name, np.nan)
     return xr.Variable(
-        (*laid.dims, part.dim), laid.laid(values), cf.variable_attrs(part.slot, unit)
+        (*laid.dims, part.dim), laid.laid(values), variables.variable_attrs(part.slot, unit)
     )
 
 
@@ -326,13 +323,13 @@ def _coords(laid: Grid, ids: dict[str, list[str]]) -> dict[str, Any]:
     coords: dict[str, Any] = {}
     for name, values in laid.others.items():
         coords[name] = _texts(name, values)
-    coords |= times.time_coords(laid.times)
+    coords |= variables.time_coords(laid.times)
     for dim, found in ids.items():
         coords[dim] = _texts(dim, found)
-    if names.DIMS[CHANNEL] in ids:
-        owners = [Column("", CHANNEL, x).element or "" for x in ids[names.DIMS[CHANNEL]]]
+    if variables.DIMS[CHANNEL] in ids:
+        owners = [Column("", CHANNEL, x).element or "" for x in ids[variables.DIMS[CHANNEL]]]
         told = {"long_name": "element of the channel"}
-        coords[names.CHANNEL_ELEMENT] = _texts(names.DIMS[CHANNEL], owners, told)
+        coords[variables.CHANNEL_ELEMENT] = _texts(variables.DIMS[CHANNEL], owners, told)
     return coords
 
 
@@ -350,7 +347,7 @@ def _add_bounds(
     interval: Any,
     lag: Any,
 ) -> None:
-    found = times.bounds(laid, {p.slot.topic for p in parts}, frame, interval, lag)
+    found = variables.bounds(laid, {p.slot.topic for p in parts}, frame, interval, lag)
     if found is not None:
-        dataset.coords[names.BOUNDS] = found
-        dataset[names.TIME].attrs["bounds"] = names.BOUNDS
+        dataset.coords[variables.BOUNDS] = found
+        dataset[variables.TIME].attrs["bounds"] = variables.BOUNDS

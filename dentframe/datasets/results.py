@@ -13,10 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from dentframe.datasets import build, unbuild
-from dentframe.datasets import variables as cf
-from dentframe.datasets import variables as names
-from dentframe.datasets import variables as times
+from dentframe.datasets import build, unbuild, variables
 from dentframe.datasets.variables import EDGE, METER, TIME, clean
 from dentframe.frame.quantify import magnitudes
 from dentframe.wire import columns as _columns
@@ -51,7 +48,7 @@ def quantify(dataset: xr.Dataset) -> xr.Dataset:
     made = dataset.compute()
     for name, array in made.data_vars.items():
         if "units" in array.attrs and array.dtype.kind in "fiu":
-            unit = _units.parse_unit(str(cf.unit_in(array.attrs, array.data)))
+            unit = _units.parse_unit(str(variables.unit_in(array.attrs, array.data)))
             attrs = {k: v for k, v in array.attrs.items() if k != "units"}
             data = ureg.Quantity(array.data, unit)
             made[name] = (array.dims, data, attrs)
@@ -81,8 +78,8 @@ def dequantify(dataset: xr.Dataset) -> xr.Dataset:
     for name, array in dataset.data_vars.items():
         unit = getattr(array.data, "units", None)
         if unit is not None:
-            now = _units.parse_unit(str(cf.unit_in(array.attrs, array.data)))
-            told = {**array.attrs, **cf.unit_attrs(_units.name_of(now))}
+            now = _units.parse_unit(str(variables.unit_in(array.attrs, array.data)))
+            told = {**array.attrs, **variables.unit_attrs(_units.name_of(now))}
             told["wire_unit"] = _units.symbol(now)
             made[name] = (array.dims, array.data.magnitude, told)
     return made
@@ -138,7 +135,7 @@ def rows_dataset(rows: pd.DataFrame, unit: str | None = None) -> xr.Dataset:
     dataset = xr.Dataset(found, coords={d: _coord(d, v) for d, v in coords.items()})
     if bounds is not None and dims != [ROW]:
         _add_period_bounds(dataset, bounds)
-    dataset.attrs = cf.global_attrs(found)
+    dataset.attrs = variables.global_attrs(found)
     return dataset
 
 
@@ -179,7 +176,7 @@ def _cell_variable(
     if hasattr(table[name].dtype, "units"):
         unit = _units.symbol(table[name].dtype.units)
     if values.dtype.kind == "f":
-        attrs = {**cf.unit_attrs(unit), **attrs}
+        attrs = {**variables.unit_attrs(unit), **attrs}
     if name == "energy":
         attrs["cell_methods"] = f"{PERIOD}: sum"
     return (tuple(dims), cube, attrs)
@@ -195,7 +192,7 @@ def _values(column: pd.Series[Any]) -> tuple[npt.NDArray[Any], dict[str, str]]:
     """A column as an array that netCDF and Zarr take, and its attrs."""
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         index = pd.DatetimeIndex(column)
-        return times.naive(index).to_numpy(), {times.ZONE: times.zone_text(index.tz)}
+        return variables.naive(index).to_numpy(), {variables.ZONE: variables.zone_text(index.tz)}
     if hasattr(column.dtype, "units"):
         return magnitudes(column), {}
     kind = column.dtype.kind
@@ -230,9 +227,9 @@ def _blank(values: npt.NDArray[Any], shape: tuple[int, ...], *, whole: bool) -> 
 def _coord(name: str, values: Any) -> Any:
     if isinstance(getattr(values, "dtype", None), pd.DatetimeTZDtype):
         index = pd.DatetimeIndex(values)
-        utc = times.naive(index)
-        attrs = {"standard_name": "time", times.ZONE: times.zone_text(index.tz)}
-        return (name, utc, attrs, times.encoding(utc))
+        utc = variables.naive(index)
+        attrs = {"standard_name": "time", variables.ZONE: variables.zone_text(index.tz)}
+        return (name, utc, attrs, variables.encoding(utc))
     plain, attrs = _values(pd.Series(values))
     if plain.dtype.kind == "O":
         return (name, plain.astype(str), attrs, {"dtype": np.dtype(object)})
@@ -241,7 +238,7 @@ def _coord(name: str, values: Any) -> Any:
 
 def _add_period_bounds(dataset: xr.Dataset, spans: pd.DataFrame) -> None:
     spans = spans.sort_values(PERIOD)
-    ends = times.naive(pd.DatetimeIndex(spans["end"])).to_numpy()
+    ends = variables.naive(pd.DatetimeIndex(spans["end"])).to_numpy()
     starts = dataset[PERIOD].to_numpy()
     dataset.coords[PERIOD_BOUNDS] = ((PERIOD, EDGE), np.stack([starts, ends], axis=1))
     dataset[PERIOD].attrs["bounds"] = PERIOD_BOUNDS
@@ -264,8 +261,8 @@ def figures_dataset(table: pd.DataFrame, name: str, unit: str | None = None) -> 
     dataset = xr.Dataset(found)
     if isinstance(table.index.get_level_values(-1), pd.DatetimeIndex):
         index = pd.DatetimeIndex(table.index.get_level_values(-1).unique())
-        dataset = dataset.assign_coords(times.time_coords(index))
-    dataset.attrs = cf.global_attrs(found)
+        dataset = dataset.assign_coords(variables.time_coords(index))
+    dataset.attrs = variables.global_attrs(found)
     return dataset
 
 
@@ -293,7 +290,7 @@ def _figures(table: pd.DataFrame, unit: str | None) -> xr.DataArray:
     values = [magnitudes(table.iloc[:, i]) for i in range(table.shape[1])]
     cube[at] = np.stack(values, axis=1) if values else np.empty((len(table), 0))
     coords = {n: _coord(n, pd.Index(k).unique()) for n, k in axes}
-    return xr.DataArray(cube, coords, [n for n, _ in axes], attrs=cf.unit_attrs(unit))
+    return xr.DataArray(cube, coords, [n for n, _ in axes], attrs=variables.unit_attrs(unit))
 
 
 def _levels(index: pd.Index, default: str) -> list[tuple[str, pd.Index]]:
@@ -367,15 +364,15 @@ def keep_bounds(result: xr.Dataset, dataset: xr.Dataset) -> xr.Dataset:
 
     A frame has no place for them, so the way through it would put the usual interval there.
     """
-    if names.BOUNDS not in dataset.coords or names.BOUNDS not in result.coords:
+    if variables.BOUNDS not in dataset.coords or variables.BOUNDS not in result.coords:
         return result
     if _topics(result).isdisjoint(_topics(dataset)):
         return result  # its rows are blocks or periods, which have bounds of their own
-    whole, part = dataset[names.TIME].to_numpy(), result[names.TIME].to_numpy()
+    whole, part = dataset[variables.TIME].to_numpy(), result[variables.TIME].to_numpy()
     if whole.shape == part.shape and np.array_equal(whole, part):
-        own = dataset[names.BOUNDS]
+        own = dataset[variables.BOUNDS]
         if set(own.dims) <= set(result.dims):
-            return result.assign_coords({names.BOUNDS: own.variable})
+            return result.assign_coords({variables.BOUNDS: own.variable})
     return result
 
 

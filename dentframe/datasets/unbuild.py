@@ -10,11 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from dentframe.datasets import build as beside
-from dentframe.datasets import build as layout
-from dentframe.datasets import variables as cf
-from dentframe.datasets import variables as names
-from dentframe.datasets import variables as times
+from dentframe.datasets import build, variables
 from dentframe.datasets.variables import METER, TIME, Slot
 from dentframe.errors import RangeError, missing_extra
 from dentframe.metering.attrs import keep_meters
@@ -48,7 +44,7 @@ def readings(dataset: xr.Dataset) -> list[Found]:
 
 def is_dent(dataset: xr.Dataset) -> bool:
     """Whether a Dataset has readings, or came from a frame."""
-    return _units.ATTRS in dataset.attrs or layout.KEY in dataset.attrs or bool(readings(dataset))
+    return _units.ATTRS in dataset.attrs or build.KEY in dataset.attrs or bool(readings(dataset))
 
 
 def _reading(dataset: xr.Dataset, name: str) -> Found | None:
@@ -56,16 +52,16 @@ def _reading(dataset: xr.Dataset, name: str) -> Found | None:
     if TIME not in array.coords or array.dtype.kind not in "fiu":
         return None
     dim = _id_dim(array)
-    return None if dim is None else Found(name, names.slot_of(name, array.attrs, dim), dim)
+    return None if dim is None else Found(name, variables.slot_of(name, array.attrs, dim), dim)
 
 
 def _id_dim(array: xr.DataArray) -> str | None:
     """The dimension or, after ``sel(element="A")``, the scalar that names the column."""
-    if beside.LABEL in array.attrs:
+    if build.LABEL in array.attrs:
         return None
     scope = array.attrs.get("scope")
-    own = names.dim_of(str(scope)) if scope else None
-    known = [own] if own else list(names.DIMS.values())
+    own = variables.dim_of(str(scope)) if scope else None
+    known = [own] if own else list(variables.DIMS.values())
     along = [d for d in known if d in array.dims]
     alone = [d for d in known if d in array.coords and array[d].ndim == 0]
     return next(iter([*along, *alone]), None)
@@ -74,7 +70,7 @@ def _id_dim(array: xr.DataArray) -> str | None:
 def to_frame(dataset: xr.Dataset) -> pd.DataFrame:
     """The frame of a Dataset; see `dentframe.datasets.results.to_frame`."""
     read = [f.name for f in readings(dataset)]
-    wanted = {*read, *beside.found(dataset, read)}
+    wanted = {*read, *build.found(dataset, read)}
     held = dataset.drop_vars([n for n in dataset.data_vars if n not in wanted]).compute()
     return _frame(held, held)
 
@@ -101,12 +97,12 @@ def _without_rows(array: xr.DataArray) -> Any:
 
 def _frame(held: xr.Dataset, whole: xr.Dataset) -> pd.DataFrame:
     """The rows of `held`; `whole` tells which columns there are."""
-    kept = layout.read_layout(whole.attrs)
+    kept = build.read_layout(whole.attrs)
     found = readings(held)
-    others = beside.found(held, [f.name for f in found])
+    others = build.found(held, [f.name for f in found])
     rows = Rows(held, row_dims(held, found), kept)
     bare = pd.DataFrame(index=rows.index)
-    told: Any = layout.read_attrs(whole.attrs, kept)
+    told: Any = build.read_attrs(whole.attrs, kept)
     bare.attrs = told
     if METER in held.coords and held[METER].ndim == 0:  # what sel(meter="P1") left
         keep_meters(bare, {str(held[METER].item())})
@@ -115,7 +111,7 @@ def _frame(held: xr.Dataset, whole: xr.Dataset) -> pd.DataFrame:
         columns |= _columns_of(held, one, rows, bare, kept, whole)
     for name, label in others.items():
         values = rows.flat(held[name].expand_dims("_"), "_")[:, 0]
-        columns[label] = beside.column(values, kept.dtypes.get(label))
+        columns[label] = build.column(values, kept.dtypes.get(label))
     return _dressed(_ordered(columns, kept), bare, kept)
 
 
@@ -157,8 +153,8 @@ def _index(dataset: xr.Dataset, dims: tuple[str, ...], kept: Layout) -> pd.Index
             "Cannot make a frame of this Dataset: it has no coordinate 'time'. Convert what "
             "still has its times."
         )
-    zone = str(told.attrs.get(times.ZONE, "UTC"))
-    when = times.aware(told.values, zone, kept.time_unit)
+    zone = str(told.attrs.get(variables.ZONE, "UTC"))
+    when = variables.aware(told.values, zone, kept.time_unit)
     own = kept.index_names or []
     if dims == (TIME,):
         return when.rename(own[0] if len(own) == 1 else TIME)
@@ -184,7 +180,7 @@ def _columns_of(
     whole: xr.Dataset,
 ) -> dict[str, Any]:
     array = dataset[one.name]
-    unit = cf.unit_in(array.attrs, array.data)
+    unit = variables.unit_in(array.attrs, array.data)
     values = rows.flat(array, one.dim)
     stored = {_columns.parse(x) for x in kept.columns}
     of_slot = {c.wire for c in stored if Slot(c.topic, c.scope) == one.slot}
@@ -205,7 +201,7 @@ def _is_blank(array: xr.DataArray, dim: str, position: int) -> bool:
 
 
 def _label(bare: pd.DataFrame, column: Column, unit: str | None, kept: Layout) -> str:
-    stored = layout.stored_label(kept, column)
+    stored = build.stored_label(kept, column)
     old = _columns.parse(stored).unit if stored else None
     if stored and old is not None and unit is not None and _units.same_unit(old, unit):
         return stored
