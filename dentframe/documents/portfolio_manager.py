@@ -75,6 +75,11 @@ def _row(run: Any, meters: Mapping[str, str] | None) -> tuple[Any, ...]:
             f"Cannot upload the bills of {site.name!r}: meters= has no id for it. Portfolio "
             "Manager shows the id on the meter's page."
         )
+    if bill.kwh is None:
+        raise ConfigError(
+            f"Cannot upload bill {bill.name!r}: it has no kwh, and no line of it is shared by "
+            "energy, so that nothing was measured. Type in the utility's kwh."
+        )
     energy = run.figures.query("basis == 'energy'")
     start, end = (site.instant(x).tz_convert(site.tz) for x in (bill.start, bill.end))
     return (
@@ -83,23 +88,11 @@ def _row(run: Any, meters: Mapping[str, str] | None) -> tuple[Any, ...]:
         "Electric - Grid",
         start.date(),
         (end - pd.Timedelta(1, "us")).date(),
-        _used(bill, energy),
+        Decimal(bill.kwh),
         "kWh (thousand Watt-hours)",
         bill.amount,
         "Yes" if (energy["status"] == "estimated").any() else "No",
     )
-
-
-def _used(bill: Any, energy: pd.DataFrame) -> Decimal:
-    if bill.kwh is not None:
-        return Decimal(bill.kwh)
-    own = energy["quantity"][~energy["kind"].isin(["main", "export"])]
-    if own.isna().any() or own.empty:
-        raise ConfigError(
-            f"Cannot upload bill {bill.name!r}: it has no kwh, and not all of its energy is "
-            "known. Type in the utility's kwh."
-        )
-    return sum(own, Decimal(0))
 
 
 def _save(table: pd.DataFrame, path: Path) -> None:

@@ -125,12 +125,19 @@ def _totals(of: Report) -> list[tuple[str, str]]:
     currency = ", ".join(dict.fromkeys(x.site.currency for x in of.sites))
     return [
         ("Sites", str(len(of.sites))),
-        ("Energy", f"{number(table['energy'].sum())} kWh"),
+        ("Energy", _known_energy(table["energy"].astype(float))),
         ("Cost", f"{number(sum(cost))} {currency}" if cost else "no bills"),
         ("Coverage", f"{table['coverage'].mean():.1%}"),
         ("Silent meters", str(sum(len(x.silent) for x in of.sites))),
         ("Open exceptions", str(sum(x.exceptions for x in of.sites))),
     ]
+
+
+def _known_energy(energy: pd.Series[float]) -> str:
+    """The sum of the months that are known; how many are not stands beside it."""
+    unknown = int(energy.isna().sum())
+    left_out = f" without {unknown} of {len(energy)} months" if unknown else ""
+    return f"{number(energy.sum(min_count=1))} kWh{left_out}"
 
 
 def _site(of: SiteReport) -> dict[str, Any]:

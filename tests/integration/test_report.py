@@ -15,10 +15,21 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from dentframe import DentCloud, Record, Site, cli, emulator, report, sync, to_portfolio_manager
+from dentframe import (
+    DentCloud,
+    Record,
+    Site,
+    cli,
+    emulator,
+    report,
+    split,
+    sync,
+    to_portfolio_manager,
+)
 from dentframe.emulator.plant import Event, Plant, panel
 from dentframe.errors import ConfigError, RangeError
 from dentframe.money.status import status
+from tests.split_kit import bill, line, readings, site, tenant
 
 LA = "America/Los_Angeles"
 NAMES = {"P1": "Elm Court", "P2": "Pier 4", "P3": "Old Foundry"}
@@ -174,6 +185,8 @@ def test_a_site_that_the_archive_lacks_is_told(folder, tmp_path):
     page = found.to_html()
     assert "meter P9 has no reading in these months" in page
     assert "The archive has no readings of this site." in page
+    assert "– kWh without 1 of 1 months" in page
+    assert ">0 kWh" not in page
 
 
 def test_what_cannot_be_reported_is_said(folder, tmp_path):
@@ -264,6 +277,14 @@ def test_portfolio_manager_gets_the_bill(folder, tmp_path):
         to_portfolio_manager(record, meters={"Pier 4": "1"})
     with pytest.raises(ConfigError, match=r"\.xlsx or \.csv"):
         to_portfolio_manager(record, tmp_path / "upload.txt")
+
+
+def test_portfolio_manager_gets_no_bill_without_its_energy():
+    utility = bill(line("Service", "fixed", "300.00"), kwh=None)
+    where = site([tenant("A", "A")], elements={"P1_A": {"label": "A"}})
+    run = split(utility, where, frame=readings({"A": 2000}))
+    with pytest.raises(ConfigError, match="it has no kwh"):
+        to_portfolio_manager(run)
 
 
 @pytest.mark.parametrize(
