@@ -39,6 +39,9 @@ def write_whole(
     aside : Path, optional
         The folder in which it is written before it takes its place; else the file's own.
     """
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)  # a pipe or /dev/stdout is no file that another can replace
+        return
     path = path.resolve()
     old = path.stat().st_mode & 0o777 if path.exists() else None
     make_folder(path.parent)
@@ -57,6 +60,15 @@ def write_whole(
         part.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def whole_file(path: Path, mode: int = 0o644) -> Iterator[Path]:
+    """Yield a private path; what the block has written there becomes the file, as `write_whole`."""
+    with tempfile.TemporaryDirectory() as folder:
+        part = Path(folder, path.name)
+        yield part
+        write_whole(path, part.read_bytes(), mode)
 
 
 def make_folder(folder: Path) -> None:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from dentframe.errors import ConfigError
+from dentframe.errors import ConfigError, by
 from dentframe.money.rounding import add, exact
 
 MONTHS, HOURS = 12, 24
@@ -24,23 +24,19 @@ WEEKEND = ["sat", "sun", "holiday"]
 NO_LIMIT = Decimal("1e30")
 """A tier's limit from here on is none: some writers put 1e38 for it."""
 
-PLAIN = """
-label uri utility name approved is_default isdefault supercedes sector servicetype description
-source sourceparent basicinformationcomments peakkwcapacitymin peakkwcapacitymax
+PLAIN = """label uri utility name approved is_default isdefault supercedes sector servicetype
+description source sourceparent basicinformationcomments peakkwcapacitymin peakkwcapacitymax
 peakkwcapacityhistory peakkwhusagemin peakkwhusagemax peakkwhusagehistory voltageminimum
 voltagemaximum voltagecategory phasewiring demandunits demandcomments energycomments dgrules
 usenetmetering eia eiaid country latest_update revisions zipcode coincidentrateunit
-coincidentrateschedule startdate enddate
-"""
+coincidentrateschedule startdate enddate"""
 """Fields that change no price; a rate that they describe is in another field."""
-READ = """
-energyratestructure energyweekdayschedule energyweekendschedule flatdemandstructure
+READ = """energyratestructure energyweekdayschedule energyweekendschedule flatdemandstructure
 flatdemandmonths flatdemandunit demandratestructure demandweekdayschedule demandweekendschedule
 demandrateunit demandwindow demandratchetpercentage lookbackpercent lookbackrange lookbackmonths
-fixedchargefirstmeter fixedchargeunits fixedmonthlycharge mincharge minchargeunits minmonthlycharge
-"""
+fixedchargefirstmeter fixedchargeunits fixedmonthlycharge mincharge minchargeunits
+minmonthlycharge"""
 COMMENTS = ("description", "basicinformationcomments", "energycomments", "demandcomments")
-ATTRS = ("energyattrs", "demandattrs", "fixedattrs")
 _KVA, _DAILY = {"topic": "kVAHNet"}, {"per": "day"}
 UNITS = {"kw": {}, "kva": _KVA, "kw daily": _DAILY, "kva daily": {**_KVA, **_DAILY}}
 PERS = {"$/month": "month", "$/day": "day"}
@@ -51,8 +47,6 @@ _FIXED = (
     ("fixed", "Fixed charge", "fixedchargefirstmeter", "fixedchargeunits", "fixedmonthlycharge"),
     ("minimum", "Minimum", "mincharge", "minchargeunits", "minmonthlycharge"),
 )
-_MIXED = "differs between periods of one month: only tier_order='per_period' can fill such tiers"
-_UNSTATED = "limits tiers, and the database does not say how they fill: state {}="
 LIMITS = (
     "The database knows whole hours and whole months only: windows and seasons are cut so.",
     "It knows no holidays; those that are added to the tariff have the prices of a weekend.",
@@ -63,13 +57,16 @@ LIMITS = (
 def tables(source: Any, stated: Mapping[str, Any]) -> dict[str, Any]:
     """The tables of a tariff, as `Tariff.from_dict` reads them; `stated` as in `from_urdb`."""
     rate = _Rate(_record(source), stated)
-    charges = [*rate.energy(), *rate.demand(), *rate.fixed()]
+    try:
+        charges = [*rate.energy(), *rate.demand(), *rate.fixed()]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ConfigError(f"Cannot read this rate: it is no such record ({error}).") from None
     rate.check_rest()
     if rate.refused:
         raise ConfigError(
             f"Cannot price by the rate {rate.data.get('name', '')!r}: {'; '.join(rate.refused)}. "
             "Prices would be wrong without it. Write the tariff by hand, or, where a field is no "
-            "matter for these meters, name it in ignore=."
+            f"matter for these meters, name it in {_stated('ignore')}."
         )
     return {
         "name": ": ".join(str(rate.data[k]) for k in ("utility", "name") if rate.data.get(k)),
@@ -136,7 +133,9 @@ class _Rate:
             groups = [[p] for p in sorted(prices)] if per_period else [list(x) for x in months]
             apart = sum(map(len, groups)) == len(prices)
             if not apart or any(len({prices[p][1] for p in group}) > 1 for group in groups):
-                self.refuse(f"{_ENERGY[0]}.max", _MIXED)
+                only = _stated("tier_order", "per_period")
+                self.refuse(f"{_ENERGY[0]}.max", "differs between periods of one month: only "
+                            f"{only} can fill such tiers")  # fmt: skip
         for group in groups:
             more = "" if len(groups) == 1 else f" {' and '.join(map(_name, group))}"
             yield from self._energy(f"Energy{more}", group, grid, prices)
@@ -150,7 +149,8 @@ class _Rate:
             needed = ["tier_proration", "tier_order"][: 1 + (len(group) > 1)]
             found |= {"tiers": list(edges), **{k: self.stated[k] for k in needed}}
             for k in [k for k in needed if self.stated[k] is None]:
-                self.refuse(f"{_ENERGY[0]}.max", _UNSTATED.format(k))
+                self.refuse(f"{_ENERGY[0]}.max", "limits tiers, and the database does not say how "
+                            f"they fill: state {_stated(k)}")  # fmt: skip
         found["windows"] = [w for p in group for w in _windows(grid, p)]
         if len(group) > 1:
             yield {**found, "rates": {_name(p): prices[p][0] for p in group}}
@@ -205,11 +205,11 @@ class _Rate:
         back = self.stated["ratchet_lookback"] or int(self.number("lookbackrange"))
         if not back:
             self.refuse("lookbackrange", "does not say how many months a ratchet looks back on: "
-                        "state ratchet_lookback=")  # fmt: skip
+                        f"state {_stated('ratchet_lookback')}")  # fmt: skip
         on = self.stated["ratchet_on"]
         if len(names) > 1 and on not in {"flat", "tou", "both"}:
-            self.refuse(field, "does not say of which demand: state ratchet_on='flat', 'tou' or "
-                        "'both'")  # fmt: skip
+            self.refuse(field, "does not say of which demand: state "
+                        f"{_stated('ratchet_on', 'flat')}, 'tou' or 'both'")  # fmt: skip
         names = {"flat": ["Demand"], "tou": ["Time-of-use demand"]}.get(on, names)
         shares = {m: {"percent": x * 100, "lookback": back} for m, x in enumerate(every) if x}
         return {} if self.refused else dict.fromkeys(names, shares)
@@ -232,13 +232,13 @@ class _Rate:
     def grid(self, structure: str, *schedules: str) -> list[tuple[Any, Any]]:
         """For each month the period of each hour, on weekdays and on weekends."""
         periods = len(self.value(structure) or ())
-        rows = [self.value(x) for x in schedules]
+        rows = [self.value(x) or () for x in schedules]
         if not periods:
             return []
-        if rows == [None] * len(rows) and periods == 1:
+        if not any(rows) and periods == 1:
             rows = [[[0] * HOURS] * MONTHS]
         elif schedules == _FLAT[1:]:
-            rows = [[[m] * HOURS for m in rows[0] or ()]]
+            rows = [[[m] * HOURS for m in rows[0]]]
         for field, months in zip(schedules, rows, strict=False):
             if not _is_grid(months, periods):
                 self.refuse(field, f"does not give each of {MONTHS} months one of the {periods} "
@@ -252,6 +252,10 @@ class _Rate:
 
     def tiers(self, field: str, tiers: Any, p: int) -> tuple[list[Decimal], tuple[Any, ...]]:
         rates, limits = [], []
+        of = {_FLAT[0]: "flatdemandunit", _TOU[0]: "demandrateunit"}.get(field)
+        units = {"", "kwh"} if of is None else {"", "kw", str(self.value(of)).lower()}
+        if of is None and str(self.stated["tier_proration"]) == "1":
+            units.add("kwh daily")  # a day's limit times the days of a bill
         for i, tier in enumerate(tiers):
             where = f"{field}[{p}][{i}]"
             for key in set(map(str, tier)) - {"rate", "adj", "max", "unit", "sell"}:
@@ -261,8 +265,9 @@ class _Rate:
                 self.refuse(f"{field}.rate", f"is missing ({where})")
             if tier.get("sell"):
                 self.refuse(f"{field}.sell", f"is a price for what is fed in ({where})")
-            if len(tiers) > 1 and str(tier.get("unit") or "kw").lower() not in {"kwh", "kw"}:
-                self.refuse(f"{field}.unit", f"of a tier's limit is {tier['unit']!r} ({where})")
+            if str(tier.get("unit") or "").lower() not in units:
+                self.refuse(f"{field}.unit", f"is {tier['unit']!r} ({where}): use kWh or kW; "
+                            f"kWh daily needs {_stated('tier_proration', 1)}")  # fmt: skip
             rates.append(add([_number(x, where) for x in parts]))
             limits.append(_number(tier.get("max") or NO_LIMIT, where))
         if [x >= NO_LIMIT for x in limits] != [False] * (len(limits) - 1) + [True]:
@@ -274,8 +279,8 @@ class _Rate:
     def check_rest(self) -> None:
         """Refuse money that is not read: fields by name, and whatever is not known at all."""
         for field, value in self.data.items():
-            known = field in (PLAIN + READ).split() or not _says(value)
-            if not known and (field not in ATTRS or any(c.isdigit() for c in str(value))):
+            known = field in f"{PLAIN} {READ}".split() or not _says(value)
+            if not known and (field[-5:] != "attrs" or any(map(str.isdigit, str(value)))):
                 told = json.dumps(value, default=str)
                 shown = told if len(told) < 60 else f"{told[:57]}..."
                 self.refuse(field, f"is {shown}, which is not priced")
@@ -283,7 +288,8 @@ class _Rate:
     def notes(self) -> Iterator[str]:
         """What a reader of the tariff must know."""
         yield from LIMITS
-        days = [_day(self.data.get(x)) for x in ("startdate", "enddate")]
+        days = [str(dt.datetime.fromtimestamp(int(x), dt.UTC).date()) if str(x).isdigit() else x
+                for x in map(self.data.get, ("startdate", "enddate"))]  # fmt: skip
         if any(days):
             yield f"In force from {days[0] or 'unknown'} to {days[1] or 'now'}, by the database."
         for field in COMMENTS:
@@ -293,6 +299,12 @@ class _Rate:
             yield f"Ignored as asked: {', '.join(sorted(self.ignore))}."
         rest = [self.names[x] for x in self.data if x not in READ.split() and x not in self.ignore]
         yield f"Fields that change no price: {', '.join(rest) or 'none'}."
+
+
+def _stated(keyword: str, value: Any = "") -> str:
+    """A keyword of `from_urdb` with a value, as Python or the command line has it."""
+    option = f"--{keyword.replace('_', '-')} {value}".rstrip()
+    return by(f"{keyword}={value and repr(value)}", option)
 
 
 def _number(value: Any, what: str) -> Decimal:
@@ -306,17 +318,10 @@ def _says(value: Any) -> bool:
     return bool(value)
 
 
-def _day(epoch: Any) -> str:
-    return f"{dt.datetime.fromtimestamp(int(epoch), dt.UTC):%Y-%m-%d}" if epoch else ""
-
-
 def _is_grid(rows: Any, periods: int) -> bool:
     """Whether it is a table of months and hours with numbers of periods in it."""
-    try:
-        shape = {len(rows)} == {MONTHS} and {len(r) for r in rows} == {HOURS}
-        return shape and all(x in range(periods) for r in rows for x in r)
-    except TypeError:
-        return False
+    shape = {len(rows)} == {MONTHS} and {len(r) for r in rows} == {HOURS}
+    return shape and all(x in range(periods) for r in rows for x in r)
 
 
 def _name(period: int) -> str:
@@ -328,21 +333,21 @@ def _used(grid: Any) -> list[int]:
     return sorted({int(p) for pair in grid for row in pair for p in row})
 
 
-def _windows(grid: Any, period: int, months: Iterable[int] = range(MONTHS)) -> list[dict[str, Any]]:
+def _windows(grid: Any, period: int, months: Sequence[int] = range(MONTHS)) -> list[dict[str, Any]]:
     """When a period is, by runs of months with the same hours; empty where it is always."""
-    kept = set(months)
-    shape = [tuple(_hours(row, period) for row in pair) if m in kept else ((), ())
+    shape = [tuple(_hours(row, period) for row in pair) if m in months else ((), ())
              for m, pair in enumerate(grid)]  # fmt: skip
     if set(shape) == {(((0, HOURS),),) * 2}:
         return []
     found = []
     for (week, weekend), run in groupby(range(MONTHS), key=lambda m: shape[m]):
         every = list(run)
-        season = None if len(every) == MONTHS else _season(every)
+        first, last = every[0] + 1, every[-1] + 1
+        ends = [f"{first:02}-01", f"{last:02}-{calendar.monthrange(2023, last)[1]}"]
         days = [("weekday", week), (WEEKEND, weekend)]
         found += [
             {"name": _name(period), "start": f"{a:02}:00", "end": f"{b:02}:00", "days": on,
-             "season": season}
+             "season": ends if len(every) < MONTHS else None}
             for on, spans in ([("all", week)] if week == weekend else days)
             for a, b in spans
         ]  # fmt: skip
@@ -352,11 +357,6 @@ def _windows(grid: Any, period: int, months: Iterable[int] = range(MONTHS)) -> l
 def _hours(row: Sequence[Any], period: int) -> tuple[tuple[int, int], ...]:
     runs = [list(run) for on, run in groupby(range(HOURS), key=lambda h: row[h] == period) if on]
     return tuple((r[0], r[-1] + 1) for r in runs)
-
-
-def _season(months: Sequence[int]) -> list[str]:
-    last = calendar.monthrange(2023, months[-1] + 1)[1]
-    return [f"{months[0] + 1:02}-01", f"{months[-1] + 1:02}-{last}"]
 
 
 def _by_share(

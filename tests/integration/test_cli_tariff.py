@@ -92,7 +92,9 @@ def test_own_and_coincident_peaks_stand_beside_each_other(here, capsys):
 def test_a_public_rate_becomes_a_file_that_a_bill_takes(here, capsys):
     """What must be stated is asked for; notes go to stderr, the tariff to the file."""
     assert cli.main(["tariff", "import", "rate.json"]) == 2
-    assert "tier_proration" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "state --tier-proration." in told
+    assert "name it in --ignore." in told
     call = ["tariff", "import", "rate.json", "--tier-proration", "30", "--out", "r.toml"]
     assert cli.main(call) == 0
     assert "no holidays" in capsys.readouterr().err

@@ -105,6 +105,14 @@ REFUSED = [
     ({"energyratestructure": [[{"rate": 0.1, "max": 5}]]}, {}, "energyratestructure.max"),
     ({"energyratestructure": [[{"rate": 1, "max": 5, "unit": "kWh/kW"}, {"rate": 2}]]},
      {"tier_proration": "none"}, "energyratestructure.unit"),
+    ({"energyratestructure": [[{"rate": 1, "unit": "kWh daily"}]]}, {},
+     "energyratestructure.unit is 'kWh daily'"),
+    ({"energyratestructure": [[{"rate": 1, "unit": "kWh/kW"}]]}, {}, "energyratestructure.unit"),
+    ({"energyratestructure": [[{"rate": 1, "unit": "kW"}]]}, {}, "energyratestructure.unit"),
+    ({"demandratestructure": [[{"rate": 3, "unit": "kWh"}]], "demandwindow": 15}, {},
+     "demandratestructure.unit"),
+    ({"flatdemandstructure": [[{"rate": 3, "unit": "hp"}]], "demandwindow": 15}, {},
+     "flatdemandstructure.unit"),
     ({"energyratestructure": [kit.tiers(1, 2)]}, {}, "state tier_proration="),
     (kit.SHAPES["tiers under time of use, in proportion"][0], {"tier_proration": "none"},
      "state tier_order="),
@@ -149,12 +157,29 @@ def test_what_is_no_record_is_said(text):
         Tariff.from_urdb(text)
 
 
+@pytest.mark.parametrize("structure", [5, {"rate": 1}, [{"rate": 1}], [[5]]])
+def test_a_record_of_another_shape_is_no_record(structure):
+    """A structure that is no list of periods with tiers raises dentframe's own error."""
+    with pytest.raises(ConfigError, match="Cannot read this rate"):
+        Tariff.from_urdb({"energyratestructure": structure})
+
+
 def test_a_field_that_is_no_matter_can_be_ignored():
     """What is ignored is said in the notes."""
     more = {"fixedchargeeaaddl": 5, "energyratestructure": [[{"rate": 0.1, "sell": 0.05}]]}
     ignore = ["fixedchargeeaaddl", "energyratestructure.sell"]
     found = Tariff.from_urdb(more, ignore=ignore)
     assert "Ignored as asked: energyratestructure.sell, fixedchargeeaaddl." in found.notes
+
+
+def test_a_days_limit_is_priced_by_the_days_of_a_bill(frame):
+    """Limits in kWh daily need the statement that they are meant so: 100 kWh a day, 31 days."""
+    tiers = [{"rate": 0.1, "max": 100, "unit": "kWh daily"}, {"rate": 0.2, "unit": "kWh daily"}]
+    found = Tariff.from_urdb({"energyratestructure": [tiers]}, tier_proration=1)
+    january = frame[frame.index <= pd.Timestamp("2023-02-01", tz=NY)]
+    lines = bill(january, found, "2023-01-01", "2023-02-01", tz=NY).lines
+    assert lines[0].quantity == 3100
+    assert lines[0].quantity + lines[1].quantity > 4000
 
 
 def test_zero_fields_are_no_money():
