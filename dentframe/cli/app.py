@@ -16,7 +16,6 @@ from dentframe.cli.account import ACCOUNT_COMMANDS, EMULATOR_COMMANDS
 from dentframe.cli.data import ARCHIVE_COMMANDS, READ_COMMANDS
 from dentframe.cli.money import COMMANDS
 from dentframe.cli.output import LOG, say
-from dentframe.cli.portfolio import PORTFOLIO_COMMANDS
 from dentframe.cli.tariff import TARIFF_COMMANDS
 from dentframe.errors import (
     AlreadyThereError,
@@ -96,7 +95,6 @@ for each in (
     *ACCOUNT_COMMANDS,
     *COMMANDS,
     *TARIFF_COMMANDS,
-    *PORTFOLIO_COMMANDS,
 ):
     _add_log(each)
     dentframe.add_command(each)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,24 +14,18 @@ from dentframe.cli.options import (
     FOLDER,
     ReadArguments,
     archive_option,
-    bounds,
     listed,
     range_options,
     site_options,
-    span,
-    span_options,
-    topics_option,
-    zone_of,
-    zone_option,
 )
 from dentframe.cli.output import format_option, json_option, one_form, write
+from dentframe.errors import IncompleteReadError
 from dentframe.reader import inventory as _inventory
 from dentframe.verbs import coincident as _coincident
 from dentframe.verbs import energy as _energy
 from dentframe.verbs import peaks as _peaks
 
 if TYPE_CHECKING:
-    from dentframe.archive.sync_report import SyncReport
     from dentframe.frame.request import Plan
 
 
@@ -202,13 +197,8 @@ READ_COMMANDS = (meters, topics, inventory, plan, read, energy, peaks)
 
 
 @click.command()
-@click.argument("meters", default="all")
-@click.argument("start", required=False)
-@click.argument("end", required=False)
+@partial(range_options, default="all")
 @click.option("--archive", required=True, type=FOLDER, help="Its folder.")
-@span_options
-@topics_option
-@zone_option
 @click.option("--progress/--no-progress", default=None, help="By default in a terminal.")
 @click.option(
     "--format",
@@ -217,19 +207,7 @@ READ_COMMANDS = (meters, topics, inventory, plan, read, energy, peaks)
     help="The report as text (default), what is missing as csv, or all of it as json.",
 )
 @json_option
-def sync(
-    meters: str,
-    start: str | None,
-    end: str | None,
-    archive: Path,
-    month: str | None,
-    period: str | None,
-    topics: str | None,
-    tz: str | None,
-    progress: bool | None,
-    form: str | None,
-    as_json: bool,
-) -> None:
+def sync(what: ReadArguments, progress: bool | None, form: str | None, as_json: bool) -> None:
     """Bring an archive up to date: METERS (comma-separated, or 'all') from START to END.
 
     It may be stopped at any moment; the same command goes on where it was. The exit status is 3
@@ -245,30 +223,23 @@ def sync(
     from dentframe.archive import sync as run_sync
 
     form = one_form(form, as_json)
-    tz = zone_of(tz, month, period)
-    when = bounds(*span(tz, month=month, period=period, start=start, end=end), tz)
-    names = None if meters == "all" else listed(meters)
-    report = run_sync(names, *when, listed(topics), archive=archive, progress=progress)
-    _show(report, form)
-    if not report.ok:
-        raise _Missing(
-            f"{report.failed} window(s) are missing. The same command asks for them again."
-        )
-    if not (report.requests or report.kept or report.empty or report.damaged):
-        raise click.exceptions.Exit(4)
-
-
-class _Missing(click.ClickException):
-    exit_code = 3
-
-
-def _show(report: SyncReport, form: str | None) -> None:
+    names = None if what.meters == "all" else listed(what.meters)
+    report = run_sync(
+        names, *what.bounds(what.zone()), listed(what.topics), archive=what.archive,
+        progress=progress,
+    )  # fmt: skip
     if form == "json":
         click.echo(json.dumps(report.as_dict()))
     elif form == "csv":
         write(report.missing.set_index("meter"), "csv", None)
     else:
         click.echo(str(report))
+    if not report.ok:
+        raise IncompleteReadError(
+            f"{report.failed} window(s) are missing. The same command asks for them again."
+        )
+    if not (report.requests or report.kept or report.empty or report.damaged):
+        raise click.exceptions.Exit(4)
 
 
 ARCHIVE_COMMANDS = (sync,)

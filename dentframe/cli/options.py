@@ -23,85 +23,11 @@ if TYPE_CHECKING:
     from dentframe.site.site import Site
 
 
-def span_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--month`` and ``--period`` to a command."""
-    command = click.option(
-        "--period", help="From the first to before the second local day: 2023-11-18..2023-12-18."
-    )(command)
-    return click.option("--month", help="A local month, 2023-12, or 'last'.")(command)
-
-
-def span(
-    tz: str,
-    *,
-    month: str | None,
-    period: str | None,
-    start: str | None = None,
-    end: str | None = None,
-) -> tuple[str, str | None]:
-    """The start and end that the arguments or one of the two options name.
-
-    Raises
-    ------
-    RangeError
-        Where they are named twice or not at all, or one cannot be read.
-    """
-    if [start, month, period].count(None) != 2:
-        raise RangeError(
-            "Cannot tell the span: give one of START [END], --month 2023-12 or --period A..B."
-        )
-    if start is not None:
-        return start, end
-    if month is not None:
-        return (_last_month(tz) if month.strip().lower() == "last" else month), None
-    start, dots, end = str(period).partition("..")
-    if not (start and dots and end):
-        raise RangeError(
-            f"Cannot read --period {period!r}: write it like 2023-11-18..2023-12-18 "
-            "(the second day is no longer in it)."
-        )
-    return start.strip(), end.strip()
-
-
-def zone_of(
-    tz: str | None, month: str | None, period: str | None, *, calendar: bool = False
-) -> str:
-    """The zone that was given; local days and months are refused without one.
-
-    Raises
-    ------
-    RangeError
-        Where the command needs a zone and none is given.
-    """
-    if tz is None and (calendar or month or period):
-        raise RangeError(
-            "Cannot tell which days are meant: days and months are local. "
-            "Give --tz America/Los_Angeles or the like (--tz UTC if UTC is meant)."
-        )
-    return tz or "UTC"
-
-
-def _last_month(tz: str) -> str:
-    first = dt.datetime.now(zone(tz)).date().replace(day=1)
-    return f"{first - dt.timedelta(days=1):%Y-%m}"
-
-
-def bounds(start: str, end: str | None, tz: str) -> tuple[pd.Timestamp, pd.Timestamp]:
-    """Both instants of a span that `span` named."""
-    return time_range(start, end, tz, now=pd.Timestamp.now("UTC"))
-
-
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 EXISTING = click.Path(path_type=Path, exists=True)
 """A file or a folder that is there."""
 NEW = click.Path(path_type=Path)
-zone_option = click.option(
-    "--tz", help="The zone of days and months, e.g. America/Los_Angeles, or UTC."
-)
-topics_option = click.option(
-    "--topics", help="Comma-separated, e.g. DemandkW,kWHNet; default: all."
-)
 archive_option = click.option(
     "--archive", type=FOLDER, help="An archive's folder: asks only for what it lacks."
 )
@@ -116,8 +42,8 @@ class ReadArguments:
     end: str | None
     month: str | None
     period: str | None
-    topics: str | None
     tz: str | None
+    topics: str | None = None
     archive: Path | None = None
 
     @property
@@ -127,13 +53,51 @@ class ReadArguments:
         return found[0] if len(found) == 1 else found
 
     def zone(self, *, calendar: bool = False, site: Site | None = None) -> str:
-        """The zone given, else the site's; local days are refused without one."""
+        """The zone given, else the site's.
+
+        Raises
+        ------
+        RangeError
+            Where local days or months are meant, and there is neither.
+        """
         tz = self.tz or (site.tz if site else None)
-        return zone_of(tz, self.month, self.period, calendar=calendar)
+        if tz is None and (calendar or self.month or self.period):
+            raise RangeError(
+                "Cannot tell which days are meant: days and months are local. Give --tz "
+                "America/Los_Angeles or the like (--tz UTC if UTC is meant); the file of a --site "
+                "has one."
+            )
+        return tz or "UTC"
 
     def when(self, tz: str) -> tuple[str, str | None]:
-        """Start and end, as the read takes them."""
-        return span(tz, month=self.month, period=self.period, start=self.start, end=self.end)
+        """The start and end that the arguments or one of the two options name.
+
+        Raises
+        ------
+        RangeError
+            Where they are named twice or not at all, or one cannot be read.
+        """
+        if [self.start, self.month, self.period].count(None) != 2:
+            raise RangeError(
+                "Cannot tell the span: give one of START [END], --month 2023-12 or --period A..B."
+            )
+        if self.start is not None:
+            return self.start, self.end
+        if self.month is not None:
+            first = dt.datetime.now(zone(tz)).date().replace(day=1)
+            last = f"{first - dt.timedelta(days=1):%Y-%m}"
+            return (last if self.month.strip().lower() == "last" else self.month), None
+        start, dots, end = str(self.period).partition("..")
+        if not (start and dots and end):
+            raise RangeError(
+                f"Cannot read --period {self.period!r}: write it like 2023-11-18..2023-12-18 "
+                "(the second day is no longer in it)."
+            )
+        return start.strip(), end.strip()
+
+    def bounds(self, tz: str) -> tuple[pd.Timestamp, pd.Timestamp]:
+        """Both instants of the span."""
+        return time_range(*self.when(tz), tz, now=pd.Timestamp.now("UTC"))
 
     def read(self, tz: str, topics: list[str] | None, *, bracket: bool) -> pd.DataFrame:
         """The readings."""
@@ -158,8 +122,8 @@ def listed(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",")]
 
 
-def range_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the arguments that name a read; the command gets them as ``what``."""
+def span_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add START, END, ``--month``, ``--period`` and ``--tz``; the command gets all as ``what``."""
     names = [f.name for f in fields(ReadArguments)]
 
     @functools.wraps(command)
@@ -167,27 +131,31 @@ def range_options(command: Callable[..., Any]) -> Callable[..., Any]:
         what = ReadArguments(**{name: given.pop(name) for name in names if name in given})
         return command(what=what, **given)
 
+    period = "From the first to before the second local day: 2023-11-18..2023-12-18."
     added: Callable[..., Any] = gathered
     for add in (
-        zone_option,
-        topics_option,
-        span_options,
+        click.option("--tz", help="The zone of days and months, e.g. America/Los_Angeles, or UTC."),
+        click.option("--period", help=period),
+        click.option("--month", help="A local month, 2023-12, or 'last'."),
         click.argument("end", required=False),
         click.argument("start", required=False),
-        click.argument("meters"),
     ):
         added = add(added)
     return added
 
 
+def range_options(command: Callable[..., Any], **meters: Any) -> Callable[..., Any]:
+    """Add METERS, ``--topics`` and what `span_options` adds; ``what`` has all of it."""
+    topics = click.option("--topics", help="Comma-separated, e.g. DemandkW,kWHNet; default: all.")
+    return click.argument("meters", **meters)(span_options(topics(command)))
+
+
 def site_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--site`` and ``--max-kw``."""
-    command = click.option(
-        "--max-kw",
-        help="Greatest power of elements [kW], e.g. E=40,B=30: tells a cleared register.",
-    )(command)
-    return click.option("--site", type=FILE, help="The site's file: tz, greatest powers, labels.")(
-        command
+    powers = "Greatest power of elements [kW], e.g. E=40,B=30: tells a cleared register."
+    site = "The site's file: tz, greatest powers, labels."
+    return click.option("--site", type=FILE, help=site)(
+        click.option("--max-kw", help=powers)(command)
     )
 
 
@@ -220,24 +188,19 @@ def registers(
     return apply_site(site, None, own, frame=frame)[1]
 
 
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
 def _powers(text: str, meters: str) -> dict[str, float]:
     names = listed(meters) or []
     meter = split_element(names[0])[0] if len(names) == 1 else None
     found = {}
     for part in text.split(","):
         name, _, value = (x.strip() for x in part.partition("="))
-        number = _number(value)
-        if not name or number is None:
+        try:
+            own = f"{meter}_{name}" if meter and split_element(name)[1] is None else name
+            found[own] = float(value)
+        except ValueError:
+            name = ""
+        if not name:
             raise ConfigError(
                 f"Cannot read --max-kw {text!r}: write ELEMENT=KW, several with commas: E=40,B=30."
             )
-        bare = split_element(name)[1] is None and meter is not None
-        found[f"{meter}_{name}" if bare else name] = number
     return found

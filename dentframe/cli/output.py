@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import functools
+import io
 import logging
 import sys
-from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dentframe.documents.csv import joined
-from dentframe.documents.excel import save_workbook
 from dentframe.errors import ConfigError, missing_extra
+from dentframe.files import write_whole
 from dentframe.frame import tables
-from dentframe.wire.columns import wire_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,16 +71,15 @@ def format_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def write(frame: pd.DataFrame, form: str | None, out: Path | None) -> None:
-    """Print a frame, or write it to a file."""
+    """Print a frame, or write it to a file, whole or not at all."""
     form = form or _by_ending(out)
-    if form in {"parquet", "xlsx"} and out is None:
+    if out is None and form in {"parquet", "xlsx"}:
         raise ConfigError(f"Cannot print {form} to a terminal: name a file with --out.")
-    if form == "parquet":
-        _parquet(frame, out)
-    elif form == "xlsx":
-        _excel(frame, out)
+    data = _bytes(frame, form)
+    if out is None:
+        click.echo(data.decode().rstrip("\n"))
     else:
-        _text(frame, form, out)
+        write_whole(out, data, 0o644)
 
 
 def _by_ending(out: Path | None) -> str:
@@ -96,51 +94,20 @@ def _by_ending(out: Path | None) -> str:
     return ending
 
 
-def _parquet(frame: pd.DataFrame, out: Path | None) -> None:
-    try:
-        import_module("pyarrow")
-    except ImportError:
-        raise missing_extra("write Parquet", "archive") from None
-    frame.to_parquet(str(out))
-
-
-def _excel(frame: pd.DataFrame, out: Path | None) -> None:
-    """Readings as `to_excel` has them; a table of figures as it stands, times as text."""
-    if len(wire_columns(frame.columns)) == frame.shape[1]:
-        tables.to_excel(frame, out)
-        return
-    save_workbook({"figures": _whole(frame)}, Path(str(out)))
-
-
-def _whole(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with its index as columns, unless that is a mere count."""
-    return frame if frame.index.names == [None] else frame.reset_index()
-
-
-def _text(frame: pd.DataFrame, form: str, out: Path | None) -> None:
-    if form == "json":
-        text = _whole(frame).to_json(orient="records", date_format="iso")
+def _bytes(frame: pd.DataFrame, form: str) -> bytes:
+    text, data = io.StringIO(), io.BytesIO()
+    if form == "csv":
+        tables.to_csv(frame, text)
     elif form == "table":
-        text = _flat(frame).to_string()
+        flat = frame.assign(flags=frame["flags"].map(";".join)) if "flags" in frame else frame
+        text.write(f"{flat.to_string()}\n")
+    elif form == "json":
+        whole = frame if frame.index.names == [None] else frame.reset_index()
+        text.write(f"{whole.to_json(orient='records', date_format='iso')}\n")
+    elif form == "xlsx":
+        tables.to_excel(frame, data)
+    elif find_spec("pyarrow"):
+        frame.to_parquet(data)
     else:
-        shown = _whole(_flat(frame)).rename(columns=_uncomputed)
-        for name, values in shown.items():
-            if values.dtype.kind == "O":
-                shown[name] = values.map(_uncomputed)
-        text = shown.to_csv(index=False).rstrip("\n")
-    if out is None:
-        click.echo(text)
-    else:
-        out.write_text(f"{text}\n", encoding="utf-8")
-
-
-def _uncomputed(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula."""
-    return tables.escaped(value) if isinstance(value, str) else value
-
-
-def _flat(frame: pd.DataFrame) -> pd.DataFrame:
-    """Flags as one cell, ``edge_interpolated;reset``, in place of Python's tuples."""
-    if "flags" not in frame.columns:
-        return frame
-    return frame.assign(flags=[joined(x) for x in frame["flags"]])
+        raise missing_extra("write Parquet", "archive")
+    return text.getvalue().encode() + data.getvalue()

@@ -14,17 +14,18 @@ import pandas as pd
 
 from dentframe.cli.options import (
     FILE,
+    NEW,
+    ReadArguments,
     archive_option,
-    bounds,
     listed,
     load_site,
     registers,
     site_options,
-    span,
     span_options,
 )
 from dentframe.cli.output import format_option, say
-from dentframe.errors import ConfigError, RangeError
+from dentframe.errors import ConfigError
+from dentframe.files import whole_file, write_whole
 
 if TYPE_CHECKING:
     from dentframe.money.statement import Statement
@@ -44,7 +45,7 @@ def tariff() -> None:
 @click.option("--ratchet-lookback", type=int, help="How many months a ratchet looks back on.")
 @click.option("--ratchet-on", help="What a ratchet is of: flat, tou or both.")
 @click.option("--ignore", multiple=True, help="A field that is no matter for these meters.")
-@click.option("--out", type=click.Path(path_type=Path), help="A .toml file; default: printed.")
+@click.option("--out", type=NEW, help="A .toml file; default: printed.")
 def import_rate(file: Path, tier_proration: str | None, out: Path | None, **stated: Any) -> None:
     """Make a tariff of FILE, a rate of OpenEI's Utility Rate Database as JSON.
 
@@ -58,28 +59,23 @@ def import_rate(file: Path, tier_proration: str | None, out: Path | None, **stat
     """
     from dentframe.money.tariff import Tariff
 
-    days = tier_proration if tier_proration is None else _whole(tier_proration)
+    days: Any = tier_proration
+    if days and days.isdigit():
+        days = int(days)
     found = Tariff.from_urdb(file, tier_proration=days, **stated)
     for note in found.notes:
         say(note)
     if out is None:
         click.echo(found.to_toml().rstrip())
     else:
-        out.write_text(found.to_toml(), encoding="utf-8")
+        write_whole(out, found.to_toml().encode(), 0o644)
         say(f"Wrote {out}; price by it with: dentframe bill METER {out} 2023-12 --tz ZONE")
 
 
-def _whole(text: str) -> int | str:
-    return int(text) if text.isdigit() else text
-
-
 @click.command()
-@click.argument("meter")
+@click.argument("meters", metavar="METER")
 @click.argument("tariff", type=FILE)
-@click.argument("start", required=False)
-@click.argument("end", required=False)
 @span_options
-@click.option("--tz", help="The zone of the tariff and of the period; default: the site's.")
 @site_options
 @click.option("--elements", help="Comma-separated, e.g. B,C; all for the whole meter.")
 @click.option("--party", default="", help="Whose statement it is.")
@@ -89,9 +85,8 @@ def _whole(text: str) -> int | str:
 @format_option
 @archive_option
 def bill(
-    meter: str,
+    what: ReadArguments,
     tariff: Path,
-    tz: str | None,
     site: Path | None,
     max_kw: str | None,
     elements: str | None,
@@ -101,8 +96,6 @@ def bill(
     compare: bool,
     form: str | None,
     out: Path | None,
-    archive: Path | None,
-    **when: str | None,
 ) -> None:
     """Price a METER's elements by a TARIFF file, from START to END or a period.
 
@@ -129,17 +122,17 @@ def bill(
     from dentframe.reader import read_dentcloud
 
     found = load_site(site)
-    zone = _zone(tz, found)
-    start, end = bounds(*span(zone, **when), zone)
+    zone = what.zone(calendar=True, site=found)
+    start, end = what.bounds(zone)
     rates = Tariff.load(tariff)
     check_period(rates, start, end, zone)
     peaks = None if history is None else _history(history, start.tz_convert(zone))
     first = start.tz_convert(zone) - pd.DateOffset(months=12) if compare else start
     frame = read_dentcloud(
-        meter, first, end, _topics(rates), tz=zone, bracket=True, archive=archive
+        what.meters, first, end, _topics(rates), tz=zone, bracket=True, archive=what.archive
     )
     how: dict[str, Any] = {
-        "tz": zone, "registers": registers(found, max_kw, meter, frame),
+        "tz": zone, "registers": registers(found, max_kw, what.meters, frame),
         "elements": elements if elements == "all" else listed(elements),
         "accept": ("recorded", "estimated") if accept_estimated else ("recorded",),
     }  # fmt: skip
@@ -199,24 +192,15 @@ def _topics(tariff: Tariff) -> list[str]:
     return found
 
 
-def _zone(tz: str | None, site: Site | None) -> str:
-    if tz is None and site is None:
-        raise RangeError(
-            "Cannot tell which days are meant: days and months are local. Give --tz "
-            "America/Los_Angeles or the like, or --site site.toml, which has a zone."
-        )
-    return tz or (site.tz if site else "UTC")
-
-
 def _labelled(statement: Statement, site: Site | None) -> Statement:
     """The statement with the site's labels beside the elements' ids."""
     if site is None:
         return statement
-    labels = {k: v for k, v in site.labels.items() if v != k}
+    labels = {k: f"{v} ({k})" for k, v in site.labels.items() if v != k}
 
     def named(part: Any) -> Any:
         ids = part.element.split(", ")
-        return replace(part, element=", ".join(_name(x, labels) for x in ids))
+        return replace(part, element=", ".join(labels.get(x, x) for x in ids))
 
     return replace(
         statement,
@@ -225,43 +209,34 @@ def _labelled(statement: Statement, site: Site | None) -> Statement:
     )
 
 
-def _name(element: str, labels: dict[str, str]) -> str:
-    return f"{labels[element]} ({element})" if element in labels else element
-
-
 def _write(statement: Statement, form: str | None, out: Path | None) -> None:
+    texts: dict[str, Callable[[], str]] = {
+        "csv": statement.to_csv,
+        "json": lambda: json.dumps(statement.to_dict(), ensure_ascii=False),
+        "table": lambda: repr(statement),
+    }
     if out is None:
-        _print(statement, form)
+        form = form or ("table" if sys.stdout.isatty() else "csv")
+        if form not in texts:
+            raise ConfigError(f"Cannot print {form} to a terminal: name a file with --out.")
+        click.echo(texts[form]().rstrip("\n"))
         return
-    writers: dict[str, Callable[[Path], object]] = {
+    files: dict[str, Callable[[Path], object]] = {
         "html": statement.to_html,
         "pdf": statement.to_pdf,
         "xlsx": statement.to_excel,
         "csv": statement.to_csv,
-        "json": lambda path: path.write_text(f"{_json(statement)}\n", encoding="utf-8"),
     }
     ending = form or out.suffix.lstrip(".").lower()
-    if ending not in writers:
-        known = ", ".join(writers)
-        raise ConfigError(f"Cannot write {out} as {ending!r}: a statement is one of {known}.")
-    writers[ending](out)
-    say(f"Wrote {out}: {statement.total} {statement.currency}".rstrip())
-
-
-def _print(statement: Statement, form: str | None) -> None:
-    form = form or ("table" if sys.stdout.isatty() else "csv")
-    if form == "csv":
-        click.echo(statement.to_csv().rstrip("\n"))
-    elif form == "json":
-        click.echo(_json(statement))
-    elif form == "table":
-        click.echo(repr(statement))
+    if ending == "json":
+        write_whole(out, f"{texts['json']()}\n".encode(), 0o644)
+    elif ending in files:
+        with whole_file(out) as part:
+            files[ending](part)
     else:
-        raise ConfigError(f"Cannot print {form} to a terminal: name a file with --out.")
-
-
-def _json(statement: Statement) -> str:
-    return json.dumps(statement.to_dict(), ensure_ascii=False)
+        known = ", ".join((*files, "json"))
+        raise ConfigError(f"Cannot write {out} as {ending!r}: a statement is one of {known}.")
+    say(f"Wrote {out}: {statement.total} {statement.currency}".rstrip())
 
 
 TARIFF_COMMANDS = (bill, tariff)

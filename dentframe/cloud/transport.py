@@ -202,7 +202,8 @@ class DentAdapter(requests.adapters.HTTPAdapter):
 
     def send(self, request: requests.PreparedRequest, *_: Any, **kwargs: Any) -> ValidResponse:
         """Send until it is answered, and return the validated answer."""
-        mine = (request.url or "").partition("?")[0] == self._credentials.base_url
+        url = (request.url or "").partition("?")[0]  # requests gives a bare host the path /
+        mine = url.rstrip("/") == self._credentials.base_url.rstrip("/")
         if not mine or not isinstance(request, PreparedApiRequest):
             raise elsewhere(request.url or "")
 

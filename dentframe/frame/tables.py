@@ -176,7 +176,7 @@ def to_csv(frame: pd.DataFrame, path: Any, *, tz: Zone = None) -> None:
 
     Of readings, the wire columns are written. Any other table (``energy(detail=True)``, peaks,
     a long frame) is written whole: its named index, then its columns; times with their UTC
-    offset, several flags in one cell with blanks between.
+    offset, several flags in one cell: ``edge_interpolated;reset``.
 
     Parameters
     ----------
@@ -337,7 +337,7 @@ def _whole(frame: pd.DataFrame, tz: Zone) -> Iterator[tuple[str, pd.Series[Any]]
 def _cell(value: Any) -> Any:
     """A cell of a table: numbers as they are, times with their offset, flags in one text."""
     if isinstance(value, tuple):
-        return " ".join(map(str, value))
+        return ";".join(map(str, value))
     if value is None or value is pd.NaT or value is pd.NA:
         return ""
     if isinstance(value, pd.Timestamp):

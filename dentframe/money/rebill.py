@@ -14,11 +14,10 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
-from dentframe.frame import tables
 from dentframe.frame.quantify import dequantify
 from dentframe.money import outcome
 from dentframe.money.rebilling import OTHERS, Before, Rebilling, rebilled
-from dentframe.money.record import READINGS, Record
+from dentframe.money.record import Record
 from dentframe.money.split import Run
 from dentframe.site.corrections import Correction, corrections_of, load_corrections
 from dentframe.site.files import Table, exact, load, moment
@@ -104,7 +103,7 @@ def rebill(
     told = tuple(x for x in where.corrections if x not in new)
     where = replace(where, corrections=(*told, *new), file=where.file)
     what, how = bill or old.bill, rules or old.rules
-    own = _readings(old)
+    own = old.readings
     data = own if frame is None else dequantify(frame)
     earlier = tuple(x for x in old.site.corrections if x not in new)
     changes = [
@@ -236,12 +235,6 @@ def _affected(old: Record, new: tuple[Correction, ...], records: Any) -> list[st
 
 
 # --- what else differs -------------------------------------------------------------------
-
-
-def _readings(old: Record) -> pd.DataFrame:
-    frame = tables.read_csv(old.folder / READINGS)
-    frame.attrs.update(old.told.attrs)
-    return frame
 
 
 def _plain(site: Site, corrections: tuple[Correction, ...]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, by
 from dentframe.files import files_in
+from dentframe.frame import tables
 from dentframe.money.comparison import Billed
 from dentframe.money.rebilling import Rebilling
 from dentframe.money.rounding import add, rounded
@@ -206,6 +207,13 @@ class Record:
     def rules(self) -> SplitRules:
         """How it was shared."""
         return SplitRules.load(self.folder / "rules.toml")
+
+    @cached_property
+    def readings(self) -> pd.DataFrame:
+        """The readings that were used, over (meter, time)."""
+        frame = tables.read_csv(self.folder / READINGS)
+        frame.attrs.update(self.told.attrs)
+        return frame
 
     @cached_property
     def rebilling(self) -> Rebilling | None:

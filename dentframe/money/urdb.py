@@ -288,8 +288,9 @@ class _Rate:
     def notes(self) -> Iterator[str]:
         """What a reader of the tariff must know."""
         yield from LIMITS
+        dates: list[Any] = [self.data.get("startdate"), self.data.get("enddate")]
         days = [str(dt.datetime.fromtimestamp(int(x), dt.UTC).date()) if str(x).isdigit() else x
-                for x in map(self.data.get, ("startdate", "enddate"))]  # fmt: skip
+                for x in dates]  # fmt: skip
         if any(days):
             yield f"In force from {days[0] or 'unknown'} to {days[1] or 'now'}, by the database."
         for field in COMMENTS:

@@ -88,7 +88,7 @@ def test_no_text_of_a_printed_csv_is_computed(tmp_path):
         assert [plain(x) for x in found[name]] == [x.replace("\r", "\n") for x in texts]
         assert sum(x.startswith("'") for x in found[name]) == 6
     assert set(found["kWh"]) == {-1.5}
-    assert found["'@at"][0] == "2024-01-01 00:00:00+00:00"
+    assert found["'@at"][0] == "2024-01-01T00:00:00+00:00"
 
 
 @pytest.mark.parametrize("ending", ["csv", "json", "parquet", "xlsx"])

@@ -137,7 +137,7 @@ def test_a_power_that_cannot_be_read(here, capsys, text):
     assert "E=40,B=30" in capsys.readouterr().err
 
 
-def test_a_failed_split_gives_way_to_its_correction(here, capsys):
+def test_a_failed_split_gives_way_to_its_correction(here, monkeypatch, capsys):
     """Refused, told with rule and remedy, corrected, run again into the same folder."""
     call = ["split", "bill.toml", "--site", "site.toml", "--out", "2023-12"]
     assert cli.main(call) == 1
@@ -162,6 +162,13 @@ def test_a_failed_split_gives_way_to_its_correction(here, capsys):
     assert cli.main(["verify", "2023-12"]) == 0
     assert cli.main(call) == 4
     assert "never overwritten" in capsys.readouterr().err
+    monkeypatch.setenv("DENTCLOUD_BASE_URL", "http://127.0.0.1:9")
+    assert cli.main(["cache", "clear"]) == 0
+    assert cli.main(call) == 4, "a finished month asks for nothing, whatever the network does"
+    change(here / "bill.toml", ("2000.00", "2001.00"))
+    assert cli.main(call) == 2
+    assert "a record without open exceptions is there" in capsys.readouterr().err
+    assert cli.main([*call[:-1], "again"]) == 3
 
 
 def test_value_limit_and_rule_are_told(here, capsys):
