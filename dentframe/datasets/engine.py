@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -156,6 +157,7 @@ class DentCloudBackendEntrypoint(BackendEntrypoint):
     ) -> xr.Dataset:
         """Open meters; `dentframe.open_dataset` tells of the parameters and errors."""
         _check_decoders(decode_times, decoders)
+        _check_dask(sys._getframe(1))  # noqa: SLF001 - see there
         if start is None:
             raise RangeError(
                 f"Cannot open {filename_or_obj!r} without a start. Pass it to open_dataset, "
@@ -200,6 +202,18 @@ class DentCloudBackendEntrypoint(BackendEntrypoint):
     def guess_can_open(self, filename_or_obj: Any) -> bool:
         """Whether this is an address ``dentcloud://…``."""
         return is_address(filename_or_obj)
+
+
+def _check_dask(caller: Any) -> None:
+    """Refuse chunks where nothing makes them, before anything is read.
+
+    xarray does not tell an engine which chunks its caller asked for, and names no extra.
+    """
+    while caller is not None and caller.f_globals.get("__name__") != "xarray.backends.api":
+        caller = caller.f_back
+    asked = None if caller is None else caller.f_locals.get("chunks")
+    if asked is not None and not any(map(find_spec, ("dask", "cubed"))):
+        raise missing_extra("open meters in chunks", "dask")
 
 
 _DECODERS = {"mask_and_scale", "decode_timedelta", "decode_coords", "concat_characters"}
@@ -308,8 +322,6 @@ def open_dataset(
     >>> dict(ds.sizes)["element"], ds["kWHNet"].attrs["units"]
     (7, 'kW h')
     """
-    if chunks is not None and find_spec("dask") is None:
-        raise missing_extra("open meters in chunks", "dask")
     found = xr.open_dataset(
         address_of(meter),
         engine=DentCloudBackendEntrypoint,

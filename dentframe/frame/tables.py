@@ -9,6 +9,7 @@ spreadsheet: all are escaped here.
 from __future__ import annotations
 
 import datetime as dt
+import os
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -193,6 +194,8 @@ def to_csv(frame: pd.DataFrame, path: Any, *, tz: Zone = None) -> None:
     ------
     RangeError
         Where the time index of readings is naive.
+    ConfigError
+        For a `path` that ends as a workbook does.
 
     Examples
     --------
@@ -200,6 +203,7 @@ def to_csv(frame: pd.DataFrame, path: Any, *, tz: Zone = None) -> None:
     >>> pd.read_csv("december.csv").columns[:3].tolist()
     ['time', 'local_time', 'utc_offset']
     """
+    _check_ending(path, ".xlsx .xls", "Use to_excel, or an ending such as .csv.")
     if not _columns.wire_columns(frame.columns):
         cells = ((name, map(_cell, values)) for name, values in _whole(frame, tz))
         table = {
@@ -274,11 +278,14 @@ def to_excel(frame: pd.DataFrame, path: Any, *, tz: Zone = None) -> None:
         Where openpyxl is not installed.
     RangeError
         Where the time index is naive, or the frame is larger than a sheet.
+    ConfigError
+        For a `path` that ends as another format does.
 
     Examples
     --------
     >>> df.dent.select(topic="kWHNet").dent.to_excel("december.xlsx", tz=LA)
     """
+    _check_ending(path, ".csv .txt .xls", "Use to_csv, or the ending .xlsx.")
     book = _openpyxl("write an Excel workbook").Workbook(write_only=True)
     readings = bool(_columns.wire_columns(frame.columns))
     sheet = book.create_sheet("readings" if readings else "table")
@@ -289,6 +296,16 @@ def to_excel(frame: pd.DataFrame, path: Any, *, tz: Zone = None) -> None:
     for row in zip(*table.values(), strict=True):
         sheet.append(row)
     book.save(path)
+
+
+def _check_ending(path: Any, refused: str, instead: str) -> None:
+    """Refuse a name by which another program would take the file for what it is not."""
+    if isinstance(path, str | os.PathLike) and os.fspath(path).lower().endswith(
+        tuple(refused.split())
+    ):
+        raise ConfigError(
+            f"Cannot write {os.fspath(path)!r}: its ending is another format's. {instead}"
+        )
 
 
 def _of_readings(sheet: Any, frame: pd.DataFrame, tz: Zone) -> dict[str, Iterable[Any]]:

@@ -144,6 +144,9 @@ class Periods:
         return len(self.starts)
 
 
+_CALENDAR = {"h": "hour", "D": "day", "MS": "month", "QS": "quarter", "YS": "year"}
+
+
 def verb_zone(index_tz: dt.tzinfo | None, tz: Zone, *needed_by: Any) -> dt.tzinfo:
     """The zone a verb works in, by the rules of the accessor.
 
@@ -169,9 +172,11 @@ def verb_zone(index_tz: dt.tzinfo | None, tz: Zone, *needed_by: Any) -> dt.tzinf
     if tz is not None:
         return zone(tz)
     if is_utc(index_tz) and any(needs_zone(f) for f in needed_by):
+        freq = next(f for f in needed_by if needs_zone(f))
+        each = _CALENDAR.get(freq, f"period of {freq!r}") if isinstance(freq, str) else "period"
         raise RangeError(
-            f"Cannot build periods of {next(f for f in needed_by if needs_zone(f))!r} without a "
-            "time zone: the index is UTC, and days, months and hours are local. "
+            f"Cannot tell where each local {each} begins without a time zone: the index is UTC, "
+            "and days, months and hours are local. "
             'Pass tz="America/Los_Angeles" or the like (say tz="UTC" if UTC is meant).'
         )
     return index_tz

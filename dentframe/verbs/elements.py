@@ -15,7 +15,7 @@ from dentframe.metering.registers import MINUTE
 from dentframe.metering.series import NONE, Series, element_columns, rows
 from dentframe.site.site import summed
 from dentframe.wire.columns import parse, wire_columns
-from dentframe.wire.topics import kind_of
+from dentframe.wire.topics import RESULTS, kind_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,24 +77,27 @@ def nothing_answers(frame: pd.DataFrame, topics: Sequence[str], *, of_demand: bo
     labels = wire_columns(frame.columns)
     there = selection.topics(frame)
     lacks = f"{' or '.join(topics)}; the frame's topics are {', '.join(there) or 'none'}. "
+    register = next((t for t in there if kind_of(t) == "register"), None)
+    results = [x for x in labels if parse(x).topic in RESULTS]
     if of_demand:
-        registers = any(kind_of(t) == "register" for t in topics)
-        more = "" if registers else " Or take clock blocks of the register: kind='block'."
-        return KindError(
-            f"Cannot compute demand: no column of a whole element is {lacks}"
-            f"Read topics={topics!r} as well.{more}"
-        )
+        hint = f"Read topics={topics!r} as well."
+        if results:
+            hint = f"{results[0]!r} is a figure of a verb: ask the readings it was made of."
+        elif register is not None and kind_of(topics[0]) != "register":
+            hint += " Or take clock blocks of the register: kind='block'."
+        return KindError(f"Cannot compute demand: no column of a whole element is {lacks}{hint}")
     head = f"Cannot compute energy: no column of a whole element ({topics[0]}/Elm/...) is {lacks}"
-    results = [x for x in labels if kind_of(parse(x).topic) == "interval_energy"]
     if results:
-        return KindError(f"{head}{results[0]!r} is the energy of periods already: use .sum().")
+        hint = "the energy of periods already: use .sum()."
+        if kind_of(parse(results[0]).topic) != "interval_energy":
+            hint = "a figure of a verb: ask the readings it was made of."
+        return KindError(f"{head}{results[0]!r} is {hint}")
     if any(parse(x).topic in topics for x in labels):
         return KindError(
             f"{head}There are only single channels, and an element need not be their sum "
             "(some are calculated in the meter). Read the element's own column."
         )
-    other = next((t for t in there if kind_of(t) == "register"), None)
-    hint = f"For its energy pass topic={other!r}." if other else 'Read topics=["kWHNet"] as well.'
+    hint = f"For its energy pass topic={register!r}." if register else 'Read topics=["kWHNet"] too.'
     return KindError(head + hint)
 
 

@@ -291,8 +291,18 @@ def test_other_decoders_change_nothing(cloud):
         assert one.identical(other)
 
 
-def test_chunks_without_dask_name_the_extra(monkeypatch):
-    """`dentframe.open_dataset` says what to install."""
+@pytest.mark.parametrize(
+    "opened",
+    [
+        lambda: dentframe.open_dataset(METER, **MONTH, chunks={}),
+        lambda: xr.open_dataset(ADDRESS, engine="dentcloud", **MONTH, chunks={}),
+        lambda: xr.open_mfdataset([ADDRESS], engine="dentcloud", **MONTH),
+        lambda: xr.open_datatree(ADDRESS, engine="dentcloud", **MONTH, chunks="auto"),
+    ],
+)
+def test_chunks_without_dask_name_the_extra(served, monkeypatch, opened):
+    """Each way to open says what to install, before anything is asked."""
     monkeypatch.setattr("dentframe.datasets.engine.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"dentframe\[dask\]"):
-        dentframe.open_dataset(METER, **MONTH, chunks={})
+        opened()
+    assert not served[0].requests

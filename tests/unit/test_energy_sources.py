@@ -67,6 +67,16 @@ def test_unknown_topics():
         register(label="Foo/Elm/A [kWh]").dent.energy(topic="Foo")
 
 
+@pytest.mark.parametrize("result", ["Energy", "Demand"])
+@pytest.mark.parametrize("ask", [lambda d: d.peaks(), lambda d: d.demand(), lambda d: d.energy()])
+def test_a_computed_frame_is_told_no_register(result, ask):
+    """A figure of a verb is called so; no register is suggested that is not there."""
+    frame = register(label=f"{result}/Elm/A")
+    with pytest.raises(KindError, match=rf"'{result}/Elm/A' is (a figure of|the energy)") as told:
+        ask(frame.dent)
+    assert "kind='block'" not in str(told.value)
+
+
 @pytest.mark.parametrize(
     ("label", "match"),
     [("A/Ch/A1", "Read topics"), ("Energy/Elm/A", "sum"), ("kWHNet/Ch/A1", "channels")],

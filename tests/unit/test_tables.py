@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 
 import numpy as np
@@ -169,6 +170,25 @@ def test_a_frame_larger_than_a_sheet_is_refused(monkeypatch, tmp_path):
     with pytest.raises(RangeError, match="use to_csv"):
         single().dent.to_excel(tmp_path / "big.xlsx")
     assert not (tmp_path / "big.xlsx").exists()
+
+
+@pytest.mark.parametrize(
+    ("write", "name", "says"),
+    [
+        ("to_excel", "x.csv", "Use to_csv"),
+        ("to_excel", "december.XLS", "the ending .xlsx"),
+        ("to_csv", "x.xlsx", "Use to_excel"),
+        ("to_csv", "peaks.xls", "Use to_excel"),
+    ],
+)
+def test_a_name_of_another_format_is_refused(tmp_path, write, name, says):
+    """Another program would take the file for what it is not; nothing is written."""
+    path = tmp_path / name
+    for frame in (single(), single().dent.gaps()):
+        for given in (path, str(path)):
+            with pytest.raises(ConfigError, match=re.escape(says)):
+                getattr(frame.dent, write)(given)
+    assert not path.exists()
 
 
 def test_a_missing_openpyxl_says_how_to_install_it(monkeypatch, tmp_path):

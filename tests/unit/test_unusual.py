@@ -30,6 +30,14 @@ def during(frame, start, end, kw):
     return made
 
 
+@pytest.mark.parametrize("ask", [lambda dent: dent.unusual(), lambda dent: dent.plot.heatmap()])
+def test_without_a_zone_no_freq_is_named_that_was_not_given(ask):
+    """Days are local, and the message says so."""
+    with pytest.raises(RangeError, match="each local day begins without a time zone") as told:
+        ask(month().dent)
+    assert "'D'" not in str(told.value)
+
+
 def test_a_night_that_stayed_on_is_first():
     """Three hours at 7 kW more; all other nights are as usual."""
     found = during(month(), "2024-02-14 23:00", "2024-02-15 02:00", 9.0).dent.unusual(tz=LA)
