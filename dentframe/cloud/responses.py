@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import email.utils
-import io
 import json
 import zlib
 from dataclasses import dataclass, field
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 LARGEST = 1 << 27
 """No answer is read, unpacked or served from the cache beyond this [B]: more than ten times a
 month of 16 elements and 6 topics at 15 minutes (11.5 MB)."""
-_SAID, _STEP = 4096, 1 << 20
+_SAID, _STEP = 4096, 1 << 24
 
 
 class TooLargeError(RequestError):
@@ -202,12 +201,13 @@ def _unpacked(request: ApiRequest | None, reply: Reply, largest: int) -> bytes:
 
 def inflate(packed: bytes, largest: int, wbits: int = 15) -> tuple[bytes, bool]:
     """Unpack in steps, up to a size [B]; the body so far, and whether it is whole."""
-    unpacker, body = zlib.decompressobj(wbits), io.BytesIO()
+    unpacker, parts = zlib.decompressobj(wbits), list[bytes]()
     with contextlib.suppress(zlib.error):
-        while packed and not unpacker.eof and (room := largest - body.tell()) > 0:
-            body.write(unpacker.decompress(packed, min(room, _STEP)))
+        while packed and not unpacker.eof and largest > 0:
+            parts.append(unpacker.decompress(packed, min(largest, _STEP)))
+            largest -= len(parts[-1])
             packed = unpacker.unconsumed_tail
-    return body.getvalue(), unpacker.eof
+    return b"".join(parts), unpacker.eof
 
 
 def _broken(request: ApiRequest | None, why: str, *, retryable: bool = True) -> DecodeError:
