@@ -199,7 +199,7 @@ def _labelled(statement: Statement, site: Site | None) -> Statement:
     labels = {k: f"{v} ({k})" for k, v in site.labels.items() if v != k}
 
     def named(part: Any) -> Any:
-        ids = part.element.split(", ")
+        ids: list[str] = part.element.split(", ")
         return replace(part, element=", ".join(labels.get(x, x) for x in ids))
 
     return replace(
