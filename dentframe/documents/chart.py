@@ -1,19 +1,16 @@
-"""The chart of daily use is laid out here once, for the page to draw, and drawn in PDFs."""
+"""The chart of daily use is laid out here once, for pages and PDFs to draw."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
 from math import ceil, floor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dentframe.documents.formats import formats
 
 if TYPE_CHECKING:
     from dentframe.money.statement import Day, Statement
-
-
-BLUE, _GREY = (91, 141, 184), 90
 
 
 @dataclass(frozen=True)
@@ -110,41 +107,3 @@ def _note(of: Statement) -> str:
     if len(known) < len(of.daily):
         told.append("Of a day with a question mark nothing is known.")
     return " ".join(told)
-
-
-def draw(pdf: Any, found: Chart) -> None:
-    """Draw a chart into a PDF, as vectors, over its whole width.
-
-    Parameters
-    ----------
-    pdf : FPDF
-        The paper, at the place where the chart begins.
-    found : Chart
-        What is drawn.
-    """
-    x, y, width, height = pdf.l_margin + 14, pdf.get_y() + 1, pdf.epw - 14, 18
-    pdf.set_font(style="", size=7)
-    with pdf.local_context(text_color=_GREY, fill_color=BLUE):
-        for down, text in found.ticks:
-            pdf.line(x, y + height * down, x + width, y + height * down)
-            pdf.set_xy(pdf.l_margin, y + height * down - 1.5)
-            pdf.cell(12.5, 3, text, align="R")
-        for bar in found.bars:
-            _bar(pdf, bar, x + width * bar.left, y, width * bar.width, height)
-        for across, text in found.labels:
-            pdf.set_xy(x + width * across - 10, y + height + 1.5)
-            pdf.cell(20, 3, text, align="C")
-    pdf.set_y(y + height + 5.5)
-
-
-def _bar(pdf: Any, bar: Bar, x: float, y: float, width: float, scale: float) -> None:
-    top, height = y + scale * bar.top, scale * bar.height
-    if not bar.known:
-        pdf.text(x + width / 2 - 0.6, y + scale - 0.5, "?")
-    elif not bar.doubtful:
-        pdf.rect(x, top, width, height, style="F")
-    elif height:
-        with pdf.local_context(draw_color=BLUE), pdf.rect_clip(x, top, width, height):
-            pdf.rect(x, top, width, height)
-            for i in range(int((width + height) / 1.2) + 1):
-                pdf.line(x, top + i * 1.2, x + i * 1.2, top)

@@ -36,8 +36,8 @@ def joined(values: Sequence[Any]) -> str:
 
 
 CSV_COLUMNS = ("section", "party", "start", "end", "currency", *tables.LINE, "lo", "hi")
-"""Sections: ``charges``, ``total``, ``about``, ``readings``, ``daily``, ``earlier``, ``words``,
-``notes``."""
+"""Sections: ``charges``, ``total``, ``about``, ``readings``, ``parts`` (of a corrected meter; its
+factor is the rate), ``daily``, ``earlier``, ``words``, ``notes``."""
 
 
 def statement_csv(of: Statement, path: str | Path | None = None) -> str:
@@ -82,6 +82,13 @@ def _rows(of: Statement) -> Iterator[Mapping[str, Any]]:
         own, told = asdict(r), meter(of, r, formats(""))
         own["note"] = joined([x for x in (told["multiplier"], told["exchanged"]) if x])
         yield {"section": "readings", "name": "Meter reading", "quantity": own.pop("energy"), **own}
+        for part in r.parts:
+            yield {
+                "section": "parts", "element": r.element, "name": "Corrected reading",
+                "quantity": part.used, "unit": r.unit, "rate": part.factor, "open_at": part.start,
+                "open_reading": part.opening, "close_at": part.end, "close_reading": part.closing,
+                "note": joined([f"{x} calculated" for x in part.calculated]),
+            }  # fmt: skip
     for d in of.daily:
         yield {"section": "daily", "name": d.day, "quantity": d.energy, "unit": "kWh",
                "status": d.status}  # fmt: skip

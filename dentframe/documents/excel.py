@@ -8,14 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from locale import windows_locale
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dentframe.documents import tables
 from dentframe.documents.csv import is_missing, text_of
-from dentframe.documents.first_page import FirstPage, first_page
-from dentframe.documents.formats import formats
-from dentframe.documents.pdf_table import LETTER
+from dentframe.documents.first_page import (
+    CHARGES,
+    COMPARED,
+    METERS,
+    PARTS,
+    first_page,
+)
+from dentframe.documents.formats import LETTER, formats
 from dentframe.documents.tables import explained, labels, visible
 from dentframe.errors import missing_extra
 from dentframe.frame.tables import escaped
@@ -109,9 +115,9 @@ class Sheet:
             self.made.write(*at, told)
 
 
-def save_workbook(found: Mapping[str, pd.DataFrame], path: Path) -> None:
+def save_workbook(found: Mapping[str, pd.DataFrame], path: Path, *, draft: bool = False) -> None:
     """Write tables as the sheets of one workbook; decimals and numbers stay numbers."""
-    book = Book(path)
+    book = Book(path, draft)
     for name, table in found.items():
         sheet = book.sheet(name)
         sheet.made.freeze_panes(1, 0)
@@ -222,7 +228,7 @@ def _first(sheet: Sheet, of: Statement) -> None:
     """What is owed, for what and to whom: numbers here are values, seen without computing."""
     page = first_page(of)
     large: dict[str, Any] = {"bold": True, "font_size": 16}
-    money = {**_RIGHT, "num_format": _format(of.digits)}
+    money = {**_RIGHT, "num_format": _format(of, of.digits)}
     for text in (*page.sender, "", *page.to, ""):
         sheet.row([text])
     sheet.row([tables.title(of)], large)
@@ -231,24 +237,22 @@ def _first(sheet: Sheet, of: Statement) -> None:
         sheet.row(fact)
     sheet.row()
     sheet.row([page.due, of.currency, None, abs(of.total)], large, {**large, **money, "bold": True})
-    charged = [
-        [_below(t, "name", "about"), t["quantity"], t["charged"], x.amount]
-        for t, x in zip(page.charges, of.lines, strict=True)
-    ]
-    _first_table(
-        sheet,
-        ["For", "How much", "Of the utility's charge", f"Amount [{of.currency}]"],
-        charged,
-        money,
-    )
+    sheet.row()
+    sheet.row([*(head for head, _ in CHARGES[:-1]), f"Amount [{of.currency}]"], _HEAD, _RIGHT_HEAD)
+    for texts, x in zip(tables.cells(page.charges, CHARGES), of.lines, strict=True):
+        sheet.row([*texts[:-1], x.amount], _TEXT, _RIGHT, _RIGHT, money)
     sheet.row(["Total", None, None, of.total], _HEAD, {**money, "bold": True})
-    if page.meters:
-        meters = [[_below(m, *names) for names in _METER] for m in page.meters]
-        _first_table(
-            sheet, ["Your meters", "Previous reading", "Current reading", "Used"], meters, _RIGHT
-        )
-    if page.compared:
-        _compared(sheet, of, page, money)
+    for title, layout, found in (
+        ("Your meters", METERS, page.meters),
+        ("Corrected readings, part by part", PARTS, page.parts),
+        ("Compared with earlier bills", COMPARED, page.compared),
+    ):
+        if found:
+            sheet.row()
+            sheet.row([title, *(head for head, *_ in layout[1:])], _HEAD, _RIGHT_HEAD)
+        for texts in tables.cells(found, layout):
+            sheet.row(texts, _TEXT, _RIGHT)
+    sheet.row([page.compared_note])
     if page.chart:
         _chart(sheet, of)
     sheet.row()
@@ -256,46 +260,6 @@ def _first(sheet: Sheet, of: Statement) -> None:
     for text in (*notes, *page.told, *page.closing):
         if text:
             sheet.text(text, 4, 110)
-
-
-def _first_table(
-    sheet: Sheet, head: Sequence[Any], rows: Sequence[Sequence[Any]], last: Mapping[str, Any]
-) -> None:
-    """Rows below an empty one and a bold head, texts and numbers to their sides."""
-    sheet.row()
-    sheet.row(head, _HEAD, _RIGHT_HEAD)
-    for values in rows:
-        sheet.row(values, _TEXT, _RIGHT, _RIGHT, last)
-
-
-def _below(row: Mapping[str, str], *names: str) -> str:
-    return "\n".join(row[x] for x in names if row[x])
-
-
-_METER = (
-    ("element", "kind", "multiplier", "exchanged"), ("previous", "previous_at"),
-    ("current", "current_at"), ("used", "unit", "differs"),
-)  # fmt: skip
-"""The texts of a meter in each of its cells."""
-
-
-def _compared(sheet: Sheet, of: Statement, page: FirstPage, money: Mapping[str, Any]) -> None:
-    rows = [
-        [
-            _below(p, "name", "dates"),
-            f"{p['quantity']} {p['unit']}".strip(),
-            "\n".join(
-                f"this bill: {p[x]} {what}"
-                for x, what in (("quantity_change", "used"), ("amount_change", "amount"))
-                if p[x]
-            ),
-            p["amount"],
-        ]
-        for p in page.compared
-    ]
-    head = ["Compared with earlier bills", "Used", "Change", f"Amount [{of.currency}]"]
-    _first_table(sheet, head, rows, money)
-    sheet.row([page.compared_note])
 
 
 def _chart(sheet: Sheet, of: Statement) -> None:
@@ -325,7 +289,7 @@ def _chart(sheet: Sheet, of: Statement) -> None:
 def _days(sheet: Sheet, of: Statement) -> None:
     f = formats(of.locale)
     sheet.row(["Day", "Measured [kWh]", "Estimated or measured in part [kWh]", "Status"], _HEAD)
-    number = {"num_format": _format(max(decimals(d.energy) for d in of.daily))}
+    number = {"num_format": _format(of, max(decimals(d.energy) for d in of.daily))}
     for d in of.daily:
         sure = d.status == "recorded"
         day = f.short(d.day) + " ?" * (d.energy is None)
@@ -350,7 +314,7 @@ def _statement(sheet: Sheet, of: Statement) -> None:
         max(decimals(x.quantity) for x in of.lines), max(decimals(x.rate) for x in of.lines),
         of.digits,
     )  # fmt: skip
-    used, rate, owed = ({**_RIGHT, "num_format": _format(n)} for n in places)
+    used, rate, owed = ({**_RIGHT, "num_format": _format(of, n)} for n in places)
     for at, x in enumerate(of.lines, first):
         cells = [x.name, x.element, quantity(x, of, first), x.unit, x.rate, amount(at, x, of)]
         state = [x.status, _share(x.coverage), tables.note(x), labels(x.flags)]
@@ -379,18 +343,20 @@ def _readings(sheet: Sheet, of: Statement) -> None:
         ]
         for r in of.readings
     ]
-    _table(sheet, READINGS, rows)
+    _table(sheet, of, READINGS, rows)
 
 
 def _comparison(sheet: Sheet, of: Statement) -> None:
-    rows = [[p.label, p.quantity, p.unit, p.amount] for p in of.comparison]
-    _table(sheet, ["Period", "Quantity", "Unit", "Amount"], rows)
+    labels = [x["label"] for x in tables.comparison(of)]
+    past = zip(labels, of.comparison, strict=True)
+    rows = [[name, p.quantity, p.unit, p.amount] for name, p in past]
+    _table(sheet, of, ["Period", "Quantity", "Unit", "Amount"], rows)
     if tables.comparison_note(of):
         sheet.row()
         sheet.row([tables.comparison_note(of)])
 
 
-def _table(sheet: Sheet, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def _table(sheet: Sheet, of: Statement, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """A bold head that stays, and numbers of one column with the same decimals."""
     sheet.row(head, _HEAD)
     sheet.made.freeze_panes(1, 0)
@@ -398,7 +364,9 @@ def _table(sheet: Sheet, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
     styles: list[Mapping[str, Any]] = []
     for i, name in enumerate(head):
         most = max((decimals(x) for r in rows if isinstance(x := r[i], Decimal)), default=0)
-        styles.append(_PERCENT if name == "Coverage" else {**_TEXT, "num_format": _format(most)})
+        styles.append(
+            _PERCENT if name == "Coverage" else {**_TEXT, "num_format": _format(of, most)}
+        )
     for row in rows:
         sheet.row(row, *styles)
 
@@ -406,10 +374,13 @@ def _table(sheet: Sheet, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
 # --- cells -------------------------------------------------------------------------------
 
 
-def _format(places: int | None) -> str:
+def _format(of: Statement, places: int | None) -> str:
+    """How a number is shown: LibreOffice writes it as the statement's locale does."""
     if places is None:
         return "General"
-    return "#,##0." + "0" * places if places else "#,##0"
+    known = next((k for k, x in windows_locale.items() if x == of.locale.replace("-", "_")), None)
+    own = f"[$-{known:X}]" if known else ""
+    return f"{own}#,##0." + "0" * places if places else f"{own}#,##0"
 
 
 def _share(coverage: float | None) -> float | None:

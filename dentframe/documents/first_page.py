@@ -19,7 +19,7 @@ from dentframe.documents.tables import REASONS, Texts, aligned, labels, visible
 from dentframe.money.statement import Letter, Past
 
 if TYPE_CHECKING:
-    from dentframe.money.statement import Line, Reading, Statement
+    from dentframe.money.statement import Line, Part, Reading, Statement
 
 _PARTS = {
     "technical loss": "lost in the building's wires",
@@ -39,6 +39,27 @@ _NEAR = pd.Timedelta(days=20)
 _CORRECTED = {"agreed", "corrected"}
 
 
+CHARGES = (
+    ("For", "name·about"), ("How much", "quantity"), ("Of the utility's", "charged"),
+    ("Amount", "amount"),
+)  # fmt: skip
+METERS = (
+    ("Meter", "element", "kind·multiplier", "exchanged"),
+    ("Previous reading", "previous", "previous_at"), ("Current reading", "current", "current_at"),
+    ("Used", "used unit", "differs"),
+)  # fmt: skip
+PARTS = (
+    ("Meter", "element"), ("Opening", "opening", "opening_at", "opening_note"),
+    ("Closing", "closing", "closing_at", "closing_note"), ("Multiplier", "factor"),
+    ("Counts for", "used unit"),
+)  # fmt: skip
+COMPARED = (
+    ("Bill", "name", "dates"), ("Used", "quantity unit"), ("Amount", "amount"),
+    ("This bill against it", "used_more", "owed_more"),
+)  # fmt: skip
+"""The tables of page one, as `tables.cells` lays them out."""
+
+
 @dataclass(frozen=True)
 class FirstPage:
     """The texts of page one.
@@ -51,9 +72,9 @@ class FirstPage:
         What sets an estimated bill apart.
     due, amount : str
         What is owed by when, as label and amount.
-    charges, meters, compared : list of dict
-        What the amount is made of, what the meters showed, and this bill beside earlier ones;
-        each a row of texts.
+    charges, meters, parts, compared : list of dict
+        What the amount is made of, what the meters showed, what a corrected meter counts for part
+        by part, and this bill beside earlier ones; each a row of texts.
     told, closing : list of str
         What must be known of the figures; how to pay and whom to ask.
     compared_note : str
@@ -70,6 +91,7 @@ class FirstPage:
     amount: str
     charges: list[Texts]
     meters: list[Texts]
+    parts: list[Texts]
     compared: list[Texts]
     told: list[str]
     closing: list[str]
@@ -94,6 +116,7 @@ def first_page(of: Statement) -> FirstPage:
         amount=f.money(abs(of.total), of.currency),
         charges=aligned(f, [_charge(x, letter, f) for x in of.lines], "amount"),
         meters=aligned(f, [meter(of, r, f) for r in counted(of)], "used"),
+        parts=aligned(f, [_part(of, r, p, f) for r in counted(of) for p in r.parts], "used"),
         compared=_compared(of, earlier, f),
         told=[x for x in (_measured(of), _rate(of, f), _utility(of, f)) if x],
         closing=_shown(_closing(letter)),
@@ -192,7 +215,7 @@ def meter(of: Statement, r: Reading, f: Formats) -> Texts:
         "used": "not known" if r.energy is None else f.number(r.energy),
         "unit": "" if r.energy is None else r.unit,
         "kind": "actual" if r.status == "recorded" else r.status,
-        "multiplier": f"multiplier 1{r.ct and f' ({r.ct}, included)'}" if r.open_at else "",
+        "multiplier": _multiplier(r),
         "exchanged": "; ".join(
             f"meter exchanged on {f.time(x.at.tz_convert(of.tz))}: the old one closed at "
             f"{f.number(x.closing)}, the new one opened at {f.number(x.opening)}"
@@ -202,11 +225,36 @@ def meter(of: Statement, r: Reading, f: Formats) -> Texts:
     }
 
 
+def _multiplier(r: Reading) -> str:
+    """The registers hold the CTs' ratio already: who sees a factor multiplies by it."""
+    if r.parts:
+        return "corrected, part by part as printed below"
+    return f"multiplier 1{r.ct and f' ({r.ct}, included)'}" if r.open_at else ""
+
+
+def _part(of: Statement, r: Reading, p: Part, f: Formats) -> Texts:
+    """What a corrected meter showed over a part of the period, and what that counts for."""
+    return {
+        "element": visible(r.element),
+        "opening": f.number(p.opening),
+        "opening_at": f.time(p.start.tz_convert(of.tz)),
+        "opening_note": "calculated" if "opening" in p.calculated else "",
+        "closing": f.number(p.closing),
+        "closing_at": f.time(p.end.tz_convert(of.tz)),
+        "closing_note": "calculated" if "closing" in p.calculated else "",
+        "factor": f.number(p.factor),
+        "used": f.number(p.used),
+        "unit": r.unit,
+    }
+
+
 def _differs(r: Reading, f: Formats) -> str:
     """By how much the energy differs from what the printed readings give."""
     if r.energy is None or r.open_reading is None or r.close_reading is None:
         return ""
     shown = r.close_reading - r.open_reading + sum(x.closing - x.opening for x in r.exchanges)
+    if r.parts:
+        shown = sum((p.used for p in r.parts), Decimal(0))
     by = r.energy - shown
     if not by:
         return ""
@@ -335,18 +383,20 @@ def _apart(x: Earlier, own: tuple[pd.Timestamp, pd.Timestamp]) -> pd.Timedelta:
 
 
 def _compared(of: Statement, found: Sequence[Earlier], f: Formats) -> list[Texts]:
-    rows = [
-        {
+    rows = []
+    for x in found:
+        changes = [_change(of, found[0], x, name, f) for name in ("quantity", "amount")]
+        rows.append({
             "name": x.name,
             "dates": f.dates(x.start, x.end, of.tz),
             "quantity": f.number(x.past.quantity) or "–",
             "unit": x.past.unit if x.past.quantity is not None else "",
-            "quantity_change": _change(of, found[0], x, "quantity", f),
             "amount": f.number(x.past.amount) or "–",
-            "amount_change": _change(of, found[0], x, "amount", f),
-        }
-        for x in found
-    ]
+            "quantity_change": changes[0],
+            "amount_change": changes[1],
+            "used_more": f"{changes[0]} used" if changes[0] else "",
+            "owed_more": f"{changes[1]} amount" if changes[1] else "",
+        })  # fmt: skip
     return aligned(f, rows, "quantity", "amount")
 
 

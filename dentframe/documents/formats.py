@@ -19,6 +19,9 @@ _MONTHS = (
     "October", "November", "December",
 )  # fmt: skip
 
+LETTER = {"USD", "CAD", "MXN"}
+"""The currencies of countries where Letter is the paper; A4 is it elsewhere."""
+
 
 class Formats:
     """How a paper without a locale writes: ``1,234.50``, ``30 November 2023``, ``12.30 USD``."""
@@ -33,9 +36,14 @@ class Formats:
         """An amount with its currency."""
         return f"{self.number(value)} {currency}".strip()
 
+    def percent(self, value: Decimal) -> str:
+        """A number of per cent: ``99.5 %``."""
+        return f"{self.number(value)} %"
+
     def change(self, percent: Decimal) -> str:
         """A change in whole per cent, with its sign."""
-        return f"{percent:+.0f} %" if percent else "0 %"
+        sign = "+" if percent > 0 else "-" if percent < 0 else ""
+        return f"{sign}{self.percent(abs(percent))}"
 
     def day(self, at: dt.date) -> str:
         """A date in full: ``30 November 2023``."""
@@ -44,6 +52,10 @@ class Formats:
     def short(self, at: dt.date) -> str:
         """A date without its year: ``30 Nov``."""
         return f"{at.day} {_MONTHS[at.month - 1][:3]}"
+
+    def month(self, at: dt.date) -> str:
+        """A calendar month: ``November 2023``."""
+        return f"{_MONTHS[at.month - 1]} {at.year}"
 
     def time(self, at: pd.Timestamp) -> str:
         """A local time to the minute."""
@@ -79,6 +91,21 @@ class Formats:
             return f"{self.time(first)} to {self.time(last)}, {many}"
         last -= pd.Timedelta(days=1)
         return f"{self.day(first) if first == last else self.between(first, last)}, {many}"
+
+    def period(self, start: pd.Timestamp, end: pd.Timestamp, tz: str) -> str:
+        """What a period is called: its calendar month, else its dates.
+
+        Examples
+        --------
+        >>> november = pd.Timestamp("2023-11-01", tz="UTC"), pd.Timestamp("2023-12-01", tz="UTC")
+        >>> Formats().period(*november, "UTC")
+        'November 2023'
+        """
+        first, last = (x.tz_convert(tz).tz_localize(None) for x in (start, end))
+        whole = first == first.normalize() and first.day == 1
+        if whole and last == first + pd.DateOffset(months=1):
+            return self.month(first)
+        return self.dates(start, end, tz)
 
     def tails(self, texts: Sequence[str]) -> list[str]:
         """What each number lacks of the longest decimals in its column, to stand below each other.
@@ -150,11 +177,12 @@ class LocaleFormats(Formats):
         )
         return _narrow(told)
 
-    def change(self, percent: Decimal) -> str:
-        """A change in whole per cent, with its sign."""
-        told = self._numbers.format_percent(abs(percent) / 100, locale=self._locale)
-        sign = "+" if percent > 0 else "-" if percent < 0 else ""
-        return f"{sign}{_narrow(told)}"
+    def percent(self, value: Decimal) -> str:
+        """A number of per cent."""
+        told = self._numbers.format_percent(
+            value / 100, locale=self._locale, decimal_quantization=False
+        )
+        return _narrow(told)
 
     def day(self, at: dt.date) -> str:
         """A date in full."""
@@ -163,6 +191,10 @@ class LocaleFormats(Formats):
     def short(self, at: dt.date) -> str:
         """A date without its year."""
         return str(self._dates.format_skeleton("MMMd", at, locale=self._locale))
+
+    def month(self, at: dt.date) -> str:
+        """A calendar month."""
+        return str(self._dates.format_skeleton("yMMMM", at, locale=self._locale))
 
     def time(self, at: pd.Timestamp) -> str:
         """A local time to the minute."""

@@ -15,7 +15,7 @@ from dentframe.documents.formats import Formats, formats
 from dentframe.money.statement import Line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from dentframe.money.statement import Past, Reading, Statement
 
@@ -35,11 +35,11 @@ def title(of: Statement) -> str:
     return f"{DRAFT}: {visible(of.title)}" if of.draft else visible(of.title)
 
 
-def percent(coverage: float | None, f: Formats) -> str:
-    """A share, rounded down: 100 % is said only where it is."""
+def covered(coverage: float | None, f: Formats) -> str:
+    """How much of the time is covered, rounded down: 100 % is said only where it is."""
     if coverage is None:
         return ""
-    return f"{f.number(Decimal(f'{int(coverage * 10000) / 100:g}'))} %"
+    return f"{f.percent(Decimal(f'{int(coverage * 10000) / 100:g}'))} covered"
 
 
 Texts = dict[str, str]
@@ -71,8 +71,9 @@ def _line(of: Statement, x: Line, f: Formats) -> Texts:
         "unit": visible(x.unit),
         "rate": f.number(x.rate),
         "amount": f.number(x.amount),
+        "meter": f"meter {visible(x.element)}" if x.element else "",
         "status": x.status,
-        "coverage": percent(x.coverage, f),
+        "covered": covered(x.coverage, f),
         "note": note(x),
         "flags": labels(x.flags),
         "edges": _own_edges(of, x, f),
@@ -115,6 +116,7 @@ def readings(of: Statement) -> list[Texts]:
 def _reading(of: Statement, r: Reading, f: Formats) -> Texts:
     opened = bool(r.open_interpolated and r.open_at is not None)
     closed = bool(r.close_interpolated and r.close_at is not None)
+    bounded = None not in {r.lo, r.hi} and r.lo != r.hi
     return {
         "element": visible(r.element),
         "open_at": f.moment(r.open_at, of.tz),
@@ -124,37 +126,57 @@ def _reading(of: Statement, r: Reading, f: Formats) -> Texts:
         "close_note": _AFTER * closed,
         "close_reading": f.number(r.close_reading),
         "energy": f.number(r.energy),
-        "limits": limits(r, f),
+        "least": f"at least {f.number(r.lo)}" if bounded else "",
+        "most": f"at most {f.number(r.hi)}" if bounded else "",
         "unit": r.unit,
-        "coverage": percent(r.coverage, f),
+        "state": f"{r.status}, {covered(r.coverage, f)}",
         "status": r.status,
         "flags": labels(r.flags),
     }
-
-
-def limits(r: Reading, f: Formats) -> str:
-    """Between what the readings say that the energy must lie."""
-    if r.lo is None or r.hi is None or r.lo == r.hi:
-        return ""
-    return f"at least {f.number(r.lo)}, at most {f.number(r.hi)}"
 
 
 def comparison(of: Statement) -> list[Texts]:
     """The texts of earlier periods, with the width of a bar for each [%]."""
     f = formats(of.locale)
     most = max((abs(p.quantity) for p in of.comparison if p.quantity is not None), default=None)
-    found = [_past(p, most, f) for p in of.comparison]
+    found = [_past(of, p, most, f) for p in of.comparison]
     return aligned(f, found, "quantity", "amount")
 
 
-def _past(p: Past, most: Decimal | None, f: Formats) -> Texts:
+def _past(of: Statement, p: Past, most: Decimal | None, f: Formats) -> Texts:
+    name = visible(p.label)
+    if p.start is not None and p.end is not None:
+        name = f.period(p.start, p.end, of.tz)
     return {
-        "label": visible(p.label),
+        "label": name,
         "quantity": f.number(p.quantity),
         "unit": p.unit,
         "amount": f.number(p.amount),
         "bar": f"{abs(p.quantity) / most * 100:.1f}" if p.quantity and most else "0",
     }
+
+
+def cells(rows: Sequence[Texts], layout: Sequence[Sequence[str]], pad: str = "") -> list[list[str]]:
+    """The cells of a table: of each column its head, then the names of the texts in its cells.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        The texts.
+    layout : sequence of sequence of str
+        Each name is a line of its own in the cell; ``"a b"`` and ``"a·b"`` are two in one line.
+    pad : str
+        Stands for each digit that a number lacks of the longest decimals in its column.
+    """
+    return [["\n".join(_filled(row, names, pad)) for _, *names in layout] for row in rows]
+
+
+def _filled(row: Texts, names: Sequence[str], pad: str) -> Iterator[str]:
+    for name in names:
+        own = name.replace("·", " ").split()
+        texts = [row[x] + pad * len(row.get(f"{x}_tail", "").strip(".,")) for x in own if row[x]]
+        if texts:
+            yield (" · " if "·" in name else " ").join(texts)
 
 
 def aligned(f: Formats, rows: list[Texts], *names: str) -> list[Texts]:
@@ -242,6 +264,8 @@ _TOLD = tomllib.loads(_FILE.read_text(encoding="utf-8"))
 STATUSES: dict[str, str] = _TOLD["statuses"]
 TERMS: dict[str, str] = _TOLD["terms"]
 """By the unit of a line, or the part of the energy that its name ends with."""
+ACCEPTED: dict[str, str] = _TOLD["accepted"]
+"""What an exception that a bill accepts by name says, by its kind."""
 FLAGS = {flag: Word(*told) for flag, told in _TOLD["flags"].items()}
 REASONS = frozenset(FLAGS) - {
     "agreed", "corrected", "duplicate_dropped", "edge_interpolated", "export", "gap_bridged",

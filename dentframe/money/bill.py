@@ -6,16 +6,19 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError, RangeError
 from dentframe.metering.attrs import time_index
-from dentframe.metering.figures import check_edges
+from dentframe.metering.cumulative import STATUSES
+from dentframe.metering.figures import check_edges, figures
 from dentframe.metering.registers import RegisterRules
+from dentframe.money.occupancy import midnights
 from dentframe.money.other_charges import KVAH, KVARH, Reactive
 from dentframe.money.pricing import Case
-from dentframe.money.rounding import EXACT, add, digits_of, exact, mode_of, unit_of
-from dentframe.money.statement import Statement
+from dentframe.money.rounding import EXACT, add, digits_of, exact, mode_of, rounded, unit_of
+from dentframe.money.statement import Day, Statement
 from dentframe.money.tariff import Tariff
 from dentframe.money.usage import Meters, check_accept
 from dentframe.times.periods import verb_zone
@@ -209,7 +212,24 @@ def bill(
         rounding=rounding,
         notes=tuple(notes),
         read_at=read_at,
+        daily=_daily(meters, s[1], e[1]),
     )
+
+
+def _daily(meters: Meters, start: pd.Timestamp, end: pd.Timestamp) -> tuple[Day, ...]:
+    """What all elements used day by day: days end at midnight, whatever readings are there."""
+    edges = sorted({*midnights(start, end, meters.tz), start, end})
+    at = ints(pd.DatetimeIndex(edges))
+    used = [figures(c, at[:-1], at[1:], edges="interpolate") for c in meters.registers()]
+    found = []
+    for i, day in enumerate(edges[:-1]):
+        parts = [
+            (None if np.isnan(f.energy[i]) else rounded(float(f.energy[i]), meters.places),
+             STATUSES[int(f.status[i])])
+            for f in used
+        ]  # fmt: skip
+        found.append(Day.of(day.tz_convert(meters.tz).date(), parts))
+    return tuple(found)
 
 
 def _readings(df: Any, elements: Any, start: Any, end: Any, tz: Zone) -> pd.DataFrame:

@@ -48,7 +48,8 @@ def checks(use: Usage) -> Iterator[Finding]:
 
 def _periods(use: Usage) -> Iterator[Finding]:
     site, bill = use.site, use.bill
-    days, hint = len(midnights(site, bill)), exclusive_end(bill.start, bill.end)
+    start, end = span(site, bill)
+    days, hint = len(midnights(start, end, site.zone)), exclusive_end(bill.start, bill.end)
     if bill.days is not None and bill.days != days:
         detail = f"the bill states {bill.days} days, its read dates span {days}"
         cure = "Correct the bill's start, end or days; end is the next read date, exclusive."
@@ -62,7 +63,6 @@ def _periods(use: Usage) -> Iterator[Finding]:
             "periods_differ", bill.name, detail, Decimal(days), unit="days",
             remedy=hint.strip(), accepted=True,
         )  # fmt: skip
-    start, end = span(site, bill)
     for line in bill.lines:
         low, high = dates(site, bill, line)
         if low < start or high > end:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dentframe.documents.formats import formats
 from dentframe.money.figures import Figure, Row, Usage, by_stay, figure_of, keyed
 from dentframe.money.occupancy import MAIN, billed, span
 from dentframe.money.rounding import rounded
@@ -66,8 +67,9 @@ def _peak_elsewhere(use: Usage, names: Sequence[str], rows: pd.DataFrame) -> tup
     worst = unaffected(blocks.to_numpy().T, most, peak)
     if worst.sure:
         return True, (
-            f"while elements were not covered, the site drew less than its peak of {peak:.2f} kW "
-            "even at their max_kw"
+            "while some meters were not read, the site drew less than its peak of "
+            f"{formats(use.site.locale).number(rounded(peak, 2))} kW, even if these drew the most "
+            "that they can"
         )
     at = f"{blocks.index[worst.block].tz_convert(use.site.zone):%Y-%m-%d %H:%M}"
     who = ", ".join(np.array(names)[worst.missing])

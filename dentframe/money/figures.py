@@ -24,6 +24,7 @@ from dentframe.money.occupancy import (
     span,
 )
 from dentframe.money.rounding import EXACT, add, exact, rounded
+from dentframe.money.statement import Part
 from dentframe.money.usage import printed
 from dentframe.site.corrections import in_force
 from dentframe.verbs.energy import energy
@@ -302,37 +303,40 @@ def _agreed(use: Usage, row: Row | None, value: Decimal | None) -> Decimal:
     return EXACT.subtract(value, energy_of(use.rules, own) or Decimal(0))
 
 
-def parts_told(use: Usage, f: Figure) -> list[str]:
-    """What a register that a factor corrects showed and counts for, one sentence a part of it.
+def parts(use: Usage, f: Figure) -> tuple[Part, ...]:
+    """What a register that a factor corrects showed and counts for, part by part.
 
-    A reading where the factor changes is calculated: no meter showed it.
+    A reading where the factor changes is calculated: no meter showed it. At an exchange the old
+    meter's closing ends a part, and the new one's opening begins the next.
     """
     zone, low, high = use.site.zone, f.row.get("open_at"), f.row.get("close_at")
     key, opening = f.stay.element, f.row.get("open_reading")
-    own = in_force(use.site.corrections, zone)
-    fixes = [x for x in own if (x.kind, x.element) == ("factor", key)]
+    own = [x for x in in_force(use.site.corrections, zone) if x.element == key]
+    fixes = [(*x.span(zone), x.factor) for x in own if x.factor is not None]
     if not fixes or low is None or pd.isna(low) or pd.isna(high) or pd.isna(opening):
-        return []
-    inner = {x for fix in fixes for x in fix.span(zone) if low < x < high}
-    edges, told = sorted({low, high} | inner), []
+        return ()
+    swaps = {use.site.instant(at): x for at, *x in use.site.elements[key].swaps}
+    swaps |= {x.span(zone)[0]: [x.closing, x.opening] for x in own if x.kind == "exchange"}
+    inner = {x for *span, _ in fixes for x in span} | {*swaps}
+    edges, found = sorted({low, high} | {x for x in inner if low < x < high}), []
     table = energy(use.frame, edges, detail=True, min_coverage=0, **use.keywords)
-    rows = keyed(table, "start")
+    rows, places = keyed(table, "start"), use.rules.places
     for start, end in pairwise(edges):
         row = rows[key, start.tz_convert("UTC")]
-        times = [x.factor for x in fixes if x.span(zone)[0] <= start < x.span(zone)[1]]
-        closing = opening + row["raw"]
-        shown = [
-            f"{rounded(float(v), use.rules.places)} kWh{' (calculated)' if x in inner else ''}"
-            for v, x in ((opening, start), (closing, end))
-        ]
-        a, b = (f"{x.tz_convert(zone):%Y-%m-%d %H:%M}" for x in (start, end))
-        used = rounded(float(row["energy"]), use.rules.places)
-        told.append(
-            f"from {a} to {b}: opening {shown[0]}, closing {shown[1]}, multiplier "
-            f"{times[0] if times else 1}, used {used} kWh."
-        )
-        opening = closing
-    return told
+        times = next((x for a, b, x in fixes if a <= start < b), None) or Decimal(1)
+        read = {"opening": row["open_at"] == start, "closing": row["close_at"] == end}
+        closing = row["close_reading"] if read["closing"] else opening + row["raw"]
+        closing, after = swaps.get(end, (closing, closing))
+        first, last = rounded(float(opening), places), rounded(float(closing), places)
+        by_hand = rounded(EXACT.multiply(EXACT.subtract(last, first), times), places)
+        used = rounded(float(row["energy"]), places)
+        # What the printed readings give, unless more than their rounding lies between.
+        near = abs(by_hand - used) <= (times + 1) * Decimal(1).scaleb(-(places or 9))
+        noted = {"opening": start in swaps, "closing": end in swaps}
+        unseen = tuple(x for x in read if not read[x] and not noted[x])
+        found.append(Part(start, end, first, last, times, by_hand if near else used, unseen))
+        opening = after
+    return tuple(found)
 
 
 def by_stay(

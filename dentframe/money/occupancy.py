@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from dentframe.site.site import Site
 
 
-def local_days(start: pd.Timestamp, end: pd.Timestamp, tz: dt.tzinfo) -> list[dt.date]:
-    """The local days that begin in ``[start, end)``: a day belongs to who has its start.
+def midnights(start: pd.Timestamp, end: pd.Timestamp, tz: dt.tzinfo) -> list[pd.Timestamp]:
+    """The local midnights in ``[start, end)`` as UTC instants: a day belongs to who has its start.
 
     Parameters
     ----------
@@ -39,9 +39,8 @@ def local_days(start: pd.Timestamp, end: pd.Timestamp, tz: dt.tzinfo) -> list[dt
         The zone of the calendar.
     """
     first, last = (x.tz_convert(tz).tz_localize(None).normalize() for x in (start, end))
-    walls = pd.date_range(first, last, freq="D", unit="us")
-    begins = localize(walls, tz)
-    return [d.date() for d in walls[(begins >= start) & (begins < end)]]
+    edges = localize(pd.date_range(first, last, freq="D", unit="us"), tz).tz_convert("UTC")
+    return [x for x in edges.unique() if start <= x < end]
 
 
 def factor(rule: Any, days: Sequence[dt.date], whole: Sequence[dt.date]) -> Fraction:
@@ -228,16 +227,6 @@ def _of(site: Site, key: str, start: pd.Timestamp, end: pd.Timestamp) -> list[St
 
 def _vacant(site: Site, key: str, start: pd.Timestamp, end: pd.Timestamp) -> list[Stay]:
     return [Stay(key, OWN, site.landlord, start, end)] if start < end else []
-
-
-def midnights(site: Site, bill: UtilityBill) -> list[pd.Timestamp]:
-    """The local midnights in the bill's period, as UTC instants: each begins one day of it."""
-    start, end = (x.tz_convert(site.zone) for x in span(site, bill))
-    days = pd.date_range(
-        start.tz_localize(None).normalize(), end.tz_localize(None).normalize(), freq="D"
-    )
-    edges = localize(days.as_unit("us"), site.zone).tz_convert("UTC")
-    return [x for x in edges.unique() if start <= x < end]
 
 
 def holder(own: Sequence[Stay], element: str, at: pd.Timestamp) -> str:

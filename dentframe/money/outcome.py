@@ -145,7 +145,8 @@ def usage(
     found = stays(site, bill)
     own = [s for s in found if s.kind == OWN]
     elements = list(dict.fromkeys(s.element for s in own))
-    holders = [{k: holder(own, k, day) for k in elements} for day in midnights(site, bill)]
+    days = midnights(*span(site, bill), site.zone)
+    holders = [{k: holder(own, k, day) for k in elements} for day in days]
     whole = completed(frame, found, span(site, bill)[0])
     use = Usage(whole, site, bill, rules, dated, found, holders)
     for line in lines:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError, did_you_mean
-from dentframe.money.occupancy import factor, local_days
+from dentframe.money.occupancy import factor, midnights
 from dentframe.money.rounding import EXACT, add, exact, rounded
 from dentframe.money.statement import Line, Reading, priced
 from dentframe.money.usage import OUT, Meters, State, flowing
@@ -98,7 +98,8 @@ class Case:
 
     def days(self, s: int, e: int) -> list[dt.date]:
         """The local days that begin in a span."""
-        return local_days(stamp(s), stamp(e), self.meters.tz)
+        tz = self.meters.tz
+        return [x.tz_convert(tz).date() for x in midnights(stamp(s), stamp(e), tz)]
 
     def factor(self, rule: Any, s: int, e: int) -> Fraction:
         """The part of a month that a span is, by a charge's stated rule."""

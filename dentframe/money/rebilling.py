@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pandas as pd
 
+from dentframe.documents.formats import formats
 from dentframe.money.rounding import EXACT, add, digits_of, rounded
 from dentframe.money.shares import Charge
 from dentframe.money.statement import Line, Statement
@@ -192,9 +193,10 @@ def note_statements(of: Outcome, papers: Sequence[Statement]) -> list[Statement]
     made = []
     for s in papers if how else ():
         mine = found[(found["party"] == s.party) & (found["settled"] == "note")]
+        number = formats(s.locale).number
         lines = tuple(
             Line(r["line"], "note", None, "", None, r["difference"],
-                 note=f"was {r['old']}, is {r['new']} {s.currency}")
+                 note=f"was {number(r['old'])}, is {number(r['new'])} {s.currency}")
             for r in mine.to_dict("records")
         )  # fmt: skip
         total = add([x.amount for x in lines])
@@ -206,6 +208,7 @@ def note_statements(of: Outcome, papers: Sequence[Statement]) -> list[Statement]
                     s.party, f"{what}: {s.title}", s.start, s.end, s.tz, s.currency, lines,
                     places=s.places, notes=(f"{told} and {how.number(s.party)}.",),  # type: ignore[union-attr]
                     read_at=s.read_at, letter=s.letter, comparison_note="",
+                    locale=s.locale,
                 )
             )  # fmt: skip
     return made
@@ -235,4 +238,5 @@ def _replaces(how: Rebilling, party: str) -> str:
 
 def _reasons(of: Outcome, how: Rebilling) -> list[str]:
     found: list[Any] = [x for x in of.site.corrections if x.id in how.corrections]
-    return [f"Corrected on {x.on}: {of.site.labels[x.element]}: {x.reason}." for x in found]
+    day = formats(of.site.locale).day
+    return [f"Corrected on {day(x.on)}: {of.site.labels[x.element]}: {x.reason}." for x in found]

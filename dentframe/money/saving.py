@@ -251,7 +251,7 @@ def _tables(found: Mapping[str, pd.DataFrame], part: Path, *, draft: bool) -> No
     for name, table in found.items():
         save_csv(table, part / f"{name}.csv")
     if find_spec("xlsxwriter"):
-        save_workbook(found, part / "internal.xlsx")
+        save_workbook(found, part / "internal.xlsx", draft=draft)
 
 
 def _papers(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from decimal import Decimal
 from importlib.metadata import version
@@ -14,13 +14,14 @@ import pandas as pd
 
 from dentframe.cards import html_of, text_of
 from dentframe.errors import ConfigError
+from dentframe.metering.cumulative import STATUSES
 from dentframe.money.rounding import EXACT, add, digits_of, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from dentframe.documents.fonts import Font
+    from dentframe.documents.pdf_paper import Font
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,13 @@ class Day:
     energy: Decimal | None
     status: str
 
+    @classmethod
+    def of(cls, day: dt.date, found: Sequence[tuple[Decimal | None, str]]) -> Day:
+        """The day of several elements: what is known of it, and the worst status."""
+        known = [x for x, _ in found if x is not None]
+        worst = max((status for _, status in found), key=STATUSES.index)
+        return cls(day, add(known) if known else None, worst)
+
 
 @dataclass(frozen=True)
 class Exchange:
@@ -151,6 +159,33 @@ class Exchange:
     at: pd.Timestamp
     closing: Decimal
     opening: Decimal
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a corrected meter showed over a part of a period, and what that counts for.
+
+    Parameters
+    ----------
+    start, end : Timestamp
+        The part ``[start, end)``.
+    opening, closing : Decimal
+        The register at its beginning and end [kWh].
+    factor : Decimal
+        What the difference is multiplied by.
+    used : Decimal
+        Energy of the part [kWh].
+    calculated : tuple of str
+        ``"opening"`` and ``"closing"``, where no meter showed it.
+    """
+
+    start: pd.Timestamp
+    end: pd.Timestamp
+    opening: Decimal
+    closing: Decimal
+    factor: Decimal
+    used: Decimal
+    calculated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -227,6 +262,8 @@ class Reading:
         What the meter measures through, e.g. ``"CT 100 A"``: readings hold its ratio already.
     exchanges : tuple of Exchange
         Exchanges of the meter within the period.
+    parts : tuple of Part
+        Where a factor corrects the meter: what it showed and counts for, part by part.
     """
 
     element: str
@@ -245,6 +282,7 @@ class Reading:
     hi: Decimal | None = None
     ct: str = ""
     exchanges: tuple[Exchange, ...] = ()
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,22 @@ import pandas as pd
 import pytest
 
 from dentframe import Correction, RegisterRules, Tariff, verify
+from dentframe.documents.first_page import first_page
 from dentframe.errors import ConfigError
 from dentframe.money import Energy
 from dentframe.money import bill as priced
-from tests.split_kit import balanced, bill, element, line, readings, shares, site, split, tenant
+from tests.split_kit import (
+    LA,
+    balanced,
+    bill,
+    element,
+    line,
+    readings,
+    shares,
+    site,
+    split,
+    tenant,
+)
 
 BILL = (line("Energy", "energy", "300.00"), line("Tax", "tax", "30.00"))
 LOSS = {"loss": {"by": "energy", "rest": True}, "agree": 100}
@@ -45,13 +57,51 @@ def test_a_factor_for_half_a_month():
     # 992 / 31 = 32 kWh a day: 16 days x 32 + 15 days x 64 = 1,472; no loss is left.
     assert amounts(run) == {"A Energy": "178.64", "B Energy": "121.36", "A Tax": "17.86",
                             "B Tax": "12.14"}  # fmt: skip
-    told = run.statements["A"].notes
-    assert told[0] == "P1_A is corrected, c1: because, 2024-02-05."
-    assert "closing 1512.00 kWh (calculated), multiplier 1, used 512.00 kWh" in told[1]
-    assert "opening 1512.00 kWh (calculated), closing 1992.00 kWh, multiplier 2" in told[2]
+    statement = run.statements["A"]
+    assert statement.notes[0] == "P1_A is corrected, c1: because, 5 February 2024."
+    first, second = statement.readings[0].parts
+    assert [str(x) for x in (first.closing, first.factor, first.used)] == ["1512.00", "1", "512.00"]
+    assert [str(x) for x in (second.opening, second.factor, second.used)] == [
+        "1512.00",
+        "2",
+        "960.00",
+    ]
+    assert first.calculated == second.calculated == ()  # the meter was read at that midnight
     figure = run.figures.iloc[0]
     assert (figure["quantity"], figure["flags"]) == (Decimal("1472.00"), ("corrected",))
     assert balanced(run)
+
+
+def test_a_reading_that_no_meter_showed_is_called_calculated():
+    """The factor changes between two readings: a row a part, which add up to what is used."""
+    pytest.importorskip("jinja2")
+    frame = readings({"A": 992, "B": 1000})
+    fix = table("factor", factor=2, **{"from": "2024-01-17T00:07:00"})
+    (r,) = run_of(frame, fix, kwh=2472).statements["A"].readings
+    first, second = r.parts
+    assert first.calculated == ("closing",)
+    assert second.calculated == ("opening",)
+    assert first.closing == second.opening == Decimal("1512.16")
+    assert first.used + second.used == r.energy == Decimal("1471.84")
+    page = first_page(run_of(frame, fix, kwh=2472).statements["A"])
+    assert [p["closing_note"] for p in page.parts] == ["calculated", ""]
+    assert page.meters[0]["multiplier"] == "corrected, part by part as printed below"
+    assert page.meters[0]["differs"] == ""
+
+
+def test_an_exchange_ends_a_part_of_a_corrected_meter():
+    """The old meter's closing and the new one's opening stand in the rows."""
+    frame = readings({"A": 992, "B": 1000})
+    after = frame.index.get_level_values("time") >= pd.Timestamp("2024-01-10", tz=LA)
+    frame.loc[after, "kWHNet/Elm/A"] -= 1200.0
+    swap = {"at": "2024-01-10T00:00:00", "closing": 1288.0, "opening": 88.0}
+    fix = table("factor", factor=2, **{"from": "2024-01-17"})
+    elements = {"P1_A": element(swaps=[swap]), "P1_B": element()}
+    (r,) = run_of(frame, fix, kwh=2472, elements=elements).statements["A"].readings
+    assert [(str(p.opening), str(p.closing), str(p.factor)) for p in r.parts] == [
+        ("1000.00", "1288.00", "1"), ("88.00", "312.00", "1"), ("312.00", "792.00", "2"),
+    ]  # fmt: skip
+    assert sum(p.used for p in r.parts) == r.energy == Decimal("1472.00")
 
 
 def test_a_hand_reading_after_a_gap_of_36_hours():

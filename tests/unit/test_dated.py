@@ -60,7 +60,7 @@ def test_a_rate_change_by_hand():
     assert balanced(run)
     assert [f"{x:%m-%d}" for x in run.charges["end"]] == ["01-11", "01-11", "02-01", "02-01"]
     first = run.statements["A"].lines[0]
-    assert first.note.endswith("of the utility's 144.00 USD from 2024-01-01 to 2024-01-11")
+    assert first.note.endswith("of the utility's 144.00 USD for 1–10 January 2024, 10 days")
     assert [str(r.energy) for r in run.statements["A"].readings] == ["480.00", "2016.00"]
 
 

@@ -388,8 +388,8 @@ def test_a_peak_beyond_what_a_missing_meter_could_have_drawn_is_shared():
     run = one_meter_off(54)
     assert shares(run, "Demand") == {"A": "400.00", "B": "200.00"}
     assert run.ok
-    assert "even at their max_kw" in run.exceptions["detail"].iloc[0]
-    assert "even at their max_kw" in run.statements["A"].lines[0].note
+    assert "even if these drew the most that they can" in run.exceptions["detail"].iloc[0]
+    assert "even if these drew the most that they can" in run.statements["A"].lines[0].note
 
 
 def test_an_exporter_that_is_not_declared_is_told_so():

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dentframe.documents.formats import Formats
-from dentframe.documents.tables import percent, visible
+from dentframe.documents.tables import covered, visible
 from dentframe.frame.tables import escaped, plain
 from dentframe.money import Line
 from tests.statement_kit import SAID, energy_line, full, statement
@@ -79,6 +79,7 @@ def test_amounts_of_charges_add_up_to_the_total():
 
 def test_cells_as_text():
     """Coverage is rounded down, decimals are filled up, control characters go."""
-    assert [percent(x, Formats()) for x in (None, 1.0, 0.999999)] == ["", "100 %", "99.99 %"]
+    told = [covered(x, Formats()) for x in (None, 1.0, 0.999999)]
+    assert told == ["", "100 % covered", "99.99 % covered"]
     assert Formats().tails(["1.5", "0.0825", "12", ""]) == ["000", "", ".0000", ""]
     assert visible("a\x00\x1bb\tc\ud800") == "ab\tc"
