@@ -316,7 +316,11 @@ def parts(use: Usage, f: Figure) -> tuple[Part, ...]:
     if not fixes or low is None or pd.isna(low) or pd.isna(high) or pd.isna(opening):
         return ()
     swaps = {use.site.instant(at): x for at, *x in use.site.elements[key].swaps}
-    swaps |= {x.span(zone)[0]: [x.closing, x.opening] for x in own if x.kind == "exchange"}
+    swaps |= {
+        x.span(zone)[0]: [float(x.closing), float(x.opening)]
+        for x in own
+        if x.closing is not None and x.opening is not None
+    }
     inner = {x for *span, _ in fixes for x in span} | {*swaps}
     edges, found = sorted({low, high} | {x for x in inner if low < x < high}), []
     table = energy(use.frame, edges, detail=True, min_coverage=0, **use.keywords)

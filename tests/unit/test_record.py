@@ -59,11 +59,13 @@ def test_what_is_saved(run, saved):
 def test_the_workbook_has_every_table(saved):
     """Amounts are numbers, and text that looks like a formula is text."""
     book = openpyxl.load_workbook(saved / "internal.xlsx")
-    assert book.sheetnames == ["charges", "control", "exceptions", "figures"]
-    rows = list(book["charges"].iter_rows(values_only=True))
+    tables = ["charges", "control", "exceptions", "figures"]
+    assert book.sheetnames == [f"DRAFT {x}" for x in tables]
+    assert all("DRAFT" in sheet.oddHeader.center.text for sheet in book)
+    rows = list(book["DRAFT charges"].iter_rows(values_only=True))
     amount = rows[0].index("amount")
     assert sum(row[amount] for row in rows[1:]) == pytest.approx(610.01)
-    party = book["charges"].cell(2, rows[0].index("party") + 1)
+    party = book["DRAFT charges"].cell(2, rows[0].index("party") + 1)
     assert (party.value, party.data_type) == ("=A & Sons", "s")
 
 
