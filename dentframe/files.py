@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 import shutil
+import sqlite3
 import tempfile
 import time
 from collections import Counter
@@ -203,3 +204,31 @@ def _fits(text: str) -> bool:
 def _marked(text: str, owner: str) -> str:
     cut = text.encode()[:_LONGEST].decode(errors="ignore").rstrip("-") or "party"
     return f"{cut}-{hashlib.sha256(owner.encode()).hexdigest()[:6]}"
+
+
+SQLITE_FAILURES = (sqlite3.Error, OSError, UnicodeDecodeError)
+"""What SQLite raises; the last where a damaged name stands in its own message."""
+
+
+def open_sqlite(name: str | Path, busy: float, script: str) -> sqlite3.Connection:
+    """Open an SQLite file, or a URI of one, wait so long for others [s], and run a script."""
+    con = sqlite3.connect(
+        name,
+        timeout=busy,
+        isolation_level=None,
+        check_same_thread=False,
+        uri=isinstance(name, str),
+    )
+    try:
+        con.executescript(script)
+    except BaseException:
+        con.close()
+        raise
+    return con
+
+
+def create_private(path: Path) -> None:
+    """Make a file and its folder for their owner alone; what is there already stays as it is."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))

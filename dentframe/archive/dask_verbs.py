@@ -6,6 +6,8 @@ form of its result. The workers then read one meter after the other and give its
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
@@ -27,6 +29,7 @@ from dentframe.errors import DentError, KindError, UnknownTopicError
 from dentframe.frame.assemble import to_frame
 from dentframe.metering.attrs import note
 from dentframe.metering.registers import RegisterRules, check_elements
+from dentframe.methods import check_words
 from dentframe.site.site import apply_site
 from dentframe.verbs.energy import energy as of_frame
 from dentframe.verbs.inputs import MEAN, REGISTER, VerbKeywords
@@ -37,8 +40,6 @@ if TYPE_CHECKING:
     from dentframe.archive.dask_readings import Batch, Doubled, Elements, Portfolio, Selection
     from dentframe.archive.store import Archive
     from dentframe.frame.assemble import Table
-    from dentframe.times.periods import Freq
-    from dentframe.times.ranges import Zone
 
 
 # --- keywords that name meters and elements, cut to what one meter's frame has --------------
@@ -205,16 +206,23 @@ class _Figures:
 
 
 def _figures(
-    found: Portfolio,
+    archive: Archive,
     verb: Callable[..., pd.DataFrame],
-    keywords: Mapping[str, Any],
+    keywords: dict[str, Any],
     answering: tuple[str, ...],
     beside: tuple[str, ...] = (),
     *,
     rows: bool,
-    batch: int | None,
+    strict: bool,
 ) -> Any:
     """The figures of every meter as a Dask frame."""
+    meters, errors, batch = (keywords.pop(name) for name in _OWN)
+    start, end = keywords.pop("start"), keywords.pop("end")
+    tz = apply_site(keywords["site"], keywords["tz"], keywords["registers"])[0]
+    found = portfolio(
+        archive, meters, start, end, [*answering, *beside], tz=tz, bracket=True, errors=errors,
+        strict=strict,
+    )  # fmt: skip
     check_dask("compute on Dask")
     size = check_batch(batch, max(_LEAST, -(-len(found.meters) // _PARTITIONS)))
     names = whole_elements(found.columns, (*answering, *beside))
@@ -272,31 +280,38 @@ def _without_blank(frame: pd.DataFrame, named: Sequence[str]) -> pd.DataFrame:
     return frame if len(columns) == frame.shape[1] else frame[columns]
 
 
-_DEFAULT_RULES = RegisterRules()
+_OWN = ("meters", "errors", "batch")
+"""The keywords of an archive's method that its verb has not."""
 
 
+def _signed_as(verb: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a function the keywords of a verb beside its own; `elements` are among `meters`."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        theirs = dict(list(inspect.signature(verb).parameters.items())[1:])
+        theirs.pop("elements")
+        mine = inspect.signature(function)
+        own = (mine.parameters[name] for name in _OWN)
+        signature = mine.replace(parameters=[mine.parameters["archive"], *theirs.values(), *own])
+
+        @functools.wraps(function)
+        def call(*args: Any, **keywords: Any) -> Any:
+            check_words(call, keywords)
+            given = signature.bind(*args, **keywords)
+            given.apply_defaults()
+            return function(**given.arguments)
+
+        vars(call)["__signature__"] = signature
+        return call
+
+    return decorate
+
+
+@_signed_as(of_frame)
 def energy(
-    archive: Archive,
-    freq: Freq = None,
-    *,
-    meters: Any = None,
-    tz: Zone = None,
-    start: Any = None,
-    end: Any = None,
-    topic: str | None = None,
-    source: str = "auto",
-    registers: RegisterRules = _DEFAULT_RULES,
-    edges: str = "interpolate",
-    min_coverage: float | None = None,
-    interval: Any = "15min",
-    demand_lag: Any = "0min",
-    schedule: Any = None,
-    site: Any = None,
-    corrections: Any = (),
-    detail: bool = False,
-    errors: str = "raise",
-    batch: int | None = None,
-) -> Any:
+    archive: Archive, *, meters: Any = None, errors: str = "raise", batch: int | None = None,
+    **keywords: Any,
+) -> Any:  # fmt: skip
     """Energy of each period and element of every meter, computed by Dask.
 
     Parameters
@@ -340,54 +355,24 @@ def energy(
     and status of each figure, ``min_coverage=`` withholds. A register answers without its
     element's demand being read.
     """
-    topics = _topics(topic, source)
-    found = portfolio(
-        archive, meters, start, end, list(topics), tz=apply_site(site, tz, registers)[0],
-        bracket=True, errors=errors, strict=topic is not None,
+    topic, own = keywords["topic"], {"meters": meters, "errors": errors, "batch": batch}
+    source = keywords["source"]
+    topics = {"register": (REGISTER,), "demand": (MEAN,)}.get(source, (REGISTER, MEAN))
+    return _figures(
+        archive, of_frame, keywords | own, topics if topic is None else (topic,),
+        rows=keywords["detail"], strict=topic is not None,
     )  # fmt: skip
-    keywords = {
-        "freq": freq, "tz": tz, "topic": topic, "source": source, "registers": registers,
-        "edges": edges, "min_coverage": min_coverage, "interval": interval,
-        "demand_lag": demand_lag, "schedule": schedule, "site": site, "detail": detail,
-        "corrections": corrections,
-    }  # fmt: skip
-    return _figures(found, of_frame, keywords, topics, rows=detail, batch=batch)
-
-
-def _topics(topic: str | None, source: str) -> tuple[str, ...]:
-    if topic is not None:
-        return (topic,)
-    return {"register": (REGISTER,), "demand": (MEAN,)}.get(source, (REGISTER, MEAN))
 
 
 _BESIDE = {"kVA": "kVAHNet", "kVAHNet": "kVAHNet"}
 """The register that knows what apparent demand leaves uncovered."""
 
 
+@_signed_as(of_frame_peaks)
 def peaks(
-    archive: Archive,
-    freq: Freq = None,
-    *,
-    meters: Any = None,
-    tz: Zone = None,
-    window: Any = None,
-    kind: str = "reported",
-    step: Any = None,
-    n: int = 1,
-    per_day: bool = False,
-    start: Any = None,
-    end: Any = None,
-    topic: str | None = None,
-    source: str = "auto",
-    registers: RegisterRules = _DEFAULT_RULES,
-    min_coverage: float | None = None,
-    interval: Any = "15min",
-    demand_lag: Any = "0min",
-    site: Any = None,
-    corrections: Any = (),
-    errors: str = "raise",
-    batch: int | None = None,
-) -> Any:
+    archive: Archive, *, meters: Any = None, errors: str = "raise", batch: int | None = None,
+    **keywords: Any,
+) -> Any:  # fmt: skip
     """The highest demands of each period and element of every meter, computed by Dask.
 
     Parameters
@@ -429,18 +414,9 @@ def peaks(
     -----
     Workers give no CoverageWarning, since it would reach nobody: each row has its status.
     """
-    answering, beside = _demand_topics(kind, topic, source)
-    found = portfolio(
-        archive, meters, start, end, [*answering, *beside], tz=apply_site(site, tz, registers)[0],
-        bracket=True, errors=errors, strict=False,
-    )  # fmt: skip
-    keywords = {
-        "freq": freq, "tz": tz, "window": window, "kind": kind, "step": step, "n": n,
-        "per_day": per_day, "topic": topic, "source": source, "registers": registers,
-        "min_coverage": min_coverage, "interval": interval, "demand_lag": demand_lag,
-        "site": site, "corrections": corrections,
-    }  # fmt: skip
-    return _figures(found, of_frame_peaks, keywords, answering, beside, rows=True, batch=batch)
+    own = {"meters": meters, "errors": errors, "batch": batch}
+    topics = _demand_topics(*(keywords[name] for name in ("kind", "topic", "source")))
+    return _figures(archive, of_frame_peaks, keywords | own, *topics, rows=True, strict=False)
 
 
 def _demand_topics(

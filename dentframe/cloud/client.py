@@ -9,15 +9,16 @@ import time
 import weakref
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
 from dentframe.cloud import credentials as creds
-from dentframe.cloud.answer_sizes import Sizes
-from dentframe.cloud.answers import ApiRequest, Notices, again, prefix, warn_stale
-from dentframe.cloud.cache_file import CacheFile
-from dentframe.cloud.credentials import refuse, secret
-from dentframe.cloud.fetch import Answer, Job, WindowReader, run
-from dentframe.cloud.http_cache import HttpCache, cache_folder
+from dentframe.cloud.answers import ApiRequest, prefix
+from dentframe.cloud.credentials import cache_folder, refuse, secret
+from dentframe.cloud.fetch import Answer, Job, WindowReader, run, warn_stale
+from dentframe.cloud.http_cache import CacheFile, HttpCache
+from dentframe.cloud.limiter import Notices, again
+from dentframe.cloud.planner import Sizes
 from dentframe.cloud.retry import Limits, Retrier, join, leave
 from dentframe.errors import (
     AuthError,
@@ -112,7 +113,7 @@ class DentCloud:
         self._credentials = creds.load(api_key, key_id, base_url, offline=offline)
         self._limits = Limits(rate, concurrency, deadline)
         self._offline, self._stale_if_error = offline, stale_if_error
-        self._now = _now or _utcnow
+        self._now = _now or partial(datetime.now, UTC)
         self._notices, self._refused = Notices(), False
         folder = cache_folder(cache)
         file = None if cache is False else CacheFile(folder, self._notices)
@@ -164,26 +165,20 @@ class DentCloud:
 
         With `refresh` a kept answer is forgotten first, as for a meter installed today.
         """
-        self._forget("getMeters", refresh)
-        return list(cast("list[str]", self._list("getMeters")))
+        return list(cast("list[str]", self._list("getMeters", refresh)))
 
     def get_topics(self, *, refresh: bool = False) -> list[dict[str, str]]:
         """Return ``unit``, ``requestKey`` and ``description`` of each topic, kept for a day.
 
         Offline of any age; with `refresh` a kept answer is forgotten first.
         """
-        self._forget("getTopics", refresh)
-        return [dict(topic) for topic in cast("list[dict[str, str]]", self._list("getTopics"))]
-
-    def _forget(self, kind: Literal["getMeters", "getTopics"], refresh: bool) -> None:
-        if refresh and not self._offline and self._cache is not None:
-            self._cache.file.delete(key=ApiRequest(kind).key(self._name))
+        topics = cast("list[dict[str, str]]", self._list("getTopics", refresh))
+        return [dict(topic) for topic in topics]
 
     def kept_topics(self) -> list[dict[str, str]] | None:
         """Return the topics from the cache, whatever their age, or None. Sends nothing."""
-        return cast(
-            "list[dict[str, str]] | None", self._kept(ApiRequest("getTopics"), any_age=True)
-        )
+        found = self._kept(ApiRequest("getTopics"), any_age=True)
+        return cast("list[dict[str, str]] | None", found)
 
     def held(self, meter: str, topics: Iterable[str]) -> set[Window]:
         """Return the windows that cost nothing: all these topics are held for them, and fresh."""
@@ -224,10 +219,11 @@ class DentCloud:
         AuthError
             If the service refuses the key: the read stops there.
         """
-        self._open()
-        ask = None if self._offline else self._service.fetch
-        parts = self._sizes, self._now, self._stale_if_error, store
-        reader = WindowReader(ask, self._cache, *parts)
+        self._check_open()
+        reader = WindowReader(
+            self._service.fetch, self._offline, self._cache, self._sizes, self._now,
+            self._stale_if_error, store,
+        )  # fmt: skip
         places = max(1, int(self._limits.concurrency))
         cached = True
         try:
@@ -254,23 +250,28 @@ class DentCloud:
             self._sizes = Sizes(self._cache)
         self._notices.flush()
 
-    def _open(self) -> None:
+    def _check_open(self) -> None:
         if self.closed:
             raise ConfigError("Cannot read with a closed DentCloud. Make a new one.")
 
-    def _list(self, kind: Literal["getMeters", "getTopics"]) -> Value:
-        self._open()
+    def _list(self, kind: Literal["getMeters", "getTopics"], refresh: bool) -> Value:
+        self._check_open()
         request = ApiRequest(kind)
+        if refresh and not self._offline and self._cache is not None:
+            self._cache.file.delete(key=request.key(self._name))
         found = self._kept(request, any_age=self._offline)
-        if found is not None and not self._offline and self._service.untried():
-            self._notices.once(_UNTRIED, CacheWarning)
-        if found is None and self._offline:
+        if found is not None:
+            if not self._offline and self._service.untried():
+                self._notices.once(_UNTRIED, CacheWarning)
+            self._notices.flush()
+            return found
+        if self._offline:
             raise OfflineError(
                 f"Cannot answer {kind} offline: the cache does not hold it. "
                 "Ask once with offline=False."
             )
         try:
-            return self._service.fetch(request)[0] if found is None else found
+            return self._service.fetch(request)[0]
         except DentError as error:
             self._refused = self._refused or isinstance(error, AuthError)
             old = self._kept(request, any_age=True) if self._stale_if_error else None
@@ -283,10 +284,8 @@ class DentCloud:
 
     def _kept(self, request: ApiRequest, *, any_age: bool) -> Value | None:
         found = self._cache and self._cache.body(request.key(self._name), any_age=any_age)
-        if not found:
-            return None
         with contextlib.suppress(DentError):
-            return request.decode(found.body)
+            return request.decode(found.body) if found else None
         return None
 
 
@@ -372,10 +371,6 @@ def _account_of(credentials: Credentials, file: CacheFile | None) -> str:
             "Give the key_id, or set DENTCLOUD_KEY_ID."
         )
     return accounts[0] if accounts else "none"
-
-
-def _utcnow() -> datetime:
-    return datetime.now(UTC)
 
 
 _DEFAULT: dict[tuple[object, ...], DentCloud] = {}

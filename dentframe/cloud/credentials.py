@@ -13,6 +13,7 @@ import os
 import re
 import tomllib
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
@@ -120,7 +121,7 @@ class Credentials:
     api_key: Secret | None = field(default=None, repr=False)
     key_id: Secret | None = field(default=None, repr=False)
 
-    @property
+    @cached_property
     def account(self) -> str | None:
         """A name for the account that survives a new key: a hash of base URL and key id."""
         if self.key_id is None:
@@ -128,7 +129,7 @@ class Credentials:
         text = f"{self.base_url}\n{self.key_id.digest}"
         return hashlib.sha256(text.encode()).hexdigest()[:20]
 
-    @property
+    @cached_property
     def mark(self) -> str:
         """A few letters by which one key of the account is told from another."""
         digest = "" if self.api_key is None else self.api_key.digest
@@ -262,6 +263,18 @@ def profile_path(
     import platformdirs
 
     return Path(platformdirs.user_config_dir("dentframe", appauthor=False)) / "credentials.toml"
+
+
+def cache_folder(cache: bool | str | os.PathLike[str] = True) -> Path:
+    """Where the cache is: the folder given, ``DENTCLOUD_CACHE_DIR``, or the user's cache folder."""
+    if not isinstance(cache, bool):
+        return Path(cache).expanduser()
+    chosen = os.environ.get("DENTCLOUD_CACHE_DIR")
+    if chosen:
+        return Path(chosen).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("dentframe", appauthor=False))
 
 
 def _read_profile(

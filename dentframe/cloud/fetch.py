@@ -13,28 +13,30 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, cast
 
-from dentframe.cloud.answer_sizes import pieces
-from dentframe.cloud.answers import (
-    LOGGER,
-    ApiRequest,
-    Cancellation,
-    StoppedError,
-    topic_of,
-)
-from dentframe.cloud.responses import SuspectError, TooLargeError
+from dentframe.cloud.answers import ApiRequest, SuspectError, TooLargeError, topic_of
+from dentframe.cloud.limiter import LOGGER, Cancellation, StoppedError
+from dentframe.cloud.planner import pieces
 from dentframe.cloud.retry import OutageError
-from dentframe.errors import AuthError, DecodeError, DentError, OfflineError, RateLimitError
+from dentframe.errors import (
+    AuthError,
+    DecodeError,
+    DentError,
+    OfflineError,
+    RateLimitError,
+    StaleDataWarning,
+    warn,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from dentframe.cloud.answer_sizes import Sizes
     from dentframe.cloud.answers import Value
     from dentframe.cloud.http_cache import HttpCache
-    from dentframe.cloud.planner import Window
+    from dentframe.cloud.planner import Sizes, Window
     from dentframe.wire.page import Page
 
 
@@ -202,9 +204,10 @@ class WindowReader:
 
     Attributes
     ----------
-    ask : callable or None
-        Sends an :class:`ApiRequest` and returns its page and the size of its body; None is
-        offline.
+    ask : callable
+        Sends an :class:`ApiRequest` and returns its page and the size of its body.
+    offline : bool
+        Whether nothing may be asked: what is kept is served, whatever its age.
     cache : HttpCache or None
         The kept answers.
     sizes : Sizes
@@ -217,7 +220,8 @@ class WindowReader:
         Whether the cache may keep what is asked for.
     """
 
-    ask: Callable[[ApiRequest], tuple[Value, int]] | None
+    ask: Callable[[ApiRequest], tuple[Value, int]]
+    offline: bool
     cache: HttpCache | None
     sizes: Sizes
     now: Callable[[], datetime]
@@ -246,10 +250,10 @@ class WindowReader:
         return answer
 
     def _pages(self, job: Job, cost: _Cost) -> list[Page]:
-        pages, rest = self._held(job, cost, any_age=self.ask is None)
+        pages, rest = self._held(job, cost, any_age=self.offline)
         if not rest:
             return pages
-        if self.ask is None:
+        if self.offline:
             raise OfflineError(
                 f"Cannot read {job.meter} {job.window} offline: the cache lacks "
                 f"{', '.join(rest)}. Read it once with offline=False."
@@ -293,8 +297,6 @@ class WindowReader:
         return self._send_once(request, cost)
 
     def _send_once(self, request: ApiRequest, cost: _Cost) -> Page:
-        if self.ask is None:
-            raise OfflineError(f"Cannot ask for {request}: this client is offline.")
         before = request.sends
         try:
             value, size = self.ask(request)
@@ -321,13 +323,10 @@ class WindowReader:
             return False
 
     def _held(self, job: Job, cost: _Cost, *, any_age: bool) -> tuple[list[Page], tuple[str, ...]]:
-        return self.state.in_turn(lambda: self._kept(job, cost, any_age=any_age))
-
-    def _kept(self, job: Job, cost: _Cost, *, any_age: bool) -> tuple[list[Page], tuple[str, ...]]:
         """Return pages from what is held, and the topics that are left to ask for."""
         if self.cache is None:
             return [], job.topics
-        sets = self.cache.sets(job.meter, job.window, any_age=any_age)
+        sets = {e.topics: e for e in self.cache.sets(job.meter, job.window, any_age=any_age)}
         chosen, rest = cover(sets, job.topics)
         if rest and not any_age and (job.window.end > self.now() or not self.store):
             # An open window grows: parts of different ages would be ragged. And who stores them
@@ -335,21 +334,25 @@ class WindowReader:
             return [], job.topics
         pages = []
         for topics, use in chosen:
-            page = self._kept_page(sets[topics].key, job.window, cost, any_age=any_age)
+            page = self._page(self.cache, sets[topics].key, job.window, cost, any_age)
             if page is None:
                 rest |= use
             else:
                 pages.append(page if topics == use else narrow(page, use))
         return pages, tuple(topic for topic in job.topics if topic in rest)
 
-    def _kept_page(self, key: str, window: Window, cost: _Cost, *, any_age: bool) -> Page | None:
-        found = None if self.cache is None else self.cache.body(key, any_age=any_age)
-        if self.cache is None or found is None:
+    def _page(
+        self, cache: HttpCache, key: str, window: Window, cost: _Cost, any_age: bool
+    ) -> Page | None:
+        """Return a page from the cache; one that cannot be decoded is forgotten."""
+        found = cache.body(key, any_age=any_age)
+        if found is None:
             return None
+        request = ApiRequest("getData", window=window)
         try:
-            page = cast("Page", ApiRequest("getData", window=window).decode(found.body))
+            page = cast("Page", self.state.in_turn(partial(request.decode, found.body)))
         except DentError:
-            self.cache.file.delete(key=key)
+            cache.file.delete(key=key)
             return None
         cost.size += len(found.body)
         cost.read_at = min(cost.read_at, found.created)
@@ -366,9 +369,29 @@ class WindowReader:
         if rest:
             return None
         cost.read_at = kept.read_at  # an archive must not take it for new
-        created = [e.created for e in self.cache.sets(job.meter, job.window, any_age=True).values()]
+        created = [e.created for e in self.cache.sets(job.meter, job.window, any_age=True)]
         self.stale.append((job.meter, job.window, self.cache.now() - min(created)))
         return pages
+
+
+def warn_stale(stale: Sequence[tuple[str, Window, float]]) -> None:
+    """Warn about outdated answers, naming windows and ages."""
+    if not stale:
+        return
+    named = ", ".join(f"{meter} {window} ({_age(age)} old)" for meter, window, age in stale[:12])
+    more = f" and {len(stale) - 12} more" if len(stale) > 12 else ""
+    warn(
+        f"DentCloud failed, so outdated answers were served for {named}{more}. "
+        "Read them again later.",
+        StaleDataWarning,
+    )
+
+
+def _age(seconds: float) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def _unforeseen(job: Job, error: Exception) -> DentError:

@@ -1,42 +1,295 @@
-"""The cache serves kept answers again, and knows what it holds and for how long.
+"""The cache keeps answers in one SQLite file, and serves them for as long as the rule says.
 
 The file may fail; a read must not. Where it is damaged, locked, read-only or full, every method
-does what an empty cache would, and says so once.
+does what an empty cache would, and says so once. It is opened for its owner alone, or to read
+only where it cannot be written. Small facts about answers, as their sizes, stand beside them.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import zlib
+import sqlite3
+import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from urllib.parse import unquote
 
 from dentframe.cloud.answers import (
     FOREVER,
     LISTS,
     NEVER,
-    Notices,
     fingerprint,
+    head_of,
     lifetime,
+    pack,
     prefix,
+    unpack,
 )
-from dentframe.cloud.cache_file import CacheFile
+from dentframe.cloud.credentials import cache_folder
+from dentframe.cloud.limiter import Notices
 from dentframe.cloud.planner import Window
-from dentframe.cloud.responses import LARGEST, inflate
-from dentframe.errors import RangeError
+from dentframe.errors import CacheWarning, RangeError
+from dentframe.files import SQLITE_FAILURES, create_private, open_sqlite
 from dentframe.wire.page import Page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from dentframe.cloud.answers import ApiRequest, Value
-    from dentframe.cloud.cache_file import Entry
 
-_VERSION = 1
-_HEAD = 256
+T = TypeVar("T")
+_SCHEMA = """
+PRAGMA auto_vacuum = INCREMENTAL;
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL;
+CREATE TABLE IF NOT EXISTS answers (
+    key TEXT PRIMARY KEY, value BLOB, created REAL, expires REAL, size INTEGER, used REAL);
+CREATE INDEX IF NOT EXISTS answers_head ON answers (key, expires, created, size, used);
+CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, value TEXT, at REAL);
+"""
+CAP = 2_000_000_000
+"""The size above which the least recently used answers go [B]."""
+_KEEP = 0.9
+_BUSY = 5.0
+_REST = 30.0
+"""How long a file that failed is left alone [s]."""
+_DAY = 86400.0
+_LAST = "\x7f"
+_SAME = "", 0.0
+"""The fingerprint of an answer that is for ever, and when it was read first: not needed."""
+_SOUND = ((str, float, float, int), (str, float, type(None), int))
+"""The types of a sound row: another is bit rot, and as if it were not there."""
+
+
+class Entry(NamedTuple):
+    """What is known of an answer without reading it; times are POSIX [s], None is for ever."""
+
+    key: str
+    created: float
+    expires: float | None
+    size: int
+    account: str
+    meter: str
+    window: str
+    topics: frozenset[str]
+
+    def fresh(self, now: float) -> bool:
+        """Whether it may still be served."""
+        return self.expires is None or now < self.expires
+
+
+def _entry(row: tuple[Any, ...]) -> Entry | None:
+    if tuple(map(type, row)) not in _SOUND:
+        return None
+    key, created, expires, size = row
+    account, meter, window, topics = (*key.split("/"), "", "", "")[:4]
+    held = frozenset(map(unquote, topics.split(",")))
+    return Entry(key, created, expires, size, account, unquote(meter), window, held)
+
+
+class CacheFile:
+    """A table of answers and one of small facts, shared by threads and processes.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where the file is; made for its owner alone where it is missing.
+    notices : Notices
+        Takes what there is to warn about.
+    cap : int, optional
+        The largest size [B].
+    """
+
+    def __init__(self, folder: Path, notices: Notices, *, cap: int = CAP) -> None:
+        self.path = folder / "answers.sqlite"
+        self._notices, self._cap = notices, cap
+        self._lock = threading.RLock()
+        self._con: sqlite3.Connection | None = None
+        self._pid = 0
+        self._rest_until = self._no_writes_until = float("-inf")
+        self._written: int | None = None
+        self._read_only = self._closed = False
+
+    def get(self, key: str, now: float) -> tuple[Entry, bytes] | None:
+        """Return an answer, however old."""
+        sql = "SELECT key, created, expires, size, value, used FROM answers WHERE key = ?"
+        row = self._do(lambda con: con.execute(sql, (key,)).fetchone(), None)
+        entry = None if row is None else _entry(row[:4])
+        if row is None or entry is None:
+            return None
+        if not (type(row[5]) is float and row[5] >= now - _DAY) and not self._read_only:
+            self._write("UPDATE answers SET used = ? WHERE key = ?", (now, key))
+        return entry, row[4]
+
+    def put(self, key: str, value: bytes, now: float, expires: float | None) -> None:
+        """Keep an answer; it is there whole or not at all."""
+        row = (key, value, now, expires, len(value), now)
+        if self._write("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)", row):
+            self._grown(len(value), now)
+
+    def entries(self, prefix: str) -> list[Entry]:
+        """Return what is known of the answers whose keys begin so."""
+        sql = (
+            "SELECT key, created, expires, size FROM answers INDEXED BY answers_head "
+            "WHERE key >= ? AND key < ?"
+        )
+        span = (prefix, prefix + _LAST)
+        rows: list[Any] = self._do(lambda con: con.execute(sql, span).fetchall(), [])
+        return [entry for row in rows if (entry := _entry(row)) is not None]
+
+    def delete(self, prefix: str = "", key: str | None = None) -> None:
+        """Forget answers and facts: one key, or all that begin so."""
+        span = (key, key) if key is not None else (prefix, prefix + _LAST)
+
+        def forget(con: sqlite3.Connection) -> None:
+            con.execute("DELETE FROM answers WHERE key >= ? AND key <= ?", span)
+            con.execute("DELETE FROM facts WHERE key >= ? AND key <= ?", span)
+
+        if self._change(forget) and key is None:
+            self._shrink()
+
+    def fact(self, key: str) -> tuple[str, float] | None:
+        """Return a small fact and when it was noted."""
+        sql = "SELECT value, at FROM facts WHERE key = ?"
+        row: Any = self._do(lambda con: con.execute(sql, (key,)).fetchone(), None)
+        return row if row and tuple(map(type, row)) == (str, float) else None
+
+    def note(self, key: str, value: str, now: float) -> None:
+        """Keep a small fact."""
+        self._write("INSERT OR REPLACE INTO facts VALUES (?, ?, ?)", (key, value, now))
+
+    def accounts(self) -> list[str]:
+        """Return the accounts that have answers here."""
+        return list(dict.fromkeys(entry.account for entry in self.entries("")))
+
+    def close(self) -> None:
+        """Close the file; a later call finds an empty cache."""
+        with self._lock:
+            self._closed = True
+            self._drop()
+
+    def _grown(self, size: int, now: float) -> None:
+        with self._lock:
+            known = self._written
+            self._written = sum(e.size for e in self.entries("")) if known is None else known + size
+            if self._written > self._cap:
+                if self._change(lambda con: self._prune(con, now)):
+                    self._shrink()
+                self._written = None
+
+    def _shrink(self) -> None:
+        # A script, as execute() takes one step only, which frees one page.
+        self._do(lambda con: con.executescript("PRAGMA incremental_vacuum"), None)
+
+    def _prune(self, con: sqlite3.Connection, now: float) -> None:
+        con.execute("DELETE FROM answers WHERE expires <= ?", (now,))
+        rows = con.execute("SELECT key, length(value) FROM answers ORDER BY used, key").fetchall()
+        too_much = sum(size for _, size in rows) - self._cap * _KEEP
+        for key, size in rows:
+            if too_much > 0:
+                con.execute("DELETE FROM answers WHERE key = ?", (key,))
+            too_much -= size
+
+    def _write(self, sql: str, values: tuple[Any, ...]) -> bool:
+        return self._change(lambda con: con.execute(sql, values))
+
+    def _change(self, call: Callable[[sqlite3.Connection], object]) -> bool:
+        """Do a write in one transaction; whether it was done, all of it."""
+
+        def whole(con: sqlite3.Connection) -> bool:
+            con.execute("BEGIN IMMEDIATE")
+            try:
+                call(con)
+                con.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    con.execute("ROLLBACK")
+                raise
+            return True
+
+        with self._lock:
+            return time.monotonic() >= self._no_writes_until and self._do(whole, False)
+
+    def _do(self, call: Callable[[sqlite3.Connection], T], nothing: T) -> T:
+        """Call with the open file; where that fails, mend what can be mended, else `nothing`."""
+        with self._lock:
+            for attempt in range(3):
+                if self._closed or time.monotonic() < self._rest_until:
+                    break
+                try:
+                    return call(self._connection())
+                except SQLITE_FAILURES as error:
+                    if attempt == 2 or not _damaged(error):
+                        self._failed(error)
+                        break
+                    self._damage(error, move=attempt == 1)
+            return nothing
+
+    def _failed(self, error: Exception) -> None:
+        full = any(word in str(error).lower() for word in ("full", "readonly", "read-only"))
+        if full:
+            self._no_writes_until = time.monotonic() + _REST
+        else:
+            self._rest_until = time.monotonic() + _REST
+            self._drop()
+        self._notices.once(
+            f"Cannot {'write to' if full else 'use'} the cache {self.path}: {error}. "
+            "The read goes on without it, and asks the service for what it needs.",
+            CacheWarning,
+            kind=f"cache-{'full' if full else 'use'}",
+        )
+
+    def _damage(self, error: Exception, *, move: bool) -> None:
+        """Open the file afresh (another process may have replaced it), else put it aside."""
+        self._drop()
+        if not move:
+            return
+        for end in ("", "-wal", "-shm"):
+            part = self.path.with_name(self.path.name + end)
+            with contextlib.suppress(OSError):
+                part.replace(part.with_name(f"damaged-{part.name}"))
+        self._notices.once(
+            f"The cache {self.path} was damaged ({error}) and has been put aside as "
+            f"damaged-{self.path.name}. The read goes on with an empty one.",
+            CacheWarning,
+            kind="cache-damaged",
+        )
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._con is None or self._pid != os.getpid():
+            self._con, self._read_only = _open(self.path)
+            self._pid = os.getpid()
+        return self._con
+
+    def _drop(self) -> None:
+        con, self._con = self._con, None
+        if con is not None and self._pid == os.getpid():
+            with contextlib.suppress(sqlite3.Error):
+                con.close()
+
+
+def _damaged(error: Exception) -> bool:
+    """Whether an error means that the file is no cache, or a broken one."""
+    if isinstance(error, sqlite3.OperationalError):
+        return any(word in str(error) for word in ("malformed", "no such", "no column", "decode"))
+    return isinstance(error, sqlite3.DatabaseError | UnicodeDecodeError)
+
+
+def _open(path: Path) -> tuple[sqlite3.Connection, bool]:
+    """Open the file; the flag says whether it is only for reading."""
+    try:
+        create_private(path)
+        return open_sqlite(path, _BUSY, _SCHEMA), False
+    except (sqlite3.OperationalError, OSError) as error:
+        if not path.exists() or "locked" in str(error):
+            raise
+    # A folder we may not write to allows no WAL; without one the file cannot be changing.
+    still = not path.with_name(path.name + "-wal").exists()
+    uri = path.absolute().as_uri() + ("?mode=ro&immutable=1" if still else "?mode=ro")
+    return open_sqlite(uri, _BUSY, "SELECT count(*) FROM sqlite_master"), True
 
 
 class Kept(NamedTuple):
@@ -72,7 +325,7 @@ class HttpCache:
         if not isinstance(value, Page):
             self.keep(key, body, LISTS if value else NEVER)
             return
-        seconds, same = lifetime(value, request.topics, now), ("", now.timestamp())
+        seconds, same = lifetime(value, request.topics, now), _SAME
         if seconds != FOREVER and value.window is not None and value.window.end <= now:
             found = fingerprint(value)
             before = _same(self.file.get(key, now.timestamp()))
@@ -81,15 +334,11 @@ class HttpCache:
             seconds = lifetime(value, request.topics, now, since)
         self.keep(key, body, seconds, same)
 
-    def keep(
-        self, key: str, body: bytes, seconds: float, same: tuple[str, float] | None = None
-    ) -> None:
+    def keep(self, key: str, body: bytes, seconds: float, same: tuple[str, float] = _SAME) -> None:
         """Keep a body so long [s], with its fingerprint and when that was read first."""
-        if seconds == NEVER:
-            return
-        now = self.now()
-        expires = None if seconds == FOREVER else now + seconds
-        self.file.put(key, pack(body, same or ("", now)), now, expires)
+        if seconds != NEVER:
+            now = self.now()
+            self.file.put(key, pack(body, same), now, None if seconds == FOREVER else now + seconds)
 
     def body(self, key: str, *, any_age: bool = False) -> Kept | None:
         """Return a kept body; one that is damaged is forgotten."""
@@ -102,83 +351,36 @@ class HttpCache:
             return None
         return Kept(body, found[0].created, _same(found)[1])
 
-    def sets(
-        self, meter: str, window: Window, *, any_age: bool = False
-    ) -> dict[frozenset[str], Entry]:
-        """Return the sets of topics that are held for a window."""
-        found = self._fresh(prefix(self.account, meter, window), any_age)
-        return {entry.topics: entry for entry in found}
+    def sets(self, meter: str, window: Window | None, *, any_age: bool = False) -> list[Entry]:
+        """Return the answers that are held of a meter, or of one window: their sets of topics."""
+        now, found = self.now(), self.file.entries(prefix(self.account, meter, window))
+        return [entry for entry in found if any_age or entry.fresh(now)]
 
     def held(self, meter: str, topics: Iterable[str], *, any_age: bool = False) -> set[Window]:
         """Return the windows for which all of these topics are held."""
         wanted = frozenset(topics)
         found: dict[str, frozenset[str]] = {}
-        for entry in self._fresh(prefix(self.account, meter), any_age):
+        for entry in self.sets(meter, None, any_age=any_age):
             found[entry.window] = found.get(entry.window, frozenset()) | entry.topics
-        windows = (name for name, held in found.items() if held >= wanted)
-        return {window for name in windows if (window := _window(name)) is not None}
-
-    def _fresh(self, start: str, any_age: bool) -> list[Entry]:
-        now = self.now()
-        return [e for e in self.file.entries(start) if any_age or e.fresh(now)]
+        windows = set()
+        for name in (name for name, held in found.items() if held >= wanted):
+            with contextlib.suppress(RangeError):
+                windows.add(Window.parse(name))
+        return windows
 
     def now(self) -> float:
         """The present [s since 1970]."""
         return self._present().timestamp()
 
 
-def _window(text: str) -> Window | None:
-    with contextlib.suppress(RangeError):
-        return Window.parse(text)
-    return None
-
-
-def pack(body: bytes, same: tuple[str, float]) -> bytes:
-    """Make one blob of a body: a head of JSON, then the compressed bytes. Never a pickle."""
-    head = {"v": _VERSION, "size": len(body), "same": same}
-    return json.dumps(head).encode() + b"\n" + zlib.compress(body, 1)
-
-
-def unpack(blob: Any) -> bytes | None:
-    """Return the body of a blob, or None where it is damaged or of another version."""
-    head = _head(blob)
-    size = head.get("size")
-    if head.get("v") != _VERSION or type(size) is not int or not 0 <= size <= LARGEST:
-        return None
-    # One byte more than it says, so that a blob that holds more is noticed.
-    body, whole = inflate(blob[blob.index(b"\n") + 1 :], size + 1)
-    return body if whole and len(body) == size else None
-
-
-def _head(blob: Any) -> dict[str, Any]:
-    if not isinstance(blob, bytes):
-        return {}
-    with contextlib.suppress(ValueError, RecursionError):
-        found = json.loads(blob[:_HEAD].partition(b"\n")[0])
-        return found if isinstance(found, dict) else {}
-    return {}
-
-
 def _same(found: tuple[Entry, Any] | None) -> tuple[str, float]:
     """The fingerprint of a kept answer, and when it was read first [s]."""
     if found is None:
-        return "", 0.0
-    match _head(found[1]).get("same"):
+        return _SAME
+    match head_of(found[1]).get("same"):
         case [str(text), float(since)] if text and 0 <= since <= found[0].created:
             return text, since
     return "", found[0].created
-
-
-def cache_folder(cache: bool | str | os.PathLike[str] = True) -> Path:
-    """Where the cache is: the folder given, ``DENTCLOUD_CACHE_DIR``, or the user's cache folder."""
-    if not isinstance(cache, bool):
-        return Path(cache).expanduser()
-    chosen = os.environ.get("DENTCLOUD_CACHE_DIR")
-    if chosen:
-        return Path(chosen).expanduser()
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("dentframe", appauthor=False))
 
 
 def cache_info(folder: str | os.PathLike[str] | None = None) -> dict[str, Any]:
@@ -198,18 +400,15 @@ def cache_info(folder: str | os.PathLike[str] | None = None) -> dict[str, Any]:
     where = cache_folder(folder if folder is not None else True)
     with _opened(where) as file:
         entries = [] if file is None else file.entries("")
-    meters: dict[str, dict[str, int]] = {}
-    for entry in entries:
-        if entry.meter:
-            seen = meters.setdefault(entry.meter, {"answers": 0, "bytes": 0})
-            seen["answers"] += 1
-            seen["bytes"] += entry.size
+    sizes: dict[str, list[int]] = {}
+    for entry in (entry for entry in entries if entry.meter):
+        sizes.setdefault(entry.meter, []).append(entry.size)
     return {
         "folder": str(where),
         "answers": len(entries),
         "bytes": sum(entry.size for entry in entries),
         "accounts": len({entry.account for entry in entries}),
-        "meters": dict(sorted(meters.items())),
+        "meters": {m: {"answers": len(s), "bytes": sum(s)} for m, s in sorted(sizes.items())},
     }
 
 
@@ -239,10 +438,7 @@ def clear_cache(folder: str | os.PathLike[str] | None = None, meter: str | None 
 
 @contextlib.contextmanager
 def _opened(folder: Path) -> Iterator[CacheFile | None]:
-    if not (folder / "answers.sqlite").exists():
-        yield None
-        return
     notices = Notices()
     with contextlib.closing(CacheFile(folder, notices)) as file:
-        yield file
+        yield file if file.path.exists() else None
     notices.flush()

@@ -2,23 +2,33 @@
 
 Windows are a tree: a month holds days, a day holds hours. :func:`plan` walks it and keeps,
 at every node, the cheaper of the node itself and the best of its children, which is optimal.
-The present and what is cached are arguments.
+The present and what is cached are arguments. A request whose answer would be too large is cut
+smaller, by what :class:`Sizes` knows of answers.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 import math
 import re
+import threading
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import total_ordering
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
+import numpy as np
+
+from dentframe.cloud.answers import LARGEST, prefix, topic_of
 from dentframe.errors import RangeError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Sequence
+
+    from dentframe.cloud.http_cache import HttpCache
+    from dentframe.wire.page import Page
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -57,7 +67,10 @@ class Window:
     hour: int | None = None
 
     def __post_init__(self) -> None:
-        if not _exists(self.year, self.month, self.day, self.hour):
+        there = 1 <= self.year <= 9998 and 1 <= self.month <= 12
+        if there and self.day is not None:
+            there = 1 <= self.day <= monthrange(self.year, self.month)[1]
+        if not there or not (self.hour is None or (self.day and 0 <= self.hour <= 23)):
             raise RangeError(
                 f"Cannot make a window of year={self.year!r}, month={self.month!r}, "
                 f"day={self.day!r}, hour={self.hour!r}: there is no such UTC month, day or hour. "
@@ -79,8 +92,8 @@ class Window:
                 f"Cannot read {text[:40]!r} as a window: it is no UTC month, day or hour. "
                 "Write it like 2023-12, 2023-12-12 or 2023-12-12T02."
             )
-        year, month, day, hour = found.groups()
-        return cls(int(year), int(month), _int(day), _int(hour))
+        year, month, day, hour = (None if part is None else int(part) for part in found.groups())
+        return cls(cast("int", year), cast("int", month), day, hour)
 
     @property
     def kind(self) -> Literal["month", "day", "hour"]:
@@ -155,18 +168,6 @@ class Window:
         return span.start, -len(span)
 
 
-def _int(text: str | None) -> int | None:
-    return None if text is None else int(text)
-
-
-def _exists(year: int, month: int, day: int | None, hour: int | None) -> bool:
-    if not (1 <= year <= 9998 and 1 <= month <= 12):
-        return False
-    if day is None:
-        return hour is None
-    return 1 <= day <= monthrange(year, month)[1] and (hour is None or 0 <= hour <= 23)
-
-
 REQUEST_BYTES: int = 2_000_000
 """A run of smaller windows replaces a larger one only where each added request saves more [B]."""
 
@@ -208,20 +209,34 @@ def plan(
     RangeError
         If a datetime has no time zone, or `bytes_per_hour` is not a finite, positive size.
     """
-    _check(start, end, now, bytes_per_hour)
-    first, stop = _floor_hour(start), _ceil_hour(min(end, now))
+    for name, instant in (("start", start), ("end", end), ("now", now)):
+        if instant.tzinfo is None:
+            raise RangeError(
+                f"Cannot plan with {name}={instant}: it has no time zone, and windows are UTC. "
+                "Give an aware datetime."
+            )
+    if not 0 < bytes_per_hour < math.inf:
+        raise RangeError(
+            f"Cannot plan with bytes_per_hour={bytes_per_hour!r}: a size must be finite and "
+            "above 0. Leave it out to use the default."
+        )
+    first, stop = (start - _EPOCH) // _HOUR, _ceil_hour(min(end, now))
     if end <= start or stop <= first:
         return []
-    held = {_node(window): window for window in cached}
+    held = {_Node.of(window): window for window in cached}
     tree = _Tree(first, stop, _ceil_hour(now), held, _branches(cached), bytes_per_hour)
-    return [window for month in _months(first, stop) for window in tree.windows(month)]
+    nodes: list[_Node] = []
+    while not nodes or nodes[-1].stop < stop:
+        day = date.fromordinal((nodes[-1].stop if nodes else first) // 24 + _EPOCH_DAY)
+        nodes += tree.best(_Node.of(Window(day.year, day.month))).nodes
+    return [held.get(node) or node.window() for node in nodes]
 
 
 def covers(windows: Iterable[Window], start: datetime, end: datetime) -> bool:
     """Whether the windows together contain the half-open range ``[start, end)``."""
     if end <= start:
         return True
-    reach = _floor_hour(start)
+    reach = (start - _EPOCH) // _HOUR
     for window in sorted(windows):
         if window.hours.start > reach:
             break
@@ -234,6 +249,11 @@ class _Node(NamedTuple):
 
     first: int
     stop: int
+
+    @classmethod
+    def of(cls, window: Window) -> _Node:
+        hours = window.hours
+        return cls(hours.start, hours.stop)
 
     def window(self) -> Window:
         day = date.fromordinal(self.first // 24 + _EPOCH_DAY)
@@ -258,78 +278,165 @@ class _Tree(NamedTuple):
     branches: frozenset[_Node]
     bytes_per_hour: float
 
-    def windows(self, month: _Node) -> list[Window]:
-        return [self.cached.get(node) or node.window() for node in self.best(month).nodes]
-
     def best(self, node: _Node) -> _Best:
         """``opt(n) = min(cost(n), sum of opt(children in range))``."""
         if node in self.cached:
             return _Best(0.0, (node,))
-        own = _Best(self._cost(node), (node,))
-        if self._needs_no_look_below(node):
-            return own
-        below = self._hours(node) if node.stop - node.first == 24 else self._days(node)
-        return min(below, own, key=lambda best: best.cost)
-
-    def _days(self, month: _Node) -> _Best:
-        firsts = range(max(month.first, self.first // 24 * 24), min(month.stop, self.stop), 24)
-        parts = [self.best(_Node(first, first + 24)) for first in firsts]
-        nodes = tuple(node for part in parts for node in part.nodes)
-        return _Best(sum(part.cost for part in parts), nodes)
-
-    def _hours(self, day: _Node) -> _Best:
-        firsts = range(max(day.first, self.first), min(day.stop, self.stop))
-        nodes = tuple(_Node(first, first + 1) for first in firsts)
-        asked = sum(node not in self.cached for node in nodes)
-        return _Best(asked * (REQUEST_BYTES + self.bytes_per_hour), nodes)
-
-    def _cost(self, node: _Node) -> float:
-        return REQUEST_BYTES + (min(node.stop, self.now) - node.first) * self.bytes_per_hour
-
-    def _needs_no_look_below(self, node: _Node) -> bool:
-        # A node without overhang weighs as much as its children, which are more requests.
         reach = min(node.stop, self.now)
-        child = 1 if node.stop - node.first == 24 else 24
+        own = _Best(REQUEST_BYTES + (reach - node.first) * self.bytes_per_hour, (node,))
+        child = {1: 0, 24: 1}.get(node.stop - node.first, 24)
+        # A node without overhang weighs as much as its children, which are more requests.
         inside = self.first <= node.first and node.first + child < reach <= self.stop
-        return inside and node not in self.branches
-
-
-def _node(window: Window) -> _Node:
-    return _Node(window.hours.start, window.hours.stop)
-
-
-def _months(first: int, stop: int) -> Iterator[_Node]:
-    while first < stop:
-        day = date.fromordinal(first // 24 + _EPOCH_DAY)
-        month = _node(Window(day.year, day.month))
-        yield month
-        first = month.stop
+        if not child or (inside and node not in self.branches):
+            return own
+        firsts = range(
+            max(node.first, self.first // child * child), min(node.stop, self.stop), child
+        )
+        parts = [self.best(_Node(first, first + child)) for first in firsts]
+        nodes = tuple(node for part in parts for node in part.nodes)
+        return min(_Best(sum(part.cost for part in parts), nodes), own, key=lambda best: best.cost)
 
 
 def _branches(windows: Iterable[Window]) -> frozenset[_Node]:
-    days = {(w.year, w.month, w.day) for w in windows if w.hour is not None}
-    months = {(w.year, w.month) for w in windows if w.day is not None}
-    parents = [*(Window(*day) for day in days), *(Window(*month) for month in months)]
-    return frozenset(_node(parent) for parent in parents)
-
-
-def _floor_hour(instant: datetime) -> int:
-    return (instant - _EPOCH) // _HOUR
+    days = {Window(w.year, w.month, w.day) for w in windows if w.hour is not None}
+    months = {Window(w.year, w.month) for w in windows if w.day is not None}
+    return frozenset(map(_Node.of, days | months))
 
 
 def _ceil_hour(instant: datetime) -> int:
     return -((_EPOCH - instant) // _HOUR)
 
 
-def _check(start: datetime, end: datetime, now: datetime, bytes_per_hour: float) -> None:
-    for name, instant in (("start", start), ("end", end), ("now", now)):
-        if instant.tzinfo is None:
-            raise RangeError(
-                f"Cannot plan with {name}={instant}: it has no time zone, and windows are UTC. "
-                "Give an aware datetime."
-            )
-    if not 0 < bytes_per_hour < math.inf:
-        raise RangeError(
-            f"Cannot plan with bytes_per_hour={bytes_per_hour!r}: a size must be finite and "
-            "above 0. Leave it out to use the default."
+# --- what is too large to be asked for at once -------------------------------------------
+
+
+GATEWAY = 10_000_000
+"""No gateway of this kind lets more through [B]; what it refuses lowers this."""
+MEMORY = 30 * 86400.0
+"""How long a refusal is remembered [s]."""
+_RANK = {"hour": 0, "day": 1, "month": 2}
+
+Refusal = tuple[int, frozenset[str], float]
+
+
+def pieces(window: Window, topics: Sequence[str]) -> list[tuple[Window, tuple[str, ...]]]:
+    """Cut a request in smaller ones that together are the same: topics, then days, then hours.
+
+    An hour of one topic cannot be cut: the result is empty.
+    """
+    half = (len(topics) + 1) // 2
+    if half < len(topics):
+        return [(window, tuple(topics[:half])), (window, tuple(topics[half:]))]
+    return [(child, tuple(topics)) for child in window.children()]
+
+
+class Sizes:
+    """What is known about the sizes of an account's answers, kept beside them.
+
+    Parameters
+    ----------
+    cache : HttpCache or None
+        Where it is kept; without one it lasts as long as the client.
+    """
+
+    def __init__(self, cache: HttpCache | None) -> None:
+        self._cache = cache
+        self._lock = threading.Lock()
+        self._per_hour: dict[str, dict[str, float]] = {}
+        self._refused: dict[str, list[Refusal]] = {}
+        kept = self._fact("", "limit")
+        self._limit = float(kept) if _is_size(kept) else float(GATEWAY)
+
+    def per_hour(self, meter: str, topics: Sequence[str]) -> float | None:
+        """How large an hour of these topics is [B/h], where any of them is known."""
+        with self._lock:
+            known = self._known(meter)
+            got = [known[topic] for topic in topics if topic in known]
+        return len(topics) * sum(got) / len(got) if got else None
+
+    def predict(self, meter: str, window: Window, topics: Sequence[str]) -> float | None:
+        """How large an answer will be [B]."""
+        per_hour = self.per_hour(meter, topics)
+        return None if per_hour is None else per_hour * len(window.hours)
+
+    def too_large(self, meter: str, window: Window, topics: Sequence[str], now: float) -> bool:
+        """Whether to cut a request before asking."""
+        predicted = self.predict(meter, window, topics)
+        if predicted is not None and predicted >= self._limit:
+            return True
+        rank, asked = _RANK[window.kind], frozenset(topics)
+        with self._lock:
+            refusals = list(self._refusals(meter))
+        return any(
+            rank >= refused_rank
+            and (asked >= refused or (predicted is None and len(asked) >= len(refused)))
+            and now - at < MEMORY
+            for refused_rank, refused, at in refusals
         )
+
+    def learn(self, meter: str, page: Page, size: int) -> None:
+        """Take note of an answer's size [B]."""
+        if len(page.minutes) < 2 or not page.columns:
+            return
+        spacing = float(np.median(np.diff(np.sort(page.minutes)))) or 1.0
+        per_cell = size * 60 / (len(page.minutes) * spacing * len(page.columns))
+        found: dict[str, float] = {}
+        for topic in map(topic_of, page.columns):
+            found[topic] = found.get(topic, 0.0) + per_cell
+        with self._lock:
+            self._limit = max(self._limit, size + 1)
+            known = self._known(meter)
+            news = any(not 0.9 * b < known.get(t, 0.0) < 1.1 * b for t, b in found.items())
+            known |= found
+            if news and self._cache is not None:
+                rounded = {topic: round(size, 1) for topic, size in known.items()}
+                self._note(meter, "sizes", rounded, self._cache.now())
+
+    def refuse(self, meter: str, window: Window, topics: Sequence[str], now: float) -> None:
+        """Remember a request whose answer was too large."""
+        predicted = self.predict(meter, window, topics)
+        with self._lock:
+            found = self._refusals(meter)
+            found.append((_RANK[window.kind], frozenset(topics), now))
+            if predicted is not None:
+                self._limit = min(self._limit, predicted)
+            kept = [[rank, sorted(asked), at] for rank, asked, at in found[-64:]]
+            self._note(meter, "refused", kept, now)
+            self._note("", "limit", self._limit, now)
+
+    def _known(self, meter: str) -> dict[str, float]:
+        """The sizes of a meter's topics [B/h], which a caller may add to."""
+        if meter not in self._per_hour:
+            kept = self._fact(meter, "sizes")
+            sizes = kept.items() if isinstance(kept, dict) else ()
+            self._per_hour[meter] = {topic: float(size) for topic, size in sizes if _is_size(size)}
+        return self._per_hour[meter]
+
+    def _refusals(self, meter: str) -> list[Refusal]:
+        """The refusals of a meter, which a caller may add to."""
+        if meter not in self._refused:
+            found, kept = self._refused.setdefault(meter, []), self._fact(meter, "refused")
+            for one in kept if isinstance(kept, list) else ():
+                match one:
+                    case [0 | 1 | 2 as rank, [*topics], float(at)]:
+                        found.append((rank, frozenset(map(str, topics)), at))
+        return self._refused[meter]
+
+    def _note(self, meter: str, name: str, value: object, now: float) -> None:
+        if self._cache is not None:
+            key = f"{prefix(self._cache.account, meter)}~{name}"
+            self._cache.file.note(key, json.dumps(value), now)
+
+    def _fact(self, meter: str, name: str) -> Any:
+        if self._cache is None:
+            return None
+        found = self._cache.file.fact(f"{prefix(self._cache.account, meter)}~{name}")
+        if found is None or self._cache.now() - found[1] > MEMORY:
+            return None
+        with contextlib.suppress(ValueError, RecursionError):
+            return json.loads(found[0])
+        return None
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, (int, float)) and 0 < value < LARGEST

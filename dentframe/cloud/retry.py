@@ -12,29 +12,21 @@ import random
 import threading
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from dentframe.cloud.answers import LOGGER, StoppedError, again
-from dentframe.cloud.limiter import NAP, Limiter
-from dentframe.cloud.responses import (
-    GatewayError,
-    SuspectError,
-    TooLargeError,
-    read_response,
-)
+from dentframe.cloud.answers import GatewayError, SuspectError, TooLargeError, read_response
+from dentframe.cloud.limiter import LOGGER, NAP, Limiter, StoppedError, again
 from dentframe.errors import AuthError, ConfigError, DentError, RateLimitError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from dentframe.cloud.answers import ApiRequest, Value
-    from dentframe.cloud.responses import Fault, Reply
+    from dentframe.cloud.answers import ApiRequest, Fault, Reply, Value
 
     Attempt = Callable[[float, float, Callable[[], None]], Reply | Fault]
 
-T = TypeVar("T")
 CALM = 5
 """So many failures in a row are bad luck; then one request at a time looks whether it is over."""
 GIVE_UP = 14
@@ -161,14 +153,14 @@ def outage(why: str) -> OutageError:
     )
 
 
-class SingleFlight(Generic[T]):
+class SingleFlight:
     """The calls under way, by key."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._under_way: dict[str, Future[T]] = {}
+        self._under_way: dict[str, Future[Any]] = {}
 
-    def call(self, key: str, call: Callable[[], T], check: Callable[[], None]) -> T:
+    def call(self, key: str, call: Callable[[], Any], check: Callable[[], None]) -> Any:
         """Call, or wait for the one that does already; `check` may raise to give up waiting."""
         while True:
             with self._lock:
@@ -182,7 +174,7 @@ class SingleFlight(Generic[T]):
             except StoppedError:
                 check()  # the leader's read was given up, not this one: go oneself
 
-    def _lead(self, key: str, future: Future[T], call: Callable[[], T]) -> T:
+    def _lead(self, key: str, future: Future[Any], call: Callable[[], Any]) -> Any:
         try:
             found = call()
         except BaseException as error:
@@ -195,7 +187,7 @@ class SingleFlight(Generic[T]):
             with self._lock:
                 del self._under_way[key]
 
-    def _follow(self, future: Future[T], check: Callable[[], None]) -> T:
+    def _follow(self, future: Future[Any], check: Callable[[], None]) -> Any:
         error: DentError | None = None
         while error is None:
             try:
@@ -207,26 +199,19 @@ class SingleFlight(Generic[T]):
         raise error
 
 
-@dataclass
 class Account:
-    """The shared state of an account.
+    """What all clients of an account in this process share.
 
-    Attributes
+    Parameters
     ----------
     clock, sleep : callable
         As ``time.monotonic`` and ``time.sleep``.
     """
 
-    clock: Callable[[], float]
-    sleep: Callable[[float], None]
-    users: int = 0
-    limiter: Limiter = field(init=False)
-    breaker: Breaker = field(init=False)
-    single_flight: SingleFlight[Any] = field(init=False, default_factory=SingleFlight)
-
-    def __post_init__(self) -> None:
-        self.limiter = Limiter(self.clock, self.sleep)
-        self.breaker = Breaker(self.clock, self.sleep)
+    def __init__(self, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
+        self.clock, self.sleep, self.users = clock, sleep, 0
+        self.limiter, self.breaker = Limiter(clock, sleep), Breaker(clock, sleep)
+        self.single_flight = SingleFlight()
 
 
 _LOCK = threading.Lock()

@@ -24,8 +24,8 @@ import urllib3.exceptions
 from requests_cache.backends.base import BaseCache
 from requests_cache.models.response import CachedResponse
 
+from dentframe.cloud.answers import LARGEST, Fault, Reply
 from dentframe.cloud.credentials import refuse
-from dentframe.cloud.responses import LARGEST, Fault, Reply
 from dentframe.errors import RequestError
 
 if TYPE_CHECKING:

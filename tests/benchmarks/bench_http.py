@@ -19,9 +19,8 @@ from pathlib import Path
 
 from dentframe import DentCloud, emulator
 from dentframe.cloud import Job, Window
-from dentframe.cloud.answers import Notices
-from dentframe.cloud.cache_file import CacheFile
-from dentframe.cloud.http_cache import HttpCache
+from dentframe.cloud.http_cache import CacheFile, HttpCache
+from dentframe.cloud.limiter import Notices
 from tests.benchmarks.rounds import Row, show, wants_quick
 
 METER = "P482311252"

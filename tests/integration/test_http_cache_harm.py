@@ -16,7 +16,7 @@ import pytest
 from http_kit import DAYS, METER, TOPICS, client, jobs, months, service, table
 
 from dentframe import emulator
-from dentframe.cloud import cache_file as store
+from dentframe.cloud import http_cache as store
 from dentframe.errors import CacheWarning
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))

@@ -10,11 +10,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dentframe.cloud import Window
-from dentframe.cloud.answer_sizes import Sizes, pieces
-from dentframe.cloud.answers import ApiRequest, Notices, complete, fingerprint, lifetime, prefix
-from dentframe.cloud.cache_file import CacheFile
+from dentframe.cloud.answers import (
+    ApiRequest,
+    complete,
+    fingerprint,
+    lifetime,
+    pack,
+    prefix,
+    unpack,
+)
 from dentframe.cloud.fetch import cover
-from dentframe.cloud.http_cache import HttpCache, pack, unpack
+from dentframe.cloud.http_cache import CacheFile, HttpCache
+from dentframe.cloud.limiter import Notices
+from dentframe.cloud.planner import Sizes, pieces
 from dentframe.wire.decode import decode
 
 DAY = Window(2023, 12, 12)

@@ -7,8 +7,14 @@ import threading
 
 import pytest
 
-from dentframe.cloud.answers import Cancellation, Notices, StoppedError
-from dentframe.cloud.limiter import LEASE, Limiter, PaceTable
+from dentframe.cloud.limiter import (
+    LEASE,
+    Cancellation,
+    Limiter,
+    Notices,
+    PaceTable,
+    StoppedError,
+)
 from dentframe.cloud.retry import CALM, GIVE_UP, Breaker, OutageError
 from dentframe.errors import AuthError, CacheWarning
 

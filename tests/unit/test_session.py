@@ -13,8 +13,14 @@ import requests
 
 from dentframe import emulator
 from dentframe.cloud import DentCloud, Window
-from dentframe.cloud.answers import ApiRequest
-from dentframe.cloud.responses import Fault, Reply, TooLargeError, read_response, retry_after
+from dentframe.cloud.answers import (
+    ApiRequest,
+    Fault,
+    Reply,
+    TooLargeError,
+    read_response,
+    retry_after,
+)
 from dentframe.cloud.transport import AttemptTimer
 from dentframe.errors import (
     AuthError,
