@@ -43,7 +43,7 @@ Value: TypeAlias = "Page | list[str] | list[dict[str, str]]"
 LARGEST = 1 << 27
 """No answer is read, unpacked or served from the cache beyond this [B]: more than ten times a
 month of 16 elements and 6 topics at 15 minutes (11.5 MB)."""
-_SAID, _STEP = 4096, 1 << 16
+_SAID, _STEP = 4096, 1 << 18
 _VERSION, _HEAD = 1, 256
 
 
