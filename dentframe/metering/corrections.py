@@ -65,12 +65,15 @@ def register(series: Series, rules: Rules, means: Cumulative | None = None) -> C
     """
     fixes = _bearing(series, rules)
     raw = from_register(series, replace(rules, fixes=()), means)
-    if not fixes or raw.refusal:
+    if not fixes:
         return raw
     swaps = {at: (at, closing, opening) for at, closing, opening in rules.swaps}
     swaps |= {f.start: (f.start, f.values[0], f.values[1]) for f in fixes if f.kind == "exchange"}
     own = replace(rules, swaps=tuple(sorted(swaps.values())))
     made = from_register(_with_readings(series, fixes), own, means)
+    if made.refusal:
+        told = ", ".join(f.name for f in fixes)
+        return replace(made, refusal=f"{made.refusal} So {told} cannot be applied.")
     for f in fixes:
         if f.kind in {"reading", "exchange"}:
             _check(made, f)

@@ -293,27 +293,55 @@ class Cumulative:
         if self.source != "register" or len(self.t) < 2:
             return np.full(len(s), np.nan), np.full(len(s), np.nan)
         # The segments that lie wholly inside each period, then those that its edges cut.
-        n = len(self.t) - 1
-        a = np.minimum(np.searchsorted(self.t, s, side="left"), n)
-        b = np.maximum(a, np.maximum(self.where(e), 0))
-        odd = self.special
+        c, ahead, behind = self._steps
+        n = len(c.t) - 1
+        a = np.minimum(np.searchsorted(c.t, s, side="left"), n)
+        b = np.maximum(a, np.maximum(c.where(e), 0))
+        odd = c.special
         beyond = np.where(odd.flags & _DOUBTFUL, odd.more, 0.0)
         more = np.concatenate(([0.0], np.cumsum(beyond)))
         p, q = np.searchsorted(odd.at, (a, b))
-        lo = self.E[b] - self.E[a]
+        lo = c.E[b] - c.E[a]
         hi = lo + (more[q] - more[p])
-        left, right = self.edges(s), self.edges(e)
-        energy, covered = right.energy - left.energy, right.covered > left.covered
+        left, right = c.edges(s), c.edges(e)
+        energy, covered = self.energy_at(e) - self.energy_at(s), right.covered > left.covered
         both = left.inside & right.inside & (left.segment == right.segment)
-        for edge, has in ((left, left.inside), (right, right.inside & ~both)):
+        sides = (left, left.inside, ahead, self.where(s)), (right, right.inside & ~both, behind,
+                 np.searchsorted(self.t, e) - 1)  # fmt: skip
+        for edge, has, cut, piece in sides:
             i = np.where(has, edge.segment, 0)
             k = np.searchsorted(odd.at, i)
-            inc = self.E[i + 1] - self.E[i]
+            inc = c.E[i + 1] - c.E[i]
             lo = lo + np.where(has, np.minimum(inc, 0.0), 0.0)
             most = inc + np.where(odd.at[k] == i, odd.more[k], 0.0)
+            most = most if cut is None else cut[np.where(has, piece, 0)]
             hi = hi + np.where(has, np.maximum(most, 0.0), 0.0)
         lo, hi = np.minimum(lo, energy), np.maximum(hi, energy)
         return np.where(covered, lo, np.nan), np.where(covered, hi, np.nan)
+
+    @cached_property
+    def _steps(self) -> tuple[Cumulative, Floats | None, Floats | None]:
+        """The series from reading to reading, where corrections cut its steps between them.
+
+        With it for each part of a step the greatest energy that the step has if all of it was
+        used in that part or later, and in that part or earlier; None where nothing is cut.
+        """
+        told = self.corrected
+        if told is None or len(told.calculated) == 0:
+            return self, None, None
+        agreed = (self.flags & int(Flag.AGREED)) != 0
+        cut = np.isin(self.t[1:-1], told.calculated) & ~(agreed[1:] | agreed[:-1])
+        kept = np.flatnonzero(np.r_[True, ~cut, True])
+        first, parts, t, E = kept[:-1], np.diff(kept), self.t[kept], self.E[kept]
+        whole = self.hi * (np.repeat(np.diff(t), parts) / np.diff(self.t))
+        ahead, behind = whole.copy(), whole.copy()
+        for i, n in zip(first[parts > 1], parts[parts > 1], strict=True):
+            ahead[i : i + n] = np.maximum.accumulate(whole[i : i + n][::-1])[::-1]
+            behind[i : i + n] = np.maximum.accumulate(whole[i : i + n])
+        flags, ok = np.bitwise_or.reduceat(self.flags, first), self.ok[first]
+        more = np.add.reduceat(self.hi, first) - np.diff(E)
+        special = Special.of(len(first), (np.arange(len(first)), flags, ok, more))
+        return replace(self, t=t, E=E, special=special, corrected=None), ahead, behind
 
     def split(self, s: Ints, e: Ints) -> tuple[Floats, Floats]:
         """Imported and exported energy of each period [kWh], by the sign of each increment."""

@@ -191,7 +191,8 @@ class VerbKeywords:
                 f"Cannot use registers={given.registers!r}: it is no RegisterRules. Say e.g. "
                 'registers=RegisterRules(max_kw={"A": 40}).'
             )
-        registers, stated = given.registers, (*given.registers.corrections, *given.corrections)
+        registers = given.registers
+        stated = (*registers.corrections, *corrections_of(given.corrections))
         if site is not None:
             tz, registers, _ = apply_site(site, tz, registers, frame=frame)
         if stated:

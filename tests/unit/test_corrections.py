@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dentframe import Correction, RegisterRules, Site
-from dentframe.errors import ConfigError, UnknownMeterError
+from dentframe.errors import ConfigError, KindError, UnknownMeterError
 from dentframe.site.corrections import in_force, load_corrections
 from tests.split_kit import element, site
 
@@ -352,3 +352,51 @@ def test_a_dataset_says_the_same(df, one):
         assert found["Energy"].sel(element="A").values.tolist() == energy.iloc[:, 0].tolist()
         peaks = x.dent.peaks("D", **how)["peak"].values.ravel().tolist()
         assert peaks == df.dent.peaks("D", **how)["peak"].tolist()
+
+
+@pytest.mark.parametrize("at", ["2024-01-02 12:03", "2024-01-02 12:07", "2024-01-02 12:14"])
+def test_bounds_where_a_factor_cuts_a_step(df, at):
+    """All of the step's kWh may have been used before that minute, or after it and count twice."""
+    two = make("factor", start=at, factor=2)
+    edges = [T[0], pd.Timestamp(at, tz="UTC"), T[-1]]
+    rows = df.dent.energy(edges, tz="UTC", elements="A", corrections=two, detail=True)
+    before = (pd.Timestamp(at, tz="UTC").floor("15min") - T[0]) / pd.Timedelta("15min")
+    after = 2 * (N - 2 - before)
+    assert rows["lo"].tolist() == pytest.approx([before, after])
+    assert rows["hi"].tolist() == pytest.approx([before + 1, after + 2])
+    edges = [T[0], pd.Timestamp("2024-01-02 12:10Z"), T[-1]]
+    rows = df.dent.energy(edges, tz="UTC", elements="A", corrections=two, detail=True)
+    times = 2 if at < "2024-01-02 12:10" else 1
+    assert rows["hi"].tolist() == pytest.approx([rows["lo"][0] + times, rows["lo"][1] + 2])
+    assert ((rows["lo"] <= rows["energy"]) & (rows["energy"] <= rows["hi"])).all()
+
+
+def test_bounds_of_an_agreed_figure_are_the_figure(df):
+    """Its ends lie between two readings, and it says what was used between them."""
+    figure = make("figure", start="2024-01-02 12:07", end="2024-01-03 12:08", kwh=50, by="B")
+    edges = [pd.Timestamp(x, tz="UTC") for x in ("2024-01-02 12:07", "2024-01-03 12:08")]
+    row = df.dent.energy(edges, tz="UTC", elements="A", corrections=figure, detail=True).iloc[0]
+    assert row[["lo", "energy", "hi"]].tolist() == pytest.approx([50, 50, 50])
+
+
+def test_an_exchange_explains_a_falling_register(df):
+    """Ten falls are no register; ten exchanges of a meter that was replaced again and again are."""
+    fallen = df.copy()
+    at = range(30, 330, 30)
+    swaps = []
+    for n, i in enumerate(at):
+        fallen.iloc[i:, 0] -= 30.0 + 0.5 * n
+        value = float(fallen.iloc[i, 0])
+        swaps.append(make("exchange", f"e{n}", time=T[i], closing=value + 30 + 0.5 * n,
+                          opening=value))  # fmt: skip
+    fallen = fallen.iloc[25:333]
+    rows = fallen.dent.energy(tz="UTC", elements="A", corrections=swaps, detail=True)
+    assert rows["energy"].tolist() == [307.0]
+    assert rows["status"].tolist() == ["recorded"]
+
+
+def test_corrections_that_leave_a_falling_register_are_named(df):
+    """The error says that they were not applied."""
+    df["kWHNet/Elm/A"] = 50 + 40 * np.sin(np.arange(N))
+    with pytest.raises(KindError, match="So correction 'c' of A cannot be applied"):
+        df.dent.energy("D", tz="UTC", elements="A", corrections=FACTOR)
