@@ -16,16 +16,18 @@ import json
 import sys
 import tomllib
 from bisect import bisect_left, bisect_right
-from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, getcontext
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, getcontext
 from fractions import Fraction
 from itertools import pairwise
+from math import floor
 from pathlib import Path
 
 getcontext().prec = 60
 HERE = Path(sys.argv[1] if len(sys.argv) > 1 else __file__).resolve()
 RECORD = HERE if HERE.is_dir() else HERE.parent
-ZERO = Decimal(0)
-NO_CENTS, MILLS = "CLP ISK JPY KRW PYG UGX VND XAF XOF", "BHD IQD JOD KWD LYD OMR TND"
+ZERO, MICRO, MINUTE = Decimal(0), Decimal("0.000001"), 60_000_000
+DIGITS = {0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+        3: "BHD IQD JOD KWD LYD OMR TND", 4: "CLF UYW"}
 UNITS = {"energy": "kWh", "coincident": "kW", "own_peak": "kW"}
 TITLES = {"common": "common areas", "loss": "technical loss", "tolerance": "meter tolerance",
         "export": "export credit", "unexplained": "unexplained", "agreed": "agreed figure",
@@ -54,14 +56,11 @@ def check_files(told):
     """Each file of the list, and each file that is there, by its SHA-256."""
     body = (RECORD / "record.json").read_bytes()
     seal = str(told.get("seal"))
-    unsealed = body.replace(seal.encode(), b"0" * 64)
-    if hashlib.sha256(unsealed).hexdigest() != seal:
+    if hashlib.sha256(body.replace(seal.encode(), b"0" * 64)).hexdigest() != seal:
         differs("record.json was changed: its seal is not that of its text.")
-    top, there = RECORD.parent, {}
-    for path in sorted(top.rglob("*")):
-        if path.is_symlink() or path.is_file():
-            there[path.relative_to(top).as_posix()] = path
-    there.pop("record/record.json", None)
+    there = {x.relative_to(RECORD.parent).as_posix(): x for x in sorted(RECORD.parent.rglob("*"))
+            if x.is_symlink() or x.is_file()}
+    del there["record/record.json"]
     for name, wanted in told["files"].items():
         path = there.pop(name, None)
         if path is None:
@@ -72,15 +71,17 @@ def check_files(told):
             differs(f"{name} was changed: its SHA-256 is not the recorded one.")
     for name in there:
         differs(f"{name} is not in the record's list.")
-    always = ["site.toml", "bill.toml", "rules.toml", "readings.csv", "steps.csv", "edges.json"]
-    wanted = [f"record/{x}" for x in (*always, "check.py")] + list(told["papers"])
-    for name in wanted + [f"{x}.csv" for x in told["result"]]:
+    own = ["site.toml", "bill.toml", "rules.toml", "readings.csv", "steps.csv", "edges.json"]
+    tables = [f"{x}.csv" for x in told["result"]]
+    for name in [*(f"record/{x}" for x in (*own, "check.py")), *told["papers"], *tables]:
         if name not in told["files"]:
             differs(f"{name} is not in the record's list, which every record has.")
 
 
 def rounded(value, places):
-    """Half up, as a bill is rounded."""
+    """Half up, as a bill is rounded; where the rules say "exact", not at all."""
+    if places == "exact":
+        return value
     return value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
 
 
@@ -96,33 +97,29 @@ def instant(text):
     return round((when - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) / dt.timedelta(microseconds=1))
 
 
-def allocate(amount, weights, places):
-    """Shares in whole units of the last place; what is left goes to the largest remainders."""
-    unit = Decimal(1).scaleb(-places)
-    whole, sign = int(abs(amount) / unit), -1 if amount < 0 else 1
-    basis = [Fraction(w) for w in weights.values()]
-    total = sum(basis)
-    if total == 0 or min(basis) < 0:
-        raise ValueError(f"no basis to share by: {weights}")
-    exact = [whole * w / total for w in basis]
-    parts = [int(x) for x in exact]
-    order = sorted(range(len(parts)), key=lambda i: parts[i] - exact[i])
-    for i in order[: whole - sum(parts)]:
-        parts[i] += 1
-    return {k: sign * n * unit for k, n in zip(weights, parts, strict=True)}
-
-
 def in_parts(exact, total, places):
-    """Signed parts rounded so that they add up to their total."""
-    unit = Decimal(1).scaleb(-places)
-    low = [x.quantize(unit, ROUND_FLOOR) for x in exact]
-    left = int((total - sum(low)) / unit)
+    """Parts rounded to add up to their total: what is left goes to the largest remainders."""
+    if places == "exact":
+        return [Decimal(x.numerator) / x.denominator for x in exact]
+    unit, sign = Decimal(1).scaleb(-places), -1 if total < 0 else 1
+    whole = [sign * x / Fraction(unit) for x in exact]
+    low = [floor(x) for x in whole]
+    left = int(abs(total) / unit) - sum(low)
     some = [i for i, x in enumerate(exact) if x] or list(range(len(exact)))
-    order = sorted(some, key=lambda i: low[i] - exact[i])
+    order = sorted(some, key=lambda i: low[i] - whole[i])
     for k in range(abs(left)):
         i = order[k % len(order)] if left > 0 else order[-1 - k % len(order)]
-        low[i] += unit if left > 0 else -unit
-    return low
+        low[i] += 1 if left > 0 else -1
+    return [sign * n * unit for n in low]
+
+
+def allocate(amount, weights, places):
+    """Shares by weights of 0 or more."""
+    basis = [Fraction(w) for w in weights.values()]
+    if sum(basis) == 0 or min(basis) < 0:
+        raise ValueError(f"no basis to share by: {weights}")
+    exact = [Fraction(amount) * w / sum(basis) for w in basis]
+    return dict(zip(weights, in_parts(exact, amount, places), strict=True))
 
 
 class Steps:
@@ -145,6 +142,10 @@ class Steps:
         first = bisect_right(mine, low, key=lambda x: x["e"])
         return mine[first : bisect_left(mine, high, key=lambda x: x["s"])]
 
+    def flags(self, series, element, low, high):
+        """What happened to the readings of a span."""
+        return set().union(*(x["flags"] for x in self.within(series, element, low, high)))
+
     def energy(self, series, element, low, high, kind="corrected"):
         """Energy of a span, and how much of its time is covered."""
         total, covered = ZERO, 0
@@ -156,26 +157,31 @@ class Steps:
         return total, covered
 
 
+def status_of(coverage, flags):
+    """How sure a figure is: the worst part first."""
+    if coverage == 0:
+        return "missing"
+    estimates = {"reset", "ambiguous_fall", "edge_in_gap", "agreed"}
+    return "partial" if coverage < 1 else "estimated" if flags & estimates else "recorded"
+
+
 def energy_figure(steps, stay, rules):
     """Energy, coverage, status and measured energy of one stay."""
     low, high = instant(stay["from"]), instant(stay["to"])
     mine = steps.within("energy", stay["element"], low, high)
     energy, covered = steps.energy("energy", stay["element"], low, high)
-    length = high - low
-    if length <= 0 or covered == 0:
+    if high <= low or covered == 0:
         return None, 0.0, "missing", ZERO
-    coverage = covered / length
-    flags = set().union(*(x["flags"] for x in mine))
+    coverage = covered / (high - low)
+    flags = steps.flags("energy", stay["element"], low, high)
     for edge in (low, high):
         for x in steps.within("energy", stay["element"], edge - 1, edge + 1):
             if x["s"] < edge < x["e"] and x["use"]:
                 flags.add("edge_in_gap" if "gap_bridged" in x["flags"] else "edge_interpolated")
-    estimates = {"reset", "ambiguous_fall", "edge_in_gap", "agreed"}
-    status = "partial" if covered < length else "estimated" if flags & estimates else "recorded"
-    places = rules.get("places", 2)
+    status, places = status_of(coverage, flags), rules.get("places", 2)
     first = next((x["opening"] for x in mine if x["s"] == low), None)
     last = next((x["closing"] for x in mine if x["e"] == high), None)
-    scale = max((abs(x) for x in (first, last) if x is not None), default=ZERO)
+    scale = max(abs(first or ZERO), abs(last or ZERO))
     shown = rules.get("edges", "last_reading") == "last_reading" and status != "partial"
     shown = shown and "edge_in_gap" not in flags and None not in (first, last)
 
@@ -193,52 +199,66 @@ def energy_figure(steps, stay, rules):
     return rounded(plain(energy, scale), places), coverage, status, printed(measured)
 
 
-def kw_of_block(steps, element, low, high):
-    """The mean power of a block [kW]; None where not all of it is known."""
+def kw_of_block(steps, use, element, low, high):
+    """The mean power of a block [kW]; None where not all of it is known.
+
+    A long step of a register has a known total, and an unknown shape.
+    """
     energy, covered = steps.energy("demand", element, low, high)
     if covered < high - low:
         return None
-    for x in steps.within("demand", element, low, high):
-        cut = x["s"] < low < x["e"] or x["s"] < high < x["e"]
-        if x["source"] == "register" and cut and 2 * (x["e"] - x["s"]) > 3 * 900_000_000:
+    for x in steps.within("demand", element, low, high + 1):
+        cut = any(x["s"] < t < x["e"] or (x["s"] == t and x["opening"] is None)
+                for t in (low, high))
+        is_long = 2 * (x["e"] - x["s"]) > 3 * use["interval"][element] * MINUTE
+        if x["source"] == "register" and x["use"] and cut and is_long:
             return None
-    return (energy * 3_600_000_000 / (high - low)).quantize(Decimal("1e-9"), ROUND_HALF_EVEN)
+    return (energy * 60 * MINUTE / (high - low)).quantize(Decimal("1e-9"), ROUND_HALF_EVEN)
+
+
+def known_blocks(steps, use, elements, low, high):
+    """The blocks of a span that all elements cover: start, end and each element's power."""
+    for a, b in pairwise(instant(x) for x in use["blocks"]):
+        kw = {k: kw_of_block(steps, use, k, a, b) for k in elements if low <= a and b <= high}
+        if kw and None not in kw.values():
+            yield a, b, kw
 
 
 def own_peaks(steps, use, rules):
-    """Each stay's own peak, times its share of the period."""
+    """Each stay's own peak, times its share of the period; what a meter reports goes first."""
     start, end, places = instant(use["start"]), instant(use["end"]), rules.get("places", 2)
     reported = any(k[0] == "demand" and x[0]["source"] == "demand" for k, x in steps.of.items())
-    blocks = [instant(x) for x in use["blocks"]]
     for stay in (x for x in use["stays"] if x["kind"] not in {"main", "export"}):
-        low, high = instant(stay["start"]), instant(stay["end"])
+        low, high, key = instant(stay["start"]), instant(stay["end"]), stay["element"]
         if reported:
-            kw = [x["closing"] for x in steps.of.get(("demand", stay["element"]), [])
-                  if low < x["e"] <= high and x["use"]]
+            mine = steps.of.get(("demand", key), [])
+            kw = [x["closing"] for x in mine if low < x["e"] <= high and x["closing"] is not None]
+            covered = steps.energy("demand", key, low, high)[1]
         else:
-            kw = [kw_of_block(steps, stay["element"], a, b) for a, b in pairwise(blocks)
-                  if low <= a and b <= high]
-        kw = [x for x in kw if x is not None]
-        part = Decimal(high - low) / Decimal(end - start)
-        top = rounded(plain(max(kw)), places) if kw else ZERO
-        yield stay, rounded(top * part, places) if kw else None
+            found = list(known_blocks(steps, use, [key], low, high))
+            covered = sum(b - a for a, b, _ in found)
+            kw = [x[key] for a, b, x in found if b - a == use["window"] * MINUTE]
+        flags = steps.flags("demand", key, low, high)
+        coverage, part = covered / (high - low), Decimal(high - low) / Decimal(end - start)
+        top = rounded(rounded(plain(max(kw)), places) * part, places) if kw else None
+        yield stay, top, coverage, status_of(coverage if kw else 0, flags), top
 
 
 def coincidents(steps, use, rules):
     """What each element drew in the block in which all together drew the most."""
     mine = [s for s in use["stays"] if s["kind"] != "main"]
     elements = list(dict.fromkeys(s["element"] for s in mine))
-    best, at, found = None, instant(mine[0]["start"]), {}
-    for a, b in pairwise(instant(x) for x in use["blocks"]):
-        inside = instant(use["start"]) <= a and b <= instant(use["end"])
-        kw = {k: kw_of_block(steps, k, a, b) for k in elements if inside}
-        if inside and None not in kw.values() and (best is None or sum(kw.values()) > best):
-            best, at, found = sum(kw.values()), a, kw
+    low, high = instant(use["start"]), instant(use["end"])
+    found = list(known_blocks(steps, use, elements, low, high))
+    coverage = sum(b - a for a, b, _ in found) / (high - low)
+    best = [x for x in found if x[1] - x[0] == use["window"] * MINUTE]
+    at, _, kw = max(best, key=lambda x: sum(x[2].values()), default=(low, low, {}))
+    flags = set().union(*(steps.flags("demand", k, low, high) for k in elements))
     for k in elements:
-        held = next(
-            s for s in mine if s["element"] == k and instant(s["start"]) <= at < instant(s["end"])
-        )
-        yield held, rounded(plain(found[k]), rules.get("places", 2)) if k in found else None
+        held = next(s for s in mine
+                    if s["element"] == k and instant(s["start"]) <= at < instant(s["end"]))
+        value = rounded(plain(kw[k]), rules.get("places", 2)) if kw else None
+        yield held, value, coverage, status_of(coverage if kw else 0, flags), value
 
 
 def check_figures(told, uses, steps, rules):
@@ -248,33 +268,29 @@ def check_figures(told, uses, steps, rules):
         done = []
         while left and left[0][1]["basis"] not in done:
             done.append(left[0][1]["basis"])
-            for stay, value, coverage, status, measured in compute(done[-1], steps, use, rules):
+            if done[-1] == "energy":
+                rows = [(x, *energy_figure(steps, x, rules)) for x in use["stays"]]
+            else:
+                rows = (own_peaks if done[-1] == "own_peak" else coincidents)(steps, use, rules)
+            for stay, value, coverage, status, measured in rows:
                 i, row = left.pop(0)
-                compare_figure(i, row, stay, value, coverage, status)
-                found.append((id(use), done[-1], stay, value, measured))
+                off = Decimal(row["quantity"] or 0) - value if value else ZERO
+                if rules.get("places") != "exact" or abs(off) > MICRO:
+                    off = ZERO  # only what is not rounded may differ, by binary noise
+                compare_figure(i, row, stay, value and value + off, coverage, status)
+                found.append((id(use), done[-1], stay, value and value + off,
+                              measured and measured + off))
     for i, _ in left:
         differs(f"Table figures, row {i}: it does not come out.")
     return found
 
 
-def compute(basis, steps, use, rules):
-    """The figures of a basis: stay, value, coverage and status (None: not judged), measured."""
-    if basis == "energy":
-        for stay in use["stays"]:
-            value, coverage, status, measured = energy_figure(steps, stay, rules)
-            yield stay, value, coverage, status, measured
-    else:
-        for stay, value in (own_peaks if basis == "own_peak" else coincidents)(steps, use, rules):
-            yield stay, value, None, None, value
-
-
 def compare_figure(i, row, stay, value, coverage, status):
-    """One figure as it is recorded, and as it comes out; what is None is not judged."""
-    wanted = {k: stay[k] for k in ("element", "party", "kind")} | {"quantity": value}
-    told = {**row, "quantity": None if row["quantity"] is None else Decimal(row["quantity"])}
-    if coverage is not None:
-        told["coverage"] = round(float(row["coverage"]), 12)
-        wanted |= {"coverage": round(coverage, 12), "status": status}
+    """One figure as it is recorded, and as it comes out."""
+    wanted = {"element": stay["element"], "party": stay["party"], "kind": stay["kind"],
+            "quantity": value, "coverage": round(coverage, 12), "status": status}
+    told = {**row, "quantity": row["quantity"] and Decimal(row["quantity"]),
+            "coverage": round(float(row["coverage"]), 12)}
     for k, x in wanted.items():
         if told[k] != x:
             where = f"Table figures, row {i} ({stay['party'] or stay['kind']} {stay['element']})"
@@ -287,8 +303,7 @@ class Split:
     def __init__(self, told, site, bill, rules, uses, figures):
         self.told, self.site, self.bill, self.rules = told, site, bill, rules
         self.figures, self.uses = figures, uses
-        money = site["currency"].upper()
-        self.digits = 0 if money in NO_CENTS else 3 if money in MILLS else 2
+        self.digits = next((n for n, x in DIGITS.items() if site["currency"].upper() in x), 2)
         self.places = rules.get("places", 2)
         self.landlord = site.get("landlord", "Landlord")
         self.tenants = [t["name"] for t in site.get("tenants", [])]
@@ -305,40 +320,36 @@ class Split:
         for owner, of, stay, value, own in self.figures:
             if (owner, of, stay["kind"]) == (id(use), basis, kind) and value is not None:
                 found[stay["party"]] = found.get(stay["party"], ZERO) + (own if measured else value)
-        if kind == "own":
-            found = {p: found[p] for p in self.parties if p in found}
-        return found
+        return found if kind != "own" else {p: found[p] for p in self.parties if p in found}
 
     def weights(self, use, rule):
         """The weight of each party."""
         by = rule["by"]
         if by in UNITS:
             return self.sums(use, by, "own")
-        found = dict.fromkeys(self.parties, ZERO)
         if by == "days":
-            for party in (p for day in use["days"] for p in day.values()):
-                found[party] += 1
-        elif by == "area":
-            self.areas(use, found)
-        elif by == "shares":
-            found = self.fixed(use, rule)
+            held = [party for day in use["days"] for party in day.values()]
+            found = {p: Decimal(held.count(p)) for p in self.parties}
+        elif by in {"area", "shares"}:
+            found = self.areas(use) if by == "area" else self.fixed(use, rule)
         else:
             found = {"export" if by == "export" else self.landlord: Decimal(1)}
         return {k: w for k, w in found.items() if w}
 
-    def areas(self, use, found):
+    def areas(self, use):
         """Areas times days; of vacant elements their own."""
+        found = dict.fromkeys(self.parties, ZERO)
         areas = {t["name"]: t.get("area") for t in self.site.get("tenants", [])}
         for day in use["days"]:
             for party in {*day.values()} - {self.landlord}:
                 found[party] += Decimal(areas[party])
             for element in (k for k, party in day.items() if party == self.landlord):
                 found[self.landlord] += Decimal(self.site["elements"][element]["area"])
+        return found
 
     def fixed(self, use, rule):
         """Fixed shares by the days that a tenant is there."""
-        days, shares = use["days"], rule["shares"]
-        found = {}
+        days, shares, found = use["days"], rule["shares"], {}
         for p in self.parties:
             there = len(days) if p == self.landlord else sum(p in d.values() for d in days)
             found[p] = Decimal(shares.get(p, 0)) * there
@@ -355,12 +366,9 @@ class Split:
         if by == "energy":
             kwh = rounded(Decimal(use["kwh"]), self.places)
             left = kwh - sum(own.values()) - sum(export.values()) - common
-            for k, part in parts.items():
-                if not part.get("rest"):
-                    stated = part.get("kwh")
-                    if stated is None:
-                        stated = kwh * Decimal(part.get("percent", 0)) / 100
-                    shared[k] = rounded(Decimal(stated), self.places)
+            for k, part in ((k, x) for k, x in parts.items() if not x.get("rest")):
+                stated = part.get("kwh", kwh * Decimal(part.get("percent", 0)) / 100)
+                shared[k] = rounded(Decimal(stated), self.places)
             rest = next((k for k, part in parts.items() if part.get("rest")), "unexplained")
             shared[rest] = left - sum(shared.values())
         shared["common"] = common + shared.get("common", ZERO)
@@ -384,13 +392,12 @@ class Split:
     def line(self, line):
         """The charges of one line."""
         rule, use = self.rule_of(line), next(u for u in self.uses if line["name"] in u["lines"])
-        amount = Decimal(line["amount"])
-        if not amount:
+        if not Decimal(line["amount"]):
             return []
         refused = [r for r in self.told["result"]["charges"]
                 if r["bill_line"] == line["name"] and r["part"] == "refused"]
         if refused:  # a figure it rests on is not accepted: it is nobody's, as a whole
-            return [self.charge(line, "unallocated", "refused", None, amount)]
+            return [self.charge(line, "unallocated", "refused", None, Decimal(line["amount"]))]
         if rule["by"] in UNITS:
             measured = self.sums(use, rule["by"], "own")
             value = self.sums(use, rule["by"], "own", measured=False)
@@ -403,19 +410,18 @@ class Split:
 
     def as_lines(self, line, others):
         """A tax: shared as the lines that it is taken of were."""
-        amount, total, agreed = Decimal(line["amount"]), {}, {}
-        if not amount:
-            return []
-        for c in others:
+        total, agreed = {}, {}
+        for c in others if Decimal(line["amount"]) else ():
             whose = c["agreed_by"] or c["party"]
             total[whose] = total.get(whose, ZERO) + c["amount"]
             if c["agreed_by"]:
                 agreed[whose] = agreed.get(whose, ZERO) - c["amount"]
-        own = {k: v for k, v in total.items() if k not in {"export", "unallocated"}}
+        mine = {k: v for k, v in total.items() if k not in {"export", "unallocated"}}
+        own = {k: v for k, v in mine.items() if v >= 0}
         parts = [("own", sum(own.values(), ZERO), own)]
-        for k, part in (("export", "export"), ("unallocated", "refused")):
-            if k in total:
-                parts.append((part, total[k], {k: Decimal(1)}))
+        parts += [("own", v, {k: Decimal(1)}) for k, v in mine.items() if v < 0]
+        parts += [(part, total[k], {k: Decimal(1)}) for k, part in
+                  (("export", "export"), ("unallocated", "refused")) if k in total]
         return self.shared(line, parts, self.digits, agreed)
 
     def shared(self, line, parts, places, agreed, printed=True):
@@ -423,14 +429,12 @@ class Split:
         amount = Decimal(line["amount"])
         parts = [p for p in parts if p[1] != 0]
         whole = sum(total for _, total, _ in parts)
-        exact = [amount * total / whole for _, total, _ in parts]
-        found = []
-        moneys = in_parts(exact, amount, self.digits)
+        exact = [Fraction(amount * total / whole) for _, total, _ in parts]
+        found, moneys = [], in_parts(exact, amount, self.digits)
         for (part, total, weights), money in zip(parts, moneys, strict=True):
             shares = allocate(money, weights, self.digits)
-            quantity = dict(weights)
-            if sum(weights.values()) != total:
-                quantity = allocate(total, weights, places)
+            same = sum(weights.values()) == total
+            quantity = weights if same else allocate(total, weights, places)
             for party in weights:
                 told = quantity[party] if printed else None
                 c = self.charge(line, party, part, told, shares[party])
@@ -441,8 +445,7 @@ class Split:
         """A charge by an agreed figure: what it leaves of the measured one is the landlord's."""
         if c["part"] != "own" or c["party"] not in agreed or c["quantity"] is None:
             return [c]
-        more = agreed[c["party"]]
-        quantity = c["quantity"] + more
+        quantity, more = c["quantity"] + agreed[c["party"]], agreed[c["party"]]
         amount = rounded(Decimal(line["amount"]) * quantity / whole, self.digits)
         rest = self.charge(line, self.landlord, "agreed", -more, c["amount"] - amount)
         rest["agreed_by"] = c["party"]
@@ -467,12 +470,12 @@ class Split:
                 for p, money in allocate(whole, by, self.digits).items():
                     yield self.charge(line, p, "fee", None, money)
             for p in here if per != "shares" else ():
-                n = sum(p in day.values() for day in use["days"])
+                n = Decimal(sum(p in day.values() for day in use["days"]))
                 if per == "tenant":
                     yield self.charge(line, p, "fee", None, whole)
                 elif n:
                     money = rounded(Decimal(fee["amount"]) * n, self.digits)
-                    yield self.charge(line, p, "fee", Decimal(n), money)
+                    yield self.charge(line, p, "fee", n, money)
 
 
 def rebilled(split, charges, fees, how):
@@ -488,19 +491,16 @@ def rebilled(split, charges, fees, how):
         if c["party"] in keep:
             c["amount"] = Decimal(was["amount"]) if was else ZERO
     for x in old.values():
-        line = {"name": x["line"]}
-        c = split.charge(line, x["party"], x["part"], None, Decimal(x["amount"]))
+        c = split.charge({"name": x["line"]}, x["party"], x["part"], None, Decimal(x["amount"]))
         charges.append({**c, "title": x["title"], "computed": ZERO})
     for name in dict.fromkeys(c["line"] for c in charges):
         left = sum(c["computed"] - c["amount"] for c in charges if c["line"] == name)
         if left:
             c = split.charge({"name": name}, split.landlord, "rebill_difference", None, left)
             charges.append({**c, "computed": ZERO})
-    for x in how["before"]:
-        if x["part"] == "interest":
-            c = split.charge(
-                    {"name": x["line"]}, x["party"], "interest", None, Decimal(x["amount"]))
-            fees.append({**c, "computed": c["amount"]})
+    for x in (x for x in how["before"] if x["part"] == "interest"):
+        c = split.charge({"name": x["line"]}, x["party"], "interest", None, Decimal(x["amount"]))
+        fees.append({**c, "computed": c["amount"]})
     fees += interest(split, [*charges, *fees], how)
 
 
@@ -527,9 +527,9 @@ def check_charges(told, charges):
     if len(recorded) != len(charges):
         differs(f"Table charges: {len(recorded)} rows are recorded, {len(charges)} come out.")
     for i, (row, c) in enumerate(zip(recorded, charges, strict=False), 1):
-        wanted = {"party": c["party"], "line": c["title"], "bill_line": c["line"],
-                "part": c["part"], "quantity": c["quantity"], "amount": c["amount"],
-                "billed": c["amount"], "computed": c.get("computed", c["amount"])}
+        wanted = {"line": c["title"], "bill_line": c["line"], "billed": c["amount"],
+                "computed": c.get("computed", c["amount"])}
+        wanted |= {k: c[k] for k in ("party", "part", "quantity", "amount")}
         for k, x in wanted.items():
             was = Decimal(row[k]) if isinstance(x, Decimal) and row[k] is not None else row[k]
             if was != x:
@@ -539,10 +539,10 @@ def check_charges(told, charges):
 
 def check_control(told, split, charges, fees):
     """Where the utility's amount went, to the cent."""
-    wanted = {"utility": sum(Decimal(x["amount"]) for x in split.bill["lines"]), "tenants": ZERO,
-            "landlord": ZERO, "export": ZERO, "unallocated": ZERO}
-    if any("computed" in c for c in charges):
-        wanted["rebill_difference"] = ZERO
+    names = ["tenants", "landlord", "export", "unallocated"]
+    names += ["rebill_difference"] * any("computed" in c for c in charges)
+    wanted = {"utility": sum(Decimal(x["amount"]) for x in split.bill["lines"])}
+    wanted |= dict.fromkeys(names, ZERO)
     for c in charges:
         role = "landlord" if c["party"] == split.landlord else "tenants"
         role = c["party"] if c["party"] in ("export", "unallocated") else role
@@ -560,8 +560,7 @@ def check_control(told, split, charges, fees):
 
 def check_statements(charges):
     """The statements' lines and totals against the charges."""
-    path = RECORD / "statements.json"
-    for paper in load("statements.json") if path.is_file() else []:
+    for paper in load("statements.json") if (RECORD / "statements.json").is_file() else []:
         mine = sum((c["amount"] for c in charges if c["party"] == paper["party"]), ZERO)
         lines = sum(Decimal(x["amount"]) for x in paper["lines"])
         if not mine == lines == Decimal(paper.get("total", lines)):
@@ -583,7 +582,7 @@ def main():
         check_charges(told, [*charges, *fees])
         check_control(told, split, charges, fees)
         check_statements([*charges, *fees])
-    except (KeyError, ValueError, TypeError, ArithmeticError, IndexError, StopIteration,
+    except (LookupError, ValueError, TypeError, ArithmeticError, StopIteration,
             AttributeError) as error:
         differs(f"It cannot be computed: {type(error).__name__} {error}.")
     for text in differences:

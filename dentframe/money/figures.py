@@ -233,7 +233,7 @@ def by_party(figures: Sequence[Figure], kind: str, *, measured: bool = False) ->
     for f in figures:
         value = f.measured if measured else f.value
         if f.stay.kind == kind and value is not None:
-            total[f.stay.party] = total.get(f.stay.party, Decimal(0)) + value
+            total[f.stay.party] = EXACT.add(total.get(f.stay.party, Decimal(0)), value)
     return total
 
 

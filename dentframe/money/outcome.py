@@ -92,6 +92,7 @@ def settle(
     rules: SplitRules,
     *,
     closings: Mapping[str, tuple[pd.Timestamp, Decimal]] | None = None,
+    earlier: Sequence[Billed] = (),
 ) -> Outcome:
     """Share a bill by readings.
 
@@ -102,6 +103,8 @@ def settle(
     site, bill, rules
         The description, the bill and the rules.
     closings : mapping of str to (Timestamp, Decimal), optional
+        As in `Outcome`; by default those of `earlier` that end where the bill starts.
+    earlier : sequence of Billed
         As in `Outcome`.
 
     Raises
@@ -125,9 +128,11 @@ def settle(
         ]
         for x in part.lines
     }
-    return Outcome(
-        site, bill, rules, whole, dated, share(whole, dated), fees(whole), closings=closings or {}
-    )
+    if closings is None:
+        start = span(site, bill)[0]
+        closings = {k: v for x in earlier if x.end == start for k, v in x.closings.items()}
+    charges = share(whole, dated), fees(whole)
+    return Outcome(site, bill, rules, whole, dated, *charges, tuple(earlier), closings)
 
 
 def usage(

@@ -6,7 +6,7 @@ Whatever else would differ is listed and refused, unless it is accepted by name.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from dentframe.errors import ConfigError
 from dentframe.frame.quantify import dequantify
 from dentframe.money import outcome
 from dentframe.money.rebilling import OTHERS, Before, Rebilling, rebilled
-from dentframe.money.record import Record
+from dentframe.money.record import Record, billed_before, records_in
 from dentframe.money.split import Run
 from dentframe.site.corrections import Correction, corrections_of, load_corrections
 from dentframe.site.files import Table, exact, load, moment
@@ -69,8 +69,9 @@ def rebill(
     accept_change : iterable of str
         Names of differences that are meant, as the error lists them.
     records : path, optional
-        Where other records lie, to find those that the corrections bear on too; by default
-        beside the folder of this one.
+        Where other records lie: those that the corrections bear on too are named, the statements
+        compare with earlier ones, an opening must be the closing that was printed, and a record
+        that one of them replaces is refused. By default beside the folder of this one.
 
     Returns
     -------
@@ -82,8 +83,9 @@ def rebill(
     Raises
     ------
     ConfigError
-        For a record with open exceptions, corrections that contradict others or the register, a
-        rule for others that is not stated, or a difference that is not accepted.
+        For a record with open exceptions, one that a saved re-bill replaces, corrections that
+        contradict others or the register, a rule for others that is not stated, or a difference
+        that is not accepted.
 
     Examples
     --------
@@ -97,6 +99,7 @@ def rebill(
             f"Cannot re-bill {str(old.folder)!r}: it is a draft, or has open exceptions, so that "
             "nothing was billed by it. Split the bill again, with the corrections in the site file."
         )
+    beside = _beside(old, old.folder.parent.parent if records is None else records)
     new = _new(corrections)
     terms = _terms(old, corrections, locals())
     where = old.site if site is None else site
@@ -115,10 +118,29 @@ def rebill(
     _check_changes(changes, list(accept_change))
     if terms["issued"] is not None:
         what = replace(what, issued=terms["issued"], due=terms["due"])
-    found = outcome.settle(data, where, what, how)
-    made = rebilled(found, _rebilling(old, found, new, terms, records))
-    return Run(where, what, how, data, pd.Timestamp(old.told.read_at or "NaT") if old.told.read_at
-               else None, made)  # fmt: skip
+    before = billed_before(beside, where)
+    found = outcome.settle(data, where, what, how, earlier=before)
+    made = rebilled(found, _rebilling(old, found, new, terms, beside))
+    read_at = pd.Timestamp(old.told.read_at) if old.told.read_at else None
+    return Run(where, what, how, data, read_at, made)
+
+
+def _beside(old: Record, folder: Any) -> list[Record]:
+    """The other records that hold; refuse one that a saved re-bill replaces.
+
+    Its credits would be given twice.
+    """
+    found = records_in(folder, replaced=True)
+    after = {x.replaces: x for x in found if x.ok and x.replaces}
+    last = old
+    while last.id in after:
+        last = after[last.id]
+    if last is not old:
+        raise ConfigError(
+            f"Cannot re-bill {str(old.folder.parent)!r}: the record {str(last.folder.parent)!r} "
+            "replaces it, and what that credited would be credited twice. Re-bill that one."
+        )
+    return [x for x in found if x.id not in after and x.id != old.id]
 
 
 def _new(given: Any) -> tuple[Correction, ...]:
@@ -170,7 +192,7 @@ def _rebilling(
     found: outcome.Outcome,
     new: tuple[Correction, ...],
     terms: Mapping[str, Any],
-    records: Any,
+    beside: Sequence[Record],
 ) -> Rebilling:
     """What the record of the re-bill keeps of the one before it."""
     keys = {x.element for x in new}
@@ -189,41 +211,33 @@ def _rebilling(
         for r in rows
     ]
     papers = {s.party: s.letter for s in old.statements}
-    numbers = {**_numbers_before(old), **{p: x.number for p, x in papers.items() if x}}
+    numbers = {p: x.number for p, x in papers.items() if x}
+    was = old.rebilling
+    first = {**numbers, **(was.first or was.numbers if was else {})}
     # The money was paid when the first bill was due, whatever papers came in between.
     due = next((x.due for x in papers.values() if x is not None), None)
-    first = old.rebilling.interest_from if old.rebilling else due
+    since = was.interest_from if was else due
     until = old.site.instant(old.bill.end).tz_convert(zone).date()
     return Rebilling(
         replaces=old.id,
-        chain=_chain(old) + 1,
+        chain=(was.chain if was else 0) + 1,
         others=terms["others"],
         direct=sorted(x for x in direct if x),
         corrections=[x.id for x in new],
         before=before,
-        numbers=numbers,
+        numbers={**(was.numbers if was else {}), **numbers},
         interest=terms["interest"],
-        interest_from=terms["interest_from"] or first or until,
+        interest_from=terms["interest_from"] or since or until,
         interest_to=terms["issued"],
-        affected=_affected(old, new, records),
+        affected=_affected(old, new, beside),
+        first=first,
     )
 
 
-def _chain(old: Record) -> int:
-    return old.rebilling.chain if old.rebilling else 0
-
-
-def _numbers_before(old: Record) -> dict[str, str]:
-    return old.rebilling.numbers if old.rebilling else {}
-
-
-def _affected(old: Record, new: tuple[Correction, ...], records: Any) -> list[str]:
+def _affected(old: Record, new: tuple[Correction, ...], beside: Sequence[Record]) -> list[str]:
     """Other issued records whose period, its edges included, a new correction touches."""
-    from dentframe.money.record import records_in
-
-    top = old.folder.parent.parent if records is None else records
     zone, found = old.site.zone, []
-    for x in records_in(top):
+    for x in beside:
         same = x.told.site == old.told.site and x.ok and x.told.bill != old.told.bill
         if not same:
             continue

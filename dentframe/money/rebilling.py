@@ -63,6 +63,8 @@ class Rebilling(msgspec.Struct, frozen=True):
         What was billed until now, earlier notes included.
     numbers : dict of str to str
         The number of the statement that each party has.
+    first : dict of str to str
+        The number of each party's first statement, from which those of re-bills are made.
     interest : Decimal or None
         On what was overcharged [% a year]; simple, actual/365.
     interest_from, interest_to : date or None
@@ -82,10 +84,11 @@ class Rebilling(msgspec.Struct, frozen=True):
     interest_from: dt.date | None = None
     interest_to: dt.date | None = None
     affected: list[str] = []
+    first: dict[str, str] = {}
 
     def number(self, party: str) -> str:
-        """The number of a party's new statement."""
-        old = self.numbers.get(party, "").removesuffix(f"-C{self.chain - 1}")
+        """The number of a party's new statement: that of the first, with ``-C`` and the chain."""
+        old = self.first.get(party) or self.numbers.get(party, "")
         return f"{old}-C{self.chain}" if old else ""
 
 

@@ -29,6 +29,8 @@ from dentframe.money.utility_bill import UtilityBill
 from dentframe.site.site import Site
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from dentframe.money.split import Statements
 
 SCHEMA = 2
@@ -311,6 +313,11 @@ def records_in(folder: Any, *, replaced: bool = False) -> list[Record]:
     gone = set() if replaced else {x.replaces for x in found if x.ok}
     kept = [x for x in found if x.id not in gone]
     return sorted(kept, key=lambda x: (x.told.site, x.site.instant(x.bill.start)))
+
+
+def billed_before(found: Iterable[Record], site: Site) -> list[Billed]:
+    """What final records of a site tell of its tenants, in the order of the records."""
+    return [x for r in found if r.ok and r.site.name == site.name for x in r.billed]
 
 
 def records(folder: Any, table: str = "charges", *, replaced: bool = False) -> pd.DataFrame:

@@ -182,8 +182,11 @@ def _as_lines(
         if c.agreed_by:
             agreed[whose] = agreed.get(whose, ZERO) - c.amount
     parts, unit = {EXPORT: EXPORT, UNALLOCATED: REFUSED}, use.site.currency
-    own = {k: v for k, v in total.items() if k not in parts}
+    own = {k: v for k, v in total.items() if k not in parts and v >= 0}
     components = [Component(OWN, add(list(own.values())), own, unit)]
+    # Whom the lines credit, such as for a loss below 0, the tax credits too.
+    components += [Component(OWN, v, {k: ONE}, unit) for k, v in total.items()
+                   if k not in parts and v < 0]  # fmt: skip
     components += [Component(parts[k], total[k], {k: ONE}, unit) for k in parts if k in total]
     return [x for c in _charges(use, line, rule, components) for x in _agreed(use, line, c, agreed)]
 

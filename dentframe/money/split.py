@@ -28,7 +28,7 @@ from dentframe.money.occupancy import (
     span,
     stays,
 )
-from dentframe.money.record import records_in
+from dentframe.money.record import billed_before, records_in
 from dentframe.money.saving import ledger, missing_extras
 from dentframe.money.saving import save as _save
 from dentframe.money.split_rules import SplitRules, rules_of
@@ -266,21 +266,11 @@ def split(
     else:
         frame = dequantify(frame)
         check_frame(site, _elements(bill, site), frame)
-    before = _billed(site, records)
-    start = span(site, bill)[0]
-    closings = {k: v for x in before if x.end == start for k, v in x.closings.items()}
-    found = _outcome.settle(frame, site, bill, how, closings=closings)
+    before = records_in(records) if isinstance(records, str | PathLike) else records
+    found = _outcome.settle(frame, site, bill, how, earlier=billed_before(before or (), site))
     if archive is not None:
-        before = [*_archived(found.whole, archive), *before]
-    return Run(site, bill, how, frame, read_at, replace(found, earlier=tuple(before)))
-
-
-def _billed(site: Site, records: Any) -> list[Billed]:
-    """What final records of a site tell of its tenants, the oldest first."""
-    if records is None:
-        return []
-    found = records_in(records) if isinstance(records, str | PathLike) else records
-    return [x for r in found if r.ok and r.site.name == site.name for x in r.billed]
+        found = replace(found, earlier=(*_archived(found.whole, archive), *found.earlier))
+    return Run(site, bill, how, frame, read_at, found)
 
 
 def _archived(use: Usage, archive: Any) -> list[Billed]:

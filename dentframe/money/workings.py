@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,17 +16,22 @@ import numpy as np
 from dentframe.metering import blocks
 from dentframe.metering.corrections import mean_factor
 from dentframe.metering.figures import figures, moving
-from dentframe.metering.registers import micros
+from dentframe.metering.registers import MINUTE, micros
 from dentframe.metering.series import names
 from dentframe.money.rounding import exact
-from dentframe.times.ranges import stamp
-from dentframe.verbs.inputs import VerbKeywords, demand_source, energy_source, series_of
+from dentframe.verbs.inputs import (
+    VerbKeywords,
+    demand_source,
+    energy_source,
+    interval_of,
+    series_of,
+)
+from dentframe.wire.columns import split_element
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from dentframe.metering.cumulative import Cumulative
-    from dentframe.metering.series import Floats, Ints
     from dentframe.money.figures import Usage
     from dentframe.money.outcome import Outcome
 
@@ -64,54 +70,41 @@ def _steps(name: str, c: Cumulative, span: tuple[int, int]) -> Iterator[tuple[An
     first = max(int(np.searchsorted(c.t, span[0])) - 1, 0)
     last = min(int(np.searchsorted(c.t, span[1])) + 1, len(c.t) - 1)
     s, e = c.t[first:last], c.t[first + 1 : last + 1]
-    raw, measured = (_energies(x, s, e) for x in _others(c))
-    corrected, ok, flags = c.inc[first:last], c.ok[first:last], c.flags[first:last]
-    shown = _shown(c)
+    others = (c.corrected.raw, c.corrected.measured) if c.corrected else (c, c)
+    told = [[_text(x) for x in np.nan_to_num(y.energy(s, e)).tolist()] for y in others]
+    told.append([_text(x) for x in c.inc[first:last].tolist()])
     factor = mean_factor(s, e, c.corrected.fixes) if c.corrected else np.ones(len(s))
-    for i in range(len(s)):
-        opens, closes = shown.get(int(s[i])), shown.get(int(e[i]))
-        opening = None if opens is None else opens[1]
-        closing = None if closes is None else closes[0]
-        own = _text(raw[i])
-        if c.source != "register":
-            opening = None  # a mean has no opening: its kW stands where it closes
-        plain = opening is not None and closing is not None and factor[i] == 1.0
-        if plain and not flags[i] & ~_PLAIN:
+    flags, ok, register = c.flags[first:last].tolist(), c.ok[first:last], c.source == "register"
+    opens = dict(zip(c.at.tolist(), map(_text, c.readings.tolist()), strict=True))
+    closes = opens | {at: _text(x) for at, x in c.closings.items()}  # two values at an exchange
+    rows = zip(s.tolist(), e.tolist(), *told, (factor == 1.0).tolist(), ok.tolist(), flags,
+               strict=True)  # fmt: skip
+    for start, end, raw, measured, corrected, single, used, bits in rows:
+        # A mean has no opening: its kW stands where it closes.
+        opening, closing = opens.get(start, "") if register else "", closes.get(end, "")
+        values = raw, measured, corrected
+        if opening and closing and single and not bits & ~_PLAIN:
             # What the two readings differ by, as a tenant would subtract them.
-            whole = exact(closing) - exact(opening)
-            told = [f"{whole:f}"] * 3 if ok[i] else [own, "0", "0"]
-        else:
-            told = [own, _text(measured[i]), _text(corrected[i])]
-        yield (
-            name, c.source, c.name, _iso(s[i]), _iso(e[i]), _text(opening), _text(closing), *told,
-            "use" if ok[i] else "missing", " ".join(names(int(flags[i]))),
-        )  # fmt: skip
+            whole = f"{Decimal(closing) - Decimal(opening):f}"
+            values = (whole, whole, whole) if used else (raw, "0", "0")
+        yield (name, c.source, c.name, _iso(start), _iso(end), opening, closing, *values,
+               "use" if used else "missing", " ".join(names(bits)))  # fmt: skip
 
 
 _PLAIN = sum(1 << k for k in (3, 5, 7, 8, 10, 16))
 """Flags of steps whose energy is what their readings differ by."""
 
 
-def _others(c: Cumulative) -> tuple[Cumulative, Cumulative]:
-    return (c.corrected.raw, c.corrected.measured) if c.corrected else (c, c)
+def _text(value: float) -> str:
+    """A number without the noise of a float, as `exact` has it."""
+    if abs(value) < 1e5:
+        return f"{value:.9f}".rstrip("0").rstrip(".")
+    return "" if np.isnan(value) else f"{exact(value):f}"
 
 
-def _energies(c: Cumulative, s: Ints, e: Ints) -> Floats:
-    return np.nan_to_num(c.energy(s, e))
-
-
-def _shown(c: Cumulative) -> dict[int, tuple[float, float]]:
-    """What a reading closes and opens with, by instant: two values at an exchange."""
-    values = zip(c.at.tolist(), c.readings.tolist(), strict=True)
-    return {t: (c.closings.get(t, v), v) for t, v in values}
-
-
-def _text(value: Any) -> str:
-    return "" if value is None or np.isnan(value) else f"{exact(float(value)):f}"
-
-
-def _iso(t: Any) -> str:
-    return stamp(int(t)).strftime("%Y-%m-%dT%H:%M:%S.%fZ").replace(".000000Z", "Z")
+def _iso(t: int) -> str:
+    """An instant [us UTC] as text."""
+    return f"{np.datetime64(t, 'us')}Z".replace(".000000Z", "Z")
 
 
 def edges_of(of: Outcome) -> list[dict[str, Any]]:
@@ -140,7 +133,15 @@ def _use(of: Outcome, use: Usage) -> dict[str, Any]:
         "days": use.holders,
     }  # fmt: skip
     if {"coincident", "own_peak"} & {*use.figures}:
-        found["blocks"] = [_iso(x) for x in _blocks(use)]
+        how = blocks.cut("block", use.rules.window, None, use.rules.interval)
+        low, high = micros(min(s.start for s in use.stays)), micros(max(s.end for s in use.stays))
+        s, e = blocks.windows(how, low, high, use.site.zone)
+        found["blocks"] = [_iso(x) for x in (*s.tolist(), *e[-1:].tolist())]
+        found["window"] = how.window
+        found["interval"] = {
+            x.element: interval_of(use.rules.interval, split_element(x.element)[0]) // MINUTE
+            for x in use.stays
+        }
     return found
 
 
@@ -150,15 +151,7 @@ def _moved(use: Usage, c: Cumulative | None, stay: Any) -> dict[str, str]:
         return {}
     s, e = (np.array([micros(x)]) for x in (stay.start, stay.end))
     f = figures(c, s, e, edges=use.rules.edges)
-    return {"from": _iso(f.s[0]), "to": _iso(f.e[0])}
-
-
-def _blocks(use: Usage) -> Iterable[int]:
-    how = blocks.cut("block", use.rules.window, None, use.rules.interval)
-    low, high = (micros(f(x)) for f, x in (
-        (min, [s.start for s in use.stays]), (max, [s.end for s in use.stays])))  # fmt: skip
-    s, e = blocks.windows(how, low, high, use.site.zone)
-    return [*s.tolist(), *e[-1:].tolist()]
+    return {"from": _iso(int(f.s[0])), "to": _iso(int(f.e[0]))}
 
 
 def _at(when: pd.Timestamp) -> str:

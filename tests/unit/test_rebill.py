@@ -11,6 +11,7 @@ import pytest
 
 from dentframe import Record, rebill, records, split, verify
 from dentframe.errors import ConfigError
+from dentframe.money import Statement
 from tests.split_kit import bill, line, readings, site, tenant
 
 BILL = (line("Energy", "energy", "300.00"), line("Tax", "tax", "30.00"))
@@ -19,17 +20,25 @@ FACTOR = {"kind": "factor", "element": "P1_A", "id": "ct", "reason": "CT 50:5, n
           "on": "2024-02-05", "from": "2024-01-01", "factor": 0.5}  # fmt: skip
 
 
-def first(folder, name="Jan", start="2024-01-01", end="2024-02-01", **more):
-    """A saved first bill: A used 2,000, B and C 1,000 each."""
+def first(folder, name="Jan", start="2024-01-01", end="2024-02-01", months=0, **more):
+    """A saved first bill: A used 2,000, B and C 1,000 each, in the months before it too."""
     tenants = [tenant("A", "A", account="101", area=1), tenant("B", "B", account="102", area=2),
                tenant("C", "C", account="103", area=3)]  # fmt: skip
     elements = {f"P1_{x}": {"cts": [100] * 3, "volts": 277} for x in "ABC"}
     utility = bill(*BILL, kwh=4000, number=f"{name}-{{account}}", issued="2024-02-02", due=14,
                    total="330.00", name=name, start=start, end=end)  # fmt: skip
     frame = readings({"A": 2000, "B": 1000, "C": 1000}, start=start, end=end)
+    frame += [2000 * months, 1000 * months, 1000 * months]
     run = split(utility, site(tenants, elements=elements, rules=LOSS, **more), frame=frame)
     assert run.ok, run.exceptions.to_dict("records")
     return run.save(folder).parent
+
+
+@pytest.fixture(autouse=True)
+def quick_papers(monkeypatch):
+    """PDFs and workbooks are of no matter here, and take most of the time."""
+    for form in ("to_pdf", "to_excel"):
+        monkeypatch.setattr(Statement, form, lambda _, path: path.write_bytes(b""))
 
 
 @pytest.fixture
@@ -108,6 +117,50 @@ def test_a_chain_credits_nothing_twice(issued, tmp_path):
     assert len(again.statements) == 0
 
 
+def test_a_record_that_was_replaced_is_refused(issued, tmp_path):
+    """The message names the last of the chain; where nothing is known of it, nothing is refused."""
+    one = rebill(issued, [FACTOR], others="bill").save(tmp_path / "C1")
+    second = [FACTOR | {"id": "ct2", "replaces": "ct", "factor": 0.75}]
+    with pytest.raises(ConfigError, match=r"the record '.*C1' replaces it.*Re-bill that one"):
+        rebill(issued, second, others="bill")
+    rebill(one, second, others="bill").save(tmp_path / "C2")
+    for old in (issued, one):
+        with pytest.raises(ConfigError, match=r"the record '.*C2' replaces it"):
+            rebill(old, second, others="bill")
+    assert rebill(issued, [FACTOR], others="bill", records=issued)
+
+
+def test_numbers_count_the_re_bills_of_the_first(issued, tmp_path):
+    """A party that the second re-bill left alone has the number of the first with -C3."""
+    one = rebill(issued, [FACTOR], others="bill").save(tmp_path / "C1")
+    other = FACTOR | {"element": "P1_B", "id": "b", "factor": 0.9}
+    two = rebill(one, [other], others="landlord").save(tmp_path / "C2")
+    assert Record.load(two).statements.parties == ["B"]
+    run = rebill(two, [other | {"element": "P1_A", "id": "ct2", "replaces": "ct"}], others="bill")
+    told = {s.party: (s.letter.number, s.notes[0].split()[-1]) for s in run.statements}
+    assert told["A"] == ("Jan-101-C3", "Jan-101-C1.")
+    assert told["B"] == ("Jan-102-C3", "Jan-102-C2.")
+
+
+def test_a_re_bill_compares_with_earlier_months(issued, tmp_path):
+    """In energy and money; and February's opening is January's closing, unless a reading differs."""
+    feb = first(tmp_path / "Feb", "Feb", "2024-02-01", "2024-03-01", 1)
+    run = rebill(feb, [FACTOR | {"from": "2024-02-01"}], others="bill")
+    assert run.ok
+    past = run.statements["A"].comparison
+    assert [str(x.quantity) for x in past] == ["2000.00", "1000.00"]
+    assert [str(x.amount) for x in past] == ["165.00", "110.00"]
+    edge = {"kind": "reading", "element": "P1_B", "id": "edge", "reason": "read",
+            "on": "2024-02-05", "time": "2024-02-01", "value": "1999.5", "by": "C"}  # fmt: skip
+    run = rebill(feb, [edge], others="bill")
+    differs = run.exceptions.query("kind == 'opening_differs'")
+    assert differs["subject"].tolist() == ["P1_B"]
+    assert "opening 1999.50" in differs["detail"].iloc[0]
+    assert verify(run.save(tmp_path / "Feb-draft", draft=True)).ok
+    rebill(issued, [edge], others="bill").save(tmp_path / "Jan-C1")
+    assert rebill(feb, [edge], others="bill").ok
+
+
 def test_interest_on_what_was_overcharged(issued):
     """55.00 at 9 % from 16 February, when it was due, to 20 February: four days."""
     run = rebill(issued, [FACTOR], others="bill", issued="2024-02-20", interest="9")
@@ -176,8 +229,8 @@ def test_what_else_differs_is_refused_by_name(issued):
 
 def test_records_that_a_correction_touches_too_are_named(issued, tmp_path):
     """A reading at the month's edge is the next month's opening."""
-    first(tmp_path / "Feb", "Feb", "2024-02-01", "2024-03-01")
-    first(tmp_path / "Mar", "Mar", "2024-03-01", "2024-04-01")
+    first(tmp_path / "Feb", "Feb", "2024-02-01", "2024-03-01", 1)
+    first(tmp_path / "Mar", "Mar", "2024-03-01", "2024-04-01", 2)
     edge = {"kind": "reading", "element": "P1_B", "id": "edge", "reason": "read",
             "on": "2024-02-05", "time": "2024-02-01", "value": 2000}  # fmt: skip
     run = rebill(issued, [edge], others="bill")
@@ -246,7 +299,7 @@ def test_other_corrections_of_a_site_are_differences_too(issued):
 
 def test_a_record_with_some_of_the_corrections_is_named_too(issued, tmp_path):
     """February knows the factor and not the reading at its edge; once re-billed it is not named."""
-    feb = first(tmp_path / "Feb", "Feb", "2024-02-01", "2024-03-01", corrections=[FACTOR])
+    feb = first(tmp_path / "Feb", "Feb", "2024-02-01", "2024-03-01", 1, corrections=[FACTOR])
     edge = {"kind": "reading", "element": "P1_B", "id": "edge", "reason": "read",
             "on": "2024-02-05", "time": "2024-02-01", "value": "1999.5", "by": "C"}  # fmt: skip
 
@@ -255,6 +308,8 @@ def test_a_record_with_some_of_the_corrections_is_named_too(issued, tmp_path):
         return run.exceptions.query("kind == 'also_affected'")["subject"].tolist()
 
     assert named() == ["Feb"]
-    again = rebill(feb, [edge | {"value": "1000"}], others="bill")
-    again.save(tmp_path / "Feb-C1")
+    again = rebill(feb, [edge], others="bill")
+    assert again.exceptions.query("kind == 'opening_differs'")["subject"].tolist() == ["P1_B"]
+    alone = rebill(feb, [edge], others="bill", records=feb)
+    alone.save(tmp_path / "Feb-C1")
     assert named() == []
