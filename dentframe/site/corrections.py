@@ -128,10 +128,11 @@ class Correction:
 
     def span(self, tz: dt.tzinfo | None) -> tuple[pd.Timestamp, pd.Timestamp]:
         """Its first and last instant, UTC; both the same for a reading and an exchange."""
-        low = instant(self.time if self.start is None else self.start, tz, str(self))
         if self.time is not None:
-            return low, low
-        return low, _OPEN if self.end is None else instant(self.end, tz, str(self))
+            at = instant(self.time, tz, f"{self}: time")
+            return at, at
+        low = instant(self.start, tz, f"{self}: from")
+        return low, _OPEN if self.end is None else instant(self.end, tz, f"{self}: to")
 
     def resolved(self, tz: dt.tzinfo | None) -> Correction:
         """The same with UTC instants, which needs no zone and replaces nothing any more."""

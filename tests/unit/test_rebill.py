@@ -143,7 +143,7 @@ def test_numbers_count_the_re_bills_of_the_first(issued, tmp_path):
 
 
 def test_a_re_bill_compares_with_earlier_months(issued, tmp_path):
-    """In energy and money; and February's opening is January's closing, unless a reading differs."""
+    """In energy and money; and February's opening is January's closing, unless a other reading."""
     feb = first(tmp_path / "Feb", "Feb", "2024-02-01", "2024-03-01", 1)
     run = rebill(feb, [FACTOR | {"from": "2024-02-01"}], others="bill")
     assert run.ok
