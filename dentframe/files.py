@@ -109,16 +109,35 @@ def whole_folder(target: Path) -> Iterator[Path]:
     """
     target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=f".{target.name[:40]}.", dir=target.parent))
+    made = Path(tempfile.mkdtemp(prefix=_hidden(target), dir=target.parent))
     part = made / "new"
     try:
         part.mkdir()
         yield part
         _settle(part, target.stat().st_mode & 0o777 if target.exists() else 0o700)
-        _swap(part, target, made / "old")
+        (made / "old").mkdir()
+        _swap(part, target, made / "old" / target.name)
         sync_folder(target.parent)
     finally:
         shutil.rmtree(made, ignore_errors=True)
+
+
+def _hidden(target: Path) -> str:
+    return f".{target.name[:40]}."
+
+
+def put_back(folder: Path) -> None:
+    """Give the folders in `folder` their place again that an ended process left without one.
+
+    `whole_folder` renames twice: away with the old, in with the new. A process that is ended
+    between the two leaves the old one in its private folder alone.
+    """
+    for old in folder.glob(".*.????????/old/*"):
+        made, target = old.parents[1], folder / old.name
+        if made.name[:-8] == _hidden(target) and not target.exists():
+            with contextlib.suppress(OSError):
+                old.rename(target)
+                shutil.rmtree(made, ignore_errors=True)
 
 
 def _settle(folder: Path, mode: int) -> None:

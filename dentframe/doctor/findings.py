@@ -189,7 +189,7 @@ def _steps(frame: pd.DataFrame) -> Iterator[_Steps]:
             register = frame[label].dropna()
             kw = frame.get(f"DemandkW/{column.scope}/{column.id}", pd.Series(dtype=float))
             r = register.to_numpy()
-            hours = np.diff(register.index) / np.timedelta64(1, "h")
+            hours = register.index.to_series().diff().to_numpy()[1:] / np.timedelta64(1, "h")
             yield _Steps(r[:-1], np.diff(r), kw.reindex(register.index).to_numpy()[1:], hours)
 
 

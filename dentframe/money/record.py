@@ -18,7 +18,7 @@ import msgspec
 import pandas as pd
 
 from dentframe.errors import ConfigError, by
-from dentframe.files import files_in
+from dentframe.files import files_in, put_back
 from dentframe.frame import tables
 from dentframe.money.comparison import Billed
 from dentframe.money.rebilling import Rebilling
@@ -124,6 +124,7 @@ def folder_of(path: Any) -> Path:
         Where there is no record.
     """
     at = Path(path).resolve()
+    put_back(next((x for x in at.parents if x.is_dir()), at))
     for folder in (at, at.parent if at.name == FILE else at / RECORD):
         if (folder / FILE).is_file():
             for own in (folder, folder / FILE):
@@ -295,6 +296,7 @@ class Record:
 
 def in_folder(folder: Any) -> list[Record]:
     """Every record below a folder."""
+    put_back(Path(folder))
     return [Record.load(path.parent) for name, path in files_in(Path(folder))
             if name.split("/")[-2:] == [RECORD, FILE] and not path.is_symlink()]  # fmt: skip
 

@@ -21,7 +21,7 @@ from dentframe.documents.csv import save_csv
 from dentframe.documents.excel import save_workbook
 from dentframe.documents.formats import formats
 from dentframe.errors import AlreadyThereError, ConfigError, DentWarning, missing_extra, warn
-from dentframe.files import file_names, files_in, whole_folder
+from dentframe.files import file_names, files_in, put_back, whole_folder
 from dentframe.frame import tables
 from dentframe.money import outcome, rebilling, workings
 from dentframe.money.record import (
@@ -93,6 +93,7 @@ def save(
     """
     target = Path(folder)
     try:
+        put_back(target.resolve().parent)
         lacking = _check_free(target, of)
         missing = missing_extras(of.site.locale)
         if missing:

@@ -6,6 +6,8 @@ import contextlib
 import errno
 import os
 import stat
+import subprocess
+import sys
 
 import pytest
 
@@ -168,3 +170,34 @@ def test_names_that_every_system_takes():
     assert max(map(len, made.values())) < 70
     assert len({x.casefold() for x in made.values()}) == len(made)
     assert files.file_names({"CON": "con"})["CON"] == made["CON"]
+
+
+def killed(target):
+    """A save whose process ends between its two renames: nothing of it runs after that."""
+    code = (
+        "import os, sys; from pathlib import Path; from dentframe import files\n"
+        "real, calls = os.replace, []\n"
+        "def replace(*paths):\n"
+        "    calls.append(1); os._exit(9) if len(calls) == 2 else real(*paths)\n"
+        "os.replace = replace\n"
+        "with files.whole_folder(Path(sys.argv[1])) as part: (part / 'a').write_text('new')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(target)], check=False)
+    assert done.returncode == 9
+
+
+def test_a_kill_between_the_two_renames_loses_nothing(tmp_path):
+    """The old folder is put back, by its own name; what is there, or is another's, stays."""
+    for name in ("out", "x" * 45 + "1", "x" * 45 + "2"):
+        fill(tmp_path / name, name)
+        killed(tmp_path / name)
+        assert not (tmp_path / name).exists()
+    fill(tmp_path / "kept", "one")
+    killed(tmp_path / "kept")
+    fill(tmp_path / "kept", "two")
+    (tmp_path / ".mine.abcdefgh/old/note").mkdir(parents=True)
+    files.put_back(tmp_path)
+    for name in ("out", "x" * 45 + "1", "x" * 45 + "2"):
+        assert (tmp_path / name / "in/a.txt").read_text() == name
+    assert (tmp_path / "kept/in/a.txt").read_text() == "two"
+    assert (tmp_path / ".mine.abcdefgh/old/note").is_dir()

@@ -56,6 +56,22 @@ def test_what_is_saved(run, saved):
     assert charges["code"].iloc[0] == "'+1"
 
 
+@pytest.mark.parametrize("next_", ["load", "records", "save"])
+def test_a_record_left_hidden_by_a_kill_is_there_again(run, saved, next_):
+    """A process ended between the two renames of a replacing save: whoever comes next has it."""
+    hidden = saved.parent / ".2024-01.abcdefgh"
+    (hidden / "old").mkdir(parents=True)
+    saved.rename(hidden / "old" / saved.name)
+    if next_ == "load":
+        assert Record.load(saved).bill.name == "Jan"
+    elif next_ == "records":
+        assert len(records(saved.parent)) == len(run.charges)
+    else:
+        run.save(saved, draft=True)
+    assert verify(saved).ok
+    assert [p.name for p in saved.parent.iterdir()] == [saved.name]
+
+
 def test_the_workbook_has_every_table(saved):
     """Amounts are numbers, and text that looks like a formula is text."""
     book = openpyxl.load_workbook(saved / "internal.xlsx")
