@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dentframe.archive.store import Archive
-from dentframe.archive.sync import sync
-from dentframe.archive.sync_report import SyncReport
+from dentframe.archive.sync import SyncReport, sync
 
 __all__ = ["Archive", "SyncReport", "sync"]

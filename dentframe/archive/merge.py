@@ -18,6 +18,7 @@ import numpy as np
 
 from dentframe.cloud.answers import topic_of
 from dentframe.cloud.planner import Window
+from dentframe.metering.attrs import runs
 from dentframe.wire.columns import ordered
 from dentframe.wire.page import Page, Report
 
@@ -339,10 +340,29 @@ def page(holding: Holding, choice: Choice) -> Page:
     if holding.columns != choice.columns:
         at = {c: i for i, c in enumerate(holding.columns)}
         values = np.asfortranarray(values[:, [at[c] for c in choice.columns]])
-    wanted = set(choice.columns)
-    reports = (choice.records[p].report.narrow(wanted) for p in choice.used)
-    report = sum(reports, Report.zero())
+    report = sum((_met(holding, choice, place) for place in choice.used), Report.zero())
     return Page(None, choice.columns, holding.minutes[rows], values[rows], report)
+
+
+def _met(holding: Holding, choice: Choice, place: int) -> Report:
+    """What decoding met in an answer: cells that came twice only where it is still right."""
+    record, hours = choice.records[place], holding.minutes // 60 - span(choice.year).start
+    report = record.report.narrow(set(choice.columns))
+    conflicts, doubled = dict(report.conflicts), dict(report.doubled)
+    window = mask_of([record.window], choice.year)
+    for column in {*conflicts, *doubled} & set(holding.columns):
+        mine = window & (choice.owner[topic_of(column)] == place)
+        if mine.sum() < window.sum():
+            there = holding.minutes[mine[hours]]
+            blank = np.isnan(holding.values[mine[hours], holding.columns.index(column)]).sum()
+            conflicts[column] = min(conflicts.pop(column, 0), int(blank))
+            each = (there[(first <= there) & (there <= last)] for first, last, _ in
+                    doubled.pop(column, ()))  # fmt: skip
+            doubled[column] = tuple(
+                runs(np.unique(np.concatenate([there[:0], *each])), holding.minutes)
+            )
+    told = {column: count for column, count in conflicts.items() if count}
+    return replace(report, conflicts=told, doubled={c: x for c, x in doubled.items() if x})
 
 
 def _chosen_rows(holding: Holding, choice: Choice) -> Ints | slice:

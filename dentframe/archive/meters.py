@@ -20,7 +20,7 @@ import numpy as np
 from dentframe.archive import files, merge, parquet
 from dentframe.archive.merge import Choice, Holding, choose, page
 from dentframe.archive.parquet import DamagedError
-from dentframe.archive.records import Record, said_topics
+from dentframe.archive.records import TIME, Record, said_topics
 from dentframe.cloud.answers import FOREVER, complete, fingerprint, lifetime, topic_of
 from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError
@@ -262,7 +262,7 @@ def _undamaged(opened: parquet.Opened, damaged: Mapping[int, tuple[str, ...]]) -
     """What of a file is whole, month after month: the topics without a damaged column."""
     for month in range(1, 13):
         bad = {topic_of(column) for column in damaged.get(month, ())}
-        if parquet.TIME in bad:
+        if TIME in bad:
             continue
         kept = [column for column in opened.columns if topic_of(column) not in bad]
         mine = [r for r in opened.records if r.window.month == month]

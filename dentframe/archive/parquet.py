@@ -24,8 +24,19 @@ import numpy as np
 
 from dentframe.archive.files import foreign
 from dentframe.archive.merge import Holding
-from dentframe.archive.pages import unpacked
-from dentframe.archive.records import SCHEMA, About, Record, dump, load, read_metadata, said_topics
+from dentframe.archive.records import (
+    SCHEMA,
+    TIME,
+    About,
+    Record,
+    check_size,
+    dump,
+    load,
+    read_metadata,
+    reading_columns,
+    said_topics,
+    unpacked,
+)
 from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError, DentError, missing_extra
 from dentframe.wire.page import room
@@ -35,7 +46,6 @@ if TYPE_CHECKING:
 
 
 KEY = b"dentframe"
-TIME = "time"
 _US_PER_MINUTE = 60_000_000
 _FEW = 0.4
 """A column of so few different values in its rows is smaller with a dictionary."""
@@ -44,8 +54,6 @@ _MAPPED = os.name != "nt"
 _LEVEL, _QUICK = 6, 1
 """How hard zstd tries: for good, and for answers that wait."""
 _MARK = b"dentsums"
-_LARGEST = 1 << 30
-"""No meter's year unpacks to more: 208 columns at every minute are 0.88 GB [B]."""
 
 
 def pyarrow(what: str = "use an archive") -> Any:
@@ -348,11 +356,11 @@ def open_file(path: Path, meter: str, year: int) -> Opened:
     """
     data, sums, file = _open(path)
     with _reading(path):
-        columns = _columns(path, file.schema_arrow)
+        columns = reading_columns(path, file.schema_arrow)
         about = read_metadata(path, _metadata(path, file), About)
         if (about.meter, about.year) != (meter, year):
             raise foreign(path, f"it holds {about.year} of meter {about.meter}")
-        _check_size(path, file.metadata, about)
+        check_size(path, file.metadata, about)
         records = load(path, about, columns)
     if sums is not None and len(sums) != len(about.months) * (1 + len(columns)):
         raise torn(path, f"it has {len(sums)} checksums, not one of each column of each month")
@@ -363,13 +371,13 @@ def open_columns(path: Path) -> tuple[tuple[str, ...], list[dict[str, str]] | No
     """The columns that the file without rows shows, and what getTopics said, if that is kept."""
     _, _, file = _open(path)
     with _reading(path):
-        return _columns(path, file.schema_arrow), said_topics(path, _metadata(path, file))
+        return reading_columns(path, file.schema_arrow), said_topics(path, _metadata(path, file))
 
 
 def columns_of(path: Path) -> tuple[str, ...]:
     """The columns of a file, by its footer; none where it cannot be read."""
     with contextlib.suppress(ConfigError, FileNotFoundError), _reading(path):
-        return _columns(path, _open(path)[2].schema_arrow)
+        return reading_columns(path, _open(path)[2].schema_arrow)
     return ()
 
 
@@ -401,36 +409,3 @@ def _metadata(path: Path, file: Any) -> bytes:
     if text is None:
         raise foreign(path, "it says nothing of which windows it holds")
     return text
-
-
-def _columns(path: Path, schema: Any) -> tuple[str, ...]:
-    """The columns of readings; refuses a schema that is not the archive's."""
-    names: list[str] = schema.names
-    if names[:1] != [TIME]:
-        raise foreign(path, f"its first column is {names[0] if names else 'none'!r}, not {TIME!r}")
-    for name, kind in zip(names, map(str, schema.types), strict=True):
-        wanted = "timestamp[us, tz=UTC]" if name == TIME else "double"
-        if kind != wanted:
-            raise foreign(path, f"its column {name!r} is of {kind}, not {wanted}")
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise foreign(path, f"it has two columns {twice!r}")
-    return tuple(names[1:])
-
-
-def _check_size(path: Path, metadata: Any, about: About) -> None:
-    """Refuse more rows than minutes, and what unpacks to more than any year has, unread."""
-    months = about.months
-    if list(months) != sorted({m for m in months if 1 <= m <= 12}):
-        raise foreign(path, f"its metadata `months` is {months!r}, no months in their order")
-    if len(months) != metadata.num_row_groups:
-        raise foreign(path, f"it has {metadata.num_row_groups} row groups, `months` {len(months)}")
-    groups = [metadata.row_group(i) for i in range(len(months))]
-    for month, group in zip(months, groups, strict=True):
-        most = len(Window(about.year, month).minutes)
-        if group.num_rows > most:
-            raise foreign(path, f"it has {group.num_rows} rows for the {most} minutes of a month")
-    unpacked_size = sum(group.total_byte_size for group in groups)
-    size = max(8 * metadata.num_rows * metadata.num_columns, unpacked_size)
-    if size > _LARGEST:
-        raise foreign(path, f"it unpacks to {size / 1e9:.1f} GB, more than any meter's year has")

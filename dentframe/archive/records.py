@@ -1,7 +1,10 @@
-"""Records say of each answer in a file what was asked, when, and what came; here they are checked.
+"""What a Parquet file says of itself is read here, and held against what it has.
 
-They are JSON in the metadata of a Parquet file. What cannot be read, or cannot be, is an error that
-names the file and the field.
+Its records, JSON in its metadata, say of each answer what was asked, when, and what came. What
+cannot be read, or cannot be, is an error that names the file and the field. The pages of its
+columns say how large they are: a reader makes room for that, and in a file without checksums it
+may be 2 GB where the footer promises a few kB. Their headers are Thrift structs in the compact
+protocol: https://github.com/apache/parquet-format, ``PageHeader``.
 """
 
 from __future__ import annotations
@@ -21,6 +24,9 @@ from dentframe.wire.page import Report
 
 T = TypeVar("T")
 
+TIME = "time"
+_LARGEST = 1 << 30
+"""No meter's year unpacks to more: 208 columns at every minute are 0.88 GB [B]."""
 SCHEMA = 2
 """Files of version 1 have no checksums; they are read, and written anew by the next sync."""
 
@@ -197,3 +203,113 @@ _window = lru_cache(maxsize=4096)(Window.parse)
 def said_topics(path: Path, text: bytes) -> list[dict[str, str]] | None:
     """What getTopics said, from the metadata of a file, or a file of version 1."""
     return read_metadata(path, text, _Topics).topics
+
+
+def reading_columns(path: Path, schema: Any) -> tuple[str, ...]:
+    """The columns of readings; refuses a schema that is not the archive's."""
+    names: list[str] = schema.names
+    if names[:1] != [TIME]:
+        raise foreign(path, f"its first column is {names[0] if names else 'none'!r}, not {TIME!r}")
+    for name, kind in zip(names, map(str, schema.types), strict=True):
+        wanted = "timestamp[us, tz=UTC]" if name == TIME else "double"
+        if kind != wanted:
+            raise foreign(path, f"its column {name!r} is of {kind}, not {wanted}")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise foreign(path, f"it has two columns {twice!r}")
+    return tuple(names[1:])
+
+
+def check_size(path: Path, metadata: Any, about: About) -> None:
+    """Refuse more rows than minutes, and what unpacks to more than any year has, unread."""
+    months = about.months
+    if list(months) != sorted({m for m in months if 1 <= m <= 12}):
+        raise foreign(path, f"its metadata `months` is {months!r}, no months in their order")
+    if len(months) != metadata.num_row_groups:
+        raise foreign(path, f"it has {metadata.num_row_groups} row groups, `months` {len(months)}")
+    groups = [metadata.row_group(i) for i in range(len(months))]
+    for month, group in zip(months, groups, strict=True):
+        most = len(Window(about.year, month).minutes)
+        if group.num_rows > most:
+            raise foreign(path, f"it has {group.num_rows} rows for the {most} minutes of a month")
+    unpacked_size = sum(group.total_byte_size for group in groups)
+    size = max(8 * metadata.num_rows * metadata.num_columns, unpacked_size)
+    if size > _LARGEST:
+        raise foreign(path, f"it unpacks to {size / 1e9:.1f} GB, more than any meter's year has")
+
+
+# --- how large pages are ------------------------------------------------------------------
+
+_FALSE_TRUE, _BYTE, _INTS, _DOUBLE, _BINARY, _STRUCT = (1, 2), 3, (4, 5, 6), 7, 8, 12
+_DEEPEST = 8
+
+
+def unpacked(data: memoryview) -> int:
+    """What the pages of one column of one row group say that they unpack to [B].
+
+    Raises
+    ------
+    ValueError
+        Where these bytes are no pages one after the other.
+    """
+    at = total = 0
+    try:
+        while at < len(data):
+            sizes, at = _struct(data, at)
+            large, small = sizes[2], sizes[3]
+            if large < 0 or small < 0 or at + small > len(data):
+                raise ValueError(f"a page says that it has {small} bytes and unpacks to {large}")
+            total, at = total + large, at + small
+    except (IndexError, KeyError):
+        raise ValueError("the header of a page is cut off or no header") from None
+    return total
+
+
+def _struct(data: memoryview, at: int, depth: int = 0) -> tuple[dict[int, int], int]:
+    """The whole numbers of a struct by their field, and where it ends."""
+    found: dict[int, int] = {}
+    number = 0
+    while data[at]:
+        delta, kind = divmod(data[at], 16)
+        at += 1
+        if delta:
+            number += delta
+        else:
+            number, at = _whole(data, at)
+        if kind in _INTS:
+            found[number], at = _whole(data, at)
+        else:
+            at = _after(data, at, kind, depth)
+    return found, at + 1
+
+
+def _after(data: memoryview, at: int, kind: int, depth: int) -> int:
+    """Where a value that is no whole number ends."""
+    if kind in _FALSE_TRUE:
+        return at
+    if kind == _BYTE:
+        return at + 1
+    if kind == _DOUBLE:
+        return at + 8
+    if kind == _BINARY:
+        size, at = _varint(data, at)
+        return at + size
+    if kind == _STRUCT and depth < _DEEPEST:
+        return _struct(data, at, depth + 1)[1]
+    raise ValueError(f"the header of a page has a value of kind {kind}")
+
+
+def _whole(data: memoryview, at: int) -> tuple[int, int]:
+    """A signed number in zigzag, and where it ends."""
+    value, at = _varint(data, at)
+    return (value >> 1) ^ -(value & 1), at
+
+
+def _varint(data: memoryview, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        byte = data[at]
+        value, at = value | (byte & 127) << shift, at + 1
+        if byte < 128:
+            return value, at
+    raise ValueError("the header of a page has a number of more than ten bytes")

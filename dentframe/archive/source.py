@@ -81,14 +81,16 @@ class Alone:
 
     def read(self, jobs: Iterable[Job]) -> Iterator[Answer]:
         """The answers of the archive, and an error for each window that it does not hold."""
-        for (name, topics), group in _groups(jobs).items():
-            meter = self._meter(name)
-            here = self._held(meter, topics)
-            yield from self._answers(meter, [job for job in group if _in(job.window, here)])
-            for job in (job for job in group if not _in(job.window, here)):
-                damaged = (meter.damaged or {}).get(job.window.year)
-                yield Answer(job, error=damaged or self._lacks(job, here))
-        self._meters = {}
+        try:
+            for (name, topics), group in _groups(jobs).items():
+                meter = self._meter(name)
+                here = self._held(meter, topics)
+                yield from self._answers(meter, [job for job in group if _in(job.window, here)])
+                for job in (job for job in group if not _in(job.window, here)):
+                    damaged = (meter.damaged or {}).get(job.window.year)
+                    yield Answer(job, error=damaged or self._lacks(job, here))
+        finally:
+            self._meters = {}  # also where the reading ends early: the next one looks anew
 
     def _answers(self, meter: Meter, jobs: Sequence[Job]) -> Iterator[Answer]:
         """The answers that are whole; where some are damaged, window by window."""

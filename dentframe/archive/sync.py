@@ -1,4 +1,4 @@
-"""`sync` copies a portfolio into an archive: it plans, asks, keeps and settles.
+"""`sync` copies a portfolio into an archive: it plans, asks, keeps, settles and reports.
 
 What is asked for is what the archive lacks: the windows of each meter that it does not hold for
 good. Each answer is on the disk before the next one is taken.
@@ -7,11 +7,13 @@ good. Each answer is on the disk before the next one is taken.
 from __future__ import annotations
 
 import contextlib
+import math
 import time
-from collections import Counter
+import warnings
+from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,7 +21,7 @@ import pandas as pd
 
 from dentframe.archive import files
 from dentframe.archive.store import opened
-from dentframe.archive.sync_report import Bar, Counts, Missing, SyncReport
+from dentframe.cards import Card, html_of
 from dentframe.cloud.client import default_client
 from dentframe.cloud.fetch import Job, stops_all
 from dentframe.cloud.planner import Window, plan
@@ -28,13 +30,12 @@ from dentframe.frame.request import resolve
 from dentframe.times.ranges import time_range
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from dentframe.archive.store import Archive
     from dentframe.cloud.client import DentCloud
     from dentframe.cloud.fetch import Answer
-    from dentframe.errors import DentError
     from dentframe.frame.request import Request
 
 
@@ -85,6 +86,254 @@ def need(
 def jobs(needs: Mapping[str, Need], topics: tuple[str, ...]) -> Iterator[Job]:
     """The jobs one by one, a meter's years in order, so that few are open at a time."""
     return (Job(m, window, topics) for m, one in needs.items() for window in one.windows)
+
+
+_SHOWN = 10
+
+
+class Missing(NamedTuple):
+    """One window that is missing."""
+
+    meter: str
+    window: str
+    reason: str
+
+
+@dataclass(frozen=True, repr=False)
+class SyncReport:
+    """What a sync did; every window of its span is kept, empty, held or failed.
+
+    Attributes
+    ----------
+    archive : str
+        The archive's folder.
+    meters : int
+        How many meters were synced.
+    start, end : pandas.Timestamp
+        The half-open span, UTC.
+    topics : tuple of str
+        The request keys.
+    requests : int
+        The getData requests that were sent, retries included.
+    kept : int
+        Windows that were read and kept.
+    empty : int
+        Windows for which the service has no reading; that is kept too.
+    held : int
+        Windows that the archive held already: complete, and 48 h old when they were read.
+    failures : tuple of Missing
+        Windows that could not be read, each with its reason.
+    bytes : int
+        The bodies of the answers together, without those from the cache [B].
+    seconds : float
+        How long it took [s].
+    stopped : str or None
+        Why it stopped before its end: an outage, a used-up quota.
+    damaged : tuple of Missing
+        Windows, or years, whose bytes on the disk had changed: the archive no longer holds
+        them, what lay in the span was asked for again, and the files are in
+        ``.dentframe/damaged``.
+
+    Examples
+    --------
+    >>> report = sync("P482311252", "2023-12", topics="kWHNet", archive="meters", progress=False)
+    >>> len(report.missing)
+    0
+    """
+
+    archive: str
+    meters: int
+    start: pd.Timestamp
+    end: pd.Timestamp
+    topics: tuple[str, ...]
+    requests: int = 0
+    kept: int = 0
+    empty: int = 0
+    held: int = 0
+    failures: tuple[Missing, ...] = ()
+    bytes: int = 0
+    seconds: float = 0.0
+    stopped: str | None = None
+    damaged: tuple[Missing, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is missing."""
+        return not self.failures
+
+    @property
+    def failed(self) -> int:
+        """Windows that could not be read."""
+        return len(self.failures)
+
+    @property
+    def missing(self) -> pd.DataFrame:
+        """What is missing and why, one row a window: ``meter``, ``window``, ``reason``."""
+        return pd.DataFrame(list(self.failures), columns=list(Missing._fields), dtype="str")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as plain values, ready for JSON."""
+        told = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "failures"}
+        return told | {
+            "start": self.start.isoformat(),
+            "end": self.end.isoformat(),
+            "topics": list(self.topics),
+            "failed": self.failed,
+            "ok": self.ok,
+            "damaged": [one._asdict() for one in self.damaged],
+            "missing": [one._asdict() for one in self.failures],
+        }
+
+    def __str__(self) -> str:
+        span = f"{self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M} UTC"
+        kept = f"{self.kept} kept, {self.held} held already, {self.empty} without a reading"
+        lines = [
+            f"Synced {self.meters} meter(s), {span}, into {self.archive}",
+            f"  {self.requests} request(s), {_size(self.bytes)}, {spoken(self.seconds)}",
+            f"  windows: {kept}, {self.failed} missing",
+        ]
+        lines += [f"  stopped: {self.stopped}"] if self.stopped else []
+        lines += [f"  damaged {m.meter} {m.window}: {m.reason}" for m in self.damaged[:_SHOWN]]
+        lines += [f"  missing {m.meter} {m.window}: {m.reason}" for m in self.failures[:_SHOWN]]
+        lines += [f"  and {self.failed - _SHOWN} more: see .missing"] * (self.failed > _SHOWN)
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return html_of(_card, self)
+
+
+def counted(report: SyncReport, answer: Answer) -> SyncReport:
+    """The report with one answer more."""
+    good, rows = answer.error is None, bool(answer.rows)
+    return replace(
+        report,
+        requests=report.requests + answer.sends,
+        kept=report.kept + (good and rows),
+        empty=report.empty + (good and not rows),
+        bytes=report.bytes + (0 if answer.cached else answer.size),
+    )
+
+
+def _card(report: SyncReport) -> Card:
+    told = ", ".join(f"{getattr(report, n):,} {n}" for n in ("kept", "held", "empty", "failed"))
+    left = report.failed - _SHOWN
+    return Card(
+        title=str(report).partition("\n")[0],
+        facts=(
+            ("requests", f"{report.requests:,}, {_size(report.bytes)}, {spoken(report.seconds)}"),
+            ("windows", told),
+            ("stopped", report.stopped or ""),
+        ),
+        heads=Missing._fields,
+        rows=report.failures[:_SHOWN],
+        notes=[f"And {left:,} more: see .missing."] if left > 0 else [],
+    )
+
+
+def _size(size: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
+_REMEMBERED = 300
+"""The pace is that of so many answers: a minute's at the service's limit."""
+
+
+def time_to_go(left: int, rate: float, times: Sequence[float]) -> float:
+    """How long the requests that are left take: at the pace observed, at most the rate limit [s].
+
+    Parameters
+    ----------
+    left : int
+        Requests that are left.
+    rate : float
+        The rate limit [1/s].
+    times : sequence of float
+        When the last requests were answered, in order [s].
+    """
+    seen = times[-1] - times[0] if len(times) > 1 else 0.0
+    per_request = seen / (len(times) - 1) if seen > 0 else 0.0
+    return max(left, 0) * max(per_request, 1 / rate)
+
+
+def spoken(seconds: float) -> str:
+    """A time as one says it: ``50 s``, ``12 min``, ``3 h 20 min``, ``1 d 9 h``; rounded up."""
+    minutes = math.ceil(seconds / 60)
+    if seconds <= 90:
+        return f"{math.ceil(seconds)} s"
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {rest} min"
+    days, hours = divmod(math.ceil(minutes / 60), 24)
+    return f"{days} d {hours} h"
+
+
+class Bar:
+    """A progress bar on standard error, over windows, with an honest time to go.
+
+    Parameters
+    ----------
+    windows, requests : int
+        What there is to read, and the requests it takes.
+    rate : float
+        The rate limit [1/s].
+    shown : bool or None
+        None: in a terminal or a notebook.
+    clock : callable
+        As ``time.monotonic``.
+    """
+
+    def __init__(
+        self,
+        windows: int,
+        requests: int,
+        rate: float,
+        shown: bool | None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._left, self._rate, self._clock = requests, rate, clock
+        self._times: deque[float] = deque(maxlen=_REMEMBERED)
+        self._bar: Any = None
+        if windows and shown is not False:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                from tqdm.auto import tqdm
+            form = "{l_bar}{bar}| {n_fmt}/{total_fmt} windows [{elapsed}{postfix}]"
+            off = None if shown is None else False
+            self._bar = tqdm(
+                total=windows, unit="window", leave=False, disable=off, bar_format=form
+            )
+        self._say(refresh=True)
+
+    def step(self, *, asked: bool) -> None:
+        """Note a window that is done, and whether it was asked for."""
+        if asked:
+            self._left -= 1
+            self._times.append(self._clock())
+        self._say(refresh=False)
+        if self._bar is not None:
+            self._bar.update()
+
+    def _say(self, *, refresh: bool) -> None:
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"{spoken(self.to_go)} to go", refresh=refresh)
+
+    @property
+    def to_go(self) -> float:
+        """How long the rest takes at least [s]."""
+        return time_to_go(self._left, self._rate, self._times)
+
+    def close(self) -> None:
+        """Clear it."""
+        if self._bar is not None:
+            self._bar.close()
 
 
 def sync(
@@ -154,31 +403,24 @@ def sync(
     begun = time.monotonic()
     with files.lock(store.path):
         with _writing(store):
-            _sweep(store)
+            for half in (store.path / files.OWN / "aside").glob("*"):
+                half.unlink(missing_ok=True)  # a killed sync was writing it: it has no place yet
             store.keep_topics(client.get_topics())
-            damaged = _mend(store, request)
+            # What is damaged of the years to be synced is set aside, and so asked for again.
+            years = range(request.start.year, request.end.year + 1)
+            mended = {meter: store.meter(meter).mend(years) for meter in request.meters}
+            damaged = [Missing(meter, *lost) for meter, all_ in mended.items() for lost in all_]
         needs = _needs(store, client, request, now)
         windows = sum(len(one.windows) for one in needs.values())
         requests = windows - sum(one.free for one in needs.values())
-        run = _Run(store, needs, request.topics, Bar(windows, requests, client.rate, progress))
+        empty = SyncReport(
+            str(store.path), len(request.meters), request.start, request.end, request.topics,
+            held=sum(one.held for one in needs.values()), damaged=tuple(damaged),
+        )  # fmt: skip
+        run = _Run(store, needs, empty, Bar(windows, requests, client.rate, progress))
         run.all(client)
-    return _report(store, request, run, damaged, time.monotonic() - begun)
-
-
-def _sweep(store: Archive) -> None:
-    """Remove what a killed sync was writing: it never took its place."""
-    for half in (store.path / files.OWN / "aside").glob("*"):
-        half.unlink(missing_ok=True)
-
-
-def _mend(store: Archive, request: Request) -> list[Missing]:
-    """Set aside what is damaged of the years to be synced, so that it is asked for again."""
-    years = range(request.start.year, request.end.year + 1)
-    return [
-        Missing(meter, window, reason)
-        for meter in request.meters
-        for window, reason in store.meter(meter).mend(years)
-    ]
+    seconds = time.monotonic() - begun
+    return replace(run.report, failures=tuple(run.failures), seconds=seconds)
 
 
 def _needs(
@@ -204,20 +446,17 @@ class _Run:
 
     store: Archive
     needs: Mapping[str, Need]
-    topics: tuple[str, ...]
+    report: SyncReport
     bar: Bar
-    counts: Counts = field(default_factory=Counts)
     failures: list[Missing] = field(default_factory=list)
-    stopped: DentError | None = None
     _left: Counter[str] = field(default_factory=Counter)
     _settling: Future[None] | None = None
-    _pool: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="dentframe-settle")
-    )
+    _pool: ThreadPoolExecutor = field(init=False)
 
     def all(self, client: DentCloud) -> None:
         """Read it all; after a refused key what was read is settled too."""
         self._left.update({meter: len(one.windows) for meter, one in self.needs.items()})
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="dentframe-settle")
         with contextlib.closing(self.bar), self._pool:
             try:
                 for answer in client.read(self._jobs(), eager=False, store=False):
@@ -229,17 +468,18 @@ class _Run:
             self._settle()
 
     def _jobs(self) -> Iterator[Job]:
-        for job in jobs(self.needs, self.topics):
-            if self.stopped is None:
+        for job in jobs(self.needs, self.report.topics):
+            if self.report.stopped is None:
                 yield job
             else:
-                self._fail(job, f"not asked for, since: {self.stopped}")
+                self._fail(job, f"not asked for, since: {self.report.stopped}")
 
     def _take(self, answer: Answer) -> None:
-        self.counts = self.counts.plus(answer)
+        self.report = counted(self.report, answer)
         if answer.error is not None:
             self._fail(answer.job, str(answer.error))
-            self.stopped = answer.error if stops_all(answer.error) else self.stopped
+            if stops_all(answer.error):
+                self.report = replace(self.report, stopped=str(answer.error))
         elif answer.read_at is not None:
             with _writing(self.store):
                 self.store.keep(answer, answer.read_at)
@@ -274,25 +514,3 @@ def _writing(store: Archive) -> Iterator[None]:
             f"Cannot write to the archive {store.path}: {error}. What was kept before is safe. "
             "Make room, or see who may write there, and sync again: it goes on where it was."
         ) from error
-
-
-def _report(
-    store: Archive, request: Request, run: _Run, damaged: Iterable[Missing], seconds: float
-) -> SyncReport:
-    counts = run.counts
-    return SyncReport(
-        archive=str(store.path),
-        meters=len(request.meters),
-        start=request.start,
-        end=request.end,
-        topics=request.topics,
-        requests=counts.requests,
-        kept=counts.kept,
-        empty=counts.empty,
-        held=sum(one.held for one in run.needs.values()),
-        failures=tuple(run.failures),
-        bytes=counts.size,
-        seconds=seconds,
-        stopped=None if run.stopped is None else str(run.stopped),
-        damaged=tuple(damaged),
-    )

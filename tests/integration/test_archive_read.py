@@ -245,6 +245,33 @@ def test_conflicting_rows_keep_their_flag_on_dask(tmp_path):
         assert any("conflicting_duplicate" in x for x in found["flags"])
 
 
+def test_what_came_twice_is_forgotten_where_a_later_answer_is_right(tmp_path):
+    """A month with doubled and conflicting rows on two days, then the second day anew."""
+
+    def rows(day, twice):
+        times = [f"{h:02d}:{m:02d}" for h in range(24) for m in (2, 17, 32, 47)]
+        cells = {"kWHNet/Elm/A": "1", "kWHNet/Elm/B": "2"}
+        found = [{"date": f"2024-01-{day:02d}", "time": t, **cells} for t in times]
+        again = [{**found[i], "kWHNet/Elm/B": "9"} for i in (3, 4)] if twice else []
+        return found + again
+
+    archive = Archive(tmp_path / "a")
+    for what, days in ((Window(2024, 1), (True, True)), (Window(2024, 1, 2), (True, False))):
+        source = emulator.Fixed({"P1": [r for d in (1, 2) for r in rows(d, days[d - 1])]})
+        with (
+            emulator.serve(source, rate=None, concurrency=None) as cloud,
+            client_of(cloud, tmp_path / str(what)) as client,
+        ):
+            fill(archive, client, ["P1"], [what], ("kWHNet",))
+    for settle in (contextlib.nullcontext, archive.settle):
+        settle()
+        with pytest.warns(ReadingWarning, match=r"2 cell\(s\) came twice"):
+            told = archive.read("P1", "2024-01").attrs["dentcloud"]
+        (run,) = told["duplicates"]["P1"]["kWHNet/Elm/A"]
+        assert run == ["2024-01-01T00:47:00+00:00", "2024-01-01T01:02:00+00:00", 2]
+        assert [run[2] for run in told["conflicts"]["P1"]["kWHNet/Elm/B"]] == [2]
+
+
 def test_rows_that_came_twice_keep_their_flag(tmp_path):
     """From the archive and on Dask as from the cloud; a blank cell of theirs has none."""
     times = ["00:02", "00:17", "00:17", "00:32", "00:47", "01:02", "01:17"]

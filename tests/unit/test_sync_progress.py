@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dentframe.archive.sync_report import Bar, spoken, time_to_go
+from dentframe.archive.sync import Bar, spoken, time_to_go
 
 
 def test_the_time_to_go_by_hand():

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from dentframe import SyncReport
-from dentframe.archive.sync_report import Counts, Missing
+from dentframe.archive.sync import Missing, counted
 from dentframe.cloud import Answer, Job, Window
 from dentframe.errors import UnavailableError
 
@@ -77,8 +77,8 @@ def test_it_is_ready_for_json_and_frozen():
 def test_counts_of_answers():
     """A window is kept, empty or neither; the cache's bodies are no traffic."""
     job = Job("P1", Window(2023, 1), ("A",))
-    counts = Counts()
-    counts = counts.plus(Answer(job, error=UnavailableError("no"), sends=8))
-    counts = counts.plus(Answer(job, cached=True, size=500))
-    counts = counts.plus(Answer(job, sends=2, size=70))
-    assert counts == Counts(requests=10, kept=0, empty=2, size=70)
+    report = replace(REPORT, requests=0, kept=0, empty=0, bytes=0)
+    report = counted(report, Answer(job, error=UnavailableError("no"), sends=8))
+    report = counted(report, Answer(job, cached=True, size=500))
+    report = counted(report, Answer(job, sends=2, size=70))
+    assert (report.requests, report.kept, report.empty, report.bytes) == (10, 0, 2, 70)
