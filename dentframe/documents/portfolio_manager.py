@@ -12,6 +12,7 @@ import pandas as pd
 from dentframe.documents.csv import save_csv
 from dentframe.documents.excel import save_workbook
 from dentframe.errors import ConfigError
+from dentframe.files import whole_file
 
 COLUMNS = (
     "Property Name", "Portfolio Manager Meter ID", "Meter Type", "Start Date", "End Date",
@@ -50,8 +51,7 @@ def to_portfolio_manager(
 
     Notes
     -----
-    Use is the bill's ``kwh``, else what the meters measured. Portfolio Manager distributes bills
-    over calendar months itself.
+    Use is the bill's ``kwh``. Portfolio Manager distributes bills over calendar months itself.
 
     Examples
     --------
@@ -96,9 +96,10 @@ def _row(run: Any, meters: Mapping[str, str] | None) -> tuple[Any, ...]:
 
 
 def _save(table: pd.DataFrame, path: Path) -> None:
-    if path.suffix == ".xlsx":
-        save_workbook({"Meter Entries": table}, path)
-    elif path.suffix == ".csv":
-        save_csv(table, path)
-    else:
+    if path.suffix not in {".xlsx", ".csv"}:
         raise ConfigError(f"Cannot write {path}: name a .xlsx or .csv file.")
+    with whole_file(path) as part:
+        if path.suffix == ".xlsx":
+            save_workbook({"Meter Entries": table}, part)
+        else:
+            save_csv(table, part)

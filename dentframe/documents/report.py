@@ -18,6 +18,7 @@ import pandas as pd
 
 from dentframe.documents.excel import save_workbook
 from dentframe.documents.html import filled
+from dentframe.files import whole_file, write_whole
 
 if TYPE_CHECKING:
     from dentframe.money.portfolio import Report, SiteReport
@@ -55,7 +56,7 @@ def page(of: Report, path: str | Path | None = None) -> str:
         totals=_totals(of),
     )
     if path is not None:
-        Path(path).write_text(text, encoding="utf-8")
+        write_whole(Path(path), text.encode(), 0o644)
     return text
 
 
@@ -70,7 +71,8 @@ def workbook(of: Report, path: Path) -> Path:
             columns=["site", "meter", "last reading"],
         ),
     }
-    save_workbook(sheets, path)
+    with whole_file(path) as part:
+        save_workbook(sheets, part)
     return path
 
 
@@ -120,24 +122,24 @@ def _anchor(of: SiteReport) -> str:
 
 
 def _totals(of: Report) -> list[tuple[str, str]]:
-    table = of.table
-    cost = [x for x in table["cost"] if x is not None]
-    currency = ", ".join(dict.fromkeys(x.site.currency for x in of.sites))
+    """The sums of what is known; how many months are not stands beside them."""
+    energy = of.table["energy"].astype(float)
+    unknown, billed = int(energy.isna().sum()), int(of.table["cost"].notna().sum())
+    costs: dict[str, Any] = {}
+    for x in of.sites:
+        paid = [c for c in x.months["cost"] if c is not None]
+        costs[x.site.currency] = costs.get(x.site.currency, 0) + sum(paid)
+    paid_in = ", ".join(f"{number(v)} {k}" for k, v in costs.items() if v)
+    some = f" for {billed} of {len(energy)} months" if billed < len(energy) else ""
+    without = f" without {unknown} of {len(energy)} months" if unknown else ""
     return [
         ("Sites", str(len(of.sites))),
-        ("Energy", _known_energy(table["energy"].astype(float))),
-        ("Cost", f"{number(sum(cost))} {currency}" if cost else "no bills"),
-        ("Coverage", f"{table['coverage'].mean():.1%}"),
+        ("Energy", f"{number(energy.sum(min_count=1))} kWh{without}"),
+        ("Cost", f"{paid_in}{some}" if billed else "no bills"),
+        ("Coverage", f"{of.table['coverage'].mean():.1%}"),
         ("Silent meters", str(sum(len(x.silent) for x in of.sites))),
         ("Open exceptions", str(sum(x.exceptions for x in of.sites))),
     ]
-
-
-def _known_energy(energy: pd.Series[float]) -> str:
-    """The sum of the months that are known; how many are not stands beside it."""
-    unknown = int(energy.isna().sum())
-    left_out = f" without {unknown} of {len(energy)} months" if unknown else ""
-    return f"{number(energy.sum(min_count=1))} kWh{left_out}"
 
 
 def _site(of: SiteReport) -> dict[str, Any]:
