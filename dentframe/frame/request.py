@@ -17,6 +17,7 @@ from dentframe.errors import (
     UnitError,
     UnknownMeterError,
     UnknownTopicError,
+    by,
     did_you_mean,
 )
 from dentframe.wire.columns import split_element
@@ -92,7 +93,7 @@ def parse_meters(meter: Any) -> dict[str, tuple[str, ...] | None]:
         raise ConfigError(
             f"Cannot read meter {meter!r}: it is no meter's name. Use {METER_EXAMPLE!r}, one "
             f"element of it {METER_EXAMPLE + '_A'!r}, or a list of such; "
-            "get_meters() lists the account's meters."
+            f"{by('get_meters()', 'dentframe meters')} lists the account's meters."
         )
     found: dict[str, tuple[str, ...] | None] = {}
     for name in names:
@@ -126,7 +127,8 @@ def check_meters(meters: Sequence[str], known: Sequence[str]) -> None:
         if name not in known:
             raise UnknownMeterError(
                 f"Cannot read meter {name!r}: the account has no such meter"
-                f"{_meant(name, known)} get_meters() lists its {len(known)} meters."
+                f"{_meant(name, known)} {by('get_meters()', 'dentframe meters')} lists its "
+                f"{len(known)} meters."
             )
 
 

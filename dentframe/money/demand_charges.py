@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from dentframe.errors import ConfigError, CoverageError
+from dentframe.errors import ConfigError, CoverageError, by
 from dentframe.metering import blocks
 from dentframe.metering.cumulative import STATUSES, share, status
 from dentframe.metering.registers import HOUR, resolve
@@ -267,8 +267,9 @@ def _elsewhere(
     if worst.sure or worst.room <= 0:
         return worst.sure, ""
     who = ", ".join(c.name for c, blank in zip(series, worst.missing, strict=True) if blank)
-    told = f" If {who} cannot have drawn {worst.room:.2f} kW then, state that as max_kw="
-    return False, f"{told} in RegisterRules: then the peak lies elsewhere, and it is accepted."
+    told = f" If {who} cannot have drawn {worst.room:.2f} kW then, state that as "
+    told += by("max_kw= in RegisterRules", "--max-kw")
+    return False, f"{told}: then the peak lies elsewhere, and it is accepted."
 
 
 def _scale(series: Sequence[Cumulative], top: Candidates) -> float:

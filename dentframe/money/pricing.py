@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import pandas as pd
 
-from dentframe.errors import ConfigError, did_you_mean
+from dentframe.errors import ConfigError, by, did_you_mean
 from dentframe.money.occupancy import factor, midnights
 from dentframe.money.rounding import EXACT, add, exact, rounded
 from dentframe.money.statement import Line, Reading, priced
@@ -187,8 +187,13 @@ class Case:
         if told is None:
             raise ConfigError(
                 f"Cannot price charge {charge.name!r}: its ratchet looks back on earlier months, "
-                f"and history= does not have them. Pass history={{{charge.name!r}: [...]}} with "
-                "the measured demand of earlier months, the oldest first ([] if there is none)."
+                + by(
+                    "and history= does not have them. Pass "
+                    f"history={{{charge.name!r}: [...]}} with the measured demand of earlier "
+                    "months, the oldest first ([] if there is none).",
+                    "and their peaks are not given. Give --history PEAKS.csv with the columns "
+                    f"period (2023-11) and peak or {charge.name!r}; with no row if there is none.",
+                )
             )
         return [EXACT.plus(Decimal(str(x))) for x in told]
 

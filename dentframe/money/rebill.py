@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe.errors import ConfigError
+from dentframe.errors import ConfigError, by
 from dentframe.frame.quantify import dequantify
 from dentframe.money import outcome
 from dentframe.money.rebilling import OTHERS, Before, Rebilling, rebilled
@@ -158,9 +158,10 @@ def _terms(old: Record, given: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
     if found["others"] not in OTHERS:
         raise ConfigError(
             f"Cannot re-bill {old.bill.name!r}: nothing says what those are billed whose meters "
-            f'were right (others={found["others"]!r}). State others = "bill" (all that is '
+            f'were right (others = {found["others"]!r}). State others = "bill" (all that is '
             'computed) or others = "landlord" (the landlord bears the difference) in a table '
-            "[rebill] of the corrections' file or the site's, or pass others=."
+            "[rebill] of the corrections' file or the site's, or "
+            + by("pass others=.", "give --others.")
         )
     for k in ("interest_from", "issued", "due"):
         found[k] = None if found[k] is None else _date(found[k], k)
@@ -168,8 +169,8 @@ def _terms(old: Record, given: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
         rate = exact(found["interest"])
         if rate is None or rate < 0 or found["issued"] is None:
             raise ConfigError(
-                f"Cannot use interest={found['interest']!r}: it is a rate in per cent a year, and "
-                "runs until the new papers are issued: state issued = 2024-02-05 or the like."
+                f"Cannot use interest = {found['interest']!r}: it is a rate in per cent a year, "
+                "and runs until the new papers are issued: state issued = 2024-02-05 or the like."
             )
         if found["interest_from"] is not None and found["interest_from"] > found["issued"]:
             raise ConfigError(
@@ -284,8 +285,9 @@ def _check_changes(changes: list[tuple[str, str]], accepted: list[str]) -> None:
     left = [f"{k}: {v}" for k, v in changes
             if not any(k == x or k.startswith(f"{x}.") for x in accepted)]  # fmt: skip
     if left:
+        name = left[0].split(":")[0]
         raise ConfigError(
             f"Cannot re-bill: beside the corrections {len(left)} things differ from the record: "
             f"{'; '.join(left[:10])}. Take the record's own, or accept each by its name: "
-            f"accept_change=[{left[0].split(':')[0]!r}] (--accept-change on the command line)."
+            + by(f"accept_change=[{name!r}].", f"--accept-change {name}.")
         )

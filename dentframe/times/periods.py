@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from dentframe.errors import RangeError
+from dentframe.errors import RangeError, by
 from dentframe.times.ranges import Zone, check_spelling, instant, is_utc, localize, minutes, zone
 from dentframe.wire.topics import TOPICS
 
@@ -95,14 +95,15 @@ def _freq_text(freq: Any) -> str:
 def _freq_help(text: str) -> str:
     found = re.match(r"^(\d*)([A-Za-z]+)", text)
     start_form = _START_FORM.get(found[2]) if found else None
+    named = by(f"freq={text!r}", f"--freq {text}")
     if start_form is None:
         topic = f"it is a topic: say topic={text!r}" if text in TOPICS else "it is not known here"
         return (
-            f"Cannot use freq={text!r}: {topic}. Use a start-anchored one "
-            "(15min, h, D, W-MON, MS, QS, YS, or a multiple), Monthly(day=...), or a list of edges."
+            f"Cannot use {named}: {topic}. Use a start-anchored one (15min, h, D, W-MON, MS, QS, "
+            + by("YS, or a multiple), Monthly(day=...), or a list of edges.", "YS, or a multiple).")
         )
     return (
-        f"Cannot use freq={text!r}: periods here are named by their start. "
+        f"Cannot use {named}: periods here are named by their start. "
         f"Use {(found[1] if found else '') + start_form!r}."
     )
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from dentframe.errors import RangeError
+from dentframe.errors import RangeError, by
 
 Zone: TypeAlias = str | dt.tzinfo | None
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -217,7 +217,7 @@ def _whole(start: Any) -> tuple[pd.Timestamp, pd.Timestamp]:
     if period is None:
         raise RangeError(
             f"Cannot read {start!r} without an end: it names no whole year, month or day. "
-            'Give an end (end="now" reads up to the present).'
+            + by('Give an end (end="now" reads up to the present).', "Give END, a time or now.")
         )
     return period.start_time.as_unit("us"), (period + 1).start_time.as_unit("us")
 

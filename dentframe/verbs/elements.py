@@ -80,11 +80,13 @@ def nothing_answers(frame: pd.DataFrame, topics: Sequence[str], *, of_demand: bo
     register = next((t for t in there if kind_of(t) == "register"), None)
     results = [x for x in labels if parse(x).topic in RESULTS]
     if of_demand:
-        hint = f"Read topics={topics!r} as well."
+        also = by(f"topics={topics!r}", f"--topics {','.join(topics)}")
+        hint = f"Read {also} as well."
         if results:
             hint = f"{results[0]!r} is a figure of a verb: ask the readings it was made of."
         elif register is not None and kind_of(topics[0]) != "register":
-            hint += " Or take clock blocks of the register: kind='block'."
+            blocks = by("kind='block'", "--window 15min")
+            hint += f" Or take clock blocks of the register: {blocks}."
         return KindError(f"Cannot compute demand: no column of a whole element is {lacks}{hint}")
     head = f"Cannot compute energy: no column of a whole element ({topics[0]}/Elm/...) is {lacks}"
     if results:
@@ -98,7 +100,7 @@ def nothing_answers(frame: pd.DataFrame, topics: Sequence[str], *, of_demand: bo
             "(some are calculated in the meter). Read the element's own column."
         )
     hint = f"For its energy pass topic={register!r}." if register else 'Read topics=["kWHNet"] too.'
-    return KindError(head + hint)
+    return KindError(head + by(hint, "Read --topics kWHNet too."))
 
 
 def keyed(series: Iterable[Cumulative]) -> dict[Element, Cumulative]:

@@ -71,6 +71,32 @@ def test_a_history_that_would_bill_wrongly_is_refused(here, capsys, text, told):
     assert told in capsys.readouterr().err
 
 
+def test_what_a_bill_lacks_is_named_as_the_command_line_has_it(here, capsys):
+    """No Python where an option is meant; a history of no month is a file without rows."""
+    assert cli.main(CALL) == 2
+    told = capsys.readouterr().err
+    assert "Give --history PEAKS.csv" in told
+    assert "history=" not in told
+    (here / "none.csv").write_text("period,peak\n")
+    assert cli.main([*CALL, "--history", "none.csv"]) == 0
+    for more, hint in (
+        (["peaks", METER, "2023-12", "--tz", LA, "--topics", "kWHNet"], "--window 15min"),
+        (["energy", METER, "2023-12", "--tz", LA, "--freq", "M"], "Cannot use --freq M"),
+        (["energy", "P9", "2023-12", "--tz", LA], "dentframe meters lists"),
+        (["read", METER, "2023-12-05T08:00"], "Give END"),
+    ):
+        assert cli.main(more) == 2
+        assert hint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("power", ["B=60", f"{METER}_B=60"])
+def test_a_power_is_given_with_or_without_its_meter(here, capsys, power):
+    """--max-kw B=60 is of the meter that is billed."""
+    (here / "none.csv").write_text("period,peak\n")
+    assert cli.main([*CALL, "--history", "none.csv", "--max-kw", power, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["lines"]
+
+
 def test_a_bill_compares_with_last_year(here, capsys):
     """--compare shows thirteen months, the same month of last year first."""
     (here / "peaks.csv").write_text("period,Demand\n2023-11-01,800\n")
