@@ -190,6 +190,8 @@ _WIDTHS = (32, 24, 14, 13, 12, 14, 12, 11, 44, 44)
 _READING_WIDTHS = (28, 24, 17, 27, 24, 17, 22, 14, 14, 14, 8, 11, 12, 60)
 _WIDE, _YES = sum(_WIDTHS) - 20, ("no", "yes")
 _TEXT: dict[str, Any] = {"text_wrap": True}
+_AFTER: dict[str, Any] = {"text_wrap": True, "align": "left", "indent": 1}
+"""A text after a number: with a gap between them."""
 _RIGHT: dict[str, Any] = {"text_wrap": True, "align": "right"}
 _HEAD: dict[str, Any] = {"text_wrap": True, "bold": True}
 _RIGHT_HEAD: dict[str, Any] = {**_HEAD, "align": "right"}
@@ -318,10 +320,13 @@ def _statement(sheet: Sheet, of: Statement) -> None:
     for at, x in enumerate(of.lines, first):
         cells = [x.name, x.element, quantity(x, of, first), x.unit, x.rate, amount(at, x, of)]
         state = [x.status, _share(x.coverage), tables.note(x), labels(x.flags)]
-        sheet.row([*cells, *state], _TEXT, _TEXT, used, _TEXT, rate, owed, _TEXT, _PERCENT, _TEXT)
+        sheet.row(
+            [*cells, *state], _TEXT, _TEXT, used, _AFTER, rate, owed, _AFTER, _PERCENT, _AFTER
+        )
     total = Formula(f"=SUM(F{first}:F{last})", of.total)
     line = {"bold": True, "top": 2}
-    sheet.row(["Total", None, None, of.currency, None, total, *[None] * 4], {**owed, **line})
+    cells = ["Total", None, None, of.currency, None, total, *[None] * 4]
+    sheet.row(cells, line, {**owed, **line})
     sheet.row()
     for name, meaning in explained(of):
         sheet.text(f"{name}: {meaning}", len(SHEET_COLUMNS), _WIDE)

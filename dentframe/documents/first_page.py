@@ -50,8 +50,7 @@ METERS = (
 )  # fmt: skip
 PARTS = (
     ("Meter", "element"), ("Opening", "opening", "opening_at", "opening_note"),
-    ("Closing", "closing", "closing_at", "closing_note"), ("Multiplier", "factor"),
-    ("Counts for", "used unit"),
+    ("Closing", "closing", "closing_at", "closing_note"), ("Counts for", "used unit", "factor"),
 )  # fmt: skip
 COMPARED = (
     ("Bill", "name", "dates"), ("Used", "quantity unit"), ("Amount", "amount"),
@@ -69,7 +68,7 @@ class FirstPage:
     sender, to, facts
         Who bills whom, as lines; what there is to know, as pairs.
     mark : str
-        What sets an estimated bill apart.
+        What sets a bill apart that is estimated, or lacks readings.
     due, amount : str
         What is owed by when, as label and amount.
     charges, meters, parts, compared : list of dict
@@ -151,14 +150,19 @@ def _facts(of: Statement, letter: Letter, f: Formats) -> list[tuple[str, str]]:
 
 
 def _charge(x: Line, letter: Letter, f: Formats) -> Texts:
-    name, _, part = x.name.rpartition(": ")
     return {
-        "name": visible(f"{name}: {_PARTS[part]}" if part in _PARTS else x.name),
+        "name": visible(_called(x)),
         "about": _about(x, letter, f),
         "quantity": visible(_quantity(x, letter, f)),
         "charged": f.number(x.share.charged) if x.share else "",
         "amount": f.number(x.amount),
     }
+
+
+def _called(x: Line) -> str:
+    """What a charge is called for somebody who knows nothing of meters."""
+    name, _, part = x.name.rpartition(": ")
+    return f"{name}: {_PARTS[part]}" if part in _PARTS else x.name
 
 
 def _quantity(x: Line, letter: Letter, f: Formats) -> str:
@@ -242,7 +246,7 @@ def _part(of: Statement, r: Reading, p: Part, f: Formats) -> Texts:
         "closing": f.number(p.closing),
         "closing_at": f.time(p.end.tz_convert(of.tz)),
         "closing_note": "calculated" if "closing" in p.calculated else "",
-        "factor": f.number(p.factor),
+        "factor": f"multiplier {f.number(p.factor)}",
         "used": f.number(p.used),
         "unit": r.unit,
     }
@@ -265,36 +269,52 @@ def _differs(r: Reading, f: Formats) -> str:
 # --- what must be known of the figures -----------------------------------------------------
 
 
+_PART = "only for a part of the time"
 _METERS = {
-    "estimated": "This meter's use is estimated",
-    "partial": "This meter was read only for a part of the time, and nothing is added for the rest",
-    "missing": "This meter was not read",
+    "estimated": ("This meter's use is estimated", "The use of these meters is estimated"),
+    "partial": (
+        f"This meter was read {_PART}, and nothing is added for the rest",
+        f"These meters were read {_PART}, and nothing is added for the rest",
+    ),
+    "missing": ("This meter was not read", "These meters were not read"),
 }
 _CHARGES = {
-    "estimated": "This charge rests on a figure that is estimated",
-    "partial": "This charge rests on a figure that was measured only for a part of the time",
-    "missing": "This charge rests on a figure that was not measured",
+    "estimated": (
+        "This charge rests on a figure that is estimated",
+        "These charges rest on figures that are estimated",
+    ),
+    "partial": (
+        f"This charge rests on a figure that was measured {_PART}",
+        f"These charges rest on figures that were measured {_PART}",
+    ),
+    "missing": (
+        "This charge rests on a figure that was not measured",
+        "These charges rest on figures that were not measured",
+    ),
 }
+"""Of one and of several, by status."""
 
 
 def _mark(of: Statement) -> str:
-    statuses = {r.status for r in of.readings} - {"recorded"}
-    return "Estimated bill" if statuses or any(x.status == "estimated" for x in of.lines) else ""
+    read = {r.status for r in of.readings}
+    if "estimated" in read | {x.status for x in of.lines}:
+        return "Estimated bill"
+    return "Incomplete readings" if read - {"recorded"} else ""
 
 
 def _measured(of: Statement) -> str:
     """In plain sentences what is not measured; ``""`` of a paper without meters."""
     read = [(r.element, r.status, r.flags) for r in of.readings]
-    charged = [(x.name, x.status, x.flags) for x in of.lines]
+    charged = [(_called(x), x.status, x.flags) for x in of.lines]
     told = []
     for words, found in ((_METERS, read), (_CHARGES, charged)):
         for status, what in words.items():
             names = dict.fromkeys(name for name, x, _ in found if x == status)
             flags = {y for _, x, f in found if x == status for y in f} & REASONS
             why = f" ({labels(sorted(flags))})" if flags and found is read else ""
-            told += [f"{what}: {', '.join(names)}{why}."] if names else []
-        names = dict.fromkeys(name for name, _, flags in found if _CORRECTED & {*flags})
-        told += [f"Corrected, as the audit sheet says: {', '.join(names)}."] if names else []
+            told += [f"{what[len(names) > 1]}: {', '.join(names)}{why}."] if names else []
+    names = dict.fromkeys(n for n, _, flags in (*read, *charged) if _CORRECTED & {*flags})
+    told += [f"Corrected, as the audit sheet says: {', '.join(names)}."] if names else []
     if not told and (read or any(status for _, status, _ in charged)):
         return "All readings are actual; nothing is estimated."
     return visible(" ".join(told))

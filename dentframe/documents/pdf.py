@@ -112,7 +112,7 @@ def _title(pdf: Any, text: str, room: float = 18) -> None:
     """A heading that is never the last thing on a page."""
     if pdf.will_page_break(room):
         pdf.add_page()
-    pdf.ln(2)
+    pdf.ln(1.2)
     pdf.set_text_color(BLACK)
     pdf.set_font(style="B", size=10.5)
     pdf.cell(0, 5.5, text, new_x="LMARGIN", new_y="NEXT")
@@ -130,9 +130,9 @@ def _pairs(pdf: Any, found: Sequence[tuple[str, str]], x: float, width: float) -
         pdf.set_x(x)
         pdf.set_font(style="", size=9)
         pdf.set_text_color(GREY)
-        pdf.cell(width, 5, name)
+        pdf.cell(width, 4.5, name)
         pdf.set_text_color(BLACK)
-        pdf.multi_cell(0, 5, text, align="L", new_x="LMARGIN", new_y="NEXT")
+        pdf.multi_cell(0, 4.5, text, align="L", new_x="LMARGIN", new_y="NEXT")
 
 
 # --- page one ----------------------------------------------------------------------------
@@ -192,7 +192,7 @@ def _owed(pdf: Any, of: Statement, first: FirstPage) -> None:
 def _block(pdf: Any, lines: Sequence[str], width: float) -> None:
     for i, text in enumerate(lines):
         pdf.set_font(style="" if i else "B", size=10)
-        pdf.multi_cell(width, 4.6, text, align="L", new_x="LMARGIN", new_y="NEXT")
+        pdf.multi_cell(width, 4.4, text, align="L", new_x="LMARGIN", new_y="NEXT")
 
 
 def _sentence(pdf: Any, text: str, size: float = 8.2) -> None:

@@ -271,6 +271,8 @@ def _openings(
         if f.stay.start != start or name not in closings or opening is None or pd.isna(opening):
             continue
         (read, closing), at = closings[name], f.row["open_at"]
+        if read > start:  # the edge lies in a gap: no reading is the printed one of both bills
+            continue
         swaps = [use.site.instant(x[0]) for x in use.site.elements[name].swaps]
         own = rounded(float(opening), places)
         if own != closing and not any(read <= x <= at for x in swaps):

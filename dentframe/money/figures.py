@@ -315,9 +315,9 @@ def parts(use: Usage, f: Figure) -> tuple[Part, ...]:
     fixes = [(*x.span(zone), x.factor) for x in own if x.factor is not None]
     if not fixes or low is None or pd.isna(low) or pd.isna(high) or pd.isna(opening):
         return ()
-    swaps = {use.site.instant(at): x for at, *x in use.site.elements[key].swaps}
+    swaps = {use.site.instant(at): (a, b) for at, a, b in use.site.elements[key].swaps}
     swaps |= {
-        x.span(zone)[0]: [float(x.closing), float(x.opening)]
+        x.span(zone)[0]: (float(x.closing), float(x.opening))
         for x in own
         if x.closing is not None and x.opening is not None
     }
@@ -325,22 +325,35 @@ def parts(use: Usage, f: Figure) -> tuple[Part, ...]:
     edges, found = sorted({low, high} | {x for x in inner if low < x < high}), []
     table = energy(use.frame, edges, detail=True, min_coverage=0, **use.keywords)
     rows, places = keyed(table, "start"), use.rules.places
-    for start, end in pairwise(edges):
-        row = rows[key, start.tz_convert("UTC")]
+    mine = [rows[key, x.tz_convert("UTC")] for x in edges[:-1]]
+    # What the register closes and opens with at each edge, and whether somebody read it.
+    shown = [(opening, opening, True), *map(_register, edges[1:], mine, [*mine[1:], {}])]
+    shown = [
+        (*swaps[x], True) if x in swaps else told for x, told in zip(edges, shown, strict=True)
+    ]
+    for (start, end), row, opens, closes in zip(
+        pairwise(edges), mine, shown, shown[1:], strict=False
+    ):
         times = next((x for a, b, x in fixes if a <= start < b), None) or Decimal(1)
-        read = {"opening": row["open_at"] == start, "closing": row["close_at"] == end}
-        closing = row["close_reading"] if read["closing"] else opening + row["raw"]
-        closing, after = swaps.get(end, (closing, closing))
-        first, last = rounded(float(opening), places), rounded(float(closing), places)
+        first, last = rounded(float(opens[1]), places), rounded(float(closes[0]), places)
         by_hand = rounded(EXACT.multiply(EXACT.subtract(last, first), times), places)
         used = rounded(float(row["energy"]), places)
         # What the printed readings give, unless more than their rounding lies between.
         near = abs(by_hand - used) <= (times + 1) * Decimal(1).scaleb(-(places or 9))
-        noted = {"opening": start in swaps, "closing": end in swaps}
-        unseen = tuple(x for x in read if not read[x] and not noted[x])
-        found.append(Part(start, end, first, last, times, by_hand if near else used, unseen))
-        opening = after
-    return tuple(found)
+        told = by_hand if near or {start, end} & {*swaps} else used
+        unseen = ("opening",) * (not opens[2]) + ("closing",) * (not closes[2])
+        found.append(Part(start, end, first, last, times, told, unseen))
+    return tuple(found) if any(x.factor != 1 for x in found) else ()
+
+
+def _register(at: pd.Timestamp, before: Row, after: Row) -> tuple[float, float, bool]:
+    """What a register closes and opens with at an instant, and whether it was read then."""
+    high, closing = before["close_at"], float(before["close_reading"])
+    if high == at:
+        return closing, closing, True
+    low, opening = after["open_at"], float(after["open_reading"])
+    between = opening + (closing - opening) * ((at - low) / (high - low))
+    return between, between, False
 
 
 def by_stay(

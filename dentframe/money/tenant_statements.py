@@ -37,7 +37,7 @@ from dentframe.money.shares import FEE, TITLES, WEIGHT_UNITS, Charge, part_of, w
 from dentframe.money.split_rules import PARTS
 from dentframe.money.statement import Day, Exchange, Letter, Line, Reading, Statement
 from dentframe.site.corrections import in_force
-from dentframe.site.elements import EXPORT
+from dentframe.site.elements import EXPORT, UNALLOCATED
 
 if TYPE_CHECKING:
     from dentframe.site.elements import Tenant
@@ -241,12 +241,19 @@ def _reading(of: Outcome, f: Figure) -> Reading:
         hi=_bound(of, f, "hi"),
         ct=f"CT {sizes} A" if sizes else "",
         exchanges=tuple(
-            Exchange(at, exact(float(closing)), exact(float(opening)))
+            Exchange(at, _noted(of, closing), _noted(of, opening))
             for at, closing, opening in swaps
             if low is not None and high is not None and low < at <= high
         ),
         parts=parts(of.whole, f),
     )
+
+
+def _noted(of: Outcome, value: float) -> Decimal:
+    """A reading that was noted at an exchange, no finer than others are printed."""
+    told, places = exact(float(value)), of.rules.places
+    finer = places is not None and told != rounded(told, places)
+    return rounded(told, places) if finer else told
 
 
 def _bound(of: Outcome, f: Figure, name: str) -> Decimal | None:
@@ -305,7 +312,8 @@ def _accepted(of: Outcome) -> list[tuple[set[str], str]]:
     table = exceptions(of) if of.bill.accepted else pd.DataFrame()
     return [
         (
-            {c.party for c in of.charges if x["subject"] in _subjects(of, c)},
+            {c.party for c in of.charges if x["subject"] in _subjects(of, c)}
+            - {EXPORT, UNALLOCATED},
             f"{_told(of, x['kind'], x['subject'])}: {x['reason']}.",
         )
         for x in table.to_dict("records")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import numpy as np
@@ -216,3 +217,28 @@ def test_a_difference_can_be_accepted_for_one_bill():
     run = split(bill(kwh=3300, accepted=said), site(), frame=readings(EVEN))
     assert run.ok
     assert set(run.exceptions["reason"]) == {"new wiring (accepted by J. Smith)"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject", "papers", "told"),
+    [
+        ("not_priced", "Jan", "AB", "The lines of the utility's bill price less energy than"),
+        ("negative_line", "Rebate", "AB", "The line Rebate of the utility's bill is negative"),
+        ("periods_differ", "A", "A", "The dates of A differ from those of the utility's bill"),
+        ("unallocated", "Energy: unexplained", "", "No rule says who bears Energy: unexplained"),
+    ],
+)
+def test_an_accepted_exception_stands_where_it_concerns(kind, subject, papers, told):
+    """On the papers of those whose line, dates or bill it is; the landlord's where nobody's."""
+    said = {"kind": kind, "element": subject, "reason": "as agreed", "by": "J. Smith"}
+    lines = (line("Energy", "energy", "600.00", kwh=2900), line("Rebate", "fixed", "-5.00"))
+    tenants = [tenant("A", "A", end="2024-01-31"), tenant("B", "B")]
+    rules = {"lines": LINES | {"fixed": "days"}, "agree": 50}
+    where = site(tenants, rules=rules, landlord="Owner")
+    run = split(bill(*lines, kwh=3100, accepted=[said]), where, frame=readings(EVEN))
+    notes = {s.party: " ".join(s.notes) for s in (*run.statements, run.landlord)}
+    sentence = f"{told}.*: as agreed \\(accepted by J. Smith\\)\\."
+    have = {party for party, text in notes.items() if re.search(sentence, text)}
+    assert have - {"Owner"} == set(papers)
+    assert ("Owner" in have) or papers
+    assert split(bill(kwh=3000), site(), frame=readings(EVEN)).statements["A"].notes == ()

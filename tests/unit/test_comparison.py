@@ -201,3 +201,18 @@ def test_the_landlords_statement_on_request():
     plain = split(b, site([tenant("A", "A")], rules=rules), frame=earlier())
     assert plain.statements.parties == ["A"]
     assert str(plain.landlord.total) == "50.00"
+
+
+def test_a_gap_at_the_edge_is_no_other_opening(tmp_path):
+    """Neither bill has a reading at its edge: each prints the nearest of its own, and fits."""
+    rules = {"accept": ["recorded", "estimated"]}
+    frame = reaching_back(start="2023-12-01", end="2024-03-01")
+    at = frame.index.get_level_values("time")
+    edge = pd.Timestamp("2024-02-01", tz=LA)
+    hole = (at > edge - pd.Timedelta("9h")) & (at < edge + pd.Timedelta("5h"))
+    where = site(rules=rules)
+    assert split(bill(kwh=400), where, frame=frame[~hole]).save(tmp_path / "jan")
+    told = {"start": "2024-02-01", "end": "2024-03-01", "name": "Feb", "kwh": 400}
+    run = split(bill(**told), where, frame=frame[~hole], records=tmp_path)
+    assert run.statements["A"].readings[0].open_at < edge.tz_convert("UTC")
+    assert "opening_differs" not in set(run.exceptions["kind"])

@@ -446,3 +446,19 @@ def test_dated_charges_share_one_reading():
     old, new = made.lines
     assert (old.close_at, old.close_reading) == (new.open_at, new.open_reading)
     assert old.quantity + new.quantity == made.readings[0].energy
+
+
+def test_a_bill_has_its_chart_of_days():
+    """Days of 23 and 24 hours, of all elements together; a gap makes its days doubtful."""
+    flat = Energy("Energy", "0.10")
+    made = march(flat)
+    used = [d.energy for d in made.daily]
+    assert len(used) == 31
+    assert used[:2] == [Decimal("96.00")] * 2
+    assert used[9] == Decimal("92.00")
+    assert {d.status for d in made.daily} == {"recorded"}
+    df = registers("2024-03-01", "2024-04-01", A=4.0, B=1.0)
+    df.iloc[:4, 0] = np.nan
+    cut = march(flat, df, elements=["A", "B"], accept=("recorded", "partial"))
+    assert (cut.daily[0].status, cut.daily[0].energy) == ("partial", Decimal("116.00"))
+    assert (cut.daily[1].status, cut.daily[1].energy) == ("recorded", Decimal("120.00"))

@@ -10,11 +10,10 @@ import sys
 from dataclasses import replace
 from decimal import Decimal
 from html.parser import HTMLParser
+from itertools import product
 
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from dentframe.documents.first_page import first_page
 from dentframe.documents.formats import formats
@@ -101,24 +100,124 @@ def run():
     return replace(done, outcome=replace(done.outcome, earlier=tuple(earlier)))
 
 
-def test_every_number_is_added_up_again():
-    """Amounts, the total, each share, used = closing - opening, rates, and changes."""
-    text = run().statements["A"].to_html()
+def first(cell):
+    """The number that a cell begins with."""
+    return numbers(cell.partition("\n")[0])[0]
+
+
+def added_again(text):
+    """Add up page one from its HTML alone, and count how many numbers of it were proven."""
     page = Page(text)
     *rows, total = page.tables["owed"][1:]
-    amounts = [numbers(r[-1].partition("\n")[0])[0] for r in rows]
-    assert sum(amounts) == numbers(total[-1])[0] == numbers(page.told[0])[-1]
-    shared = [(numbers(r[1]), x) for r, x in zip(rows, amounts, strict=True) if " of " in r[1]]
-    assert len(shared) == 5
-    for (own, whole, charged), amount in shared:
-        assert abs(own / whole * charged - amount) <= Decimal("0.02")
-    ((_, previous, current, used),) = page.tables["meters"][1:]
-    assert numbers(current)[0] - numbers(previous)[0] == numbers(used)[0]
-    for told in (x for x in page.told if "÷" in x):
+    amounts = [first(r[-1]) for r in rows]
+    assert sum(amounts) == first(total[-1]) == abs(numbers(page.told[0])[-1])
+    used, metered = meters_again(page)
+    energy = sum(x for r, x in zip(rows, amounts, strict=True) if "kWh" in r[1])
+    averages = [x for x in page.told if "÷" in x]
+    for told in averages:
         rate, amount, kwh = numbers(told)
         assert rate == round(amount / kwh, 4)
-    energy = sum(x for r, x in zip(rows, amounts, strict=True) if "kWh" in r[1])
-    assert numbers(next(x for x in page.told if x.startswith("You pay")))[1] == energy
+        assert not told.startswith("You pay") or (amount, kwh) == (energy, used)
+    lines = sum(line_again(r, x) for r, x in zip(rows, amounts, strict=True))
+    compared = compared_again(page, first(total[-1]), used)
+    return len(amounts) + 2 + 3 * len(averages) + lines + metered + compared
+
+
+def line_again(row, amount):
+    """A charge: its share of what the utility charged, or quantity times rate."""
+    proven = 0
+    if "of the utility's" in row[1]:
+        own, whole, charged = numbers(row[1])
+        assert abs(own / whole * charged - amount) <= Decimal("0.02")
+        proven += 3
+    if " × " in row[1]:
+        quantity, rate = numbers(row[1])
+        assert abs(quantity * rate - amount) <= Decimal("0.005")
+        proven += 2
+    if "your share:" in row[0]:
+        mine, all_of = numbers(row[0].partition("your share:")[2])[:2]
+        assert 0 < mine <= all_of
+        proven += 2
+    return proven
+
+
+def meters_again(page):
+    """Used is closing less opening, over exchanges and the rows of a corrected meter."""
+    parts, used, proven = {}, Decimal(0), 0
+    for name, opening, closing, counts in page.tables.get("parts", [[]])[1:]:
+        times = numbers(counts.partition("multiplier")[2])[0]
+        assert round((first(closing) - first(opening)) * times, 2) == first(counts)
+        parts[name] = parts.get(name, 0) + first(counts)
+        proven += 4
+    for name, previous, current, counted in page.tables.get("meters", [[]])[1:]:
+        shown = first(current) - first(previous)
+        for told in name.split("the old one closed at ")[1:]:
+            closed, opened = numbers(told)[:2]
+            shown += closed - opened
+            proven += 2
+        shown = parts.get(name.partition("\n")[0], shown)
+        differs = re.search(r"([\d.,]+) kWh (more|less) than the readings", counted)
+        if differs:
+            shown += numbers(differs[1])[0] * (1 if differs[2] == "more" else -1)
+        assert shown == first(counted)
+        used += first(counted)
+        proven += 3
+    return used, proven
+
+
+def compared_again(page, total, used):
+    """Each change of the table of earlier bills, by hand; how many numbers were proven."""
+    rows, proven = page.tables.get("compared", [[]])[1:], 0
+    for i, (_, *figures) in enumerate(rows):
+        if not i:
+            assert [first(x) for x in figures] == [used, total]
+            continue
+        days = [numbers(r[0])[-1] for r in (rows[0], rows[i])]
+        for now, then in zip(rows[0][1:], figures, strict=True):
+            if "this bill:" in then:
+                change = numbers(then.partition("this bill:")[2].replace("+", ""))[0]
+                ratio = (first(now) / days[0]) / (first(then) / days[1])
+                assert abs((ratio - 1) * 100 - change) <= Decimal("0.5")
+                proven += 2
+    return proven
+
+
+def test_every_number_is_added_up_again():
+    """Amounts, the total, each share, used = closing - opening, rates, and changes."""
+    s = run().statements["A"]
+    assert added_again(s.to_html()) > 40
+
+
+def moved(**more):
+    """A month in which A's meter was exchanged, its CT corrected, and B moved in on the 11th."""
+    frame = readings({"A": 2000.37, "B": 1000.11, "H": 300.77})
+    after = frame.index.get_level_values("time") >= pd.Timestamp("2024-01-10", tz=LA)
+    frame.loc[after, "kWHNet/Elm/A"] -= 1500.0
+    at_swap = frame.xs("P1")["kWHNet/Elm/A"][pd.Timestamp("2024-01-10", tz=LA)]
+    swap = {"at": "2024-01-10T00:00:00", "closing": at_swap + 1500.0, "opening": at_swap}
+    elements = {
+        "P1_A": element(swaps=[swap]),
+        "P1_B": element(area=300),
+        "P1_H": element(common=True),
+    }
+    tenants = [tenant("A", "A", area=100), tenant("B", "B", area=300, start="2024-01-11")]
+    rules = {"common": {"by": "area"}, "loss": {"by": "energy", "rest": True}, "agree": 90}
+    made = site(tenants, elements, rules, landlord="Owner", **more)
+    lines = (line("Energy", "energy", "600.01"), line("Fixed", "fixed", "31.00"))
+    return split(bill(*lines, kwh=5400), made, frame=frame)
+
+
+@pytest.mark.parametrize("factor", [None, "2", "0.75", "1.3333"])
+def test_exchanges_moves_and_corrections_are_added_up_again(factor):
+    """The old closing and the new opening, and a row a part of a corrected meter."""
+    fix = {"kind": "factor", "element": "P1_A", "id": "c1", "reason": "CT", "on": "2024-02-05",
+           "from": "2024-01-17T10:07:00", "factor": factor}  # fmt: skip
+    done = moved(corrections=[fix] if factor else [])
+    papers = [*done.statements, done.landlord]
+    assert [s.party for s in papers] == ["A", "B", "Owner"]
+    for s in papers:
+        assert added_again(s.to_html()) >= 20
+    assert bool(Page(papers[0].to_html()).tables.get("parts")) == (factor is not None)
 
 
 def test_changes_are_per_day_where_days_differ():
@@ -142,35 +241,62 @@ def test_another_tenant_is_not_compared():
     assert page.compared == []
 
 
-STATUS = st.sampled_from(["recorded", "estimated", "partial", "missing"])
-MARKS = st.lists(st.sampled_from(sorted(FLAGS)), max_size=3).map(tuple)
-WORDS = {"estimated": "is estimated", "partial": "only for a part", "missing": "not"}
+STATUSES = ("recorded", "estimated", "partial", "missing")
+WORDS = {"estimated": "estimated", "partial": "only for a part of the time", "missing": "not "}
+CORRECTED = {"corrected", "agreed"}
 
 
-@given(st.tuples(STATUS, MARKS), st.tuples(STATUS, MARKS), st.tuples(STATUS, MARKS))
-def test_no_sentence_is_untrue(one, two, charge):
-    """Whatever the statuses and flags: each meter and charge stands only where it belongs."""
-    made = statement(
-        energy_line(status=charge[0], flags=charge[1]),
-        readings=(
-            reading(element="Meter1", status=one[0], flags=one[1]),
-            reading(element="Meter2", status=two[0], flags=two[1]),
-        ),
-    )
-    page = first_page(made)
-    told = page.told[0]
-    fine = all(
-        s == "recorded" and not {"corrected", "agreed"} & {*f} for s, f in (one, two, charge)
-    )
-    assert (told == "All readings are actual; nothing is estimated.") == fine
-    for name, (status, flags) in (("Meter1", one), ("Meter2", two)):
-        sentences = [x for x in told.split(". ") if name in x]
-        corrected = [x for x in sentences if x.startswith("Corrected")]
-        assert bool(corrected) == bool({"corrected", "agreed"} & {*flags})
-        assert len(sentences) - len(corrected) == (status != "recorded")
-        assert all(WORDS[status] in x for x in sentences if x not in corrected)
-    assert bool(page.mark) == ({one[0], two[0]} != {"recorded"} or charge[0] == "estimated")
-    assert [m["kind"] == "actual" for m in page.meters] == [x[0] == "recorded" for x in (one, two)]
+def sentences(text):
+    """Each sentence of a text, with the names that stand in it."""
+    found = re.findall(r"[A-Z][^.:;]*(?:: [^.]*|; [^.]*)?\.", text)
+    assert "".join(found).replace(" ", "") == text.replace(" ", "")
+    return [(x, {n for n in ("Meter1", "Meter2", "Charge1", "Charge2") if n in x}) for x in found]
+
+
+@pytest.mark.parametrize("flag", ["", *sorted(FLAGS)])
+def test_no_sentence_is_untrue(flag):
+    """Every flag with every pair of statuses, of meters and of charges: all is told, and no more.
+
+    A flag of one meter never stands beside the other, and a meter that is only flagged is not
+    called unsure.
+    """
+    for one, two in product(STATUSES, repeat=2):
+        marked = {"flags": (flag,) if flag else ()}
+        made = statement(
+            replace(energy_line(status=one, **marked), name="Charge1"),
+            replace(energy_line(status=two), name="Charge2"),
+            readings=(
+                reading(element="Meter1", status=one, **marked),
+                reading(element="Meter2", status=two),
+            ),
+        )
+        page = first_page(made)
+        told = sentences(page.told[0])
+        states = {"Meter1": one, "Charge1": one, "Meter2": two, "Charge2": two}
+        fixed = {"Meter1", "Charge1"} if flag in CORRECTED else set()
+        if {one, two} == {"recorded"} and not fixed:
+            assert [x for x, _ in told] == ["All readings are actual; nothing is estimated."]
+        else:
+            assert "nothing is estimated" not in page.told[0]
+        for name, status in states.items():
+            mine = [x for x, names in told if name in names]
+            unsure = [x for x in mine if not x.startswith("Corrected, as the audit sheet says")]
+            assert len(mine) - len(unsure) == (name in fixed)
+            assert len(unsure) == (status != "recorded")
+            assert all(WORDS[status] in x for x in unsure)
+        for text, names in told:
+            shared = {states[x] for x in names} if not text.startswith("Corrected") else {one}
+            assert len(shared) <= 1
+            many = len(names) > 1 and not text.startswith("Corrected")
+            assert many == bool(re.match(r"These|The use of these", text))
+            if FLAGS and flag and f"({FLAGS[flag].name}" in text:
+                assert "Meter1" in names
+                assert one != "recorded"
+        unsure = {one, two} - {"recorded"}
+        wanted = "Incomplete readings" if unsure else ""
+        assert page.mark == ("Estimated bill" if "estimated" in unsure else wanted)
+        kinds = ["actual" if x == "recorded" else x for x in (one, two)]
+        assert [m["kind"] for m in page.meters] == kinds
 
 
 def test_numbers_and_dates_are_the_locales():
@@ -200,6 +326,41 @@ def test_the_audit_sheet_is_the_locales_too():
     other = split(bill(kwh=3000.48), german, frame=frame).statements["A"]
     assert any("01.01.2024, 00:00 PST to 16.01.2024, 00:00 PST" in x for x in other.notes)
     assert "01.01.2024, 00:00 PST" in other.to_html()
+
+
+@pytest.mark.parametrize(
+    ("locale", "currency", "day", "month"),
+    [
+        ("de-DE", "EUR", "17. Januar 2024", "Dezember 2023"),
+        ("fr-CA", "CAD", "17 janvier 2024", "décembre 2023"),
+        ("ja-JP", "JPY", "2024年1月17日", "2023年12月"),
+        ("en-US", "USD", "January 17, 2024", "December 2023"),
+    ],
+)
+def test_nothing_on_the_paper_is_of_another_locale(locale, currency, day, month):
+    """Notes of dated lines, of corrections and of moves, rows of parts, names of months."""
+    pytest.importorskip("babel")
+    fix = {"kind": "factor", "element": "P1_B", "id": "c1", "reason": "CT", "on": "2024-01-17",
+           "from": "2024-01-17T10:07:00", "factor": 2}  # fmt: skip
+    tenants = [tenant("A", "A", end="2024-01-16"), tenant("B", "B")]
+    made = site(tenants, rules={"agree": 90, "loss": {"by": "energy", "rest": True}},
+                landlord="Owner", locale=locale, currency=currency, corrections=[fix])  # fmt: skip
+    lines = (line("Old", "energy", "300", kwh=1300, end="2024-01-16"),
+             line("New", "energy", "600", kwh=3200, start="2024-01-16"))  # fmt: skip
+    run = split(bill(*lines, kwh=4500), made, frame=readings({"A": 2000.37, "B": 1000.11}))
+    december = pd.Timestamp("2023-12-01", tz=LA), pd.Timestamp("2024-01-01", tz=LA)
+    past = Billed("B", "", *december, Decimal(1800), Decimal(300))
+    s = replace(run, outcome=replace(run.outcome, earlier=(past,))).statements["B"]
+    page = s.to_html()
+    assert f"CT, {day}." in page
+    assert month in page
+    plain = re.sub(r"<style>.*?</style>|<[^>]*>", " ", page, flags=re.DOTALL)
+    assert not re.search(r"\d{4}-\d\d-\d\d", plain)
+    ours = [*first_page(s).parts, *first_page(s).meters]
+    assert len(first_page(s).parts) == 2
+    point = formats(locale).point
+    for x in (v for row in ours for k, v in row.items() if k in {"used", "closing", "current"}):
+        assert x[-3] == point
 
 
 def test_a_locale_needs_babel(monkeypatch):
