@@ -185,3 +185,52 @@ def owner(s: Ints, e: Ints, starts: Ints, ends: Ints) -> Ints:
     p = np.searchsorted(starts, s, side="right") - 1
     held = (p >= 0) & (e <= ends[np.maximum(p, 0)])
     return np.where(held, p, -1)
+
+
+@dataclass(frozen=True)
+class Uncovered:
+    """What elements may have drawn together while some of them were not covered.
+
+    Attributes
+    ----------
+    sure : bool
+        Whether it stays below a peak at any rate.
+    block : int
+        Where it comes nearest to the peak, or exceeds it most.
+    missing : ndarray of bool
+        The elements that are not covered there.
+    room : float
+        What these would have to draw to reach the peak [kW].
+    """
+
+    sure: bool
+    block: int
+    missing: Any
+    room: float
+
+
+def unaffected(kw: Floats, most: Floats, peak: float) -> Uncovered:
+    """Whether a peak holds whatever was drawn in the blocks that are not wholly covered.
+
+    Parameters
+    ----------
+    kw : ndarray of float
+        Demand, NaN where not covered [kW], shape (elements, blocks).
+    most : ndarray of float
+        The greatest power of each element, NaN where not known [kW].
+    peak : float
+        The highest demand of all elements together in the blocks that are covered [kW].
+    """
+    blank = np.isnan(kw)
+    some = np.flatnonzero(blank.any(axis=0))
+    room = peak - np.nansum(kw[:, some], axis=0)
+    left = room - np.where(blank[:, some], most[:, None], 0.0).sum(axis=0)
+    known = not np.isnan(left).any()
+    worst = int(np.argmin(left if known else room)) if len(some) else 0
+    block = int(some[worst]) if len(some) else 0
+    return Uncovered(
+        known and bool((left > 0).all()),
+        block,
+        blank[:, block],
+        float(room[worst]) if len(some) else peak,
+    )

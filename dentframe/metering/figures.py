@@ -12,8 +12,8 @@ import pandas as pd
 
 from dentframe.errors import ConfigError
 from dentframe.metering.cumulative import STATUSES, Cumulative, share, status
-from dentframe.metering.series import names
-from dentframe.times.ranges import local
+from dentframe.metering.series import Flag, names
+from dentframe.times.ranges import local, stamp
 
 if TYPE_CHECKING:
     from dentframe.metering.series import Bools, Floats, Ints
@@ -254,3 +254,37 @@ def _tuples(bits: Ints) -> Any:
     for i, b in enumerate(bits.tolist()):
         column[i] = names(b)
     return column
+
+
+STEPS = (
+    Flag.DECREASE_UNCLASSIFIED
+    | Flag.UNEXPLAINED_DECREASE
+    | Flag.UNEXPLAINED_JUMP
+    | Flag.RESET
+    | Flag.AMBIGUOUS_FALL
+)
+"""What happens at one step of a register, and so has a time."""
+
+
+def when(c: Cumulative, s: int, e: int, tz: dt.tzinfo) -> str:
+    """Between which two readings the first doubtful step of a span lies, ``""`` without one.
+
+    Parameters
+    ----------
+    c : Cumulative
+        The element's series.
+    s, e : int
+        The span [us UTC].
+    tz : tzinfo
+        The zone of the times.
+    """
+    if not len(c.flags):
+        return ""
+    inside = (c.t[1:] > s) & (c.t[:-1] < e) & ((c.flags & int(STEPS)) != 0)
+    found = np.flatnonzero(inside)
+    if not len(found):
+        return ""
+    i = int(found[0])
+    low, high = (stamp(int(x)).tz_convert(tz) for x in (c.t[i], c.t[i + 1]))
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    return f"between {low:%Y-%m-%d %H:%M} and {high:%H:%M}{more}"

@@ -16,11 +16,11 @@ from dentframe.metering.figures import check_edges, figures
 from dentframe.metering.registers import RegisterRules
 from dentframe.money.occupancy import midnights
 from dentframe.money.other_charges import KVAH, KVARH, Reactive
-from dentframe.money.pricing import Case
+from dentframe.money.pricing import Case, check_accept
 from dentframe.money.rounding import EXACT, add, digits_of, exact, mode_of, rounded, unit_of
 from dentframe.money.statement import Day, Statement
 from dentframe.money.tariff import Tariff
-from dentframe.money.usage import Meters, check_accept
+from dentframe.money.usage import Meters
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import instant, ints, zone
 from dentframe.verbs.inputs import MEAN, REGISTER, VerbKeywords

@@ -80,9 +80,8 @@ def check_files(told):
 
 def rounded(value, places):
     """Half up, as a bill is rounded; where the rules say "exact", not at all."""
-    if places == "exact":
-        return value
-    return value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    unit = None if places == "exact" else Decimal(1).scaleb(-places)
+    return value.quantize(unit, ROUND_HALF_UP) if unit else value
 
 
 def plain(value, scale=ZERO):
@@ -133,7 +132,7 @@ class Steps:
                         for k in ("raw", "measured", "corrected", "opening", "closing")}
                 step |= {"s": instant(row["start"]), "e": instant(row["end"]),
                         "use": row["verdict"] == "use", "flags": {*row["flags"].split()},
-                        "source": row["source"]}
+                        "source": row["source"], "filled": step["raw"] == 0 < step["measured"]}
                 self.of.setdefault((row["series"], row["element"]), []).append(step)
 
     def within(self, series, element, low, high):
@@ -199,15 +198,17 @@ def energy_figure(steps, stay, rules):
     return rounded(plain(energy, scale), places), coverage, status, printed(measured)
 
 
-def kw_of_block(steps, use, element, low, high):
+def kw_of_block(steps, use, element, low, high, kind):
     """The mean power of a block [kW]; None where not all of it is known.
 
     A long step of a register has a known total, and an unknown shape.
     """
-    energy, covered = steps.energy("demand", element, low, high)
+    energy, covered = steps.energy("demand", element, low, high, kind)
     if covered < high - low:
         return None
     for x in steps.within("demand", element, low, high + 1):
+        if kind == "measured" and x["filled"] and x["s"] < high:  # by an agreed figure
+            return None
         cut = any(x["s"] < t < x["e"] or (x["s"] == t and x["opening"] is None)
                 for t in (low, high))
         is_long = 2 * (x["e"] - x["s"]) > 3 * use["interval"][element] * MINUTE
@@ -216,32 +217,41 @@ def kw_of_block(steps, use, element, low, high):
     return (energy * 60 * MINUTE / (high - low)).quantize(Decimal("1e-9"), ROUND_HALF_EVEN)
 
 
-def known_blocks(steps, use, elements, low, high):
+def known_blocks(steps, use, elements, low, high, kind="corrected"):
     """The blocks of a span that all elements cover: start, end and each element's power."""
     for a, b in pairwise(instant(x) for x in use["blocks"]):
-        kw = {k: kw_of_block(steps, use, k, a, b) for k in elements if low <= a and b <= high}
+        kw = {k: kw_of_block(steps, use, k, a, b, kind) for k in elements if low <= a and b <= high}
         if kw and None not in kw.values():
             yield a, b, kw
 
 
+def powers(steps, use, key, low, high, kind="corrected"):
+    """The powers of a span of which the highest is its peak [kW], and its covered time."""
+    mine = steps.of.get(("demand", key), [])
+    if mine and mine[0]["source"] == "demand":  # what the meter reports
+        mine = [x for x in mine if low < x["e"] <= high and x["closing"] is not None]
+        kw = [x["closing"] for x in mine]
+        if kind == "measured":
+            kw = [x["measured"] * 60 * MINUTE / (x["e"] - x["s"]) for x in mine
+                  if not x["filled"]]
+        return kw, steps.energy("demand", key, low, high)[1]
+    found = list(known_blocks(steps, use, [key], low, high, kind))
+    kw = [x[key] for a, b, x in found if b - a == use["window"] * MINUTE]
+    return kw, sum(b - a for a, b, _ in found)
+
+
 def own_peaks(steps, use, rules):
-    """Each stay's own peak, times its share of the period; what a meter reports goes first."""
+    """Each stay's own peak, times its share of the period."""
     start, end, places = instant(use["start"]), instant(use["end"]), rules.get("places", 2)
-    reported = any(k[0] == "demand" and x[0]["source"] == "demand" for k, x in steps.of.items())
     for stay in (x for x in use["stays"] if x["kind"] not in {"main", "export"}):
         low, high, key = instant(stay["start"]), instant(stay["end"]), stay["element"]
-        if reported:
-            mine = steps.of.get(("demand", key), [])
-            kw = [x["closing"] for x in mine if low < x["e"] <= high and x["closing"] is not None]
-            covered = steps.energy("demand", key, low, high)[1]
-        else:
-            found = list(known_blocks(steps, use, [key], low, high))
-            covered = sum(b - a for a, b, _ in found)
-            kw = [x[key] for a, b, x in found if b - a == use["window"] * MINUTE]
-        flags = steps.flags("demand", key, low, high)
-        coverage, part = covered / (high - low), Decimal(high - low) / Decimal(end - start)
-        top = rounded(rounded(plain(max(kw)), places) * part, places) if kw else None
-        yield stay, top, coverage, status_of(coverage if kw else 0, flags), top
+        kw, covered = powers(steps, use, key, low, high)
+        flags, coverage = steps.flags("demand", key, low, high), covered / (high - low)
+        own = kw if "agreed" not in flags else powers(steps, use, key, low, high, "measured")[0]
+        part = Decimal(high - low) / (end - start)
+        tops = [rounded(rounded(plain(max(x)), places) * part, places) if x else None
+                for x in (kw, own or kw)]
+        yield stay, tops[0], coverage, status_of(coverage if kw else 0, flags), tops[1]
 
 
 def coincidents(steps, use, rules):
@@ -277,24 +287,18 @@ def check_figures(told, uses, steps, rules):
                 off = Decimal(row["quantity"] or 0) - value if value else ZERO
                 if rules.get("places") != "exact" or abs(off) > MICRO:
                     off = ZERO  # only what is not rounded may differ, by binary noise
-                compare_figure(i, row, stay, value and value + off, coverage, status)
+                wanted = {k: stay[k] for k in ("element", "party", "kind")} | {"status": status,
+                        "coverage": round(coverage, 12), "quantity": value and value + off}
+                was = {**row, "quantity": row["quantity"] and Decimal(row["quantity"]),
+                        "coverage": round(float(row["coverage"]), 12)}
+                for k in (k for k in wanted if was[k] != wanted[k]):
+                    who = f"row {i} ({stay['party'] or stay['kind']} {stay['element']}): {k}"
+                    differs(f"Table figures, {who} {row[k]} is recorded, {wanted[k]} comes out.")
                 found.append((id(use), done[-1], stay, value and value + off,
                               measured and measured + off))
     for i, _ in left:
         differs(f"Table figures, row {i}: it does not come out.")
     return found
-
-
-def compare_figure(i, row, stay, value, coverage, status):
-    """One figure as it is recorded, and as it comes out."""
-    wanted = {"element": stay["element"], "party": stay["party"], "kind": stay["kind"],
-            "quantity": value, "coverage": round(coverage, 12), "status": status}
-    told = {**row, "quantity": row["quantity"] and Decimal(row["quantity"]),
-            "coverage": round(float(row["coverage"]), 12)}
-    for k, x in wanted.items():
-        if told[k] != x:
-            where = f"Table figures, row {i} ({stay['party'] or stay['kind']} {stay['element']})"
-            differs(f"{where}: {k} {row[k]} is recorded, {x} comes out.")
 
 
 class Split:
@@ -304,8 +308,7 @@ class Split:
         self.told, self.site, self.bill, self.rules = told, site, bill, rules
         self.figures, self.uses = figures, uses
         self.digits = next((n for n, x in DIGITS.items() if site["currency"].upper() in x), 2)
-        self.places = rules.get("places", 2)
-        self.landlord = site.get("landlord", "Landlord")
+        self.places, self.landlord = rules.get("places", 2), site.get("landlord", "Landlord")
         self.tenants = [t["name"] for t in site.get("tenants", [])]
         self.parties = [*self.tenants, self.landlord]
 
@@ -382,9 +385,8 @@ class Split:
         """The charges of every line, in the bill's order."""
         lines = self.bill["lines"]
         found = {x["name"]: self.line(x) for x in lines if self.rule_of(x)["by"] != "lines"}
-        taxes = [x for x in lines if x["name"] not in found]
         base = dict(found)
-        for x in taxes:
+        for x in (x for x in lines if x["name"] not in base):
             of = self.rule_of(x).get("of") or list(base)
             found[x["name"]] = self.as_lines(x, [c for k in of for c in base[k]])
         return [c for x in lines for c in found[x["name"]]]
@@ -483,9 +485,8 @@ def rebilled(split, charges, fees, how):
     for c in (*charges, *fees):
         c["computed"] = c["amount"]
     keep = set(split.tenants) - set(how["direct"]) if how["others"] == "landlord" else set()
-    apart = {"interest", "fee", "rebill_difference"}
     old = {(x["party"], x["title"]): x for x in how["before"]
-           if x["party"] in keep and x["part"] not in apart}
+           if x["party"] in keep and x["part"] not in {"interest", "fee", "rebill_difference"}}
     for c in charges:
         was = old.pop((c["party"], c["title"]), None)
         if c["party"] in keep:
@@ -549,10 +550,8 @@ def check_control(told, split, charges, fees):
         role = c["party"] if c["party"] in ("export", "unallocated") else role
         wanted[c["part"] if c["part"] == "rebill_difference" else role] += c["amount"]
     if 2 * wanted["utility"] != sum(wanted.values()):
-        differs(f"The shares add up to {sum(wanted.values()) - wanted['utility']}, the bill to "
-                f"{wanted['utility']}.")
-    if fees:
-        wanted["fees"] = sum(c["amount"] for c in fees)
+        differs(f"The shares do not add up to the bill's {wanted['utility']}.")
+    wanted |= {"fees": sum(c["amount"] for c in fees)} if fees else {}
     recorded = {r["party"]: Decimal(r["amount"]) for r in told["result"]["control"]}
     for k in {*wanted, *recorded}:
         if recorded.get(k) != wanted.get(k):
@@ -586,8 +585,7 @@ def main():
     except (LookupError, ValueError, TypeError, ArithmeticError, StopIteration,
             AttributeError) as error:
         differs(f"It cannot be computed: {type(error).__name__} {error}.")
-    for text in differences:
-        print(text)
+    print(*differences, sep="\n", end="\n" if differences else "")
     if differences:
         sys.exit(1)
     print(f"Nothing differs: {told['bill']} of {told['site']}, computed from its steps.")

@@ -17,9 +17,10 @@ from dentframe.metering.figures import check_edges
 from dentframe.metering.registers import RegisterRules
 from dentframe.money.figures import Row, Usage, energy_of, energy_rows
 from dentframe.money.occupancy import billed, span
+from dentframe.money.pricing import check_accept
 from dentframe.money.rounding import add, rounded
 from dentframe.money.statement import Past
-from dentframe.money.usage import Meters, check_accept
+from dentframe.money.usage import Meters
 from dentframe.site.elements import stays as held
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import instant, ints, localize

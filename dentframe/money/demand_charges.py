@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -24,10 +25,11 @@ from dentframe.money.pricing import (
     put,
     rate_of,
     read_fields,
+    require,
     span_text,
 )
 from dentframe.money.rounding import EXACT, add, exact, parts_of
-from dentframe.money.usage import Meters, State, greatest, require, stretches, unaffected, worst
+from dentframe.money.usage import Meters, State, greatest, stretches, worst
 from dentframe.times.periods import calendar
 from dentframe.times.ranges import ints, local, stamp
 from dentframe.verbs.inputs import interval_of
@@ -144,18 +146,6 @@ MEASURES = ("block", "rolling", "reported")
 
 
 @dataclass(frozen=True)
-class How:
-    """How a demand is measured: kind, window, step, n highest, one of each day, topic."""
-
-    measure: str
-    window: str
-    step: str | None
-    n: int
-    one_per_day: bool
-    topic: str | None
-
-
-@dataclass(frozen=True)
 class Peak:
     """A measured demand: the mean of the n highest, exact [kW], and the instant of the first."""
 
@@ -175,175 +165,107 @@ class _Found:
     kw: Floats = field(default_factory=lambda: np.empty((0, 0)))
 
 
-def peaks(
-    meters: Meters, s: int, e: int, schedule: Schedule | None, how: How, *, daily: bool = False
-) -> list[Peak]:
-    """The billed demand of a span, or of each local day in it.
+@dataclass(frozen=True)
+class _Asked:
+    """A span of which a charge bills the demand, arrays of shape (1,), and who answers for it.
 
-    Parameters
-    ----------
-    meters : Meters
-        Whose.
-    s, e : int
-        The span [us UTC].
-    schedule : Schedule or None
-        Only intervals that start in its named windows count.
-    how : How
-        The measure.
-    daily : bool
-        One of each local day.
-
-    Returns
-    -------
-    list of Peak
-        Empty where the span has no interval in the windows.
-
-    Raises
-    ------
-    CoverageError
-        For a demand whose status is not accepted, or a span without any.
+    The stretches `inside` are those of the charge's windows: an interval counts that starts in
+    one of them.
     """
-    series = meters.means(how.topic, _source(how, meters))
-    spans = _days(s, e, meters) if daily else [(s, e)]
-    found = [_peak(meters, series, a, b, schedule, how) for a, b in spans]
-    return [p for p in found if p is not None]
 
+    charge: Demand
+    meters: Meters
+    series: Sequence[Cumulative]
+    s: Ints
+    e: Ints
+    inside: tuple[Ints, Ints]
 
-def _source(how: How, meters: Meters) -> str:
-    if how.topic is not None:
-        return "auto"
-    return "demand" if how.measure == "reported" else meters.source
+    def peak(self) -> Peak | None:
+        """The demand; None where no interval lies in the windows."""
+        how, meters, reports = self.charge, self.meters, self.charge.measure == "reported"
+        found = self.reported() if reports else self.blocks()
+        if found is None:
+            return None
+        day = None
+        if how.one_per_day:
+            walls = local(found.candidates.e - 1, meters.tz).tz_localize(None).as_unit("us")
+            day = np.asarray(walls.asi8 // (24 * HOUR))
+        top, _ = highest(found.candidates, how.n, day)
+        sure, more = self.elsewhere(found, top)
+        what = f"{how.measure} demand"
+        state = meters.gated(found.states, self.s, self.e, what, sure=sure, more=more)
+        if len(top.kw) == 0:
+            raise CoverageError(
+                f"Cannot bill {what} from {stamp(self.s[0])} to {stamp(self.e[0])}: no interval in "
+                "it is wholly covered. Read the period again, or bill an agreed figure of your own."
+            )
+        # Of a register the noise is that of kWh over a block's hours.
+        most = 0.0 if reports else max(map(greatest, self.series))
+        noise = most * HOUR / float((top.e - top.s).min())
+        total = add([exact(float(x), scale=noise) for x in top.kw])
+        mean = EXACT.divide(total, Decimal(len(top.kw)))
+        names = ", ".join(c.name for c in self.series)
+        at = local(top.s[:1], meters.tz)[0]
+        return Peak(mean, at, replace(state, coverage=found.coverage), names)
 
+    def elsewhere(self, found: _Found, top: Candidates) -> tuple[bool, str]:
+        """Whether the peak holds whatever uncovered elements drew, else what would show it."""
+        series, meters = self.series, self.meters
+        if len(series) == 1 or not len(top.kw) or not np.isnan(found.kw).any():
+            return False, ""
+        rules = [resolve(meters.asked.registers, c.meter, c.element, meters.tz) for c in series]
+        most = np.array([np.nan if x.max_kw is None else x.max_kw for x in rules])
+        worst = blocks.unaffected(found.kw, most, float(top.kw.min()))
+        if worst.sure or worst.room <= 0:
+            return worst.sure, ""
+        who = ", ".join(c.name for c, blank in zip(series, worst.missing, strict=True) if blank)
+        told = f" If {who} cannot have drawn {worst.room:.2f} kW then, state that as "
+        told += by("max_kw= in RegisterRules", "--max-kw")
+        return False, f"{told}: then the peak lies elsewhere, and it is accepted."
 
-def _days(s: int, e: int, meters: Meters) -> list[tuple[int, int]]:
-    edges = ints(calendar("D", stamp(s), stamp(e), meters.tz))
-    cut = np.unique(np.clip(edges, s, e))
-    return list(zip(cut[:-1].tolist(), cut[1:].tolist(), strict=True))
+    def in_windows(self, x: Ints) -> Any:
+        """Whether instants lie in the windows."""
+        k = np.searchsorted(self.inside[0], x, side="right") - 1
+        return (k >= 0) & (x < self.inside[1][np.maximum(k, 0)])
 
+    def blocks(self) -> _Found | None:
+        """Blocks or rolling windows wholly in the span that start in the windows."""
+        how, interval = self.charge, self.meters.asked.interval
+        cut = blocks.cut(how.measure, how.window, how.step, interval)
+        a, b = blocks.windows(cut, int(self.s[0]), int(self.e[0]), self.meters.tz)
+        held = (a >= self.s) & (b <= self.e) & self.in_windows(a)
+        a, b = a[held], b[held]
+        if len(a) == 0:
+            return None
+        each = [blocks.means(c, a, b, interval_of(interval, c.meter)) for c in self.series]
+        kw = np.stack(each)
+        covered = (~np.isnan(kw)).sum(axis=1).tolist()
+        pairs = zip(self.series, covered, strict=True)
+        states = [(c, self.state(c, n, len(a))) for c, n in pairs]
+        found = known(a, b, sum(kw, np.zeros(len(a))), np.zeros(len(a), dtype=np.int64))
+        full = found.only(blocks.of_full_length(cut, found.s, found.e))
+        return _Found(full, states, len(found.kw) / len(a), kw)
 
-def _peak(
-    meters: Meters,
-    series: Sequence[Cumulative],
-    s: int,
-    e: int,
-    schedule: Schedule | None,
-    how: How,
-) -> Peak | None:
-    starts, ends, window = stretches(s, e, schedule, meters.tz)
-    own = np.array([schedule is None or w != schedule.other for w in window])
-    if not own.any():
-        return None
-    inside = starts[own], ends[own]
-    find = _reported if how.measure == "reported" else _blocks
-    found = find(meters, series, s, e, inside, how)
-    if found is None:
-        return None
-    day = _day_of(found.candidates, meters) if how.one_per_day else None
-    top, _ = highest(found.candidates, how.n, day)
-    sure, more = _elsewhere(meters, series, found, top)
-    what = f"{how.measure} demand"
-    state = meters.gated(found.states, *_whole(s, e), what, sure=sure, more=more)
-    state = replace(state, coverage=found.coverage)
-    if len(top.kw) == 0:
-        raise CoverageError(
-            f"Cannot bill {how.measure} demand from {stamp(s)} to {stamp(e)}: no interval in it is "
-            "wholly covered. Read the period again, or bill an agreed figure of your own."
-        )
-    noise = 0.0 if how.measure == "reported" else _scale(series, top)
-    mean = EXACT.divide(add([exact(float(x), scale=noise) for x in top.kw]), Decimal(len(top.kw)))
-    names = ", ".join(c.name for c in series)
-    return Peak(mean, local(top.s[:1], meters.tz)[0], state, names)
+    def reported(self) -> _Found:
+        """The meter's own means that end in ``(s, e]`` and start in the windows."""
+        if len(self.series) != 1:
+            raise ConfigError(
+                f"Cannot add up measure='reported' of {len(self.series)} elements: their means "
+                "need not be of the same time. Use measure='block', or bill each element by itself."
+            )
+        c = self.series[0]
+        found = reported(c, self.s, self.e, interval_of(self.meters.asked.interval, c.meter))
+        found = found.only(np.flatnonzero(self.in_windows(found.s)))
+        whole = (self.inside[1] - self.inside[0]).sum()
+        state = self.state(c, int(c.covered(*self.inside).sum()), int(whole))
+        return _Found(found, [(c, state)], state.coverage)
 
-
-def _elsewhere(
-    meters: Meters, series: Sequence[Cumulative], found: _Found, top: Candidates
-) -> tuple[bool, str]:
-    """Whether the peak holds whatever the uncovered elements drew, else what would show it."""
-    if len(series) == 1 or not len(top.kw) or not np.isnan(found.kw).any():
-        return False, ""
-    rules = [resolve(meters.asked.registers, c.meter, c.element, meters.tz) for c in series]
-    most = np.array([np.nan if x.max_kw is None else x.max_kw for x in rules])
-    worst = unaffected(found.kw, most, float(top.kw.min()))
-    if worst.sure or worst.room <= 0:
-        return worst.sure, ""
-    who = ", ".join(c.name for c, blank in zip(series, worst.missing, strict=True) if blank)
-    told = f" If {who} cannot have drawn {worst.room:.2f} kW then, state that as "
-    told += by("max_kw= in RegisterRules", "--max-kw")
-    return False, f"{told}: then the peak lies elsewhere, and it is accepted."
-
-
-def _scale(series: Sequence[Cumulative], top: Candidates) -> float:
-    """The greatest power that the noise of the readings is a part of: kWh over a block's hours."""
-    return max(map(greatest, series)) * HOUR / float((top.e - top.s).min())
-
-
-def _whole(s: int, e: int) -> tuple[Ints, Ints]:
-    return np.array([s], dtype=np.int64), np.array([e], dtype=np.int64)
-
-
-def _day_of(found: Candidates, meters: Meters) -> Ints:
-    walls = local(found.e - 1, meters.tz).tz_localize(None).as_unit("us")
-    return np.asarray(walls.asi8 // (24 * 3_600_000_000))
-
-
-def _in(x: Ints, inside: tuple[Ints, Ints]) -> Any:
-    """Whether instants lie in some of the stretches."""
-    k = np.searchsorted(inside[0], x, side="right") - 1
-    return (k >= 0) & (x < inside[1][np.maximum(k, 0)])
-
-
-def _blocks(
-    meters: Meters,
-    series: Sequence[Cumulative],
-    s: int,
-    e: int,
-    inside: tuple[Ints, Ints],
-    how: How,
-) -> _Found | None:
-    """Blocks or rolling windows wholly in the span that start in the tariff's windows."""
-    cut = blocks.cut(how.measure, how.window, how.step, meters.asked.interval)
-    a, b = blocks.windows(cut, s, e, meters.tz)
-    held = (a >= s) & (b <= e) & _in(a, inside)
-    a, b = a[held], b[held]
-    if len(a) == 0:
-        return None
-    kw = np.stack(
-        [blocks.means(c, a, b, interval_of(meters.asked.interval, c.meter)) for c in series]
-    )
-    covered = (~np.isnan(kw)).sum(axis=1).tolist()
-    states = [(c, _state(c, s, e, n, len(a))) for c, n in zip(series, covered, strict=True)]
-    found = known(a, b, sum(kw, np.zeros(len(a))), np.zeros(len(a), dtype=np.int64))
-    full = found.only(blocks.of_full_length(cut, found.s, found.e))
-    return _Found(full, states, len(found.kw) / len(a), kw)
-
-
-def _reported(
-    meters: Meters,
-    series: Sequence[Cumulative],
-    s: int,
-    e: int,
-    inside: tuple[Ints, Ints],
-    _: How,
-) -> _Found:
-    """The meter's own means that end in ``(s, e]`` and start in the tariff's windows."""
-    if len(series) != 1:
-        raise ConfigError(
-            f"Cannot add up measure='reported' of {len(series)} elements: their means need not "
-            "be of the same time. Use measure='block', or bill each element by itself."
-        )
-    c = series[0]
-    found = reported(c, *_whole(s, e), interval_of(meters.asked.interval, c.meter))
-    found = found.only(np.flatnonzero(_in(found.s, inside)))
-    covered, whole = c.covered(*inside).sum(), (inside[1] - inside[0]).sum()
-    state = _state(c, s, e, int(covered), int(whole))
-    return _Found(found, [(c, state)], state.coverage)
-
-
-def _state(c: Cumulative, s: int, e: int, part: int, whole: int) -> State:
-    coverage = share(np.array([part]), np.array([whole]))
-    bits = c.flags_in(*_whole(s, e), of_edges=False)
-    worst = STATUSES[int(status(coverage, bits)[0])]
-    return State(float(coverage[0]), worst, flag_names(int(bits[0])))
+    def state(self, c: Cumulative, part: int, whole: int) -> State:
+        """How sure an element's demand is, of which a part is covered."""
+        coverage = share(np.array([part]), np.array([whole]))
+        bits = c.flags_in(self.s, self.e, of_edges=False)
+        worst = STATUSES[int(status(coverage, bits)[0])]
+        return State(float(coverage[0]), worst, flag_names(int(bits[0])))
 
 
 @dataclass(frozen=True)
@@ -445,12 +367,27 @@ class Demand:
         span = case.valid(self)
         if span is None:
             return []
-        how = How(self.measure, self.window, self.step, self.n, self.one_per_day, self.topic)
-        schedule = case.schedule(self.windows)
-        found = peaks(case.meters, *span, schedule, how, daily=self.per == "day")
+        found = self._peaks(case.meters, *span, case.schedule(self.windows))
         if not found:
             return []
         return self._daily(case, found) if self.per == "day" else self._monthly(case, found[0])
+
+    def _peaks(self, meters: Meters, s: int, e: int, schedule: Schedule | None) -> list[Peak]:
+        """The demand of a span, or of each local day in it."""
+        source = "demand" if self.measure == "reported" else meters.source
+        series = meters.means(self.topic, source if self.topic is None else "auto")
+        edges = np.array([s, e])
+        if self.per == "day":
+            edges = np.unique(np.clip(ints(calendar("D", stamp(s), stamp(e), meters.tz)), s, e))
+        found = []
+        for a, b in pairwise(edges.tolist()):
+            starts, ends, names = stretches(a, b, schedule, meters.tz)
+            own = np.array([schedule is None or w != schedule.other for w in names])
+            inside = starts[own], ends[own]
+            if own.any():
+                span = np.array([a]), np.array([b])
+                found.append(_Asked(self, meters, series, *span, inside).peak())
+        return [p for p in found if p is not None]
 
     @property
     def _unit(self) -> str:
@@ -458,7 +395,6 @@ class Demand:
 
     def _daily(self, case: Case, found: list[Peak]) -> list[Line]:
         """The demands of all days; each day fills the tiers anew."""
-        rates = self.rate if isinstance(self.rate, tuple) else (self.rate,)
         days = [_tiers.fill(case.quantity(_positive(p.kw)), self.tiers) for p in found]
         state = worst([p.state for p in found])
         note = f"highest demand of each of {len(found)} days, added up"
@@ -466,7 +402,7 @@ class Demand:
         return [
             case.priced(self, case.quantity(add([d[i] for d in days])), f"{self._unit}·day", rate,
                         name=self._label(i), note=note, element=who, **measured(state))
-            for i, rate in enumerate(rates)
+            for i, rate in enumerate(_tiers.each(self.rate))
         ]  # fmt: skip
 
     def _monthly(self, case: Case, peak: Peak) -> list[Line]:
@@ -490,10 +426,9 @@ class Demand:
             "note": "; ".join([*([where] if where else []), *notes]),
             "measured": peak.kw if notes[:-1] or self.ratchet else None,
         }
-        rates = self.rate if isinstance(self.rate, tuple) else (self.rate,)
         return [
             case.priced(self, q, unit, rate, name=self._label(i), **more)
-            for i, (q, rate) in enumerate(zip(tiers, rates, strict=True))
+            for i, (q, rate) in enumerate(zip(tiers, _tiers.each(self.rate), strict=True))
             if i == 0 or q
         ]
 
@@ -536,12 +471,7 @@ def _power_factor(case: Case, charge: Demand) -> Decimal:
 
 
 def _check(charge: Demand) -> None:
-    rates = charge.rate if isinstance(charge.rate, tuple) else (charge.rate,)
-    if len(rates) != len(charge.tiers) + 1:
-        raise ConfigError(
-            f"Cannot price charge {charge.name!r}: {len(charge.tiers)} tier edges need "
-            f"{len(charge.tiers) + 1} rates, given are {len(rates)}."
-        )
+    _tiers.check_count(charge.rate, charge.tiers, charge.name)
     if isinstance(charge.n, bool) or not isinstance(charge.n, int) or charge.n < 1:
         raise ConfigError(f"Cannot use n={charge.n!r} in charge {charge.name!r}: use 1 or more.")
     if charge.per == "day" and (charge.ratchet or charge.target_power_factor is not None):

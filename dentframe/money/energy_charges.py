@@ -108,6 +108,20 @@ def split_by_tier(
     return {w: fill(x, edges) for w, x in totals.items()}
 
 
+def each(rate: Any) -> tuple[Decimal, ...]:
+    """The rates of all tiers; one rate is that of the only tier."""
+    return rate if isinstance(rate, tuple) else (rate,)
+
+
+def check_count(rate: Any, edges: Sequence[Decimal], name: str) -> None:
+    """Refuse rates that are not one a tier."""
+    if len(each(rate)) != len(edges) + 1:
+        raise ConfigError(
+            f"Cannot price charge {name!r}: {len(edges)} tier edges need {len(edges) + 1} rates, "
+            f"given are {len(each(rate))}."
+        )
+
+
 def label(edges: Sequence[Decimal], tier: int, unit: str) -> str:
     """How a tier is called, e.g. ``"0–500 kWh"``; an edge that is no decimal is shown to two."""
     low = Decimal(0) if tier == 0 else edges[tier - 1]
@@ -213,14 +227,14 @@ class Energy:
     def _prices(self, used: Used) -> dict[str, tuple[Decimal, ...]]:
         """Rates of the windows that are charged, one per tier."""
         if self.rates is None:
-            return {w: _each(self.rate) for w in used.states if w != OUT}
+            return {w: each(self.rate) for w in used.states if w != OUT}
         unpriced = [w for w in used.states if w not in self.rates]
         if unpriced:
             raise ConfigError(
                 f"Cannot price window {unpriced[0]!r} of charge {self.name!r}: rates has no rate "
                 f"for it. It has {', '.join(self.rates)}; time outside all windows is 'other'."
             )
-        return {w: _each(r) for w, r in self.rates.items()}
+        return {w: each(r) for w, r in self.rates.items()}
 
     def _label(self, window: str, edges: Sequence[Decimal], tier: int, unit: str) -> str:
         shown = window if self.rates is not None else ""
@@ -237,10 +251,6 @@ def _quantities(
     flat = [x for tiers in split.values() for x in tiers]
     shared = iter(parts_of([*flat, unpriced], whole, case.places))
     return {w: [next(shared) for _ in tiers] for w, tiers in split.items()}
-
-
-def _each(rate: Any) -> tuple[Decimal, ...]:
-    return rate if isinstance(rate, tuple) else (rate,)
 
 
 def _by_window(charge: Energy) -> Any:
@@ -268,11 +278,7 @@ def _check_rates(charge: Energy) -> None:
                 f"are {', '.join(sorted(names))}."
             )
     for rate in [charge.rate] if charge.rates is None else charge.rates.values():
-        if len(_each(rate)) != len(charge.tiers) + 1:
-            raise ConfigError(
-                f"Cannot price charge {charge.name!r}: {len(charge.tiers)} tier edges need "
-                f"{len(charge.tiers) + 1} rates, given are {len(_each(rate))}."
-            )
+        check_count(rate, charge.tiers, charge.name)
 
 
 def _check_tiers(charge: Energy) -> None:

@@ -8,30 +8,31 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from dentframe.documents.formats import formats
 from dentframe.errors import ConfigError
-from dentframe.money.occupancy import (
-    COMMON,
-    MAIN,
-    Span,
-    Stay,
-    dates,
-    span,
-)
-from dentframe.money.rounding import EXACT, add, exact, rounded
+from dentframe.metering.blocks import unaffected
+from dentframe.money.occupancy import COMMON, MAIN, Stay, billed, span
+from dentframe.money.rounding import EXACT, add, exact, printed, rounded
 from dentframe.money.statement import Part
-from dentframe.money.usage import printed
 from dentframe.site.corrections import in_force
+from dentframe.site.elements import EXPORT
+from dentframe.verbs.coincident import coincident
+from dentframe.verbs.demand import demand
 from dentframe.verbs.energy import energy
+from dentframe.verbs.inputs import MEAN
+from dentframe.verbs.peaks import peaks
+from dentframe.wire.columns import parse, split_element, wire_columns
 
 if TYPE_CHECKING:
     from dentframe.money.split_rules import Rule, SplitRules
-    from dentframe.money.utility_bill import Accepted, BillLine, UtilityBill
+    from dentframe.money.utility_bill import Accepted, UtilityBill
     from dentframe.site.site import Site
 
 UNITS = {"energy": "kWh", "coincident": "kW", "own_peak": "kW"}
@@ -149,50 +150,6 @@ class Usage:
         found = [f.measured for f in self.figures["energy"] if f.stay.kind != MAIN]
         parts = [x for x in found if x is not None]
         return EXACT.subtract(self.kwh, add(parts))
-
-
-def dated_parts(site: Site, bill: UtilityBill, rules: SplitRules) -> list[UtilityBill]:
-    """The lines that have dates of their own, as bills of those dates.
-
-    Raises
-    ------
-    ConfigError
-        For a line without a rule, dates that are reversed, or an energy line whose dates have
-        no kWh of the utility.
-    """
-    found: dict[Span, list[BillLine]] = {}
-    for line in bill.lines:
-        rules.of(line)
-        at = dates(site, bill, line)
-        if at != span(site, bill):
-            found.setdefault(at, []).append(line)
-    return [
-        replace(
-            bill,
-            start=bill.start if lines[0].start is None else lines[0].start,
-            end=bill.end if lines[0].end is None else lines[0].end,
-            lines=tuple(lines),
-            kwh=_kwh(bill, rules, lines),
-            days=None,
-            total=None,
-        )
-        for lines in found.values()
-    ]
-
-
-def _kwh(bill: UtilityBill, rules: SplitRules, lines: Sequence[BillLine]) -> Decimal | None:
-    """The utility's energy over some lines' dates, as the lines state it [kWh]."""
-    told = [x.metered_kwh for x in lines if x.metered_kwh is not None]
-    found = dict.fromkeys(told or [x.kwh for x in lines if x.kwh is not None])
-    if len(found) == 1 or all(rules.of(x).by != "energy" for x in lines):
-        return next(iter(found), None)
-    stated = f"they state {' and '.join(map(str, found))} kWh" if found else "they state no kWh"
-    raise ConfigError(
-        f"Cannot share line {lines[0].name!r} of {bill.file} by the energy of its own "
-        f"dates, {lines[0].start or bill.start} to {lines[0].end or bill.end}: of the "
-        f"lines with these dates, {stated}. Give the line the field 'kwh', or 'metered_kwh' where "
-        "it prices only a part: the energy that the utility metered over those dates."
-    )
 
 
 def needs(use: Usage, rule: Rule) -> list[str]:
@@ -390,3 +347,135 @@ def figure_of(stay: Stay, row: Row | None, value: Decimal | None, unit: str) -> 
         return Figure(stay, None, unit, 0.0, "missing", (), {})
     told = float(row["coverage"]), str(row["status"]), tuple(row["flags"])
     return Figure(stay, value, unit, *told, row)
+
+
+# --- demand ------------------------------------------------------------------------------
+
+_NO_KW = "The agreed figure states no kw, so that nothing tells the demand. "
+
+
+def _kw(use: Usage, row: Row | None, name: str) -> Decimal | None:
+    if row is None or np.isnan(row[name]):
+        return None
+    return rounded(float(row[name]), use.rules.places)
+
+
+def coincidents(use: Usage) -> list[Figure]:
+    """Each element's demand when all of them together drew the most [kW].
+
+    It is that of whoever held the element at that instant.
+    """
+    names = billed(use.site, use.bill)
+    edges = list(span(use.site, use.bill))
+    rows = coincident(
+        use.frame, edges, elements=names, window=use.rules.window, min_coverage=0, **use.keywords
+    )
+    branches = [s for s in use.stays if s.kind != MAIN]
+    sure, note = _peak_elsewhere(use, names, rows)
+    found = []
+    for row in rows.to_dict("records"):
+        at, name = row["at"], str(row["element"])
+        when = branches[0].start if pd.isna(at) else at.tz_convert("UTC")
+        stay = next(s for s in branches if s.element == name and s.start <= when < s.end)
+        own = figure_of(stay, row, _kw(use, row, "coincident"), "kW")
+        agreed = "agreed" in own.flags  # an agreed peak does not say when it was
+        found.append(replace(own, sure=sure and not agreed, note=_NO_KW if agreed else note))
+    return found
+
+
+def _peak_elsewhere(use: Usage, names: Sequence[str], rows: pd.DataFrame) -> tuple[bool, str]:
+    """Whether the site's peak holds whatever its missing elements drew, and what shows it."""
+    if not len(rows) or rows["status"].iloc[0] != "partial":
+        return False, ""
+    peak = float(rows["site_peak"].iloc[0])
+    blocks = _blocks(use, names)
+    ratings = [use.site.elements[k].rating for k in names]
+    most = np.array([np.nan if x is None else x for x in ratings])
+    worst = unaffected(blocks.to_numpy().T, most, peak)
+    if worst.sure:
+        return True, (
+            "while some meters were not read, the site drew less than its peak of "
+            f"{formats(use.site.locale).number(rounded(peak, 2))} kW, even if these drew the most "
+            "that they can"
+        )
+    at = f"{blocks.index[worst.block].tz_convert(use.site.zone):%Y-%m-%d %H:%M}"
+    who = ", ".join(np.array(names)[worst.missing])
+    if worst.room <= 0:
+        others = f"{peak - worst.room:.2f} kW"
+        return False, f"At {at} the others alone drew {others}: only the readings of {who} tell. "
+    return False, (
+        f"If {who} cannot have drawn {worst.room:.2f} kW at {at}, state that as max_kw (or cts and "
+        "volts) in the site file: then the peak lies elsewhere, and the figure is accepted. "
+    )
+
+
+def _blocks(use: Usage, names: Sequence[str]) -> pd.DataFrame:
+    """The demand of each element in each block of the bill's period, NaN where not covered."""
+    start, end = span(use.site, use.bill)
+    table = demand(use.frame, use.rules.window, start=start, end=end, **use.keywords)
+    columns = {}
+    for name in names:
+        meter, element = split_element(name)
+        columns[name] = table.xs(meter, level=0)[f"Demand/Elm/{element}"]
+    found = pd.DataFrame(columns).tz_convert("UTC")
+    return found[(found.index >= start) & (found.index <= end - pd.Timedelta(use.rules.window))]
+
+
+def own_peaks(use: Usage) -> list[Figure]:
+    """Each stay's own peak, times its share of the period [kW].
+
+    The meter's reported demand where it reports any, else that of its register by blocks. A
+    stay of half the period counts half: a unit that changes hands is not billed twice.
+    """
+    mine = [s for s in use.stays if s.kind not in {MAIN, EXPORT}]
+    reports = any(parse(x).topic == MEAN for x in wire_columns(use.frame.columns))
+    how: dict[str, Any] = {} if reports else {"kind": "block", "window": use.rules.window}
+    start, end = span(use.site, use.bill)
+
+    def rows_of(**keywords: Any) -> dict[Stay, Row]:
+        def rows(edges: Sequence[pd.Timestamp]) -> dict[tuple[str, pd.Timestamp], Row]:
+            table = peaks(use.frame, list(edges), min_coverage=0, **how, **keywords)
+            return keyed(table, "period")
+
+        return by_stay(mine, rows)
+
+    def value_of(s: Stay, row: Row | None) -> Decimal | None:
+        part = Fraction((s.end - s.start).value, (end - start).value)
+        kw = _kw(use, row, "peak")
+        return None if kw is None else rounded(Fraction(kw) * part, use.rules.places)
+
+    rows = rows_of(**use.keywords)
+    found = [figure_of(s, rows.get(s), value_of(s, rows.get(s)), "kW") for s in mine]
+    if not any("agreed" in f.flags for f in found):
+        return found
+    rules = use.keywords["registers"]
+    fixes = tuple(x for x in rules.corrections if x.kind != "figure")
+    own = rows_of(**use.keywords | {"registers": replace(rules, corrections=fixes)})
+    return [_with_agreed_kw(use, f, value_of(f.stay, own.get(f.stay))) for f in found]
+
+
+def _with_agreed_kw(use: Usage, f: Figure, measured: Decimal | None) -> Figure:
+    """A peak that an agreed figure bears on is sure where that states the demand too.
+
+    By how much it differs from what was measured is the landlord's, as of energy.
+    """
+    if "agreed" not in f.flags:
+        return f
+    zone = use.site.zone
+    told = all(
+        x.kw is not None
+        for x in in_force(use.site.corrections, zone)
+        if (x.kind, x.element) == ("figure", f.stay.element)
+        and x.touches(f.stay.start, f.stay.end, zone)
+    )
+    if not told or f.value is None or measured is None:
+        return replace(f, sure=told, note="" if told else _NO_KW)
+    return replace(f, sure=True, agreed=EXACT.subtract(f.value, measured))
+
+
+_BASES = {"energy": energies, "coincident": coincidents, "own_peak": own_peaks}
+
+
+def figures_by(use: Usage, basis: str) -> list[Figure]:
+    """The figures of every stay by a measured basis."""
+    return _BASES[basis](use)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -24,6 +25,7 @@ from dentframe.wire.columns import ELEMENT, Column, parse, split_element, wire_c
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from dentframe.money.split_rules import SplitRules
     from dentframe.money.utility_bill import BillLine, UtilityBill
     from dentframe.site.site import Site
 
@@ -337,3 +339,47 @@ def _several(frame: pd.DataFrame, meters: list[str]) -> pd.DataFrame:
     whole = pd.concat({meters[0]: frame}, names=["meter", "time"])
     whole.attrs = frame.attrs
     return whole
+
+
+def dated_parts(site: Site, bill: UtilityBill, rules: SplitRules) -> list[UtilityBill]:
+    """The lines that have dates of their own, as bills of those dates.
+
+    Raises
+    ------
+    ConfigError
+        For a line without a rule, dates that are reversed, or an energy line whose dates have
+        no kWh of the utility.
+    """
+    found: dict[Span, list[BillLine]] = {}
+    for line in bill.lines:
+        rules.of(line)
+        at = dates(site, bill, line)
+        if at != span(site, bill):
+            found.setdefault(at, []).append(line)
+    return [
+        replace(
+            bill,
+            start=bill.start if lines[0].start is None else lines[0].start,
+            end=bill.end if lines[0].end is None else lines[0].end,
+            lines=tuple(lines),
+            kwh=_kwh(bill, rules, lines),
+            days=None,
+            total=None,
+        )
+        for lines in found.values()
+    ]
+
+
+def _kwh(bill: UtilityBill, rules: SplitRules, lines: Sequence[BillLine]) -> Decimal | None:
+    """The utility's energy over some lines' dates, as the lines state it [kWh]."""
+    told = [x.metered_kwh for x in lines if x.metered_kwh is not None]
+    found = dict.fromkeys(told or [x.kwh for x in lines if x.kwh is not None])
+    if len(found) == 1 or all(rules.of(x).by != "energy" for x in lines):
+        return next(iter(found), None)
+    stated = f"they state {' and '.join(map(str, found))} kWh" if found else "they state no kWh"
+    raise ConfigError(
+        f"Cannot share line {lines[0].name!r} of {bill.file} by the energy of its own "
+        f"dates, {lines[0].start or bill.start} to {lines[0].end or bill.end}: of the "
+        f"lines with these dates, {stated}. Give the line the field 'kwh', or 'metered_kwh' where "
+        "it prices only a part: the energy that the utility metered over those dates."
+    )

@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dentframe.errors import ConfigError
-from dentframe.money.pricing import Case, check_choice, measured, read_fields, span_text
+from dentframe.money.pricing import Case, check_choice, measured, read_fields, require, span_text
 from dentframe.money.rounding import EXACT, add, exact
-from dentframe.money.usage import require, worst
+from dentframe.money.usage import worst
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

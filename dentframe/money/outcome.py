@@ -13,9 +13,18 @@ from dentframe.errors import ConfigError
 from dentframe.metering.cumulative import STATUSES
 from dentframe.money import exceptions as _exceptions
 from dentframe.money.bill_checks import checks
-from dentframe.money.demand_figures import coincidents, own_peaks
-from dentframe.money.figures import Figure, Usage, dated_parts, energies, needs, refused
-from dentframe.money.occupancy import COMMON, MAIN, OWN, completed, holder, midnights, span, stays
+from dentframe.money.figures import Figure, Usage, figures_by, needs, refused
+from dentframe.money.occupancy import (
+    COMMON,
+    MAIN,
+    OWN,
+    completed,
+    dated_parts,
+    holder,
+    midnights,
+    span,
+    stays,
+)
 from dentframe.money.rebilling import DIFFERENCE, Rebilling
 from dentframe.money.rounding import add, digits_of, rounded
 from dentframe.money.shares import FEE, Charge, fees, share
@@ -157,16 +166,10 @@ def usage(
     for line in lines:
         for basis in needs(use, rules.of(line)) if line.amount else ():
             if basis not in use.figures:
-                use.figures[basis] = [_by_name(use, f) for f in _measured(use, basis)]
+                use.figures[basis] = [_by_name(use, f) for f in figures_by(use, basis)]
             if refused(use, basis):
                 break
     return use
-
-
-def _measured(use: Usage, basis: str) -> list[Figure]:
-    if basis == "energy":
-        return energies(use)
-    return coincidents(use) if basis == "coincident" else own_peaks(use)
 
 
 def _by_name(use: Usage, f: Figure) -> Figure:

@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import pandas as pd
 
-from dentframe.errors import ConfigError, by, did_you_mean
+from dentframe.errors import ConfigError, UnknownTopicError, by, did_you_mean
+from dentframe.metering.cumulative import STATUSES
 from dentframe.money.occupancy import factor, midnights
 from dentframe.money.rounding import EXACT, add, exact, rounded
 from dentframe.money.statement import Line, Reading, priced
@@ -196,6 +197,27 @@ class Case:
                 )
             )
         return [EXACT.plus(Decimal(str(x))) for x in told]
+
+
+def check_accept(accept: Any) -> tuple[str, ...]:
+    """The accepted statuses; missing is never one."""
+    asked = (accept,) if isinstance(accept, str) else tuple(accept)
+    for x in asked:
+        if x not in STATUSES[:-1]:
+            raise ConfigError(
+                f"Cannot accept={x!r}: use some of {', '.join(STATUSES[:-1])}. What is missing "
+                "has no figure to bill."
+            )
+    return asked
+
+
+def require(meters: Meters, topic: str, why: str) -> None:
+    """Refuse a charge that the readings cannot answer for."""
+    if not meters.has(topic):
+        raise UnknownTopicError(
+            f"Cannot {why}: the readings have no {topic}/Elm/... column. "
+            f'Read topics=[..., "{topic}"] as well.'
+        )
 
 
 _EDGES = (

@@ -162,6 +162,16 @@ def add(values: Sequence[Decimal]) -> Decimal:
     return total
 
 
+def printed(energy: Decimal, opening: Decimal, closing: Decimal, places: int | None) -> Decimal:
+    """Energy as its readings are printed: used = closing - opening, so that a tenant can check it.
+
+    What an exchange, a clear or a rollover between them adds is rounded by itself.
+    """
+    shown = EXACT.subtract(rounded(closing, places), rounded(opening, places))
+    apart = EXACT.subtract(energy, EXACT.subtract(closing, opening))
+    return EXACT.add(shown, rounded(apart, places))
+
+
 def allocate(amount: Any, weights: Any, *, places: int | None = 2) -> pd.Series[Any]:
     """Share an amount by weights, to the last unit.
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from os import PathLike
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import pandas as pd
 
@@ -18,12 +17,12 @@ from dentframe.frame.quantify import dequantify
 from dentframe.money import outcome as _outcome
 from dentframe.money import rebilling as _rebilling
 from dentframe.money.comparison import Billed, measured
-from dentframe.money.figures import Usage, dated_parts
 from dentframe.money.occupancy import (
     blank,
     check_frame,
     check_present,
     completed,
+    dated_parts,
     dates,
     span,
     stays,
@@ -43,33 +42,30 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dentframe.cloud.client import DentCloud
+    from dentframe.money.figures import Usage
 
 
 TOPICS = ("kWHNet", "DemandkW")
 
 
-class Statements(Sequence[Statement]):
+class Statements(tuple[Statement, ...]):
     """The tenants' statements, by position or by the party's name."""
 
-    def __init__(self, found: Sequence[Statement]) -> None:
-        self._found = tuple(found)
+    __slots__ = ()
 
     @overload
-    def __getitem__(self, key: int | str) -> Statement: ...
+    def __getitem__(self, key: SupportsIndex | str) -> Statement: ...
     @overload
     def __getitem__(self, key: slice) -> Statements: ...
-    def __getitem__(self, key: int | str | slice) -> Statement | Statements:
+    def __getitem__(self, key: SupportsIndex | slice | str) -> Statement | Statements:
         if isinstance(key, slice):
-            return Statements(self._found[key])
-        if isinstance(key, str):
-            return self._found[self.parties.index(key)] if key in self.parties else self._no(key)
-        return self._found[key]
-
-    def __len__(self) -> int:
-        return len(self._found)
-
-    def __iter__(self) -> Iterator[Statement]:
-        return iter(self._found)
+            return Statements(super().__getitem__(key))
+        if not isinstance(key, str):
+            return super().__getitem__(key)
+        if key not in self.parties:
+            told = ", ".join(self.parties) or "none"
+            raise KeyError(f"no statement of {key!r}; there are {told}")
+        return super().__getitem__(self.parties.index(key))
 
     def __repr__(self) -> str:
         return f"Statements of {', '.join(self.parties) or 'nobody'}"
@@ -77,10 +73,7 @@ class Statements(Sequence[Statement]):
     @property
     def parties(self) -> list[str]:
         """Whose they are."""
-        return [s.party for s in self._found]
-
-    def _no(self, party: str) -> Statement:
-        raise KeyError(f"no statement of {party!r}; there are {', '.join(self.parties) or 'none'}")
+        return [s.party for s in self]
 
 
 @dataclass(frozen=True)
@@ -256,8 +249,10 @@ def split(
     """
     _check(bill, site)
     how = rules_of(site, rules)
-    missing_extras(site.locale)  # refuses a locale that cannot be written, before the work
-    ledger(site)  # refuses accounts that cannot be posted to before anything is read
+    if site.locale:
+        missing_extras(site.locale)  # refuses one that cannot be written, before the work
+    if site.accounts:
+        ledger(site)  # refuses accounts that cannot be posted to before anything is read
     dated_parts(site, bill, how)  # refuses what the lines lack before anything is read
     read_at = None
     if frame is None:

@@ -10,17 +10,16 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from dentframe.errors import ConfigError, CoverageError, KindError, UnknownTopicError
+from dentframe.errors import ConfigError, CoverageError, KindError, by
 from dentframe.metering.cumulative import STATUSES, Cumulative, share, status
-from dentframe.metering.figures import Figures, detail_of, figures, moving
+from dentframe.metering.figures import Figures, detail_of, figures, moving, when
 from dentframe.metering.series import Flag, element_columns, names
-from dentframe.money.remedies import bill_words, remedy
-from dentframe.money.rounding import EXACT, add, exact, rounded
+from dentframe.money.rounding import EXACT, add, exact, printed, rounded
 from dentframe.money.statement import Reading
 from dentframe.times.ranges import local, stamp
 from dentframe.verbs.elements import summed_series
@@ -103,16 +102,6 @@ def worst(states: Sequence[State]) -> State:
     )
 
 
-def printed(energy: Decimal, opening: Decimal, closing: Decimal, places: int | None) -> Decimal:
-    """Energy as its readings are printed: used = closing - opening, so that a tenant can check it.
-
-    What an exchange, a clear or a rollover between them adds is rounded by itself.
-    """
-    shown = EXACT.subtract(rounded(closing, places), rounded(opening, places))
-    apart = EXACT.subtract(energy, EXACT.subtract(closing, opening))
-    return EXACT.add(shown, rounded(apart, places))
-
-
 def use_between(c: Cumulative, s: int, e: int, places: int | None) -> Decimal:
     """Energy between two instants, as printed where both are readings of a register."""
     a, b = (np.array([x], dtype=np.int64) for x in (s, e))
@@ -132,55 +121,6 @@ def _shown(c: Cumulative, x: int) -> Decimal | None:
 
 def _bound(values: Any, places: int | None, scale: float) -> Decimal | None:
     return None if np.isnan(values[0]) else rounded(float(values[0]), places, scale=scale)
-
-
-@dataclass(frozen=True)
-class Uncovered:
-    """What elements may have drawn together while some of them were not covered.
-
-    Attributes
-    ----------
-    sure : bool
-        Whether it stays below a peak at any rate.
-    block : int
-        Where it comes nearest to the peak, or exceeds it most.
-    missing : ndarray of bool
-        The elements that are not covered there.
-    room : float
-        What these would have to draw to reach the peak [kW].
-    """
-
-    sure: bool
-    block: int
-    missing: Any
-    room: float
-
-
-def unaffected(kw: Floats, most: Floats, peak: float) -> Uncovered:
-    """Whether a peak holds whatever was drawn in the blocks that are not wholly covered.
-
-    Parameters
-    ----------
-    kw : ndarray of float
-        Demand, NaN where not covered [kW], shape (elements, blocks).
-    most : ndarray of float
-        The greatest power of each element, NaN where not known [kW].
-    peak : float
-        The highest demand of all elements together in the blocks that are covered [kW].
-    """
-    blank = np.isnan(kw)
-    some = np.flatnonzero(blank.any(axis=0))
-    room = peak - np.nansum(kw[:, some], axis=0)
-    left = room - np.where(blank[:, some], most[:, None], 0.0).sum(axis=0)
-    known = not np.isnan(left).any()
-    worst = int(np.argmin(left if known else room)) if len(some) else 0
-    block = int(some[worst]) if len(some) else 0
-    return Uncovered(
-        known and bool((left > 0).all()),
-        block,
-        blank[:, block],
-        float(room[worst]) if len(some) else peak,
-    )
 
 
 def _agreed(c: Cumulative, starts: Ints, ends: Ints, window: Sequence[str]) -> Ints:
@@ -431,18 +371,6 @@ class Meters:
         )
 
 
-def check_accept(accept: Any) -> tuple[str, ...]:
-    """The accepted statuses; missing is never one."""
-    asked = (accept,) if isinstance(accept, str) else tuple(accept)
-    for x in asked:
-        if x not in STATUSES[:-1]:
-            raise ConfigError(
-                f"Cannot accept={x!r}: use some of {', '.join(STATUSES[:-1])}. What is missing "
-                "has no figure to bill."
-            )
-    return asked
-
-
 def stretches(
     s: int, e: int, schedule: Schedule | None, tz: dt.tzinfo
 ) -> tuple[Ints, Ints, list[str]]:
@@ -454,47 +382,89 @@ def stretches(
     return cut.s, cut.e, [schedule.names[i] for i in cut.window.tolist()]
 
 
-def require(meters: Meters, topic: str, why: str) -> None:
-    """Refuse a charge that the readings cannot answer for."""
-    if not meters.has(topic):
-        raise UnknownTopicError(
-            f"Cannot {why}: the readings have no {topic}/Elm/... column. "
-            f'Read topics=[..., "{topic}"] as well.'
-        )
+# --- refused figures, and what to do about them ---
 
 
-# --- refused figures ---
+class Words(NamedTuple):
+    """How a caller states things; ``{}`` is the element.
+
+    Attributes
+    ----------
+    power, swap, export : str
+        How an element's greatest power, a meter swap, and that it feeds energy back are stated.
+    estimated, partial : str
+        How such a figure is accepted.
+    """
+
+    power: str
+    swap: str
+    export: str
+    estimated: str
+    partial: str
 
 
-STEPS = (
-    Flag.DECREASE_UNCLASSIFIED
-    | Flag.UNEXPLAINED_DECREASE
-    | Flag.UNEXPLAINED_JUMP
-    | Flag.RESET
-    | Flag.AMBIGUOUS_FALL
-)
-"""What happens at one step of a register, and so has a time."""
+def bill_words() -> Words:
+    """What a bill's caller can state."""
+    return Words(
+        by('RegisterRules(max_kw={{"{}": ...}})', "--max-kw {}=KW, or in a file for --site"),
+        by('RegisterRules(swaps={{"{}": ...}})', "[[elements.{}.swaps]] in a file for --site"),
+        by(
+            'RegisterRules(allow_export={{"{}": True}})',
+            'role = "export" in [elements.{}] in a file for --site',
+        ),
+        by('accept=("recorded", "estimated")', "--accept-estimated"),
+        by('accept=("recorded", "partial")', ""),
+    )
 
 
-def when(c: Cumulative, s: int, e: int, tz: dt.tzinfo) -> str:
-    """Between which two readings the first doubtful step of a span lies, ``""`` without one.
+_KW = "the sum over its CTs of rating x line-to-neutral volts / 1000"
+
+
+def remedy(status: str, flags: Sequence[str], element: str, words: Words) -> str:
+    """What to do about a figure, by its flags, else by its status.
 
     Parameters
     ----------
-    c : Cumulative
-        The element's series.
-    s, e : int
-        The span [us UTC].
-    tz : tzinfo
-        The zone of the times.
+    status : str
+        ``estimated``, ``partial`` or ``missing``.
+    flags : sequence of str
+        What happened to the readings.
+    element : str
+        As it is addressed.
+    words : Words
+        The caller's own.
     """
-    if not len(c.flags):
-        return ""
-    inside = (c.t[1:] > s) & (c.t[:-1] < e) & ((c.flags & int(STEPS)) != 0)
-    found = np.flatnonzero(inside)
-    if not len(found):
-        return ""
-    i = int(found[0])
-    low, high = (stamp(int(x)).tz_convert(tz) for x in (c.t[i], c.t[i + 1]))
-    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-    return f"between {low:%Y-%m-%d %H:%M} and {high:%H:%M}{more}"
+    power, swap = words.power.format(element), words.swap.format(element)
+    if status == "estimated":
+        return (
+            f"Look at its bounds lo and hi; accept the estimate: {words.estimated}; or, where a "
+            f"meter was swapped, state the swap: {swap}."
+        )
+    if "decrease_unclassified" in flags:
+        return (
+            "The register fell, and without its greatest power nothing tells a cleared register "
+            f"from a fault. Give the greatest power [kW], {_KW}: {power}. A clear is then an "
+            f"estimate; accept it: {words.estimated}."
+        )
+    if "unexplained_decrease" in flags or "unexplained_jump" in flags:
+        fell = "unexplained_decrease" in flags
+        export = f" If it feeds energy back, say so: {words.export.format(element)}."
+        return (
+            "The register moved by more than can have been used. If the greatest power [kW] is "
+            f"wrong or not stated, give it: {power}. If the meter was swapped, state the swap: "
+            f"{swap}.{export if fell else ''}"
+        )
+    if status == "partial":
+        if not words.partial:
+            return (
+                "Run it again when late readings have come; Python can fill gaps, or bill what is "
+                "covered."
+            )
+        return (
+            "Read with bracket=True, or the rest of the period; fill it by estimate(); or accept "
+            f"what is covered: {words.partial}."
+        )
+    return (
+        "There is no reading of it: read the period again, or bill it by an agreed estimate of "
+        "your own. A missing figure is never billed as 0."
+    )

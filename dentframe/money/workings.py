@@ -9,6 +9,7 @@ import csv
 import io
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dentframe.metering.cumulative import Cumulative
+    from dentframe.metering.series import Floats
     from dentframe.money.figures import Usage
     from dentframe.money.outcome import Outcome
 
@@ -70,9 +72,8 @@ def _steps(name: str, c: Cumulative, span: tuple[int, int]) -> Iterator[tuple[An
     first = max(int(np.searchsorted(c.t, span[0])) - 1, 0)
     last = min(int(np.searchsorted(c.t, span[1])) + 1, len(c.t) - 1)
     s, e = c.t[first:last], c.t[first + 1 : last + 1]
-    others = (c.corrected.raw, c.corrected.measured) if c.corrected else (c, c)
-    told = [[_text(x) for x in np.nan_to_num(y.energy(s, e)).tolist()] for y in others]
-    told.append([_text(x) for x in c.inc[first:last].tolist()])
+    others = (c.corrected.raw, c.corrected.measured, c) if c.corrected else (c,) * 3
+    told = [_increments(x.energy_at(c.t[first : last + 1])) for x in others]
     factor = mean_factor(s, e, c.corrected.fixes) if c.corrected else np.ones(len(s))
     flags, ok, register = c.flags[first:last].tolist(), c.ok[first:last], c.source == "register"
     opens = dict(zip(c.at.tolist(), map(_text, c.readings.tolist()), strict=True))
@@ -93,6 +94,12 @@ def _steps(name: str, c: Cumulative, span: tuple[int, int]) -> Iterator[tuple[An
 
 _PLAIN = sum(1 << k for k in (3, 5, 7, 8, 10, 16))
 """Flags of steps whose energy is what their readings differ by."""
+
+
+def _increments(E: Floats) -> list[str]:
+    """What a running total grows by, so that the parts of a span add up to it."""
+    total = [Decimal(_text(x)) for x in E.tolist()]
+    return [f"{b - a:f}" for a, b in pairwise(total)]
 
 
 def _text(value: float) -> str:

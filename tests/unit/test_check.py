@@ -28,6 +28,9 @@ COMMON = {"kind": "x", "element": "P1_A", "id": "c", "reason": "r", "on": "2024-
 FACTOR = COMMON | {"kind": "factor", "from": "2024-01-17 03:20:00", "factor": 1.5}
 FIGURE = COMMON | {"kind": "figure", "from": "2024-01-17", "to": "2024-02-01", "kwh": 300,
                    "kw": 4, "by": "A"}  # fmt: skip
+LATE = FACTOR | {"id": "late", "from": "2024-01-02"}
+WEEK = FIGURE | {"from": "2024-01-04", "to": "2024-01-08", "kwh": 500}
+ACCEPT = ["recorded", "partial", "estimated"]
 READING = COMMON | {"kind": "reading", "time": "2024-01-10 00:07:00", "value": 1581}
 MOVES = [
     tenant("A", "A", end="2024-01-17", area=100),
@@ -41,6 +44,18 @@ def frame():
     found = readings({"A": 2000.1, "B": 1000}, demand={"A": 5, "B": 3})
     found.iloc[:, 2:] += np.random.default_rng(0).random((len(found), 2))
     return found
+
+
+def gap():
+    """A month of which half a day was lost."""
+    found = frame()
+    found.iloc[500:640, 0] = np.nan
+    return found
+
+
+def registers():
+    """The same without the meters' own demand."""
+    return gap()[["kWHNet/Elm/A", "kWHNet/Elm/B"]]
 
 
 def run_of(basis="coincident", corrections=(), tenants=None, data=None, **rules):
@@ -68,13 +83,6 @@ def agree(record):
     assert (status, told[:15]) == (0, "Nothing differs")
 
 
-def gap():
-    """A month of which half a day was lost."""
-    found = frame()
-    found.iloc[500:640, 0] = np.nan
-    return found
-
-
 @pytest.mark.parametrize(
     "case",
     [
@@ -86,8 +94,12 @@ def gap():
         {"basis": "own_peak", "corrections": [FACTOR], "edges": "interpolate", "tenants": MOVES},
         {"basis": "landlord", "data": gap(), "edges": "interpolate"},
         {"tenants": MOVES, "common": {"by": "days", "percent": 3}},
+        {"basis": "own_peak", "corrections": [FIGURE, LATE], "tenants": MOVES},
+        {"basis": "own_peak", "data": registers(), "accept_demand": ACCEPT, "corrections": [WEEK]},
+        {"data": registers(), "window": "4h", "corrections": [FACTOR], "interval": "5min"},
+        {"basis": "own_peak", "data": registers(), "demand_coverage": "0.5", "places": "exact"},
     ],
-    ids=range(8),
+    ids=range(12),
 )
 def test_a_record_is_checked_without_dentframe(case, tmp_path):
     """Figures, shares, lines and totals of moves, gaps, corrections and fees."""
@@ -133,6 +145,27 @@ def found(record, path):
         assert verify(record).differences, path
     status = 1 if path.name == "check.py" else check(record)[0]
     assert status, path
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_sites_are_checked_alike(seed, tmp_path):
+    """Tenants who move, gaps, corrections, rules and places by chance: both agree."""
+    rng = random.Random(seed)
+    data = rng.choice([frame, gap, registers])()
+    data.iloc[:, :2] += np.random.default_rng(seed).random((len(data), 1)).cumsum(axis=0) / 9
+    fixes = rng.sample(
+        [FACTOR, FIGURE | {"element": "P1_B", "id": "b"}, LATE | {"element": "P1_B"}], 1
+    )
+    case = {
+        "basis": rng.choice(["coincident", "own_peak", "area", "days", "energy"]),
+        "tenants": rng.choice([None, MOVES]),
+        "loss": {"by": rng.choice(["energy", "days", "area", "landlord"]), "rest": True},
+        "edges": rng.choice(["last_reading", "interpolate"]),
+        "places": rng.choice([0, 1, 2, 3]),
+        "accept": ["recorded", "estimated", "partial"],
+        "agree": 1000,
+    }
+    agree(run_of(data=data, corrections=fixes, **case).save(tmp_path / "r", draft=True))
 
 
 def test_a_figure_that_does_not_come_out_is_named(tmp_path):

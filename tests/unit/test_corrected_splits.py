@@ -167,7 +167,7 @@ def test_an_agreed_figure_replaces_what_nobody_measured():
 
 
 def test_a_demand_line_is_refused_where_the_figure_states_none():
-    """With kw the own peak is that; without, the line is nobody's, and says why."""
+    """With kw the own peak is that, at no cost of others; without, the line is nobody's."""
     frame = readings({"A": 1000, "B": 1000}, demand={"A": 5, "B": 5})
     how = {"lines": {"energy": "energy", "tax": "lines", "demand": "own_peak"}} | LOSS
     fix = table("figure", kwh=700, by="A", to="2024-02-01", **{"from": "2024-01-01"})
@@ -176,7 +176,8 @@ def test_a_demand_line_is_refused_where_the_figure_states_none():
     assert shares(refused, "Demand") == {"unallocated": "100.00"}
     assert "states no kw" in " ".join(refused.exceptions["detail"] + refused.exceptions["remedy"])
     stated = split(bills, site(corrections=[fix | {"kw": 3}], rules=how), frame=frame)
-    assert shares(stated, "Demand") == {"A": "37.50", "B": "62.50"}
+    assert shares(stated, "Demand") == {"A": "30.00", "B": "50.00"}
+    assert shares(stated, "Demand: agreed figure") == {"Landlord": "20.00"}
 
 
 def test_a_corrected_record_repeats(tmp_path):
