@@ -162,10 +162,10 @@ def rebill(
     \b
     Example:
       dentframe rebill 2023-12 --corrections corrections.toml --out 2023-12-C1
-      dentframe rebill 2023-12 --corrections corrections.toml --others bill --records .
-        --issued 2024-02-05 --due 2024-02-19 --interest 9 --interest-from 2024-01-20 --out interest
-      dentframe rebill 2023-12 --corrections corrections.toml --site site.toml --bill bill.toml
-        --archive archive --accept-change readings --accept-change rules --out back-filled
+      dentframe rebill 2023-12-C1 --corrections corrections.toml --site site.toml --bill bill.toml
+        --archive archive --accept-change readings --accept-change rules --out 2023-12-C2
+      dentframe rebill 2023-12-C2 --corrections corrections.toml --others bill --records .
+        --issued 2024-02-05 --due 2024-02-19 --interest 9 --interest-from 2024-01-20 --out third
     """
     from dentframe.money.rebill import rebill as run_rebill
     from dentframe.money.record import Record
