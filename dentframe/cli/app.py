@@ -51,7 +51,8 @@ def dentframe() -> None:
     Exit status:
       0    done
       1    something is open: a split saved with exceptions, a figure that a bill refuses,
-           differences that verify found, a silent meter that status found
+           differences that verify found, a silent meter that status found, an assumption
+           that does not hold by doctor
       2    wrong use: a command, option, name, key, setting or file; the message says what to do
       3    the service or the network failed: try again
       4    nothing to do: it is there already

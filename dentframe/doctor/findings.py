@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from dentframe.doctor.asking import BURST
+from dentframe.doctor.asking import BURST, frame_of
 from dentframe.errors import DentError, DentWarning
 from dentframe.verbs.demand_window import check_demand_window
 from dentframe.wire.columns import parse
@@ -143,6 +143,27 @@ def demand(e: Evidence) -> Iterator[Finding]:
         "kWHNet counts the kilowatt-hours of DemandkW",
         abs(middle - 1) < 0.1 if ratios else None,
         f"kWHNet rises by {middle:.3g} of DemandkW's energy in {len(ratios)} elements",
+    )
+
+
+def power_factor(e: Evidence) -> Iterator[Finding]:
+    """The sign of dPF tells the direction of power: some meters tell by it what leads or lags."""
+    alike = [np.empty(0, np.bool_)]
+    for page in e.days:
+        frame = frame_of([page], ("dPF", "kWHNet"))
+        for column in map(parse, frame.columns):
+            register = frame.get(f"kWHNet/{column.scope}/{column.id}")
+            if column.topic == "dPF" and register is not None:
+                rise, factor = register.diff(), frame[column.wire]
+                moved = (rise.abs() > 0.01) & factor.notna()
+                alike.append(((rise < 0) == (factor < 0))[moved].to_numpy())
+    rows = np.concatenate(alike)
+    yield _judged(
+        "dPF is negative on export, and only then",
+        float(rows.mean()) > 0.9 if len(rows) else None,
+        f"its sign is that of kWHNet's steps in {rows.mean():.0%} of {len(rows):,} rows"
+        if len(rows)
+        else "dPF and a kWHNet that moves did not come together",
     )
 
 
@@ -362,4 +383,4 @@ def _hours(span: pd.Timedelta) -> str:
     return f"{span / HOUR:.1f} h"
 
 
-ALL = (topics, clock, demand, registers, cells, outages, limits)
+ALL = (topics, clock, demand, power_factor, registers, cells, outages, limits)

@@ -110,6 +110,10 @@ QUIRK_TABLE: dict[str, Quirk] = {
     "absolute_demand": Quirk(
         "DemandkW has no sign.", True, _cells("DemandkW", lambda x, _: x.lstrip("-"))
     ),
+    "dPF_sign": Quirk(
+        "dPF is negative where current lags, as by IEEE, whatever the direction of power.", True,
+        _cells("dPF", lambda x, _: _text(-abs(float(x)))),
+    ),
     "interval": Quirk("Rows are this many minutes apart [min].", 5),
     "coarse_register": Quirk(
         "kWHNet shows whole steps of this size [kWh].", 1.0,

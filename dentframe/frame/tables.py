@@ -170,6 +170,8 @@ EXCEL_TIME = "time_utc"
 LOCAL = "local_time"
 OFFSET = "utc_offset"
 EXCEL_ROWS, EXCEL_COLUMNS = 1_048_576, 16_384
+_TIME_WIDTH = 21
+"""What a time takes; a narrower column shows ``###``."""
 
 
 def to_csv(frame: pd.DataFrame, path: Any, *, tz: Zone = None) -> None:
@@ -286,12 +288,16 @@ def to_excel(frame: pd.DataFrame, path: Any, *, tz: Zone = None) -> None:
     >>> df.dent.select(topic="kWHNet").dent.to_excel("december.xlsx", tz=LA)
     """
     _check_ending(path, ".csv .txt .xls", "Use to_csv, or the ending .xlsx.")
-    book = _openpyxl("write an Excel workbook").Workbook(write_only=True)
+    openpyxl = _openpyxl("write an Excel workbook")
+    book = openpyxl.Workbook(write_only=True)
     readings = bool(_columns.wire_columns(frame.columns))
     sheet = book.create_sheet("readings" if readings else "table")
     table = _of_readings(sheet, frame, tz) if readings else _of_table(sheet, frame, tz)
     _check_size(len(frame), len(table))
     sheet.freeze_panes = "B2"
+    for i, name in enumerate(table, 1):
+        wide = _TIME_WIDTH if name in {EXCEL_TIME, LOCAL} else len(name) + 3
+        sheet.column_dimensions[openpyxl.utils.get_column_letter(i)].width = wide
     sheet.append([excel_text(sheet, x) for x in table])
     for row in zip(*table.values(), strict=True):
         sheet.append(row)

@@ -23,6 +23,7 @@ FOUND = {
     "V_scope": ("V comes per channel", "V/Elm"),
     "block_demand": ("A row of DemandkW covers", "block, lag 5 min"),
     "absolute_demand": ("DemandkW is negative on export", "above 0 in 100%"),
+    "dPF_sign": ("dPF is negative on export", "kWHNet's steps in "),
     "interval": ("Rows are 15 minutes apart", "5 min apart"),
     "coarse_register": ("kWHNet has a resolution", "multiples of 1"),
     "register_unit": ("kWHNet counts the kilowatt-hours", "1e+03"),
@@ -163,15 +164,15 @@ def test_an_account_without_meters_leaves_most_open(quick):
 def test_the_command_prints_a_screen_and_writes_the_report(
     quick, monkeypatch, tmp_path, capsys, quirks
 ):
-    """Marks and evidence fit 80 columns; a cross is what there is to see."""
+    """Marks and evidence fit 80 columns; a cross is what there is to see, and the exit status."""
     out = tmp_path / "report.json"
     with served(quirks, now=None, rate=None) as cloud:
         monkeypatch.setenv("DENTCLOUD_BASE_URL", cloud.url)
         monkeypatch.setenv("DENTCLOUD_API_KEY", cloud.api_key)
         monkeypatch.setenv("DENTCLOUD_KEY_ID", cloud.key_id)
-        assert cli.main(["doctor", "--out", str(out)]) == 0
+        assert cli.main(["doctor", "--out", str(out)]) == len(quirks)
         shown = capsys.readouterr().out
-        assert cli.main(["doctor", "--compare", str(out), "--out", str(out)]) == 0
+        assert cli.main(["doctor", "--compare", str(out), "--out", str(out)]) == len(quirks)
     assert max(map(len, shown.splitlines())) <= 80
     assert ("✗ DemandkW is negative on export" in shown) == bool(quirks)
     assert json.loads(out.read_text())["findings"]
