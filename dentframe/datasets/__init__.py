@@ -10,10 +10,4 @@ from dentframe.datasets.engine import DentCloudBackendEntrypoint, open_dataset
 from dentframe.datasets.results import to_xarray
 from dentframe.datasets.unbuild import to_frame
 
-__all__ = [
-    "DatasetAccessor",
-    "DentCloudBackendEntrypoint",
-    "open_dataset",
-    "to_frame",
-    "to_xarray",
-]
+__all__ = ["DatasetAccessor", "DentCloudBackendEntrypoint", "open_dataset", "to_frame", "to_xarray"]

@@ -24,21 +24,21 @@ from dentframe.frame import reshape as _reshape
 from dentframe.frame import select as _select
 from dentframe.frame import tables as _tables
 from dentframe.methods import check_words, method, sign_as_method
-from dentframe.verbs import coincident as _coincident
-from dentframe.verbs import demand as _demand
-from dentframe.verbs import demand_window as _demand_window
-from dentframe.verbs import energy as _energy
-from dentframe.verbs import estimate as _estimate
-from dentframe.verbs import factors as _factors
-from dentframe.verbs import gaps as _gaps
-from dentframe.verbs import peaks as _peaks
-from dentframe.verbs import profile as _profile
-from dentframe.verbs import quality as _quality
-from dentframe.verbs import reconcile as _reconcile
-from dentframe.verbs import stats as _stats
-from dentframe.verbs import summary as _summary
-from dentframe.verbs import unusual as _unusual
-from dentframe.verbs import virtual as _virtual
+from dentframe.verbs.coincident import coincident
+from dentframe.verbs.demand import apparent_demand, demand
+from dentframe.verbs.demand_window import check_demand_window
+from dentframe.verbs.energy import energy, intervals
+from dentframe.verbs.estimate import estimate
+from dentframe.verbs.factors import load_factor, power_factor
+from dentframe.verbs.gaps import coverage, gaps
+from dentframe.verbs.peaks import peaks
+from dentframe.verbs.profile import baseload, duration, profile
+from dentframe.verbs.quality import quality
+from dentframe.verbs.reconcile import reconcile
+from dentframe.verbs.stats import stats
+from dentframe.verbs.summary import card
+from dentframe.verbs.unusual import unusual
+from dentframe.verbs.virtual import virtual
 from dentframe.wire import units as _units
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class DatasetAccessor:
         """The frame's own; of a Dataset that is not computed yet, what is known without."""
         dataset = accessor._dataset
         if not dataset.chunks:
-            return _summary.card(accessor._frame)
+            return card(accessor._frame)
         held = ", ".join(f"{n} {name}" for name, n in dataset.sizes.items())
         facts = [("topics", ", ".join(accessor.topics)), ("elements", ", ".join(accessor.elements))]
         return _cards.Card(f"DENT readings, not computed yet: {held}", facts)
@@ -183,34 +183,14 @@ class DatasetAccessor:
     to_excel = method(_tables.to_excel)
     to_long = method(_reshape.to_long)
 
-    select = labelled(_select.select)
-    by_element = labelled(_reshape.by_element)
-    by_channel = labelled(_reshape.by_channel)
-    convert = labelled(_quantify.convert)
 
-    energy = labelled(_energy.energy)
-    intervals = labelled(_energy.intervals)
-    virtual = labelled(_virtual.virtual)
-    reconcile = labelled(_reconcile.reconcile)
-    check_demand_window = labelled(_demand_window.check_demand_window)
-    estimate = labelled(_estimate.estimate)
-
-    demand = labelled(_demand.demand)
-    apparent_demand = labelled(_demand.apparent_demand)
-    peaks = labelled(_peaks.peaks)
-    coincident = labelled(_coincident.coincident)
-    load_factor = labelled(_factors.load_factor)
-    power_factor = labelled(_factors.power_factor)
-    duration = labelled(_profile.duration)
-
-    stats = labelled(_stats.stats)
-    profile = labelled(_profile.profile)
-    baseload = labelled(_profile.baseload)
-    unusual = labelled(_unusual.unusual)
-
-    coverage = labelled(_gaps.coverage)
-    gaps = labelled(_gaps.gaps)
-    quality = labelled(_quality.quality)
+_VERBS: tuple[Any, ...] = (
+    _select.select, _reshape.by_element, _reshape.by_channel, _quantify.convert, energy, intervals,
+    virtual, reconcile, check_demand_window, estimate, demand, apparent_demand, peaks, coincident,
+    load_factor, power_factor, duration, stats, profile, baseload, unusual, coverage, gaps, quality,
+)  # fmt: skip
+for _verb in _VERBS:
+    setattr(DatasetAccessor, _verb.__name__, labelled(_verb))
 
 
 def _of_array(array: xr.DataArray) -> DatasetAccessor:

@@ -1,19 +1,24 @@
 """The module opens meters of an archive as Datasets.
 
 Their times, rows, columns and reports are known at opening. Their readings come by the month,
-when they are used.
+when they are used. A Dataset looks as `to_xarray` would make it: the frame's first and last rows,
+of NaN, give the variables, their attrs and what lies along other dimensions; a frame of one
+column gives all that lies along time.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
+from xarray.backends import BackendArray
+from xarray.core import indexing
 
 from dentframe.archive import merge
 from dentframe.archive.merge import Choice, choose
@@ -22,11 +27,13 @@ from dentframe.archive.source import Alone, resolve
 from dentframe.archive.store import Archive, opened
 from dentframe.cloud.fetch import Answer, Job
 from dentframe.cloud.planner import Window
-from dentframe.datasets.cloud_source import lay_out, ready
+from dentframe.datasets.engine import convert, ready
+from dentframe.datasets.variables import TIME
 from dentframe.errors import ConfigError
 from dentframe.frame import assemble as _frame
 from dentframe.frame.read import (
     ReadJob,
+    attrs_of,
     bar,
     check_element,
     check_errors,
@@ -36,15 +43,17 @@ from dentframe.frame.read import (
     tell_of_nothing,
 )
 from dentframe.times.ranges import time_range
+from dentframe.wire.columns import Column, parse
 from dentframe.wire.page import Page, Report
+from dentframe.wire.topics import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
-    import xarray as xr
 
-    from dentframe.datasets.cloud_source import Opening
+    from dentframe.datasets.engine import Opening
+    from dentframe.frame.request import Request
 
 
 class TimesOnly(Alone):
@@ -184,7 +193,7 @@ def _run(rows: Ints) -> Ints | slice:
     return rows
 
 
-def open_archive(opening: Opening, archive: Any) -> xr.Dataset:
+def open_archive(opening: Opening) -> xr.Dataset:
     """What is opened, as a Dataset that reads the archive when it is used, never the cloud.
 
     Raises
@@ -194,9 +203,9 @@ def open_archive(opening: Opening, archive: Any) -> xr.Dataset:
     """
     check_errors(opening.errors)
     # Absolute, for whoever unpickles the Dataset in another folder.
-    found, now = Archive(opened(archive).path.absolute()), pd.Timestamp.now("UTC")
+    found, now = Archive(opened(opening.archive).path.absolute()), pd.Timestamp.now("UTC")
     span = time_range(opening.start, opening.end, opening.tz, now=now)
-    request = resolve(found, opening.meter, span, opening.topics)
+    request = resolve(found, opening.meter, span, opening.wanted)
     reading = ReadJob(TimesOnly(found, now), request, bracket=opening.bracket, now=now)
     make = partial(_archive_dataset, found, opening)
     return complete(make, reading, opening.errors, partial(bar, False))
@@ -245,3 +254,108 @@ def _around(rows: Rows, edge: pd.Timestamp, within: pd.Timestamp, columns: list[
 def _minute(instant: pd.Timestamp) -> int:
     """The first whole UTC minute at or after an instant."""
     return math.ceil(instant.timestamp() / 60)
+
+
+class Readings(BackendArray):
+    """One variable: readings of shape (time, ids), or (meter, time, ids) of several meters.
+
+    Pickles as paths and times; nothing is open between two reads.
+
+    Parameters
+    ----------
+    meters : sequence of Rows
+        The meters, whose rows have the same times.
+    columns : sequence of str
+        The column of each id, a wire name.
+    single : bool
+        Whether there is no dimension of meters.
+    """
+
+    def __init__(self, meters: Sequence[Rows], columns: Sequence[str], *, single: bool) -> None:
+        self.meters, self.columns, self.single = tuple(meters), tuple(columns), single
+        size = len(self.meters[0].minutes), len(self.columns)
+        self.shape: tuple[int, ...] = size if single else (len(self.meters), *size)
+        self.dtype = np.dtype(np.float64)
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        support = indexing.IndexingSupport.OUTER
+        return indexing.explicit_indexing_adapter(key, self.shape, support, self._read)
+
+    def _read(self, key: tuple[Any, ...]) -> npt.NDArray[np.float64]:
+        chosen = [np.atleast_1d(np.arange(n)[k]) for k, n in zip(key, self.shape, strict=True)]
+        rows, ids = chosen[-2:]
+        columns = [self.columns[i] for i in ids]
+        which = [0] if self.single else chosen[0]
+        found = [self.meters[i].read(rows, columns) for i in which]
+        cube = found[0] if self.single else np.stack(found)
+        return cube[tuple(0 if np.ndim(k) == 0 and _is_int(k) else slice(None) for k in key)]
+
+    def variable(self, dims: Sequence[str], attrs: dict[Any, Any]) -> xr.Variable:
+        """A variable over these dimensions that reads when it is used."""
+        return xr.Variable(dims, indexing.LazilyIndexedArray(self), attrs)
+
+
+def _is_int(key: Any) -> bool:
+    return isinstance(key, int | np.integer)
+
+
+def lay_out(
+    request: Request, opening: Opening, rows: Sequence[Rows], columns: Mapping[str, list[str]]
+) -> xr.Dataset:
+    """The Dataset of some meters' rows, its readings to be read when they are used.
+
+    Parameters
+    ----------
+    request : Request
+        What was asked for.
+    opening : Opening
+        How it is converted.
+    rows : sequence of Rows
+        One a meter.
+    columns : mapping
+        Meter to the columns of its frame.
+
+    Raises
+    ------
+    RangeError
+        Where the meters' times differ.
+    """
+    telling = {m: _telling(c) for m, c in columns.items()}
+    ends = convert(opening, _frame_of(request, [r.ends() for r in rows], columns))
+    along = convert(opening, _frame_of(request, rows, telling))
+    if not along.sizes[TIME]:
+        return ends
+    still = [name for name in ends.variables if TIME not in ends[name].dims]
+    times = [name for name in along.coords if TIME in along[name].dims]
+    found = ends[still].assign_coords({name: along[name].variable for name in times})
+    found = found.assign({name: _lazy(ends[name], rows, request) for name in ends.data_vars})
+    return found.assign_attrs(ends.attrs)
+
+
+def _frame_of(
+    request: Request, rows: Sequence[Rows], columns: Mapping[str, list[str]]
+) -> pd.DataFrame:
+    """The frame of a read without its readings."""
+    frames = {r.meter: _nothing(r, columns[r.meter]) for r in rows}
+    frame = next(iter(frames.values())) if request.single else _frame.stack(frames, request.topics)
+    frame.attrs["dentcloud"] = attrs_of(request, frame)
+    return frame
+
+
+def _nothing(rows: Rows, columns: Sequence[str]) -> pd.DataFrame:
+    values = np.full((len(rows.minutes), len(columns)), np.nan)
+    return _frame.to_frame(_frame.Table(tuple(columns), rows.minutes, values))
+
+
+def _telling(columns: Sequence[str]) -> list[str]:
+    """One column, which tells whether there are time bounds: an interval mean, if there is any."""
+    means = [c for c in columns if kind_of(parse(c).topic) == "interval_mean"]
+    return (means or list(columns))[:1]
+
+
+def _lazy(variable: xr.DataArray, rows: Sequence[Rows], request: Request) -> xr.Variable:
+    topic, scope = variable.attrs["topic"], variable.attrs["scope"]
+    ids = variable[variable.dims[-1]].values
+    columns = [Column(topic, scope, str(name)).wire for name in ids]
+    found = Readings(rows, columns, single=request.single)
+    return found.variable([str(d) for d in variable.dims], dict(variable.attrs))

@@ -75,11 +75,7 @@ def dataset_attrs(frame: pd.DataFrame, layout: Layout) -> dict[str, str]:
 
 
 def layout_of(
-    frame: pd.DataFrame,
-    labels: list[str],
-    *,
-    times: pd.DatetimeIndex,
-    meter_dtype: str,
+    frame: pd.DataFrame, labels: list[str], *, times: pd.DatetimeIndex, meter_dtype: str
 ) -> Layout:
     """How a frame is laid out."""
     dtypes = {x: str(frame[x].dtype) for x in labels}
@@ -225,12 +221,7 @@ def to_dataset(
     _add_bounds(dataset, frame, laid, parts, interval, demand_lag)
     every = set(labels) | set(other_labels(frame))
     shown = [x for x in frame.columns if x in every]
-    kept = layout_of(
-        frame,
-        shown,
-        times=laid.times,
-        meter_dtype=laid.meter_dtype,
-    )
+    kept = layout_of(frame, shown, times=laid.times, meter_dtype=laid.meter_dtype)
     dataset.attrs = variables.global_attrs(p.slot.topic for p in parts) | dataset_attrs(frame, kept)
     return dataset
 

@@ -1,34 +1,56 @@
 """The module is the engine that xarray finds for an address such as ``dentcloud://P482311252``.
 
-`open_dataset` passes the engine for those who do not want to name it.
+`open_dataset` passes the engine for those who do not want to name it. Meters of the cloud are read
+once, at opening, and a Dask worker never asks it.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import numpy as np
 import xarray as xr
 from xarray.backends import BackendEntrypoint
 
-from dentframe.datasets.archive_source import open_archive
-from dentframe.datasets.cloud_source import (
-    Opening,
-    dropped_names,
-    open_cloud,
-    refuse_cloud_on_worker,
-    topics_without,
+from dentframe.datasets.results import to_xarray
+from dentframe.datasets.variables import (
+    BOUNDS,
+    CHANNEL_ELEMENT,
+    LOCAL_TIME,
+    THEY_DIFFER,
+    TIME,
+    times_differ,
 )
-from dentframe.datasets.variables import LOCAL_TIME
-from dentframe.errors import ConfigError, RangeError, did_you_mean, missing_extra
+from dentframe.errors import (
+    ConfigError,
+    DentError,
+    IncompleteReadError,
+    RangeError,
+    did_you_mean,
+    missing_extra,
+)
+from dentframe.frame.request import Without
+from dentframe.reader import read_dentcloud
+from dentframe.times.ranges import is_utc, zone
+from dentframe.wire.columns import split_element
 
 if TYPE_CHECKING:
+    import datetime as dt
+
+    import numpy.typing as npt
+    import pandas as pd
+
     from dentframe.cloud.client import DentCloud
     from dentframe.times.ranges import Zone
+
+    Convert = Callable[[pd.DataFrame], xr.Dataset]
 
 
 SCHEME = "dentcloud://"
@@ -111,6 +133,185 @@ def _is_list(value: object) -> bool:
     return isinstance(value, Sequence | set | frozenset) or hasattr(value, "tolist")
 
 
+_SCOPES = ("_ch", "_elm")
+
+
+@dataclass(frozen=True)
+class Opening:
+    """One opening: what xarray's caller asked for, by the names of `dentframe.open_dataset`.
+
+    Attributes
+    ----------
+    meter : str or list of str
+        As `read_dentcloud` takes it.
+    interval, demand_lag
+        As `to_xarray` takes them; all others are as `read_dentcloud` takes them.
+    dropped : frozenset of str
+        The variables to leave out.
+    """
+
+    meter: str | list[str]
+    start: Any
+    end: Any = None
+    topics: Any = None
+    tz: Zone = "UTC"
+    bracket: bool = False
+    errors: str = "raise"
+    interval: Any = "15min"
+    demand_lag: Any = "0min"
+    client: DentCloud | None = None
+    archive: Any = None
+    progress: bool | None = None
+    dropped: frozenset[str] = frozenset()
+
+    @property
+    def wanted(self) -> Any:
+        """The topics to ask for, so that those of dropped variables are not.
+
+        A topic with a variable over elements and one over channels goes when both are dropped.
+        """
+        bases = {name.removesuffix(_SCOPES[0]) for name in self.dropped}
+        both = {base for base in bases if {base + scope for scope in _SCOPES} <= self.dropped}
+        return Without(self.topics, self.dropped | both) if self.dropped else self.topics
+
+
+NEVER = (CHANNEL_ELEMENT,)
+"""Texts beside a dimension: xarray would make Dask chunks of them, which ``chunks="auto"``
+refuses and `to_netcdf` warns of. The channel's own name tells its element."""
+
+
+def ready(dataset: xr.Dataset, dropped: Iterable[str]) -> xr.Dataset:
+    """The Dataset as xarray is to have it: without what is dropped, with chunks, closable."""
+    found = prefer_months(dataset.drop_vars([*dropped, *NEVER], errors="ignore"))
+    found.set_close(nothing_open)
+    return found
+
+
+def nothing_open() -> None:
+    """Close nothing: no file or connection outlives a read. `open_mfdataset` calls it."""
+
+
+def prefer_months(dataset: xr.Dataset) -> xr.Dataset:
+    """Say in the encodings that time is best cut by month, as it is asked for and kept."""
+    sizes = month_sizes(dataset[TIME].values)
+    if BOUNDS in dataset.variables:
+        # As that of the times: xarray gives bounds their units, but Dask arrays need the dtype.
+        dataset.variables[BOUNDS].encoding.update(dataset.variables[TIME].encoding)
+    for variable in dataset.variables.values():
+        if TIME in variable.dims and sizes:
+            variable.encoding["preferred_chunks"] = {TIME: sizes}
+    return dataset
+
+
+def month_sizes(times: npt.NDArray[Any]) -> tuple[int, ...]:
+    """How many of these sorted times lie in each month that has any."""
+    months = times.astype("datetime64[M]").astype(np.int64)
+    edges = np.flatnonzero(np.diff(months, prepend=np.nan)) if len(months) else months
+    return tuple(np.diff(edges, append=len(months)).tolist())
+
+
+def on_worker() -> bool:
+    """Whether this runs in a task of a `distributed` cluster."""
+    distributed = sys.modules.get("distributed")
+    if distributed is None:
+        return False
+    try:
+        distributed.get_worker()
+    except (ValueError, AttributeError):
+        return False
+    return True
+
+
+def refuse_cloud_on_worker(target: object) -> None:
+    """Refuse to ask the cloud from a cluster.
+
+    Raises
+    ------
+    ConfigError
+        In a task of a `distributed` cluster.
+    """
+    if on_worker():
+        raise ConfigError(
+            f"Cannot open {target!r} from the cloud on a Dask worker: the service's limits are "
+            "one account's, however many workers there are, and keys are not sent to them. "
+            "Sync the meters once with dentframe.sync and open them with archive=, or open the "
+            "dataset where the cluster's client is."
+        )
+
+
+def open_cloud(opening: Opening) -> xr.Dataset:
+    """Read what is opened, as a Dataset in memory.
+
+    Times come with the data, so there is nothing to gain from being lazy: what has its times
+    has been answered. The Dataset holds no client, and pickles with its data.
+
+    Raises
+    ------
+    IncompleteReadError
+        Where windows are missing; ``.partial`` and ``.resume()`` are Datasets.
+    """
+    o = opening
+    read = partial(
+        read_dentcloud, o.meter, o.start, o.end, o.wanted, tz=o.tz, bracket=o.bracket,
+        errors=o.errors, client=o.client, archive=o.archive, progress=o.progress,
+    )  # fmt: skip
+    return whole(read, lambda frame: ready(convert(opening, frame), opening.dropped))
+
+
+def convert(opening: Opening, frame: pd.DataFrame) -> xr.Dataset:
+    """The Dataset of a read of an opening: in its zone, for ``local_time``."""
+    local = _in_zone(frame, zone(opening.tz))
+    try:
+        return to_xarray(local, interval=opening.interval, demand_lag=opening.demand_lag)
+    except RangeError as error:
+        if THEY_DIFFER not in str(error):
+            raise
+        meters = [split_element(name)[0] for name in opening.meter]
+        cure = f"Open one meter at a time: open_dataset({meters[0]!r}, ...)."
+        raise times_differ(len(set(meters)), cure) from None
+
+
+def _in_zone(frame: pd.DataFrame, tz: dt.tzinfo) -> pd.DataFrame:
+    """The frame with its times in a zone; its values are not copied, as `tz_convert` might."""
+    if is_utc(tz):
+        return frame
+    index: Any = frame.index
+    found = frame.copy(deep=False)
+    if index.nlevels > 1:
+        times = index.levels[index.names.index(TIME)].tz_convert(tz)
+        found.index = index.set_levels(times, level=TIME)
+    else:
+        found.index = index.tz_convert(tz)
+    return found
+
+
+def whole(read: Callable[[], pd.DataFrame], make: Convert) -> xr.Dataset:
+    """The Dataset of a read; one that is not whole raises with Datasets."""
+    try:
+        return make(read())
+    except IncompleteReadError as error:
+        raise IncompleteReadError(
+            str(error),
+            partial=_converted(error.partial, make),
+            missing=error.missing,
+            resume=partial(whole, error.resume, make),
+            status=error.status,
+            retry_after=error.retry_after,
+            retryable=error.retryable,
+        ) from error
+
+
+def _converted(frame: pd.DataFrame, make: Convert) -> Any:
+    """A partial read as a Dataset; as the frame where its meters' times differ."""
+    try:
+        return make(frame)
+    except DentError:
+        return frame
+
+
+_OPTIONS = tuple(f.name for f in fields(Opening) if f.name not in {"meter", "dropped"})
+
+
 class DentCloudBackendEntrypoint(BackendEntrypoint):
     """Meters of DentCloud as Datasets: ``xr.open_dataset("dentcloud://P…", engine="dentcloud")``.
 
@@ -119,21 +320,8 @@ class DentCloudBackendEntrypoint(BackendEntrypoint):
 
     description = "DENT meters from DentCloud or an archive (dentcloud://METER)"
     open_dataset_parameters = (
-        "filename_or_obj",
-        "drop_variables",
-        "start",
-        "end",
-        "topics",
-        "tz",
-        "bracket",
-        "archive",
-        "errors",
-        "interval",
-        "demand_lag",
-        "client",
-        "progress",
-        "decode_times",
-    )
+        "filename_or_obj", "drop_variables", *_OPTIONS, "decode_times",
+    )  # fmt: skip
     supports_groups = True
 
     def open_dataset(
@@ -141,45 +329,26 @@ class DentCloudBackendEntrypoint(BackendEntrypoint):
         filename_or_obj: Any,
         *,
         drop_variables: str | Iterable[str] | None = None,
-        start: Any = None,
-        end: Any = None,
-        topics: Any = None,
-        tz: Zone = "UTC",
-        bracket: bool = False,
-        archive: str | os.PathLike[str] | Any = None,
-        errors: str = "raise",
-        interval: Any = "15min",
-        demand_lag: Any = "0min",
-        client: DentCloud | None = None,
-        progress: bool | None = None,
         decode_times: Any = None,
-        **decoders: Any,
+        **asked: Any,
     ) -> xr.Dataset:
         """Open meters; `dentframe.open_dataset` tells of the parameters and errors."""
-        _check_decoders(decode_times, decoders)
+        given = {name: asked.pop(name) for name in _OPTIONS if name in asked}
+        _check_decoders(decode_times, asked)
         _check_dask(sys._getframe(1))  # noqa: SLF001 - see there
-        if start is None:
+        if given.get("start") is None:
             raise RangeError(
                 f"Cannot open {filename_or_obj!r} without a start. Pass it to open_dataset, "
                 'e.g. start="2023-12" (and end= for what is no whole year, month or day).'
             )
-        dropped = dropped_names(drop_variables)
-        opening = Opening(
-            meter=meters_of(filename_or_obj),
-            start=start,
-            end=end,
-            topics=topics_without(topics, dropped),
-            tz=tz,
-            bracket=bracket,
-            errors=errors,
-            interval=interval,
-            demand_lag=demand_lag,
-            dropped=dropped,
-        )
-        if archive is not None and client is None:
-            return open_archive(opening, archive)
+        out = [drop_variables] if isinstance(drop_variables, str) else drop_variables or ()
+        opening = Opening(meters_of(filename_or_obj), **given, dropped=frozenset(out))
+        if opening.archive is not None and opening.client is None:
+            from dentframe.datasets.archive_source import open_archive
+
+            return open_archive(opening)
         refuse_cloud_on_worker(filename_or_obj)
-        return open_cloud(opening, client=client, archive=archive, progress=progress)
+        return open_cloud(opening)
 
     def open_groups_as_dict(
         self, filename_or_obj: Any, *, drop_variables: Any = None, **asked: Any
@@ -219,15 +388,14 @@ def _check_dask(caller: Any) -> None:
 _DECODERS = {"mask_and_scale", "decode_timedelta", "decode_coords", "concat_characters"}
 
 
-def _check_decoders(decode_times: Any, decoders: dict[str, Any]) -> None:
+def _check_decoders(decode_times: Any, others: dict[str, Any]) -> None:
     """Refuse what cannot be left undecoded; what changes nothing here may be given."""
-    known = DentCloudBackendEntrypoint.open_dataset_parameters or ()
-    for name in sorted(set(decoders) - _DECODERS - {"use_cftime"}):
+    for name in sorted(set(others) - _DECODERS - {"use_cftime"}):
         raise ConfigError(
-            f"Cannot open with {name}={decoders[name]!r}: the engine dentcloud has no such "
-            f"option{did_you_mean(name, known)}"
+            f"Cannot open with {name}={others[name]!r}: the engine dentcloud has no such "
+            f"option{did_you_mean(name, _OPTIONS)}"
         )
-    if decode_times is False or decoders.get("use_cftime"):
+    if decode_times is False or others.get("use_cftime"):
         asked = "decode_times=False (or decode_cf=False)"
         raise ConfigError(
             f"Cannot open with {asked if decode_times is False else 'use_cftime=True'}: times "
@@ -323,22 +491,11 @@ def open_dataset(
     (7, 'kW h')
     """
     found = xr.open_dataset(
-        address_of(meter),
-        engine=DentCloudBackendEntrypoint,
-        chunks=chunks,
-        drop_variables=drop_variables,
-        start=start,
-        end=end,
-        topics=topics,
-        tz=tz,
-        bracket=bracket,
-        archive=archive,
-        errors=errors,
-        interval=interval,
-        demand_lag=demand_lag,
-        client=client,
+        address_of(meter), engine=DentCloudBackendEntrypoint, chunks=chunks,
+        drop_variables=drop_variables, start=start, end=end, topics=topics, tz=tz, bracket=bracket,
+        archive=archive, errors=errors, interval=interval, demand_lag=demand_lag, client=client,
         progress=progress,
-    )
+    )  # fmt: skip
     if LOCAL_TIME in found.variables:
         # It is in memory, and xarray does not group by what is a Dask array.
         found.variables[LOCAL_TIME].load(scheduler="synchronous")

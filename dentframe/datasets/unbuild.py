@@ -172,12 +172,7 @@ def _level(dataset: xr.Dataset, dim: str, kept: Layout) -> pd.Index:
 
 
 def _columns_of(
-    dataset: xr.Dataset,
-    one: Found,
-    rows: Rows,
-    bare: pd.DataFrame,
-    kept: Layout,
-    whole: xr.Dataset,
+    dataset: xr.Dataset, one: Found, rows: Rows, bare: pd.DataFrame, kept: Layout, whole: xr.Dataset
 ) -> dict[str, Any]:
     array = dataset[one.name]
     unit = variables.unit_in(array.attrs, array.data)

@@ -6,7 +6,6 @@ A finding names no meter, no site and no reading: it counts, and says how the an
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,14 +17,13 @@ from dentframe.doctor.asking import BURST, frame_of
 from dentframe.errors import DentError, DentWarning
 from dentframe.verbs.demand_window import check_demand_window
 from dentframe.wire.columns import parse
-from dentframe.wire.page import Page, Report
+from dentframe.wire.page import Report
 from dentframe.wire.topics import SERVED
 
 if TYPE_CHECKING:
     from dentframe.doctor.asking import Evidence
 
-    Verdict = Literal["yes", "no", "unknown"]
-
+Verdict = Literal["yes", "no", "unknown"]
 INTERVAL = pd.Timedelta(15, "min")
 HOUR = pd.Timedelta(1, "h")
 
@@ -39,9 +37,11 @@ class Finding:
     evidence: str
 
 
+_VERDICTS: dict[bool | None, Verdict] = {True: "yes", False: "no", None: "unknown"}
+
+
 def _judged(assumption: str, good: bool | None, evidence: str) -> Finding:
-    verdict: Verdict = "unknown" if good is None else "yes" if good else "no"
-    return Finding(assumption, verdict, evidence)
+    return Finding(assumption, _VERDICTS[good], evidence)
 
 
 def topics(e: Evidence) -> Iterator[Finding]:
@@ -62,7 +62,7 @@ def topics(e: Evidence) -> Iterator[Finding]:
     yield _judged(
         "Every topic that is listed has columns",
         None if not e.days else not without,
-        f"without: {', '.join(without) or 'none'}, on the last day of {_meters(e.days)}",
+        f"without: {', '.join(without) or 'none'}, on the last day of {len(e.days)} meter(s)",
     )
     told_v = scopes.get("V") or set()
     yield _judged(
@@ -77,9 +77,9 @@ def clock(e: Evidence) -> Iterator[Finding]:
     ends = [f.index[-1] for f in e.frames if len(f)]
     doubled = e.autumn.report.duplicates if e.autumn else 0
     least = min((pd.Timestamp(e.now) - t for t in ends), default=None)
-    told = "no rows" if least is None else f"the newest row is {_hours(least)} old"
+    told = "no rows" if least is None else f"the newest row is {least / HOUR:.1f} h old"
     if least is not None and least < -INTERVAL:
-        told = f"rows lie {_hours(-least)} in the future: a clock east of UTC"
+        told = f"rows lie {-least / HOUR:.1f} h in the future: a clock east of UTC"
     elif least is not None and least > HOUR:
         told += ": a clock west of UTC, or late uploads"
     if doubled > 1:
@@ -89,27 +89,22 @@ def clock(e: Evidence) -> Iterator[Finding]:
     wrong = doubled > 1 or (least is not None and least < -INTERVAL)
     right = least is not None and least <= HOUR
     yield _judged("Times are UTC", False if wrong else True if right else None, told)
-    gaps, usual = _gaps(e.frames), _spacing(e.frames)
-    past = Counter(str(m % 15) for t in ends for m in [t.minute])
+    gaps, usual = _spacing(e.frames)
+    past = ", ".join(map(str, sorted({t.minute % 15 for t in ends})))
     yield _judged(
         "Rows are 15 minutes apart, at minutes past the quarter",
         None if usual is None else usual == INTERVAL,
         "no rows"
         if usual is None
         else f"{usual / pd.Timedelta(1, 'min'):g} min apart in {np.mean(gaps == usual):.0%} of "
-        f"{len(gaps):,} steps; minutes past the quarter: {', '.join(sorted(past, key=int))}",
+        f"{len(gaps):,} steps; minutes past the quarter: {past}",
     )
 
 
-def _gaps(frames: Iterable[pd.DataFrame]) -> Any:
-    """The times from row to row, meter after meter."""
-    return np.concatenate([np.empty(0, "m8[ns]"), *(np.diff(f.index) for f in frames)])
-
-
-def _spacing(frames: Iterable[pd.DataFrame]) -> pd.Timedelta | None:
-    """The usual time from row to row."""
-    gaps = _gaps(frames)
-    return pd.Timedelta(np.median(gaps)) if len(gaps) else None
+def _spacing(frames: Iterable[pd.DataFrame]) -> tuple[Any, pd.Timedelta | None]:
+    """The times from row to row, meter after meter, and the usual one."""
+    gaps = np.concatenate([np.empty(0, "m8[ns]"), *(np.diff(f.index) for f in frames)])
+    return gaps, pd.Timedelta(np.median(gaps)) if len(gaps) else None
 
 
 def demand(e: Evidence) -> Iterator[Finding]:
@@ -172,7 +167,7 @@ def _window(frame: pd.DataFrame) -> tuple[str, float, float] | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DentWarning)
         try:
-            found = check_demand_window(frame, interval=_spacing([frame]) or INTERVAL)
+            found = check_demand_window(frame, interval=_spacing([frame])[1] or INTERVAL)
         except DentError:
             return None
     found = found[found["best_lag"].notna()]
@@ -286,9 +281,8 @@ def cells(e: Evidence) -> Iterator[Finding]:
 
 def outages(e: Evidence) -> Iterator[Finding]:
     """An outage leaves no rows, and what is 48 hours old does not change."""
-    same = [_repeats(f) for f in e.frames if len(f)]
-    holes = sum(int((np.diff(f.index) > 1.5 * INTERVAL).sum()) for f in e.frames if len(f))
-    runs = sum(same)
+    runs = sum(_repeats(f) for f in e.frames if len(f))
+    holes = int((_spacing(e.frames)[0] > 1.5 * INTERVAL).sum())
     yield _judged(
         "An outage leaves rows out; none is repeated",
         False if runs else True if holes else None,
@@ -373,14 +367,6 @@ def limits(e: Evidence) -> Iterator[Finding]:
 
 def _refusal(error: DentError) -> str:
     return f"{type(error).__name__}, status {error.status or 'none'}"
-
-
-def _meters(pages: Iterable[Page]) -> str:
-    return f"{len(list(pages))} meter(s)"
-
-
-def _hours(span: pd.Timedelta) -> str:
-    return f"{span / HOUR:.1f} h"
 
 
 ALL = (topics, clock, demand, power_factor, registers, cells, outages, limits)

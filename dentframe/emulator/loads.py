@@ -268,10 +268,7 @@ def _since(loads: Loads, seed: int, tz: str, origin: int, month: int) -> tuple[i
     span = range(min(home, month), max(home, month))
     sums = [_month_energy(loads, seed, tz, m) for m in span]
     head = _head(loads, seed, tz, origin)
-    return (
-        sign * sum(p for p, _ in sums) - head[0],
-        sign * sum(s for _, s in sums) - head[1],
-    )
+    return (sign * sum(p for p, _ in sums) - head[0], sign * sum(s for _, s in sums) - head[1])
 
 
 @lru_cache(maxsize=65536)

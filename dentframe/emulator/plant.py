@@ -330,12 +330,7 @@ class Plant:
         return self.energy(meter, element, start, end) / hours
 
     def coincident_peak(
-        self,
-        elements: Iterable[Where],
-        start: When,
-        end: When,
-        minutes: int = 15,
-        tz: str = "UTC",
+        self, elements: Iterable[Where], start: When, end: When, minutes: int = 15, tz: str = "UTC"
     ) -> Peak:
         """Greatest block of several elements together.
 

@@ -150,9 +150,7 @@ class Fixed:
     """
 
     def __init__(
-        self,
-        meters: Mapping[str, Sequence[Row]],
-        topics: Sequence[Mapping[str, str]] | None = None,
+        self, meters: Mapping[str, Sequence[Row]], topics: Sequence[Mapping[str, str]] | None = None
     ) -> None:
         self._meters = meters
         self._topics = catalogue() if topics is None else [dict(t) for t in topics]

@@ -304,10 +304,7 @@ def _day_or_hour(year: int, month: int, day: int, hour: int | None) -> tuple[dat
     return start, start + (timedelta(days=1) if hour is None else timedelta(hours=1))
 
 
-_TOO_LARGE = {
-    413: "Request Entity Too Large",
-    502: "Internal server error",
-}
+_TOO_LARGE = {413: "Request Entity Too Large", 502: "Internal server error"}
 
 
 @dataclass(frozen=True)

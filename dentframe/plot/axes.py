@@ -23,16 +23,7 @@ if TYPE_CHECKING:
 
     from matplotlib.artist import Artist
 
-OKABE_ITO = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#CC79A7",
-    "#56B4E9",
-    "#D55E00",
-    "#F0E442",
-    "#999999",
-)
+OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
 """Okabe and Ito's colours, with grey for black, which would be lost on a dark page."""
 HATCHES = ("", "....", "xxx", "oo", "++", "**")
 STYLES: tuple[Any, ...] = (
@@ -195,14 +186,7 @@ def boxes(ax: Axes, rows: Sequence[Box], **how: Any) -> Any:
 def hatched(ax: Axes, rows: Sequence[Box], *, alpha: float = _PALE, **how: Any) -> Any:
     """Hatch boxes that hold nothing recorded, or not simply so."""
     return boxes(
-        ax,
-        rows,
-        facecolor="none",
-        edgecolor=ink(),
-        alpha=alpha,
-        linewidth=0.0,
-        hatch=GAP,
-        **how,
+        ax, rows, facecolor="none", edgecolor=ink(), alpha=alpha, linewidth=0.0, hatch=GAP, **how
     )
 
 

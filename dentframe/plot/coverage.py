@@ -30,10 +30,7 @@ _TALL, _LABEL = 0.5, 0.27
 
 
 @picture
-def coverage(
-    frame: pd.DataFrame,
-    **how: Unpack[Keywords],
-) -> Axes:
+def coverage(frame: pd.DataFrame, **how: Unpack[Keywords]) -> Axes:
     """When readings came: a lane per element, with its gaps and their hours.
 
     Parameters
@@ -136,10 +133,7 @@ def _hours(ax: Axes, place: int, lane: Holes, middle: Floats) -> None:
 def _keys(lanes: Sequence[Holes], *, some: bool) -> list[Any]:
     kinds = {bool(x) for lane in lanes for x in lane.known}
     keys = [Patch(facecolor=RECORDED, label="recorded")] if some else []
-    for known, hue, text in (
-        (True, KNOWN, "gap, energy known"),
-        (False, MISSING, "missing"),
-    ):
+    for known, hue, text in ((True, KNOWN, "gap, energy known"), (False, MISSING, "missing")):
         if known in kinds:
             keys.append(Patch(facecolor=hue, edgecolor=ink(), linewidth=0, hatch=GAP, label=text))
     return keys

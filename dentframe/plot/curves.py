@@ -12,15 +12,7 @@ from dentframe.errors import ConfigError
 from dentframe.metering.attrs import is_several
 from dentframe.plot import axes as canvas
 from dentframe.plot.axes import STYLES, colour, ink, style
-from dentframe.plot.subject import (
-    QUANTITIES,
-    UNITS,
-    Keywords,
-    Subject,
-    picture,
-    power,
-    subject,
-)
+from dentframe.plot.subject import QUANTITIES, UNITS, Keywords, Subject, picture, power, subject
 from dentframe.times.ranges import minutes
 from dentframe.verbs.profile import profile as profile_table
 
@@ -35,11 +27,7 @@ if TYPE_CHECKING:
 
 
 @picture
-def duration(
-    frame: pd.DataFrame,
-    window: Any = "15min",
-    **how: Unpack[Keywords],
-) -> Axes:
+def duration(frame: pd.DataFrame, window: Any = "15min", **how: Unpack[Keywords]) -> Axes:
     """Load duration curves, one per element: the demand reached for a share of the time.
 
     Parameters

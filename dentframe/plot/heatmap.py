@@ -32,11 +32,7 @@ _FEW = 10
 
 @picture
 def heatmap(
-    frame: pd.DataFrame,
-    window: Any = "15min",
-    *,
-    cmap: Any = None,
-    **how: Unpack[Keywords],
+    frame: pd.DataFrame, window: Any = "15min", *, cmap: Any = None, **how: Unpack[Keywords]
 ) -> Axes:
     """Power by local day and time of day, as colours; what is not recorded is hatched.
 

@@ -20,13 +20,7 @@ from dentframe.plot.subject import UNITS, Keywords, Power, Subject, picture, pow
 from dentframe.times.periods import Monthly, parse_freq, verb_zone
 from dentframe.times.ranges import ints
 from dentframe.verbs.findings import runs
-from dentframe.verbs.inputs import (
-    asked_bounds,
-    default_bounds,
-    energy_source,
-    periods,
-    series_of,
-)
+from dentframe.verbs.inputs import asked_bounds, default_bounds, energy_source, periods, series_of
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import sys
 from pathlib import Path
@@ -16,16 +17,24 @@ from hypothesis import strategies as st
 
 from dentframe import open_dataset
 from dentframe.datasets import DentCloudBackendEntrypoint
-from dentframe.datasets.cloud_source import (
-    dropped_names,
+from dentframe.datasets.engine import (
+    Address,
+    Opening,
+    address_of,
+    is_address,
+    meters_of,
     month_sizes,
     on_worker,
     refuse_cloud_on_worker,
-    topics_without,
 )
-from dentframe.datasets.engine import Address, address_of, is_address, meters_of
 from dentframe.errors import ConfigError, RangeError
 from dentframe.frame.request import builtin_units, is_everything, resolve_topics
+
+
+def wanted(topics, dropped):
+    names = [dropped] if isinstance(dropped, str) else dropped or ()
+    return Opening("P482311252", "2023", topics=topics, dropped=frozenset(names)).wanted
+
 
 METER = st.from_regex(r"P[0-9]{9}(_[A-Z])?", fullmatch=True)
 
@@ -87,23 +96,23 @@ def test_an_address_is_new_each_time_for_dask():
 )
 def test_topics_of_dropped_variables_are_not_asked_for(dropped, left):
     """A topic goes when all its variables are dropped, under whatever name they have."""
-    topics = topics_without(["DemandkW", "dPF", "A"], dropped_names(dropped))
+    topics = wanted(["DemandkW", "dPF", "A"], dropped)
     assert resolve_topics(topics, builtin_units()) == left
     assert not is_everything(topics)
 
 
 def test_all_topics_but_some():
     """Dropping from all topics is still asking for all, so that what else comes is kept."""
-    topics = topics_without(None, dropped_names("A"))
+    topics = wanted(None, "A")
     assert set(builtin_units()) - set(resolve_topics(topics, builtin_units())) == {"A"}
     assert is_everything(topics)
-    assert topics_without(None, frozenset()) is None
+    assert wanted(None, None) is None
 
 
 def test_dropping_everything_is_refused():
     """Nothing left to ask for is an error that says what was dropped."""
     with pytest.raises(ConfigError, match=r"without A: nothing is left"):
-        resolve_topics(topics_without("A", frozenset({"A"})), builtin_units())
+        resolve_topics(wanted("A", "A"), builtin_units())
 
 
 @given(st.lists(st.integers(0, 40 * 525_600), max_size=60))
@@ -114,24 +123,14 @@ def test_month_sizes_count_the_rows_of_each_month(minutes):
     assert month_sizes(times) == tuple(counted.tolist())
 
 
-def test_every_parameter_of_the_engine_is_named():
-    """xarray passes the parameters that are listed, and they are those of the method."""
-    listed = DentCloudBackendEntrypoint.open_dataset_parameters
-    found = inspect.signature(DentCloudBackendEntrypoint().open_dataset).parameters
-    assert listed == tuple(name for name in found if name != "decoders")
-
-
-BY_XARRAY = {"filename_or_obj", "decode_times", "decoders"}
-
-
-def test_the_door_takes_what_the_engine_takes():
+def test_open_dataset_takes_what_the_engine_takes():
     """`dentframe.open_dataset` has the engine's parameters and defaults, and `chunks`."""
-    engine = inspect.signature(DentCloudBackendEntrypoint().open_dataset).parameters
-    door = inspect.signature(open_dataset).parameters
-    assert set(door) == (set(engine) - BY_XARRAY) | {"meter", "chunks"}
-    assert all(
-        door[n].default == p.default for n, p in engine.items() if n in door and n != "start"
-    )
+    listed = DentCloudBackendEntrypoint.open_dataset_parameters
+    shown = inspect.signature(open_dataset).parameters
+    assert set(shown) == (set(listed) - {"filename_or_obj", "decode_times"}) | {"meter", "chunks"}
+    usual = {f.name: f.default for f in dataclasses.fields(Opening) if f.name in shown}
+    for name in usual.keys() - {"meter", "start"}:
+        assert shown[name].default == usual[name]
 
 
 def test_xarray_finds_the_engine():
