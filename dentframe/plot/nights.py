@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -10,8 +10,7 @@ from matplotlib.patches import Patch
 
 from dentframe.errors import RangeError
 from dentframe.plot import axes as canvas
-from dentframe.plot.axes import amount, ink
-from dentframe.plot.labels import Mark, draw
+from dentframe.plot.axes import Mark, amount, ink, mark
 from dentframe.plot.local_time import at, date, local_time
 from dentframe.plot.stack import face, layers, limits
 from dentframe.plot.subject import UNITS, Keywords, picture, subject
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
     from dentframe.metering.cumulative import Cumulative
     from dentframe.metering.series import Floats, Ints
     from dentframe.times.schedule import Window
+
+    Bars = tuple[Ints, Ints, Floats]
 
 
 _WIDE, _MANY = 0.6, 60
@@ -105,14 +106,14 @@ def nights(
         raise RangeError(
             f"Cannot draw what each {name} used: the span holds no whole {name}. Read a longer one."
         )
-    bars = _bars(rows, series)
+    bars = _excess(rows, series)
     ax = canvas.axes(how.get("ax"))
     local_time(ax, int(found.s[0]), int(found.e[-1]), found.tz)
     places, labels = of.places(series, found.series), [of.label(c) for c in series]
     faces = [face(place) for place in places]
-    _draw(ax, bars, faces)
+    high = _draw(ax, bars, faces)
     unit = UNITS[found.source.result.replace("Demand", "Energy")]
-    draw(ax, list(_marks(bars, labels, unit, found.tz))[:n])
+    mark(ax, list(_marks(bars, high, labels, unit, found.tz))[:n])
     ax.set_ylabel(of.axis(series, f"energy beyond the usual {name}", unit))
     canvas.dress(ax, how.get("title"))
     keys = [Patch(label=label, **look) for label, look in zip(labels, faces, strict=True)]
@@ -120,27 +121,8 @@ def nights(
     return ax
 
 
-class Bars(NamedTuple):
-    """What each element used beyond its usual, night by night.
-
-    Attributes
-    ----------
-    s, e : ndarray of int64
-        The nights [us UTC], shape (nights,).
-    excess : ndarray of float
-        Shape (elements, nights), NaN where nothing is covered.
-    low, high : ndarray of float
-        The edges of the bars' parts, shape (elements, nights).
-    """
-
-    s: Ints
-    e: Ints
-    excess: Floats
-    low: Floats
-    high: Floats
-
-
-def _bars(rows: pd.DataFrame, series: Sequence[Cumulative]) -> Bars:
+def _excess(rows: pd.DataFrame, series: Sequence[Cumulative]) -> Bars:
+    """Starts and ends of the nights [us UTC], and excess, shape (elements, nights)."""
     s, column = np.unique(ints(pd.DatetimeIndex(rows["start"])), return_inverse=True)
     e = np.zeros(len(s), dtype=np.int64)
     e[column] = ints(pd.DatetimeIndex(rows["end"]))
@@ -149,29 +131,35 @@ def _bars(rows: pd.DataFrame, series: Sequence[Cumulative]) -> Bars:
         own = (rows["element"] == c.element).to_numpy()
         own = own & (rows["meter"] == c.meter).to_numpy() if "meter" in rows else own
         excess[i, column[own]] = rows["excess"].to_numpy()[own]
-    return Bars(s, e, excess, *layers(excess))
+    return s, e, excess
 
 
-def _draw(ax: Axes, bars: Bars, faces: Sequence[dict[str, Any]]) -> None:
-    x, width = at(bars.s), at(bars.e) - at(bars.s)
+def _draw(ax: Axes, bars: Bars, faces: Sequence[dict[str, Any]]) -> Floats:
+    """Draw the bars; the upper edges of their parts, shape (elements, nights)."""
+    s, e, excess = bars
+    low, high = layers(excess)
+    x, width = at(s), at(e) - at(s)
     wide = np.maximum(width, _WIDE * np.diff(x).min(initial=7.0))
     for i, look in enumerate(faces):
-        known = ~np.isnan(bars.excess[i])
-        low, high = bars.low[i], bars.high[i]
-        boxes = np.column_stack((x + (width - wide) / 2, low, wide, high - low))[known]
-        canvas.boxes(ax, boxes.tolist(), **(look | {"linewidth": 0.3 if len(x) < _MANY else 0}))
-    limits(ax, x, bars.low, bars.high)
+        boxes = np.column_stack((x + (width - wide) / 2, low[i], wide, high[i] - low[i]))
+        known = boxes[~np.isnan(excess[i])].tolist()
+        canvas.boxes(ax, known, **(look | {"linewidth": 0.3 if len(x) < _MANY else 0}))
+    limits(ax, x, low, high)
     ax.autoscale_view(scalex=False)
     ax.margins(y=0.04)
     ax.axhline(0.0, color=ink(), linewidth=0.8)
+    return high
 
 
-def _marks(bars: Bars, labels: Sequence[str], unit: str, tz: dt.tzinfo) -> Iterator[Mark]:
+def _marks(
+    bars: Bars, high: Floats, labels: Sequence[str], unit: str, tz: dt.tzinfo
+) -> Iterator[Mark]:
     """The greatest excesses first, none below 0."""
-    middle = at((bars.s + bars.e) // 2)
-    for place in np.argsort(-np.nan_to_num(bars.excess), axis=None, kind="stable").tolist():
-        i, j = divmod(place, len(bars.s))
-        if bars.excess[i, j] > 1e-9:
-            short = f"+{amount(float(bars.excess[i, j]))} {unit}, {labels[i]}"
-            text = f"{short}, {date(int(bars.s[j]), tz)}"
-            yield Mark(float(middle[j]), float(bars.high[i, j]), text, ink(), short)
+    s, e, excess = bars
+    for place in np.argsort(-np.nan_to_num(excess), axis=None, kind="stable").tolist():
+        i, j = divmod(place, len(s))
+        if excess[i, j] > 1e-9:
+            short = f"+{amount(float(excess[i, j]))} {unit}, {labels[i]}"
+            x = float(at((s + e) // 2)[j])
+            text = f"{short}, {date(int(s[j]), tz)}"
+            yield Mark(x, float(high[i, j]), text, ink(), short)

@@ -11,8 +11,7 @@ import pandas as pd
 from dentframe.metering import blocks
 from dentframe.metering.series import element_columns
 from dentframe.plot import axes as canvas
-from dentframe.plot.axes import amount, colour, style
-from dentframe.plot.labels import Mark, draw
+from dentframe.plot.axes import Mark, amount, colour, mark, style
 from dentframe.plot.local_time import at, local_time, moment
 from dentframe.plot.subject import QUANTITIES, UNITS, Keywords, Subject, picture, subject
 from dentframe.times.periods import calendar
@@ -135,7 +134,7 @@ def peaks(
     ax.autoscale_view(scalex=False)
     if not any((kw < 0).any() for _, _, kw in shown):
         ax.set_ylim(bottom=0)
-    draw(ax, _marks(found, series, places, table))
+    mark(ax, _marks(found, series, places, table))
     boxes = _lost(curves, low, high)
     canvas.hatched(ax, boxes, transform=ax.get_xaxis_transform(), gid="gaps")
     canvas.dress(ax, how.get("title"))

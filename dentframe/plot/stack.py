@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
@@ -13,21 +12,18 @@ from dentframe.errors import ConfigError, RangeError
 from dentframe.metering.attrs import time_index
 from dentframe.metering.figures import all_figures
 from dentframe.plot import axes as canvas
-from dentframe.plot.axes import amount, colour, hatch, ink, paper
-from dentframe.plot.labels import Mark, draw
+from dentframe.plot.axes import Mark, amount, colour, hatch, ink, mark, paper
 from dentframe.plot.local_time import at, date, local_time, moment
-from dentframe.plot.subject import UNITS, Keywords, Power, Subject, picture, power, subject
+from dentframe.plot.subject import UNITS, Figures, Keywords, Subject, picture, power, subject
 from dentframe.times.periods import Monthly, parse_freq, verb_zone
 from dentframe.times.ranges import ints
 from dentframe.verbs.findings import runs
 from dentframe.verbs.inputs import asked_bounds, default_bounds, energy_source, periods, series_of
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     from matplotlib.axes import Axes
 
-    from dentframe.metering.series import Floats, Ints
+    from dentframe.metering.series import Floats
     from dentframe.times.periods import Freq
 
 
@@ -103,13 +99,13 @@ def stack(
     found = bars(of, freq) or power(of, window, together=True)
     ax = canvas.axes(how.get("ax"))
     local_time(ax, *found.span, found.tz)
-    (_energy if isinstance(found, Bars) else _power)(ax, found)
+    (_energy if found.each else _power)(ax, found)
     _finish(ax, found, n)
     canvas.dress(ax, how.get("title"))
     return ax
 
 
-def _power(ax: Axes, found: Any) -> None:
+def _power(ax: Axes, found: Figures) -> None:
     low, high = layers(found.parts)
     edges = at(np.append(found.s, found.e[-1]))
     many = len(found.s) > _MANY
@@ -124,7 +120,7 @@ def _power(ax: Axes, found: Any) -> None:
     ax.set_ylabel(f"{found.quantity} [{found.unit}]")
 
 
-def _energy(ax: Axes, found: Any) -> None:
+def _energy(ax: Axes, found: Figures) -> None:
     x, width = at(found.s), at(found.e) - at(found.s)
     low, high = layers(found.parts)
     for i, label in enumerate(found.labels):
@@ -137,7 +133,7 @@ def _energy(ax: Axes, found: Any) -> None:
     caps = np.column_stack((x, x + width, none)).ravel()
     y = np.column_stack((found.total, found.total, none)).ravel()
     ax.plot(caps, y, color=ink(), linewidth=0.9, label="total")
-    ax.set_ylabel(f"energy per {found.each} [{found.unit}]")
+    ax.set_ylabel(f"{found.quantity} per {found.each} [{found.unit}]")
 
 
 def face(i: int) -> dict[str, Any]:
@@ -156,7 +152,7 @@ def limits(ax: Axes, x: Floats, low: Floats, high: Floats) -> None:
     ax.update_datalim([(x[0], known.min()), (x[-1], known.max())])
 
 
-def _finish(ax: Axes, found: Power | Bars, n: int) -> None:
+def _finish(ax: Axes, found: Figures, n: int) -> None:
     """Mark the n highest totals, hatch where there is none, and add the legend."""
     ax.autoscale_view(scalex=False)
     ax.margins(y=0.04)
@@ -170,11 +166,12 @@ def _finish(ax: Axes, found: Power | Bars, n: int) -> None:
     for i in np.argsort(-total, kind="stable")[: np.count_nonzero(~lost)][:n].tolist():
         short = f"{amount(float(total[i]))} {found.unit}"
         start = int(found.s[i])
-        when = found.name(start) if isinstance(found, Bars) else moment(start, found.tz)
+        when = (date if found.each else moment)(start, found.tz)
+        when = when if found.each in {"", "local day"} else f"from {when}"
         marks.append(
             Mark(float(middle[i]), float(found.total[i]), f"{short}, {when}", ink(), short)
         )
-    draw(ax, marks)
+    mark(ax, marks)
     a, b = at(found.s), at(found.e)
     boxes = [(a[i], 0.0, b[j - 1] - a[i], 1.0) for i, j in runs(lost)]
     canvas.hatched(ax, boxes, transform=ax.get_xaxis_transform(), zorder=3, gid="gaps")
@@ -192,53 +189,7 @@ _AUTO = ((8, None), (100, "D"), (3 * 366, "W-MON"))
 _NAMES = {"D": "local day", "MS": "month", "QS": "quarter", "YS": "year", "h": "hour"}
 
 
-@dataclass(frozen=True)
-class Bars:
-    """Energy of periods.
-
-    Attributes
-    ----------
-    s, e : ndarray of int64
-        The periods, the first and last cut at the span [us UTC], shape (periods,).
-    parts : ndarray of float
-        Energy of what is covered, shape (elements, periods); NaN where nothing is.
-    whole, doubtful : ndarray of bool
-        Whether all of a period is covered, and whether its figure is not simply recorded.
-    labels, places : list
-        Of the elements: their names, and what tells their colours.
-    tz : tzinfo
-        The zone of the calendar.
-    unit, each : str
-        ``kWh`` or another; what a period is called.
-    """
-
-    s: Ints
-    e: Ints
-    parts: Floats
-    whole: np.ndarray
-    doubtful: np.ndarray
-    labels: list[str]
-    places: list[int]
-    tz: dt.tzinfo
-    unit: str
-    each: str
-
-    def name(self, us: int) -> str:
-        """What the period that starts then is called."""
-        return ("" if self.each == "local day" else "from ") + date(us, self.tz)
-
-    @property
-    def span(self) -> tuple[int, int]:
-        """From the first period to the end of the last [us UTC]."""
-        return int(self.s[0]), int(self.e[-1])
-
-    @property
-    def total(self) -> Floats:
-        """The sum of the elements, NaN where one is not wholly covered."""
-        return np.asarray(np.where(self.whole, self.parts, np.nan).sum(axis=0))
-
-
-def bars(of: Subject, freq: Freq) -> Bars | None:
+def bars(of: Subject, freq: Freq) -> Figures | None:
     """The bars of a subject; None where its power is to be drawn instead."""
     asked, frame = of.asked, of.frame
     wanted = energy_source(frame, of.topic, of.source)
@@ -256,18 +207,13 @@ def bars(of: Subject, freq: Freq) -> Bars | None:
         raise RangeError(f"Cannot draw energy per {freq!r}: the span holds no such period.")
     drawn = of.together(series, wanted)
     found = all_figures(drawn, s, e)
-    return Bars(
-        s,
-        e,
-        np.stack([f.energy for f in found]),
+    return Figures(
+        drawn, s, e, np.stack([f.energy for f in found]),
         np.stack([f.coverage == 1 for f in found]),
         np.stack([(f.status > 0) & ~np.isnan(f.energy) for f in found]),
-        [of.label(c) for c in drawn],
-        of.places(drawn, series),
-        zone,
-        UNITS[wanted.result],
-        _each(freq),
-    )
+        [of.label(c) for c in drawn], of.places(drawn, series), zone,
+        "energy", UNITS[wanted.result], (int(s[0]), int(e[-1])), _each(freq),
+    )  # fmt: skip
 
 
 def _freq(low: pd.Timestamp | None, high: pd.Timestamp | None) -> str | None:

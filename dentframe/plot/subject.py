@@ -243,50 +243,52 @@ def subject(frame: pd.DataFrame, how: Keywords) -> Subject:
 
 
 @dataclass(frozen=True)
-class Power:
-    """Mean power of blocks of the local clock.
+class Figures:
+    """Figures of elements over blocks of the clock or over periods.
 
     Attributes
     ----------
     series : list of Cumulative
         The elements.
     s, e : ndarray of int64
-        The blocks that lie wholly in the span [us UTC], shape (blocks,).
+        The blocks that lie wholly in the span, or the periods, cut at it [us UTC], shape (n,).
     parts : ndarray of float
-        Their power, shape (elements, blocks); NaN where not wholly covered.
+        Their power, or the energy of what is covered, shape (elements, n); NaN where nothing is.
+    whole, doubtful : ndarray of bool
+        Whether all of it is covered, and whether a figure is not simply recorded.
     labels, places : list
         Of the elements: their names, and what tells their colours.
     tz : tzinfo
         The zone of the clock.
     quantity, unit : str
-        ``demand`` [``kW``] or ``apparent demand`` [``kVA``].
+        ``demand`` [``kW``], ``energy`` [``kWh``] or their like.
     span : tuple of int
         What is drawn, also where it holds no whole block [us UTC].
+    each : str
+        What a period is called; empty for blocks.
     """
 
     series: list[Cumulative]
     s: Ints
     e: Ints
     parts: Floats
+    whole: np.ndarray
+    doubtful: np.ndarray
     labels: list[str]
     places: list[int]
     tz: dt.tzinfo
     quantity: str
     unit: str
     span: tuple[int, int]
+    each: str = ""
 
     @property
     def total(self) -> Floats:
-        """The sum of the elements, NaN where one is, shape (blocks,)."""
-        return np.asarray(self.parts.sum(axis=0))
-
-    @property
-    def doubtful(self) -> np.ndarray:
-        """No block is: it is wholly known or not at all."""
-        return np.zeros(self.parts.shape, dtype=np.bool_)
+        """The sum of the elements, NaN where one is not wholly covered, shape (n,)."""
+        return np.asarray(np.where(self.whole, self.parts, np.nan).sum(axis=0))
 
 
-def power(of: Subject, window: Any, *clock: str, together: bool) -> Power:
+def power(of: Subject, window: Any, *clock: str, together: bool) -> Figures:
     """Mean power of the subject's elements.
 
     Parameters
@@ -314,7 +316,8 @@ def power(of: Subject, window: Any, *clock: str, together: bool) -> Power:
         )
     kw = np.stack([window_means(found, c, s, e) for c in series])
     result = found.source.result
-    return Power(
-        series, s, e, kw, [of.label(c) for c in series], of.places(series, found.series),
-        found.tz, QUANTITIES[result], UNITS[result], (low, high),
+    return Figures(
+        series, s, e, kw, ~np.isnan(kw), np.zeros(kw.shape, np.bool_),
+        [of.label(c) for c in series], of.places(series, found.series), found.tz,
+        QUANTITIES[result], UNITS[result], (low, high),
     )  # fmt: skip
