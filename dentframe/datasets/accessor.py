@@ -143,7 +143,7 @@ class DatasetAccessor:
         return _select.table(self._head)
 
     def to_frame(self) -> pd.DataFrame:
-        """The frame of the Dataset. See `dentframe.datasets.results.to_frame`."""
+        """The frame of the Dataset. See `dentframe.datasets.to_frame`."""
         return _unbuild.to_frame(self._dataset)
 
     def quantify(self) -> xr.Dataset:

@@ -8,6 +8,7 @@ time.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -66,29 +67,22 @@ class Layout:
     attrs: dict[str, Any] = field(default_factory=dict)
 
 
-def dataset_attrs(frame: pd.DataFrame, layout: Layout) -> dict[str, str]:
-    """The attrs of a Dataset made of `frame`."""
-    attrs = {KEY: json.dumps(asdict(layout))}
-    if _units.ATTRS in frame.attrs:
-        attrs[_units.ATTRS] = json.dumps(frame.attrs[_units.ATTRS], default=str)
-    return attrs
-
-
-def layout_of(
-    frame: pd.DataFrame, labels: list[str], *, times: pd.DatetimeIndex, meter_dtype: str
-) -> Layout:
-    """How a frame is laid out."""
+def _kept(frame: pd.DataFrame, labels: list[str], laid: Grid) -> dict[str, str]:
+    """How a frame is laid out, and its own entry, as attrs of a Dataset."""
     dtypes = {x: str(frame[x].dtype) for x in labels}
-    return Layout(
+    layout = Layout(
         columns=labels,
         dtypes={x: d for x, d in dtypes.items() if d != "float64"},
         labels_dtype=str(frame.columns.dtype),
         labels_name=_text(frame.columns.name),
         index_names=[_text(n) for n in frame.index.names],
-        meter_dtype=meter_dtype,
-        time_unit=times.unit,
+        meter_dtype=laid.meter_dtype,
+        time_unit=laid.times.unit,
         attrs={str(k): v for k, v in frame.attrs.items() if k != _units.ATTRS and _is_json(v)},
     )
+    own = frame.attrs.get(_units.ATTRS)
+    told = {} if own is None else {_units.ATTRS: json.dumps(own, default=str)}
+    return {KEY: json.dumps(asdict(layout)), **told}
 
 
 def read_layout(attrs: Mapping[Any, Any]) -> Layout:
@@ -102,11 +96,6 @@ def read_attrs(attrs: Mapping[Any, Any], layout: Layout) -> dict[str, Any]:
     """The attrs of the frame that a Dataset stands for."""
     told = _loaded(attrs.get(_units.ATTRS))
     return {**layout.attrs, **({_units.ATTRS: told} if told else {})}
-
-
-def stored_label(layout: Layout, column: _columns.Column) -> str | None:
-    """The label that the frame had for this column, if it had one."""
-    return next((x for x in layout.columns if _columns.parse(x).wire == column.wire), None)
 
 
 def _text(name: Any) -> str | None:
@@ -220,9 +209,8 @@ def to_dataset(
     dataset = xr.Dataset(found, coords=_coords(laid, ids))
     _add_bounds(dataset, frame, laid, parts, interval, demand_lag)
     every = set(labels) | set(other_labels(frame))
-    shown = [x for x in frame.columns if x in every]
-    kept = layout_of(frame, shown, times=laid.times, meter_dtype=laid.meter_dtype)
-    dataset.attrs = variables.global_attrs(p.slot.topic for p in parts) | dataset_attrs(frame, kept)
+    told = variables.global_attrs(p.slot.topic for p in parts)
+    dataset.attrs = told | _kept(frame, [x for x in frame.columns if x in every], laid)
     return dataset
 
 
@@ -276,7 +264,8 @@ def _variable(frame: pd.DataFrame, part: Part, ids: list[str], laid: Grid) -> xr
 
 def _unit(frame: pd.DataFrame, part: Part) -> str | None:
     found = list(dict.fromkeys(_units.unit_text(frame, x) for x in part.labels))
-    if any(str(u) != str(found[0]) and not _same(u, found[0]) for u in found[1:]):
+    first = found[0]
+    if not all(u == first or (u and first and _units.same_unit(u, first)) for u in found[1:]):
         topic = part.slot.topic
         raise UnitError(
             f"Cannot lay {topic!r} along one variable: its columns are in "
@@ -286,25 +275,15 @@ def _unit(frame: pd.DataFrame, part: Part) -> str | None:
     return found[0]
 
 
-def _same(one: str | None, other: str | None) -> bool:
-    return one is not None and other is not None and _units.same_unit(one, other)
-
-
 def _numbers(frame: pd.DataFrame, label: str) -> npt.NDArray[Any]:
     data = frame[label]
     kind = data.dtype.kind
     if isinstance(data.dtype, np.dtype) and kind in "fiu":
         return data.to_numpy()
-    if kind in "bmM":
-        raise _no_numbers(label, data)
-    try:
-        return magnitudes(data)
-    except (TypeError, ValueError):
-        raise _no_numbers(label, data) from None
-
-
-def _no_numbers(label: str, data: Any) -> DecodeError:
-    return DecodeError(
+    with contextlib.suppress(TypeError, ValueError):
+        if kind not in "bmM":
+            return magnitudes(data)
+    raise DecodeError(
         f"Cannot read column {label!r} as numbers: it is {data.dtype}. Use "
         'pd.to_numeric(..., errors="coerce") and look at what it drops.'
     )

@@ -438,32 +438,3 @@ def to_xarray(
     if is_rows(frame):
         return rows_dataset(frame)
     return figures_dataset(frame, "value")
-
-
-def to_frame(dataset: xr.Dataset) -> pd.DataFrame:
-    """The frame of a Dataset: the way back from `to_xarray`, also through netCDF and Zarr.
-
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Variables over time (and meter) and elements or channels; variables that have no time,
-        or hold something else, are ignored. Dask-backed variables are computed, all at once.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Wire-named columns over time or (meter, time), shape (readings, columns), in the zone
-        of ``time.attrs["timezone"]``; labels, their order, dtypes and attrs are those of the
-        frame that the Dataset came from, as far as its own attrs still tell. A variable in
-        another unit than its topic's says so in the label, ``DemandkW/Elm/A [W]``.
-
-    Raises
-    ------
-    RangeError
-        Where readings have no times.
-    UnitError
-        Where pint has taken a variable's units away and they were lost.
-    MissingExtraError
-        Where columns had pint dtypes and pint-pandas is not installed.
-    """
-    return unbuild.to_frame(dataset)

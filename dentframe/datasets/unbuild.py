@@ -68,7 +68,31 @@ def _id_dim(array: xr.DataArray) -> str | None:
 
 
 def to_frame(dataset: xr.Dataset) -> pd.DataFrame:
-    """The frame of a Dataset; see `dentframe.datasets.results.to_frame`."""
+    """The frame of a Dataset: the way back from `to_xarray`, also through netCDF and Zarr.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Variables over time (and meter) and elements or channels; variables that have no time,
+        or hold something else, are ignored. Dask-backed variables are computed, all at once.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Wire-named columns over time or (meter, time), shape (readings, columns), in the zone
+        of ``time.attrs["timezone"]``; labels, their order, dtypes and attrs are those of the
+        frame that the Dataset came from, as far as its own attrs still tell. A variable in
+        another unit than its topic's says so in the label, ``DemandkW/Elm/A [W]``.
+
+    Raises
+    ------
+    RangeError
+        Where readings have no times.
+    UnitError
+        Where pint has taken a variable's units away and they were lost.
+    MissingExtraError
+        Where columns had pint dtypes and pint-pandas is not installed.
+    """
     read = [f.name for f in readings(dataset)]
     wanted = {*read, *build.found(dataset, read)}
     held = dataset.drop_vars([n for n in dataset.data_vars if n not in wanted]).compute()
@@ -112,7 +136,13 @@ def _frame(held: xr.Dataset, whole: xr.Dataset) -> pd.DataFrame:
     for name, label in others.items():
         values = rows.flat(held[name].expand_dims("_"), "_")[:, 0]
         columns[label] = build.column(values, kept.dtypes.get(label))
-    return _dressed(_ordered(columns, kept), bare, kept)
+    order = [x for x in kept.columns if x in columns]
+    order += [x for x in columns if x not in set(order)]
+    frame = pd.DataFrame({i: columns[x] for i, x in enumerate(order)}, index=bare.index)
+    labels_dtype: Any = kept.labels_dtype if kept.labels_dtype in {"object", "str"} else None
+    frame.columns = pd.Index(order, dtype=labels_dtype, name=kept.labels_name)
+    frame.attrs = bare.attrs
+    return frame
 
 
 class Rows:
@@ -196,18 +226,13 @@ def _is_blank(array: xr.DataArray, dim: str, position: int) -> bool:
 
 
 def _label(bare: pd.DataFrame, column: Column, unit: str | None, kept: Layout) -> str:
-    stored = build.stored_label(kept, column)
+    stored = next((x for x in kept.columns if _columns.parse(x).wire == column.wire), None)
     old = _columns.parse(stored).unit if stored else None
     if stored and old is not None and unit is not None and _units.same_unit(old, unit):
         return stored
     if stored and _is_pint(kept.dtypes.get(stored)):
         return stored
     return _units.label_in(bare, column, unit)
-
-
-def _ordered(columns: dict[str, Any], kept: Layout) -> dict[str, Any]:
-    first = [x for x in kept.columns if x in columns]
-    return {x: columns[x] for x in [*first, *(x for x in columns if x not in set(first))]}
 
 
 def _is_pint(dtype: str | None) -> bool:
@@ -247,11 +272,3 @@ def _in_pint(values: npt.NDArray[Any], dtype: str, unit: str | None) -> Any:
     parsed = _units.parse_unit(unit or "dimensionless")
     made = pint_type(parsed, sub["sub"]) if sub else pint_type(parsed)
     return pd.Series(values).astype(made).array
-
-
-def _dressed(columns: dict[str, Any], bare: pd.DataFrame, kept: Layout) -> pd.DataFrame:
-    frame = pd.DataFrame(dict(enumerate(columns.values())), index=bare.index)
-    labels_dtype: Any = kept.labels_dtype if kept.labels_dtype in {"object", "str"} else None
-    frame.columns = pd.Index(list(columns), dtype=labels_dtype, name=kept.labels_name)
-    frame.attrs = bare.attrs
-    return frame

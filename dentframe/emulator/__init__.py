@@ -25,23 +25,6 @@ from .server import Cloud, serve
 from .service import Seen
 
 __all__ = [
-    "EVENTS",
-    "FAULTS",
-    "METERS",
-    "QUIRKS",
-    "Cloud",
-    "Element",
-    "Event",
-    "Fault",
-    "Faults",
-    "Fixed",
-    "Load",
-    "Meter",
-    "Peak",
-    "Plant",
-    "Recorded",
-    "Seen",
-    "Source",
-    "panel",
-    "serve",
-]
+    "EVENTS", "FAULTS", "METERS", "QUIRKS", "Cloud", "Element", "Event", "Fault", "Faults",
+    "Fixed", "Load", "Meter", "Peak", "Plant", "Recorded", "Seen", "Source", "panel", "serve",
+]  # fmt: skip

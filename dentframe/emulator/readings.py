@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from dentframe.emulator.plant import Element, Event, Meter, Plant
 
     Row = dict[str, Any]
-    Named = tuple[str, Floats]
     Cells = tuple[str, list[str]]
     Total = Callable[[Curve, Any], Any]
 
@@ -218,7 +217,7 @@ def read(
         return [], []
     columns = dict(sorted(_columns(polls, topics)))
     rows = _rows(polls, columns)
-    return (["date", "time", *columns], rows) if rows else ([], [])
+    return ([*STAMP, *columns], rows) if rows else ([], [])
 
 
 def _columns(polls: Polls, topics: Sequence[str]) -> Iterator[tuple[str, Cells]]:
@@ -226,8 +225,13 @@ def _columns(polls: Polls, topics: Sequence[str]) -> Iterator[tuple[str, Cells]]
     for element in polls.meter.elements:
         curve = polls.plant.curve(polls.meter.name, element.name, polls.start, polls.end)
         for topic in topics:
-            for name, values in _TOPICS[topic](polls, element, curve):
-                yield f"{topic}/{name}", (element.name, _texts(values))
+            if topic in _OF_CHANNELS:
+                for channel, phase in zip(element.channels, element.phases, strict=True):
+                    values = _OF_CHANNELS[topic](polls, element, phase)
+                    yield f"{topic}/Ch/{channel}", (element.name, _texts(values))
+            if topic in _OF_ELEMENTS:
+                values = _OF_ELEMENTS[topic](polls, element, curve)
+                yield f"{topic}/Elm/{element.name}", (element.name, _texts(values))
 
 
 def _texts(values: Floats) -> list[str]:
@@ -237,20 +241,12 @@ def _texts(values: Floats) -> list[str]:
     return [texts[i] for i in which.tolist()]
 
 
-def _demand(polls: Polls, element: Element, curve: Curve) -> Iterator[Named]:
+def _demand(polls: Polls, _: Element, curve: Curve) -> Floats:
     """Mean power of the demand window of each poll [kW]."""
     window = polls.meter.interval * 60
     close = polls.at if polls.meter.demand_window == "sliding" else polls.at // window * window
     mean = (curve.energy(close) - curve.energy(close - window)) / (window * 1000.0)
-    yield f"Elm/{element.name}", np.abs(mean) if polls.meter.absolute_demand else mean
-
-
-def _kwh(polls: Polls, element: Element, curve: Curve) -> Iterator[Named]:
-    yield f"Elm/{element.name}", _register(polls, element, curve, Curve.energy)
-
-
-def _kvah(polls: Polls, element: Element, curve: Curve) -> Iterator[Named]:
-    yield f"Elm/{element.name}", _register(polls, element, curve, Curve.apparent)
+    return np.asarray(np.abs(mean) if polls.meter.absolute_demand else mean)
 
 
 def _register(polls: Polls, element: Element, curve: Curve, total: Total) -> Floats:
@@ -267,26 +263,8 @@ def _register(polls: Polls, element: Element, curve: Curve, total: Total) -> Flo
     return np.asarray(np.rint(shown / 3600.0) / 1000.0)
 
 
-def _volts(polls: Polls, element: Element, _: Curve) -> Iterator[Named]:
-    for channel, phase in zip(element.channels, element.phases, strict=True):
-        yield f"Ch/{channel}", polls.volts(phase)
-
-
-def _amperes(polls: Polls, element: Element, _: Curve) -> Iterator[Named]:
-    """Current of each channel: its apparent power over its voltage [A]."""
-    for channel, phase in zip(element.channels, element.phases, strict=True):
-        p, q = _at_polls(polls, element, phase)
-        yield f"Ch/{channel}", np.hypot(p, q) / polls.volts(phase)
-
-
-def _dpf(polls: Polls, element: Element, _: Curve) -> Iterator[Named]:
-    """Active over apparent power, negative on export; 1 where nothing flows."""
-    for channel, phase in zip(element.channels, element.phases, strict=True):
-        yield f"Ch/{channel}", _factor(*_at_polls(polls, element, phase))
-    yield f"Elm/{element.name}", _factor(*_at_polls(polls, element, None))
-
-
 def _factor(p: Floats, q: Floats) -> Floats:
+    """Active over apparent power, negative on export; 1 where nothing flows."""
     s = np.hypot(p, q)
     return np.divide(p, s, out=np.ones_like(p), where=s > 0)
 
@@ -302,13 +280,19 @@ def _at_polls(polls: Polls, element: Element, phase: int | None) -> tuple[Floats
     return p, q
 
 
-_TOPICS: dict[str, Callable[[Polls, Element, Curve], Iterator[Named]]] = {
-    "A": _amperes,
+_OF_CHANNELS: dict[str, Callable[[Polls, Element, int], Floats]] = {
+    "A": lambda polls, element, phase: (
+        np.hypot(*_at_polls(polls, element, phase)) / polls.volts(phase)
+    ),
+    "V": lambda polls, _, phase: polls.volts(phase),
+    "dPF": lambda polls, element, phase: _factor(*_at_polls(polls, element, phase)),
+}
+"""Current is apparent power over voltage [A]."""
+_OF_ELEMENTS: dict[str, Callable[[Polls, Element, Curve], Floats]] = {
     "DemandkW": _demand,
-    "V": _volts,
-    "dPF": _dpf,
-    "kVAHNet": _kvah,
-    "kWHNet": _kwh,
+    "dPF": lambda polls, element, _: _factor(*_at_polls(polls, element, None)),
+    "kVAHNet": lambda *asked: _register(*asked, Curve.apparent),
+    "kWHNet": lambda *asked: _register(*asked, Curve.energy),
 }
 
 
@@ -328,18 +312,13 @@ def _rows(polls: Polls, columns: dict[str, Cells]) -> list[Row]:
     """Rows of text; a gap takes an element's cells away, or the row if nothing is left."""
     stamps = np.datetime_as_string(polls.at.astype("datetime64[s]"), unit="m").tolist()
     dates, times = [t[:10] for t in stamps], [t[11:] for t in stamps]
-    names = ["date", "time", *columns]
+    names = [*STAMP, *columns]
     cells = zip(dates, times, *(texts for _, texts in columns.values()), strict=True)
     rows = [dict(zip(names, row, strict=True)) for row in cells]
     for element in polls.meter.elements:
-        _cut(
-            rows, polls, element, [c for c, (owner, _) in columns.items() if owner == element.name]
-        )
-    return [row for row in rows if len(row) > len(("date", "time"))]
-
-
-def _cut(rows: list[Row], polls: Polls, element: Element, columns: list[str]) -> None:
-    for event in _events(polls, element, "gap"):
-        for i in np.flatnonzero(_during(polls.at, event)):
-            for column in columns:
-                rows[i].pop(column, None)
+        own = [c for c, (owner, _) in columns.items() if owner == element.name]
+        for event in _events(polls, element, "gap"):
+            for i in np.flatnonzero(_during(polls.at, event)):
+                for column in own:
+                    rows[i].pop(column, None)
+    return [row for row in rows if len(row) > len(STAMP)]

@@ -12,8 +12,7 @@ import xarray as xr
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dentframe.datasets import to_xarray
-from dentframe.datasets.results import to_frame
+from dentframe.datasets import to_frame, to_xarray
 from tests.attrs_kit import told
 
 pytestmark = [

@@ -8,8 +8,7 @@ import pint
 import pytest
 import xarray as xr
 
-from dentframe.datasets import to_xarray
-from dentframe.datasets.results import to_frame
+from dentframe.datasets import to_frame, to_xarray
 from dentframe.errors import ConfigError, DecodeError, RangeError, UnitError
 from tests.attrs_kit import told
 

@@ -15,8 +15,7 @@ import xarray as xr
 import dentframe
 import dentframe.datasets.accessor
 from dentframe import DentAccessor, Schedule, Window
-from dentframe.datasets import DatasetAccessor, to_xarray
-from dentframe.datasets.results import to_frame
+from dentframe.datasets import DatasetAccessor, to_frame, to_xarray
 from dentframe.errors import KindError, RangeError
 from tests.attrs_kit import told
 

@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from dentframe.datasets import to_xarray
-from dentframe.datasets.results import to_frame
+from dentframe.datasets import to_frame, to_xarray
 from tests.attrs_kit import told
 
 pytestmark = [
