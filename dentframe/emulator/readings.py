@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -291,8 +291,8 @@ _OF_CHANNELS: dict[str, Callable[[Polls, Element, int], Floats]] = {
 _OF_ELEMENTS: dict[str, Callable[[Polls, Element, Curve], Floats]] = {
     "DemandkW": _demand,
     "dPF": lambda polls, element, _: _factor(*_at_polls(polls, element, None)),
-    "kVAHNet": lambda *asked: _register(*asked, Curve.apparent),
-    "kWHNet": lambda *asked: _register(*asked, Curve.energy),
+    "kVAHNet": partial(_register, total=Curve.apparent),
+    "kWHNet": partial(_register, total=Curve.energy),
 }
 
 

@@ -290,14 +290,13 @@ class SliceReader:
         cells = [rows[position][:width] for position in at]
         values = np.fromiter(chain.from_iterable(cells), np.float64, len(cells) * width)
         values = values.reshape(len(cells), width)
-        if piece and not values.all() and _NEGATIVE_ZERO.search(piece):
-            raise MisfitError  # msgspec reads -0 as 0.0
         odd = ~np.isfinite(values)
         values[odd] = math.nan
         found = Counter((i, cells[row][i]) for row, i in np.argwhere(odd).tolist())
         kinds = {type(cell) for _, cell in found}
-        # msgspec takes the texts "nan" and "inf" for floats, and "null" for null.
-        if float in kinds or (type(None) in kinds and b'"null"' in piece.lower()):
+        # msgspec takes the texts "nan" and "inf" for floats, "null" for null, and -0 for 0.0.
+        null = type(None) in kinds and b'"null"' in piece.lower()
+        if float in kinds or null or (not values.all() and _NEGATIVE_ZERO.search(piece)):
             raise MisfitError
         report += self._count(columns, found, len(cells))
         return Block(columns, np.array(minutes, dtype=np.int64), values, report)
@@ -367,10 +366,9 @@ def _struct_rows(piece: bytes, columns: tuple[str, ...], tokens: tuple[str, ...]
     if b"\\" in piece and b"\\u" in piece:
         raise MisfitError
     try:
-        rows = _decoder(columns, tokens)(piece)
+        return [msgspec.structs.astuple(row) for row in _decoder(columns, tokens)(piece)]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise MisfitError from None
-    return [msgspec.structs.astuple(row) for row in rows]
 
 
 @lru_cache(maxsize=32)
@@ -435,10 +433,7 @@ def _page(
 ) -> Page:
     """Put each block in its place as it comes, so that no reading is held twice."""
     columns, report, parts, last = headers, Report(), [np.empty(0, np.int64)], 0
-    text = np.frombuffer(body, np.uint8)
-    parts_of = range(0, len(text), SLICE_BYTES)
-    braces = sum(np.count_nonzero(text[i : i + SLICE_BYTES] == ord("{")) for i in parts_of)
-    most = min(int(braces) - 1, MOST_ROWS)  # each row has one, and so has the answer
+    most = min(body.count(b"{") - 1, MOST_ROWS)  # each row has one, and so has the answer
     values = room(min(most, MOST_CELLS // max(len(columns), 1)), len(columns))
     for block in _within_limits(blocks, headers, body):
         if not set(block.columns) <= set(columns):
