@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -153,7 +152,9 @@ class Portfolio:
         import dask.dataframe
 
         dd: Any = dask.dataframe
-        batches = [tuple(self._stamped(part)) for part in _chunks(self.meters.items(), size)]
+        named = list(self.meters.items())
+        parts = (named[first : first + size] for first in range(0, len(named), size))
+        batches = [tuple(self._stamped(part)) for part in parts]
         # The text columns are what they should be; Dask would turn `flags`, tuples, to text.
         with dask.config.set({"dataframe.convert-string": False}):
             return dd.from_map(make, batches, meta=meta, label="dentframe")
@@ -214,23 +215,17 @@ def _named(archive: Archive, meters: Any) -> Any:
 
 def _span(start: Any, end: Any, tz: Zone) -> Span | None:
     if start is not None:
-        _check_zone(start, end, tz)
-        zone = "UTC" if tz is None else tz
-        return time_range(start, end, zone, now=pd.Timestamp.now("UTC"))
+        if tz is None:  # nothing says what a naive bound means
+            for name, bound in (("start", start), ("end", end)):
+                if bound is not None and bound != "now":
+                    instant(bound, None, name)
+        return time_range(start, end, tz or "UTC", now=pd.Timestamp.now("UTC"))
     if end is not None:
         raise RangeError(
             f"Cannot use end={end!r} without a start: give both, or neither for all that the "
             "archive holds."
         )
     return None
-
-
-def _check_zone(start: Any, end: Any, tz: Zone) -> None:
-    """Refuse a naive bound where no zone says what it means."""
-    if tz is None:
-        instant(start, None, "start")
-        if end is not None and end != "now":
-            instant(end, None, "end")
 
 
 def _of(
@@ -259,12 +254,6 @@ def _files(archive: Archive, meters: Iterable[str], *, settled: bool) -> Iterato
 def whole_elements(labels: Iterable[str], topics: Sequence[str]) -> list[str]:
     """The columns of whole elements of some topics."""
     return [c for c in labels if parse(c).scope == ELEMENT and parse(c).topic in topics]
-
-
-def _chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    found = iter(items)
-    while part := list(islice(found, size)):
-        yield part
 
 
 # --- the readings of one meter, on a worker ------------------------------------------------
@@ -480,13 +469,10 @@ class Readings:
     def _one(self, meter: str, elements: Elements, names: Sequence[str]) -> pd.DataFrame:
         table, *_ = one_meter(self.selection, meter, elements, names)
         found = _frame.to_frame(table, shared=False)
-        found.insert(0, METER, _repeated(meter, len(found)))
+        codes = np.zeros(len(found), np.int8)
+        names_of = pd.Categorical.from_codes(codes, pd.Index([meter]))
+        found.insert(0, METER, names_of.astype(text_dtype()))
         return found
-
-
-def _repeated(name: str, times: int) -> Any:
-    codes = np.zeros(times, np.int8)
-    return pd.Categorical.from_codes(codes, pd.Index([name])).astype(text_dtype())
 
 
 def _form(names: Sequence[str]) -> pd.DataFrame:

@@ -64,7 +64,8 @@ def _for_meters(
         corrections=keywords["corrections"],
     )  # fmt: skip
     tz, rules = asked.tz, asked.registers
-    keys = (k for f in fields(rules) for k in _table(getattr(rules, f.name)))
+    tables = (getattr(rules, f.name) for f in fields(rules))
+    keys = (key for table in tables if isinstance(table, Mapping) for key in table)
     named, letters = {split_element(str(k))[0] for k in keys}, sorted(_letters(frame))
     of = dict.fromkeys([*(m for m in known if m in named), *known[:2]])
     check_elements(rules, [(m, e) for m in of for e in letters])
@@ -99,10 +100,6 @@ def _concerns(key: str, meter: str, letters: set[str]) -> bool:
 
 def _letters(frame: pd.DataFrame) -> set[str]:
     return {parse(c).id for c in frame.columns if parse(c).scope == ELEMENT}
-
-
-def _table(value: Any) -> Iterable[Any]:
-    return value if isinstance(value, Mapping) else ()
 
 
 # --- a verb on every meter -----------------------------------------------------------------

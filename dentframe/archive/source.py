@@ -8,10 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any
-
-import pandas as pd
 
 from dentframe.archive import merge
 from dentframe.archive.meters import Meter, held, pages
@@ -19,9 +16,7 @@ from dentframe.archive.parquet import DamagedError
 from dentframe.cloud.fetch import Answer, Job
 from dentframe.errors import AuthError, OfflineError, UnknownMeterError, did_you_mean
 from dentframe.frame import request as _request
-from dentframe.frame.read import ReadJob, bar, check_errors, read_frame
 from dentframe.frame.request import Request
-from dentframe.times.ranges import time_range
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,7 +24,6 @@ if TYPE_CHECKING:
     from dentframe.archive.store import Archive
     from dentframe.cloud.client import DentCloud
     from dentframe.cloud.planner import Window
-    from dentframe.times.ranges import Zone
 
 
 _WHOLE = 1e12
@@ -216,27 +210,6 @@ def _groups(jobs: Iterable[Job]) -> dict[tuple[str, tuple[str, ...]], list[Job]]
 
 def _in(window: Window, here: set[Window]) -> bool:
     return window in here or any(larger.contains(window) for larger in here)
-
-
-def read(
-    archive: Archive,
-    meter: Any,
-    start: Any,
-    end: Any,
-    topics: Any,
-    *,
-    tz: Zone,
-    bracket: bool,
-    quantify: bool,
-    errors: str,
-) -> pd.DataFrame:
-    """The frame of `Archive.read`, whose contract this is."""
-    check_errors(errors)
-    now, spare = pd.Timestamp.now("UTC"), errors == "warn"
-    request = resolve(archive, meter, time_range(start, end, tz, now=now), topics, spare=spare)
-    source = Alone(archive, now, spare=spare)
-    reading = ReadJob(source, request, bracket=bracket, now=now)
-    return read_frame(reading, errors, quantify, partial(bar, False))
 
 
 def resolve(

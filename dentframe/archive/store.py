@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,13 @@ from dentframe.archive import files, merge
 from dentframe.archive.dask_readings import to_dask
 from dentframe.archive.dask_verbs import energy, peaks
 from dentframe.archive.meters import Meter, catalogue, held, keep_catalogue, pages
+from dentframe.archive.source import Alone, resolve
 from dentframe.cloud.answers import topic_of
 from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError
+from dentframe.frame.read import ReadJob, bar, check_errors, read_frame
 from dentframe.frame.request import builtin_units, topic_units
+from dentframe.times.ranges import time_range
 
 if TYPE_CHECKING:
     import os
@@ -193,12 +197,11 @@ class Archive:
         MissingExtraError
             Where pyarrow is not installed.
         """
-        from dentframe.archive.source import read
-
-        return read(
-            self, meter, start, end, topics, tz=tz, bracket=bracket, quantify=quantify,
-            errors=errors,
-        )  # fmt: skip
+        check_errors(errors)
+        now, spare = pd.Timestamp.now("UTC"), errors == "warn"
+        request = resolve(self, meter, time_range(start, end, tz, now=now), topics, spare=spare)
+        reading = ReadJob(Alone(self, now, spare=spare), request, bracket=bracket, now=now)
+        return read_frame(reading, errors, quantify, partial(bar, False))
 
     to_dask = to_dask
     energy = energy

@@ -84,7 +84,7 @@ class Breaker:
         self._lock = threading.Lock()
         self._failures, self._why = 0, ""
         self._until = float("-inf")
-        self._probing = False
+        self._probing: int | None = None  # the thread of the one request that looks
         self.last_success = float("-inf")
 
     @property
@@ -102,7 +102,8 @@ class Breaker:
         """
         start = self._clock()
         while not self._may_go():
-            self._sleep(NAP if self._probing else min(NAP, max(self._ahead(), 0.001)))
+            ahead = NAP if self._probing else max(self._ahead(), 0.001)
+            self._sleep(min(NAP, ahead))
             check()
             if self._clock() - start > patience:
                 raise outage(self._why)
@@ -115,28 +116,29 @@ class Breaker:
                 return True
             if self._probing or self._clock() < self._until:
                 return False
-            self._probing = True
+            self._probing = threading.get_ident()
             return True
 
     def success(self) -> None:
         """Note an answer."""
         with self._lock:
-            self._failures, self._probing = 0, False
+            self._failures, self._probing = 0, None
             self.last_success = self._clock()
 
     def failure(self, why: str = "nothing came back.") -> bool:
         """Note a failure and why; whether it is now an outage."""
         with self._lock:
             self._why = why
-            self._failures, self._probing = self._failures + 1, False
+            self._failures, self._probing = self._failures + 1, None
             pause = min(_LONGEST, _FIRST * 2 ** max(self._failures - CALM, 0))
             self._until = self._clock() + pause
             return self._failures >= GIVE_UP
 
     def neither(self) -> None:
-        """Note an attempt that says nothing about the service."""
+        """Note that an attempt of this thread, if there is one, says nothing about the service."""
         with self._lock:
-            self._probing = False
+            if self._probing == threading.get_ident():
+                self._probing = None
 
     def _may_go(self) -> bool:
         return not self.open or (not self._probing and self._ahead() <= 0)
@@ -272,18 +274,21 @@ class Retrier:
             after ``left`` in any case, and call ``renew`` every second.
         """
         while True:
-            outcome = self._send(request, attempt)
             try:
-                found = read_response(request, outcome, self.now(), self.scrub)
-            except DentError as raised:
-                error = raised
+                outcome = self._send(request, attempt)
+                try:
+                    found = read_response(request, outcome, self.now(), self.scrub)
+                except DentError as raised:
+                    error = raised
+                else:
+                    self.account.breaker.success()
+                    return found
+                pause = self._pause(request, error)
             except BaseException:
+                # Whatever is raised, wherever: the others wait for the one that looks.
                 self.account.breaker.neither()
                 raise
-            else:
-                self.account.breaker.success()
-                return found
-            self._wait(request, self._pause(request, error))
+            self._wait(request, pause)
 
     def _send(self, request: ApiRequest, attempt: Attempt) -> Reply | Fault:
         breaker, limits, check = self.account.breaker, self.limits, request.read.check
@@ -296,11 +301,7 @@ class Retrier:
                 check()
                 if not breaker.enter():
                     continue
-                try:
-                    return self._attempt(request, attempt, renew)
-                except BaseException:
-                    breaker.neither()
-                    raise
+                return self._attempt(request, attempt, renew)
 
     def _attempt(
         self, request: ApiRequest, attempt: Attempt, renew: Callable[[], None]
@@ -327,7 +328,6 @@ class Retrier:
         """How long to wait before the next attempt, or raise."""
         breaker = self.account.breaker
         if not error.retryable:
-            breaker.neither()
             raise error
         if isinstance(error, RateLimitError):
             breaker.neither()

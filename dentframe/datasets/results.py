@@ -220,7 +220,7 @@ def _blank(values: npt.NDArray[Any], shape: tuple[int, ...], *, whole: bool) -> 
     if kind == "O":
         return np.full(shape, "", dtype=object)
     if kind == "M":
-        return np.full(shape, np.datetime64("NaT"), dtype=values.dtype)
+        return np.full(shape, np.array("NaT", values.dtype))
     return np.empty(shape, values.dtype) if whole else np.full(shape, np.nan)
 
 

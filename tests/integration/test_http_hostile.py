@@ -14,7 +14,7 @@ import zlib
 
 import pytest
 from http_kit import DAYS, METER, TOPICS, client, jobs, service, table
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dentframe import emulator, read_dentcloud
@@ -191,6 +191,10 @@ ERRORS = [ValueError, KeyError, UnicodeError, MemoryError, RecursionError, OSErr
 @pytest.mark.filterwarnings("ignore::dentframe.errors.CacheWarning")
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(STAGES), st.sampled_from(ERRORS), st.integers(0, 5), st.booleans())
+# Each strikes the one request that looks whether an outage is over: the others wait for it.
+@example("dentframe.cloud.limiter.PaceTable.leave", ValueError, 5, True)
+@example("dentframe.cloud.retry.Breaker.success", ValueError, 0, True)
+@example("dentframe.cloud.retry.Retrier._pause", ValueError, 5, True)
 def test_whatever_is_raised_wherever_a_read_ends_and_the_next_is_whole(
     source, tmp_path_factory, stage, error, skipped, down
 ):
