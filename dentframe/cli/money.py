@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import pandas as pd
 
 from dentframe.cli.options import EXISTING, FILE, FOLDER, NEW, archive_option
 from dentframe.cli.output import json_option, say
@@ -20,8 +21,6 @@ from dentframe.errors import DentWarning
 from dentframe.money.saving import row_dicts
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from dentframe.money.split import Run
 
 
@@ -259,7 +258,7 @@ def status(archive: Path, sites: Path | None, records: Path | None, as_json: boo
     found = run_status(archive, sites, records)
     if as_json:
         told = {**asdict(found), "ok": found.ok}
-        click.echo(json.dumps(told, default=str))
+        click.echo(json.dumps(told, default=pd.Timestamp.isoformat))
     else:
         newest = "none" if found.newest is None else f"{found.newest:%Y-%m-%d %H:%M} UTC"
         age = "" if found.age is None else f", {found.age:.1f} h old"

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pandas as pd
@@ -73,6 +73,8 @@ class Accounts(msgspec.Struct, forbid_unknown_fields=True):
         A tenant's own accounts instead of `receivable`.
     tax_codes : dict of kind to str
         For invoices.
+    journal_of : {"all", "others"}
+        Whether the journal has the tenants' entries too, or leaves them to the invoices.
     journal, invoices : Layout
         How the two files are laid out.
     """
@@ -85,6 +87,7 @@ class Accounts(msgspec.Struct, forbid_unknown_fields=True):
     tax: Book | None = None
     tenants: dict[str, Book] = {}
     tax_codes: dict[str, str] = {}
+    journal_of: Literal["all", "others"] = "all"
     journal: Layout = msgspec.field(default_factory=Layout)
     invoices: Layout = msgspec.field(default_factory=Layout)
 
@@ -186,9 +189,10 @@ def entries(of: Posting, accounts: Accounts) -> pd.DataFrame:
     -------
     DataFrame
         The columns of `ENTRY`; the rows of one number add up to nothing. Amounts that no rule
-        allocates are in none.
+        allocates are in none, nor those of tenants where `Accounts.journal_of` says so.
     """
-    rows = [x for charge in _rows(of) for x in _sides(charge, accounts)]
+    kept = [x for x in _rows(of) if accounts.journal_of == "all" or x["role"] != "tenant"]
+    rows = [x for charge in kept for x in _sides(charge, accounts)]
     table = pd.DataFrame(rows, columns=list(ENTRY))
     off = table.groupby("number")["amount"].agg(_total)
     if any(off):

@@ -59,6 +59,20 @@ def test_every_entry_is_balanced_and_the_whole_is_the_bill(tmp_path):
     assert cents(found[found["account"] == "Fee income"]["credit"]) == Decimal(10)
 
 
+def test_a_journal_of_the_others_and_the_invoices_are_the_whole_bill(tmp_path):
+    """No tenant is posted twice: invoices and journal together credit the bill to clearing."""
+    run = saved(tmp_path / "out", {"journal_of": "others"})
+    found = table(tmp_path / "out" / "journal.csv")
+    assert set(found["contact"]) == {run.site.landlord}
+    sold = table(tmp_path / "out" / "invoices.csv")
+    assert set(sold["contact"]) == {"A", "B"}
+    credited = found[found["account"] == "Utility clearing"]["amount"]
+    invoiced = sold[sold["account"] == "Utility clearing"]["amount"]
+    assert cents(invoiced) - cents(credited) == run.bill.amount
+    with pytest.raises(ConfigError, match="journal_of"):
+        saved(tmp_path / "wrong", {"journal_of": "tenants"})
+
+
 def test_a_negative_amount_changes_sides(tmp_path):
     """A credit of the bill is a credit of the tenant and a debit of the clearing account."""
     saved(tmp_path / "out")
