@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     )
     from dentframe.site.corrections import Correction
     from dentframe.site.site import Site
-    from dentframe.wire.units import define_units
+    from dentframe.wire.columns import define_units
 
     __version__: str
 
@@ -72,7 +72,7 @@ ON_USE: Final = {
     "allocate": "dentframe.money.rounding",
     "bill": "dentframe.money.bill",
     "concat": "dentframe.frame.concat",
-    "define_units": "dentframe.wire.units",
+    "define_units": "dentframe.wire.columns",
     "get_meters": "dentframe.reader",
     "get_topics": "dentframe.reader",
     "inventory": "dentframe.reader",

@@ -23,7 +23,6 @@ from dentframe.verbs import demand_window as _demand_window
 from dentframe.verbs import energy as _energy
 from dentframe.verbs import estimate as _estimate
 from dentframe.verbs import factors as _factors
-from dentframe.verbs import gaps as _gaps
 from dentframe.verbs import peaks as _peaks
 from dentframe.verbs import profile as _profile
 from dentframe.verbs import quality as _quality
@@ -33,7 +32,6 @@ from dentframe.verbs import summary as _summary
 from dentframe.verbs import unusual as _unusual
 from dentframe.verbs import virtual as _virtual
 from dentframe.wire import columns as _columns
-from dentframe.wire import units as _units
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -73,7 +71,7 @@ class DentAccessor:
 
     def __init__(self, frame: pd.DataFrame) -> None:
         wire = _columns.wire_columns(frame.columns)
-        if not wire and _units.ATTRS not in frame.attrs:
+        if not wire and _columns.ATTRS not in frame.attrs:
             raise AttributeError(
                 "'.dent' needs a frame with wire-named columns such as 'kWHNet/Elm/A'; this one "
                 f"has {[str(c) for c in frame.columns[:4]]}."
@@ -100,14 +98,14 @@ class DentAccessor:
 
     @property
     def units(self) -> dict[str, Any]:
-        """Column to pint unit. See `dentframe.wire.units.units`.
+        """Column to pint unit. See `dentframe.wire.columns.units`.
 
         Examples
         --------
         >>> str(df.dent.units["DemandkW/Elm/A"])
         'kilowatt'
         """
-        return _units.units(self._frame)
+        return _columns.units(self._frame)
 
     @property
     def topics(self) -> list[str]:
@@ -208,8 +206,8 @@ class DentAccessor:
     baseload = method(_profile.baseload)
     unusual = method(_unusual.unusual)
 
-    coverage = method(_gaps.coverage)
-    gaps = method(_gaps.gaps)
+    coverage = method(_quality.coverage)
+    gaps = method(_quality.gaps)
     quality = method(_quality.quality)
 
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 import pandas as pd
 
 from dentframe.errors import did_you_mean
-from dentframe.wire.columns import wire_columns
-from dentframe.wire.units import ATTRS
+from dentframe.wire.columns import ATTRS, wire_columns
 
 if TYPE_CHECKING:
     from dentframe.accessor import DentAccessor

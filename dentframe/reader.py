@@ -195,8 +195,8 @@ def get_topics(client: DentCloud | None = None) -> pd.DataFrame:
     >>> get_topics().loc["kWHNet", ["unit", "kind"]].tolist()
     ['kWh', 'register']
     """
+    from dentframe.wire.columns import known_unit
     from dentframe.wire.topics import kind_of
-    from dentframe.wire.units import known_unit
 
     catalogue = (client or default_client()).get_topics()
     rows = [

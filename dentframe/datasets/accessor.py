@@ -30,16 +30,15 @@ from dentframe.verbs.demand_window import check_demand_window
 from dentframe.verbs.energy import energy, intervals
 from dentframe.verbs.estimate import estimate
 from dentframe.verbs.factors import load_factor, power_factor
-from dentframe.verbs.gaps import coverage, gaps
 from dentframe.verbs.peaks import peaks
 from dentframe.verbs.profile import baseload, duration, profile
-from dentframe.verbs.quality import quality
+from dentframe.verbs.quality import coverage, gaps, quality
 from dentframe.verbs.reconcile import reconcile
 from dentframe.verbs.stats import stats
 from dentframe.verbs.summary import card
 from dentframe.verbs.unusual import unusual
 from dentframe.verbs.virtual import virtual
-from dentframe.wire import units as _units
+from dentframe.wire import columns as _columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,8 +118,8 @@ class DatasetAccessor:
 
     @property
     def units(self) -> dict[str, Any]:
-        """Column of the frame to pint unit. See `dentframe.wire.units.units`."""
-        return _units.units(self._head)
+        """Column of the frame to pint unit. See `dentframe.wire.columns.units`."""
+        return _columns.units(self._head)
 
     @property
     def topics(self) -> list[str]:

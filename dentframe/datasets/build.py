@@ -23,7 +23,6 @@ from dentframe.datasets.variables import METER, TIME, Slot, clean, free
 from dentframe.errors import ConfigError, DecodeError, UnitError
 from dentframe.frame.quantify import magnitudes
 from dentframe.wire import columns as _columns
-from dentframe.wire import units as _units
 from dentframe.wire.columns import CHANNEL, Column
 
 if TYPE_CHECKING:
@@ -78,10 +77,10 @@ def _kept(frame: pd.DataFrame, labels: list[str], laid: Grid) -> dict[str, str]:
         index_names=[_text(n) for n in frame.index.names],
         meter_dtype=laid.meter_dtype,
         time_unit=laid.times.unit,
-        attrs={str(k): v for k, v in frame.attrs.items() if k != _units.ATTRS and _is_json(v)},
+        attrs={str(k): v for k, v in frame.attrs.items() if k != _columns.ATTRS and _is_json(v)},
     )
-    own = frame.attrs.get(_units.ATTRS)
-    told = {} if own is None else {_units.ATTRS: json.dumps(own, default=str)}
+    own = frame.attrs.get(_columns.ATTRS)
+    told = {} if own is None else {_columns.ATTRS: json.dumps(own, default=str)}
     return {KEY: json.dumps(asdict(layout)), **told}
 
 
@@ -94,8 +93,8 @@ def read_layout(attrs: Mapping[Any, Any]) -> Layout:
 
 def read_attrs(attrs: Mapping[Any, Any], layout: Layout) -> dict[str, Any]:
     """The attrs of the frame that a Dataset stands for."""
-    told = _loaded(attrs.get(_units.ATTRS))
-    return {**layout.attrs, **({_units.ATTRS: told} if told else {})}
+    told = _loaded(attrs.get(_columns.ATTRS))
+    return {**layout.attrs, **({_columns.ATTRS: told} if told else {})}
 
 
 def _text(name: Any) -> str | None:
@@ -263,9 +262,9 @@ def _variable(frame: pd.DataFrame, part: Part, ids: list[str], laid: Grid) -> xr
 
 
 def _unit(frame: pd.DataFrame, part: Part) -> str | None:
-    found = list(dict.fromkeys(_units.unit_text(frame, x) for x in part.labels))
+    found = list(dict.fromkeys(_columns.unit_text(frame, x) for x in part.labels))
     first = found[0]
-    if not all(u == first or (u and first and _units.same_unit(u, first)) for u in found[1:]):
+    if not all(u == first or (u and first and _columns.same_unit(u, first)) for u in found[1:]):
         topic = part.slot.topic
         raise UnitError(
             f"Cannot lay {topic!r} along one variable: its columns are in "

@@ -17,7 +17,6 @@ from dentframe.datasets import build, unbuild, variables
 from dentframe.datasets.variables import EDGE, METER, TIME, clean
 from dentframe.frame.quantify import magnitudes
 from dentframe.wire import columns as _columns
-from dentframe.wire import units as _units
 from dentframe.wire.topics import TOPICS
 
 if TYPE_CHECKING:
@@ -44,11 +43,11 @@ def quantify(dataset: xr.Dataset) -> xr.Dataset:
     UnitError
         Where a unit cannot be read.
     """
-    ureg = _units.registry()
+    ureg = _columns.registry()
     made = dataset.compute()
     for name, array in made.data_vars.items():
         if "units" in array.attrs and array.dtype.kind in "fiu":
-            unit = _units.parse_unit(str(variables.unit_in(array.attrs, array.data)))
+            unit = _columns.parse_unit(str(variables.unit_in(array.attrs, array.data)))
             attrs = {k: v for k, v in array.attrs.items() if k != "units"}
             data = ureg.Quantity(array.data, unit)
             made[name] = (array.dims, data, attrs)
@@ -78,9 +77,9 @@ def dequantify(dataset: xr.Dataset) -> xr.Dataset:
     for name, array in dataset.data_vars.items():
         unit = getattr(array.data, "units", None)
         if unit is not None:
-            now = _units.parse_unit(str(variables.unit_in(array.attrs, array.data)))
-            told = {**array.attrs, **variables.unit_attrs(_units.name_of(now))}
-            told["wire_unit"] = _units.symbol(now)
+            now = _columns.parse_unit(str(variables.unit_in(array.attrs, array.data)))
+            told = {**array.attrs, **variables.unit_attrs(_columns.name_of(now))}
+            told["wire_unit"] = _columns.symbol(now)
             made[name] = (array.dims, array.data.magnitude, told)
     return made
 
@@ -174,7 +173,7 @@ def _cell_variable(
     cube[tuple(codes)] = values
     unit = _ALWAYS.get(str(name), family.get(_OF_TOPIC.get(str(name), "")))
     if hasattr(table[name].dtype, "units"):
-        unit = _units.symbol(table[name].dtype.units)
+        unit = _columns.symbol(table[name].dtype.units)
     if values.dtype.kind == "f":
         attrs = {**variables.unit_attrs(unit), **attrs}
     if name == "energy":
@@ -184,7 +183,7 @@ def _cell_variable(
 
 def _family(rows: pd.DataFrame, unit: str | None) -> dict[str, str]:
     """The units of energy and power that go with a unit; none where nothing tells it."""
-    told: set[str | None] = {*_units.attrs_units(rows).values()} or {unit}
+    told: set[str | None] = {*_columns.attrs_units(rows).values()} or {unit}
     return next((f for f in _FAMILIES if told & set(f.values())), {})
 
 
@@ -355,7 +354,7 @@ def _unit(frame: pd.DataFrame, name: str, topic: Any) -> str | None:
     if name in _POWER:
         return "kVA" if _asked(topic) in _APPARENT else "kW"
     labels = [x for x in _columns.wire_columns(frame.columns) if _columns.parse(x).topic == topic]
-    told = {_units.unit_text(frame, x) for x in labels}
+    told = {_columns.unit_text(frame, x) for x in labels}
     return told.pop() if len(told) == 1 else None
 
 

@@ -15,7 +15,6 @@ from dentframe.datasets.variables import METER, TIME, Slot
 from dentframe.errors import RangeError, missing_extra
 from dentframe.metering.attrs import keep_meters
 from dentframe.wire import columns as _columns
-from dentframe.wire import units as _units
 from dentframe.wire.columns import Column
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def readings(dataset: xr.Dataset) -> list[Found]:
 
 def is_dent(dataset: xr.Dataset) -> bool:
     """Whether a Dataset has readings, or came from a frame."""
-    return _units.ATTRS in dataset.attrs or build.KEY in dataset.attrs or bool(readings(dataset))
+    return _columns.ATTRS in dataset.attrs or build.KEY in dataset.attrs or bool(readings(dataset))
 
 
 def _reading(dataset: xr.Dataset, name: str) -> Found | None:
@@ -228,11 +227,11 @@ def _is_blank(array: xr.DataArray, dim: str, position: int) -> bool:
 def _label(bare: pd.DataFrame, column: Column, unit: str | None, kept: Layout) -> str:
     stored = next((x for x in kept.columns if _columns.parse(x).wire == column.wire), None)
     old = _columns.parse(stored).unit if stored else None
-    if stored and old is not None and unit is not None and _units.same_unit(old, unit):
+    if stored and old is not None and unit is not None and _columns.same_unit(old, unit):
         return stored
     if stored and _is_pint(kept.dtypes.get(stored)):
         return stored
-    return _units.label_in(bare, column, unit)
+    return _columns.label_in(bare, column, unit)
 
 
 def _is_pint(dtype: str | None) -> bool:
@@ -266,9 +265,9 @@ def _in_pint(values: npt.NDArray[Any], dtype: str, unit: str | None) -> Any:
         from pint_pandas import PintType
     except ImportError:
         raise missing_extra("give a Dataset's columns their pint dtypes", "quantify") from None
-    _units.registry()
+    _columns.registry()
     pint_type: Any = PintType
     sub = _PINT.match(dtype)
-    parsed = _units.parse_unit(unit or "dimensionless")
+    parsed = _columns.parse_unit(unit or "dimensionless")
     made = pint_type(parsed, sub["sub"]) if sub else pint_type(parsed)
     return pd.Series(values).astype(made).array

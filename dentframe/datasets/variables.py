@@ -22,7 +22,7 @@ from dentframe.errors import RangeError, UnitError
 from dentframe.metering.attrs import own_name
 from dentframe.times.ranges import is_utc
 from dentframe.verbs.inputs import by_meter, interval_of
-from dentframe.wire import units as _units
+from dentframe.wire import columns as _columns
 from dentframe.wire.columns import CHANNEL, ELEMENT
 from dentframe.wire.topics import TOPICS, kind_of
 
@@ -182,13 +182,13 @@ def unit_attrs(unit: str | None) -> dict[str, str]:
     name = pint_name(unit)
     if name is None:
         return {"wire_unit": unit}
-    return {"units": udunits(_units.parse_unit(name)), "pint_unit": name, "wire_unit": unit}
+    return {"units": udunits(_columns.parse_unit(name)), "pint_unit": name, "wire_unit": unit}
 
 
 def pint_name(unit: str) -> str | None:
     """The long name by which pint knows a unit, or None."""
     try:
-        return _units.name_of(_units.parse_unit(unit))
+        return _columns.name_of(_columns.parse_unit(unit))
     except UnitError:
         return None
 
@@ -209,15 +209,15 @@ def unit_in(attrs: dict[str, Any], data: Any) -> str | None:
     own = attrs.get("pint_unit")
     if own is not None and _in_udunits(told, str(own)):
         told = str(own)
-    if wire is not None and _units.same_unit(str(wire), told):
+    if wire is not None and _columns.same_unit(str(wire), told):
         return str(wire)
-    return str(told) if isinstance(told, str) else _units.symbol(told)
+    return str(told) if isinstance(told, str) else _columns.symbol(told)
 
 
 def _in_udunits(told: Any, name: str) -> bool:
     """Whether a unit, as text or pint's, is what `unit_attrs` wrote for the one of this name."""
-    written = udunits(_units.parse_unit(name))
-    return told == written if isinstance(told, str) else _units.same_unit(told, written)
+    written = udunits(_columns.parse_unit(name))
+    return told == written if isinstance(told, str) else _columns.same_unit(told, written)
 
 
 def _without_units(wire: Any) -> str | None:
@@ -292,7 +292,7 @@ def bounds(
     """
     kinds = {TOPICS[t].kind for t in topics if t in TOPICS}
     if "interval_energy" in kinds or topics & _RESULTS:
-        return _periods(grid, frame.attrs.get(_units.ATTRS))
+        return _periods(grid, frame.attrs.get(_columns.ATTRS))
     if "interval_mean" not in kinds:
         return None
     own = None if METER in grid.others else own_name(frame)

@@ -15,7 +15,7 @@ from dentframe.metering import attrs as _attrs
 from dentframe.metering.attrs import Run, is_several, time_index
 from dentframe.times.ranges import Ints, ints
 from dentframe.wire import columns as _columns
-from dentframe.wire.units import ATTRS, attrs_units, same_unit
+from dentframe.wire.columns import ATTRS, attrs_units, same_unit
 
 if TYPE_CHECKING:
     from dentframe.methods import DentFrame

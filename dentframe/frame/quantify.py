@@ -16,7 +16,6 @@ import pandas as pd
 
 from dentframe.errors import KindError, UnitError, UnknownTopicError, did_you_mean, missing_extra
 from dentframe.wire import columns as _columns
-from dentframe.wire import units as _units
 from dentframe.wire.topics import kind_of
 
 Floats = npt.NDArray[np.float64]
@@ -87,7 +86,7 @@ def dequantify(frame: pd.DataFrame) -> pd.DataFrame:
         unit = getattr(series.dtype, "units", None)
         if unit is None:
             return label, series.array
-        return _units.label_in(frame, _columns.parse(label), unit), magnitudes(series)
+        return _columns.label_in(frame, _columns.parse(label), unit), magnitudes(series)
 
     return _rebuilt(frame, detach)
 
@@ -142,14 +141,14 @@ def magnitudes(series: pd.Series) -> Floats:
 def _converted(
     frame: pd.DataFrame, label: str, series: pd.Series, target: Any
 ) -> tuple[str, Floats | Any]:
-    source = _units.unit_of(frame, label)
+    source = _columns.unit_of(frame, label)
     _check_kind(frame, label, source, target)
     values = magnitudes(series)
-    if not _units.same_unit(source, target):
-        values = _units.registry().Quantity(values, source).to(target).magnitude
+    if not _columns.same_unit(source, target):
+        values = _columns.registry().Quantity(values, source).to(target).magnitude
     if hasattr(series.dtype, "units"):
         return label, pd.Series(values).astype(_dtype_maker()(target)).array
-    return _units.label_in(frame, _columns.parse(label), target), values
+    return _columns.label_in(frame, _columns.parse(label), target), values
 
 
 def _target(label: str, to: Mapping[str, Any]) -> Any:
@@ -158,7 +157,9 @@ def _target(label: str, to: Mapping[str, Any]) -> Any:
     if key is None:
         return None
     unit = to[key]
-    return _units.parse_unit(_units.name_of(unit) if hasattr(unit, "dimensionality") else str(unit))
+    return _columns.parse_unit(
+        _columns.name_of(unit) if hasattr(unit, "dimensionality") else str(unit)
+    )
 
 
 def _check_keys(frame: pd.DataFrame, to: Mapping[str, Any]) -> None:
@@ -175,8 +176,10 @@ def _check_keys(frame: pd.DataFrame, to: Mapping[str, Any]) -> None:
 
 
 def _check_kind(frame: pd.DataFrame, label: str, source: Any, target: Any) -> None:
-    kind = kind_of(_columns.parse(label).topic, _units.unit_text(frame, label))
-    asked = f"Cannot convert {label!r} from {_units.symbol(source)} to {_units.symbol(target)}: "
+    kind = kind_of(_columns.parse(label).topic, _columns.unit_text(frame, label))
+    asked = (
+        f"Cannot convert {label!r} from {_columns.symbol(source)} to {_columns.symbol(target)}: "
+    )
     if _is_energy(source) and _is_power(target):
         what = "a register, energy that counts up" if kind == "register" else "energy"
         raise KindError(
@@ -190,38 +193,38 @@ def _check_kind(frame: pd.DataFrame, label: str, source: Any, target: Any) -> No
         )
     if source.dimensionality != target.dimensionality:
         raise UnitError(
-            f"{asked}{_units.name_of(source)} and {_units.name_of(target)} have different "
+            f"{asked}{_columns.name_of(source)} and {_columns.name_of(target)} have different "
             "dimensions. Use a unit of the same quantity."
         )
-    if (_is_power(source) or _is_energy(source)) and _units.component(source) != _units.component(
-        target
-    ):
+    if (_is_power(source) or _is_energy(source)) and _columns.component(
+        source
+    ) != _columns.component(target):
         raise KindError(
-            f"{asked}{_units.component(source)} is not {_units.component(target)}; the factor "
+            f"{asked}{_columns.component(source)} is not {_columns.component(target)}; the factor "
             "between them is the power factor, which changes from reading to reading. "
             "Use power_factor(), or the topic that measures what you need."
         )
 
 
 def _is_power(unit: Any) -> bool:
-    return bool(unit.dimensionality == _units.parse_unit("kW").dimensionality)
+    return bool(unit.dimensionality == _columns.parse_unit("kW").dimensionality)
 
 
 def _is_energy(unit: Any) -> bool:
     energies = ("kWh", "kVAh", "kvarh")
-    return any(unit.dimensionality == _units.parse_unit(u).dimensionality for u in energies)
+    return any(unit.dimensionality == _columns.parse_unit(u).dimensionality for u in energies)
 
 
 def _known_units(frame: pd.DataFrame) -> dict[str, Any]:
     labels = _columns.wire_columns(frame.columns)
-    unknown = [x for x in labels if _units.unit_text(frame, x) is None]
+    unknown = [x for x in labels if _columns.unit_text(frame, x) is None]
     if unknown:
         raise UnitError(
             f"Cannot quantify {len(unknown)} of {len(labels)} columns, whose unit nothing tells: "
             f"{', '.join(unknown)}. Write the unit into the label, as in "
             f"{unknown[0] + ' [kW]'!r}, or drop them with select(topic=...)."
         )
-    return _units.units(frame)
+    return _columns.units(frame)
 
 
 def _dtype_maker() -> Callable[[Any], Any]:
@@ -231,7 +234,7 @@ def _dtype_maker() -> Callable[[Any], Any]:
         raise missing_extra("attach pint units to columns", "quantify") from None
 
     pint_type: Any = PintType
-    _units.registry()  # kVAh has to be defined before a dtype names it
+    _columns.registry()  # kVAh has to be defined before a dtype names it
 
     def make(unit: Any) -> Any:
         try:

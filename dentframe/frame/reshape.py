@@ -16,7 +16,6 @@ from dentframe.frame.select import (
     check_topic,
 )
 from dentframe.wire import columns as _columns
-from dentframe.wire import units as _units
 from dentframe.wire.columns import CHANNEL, ELEMENT, Column
 
 TIME = "time"
@@ -59,7 +58,7 @@ def to_long(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _key(frame: pd.DataFrame, label: str) -> tuple[str | None, ...]:
-    column, unit = _columns.parse(label), _units.unit_text(frame, label)
+    column, unit = _columns.parse(label), _columns.unit_text(frame, label)
     if column.scope not in {ELEMENT, CHANNEL}:
         return column.wire, None, None, unit
     return column.topic, column.element, column.channel, unit
@@ -179,7 +178,7 @@ def _label(long: pd.DataFrame, row: int) -> str:
         column = Column(column.topic, CHANNEL, channel)
     elif element is not None:
         column = Column(column.topic, ELEMENT, element)
-    return _units.label_in(long, column, unit)
+    return _columns.label_in(long, column, unit)
 
 
 def by_element(frame: pd.DataFrame, topic: str) -> pd.DataFrame:
@@ -270,7 +269,7 @@ def from_channels(wide: pd.DataFrame, topic: str, unit: str | None = None) -> pd
 
 def _relabelled(wide: pd.DataFrame, parsed: list[Column], unit: str | None) -> pd.DataFrame:
     frame = wide.copy()
-    frame.columns = pd.Index([_units.label_in(wide, c, unit) for c in parsed])
+    frame.columns = pd.Index([_columns.label_in(wide, c, unit) for c in parsed])
     return frame
 
 
@@ -281,7 +280,7 @@ def _labels_of(frame: pd.DataFrame, topic: str, scope: str) -> list[str]:
     labels = [x for x, c in of_topic.items() if c.scope == scope]
     if not labels:
         raise _wrong_scope(topic, scope, {c.scope for c in of_topic.values()})
-    found = sorted({str(_units.unit_text(frame, x)) for x in labels})
+    found = sorted({str(_columns.unit_text(frame, x)) for x in labels})
     if len(found) > 1:
         raise UnitError(
             f"Cannot put {topic!r} side by side: its columns are in {' and '.join(found)}. "

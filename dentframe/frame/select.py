@@ -20,7 +20,6 @@ from dentframe.errors import (
 from dentframe.metering import attrs
 from dentframe.times.ranges import Zone, bound
 from dentframe.wire import columns as _columns
-from dentframe.wire import units as _units
 from dentframe.wire.topics import kind_of
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ def table(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _described(frame: pd.DataFrame, label: str) -> tuple[str | None, ...]:
-    column, unit = _columns.parse(label), _units.unit_text(frame, label)
+    column, unit = _columns.parse(label), _columns.unit_text(frame, label)
     kind = kind_of(column.topic, unit)
     return column.topic, column.scope, column.element, column.channel, kind, unit
 
@@ -234,7 +233,7 @@ def check_topic(frame: pd.DataFrame, topic: str) -> None:
     there = topics(frame)
     if topic not in there:
         check_read(frame)
-        of_unit = [x for x in there if _units.default_text(frame, x) == topic]
+        of_unit = [x for x in there if _columns.default_text(frame, x) == topic]
         near = f": did you mean {of_unit[0]!r}?" if of_unit else did_you_mean(topic, there)
         if topic in elements(frame):
             near = f". {topic} is an element: say elements={topic!r}."

@@ -24,7 +24,6 @@ from dentframe.frame.select import METER
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import Zone, is_utc, zone
 from dentframe.wire import columns as _columns
-from dentframe.wire import units as _units
 
 TIME = "time"
 _FORMULA = re.compile(
@@ -138,7 +137,7 @@ def utc(cells: Any, path: Any) -> pd.DatetimeIndex:
 def label(header: str) -> str:
     """A header as the label of a wire frame."""
     column = _columns.parse(header)
-    return _units.label_in(pd.DataFrame(), column, column.unit)
+    return _columns.label_in(pd.DataFrame(), column, column.unit)
 
 
 def floats(cells: Any, header: str, path: Any) -> Floats:
@@ -429,7 +428,7 @@ def _times(frame: pd.DataFrame, tz: Zone) -> dict[str, Any]:
 
 def _values(frame: pd.DataFrame) -> Iterator[tuple[str, Floats]]:
     for label in _columns.wire_columns(frame.columns):
-        unit = _units.unit_text(frame, label)
+        unit = _columns.unit_text(frame, label)
         wire = _columns.parse(label).wire
         yield wire if unit is None else f"{wire} [{unit}]", magnitudes(frame[label])
 

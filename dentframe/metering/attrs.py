@@ -19,7 +19,7 @@ import pandas as pd
 
 from dentframe.errors import RangeError
 from dentframe.times.ranges import Ints, stamp
-from dentframe.wire.units import ATTRS
+from dentframe.wire.columns import ATTRS
 
 SCHEMA = 2
 RUNS = 50

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dentframe.metering.series import Bools
 
 
+NAT = np.iinfo(np.int64).min
 STATUSES = ("recorded", "estimated", "partial", "missing")
 """From best to worst."""
 _DOUBTFUL = int(Flag.RESET | Flag.AMBIGUOUS_FALL)
@@ -59,21 +60,26 @@ class Special:
     more: Floats
 
     @classmethod
-    def of(cls, n: int, *parts: tuple[Ints, Any, Any, Any]) -> Special:
-        """The table of `n` segments from parts of (at, flags, ok, more), one segment in several."""
+    def of(cls, n: int, *parts: tuple[Any, ...]) -> Special:
+        """The table of `n` segments from parts of (at, flags, ok, more), one segment in several.
+
+        What a part leaves out is covered, and has no more energy.
+        """
         told = [part for part in parts if len(part[0])]
         if not told:
             return cls(np.array([n]), np.zeros(1, np.int64), np.ones(1, np.bool_), np.zeros(1))
-        sizes = [len(part[0]) for part in told]
         at = np.concatenate([part[0] for part in told])
         order = np.argsort(at, kind="stable")
         order = order[slice(*np.searchsorted(at[order], (0, n)).tolist())]
         at = at[order]
         first = np.flatnonzero(np.diff(at, prepend=-1))
 
-        def joined(k: int, join: np.ufunc, end: Any) -> Any:
-            whole = np.concatenate([np.full(m, p[k]) for m, p in zip(sizes, told, strict=True)])
-            return np.append(join.reduceat(whole[order], first), end)
+        def joined(k: int, join: np.ufunc, none: Any) -> Any:
+            if all(len(part) <= k for part in told):
+                return np.full(len(first) + 1, none)
+            values = ((part[0], part[k] if len(part) > k else none) for part in told)
+            whole = np.concatenate([np.full(len(where), x) for where, x in values])
+            return np.append(join.reduceat(whole[order], first), none)
 
         flags, ok = joined(1, np.bitwise_or, 0), joined(2, np.logical_and, True)
         return cls(np.append(at[first], n), flags, ok, joined(3, np.add, 0.0))
@@ -86,8 +92,9 @@ class Edges(NamedTuple):
     ----------
     segment : ndarray of int64
         The segment that begins at an instant or holds it: -1 before the first, n after the last.
-    after : ndarray of int64
-        The first breakpoint at or after it; n + 1 after the last.
+    passed, reached : ndarray of int64
+        How many special segments lie before the one that begins at it or holds it, and before the
+        first breakpoint at or after it.
     energy : ndarray of float
         E(x) [kWh]: flat before the first and after the last breakpoint.
     covered : ndarray of int64
@@ -99,7 +106,8 @@ class Edges(NamedTuple):
     """
 
     segment: Ints
-    after: Ints
+    passed: Ints
+    reached: Ints
     energy: Floats
     covered: Ints
     inside: Bools
@@ -162,11 +170,6 @@ class Cumulative:
         return self.series.element
 
     @property
-    def topic(self) -> str:
-        """The topic it was made from."""
-        return self.series.topic
-
-    @property
     def name(self) -> str:
         """How the element is addressed: ``"P482311252_A"``, or ``"A"`` without a meter."""
         return self.series.name
@@ -209,32 +212,33 @@ class Cumulative:
 
     def edges(self, x: Ints) -> Edges:
         """What is known at each instant."""
-        n, t, odd = len(self.t) - 1, self.t, self.special
+        n, t, odd, none = len(self.t) - 1, self.t, self.special, np.zeros(len(x), dtype=np.int64)
         if n < 0:
-            none = np.zeros(len(x), dtype=np.int64)
-            return Edges(none - 1, none, np.zeros(len(x)), none, none > 0, none)
+            return Edges(none - 1, none, none, np.zeros(len(x)), none, none > 0, none)
         segment = self.where(x)
         i = np.maximum(segment, 0)
         after = np.minimum(i + 1, n)
-        past, length = x - t[i], t[after] - t[i]
+        begin = t[i]
+        past, length = x - begin, t[after] - begin
         into = np.minimum(np.maximum(past, 0), length)
-        energy = self.E[i] + (self.E[after] - self.E[i]) * (into / np.maximum(length, 1))
-        hit: Any = np.zeros(1, dtype=np.bool_)
-        k: Any = np.zeros(1, dtype=np.int64)
-        counted, covered = into, t[i] - t[0] + into
+        energy = self.E[i]
+        energy = energy + (self.E[after] - energy) * (into / np.maximum(length, 1))
+        passed, reached, lost = none, none, none > 0
+        bits: Any = int(Flag.EDGE_INTERPOLATED)
         if len(odd.at) > 1:
-            k = np.searchsorted(odd.at, i)
-            hit = odd.at[k] == i
-            counted = np.where(hit & ~odd.ok[k], 0, into)
-            covered = t[i] - t[0] + counted - self._lost[k]
+            passed = np.searchsorted(odd.at, i)
+            hit = odd.at[passed] == i
+            reached = passed + (hit & (past > 0) & (i < n))
+            lost = hit & ~odd.ok[passed]
+            in_gap = hit & ((odd.flags[passed] & int(Flag.GAP_BRIDGED)) != 0)
+            bits = np.where(in_gap, int(Flag.EDGE_IN_GAP), bits)
+        counted = np.where(lost, 0, into)
+        covered = begin - t[0] + counted - self._lost[passed]
         inside = (counted > 0) & (counted < length)
         if self.corrected is not None:  # there is a breakpoint, and no meter showed it
-            shown = (x <= t[0]) | (x >= t[-1]) | (hit & ~odd.ok[k])
+            shown = (x <= t[0]) | (x >= t[-1]) | lost
             inside |= np.isin(x, self.corrected.calculated) & ~shown
-        in_gap = hit & ((odd.flags[k] & int(Flag.GAP_BRIDGED)) != 0)
-        bits = np.where(in_gap, int(Flag.EDGE_IN_GAP), int(Flag.EDGE_INTERPOLATED))
-        flags = np.where(inside, bits, 0)
-        return Edges(segment, i + (past > 0), energy, covered, inside, flags)
+        return Edges(segment, passed, reached, energy, covered, inside, inside * bits)
 
     def both_edges(self, s: Ints, e: Ints) -> tuple[Edges, Edges]:
         """What is known at the start and at the end of each period, looked up once where shared."""
@@ -246,10 +250,6 @@ class Cumulative:
     def energy_at(self, x: Ints) -> Floats:
         """E(x) [kWh]: flat before the first and after the last breakpoint."""
         return self.edges(x).energy
-
-    def covered_at(self, x: Ints) -> Ints:
-        """C(x) [us]."""
-        return self.edges(x).covered
 
     def measure(self, s: Ints, e: Ints) -> tuple[Floats, Ints]:
         """Energy [kWh], NaN where nothing is covered, and covered time [us] of each ``[s, e)``."""
@@ -279,10 +279,9 @@ class Cumulative:
         """The flag bits of the segments that overlap each period between two edges."""
         if len(self.special.at) == 1:
             return np.zeros(len(a.segment), dtype=np.int64)
-        p = np.searchsorted(self.special.at, np.maximum(a.segment, 0))
-        q = np.searchsorted(self.special.at, np.minimum(b.after, max(len(self.t) - 1, 0)))
-        pairs = np.stack((p, q), axis=1).ravel()
-        return np.where(q > p, np.bitwise_or.reduceat(self.special.flags, pairs)[::2], 0)
+        pairs = np.stack((a.passed, b.reached), axis=1).ravel()
+        found = np.bitwise_or.reduceat(self.special.flags, pairs)[::2]
+        return np.where(b.reached > a.passed, found, 0)
 
     def bounds(self, s: Ints, e: Ints) -> tuple[Floats, Floats]:
         """The least and the greatest energy of each period's covered part [kWh].
@@ -349,7 +348,7 @@ class Cumulative:
         if not falls.any():
             return energy, np.where(np.isnan(energy), np.nan, 0.0)
         fallen = replace(self, E=np.concatenate(([0.0], np.cumsum(falls))))
-        exported = fallen.energy_at(e) - fallen.energy_at(s)
+        exported = fallen.edges(e).energy - fallen.edges(s).energy
         return energy + exported, np.where(np.isnan(energy), np.nan, exported)
 
     def readings_in(self, s: Ints, e: Ints) -> Ints:
@@ -379,6 +378,13 @@ class Cumulative:
         )  # fmt: skip
 
 
+def totals(values: Any, group: Ints, n: int) -> Any:
+    """The sum of the values of each of `n` groups; integers stay exact, and truth is counted."""
+    total = np.zeros(n, dtype=np.int64 if values.dtype == np.bool_ else values.dtype)
+    np.add.at(total, group, values)
+    return total
+
+
 def share(part: Ints, whole: Ints) -> Floats:
     """A share of time as float, 0 where there is no time."""
     return np.where(whole > 0, part / np.maximum(whole, 1), 0.0)
@@ -406,29 +412,24 @@ def jumps(c: Cumulative) -> list[tuple[int, int, float]]:
     return [(int(c.t[odd.at[k]]), int(c.t[odd.at[k] + 1]), float(odd.more[k])) for k in found]
 
 
-def reaching(t: Ints, E: Floats, rows: Ints) -> tuple[Ints, Floats, int]:
+def reaching(t: Ints, E: Floats, rows: Ints) -> tuple[Ints, Floats, int, Ints]:
     """Breakpoints that reach out to rows beyond the usable readings, so that flags have a place.
 
-    Returns them with E and how many were put before the first.
+    Returns them with E, how many were put before the first, and the segments that only reach out.
     """
     if len(rows) == 0:
-        return t, E, 0
-    low, high = int(rows[0]), int(rows[-1])
-    if len(t) == 0:
+        return t, E, 0, rows
+    low, high, none = int(rows[0]), int(rows[-1]), len(t) == 0
+    if none:
         t, E = np.array([low], dtype=np.int64), np.zeros(1)
     head = int(low < t[0])
     tail = int(high > t[-1] or (len(t) == 1 and not head))
-    if not head and not tail:
-        return t, E, 0
-    end = [max(high, int(t[-1]) + 1)] * tail
-    reached = np.concatenate(([low] * head, t, end)).astype(np.int64)
-    return reached, np.pad(E, (head, tail), mode="edge"), head
-
-
-def padding(t: Ints, edges: Ints, head: int) -> Ints:
-    """The segments that only reach out to rows without a usable reading."""
-    tail = len(edges) - max(len(t), 1) - head
-    return np.array([0] * head + [len(edges) - 2] * max(tail, 0), dtype=np.int64)
+    if head or tail:
+        end = [max(high, int(t[-1]) + 1)] * tail
+        t = np.concatenate(([low] * head, t, end)).astype(np.int64)
+        E = np.pad(E, (head, tail), mode="edge")
+    padding = [0] * head + [len(t) - 2] * tail
+    return t, E, head, np.array(padding, dtype=np.int64)
 
 
 def from_means(series: Series, window: int, lag: int = 0, max_gap: int = 30 * MINUTE) -> Cumulative:
@@ -463,12 +464,12 @@ def from_means(series: Series, window: int, lag: int = 0, max_gap: int = 30 * MI
     if len(late):
         edges, E = np.insert(edges, late + 1, t[late] - window), np.insert(E, late + 1, E[late])
     marked = series.mark_t - lag
-    whole, E, head = reaching(edges, E, np.concatenate((marked[:1] - window, marked)))
+    whole, E, head, padding = reaching(edges, E, np.concatenate((marked[:1] - window, marked)))
     ends = np.searchsorted(whole, marked, side="left") - 1
-    parts = [
-        (lost + head, 0, False, 0.0),
-        (padding(edges, whole, head), 0, False, 0.0),
-        (ends, series.marks, True, 0.0),  # on the segment (a, b] that holds it
-    ]
-    special = Special.of(max(len(whole) - 1, 0), *parts)
+    special = Special.of(
+        max(len(whole) - 1, 0),
+        (lost + head, 0, False),
+        (padding, 0, False),
+        (ends, series.marks),  # on the segment (a, b] that holds it
+    )
     return Cumulative(series, "demand", whole, E, special, t, kw, max_gap)

@@ -24,8 +24,8 @@ from dentframe.times.ranges import local, localize
 
 if TYPE_CHECKING:
     from dentframe.metering.series import Floats, Ints
+    from dentframe.verbs.demand_window import Pair
     from dentframe.verbs.inputs import Bounds
-    from dentframe.verbs.pairs import Pair
 
 
 SHORT = pd.Timedelta(hours=2)

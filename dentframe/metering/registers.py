@@ -226,19 +226,20 @@ def _check_key(field: str, key: str, names: Sequence[tuple[str | None, str]]) ->
     if element is None and len(meters) > 1:
         raise ConfigError(
             f"Cannot tell which meter's element {key!r} in {field} is: the frame has "
-            f"{len(meters)} meters. Use full ids, e.g. {_full(names[0])!r}."
+            f"{len(meters)} meters. Use full ids, e.g. {full_name(*names[0])!r}."
         )
     known = {e for m, e in names if element is None or m in {None, meter}}
     foreign = element is not None and None not in meters and meter not in meters
     if names and not foreign and (element or key) not in known:
         raise UnknownMeterError(
             f"Cannot use {field} for {key!r}: the frame has no such element. "
-            f"It has {', '.join(dict.fromkeys(map(_full, names)))}."
+            f"It has {', '.join(dict.fromkeys(full_name(*x) for x in names))}."
         )
 
 
-def _full(name: tuple[str | None, str]) -> str:
-    return name[1] if name[0] is None else f"{name[0]}_{name[1]}"
+def full_name(meter: str | None, element: str) -> str:
+    """How an element is addressed: ``"P482311252_A"``, or ``"A"`` where nothing names its meter."""
+    return element if meter is None else f"{meter}_{element}"
 
 
 def resolve(rules: RegisterRules, meter: str | None, element: str, tz: Zone) -> Rules:
@@ -265,7 +266,7 @@ def resolve(rules: RegisterRules, meter: str | None, element: str, tz: Zone) -> 
     export = bool(_pick(rules.allow_export, meter, element, False))
     for name, value in (("allow_export", export), ("modulus", modulus)):
         if value and max_kw is None:
-            raise _needs_cap(name, value, f"element {_full((meter, element))}")
+            raise _needs_cap(name, value, f"element {full_name(meter, element)}")
     return Rules(
         max_kw=None if max_kw is None else float(max_kw),
         modulus=None if modulus is None else float(modulus),
@@ -278,7 +279,7 @@ def resolve(rules: RegisterRules, meter: str | None, element: str, tz: Zone) -> 
 
 def _is(name: str, meter: str | None, element: str) -> bool:
     """Whether a name is an element's: a frame that lost its meter's understands full ids."""
-    return name in {element, _full((meter, element))} or (
+    return name in {element, full_name(meter, element)} or (
         meter is None and split_element(name)[1] == element
     )
 
@@ -299,7 +300,7 @@ def _fix(x: Any, tz: Zone) -> Fix:
 def _pick(field: Any, meter: str | None, element: str, default: Any) -> Any:
     if not isinstance(field, Mapping):
         return field
-    for key in (_full((meter, element)), element):
+    for key in (full_name(meter, element), element):
         if key in field:
             return field[key]
     return _pick_nameless(field, element, default) if meter is None else default

@@ -31,8 +31,8 @@ from dentframe.metering.attrs import (
     own_name,
     time_index,
 )
+from dentframe.metering.registers import full_name
 from dentframe.wire import columns as _columns
-from dentframe.wire import units as _units
 from dentframe.wire.columns import ELEMENT, Column, parse
 from dentframe.wire.topics import TOPICS
 
@@ -174,7 +174,7 @@ class Series:
     @property
     def name(self) -> str:
         """How the element is addressed: ``"P482311252_A"``, or ``"A"`` without a meter."""
-        return self.element if self.meter is None else f"{self.meter}_{self.element}"
+        return full_name(self.meter, self.element)
 
     @property
     def unit(self) -> str:
@@ -239,13 +239,13 @@ def read(
         for (_, column), values in zip(columns, plain, strict=True):
             twice = ("conflicts", "duplicates") if column.wire in told else ()
             runs = [doubled(frame, x, m.meter, column.wire) for x in twice]
-            found.append(_series(m, column, values, *runs))
+            found.append(usable(m, column, values, *runs))
     return found
 
 
 def _side_by_side(frame: pd.DataFrame, columns: Sequence[tuple[int, Column]]) -> Sequence[Floats]:
     """The columns as plain floats, each contiguous; as one block where they have one dtype."""
-    at, told, dtypes = [i for i, _ in columns], _units.attrs_units(frame), list(frame.dtypes)
+    at, told, dtypes = [i for i, _ in columns], _columns.attrs_units(frame), list(frame.dtypes)
     for i, c in columns:
         unit = TOPICS[c.topic].unit
         if dtypes[i] != np.float64 or c.unit not in {None, unit} or told.get(c.topic, unit) != unit:
@@ -285,25 +285,28 @@ def _is_numeric(data: pd.Series[Any]) -> bool:
 
 
 def _factor(frame: pd.DataFrame, label: str, unit: str) -> float:
-    text = _units.unit_text(frame, label)
+    text = _columns.unit_text(frame, label)
     if text == unit:
         return 1.0
-    found, wanted = _units.unit_of(frame, label), _units.parse_unit(unit)
-    if not found.is_compatible_with(wanted) or _units.component(found) != _units.component(wanted):
+    found, wanted = _columns.unit_of(frame, label), _columns.parse_unit(unit)
+    if not found.is_compatible_with(wanted) or _columns.component(found) != _columns.component(
+        wanted
+    ):
         raise UnitError(
             f"Cannot use column {label!r} in {text}: its topic is measured in {unit}. "
             "Correct the unit in its label, dtype or attrs."
         )
-    return float(_units.registry().convert(1.0, found, wanted))
+    return float(_columns.registry().convert(1.0, found, wanted))
 
 
-def _series(
+def usable(
     meter: Rows,
     column: Column,
     values: Floats,
     conflicts: Sequence[Run] = (),
     duplicates: Sequence[Run] = (),
 ) -> Series:
+    """The usable readings of one column of a meter; blanks and doubles leave marks."""
     v, t = values[meter.order], meter.t
     finite = np.isfinite(v)
     if meter.first is None and not conflicts and not duplicates:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from dentframe.errors import by
-from dentframe.metering.cumulative import Cumulative, Special, padding, reaching
+from dentframe.metering.cumulative import Cumulative, Special, reaching
 from dentframe.metering.registers import HOUR
 from dentframe.metering.series import Flag
 
@@ -404,12 +404,11 @@ def _of_steps(
     judged = [verdicts[i] for i in at.tolist()]
     d, more = (np.array(x) for x in ([v.d for v in judged], [v.hi - v.d for v in judged]))
     ok = np.array([v.ok for v in judged], dtype=np.bool_)
-    edges, E, head = reaching(t, _anchored(r, at, d), series.mark_t)
-    gap = np.flatnonzero(spacing > rules.max_gap)
-    gap = gap[~np.isin(gap, at[~ok])]
-    parts: list[tuple[Ints, Any, Any, Any]] = [
-        (gap + head, int(Flag.GAP_BRIDGED), True, 0.0),
-        (padding(t, edges, head), 0, False, 0.0),
+    edges, E, head, padding = reaching(t, _anchored(r, at, d), series.mark_t)
+    gap = np.setdiff1d(np.flatnonzero(spacing > rules.max_gap), at[~ok])
+    parts: list[tuple[Any, ...]] = [
+        (gap + head, int(Flag.GAP_BRIDGED)),
+        (padding, 0, False),
         (at + head, np.array([v.flags for v in judged]), ok, more),
     ]
     # A mark is on the segment that holds it, and on both where it is a breakpoint.
@@ -417,7 +416,7 @@ def _of_steps(
         after = np.searchsorted(edges, when)
         at_edge = edges[np.minimum(after, len(edges) - 1)] == when
         bits = np.broadcast_to(what, when.shape)
-        parts += [(after - 1, bits, True, 0.0), (after[at_edge], bits[at_edge], True, 0.0)]
+        parts += [(after - 1, bits), (after[at_edge], bits[at_edge])]
     special = Special.of(max(len(edges) - 1, 0), *parts)
     return Cumulative(series, "register", edges, E, special, t, r, rules.max_gap, rules.max_kw)
 

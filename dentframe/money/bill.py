@@ -12,7 +12,6 @@ import pandas as pd
 from dentframe.errors import ConfigError, RangeError
 from dentframe.metering.attrs import time_index
 from dentframe.metering.cumulative import STATUSES
-from dentframe.metering.figures import check_edges, figures
 from dentframe.metering.registers import RegisterRules
 from dentframe.money.occupancy import midnights
 from dentframe.money.other_charges import KVAH, KVARH, Reactive
@@ -23,7 +22,8 @@ from dentframe.money.tariff import Tariff
 from dentframe.money.usage import Meters
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import instant, ints, zone
-from dentframe.verbs.inputs import MEAN, REGISTER, VerbKeywords
+from dentframe.verbs.energy import figures
+from dentframe.verbs.inputs import EDGES, MEAN, REGISTER, VerbKeywords, check_one_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -190,7 +190,7 @@ def bill(
     df = _readings(df, elements, start, end, tz)
     zone = verb_zone(time_index(df).tz, tz)
     asked = VerbKeywords.of(df, None, zone, start, end, registers, interval, demand_lag, elements)
-    check_edges(edges)
+    check_one_of("edges", edges, EDGES)
     meters = Meters(df, zone, elements, asked, source, check_accept(accept), edges, places)
     s, e = _span(start, end, zone)
     digits = None if places is None else digits_of(tariff.currency)

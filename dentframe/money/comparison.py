@@ -13,7 +13,6 @@ import pandas as pd
 
 from dentframe.errors import CoverageError
 from dentframe.metering.attrs import time_index
-from dentframe.metering.figures import check_edges
 from dentframe.metering.registers import RegisterRules
 from dentframe.money.figures import Row, Usage, energy_of, energy_rows
 from dentframe.money.occupancy import billed, span
@@ -24,7 +23,7 @@ from dentframe.money.usage import Meters
 from dentframe.site.elements import stays as held
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import instant, ints, localize
-from dentframe.verbs.inputs import VerbKeywords
+from dentframe.verbs.inputs import EDGES, VerbKeywords, check_one_of
 
 if TYPE_CHECKING:
     from dentframe.times.ranges import Zone
@@ -77,7 +76,7 @@ def earlier(
     zone = verb_zone(time_index(df).tz, tz)
     last = instant(end, zone, "end").tz_convert(zone)
     asked = VerbKeywords(zone, None, None, registers, interval, demand_lag)
-    check_edges(edges)
+    check_one_of("edges", edges, EDGES)
     meters = Meters(df, zone, elements, asked, source, check_accept(accept), edges, places)
     bounds = _months_before(last, months, zone)
     at = ints(bounds).tolist()

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError, CoverageError, by
-from dentframe.metering import blocks
 from dentframe.metering.cumulative import STATUSES, share, status
 from dentframe.metering.registers import HOUR, resolve
 from dentframe.metering.series import names as flag_names
@@ -32,6 +31,7 @@ from dentframe.money.rounding import EXACT, add, exact, parts_of
 from dentframe.money.usage import Meters, State, greatest, stretches, worst
 from dentframe.times.periods import calendar
 from dentframe.times.ranges import ints, local, stamp
+from dentframe.verbs import demand as blocks
 from dentframe.verbs.inputs import interval_of
 from dentframe.verbs.peaks import Candidates, highest, known, reported
 

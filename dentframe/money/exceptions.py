@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from dentframe.metering.figures import when
 from dentframe.metering.registers import micros
 from dentframe.money.figures import Figure, Usage, accepts, refused
 from dentframe.money.occupancy import COMMON, MAIN, billed, span, tops
@@ -17,6 +16,7 @@ from dentframe.money.rounding import EXACT, add, rounded
 from dentframe.money.shares import REFUSED, TOLERANCE, UNEXPLAINED, Charge, residuals
 from dentframe.money.usage import Words, remedy
 from dentframe.site.elements import EXPORT, UNALLOCATED
+from dentframe.verbs.energy import when
 from dentframe.verbs.inputs import VerbKeywords, energy_source, series_of
 from dentframe.wire.columns import split_element
 

@@ -17,14 +17,13 @@ import pandas as pd
 
 from dentframe.documents.formats import formats
 from dentframe.errors import ConfigError
-from dentframe.metering.blocks import unaffected
 from dentframe.money.occupancy import COMMON, MAIN, Stay, billed, span
 from dentframe.money.rounding import EXACT, add, exact, printed, rounded
 from dentframe.money.statement import Part
 from dentframe.site.corrections import in_force
 from dentframe.site.elements import EXPORT
 from dentframe.verbs.coincident import coincident
-from dentframe.verbs.demand import demand
+from dentframe.verbs.demand import demand, unaffected
 from dentframe.verbs.energy import energy
 from dentframe.verbs.inputs import MEAN
 from dentframe.verbs.peaks import peaks

@@ -17,13 +17,14 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, CoverageError, KindError, by
 from dentframe.metering.cumulative import STATUSES, Cumulative, share, status
-from dentframe.metering.figures import Figures, detail_of, figures, moving, when
 from dentframe.metering.series import Flag, element_columns, names
 from dentframe.money.rounding import EXACT, add, exact, printed, rounded
 from dentframe.money.statement import Reading
 from dentframe.times.ranges import local, stamp
 from dentframe.verbs.elements import summed_series
+from dentframe.verbs.energy import Figures, figures, moving, when
 from dentframe.verbs.inputs import Source, demand_source, energy_source, series_of, warn_of_spacing
+from dentframe.verbs.results import detail_of
 
 if TYPE_CHECKING:
     from dentframe.metering.registers import Fix

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dentframe.metering import blocks
 from dentframe.metering.corrections import mean_factor
-from dentframe.metering.figures import figures, moving
 from dentframe.metering.registers import MINUTE, micros
 from dentframe.metering.series import names
 from dentframe.money.rounding import exact
+from dentframe.verbs import demand as blocks
+from dentframe.verbs.energy import figures, moving
 from dentframe.verbs.inputs import (
     VerbKeywords,
     demand_source,

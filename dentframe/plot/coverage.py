@@ -11,9 +11,9 @@ from dentframe.plot import axes as canvas
 from dentframe.plot.axes import GAP, KNOWN, MISSING, RECORDED, ink
 from dentframe.plot.local_time import at, local_time
 from dentframe.plot.subject import Keywords, picture, subject
-from dentframe.verbs.gaps import Holes, holes_of
 from dentframe.verbs.inputs import REGISTER
 from dentframe.verbs.peaks import registers_of
+from dentframe.verbs.quality import Holes, holes_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

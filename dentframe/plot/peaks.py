@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 import pandas as pd
 
-from dentframe.metering import blocks
 from dentframe.metering.series import element_columns
 from dentframe.plot import axes as canvas
 from dentframe.plot.axes import Mark, amount, colour, mark, style
@@ -16,6 +15,7 @@ from dentframe.plot.local_time import at, local_time, moment
 from dentframe.plot.subject import QUANTITIES, UNITS, Keywords, Subject, picture, subject
 from dentframe.times.periods import calendar
 from dentframe.times.ranges import ints, stamp
+from dentframe.verbs import demand as blocks
 from dentframe.verbs.demand import window_means
 from dentframe.verbs.findings import runs
 from dentframe.verbs.inputs import Inputs, demand_source

@@ -10,13 +10,12 @@ from matplotlib.patches import Patch, StepPatch
 
 from dentframe.errors import ConfigError, RangeError
 from dentframe.metering.attrs import time_index
-from dentframe.metering.figures import all_figures
 from dentframe.plot import axes as canvas
 from dentframe.plot.axes import Mark, amount, colour, hatch, ink, mark, paper
 from dentframe.plot.local_time import at, date, local_time, moment
 from dentframe.plot.subject import UNITS, Figures, Keywords, Subject, picture, power, subject
 from dentframe.times.periods import Monthly, parse_freq, verb_zone
-from dentframe.times.ranges import ints
+from dentframe.verbs.energy import figures
 from dentframe.verbs.findings import runs
 from dentframe.verbs.inputs import asked_bounds, default_bounds, energy_source, periods, series_of
 
@@ -201,12 +200,11 @@ def bars(of: Subject, freq: Freq) -> Figures | None:
     if freq is None:
         return None
     zone = verb_zone(time_index(frame).tz, asked.tz, freq)
-    when = periods(frame, series, freq, tz=zone, start=low, end=high, naive=asked.tz)
-    s, e = ints(when.starts), ints(when.ends)
+    s, e = periods(frame, series, freq, tz=zone, start=low, end=high, naive=asked.tz)
     if len(s) == 0:
         raise RangeError(f"Cannot draw energy per {freq!r}: the span holds no such period.")
     drawn = of.together(series, wanted)
-    found = all_figures(drawn, s, e)
+    found = [figures(c, s, e) for c in drawn]
     return Figures(
         drawn, s, e, np.stack([f.energy for f in found]),
         np.stack([f.coverage == 1 for f in found]),

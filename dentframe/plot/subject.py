@@ -15,11 +15,11 @@ import numpy as np
 
 from dentframe.errors import ConfigError, RangeError, did_you_mean
 from dentframe.frame.select import elements
-from dentframe.metering import blocks
 from dentframe.metering.attrs import is_several, meters_of
 from dentframe.metering.registers import RegisterRules
 from dentframe.plot import axes as canvas
 from dentframe.site.site import apply_site
+from dentframe.verbs import demand as blocks
 from dentframe.verbs.demand import window_means
 from dentframe.verbs.elements import summed_series
 from dentframe.verbs.inputs import Inputs, VerbKeywords, demand_source, inputs_of

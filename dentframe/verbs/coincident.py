@@ -2,45 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
-from dentframe.metering import blocks
-from dentframe.metering.cumulative import Cumulative, status
-from dentframe.metering.figures import NAT
+from dentframe.metering.cumulative import NAT, Cumulative, status
 from dentframe.metering.registers import RegisterRules
+from dentframe.verbs.demand import Cut, cut, means, of_full_length, owner, span
 from dentframe.verbs.elements import summed_series
 from dentframe.verbs.inputs import Inputs, VerbKeywords, check_share, demand_source, inputs_of
-from dentframe.verbs.peaks import highest, known, rest
+from dentframe.verbs.peaks import highest, known, uncovered
 from dentframe.verbs.results import EXPORT, MISSING, REBLOCKED, rows_of, warn_of_coverage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dentframe.metering.series import Bools, Floats, Ints
     from dentframe.times.periods import Freq
     from dentframe.times.ranges import Zone
 
 
 _DEFAULT_RULES = RegisterRules()
 COLUMNS = (
-    "period",
-    "at",
-    "site_peak",
-    "element",
-    "coincident",
-    "own_peak",
-    "share",
-    "diversity",
-    "coincidence",
-    "coverage",
-    "status",
-    "flags",
-)
+    "period", "at", "site_peak", "element", "coincident", "own_peak", "share", "diversity",
+    "coincidence", "coverage", "status", "flags",
+)  # fmt: skip
 
 
 def coincident(
@@ -135,121 +122,70 @@ def coincident(
     >>> coincident(kw, elements="all")["coincident"].tolist()
     [40.0, 10.0]
     """
-    how = blocks.cut("block", window, None, interval)
+    how = cut("block", window, None, interval)
     check_share(min_coverage)
-    _check_by(by)
-    asked = VerbKeywords.of(
+    if by not in {"site", "meter"}:
+        raise ConfigError(f"Cannot use by={by!r}: use 'site' (all meters together) or 'meter'.")
+    keywords = VerbKeywords.of(
         frame, site, tz, start, end, registers, interval, demand_lag, corrections=corrections
     )
-    wanted = demand_source(frame, topic, source)
-    of = inputs_of(frame, freq, wanted, asked, how.freq)
-    picked = summed_series(frame, of.series, of.source.topics, elements, site)
-    groups = [_rows(of, _sum(of, g, how, site), min_coverage) for g in _groups(picked, by)]
-    tables = [rows_of(of, parts, COLUMNS, across=True) for parts in groups or [[]]]
+    of = inputs_of(frame, freq, demand_source(frame, topic, source), keywords, how.freq)
+    summed = summed_series(frame, of.series, of.source.topics, elements, site)
+    meters = dict.fromkeys(c.meter if by == "meter" else None for c in summed)
+    groups = [[c for c in summed if by == "site" or c.meter == m] for m in meters]
+    parts = [_parts(of, group, how, site, min_coverage) for group in groups]
+    tables = [rows_of(of, x, COLUMNS, across=True) for x in parts or [[]]]
     rows = pd.concat(tables, ignore_index=True)
-    warn_of_coverage(rows, "coincident demands", picked, accepted=min_coverage is not None)
+    warn_of_coverage(rows, "coincident demands", summed, accepted=min_coverage is not None)
     return rows
 
 
-def _check_by(by: str) -> None:
-    if by not in {"site", "meter"}:
-        raise ConfigError(f"Cannot use by={by!r}: use 'site' (all meters together) or 'meter'.")
-
-
-def _groups(series: Sequence[Cumulative], by: str) -> list[list[Cumulative]]:
-    if by == "site":
-        return [list(series)] if series else []
-    meters = dict.fromkeys(c.meter for c in series)
-    return [[c for c in series if c.meter == m] for m in meters]
-
-
-@dataclass(frozen=True)
-class _Together:
-    """Elements summed; arrays of shape (periods,) or (elements, periods)."""
-
-    of: list[Cumulative]
-    at: Ints
-    until: Ints
-    peak: Floats
-    parts: Floats
-    own: Floats
-    coverage: Floats
-    exports: Bools
-
-
-def _sum(of: Inputs, group: list[Cumulative], how: blocks.Cut, site: Any) -> _Together:
-    s, e = blocks.span(how, of.s, of.e, of.tz)
-    kw = np.stack([blocks.means(c, s, e, of.interval(c)) for c in group])
-    period = blocks.owner(s, e, of.s, of.e)
-    found = known(s, e, kw.sum(axis=0), period)
-    coverage = rest(found.s, found.e, of.s, of.e, None).coverage
-    period = np.where(blocks.of_full_length(how, s, e), period, -1)
+def _parts(
+    of: Inputs, group: Sequence[Cumulative], how: Cut, site: Any, least: float | None
+) -> list[tuple[Cumulative, dict[str, Any]]]:
+    """The rows of elements that are summed, arrays of shape (periods,) by element."""
+    n, (s, e) = len(of.s), span(how, of.s, of.e, of.tz)
+    kw = np.stack([means(c, s, e, of.interval(c)) for c in group])
+    period = owner(s, e, of.s, of.e)
+    covered = known(s, e, kw.sum(axis=0), period)
+    coverage, *_ = uncovered(covered.s, covered.e, of.s, of.e)
+    period = np.where(of_full_length(how, s, e), period, -1)
     top, _ = highest(known(s, e, kw.sum(axis=0), period), 1)
-    n = len(of.s)
-    at, until = np.full(n, NAT), np.full(n, NAT)
-    peak, parts = np.full(n, np.nan), np.full((len(group), n), np.nan)
+    at, until, peak = np.full(n, NAT), np.full(n, NAT), np.full(n, np.nan)
     at[top.period], until[top.period], peak[top.period] = top.s, top.e, top.kw
+    parts = np.full((len(group), n), np.nan)
     parts[:, top.period] = kw[:, np.searchsorted(s, top.s)]
-    own = np.stack([_own_peaks(x, period, n) for x in kw])
-    exports = _exports(group, kw, period, n, site)
-    return _Together(group, at, until, peak, parts, own, coverage, exports)
-
-
-def _own_peaks(kw: Floats, period: Ints, n: int) -> Floats:
-    some = np.flatnonzero((period >= 0) & ~np.isnan(kw))
-    own = np.full(n, -np.inf)
-    np.maximum.at(own, period[some], kw[some])
-    return np.where(np.isinf(own), np.nan, own)
-
-
-def _exports(group: list[Cumulative], kw: Floats, period: Ints, n: int, site: Any) -> Bools:
-    """Which elements feed power back in which period, by their demand or their role."""
+    by_period = pd.DataFrame(kw[:, period >= 0].T).groupby(period[period >= 0])
+    own, lowest = (x.reindex(range(n)).to_numpy().T for x in (by_period.max(), by_period.min()))
     roles = getattr(site, "elements", None) or {}
-    found = np.zeros((len(group), n), dtype=np.bool_)
-    for i, c in enumerate(group):
-        found[i, period[(kw[i] < 0) & (period >= 0)]] = True
-        found[i] |= getattr(roles.get(c.name), "role", None) == EXPORT
-    return found
-
-
-def _rows(of: Inputs, x: _Together, least: float | None) -> list[tuple[Cumulative, dict[str, Any]]]:
-    peak = x.peak if least is None else np.where(x.coverage < least, np.nan, x.peak)
+    declared = [getattr(roles.get(c.name), "role", None) == EXPORT for c in group]
+    exports = (lowest < 0) | np.array(declared)[:, None]
+    peak = peak if least is None else np.where(coverage < least, np.nan, peak)
     with np.errstate(divide="ignore", invalid="ignore"):
-        diversity = x.own.sum(axis=0) / peak
-        share = x.parts / peak
-    meaningless = (len(x.of) < 2) | x.exports.any(axis=0) | ~(peak > 0)
+        diversity, share = own.sum(axis=0) / peak, parts / peak
+    meaningless = (len(group) < 2) | exports.any(axis=0) | ~(peak > 0)
     diversity = np.where(meaningless, np.nan, diversity)
-    bits = np.stack([c.flags_in(of.s, of.e, of_edges=False) for c in x.of])
-    state = status(x.coverage, np.bitwise_or.reduce(bits, axis=0))
-    state = np.where(x.at == NAT, MISSING, state)
+    bits = np.stack([c.flags_in(of.s, of.e, of_edges=False) for c in group])
+    state = status(coverage, np.bitwise_or.reduce(bits, axis=0))
     of_all = {
         "period": of.s,
-        "at": x.at,
+        "at": at,
         "site_peak": peak,
         "diversity": diversity,
         "coincidence": 1 / diversity,
-        "coverage": x.coverage,
-        "status": state,
+        "coverage": coverage,
+        "status": np.where(at == NAT, MISSING, state),
     }
-    return [
-        (
-            c,
-            {
-                **of_all,
-                "coincident": np.where(np.isnan(peak), np.nan, x.parts[i]),
-                "own_peak": np.where(np.isnan(peak) & (x.at != NAT), np.nan, x.own[i]),
-                "share": np.where(peak > 0, share[i], np.nan),
-                "flags": bits[i],
-                "told": _told(c, x, i),
-            },
-        )
-        for i, c in enumerate(x.of)
-    ]
-
-
-def _told(c: Cumulative, x: _Together, i: int) -> list[list[str]]:
-    """Flags that are no bits: of the block that was the site's peak, and of the element."""
-    there = x.at != NAT
-    cut = there & (c.edges(x.at).inside | c.edges(x.until).inside)
-    flags = (EXPORT, x.exports[i]), (REBLOCKED, cut)
-    return [[name for name, of in flags if of[k]] for k in range(len(cut))]
+    found = []
+    for i, c in enumerate(group):
+        inside = (at != NAT) & (c.edges(at).inside | c.edges(until).inside)
+        flags = ((EXPORT, exports[i]), (REBLOCKED, inside))
+        own_columns = {
+            "coincident": np.where(np.isnan(peak), np.nan, parts[i]),
+            "own_peak": np.where(np.isnan(peak) & (at != NAT), np.nan, own[i]),
+            "share": np.where(peak > 0, share[i], np.nan),
+            "flags": bits[i],
+            "told": [[name for name, there in flags if there[k]] for k in range(n)],
+        }
+        found.append((c, of_all | own_columns))
+    return found

@@ -1,27 +1,39 @@
-"""`demand` computes the mean power of blocks on the local clock, or of rolling windows."""
+"""`demand` computes the mean power of blocks on the local clock, or of rolling windows.
+
+A block's mean is its energy over its true length, and is known only where every moment of it
+is: a block with a lost reading is NaN, never the mean of what is left. Means are rounded to
+nine decimals, so that equal ones compare equal whatever was added up before them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dentframe.metering import blocks
-from dentframe.metering.figures import Figures
-from dentframe.metering.registers import RegisterRules
+from dentframe.errors import ConfigError, RangeError
+from dentframe.metering.registers import HOUR, MINUTE, RegisterRules
 from dentframe.metering.series import element_columns
-from dentframe.verbs.inputs import Inputs, VerbKeywords, demand_source, inputs_of
-from dentframe.verbs.results import Result
+from dentframe.times.periods import DAY_MINUTES, clock_grid
+from dentframe.times.ranges import ints, minutes, stamp
+from dentframe.verbs.inputs import Inputs, VerbKeywords, check_one_of, demand_source, inputs_of
+from dentframe.verbs.results import wide
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     import pandas as pd
 
     from dentframe.metering.cumulative import Cumulative
-    from dentframe.metering.series import Floats, Ints
+    from dentframe.metering.series import Bools, Floats, Ints
     from dentframe.times.ranges import Zone
 
 
 _DEFAULT_RULES = RegisterRules()
+KINDS = ("block", "rolling")
+PLACES = 9
 
 
 def demand(
@@ -109,29 +121,13 @@ def demand(
     >>> demand(kw, "30min", tz="UTC")["Demand/Elm/A"].tolist()
     [15.0, 20.0]
     """
-    how = blocks.cut(kind, window, step, interval)
-    asked = VerbKeywords.of(
+    how = cut(kind, window, step, interval)
+    keywords = VerbKeywords.of(
         frame, site, tz, start, end, registers, interval, demand_lag, elements, corrections
     )
-    of = inputs_of(frame, None, demand_source(frame, topic, source), asked, how.freq)
-    s, e = blocks.span(how, of.s, of.e, of.tz)
-    found = [_figures(c, s, e, window_means(of, c, s, e)) for c in of.series]
-    result = Result(frame, of.source, of.tz, interval, elements)
-    return result.wide(found, s if how.kind == "block" else e)
-
-
-def window_means(of: Inputs, c: Cumulative, s: Ints, e: Ints) -> Floats:
-    """Mean power of each window [kW]; NaN where not wholly covered, or cut by a bound."""
-    low, high = of.bounds
-    kw = blocks.means(c, s, e, of.interval(c))
-    return np.where((s >= low) & (e <= high), kw, np.nan)
-
-
-def _figures(c: Cumulative, s: Ints, e: Ints, kw: Floats) -> Figures:
-    """In the shape that `Result.wide` lays out."""
-    coverage = np.where(np.isnan(kw), 0.0, 1.0)
-    none = np.zeros(len(s), dtype=np.int64)
-    return Figures(c, s, e, s, e, kw, coverage, none, none)
+    of = inputs_of(frame, None, demand_source(frame, topic, source), keywords, how.freq)
+    s, e = span(how, of.s, of.e, of.tz)
+    return wide(of, [window_means(of, c, s, e) for c in of.series], s if kind == "block" else e, e)
 
 
 def apparent_demand(
@@ -184,20 +180,219 @@ def apparent_demand(
     ['ApparentDemand/Elm/A']
     """
     means = source != "register" and bool(element_columns(frame, ["DemandkVA"]))
-    return demand(
-        frame,
-        window,
-        kind=kind,
-        step=step,
-        tz=tz,
-        start=start,
-        end=end,
-        topic="DemandkVA" if means else "kVAHNet",
-        source=source,
-        registers=registers,
-        interval=interval,
-        demand_lag=demand_lag,
-        elements=elements,
-        site=site,
-        corrections=corrections,
+    topic, times = "DemandkVA" if means else "kVAHNet", {"tz": tz, "start": start, "end": end}
+    known = {"registers": registers, "interval": interval, "demand_lag": demand_lag, "site": site}
+    known |= {"elements": elements, "corrections": corrections, "source": source, "topic": topic}
+    return demand(frame, window, kind=kind, step=step, **times, **known)
+
+
+def window_means(of: Inputs, c: Cumulative, s: Ints, e: Ints) -> Floats:
+    """Mean power of each window [kW]; NaN where not wholly known, or cut by a bound."""
+    low, high = of.bounds
+    return np.where((s >= low) & (e <= high), means(c, s, e, of.interval(c)), np.nan)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How time is cut into windows.
+
+    Attributes
+    ----------
+    kind : str
+        ``"block"`` (on the local clock, end to end) or ``"rolling"`` (overlapping).
+    window, step : int
+        Length of a window, and from the end of one to the end of the next [min].
+    """
+
+    kind: str
+    window: int
+    step: int
+
+    @property
+    def freq(self) -> str:
+        """The longer of the two as a frequency: what decides whether a zone is needed."""
+        return f"{self.step if self.kind == 'rolling' else self.window}min"
+
+
+def cut(kind: str, window: Any, step: Any, interval: Any) -> Cut:
+    """The windows that a caller asked for.
+
+    Parameters
+    ----------
+    kind : str
+        ``"block"`` or ``"rolling"``.
+    window : str or timedelta
+        Length of a window; of a block, a divisor of the day.
+    step : str, timedelta or None
+        Only for rolling windows: a divisor of the day. None: the longest that divides both
+        the window and the interval of the readings, so that no block's edge is missed.
+    interval : object
+        The interval of the readings, where it is one for all.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown kind, or a `step` where nothing rolls.
+    RangeError
+        For a window or step that the clock does not have.
+    """
+    check_one_of("kind", kind, KINDS)
+    length = _length(window, "window")
+    if kind == "block":
+        if step is not None:
+            raise ConfigError(
+                f"Cannot use step={step!r} with kind='block': blocks lie end to end. "
+                "Use kind='rolling' for windows that overlap."
+            )
+        return Cut(kind, _on_clock(length, "window"), length)
+    return Cut(kind, length, _step(step, length, interval))
+
+
+def _length(value: Any, what: str) -> int:
+    length = minutes(value, what)
+    if length == 0:
+        raise RangeError(f"Cannot use {what}={value!r}: it has no length. Use e.g. '15min'.")
+    return length
+
+
+def _on_clock(length: int, what: str) -> int:
+    if DAY_MINUTES % length:
+        raise RangeError(
+            f"Cannot align {what}='{length}min' with the clock: it does not divide the day. "
+            "Use e.g. 5, 10, 15, 20, 30 or 60 minutes."
+        )
+    return length
+
+
+def _step(step: Any, window: int, interval: Any) -> int:
+    if step is not None:
+        return _on_clock(_length(step, "step"), "step")
+    whole = interval.values() if isinstance(interval, Mapping) else [interval]
+    return int(np.gcd.reduce([window, DAY_MINUTES, *(_length(w, "interval") for w in whole)]))
+
+
+def windows(how: Cut, low: int, high: int, tz: dt.tzinfo) -> tuple[Ints, Ints]:
+    """Start and end of the windows that overlap ``[low, high)``, in order [us UTC].
+
+    Rolling windows are those that end in ``(low, high]``. A clock change makes the block that
+    holds it longer or shorter, never a rolling window.
+    """
+    if low >= high:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    edges = ints(clock_grid(how.step, stamp(low), stamp(high), tz))
+    if how.kind == "rolling":
+        ends = edges[(edges > low) & (edges <= high)]
+        return ends - how.window * MINUTE, ends
+    first = max(int(np.searchsorted(edges, low, side="right")) - 1, 0)
+    last = int(np.searchsorted(edges, high, side="left"))
+    return edges[first:last], edges[first + 1 : last + 1]
+
+
+def span(how: Cut, starts: Ints, ends: Ints, tz: dt.tzinfo) -> tuple[Ints, Ints]:
+    """The windows that overlap a run of periods [us UTC]."""
+    if len(starts) == 0:
+        return starts, ends
+    return windows(how, int(starts[0]), int(ends[-1]), tz)
+
+
+def means(c: Cumulative, s: Ints, e: Ints, interval: int) -> Floats:
+    """Mean power of each window ``[s, e)`` of one series [kW]; NaN where not wholly known.
+
+    Parameters
+    ----------
+    c : Cumulative
+        The series.
+    s, e : ndarray of int64
+        The windows [us UTC], shape (windows,).
+    interval : int
+        The interval of the readings [us]: a register's longer spacing has a known total but
+        an unknown shape, so that no window may begin or end inside it.
+    """
+    energy, covered = c.measure(s, e)
+    known = covered == e - s
+    if c.source == "register":
+        known &= ~(_inside_long(c, s, interval) | _inside_long(c, e, interval))
+    kw: Floats = np.full(len(s), np.nan)
+    np.divide(energy, (e - s) / HOUR, out=kw, where=known & (e > s))
+    return np.round(kw, PLACES)
+
+
+def _inside_long(c: Cumulative, x: Ints, interval: int) -> Bools:
+    edges = c.edges(x)
+    i = np.where(edges.inside, edges.segment, 0)
+    length = np.diff(c.t)[i] if edges.inside.any() else np.zeros(len(x))
+    return np.asarray(edges.inside & (2 * length > 3 * interval))
+
+
+def of_full_length(how: Cut, s: Ints, e: Ints) -> Bools:
+    """Whether each window is as long as asked: a clock change makes its block longer or shorter.
+
+    Such a block is covered, but its mean is not to be compared with those of the others.
+    """
+    return np.asarray(e - s == how.window * MINUTE)
+
+
+def owner(s: Ints, e: Ints, starts: Ints, ends: Ints) -> Ints:
+    """The period that wholly holds each window; -1 for none.
+
+    Parameters
+    ----------
+    s, e : ndarray of int64
+        Windows [us UTC], shape (windows,).
+    starts, ends : ndarray of int64
+        Disjoint periods in order [us UTC], shape (periods,).
+    """
+    if len(starts) == 0:
+        return np.full(len(s), -1, dtype=np.int64)
+    p = np.searchsorted(starts, s, side="right") - 1
+    held = (p >= 0) & (e <= ends[np.maximum(p, 0)])
+    return np.where(held, p, -1)
+
+
+@dataclass(frozen=True)
+class Uncovered:
+    """What elements may have drawn together while some of them were not covered.
+
+    Attributes
+    ----------
+    sure : bool
+        Whether it stays below a peak at any rate.
+    block : int
+        Where it comes nearest to the peak, or exceeds it most.
+    missing : ndarray of bool
+        The elements that are not covered there.
+    room : float
+        What these would have to draw to reach the peak [kW].
+    """
+
+    sure: bool
+    block: int
+    missing: Any
+    room: float
+
+
+def unaffected(kw: Floats, most: Floats, peak: float) -> Uncovered:
+    """Whether a peak holds whatever was drawn in the blocks that are not wholly covered.
+
+    Parameters
+    ----------
+    kw : ndarray of float
+        Demand, NaN where not covered [kW], shape (elements, blocks).
+    most : ndarray of float
+        The greatest power of each element, NaN where not known [kW].
+    peak : float
+        The highest demand of all elements together in the blocks that are covered [kW].
+    """
+    blank = np.isnan(kw)
+    some = np.flatnonzero(blank.any(axis=0))
+    room = peak - np.nansum(kw[:, some], axis=0)
+    left = room - np.where(blank[:, some], most[:, None], 0.0).sum(axis=0)
+    known = not np.isnan(left).any()
+    worst = int(np.argmin(left if known else room)) if len(some) else 0
+    block = int(some[worst]) if len(some) else 0
+    return Uncovered(
+        known and bool((left > 0).all()),
+        block,
+        blank[:, block],
+        float(room[worst]) if len(some) else peak,
     )

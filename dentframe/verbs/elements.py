@@ -11,7 +11,7 @@ from dentframe.errors import ConfigError, KindError, UnknownMeterError, by, did_
 from dentframe.frame import select as selection
 from dentframe.metering.attrs import is_several
 from dentframe.metering.cumulative import from_means
-from dentframe.metering.registers import MINUTE
+from dentframe.metering.registers import MINUTE, full_name
 from dentframe.metering.series import NONE, Series, element_columns, rows
 from dentframe.site.site import summed
 from dentframe.wire.columns import parse, wire_columns
@@ -48,22 +48,37 @@ def elements_asked(
     UnknownMeterError
         For an element that is not there.
     """
-    if elements is None or (isinstance(elements, str) and elements == "all"):
+    if _is_all(elements):
+        return None
+    letters = list(dict.fromkeys(c.id for _, c in element_columns(frame, topics)))
+    there = [(m.meter, x) for m in rows(frame) for x in letters]
+    return elements_named(there, elements, several=is_several(frame))
+
+
+def _is_all(elements: Any) -> bool:
+    return elements is None or (isinstance(elements, str) and elements == "all")
+
+
+def elements_named(
+    there: Sequence[Element], elements: Any, *, several: bool
+) -> list[Element] | None:
+    """Those of some elements that a caller names; None where all are asked for.
+
+    Raises
+    ------
+    ConfigError, UnknownMeterError
+        As `elements_asked`.
+    """
+    if _is_all(elements):
         return None
     listed = [elements] if isinstance(elements, str) else [str(x) for x in elements]
     if not listed or len(set(listed)) < len(listed):
         raise ConfigError(f"Cannot use elements={listed!r}: name each element once, at least one.")
-    letters = list(dict.fromkeys(c.id for _, c in element_columns(frame, topics)))
-    there = {
-        x if m.meter is None else f"{m.meter}_{x}": (m.meter, x)
-        for m in rows(frame)
-        for x in letters
-    }
-    several = is_several(frame)
-    known = there if several else {**there, **{key[1]: key for key in there.values()}}
+    full = {full_name(*key): key for key in there}
+    short = {key[1]: key for key in there}
+    known, shown = {**full, **({} if several else short)}, list(full if several else short)
     for name in listed:
         if name not in known:
-            shown = list(there) if several else letters
             raise UnknownMeterError(
                 f"Cannot use element {name!r}: this frame has {', '.join(shown) or 'none'}"
                 f"{did_you_mean(name, shown)}"
@@ -108,6 +123,12 @@ def keyed(series: Iterable[Cumulative]) -> dict[Element, Cumulative]:
     return {(c.meter, c.element): c for c in series}
 
 
+def without_readings(meter: str | None, element: str) -> Cumulative:
+    """An element of which there is no reading at all."""
+    blank = Series(meter, element, "DemandkW", NONE, np.empty(0), NONE, NONE)
+    return from_means(blank, 15 * MINUTE)
+
+
 def summed_series(
     frame: pd.DataFrame,
     series: Sequence[Cumulative],
@@ -143,8 +164,7 @@ def summed_series(
     if named is None:
         return list(series)
     there = keyed(series)
-    blank = [Series(m, x, topics[0], NONE, np.empty(0), NONE, NONE) for m, x in named]
-    found = [there.get((x.meter, x.element)) or from_means(x, 15 * MINUTE) for x in blank]
+    found = [there.get(key) or without_readings(*key) for key in named]
     for c in found:
         if c.refusal:
             raise KindError(c.refusal)

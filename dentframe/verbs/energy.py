@@ -7,220 +7,62 @@ window are added up per period.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
-from dentframe.metering.attrs import is_several, time_index
-from dentframe.metering.cumulative import STATUSES, first_covered, share, status
-from dentframe.metering.figures import COLUMNS, Figures, all_figures, check_edges, detail_of
-from dentframe.metering.registers import RegisterRules
-from dentframe.metering.series import Ints, meter_by_meter
+from dentframe.metering.attrs import time_index
+from dentframe.metering.cumulative import (
+    NAT,
+    Cumulative,
+    first_covered,
+    share,
+    status,
+    totals,
+)
+from dentframe.metering.registers import RegisterRules, micros
+from dentframe.metering.series import NONE, Flag, meter_by_meter
 from dentframe.times.periods import verb_zone
-from dentframe.times.ranges import ints, local
-from dentframe.times.schedule import Schedule, Stretches
+from dentframe.times.ranges import stamp
+from dentframe.times.schedule import Schedule
 from dentframe.verbs.inputs import (
+    EDGES,
+    Inputs,
     VerbKeywords,
-    asked_bounds,
+    check_one_of,
     check_share,
     default_bounds,
     energy_source,
     inputs_of,
-    interval_of,
     series_of,
     warn_of_spacing,
 )
-from dentframe.verbs.results import Result, attrs_of, flag_tuples, warn_of_figures, warn_of_power
+from dentframe.verbs.results import (
+    COLUMNS,
+    CORRECTED,
+    attrs_of,
+    detail_of,
+    detail_rows,
+    expected,
+    warn_of_figures,
+    warn_of_power,
+    wide,
+)
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Sequence
 
-    from dentframe.metering.cumulative import Cumulative
+    from dentframe.metering.series import Floats, Ints
     from dentframe.times.periods import Freq
     from dentframe.times.ranges import Zone
 
 
-WINDOW = "window"
-_ADDED = ("energy", "lo", "hi", "readings", "imported", "exported")
-
-
-def by_window(
-    result: Result,
-    series: Sequence[Cumulative],
-    starts: Ints,
-    ends: Ints,
-    schedule: Schedule,
-    *,
-    edges: str = "interpolate",
-    min_coverage: float | None = None,
-    detail: bool = False,
-) -> pd.DataFrame:
-    """Energy of each period, window and element, each window with a status of its own.
-
-    Parameters
-    ----------
-    result : Result
-        How figures become a frame.
-    series : sequence of Cumulative
-        One per (meter and) element.
-    starts, ends : ndarray of int64
-        The periods [us UTC].
-    schedule : Schedule
-        The windows.
-    edges, min_coverage, detail : optional
-        As in `energy`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        (Period start, window) to ``Energy/Elm/A``... [kWh], (meter, period start, window) in a
-        frame of several meters; a window without time in a period has no row. With `detail`,
-        the rows of `energy` with a column ``window`` before ``start``.
-
-    Raises
-    ------
-    ConfigError
-        For a `schedule` that is none.
-    """
-    if not isinstance(schedule, Schedule):
-        raise ConfigError(
-            f"Cannot use schedule={schedule!r}: use a Schedule, e.g. "
-            'Schedule([Window("peak", "16:00", "21:00", days="weekday")]).'
-        )
-    cells = _cells(schedule.split(starts, ends, result.tz), starts, ends, schedule.names)
-    pieces = all_figures(series, cells.pieces.s, cells.pieces.e, edges=edges)
-    added = [_added(f, cells, min_coverage, result) for f in pieces]
-    if min_coverage is None and not detail:
-        warn_of_figures([x.figures for x in added], result.tz)
-    return _detail(result, added, cells) if detail else _wide(result, added, cells)
-
-
-@dataclass(frozen=True)
-class _Cells:
-    """The (period, window) pairs that have time, and the cell of each stretch."""
-
-    pieces: Stretches
-    of_piece: Ints
-    s: Ints
-    e: Ints
-    names: list[str]
-    time: Ints
-
-
-def _cells(pieces: Stretches, starts: Ints, ends: Ints, names: Sequence[str]) -> _Cells:
-    key = pieces.period * len(names) + pieces.window
-    cells, of_piece = np.unique(key, return_inverse=True)
-    period = cells // len(names)
-    time = np.zeros(len(cells), dtype=np.int64)
-    np.add.at(time, of_piece, pieces.e - pieces.s)
-    shown = [names[int(i)] for i in cells % len(names)]
-    return _Cells(pieces, of_piece, starts[period], ends[period], shown, time)
-
-
-@dataclass(frozen=True)
-class _Added:
-    figures: Figures
-    detail: dict[str, Any]
-
-
-def _added(f: Figures, cells: _Cells, least: float | None, result: Result) -> _Added:
-    """The stretches of one series as one figure per cell."""
-    n = len(cells.time)
-    parts = detail_of(f, interval_of(result.interval, f.of.meter))
-    measured = np.zeros(n, dtype=np.int64)
-    np.add.at(measured, cells.of_piece, f.e - f.s)
-    covered = np.zeros(n, dtype=np.int64)
-    np.add.at(covered, cells.of_piece, f.of.covered(f.s, f.e))
-    flags = np.zeros(n, dtype=np.int64)
-    np.bitwise_or.at(flags, cells.of_piece, f.flags)
-    coverage = share(covered, measured)
-    hidden = (covered == 0) | (coverage < (0.0 if least is None else least))
-    total = {k: _total(parts[k], cells.of_piece, n, hidden) for k in _ADDED}
-    total["expected"] = _expected(measured, interval_of(result.interval, f.of.meter))
-    total |= _brackets(parts, cells.of_piece, n)
-    state = status(coverage, flags)
-    made = Figures(
-        f.of, cells.s, cells.e, cells.s, cells.e, total["energy"], coverage, flags, state
-    )
-    return _Added(made, {**total, "coverage": coverage, "status": state, "flags": flags})
-
-
-def _total(values: Any, cell: Ints, n: int, hidden: Any) -> Any:
-    if values.dtype.kind == "i":
-        counted = np.zeros(n, dtype=np.int64)
-        np.add.at(counted, cell, values)
-        return counted
-    known = np.zeros(n)
-    np.add.at(known, cell, np.nan_to_num(values))
-    some = np.zeros(n, dtype=np.bool_)
-    np.logical_or.at(some, cell, ~np.isnan(values))
-    return np.where(hidden | ~some, np.nan, known)
-
-
-def _expected(time: Ints, interval: int) -> Ints:
-    return np.asarray((2 * time + interval) // (2 * interval))
-
-
-def _brackets(parts: dict[str, Any], cell: Ints, n: int) -> dict[str, Any]:
-    """The readings around the first stretch's start and the last one's end."""
-    first, last = np.full(n, len(cell), dtype=np.int64), np.zeros(n, dtype=np.int64)
-    np.minimum.at(first, cell, np.arange(len(cell)))
-    np.maximum.at(last, cell, np.arange(len(cell)))
-    opened = {k: parts[k][first] for k in ("open_at", "open_reading")}
-    return opened | {k: parts[k][last] for k in ("close_at", "close_reading")}
-
-
-def _wide(result: Result, added: Sequence[_Added], cells: _Cells) -> pd.DataFrame:
-    plain = result.wide([x.figures for x in added], cells.s)
-    meters = len(plain) // len(cells.s) if len(cells.s) else 0
-    windows = pd.Index(cells.names * meters, name=WINDOW, dtype=object)
-    plain.index = pd.MultiIndex.from_arrays(
-        [*(plain.index.get_level_values(i) for i in range(plain.index.nlevels)), windows],
-        names=[*plain.index.names, WINDOW],
-    )
-    return plain
-
-
-def _detail(result: Result, added: Sequence[_Added], cells: _Cells) -> pd.DataFrame:
-    several = is_several(result.frame)
-    names = [*(["meter"] if several else []), WINDOW, *COLUMNS]
-    parts = []
-    for group in meter_by_meter(added, lambda x: x.figures.of.meter):
-        rows = [_rows(x, cells, result) for x in group]
-        order = np.arange(len(cells.s))
-        whole = pd.concat([r.assign(_cell=order) for r in rows])
-        parts.append(whole.sort_values("_cell", kind="stable"))
-    if not parts:
-        return pd.DataFrame(columns=names)
-    made = pd.concat(parts, ignore_index=True)[names]
-    made.attrs = attrs_of(result.asked.result)
-    return made
-
-
-def _rows(x: _Added, cells: _Cells, result: Result) -> pd.DataFrame:
-    of, d = x.figures.of, x.detail
-    flags = d["flags"].tolist()
-    return pd.DataFrame(
-        {
-            **{k: v for k, v in d.items() if k in COLUMNS},
-            "meter": of.meter,
-            WINDOW: cells.names,
-            "element": of.element,
-            "source": of.source,
-            "start": local(cells.s, result.tz),
-            "end": local(cells.e, result.tz),
-            "open_at": local(np.asarray(d["open_at"], dtype=np.int64), result.tz),
-            "close_at": local(np.asarray(d["close_at"], dtype=np.int64), result.tz),
-            "status": np.array(STATUSES, dtype=object)[d["status"]],
-            "flags": flag_tuples(flags, [()] * len(flags)),
-        }
-    )
-
-
 _DEFAULT_RULES = RegisterRules()
+WINDOW = "window"
 
 
 def energy(
@@ -321,21 +163,87 @@ def energy(
     >>> float(energy(readings, "D", tz="UTC").iloc[0, 0])
     18.0
     """
-    asked = VerbKeywords.of(
+    keywords = VerbKeywords.of(
         frame, site, tz, start, end, registers, interval, demand_lag, elements, corrections
     )
-    check_edges(edges)
+    check_one_of("edges", edges, EDGES)
     check_share(min_coverage)
-    of = inputs_of(frame, freq, energy_source(frame, topic, source), asked)
+    of = inputs_of(frame, freq, energy_source(frame, topic, source), keywords)
     warn_of_power(of.series, of.s, of.e, of.tz)
-    result = Result(frame, of.source, of.tz, interval, elements)
     if schedule is not None:
-        cells = result, of.series, of.s, of.e, schedule
-        return by_window(*cells, edges=edges, min_coverage=min_coverage, detail=detail)
-    found = all_figures(of.series, of.s, of.e, edges=edges, min_coverage=min_coverage)
-    if min_coverage is None and not detail:
+        return _by_window(of, schedule, edges, min_coverage, detail=detail)
+    found = [figures(c, of.s, of.e, edges=edges, least=min_coverage) for c in of.series]
+    if detail:
+        return detail_rows(of, [(f.of, detail_of(f, of.interval(f.of))) for f in found])
+    if min_coverage is None:
         warn_of_figures(found, of.tz)
-    return result.detail(found) if detail else result.wide(found, of.s)
+    return wide(of, [f.energy for f in found], of.s, of.e)
+
+
+def _by_window(
+    of: Inputs, schedule: Any, edges: str, least: float | None, *, detail: bool
+) -> pd.DataFrame:
+    """Energy of each period, window and element, each window with a status of its own.
+
+    A window without time in a period has no row.
+
+    Raises
+    ------
+    ConfigError
+        For a `schedule` that is none.
+    """
+    if not isinstance(schedule, Schedule):
+        raise ConfigError(
+            f"Cannot use schedule={schedule!r}: use a Schedule, e.g. "
+            'Schedule([Window("peak", "16:00", "21:00", days="weekday")]).'
+        )
+    pieces, n = schedule.split(of.s, of.e, of.tz), len(schedule.names)
+    cells, cell = np.unique(pieces.period * n + pieces.window, return_inverse=True)
+    s, e = of.s[cells // n], of.e[cells // n]
+    windows = np.array(schedule.names, dtype=object)[cells % n]
+    parts = [
+        _added(
+            figures(c, pieces.s, pieces.e, edges=edges), cell, s, e, of.interval(c), least or 0.0
+        )
+        for c in of.series
+    ]
+    if detail:
+        more = {WINDOW: windows, "cell": np.arange(len(s))}
+        return detail_rows(of, [(f.of, x | more) for f, x in parts], (WINDOW, *COLUMNS), "cell")
+    if least is None:
+        warn_of_figures([f for f, _ in parts], of.tz)
+    made = wide(of, [f.energy for f, _ in parts], s, e)
+    every = pd.Index(np.tile(windows, len(made) // max(len(s), 1)), dtype=object)
+    made.index = pd.MultiIndex.from_arrays(
+        [*(made.index.get_level_values(i) for i in range(made.index.nlevels)), every],
+        names=[*made.index.names, WINDOW],
+    )
+    return made
+
+
+def _added(
+    f: Figures, cell: Ints, s: Ints, e: Ints, interval: int, least: float
+) -> tuple[Figures, dict[str, Any]]:
+    """The stretches of one series as one figure per cell, and its columns of `detail`."""
+    n, parts = len(s), detail_of(f, interval)
+    measured, covered = (totals(x, cell, n) for x in (f.e - f.s, f.of.covered(f.s, f.e)))
+    flags = np.zeros(n, dtype=np.int64)
+    np.bitwise_or.at(flags, cell, f.flags)
+    coverage = share(covered, measured)
+    state, hidden = status(coverage, flags), (covered == 0) | (coverage < least)
+    total = {"readings": totals(parts["readings"], cell, n)}
+    for k in ("energy", "lo", "hi", "imported", "exported", "raw", "agreed"):
+        unknown = totals(~np.isnan(parts[k]), cell, n) == 0
+        unknown |= hidden if k not in CORRECTED else False
+        total[k] = np.where(unknown, np.nan, totals(np.nan_to_num(parts[k]), cell, n))
+    first, last = np.full(n, len(cell), dtype=np.int64), np.zeros(n, dtype=np.int64)
+    np.minimum.at(first, cell, np.arange(len(cell)))
+    np.maximum.at(last, cell, np.arange(len(cell)))
+    total |= {k: parts[k][first] for k in ("open_at", "open_reading")}
+    total |= {k: parts[k][last] for k in ("close_at", "close_reading")}
+    total |= {"expected": expected(0 * measured, measured, interval), "start": s, "end": e}
+    made = Figures(f.of, s, e, s, e, total["energy"], coverage, flags, state)
+    return made, {**total, "coverage": coverage, "status": state, "flags": flags}
 
 
 def intervals(
@@ -391,48 +299,154 @@ def intervals(
     >>> bool(abs(parts.sum().item() - whole.sum().item()) < 1e-6)
     True
     """
-    asked = VerbKeywords.of(
+    keywords = VerbKeywords.of(
         frame, site, tz, start, end, registers, interval, demand_lag, elements, corrections
     )
-    zone = verb_zone(time_index(frame).tz, asked.tz)
+    zone = verb_zone(time_index(frame).tz, keywords.tz)
     answer = energy_source(frame, topic, source)
-    series = series_of(frame, answer, asked)
+    series = series_of(frame, answer, keywords)
     warn_of_spacing((c.series for c in series), interval)
-    low, high = asked_bounds(frame, start, end, asked.tz)
-    first, last = default_bounds(frame, series)
+    of = Inputs(frame, answer, zone, series, NONE, NONE, keywords)
+    low, high = of.bounds
+    first, last = (None if x is None else micros(x) for x in default_bounds(frame, series))
     parts, found = [], []
-    result = Result(frame, answer, zone, interval, elements)
     for meter in meter_by_meter(series, lambda c: c.meter):
-        s, e = _between_readings(meter)
-        keep = _overlapping(s, e, low or first, high or last)
-        s, e = _cut(s[keep], e[keep], low, high)
-        figs = all_figures(meter, s, e)
-        found += figs
-        parts.append(result.wide(figs, s, meters=[meter[0].meter]))
+        t = _readings(meter)
+        s, e = t[:-1], t[1:]
+        begin = low if start is not None or first is None else first
+        until = high if end is not None or last is None else last
+        there = (e > begin) & (s < until)
+        s, e = np.maximum(s[there], low), np.minimum(e[there], high)
+        of_meter = [figures(c, s, e) for c in meter]
+        found += of_meter
+        one = replace(of, series=meter)
+        parts.append(wide(one, [f.energy for f in of_meter], s, e, meter[0].meter))
     warn_of_figures(found, zone)
-    return result.joined(parts)
+    if len(parts) == 1:
+        return parts[0]
+    whole = pd.concat(parts) if parts else wide(of, [], NONE, NONE)
+    whole.attrs = attrs_of(answer.result)
+    return whole
 
 
-def _between_readings(meter: Sequence[Cumulative]) -> tuple[Ints, Ints]:
+def _readings(meter: Sequence[Cumulative]) -> Ints:
+    """The instants of the readings of all elements of a meter, and of the gaps of its means."""
     parts = [c.t[(c.t >= first_covered(c)) & (c.t <= c.at[-1])] for c in meter if len(c.at)]
-    edges = np.unique(np.concatenate(parts)) if parts else np.empty(0, dtype=np.int64)
-    return edges[:-1], edges[1:]
+    return np.unique(np.concatenate([NONE, *parts]))
 
 
-def _overlapping(s: Ints, e: Ints, low: pd.Timestamp | None, high: pd.Timestamp | None) -> Any:
-    keep = np.ones(len(s), dtype=np.bool_)
-    if low is not None:
-        keep &= e > ints(pd.DatetimeIndex([low]))
-    if high is not None:
-        keep &= s < ints(pd.DatetimeIndex([high]))
-    return keep
+@dataclass(frozen=True)
+class Figures:
+    """The figures of one series; every array has shape (periods,).
+
+    Attributes
+    ----------
+    of : Cumulative
+        The series.
+    starts, ends : ndarray of int64
+        The periods [us UTC].
+    s, e : ndarray of int64
+        The edges between which energy was measured [us UTC]; the periods' own, or moved.
+    energy : ndarray of float
+        [kWh], NaN where missing (or withheld by `min_coverage`).
+    coverage : ndarray of float
+        0 to 1.
+    flags, status : ndarray of int64
+        Flag bits; a position in `STATUSES`.
+    """
+
+    of: Cumulative
+    starts: Ints
+    ends: Ints
+    s: Ints
+    e: Ints
+    energy: Floats
+    coverage: Floats
+    flags: Ints
+    status: Ints
 
 
-def _cut(
-    s: Ints, e: Ints, low: pd.Timestamp | None, high: pd.Timestamp | None
-) -> tuple[Ints, Ints]:
-    if low is not None:
-        s = np.maximum(s, ints(pd.DatetimeIndex([low])))
-    if high is not None:
-        e = np.minimum(e, ints(pd.DatetimeIndex([high])))
-    return s, e
+def moving(c: Cumulative, edges: str) -> Cumulative:
+    """The series that figures with such edges are taken from: agreed spans move as edges do."""
+    return (c.corrected.moved or c) if c.corrected and edges == "last_reading" else c
+
+
+def figures(
+    c: Cumulative,
+    starts: Ints,
+    ends: Ints,
+    *,
+    edges: str = "interpolate",
+    least: float | None = None,
+) -> Figures:
+    """The energy of each period ``[start, end)`` of one series.
+
+    Parameters
+    ----------
+    c : Cumulative
+        The series.
+    starts, ends : ndarray of int64
+        The periods [us UTC], shape (periods,).
+    edges : str
+        ``"interpolate"``, or ``"last_reading"``: each edge moves to the last reading at or
+        before it, where that is at most `max_gap` away.
+    least : float, optional
+        Energy is NaN where coverage is below this.
+    """
+    s, e = starts, ends
+    if edges == "last_reading":
+        c = moving(c, edges)
+        # A closing edge moves only where a reading at or after it is there.
+        closed = ends <= (c.at[-1] if len(c.at) else NAT)
+        s, e = _moved(c, starts), np.where(closed, _moved(c, ends), ends)
+    a, b = c.both_edges(s, e)
+    covered = b.covered - a.covered
+    energy = np.where(covered > 0, b.energy - a.energy, np.nan)
+    coverage = share(covered, e - s)
+    flags = c.flags_between(a, b) | a.flags | b.flags
+    if least is not None:
+        energy = np.where(coverage < least, np.nan, energy)
+    return Figures(c, starts, ends, s, e, energy, coverage, flags, status(coverage, flags))
+
+
+def _moved(c: Cumulative, x: Ints) -> Ints:
+    """Each edge at the last reading at or before it, where one is near enough."""
+    if len(c.at) == 0:
+        return x
+    k = np.searchsorted(c.at, x, side="right") - 1
+    last = c.at[np.maximum(k, 0)]
+    return np.where((k >= 0) & (x - last <= c.max_gap), last, x)
+
+
+STEPS = (
+    Flag.DECREASE_UNCLASSIFIED
+    | Flag.UNEXPLAINED_DECREASE
+    | Flag.UNEXPLAINED_JUMP
+    | Flag.RESET
+    | Flag.AMBIGUOUS_FALL
+)
+"""What happens at one step of a register, and so has a time."""
+
+
+def when(c: Cumulative, s: int, e: int, tz: dt.tzinfo) -> str:
+    """Between which two readings the first doubtful step of a span lies, ``""`` without one.
+
+    Parameters
+    ----------
+    c : Cumulative
+        The element's series.
+    s, e : int
+        The span [us UTC].
+    tz : tzinfo
+        The zone of the times.
+    """
+    if not len(c.flags):
+        return ""
+    inside = (c.t[1:] > s) & (c.t[:-1] < e) & ((c.flags & int(STEPS)) != 0)
+    found = np.flatnonzero(inside)
+    if not len(found):
+        return ""
+    i = int(found[0])
+    low, high = (stamp(int(x)).tz_convert(tz) for x in (c.t[i], c.t[i + 1]))
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    return f"between {low:%Y-%m-%d %H:%M} and {high:%H:%M}{more}"

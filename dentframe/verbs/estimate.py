@@ -20,8 +20,8 @@ from dentframe.metering.registers import RegisterRules
 from dentframe.metering.series import element_columns
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import local
+from dentframe.verbs.demand_window import pairs
 from dentframe.verbs.inputs import MEAN, REGISTER, VerbKeywords, asked_bounds
-from dentframe.verbs.pairs import pairs
 
 if TYPE_CHECKING:
     from dentframe.metering.series import Floats, Ints

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dentframe.errors import ConfigError, KindError
+from dentframe.errors import KindError
 from dentframe.frame.select import check_read
-from dentframe.metering import blocks
-from dentframe.metering.cumulative import Cumulative, share, status
+from dentframe.metering.cumulative import share, status
 from dentframe.metering.registers import HOUR, RegisterRules
 from dentframe.metering.series import element_columns
-from dentframe.verbs.elements import keyed
+from dentframe.verbs import peaks
+from dentframe.verbs.demand import cut
+from dentframe.verbs.elements import keyed, without_readings
 from dentframe.verbs.inputs import (
     REGISTER,
     Inputs,
     Source,
     VerbKeywords,
+    check_one_of,
     check_share,
     demand_source,
     energy_source,
     inputs_of,
     series_of,
 )
-from dentframe.verbs.peaks import measured, within
+from dentframe.verbs.peaks import highest_of, within
 from dentframe.verbs.results import by_element, divided, periods_index, rows_of, warn_of_coverage
 
 if TYPE_CHECKING:
@@ -33,95 +35,14 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from dentframe.metering.series import Floats, Ints
+    from dentframe.metering.cumulative import Cumulative
     from dentframe.times.periods import Freq
     from dentframe.times.ranges import Zone
 
 
 _DEFAULT_RULES = RegisterRules()
 APPARENT = "kVAHNet"
-KINDS = ("auto", "reported", *blocks.KINDS)
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """One element's ratio; arrays of shape (periods,).
-
-    Attributes
-    ----------
-    of : Cumulative
-        The element.
-    value : ndarray of float
-        The ratio [1].
-    energy, other : ndarray of float
-        Energy [kWh], and what it was compared with.
-    coverage : ndarray of float
-        0 to 1.
-    flags : ndarray of int64
-        Flag bits.
-    beside : Cumulative or None
-        The element's other series, of the energy or of apparent energy.
-    """
-
-    of: Cumulative
-    value: Floats
-    energy: Floats
-    other: Floats
-    coverage: Floats
-    flags: Ints
-    beside: Cumulative | None = None
-
-
-def _result(
-    of: Inputs,
-    found: Sequence[Ratio],
-    other: str,
-    what: str,
-    least: float | None,
-    *,
-    detail: bool,
-) -> pd.DataFrame:
-    """A frame of ratios, period to element or in rows, and the warning of what is not recorded.
-
-    Parameters
-    ----------
-    of : Inputs
-        Series and periods.
-    found : sequence of Ratio
-        One per series.
-    other : str
-        What the second quantity is called in rows.
-    what : str
-        What the figures are, for the warning.
-    least : float or None
-        Figures with less coverage are NaN.
-    detail : bool
-        Rows instead of columns.
-    """
-    low = [f.coverage < (0.0 if least is None else least) for f in found]
-    shown = [np.where(x, np.nan, f.value) for x, f in zip(low, found, strict=True)]
-    parts: list[tuple[Cumulative, dict[str, Any]]] = [
-        (
-            f.of,
-            {
-                "period": of.s,
-                "value": value,
-                "energy": f.energy,
-                other: f.other,
-                "coverage": f.coverage,
-                "status": status(f.coverage, f.flags),
-                "flags": f.flags,
-            },
-        )
-        for f, value in zip(found, shown, strict=True)
-    ]
-    columns = ("period", "element", "value", "energy", other, "coverage", "status", "flags")
-    rows = rows_of(of, parts, columns)
-    made_of = [c for f in found for c in (f.of, f.beside) if c is not None]
-    warn_of_coverage(rows, what, made_of, accepted=detail or least is not None)
-    if detail:
-        return rows
-    return by_element(of, shown, periods_index(of))
+KINDS = ("auto", *peaks.KINDS)
 
 
 def load_factor(
@@ -194,34 +115,31 @@ def load_factor(
     0.37
     """
     check_share(min_coverage)
-    if kind not in KINDS:
-        raise ConfigError(f"Cannot use kind={kind!r}: use one of {', '.join(KINDS)}.")
-    how = blocks.cut("rolling" if kind == "rolling" else "block", window, None, interval)
-    asked = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
-    wanted = demand_source(frame, None, "demand" if kind == "reported" else "auto")
-    of = inputs_of(frame, freq, wanted, asked, how.freq)
-    energies = series_of(frame, energy_source(frame, None, source), asked)
-    found = _load_factors(of, kind, how, keyed(energies))
-    return _result(of, found, "peak", "load factors", min_coverage, detail=detail)
-
-
-def _load_factors(
-    of: Inputs, kind: str, how: blocks.Cut, energies: dict[Any, Cumulative]
-) -> list[Ratio]:
-    found = []
-    hours = (of.e - of.s) / HOUR
+    check_one_of("kind", kind, KINDS)
+    how = cut("rolling" if kind == "rolling" else "block", window, None, interval)
+    keywords = VerbKeywords.of(
+        frame, site, tz, start, end, registers, interval, demand_lag, elements
+    )
+    answer = demand_source(frame, None, "demand" if kind == "reported" else "auto")
+    of = inputs_of(frame, freq, answer, keywords, how.freq)
+    energies = keyed(series_of(frame, energy_source(frame, None, source), keywords))
+    hours, found = (of.e - of.s) / HOUR, []
     for c in of.series:
         reported = kind == "reported" or (kind == "auto" and c.source == "demand")
-        top = measured(of, None if reported else how, only=c)[0]
+        top = highest_of(of, c, None if reported else how, {})
         peak = np.full(len(of.s), np.nan)
         peak[top.top.period] = top.top.kw
         of_energy = energies.get((c.meter, c.element), c)
-        energy, covered = of_energy.measure(of.s, of.e)
-        coverage = np.minimum(share(covered, of.e - of.s), top.rest.coverage)
-        flags = c.flags_in(of.s, of.e, of_edges=False) | of_energy.flags_in(of.s, of.e)
-        value = divided(energy, peak * hours)
-        found.append(Ratio(c, value, energy, peak, coverage, flags, of_energy))
-    return found
+        kwh, covered = of_energy.measure(of.s, of.e)
+        figures = {
+            "value": divided(kwh, peak * hours),
+            "energy": kwh,
+            "peak": peak,
+            "coverage": np.minimum(share(covered, of.e - of.s), top.coverage),
+            "flags": c.flags_in(of.s, of.e, of_edges=False) | of_energy.flags_in(of.s, of.e),
+        }
+        found.append((c, figures, of_energy))
+    return _result(of, found, "load factors", min_coverage, detail=detail)
 
 
 def power_factor(
@@ -285,16 +203,6 @@ def power_factor(
     0.94
     """
     check_share(min_coverage)
-    _need_apparent(frame)
-    asked = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
-    of = inputs_of(frame, freq, Source(REGISTER, None), asked)
-    apparent = keyed(series_of(frame, Source(APPARENT, None), replace(asked, elements=None)))
-    pairs = [(c, apparent.get((c.meter, c.element))) for c in of.series]
-    found = [_power_factor(of, c, other) for c, other in pairs]
-    return _result(of, found, "apparent_energy", "power factors", min_coverage, detail=detail)
-
-
-def _need_apparent(frame: pd.DataFrame) -> None:
     check_read(frame)
     for topic in (REGISTER, APPARENT):
         if not element_columns(frame, [topic]):
@@ -302,14 +210,56 @@ def _need_apparent(frame: pd.DataFrame) -> None:
                 f"Cannot compute power factors: the frame has no {topic}/Elm/... column. Read "
                 f"topics=[{REGISTER!r}, {APPARENT!r}]; dPF readings cannot take its place."
             )
+    keywords = VerbKeywords.of(
+        frame, site, tz, start, end, registers, interval, demand_lag, elements
+    )
+    of = inputs_of(frame, freq, Source(REGISTER, None), keywords)
+    apparent = keyed(series_of(frame, Source(APPARENT, None), replace(keywords, elements=None)))
+    found = []
+    for c in of.series:
+        beside = apparent.get((c.meter, c.element))
+        other = beside or without_readings(c.meter, c.element)
+        (kwh, both), (kvah, _) = within(c, other, of.s, of.e), within(other, c, of.s, of.e)
+        figures = {
+            "value": divided(kwh, kvah),
+            "energy": kwh,
+            "apparent_energy": kvah,
+            "coverage": share(both, of.e - of.s),
+            "flags": c.flags_in(of.s, of.e) | other.flags_in(of.s, of.e) if beside else 0 * of.s,
+        }
+        found.append((c, figures, beside))
+    return _result(of, found, "power factors", min_coverage, detail=detail)
 
 
-def _power_factor(of: Inputs, c: Cumulative, other: Cumulative | None) -> Ratio:
-    n = len(of.s)
-    if other is None:
-        blank = np.full(n, np.nan)
-        return Ratio(c, blank, blank, blank, np.zeros(n), np.zeros(n, dtype=np.int64))
-    kwh, both = within(c, other, of.s, of.e)
-    kvah, _ = within(other, c, of.s, of.e)
-    flags = c.flags_in(of.s, of.e) | other.flags_in(of.s, of.e)
-    return Ratio(c, divided(kwh, kvah), kwh, kvah, share(both, of.e - of.s), flags, other)
+def _result(
+    of: Inputs,
+    found: Sequence[tuple[Cumulative, dict[str, Any], Cumulative | None]],
+    what: str,
+    least: float | None,
+    *,
+    detail: bool,
+) -> pd.DataFrame:
+    """A frame of ratios, period to element or in rows, and the warning of what is not recorded.
+
+    Parameters
+    ----------
+    of : Inputs
+        Series and periods.
+    found : sequence of (Cumulative, dict, Cumulative or None)
+        Each element, its arrays by column, and the other series that they were made from.
+    what : str
+        What the figures are, for the warning.
+    least : float or None
+        Figures with less coverage are NaN.
+    detail : bool
+        Rows instead of columns.
+    """
+    for _, x, _ in found:
+        x["value"] = np.where(x["coverage"] < (least or 0.0), np.nan, x["value"])
+        x |= {"period": of.s, "status": status(x["coverage"], x["flags"])}
+    other = "peak" if what == "load factors" else "apparent_energy"
+    columns = ("period", "element", "value", "energy", other, "coverage", "status", "flags")
+    rows = rows_of(of, [(c, x) for c, x, _ in found], columns)
+    made_of = [c for one, _, beside in found for c in (one, beside) if c is not None]
+    warn_of_coverage(rows, what, made_of, accepted=detail or least is not None)
+    return rows if detail else by_element(of, [x["value"] for _, x, _ in found], periods_index(of))

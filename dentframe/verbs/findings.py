@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dentframe.metering.cumulative import Cumulative
     from dentframe.metering.registers import Rules
     from dentframe.metering.series import Bools, Floats, Ints, Series
-    from dentframe.verbs.gaps import Holes
+    from dentframe.verbs.quality import Holes
 
 
 REPEATS = 4
@@ -53,8 +53,6 @@ class Evidence:
 
     Attributes
     ----------
-    meter, element : str
-        What it is.
     interval : int
         Between readings [us].
     rules : Rules
@@ -75,8 +73,6 @@ class Evidence:
         The present, where the caller tells it [us].
     """
 
-    meter: str | None
-    element: str
     interval: int
     rules: Rules
     register: Cumulative

@@ -26,16 +26,17 @@ from dentframe.metering.registers import (
     Rules,
     SiteRules,
     check_elements,
+    micros,
     resolve,
 )
-from dentframe.metering.series import Flag, Rows, Series, element_columns, read, rows
+from dentframe.metering.series import NONE, Flag, Rows, Series, element_columns, read, rows
 from dentframe.metering.steps import from_register
 from dentframe.site.corrections import corrections_of, in_force
 from dentframe.site.site import apply_site
-from dentframe.times.periods import Periods, build, verb_zone
+from dentframe.times.periods import build, verb_zone
 from dentframe.times.ranges import Zone, bound, ints, is_utc, minutes, zone
 from dentframe.verbs.elements import Element, elements_asked, nothing_answers
-from dentframe.wire import units as _units
+from dentframe.wire import columns as _columns
 from dentframe.wire.columns import Column, parse, wire_columns
 from dentframe.wire.topics import TOPICS, kind_of
 
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 
 
 REGISTER, MEAN = "kWHNet", "DemandkW"
-SOURCES = ("auto", "register", "demand")
+EDGES = ("interpolate", "last_reading")
 _ENERGIES = {
     **dict.fromkeys(("kWh", "kW"), "Energy"),
     **dict.fromkeys(("kVAh", "kVA"), "ApparentEnergy"),
@@ -111,8 +112,7 @@ def energy_source(
     ConfigError
         For an unknown `source`, or one that `topic` is not.
     """
-    if source not in SOURCES:
-        raise ConfigError(f"Cannot use source={source!r}: use one of {', '.join(SOURCES)}.")
+    check_one_of("source", source, ("auto", "register", "demand"))
     if topic is None:
         register = None if source == "demand" else REGISTER
         return Source(register, None if source == "register" else MEAN)
@@ -124,7 +124,7 @@ def energy_source(
             "blocks. Compute energy() of the readings it was made from."
         )
     label = next((x for x in wire_columns(frame.columns) if parse(x).topic == topic), None)
-    kind = kind_of(topic, _units.unit_text(frame, label) if label else None)
+    kind = kind_of(topic, _columns.unit_text(frame, label) if label else None)
     if kind not in {"register", "interval_mean"}:
         raise KindError(f"Cannot compute {what} of {topic!r}: {_INSTEAD[kind].format(topic=topic)}")
     selection.check_topic(frame, topic)
@@ -272,14 +272,10 @@ def series_of(frame: pd.DataFrame, source: Source, keywords: VerbKeywords) -> li
     local = naive_zone(frame, keywords.tz)
     same = None if rules.by_element else resolve(rules, None, "", local)
     made = []
-    for key, x in found.items():
-        if named is not None and key not in named:
-            continue
-        own = same or resolve(rules, *key, local)
-        if x.topic == source.register:
-            made.append(_register(x, own, frame, meters, keywords))
-        else:
-            made.append(means_of(x, own, keywords))
+    for key in found if named is None else (k for k in found if k in named):
+        x, own = found[key], same or resolve(rules, *key, local)
+        one = x.topic == source.register
+        made += [_register(x, own, frame, meters, keywords) if one else means_of(x, own, keywords)]
     for c in made if named is not None and keywords.refuse else ():
         if c.refusal:
             raise KindError(c.refusal)
@@ -379,8 +375,8 @@ def periods(
     start: Any = None,
     end: Any = None,
     naive: Zone = None,
-) -> Periods:
-    """The periods of a verb.
+) -> tuple[Ints, Ints]:
+    """The start and end of the periods of a verb [us UTC].
 
     Parameters
     ----------
@@ -406,18 +402,12 @@ def periods(
     first, last = default_bounds(frame, series)
     a, b = (first if low is None else low), (last if high is None else high)
     if a is None or b is None:
-        none = pd.DatetimeIndex([], tz=tz).as_unit("us")
-        return Periods(none, none)
-    if a > b or (a == b and (low is not None or high is not None)):
-        one = low is None or high is None
-        whose = " (the other bound is where the readings begin or end)" if one else ""
-        raise RangeError(
-            f"Cannot use the span from {a.isoformat()} to {b.isoformat()}: start is not before "
-            f"end{whose}. The span is half-open, [start, end)."
-        )
+        return NONE, NONE
+    check_order(a, b, strict=(low, high) != (None, None), one=low is None or high is None)
     if a == b and freq is not None:
         b += pd.Timedelta(1, unit="us")
-    return build(freq, a, b, tz, cut_start=low is not None, cut_end=high is not None)
+    when = build(freq, a, b, tz, cut_start=low is not None, cut_end=high is not None)
+    return ints(when.starts), ints(when.ends)
 
 
 @dataclass(frozen=True)
@@ -468,9 +458,8 @@ class Inputs:
     def bounds(self) -> tuple[int, int]:
         """The caller's own bounds [us UTC]; the least and the greatest int64 where not given."""
         k, info = self.keywords, np.iinfo(np.int64)
-        given = asked_bounds(self.frame, k.start, k.end, k.tz)
-        low, high = (x if x is None else int(ints(pd.DatetimeIndex([x]))[0]) for x in given)
-        return info.min if low is None else low, info.max if high is None else high
+        low, high = asked_bounds(self.frame, k.start, k.end, k.tz)
+        return info.min if low is None else micros(low), info.max if high is None else micros(high)
 
 
 def inputs_of(
@@ -494,11 +483,29 @@ def inputs_of(
     zone = verb_zone(time_index(frame).tz, keywords.tz, freq, *cuts)
     series, k = series_of(frame, source, keywords), keywords
     warn_of_spacing((c.series for c in series), k.interval)
-    when = periods(frame, series, freq, tz=zone, start=k.start, end=k.end, naive=k.tz)
-    return Inputs(frame, source, zone, series, ints(when.starts), ints(when.ends), keywords)
+    s, e = periods(frame, series, freq, tz=zone, start=k.start, end=k.end, naive=k.tz)
+    return Inputs(frame, source, zone, series, s, e, keywords)
+
+
+def check_order(
+    low: pd.Timestamp | None, high: pd.Timestamp | None, *, strict: bool = True, one: bool = False
+) -> None:
+    """Refuse a span whose start is not before its end; `one` of the two may be the readings'."""
+    if low is not None and high is not None and (low > high or (low == high and strict)):
+        whose = " (the other bound is where the readings begin or end)" if one else ""
+        raise RangeError(
+            f"Cannot use the span from {low.isoformat()} to {high.isoformat()}: start is not "
+            f"before end{whose}. The span is half-open, [start, end)."
+        )
 
 
 def check_share(least: float | None) -> None:
     """Refuse a `min_coverage` that is no share."""
     if least is not None and not 0 <= least <= 1:
         raise ConfigError(f"Cannot use min_coverage={least!r}: it is a share, from 0 to 1.")
+
+
+def check_one_of(name: str, value: Any, known: Sequence[str]) -> None:
+    """Refuse a keyword's value that is not one of those known."""
+    if value not in known:
+        raise ConfigError(f"Cannot use {name}={value!r}: use one of {', '.join(known)}.")

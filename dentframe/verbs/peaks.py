@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dentframe.errors import ConfigError
-from dentframe.metering import blocks
-from dentframe.metering.blocks import PLACES
-from dentframe.metering.cumulative import Cumulative, share, status
-from dentframe.metering.figures import NAT
+from dentframe.metering.cumulative import NAT, Cumulative, share, status, totals
 from dentframe.metering.registers import HOUR, RegisterRules
 from dentframe.metering.series import element_columns
 from dentframe.times.ranges import local
+from dentframe.verbs import demand
+from dentframe.verbs.demand import PLACES, Cut, cut, means, of_full_length, owner, span
 from dentframe.verbs.inputs import (
     REGISTER,
     Inputs,
     Source,
     VerbKeywords,
+    check_one_of,
     check_share,
     demand_source,
     inputs_of,
@@ -31,11 +31,10 @@ from dentframe.verbs.inputs import (
 from dentframe.verbs.results import MISSING, REBLOCKED, attrs_of, rows_of, warn_of_coverage
 
 if TYPE_CHECKING:
-    import datetime as dt
+    from collections.abc import Mapping
 
     import pandas as pd
 
-    from dentframe.metering.blocks import Cut
     from dentframe.metering.series import Bools, Floats, Ints
     from dentframe.times.periods import Freq
     from dentframe.times.ranges import Zone
@@ -43,20 +42,13 @@ if TYPE_CHECKING:
 
 
 _DEFAULT_RULES = RegisterRules()
-KINDS = ("reported", *blocks.KINDS)
+KINDS = ("reported", *demand.KINDS)
+REGISTERS = {"Demand": REGISTER, "ApparentDemand": "kVAHNet"}
+"""What may know of the time that demand leaves uncovered."""
 COLUMNS = (
-    "period",
-    "element",
-    "rank",
-    "peak",
-    "start",
-    "end",
-    "coverage",
-    "status",
-    "uncovered_hours",
-    "uncovered_kw",
-    "flags",
-)
+    "period", "element", "rank", "peak", "start", "end", "coverage", "status", "uncovered_hours",
+    "uncovered_kw", "flags",
+)  # fmt: skip
 """The columns of `peaks`, after `meter` where the frame has several."""
 
 
@@ -167,19 +159,20 @@ def peaks(
     """
     how = _how(kind, window, step, n, interval)
     check_share(min_coverage)
-    asked = VerbKeywords.of(
+    keywords = VerbKeywords.of(
         frame, site, tz, start, end, registers, interval, demand_lag, elements, corrections
     )
-    wanted = demand_source(frame, topic, _source(kind, source, topic))
-    if kind == "reported" and wanted.mean is None:
+    answer = demand_source(frame, topic, _source(kind, source, topic))
+    if kind == "reported" and answer.mean is None:
         raise ConfigError(
-            f"Cannot use topic={wanted.register!r} with kind='reported': a register reports no "
+            f"Cannot use topic={answer.register!r} with kind='reported': a register reports no "
             "demand. Use kind='block'."
         )
-    of = inputs_of(frame, freq, wanted, asked, *([how.freq] if how else []))
-    found = measured(of, how, n=n, per_day=per_day)
+    of = inputs_of(frame, freq, answer, keywords, *([how.freq] if how else []))
+    registers_there = registers_of(frame, keywords, REGISTERS[answer.result])
+    found = [highest_of(of, c, how, registers_there, n=n, per_day=per_day) for c in of.series]
     rows = rows_of(of, [(p.of, _arrays(p, of.s, of.e, min_coverage)) for p in found], COLUMNS)
-    rows.attrs = attrs_of(wanted.result)
+    rows.attrs = attrs_of(answer.result)
     warn_of_coverage(rows, "peaks", of.series, accepted=min_coverage is not None)
     return rows
 
@@ -187,10 +180,9 @@ def peaks(
 def _how(kind: str, window: Any, step: Any, n: int, interval: Any) -> Cut | None:
     if not isinstance(n, int) or isinstance(n, bool) or n < 1:
         raise ConfigError(f"Cannot use n={n!r}: it must be a whole number from 1.")
-    if kind not in KINDS:
-        raise ConfigError(f"Cannot use kind={kind!r}: use one of {', '.join(KINDS)}.")
+    check_one_of("kind", kind, KINDS)
     if kind != "reported":
-        return blocks.cut(kind, "15min" if window is None else window, step, interval)
+        return cut(kind, "15min" if window is None else window, step, interval)
     for name, value in (("window", window), ("step", step)):
         if value is not None:
             raise ConfigError(
@@ -212,36 +204,28 @@ def _source(kind: str, source: str, topic: str | None) -> str:
 
 
 def _arrays(p: Peaks, s: Ints, e: Ints, least: float | None) -> dict[str, Any]:
-    """The rows of one element, times in microseconds and flags as bits."""
-    period, rank, kw, a, b = _padded(p, len(s))
-    coverage, bits = p.rest.coverage[period], p.of.flags_in(s, e, of_edges=False)[period]
-    cut = (a != NAT) & (p.of.edges(a).inside | p.of.edges(b).inside)
+    """The rows of one element, a row of NaN for each period that has no peak."""
+    none = np.setdiff1d(np.arange(len(s)), p.top.period)
+    blank = np.full(len(none), NAT, dtype=np.int64)
+    period = np.concatenate((p.top.period, none))
+    a, b = np.concatenate((p.top.s, blank)), np.concatenate((p.top.e, blank))
+    kw = np.concatenate((p.top.kw, np.full(len(none), np.nan)))
+    coverage, bits = p.coverage[period], p.of.flags_in(s, e, of_edges=False)[period]
+    inside = (a != NAT) & (p.of.edges(a).inside | p.of.edges(b).inside)
     kw = kw if least is None else np.where(coverage < least, np.nan, kw)
     return {
         "period": s[period],
-        "rank": rank,
+        "rank": np.concatenate((p.rank, np.ones(len(none), dtype=np.int64))),
         "peak": kw,
         "start": a,
         "end": b,
         "coverage": coverage,
         "status": np.where(np.isnan(kw) & (a == NAT), MISSING, status(coverage, bits)),
-        "uncovered_hours": p.rest.hours[period],
-        "uncovered_kw": p.rest.kw[period],
+        "uncovered_hours": p.hours[period],
+        "uncovered_kw": p.kw[period],
         "flags": bits,
-        "told": [(REBLOCKED,) if x else () for x in cut.tolist()],
+        "told": [(REBLOCKED,) if x else () for x in inside.tolist()],
     }
-
-
-def _padded(p: Peaks, periods: int) -> tuple[Ints, Ints, Floats, Ints, Ints]:
-    """Peaks by period and rank, and one row of NaN for each period that has none."""
-    none = np.setdiff1d(np.arange(periods), p.top.period)
-    period = np.concatenate((p.top.period, none))
-    order = np.argsort(period, kind="stable")
-    rank = np.concatenate((p.rank, np.ones(len(none), dtype=np.int64)))[order]
-    kw = np.concatenate((p.top.kw, np.full(len(none), np.nan)))[order]
-    blank = np.full(len(none), NAT, dtype=np.int64)
-    a, b = np.concatenate((p.top.s, blank))[order], np.concatenate((p.top.e, blank))[order]
-    return period[order], rank, kw, a, b
 
 
 _DAYS = 1 << 24
@@ -300,58 +284,28 @@ def highest(found: Candidates, n: int, day: Ints | None = None) -> tuple[Candida
         # Sorting all of a year's candidates costs more than everything else.
         best = _tops(found, found.period if day is None else found.period * _DAYS + day)
         found, day = found.only(best), None if day is None else day[best]
-    order = _by_height(found)
+    order = np.lexsort((-np.round(found.kw, PLACES), found.period))
     if day is not None:
         days = found.period[order] * _DAYS + day[order]
         order = order[np.sort(np.unique(days, return_index=True)[1])]
-    rank = _rank(found.period[order])
+    period = found.period[order]
+    rank = np.arange(len(period)) - np.searchsorted(period, period) + 1
     keep = rank <= n
     return found.only(order[keep]), rank[keep]
 
 
 def _tops(found: Candidates, group: Ints) -> Ints:
     """Those that none of their group exceeds by more than rounding; groups are runs."""
-    if len(group) == 0:
-        return group
-    first = np.flatnonzero(np.concatenate(([True], group[1:] != group[:-1])))
-    sizes = np.diff(np.append(first, len(group)))
+    first = np.flatnonzero(np.diff(group, prepend=-1))
+    if len(first) == 0:
+        return first
     least = np.maximum.reduceat(found.kw, first) - 10.0 ** (1 - PLACES)
-    return np.flatnonzero(found.kw >= np.repeat(least, sizes))
+    return np.flatnonzero(found.kw >= np.repeat(least, np.diff(np.append(first, len(group)))))
 
 
-def _by_height(found: Candidates) -> Ints:
-    falling = np.argsort(-np.round(found.kw, PLACES), kind="stable")
-    return falling[np.argsort(found.period[falling], kind="stable")]
-
-
-def _rank(period: Ints) -> Ints:
-    """The place of each among those of its period, which lie together; from 1."""
-    new = np.concatenate(([True], period[1:] != period[:-1]))[: len(period)]
-    first = np.flatnonzero(new)
-    return np.asarray(np.arange(len(period)) - first[np.cumsum(new) - 1] + 1)
-
-
-@dataclass(frozen=True)
-class Rest:
-    """What is left of each period; arrays of shape (periods,).
-
-    Attributes
-    ----------
-    coverage : ndarray of float
-        The covered share, 0 to 1; 1 is exactly 1.
-    hours : ndarray of float
-        The uncovered time [h].
-    kw : ndarray of float
-        The register's mean power in the part of it that the register knows [kW]; NaN where
-        it knows none, or nothing is uncovered.
-    """
-
-    coverage: Floats
-    hours: Floats
-    kw: Floats
-
-
-def rest(s: Ints, e: Ints, starts: Ints, ends: Ints, register: Cumulative | None) -> Rest:
+def uncovered(
+    s: Ints, e: Ints, starts: Ints, ends: Ints, register: Cumulative | None = None
+) -> tuple[Floats, Floats, Floats]:
     """What intervals ``[s, e)``, which may overlap, leave of each period.
 
     Parameters
@@ -360,21 +314,30 @@ def rest(s: Ints, e: Ints, starts: Ints, ends: Ints, register: Cumulative | None
         Covered intervals in order of time [us UTC], shape (intervals,).
     starts, ends : ndarray of int64
         Disjoint periods in order [us UTC], shape (periods,).
-    register : Cumulative or None
+    register : Cumulative, optional
         The register that may know what was used meanwhile.
+
+    Returns
+    -------
+    ndarray of float
+        The covered share, 0 to 1; 1 is exactly 1; shape (periods,).
+    ndarray of float
+        The uncovered time [h].
+    ndarray of float
+        The register's mean power in the part of it that the register knows [kW]; NaN where
+        it knows none, or nothing is uncovered.
     """
     a, b, period = _pieces(*_union(s, e), starts, ends)
-    covered = _sum(b - a, period, len(starts))
+    covered = totals(b - a, period, len(starts))
     left = ends - starts - covered
     kw: Floats = np.full(len(starts), np.nan)
-    if register is not None:
+    if register is not None and left.any():
         whole, time = register.measure(starts, ends)
-        part, within = register.measure(a, b)
-        energy = np.nan_to_num(whole) - _sum(np.nan_to_num(part), period, len(starts))
-        unknown = time - _sum(within, period, len(starts))
-        some = (left > 0) & (unknown > 0)
-        np.divide(energy, unknown / HOUR, out=kw, where=some)
-    return Rest(share(covered, ends - starts), left / HOUR, np.round(kw, 9))
+        part, known = register.measure(a, b)
+        energy = np.nan_to_num(whole) - totals(np.nan_to_num(part), period, len(starts))
+        unknown = time - totals(known, period, len(starts))
+        np.divide(energy, unknown / HOUR, out=kw, where=(left > 0) & (unknown > 0))
+    return share(covered, ends - starts), left / HOUR, np.round(kw, 9)
 
 
 def within(c: Cumulative, other: Cumulative, starts: Ints, ends: Ints) -> tuple[Floats, Ints]:
@@ -389,14 +352,27 @@ def within(c: Cumulative, other: Cumulative, starts: Ints, ends: Ints) -> tuple[
     """
     a, b, period = covered_pieces(other, starts, ends)
     part, time = c.measure(a, b)
-    energy = _sum(np.nan_to_num(part), period, len(starts))
-    both = _sum(time, period, len(starts))
+    energy = totals(np.nan_to_num(part), period, len(starts))
+    both = totals(time, period, len(starts))
     return np.where(both > 0, energy, np.nan), both
 
 
 def covered_pieces(c: Cumulative, starts: Ints, ends: Ints) -> tuple[Ints, Ints, Ints]:
     """The stretches that a series covers, cut at the periods' edges, and the period of each."""
     return _pieces(*c.stretches(), starts, ends)
+
+
+def outside(a: Ints, b: Ints, period: Ints, s: Ints, e: Ints) -> tuple[Ints, Ints, Ints]:
+    """What disjoint stretches leave of their periods: starts, ends and periods, in order."""
+    each = np.arange(len(s))
+    low, high = s[period], e[period]
+    starts = np.concatenate((s, np.clip(b, low, high)))
+    ends = np.concatenate((np.clip(a, low, high), e))
+    starts = starts[np.argsort(np.concatenate((each, period)), kind="stable")]
+    of_end = np.concatenate((period, each))
+    order = np.argsort(of_end, kind="stable")
+    some = ends[order] > starts
+    return starts[some], ends[order][some], of_end[order][some]
 
 
 def _union(s: Ints, e: Ints) -> tuple[Ints, Ints]:
@@ -420,12 +396,6 @@ def _pieces(s: Ints, e: Ints, starts: Ints, ends: Ints) -> tuple[Ints, Ints, Int
     return np.maximum(s[which], starts[period]), np.minimum(e[which], ends[period]), period
 
 
-def _sum(values: Any, period: Ints, n: int) -> Any:
-    total = np.zeros(n, dtype=values.dtype)
-    np.add.at(total, period, values)
-    return total
-
-
 @dataclass(frozen=True)
 class Peaks:
     """The peaks of one series; arrays of shape (periods,) but for `top` and `rank`.
@@ -438,67 +408,56 @@ class Peaks:
         The highest of each period, by period and rank.
     rank : ndarray of int64
         The rank of each.
-    rest : Rest
-        What the candidates leave uncovered.
+    coverage, hours, kw : ndarray of float
+        What the candidates leave: see `uncovered`.
     """
 
     of: Cumulative
     top: Candidates
     rank: Ints
-    rest: Rest
+    coverage: Floats
+    hours: Floats
+    kw: Floats
 
 
-def measured(
+def highest_of(
     of: Inputs,
+    c: Cumulative,
     how: Cut | None,
+    registers: Mapping[Element, Cumulative],
     *,
     n: int = 1,
     per_day: bool = False,
-    only: Cumulative | None = None,
-) -> list[Peaks]:
-    """The peaks of every series of a verb.
+) -> Peaks:
+    """The peaks of one series of a verb.
 
     Parameters
     ----------
     of : Inputs
         Series and periods.
+    c : Cumulative
+        The series.
     how : Cut or None
         Blocks or rolling windows; None for the meter's own intervals.
+    registers : mapping of (meter, element) to Cumulative
+        What may know of the uncovered time.
     n : int
         How many of each period.
     per_day : bool
         At most one of each local day.
-    only : Cumulative, optional
-        One of the series, without what the registers know of its uncovered time.
     """
-    if only is not None:
-        return [_of_series(of, only, how, {}, n, per_day)]
-    topic = "kVAHNet" if of.source.result == "ApparentDemand" else REGISTER
-    registers = registers_of(of.frame, of.keywords, topic)
-    return [_of_series(of, c, how, registers, n, per_day) for c in of.series]
-
-
-def _of_series(
-    of: Inputs,
-    c: Cumulative,
-    how: Cut | None,
-    registers: dict[Any, Cumulative],
-    n: int,
-    per_day: bool,
-) -> Peaks:
     if how is None:
-        found = reported(c, of.s, of.e, of.interval(c))
-        cover = c.stretches()
+        found, cover = reported(c, of.s, of.e, of.interval(c)), c.stretches()
     else:
-        cuts = blocks.span(how, of.s, of.e, of.tz)
-        kw = blocks.means(c, *cuts, of.interval(c))
-        found = known(*cuts, kw, blocks.owner(*cuts, of.s, of.e))
+        cuts = span(how, of.s, of.e, of.tz)
+        found = known(*cuts, means(c, *cuts, of.interval(c)), owner(*cuts, of.s, of.e))
         cover = found.s, found.e
-        found = found.only(blocks.of_full_length(how, *cover))
-    day = _days(found.e, of.tz) if per_day else None
-    top, rank = highest(found, n, day)
+        found = found.only(of_full_length(how, *cover))
+    day = None
+    if per_day:  # the local day in which an interval closes
+        day = local(found.e - 1, of.tz).tz_localize(None).as_unit("us").asi8 // (24 * HOUR)
     register = registers.get((c.meter, c.element))
-    return Peaks(c, top, rank, rest(*cover, of.s, of.e, register))
+    return Peaks(c, *highest(found, n, day), *uncovered(*cover, of.s, of.e, register))
 
 
 def reported(c: Cumulative, starts: Ints, ends: Ints, interval: int) -> Candidates:
@@ -513,12 +472,6 @@ def reported(c: Cumulative, starts: Ints, ends: Ints, interval: int) -> Candidat
         k = np.concatenate([np.arange(a, b) for a, b in zip(first, last, strict=True)])
     e = c.at[k]
     return Candidates(e - interval, e, c.readings[k], period)
-
-
-def _days(ends: Ints, tz: dt.tzinfo) -> Ints:
-    """The local day that each interval closes in, as days since 1970."""
-    walls = local(ends - 1, tz).tz_localize(None).as_unit("us")
-    return walls.asi8 // (24 * HOUR)
 
 
 def registers_of(

@@ -13,12 +13,11 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
-from dentframe.metering import blocks
 from dentframe.metering.registers import RegisterRules
 from dentframe.times.ranges import local
-from dentframe.verbs.demand import window_means
+from dentframe.verbs.demand import cut, owner, span, window_means
 from dentframe.verbs.inputs import Inputs, VerbKeywords, demand_source, inputs_of
-from dentframe.verbs.results import by_element, periods_index
+from dentframe.verbs.results import by_column, by_element, periods_index
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,8 +78,8 @@ def duration(
     """
     if isinstance(points, bool) or not isinstance(points, int) or points < 2:
         raise ConfigError(f"Cannot use points={points!r}: at least 2 shares are needed.")
-    asked = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
-    of, _, values = block_inputs(frame, None, window, asked, topic, source)
+    given = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
+    of, _, values = block_inputs(frame, None, window, given, topic, source)
     shares = np.linspace(0.0, 1.0, points)
     return by_element(of, [_reached(x, shares) for x in values], pd.Index(shares, name="share"))
 
@@ -148,18 +147,17 @@ def baseload(
     5.8
     """
     check_quantiles([q])
-    asked = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
-    of, cuts, values = block_inputs(frame, freq, window, asked, topic, source)
-    owner = blocks.owner(*cuts, of.s, of.e)
-    table = quantiles(np.stack(values), owner, len(of.s), [q]) if values else np.empty((0, 0, 1))
-    return by_element(of, list(table[:, :, 0]), periods_index(of))
+    given = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
+    of, cuts, values = block_inputs(frame, freq, window, given, topic, source)
+    found = quantiles(values, owner(*cuts, of.s, of.e), len(of.s), [q])
+    return by_element(of, list(found[:, :, 0]), periods_index(of))
 
 
 def block_inputs(
     frame: pd.DataFrame,
     freq: Freq,
     window: Any,
-    asked: VerbKeywords,
+    given: VerbKeywords,
     topic: str | None,
     source: str,
     *clock: str,
@@ -168,10 +166,9 @@ def block_inputs(
 
     `clock` is what else needs a zone, ``"D"`` for days.
     """
-    how = blocks.cut("block", window, None, asked.interval)
-    wanted = demand_source(frame, topic, source)
-    of = inputs_of(frame, freq, wanted, asked, how.freq, *clock)
-    cuts = blocks.span(how, of.s, of.e, of.tz)
+    how = cut("block", window, None, given.interval)
+    of = inputs_of(frame, freq, demand_source(frame, topic, source), given, how.freq, *clock)
+    cuts = span(how, of.s, of.e, of.tz)
     return of, cuts, [window_means(of, c, *cuts) for c in of.series]
 
 
@@ -181,13 +178,13 @@ def check_quantiles(q: Sequence[float]) -> None:
         raise ConfigError(f"Cannot use q={q!r}: quantiles are from 0 to 1, and at least one.")
 
 
-def quantiles(values: Floats, group: Ints, groups: int, q: Sequence[float]) -> Floats:
+def quantiles(values: Sequence[Floats], group: Ints, groups: int, q: Sequence[float]) -> Floats:
     """Quantiles of known values, group by group, linear between the two nearest.
 
     Parameters
     ----------
-    values : ndarray of float
-        Shape (series, values); NaN is left out.
+    values : sequence of ndarray of float
+        Of each series; NaN is left out.
     group : ndarray of int64
         The group of each value, -1 for none.
     groups : int
@@ -200,34 +197,17 @@ def quantiles(values: Floats, group: Ints, groups: int, q: Sequence[float]) -> F
     ndarray of float
         Shape (series, groups, quantiles), NaN where a group has no value.
     """
-    kept = np.flatnonzero(group >= 0)
-    order = kept[np.argsort(group[kept], kind="stable")]
-    g = group[order]
-    place = np.arange(len(g)) - np.searchsorted(g, g)
-    size = int(place.max(initial=0)) + 1
-    box = np.full((len(values), groups, size), np.nan)
-    box[:, g, place] = values[:, order]
-    box.sort(axis=2)
-    return _between(box, (~np.isnan(box)).sum(axis=2), q)
-
-
-def _between(box: Floats, count: Ints, q: Sequence[float]) -> Floats:
-    """Quantiles of sorted boxes whose first `count` values are known."""
-    last = np.maximum(count - 1, 0)
-    out = np.full((*count.shape, len(q)), np.nan)
-    for k, x in enumerate(q):
-        at = np.round(x * last, 9)
-        low = np.floor(at).astype(np.int64)
-        high = np.minimum(low + 1, last)
-        a = np.take_along_axis(box, low[..., None], axis=2)[..., 0]
-        b = np.take_along_axis(box, high[..., None], axis=2)[..., 0]
-        out[..., k] = a + (b - a) * (at - low)
-    return out
+    kept = group >= 0
+    table = pd.DataFrame({i: x[kept] for i, x in enumerate(values)}).groupby(group[kept])
+    found = np.full((len(values), groups, len(q)), np.nan)
+    for k, share in enumerate(q) if values else ():
+        at = table.quantile(share)
+        found[:, at.index.to_numpy(), k] = at.to_numpy().T
+    return found
 
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_HOUR = 60
 
 
 def profile(
@@ -291,20 +271,22 @@ def profile(
     """
     q = list(q)
     check_quantiles(q)
-    asked = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
-    of, cuts, values = block_inputs(frame, "D", window, asked, topic, source)
+    given = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
+    of, cuts, values = block_inputs(frame, "D", window, given, topic, source)
     walls = local(cuts[0], of.tz)
     types, names = _day_types(walls, by, holidays)
-    clock = np.asarray(walls.hour * _HOUR + walls.minute, dtype=np.int64)
+    clock = np.asarray(walls.hour * 60 + walls.minute, dtype=np.int64)
     times, place = np.unique(clock, return_inverse=True)
     group = types * len(times) + place
-    found = quantiles(_stacked(values, len(group)), group, len(names) * len(times), q)
-    shaped = found.reshape(len(values), len(names), len(times), len(q))
-    return _frame(of, shaped, names, times, q)
-
-
-def _stacked(values: Sequence[Floats], n: int) -> Floats:
-    return np.stack(values) if values else np.empty((0, n))
+    found = quantiles(values, group, len(names) * len(times), q)
+    found = found.reshape(len(values), len(names), len(times), len(q))
+    columns: dict[str | None, Any] = {m: {} for m in (of.meters if of.several else [None])}
+    for j, day in enumerate(names):
+        for i, c in enumerate(of.series):
+            arrays = {(day, c.element, x): found[i, j, :, k] for k, x in enumerate(q)}
+            columns[c.meter if of.several else None] |= arrays
+    at = pd.Index([dt.time(*divmod(int(x), 60)) for x in times], dtype=object, name="time_of_day")
+    return by_column(columns, at, "day_type", "element", "quantile")
 
 
 def _day_types(
@@ -331,35 +313,3 @@ def working_days(walls: pd.DatetimeIndex, holidays: Sequence[Any]) -> Ints:
     given = pd.DatetimeIndex([pd.Timestamp(x) for x in holidays]).normalize()
     free = np.asarray(walls.tz_localize(None).normalize().isin(given))
     return np.where(free, 2, np.asarray(walls.day_of_week) >= 5).astype(np.int64)
-
-
-def _frame(
-    of: Inputs, found: Floats, names: Sequence[str], times: Ints, q: Sequence[float]
-) -> pd.DataFrame:
-    """Lay (series, day type, time, quantile) out as time to (day type, element, quantile)."""
-    clock = pd.Index([dt.time(int(x) // _HOUR, int(x) % _HOUR) for x in times], dtype=object)
-    clock = clock.rename("time_of_day")
-    meters: list[str | None] = [*of.meters] if of.several else [None]
-    parts = {m: _of_meter(of, found, names, clock, q, m) for m in meters}
-    if not of.several or not parts:
-        return parts.get(None, pd.DataFrame())
-    return pd.concat(parts, names=["meter", "time_of_day"])
-
-
-def _of_meter(
-    of: Inputs,
-    found: Floats,
-    names: Sequence[str],
-    clock: pd.Index,
-    q: Sequence[float],
-    meter: str | None,
-) -> pd.DataFrame:
-    columns = {
-        (day, c.element, x): found[i, j, :, k]
-        for j, day in enumerate(names)
-        for i, c in enumerate(of.series)
-        if meter is None or c.meter == meter
-        for k, x in enumerate(q)
-    }
-    labels = pd.MultiIndex.from_tuples(list(columns), names=["day_type", "element", "quantile"])
-    return pd.DataFrame(dict(enumerate(columns.values())), index=clock).set_axis(labels, axis=1)

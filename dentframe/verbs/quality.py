@@ -1,4 +1,4 @@
-"""The state of the data: `quality` gathers each element's readings and lists what is found.
+"""`quality`, `gaps` and `coverage` tell the state of the data, element by element.
 
 Findings are reported and never applied. Nothing in the readings makes `quality` raise: what the
 other verbs refuse (a register that falls, a column of text) is a row here.
@@ -7,48 +7,241 @@ other verbs refuse (a register that falls, a column of text) is a row here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from dentframe.errors import DentError
+from dentframe.errors import ConfigError, DentError
 from dentframe.metering.attrs import is_several, named_elements, time_index
-from dentframe.metering.registers import RegisterRules, check_elements, micros, resolve
-from dentframe.metering.series import NONE, Flag, Series, read, rows
+from dentframe.metering.cumulative import from_means
+from dentframe.metering.registers import RegisterRules, check_elements, micros
+from dentframe.metering.series import Flag, Series, read, rows
 from dentframe.times.periods import verb_zone
-from dentframe.times.ranges import instant, ints, local
+from dentframe.times.ranges import instant, local
+from dentframe.verbs.demand_window import Pair, pair_of
 from dentframe.verbs.elements import elements_asked
 from dentframe.verbs.findings import FINDINGS, Evidence
-from dentframe.verbs.gaps import holes_of
 from dentframe.verbs.inputs import (
     MEAN,
     REGISTER,
     Inputs,
     VerbKeywords,
     demand_source,
-    means_of,
+    energy_source,
+    inputs_of,
     naive_zone,
     periods,
-    register_of,
 )
+from dentframe.verbs.peaks import covered_pieces, outside, registers_of
+from dentframe.verbs.results import by_element, expected, periods_index
 from dentframe.wire.columns import Column, parse
 
 if TYPE_CHECKING:
     from dentframe.metering.cumulative import Cumulative
+    from dentframe.metering.series import Floats, Ints
+    from dentframe.times.periods import Freq
     from dentframe.times.ranges import Zone
+    from dentframe.verbs.elements import Element
 
 
 _DEFAULT_RULES = RegisterRules()
 _TOPICS = (REGISTER, MEAN, "A", "V", "dPF")
 SEVERITIES = ("info", "warning", "error")
 COLUMNS = ("element", "finding", "start", "end", "count", "severity", "kwh_at_risk")
+GAP_COLUMNS = ("element", "start", "end", "missing_intervals", "energy_known")
 
-Element = tuple[str | None, str]
 Found = dict[tuple[str, str | None, str], Series]
 """Readings by topic, meter and name of an element or channel."""
+
+
+def coverage(
+    frame: pd.DataFrame,
+    freq: Freq = None,
+    *,
+    of: str = "energy",
+    tz: Zone = None,
+    start: Any = None,
+    end: Any = None,
+    topic: str | None = None,
+    source: str = "auto",
+    registers: RegisterRules = _DEFAULT_RULES,
+    interval: Any = "15min",
+    demand_lag: Any = "0min",
+    elements: Any = None,
+    site: Any = None,
+) -> pd.DataFrame:
+    """Share of each period that is covered, per element.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns over time, or over (meter, time), shape (readings, columns).
+    freq : str, Monthly, list of edges, or None
+        Start-anchored (``"D"``, ``"MS"``, ...); None for one period.
+    of : str
+        ``"energy"``: the time whose energy is known, as in `energy`: a register bridges a gap.
+        ``"readings"``: the time for which readings came, which uses that need the shape of a
+        load should ask for.
+    tz, start, end, topic, source, registers, interval, demand_lag, elements, site : optional
+        As in `energy`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Period start (in `tz`) to one column per element, 0 to 1, shape (periods, elements).
+
+    Raises
+    ------
+    RangeError, KindError, ConfigError, UnknownTopicError, UnitError
+        As `energy`.
+
+    Examples
+    --------
+    >>> df.dent.coverage("MS", tz=LA).round(3).T
+    time  2023-12-01 00:00:00-08:00
+    A                           1.0
+    B                           1.0
+    C                           1.0
+    D                           1.0
+    E                           1.0
+    F                           1.0
+    G                           1.0
+    """
+    if of not in {"energy", "readings"}:
+        raise ConfigError(f"Cannot use of={of!r}: use 'energy' or 'readings'.")
+    given = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
+    answer, given = energy_source(frame, topic, source), replace(given, refuse=False)
+    found = inputs_of(frame, freq, answer, given)
+    series = found.series
+    if of == "readings":
+        series = [with_readings(c, found.interval(c)) for c in series]
+    return by_element(found, [c.coverage(found.s, found.e) for c in series], periods_index(found))
+
+
+def with_readings(c: Cumulative, interval: int) -> Cumulative:
+    """The time for which readings of a series came, whatever they say."""
+    return c if c.source == "demand" else from_means(c.series, interval)
+
+
+def gaps(
+    frame: pd.DataFrame,
+    *,
+    tz: Zone = None,
+    start: Any = None,
+    end: Any = None,
+    topic: str | None = None,
+    source: str = "auto",
+    registers: RegisterRules = _DEFAULT_RULES,
+    interval: Any = "15min",
+    demand_lag: Any = "0min",
+    elements: Any = None,
+    site: Any = None,
+) -> pd.DataFrame:
+    """Where readings are missing.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns over time, or over (meter, time), shape (readings, columns).
+    tz : str or tzinfo, optional
+        The zone of the result and of naive bounds; None is the index's own.
+    start, end : str, date, datetime or Timestamp, optional
+        The span. By default the range that was read, else from the first reading to the last;
+        then less than an interval lacking at an end of it is no gap.
+    topic, source, registers, interval, demand_lag, elements, site : optional
+        As in `demand`: the interval means of an element tell, else its register.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of (``meter``,) ``element``, ``start``, ``end``, ``missing_intervals`` (how many
+        readings should have come), ``energy_known`` (whether a register bridges the gap).
+
+    Raises
+    ------
+    RangeError, KindError, ConfigError, UnknownTopicError, UnitError
+        As `demand`.
+
+    Notes
+    -----
+    A spacing up to one and a half intervals is jitter and no gap; a longer one is covered for
+    one interval by the reading that ends it. A blank or unreadable value is no reading. An
+    element whose register the other verbs refuse, for it falls without being declared as
+    exporting, has a row of the whole span: no reading is missing, but the energy is not known.
+
+    Examples
+    --------
+    >>> found = df.dent.gaps(tz=LA)
+    >>> found[["element", "start", "end"]]
+      element                     start                       end
+    0       C 2023-12-06 09:47:00-08:00 2023-12-06 13:17:00-08:00
+    1       D 2023-12-13 22:17:00-08:00 2023-12-14 02:02:00-08:00
+    """
+    given = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
+    given = replace(given, refuse=False)
+    of = inputs_of(frame, None, demand_source(frame, topic, source), given)
+    known = registers_of(frame, given, REGISTER)
+    parts = []
+    for c in of.series:
+        register = known.get((c.meter, c.element))
+        holes = [holes_of(of, c, register)]
+        if of.source.register and (register or c).refusal:
+            none = 0 * of.s[:1]
+            holes += [Holes(c, of.s[:1], of.e[-1:], none, none > 0, np.full(len(none), np.nan))]
+        for h in holes:
+            times = {"start": local(h.s, of.tz), "end": local(h.e, of.tz)}
+            told = {"missing_intervals": h.missing, "energy_known": h.known}
+            parts.append({"meter": c.meter, "element": c.element, **times, **told})
+    names = [*(["meter"] if of.several else []), *GAP_COLUMNS]
+    tables = [pd.DataFrame(x) for x in parts if len(x["start"])]
+    return pd.concat(tables, ignore_index=True)[names] if tables else pd.DataFrame(columns=names)
+
+
+@dataclass(frozen=True)
+class Holes:
+    """The gaps of one series; arrays of shape (gaps,).
+
+    Attributes
+    ----------
+    of : Cumulative
+        The series.
+    s, e : ndarray of int64
+        Where they begin and end [us UTC].
+    missing : ndarray of int64
+        How many readings should have come.
+    known : ndarray of bool
+        Whether a register bridges them.
+    kwh : ndarray of float
+        Their energy by the register [kWh].
+    """
+
+    of: Cumulative
+    s: Ints
+    e: Ints
+    missing: Ints
+    known: Any
+    kwh: Floats
+
+
+def holes_of(of: Inputs, c: Cumulative, register: Cumulative | None) -> Holes:
+    """The gaps of one series in the verb's span, and their energy by the register [kWh]."""
+    w, span = of.interval(c), (of.s[:1], of.e[-1:])
+    s, e, _ = outside(*covered_pieces(with_readings(c, w), *span), *span)
+    low, high = of.bounds
+    if len(of.s):
+        # What bracketing rows would give is not lost.
+        at_head, at_tail = (s == of.s[0]) & (s != low), (e == of.e[-1]) & (e != high)
+        keep = (e - s >= w) | ~(at_head | at_tail)
+        s, e = s[keep], e[keep]
+    if register is None and c.source == "register":
+        register = c
+    energy, covered = register.measure(s, e) if register else (np.full(len(s), np.nan), 0 * s)
+    known = covered == e - s
+    missing = np.maximum(expected(s, e, w), 1)
+    return Holes(c, s, e, missing, known, np.where(known, energy, np.nan))
 
 
 def quality(
@@ -111,32 +304,36 @@ def quality(
     >>> sorted(set(df.dent.quality(tz=LA)["finding"]))
     ['falling_register', 'gap', 'glitch', 'unused']
     """
-    asked = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
-    zone = verb_zone(time_index(frame).tz, asked.tz)
+    given = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
+    zone = verb_zone(time_index(frame).tz, given.tz)
     present = None if now is None else micros(instant(now, zone, "now"))
     series, refused = _read(frame)
     there = _elements(frame, series, refused)
-    check_elements(asked.registers, there)
+    check_elements(given.registers, there)
     named = elements_asked(frame, (REGISTER, MEAN), elements)
-    looked_at = [x for x in there if named is None or x in named]
+    there = [x for x in there if named is None or x in named]
     with np.errstate(all="ignore"):
-        parts = [_element(frame, asked, series, *x) for x in looked_at]
-        main = [means if len(means.at) else register for register, means in parts]
-        when = periods(frame, main, None, tz=zone, start=start, end=end, naive=asked.tz)
-        s, e = ints(when.starts), ints(when.ends)
-        of = Inputs(frame, demand_source(frame, None, "auto"), zone, main, s, e, asked)
+        whole = [_pair(frame, key, series, given) for key in there]
+        main = [p.demand if len(p.demand.at) else p.register for p in whole]
+        s, e = periods(frame, main, None, tz=zone, start=start, end=end, naive=given.tz)
+        of = Inputs(frame, demand_source(frame, None, "auto"), zone, main, s, e, given)
         span = (int(s[0]), int(e[-1])) if len(s) else (0, 0)
         near = {k: _clip(x, *span) for k, x in series.items()}
-        found = [
-            dict[str, Any](
-                zip(("meter", *COLUMNS), (x.meter, x.element, look.__name__, *row), strict=True)
-            )
-            for key, (register, _) in zip(looked_at, parts, strict=True)
-            for x in [_evidence(of, key, _cut(register, *span), near, refused, present)]
-            for look in FINDINGS
-            for row in look(x)
-        ]
-    return _table(of, found if detail else _merged(found))
+        found = []
+        for pair in whole:
+            # The steps that reach into the span are as they were in the whole column.
+            c = pair.register.cut(*span)
+            edges = (int(c.t[0]), int(c.t[-1])) if len(c.t) else span
+            register = replace(c, series=_clip(pair.register.series, *edges))
+            x = _evidence(of, replace(pair, register=register), near, refused, present)
+            key = (pair.meter, pair.element)
+            found += [(*key, look.__name__, *row) for look in FINDINGS for row in look(x)]
+    made = pd.DataFrame(found, columns=["meter", *COLUMNS])
+    made = made if detail else _merged(made)
+    for k in ("start", "end"):
+        made[k] = local(np.array(made[k], dtype=np.int64), of.tz)
+    made = made.astype({"count": np.int64, "kwh_at_risk": np.float64})
+    return made if of.several else made[list(COLUMNS)]
 
 
 def _read(frame: pd.DataFrame) -> tuple[Found, Counter[str]]:
@@ -176,41 +373,30 @@ def _elements(frame: pd.DataFrame, series: Found, refused: Mapping[str, int]) ->
     return sorted({*kept, *bad}, key=lambda k: (k[0] or "", len(k[1]), k[1]))
 
 
-def _element(
-    frame: pd.DataFrame, asked: VerbKeywords, series: Found, meter: str | None, element: str
-) -> tuple[Cumulative, Cumulative]:
+def _pair(frame: pd.DataFrame, key: Element, series: Found, given: VerbKeywords) -> Pair:
     """An element's register and means, both as whole columns; blank where there is none."""
-    rules = resolve(asked.registers, meter, element, naive_zone(frame, asked.tz))
-    blank = Series(meter, element, MEAN, NONE, np.empty(0), NONE, NONE)
-    demand = series.get((MEAN, meter, element), blank)
-    means = means_of(demand, rules, asked)
-    return register_of(series.get((REGISTER, meter, element), blank), rules, means), means
+    own = {t: x for t in (REGISTER, MEAN) if (x := series.get((t, *key))) is not None}
+    return pair_of(key, own, given, naive_zone(frame, given.tz))
 
 
 def _evidence(
-    of: Inputs,
-    key: Element,
-    register: Cumulative,
-    series: Found,
-    refused: Mapping[str, int],
-    now: int | None,
+    of: Inputs, pair: Pair, series: Found, refused: Mapping[str, int], now: int | None
 ) -> Evidence:
-    meter, element = key
-    asked = of.keywords
-    _, means = _element(of.frame, asked, series, meter, element)
-    main, other = (means, register) if len(means.at) else (register, None)
+    meter, element = pair.meter, pair.element
+    means = _pair(of.frame, (meter, element), series, of.keywords).demand
+    main, other = (means, pair.register) if len(means.at) else (pair.register, None)
     times = [x.t for (_, m, _), x in series.items() if m == meter and len(x.t)]
     return Evidence(
-        meter=meter,
-        element=element,
-        interval=of.interval(register),
-        rules=resolve(asked.registers, meter, element, naive_zone(of.frame, asked.tz)),
-        register=register,
+        interval=pair.interval,
+        rules=pair.rules,
+        register=pair.register,
         means=means,
         channels={
             (t, name): x
             for (t, m, name), x in series.items()
-            if m == meter and t in {"A", "V", "dPF"} and name != element == _letter(name)
+            if (m, name.rstrip("0123456789")) == (meter, element)
+            and t in {"A", "V", "dPF"}
+            and name != element
         },
         power_factor=series.get(("dPF", meter, element)),
         holes=holes_of(of, main, other),
@@ -221,10 +407,6 @@ def _evidence(
     )
 
 
-def _letter(channel: str) -> str:
-    return channel.rstrip("0123456789")
-
-
 def _clip(x: Series, low: int, high: int) -> Series:
     """The readings from one instant to another, both included."""
     keep, marked = (x.t >= low) & (x.t <= high), (x.mark_t >= low) & (x.mark_t <= high)
@@ -233,34 +415,11 @@ def _clip(x: Series, low: int, high: int) -> Series:
     )
 
 
-def _cut(c: Cumulative, low: int, high: int) -> Cumulative:
-    """The steps that lie in a span or reach into it as they were in the whole column."""
-    made = c.cut(low, high)
-    edges = (int(made.t[0]), int(made.t[-1])) if len(made.t) else (low, high)
-    return replace(made, series=_clip(c.series, *edges))
-
-
-def _merged(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Findings of one name and element as one."""
-    groups: dict[Any, list[dict[str, Any]]] = {}
-    for x in found:
-        groups.setdefault((x["meter"], x["element"], x["finding"]), []).append(x)
-    return [
-        group[0]
-        | {
-            "start": min(x["start"] for x in group),
-            "end": max(x["end"] for x in group),
-            "count": sum(x["count"] for x in group),
-            "severity": max((x["severity"] for x in group), key=SEVERITIES.index),
-            "kwh_at_risk": pd.Series([x["kwh_at_risk"] for x in group]).sum(min_count=1),
-        }
-        for group in groups.values()
-    ]
-
-
-def _table(of: Inputs, found: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    made = pd.DataFrame(found, columns=["meter", *COLUMNS])
-    for k in ("start", "end"):
-        made[k] = local(np.array([x[k] for x in found], dtype=np.int64), of.tz)
-    made = made.astype({"count": np.int64, "kwh_at_risk": np.float64})
-    return made if of.several else made[list(COLUMNS)]
+def _merged(found: pd.DataFrame) -> pd.DataFrame:
+    """Findings of one name and element as one, the worst severity of them."""
+    found = found.assign(severity=found["severity"].map(SEVERITIES.index))
+    by = found.groupby(["meter", "element", "finding"], sort=False, dropna=False)
+    made = by.agg({"start": "min", "end": "max", "count": "sum", "severity": "max"})
+    made["kwh_at_risk"] = by["kwh_at_risk"].sum(min_count=1)
+    made["severity"] = np.array(SEVERITIES, dtype=object)[made["severity"].astype(int)]
+    return made.reset_index()[["meter", *COLUMNS]]

@@ -6,8 +6,6 @@ that fits gives the signature.
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +14,17 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, CoverageWarning, warn
 from dentframe.metering.attrs import is_several, time_index
-from dentframe.metering.cumulative import share
+from dentframe.metering.cumulative import NAT
 from dentframe.metering.registers import RegisterRules
 from dentframe.metering.series import meter_by_meter
 from dentframe.times.periods import verb_zone
-from dentframe.times.ranges import ints, local
+from dentframe.times.ranges import local
+from dentframe.verbs.demand_window import Pair, need_both, pairs
 from dentframe.verbs.inputs import VerbKeywords, periods
-from dentframe.verbs.pairs import Pair, need_both, pairs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dentframe.metering.series import Bools, Floats, Ints
     from dentframe.times.periods import Freq
     from dentframe.times.ranges import Zone
@@ -204,22 +204,11 @@ SIGNATURES: tuple[str, ...] = (*(name for name, _ in _CAUSES), UNEXPLAINED)
 
 
 COLUMNS = (
-    "period",
-    "start",
-    "end",
-    "element",
-    "register",
-    "demand",
-    "residual",
-    "ratio",
-    "relative",
-    "at_gaps",
-    "coverage",
-    "signature",
-)
+    "period", "start", "end", "element", "register", "demand", "residual", "ratio", "relative",
+    "at_gaps", "coverage", "signature",
+)  # fmt: skip
 
 _DEFAULT_RULES = RegisterRules()
-_NAT = np.iinfo(np.int64).min
 
 
 def reconcile(
@@ -301,37 +290,28 @@ def reconcile(
     >>> bool(abs(found["relative"].item()) < 0.01)
     True
     """
-    asked = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
-    _check_tolerance(tolerance)
-    need_both(frame, "reconcile")
-    zone = verb_zone(time_index(frame).tz, asked.tz, freq)
-    found = pairs(frame, asked)
-    refused = " ".join(p.register.refusal for p in found if p.register.refusal)
-    if refused:
-        warn(refused, CoverageWarning)
-    series = [c for p in found for c in (p.register, p.demand)]
-    when = periods(frame, series, freq, tz=zone, start=start, end=end, naive=asked.tz)
-    s, e = ints(when.starts), ints(when.ends)
-    meters = meter_by_meter(found, lambda p: p.meter)
-    rows = [row for meter in meters for row in _rows(meter, s, e, tolerance)]
-    return _table(rows, zone, with_meter=is_several(frame))
-
-
-def _check_tolerance(tolerance: float) -> None:
+    given = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
     if not 0 <= tolerance < 1:
         raise ConfigError(
             f"Cannot use tolerance={tolerance!r}: it is a share from 0 to below 1, e.g. 0.02."
         )
-
-
-def _rows(meter: Sequence[Pair], s: Ints, e: Ints, tolerance: float) -> list[dict[str, Any]]:
-    """Rows of one meter, by period, then element."""
-    atoms = [_atoms(p, s, e) for p in meter]
-    return [
-        {"meter": p.meter, "period": int(s[k]), **_row(p, a, k, tolerance)}
-        for k in range(len(s))
-        for p, a in zip(meter, atoms, strict=True)
-    ]
+    need_both(frame, "reconcile")
+    zone = verb_zone(time_index(frame).tz, given.tz, freq)
+    found = pairs(frame, given)
+    refused = " ".join(p.register.refusal for p in found if p.register.refusal)
+    if refused:
+        warn(refused, CoverageWarning)
+    series = [c for p in found for c in (p.register, p.demand)]
+    s, e = periods(frame, series, freq, tz=zone, start=start, end=end, naive=given.tz)
+    rows = []
+    for meter in meter_by_meter(found, lambda p: p.meter):
+        atoms = [_atoms(p, s, e) for p in meter]
+        both = list(zip(meter, atoms, strict=True))
+        rows += [_row(p, a, k, tolerance) for k in range(len(s)) for p, a in both]
+    made = pd.DataFrame(rows, columns=["meter", *COLUMNS])
+    for name in ("period", "start", "end"):
+        made[name] = local(made[name].to_numpy(dtype=np.int64), zone)
+    return made if is_several(frame) else made[list(COLUMNS)]
 
 
 @dataclass(frozen=True)
@@ -378,9 +358,10 @@ def _atoms(pair: Pair, s: Ints, e: Ints) -> _Atoms:
     t = np.sort(t[(t >= low) & (t <= high)], kind="stable")
     t = t[np.diff(t, prepend=low - 1) > 0]
     a = t[:-1]
-    counted = np.diff(pair.register.covered_at(t)) > 0
-    both = counted & (np.diff(pair.demand.covered_at(t)) > 0)
-    step = pair.register.where(a)
+    counted = np.diff(pair.register.edges(t).covered) > 0
+    both = counted & (np.diff(pair.demand.edges(t).covered) > 0)
+    step, rises = pair.register.where(a), np.diff(pair.register.readings)
+    rises = rises[rises > _ZERO]
     lacking = np.bincount(step[counted & ~both], minlength=1 + int(step.max(initial=0)))
     return _Atoms(
         t=t,
@@ -390,7 +371,7 @@ def _atoms(pair: Pair, s: Ints, e: Ints) -> _Atoms:
         both=both,
         step=step,
         at_gap=lacking[step] > 0,
-        resolution=_resolution(pair.register.readings),
+        resolution=float(rises.min()) if len(rises) else 0.0,
         s=s,
         e=e,
         first=np.searchsorted(a, s, side="left"),
@@ -402,19 +383,20 @@ def _row(pair: Pair, atoms: _Atoms, k: int, tolerance: float) -> dict[str, Any]:
     of = _compared(pair.register.t, atoms, k)
     length = np.diff(atoms.t)[of]
     found = _evidence(pair, atoms, of)
-    there = len(length) > 0
-    covered, span = length[atoms.both[of]].sum(), length.sum()
+    there, whole = len(length) > 0, found.register or np.nan
     return {
-        "start": int(atoms.t[of.start]) if there else _NAT,
-        "end": int(atoms.t[of.stop]) if there else _NAT,
+        "meter": pair.meter,
+        "period": int(atoms.s[k]),
+        "start": int(atoms.t[of.start]) if there else NAT,
+        "end": int(atoms.t[of.stop]) if there else NAT,
         "element": pair.element,
         "register": found.register,
         "demand": found.demand,
         "residual": found.residual,
-        "ratio": _by(found.demand, found.register),
-        "relative": _by(found.residual, found.register),
+        "ratio": found.demand / whole,
+        "relative": found.residual / whole,
         "at_gaps": found.at_gaps,
-        "coverage": float(share(np.array([covered]), np.array([span]))[0]),
+        "coverage": float(length[atoms.both[of]].sum() / max(length.sum(), 1)),
         "signature": signature(found, tolerance),
     }
 
@@ -431,10 +413,6 @@ def _compared(register: Ints, atoms: _Atoms, k: int) -> slice:
     if first < last and atoms.at_gap[last - 1] and register[end + 1] > atoms.e[k]:
         last = int(np.searchsorted(atoms.step, end, side="left"))
     return slice(first, max(first, last))
-
-
-def _by(part: float, whole: float) -> float:
-    return part / whole if whole else np.nan
 
 
 def _evidence(pair: Pair, atoms: _Atoms, of: slice) -> Evidence:
@@ -469,17 +447,3 @@ def _falls(pair: Pair, atoms: _Atoms, of: slice) -> tuple[Floats, Floats]:
     where = first - 1 + np.flatnonzero(d < 0)
     demand = pair.demand.energy_at(at[where + 1]) - pair.demand.energy_at(at[where])
     return -d[d < 0], demand
-
-
-def _resolution(readings: Floats) -> float:
-    rises = np.diff(readings)
-    rises = rises[rises > 1e-9]
-    return float(rises.min()) if len(rises) else 0.0
-
-
-def _table(rows: Sequence[dict[str, Any]], zone: dt.tzinfo, *, with_meter: bool) -> pd.DataFrame:
-    names = ("meter", *COLUMNS) if with_meter else COLUMNS
-    made = pd.DataFrame({n: [row[n] for row in rows] for n in names})
-    for name in ("period", "start", "end"):
-        made[name] = local(made[name].to_numpy(dtype=np.int64), zone)
-    return made

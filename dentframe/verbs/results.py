@@ -1,12 +1,10 @@
-"""The module turns figures of elements into frames, and warns once of what is not recorded."""
+"""Figures of elements become frames here, and one warning names what is not recorded."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,22 +12,24 @@ import pandas as pd
 
 from dentframe.errors import CoverageWarning, ReadingWarning, by, warn
 from dentframe.frame.quantify import quantify
-from dentframe.metering.attrs import SCHEMA, is_several, meters_of
-from dentframe.metering.cumulative import STATUSES, Cumulative, first_covered, jumps
-from dentframe.metering.figures import COLUMNS, Figures, table
+from dentframe.metering.attrs import SCHEMA, meters_of
+from dentframe.metering.cumulative import (
+    NAT,
+    STATUSES,
+    Cumulative,
+    first_covered,
+    jumps,
+)
 from dentframe.metering.registers import HOUR, MINUTE
 from dentframe.metering.series import Ints, element_columns, names
 from dentframe.times.ranges import local, stamp
 from dentframe.verbs.elements import elements_asked
-from dentframe.verbs.inputs import Source, interval_of
-from dentframe.wire import units as _units
-from dentframe.wire.columns import ELEMENT, Column
+from dentframe.wire.columns import ATTRS, ELEMENT, Column
 from dentframe.wire.topics import TOPICS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from dentframe.metering.series import Floats
+    from dentframe.verbs.energy import Figures
     from dentframe.verbs.inputs import Inputs
 
 
@@ -38,9 +38,35 @@ REBLOCKED, EXPORT = "reblocked", "export"
 that mean; its element feeds back.
 """
 MISSING = STATUSES.index("missing")
+COLUMNS = (
+    "start", "end", "element", "energy", "coverage", "status", "lo", "hi", "readings", "expected",
+    "source", "open_at", "open_reading", "close_at", "close_reading", "imported", "exported",
+    "flags",
+)  # fmt: skip
+"""The columns of ``energy(detail=True)``, after `meter` where the frame has several."""
+CORRECTED = ("raw", "agreed")
+"""Those that follow where corrections bear on an element."""
+_ENERGIES = ("energy", "lo", "hi", "open_reading", "close_reading", "imported", "exported")
+_INSTANTS = {"period", "at", "start", "end", "open_at", "close_at"}
+_NEAR = 60 * MINUTE
+_NEVER = np.iinfo(np.int64).max
+SURPRISING_KW = {"register": 2_000.0, "demand": 20_000.0}
+"""Above it a user is told, where no greatest power judged the step [kW]."""
 
 
-def by_element(of: Inputs, values: Sequence[Floats], index: pd.Index) -> pd.DataFrame:
+def by_letter(elements: Iterable[str]) -> list[str]:
+    """The letters of elements, each once, ``Z`` before ``AA``."""
+    return sorted({*elements}, key=lambda x: (len(x), x))
+
+
+def by_element(
+    of: Inputs,
+    values: Sequence[Floats],
+    index: pd.Index,
+    *,
+    label: Callable[[str], str] = str,
+    shown: Sequence[tuple[str | None, str]] | None = None,
+) -> pd.DataFrame:
     """A figure per element as columns ``A, C, E``, over (meter, index) in a frame of several.
 
     Parameters
@@ -51,17 +77,47 @@ def by_element(of: Inputs, values: Sequence[Floats], index: pd.Index) -> pd.Data
         Each of the index's length.
     index : pandas.Index
         What the rows are, e.g. the periods.
+    label : callable
+        From an element's letter to its column.
+    shown : sequence of (meter, element), optional
+        What has a place among several meters; by default their series.
     """
     if not of.several:
-        columns = {c.element: x for c, x in zip(of.series, values, strict=True)}
-        return pd.DataFrame(columns, index=index)
+        data = np.array(values).reshape(len(values), len(index)).T
+        return pd.DataFrame(data, index, [label(c.element) for c in of.series], copy=False)
     by_key = {(c.meter, c.element): x for c, x in zip(of.series, values, strict=True)}
+    meters = of.meters if shown is None else sorted({m or "" for m, _ in shown})
     blank = np.full(len(index), np.nan)
-    letters = sorted({c.element for c in of.series}, key=lambda x: (len(x), x))
-    meters = of.meters
-    data = {x: np.concatenate([by_key.get((m, x), blank) for m in meters]) for x in letters}
+    columns = {
+        label(x): np.concatenate([blank[:0], *(by_key.get((m, x), blank) for m in meters)])
+        for x in by_letter(x for _, x in shown or by_key)
+    }
     both = pd.MultiIndex.from_product([meters, index], names=["meter", index.name])
-    return pd.DataFrame(data, index=both)
+    return pd.DataFrame(columns, index=both)
+
+
+def by_column(
+    columns: Mapping[str | None, Mapping[tuple[Any, ...], Floats]], index: pd.Index, *levels: str
+) -> pd.DataFrame:
+    """Arrays by meter and labels of several levels as a frame, over (meter, index) of several.
+
+    Parameters
+    ----------
+    columns : mapping of meter to mapping of label to ndarray
+        The meter is None in a frame that has no level of them.
+    index : pandas.Index
+        What the rows are.
+    *levels : str
+        The names of the labels' levels.
+    """
+    parts = {}
+    for meter, arrays in columns.items():
+        labels = pd.MultiIndex.from_tuples(list(arrays), names=levels)
+        made = pd.DataFrame(dict(enumerate(arrays.values())), index)
+        parts[meter] = made.set_axis(labels, axis=1)
+    if None in parts or not parts:
+        return parts.get(None, pd.DataFrame())
+    return pd.concat(parts, names=["meter", index.name])
 
 
 def periods_index(of: Inputs) -> pd.DatetimeIndex:
@@ -69,15 +125,43 @@ def periods_index(of: Inputs) -> pd.DatetimeIndex:
     return local(of.s, of.tz).rename("time")
 
 
-def flag_tuples(bits: Iterable[int], extra: Iterable[Sequence[str]]) -> list[tuple[str, ...]]:
-    """Sorted flag names of each figure, those without a bit included."""
-    return [
-        tuple(sorted({*names(b), *more})) if more else names(b)
-        for b, more in zip(bits, extra, strict=True)
-    ]
+def wide(
+    of: Inputs, values: Sequence[Floats], s: Ints, ends: Ints, meter: str | None = None
+) -> pd.DataFrame:
+    """Period start to one column per element, e.g. ``Energy/Elm/A``; in pint as the input is.
+
+    Parameters
+    ----------
+    of : Inputs
+        Its series, one per array of `values`.
+    values : sequence of ndarray
+        All over the same periods.
+    s, ends : ndarray of int64
+        What the rows are called by, and where the periods end [us UTC].
+    meter : str, optional
+        The one to show; by default all of the frame. A meter's missing elements are NaN.
+    """
+    there = None
+    if of.several:
+        topics = of.source.topics
+        letters = [c.id for _, c in element_columns(of.frame, topics)]
+        every = [(m, x) for m in meters_of(of.frame) for x in letters]
+        there = elements_asked(of.frame, topics, of.keywords.elements) or every
+        there = there if meter is None else [(meter, x) for _, x in there]
+    made = by_element(of, values, local(s, of.tz).rename("time"), label=label_of(of), shown=there)
+    made.attrs = attrs_of(of.source.result, ends if len(values) else None)
+    return quantify(made) if in_pint(of) else made
 
 
-_INSTANTS = {"period", "at", "start", "end"}
+def label_of(of: Inputs) -> Callable[[str], str]:
+    """What makes the wire name of an element's result."""
+    return lambda element: Column(of.source.result, ELEMENT, element).wire
+
+
+def in_pint(of: Inputs) -> bool:
+    """Whether the columns that answer have pint dtypes."""
+    pint = [hasattr(x, "units") for x in of.frame.dtypes]
+    return any(pint) and any(pint[i] for i, _ in element_columns(of.frame, of.source.topics))
 
 
 def rows_of(
@@ -85,6 +169,7 @@ def rows_of(
     parts: Sequence[tuple[Cumulative, dict[str, Any]]],
     columns: Sequence[str],
     *,
+    order: str = "period",
     across: bool = False,
 ) -> pd.DataFrame:
     """Figures as rows: by meter, period, element and rank, as every verb of rows has them.
@@ -98,30 +183,126 @@ def rows_of(
         as a position in `STATUSES`, flags as bits; ``told`` may list flags that are no bits.
     columns : sequence of str
         The columns, after ``meter`` where the frame has several.
+    order : str
+        The array by which the rows of a meter are ordered, before element and rank.
     across : bool
         Whether meters stand side by side: elements go by full ids, and no column names the meter.
     """
     named = of.several and not across
-    names = [*(["meter"] if named else []), *columns]
+    columns = [*(["meter"] if named else []), *columns]
     if not parts:
-        return pd.DataFrame(columns=names)
+        return pd.DataFrame(columns=columns)
+    which = np.repeat(np.arange(len(parts)), [len(x["flags"]) for _, x in parts])
     data = {k: np.concatenate([x[k] for _, x in parts]) for k in parts[0][1] if k != "told"}
-    which = np.repeat(np.arange(len(parts)), [len(x["period"]) for _, x in parts])
     meters = pd.factorize(np.array([str(c.meter) if named else "" for c, _ in parts]))[0][which]
-    order = np.lexsort((data.get("rank", which), which, data["period"], meters))
-    data = {k: x[order] for k, x in data.items()}
-    more = [f for _, x in parts for f in x.get("told") or [()] * len(x["period"])]
-    elements = [c.name if across and of.several else c.element for c, _ in parts]
+    rows = np.lexsort((data.get("rank", which), which, data[order], meters))
+    data, which = {k: x[rows] for k, x in data.items()}, which[rows]
+    told = [f for _, x in parts for f in x.get("told") or [()] * len(x["flags"])]
+    bits = zip(data["flags"].tolist(), rows, strict=True)
+    of_parts = {
+        "meter": [c.meter for c, _ in parts],
+        "element": [c.name if across and of.several else c.element for c, _ in parts],
+        "source": [c.source for c, _ in parts],
+    }
     return pd.DataFrame(
         {
+            **{k: np.array(x, dtype=object)[which] for k, x in of_parts.items()},
             **data,
             **{k: local(x, of.tz) for k, x in data.items() if k in _INSTANTS},
-            "meter": np.array([c.meter for c, _ in parts], dtype=object)[which[order]],
-            "element": np.array(elements, dtype=object)[which[order]],
             "status": np.array(STATUSES, dtype=object)[data["status"]],
-            "flags": flag_tuples(data["flags"].tolist(), [more[i] for i in order]),
+            "flags": [tuple(sorted((*names(b), *told[i]))) for b, i in bits],
         }
-    )[names]
+    )[columns]
+
+
+def detail_of(f: Figures, interval: int) -> dict[str, Any]:
+    """All columns of `detail` that are numbers or instants, as arrays of shape (periods,)."""
+    withheld = np.isnan(f.energy)
+    bounds, split = f.of.bounds(f.s, f.e), f.of.split(f.s, f.e)
+    lo, hi, imported, exported = (np.where(withheld, np.nan, x) for x in (*bounds, *split))
+    raw, agreed = f.energy, np.zeros(len(f.energy))
+    if f.of.corrected is not None:
+        raw, measured = (x.energy(f.s, f.e) for x in (f.of.corrected.raw, f.of.corrected.measured))
+        agreed = f.energy - measured
+    return {
+        "start": f.starts,
+        "end": f.ends,
+        "energy": f.energy,
+        "coverage": f.coverage,
+        "status": f.status,
+        "lo": lo,
+        "hi": hi,
+        "readings": f.of.readings_in(f.s, f.e),
+        "expected": expected(f.s, f.e, interval),
+        **_brackets(f),
+        "imported": imported,
+        "exported": exported,
+        "flags": f.flags,
+        "raw": raw,
+        "agreed": agreed,
+    }
+
+
+def expected(s: Ints, e: Ints, interval: int) -> Ints:
+    """How many readings each period should have, a half rounded up."""
+    return (2 * (e - s) + interval) // (2 * interval)
+
+
+def _brackets(f: Figures) -> dict[str, Any]:
+    """The readings at or around the edges; a mean shows no register, so only their times."""
+    at = f.of.at
+    opens = np.searchsorted(at, f.s, side="right") - 1
+    closes = np.searchsorted(at, f.e, side="left")
+    found: dict[str, Any] = {}
+    for name, found_at in (("open", opens), ("close", closes)):
+        there = (found_at >= 0) & (found_at < len(at))
+        k = found_at[there]
+        when, value = np.full(len(there), NAT), np.full(len(there), np.nan)
+        when[there] = at[k]
+        if f.of.source == "register":
+            value[there] = f.of.readings[k]
+            for at_exchange, closing in f.of.closings.items() if name == "close" else ():
+                value[when == at_exchange] = closing
+        found[f"{name}_at"], found[f"{name}_reading"] = when, value
+    return found
+
+
+def detail_rows(
+    of: Inputs,
+    parts: Sequence[tuple[Cumulative, dict[str, Any]]],
+    columns: Sequence[str] = COLUMNS,
+    order: str = "start",
+    *,
+    across: bool = False,
+) -> pd.DataFrame:
+    """The rows of ``energy(detail=True)``; with the raw figure where an element is corrected."""
+    if any(c.corrected is not None for c, _ in parts):
+        columns = (*columns, *CORRECTED)
+    rows = rows_of(of, parts, columns, order=order, across=across)
+    if parts:
+        rows.attrs = attrs_of(of.source.result)
+    if not parts or not in_pint(of):
+        return rows
+    label = label_of(of)
+    wired = quantify(rows[list(_ENERGIES)].rename(columns=label))
+    return rows.assign(**{k: wired[label(k)] for k in _ENERGIES})
+
+
+def attrs_of(topic: str, ends: Ints | None = None) -> dict[Hashable | None, Any]:
+    """The attrs of a result: its unit and, of periods that follow each other, where they end.
+
+    Parameters
+    ----------
+    topic : str
+        Of the result.
+    ends : ndarray of int64, optional
+        Of the periods [us UTC]. The index tells where each but the last one ends, as long as
+        there are as many rows as periods.
+    """
+    told: dict[str, Any] = {"schema": SCHEMA, "units": {topic: TOPICS[topic].unit}}
+    if ends is not None and len(ends):
+        told |= {"until": stamp(int(ends[-1])).isoformat(), "periods": len(ends)}
+    return {ATTRS: told}
 
 
 def warn_of_coverage(
@@ -147,160 +328,32 @@ def warn_of_coverage(
     more : str
         Where each of them can be seen.
     """
-    poor = rows[rows["status"] != STATUSES[0]]
-    if accepted or poor.empty:
+    poor = rows.iloc[:0] if accepted else rows[rows["status"] != STATUSES[0]]
+    if poor.empty:
         return
     several = [f"{m}_" for m in poor["meter"]] if "meter" in poor else [""] * len(poor)
-    names = [f"{m}{e}" for m, e in zip(several, poor["element"], strict=True)]
+    elements = [f"{m}{e}" for m, e in zip(several, poor["element"], strict=True)]
     flags = list(poor["flags"]) if "flags" in poor else [()] * len(poor)
     rank = poor["status"].map(STATUSES.index).to_numpy()
     i = int(np.lexsort((poor["coverage"], -rank))[0])
     first, counts = poor.iloc[i], Counter(poor["status"])
     told = ", ".join(f"{counts[x]} {x}" for x in reversed(STATUSES) if counts[x])
     why = f" ({', '.join(flags[i])})" if flags[i] else ""
-    jumped = {n for n, f in zip(names, flags, strict=True) if "unexplained_jump" in f}
+    jumped = {n for n, f in zip(elements, flags, strict=True) if "unexplained_jump" in f}
     known = remedies(c for c in series if c.refusal or jumped & {c.name, c.element})
     warn(
         f"{len(poor)} of {len(rows)} {what} are not wholly recorded ({told}); the worst is "
-        f"{names[i]} from {first['period']:%Y-%m-%d %H:%M}: {first['status']}, coverage "
+        f"{elements[i]} from {first['period']:%Y-%m-%d %H:%M}: {first['status']}, coverage "
         f"{first['coverage']:.4g}{why}. {known}{more}"
         + by("; min_coverage= accepts or withholds them without this warning.", "."),
         CoverageWarning,
     )
 
 
-_ENERGIES = ("energy", "lo", "hi", "open_reading", "close_reading", "imported", "exported")
-_NEAR = 60 * MINUTE
-_NEVER = np.iinfo(np.int64).max
-SURPRISING_KW = {"register": 2_000.0, "demand": 20_000.0}
-"""Above it a user is told, where no greatest power judged the step [kW]."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """How figures become a frame: its grammar, zone and representation follow the input.
-
-    Attributes
-    ----------
-    frame : pandas.DataFrame
-        The input.
-    asked : Source
-        What the figures answer.
-    tz : tzinfo
-        The zone of the instants.
-    interval : object
-        The caller's interval, for the readings to expect.
-    elements : object
-        The elements that the caller names: only they, and their meters, are shown.
-    """
-
-    frame: pd.DataFrame
-    asked: Source
-    tz: dt.tzinfo
-    interval: Any
-    elements: Any = None
-
-    def label(self, element: str) -> str:
-        """The wire name of one element's result."""
-        return Column(self.asked.result, ELEMENT, element).wire
-
-    @property
-    def _shown(self) -> list[tuple[str | None, str]]:
-        """The elements that have a place in a wide result, as (meter, element)."""
-        named = elements_asked(self.frame, self.asked.topics, self.elements)
-        if named is not None:
-            return named
-        columns = element_columns(self.frame, self.asked.topics)
-        return [(m, c.id) for m in meters_of(self.frame) for _, c in columns]
-
-    @property
-    def in_pint(self) -> bool:
-        """Whether the columns that answer have pint dtypes."""
-        dtypes = list(self.frame.dtypes)
-        found = element_columns(self.frame, self.asked.topics)
-        return any(hasattr(dtypes[i], "units") for i, _ in found)
-
-    def wide(
-        self, found: Sequence[Figures], s: Ints, meters: Sequence[str | None] | None = None
-    ) -> pd.DataFrame:
-        """Period start to one column per element; a meter's missing elements are NaN.
-
-        Parameters
-        ----------
-        found : sequence of Figures
-            All over the same periods.
-        s : ndarray of int64
-            Period starts [us UTC].
-        meters : sequence of str, optional
-            The meters to show; by default all of the frame.
-        """
-        times = local(s, self.tz).rename("time")
-        until = found[0].ends if found else None
-        if not is_several(self.frame):
-            names = [self.label(f.of.element) for f in found]
-            values = np.array([f.energy for f in found]).reshape(len(found), len(times)).T
-            return self._dressed(pd.DataFrame(values, times, names, copy=False), until)
-        meters = sorted({m or "" for m, _ in self._shown}) if meters is None else meters
-        by_key = {(f.of.meter, f.of.element): f.energy for f in found}
-        blank = np.full(len(s), np.nan)
-        letters = sorted({x for _, x in self._shown}, key=lambda x: (len(x), x))
-        parts = {x: [by_key.get((m, x), blank) for m in meters] for x in letters}
-        columns = {self.label(x): np.concatenate([blank[:0], *p]) for x, p in parts.items()}
-        index = pd.MultiIndex.from_product([meters, times], names=["meter", "time"])
-        return self._dressed(pd.DataFrame(columns, index=index), until)
-
-    def joined(self, parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
-        """The frames of several meters as one."""
-        if len(parts) == 1:
-            return parts[0]
-        whole = pd.concat(parts) if parts else self.wide([], np.empty(0, dtype=np.int64))
-        whole.attrs = attrs_of(self.asked.result)
-        return whole
-
-    def detail(self, found: Sequence[Figures]) -> pd.DataFrame:
-        """One row per (meter,) period and element."""
-        several = is_several(self.frame)
-        how = {"with_meter": several, "corrected": any(f.of.corrected is not None for f in found)}
-        parts = []
-        for meter, group in groupby(found, key=lambda f: f.of.meter):
-            parts.append(table(list(group), interval_of(self.interval, meter), self.tz, **how))
-        if not parts:
-            return pd.DataFrame(columns=[*(["meter"] if several else []), *COLUMNS])
-        rows = pd.concat(parts, ignore_index=True)
-        rows.attrs = attrs_of(self.asked.result)
-        return self._details_in_pint(rows) if self.in_pint else rows
-
-    def _details_in_pint(self, rows: pd.DataFrame) -> pd.DataFrame:
-        wired = quantify(rows[list(_ENERGIES)].rename(columns=self.label))
-        return rows.assign(**{k: wired[self.label(k)] for k in _ENERGIES})
-
-    def _dressed(self, result: pd.DataFrame, ends: Ints | None) -> pd.DataFrame:
-        result.attrs = attrs_of(self.asked.result, ends)
-        return quantify(result) if self.in_pint else result
-
-
-def attrs_of(topic: str, ends: Ints | None = None) -> dict[Hashable | None, Any]:
-    """The attrs of a result: its unit and, of periods that follow each other, where they end.
-
-    Parameters
-    ----------
-    topic : str
-        Of the result.
-    ends : ndarray of int64, optional
-        Of the periods [us UTC]. The index tells where each but the last one ends, as long as
-        there are as many rows as periods.
-    """
-    told: dict[str, Any] = {"schema": SCHEMA, "units": {topic: TOPICS[topic].unit}}
-    if ends is not None and len(ends):
-        told |= {"until": stamp(int(ends[-1])).isoformat(), "periods": len(ends)}
-    return {_units.ATTRS: told}
-
-
 def warn_of_figures(found: Sequence[Figures], tz: dt.tzinfo) -> None:
     """Warn once of all energy figures that are not recorded, as `warn_of_coverage`."""
     if not any(f.status.any() for f in found):
         return
-    near = any(_unbracketed(f) for f in found if f.status.any())
     data = {k: np.concatenate([getattr(f, k) for f in found]) for k in ("coverage", "status")}
     rows = {
         "element": np.repeat([f.of.name for f in found], [len(f.s) for f in found]),
@@ -310,17 +363,19 @@ def warn_of_figures(found: Sequence[Figures], tz: dt.tzinfo) -> None:
         "flags": [names(b) for f in found for b in f.flags.tolist()],
     }
     more = by("detail=True tells each one", "--detail tells each one")
-    if near:
+    if any(_unbracketed(f) for f in found if f.status.any()):
         how = by(": read with bracket=True", ", and the meter has no reading right beside them")
         more = f"The first or last minutes of the span lie outside the readings{how}. {more}"
     warn_of_coverage(pd.DataFrame(rows), "energy figures", [f.of for f in found], more=more)
 
 
-def max_kw_of(name: str) -> str:
-    """How the greatest power of an element is stated."""
-    return by(
-        f'RegisterRules(max_kw={{"{name}": ...}})', f"--max-kw {name}=KW, or in a file for --site"
-    )
+def _unbracketed(f: Figures) -> bool:
+    """Whether the span's head or tail lacks less than an hour, which bracketing rows would give."""
+    if len(f.of.at) == 0 or len(f.s) == 0:
+        return False
+    head = first_covered(f.of) - int(f.s[0])
+    tail = int(f.e[-1]) - int(f.of.at[-1])
+    return 0 < head <= _NEAR or 0 < tail <= _NEAR
 
 
 def remedies(series: Iterable[Cumulative]) -> str:
@@ -334,7 +389,11 @@ def remedies(series: Iterable[Cumulative]) -> str:
             at, _, kwh = max(withheld, key=lambda x: abs(x[2]))
             told.append(
                 f"{c.name} jumps by {kwh:,.1f} kWh from {stamp(at)}, which is not taken for use: "
-                f"{max_kw_of(c.name)} would tell. "
+                + by(
+                    f'RegisterRules(max_kw={{"{c.name}": ...}})',
+                    f"--max-kw {c.name}=KW, or in a file for --site",
+                )
+                + " would tell. "
             )
     return "".join(told)
 
@@ -377,17 +436,7 @@ def warn_of_power(series: Sequence[Cumulative], s: Ints, e: Ints, tz: dt.tzinfo)
             )
 
 
-def _unbracketed(f: Figures) -> bool:
-    """Whether the span's head or tail lacks less than an hour, which bracketing rows would give."""
-    if len(f.of.at) == 0 or len(f.s) == 0:
-        return False
-    head = first_covered(f.of) - int(f.s[0])
-    tail = int(f.e[-1]) - int(f.of.at[-1])
-    return 0 < head <= _NEAR or 0 < tail <= _NEAR
-
-
 def divided(above: Floats, below: Floats) -> Floats:
     """A ratio, NaN where what it is divided by is not above 0."""
-    out = np.full(len(above), np.nan)
-    np.divide(above, below, out=out, where=below > 0)
-    return out
+    out: Floats = np.full(len(above), np.nan)
+    return np.divide(above, below, out=out, where=below > 0)

@@ -5,7 +5,6 @@ Between two samples the value is taken to change evenly: straight lines between 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,19 +13,19 @@ import pandas as pd
 from dentframe.errors import (
     KindError,
     RangeError,
-    UnknownMeterError,
     UnknownTopicError,
-    did_you_mean,
 )
 from dentframe.frame import select as selection
 from dentframe.metering.attrs import is_several, span_of, time_index
 from dentframe.metering.corrections import samples as scaled_samples
 from dentframe.metering.cumulative import share
 from dentframe.metering.registers import check_elements, resolve
-from dentframe.metering.series import Series, _series, numbers, rows
+from dentframe.metering.series import NONE, Series, numbers, rows, usable
 from dentframe.times.periods import build, parse_freq, verb_zone
-from dentframe.times.ranges import ints, local, zone
+from dentframe.times.ranges import ints, local
+from dentframe.verbs.elements import elements_named
 from dentframe.verbs.inputs import (
+    MEAN,
     VerbKeywords,
     asked_bounds,
     check_share,
@@ -34,46 +33,42 @@ from dentframe.verbs.inputs import (
     naive_zone,
     warn_of_spacing,
 )
-from dentframe.verbs.results import warn_of_coverage
+from dentframe.verbs.results import by_column, warn_of_coverage
 from dentframe.wire import columns as _columns
-from dentframe.wire import units as _units
-from dentframe.wire.columns import Column, parse
+from dentframe.wire.columns import Column, parse, sort_key
 from dentframe.wire.topics import TOPICS, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dentframe.metering.registers import RegisterRules
     from dentframe.metering.series import Floats, Ints
     from dentframe.times.periods import Freq
     from dentframe.times.ranges import Zone
 
 
-def _ok(x: Series, w: int) -> Any:
-    return 2 * np.diff(x.t) <= 3 * w
+def _mean(x: Series, s: Ints, e: Ints, interval: int) -> tuple[Floats, Ints]:
+    """The mean under the straight lines between samples of each period, and its covered time [us].
 
-
-def covered_until(x: Series, at: Ints, w: int) -> Ints:
-    """Time between samples up to each instant [us]."""
+    Over a spacing of more than one and a half of the interval nothing is assumed.
+    """
     if len(x.t) < 2:
-        return np.zeros(len(at), dtype=np.int64)
-    ok, spacing = _ok(x, w), np.diff(x.t)
-    total = np.concatenate(([0], np.cumsum(np.where(ok, spacing, 0))))
-    i = np.clip(np.searchsorted(x.t, at, side="right") - 1, 0, len(x.t) - 2)
-    into = np.clip(at - x.t[i], 0, spacing[i])
-    return np.asarray(total[i] + np.where(ok[i], into, 0))
+        return np.full(len(s), np.nan), np.zeros(len(s), dtype=np.int64)
+    spacing, v = np.diff(x.t), x.values
+    known = 2 * spacing <= 3 * interval
+    lengths = np.where(known, spacing, 0)
+    time = np.concatenate(([0], np.cumsum(lengths)))
+    area = np.concatenate(([0.0], np.cumsum((v[1:] + v[:-1]) / 2 * lengths)))
 
+    def until(at: Ints) -> tuple[Floats, Ints]:
+        i = np.clip(np.searchsorted(x.t, at, side="right") - 1, 0, len(x.t) - 2)
+        into = np.where(known[i], np.clip(at - x.t[i], 0, spacing[i]), 0)
+        reached = v[i] + (v[i + 1] - v[i]) * (into / spacing[i])
+        return area[i] + (v[i] + reached) / 2 * into, time[i] + into
 
-def integral(x: Series, at: Ints, w: int) -> Floats:
-    """Area under the straight lines between samples, up to each instant [unit x us]."""
-    if len(x.t) < 2:
-        return np.zeros(len(at))
-    ok, spacing, v = _ok(x, w), np.diff(x.t), x.values
-    total = np.concatenate(([0.0], np.cumsum(np.where(ok, (v[1:] + v[:-1]) / 2 * spacing, 0.0))))
-    i = np.clip(np.searchsorted(x.t, at, side="right") - 1, 0, len(x.t) - 2)
-    into = np.clip(at - x.t[i], 0, spacing[i])
-    reached = v[i] + (v[i + 1] - v[i]) * (into / spacing[i])
-    return np.asarray(total[i] + np.where(ok[i], (v[i] + reached) / 2 * into, 0.0))
+    (low, begun), (high, ended) = until(s), until(e)
+    return np.divide(
+        high - low, ended - begun, out=np.full(len(s), np.nan), where=ended > begun
+    ), ended - begun
 
 
 def weighted(x: Series, kw: Series | None, s: Ints, e: Ints) -> Floats:
@@ -202,44 +197,39 @@ def stats(
     >>> float(stats(amperes, "A")[("A/Ch/A1", "mean")].iloc[0])
     22.5
     """
-    keywords = VerbKeywords.of(frame, site, tz, corrections=corrections)
-    tz, rules = keywords.tz, keywords.registers
+    given = VerbKeywords.of(frame, site, tz, start, end, corrections=corrections)
     check_share(min_coverage)
     kind = _check_kind(frame, topic)
-    local_zone = verb_zone(time_index(frame).tz, tz, freq)
-    near = naive_zone(frame, tz)
-    found = _corrected(_of_elements(frame, samples(frame, topic), elements), rules, near)
+    zone = verb_zone(time_index(frame).tz, given.tz, freq)
+    found, several = samples(frame, topic), is_several(frame)
+    there = [(x.meter, c.element or c.id) for x, c in found]
+    named = elements_named(there, elements, several=several) or there
+    kept = [x for x, key in zip(found, there, strict=True) if key in named]
+    found = _corrected(kept, frame, given)
     warn_of_spacing([x for x, _ in found], interval)
-    s, e = _periods(frame, [x for x, _ in found], freq, local_zone, start, end, tz)
-    weights = _weights(frame, rules, near) if kind == "ratio" else None
-    made = [_figures(x, c, s, e, interval, weights) for x, c in found]
-    _warn(made, s, local_zone, accepted=min_coverage is not None)
-    return _frame(frame, made, local(s, local_zone).rename("time"), min_coverage)
-
-
-def _of_elements(
-    frame: pd.DataFrame, found: list[tuple[Series, Column]], elements: Any
-) -> list[tuple[Series, Column]]:
-    """The series of the elements asked for, their channels included."""
-    if elements is None or (isinstance(elements, str) and elements == "all"):
-        return found
-    several = is_several(frame)
-    letters = [c.element or c.id for _, c in found]
-    full = [f"{x.meter}_{y}" for (x, _), y in zip(found, letters, strict=True)]
-    listed = [elements] if isinstance(elements, str) else [str(x) for x in elements]
-    known = list(dict.fromkeys(full if several else letters))
-    for name in listed:
-        if name not in {*full, *known}:
-            raise UnknownMeterError(
-                f"Cannot use element {name!r}: this frame has {', '.join(known)}"
-                f"{did_you_mean(name, known)}"
-            )
-    asked = set(listed)
-    return [
-        pair
-        for pair, letter, name in zip(found, letters, full, strict=True)
-        if name in asked or (letter in asked and not several)
-    ]
+    s, e = _periods(frame, [x for x, _ in found], freq, zone, given)
+    weights = {}
+    if kind == "ratio" and MEAN in selection.topics(frame):
+        power = _corrected(samples(frame, MEAN), frame, given)
+        weights = {(x.meter, c.scope, c.id): x for x, c in power}
+    columns: dict[str | None, dict[tuple[Any, ...], Floats]] = {}
+    rows = []
+    for x, c in found:
+        mean, covered = _mean(x, s, e, interval_of(interval, x.meter))
+        if kind == "ratio":
+            mean = weighted(x, weights.get((x.meter, c.scope, c.id)), s, e)
+        coverage, (least, greatest) = share(covered, e - s), extremes(x, s, e)
+        low = coverage < (min_coverage or 0.0)
+        figures = (np.where(low, np.nan, y) for y in (mean, least, greatest))
+        labels = ((c.label, name) for name in STATISTICS)
+        of_meter = columns.setdefault(x.meter if several else None, {})
+        of_meter |= zip(labels, (*figures, coverage), strict=True)
+        state = np.select([coverage <= 0, coverage < 1], ["missing", "partial"], "recorded")
+        row = {"element": c.id, "period": local(s, zone), "coverage": coverage, "status": state}
+        rows.append(pd.DataFrame(row | ({} if x.meter is None else {"meter": x.meter})))
+    told = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame({"status": []})
+    warn_of_coverage(told, "statistics", accepted=min_coverage is not None)
+    return by_column(columns, local(s, zone).rename("time"), "column", "statistic")
 
 
 def _check_kind(frame: pd.DataFrame, topic: str) -> str:
@@ -253,7 +243,7 @@ def _check_kind(frame: pd.DataFrame, topic: str) -> str:
             f"e.g. stats('A', {topic!r})."
         )
     label = next(x for x in _columns.wire_columns(frame.columns) if parse(x).topic == topic)
-    kind = kind_of(topic, _units.unit_text(frame, label))
+    kind = kind_of(topic, _columns.unit_text(frame, label))
     if kind not in {"sample", "ratio"}:
         raise KindError(f"Cannot compute statistics of {topic!r}: {_INSTEAD[kind]}")
     return kind
@@ -261,124 +251,41 @@ def _check_kind(frame: pd.DataFrame, topic: str) -> str:
 
 def samples(frame: pd.DataFrame, topic: str) -> list[tuple[Series, Column]]:
     """Every series of a topic, channels and elements, meter by meter."""
-    labels = enumerate(frame.columns)
-    wanted = [(i, parse(x)) for i, x in labels if _columns.is_wire(x) and parse(x).topic == topic]
-    wanted.sort(key=lambda x: _columns.sort_key(x[1]))
-    values = [(c, _numbers(frame, i, c)) for i, c in wanted]
-    return [(_series(m, c, v), c) for m in rows(frame) for c, v in values]
+    labels = ((i, parse(x)) for i, x in enumerate(frame.columns) if _columns.is_wire(x))
+    columns = sorted((x for x in labels if x[1].topic == topic), key=lambda x: sort_key(x[1]))
+    values = [
+        numbers(frame, i, c)
+        if topic in TOPICS
+        else frame.iloc[:, i].to_numpy(dtype=np.float64, na_value=np.nan)
+        for i, c in columns
+    ]
+    pairs = [(c, v) for (_, c), v in zip(columns, values, strict=True)]
+    return [(usable(m, c, v), c) for m in rows(frame) for c, v in pairs]
 
 
 def _corrected(
-    found: list[tuple[Series, Column]], rules: RegisterRules, tz: Zone
+    found: list[tuple[Series, Column]], frame: pd.DataFrame, given: VerbKeywords
 ) -> list[tuple[Series, Column]]:
     """The series times the factors of their elements."""
-    if not rules.corrections:
+    if not given.registers.corrections:
         return found
     names = [(x.meter, c.element or c.id) for x, c in found]
-    check_elements(rules, names)
+    check_elements(given.registers, names)
+    near = naive_zone(frame, given.tz)
     return [
-        (scaled_samples(x, resolve(rules, *name, tz)), c)
+        (scaled_samples(x, resolve(given.registers, *name, near)), c)
         for (x, c), name in zip(found, names, strict=True)
     ]
 
 
-def _numbers(frame: pd.DataFrame, position: int, column: Column) -> Floats:
-    if column.topic in TOPICS:
-        return numbers(frame, position, column)
-    return frame.iloc[:, position].to_numpy(dtype=np.float64, na_value=np.nan)
-
-
 def _periods(
-    frame: pd.DataFrame,
-    found: Sequence[Series],
-    freq: Freq,
-    tz: Any,
-    start: Any,
-    end: Any,
-    naive: Zone,
+    frame: pd.DataFrame, found: Sequence[Series], freq: Freq, tz: Any, given: VerbKeywords
 ) -> tuple[Ints, Ints]:
-    low, high = asked_bounds(frame, start, end, naive)
+    low, high = asked_bounds(frame, given.start, given.end, given.tz)
     there = ((x.meter, int(x.t[0]), int(x.t[-1])) for x in found if len(x.t))
     first, last = span_of(frame, there)
     a, b = (first if low is None else low), (last if high is None else high)
     if a is None or b is None or a >= b:
-        none = np.empty(0, dtype=np.int64)
-        return none, none
-    when = build(freq, a, b, zone(tz), cut_start=low is not None, cut_end=high is not None)
+        return NONE, NONE
+    when = build(freq, a, b, tz, cut_start=low is not None, cut_end=high is not None)
     return ints(when.starts), ints(when.ends)
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """One column's statistics; arrays of shape (periods,)."""
-
-    meter: str | None
-    column: Column
-    mean: Floats
-    min: Floats
-    max: Floats
-    coverage: Floats
-
-
-def _weights(frame: pd.DataFrame, rules: RegisterRules, tz: Zone) -> dict[Any, Series]:
-    if "DemandkW" not in selection.topics(frame):
-        return {}
-    found = _corrected(samples(frame, "DemandkW"), rules, tz)
-    return {(x.meter, c.scope, c.id): x for x, c in found}
-
-
-def _figures(
-    x: Series, c: Column, s: Ints, e: Ints, interval: Any, weights: dict[Any, Series] | None
-) -> Statistics:
-    w = interval_of(interval, x.meter)
-    area = integral(x, e, w) - integral(x, s, w)
-    covered = covered_until(x, e, w) - covered_until(x, s, w)
-    mean = np.full(len(s), np.nan)
-    np.divide(area, covered, out=mean, where=covered > 0)
-    if weights is not None:
-        mean = weighted(x, weights.get((x.meter, c.scope, c.id)), s, e)
-    least, greatest = extremes(x, s, e)
-    return Statistics(x.meter, c, mean, least, greatest, share(covered, e - s))
-
-
-def _warn(made: Sequence[Statistics], s: Ints, tz: Any, *, accepted: bool) -> None:
-    state = [np.where(x.coverage >= 1, "recorded", "partial") for x in made]
-    state = [np.where(x.coverage <= 0, "missing", y) for x, y in zip(made, state, strict=True)]
-    parts = [
-        pd.DataFrame(
-            {
-                **({} if x.meter is None else {"meter": x.meter}),
-                "element": x.column.id,
-                "period": local(s, tz),
-                "coverage": x.coverage,
-                "status": y,
-            }
-        )
-        for x, y in zip(made, state, strict=True)
-        if len(s)
-    ]
-    if parts:
-        warn_of_coverage(pd.concat(parts, ignore_index=True), "statistics", accepted=accepted)
-
-
-def _frame(
-    frame: pd.DataFrame, made: Sequence[Statistics], times: pd.Index, least: float | None
-) -> pd.DataFrame:
-    several = is_several(frame)
-    meters = list(dict.fromkeys(x.meter for x in made))
-    parts = {m: _of_meter([x for x in made if x.meter == m], times, least) for m in meters}
-    if not several or not parts:
-        return next(iter(parts.values()), pd.DataFrame(index=frame.index[:0]))
-    return pd.concat(parts, names=["meter", "time"])
-
-
-def _of_meter(made: Sequence[Statistics], times: pd.Index, least: float | None) -> pd.DataFrame:
-    columns: dict[tuple[str, str], Floats] = {}
-    for x in made:
-        low = np.zeros(len(times), bool) if least is None else x.coverage < least
-        for name in STATISTICS:
-            values = getattr(x, name)
-            shown = values if name == "coverage" else np.where(low, np.nan, values)
-            columns[x.column.label, name] = shown
-    labels = pd.MultiIndex.from_tuples(list(columns), names=["column", "statistic"])
-    return pd.DataFrame(dict(enumerate(columns.values())), index=times).set_axis(labels, axis=1)

@@ -6,19 +6,121 @@ It tells what one pass over the rows tells; `gaps` and `quality` look closer.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from dentframe.cards import Card
 from dentframe.frame import select as selection
-from dentframe.metering.attrs import time_index
-from dentframe.verbs.gaps import RowCounts, row_counts
-from dentframe.wire.columns import CHANNEL, ELEMENT
+from dentframe.metering.attrs import is_several, spans, time_index
+from dentframe.metering.series import Ints, Rows, rows
+from dentframe.wire.columns import CHANNEL, ELEMENT, is_wire, wire_columns
 from dentframe.wire.topics import RESULTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+_LATE = 1.5  # times the interval: a longer spacing is a gap, as the cache judges it too
+
+
+@dataclass(frozen=True)
+class RowCounts:
+    """The rows of one meter, those outside the range that was read left out.
+
+    Attributes
+    ----------
+    t : ndarray of int64
+        Distinct instants, rising [us].
+    counts : dict
+        Wire column to the number of its readings; a meter among several has only columns
+        with a reading, for the others need not be its own.
+    repeated : int
+        Rows that repeat an instant.
+    start, end : int or None
+        The half-open range that was read [us], as far as the frame tells it.
+    """
+
+    t: Ints
+    counts: dict[str, int]
+    repeated: int
+    start: int | None
+    end: int | None
+
+    @property
+    def interval(self) -> int:
+        """The median spacing [us]; 0 below two rows."""
+        return int(np.median(np.diff(self.t))) if len(self.t) > 1 else 0
+
+    @property
+    def expected(self) -> int:
+        """How many rows the span should have."""
+        if not self.interval:
+            return len(self.t)
+        start = self.t[0] - self.interval if self.start is None else self.start
+        end = self.t[-1] if self.end is None else self.end
+        return max(round(int(end - start) / self.interval), len(self.t))
+
+    @property
+    def lacks(self) -> list[int]:
+        """What is missing of each gap between rows and at the ends of the range [us]."""
+        if not self.interval:
+            return []
+        first = self.t[0] if self.start is None else min(self.start, self.t[0])
+        last = self.t[-1] if self.end is None else self.end
+        steps = np.diff(np.r_[first - self.interval, self.t, last])
+        return [int(x) - self.interval for x in steps[steps > _LATE * self.interval]]
+
+    def there(self, labels: Sequence[str]) -> int:
+        """How many readings some columns have."""
+        return sum(self.counts.get(x, 0) for x in labels)
+
+    def due(self, labels: Sequence[str]) -> int:
+        """How many readings some columns should have."""
+        return self.expected * sum(x in self.counts for x in labels)
+
+    def blank(self, labels: Sequence[str]) -> int:
+        """Cells without a reading in rows that came, of columns that have any."""
+        return sum(len(self.t) - n for n in (self.counts.get(x, 0) for x in labels) if n)
+
+
+def row_counts(frame: pd.DataFrame) -> list[RowCounts]:
+    """The rows of each meter, meters in the order of their names.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns over time, or over (meter, time), shape (readings, columns).
+
+    Raises
+    ------
+    RangeError
+        Where rows have no time.
+    """
+    labels = wire_columns(frame.columns)
+    filled = frame.loc[:, [is_wire(x) for x in frame.columns]].notna().to_numpy()
+    several, believed = is_several(frame), spans(frame)
+    return [_counted(of, labels, filled, believed[of.meter], several) for of in rows(frame)]
+
+
+def _counted(
+    of: Rows,
+    labels: Sequence[str],
+    filled: npt.NDArray[np.bool_],
+    span: tuple[int | None, int | None],
+    several: bool,
+) -> RowCounts:
+    cells = filled[of.order]
+    repeated = len(cells) - len(of.t)
+    if of.first is not None and len(of.first):
+        cells = np.logical_or.reduceat(cells, of.first, axis=0)
+    inside = slice(*(None if x is None else int(np.searchsorted(of.t, x)) for x in span))
+    sums = cells[inside].sum(axis=0).tolist()
+    counts = {x: n for x, n in zip(labels, sums, strict=True) if n or not several}
+    return RowCounts(of.t[inside], counts, repeated, *span)
 
 
 _NAMED = 6

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
-from dentframe.metering import blocks
 from dentframe.metering.registers import HOUR, RegisterRules
 from dentframe.times.ranges import local
 from dentframe.times.schedule import HOLIDAY, Schedule, Window
+from dentframe.verbs import demand as blocks
 from dentframe.verbs.inputs import VerbKeywords, check_share
 from dentframe.verbs.profile import block_inputs, working_days
 from dentframe.verbs.results import attrs_of, divided, warn_of_coverage

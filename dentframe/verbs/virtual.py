@@ -12,7 +12,6 @@ register less another one is no register. Each part counts only while all parts 
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,26 +24,34 @@ from dentframe.errors import ConfigError, KindError, UnknownMeterError, did_you_
 from dentframe.frame.quantify import quantify
 from dentframe.frame.select import check_read, elements
 from dentframe.metering.attrs import time_index
-from dentframe.metering.cumulative import STATUSES, from_means, share, status
-from dentframe.metering.figures import COLUMNS, NAT, Figures, check_edges, expected, figures
-from dentframe.metering.registers import MINUTE, RegisterRules
-from dentframe.metering.series import NONE, Flag, Series, names, rows
+from dentframe.metering.cumulative import NAT, share, status, totals
+from dentframe.metering.registers import RegisterRules, full_name
+from dentframe.metering.series import Flag, rows
 from dentframe.times.periods import verb_zone
-from dentframe.times.ranges import ints, local
-from dentframe.verbs.elements import keyed
+from dentframe.verbs.elements import Element, keyed, without_readings
+from dentframe.verbs.energy import Figures, figures
 from dentframe.verbs.inputs import (
-    Source,
+    EDGES,
+    Inputs,
     VerbKeywords,
+    check_one_of,
     check_share,
     energy_source,
-    interval_of,
     periods,
     series_of,
     warn_of_spacing,
 )
-from dentframe.verbs.peaks import covered_pieces
-from dentframe.verbs.results import Result, attrs_of, warn_of_coverage
-from dentframe.wire.columns import ELEMENT, Column, split_element
+from dentframe.verbs.peaks import covered_pieces, outside
+from dentframe.verbs.results import (
+    attrs_of,
+    detail_rows,
+    expected,
+    in_pint,
+    label_of,
+    periods_index,
+    warn_of_coverage,
+)
+from dentframe.wire.columns import split_element
 
 if TYPE_CHECKING:
     from dentframe.metering.series import Ints
@@ -70,7 +77,6 @@ _ALLOWED = (
     "if need be ('0.5*A')."
 )
 _DEFAULT_RULES = RegisterRules()
-_ENERGIES = ("energy", "lo", "hi", "open_reading", "close_reading", "imported", "exported")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _TINY = 1e-9
 """Differences of floats below this are no negative residual [kWh]."""
@@ -223,10 +229,10 @@ def virtual(
     >>> float(virtual(pd.DataFrame(columns, index=t), {"Rest": "A - B"}).iloc[0, 0])
     20.0
     """
-    asked = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag)
-    check_edges(edges)
+    keywords = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    check_one_of("edges", edges, EDGES)
     check_share(min_coverage)
-    zone = verb_zone(time_index(frame).tz, asked.tz, freq)
+    zone = verb_zone(time_index(frame).tz, keywords.tz, freq)
     formulas = _formulas(frame, meters)
     answer = energy_source(frame, topic, source)
     if answer.result != "Energy":
@@ -235,32 +241,35 @@ def virtual(
             "add up unless they have one power factor. Compute energy(topic=...) of each element."
         )
     used = {key for parts in formulas.values() for _, key in parts}
-    series = {k: c for k, c in keyed(series_of(frame, answer, asked)).items() if k in used}
+    series = {k: c for k, c in keyed(series_of(frame, answer, keywords)).items() if k in used}
     for c in series.values():
         if c.refusal:
             raise KindError(c.refusal)
     warn_of_spacing((c.series for c in series.values()), interval)
-    bounds = {"start": start, "end": end, "naive": asked.tz}
-    when = periods(frame, list(series.values()), freq, tz=zone, **bounds)
-    s, e = ints(when.starts), ints(when.ends)
-    of = {k: series[k] if k in series else _blank(k, answer) for k in used}
-    found = {k: figures(c, s, e, edges=edges) for k, c in of.items()}
+    bounds = {"start": start, "end": end, "naive": keywords.tz}
+    s, e = periods(frame, list(series.values()), freq, tz=zone, **bounds)
+    of = Inputs(frame, answer, zone, list(series.values()), s, e, keywords)
+    found = {k: figures(series.get(k) or without_readings(*k), s, e, edges=edges) for k in used}
     sums = [
-        _summed(name, [(w, found[k]) for w, k in parts], s, e, interval)
+        (without_readings(None, name), _summed([(w, found[k]) for w, k in parts], of))
         for name, parts in formulas.items()
     ]
-    for x in sums if min_coverage is not None else []:
+    for _, x in sums if min_coverage is not None else []:
         low = x["coverage"] < min_coverage
         x |= {k: np.where(low, np.nan, x[k]) for k in ("energy", "lo", "hi")}
-    rows = _detail(sums, zone)
-    told = rows.rename(columns={"start": "period"})
-    warn_of_coverage(told, "figures of virtual meters", accepted=detail or min_coverage is not None)
-    made = rows if detail else _wide(sums, zone)
-    return _in_pint(made) if Result(frame, answer, zone, interval).in_pint else made
+    rows = detail_rows(of, sums, across=True)
+    told, accepted = rows.rename(columns={"start": "period"}), detail or min_coverage is not None
+    warn_of_coverage(told, "figures of virtual meters", accepted=accepted)
+    if detail:
+        return rows
+    label = label_of(of)
+    columns = {label(name): x["energy"] for name, (_, x) in zip(formulas, sums, strict=True)}
+    made = pd.DataFrame(columns, index=periods_index(of))
+    made.attrs = attrs_of(answer.result, e)
+    return quantify(made) if in_pint(of) else made
 
 
-Key = tuple[str | None, str]
-Parts = list[tuple[float, Key]]
+Parts = list[tuple[float, Element]]
 
 
 def _formulas(frame: pd.DataFrame, meters: Mapping[str, str]) -> dict[str, Parts]:
@@ -270,7 +279,7 @@ def _formulas(frame: pd.DataFrame, meters: Mapping[str, str]) -> dict[str, Parts
             f"Cannot compute virtual meters from {meters!r}: name at least one, "
             'e.g. {"Common": "A - B"}.'
         )
-    there = _elements(frame)
+    there = [(m.meter, x) for m in rows(frame) for x in elements(frame)]
     for name in meters:
         _check_name(name, there)
     return {
@@ -279,16 +288,7 @@ def _formulas(frame: pd.DataFrame, meters: Mapping[str, str]) -> dict[str, Parts
     }
 
 
-def _elements(frame: pd.DataFrame) -> list[Key]:
-    """Every element that the frame could have, by meter."""
-    return [(m.meter, x) for m in rows(frame) for x in elements(frame)]
-
-
-def _full(key: Key) -> str:
-    return key[1] if key[0] is None else f"{key[0]}_{key[1]}"
-
-
-def _check_name(name: Any, there: Sequence[Key]) -> None:
+def _check_name(name: Any, there: Sequence[Element]) -> None:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ConfigError(
             f"Cannot name a virtual meter {name!r}: use letters, digits and underscores, and "
@@ -300,12 +300,12 @@ def _check_name(name: Any, there: Sequence[Key]) -> None:
         raise ConfigError(f"Cannot name a virtual meter {name!r}: {why}. Use e.g. 'Common'.")
 
 
-def _key(term: Term, name: str, there: Sequence[Key]) -> Key:
+def _key(term: Term, name: str, there: Sequence[Element]) -> Element:
     """The element that a term names."""
     meter, element = _address(term.name, there)
     found = [k for k in there if k[1] == element and (meter is None or k[0] in {None, meter})]
     if not found:
-        known = [_full(k) for k in there]
+        known = [full_name(*k) for k in there]
         raise UnknownMeterError(
             f"Cannot compute virtual meter {name!r}: {term.name!r} at position {term.position} "
             f"of its formula is no element of this frame, which has "
@@ -314,57 +314,55 @@ def _key(term: Term, name: str, there: Sequence[Key]) -> Key:
     if len(found) > 1:
         raise ConfigError(
             f"Cannot compute virtual meter {name!r}: {term.name!r} at position {term.position} of "
-            f"its formula may be any of {', '.join(_full(k) for k in found)}. Use the full id."
+            f"its formula may be any of {', '.join(full_name(*k) for k in found)}. Use the full id."
         )
     return found[0]
 
 
-def _address(text: str, there: Sequence[Key]) -> Key:
+def _address(text: str, there: Sequence[Element]) -> Element:
     if text in {x for _, x in there}:
         return None, text
     meter, _, element = text.rpartition("_")
     return meter or None, element
 
 
-def _blank(key: Key, answer: Source) -> Any:
-    """An element of which there is no reading at all."""
-    return from_means(Series(*key, answer.topics[0], NONE, np.empty(0), NONE, NONE), 15 * MINUTE)
-
-
-def _summed(
-    name: str, parts: Sequence[tuple[float, Figures]], s: Ints, e: Ints, interval: Any
-) -> dict[str, Any]:
+def _summed(parts: Sequence[tuple[float, Figures]], of: Inputs) -> dict[str, Any]:
     """The signed sum of parts while none of them is uncovered, by columns of `detail`."""
+    s, e, n = of.s, of.e, len(of.s)
     period, a, b = _lost([f for _, f in parts])
     lost = np.clip(b, s[period], e[period]) - np.clip(a, s[period], e[period])
-    joint = e - s - _total(lost, period, len(s))
-    energy, lo, hi = (np.zeros(len(s)) for _ in range(3))
-    flags = np.zeros(len(s), dtype=np.int64)
+    joint = e - s - totals(lost, period, n)
+    energy, lo, hi = (np.zeros(n) for _ in range(3))
+    flags = np.zeros(n, dtype=np.int64)
     for factor, f in parts:
-        first, last, own = _outside(a, b, period, f.s, f.e)
-        joint[_total(last - first, own, len(s)) == 0] = 0
-        energy += factor * _total(f.of.energy(first, last), own, len(s))
-        bounds = [factor * _total(x, own, len(s)) for x in f.of.bounds(first, last)]
+        first, last, own = outside(a, b, period, f.s, f.e)
+        joint[totals(last - first, own, n) == 0] = 0
+        energy += factor * totals(f.of.energy(first, last), own, n)
+        bounds = [factor * totals(x, own, n) for x in f.of.bounds(first, last)]
         lo, hi = lo + np.minimum(*bounds), hi + np.maximum(*bounds)
         np.bitwise_or.at(flags, own, f.of.edges(first).flags | f.of.edges(last).flags)
         flags |= f.flags
     energy, lo, hi = (np.where(joint > 0, x, np.nan) for x in (energy, lo, hi))
     flags |= np.where(energy < -_TINY, int(Flag.NEGATIVE_RESIDUAL), 0)
     sources = {f.of.source for _, f in parts if len(f.of.at)}
-    readings, due = _fewest([f for _, f in parts], interval)
+    readings = np.stack([f.of.readings_in(f.s, f.e) for _, f in parts])
+    due = np.stack([expected(f.s, f.e, of.interval(f.of)) for _, f in parts])
+    lacking_most = (readings / np.maximum(due, 1)).argmin(axis=0), np.arange(n)
+    coverage, nothing = share(joint, e - s), np.full(n, np.nan)
     return {
+        **dict.fromkeys(("open_at", "close_at"), np.full(n, NAT)),
+        **dict.fromkeys(("open_reading", "close_reading", "imported", "exported"), nothing),
         "start": s,
         "end": e,
-        "element": name,
         "energy": energy,
-        "coverage": share(joint, e - s),
-        "status": status(share(joint, e - s), flags),
+        "coverage": coverage,
+        "status": status(coverage, flags),
         "lo": lo,
         "hi": hi,
-        "readings": readings,
-        "expected": due,
-        "source": sources.pop() if len(sources) == 1 else "mixed",
-        "flags": [names(b) for b in flags.tolist()],
+        "readings": readings[lacking_most],
+        "expected": due[lacking_most],
+        "source": np.full(n, sources.pop() if len(sources) == 1 else "mixed", dtype=object),
+        "flags": flags,
     }
 
 
@@ -373,7 +371,7 @@ def _lost(parts: Sequence[Figures]) -> tuple[Ints, Ints, Ints]:
 
     A part is asked between its own edges alone: what lies outside them is no loss.
     """
-    found = [_outside(*covered_pieces(f.of, f.s, f.e), f.s, f.e) for f in parts]
+    found = [outside(*covered_pieces(f.of, f.s, f.e), f.s, f.e) for f in parts]
     a, b, period = (np.concatenate(x) for x in zip(*found, strict=True))
     at, period = np.concatenate((a, b)), np.concatenate((period, period))
     opens = np.repeat([1, -1], len(a))
@@ -381,61 +379,3 @@ def _lost(parts: Sequence[Figures]) -> tuple[Ints, Ints, Ints]:
     last = np.flatnonzero(np.cumsum(opens[order]) == 0)
     first = np.concatenate(([0], last[:-1] + 1))[: len(last)]
     return period[order][first], at[order][first], at[order][last]
-
-
-def _outside(a: Ints, b: Ints, period: Ints, s: Ints, e: Ints) -> tuple[Ints, Ints, Ints]:
-    """What disjoint stretches leave of their periods: starts, ends and periods, in order."""
-    each = np.arange(len(s))
-    low, high = s[period], e[period]
-    starts = np.concatenate((s, np.clip(b, low, high)))
-    ends = np.concatenate((np.clip(a, low, high), e))
-    starts = starts[np.argsort(np.concatenate((each, period)), kind="stable")]
-    of_end = np.concatenate((period, each))
-    order = np.argsort(of_end, kind="stable")
-    some = ends[order] > starts
-    return starts[some], ends[order][some], of_end[order][some]
-
-
-def _total(values: Any, period: Ints, n: int) -> Any:
-    total = np.zeros(n, dtype=values.dtype)
-    np.add.at(total, period, values)
-    return total
-
-
-def _fewest(parts: Sequence[Figures], interval: Any) -> tuple[Ints, Ints]:
-    """Readings and expected readings of the part that lacks most, in each period."""
-    readings = np.stack([f.of.readings_in(f.s, f.e) for f in parts])
-    due = np.stack([expected(f.s, f.e, interval_of(interval, f.of.meter)) for f in parts])
-    worst = (readings / np.maximum(due, 1)).argmin(axis=0)
-    every = np.arange(readings.shape[1])
-    return readings[worst, every], due[worst, every]
-
-
-def _label(name: str) -> str:
-    return Column("Energy", ELEMENT, name).wire
-
-
-def _wide(sums: Sequence[dict[str, Any]], zone: dt.tzinfo) -> pd.DataFrame:
-    times = local(sums[0]["start"], zone).rename("time")
-    made = pd.DataFrame({_label(x["element"]): x["energy"] for x in sums}, index=times)
-    made.attrs = attrs_of("Energy", sums[0]["end"])
-    return made
-
-
-def _detail(sums: Sequence[dict[str, Any]], zone: dt.tzinfo) -> pd.DataFrame:
-    """Rows by period, then virtual meter."""
-    made = pd.concat([pd.DataFrame(x) for x in sums])
-    made = made.sort_values("start", kind="stable", ignore_index=True).assign(open_at=NAT)
-    made = made.assign(close_at=NAT).reindex(columns=list(COLUMNS))
-    for k in ("start", "end", "open_at", "close_at"):
-        made[k] = local(made[k].to_numpy(), zone)
-    made["status"] = np.array(STATUSES, dtype=object)[made["status"]]
-    made.attrs = attrs_of("Energy")
-    return made
-
-
-def _in_pint(made: pd.DataFrame) -> pd.DataFrame:
-    if "energy" not in made:
-        return quantify(made)
-    wired = quantify(made[list(_ENERGIES)].rename(columns=_label))
-    return made.assign(**{k: wired[_label(k)] for k in _ENERGIES})

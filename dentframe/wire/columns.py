@@ -1,15 +1,25 @@
-"""A column name is taken apart here: ``"A/Ch/A1"`` becomes a `Column`, and back.
+"""A column's name is taken apart here, ``"A/Ch/A1"`` into a `Column`, and its unit is looked up.
 
 A name the grammar does not know is kept readable as it is: ``V/Ph/L1-L2``, ``kVARHNet/Elm/A``
-and ``Foo`` all parse, and print as they came.
+and ``Foo`` all parse, and print as they came. Units are pint's, by its application registry. They
+go through a whitelist, because pint reads ``PF`` as petafarad; kVAh and kvarh get dimensions of
+their own, so that kWh + kVAh raises.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
+
+from dentframe.errors import ReadingWarning, UnitError, warn
+from dentframe.wire.topics import TOPICS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 ELEMENT = "Elm"
 CHANNEL = "Ch"
@@ -40,7 +50,7 @@ class Column:
     id: str = ""
     unit: str | None = None
 
-    @property
+    @cached_property
     def element(self) -> str | None:
         """The element's letter, or None where the name does not tell."""
         if self.scope == ELEMENT:
@@ -53,7 +63,7 @@ class Column:
         """The channel's name (``"A1"``), or None where the column is no channel."""
         return self.id if self.scope == CHANNEL else None
 
-    @property
+    @cached_property
     def wire(self) -> str:
         """The name as the wire spells it, without a unit."""
         return "/".join(p for p in (self.topic, self.scope, self.id) if p)
@@ -121,3 +131,231 @@ def split_element(name: str) -> tuple[str, str | None]:
     """
     match = _ELEMENT_ID.match(name)
     return (match["meter"], match["element"]) if match else (name, None)
+
+
+ATTRS = "dentcloud"
+
+WIRE_UNITS: dict[str, str] = {
+    "kWh": "kilowatt_hour",
+    "Wh": "watt_hour",
+    "MWh": "megawatt_hour",
+    "kVAh": "kilovolt_ampere_hour",
+    "kvarh": "kilovolt_ampere_reactive_hour",
+    "kVARh": "kilovolt_ampere_reactive_hour",
+    "kVARH": "kilovolt_ampere_reactive_hour",
+    "kW": "kilowatt",
+    "W": "watt",
+    "MW": "megawatt",
+    "kVA": "kilovolt_ampere",
+    "VA": "volt_ampere",
+    "kvar": "kilovolt_ampere_reactive",
+    "kVAR": "kilovolt_ampere_reactive",
+    "A": "ampere",
+    "V": "volt",
+    "Hz": "hertz",
+    "dPF": "dimensionless",
+    "aPF": "dimensionless",
+    "PF": "dimensionless",
+    "": "dimensionless",
+    "1": "dimensionless",
+}
+_SYMBOLS: dict[str, str] = {}
+for _symbol, _name in WIRE_UNITS.items():
+    _SYMBOLS.setdefault(_name, _symbol)
+_SYMBOLS["dimensionless"] = "1"
+
+_DEFINITIONS = {
+    "volt_ampere_hour": "volt_ampere_hour = [apparent_energy] = VAh",
+    "volt_ampere_reactive": "volt_ampere_reactive = volt * ampere = var",
+    "volt_ampere_reactive_hour": "volt_ampere_reactive_hour = [reactive_energy] = varh",
+}
+
+
+def registry() -> Any:
+    """The application's pint registry, with what metering needs and pint lacks.
+
+    Only missing units are defined, and nothing is replaced: the registry belongs to the user.
+    """
+    import pint
+
+    ureg: Any = pint.get_application_registry()  # type: ignore[no-untyped-call]
+    for name, definition in _DEFINITIONS.items():
+        if name not in ureg:
+            ureg.define(definition)
+    return ureg
+
+
+def define_units() -> None:
+    """Define VAh, var and varh, with their prefixes, in pint's application registry.
+
+    Only what it lacks: call it as often as you like. For files whose ``units`` are ``kvarh``
+    or ``kvar``, before `.pint.quantify()`; nothing is defined by an import.
+
+    Examples
+    --------
+    >>> import pint
+    >>> define_units()
+    >>> str(pint.get_application_registry().Unit("kvarh"))
+    'kilovolt_ampere_reactive_hour'
+    """
+    registry()
+
+
+def parse_unit(text: str) -> Any:
+    """The pint unit of a wire unit or of a unit's usual name.
+
+    Raises
+    ------
+    UnitError
+        Where neither the wire's list nor pint knows the text.
+    """
+    ureg = registry()
+    try:
+        return ureg.Unit(WIRE_UNITS.get(text, text))
+    except Exception as error:  # noqa: BLE001 - pint raises a dozen kinds for bad text
+        raise UnitError(
+            f"Cannot read {text!r} as a unit: {type(error).__name__}. "
+            f"Use a unit of the wire ({', '.join(u for u in WIRE_UNITS if u)}) or one pint knows."
+        ) from None
+
+
+def known_unit(text: str) -> Any:
+    """The pint unit of a wire unit, or None where the wire's list lacks it."""
+    return parse_unit(text) if text in WIRE_UNITS else None
+
+
+def symbol(unit: Any) -> str:
+    """The short name of a pint unit: the wire's where it has one (``kWh``), else pint's."""
+    return _SYMBOLS.get(name_of(unit)) or f"{unit:~D}"
+
+
+def name_of(unit: Any) -> str:
+    """The long name of a pint unit, whatever the application's default format is."""
+    return f"{unit:D}"
+
+
+def same_unit(one: Any, other: Any) -> bool:
+    """Whether two units (pint's, or text) are the same one; kVA is not the same as kW."""
+    try:
+        names = [name_of(parse_unit(u) if isinstance(u, str) else u) for u in (one, other)]
+    except UnitError:
+        return bool(one == other)
+    return names[0] == names[1]
+
+
+def attrs_units(frame: pd.DataFrame) -> Mapping[str, str]:
+    """What getTopics said, by topic, where the frame still carries it."""
+    info = frame.attrs.get(ATTRS)
+    units = info.get("units") if isinstance(info, Mapping) else None
+    return units if isinstance(units, Mapping) else {}
+
+
+def unit_of(frame: pd.DataFrame, label: str) -> Any:
+    """The pint unit of one column: its dtype, its label, the attrs, the catalogue.
+
+    Raises
+    ------
+    UnitError
+        Where none of the four knows it.
+    """
+    unit = _dtype_unit(frame, label)
+    if unit is not None:
+        return unit
+    text = unit_text(frame, label)
+    if text is None:
+        raise UnitError(
+            f"Cannot tell the unit of column {label!r}: its topic "
+            f"{parse(label).topic!r} is not in the catalogue. "
+            f"Write the unit into the label, as in {label + ' [kW]'!r}."
+        )
+    return parse_unit(text)
+
+
+def unit_text(frame: pd.DataFrame, label: str) -> str | None:
+    """The unit of one column as text, or None where nothing tells it."""
+    column = parse(label)
+    bare = default_text(frame, column.topic)
+    unit = _dtype_unit(frame, label)
+    if unit is not None:
+        return bare if bare is not None and same_unit(bare, unit) else symbol(unit)
+    return bare if column.unit is None else column.unit
+
+
+def _dtype_unit(frame: pd.DataFrame, label: str) -> Any:
+    return getattr(getattr(frame[label], "dtype", None), "units", None)
+
+
+def default_text(frame: pd.DataFrame, topic: str) -> str | None:
+    """The unit that a topic's bare name means: what getTopics said, else the catalogue's."""
+    from_service = attrs_units(frame).get(topic)
+    if from_service is not None:
+        return str(from_service)
+    known = TOPICS.get(topic)
+    return known.unit if known else None
+
+
+def label_in(frame: pd.DataFrame, column: Column, unit: Any) -> str:
+    """A column's label in `unit` (text, pint's or None), which it names only where it must."""
+    bare = default_text(frame, column.topic)
+    if unit is None or (bare is not None and same_unit(bare, unit)):
+        return column.wire
+    return replace(column, unit=unit if isinstance(unit, str) else symbol(unit)).label
+
+
+def units(frame: pd.DataFrame) -> dict[str, Any]:
+    """The pint unit of every wire-named column.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Any frame with wire-named columns, shape (readings, columns).
+
+    Returns
+    -------
+    dict
+        Column label to `pint.Unit`.
+
+    Raises
+    ------
+    UnitError
+        Where a column's unit is told by nothing.
+
+    Warns
+    -----
+    ReadingWarning
+        For a unit that is told and means nothing here, such as ``%THD``: its columns are left
+        out.
+    """
+    labels = wire_columns(frame.columns)
+    strange = strange_units(frame, labels)
+    return {label: unit_of(frame, label) for label in labels if label not in strange}
+
+
+def strange_units(frame: pd.DataFrame, labels: Iterable[str]) -> set[str]:
+    """The columns whose unit is told, but is none that pint or the wire's list knows; it warns."""
+    told = {x: text for x in labels if (text := unit_text(frame, x)) is not None}
+    strange = {x: text for x, text in told.items() if not _is_known(text)}
+    if strange:
+        named = dict.fromkeys(f"{parse(x).topic} in {t!r}" for x, t in strange.items())
+        warn(
+            f"Units: {', '.join(named)}: a unit that neither dentframe nor pint knows. Its "
+            f"{len(strange)} column(s) stay plain numbers; the others have their units.",
+            ReadingWarning,
+        )
+    return set(strange)
+
+
+def _is_known(text: str) -> bool:
+    try:
+        parse_unit(text)
+    except UnitError:
+        return False
+    return True
+
+
+def component(unit: Any) -> str:
+    """Active, apparent or reactive: pint takes W, VA and var for one and the same."""
+    name = name_of(unit)
+    if "reactive" in name:
+        return "reactive power"
+    return "apparent power" if "volt" in name and "ampere" in name else "active power"

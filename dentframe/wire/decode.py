@@ -17,7 +17,6 @@ import math
 import re
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date
 from enum import Enum
 from functools import lru_cache
 from itertools import chain
@@ -29,10 +28,13 @@ import numpy as np
 from dentframe.wire.page import (
     Page,
     Report,
+    as_text,
     is_unicode,
     load,
     load_answer,
+    minute_of,
     not_decoded,
+    number,
     room,
     samples,
     shown,
@@ -55,9 +57,7 @@ MOST_CELLS = 1 << 24
 MOST_AT_ONCE = 1 << 25
 """No answer is decoded beyond these: a month of minutes has 44,640 rows, a meter 400 columns.
 What does not fit a struct is parsed at once, up to three times the longest month [B]."""
-_DATE = re.compile(r"\s*([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})\s*")
 _PLAIN = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_TIME = re.compile(r"\s*([0-9]{1,2}):([0-9]{1,2})(?::([0-9]{1,2})(?:\.[0-9]+)?)?\s*")
 _BOM = b"\xef\xbb\xbf"
 _HEAD_END = re.compile(rb'\][ \t\r\n]*,[ \t\r\n]*"topics"[ \t\r\n]*:[ \t\r\n]*\[')
 _TAIL = re.compile(rb"\][ \t\r\n]*\}[ \t\r\n]*\Z")
@@ -151,59 +151,6 @@ def _columns(headers: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in headers if name not in TIME_KEYS))
 
 
-def number(text: str) -> float:
-    """Read a text as ``float()`` does, but only finite numbers in plain ASCII digits.
-
-    Returns
-    -------
-    float
-        NaN where the text is no such number: blank, ``1_0``, ``nan``, ``inf``, ``1e999``.
-    """
-    bare = text.strip()
-    if "_" in bare or not bare.isascii():
-        return math.nan
-    try:
-        value = float(text)
-    except ValueError:
-        return math.nan
-    return value if math.isfinite(value) else math.nan
-
-
-@lru_cache(maxsize=4096)
-def _day(text: str) -> int | None:
-    found = _DATE.fullmatch(text)
-    if found is None:
-        return None
-    try:
-        return (date(*map(int, found.groups())) - date(1970, 1, 1)).days * 1440
-    except ValueError:
-        return None
-
-
-@lru_cache(maxsize=4096)
-def _clock(text: str) -> int | None:
-    found = _TIME.fullmatch(text)
-    if found is None:
-        return None
-    hour, minute, second = (int(part or 0) for part in found.groups())
-    return hour * 60 + minute if hour < 24 and minute < 60 and second < 60 else None
-
-
-def minute_of(day: object, clock: object) -> int | None:
-    """Read a date and a time, UTC.
-
-    Returns
-    -------
-    int or None
-        Minutes since 1970-01-01T00:00Z [min], seconds dropped; None where there is no
-        such date or time.
-    """
-    if type(day) is not str or type(clock) is not str:
-        return None
-    days, minutes = _day(day), _clock(clock)
-    return None if days is None or minutes is None else days + minutes
-
-
 def keep_rows(
     dates: Iterable[tuple[object, object]], span: range | None
 ) -> tuple[list[int], list[int], Report]:
@@ -231,13 +178,6 @@ def keep_rows(
         rows=len(at), bad_dates=len(bad), bad_date_samples=samples(bad), outside=outside
     )
     return at, minutes, report
-
-
-def as_text(value: object) -> str:
-    """Show a JSON value as a text; a missing or null one is empty."""
-    if value is None:
-        return ""
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 class SliceReader:

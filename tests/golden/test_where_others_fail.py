@@ -16,7 +16,7 @@ import xarray as xr
 
 from dentframe import allocate, read_dentcloud
 from dentframe.errors import CoverageWarning, KindError, UnitError
-from dentframe.wire.units import registry
+from dentframe.wire.columns import registry
 from tests.golden import usual_kit
 from tests.golden.usual_kit import LA, METER, TOPICS
 

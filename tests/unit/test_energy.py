@@ -8,8 +8,8 @@ import pytest
 
 from dentframe import RegisterRules
 from dentframe.errors import CoverageWarning, UnknownMeterError
-from dentframe.metering.figures import COLUMNS
 from dentframe.verbs.energy import energy
+from dentframe.verbs.results import COLUMNS
 from tests.energy_kit import MEAN, NY, C, quiet, readings, register, row
 
 

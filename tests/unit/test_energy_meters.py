@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from dentframe import RegisterRules
-from dentframe.metering.figures import COLUMNS
 from dentframe.verbs.energy import energy, intervals
+from dentframe.verbs.results import COLUMNS
 from tests.attrs_kit import told
 from tests.energy_kit import MEAN, NY, A, C, quiet, readings, register
 

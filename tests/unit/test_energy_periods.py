@@ -8,8 +8,8 @@ import pytest
 
 from dentframe import Monthly
 from dentframe.errors import RangeError
-from dentframe.metering.figures import COLUMNS
 from dentframe.verbs.energy import energy
+from dentframe.verbs.results import COLUMNS
 from tests.attrs_kit import told
 from tests.energy_kit import MEAN, NY, quiet, readings, register, row
 

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 from dentframe.errors import ConfigError, KindError
-from dentframe.verbs.gaps import COLUMNS
 from tests.attrs_kit import told
 from tests.unit.test_demand import KW, KWH, quarters
+
+COLUMNS = ("element", "start", "end", "missing_intervals", "energy_known")
 
 
 def test_a_register_that_goes_on_knows_the_energy():

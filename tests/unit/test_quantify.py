@@ -11,7 +11,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from dentframe.errors import KindError, MissingExtraError, UnitError, UnknownTopicError
-from dentframe.wire import units
+from dentframe.wire import columns as units
 
 AWKWARD = [0.1 + 0.2, np.nan, -0.0, np.inf, 123456.003, 5e-324, 1 / 3]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from dentframe.wire import columns as units
 from dentframe.wire import topics as t
-from dentframe.wire import units
 
 
 def test_the_documented_service_offers_six_topics():

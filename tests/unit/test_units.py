@@ -11,7 +11,7 @@ import pint
 import pytest
 
 from dentframe.errors import UnitError
-from dentframe.wire import units
+from dentframe.wire import columns as units
 from dentframe.wire.columns import parse
 from dentframe.wire.topics import TOPICS
 
@@ -75,7 +75,7 @@ def test_units_that_others_defined_before_are_kept():
         ureg.define("volt_ampere_hour = [mine] = VAh")
         ureg.define("petafarad_of_mine = 2 * farad = PF")
         pint.set_application_registry(ureg)
-        from dentframe.wire import units
+        from dentframe.wire import columns as units
         assert units.registry().get() is ureg
         assert units.parse_unit("PF").dimensionless
         assert str(units.parse_unit("kVAh").dimensionality) == "[mine]"
