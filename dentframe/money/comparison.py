@@ -114,7 +114,7 @@ def _energy(meters: Meters, s: int, e: int, places: int | None) -> Any:
         used = meters.energy(s, e, None)
     except CoverageError:
         return None
-    whole = add([p.energy for p in used.pieces]) if used.whole is None else used.whole
+    whole = used.energy if used.whole is None else used.whole
     return rounded(whole, places)
 
 

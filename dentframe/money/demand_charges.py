@@ -186,10 +186,8 @@ class _Asked:
         found = self.reported() if reports else self.blocks()
         if found is None:
             return None
-        day = None
-        if how.one_per_day:
-            walls = local(found.candidates.e - 1, meters.tz).tz_localize(None).as_unit("us")
-            day = np.asarray(walls.asi8 // (24 * HOUR))
+        walls = local(found.candidates.e - 1, meters.tz).tz_localize(None).as_unit("us")
+        day = np.asarray(walls.asi8 // (24 * HOUR)) if how.one_per_day else None
         top, _ = highest(found.candidates, how.n, day)
         sure, more = self.elsewhere(found, top)
         what = f"{how.measure} demand"
@@ -461,10 +459,7 @@ def _positive(kw: Decimal) -> Decimal:
 def _power_factor(case: Case, charge: Demand) -> Decimal:
     span = case.valid(charge) or (case.start, case.end)
     require(case.meters, "kVAHNet", f"price charge {charge.name!r} by power factor")
-    kwh, kvah = (
-        add([p.energy for p in case.meters.energy(*span, None, topic=t).pieces])
-        for t in ("kWHNet", "kVAHNet")
-    )
+    kwh, kvah = (case.meters.energy(*span, None, topic=t).energy for t in ("kWHNet", "kVAHNet"))
     if kvah <= 0 or kwh <= 0:
         return Decimal(1)
     return EXACT.divide(kwh, kvah)

@@ -202,11 +202,11 @@ class Energy:
         used = case.meters.energy(*span, case.schedule(self.windows, self._other), self.flow,
                                   self.topic)  # fmt: skip
         prices = self._prices(used)
-        pieces = [(p.window, p.energy) for p in used.pieces if p.window in prices]
+        pieces = [(w, x) for w, x in used.pieces if w in prices]
         edges = scaled(self.tiers, case.factor(self.tier_proration or "none", *span))
         split = split_by_tier(self.tier_order or "per_period", pieces, edges)
         more = {**case.edges(*span, self.flow, self.topic), "note": span_text(case, *span)}
-        unpriced = add([p.energy for p in used.pieces if p.window not in prices])
+        unpriced = add([x for w, x in used.pieces if w not in prices])
         quantities = _quantities(case, used.whole, split, unpriced)
         unit = TOPICS[self.topic or "kWHNet"].unit
         return [

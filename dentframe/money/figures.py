@@ -204,15 +204,8 @@ def energy_rows(
     `method` places edges between two readings in another way than the rules.
     """
     # min_coverage=0 leaves the judgement to `accepts`.
-    table = energy(
-        use.frame,
-        list(edges),
-        edges=method or use.rules.edges,
-        detail=True,
-        min_coverage=0,
-        **use.keywords,
-    )
-    return keyed(table, "start")
+    how: dict[str, Any] = {"edges": method or use.rules.edges, "detail": True, "min_coverage": 0}
+    return keyed(energy(use.frame, list(edges), **how, **use.keywords), "start")
 
 
 def energy_of(rules: SplitRules, row: Row | None) -> Decimal | None:
@@ -241,19 +234,13 @@ def scale_of(row: Row) -> float:
 def energies(use: Usage) -> list[Figure]:
     """The energy of every stay [kWh]."""
     rows = by_stay(use.stays, lambda edges: energy_rows(use, edges))
-    return [
-        replace(
-            figure_of(s, row, value := energy_of(use.rules, row), "kWh"),
-            agreed=_agreed(use, row, value),
-        )
-        for s in use.stays
-        for row in [rows.get(s)]
-    ]
+    found = [figure_of(s, rows.get(s), energy_of(use.rules, rows.get(s)), "kWh") for s in use.stays]
+    return [replace(f, agreed=_agreed(use, f.row, f.value)) for f in found]
 
 
-def _agreed(use: Usage, row: Row | None, value: Decimal | None) -> Decimal:
+def _agreed(use: Usage, row: Row, value: Decimal | None) -> Decimal:
     """By how much an agreed figure differs from the meter, whose own is rounded as printed."""
-    if row is None or value is None or "agreed" not in row["flags"]:
+    if not row or value is None or "agreed" not in row["flags"]:
         return Decimal(0)
     own = {**row, "energy": row["energy"] - row["agreed"], "flags": ()}
     return EXACT.subtract(value, energy_of(use.rules, own) or Decimal(0))

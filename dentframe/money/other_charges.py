@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from dentframe.errors import ConfigError
 from dentframe.money.pricing import Case, check_choice, measured, read_fields, require, span_text
-from dentframe.money.rounding import EXACT, add, exact
+from dentframe.money.rounding import EXACT, exact
 from dentframe.money.usage import worst
 
 if TYPE_CHECKING:
@@ -262,4 +262,4 @@ class Reactive:
 
 def _used(case: Case, span: tuple[int, int], topic: str) -> tuple[Decimal, State]:
     used = case.meters.energy(*span, None, topic=topic)
-    return add([p.energy for p in used.pieces]), used.states[""]
+    return used.energy, used.states[""]

@@ -261,8 +261,11 @@ def split(
     else:
         frame = dequantify(frame)
         check_frame(site, _elements(bill, site), frame)
-    before = records_in(records) if isinstance(records, str | PathLike) else records
-    found = _outcome.settle(frame, site, bill, how, earlier=billed_before(before or (), site))
+    before: list[Billed] = []
+    if records is not None:
+        of_folder = isinstance(records, str | PathLike)
+        before = billed_before(records_in(records) if of_folder else records, site)
+    found = _outcome.settle(frame, site, bill, how, earlier=before)
     if archive is not None:
         found = replace(found, earlier=(*_archived(found.whole, archive), *found.earlier))
     return Run(site, bill, how, frame, read_at, found)

@@ -168,24 +168,21 @@ def _outside(window: Sequence[str]) -> str:
 
 
 @dataclass(frozen=True)
-class Piece:
-    """Energy of one stretch of one window [the topic's unit], exact."""
-
-    window: str
-    energy: Decimal
-
-
-@dataclass(frozen=True)
 class Used:
-    """Energy of a span: its stretches in order of time, each window's state, and the whole.
+    """Energy of a span: each stretch's window and exact energy, in order of time, and the whole.
 
     The whole is as printed: the difference of the printed readings; None where nothing is
     rounded or the edges are interpolated.
     """
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[tuple[str, Decimal], ...]
     states: dict[str, State]
     whole: Decimal | None = None
+
+    @property
+    def energy(self) -> Decimal:
+        """All of it, exact."""
+        return add([x for _, x in self.pieces])
 
 
 @dataclass(frozen=True)
@@ -226,33 +223,28 @@ class Meters:
 
     def registers(self, topic: str | None = None) -> list[Cumulative]:
         """The series that answer for energy."""
-        key = ("energy", topic)
-        if key not in self.held:
-            want = energy_source(self.frame, topic, self.source if topic is None else "auto")
-            found = [moving(c, self.edges) for c in self._answering(want)]
-            self.held[key] = [steady(c) for c in found]
-        return self.held[key]
+        want = energy_source(self.frame, topic, self.source if topic is None else "auto")
+        return self._answering(want, self.edges)
 
     def means(self, topic: str | None, source: str) -> list[Cumulative]:
         """The series that answer for demand: interval means first."""
-        key = ("demand", topic, source)
-        if key not in self.held:
-            found = self._answering(demand_source(self.frame, topic, source))
-            self.held[key] = [steady(c) for c in found]
-        return self.held[key]
+        return self._answering(demand_source(self.frame, topic, source), "")
 
     def has(self, topic: str) -> bool:
         """Whether the frame has a topic for whole elements."""
         return bool(element_columns(self.frame, [topic]))
 
-    def _answering(self, want: Source) -> list[Cumulative]:
+    def _answering(self, want: Source, edges: str) -> list[Cumulative]:
+        if want in self.held:
+            return self.held[want]
         series = series_of(self.frame, want, self.asked)
         if len(series) > 1 or self.elements is not None:
             series = summed_series(self.frame, series, want.topics, self.elements, None)
         if why := next((c.refusal for c in series if c.refusal), ""):
             raise KindError(why)
         warn_of_spacing((c.series for c in series), self.asked.interval)
-        return series
+        self.held[want] = [steady(moving(c, edges)) for c in series]
+        return self.held[want]
 
     def energy(
         self, s: int, e: int, schedule: Schedule | None, flow: str = "net", topic: str | None = None
@@ -293,7 +285,7 @@ class Meters:
                 if own.any():
                     told.append((c, energy_state(c, a[own], b[own])))
         exactly = [EXACT.divide(Decimal(n), Decimal(NANO)) for n in total.tolist()]
-        pieces = tuple(Piece(w, x) for w, x in zip(window, exactly, strict=True))
+        pieces = tuple(zip(window, exactly, strict=True))
         gated = {w: self._state(told, s, e, w) for w, told in states.items()}
         reads = flow == "net" and self.edges == "last_reading" and self.places is not None
         return Used(pieces, gated, add(whole) if reads else None)

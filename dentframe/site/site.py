@@ -232,7 +232,7 @@ class Site:
             modulus={k: e.modulus for k, e in kept.items() if e.modulus is not None} or None,
             swaps={k: _swaps(self, e) for k, e in kept.items() if e.swaps} or (),
             allow_export={k: True for k, e in kept.items() if e.role == EXPORT} or False,
-            corrections=tuple(in_force(self.corrections, self.zone)),
+            corrections=tuple(in_force(self.corrections, self.zone)) if self.corrections else (),
         )
 
 
