@@ -1,4 +1,4 @@
-"""Files and folders that are there whole or not at all, and names that every system takes.
+"""Files and folders are written whole or not at all here, under names that every system takes.
 
 What is new is written beside its place, under a private name that nothing else has, put on the
 disk, and renamed. Nothing is touched that was not made here, and what fails leaves nothing.

@@ -116,10 +116,10 @@ def read_dentcloud(
 
 
 def _first(archive: Any, client: DentCloud | None, now: pd.Timestamp) -> Source:
-    from dentframe.archive.source import First
+    from dentframe.archive.source import ArchiveFirst
     from dentframe.archive.store import opened
 
-    return First(opened(archive), lambda: client or default_client(), now)
+    return ArchiveFirst(opened(archive), lambda: client or default_client(), now)
 
 
 def plan_dentcloud(

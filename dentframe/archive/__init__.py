@@ -1,4 +1,4 @@
-"""Readings of many meters kept in open Parquet files, one a meter and UTC year."""
+"""An archive keeps readings of many meters in open Parquet files, one a meter and UTC year."""
 
 from __future__ import annotations
 

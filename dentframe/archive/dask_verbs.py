@@ -1,4 +1,4 @@
-"""Energy and peaks of every meter of an archive: the frame's verbs, called by Dask's workers.
+"""Dask's workers call the verbs `energy` and `peaks` for every meter of an archive.
 
 A call is checked at once, by running the verb on three made-up readings, which also shows the
 form of its result. The workers then read one meter after the other and give its frame to the verb.

@@ -1,7 +1,4 @@
-"""Reading from an archive with the reader's contract, and without a service.
-
-An archive as the source of a read: alone, or before the client that has the rest.
-"""
+"""An archive is the source of a read here: alone, or before the client that has the rest."""
 
 from __future__ import annotations
 
@@ -30,7 +27,7 @@ _WHOLE = 1e12
 """An hour so large that the planner leaves out none that is held, whatever windows it takes [B]."""
 
 
-class Alone:
+class ArchiveOnly:
     """The archive and nothing behind it: what it does not hold is missing.
 
     Parameters
@@ -121,7 +118,7 @@ def _held_until(job: Job, here: set[Window]) -> str:
     )
 
 
-class First:
+class ArchiveFirst:
     """The archive, and a client for what it does not hold.
 
     Parameters

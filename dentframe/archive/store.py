@@ -16,7 +16,7 @@ from dentframe.archive import files, merge
 from dentframe.archive.dask_readings import to_dask
 from dentframe.archive.dask_verbs import energy, peaks
 from dentframe.archive.meters import Meter, catalogue, held, keep_catalogue, pages
-from dentframe.archive.source import Alone, resolve
+from dentframe.archive.source import ArchiveOnly, resolve
 from dentframe.cloud.answers import topic_of
 from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError
@@ -200,7 +200,7 @@ class Archive:
         check_errors(errors)
         now, spare = pd.Timestamp.now("UTC"), errors == "warn"
         request = resolve(self, meter, time_range(start, end, tz, now=now), topics, spare=spare)
-        reading = ReadJob(Alone(self, now, spare=spare), request, bracket=bracket, now=now)
+        reading = ReadJob(ArchiveOnly(self, now, spare=spare), request, bracket=bracket, now=now)
         return read_frame(reading, errors, quantify, partial(bar, False))
 
     to_dask = to_dask

@@ -1,7 +1,8 @@
 """The limiter keeps the pace of an account: so many requests a second, so many in flight.
 
 All clients of the account share it, in several processes through a small SQLite file. The
-table only does arithmetic on the times it is given; the :class:`Limiter` waits.
+table only does arithmetic on the times it is given; the :class:`Limiter` waits. Who waits stops
+when its read is given up (:class:`Cancellation`); what went wrong is said once (:class:`Notices`).
 """
 
 from __future__ import annotations

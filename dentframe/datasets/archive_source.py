@@ -23,7 +23,7 @@ from xarray.core import indexing
 from dentframe.archive import merge
 from dentframe.archive.merge import Choice, choose
 from dentframe.archive.meters import chosen
-from dentframe.archive.source import Alone, resolve
+from dentframe.archive.source import ArchiveOnly, resolve
 from dentframe.archive.store import Archive, opened
 from dentframe.cloud.fetch import Answer, Job
 from dentframe.cloud.planner import Window
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from dentframe.frame.request import Request
 
 
-class TimesOnly(Alone):
+class TimesOnly(ArchiveOnly):
     """An archive as the source of a read that wants no readings yet.
 
     Its pages have their times, the names of their columns and their report, and values of
