@@ -99,9 +99,6 @@ def doctor(out: Path, compare: Path | None) -> None:
         raise click.exceptions.Exit(1)
 
 
-ACCOUNT_COMMANDS = (login, cache, doctor)
-
-
 @click.command()
 @click.option(
     "--out",
@@ -150,4 +147,4 @@ def emulate(data: Path | None, seed: int, port: int, fast: bool) -> None:
         Event().wait()
 
 
-EMULATOR_COMMANDS = (demo, emulate)
+COMMANDS = (login, cache, doctor, demo, emulate)

@@ -12,11 +12,8 @@ from pathlib import Path
 
 import click
 
-from dentframe.cli.account import ACCOUNT_COMMANDS, EMULATOR_COMMANDS
-from dentframe.cli.data import ARCHIVE_COMMANDS, READ_COMMANDS
-from dentframe.cli.money import COMMANDS
+from dentframe.cli import account, data, money, tariff
 from dentframe.cli.output import LOG, say
-from dentframe.cli.tariff import TARIFF_COMMANDS
 from dentframe.errors import (
     AlreadyThereError,
     CoverageError,
@@ -89,14 +86,7 @@ def _add_log(command: click.Command) -> None:
         command.params.append(option)
 
 
-for each in (
-    *EMULATOR_COMMANDS,
-    *READ_COMMANDS,
-    *ARCHIVE_COMMANDS,
-    *ACCOUNT_COMMANDS,
-    *COMMANDS,
-    *TARIFF_COMMANDS,
-):
+for each in (*account.COMMANDS, *data.COMMANDS, *money.COMMANDS, *tariff.COMMANDS):
     _add_log(each)
     dentframe.add_command(each)
 
@@ -119,7 +109,8 @@ def _status(argv: list[str]) -> int:
         LOG.error(error.format_message())
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        say(" ".join(["Aborted.", *_going_on(argv)]), logging.ERROR)
+        kept = " What was read is kept: run the same line again, it goes on where it was."
+        say(f"Aborted.{kept if argv[:1] == ['sync'] else ''}", logging.ERROR)
         return 130
     except BrokenPipeError:
         return 0
@@ -142,13 +133,6 @@ def _logged(argv: list[str]) -> Iterator[list[int]]:
             package.removeHandler(handler)
             handler.close()
         package.setLevel(level)
-
-
-def _going_on(argv: list[str]) -> list[str]:
-    """What to do after an interruption, for the command that keeps what it has."""
-    if argv[:1] != ["sync"]:
-        return []
-    return ["What was read is kept: run the same line again, it goes on where it was."]
 
 
 def _show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:

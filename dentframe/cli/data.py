@@ -193,9 +193,6 @@ def peaks(
         write(_peaks.peaks(frame, freq, **how), form, out)
 
 
-READ_COMMANDS = (meters, topics, inventory, plan, read, energy, peaks)
-
-
 @click.command()
 @partial(range_options, default="all")
 @click.option("--archive", required=True, type=FOLDER, help="Its folder.")
@@ -242,4 +239,4 @@ def sync(what: ReadArguments, progress: bool | None, form: str | None, as_json: 
         raise click.exceptions.Exit(4)
 
 
-ARCHIVE_COMMANDS = (sync,)
+COMMANDS = (meters, topics, inventory, plan, read, energy, peaks, sync)

@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ import pandas as pd
 
 from dentframe.cli.options import EXISTING, FILE, FOLDER, NEW, archive_option
 from dentframe.cli.output import json_option, say
-from dentframe.errors import DentWarning
+from dentframe.errors import DentWarning, MissingExtraError
 from dentframe.money.saving import row_dicts
 
 if TYPE_CHECKING:
@@ -234,8 +233,10 @@ def report(sites: Path, months: str, archive: Path, records: Path | None, out: P
     found = run_report(sites, months, archive=archive, records=records)
     found.to_html(out)
     say(f"Wrote {out}")
-    if find_spec("openpyxl"):
+    try:
         say(f"Wrote {found.to_excel(out.with_suffix('.xlsx'))}")
+    except MissingExtraError as error:
+        say(str(error))
 
 
 @click.command()

@@ -239,4 +239,4 @@ def _write(statement: Statement, form: str | None, out: Path | None) -> None:
     say(f"Wrote {out}: {statement.total} {statement.currency}".rstrip())
 
 
-TARIFF_COMMANDS = (bill, tariff)
+COMMANDS = (bill, tariff)

@@ -47,7 +47,7 @@ def to_portfolio_manager(
         For a site that `meters` does not have, a bill without energy, or
         another ending.
     MissingExtraError
-        Where openpyxl is not installed (extra ``excel``).
+        Where XlsxWriter is not installed (extra ``excel``).
 
     Notes
     -----

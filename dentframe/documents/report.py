@@ -127,8 +127,8 @@ def _totals(of: Report) -> list[tuple[str, str]]:
     unknown, billed = int(energy.isna().sum()), int(of.table["cost"].notna().sum())
     costs: dict[str, Any] = {}
     for x in of.sites:
-        paid = [c for c in x.months["cost"] if c is not None]
-        costs[x.site.currency] = costs.get(x.site.currency, 0) + sum(paid)
+        paid = sum(c for c in x.months["cost"] if c is not None)
+        costs[x.site.currency] = costs.get(x.site.currency, 0) + paid
     paid_in = ", ".join(f"{number(v)} {k}" for k, v in costs.items() if v)
     some = f" for {billed} of {len(energy)} months" if billed < len(energy) else ""
     without = f" without {unknown} of {len(energy)} months" if unknown else ""

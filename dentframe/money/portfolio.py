@@ -138,7 +138,7 @@ class Report:
         Raises
         ------
         MissingExtraError
-            Where openpyxl is not installed (extra ``excel``).
+            Where XlsxWriter is not installed (extra ``excel``).
         """
         from dentframe.documents.report import workbook
 

@@ -613,7 +613,7 @@ class Statement:
         Raises
         ------
         MissingExtraError
-            Where openpyxl is not installed (extra ``excel``).
+            Where XlsxWriter is not installed (extra ``excel``).
         """
         from dentframe.documents.excel import statement_workbook
 
