@@ -358,7 +358,7 @@ def _whole(frame: pd.DataFrame, tz: Zone) -> Iterator[tuple[str, pd.Series[Any]]
 
 def _cell(value: Any) -> Any:
     """A cell of a table: numbers as they are, times with their offset, flags in one text."""
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return ";".join(map(str, value))
     if value is None or value is pd.NaT or value is pd.NA:
         return ""
