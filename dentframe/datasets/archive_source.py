@@ -86,12 +86,9 @@ class TimesOnly(ArchiveOnly):
         if found is None:
             return ()
         choice, thin = found
-        return (replace(thin, columns=choice.columns, report=_report(choice)),)
-
-
-def _report(choice: Choice) -> Report:
-    reports = (choice.records[place].report for place in choice.used)
-    return sum((r.narrow(choice.columns) for r in reports), Report.zero())
+        reports = (choice.records[place].report.narrow(choice.columns) for place in choice.used)
+        total = sum(reports, Report.zero())
+        return (replace(thin, columns=choice.columns, report=total),)
 
 
 def cut(
@@ -168,22 +165,18 @@ class Rows:
 
     def _page(self, minutes: Ints, columns: Collection[str]) -> tuple[Page, Ints]:
         """The readings of the months of some minutes of a year, and where those are in it."""
-        windows = [_window(month) for month in np.unique(minutes.astype("M8[m]").astype("M8[M]"))]
+        months = np.unique(minutes.astype("M8[m]").astype("M8[M]")).astype(np.int64)
+        windows = [Window(1970 + m // 12, m % 12 + 1) for m in months.tolist()]
         found = cut(self.archive, self.meter, windows, self.topics, columns)
         if found is not None and len(found[1].minutes):
             at = np.searchsorted(found[1].minutes, minutes)
             if np.array_equal(np.take(found[1].minutes, at, mode="clip"), minutes):
                 return found[1], at
-        months = windows[0] if len(windows) == 1 else f"{windows[0]} to {windows[-1]}"
+        which = windows[0] if len(windows) == 1 else f"{windows[0]} to {windows[-1]}"
         raise ConfigError(
-            f"Cannot read {self.meter} {months} from {self.archive.path}: the archive no longer "
+            f"Cannot read {self.meter} {which} from {self.archive.path}: the archive no longer "
             "has the rows that it had when the dataset was opened. Open it again."
         )
-
-
-def _window(month: np.datetime64) -> Window:
-    since = int(month.astype(np.int64))
-    return Window(1970 + since // 12, since % 12 + 1)
 
 
 def _run(rows: Ints) -> Ints | slice:
@@ -288,15 +281,11 @@ class Readings(BackendArray):
         which = [0] if self.single else chosen[0]
         found = [self.meters[i].read(rows, columns) for i in which]
         cube = found[0] if self.single else np.stack(found)
-        return cube[tuple(0 if np.ndim(k) == 0 and _is_int(k) else slice(None) for k in key)]
+        return cube[tuple(0 if isinstance(k, int | np.integer) else slice(None) for k in key)]
 
     def variable(self, dims: Sequence[str], attrs: dict[Any, Any]) -> xr.Variable:
         """A variable over these dimensions that reads when it is used."""
         return xr.Variable(dims, indexing.LazilyIndexedArray(self), attrs)
-
-
-def _is_int(key: Any) -> bool:
-    return isinstance(key, int | np.integer)
 
 
 def lay_out(
@@ -336,15 +325,14 @@ def _frame_of(
     request: Request, rows: Sequence[Rows], columns: Mapping[str, list[str]]
 ) -> pd.DataFrame:
     """The frame of a read without its readings."""
-    frames = {r.meter: _nothing(r, columns[r.meter]) for r in rows}
+    frames = {}
+    for r in rows:
+        names = tuple(columns[r.meter])
+        none = np.full((len(r.minutes), len(names)), np.nan)
+        frames[r.meter] = _frame.to_frame(_frame.Table(names, r.minutes, none))
     frame = next(iter(frames.values())) if request.single else _frame.stack(frames, request.topics)
     frame.attrs["dentcloud"] = attrs_of(request, frame)
     return frame
-
-
-def _nothing(rows: Rows, columns: Sequence[str]) -> pd.DataFrame:
-    values = np.full((len(rows.minutes), len(columns)), np.nan)
-    return _frame.to_frame(_frame.Table(tuple(columns), rows.minutes, values))
 
 
 def _telling(columns: Sequence[str]) -> list[str]:

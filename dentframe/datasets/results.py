@@ -252,9 +252,10 @@ def figures_dataset(table: pd.DataFrame, name: str, unit: str | None = None) -> 
     import xarray as xr
 
     if "statistic" in table.columns.names:
-        found = {
-            k: _figures(part, "1" if k == "coverage" else unit) for k, part in _by_statistic(table)
-        }
+        found = {}
+        for k in dict.fromkeys(table.columns.get_level_values("statistic")):
+            part = pd.DataFrame(table.xs(k, axis="columns", level="statistic"))
+            found[str(k)] = _figures(part, "1" if k == "coverage" else unit)
     else:
         found = {clean(name): _figures(table, unit)}
     dataset = xr.Dataset(found)
@@ -263,16 +264,6 @@ def figures_dataset(table: pd.DataFrame, name: str, unit: str | None = None) -> 
         dataset = dataset.assign_coords(variables.time_coords(index))
     dataset.attrs = variables.global_attrs(found)
     return dataset
-
-
-def _by_statistic(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    names = dict.fromkeys(table.columns.get_level_values("statistic"))
-    return [(str(k), _one(table, k)) for k in names]
-
-
-def _one(table: pd.DataFrame, statistic: Any) -> pd.DataFrame:
-    found = table.xs(statistic, axis="columns", level="statistic")
-    return found if isinstance(found, pd.DataFrame) else found.to_frame()
 
 
 def _figures(table: pd.DataFrame, unit: str | None) -> xr.DataArray:

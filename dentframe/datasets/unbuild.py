@@ -203,7 +203,7 @@ def _level(dataset: xr.Dataset, dim: str, kept: Layout) -> pd.Index:
 def _columns_of(
     dataset: xr.Dataset, one: Found, rows: Rows, bare: pd.DataFrame, kept: Layout, whole: xr.Dataset
 ) -> dict[str, Any]:
-    array = dataset[one.name]
+    array, cells = dataset[one.name], whole[one.name]
     unit = variables.unit_in(array.attrs, array.data)
     values = rows.flat(array, one.dim)
     stored = {_columns.parse(x) for x in kept.columns}
@@ -213,15 +213,13 @@ def _columns_of(
         column = Column(one.slot.topic, one.slot.scope, str(name))
         # A cell of the grid that was no column of the frame is not one now.
         absent = of_slot and column.wire not in of_slot
-        if not (absent and _is_blank(whole[one.name], one.dim, i)):
+        if not (
+            absent
+            and bool(cells.isel({one.dim: i} if one.dim in cells.dims else {}).isnull().all())
+        ):
             label = _label(bare, column, unit, kept)
             result[label] = _typed(values[:, i], kept.dtypes.get(label), unit)
     return result
-
-
-def _is_blank(array: xr.DataArray, dim: str, position: int) -> bool:
-    one = array.isel({dim: position}) if dim in array.dims else array
-    return bool(one.isnull().all())
 
 
 def _label(bare: pd.DataFrame, column: Column, unit: str | None, kept: Layout) -> str:

@@ -378,7 +378,8 @@ def grid(frame: pd.DataFrame) -> Grid:
     if not isinstance(index, pd.MultiIndex):
         return Grid(_aware(index), {}, slice(None))
     at = _time_level(index)
-    names = [n for i, n in enumerate(_names(index)) if i != at]
+    named = (METER if n is None else str(n) for n in index.names)
+    names = [n for i, n in enumerate(named) if i != at]
     keys = [index.get_level_values(i) for i in range(index.nlevels) if i != at]
     found = [pd.factorize(k) for k in keys]
     others = {n: list(v) for n, (_, v) in zip(names, found, strict=True)}
@@ -386,10 +387,6 @@ def grid(frame: pd.DataFrame) -> Grid:
     order = np.lexsort([c for c, _ in reversed(found)])
     dtype = str(keys[names.index(METER)].dtype) if METER in others else "object"
     return Grid(_shared(times[order], others), others, order, dtype)
-
-
-def _names(index: pd.MultiIndex) -> list[str]:
-    return [str(n) if n is not None else METER for n in index.names]
 
 
 def _time_level(index: pd.MultiIndex) -> int:

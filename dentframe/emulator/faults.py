@@ -51,14 +51,6 @@ def _said(body: bytes, kind: str = JSON) -> Change:
     return lambda _, __: Answer(200, body=body, headers={"Content-Type": kind})
 
 
-def _redirect(_: Answer, fault: Fault) -> Answer:
-    return Answer(302, body=b"", headers={"Location": fault.location})
-
-
-def _success_false(_: Answer, fault: Fault) -> Answer:
-    return refusal(fault.value or "Internal error")
-
-
 def _short(answer: Answer, _: Fault) -> Answer:
     body = rendered(answer).body or b""
     return replace(answer, body=body[: len(body) // 2])
@@ -94,7 +86,10 @@ _OF_ALL: dict[str, tuple[str, Change]] = {
     ),
     "503": ("503.", _status(503, "Service Unavailable")),
     "504": ("504.", _status(504, "Endpoint request timed out")),
-    "redirect": ("302 to ``location``, another host by default.", _redirect),
+    "redirect": (
+        "302 to ``location``, another host by default.",
+        lambda _, fault: Answer(302, body=b"", headers={"Location": fault.location}),
+    ),
     "reset": ("The connection is reset before an answer.", _sent("reset")),
     "reset_body": ("The connection is reset in the middle of the body.", _sent("reset_body")),
     "cut": ("The connection closes before Content-Length bytes have come.", _sent("cut")),
@@ -111,7 +106,10 @@ _OF_ALL: dict[str, tuple[str, Change]] = {
     "empty": ("200 without a body.", _said(b"")),
     "null": ("200 with the body ``null``.", _said(b"null")),
     "html": ("200 with a page of HTML.", _said(_PAGE, "text/html")),
-    "success_false": ('200 with ``{"success":false,"error":...}``.', _success_false),
+    "success_false": (
+        '200 with ``{"success":false,"error":...}``.',
+        lambda _, fault: refusal(fault.value or "Internal error"),
+    ),
 }  # fmt: skip
 """Faults of the whole answer, for every request: what each does, and how."""
 

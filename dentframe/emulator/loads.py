@@ -145,12 +145,8 @@ def _offsets(month: int, tz: str) -> Ints:
     """UTC offset of every hour of a month [s]."""
     zone = ZoneInfo(tz)
     hours = range(month_start(month), month_start(month + 1), 3600)
-    return np.array([_offset(h, zone) for h in hours], dtype=np.int64)
-
-
-def _offset(second: int, zone: ZoneInfo) -> int:
-    away = datetime.fromtimestamp(second, zone).utcoffset()
-    return int(away.total_seconds()) if away is not None else 0
+    away = (datetime.fromtimestamp(h, zone).utcoffset() or timedelta(0) for h in hours)
+    return np.array([x.total_seconds() for x in away], dtype=np.int64)
 
 
 @lru_cache(maxsize=512)

@@ -78,14 +78,12 @@ def select(
     """Rows in ``[start, end)`` with the columns of some topics, in the order they came."""
     kept = [h for h in headers if h in STAMP or topic_of(h) in topics]
     lo, hi = f"{start:%Y-%m-%d %H:%M}", f"{end:%Y-%m-%d %H:%M}"
-    inside = [_pick(r, kept) for r in rows if lo <= f"{r['date']} {r['time']}" < hi]
+    inside = [
+        {c: r[c] for c in kept if c in r} for r in rows if lo <= f"{r['date']} {r['time']}" < hi
+    ]
     if not inside or len(kept) <= len(STAMP):
         return [], []
     return kept, inside
-
-
-def _pick(row: Row, columns: Sequence[str]) -> Row:
-    return {c: row[c] for c in columns if c in row}
 
 
 _NAME = re.compile(r"(?P<meter>.+)-(?P<month>\d{4}-\d{2})\.json")

@@ -159,7 +159,8 @@ class Handler(BaseHTTPRequestHandler):
     def ready(self, answer: Answer) -> tuple[Answer, int]:
         """The answer with its body as it will be sent, and the body's size before gzip."""
         plain = rendered(answer)
-        packed = compressed(plain) if self._gzip else plain
+        gzip = accepts_gzip(self.headers.get("Accept-Encoding"))
+        packed = compressed(plain) if gzip else plain
         return packed, len(plain.body or b"")
 
     def deliver(self, answer: Answer) -> None:
@@ -186,10 +187,6 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its base's
         """Print nothing."""
-
-    @property
-    def _gzip(self) -> bool:
-        return accepts_gzip(self.headers.get("Accept-Encoding"))
 
     def _drain(self) -> None:
         """Read a body nobody needs, so that it is not taken for the next request."""

@@ -240,7 +240,8 @@ def window(params: Mapping[str, str]) -> tuple[datetime, datetime]:
     if hour is not None and day is None:
         raise RefusedError("hour needs a day")
     if day is None:
-        return datetime(year, month, 1, tzinfo=UTC), _next_month(year, month)
+        first = datetime(year, month, 1, tzinfo=UTC)
+        return first, datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
     return _day_or_hour(year, month, day, hour)
 
 
@@ -290,10 +291,6 @@ def _optional(params: Mapping[str, str], name: str, low: int, high: int) -> int 
     if value is None or len(params[name]) > len(str(high)) or not low <= value <= high:
         raise RefusedError(f"Invalid {name}: {params[name]}")
     return value
-
-
-def _next_month(year: int, month: int) -> datetime:
-    return datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
 
 
 def _day_or_hour(year: int, month: int, day: int, hour: int | None) -> tuple[datetime, datetime]:

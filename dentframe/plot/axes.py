@@ -319,7 +319,8 @@ def mark(ax: Axes, marks: Sequence[Mark]) -> None:
     """
     if not marks:
         return
-    size = _size(ax)
+    points = FontProperties(size=ax.xaxis.label.get_fontsize()).get_size_in_points()
+    size = 0.9 * float(points)
     low, high = ax.get_xlim()
     box = ax.get_window_extent()
     per = size * ax.figure.dpi / 72
@@ -348,10 +349,6 @@ def _fitting(
 
 
 _DOT: dict[str, Any] = {"marker": "o", "markersize": 5, "linestyle": "none", "zorder": 5}
-
-
-def _size(ax: Axes) -> float:
-    return 0.9 * float(FontProperties(size=ax.xaxis.label.get_fontsize()).get_size_in_points())
 
 
 def _raise(ax: Axes, rows: int, share: float) -> tuple[float, float]:

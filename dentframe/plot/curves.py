@@ -180,7 +180,8 @@ def profile(
     lines = []
     for c, place in zip(series, places, strict=True):
         rows: Any = table.xs(c.meter, level="meter") if is_several(frame) else table
-        x = _clock(rows.index, minutes(window, "window") / 60)
+        starts = [t.hour + t.minute / 60 for t in rows.index]
+        x = np.array([*starts, *(h + minutes(window, "window") / 60 for h in starts[-1:])])
         for j, day in enumerate(types):
             curves = [_values(rows, day, c, y) for y in shown]
             look = _look(place, 0 if apart else j, one=len(series) == 1)
@@ -242,12 +243,6 @@ def _said(q: Sequence[float]) -> str:
     """The quantiles in words."""
     middle = "median" if q[len(q) // 2] == 0.5 else f"{q[len(q) // 2]:.0%} quantile"
     return middle if len(q) == 1 else f"{middle} and {q[0]:.0%}–{q[-1]:.0%} band"
-
-
-def _clock(index: pd.Index, hours: float) -> Floats:
-    """Starts of the blocks [h], and where the last one ends."""
-    starts = np.array([t.hour + t.minute / 60 for t in index])
-    return np.append(starts, starts[-1:] + hours)
 
 
 def _values(table: pd.DataFrame, day: str, c: Cumulative, q: float) -> Floats:
