@@ -40,8 +40,13 @@ class Finding:
 _VERDICTS: dict[bool | None, Verdict] = {True: "yes", False: "no", None: "unknown"}
 
 
-def _judged(assumption: str, good: bool | None, evidence: str) -> Finding:
-    return Finding(assumption, _VERDICTS[good], evidence)
+def _judged(assumption: str, good: bool | None, evidence: str, unless: str = "") -> Finding:
+    """The finding; `unless` says why nothing tells, where that is so."""
+    return Finding(assumption, _VERDICTS[None if unless else good], unless or evidence)
+
+
+def _share(rows: Any) -> float:
+    return float(np.mean(rows)) if len(rows) else 0.0
 
 
 def topics(e: Evidence) -> Iterator[Finding]:
@@ -92,18 +97,17 @@ def clock(e: Evidence) -> Iterator[Finding]:
     gaps, usual = _spacing(e.frames)
     past = ", ".join(map(str, sorted({t.minute % 15 for t in ends})))
     yield _judged(
-        "Rows are 15 minutes apart, at minutes past the quarter",
-        None if usual is None else usual == INTERVAL,
-        "no rows"
-        if usual is None
-        else f"{usual / pd.Timedelta(1, 'min'):g} min apart in {np.mean(gaps == usual):.0%} of "
-        f"{len(gaps):,} steps; minutes past the quarter: {past}",
-    )
+        "Rows are 15 minutes apart, at minutes past the quarter", usual == INTERVAL,
+        f"{(usual or INTERVAL) / pd.Timedelta(1, 'min'):g} min apart in "
+        f"{_share(gaps == usual):.0%} of {len(gaps):,} steps; minutes past the quarter: {past}",
+        "no rows" if usual is None else "",
+    )  # fmt: skip
 
 
 def _spacing(frames: Iterable[pd.DataFrame]) -> tuple[Any, pd.Timedelta | None]:
     """The times from row to row, meter after meter, and the usual one."""
-    gaps = np.concatenate([np.empty(0, "m8[ns]"), *(np.diff(f.index) for f in frames)])
+    times = (pd.DatetimeIndex(f.index).tz_localize(None).to_numpy() for f in frames)
+    gaps = np.concatenate([np.empty(0, "m8[ns]"), *map(np.diff, times)])
     return gaps, pd.Timedelta(np.median(gaps)) if len(gaps) else None
 
 
@@ -124,14 +128,12 @@ def demand(e: Evidence) -> Iterator[Finding]:
     steps = [s for frame in e.frames for s in _steps(frame)]
     falls = [s for s in steps if _exports(s)]
     signs = np.concatenate([s.kw[s.quiet & (s.rise < -0.01)] for s in falls] or [np.array([])])
-    above = float(np.mean(signs > 0)) if len(signs) else 0.0
+    above = _share(signs > 0)
     yield _judged(
-        "DemandkW is negative on export",
-        above < 0.1 if len(signs) else None,
-        f"while registers fall, DemandkW is above 0 in {above:.0%} of {len(signs):,} rows"
-        if len(signs)
-        else "no element exports",
-    )
+        "DemandkW is negative on export", above < 0.1,
+        f"while registers fall, DemandkW is above 0 in {above:.0%} of {len(signs):,} rows",
+        "" if len(signs) else "no element exports",
+    )  # fmt: skip
     ratios = [r for s in steps if (r := _ratio(s)) is not None]
     middle = float(np.median(ratios)) if ratios else 1.0
     yield _judged(
@@ -154,12 +156,10 @@ def power_factor(e: Evidence) -> Iterator[Finding]:
                 alike.append(((rise < 0) == (factor < 0))[moved].to_numpy())
     rows = np.concatenate(alike)
     yield _judged(
-        "dPF is negative on export, and only then",
-        float(rows.mean()) > 0.9 if len(rows) else None,
-        f"its sign is that of kWHNet's steps in {rows.mean():.0%} of {len(rows):,} rows"
-        if len(rows)
-        else "dPF and a kWHNet that moves did not come together",
-    )
+        "dPF is negative on export, and only then", _share(rows) > 0.9,
+        f"its sign is that of kWHNet's steps in {_share(rows):.0%} of {len(rows):,} rows",
+        "" if len(rows) else "dPF and a kWHNet that moves did not come together",
+    )  # fmt: skip
 
 
 def _window(frame: pd.DataFrame) -> tuple[str, float, float] | None:
@@ -210,7 +210,7 @@ def _steps(frame: pd.DataFrame) -> Iterator[_Steps]:
 
 
 def _exports(s: _Steps) -> bool:
-    return len(s.rise) > 0 and float(np.mean(s.quiet & (s.rise < -0.01))) > 0.05
+    return _share(s.quiet & (s.rise < -0.01)) > 0.05
 
 
 def _ratio(s: _Steps) -> float | None:
@@ -226,10 +226,9 @@ def registers(e: Evidence) -> Iterator[Finding]:
     sizes = (10.0**n for n in range(3, -4, -1))
     size = next((x for x in sizes if (np.abs(every / x - np.round(every / x)) < 1e-6).all()), 0.001)
     yield _judged(
-        "kWHNet has a resolution of 0.001 kWh",
-        size <= 0.001 if len(every) else None,
-        f"its values are multiples of {size:g}" if len(every) else "no kWHNet came",
-    )
+        "kWHNet has a resolution of 0.001 kWh", size <= 0.001,
+        f"its values are multiples of {size:g}", "" if len(every) else "no kWHNet came",
+    )  # fmt: skip
     blips, tops = 0, []
     for s in steps:
         for i in np.flatnonzero(s.great):
@@ -339,15 +338,12 @@ def rows_a_day(e: Evidence) -> dict[str, dict[str, int]]:
 
 def limits(e: Evidence) -> Iterator[Finding]:
     """A month of all topics is one answer, 5 requests a second are served, and a no is 200."""
+    no, asked = e.month.error, e.month.value is not None or e.month.error is not None
     size = f"{e.month.size / 1e6:.1f} MB in {e.month.seconds:.1f} s"
-    asked = e.month.value is not None or e.month.error is not None
     yield _judged(
-        "A month of all topics of a meter comes in one answer",
-        e.month.error is None if asked else None,
-        (size if e.month.error is None else f"refused: {_refusal(e.month.error)}")
-        if asked
-        else "no meter with readings",
-    )
+        "A month of all topics of a meter comes in one answer", no is None,
+        f"refused: {_refusal(no)}" if no else size, "" if asked else "no meter with readings",
+    )  # fmt: skip
     refused = [r for r in e.burst if r.error is not None]
     kinds = ", ".join(sorted({_refusal(r.error) for r in refused if r.error}))
     yield _judged(
