@@ -8,6 +8,7 @@ import logging
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -98,6 +99,29 @@ def test_a_file_is_written_by_its_ending(cloud, tmp_path, ending):
     out = tmp_path / f"x.{ending}"
     assert cli.main(["read", METER, "2023-12-05", "--topics", "kWHNet", "--out", str(out)]) == 0
     assert out.stat().st_size > 1000
+
+
+@pytest.mark.parametrize("name", ["topics.csv", "topics.xlsx", "topics.json"])
+def test_a_file_is_replaced_whole_or_not_at_all(cloud, tmp_path, monkeypatch, capsys, name):
+    """What fails while a file is written leaves the old one, and nothing beside it."""
+    out = tmp_path / "made" / name
+    out.parent.mkdir()
+    out.write_bytes(b"old")
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", fail)
+    assert cli.main(["topics", "--out", str(out)]) == 2
+    assert "No space left" in capsys.readouterr().err
+    assert [x.read_bytes() for x in out.parent.iterdir()] == [b"old"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes with a name")
+def test_a_device_is_written_to_and_never_replaced(cloud):
+    """--out /dev/null stays a device."""
+    assert cli.main(["topics", "--format", "csv", "--out", os.devnull]) == 0
+    assert not Path(os.devnull).is_file()
 
 
 def test_the_cache_can_be_shown_and_cleared(cloud, capsys):

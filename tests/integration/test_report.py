@@ -224,6 +224,25 @@ def test_a_browser_shows_it_without_an_error(found, tmp_path, width):
     assert shot.stat().st_size > 10_000
 
 
+@pytest.mark.skipif(
+    CHROMIUM is None or shutil.which("pdftotext") is None, reason="no Chromium or pdftotext here"
+)
+def test_the_printed_report_has_every_table(found, tmp_path):
+    """Tables that are folded on the screen are printed; a site is a page."""
+    page, printed = tmp_path / "report.html", tmp_path / "report.pdf"
+    found.to_html(page)
+    call = [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer",
+            f"--print-to-pdf={printed}", page.as_uri()]  # fmt: skip
+    subprocess.run(call, capture_output=True, timeout=120, check=True)
+    told = subprocess.run(
+        ["pdftotext", "-layout", str(printed), "-"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    overview = told[: told.index("Energy of each day")]
+    assert overview.count("2023-10") >= 8, "one table a measure, and the head"
+    assert len(told.split("\f")) <= 3 + len(NAMES) + 2
+
+
 def test_the_state_tells_a_silent_meter_in_one_line(folder, plant):
     """Since when, what it would use until the month's end, and what that costs."""
     now = pd.Timestamp("2023-11-23", tz=LA)
