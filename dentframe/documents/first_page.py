@@ -15,26 +15,12 @@ import pandas as pd
 
 from dentframe.documents.chart import Chart, chart
 from dentframe.documents.formats import Formats, days, formats
-from dentframe.documents.tables import REASONS, Texts, aligned, labels, visible
+from dentframe.documents.tables import REASONS, WORDS, Texts, aligned, labels, visible
 from dentframe.money.statement import Letter, Past
 
 if TYPE_CHECKING:
     from dentframe.money.statement import Line, Part, Reading, Statement
 
-_PARTS = {
-    "technical loss": "lost in the building's wires",
-    "meter tolerance": "what meters may be off",
-    "common areas": "your share of the common areas",
-}
-"""What a part of a line is called for somebody who knows nothing of meters."""
-_BASES = {
-    "coincident": "what you drew when the whole building drew the most",
-    "own peak": "the most you drew at once",
-    "shares": "by fixed shares",
-    "lines": "shared as the charges are that it is taken of",
-}
-"""By what a line was shared, where its unit does not tell."""
-_UNITS = {"element-days": "days", "day": "days"}
 _NEAR = pd.Timedelta(days=20)
 _CORRECTED = {"agreed", "corrected"}
 
@@ -162,7 +148,7 @@ def _charge(x: Line, letter: Letter, f: Formats) -> Texts:
 def _called(x: Line) -> str:
     """What a charge is called for somebody who knows nothing of meters."""
     name, _, part = x.name.rpartition(": ")
-    return f"{name}: {_PARTS[part]}" if part in _PARTS else x.name
+    return f"{name}: {WORDS['parts'][part]}" if part in WORDS["parts"] else x.name
 
 
 def _quantity(x: Line, letter: Letter, f: Formats) -> str:
@@ -177,7 +163,11 @@ def _quantity(x: Line, letter: Letter, f: Formats) -> str:
 
 
 def _unit(unit: str, letter: Letter) -> str:
-    return f"{letter.area_unit or 'area'} · days" if unit == "area-days" else _UNITS.get(unit, unit)
+    return (
+        f"{letter.area_unit or 'area'} · days"
+        if unit == "area-days"
+        else WORDS["units"].get(unit, unit)
+    )
 
 
 def _about(x: Line, letter: Letter, f: Formats) -> str:
@@ -187,7 +177,7 @@ def _about(x: Line, letter: Letter, f: Formats) -> str:
         return visible(f"your share: {weight} of {weights} {_unit(x.share.unit, letter)}".strip())
     if x.unit == "element-days":
         return "days of all meters of the building, each counted"
-    return _BASES.get(x.basis, "")
+    return str(WORDS["bases"].get(x.basis, ""))
 
 
 def counted(of: Statement) -> list[Reading]:
@@ -269,32 +259,6 @@ def _differs(r: Reading, f: Formats) -> str:
 # --- what must be known of the figures -----------------------------------------------------
 
 
-_PART = "only for a part of the time"
-_METERS = {
-    "estimated": ("This meter's use is estimated", "The use of these meters is estimated"),
-    "partial": (
-        f"This meter was read {_PART}, and nothing is added for the rest",
-        f"These meters were read {_PART}, and nothing is added for the rest",
-    ),
-    "missing": ("This meter was not read", "These meters were not read"),
-}
-_CHARGES = {
-    "estimated": (
-        "This charge rests on a figure that is estimated",
-        "These charges rest on figures that are estimated",
-    ),
-    "partial": (
-        f"This charge rests on a figure that was measured {_PART}",
-        f"These charges rest on figures that were measured {_PART}",
-    ),
-    "missing": (
-        "This charge rests on a figure that was not measured",
-        "These charges rest on figures that were not measured",
-    ),
-}
-"""Of one and of several, by status."""
-
-
 def _mark(of: Statement) -> str:
     read = {r.status for r in of.readings}
     if "estimated" in read | {x.status for x in of.lines}:
@@ -307,8 +271,8 @@ def _measured(of: Statement) -> str:
     read = [(r.element, r.status, r.flags) for r in of.readings]
     charged = [(_called(x), x.status, x.flags) for x in of.lines]
     told = []
-    for words, found in ((_METERS, read), (_CHARGES, charged)):
-        for status, what in words.items():
+    for words, found in (("meters", read), ("charges", charged)):
+        for status, what in WORDS[words].items():
             names = dict.fromkeys(name for name, x, _ in found if x == status)
             flags = {y for _, x, f in found if x == status for y in f} & REASONS
             why = f" ({labels(sorted(flags))})" if flags and found is read else ""

@@ -260,13 +260,12 @@ class Word(NamedTuple):
 
 
 _FILE = Path(__file__).parent / "templates" / "words.toml"
-_TOLD = tomllib.loads(_FILE.read_text(encoding="utf-8"))
-STATUSES: dict[str, str] = _TOLD["statuses"]
-TERMS: dict[str, str] = _TOLD["terms"]
+WORDS = tomllib.loads(_FILE.read_text(encoding="utf-8"))
+"""The words of page one, of audit sheets and of notes; the file says what they are of."""
+STATUSES: dict[str, str] = WORDS["statuses"]
+TERMS: dict[str, str] = WORDS["terms"]
 """By the unit of a line, or the part of the energy that its name ends with."""
-ACCEPTED: dict[str, str] = _TOLD["accepted"]
-"""What an exception that a bill accepts by name says, by its kind."""
-FLAGS = {flag: Word(*told) for flag, told in _TOLD["flags"].items()}
+FLAGS = {flag: Word(*told) for flag, told in WORDS["flags"].items()}
 REASONS = frozenset(FLAGS) - {
     "agreed", "corrected", "duplicate_dropped", "edge_interpolated", "export", "gap_bridged",
     "glitch", "meter_swap", "negative_residual", "reblocked", "rollover",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from decimal import Decimal
@@ -11,18 +12,20 @@ import pandas as pd
 
 from dentframe.metering.registers import micros
 from dentframe.money.figures import Figure, Usage, accepts, refused
-from dentframe.money.occupancy import COMMON, MAIN, billed, span, tops
+from dentframe.money.occupancy import COMMON, MAIN, billed, dates, midnights, span, tops
 from dentframe.money.rounding import EXACT, add, rounded
 from dentframe.money.shares import REFUSED, TOLERANCE, UNEXPLAINED, Charge, residuals
-from dentframe.money.usage import Words, remedy
+from dentframe.money.usage import CURES, Words, remedy
 from dentframe.site.elements import EXPORT, UNALLOCATED
+from dentframe.site.elements import stays as held
 from dentframe.verbs.energy import when
 from dentframe.verbs.inputs import VerbKeywords, energy_source, series_of
 from dentframe.wire.columns import split_element
 
 if TYPE_CHECKING:
     from dentframe.metering.cumulative import Cumulative
-    from dentframe.money.utility_bill import UtilityBill
+    from dentframe.money.utility_bill import BillLine, UtilityBill
+    from dentframe.site.files import Moment
 
 ZERO = Decimal(0)
 _NAMES = {COMMON: "common areas", MAIN: "the main"}
@@ -32,34 +35,6 @@ _WORDS = Words(
     'role = "export" in [elements.{}] of the site file',
     'accept = ["recorded", "estimated"] in [split]',
     'accept = ["recorded", "partial"] in [split]',
-)
-_OPEN = (
-    "There is no reading at or after its end yet, and one that comes later would move the closing: "
-    "read again when the meter has uploaded. Else accept what is covered: "
-    'accept = ["recorded", "partial"] in [split].'
-)
-_DEMAND = (
-    "Read the period again: late readings may have come. Else state accept_demand or "
-    "demand_coverage in [split], or share the line by another rule."
-)
-_COMPARE = (
-    "Compare the bill's kwh and read dates with its paper, and the site's elements with the "
-    "meters; where the difference is real, raise agree [%] in [split]."
-)
-_PARENT = (
-    'A branch that {main} measures must name it as its parent: parent = "{main}" in its '
-    "[elements]. As long as none does, {main} stands for all branches; once one does, a branch on "
-    "another meter without a parent counts as a service of its own. Where all of them are right, "
-    "compare the bill's kwh and read dates with its paper."
-)
-_OPENING = (
-    "Readings that came later moved the end of the period before: correct that bill with dentframe "
-    "rebill, state an exchange in [[elements.….swaps]], or accept the difference in [[accepted]]."
-)
-_REFUSED = "See the figures that are not accepted, above."
-_BEARS = (
-    "State who bears it: a table [split.loss], [split.common] or [split.tolerance] with by, and "
-    "percent, kwh or rest = true."
 )
 
 
@@ -134,7 +109,7 @@ def findings(
 def by_name(bill: UtilityBill, x: Finding) -> Finding:
     """A finding as accepted where the bill accepts it by name; a refused figure never is."""
     said = [a for a in bill.accepted if (a.kind, a.element) == (x.kind, x.subject)]
-    if not said or x.remedy == _REFUSED:
+    if not said or x.remedy == CURES["refused"]:
         return x
     reason = f"{said[0].reason} (accepted by {said[0].by})"
     return replace(x, accepted=True, reason=reason, remedy="")
@@ -165,12 +140,11 @@ def _statuses(use: Usage) -> Iterator[Finding]:
         accepted = f.stay.kind == MAIN or accepts(use.rules, f)
         if f.unit == "kWh":
             rule = "accept"
-            cure = (
-                _OPEN if kind == "not_closed" else remedy(f.status, f.flags, f.stay.element, _WORDS)
-            )
+            cure = remedy(f.status, f.flags, f.stay.element, _WORDS)
+            cure = CURES["open"] if kind == "not_closed" else cure
         else:
             low = f.status == "partial" and f.coverage < use.rules.demand_coverage
-            rule, cure = "demand_coverage" if low else "accept_demand", f.note + _DEMAND
+            rule, cure = "demand_coverage" if low else "accept_demand", f.note + CURES["demand"]
         yield Finding(
             kind,
             use.site.name if together else f.stay.element,
@@ -232,13 +206,13 @@ def _residual(use: Usage, limit: Decimal) -> Iterator[Finding]:
         agrees = -low <= limit
         yield Finding(
             "negative_residual", use.bill.name, detail, low, -limit, "kWh", "agree",
-            "" if agrees else _COMPARE, accepted=agrees,
+            "" if agrees else CURES["compare"], accepted=agrees,
         )  # fmt: skip
     elif left > limit and rest != COMMON:
         what = "meter tolerance" if rest == TOLERANCE else rest
         detail = f"{left} of the utility's {use.kwh} kWh{use.dated} are {what}"
         yield Finding(
-            "utility_differs", use.bill.name, detail, left, limit, "kWh", "agree", _COMPARE
+            "utility_differs", use.bill.name, detail, left, limit, "kWh", "agree", CURES["compare"]
         )
 
 
@@ -257,7 +231,7 @@ def _main(use: Usage, limit: Decimal) -> Iterator[Finding]:
         meters = {split_element(k)[0] for k in mains}
         loose = [k for k in billed(use.site, use.bill) if use.site.elements[k].parent is None]
         apart = mains != at or any(split_element(k)[0] not in meters for k in loose)
-        cure = _PARENT.format(main=mains[0]) if apart else _COMPARE
+        cure = CURES["parent"].format(main=mains[0]) if apart else CURES["compare"]
         yield Finding("utility_differs", at[0], detail, off, limit, "kWh", "agree", cure)
 
 
@@ -281,7 +255,9 @@ def _openings(
                 f"the opening {own} of {a:%Y-%m-%d %H:%M} is not the closing {closing} of "
                 f"{b:%Y-%m-%d %H:%M} that the statement before has"
             )
-            yield Finding("opening_differs", name, detail, own, closing, "kWh", remedy=_OPENING)
+            yield Finding(
+                "opening_differs", name, detail, own, closing, "kWh", remedy=CURES["opening"]
+            )
 
 
 def _recovery(use: Usage, charges: Sequence[Charge]) -> Iterator[Finding]:
@@ -290,10 +266,10 @@ def _recovery(use: Usage, charges: Sequence[Charge]) -> Iterator[Finding]:
     billed, meant = use.bill.amount, use.rules.over_recovery
     if paid > max(billed, ZERO):
         detail = f"tenants and landlord pay {paid} of a bill of {billed}"
-        cure = "If that is meant (an export credit), state over_recovery = true in [split]."
         yield Finding(
             "over_recovery", use.bill.name, detail, EXACT.subtract(paid, billed), ZERO,
-            use.site.currency, "over_recovery", "" if meant else cure, accepted=meant,
+            use.site.currency, "over_recovery", "" if meant else CURES["over_recovery"],
+            accepted=meant,
         )  # fmt: skip
 
 
@@ -305,7 +281,7 @@ def _unallocated(use: Usage, charges: Sequence[Charge]) -> Iterator[Finding]:
             yield Finding(
                 "unallocated", c.title, f"{c.amount} are nobody's: {why}", c.amount, ZERO,
                 use.site.currency, "accept" if no else "loss, common, tolerance",
-                _REFUSED if no else _BEARS,
+                CURES["refused"] if no else CURES["bears"],
             )  # fmt: skip
 
 
@@ -313,5 +289,110 @@ def also_affected(record: str) -> Finding:
     """Another record that the corrections of a re-bill bear on too."""
     return Finding(
         "also_affected", record, "the corrections bear on its period or its edge too",
-        remedy="Re-bill it with the same corrections.", accepted=True,
+        remedy=CURES["rebill"], accepted=True,
     )  # fmt: skip
+
+
+# --- what was left out of a bill or a site, or typed in wrongly ---------------------------
+
+
+def checks(use: Usage) -> Iterator[Finding]:
+    """What a bill's dates, its tenants' dates and its lines leave open.
+
+    Parameters
+    ----------
+    use : Usage
+        The whole period of the bill.
+    """
+    yield from _periods(use)
+    yield from _tenants(use)
+    yield from _lines(use)
+
+
+def _periods(use: Usage) -> Iterator[Finding]:
+    site, bill = use.site, use.bill
+    start, end = span(site, bill)
+    days, hint = len(midnights(start, end, site.zone)), exclusive_end(bill.start, bill.end)
+    if bill.days is not None and bill.days != days:
+        detail = f"the bill states {bill.days} days, its read dates span {days}"
+        yield Finding(
+            "periods_differ", bill.name, detail, Decimal(days), Decimal(bill.days), "days",
+            remedy=f"{CURES['days']} {hint}".strip(),
+        )  # fmt: skip
+    elif bill.days is None and hint:
+        detail = f"the period ends before {bill.end} begins: {days} days"
+        yield Finding(
+            "periods_differ", bill.name, detail, Decimal(days), unit="days",
+            remedy=hint, accepted=True,
+        )  # fmt: skip
+    for line in bill.lines:
+        low, high = dates(site, bill, line)
+        if low < start or high > end:
+            detail = (
+                f"the line is for {line.start or bill.start} to {line.end or bill.end}, the bill "
+                f"for {bill.start} to {bill.end}: it was shared by the use of its own dates"
+            )
+            yield Finding("periods_differ", line.name, detail, remedy=CURES["beyond"])
+
+
+def _tenants(use: Usage) -> Iterator[Finding]:
+    """Tenants whose end seems to be their last day, which is then not theirs."""
+    start, end = span(use.site, use.bill)
+    for tenant in use.site.tenants:
+        for hold in tenant.holds:
+            if hold.end is None or not start <= use.site.instant(hold.end) < end:
+                continue
+            next_day = hold.end + dt.timedelta(days=1)
+            spans = [x for k in hold.elements for x in held(use.site, k)]
+            follows = any(use.site.instant(next_day) == x[0] for x in spans)
+            hint = exclusive_end(hold.end.replace(day=1), hold.end)
+            if not isinstance(hold.end, dt.datetime) and (hint or follows):
+                detail = f"{tenant.name}'s time ends before {hold.end} begins: end is exclusive"
+                cure = CURES["tenant_end"].format(end=hold.end, after=next_day)
+                yield Finding("periods_differ", tenant.name, detail, remedy=cure, accepted=True)
+
+
+def _lines(use: Usage) -> Iterator[Finding]:
+    """What may have been left out of a bill's lines, or typed in with the wrong sign."""
+    bill, currency = use.bill, use.site.currency
+    if bill.total is None:
+        detail = "the bill's file has no total, so nothing tells whether a line was left out"
+        yield Finding(
+            "no_total", bill.name, detail, bill.amount, None, currency, remedy=CURES["total"],
+            accepted=True,
+        )  # fmt: skip
+    energy = [x for x in bill.lines if _prices_energy(use, x)]
+    told = [x.kwh for x in energy if x.kwh is not None]
+    priced = add(told) if len(told) == len(energy) else bill.kwh
+    if bill.kwh and priced is not None and priced < bill.kwh:
+        detail = f"the bill has {bill.kwh} kWh, and its lines price {priced} of them"
+        yield Finding(
+            "not_priced", bill.name, detail, priced, bill.kwh, "kWh", remedy=CURES["price"]
+        )
+    for x in bill.lines:
+        export = x.kind == EXPORT or use.rules.of(x).by == EXPORT
+        if x.amount < 0 and not (x.credit or x.kind == "credit" or export):
+            detail = f"line {x.name!r} is negative, and neither an export nor said to be a credit"
+            yield Finding(
+                "negative_line", x.name, detail, x.amount, None, currency, remedy=CURES["credit"]
+            )
+
+
+def _prices_energy(use: Usage, x: BillLine) -> bool:
+    return x.kwh is not None or x.kind == "energy" or use.rules.of(x).by == "energy"
+
+
+def exclusive_end(start: Moment, end: Moment) -> str:
+    """A hint where a bill seems to end with the last day of a month, which is then not in it.
+
+    Parameters
+    ----------
+    start, end : date or datetime
+        The bill's; only dates can be meant so.
+    """
+    if any(isinstance(x, dt.datetime) or not isinstance(x, dt.date) for x in (start, end)):
+        return ""
+    after = end + dt.timedelta(days=1)
+    if start.day != 1 or after.day != 1:
+        return ""
+    return CURES["bill_end"].format(end=end, after=after)

@@ -12,7 +12,6 @@ import pandas as pd
 from dentframe.errors import ConfigError
 from dentframe.metering.cumulative import STATUSES
 from dentframe.money import exceptions as _exceptions
-from dentframe.money.bill_checks import checks
 from dentframe.money.figures import Figure, Usage, figures_by, needs, refused
 from dentframe.money.occupancy import (
     COMMON,
@@ -222,8 +221,11 @@ def control(of: Outcome) -> pd.Series[Any]:
 def exceptions(of: Outcome) -> pd.DataFrame:
     """What must be looked at, one row each."""
     affected = of.rebilling.affected if of.rebilling else ()
-    more = [_exceptions.also_affected(x) for x in affected]
-    found = [*_exceptions.findings(of.uses, of.shares, of.closings), *checks(of.whole), *more]
+    found = [
+        *_exceptions.findings(of.uses, of.shares, of.closings),
+        *_exceptions.checks(of.whole),
+        *map(_exceptions.also_affected, affected),
+    ]
     return _exceptions.table([_exceptions.by_name(of.bill, x) for x in found])
 
 

@@ -574,8 +574,9 @@ class Statement:
         -------
         str
             One table. ``section`` says what a row is: ``charges`` (the fields of `Line`),
-            ``total``, ``about`` (who, when, zone, tariff), ``readings``, ``earlier`` (periods to
-            compare with), ``words`` (what statuses and flags mean) or ``notes``.
+            ``total``, ``about`` (who, when, zone, tariff), ``readings``, ``parts`` (of a corrected
+            meter; its multiplier is the rate), ``daily``, ``earlier`` (periods to compare with),
+            ``words`` (what statuses and flags mean) or ``notes``.
 
         Notes
         -----

@@ -17,18 +17,10 @@ import numpy as np
 import pandas as pd
 
 from dentframe.documents.formats import formats
-from dentframe.documents.tables import ACCEPTED
+from dentframe.documents.tables import WORDS
 from dentframe.errors import ConfigError
 from dentframe.money.comparison import Billed, compared, measured
-from dentframe.money.figures import (
-    Figure,
-    Usage,
-    accepts,
-    energy_rows,
-    moves,
-    parts,
-    scale_of,
-)
+from dentframe.money.figures import Figure, Usage, accepts, energy_rows, moves, parts, scale_of
 from dentframe.money.occupancy import COMMON, OWN, midnights, span
 from dentframe.money.outcome import Outcome, exceptions, worst
 from dentframe.money.rebilling import INTEREST, replacing
@@ -330,7 +322,8 @@ def _subjects(of: Outcome, c: Charge) -> set[str]:
 
 def _told(of: Outcome, kind: str, subject: str) -> str:
     label = of.site.labels.get(subject, subject)
-    told = ACCEPTED[kind].format(label if label == subject else f"{label} ({subject})")
+    name = label if label == subject else f"{label} ({subject})"
+    told: str = WORDS["accepted"][kind].format(name)
     return told[0].upper() + told[1:]
 
 

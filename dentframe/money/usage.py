@@ -7,9 +7,11 @@ up to the period exactly. A figure that money may not use is refused here, with 
 from __future__ import annotations
 
 import datetime as dt
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -378,6 +380,12 @@ def stretches(
 # --- refused figures, and what to do about them ---
 
 
+_FILE = Path(__file__).with_name("remedies.toml")
+_TOLD: dict[str, dict[str, str]] = tomllib.loads(_FILE.read_text(encoding="utf-8"))
+CURES = _TOLD["exceptions"]
+"""What to do about a split's exception, by what it is about."""
+
+
 class Words(NamedTuple):
     """How a caller states things; ``{}`` is the element.
 
@@ -410,9 +418,6 @@ def bill_words() -> Words:
     )
 
 
-_KW = "the sum over its CTs of rating x line-to-neutral volts / 1000"
-
-
 def remedy(status: str, flags: Sequence[str], element: str, words: Words) -> str:
     """What to do about a figure, by its flags, else by its status.
 
@@ -427,37 +432,13 @@ def remedy(status: str, flags: Sequence[str], element: str, words: Words) -> str
     words : Words
         The caller's own.
     """
-    power, swap = words.power.format(element), words.swap.format(element)
     if status == "estimated":
-        return (
-            f"Look at its bounds lo and hi; accept the estimate: {words.estimated}; or, where a "
-            f"meter was swapped, state the swap: {swap}."
-        )
-    if "decrease_unclassified" in flags:
-        return (
-            "The register fell, and without its greatest power nothing tells a cleared register "
-            f"from a fault. Give the greatest power [kW], {_KW}: {power}. A clear is then an "
-            f"estimate; accept it: {words.estimated}."
-        )
-    if "unexplained_decrease" in flags or "unexplained_jump" in flags:
-        fell = "unexplained_decrease" in flags
-        export = f" If it feeds energy back, say so: {words.export.format(element)}."
-        return (
-            "The register moved by more than can have been used. If the greatest power [kW] is "
-            f"wrong or not stated, give it: {power}. If the meter was swapped, state the swap: "
-            f"{swap}.{export if fell else ''}"
-        )
-    if status == "partial":
-        if not words.partial:
-            return (
-                "Run it again when late readings have come; Python can fill gaps, or bill what is "
-                "covered."
-            )
-        return (
-            "Read with bracket=True, or the rest of the period; fill it by estimate(); or accept "
-            f"what is covered: {words.partial}."
-        )
-    return (
-        "There is no reading of it: read the period again, or bill it by an agreed estimate of "
-        "your own. A missing figure is never billed as 0."
-    )
+        key = status
+    elif "decrease_unclassified" in flags:
+        key = "cleared"
+    elif {"unexplained_decrease", "unexplained_jump"} & {*flags}:
+        key = "fell" if "unexplained_decrease" in flags else "jumped"
+    else:
+        key = "late" if status == "partial" and not words.partial else status
+    told = {k: v.format(element) for k, v in words._asdict().items()}
+    return _TOLD["figures"][key].format(**told)

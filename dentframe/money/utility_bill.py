@@ -10,7 +10,7 @@ from typing import Any
 
 from dentframe.errors import ConfigError, did_you_mean
 from dentframe.money.rounding import add
-from dentframe.site.files import Moment, Table, dump, load, stated
+from dentframe.site.files import Moment, Table, check_currency, dump, load, stated
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class UtilityBill:
     ------
     ConfigError
         For no or double lines, dates more than three years apart, a total that the lines do not
-        add up to, or an accepted kind that does not exist.
+        add up to, a currency that ISO 4217 lacks, or an accepted kind that does not exist.
 
     Examples
     --------
@@ -148,6 +148,8 @@ class UtilityBill:
     file: str = field(default="bill", compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        if self.currency is not None:
+            check_currency(self.currency, self.file)
         _check_lines(self)
         _check_dates(self)
         for x in self.accepted:

@@ -103,7 +103,9 @@ def test_a_total_is_asked_for_and_is_that_of_the_current_charges():
 
 @pytest.mark.parametrize("code", ["USX", "usd", "US Dollar"])
 def test_a_currency_that_does_not_exist(code):
-    """In a site and in a tariff, with the code that was meant where one is near."""
+    """In a site, a bill and a tariff, with the code that was meant where one is near."""
+    with pytest.raises(ConfigError, match=f"'currency' = '{code}': ISO 4217"):
+        bill(currency=code)
     with pytest.raises(ConfigError, match=f"'currency' = '{code}': ISO 4217"):
         site(currency=code)
     with pytest.raises(ConfigError, match="ISO 4217"):
