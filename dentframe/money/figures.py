@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +18,6 @@ from dentframe.documents.formats import formats
 from dentframe.errors import ConfigError
 from dentframe.money.occupancy import COMMON, MAIN, Stay, billed, span
 from dentframe.money.rounding import EXACT, add, exact, printed, rounded
-from dentframe.money.statement import Part
 from dentframe.site.corrections import in_force
 from dentframe.site.elements import EXPORT
 from dentframe.verbs.coincident import coincident
@@ -244,59 +242,6 @@ def _agreed(use: Usage, row: Row, value: Decimal | None) -> Decimal:
         return Decimal(0)
     own = {**row, "energy": row["energy"] - row["agreed"], "flags": ()}
     return EXACT.subtract(value, energy_of(use.rules, own) or Decimal(0))
-
-
-def parts(use: Usage, f: Figure) -> tuple[Part, ...]:
-    """What a register that a factor corrects showed and counts for, part by part.
-
-    A reading where the factor changes is calculated: no meter showed it. At an exchange the old
-    meter's closing ends a part, and the new one's opening begins the next.
-    """
-    zone, low, high = use.site.zone, f.row.get("open_at"), f.row.get("close_at")
-    key, opening = f.stay.element, f.row.get("open_reading")
-    own = [x for x in in_force(use.site.corrections, zone) if x.element == key]
-    fixes = [(*x.span(zone), x.factor) for x in own if x.factor is not None]
-    if not fixes or low is None or pd.isna(low) or pd.isna(high) or pd.isna(opening):
-        return ()
-    swaps = {use.site.instant(at): (a, b) for at, a, b in use.site.elements[key].swaps}
-    swaps |= {
-        x.span(zone)[0]: (float(x.closing), float(x.opening))
-        for x in own
-        if x.closing is not None and x.opening is not None
-    }
-    inner = {x for *span, _ in fixes for x in span} | {*swaps}
-    edges, found = sorted({low, high} | {x for x in inner if low < x < high}), []
-    table = energy(use.frame, edges, detail=True, min_coverage=0, **use.keywords)
-    rows, places = keyed(table, "start"), use.rules.places
-    mine = [rows[key, x.tz_convert("UTC")] for x in edges[:-1]]
-    # What the register closes and opens with at each edge, and whether somebody read it.
-    shown = [(opening, opening, True), *map(_register, edges[1:], mine, [*mine[1:], {}])]
-    shown = [
-        (*swaps[x], True) if x in swaps else told for x, told in zip(edges, shown, strict=True)
-    ]
-    for (start, end), row, opens, closes in zip(
-        pairwise(edges), mine, shown, shown[1:], strict=False
-    ):
-        times = next((x for a, b, x in fixes if a <= start < b), None) or Decimal(1)
-        first, last = rounded(float(opens[1]), places), rounded(float(closes[0]), places)
-        by_hand = rounded(EXACT.multiply(EXACT.subtract(last, first), times), places)
-        used = rounded(float(row["energy"]), places)
-        # What the printed readings give, unless more than their rounding lies between.
-        near = abs(by_hand - used) <= (times + 1) * Decimal(1).scaleb(-(places or 9))
-        told = by_hand if near or {start, end} & {*swaps} else used
-        unseen = ("opening",) * (not opens[2]) + ("closing",) * (not closes[2])
-        found.append(Part(start, end, first, last, times, told, unseen))
-    return tuple(found) if any(x.factor != 1 for x in found) else ()
-
-
-def _register(at: pd.Timestamp, before: Row, after: Row) -> tuple[float, float, bool]:
-    """What a register closes and opens with at an instant, and whether it was read then."""
-    high, closing = before["close_at"], float(before["close_reading"])
-    if high == at:
-        return closing, closing, True
-    low, opening = after["open_at"], float(after["open_reading"])
-    between = opening + (closing - opening) * ((at - low) / (high - low))
-    return between, between, False
 
 
 def by_stay(

@@ -20,7 +20,7 @@ from dentframe.documents.formats import formats
 from dentframe.documents.tables import WORDS
 from dentframe.errors import ConfigError
 from dentframe.money.comparison import Billed, compared, measured
-from dentframe.money.figures import Figure, Usage, accepts, energy_rows, moves, parts, scale_of
+from dentframe.money.figures import Figure, Usage, accepts, energy_rows, moves, scale_of
 from dentframe.money.occupancy import COMMON, OWN, midnights, span
 from dentframe.money.outcome import Outcome, exceptions, worst
 from dentframe.money.rebilling import INTEREST, replacing
@@ -28,6 +28,7 @@ from dentframe.money.rounding import EXACT, add, exact, rounded
 from dentframe.money.shares import FEE, TITLES, WEIGHT_UNITS, Charge, part_of, weights
 from dentframe.money.split_rules import PARTS
 from dentframe.money.statement import Day, Exchange, Letter, Line, Reading, Statement
+from dentframe.money.workings import parts
 from dentframe.site.corrections import in_force
 from dentframe.site.elements import EXPORT, UNALLOCATED
 

@@ -1,4 +1,4 @@
-"""The workings of a split, as its record keeps them: every step of a meter, and every edge in UTC.
+"""The workings of a split are every step of a meter, every edge in UTC, and corrections by parts.
 
 ``check.py``, which lies in the record, computes figures and shares from them.
 """
@@ -13,13 +13,17 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from dentframe.metering.corrections import mean_factor
 from dentframe.metering.registers import MINUTE, micros
 from dentframe.metering.series import names
-from dentframe.money.rounding import exact
+from dentframe.money.figures import keyed
+from dentframe.money.rounding import EXACT, exact, rounded
+from dentframe.money.statement import Part
+from dentframe.site.corrections import in_force
 from dentframe.verbs import demand as blocks
-from dentframe.verbs.energy import figures, moving
+from dentframe.verbs.energy import energy, figures, moving
 from dentframe.verbs.inputs import (
     VerbKeywords,
     demand_source,
@@ -30,11 +34,9 @@ from dentframe.verbs.inputs import (
 from dentframe.wire.columns import split_element
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from dentframe.metering.cumulative import Cumulative
     from dentframe.metering.series import Floats
-    from dentframe.money.figures import Usage
+    from dentframe.money.figures import Figure, Row, Usage
     from dentframe.money.outcome import Outcome
 
 STEPS = ("series", "source", "element", "start", "end", "opening", "closing", "raw", "measured",
@@ -163,3 +165,59 @@ def _moved(use: Usage, c: Cumulative | None, stay: Any) -> dict[str, str]:
 
 def _at(when: pd.Timestamp) -> str:
     return _iso(micros(when))
+
+
+# --- a corrected meter, part by part ------------------------------------------------------
+
+
+def parts(use: Usage, f: Figure) -> tuple[Part, ...]:
+    """What a register that a factor corrects showed and counts for, part by part.
+
+    A reading where the factor changes is calculated: no meter showed it. At an exchange the old
+    meter's closing ends a part, and the new one's opening begins the next.
+    """
+    zone, low, high = use.site.zone, f.row.get("open_at"), f.row.get("close_at")
+    key, opening = f.stay.element, f.row.get("open_reading")
+    own = [x for x in in_force(use.site.corrections, zone) if x.element == key]
+    fixes = [(*x.span(zone), x.factor) for x in own if x.factor is not None]
+    if not fixes or low is None or pd.isna(low) or pd.isna(high) or pd.isna(opening):
+        return ()
+    swaps = {use.site.instant(at): (a, b) for at, a, b in use.site.elements[key].swaps}
+    swaps |= {
+        x.span(zone)[0]: (float(x.closing), float(x.opening))
+        for x in own
+        if x.closing is not None and x.opening is not None
+    }
+    inner = {x for *span, _ in fixes for x in span} | {*swaps}
+    edges, found = sorted({low, high} | {x for x in inner if low < x < high}), []
+    table = energy(use.frame, edges, detail=True, min_coverage=0, **use.keywords)
+    rows, places = keyed(table, "start"), use.rules.places
+    mine = [rows[key, x.tz_convert("UTC")] for x in edges[:-1]]
+    # What the register closes and opens with at each edge, and whether somebody read it.
+    shown = [(opening, opening, True), *map(_register, edges[1:], mine, [*mine[1:], {}])]
+    shown = [
+        (*swaps[x], True) if x in swaps else told for x, told in zip(edges, shown, strict=True)
+    ]
+    for (start, end), row, opens, closes in zip(
+        pairwise(edges), mine, shown, shown[1:], strict=False
+    ):
+        times = next((x for a, b, x in fixes if a <= start < b), None) or Decimal(1)
+        first, last = rounded(float(opens[1]), places), rounded(float(closes[0]), places)
+        by_hand = rounded(EXACT.multiply(EXACT.subtract(last, first), times), places)
+        used = rounded(float(row["energy"]), places)
+        # What the printed readings give, unless more than their rounding lies between.
+        near = abs(by_hand - used) <= (times + 1) * Decimal(1).scaleb(-(places or 9))
+        told = by_hand if near or {start, end} & {*swaps} else used
+        unseen = ("opening",) * (not opens[2]) + ("closing",) * (not closes[2])
+        found.append(Part(start, end, first, last, times, told, unseen))
+    return tuple(found) if any(x.factor != 1 for x in found) else ()
+
+
+def _register(at: pd.Timestamp, before: Row, after: Row) -> tuple[float, float, bool]:
+    """What a register closes and opens with at an instant, and whether it was read then."""
+    high, closing = before["close_at"], float(before["close_reading"])
+    if high == at:
+        return closing, closing, True
+    low, opening = after["open_at"], float(after["open_reading"])
+    between = opening + (closing - opening) * ((at - low) / (high - low))
+    return between, between, False
