@@ -408,6 +408,8 @@ def first_covered(c: Cumulative) -> int:
 def jumps(c: Cumulative) -> list[tuple[int, int, float]]:
     """The steps of a register that are withheld as no use: start, end [us], and claimed kWh."""
     odd = c.special
+    if odd.ok.all():
+        return []
     found = np.flatnonzero(~odd.ok & ((odd.flags & int(Flag.UNEXPLAINED_JUMP)) != 0)).tolist()
     return [(int(c.t[odd.at[k]]), int(c.t[odd.at[k] + 1]), float(odd.more[k])) for k in found]
 

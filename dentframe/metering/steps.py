@@ -400,17 +400,15 @@ def _of_steps(
     marks: Iterable[tuple[Ints, Any]],
 ) -> Cumulative:
     """A register's readings and the verdicts on its special steps as E(t) and C(t)."""
-    at = np.array(sorted(verdicts), dtype=np.int64)
-    judged = [verdicts[i] for i in at.tolist()]
-    d, more = (np.array(x) for x in ([v.d for v in judged], [v.hi - v.d for v in judged]))
-    ok = np.array([v.ok for v in judged], dtype=np.bool_)
-    edges, E, head, padding = reaching(t, _anchored(r, at, d), series.mark_t)
-    gap = np.setdiff1d(np.flatnonzero(spacing > rules.max_gap), at[~ok])
-    parts: list[tuple[Any, ...]] = [
-        (gap + head, int(Flag.GAP_BRIDGED)),
-        (padding, 0, False),
-        (at + head, np.array([v.flags for v in judged]), ok, more),
-    ]
+    E, gap, parts = r, np.flatnonzero(spacing > rules.max_gap), list[tuple[Any, ...]]()
+    if verdicts:
+        at = np.array(sorted(verdicts), dtype=np.int64)
+        d, hi, ok, flags = (np.array(x) for x in zip(*(verdicts[i] for i in at), strict=True))
+        E, gap = _anchored(r, at, d), np.setdiff1d(gap, at[~ok])
+        parts = [(at, flags, ok, hi - d)]
+    edges, E, head, padding = reaching(t, E, series.mark_t)
+    parts = [(part[0] + head, *part[1:]) for part in parts]
+    parts += [(gap + head, int(Flag.GAP_BRIDGED)), (padding, 0, False)]
     # A mark is on the segment that holds it, and on both where it is a breakpoint.
     for when, what in (m for m in marks if len(m[0])):
         after = np.searchsorted(edges, when)

@@ -267,8 +267,7 @@ def series_of(frame: pd.DataFrame, source: Source, keywords: VerbKeywords) -> li
     if source.register != REGISTER and isinstance(rules, SiteRules):
         rules = rules.of_another_register
     check_elements(rules, [(m.meter, c.id) for m in meters for _, c in columns])
-    asked = keywords.elements
-    named = None if asked is None else elements_asked(frame, source.topics, asked)
+    named = elements_asked(frame, source.topics, keywords.elements)
     found = _answering(frame, source, meters, columns)
     local = naive_zone(frame, keywords.tz)
     same = None if rules.by_element else resolve(rules, None, "", local)
@@ -286,7 +285,7 @@ def series_of(frame: pd.DataFrame, source: Source, keywords: VerbKeywords) -> li
     # Among several meters, an element with only blanks is none, unless it was named somewhere.
     shown = {*named_elements(frame), *(named or ()), *getattr(rules, "named", ())}
     conflict = Flag.CONFLICTING_DUPLICATE  # readings that conflict are missing, not absent
-    there = [(c.meter, c.element) in shown or (c.series.marks & conflict).any() for c in made]
+    there = (((c.meter, c.element) in shown or (c.series.marks & conflict).any()) for c in made)
     return [c for c, named in zip(made, there, strict=True) if named or len(c.at)]
 
 
@@ -321,8 +320,7 @@ def _register(
 
 def register_of(series: Series, rules: Rules, means: Cumulative | None = None) -> Cumulative:
     """E(t) and C(t) of a register, corrected where corrections bear on its element."""
-    make = corrections.register if rules.fixes else from_register
-    return make(series, rules, means)
+    return (corrections.register if rules.fixes else from_register)(series, rules, means)
 
 
 def means_of(series: Series, rules: Rules, keywords: VerbKeywords) -> Cumulative:
@@ -340,9 +338,11 @@ def warn_of_spacing(found: Iterable[Series], interval: Any) -> None:
     Nothing tells whether they are means over another interval or most of them are lost; but an
     hourly mean that counts for 15 minutes makes a quarter of the energy, and no demand at all.
     """
-    for x in found:
-        if len(x.t) < FEWEST or TOPICS[x.topic].kind == "register":
+    judged: set[int] = set()  # elements of a meter share their times
+    for x in (y for y in found if len(y.t) >= FEWEST and TOPICS[y.topic].kind != "register"):
+        if id(x.t) in judged:
             continue
+        judged.add(id(x.t))
         usual = interval_of(interval, x.meter)
         spacing = float(np.median(np.diff(x.t)))
         if not TOO_CLOSE * usual <= spacing <= TOO_FAR * usual:
@@ -447,9 +447,8 @@ class Inputs:
     @property
     def meters(self) -> list[str]:
         """The meters that a result has rows of, where it names them."""
-        if self.keywords.elements is None:
-            return meters_of(self.frame)
-        return sorted({c.meter or "" for c in self.series})
+        named = sorted({c.meter or "" for c in self.series})
+        return meters_of(self.frame) if self.keywords.elements is None else named
 
     def interval(self, c: Cumulative) -> int:
         """The interval of a series' readings [us]."""

@@ -211,7 +211,7 @@ def _arrays(p: Peaks, s: Ints, e: Ints, least: float | None) -> dict[str, Any]:
     a, b = np.concatenate((p.top.s, blank)), np.concatenate((p.top.e, blank))
     kw = np.concatenate((p.top.kw, np.full(len(none), np.nan)))
     coverage, bits = p.coverage[period], p.of.flags_in(s, e, of_edges=False)[period]
-    inside = (a != NAT) & (p.of.edges(a).inside | p.of.edges(b).inside)
+    inside = (a != NAT) & p.of.edges(np.stack((a, b)).ravel()).inside.reshape(2, -1).any(axis=0)
     kw = kw if least is None else np.where(coverage < least, np.nan, kw)
     return {
         "period": s[period],
@@ -296,9 +296,9 @@ def highest(found: Candidates, n: int, day: Ints | None = None) -> tuple[Candida
 
 def _tops(found: Candidates, group: Ints) -> Ints:
     """Those that none of their group exceeds by more than rounding; groups are runs."""
-    first = np.flatnonzero(np.diff(group, prepend=-1))
-    if len(first) == 0:
-        return first
+    if len(group) == 0:
+        return group
+    first = np.append(0, np.flatnonzero(group[1:] != group[:-1]) + 1)
     least = np.maximum.reduceat(found.kw, first) - 10.0 ** (1 - PLACES)
     return np.flatnonzero(found.kw >= np.repeat(least, np.diff(np.append(first, len(group)))))
 

@@ -206,7 +206,7 @@ def rows_of(
     }
     return pd.DataFrame(
         {
-            **{k: np.array(x, dtype=object)[which] for k, x in of_parts.items()},
+            **{k: np.array(x, dtype=object)[which] for k, x in of_parts.items() if k in columns},
             **data,
             **{k: local(x, of.tz) for k, x in data.items() if k in _INSTANTS},
             "status": np.array(STATUSES, dtype=object)[data["status"]],
