@@ -149,7 +149,7 @@ def card(frame: pd.DataFrame) -> Card:
     return Card(
         title=", ".join(x for x in (kind, _named(meters, "meter"), f"{len(frame):,} rows") if x),
         facts=(
-            ("span", _span(frame, found)),
+            ("span", _span(frame, found, "period" if computed else "reading")),
             ("interval", _intervals(found)),
             ("elements", _named(selection.elements(frame))),
             ("channels", _named(selection.channels(frame), "channel")),
@@ -186,7 +186,7 @@ def _others(frame: pd.DataFrame, table: pd.DataFrame) -> str:
     return f"{count}, which the verbs ignore" if count else ""
 
 
-def _span(frame: pd.DataFrame, found: Sequence[RowCounts]) -> str:
+def _span(frame: pd.DataFrame, found: Sequence[RowCounts], row: str) -> str:
     times = time_index(frame)
     starts = [of.start for of in found if of.start is not None]
     ends = [of.end for of in found if of.end is not None]
@@ -195,7 +195,7 @@ def _span(frame: pd.DataFrame, found: Sequence[RowCounts]) -> str:
         first, last = pd.to_datetime(ends, unit="us", utc=True).tz_convert(times.tz or "UTC")
         told = "the range that was read"
     elif len(times):
-        first, last, told = times.min(), times.max(), "first to last reading"
+        first, last, told = times.min(), times.max(), f"first to last {row}"
     else:
         return ""
     zone = "without a zone" if times.tz is None else str(times.tz)

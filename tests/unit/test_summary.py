@@ -156,6 +156,7 @@ def test_a_computed_frame_is_called_so():
     days = day("kWHNet/Elm/A").dent.energy("h", tz="UTC", min_coverage=0)
     shown = card(days)
     assert shown.title == "dent, computed, 24 rows"
+    assert "first to last period" in dict(shown.facts)["span"]
     assert shown.notes[0] == "Figures of a verb, not readings: .quality() is for those."
 
 

@@ -150,7 +150,9 @@ def test_a_workbook_holds_times_and_numbers(tmp_path):
     """Naive UTC, naive local and the offset; numbers are numbers."""
     openpyxl = pytest.importorskip("openpyxl")
     single(["A/Ch/A1"]).dent.to_excel(tmp_path / "a.xlsx", tz=LA)
-    rows = list(openpyxl.load_workbook(tmp_path / "a.xlsx").active.values)
+    sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").active
+    assert sheet.column_dimensions["A"].width > 20  # a narrower column shows ###
+    rows = list(sheet.values)
     assert rows[0] == ("time_utc", "local_time", "utc_offset", "A/Ch/A1 [A]")
     assert str(rows[1][0]) == "2023-11-05 07:32:00"
     assert str(rows[1][1]) == "2023-11-05 00:32:00"
