@@ -1,4 +1,4 @@
-"""The module finds the gaps of one element and estimates them, scaled to its register.
+"""The gaps of one element are found and estimated here, scaled to its register.
 
 Where demand has readings, its gaps are those of the interval means, and the register says how
 much energy they held: its increment, less what demand knows of it. Without demand the means

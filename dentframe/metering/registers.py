@@ -1,4 +1,4 @@
-"""The module holds what is known about registers, and finds the one rule that an element has."""
+"""What is known about registers stands here, and each element finds the rules that it has."""
 
 from __future__ import annotations
 

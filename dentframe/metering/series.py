@@ -1,4 +1,4 @@
-"""The module turns a frame into one clean series of readings per meter, element and topic.
+"""A frame becomes one clean series of readings per meter, element and topic here.
 
 The rows of each meter come in time order. Equal rows of one instant become one, conflicting ones
 become missing, blanks are taken out and remembered, and values are plain floats in the topic's

@@ -1,4 +1,4 @@
-"""The module decides what each step between two readings of a register means.
+"""What each step between two readings of a register means is decided here.
 
 Glitches go first: a step is plausible when the register could have made it, and at an implausible
 step the shortest run of one to four readings goes, starting at the step or ending just before it,

@@ -1,4 +1,4 @@
-"""The module turns a verb's keywords into the series that answer and the periods they are asked of.
+"""A verb's keywords become the series that answer, and the periods that are asked of them.
 
 One topic answers for each element, never one a period. For energy that is its register, else its
 interval means; for demand the means first: they know when power flowed, a register only how much

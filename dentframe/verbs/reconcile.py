@@ -256,7 +256,7 @@ def reconcile(
         ``demand`` [kWh], ``residual`` (demand less register) [kWh], ``ratio`` (demand by
         register), ``relative`` (residual by register), ``at_gaps`` (the part of the residual in
         register steps that demand does not wholly cover) [kWh], ``coverage`` (share of the span
-        in which both are covered) and ``signature``, one of `metering.signatures.SIGNATURES`.
+        in which both are covered) and ``signature``, one of `dentframe.verbs.reconcile.SIGNATURES`.
 
         The span reaches from the later first reading to the earlier last one. Where the
         register does not count (an unexplained fall), neither does demand; where demand has a

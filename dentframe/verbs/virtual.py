@@ -186,7 +186,7 @@ def virtual(
         Wire-named columns over time, or over (meter, time), shape (readings, columns).
     meters : mapping of str to str
         Name of each virtual meter to its formula: ``{"Common": "P1_A - P1_B - 0.5*P2_A"}``;
-        ``"A"`` in a frame of one meter, ``"P1_A"`` in any. Grammar: `metering.expression`.
+        ``"A"`` in a frame of one meter, ``"P1_A"`` in any. Grammar: `dentframe.verbs.virtual`.
     freq, tz, start, end, topic, source, registers, edges, interval, demand_lag, site : optional
         As in `dentframe.verbs.energy.energy`, of the parts.
     min_coverage : float, optional

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dentframe import Correction, RegisterRules, Site
+from dentframe import Correction, RegisterRules, Schedule, Site, Window
 from dentframe.errors import ConfigError, KindError, UnknownMeterError
 from dentframe.site.corrections import in_force, load_corrections
 from tests.split_kit import element, site
@@ -150,6 +150,15 @@ def test_a_factor_multiplies_increments(df):
     assert rows["flags"].tolist() == [(), ("corrected",), ("corrected",), ("corrected",)]
     assert set(rows["status"]) == {"recorded"}
     pd.testing.assert_frame_equal(df, before)
+
+
+def test_each_window_of_time_has_its_raw_energy_too(df):
+    """A schedule cuts raw energy as it cuts the corrected one: both add up to those of the day."""
+    peak = Schedule([Window("peak", "16:00", "21:00")])
+    rows, whole = days(df, FACTOR, schedule=peak), days(df, FACTOR)
+    found = rows.groupby("start")[["raw", "energy"]].sum()
+    np.testing.assert_allclose(found.to_numpy(), whole[["raw", "energy"]].to_numpy())
+    assert set(rows["window"]) == {"peak", "other"}
 
 
 @pytest.mark.parametrize("source", ["register", "demand"])

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.errors import CoverageWarning, KindError, UnknownTopicError
+from dentframe.errors import ConfigError, CoverageWarning, KindError, UnknownTopicError
 from tests.unit.test_demand import KW, KWH, quarters
 
 
@@ -91,3 +91,11 @@ def test_what_readings_have_not_names_the_verbs(name):
     with pytest.raises(KindError, match=rf"Cannot take \.{name}\(\).*energy\(\)"):
         getattr(frame.dent, name)()
     assert not hasattr(frame.dent, "nothing_of_the_kind")
+
+
+def test_an_element_is_named_once_as_in_every_verb():
+    """Twice the same name, or none, is refused."""
+    frame = quarters({"V/Elm/A": [1, 2]})
+    for elements in (["A", "A"], []):
+        with pytest.raises(ConfigError, match="name each element once"):
+            frame.dent.stats("V", elements=elements)
