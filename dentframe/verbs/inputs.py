@@ -192,13 +192,12 @@ class VerbKeywords:
                 'registers=RegisterRules(max_kw={"A": 40}).'
             )
         registers = given.registers
-        stated = [x for x in (registers.corrections, given.corrections) if x]
         if site is not None:
             tz, registers, _ = apply_site(site, tz, registers, frame=frame)
-        if stated:
+        if given.corrections or given.registers.corrections:
             own = () if site is None else site.corrections
-            told = [x for of in stated for x in corrections_of(of)]
-            every = in_force([*own, *told], naive_zone(frame, tz))
+            told = (*given.registers.corrections, *corrections_of(given.corrections))
+            every = in_force([*own, *corrections_of(told)], naive_zone(frame, tz))
             registers = replace(registers, corrections=tuple(every))
         return replace(given, tz=tz, registers=registers)
 
