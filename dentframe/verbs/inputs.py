@@ -29,7 +29,7 @@ from dentframe.metering.registers import (
     micros,
     resolve,
 )
-from dentframe.metering.series import NONE, Flag, Rows, Series, element_columns, read, rows
+from dentframe.metering.series import NONE, Flag, Ints, Rows, Series, element_columns, read, rows
 from dentframe.metering.steps import from_register
 from dentframe.site.corrections import corrections_of, in_force
 from dentframe.site.site import apply_site
@@ -41,7 +41,6 @@ from dentframe.wire.columns import Column, parse, wire_columns
 from dentframe.wire.topics import TOPICS, kind_of
 
 if TYPE_CHECKING:
-    from dentframe.metering.series import Ints
     from dentframe.times.periods import Freq
 
 
@@ -266,7 +265,8 @@ def series_of(frame: pd.DataFrame, source: Source, keywords: VerbKeywords) -> li
     if source.register != REGISTER and isinstance(rules, SiteRules):
         rules = rules.of_another_register
     check_elements(rules, [(m.meter, c.id) for m in meters for _, c in columns])
-    named = elements_asked(frame, source.topics, keywords.elements)
+    asked = keywords.elements
+    named = None if asked is None else elements_asked(frame, source.topics, asked)
     found = _answering(frame, source, meters, columns)
     local = naive_zone(frame, keywords.tz)
     same = None if rules.by_element else resolve(rules, None, "", local)
