@@ -27,7 +27,7 @@ INSIDE = {
     "unit/test_c[alr]*.py": "cache, cards, client and credentials are parts of the pipe",
     "unit/test_coincident.py": "an element without a site",
     "unit/test_columns.py": "the grammar of names",
-    "unit/test_corrections.py": "corrections that replace each other, and their file",
+    "unit/test_correct*.py": "corrections that replace each other, their file, and what a paper says of them",
     "unit/test_cumulative.py": "the one idea under all energy, numbers alone",
     "unit/test_datasets.py": "units of a Dataset's variables",
     "unit/test_emulator_limits.py": "the token bucket by its own clock",
