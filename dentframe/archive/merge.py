@@ -346,9 +346,12 @@ def page(holding: Holding, choice: Choice) -> Page:
 
 def _met(holding: Holding, choice: Choice, place: int) -> Report:
     """What decoding met in an answer: cells that came twice only where it is still right."""
-    record, hours = choice.records[place], holding.minutes // 60 - span(choice.year).start
+    record = choice.records[place]
     report = record.report.narrow(set(choice.columns))
     conflicts, doubled = dict(report.conflicts), dict(report.doubled)
+    if not (conflicts or doubled):
+        return report
+    hours = holding.minutes // 60 - span(choice.year).start
     window = mask_of([record.window], choice.year)
     for column in {*conflicts, *doubled} & set(holding.columns):
         mine = window & (choice.owner[topic_of(column)] == place)
