@@ -8,12 +8,14 @@ is what is allocated at most while decoding, the result included.
 from __future__ import annotations
 
 import json
+import mmap
 import random
 import sys
 import tracemalloc
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -118,13 +120,21 @@ def beside(what: str, body: bytes, others: dict[str, Way], rounds: int) -> list[
 
 
 def peak(call: Callable[[], object]) -> float:
-    """What is allocated at most in a call, its result included [bytes]."""
+    """What is allocated at most in a call, its result and the memory it maps included [bytes]."""
+    mapped: list[int] = []
+
+    def counting(number: int, size: int, *more: Any, **options: Any) -> mmap.mmap:
+        mapped.append(size)
+        return real(number, size, *more, **options)
+
+    real, mmap.mmap = mmap.mmap, counting  # type: ignore[misc, assignment]
     tracemalloc.start()
     kept = call()
     found = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
+    mmap.mmap = real  # type: ignore[misc]
     del kept
-    return found
+    return found + sum(mapped)
 
 
 def memory(body: bytes, rounds: int) -> list[Row]:
