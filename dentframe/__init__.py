@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dentframe import errors as errors
 from dentframe.accessor import DentAccessor
-from dentframe.metering.registers import RegisterRules
+from dentframe.metering.register_rules import RegisterRules
 from dentframe.methods import DentFrame
 from dentframe.times.periods import Monthly
 from dentframe.times.schedule import Schedule, Window
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dentframe.money.demand_charges import adjusted_demand, ratchet
     from dentframe.money.portfolio import Report, report
     from dentframe.money.rebill import rebill
-    from dentframe.money.record import Record, records
+    from dentframe.money.record_reader import Record, records
     from dentframe.money.rounding import allocate
     from dentframe.money.split import Run, split
     from dentframe.money.split_rules import SplitRules
@@ -59,7 +59,7 @@ ON_USE: Final = {
     "Correction": "dentframe.site.corrections",
     "DentCloud": "dentframe.cloud.client",
     "Plan": "dentframe.frame.request",
-    "Record": "dentframe.money.record",
+    "Record": "dentframe.money.record_reader",
     "Report": "dentframe.money.portfolio",
     "Run": "dentframe.money.split",
     "Site": "dentframe.site.site",
@@ -82,7 +82,7 @@ ON_USE: Final = {
     "read_dentcloud": "dentframe.reader",
     "rebill": "dentframe.money.rebill",
     "report": "dentframe.money.portfolio",
-    "records": "dentframe.money.record",
+    "records": "dentframe.money.record_reader",
     "split": "dentframe.money.split",
     "sync": "dentframe.archive",
     "to_portfolio_manager": "dentframe.documents.portfolio_manager",

@@ -12,10 +12,10 @@ import pandas as pd
 
 from dentframe import cards as _cards
 from dentframe.errors import KindError, did_you_mean
+from dentframe.frame import csv_and_excel as _csv_and_excel
 from dentframe.frame import quantify as _quantify
 from dentframe.frame import reshape as _reshape
 from dentframe.frame import select as _select
-from dentframe.frame import tables as _tables
 from dentframe.methods import frame_method, method
 from dentframe.verbs import coincident as _coincident
 from dentframe.verbs import demand as _demand
@@ -180,8 +180,8 @@ class DentAccessor:
     by_element = method(_reshape.by_element)
     by_channel = method(_reshape.by_channel)
     to_long = method(_reshape.to_long)
-    to_csv = method(_tables.to_csv)
-    to_excel = method(_tables.to_excel)
+    to_csv = method(_csv_and_excel.to_csv)
+    to_excel = method(_csv_and_excel.to_excel)
     quantify = frame_method(_quantify.quantify)
     dequantify = frame_method(_quantify.dequantify)
     convert = frame_method(_quantify.convert)

@@ -28,7 +28,7 @@ from dentframe.archive.dask_readings import (
 from dentframe.errors import DentError, KindError, UnknownTopicError
 from dentframe.frame.assemble import to_frame
 from dentframe.metering.attrs import note
-from dentframe.metering.registers import RegisterRules, check_elements
+from dentframe.metering.register_rules import RegisterRules, check_elements
 from dentframe.methods import check_words
 from dentframe.site.site import apply_site
 from dentframe.verbs.energy import energy as of_frame

@@ -17,7 +17,7 @@ import pandas as pd
 from dentframe.cli.options import EXISTING, FILE, FOLDER, NEW, archive_option
 from dentframe.cli.output import json_option, say
 from dentframe.errors import DentWarning, MissingExtraError
-from dentframe.money.saving import row_dicts
+from dentframe.money.record_writer import row_dicts
 
 if TYPE_CHECKING:
     from dentframe.money.split import Run
@@ -80,7 +80,7 @@ def split(
 
 def _finished(out: Path, bill: str, site: str) -> pd.DataFrame | None:
     """The readings of a finished split of the same bill and site: nothing is asked for it again."""
-    from dentframe.money.record import FILE, RECORD, Record
+    from dentframe.money.record_reader import FILE, RECORD, Record
 
     if not (out / RECORD / FILE).is_file():
         return None
@@ -91,7 +91,7 @@ def _finished(out: Path, bill: str, site: str) -> pd.DataFrame | None:
 
 def _finish(make: Callable[[], Run], out: Path, locale: str, *, draft: bool = False) -> None:
     """Make a run, save it, and say what it is; one with open exceptions ends with status 1."""
-    from dentframe.money.saving import missing_extras
+    from dentframe.money.record_writer import missing_extras
 
     missing = missing_extras(locale)
     if missing:
@@ -166,7 +166,7 @@ def rebill(
         --issued 2024-02-05 --due 2024-02-19 --interest 9 --interest-from 2024-01-20 --out third
     """
     from dentframe.money.rebill import rebill as run_rebill
-    from dentframe.money.record import Record
+    from dentframe.money.record_reader import Record
     from dentframe.money.split import readings_of
     from dentframe.money.utility_bill import UtilityBill
     from dentframe.site.site import Site
@@ -254,7 +254,7 @@ def status(archive: Path, sites: Path | None, records: Path | None, as_json: boo
     Example:
       dentframe status --archive archive --sites site.toml --records . --json
     """
-    from dentframe.money.status import status as run_status
+    from dentframe.money.archive_status import status as run_status
 
     found = run_status(archive, sites, records)
     if as_json:

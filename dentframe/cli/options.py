@@ -14,7 +14,7 @@ import pandas as pd
 
 from dentframe import reader
 from dentframe.errors import ConfigError, RangeError
-from dentframe.metering.registers import RegisterRules
+from dentframe.metering.register_rules import RegisterRules
 from dentframe.money.occupancy import check_frame
 from dentframe.times.ranges import time_range, zone
 from dentframe.wire.columns import split_element

@@ -14,7 +14,7 @@ import click
 
 from dentframe.errors import ConfigError, missing_extra
 from dentframe.files import write_whole
-from dentframe.frame import tables
+from dentframe.frame import csv_and_excel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,7 +97,7 @@ def _by_ending(out: Path | None) -> str:
 def _bytes(frame: pd.DataFrame, form: str) -> bytes:
     text, data = io.StringIO(), io.BytesIO()
     if form == "csv":
-        tables.to_csv(frame, text)
+        csv_and_excel.to_csv(frame, text)
     elif form == "table":
         flat = frame.assign(flags=frame["flags"].map(";".join)) if "flags" in frame else frame
         text.write(f"{flat.to_string()}\n")
@@ -105,7 +105,7 @@ def _bytes(frame: pd.DataFrame, form: str) -> bytes:
         whole = frame if frame.index.names == [None] else frame.reset_index()
         text.write(f"{whole.to_json(orient='records', date_format='iso')}\n")
     elif form == "xlsx":
-        tables.to_excel(frame, data)
+        csv_and_excel.to_excel(frame, data)
     elif find_spec("pyarrow"):
         frame.to_parquet(data)
     else:

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 import xarray as xr
 
 from dentframe import cards as _cards
+from dentframe.datasets import dataset_to_frame as _dataset_to_frame
 from dentframe.datasets import results as _results
-from dentframe.datasets import unbuild as _unbuild
 from dentframe.errors import missing_extra
+from dentframe.frame import csv_and_excel as _csv_and_excel
 from dentframe.frame import quantify as _quantify
 from dentframe.frame import reshape as _reshape
 from dentframe.frame import select as _select
-from dentframe.frame import tables as _tables
 from dentframe.methods import check_words, method, sign_as_method
 from dentframe.verbs.coincident import coincident
 from dentframe.verbs.demand import apparent_demand, demand
@@ -100,7 +100,7 @@ class DatasetAccessor:
 
     @property
     def _dataset(self) -> xr.Dataset:
-        if not _unbuild.is_dent(self._held):
+        if not _dataset_to_frame.is_dent(self._held):
             raise AttributeError(
                 "'.dent' needs a Dataset with variables over time and element or channel, such "
                 f"as to_xarray() gives; this one has {[str(v) for v in self._held.data_vars][:4]}."
@@ -114,7 +114,7 @@ class DatasetAccessor:
     @property
     def _head(self) -> pd.DataFrame:
         """The frame without its rows, which tells what there is and computes nothing."""
-        return _unbuild.head(self._dataset)
+        return _dataset_to_frame.head(self._dataset)
 
     @property
     def units(self) -> dict[str, Any]:
@@ -143,7 +143,7 @@ class DatasetAccessor:
 
     def to_frame(self) -> pd.DataFrame:
         """The frame of the Dataset. See `dentframe.datasets.to_frame`."""
-        return _unbuild.to_frame(self._dataset)
+        return _dataset_to_frame.to_frame(self._dataset)
 
     def quantify(self) -> xr.Dataset:
         """The variables as pint quantities. See `dentframe.datasets.results.quantify`."""
@@ -178,8 +178,8 @@ class DatasetAccessor:
         pictures: Pictures = drawn.plot
         return pictures
 
-    to_csv = method(_tables.to_csv)
-    to_excel = method(_tables.to_excel)
+    to_csv = method(_csv_and_excel.to_csv)
+    to_excel = method(_csv_and_excel.to_excel)
     to_long = method(_reshape.to_long)
 
 

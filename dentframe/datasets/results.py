@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from dentframe.datasets import build, unbuild, variables
+from dentframe.datasets import dataset_to_frame, frame_to_dataset, variables
 from dentframe.datasets.variables import EDGE, METER, TIME, clean
 from dentframe.frame.quantify import magnitudes
 from dentframe.wire import columns as _columns
@@ -325,7 +325,7 @@ def as_dataset(frame: pd.DataFrame, result: Any, name: str, topic: Any = None) -
     if not isinstance(result, pd.DataFrame):
         return result
     if _columns.wire_columns(result.columns):
-        return build.to_dataset(completed(result))
+        return frame_to_dataset.to_dataset(completed(result))
     if is_rows(result):
         return rows_dataset(result, _asked(topic))
     shown = str(topic) if name in {"by_element", "by_channel"} else name
@@ -367,7 +367,7 @@ def keep_bounds(result: xr.Dataset, dataset: xr.Dataset) -> xr.Dataset:
 
 
 def _topics(dataset: xr.Dataset) -> set[str]:
-    return {found.slot.topic for found in unbuild.readings(dataset)}
+    return {found.slot.topic for found in dataset_to_frame.readings(dataset)}
 
 
 def to_xarray(
@@ -424,7 +424,7 @@ def to_xarray(
 
     if _columns.wire_columns(frame.columns) or not frame.columns.size:
         whole = completed(frame)
-        return build.to_dataset(whole, interval=interval, demand_lag=demand_lag)
+        return frame_to_dataset.to_dataset(whole, interval=interval, demand_lag=demand_lag)
     if is_rows(frame):
         return rows_dataset(frame)
     return figures_dataset(frame, "value")

@@ -15,9 +15,9 @@ from typing import Any
 import pandas as pd
 
 from dentframe.cloud.credentials import load
-from dentframe.doctor import findings
+from dentframe.doctor import assumptions
 from dentframe.doctor.asking import MOST, Asker, gather
-from dentframe.doctor.findings import Finding
+from dentframe.doctor.assumptions import Finding
 from dentframe.errors import ConfigError
 
 __all__ = ["Finding", "Report", "examine"]
@@ -107,9 +107,9 @@ def examine(
         evidence = gather(asker, present)
     finally:
         asker.close()
-    found = [finding for find in findings.ALL for finding in find(evidence)]
-    found.append(findings.backfill(evidence, before))
-    return Report(tuple(found), asker.sent, present, findings.rows_a_day(evidence))
+    found = [finding for find in assumptions.ALL for finding in find(evidence)]
+    found.append(assumptions.backfill(evidence, before))
+    return Report(tuple(found), asker.sent, present, assumptions.rows_a_day(evidence))
 
 
 def _read(text: str | bytes) -> dict[str, Any]:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dentframe.documents import tables
+from dentframe.documents import audit_sheet
+from dentframe.documents.audit_sheet import explained, visible
 from dentframe.documents.first_page import first_page, meter
 from dentframe.documents.formats import formats
-from dentframe.documents.tables import explained, visible
-from dentframe.frame.tables import escaped
+from dentframe.frame.csv_and_excel import escaped
 
 if TYPE_CHECKING:
     from dentframe.money.statement import Statement
@@ -35,7 +35,7 @@ def joined(values: Sequence[Any]) -> str:
     return ";".join(map(str, values))
 
 
-CSV_COLUMNS = ("section", "party", "start", "end", "currency", *tables.LINE, "lo", "hi")
+CSV_COLUMNS = ("section", "party", "start", "end", "currency", *audit_sheet.LINE, "lo", "hi")
 """Sections: ``charges``, ``total``, ``about``, ``readings``, ``parts`` (of a corrected meter; its
 factor is the rate), ``daily``, ``earlier``, ``words``, ``notes``."""
 
@@ -55,7 +55,9 @@ def statement_csv(of: Statement, path: str | Path | None = None) -> str:
     write = csv.DictWriter(out, CSV_COLUMNS, lineterminator="\r\n", extrasaction="ignore")
     write.writeheader()
     if of.draft:
-        write.writerow({"section": "draft", "name": tables.DRAFT, "note": tables.DRAFT_NOTE})
+        write.writerow(
+            {"section": "draft", "name": audit_sheet.DRAFT, "note": audit_sheet.DRAFT_NOTE}
+        )
     period = {"party": of.party, "start": of.start, "end": of.end, "currency": of.currency}
     for row in _rows(of):
         write.writerow({k: _cell(v) for k, v in {**period, **row}.items()})
@@ -76,7 +78,7 @@ def _rows(of: Statement) -> Iterator[Mapping[str, Any]]:
         ("To", ", ".join(first.to)),
         (first.due, first.amount),
     ]
-    about = [("Statement", tables.title(of)), *tables.head(of), *first.facts, *who]
+    about = [("Statement", audit_sheet.title(of)), *audit_sheet.head(of), *first.facts, *who]
     yield from _csv_rows("about", [(k, v) for k, v in about if v])
     for r in of.readings:
         own, told = asdict(r), meter(of, r, formats(""))
@@ -96,8 +98,8 @@ def _rows(of: Statement) -> Iterator[Mapping[str, Any]]:
         past = {k: v for k, v in asdict(p).items() if v is not None}
         yield {"section": "earlier", "name": past.pop("label"), **past}
     yield from _csv_rows("words", explained(of))
-    also = [tables.comparison_note(of)] if of.comparison else []
-    notes = [*first.told, *first.closing, *also, *tables.foot(of)]
+    also = [audit_sheet.comparison_note(of)] if of.comparison else []
+    notes = [*first.told, *first.closing, *also, *audit_sheet.foot(of)]
     yield from _csv_rows("notes", [("", x) for x in notes if x])
 
 

@@ -12,7 +12,8 @@ from locale import windows_locale
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dentframe.documents import tables
+from dentframe.documents import audit_sheet
+from dentframe.documents.audit_sheet import explained, labels, visible
 from dentframe.documents.csv import is_missing, text_of
 from dentframe.documents.first_page import (
     CHARGES,
@@ -22,9 +23,8 @@ from dentframe.documents.first_page import (
     first_page,
 )
 from dentframe.documents.formats import LETTER, formats
-from dentframe.documents.tables import explained, labels, visible
 from dentframe.errors import missing_extra
-from dentframe.frame.tables import escaped
+from dentframe.frame.csv_and_excel import escaped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,9 +53,9 @@ class Book:
 
     def sheet(self, name: str, widths: Sequence[float] = (), *, wide: bool = True) -> Sheet:
         """A new sheet with columns of these widths, printed one page wide."""
-        made = self.made.add_worksheet(f"{tables.DRAFT} {name}" if self._draft else name)
+        made = self.made.add_worksheet(f"{audit_sheet.DRAFT} {name}" if self._draft else name)
         if self._draft:
-            made.set_header(f"&C&40{tables.DRAFT}", {"margin": 0.2})
+            made.set_header(f"&C&40{audit_sheet.DRAFT}", {"margin": 0.2})
             made.set_margins(top=1)
             made.set_tab_color("#9A3412")
         for i, width in enumerate(widths):
@@ -210,7 +210,7 @@ def statement_workbook(of: Statement, path: str | Path) -> Path:
     """
     book = Book(path, of.draft, 1 if of.currency in LETTER else 9)
     book.made.set_properties(
-        {"title": tables.title(of), "created": (of.read_at or of.end).tz_localize(None)}
+        {"title": audit_sheet.title(of), "created": (of.read_at or of.end).tz_localize(None)}
     )
     _first(book.sheet("Bill", (44, 30, 30, 24), wide=False), of)
     _statement(book.sheet("Statement", _WIDTHS), of)
@@ -233,7 +233,7 @@ def _first(sheet: Sheet, of: Statement) -> None:
     money = {**_RIGHT, "num_format": _format(of, of.digits)}
     for text in (*page.sender, "", *page.to, ""):
         sheet.row([text])
-    sheet.row([tables.title(of)], large)
+    sheet.row([audit_sheet.title(of)], large)
     sheet.row([page.mark], {"bold": True, "font_color": "#9A3412"})
     for fact in page.facts:
         sheet.row(fact)
@@ -241,7 +241,7 @@ def _first(sheet: Sheet, of: Statement) -> None:
     sheet.row([page.due, of.currency, None, abs(of.total)], large, {**large, **money, "bold": True})
     sheet.row()
     sheet.row([*(head for head, _ in CHARGES[:-1]), f"Amount [{of.currency}]"], _HEAD, _RIGHT_HEAD)
-    for texts, x in zip(tables.cells(page.charges, CHARGES), of.lines, strict=True):
+    for texts, x in zip(audit_sheet.cells(page.charges, CHARGES), of.lines, strict=True):
         sheet.row([*texts[:-1], x.amount], _TEXT, _RIGHT, _RIGHT, money)
     sheet.row(["Total", None, None, of.total], _HEAD, {**money, "bold": True})
     for title, layout, found in (
@@ -252,7 +252,7 @@ def _first(sheet: Sheet, of: Statement) -> None:
         if found:
             sheet.row()
             sheet.row([title, *(head for head, *_ in layout[1:])], _HEAD, _RIGHT_HEAD)
-        for texts in tables.cells(found, layout):
+        for texts in audit_sheet.cells(found, layout):
             sheet.row(texts, _TEXT, _RIGHT)
     sheet.row([page.compared_note])
     if page.chart:
@@ -266,7 +266,7 @@ def _first(sheet: Sheet, of: Statement) -> None:
 
 def _chart(sheet: Sheet, of: Statement) -> None:
     """The chart of the sheet of days; estimated and partial ones are hatched."""
-    name = f"{tables.DRAFT} Days" if of.draft else "Days"
+    name = f"{audit_sheet.DRAFT} Days" if of.draft else "Days"
     chart = sheet.book.made.add_chart({"type": "column", "subtype": "stacked"})
     last = len(of.daily)
     fills: tuple[dict[str, Any], ...] = (
@@ -304,8 +304,8 @@ def _days(sheet: Sheet, of: Statement) -> None:
 
 def _statement(sheet: Sheet, of: Statement) -> None:
     title: dict[str, Any] = {"bold": True, "font_size": 14}
-    sheet.row([tables.title(of)], title)
-    for row in tables.head(of):
+    sheet.row([audit_sheet.title(of)], title)
+    for row in audit_sheet.head(of):
         sheet.row(row)
     sheet.row()
     right = [i in {2, 4, 5, 7} for i in range(len(SHEET_COLUMNS))]
@@ -319,7 +319,7 @@ def _statement(sheet: Sheet, of: Statement) -> None:
     used, rate, owed = ({**_RIGHT, "num_format": _format(of, n)} for n in places)
     for at, x in enumerate(of.lines, first):
         cells = [x.name, x.element, quantity(x, of, first), x.unit, x.rate, amount(at, x, of)]
-        state = [x.status, _share(x.coverage), tables.note(x), labels(x.flags)]
+        state = [x.status, _share(x.coverage), audit_sheet.note(x), labels(x.flags)]
         sheet.row(
             [*cells, *state], _TEXT, _TEXT, used, _AFTER, rate, owed, _AFTER, _PERCENT, _AFTER
         )
@@ -330,7 +330,7 @@ def _statement(sheet: Sheet, of: Statement) -> None:
     sheet.row()
     for name, meaning in explained(of):
         sheet.text(f"{name}: {meaning}", len(SHEET_COLUMNS), _WIDE)
-    for text in tables.foot(of):
+    for text in audit_sheet.foot(of):
         sheet.text(text, len(SHEET_COLUMNS), _WIDE)
 
 
@@ -352,13 +352,13 @@ def _readings(sheet: Sheet, of: Statement) -> None:
 
 
 def _comparison(sheet: Sheet, of: Statement) -> None:
-    labels = [x["label"] for x in tables.comparison(of)]
+    labels = [x["label"] for x in audit_sheet.comparison(of)]
     past = zip(labels, of.comparison, strict=True)
     rows = [[name, p.quantity, p.unit, p.amount] for name, p in past]
     _table(sheet, of, ["Period", "Quantity", "Unit", "Amount"], rows)
-    if tables.comparison_note(of):
+    if audit_sheet.comparison_note(of):
         sheet.row()
-        sheet.row([tables.comparison_note(of)])
+        sheet.row([audit_sheet.comparison_note(of)])
 
 
 def _table(sheet: Sheet, of: Statement, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

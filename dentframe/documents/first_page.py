@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
+from dentframe.documents.audit_sheet import REASONS, WORDS, Texts, aligned, labels, visible
 from dentframe.documents.chart import Chart, chart
 from dentframe.documents.formats import Formats, days, formats
-from dentframe.documents.tables import REASONS, WORDS, Texts, aligned, labels, visible
 from dentframe.money.statement import Letter, Past
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dentframe.cards import Card
-from dentframe.documents import tables
+from dentframe.documents import audit_sheet
+from dentframe.documents.audit_sheet import explained
 from dentframe.documents.first_page import first_page
 from dentframe.documents.formats import Formats, formats
-from dentframe.documents.tables import explained
 from dentframe.errors import ConfigError, missing_extra
 
 if TYPE_CHECKING:
@@ -37,20 +37,20 @@ _PLAIN = Formats()
 def statement(of: Statement) -> Card:
     """A statement: its head, its lines and its total, as no locale writes them."""
     of = replace(of, locale="")
-    cells = [x for x in _CARD_HEADS if x != "rate" or tables.rated(of)]
+    cells = [x for x in _CARD_HEADS if x != "rate" or audit_sheet.rated(of)]
     name = f"{'Draft of a s' if of.draft else 'S'}tatement{of.party and f' of {of.party}'}"
     return Card(
         title=f"{name}: {_PLAIN.money(of.total, of.currency)}",
-        facts=tuple(tables.head(of)),
+        facts=tuple(audit_sheet.head(of)),
         heads=[_CARD_HEADS[x] for x in cells],
-        rows=[[line[name] for name in cells] for line in tables.lines(of)],
+        rows=[[line[name] for name in cells] for line in audit_sheet.lines(of)],
         notes=of.notes,
     )
 
 
 def cell(of: Statement) -> Card:
     """The same for a notebook, with what stands behind each line and what the words mean."""
-    card, found = replace(statement(of), facts=()), tables.lines(replace(of, locale=""))
+    card, found = replace(statement(of), facts=()), audit_sheet.lines(replace(of, locale=""))
     about = [
         "; ".join(x for x in (_meter(line), line["note"], line["edges"], line["flags"]) if x)
         for line in found
@@ -60,7 +60,7 @@ def cell(of: Statement) -> Card:
         heads=[*card.heads, "about"],
         rows=[[*row, text] for row, text in zip(card.rows, about, strict=True)],
         notes=[
-            " · ".join(tables.beside(of)),
+            " · ".join(audit_sheet.beside(of)),
             *(f"{k}: {v}" for k, v in explained(of)),
             *card.notes,
         ],
@@ -166,15 +166,15 @@ def context(of: Statement) -> dict[str, Any]:
         "first": first_page(of),
         "letter": of.letter,
         "logo": _picture(of.letter.logo if of.letter else ""),
-        "title": tables.title(of),
-        "head": tables.head(of),
-        "lines": tables.lines(of),
-        "rated": tables.rated(of),
-        "readings": tables.readings(of),
-        "comparison": tables.comparison(of),
-        "comparison_note": tables.comparison_note(of) if of.comparison else "",
+        "title": audit_sheet.title(of),
+        "head": audit_sheet.head(of),
+        "lines": audit_sheet.lines(of),
+        "rated": audit_sheet.rated(of),
+        "readings": audit_sheet.readings(of),
+        "comparison": audit_sheet.comparison(of),
+        "comparison_note": audit_sheet.comparison_note(of) if of.comparison else "",
         "explained": explained(of),
-        "foot": tables.foot(of),
+        "foot": audit_sheet.foot(of),
         "total": formats(of.locale).number(of.total),
     }
 

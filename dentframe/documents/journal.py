@@ -17,7 +17,7 @@ import msgspec
 import pandas as pd
 
 from dentframe.errors import ConfigError, did_you_mean
-from dentframe.frame.tables import escaped
+from dentframe.frame.csv_and_excel import escaped
 
 Book = str | dict[str, str]
 """An account, or accounts by kind of line with ``other`` for the rest."""

@@ -10,7 +10,7 @@ from dataclasses import is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dentframe.documents import tables
+from dentframe.documents import audit_sheet
 from dentframe.documents.first_page import (
     CHARGES,
     COMPARED,
@@ -53,18 +53,22 @@ def write(of: Statement, path: str | Path, *, font: Font = None) -> Path:
         TrueType files; without any the built-in Helvetica, or where it lacks a letter, a font
         found on this machine.
     """
-    first, past = first_page(of), tables.comparison(of)
-    lines, readings, words = tables.lines(of), tables.readings(of), tables.explained(of)
-    notes = [*([tables.comparison_note(of)] if past else []), *tables.foot(of)]
-    head = [tables.title(of), of.currency, *tables.head(of)]
+    first, past = first_page(of), audit_sheet.comparison(of)
+    lines, readings, words = (
+        audit_sheet.lines(of),
+        audit_sheet.readings(of),
+        audit_sheet.explained(of),
+    )
+    notes = [*([audit_sheet.comparison_note(of)] if past else []), *audit_sheet.foot(of)]
+    head = [audit_sheet.title(of), of.currency, *audit_sheet.head(of)]
     pdf = opened(of, [*_strings([vars(first), head, lines, readings, past, words, notes])], font)
     _first(pdf, of, first)
     pdf.add_page()
-    _heading(pdf, f"Audit sheet: {tables.title(of)}")
-    _pairs(pdf, tables.head(of), pdf.l_margin, 26)
+    _heading(pdf, f"Audit sheet: {audit_sheet.title(of)}")
+    _pairs(pdf, audit_sheet.head(of), pdf.l_margin, 26)
     _title(pdf, f"Charges [{of.currency}]" if of.currency else "Charges")
     # A bill that is shared has no rates, and no column for them.
-    layout = [x for x in _LINES if x[0] != "Rate" or tables.rated(of)]
+    layout = [x for x in _LINES if x[0] != "Rate" or audit_sheet.rated(of)]
     total = ["Total", *[""] * (len(layout) - 3), formats(of.locale).number(of.total), ""]
     _table(pdf, layout, lines, total)
     if readings:
@@ -102,10 +106,10 @@ def _strings(value: Any) -> Iterator[str]:
 def _table(
     pdf: Any,
     layout: Sequence[Sequence[str]],
-    rows: Sequence[tables.Texts],
+    rows: Sequence[audit_sheet.Texts],
     total: Sequence[str] = (),
 ) -> None:
-    table(pdf, [head for head, *_ in layout], tables.cells(rows, layout, _DIGIT), total)
+    table(pdf, [head for head, *_ in layout], audit_sheet.cells(rows, layout, _DIGIT), total)
 
 
 def _title(pdf: Any, text: str, room: float = 18) -> None:
@@ -151,7 +155,7 @@ def _first(pdf: Any, of: Statement, first: FirstPage) -> None:
     pdf.set_y(top)
     _pairs(pdf, first.facts, pdf.l_margin + half, 31)
     pdf.set_y(max(left, pdf.get_y()) + 2 if pdf.page == page else pdf.get_y())
-    _heading(pdf, tables.title(of))
+    _heading(pdf, audit_sheet.title(of))
     with pdf.local_context(text_color=WARN):
         _sentence(pdf, first.mark, 11)
     _owed(pdf, of, first)
@@ -204,7 +208,7 @@ def _sentence(pdf: Any, text: str, size: float = 8.2) -> None:
 # --- earlier periods ---------------------------------------------------------------------
 
 
-def _past(pdf: Any, found: Sequence[tables.Texts]) -> None:
+def _past(pdf: Any, found: Sequence[audit_sheet.Texts]) -> None:
     """A row a period with its bar, drawn by hand: fpdf2's own tables hold text alone."""
     layout = (("", "label"), ("", "quantity"), ("", "unit"), ("", "amount"))
     _title(pdf, "Earlier periods", room=min(12 + _ROW * (len(found) + 1), 200))
@@ -213,7 +217,9 @@ def _past(pdf: Any, found: Sequence[tables.Texts]) -> None:
         pdf, ("Period", "Quantity", "Unit", "Amount" if any(x["amount"] for x in found) else "")
     )
     pdf.set_font(style="", size=8.5)
-    for x, (label, used, *rest) in zip(found, tables.cells(found, layout, _DIGIT), strict=True):
+    for x, (label, used, *rest) in zip(
+        found, audit_sheet.cells(found, layout, _DIGIT), strict=True
+    ):
         _past_row(pdf, (label, used or "–", *rest), float(x["bar"]) / 100)
 
 

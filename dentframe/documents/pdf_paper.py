@@ -13,8 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from dentframe.documents.audit_sheet import DRAFT, title, visible
 from dentframe.documents.formats import LETTER
-from dentframe.documents.tables import DRAFT, title, visible
 from dentframe.errors import ConfigError, missing_extra
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ import numpy as np
 
 from dentframe.errors import ConfigError
 from dentframe.metering.cumulative import Cumulative, Special, from_means
+from dentframe.metering.register_steps import from_register
 from dentframe.metering.series import Flag, Series
-from dentframe.metering.steps import from_register
 from dentframe.times.ranges import stamp
 
 if TYPE_CHECKING:
-    from dentframe.metering.registers import Fix, Rules
+    from dentframe.metering.register_rules import Fix, Rules
     from dentframe.metering.series import Bools, Floats, Ints
 
 

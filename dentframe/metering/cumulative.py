@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from dentframe.metering.registers import HOUR, MINUTE
+from dentframe.metering.register_rules import HOUR, MINUTE
 from dentframe.metering.series import ESTIMATES, Flag, Floats, Ints, Series
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ from dentframe.metering.attrs import (
     own_name,
     time_index,
 )
-from dentframe.metering.registers import full_name
+from dentframe.metering.register_rules import full_name
 from dentframe.wire import columns as _columns
 from dentframe.wire.columns import ELEMENT, Column, parse
 from dentframe.wire.topics import TOPICS

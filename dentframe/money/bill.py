@@ -12,7 +12,7 @@ import pandas as pd
 from dentframe.errors import ConfigError, RangeError
 from dentframe.metering.attrs import time_index
 from dentframe.metering.cumulative import STATUSES
-from dentframe.metering.registers import RegisterRules
+from dentframe.metering.register_rules import RegisterRules
 from dentframe.money.occupancy import midnights
 from dentframe.money.other_charges import KVAH, KVARH, Reactive
 from dentframe.money.pricing import Case, check_accept

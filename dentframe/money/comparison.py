@@ -13,14 +13,14 @@ import pandas as pd
 
 from dentframe.errors import CoverageError
 from dentframe.metering.attrs import time_index
-from dentframe.metering.registers import RegisterRules
+from dentframe.metering.register_rules import RegisterRules
 from dentframe.money.figures import Row, Usage, energy_of, energy_rows
 from dentframe.money.occupancy import billed, span
 from dentframe.money.pricing import check_accept
 from dentframe.money.rounding import add, rounded
 from dentframe.money.statement import Past
 from dentframe.money.usage import Meters
-from dentframe.site.elements import stays as held
+from dentframe.site.elements_and_tenants import stays as held
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import instant, ints, localize
 from dentframe.verbs.inputs import EDGES, VerbKeywords, check_one_of

@@ -13,7 +13,7 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, CoverageError, by
 from dentframe.metering.cumulative import STATUSES, share, status
-from dentframe.metering.registers import HOUR, resolve
+from dentframe.metering.register_rules import HOUR, resolve
 from dentframe.metering.series import names as flag_names
 from dentframe.money import energy_charges as _tiers
 from dentframe.money.pricing import (

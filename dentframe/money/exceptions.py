@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from dentframe.metering.registers import micros
+from dentframe.metering.register_rules import micros
 from dentframe.money.figures import Figure, Usage, accepts, refused
 from dentframe.money.occupancy import COMMON, MAIN, billed, dates, midnights, span, tops
 from dentframe.money.rounding import EXACT, add, rounded
 from dentframe.money.shares import REFUSED, TOLERANCE, UNEXPLAINED, Charge, residuals
 from dentframe.money.usage import CURES, Words, remedy
-from dentframe.site.elements import EXPORT, UNALLOCATED
-from dentframe.site.elements import stays as held
+from dentframe.site.elements_and_tenants import EXPORT, UNALLOCATED
+from dentframe.site.elements_and_tenants import stays as held
 from dentframe.verbs.energy import when
 from dentframe.verbs.inputs import VerbKeywords, energy_source, series_of
 from dentframe.wire.columns import split_element

@@ -19,7 +19,7 @@ from dentframe.errors import ConfigError
 from dentframe.money.occupancy import COMMON, MAIN, Stay, billed, span
 from dentframe.money.rounding import EXACT, add, exact, printed, rounded
 from dentframe.site.corrections import in_force
-from dentframe.site.elements import EXPORT
+from dentframe.site.elements_and_tenants import EXPORT
 from dentframe.verbs.coincident import coincident
 from dentframe.verbs.demand import demand, unaffected
 from dentframe.verbs.energy import energy

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError, UnknownMeterError, did_you_mean
-from dentframe.site.elements import EXPORT
-from dentframe.site.elements import stays as held
+from dentframe.site.elements_and_tenants import EXPORT
+from dentframe.site.elements_and_tenants import stays as held
 from dentframe.times.ranges import localize
 from dentframe.verbs.inputs import MEAN, REGISTER
 from dentframe.wire.columns import ELEMENT, Column, parse, split_element, wire_columns

@@ -15,8 +15,8 @@ import pandas as pd
 
 from dentframe.archive.store import Archive, opened
 from dentframe.errors import ConfigError, DentWarning, RangeError
-from dentframe.money.record import records as _records
-from dentframe.site.elements import EXPORT
+from dentframe.money.record_reader import records as _records
+from dentframe.site.elements_and_tenants import EXPORT
 from dentframe.site.site import Site
 from dentframe.verbs.demand import demand
 from dentframe.verbs.energy import energy

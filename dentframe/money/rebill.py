@@ -15,9 +15,9 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, by
 from dentframe.frame.quantify import dequantify
-from dentframe.money import outcome
-from dentframe.money.rebilling import OTHERS, Before, Rebilling, rebilled
-from dentframe.money.record import Record, billed_before, records_in
+from dentframe.money import settlement
+from dentframe.money.rebill_notes import OTHERS, Before, Rebilling, rebilled
+from dentframe.money.record_reader import Record, billed_before, records_in
 from dentframe.money.split import Run
 from dentframe.site.corrections import Correction, corrections_of, load_corrections
 from dentframe.site.files import Table, exact, load, moment
@@ -119,7 +119,7 @@ def rebill(
     if terms["issued"] is not None:
         what = replace(what, issued=terms["issued"], due=terms["due"])
     before = billed_before(beside, where)
-    found = outcome.settle(data, where, what, how, earlier=before)
+    found = settlement.settle(data, where, what, how, earlier=before)
     made = rebilled(found, _rebilling(old, found, new, terms, beside))
     read_at = pd.Timestamp(old.told.read_at) if old.told.read_at else None
     return Run(where, what, how, data, read_at, made)
@@ -190,7 +190,7 @@ def _date(value: Any, name: str) -> dt.date:
 
 def _rebilling(
     old: Record,
-    found: outcome.Outcome,
+    found: settlement.Outcome,
     new: tuple[Correction, ...],
     terms: Mapping[str, Any],
     beside: Sequence[Record],

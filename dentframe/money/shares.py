@@ -17,7 +17,7 @@ from dentframe.money.figures import UNITS, Usage, by_party, needs, refused
 from dentframe.money.occupancy import COMMON, OWN
 from dentframe.money.rounding import EXACT, add, allocate, digits_of, parts_of, rounded
 from dentframe.money.statement import Share
-from dentframe.site.elements import EXPORT, UNALLOCATED
+from dentframe.site.elements_and_tenants import EXPORT, UNALLOCATED
 
 if TYPE_CHECKING:
     from dentframe.money.split_rules import Fee, Part, Rule

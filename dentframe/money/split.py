@@ -14,8 +14,8 @@ from dentframe.cards import Card, html_of, text_of
 from dentframe.documents import html as _cards
 from dentframe.errors import ConfigError, IncompleteReadError, UnknownMeterError
 from dentframe.frame.quantify import dequantify
-from dentframe.money import outcome as _outcome
-from dentframe.money import rebilling as _rebilling
+from dentframe.money import rebill_notes as _rebill_notes
+from dentframe.money import settlement as _settlement
 from dentframe.money.comparison import Billed, measured
 from dentframe.money.occupancy import (
     blank,
@@ -27,9 +27,9 @@ from dentframe.money.occupancy import (
     span,
     stays,
 )
-from dentframe.money.record import billed_before, records_in
-from dentframe.money.saving import ledger, missing_extras
-from dentframe.money.saving import save as _save
+from dentframe.money.record_reader import billed_before, records_in
+from dentframe.money.record_writer import ledger, missing_extras
+from dentframe.money.record_writer import save as _save
 from dentframe.money.split_rules import SplitRules, rules_of
 from dentframe.money.statement import Statement
 from dentframe.money.tenant_statements import statements
@@ -101,12 +101,12 @@ class Run:
     rules: SplitRules
     frame: pd.DataFrame
     read_at: pd.Timestamp | None
-    outcome: _outcome.Outcome
+    outcome: _settlement.Outcome
 
     @cached_property
     def charges(self) -> pd.DataFrame:
         """One row a party and line; amounts are Decimal [currency]."""
-        return _outcome.charges(self.outcome)
+        return _settlement.charges(self.outcome)
 
     @cached_property
     def control(self) -> pd.Series[Any]:
@@ -114,22 +114,22 @@ class Run:
 
         ``fees`` comes after them, where the rules have any: it is no part of that sum.
         """
-        return _outcome.control(self.outcome)
+        return _settlement.control(self.outcome)
 
     @cached_property
     def exceptions(self) -> pd.DataFrame:
         """What must be looked at, and what to do: the fields of `Finding`."""
-        return _outcome.exceptions(self.outcome)
+        return _settlement.exceptions(self.outcome)
 
     @cached_property
     def figures(self) -> pd.DataFrame:
         """Every energy and demand figure that a line rests on."""
-        return _outcome.figures(self.outcome)
+        return _settlement.figures(self.outcome)
 
     @cached_property
     def notes(self) -> pd.DataFrame:
         """Of a re-bill every difference, by party and line; of a first bill no row."""
-        return _rebilling.notes(self.outcome)
+        return _rebill_notes.notes(self.outcome)
 
     @cached_property
     def statements(self) -> Statements:
@@ -265,7 +265,7 @@ def split(
     if records is not None:
         of_folder = isinstance(records, str | PathLike)
         before = billed_before(records_in(records) if of_folder else records, site)
-    found = _outcome.settle(frame, site, bill, how, earlier=before)
+    found = _settlement.settle(frame, site, bill, how, earlier=before)
     if archive is not None:
         found = replace(found, earlier=(*_archived(found.whole, archive), *found.earlier))
     return Run(site, bill, how, frame, read_at, found)

@@ -558,7 +558,7 @@ class Statement:
             One row a line, shape (lines, fields of `Line`); quantities [unit], rates [currency
             per unit] and amounts [currency] as Decimal.
         """
-        from dentframe.documents.tables import frame
+        from dentframe.documents.audit_sheet import frame
 
         return frame(self)
 

@@ -16,24 +16,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from dentframe.documents.audit_sheet import WORDS
 from dentframe.documents.formats import formats
-from dentframe.documents.tables import WORDS
 from dentframe.errors import ConfigError
 from dentframe.money.comparison import Billed, compared, measured
 from dentframe.money.figures import Figure, Usage, accepts, energy_rows, moves, scale_of
 from dentframe.money.occupancy import COMMON, OWN, midnights, span
-from dentframe.money.outcome import Outcome, exceptions, worst
-from dentframe.money.rebilling import INTEREST, replacing
+from dentframe.money.rebill_notes import INTEREST, replacing
+from dentframe.money.record_steps import parts
 from dentframe.money.rounding import EXACT, add, exact, rounded
+from dentframe.money.settlement import Outcome, exceptions, worst
 from dentframe.money.shares import FEE, TITLES, WEIGHT_UNITS, Charge, part_of, weights
 from dentframe.money.split_rules import PARTS
 from dentframe.money.statement import Day, Exchange, Letter, Line, Reading, Statement
-from dentframe.money.workings import parts
 from dentframe.site.corrections import in_force
-from dentframe.site.elements import EXPORT, UNALLOCATED
+from dentframe.site.elements_and_tenants import EXPORT, UNALLOCATED
 
 if TYPE_CHECKING:
-    from dentframe.site.elements import Tenant
+    from dentframe.site.elements_and_tenants import Tenant
 
 
 def statements(

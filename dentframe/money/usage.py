@@ -23,13 +23,13 @@ from dentframe.metering.series import Flag, element_columns, names
 from dentframe.money.rounding import EXACT, add, exact, printed, rounded
 from dentframe.money.statement import Reading
 from dentframe.times.ranges import local, stamp
-from dentframe.verbs.elements import summed_series
+from dentframe.verbs.element_names import summed_series
 from dentframe.verbs.energy import Figures, figures, moving, when
 from dentframe.verbs.inputs import Source, demand_source, energy_source, series_of, warn_of_spacing
 from dentframe.verbs.results import detail_of
 
 if TYPE_CHECKING:
-    from dentframe.metering.registers import Fix
+    from dentframe.metering.register_rules import Fix
     from dentframe.metering.series import Floats, Ints
     from dentframe.times.schedule import Schedule
     from dentframe.verbs.inputs import VerbKeywords

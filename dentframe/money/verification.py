@@ -16,10 +16,10 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, DentError
 from dentframe.files import files_in
-from dentframe.frame import tables
-from dentframe.money import outcome
-from dentframe.money.rebilling import Rebilling, rebilled
-from dentframe.money.record import (
+from dentframe.frame import csv_and_excel
+from dentframe.money import settlement
+from dentframe.money.rebill_notes import Rebilling, rebilled
+from dentframe.money.record_reader import (
     FILE,
     MADE_FROM,
     PAPERS,
@@ -33,15 +33,15 @@ from dentframe.money.record import (
     is_sealed,
     load,
 )
-from dentframe.money.saving import paper_names, rows, versions
+from dentframe.money.record_writer import paper_names, rows, versions
 from dentframe.money.split_rules import SplitRules
 from dentframe.money.tenant_statements import statements
 from dentframe.money.utility_bill import UtilityBill
 from dentframe.site.site import Site
 
 if TYPE_CHECKING:
-    from dentframe.money.outcome import Outcome
-    from dentframe.money.record import Told
+    from dentframe.money.record_reader import Told
+    from dentframe.money.settlement import Outcome
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def _unlisted(told: Told, again: Outcome) -> Iterator[str]:
     for name in dict.fromkeys(wanted):
         if name not in told.files:
             yield f"File {name} is not in the record's list, which every record has."
-    if told.ok != bool(outcome.exceptions(again)["accepted"].all()):
+    if told.ok != bool(settlement.exceptions(again)["accepted"].all()):
         yield f"The record says ok = {told.ok}, which does not come out."
     if told.replaces != (again.rebilling.replaces if again.rebilling else ""):
         yield f"The record says that it replaces {told.replaces!r}, which does not come out."
@@ -172,10 +172,10 @@ def _again(folder: Path, told: Told, there: Mapping[str, Path]) -> Outcome | Non
     bill = UtilityBill.load(folder / "bill.toml")
     rules = SplitRules.load(folder / "rules.toml")
     try:
-        frame = tables.read_csv(folder / READINGS)
+        frame = csv_and_excel.read_csv(folder / READINGS)
         frame.attrs.update(told.attrs)
         closings = {k: (pd.Timestamp(at), Decimal(x)) for k, (at, x) in told.closings.items()}
-        found = outcome.settle(frame, site, bill, rules, closings=closings)
+        found = settlement.settle(frame, site, bill, rules, closings=closings)
         if f"{RECORD}/{REBILL}" not in there:
             return found
         body = (folder / REBILL).read_bytes()

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 from matplotlib.lines import Line2D
 
-from dentframe.metering.registers import MINUTE
+from dentframe.metering.register_rules import MINUTE
 from dentframe.plot import axes as canvas
 from dentframe.plot.local_time import at, date, local_time, texts, ticks, zone_label
 from dentframe.plot.subject import Keywords, picture, power, subject
 from dentframe.times.periods import calendar
 from dentframe.times.ranges import ints, local, stamp
-from dentframe.verbs.findings import runs
+from dentframe.verbs.quality_findings import runs
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -17,9 +17,9 @@ from dentframe.times.periods import calendar
 from dentframe.times.ranges import ints, stamp
 from dentframe.verbs import demand as blocks
 from dentframe.verbs.demand import window_means
-from dentframe.verbs.findings import runs
 from dentframe.verbs.inputs import Inputs, demand_source
 from dentframe.verbs.peaks import peaks as peaks_table
+from dentframe.verbs.quality_findings import runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,8 +16,8 @@ from dentframe.plot.local_time import at, date, local_time, moment
 from dentframe.plot.subject import UNITS, Figures, Keywords, Subject, picture, power, subject
 from dentframe.times.periods import Monthly, parse_freq, verb_zone
 from dentframe.verbs.energy import figures
-from dentframe.verbs.findings import runs
 from dentframe.verbs.inputs import asked_bounds, default_bounds, energy_source, periods, series_of
+from dentframe.verbs.quality_findings import runs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

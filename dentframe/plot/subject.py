@@ -16,12 +16,12 @@ import numpy as np
 from dentframe.errors import ConfigError, RangeError, did_you_mean
 from dentframe.frame.select import elements
 from dentframe.metering.attrs import is_several, meters_of
-from dentframe.metering.registers import RegisterRules
+from dentframe.metering.register_rules import RegisterRules
 from dentframe.plot import axes as canvas
 from dentframe.site.site import apply_site
 from dentframe.verbs import demand as blocks
 from dentframe.verbs.demand import window_means
-from dentframe.verbs.elements import summed_series
+from dentframe.verbs.element_names import summed_series
 from dentframe.verbs.inputs import Inputs, VerbKeywords, demand_source, inputs_of
 from dentframe.wire.columns import split_element
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from dentframe.errors import ConfigError, RangeError
-from dentframe.metering.registers import FIELDS, RegisterRules, SiteRules
+from dentframe.metering.register_rules import FIELDS, RegisterRules, SiteRules
 from dentframe.site.corrections import Correction, corrections_of, in_force
-from dentframe.site.elements import (
+from dentframe.site.elements_and_tenants import (
     EXPORT,
     Element,
     Tenant,

@@ -9,9 +9,9 @@ import pandas as pd
 
 from dentframe.errors import ConfigError
 from dentframe.metering.cumulative import NAT, Cumulative, status
-from dentframe.metering.registers import RegisterRules
+from dentframe.metering.register_rules import RegisterRules
 from dentframe.verbs.demand import Cut, cut, means, of_full_length, owner, span
-from dentframe.verbs.elements import summed_series
+from dentframe.verbs.element_names import summed_series
 from dentframe.verbs.inputs import Inputs, VerbKeywords, check_share, demand_source, inputs_of
 from dentframe.verbs.peaks import highest, known, uncovered
 from dentframe.verbs.results import EXPORT, MISSING, REBLOCKED, rows_of, warn_of_coverage

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dentframe.errors import ConfigError, RangeError
-from dentframe.metering.registers import HOUR, MINUTE, RegisterRules
+from dentframe.metering.register_rules import HOUR, MINUTE, RegisterRules
 from dentframe.metering.series import element_columns
 from dentframe.times.periods import DAY_MINUTES, clock_grid
 from dentframe.times.ranges import ints, minutes, stamp

@@ -18,7 +18,7 @@ from dentframe.errors import KindError, RangeError
 from dentframe.frame.select import check_read, topics
 from dentframe.metering.attrs import is_several, time_index
 from dentframe.metering.cumulative import Cumulative, first_covered
-from dentframe.metering.registers import (
+from dentframe.metering.register_rules import (
     HOUR,
     MINUTE,
     RegisterRules,
@@ -40,7 +40,7 @@ from dentframe.metering.series import (
 )
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import Zone, minutes
-from dentframe.verbs.elements import elements_asked
+from dentframe.verbs.element_names import elements_asked
 from dentframe.verbs.inputs import (
     MEAN,
     REGISTER,
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from dentframe.metering.series import Floats, Ints
-    from dentframe.verbs.elements import Element
+    from dentframe.verbs.element_names import Element
 
 
 CLEAR = 0.5

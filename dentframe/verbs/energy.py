@@ -23,7 +23,7 @@ from dentframe.metering.cumulative import (
     status,
     totals,
 )
-from dentframe.metering.registers import RegisterRules, micros
+from dentframe.metering.register_rules import RegisterRules, micros
 from dentframe.metering.series import NONE, Flag, meter_by_meter
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import stamp

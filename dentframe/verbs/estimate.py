@@ -15,8 +15,8 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, CoverageWarning, KindError, warn
 from dentframe.metering.attrs import is_several, time_index
-from dentframe.metering.filling import METHODS, Filled, Method, fill, known
-from dentframe.metering.registers import RegisterRules
+from dentframe.metering.gap_filling import METHODS, Filled, Method, fill, known
+from dentframe.metering.register_rules import RegisterRules
 from dentframe.metering.series import element_columns
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import local
@@ -61,7 +61,7 @@ def estimate(
     method : str or callable
         ``"linear"`` (gaps up to 2 h), ``"reference_days"`` (beyond 2 h the mean of like days;
         needs a zone), or a callable ``(series, gap, context) -> values`` [kW], one value per
-        ``gap.at``, NaN for none: see `dentframe.metering.filling`.
+        ``gap.at``, NaN for none: see `dentframe.metering.gap_filling`.
     disclosure : str, optional
         What tells a reader of the result how it was estimated. A callable needs one; with a
         built-in method it is added to the method's own.

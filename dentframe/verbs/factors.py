@@ -10,11 +10,11 @@ import numpy as np
 from dentframe.errors import KindError
 from dentframe.frame.select import check_read
 from dentframe.metering.cumulative import share, status
-from dentframe.metering.registers import HOUR, RegisterRules
+from dentframe.metering.register_rules import HOUR, RegisterRules
 from dentframe.metering.series import element_columns
 from dentframe.verbs import peaks
 from dentframe.verbs.demand import cut
-from dentframe.verbs.elements import keyed, without_readings
+from dentframe.verbs.element_names import keyed, without_readings
 from dentframe.verbs.inputs import (
     REGISTER,
     Inputs,

@@ -20,7 +20,7 @@ from dentframe.frame import select as selection
 from dentframe.metering import corrections
 from dentframe.metering.attrs import is_several, meters_of, named_elements, span_of, time_index
 from dentframe.metering.cumulative import Cumulative, first_covered, from_means, jumps
-from dentframe.metering.registers import (
+from dentframe.metering.register_rules import (
     MINUTE,
     RegisterRules,
     Rules,
@@ -29,13 +29,13 @@ from dentframe.metering.registers import (
     micros,
     resolve,
 )
+from dentframe.metering.register_steps import from_register
 from dentframe.metering.series import NONE, Flag, Ints, Rows, Series, element_columns, read, rows
-from dentframe.metering.steps import from_register
 from dentframe.site.corrections import corrections_of, in_force
 from dentframe.site.site import apply_site
 from dentframe.times.periods import build, verb_zone
 from dentframe.times.ranges import Zone, bound, ints, is_utc, minutes, zone
-from dentframe.verbs.elements import Element, elements_asked, nothing_answers
+from dentframe.verbs.element_names import Element, elements_asked, nothing_answers
 from dentframe.wire import columns as _columns
 from dentframe.wire.columns import Column, parse, wire_columns
 from dentframe.wire.topics import TOPICS, kind_of

@@ -12,7 +12,7 @@ import numpy as np
 
 from dentframe.errors import ConfigError
 from dentframe.metering.cumulative import NAT, Cumulative, share, status, totals
-from dentframe.metering.registers import HOUR, RegisterRules
+from dentframe.metering.register_rules import HOUR, RegisterRules
 from dentframe.metering.series import element_columns
 from dentframe.times.ranges import local
 from dentframe.verbs import demand
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from dentframe.metering.series import Bools, Floats, Ints
     from dentframe.times.periods import Freq
     from dentframe.times.ranges import Zone
-    from dentframe.verbs.elements import Element
+    from dentframe.verbs.element_names import Element
 
 
 _DEFAULT_RULES = RegisterRules()

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
-from dentframe.metering.registers import RegisterRules
+from dentframe.metering.register_rules import RegisterRules
 from dentframe.times.ranges import local
 from dentframe.verbs.demand import cut, owner, span, window_means
 from dentframe.verbs.inputs import Inputs, VerbKeywords, demand_source, inputs_of

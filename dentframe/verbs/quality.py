@@ -17,13 +17,12 @@ import pandas as pd
 from dentframe.errors import ConfigError, DentError
 from dentframe.metering.attrs import is_several, named_elements, time_index
 from dentframe.metering.cumulative import from_means
-from dentframe.metering.registers import RegisterRules, check_elements, micros
+from dentframe.metering.register_rules import RegisterRules, check_elements, micros
 from dentframe.metering.series import Flag, Series, read, rows
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import instant, local
 from dentframe.verbs.demand_window import Pair, pair_of
-from dentframe.verbs.elements import elements_asked
-from dentframe.verbs.findings import FINDINGS, Evidence
+from dentframe.verbs.element_names import elements_asked
 from dentframe.verbs.inputs import (
     MEAN,
     REGISTER,
@@ -36,6 +35,7 @@ from dentframe.verbs.inputs import (
     periods,
 )
 from dentframe.verbs.peaks import covered_pieces, outside, registers_of
+from dentframe.verbs.quality_findings import FINDINGS, Evidence
 from dentframe.verbs.results import by_element, expected, periods_index
 from dentframe.wire.columns import Column, parse
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from dentframe.metering.series import Floats, Ints
     from dentframe.times.periods import Freq
     from dentframe.times.ranges import Zone
-    from dentframe.verbs.elements import Element
+    from dentframe.verbs.element_names import Element
 
 
 _DEFAULT_RULES = RegisterRules()

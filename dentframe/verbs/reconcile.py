@@ -15,7 +15,7 @@ import pandas as pd
 from dentframe.errors import ConfigError, CoverageWarning, warn
 from dentframe.metering.attrs import is_several, time_index
 from dentframe.metering.cumulative import NAT
-from dentframe.metering.registers import RegisterRules
+from dentframe.metering.register_rules import RegisterRules
 from dentframe.metering.series import meter_by_meter
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import local

@@ -20,10 +20,10 @@ from dentframe.metering.cumulative import (
     first_covered,
     jumps,
 )
-from dentframe.metering.registers import HOUR, MINUTE
+from dentframe.metering.register_rules import HOUR, MINUTE
 from dentframe.metering.series import Ints, element_columns, names
 from dentframe.times.ranges import local, stamp
-from dentframe.verbs.elements import elements_asked
+from dentframe.verbs.element_names import elements_asked
 from dentframe.wire.columns import ATTRS, ELEMENT, Column
 from dentframe.wire.topics import TOPICS
 

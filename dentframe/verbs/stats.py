@@ -19,11 +19,11 @@ from dentframe.frame import select as selection
 from dentframe.metering.attrs import is_several, span_of, time_index
 from dentframe.metering.corrections import samples as scaled_samples
 from dentframe.metering.cumulative import share
-from dentframe.metering.registers import check_elements, resolve
+from dentframe.metering.register_rules import check_elements, resolve
 from dentframe.metering.series import NONE, Series, numbers, rows, usable
 from dentframe.times.periods import build, parse_freq, verb_zone
 from dentframe.times.ranges import ints, local
-from dentframe.verbs.elements import elements_named
+from dentframe.verbs.element_names import elements_named
 from dentframe.verbs.inputs import (
     MEAN,
     VerbKeywords,

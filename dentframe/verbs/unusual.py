@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
-from dentframe.metering.registers import HOUR, RegisterRules
+from dentframe.metering.register_rules import HOUR, RegisterRules
 from dentframe.times.ranges import local
 from dentframe.times.schedule import HOLIDAY, Schedule, Window
 from dentframe.verbs import demand as blocks

@@ -25,10 +25,10 @@ from dentframe.frame.quantify import quantify
 from dentframe.frame.select import check_read, elements
 from dentframe.metering.attrs import time_index
 from dentframe.metering.cumulative import NAT, share, status, totals
-from dentframe.metering.registers import RegisterRules, full_name
+from dentframe.metering.register_rules import RegisterRules, full_name
 from dentframe.metering.series import Flag, rows
 from dentframe.times.periods import verb_zone
-from dentframe.verbs.elements import Element, keyed, without_readings
+from dentframe.verbs.element_names import Element, keyed, without_readings
 from dentframe.verbs.energy import Figures, figures
 from dentframe.verbs.inputs import (
     EDGES,

@@ -15,7 +15,7 @@ import pytest
 
 from dentframe import cli, emulator, read_dentcloud
 from dentframe.cli.output import write
-from dentframe.frame.tables import plain
+from dentframe.frame.csv_and_excel import plain
 
 LA = "America/Los_Angeles"
 METER = "P482311252"

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from dentframe.metering.cumulative import STATUSES, from_means, status
-from dentframe.metering.registers import MINUTE, Rules
+from dentframe.metering.register_rules import MINUTE, Rules
+from dentframe.metering.register_steps import from_register
 from dentframe.metering.series import NONE, Flag, Series, names
-from dentframe.metering.steps import from_register
 
 Q = 15 * MINUTE
 

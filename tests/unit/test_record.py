@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from dentframe import Record, Statement, records, verify
 from dentframe.errors import ConfigError, DentError, DentWarning, MissingExtraError
-from dentframe.money import saving as recorded
+from dentframe.money import record_writer as recorded
 from dentframe.money import verification
 from tests.split_kit import bill, line, readings, shares, site, split, tenant
 

@@ -7,7 +7,7 @@ import pytest
 
 from dentframe import RegisterRules
 from dentframe.errors import ConfigError, RangeError, UnknownMeterError
-from dentframe.metering.registers import MINUTE, check_elements, resolve
+from dentframe.metering.register_rules import MINUTE, check_elements, resolve
 
 TWO = [("P1", "A"), ("P2", "A")]
 

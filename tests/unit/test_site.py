@@ -11,7 +11,7 @@ import pytest
 
 from dentframe import RegisterRules, Site
 from dentframe.errors import ConfigError
-from dentframe.site.elements import stays
+from dentframe.site.elements_and_tenants import stays
 from dentframe.site.site import apply_site
 from tests.split_kit import LA, element, readings, site, tenant
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dentframe.documents import pdf_paper, tables
+from dentframe.documents import audit_sheet, pdf_paper
 from dentframe.errors import ConfigError
 from tests.statement_kit import MAY, SAID, energy_line, full, reading, statement
 
@@ -174,7 +174,7 @@ def test_no_number_is_broken_over_two_lines(tmp_path):
     from dentframe.documents.pdf_paper import _fitting, _width
 
     long = replace(full().readings[0], element="A very long label " * 8)
-    rows = tables.cells(tables.readings(replace(full(), readings=(long,))), _READINGS)
+    rows = audit_sheet.cells(audit_sheet.readings(replace(full(), readings=(long,))), _READINGS)
     pdf = fpdf.FPDF(format="A4")
     pdf.set_margins(14, 14)
     pdf.set_font("helvetica", size=9)

@@ -12,7 +12,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from dentframe.errors import ConfigError, MissingExtraError, RangeError
-from dentframe.frame import tables
+from dentframe.frame import csv_and_excel
 
 LA = "America/Los_Angeles"
 AWKWARD = [0.1 + 0.2, np.nan, -0.0, 123456.003, 5e-324, 1 / 3, -1e300, 48212.0, 2.0**60, -12.5]
@@ -38,8 +38,8 @@ def csv_text(frame, **options):
 
 def through(kind, frame, path, **options):
     path = path.with_suffix({"csv": ".csv", "excel": ".xlsx"}[kind])
-    getattr(tables, f"to_{kind}")(frame, path, **options)
-    return getattr(tables, f"read_{kind}")(path)
+    getattr(csv_and_excel, f"to_{kind}")(frame, path, **options)
+    return getattr(csv_and_excel, f"read_{kind}")(path)
 
 
 @pytest.mark.parametrize("kind", ["csv", "excel"])
@@ -58,9 +58,9 @@ def test_the_identical_frame_comes_back(kind, tz, make, tmp_path):
 def test_file_objects_serve_as_paths(kind):
     """What pandas and openpyxl take, we take."""
     buffer = io.StringIO() if kind == "csv" else io.BytesIO()
-    getattr(tables, f"to_{kind}")(single(), buffer)
+    getattr(csv_and_excel, f"to_{kind}")(single(), buffer)
     buffer.seek(0)
-    assert_frame_equal(getattr(tables, f"read_{kind}")(buffer), single(), check_exact=True)
+    assert_frame_equal(getattr(csv_and_excel, f"read_{kind}")(buffer), single(), check_exact=True)
 
 
 @pytest.mark.parametrize("kind", ["csv", "excel"])
@@ -168,7 +168,7 @@ def test_a_naive_index_is_refused():
 
 def test_a_frame_larger_than_a_sheet_is_refused(monkeypatch, tmp_path):
     """Before anything is written."""
-    monkeypatch.setattr(tables, "EXCEL_ROWS", 5)
+    monkeypatch.setattr(csv_and_excel, "EXCEL_ROWS", 5)
     with pytest.raises(RangeError, match="use to_csv"):
         single().dent.to_excel(tmp_path / "big.xlsx")
     assert not (tmp_path / "big.xlsx").exists()
@@ -214,7 +214,7 @@ def test_a_missing_openpyxl_says_how_to_install_it(monkeypatch, tmp_path):
 def test_a_file_of_another_kind_is_refused(text, says):
     """Nothing is guessed."""
     with pytest.raises(ConfigError, match=says):
-        tables.read_csv(io.StringIO(text))
+        csv_and_excel.read_csv(io.StringIO(text))
 
 
 def test_a_workbook_without_readings_is_refused(tmp_path):
@@ -222,13 +222,13 @@ def test_a_workbook_without_readings_is_refused(tmp_path):
     openpyxl = pytest.importorskip("openpyxl")
     openpyxl.Workbook().save(tmp_path / "none.xlsx")
     with pytest.raises(ConfigError, match="it has no column"):
-        tables.read_excel(tmp_path / "none.xlsx")
+        csv_and_excel.read_excel(tmp_path / "none.xlsx")
 
 
 def test_whole_numbers_and_offsets_typed_by_hand_are_read():
     """A person may have edited the file."""
     text = "time,A/Ch/A1 [A]\n2023-11-05 00:32-07:00,3\n2023-11-05T07:47:00Z,\n"
-    frame = tables.read_csv(io.StringIO(text))
+    frame = csv_and_excel.read_csv(io.StringIO(text))
     assert str(frame.index[0]) == "2023-11-05 07:32:00+00:00"
     assert frame.iloc[0, 0] == 3.0
     assert frame.dtypes.iloc[0] == "float64"

@@ -21,7 +21,7 @@ from dentframe.money.shares import Charge
 from dentframe.money.statement import Line, Statement
 
 if TYPE_CHECKING:
-    from dentframe.money.outcome import Outcome
+    from dentframe.money.settlement import Outcome
 
 OTHERS = ("bill", "landlord")
 DIFFERENCE, INTEREST = "rebill_difference", "interest"

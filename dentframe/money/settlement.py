@@ -24,10 +24,10 @@ from dentframe.money.occupancy import (
     span,
     stays,
 )
-from dentframe.money.rebilling import DIFFERENCE, Rebilling
+from dentframe.money.rebill_notes import DIFFERENCE, Rebilling
 from dentframe.money.rounding import add, digits_of, rounded
 from dentframe.money.shares import FEE, Charge, fees, share
-from dentframe.site.elements import EXPORT, UNALLOCATED
+from dentframe.site.elements_and_tenants import EXPORT, UNALLOCATED
 
 if TYPE_CHECKING:
     from dentframe.money.comparison import Billed

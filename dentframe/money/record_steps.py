@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from dentframe.metering.corrections import mean_factor
-from dentframe.metering.registers import MINUTE, micros
+from dentframe.metering.register_rules import MINUTE, micros
 from dentframe.metering.series import names
 from dentframe.money.figures import keyed
 from dentframe.money.rounding import EXACT, exact, rounded
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from dentframe.metering.cumulative import Cumulative
     from dentframe.metering.series import Floats
     from dentframe.money.figures import Figure, Row, Usage
-    from dentframe.money.outcome import Outcome
+    from dentframe.money.settlement import Outcome
 
 STEPS = ("series", "source", "element", "start", "end", "opening", "closing", "raw", "measured",
          "corrected", "verdict", "flags")  # fmt: skip

@@ -22,9 +22,9 @@ from dentframe.documents.excel import save_workbook
 from dentframe.documents.formats import formats
 from dentframe.errors import AlreadyThereError, ConfigError, DentWarning, missing_extra, warn
 from dentframe.files import file_names, files_in, put_back, whole_folder
-from dentframe.frame import tables
-from dentframe.money import outcome, rebilling, workings
-from dentframe.money.record import (
+from dentframe.frame import csv_and_excel
+from dentframe.money import rebill_notes, record_steps, settlement
+from dentframe.money.record_reader import (
     FILE,
     PAPERS,
     READINGS,
@@ -41,7 +41,7 @@ from dentframe.money.tenant_statements import statements
 from dentframe.wire.columns import wire_columns
 
 if TYPE_CHECKING:
-    from dentframe.money.outcome import Outcome
+    from dentframe.money.settlement import Outcome
     from dentframe.money.statement import Statement
     from dentframe.site.site import Site
 
@@ -204,8 +204,8 @@ def _whole(
     for name, text in texts.items():
         (part / RECORD / f"{name}.toml").write_text(text, encoding="utf-8")
     _readings(frame, part / RECORD)
-    (part / RECORD / "steps.csv").write_text(workings.steps_csv(of), encoding="utf-8")
-    edges = json.dumps(workings.edges_of(of), indent=1, ensure_ascii=False)
+    (part / RECORD / "steps.csv").write_text(record_steps.steps_csv(of), encoding="utf-8")
+    edges = json.dumps(record_steps.edges_of(of), indent=1, ensure_ascii=False)
     (part / RECORD / "edges.json").write_text(f"{edges}\n", encoding="utf-8")
     shutil.copyfile(Path(__file__).with_name("check.py"), part / RECORD / "check.py")
     if of.rebilling is not None:
@@ -264,7 +264,7 @@ def _papers(
     found = [replace(s, draft=draft) for s in statements(of, read_at)]
     papers = [(s, names[s.party]) for s in found]
     papers += [(replace(s, draft=draft), f"{names[s.party]}-note")
-               for s in rebilling.note_statements(of, found)]  # fmt: skip
+               for s in rebill_notes.note_statements(of, found)]  # fmt: skip
     unwritten = [x for s, name in papers for x in _forms(s, part / PAPERS / name)]
     told = json.dumps([s.to_dict() for s in found], indent=1, ensure_ascii=False)
     (part / RECORD / STATEMENTS).write_text(f"{told}\n", encoding="utf-8")
@@ -285,10 +285,10 @@ def _posting(of: Outcome, statements: list[Statement]) -> journal.Posting:
     letters = {s.party: s.letter for s in statements if s.letter is not None}
     due = next((x.due for x in letters.values()), None)
     numbers = {party: x.number for party, x in letters.items()}
-    charges, how = outcome.charges(of), of.rebilling
+    charges, how = settlement.charges(of), of.rebilling
     if how is not None:
         before = pd.DataFrame(
-            [(x.party, outcome.role_of(of, x.party), x.title, x.line, x.kind, x.part, x.amount)
+            [(x.party, settlement.role_of(of, x.party), x.title, x.line, x.kind, x.part, x.amount)
              for x in how.before],
             columns=["party", "role", "line", "bill_line", "kind", "part", "amount"],
         )  # fmt: skip
@@ -326,7 +326,7 @@ def paper_names(of: Outcome, *, draft: bool) -> dict[str, str]:
 
 def _readings(frame: pd.DataFrame, folder: Path) -> None:
     """The readings as exact CSV."""
-    tables.to_csv(frame[wire_columns(frame.columns)], folder / READINGS)
+    csv_and_excel.to_csv(frame[wire_columns(frame.columns)], folder / READINGS)
 
 
 # --- the result ----------------------------------------------------------------------------
@@ -335,11 +335,11 @@ def _readings(frame: pd.DataFrame, folder: Path) -> None:
 def result(of: Outcome) -> dict[str, pd.DataFrame]:
     """The tables of a split."""
     return {
-        "charges": outcome.charges(of),
-        "control": outcome.control(of).rename_axis("party").reset_index(),
-        "exceptions": outcome.exceptions(of),
-        "figures": outcome.figures(of),
-        **({"notes": rebilling.notes(of)} if of.rebilling else {}),
+        "charges": settlement.charges(of),
+        "control": settlement.control(of).rename_axis("party").reset_index(),
+        "exceptions": settlement.exceptions(of),
+        "figures": settlement.figures(of),
+        **({"notes": rebill_notes.notes(of)} if of.rebilling else {}),
     }
 
 

@@ -19,9 +19,9 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, by
 from dentframe.files import files_in, put_back
-from dentframe.frame import tables
+from dentframe.frame import csv_and_excel
 from dentframe.money.comparison import Billed
-from dentframe.money.rebilling import Rebilling
+from dentframe.money.rebill_notes import Rebilling
 from dentframe.money.rounding import add, rounded
 from dentframe.money.split_rules import SplitRules
 from dentframe.money.statement import Statement
@@ -214,7 +214,7 @@ class Record:
     @cached_property
     def readings(self) -> pd.DataFrame:
         """The readings that were used, over (meter, time)."""
-        frame = tables.read_csv(self.folder / READINGS)
+        frame = csv_and_excel.read_csv(self.folder / READINGS)
         frame.attrs.update(self.told.attrs)
         return frame
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from dentframe.errors import ConfigError
-from dentframe.metering.registers import HOUR, micros
+from dentframe.metering.register_rules import HOUR, micros
 from dentframe.metering.series import ESTIMATES, Bools
 from dentframe.times.ranges import local, localize
 

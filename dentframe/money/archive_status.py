@@ -11,7 +11,7 @@ import pandas as pd
 from dentframe.archive.store import Archive, opened
 from dentframe.errors import DentWarning
 from dentframe.money.portfolio import SILENT, TOPICS, counted, sites_of
-from dentframe.money.record import records as _records
+from dentframe.money.record_reader import records as _records
 from dentframe.verbs.energy import energy
 from dentframe.wire.columns import split_element
 

@@ -11,7 +11,7 @@ from dentframe.errors import ConfigError, KindError, UnknownMeterError, by, did_
 from dentframe.frame import select as selection
 from dentframe.metering.attrs import is_several
 from dentframe.metering.cumulative import from_means
-from dentframe.metering.registers import MINUTE, full_name
+from dentframe.metering.register_rules import MINUTE, full_name
 from dentframe.metering.series import NONE, Series, element_columns, rows
 from dentframe.site.site import summed
 from dentframe.wire.columns import parse, wire_columns

@@ -18,13 +18,13 @@ import numpy as np
 
 from dentframe.errors import by
 from dentframe.metering.cumulative import Cumulative, Special, reaching
-from dentframe.metering.registers import HOUR
+from dentframe.metering.register_rules import HOUR
 from dentframe.metering.series import Flag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dentframe.metering.registers import Rules
+    from dentframe.metering.register_rules import Rules
     from dentframe.metering.series import Bools, Floats, Ints, Series
 
 

@@ -1,4 +1,4 @@
-"""The module turns a Dataset back into a frame of wire-named columns, as `build` took it."""
+"""The module turns a Dataset back into the frame of wire-named columns that it was made of."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from dentframe.datasets import build, variables
+from dentframe.datasets import frame_to_dataset, variables
 from dentframe.datasets.variables import METER, TIME, Slot
 from dentframe.errors import RangeError, missing_extra
 from dentframe.metering.attrs import keep_meters
@@ -20,7 +20,7 @@ from dentframe.wire.columns import Column
 if TYPE_CHECKING:
     import xarray as xr
 
-    from dentframe.datasets.build import Layout
+    from dentframe.datasets.frame_to_dataset import Layout
 
 
 _PINT = re.compile(r"^pint\[.*\]\[(?P<sub>[^\[\]]+)\]$", re.DOTALL)
@@ -43,7 +43,11 @@ def readings(dataset: xr.Dataset) -> list[Found]:
 
 def is_dent(dataset: xr.Dataset) -> bool:
     """Whether a Dataset has readings, or came from a frame."""
-    return _columns.ATTRS in dataset.attrs or build.KEY in dataset.attrs or bool(readings(dataset))
+    return (
+        _columns.ATTRS in dataset.attrs
+        or frame_to_dataset.KEY in dataset.attrs
+        or bool(readings(dataset))
+    )
 
 
 def _reading(dataset: xr.Dataset, name: str) -> Found | None:
@@ -56,7 +60,7 @@ def _reading(dataset: xr.Dataset, name: str) -> Found | None:
 
 def _id_dim(array: xr.DataArray) -> str | None:
     """The dimension or, after ``sel(element="A")``, the scalar that names the column."""
-    if build.LABEL in array.attrs:
+    if frame_to_dataset.LABEL in array.attrs:
         return None
     scope = array.attrs.get("scope")
     own = variables.dim_of(str(scope)) if scope else None
@@ -93,7 +97,7 @@ def to_frame(dataset: xr.Dataset) -> pd.DataFrame:
         Where columns had pint dtypes and pint-pandas is not installed.
     """
     read = [f.name for f in readings(dataset)]
-    wanted = {*read, *build.found(dataset, read)}
+    wanted = {*read, *frame_to_dataset.found(dataset, read)}
     held = dataset.drop_vars([n for n in dataset.data_vars if n not in wanted]).compute()
     return _frame(held, held)
 
@@ -120,12 +124,12 @@ def _without_rows(array: xr.DataArray) -> Any:
 
 def _frame(held: xr.Dataset, whole: xr.Dataset) -> pd.DataFrame:
     """The rows of `held`; `whole` tells which columns there are."""
-    kept = build.read_layout(whole.attrs)
+    kept = frame_to_dataset.read_layout(whole.attrs)
     found = readings(held)
-    others = build.found(held, [f.name for f in found])
+    others = frame_to_dataset.found(held, [f.name for f in found])
     rows = Rows(held, row_dims(held, found), kept)
     bare = pd.DataFrame(index=rows.index)
-    told: Any = build.read_attrs(whole.attrs, kept)
+    told: Any = frame_to_dataset.read_attrs(whole.attrs, kept)
     bare.attrs = told
     if METER in held.coords and held[METER].ndim == 0:  # what sel(meter="P1") left
         keep_meters(bare, {str(held[METER].item())})
@@ -134,7 +138,7 @@ def _frame(held: xr.Dataset, whole: xr.Dataset) -> pd.DataFrame:
         columns |= _columns_of(held, one, rows, bare, kept, whole)
     for name, label in others.items():
         values = rows.flat(held[name].expand_dims("_"), "_")[:, 0]
-        columns[label] = build.column(values, kept.dtypes.get(label))
+        columns[label] = frame_to_dataset.column(values, kept.dtypes.get(label))
     order = [x for x in kept.columns if x in columns]
     order += [x for x in columns if x not in set(order)]
     frame = pd.DataFrame({i: columns[x] for i, x in enumerate(order)}, index=bare.index)
