@@ -438,7 +438,9 @@ def remedy(status: str, flags: Sequence[str], element: str, words: Words) -> str
         key = "cleared"
     elif {"unexplained_decrease", "unexplained_jump"} & {*flags}:
         key = "fell" if "unexplained_decrease" in flags else "jumped"
+    elif status == "partial":
+        key = by("partial", "partial_command") if words.partial else "late"
     else:
-        key = "late" if status == "partial" and not words.partial else status
+        key = status
     told = {k: v.format(element) for k, v in words._asdict().items()}
     return _TOLD["figures"][key].format(**told)

@@ -8,9 +8,11 @@ from threading import Thread
 import pandas as pd
 import pytest
 
-from dentframe import Tariff, cli, emulator
+from dentframe import Tariff, cli, emulator, split
 from dentframe.errors import CoverageError, CoverageWarning, by, on_command_line
 from dentframe.money import Energy, bill
+from tests.split_kit import bill as bill_of
+from tests.split_kit import line, readings, site, tenant
 
 LA = "America/Los_Angeles"
 METER = "P482311252"
@@ -45,6 +47,22 @@ def falling():
     t = pd.date_range("2023-12-01", periods=97, freq="15min", tz="UTC")
     values = [float(i if i < 50 else i - 50) for i in range(97)]
     return pd.DataFrame({"kWHNet/Elm/E": values}, index=t)
+
+
+def test_a_splits_advice_on_a_half_read_month_has_two_words():
+    """A keyword of a read says nothing to who runs a command."""
+    utility = bill_of(line("Energy", "energy", "300.00"), kwh=2000)
+    rules = {"loss": {"by": "energy", "rest": True}, "agree": 100}
+    where = site([tenant("A", "A")], rules=rules, elements={"P1_A": {"label": "A"}})
+    frame = readings({"A": 2000})
+    half = frame.iloc[: len(frame) // 2]
+
+    def cures():
+        return " ".join(split(utility, where, frame=half).exceptions["remedy"])
+
+    assert PYTHON.search(cures())
+    with on_command_line():
+        assert not PYTHON.search(cures())
 
 
 def test_python_is_advised_in_python():
