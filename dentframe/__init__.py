@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from dentframe.money.rebill import rebill
     from dentframe.money.record_reader import Record, records
     from dentframe.money.rounding import allocate
-    from dentframe.money.split import Run, split
+    from dentframe.money.split_bill import Run, split
     from dentframe.money.split_rules import SplitRules
     from dentframe.money.statement import Statement
     from dentframe.money.tariff import Tariff
@@ -61,7 +61,7 @@ ON_USE: Final = {
     "Plan": "dentframe.frame.request",
     "Record": "dentframe.money.record_reader",
     "Report": "dentframe.money.portfolio",
-    "Run": "dentframe.money.split",
+    "Run": "dentframe.money.split_bill",
     "Site": "dentframe.site.site",
     "SplitRules": "dentframe.money.split_rules",
     "Statement": "dentframe.money.statement",
@@ -83,7 +83,7 @@ ON_USE: Final = {
     "rebill": "dentframe.money.rebill",
     "report": "dentframe.money.portfolio",
     "records": "dentframe.money.record_reader",
-    "split": "dentframe.money.split",
+    "split": "dentframe.money.split_bill",
     "sync": "dentframe.archive",
     "to_portfolio_manager": "dentframe.documents.portfolio_manager",
     "verify": "dentframe.money.verification",

@@ -20,7 +20,7 @@ from dentframe.errors import DentWarning, MissingExtraError
 from dentframe.money.record_writer import row_dicts
 
 if TYPE_CHECKING:
-    from dentframe.money.split import Run
+    from dentframe.money.split_bill import Run
 
 
 _out_option = click.option("--out", required=True, type=NEW, help="A new folder.")
@@ -61,7 +61,7 @@ def split(
       dentframe split bill.toml --site site.toml --corrections corrections.toml --out corrected
       dentframe split bill.toml --site site.toml --records . --out 2023-12-compared
     """
-    from dentframe.money.split import split as run_split
+    from dentframe.money.split_bill import split as run_split
     from dentframe.money.split_rules import SplitRules
     from dentframe.money.utility_bill import UtilityBill
     from dentframe.site.corrections import load_corrections
@@ -167,7 +167,7 @@ def rebill(
     """
     from dentframe.money.rebill import rebill as run_rebill
     from dentframe.money.record_reader import Record
-    from dentframe.money.split import readings_of
+    from dentframe.money.split_bill import readings_of
     from dentframe.money.utility_bill import UtilityBill
     from dentframe.site.site import Site
 

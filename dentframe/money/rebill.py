@@ -18,7 +18,7 @@ from dentframe.frame.quantify import dequantify
 from dentframe.money import settlement
 from dentframe.money.rebill_notes import OTHERS, Before, Rebilling, rebilled
 from dentframe.money.record_reader import Record, billed_before, records_in
-from dentframe.money.split import Run
+from dentframe.money.split_bill import Run
 from dentframe.site.corrections import Correction, corrections_of, load_corrections
 from dentframe.site.files import Table, exact, load, moment
 

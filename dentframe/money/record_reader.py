@@ -31,7 +31,7 @@ from dentframe.site.site import Site
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dentframe.money.split import Statements
+    from dentframe.money.split_bill import Statements
 
 SCHEMA = 2
 RECORD, FILE, PAPERS = "record", "record.json", "statements"
@@ -247,7 +247,7 @@ class Record:
     @cached_property
     def statements(self) -> Statements:
         """The tenants' statements as they were written; none while exceptions are open."""
-        from dentframe.money.split import Statements
+        from dentframe.money.split_bill import Statements
 
         path = self.folder / STATEMENTS
         data = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []

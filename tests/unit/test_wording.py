@@ -55,7 +55,7 @@ def test_a_splits_advice_on_a_half_read_month_has_two_words():
     rules = {"loss": {"by": "energy", "rest": True}, "agree": 100}
     where = site([tenant("A", "A")], rules=rules, elements={"P1_A": {"label": "A"}})
     frame = readings({"A": 2000})
-    half = frame.iloc[: len(frame) // 2]
+    half = frame.iloc[len(frame) // 2 :]
 
     def cures():
         return " ".join(split(utility, where, frame=half).exceptions["remedy"])
