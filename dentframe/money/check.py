@@ -164,6 +164,11 @@ def status_of(coverage, flags):
     return "partial" if coverage < 1 else "estimated" if flags & estimates else "recorded"
 
 
+def unread(step, at):
+    """Whether an instant lies inside a step, or begins it where no meter showed a reading."""
+    return step["s"] < at < step["e"] or (step["s"] == at and step["opening"] is None)
+
+
 def energy_figure(steps, stay, rules):
     """Energy, coverage, status and measured energy of one stay."""
     low, high = instant(stay["from"]), instant(stay["to"])
@@ -175,8 +180,8 @@ def energy_figure(steps, stay, rules):
     flags = steps.flags("energy", stay["element"], low, high)
     for edge in (low, high):
         for x in steps.within("energy", stay["element"], edge - 1, edge + 1):
-            if x["s"] < edge < x["e"] and x["use"]:
-                flags.add("edge_in_gap" if "gap_bridged" in x["flags"] else "edge_interpolated")
+            if x["use"] and "gap_bridged" in x["flags"] and unread(x, edge):
+                flags.add("edge_in_gap")
     status, places = status_of(coverage, flags), rules.get("places", 2)
     first = next((x["opening"] for x in mine if x["s"] == low), None)
     last = next((x["closing"] for x in mine if x["e"] == high), None)
@@ -209,8 +214,7 @@ def kw_of_block(steps, use, element, low, high, kind):
     for x in steps.within("demand", element, low, high + 1):
         if kind == "measured" and x["filled"] and x["s"] < high:  # by an agreed figure
             return None
-        cut = any(x["s"] < t < x["e"] or (x["s"] == t and x["opening"] is None)
-                for t in (low, high))
+        cut = unread(x, low) or unread(x, high)
         is_long = 2 * (x["e"] - x["s"]) > 3 * use["interval"][element] * MINUTE
         if x["source"] == "register" and x["use"] and cut and is_long:
             return None

@@ -240,7 +240,7 @@ def _agreed(use: Usage, row: Row, value: Decimal | None) -> Decimal:
     """By how much an agreed figure differs from the meter, whose own is rounded as printed."""
     if not row or value is None or "agreed" not in row["flags"]:
         return Decimal(0)
-    own = {**row, "energy": row["energy"] - row["agreed"], "flags": ()}
+    own = {**row, "energy": row["energy"] - row["agreed"], "flags": {*row["flags"]} - {"agreed"}}
     return EXACT.subtract(value, energy_of(use.rules, own) or Decimal(0))
 
 

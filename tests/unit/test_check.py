@@ -29,6 +29,8 @@ FACTOR = COMMON | {"kind": "factor", "from": "2024-01-17 03:20:00", "factor": 1.
 FIGURE = COMMON | {"kind": "figure", "from": "2024-01-17", "to": "2024-02-01", "kwh": 300,
                    "kw": 4, "by": "A"}  # fmt: skip
 LATE = FACTOR | {"id": "late", "from": "2024-01-02"}
+IN_GAP = FACTOR | {"from": "2024-01-07"}
+HALVES = [tenant("A", "A", end="2024-01-07", area=100), tenant("B", "B", area=300)]
 WEEK = FIGURE | {"from": "2024-01-04", "to": "2024-01-08", "kwh": 500}
 ACCEPT = ["recorded", "partial", "estimated"]
 READING = COMMON | {"kind": "reading", "time": "2024-01-10 00:07:00", "value": 1581}
@@ -98,8 +100,16 @@ def agree(record):
         {"basis": "own_peak", "data": registers(), "accept_demand": ACCEPT, "corrections": [WEEK]},
         {"data": registers(), "window": "4h", "corrections": [FACTOR], "interval": "5min"},
         {"basis": "own_peak", "data": registers(), "demand_coverage": "0.5", "places": "exact"},
+        {
+            "basis": "area",
+            "tenants": HALVES,
+            "data": gap(),
+            "edges": "interpolate",
+            "corrections": [IN_GAP],
+            "accept": ["recorded", "estimated"],
+        },
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_a_record_is_checked_without_dentframe(case, tmp_path):
     """Figures, shares, lines and totals of moves, gaps, corrections and fees."""

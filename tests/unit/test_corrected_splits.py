@@ -156,6 +156,25 @@ def test_an_agreed_figure_is_the_landlords_alone(kwh):
     assert run.figures["status"].iloc[0] == "estimated"
 
 
+def test_beside_an_agreed_figure_what_was_measured_is_rounded_as_without_it():
+    """A's half of the month begins in a gap: no reading opens it, so that none is subtracted.
+
+    15 of 31 days of 3,100.62 kWh are 1,500.30, and 99.98 more were agreed: 1,600 less 1,500.
+    """
+    frame = readings({"A": 3100.62, "B": 1000})
+    frame.loc[(slice(None), slice("2024-01-16 20:15Z", "2024-01-18")), "kWHNet/Elm/A"] = np.nan
+    fix = table("figure", kwh=200, by="A", to="2024-01-21", **{"from": "2024-01-20"})
+    rules = LOSS | {"places": 0, "accept": ["recorded", "estimated"]}
+    moves = {"tenants": [tenant("A", "A", start="2024-01-17"), tenant("B", "B")]}
+    elements = {"P1_A": element(area=1), "P1_B": element()}
+    agreed, plain = (run_of(frame, *x, kwh=4101, rules=rules, elements=elements, **moves)
+                     for x in ([fix], []))  # fmt: skip
+    used = [x.figures.set_index("party")["quantity"]["A"] for x in (agreed, plain)]
+    assert used == [1600, 1500]
+    quantity = agreed.charges.set_index(["party", "line"])["quantity"]
+    assert quantity["Landlord", "Energy: agreed figure"] == -100
+
+
 def test_an_agreed_figure_replaces_what_nobody_measured():
     """It then counts against the loss, and the landlord has no line."""
     frame = readings({"A": 1000, "B": 1000})
