@@ -243,9 +243,14 @@ class Cumulative:
     def both_edges(self, s: Ints, e: Ints) -> tuple[Edges, Edges]:
         """What is known at the start and at the end of each period, looked up once where shared."""
         if len(s) < 2 or (s[1:] != e[:-1]).any():
-            return self.edges(s), self.edges(e)
-        every = self.edges(np.append(s, e[-1:]))
-        return Edges._make(x[:-1] for x in every), Edges._make(x[1:] for x in every)
+            a, b = self.edges(s), self.edges(e)
+        else:
+            every = self.edges(np.append(s, e[-1:]))
+            a, b = Edges._make(x[:-1] for x in every), Edges._make(x[1:] for x in every)
+        if self.corrected is not None:  # where one cuts a gap, an end rests on what lies before it
+            cut = b.inside & np.isin(e, self.corrected.calculated)
+            b = b._replace(flags=np.where(cut, self.edges(e - 1).flags, b.flags))
+        return a, b
 
     def energy_at(self, x: Ints) -> Floats:
         """E(x) [kWh]: flat before the first and after the last breakpoint."""

@@ -164,11 +164,6 @@ def status_of(coverage, flags):
     return "partial" if coverage < 1 else "estimated" if flags & estimates else "recorded"
 
 
-def unread(step, at):
-    """Whether an instant lies inside a step, or begins it where no meter showed a reading."""
-    return step["s"] < at < step["e"] or (step["s"] == at and step["opening"] is None)
-
-
 def energy_figure(steps, stay, rules):
     """Energy, coverage, status and measured energy of one stay."""
     low, high = instant(stay["from"]), instant(stay["to"])
@@ -178,16 +173,16 @@ def energy_figure(steps, stay, rules):
         return None, 0.0, "missing", ZERO
     coverage = covered / (high - low)
     flags = steps.flags("energy", stay["element"], low, high)
-    for edge in (low, high):
-        for x in steps.within("energy", stay["element"], edge - 1, edge + 1):
-            if x["use"] and "gap_bridged" in x["flags"] and unread(x, edge):
-                flags.add("edge_in_gap")
+    for x in (x for x in mine if x["use"] and "gap_bridged" in x["flags"]):
+        if (x["s"] < low or (x["s"] == low and x["opening"] is None)
+                or x["e"] > high or (x["e"] == high and x["closing"] is None)):
+            flags.add("edge_in_gap")
     status, places = status_of(coverage, flags), rules.get("places", 2)
     first = next((x["opening"] for x in mine if x["s"] == low), None)
     last = next((x["closing"] for x in mine if x["e"] == high), None)
     scale = max(abs(first or ZERO), abs(last or ZERO))
     shown = rules.get("edges", "last_reading") == "last_reading" and status != "partial"
-    shown = shown and "edge_in_gap" not in flags and None not in (first, last)
+    shown = shown and None not in (first, last)
 
     def printed(value):
         value = plain(value, scale)
@@ -214,7 +209,8 @@ def kw_of_block(steps, use, element, low, high, kind):
     for x in steps.within("demand", element, low, high + 1):
         if kind == "measured" and x["filled"] and x["s"] < high:  # by an agreed figure
             return None
-        cut = unread(x, low) or unread(x, high)
+        cut = any(x["s"] < t < x["e"] or (x["s"] == t and x["opening"] is None)
+                for t in (low, high))
         is_long = 2 * (x["e"] - x["s"]) > 3 * use["interval"][element] * MINUTE
         if x["source"] == "register" and x["use"] and cut and is_long:
             return None

@@ -36,6 +36,8 @@ UNITS = {"energy": "kWh", "coincident": "kW", "own_peak": "kW"}
 """The bases that are measured, and their units."""
 Row = Mapping[Any, Any]
 _ESTIMATES = {"reset", "ambiguous_fall", "edge_in_gap"}
+UNMOVED = {"edge_in_gap", "edge_interpolated"}
+"""Flags of an edge that was not moved to a reading."""
 
 
 @dataclass(frozen=True)
@@ -219,7 +221,7 @@ def energy_of(rules: SplitRules, row: Row | None) -> Decimal | None:
 
 def moves(rules: SplitRules, row: Row) -> bool:
     """Whether a row lies between two readings, to which its edges were moved."""
-    between = row["coverage"] == 1 and "edge_in_gap" not in row["flags"]
+    between = row["coverage"] == 1 and not UNMOVED & {*row["flags"]}
     return rules.edges == "last_reading" and between
 
 

@@ -20,7 +20,7 @@ from dentframe.documents.audit_sheet import WORDS
 from dentframe.documents.formats import formats
 from dentframe.errors import ConfigError
 from dentframe.money.comparison import Billed, compared, measured
-from dentframe.money.figures import Figure, Usage, accepts, energy_rows, moves, scale_of
+from dentframe.money.figures import UNMOVED, Figure, Usage, accepts, energy_rows, moves, scale_of
 from dentframe.money.occupancy import COMMON, OWN, midnights, span
 from dentframe.money.rebill_notes import INTEREST, replacing
 from dentframe.money.record_steps import parts
@@ -262,7 +262,7 @@ def _bound(of: Outcome, f: Figure, name: str) -> Decimal | None:
 def _edges(of: Outcome, f: Figure) -> dict[str, Any]:
     """The readings around a stay's edges, and whether the edge lies between two of them."""
     found: dict[str, Any] = {}
-    moved = of.rules.edges == "last_reading" and "edge_in_gap" not in f.flags
+    moved = of.rules.edges == "last_reading" and not UNMOVED & {*f.flags}
     for name, edge in (("open", f.stay.start), ("close", f.stay.end)):
         at, value = f.row.get(f"{name}_at"), f.row.get(f"{name}_reading")
         known = at is not None and not pd.isna(at)

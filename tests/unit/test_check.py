@@ -30,7 +30,8 @@ FIGURE = COMMON | {"kind": "figure", "from": "2024-01-17", "to": "2024-02-01", "
                    "kw": 4, "by": "A"}  # fmt: skip
 LATE = FACTOR | {"id": "late", "from": "2024-01-02"}
 IN_GAP = FACTOR | {"from": "2024-01-07"}
-HALVES = [tenant("A", "A", end="2024-01-07", area=100), tenant("B", "B", area=300)]
+BEFORE = FIGURE | {"from": "2024-01-03", "to": "2024-01-07"}
+AFTER = FIGURE | {"from": "2024-01-07", "to": "2024-01-09"}
 WEEK = FIGURE | {"from": "2024-01-04", "to": "2024-01-08", "kwh": 500}
 ACCEPT = ["recorded", "partial", "estimated"]
 READING = COMMON | {"kind": "reading", "time": "2024-01-10 00:07:00", "value": 1581}
@@ -53,6 +54,10 @@ def gap():
     found = frame()
     found.iloc[500:640, 0] = np.nan
     return found
+
+
+HALVES = [tenant("A", "A", end="2024-01-07", area=100), tenant("B", "B", area=300)]
+GAPS = {"basis": "area", "tenants": HALVES, "data": gap(), "accept": ["recorded", "estimated"]}
 
 
 def registers():
@@ -100,16 +105,10 @@ def agree(record):
         {"basis": "own_peak", "data": registers(), "accept_demand": ACCEPT, "corrections": [WEEK]},
         {"data": registers(), "window": "4h", "corrections": [FACTOR], "interval": "5min"},
         {"basis": "own_peak", "data": registers(), "demand_coverage": "0.5", "places": "exact"},
-        {
-            "basis": "area",
-            "tenants": HALVES,
-            "data": gap(),
-            "edges": "interpolate",
-            "corrections": [IN_GAP],
-            "accept": ["recorded", "estimated"],
-        },
+        *(GAPS | {"corrections": [x], "edges": "interpolate"} for x in (IN_GAP, BEFORE, AFTER)),
+        *(GAPS | {"corrections": [x], "places": 0} for x in (BEFORE, AFTER)),
     ],
-    ids=range(13),
+    ids=range(17),
 )
 def test_a_record_is_checked_without_dentframe(case, tmp_path):
     """Figures, shares, lines and totals of moves, gaps, corrections and fees."""

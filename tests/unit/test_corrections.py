@@ -295,6 +295,20 @@ def test_an_agreed_figure_replaces_what_nobody_measured(df):
     assert rows["agreed"].tolist()[1] == 0.0
 
 
+@pytest.mark.parametrize("how", ["interpolate", "last_reading"])
+def test_an_agreed_figure_makes_no_edge_in_a_gap_sure(df, how):
+    """Of two periods that meet in a gap only that of the figure is known there."""
+    df.iloc[150:250, 0] = np.nan
+    edges = [T[0], pd.Timestamp("2024-01-03", tz="UTC"), T[-1]]
+    for inside, span in enumerate([("2024-01-02", edges[1]), (edges[1], "2024-01-04")]):
+        figure = make("figure", start=span[0], end=span[1], kwh=50, by="B")
+        rows = df.dent.energy(edges, tz="UTC", elements="A", edges=how, corrections=figure,
+                              detail=True)  # fmt: skip
+        assert rows["status"].tolist() == ["estimated", "estimated"]
+        assert ["edge_in_gap" in x for x in rows["flags"]] == [inside == 1, inside == 0]
+        assert ["agreed" in x for x in rows["flags"]] == [inside == 0, inside == 1]
+
+
 def test_an_agreed_demand_is_the_peak(df):
     """Where the figure states kW it is the highest demand of its span."""
     figure = make("figure", start="2024-01-02", end="2024-01-03", kwh=50, kw=3, by="B")
