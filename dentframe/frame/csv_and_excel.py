@@ -295,7 +295,8 @@ def to_excel(frame: pd.DataFrame, path: Any, *, tz: Zone = None) -> None:
     _check_size(len(frame), len(table))
     sheet.freeze_panes = "B2"
     for i, name in enumerate(table, 1):
-        wide = _TIME_WIDTH if name in {EXCEL_TIME, LOCAL} else len(name) + 3
+        time = name in {EXCEL_TIME, LOCAL} or name.endswith(")")  # a table's: "start (UTC)"
+        wide = max(_TIME_WIDTH * time, len(name) + 3)
         sheet.column_dimensions[openpyxl.utils.get_column_letter(i)].width = wide
     sheet.append([excel_text(sheet, x) for x in table])
     for row in zip(*table.values(), strict=True):

@@ -190,7 +190,13 @@ def _no_date(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def corrections_of(given: Any, *, file: str = "corrections") -> tuple[Correction, ...]:
     """Corrections from objects, tables as in a file, or one of either."""
-    listed = [given] if isinstance(given, Correction | Mapping) else list(given or ())
+    one = given is None or isinstance(given, Correction | Mapping)
+    listed = [given] * (given is not None) if one else list(given)
+    if not all(isinstance(x, Correction | Mapping) for x in listed):
+        raise ConfigError(
+            f"Cannot use corrections={given!r}: they are no corrections. Give a list of "
+            "Correction, or of tables with kind, element, id, reason and on."
+        )
     return tuple(
         x if isinstance(x, Correction) else Correction.from_dict(x, file=file) for x in listed
     )

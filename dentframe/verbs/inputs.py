@@ -193,10 +193,10 @@ class VerbKeywords:
         registers = given.registers
         if site is not None:
             tz, registers, _ = apply_site(site, tz, registers, frame=frame)
-        if given.corrections or given.registers.corrections:
+        told = [x for y in (given.registers, given) for x in corrections_of(y.corrections)]
+        if told:
             own = () if site is None else site.corrections
-            told = (*given.registers.corrections, *corrections_of(given.corrections))
-            every = in_force([*own, *corrections_of(told)], naive_zone(frame, tz))
+            every = in_force([*own, *told], naive_zone(frame, tz))
             registers = replace(registers, corrections=tuple(every))
         return replace(given, tz=tz, registers=registers)
 

@@ -197,10 +197,12 @@ def quantiles(values: Sequence[Floats], group: Ints, groups: int, q: Sequence[fl
     ndarray of float
         Shape (series, groups, quantiles), NaN where a group has no value.
     """
+    found = np.full((len(values), groups, len(q)), np.nan)
+    if not values:
+        return found
     kept = group >= 0
     table = pd.DataFrame({i: x[kept] for i, x in enumerate(values)}).groupby(group[kept])
-    found = np.full((len(values), groups, len(q)), np.nan)
-    for k, share in enumerate(q) if values else ():
+    for k, share in enumerate(q):
         at = table.quantile(share)
         found[:, at.index.to_numpy(), k] = at.to_numpy().T
     return found

@@ -210,7 +210,7 @@ def rows_of(
             **data,
             **{k: local(x, of.tz) for k, x in data.items() if k in _INSTANTS},
             "status": np.array(STATUSES, dtype=object)[data["status"]],
-            "flags": [tuple(sorted((*names(b), *told[i]))) for b, i in bits],
+            "flags": [tuple(sorted({*names(b), *told[i]})) for b, i in bits],
         }
     )[columns]
 

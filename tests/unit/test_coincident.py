@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe import Site
+from dentframe import RegisterRules, Site
 from dentframe.errors import ConfigError, CoverageWarning, UnknownMeterError
 from dentframe.site.elements_and_tenants import Element
 from dentframe.verbs.coincident import COLUMNS
@@ -132,3 +132,12 @@ def test_an_element_that_a_meter_does_not_have_is_absent_with_registers_too():
     rows = pd.concat(parts, names=["meter", "time"]).dent.coincident(elements="all")
     assert rows["element"].tolist() == ["P1_A", "P1_B", "P2_A"]
     assert rows["site_peak"].tolist() == [55.0] * 3
+
+
+def test_a_flag_is_named_once():
+    """A register that falls as an exporter's feeds back at its own peak too."""
+    t = pd.date_range("2024-01-01", periods=5, freq="15min", tz="UTC")
+    frame = pd.DataFrame({"kWHNet/Elm/A": [100.0, 101, 100, 101, 102]}, t)
+    rules = RegisterRules(max_kw=8, allow_export=True)
+    found = frame.dent.coincident(elements="all", source="register", registers=rules, tz="UTC")
+    assert found["flags"][0].count("export") == 1

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dentframe import Correction, RegisterRules, Schedule, Site, Window
 from dentframe.errors import ConfigError, KindError, UnknownMeterError
 from dentframe.site.corrections import in_force, load_corrections
-from tests.split_kit import element, site
+from tests.split_kit import element, readings, site
 
 T = pd.date_range("2024-01-01", "2024-01-05", freq="15min", tz="UTC", name="time")
 N = len(T)
@@ -423,3 +423,11 @@ def test_corrections_that_leave_a_falling_register_are_named(df):
     df["kWHNet/Elm/A"] = 50 + 40 * np.sin(np.arange(N))
     with pytest.raises(KindError, match="So correction 'c' of A cannot be applied"):
         df.dent.energy("D", tz="UTC", elements="A", corrections=FACTOR)
+
+
+@pytest.mark.parametrize("what", [pd.DataFrame({"kind": ["factor"]}), np.array([1.0]), "a.toml"])
+def test_what_is_no_correction_is_refused_in_words(what):
+    """A table of pandas, numbers, or the name of a file are none."""
+    frame = readings({"A": 100})
+    with pytest.raises(ConfigError, match="Give a list of "):
+        frame.dent.energy("D", tz="UTC", corrections=what)

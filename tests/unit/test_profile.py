@@ -103,3 +103,13 @@ def test_an_empty_frame_of_several_meters():
     """No meter, no row; no error."""
     both = pd.concat({"P1": week(96), "P2": week(96)}, names=["meter", "time"])
     assert both.iloc[:0].dent.profile(tz="UTC").empty
+
+
+def test_meters_without_a_reading_have_no_profile():
+    """No element of several meters is known, so that there is no column."""
+    t = pd.date_range("2024-01-01", periods=9, freq="15min", tz="UTC")
+    one = pd.DataFrame({"kWHNet/Elm/A": np.nan, "DemandkW/Elm/A": np.nan}, t)
+    two = pd.concat({"P1": one, "P2": one}, names=["meter", "time"])
+    span = {"tz": "UTC", "start": "2024-01-01", "end": "2024-01-02"}
+    assert two.dent.profile(**span).shape[1] == 0
+    assert two.dent.baseload("D", **span).shape[1] == 0

@@ -287,3 +287,17 @@ def test_a_table_tells_its_zone(tmp_path):
     pytest.importorskip("openpyxl")
     made.dent.to_excel(tmp_path / "x.xlsx")
     assert f"start ({LA})" in pd.read_excel(tmp_path / "x.xlsx").columns
+
+
+def test_times_of_a_table_are_wide_enough_to_be_seen(tmp_path):
+    """A narrower column would show only signs in their place."""
+    openpyxl = pytest.importorskip("openpyxl")
+    t = pd.date_range("2024-01-01", periods=9, freq="15min", tz="UTC", name="time")
+    hours = pd.DataFrame({"kWHNet/Elm/A": range(9)}, t, dtype=float).dent.energy(
+        "h", tz="UTC", detail=True
+    )
+    csv_and_excel.to_excel(hours, tmp_path / "a.xlsx")
+    sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").active
+    headers = {cell.value: cell.column_letter for cell in sheet[1]}
+    for name in ("start (UTC)", "end (UTC)"):
+        assert sheet.column_dimensions[headers[name]].width >= len("2024-01-01 00:00:00")
