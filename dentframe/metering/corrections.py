@@ -210,6 +210,7 @@ def _scaled(c: Cumulative, fixes: Sequence[Fix]) -> Cumulative:
     factors = [f for f in fixes if f.kind == "factor"]
     if not factors or len(c.ok) == 0:
         return c
+    steps = c.t
     c = _cut(c, [x for f in factors for x in (f.start, f.end)])
     k = mean_factor(c.t[:-1], c.t[1:], factors)
     new = np.flatnonzero(np.diff(k)) + 1  # anchored where the factor changes: no long sum
@@ -221,6 +222,9 @@ def _scaled(c: Cumulative, fixes: Sequence[Fix]) -> Cumulative:
     flags = c.flags.copy()
     for f in factors:
         flags[(c.t[1:] > f.start) & (c.t[:-1] < f.end)] |= Flag.CORRECTED
+    for i in np.flatnonzero(~np.isin(c.t, steps)).tolist():
+        if flags[i] & Flag.GAP_BRIDGED:  # nobody knows how much of it was used at which factor
+            flags[i - 1 : i + 1] |= Flag.EDGE_IN_GAP
     return _remade(c, c.t, np.append(inside, base[-1]), c.ok, flags, (c.hi - c.inc) * k)
 
 
@@ -291,7 +295,8 @@ def _reaching(c: Cumulative, start: int, end: int) -> Cumulative:
 
 def _refilled(c: Cumulative, inside: Bools, inc: Floats) -> Cumulative:
     """The series with other increments in an agreed span, all of which is covered."""
-    flags = np.where(inside, c.flags & ~Flag.GAP_BRIDGED | Flag.AGREED | Flag.CORRECTED, c.flags)
+    unsure = Flag.GAP_BRIDGED | Flag.EDGE_IN_GAP
+    flags = np.where(inside, c.flags & ~unsure | Flag.AGREED | Flag.CORRECTED, c.flags)
     first, last = (int(np.flatnonzero(inside)[i]) for i in (0, -1))
     E = c.E.copy()
     E[first + 1 : last + 2] = c.E[first] + np.cumsum(inc[first : last + 1])

@@ -297,7 +297,7 @@ class Cumulative:
         if self.source != "register" or len(self.t) < 2:
             return np.full(len(s), np.nan), np.full(len(s), np.nan)
         # The segments that lie wholly inside each period, then those that its edges cut.
-        c, ahead, behind = self._steps
+        c, ahead, behind, less, over = self._steps
         n = len(c.t) - 1
         a = np.minimum(np.searchsorted(c.t, s, side="left"), n)
         b = np.maximum(a, np.maximum(c.where(e), 0))
@@ -305,8 +305,8 @@ class Cumulative:
         beyond = np.where(odd.flags & _DOUBTFUL, odd.more, 0.0)
         more = np.concatenate(([0.0], np.cumsum(beyond)))
         p, q = np.searchsorted(odd.at, (a, b))
-        lo = c.E[b] - c.E[a]
-        hi = lo + (more[q] - more[p])
+        lo = c.E[b] - c.E[a] - (less[b] - less[a])
+        hi = c.E[b] - c.E[a] + (more[q] - more[p]) + (over[b] - over[a])
         left, right = c.edges(s), c.edges(e)
         energy, covered = self.energy_at(e) - self.energy_at(s), right.covered > left.covered
         both = left.inside & right.inside & (left.segment == right.segment)
@@ -324,28 +324,36 @@ class Cumulative:
         return np.where(covered, lo, np.nan), np.where(covered, hi, np.nan)
 
     @cached_property
-    def _steps(self) -> tuple[Cumulative, Floats | None, Floats | None]:
+    def _steps(self) -> tuple[Cumulative, Floats | None, Floats | None, Floats, Floats]:
         """The series from reading to reading, where corrections cut its steps between them.
 
         With it for each part of a step the greatest energy that the step has if all of it was
-        used in that part or later, and in that part or earlier; None where nothing is cut.
+        used in that part or later, and in that part or earlier; None where nothing is cut. Last, by
+        how much less and more than its energy each step of a gap may have, because it is cut.
         """
         told = self.corrected
         if told is None or len(told.calculated) == 0:
-            return self, None, None
+            none = np.zeros(len(self.t))
+            return self, None, None, none, none
         agreed = (self.flags & int(Flag.AGREED)) != 0
         cut = np.isin(self.t[1:-1], told.calculated) & ~(agreed[1:] | agreed[:-1])
         kept = np.flatnonzero(np.r_[True, ~cut, True])
         first, parts, t, E = kept[:-1], np.diff(kept), self.t[kept], self.E[kept]
-        whole = self.hi * (np.repeat(np.diff(t), parts) / np.diff(self.t))
+        rate = np.repeat(np.diff(t), parts) / np.diff(self.t)
+        whole, inc = self.hi * rate, np.diff(E)
+        gap = (parts > 1) & ((self.flags[first] & int(Flag.GAP_BRIDGED)) != 0)
+        less = np.where(gap, inc - np.minimum.reduceat(self.inc * rate, first), 0.0)
+        over = np.where(gap, np.maximum.reduceat(whole, first) - inc, 0.0)
         ahead, behind = whole.copy(), whole.copy()
         for i, n in zip(first[parts > 1], parts[parts > 1], strict=True):
             ahead[i : i + n] = np.maximum.accumulate(whole[i : i + n][::-1])[::-1]
             behind[i : i + n] = np.maximum.accumulate(whole[i : i + n])
         flags, ok = np.bitwise_or.reduceat(self.flags, first), self.ok[first]
-        more = np.add.reduceat(self.hi, first) - np.diff(E)
+        more = np.where(gap, 0.0, np.add.reduceat(self.hi, first) - inc)
         special = Special.of(len(first), (np.arange(len(first)), flags, ok, more))
-        return replace(self, t=t, E=E, special=special, corrected=None), ahead, behind
+        steps = replace(self, t=t, E=E, special=special, corrected=None)
+        less, over = (np.concatenate(([0.0], np.cumsum(x))) for x in (less, over))
+        return steps, ahead, behind, less, over
 
     def split(self, s: Ints, e: Ints) -> tuple[Floats, Floats]:
         """Imported and exported energy of each period [kWh], by the sign of each increment."""

@@ -190,8 +190,8 @@ def _no_date(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def corrections_of(given: Any, *, file: str = "corrections") -> tuple[Correction, ...]:
     """Corrections from objects, tables as in a file, or one of either."""
-    one = given is None or isinstance(given, Correction | Mapping)
-    listed = [given] * (given is not None) if one else list(given)
+    one = isinstance(given, Correction | Mapping)
+    listed: list[Any] = [given] if one else [] if given is None else [*given]
     if not all(isinstance(x, Correction | Mapping) for x in listed):
         raise ConfigError(
             f"Cannot use corrections={given!r}: they are no corrections. Give a list of "

@@ -431,3 +431,26 @@ def test_what_is_no_correction_is_refused_in_words(what):
     frame = readings({"A": 100})
     with pytest.raises(ConfigError, match="Give a list of "):
         frame.dent.energy("D", tz="UTC", corrections=what)
+
+
+def test_a_factor_that_begins_inside_a_long_gap_makes_an_estimate():
+    """Nobody knows how much of the gap's use came before; the parts have the same bounds."""
+    t = pd.DatetimeIndex(["2024-01-01", "2024-01-11"], tz="UTC", name="time")
+    frame = pd.concat({"P1": pd.DataFrame({"kWHNet/Elm/A": [0.0, 100.0]}, t)}, names=["meter"])
+    fix = Correction("factor", "P1_A", "c", "x", on="2024-12-01", start="2024-01-06", factor=2)
+    whole = frame.dent.energy(None, tz="UTC", detail=True, corrections=[fix]).iloc[0]
+    assert whole[["energy", "lo", "hi", "status"]].tolist() == [150, 100, 200, "estimated"]
+    assert "edge_in_gap" in whole["flags"]
+
+
+def test_a_factor_that_begins_between_two_near_readings_makes_no_estimate():
+    """The step between them is no gap."""
+    t = pd.date_range("2024-01-01", periods=9, freq="15min", tz="UTC", name="time")
+    frame = pd.concat({"P1": pd.DataFrame({"kWHNet/Elm/A": range(9)}, t, dtype=float)})
+    frame.index.names = ["meter", "time"]
+    fix = Correction(
+        "factor", "P1_A", "c", "x", on="2024-12-01", start="2024-01-01T01:05Z", factor=2
+    )
+    whole = frame.dent.energy(None, tz="UTC", detail=True, corrections=[fix]).iloc[0]
+    assert whole["status"] == "recorded"
+    assert whole["energy"] == pytest.approx(4 + 1 / 3 + 2 * (2 / 3 + 3))
