@@ -289,7 +289,8 @@ def _unpacked(request: ApiRequest | None, reply: Reply, largest: int) -> bytes:
         return reply.body[:largest]
     if coding not in ("gzip", "x-gzip", "deflate"):
         raise _broken(request, f"it is packed as {coding[:20]!r}, which was not asked for")
-    size = int.from_bytes(reply.body[-4:], "little")  # so gzip ends; elsewhere a guess
+    # So gzip ends; elsewhere it is a guess, and nothing unpacks to more than 1032 times its size.
+    size = min(int.from_bytes(reply.body[-4:], "little"), 1032 * len(reply.body))
     body, whole = inflate(reply.body, largest, size, 47)
     if not whole:
         if len(body) >= largest:

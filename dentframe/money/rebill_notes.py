@@ -192,9 +192,10 @@ def notes(of: Outcome) -> pd.DataFrame:
 
 def note_statements(of: Outcome, papers: Sequence[Statement]) -> list[Statement]:
     """A credit or debit note for each tenant who has a new statement."""
-    found, how = notes(of), of.rebilling
-    made = []
-    for s in papers if how else ():
+    found, how, made = notes(of), of.rebilling, []
+    if how is None:
+        return []
+    for s in papers:
         mine = found[(found["party"] == s.party) & (found["settled"] == "note")]
         number = formats(s.locale).number
         lines = tuple(
@@ -205,11 +206,12 @@ def note_statements(of: Outcome, papers: Sequence[Statement]) -> list[Statement]
         total = add([x.amount for x in lines])
         what = "Credit note" if total < 0 else "Debit note"
         if lines:
-            told = f"It settles the difference between statement No. {how.numbers.get(s.party, '')}"  # type: ignore[union-attr]
+            old, new = how.numbers.get(s.party, ""), how.number(s.party)
+            told = f"statement No. {old} and {new}" if old else "the earlier statement and the new"
             made.append(
                 Statement(
                     s.party, f"{what}: {s.title}", s.start, s.end, s.tz, s.currency, lines,
-                    places=s.places, notes=(f"{told} and {how.number(s.party)}.",),  # type: ignore[union-attr]
+                    places=s.places, notes=(f"It settles the difference between {told}.",),
                     read_at=s.read_at, letter=s.letter, comparison_note="",
                     locale=s.locale,
                 )

@@ -20,12 +20,21 @@ FACTOR = {"kind": "factor", "element": "P1_A", "id": "ct", "reason": "CT 50:5, n
           "on": "2024-02-05", "from": "2024-01-01", "factor": 0.5}  # fmt: skip
 
 
-def first(folder, name="Jan", start="2024-01-01", end="2024-02-01", months=0, **more):
+def first(
+    folder,
+    name="Jan",
+    start="2024-01-01",
+    end="2024-02-01",
+    months=0,
+    number="{name}-{{account}}",
+    **more,
+):
     """A saved first bill: A used 2,000, B and C 1,000 each, in the months before it too."""
     tenants = [tenant("A", "A", account="101", area=1), tenant("B", "B", account="102", area=2),
                tenant("C", "C", account="103", area=3)]  # fmt: skip
     elements = {f"P1_{x}": {"cts": [100] * 3, "volts": 277} for x in "ABC"}
-    utility = bill(*BILL, kwh=4000, number=f"{name}-{{account}}", issued="2024-02-02", due=14,
+    numbered = {"number": number.format(name=name)} if number else {}
+    utility = bill(*BILL, kwh=4000, **numbered, issued="2024-02-02", due=14,
                    total="330.00", name=name, start=start, end=end)  # fmt: skip
     frame = readings({"A": 2000, "B": 1000, "C": 1000}, start=start, end=end)
     frame += [2000 * months, 1000 * months, 1000 * months]
@@ -77,6 +86,17 @@ def test_all_is_billed_where_that_is_the_rule(issued, tmp_path):
     papers = {p.name for p in (tmp_path / "Jan-C1/statements").iterdir()}
     assert {"101.csv", "101-note.csv", "103-note.html"} <= papers
     assert "Credit note" in (tmp_path / "Jan-C1/statements/101-note.html").read_text()
+
+
+def test_a_note_names_the_numbers_that_there_are(issued, tmp_path):
+    """A bill without a number has a note too, which speaks of the earlier statement."""
+    rebill(issued, [FACTOR], others="bill", issued="2024-02-20").save(tmp_path / "one")
+    note = (tmp_path / "one/statements/101-note.html").read_text()
+    assert "difference between statement No. Jan-101 and Jan-101-C1." in note
+    old = first(tmp_path / "none", number="")
+    rebill(old, [FACTOR], others="bill", issued="2024-02-20").save(tmp_path / "two")
+    note = (tmp_path / "two/statements/101-note.html").read_text()
+    assert "difference between the earlier statement and the new." in note
 
 
 def test_others_keep_their_bill_where_the_landlord_bears_it(issued, tmp_path):
