@@ -1,10 +1,13 @@
-"""A function of a frame becomes a method of an accessor here, typed and documented."""
+"""A function of a frame becomes a method of an accessor here, typed and documented.
+
+The keywords that many functions take are written once, and every signature shows them.
+"""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 import pandas as pd
@@ -56,6 +59,40 @@ def method(
 
     sign_as_method(call, function)
     return call
+
+
+def with_keywords(
+    shared: type, defaults: Mapping[str, Any]
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Write the keywords of a `TypedDict` into the signatures of functions, and refuse others.
+
+    Parameters
+    ----------
+    shared : type
+        The TypedDict. A function takes its keywords as ``**keywords: Unpack[shared]``.
+    defaults : mapping
+        What the signature shows of each keyword; None where there is no entry.
+    """
+
+    def write(function: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(function)
+        *own, _ = signature.parameters.values()
+        more = (
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=defaults.get(name), annotation=known
+            )
+            for name, known in shared.__annotations__.items()
+        )
+
+        @functools.wraps(function)
+        def call(*args: P.args, **keywords: P.kwargs) -> R:
+            check_words(call, keywords)
+            return function(*args, **keywords)
+
+        vars(call)["__signature__"] = signature.replace(parameters=[*own, *more])
+        return call
+
+    return write
 
 
 def check_words(function: Callable[..., Any], given: Iterable[str]) -> None:

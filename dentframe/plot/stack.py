@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
@@ -192,7 +193,7 @@ def bars(of: Subject, freq: Freq) -> Figures | None:
     """The bars of a subject; None where its power is to be drawn instead."""
     asked, frame = of.asked, of.frame
     wanted = energy_source(frame, of.topic, of.source)
-    low, high = asked_bounds(frame, asked.start, asked.end, asked.tz)
+    low, high = asked_bounds(frame, asked)
     series = series_of(frame, wanted, asked)
     first, last = default_bounds(frame, series)
     low, high = (low or first), (high or last)
@@ -200,7 +201,7 @@ def bars(of: Subject, freq: Freq) -> Figures | None:
     if freq is None:
         return None
     zone = verb_zone(time_index(frame).tz, asked.tz, freq)
-    s, e = periods(frame, series, freq, tz=zone, start=low, end=high, naive=asked.tz)
+    s, e = periods(frame, series, freq, zone, replace(asked, start=low, end=high))
     if len(s) == 0:
         raise RangeError(f"Cannot draw energy per {freq!r}: the span holds no such period.")
     drawn = of.together(series, wanted)

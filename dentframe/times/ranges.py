@@ -238,15 +238,28 @@ def _named_period(start: Any) -> pd.Period | None:
     return None
 
 
+def naive_zone(index_tz: dt.tzinfo | None, tz: Zone) -> dt.tzinfo | None:
+    """The zone in which a naive time is wall time; None where nothing tells."""
+    if tz is not None:
+        return zone(tz)
+    return None if is_utc(index_tz) else index_tz
+
+
+def check_order(
+    low: pd.Timestamp | None, high: pd.Timestamp | None, *, strict: bool = True, one: bool = False
+) -> None:
+    """Refuse a span whose start is not before its end; `one` of the two may be the readings'."""
+    if low is not None and high is not None and (low > high or (low == high and strict)):
+        whose = " (the other bound is where the readings begin or end)" if one else ""
+        raise RangeError(
+            f"Cannot use the span from {low.isoformat()} to {high.isoformat()}: start is not "
+            f"before end{whose}. The span is half-open, [start, end)."
+        )
+
+
 def bound(value: Any, index_tz: dt.tzinfo | None, tz: Zone, what: str) -> pd.Timestamp | None:
     """A verb's `start` or `end` as a UTC instant; naive bounds need a zone."""
-    if value is None:
-        return None
-    if tz is not None:
-        local: dt.tzinfo | None = zone(tz)
-    else:
-        local = None if is_utc(index_tz) else index_tz
-    return instant(value, local, what)
+    return None if value is None else instant(value, naive_zone(index_tz, tz), what)
 
 
 def minutes(value: Any, what: str) -> int:

@@ -39,7 +39,7 @@ from dentframe.metering.series import (
     rows,
 )
 from dentframe.times.periods import verb_zone
-from dentframe.times.ranges import Zone, minutes
+from dentframe.times.ranges import Zone, check_order, minutes, naive_zone
 from dentframe.verbs.element_names import elements_asked
 from dentframe.verbs.inputs import (
     MEAN,
@@ -48,10 +48,8 @@ from dentframe.verbs.inputs import (
     VerbKeywords,
     asked_bounds,
     by_meter,
-    check_order,
     interval_of,
     means_of,
-    naive_zone,
     register_of,
     warn_of_spacing,
 )
@@ -155,7 +153,7 @@ def check_demand_window(
     need_both(frame, "check the demand window")
     given = VerbKeywords.of(frame, site, tz, start, end, registers, interval, "0min", elements)
     verb_zone(time_index(frame).tz, given.tz)
-    low, high = asked_bounds(frame, start, end, given.tz)
+    low, high = asked_bounds(frame, given)
     check_order(low, high)
     last = minutes(max_lag, "max_lag")
     if last == 0:
@@ -389,7 +387,7 @@ def pairs(frame: pd.DataFrame, given: VerbKeywords) -> list[Pair]:
     for x in read(rows(frame), frame, element_columns(frame, (REGISTER, MEAN))):
         found.setdefault((x.meter, x.element), {})[x.topic] = x
     check_elements(given.registers, list(found))
-    near = naive_zone(frame, given.tz)
+    near = naive_zone(time_index(frame).tz, given.tz)
     made = [pair_of(k, x, given, near) for k, x in found.items() if named is None or k in named]
     made.sort(key=lambda p: (p.meter or "", len(p.element), p.element))
     warn_of_spacing((p.demand.series for p in made), given.interval)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -16,20 +16,17 @@ import pandas as pd
 from dentframe.errors import ConfigError, CoverageWarning, KindError, warn
 from dentframe.metering.attrs import is_several, time_index
 from dentframe.metering.gap_filling import METHODS, Filled, Method, fill, known
-from dentframe.metering.register_rules import RegisterRules
 from dentframe.metering.series import element_columns
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import local
 from dentframe.verbs.demand_window import pairs
-from dentframe.verbs.inputs import MEAN, REGISTER, VerbKeywords, asked_bounds
+from dentframe.verbs.inputs import MEAN, REGISTER, Keywords, VerbKeywords, asked_bounds, verb
 
 if TYPE_CHECKING:
     from dentframe.metering.series import Floats, Ints
-    from dentframe.times.ranges import Zone
 
 
 FLAG, DISCLOSURE, ATTRS = "estimated", "disclosure", "estimates"
-_DEFAULT_RULES = RegisterRules()
 
 
 def label(element: str) -> str:
@@ -37,19 +34,12 @@ def label(element: str) -> str:
     return f"EstimatedDemandkW/Elm/{element} [kW]"
 
 
+@verb
 def estimate(
     frame: pd.DataFrame,
     method: str | Method = "linear",
     disclosure: str | None = None,
-    *,
-    tz: Zone = None,
-    start: Any = None,
-    end: Any = None,
-    registers: RegisterRules = _DEFAULT_RULES,
-    interval: Any = "15min",
-    demand_lag: Any = "0min",
-    elements: Any = None,
-    site: Any = None,
+    **keywords: Unpack[Keywords],
 ) -> pd.DataFrame:
     """Fill the gaps between readings, in columns of their own.
 
@@ -122,10 +112,10 @@ def estimate(
     >>> filled[dental.columns].dropna(how="all").equals(dental.dropna(how="all"))
     True
     """
-    asked = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
+    asked = VerbKeywords.of(frame, **keywords)
     how, text = _method(method, disclosure)
     zone = verb_zone(time_index(frame).tz, asked.tz, "D" if method == "reference_days" else None)
-    bounds = asked_bounds(frame, start, end, asked.tz)
+    bounds = asked_bounds(frame, asked)
     found = pairs(frame, asked)
     means = [m for p in found for m in known(p)]
     if not element_columns(frame, (REGISTER, MEAN)):

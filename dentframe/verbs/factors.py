@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
 from dentframe.errors import KindError
 from dentframe.frame.select import check_read
 from dentframe.metering.cumulative import share, status
-from dentframe.metering.register_rules import HOUR, RegisterRules
+from dentframe.metering.register_rules import HOUR
 from dentframe.metering.series import element_columns
 from dentframe.verbs import peaks
 from dentframe.verbs.demand import cut
@@ -18,6 +18,7 @@ from dentframe.verbs.element_names import keyed, without_readings
 from dentframe.verbs.inputs import (
     REGISTER,
     Inputs,
+    Keywords,
     Source,
     VerbKeywords,
     check_one_of,
@@ -26,6 +27,7 @@ from dentframe.verbs.inputs import (
     energy_source,
     inputs_of,
     series_of,
+    verb,
 )
 from dentframe.verbs.peaks import highest_of, within
 from dentframe.verbs.results import by_element, divided, periods_index, rows_of, warn_of_coverage
@@ -37,31 +39,23 @@ if TYPE_CHECKING:
 
     from dentframe.metering.cumulative import Cumulative
     from dentframe.times.periods import Freq
-    from dentframe.times.ranges import Zone
 
 
-_DEFAULT_RULES = RegisterRules()
 APPARENT = "kVAHNet"
 KINDS = ("auto", *peaks.KINDS)
 
 
+@verb
 def load_factor(
     frame: pd.DataFrame,
     freq: Freq = None,
     *,
-    tz: Zone = None,
     kind: str = "auto",
     window: Any = "15min",
-    start: Any = None,
-    end: Any = None,
     source: str = "auto",
-    registers: RegisterRules = _DEFAULT_RULES,
     min_coverage: float | None = None,
-    interval: Any = "15min",
-    demand_lag: Any = "0min",
-    elements: Any = None,
-    site: Any = None,
     detail: bool = False,
+    **keywords: Unpack[Keywords],
 ) -> pd.DataFrame:
     """Load factor: energy over the peak held for all of the period's true hours.
 
@@ -116,13 +110,11 @@ def load_factor(
     """
     check_share(min_coverage)
     check_one_of("kind", kind, KINDS)
-    how = cut("rolling" if kind == "rolling" else "block", window, None, interval)
-    keywords = VerbKeywords.of(
-        frame, site, tz, start, end, registers, interval, demand_lag, elements
-    )
+    asked = VerbKeywords.of(frame, **keywords)
+    how = cut("rolling" if kind == "rolling" else "block", window, None, asked.interval)
     answer = demand_source(frame, None, "demand" if kind == "reported" else "auto")
-    of = inputs_of(frame, freq, answer, keywords, how.freq)
-    energies = keyed(series_of(frame, energy_source(frame, None, source), keywords))
+    of = inputs_of(frame, freq, answer, asked, how.freq)
+    energies = keyed(series_of(frame, energy_source(frame, None, source), asked))
     hours, found = (of.e - of.s) / HOUR, []
     for c in of.series:
         reported = kind == "reported" or (kind == "auto" and c.source == "demand")
@@ -142,20 +134,14 @@ def load_factor(
     return _result(of, found, "load factors", min_coverage, detail=detail)
 
 
+@verb
 def power_factor(
     frame: pd.DataFrame,
     freq: Freq = None,
     *,
-    tz: Zone = None,
-    start: Any = None,
-    end: Any = None,
-    registers: RegisterRules = _DEFAULT_RULES,
     min_coverage: float | None = None,
-    interval: Any = "15min",
-    demand_lag: Any = "0min",
-    elements: Any = None,
-    site: Any = None,
     detail: bool = False,
+    **keywords: Unpack[Keywords],
 ) -> pd.DataFrame:
     """Power factor of each period: active over apparent energy, from the two registers.
 
@@ -210,24 +196,22 @@ def power_factor(
                 f"Cannot compute power factors: the frame has no {topic}/Elm/... column. Read "
                 f"topics=[{REGISTER!r}, {APPARENT!r}]; dPF readings cannot take its place."
             )
-    keywords = VerbKeywords.of(
-        frame, site, tz, start, end, registers, interval, demand_lag, elements
-    )
-    of = inputs_of(frame, freq, Source(REGISTER, None), keywords)
-    apparent = keyed(series_of(frame, Source(APPARENT, None), replace(keywords, elements=None)))
+    asked = VerbKeywords.of(frame, **keywords)
+    of = inputs_of(frame, freq, Source(REGISTER, None), asked)
+    registers = keyed(series_of(frame, Source(APPARENT, None), replace(asked, elements=None)))
     found = []
     for c in of.series:
-        beside = apparent.get((c.meter, c.element))
-        other = beside or without_readings(c.meter, c.element)
+        apparent = registers.get((c.meter, c.element))
+        other = apparent or without_readings(c.meter, c.element)
         (kwh, both), (kvah, _) = within(c, other, of.s, of.e), within(other, c, of.s, of.e)
         figures = {
             "value": divided(kwh, kvah),
             "energy": kwh,
             "apparent_energy": kvah,
             "coverage": share(both, of.e - of.s),
-            "flags": c.flags_in(of.s, of.e) | other.flags_in(of.s, of.e) if beside else 0 * of.s,
+            "flags": c.flags_in(of.s, of.e) | other.flags_in(of.s, of.e) if apparent else 0 * of.s,
         }
-        found.append((c, figures, beside))
+        found.append((c, figures, apparent))
     return _result(of, found, "power factors", min_coverage, detail=detail)
 
 
@@ -260,6 +244,6 @@ def _result(
     other = "peak" if what == "load factors" else "apparent_energy"
     columns = ("period", "element", "value", "energy", other, "coverage", "status", "flags")
     rows = rows_of(of, [(c, x) for c, x, _ in found], columns)
-    made_of = [c for one, _, beside in found for c in (one, beside) if c is not None]
+    made_of = [c for one, _, second in found for c in (one, second) if c is not None]
     warn_of_coverage(rows, what, made_of, accepted=detail or least is not None)
     return rows if detail else by_element(of, [x["value"] for _, x, _ in found], periods_index(of))

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -31,10 +31,11 @@ from dentframe.metering.register_rules import (
 )
 from dentframe.metering.register_steps import from_register
 from dentframe.metering.series import NONE, Flag, Ints, Rows, Series, element_columns, read, rows
+from dentframe.methods import with_keywords
 from dentframe.site.corrections import corrections_of, in_force
 from dentframe.site.site import apply_site
 from dentframe.times.periods import build, verb_zone
-from dentframe.times.ranges import Zone, bound, ints, is_utc, minutes, zone
+from dentframe.times.ranges import Zone, bound, check_order, ints, minutes, naive_zone
 from dentframe.verbs.element_names import Element, elements_asked, nothing_answers
 from dentframe.wire import columns as _columns
 from dentframe.wire.columns import Column, parse, wire_columns
@@ -154,6 +155,19 @@ def demand_source(frame: pd.DataFrame, topic: str | None, source: str) -> Source
     return replace(found, of_demand=True)
 
 
+class Keywords(TypedDict, total=False):
+    """The keywords that almost every verb takes; `verb` writes them into its signature."""
+
+    tz: Zone
+    start: Any
+    end: Any
+    registers: RegisterRules
+    interval: Any
+    demand_lag: Any
+    elements: Any
+    site: Any
+
+
 @dataclass(frozen=True)
 class VerbKeywords:
     """The keywords that almost every verb takes, as given or as a site gives them.
@@ -175,7 +189,9 @@ class VerbKeywords:
     refuse: bool = True
 
     @classmethod
-    def of(cls, frame: pd.DataFrame, site: Any, tz: Zone, *rest: Any, **more: Any) -> VerbKeywords:
+    def of(
+        cls, frame: pd.DataFrame, site: Any = None, tz: Zone = None, *rest: Any, **more: Any
+    ) -> VerbKeywords:
         """The keywords, `tz` and then the others in their order, with what `site` adds to them.
 
         Raises
@@ -196,17 +212,12 @@ class VerbKeywords:
         told = [x for y in (given.registers, given) for x in corrections_of(y.corrections)]
         if told:
             own = () if site is None else site.corrections
-            every = in_force([*own, *told], naive_zone(frame, tz))
+            every = in_force([*own, *told], naive_zone(time_index(frame).tz, tz))
             registers = replace(registers, corrections=tuple(every))
         return replace(given, tz=tz, registers=registers)
 
 
-def naive_zone(frame: pd.DataFrame, tz: Zone) -> dt.tzinfo | None:
-    """The zone in which a naive time is wall time; None where nothing tells."""
-    if tz is not None:
-        return zone(tz)
-    own = time_index(frame).tz
-    return None if own is None or is_utc(own) else own
+verb = with_keywords(Keywords, {f.name: f.default for f in fields(VerbKeywords)})
 
 
 def by_meter(value: Any, meter: str | None, default: str, what: str) -> int:
@@ -268,7 +279,7 @@ def series_of(frame: pd.DataFrame, source: Source, keywords: VerbKeywords) -> li
     asked = keywords.elements
     named = None if asked is None else elements_asked(frame, source.topics, asked)
     found = _answering(frame, source, meters, columns)
-    local = naive_zone(frame, keywords.tz)
+    local = naive_zone(time_index(frame).tz, keywords.tz)
     same = None if rules.by_element else resolve(rules, None, "", local)
     made = []
     for key in found if named is None else (k for k in found if k in named):
@@ -355,10 +366,10 @@ def warn_of_spacing(found: Iterable[Series], interval: Any) -> None:
             return
 
 
-def asked_bounds(frame: pd.DataFrame, start: Any, end: Any, tz: Zone) -> Bounds:
+def asked_bounds(frame: pd.DataFrame, keywords: VerbKeywords) -> Bounds:
     """A verb's own `start` and `end` as UTC instants, None where not given."""
-    own = time_index(frame).tz
-    return bound(start, own, tz, "start"), bound(end, own, tz, "end")
+    own, k = time_index(frame).tz, keywords
+    return bound(k.start, own, k.tz, "start"), bound(k.end, own, k.tz, "end")
 
 
 def default_bounds(frame: pd.DataFrame, series: Sequence[Cumulative]) -> Bounds:
@@ -370,11 +381,8 @@ def periods(
     frame: pd.DataFrame,
     series: Sequence[Cumulative],
     freq: Freq,
-    *,
     tz: dt.tzinfo,
-    start: Any = None,
-    end: Any = None,
-    naive: Zone = None,
+    keywords: VerbKeywords,
 ) -> tuple[Ints, Ints]:
     """The start and end of the periods of a verb [us UTC].
 
@@ -388,17 +396,15 @@ def periods(
         None: one period, the whole span.
     tz : tzinfo
         The zone of the calendar.
-    start, end : optional
-        Bounds that cut a period; otherwise periods keep their whole calendar length.
-    naive : str or tzinfo, optional
-        The zone of naive bounds, as the caller gave it.
+    keywords : VerbKeywords
+        Its `start` and `end` cut a period; otherwise periods keep their whole calendar length.
 
     Raises
     ------
     RangeError
         Where `start` is not before `end`.
     """
-    low, high = asked_bounds(frame, start, end, naive)
+    low, high = asked_bounds(frame, keywords)
     first, last = default_bounds(frame, series)
     a, b = (first if low is None else low), (last if high is None else high)
     if a is None or b is None:
@@ -456,8 +462,8 @@ class Inputs:
     @property
     def bounds(self) -> tuple[int, int]:
         """The caller's own bounds [us UTC]; the least and the greatest int64 where not given."""
-        k, info = self.keywords, np.iinfo(np.int64)
-        low, high = asked_bounds(self.frame, k.start, k.end, k.tz)
+        info = np.iinfo(np.int64)
+        low, high = asked_bounds(self.frame, self.keywords)
         return info.min if low is None else micros(low), info.max if high is None else micros(high)
 
 
@@ -480,22 +486,10 @@ def inputs_of(
         Lengths of blocks: those over 15 minutes need a zone too.
     """
     zone = verb_zone(time_index(frame).tz, keywords.tz, freq, *cuts)
-    series, k = series_of(frame, source, keywords), keywords
-    warn_of_spacing((c.series for c in series), k.interval)
-    s, e = periods(frame, series, freq, tz=zone, start=k.start, end=k.end, naive=k.tz)
+    series = series_of(frame, source, keywords)
+    warn_of_spacing((c.series for c in series), keywords.interval)
+    s, e = periods(frame, series, freq, zone, keywords)
     return Inputs(frame, source, zone, series, s, e, keywords)
-
-
-def check_order(
-    low: pd.Timestamp | None, high: pd.Timestamp | None, *, strict: bool = True, one: bool = False
-) -> None:
-    """Refuse a span whose start is not before its end; `one` of the two may be the readings'."""
-    if low is not None and high is not None and (low > high or (low == high and strict)):
-        whose = " (the other bound is where the readings begin or end)" if one else ""
-        raise RangeError(
-            f"Cannot use the span from {low.isoformat()} to {high.isoformat()}: start is not "
-            f"before end{whose}. The span is half-open, [start, end)."
-        )
 
 
 def check_share(least: float | None) -> None:

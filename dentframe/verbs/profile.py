@@ -7,16 +7,15 @@ lasts.
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
-from dentframe.metering.register_rules import RegisterRules
 from dentframe.times.ranges import local
 from dentframe.verbs.demand import cut, owner, span, window_means
-from dentframe.verbs.inputs import Inputs, VerbKeywords, demand_source, inputs_of
+from dentframe.verbs.inputs import Inputs, Keywords, VerbKeywords, demand_source, inputs_of, verb
 from dentframe.verbs.results import by_column, by_element, periods_index
 
 if TYPE_CHECKING:
@@ -24,27 +23,17 @@ if TYPE_CHECKING:
 
     from dentframe.metering.series import Floats, Ints
     from dentframe.times.periods import Freq
-    from dentframe.times.ranges import Zone
 
 
-_DEFAULT_RULES = RegisterRules()
-
-
+@verb
 def duration(
     frame: pd.DataFrame,
     window: Any = "15min",
     *,
     points: int = 101,
-    tz: Zone = None,
-    start: Any = None,
-    end: Any = None,
     topic: str | None = None,
     source: str = "auto",
-    registers: RegisterRules = _DEFAULT_RULES,
-    interval: Any = "15min",
-    demand_lag: Any = "0min",
-    elements: Any = None,
-    site: Any = None,
+    **keywords: Unpack[Keywords],
 ) -> pd.DataFrame:
     """Load duration curve: the demand that was reached for a share of the time.
 
@@ -78,7 +67,7 @@ def duration(
     """
     if isinstance(points, bool) or not isinstance(points, int) or points < 2:
         raise ConfigError(f"Cannot use points={points!r}: at least 2 shares are needed.")
-    given = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
+    given = VerbKeywords.of(frame, **keywords)
     of, _, values = block_inputs(frame, None, window, given, topic, source)
     shares = np.linspace(0.0, 1.0, points)
     return by_element(of, [_reached(x, shares) for x in values], pd.Index(shares, name="share"))
@@ -94,22 +83,16 @@ def _reached(kw: Floats, shares: Floats) -> Floats:
     return np.asarray(falling[np.maximum(rank - 1, 0)])
 
 
+@verb
 def baseload(
     frame: pd.DataFrame,
     freq: Freq = None,
     *,
     q: float = 0.05,
     window: Any = "15min",
-    tz: Zone = None,
-    start: Any = None,
-    end: Any = None,
     topic: str | None = None,
     source: str = "auto",
-    registers: RegisterRules = _DEFAULT_RULES,
-    interval: Any = "15min",
-    demand_lag: Any = "0min",
-    elements: Any = None,
-    site: Any = None,
+    **keywords: Unpack[Keywords],
 ) -> pd.DataFrame:
     """What never switches off: a low quantile of block demand in each period.
 
@@ -147,7 +130,7 @@ def baseload(
     5.8
     """
     check_quantiles([q])
-    given = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
+    given = VerbKeywords.of(frame, **keywords)
     of, cuts, values = block_inputs(frame, freq, window, given, topic, source)
     found = quantiles(values, owner(*cuts, of.s, of.e), len(of.s), [q])
     return by_element(of, list(found[:, :, 0]), periods_index(of))
@@ -212,6 +195,7 @@ _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
+@verb
 def profile(
     frame: pd.DataFrame,
     by: str = "weekday",
@@ -219,16 +203,9 @@ def profile(
     *,
     window: Any = "15min",
     holidays: Sequence[Any] = (),
-    tz: Zone = None,
-    start: Any = None,
-    end: Any = None,
     topic: str | None = None,
     source: str = "auto",
-    registers: RegisterRules = _DEFAULT_RULES,
-    interval: Any = "15min",
-    demand_lag: Any = "0min",
-    elements: Any = None,
-    site: Any = None,
+    **keywords: Unpack[Keywords],
 ) -> pd.DataFrame:
     """Quantiles of block demand by local time of day and type of day.
 
@@ -273,7 +250,7 @@ def profile(
     """
     q = list(q)
     check_quantiles(q)
-    given = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
+    given = VerbKeywords.of(frame, **keywords)
     of, cuts, values = block_inputs(frame, "D", window, given, topic, source)
     walls = local(cuts[0], of.tz)
     types, names = _day_types(walls, by, holidays)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -17,22 +17,23 @@ import pandas as pd
 from dentframe.errors import ConfigError, DentError
 from dentframe.metering.attrs import is_several, named_elements, time_index
 from dentframe.metering.cumulative import from_means
-from dentframe.metering.register_rules import RegisterRules, check_elements, micros
+from dentframe.metering.register_rules import check_elements, micros
 from dentframe.metering.series import Flag, Series, read, rows
 from dentframe.times.periods import verb_zone
-from dentframe.times.ranges import instant, local
+from dentframe.times.ranges import instant, local, naive_zone
 from dentframe.verbs.demand_window import Pair, pair_of
 from dentframe.verbs.element_names import elements_asked
 from dentframe.verbs.inputs import (
     MEAN,
     REGISTER,
     Inputs,
+    Keywords,
     VerbKeywords,
     demand_source,
     energy_source,
     inputs_of,
-    naive_zone,
     periods,
+    verb,
 )
 from dentframe.verbs.peaks import covered_pieces, outside, registers_of
 from dentframe.verbs.quality_findings import FINDINGS, Evidence
@@ -43,11 +44,9 @@ if TYPE_CHECKING:
     from dentframe.metering.cumulative import Cumulative
     from dentframe.metering.series import Floats, Ints
     from dentframe.times.periods import Freq
-    from dentframe.times.ranges import Zone
     from dentframe.verbs.element_names import Element
 
 
-_DEFAULT_RULES = RegisterRules()
 _TOPICS = (REGISTER, MEAN, "A", "V", "dPF")
 SEVERITIES = ("info", "warning", "error")
 COLUMNS = ("element", "finding", "start", "end", "count", "severity", "kwh_at_risk")
@@ -57,21 +56,15 @@ Found = dict[tuple[str, str | None, str], Series]
 """Readings by topic, meter and name of an element or channel."""
 
 
+@verb
 def coverage(
     frame: pd.DataFrame,
     freq: Freq = None,
     *,
     of: str = "energy",
-    tz: Zone = None,
-    start: Any = None,
-    end: Any = None,
     topic: str | None = None,
     source: str = "auto",
-    registers: RegisterRules = _DEFAULT_RULES,
-    interval: Any = "15min",
-    demand_lag: Any = "0min",
-    elements: Any = None,
-    site: Any = None,
+    **keywords: Unpack[Keywords],
 ) -> pd.DataFrame:
     """Share of each period that is covered, per element.
 
@@ -112,7 +105,7 @@ def coverage(
     """
     if of not in {"energy", "readings"}:
         raise ConfigError(f"Cannot use of={of!r}: use 'energy' or 'readings'.")
-    given = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
+    given = VerbKeywords.of(frame, **keywords)
     answer, given = energy_source(frame, topic, source), replace(given, refuse=False)
     found = inputs_of(frame, freq, answer, given)
     series = found.series
@@ -126,19 +119,13 @@ def with_readings(c: Cumulative, interval: int) -> Cumulative:
     return c if c.source == "demand" else from_means(c.series, interval)
 
 
+@verb
 def gaps(
     frame: pd.DataFrame,
     *,
-    tz: Zone = None,
-    start: Any = None,
-    end: Any = None,
     topic: str | None = None,
     source: str = "auto",
-    registers: RegisterRules = _DEFAULT_RULES,
-    interval: Any = "15min",
-    demand_lag: Any = "0min",
-    elements: Any = None,
-    site: Any = None,
+    **keywords: Unpack[Keywords],
 ) -> pd.DataFrame:
     """Where readings are missing.
 
@@ -180,7 +167,7 @@ def gaps(
     0       C 2023-12-06 09:47:00-08:00 2023-12-06 13:17:00-08:00
     1       D 2023-12-13 22:17:00-08:00 2023-12-14 02:02:00-08:00
     """
-    given = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
+    given = VerbKeywords.of(frame, **keywords)
     given = replace(given, refuse=False)
     of = inputs_of(frame, None, demand_source(frame, topic, source), given)
     known = registers_of(frame, given, REGISTER)
@@ -244,19 +231,13 @@ def holes_of(of: Inputs, c: Cumulative, register: Cumulative | None) -> Holes:
     return Holes(c, s, e, missing, known, np.where(known, energy, np.nan))
 
 
+@verb
 def quality(
     frame: pd.DataFrame,
     *,
-    tz: Zone = None,
-    start: Any = None,
-    end: Any = None,
-    registers: RegisterRules = _DEFAULT_RULES,
-    interval: Any = "15min",
-    demand_lag: Any = "0min",
     now: Any = None,
-    elements: Any = None,
-    site: Any = None,
     detail: bool = False,
+    **keywords: Unpack[Keywords],
 ) -> pd.DataFrame:
     """What is wrong or odd with the readings, one row per element and finding.
 
@@ -304,18 +285,18 @@ def quality(
     >>> sorted(set(df.dent.quality(tz=LA)["finding"]))
     ['falling_register', 'gap', 'glitch', 'unused']
     """
-    given = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
+    given = VerbKeywords.of(frame, **keywords)
     zone = verb_zone(time_index(frame).tz, given.tz)
     present = None if now is None else micros(instant(now, zone, "now"))
     series, refused = _read(frame)
     there = _elements(frame, series, refused)
     check_elements(given.registers, there)
-    named = elements_asked(frame, (REGISTER, MEAN), elements)
+    named = elements_asked(frame, (REGISTER, MEAN), given.elements)
     there = [x for x in there if named is None or x in named]
     with np.errstate(all="ignore"):
         whole = [_pair(frame, key, series, given) for key in there]
         main = [p.demand if len(p.demand.at) else p.register for p in whole]
-        s, e = periods(frame, main, None, tz=zone, start=start, end=end, naive=given.tz)
+        s, e = periods(frame, main, None, zone, given)
         of = Inputs(frame, demand_source(frame, None, "auto"), zone, main, s, e, given)
         span = (int(s[0]), int(e[-1])) if len(s) else (0, 0)
         near = {k: _clip(x, *span) for k, x in series.items()}
@@ -376,7 +357,7 @@ def _elements(frame: pd.DataFrame, series: Found, refused: Mapping[str, int]) ->
 def _pair(frame: pd.DataFrame, key: Element, series: Found, given: VerbKeywords) -> Pair:
     """An element's register and means, both as whole columns; blank where there is none."""
     own = {t: x for t in (REGISTER, MEAN) if (x := series.get((t, *key))) is not None}
-    return pair_of(key, own, given, naive_zone(frame, given.tz))
+    return pair_of(key, own, given, naive_zone(time_index(frame).tz, given.tz))
 
 
 def _evidence(

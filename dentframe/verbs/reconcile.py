@@ -7,7 +7,7 @@ that fits gives the signature.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -15,19 +15,17 @@ import pandas as pd
 from dentframe.errors import ConfigError, CoverageWarning, warn
 from dentframe.metering.attrs import is_several, time_index
 from dentframe.metering.cumulative import NAT
-from dentframe.metering.register_rules import RegisterRules
 from dentframe.metering.series import meter_by_meter
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import local
 from dentframe.verbs.demand_window import Pair, need_both, pairs
-from dentframe.verbs.inputs import VerbKeywords, periods
+from dentframe.verbs.inputs import Keywords, VerbKeywords, periods, verb
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dentframe.metering.series import Bools, Floats, Ints
     from dentframe.times.periods import Freq
-    from dentframe.times.ranges import Zone
 
 
 NO_OVERLAP = "no overlap"
@@ -208,22 +206,14 @@ COLUMNS = (
     "at_gaps", "coverage", "signature",
 )  # fmt: skip
 
-_DEFAULT_RULES = RegisterRules()
 
-
+@verb
 def reconcile(
     frame: pd.DataFrame,
     freq: Freq = None,
     *,
-    tz: Zone = None,
-    start: Any = None,
-    end: Any = None,
-    registers: RegisterRules = _DEFAULT_RULES,
-    interval: Any = "15min",
-    demand_lag: Any = "0min",
     tolerance: float = 0.02,
-    elements: Any = None,
-    site: Any = None,
+    **keywords: Unpack[Keywords],
 ) -> pd.DataFrame:
     """Compare each element's register with its demand, and name what a difference looks like.
 
@@ -290,7 +280,7 @@ def reconcile(
     >>> bool(abs(found["relative"].item()) < 0.01)
     True
     """
-    given = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
+    given = VerbKeywords.of(frame, **keywords)
     if not 0 <= tolerance < 1:
         raise ConfigError(
             f"Cannot use tolerance={tolerance!r}: it is a share from 0 to below 1, e.g. 0.02."
@@ -302,7 +292,7 @@ def reconcile(
     if refused:
         warn(refused, CoverageWarning)
     series = [c for p in found for c in (p.register, p.demand)]
-    s, e = periods(frame, series, freq, tz=zone, start=start, end=end, naive=given.tz)
+    s, e = periods(frame, series, freq, zone, given)
     rows = []
     for meter in meter_by_meter(found, lambda p: p.meter):
         atoms = [_atoms(p, s, e) for p in meter]

@@ -22,7 +22,7 @@ from dentframe.metering.cumulative import share
 from dentframe.metering.register_rules import check_elements, resolve
 from dentframe.metering.series import NONE, Series, numbers, rows, usable
 from dentframe.times.periods import build, parse_freq, verb_zone
-from dentframe.times.ranges import ints, local
+from dentframe.times.ranges import ints, local, naive_zone
 from dentframe.verbs.element_names import elements_named
 from dentframe.verbs.inputs import (
     MEAN,
@@ -30,7 +30,6 @@ from dentframe.verbs.inputs import (
     asked_bounds,
     check_share,
     interval_of,
-    naive_zone,
     warn_of_spacing,
 )
 from dentframe.verbs.results import by_column, warn_of_coverage
@@ -271,7 +270,7 @@ def _corrected(
         return found
     names = [(x.meter, c.element or c.id) for x, c in found]
     check_elements(given.registers, names)
-    near = naive_zone(frame, given.tz)
+    near = naive_zone(time_index(frame).tz, given.tz)
     return [
         (scaled_samples(x, resolve(given.registers, *name, near)), c)
         for (x, c), name in zip(found, names, strict=True)
@@ -281,7 +280,7 @@ def _corrected(
 def _periods(
     frame: pd.DataFrame, found: Sequence[Series], freq: Freq, tz: Any, given: VerbKeywords
 ) -> tuple[Ints, Ints]:
-    low, high = asked_bounds(frame, given.start, given.end, given.tz)
+    low, high = asked_bounds(frame, given)
     there = ((x.meter, int(x.t[0]), int(x.t[-1])) for x in found if len(x.t))
     first, last = span_of(frame, there)
     a, b = (first if low is None else low), (last if high is None else high)

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
-from dentframe.metering.register_rules import HOUR, RegisterRules
+from dentframe.metering.register_rules import HOUR
 from dentframe.times.ranges import local
 from dentframe.times.schedule import HOLIDAY, Schedule, Window
 from dentframe.verbs import demand as blocks
-from dentframe.verbs.inputs import VerbKeywords, check_share
+from dentframe.verbs.inputs import Keywords, VerbKeywords, check_share, verb
 from dentframe.verbs.profile import block_inputs, working_days
 from dentframe.verbs.results import attrs_of, divided, warn_of_coverage
 
 if TYPE_CHECKING:
     from dentframe.metering.series import Bools, Floats, Ints
-    from dentframe.times.ranges import Zone
     from dentframe.verbs.inputs import Inputs
 
 
-_DEFAULT_RULES = RegisterRules()
 COLUMNS = ("element", "start", "end", "energy", "expected", "excess")
 WINDOWS = {
     "night": Window("night", "22:00", "06:00"),
@@ -35,23 +33,17 @@ _WEEK = 7 * 24 * HOUR
 _HOLIDAY = 2
 
 
+@verb
 def unusual(
     frame: pd.DataFrame,
     freq: str | Window = "night",
     *,
     holidays: Sequence[Any] = (),
     window: Any = "15min",
-    tz: Zone = None,
-    start: Any = None,
-    end: Any = None,
     topic: str | None = None,
     source: str = "auto",
-    registers: RegisterRules = _DEFAULT_RULES,
     min_coverage: float | None = None,
-    interval: Any = "15min",
-    demand_lag: Any = "0min",
-    elements: Any = None,
-    site: Any = None,
+    **keywords: Unpack[Keywords],
 ) -> pd.DataFrame:
     """Nights, weekends or holidays that used more than the element's own profile, ranked.
 
@@ -109,7 +101,7 @@ def unusual(
     """
     clock = _window(freq, holidays)
     check_share(min_coverage)
-    asked = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag, elements)
+    asked = VerbKeywords.of(frame, **keywords)
     of, (s, e), kw = block_inputs(frame, None, window, asked, topic, source, "D")
     starts, ends = _whole(of, clock, holidays)
     owner = blocks.owner(s, e, starts, ends)

@@ -246,8 +246,7 @@ def virtual(
         if c.refusal:
             raise KindError(c.refusal)
     warn_of_spacing((c.series for c in series.values()), interval)
-    bounds = {"start": start, "end": end, "naive": keywords.tz}
-    s, e = periods(frame, list(series.values()), freq, tz=zone, **bounds)
+    s, e = periods(frame, list(series.values()), freq, zone, keywords)
     of = Inputs(frame, answer, zone, list(series.values()), s, e, keywords)
     found = {k: figures(series.get(k) or without_readings(*k), s, e, edges=edges) for k in used}
     sums = [
