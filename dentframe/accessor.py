@@ -23,13 +23,12 @@ from dentframe.verbs import demand_window as _demand_window
 from dentframe.verbs import energy as _energy
 from dentframe.verbs import estimate as _estimate
 from dentframe.verbs import factors as _factors
+from dentframe.verbs import load_profile as _load_profile
 from dentframe.verbs import peaks as _peaks
-from dentframe.verbs import profile as _profile
 from dentframe.verbs import quality as _quality
 from dentframe.verbs import reconcile as _reconcile
 from dentframe.verbs import stats as _stats
 from dentframe.verbs import summary as _summary
-from dentframe.verbs import unusual as _unusual
 from dentframe.verbs import virtual as _virtual
 from dentframe.wire import columns as _columns
 
@@ -199,12 +198,12 @@ class DentAccessor:
     coincident = method(_coincident.coincident)
     load_factor = method(_factors.load_factor)
     power_factor = method(_factors.power_factor)
-    duration = method(_profile.duration)
+    duration = method(_load_profile.duration)
 
     stats = method(_stats.stats)
-    profile = method(_profile.profile)
-    baseload = method(_profile.baseload)
-    unusual = method(_unusual.unusual)
+    profile = method(_load_profile.profile)
+    baseload = method(_load_profile.baseload)
+    unusual = method(_load_profile.unusual)
 
     coverage = method(_quality.coverage)
     gaps = method(_quality.gaps)

@@ -79,7 +79,10 @@ def with_keywords(
         *own, _ = signature.parameters.values()
         more = (
             inspect.Parameter(
-                name, inspect.Parameter.KEYWORD_ONLY, default=defaults.get(name), annotation=known
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=defaults.get(name),
+                annotation=getattr(known, "__forward_arg__", known),
             )
             for name, known in shared.__annotations__.items()
         )

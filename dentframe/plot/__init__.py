@@ -16,12 +16,10 @@ try:
 except ImportError:
     raise missing_extra("draw a picture", "plot") from None
 
-from dentframe.plot import coverage as _coverage
-from dentframe.plot import curves as _curves
-from dentframe.plot import heatmap as _heatmap
-from dentframe.plot import nights as _nights
+from dentframe.plot import duration_and_profile as _duration_and_profile
+from dentframe.plot import heatmap_and_coverage as _heatmap_and_coverage
 from dentframe.plot import peaks as _peaks
-from dentframe.plot import stack as _stack
+from dentframe.plot import stack_and_nights as _stack_and_nights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,10 +49,10 @@ class Pictures:
             """Refuse ``df.dent.plot()``, which names no picture."""
             return self.__getattr__("()")
 
-    heatmap = method(_heatmap.heatmap)
-    stack = method(_stack.stack)
-    duration = method(_curves.duration)
+    heatmap = method(_heatmap_and_coverage.heatmap)
+    stack = method(_stack_and_nights.stack)
+    duration = method(_duration_and_profile.duration)
     peaks = method(_peaks.peaks)
-    profile = method(_curves.profile)
-    nights = method(_nights.nights)
-    coverage = method(_coverage.coverage)
+    profile = method(_duration_and_profile.profile)
+    nights = method(_stack_and_nights.nights)
+    coverage = method(_heatmap_and_coverage.coverage)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 import pandas as pd
 
+from dentframe.metering.register_rules import HOUR
 from dentframe.metering.series import element_columns
-from dentframe.plot import axes as canvas
-from dentframe.plot.axes import Mark, amount, colour, mark, style
-from dentframe.plot.local_time import at, local_time, moment
-from dentframe.plot.subject import QUANTITIES, UNITS, Keywords, Subject, picture, subject
+from dentframe.plot.axes import at, axes, dress, legend, local_time, moment
+from dentframe.plot.colours_and_labels import Mark, amount, colour, gap_patch, hatched, mark, style
+from dentframe.plot.elements_shown import QUANTITIES, PictureKeywords, picture, subject
 from dentframe.times.periods import calendar
 from dentframe.times.ranges import ints, stamp
 from dentframe.verbs import demand as blocks
@@ -20,6 +20,7 @@ from dentframe.verbs.demand import window_means
 from dentframe.verbs.inputs import Inputs, demand_source
 from dentframe.verbs.peaks import peaks as peaks_table
 from dentframe.verbs.quality_findings import runs
+from dentframe.wire.topics import TOPICS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,7 @@ _SEEN = 1 / 2000
 """The least share of the span that a legend speaks of: less is no line wide."""
 _DENSE = 2000
 """More intervals are drawn in thin lines."""
-_DAY, _HOUR = 86.4e9, 3.6e9
+_DAY = 24 * HOUR
 _HIGHEST = ((3 * 366, "W-MON"), (62, "D"))
 """Longer spans [days] show the highest of each such period: a line through all has no shape."""
 _NAMES = {"D": "day", "W-MON": "week"}
@@ -52,7 +53,7 @@ def peaks(
     step: Any = None,
     n: int = 3,
     per_day: bool = False,
-    **how: Unpack[Keywords],
+    **how: Unpack[PictureKeywords],
 ) -> Axes:
     """Demand over time, one line per element, the n highest of each period marked.
 
@@ -108,7 +109,9 @@ def peaks(
     'A, reported demand [kW]'
     """
     of = subject(frame, how)
-    kind = _kind(of) if kind is None else kind
+    if kind is None:
+        mean = demand_source(frame, of.topic, of.source).mean
+        kind = "reported" if mean is not None and element_columns(frame, [mean]) else "block"
     table = peaks_table(
         frame, freq, window=window, kind=kind, step=step, n=n, per_day=per_day,
         min_coverage=0.0, **of.verb,
@@ -119,7 +122,7 @@ def peaks(
     curves = _curves(found, series, kind, window, step)
     low, high = int(found.s[0]), int(found.e[-1])
     every = next((x for most, x in _HIGHEST if high - low > most * _DAY), None)
-    ax = canvas.axes(how.get("ax"))
+    ax = axes(how.get("ax"))
     local_time(ax, low, high, found.tz)
     shown = [highest(c, low, high, every, found.tz) for c in curves] if every else curves
     places = of.places(series, found.series)
@@ -129,39 +132,42 @@ def peaks(
     ]
     result = found.source.result
     said = f"{kind} {QUANTITIES[result]}" + (f", highest of each {_NAMES[every]}" if every else "")
-    ax.set_ylabel(of.axis(series, said, UNITS[result]))
+    ax.set_ylabel(of.axis(series, said, TOPICS[result].unit))
     ax.margins(y=0.04)
     ax.autoscale_view(scalex=False)
     if not any((kw < 0).any() for _, _, kw in shown):
         ax.set_ylim(bottom=0)
     mark(ax, _marks(found, series, places, table))
     boxes = _lost(curves, low, high)
-    canvas.hatched(ax, boxes, transform=ax.get_xaxis_transform(), gid="gaps")
-    canvas.dress(ax, how.get("title"))
+    hatched(ax, boxes, transform=ax.get_xaxis_transform(), gid="gaps")
+    dress(ax, how.get("title"))
     seen = sum(width for _, _, width, _ in boxes) * _DAY > _SEEN * (high - low)
-    canvas.legend(ax, [*lines, *([canvas.gap_patch("not recorded")] if seen else [])])
+    legend(ax, [*lines, *([gap_patch("not recorded")] if seen else [])])
     return ax
-
-
-def _kind(of: Subject) -> str:
-    mean = demand_source(of.frame, of.topic, of.source).mean
-    return "reported" if mean is not None and element_columns(of.frame, [mean]) else "block"
 
 
 def _curves(
     of: Inputs, series: Sequence[Cumulative], kind: str, window: Any, step: Any
 ) -> list[Step]:
-    if kind == "reported":
-        return [_within(of, *of_series(c, of.interval(c))) for c in series]
-    how = blocks.cut(kind, "15min" if window is None else window, step, of.keywords.interval)
-    s, e = blocks.span(how, of.s, of.e, of.tz)
-    return [(s, e, window_means(of, c, s, e)) for c in series]
+    """Start, end and mean power of every interval or window of each series [kW].
 
-
-def _within(of: Inputs, s: Ints, e: Ints, kw: Floats) -> Step:
-    """The intervals that overlap the span: a greater demand outside must not stretch the axis."""
-    keep = (s < of.e[-1]) & (e > of.s[0])
-    return s[keep], e[keep], kw[keep]
+    NaN where it is not covered, and where a register's spacing of more than one and a half
+    intervals leaves open when its energy was used.
+    """
+    if kind != "reported":
+        how = blocks.cut(kind, "15min" if window is None else window, step, of.keywords.interval)
+        s, e = blocks.span(how, of.s, of.e, of.tz)
+        return [(s, e, window_means(of, c, s, e)) for c in series]
+    curves = []
+    for c in series:
+        s, e = c.t[:-1], c.t[1:]
+        kw = np.full(len(s), np.nan)
+        known = c.ok & (2 * (e - s) <= 3 * of.interval(c))
+        np.divide(c.inc, (e - s) / HOUR, out=kw, where=known)
+        # A greater demand outside the span must not stretch the axis.
+        inside = (s < of.e[-1]) & (e > of.s[0])
+        curves.append((s[inside], e[inside], kw[inside]))
+    return curves
 
 
 def _line(ax: Axes, i: int, label: str, curve: Step, *, rolling: bool) -> Any:
@@ -200,7 +206,7 @@ def _marks(
     rows = rows[(rows["place"] >= 0) & rows["peak"].notna() & (rows["peak"] != 0)]
     rows = rows.sort_values(["rank", "peak"], ascending=[True, False], kind="stable")
     s, e = (ints(pd.DatetimeIndex(rows[x])) for x in ("start", "end"))
-    unit = UNITS[of.source.result]
+    unit = TOPICS[of.source.result].unit
     return [
         Mark(x, kw, f"{amount(kw)} {unit}, {moment(a, of.tz)}", colour(i), amount(kw))
         for x, kw, a, i in zip(
@@ -222,16 +228,3 @@ def _lost(curves: Sequence[Step], low: int, high: int) -> list[tuple[float, floa
         lost &= np.cumsum(depth)[:-1] == 0
     x = at(edges)
     return [(x[a], 0.0, x[b] - x[a], 1.0) for a, b in runs(lost)]
-
-
-def of_series(c: Cumulative, interval: int) -> Step:
-    """Start, end and mean power of every interval between a series' readings [kW].
-
-    NaN where it is not covered, and where a register's spacing of more than one and a half
-    intervals leaves open when its energy was used.
-    """
-    s, e = c.t[:-1], c.t[1:]
-    known = c.ok & (2 * (e - s) <= 3 * interval)
-    kw = np.full(len(s), np.nan)
-    np.divide(c.inc, (e - s) / _HOUR, out=kw, where=known)
-    return s, e, kw

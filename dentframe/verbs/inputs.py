@@ -217,7 +217,8 @@ class VerbKeywords:
         return replace(given, tz=tz, registers=registers)
 
 
-verb = with_keywords(Keywords, {f.name: f.default for f in fields(VerbKeywords)})
+DEFAULTS = {f.name: f.default for f in fields(VerbKeywords)}
+verb = with_keywords(Keywords, DEFAULTS)
 
 
 def by_meter(value: Any, meter: str | None, default: str, what: str) -> int:

@@ -32,17 +32,20 @@ from dentframe.verbs.inputs import (
     demand_source,
     energy_source,
     inputs_of,
+    means_of,
     periods,
     verb,
 )
 from dentframe.verbs.peaks import covered_pieces, outside, registers_of
-from dentframe.verbs.quality_findings import FINDINGS, Evidence
+from dentframe.verbs.quality_findings import FINDINGS, ElementReadings
 from dentframe.verbs.results import by_element, expected, periods_index
 from dentframe.wire.columns import Column, parse
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from dentframe.metering.cumulative import Cumulative
-    from dentframe.metering.series import Floats, Ints
+    from dentframe.metering.series import Bools, Ints
     from dentframe.times.periods import Freq
     from dentframe.verbs.element_names import Element
 
@@ -52,7 +55,7 @@ SEVERITIES = ("info", "warning", "error")
 COLUMNS = ("element", "finding", "start", "end", "count", "severity", "kwh_at_risk")
 GAP_COLUMNS = ("element", "start", "end", "missing_intervals", "energy_known")
 
-Found = dict[tuple[str, str | None, str], Series]
+AllSeries = dict[tuple[str, str | None, str], Series]
 """Readings by topic, meter and name of an element or channel."""
 
 
@@ -105,16 +108,15 @@ def coverage(
     """
     if of not in {"energy", "readings"}:
         raise ConfigError(f"Cannot use of={of!r}: use 'energy' or 'readings'.")
-    given = VerbKeywords.of(frame, **keywords)
-    answer, given = energy_source(frame, topic, source), replace(given, refuse=False)
-    found = inputs_of(frame, freq, answer, given)
+    given = replace(VerbKeywords.of(frame, **keywords), refuse=False)
+    found = inputs_of(frame, freq, energy_source(frame, topic, source), given)
     series = found.series
     if of == "readings":
-        series = [with_readings(c, found.interval(c)) for c in series]
+        series = [_with_readings(c, found.interval(c)) for c in series]
     return by_element(found, [c.coverage(found.s, found.e) for c in series], periods_index(found))
 
 
-def with_readings(c: Cumulative, interval: int) -> Cumulative:
+def _with_readings(c: Cumulative, interval: int) -> Cumulative:
     """The time for which readings of a series came, whatever they say."""
     return c if c.source == "demand" else from_means(c.series, interval)
 
@@ -167,24 +169,27 @@ def gaps(
     0       C 2023-12-06 09:47:00-08:00 2023-12-06 13:17:00-08:00
     1       D 2023-12-13 22:17:00-08:00 2023-12-14 02:02:00-08:00
     """
-    given = VerbKeywords.of(frame, **keywords)
-    given = replace(given, refuse=False)
+    given = replace(VerbKeywords.of(frame, **keywords), refuse=False)
     of = inputs_of(frame, None, demand_source(frame, topic, source), given)
     known = registers_of(frame, given, REGISTER)
-    parts = []
+    found: list[tuple[Any, ...]] = []
     for c in of.series:
         register = known.get((c.meter, c.element))
-        holes = [holes_of(of, c, register)]
-        if of.source.register and (register or c).refusal:
-            none = 0 * of.s[:1]
-            holes += [Holes(c, of.s[:1], of.e[-1:], none, none > 0, np.full(len(none), np.nan))]
-        for h in holes:
-            times = {"start": local(h.s, of.tz), "end": local(h.e, of.tz)}
-            told = {"missing_intervals": h.missing, "energy_known": h.known}
-            parts.append({"meter": c.meter, "element": c.element, **times, **told})
+        h = holes_of(of, c, register)
+        rows = list(zip(h.s, h.e, h.missing, h.known, strict=True))
+        if of.source.register and (register or c).refusal and len(of.s):
+            rows.append((of.s[0], of.e[-1], 0, False))
+        found += [(c.meter, c.element, *row) for row in rows]
     names = [*(["meter"] if of.several else []), *GAP_COLUMNS]
-    tables = [pd.DataFrame(x) for x in parts if len(x["start"])]
-    return pd.concat(tables, ignore_index=True)[names] if tables else pd.DataFrame(columns=names)
+    if not found:
+        return pd.DataFrame(columns=names)
+    return _with_times(pd.DataFrame(found, columns=["meter", *GAP_COLUMNS]), of.tz)[names]
+
+
+def _with_times(rows: pd.DataFrame, tz: dt.tzinfo) -> pd.DataFrame:
+    """Rows whose start and end are instants, not microseconds."""
+    times = {k: local(np.array(rows[k], dtype=np.int64), tz) for k in ("start", "end")}
+    return rows.assign(**times)
 
 
 @dataclass(frozen=True)
@@ -193,30 +198,24 @@ class Holes:
 
     Attributes
     ----------
-    of : Cumulative
-        The series.
     s, e : ndarray of int64
         Where they begin and end [us UTC].
     missing : ndarray of int64
         How many readings should have come.
     known : ndarray of bool
-        Whether a register bridges them.
-    kwh : ndarray of float
-        Their energy by the register [kWh].
+        Whether a register bridges them, so that their energy is known.
     """
 
-    of: Cumulative
     s: Ints
     e: Ints
     missing: Ints
-    known: Any
-    kwh: Floats
+    known: Bools
 
 
 def holes_of(of: Inputs, c: Cumulative, register: Cumulative | None) -> Holes:
-    """The gaps of one series in the verb's span, and their energy by the register [kWh]."""
+    """The gaps of one series in the verb's span, and whether the register bridges them."""
     w, span = of.interval(c), (of.s[:1], of.e[-1:])
-    s, e, _ = outside(*covered_pieces(with_readings(c, w), *span), *span)
+    s, e, _ = outside(*covered_pieces(_with_readings(c, w), *span), *span)
     low, high = of.bounds
     if len(of.s):
         # What bracketing rows would give is not lost.
@@ -225,10 +224,8 @@ def holes_of(of: Inputs, c: Cumulative, register: Cumulative | None) -> Holes:
         s, e = s[keep], e[keep]
     if register is None and c.source == "register":
         register = c
-    energy, covered = register.measure(s, e) if register else (np.full(len(s), np.nan), 0 * s)
-    known = covered == e - s
-    missing = np.maximum(expected(s, e, w), 1)
-    return Holes(c, s, e, missing, known, np.where(known, energy, np.nan))
+    known = register.covered(s, e) == e - s if register else np.zeros(len(s), np.bool_)
+    return Holes(s, e, np.maximum(expected(s, e, w), 1), known)
 
 
 @verb
@@ -286,40 +283,42 @@ def quality(
     ['falling_register', 'gap', 'glitch', 'unused']
     """
     given = VerbKeywords.of(frame, **keywords)
-    zone = verb_zone(time_index(frame).tz, given.tz)
+    index_tz = time_index(frame).tz
+    zone, near = verb_zone(index_tz, given.tz), naive_zone(index_tz, given.tz)
     present = None if now is None else micros(instant(now, zone, "now"))
-    series, refused = _read(frame)
-    there = _elements(frame, series, refused)
+    every, refused = _read(frame)
+    there = _elements(frame, every, refused)
     check_elements(given.registers, there)
     named = elements_asked(frame, (REGISTER, MEAN), given.elements)
-    there = [x for x in there if named is None or x in named]
+    found = []
     with np.errstate(all="ignore"):
-        whole = [_pair(frame, key, series, given) for key in there]
+        whole = [
+            pair_of(key, {t: x for (t, *k), x in every.items() if (*k,) == key}, given, near)
+            for key in there
+            if named is None or key in named
+        ]
         main = [p.demand if len(p.demand.at) else p.register for p in whole]
         s, e = periods(frame, main, None, zone, given)
         of = Inputs(frame, demand_source(frame, None, "auto"), zone, main, s, e, given)
         span = (int(s[0]), int(e[-1])) if len(s) else (0, 0)
-        near = {k: _clip(x, *span) for k, x in series.items()}
-        found = []
+        inside = {k: _clip(x, *span) for k, x in every.items()}
         for pair in whole:
             # The steps that reach into the span are as they were in the whole column.
             c = pair.register.cut(*span)
             edges = (int(c.t[0]), int(c.t[-1])) if len(c.t) else span
             register = replace(c, series=_clip(pair.register.series, *edges))
-            x = _evidence(of, replace(pair, register=register), near, refused, present)
+            x = _readings_of(of, replace(pair, register=register), inside, refused, present)
             key = (pair.meter, pair.element)
             found += [(*key, look.__name__, *row) for look in FINDINGS for row in look(x)]
     made = pd.DataFrame(found, columns=["meter", *COLUMNS])
-    made = made if detail else _merged(made)
-    for k in ("start", "end"):
-        made[k] = local(np.array(made[k], dtype=np.int64), of.tz)
+    made = _with_times(made if detail else _merged(made), of.tz)
     made = made.astype({"count": np.int64, "kwh_at_risk": np.float64})
     return made if of.several else made[list(COLUMNS)]
 
 
-def _read(frame: pd.DataFrame) -> tuple[Found, Counter[str]]:
+def _read(frame: pd.DataFrame) -> tuple[AllSeries, Counter[str]]:
     """The readings that findings look at, and how many columns of an element cannot be read."""
-    found: Found = {}
+    found: AllSeries = {}
     refused = Counter[str]()
     meters = rows(frame)
     seen = set[str]()
@@ -337,7 +336,7 @@ def _read(frame: pd.DataFrame) -> tuple[Found, Counter[str]]:
     return found, refused
 
 
-def _elements(frame: pd.DataFrame, series: Found, refused: Mapping[str, int]) -> list[Element]:
+def _elements(frame: pd.DataFrame, series: AllSeries, refused: Mapping[str, int]) -> list[Element]:
     """The elements with a register or demand, in wire order.
 
     Among several meters each has the columns of all: there a column of blanks is no element,
@@ -354,32 +353,26 @@ def _elements(frame: pd.DataFrame, series: Found, refused: Mapping[str, int]) ->
     return sorted({*kept, *bad}, key=lambda k: (k[0] or "", len(k[1]), k[1]))
 
 
-def _pair(frame: pd.DataFrame, key: Element, series: Found, given: VerbKeywords) -> Pair:
-    """An element's register and means, both as whole columns; blank where there is none."""
-    own = {t: x for t in (REGISTER, MEAN) if (x := series.get((t, *key))) is not None}
-    return pair_of(key, own, given, naive_zone(time_index(frame).tz, given.tz))
-
-
-def _evidence(
-    of: Inputs, pair: Pair, series: Found, refused: Mapping[str, int], now: int | None
-) -> Evidence:
+def _readings_of(
+    of: Inputs, pair: Pair, inside: AllSeries, refused: Mapping[str, int], now: int | None
+) -> ElementReadings:
+    """One element's readings in the span asked for; its register has its steps already."""
     meter, element = pair.meter, pair.element
-    means = _pair(of.frame, (meter, element), series, of.keywords).demand
+    own = inside.get((MEAN, meter, element))
+    means = pair.demand if own is None else means_of(own, pair.rules, of.keywords)
     main, other = (means, pair.register) if len(means.at) else (pair.register, None)
-    times = [x.t for (_, m, _), x in series.items() if m == meter and len(x.t)]
-    return Evidence(
+    times = [x.t for (_, m, _), x in inside.items() if m == meter and len(x.t)]
+    return ElementReadings(
         interval=pair.interval,
         rules=pair.rules,
         register=pair.register,
         means=means,
         channels={
             (t, name): x
-            for (t, m, name), x in series.items()
-            if (m, name.rstrip("0123456789")) == (meter, element)
-            and t in {"A", "V", "dPF"}
-            and name != element
+            for (t, m, name), x in inside.items()
+            if (m, name.rstrip("0123456789")) == (meter, element) and name != element
         },
-        power_factor=series.get(("dPF", meter, element)),
+        power_factor=inside.get(("dPF", meter, element)),
         holes=holes_of(of, main, other),
         first=min((int(t[0]) for t in times), default=0),
         last=max((int(t[-1]) for t in times), default=0),

@@ -43,12 +43,12 @@ STEADY, SWINGING = 0.05, 0.25
 _NAN = float("nan")
 _FALLS = Flag.UNEXPLAINED_DECREASE | Flag.DECREASE_UNCLASSIFIED | Flag.RESET | Flag.AMBIGUOUS_FALL
 
-Found = Iterator[tuple[int, int, int, str, float]]
+Findings = Iterator[tuple[int, int, int, str, float]]
 """Start, end [us UTC], count, severity and energy in doubt [kWh]."""
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ElementReadings:
     """One element's readings in the span asked for.
 
     Attributes
@@ -110,13 +110,13 @@ class Evidence:
         return sorted(ch for t, ch in self.channels if t == topic)
 
 
-def unreadable(x: Evidence) -> Found:
+def unreadable(x: ElementReadings) -> Findings:
     """Columns that no verb takes: of text, in a wrong unit, or there twice."""
     if x.refused:
         yield x.first, x.last, x.refused, "error", _NAN
 
 
-def interval(x: Evidence) -> Found:
+def interval(x: ElementReadings) -> Findings:
     """Readings that come much closer or farther than `interval`: figures of means are wrong."""
     t = x.demand.t if len(x.demand.t) >= FEWEST else x.register.series.t
     if len(t) < FEWEST:
@@ -128,7 +128,7 @@ def interval(x: Evidence) -> Found:
         yield int(t[0]), int(t[-1]), len(t), "warning", risk if known else _NAN
 
 
-def gap(x: Evidence) -> Found:
+def gap(x: ElementReadings) -> Findings:
     """Spacing over one and a half intervals; known energy is not at risk, only its shape."""
     h = x.holes
     for s, e, n, known in zip(h.s, h.e, h.missing, h.known, strict=True):
@@ -136,7 +136,7 @@ def gap(x: Evidence) -> Found:
         yield s, e, n, "info" if known else "warning", risk
 
 
-def glitch(x: Evidence) -> Found:
+def glitch(x: ElementReadings) -> Findings:
     """Register readings that their neighbours expose; they are bridged."""
     t, r = x.register.series.t, x.register.series.values
     for a, b in runs(~np.isin(t, x.register.at)):
@@ -144,18 +144,13 @@ def glitch(x: Evidence) -> Found:
         yield t[a], t[b - 1], b - a, "warning", risk
 
 
-def jump(x: Evidence) -> Found:
+def jump(x: ElementReadings) -> Findings:
     """Steps that stand out from all others, withheld because the greatest power is not known."""
-    if x.rules.max_kw is None:
-        yield from _jumps(x)
-
-
-def _jumps(x: Evidence) -> Found:
-    for s, e, kwh in jumps(x.register):
+    for s, e, kwh in jumps(x.register) if x.rules.max_kw is None else ():
         yield s, e, 1, "error", kwh
 
 
-def stuck(x: Evidence) -> Found:
+def stuck(x: ElementReadings) -> Findings:
     """Equal non-zero demands that register or current contradict; or a day of them, unexplained."""
     d = x.demand
     same = np.concatenate(([False], (np.diff(d.values) == 0) & (d.values[1:] != 0)))
@@ -172,7 +167,9 @@ def stuck(x: Evidence) -> Found:
             yield start, end, n, "warning", abs(kw) * n * x.interval / HOUR
 
 
-def _register_differs(x: Evidence, starts: Ints, ends: Ints, kws: Floats) -> list[bool | None]:
+def _register_differs(
+    x: ElementReadings, starts: Ints, ends: Ints, kws: Floats
+) -> list[bool | None]:
     """Whether the register used another energy than equal demands; None where it tells nothing.
 
     The last interval is left out: however late demands are stamped, the rest lies inside the run.
@@ -187,14 +184,14 @@ def _register_differs(x: Evidence, starts: Ints, ends: Ints, kws: Floats) -> lis
     return [bool(x) if k else None for x, k in zip(differs, known, strict=True)]
 
 
-def _current_swings(x: Evidence, start: int, end: int) -> bool | None:
+def _current_swings(x: ElementReadings, start: int, end: int) -> bool | None:
     """Whether the current changes, or is none, as at no equal demand; None where it is not read."""
     amperes = _current(x, start, end)
     most = amperes.max(initial=0.0)
     return bool(most == 0 or np.ptp(amperes) > SWINGING * most) if len(amperes) else None
 
 
-def _current(x: Evidence, start: int, end: int) -> Floats:
+def _current(x: ElementReadings, start: int, end: int) -> Floats:
     """The sum of an element's currents at each instant of a span [A]."""
     found = [y for (topic, _), y in x.channels.items() if topic == "A" and len(y.t)]
     if not found:
@@ -204,7 +201,7 @@ def _current(x: Evidence, start: int, end: int) -> Floats:
     return total[(t > start) & (t <= end)]
 
 
-def frozen_register(x: Evidence) -> Found:
+def frozen_register(x: ElementReadings) -> Findings:
     """A register that stands still, four readings or more, while power or current flows."""
     c = x.register
     for a, b in runs((c.inc == 0) & c.ok):
@@ -222,7 +219,7 @@ def _one(s: int, e: int) -> tuple[Ints, Ints]:
     return np.array([s], dtype=np.int64), np.array([e], dtype=np.int64)
 
 
-def falling_register(x: Evidence) -> Found:
+def falling_register(x: ElementReadings) -> Findings:
     """A register that falls and is not declared as exporting: cleared, reversed or exchanged."""
     c = x.register
     if c.refusal:
@@ -235,7 +232,7 @@ def falling_register(x: Evidence) -> Found:
         yield c.t[i], c.t[i + 1], 1, "warning" if c.flags[i] & Flag.RESET else "error", risk
 
 
-def negative_demand(x: Evidence) -> Found:
+def negative_demand(x: ElementReadings) -> Findings:
     """Demand below zero on an element that is not declared as exporting."""
     low = np.flatnonzero(x.demand.values < 0)
     if len(low) and not x.rules.allow_export:
@@ -244,17 +241,18 @@ def negative_demand(x: Evidence) -> Found:
         yield t[0] - x.interval, t[-1], len(low), "warning", risk
 
 
-def reversed_ct(x: Evidence) -> Found:
+def reversed_ct(x: ElementReadings) -> Findings:
     """A third of the load of three channels, or one channel's sign against its siblings'.
 
     One reversed CT of three shows ``V (I1 - I2 + I3)`` for ``V (I1 + I2 + I3)``: a third of a
     balanced load. The sign of dPF alone may mean lead or lag, so that it is only a hint.
     """
     third = list(_third(x))
-    yield from third or _odd_sign(x)
+    yield from third or _other_sign(x)
 
 
-def _third(x: Evidence) -> Found:
+def _third(x: ElementReadings) -> Findings:
+    """Demand that is a third of what current, voltage and dPF of three channels make."""
     names = x.names_of("A")
     parts = [x.channels.get((t, ch)) for t in ("A", "V", "dPF") for ch in names]
     there = [p for p in parts if p is not None]
@@ -268,24 +266,21 @@ def _third(x: Evidence) -> Found:
         yield t[0], t[-1], len(t), "error", float((load - kw).sum() * x.interval / HOUR)
 
 
-def _odd_sign(x: Evidence) -> Found:
-    signs = {ch: _sign(x, ch) for ch in x.names_of("dPF")}
-    known = {ch: s for ch, s in signs.items() if s}
-    odd = [ch for ch, s in known.items() if list(known.values()).count(s) == 1]
-    if len(known) >= 3 and len(odd) == 1:
-        t = x.channels["dPF", odd[0]].t
+def _other_sign(x: ElementReadings) -> Findings:
+    """One channel whose dPF has another sign than the two or more others have."""
+    positive = {}
+    for channel in x.names_of("dPF"):
+        values = _loaded(x, channel)
+        share = float((values > 0).mean()) if len(values) >= REPEATS else 0.5
+        if not 0.1 <= share <= 0.9:
+            positive[channel] = share > 0.5
+    alone = [ch for ch, sign in positive.items() if list(positive.values()).count(sign) == 1]
+    if len(positive) >= 3 and len(alone) == 1:
+        t = x.channels["dPF", alone[0]].t
         yield t[0], t[-1], len(t), "info", _NAN
 
 
-def _sign(x: Evidence, channel: str) -> int:
-    values = _loaded(x, channel)
-    if len(values) < REPEATS:
-        return 0
-    share = float((values > 0).mean())
-    return 1 if share > 0.9 else -1 if share < 0.1 else 0
-
-
-def _loaded(x: Evidence, channel: str) -> Floats:
+def _loaded(x: ElementReadings, channel: str) -> Floats:
     """A channel's dPF while a current worth naming flows."""
     factor, current = x.channels["dPF", channel], x.channels.get(("A", channel))
     if current is None:
@@ -302,7 +297,7 @@ def _common(series: Sequence[Series]) -> tuple[Ints, list[Floats]]:
     return t, [x.values[np.searchsorted(x.t, t)] for x in series]
 
 
-def wrong_phase(x: Evidence) -> Found:
+def wrong_phase(x: ElementReadings) -> Findings:
     """Channels, or else the element, whose typical ``|dPF|`` under load is below the alarm."""
     found = [(x.channels["dPF", ch].t, np.abs(_loaded(x, ch))) for ch in x.names_of("dPF")]
     if not found and x.power_factor is not None:
@@ -314,11 +309,11 @@ def wrong_phase(x: Evidence) -> Found:
             yield t[0], t[-1], int((factor < LOW_FACTOR).sum()), "warning", _NAN
 
 
-def spike(x: Evidence) -> Found:
+def spike(x: ElementReadings) -> Findings:
     """More than the element can draw; or rare demands beyond three interquartile ranges."""
     d, most = x.demand, x.rules.max_kw
-    if most is not None:
-        yield from _jumps(x)
+    for s, e, kwh in () if most is None else jumps(x.register):
+        yield s, e, 1, "error", kwh
     if len(d.t) == 0:
         return
     low, high = np.quantile(d.values, [0.25, 0.75])
@@ -330,7 +325,7 @@ def spike(x: Evidence) -> Found:
         yield t[0] - x.interval, t[-1], len(beyond), "info" if most is None else "error", risk
 
 
-def sum_check(x: Evidence) -> Found:
+def sum_check(x: ElementReadings) -> Findings:
     """The register's rise against the sum of the intervals, where both are known."""
     if len(x.register.at) < 2 or len(x.means.at) < 2:
         return
@@ -346,7 +341,7 @@ def sum_check(x: Evidence) -> Found:
         yield s, e, 1, "error", residual
 
 
-def conflicting_duplicate(x: Evidence) -> Found:
+def conflicting_duplicate(x: ElementReadings) -> Findings:
     """Rows of one instant with different values; they are missing."""
     for y in (x.register.series, x.demand):
         t = y.mark_t[(y.marks & int(Flag.CONFLICTING_DUPLICATE)) != 0]
@@ -355,7 +350,7 @@ def conflicting_duplicate(x: Evidence) -> Found:
             yield t[0], t[-1], len(t), "error", risk
 
 
-def clock_jump(x: Evidence) -> Found:
+def clock_jump(x: ElementReadings) -> Findings:
     """The minute of the readings moves at once and stays: somebody set a clock."""
     t = x.demand.t if len(x.demand.t) else x.register.series.t
     if len(t) <= 2 * CLOCK_RUN:
@@ -370,7 +365,7 @@ def clock_jump(x: Evidence) -> Found:
             yield t[i - 1], t[i], 1, "warning", 0.0
 
 
-def element_set_changed(x: Evidence) -> Found:
+def element_set_changed(x: ElementReadings) -> Findings:
     """An element whose readings begin or end a day or more inside those of its meter."""
     t = np.concatenate((x.register.series.t, x.demand.t))
     if len(t) and int(t.min()) - x.first >= DAY:
@@ -379,14 +374,14 @@ def element_set_changed(x: Evidence) -> Found:
         yield int(t.max()), x.last, 1, "warning", _NAN
 
 
-def unused(x: Evidence) -> Found:
+def unused(x: ElementReadings) -> Findings:
     """A spare element: it has readings, and all of them say that nothing flows."""
     values = np.concatenate((x.register.inc, x.demand.values))
     if len(values) and not values.any() and not x.register.flags.any():
         yield x.first, x.last, 1, "info", 0.0
 
 
-def future(x: Evidence) -> Found:
+def future(x: ElementReadings) -> Findings:
     """Readings after the present that the caller tells."""
     if x.now is not None and x.last > x.now:
         late = max(int((y.t > x.now).sum()) for y in (x.demand, x.register.series))
@@ -399,7 +394,7 @@ def runs(hit: Bools) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
-FINDINGS: tuple[Callable[[Evidence], Found], ...] = (
+FINDINGS: tuple[Callable[[ElementReadings], Findings], ...] = (
     unreadable,
     interval,
     gap,

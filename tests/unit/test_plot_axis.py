@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from dentframe.plot.axes import amount
-from dentframe.plot.local_time import STEPS, at, local_time, moment, step_of, texts, ticks, us_of
+from dentframe.plot.axes import STEPS, at, local_time, moment, step_of, texts, ticks, us_of
+from dentframe.plot.colours_and_labels import amount
 from dentframe.times.ranges import zone
 
 LA = zone("America/Los_Angeles")

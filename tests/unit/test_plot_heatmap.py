@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from dentframe.errors import ConfigError, RangeError
-from dentframe.plot.heatmap import lay
+from dentframe.plot.heatmap_and_coverage import lay
 from tests.plot_kit import LA, boxes, by_gid, means, utc_days, words
 
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch, StepPatch
 
 from dentframe.errors import ConfigError, KindError
-from dentframe.plot.stack import layers
+from dentframe.plot.stack_and_nights import layers
 from tests.plot_kit import LA, boxes, by_gid, means, utc_days, words
 from tests.split_kit import element, readings, site
 

@@ -1,4 +1,8 @@
-"""The picture `stack` shows elements on each other: their power, or energy beyond a week."""
+"""The pictures `stack` and `nights` show elements on each other, as areas or as bars.
+
+`stack` shows their power, or their energy beyond a week; `nights` how much more each night used
+than usual.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +15,39 @@ from matplotlib.patches import Patch, StepPatch
 
 from dentframe.errors import ConfigError, RangeError
 from dentframe.metering.attrs import time_index
-from dentframe.plot import axes as canvas
-from dentframe.plot.axes import Mark, amount, colour, hatch, ink, mark, paper
-from dentframe.plot.local_time import at, date, local_time, moment
-from dentframe.plot.subject import UNITS, Figures, Keywords, Subject, picture, power, subject
+from dentframe.plot.axes import at, axes, date, dress, legend, local_time, moment
+from dentframe.plot.colours_and_labels import (
+    Mark,
+    amount,
+    boxes,
+    colour,
+    gap_patch,
+    hatch,
+    hatched,
+    ink,
+    mark,
+    paper,
+)
+from dentframe.plot.elements_shown import Figures, PictureKeywords, Subject, picture, power, subject
 from dentframe.times.periods import Monthly, parse_freq, verb_zone
+from dentframe.times.ranges import ints
 from dentframe.verbs.energy import figures
 from dentframe.verbs.inputs import asked_bounds, default_bounds, energy_source, periods, series_of
+from dentframe.verbs.load_profile import unusual
 from dentframe.verbs.quality_findings import runs
+from dentframe.wire.topics import TOPICS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
 
-    from dentframe.metering.series import Floats
+    from dentframe.metering.cumulative import Cumulative
+    from dentframe.metering.series import Floats, Ints
     from dentframe.times.periods import Freq
+    from dentframe.times.schedule import Window
+
+    Nightly = tuple[Ints, Ints, Floats]
 
 
 _MANY = 200
@@ -38,7 +61,7 @@ def stack(
     *,
     window: Any = "15min",
     n: int = 1,
-    **how: Unpack[Keywords],
+    **how: Unpack[PictureKeywords],
 ) -> Axes:
     """Elements stacked: power over time, or bars of energy beyond a week; the peak is marked.
 
@@ -97,11 +120,11 @@ def stack(
         raise ConfigError(f"Cannot mark n={n!r} peaks: it must be a whole number from 0.")
     of = subject(frame, how)
     found = bars(of, freq) or power(of, window, together=True)
-    ax = canvas.axes(how.get("ax"))
+    ax = axes(how.get("ax"))
     local_time(ax, *found.span, found.tz)
     (_energy if found.each else _power)(ax, found)
     _finish(ax, found, n)
-    canvas.dress(ax, how.get("title"))
+    dress(ax, how.get("title"))
     return ax
 
 
@@ -126,8 +149,8 @@ def _energy(ax: Axes, found: Figures) -> None:
     for i, label in enumerate(found.labels):
         rows = np.column_stack((x, low[i], width, high[i] - low[i]))
         known = ~np.isnan(found.parts[i])
-        canvas.boxes(ax, rows[known].tolist(), label=label, **face(found.places[i]))
-        canvas.hatched(ax, rows[found.doubtful[i]].tolist(), zorder=2, gid="doubtful", alpha=0.9)
+        boxes(ax, rows[known].tolist(), label=label, **face(found.places[i]))
+        hatched(ax, rows[found.doubtful[i]].tolist(), zorder=2, gid="doubtful", alpha=0.9)
     limits(ax, x, low, high)
     none = np.full(len(x), np.nan)
     caps = np.column_stack((x, x + width, none)).ravel()
@@ -165,23 +188,20 @@ def _finish(ax: Axes, found: Figures, n: int) -> None:
     marks = []
     for i in np.argsort(-total, kind="stable")[: np.count_nonzero(~lost)][:n].tolist():
         short = f"{amount(float(total[i]))} {found.unit}"
-        start = int(found.s[i])
-        when = (date if found.each else moment)(start, found.tz)
-        when = when if found.each in {"", "local day"} else f"from {when}"
-        marks.append(
-            Mark(float(middle[i]), float(found.total[i]), f"{short}, {when}", ink(), short)
-        )
+        when = (date if found.each else moment)(int(found.s[i]), found.tz)
+        text = f"{short}, {'' if found.each in {'', 'local day'} else 'from '}{when}"
+        marks.append(Mark(float(middle[i]), float(found.total[i]), text, ink(), short))
     mark(ax, marks)
     a, b = at(found.s), at(found.e)
-    boxes = [(a[i], 0.0, b[j - 1] - a[i], 1.0) for i, j in runs(lost)]
-    canvas.hatched(ax, boxes, transform=ax.get_xaxis_transform(), zorder=3, gid="gaps")
+    gaps = [(a[i], 0.0, b[j - 1] - a[i], 1.0) for i, j in runs(lost)]
+    hatched(ax, gaps, transform=ax.get_xaxis_transform(), zorder=3, gid="gaps")
     pairs = zip(found.labels, found.places, strict=True)
     keys: list[Any] = [Patch(label=label, **face(place)) for label, place in pairs][::-1]
     if found.doubtful.any():
-        keys.append(canvas.gap_patch("partial or estimated", alpha=0.9))
+        keys.append(gap_patch("partial or estimated", alpha=0.9))
     if lost.any():
-        keys.append(canvas.gap_patch("a part is missing:\nno total"))
-    canvas.legend(ax, keys)
+        keys.append(gap_patch("a part is missing:\nno total"))
+    legend(ax, keys)
 
 
 _AUTO = ((8, None), (100, "D"), (3 * 366, "W-MON"))
@@ -197,7 +217,9 @@ def bars(of: Subject, freq: Freq) -> Figures | None:
     series = series_of(frame, wanted, asked)
     first, last = default_bounds(frame, series)
     low, high = (low or first), (high or last)
-    freq = _freq(low, high) if freq is None else freq
+    if freq is None and low is not None and high is not None:
+        days = (high - low) / pd.Timedelta(days=1)
+        freq = next((x for most, x in _AUTO if days <= most + 0.1), "MS")
     if freq is None:
         return None
     zone = verb_zone(time_index(frame).tz, asked.tz, freq)
@@ -211,15 +233,8 @@ def bars(of: Subject, freq: Freq) -> Figures | None:
         np.stack([f.coverage == 1 for f in found]),
         np.stack([(f.status > 0) & ~np.isnan(f.energy) for f in found]),
         [of.label(c) for c in drawn], of.places(drawn, series), zone,
-        "energy", UNITS[wanted.result], (int(s[0]), int(e[-1])), _each(freq),
+        "energy", TOPICS[wanted.result].unit, (int(s[0]), int(e[-1])), _each(freq),
     )  # fmt: skip
-
-
-def _freq(low: pd.Timestamp | None, high: pd.Timestamp | None) -> str | None:
-    if low is None or high is None:
-        return None
-    days = (high - low) / pd.Timedelta(days=1)
-    return next((x for most, x in _AUTO if days <= most + 0.1), "MS")
 
 
 def _each(freq: Any) -> str:
@@ -246,3 +261,130 @@ def layers(parts: Floats) -> tuple[Floats, Floats]:
     high = np.where(known < 0, np.cumsum(down, axis=0) - down, np.cumsum(up, axis=0))
     lost = np.isnan(parts)
     return np.where(lost, np.nan, low), np.where(lost, np.nan, high)
+
+
+_WIDE, _FEW = 0.6, 60
+"""The least width of a bar, of the distance of two; from so many bars on they have no outlines."""
+
+
+@picture
+def nights(
+    frame: pd.DataFrame,
+    freq: str | Window = "night",
+    *,
+    holidays: Sequence[Any] = (),
+    n: int = 3,
+    **how: Unpack[PictureKeywords],
+) -> Axes:
+    """Energy of each night beyond what the element usually uses then; the greatest are marked.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns over time, or over (meter, time), shape (readings, columns).
+    freq : str or Window
+        ``"night"``, ``"weekend"``, ``"holiday"`` or a `Window`, as in the verb `unusual`.
+    holidays : sequence of date
+        As in the verb.
+    n : int
+        How many of the greatest excesses are marked.
+    elements : str, list of str, or "all", optional
+        ``"A"`` in a frame of one meter, ``"P482311252_A"`` in any. None: the branches and
+        exports of `site`; without a site, all.
+    title : str, optional
+        None for no title.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; None makes a figure with pyplot.
+    tz : str or tzinfo, optional
+        The zone of the clock; needed on a UTC index.
+    start, end, topic, source, registers, interval, demand_lag : optional
+        As in the verb.
+    site : Site, optional
+        Gives labels, roles, `tz`, and what is known about the registers.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        A bar a night [kWh], at its middle: what each element used beyond its own usual night
+        stands above 0, what it used less below.
+
+    Raises
+    ------
+    RangeError
+        Where the span holds no whole night.
+    KindError, ConfigError, UnknownTopicError, UnknownMeterError, UnitError
+        As the verb and `heatmap`.
+    MissingExtraError
+        Without matplotlib (``pip install "dentframe[plot]"``).
+
+    Notes
+    -----
+    Where not all of a night is covered, both its energy and what is usual are of the covered
+    part. The marks name the elements with the greatest excess, as the verb ranks them.
+
+    Examples
+    --------
+    >>> ax = df.dent.plot.nights(elements="B", tz=LA)
+    >>> ax.get_ylabel()
+    'B, energy beyond the usual night [kWh]'
+    """
+    of = subject(frame, how)
+    found = of.inputs("D")
+    series = of.together(found.series, found.source) if of.site is not None else of.each(found)
+    names = [c.name if found.several else c.element for c in series]
+    asked: dict[str, Any] = {"holidays": holidays, "min_coverage": 0.0, "elements": names}
+    rows = unusual(frame, freq, **asked, **of.verb).dropna(subset="excess")
+    name = freq if isinstance(freq, str) else freq.name
+    if rows.empty:
+        raise RangeError(
+            f"Cannot draw what each {name} used: the span holds no whole {name}. Read a longer one."
+        )
+    s, e, excess = nightly = _excess(rows, series)
+    ax = axes(how.get("ax"))
+    local_time(ax, int(found.s[0]), int(found.e[-1]), found.tz)
+    faces = [face(place) for place in of.places(series, found.series)]
+    labels = [of.label(c) for c in series]
+    high = _bars(ax, nightly, faces)
+    unit, marks = TOPICS[found.source.result.replace("Demand", "Energy")].unit, []
+    for place in np.argsort(-np.nan_to_num(excess), axis=None, kind="stable").tolist()[:n]:
+        i, j = divmod(place, len(s))
+        if excess[i, j] > 1e-9:
+            short = f"+{amount(float(excess[i, j]))} {unit}, {labels[i]}"
+            text = f"{short}, {date(int(s[j]), found.tz)}"
+            marks.append(Mark(float(at((s + e) // 2)[j]), float(high[i, j]), text, ink(), short))
+    mark(ax, marks)
+    ax.set_ylabel(of.axis(series, f"energy beyond the usual {name}", unit))
+    dress(ax, how.get("title"))
+    keys = [Patch(label=label, **look) for label, look in zip(labels, faces, strict=True)]
+    legend(ax, keys[::-1] if len(series) > 1 else [])
+    return ax
+
+
+def _excess(rows: pd.DataFrame, series: Sequence[Cumulative]) -> Nightly:
+    """Starts and ends of the nights [us UTC], and excess, shape (elements, nights)."""
+    s, column = np.unique(ints(pd.DatetimeIndex(rows["start"])), return_inverse=True)
+    e = np.zeros(len(s), dtype=np.int64)
+    e[column] = ints(pd.DatetimeIndex(rows["end"]))
+    excess = np.full((len(series), len(s)), np.nan)
+    for i, c in enumerate(series):
+        own = (rows["element"] == c.element).to_numpy()
+        own = own & (rows["meter"] == c.meter).to_numpy() if "meter" in rows else own
+        excess[i, column[own]] = rows["excess"].to_numpy()[own]
+    return s, e, excess
+
+
+def _bars(ax: Axes, nightly: Nightly, faces: Sequence[dict[str, Any]]) -> Floats:
+    """Draw a bar a night; the upper edges of its parts, shape (elements, nights)."""
+    s, e, excess = nightly
+    low, high = layers(excess)
+    x, width = at(s), at(e) - at(s)
+    wide = np.maximum(width, _WIDE * np.diff(x).min(initial=7.0))
+    for i, look in enumerate(faces):
+        rows = np.column_stack((x + (width - wide) / 2, low[i], wide, high[i] - low[i]))
+        known = rows[~np.isnan(excess[i])].tolist()
+        boxes(ax, known, **(look | {"linewidth": 0.3 if len(x) < _FEW else 0}))
+    limits(ax, x, low, high)
+    ax.autoscale_view(scalex=False)
+    ax.margins(y=0.04)
+    ax.axhline(0.0, color=ink(), linewidth=0.8)
+    return high

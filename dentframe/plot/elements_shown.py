@@ -1,105 +1,72 @@
-"""A picture's subject is what its caller asks to see: a frame, its elements, and their names.
+"""What a picture shows: the elements that its caller chose, their names, and their power.
 
-Every picture takes the keywords of `Keywords`; `picture` writes them into its signature.
+Every picture takes the keywords of `PictureKeywords`; `picture` writes them into its signature.
 """
 
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, cast
 
 import numpy as np
+from matplotlib.axes import Axes
 
-from dentframe.errors import ConfigError, RangeError, did_you_mean
+from dentframe.errors import ConfigError, RangeError
 from dentframe.frame.select import elements
 from dentframe.metering.attrs import is_several, meters_of
-from dentframe.metering.register_rules import RegisterRules
-from dentframe.plot import axes as canvas
+from dentframe.methods import with_keywords
 from dentframe.site.site import apply_site
 from dentframe.verbs import demand as blocks
 from dentframe.verbs.demand import window_means
 from dentframe.verbs.element_names import summed_series
-from dentframe.verbs.inputs import Inputs, VerbKeywords, demand_source, inputs_of
+from dentframe.verbs.inputs import (
+    DEFAULTS,
+    Inputs,
+    Keywords,
+    VerbKeywords,
+    demand_source,
+    inputs_of,
+)
 from dentframe.wire.columns import split_element
+from dentframe.wire.topics import TOPICS
 
 if TYPE_CHECKING:
     import datetime as dt
 
     import pandas as pd
-    from matplotlib.axes import Axes
 
     from dentframe.metering.cumulative import Cumulative
     from dentframe.metering.series import Floats, Ints
-    from dentframe.times.ranges import Zone
     from dentframe.verbs.inputs import Source
 
 
-UNITS = {
-    "Demand": "kW",
-    "ApparentDemand": "kVA",
-    "Energy": "kWh",
-    "ApparentEnergy": "kVAh",
-    "ReactiveEnergy": "kvarh",
-}
 QUANTITIES = {"Demand": "demand", "ApparentDemand": "apparent demand"}
 P = ParamSpec("P")
 
 
-class Keywords(TypedDict, total=False):
-    """What every picture may be told."""
+class PictureKeywords(Keywords, total=False):
+    """What every picture may be told; its `elements` are those that it shows."""
 
-    elements: Any
     title: str | None
     ax: Axes | None
-    tz: Zone
-    start: Any
-    end: Any
     topic: str | None
     source: str
-    registers: RegisterRules
-    interval: Any
-    demand_lag: Any
-    site: Any
-
-
-_DEFAULTS: dict[str, Any] = dict.fromkeys(Keywords.__annotations__) | {
-    "source": "auto",
-    "registers": RegisterRules(),
-    "interval": "15min",
-    "demand_lag": "0min",
-}
-_READ = ("tz", "start", "end", "registers", "interval", "demand_lag")
 
 
 def picture(draw: Callable[P, Axes]) -> Callable[P, Axes]:
     """Write the keywords of every picture into a function's signature, and refuse others."""
-    signature = inspect.signature(draw)
-    *own, _ = signature.parameters.values()
-    shared = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=known)
-        for (name, default), known in zip(
-            _DEFAULTS.items(), Keywords.__annotations__.values(), strict=True
-        )
-    ]
-    known = {p.name for p in (*own, *shared)}
+    drawn = with_keywords(PictureKeywords, DEFAULTS | {"source": "auto"})(draw)
 
-    @functools.wraps(draw)
+    @functools.wraps(drawn)
     def call(*args: P.args, **how: P.kwargs) -> Axes:
-        for name in how.keys() - known:
-            raise TypeError(
-                f"{draw.__name__}() got an unexpected keyword argument {name!r}"
-                f"{did_you_mean(name, known)}"
-            )
         frame, second = cast("tuple[Any, Any]", (*args, None, None)[:2])
         # "D" is a day as well, and pictures of periods take that by its place.
         if isinstance(second, str) and second != "D" and second in elements(frame):
             raise ConfigError(f"Cannot draw {second!r} by its place: say elements={second!r}.")
-        return draw(*args, **how)
+        return drawn(*args, **how)
 
-    vars(call)["__signature__"] = signature.replace(parameters=[*own, *shared])
     return call
 
 
@@ -131,8 +98,9 @@ class Subject:
     @property
     def verb(self) -> dict[str, Any]:
         """The keywords of a verb that answers for this picture."""
-        told = {name: getattr(self.asked, name) for name in _READ}
-        return told | {"topic": self.topic, "source": self.source}
+        names = ("tz", "start", "end", "registers", "interval", "demand_lag")
+        known = {name: getattr(self.asked, name) for name in names}
+        return known | {"topic": self.topic, "source": self.source}
 
     def each(self, of: Inputs) -> list[Cumulative]:
         """The elements that are shown side by side: all, where none is named."""
@@ -221,7 +189,7 @@ class Subject:
 _NAMED = 3
 
 
-def subject(frame: pd.DataFrame, how: Keywords) -> Subject:
+def subject(frame: pd.DataFrame, how: PictureKeywords) -> Subject:
     """A picture's subject.
 
     Raises
@@ -231,15 +199,22 @@ def subject(frame: pd.DataFrame, how: Keywords) -> Subject:
     ConfigError
         For a `site` that is no Site, and an `ax` that is no Axes.
     """
-    given: dict[str, Any] = {**_DEFAULTS, **how}
-    canvas.check(given["ax"])
+    ax = how.get("ax")
+    if ax is not None and not isinstance(ax, Axes):
+        raise ConfigError(
+            f"Cannot draw on ax={ax!r}: it is no matplotlib Axes. Give one, e.g. "
+            "ax=figure.subplots(), or ax=axes[0] of several."
+        )
     if len(frame) == 0:
         raise RangeError(
             "Cannot draw this frame: it has no rows. Read a range that has readings; "
             "inventory() tells which have."
         )
-    asked = VerbKeywords.of(frame, given["site"], *(given[name] for name in _READ))
-    return Subject(frame, asked, *(given[x] for x in ("topic", "source", "elements", "site")))
+    given: dict[str, Any] = {**how}
+    names = given.keys() & Keywords.__annotations__.keys() - {"elements"}
+    asked = VerbKeywords.of(frame, **{name: given[name] for name in names})
+    topic, source = how.get("topic"), how.get("source", "auto")
+    return Subject(frame, asked, topic, source, how.get("elements"), how.get("site"))
 
 
 @dataclass(frozen=True)
@@ -319,5 +294,5 @@ def power(of: Subject, window: Any, *clock: str, together: bool) -> Figures:
     return Figures(
         series, s, e, kw, ~np.isnan(kw), np.zeros(kw.shape, np.bool_),
         [of.label(c) for c in series], of.places(series, found.series), found.tz,
-        QUANTITIES[result], UNITS[result], (low, high),
+        QUANTITIES[result], TOPICS[result].unit, (low, high),
     )  # fmt: skip

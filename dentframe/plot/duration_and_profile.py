@@ -1,4 +1,4 @@
-"""Two pictures of curves: how long a demand lasts, and how the days of a load look."""
+"""The picture `duration` shows how long a demand lasts, `profile` how the days of a load look."""
 
 from __future__ import annotations
 
@@ -10,11 +10,19 @@ from matplotlib.lines import Line2D
 
 from dentframe.errors import ConfigError
 from dentframe.metering.attrs import is_several
-from dentframe.plot import axes as canvas
-from dentframe.plot.axes import STYLES, colour, ink, style
-from dentframe.plot.subject import QUANTITIES, UNITS, Keywords, Subject, picture, power, subject
+from dentframe.plot.axes import axes, dress, legend
+from dentframe.plot.colours_and_labels import STYLES, colour, ink, percent, shade, style
+from dentframe.plot.elements_shown import (
+    QUANTITIES,
+    PictureKeywords,
+    Subject,
+    picture,
+    power,
+    subject,
+)
 from dentframe.times.ranges import minutes
-from dentframe.verbs.profile import profile as profile_table
+from dentframe.verbs.load_profile import profile as profile_table
+from dentframe.wire.topics import TOPICS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @picture
-def duration(frame: pd.DataFrame, window: Any = "15min", **how: Unpack[Keywords]) -> Axes:
+def duration(frame: pd.DataFrame, window: Any = "15min", **how: Unpack[PictureKeywords]) -> Axes:
     """Load duration curves, one per element: the demand reached for a share of the time.
 
     Parameters
@@ -68,29 +76,24 @@ def duration(frame: pd.DataFrame, window: Any = "15min", **how: Unpack[Keywords]
     """
     of = subject(frame, how)
     found = power(of, window, together=False)
-    ax = canvas.axes(how.get("ax"), (8.0, 4.5))
+    ax = axes(how.get("ax"), (8.0, 4.5))
     lines = []
     for i, label, kw in zip(found.places, found.labels, found.parts, strict=True):
-        x, y = falling(kw)
-        told = label + canvas.covered(len(x) - 1, len(kw))
-        lines += ax.plot(
-            x, y, drawstyle="steps-post", color=colour(i), linestyle=style(i), label=told
-        )
+        known = -np.sort(-kw[~np.isnan(kw)])
+        some = f", {percent(len(known) / len(kw))} covered" if len(known) else ", no reading"
+        told = label + ("" if len(known) == len(kw) else some)
+        x = np.linspace(0.0, 100.0, len(known) + 1)
+        y = np.append(known, known[-1:] if len(known) else np.nan)
+        look = {"color": colour(i), "linestyle": style(i), "label": told}
+        lines += ax.plot(x, y, drawstyle="steps-post", **look)
     ax.set_xlim(0, 100)
     if not (found.parts < 0).any():
         ax.set_ylim(bottom=0)
     ax.set_xlabel("share of the time [%]")
     ax.set_ylabel(of.axis(found.series, f"{found.quantity} reached", found.unit))
-    canvas.dress(ax, how.get("title"), grid="both")
-    canvas.legend(ax, lines)
+    dress(ax, how.get("title"), grid="both")
+    legend(ax, lines)
     return ax
-
-
-def falling(kw: Floats) -> tuple[Floats, Floats]:
-    """The known blocks from the highest to the lowest, as steps over 0 to 100 %."""
-    known = -np.sort(-kw[~np.isnan(kw)])
-    share = np.linspace(0.0, 100.0, len(known) + 1)
-    return share, np.append(known, known[-1:] if len(known) else np.nan)
 
 
 _BANDS = 4
@@ -108,7 +111,7 @@ def profile(
     *,
     window: Any = "15min",
     holidays: Sequence[Any] = (),
-    **how: Unpack[Keywords],
+    **how: Unpack[PictureKeywords],
 ) -> Axes:
     """Power by local time of day: a line per type of day, within a band of quantiles.
 
@@ -176,7 +179,7 @@ def profile(
     shown = [q[0], q[len(q) // 2], q[-1]] if len(q) > 1 else q
     if len(series) * (1 if apart else len(types)) > _BANDS:
         shown = shown[len(shown) // 2 :][:1]
-    ax = canvas.axes(how.get("ax"), (12.0, 4.0) if apart else (8.0, 4.5))
+    ax = axes(how.get("ax"), (12.0, 4.0) if apart else (8.0, 4.5))
     lines = []
     for c, place in zip(series, places, strict=True):
         rows: Any = table.xs(c.meter, level="meter") if is_several(frame) else table
@@ -191,16 +194,16 @@ def profile(
         ax.set_ylim(bottom=0)
     (_days_apart if apart else _one_day)(ax, types, found.tz)
     result = found.source.result
-    ax.set_ylabel(of.axis(series, f"{QUANTITIES[result]}, {_said(shown)}", UNITS[result]))
-    canvas.dress(ax, how.get("title"), grid="y" if apart else "both")
-    canvas.legend(ax, _keys(lines, of, series, [] if apart else types))
+    ax.set_ylabel(of.axis(series, f"{QUANTITIES[result]}, {_said(shown)}", TOPICS[result].unit))
+    dress(ax, how.get("title"), grid="y" if apart else "both")
+    legend(ax, _keys(lines, of, series, [] if apart else types))
     return ax
 
 
 def _look(place: int, day: int, *, one: bool) -> dict[str, Any]:
     """An element's own colour; of one element a type of day has a shade of it as well."""
     return {
-        "color": canvas.shade(colour(place), day) if one else colour(place),
+        "color": shade(colour(place), day) if one else colour(place),
         "linestyle": STYLES[day % len(STYLES)] if day else style(place),
     }
 

@@ -1,4 +1,8 @@
-"""The picture `heatmap` shows the power of every local day by the time of day, as colours."""
+"""The pictures `heatmap` and `coverage` show what was recorded, and when.
+
+`heatmap` shows the power of every local day by the time of day, as colours; `coverage` has a lane
+per element, with its gaps and their hours.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +11,41 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
-from dentframe.metering.register_rules import MINUTE
-from dentframe.plot import axes as canvas
-from dentframe.plot.local_time import at, date, local_time, texts, ticks, zone_label
-from dentframe.plot.subject import Keywords, picture, power, subject
+from dentframe.metering.register_rules import HOUR
+from dentframe.plot.axes import (
+    at,
+    axes,
+    date,
+    dress,
+    legend_below,
+    local_time,
+    texts,
+    ticks,
+    zone_label,
+)
+from dentframe.plot.colours_and_labels import (
+    GAP,
+    KNOWN,
+    MISSING,
+    RECORDED,
+    gap_patch,
+    hatched,
+    ink,
+    percent,
+)
+from dentframe.plot.elements_shown import PictureKeywords, picture, power, subject
 from dentframe.times.periods import calendar
 from dentframe.times.ranges import ints, local, stamp
+from dentframe.verbs.inputs import REGISTER
+from dentframe.verbs.peaks import registers_of
+from dentframe.verbs.quality import Holes, holes_of
 from dentframe.verbs.quality_findings import runs
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Sequence
 
     import pandas as pd
     from matplotlib.axes import Axes
@@ -25,14 +53,13 @@ if TYPE_CHECKING:
     from dentframe.metering.series import Floats, Ints
 
 
-HOUR = 60 * MINUTE
 _FEW = 10
 """Up to so many days are rows, one below the other; more are columns."""
 
 
 @picture
 def heatmap(
-    frame: pd.DataFrame, window: Any = "15min", *, cmap: Any = None, **how: Unpack[Keywords]
+    frame: pd.DataFrame, window: Any = "15min", *, cmap: Any = None, **how: Unpack[PictureKeywords]
 ) -> Axes:
     """Power by local day and time of day, as colours; what is not recorded is hatched.
 
@@ -89,10 +116,14 @@ def heatmap(
     of = subject(frame, how)
     found = power(of, window, "D", together=True)
     days = lay(found.s, found.e, found.total, found.tz)
+    top, low = float(np.nanmax(days.kw, initial=0.0)), float(np.nanmin(days.kw, initial=0.0))
+    most = max(top, -low) or 1.0
+    colours = {"cmap": "PuOr_r" if low < 0 else "viridis", "vmin": -most if low < 0 else 0.0}
+    colours |= {"vmax": most} | ({} if cmap is None else {"cmap": cmap})
     few = len(days.hours) <= _FEW
-    ax = canvas.axes(how.get("ax"), (10.0, 2.4 + 0.3 * len(days.hours)) if few else (10.0, 4.5))
-    mesh = (_rows if few else _columns)(ax, days, _colours(days, cmap))
-    canvas.dress(ax, how.get("title"), grid=None)
+    ax = axes(how.get("ax"), (10.0, 2.4 + 0.3 * len(days.hours)) if few else (10.0, 4.5))
+    mesh = (_rows if few else _columns)(ax, days, colours)
+    dress(ax, how.get("title"), grid=None)
     ax.tick_params(length=3)
     bar = ax.figure.colorbar(mesh, ax=ax, pad=0.015, aspect=12 if few else 25)
     bar.set_label(of.summed(found.series, found.quantity, found.unit))
@@ -101,32 +132,17 @@ def heatmap(
     return ax
 
 
-def _colours(days: Days, cmap: Any) -> dict[str, Any]:
-    some = days.kw[~np.isnan(days.kw)]
-    top, low = float(some.max(initial=0.0)), float(some.min(initial=0.0))
-    if low < 0:
-        most = max(top, -low)
-        return {"cmap": "PuOr_r" if cmap is None else cmap, "vmin": -most, "vmax": most}
-    return {"cmap": "viridis" if cmap is None else cmap, "vmin": 0.0, "vmax": top or 1.0}
-
-
-def _elapsed(days: Days) -> Any:
-    return np.arange(days.kw.shape[0] + 1) * (days.row / HOUR)
-
-
 def _columns(ax: Axes, days: Days, colours: dict[str, Any]) -> Any:
     """Days from left to right, each as wide as it is long; midnight at the bottom."""
     local_time(ax, int(days.edges[0]), int(days.edges[-1]), days.tz)
     x = at(days.edges)
-    mesh = ax.pcolormesh(x, _elapsed(days), days.kw, rasterized=True, **colours)
-    width = np.diff(x)
-    boxes = [(x[d], a, width[d], b - a) for d, a, b in days.boxes()]
-    canvas.hatched(ax, boxes, gid="gaps")
+    mesh = ax.pcolormesh(x, days.elapsed, days.kw, rasterized=True, **colours)
+    hatched(ax, [(x[d], a, x[d + 1] - x[d], b - a) for d, a, b in days.boxes()], gid="gaps")
     top = float(days.hours.max())
     for d, hour, _ in days.changes():
         ax.plot([x[d], x[d + 1]], [hour, hour], **_MARK, gid="change")
         ax.plot((x[d] + x[d + 1]) / 2, top, marker=7, clip_on=False, color=_MARK["color"])
-    _hours(ax.yaxis, days)
+    _clock_times(ax.yaxis, days)
     ax.set_ylim(0, top)
     ax.set_ylabel("time of day")
     return mesh
@@ -136,13 +152,12 @@ def _rows(ax: Axes, days: Days, colours: dict[str, Any]) -> Any:
     """Days from top to bottom; midnight at the left."""
     n = len(days.hours)
     mesh = ax.pcolormesh(
-        _elapsed(days), np.arange(n + 1), days.kw.T, rasterized=True, edgecolors="none", **colours
+        days.elapsed, np.arange(n + 1), days.kw.T, rasterized=True, edgecolors="none", **colours
     )
-    boxes = [(a, float(d), b - a, 1.0) for d, a, b in days.boxes()]
-    canvas.hatched(ax, boxes, gid="gaps")
+    hatched(ax, [(a, float(d), b - a, 1.0) for d, a, b in days.boxes()], gid="gaps")
     for d, hour, _ in days.changes():
         ax.plot([hour, hour], [d, d + 1], **_MARK, gid="change")
-    _hours(ax.xaxis, days)
+    _clock_times(ax.xaxis, days)
     ax.set_xlim(0, days.hours.max())
     ax.set_yticks(np.arange(n) + 0.5, [date(int(x), days.tz) for x in days.edges[:-1]])
     ax.set_ylim(n, 0)
@@ -154,7 +169,7 @@ def _rows(ax: Axes, days: Days, colours: dict[str, Any]) -> Any:
 _MARK: dict[str, Any] = {"color": "#D55E00", "linewidth": 2.0, "solid_capstyle": "butt"}
 
 
-def _hours(axis: Any, days: Days) -> None:
+def _clock_times(axis: Any, days: Days) -> None:
     """Clock times of an ordinary day; the day's own where there is no other day."""
     if len(days.hours) == 1:
         low, high = int(days.edges[0]), int(days.edges[1])
@@ -167,14 +182,12 @@ def _hours(axis: Any, days: Days) -> None:
 
 
 def _legend(ax: Axes, days: Days) -> None:
-    handles: list[Any] = []
-    if days.lost.any():
-        handles.append(canvas.gap_patch("not recorded"))
+    handles: list[Any] = [gap_patch("not recorded")] if days.lost.any() else []
     lengths = sorted({f"{24 + gained:g}" for _, _, gained in days.changes()})
     if lengths:
         text = f"clocks change: a day of {' or '.join(lengths)} h"
         handles.append(Line2D([], [], **_MARK, label=text))
-    canvas.legend_below(ax, handles)
+    legend_below(ax, handles)
 
 
 @dataclass(frozen=True)
@@ -207,11 +220,15 @@ class Days:
         """The length of each day [h]."""
         return np.asarray(np.diff(self.edges) / HOUR)
 
+    @property
+    def elapsed(self) -> Floats:
+        """Where rows begin and end [hours since midnight], shape (rows + 1,)."""
+        return np.arange(self.kw.shape[0] + 1) * (self.row / HOUR)
+
     def boxes(self) -> list[tuple[int, float, float]]:
         """Stretches that are not recorded, as (day, from, to) [hours since midnight]."""
-        step = self.row / HOUR
         return [
-            (day, a * step, b * step)
+            (day, self.elapsed[a], self.elapsed[b])
             for day in np.flatnonzero(self.lost.any(axis=0)).tolist()
             for a, b in runs(self.lost[:, day])
         ]
@@ -254,3 +271,117 @@ def lay(s: Ints, e: Ints, kw: Floats, tz: dt.tzinfo) -> Days:
     where = a[block] // row + within, day[block]
     table[where], lost[where] = kw[block], np.isnan(kw[block])
     return Days(edges, row, table, lost, tz)
+
+
+_TALL, _LABEL = 0.5, 0.27
+"""Height of a lane, and from its middle to the label above it, of the distance of two."""
+
+
+@picture
+def coverage(frame: pd.DataFrame, **how: Unpack[PictureKeywords]) -> Axes:
+    """When readings came: a lane per element, with its gaps and their hours.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns over time, or over (meter, time), shape (readings, columns).
+    elements : str, list of str, or "all", optional
+        ``"A"`` in a frame of one meter, ``"P482311252_A"`` in any; None for all.
+    title : str, optional
+        None for no title.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; None makes a figure with pyplot.
+    tz, start, end, topic, source, registers, interval, demand_lag : optional
+        As in `gaps`.
+    site : Site, optional
+        Gives labels, `tz`, and what is known about the registers.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Lanes from the top in the order of the elements. Beside each stands the share of the
+        span for which readings came; 100 % only where that is exactly so.
+
+    Raises
+    ------
+    RangeError, KindError, ConfigError, UnknownTopicError, UnknownMeterError, UnitError
+        As `gaps` and `heatmap`.
+    MissingExtraError
+        Without matplotlib (``pip install "dentframe[plot]"``).
+
+    Notes
+    -----
+    The gaps are those of the verb `gaps`. One that a register bridges has a known total, and
+    only its shape is lost: it has another colour than one of which nothing is known. A gap
+    too short to be seen is drawn a line wide. The longest are labelled first; a label that
+    would stand on another is left out.
+
+    Examples
+    --------
+    >>> ax = df.dent.plot.coverage(tz=LA)
+    >>> ax.get_xlabel()
+    'local time (America/Los_Angeles)'
+    """
+    of = subject(frame, how)
+    found = of.inputs()
+    series = of.each(found)
+    known = registers_of(frame, of.asked, REGISTER)
+    lanes = [holes_of(found, c, known.get((c.meter, c.element))) for c in series]
+    span = int(found.s[0]), int(found.e[-1])
+    ax = axes(how.get("ax"), (10.0, 1.3 + 0.42 * len(lanes)))
+    local_time(ax, *span, found.tz)
+    ax.set_yticks(range(len(lanes)), [of.label(c) for c in series])
+    ax.tick_params(axis="y", length=0)
+    ax.set_ylim(len(lanes) - 0.5, -0.7)
+    for place, lane in enumerate(lanes):
+        _lane(ax, place, lane, span)
+    dress(ax, how.get("title"), grid=None)
+    ax.spines["left"].set_visible(False)
+    some = any(int((x.e - x.s).sum()) < span[1] - span[0] for x in lanes)
+    legend_below(ax, _keys(lanes, some=some))
+    return ax
+
+
+def _lane(ax: Axes, place: int, lane: Holes, span: tuple[int, int]) -> None:
+    edges = np.concatenate((span[:1], np.column_stack((lane.s, lane.e)).ravel(), span[1:]))
+    a, b = at(edges[0::2]), at(edges[1::2])
+    y = (place - _TALL / 2, _TALL)
+    pieces = [(x, w) for x, w in zip(a, b - a, strict=True) if w > 0]
+    ax.broken_barh(pieces, y, facecolor=RECORDED, linewidth=0, gid="recorded")
+    x, width = at(lane.s), at(lane.e) - at(lane.s)
+    for of, hue, name in ((lane.known, KNOWN, "known"), (~lane.known, MISSING, "missing")):
+        if of.any():
+            holes = list(zip(x[of], width[of], strict=True))
+            look: dict[str, Any] = {"facecolor": hue, "edgecolor": hue, "linewidth": 0.8}
+            ax.broken_barh(holes, y, gid=name, **look)
+            hatched(ax, [(v, y[0], w, _TALL) for v, w in holes], gid="hatch")
+    _hours_of_gaps(ax, place, lane, x + width / 2)
+    lost = int((lane.e - lane.s).sum())
+    share = percent(1.0 if lost == 0 else 1 - lost / (span[1] - span[0]))
+    how: dict[str, Any] = {"transform": ax.get_yaxis_transform(), "va": "center"}
+    ax.text(1.01, place, share, size="small", gid="share", **how)
+
+
+def _hours_of_gaps(ax: Axes, place: int, lane: Holes, middle: Floats) -> None:
+    """The hours of each gap above it, the longest first, as far as there is room."""
+    box, (low, high) = ax.get_window_extent(), ax.get_xlim()
+    per = ax.figure.dpi / 72 * 8 * 0.62 / box.width * (high - low)
+    taken: list[tuple[float, float]] = []
+    for i in np.argsort(lane.s - lane.e, kind="stable").tolist():
+        text = f"{(lane.e[i] - lane.s[i]) / HOUR:,.4g} h"
+        half = len(text) * per / 2
+        x = min(max(float(middle[i]), low + half), high - half)
+        if any(x - half < b and a < x + half for a, b in taken):
+            continue
+        taken.append((x - half, x + half))
+        y = place - _LABEL
+        ax.text(x, y, text, size=8, ha="center", va="bottom", color=ink(), gid="hours")
+
+
+def _keys(lanes: Sequence[Holes], *, some: bool) -> list[Any]:
+    kinds = {bool(x) for lane in lanes for x in lane.known}
+    keys = [Patch(facecolor=RECORDED, label="recorded")] if some else []
+    for known, hue, text in ((True, KNOWN, "gap, energy known"), (False, MISSING, "missing")):
+        if known in kinds:
+            keys.append(Patch(facecolor=hue, edgecolor=ink(), linewidth=0, hatch=GAP, label=text))
+    return keys

@@ -1,0 +1,483 @@
+"""`profile`, `baseload`, `duration` and `unusual` show the shape of a load.
+
+They tell how its days look by local time of day, what never switches off, how long a demand lasts,
+and which nights, weekends or holidays used more than the element's own profile.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any, Unpack
+
+import numpy as np
+import pandas as pd
+
+from dentframe.errors import ConfigError
+from dentframe.metering.register_rules import HOUR
+from dentframe.times.ranges import local
+from dentframe.times.schedule import HOLIDAY, Schedule, Window
+from dentframe.verbs.demand import cut, owner, span, window_means
+from dentframe.verbs.inputs import (
+    Inputs,
+    Keywords,
+    VerbKeywords,
+    check_share,
+    demand_source,
+    inputs_of,
+    verb,
+)
+from dentframe.verbs.results import (
+    attrs_of,
+    by_column,
+    by_element,
+    divided,
+    periods_index,
+    warn_of_coverage,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dentframe.metering.series import Bools, Floats, Ints
+    from dentframe.times.periods import Freq
+
+
+@verb
+def duration(
+    frame: pd.DataFrame,
+    window: Any = "15min",
+    *,
+    points: int = 101,
+    topic: str | None = None,
+    source: str = "auto",
+    **keywords: Unpack[Keywords],
+) -> pd.DataFrame:
+    """Load duration curve: the demand that was reached for a share of the time.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns over time, or over (meter, time), shape (readings, columns).
+    window : str or timedelta
+        Length of a block of the local clock.
+    points : int
+        How many shares, from 0 to 1, at least 2.
+    tz, start, end, topic, source, registers, interval, demand_lag, elements, site : optional
+        As in `demand`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Share of the covered blocks (0 is the peak, 1 the least) to one column per element
+        [kW], shape (points, elements); over (meter, share) in a frame of several meters.
+
+    Raises
+    ------
+    RangeError, KindError, ConfigError, UnknownTopicError, UnitError
+        As `demand`.
+
+    Examples
+    --------
+    >>> curve = df.dent.select(element="A").dent.duration(tz=LA)
+    >>> curve.iloc[:, 0].is_monotonic_decreasing
+    True
+    """
+    if isinstance(points, bool) or not isinstance(points, int) or points < 2:
+        raise ConfigError(f"Cannot use points={points!r}: at least 2 shares are needed.")
+    of, _, values = _block_inputs(frame, None, window, topic, source, keywords)
+    shares = np.linspace(0.0, 1.0, points)
+    return by_element(of, [_exceeded(x, shares) for x in values], pd.Index(shares, name="share"))
+
+
+def _exceeded(kw: Floats, shares: Floats) -> Floats:
+    """The demand that at least a share of the known blocks reach."""
+    falling = -np.sort(-kw[~np.isnan(kw)])
+    if len(falling) == 0:
+        return np.full(len(shares), np.nan)
+    # Shares such as 0.07 times the count must not step up by their binary noise.
+    rank = np.ceil(np.round(shares * len(falling), 9)).astype(np.int64)
+    return np.asarray(falling[np.maximum(rank - 1, 0)])
+
+
+@verb
+def baseload(
+    frame: pd.DataFrame,
+    freq: Freq = None,
+    *,
+    q: float = 0.05,
+    window: Any = "15min",
+    topic: str | None = None,
+    source: str = "auto",
+    **keywords: Unpack[Keywords],
+) -> pd.DataFrame:
+    """What never switches off: a low quantile of block demand in each period.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns over time, or over (meter, time), shape (readings, columns).
+    freq : str, Monthly, list of edges, or None
+        Start-anchored (``"MS"``, ``"D"``, ...); None for one period.
+    q : float
+        The quantile, 0 to 1; 0 is the least block.
+    window : str or timedelta
+        Length of a block of the local clock.
+    tz, start, end, topic, source, registers, interval, demand_lag, elements, site : optional
+        As in `demand`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Period start (in `tz`) to one column per element [kW]; of the covered blocks only.
+
+    Raises
+    ------
+    RangeError, KindError, ConfigError, UnknownTopicError, UnitError
+        As `demand`.
+
+    Notes
+    -----
+    The least block alone is a poor measure: one outage makes it 0. The quantile is linear
+    between the two nearest blocks, as in `numpy.quantile`.
+
+    Examples
+    --------
+    >>> df.dent.select(element="A").dent.baseload("MS", tz=LA).round(1).iloc[0, 0].item()
+    5.8
+    """
+    of, cuts, values = _block_inputs(frame, freq, window, topic, source, keywords)
+    found = _quantiles(values, owner(*cuts, of.s, of.e), len(of.s), [q])
+    return by_element(of, list(found[:, :, 0]), periods_index(of))
+
+
+def _block_inputs(
+    frame: pd.DataFrame,
+    freq: Freq,
+    window: Any,
+    topic: str | None,
+    source: str,
+    keywords: Keywords,
+    *clock: str,
+) -> tuple[Inputs, tuple[Ints, Ints], list[Floats]]:
+    """A verb's inputs, its blocks, and the mean power of each series in them [kW].
+
+    `clock` is what else needs a zone, ``"D"`` for days.
+    """
+    asked = VerbKeywords.of(frame, **keywords)
+    how = cut("block", window, None, asked.interval)
+    of = inputs_of(frame, freq, demand_source(frame, topic, source), asked, how.freq, *clock)
+    cuts = span(how, of.s, of.e, of.tz)
+    return of, cuts, [window_means(of, c, *cuts) for c in of.series]
+
+
+def _quantiles(values: Sequence[Floats], group: Ints, groups: int, q: Sequence[float]) -> Floats:
+    """Quantiles of known values, group by group, linear between the two nearest.
+
+    Parameters
+    ----------
+    values : sequence of ndarray of float
+        Of each series; NaN is left out.
+    group : ndarray of int64
+        The group of each value, -1 for none.
+    groups : int
+        How many groups there are.
+    q : sequence of float
+        From 0 to 1.
+
+    Returns
+    -------
+    ndarray of float
+        Shape (series, groups, quantiles), NaN where a group has no value.
+
+    Raises
+    ------
+    ConfigError
+        For quantiles outside 0 to 1, or none.
+    """
+    if not q or not all(0 <= x <= 1 for x in q):
+        raise ConfigError(f"Cannot use q={q!r}: quantiles are from 0 to 1, and at least one.")
+    found = np.full((len(values), groups, len(q)), np.nan)
+    if not values:
+        return found
+    kept = group >= 0
+    table = pd.DataFrame({i: x[kept] for i, x in enumerate(values)}).groupby(group[kept])
+    for k, share in enumerate(q):
+        at = table.quantile(share)
+        found[:, at.index.to_numpy(), k] = at.to_numpy().T
+    return found
+
+
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+@verb
+def profile(
+    frame: pd.DataFrame,
+    by: str = "weekday",
+    q: Sequence[float] = (0.1, 0.5, 0.9),
+    *,
+    window: Any = "15min",
+    holidays: Sequence[Any] = (),
+    topic: str | None = None,
+    source: str = "auto",
+    **keywords: Unpack[Keywords],
+) -> pd.DataFrame:
+    """Quantiles of block demand by local time of day and type of day.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns over time, or over (meter, time), shape (readings, columns).
+    by : str
+        ``"weekday"`` (Mon to Sun), ``"daytype"`` (weekday, weekend, holiday), ``"month"``
+        (Jan to Dec) or ``"all"``.
+    q : sequence of float
+        Quantiles, from 0 to 1.
+    window : str or timedelta
+        Length of a block of the local clock.
+    holidays : sequence of date
+        Local dates; only ``by="daytype"`` knows them.
+    tz : str or tzinfo, optional
+        The zone of the days; needed on a UTC index.
+    start, end, topic, source, registers, interval, demand_lag, elements, site : optional
+        As in `demand`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Local time of day to (day type, element, quantile) [kW]; over (meter, time of day) in a
+        frame of several meters. Of covered blocks only; NaN where there is none.
+
+    Raises
+    ------
+    RangeError, KindError, ConfigError, UnknownTopicError, UnitError
+        As `demand`.
+
+    Notes
+    -----
+    The hour that comes twice when clocks go back counts twice, the one that is skipped not at
+    all. A quantile is linear between the two nearest blocks.
+
+    Examples
+    --------
+    >>> df.dent.select(element="A").dent.profile(tz=LA).shape
+    (96, 21)
+    """
+    of, cuts, values = _block_inputs(frame, "D", window, topic, source, keywords)
+    q = list(q)
+    walls = local(cuts[0], of.tz)
+    types, names = _day_types(walls, by, holidays)
+    clock = np.asarray(walls.hour * 60 + walls.minute, dtype=np.int64)
+    times, place = np.unique(clock, return_inverse=True)
+    group = types * len(times) + place
+    found = _quantiles(values, group, len(names) * len(times), q)
+    found = found.reshape(len(values), len(names), len(times), len(q))
+    columns: dict[str | None, Any] = {m: {} for m in (of.meters if of.several else [None])}
+    for j, day in enumerate(names):
+        for i, c in enumerate(of.series):
+            arrays = {(day, c.element, x): found[i, j, :, k] for k, x in enumerate(q)}
+            columns[c.meter if of.several else None] |= arrays
+    at = pd.Index([dt.time(*divmod(int(x), 60)) for x in times], dtype=object, name="time_of_day")
+    return by_column(columns, at, "day_type", "element", "quantile")
+
+
+def _day_types(
+    walls: pd.DatetimeIndex, by: str, holidays: Sequence[Any]
+) -> tuple[Ints, tuple[str, ...]]:
+    """The position of each block's day type, and the names of those that occur."""
+    names: tuple[str, ...]
+    if by == "all":
+        codes, names = np.zeros(len(walls), dtype=np.int64), ("all",)
+    elif by == "weekday":
+        codes, names = np.asarray(walls.day_of_week, dtype=np.int64), _WEEKDAYS
+    elif by == "month":
+        codes, names = np.asarray(walls.month, dtype=np.int64) - 1, _MONTHS
+    elif by == "daytype":
+        codes, names = _day_kinds(walls, holidays), ("weekday", "weekend", "holiday")
+    else:
+        raise ConfigError(f"Cannot use by={by!r}: use 'weekday', 'daytype', 'month' or 'all'.")
+    present, position = np.unique(codes, return_inverse=True)
+    return position.astype(np.int64), tuple(names[i] for i in present)
+
+
+def _day_kinds(walls: pd.DatetimeIndex, holidays: Sequence[Any]) -> Ints:
+    """0 where the local day is a working day, 1 on a weekend, 2 on a holiday."""
+    given = pd.DatetimeIndex([pd.Timestamp(x) for x in holidays]).normalize()
+    free = np.asarray(walls.tz_localize(None).normalize().isin(given))
+    return np.where(free, 2, np.asarray(walls.day_of_week) >= 5).astype(np.int64)
+
+
+COLUMNS = ("element", "start", "end", "energy", "expected", "excess")
+WINDOWS = {
+    "night": Window("night", "22:00", "06:00"),
+    "weekend": Window("weekend", days=("sat", "sun")),
+    "holiday": Window("holiday", days="holiday"),
+}
+"""What `freq` may name."""
+_WEEK = 7 * 24 * HOUR
+_HOLIDAY = 2
+
+
+@verb
+def unusual(
+    frame: pd.DataFrame,
+    freq: str | Window = "night",
+    *,
+    holidays: Sequence[Any] = (),
+    window: Any = "15min",
+    topic: str | None = None,
+    source: str = "auto",
+    min_coverage: float | None = None,
+    **keywords: Unpack[Keywords],
+) -> pd.DataFrame:
+    """Nights, weekends or holidays that used more than the element's own profile, ranked.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns over time, or over (meter, time), shape (readings, columns).
+    freq : str or Window
+        ``"night"`` (22:00 to 06:00 local time), ``"weekend"`` (Saturday and Sunday),
+        ``"holiday"`` (the dates of `holidays`; those that follow each other are one), or a
+        `Window` such as ``Window("night", "20:00", "07:00")``.
+    holidays : sequence of date
+        Local dates. They make no part of a usual day, and are expected to be like a weekend.
+    window : str or timedelta
+        Length of a block of the local clock, of which the profile is made.
+    tz : str or tzinfo, optional
+        The zone of the clock; needed on a UTC index.
+    start, end, topic, source, registers, interval, demand_lag, elements, site : optional
+        As in `demand`.
+    min_coverage : float, optional
+        Rows with less coverage (0 to 1) are left out, and nothing warns.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of (``meter``,) ``element``, ``start``, ``end``, ``energy``, ``expected`` and
+        ``excess`` [kWh, or kVAh of kVAHNet], the greatest excess first. Only those that lie
+        wholly in the span, and of which some block is covered; where not all are, ``energy``
+        and ``expected`` are both those of the covered blocks, so that they compare.
+
+    Raises
+    ------
+    RangeError, KindError, ConfigError, UnknownTopicError, UnitError
+        As `demand`; ConfigError for another `freq`, or ``"holiday"`` without `holidays`.
+
+    Warns
+    -----
+    CoverageWarning
+        Once a call, where rows are not wholly covered.
+
+    Notes
+    -----
+    ``expected`` is the median of like stretches: of those that begin on working days, or on days
+    of weekends. It comes from the element's mean profile of such days, scaled so that half of
+    them lie above: so a stretch of which a part is not covered is compared with that part. A
+    holiday is compared with the mean profile of weekends.
+
+    Examples
+    --------
+    >>> found = df.dent.unusual(elements=["A", "B"], tz=LA)
+    >>> found.columns.tolist()
+    ['element', 'start', 'end', 'energy', 'expected', 'excess']
+    >>> bool(found["excess"].is_monotonic_decreasing)
+    True
+    """
+    clock = _window(freq, holidays)
+    check_share(min_coverage)
+    of, (s, e), kw = _block_inputs(frame, None, window, topic, source, keywords, "D")
+    starts, ends = _whole(of, clock, holidays)
+    stretch = owner(s, e, starts, ends)
+    kind = _day_kinds(local(starts, of.tz), holidays)
+    like = _like(local(s, of.tz), stretch, kind, holidays, by_day=freq == "weekend")
+    hours = (e - s) / HOUR
+    parts = []
+    for c, drawn in zip(of.series, kw, strict=True):
+        known = (stretch >= 0) & ~np.isnan(drawn)
+        energy, profile, covered = (
+            np.bincount(stretch[known], (x * hours)[known], len(starts)).astype(np.float64)
+            for x in (drawn, _usual(drawn, *like), np.ones(len(s)))
+        )
+        expected = profile * _typical(divided(energy, profile), kind)
+        columns: dict[str, Any] = {"meter": c.meter} if of.several else {}
+        columns |= {"element": c.element, "start": local(starts, of.tz), "end": local(ends, of.tz)}
+        columns |= {"energy": energy, "expected": expected, "excess": energy - expected}
+        parts.append(pd.DataFrame(columns | {"coverage": covered / ((ends - starts) / HOUR)}))
+    found = _ranked(parts, freq, min_coverage)
+    found.attrs = attrs_of(of.source.result.replace("Demand", "Energy"))
+    return found
+
+
+def _window(freq: Any, holidays: Sequence[Any]) -> Window:
+    found = WINDOWS.get(freq) if isinstance(freq, str) else freq
+    if not isinstance(found, Window):
+        raise ConfigError(
+            f"Cannot look for what is unusual by freq={freq!r}: use 'night', 'weekend', 'holiday' "
+            'or a Window, e.g. Window("night", "20:00", "07:00").'
+        )
+    if HOLIDAY in found.on and len(found.on) == 1 and not len(holidays):
+        raise ConfigError(
+            "Cannot look for unusual holidays: no date is one. Give them, e.g. "
+            'holidays=["2023-12-25"].'
+        )
+    return found
+
+
+def _whole(of: Inputs, window: Window, holidays: Sequence[Any]) -> tuple[Ints, Ints]:
+    """The stretches of a window that lie wholly in the span [us UTC]."""
+    if len(of.s) == 0 or of.s[0] == of.e[-1]:
+        return of.s[:0], of.e[:0]
+    # A weekend is one where one of its days is a holiday as well.
+    schedule = Schedule([window], holidays if HOLIDAY in window.on else ())
+    found = schedule.split(of.s[:1] - _WEEK, of.e[-1:] + _WEEK, of.tz)
+    keep = (found.window == 0) & (found.s >= of.s[0]) & (found.e <= of.e[-1])
+    return found.s[keep], found.e[keep]
+
+
+def _like(
+    walls: pd.DatetimeIndex, owner: Ints, kind: Ints, holidays: Sequence[Any], *, by_day: bool
+) -> tuple[Ints, Bools]:
+    """The group of blocks to which each is compared, and whether it makes part of the usual.
+
+    Blocks of one time of day are alike where their stretches begin on like days. A holiday is
+    like the weekends, of which it is no part.
+    """
+    of_day = _day_kinds(walls, holidays)
+    code = np.where(owner >= 0, np.append(kind, 0)[owner], of_day)
+    usual = (code < _HOLIDAY) & ((owner >= 0) | bool((kind == _HOLIDAY).all()))
+    code = np.minimum(code, 1) + (by_day & (np.asarray(walls.day_of_week) == 6))
+    times, place = np.unique(walls.hour * 60 + walls.minute, return_inverse=True)
+    return code * len(times) + place, usual
+
+
+def _usual(kw: Floats, group: Ints, usual: Bools) -> Floats:
+    """The mean power of like blocks [kW], shape (blocks,); NaN where there is none."""
+    known = usual & ~np.isnan(kw)
+    count = np.bincount(group[known], minlength=int(group.max(initial=0)) + 1)
+    total = np.bincount(group[known], kw[known], len(count))
+    return np.asarray(np.divide(total, count, out=np.nan * total, where=count > 0)[group])
+
+
+def _typical(ratio: Floats, kind: Ints) -> Floats:
+    """The median ratio of energy to profile among stretches that begin on like days; 1 of none."""
+    found = np.ones(len(ratio))
+    for k in range(_HOLIDAY):
+        like = (kind == k) & ~np.isnan(ratio)
+        if like.any():
+            found[kind == k] = np.median(ratio[like])
+    return found
+
+
+def _ranked(parts: Sequence[pd.DataFrame], freq: Any, min_coverage: float | None) -> pd.DataFrame:
+    """The rows of all elements, the greatest excess first; warns of what is not wholly covered."""
+    rows = pd.concat(parts) if parts else pd.DataFrame(columns=[*COLUMNS, "coverage"])
+    rows = rows[rows["coverage"] > 0 if min_coverage is None else rows["coverage"] >= min_coverage]
+    rows = rows.sort_values(["excess", "start"], ascending=[False, True], kind="stable")
+    rows = rows.reset_index(drop=True)
+    told = rows.assign(status=np.where(rows["coverage"] < 1, "partial", "recorded"))
+    name = freq if isinstance(freq, str) else freq.name
+    told = told.rename(columns={"start": "period"})
+    warn_of_coverage(told, f"figures by {name}", accepted=min_coverage is not None)
+    return rows.drop(columns="coverage")
