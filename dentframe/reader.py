@@ -116,7 +116,7 @@ def read_dentcloud(
 
 
 def _first(archive: Any, client: DentCloud | None, now: pd.Timestamp) -> Source:
-    from dentframe.archive.source import ArchiveFirst
+    from dentframe.archive.read import ArchiveFirst
     from dentframe.archive.store import opened
 
     return ArchiveFirst(opened(archive), lambda: client or default_client(), now)

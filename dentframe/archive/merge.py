@@ -8,9 +8,9 @@ from the year's first; an owner is the place of a record in their order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
     Mask = npt.NDArray[np.bool_]
     Owners = Mapping[str, npt.NDArray[np.int32]]
-    Reach = Callable[[Record], int]
 
 
 NOBODY = -1
@@ -66,83 +65,64 @@ def _hours(window: Window) -> range:
     return window.hours
 
 
-@lru_cache(maxsize=256)
-def months(year: int) -> tuple[slice, ...]:
-    """The hours of each month of a year, counted from its first."""
-    first = span(year).start
-    found = (Window(year, month).hours for month in range(1, 13))
-    return tuple(slice(hours.start - first, hours.stop - first) for hours in found)
-
-
-def owned(owner: Owners, topics: Iterable[str], place: int, length: int) -> Mask:
-    """The hours that a record owns for any of these topics."""
+def owned(owner: Owners, topics: Iterable[str], length: int, place: int | None = None) -> Mask:
+    """The hours that a record owns for any of these topics, or that any record owns."""
     mask = np.zeros(length, np.bool_)
-    for topic in topics:
-        mask |= owner[topic] == place
-    return mask
-
-
-def any_owner(owner: Owners, topics: Iterable[str], length: int) -> Mask:
-    """The hours that belong to anybody for any of these topics."""
-    mask = np.zeros(length, np.bool_)
-    for topic in topics:
-        if topic in owner:
-            mask |= owner[topic] != NOBODY
+    for topic in (t for t in topics if t in owner):
+        mask |= owner[topic] != NOBODY if place is None else owner[topic] == place
     return mask
 
 
 def held(
-    records: Sequence[Record], owner: Owners, topics: Iterable[str], year: int, reach: Reach
+    records: Sequence[Record],
+    topics: Iterable[str],
+    year: int,
+    *,
+    now: datetime | None = None,
+    stale: bool = False,
 ) -> Mask:
-    """The hours held for all of these topics; `reach` tells up to which hour a record holds."""
-    hours = np.arange(span(year).start, span(year).stop)
+    """The hours of a year that are held for all of these topics.
+
+    Parameters
+    ----------
+    records : sequence of Record
+        In their order.
+    topics : iterable of str
+        Request keys.
+    year : int
+        The UTC year.
+    now : datetime, optional
+        Of records that need not be asked again at this instant their whole windows are held.
+    stale : bool
+        Whether other records hold the hours that were over when they were read, or nothing.
+    """
+    owner, hours = owners(records, year), np.arange(span(year).start, span(year).stop)
     mask = np.ones(len(hours), np.bool_)
     for topic in topics:
-        limit = np.full(len(hours), np.iinfo(np.int64).min)
+        until = np.zeros(len(hours), np.int64)
         whose = owner.get(topic, np.full(len(hours), NOBODY, np.int32))
         for place in np.unique(whose[whose != NOBODY]).tolist():
-            if topic in records[place].topics:
-                limit[whose == place] = reach(records[place])
-        mask &= hours < limit
+            record = records[place]
+            if topic in record.topics:
+                stop = _hours(record.window).stop
+                over = min(stop, int(record.read_at.timestamp() // 3600)) if stale else 0
+                fresh = now is not None and record.fresh(now)
+                until[whose == place] = stop if fresh else over
+        mask &= hours < until
     return mask
-
-
-def fresh_reach(now: datetime) -> Reach:
-    """How far records hold that need not be asked again: their whole windows."""
-    return lambda record: record.window.hours.stop if record.fresh(now) else 0
-
-
-def any_reach(now: datetime) -> Reach:
-    """How far records hold, whatever their age: the hours that were over when they were read."""
-
-    def reach(record: Record) -> int:
-        if record.fresh(now):
-            return record.window.hours.stop
-        return min(record.window.hours.stop, int(record.read_at.timestamp() // 3600))
-
-    return reach
 
 
 def windows(mask: Mask, year: int) -> set[Window]:
     """The largest windows that lie in a mask of a year's hours."""
-    first = span(year).start
-    found: set[Window] = set()
-    for month in (Window(year, m) for m in range(1, 13)):
-        inside = mask[month.hours.start - first : month.hours.stop - first]
+    first, found = span(year).start, set[Window]()
+    left = [Window(year, month) for month in range(1, 13)]
+    while left:
+        window = left.pop()
+        inside = mask[window.hours.start - first : window.hours.stop - first]
         if inside.all():
-            found.add(month)
+            found.add(window)
         elif inside.any():
-            found |= _days(inside, month)
-    return found
-
-
-def _days(inside: Mask, month: Window) -> set[Window]:
-    found: set[Window] = set()
-    for day, hours in zip(month.children(), inside.reshape(-1, 24), strict=True):
-        if hours.all():
-            found.add(day)
-        else:
-            found |= {day.children()[h] for h in np.flatnonzero(hours).tolist()}
+            left += window.children()
     return found
 
 
@@ -152,11 +132,6 @@ def mask_of(chosen: Iterable[Window], year: int) -> Mask:
     for window in chosen:
         mask[window.hours.start - first : window.hours.stop - first] = True
     return mask
-
-
-def utc(instant: datetime | None) -> datetime:
-    """An instant in UTC; None is the present."""
-    return datetime.now(UTC) if instant is None else instant.astimezone(UTC)
 
 
 # --- merging ----------------------------------------------------------------------------
@@ -184,6 +159,10 @@ class Holding:
     values: Floats
 
 
+Read = Callable[[Sequence[str], Collection[int] | None], Holding]
+"""Reads some columns of some months of a year; None is all months."""
+
+
 @dataclass(frozen=True, eq=False)
 class _Share:
     """What a record still owns: which rows of its holding."""
@@ -207,24 +186,20 @@ def merge(year: int, holdings: Sequence[Holding]) -> Holding:
     """One holding of all; what was read later replaces what it overlaps."""
     found = {r.name: (r, h) for h in holdings for r in h.records}
     claims = [found[name] for name in sorted(found)]
-    owner = owners([r for r, _ in claims], year)
-    shares = [s for i, (r, h) in enumerate(claims) if (s := _share(i, r, h, owner, year))]
+    owner, hours = owners([r for r, _ in claims], year), span(year)
+    shares = []
+    for place, (record, holding) in enumerate(claims):
+        live = owned(owner, (*record.topics, *record.unasked), len(hours), place)
+        if live.any():
+            rows = _rows(holding, record, live, hours.start)
+            shares.append(_Share(place, record, holding, live, rows))
     minutes = np.unique(np.concatenate([np.empty(0, np.int64), *(s.minutes for s in shares)]))
     columns = tuple(ordered(dict.fromkeys(c for s in shares for c in s.columns)))
     values = np.full((len(minutes), len(columns)), np.nan, order="F")
-    first = span(year).start
     for share in shares:
-        _place(values, minutes, columns, share, owner, first)
-    records = tuple(replace(s.record, lacks=_lacks(minutes, s, first)) for s in shares)
+        _place(values, minutes, columns, share, owner, hours.start)
+    records = tuple(replace(s.record, lacks=_lacks(minutes, s, hours.start)) for s in shares)
     return Holding(records, columns, minutes, values)
-
-
-def _share(place: int, record: Record, holding: Holding, owner: Owners, year: int) -> _Share | None:
-    hours = span(year)
-    live = owned(owner, (*record.topics, *record.unasked), place, len(hours))
-    if not live.any():
-        return None
-    return _Share(place, record, holding, live, _rows(holding, record, live, hours.start))
 
 
 def _rows(holding: Holding, record: Record, live: Mask, first: int) -> Ints:
@@ -311,9 +286,8 @@ class Choice:
     @property
     def months(self) -> set[int]:
         """The months that have an hour that is asked for."""
-        return {
-            month for month, hours in enumerate(months(self.year), 1) if self.asked[hours].any()
-        }
+        hours = (np.flatnonzero(self.asked) + span(self.year).start).astype("M8[h]")
+        return set((hours.astype("M8[M]").astype(int) % 12 + 1).tolist())
 
 
 def choose(year: int, records: tuple[Record, ...], asked: Mask, topics: tuple[str, ...]) -> Choice:
@@ -333,8 +307,23 @@ def choose(year: int, records: tuple[Record, ...], asked: Mask, topics: tuple[st
     return Choice(year, asked, topics, owner, records, used, tuple(ordered(columns, topics)))
 
 
-def page(holding: Holding, choice: Choice) -> Page:
-    """The readings chosen, as if the service had answered."""
+def page(choice: Choice, read: Read, columns: Collection[str] | None = None) -> Page | None:
+    """The readings chosen, or some columns of them, as if the service had answered; None for none.
+
+    Parameters
+    ----------
+    choice : Choice
+        What answers.
+    read : callable
+        Reads some columns and months of the year; it may read more.
+    columns : collection of str, optional
+        The columns wanted; others are left out.
+    """
+    if not choice.used:
+        return None
+    if columns is not None:
+        choice = replace(choice, columns=tuple(c for c in choice.columns if c in columns))
+    holding = read(choice.columns, choice.months)
     rows = _chosen_rows(holding, choice)
     values = holding.values
     if holding.columns != choice.columns:
@@ -370,19 +359,13 @@ def _met(holding: Holding, choice: Choice, place: int) -> Report:
 
 def _chosen_rows(holding: Holding, choice: Choice) -> Ints | slice:
     hours = span(choice.year)
-    if any(choice.records[p].lacks for p in choice.used):
-        return _run(_rows_of_each(holding, choice))
-    inside = choice.asked & any_owner(choice.owner, choice.topics, len(hours))
-    if inside.all():
-        return slice(None)
-    return _run(np.flatnonzero(inside[holding.minutes // 60 - hours.start]))
-
-
-def _rows_of_each(holding: Holding, choice: Choice) -> Ints:
-    hours = span(choice.year)
+    if not any(choice.records[place].lacks for place in choice.used):
+        inside = choice.asked & owned(choice.owner, choice.topics, len(hours))
+        if inside.all():
+            return slice(None)
+        return _run(np.flatnonzero(inside[holding.minutes // 60 - hours.start]))
     found = [np.empty(0, np.int64)]
     for place in choice.used:
-        topics = [t for t in choice.topics if t in choice.owner]
-        live = choice.asked & owned(choice.owner, topics, place, len(hours))
+        live = choice.asked & owned(choice.owner, choice.topics, len(hours), place)
         found.append(_rows(holding, choice.records[place], live, hours.start))
-    return np.unique(np.concatenate(found))
+    return _run(np.unique(np.concatenate(found)))

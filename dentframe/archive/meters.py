@@ -8,7 +8,7 @@ meanwhile is then in the file, and one seen in both counts once.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dentframe.archive import files, merge, parquet
-from dentframe.archive.merge import Choice, Holding, choose, page
+from dentframe.archive.merge import Holding, choose, page
 from dentframe.archive.parquet import DamagedError
 from dentframe.archive.records import TIME, Record, said_topics
 from dentframe.cloud.answers import FOREVER, complete, fingerprint, lifetime, topic_of
@@ -32,10 +32,8 @@ from dentframe.wire.page import Page, Report
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from dentframe.archive.merge import Mask, Reach
+    from dentframe.archive.merge import Read
     from dentframe.cloud.fetch import Answer
-
-    Read = Callable[[Sequence[str], Collection[int] | None], Holding]
 
 
 _NOTHING = Holding((), (), np.empty(0, np.int64), np.empty((0, 0)))
@@ -139,11 +137,6 @@ class Meter:
         with opened:
             yield opened.records, opened.read
 
-    def page(self, year: int, asked: Mask, topics: tuple[str, ...]) -> Page | None:
-        """The readings of some hours of a year; None where there is nothing of it."""
-        with self.of_year(year) as (records, read):
-            return chosen(read, choose(year, records, asked, topics))
-
     def merged(self, year: int) -> Holding:
         """Everything of a year, settled and waiting."""
         parts = self.parts.get(year, [])
@@ -166,7 +159,16 @@ class Meter:
         ConfigError
             Where the answer is an error, or `read_at` has no time zone.
         """
-        _check(answer, read_at)
+        if answer.error is not None:
+            raise ConfigError(
+                f"Cannot keep {answer.job.meter} {answer.window}: it was not read "
+                f"({answer.error}). Keep answers without an error only."
+            )
+        if read_at.tzinfo is None:
+            raise ConfigError(
+                f"Cannot keep {answer.job.meter} {answer.window} as read at {read_at}: that has no "
+                "time zone. Give an aware datetime, as datetime.now(UTC)."
+            )
         page = _one_page(answer)
         record = self._record(answer.window, page, answer.job.topics, read_at.astimezone(UTC))
         holding = Holding((record,), page.columns, page.minutes, page.values)
@@ -282,16 +284,6 @@ def _without(record: Record, topics: set[str]) -> Record:
     )
 
 
-def chosen(read: Read, choice: Choice, columns: Collection[str] | None = None) -> Page | None:
-    """The page of what was chosen of a year, or some columns of it; None where nothing was."""
-    if not choice.used:
-        return None
-    kept = choice.columns
-    if columns is not None:
-        kept = tuple(column for column in kept if column in columns)
-    return page(read(kept, choice.months), replace(choice, columns=kept))
-
-
 # --- the file that shows every column and keeps what getTopics said ---------------------------
 
 
@@ -347,13 +339,11 @@ def _shown(root: Path) -> tuple[tuple[str, ...] | None, list[dict[str, str]] | N
 # --- reading and keeping ---------------------------------------------------------------------
 
 
-def held(meter: Meter, topics: Iterable[str], reach: Reach) -> set[Window]:
-    """The largest windows for which a meter holds all of these topics."""
-    wanted = tuple(topics)
-    found: set[Window] = set()
+def held(meter: Meter, topics: Iterable[str], now: datetime, *, stale: bool = False) -> set[Window]:
+    """The largest windows for which a meter holds all of these topics, as `merge.held` says."""
+    wanted, found = tuple(topics), set[Window]()
     for year, records in meter.records.items():
-        owner = merge.owners(records, year)
-        found |= merge.windows(merge.held(records, owner, wanted, year, reach), year)
+        found |= merge.windows(merge.held(records, wanted, year, now=now, stale=stale), year)
     return found
 
 
@@ -362,7 +352,10 @@ def pages(meter: Meter, windows: Iterable[Window], topics: tuple[str, ...]) -> t
     by_year: dict[int, list[Window]] = {}
     for window in windows:
         by_year.setdefault(window.year, []).append(window)
-    found = (meter.page(y, merge.mask_of(ws, y), topics) for y, ws in sorted(by_year.items()))
+    found = []
+    for year, asked in sorted(by_year.items()):
+        with meter.of_year(year) as (records, read):
+            found.append(page(choose(year, records, merge.mask_of(asked, year), topics), read))
     return tuple(page for page in found if page is not None)
 
 
@@ -375,16 +368,3 @@ def _one_page(answer: Answer) -> Page:
     doubled = {c: tuple(runs(at, table.minutes)) for c, at in table.duplicates.items()}
     report = replace(report, conflicts={**report.conflicts, **conflicts}, doubled=doubled)
     return Page(answer.window, table.columns, table.minutes, table.values, report)
-
-
-def _check(answer: Answer, read_at: datetime) -> None:
-    if answer.error is not None:
-        raise ConfigError(
-            f"Cannot keep {answer.job.meter} {answer.window}: it was not read ({answer.error}). "
-            "Keep answers without an error only."
-        )
-    if read_at.tzinfo is None:
-        raise ConfigError(
-            f"Cannot keep {answer.job.meter} {answer.window} as read at {read_at}: that has no "
-            "time zone. Give an aware datetime, as datetime.now(UTC)."
-        )

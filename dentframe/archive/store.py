@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +13,9 @@ import numpy as np
 import pandas as pd
 
 from dentframe.archive import files, merge
-from dentframe.archive.dask_readings import to_dask
-from dentframe.archive.dask_verbs import energy, peaks
+from dentframe.archive.dask_frames import energy, peaks, to_dask
 from dentframe.archive.meters import Meter, catalogue, held, keep_catalogue, pages
-from dentframe.archive.source import ArchiveOnly, resolve
+from dentframe.archive.read import ArchiveOnly, resolve
 from dentframe.cloud.answers import topic_of
 from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError
@@ -145,16 +144,7 @@ class Archive:
             The largest ones: a month, not its days. As in the cache, a window is held for ever
             where it is complete and had ended 48 h before it was read; other ones for a while.
         """
-        return held(self.meter(meter), topics, merge.fresh_reach(merge.utc(now)))
-
-    def any_held(
-        self, meter: str, topics: Iterable[str], *, now: datetime | None = None
-    ) -> set[Window]:
-        """The windows that are held, whatever their age, for all of these topics.
-
-        Of a window that was still open when it was read, the hours that were over.
-        """
-        return held(self.meter(meter), topics, merge.any_reach(merge.utc(now)))
+        return held(self.meter(meter), topics, now or datetime.now(UTC))
 
     def pages(self, job: Job) -> tuple[Page, ...]:
         """What is held for a job, as if the service had answered; nothing where nothing is."""
@@ -353,12 +343,8 @@ def _month(
     used = sorted({p for places in whose.values() for p in places})
     topics = tuple(t for p in used for t in records[p].topics)
     topics = tuple(dict.fromkeys(topics))
-    held = merge.held(records, owner, topics, window.year, _over_when_read)[inside]
+    held = merge.held(records, topics, window.year, stale=True)[inside]
     return _Month(window, tuple(records[p] for p in used), topics, held & bool(topics), minutes)
-
-
-def _over_when_read(record: Record) -> int:
-    return min(record.window.hours.stop, int(record.read_at.timestamp() // 3600))
 
 
 # --- what is missing, and why ------------------------------------------------------------

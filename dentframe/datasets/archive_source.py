@@ -21,9 +21,8 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from dentframe.archive import merge
-from dentframe.archive.merge import Choice, choose
-from dentframe.archive.meters import chosen
-from dentframe.archive.source import ArchiveOnly, resolve
+from dentframe.archive.merge import Choice, choose, page
+from dentframe.archive.read import ArchiveOnly, resolve
 from dentframe.archive.store import Archive, opened
 from dentframe.cloud.fetch import Answer, Job
 from dentframe.cloud.planner import Window
@@ -106,8 +105,8 @@ def cut(
     year = next(iter(windows)).year
     with archive.meter(meter).of_year(year) as (records, read):
         choice = choose(year, records, merge.mask_of(windows, year), topics)
-        page = chosen(read, choice, columns)
-        return None if page is None else (choice, page)
+        found = page(choice, read, columns)
+        return None if found is None else (choice, found)
 
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from dentframe.archive import Archive
+from dentframe.archive.read import ArchiveOnly
 from dentframe.cloud import Job, Window
 from dentframe.errors import (
     ConfigError,
@@ -50,11 +51,11 @@ def test_a_complete_month_read_two_days_after_it_is_held_for_ever(archive):
 
 
 def test_a_month_with_a_gap_is_held_for_a_tenth_of_its_age(archive):
-    """121 days after its end it is held for 12 days, and any_held for ever."""
+    """121 days after its end it is held for 12 days, and what is there for ever."""
     archive.keep(answer("2024-01", {"kWHNet/Elm/A": {2: 1, 17: 2, 40_000: 3}}), READ_AT)
     assert archive.held(METER, TOPIC, now=later(24 * 12)) == {JANUARY}
     assert archive.held(METER, TOPIC, now=later(24 * 13)) == set()
-    assert archive.any_held(METER, TOPIC, now=later(24 * 13)) == {JANUARY}
+    assert ArchiveOnly(archive, later(24 * 13)).held(METER, TOPIC) == {JANUARY}
 
 
 def test_a_blank_in_a_column_with_values_is_not_final(archive):
@@ -84,7 +85,7 @@ def test_an_open_month_holds_the_hours_that_were_over(archive):
     read_at = pd.Timestamp("2024-01-03 02:40", tz="UTC").to_pydatetime()
     archive.keep(answer("2024-01", {"kWHNet/Elm/A": {2: 1, 17: 2, 32: 3}}), read_at)
     now = pd.Timestamp("2024-01-05", tz="UTC").to_pydatetime()
-    held = names(archive.any_held(METER, TOPIC, now=now))
+    held = names(ArchiveOnly(archive, now).held(METER, TOPIC))
     assert held == ["2024-01-01", "2024-01-02", "2024-01-03T00", "2024-01-03T01"]
     with pytest.raises(IncompleteReadError, match="2024-01-03T02"):
         archive.read(METER, "2024-01-03")

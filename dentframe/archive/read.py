@@ -1,26 +1,55 @@
-"""An archive is the source of a read here: alone, or before the client that has the rest."""
+"""An archive is read here: alone, before the client that has the rest, or meter by meter.
+
+`ArchiveOnly` and `ArchiveFirst` are sources of a read job. `read_meter` reads some columns of one
+meter, with or without a range, for a Dask worker.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from dentframe.archive import merge
+import numpy as np
+import pandas as pd
+
+from dentframe.archive import files, merge, parquet
+from dentframe.archive.merge import choose, page
 from dentframe.archive.meters import Meter, held, pages
-from dentframe.archive.parquet import DamagedError
 from dentframe.cloud.fetch import Answer, Job
-from dentframe.errors import AuthError, OfflineError, UnknownMeterError, did_you_mean
+from dentframe.errors import (
+    AuthError,
+    ConfigError,
+    IncompleteReadError,
+    IncompleteReadWarning,
+    OfflineError,
+    RangeError,
+    UnknownMeterError,
+    did_you_mean,
+    warn,
+)
+from dentframe.frame import assemble as _frame
 from dentframe.frame import request as _request
+from dentframe.frame.read import came_twice, check_errors, of_elements
 from dentframe.frame.request import Request
+from dentframe.times.ranges import instant, time_range
+from dentframe.wire.columns import ordered, parse
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from dentframe.archive.merge import Mask
+    from dentframe.archive.records import Record
     from dentframe.archive.store import Archive
     from dentframe.cloud.client import DentCloud
     from dentframe.cloud.planner import Window
+    from dentframe.metering.attrs import Run
+    from dentframe.times.ranges import Zone
+    from dentframe.wire.page import Page
+
+    Doubled = dict[str, dict[str, list[Run]]]
+    Elements = tuple[str, ...] | None
 
 
 _WHOLE = 1e12
@@ -61,10 +90,7 @@ class ArchiveOnly:
 
     def held(self, meter: str, topics: Iterable[str]) -> set[Window]:
         """The windows that are held, whatever their age."""
-        return self._held(self._meter(meter), topics)
-
-    def _held(self, meter: Meter, topics: Iterable[str]) -> set[Window]:
-        return held(meter, topics, merge.any_reach(merge.utc(self.now)))
+        return held(self._meter(meter), topics, self.now, stale=True)
 
     def bytes_per_hour(self, *_: Any, **__: Any) -> float | None:
         """A size that makes the planner take all that is held."""
@@ -75,7 +101,7 @@ class ArchiveOnly:
         try:
             for (name, topics), group in _groups(jobs).items():
                 meter = self._meter(name)
-                here = self._held(meter, topics)
+                here = self.held(name, topics)
                 yield from self._answers(meter, [job for job in group if _in(job.window, here)])
                 for job in (job for job in group if not _in(job.window, here)):
                     damaged = (meter.damaged or {}).get(job.window.year)
@@ -87,7 +113,7 @@ class ArchiveOnly:
         """The answers that are whole; where some are damaged, window by window."""
         try:
             yield from list(answers(meter, jobs))
-        except DamagedError as error:
+        except parquet.DamagedError as error:
             if not self.spare:
                 raise
             if len(jobs) == 1:
@@ -165,7 +191,7 @@ class ArchiveFirst:
         asked: dict[Job, Job] = {}
         for (name, topics), group in _groups(jobs).items():
             meter = self.archive.meter(name)
-            here = {t: held(meter, [t], merge.fresh_reach(self.now)) for t in topics}
+            here = {t: held(meter, [t], self.now) for t in topics}
             whole = [job for job in group if all(_in(job.window, here[t]) for t in topics)]
             yield from answers(meter, whole)
             for job in (job for job in group if job not in whole):
@@ -235,3 +261,186 @@ def _check_meters(archive: Archive, meters: list[str]) -> None:
                 f"{did_you_mean(name, known) or '.'} It holds {len(known)} meter(s); sync the "
                 "meter first."
             )
+
+
+# --- what Dask's workers read ----------------------------------------------------------------
+
+_INSTANT = pd.Timedelta(1, "us")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is read of each meter; it travels to the workers as a path, names and times.
+
+    Attributes
+    ----------
+    archive : Archive
+        Where it is, by an absolute path.
+    topics : tuple of str
+        Request keys, in order.
+    strict : bool
+        Whether a meter must hold every topic, or those it has anything of.
+    span : tuple of pandas.Timestamp, or None
+        The half-open range, UTC; None is all that is held of each meter.
+    bracket : bool
+        Whether the readings around the range are wanted too.
+    errors : str
+        ``"raise"`` or ``"warn"``, where a meter does not hold all of the range.
+    """
+
+    archive: Archive
+    topics: tuple[str, ...]
+    strict: bool
+    span: tuple[pd.Timestamp, pd.Timestamp] | None
+    bracket: bool
+    errors: str
+
+
+def select(
+    archive: Archive, meters: Any, start: Any, end: Any, topics: Any, *, tz: Zone, strict: bool,
+    bracket: bool, errors: str,
+) -> tuple[Selection, dict[str, Elements], list[str]]:  # fmt: skip
+    """What is read of each meter, the meters with their elements, and the columns of all of them.
+
+    Raises
+    ------
+    RangeError, UnknownTopicError, UnknownMeterError, ConfigError
+        Where an argument cannot be meant.
+    MissingExtraError
+        Where pyarrow is not installed.
+    """
+    check_errors(errors)
+    parquet.pyarrow("read an archive")
+    span = _span(start, end, tz)
+    names = archive.meters() if meters is None else [meters] if isinstance(meters, str) else meters
+    if meters is None and not names:
+        raise ConfigError(
+            f"Cannot compute from the archive {archive.path}: it holds nothing. Fill it with "
+            "dentframe.sync first."
+        )
+    keys = list(archive.units()) if topics is None else topics
+    request = resolve(archive, names, span or (pd.NaT, pd.NaT), keys)
+    found = dict(sorted(request.meters.items()))
+    here = type(archive)(archive.path.absolute())
+    labels = _labels(here, None if meters is None else list(found))
+    kept = [c for c in labels if topics is None or parse(c).topic in request.topics]
+    asked = (
+        c for elements in {*found.values()} for c in of_elements(kept, elements, request.topics)
+    )
+    columns = ordered(dict.fromkeys(asked), request.topics)
+    return Selection(here, request.topics, strict, span, bracket, errors), found, columns
+
+
+def _span(start: Any, end: Any, tz: Zone) -> tuple[pd.Timestamp, pd.Timestamp] | None:
+    if start is not None:
+        if tz is None:  # nothing says what a naive bound means
+            for name, bound in (("start", start), ("end", end)):
+                if bound is not None and bound != "now":
+                    instant(bound, None, name)
+        return time_range(start, end, tz or "UTC", now=pd.Timestamp.now("UTC"))
+    if end is not None:
+        raise RangeError(
+            f"Cannot use end={end!r} without a start: give both, or neither for all that the "
+            "archive holds."
+        )
+    return None
+
+
+def _labels(archive: Archive, meters: list[str] | None) -> list[str]:
+    """The columns of some meters by the footers of their files; of all, by the archive's own."""
+    shown = parquet.columns_of(files.columns_file(archive.path)) if meters is None else ()
+    found = dict.fromkeys(shown)
+    for meter in archive.meters() if meters is None else meters:
+        folder = archive.path / files.folder_name(meter)
+        settled = () if shown else folder.glob(f"*{files.SUFFIX}")
+        for path in (*archive.meter(meter).part_paths(), *settled):
+            found.update(dict.fromkeys(parquet.columns_of(path)))
+    return list(found)
+
+
+def read_meter(
+    selection: Selection, name: str, elements: Elements, columns: Collection[str]
+) -> tuple[_frame.Table, set[str], Doubled]:
+    """Some columns of a meter, of the elements asked for, and all that its files have of these.
+
+    The third part of the result is where cells came twice, as `came_twice` tells it.
+
+    Parameters
+    ----------
+    selection : Selection
+        The archive, the topics, the range.
+    name : str
+        The meter.
+    elements : tuple of str or None
+        The elements asked for; None for all.
+    columns : collection of str
+        The columns to read; the meter may have fewer. The rows do not depend on them.
+
+    Raises
+    ------
+    IncompleteReadError
+        Where the archive does not hold all of the range, and that is not to be warned of.
+    """
+    meter, wanted = selection.archive.meter(name), set(columns)
+    pages: list[Page | None] = []
+    known: set[str] = set()
+    missing: list[Window] = []
+    years: Iterable[int] = sorted({*meter.settled_years(), *map(files.year_of, meter.part_paths())})
+    if selection.span is not None:
+        years = range((selection.span[0] - _INSTANT).year, selection.span[1].year + 1)
+    for year in years:
+        with meter.of_year(year) as (records, read):
+            topics = selection.topics
+            if not selection.strict:
+                here = {t for r in records for t in (*r.topics, *r.unasked)}
+                topics = tuple(t for t in topics if t in here) or topics
+            asked, lost = _hours(selection, year, records, topics)
+            missing += sorted(merge.windows(lost, year))
+            choice = choose(year, records, asked, topics)
+            found = {*of_elements(list(choice.columns), elements, ())} & {*choice.columns}
+            known |= found
+            pages.append(page(choice, read, wanted & found))
+    if missing:
+        _tell_of_missing(selection, name, missing)
+    there = [page for page in pages if page is not None]
+    names = dict.fromkeys(c for page in there for c in page.columns)
+    table = _frame.join(there, ordered(names, selection.topics))
+    if selection.span is not None:
+        table = _frame.clip(table, *selection.span, bracket=selection.bracket)
+    return table, known, came_twice(table, there)
+
+
+def _hours(
+    selection: Selection, year: int, records: Sequence[Record], topics: tuple[str, ...]
+) -> tuple[Mask, Mask]:
+    """The hours of a year to read, and those of the range that are missing.
+
+    Bracketing readings are looked for in the UTC days around the range; they may be missing.
+    """
+    hours = np.arange(merge.span(year).start, merge.span(year).stop)
+    if selection.span is None:
+        return np.ones(len(hours), np.bool_), np.zeros(len(hours), np.bool_)
+    now, (start, end) = pd.Timestamp.now("UTC"), selection.span
+    held = merge.held(records, topics, year, now=now, stale=True)
+    inside = near = (hours >= _hour(start)) & (hours <= _hour(end - _INSTANT))
+    if selection.bracket:
+        first, last = _hour(start - _INSTANT) // 24 * 24, _hour(end) // 24 * 24 + 23
+        near = (hours >= first) & (hours <= last)
+    return held & near, inside & ~held & (hours <= _hour(now))
+
+
+def _hour(instant: pd.Timestamp) -> int:
+    return int(instant.timestamp() // 3600)
+
+
+def _tell_of_missing(selection: Selection, meter: str, missing: list[Window]) -> None:
+    shown = ", ".join(map(str, missing[:6]))
+    more = f" and {len(missing) - 6} more" if len(missing) > 6 else ""
+    text = (
+        f"Cannot read all of {meter} from the archive {selection.archive.path}: it does "
+        f"not hold {shown}{more} of {', '.join(selection.topics)}, and missing is not "
+        'zero. Sync it (dentframe.sync), or take what there is with errors="warn".'
+    )
+    if selection.errors == "raise":
+        raise IncompleteReadError(text, missing=missing)
+    warn(text, IncompleteReadWarning)

@@ -1,0 +1,566 @@
+"""The readings, energy and peaks of an archive are Dask frames here, partitioned by meter.
+
+What is asked for is resolved from names and footers alone. A call of a verb is checked at once, by
+running it on three made-up readings, which also shows the form of its result. A worker reads one
+meter after the other and gives its frame to the verb.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from dentframe.archive import files
+from dentframe.archive.read import Selection, read_meter, select
+from dentframe.errors import (
+    ConfigError,
+    DentError,
+    KindError,
+    UnknownTopicError,
+    did_you_mean,
+    missing_extra,
+)
+from dentframe.frame.assemble import to_frame
+from dentframe.metering.attrs import note
+from dentframe.metering.register_rules import RegisterRules, check_elements
+from dentframe.methods import check_words
+from dentframe.site.site import apply_site
+from dentframe.verbs.energy import energy as energy_of_frame
+from dentframe.verbs.inputs import MEAN, REGISTER, VerbKeywords
+from dentframe.verbs.peaks import peaks as peaks_of_frame
+from dentframe.wire.columns import ELEMENT, parse, split_element
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dentframe.archive.read import Doubled, Elements
+    from dentframe.archive.store import Archive
+    from dentframe.frame.assemble import Table
+    from dentframe.times.ranges import Zone
+
+    Batch = tuple[tuple[str, Elements, int], ...]
+
+METER = "meter"
+
+
+def _check_dask(what: str) -> None:
+    """See that Dask is there, or raise the error that names the extra."""
+    try:
+        import_module("dask.dataframe")
+    except ImportError:
+        raise missing_extra(what, "dask") from None
+
+
+def _whole_elements(labels: Iterable[str], topics: Sequence[str]) -> list[str]:
+    """The columns of whole elements of some topics."""
+    return [c for c in labels if parse(c).scope == ELEMENT and parse(c).topic in topics]
+
+
+# --- parts of a Dask frame ----------------------------------------------------------------
+
+
+def _on_dask(
+    selection: Selection, meters: Mapping[str, Elements], make: Callable[[Batch], pd.DataFrame],
+    form: pd.DataFrame, batch: int | None, usual: int,
+) -> Any:  # fmt: skip
+    """A Dask frame of this form whose parts are made from so many meters each.
+
+    Raises
+    ------
+    ConfigError
+        For a `batch` that is no whole number from 1.
+    """
+    import dask.config
+    import dask.dataframe
+
+    if batch is not None and (not isinstance(batch, int) or isinstance(batch, bool) or batch < 1):
+        raise ConfigError(
+            f"Cannot use batch={batch!r}: it is how many meters a partition has, a whole number "
+            "from 1."
+        )
+    size, stamped = batch or usual, list(_stamped(selection.archive.path, meters))
+    parts = [tuple(stamped[first : first + size]) for first in range(0, len(stamped), size)]
+    dd: Any = dask.dataframe
+    # The text columns are what they should be; Dask would turn `flags`, tuples, to text.
+    with dask.config.set({"dataframe.convert-string": False}):
+        return dd.from_map(make, parts, meta=form, label="dentframe")
+
+
+def _stamped(root: Path, meters: Mapping[str, Elements]) -> Iterator[tuple[str, Elements, int]]:
+    """Meters with when their folders last changed [ns]: no result outlives the next sync."""
+    for name, elements in meters.items():
+        places = (root / files.folder_name(name), files.pending_folder(root, name))
+        changed = max((p.stat().st_mtime_ns for p in places if p.is_dir()), default=0)
+        yield name, elements, changed
+
+
+def _joined(parts: Mapping[str, pd.DataFrame], form: pd.DataFrame) -> pd.DataFrame:
+    """The frames of some meters as one, with their names, in the columns and dtypes of `form`."""
+    found = {meter: part for meter, part in parts.items() if len(part)}
+    if not found:
+        return form
+    whole = pd.concat(found.values()) if len(found) > 1 else next(iter(found.values()))
+    codes = np.repeat(np.arange(len(found)), [len(part) for part in found.values()])
+    names = pd.Categorical.from_codes(codes, pd.Index(list(found)))
+    whole.insert(0, METER, names.astype(_text_dtype()))
+    if list(whole.columns) != list(form.columns):
+        whole = whole.reindex(columns=form.columns)
+    whole.attrs = {}
+    here, wanted = dict(whole.dtypes), dict(form.dtypes)
+    changed = {c: wanted[c] for c in wanted if here[c] != wanted[c]}
+    return whole.astype(changed) if changed else whole
+
+
+def _text_dtype() -> Any:
+    """The dtype of names in a Dask frame: ``str``, before pandas 3 ``string[pyarrow]``."""
+    own = pd.Series(["-"]).dtype
+    return "string[pyarrow]" if str(own) == "object" else own
+
+
+# --- readings as a frame -----------------------------------------------------------------
+
+
+def to_dask(
+    archive: Archive,
+    meters: Any = None,
+    topics: Any = None,
+    start: Any = None,
+    end: Any = None,
+    *,
+    tz: Zone = "UTC",
+    columns: Sequence[str] | None = None,
+    bracket: bool = False,
+    errors: str = "raise",
+    batch: int | None = None,
+) -> Any:
+    """The readings as a Dask frame, partitioned by meter; nothing is read before it is computed.
+
+    Parameters
+    ----------
+    archive : Archive
+        The archive; workers must reach its folder by the same path.
+    meters : str, list of str, optional
+        Meters, or elements of them (``"P482311252_A"``). None: all.
+    topics : str or list of str, optional
+        Request keys, or units where no key matches. None: all that the archive holds.
+    start, end : str, date, datetime, Timestamp or Period, optional
+        The half-open range, as in `Archive.read`. Neither: all that is held of each meter.
+    tz : str or tzinfo
+        The zone of naive bounds.
+    columns : list of str, optional
+        Only these wire names. What Dask finds out to be needed is read in any case, no more.
+    bracket : bool
+        Also the last reading before `start` and the first at or after `end`.
+    errors : str
+        ``"raise"``, or ``"warn"`` where the archive does not hold all of the range.
+    batch : int, optional
+        How many meters a partition has; 1 by default.
+
+    Returns
+    -------
+    dask.dataframe.DataFrame
+        Index ``time`` (UTC), a column ``meter`` (Dask has no MultiIndex), and float64 columns
+        of wire names in the units of getTopics; NaN where a meter has no such column. Sorted
+        by time within a meter. A partition holds whole meters, never a part of one, so that no
+        interval is lost at an edge. Without attrs: units are known by name.
+
+    Raises
+    ------
+    RangeError, UnknownTopicError, UnknownMeterError, ConfigError
+        Where an argument cannot be meant.
+    IncompleteReadError
+        When it is computed, where the archive does not hold all of the range.
+    MissingExtraError
+        Where Dask is not installed.
+
+    Notes
+    -----
+    Never asks the cloud, and needs no key. It looks at names and footers only; readings are
+    read by the workers. pint dtypes do not survive Dask: the columns are floats.
+    """
+    _check_dask("put an archive on Dask")
+    selection, found, known = select(
+        archive, meters, start, end, topics, tz=tz, bracket=bracket, errors=errors,
+        strict=topics is not None,
+    )  # fmt: skip
+    names = known if columns is None else [columns] if isinstance(columns, str) else columns
+    names = [name for name in names if name != METER]
+    for name in names:
+        if name not in known:
+            raise ConfigError(
+                f"Cannot read column {name!r}: the meters and topics asked for have none"
+                f"{did_you_mean(name, known) or '.'} They have {len(known)} columns."
+            )
+    time = pd.DatetimeIndex(np.empty(0, "M8[us]"), name="time").tz_localize("UTC")
+    form = pd.DataFrame(np.empty((0, len(names))), index=time, columns=list(names))
+    form.insert(0, METER, pd.Series([], dtype=_text_dtype(), index=time))
+    return _on_dask(selection, found, _Readings(selection, form), form, batch, 1)
+
+
+@dataclass(frozen=True)
+class _Readings:
+    """Makes a partition: the readings of its meters, in the columns of `form`."""
+
+    selection: Selection
+    form: pd.DataFrame
+
+    def __call__(self, batch: Batch, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """The partition, or some of its columns, which Dask asks for."""
+        form = self.form if columns is None else self.form[list(columns)]
+        names = [c for c in form.columns if c != METER]
+        read = (read_meter(self.selection, meter, elements, names) for meter, elements, _ in batch)
+        tables = zip((meter for meter, *_ in batch), read, strict=True)
+        parts = {meter: to_frame(table, shared=False) for meter, (table, *_) in tables}
+        return _joined(parts, form)
+
+
+# --- a verb on every meter -----------------------------------------------------------------
+
+_PARTITIONS, _LEAST = 128, 8
+"""So many partitions by default, of at least so many meters: Dask has work with each of them."""
+
+
+@dataclass(frozen=True)
+class _Figures:
+    """Makes a partition: the figures of its meters.
+
+    Attributes
+    ----------
+    selection : Selection
+        What is read of each meter.
+    verb : callable
+        A function of a frame and `registers`, with its other keywords.
+    registers : RegisterRules
+        Of all meters.
+    answering, further : tuple of str
+        The topics that may answer: a meter without any has no figures. Those that are read too,
+        where the meter has them.
+    names : list of str
+        The columns that are read.
+    several : bool
+        Whether the result has several meters, in which an element without a reading is none.
+    form : pandas.DataFrame
+        The result without a row.
+    """
+
+    selection: Selection
+    verb: functools.partial[pd.DataFrame]
+    registers: RegisterRules
+    answering: tuple[str, ...]
+    further: tuple[str, ...]
+    names: list[str]
+    several: bool
+    form: pd.DataFrame
+
+    def __call__(self, batch: Batch) -> pd.DataFrame:
+        """The partition."""
+        found = {meter: self._of_meter(meter, elements) for meter, elements, _ in batch}
+        return _joined({m: part for m, part in found.items() if part is not None}, self.form)
+
+    def _of_meter(self, meter: str, elements: Elements) -> pd.DataFrame | None:
+        table, doubled = self._read(meter, elements)
+        frame = to_frame(table, shared=False)
+        if self.selection.span is None and not len(frame):
+            return None
+        here, rows = _letters(frame.columns), "element" in self.form
+        frame = _with(frame, [_label(self.answering, e) for e in elements or () if e not in here])
+        if rows and self.several:  # without what has no reading and was not asked for by name
+            kept = _with_readings(frame.columns, frame.to_numpy()) | {*(elements or ())}
+            frame = frame[[c for c in frame.columns if parse(c).id in kept]]
+        if not _whole_elements(frame.columns, self.answering):
+            if rows:
+                return None
+            frame = _with(frame, _whole_elements(self.names, self.answering)[:1])
+        # A range of no instants names the meter of a frame that has only its rows.
+        ranges: Any = {meter: self.selection.span or (None, None)}
+        noted = {what: {meter: found} for what, found in doubled.items()}
+        frame.attrs["dentcloud"] = note({}, ranges, frame, elements={meter: elements}, **noted)
+        rules = _without_others(self.registers, meter, _letters(frame.columns))
+        return _as_columns(self.verb(frame, registers=rules), corrected="raw" in self.form)
+
+    def _read(self, meter: str, elements: Elements) -> tuple[Table, Doubled]:
+        """The readings: of a register and a mean, means only where a register does not answer."""
+        read = functools.partial(read_meter, self.selection, meter, elements)
+        if self.answering != (REGISTER, MEAN) or self.further:
+            table, _, doubled = read(self.names)
+            return table, doubled
+        first = _whole_elements(self.names, (REGISTER,))
+        table, here, doubled = read(first)
+        known = _with_readings(table.columns, table.values)
+        means = _whole_elements(self.names, (MEAN,))
+        more = [c for c in means if c in here and parse(c).id not in known]
+        if more:
+            table, _, doubled = read([*first, *more])
+        return table, doubled
+
+
+def _without_others(rules: RegisterRules, meter: str, letters: set[str]) -> RegisterRules:
+    """The rules without those of elements that other meters have and this one has not."""
+
+    def is_of_frame(key: Any) -> bool:
+        whose, element = split_element(str(key))
+        return (element or whose) in letters and (element is None or whose == meter)
+
+    if not rules.by_element:
+        return rules
+    tables = {f.name: getattr(rules, f.name) for f in fields(rules)}
+    own = {
+        name: {key: value for key, value in table.items() if is_of_frame(key)}
+        for name, table in tables.items()
+        if isinstance(table, Mapping)
+    }
+    return replace(
+        rules, corrections=[x for x in rules.corrections if is_of_frame(x.element)], **own
+    )
+
+
+def _as_columns(figures: pd.DataFrame, *, corrected: bool) -> pd.DataFrame:
+    """A verb's result with time alone as its index; some meters have corrections, others not."""
+    more = [name for name in figures.index.names if name not in {None, "time"}]
+    figures = figures.reset_index(more) if more else figures
+    if corrected and "raw" not in figures:
+        return figures.assign(raw=figures["energy"], agreed=0.0)
+    return figures
+
+
+def _letters(columns: Iterable[str]) -> set[str]:
+    return {parse(c).id for c in columns if parse(c).scope == ELEMENT}
+
+
+def _label(topics: Sequence[str], element: str) -> str:
+    return f"{topics[0]}/{ELEMENT}/{element}"
+
+
+def _with(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    return frame.reindex(columns=[*frame.columns, *names]) if names else frame
+
+
+def _with_readings(columns: Iterable[str], values: Any) -> set[str]:
+    """The elements of the columns that have some reading."""
+    return {parse(c).id for i, c in enumerate(columns) if np.isfinite(values[:, i]).any()}
+
+
+def _figures(
+    archive: Archive, verb: Callable[..., pd.DataFrame], keywords: dict[str, Any],
+    answering: tuple[str, ...], further: tuple[str, ...] = (), *, rows: bool, strict: bool,
+) -> Any:  # fmt: skip
+    """The figures of every meter as a Dask frame."""
+    meters, errors, batch = (keywords.pop(name) for name in _OWN)
+    start, end, site = (keywords.pop(name) for name in ("start", "end", "site"))
+    given, fixes = keywords.pop("registers"), keywords.pop("corrections")
+    tz = apply_site(site, keywords["tz"], given)[0]
+    _check_dask("compute on Dask")
+    selection, found, known = select(
+        archive, meters, start, end, [*answering, *further], tz=tz, bracket=True, errors=errors,
+        strict=strict,
+    )  # fmt: skip
+    names = _whole_elements(known, (*answering, *further))
+    answers = bool(_whole_elements(names, answering))
+    frame = _example(names if answers else [_label(answering, "A"), *names])
+    asked = VerbKeywords.of(frame, site, keywords["tz"], registers=given, corrections=fixes)
+    registers = asked.registers
+    _check_rules(registers, frame, list(found))
+    keywords["tz"] = asked.tz
+    if keywords["min_coverage"] is None:
+        # Coverage warnings of a worker would reach nobody; the notes of `energy` say what does.
+        keywords["min_coverage"] = 0.0
+    # What cannot be meant raises here.
+    own = _without_others(registers, "-", _letters(names))
+    corrected = rows and verb is energy_of_frame and bool(registers.corrections)
+    form = _as_columns(verb(frame, registers=own, **keywords), corrected=corrected)
+    if not answers:
+        raise _no_readings(selection.archive, found, answering, named=keywords["topic"] is not None)
+    form.insert(0, METER, pd.Series("-", index=form.index, dtype=_text_dtype()))
+    first, last = selection.span or (None, None)
+    make = _Figures(
+        selection, functools.partial(verb, start=first, end=last, **keywords), registers,
+        answering, further, names, len(found) > 1, form.iloc[:0],
+    )  # fmt: skip
+    usual = max(_LEAST, -(-len(found) // _PARTITIONS))
+    return _on_dask(selection, found, make, form.iloc[:0], batch, usual)
+
+
+def _check_rules(rules: RegisterRules, frame: pd.DataFrame, meters: list[str]) -> None:
+    """Refuse rules of no element, as the verb would for a frame of all these meters."""
+    tables = (getattr(rules, f.name) for f in fields(rules))
+    keys = (key for table in tables if isinstance(table, Mapping) for key in table)
+    named = {split_element(str(key))[0] for key in keys}
+    shown = dict.fromkeys([*(m for m in meters if m in named), *meters[:2]])
+    check_elements(rules, [(m, e) for m in shown for e in sorted(_letters(frame.columns))])
+
+
+def _no_readings(
+    archive: Archive, meters: Iterable[str], topics: Sequence[str], *, named: bool
+) -> DentError:
+    """The error that says what the archive has, where it has none of what is needed."""
+    held = {t for meter in meters for r in archive.records(meter) for t in r.topics}
+    return (UnknownTopicError if named else KindError)(
+        f"Cannot compute from the archive {archive.path}: that needs "
+        f"{' or '.join(topics)} of whole elements, and what it holds of these meters is "
+        f"{', '.join(sorted(held)) or 'nothing'}. Sync {topics[0]} as well, or take another source."
+    )
+
+
+def _example(names: Sequence[str]) -> pd.DataFrame:
+    """Three readings, so that a verb shows the form of its result."""
+    times = pd.date_range("2024-01-01", periods=3, freq="15min", tz="UTC", unit="us", name="time")
+    values = np.tile(np.array([[1.0], [1.25], [1.5]]), len(names))
+    return pd.DataFrame(values, index=times, columns=list(names))
+
+
+_OWN = ("meters", "errors", "batch")
+"""The keywords of an archive's method that its verb has not."""
+
+
+def _signed_as(verb: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a function the keywords of a verb beside its own; `elements` are among `meters`."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        theirs = dict(list(inspect.signature(verb).parameters.items())[1:])
+        theirs.pop("elements")
+        mine = inspect.signature(function)
+        own = (mine.parameters[name] for name in _OWN)
+        signature = mine.replace(parameters=[mine.parameters["archive"], *theirs.values(), *own])
+
+        @functools.wraps(function)
+        def call(*args: Any, **keywords: Any) -> Any:
+            check_words(call, keywords)
+            given = signature.bind(*args, **keywords)
+            given.apply_defaults()
+            return function(**given.arguments)
+
+        vars(call)["__signature__"] = signature
+        return call
+
+    return decorate
+
+
+@_signed_as(energy_of_frame)
+def energy(
+    archive: Archive, *, meters: Any = None, errors: str = "raise", batch: int | None = None,
+    **keywords: Any,
+) -> Any:  # fmt: skip
+    """Energy of each period and element of every meter, computed by Dask.
+
+    Parameters
+    ----------
+    archive : Archive
+        The archive; workers must reach its folder by the same path.
+    freq, tz, topic, source, registers, edges, min_coverage, interval, demand_lag : optional
+        As in `dentframe.verbs.energy.energy`; elements in `registers` by full ids.
+    meters : str, list of str, optional
+        Meters, or elements of them (``"P482311252_A"``). None: all.
+    start, end : str, date, datetime, Timestamp or Period, optional
+        The half-open range that is read, with its bracketing readings, and the span: only
+        these cut a calendar period. ``end=None``: `start` names a whole period. Neither: all
+        that is held of each meter, and periods from its own first to its own last reading.
+    schedule, site, corrections, detail : optional
+        As in `dentframe.verbs.energy.energy`.
+    errors : str
+        ``"raise"``, or ``"warn"`` where the archive does not hold all of the range.
+    batch : int, optional
+        How many meters a partition has; by default so many that there are about 128.
+
+    Returns
+    -------
+    dask.dataframe.DataFrame
+        Index ``time`` (period start in `tz`), columns ``meter`` (and ``window`` with a
+        `schedule`) and ``Energy/Elm/A``... [kWh]; with `detail` the rows of the verb. The
+        figures of ``archive.read(...).dent.energy(...)``, a meter after the other.
+
+    Raises
+    ------
+    RangeError, UnknownTopicError, UnknownMeterError, KindError, ConfigError
+        At once, where an argument cannot be meant.
+    IncompleteReadError
+        When it is computed, where the archive does not hold all of the range.
+    MissingExtraError
+        Where Dask is not installed.
+
+    Notes
+    -----
+    Workers give no CoverageWarning, since it would reach nobody: ``detail=True`` tells coverage
+    and status of each figure, ``min_coverage=`` withholds. A register answers without its
+    element's demand being read.
+    """
+    topic, own = keywords["topic"], {"meters": meters, "errors": errors, "batch": batch}
+    source = keywords["source"]
+    topics = {"register": (REGISTER,), "demand": (MEAN,)}.get(source, (REGISTER, MEAN))
+    return _figures(
+        archive, energy_of_frame, keywords | own, topics if topic is None else (topic,),
+        rows=keywords["detail"], strict=topic is not None,
+    )  # fmt: skip
+
+
+_REGISTER_OF = {"kVA": "kVAHNet", "kVAHNet": "kVAHNet"}
+"""The register that knows what apparent demand leaves uncovered."""
+
+
+@_signed_as(peaks_of_frame)
+def peaks(
+    archive: Archive, *, meters: Any = None, errors: str = "raise", batch: int | None = None,
+    **keywords: Any,
+) -> Any:  # fmt: skip
+    """The highest demands of each period and element of every meter, computed by Dask.
+
+    Parameters
+    ----------
+    archive : Archive
+        The archive; workers must reach its folder by the same path.
+    freq, tz, window, kind, step, n, per_day, topic, source, registers, min_coverage : optional
+        As in `dentframe.verbs.peaks.peaks`; elements in `registers` by full ids.
+    interval, demand_lag, site, corrections : optional
+        As in `dentframe.verbs.peaks.peaks`.
+    meters : str, list of str, optional
+        Meters, or elements of them (``"P482311252_A"``). None: all.
+    start, end : str, date, datetime, Timestamp or Period, optional
+        The half-open range that is read, with its bracketing readings, and the span: only
+        these cut a calendar period. ``end=None``: `start` names a whole period. Neither: all
+        that is held of each meter, and periods from its own first to its own last reading.
+    errors : str
+        ``"raise"``, or ``"warn"`` where the archive does not hold all of the range.
+    batch : int, optional
+        How many meters a partition has; by default so many that there are about 128.
+
+    Returns
+    -------
+    dask.dataframe.DataFrame
+        Rows of ``meter, period, element, rank, peak, start, end, coverage, status,
+        uncovered_hours, uncovered_kw, flags``: those of ``archive.read(...).dent.peaks(...)``,
+        a meter after the other.
+
+    Raises
+    ------
+    RangeError, UnknownTopicError, UnknownMeterError, KindError, ConfigError
+        At once, where an argument cannot be meant.
+    IncompleteReadError
+        When it is computed, where the archive does not hold all of the range.
+    MissingExtraError
+        Where Dask is not installed.
+
+    Notes
+    -----
+    Workers give no CoverageWarning, since it would reach nobody: each row has its status.
+    """
+    own = {"meters": meters, "errors": errors, "batch": batch}
+    topics = _demand_topics(*(keywords[name] for name in ("kind", "topic", "source")))
+    return _figures(archive, peaks_of_frame, keywords | own, *topics, rows=True, strict=False)
+
+
+def _demand_topics(
+    kind: str, topic: str | None, source: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The topics that answer, and those that tell what they leave uncovered."""
+    if topic is not None:
+        return (topic,), (_REGISTER_OF.get(topic, REGISTER),)
+    if kind == "reported":
+        return (MEAN,), (REGISTER,)
+    answering = {"register": (REGISTER,), "demand": (MEAN,)}.get(source, (MEAN, REGISTER))
+    return answering, (REGISTER,)
