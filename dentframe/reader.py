@@ -116,8 +116,8 @@ def read_dentcloud(
 
 
 def _first(archive: Any, client: DentCloud | None, now: pd.Timestamp) -> Source:
+    from dentframe.archive.archive import opened
     from dentframe.archive.read import ArchiveFirst
-    from dentframe.archive.store import opened
 
     return ArchiveFirst(opened(archive), lambda: client or default_client(), now)
 

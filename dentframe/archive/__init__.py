@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dentframe.archive.store import Archive
+from dentframe.archive.archive import Archive
 from dentframe.archive.sync import SyncReport, sync
 
 __all__ = ["Archive", "SyncReport", "sync"]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe.archive import files
+from dentframe.archive import paths_and_lock as paths
 from dentframe.archive.read import Selection, read_meter, select
 from dentframe.errors import (
     ConfigError,
@@ -40,8 +40,8 @@ from dentframe.wire.columns import ELEMENT, parse, split_element
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from dentframe.archive.archive import Archive
     from dentframe.archive.read import Doubled, Elements
-    from dentframe.archive.store import Archive
     from dentframe.frame.assemble import Table
     from dentframe.times.ranges import Zone
 
@@ -96,7 +96,7 @@ def _on_dask(
 def _stamped(root: Path, meters: Mapping[str, Elements]) -> Iterator[tuple[str, Elements, int]]:
     """Meters with when their folders last changed [ns]: no result outlives the next sync."""
     for name, elements in meters.items():
-        places = (root / files.folder_name(name), files.pending_folder(root, name))
+        places = (root / paths.folder_name(name), paths.pending_folder(root, name))
         changed = max((p.stat().st_mtime_ns for p in places if p.is_dir()), default=0)
         yield name, elements, changed
 

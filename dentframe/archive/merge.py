@@ -25,7 +25,7 @@ from dentframe.wire.page import Page, Report
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from dentframe.archive.records import Record
+    from dentframe.archive.metadata import Record
 
     Ints = npt.NDArray[np.int64]
     Floats = npt.NDArray[np.float64]

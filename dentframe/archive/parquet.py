@@ -22,9 +22,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from dentframe.archive.files import foreign
 from dentframe.archive.merge import Holding
-from dentframe.archive.records import (
+from dentframe.archive.metadata import (
     SCHEMA,
     TIME,
     About,
@@ -37,6 +36,7 @@ from dentframe.archive.records import (
     said_topics,
     unpacked,
 )
+from dentframe.archive.paths_and_lock import foreign
 from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError, DentError, missing_extra
 from dentframe.wire.page import room
@@ -54,6 +54,8 @@ _MAPPED = os.name != "nt"
 _LEVEL, _QUICK = 6, 1
 """How hard zstd tries: for good, and for answers that wait."""
 _MARK = b"dentsums"
+_MANY = 16
+"""So many columns are worth threads of their own: fewer are read before the threads have begun."""
 
 
 def pyarrow(what: str = "use an archive") -> Any:
@@ -263,20 +265,25 @@ class Opened:
         if bad:
             named = (f"{self._window(g)}: {', '.join(columns[:3])}" for g, columns in bad.items())
             raise torn(self.path, f"checksums differ, {'; '.join(named)}")
-        lengths = [self.file.metadata.row_group(group).num_rows for group in groups]
-        minutes, values = np.empty(sum(lengths), np.int64), room(sum(lengths), len(wanted))
-        first = 0
-        for group, length in zip(groups, lengths, strict=True):  # so that little is held twice
-            rows, first = slice(first, first + length), first + length
+        edges = np.cumsum([0, *(self.file.metadata.row_group(g).num_rows for g in groups)]).tolist()
+        minutes, values = np.empty(edges[-1], np.int64), room(edges[-1], len(wanted))
+        for group, rows in zip(groups, map(slice, edges, edges[1:]), strict=True):
             with _reading(self.path):
                 self._check_pages(group, wanted)
-                table = self.file.read_row_group(group, columns=[TIME, *wanted])
-            self._check_minutes(table.column(TIME), group, minutes[rows])
+                table = self.file.read_row_group(
+                    group, columns=[TIME, *wanted], use_threads=len(wanted) > _MANY
+                )
+            empty = table.column(TIME).null_count
+            if empty:
+                raise foreign(self.path, f"its column {TIME!r} has {empty} empty cells")
+            _copy(minutes[rows], table.column(TIME).cast("int64"))
             for i, name in enumerate(wanted):
                 _copy(values[rows, i], table.column(name))
-            del table
+            del table  # so that little is in memory twice
             if isinstance(self.data.obj, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
                 self.data.obj.madvise(mmap.MADV_DONTNEED)
+        minutes //= _US_PER_MINUTE
+        self._check_minutes(minutes, groups, edges)
         return Holding(self.records, wanted, minutes, values)
 
     def damaged(self) -> dict[int, tuple[str, ...]]:
@@ -323,16 +330,17 @@ class Opened:
     def _window(self, group: int) -> Window:
         return Window(self.year, self.months[group])
 
-    def _check_minutes(self, column: Any, group: int, out: npt.NDArray[np.int64]) -> None:
-        """Put the minutes of a month in their place, where they are sorted and of the month."""
-        if column.null_count:
-            raise foreign(self.path, f"its column {TIME!r} has {column.null_count} empty cells")
-        _copy(out, column.cast("int64"))
-        out //= _US_PER_MINUTE
-        inside = self._window(group).minutes
-        rising = (np.diff(out) > 0).all()
-        if len(out) and not (rising and inside.start <= out[0] and out[-1] < inside.stop):
-            raise foreign(self.path, f"its column {TIME!r} is not sorted, or leaves its months")
+    def _check_minutes(
+        self, minutes: npt.NDArray[np.int64], groups: Sequence[int], edges: Sequence[int]
+    ) -> None:
+        """Refuse rows that are not sorted, or not of their months."""
+        sorted_ = (minutes[1:] > minutes[:-1]).all()
+        for group, (first, last) in zip(groups, pairwise(edges), strict=True):
+            inside = self._window(group).minutes
+            if first < last and not (
+                sorted_ and inside.start <= minutes[first] and minutes[last - 1] < inside.stop
+            ):
+                raise foreign(self.path, f"its column {TIME!r} is not sorted, or leaves its months")
 
 
 def _copy(out: npt.NDArray[Any], column: Any) -> None:

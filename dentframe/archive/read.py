@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe.archive import files, merge, parquet
+from dentframe.archive import merge, parquet
+from dentframe.archive import paths_and_lock as paths
 from dentframe.archive.merge import choose, page
-from dentframe.archive.meters import Meter, held, pages
+from dentframe.archive.meter import Meter, held, pages
 from dentframe.cloud.fetch import Answer, Job
 from dentframe.errors import (
     AuthError,
@@ -39,9 +40,9 @@ from dentframe.wire.columns import ordered, parse
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from dentframe.archive.archive import Archive
     from dentframe.archive.merge import Mask
-    from dentframe.archive.records import Record
-    from dentframe.archive.store import Archive
+    from dentframe.archive.metadata import Record
     from dentframe.cloud.client import DentCloud
     from dentframe.cloud.planner import Window
     from dentframe.metering.attrs import Run
@@ -348,11 +349,11 @@ def _span(start: Any, end: Any, tz: Zone) -> tuple[pd.Timestamp, pd.Timestamp] |
 
 def _labels(archive: Archive, meters: list[str] | None) -> list[str]:
     """The columns of some meters by the footers of their files; of all, by the archive's own."""
-    shown = parquet.columns_of(files.columns_file(archive.path)) if meters is None else ()
+    shown = parquet.columns_of(paths.columns_file(archive.path)) if meters is None else ()
     found = dict.fromkeys(shown)
     for meter in archive.meters() if meters is None else meters:
-        folder = archive.path / files.folder_name(meter)
-        settled = () if shown else folder.glob(f"*{files.SUFFIX}")
+        folder = archive.path / paths.folder_name(meter)
+        settled = () if shown else folder.glob(f"*{paths.SUFFIX}")
         for path in (*archive.meter(meter).part_paths(), *settled):
             found.update(dict.fromkeys(parquet.columns_of(path)))
     return list(found)
@@ -385,7 +386,7 @@ def read_meter(
     pages: list[Page | None] = []
     known: set[str] = set()
     missing: list[Window] = []
-    years: Iterable[int] = sorted({*meter.settled_years(), *map(files.year_of, meter.part_paths())})
+    years: Iterable[int] = sorted({*meter.settled_years(), *map(paths.year_of, meter.part_paths())})
     if selection.span is not None:
         years = range((selection.span[0] - _INSTANT).year, selection.span[1].year + 1)
     for year in years:

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-from dentframe.archive import files
-from dentframe.archive.store import opened
+from dentframe.archive import paths_and_lock as paths
+from dentframe.archive.archive import opened
 from dentframe.cards import Card, html_of
 from dentframe.cloud.client import default_client
 from dentframe.cloud.fetch import Job, stops_all
@@ -33,40 +33,39 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
-    from dentframe.archive.store import Archive
+    from dentframe.archive.archive import Archive
     from dentframe.cloud.client import DentCloud
     from dentframe.cloud.fetch import Answer
-    from dentframe.frame.request import Request
 
 
-class Need(NamedTuple):
-    """What one meter needs.
+class MeterPlan(NamedTuple):
+    """What is read of one meter.
 
     Attributes
     ----------
     windows : tuple of Window
         To be read, in the order of time.
-    free : int
+    cached : int
         How many of them the client's cache serves.
     held : int
         How many windows of the span the archive holds already.
     """
 
     windows: tuple[Window, ...]
-    free: int
+    cached: int
     held: int
 
 
-@lru_cache(maxsize=256)  # what thousands of meters need alike is there once
-def need(
+@lru_cache(maxsize=256)  # a plan that thousands of meters share is in memory once
+def plan_meter(
     start: datetime,
     end: datetime,
     now: datetime,
     held: frozenset[Window] = frozenset(),
     cached: frozenset[Window] = frozenset(),
     bytes_per_hour: float | None = None,
-) -> Need:
-    """What a meter needs of a span, given what archive and cache hold of it.
+) -> MeterPlan:
+    """What is to be read of a span of a meter, given what archive and cache hold of it.
 
     Parameters
     ----------
@@ -80,12 +79,12 @@ def need(
     size = {} if bytes_per_hour is None else {"bytes_per_hour": bytes_per_hour}
     chosen = plan(start, end, now=now, cached=held | cached, **size)
     windows = tuple(window for window in chosen if window not in held)
-    return Need(windows, len(cached.intersection(windows)), len(chosen) - len(windows))
+    return MeterPlan(windows, len(cached.intersection(windows)), len(chosen) - len(windows))
 
 
-def jobs(needs: Mapping[str, Need], topics: tuple[str, ...]) -> Iterator[Job]:
+def jobs(plans: Mapping[str, MeterPlan], topics: tuple[str, ...]) -> Iterator[Job]:
     """The jobs one by one, a meter's years in order, so that few are open at a time."""
-    return (Job(m, window, topics) for m, one in needs.items() for window in one.windows)
+    return (Job(m, window, topics) for m, one in plans.items() for window in one.windows)
 
 
 _SHOWN = 10
@@ -310,20 +309,16 @@ class Bar:
             self._bar = tqdm(
                 total=windows, unit="window", leave=False, disable=off, bar_format=form
             )
-        self._say(refresh=True)
+            self._bar.set_postfix_str(f"{spoken(self.to_go)} to go")
 
     def step(self, *, asked: bool) -> None:
         """Note a window that is done, and whether it was asked for."""
         if asked:
             self._left -= 1
             self._times.append(self._clock())
-        self._say(refresh=False)
         if self._bar is not None:
+            self._bar.set_postfix_str(f"{spoken(self.to_go)} to go", refresh=False)
             self._bar.update()
-
-    def _say(self, *, refresh: bool) -> None:
-        if self._bar is not None:
-            self._bar.set_postfix_str(f"{spoken(self.to_go)} to go", refresh=refresh)
 
     @property
     def to_go(self) -> float:
@@ -401,80 +396,76 @@ def sync(
     request = resolve(client, client.get_meters() if meters is None else meters, span, topics)
     store = opened(archive)
     begun = time.monotonic()
-    with files.lock(store.path):
+    with paths.lock(store.path):
         with _writing(store):
-            for half in (store.path / files.OWN / "aside").glob("*"):
+            for half in (store.path / paths.OWN / "aside").glob("*"):
                 half.unlink(missing_ok=True)  # a killed sync was writing it: it has no place yet
             store.keep_topics(client.get_topics())
             # What is damaged of the years to be synced is set aside, and so asked for again.
             years = range(request.start.year, request.end.year + 1)
             mended = {meter: store.meter(meter).mend(years) for meter in request.meters}
             damaged = [Missing(meter, *lost) for meter, all_ in mended.items() for lost in all_]
-        needs = _needs(store, client, request, now)
-        windows = sum(len(one.windows) for one in needs.values())
-        requests = windows - sum(one.free for one in needs.values())
-        empty = SyncReport(
-            str(store.path), len(request.meters), request.start, request.end, request.topics,
-            held=sum(one.held for one in needs.values()), damaged=tuple(damaged),
+        topics = request.topics
+        plans = {
+            meter: plan_meter(
+                request.start,
+                request.end,
+                now,
+                frozenset(store.held(meter, topics, now=now)),
+                frozenset(client.held(meter, topics)),
+                client.bytes_per_hour(meter, topics),
+            )
+            for meter in request.meters
+        }
+        windows = sum(len(one.windows) for one in plans.values())
+        requests = windows - sum(one.cached for one in plans.values())
+        report = SyncReport(
+            str(store.path), len(request.meters), request.start, request.end, topics,
+            held=sum(one.held for one in plans.values()), damaged=tuple(damaged),
         )  # fmt: skip
-        run = _Run(store, needs, empty, Bar(windows, requests, client.rate, progress))
-        run.all(client)
+        run = _Run(store, plans, report)
+        with contextlib.closing(Bar(windows, requests, client.rate, progress)) as bar:
+            run.all(client, bar)
     seconds = time.monotonic() - begun
     return replace(run.report, failures=tuple(run.failures), seconds=seconds)
 
 
-def _needs(
-    store: Archive, client: DentCloud, request: Request, now: pd.Timestamp
-) -> dict[str, Need]:
-    topics = request.topics
-    return {
-        meter: need(
-            request.start,
-            request.end,
-            now,
-            frozenset(store.held(meter, topics, now=now)),
-            frozenset(client.held(meter, topics)),
-            client.bytes_per_hour(meter, topics),
-        )
-        for meter in request.meters
-    }
-
-
 @dataclass
 class _Run:
-    """One sync under way."""
+    """One sync under way: what was read so far, and the meter that is being settled."""
 
     store: Archive
-    needs: Mapping[str, Need]
+    plans: Mapping[str, MeterPlan]
     report: SyncReport
-    bar: Bar
     failures: list[Missing] = field(default_factory=list)
-    _left: Counter[str] = field(default_factory=Counter)
-    _settling: Future[None] | None = None
-    _pool: ThreadPoolExecutor = field(init=False)
+    settled: Future[None] | None = None
 
-    def all(self, client: DentCloud) -> None:
+    def all(self, client: DentCloud, bar: Bar) -> None:
         """Read it all; after a refused key what was read is settled too."""
-        self._left.update({meter: len(one.windows) for meter, one in self.needs.items()})
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="dentframe-settle")
-        with contextlib.closing(self.bar), self._pool:
+        left = Counter({meter: len(one.windows) for meter, one in self.plans.items()})
+        with ThreadPoolExecutor(1, thread_name_prefix="dentframe-settle") as pool:
             try:
                 for answer in client.read(self._jobs(), eager=False, store=False):
-                    self._take(answer)
-                    self.bar.step(asked=not answer.cached)
+                    self._keep(answer)
+                    left[answer.job.meter] -= 1
+                    if not left[answer.job.meter]:
+                        # While a meter's years are written, the next one is asked for.
+                        self._wait()
+                        self.settled = pool.submit(self.store.settle, answer.job.meter)
+                    bar.step(asked=not answer.cached)
             except AuthError:
                 self._settle()
                 raise
             self._settle()
 
     def _jobs(self) -> Iterator[Job]:
-        for job in jobs(self.needs, self.report.topics):
+        for job in jobs(self.plans, self.report.topics):
             if self.report.stopped is None:
                 yield job
             else:
                 self._fail(job, f"not asked for, since: {self.report.stopped}")
 
-    def _take(self, answer: Answer) -> None:
+    def _keep(self, answer: Answer) -> None:
         self.report = counted(self.report, answer)
         if answer.error is not None:
             self._fail(answer.job, str(answer.error))
@@ -483,12 +474,6 @@ class _Run:
         elif answer.read_at is not None:
             with _writing(self.store):
                 self.store.keep(answer, answer.read_at)
-        self._left[answer.job.meter] -= 1
-        if not self._left[answer.job.meter]:
-            del self._left[answer.job.meter]
-            # Beside the reading: while a meter's years are written, the next one is asked for.
-            self._wait()
-            self._settling = self._pool.submit(self.store.settle, answer.job.meter)
 
     def _fail(self, job: Job, reason: str) -> None:
         self.failures.append(Missing(job.meter, str(job.window), reason))
@@ -500,9 +485,9 @@ class _Run:
             self.store.settle()
 
     def _wait(self) -> None:
-        if self._settling is not None:
+        if self.settled is not None:
             with _writing(self.store):
-                self._settling.result()
+                self.settled.result()
 
 
 @contextlib.contextmanager

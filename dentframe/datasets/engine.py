@@ -344,7 +344,7 @@ class DentCloudBackendEntrypoint(BackendEntrypoint):
         out = [drop_variables] if isinstance(drop_variables, str) else drop_variables or ()
         opening = Opening(meters_of(filename_or_obj), **given, dropped=frozenset(out))
         if opening.archive is not None and opening.client is None:
-            from dentframe.datasets.archive_source import open_archive
+            from dentframe.datasets.lazy_archive import open_archive
 
             return open_archive(opening)
         refuse_cloud_on_worker(filename_or_obj)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dentframe.archive.store import Archive, opened
+from dentframe.archive.archive import Archive, opened
 from dentframe.errors import DentWarning
 from dentframe.money.portfolio import SILENT, TOPICS, counted, sites_of
 from dentframe.money.record_reader import records as _records

@@ -28,7 +28,7 @@ from dentframe.verbs.inputs import EDGES, MEAN, REGISTER, VerbKeywords, check_on
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dentframe.archive.store import Archive
+    from dentframe.archive.archive import Archive
     from dentframe.money.statement import Line, Past
     from dentframe.times.ranges import Zone
 
@@ -233,7 +233,7 @@ def _daily(meters: Meters, start: pd.Timestamp, end: pd.Timestamp) -> tuple[Day,
 
 
 def _readings(df: Any, elements: Any, start: Any, end: Any, tz: Zone) -> pd.DataFrame:
-    from dentframe.archive.store import Archive
+    from dentframe.archive.archive import Archive
 
     if not isinstance(df, Archive):
         frame: pd.DataFrame = df

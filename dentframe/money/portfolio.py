@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from dentframe.archive.store import Archive, opened
+from dentframe.archive.archive import Archive, opened
 from dentframe.errors import ConfigError, DentWarning, RangeError
 from dentframe.money.record_reader import records as _records
 from dentframe.site.elements_and_tenants import EXPORT

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import pandas as pd
 
-from dentframe.archive.store import opened
+from dentframe.archive.archive import opened
 from dentframe.cards import Card, html_of, text_of
 from dentframe.documents import html as _cards
 from dentframe.errors import ConfigError, IncompleteReadError, UnknownMeterError

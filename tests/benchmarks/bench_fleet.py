@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from dentframe import emulator
 from dentframe.archive import sync
-from dentframe.archive.sync import jobs, need
+from dentframe.archive.sync import jobs, plan_meter
 from dentframe.cloud.limiter import Limiter
 from tests.benchmarks.rounds import wants_quick
 from tests.integration.sync_kit import (
@@ -156,10 +156,10 @@ def _simulate(meters, years, latency):
     end = datetime(2024, 1, 1, tzinfo=UTC)
     span = end.replace(year=2024 - years), end, datetime(2024, 6, 1, tzinfo=UTC)
     begun = time.perf_counter()
-    needs = {f"P{n}": need(*span) for n in range(meters)}
-    requests = sum(len(one.windows) for one in needs.values())
+    plans = {f"P{n}": plan_meter(*span) for n in range(meters)}
+    requests = sum(len(one.windows) for one in plans.values())
     planned = time.perf_counter() - begun
-    seconds = _paced(jobs(needs, ALL_TOPICS), latency)
+    seconds = _paced(jobs(plans, ALL_TOPICS), latency)
     print(
         f"{meters:6} meters × {years} years, {latency:g} s an answer: {requests} requests, "
         f"{seconds / 3600:.2f} h ({requests / seconds:.2f}/s); planned in {planned:.2f} s, "

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from dentframe.archive import Archive, files, sync
-from dentframe.archive.files import lock
+from dentframe.archive import Archive, sync
+from dentframe.archive import paths_and_lock as paths
+from dentframe.archive.paths_and_lock import lock
 from dentframe.errors import (
     AuthError,
     ConfigError,
@@ -232,13 +233,13 @@ def test_a_full_disk_is_told(cloud, dent, tmp_path, monkeypatch):
 
 def test_each_year_is_written_once(cloud, dent, tmp_path, monkeypatch):
     """A meter's years are settled when all of them are read: one write a file."""
-    written, write = [], files.write
+    written, write = [], paths.write
 
     def noted(root, path, data):
         written.append(path.relative_to(root).as_posix())
         write(root, path, data)
 
-    monkeypatch.setattr(files, "write", noted)
+    monkeypatch.setattr(paths, "write", noted)
     sync(["P100", "P102"], "2022-01-01", "2024-01-01", TOPICS, archive=tmp_path / "a", client=dent)
     years = [path for path in written if path.endswith(("/2022.parquet", "/2023.parquet"))]
     assert sorted(years) == [

@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dentframe.archive.files import foreign
+from dentframe.archive.paths_and_lock import foreign
 from dentframe.cloud.answers import topic_of
 from dentframe.cloud.planner import Window
 from dentframe.errors import DentError

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe.archive import files, merge
+from dentframe.archive import merge
+from dentframe.archive import paths_and_lock as paths
 from dentframe.archive.dask_frames import energy, peaks, to_dask
-from dentframe.archive.meters import Meter, catalogue, held, keep_catalogue, pages
+from dentframe.archive.meter import Meter, catalogue, held, keep_catalogue, pages
 from dentframe.archive.read import ArchiveOnly, resolve
 from dentframe.cloud.answers import topic_of
 from dentframe.cloud.planner import Window
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from dentframe.archive.merge import Mask, Owners
-    from dentframe.archive.records import Record
+    from dentframe.archive.metadata import Record
     from dentframe.cloud.fetch import Answer, Job
     from dentframe.times.ranges import Zone
     from dentframe.wire.page import Page
@@ -82,7 +83,7 @@ class Archive:
         list of str
             Sorted.
         """
-        return files.meters(self.path)
+        return paths.meters(self.path)
 
     def topics(self) -> list[dict[str, str]] | None:
         """What getTopics said when the archive was last synced, or None."""

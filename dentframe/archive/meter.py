@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dentframe.archive import files, merge, parquet
+from dentframe.archive import merge, parquet
+from dentframe.archive import paths_and_lock as paths
 from dentframe.archive.merge import Holding, choose, page
+from dentframe.archive.metadata import TIME, Record, said_topics
 from dentframe.archive.parquet import DamagedError
-from dentframe.archive.records import TIME, Record, said_topics
 from dentframe.cloud.answers import FOREVER, complete, fingerprint, lifetime, topic_of
 from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError
@@ -66,16 +67,16 @@ class Meter:
         found: dict[int, list[Holding]] = {}
         for path in self.part_paths():
             with contextlib.suppress(FileNotFoundError):  # settled meanwhile
-                found.setdefault(files.year_of(path), []).append(self._part(path))
+                found.setdefault(paths.year_of(path), []).append(self._part(path))
         return found
 
     def part_paths(self, year: int | None = None) -> list[Path]:
         """The files of waiting answers."""
-        found = files.listed(files.pending_folder(self.root, self.name), files.PART)
-        return [p for p in found if year in {None, files.year_of(p)}]
+        found = paths.listed(paths.pending_folder(self.root, self.name), paths.PART)
+        return [p for p in found if year in {None, paths.year_of(p)}]
 
     def _part(self, path: Path) -> Holding:
-        with parquet.open_file(path, self.name, files.year_of(path)) as opened:
+        with parquet.open_file(path, self.name, paths.year_of(path)) as opened:
             return opened.read()
 
     @cached_property
@@ -95,12 +96,12 @@ class Meter:
 
     def settled_years(self) -> list[int]:
         """The years that have a file."""
-        found = files.listed(self.root / files.folder_name(self.name), files.SUFFIX)
-        return [files.year_of(path) for path in found]
+        found = paths.listed(self.root / paths.folder_name(self.name), paths.SUFFIX)
+        return [paths.year_of(path) for path in found]
 
     def open(self, year: int) -> parquet.Opened:
         """The file of a year."""
-        return parquet.open_file(files.year_file(self.root, self.name, year), self.name, year)
+        return parquet.open_file(paths.year_file(self.root, self.name, year), self.name, year)
 
     @cached_property
     def records(self) -> dict[int, tuple[Record, ...]]:
@@ -172,9 +173,9 @@ class Meter:
         page = _one_page(answer)
         record = self._record(answer.window, page, answer.job.topics, read_at.astimezone(UTC))
         holding = Holding((record,), page.columns, page.minutes, page.values)
-        path = files.part_file(self.root, self.name, record)
+        path = paths.part_file(self.root, self.name, record)
         data = parquet.encode(self.name, record.window.year, holding, units, quick=True)
-        files.write(self.root, path, data)
+        paths.write(self.root, path, data)
 
     def _record(
         self, window: Window, page: Page, topics: tuple[str, ...], read_at: datetime
@@ -208,7 +209,7 @@ class Meter:
 
     def settle(self, units: Mapping[str, str]) -> None:
         """Put the waiting answers in their years' files."""
-        for year in sorted({files.year_of(path) for path in self.part_paths()}):
+        for year in sorted({paths.year_of(path) for path in self.part_paths()}):
             waiting = self.part_paths(year)
             merged = Meter(self.root, self.name).merged(year)
             show_columns(self.root, merged.columns)
@@ -218,7 +219,7 @@ class Meter:
 
     def _write(self, year: int, holding: Holding, units: Mapping[str, str]) -> None:
         data = parquet.encode(self.name, year, holding, units)
-        files.write(self.root, files.year_file(self.root, self.name, year), data)
+        paths.write(self.root, paths.year_file(self.root, self.name, year), data)
 
     def mend(self, years: Iterable[int]) -> list[tuple[str, str]]:
         """Set damaged files aside, keep what of them is whole, and give old ones checksums.
@@ -233,26 +234,26 @@ class Meter:
             try:
                 self._part(path)
             except DamagedError as error:
-                files.move(path, files.damaged_file(self.root, path))
+                paths.move(path, paths.damaged_file(self.root, path))
                 lost.append((path.name.partition("~")[0], str(error)))
         for year in sorted({*years} & {*self.settled_years()}):
-            path = files.year_file(self.root, self.name, year)
+            path = paths.year_file(self.root, self.name, year)
             try:
                 lost += self._mend(year)
             except DamagedError as error:
-                files.move(path, files.damaged_file(self.root, path))
+                paths.move(path, paths.damaged_file(self.root, path))
                 lost.append((str(year), str(error)))
         return lost
 
     def _mend(self, year: int) -> list[tuple[str, str]]:
-        path = files.year_file(self.root, self.name, year)
+        path = paths.year_file(self.root, self.name, year)
         with self.open(year) as opened:
             damaged = opened.damaged()
             if opened.checked and not damaged:
                 return []
             whole, units = merge.merge(year, list(_undamaged(opened, damaged))), opened.units
         if damaged:
-            files.write(self.root, files.damaged_file(self.root, path), path.read_bytes())
+            paths.write(self.root, paths.damaged_file(self.root, path), path.read_bytes())
         self._write(year, whole, units)
         return [
             (str(Window(year, month)), f"damaged in {path}: {', '.join(columns[:3])}")
@@ -292,7 +293,7 @@ def show_columns(root: Path, columns: Iterable[str]) -> None:
     shown, topics = _shown(root)
     if shown is None or not set(columns) <= set(shown):
         found = ordered(dict.fromkeys((*(shown or ()), *columns)))
-        files.write(root, files.columns_file(root), parquet.encode_columns(found, topics))
+        paths.write(root, paths.columns_file(root), parquet.encode_columns(found, topics))
 
 
 def catalogue(root: Path) -> list[dict[str, str]] | None:
@@ -304,13 +305,13 @@ def catalogue(root: Path) -> list[dict[str, str]] | None:
         Where the file is damaged.
     """
     _, topics = _shown(root)
-    old = root / files.OWN / "topics.json"  # where files of version 1 kept it
+    old = root / paths.OWN / "topics.json"  # where files of version 1 kept it
     if topics is None and old.is_file():
         topics = said_topics(old, old.read_bytes())
     unnamed = [t for t in topics or () if "requestKey" not in t]
     if unnamed:
-        path = files.columns_file(root)
-        raise files.foreign(path, f"a topic that it keeps has no `requestKey`: {unnamed[0]}")
+        path = paths.columns_file(root)
+        raise paths.foreign(path, f"a topic that it keeps has no `requestKey`: {unnamed[0]}")
     return topics
 
 
@@ -319,19 +320,19 @@ def keep_catalogue(root: Path, topics: Sequence[Mapping[str, str]]) -> None:
     try:
         shown, kept = _shown(root)
     except ConfigError:
-        folders = (root / files.folder_name(name) for name in files.meters(root))
-        paths = [path for folder in folders for path in files.listed(folder, files.SUFFIX)]
-        shown, kept = tuple(dict.fromkeys(c for p in paths for c in parquet.columns_of(p))), None
+        kept, folders = None, (root / paths.folder_name(name) for name in paths.meters(root))
+        settled = (path for folder in folders for path in paths.listed(folder, paths.SUFFIX))
+        shown = tuple(dict.fromkeys(c for path in settled for c in parquet.columns_of(path)))
     found = [dict(topic) for topic in topics]
     if kept != found:
         data = parquet.encode_columns(ordered(shown or ()), found)
-        files.write(root, files.columns_file(root), data)
-    (root / files.OWN / "topics.json").unlink(missing_ok=True)
+        paths.write(root, paths.columns_file(root), data)
+    (root / paths.OWN / "topics.json").unlink(missing_ok=True)
 
 
 def _shown(root: Path) -> tuple[tuple[str, ...] | None, list[dict[str, str]] | None]:
     try:
-        return parquet.open_columns(files.columns_file(root))
+        return parquet.open_columns(paths.columns_file(root))
     except FileNotFoundError:
         return None, None
 

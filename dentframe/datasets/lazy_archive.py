@@ -21,9 +21,9 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from dentframe.archive import merge
+from dentframe.archive.archive import Archive, opened
 from dentframe.archive.merge import Choice, choose, page
 from dentframe.archive.read import ArchiveOnly, resolve
-from dentframe.archive.store import Archive, opened
 from dentframe.cloud.fetch import Answer, Job
 from dentframe.cloud.planner import Window
 from dentframe.datasets.engine import convert, ready

@@ -32,7 +32,7 @@ from dentframe.errors import ConfigError, missing_extra
 from dentframe.files import make_folder, replace, write_whole
 
 if TYPE_CHECKING:
-    from dentframe.archive.records import Record
+    from dentframe.archive.metadata import Record
 
 OWN = ".dentframe"
 SUFFIX = ".parquet"
