@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from dentframe.archive.merge import Mask, Owners
+    from dentframe.archive.merge import Mask
     from dentframe.archive.metadata import Record
     from dentframe.cloud.fetch import Answer, Job
     from dentframe.times.ranges import Zone
-    from dentframe.wire.page import Page
+    from dentframe.wire.page import Page, Report
 
 
 class Archive:
@@ -244,7 +244,7 @@ def opened(archive: Any) -> Archive:
 
 # --- what is held of each month, what is missing, and why --------------------------------
 
-_MONTHLY = (
+_COLUMNS = (
     "windows", "topics", "hours", "hours_held", "readings", "expected", "complete", "final",
     "read_at", "missing",
 )  # fmt: skip
@@ -261,34 +261,21 @@ class _Month:
     minutes: npt.NDArray[np.int64]
 
     @property
-    def spacing(self) -> float | None:
-        if len(self.minutes) < 2:
-            return None
-        return float(np.median(np.diff(self.minutes)))
-
-    @property
     def expected(self) -> Any:
         if not self.held.any():
             return 0
-        return pd.NA if self.spacing is None else round(self.held.sum() * 60 / self.spacing)
-
-    @property
-    def complete(self) -> bool:
-        return bool(self.held.all()) and all(r.complete for r in self.records)
+        if len(self.minutes) < 2:
+            return pd.NA
+        return round(self.held.sum() * 60 / float(np.median(np.diff(self.minutes))))
 
 
 def _coverage(archive: Archive) -> pd.DataFrame:
     """The table of `Archive.coverage`."""
-    rows: dict[tuple[str, pd.Timestamp], tuple[Any, ...]] = {}
-    for name in archive.meters():
-        for month in _months(archive.meter(name)):
-            rows[name, pd.Timestamp(month.window.start)] = _row(month)
-    names, starts = ([key[i] for key in rows] for i in (0, 1))
-    months = pd.DatetimeIndex(starts, tz="UTC").as_unit("us")
-    index = pd.MultiIndex.from_arrays(
-        [pd.Index(names, dtype=object), months], names=["meter", "month"]
-    )
-    table = pd.DataFrame(list(rows.values()), index=index, columns=list(_MONTHLY))
+    found = [(name, month) for name in archive.meters() for month in _months(archive.meter(name))]
+    names = pd.Index([name for name, _ in found], dtype=object)
+    starts = pd.DatetimeIndex([month.window.start for _, month in found], tz="UTC").as_unit("us")
+    index = pd.MultiIndex.from_arrays([names, starts], names=["meter", "month"])
+    table = pd.DataFrame([_row(month) for _, month in found], index=index, columns=list(_COLUMNS))
     counts = dict.fromkeys(("windows", "hours", "hours_held", "readings"), "int64")
     flags = dict.fromkeys(("complete", "final"), "bool")
     read_at = pd.to_datetime(table["read_at"], utc=True).dt.as_unit("us")
@@ -296,6 +283,7 @@ def _coverage(archive: Archive) -> pd.DataFrame:
 
 
 def _row(month: _Month) -> tuple[Any, ...]:
+    whole = bool(month.held.all())
     return (
         len(month.records),
         month.topics,
@@ -303,86 +291,64 @@ def _row(month: _Month) -> tuple[Any, ...]:
         int(month.held.sum()),
         len(month.minutes),
         month.expected,
-        month.complete,
-        bool(month.held.all()) and all(r.until is None for r in month.records),
+        whole and all(r.complete for r in month.records),
+        whole and all(r.until is None for r in month.records),
         min((r.read_at for r in month.records), default=None),
         "; ".join(_missing(month)),
     )
 
 
 def _months(meter: Meter) -> Iterator[_Month]:
-    found = [m for year in meter.records for m in _of_year(meter, year)]
-    held = [i for i, month in enumerate(found) if month.records]
-    known = {(m.window.year, m.window.month): m for m in found}
-    if not held:
-        return
-    first, last = found[held[0]].window, found[held[-1]].window
-    for count in range(12 * first.year + first.month - 1, 12 * last.year + last.month):
+    """The months of a meter, from the first of which anything is held to the last."""
+    found = {}
+    for year, records in meter.records.items():
+        owner, minutes = merge.owners(records, year), meter.minutes(year)
+        for window in (Window(year, month) for month in range(1, 13)):
+            inside = merge.mask_of([window], year)
+            places = {place for whose in owner.values() for place in whose[inside].tolist()}
+            used = [records[place] for place in sorted(places - {merge.NOBODY})]
+            topics = tuple(dict.fromkeys(topic for record in used for topic in record.topics))
+            held = merge.held(records, topics, year, stale=True)[inside] & bool(topics)
+            first, last = np.searchsorted(minutes, [window.minutes.start, window.minutes.stop])
+            if used:
+                found[window] = _Month(window, tuple(used), topics, held, minutes[first:last])
+    starts = [12 * window.year + window.month - 1 for window in found]
+    for count in range(min(starts, default=0), max(starts, default=-1) + 1):
         window = Window(count // 12, count % 12 + 1)
-        nothing = _Month(
-            window, (), (), np.zeros(len(window.hours), np.bool_), np.empty(0, np.int64)
-        )
-        yield known.get((window.year, window.month), nothing)
-
-
-def _of_year(meter: Meter, year: int) -> Iterator[_Month]:
-    records = meter.records[year]
-    owner, minutes = merge.owners(records, year), meter.minutes(year)
-    for window in (Window(year, m) for m in range(1, 13)):
-        first, last = np.searchsorted(minutes, [window.minutes.start, window.minutes.stop])
-        yield _month(records, owner, window, minutes[first:last])
-
-
-def _month(
-    records: Sequence[Record],
-    owner: Owners,
-    window: Window,
-    minutes: npt.NDArray[np.int64],
-) -> _Month:
-    inside = merge.mask_of([window], window.year)
-    whose = {t: set(o[inside].tolist()) - {merge.NOBODY} for t, o in owner.items()}
-    used = sorted({p for places in whose.values() for p in places})
-    topics = tuple(t for p in used for t in records[p].topics)
-    topics = tuple(dict.fromkeys(topics))
-    held = merge.held(records, topics, window.year, stale=True)[inside]
-    return _Month(window, tuple(records[p] for p in used), topics, held & bool(topics), minutes)
-
-
-# --- what is missing, and why ------------------------------------------------------------
+        nothing = np.zeros(len(window.hours), np.bool_), np.empty(0, np.int64)
+        yield found.get(window) or _Month(window, (), (), *nothing)
 
 
 def _missing(month: _Month) -> Iterator[str]:
-    hours, held = len(month.held), int(month.held.sum())
+    """What is missing of a month, and why."""
     if not month.records:
         yield "not read"
-    elif held < hours:
+        return
+    hours, held, readings = len(month.held), int(month.held.sum()), len(month.minutes)
+    if held < hours:
         late = any(r.read_at < r.window.end for r in month.records)
         yield f"{hours - held} of {hours} h not {'over when read' if late else 'read'}"
-    yield from _lost(month)
-    yield from _silent(month)
-
-
-def _lost(month: _Month) -> Iterator[str]:
-    if month.records and not len(month.minutes):
+    if not readings:
         yield "no readings"
-    elif month.expected is not pd.NA and len(month.minutes) < month.expected:
-        yield f"{month.expected - len(month.minutes)} of {month.expected} readings"
+    elif month.expected is not pd.NA and readings < month.expected:
+        yield f"{month.expected - readings} of {month.expected} readings"
+    yield from _lost([r.report for r in month.records])
+    here = {topic_of(c) for r in month.records for c in r.columns}
+    silent = [topic for topic in month.topics if topic not in here]
+    if silent and readings:
+        yield f"no column of {', '.join(silent)}"
+
+
+def _lost(reports: Sequence[Report]) -> Iterator[str]:
+    """Cells and rows that came without a reading."""
     # A column that is blank throughout is a spare input of the meter.
-    blank = [(n, r.report.rows) for r in month.records for n in r.report.blank.values()]
     kinds = {
-        "blank": sum(n for n, rows in blank if n < rows),
-        "absent": sum(sum(r.report.absent.values()) for r in month.records),
-        "unreadable": sum(n for r in month.records for n, _ in r.report.unreadable.values()),
-        "conflicting": sum(sum(r.report.conflicts.values()) for r in month.records),
+        "blank": sum(n for r in reports for n in r.blank.values() if n < r.rows),
+        "absent": sum(sum(r.absent.values()) for r in reports),
+        "unreadable": sum(n for r in reports for n, _ in r.unreadable.values()),
+        "conflicting": sum(sum(r.conflicts.values()) for r in reports),
     }
     yield from (f"{count} {kind} cells" for kind, count in kinds.items() if count)
-    rows = sum(r.report.bad_dates + r.report.outside for r in month.records)
+    rows = sum(r.bad_dates + r.outside for r in reports)
     if rows:
         yield f"{rows} rows dropped, their time is unreadable or outside the window"
-
-
-def _silent(month: _Month) -> Iterator[str]:
-    here = {topic_of(c) for r in month.records for c in r.columns}
-    silent = [t for t in month.topics if t not in here]
-    if silent and len(month.minutes):
-        yield f"no column of {', '.join(silent)}"
