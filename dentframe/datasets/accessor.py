@@ -1,7 +1,8 @@
-"""``Dataset.dent``: the verbs on a labelled Dataset, with Datasets as their results.
+"""``Dataset.dent`` has the verbs of a frame on a labelled Dataset, with Datasets as their results.
 
-Registered by importing `dentframe.datasets`: the engine ``dentcloud`` and ``df.dent.to_xarray()``
-do so, and `dentframe` where xarray is loaded already.
+Of a result, rows become coordinates by their keys, and figures become variables by their labels.
+Importing `dentframe.datasets` registers the accessor: the engine ``dentcloud`` and
+``df.dent.to_xarray()`` do so, and `dentframe` where xarray is loaded already.
 """
 
 from __future__ import annotations
@@ -13,16 +14,22 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
 import xarray as xr
 
 from dentframe import cards as _cards
 from dentframe.datasets import dataset_to_frame as _dataset_to_frame
-from dentframe.datasets import results as _results
+from dentframe.datasets import frame_to_dataset as _frame_to_dataset
+from dentframe.datasets import variables
+from dentframe.datasets.variables import EDGE, METER, TIME, clean
 from dentframe.errors import missing_extra
 from dentframe.frame import csv_and_excel as _csv_and_excel
 from dentframe.frame import quantify as _quantify
 from dentframe.frame import reshape as _reshape
 from dentframe.frame import select as _select
+from dentframe.frame.quantify import magnitudes
 from dentframe.methods import check_words, method, sign_as_method
 from dentframe.verbs.coincident import coincident
 from dentframe.verbs.demand import apparent_demand, demand
@@ -38,10 +45,9 @@ from dentframe.verbs.stats import stats
 from dentframe.verbs.summary import card
 from dentframe.verbs.virtual import virtual
 from dentframe.wire import columns as _columns
+from dentframe.wire.topics import TOPICS
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from dentframe.plot import Pictures
 
 P = ParamSpec("P")
@@ -60,9 +66,9 @@ def labelled(
         frame = self.to_frame()
         result = function(frame, *args, **kwargs)
         topic = signature.bind(frame, *args, **kwargs).arguments.get("topic")
-        answer: xr.Dataset = _results.as_dataset(frame, result, function.__name__, topic)
-        answer = _results.keep_bounds(answer, self._dataset)
-        return _results.quantify(answer) if _results.is_quantified(self._dataset) else answer
+        answer: xr.Dataset = _as_dataset(frame, result, function.__name__, topic)
+        answer = _keep_bounds(answer, self._dataset)
+        return variables.quantify(answer) if variables.is_quantified(self._dataset) else answer
 
     sign_as_method(call, function, return_annotation="xr.Dataset")
     return call
@@ -145,12 +151,12 @@ class DatasetAccessor:
         return _dataset_to_frame.to_frame(self._dataset)
 
     def quantify(self) -> xr.Dataset:
-        """The variables as pint quantities. See `dentframe.datasets.results.quantify`."""
-        return _results.quantify(self._dataset)
+        """The variables as pint quantities. See `dentframe.datasets.variables.quantify`."""
+        return variables.quantify(self._dataset)
 
     def dequantify(self) -> xr.Dataset:
-        """Plain variables that say their units. See `dentframe.datasets.results.dequantify`."""
-        return _results.dequantify(self._dataset)
+        """Plain variables that say their units. See `dentframe.datasets.variables.dequantify`."""
+        return variables.dequantify(self._dataset)
 
     def to_netcdf(self, path: str | os.PathLike[str], **options: Any) -> None:
         """Write a netCDF file that other programs read; options are `Dataset.to_netcdf`'s.
@@ -199,3 +205,286 @@ def _of_array(array: xr.DataArray) -> DatasetAccessor:
 
 _register_array: Any = xr.register_dataarray_accessor
 _register_array("dent")(_of_array)
+
+
+# --- results as Datasets ----------------------------------------------------------------
+
+PERIOD, ROW, ELEMENT = "period", "row", "element"
+PERIOD_BOUNDS = "period_bnds"
+_KEYS = (METER, PERIOD, "window", ELEMENT, "rank")
+_OF_TOPIC = {
+    **dict.fromkeys(("energy", "lo", "hi", "open_reading", "close_reading"), "energy"),
+    **dict.fromkeys(("imported", "exported", "expected", "excess"), "energy"),
+    **dict.fromkeys(("peak", "site_peak", "coincident", "own_peak", "uncovered_kw"), "power"),
+}
+"""Columns in the unit of what was asked about: active, apparent or reactive."""
+_SHARES = ("coverage", "share", "diversity", "coincidence", "ratio", "relative", "margin", "value")
+_ALWAYS = {
+    **dict.fromkeys(("register", "demand", "residual", "at_gaps", "kwh_at_risk"), "kWh"),
+    **dict.fromkeys(("rms", "next_rms", "rms_at_zero"), "kWh"),
+    **dict.fromkeys(_SHARES, "1"),
+    "uncovered_hours": "hour",
+    "apparent_energy": "kVAh",
+}
+_FAMILIES = (
+    {"energy": "kWh", "power": "kW"},
+    {"energy": "kVAh", "power": "kVA"},
+    {"energy": "kvarh", "power": "kvar"},
+)
+
+
+def _is_rows(table: pd.DataFrame) -> bool:
+    """Whether a table has one row a figure, with its keys in columns."""
+    plain = table.index.nlevels == 1 and table.index.name is None
+    keys = {ELEMENT, PERIOD, "start"} & {str(c) for c in table.columns}
+    return plain and bool(keys) and not isinstance(table.index, pd.DatetimeIndex)
+
+
+def _rows_dataset(rows: pd.DataFrame, unit: str | None = None) -> xr.Dataset:
+    """One row a figure as variables over (meter,) period, window, element and rank.
+
+    Tables without a period, such as `gaps`, keep their rows as a dimension ``row``. `unit` is
+    that of the energy or power asked about, where the rows' own attrs do not tell it.
+    """
+    table, bounds = _keyed(rows)
+    told: set[str | None] = {*_columns.attrs_units(rows).values()} or {unit}
+    # The units of energy and power that go with it; none where nothing tells.
+    family = next((f for f in _FAMILIES if told & set(f.values())), {})
+    dims = [k for k in _KEYS if k in table.columns] if PERIOD in table.columns else []
+    if not dims or table.duplicated(dims).any():
+        table, dims = table.assign(**{ROW: np.arange(len(table))}), [ROW]
+    codes, coords = [], {}
+    for name in dims:
+        order, coords[name] = pd.factorize(table[name], sort=name in {PERIOD, "rank"})
+        codes.append(order.astype(np.int64))
+    values = [c for c in table.columns if c not in dims]
+    found = {str(c): _cell_variable(table, c, dims, codes, coords, family) for c in values}
+    dataset = xr.Dataset(found, coords={d: variables.coordinate(d, v) for d, v in coords.items()})
+    if bounds is not None and dims != [ROW]:
+        ends = variables.naive(pd.DatetimeIndex(bounds.sort_values(PERIOD)["end"])).to_numpy()
+        spans = np.stack([dataset[PERIOD].to_numpy(), ends], axis=1)
+        dataset.coords[PERIOD_BOUNDS] = ((PERIOD, EDGE), spans)
+        dataset[PERIOD].attrs["bounds"] = PERIOD_BOUNDS
+    dataset.attrs = variables.global_attrs(found)
+    return dataset
+
+
+def _keyed(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """The rows with a column ``period``, and the periods' starts and ends where they tell."""
+    if PERIOD not in rows.columns and {"energy", "start", "end"} <= set(rows.columns):
+        rows = rows.rename(columns={"start": PERIOD})
+        spans = rows[[PERIOD, "end"]].drop_duplicates()
+        if spans[PERIOD].is_unique:
+            return rows.drop(columns="end"), spans
+    return rows, None
+
+
+def _cell_variable(
+    table: pd.DataFrame,
+    name: Any,
+    dims: list[str],
+    codes: list[Any],
+    coords: dict[str, Any],
+    family: dict[str, str],
+) -> Any:
+    values, attrs = variables.array_of(table[name])
+    shape = tuple(len(coords[d]) for d in dims)
+    cube = _blank(values, shape, whole=len(table) == int(np.prod(shape)))
+    cube[tuple(codes)] = values
+    unit = _ALWAYS.get(str(name), family.get(_OF_TOPIC.get(str(name), "")))
+    if hasattr(table[name].dtype, "units"):
+        unit = _columns.symbol(table[name].dtype.units)
+    if values.dtype.kind == "f":
+        attrs = {**variables.unit_attrs(unit), **attrs}
+    if name == "energy":
+        attrs["cell_methods"] = f"{PERIOD}: sum"
+    return (tuple(dims), cube, attrs)
+
+
+def _blank(values: npt.NDArray[Any], shape: tuple[int, ...], *, whole: bool) -> npt.NDArray[Any]:
+    """Cells that no row fills are NaN, NaT or empty text; never 0."""
+    kind = values.dtype.kind
+    if kind == "O":
+        return np.full(shape, "", dtype=object)
+    if kind == "M":
+        return np.full(shape, np.array("NaT", values.dtype))
+    return np.empty(shape, values.dtype) if whole else np.full(shape, np.nan)
+
+
+def _figures_dataset(table: pd.DataFrame, name: str, unit: str | None = None) -> xr.Dataset:
+    """Figures by their labels, such as period to element, as one variable, or one a statistic.
+
+    The levels of the index are dimensions, and so are those of the columns: ``element`` where
+    they have no name, and variables where they are statistics.
+    """
+    if "statistic" in table.columns.names:
+        found = {}
+        for k in dict.fromkeys(table.columns.get_level_values("statistic")):
+            part = pd.DataFrame(table.xs(k, axis="columns", level="statistic"))
+            found[str(k)] = _figures(part, "1" if k == "coverage" else unit)
+    else:
+        found = {clean(name): _figures(table, unit)}
+    dataset = xr.Dataset(found)
+    if isinstance(table.index.get_level_values(-1), pd.DatetimeIndex):
+        index = pd.DatetimeIndex(table.index.get_level_values(-1).unique())
+        dataset = dataset.assign_coords(variables.time_coords(index))
+    dataset.attrs = variables.global_attrs(found)
+    return dataset
+
+
+def _figures(table: pd.DataFrame, unit: str | None) -> xr.DataArray:
+    if list(table.columns.names) == [ELEMENT, "channel"]:
+        table = table.droplevel(ELEMENT, axis=1)
+    rows, columns = _levels(table.index, TIME), _levels(table.columns, ELEMENT)
+    coded = {name: pd.factorize(keys) for name, keys in (*rows, *columns)}
+    cube = np.full([len(keys) for _, keys in coded.values()], np.nan)
+    values = [magnitudes(table.iloc[:, i]) for i in range(table.shape[1])]
+    at = [coded[name][0][:, None] for name, _ in rows]
+    at += [coded[name][0][None, :] for name, _ in columns]
+    cube[tuple(at)] = np.stack(values, axis=1) if values else np.empty((len(table), 0))
+    coords = {name: variables.coordinate(name, keys) for name, (_, keys) in coded.items()}
+    return xr.DataArray(cube, coords, list(coded), attrs=variables.unit_attrs(unit))
+
+
+def _levels(index: pd.Index, default: str) -> list[tuple[str, pd.Index]]:
+    if not isinstance(index, pd.MultiIndex):
+        return [(str(index.name or default), index)]
+    names = [str(n) if n is not None else f"{default}_{i}" for i, n in enumerate(index.names)]
+    return [(n, index.get_level_values(i)) for i, n in enumerate(names)]
+
+
+def _completed(frame: pd.DataFrame) -> pd.DataFrame:
+    """A wide result over time and windows with a row of NaN where a window has no time."""
+    index = frame.index
+    if not isinstance(index, pd.MultiIndex) or set(index.names) <= {METER, TIME, None}:
+        return frame
+    whole = pd.MultiIndex.from_product(
+        [index.get_level_values(i).unique() for i in range(index.nlevels)], names=index.names
+    )
+    made = frame if len(whole) == len(index) else frame.reindex(whole)
+    made.attrs = frame.attrs
+    return made
+
+
+_UNITS = {"load_factor": "1", "power_factor": "1", "coverage": "1"}
+_POWER = frozenset({"baseload", "duration", "profile"})
+_APPARENT = frozenset({"kVA", "kVAh"})
+
+
+def _as_dataset(frame: pd.DataFrame, result: Any, name: str, topic: Any = None) -> Any:
+    """The answer of verb `name` about `frame`; what is no frame stays as it is.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        What the verb was asked about.
+    result : object
+        What it gave.
+    name : str
+        The verb, which names a figure that has no topic of its own.
+    topic : str, optional
+        What it was asked about, where the verb has such a parameter.
+    """
+    if not isinstance(result, pd.DataFrame):
+        return result
+    if _columns.wire_columns(result.columns):
+        return _frame_to_dataset.to_dataset(_completed(result))
+    if _is_rows(result):
+        return _rows_dataset(result, _asked(topic))
+    shown = str(topic) if name in {"by_element", "by_channel"} else name
+    return _figures_dataset(result, shown, _unit(frame, name, topic))
+
+
+def _asked(topic: Any) -> str:
+    """The unit of the topic asked about; verbs take active energy and power by themselves."""
+    known = TOPICS.get(str(topic))
+    return "kWh" if known is None else known.unit
+
+
+def _unit(frame: pd.DataFrame, name: str, topic: Any) -> str | None:
+    """The unit of figures without a topic, from the verb and what it was asked about."""
+    if name in _UNITS:
+        return _UNITS[name]
+    if name in _POWER:
+        return "kVA" if _asked(topic) in _APPARENT else "kW"
+    labels = [x for x in _columns.wire_columns(frame.columns) if _columns.parse(x).topic == topic]
+    told = {_columns.unit_text(frame, x) for x in labels}
+    return told.pop() if len(told) == 1 else None
+
+
+def _keep_bounds(result: xr.Dataset, dataset: xr.Dataset) -> xr.Dataset:
+    """A part of a Dataset with the time bounds that the whole one has.
+
+    A frame has no place for them, so the way through it would put the usual interval there.
+    """
+    if variables.BOUNDS not in dataset.coords or variables.BOUNDS not in result.coords:
+        return result
+    here, there = (
+        {found.slot.topic for found in _dataset_to_frame.readings(x)} for x in (result, dataset)
+    )
+    if here.isdisjoint(there):
+        return result  # its rows are blocks or periods, which have bounds of their own
+    whole, part = dataset[variables.TIME].to_numpy(), result[variables.TIME].to_numpy()
+    if whole.shape == part.shape and np.array_equal(whole, part):
+        own = dataset[variables.BOUNDS]
+        if set(own.dims) <= set(result.dims):
+            return result.assign_coords({variables.BOUNDS: own.variable})
+    return result
+
+
+def to_xarray(
+    frame: pd.DataFrame, *, interval: Any = "15min", demand_lag: Any = "0min"
+) -> xr.Dataset:
+    """A frame, or a result of the verbs, as a labelled Dataset.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns over time or (meter, time), shape (readings, columns): readings, or
+        a wide result such as that of `energy`. Or the rows of a result: of
+        ``energy(..., detail=True)``, of `peaks`.
+    interval, demand_lag : str, timedelta, or mapping by meter
+        A mean stamped t covers ``(t - demand_lag - interval, t - demand_lag]``: that is what
+        ``time_bnds`` says.
+
+    Returns
+    -------
+    xarray.Dataset
+        One variable a topic: over (time, element) or (time, channel), with ``_elm`` or ``_ch``
+        after its name where a topic has both; over (meter, time, ...) where the frame has
+        several meters. Each says its ``units`` (as pint parses them), ``wire_unit``,
+        ``long_name``, CF ``cell_methods``, ``topic``, ``scope`` and ``kind``. Cells that are
+        no column of the frame are NaN.
+
+        Times are naive UTC, with the frame's zone in ``time.attrs["timezone"]``; where that is
+        not UTC, ``local_time`` lies along time. ``time_bnds`` holds the spans of interval means,
+        or of the periods of energy. Other columns of numbers, truth values or text lie along
+        time too. `to_frame` goes back.
+
+        Rows become variables over (period, element), those of `peaks` over (period, element,
+        rank); flags are text, joined by blanks.
+
+    Raises
+    ------
+    RangeError
+        For a naive index, or meters whose times differ: those are converted one by one,
+        ``df.loc[meter].dent.to_xarray()``.
+    UnitError
+        Where the columns of one topic are in different units.
+    DecodeError
+        Where a wire-named column holds something else than numbers.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> t = pd.date_range("2024-01-01", periods=2, freq="15min", tz="UTC", name="time")
+    >>> readings = pd.DataFrame({"DemandkW/Elm/A": [1.0, 2.0]}, index=t)
+    >>> to_xarray(readings)["DemandkW"].dims
+    ('time', 'element')
+    """
+    if _columns.wire_columns(frame.columns) or not frame.columns.size:
+        whole = _completed(frame)
+        return _frame_to_dataset.to_dataset(whole, interval=interval, demand_lag=demand_lag)
+    if _is_rows(frame):
+        return _rows_dataset(frame)
+    return _figures_dataset(frame, "value")

@@ -19,14 +19,13 @@ import numpy as np
 import xarray as xr
 from xarray.backends import BackendEntrypoint
 
-from dentframe.datasets.results import to_xarray
+from dentframe.datasets.accessor import to_xarray
+from dentframe.datasets.frame_to_dataset import THEY_DIFFER, times_differ
 from dentframe.datasets.variables import (
     BOUNDS,
     CHANNEL_ELEMENT,
     LOCAL_TIME,
-    THEY_DIFFER,
     TIME,
-    times_differ,
 )
 from dentframe.errors import (
     ConfigError,
@@ -467,7 +466,7 @@ def open_dataset(
     xarray.Dataset
         A variable a topic, of shape (time, element) or (time, channel), with a first dimension
         ``meter`` for a list; float64 in the unit that its ``units`` say, NaN where there is no
-        reading. See `dentframe.datasets.results.to_xarray`.
+        reading. See `dentframe.datasets.to_xarray`.
 
     Raises
     ------

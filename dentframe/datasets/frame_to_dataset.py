@@ -20,15 +20,13 @@ import pandas as pd
 
 from dentframe.datasets import variables
 from dentframe.datasets.variables import METER, TIME, Slot, clean, free
-from dentframe.errors import ConfigError, DecodeError, UnitError
+from dentframe.errors import ConfigError, DecodeError, RangeError, UnitError
 from dentframe.frame.quantify import magnitudes
 from dentframe.wire import columns as _columns
 from dentframe.wire.columns import CHANNEL, Column
 
 if TYPE_CHECKING:
     import xarray as xr
-
-    from dentframe.datasets.variables import Grid
 
 
 KEY = "dentframe"
@@ -140,15 +138,8 @@ def other_variables(frame: pd.DataFrame, laid: Grid, taken: Iterable[str]) -> di
     for label in other_labels(frame):
         name = free(clean(label), used)
         used.add(name)
-        found[name] = (laid.dims, laid.laid(_values(frame[label])[:, None])[..., 0], {LABEL: label})
-    return found
-
-
-def _values(column: pd.Series[Any]) -> npt.NDArray[Any]:
-    if isinstance(column.dtype, np.dtype) and column.dtype.kind != "O":
-        return column.to_numpy()
-    found = np.empty(len(column), dtype=object)
-    found[:] = ["" if pd.isna(v) else str(v) for v in column]
+        cells, _ = variables.array_of(frame[label])
+        found[name] = (laid.dims, laid.laid(cells[:, None])[..., 0], {LABEL: label})
     return found
 
 
@@ -198,28 +189,29 @@ def to_dataset(
     import xarray as xr
 
     labels = _columns.wire_columns(frame.columns)
-    _check_unique([x for x in frame.columns if isinstance(x, str)])
-    laid, parts = variables.grid(frame), _parts(labels)
+    texts = [x for x in frame.columns if isinstance(x, str)]
+    twice = sorted({x for x in texts if texts.count(x) > 1})
+    if twice:
+        raise ConfigError(
+            f"Cannot tell which column is {twice[0]!r}: the frame has more than one. "
+            "Keep one of them."
+        )
+    laid, parts = _grid(frame), _parts(labels)
     ids = _ids(parts)
     named = variables.variable_names(p.slot for p in parts)
     found = {named[p.slot]: _variable(frame, p, ids[p.dim], laid) for p in parts}
     taken = {*variables.TAKEN, *ids, *found}
     found |= other_variables(frame, laid, taken)
     dataset = xr.Dataset(found, coords=_coords(laid, ids))
-    _add_bounds(dataset, frame, laid, parts, interval, demand_lag)
+    topics = {p.slot.topic for p in parts}
+    bounds = variables.bounds(laid, topics, frame, interval, demand_lag)
+    if bounds is not None:
+        dataset.coords[variables.BOUNDS] = bounds
+        dataset[TIME].attrs["bounds"] = variables.BOUNDS
     every = set(labels) | set(other_labels(frame))
     told = variables.global_attrs(p.slot.topic for p in parts)
     dataset.attrs = told | _kept(frame, [x for x in frame.columns if x in every], laid)
     return dataset
-
-
-def _check_unique(labels: list[str]) -> None:
-    twice = sorted({x for x in labels if labels.count(x) > 1})
-    if twice:
-        raise ConfigError(
-            f"Cannot tell which column is {twice[0]!r}: the frame has more than one. "
-            "Keep one of them."
-        )
 
 
 def _parts(labels: Sequence[str]) -> list[Part]:
@@ -308,15 +300,112 @@ def _texts(dim: str, values: Sequence[Any], attrs: dict[str, str] | None = None)
     return (dim, found, attrs or {"long_name": dim}, {"dtype": np.dtype(object)})
 
 
-def _add_bounds(
-    dataset: xr.Dataset,
-    frame: pd.DataFrame,
-    laid: Grid,
-    parts: Sequence[Part],
-    interval: Any,
-    lag: Any,
-) -> None:
-    found = variables.bounds(laid, {p.slot.topic for p in parts}, frame, interval, lag)
-    if found is not None:
-        dataset.coords[variables.BOUNDS] = found
-        dataset[variables.TIME].attrs["bounds"] = variables.BOUNDS
+# --- rows along dimensions --------------------------------------------------------------
+
+THEY_DIFFER = "their times differ"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Rows laid out along dimensions.
+
+    Attributes
+    ----------
+    times : pandas.DatetimeIndex
+        Of every meter, in the zone of the frame.
+    others : dict
+        Name of each further level to its values, e.g. the meters.
+    order : ndarray of int64, or slice
+        Takes rows into the order others, time.
+    meter_dtype : str
+        Of the level of meters.
+    """
+
+    times: pd.DatetimeIndex
+    others: dict[str, list[Any]]
+    order: Any
+    meter_dtype: str = "object"
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """Meter first, then time, then the rest."""
+        first = (METER,) if METER in self.others else ()
+        return (*first, TIME, *(n for n in self.others if n != METER))
+
+    def laid(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Values of shape (rows, n) as (*dims, n)."""
+        sizes = [len(v) for v in self.others.values()]
+        cube: npt.NDArray[Any] = values[self.order].reshape(
+            *sizes, len(self.times), values.shape[1]
+        )
+        names = [*self.others, TIME]
+        return cube.transpose([*(names.index(d) for d in self.dims), len(names)])
+
+
+def _grid(frame: pd.DataFrame) -> Grid:
+    """The dimensions of a frame's rows.
+
+    Raises
+    ------
+    RangeError
+        Where the index has no times or naive ones, or the meters' times differ.
+    """
+    index = frame.index
+    if not isinstance(index, pd.MultiIndex):
+        return Grid(_aware(index), {}, slice(None))
+    levels = [i for i, x in enumerate(index.levels) if isinstance(x, pd.DatetimeIndex)]
+    if len(levels) != 1:
+        raise RangeError(
+            f"Cannot lay out an index of levels {list(index.names)}: it needs one level of times."
+        )
+    at = levels[0]
+    named = (METER if n is None else str(n) for n in index.names)
+    names = [n for i, n in enumerate(named) if i != at]
+    keys = [index.get_level_values(i) for i in range(index.nlevels) if i != at]
+    found = [pd.factorize(k) for k in keys]
+    others = {n: list(v) for n, (_, v) in zip(names, found, strict=True)}
+    times = _aware(index.get_level_values(at))
+    order = np.lexsort([c for c, _ in reversed(found)])
+    dtype = str(keys[names.index(METER)].dtype) if METER in others else "object"
+    return Grid(_shared(times[order], others), others, order, dtype)
+
+
+def _aware(index: pd.Index) -> pd.DatetimeIndex:
+    if not isinstance(index, pd.DatetimeIndex):
+        raise RangeError(
+            f"Cannot find the times of this frame: its index is a {type(index).__name__}, not a "
+            "DatetimeIndex (or a MultiIndex of meter and time). Use df.set_index(...) first."
+        )
+    if index.tz is None:
+        raise RangeError(
+            "Cannot tell which instants a naive index means. Use "
+            'df.tz_localize("UTC") where it is UTC, or name the zone it is in.'
+        )
+    if index.hasnans:
+        raise RangeError("Cannot place rows without a time. Use df[df.index.notna()] first.")
+    return index
+
+
+def _shared(times: pd.DatetimeIndex, others: dict[str, list[Any]]) -> pd.DatetimeIndex:
+    """The times that every meter has; `times` come meter after meter."""
+    cells = int(np.prod([len(v) for v in others.values()]))
+    if not len(times):
+        return times
+    size, left = divmod(len(times), cells)
+    rows = times.asi8[: size * cells].reshape(cells, size)
+    if left or not (rows == rows[0]).all():
+        if METER not in others:
+            names = ", ".join(others)
+            raise RangeError(f"Cannot lay rows along time and {names}: some are missing.")
+        first = others[METER][0]
+        cure = f"Convert each on its own: df.loc[{first!r}].dent.to_xarray()."
+        raise times_differ(len(others[METER]), cure)
+    return times[:size]
+
+
+def times_differ(meters: int, cure: str) -> RangeError:
+    """The error for meters that cannot share a time axis, with the way round it."""
+    return RangeError(
+        f"Cannot lay {meters} meters along one time axis: {THEY_DIFFER}, and nothing is resampled "
+        f"or filled in silence. {cure}"
+    )

@@ -1,4 +1,4 @@
-"""The module names the dimensions and variables of a Dataset, and says what each variable is.
+"""The variables of a Dataset have their names, attrs, units and time bounds from here.
 
 A topic and its scope make a variable's name, and its attrs are units and the CF conventions' own.
 Instants with a zone are kept as naive UTC with a ``timezone`` attr: xarray keeps a zoned dtype
@@ -12,19 +12,25 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from dentframe.errors import RangeError, UnitError
+from dentframe.errors import UnitError
+from dentframe.frame.quantify import magnitudes
 from dentframe.metering.attrs import own_name
 from dentframe.times.ranges import is_utc
 from dentframe.verbs.inputs import by_meter, interval_of
 from dentframe.wire import columns as _columns
 from dentframe.wire.columns import CHANNEL, ELEMENT
 from dentframe.wire.topics import TOPICS, kind_of
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from dentframe.datasets.frame_to_dataset import Grid
 
 TIME, METER = "time", "meter"
 BOUNDS, EDGE = "time_bnds", "nv"
@@ -205,28 +211,20 @@ def unit_in(attrs: dict[str, Any], data: Any) -> str | None:
     wire, held = attrs.get("wire_unit"), getattr(data, "units", None)
     told = attrs.get("units") if held is None else held
     if told is None:
-        return _without_units(wire)
+        if wire is None or pint_name(str(wire)) is None:
+            return None if wire is None else str(wire)
+        raise UnitError(
+            f"Cannot tell the unit of a variable that came in {wire}: its 'units' are gone, as "
+            "pint loses them on Dask-backed data. Set attrs['units'] to what the values are in now."
+        )
     own = attrs.get("pint_unit")
-    if own is not None and _in_udunits(told, str(own)):
-        told = str(own)
+    if own is not None:
+        written = udunits(_columns.parse_unit(str(own)))  # what `unit_attrs` wrote
+        same = told == written if isinstance(told, str) else _columns.same_unit(told, written)
+        told = str(own) if same else told
     if wire is not None and _columns.same_unit(str(wire), told):
         return str(wire)
     return str(told) if isinstance(told, str) else _columns.symbol(told)
-
-
-def _in_udunits(told: Any, name: str) -> bool:
-    """Whether a unit, as text or pint's, is what `unit_attrs` wrote for the one of this name."""
-    written = udunits(_columns.parse_unit(name))
-    return told == written if isinstance(told, str) else _columns.same_unit(told, written)
-
-
-def _without_units(wire: Any) -> str | None:
-    if wire is None or pint_name(str(wire)) is None:
-        return None if wire is None else str(wire)
-    raise UnitError(
-        f"Cannot tell the unit of a variable that came in {wire}: its 'units' are gone, as pint "
-        "loses them on Dask-backed data. Set attrs['units'] to what the values are in now."
-    )
 
 
 Bounds = tuple[tuple[str, ...], npt.NDArray[Any]]
@@ -326,117 +324,101 @@ def _periods(grid: Grid, told: Any) -> Bounds | None:
     return (TIME, EDGE), np.stack([starts, starts[1:].append(end)], axis=1)
 
 
-THEY_DIFFER = "their times differ"
+def quantify(dataset: xr.Dataset) -> xr.Dataset:
+    """Give every variable that says its ``units`` a pint array.
 
-
-@dataclass(frozen=True)
-class Grid:
-    """Rows laid out along dimensions.
-
-    Attributes
+    Parameters
     ----------
-    times : pandas.DatetimeIndex
-        Of every meter, in the zone of the frame.
-    others : dict
-        Name of each further level to its values, e.g. the meters.
-    order : ndarray of int64, or slice
-        Takes rows into the order others, time.
-    meter_dtype : str
-        Of the level of meters.
-    """
+    dataset : xarray.Dataset
+        Variables with ``units``, as `to_xarray` gives them.
 
-    times: pd.DatetimeIndex
-    others: dict[str, list[Any]]
-    order: Any
-    meter_dtype: str = "object"
-
-    @property
-    def dims(self) -> tuple[str, ...]:
-        """Meter first, then time, then the rest."""
-        first = (METER,) if METER in self.others else ()
-        return (*first, TIME, *(n for n in self.others if n != METER))
-
-    def laid(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Values of shape (rows, n) as (*dims, n)."""
-        sizes = [len(v) for v in self.others.values()]
-        cube: npt.NDArray[Any] = values[self.order].reshape(
-            *sizes, len(self.times), values.shape[1]
-        )
-        names = [*self.others, TIME]
-        return cube.transpose([*(names.index(d) for d in self.dims), len(names)])
-
-
-def grid(frame: pd.DataFrame) -> Grid:
-    """The dimensions of a frame's rows.
+    Returns
+    -------
+    xarray.Dataset
+        The same variables as quantities of the application's registry, computed where they
+        were lazy: on Dask's arrays pint loses units in silence. Arithmetic and reductions
+        keep units; `dequantify` before writing, plotting with units, or ``resample``.
 
     Raises
     ------
-    RangeError
-        Where the index has no times or naive ones, or the meters' times differ.
+    UnitError
+        Where a unit cannot be read.
     """
-    index = frame.index
-    if not isinstance(index, pd.MultiIndex):
-        return Grid(_aware(index), {}, slice(None))
-    at = _time_level(index)
-    named = (METER if n is None else str(n) for n in index.names)
-    names = [n for i, n in enumerate(named) if i != at]
-    keys = [index.get_level_values(i) for i in range(index.nlevels) if i != at]
-    found = [pd.factorize(k) for k in keys]
-    others = {n: list(v) for n, (_, v) in zip(names, found, strict=True)}
-    times = _aware(index.get_level_values(at))
-    order = np.lexsort([c for c, _ in reversed(found)])
-    dtype = str(keys[names.index(METER)].dtype) if METER in others else "object"
-    return Grid(_shared(times[order], others), others, order, dtype)
+    ureg = _columns.registry()
+    made = dataset.compute()
+    for name, array in made.data_vars.items():
+        if "units" in array.attrs and array.dtype.kind in "fiu":
+            unit = _columns.parse_unit(str(unit_in(array.attrs, array.data)))
+            attrs = {k: v for k, v in array.attrs.items() if k != "units"}
+            data = ureg.Quantity(array.data, unit)
+            made[name] = (array.dims, data, attrs)
+    return made
 
 
-def _time_level(index: pd.MultiIndex) -> int:
-    levels = [i for i, x in enumerate(index.levels) if isinstance(x, pd.DatetimeIndex)]
-    if len(levels) != 1:
-        raise RangeError(
-            f"Cannot lay out an index of levels {list(index.names)}: it needs one level of times."
-        )
-    return levels[0]
+def is_quantified(dataset: xr.Dataset) -> bool:
+    """Whether pint has taken the ``units`` of a variable into its array."""
+    held = (array.attrs for array in dataset.data_vars.values())
+    return any("pint_unit" in attrs and "units" not in attrs for attrs in held)
 
 
-def _aware(index: pd.Index) -> pd.DatetimeIndex:
-    if not isinstance(index, pd.DatetimeIndex):
-        raise RangeError(
-            f"Cannot find the times of this frame: its index is a {type(index).__name__}, not a "
-            "DatetimeIndex (or a MultiIndex of meter and time). Use df.set_index(...) first."
-        )
-    if index.tz is None:
-        raise RangeError(
-            "Cannot tell which instants a naive index means. Use "
-            'df.tz_localize("UTC") where it is UTC, or name the zone it is in.'
-        )
-    if index.hasnans:
-        raise RangeError("Cannot place rows without a time. Use df[df.index.notna()] first.")
-    return index
+def dequantify(dataset: xr.Dataset) -> xr.Dataset:
+    """Turn pint arrays into plain ones that say their ``units`` in the attrs.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Variables of any kind; those without a pint array stay as they are.
+
+    Returns
+    -------
+    xarray.Dataset
+        The same values. ``units`` is what pint said last.
+    """
+    made = dataset.copy()
+    for name, array in dataset.data_vars.items():
+        unit = getattr(array.data, "units", None)
+        if unit is not None:
+            now = _columns.parse_unit(str(unit_in(array.attrs, array.data)))
+            told = {**array.attrs, **unit_attrs(_columns.name_of(now))}
+            told["wire_unit"] = _columns.symbol(now)
+            made[name] = (array.dims, array.data.magnitude, told)
+    return made
 
 
-def _shared(times: pd.DatetimeIndex, others: dict[str, list[Any]]) -> pd.DatetimeIndex:
-    """The times that every meter has; `times` come meter after meter."""
-    cells = int(np.prod([len(v) for v in others.values()]))
-    if not len(times):
-        return times
-    size, left = divmod(len(times), cells)
-    rows = times.asi8[: size * cells].reshape(cells, size)
-    if left or not (rows == rows[0]).all():
-        raise _unequal(others)
-    return times[:size]
+def array_of(column: pd.Series[Any]) -> tuple[npt.NDArray[Any], dict[str, str]]:
+    """A column as an array that netCDF and Zarr take, and its attrs; a missing text is empty."""
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        index = pd.DatetimeIndex(column)
+        return naive(index).to_numpy(), {ZONE: zone_text(index.tz)}
+    if hasattr(column.dtype, "units"):
+        return magnitudes(column), {}
+    kind = column.dtype.kind
+    if kind == "m":
+        return column.dt.total_seconds().to_numpy(), {"units": "s"}
+    if kind in "biuf" and isinstance(column.dtype, np.dtype):
+        return column.to_numpy(), {}
+    found = np.empty(len(column), dtype=object)
+    found[:] = [_text(v) for v in column]
+    return found, {}
 
 
-def _unequal(others: dict[str, list[Any]]) -> RangeError:
-    if METER not in others:
-        return RangeError(f"Cannot lay rows along time and {', '.join(others)}: some are missing.")
-    first = others[METER][0]
-    cure = f"Convert each on its own: df.loc[{first!r}].dent.to_xarray()."
-    return times_differ(len(others[METER]), cure)
+def _text(value: Any) -> str:
+    """Text for what is none: flags joined by blanks, a time of day as on a clock."""
+    if isinstance(value, tuple | list):
+        return " ".join(map(str, value))
+    if isinstance(value, dt.time):
+        return value.isoformat("auto" if value.second or value.microsecond else "minutes")
+    return "" if pd.isna(value) else str(value)
 
 
-def times_differ(meters: int, cure: str) -> RangeError:
-    """The error for meters that cannot share a time axis, with the way round it."""
-    return RangeError(
-        f"Cannot lay {meters} meters along one time axis: {THEY_DIFFER}, and nothing is resampled "
-        f"or filled in silence. {cure}"
-    )
+def coordinate(name: str, values: Any) -> Any:
+    """A coordinate along the dimension of its name."""
+    if isinstance(getattr(values, "dtype", None), pd.DatetimeTZDtype):
+        index = pd.DatetimeIndex(values)
+        utc = naive(index)
+        attrs = {"standard_name": "time", ZONE: zone_text(index.tz)}
+        return (name, utc, attrs, encoding(utc))
+    plain, attrs = array_of(pd.Series(values))
+    if plain.dtype.kind == "O":
+        return (name, plain.astype(str), attrs, {"dtype": np.dtype(object)})
+    return (name, plain, attrs)
