@@ -147,7 +147,7 @@ class Archive:
         """
         return held(self.meter(meter), topics, now or datetime.now(UTC))
 
-    def pages(self, job: Job) -> tuple[Page, ...]:
+    def pages(self, job: Job) -> list[Page]:
         """What is held for a job, as if the service had answered; nothing where nothing is."""
         return pages(self.meter(job.meter), [job.window], job.topics)
 

@@ -270,7 +270,8 @@ class _Figures:
         if self.selection.span is None and not len(frame):
             return None
         here, rows = _letters(frame.columns), "element" in self.form
-        frame = _with(frame, [_label(self.answering, e) for e in elements or () if e not in here])
+        lost = [e for e in elements or () if e not in here]
+        frame = _with(frame, [f"{self.answering[0]}/{ELEMENT}/{e}" for e in lost])
         if rows and self.several:  # without what has no reading and was not asked for by name
             kept = _with_readings(frame.columns, frame.to_numpy()) | {*(elements or ())}
             frame = frame[[c for c in frame.columns if parse(c).id in kept]]
@@ -334,10 +335,6 @@ def _letters(columns: Iterable[str]) -> set[str]:
     return {parse(c).id for c in columns if parse(c).scope == ELEMENT}
 
 
-def _label(topics: Sequence[str], element: str) -> str:
-    return f"{topics[0]}/{ELEMENT}/{element}"
-
-
 def _with(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     return frame.reindex(columns=[*frame.columns, *names]) if names else frame
 
@@ -363,7 +360,9 @@ def _figures(
     )  # fmt: skip
     names = _whole_elements(known, (*answering, *further))
     answers = bool(_whole_elements(names, answering))
-    frame = _example(names if answers else [_label(answering, "A"), *names])
+    columns = names if answers else [f"{answering[0]}/{ELEMENT}/A", *names]
+    times = pd.date_range("2024-01-01", periods=3, freq="15min", tz="UTC", unit="us", name="time")
+    frame = pd.DataFrame({c: [1.0, 1.25, 1.5] for c in columns}, index=times)
     asked = VerbKeywords.of(frame, site, keywords["tz"], registers=given, corrections=fixes)
     registers = asked.registers
     _check_rules(registers, frame, list(found))
@@ -406,13 +405,6 @@ def _no_readings(
         f"{' or '.join(topics)} of whole elements, and what it holds of these meters is "
         f"{', '.join(sorted(held)) or 'nothing'}. Sync {topics[0]} as well, or take another source."
     )
-
-
-def _example(names: Sequence[str]) -> pd.DataFrame:
-    """Three readings, so that a verb shows the form of its result."""
-    times = pd.date_range("2024-01-01", periods=3, freq="15min", tz="UTC", unit="us", name="time")
-    values = np.tile(np.array([[1.0], [1.25], [1.5]]), len(names))
-    return pd.DataFrame(values, index=times, columns=list(names))
 
 
 _OWN = ("meters", "errors", "batch")

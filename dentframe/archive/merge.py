@@ -317,20 +317,19 @@ def page(choice: Choice, read: Read, columns: Collection[str] | None = None) -> 
     read : callable
         Reads some columns and months of the year; it may read more.
     columns : collection of str, optional
-        The columns wanted; others are left out.
+        The columns wanted; others are left out. The report is about all.
     """
     if not choice.used:
         return None
-    if columns is not None:
-        choice = replace(choice, columns=tuple(c for c in choice.columns if c in columns))
-    holding = read(choice.columns, choice.months)
+    wanted = tuple(c for c in choice.columns if columns is None or c in columns)
+    holding = read(wanted, choice.months)
     rows = _chosen_rows(holding, choice)
     values = holding.values
-    if holding.columns != choice.columns:
+    if holding.columns != wanted:
         at = {c: i for i, c in enumerate(holding.columns)}
-        values = np.asfortranarray(values[:, [at[c] for c in choice.columns]])
+        values = np.asfortranarray(values[:, [at[c] for c in wanted]])
     report = sum((_met(holding, choice, place) for place in choice.used), Report.zero())
-    return Page(None, choice.columns, holding.minutes[rows], values[rows], report)
+    return Page(None, wanted, holding.minutes[rows], values[rows], report)
 
 
 def _met(holding: Holding, choice: Choice, place: int) -> Report:

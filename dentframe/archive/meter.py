@@ -8,7 +8,7 @@ meanwhile is then in the file, and one seen in both counts once.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -348,16 +348,29 @@ def held(meter: Meter, topics: Iterable[str], now: datetime, *, stale: bool = Fa
     return found
 
 
-def pages(meter: Meter, windows: Iterable[Window], topics: tuple[str, ...]) -> tuple[Page, ...]:
-    """What a meter holds of some windows: one page a year."""
+def pages(
+    meter: Meter,
+    windows: Iterable[Window],
+    topics: tuple[str, ...],
+    columns: Collection[str] | None = None,
+) -> list[Page]:
+    """What a meter holds of some windows, or some columns of it: one page a year.
+
+    Without a column to read, pages have the names of all, and values of shape (rows, 0). Only the
+    months of the windows are read, but for answers that are not settled in their year's file yet.
+    """
     by_year: dict[int, list[Window]] = {}
     for window in windows:
         by_year.setdefault(window.year, []).append(window)
     found = []
     for year, asked in sorted(by_year.items()):
         with meter.of_year(year) as (records, read):
-            found.append(page(choose(year, records, merge.mask_of(asked, year), topics), read))
-    return tuple(page for page in found if page is not None)
+            choice = choose(year, records, merge.mask_of(asked, year), topics)
+            one = page(choice, read, columns)
+        if one is not None:
+            names = one.columns if columns is None or columns else choice.columns
+            found.append(replace(one, columns=names))
+    return found
 
 
 def _one_page(answer: Answer) -> Page:

@@ -68,10 +68,19 @@ class ArchiveOnly:
         The present, aware.
     spare : bool
         Whether what is damaged is missing, and the rest is read; else it is an error.
+    columns : collection of str, optional
+        The columns to read, as for `pages`: none for times, names and reports alone.
     """
 
-    def __init__(self, archive: Archive, now: datetime, *, spare: bool = False) -> None:
-        self.archive, self.now, self.spare = archive, now, spare
+    def __init__(
+        self,
+        archive: Archive,
+        now: datetime,
+        *,
+        spare: bool = False,
+        columns: Collection[str] | None = None,
+    ) -> None:
+        self.archive, self.now, self.spare, self.columns = archive, now, spare, columns
         self._meters: dict[str, Meter] = {}
 
     def _meter(self, name: str) -> Meter:
@@ -113,7 +122,7 @@ class ArchiveOnly:
     def _answers(self, meter: Meter, jobs: Sequence[Job]) -> Iterator[Answer]:
         """The answers that are whole; where some are damaged, window by window."""
         try:
-            yield from list(answers(meter, jobs))
+            yield from list(answers(meter, jobs, self.columns))
         except parquet.DamagedError as error:
             if not self.spare:
                 raise
@@ -213,15 +222,17 @@ class ArchiveFirst:
             yield replace(answer, job=job, pages=(*mine, *answer.pages))
 
 
-def answers(meter: Meter, jobs: Sequence[Job]) -> Iterator[Answer]:
+def answers(
+    meter: Meter, jobs: Sequence[Job], columns: Collection[str] | None = None
+) -> Iterator[Answer]:
     """The answers to jobs that a meter holds: the readings of all come with the first.
 
     One page a year, cut from the year's file at once, is far quicker than twelve joined.
     """
     if not jobs:
         return
-    found = pages(meter, [job.window for job in jobs], jobs[0].topics)
-    yield Answer(jobs[0], found, cached=True)
+    found = pages(meter, [job.window for job in jobs], jobs[0].topics, columns)
+    yield Answer(jobs[0], tuple(found), cached=True)
     yield from (Answer(job, cached=True) for job in jobs[1:])
 
 

@@ -15,7 +15,6 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
@@ -289,7 +288,10 @@ def _cell_variable(
 ) -> Any:
     values, attrs = variables.array_of(table[name])
     shape = tuple(len(coords[d]) for d in dims)
-    cube = _blank(values, shape, whole=len(table) == int(np.prod(shape)))
+    kind, whole = values.dtype.kind, len(table) == int(np.prod(shape))
+    cube = np.empty(shape, values.dtype if whole or kind in "OM" else np.float64)
+    if not whole:  # cells that no row fills are NaN, NaT or empty text; never 0
+        cube[...] = {"O": "", "M": np.datetime64("NaT")}.get(kind, np.nan)
     cube[tuple(codes)] = values
     unit = _ALWAYS.get(str(name), family.get(_OF_TOPIC.get(str(name), "")))
     if hasattr(table[name].dtype, "units"):
@@ -299,16 +301,6 @@ def _cell_variable(
     if name == "energy":
         attrs["cell_methods"] = f"{PERIOD}: sum"
     return (tuple(dims), cube, attrs)
-
-
-def _blank(values: npt.NDArray[Any], shape: tuple[int, ...], *, whole: bool) -> npt.NDArray[Any]:
-    """Cells that no row fills are NaN, NaT or empty text; never 0."""
-    kind = values.dtype.kind
-    if kind == "O":
-        return np.full(shape, "", dtype=object)
-    if kind == "M":
-        return np.full(shape, np.array("NaT", values.dtype))
-    return np.empty(shape, values.dtype) if whole else np.full(shape, np.nan)
 
 
 def _figures_dataset(table: pd.DataFrame, name: str, unit: str | None = None) -> xr.Dataset:

@@ -9,7 +9,7 @@ column gives all that lies along time.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,11 +20,9 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from dentframe.archive import merge
 from dentframe.archive.archive import Archive, opened
-from dentframe.archive.merge import Choice, choose, page
+from dentframe.archive.meter import pages
 from dentframe.archive.read import ArchiveOnly, resolve
-from dentframe.cloud.fetch import Answer, Job
 from dentframe.cloud.planner import Window
 from dentframe.datasets.engine import convert, ready
 from dentframe.datasets.variables import TIME
@@ -43,7 +41,6 @@ from dentframe.frame.read import (
 )
 from dentframe.times.ranges import time_range
 from dentframe.wire.columns import Column, parse
-from dentframe.wire.page import Page, Report
 from dentframe.wire.topics import kind_of
 
 if TYPE_CHECKING:
@@ -53,63 +50,8 @@ if TYPE_CHECKING:
 
     from dentframe.datasets.engine import Opening
     from dentframe.frame.request import Request
+    from dentframe.wire.page import Page
 
-
-class TimesOnly(ArchiveOnly):
-    """An archive as the source of a read that wants no readings yet.
-
-    Its pages have their times, the names of their columns and their report, and values of
-    shape (rows, 0).
-    """
-
-    def read(self, jobs: Iterable[Job]) -> Iterator[Answer]:
-        """The answers of the archive, thin, and an error for each window it does not hold."""
-        here: dict[tuple[str, tuple[str, ...]], set[Window]] = {}
-        years: dict[tuple[str, tuple[str, ...], int], list[Job]] = {}
-        for job in jobs:
-            key = job.meter, job.topics
-            if key not in here:
-                here[key] = self.held(*key)
-            if job.window in here[key]:
-                years.setdefault((*key, job.window.year), []).append(job)
-            else:
-                yield from super().read([job])
-        for group in years.values():
-            yield Answer(group[0], self._thin(group), cached=True)
-            yield from (Answer(job, cached=True) for job in group[1:])
-
-    def _thin(self, jobs: list[Job]) -> tuple[Page, ...]:
-        """The page of some windows of a year."""
-        windows = [job.window for job in jobs]
-        found = cut(self.archive, jobs[0].meter, windows, jobs[0].topics, ())
-        if found is None:
-            return ()
-        choice, thin = found
-        reports = (choice.records[place].report.narrow(choice.columns) for place in choice.used)
-        total = sum(reports, Report.zero())
-        return (replace(thin, columns=choice.columns, report=total),)
-
-
-def cut(
-    archive: Archive,
-    meter: str,
-    windows: Collection[Window],
-    topics: tuple[str, ...],
-    columns: Collection[str],
-) -> tuple[Choice, Page] | None:
-    """What answers for some windows of a year, and these columns of it; None where nothing does.
-
-    Only the row groups of their months are read, and of them only these columns, but for
-    answers that are not settled in their year's file yet.
-    """
-    year = next(iter(windows)).year
-    with archive.meter(meter).of_year(year) as (records, read):
-        choice = choose(year, records, merge.mask_of(windows, year), topics)
-        found = page(choice, read, columns)
-        return None if found is None else (choice, found)
-
-
-if TYPE_CHECKING:
     Ints = npt.NDArray[np.int64]
     Floats = npt.NDArray[np.float64]
 
@@ -166,11 +108,10 @@ class Rows:
         """The readings of the months of some minutes of a year, and where those are in it."""
         months = np.unique(minutes.astype("M8[m]").astype("M8[M]")).astype(np.int64)
         windows = [Window(1970 + m // 12, m % 12 + 1) for m in months.tolist()]
-        found = cut(self.archive, self.meter, windows, self.topics, columns)
-        if found is not None and len(found[1].minutes):
-            at = np.searchsorted(found[1].minutes, minutes)
-            if np.array_equal(np.take(found[1].minutes, at, mode="clip"), minutes):
-                return found[1], at
+        for page in pages(self.archive.meter(self.meter), windows, self.topics, columns):
+            at = np.searchsorted(page.minutes, minutes)
+            if len(page.minutes) and np.array_equal(page.minutes.take(at, mode="clip"), minutes):
+                return page, at
         which = windows[0] if len(windows) == 1 else f"{windows[0]} to {windows[-1]}"
         raise ConfigError(
             f"Cannot read {self.meter} {which} from {self.archive.path}: the archive no longer "
@@ -198,7 +139,8 @@ def open_archive(opening: Opening) -> xr.Dataset:
     found, now = Archive(opened(opening.archive).path.absolute()), pd.Timestamp.now("UTC")
     span = time_range(opening.start, opening.end, opening.tz, now=now)
     request = resolve(found, opening.meter, span, opening.wanted)
-    reading = ReadJob(TimesOnly(found, now), request, bracket=opening.bracket, now=now)
+    source = ArchiveOnly(found, now, columns=())
+    reading = ReadJob(source, request, bracket=opening.bracket, now=now)
     make = partial(_archive_dataset, found, opening)
     return complete(make, reading, opening.errors, partial(bar, False))
 
@@ -238,8 +180,8 @@ def _bracketed(rows: Rows, reading: ReadJob, columns: list[str]) -> Rows:
 def _around(rows: Rows, edge: pd.Timestamp, within: pd.Timestamp, columns: list[str]) -> Ints:
     """The minutes that bracket an edge, in the UTC day of an instant."""
     day = Window(within.year, within.month, within.day)
-    found = cut(rows.archive, rows.meter, [day], rows.topics, columns)
-    table = _frame.join([] if found is None else [found[1]], columns)
+    found = pages(rows.archive.meter(rows.meter), [day], rows.topics, columns)
+    table = _frame.join(found, columns)
     return _frame.clip(table, edge, edge, bracket=True).minutes
 
 
