@@ -1,4 +1,4 @@
-"""The module turns a Dataset back into the frame of wire-named columns that it was made of."""
+"""A Dataset becomes the frame of wire-named columns that it was made of."""
 
 from __future__ import annotations
 
@@ -37,8 +37,12 @@ class Found:
 
 def readings(dataset: xr.Dataset) -> list[Found]:
     """The variables over time and elements, channels or what else has ids, in their order."""
-    found = [_reading(dataset, str(name)) for name in dataset.data_vars]
-    return [f for f in found if f is not None]
+    found = []
+    for name, array in dataset.data_vars.items():
+        dim = _id_dim(array) if TIME in array.coords and array.dtype.kind in "fiu" else None
+        if dim is not None:
+            found.append(Found(str(name), variables.slot_of(str(name), array.attrs, dim), dim))
+    return found
 
 
 def is_dent(dataset: xr.Dataset) -> bool:
@@ -48,14 +52,6 @@ def is_dent(dataset: xr.Dataset) -> bool:
         or frame_to_dataset.KEY in dataset.attrs
         or bool(readings(dataset))
     )
-
-
-def _reading(dataset: xr.Dataset, name: str) -> Found | None:
-    array = dataset[name]
-    if TIME not in array.coords or array.dtype.kind not in "fiu":
-        return None
-    dim = _id_dim(array)
-    return None if dim is None else Found(name, variables.slot_of(name, array.attrs, dim), dim)
 
 
 def _id_dim(array: xr.DataArray) -> str | None:
@@ -127,7 +123,7 @@ def _frame(held: xr.Dataset, whole: xr.Dataset) -> pd.DataFrame:
     kept = frame_to_dataset.read_layout(whole.attrs)
     found = readings(held)
     others = frame_to_dataset.found(held, [f.name for f in found])
-    rows = Rows(held, row_dims(held, found), kept)
+    rows = _Rows(held, _row_dims(held, found), kept)
     bare = pd.DataFrame(index=rows.index)
     told: Any = frame_to_dataset.read_attrs(whole.attrs, kept)
     bare.attrs = told
@@ -148,7 +144,7 @@ def _frame(held: xr.Dataset, whole: xr.Dataset) -> pd.DataFrame:
     return frame
 
 
-class Rows:
+class _Rows:
     """The rows that the dimensions stand for, meters first, then time."""
 
     def __init__(self, dataset: xr.Dataset, dims: tuple[str, ...], kept: Layout) -> None:
@@ -170,7 +166,7 @@ class Rows:
         return values.reshape(-1, wide.sizes[dim])
 
 
-def row_dims(dataset: xr.Dataset, found: list[Found]) -> tuple[str, ...]:
+def _row_dims(dataset: xr.Dataset, found: list[Found]) -> tuple[str, ...]:
     """The dimensions that rows come from: meter, time, then whatever else there is."""
     dims = {str(d) for f in found for d in dataset[f.name].dims if d != f.dim}
     if not found:
@@ -191,21 +187,26 @@ def _index(dataset: xr.Dataset, dims: tuple[str, ...], kept: Layout) -> pd.Index
     own = kept.index_names or []
     if dims == (TIME,):
         return when.rename(own[0] if len(own) == 1 else TIME)
-    levels = [when if d == TIME else _level(dataset, d, kept) for d in dims]
+    levels: list[pd.Index] = []
+    for dim in dims:
+        dtype: Any = kept.meter_dtype if dim == METER else None
+        if dim == TIME:
+            levels.append(when)
+        elif dim in dataset.coords:
+            levels.append(pd.Index(dataset[dim].to_numpy(), dtype=dtype))
+        else:
+            levels.append(pd.RangeIndex(dataset.sizes[dim]))
     labels = own if len(own) == len(dims) else list(dims)
     return pd.MultiIndex.from_product(levels, names=labels)
 
 
-def _level(dataset: xr.Dataset, dim: str, kept: Layout) -> pd.Index:
-    if dim not in dataset.coords:
-        return pd.RangeIndex(dataset.sizes[dim])
-    dtype: Any = kept.meter_dtype if dim == METER else None
-    level: pd.Index = pd.Index(dataset[dim].to_numpy(), dtype=dtype)
-    return level
-
-
 def _columns_of(
-    dataset: xr.Dataset, one: Found, rows: Rows, bare: pd.DataFrame, kept: Layout, whole: xr.Dataset
+    dataset: xr.Dataset,
+    one: Found,
+    rows: _Rows,
+    bare: pd.DataFrame,
+    kept: Layout,
+    whole: xr.Dataset,
 ) -> dict[str, Any]:
     array, cells = dataset[one.name], whole[one.name]
     unit = variables.unit_in(array.attrs, array.data)
@@ -215,14 +216,12 @@ def _columns_of(
     result = {}
     for i, name in enumerate(np.atleast_1d(array[one.dim].values)):
         column = Column(one.slot.topic, one.slot.scope, str(name))
-        # A cell of the grid that was no column of the frame is not one now.
-        absent = of_slot and column.wire not in of_slot
-        if not (
-            absent
-            and bool(cells.isel({one.dim: i} if one.dim in cells.dims else {}).isnull().all())
-        ):
-            label = _label(bare, column, unit, kept)
-            result[label] = _typed(values[:, i], kept.dtypes.get(label), unit)
+        if of_slot and column.wire not in of_slot:
+            cell = cells.isel({one.dim: i} if one.dim in cells.dims else {})
+            if bool(cell.isnull().all()):
+                continue  # a cell of the grid that was no column of the frame is not one now
+        label = _label(bare, column, unit, kept)
+        result[label] = _typed(values[:, i], kept.dtypes.get(label), unit)
     return result
 
 
@@ -231,35 +230,24 @@ def _label(bare: pd.DataFrame, column: Column, unit: str | None, kept: Layout) -
     old = _columns.parse(stored).unit if stored else None
     if stored and old is not None and unit is not None and _columns.same_unit(old, unit):
         return stored
-    if stored and _is_pint(kept.dtypes.get(stored)):
+    if stored and kept.dtypes.get(stored, "").startswith("pint["):
         return stored
     return _columns.label_in(bare, column, unit)
-
-
-def _is_pint(dtype: str | None) -> bool:
-    return dtype is not None and dtype.startswith("pint[")
 
 
 def _typed(values: npt.NDArray[Any], dtype: str | None, unit: str | None) -> Any:
     """A column in the dtype it had, where it can still hold the values."""
     if dtype is None:
         return values.astype(np.float64)
-    if _is_pint(dtype):
+    if dtype.startswith("pint["):
         return _in_pint(values, dtype, unit)
     target: Any = pd.api.types.pandas_dtype(dtype)
-    if not _holds(target, values):
-        return values
-    typed = pd.array(values).astype(target) if not isinstance(target, np.dtype) else None
-    return values.astype(target) if typed is None else typed
-
-
-def _holds(target: Any, values: npt.NDArray[Any]) -> bool:
-    """Whether whole numbers are still whole: a mean of them is none."""
-    if target.kind not in "iu" or not len(values):
-        return True
-    own = np.iinfo(getattr(target, "numpy_dtype", target))
-    inside = (values >= own.min) & (values <= own.max)
-    return bool((inside & (values == np.floor(values))).all())
+    if target.kind in "iu":  # whole numbers may not be whole any more: a mean of them is none
+        own = np.iinfo(getattr(target, "numpy_dtype", target))
+        inside = (values >= own.min) & (values <= own.max)
+        if not (inside & (values == np.floor(values))).all():
+            return values
+    return (values if isinstance(target, np.dtype) else pd.array(values)).astype(target)
 
 
 def _in_pint(values: npt.NDArray[Any], dtype: str, unit: str | None) -> Any:

@@ -1,4 +1,4 @@
-"""The module is the engine that xarray finds for an address such as ``dentcloud://P482311252``.
+"""xarray finds this engine for an address such as ``dentcloud://P482311252``.
 
 `open_dataset` passes the engine for those who do not want to name it. Meters of the cloud are read
 once, at opening, and a Dask worker never asks it.
@@ -6,6 +6,7 @@ once, at opening, and a Dask worker never asks it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -48,8 +49,6 @@ if TYPE_CHECKING:
 
     from dentframe.cloud.client import DentCloud
     from dentframe.times.ranges import Zone
-
-    Convert = Callable[[pd.DataFrame], xr.Dataset]
 
 
 SCHEME = "dentcloud://"
@@ -254,7 +253,7 @@ def open_cloud(opening: Opening) -> xr.Dataset:
         read_dentcloud, o.meter, o.start, o.end, o.wanted, tz=o.tz, bracket=o.bracket,
         errors=o.errors, client=o.client, archive=o.archive, progress=o.progress,
     )  # fmt: skip
-    return whole(read, lambda frame: ready(convert(opening, frame), opening.dropped))
+    return _complete(read, lambda frame: ready(convert(opening, frame), opening.dropped))
 
 
 def convert(opening: Opening, frame: pd.DataFrame) -> xr.Dataset:
@@ -284,28 +283,25 @@ def _in_zone(frame: pd.DataFrame, tz: dt.tzinfo) -> pd.DataFrame:
     return found
 
 
-def whole(read: Callable[[], pd.DataFrame], make: Convert) -> xr.Dataset:
+def _complete(
+    read: Callable[[], pd.DataFrame], make: Callable[[pd.DataFrame], xr.Dataset]
+) -> xr.Dataset:
     """The Dataset of a read; one that is not whole raises with Datasets."""
     try:
         return make(read())
     except IncompleteReadError as error:
+        part = error.partial
+        with contextlib.suppress(DentError):  # a frame where its meters' times differ
+            part = make(part)
         raise IncompleteReadError(
             str(error),
-            partial=_converted(error.partial, make),
+            partial=part,
             missing=error.missing,
-            resume=partial(whole, error.resume, make),
+            resume=partial(_complete, error.resume, make),
             status=error.status,
             retry_after=error.retry_after,
             retryable=error.retryable,
         ) from error
-
-
-def _converted(frame: pd.DataFrame, make: Convert) -> Any:
-    """A partial read as a Dataset; as the frame where its meters' times differ."""
-    try:
-        return make(frame)
-    except DentError:
-        return frame
 
 
 _OPTIONS = tuple(f.name for f in fields(Opening) if f.name not in {"meter", "dropped"})

@@ -1,9 +1,9 @@
-"""The module builds a Dataset from a frame of wire-named columns.
+"""A frame of wire-named columns becomes a Dataset.
 
 What a Dataset has no place for is kept as text in its attrs. netCDF and Zarr keep texts as they
 are, so both entries are JSON: ``dentcloud``, the frame's own, and ``dentframe``, how the columns
-were labelled and stored. Columns beside the wire's, such as a temperature, become variables over
-time.
+were labelled and stored. Other columns than the wire's, such as a temperature, become variables
+over time.
 """
 
 from __future__ import annotations

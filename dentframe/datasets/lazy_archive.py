@@ -1,9 +1,9 @@
-"""The module opens meters of an archive as Datasets.
+"""Meters of an archive are opened as Datasets here, whose readings come when they are used.
 
-Their times, rows, columns and reports are known at opening. Their readings come by the month,
-when they are used. A Dataset looks as `to_xarray` would make it: the frame's first and last rows,
-of NaN, give the variables, their attrs and what lies along other dimensions; a frame of one
-column gives all that lies along time.
+Their times, rows, columns and reports are known at opening; readings are read by the month. A
+Dataset looks as `to_xarray` would make it: the frame's first and last rows, of NaN, give the
+variables, their attrs and what lies along other dimensions; a frame of one column gives all that
+lies along time.
 """
 
 from __future__ import annotations
