@@ -15,12 +15,12 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, CoverageWarning, KindError, warn
 from dentframe.metering.attrs import is_several, time_index
-from dentframe.metering.gap_filling import METHODS, Filled, Method, fill, known
 from dentframe.metering.series import element_columns
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import local
-from dentframe.verbs.demand_window import pairs
-from dentframe.verbs.inputs import MEAN, REGISTER, Keywords, VerbKeywords, asked_bounds, verb
+from dentframe.verbs.gap_filling import METHODS, Filled, Method, fill, known
+from dentframe.verbs.inputs import MEAN, REGISTER, Keywords, VerbKeywords, verb
+from dentframe.verbs.register_and_demand import pairs
 
 if TYPE_CHECKING:
     from dentframe.metering.series import Floats, Ints
@@ -51,7 +51,7 @@ def estimate(
     method : str or callable
         ``"linear"`` (gaps up to 2 h), ``"reference_days"`` (beyond 2 h the mean of like days;
         needs a zone), or a callable ``(series, gap, context) -> values`` [kW], one value per
-        ``gap.at``, NaN for none: see `dentframe.metering.gap_filling`.
+        ``gap.at``, NaN for none: see `dentframe.verbs.gap_filling`.
     disclosure : str, optional
         What tells a reader of the result how it was estimated. A callable needs one; with a
         built-in method it is added to the method's own.
@@ -115,7 +115,7 @@ def estimate(
     asked = VerbKeywords.of(frame, **keywords)
     how, text = _method(method, disclosure)
     zone = verb_zone(time_index(frame).tz, asked.tz, "D" if method == "reference_days" else None)
-    bounds = asked_bounds(frame, asked)
+    bounds = asked.bounds(frame)
     found = pairs(frame, asked)
     means = [m for p in found for m in known(p)]
     if not element_columns(frame, (REGISTER, MEAN)):

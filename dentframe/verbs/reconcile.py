@@ -18,8 +18,8 @@ from dentframe.metering.cumulative import NAT
 from dentframe.metering.series import meter_by_meter
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import local
-from dentframe.verbs.demand_window import Pair, need_both, pairs
 from dentframe.verbs.inputs import Keywords, VerbKeywords, periods, verb
+from dentframe.verbs.register_and_demand import Pair, check_both_there, pairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -285,7 +285,7 @@ def reconcile(
         raise ConfigError(
             f"Cannot use tolerance={tolerance!r}: it is a share from 0 to below 1, e.g. 0.02."
         )
-    need_both(frame, "reconcile")
+    check_both_there(frame, "reconcile")
     zone = verb_zone(time_index(frame).tz, given.tz, freq)
     found = pairs(frame, given)
     refused = " ".join(p.register.refusal for p in found if p.register.refusal)

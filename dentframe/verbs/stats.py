@@ -22,12 +22,11 @@ from dentframe.metering.cumulative import share
 from dentframe.metering.register_rules import check_elements, resolve
 from dentframe.metering.series import NONE, Series, numbers, rows, usable
 from dentframe.times.periods import build, parse_freq, verb_zone
-from dentframe.times.ranges import ints, local, naive_zone
+from dentframe.times.ranges import local, naive_zone
 from dentframe.verbs.element_names import elements_named
 from dentframe.verbs.inputs import (
     MEAN,
     VerbKeywords,
-    asked_bounds,
     check_share,
     interval_of,
     warn_of_spacing,
@@ -280,11 +279,10 @@ def _corrected(
 def _periods(
     frame: pd.DataFrame, found: Sequence[Series], freq: Freq, tz: Any, given: VerbKeywords
 ) -> tuple[Ints, Ints]:
-    low, high = asked_bounds(frame, given)
+    low, high = given.bounds(frame)
     there = ((x.meter, int(x.t[0]), int(x.t[-1])) for x in found if len(x.t))
     first, last = span_of(frame, there)
     a, b = (first if low is None else low), (last if high is None else high)
     if a is None or b is None or a >= b:
         return NONE, NONE
-    when = build(freq, a, b, tz, cut_start=low is not None, cut_end=high is not None)
-    return ints(when.starts), ints(when.ends)
+    return build(freq, a, b, tz, cut_start=low is not None, cut_end=high is not None)

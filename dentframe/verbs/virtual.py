@@ -25,7 +25,7 @@ from dentframe.frame.quantify import quantify
 from dentframe.frame.select import check_read, elements
 from dentframe.metering.attrs import time_index
 from dentframe.metering.cumulative import NAT, share, status, totals
-from dentframe.metering.register_rules import RegisterRules, full_name
+from dentframe.metering.register_rules import RegisterRules
 from dentframe.metering.series import Flag, rows
 from dentframe.times.periods import verb_zone
 from dentframe.verbs.element_names import Element, keyed, without_readings
@@ -51,7 +51,7 @@ from dentframe.verbs.results import (
     periods_index,
     warn_of_coverage,
 )
-from dentframe.wire.columns import split_element
+from dentframe.wire.columns import full_name, split_element
 
 if TYPE_CHECKING:
     from dentframe.metering.series import Ints

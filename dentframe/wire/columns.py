@@ -133,6 +133,11 @@ def split_element(name: str) -> tuple[str, str | None]:
     return (match["meter"], match["element"]) if match else (name, None)
 
 
+def full_name(meter: str | None, element: str) -> str:
+    """How an element is addressed: ``"P482311252_A"``, or ``"A"`` where nothing names its meter."""
+    return element if meter is None else f"{meter}_{element}"
+
+
 ATTRS = "dentcloud"
 
 WIRE_UNITS: dict[str, str] = {
