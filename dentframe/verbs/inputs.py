@@ -205,10 +205,8 @@ class VerbKeywords:
                 f"Cannot use registers={registers!r}: it is no RegisterRules. Say e.g. "
                 'registers=RegisterRules(max_kw={"A": 40}).'
             )
-        stated = [
-            x for x in (registers.corrections, given.corrections) if not isinstance(x, tuple) or x
-        ]
-        corrected = [x for y in stated for x in corrections_of(y)]
+        stated = registers.corrections, given.corrections
+        corrected = [x for y in stated if not isinstance(y, tuple) or y for x in corrections_of(y)]
         if site is not None:
             tz, registers, _ = apply_site(site, tz, registers, frame=frame)
         if corrected:
