@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dentframe.cloud.answers import topic_of
 from dentframe.cloud.planner import Window
 from dentframe.metering.attrs import runs
-from dentframe.wire.columns import ordered
+from dentframe.wire.columns import ordered, topic_of
 from dentframe.wire.page import Page, Report
 
 if TYPE_CHECKING:

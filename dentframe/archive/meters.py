@@ -21,12 +21,12 @@ from dentframe.archive import files, merge, parquet
 from dentframe.archive.merge import Choice, Holding, choose, page
 from dentframe.archive.parquet import DamagedError
 from dentframe.archive.records import TIME, Record, said_topics
-from dentframe.cloud.answers import FOREVER, complete, fingerprint, lifetime, topic_of
+from dentframe.cloud.lifetimes import FOREVER, complete, fingerprint, lifetime
 from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError
 from dentframe.frame import assemble as _frame
 from dentframe.metering.attrs import runs
-from dentframe.wire.columns import ordered
+from dentframe.wire.columns import ordered, topic_of
 from dentframe.wire.page import Page, Report
 
 if TYPE_CHECKING:

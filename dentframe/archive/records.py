@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dentframe.archive.files import foreign
-from dentframe.cloud.answers import topic_of
 from dentframe.cloud.planner import Window
 from dentframe.errors import DentError
+from dentframe.wire.columns import topic_of
 from dentframe.wire.page import Report
 
 T = TypeVar("T")

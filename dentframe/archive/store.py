@@ -17,12 +17,12 @@ from dentframe.archive.dask_readings import to_dask
 from dentframe.archive.dask_verbs import energy, peaks
 from dentframe.archive.meters import Meter, catalogue, held, keep_catalogue, pages
 from dentframe.archive.source import ArchiveOnly, resolve
-from dentframe.cloud.answers import topic_of
 from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError
 from dentframe.frame.read import ReadJob, bar, check_errors, read_frame
 from dentframe.frame.request import builtin_units, topic_units
 from dentframe.times.ranges import time_range
+from dentframe.wire.columns import topic_of
 
 if TYPE_CHECKING:
     import os

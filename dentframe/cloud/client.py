@@ -13,12 +13,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
 from dentframe.cloud import credentials as creds
-from dentframe.cloud.answers import ApiRequest, prefix
 from dentframe.cloud.credentials import cache_folder, refuse, secret
 from dentframe.cloud.fetch import Answer, Job, WindowReader, run, warn_stale
 from dentframe.cloud.http_cache import CacheFile, HttpCache
 from dentframe.cloud.limiter import Notices, again
 from dentframe.cloud.planner import Sizes
+from dentframe.cloud.responses import ApiRequest, prefix
 from dentframe.cloud.retry import Limits, Retrier, join, leave
 from dentframe.errors import (
     AuthError,
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
     import requests
 
-    from dentframe.cloud.answers import Value
     from dentframe.cloud.credentials import Credentials
     from dentframe.cloud.planner import Window
+    from dentframe.cloud.responses import Value
 
 
 _REFUSED = (
@@ -347,15 +347,15 @@ class _Service:
         from dentframe.cloud.transport import send
 
         response = send(self.session(), self.credentials.base_url, request)
-        value, body = getattr(response, "value", None), response.content
-        if value is None:  # kept meanwhile, by another read
-            value = request.read.in_turn(lambda: request.decode(body))
-        elif self.cache is not None and not self._accepted:
+        if not hasattr(response, "value"):  # kept meanwhile, by another read
+            body = response.content
+            return request.read.in_turn(lambda: request.decode(body)), len(body)
+        if self.cache is not None and not self._accepted:
             self.cache.file.note(
                 f"{prefix(self.name)}~key", self.credentials.mark, self.cache.now()
             )
             self._accepted = True
-        return value, len(body)
+        return response.value, response.size
 
 
 def _account_of(credentials: Credentials, file: CacheFile | None) -> str:

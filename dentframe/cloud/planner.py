@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 import numpy as np
 
-from dentframe.cloud.answers import LARGEST, prefix, topic_of
+from dentframe.cloud.responses import LARGEST, prefix
 from dentframe.errors import RangeError
+from dentframe.wire.columns import topic_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -220,16 +221,22 @@ def plan(
             f"Cannot plan with bytes_per_hour={bytes_per_hour!r}: a size must be finite and "
             "above 0. Leave it out to use the default."
         )
-    first, stop = (start - _EPOCH) // _HOUR, _ceil_hour(min(end, now))
+    first, stop, present = (
+        (start - _EPOCH) // _HOUR,
+        *(-((_EPOCH - instant) // _HOUR) for instant in (min(end, now), now)),
+    )
     if end <= start or stop <= first:
         return []
-    held = {_Node.of(window): window for window in cached}
-    tree = _Tree(first, stop, _ceil_hour(now), held, _branches(cached), bytes_per_hour)
-    nodes: list[_Node] = []
-    while not nodes or nodes[-1].stop < stop:
-        day = date.fromordinal((nodes[-1].stop if nodes else first) // 24 + _EPOCH_DAY)
-        nodes += tree.best(_Node.of(Window(day.year, day.month))).nodes
-    return [held.get(node) or node.window() for node in nodes]
+    free = {window.hours: window for window in cached}
+    days = {Window(w.year, w.month, w.day) for w in cached if w.hour is not None}
+    months = {Window(w.year, w.month) for w in cached if w.day is not None}
+    above = {window.hours for window in days | months}
+    tree = _Tree(range(first, stop), present, free, above, bytes_per_hour)
+    chosen: list[range] = []
+    while not chosen or chosen[-1].stop < stop:
+        day = date.fromordinal((chosen[-1].stop if chosen else first) // 24 + _EPOCH_DAY)
+        chosen += tree.cheapest(Window(day.year, day.month).hours)[1]
+    return [free.get(hours) or _window(hours) for hours in chosen]
 
 
 def covers(windows: Iterable[Window], start: datetime, end: datetime) -> bool:
@@ -241,70 +248,60 @@ def covers(windows: Iterable[Window], start: datetime, end: datetime) -> bool:
         if window.hours.start > reach:
             break
         reach = max(reach, window.hours.stop)
-    return reach >= _ceil_hour(end)
-
-
-class _Node(NamedTuple):
-    """A window as hours since 1970-01-01T00:00Z: cheaper to walk than a `Window`."""
-
-    first: int
-    stop: int
-
-    @classmethod
-    def of(cls, window: Window) -> _Node:
-        hours = window.hours
-        return cls(hours.start, hours.stop)
-
-    def window(self) -> Window:
-        day = date.fromordinal(self.first // 24 + _EPOCH_DAY)
-        length = self.stop - self.first
-        if length > 24:
-            return Window(day.year, day.month)
-        return Window(day.year, day.month, day.day, self.first % 24 if length == 1 else None)
-
-
-class _Best(NamedTuple):
-    cost: float
-    nodes: tuple[_Node, ...]
+    return reach >= -((_EPOCH - end) // _HOUR)
 
 
 class _Tree(NamedTuple):
-    """What the walk needs; `branches` are the nodes with a cached one below."""
+    """What the walk needs. Windows are ranges of hours here: cheaper to walk than a `Window`.
 
-    first: int
-    stop: int
-    now: int
-    cached: dict[_Node, Window]
-    branches: frozenset[_Node]
+    Attributes
+    ----------
+    asked : range
+        The hours that the plan contains [h since 1970-01-01T00:00Z].
+    present : int
+        The first hour that is not asked for.
+    free : dict
+        The cached windows by their hours.
+    above : set of range
+        The windows with a cached one below them.
+    bytes_per_hour : float
+        What an hour of data weighs [B/h].
+    """
+
+    asked: range
+    present: int
+    free: dict[range, Window]
+    above: set[range]
     bytes_per_hour: float
 
-    def best(self, node: _Node) -> _Best:
-        """``opt(n) = min(cost(n), sum of opt(children in range))``."""
-        if node in self.cached:
-            return _Best(0.0, (node,))
-        reach = min(node.stop, self.now)
-        own = _Best(REQUEST_BYTES + (reach - node.first) * self.bytes_per_hour, (node,))
-        child = {1: 0, 24: 1}.get(node.stop - node.first, 24)
-        # A node without overhang weighs as much as its children, which are more requests.
-        inside = self.first <= node.first and node.first + child < reach <= self.stop
-        if not child or (inside and node not in self.branches):
-            return own
+    def cheapest(self, hours: range) -> tuple[float, list[range]]:
+        """``opt(n) = min(cost(n), sum of opt(children in range))``: the cost and the windows."""
+        if hours in self.free:
+            return 0.0, [hours]
+        stop = min(hours.stop, self.present)
+        cost = REQUEST_BYTES + (stop - hours.start) * self.bytes_per_hour
+        child = {1: 0, 24: 1}.get(len(hours), 24)
+        # A window without overhang weighs as much as its children, which are more requests.
+        inside = self.asked.start <= hours.start and hours.start + child < stop <= self.asked.stop
+        if not child or (inside and hours not in self.above):
+            return cost, [hours]
         firsts = range(
-            max(node.first, self.first // child * child), min(node.stop, self.stop), child
+            max(hours.start, self.asked.start // child * child),
+            min(hours.stop, self.asked.stop),
+            child,
         )
-        parts = [self.best(_Node(first, first + child)) for first in firsts]
-        nodes = tuple(node for part in parts for node in part.nodes)
-        return min(_Best(sum(part.cost for part in parts), nodes), own, key=lambda best: best.cost)
+        parts = [self.cheapest(range(first, first + child)) for first in firsts]
+        together = sum(part for part, _ in parts)
+        if cost < together:
+            return cost, [hours]
+        return together, [smaller for _, chosen in parts for smaller in chosen]
 
 
-def _branches(windows: Iterable[Window]) -> frozenset[_Node]:
-    days = {Window(w.year, w.month, w.day) for w in windows if w.hour is not None}
-    months = {Window(w.year, w.month) for w in windows if w.day is not None}
-    return frozenset(map(_Node.of, days | months))
-
-
-def _ceil_hour(instant: datetime) -> int:
-    return -((_EPOCH - instant) // _HOUR)
+def _window(hours: range) -> Window:
+    day = date.fromordinal(hours.start // 24 + _EPOCH_DAY)
+    if len(hours) > 24:
+        return Window(day.year, day.month)
+    return Window(day.year, day.month, day.day, hours.start % 24 if len(hours) == 1 else None)
 
 
 # --- what is too large to be asked for at once -------------------------------------------

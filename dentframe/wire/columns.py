@@ -96,6 +96,11 @@ def parse(label: str) -> Column:
     return Column(parts[0], parts[1], parts[2], unit)
 
 
+def topic_of(column: str) -> str:
+    """The topic of a column on the wire: what stands before its first slash."""
+    return column.partition("/")[0]
+
+
 def is_wire(label: object) -> bool:
     """Whether a label has the wire's three parts, ``topic/scope/id``."""
     return isinstance(label, str) and parse(label).scope != ""
