@@ -182,7 +182,7 @@ def plan(
     *,
     now: datetime,
     cached: Collection[Window] = (),
-    bytes_per_hour: float = BYTES_PER_HOUR,
+    bytes_per_hour: float | None = None,
 ) -> list[Window]:
     """Find the cheapest disjoint windows that contain a range.
 
@@ -197,8 +197,8 @@ def plan(
         Nothing that begins at or after this instant is asked for.
     cached : collection of Window
         The windows that need no request.
-    bytes_per_hour : float
-        What an hour of data weighs in an answer [B/h].
+    bytes_per_hour : float, optional
+        What an hour of data weighs in an answer [B/h]; else `BYTES_PER_HOUR`.
 
     Returns
     -------
@@ -216,7 +216,8 @@ def plan(
                 f"Cannot plan with {name}={instant}: it has no time zone, and windows are UTC. "
                 "Give an aware datetime."
             )
-    if not 0 < bytes_per_hour < math.inf:
+    weight = BYTES_PER_HOUR if bytes_per_hour is None else bytes_per_hour
+    if not 0 < weight < math.inf:
         raise RangeError(
             f"Cannot plan with bytes_per_hour={bytes_per_hour!r}: a size must be finite and "
             "above 0. Leave it out to use the default."
@@ -231,7 +232,7 @@ def plan(
     days = {Window(w.year, w.month, w.day) for w in cached if w.hour is not None}
     months = {Window(w.year, w.month) for w in cached if w.day is not None}
     above = {window.hours for window in days | months}
-    tree = _Tree(range(first, stop), present, free, above, bytes_per_hour)
+    tree = _Tree(range(first, stop), present, free, above, weight)
     chosen: list[range] = []
     while not chosen or chosen[-1].stop < stop:
         day = date.fromordinal((chosen[-1].stop if chosen else first) // 24 + _EPOCH_DAY)
