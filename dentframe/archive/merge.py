@@ -339,7 +339,7 @@ def page(holding: Holding, choice: Choice) -> Page:
     if holding.columns != choice.columns:
         at = {c: i for i, c in enumerate(holding.columns)}
         values = np.asfortranarray(values[:, [at[c] for c in choice.columns]])
-    report = sum((_met(holding, choice, place) for place in choice.used), Report.zero())
+    report = sum((_met(holding, choice, place) for place in choice.used), Report())
     return Page(None, choice.columns, holding.minutes[rows], values[rows], report)
 
 

@@ -131,7 +131,7 @@ class _Topics(_Version):
 def dump(records: Iterable[Record]) -> dict[str, Any]:
     """Records as values for JSON; columns that records share are written once."""
     sets: dict[tuple[str, ...], int] = {}
-    empty = asdict(Report.zero())
+    empty = asdict(Report())
     found = [
         _values(r)
         | {

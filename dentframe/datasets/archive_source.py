@@ -86,7 +86,7 @@ class TimesOnly(ArchiveOnly):
             return ()
         choice, thin = found
         reports = (choice.records[place].report.narrow(choice.columns) for place in choice.used)
-        total = sum(reports, Report.zero())
+        total = sum(reports, Report())
         return (replace(thin, columns=choice.columns, report=total),)
 
 

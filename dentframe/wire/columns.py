@@ -169,10 +169,8 @@ WIRE_UNITS: dict[str, str] = {
     "": "dimensionless",
     "1": "dimensionless",
 }
-_SYMBOLS: dict[str, str] = {}
-for _symbol, _name in WIRE_UNITS.items():
-    _SYMBOLS.setdefault(_name, _symbol)
-_SYMBOLS["dimensionless"] = "1"
+_SYMBOLS = {name: symbol for symbol, name in reversed(WIRE_UNITS.items())} | {"dimensionless": "1"}
+"""The first symbol of each unit."""
 
 _DEFINITIONS = {
     "volt_ampere_hour": "volt_ampere_hour = [apparent_energy] = VAh",
