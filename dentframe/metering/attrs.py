@@ -42,7 +42,7 @@ def time_index(frame: pd.DataFrame) -> pd.DatetimeIndex:
     """
     index = frame.index
     if isinstance(index, pd.MultiIndex):
-        index = index.get_level_values(1 - _meter_level(index))
+        index = index.get_level_values(1 - meter_level(index))
     if not isinstance(index, pd.DatetimeIndex):
         kind = "text" if isinstance(index.dtype, pd.StringDtype) else str(index.dtype)
         use = "df.index = pd.to_datetime(df.index, utc=True)"
@@ -64,7 +64,8 @@ def time_index(frame: pd.DataFrame) -> pd.DatetimeIndex:
     return index
 
 
-def _meter_level(index: pd.MultiIndex) -> int:
+def meter_level(index: pd.MultiIndex) -> int:
+    """Which of the two levels of an index holds the meters; the other one holds the times."""
     levels = [i for i, x in enumerate(index.levels) if isinstance(x, pd.DatetimeIndex)]
     if index.nlevels != 2 or len(levels) != 1:
         raise RangeError(
@@ -82,7 +83,7 @@ def is_several(frame: pd.DataFrame) -> bool:
 def meter_codes(frame: pd.DataFrame) -> tuple[Ints, dict[str, int]]:
     """Each row's meter as a code, and the code of each meter that has rows."""
     index: Any = frame.index
-    level = _meter_level(index)
+    level = meter_level(index)
     codes = np.asarray(index.codes[level])
     return codes, {str(index.levels[level][i]): i for i in np.unique(codes).tolist() if i >= 0}
 
