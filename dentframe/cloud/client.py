@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from dentframe.cloud.responses import Value
 
 
+_CLOSED = "Cannot read with a closed DentCloud. Make a new one."
 _REFUSED = (
     "These figures come from the cache alone: DentCloud refused this client's key where it was "
     "tried. Check api_key and key_id; offline=True reads the cache on purpose."
@@ -219,7 +220,8 @@ class DentCloud:
         AuthError
             If the service refuses the key: the read stops there.
         """
-        self._check_open()
+        if self.closed:
+            raise ConfigError(_CLOSED)
         reader = WindowReader(
             self._service.fetch, self._offline, self._cache, self._sizes, self._now,
             self._stale_if_error, store,
@@ -241,7 +243,8 @@ class DentCloud:
                 self._notices.once(_REFUSED, CacheWarning)
         finally:
             self._notices.flush()
-        warn_stale(reader.stale)
+        if reader.stale:
+            warn_stale(reader.stale)
 
     def clear_cache(self, meter: str | None = None) -> None:
         """Forget the kept answers of this account, or those of one meter."""
@@ -250,18 +253,16 @@ class DentCloud:
             self._sizes = Sizes(self._cache)
         self._notices.flush()
 
-    def _check_open(self) -> None:
-        if self.closed:
-            raise ConfigError("Cannot read with a closed DentCloud. Make a new one.")
-
     def _list(self, kind: Literal["getMeters", "getTopics"], refresh: bool) -> Value:
-        self._check_open()
+        if self.closed:
+            raise ConfigError(_CLOSED)
         request = ApiRequest(kind)
         if refresh and not self._offline and self._cache is not None:
             self._cache.file.delete(key=request.key(self._name))
         found = self._kept(request, any_age=self._offline)
         if found is not None:
-            if not self._offline and self._service.untried():
+            accepted = self._cache and self._cache.file.fact(f"{prefix(self._name)}~key")
+            if accepted and accepted[0] != self._credentials.mark and not self._offline:
                 self._notices.once(_UNTRIED, CacheWarning)
             self._notices.flush()
             return found
@@ -319,11 +320,6 @@ class _Service:
         key, check = request.key(self.name), request.read.check
         found: tuple[Value, int] = flight.call(key, lambda: self._send(request), check)
         return found
-
-    def untried(self) -> bool:
-        """Whether another key was accepted last, as the cache knows, and this one not yet."""
-        fact = None if self.cache is None else self.cache.file.fact(f"{prefix(self.name)}~key")
-        return fact is not None and fact[0] != self.credentials.mark
 
     def session(self) -> requests.Session:
         """Return the session; requests is imported here, on first use."""

@@ -377,8 +377,6 @@ class WindowReader:
 
 def warn_stale(stale: Sequence[tuple[str, Window, float]]) -> None:
     """Warn about outdated answers, naming windows and ages."""
-    if not stale:
-        return
     named = ", ".join(f"{meter} {window} ({_age(age)} old)" for meter, window, age in stale[:12])
     more = f" and {len(stale) - 12} more" if len(stale) > 12 else ""
     warn(

@@ -191,14 +191,9 @@ class CacheFile:
         """Do a write in one transaction; whether it was done, all of it."""
 
         def whole(con: sqlite3.Connection) -> bool:
-            con.execute("BEGIN IMMEDIATE")
-            try:
+            with con:  # it commits, or rolls back where anything fails
+                con.execute("BEGIN IMMEDIATE")
                 call(con)
-                con.execute("COMMIT")
-            except BaseException:
-                with contextlib.suppress(sqlite3.Error):
-                    con.execute("ROLLBACK")
-                raise
             return True
 
         with self._lock:
@@ -409,14 +404,13 @@ def cache_info(folder: str | os.PathLike[str] | None = None) -> dict[str, Any]:
         ``folder``, ``answers``, ``bytes`` (compressed) [B], ``accounts``, and ``meters``:
         by meter its answers and bytes.
     """
-    where = cache_folder(folder if folder is not None else True)
-    with _opened(where) as file:
-        entries = [] if file is None else file.entries("")
+    with _opened(folder) as file:
+        entries = file.entries("") if file.path.exists() else []
     sizes: dict[str, list[int]] = {}
     for entry in (entry for entry in entries if entry.meter):
         sizes.setdefault(entry.meter, []).append(entry.size)
     return {
-        "folder": str(where),
+        "folder": str(file.path.parent),
         "answers": len(entries),
         "bytes": sum(entry.size for entry in entries),
         "accounts": len({entry.account for entry in entries}),
@@ -439,8 +433,8 @@ def clear_cache(folder: str | os.PathLike[str] | None = None, meter: str | None 
     int
         How many answers are gone.
     """
-    with _opened(cache_folder(folder if folder is not None else True)) as file:
-        if file is None:
+    with _opened(folder) as file:
+        if not file.path.exists():
             return 0
         before = len(file.entries(""))
         for account in file.accounts():
@@ -449,8 +443,9 @@ def clear_cache(folder: str | os.PathLike[str] | None = None, meter: str | None 
 
 
 @contextlib.contextmanager
-def _opened(folder: Path) -> Iterator[CacheFile | None]:
+def _opened(folder: str | os.PathLike[str] | None) -> Iterator[CacheFile]:
     notices = Notices()
-    with contextlib.closing(CacheFile(folder, notices)) as file:
-        yield file if file.path.exists() else None
+    where = cache_folder(True if folder is None else folder)
+    with contextlib.closing(CacheFile(where, notices)) as file:
+        yield file
     notices.flush()

@@ -340,15 +340,14 @@ class Sizes:
     def __init__(self, cache: HttpCache | None) -> None:
         self._cache = cache
         self._lock = threading.Lock()
-        self._per_hour: dict[str, dict[str, float]] = {}
-        self._refused: dict[str, list[Refusal]] = {}
+        self._meters: dict[str, tuple[dict[str, float], list[Refusal]]] = {}
         kept = self._fact("", "limit")
         self._limit = float(kept) if _is_size(kept) else float(GATEWAY)
 
     def per_hour(self, meter: str, topics: Sequence[str]) -> float | None:
         """How large an hour of these topics is [B/h], where any of them is known."""
         with self._lock:
-            known = self._known(meter)
+            known, _ = self._of(meter)
             got = [known[topic] for topic in topics if topic in known]
         return len(topics) * sum(got) / len(got) if got else None
 
@@ -364,7 +363,7 @@ class Sizes:
             return True
         rank, asked = _RANK[window.kind], frozenset(topics)
         with self._lock:
-            refusals = list(self._refusals(meter))
+            refusals = list(self._of(meter)[1])
         return any(
             rank >= refused_rank
             and (asked >= refused or (predicted is None and len(asked) >= len(refused)))
@@ -383,7 +382,7 @@ class Sizes:
             found[topic] = found.get(topic, 0.0) + per_cell
         with self._lock:
             self._limit = max(self._limit, size + 1)
-            known = self._known(meter)
+            known, _ = self._of(meter)
             news = any(not 0.9 * b < known.get(t, 0.0) < 1.1 * b for t, b in found.items())
             known |= found
             if news and self._cache is not None:
@@ -394,7 +393,7 @@ class Sizes:
         """Remember a request whose answer was too large."""
         predicted = self.predict(meter, window, topics)
         with self._lock:
-            found = self._refusals(meter)
+            _, found = self._of(meter)
             found.append((_RANK[window.kind], frozenset(topics), now))
             if predicted is not None:
                 self._limit = min(self._limit, predicted)
@@ -402,23 +401,19 @@ class Sizes:
             self._note(meter, "refused", kept, now)
             self._note("", "limit", self._limit, now)
 
-    def _known(self, meter: str) -> dict[str, float]:
-        """The sizes of a meter's topics [B/h], which a caller may add to."""
-        if meter not in self._per_hour:
-            kept = self._fact(meter, "sizes")
-            sizes = kept.items() if isinstance(kept, dict) else ()
-            self._per_hour[meter] = {topic: float(size) for topic, size in sizes if _is_size(size)}
-        return self._per_hour[meter]
-
-    def _refusals(self, meter: str) -> list[Refusal]:
-        """The refusals of a meter, which a caller may add to."""
-        if meter not in self._refused:
-            found, kept = self._refused.setdefault(meter, []), self._fact(meter, "refused")
-            for one in kept if isinstance(kept, list) else ():
+    def _of(self, meter: str) -> tuple[dict[str, float], list[Refusal]]:
+        """The sizes of a meter's topics [B/h] and its refusals, which a caller may add to."""
+        if meter not in self._meters:
+            sizes, refused = self._fact(meter, "sizes"), self._fact(meter, "refused")
+            known = sizes if isinstance(sizes, dict) else {}
+            refusals: list[Refusal] = []
+            for one in refused if isinstance(refused, list) else ():
                 match one:
                     case [0 | 1 | 2 as rank, [*topics], float(at)]:
-                        found.append((rank, frozenset(map(str, topics)), at))
-        return self._refused[meter]
+                        refusals.append((rank, frozenset(map(str, topics)), at))
+            known = {topic: float(size) for topic, size in known.items() if _is_size(size)}
+            self._meters[meter] = known, refusals
+        return self._meters[meter]
 
     def _note(self, meter: str, name: str, value: object, now: float) -> None:
         if self._cache is not None:
