@@ -1,4 +1,4 @@
-"""Rounding turns floats into Decimals, and amounts into shares that add up.
+"""Rounding makes Decimals of floats, shares of amounts that add up, and tiers of quantities.
 
 The quantity printed is the quantity priced: quantities are rounded first, then priced, then
 each line's amount is rounded. A float first loses its binary noise, so that noise never moves
@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
+from functools import reduce
+from itertools import pairwise
 from math import floor
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +70,17 @@ def exact(value: Any, what: str = "value", scale: float = 0.0) -> Decimal:
     return tidy(number.quantize(noise, ROUND_HALF_EVEN, EXACT))
 
 
+def as_written(value: Any, what: str) -> Decimal:
+    """A number exactly as it was written: a float is what its text says.
+
+    Raises
+    ------
+    ConfigError
+        For what is no finite number.
+    """
+    return exact(repr(value) if isinstance(value, float) else value, what)
+
+
 def tidy(number: Decimal) -> Decimal:
     """Without trailing zeros, and never in exponent form."""
     short = number.normalize(EXACT)
@@ -100,19 +113,15 @@ def rounded(
     >>> rounded("4.445", 2), rounded("4.445", 2, "half-even"), rounded(2.675, 2)
     (Decimal('4.45'), Decimal('4.44'), Decimal('2.68'))
     """
-    mode = mode_of(rounding)
-    number = exact(value, scale=scale)
-    return number if places is None else number.quantize(unit_of(places), mode, EXACT)
-
-
-def mode_of(rounding: str) -> str:
-    """The decimal module's name of a rounding, or a ConfigError."""
     if rounding not in ROUNDINGS:
         raise ConfigError(f"Cannot use rounding={rounding!r}: use one of {', '.join(ROUNDINGS)}.")
-    return ROUNDINGS[rounding]
+    number = exact(value, scale=scale)
+    if places is None:
+        return number
+    return number.quantize(_unit(places), ROUNDINGS[rounding], EXACT)
 
 
-def unit_of(places: int) -> Decimal:
+def _unit(places: int) -> Decimal:
     """One unit of the last of so many places, e.g. 0.01."""
     if isinstance(places, bool) or not isinstance(places, int) or places < 0:
         raise ConfigError(f"Cannot use places={places!r}: it is a whole number from 0, or None.")
@@ -140,7 +149,7 @@ def parts_of(
     """
     if places is None:
         return [exact(p) for p in parts]
-    unit, sign = unit_of(places), -1 if total < 0 else 1
+    unit, sign = _unit(places), -1 if total < 0 else 1
     whole = [sign * Fraction(p) / Fraction(unit) for p in parts]
     low = [floor(x) for x in whole]
     left = int(sign * Fraction(total) / Fraction(unit)) - sum(low)
@@ -156,10 +165,13 @@ def parts_of(
 
 def add(values: Sequence[Decimal]) -> Decimal:
     """The exact sum."""
-    total = Decimal(0)
-    for value in values:
-        total = EXACT.add(total, value)
-    return total
+    return reduce(EXACT.add, values, Decimal(0))
+
+
+def times(value: Decimal, share: Fraction) -> Decimal:
+    """The exact value times a fraction."""
+    numerator, denominator = Decimal(share.numerator), Decimal(share.denominator)
+    return EXACT.divide(EXACT.multiply(value, numerator), denominator)
 
 
 def printed(energy: Decimal, opening: Decimal, closing: Decimal, places: int | None) -> Decimal:
@@ -206,7 +218,17 @@ def allocate(amount: Any, weights: Any, *, places: int | None = 2) -> pd.Series[
     >>> allocate("100.00", {"A": 1, "B": 1, "C": 1}).tolist()
     [Decimal('33.34'), Decimal('33.33'), Decimal('33.33')]
     """
-    names, basis = _named(weights)
+    series = weights
+    if isinstance(weights, Mapping):
+        series = pd.Series(list(weights.values()), index=list(weights), dtype=object)
+    elif not isinstance(weights, pd.Series):
+        series = pd.Series(list(weights), dtype=object)
+    basis = [_weight(name, w) for name, w in series.items()]
+    if not any(basis):
+        raise ConfigError(
+            f"Cannot allocate by {dict(series)!r}: there is no basis, every weight is 0. "
+            "State another basis (area, fixed shares), or who bears it."
+        )
     if isinstance(amount, float):
         raise ConfigError(
             f"Cannot allocate {amount!r}: a float is no exact amount. Use Decimal('{amount!r}') "
@@ -219,32 +241,126 @@ def allocate(amount: Any, weights: Any, *, places: int | None = 2) -> pd.Series[
             "Round it first, or pass more places."
         )
     parts = [Fraction(whole) * w / sum(basis) for w in basis]
-    return pd.Series(parts_of(parts, whole, places), index=names, dtype=object)
-
-
-def _named(weights: Any) -> tuple[pd.Index[Any], list[Fraction]]:
-    series = weights if isinstance(weights, pd.Series) else None
-    if isinstance(weights, Mapping):
-        series = pd.Series(list(weights.values()), index=list(weights), dtype=object)
-    elif series is None:
-        series = pd.Series(list(weights), dtype=object)
-    basis = [_weight(name, w) for name, w in series.items()]
-    if not any(basis):
-        raise ConfigError(
-            f"Cannot allocate by {dict(series)!r}: there is no basis, every weight is 0. "
-            "State another basis (area, fixed shares), or who bears it."
-        )
-    return series.index, basis
+    return pd.Series(parts_of(parts, whole, places), index=series.index, dtype=object)
 
 
 def _weight(name: Any, weight: Any) -> Fraction:
-    if isinstance(weight, Fraction):
-        number = weight
-    else:
-        number = Fraction(exact(weight, f"weight of {name!r}"))
+    is_exact = isinstance(weight, Fraction)
+    number = weight if is_exact else Fraction(exact(weight, f"weight of {name!r}"))
     if number < 0:
         raise ConfigError(
             f"Cannot allocate: the weight of {name!r} is {weight}, below 0. Make export a party "
             "with a credit line of its own, so that weights stay at 0 or more."
         )
     return number
+
+
+# --- tiers ---
+
+ORDERS = ("chronological", "prorata", "per_period")
+
+
+def edges_of(tiers: Any, charge: str) -> tuple[Decimal, ...]:
+    """Upper edges of all tiers but the last, rising; an edge belongs to the lower tier."""
+    found = tuple(as_written(x, "tiers") for x in tiers)
+    if any(b <= a for a, b in pairwise((Decimal(0), *found))):
+        raise ConfigError(
+            f"Cannot use tiers={[str(x) for x in found]} in charge {charge!r}: they are the upper "
+            "edges of all tiers but the last, above 0 and rising, e.g. [500, 1000]."
+        )
+    return found
+
+
+def rates_of_tiers(rate: Any, edges: Sequence[Decimal], charge: str) -> tuple[Decimal, ...]:
+    """The rates of all tiers; one rate is that of the only tier.
+
+    Raises
+    ------
+    ConfigError
+        For rates that are not one a tier.
+    """
+    rates = rate if isinstance(rate, tuple) else (rate,)
+    if len(rates) != len(edges) + 1:
+        raise ConfigError(
+            f"Cannot price charge {charge!r}: {len(edges)} tier edges need {len(edges) + 1} rates, "
+            f"given are {len(rates)}."
+        )
+    return rates
+
+
+def fill(total: Decimal, edges: Sequence[Decimal]) -> list[Decimal]:
+    """How much of a total lies in each tier; a negative total is all in the first.
+
+    Examples
+    --------
+    >>> fill(Decimal(1250), [Decimal(500), Decimal(1000)])
+    [Decimal('500'), Decimal('500'), Decimal('250')]
+    """
+    zero = Decimal(0)
+    if total < 0:
+        return [total, *[zero] * len(edges)]
+    bounds = zip((zero, *edges), (*edges, total), strict=True)
+    return [max(EXACT.subtract(min(total, high), low), zero) for low, high in bounds]
+
+
+def _chronological(
+    pieces: Sequence[tuple[str, Decimal]], edges: Sequence[Decimal]
+) -> dict[str, list[Decimal]]:
+    """Each window's tiers as energy fills them in order of time."""
+    found: dict[str, list[Decimal]] = {}
+    before, so_far = fill(Decimal(0), edges), Decimal(0)
+    for window, energy in pieces:
+        so_far = EXACT.add(so_far, energy)
+        after = fill(so_far, edges)
+        own = found.setdefault(window, [Decimal(0)] * len(after))
+        steps = zip(own, before, after, strict=True)
+        found[window] = [EXACT.add(x, EXACT.subtract(b, a)) for x, a, b in steps]
+        before = after
+    return found
+
+
+def split_by_tier(
+    order: str, pieces: Sequence[tuple[str, Decimal]], edges: Sequence[Decimal]
+) -> dict[str, list[Decimal]]:
+    """Exact quantity of each window and tier.
+
+    Parameters
+    ----------
+    order : str
+        ``"chronological"``, ``"prorata"`` (in the proportions of the whole) or ``"per_period"``.
+    pieces : sequence of (window, Decimal)
+        In order of time.
+    edges : sequence of Decimal
+        Upper edges of all tiers but the last.
+    """
+    if order == "chronological":
+        return _chronological(pieces, edges)
+    totals: dict[str, Decimal] = {}
+    for window, energy in pieces:
+        totals[window] = EXACT.add(totals.get(window, Decimal(0)), energy)
+    if order == "per_period":
+        return {w: fill(x, edges) for w, x in totals.items()}
+    whole = add(list(totals.values()))
+    if whole <= 0:
+        return {w: [x, *[Decimal(0)] * len(edges)] for w, x in totals.items()}
+    tiers = fill(whole, edges)
+    return {
+        w: [EXACT.divide(EXACT.multiply(x, t), whole) for t in tiers] for w, x in totals.items()
+    }
+
+
+def label(edges: Sequence[Decimal], tier: int, unit: str) -> str:
+    """How a tier is called, e.g. ``"0–500 kWh"``; an edge that is no decimal is shown to two.
+
+    The only tier has no name.
+    """
+    if not edges:
+        return ""
+    low = _shown(Decimal(0) if tier == 0 else edges[tier - 1])
+    return f"above {low} {unit}" if tier == len(edges) else f"{low}–{_shown(edges[tier])} {unit}"
+
+
+def _shown(edge: Decimal) -> str:
+    exponent = edge.as_tuple().exponent
+    fine = isinstance(exponent, int) and exponent < -9
+    return f"{tidy(rounded(edge, 2) if fine else edge):f}"

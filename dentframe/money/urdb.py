@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from dentframe.errors import ConfigError, by
-from dentframe.money.rounding import add, exact
+from dentframe.money.rounding import add, as_written
 
 MONTHS, HOURS = 12, 24
 WEEKEND = ["sat", "sun", "holiday"]
@@ -116,7 +116,7 @@ class _Rate:
         return None if field in self.ignore else self.data.get(field)
 
     def number(self, field: str) -> Decimal:
-        return _number(self.value(field) or 0, self.names.get(field, field))
+        return as_written(self.value(field) or 0, self.names.get(field, field))
 
     # --- what is priced ---
 
@@ -197,7 +197,7 @@ class _Rate:
                 self.refuse("lookbackmonths", "names some months only: whether bills or peaks of "
                             "these months are meant, the database does not say")  # fmt: skip
         else:
-            every = [_number(x or 0, field) for x in self.value(field) or [0] * MONTHS]
+            every = [as_written(x or 0, field) for x in self.value(field) or [0] * MONTHS]
         if not any(every) or not names:
             return {}
         if len(every) != MONTHS or any(not 0 <= x <= 1 for x in every):
@@ -268,8 +268,8 @@ class _Rate:
             if str(tier.get("unit") or "").lower() not in units:
                 self.refuse(f"{field}.unit", f"is {tier['unit']!r} ({where}): use kWh or kW; "
                             f"kWh daily needs {_stated('tier_proration', 1)}")  # fmt: skip
-            rates.append(add([_number(x, where) for x in parts]))
-            limits.append(_number(tier.get("max") or NO_LIMIT, where))
+            rates.append(add([as_written(x, where) for x in parts]))
+            limits.append(as_written(tier.get("max") or NO_LIMIT, where))
         if [x >= NO_LIMIT for x in limits] != [False] * (len(limits) - 1) + [True]:
             self.refuse(f"{field}.max", f"must be in all tiers but the last ({field}[{p}])")
         return rates, tuple(limits[:-1])
@@ -306,10 +306,6 @@ def _stated(keyword: str, value: Any = "") -> str:
     """A keyword of `from_urdb` with a value, as Python or the command line has it."""
     option = f"--{keyword.replace('_', '-')} {value}".rstrip()
     return by(f"{keyword}={value and repr(value)}", option)
-
-
-def _number(value: Any, what: str) -> Decimal:
-    return exact(repr(value) if isinstance(value, float) else value, what)
 
 
 def _says(value: Any) -> bool:

@@ -10,9 +10,16 @@ import pytest
 
 from dentframe.errors import ConfigError
 from dentframe.money import allocate
-from dentframe.money.energy_charges import fill, label
-from dentframe.money.pricing import edges_of
-from dentframe.money.rounding import digits_of, exact, parts_of, rounded, tidy
+from dentframe.money.rounding import (
+    digits_of,
+    edges_of,
+    exact,
+    fill,
+    label,
+    parts_of,
+    rounded,
+    tidy,
+)
 
 
 @pytest.mark.parametrize(
