@@ -18,8 +18,8 @@ from dentframe.metering.cumulative import STATUSES
 from dentframe.metering.register_rules import RegisterRules
 from dentframe.money.charges import KVAH, KVARH, Reactive
 from dentframe.money.occupancy import factor, midnights
-from dentframe.money.rounding import EXACT, add, digits_of, exact, rounded
-from dentframe.money.statement import Day, Line, Reading, Statement, priced
+from dentframe.money.rounding import EXACT, add, digits_of, exact, parts_of, rounded
+from dentframe.money.statement import Day, Line, Reading, Statement
 from dentframe.money.tariff import Tariff
 from dentframe.money.usage import OUT, Meters, State
 from dentframe.times.periods import verb_zone
@@ -200,18 +200,25 @@ class Case:
     history: Mapping[str, Sequence[Any]] | Sequence[Any] | None
     done: tuple[Line, ...]
 
-    @property
-    def digits(self) -> int | None:
-        """Decimals of amounts; None where nothing is rounded."""
-        return None if self.meters.places is None else digits_of(self.tariff.currency)
-
     def quantity(self, value: Any) -> Decimal:
         """As it is printed and priced."""
         return rounded(value, self.meters.places)
 
+    def quantities(
+        self, tiers: Mapping[str, Sequence[Decimal]], whole: Decimal | None, unpriced: Decimal
+    ) -> dict[str, list[Decimal]]:
+        """The tiers of each window as printed: together they are the whole, where it is printed."""
+        places = self.meters.places
+        if whole is None:
+            return {w: parts_of(x, self.quantity(add(x)), places) for w, x in tiers.items()}
+        flat = [x for parts in tiers.values() for x in parts]
+        shared = iter(parts_of([*flat, unpriced], whole, places))
+        return {w: [next(shared) for _ in parts] for w, parts in tiers.items()}
+
     def money(self, value: Any) -> Decimal:
-        """As an amount."""
-        return rounded(value, self.digits, self.rounding)
+        """As an amount; nothing is rounded where quantities are not."""
+        digits = None if self.meters.places is None else digits_of(self.tariff.currency)
+        return rounded(value, digits, self.rounding)
 
     def schedule(self, other: str = OUT) -> Schedule | None:
         """The tariff's clock for the charge's windows; None where it has none."""
@@ -222,17 +229,9 @@ class Case:
         self, quantity: Decimal, unit: str, rate: Decimal, name: str = "", **more: Any
     ) -> Line:
         """A line of the charge."""
-        return priced(
-            name or self.charge.name,
-            self.charge.kind,
-            quantity,
-            unit,
-            rate,
-            digits=self.digits,
-            rounding=self.rounding,
-            charge=self.charge.name,
-            **more,
-        )
+        charge, amount = self.charge, self.money(EXACT.multiply(quantity, rate))
+        more["charge"] = charge.name
+        return Line(name or charge.name, charge.kind, quantity, unit, rate, amount, **more)
 
     def bases(self) -> tuple[str, ...]:
         """The charges before of whose lines a tax or a minimum is taken."""

@@ -13,21 +13,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dentframe.errors import ConfigError, did_you_mean
-from dentframe.money.rounding import (
-    EXACT,
-    ORDERS,
-    add,
-    as_written,
-    edges_of,
-    exact,
-    label,
-    parts_of,
-    rates_of_tiers,
-    split_by_tier,
-    tidy,
-    times,
-)
-from dentframe.money.usage import OUT, Used, of_flow, worst
+from dentframe.money.rounding import EXACT, ORDERS, Tiers, add, as_written, exact, times
+from dentframe.money.usage import OUT, of_flow, worst
 from dentframe.times.schedule import Window
 from dentframe.wire.topics import TOPICS
 
@@ -36,9 +23,13 @@ if TYPE_CHECKING:
     from dentframe.money.statement import Line
 
 KVARH, KVAH = "kVARHNet", "kVAHNet"
-FLOWS = ("net", "import", "export")
-MEASURES = ("block", "rolling", "reported")
-_CHOICES = {"flow": FLOWS, "measure": MEASURES, "per": ("month", "day"), "tier_order": ORDERS}
+_CHOICES = {
+    "flow": ("net", "import", "export"),
+    "measure": ("block", "rolling", "reported"),
+    "per": ("month", "day"),
+    "tier_order": ORDERS,
+}
+"""The fields that have one of a few values."""
 
 
 def put(charge: Any, **values: Any) -> None:
@@ -63,7 +54,7 @@ def read_fields(charge: Any) -> None:
         **dict.fromkeys(("proration", "tier_proration"), lambda x, f: _proration(x, f, name)),
         **dict.fromkeys(("allowance", "target_power_factor"), as_written),
         "rate": _rates if hasattr(charge, "tiers") else as_written,
-        "tiers": lambda x, _: edges_of(x, name),
+        "tiers": lambda x, _: Tiers.read(x, name).edges,
         "on": lambda x, _: tuple(x),
         "rates": lambda x, _: _rates_by_window(x, name),
     }
@@ -80,7 +71,14 @@ def read_fields(charge: Any) -> None:
     if hasattr(charge, "tiers"):
         for rate in (charge.rate, *(getattr(charge, "rates", None) or {}).values()):
             if rate is not None:
-                rates_of_tiers(rate, charge.tiers, name)
+                Tiers(charge.tiers).rates(rate, name)
+
+
+class Charge:
+    """What a tariff is a list of: each kind has a class, and a row in `KINDS` of the tariff."""
+
+    def __post_init__(self) -> None:
+        read_fields(self)
 
 
 def _rates(value: Any, what: str) -> Any:
@@ -101,24 +99,24 @@ def _rates_by_window(rates: Any, charge: str) -> dict[str, Any]:
 
 def _windows(windows: Any, season: Any, charge: str) -> tuple[Window, ...]:
     """Windows from dicts or `Window`s; a charge's season is that of windows without one."""
+    windows = [windows] if isinstance(windows, Mapping) else list(windows)
+    if season is not None:
+        windows = windows or [Window(charge)]
     found = []
-    for given in [windows] if isinstance(windows, Mapping) else windows:
+    for given in windows:
         window = given
         if isinstance(given, Mapping):
-            known = ("name", "start", "end", "days", "season")
-            check_known(given, known, f"window of charge {charge!r}")
-            window = Window(**{"name": charge, **given})
+            own = {"name": charge, **given}
+            window = from_table(Window, own, f"window of charge {charge!r}")
         if not isinstance(window, Window):
             raise ConfigError(
                 f"Cannot use {given!r} as a window of charge {charge!r}: use a Window."
             )
         days = window.days if isinstance(window.days, str) else tuple(window.days)
-        own = None if window.season is None else tuple(window.season)
-        found.append(replace(window, days=days, season=own))
-    if season is None:
-        return tuple(found)
-    found = found or [Window(charge)]
-    return tuple(w if w.season else replace(w, season=tuple(season)) for w in found)
+        own_season = season if window.season is None else window.season
+        dates = None if own_season is None else tuple(own_season)
+        found.append(replace(window, days=days, season=dates))
+    return tuple(found)
 
 
 def date_of(value: Any, field: str) -> dt.date:
@@ -166,7 +164,7 @@ def from_table(cls: Any, data: Mapping[str, Any], what: str) -> Any:
 
 
 @dataclass(frozen=True)
-class Energy:
+class Energy(Charge):
     """A price per kWh.
 
     Parameters
@@ -217,7 +215,7 @@ class Energy:
     valid_to: Any = None
 
     def __post_init__(self) -> None:
-        read_fields(self)
+        super().__post_init__()
         if (self.rate is None) == (self.rates is None):
             raise ConfigError(
                 f"Cannot price charge {self.name!r}: give either rate (one price) or rates (a "
@@ -248,13 +246,19 @@ class Energy:
         span, meters = case.span, case.meters
         schedule = case.schedule(OUT if self.rates is None else "other")
         used = meters.energy(span.start, span.end, schedule, self.flow, self.topic)
-        prices = self._prices(used)
+        priced = [w for w in used.states if w != OUT]
+        prices = dict.fromkeys(priced, self.rate) if self.rates is None else self.rates
+        unknown = [w for w in priced if w not in prices]
+        if unknown:
+            raise ConfigError(
+                f"Cannot price window {unknown[0]!r} of charge {self.name!r}: rates has no rate "
+                f"for it. It has {', '.join(self.rates)}; time outside all windows is 'other'."
+            )
         pieces = [(w, x) for w, x in used.pieces if w in prices]
-        part = span.factor(self.tier_proration or "none")
-        edges = [tidy(times(x, part)) for x in self.tiers]
-        split = split_by_tier(self.tier_order or "per_period", pieces, edges)
+        tiers = Tiers(self.tiers).scaled(span.factor(self.tier_proration or "none"))
+        split = tiers.split(self.tier_order or "per_period", pieces)
         unpriced = add([x for w, x in used.pieces if w not in prices])
-        quantities = _quantities(case, used.whole, split, unpriced)
+        quantities = case.quantities(split, used.whole, unpriced)
         unit = TOPICS[self.topic or "kWHNet"].unit
         series = meters.registers(self.topic)
         around = {"element": ", ".join(c.name for c in series), "note": span.text}
@@ -265,42 +269,18 @@ class Energy:
         for window in (w for w in prices if w in split):
             more = around | vars(used.states[window])
             shown = [self.name] if self.rates is None else [self.name, window]
-            rates = rates_of_tiers(prices[window], self.tiers, self.name)
+            rates = tiers.rates(prices[window], self.name)
             for tier, (quantity, rate) in enumerate(zip(quantities[window], rates, strict=True)):
                 if tier == 0 or quantity:
-                    names = *shown, label(edges, tier, unit)
+                    names = *shown, tiers.label(tier, unit)
                     found.append(
                         case.line(quantity, unit, rate, " ".join(filter(None, names)), **more)
                     )
         return found
 
-    def _prices(self, used: Used) -> dict[str, Any]:
-        """Rates of the windows that are charged."""
-        if self.rates is None:
-            return {w: self.rate for w in used.states if w != OUT}
-        unpriced = [w for w in used.states if w not in self.rates]
-        if unpriced:
-            raise ConfigError(
-                f"Cannot price window {unpriced[0]!r} of charge {self.name!r}: rates has no rate "
-                f"for it. It has {', '.join(self.rates)}; time outside all windows is 'other'."
-            )
-        return dict(self.rates)
-
-
-def _quantities(
-    case: Case, whole: Decimal | None, split: Mapping[str, Sequence[Decimal]], unpriced: Decimal
-) -> dict[str, list[Decimal]]:
-    """The tiers of each window as printed: together they are the whole, where it is printed."""
-    places = case.meters.places
-    if whole is None:
-        return {w: parts_of(x, case.quantity(add(x)), places) for w, x in split.items()}
-    flat = [x for tiers in split.values() for x in tiers]
-    shared = iter(parts_of([*flat, unpriced], whole, places))
-    return {w: [next(shared) for _ in tiers] for w, tiers in split.items()}
-
 
 @dataclass(frozen=True)
-class Fixed:
+class Fixed(Charge):
     """A price per month or day, whatever is used.
 
     Parameters
@@ -325,9 +305,6 @@ class Fixed:
     valid_from: Any = None
     valid_to: Any = None
 
-    def __post_init__(self) -> None:
-        read_fields(self)
-
     def lines(self, case: Case) -> list[Line]:
         """One line."""
         due, note = case.span.due(self), case.span.text
@@ -337,7 +314,7 @@ class Fixed:
 
 
 @dataclass(frozen=True)
-class Tax:
+class Tax(Charge):
     """A share of other lines.
 
     Parameters
@@ -369,7 +346,7 @@ class Tax:
                 f"Cannot use proration={self.proration!r} in tax {self.name!r}: use 'days' or "
                 "'none'."
             )
-        read_fields(self)
+        super().__post_init__()
 
     def lines(self, case: Case) -> list[Line]:
         """One line."""
@@ -389,7 +366,7 @@ class Tax:
 
 
 @dataclass(frozen=True)
-class Minimum:
+class Minimum(Charge):
     """At least so much is due.
 
     Parameters
@@ -417,9 +394,6 @@ class Minimum:
     valid_from: Any = None
     valid_to: Any = None
 
-    def __post_init__(self) -> None:
-        read_fields(self)
-
     def lines(self, case: Case) -> list[Line]:
         """One line with what lacks; none where nothing does."""
         limit = case.money(EXACT.multiply(self.rate, exact(case.span.due(self))))
@@ -434,7 +408,7 @@ class Minimum:
 
 
 @dataclass(frozen=True)
-class Reactive:
+class Reactive(Charge):
     """A price for reactive energy, or for a low power factor.
 
     Parameters
@@ -466,9 +440,6 @@ class Reactive:
     on: Any = None
     valid_from: Any = None
     valid_to: Any = None
-
-    def __post_init__(self) -> None:
-        read_fields(self)
 
     def lines(self, case: Case) -> list[Line]:
         """One line."""

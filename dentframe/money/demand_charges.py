@@ -13,18 +13,8 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, CoverageError, by
 from dentframe.metering.register_rules import HOUR, resolve
-from dentframe.money.charges import from_table, put, read_fields
-from dentframe.money.rounding import (
-    EXACT,
-    add,
-    as_written,
-    exact,
-    fill,
-    label,
-    parts_of,
-    rates_of_tiers,
-    times,
-)
+from dentframe.money.charges import Charge, from_table, put
+from dentframe.money.rounding import EXACT, Tiers, add, as_written, exact, parts_of, times
 from dentframe.money.usage import State, greatest, stretches, worst
 from dentframe.times.periods import calendar
 from dentframe.times.ranges import ints, local, stamp
@@ -293,7 +283,7 @@ class Ratchet:
 
 
 @dataclass(frozen=True)
-class Demand:
+class Demand(Charge):
     """A price per kW of the highest demand.
 
     Parameters
@@ -357,7 +347,7 @@ class Demand:
     def __post_init__(self) -> None:
         if isinstance(self.ratchet, Mapping):
             put(self, ratchet=from_table(Ratchet, self.ratchet, "ratchet"))
-        read_fields(self)
+        super().__post_init__()
         if isinstance(self.n, bool) or not isinstance(self.n, int) or self.n < 1:
             raise ConfigError(f"Cannot use n={self.n!r} in charge {self.name!r}: use 1 or more.")
         if self.per == "day" and (self.ratchet or self.target_power_factor is not None):
@@ -383,10 +373,10 @@ class Demand:
         tiers, unit, more = bill(case, found)
         more["element"] = ", ".join(c.name for c in series)
         more |= vars(worst([p.state for p in found]))
-        rates, lines = rates_of_tiers(self.rate, self.tiers, self.name), []
+        rates, lines = Tiers(self.tiers).rates(self.rate, self.name), []
         for tier, (quantity, rate) in enumerate(zip(tiers, rates, strict=True)):
             if tier == 0 or quantity or self.per == "day":
-                name = f"{self.name} {label(self.tiers, tier, self._unit)}".strip()
+                name = f"{self.name} {Tiers(self.tiers).label(tier, self._unit)}".strip()
                 lines.append(case.line(quantity, unit, rate, name, **more))
         return lines
 
@@ -414,7 +404,7 @@ class Demand:
         self, case: Case, found: list[Peak]
     ) -> tuple[list[Decimal], str, dict[str, Any]]:
         """The demands of all days, by tier; each day fills the tiers anew."""
-        days = [fill(case.quantity(max(p.kw, Decimal(0))), self.tiers) for p in found]
+        days = [Tiers(self.tiers).fill(case.quantity(max(p.kw, Decimal(0)))) for p in found]
         tiers = [case.quantity(add(tier)) for tier in zip(*days, strict=True)]
         note = f"highest demand of each of {len(found)} days, added up"
         return tiers, f"{self._unit}·day", {"note": note}
@@ -426,7 +416,7 @@ class Demand:
         peak, span, unit = found[0], case.span, self._unit
         billed, notes = self._billed(case, peak.kw)
         months = span.due(self)
-        tiers = fill(case.quantity(billed), self.tiers)
+        tiers = Tiers(self.tiers).fill(case.quantity(billed))
         if months != 1:
             notes.append(f"{add(tiers)} {unit} for {len(span.days)} days: {months} of a month")
             parts = [times(x, months) for x in tiers]

@@ -8,6 +8,7 @@ a half.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
 from functools import reduce
@@ -255,112 +256,126 @@ def _weight(name: Any, weight: Any) -> Fraction:
     return number
 
 
-# --- tiers ---
-
 ORDERS = ("chronological", "prorata", "per_period")
+"""How tiers fill under prices by time of use."""
 
 
-def edges_of(tiers: Any, charge: str) -> tuple[Decimal, ...]:
-    """Upper edges of all tiers but the last, rising; an edge belongs to the lower tier."""
-    found = tuple(as_written(x, "tiers") for x in tiers)
-    if any(b <= a for a, b in pairwise((Decimal(0), *found))):
-        raise ConfigError(
-            f"Cannot use tiers={[str(x) for x in found]} in charge {charge!r}: they are the upper "
-            "edges of all tiers but the last, above 0 and rising, e.g. [500, 1000]."
-        )
-    return found
+@dataclass(frozen=True)
+class Tiers:
+    """The tiers of a quantity.
 
-
-def rates_of_tiers(rate: Any, edges: Sequence[Decimal], charge: str) -> tuple[Decimal, ...]:
-    """The rates of all tiers; one rate is that of the only tier.
-
-    Raises
-    ------
-    ConfigError
-        For rates that are not one a tier.
-    """
-    rates = rate if isinstance(rate, tuple) else (rate,)
-    if len(rates) != len(edges) + 1:
-        raise ConfigError(
-            f"Cannot price charge {charge!r}: {len(edges)} tier edges need {len(edges) + 1} rates, "
-            f"given are {len(rates)}."
-        )
-    return rates
-
-
-def fill(total: Decimal, edges: Sequence[Decimal]) -> list[Decimal]:
-    """How much of a total lies in each tier; a negative total is all in the first.
-
-    Examples
-    --------
-    >>> fill(Decimal(1250), [Decimal(500), Decimal(1000)])
-    [Decimal('500'), Decimal('500'), Decimal('250')]
-    """
-    zero = Decimal(0)
-    if total < 0:
-        return [total, *[zero] * len(edges)]
-    bounds = zip((zero, *edges), (*edges, total), strict=True)
-    return [max(EXACT.subtract(min(total, high), low), zero) for low, high in bounds]
-
-
-def _chronological(
-    pieces: Sequence[tuple[str, Decimal]], edges: Sequence[Decimal]
-) -> dict[str, list[Decimal]]:
-    """Each window's tiers as energy fills them in order of time."""
-    found: dict[str, list[Decimal]] = {}
-    before, so_far = fill(Decimal(0), edges), Decimal(0)
-    for window, energy in pieces:
-        so_far = EXACT.add(so_far, energy)
-        after = fill(so_far, edges)
-        own = found.setdefault(window, [Decimal(0)] * len(after))
-        steps = zip(own, before, after, strict=True)
-        found[window] = [EXACT.add(x, EXACT.subtract(b, a)) for x, a, b in steps]
-        before = after
-    return found
-
-
-def split_by_tier(
-    order: str, pieces: Sequence[tuple[str, Decimal]], edges: Sequence[Decimal]
-) -> dict[str, list[Decimal]]:
-    """Exact quantity of each window and tier.
-
-    Parameters
+    Attributes
     ----------
-    order : str
-        ``"chronological"``, ``"prorata"`` (in the proportions of the whole) or ``"per_period"``.
-    pieces : sequence of (window, Decimal)
-        In order of time.
     edges : sequence of Decimal
-        Upper edges of all tiers but the last.
+        Upper edges of all tiers but the last, rising; an edge belongs to the lower tier.
     """
-    if order == "chronological":
-        return _chronological(pieces, edges)
-    totals: dict[str, Decimal] = {}
-    for window, energy in pieces:
-        totals[window] = EXACT.add(totals.get(window, Decimal(0)), energy)
-    if order == "per_period":
-        return {w: fill(x, edges) for w, x in totals.items()}
-    whole = add(list(totals.values()))
-    if whole <= 0:
-        return {w: [x, *[Decimal(0)] * len(edges)] for w, x in totals.items()}
-    tiers = fill(whole, edges)
-    return {
-        w: [EXACT.divide(EXACT.multiply(x, t), whole) for t in tiers] for w, x in totals.items()
-    }
+
+    edges: Sequence[Decimal]
+
+    @classmethod
+    def read(cls, edges: Any, charge: str) -> Tiers:
+        """Tiers by edges as a tariff has them.
+
+        Raises
+        ------
+        ConfigError
+            For edges that are not above 0 and rising; `charge` names them.
+        """
+        found = tuple(as_written(x, "tiers") for x in edges)
+        if any(b <= a for a, b in pairwise((Decimal(0), *found))):
+            raise ConfigError(
+                f"Cannot use tiers={[str(x) for x in found]} in charge {charge!r}: they are the "
+                "upper edges of all tiers but the last, above 0 and rising, e.g. [500, 1000]."
+            )
+        return cls(found)
+
+    def scaled(self, part: Fraction) -> Tiers:
+        """Those of a part of a month."""
+        return Tiers([tidy(times(x, part)) for x in self.edges])
+
+    def rates(self, rate: Any, charge: str) -> tuple[Decimal, ...]:
+        """The rate of each tier; a single one is that of the only tier.
+
+        Raises
+        ------
+        ConfigError
+            For rates that are not one a tier.
+        """
+        rates, n = rate if isinstance(rate, tuple) else (rate,), len(self.edges)
+        if len(rates) != n + 1:
+            raise ConfigError(
+                f"Cannot price charge {charge!r}: {n} tier edges need {n + 1} rates, given are "
+                f"{len(rates)}."
+            )
+        return rates
+
+    def fill(self, total: Decimal) -> list[Decimal]:
+        """How much of a total lies in each tier; a negative total is all in the first.
+
+        Examples
+        --------
+        >>> Tiers([Decimal(500), Decimal(1000)]).fill(Decimal(1250))
+        [Decimal('500'), Decimal('500'), Decimal('250')]
+        """
+        zero = Decimal(0)
+        if total < 0:
+            return [total, *[zero] * len(self.edges)]
+        bounds = zip((zero, *self.edges), (*self.edges, total), strict=True)
+        return [max(EXACT.subtract(min(total, high), low), zero) for low, high in bounds]
+
+    def split(self, order: str, pieces: Sequence[tuple[str, Decimal]]) -> dict[str, list[Decimal]]:
+        """Exact quantity of each window and tier.
+
+        Parameters
+        ----------
+        order : str
+            ``"chronological"``, ``"prorata"`` (in the proportions of the whole) or
+            ``"per_period"``.
+        pieces : sequence of (window, Decimal)
+            In order of time.
+        """
+        if order == "chronological":
+            return self._chronological(pieces)
+        totals: dict[str, Decimal] = {}
+        for window, energy in pieces:
+            totals[window] = EXACT.add(totals.get(window, Decimal(0)), energy)
+        if order == "per_period":
+            return {w: self.fill(x) for w, x in totals.items()}
+        whole = add(list(totals.values()))
+        if whole <= 0:
+            return {w: [x, *[Decimal(0)] * len(self.edges)] for w, x in totals.items()}
+        tiers = self.fill(whole)
+        return {
+            w: [EXACT.divide(EXACT.multiply(x, t), whole) for t in tiers] for w, x in totals.items()
+        }
+
+    def _chronological(self, pieces: Sequence[tuple[str, Decimal]]) -> dict[str, list[Decimal]]:
+        """Each window's tiers as energy fills them in order of time."""
+        found: dict[str, list[Decimal]] = {}
+        before, so_far = self.fill(Decimal(0)), Decimal(0)
+        for window, energy in pieces:
+            so_far = EXACT.add(so_far, energy)
+            after = self.fill(so_far)
+            own = found.setdefault(window, [Decimal(0)] * len(after))
+            steps = zip(own, before, after, strict=True)
+            found[window] = [EXACT.add(x, EXACT.subtract(b, a)) for x, a, b in steps]
+            before = after
+        return found
+
+    def label(self, tier: int, unit: str) -> str:
+        """How a tier is called, e.g. ``"0–500 kWh"``; an edge that is no decimal is shown to two.
+
+        The only tier has no name.
+        """
+        if not self.edges:
+            return ""
+        shown = [
+            f"{tidy(x if _is_short(x) else rounded(x, 2)):f}" for x in (Decimal(0), *self.edges)
+        ]
+        low, *high = shown[tier : tier + 2]
+        return f"{low}–{high[0]} {unit}" if high else f"above {low} {unit}"
 
 
-def label(edges: Sequence[Decimal], tier: int, unit: str) -> str:
-    """How a tier is called, e.g. ``"0–500 kWh"``; an edge that is no decimal is shown to two.
-
-    The only tier has no name.
-    """
-    if not edges:
-        return ""
-    low = _shown(Decimal(0) if tier == 0 else edges[tier - 1])
-    return f"above {low} {unit}" if tier == len(edges) else f"{low}–{_shown(edges[tier])} {unit}"
-
-
-def _shown(edge: Decimal) -> str:
+def _is_short(edge: Decimal) -> bool:
     exponent = edge.as_tuple().exponent
-    fine = isinstance(exponent, int) and exponent < -9
-    return f"{tidy(rounded(edge, 2) if fine else edge):f}"
+    return isinstance(exponent, int) and exponent >= -9

@@ -311,26 +311,6 @@ class Past:
     end: pd.Timestamp | None = None
 
 
-def priced(
-    name: str,
-    kind: str,
-    quantity: Decimal,
-    unit: str,
-    rate: Decimal,
-    *,
-    digits: int | None,
-    rounding: str = "half-up",
-    **more: Any,
-) -> Line:
-    """A line whose amount is quantity times rate, rounded to `digits` [currency]."""
-    amount = rounded(EXACT.multiply(quantity, rate), digits, rounding)
-    return Line(name, kind, quantity, unit, rate, amount, **more)
-
-
-MONEY = ("minimum", "tax")
-"""Kinds of lines whose quantity is an amount."""
-
-
 def _differing_amounts(of: Statement) -> Iterator[str]:
     """Each amount against quantity and rate."""
     for x in of.lines:
