@@ -252,7 +252,7 @@ class Case:
             )
 
     def energy(self, topic: str) -> tuple[Decimal, State]:
-        """What a register measured in the span, exact [its unit], and how sure that is."""
+        """What a register measured in the span, exact [its unit], and its state."""
         used = self.meters.energy(self.span.start, self.span.end, None, topic=topic)
         return used.energy, used.states[""]
 
@@ -381,8 +381,10 @@ def bill(
         raise ConfigError(f"Cannot price by {tariff!r}: use a Tariff, e.g. Tariff.load(path).")
     df = _readings(df, elements, start, end, tz)
     zone = verb_zone(time_index(df).tz, tz)
-    asked = VerbKeywords.of(df, None, zone, start, end, registers, interval, demand_lag, elements)
-    meters = Meters(df, zone, elements, asked, source, accept, edges, places)
+    keywords = VerbKeywords.of(
+        df, None, zone, start, end, registers, interval, demand_lag, elements
+    )
+    meters = Meters(df, zone, elements, keywords, source, accept, edges, places)
     first, last = instant(start, zone, "start"), instant(end, zone, "end")
     if first >= last:
         raise RangeError(

@@ -164,7 +164,7 @@ class _Demands:
 
 @dataclass(frozen=True)
 class _PeakSearch:
-    """The search for the peak that a charge bills in one span, arrays of shape (1,).
+    """The search for the peak that a charge bills between two instants [us UTC].
 
     The stretches `inside` are those of the charge's windows: an interval counts that starts in
     one of them.
@@ -173,8 +173,8 @@ class _PeakSearch:
     charge: Demand
     meters: Meters
     series: Sequence[Cumulative]
-    s: Ints
-    e: Ints
+    s: int
+    e: int
     inside: tuple[Ints, Ints]
 
     def peak(self) -> Peak | None:
@@ -189,13 +189,12 @@ class _PeakSearch:
         unaffected, more = self.elsewhere(demands, top)
         what, states = f"{charge.measure} demand", []
         for c, covered in zip(self.series, demands.covered, strict=True):
-            flags = c.flags_in(self.s, self.e, of_edges=False)
+            flags = c.flags_in(np.array([self.s]), np.array([self.e]), of_edges=False)
             states.append((c, State.of(covered, demands.whole, flags)))
-        span = int(self.s[0]), int(self.e[0])
-        state = meters.accepted(states, *span, what, unaffected=unaffected, more=more)
+        state = meters.accepted(states, self.s, self.e, what, unaffected=unaffected, more=more)
         if len(top.kw) == 0:
             raise CoverageError(
-                f"Cannot bill {what} from {stamp(span[0])} to {stamp(span[1])}: no interval in "
+                f"Cannot bill {what} from {stamp(self.s)} to {stamp(self.e)}: no interval in "
                 "it is wholly covered. Read the period again, or bill an agreed figure of your own."
             )
         # Of a register the noise is that of kWh over a block's hours.
@@ -232,7 +231,7 @@ class _PeakSearch:
         """Blocks or rolling windows wholly in the span that start in the windows."""
         charge, interval = self.charge, self.meters.keywords.interval
         cut = blocks.cut(charge.measure, charge.window, charge.step, interval)
-        a, b = blocks.windows(cut, int(self.s[0]), int(self.e[0]), self.meters.tz)
+        a, b = blocks.windows(cut, self.s, self.e, self.meters.tz)
         inside = (a >= self.s) & (b <= self.e) & self.in_windows(a)
         a, b = a[inside], b[inside]
         if len(a) == 0:
@@ -251,7 +250,8 @@ class _PeakSearch:
                 "need not be of the same time. Use measure='block', or bill each element by itself."
             )
         c = self.series[0]
-        found = reported(c, self.s, self.e, interval_of(self.meters.keywords.interval, c.meter))
+        interval = interval_of(self.meters.keywords.interval, c.meter)
+        found = reported(c, np.array([self.s]), np.array([self.e]), interval)
         found = found.only(np.flatnonzero(self.in_windows(found.s)))
         covered = int(c.covered(*self.inside).sum())
         whole = int((self.inside[1] - self.inside[0]).sum())
@@ -392,8 +392,8 @@ class Demand(Charge):
             starts, ends, names = stretches(a, b, schedule, tz)
             own = np.array([schedule is None or w != schedule.other for w in names])
             if own.any():
-                span, inside = (np.array([a]), np.array([b])), (starts[own], ends[own])
-                found.append(_PeakSearch(self, case.meters, series, *span, inside).peak())
+                inside = starts[own], ends[own]
+                found.append(_PeakSearch(self, case.meters, series, a, b, inside).peak())
         return [p for p in found if p is not None]
 
     @property

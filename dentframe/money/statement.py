@@ -331,8 +331,8 @@ def _differing_bases(of: Statement) -> Iterator[str]:
         if x.limit is not None:
             base = max(EXACT.subtract(x.limit, base), Decimal(0))
         if rounded(base, of.digits, of.rounding) != x.quantity:
-            wanted = f"the lines it is taken of give {base}"
-            yield f"Line {x.name!r}: {wanted}, printed is {x.quantity}."
+            due = f"the lines it is taken of give {base}"
+            yield f"Line {x.name!r}: {due}, printed is {x.quantity}."
 
 
 def _differing_readings(of: Statement) -> Iterator[str]:

@@ -108,9 +108,9 @@ class _Rate:
         self.refused: list[str] = []
 
     def refuse(self, field: str, why: str) -> None:
-        told = f"{self.names.get(field, field)} {why}"
-        if field.lower() not in self.ignore and told not in self.refused:
-            self.refused.append(told)
+        reason = f"{self.names.get(field, field)} {why}"
+        if field.lower() not in self.ignore and reason not in self.refused:
+            self.refused.append(reason)
 
     def value(self, field: str) -> Any:
         return None if field in self.ignore else self.data.get(field)
@@ -128,9 +128,9 @@ class _Rate:
             self.refuse(_ENERGY[0], "is missing: energy would cost nothing")
         groups = [sorted(prices)]
         if len({edges for _, edges in prices.values()}) > 1:
-            months = dict.fromkeys(tuple(_used([pair])) for pair in grid)
-            per_period = self.stated["tier_order"] == "per_period"
-            groups = [[p] for p in sorted(prices)] if per_period else [list(x) for x in months]
+            groups = [[p] for p in groups[0]]
+            if self.stated["tier_order"] != "per_period":  # those of each month together
+                groups = [list(x) for x in dict.fromkeys(tuple(_used([pair])) for pair in grid)]
             apart = sum(map(len, groups)) == len(prices)
             if not apart or any(len({prices[p][1] for p in group}) > 1 for group in groups):
                 only = _stated("tier_order", "per_period")
@@ -177,14 +177,14 @@ class _Rate:
 
     def measure(self, unit: str) -> dict[str, Any]:
         """The blocks that demand is measured in, and whether it is kVA or of each day."""
-        told = str(self.value(unit) or "kW").lower()
-        if told not in UNITS:
+        of = str(self.value(unit) or "kW").lower()
+        if of not in UNITS:
             self.refuse(unit, f"is {self.data[unit]!r}: use a rate in kW or kVA")
         minutes = self.number("demandwindow")
         if minutes <= 0 or minutes % 1:
             self.refuse("demandwindow", "is missing: it says over how many minutes demand is "
                         "measured")  # fmt: skip
-        return {"window": f"{int(minutes)}min", **UNITS.get(told, {})}
+        return {"window": f"{int(minutes)}min", **UNITS.get(of, {})}
 
     def ratchets(self, names: list[str]) -> dict[str, dict[int, dict[str, Any]]]:
         """Percentage and look-back by month, for each kind of demand that has a ratchet."""
@@ -281,8 +281,8 @@ class _Rate:
         for field, value in self.data.items():
             known = field in f"{PLAIN} {READ}".split() or not _says(value)
             if not known and (field[-5:] != "attrs" or any(map(str.isdigit, str(value)))):
-                told = json.dumps(value, default=str)
-                shown = told if len(told) < 60 else f"{told[:57]}..."
+                text = json.dumps(value, default=str)
+                shown = text if len(text) < 60 else f"{text[:57]}..."
                 self.refuse(field, f"is {shown}, which is not priced")
 
     def notes(self) -> Iterator[str]:
@@ -317,8 +317,8 @@ def _says(value: Any) -> bool:
 
 def _is_grid(rows: Any, periods: int) -> bool:
     """Whether it is a table of months and hours with numbers of periods in it."""
-    shape = {len(rows)} == {MONTHS} and {len(r) for r in rows} == {HOURS}
-    return shape and all(x in range(periods) for r in rows for x in r)
+    is_table = {len(rows)} == {MONTHS} and {len(r) for r in rows} == {HOURS}
+    return is_table and all(x in range(periods) for r in rows for x in r)
 
 
 def _name(period: int) -> str:

@@ -49,7 +49,7 @@ OUT = "\0"
 
 @dataclass(frozen=True)
 class State:
-    """How sure a figure is: the worst of its elements."""
+    """Coverage, status and flags of a figure: the worst of its elements."""
 
     coverage: float
     status: str
@@ -271,7 +271,7 @@ class Meters:
     def energy(
         self, s: int, e: int, schedule: Schedule | None, flow: str = "net", topic: str | None = None
     ) -> Used:
-        """Energy of a span by window, refused where it is not sure enough.
+        """Energy of a span by window, refused where its status is not accepted.
 
         Parameters
         ----------
@@ -294,8 +294,8 @@ class Meters:
         states: dict[str, list[tuple[Cumulative, State]]] = {w: [] for w in window}
         whole = []
         for c in (of_flow(x, flow) for x in self.registers(topic)):
-            moved = self._figures(c, s, e)
-            low, high = int(moved.s[0]), int(moved.e[0])
+            f = self._figures(c, s, e)
+            low, high = int(f.s[0]), int(f.e[0])
             # Time before the nominal start has the start's window.
             a, b = np.clip(starts, low, high), np.clip(ends, low, high)
             a[0] = low
