@@ -252,7 +252,7 @@ class Energy(Charge):
         if unknown:
             raise ConfigError(
                 f"Cannot price window {unknown[0]!r} of charge {self.name!r}: rates has no rate "
-                f"for it. It has {', '.join(self.rates)}; time outside all windows is 'other'."
+                f"for it. It has {', '.join(prices)}; time outside all windows is 'other'."
             )
         pieces = [(w, x) for w, x in used.pieces if w in prices]
         tiers = Tiers(self.tiers).scaled(span.factor(self.tier_proration or "none"))
