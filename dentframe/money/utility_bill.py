@@ -239,7 +239,8 @@ def _check_lines(bill: UtilityBill) -> None:
 
 
 def _check_dates(bill: UtilityBill) -> None:
-    for x in (bill, *bill.lines):
+    dated: tuple[UtilityBill | BillLine, ...] = (bill, *bill.lines)
+    for x in dated:
         where = "" if x is bill else "table [lines], "
         if x.start is None or x.end is None:
             continue
