@@ -22,7 +22,7 @@ from dentframe.cloud.planner import Window
 from dentframe.frame import assemble as _frame
 from dentframe.frame import request as _request
 from dentframe.frame import select
-from dentframe.frame.read import ReadJob, bar, check_errors, read_frame
+from dentframe.frame.read import ReadJob, assemble, check_errors, complete
 from dentframe.frame.request import (
     Plan,
     Request,
@@ -109,17 +109,17 @@ def read_dentcloud(
     """
     check_errors(errors)
     now = pd.Timestamp.now("UTC")
-    source = (client or default_client()) if archive is None else _first(archive, client, now)
+    if archive is None:
+        source: Source = client or default_client()
+    else:
+        from dentframe.archive.archive import opened
+        from dentframe.archive.read import ArchiveFirst
+
+        source = ArchiveFirst(opened(archive), lambda: client or default_client(), now)
     request = resolve(source, meter, time_range(start, end, tz, now=now), topics)
     reading = ReadJob(source, request, bracket=bracket, now=now)
-    return cast("DentFrame", read_frame(reading, errors, quantify, partial(bar, progress)))
-
-
-def _first(archive: Any, client: DentCloud | None, now: pd.Timestamp) -> Source:
-    from dentframe.archive.archive import opened
-    from dentframe.archive.read import ArchiveFirst
-
-    return ArchiveFirst(opened(archive), lambda: client or default_client(), now)
+    made = complete(partial(assemble, quantify=quantify), reading, errors, progress)
+    return cast("DentFrame", made)
 
 
 def plan_dentcloud(

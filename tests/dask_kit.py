@@ -65,7 +65,7 @@ def answer(name, month, minutes, columns):
     """The answer about one month, as the service would have given it."""
     first, last = np.searchsorted(minutes, [month.minutes.start, month.minutes.stop])
     values = np.asfortranarray(np.stack(list(columns.values()), axis=1)[first:last])
-    page = Page(month, tuple(columns), minutes[first:last], values, Report.zero())
+    page = Page(month, tuple(columns), minutes[first:last], values, Report())
     return Answer(Job(name, month, TOPICS), (page,))
 
 

@@ -7,11 +7,18 @@ from decimal import Decimal
 import pandas as pd
 
 from dentframe import Statement
-from dentframe.money import Past, Reading
-from dentframe.money.statement import priced
+from dentframe.money import Line, Past, Reading
+from dentframe.money.rounding import rounded
 
 NY = "America/New_York"
 MAY = pd.Timestamp("2024-05-01", tz=NY), pd.Timestamp("2024-06-01", tz=NY)
+
+
+def priced(name, kind, quantity, unit, rate, *, digits, rounding="half-up", **more):
+    """A line whose amount is quantity times rate, rounded to `digits`."""
+    return Line(
+        name, kind, quantity, unit, rate, rounded(quantity * rate, digits, rounding), **more
+    )
 
 
 def energy_line(quantity="10.00", rate="0.25", **more):

@@ -17,12 +17,12 @@ from dentframe.archive import paths_and_lock as paths
 from dentframe.archive.dask_frames import energy, peaks, to_dask
 from dentframe.archive.meter import Meter, catalogue, held, keep_catalogue, pages
 from dentframe.archive.read import ArchiveOnly, resolve
-from dentframe.cloud.answers import topic_of
 from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError
-from dentframe.frame.read import ReadJob, bar, check_errors, read_frame
+from dentframe.frame.read import ReadJob, assemble, check_errors, complete
 from dentframe.frame.request import builtin_units, topic_units
 from dentframe.times.ranges import time_range
+from dentframe.wire.columns import topic_of
 
 if TYPE_CHECKING:
     import os
@@ -192,7 +192,7 @@ class Archive:
         now, spare = pd.Timestamp.now("UTC"), errors == "warn"
         request = resolve(self, meter, time_range(start, end, tz, now=now), topics, spare=spare)
         reading = ReadJob(ArchiveOnly(self, now, spare=spare), request, bracket=bracket, now=now)
-        return read_frame(reading, errors, quantify, partial(bar, False))
+        return complete(partial(assemble, quantify=quantify), reading, errors, False)
 
     to_dask = to_dask
     energy = energy

@@ -309,17 +309,14 @@ def _without_others(rules: RegisterRules, meter: str, letters: set[str]) -> Regi
         whose, element = split_element(str(key))
         return (element or whose) in letters and (element is None or whose == meter)
 
-    if not rules.by_element:
-        return rules
     tables = {f.name: getattr(rules, f.name) for f in fields(rules)}
-    own = {
+    own: dict[str, Any] = {
         name: {key: value for key, value in table.items() if is_of_frame(key)}
         for name, table in tables.items()
         if isinstance(table, Mapping)
     }
-    return replace(
-        rules, corrections=[x for x in rules.corrections if is_of_frame(x.element)], **own
-    )
+    own["corrections"] = tuple(x for x in rules.corrections if is_of_frame(x.element))
+    return replace(rules, **own)
 
 
 def _as_columns(figures: pd.DataFrame, *, corrected: bool) -> pd.DataFrame:

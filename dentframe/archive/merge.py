@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dentframe.cloud.answers import topic_of
 from dentframe.cloud.planner import Window
 from dentframe.metering.attrs import runs
-from dentframe.wire.columns import ordered
+from dentframe.wire.columns import ordered, topic_of
 from dentframe.wire.page import Page, Report
 
 if TYPE_CHECKING:
@@ -328,7 +327,7 @@ def page(choice: Choice, read: Read, columns: Collection[str] | None = None) -> 
     if holding.columns != wanted:
         at = {c: i for i, c in enumerate(holding.columns)}
         values = np.asfortranarray(values[:, [at[c] for c in wanted]])
-    report = sum((_met(holding, choice, place) for place in choice.used), Report.zero())
+    report = sum((_met(holding, choice, place) for place in choice.used), Report())
     return Page(None, wanted, holding.minutes[rows], values[rows], report)
 
 

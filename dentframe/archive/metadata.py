@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dentframe.archive.paths_and_lock import foreign
-from dentframe.cloud.answers import topic_of
 from dentframe.cloud.planner import Window
 from dentframe.errors import DentError
+from dentframe.wire.columns import topic_of
 from dentframe.wire.page import Report
 
 T = TypeVar("T")
@@ -131,7 +131,7 @@ class _Topics(_Version):
 def dump(records: Iterable[Record]) -> dict[str, Any]:
     """Records as values for JSON; columns that records share are written once."""
     sets: dict[tuple[str, ...], int] = {}
-    empty = asdict(Report.zero())
+    empty = asdict(Report())
     found = [
         _values(r)
         | {

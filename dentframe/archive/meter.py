@@ -22,12 +22,12 @@ from dentframe.archive import paths_and_lock as paths
 from dentframe.archive.merge import Holding, choose, page
 from dentframe.archive.metadata import TIME, Record, said_topics
 from dentframe.archive.parquet import DamagedError
-from dentframe.cloud.answers import FOREVER, complete, fingerprint, lifetime, topic_of
+from dentframe.cloud.lifetimes import FOREVER, complete, fingerprint, lifetime
 from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError
 from dentframe.frame import assemble as _frame
 from dentframe.metering.attrs import runs
-from dentframe.wire.columns import ordered
+from dentframe.wire.columns import ordered, topic_of
 from dentframe.wire.page import Page, Report
 
 if TYPE_CHECKING:
@@ -377,7 +377,7 @@ def _one_page(answer: Answer) -> Page:
     """The pages of an answer as one."""
     columns = ordered(dict.fromkeys(c for page in answer.pages for c in page.columns))
     table = _frame.join(answer.pages, columns)
-    report = sum((page.report for page in answer.pages), Report.zero())
+    report = sum((page.report for page in answer.pages), Report())
     conflicts = {column: len(minutes) for column, minutes in table.conflicts.items()}
     doubled = {c: tuple(runs(at, table.minutes)) for c, at in table.duplicates.items()}
     report = replace(report, conflicts={**report.conflicts, **conflicts}, doubled=doubled)

@@ -76,8 +76,7 @@ def plan_meter(
     bytes_per_hour : float, optional
         What an hour of the meter weighs in an answer [B/h].
     """
-    size = {} if bytes_per_hour is None else {"bytes_per_hour": bytes_per_hour}
-    chosen = plan(start, end, now=now, cached=held | cached, **size)
+    chosen = plan(start, end, now=now, cached=held | cached, bytes_per_hour=bytes_per_hour)
     windows = tuple(window for window in chosen if window not in held)
     return MeterPlan(windows, len(cached.intersection(windows)), len(chosen) - len(windows))
 

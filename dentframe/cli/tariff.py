@@ -183,7 +183,7 @@ def _history(path: Path, start: pd.Timestamp) -> dict[str, list[str]] | list[str
 def _topics(tariff: Tariff) -> list[str]:
     """What the tariff reads; reactive energy only where the account has its register."""
     from dentframe.money.bill import topics
-    from dentframe.money.other_charges import KVARH
+    from dentframe.money.charges import KVARH
     from dentframe.reader import get_topics
 
     found = topics(tariff)

@@ -13,12 +13,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
 from dentframe.cloud import credentials as creds
-from dentframe.cloud.answers import ApiRequest, prefix
 from dentframe.cloud.credentials import cache_folder, refuse, secret
 from dentframe.cloud.fetch import Answer, Job, WindowReader, run, warn_stale
 from dentframe.cloud.http_cache import CacheFile, HttpCache
 from dentframe.cloud.limiter import Notices, again
 from dentframe.cloud.planner import Sizes
+from dentframe.cloud.responses import ApiRequest, prefix
 from dentframe.cloud.retry import Limits, Retrier, join, leave
 from dentframe.errors import (
     AuthError,
@@ -35,11 +35,12 @@ if TYPE_CHECKING:
 
     import requests
 
-    from dentframe.cloud.answers import Value
     from dentframe.cloud.credentials import Credentials
     from dentframe.cloud.planner import Window
+    from dentframe.cloud.responses import Value
 
 
+_CLOSED = "Cannot read with a closed DentCloud. Make a new one."
 _REFUSED = (
     "These figures come from the cache alone: DentCloud refused this client's key where it was "
     "tried. Check api_key and key_id; offline=True reads the cache on purpose."
@@ -219,7 +220,8 @@ class DentCloud:
         AuthError
             If the service refuses the key: the read stops there.
         """
-        self._check_open()
+        if self.closed:
+            raise ConfigError(_CLOSED)
         reader = WindowReader(
             self._service.fetch, self._offline, self._cache, self._sizes, self._now,
             self._stale_if_error, store,
@@ -241,7 +243,8 @@ class DentCloud:
                 self._notices.once(_REFUSED, CacheWarning)
         finally:
             self._notices.flush()
-        warn_stale(reader.stale)
+        if reader.stale:
+            warn_stale(reader.stale)
 
     def clear_cache(self, meter: str | None = None) -> None:
         """Forget the kept answers of this account, or those of one meter."""
@@ -250,18 +253,16 @@ class DentCloud:
             self._sizes = Sizes(self._cache)
         self._notices.flush()
 
-    def _check_open(self) -> None:
-        if self.closed:
-            raise ConfigError("Cannot read with a closed DentCloud. Make a new one.")
-
     def _list(self, kind: Literal["getMeters", "getTopics"], refresh: bool) -> Value:
-        self._check_open()
+        if self.closed:
+            raise ConfigError(_CLOSED)
         request = ApiRequest(kind)
         if refresh and not self._offline and self._cache is not None:
             self._cache.file.delete(key=request.key(self._name))
         found = self._kept(request, any_age=self._offline)
         if found is not None:
-            if not self._offline and self._service.untried():
+            accepted = self._cache and self._cache.file.fact(f"{prefix(self._name)}~key")
+            if accepted and accepted[0] != self._credentials.mark and not self._offline:
                 self._notices.once(_UNTRIED, CacheWarning)
             self._notices.flush()
             return found
@@ -320,11 +321,6 @@ class _Service:
         found: tuple[Value, int] = flight.call(key, lambda: self._send(request), check)
         return found
 
-    def untried(self) -> bool:
-        """Whether another key was accepted last, as the cache knows, and this one not yet."""
-        fact = None if self.cache is None else self.cache.file.fact(f"{prefix(self.name)}~key")
-        return fact is not None and fact[0] != self.credentials.mark
-
     def session(self) -> requests.Session:
         """Return the session; requests is imported here, on first use."""
         from dentframe.cloud.transport import DentAdapter, new_session
@@ -347,15 +343,15 @@ class _Service:
         from dentframe.cloud.transport import send
 
         response = send(self.session(), self.credentials.base_url, request)
-        value, body = getattr(response, "value", None), response.content
-        if value is None:  # kept meanwhile, by another read
-            value = request.read.in_turn(lambda: request.decode(body))
-        elif self.cache is not None and not self._accepted:
+        if not hasattr(response, "value"):  # kept meanwhile, by another read
+            body = response.content
+            return request.read.in_turn(lambda: request.decode(body)), len(body)
+        if self.cache is not None and not self._accepted:
             self.cache.file.note(
                 f"{prefix(self.name)}~key", self.credentials.mark, self.cache.now()
             )
             self._accepted = True
-        return value, len(body)
+        return response.value, response.size
 
 
 def _account_of(credentials: Credentials, file: CacheFile | None) -> str:

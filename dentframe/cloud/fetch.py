@@ -17,9 +17,9 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, cast
 
-from dentframe.cloud.answers import ApiRequest, SuspectError, TooLargeError, topic_of
 from dentframe.cloud.limiter import LOGGER, Cancellation, StoppedError
 from dentframe.cloud.planner import pieces
+from dentframe.cloud.responses import ApiRequest, SuspectError, TooLargeError
 from dentframe.cloud.retry import OutageError
 from dentframe.errors import (
     AuthError,
@@ -30,13 +30,14 @@ from dentframe.errors import (
     StaleDataWarning,
     warn,
 )
+from dentframe.wire.columns import topic_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from dentframe.cloud.answers import Value
     from dentframe.cloud.http_cache import HttpCache
     from dentframe.cloud.planner import Sizes, Window
+    from dentframe.cloud.responses import Value
     from dentframe.wire.page import Page
 
 
@@ -326,7 +327,7 @@ class WindowReader:
         """Return pages from what is held, and the topics that are left to ask for."""
         if self.cache is None:
             return [], job.topics
-        sets = {e.topics: e for e in self.cache.sets(job.meter, job.window, any_age=any_age)}
+        sets = {e.topics: e for e in self.cache.servable(job.meter, job.window, any_age=any_age)}
         chosen, rest = cover(sets, job.topics)
         if rest and not any_age and (job.window.end > self.now() or not self.store):
             # An open window grows: parts of different ages would be ragged. And who stores them
@@ -369,15 +370,13 @@ class WindowReader:
         if rest:
             return None
         cost.read_at = kept.read_at  # an archive must not take it for new
-        created = [e.created for e in self.cache.sets(job.meter, job.window, any_age=True)]
+        created = [e.created for e in self.cache.servable(job.meter, job.window, any_age=True)]
         self.stale.append((job.meter, job.window, self.cache.now() - min(created)))
         return pages
 
 
 def warn_stale(stale: Sequence[tuple[str, Window, float]]) -> None:
     """Warn about outdated answers, naming windows and ages."""
-    if not stale:
-        return
     named = ", ".join(f"{meter} {window} ({_age(age)} old)" for meter, window, age in stale[:12])
     more = f" and {len(stale) - 12} more" if len(stale) > 12 else ""
     warn(

@@ -8,29 +8,22 @@ only where it cannot be written. Small facts about answers, as their sizes, stan
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sqlite3
 import threading
 import time
+import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import unquote
 
-from dentframe.cloud.answers import (
-    FOREVER,
-    LISTS,
-    NEVER,
-    fingerprint,
-    head_of,
-    lifetime,
-    pack,
-    prefix,
-    unpack,
-)
 from dentframe.cloud.credentials import cache_folder
+from dentframe.cloud.lifetimes import FOREVER, LISTS, NEVER, fingerprint, lifetime
 from dentframe.cloud.limiter import Notices
 from dentframe.cloud.planner import Window
+from dentframe.cloud.responses import LARGEST, inflate, prefix
 from dentframe.errors import CacheWarning, RangeError
 from dentframe.files import SQLITE_FAILURES, create_private, open_sqlite
 from dentframe.wire.page import Page
@@ -38,7 +31,7 @@ from dentframe.wire.page import Page
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from dentframe.cloud.answers import ApiRequest, Value
+    from dentframe.cloud.responses import ApiRequest, Reply, Value
 
 T = TypeVar("T")
 _SCHEMA = """
@@ -58,6 +51,7 @@ _REST = 30.0
 """How long a file that failed is left alone [s]."""
 _DAY = 86400.0
 _LAST = "\x7f"
+_VERSION, _HEAD = 1, 256
 _SAME = "", 0.0
 """The fingerprint of an answer that is for ever, and when it was read first: not needed."""
 _SOUND = ((str, float, float, int), (str, float, type(None), int))
@@ -65,29 +59,26 @@ _SOUND = ((str, float, float, int), (str, float, type(None), int))
 
 
 class Entry(NamedTuple):
-    """What is known of an answer without reading it; times are POSIX [s], None is for ever."""
+    """What is known of an answer without reading it; times are POSIX [s]."""
 
     key: str
     created: float
-    expires: float | None
+    expires: float
     size: int
     account: str
     meter: str
     window: str
     topics: frozenset[str]
 
-    def fresh(self, now: float) -> bool:
-        """Whether it may still be served."""
-        return self.expires is None or now < self.expires
-
 
 def _entry(row: tuple[Any, ...]) -> Entry | None:
     if tuple(map(type, row)) not in _SOUND:
         return None
     key, created, expires, size = row
-    account, meter, window, topics = (*key.split("/"), "", "", "")[:4]
-    held = frozenset(map(unquote, topics.split(",")))
-    return Entry(key, created, expires, size, account, unquote(meter), window, held)
+    account, meter, window, names = (*key.split("/"), "", "", "")[:4]
+    topics = frozenset(map(unquote, names.split(",")))
+    until = FOREVER if expires is None else expires
+    return Entry(key, created, until, size, account, unquote(meter), window, topics)
 
 
 class CacheFile:
@@ -116,17 +107,17 @@ class CacheFile:
     def get(self, key: str, now: float) -> tuple[Entry, bytes] | None:
         """Return an answer, however old."""
         sql = "SELECT key, created, expires, size, value, used FROM answers WHERE key = ?"
-        row = self._do(lambda con: con.execute(sql, (key,)).fetchone(), None)
-        entry = None if row is None else _entry(row[:4])
-        if row is None or entry is None:
+        row: Any = self._do(lambda con: con.execute(sql, (key,)).fetchone(), None) or ()
+        entry = _entry(row[:4])
+        if entry is None:
             return None
         if not (type(row[5]) is float and row[5] >= now - _DAY) and not self._read_only:
             self._write("UPDATE answers SET used = ? WHERE key = ?", (now, key))
         return entry, row[4]
 
-    def put(self, key: str, value: bytes, now: float, expires: float | None) -> None:
+    def put(self, key: str, value: bytes, now: float, expires: float) -> None:
         """Keep an answer; it is there whole or not at all."""
-        row = (key, value, now, expires, len(value), now)
+        row = (key, value, now, None if expires == FOREVER else expires, len(value), now)
         if self._write("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)", row):
             self._grown(len(value), now)
 
@@ -200,14 +191,9 @@ class CacheFile:
         """Do a write in one transaction; whether it was done, all of it."""
 
         def whole(con: sqlite3.Connection) -> bool:
-            con.execute("BEGIN IMMEDIATE")
-            try:
+            with con:  # it commits, or rolls back where anything fails
+                con.execute("BEGIN IMMEDIATE")
                 call(con)
-                con.execute("COMMIT")
-            except BaseException:
-                with contextlib.suppress(sqlite3.Error):
-                    con.execute("ROLLBACK")
-                raise
             return True
 
         with self._lock:
@@ -220,7 +206,10 @@ class CacheFile:
                 if self._closed or time.monotonic() < self._rest_until:
                     break
                 try:
-                    return call(self._connection())
+                    if self._con is None or self._pid != os.getpid():
+                        self._con, self._read_only = _open(self.path)
+                        self._pid = os.getpid()
+                    return call(self._con)
                 except SQLITE_FAILURES as error:
                     if attempt == 2 or not _damaged(error):
                         self._failed(error)
@@ -257,12 +246,6 @@ class CacheFile:
             CacheWarning,
             kind="cache-damaged",
         )
-
-    def _connection(self) -> sqlite3.Connection:
-        if self._con is None or self._pid != os.getpid():
-            self._con, self._read_only = _open(self.path)
-            self._pid = os.getpid()
-        return self._con
 
     def _drop(self) -> None:
         con, self._con = self._con, None
@@ -319,31 +302,27 @@ class HttpCache:
     def __init__(self, file: CacheFile, account: str, present: Callable[[], datetime]) -> None:
         self.file, self.account, self._present = file, account, present
 
-    def keep_answer(self, request: ApiRequest, value: Value, body: bytes) -> None:
-        """Keep an answer as long as the rule says, if at all."""
-        key, now = request.key(self.account), self._present()
-        if not isinstance(value, Page):
-            self.keep(key, body, LISTS if value else NEVER)
-            return
-        seconds, same = lifetime(value, request.topics, now), _SAME
-        if seconds != FOREVER and value.window is not None and value.window.end <= now:
-            found = fingerprint(value)
-            before = _same(self.file.get(key, now.timestamp()))
-            same = before if before[0] == found else (found, now.timestamp())
-            since = datetime.fromtimestamp(same[1], UTC)
-            seconds = lifetime(value, request.topics, now, since)
-        self.keep(key, body, seconds, same)
-
-    def keep(self, key: str, body: bytes, seconds: float, same: tuple[str, float] = _SAME) -> None:
-        """Keep a body so long [s], with its fingerprint and when that was read first."""
+    def keep_answer(self, request: ApiRequest, value: Value, reply: Reply, size: int) -> None:
+        """Keep an answer as long as the rule says, if at all; unpacked it has that size [B]."""
+        key, present = request.key(self.account), self._present()
+        now, same = present.timestamp(), _SAME
+        if isinstance(value, Page):
+            seconds = lifetime(value, request.topics, present)
+            if seconds != FOREVER and value.window is not None and value.window.end <= present:
+                before, same = _same(self.file.get(key, now)), (fingerprint(value), now)
+                same = before if before[0] == same[0] else same
+                since = datetime.fromtimestamp(same[1], UTC)
+                seconds = lifetime(value, request.topics, present, since)
+        else:
+            seconds = LISTS if value else NEVER
         if seconds != NEVER:
-            now = self.now()
-            self.file.put(key, pack(body, same), now, None if seconds == FOREVER else now + seconds)
+            packed = size if reply.coding else None
+            self.file.put(key, pack(reply.body, same, packed), now, now + seconds)
 
     def body(self, key: str, *, any_age: bool = False) -> Kept | None:
         """Return a kept body; one that is damaged is forgotten."""
         found = self.file.get(key, self.now())
-        if found is None or not (any_age or found[0].fresh(self.now())):
+        if found is None or not (any_age or self.now() < found[0].expires):
             return None
         body = unpack(found[1])
         if body is None:
@@ -351,16 +330,16 @@ class HttpCache:
             return None
         return Kept(body, found[0].created, _same(found)[1])
 
-    def sets(self, meter: str, window: Window | None, *, any_age: bool = False) -> list[Entry]:
-        """Return the answers that are held of a meter, or of one window: their sets of topics."""
+    def servable(self, meter: str, window: Window | None, *, any_age: bool = False) -> list[Entry]:
+        """Return the answers that may be served of a meter, or of one window of it."""
         now, found = self.now(), self.file.entries(prefix(self.account, meter, window))
-        return [entry for entry in found if any_age or entry.fresh(now)]
+        return [entry for entry in found if any_age or now < entry.expires]
 
     def held(self, meter: str, topics: Iterable[str], *, any_age: bool = False) -> set[Window]:
         """Return the windows for which all of these topics are held."""
         wanted = frozenset(topics)
         found: dict[str, frozenset[str]] = {}
-        for entry in self.sets(meter, None, any_age=any_age):
+        for entry in self.servable(meter, None, any_age=any_age):
             found[entry.window] = found.get(entry.window, frozenset()) | entry.topics
         windows = set()
         for name in (name for name, held in found.items() if held >= wanted):
@@ -377,10 +356,38 @@ def _same(found: tuple[Entry, Any] | None) -> tuple[str, float]:
     """The fingerprint of a kept answer, and when it was read first [s]."""
     if found is None:
         return _SAME
-    match head_of(found[1]).get("same"):
+    match _head(found[1]).get("same"):
         case [str(text), float(since)] if text and 0 <= since <= found[0].created:
             return text, since
     return "", found[0].created
+
+
+def pack(body: bytes, same: tuple[str, float], packed: int | None = None) -> bytes:
+    """Make one blob of a body: a head of JSON, then the compressed bytes. Never a pickle.
+
+    `packed` is the size of a body that is compressed already, once unpacked [B].
+    """
+    size = len(body) if packed is None else packed
+    head = json.dumps({"v": _VERSION, "size": size, "same": same}).encode()
+    return b"\n".join((head, zlib.compress(body, 1) if packed is None else body))
+
+
+def unpack(blob: Any) -> bytes | None:
+    """Return the body of a blob, or None where it is damaged or of another version."""
+    head = _head(blob)
+    size = head.get("size")
+    if head.get("v") != _VERSION or type(size) is not int or not 0 <= size <= LARGEST:
+        return None
+    # One byte more than it says, so that a blob that holds more is noticed.
+    body, whole = inflate(blob[blob.index(b"\n") + 1 :], size + 1, size)
+    return body if whole and len(body) == size else None
+
+
+def _head(blob: Any) -> dict[str, Any]:
+    """The head of a blob; empty where it has none."""
+    with contextlib.suppress(ValueError, RecursionError, TypeError, AttributeError):
+        return dict(json.loads(blob[:_HEAD].partition(b"\n")[0]))
+    return {}
 
 
 def cache_info(folder: str | os.PathLike[str] | None = None) -> dict[str, Any]:
@@ -397,14 +404,13 @@ def cache_info(folder: str | os.PathLike[str] | None = None) -> dict[str, Any]:
         ``folder``, ``answers``, ``bytes`` (compressed) [B], ``accounts``, and ``meters``:
         by meter its answers and bytes.
     """
-    where = cache_folder(folder if folder is not None else True)
-    with _opened(where) as file:
-        entries = [] if file is None else file.entries("")
+    with _opened(folder) as file:
+        entries = file.entries("") if file.path.exists() else []
     sizes: dict[str, list[int]] = {}
     for entry in (entry for entry in entries if entry.meter):
         sizes.setdefault(entry.meter, []).append(entry.size)
     return {
-        "folder": str(where),
+        "folder": str(file.path.parent),
         "answers": len(entries),
         "bytes": sum(entry.size for entry in entries),
         "accounts": len({entry.account for entry in entries}),
@@ -427,8 +433,8 @@ def clear_cache(folder: str | os.PathLike[str] | None = None, meter: str | None 
     int
         How many answers are gone.
     """
-    with _opened(cache_folder(folder if folder is not None else True)) as file:
-        if file is None:
+    with _opened(folder) as file:
+        if not file.path.exists():
             return 0
         before = len(file.entries(""))
         for account in file.accounts():
@@ -437,8 +443,9 @@ def clear_cache(folder: str | os.PathLike[str] | None = None, meter: str | None 
 
 
 @contextlib.contextmanager
-def _opened(folder: Path) -> Iterator[CacheFile | None]:
+def _opened(folder: str | os.PathLike[str] | None) -> Iterator[CacheFile]:
     notices = Notices()
-    with contextlib.closing(CacheFile(folder, notices)) as file:
-        yield file if file.path.exists() else None
+    where = cache_folder(True if folder is None else folder)
+    with contextlib.closing(CacheFile(where, notices)) as file:
+        yield file
     notices.flush()

@@ -140,13 +140,9 @@ class PaceTable:
                     create_private(self._path)
                 self._con = open_sqlite(self._path or ":memory:", 5, _SCHEMA)
                 self._pid = os.getpid()
-            self._con.execute("BEGIN IMMEDIATE")
-            try:
+            with self._con:  # it commits, or rolls back where anything fails
+                self._con.execute("BEGIN IMMEDIATE")
                 yield self._con
-            except BaseException:
-                self._con.rollback()
-                raise
-            self._con.commit()
 
 
 class Limiter:

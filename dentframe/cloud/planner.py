@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 import numpy as np
 
-from dentframe.cloud.answers import LARGEST, prefix, topic_of
+from dentframe.cloud.responses import LARGEST, prefix
 from dentframe.errors import RangeError
+from dentframe.wire.columns import topic_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -181,7 +182,7 @@ def plan(
     *,
     now: datetime,
     cached: Collection[Window] = (),
-    bytes_per_hour: float = BYTES_PER_HOUR,
+    bytes_per_hour: float | None = None,
 ) -> list[Window]:
     """Find the cheapest disjoint windows that contain a range.
 
@@ -196,8 +197,8 @@ def plan(
         Nothing that begins at or after this instant is asked for.
     cached : collection of Window
         The windows that need no request.
-    bytes_per_hour : float
-        What an hour of data weighs in an answer [B/h].
+    bytes_per_hour : float, optional
+        What an hour of data weighs in an answer [B/h]; else `BYTES_PER_HOUR`.
 
     Returns
     -------
@@ -215,21 +216,28 @@ def plan(
                 f"Cannot plan with {name}={instant}: it has no time zone, and windows are UTC. "
                 "Give an aware datetime."
             )
-    if not 0 < bytes_per_hour < math.inf:
+    weight = BYTES_PER_HOUR if bytes_per_hour is None else bytes_per_hour
+    if not 0 < weight < math.inf:
         raise RangeError(
             f"Cannot plan with bytes_per_hour={bytes_per_hour!r}: a size must be finite and "
             "above 0. Leave it out to use the default."
         )
-    first, stop = (start - _EPOCH) // _HOUR, _ceil_hour(min(end, now))
+    first, stop, present = (
+        (start - _EPOCH) // _HOUR,
+        *(-((_EPOCH - instant) // _HOUR) for instant in (min(end, now), now)),
+    )
     if end <= start or stop <= first:
         return []
-    held = {_Node.of(window): window for window in cached}
-    tree = _Tree(first, stop, _ceil_hour(now), held, _branches(cached), bytes_per_hour)
-    nodes: list[_Node] = []
-    while not nodes or nodes[-1].stop < stop:
-        day = date.fromordinal((nodes[-1].stop if nodes else first) // 24 + _EPOCH_DAY)
-        nodes += tree.best(_Node.of(Window(day.year, day.month))).nodes
-    return [held.get(node) or node.window() for node in nodes]
+    free = {window.hours: window for window in cached}
+    days = {Window(w.year, w.month, w.day) for w in cached if w.hour is not None}
+    months = {Window(w.year, w.month) for w in cached if w.day is not None}
+    above = {window.hours for window in days | months}
+    tree = _Tree(range(first, stop), present, free, above, weight)
+    chosen: list[range] = []
+    while not chosen or chosen[-1].stop < stop:
+        day = date.fromordinal((chosen[-1].stop if chosen else first) // 24 + _EPOCH_DAY)
+        chosen += tree.cheapest(Window(day.year, day.month).hours)[1]
+    return [free.get(hours) or _window(hours) for hours in chosen]
 
 
 def covers(windows: Iterable[Window], start: datetime, end: datetime) -> bool:
@@ -241,70 +249,60 @@ def covers(windows: Iterable[Window], start: datetime, end: datetime) -> bool:
         if window.hours.start > reach:
             break
         reach = max(reach, window.hours.stop)
-    return reach >= _ceil_hour(end)
-
-
-class _Node(NamedTuple):
-    """A window as hours since 1970-01-01T00:00Z: cheaper to walk than a `Window`."""
-
-    first: int
-    stop: int
-
-    @classmethod
-    def of(cls, window: Window) -> _Node:
-        hours = window.hours
-        return cls(hours.start, hours.stop)
-
-    def window(self) -> Window:
-        day = date.fromordinal(self.first // 24 + _EPOCH_DAY)
-        length = self.stop - self.first
-        if length > 24:
-            return Window(day.year, day.month)
-        return Window(day.year, day.month, day.day, self.first % 24 if length == 1 else None)
-
-
-class _Best(NamedTuple):
-    cost: float
-    nodes: tuple[_Node, ...]
+    return reach >= -((_EPOCH - end) // _HOUR)
 
 
 class _Tree(NamedTuple):
-    """What the walk needs; `branches` are the nodes with a cached one below."""
+    """What the walk needs. Windows are ranges of hours here: cheaper to walk than a `Window`.
 
-    first: int
-    stop: int
-    now: int
-    cached: dict[_Node, Window]
-    branches: frozenset[_Node]
+    Attributes
+    ----------
+    asked : range
+        The hours that the plan contains [h since 1970-01-01T00:00Z].
+    present : int
+        The first hour that is not asked for.
+    free : dict
+        The cached windows by their hours.
+    above : set of range
+        The windows with a cached one below them.
+    bytes_per_hour : float
+        What an hour of data weighs [B/h].
+    """
+
+    asked: range
+    present: int
+    free: dict[range, Window]
+    above: set[range]
     bytes_per_hour: float
 
-    def best(self, node: _Node) -> _Best:
-        """``opt(n) = min(cost(n), sum of opt(children in range))``."""
-        if node in self.cached:
-            return _Best(0.0, (node,))
-        reach = min(node.stop, self.now)
-        own = _Best(REQUEST_BYTES + (reach - node.first) * self.bytes_per_hour, (node,))
-        child = {1: 0, 24: 1}.get(node.stop - node.first, 24)
-        # A node without overhang weighs as much as its children, which are more requests.
-        inside = self.first <= node.first and node.first + child < reach <= self.stop
-        if not child or (inside and node not in self.branches):
-            return own
+    def cheapest(self, hours: range) -> tuple[float, list[range]]:
+        """``opt(n) = min(cost(n), sum of opt(children in range))``: the cost and the windows."""
+        if hours in self.free:
+            return 0.0, [hours]
+        stop = min(hours.stop, self.present)
+        cost = REQUEST_BYTES + (stop - hours.start) * self.bytes_per_hour
+        child = {1: 0, 24: 1}.get(len(hours), 24)
+        # A window without overhang weighs as much as its children, which are more requests.
+        inside = self.asked.start <= hours.start and hours.start + child < stop <= self.asked.stop
+        if not child or (inside and hours not in self.above):
+            return cost, [hours]
         firsts = range(
-            max(node.first, self.first // child * child), min(node.stop, self.stop), child
+            max(hours.start, self.asked.start // child * child),
+            min(hours.stop, self.asked.stop),
+            child,
         )
-        parts = [self.best(_Node(first, first + child)) for first in firsts]
-        nodes = tuple(node for part in parts for node in part.nodes)
-        return min(_Best(sum(part.cost for part in parts), nodes), own, key=lambda best: best.cost)
+        parts = [self.cheapest(range(first, first + child)) for first in firsts]
+        together = sum(part for part, _ in parts)
+        if cost < together:
+            return cost, [hours]
+        return together, [smaller for _, chosen in parts for smaller in chosen]
 
 
-def _branches(windows: Iterable[Window]) -> frozenset[_Node]:
-    days = {Window(w.year, w.month, w.day) for w in windows if w.hour is not None}
-    months = {Window(w.year, w.month) for w in windows if w.day is not None}
-    return frozenset(map(_Node.of, days | months))
-
-
-def _ceil_hour(instant: datetime) -> int:
-    return -((_EPOCH - instant) // _HOUR)
+def _window(hours: range) -> Window:
+    day = date.fromordinal(hours.start // 24 + _EPOCH_DAY)
+    if len(hours) > 24:
+        return Window(day.year, day.month)
+    return Window(day.year, day.month, day.day, hours.start % 24 if len(hours) == 1 else None)
 
 
 # --- what is too large to be asked for at once -------------------------------------------
@@ -342,15 +340,14 @@ class Sizes:
     def __init__(self, cache: HttpCache | None) -> None:
         self._cache = cache
         self._lock = threading.Lock()
-        self._per_hour: dict[str, dict[str, float]] = {}
-        self._refused: dict[str, list[Refusal]] = {}
+        self._meters: dict[str, tuple[dict[str, float], list[Refusal]]] = {}
         kept = self._fact("", "limit")
         self._limit = float(kept) if _is_size(kept) else float(GATEWAY)
 
     def per_hour(self, meter: str, topics: Sequence[str]) -> float | None:
         """How large an hour of these topics is [B/h], where any of them is known."""
         with self._lock:
-            known = self._known(meter)
+            known, _ = self._of(meter)
             got = [known[topic] for topic in topics if topic in known]
         return len(topics) * sum(got) / len(got) if got else None
 
@@ -366,7 +363,7 @@ class Sizes:
             return True
         rank, asked = _RANK[window.kind], frozenset(topics)
         with self._lock:
-            refusals = list(self._refusals(meter))
+            refusals = list(self._of(meter)[1])
         return any(
             rank >= refused_rank
             and (asked >= refused or (predicted is None and len(asked) >= len(refused)))
@@ -385,7 +382,7 @@ class Sizes:
             found[topic] = found.get(topic, 0.0) + per_cell
         with self._lock:
             self._limit = max(self._limit, size + 1)
-            known = self._known(meter)
+            known, _ = self._of(meter)
             news = any(not 0.9 * b < known.get(t, 0.0) < 1.1 * b for t, b in found.items())
             known |= found
             if news and self._cache is not None:
@@ -396,7 +393,7 @@ class Sizes:
         """Remember a request whose answer was too large."""
         predicted = self.predict(meter, window, topics)
         with self._lock:
-            found = self._refusals(meter)
+            _, found = self._of(meter)
             found.append((_RANK[window.kind], frozenset(topics), now))
             if predicted is not None:
                 self._limit = min(self._limit, predicted)
@@ -404,23 +401,19 @@ class Sizes:
             self._note(meter, "refused", kept, now)
             self._note("", "limit", self._limit, now)
 
-    def _known(self, meter: str) -> dict[str, float]:
-        """The sizes of a meter's topics [B/h], which a caller may add to."""
-        if meter not in self._per_hour:
-            kept = self._fact(meter, "sizes")
-            sizes = kept.items() if isinstance(kept, dict) else ()
-            self._per_hour[meter] = {topic: float(size) for topic, size in sizes if _is_size(size)}
-        return self._per_hour[meter]
-
-    def _refusals(self, meter: str) -> list[Refusal]:
-        """The refusals of a meter, which a caller may add to."""
-        if meter not in self._refused:
-            found, kept = self._refused.setdefault(meter, []), self._fact(meter, "refused")
-            for one in kept if isinstance(kept, list) else ():
+    def _of(self, meter: str) -> tuple[dict[str, float], list[Refusal]]:
+        """The sizes of a meter's topics [B/h] and its refusals, which a caller may add to."""
+        if meter not in self._meters:
+            sizes, refused = self._fact(meter, "sizes"), self._fact(meter, "refused")
+            known = sizes if isinstance(sizes, dict) else {}
+            refusals: list[Refusal] = []
+            for one in refused if isinstance(refused, list) else ():
                 match one:
                     case [0 | 1 | 2 as rank, [*topics], float(at)]:
-                        found.append((rank, frozenset(map(str, topics)), at))
-        return self._refused[meter]
+                        refusals.append((rank, frozenset(map(str, topics)), at))
+            known = {topic: float(size) for topic, size in known.items() if _is_size(size)}
+            self._meters[meter] = known, refusals
+        return self._meters[meter]
 
     def _note(self, meter: str, name: str, value: object, now: float) -> None:
         if self._cache is not None:

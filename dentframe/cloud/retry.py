@@ -15,15 +15,15 @@ from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dentframe.cloud.answers import GatewayError, SuspectError, TooLargeError, read_response
 from dentframe.cloud.limiter import LOGGER, NAP, Limiter, StoppedError, again
+from dentframe.cloud.responses import GatewayError, SuspectError, TooLargeError, read_response
 from dentframe.errors import AuthError, ConfigError, DentError, RateLimitError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from dentframe.cloud.answers import ApiRequest, Fault, Reply, Value
+    from dentframe.cloud.responses import ApiRequest, Fault, Reply, Value
 
     Attempt = Callable[[float, float, Callable[[], None]], Reply | Fault]
 
@@ -262,8 +262,8 @@ class Retrier:
     scrub: Callable[[str], str] = str
     jitter: Callable[[], float] = random.random
 
-    def fetch(self, request: ApiRequest, attempt: Attempt) -> tuple[Value, bytes]:
-        """Return the decoded value and the plain body, or raise the error it came to.
+    def fetch(self, request: ApiRequest, attempt: Attempt) -> tuple[Value, int, Reply]:
+        """Return the decoded value, the size of its body [B] and the response, or raise.
 
         Parameters
         ----------

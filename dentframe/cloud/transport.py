@@ -24,16 +24,16 @@ import urllib3.exceptions
 from requests_cache.backends.base import BaseCache
 from requests_cache.models.response import CachedResponse
 
-from dentframe.cloud.answers import LARGEST, Fault, Reply
 from dentframe.cloud.credentials import refuse
+from dentframe.cloud.responses import LARGEST, Fault, Reply
 from dentframe.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dentframe.cloud.answers import ApiRequest, Value
     from dentframe.cloud.credentials import Credentials
     from dentframe.cloud.http_cache import HttpCache
+    from dentframe.cloud.responses import ApiRequest, Value
     from dentframe.cloud.retry import Retrier
 
 
@@ -166,12 +166,12 @@ class ValidResponse(requests.Response):
 
     request: PreparedApiRequest
 
-    def __init__(self, request: PreparedApiRequest, value: Value, body: bytes) -> None:
+    def __init__(self, request: PreparedApiRequest, value: Value, size: int, reply: Reply) -> None:
         super().__init__()
         self.status_code, self.reason = 200, "OK"
         self.request, self.url = request, request.url or ""
-        self.value = value
-        self._content = body
+        self.value, self.size, self.reply = value, size, reply
+        self._content = reply.body
 
 
 class DentAdapter(requests.adapters.HTTPAdapter):
@@ -210,8 +210,7 @@ class DentAdapter(requests.adapters.HTTPAdapter):
         def attempt(limit: float, left: float, renew: Callable[[], object]) -> Reply | Fault:
             return self._attempt(request, AttemptTimer(limit, left, renew), kwargs)
 
-        value, body = self._retrier.fetch(request.api_request, attempt)
-        return ValidResponse(request, value, body)
+        return ValidResponse(request, *self._retrier.fetch(request.api_request, attempt))
 
     def __getstate__(self) -> NoReturn:
         refuse("pickle a connection")
@@ -335,8 +334,8 @@ def _key(request: Any, account: str) -> str:
     return request.api_request.key(account)
 
 
-def send(session: requests.Session, base_url: str, request: ApiRequest) -> requests.Response:
-    """Send a request through the session and its cache.
+def send(session: requests.Session, base_url: str, request: ApiRequest) -> Any:
+    """Send a request through the session and its cache: a `ValidResponse`, or a cached one.
 
     It is prepared without the session, so that neither netrc nor cookies come in; proxies and
     CA bundles of the environment do, except that http (loopback) never leaves the machine.
@@ -381,6 +380,7 @@ class _SessionBackend(BaseCache):
 
     def save_response(self, response: Any, *_: Any, **__: Any) -> None:
         """Keep a validated answer."""
-        request = response.request.api_request
+        request, keep = response.request.api_request, self._cache.keep_answer
         if request.store:
-            self._cache.keep_answer(request, response.value, response.content)
+            answer = request, response.value, response.reply, response.size
+            request.read.in_turn(lambda: keep(*answer))

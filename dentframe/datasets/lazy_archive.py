@@ -31,13 +31,12 @@ from dentframe.frame import assemble as _frame
 from dentframe.frame.read import (
     ReadJob,
     attrs_of,
-    bar,
     check_element,
     check_errors,
     complete,
     of_elements,
-    tell_of,
-    tell_of_nothing,
+    warn_of_losses,
+    warn_of_no_readings,
 )
 from dentframe.times.ranges import time_range
 from dentframe.wire.columns import Column, parse
@@ -142,7 +141,7 @@ def open_archive(opening: Opening) -> xr.Dataset:
     source = ArchiveOnly(found, now, columns=())
     reading = ReadJob(source, request, bracket=opening.bracket, now=now)
     make = partial(_archive_dataset, found, opening)
-    return complete(make, reading, opening.errors, partial(bar, False))
+    return complete(make, reading, opening.errors, False)
 
 
 def _archive_dataset(archive: Archive, opening: Opening, reading: ReadJob) -> xr.Dataset:
@@ -150,20 +149,20 @@ def _archive_dataset(archive: Archive, opening: Opening, reading: ReadJob) -> xr
     frames = {meter: columns for meter, (_, columns) in meters.items()}
     rows = [found for found, _ in meters.values()]
     low, high = _minute(reading.request.start), _minute(reading.request.end)
-    here = {r.meter: bool(((r.minutes >= low) & (r.minutes < high)).any()) for r in rows}
-    tell_of_nothing(reading, here)
+    empty = [r.meter for r in rows if not ((r.minutes >= low) & (r.minutes < high)).any()]
+    warn_of_no_readings(reading, empty)
     return ready(lay_out(reading.request, opening, rows, frames), opening.dropped)
 
 
 def _rows(archive: Archive, reading: ReadJob, meter: str) -> tuple[Rows, list[str]]:
     """The rows of a meter, and the columns that its frame has."""
-    request, pages = reading.request, reading.of(meter)
+    request, pages = reading.request, reading.pages_of(meter)
     columns, dropped = _frame.wanted_columns(pages, request.topics, everything=request.all_topics)
     check_element(reading, meter, columns)
     chosen = of_elements(columns, request.meters[meter], request.topics)
     table = _frame.join([replace(page, columns=()) for page in pages], ())
     minutes = _frame.clip(table, request.start, request.end).minutes
-    tell_of(request, meter, pages, columns, dropped, 0)
+    warn_of_losses(request, meter, pages, columns, dropped, 0)
     rows = Rows(archive, meter, request.topics, tuple(columns), minutes)
     return (_bracketed(rows, reading, chosen) if reading.bracket else rows), chosen
 

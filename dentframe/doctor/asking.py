@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dentframe.cloud.answers import ApiRequest
 from dentframe.cloud.planner import Window
+from dentframe.cloud.responses import ApiRequest
 from dentframe.cloud.retry import Limits, Retrier, join, leave
 from dentframe.cloud.transport import DentAdapter, new_session, send
 from dentframe.errors import DentError
@@ -90,8 +90,7 @@ class Asker:
                 time.sleep(PAUSE)
                 return self.ask(kind, meter, window, topics, patient=False)
             return Reply(error=error)
-        value, seconds = getattr(found, "value", None), time.monotonic() - start
-        return Reply(value, None, len(found.content), seconds)
+        return Reply(found.value, None, found.size, time.monotonic() - start)
 
 
 @dataclass

@@ -258,7 +258,7 @@ def registers(e: Evidence) -> Iterator[Finding]:
 
 def cells(e: Evidence) -> Iterator[Finding]:
     """Every cell has a number, and every row its own time, in order, within its window."""
-    total = sum((p.report for p in e.pages), Report.zero())
+    total = sum((p.report for p in e.pages), Report())
     count = sum(p.values.size for p in e.pages)
     unread = sum(n for n, _ in total.unreadable.values())
     bad = {"blank": sum(total.blank.values()), "no number": unread}

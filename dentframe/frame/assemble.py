@@ -80,24 +80,9 @@ def join(pages: Sequence[Page], columns: Sequence[str]) -> Table:
 def _distinct(minutes: Minutes, values: Floats, columns: tuple[str, ...]) -> Table:
     if (minutes[1:] > minutes[:-1]).all():
         return Table(columns, minutes, values)
-    return _dedupe(*_sorted(minutes, values), columns)
-
-
-def _place(out: Floats, columns: Sequence[str], values: Floats, names: Sequence[str]) -> None:
-    at = {name: i for i, name in enumerate(names)}
-    for i, name in enumerate(columns):
-        out[:, i] = values[:, at[name]] if name in at else np.nan
-
-
-def _sorted(minutes: Minutes, values: Floats) -> tuple[Minutes, Floats]:
-    if len(minutes) < 2 or (np.diff(minutes) >= 0).all():
-        return minutes, values
     order = np.argsort(minutes, kind="stable")
-    return minutes[order], np.asfortranarray(values[order])
-
-
-def _dedupe(minutes: Minutes, values: Floats, columns: tuple[str, ...]) -> Table:
-    starts = np.flatnonzero(np.r_[True, np.diff(minutes) != 0]) if len(minutes) else minutes
+    minutes, values = minutes[order], np.asfortranarray(values[order])
+    starts = np.flatnonzero(np.r_[True, np.diff(minutes) != 0])
     if len(starts) == len(minutes):
         return Table(columns, minutes, values)
     low = np.fmin.reduceat(values, starts, axis=0)
@@ -111,6 +96,12 @@ def _dedupe(minutes: Minutes, values: Floats, columns: tuple[str, ...]) -> Table
         for mask in (conflict, same)
     )
     return Table(columns, minutes, np.asfortranarray(low), conflicts, duplicates)
+
+
+def _place(out: Floats, columns: Sequence[str], values: Floats, names: Sequence[str]) -> None:
+    at = {name: i for i, name in enumerate(names)}
+    for i, name in enumerate(columns):
+        out[:, i] = values[:, at[name]] if name in at else np.nan
 
 
 def clip(table: Table, start: pd.Timestamp, end: pd.Timestamp, *, bracket: bool = False) -> Table:
@@ -138,8 +129,8 @@ def _rows_needed(values: Floats) -> int:
     The rows of the neighbouring hour only: they are always read, so that what comes back does
     not depend on what else was at hand.
     """
-    held = ~np.isnan(values)
-    nearest = np.argmax(held, axis=0)[held.any(axis=0)]
+    given = ~np.isnan(values)
+    nearest = np.argmax(given, axis=0)[given.any(axis=0)]
     return int(nearest.max(initial=0)) + 1
 
 
@@ -154,8 +145,7 @@ def after(table: Table, end: pd.Timestamp) -> bool:
     """Whether the table holds a reading that brackets `end` from after, or at it."""
     high = _minute(end)
     at = int(np.searchsorted(table.minutes, high))
-    held = at < len(table.minutes)
-    return held and bool(table.minutes[at] // 1440 == high // 1440)
+    return at < len(table.minutes) and bool(table.minutes[at] // 1440 == high // 1440)
 
 
 def _minute(instant: pd.Timestamp) -> int:

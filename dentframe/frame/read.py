@@ -54,7 +54,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _NONE: Final = np.empty((0, 0))
-Progress = Callable[[Iterable[Any], int], Iterable[Any]]
 
 
 class ReadJob:
@@ -84,45 +83,45 @@ class ReadJob:
         }
         self.pages: dict[Job, tuple[Page, ...]] = {}
         self.errors: dict[Job, DentError] = {}
-        self.again = False
+        self.resumable = False
 
-    def run(self, progress: Progress) -> None:
-        """Ask for every window that is not here yet, then for brackets still lacking."""
-        self._ask(self._jobs(self.windows), progress)
+    def run(self, progress: bool | None) -> None:
+        """Ask for every window that is not here yet, then for brackets still lacking.
+
+        None shows a progress bar where somebody watches.
+        """
+        self._ask(self.windows, progress)
         if self.bracket and not self.errors:
-            self._ask(self._jobs({m: self._further(m) for m in self.windows}), progress)
+            self._ask({m: self._further(m) for m in self.windows}, progress)
 
-    def _jobs(self, windows: dict[str, list[Window]]) -> list[Job]:
+    def _ask(self, windows: dict[str, list[Window]], progress: bool | None) -> None:
         topics = self.request.topics
-        jobs = (Job(meter, w, topics) for meter, found in windows.items() for w in found)
-        return [job for job in jobs if job not in self.pages]
-
-    def _ask(self, jobs: Sequence[Job], progress: Progress) -> None:
-        for answer in progress(self.source.read(jobs), len(jobs)):
+        jobs = [Job(meter, w, topics) for meter, found in windows.items() for w in found]
+        jobs = [job for job in jobs if job not in self.pages]
+        for answer in _behind_a_bar(self.source.read(jobs), len(jobs), progress):
             if answer.error is None:
                 self.pages[answer.job] = answer.pages
                 self.errors.pop(answer.job, None)
             else:
-                self.errors[answer.job], self.again = answer.error, True
+                self.errors[answer.job], self.resumable = answer.error, True
 
     def _further(self, meter: str) -> list[Window]:
         """The days to look in for brackets that the neighbouring hours did not have."""
-        table = join(self.of(meter), ())
+        table = join(self.pages_of(meter), ())
         edges = []
         if not before(table, self.request.start):
             edges.append(hour_of(self.request.start - pd.Timedelta(1, "us")))
         if not after(table, self.request.end):
             edges.append(hour_of(self.request.end))
-        asked = self.windows[meter]
         days = [Window(h.year, h.month, h.day) for h in edges]
         return [
             w
             for day in dict.fromkeys(days)
-            if not covers(asked, day.start, day.end)
+            if not covers(self.windows[meter], day.start, day.end)
             for w in around(self.source, self.request, meter, day, self.now)
         ]
 
-    def of(self, meter: str) -> list[Page]:
+    def pages_of(self, meter: str) -> list[Page]:
         """The pages of one meter so far."""
         return [p for job, pages in self.pages.items() if job.meter == meter for p in pages]
 
@@ -131,9 +130,9 @@ class ReadJob:
 
         A read that can be taken up again, once or more often, takes the same pages again.
         """
-        found = self.of(meter)
+        found = self.pages_of(meter)
         for job, pages in list(self.pages.items()):
-            if job.meter == meter and not self.again:
+            if job.meter == meter and not self.resumable:
                 self.pages[job] = tuple(replace(p, values=_NONE) for p in pages)
         return found
 
@@ -149,55 +148,16 @@ SHORT: Final = timedelta(hours=1)
 """Less than this may have no reading though nothing is missing: meters report by quarter hours."""
 
 
-def _losses(report: Report, columns: Sequence[str], conflicts: int) -> Iterable[str]:
-    unreadable = {c: n for c, n in report.unreadable.items() if c in columns}
-    if unreadable:
-        yield _unreadable(unreadable)
-    if conflicts:
-        yield f"{conflicts} cell(s) came twice with different values and are missing (NaN)"
-    if report.bad_dates:
-        samples = ", ".join(repr(s) for s in report.bad_date_samples)
-        yield f"{report.bad_dates} row(s) dropped, their date or time is unreadable ({samples})"
-    if report.outside:
-        yield f"{report.outside} row(s) dropped, they lie outside the window that was asked for"
-
-
-def _silent(topics: Iterable[str], elements: Iterable[str]) -> Iterable[str]:
-    for what, names in (("topic", list(topics)), ("element", list(elements))):
-        if names:
-            yield f"{what} {', '.join(names)} returned no column (has this meter that {what}?)"
-
-
-def _unreadable(cells: Mapping[str, tuple[int, tuple[str, ...]]]) -> str:
-    count = sum(n for n, _ in cells.values())
-    column, (_, samples) = max(cells.items(), key=lambda item: item[1][0])
-    shown = ", ".join(repr(s) for s in samples)
-    return (
-        f"{count} cell(s) in {len(cells)} column(s) are text that is no number and are missing "
-        f"(NaN), most in {column}: {shown}"
-    )
-
-
-def _ordinary(report: Report, columns: Sequence[str], dropped: Sequence[str]) -> Iterable[str]:
-    for what, counts in (("absent", report.absent), ("blank", report.blank)):
-        count = sum(n for c, n in counts.items() if c in columns)
-        if count:
-            yield f"{count} {what} cell(s), read as missing (NaN)"
-    if report.duplicates:
-        yield f"{report.duplicates} duplicate row(s), counted once"
-    if dropped:
-        topics = dict.fromkeys(parse(c).topic for c in dropped)
-        yield f"{len(dropped)} column(s) dropped, not asked for: {', '.join(topics)}"
-
-
 def assemble(reading: ReadJob, *, quantify: bool) -> pd.DataFrame:
     """The frame of a read, whole or partial, with its attrs; warns of what was lost."""
     request = reading.request
     tables = {meter: _one(reading, meter) for meter in request.meters}
-    found = {m: came_twice(t, reading.of(m)) for m, t in tables.items()}
+    found = {m: came_twice(t, reading.pages_of(m)) for m, t in tables.items()}
     doubled = {k: {m: x[k] for m, x in found.items()} for k in ("conflicts", "duplicates")}
-    frames = {m: to_frame(tables.pop(m), shared=reading.again) for m in list(tables)}
-    tell_of_nothing(reading, {m: _any_inside(request, f) for m, f in frames.items()})
+    frames = {m: to_frame(tables.pop(m), shared=reading.resumable) for m in list(tables)}
+    span = request.start, request.end
+    inside = {m: f.index.searchsorted(span) for m, f in frames.items()}
+    warn_of_no_readings(reading, [m for m, (first, last) in inside.items() if first == last])
     frame = frames.popitem()[1] if request.single else stack(frames, request.topics)
     frame.attrs["dentcloud"] = attrs_of(request, frame, **doubled)
     if quantify:
@@ -233,13 +193,12 @@ def came_twice(table: Table, pages: Sequence[Page]) -> dict[str, dict[str, list[
     return {"conflicts": conflicts, "duplicates": _runs_of(table, again)}
 
 
-def tell_of_nothing(reading: ReadJob, here: Mapping[str, bool]) -> None:
+def warn_of_no_readings(reading: ReadJob, meters: Sequence[str]) -> None:
     """Warn of meters without any reading in the range, where all of it was read.
 
     A range that is shorter than `SHORT` may well lie between two readings.
     """
     start, end = reading.request.start, reading.request.end
-    meters = [meter for meter, any_ in here.items() if not any_]
     if reading.missing or not meters or end - start < SHORT:
         return
     future = " That span lies in the future." if start >= reading.now else ""
@@ -248,12 +207,6 @@ def tell_of_nothing(reading: ReadJob, here: Mapping[str, bool]) -> None:
         f"{future} {by('inventory()', 'dentframe inventory')} tells since when there are.",
         ReadingWarning,
     )
-
-
-def _any_inside(request: Request, frame: pd.DataFrame) -> bool:
-    """Whether any row lies in the range, which those that bracket it do not."""
-    first, last = frame.index.searchsorted([request.start, request.end])
-    return bool(first < last)
 
 
 def attrs_of(request: Request, frame: pd.DataFrame, **doubled: Any) -> dict[str, Any]:
@@ -267,13 +220,13 @@ def attrs_of(request: Request, frame: pd.DataFrame, **doubled: Any) -> dict[str,
 def _one(reading: ReadJob, meter: str) -> Table:
     request = reading.request
     columns, dropped = wanted_columns(
-        reading.of(meter), request.topics, everything=request.all_topics
+        reading.pages_of(meter), request.topics, everything=request.all_topics
     )
     check_element(reading, meter, columns)
     chosen = of_elements(columns, request.meters[meter], request.topics)
     joined = join(reading.take(meter), chosen)
     conflicts = sum(map(len, joined.conflicts.values()))
-    tell_of(request, meter, reading.of(meter), columns, dropped, conflicts)
+    warn_of_losses(request, meter, reading.pages_of(meter), columns, dropped, conflicts)
     return clip(joined, request.start, request.end, bracket=reading.bracket)
 
 
@@ -312,7 +265,7 @@ def of_elements(
     return ordered([*kept, *lost], topics)
 
 
-def tell_of(
+def warn_of_losses(
     request: Request,
     meter: str,
     pages: list[Page],
@@ -321,18 +274,49 @@ def tell_of(
     conflicts: int,
 ) -> None:
     """Warn of what one meter's pages lost, and log what was merely not there."""
-    report = sum((p.report for p in pages), Report.zero())
-    here = {parse(c).topic for c in columns}
-    asked = report.rows > 0 and not request.all_topics
-    silent = [t for t in request.topics if t not in here] if asked else []
-    there = {parse(c).element for c in columns}
-    absent = [e for e in request.meters[meter] or () if report.rows and e not in there]
-    conflicts += sum(n for c, n in report.conflicts.items() if c in columns)
-    found = [*_losses(report, columns, conflicts), *_silent(silent, absent)]
+    report = sum((p.report for p in pages), Report()).narrow(columns)
+    conflicts += sum(report.conflicts.values())
+    topics, elements = ({getattr(parse(c), x) for c in columns} for x in ("topic", "element"))
+    named = () if request.all_topics else request.topics
+    silent = {
+        "topic": [t for t in named if report.rows and t not in topics],
+        "element": [e for e in request.meters[meter] or () if report.rows and e not in elements],
+    }
+    most, (_, samples) = max(
+        report.unreadable.items(), key=lambda item: item[1][0], default=("", (0, ()))
+    )
+    unreadable = (
+        f"cell(s) in {len(report.unreadable)} column(s) are text that is no number and are missing "
+        f"(NaN), most in {most}: {', '.join(map(repr, samples))}"
+    )
+    bad = ", ".join(map(repr, report.bad_date_samples))
+    losses = {
+        unreadable: sum(count for count, _ in report.unreadable.values()),
+        "cell(s) came twice with different values and are missing (NaN)": conflicts,
+        f"row(s) dropped, their date or time is unreadable ({bad})": report.bad_dates,
+        "row(s) dropped, they lie outside the window that was asked for": report.outside,
+    }
+    found = [f"{count} {what}" for what, count in losses.items() if count]
+    found += [
+        f"{what} {', '.join(names)} returned no column (has this meter that {what}?)"
+        for what, names in silent.items()
+        if names
+    ]
     if found:
         warn(f"Reading {meter}: {'; '.join(found)}.", ReadingWarning)
-    for line in _ordinary(report, columns, dropped):
-        _log.info("%s: %s", meter, line)
+    _log_gaps(meter, report, dropped)
+
+
+def _log_gaps(meter: str, report: Report, dropped: Sequence[str]) -> None:
+    topics = dict.fromkeys(parse(c).topic for c in dropped)
+    for count, what in (
+        (sum(report.absent.values()), "absent cell(s), read as missing (NaN)"),
+        (sum(report.blank.values()), "blank cell(s), read as missing (NaN)"),
+        (report.duplicates, "duplicate row(s), counted once"),
+        (len(dropped), f"column(s) dropped, not asked for: {', '.join(topics)}"),
+    ):
+        if count:
+            _log.info("%s: %d %s", meter, count, what)
 
 
 def check_errors(errors: str) -> None:
@@ -350,8 +334,7 @@ def check_errors(errors: str) -> None:
         )
 
 
-def bar(progress: bool | None, answers: Iterable[Any], total: int) -> Iterable[Any]:
-    """The answers behind a progress bar; None: where somebody watches."""
+def _behind_a_bar(answers: Iterable[T], total: int, progress: bool | None) -> Iterable[T]:
     if progress is False or total == 0:
         return answers
     import warnings
@@ -359,15 +342,13 @@ def bar(progress: bool | None, answers: Iterable[Any], total: int) -> Iterable[A
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from tqdm.auto import tqdm
-    return tqdm(answers, None, total, False, unit="window", disable=False if progress else None)
+    shown = False if progress else None  # None: tqdm shows it where somebody watches
+    return tqdm(answers, None, total, False, unit="window", disable=shown)
 
 
-def read_frame(reading: ReadJob, errors: str, quantify: bool, progress: Progress) -> pd.DataFrame:
-    """Read what is not here yet, and return the frame; raises as `complete` does."""
-    return complete(partial(assemble, quantify=quantify), reading, errors, progress)
-
-
-def complete(make: Callable[[ReadJob], T], reading: ReadJob, errors: str, progress: Progress) -> T:
+def complete(
+    make: Callable[[ReadJob], T], reading: ReadJob, errors: str, progress: bool | None
+) -> T:
     """Read what is not here yet, and return what `make` makes of the read.
 
     Raises
@@ -417,19 +398,21 @@ def _runs(jobs: Sequence[Job]) -> list[str]:
     """The windows by name; more than two of a kind in a row as their first and last."""
     runs: list[list[Job]] = []
     for job in jobs:
-        if runs and _follows(runs[-1][-1], job):
+        last = runs[-1][-1] if runs else None
+        if (
+            last is not None
+            and (last.meter, last.window.kind) == (job.meter, job.window.kind)
+            and last.window.end == job.window.start
+        ):
             runs[-1].append(job)
         else:
             runs.append([job])
-    return [name for run in runs for name in _named(run)]
-
-
-def _follows(one: Job, other: Job) -> bool:
-    same = (one.meter, one.window.kind) == (other.meter, other.window.kind)
-    return same and one.window.end == other.window.start
-
-
-def _named(run: list[Job]) -> list[str]:
-    if len(run) > 2:
-        return [f"{run[0].meter} {run[0].window} to {run[-1].window}"]
-    return [f"{job.meter} {job.window}" for job in run]
+    return [
+        name
+        for run in runs
+        for name in (
+            [f"{run[0].meter} {run[0].window} to {run[-1].window}"]
+            if len(run) > 2
+            else [f"{job.meter} {job.window}" for job in run]
+        )
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -88,7 +89,8 @@ def parse_meters(meter: Any) -> dict[str, tuple[str, ...] | None]:
     ConfigError
         Where the argument is no name or list of names.
     """
-    names = [meter] if isinstance(meter, str) else list(meter) if _is_list(meter) else []
+    listed = isinstance(meter, Sequence | pd.Index | pd.Series | set | frozenset)
+    names = [meter] if isinstance(meter, str) else list(meter) if listed else []
     if not names or not all(isinstance(n, str) and n.strip() for n in names):
         raise ConfigError(
             f"Cannot read meter {meter!r}: it is no meter's name. Use {METER_EXAMPLE!r}, one "
@@ -97,22 +99,13 @@ def parse_meters(meter: Any) -> dict[str, tuple[str, ...] | None]:
         )
     found: dict[str, tuple[str, ...] | None] = {}
     for name in names:
-        _add(found, *split_element(name.strip()))
+        plain, element = split_element(name.strip())
+        before = found.get(plain, ())
+        if element is None or before is None:
+            found[plain] = None
+        elif element not in before:
+            found[plain] = (*before, element)
     return found
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, Sequence | pd.Index | pd.Series | set | frozenset) and not isinstance(
-        value, bytes
-    )
-
-
-def _add(found: dict[str, tuple[str, ...] | None], meter: str, element: str | None) -> None:
-    held = found.get(meter, ())
-    if element is None or held is None:
-        found[meter] = None
-    elif element not in held:
-        found[meter] = (*held, element)
 
 
 def check_meters(meters: Sequence[str], known: Sequence[str]) -> None:
@@ -189,7 +182,17 @@ def resolve_topics(topics: Any, units: Mapping[str, str]) -> tuple[str, ...]:
             "Cannot read an empty list of topics: nothing would be asked for. "
             f"Use topics=None for all, or some of {', '.join(units)}."
         )
-    return tuple(dict.fromkeys(key for name in names for key in _keys(name, units)))
+    keys: list[str] = []
+    for name in names:
+        matching = [name] if name in units else [key for key, unit in units.items() if unit == name]
+        if not matching:
+            raise UnknownTopicError(
+                f"Cannot read topic {name!r}: unknown topic {name!r}"
+                f"{did_you_mean(name, [*units, *units.values()]) or '.'} "
+                f"The service has {', '.join(units)}."
+            )
+        keys += matching
+    return tuple(dict.fromkeys(keys))
 
 
 def _kept(topics: Without, keys: tuple[str, ...]) -> tuple[str, ...]:
@@ -199,19 +202,6 @@ def _kept(topics: Without, keys: tuple[str, ...]) -> tuple[str, ...]:
     raise ConfigError(
         f"Cannot read without {', '.join(sorted(topics.dropped))}: nothing is left of "
         f"{', '.join(keys)}. Drop less, or ask for more topics."
-    )
-
-
-def _keys(name: Any, units: Mapping[str, str]) -> list[str]:
-    if name in units:
-        return [name]
-    by_unit = [key for key, unit in units.items() if unit == name]
-    if by_unit:
-        return by_unit
-    raise UnknownTopicError(
-        f"Cannot read topic {name!r}: unknown topic {name!r}"
-        f"{did_you_mean(name, [*units, *units.values()]) or '.'} "
-        f"The service has {', '.join(units)}."
     )
 
 
@@ -311,8 +301,8 @@ def _some(names: list[str]) -> str:
     return f"{', '.join(names[:_SHOWN])} and {len(names) - _SHOWN} more meters"
 
 
-class Lists(Protocol):
-    """What a request is resolved with; a `DentCloud` is one."""
+class Source(Protocol):
+    """What a read needs to know of where its windows come from; a `DentCloud` is one."""
 
     def get_meters(self, *, refresh: bool = False) -> list[str]:
         """The meters there are; with `refresh` those there are today."""
@@ -321,10 +311,6 @@ class Lists(Protocol):
     def get_topics(self, *, refresh: bool = False) -> list[dict[str, str]]:
         """The topics there are; with `refresh` those there are today."""
         ...
-
-
-class Source(Lists, Protocol):
-    """What a read needs to know of where its windows come from; a `DentCloud` is one."""
 
     def held(self, meter: str, topics: Iterable[str]) -> set[Window]:
         """The windows that cost nothing."""
@@ -339,29 +325,23 @@ class Source(Lists, Protocol):
         ...
 
 
-def resolve(client: Lists, meter: Any, span: tuple[Any, Any], topics: Any) -> Request:
+def resolve(source: Source, meter: Any, span: tuple[Any, Any], topics: Any) -> Request:
     """Resolve what is asked for, by what the service has; refuse what it does not have."""
     meters = parse_meters(meter)
-    units = topic_units(client.get_topics())
+    units = topic_units(source.get_topics())
     try:
         keys = resolve_topics(topics, units)
     except UnknownTopicError:
-        units = topic_units(client.get_topics(refresh=True))
+        units = topic_units(source.get_topics(refresh=True))
         keys = resolve_topics(topics, units)
-    _check_meters(client, list(meters))
+    # A service that will not list its meters is asked all the same.
+    with contextlib.suppress(OfflineError, RequestError):
+        try:
+            check_meters(list(meters), source.get_meters())
+        except UnknownMeterError:
+            check_meters(list(meters), source.get_meters(refresh=True))
     everything = is_everything(topics)
     return Request(meters, isinstance(meter, str), *span, keys, everything, units)
-
-
-def _check_meters(client: Lists, meters: list[str]) -> None:
-    """Refuse unknown meters; a service that will not list its meters is asked all the same."""
-    try:
-        try:
-            check_meters(meters, client.get_meters())
-        except UnknownMeterError:
-            check_meters(meters, client.get_meters(refresh=True))
-    except (OfflineError, RequestError):
-        return
 
 
 def planned(
@@ -375,8 +355,7 @@ def planned(
     """The windows to read for one meter, and those that need no request."""
     held = source.held(meter, request.topics)
     size = source.bytes_per_hour(meter, request.topics)
-    known = {} if size is None else {"bytes_per_hour": size}
-    windows = plan(request.start, request.end, now=now, cached=held, **known)
+    windows = plan(request.start, request.end, now=now, cached=held, bytes_per_hour=size)
     if bracket:
         windows = sorted({*windows, *_neighbours(source, request, meter, windows, now)})
     return windows, held

@@ -42,7 +42,7 @@ def time_index(frame: pd.DataFrame) -> pd.DatetimeIndex:
     """
     index = frame.index
     if isinstance(index, pd.MultiIndex):
-        index = index.get_level_values(_time_level(index))
+        index = index.get_level_values(1 - meter_level(index))
     if not isinstance(index, pd.DatetimeIndex):
         kind = "text" if isinstance(index.dtype, pd.StringDtype) else str(index.dtype)
         use = "df.index = pd.to_datetime(df.index, utc=True)"
@@ -64,14 +64,15 @@ def time_index(frame: pd.DataFrame) -> pd.DatetimeIndex:
     return index
 
 
-def _time_level(index: pd.MultiIndex) -> int:
+def meter_level(index: pd.MultiIndex) -> int:
+    """Which of the two levels of an index holds the meters; the other one holds the times."""
     levels = [i for i, x in enumerate(index.levels) if isinstance(x, pd.DatetimeIndex)]
     if index.nlevels != 2 or len(levels) != 1:
         raise RangeError(
             f"Cannot read an index of levels {list(index.names)}: the rows of several meters "
             "need exactly two levels, meter and time."
         )
-    return levels[0]
+    return 1 - levels[0]
 
 
 def is_several(frame: pd.DataFrame) -> bool:
@@ -82,7 +83,7 @@ def is_several(frame: pd.DataFrame) -> bool:
 def meter_codes(frame: pd.DataFrame) -> tuple[Ints, dict[str, int]]:
     """Each row's meter as a code, and the code of each meter that has rows."""
     index: Any = frame.index
-    level = 1 - _time_level(index)
+    level = meter_level(index)
     codes = np.asarray(index.codes[level])
     return codes, {str(index.levels[level][i]): i for i in np.unique(codes).tolist() if i >= 0}
 
@@ -104,22 +105,24 @@ def spans(frame: pd.DataFrame) -> dict[str | None, tuple[Side, Side]]:
         is among them. A frame of one meter has one item; None is the meter that nothing names.
     """
     note = note_of(frame)
-    ranges, outer = note.get("ranges") or {}, note.get("rows") or {}
+    ranges: dict[str, Any] = {m: _us_of(*x) for m, x in (note.get("ranges") or {}).items()}
+    rows = {m: x and _us_of(*x) for m, x in (note.get("rows") or {}).items()}
     ends = outermost(frame)
-    silent = [m for m in ranges if outer.get(m) is None]
     if is_several(frame):
+        silent = [m for m in ranges if rows.get(m) is None]
         meters = sorted({*ends, *silent})
-        return {m: _believed(ends.get(m), outer.get(m), ranges.get(m)) for m in meters}
-    mine = ends.get("")
+        return {m: _believed(ends.get(m), rows.get(m), ranges.get(m)) for m in meters}
     if not ranges:
         return {None: (None, None)}
+    own = ends.get("")
+    believed: dict[str | None, tuple[Side, Side]] = {
+        m: _believed(own, rows.get(m), span) for m, span in ranges.items()
+    }
     if len(ranges) == 1:
-        ((meter, span),) = ranges.items()
-        return {meter: _believed(mine, outer.get(meter), span)}
+        return believed
     # One meter of a read of several, by .loc: its rows tell which, unless others have the same.
-    told = [_believed(mine, outer.get(m), span) for m, span in ranges.items()]
-    same = [m for m in ranges if mine is not None and _ends(outer.get(m)) == mine]
-    low, high = ({x for x in side if x is not None} for side in zip(*told, strict=True))
+    same = [m for m in ranges if own is not None and rows.get(m) == own]
+    low, high = ({*side} - {None} for side in zip(*believed.values(), strict=True))
     sides = [found.pop() if len(found) == 1 else None for found in (low, high)]
     return {same[0] if len(same) == 1 else None: (sides[0], sides[1])}
 
@@ -140,26 +143,22 @@ def outermost(frame: pd.DataFrame) -> dict[str, tuple[int, int]]:
     return found
 
 
-def _believed(mine: tuple[int, int] | None, then: Any, span: Any) -> tuple[Side, Side]:
-    if span is None:
+def _believed(own: Any, noted: Any, span: Any) -> tuple[Side, Side]:
+    """A range, None on a side where the outermost row is not the one that was noted."""
+    if span is None or (own is None) != (noted is None):
         return None, None
-    start, end = (_us(x) for x in span)
-    if mine is None or then is None:
-        return (start, end) if mine is None and then is None else (None, None)
-    first, last = _ends(then)
-    return (start if mine[0] == first else None), (end if mine[1] == last else None)
+    start, end = span
+    if own is None:
+        return start, end
+    return (start if own[0] == noted[0] else None), (end if own[1] == noted[1] else None)
 
 
-def _ends(then: Any) -> tuple[Side, Side]:
-    """The first and last row of a note [us]; None for a side that is not known."""
-    return (None, None) if then is None else (_us(then[0]), _us(then[1]))
-
-
-def _us(text: Any) -> Any:
-    if text is None:
-        return None
-    at = pd.Timestamp(text)
-    return (at.tz_localize("UTC") if at.tzinfo is None else at).as_unit("us").value // 1000
+def _us_of(first: Any, last: Any) -> tuple[Any, Any]:
+    """Two times of a note as microseconds UTC; None for one that is not known."""
+    stamps = (None if x is None else pd.Timestamp(x) for x in (first, last))
+    aware = (x.tz_localize("UTC") if x is not None and x.tzinfo is None else x for x in stamps)
+    low, high = (None if x is None else x.as_unit("us").value // 1000 for x in aware)
+    return low, high
 
 
 def span_of(
@@ -174,17 +173,15 @@ def span_of(
     readings : iterable of (meter, first, last)
         What each column that has readings covers [us UTC].
     """
-    believed = spans(frame)
-    covered = [(m, (first, last)) for m, first, last in readings]
+    believed, times = spans(frame), time_index(frame)
+    covered = [(m, ends) for m, *ends in readings]
     sides: list[pd.Timestamp | None] = []
     for i, furthest in enumerate((min, max)):
-        told = [span[i] for span in believed.values()]
+        sides_read = [span[i] for span in believed.values()]
         own = [ends[i] for m, ends in covered if believed.get(m, (None, None))[i] is None]
-        known = [x for x in [*told, *own] if x is not None]
-        sides.append(stamp(furthest(known)) if known else None)
-    times = time_index(frame)
-    if len(times):
-        return sides[0] or times.min(), sides[1] or times.max()
+        known = [x for x in [*sides_read, *own] if x is not None]
+        outer = (times.min, times.max)[i]
+        sides.append(stamp(furthest(known)) if known else outer() if len(times) else None)
     return sides[0], sides[1]
 
 
@@ -216,13 +213,13 @@ def doubled(frame: pd.DataFrame, what: str, meter: str | None, column: str) -> l
         The first and last instant of each run of rows [us UTC], and how many there were.
     """
     of_meter = (note_of(frame).get(what) or {}).get(meter or "") or {}
-    return [(_us(first), _us(last), int(n)) for first, last, n in of_meter.get(column, ())]
+    return [(*_us_of(first, last), int(n)) for first, last, n in of_meter.get(column, ())]
 
 
 def doubled_columns(frame: pd.DataFrame) -> set[str]:
     """The wire columns that had readings twice, of any meter."""
-    told = (note_of(frame).get(what) or {} for what in ("conflicts", "duplicates"))
-    return {column for by_meter in told for columns in by_meter.values() for column in columns}
+    kinds = (note_of(frame).get(what) or {} for what in ("conflicts", "duplicates"))
+    return {column for by_meter in kinds for columns in by_meter.values() for column in columns}
 
 
 def runs(at: Ints, among: Ints) -> list[Run]:
@@ -238,9 +235,8 @@ def runs(at: Ints, among: Ints) -> list[Run]:
     if not len(at):
         return []
     breaks = np.flatnonzero(np.diff(np.searchsorted(among, at)) > 1)
-    edges = np.r_[-1, breaks, len(at) - 1]
-    pairs = zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
-    return fewer([(int(at[a + 1]), int(at[b]), b - a) for a, b in pairs])
+    edges = [-1, *breaks.tolist(), len(at) - 1]
+    return fewer([(int(at[a + 1]), int(at[b]), b - a) for a, b in pairwise(edges)])
 
 
 def fewer(found: Iterable[Run]) -> list[Run]:
@@ -282,7 +278,7 @@ def note(
     ends = outermost(frame)
     mine = ends if is_several(frame) else {m: ends[""] for m in ranges if ends}
     rows = {m: mine.get(m) for m in ranges}
-    spans = {m: (_us(a), _us(b)) for m, (a, b) in ranges.items()}
+    spans = {m: _us_of(a, b) for m, (a, b) in ranges.items()}
     named = {m: list(x) for m, x in elements.items() if x is not None}
     return written(units, spans, rows, named, conflicts, duplicates)
 

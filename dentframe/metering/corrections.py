@@ -72,12 +72,14 @@ def register(series: Series, rules: Rules, means: Cumulative | None = None) -> C
     own = replace(rules, swaps=tuple(sorted(swaps.values())))
     made = from_register(_with_readings(series, fixes), own, means)
     if made.refusal:
-        told = ", ".join(f.name for f in fixes)
-        return replace(made, refusal=f"{made.refusal} So {told} cannot be applied.")
+        names = ", ".join(f.name for f in fixes)
+        return replace(made, refusal=f"{made.refusal} So {names} cannot be applied.")
     for f in fixes:
         if f.kind in {"reading", "exchange"}:
             _check(made, f)
-            made = _marked(made, (made.t[1:] >= f.start) & (made.t[:-1] <= f.start))
+            touching = (made.t[1:] >= f.start) & (made.t[:-1] <= f.start)
+            flags = np.where(touching, made.flags | Flag.CORRECTED, made.flags)
+            made = _remade(made, made.t, made.E, made.ok, flags, made.hi - made.inc)
     return _finished(raw, _scaled(_exchanged(made, fixes), fixes), fixes)
 
 
@@ -139,9 +141,9 @@ def _check(made: Cumulative, f: Fix) -> None:
         shown = " and ".join(
             f"{made.readings[k]:,.3f} kWh at {stamp(int(made.at[k])).isoformat()}" for k in around
         )
-        told = " to ".join(f"{x:,.3f}" for x in f.values)
+        stated = " to ".join(f"{x:,.3f}" for x in f.values)
         raise ConfigError(
-            f"Cannot use {f.name}: the {f.kind} of {told} kWh at {stamp(f.start).isoformat()} is "
+            f"Cannot use {f.name}: the {f.kind} of {stated} kWh at {stamp(f.start).isoformat()} is "
             f"refuted by the register, which showed {shown}: it would fall, or rise by more than "
             "the element can draw. Correct the value or its time, or state the exchange of the "
             "meter, or its max_kw."
@@ -173,12 +175,6 @@ def _remade(c: Cumulative, t: Ints, E: Floats, ok: Bools, flags: Ints, more: Flo
     at = np.flatnonzero(~ok | (flags != 0) | (more != 0))
     special = Special.of(len(ok), (at, flags[at], ok[at], more[at]))
     return replace(c, t=t, E=E, special=special)
-
-
-def _marked(c: Cumulative, inside: Bools) -> Cumulative:
-    """The series with some segments flagged."""
-    flags = np.where(inside, c.flags | Flag.CORRECTED, c.flags)
-    return _remade(c, c.t, c.E, c.ok, flags, c.hi - c.inc)
 
 
 def mean_factor(s: Ints, e: Ints, fixes: Sequence[Fix]) -> Floats:
@@ -233,43 +229,37 @@ def _scaled(c: Cumulative, fixes: Sequence[Fix]) -> Cumulative:
 
 def _finished(raw: Cumulative, made: Cumulative, fixes: tuple[Fix, ...]) -> Cumulative:
     """The corrected series with its agreed figures, and what it was made from."""
-    figures = [f for f in fixes if f.kind == "figure"]
     ends = [x for f in fixes if f.kind in {"factor", "figure"} for x in (f.start, f.end)]
-    told = Corrected(raw, made, None, fixes, np.setdiff1d(np.array(ends, dtype=np.int64), made.at))
-    measured, whole, measured_moved, moved = made, made, made, made
-    spans = {}
-    for f in figures:
-        low = _last_reading(made, f.start)
-        # As the edges of a period do: an end moves only where a later reading closes it.
-        high = _last_reading(made, f.end) if made.at[-1:].max(initial=0) >= f.end else f.end
-        spans[f.name] = low, high
-        measured, whole = (
-            _agreed(measured, f, f.start, f.end),
-            _agreed(whole, f, f.start, f.end, wholly=True),
-        )
-        measured_moved, moved = (
-            _agreed(measured_moved, f, low, high),
-            _agreed(moved, f, low, high, wholly=True),
-        )
-    own = [replace(f, start=spans[f.name][0], end=spans[f.name][1]) if f.name in spans else f
-           for f in fixes]  # fmt: skip
-    moved = replace(moved, corrected=replace(told, measured=measured_moved, fixes=tuple(own)))
-    return replace(whole, corrected=replace(told, measured=measured, moved=moved))
+    calculated = np.setdiff1d(np.array(ends, dtype=np.int64), made.at)
+
+    def with_figures(own: tuple[Fix, ...], moved: Cumulative | None) -> Cumulative:
+        measured = whole = made
+        for f in (f for f in own if f.kind == "figure"):
+            measured, whole = _agreed(measured, f), _agreed(whole, f, wholly=True)
+        return replace(whole, corrected=Corrected(raw, measured, moved, own, calculated))
+
+    return with_figures(fixes, with_figures(tuple(_at_readings(made, f) for f in fixes), None))
 
 
-def _last_reading(c: Cumulative, x: int) -> int:
-    """The last reading at or before an instant, where it is near enough; else the instant."""
-    i = int(np.searchsorted(c.at, x, side="right")) - 1
-    return int(c.at[i]) if i >= 0 and x - c.at[i] <= c.max_gap else x
+def _at_readings(c: Cumulative, f: Fix) -> Fix:
+    """An agreed figure of the span whose ends have moved to readings, as a period's edges do."""
+    if f.kind != "figure":
+        return f
+    ends = []
+    for x, closed in ((f.start, True), (f.end, c.at[-1:].max(initial=0) >= f.end)):
+        i = int(np.searchsorted(c.at, x, side="right")) - 1
+        near = closed and i >= 0 and x - c.at[i] <= c.max_gap
+        ends.append(int(c.at[i]) if near else x)
+    return replace(f, start=ends[0], end=ends[1])
 
 
-def _agreed(c: Cumulative, f: Fix, start: int, end: int, wholly: bool = False) -> Cumulative:
+def _agreed(c: Cumulative, f: Fix, wholly: bool = False) -> Cumulative:
     """A series whose unmeasured time has what measured time leaves of a figure.
 
     With `wholly` the energy of the span is that of the figure, whatever was measured in it.
     """
-    c = _cut(_reaching(c, start, end), [start, end])
-    inside = (c.t[:-1] >= start) & (c.t[1:] <= end)
+    c = _cut(_reaching(c, f.start, f.end), [f.start, f.end])
+    inside = (c.t[:-1] >= f.start) & (c.t[1:] <= f.end)
     time, inc, kwh = np.diff(c.t), np.diff(c.E), f.values[0]
     known, blank = float(inc[inside].sum()), inside & ~c.ok
     fill = max(kwh - known, 0.0) if blank.any() else 0.0
@@ -278,31 +268,24 @@ def _agreed(c: Cumulative, f: Fix, start: int, end: int, wholly: bool = False) -
         inc[inside] *= kwh / (known + fill)
     elif wholly:
         inc[inside] = kwh * time[inside] / max(time[inside].sum(), 1)
-    return _refilled(c, inside, inc)
-
-
-def _reaching(c: Cumulative, start: int, end: int) -> Cumulative:
-    """The same series with uncovered time before and after it, as far as a span needs it."""
-    none = len(c.t) == 0
-    pad = (0, 0) if none else (int(start < c.t[0]), int(end > c.t[-1]))
-    t = np.array([start, end]) if none else np.r_[[start] * pad[0], c.t, [end] * pad[1]]
-    E = np.zeros(2) if none else np.pad(c.E, pad, mode="edge")
-    if none:
-        return _remade(c, t, E, np.zeros(1, np.bool_), np.zeros(1, np.int64), np.zeros(1))
-    ok, flags, more = np.pad(c.ok, pad), np.pad(c.flags, pad), np.pad(c.hi - c.inc, pad)
-    return _remade(c, t.astype(np.int64), E, ok, flags, more)
-
-
-def _refilled(c: Cumulative, inside: Bools, inc: Floats) -> Cumulative:
-    """The series with other increments in an agreed span, all of which is covered."""
     unsure = Flag.GAP_BRIDGED | Flag.EDGE_IN_GAP
     flags = np.where(inside, c.flags & ~unsure | Flag.AGREED | Flag.CORRECTED, c.flags)
     first, last = (int(np.flatnonzero(inside)[i]) for i in (0, -1))
     E = c.E.copy()
     E[first + 1 : last + 2] = c.E[first] + np.cumsum(inc[first : last + 1])
     E[last + 2 :] = E[last + 1] + (c.E[last + 2 :] - c.E[last + 1])
-    more = np.where(inside, 0.0, c.hi - c.inc)
-    return _remade(c, c.t, E, c.ok | inside, flags, more)
+    return _remade(c, c.t, E, c.ok | inside, flags, np.where(inside, 0.0, c.hi - c.inc))
+
+
+def _reaching(c: Cumulative, start: int, end: int) -> Cumulative:
+    """The same series with uncovered time before and after it, as far as a span needs it."""
+    if len(c.t) == 0:
+        t, E = np.array([start, end]), np.zeros(2)
+        return _remade(c, t, E, np.zeros(1, np.bool_), np.zeros(1, np.int64), np.zeros(1))
+    pad = int(start < c.t[0]), int(end > c.t[-1])
+    t = np.r_[[start] * pad[0], c.t, [end] * pad[1]].astype(np.int64)
+    ok, flags, more = np.pad(c.ok, pad), np.pad(c.flags, pad), np.pad(c.hi - c.inc, pad)
+    return _remade(c, t, np.pad(c.E, pad, mode="edge"), ok, flags, more)
 
 
 def _with_peak(c: Cumulative, f: Fix, kw: float) -> Cumulative:
@@ -311,6 +294,6 @@ def _with_peak(c: Cumulative, f: Fix, kw: float) -> Cumulative:
     top = c.readings[inside].max(initial=0.0)
     if top > 0:
         return replace(c, readings=np.where(inside, c.readings * (kw / top), c.readings))
-    i = int(np.searchsorted(c.at, f.end))
-    at = np.insert(c.at[~inside], i - int(inside.sum()), f.end)
-    return replace(c, at=at, readings=np.insert(c.readings[~inside], i - int(inside.sum()), kw))
+    at, readings = c.at[~inside], c.readings[~inside]
+    i = int(np.searchsorted(at, f.end))
+    return replace(c, at=np.insert(at, i, f.end), readings=np.insert(readings, i, kw))

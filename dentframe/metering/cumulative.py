@@ -65,24 +65,24 @@ class Special:
 
         What a part leaves out is covered, and has no more energy.
         """
-        told = [part for part in parts if len(part[0])]
-        if not told:
-            return cls(np.array([n]), np.zeros(1, np.int64), np.ones(1, np.bool_), np.zeros(1))
-        at = np.concatenate([part[0] for part in told])
-        order = np.argsort(at, kind="stable")
-        order = order[slice(*np.searchsorted(at[order], (0, n)).tolist())]
-        at = at[order]
-        first = np.flatnonzero(np.diff(at, prepend=-1))
-
-        def joined(k: int, join: np.ufunc, none: Any) -> Any:
-            if all(len(part) <= k for part in told):
-                return np.full(len(first) + 1, none)
-            values = ((part[0], part[k] if len(part) > k else none) for part in told)
-            whole = np.concatenate([np.full(len(where), x) for where, x in values])
-            return np.append(join.reduceat(whole[order], first), none)
-
-        flags, ok = joined(1, np.bitwise_or, 0), joined(2, np.logical_and, True)
-        return cls(np.append(at[first], n), flags, ok, joined(3, np.add, 0.0))
+        used = [part for part in parts if len(part[0])]
+        at = np.concatenate([*(part[0] for part in used), [n]])
+        flags, ok, more = np.zeros(len(at), np.int64), np.ones(len(at), np.bool_), np.zeros(len(at))
+        begin = 0
+        for where, *values in used:
+            for column, value in zip((flags, ok, more), values, strict=False):
+                column[begin : begin + len(where)] = value
+            begin += len(where)
+        if len(at) > 1:
+            inside = (at >= 0) & (at < n)
+            inside[-1] = True
+            order = np.flatnonzero(inside)[np.argsort(at[inside], kind="stable")]
+            at = at[order]
+            first = np.flatnonzero(np.append(True, at[1:] != at[:-1]))
+            flags = np.bitwise_or.reduceat(flags[order], first)
+            ok = np.logical_and.reduceat(ok[order], first)
+            at, more = at[first], np.add.reduceat(more[order], first)
+        return cls(at, flags, ok, more)
 
 
 class Edges(NamedTuple):
@@ -92,9 +92,9 @@ class Edges(NamedTuple):
     ----------
     segment : ndarray of int64
         The segment that begins at an instant or holds it: -1 before the first, n after the last.
-    passed, reached : ndarray of int64
+    special_from, special_until : ndarray of int64
         How many special segments lie before the one that begins at it or holds it, and before the
-        first breakpoint at or after it.
+        first breakpoint at or after it: between them are those of a period from or until it.
     energy : ndarray of float
         E(x) [kWh]: flat before the first and after the last breakpoint.
     covered : ndarray of int64
@@ -106,8 +106,8 @@ class Edges(NamedTuple):
     """
 
     segment: Ints
-    passed: Ints
-    reached: Ints
+    special_from: Ints
+    special_until: Ints
     energy: Floats
     covered: Ints
     inside: Bools
@@ -121,7 +121,9 @@ class Cumulative:
     Attributes
     ----------
     series : Series
-        What it was made from: meter, element, topic, unit, raw readings.
+        What it was made from: topic, unit, raw readings.
+    meter, element, name : str
+        The series' own; the meter is None where nothing names it.
     source : str
         ``"register"`` or ``"demand"``.
     t : ndarray of int64
@@ -159,20 +161,12 @@ class Cumulative:
     closings: Mapping[int, float] = field(default_factory=dict)
     corrected: Corrected | None = None
 
-    @property
-    def meter(self) -> str | None:
-        """The meter, None where nothing names it."""
-        return self.series.meter
-
-    @property
-    def element(self) -> str:
-        """The element's letter."""
-        return self.series.element
-
-    @property
-    def name(self) -> str:
-        """How the element is addressed: ``"P482311252_A"``, or ``"A"`` without a meter."""
-        return self.series.name
+    def __post_init__(self) -> None:
+        self.meter, self.element, self.name = (
+            self.series.meter,
+            self.series.element,
+            self.series.name,
+        )
 
     @cached_property
     def inc(self) -> Floats:
@@ -212,10 +206,11 @@ class Cumulative:
 
     def edges(self, x: Ints) -> Edges:
         """What is known at each instant."""
-        n, t, odd, none = len(self.t) - 1, self.t, self.special, np.zeros(len(x), dtype=np.int64)
+        n, t, special = len(self.t) - 1, self.t, self.special
+        none = np.zeros(len(x), dtype=np.int64)
         if n < 0:
             return Edges(none - 1, none, none, np.zeros(len(x)), none, none > 0, none)
-        segment = self.where(x)
+        segment = np.searchsorted(t, x, side="right") - 1
         i = np.maximum(segment, 0)
         after = np.minimum(i + 1, n)
         begin = t[i]
@@ -223,22 +218,22 @@ class Cumulative:
         into = np.minimum(np.maximum(past, 0), length)
         energy = self.E[i]
         energy = energy + (self.E[after] - energy) * (into / np.maximum(length, 1))
-        passed, reached, lost = none, none, none > 0
+        first, until, lost = none, none, none > 0
         bits: Any = int(Flag.EDGE_INTERPOLATED)
-        if len(odd.at) > 1:
-            passed = np.searchsorted(odd.at, i)
-            hit = odd.at[passed] == i
-            reached = passed + (hit & (past > 0) & (i < n))
-            lost = hit & ~odd.ok[passed]
-            in_gap = hit & ((odd.flags[passed] & int(Flag.GAP_BRIDGED)) != 0)
+        if len(special.at) > 1:
+            first = np.searchsorted(special.at, i)
+            is_special = special.at[first] == i
+            until = first + (is_special & (past > 0) & (i < n))
+            lost = is_special & ~special.ok[first]
+            in_gap = is_special & ((special.flags[first] & int(Flag.GAP_BRIDGED)) != 0)
             bits = np.where(in_gap, int(Flag.EDGE_IN_GAP), bits)
         counted = np.where(lost, 0, into)
-        covered = begin - t[0] + counted - self._lost[passed]
+        covered = begin - t[0] + counted - self._lost[first]
         inside = (counted > 0) & (counted < length)
         if self.corrected is not None:  # there is a breakpoint, and no meter showed it
             shown = (x <= t[0]) | (x >= t[-1]) | lost
             inside |= np.isin(x, self.corrected.calculated) & ~shown
-        return Edges(segment, passed, reached, energy, covered, inside, inside * bits)
+        return Edges(segment, first, until, energy, covered, inside, inside * bits)
 
     def both_edges(self, s: Ints, e: Ints) -> tuple[Edges, Edges]:
         """What is known at the start and at the end of each period, looked up once where shared."""
@@ -284,9 +279,9 @@ class Cumulative:
         """The flag bits of the segments that overlap each period between two edges."""
         if len(self.special.at) == 1:
             return np.zeros(len(a.segment), dtype=np.int64)
-        pairs = np.stack((a.passed, b.reached), axis=1).ravel()
+        pairs = np.stack((a.special_from, b.special_until), axis=1).ravel()
         found = np.bitwise_or.reduceat(self.special.flags, pairs)[::2]
-        return np.where(b.reached > a.passed, found, 0)
+        return np.where(b.special_until > a.special_from, found, 0)
 
     def bounds(self, s: Ints, e: Ints) -> tuple[Floats, Floats]:
         """The least and the greatest energy of each period's covered part [kWh].
@@ -297,29 +292,29 @@ class Cumulative:
         if self.source != "register" or len(self.t) < 2:
             return np.full(len(s), np.nan), np.full(len(s), np.nan)
         # The segments that lie wholly inside each period, then those that its edges cut.
-        c, ahead, behind, less, over = self._steps
+        c, used_later, used_earlier, less, over = self._steps
         n = len(c.t) - 1
         a = np.minimum(np.searchsorted(c.t, s, side="left"), n)
         b = np.maximum(a, np.maximum(c.where(e), 0))
-        odd = c.special
-        beyond = np.where(odd.flags & _DOUBTFUL, odd.more, 0.0)
+        special = c.special
+        beyond = np.where(special.flags & _DOUBTFUL, special.more, 0.0)
         more = np.concatenate(([0.0], np.cumsum(beyond)))
-        p, q = np.searchsorted(odd.at, (a, b))
+        p, q = np.searchsorted(special.at, (a, b))
         lo = c.E[b] - c.E[a] - (less[b] - less[a])
         hi = c.E[b] - c.E[a] + (more[q] - more[p]) + (over[b] - over[a])
         left, right = c.edges(s), c.edges(e)
         energy, covered = self.energy_at(e) - self.energy_at(s), right.covered > left.covered
         both = left.inside & right.inside & (left.segment == right.segment)
-        sides = (left, left.inside, ahead, self.where(s)), (right, right.inside & ~both, behind,
-                 np.searchsorted(self.t, e) - 1)  # fmt: skip
-        for edge, has, cut, piece in sides:
-            i = np.where(has, edge.segment, 0)
-            k = np.searchsorted(odd.at, i)
+        of_start = left, left.inside, used_later, self.where(s)
+        of_end = right, right.inside & ~both, used_earlier, np.searchsorted(self.t, e) - 1
+        for edge, cuts_one, greatest, part in (of_start, of_end):
+            i = np.where(cuts_one, edge.segment, 0)
+            k = np.searchsorted(special.at, i)
             inc = c.E[i + 1] - c.E[i]
-            lo = lo + np.where(has, np.minimum(inc, 0.0), 0.0)
-            most = inc + np.where(odd.at[k] == i, odd.more[k], 0.0)
-            most = most if cut is None else cut[np.where(has, piece, 0)]
-            hi = hi + np.where(has, np.maximum(most, 0.0), 0.0)
+            lo = lo + np.where(cuts_one, np.minimum(inc, 0.0), 0.0)
+            most = inc + np.where(special.at[k] == i, special.more[k], 0.0)
+            most = most if greatest is None else greatest[np.where(cuts_one, part, 0)]
+            hi = hi + np.where(cuts_one, np.maximum(most, 0.0), 0.0)
         lo, hi = np.minimum(lo, energy), np.maximum(hi, energy)
         return np.where(covered, lo, np.nan), np.where(covered, hi, np.nan)
 
@@ -331,29 +326,28 @@ class Cumulative:
         used in that part or later, and in that part or earlier; None where nothing is cut. Last, by
         how much less and more than its energy each step of a gap may have, because it is cut.
         """
-        told = self.corrected
-        if told is None or len(told.calculated) == 0:
+        if self.corrected is None or len(self.corrected.calculated) == 0:
             none = np.zeros(len(self.t))
             return self, None, None, none, none
         agreed = (self.flags & int(Flag.AGREED)) != 0
-        cut = np.isin(self.t[1:-1], told.calculated) & ~(agreed[1:] | agreed[:-1])
-        kept = np.flatnonzero(np.r_[True, ~cut, True])
+        inner = np.isin(self.t[1:-1], self.corrected.calculated) & ~(agreed[1:] | agreed[:-1])
+        kept = np.flatnonzero(np.r_[True, ~inner, True])
         first, parts, t, E = kept[:-1], np.diff(kept), self.t[kept], self.E[kept]
         rate = np.repeat(np.diff(t), parts) / np.diff(self.t)
         whole, inc = self.hi * rate, np.diff(E)
         gap = (parts > 1) & ((self.flags[first] & int(Flag.GAP_BRIDGED)) != 0)
         less = np.where(gap, inc - np.minimum.reduceat(self.inc * rate, first), 0.0)
         over = np.where(gap, np.maximum.reduceat(whole, first) - inc, 0.0)
-        ahead, behind = whole.copy(), whole.copy()
+        used_later, used_earlier = whole.copy(), whole.copy()
         for i, n in zip(first[parts > 1], parts[parts > 1], strict=True):
-            ahead[i : i + n] = np.maximum.accumulate(whole[i : i + n][::-1])[::-1]
-            behind[i : i + n] = np.maximum.accumulate(whole[i : i + n])
+            used_later[i : i + n] = np.maximum.accumulate(whole[i : i + n][::-1])[::-1]
+            used_earlier[i : i + n] = np.maximum.accumulate(whole[i : i + n])
         flags, ok = np.bitwise_or.reduceat(self.flags, first), self.ok[first]
         more = np.where(gap, 0.0, np.add.reduceat(self.hi, first) - inc)
         special = Special.of(len(first), (np.arange(len(first)), flags, ok, more))
         steps = replace(self, t=t, E=E, special=special, corrected=None)
         less, over = (np.concatenate(([0.0], np.cumsum(x))) for x in (less, over))
-        return steps, ahead, behind, less, over
+        return steps, used_later, used_earlier, less, over
 
     def split(self, s: Ints, e: Ints) -> tuple[Floats, Floats]:
         """Imported and exported energy of each period [kWh], by the sign of each increment."""
@@ -380,10 +374,10 @@ class Cumulative:
         """The steps that lie in a span or reach into it, judged as in the whole column."""
         first = max(int(np.searchsorted(self.t, low, side="right")) - 1, 0)
         last = max(int(np.searchsorted(self.t, high, side="left")) + 1, first)
-        t, odd = self.t[first:last], self.special
-        n = max(len(t) - 1, 0)
-        k = slice(*np.searchsorted(odd.at, (first, first + n)).tolist())
-        special = Special.of(n, (odd.at[k] - first, odd.flags[k], odd.ok[k], odd.more[k]))
+        t, whole = self.t[first:last], self.special
+        special = Special.of(
+            max(len(t) - 1, 0), (whole.at - first, whole.flags, whole.ok, whole.more)
+        )
         kept = (self.at >= (t[0] if len(t) else low)) & (self.at <= (t[-1] if len(t) else high))
         return replace(
             self, t=t, E=self.E[first:last], special=special,
@@ -420,11 +414,12 @@ def first_covered(c: Cumulative) -> int:
 
 def jumps(c: Cumulative) -> list[tuple[int, int, float]]:
     """The steps of a register that are withheld as no use: start, end [us], and claimed kWh."""
-    odd = c.special
-    if odd.ok.all():
+    if c.special.ok.all():
         return []
-    found = np.flatnonzero(~odd.ok & ((odd.flags & int(Flag.UNEXPLAINED_JUMP)) != 0)).tolist()
-    return [(int(c.t[odd.at[k]]), int(c.t[odd.at[k] + 1]), float(odd.more[k])) for k in found]
+    at, more = c.special.at, c.special.more
+    withheld = ~c.special.ok & ((c.special.flags & int(Flag.UNEXPLAINED_JUMP)) != 0)
+    found = np.flatnonzero(withheld).tolist()
+    return [(int(c.t[at[k]]), int(c.t[at[k] + 1]), float(more[k])) for k in found]
 
 
 def reaching(t: Ints, E: Floats, rows: Ints) -> tuple[Ints, Floats, int, Ints]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from dentframe.errors import ConfigError, UnknownMeterError
 from dentframe.times.ranges import Zone, instant, minutes, zone
-from dentframe.wire.columns import split_element
+from dentframe.wire.columns import full_name, split_element
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,17 +69,16 @@ allow_export=False, max_gap='30min', corrections=())
     def __post_init__(self) -> None:
         for name in ("max_kw", "modulus"):
             for value in _values(getattr(self, name)):
-                _check_positive(name, value)
+                if value is not None and (isinstance(value, bool) or not _positive(value)):
+                    raise ConfigError(
+                        f"Cannot use {name}={value!r}: it must be a number above 0 "
+                        f"[{'kW' if name == 'max_kw' else 'kWh'}]. Leave it out where it is not "
+                        "known."
+                    )
         if self.max_kw is None:
             for name in ("allow_export", "modulus"):
                 if any(_values(getattr(self, name))):
-                    raise _needs_cap(name, getattr(self, name), "RegisterRules")
-
-    @property
-    def by_element(self) -> bool:
-        """Whether some field is a mapping by element."""
-        some = any(isinstance(getattr(self, f.name), Mapping) for f in fields(self))
-        return some or bool(self.corrections)
+                    raise _needs_max_kw(name, getattr(self, name), "RegisterRules")
 
 
 FIELDS = tuple(f.name for f in fields(RegisterRules))
@@ -154,26 +153,16 @@ class Rules:
 
     def raw_hours(self, t0: Any, t1: Any) -> Any:
         """The hours of steps, fewer where a factor multiplies: times `max_kw`, the raw cap."""
-        hours = (t1 - t0) / (60 * MINUTE)
+        hours = (t1 - t0) / HOUR
         for f in self.fixes:
             if f.kind == "factor":
                 part = np.clip(np.minimum(t1, f.end) - np.maximum(t0, f.start), 0, None)
-                hours = hours + part / (60 * MINUTE) * (1 / f.values[0] - 1)
+                hours = hours + part / HOUR * (1 / f.values[0] - 1)
         return hours
 
 
 def _values(field: Any) -> list[Any]:
     return list(field.values()) if isinstance(field, Mapping) else [field]
-
-
-def _check_positive(name: str, value: Any) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool) or not _positive(value):
-        raise ConfigError(
-            f"Cannot use {name}={value!r}: it must be a number above 0 "
-            f"[{'kW' if name == 'max_kw' else 'kWh'}]. Leave it out where it is not known."
-        )
 
 
 def _positive(value: Any) -> bool:
@@ -183,7 +172,7 @@ def _positive(value: Any) -> bool:
         return False
 
 
-def _needs_cap(name: str, value: Any, where: str) -> ConfigError:
+def _needs_max_kw(name: str, value: Any, where: str) -> ConfigError:
     return ConfigError(
         f"Cannot use {name}={value!r} for {where} without max_kw: only a greatest power tells "
         "export or a rollover from a cleared register. Give max_kw= as well (the sum over the "
@@ -237,11 +226,6 @@ def _check_key(field: str, key: str, names: Sequence[tuple[str | None, str]]) ->
         )
 
 
-def full_name(meter: str | None, element: str) -> str:
-    """How an element is addressed: ``"P482311252_A"``, or ``"A"`` where nothing names its meter."""
-    return element if meter is None else f"{meter}_{element}"
-
-
 def resolve(rules: RegisterRules, meter: str | None, element: str, tz: Zone) -> Rules:
     """The rules of one element.
 
@@ -261,27 +245,27 @@ def resolve(rules: RegisterRules, meter: str | None, element: str, tz: Zone) -> 
     ConfigError
         For `allow_export` or `modulus` without `max_kw`, or a swap that cannot be read.
     """
-    max_kw = _pick(rules.max_kw, meter, element, None)
-    modulus = _pick(rules.modulus, meter, element, None)
-    export = bool(_pick(rules.allow_export, meter, element, False))
+    max_kw, modulus, swaps, allow_export, max_gap = (
+        _pick(rules, name, meter, element) for name in FIELDS[:-1]
+    )
+    export = bool(allow_export)
     for name, value in (("allow_export", export), ("modulus", modulus)):
         if value and max_kw is None:
-            raise _needs_cap(name, value, f"element {full_name(meter, element)}")
+            raise _needs_max_kw(name, value, f"element {full_name(meter, element)}")
     return Rules(
         max_kw=None if max_kw is None else float(max_kw),
         modulus=None if modulus is None else float(modulus),
-        swaps=_swaps(_pick(rules.swaps, meter, element, ()), tz),
+        swaps=tuple(sorted(_swap(s, tz) for s in swaps or ())),
         allow_export=export,
-        max_gap=minutes(_pick(rules.max_gap, meter, element, "30min"), "max_gap") * MINUTE,
-        fixes=tuple(_fix(x, tz) for x in rules.corrections if _is(x.element, meter, element)),
+        max_gap=minutes(max_gap, "max_gap") * MINUTE,
+        fixes=tuple(_fix(x, tz) for x in rules.corrections if _names(x.element, meter, element)),
     )
 
 
-def _is(name: str, meter: str | None, element: str) -> bool:
-    """Whether a name is an element's: a frame that lost its meter's understands full ids."""
-    return name in {element, full_name(meter, element)} or (
-        meter is None and split_element(name)[1] == element
-    )
+def _names(name: Any, meter: str | None, element: str) -> bool:
+    """Whether a name is an element's; without its meter's name a frame understands full ids."""
+    full = meter is None and split_element(str(name))[1] == element
+    return full or name in {element, full_name(meter, element)}
 
 
 def _fix(x: Any, tz: Zone) -> Fix:
@@ -297,28 +281,19 @@ def _fix(x: Any, tz: Zone) -> Fix:
     return Fix(x.kind, str(x), micros(start), micros(end), values, peak, own)
 
 
-def _pick(field: Any, meter: str | None, element: str, default: Any) -> Any:
+def _pick(rules: RegisterRules, name: str, meter: str | None, element: str) -> Any:
+    """An element's value of a field, which is one for all or a mapping by element."""
+    field = getattr(rules, name)
     if not isinstance(field, Mapping):
         return field
-    for key in (full_name(meter, element), element):
-        if key in field:
-            return field[key]
-    return _pick_nameless(field, element, default) if meter is None else default
-
-
-def _pick_nameless(field: Mapping[Any, Any], element: str, default: Any) -> Any:
-    """A frame that lost its meter's name still understands one meter's full ids."""
-    found = [k for k in field if split_element(str(k))[1] == element]
+    found = [k for k in (full_name(meter, element), element) if k in field][:1]
+    found = found or [k for k in field if _names(k, meter, element)]
     if len(found) > 1:
         raise ConfigError(
             f"Cannot tell which of {found} this frame's element {element!r} is: the frame does "
             f"not name its meter. Use {element!r} as the key."
         )
-    return field[found[0]] if found else default
-
-
-def _swaps(swaps: Any, tz: Zone) -> tuple[tuple[int, float, float], ...]:
-    return tuple(sorted(_swap(s, tz) for s in swaps or ()))
+    return field[found[0]] if found else getattr(RegisterRules, name)
 
 
 def _swap(swap: Any, tz: Zone) -> tuple[int, float, float]:

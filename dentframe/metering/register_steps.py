@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -66,15 +65,10 @@ def plausible(t0: Ints, r0: Floats, t1: Ints, r1: Floats, rules: Rules) -> Bools
     rules : Rules
         What is known about the register.
     """
-    d = r1 - r0
-    good: Bools
-    if rules.max_kw is None:
-        good = d >= 0
-    else:
-        limit = _limits(t0, r0, t1, r1, rules)
-        good = (d <= limit) & (d >= (-limit if rules.allow_export else 0.0))
-        if rules.modulus is not None:
-            good |= _rolls_over(d, r0, r1, limit, rules.modulus)
+    d, limit = r1 - r0, _limits(t0, r0, t1, r1, rules)
+    good: Bools = (d <= limit) & (d >= (-limit if rules.allow_export else 0.0))
+    if rules.modulus is not None:
+        good |= _rolls_over(d, r0, r1, limit, rules.modulus)
     for i, swaps in exchanges(t0, t1, rules).items():
         good[i] = not judge_exchange((t0[i], r0[i]), (t1[i], r1[i]), swaps, rules)[1]
     return good
@@ -120,71 +114,48 @@ def judge_exchange(
 
 def suspects(t: Ints, r: Floats, rules: Rules) -> Ints:
     """The steps that need a verdict: falls, rises beyond `max_kw`, and exchanges; in order."""
-    if rules.max_kw is None:
-        odd = r[1:] < r[:-1]
-    else:
-        d = np.diff(r)
-        odd = (d < 0) | (d > rules.max_kw * rules.raw_hours(t[:-1], t[1:]))
-    odd[list(exchanges(t[:-1], t[1:], rules))] = True
-    return np.flatnonzero(odd)
+    found = r[1:] < r[:-1]
+    if rules.max_kw is not None:
+        found |= np.diff(r) > rules.max_kw * rules.raw_hours(t[:-1], t[1:])
+    found[list(exchanges(t[:-1], t[1:], rules))] = True
+    return np.flatnonzero(found)
 
 
-def keep(t: Ints, r: Floats, rules: Rules, suspect: Ints) -> Bools | None:
-    """Which readings stay when glitches are dropped; None where no step is implausible."""
-    after = suspect + 1
-    bad = suspect[~plausible(t[suspect], r[suspect], t[after], r[after], rules)]
-    return _Chain(t, r, rules).drop(bad.tolist()) if len(bad) else None
-
-
-class _Chain:
-    """The remaining readings as a chain from which runs are taken out."""
-
-    def __init__(self, t: Ints, r: Floats, rules: Rules) -> None:
-        self.t, self.r, self.rules, n = t, r, rules, len(t)
-        self.after = [*range(1, n), -1]
-        self.before = list(range(-1, n - 1))
-        self.alive = np.ones(n, dtype=np.bool_)
-
-    def drop(self, bad: list[int]) -> Bools:
+def without_glitches(t: Ints, r: Floats, rules: Rules, suspect: Ints) -> Bools | None:
+    """Which readings are no glitch; None where no step is implausible."""
+    end = suspect + 1
+    bad = suspect[~plausible(t[suspect], r[suspect], t[end], r[end], rules)]
+    if not len(bad):
+        return None
+    n, kept = len(t), np.ones(len(t), dtype=np.bool_)
+    after, before = [*range(1, n), -1], [*range(-1, n - 1)]
+    for i in bad.tolist():
         # A dropped run leaves a plausible step behind, so only the first steps can be bad.
-        for i in bad:
-            if self.alive[i] and self.after[i] == i + 1:
-                self._drop_at(i)
-        return self.alive
-
-    def _drop_at(self, i: int) -> None:
-        pairs = self._neighbours(i)
-        if not pairs:
-            return
-        a, b = np.array(pairs).T
-        good = plausible(self.t[a], self.r[a], self.t[b], self.r[b], self.rules)
-        # No run goes across an exchange, unless it is that of the step at hand.
-        at_hand = self._exchanges(np.array([i]), np.array([i + 1])).get(0)
-        across = self._exchanges(a, b)
-        good &= np.array([across.get(k) == at_hand for k in range(len(pairs))])
+        if not kept[i] or after[i] != i + 1:
+            continue
+        # Pairs that may become neighbours: shortest run first, the run at the step first.
+        pairs, a, b = list[tuple[int, int]](), i, i + 1
+        for _ in range(LONGEST):
+            a, b = (before[a] if a >= 0 else -1), (after[b] if b >= 0 else -1)
+            pairs += [(i, b)] * (b >= 0) + [(a, i + 1)] * (a >= 0)
+        good = _may_be_neighbours(pairs, i, t, r, rules)
         if good.any():
-            self._join(*pairs[int(np.argmax(good))])
+            a, b = pairs[int(np.argmax(good))]
+            kept[a + 1 : b] = False
+            after[a], before[b] = b, a
+    return kept
 
-    def _exchanges(self, a: Ints, b: Ints) -> dict[int, tuple[Swap, ...]]:
-        return exchanges(self.t[a], self.t[b], self.rules)
 
-    def _neighbours(self, i: int) -> list[tuple[int, int]]:
-        """Pairs that may become neighbours: shortest run first, the run at the step first."""
-        ahead = self._walk(self.after, i + 1)
-        behind = self._walk(self.before, i)
-        pairs = zip_longest([(i, b) for b in ahead], [(a, i + 1) for a in behind])
-        return [pair for both in pairs for pair in both if pair is not None]
-
-    @staticmethod
-    def _walk(links: list[int], at: int) -> list[int]:
-        found: list[int] = []
-        while len(found) < LONGEST and (at := links[at]) >= 0:
-            found.append(at)
-        return found
-
-    def _join(self, a: int, b: int) -> None:
-        self.alive[a + 1 : b] = False
-        self.after[a], self.before[b] = b, a
+def _may_be_neighbours(
+    pairs: Sequence[tuple[int, int]], i: int, t: Ints, r: Floats, rules: Rules
+) -> Bools:
+    """Whether each two readings are plausible neighbours in place of those of a step."""
+    a, b = np.array([(i, i + 1), *pairs]).T
+    # No run goes across an exchange, unless it is that of the step at hand, which stands first.
+    across = exchanges(t[a], t[b], rules)
+    good = plausible(t[a], r[a], t[b], r[b], rules)
+    good &= np.array([across.get(k) == across.get(0) for k in range(len(a))])
+    return good[1:]
 
 
 class Verdict(NamedTuple):
@@ -235,35 +206,26 @@ def judge(
         The element's interval means: a step with which they agree is use.
     """
     found: dict[int, Verdict] = {}
-    if len(suspect):
-        before, after = slice(None, -1), slice(1, None)
-        held = exchanges(t[before], t[after], rules)
-        limits = _limits(t[suspect], r[suspect], t[suspect + 1], r[suspect + 1], rules)
-        for i, limit in zip(suspect.tolist(), limits.tolist(), strict=True):
-            r0, r1 = float(r[i]), float(r[i + 1])
-            if i in held:
-                x, y = (int(t[i]), r0), (int(t[i + 1]), r1)
-                found[i] = _of_exchange(x, y, held[i], rules)
-            elif r1 < r0:
-                found[i] = _of_fall(r0, r1, rules, limit)
-            elif r1 - r0 > limit:
-                found[i] = Verdict(0.0, r1 - r0, False, int(Flag.UNEXPLAINED_JUMP))
+    s, e = t[suspect], t[suspect + 1]
+    swaps = exchanges(s, e, rules)
+    limits = _limits(s, r[suspect], e, r[suspect + 1], rules)
+    for k, (i, limit) in enumerate(zip(suspect.tolist(), limits.tolist(), strict=True)):
+        r0, r1 = float(r[i]), float(r[i + 1])
+        if k in swaps:
+            # Rule 1: the old meter's rest and the new meter's start.
+            d, refuted = judge_exchange((int(s[k]), r0), (int(e[k]), r1), swaps[k], rules)
+            flags = int(Flag.METER_SWAP | refuted | (Flag.EXPORT if d < 0 and not refuted else 0))
+            found[i] = Verdict(0.0 if refuted else d, d, not refuted, flags)
+        elif r1 < r0:
+            found[i] = _of_fall(r0, r1, rules, limit)
+        elif r1 - r0 > limit:
+            found[i] = Verdict(0.0, r1 - r0, False, int(Flag.UNEXPLAINED_JUMP))
     for i, d in _that_stand_out(r, spacing, found) if rules.max_kw is None else ():
         if not _agrees(means, t[i], t[i + 1], d):
             flags = found[i].flags if i in found else 0
             hi = found[i].hi if i in found else d
             found[i] = Verdict(0.0, hi, False, flags | int(Flag.UNEXPLAINED_JUMP))
     return found
-
-
-def _of_exchange(
-    x: tuple[int, float], y: tuple[int, float], swaps: Sequence[Swap], rules: Rules
-) -> Verdict:
-    """Rule 1: the old meter's rest and the new meter's start."""
-    d, refuted = judge_exchange(x, y, swaps, rules)
-    if refuted:
-        return Verdict(0.0, d, False, int(Flag.METER_SWAP | refuted))
-    return Verdict(d, d, True, int(Flag.METER_SWAP | (Flag.EXPORT if d < 0 else 0)))
 
 
 def _of_fall(r0: float, r1: float, rules: Rules, limit: float) -> Verdict:
@@ -370,9 +332,9 @@ def from_register(series: Series, rules: Rules, means: Cumulative | None = None)
     why = refusal(series, rules, suspect)
     if why:
         return _refused(series, rules, why)
-    stay = keep(t, r, rules, suspect)
-    if stay is not None:
-        t, r, dropped = t[stay], r[stay], t[~stay]
+    kept = without_glitches(t, r, rules, suspect)
+    if kept is not None:
+        t, r, dropped = t[kept], r[kept], t[~kept]
         suspect = suspects(t, r, rules)
     spacing = np.diff(t)
     verdicts = judge(t, r, rules, suspect, spacing, means)

@@ -31,9 +31,9 @@ from dentframe.metering.attrs import (
     own_name,
     time_index,
 )
-from dentframe.metering.register_rules import full_name
+from dentframe.times.ranges import ints
 from dentframe.wire import columns as _columns
-from dentframe.wire.columns import ELEMENT, Column, parse
+from dentframe.wire.columns import ELEMENT, Column, full_name, parse
 from dentframe.wire.topics import TOPICS
 
 
@@ -109,7 +109,7 @@ class Rows:
 
 def rows(frame: pd.DataFrame) -> list[Rows]:
     """The rows of each meter, meters in the order of their names."""
-    times = time_index(frame).as_unit("us").asi8
+    times = ints(time_index(frame))
     if not is_several(frame):
         return [_meter_rows(own_name(frame), times, None)]
     codes, there = meter_codes(frame)
@@ -122,26 +122,19 @@ def meter_by_meter(items: Iterable[T], meter: Callable[[T], str | None]) -> list
     return [list(group) for _, group in groupby(items, key=meter)]
 
 
-def _meter_rows(meter: str | None, times: Ints, where: Ints | None) -> Rows:
-    t = times if where is None else times[where]
-    order: Any = slice(None) if where is None else _slice(where)
-    steps = np.diff(t)
-    if (steps > 0).all():
-        return Rows(meter, t, order, None)
+def _meter_rows(meter: str | None, times: Ints, where: Any) -> Rows:
+    """The rows of one meter, by their positions in the frame; None is all of them."""
+    if where is None:
+        where = slice(None)
+    elif len(where) and where[-1] - where[0] == len(where) - 1:
+        where = slice(int(where[0]), int(where[-1]) + 1)  # a slice spares copies
+    t = times[where]
+    if (t[1:] > t[:-1]).all():
+        return Rows(meter, t, where, None)
     by_time = np.argsort(t, kind="stable")
-    t = t[by_time]
-    order = by_time if where is None else where[by_time]
-    new = np.r_[True, np.diff(t) > 0]
-    if new.all():
-        return Rows(meter, t, order, None)
-    return Rows(meter, t[new], order, np.flatnonzero(new))
-
-
-def _slice(where: Ints) -> Any:
-    """Rows as a slice where they follow each other, which spares copies."""
-    if len(where) and where[-1] - where[0] == len(where) - 1:
-        return slice(int(where[0]), int(where[-1]) + 1)
-    return where
+    t, order = t[by_time], np.arange(len(times))[where][by_time]
+    new = np.append(True, t[1:] > t[:-1])
+    return Rows(meter, t[new], order, None if new.all() else np.flatnonzero(new))
 
 
 NONE: Ints = np.empty(0, dtype=np.int64)
@@ -233,70 +226,60 @@ def read(
     DecodeError
         Where a column holds text.
     """
-    plain, told = _side_by_side(frame, columns), doubled_columns(frame)
+    plain, twice = _side_by_side(frame, columns), doubled_columns(frame)
     found = []
     for m in meters:
         for (_, column), values in zip(columns, plain, strict=True):
-            twice = ("conflicts", "duplicates") if column.wire in told else ()
-            runs = [doubled(frame, x, m.meter, column.wire) for x in twice]
+            kinds = ("conflicts", "duplicates") if column.wire in twice else ()
+            runs = [doubled(frame, x, m.meter, column.wire) for x in kinds]
             found.append(usable(m, column, values, *runs))
     return found
 
 
 def _side_by_side(frame: pd.DataFrame, columns: Sequence[tuple[int, Column]]) -> Sequence[Floats]:
     """The columns as plain floats, each contiguous; as one block where they have one dtype."""
-    at, told, dtypes = [i for i, _ in columns], _columns.attrs_units(frame), list(frame.dtypes)
+    units, dtypes = _columns.attrs_units(frame), list(frame.dtypes)
     for i, c in columns:
         unit = TOPICS[c.topic].unit
-        if dtypes[i] != np.float64 or c.unit not in {None, unit} or told.get(c.topic, unit) != unit:
+        told = units.get(c.topic, unit)
+        if dtypes[i] != np.float64 or c.unit not in {None, unit} or told != unit:
             return [numbers(frame, i, c) for i, c in columns]
-    together = at == list(range(at[0], at[0] + len(at))) if at else False
+    at = [i for i, _ in columns]
+    together = bool(at) and at == list(range(at[0], at[0] + len(at)))
     part = frame.iloc[:, at[0] : at[-1] + 1] if together else frame.iloc[:, at]
     return list(np.ascontiguousarray(part.to_numpy().T))
 
 
 def numbers(frame: pd.DataFrame, position: int, column: Column) -> Floats:
     """One column as plain floats in its topic's catalogue unit; blank and infinite are NaN."""
-    data = frame.iloc[:, position]
-    values = _floats(data, column.label)
-    factor = _factor(frame, str(frame.columns[position]), TOPICS[column.topic].unit)
-    return values if factor == 1.0 else values * factor
-
-
-def _floats(data: pd.Series[Any], label: str) -> Floats:
-    if data.dtype == np.float64:
-        return data.to_numpy()
+    data: Any = frame.iloc[:, position]
     plain = getattr(data.array, "quantity", None)
-    source = data if plain is None else pd.Series(plain.m)
-    if not _is_numeric(source):
-        raise DecodeError(
-            f"Cannot read column {label!r} as numbers: it is {source.dtype}. Readings are floats "
-            'with NaN for what is missing: use pd.to_numeric(..., errors="coerce") and look at '
-            "what it drops."
-        )
-    return source.to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-def _is_numeric(data: pd.Series[Any]) -> bool:
-    """Whether every value is a number: text, truth values, times and spans are none."""
+    data = data if plain is None else pd.Series(plain.m)
     if data.dtype == object:
-        return all(isinstance(x, Number) and not isinstance(x, bool) for x in data[data.notna()])
-    return pd.api.types.is_numeric_dtype(data.dtype) and not pd.api.types.is_bool_dtype(data.dtype)
-
-
-def _factor(frame: pd.DataFrame, label: str, unit: str) -> float:
+        numeric = all(isinstance(x, Number) and not isinstance(x, bool) for x in data[data.notna()])
+    else:
+        is_bool = pd.api.types.is_bool_dtype(data.dtype)
+        numeric = pd.api.types.is_numeric_dtype(data.dtype) and not is_bool
+    if not numeric:
+        raise DecodeError(
+            f"Cannot read column {column.label!r} as numbers: it is {data.dtype}. Readings are "
+            'floats with NaN for what is missing: use pd.to_numeric(..., errors="coerce") and look '
+            "at what it drops."
+        )
+    values: Floats = data.to_numpy(dtype=np.float64, na_value=np.nan)
+    label, unit = str(frame.columns[position]), TOPICS[column.topic].unit
     text = _columns.unit_text(frame, label)
     if text == unit:
-        return 1.0
+        return values
     found, wanted = _columns.unit_of(frame, label), _columns.parse_unit(unit)
-    if not found.is_compatible_with(wanted) or _columns.component(found) != _columns.component(
-        wanted
-    ):
+    same_kind = _columns.component(found) == _columns.component(wanted)
+    if not found.is_compatible_with(wanted) or not same_kind:
         raise UnitError(
             f"Cannot use column {label!r} in {text}: its topic is measured in {unit}. "
             "Correct the unit in its label, dtype or attrs."
         )
-    return float(_columns.registry().convert(1.0, found, wanted))
+    factor = float(_columns.registry().convert(1.0, found, wanted))
+    return values if factor == 1.0 else values * factor
 
 
 def usable(
@@ -307,41 +290,37 @@ def usable(
     duplicates: Sequence[Run] = (),
 ) -> Series:
     """The usable readings of one column of a meter; blanks and doubles leave marks."""
-    v, t = values[meter.order], meter.t
+    v, t, name = values[meter.order], meter.t, (meter.meter, column.id, column.topic)
     finite = np.isfinite(v)
     if meter.first is None and not conflicts and not duplicates:
         blank = np.flatnonzero(~finite)
         if len(blank):
             used = np.flatnonzero(finite)
             t, v = t[used], v[used]
-        marks = np.full(len(blank), int(Flag.MISSING_VALUE))
-        return Series(meter.meter, column.id, column.topic, t, v, meter.t[blank], marks)
-    marks = np.zeros(len(meter.t), dtype=np.int64)
+        return Series(*name, t, v, meter.t[blank], np.full(len(blank), int(Flag.MISSING_VALUE)))
+    marks = np.zeros(len(t), dtype=np.int64)
     if meter.first is not None:
-        v, marks = _merge(v, meter.first, len(v))
+        v, marks = _merge(v, meter.first)
         finite = np.isfinite(v)
-    for first, last, _ in conflicts:  # of the read: where another reading came since, it is none
-        part = slice(*np.searchsorted(meter.t, (first, last + 1)).tolist())
-        marks[part][~finite[part]] |= Flag.CONFLICTING_DUPLICATE
-    for first, last, _ in duplicates:
-        part = slice(*np.searchsorted(meter.t, (first, last + 1)).tolist())
-        marks[part] |= Flag.DUPLICATE_DROPPED
-    blank, used = np.flatnonzero(~finite), np.flatnonzero(finite)
-    plain = blank[marks[blank] & Flag.CONFLICTING_DUPLICATE == 0]
-    marks[plain] |= Flag.MISSING_VALUE
+    runs = [(run, Flag.CONFLICTING_DUPLICATE) for run in conflicts]
+    runs += [(run, Flag.DUPLICATE_DROPPED) for run in duplicates]
+    for (first, last, _), flag in runs:
+        part = slice(*np.searchsorted(t, (first, last + 1)).tolist())
+        # A conflict of the read is none where another reading came since.
+        there = ~finite[part] if flag == Flag.CONFLICTING_DUPLICATE else slice(None)
+        marks[part][there] |= flag
+    marks[~finite & (marks & Flag.CONFLICTING_DUPLICATE == 0)] |= Flag.MISSING_VALUE
     marked = np.flatnonzero(marks)
-    return Series(
-        meter.meter, column.id, column.topic, meter.t[used], v[used], meter.t[marked], marks[marked]
-    )
+    return Series(*name, t[finite], v[finite], t[marked], marks[marked])
 
 
-def _merge(v: Floats, first: Ints, n: int) -> tuple[Floats, Ints]:
+def _merge(v: Floats, first: Ints) -> tuple[Floats, Ints]:
     """One value per instant: equal ones are one, conflicting ones missing; blanks do not count."""
     finite = np.isfinite(v)
     low = np.minimum.reduceat(np.where(finite, v, np.inf), first)
     high = np.maximum.reduceat(np.where(finite, v, -np.inf), first)
     given = np.add.reduceat(finite.astype(np.int64), first)
-    size = np.diff(np.r_[first, n])
+    size = np.diff(np.append(first, len(v)))
     twice = (given > 1) | ((given == 0) & (size > 1))
     conflict = (given > 1) & (low != high)
     marks = np.where(twice & ~conflict, int(Flag.DUPLICATE_DROPPED), 0)

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from dentframe.errors import ConfigError, RangeError
+from dentframe.errors import ConfigError, RangeError, UnknownTopicError, by
 from dentframe.metering.attrs import time_index
 from dentframe.metering.cumulative import STATUSES
 from dentframe.metering.register_rules import RegisterRules
-from dentframe.money.occupancy import midnights
-from dentframe.money.other_charges import KVAH, KVARH, Reactive
-from dentframe.money.pricing import Case, check_accept
-from dentframe.money.rounding import EXACT, add, digits_of, exact, mode_of, rounded, unit_of
-from dentframe.money.statement import Day, Statement
+from dentframe.money.charges import KVAH, KVARH, Reactive
+from dentframe.money.occupancy import factor, midnights
+from dentframe.money.rounding import EXACT, add, digits_of, exact, parts_of, rounded
+from dentframe.money.statement import Day, Line, Reading, Statement
 from dentframe.money.tariff import Tariff
-from dentframe.money.usage import Meters
+from dentframe.money.usage import OUT, Meters, State
 from dentframe.times.periods import verb_zone
-from dentframe.times.ranges import instant, ints, zone
+from dentframe.times.ranges import instant, ints, midnight, stamp, zone
+from dentframe.times.schedule import Schedule
 from dentframe.verbs.energy import figures
-from dentframe.verbs.inputs import EDGES, MEAN, REGISTER, VerbKeywords, check_one_of
+from dentframe.verbs.inputs import MEAN, REGISTER, VerbKeywords
+from dentframe.verbs.results import warn_of_power, warn_of_withheld
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from dentframe.archive.archive import Archive
-    from dentframe.money.statement import Line, Past
+    from dentframe.money.statement import Past
     from dentframe.times.ranges import Zone
 
 
@@ -52,16 +54,16 @@ def topics(tariff: Tariff) -> list[str]:
     >>> topics(Tariff("Flat", [Energy("Energy", "0.12")]))
     ['kWHNet', 'DemandkW']
     """
-    own = [x for charge in tariff.charges for x in _of(charge)]
-    return list(dict.fromkeys([REGISTER, MEAN, *own]))
-
-
-def _of(charge: Any) -> list[str]:
-    own = [charge.topic] if getattr(charge, "topic", None) else []
-    target = getattr(charge, "target_power_factor", None)
-    if isinstance(charge, Reactive):
-        return [KVAH] if target is not None else [KVAH, KVARH]
-    return own if target is None else [*own, KVAH]
+    found = [REGISTER, MEAN]
+    for charge in tariff.charges:
+        by_power_factor = getattr(charge, "target_power_factor", None) is not None
+        if getattr(charge, "topic", None):
+            found.append(charge.topic)
+        if isinstance(charge, Reactive):
+            found += [KVAH] if by_power_factor else [KVAH, KVARH]
+        elif by_power_factor:
+            found.append(KVAH)
+    return list(dict.fromkeys(found))
 
 
 def check_period(tariff: Tariff, start: Any, end: Any, tz: Zone) -> None:
@@ -82,12 +84,200 @@ def check_period(tariff: Tariff, start: Any, end: Any, tz: Zone) -> None:
         Naming the charge, the days and what to state.
     """
     s, e = ints(pd.DatetimeIndex([start, end]).tz_convert("UTC").as_unit("us")).tolist()
-    nothing = Meters(pd.DataFrame(), zone(tz), None, VerbKeywords(tz), "auto", ())
-    case = Case(nothing, s, e, tariff.holidays, None, None, "half-up", None, tariff.currency)
     for charge in tariff.charges:
-        span = case.valid(charge)
-        if span is not None and getattr(charge, "per", "") == "month":
-            case.months(charge, charge.proration, *span)
+        span = Span.of(charge, (s, e), zone(tz))
+        if span is not None and hasattr(charge, "per"):
+            span.due(charge)
+
+
+@dataclass(frozen=True)
+class Span:
+    """The part of a billing period in which a charge is valid.
+
+    Attributes
+    ----------
+    start, end : int
+        The part [us UTC].
+    period : tuple of int
+        The whole period [us UTC].
+    tz : tzinfo
+        The zone of the calendar.
+    """
+
+    start: int
+    end: int
+    period: tuple[int, int]
+    tz: dt.tzinfo
+
+    @classmethod
+    def of(cls, charge: Any, period: tuple[int, int], tz: dt.tzinfo) -> Span | None:
+        """The span of a charge; None where it is valid in no part of the period."""
+        start, end = period
+        if charge.valid_from is not None:
+            start = max(start, _micros(midnight(charge.valid_from, tz)))
+        if charge.valid_to is not None:
+            end = min(end, _micros(midnight(charge.valid_to, tz)))
+        return cls(start, end, period, tz) if start < end else None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the charge is valid in the whole period."""
+        return (self.start, self.end) == self.period
+
+    @property
+    def days(self) -> list[dt.date]:
+        """The local days that begin in it."""
+        return _days(self.start, self.end, self.tz)
+
+    @property
+    def text(self) -> str:
+        """Its dates, ``""`` for the whole period."""
+        a, b = (stamp(x).tz_convert(self.tz) for x in (self.start, self.end))
+        return "" if self.is_whole else f"{a:%Y-%m-%d} to {b:%Y-%m-%d}"
+
+    def factor(self, rule: Any) -> Fraction:
+        """The part of a month that it is, by a proration that is stated."""
+        return factor(rule, self.days, _days(*self.period, self.tz))
+
+    def due(self, charge: Any) -> Fraction:
+        """How many months or days (by `charge.per`) a charge is due for.
+
+        Raises
+        ------
+        ConfigError
+            Where it is no ordinary month, and a charge per month does not say how to prorate.
+        """
+        n = len(self.days)
+        if charge.per == "day":
+            return Fraction(n)
+        if charge.proration is not None:
+            return self.factor(charge.proration)
+        if not self.is_whole or not 25 <= n <= 36:
+            raise ConfigError(
+                f"Cannot price charge {charge.name!r} for {n} days: it is per month, and nothing "
+                "says what a part of one (or several) costs. State proration='none' (whole), "
+                "'days' (share of the billed days), 'month' (share of calendar months), or a "
+                "number of days; or bill each month by itself."
+            )
+        return Fraction(1)
+
+
+def _micros(at: pd.Timestamp) -> int:
+    return int(ints(pd.DatetimeIndex([at]))[0])
+
+
+def _days(start: int, end: int, tz: dt.tzinfo) -> list[dt.date]:
+    return [x.tz_convert(tz).date() for x in midnights(stamp(start), stamp(end), tz)]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One charge of a tariff that is priced for its span of a billing period.
+
+    Attributes
+    ----------
+    charge : charge
+        What is priced.
+    span : Span
+        The part of the period in which it is valid.
+    tariff : Tariff
+        Whose charge it is.
+    meters : Meters
+        The readings.
+    rounding : str
+        Of amounts.
+    history : mapping, sequence or None
+        Measured demand before the period, by charge or for the only ratchet [kW].
+    done : tuple of Line
+        The lines of the charges before.
+    """
+
+    charge: Any
+    span: Span
+    tariff: Tariff
+    meters: Meters
+    rounding: str
+    history: Mapping[str, Sequence[Any]] | Sequence[Any] | None
+    done: tuple[Line, ...]
+
+    def quantity(self, value: Any) -> Decimal:
+        """As it is printed and priced."""
+        return rounded(value, self.meters.places)
+
+    def quantities(
+        self, tiers: Mapping[str, Sequence[Decimal]], whole: Decimal | None, unpriced: Decimal
+    ) -> dict[str, list[Decimal]]:
+        """The tiers of each window as printed: together they are the whole, where it is printed."""
+        places = self.meters.places
+        if whole is None:
+            return {w: parts_of(x, self.quantity(add(x)), places) for w, x in tiers.items()}
+        flat = [x for parts in tiers.values() for x in parts]
+        shared = iter(parts_of([*flat, unpriced], whole, places))
+        return {w: [next(shared) for _ in parts] for w, parts in tiers.items()}
+
+    def money(self, value: Any) -> Decimal:
+        """As an amount; nothing is rounded where quantities are not."""
+        digits = None if self.meters.places is None else digits_of(self.tariff.currency)
+        return rounded(value, digits, self.rounding)
+
+    def schedule(self, other: str = OUT) -> Schedule | None:
+        """The tariff's clock for the charge's windows; None where it has none."""
+        windows = self.charge.windows
+        return Schedule(windows, self.tariff.holidays, other) if windows else None
+
+    def line(
+        self, quantity: Decimal, unit: str, rate: Decimal, name: str = "", **more: Any
+    ) -> Line:
+        """A line of the charge."""
+        charge, amount = self.charge, self.money(EXACT.multiply(quantity, rate))
+        more["charge"] = charge.name
+        return Line(name or charge.name, charge.kind, quantity, unit, rate, amount, **more)
+
+    def bases(self) -> tuple[str, ...]:
+        """The charges before of whose lines a tax or a minimum is taken."""
+        on = self.charge.on
+        taken = [x for x in self.done if (x.kind != "tax" if on is None else x.charge in on)]
+        return tuple(dict.fromkeys(x.charge for x in taken))
+
+    def total(self, charges: Sequence[str]) -> Decimal:
+        """What the lines of some charges before add up to [currency]."""
+        return add([x.amount for x in self.done if x.charge in charges])
+
+    def require(self, topic: str, how: str = "") -> None:
+        """Refuse a charge that the readings cannot answer for."""
+        if not self.meters.has(topic):
+            raise UnknownTopicError(
+                f"Cannot price charge {self.charge.name!r}{how}: the readings have no "
+                f'{topic}/Elm/... column. Read topics=[..., "{topic}"] as well.'
+            )
+
+    def energy(self, topic: str) -> tuple[Decimal, State]:
+        """What a register measured in the span, exact [its unit], and its state."""
+        used = self.meters.energy(self.span.start, self.span.end, None, topic=topic)
+        return used.energy, used.states[""]
+
+    def past(self) -> list[Decimal]:
+        """Measured demand before the period, for a ratchet.
+
+        Raises
+        ------
+        ConfigError
+            Where none was given: no history is said with an empty list.
+        """
+        name, earlier = self.charge.name, self.history
+        if isinstance(earlier, Mapping):
+            earlier = earlier.get(name)
+        if earlier is None:
+            raise ConfigError(
+                f"Cannot price charge {name!r}: its ratchet looks back on earlier months, "
+                + by(
+                    f"and history= does not have them. Pass history={{{name!r}: [...]}} with the "
+                    "measured demand of earlier months, the oldest first ([] if there is none).",
+                    "and their peaks are not given. Give --history PEAKS.csv with the columns "
+                    f"period (2023-11) and peak or {name!r}; with no row if there is none.",
+                )
+            )
+        return [EXACT.plus(Decimal(str(x))) for x in earlier]
 
 
 _DEFAULT_RULES = RegisterRules()
@@ -186,33 +376,38 @@ def bill(
     >>> bill(readings, flat, "2024-01-01", "2024-02-01", tz="UTC").total
     Decimal('37.20')
     """
-    _check(places, rounding, tariff)
+    rounded(0, places, rounding)  # refuses settings that cannot be meant, before it reads
+    if not isinstance(tariff, Tariff):
+        raise ConfigError(f"Cannot price by {tariff!r}: use a Tariff, e.g. Tariff.load(path).")
     df = _readings(df, elements, start, end, tz)
     zone = verb_zone(time_index(df).tz, tz)
-    asked = VerbKeywords.of(df, None, zone, start, end, registers, interval, demand_lag, elements)
-    check_one_of("edges", edges, EDGES)
-    meters = Meters(df, zone, elements, asked, source, check_accept(accept), edges, places)
-    s, e = _span(start, end, zone)
-    digits = None if places is None else digits_of(tariff.currency)
-    case = Case(
-        meters, s[0], e[0], tariff.holidays, places, digits, rounding, history, tariff.currency
+    keywords = VerbKeywords.of(
+        df, None, zone, start, end, registers, interval, demand_lag, elements
     )
+    meters = Meters(df, zone, elements, keywords, source, accept, edges, places)
+    first, last = instant(start, zone, "start"), instant(end, zone, "end")
+    if first >= last:
+        raise RangeError(
+            f"Cannot bill from {start!r} to {end!r}: start is not before end. The period is "
+            "half-open, [start, end)."
+        )
+    period = _micros(first), _micros(last)
     return Statement(
         party=party,
         title=title,
-        start=s[1].tz_convert(zone),
-        end=e[1].tz_convert(zone),
+        start=first.tz_convert(zone),
+        end=last.tz_convert(zone),
         tz=str(zone),
         currency=tariff.currency,
-        lines=_lines(tariff, case),
-        readings=case.readings(),
+        lines=_lines(meters, tariff, period, rounding, history),
+        readings=_around(meters, *period),
         comparison=tuple(comparison),
         tariff=tariff.to_dict(),
         places=places,
         rounding=rounding,
         notes=tuple(notes),
         read_at=read_at,
-        daily=_daily(meters, s[1], e[1]),
+        daily=_daily(meters, first, last),
     )
 
 
@@ -242,29 +437,24 @@ def _readings(df: Any, elements: Any, start: Any, end: Any, tz: Zone) -> pd.Data
     return df.read(df.meters() if whole else elements, start, end, tz=tz, bracket=True)
 
 
-def _check(places: int | None, rounding: str, tariff: Any) -> None:
-    mode_of(rounding)
-    if places is not None:
-        unit_of(places)
-    if not isinstance(tariff, Tariff):
-        raise ConfigError(f"Cannot price by {tariff!r}: use a Tariff, e.g. Tariff.load(path).")
-
-
-def _span(start: Any, end: Any, zone: Any) -> tuple[tuple[int, Any], tuple[int, Any]]:
-    a, b = instant(start, zone, "start"), instant(end, zone, "end")
-    if a >= b:
-        raise RangeError(
-            f"Cannot bill from {start!r} to {end!r}: start is not before end. The period is "
-            "half-open, [start, end)."
-        )
-    at = ints(pd.DatetimeIndex([a, b])).tolist()
-    return (at[0], a), (at[1], b)
-
-
-def _lines(tariff: Tariff, case: Case) -> tuple[Line, ...]:
+def _lines(
+    meters: Meters, tariff: Tariff, period: tuple[int, int], rounding: str, history: Any
+) -> tuple[Line, ...]:
+    done: tuple[Line, ...] = ()
     for charge in tariff.charges:
-        case = replace(case, done=(*case.done, *charge.lines(case)))
-    return case.done
+        span = Span.of(charge, period, meters.tz)
+        if span is not None:
+            case = Case(charge, span, tariff, meters, rounding, history, done)
+            done = (*done, *charge.lines(case))
+    return done
+
+
+def _around(meters: Meters, start: int, end: int) -> tuple[Reading, ...]:
+    """The readings around the whole period; a warning names steps that count as no use."""
+    series = meters.registers()
+    warn_of_power(series, np.array([start]), np.array([end]), meters.tz)
+    warn_of_withheld(series, start, end)
+    return tuple(meters.reading(c, start, end) for c in series)
 
 
 def over_recovery(statements: Sequence[Statement], charged: Any, *, allow: bool = False) -> Decimal:

@@ -16,14 +16,13 @@ from dentframe.metering.attrs import time_index
 from dentframe.metering.register_rules import RegisterRules
 from dentframe.money.figures import Row, Usage, energy_of, energy_rows
 from dentframe.money.occupancy import billed, span
-from dentframe.money.pricing import check_accept
 from dentframe.money.rounding import add, rounded
 from dentframe.money.statement import Past
 from dentframe.money.usage import Meters
 from dentframe.site.elements_and_tenants import stays as held
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import instant, ints, localize
-from dentframe.verbs.inputs import EDGES, VerbKeywords, check_one_of
+from dentframe.verbs.inputs import VerbKeywords
 
 if TYPE_CHECKING:
     from dentframe.times.ranges import Zone
@@ -76,8 +75,7 @@ def earlier(
     zone = verb_zone(time_index(df).tz, tz)
     last = instant(end, zone, "end").tz_convert(zone)
     asked = VerbKeywords(zone, None, None, registers, interval, demand_lag)
-    check_one_of("edges", edges, EDGES)
-    meters = Meters(df, zone, elements, asked, source, check_accept(accept), edges, places)
+    meters = Meters(df, zone, elements, asked, source, accept, edges, places)
     bounds = _months_before(last, months, zone)
     at = ints(bounds).tolist()
     return tuple(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,23 +12,10 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError, CoverageError, by
-from dentframe.metering.cumulative import STATUSES, share, status
 from dentframe.metering.register_rules import HOUR, resolve
-from dentframe.metering.series import names as flag_names
-from dentframe.money import energy_charges as _tiers
-from dentframe.money.pricing import (
-    Case,
-    check_choice,
-    made,
-    measured,
-    put,
-    rate_of,
-    read_fields,
-    require,
-    span_text,
-)
-from dentframe.money.rounding import EXACT, add, exact, parts_of
-from dentframe.money.usage import Meters, State, greatest, stretches, worst
+from dentframe.money.charges import Charge, from_table, put
+from dentframe.money.rounding import EXACT, Tiers, add, as_written, exact, parts_of, times
+from dentframe.money.usage import State, greatest, stretches, worst
 from dentframe.times.periods import calendar
 from dentframe.times.ranges import ints, local, stamp
 from dentframe.verbs import demand as blocks
@@ -40,8 +27,9 @@ if TYPE_CHECKING:
 
     from dentframe.metering.cumulative import Cumulative
     from dentframe.metering.series import Floats, Ints
+    from dentframe.money.bill import Case
     from dentframe.money.statement import Line
-    from dentframe.times.schedule import Schedule
+    from dentframe.money.usage import Meters
 
 
 def ratchet(
@@ -95,17 +83,15 @@ def ratchet(
         raise ConfigError(f"Cannot use percent={percent!r}: it is a percentage, from 0 to 100.")
     values, before = list(measured), list(history)
     every = [*before, *values]
-    billed = [
-        _billed(every[max(i - lookback, 0) : i], every[i], percent, minimum)
-        for i in range(len(before), len(every))
-    ]
+    billed = []
+    for i in range(len(before), len(every)):
+        now, earlier = every[i], every[max(i - lookback, 0) : i]
+        if any(x != x for x in (now, *earlier)):  # noqa: PLR0124 - NaN is the only such value
+            billed.append(float("nan"))
+        else:
+            shares = (_like(x, percent) * x / 100 for x in earlier)
+            billed.append(max(now, _like(now, minimum), *shares))
     return pd.Series(billed, measured.index) if isinstance(measured, pd.Series) else billed
-
-
-def _billed(earlier: list[Any], now: Any, percent: Any, minimum: Any) -> Any:
-    if any(x != x for x in (now, *earlier)):  # noqa: PLR0124 - NaN is the only such value
-        return float("nan")
-    return max(now, _like(now, minimum), *(_like(x, percent) * x / 100 for x in earlier))
 
 
 def _like(example: Any, value: Any) -> Any:
@@ -142,9 +128,6 @@ def adjusted_demand(kw: Any, power_factor: Any, target: Any) -> Any:
     return kw if power_factor >= target else kw * target / power_factor
 
 
-MEASURES = ("block", "rolling", "reported")
-
-
 @dataclass(frozen=True)
 class Peak:
     """A measured demand: the mean of the n highest, exact [kW], and the instant of the first."""
@@ -152,22 +135,36 @@ class Peak:
     kw: Decimal
     at: pd.Timestamp
     state: State
-    elements: str
 
 
 @dataclass(frozen=True)
-class _Found:
-    """Candidates in the tariff's windows, how sure each element is of them, and all together."""
+class _Demands:
+    """The demands in the tariff's windows among which a peak is sought.
 
-    candidates: Candidates
-    states: list[tuple[Cumulative, State]]
-    coverage: float
-    kw: Floats = field(default_factory=lambda: np.empty((0, 0)))
+    Attributes
+    ----------
+    found : Candidates
+        Those of all elements together.
+    covered : list of int
+        How much of `whole` each element covers: blocks, or time [us].
+    together : int
+        How much of it all of them cover.
+    whole : int
+        All of it.
+    kw : ndarray of float
+        The demand of each element, NaN where not covered [kW], shape (elements, blocks).
+    """
+
+    found: Candidates
+    covered: list[int]
+    together: int
+    whole: int
+    kw: Floats
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """A span of which a charge bills the demand, arrays of shape (1,), and who answers for it.
+class _PeakSearch:
+    """The search for the peak that a charge bills between two instants [us UTC].
 
     The stretches `inside` are those of the charge's windows: an interval counts that starts in
     one of them.
@@ -176,25 +173,28 @@ class _Asked:
     charge: Demand
     meters: Meters
     series: Sequence[Cumulative]
-    s: Ints
-    e: Ints
+    s: int
+    e: int
     inside: tuple[Ints, Ints]
 
     def peak(self) -> Peak | None:
         """The demand; None where no interval lies in the windows."""
-        how, meters, reports = self.charge, self.meters, self.charge.measure == "reported"
-        found = self.reported() if reports else self.blocks()
-        if found is None:
+        charge, meters, reports = self.charge, self.meters, self.charge.measure == "reported"
+        demands = self.reported() if reports else self.blocks()
+        if demands is None:
             return None
-        walls = local(found.candidates.e - 1, meters.tz).tz_localize(None).as_unit("us")
-        day = np.asarray(walls.asi8 // (24 * HOUR)) if how.one_per_day else None
-        top, _ = highest(found.candidates, how.n, day)
-        sure, more = self.elsewhere(found, top)
-        what = f"{how.measure} demand"
-        state = meters.gated(found.states, self.s, self.e, what, sure=sure, more=more)
+        walls = local(demands.found.e - 1, meters.tz).tz_localize(None).as_unit("us")
+        day = np.asarray(walls.asi8 // (24 * HOUR)) if charge.one_per_day else None
+        top, _ = highest(demands.found, charge.n, day)
+        unaffected, more = self.elsewhere(demands, top)
+        what, states = f"{charge.measure} demand", []
+        for c, covered in zip(self.series, demands.covered, strict=True):
+            flags = c.flags_in(np.array([self.s]), np.array([self.e]), of_edges=False)
+            states.append((c, State.of(covered, demands.whole, flags)))
+        state = meters.accepted(states, self.s, self.e, what, unaffected=unaffected, more=more)
         if len(top.kw) == 0:
             raise CoverageError(
-                f"Cannot bill {what} from {stamp(self.s[0])} to {stamp(self.e[0])}: no interval in "
+                f"Cannot bill {what} from {stamp(self.s)} to {stamp(self.e)}: no interval in "
                 "it is wholly covered. Read the period again, or bill an agreed figure of your own."
             )
         # Of a register the noise is that of kWh over a block's hours.
@@ -202,49 +202,47 @@ class _Asked:
         noise = most * HOUR / float((top.e - top.s).min())
         total = add([exact(float(x), scale=noise) for x in top.kw])
         mean = EXACT.divide(total, Decimal(len(top.kw)))
-        names = ", ".join(c.name for c in self.series)
-        at = local(top.s[:1], meters.tz)[0]
-        return Peak(mean, at, replace(state, coverage=found.coverage), names)
+        coverage = demands.together / demands.whole
+        return Peak(mean, local(top.s[:1], meters.tz)[0], replace(state, coverage=coverage))
 
-    def elsewhere(self, found: _Found, top: Candidates) -> tuple[bool, str]:
+    def elsewhere(self, demands: _Demands, top: Candidates) -> tuple[bool, str]:
         """Whether the peak holds whatever uncovered elements drew, else what would show it."""
         series, meters = self.series, self.meters
-        if len(series) == 1 or not len(top.kw) or not np.isnan(found.kw).any():
+        if len(series) == 1 or not len(top.kw) or not np.isnan(demands.kw).any():
             return False, ""
-        rules = [resolve(meters.asked.registers, c.meter, c.element, meters.tz) for c in series]
+        rules = [resolve(meters.keywords.registers, c.meter, c.element, meters.tz) for c in series]
         most = np.array([np.nan if x.max_kw is None else x.max_kw for x in rules])
-        worst = blocks.unaffected(found.kw, most, float(top.kw.min()))
+        worst = blocks.unaffected(demands.kw, most, float(top.kw.min()))
         if worst.sure or worst.room <= 0:
             return worst.sure, ""
         who = ", ".join(c.name for c, blank in zip(series, worst.missing, strict=True) if blank)
-        told = f" If {who} cannot have drawn {worst.room:.2f} kW then, state that as "
-        told += by("max_kw= in RegisterRules", "--max-kw")
-        return False, f"{told}: then the peak lies elsewhere, and it is accepted."
+        return False, (
+            f" If {who} cannot have drawn {worst.room:.2f} kW then, state that as "
+            f"{by('max_kw= in RegisterRules', '--max-kw')}: then the peak lies elsewhere, and it "
+            "is accepted."
+        )
 
     def in_windows(self, x: Ints) -> Any:
         """Whether instants lie in the windows."""
         k = np.searchsorted(self.inside[0], x, side="right") - 1
         return (k >= 0) & (x < self.inside[1][np.maximum(k, 0)])
 
-    def blocks(self) -> _Found | None:
+    def blocks(self) -> _Demands | None:
         """Blocks or rolling windows wholly in the span that start in the windows."""
-        how, interval = self.charge, self.meters.asked.interval
-        cut = blocks.cut(how.measure, how.window, how.step, interval)
-        a, b = blocks.windows(cut, int(self.s[0]), int(self.e[0]), self.meters.tz)
-        held = (a >= self.s) & (b <= self.e) & self.in_windows(a)
-        a, b = a[held], b[held]
+        charge, interval = self.charge, self.meters.keywords.interval
+        cut = blocks.cut(charge.measure, charge.window, charge.step, interval)
+        a, b = blocks.windows(cut, self.s, self.e, self.meters.tz)
+        inside = (a >= self.s) & (b <= self.e) & self.in_windows(a)
+        a, b = a[inside], b[inside]
         if len(a) == 0:
             return None
-        each = [blocks.means(c, a, b, interval_of(interval, c.meter)) for c in self.series]
-        kw = np.stack(each)
-        covered = (~np.isnan(kw)).sum(axis=1).tolist()
-        pairs = zip(self.series, covered, strict=True)
-        states = [(c, self.state(c, n, len(a))) for c, n in pairs]
+        kw = np.stack([blocks.means(c, a, b, interval_of(interval, c.meter)) for c in self.series])
         found = known(a, b, sum(kw, np.zeros(len(a))), np.zeros(len(a), dtype=np.int64))
         full = found.only(blocks.of_full_length(cut, found.s, found.e))
-        return _Found(full, states, len(found.kw) / len(a), kw)
+        covered = (~np.isnan(kw)).sum(axis=1).tolist()
+        return _Demands(full, covered, len(found.kw), len(a), kw)
 
-    def reported(self) -> _Found:
+    def reported(self) -> _Demands:
         """The meter's own means that end in ``(s, e]`` and start in the windows."""
         if len(self.series) != 1:
             raise ConfigError(
@@ -252,18 +250,12 @@ class _Asked:
                 "need not be of the same time. Use measure='block', or bill each element by itself."
             )
         c = self.series[0]
-        found = reported(c, self.s, self.e, interval_of(self.meters.asked.interval, c.meter))
+        interval = interval_of(self.meters.keywords.interval, c.meter)
+        found = reported(c, np.array([self.s]), np.array([self.e]), interval)
         found = found.only(np.flatnonzero(self.in_windows(found.s)))
-        whole = (self.inside[1] - self.inside[0]).sum()
-        state = self.state(c, int(c.covered(*self.inside).sum()), int(whole))
-        return _Found(found, [(c, state)], state.coverage)
-
-    def state(self, c: Cumulative, part: int, whole: int) -> State:
-        """How sure an element's demand is, of which a part is covered."""
-        coverage = share(np.array([part]), np.array([whole]))
-        bits = c.flags_in(self.s, self.e, of_edges=False)
-        worst = STATUSES[int(status(coverage, bits)[0])]
-        return State(float(coverage[0]), worst, flag_names(int(bits[0])))
+        covered = int(c.covered(*self.inside).sum())
+        whole = int((self.inside[1] - self.inside[0]).sum())
+        return _Demands(found, [covered], covered, whole, np.empty((0, 0)))
 
 
 @dataclass(frozen=True)
@@ -285,13 +277,13 @@ class Ratchet:
     minimum: Any = Decimal(0)
 
     def __post_init__(self) -> None:
-        put(self, percent=rate_of(self.percent, "percent"))
-        put(self, minimum=rate_of(self.minimum, "minimum"))
+        percent, minimum = as_written(self.percent, "percent"), as_written(self.minimum, "minimum")
+        put(self, percent=percent, minimum=minimum)
         ratchet([Decimal(0)], self.percent, self.lookback, self.minimum)
 
 
 @dataclass(frozen=True)
-class Demand:
+class Demand(Charge):
     """A price per kW of the highest demand.
 
     Parameters
@@ -354,128 +346,101 @@ class Demand:
 
     def __post_init__(self) -> None:
         if isinstance(self.ratchet, Mapping):
-            put(self, ratchet=made(Ratchet, self.ratchet, "ratchet"))
-        read_fields(self)
-        check_choice(self.measure, MEASURES, "measure", self.name)
-        check_choice(self.per, ("month", "day"), "per", self.name)
-        _check(self)
+            put(self, ratchet=from_table(Ratchet, self.ratchet, "ratchet"))
+        super().__post_init__()
+        if isinstance(self.n, bool) or not isinstance(self.n, int) or self.n < 1:
+            raise ConfigError(f"Cannot use n={self.n!r} in charge {self.name!r}: use 1 or more.")
+        if self.per == "day" and (self.ratchet or self.target_power_factor is not None):
+            raise ConfigError(
+                f"Cannot use per='day' with a ratchet or target_power_factor in charge "
+                f"{self.name!r}: both are of a month."
+            )
+        if self.measure == "reported" and (self.step or self.window != "15min"):
+            raise ConfigError(
+                f"Cannot use window or step with measure='reported' in charge {self.name!r}: the "
+                "meter has its own window. Use measure='block' or 'rolling'."
+            )
 
     def lines(self, case: Case) -> list[Line]:
         """One line a tier; none where no interval lies in the windows."""
-        span = case.valid(self)
-        if span is None:
-            return []
-        found = self._peaks(case.meters, *span, case.schedule(self.windows))
-        if not found:
-            return []
-        return self._daily(case, found) if self.per == "day" else self._monthly(case, found[0])
-
-    def _peaks(self, meters: Meters, s: int, e: int, schedule: Schedule | None) -> list[Peak]:
-        """The demand of a span, or of each local day in it."""
+        meters = case.meters
         source = "demand" if self.measure == "reported" else meters.source
         series = meters.means(self.topic, source if self.topic is None else "auto")
+        found = self._peaks(case, series)
+        if not found:
+            return []
+        bill = self._bill_days if self.per == "day" else self._bill_month
+        tiers, unit, more = bill(case, found)
+        more["element"] = ", ".join(c.name for c in series)
+        more |= vars(worst([p.state for p in found]))
+        rates, lines = Tiers(self.tiers).rates(self.rate, self.name), []
+        for tier, (quantity, rate) in enumerate(zip(tiers, rates, strict=True)):
+            if tier == 0 or quantity or self.per == "day":
+                name = f"{self.name} {Tiers(self.tiers).label(tier, self._unit)}".strip()
+                lines.append(case.line(quantity, unit, rate, name, **more))
+        return lines
+
+    def _peaks(self, case: Case, series: Sequence[Cumulative]) -> list[Peak]:
+        """The demand of the span, or of each local day in it."""
+        schedule, tz = case.schedule(), case.meters.tz
+        s, e = case.span.start, case.span.end
         edges = np.array([s, e])
         if self.per == "day":
-            edges = np.unique(np.clip(ints(calendar("D", stamp(s), stamp(e), meters.tz)), s, e))
+            edges = np.unique(np.clip(ints(calendar("D", stamp(s), stamp(e), tz)), s, e))
         found = []
         for a, b in pairwise(edges.tolist()):
-            starts, ends, names = stretches(a, b, schedule, meters.tz)
+            starts, ends, names = stretches(a, b, schedule, tz)
             own = np.array([schedule is None or w != schedule.other for w in names])
-            inside = starts[own], ends[own]
             if own.any():
-                span = np.array([a]), np.array([b])
-                found.append(_Asked(self, meters, series, *span, inside).peak())
+                inside = starts[own], ends[own]
+                found.append(_PeakSearch(self, case.meters, series, a, b, inside).peak())
         return [p for p in found if p is not None]
 
     @property
     def _unit(self) -> str:
         return "kVA" if self.topic is not None and "kVA" in self.topic.replace("H", "") else "kW"
 
-    def _daily(self, case: Case, found: list[Peak]) -> list[Line]:
-        """The demands of all days; each day fills the tiers anew."""
-        days = [_tiers.fill(case.quantity(_positive(p.kw)), self.tiers) for p in found]
-        state = worst([p.state for p in found])
+    def _bill_days(
+        self, case: Case, found: list[Peak]
+    ) -> tuple[list[Decimal], str, dict[str, Any]]:
+        """The demands of all days, by tier; each day fills the tiers anew."""
+        days = [Tiers(self.tiers).fill(case.quantity(max(p.kw, Decimal(0)))) for p in found]
+        tiers = [case.quantity(add(tier)) for tier in zip(*days, strict=True)]
         note = f"highest demand of each of {len(found)} days, added up"
-        who = found[0].elements
-        return [
-            case.priced(self, case.quantity(add([d[i] for d in days])), f"{self._unit}·day", rate,
-                        name=self._label(i), note=note, element=who, **measured(state))
-            for i, rate in enumerate(_tiers.each(self.rate))
-        ]  # fmt: skip
+        return tiers, f"{self._unit}·day", {"note": note}
 
-    def _monthly(self, case: Case, peak: Peak) -> list[Line]:
-        span = case.valid(self) or (case.start, case.end)
+    def _bill_month(
+        self, case: Case, found: list[Peak]
+    ) -> tuple[list[Decimal], str, dict[str, Any]]:
+        """The demand of the span, by tier."""
+        peak, span, unit = found[0], case.span, self._unit
         billed, notes = self._billed(case, peak.kw)
-        months = case.months(self, self.proration, *span)
-        tiers = _tiers.fill(case.quantity(billed), self.tiers)
-        unit = self._unit
+        months = span.due(self)
+        tiers = Tiers(self.tiers).fill(case.quantity(billed))
         if months != 1:
-            n, whole = len(case.days(*span)), tiers
-            share = Decimal(months.numerator), Decimal(months.denominator)
-            tiers = [EXACT.divide(EXACT.multiply(q, share[0]), share[1]) for q in whole]
-            tiers = parts_of(tiers, case.quantity(add(tiers)), case.places)
-            notes.append(f"{add(whole)} {unit} for {n} days: {months} of a month")
-            unit = f"{unit}·month"
-        notes.append(f"{case.quantity(peak.kw)} {self._unit} at {peak.at:%Y-%m-%d %H:%M}")
-        where = span_text(case, *span)
-        more = {
-            **measured(peak.state),
-            "element": peak.elements,
-            "note": "; ".join([*([where] if where else []), *notes]),
-            "measured": peak.kw if notes[:-1] or self.ratchet else None,
-        }
-        return [
-            case.priced(self, q, unit, rate, name=self._label(i), **more)
-            for i, (q, rate) in enumerate(zip(tiers, _tiers.each(self.rate), strict=True))
-            if i == 0 or q
-        ]
+            notes.append(f"{add(tiers)} {unit} for {len(span.days)} days: {months} of a month")
+            parts = [times(x, months) for x in tiers]
+            tiers = parts_of(parts, case.quantity(add(parts)), case.meters.places)
+        measured = peak.kw if notes or self.ratchet else None
+        notes.append(f"{case.quantity(peak.kw)} {unit} at {peak.at:%Y-%m-%d %H:%M}")
+        note = "; ".join(filter(None, [span.text, *notes]))
+        unit = unit if months == 1 else f"{unit}·month"
+        return tiers, unit, {"note": note, "measured": measured}
 
     def _billed(self, case: Case, kw: Decimal) -> tuple[Decimal, list[str]]:
-        """Billing demand of a measured one, and what raised it."""
-        billed, notes = _positive(kw), []
+        """Billing demand of a measured one, and what raised it; a demand fed back costs nothing."""
+        billed, notes = max(kw, Decimal(0)), []
         if self.target_power_factor is not None:
-            pf = _power_factor(case, self)
+            case.require("kVAHNet", " by power factor")
+            kwh, kvah = (case.energy(topic)[0] for topic in ("kWHNet", "kVAHNet"))
+            pf = EXACT.divide(kwh, kvah) if kvah > 0 and kwh > 0 else Decimal(1)
             billed = adjusted_demand(billed, min(pf, Decimal(1)), self.target_power_factor)
             notes.append(f"power factor {pf:.4f}, target {self.target_power_factor}")
         if self.ratchet is not None:
             r = self.ratchet
-            past = case.past(self) if r.lookback else []
+            past = case.past() if r.lookback else []
             raised = ratchet([billed], r.percent, r.lookback, r.minimum, past)[0]
             if raised != billed:
                 notes.append(f"ratchet {r.percent} % of {r.lookback} months, at least {r.minimum}")
             billed = raised
         return billed, notes
-
-    def _label(self, tier: int) -> str:
-        tail = _tiers.label(self.tiers, tier, self._unit) if self.tiers else ""
-        return f"{self.name} {tail}".strip()
-
-
-def _positive(kw: Decimal) -> Decimal:
-    """A demand fed back is no negative price."""
-    return max(kw, Decimal(0))
-
-
-def _power_factor(case: Case, charge: Demand) -> Decimal:
-    span = case.valid(charge) or (case.start, case.end)
-    require(case.meters, "kVAHNet", f"price charge {charge.name!r} by power factor")
-    kwh, kvah = (case.meters.energy(*span, None, topic=t).energy for t in ("kWHNet", "kVAHNet"))
-    if kvah <= 0 or kwh <= 0:
-        return Decimal(1)
-    return EXACT.divide(kwh, kvah)
-
-
-def _check(charge: Demand) -> None:
-    _tiers.check_count(charge.rate, charge.tiers, charge.name)
-    if isinstance(charge.n, bool) or not isinstance(charge.n, int) or charge.n < 1:
-        raise ConfigError(f"Cannot use n={charge.n!r} in charge {charge.name!r}: use 1 or more.")
-    if charge.per == "day" and (charge.ratchet or charge.target_power_factor is not None):
-        raise ConfigError(
-            f"Cannot use per='day' with a ratchet or target_power_factor in charge "
-            f"{charge.name!r}: both are of a month."
-        )
-    if charge.measure == "reported" and (charge.step or charge.window != "15min"):
-        raise ConfigError(
-            f"Cannot use window or step with measure='reported' in charge {charge.name!r}: the "
-            "meter has its own window. Use measure='block' or 'rolling'."
-        )

@@ -15,7 +15,7 @@ from dentframe.money.figures import Figure, Usage, accepts, refused
 from dentframe.money.occupancy import COMMON, MAIN, billed, dates, midnights, span, tops
 from dentframe.money.rounding import EXACT, add, rounded
 from dentframe.money.shares import REFUSED, TOLERANCE, UNEXPLAINED, Charge, residuals
-from dentframe.money.usage import CURES, Words, remedy
+from dentframe.money.usage import CURES, remedy
 from dentframe.site.elements_and_tenants import EXPORT, UNALLOCATED
 from dentframe.site.elements_and_tenants import stays as held
 from dentframe.verbs.energy import when
@@ -29,13 +29,6 @@ if TYPE_CHECKING:
 
 ZERO = Decimal(0)
 _NAMES = {COMMON: "common areas", MAIN: "the main"}
-_WORDS = Words(
-    "cts and volts, or max_kw, in [elements.{}] of the site file",
-    "[[elements.{}.swaps]] of the site file",
-    'role = "export" in [elements.{}] of the site file',
-    'accept = ["recorded", "estimated"] in [split]',
-    'accept = ["recorded", "partial"] in [split]',
-)
 
 
 @dataclass(frozen=True)
@@ -140,7 +133,7 @@ def _statuses(use: Usage) -> Iterator[Finding]:
         accepted = f.stay.kind == MAIN or accepts(use.rules, f)
         if f.unit == "kWh":
             rule = "accept"
-            cure = remedy(f.status, f.flags, f.stay.element, _WORDS)
+            cure = remedy(f.status, f.flags, f.stay.element, "site_file")
             cure = CURES["open"] if kind == "not_closed" else cure
         else:
             low = f.status == "partial" and f.coverage < use.rules.demand_coverage

@@ -1,4 +1,4 @@
-"""Rounding turns floats into Decimals, and amounts into shares that add up.
+"""Rounding makes Decimals of floats, shares of amounts that add up, and tiers of quantities.
 
 The quantity printed is the quantity priced: quantities are rounded first, then priced, then
 each line's amount is rounded. A float first loses its binary noise, so that noise never moves
@@ -8,8 +8,11 @@ a half.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
+from functools import reduce
+from itertools import pairwise
 from math import floor
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +71,17 @@ def exact(value: Any, what: str = "value", scale: float = 0.0) -> Decimal:
     return tidy(number.quantize(noise, ROUND_HALF_EVEN, EXACT))
 
 
+def as_written(value: Any, what: str) -> Decimal:
+    """A number exactly as it was written: a float is what its text says.
+
+    Raises
+    ------
+    ConfigError
+        For what is no finite number.
+    """
+    return exact(repr(value) if isinstance(value, float) else value, what)
+
+
 def tidy(number: Decimal) -> Decimal:
     """Without trailing zeros, and never in exponent form."""
     short = number.normalize(EXACT)
@@ -100,19 +114,15 @@ def rounded(
     >>> rounded("4.445", 2), rounded("4.445", 2, "half-even"), rounded(2.675, 2)
     (Decimal('4.45'), Decimal('4.44'), Decimal('2.68'))
     """
-    mode = mode_of(rounding)
-    number = exact(value, scale=scale)
-    return number if places is None else number.quantize(unit_of(places), mode, EXACT)
-
-
-def mode_of(rounding: str) -> str:
-    """The decimal module's name of a rounding, or a ConfigError."""
     if rounding not in ROUNDINGS:
         raise ConfigError(f"Cannot use rounding={rounding!r}: use one of {', '.join(ROUNDINGS)}.")
-    return ROUNDINGS[rounding]
+    number = exact(value, scale=scale)
+    if places is None:
+        return number
+    return number.quantize(_unit(places), ROUNDINGS[rounding], EXACT)
 
 
-def unit_of(places: int) -> Decimal:
+def _unit(places: int) -> Decimal:
     """One unit of the last of so many places, e.g. 0.01."""
     if isinstance(places, bool) or not isinstance(places, int) or places < 0:
         raise ConfigError(f"Cannot use places={places!r}: it is a whole number from 0, or None.")
@@ -140,7 +150,7 @@ def parts_of(
     """
     if places is None:
         return [exact(p) for p in parts]
-    unit, sign = unit_of(places), -1 if total < 0 else 1
+    unit, sign = _unit(places), -1 if total < 0 else 1
     whole = [sign * Fraction(p) / Fraction(unit) for p in parts]
     low = [floor(x) for x in whole]
     left = int(sign * Fraction(total) / Fraction(unit)) - sum(low)
@@ -156,10 +166,13 @@ def parts_of(
 
 def add(values: Sequence[Decimal]) -> Decimal:
     """The exact sum."""
-    total = Decimal(0)
-    for value in values:
-        total = EXACT.add(total, value)
-    return total
+    return reduce(EXACT.add, values, Decimal(0))
+
+
+def times(value: Decimal, share: Fraction) -> Decimal:
+    """The exact value times a fraction."""
+    numerator, denominator = Decimal(share.numerator), Decimal(share.denominator)
+    return EXACT.divide(EXACT.multiply(value, numerator), denominator)
 
 
 def printed(energy: Decimal, opening: Decimal, closing: Decimal, places: int | None) -> Decimal:
@@ -206,7 +219,17 @@ def allocate(amount: Any, weights: Any, *, places: int | None = 2) -> pd.Series[
     >>> allocate("100.00", {"A": 1, "B": 1, "C": 1}).tolist()
     [Decimal('33.34'), Decimal('33.33'), Decimal('33.33')]
     """
-    names, basis = _named(weights)
+    series = weights
+    if isinstance(weights, Mapping):
+        series = pd.Series(list(weights.values()), index=list(weights), dtype=object)
+    elif not isinstance(weights, pd.Series):
+        series = pd.Series(list(weights), dtype=object)
+    basis = [_weight(name, w) for name, w in series.items()]
+    if not any(basis):
+        raise ConfigError(
+            f"Cannot allocate by {dict(series)!r}: there is no basis, every weight is 0. "
+            "State another basis (area, fixed shares), or who bears it."
+        )
     if isinstance(amount, float):
         raise ConfigError(
             f"Cannot allocate {amount!r}: a float is no exact amount. Use Decimal('{amount!r}') "
@@ -219,32 +242,140 @@ def allocate(amount: Any, weights: Any, *, places: int | None = 2) -> pd.Series[
             "Round it first, or pass more places."
         )
     parts = [Fraction(whole) * w / sum(basis) for w in basis]
-    return pd.Series(parts_of(parts, whole, places), index=names, dtype=object)
-
-
-def _named(weights: Any) -> tuple[pd.Index[Any], list[Fraction]]:
-    series = weights if isinstance(weights, pd.Series) else None
-    if isinstance(weights, Mapping):
-        series = pd.Series(list(weights.values()), index=list(weights), dtype=object)
-    elif series is None:
-        series = pd.Series(list(weights), dtype=object)
-    basis = [_weight(name, w) for name, w in series.items()]
-    if not any(basis):
-        raise ConfigError(
-            f"Cannot allocate by {dict(series)!r}: there is no basis, every weight is 0. "
-            "State another basis (area, fixed shares), or who bears it."
-        )
-    return series.index, basis
+    return pd.Series(parts_of(parts, whole, places), index=series.index, dtype=object)
 
 
 def _weight(name: Any, weight: Any) -> Fraction:
-    if isinstance(weight, Fraction):
-        number = weight
-    else:
-        number = Fraction(exact(weight, f"weight of {name!r}"))
+    is_exact = isinstance(weight, Fraction)
+    number = weight if is_exact else Fraction(exact(weight, f"weight of {name!r}"))
     if number < 0:
         raise ConfigError(
             f"Cannot allocate: the weight of {name!r} is {weight}, below 0. Make export a party "
             "with a credit line of its own, so that weights stay at 0 or more."
         )
     return number
+
+
+ORDERS = ("chronological", "prorata", "per_period")
+"""How tiers fill under prices by time of use."""
+
+
+@dataclass(frozen=True)
+class Tiers:
+    """The tiers of a quantity.
+
+    Attributes
+    ----------
+    edges : sequence of Decimal
+        Upper edges of all tiers but the last, rising; an edge belongs to the lower tier.
+    """
+
+    edges: Sequence[Decimal]
+
+    @classmethod
+    def read(cls, edges: Any, charge: str) -> Tiers:
+        """Tiers by edges as a tariff has them.
+
+        Raises
+        ------
+        ConfigError
+            For edges that are not above 0 and rising; `charge` names them.
+        """
+        found = tuple(as_written(x, "tiers") for x in edges)
+        if any(b <= a for a, b in pairwise((Decimal(0), *found))):
+            raise ConfigError(
+                f"Cannot use tiers={[str(x) for x in found]} in charge {charge!r}: they are the "
+                "upper edges of all tiers but the last, above 0 and rising, e.g. [500, 1000]."
+            )
+        return cls(found)
+
+    def scaled(self, part: Fraction) -> Tiers:
+        """Those of a part of a month."""
+        return Tiers([tidy(times(x, part)) for x in self.edges])
+
+    def rates(self, rate: Any, charge: str) -> tuple[Decimal, ...]:
+        """The rate of each tier; a single one is that of the only tier.
+
+        Raises
+        ------
+        ConfigError
+            For rates that are not one a tier.
+        """
+        rates, n = rate if isinstance(rate, tuple) else (rate,), len(self.edges)
+        if len(rates) != n + 1:
+            raise ConfigError(
+                f"Cannot price charge {charge!r}: {n} tier edges need {n + 1} rates, given are "
+                f"{len(rates)}."
+            )
+        return rates
+
+    def fill(self, total: Decimal) -> list[Decimal]:
+        """How much of a total lies in each tier; a negative total is all in the first.
+
+        Examples
+        --------
+        >>> Tiers([Decimal(500), Decimal(1000)]).fill(Decimal(1250))
+        [Decimal('500'), Decimal('500'), Decimal('250')]
+        """
+        zero = Decimal(0)
+        if total < 0:
+            return [total, *[zero] * len(self.edges)]
+        bounds = zip((zero, *self.edges), (*self.edges, total), strict=True)
+        return [max(EXACT.subtract(min(total, high), low), zero) for low, high in bounds]
+
+    def split(self, order: str, pieces: Sequence[tuple[str, Decimal]]) -> dict[str, list[Decimal]]:
+        """Exact quantity of each window and tier.
+
+        Parameters
+        ----------
+        order : str
+            ``"chronological"``, ``"prorata"`` (in the proportions of the whole) or
+            ``"per_period"``.
+        pieces : sequence of (window, Decimal)
+            In order of time.
+        """
+        if order == "chronological":
+            return self._chronological(pieces)
+        totals: dict[str, Decimal] = {}
+        for window, energy in pieces:
+            totals[window] = EXACT.add(totals.get(window, Decimal(0)), energy)
+        if order == "per_period":
+            return {w: self.fill(x) for w, x in totals.items()}
+        whole = add(list(totals.values()))
+        if whole <= 0:
+            return {w: [x, *[Decimal(0)] * len(self.edges)] for w, x in totals.items()}
+        tiers = self.fill(whole)
+        return {
+            w: [EXACT.divide(EXACT.multiply(x, t), whole) for t in tiers] for w, x in totals.items()
+        }
+
+    def _chronological(self, pieces: Sequence[tuple[str, Decimal]]) -> dict[str, list[Decimal]]:
+        """Each window's tiers as energy fills them in order of time."""
+        found: dict[str, list[Decimal]] = {}
+        before, so_far = self.fill(Decimal(0)), Decimal(0)
+        for window, energy in pieces:
+            so_far = EXACT.add(so_far, energy)
+            after = self.fill(so_far)
+            own = found.setdefault(window, [Decimal(0)] * len(after))
+            steps = zip(own, before, after, strict=True)
+            found[window] = [EXACT.add(x, EXACT.subtract(b, a)) for x, a, b in steps]
+            before = after
+        return found
+
+    def label(self, tier: int, unit: str) -> str:
+        """How a tier is called, e.g. ``"0–500 kWh"``; an edge that is no decimal is shown to two.
+
+        The only tier has no name.
+        """
+        if not self.edges:
+            return ""
+        shown = [
+            f"{tidy(x if _is_short(x) else rounded(x, 2)):f}" for x in (Decimal(0), *self.edges)
+        ]
+        low, *high = shown[tier : tier + 2]
+        return f"{low}–{high[0]} {unit}" if high else f"above {low} {unit}"
+
+
+def _is_short(edge: Decimal) -> bool:
+    exponent = edge.as_tuple().exponent
+    return isinstance(exponent, int) and exponent >= -9

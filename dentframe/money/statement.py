@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from decimal import Decimal
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -311,95 +311,47 @@ class Past:
     end: pd.Timestamp | None = None
 
 
-def priced(
-    name: str,
-    kind: str,
-    quantity: Decimal,
-    unit: str,
-    rate: Decimal,
-    *,
-    digits: int | None,
-    rounding: str = "half-up",
-    **more: Any,
-) -> Line:
-    """A line whose amount is quantity times rate, rounded to `digits` [currency]."""
-    amount = rounded(EXACT.multiply(quantity, rate), digits, rounding)
-    return Line(name, kind, quantity, unit, rate, amount, **more)
-
-
-MONEY = ("minimum", "tax")
-"""Kinds of lines whose quantity is an amount."""
-
-
-def differences(of: Statement) -> list[str]:
-    """What differs, one sentence each.
-
-    Parameters
-    ----------
-    of : Statement
-        The statement.
-    """
-    return [*_lines(of), *_bases(of), *_readings(of), *_total(of)]
-
-
-def _lines(of: Statement) -> Iterator[str]:
+def _differing_amounts(of: Statement) -> Iterator[str]:
+    """Each amount against quantity and rate."""
     for x in of.lines:
         if x.quantity is None or x.rate is None:
             continue
         again = rounded(EXACT.multiply(x.quantity, x.rate), of.digits, of.rounding)
         if again != x.amount:
             yield f"Line {x.name!r}: {x.quantity} × {x.rate} is {again}, printed is {x.amount}."
-        # The base of a tax is money: its decimals are the currency's.
-        if (
-            of.places is not None
-            and x.kind not in MONEY
-            and rounded(x.quantity, of.places) != x.quantity
-        ):
+        # The base of a tax or minimum is money: its decimals are the currency's.
+        if x.kind not in {"minimum", "tax"} and rounded(x.quantity, of.places) != x.quantity:
             yield f"Line {x.name!r}: quantity {x.quantity} is finer than {of.places} places."
 
 
-def _bases(of: Statement) -> Iterator[str]:
+def _differing_bases(of: Statement) -> Iterator[str]:
     """Taxes and minimums against the lines they were taken of."""
-    for x in of.lines:
-        if not x.of or x.quantity is None:
-            continue
+    for x in (x for x in of.lines if x.of and x.quantity is not None):
         base = add([y.amount for y in of.lines if y.charge in x.of and y is not x])
-        wanted = base if x.limit is None else _shortfall(x, base)
-        if rounded(wanted, of.digits, of.rounding) != x.quantity:
-            told = f"the lines it is taken of give {wanted}"
-            yield f"Line {x.name!r}: {told}, printed is {x.quantity}."
+        if x.limit is not None:
+            base = max(EXACT.subtract(x.limit, base), Decimal(0))
+        if rounded(base, of.digits, of.rounding) != x.quantity:
+            due = f"the lines it is taken of give {base}"
+            yield f"Line {x.name!r}: {due}, printed is {x.quantity}."
 
 
-def _shortfall(x: Line, base: Decimal) -> Decimal:
-    limit = Decimal(0) if x.limit is None else x.limit
-    return max(EXACT.subtract(limit, base), Decimal(0))
-
-
-def _readings(of: Statement) -> Iterator[str]:
+def _differing_readings(of: Statement) -> Iterator[str]:
     """The energy against its bounds; closing less opening reading where nothing lies between."""
     for r in of.readings:
-        if None not in (r.lo, r.hi, r.energy) and not r.lo <= r.energy <= r.hi:  # type: ignore[operator]
-            yield f"Element {r.element!r}: {r.energy} {r.unit} is not between {r.lo} and {r.hi}."
-        between = _displayed(r)
-        if between is None or r.energy is None:
+        if r.energy is None:
             continue
+        if r.lo is not None and r.hi is not None and not r.lo <= r.energy <= r.hi:
+            yield f"Element {r.element!r}: {r.energy} {r.unit} is not between {r.lo} and {r.hi}."
+        if r.open_reading is None or r.close_reading is None or r.status != "recorded":
+            continue
+        if r.open_interpolated or r.close_interpolated or set(r.flags) - {"gap_bridged"}:
+            continue
+        between = EXACT.subtract(r.close_reading, r.open_reading)
         if rounded(between, of.places) != r.energy:
-            told = f"{r.close_reading} less {r.open_reading} is {between}"
-            yield f"Element {r.element!r}: {told}, printed is {r.energy} {r.unit}."
-
-
-def _displayed(r: Reading) -> Decimal | None:
-    if r.open_reading is None or r.close_reading is None or r.open_interpolated:
-        return None
-    if r.close_interpolated or r.status != "recorded" or set(r.flags) - {"gap_bridged"}:
-        return None
-    return EXACT.subtract(r.close_reading, r.open_reading)
-
-
-def _total(of: Statement) -> Iterator[str]:
-    total = add([x.amount for x in of.lines])
-    if total != of.total:
-        yield f"Total: the lines add up to {total}, printed is {of.total}."
+            yield (
+                f"Element {r.element!r}: {r.close_reading} less {r.open_reading} is {between}, "
+                f"printed is {r.energy} {r.unit}."
+            )
 
 
 _UNSET = Decimal("NaN")
@@ -521,7 +473,11 @@ class Statement:
         >>> Statement("Bakery", "Electricity", *may, "UTC", "USD", (line,)).check()
         ["Line 'Energy': 10.00 × 0.25 is 2.50, printed is 3."]
         """
-        return differences(self)
+        found = [*_differing_amounts(self), *_differing_bases(self), *_differing_readings(self)]
+        total = add([x.amount for x in self.lines])
+        if total != self.total:
+            found.append(f"Total: the lines add up to {total}, printed is {self.total}.")
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, safe for JSON; `from_dict` reads it back.
@@ -547,7 +503,23 @@ class Statement:
         ConfigError
             For a field that is unknown, missing or cannot be read, or another layout.
         """
-        return _statement_of(data)
+        rest = dict(data)
+        layout = rest.pop("schema", None)
+        if layout != SCHEMA:
+            raise ConfigError(
+                f"Cannot read this statement: its schema is {layout!r}, and this dentframe reads "
+                f"{SCHEMA}. Another version of dentframe may have written it: update dentframe."
+            )
+        unknown = sorted(set(rest) - {f.name for f in fields(Statement)})
+        if unknown:
+            raise ConfigError(
+                f"Cannot read this statement: it has no field {unknown[0]!r}. "
+                "A later version of dentframe may have written it."
+            )
+        try:
+            return msgspec.convert(rest, Statement, dec_hook=_time)
+        except (msgspec.ValidationError, ValueError) as e:
+            raise ConfigError(f"Cannot read this statement: {e}.") from None
 
     def to_frame(self) -> pd.DataFrame:
         """The lines as a frame.
@@ -691,38 +663,19 @@ SCHEMA = 2
 """The layout of plain data; another one is refused."""
 
 
-def plain(value: Any) -> Any:
-    """A value without Decimal, Timestamp, tuple or dataclass."""
+def plain(value: Any, *, defaults: bool = True) -> Any:
+    """A value without Decimal, Timestamp, tuple or dataclass; all fields, or no `defaults`."""
     if is_dataclass(value):
-        return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
+        found = [(f, getattr(value, f.name)) for f in fields(value) if f.init]
+        kept = {f.name: x for f, x in found if defaults or f.default is MISSING or x != f.default}
+        return plain(kept, defaults=defaults)
     if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
+        return {str(k): plain(v, defaults=defaults) for k, v in value.items()}
     if isinstance(value, tuple | list):
-        return [plain(v) for v in value]
+        return [plain(v, defaults=defaults) for v in value]
     if isinstance(value, Decimal):
         return f"{value:f}"
     return value.isoformat() if isinstance(value, dt.date) else value
-
-
-def _statement_of(data: Mapping[str, Any]) -> Statement:
-    """The statement of plain data."""
-    told = dict(data)
-    layout = told.pop("schema", None)
-    if layout != SCHEMA:
-        raise ConfigError(
-            f"Cannot read this statement: its schema is {layout!r}, and this dentframe reads "
-            f"{SCHEMA}. Another version of dentframe may have written it: update dentframe."
-        )
-    unknown = sorted(set(told) - {f.name for f in fields(Statement)})
-    if unknown:
-        raise ConfigError(
-            f"Cannot read this statement: it has no field {unknown[0]!r}. "
-            "A later version of dentframe may have written it."
-        )
-    try:
-        return msgspec.convert(told, Statement, dec_hook=_time)
-    except (msgspec.ValidationError, ValueError) as e:
-        raise ConfigError(f"Cannot read this statement: {e}.") from None
 
 
 def _time(_: Any, value: Any) -> pd.Timestamp:

@@ -7,21 +7,26 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dentframe.errors import ConfigError, did_you_mean
+from dentframe.money.charges import (
+    Energy,
+    Fixed,
+    Minimum,
+    Reactive,
+    Tax,
+    check_known,
+    date_of,
+    from_table,
+    put,
+)
 from dentframe.money.demand_charges import Demand
-from dentframe.money.energy_charges import Energy
-from dentframe.money.other_charges import Fixed, Minimum, Reactive, Tax
-from dentframe.money.pricing import check_known, date_of, made, plain, put
+from dentframe.money.statement import plain
 from dentframe.site.files import check_currency, dump, parse
 
-if TYPE_CHECKING:
-    from dentframe.money.pricing import Charge
-
-
 KINDS: dict[str, type[Any]] = {c.kind: c for c in (Energy, Demand, Fixed, Reactive, Minimum, Tax)}
-"""THE table of charges. A new kind is a class with `kind`, `name`, validity and `lines`."""
+"""The charges by kind. A new one is a class with `kind`, `name`, its validity and `lines`."""
 
 _FIELDS = ("name", "currency", "holidays", "charges", "notes")
 
@@ -62,7 +67,10 @@ class Tariff:
     notes: Any = ()
 
     def __post_init__(self) -> None:
-        days = tuple(sorted(_holiday(x) for x in self.holidays))
+        holidays = list(self.holidays)
+        if None in holidays:
+            raise ConfigError("Cannot read holiday None: use a date such as '2023-07-04'.")
+        days = tuple(sorted(date_of(x, "holiday") for x in holidays))
         charges = tuple(_charge(c) for c in self.charges)
         put(self, charges=charges, holidays=days, notes=tuple(map(str, self.notes)))
         if not self.charges:
@@ -81,7 +89,7 @@ class Tariff:
             For data that is no tariff.
         """
         check_known(data, _FIELDS, "tariff")
-        return made(Tariff, data, "tariff")  # type: ignore[no-any-return]
+        return from_table(Tariff, data, "tariff")  # type: ignore[no-any-return]
 
     @staticmethod
     def from_json(text: str) -> Tariff:
@@ -96,7 +104,9 @@ class Tariff:
             found = json.loads(text, parse_float=Decimal)
         except (ValueError, RecursionError) as e:
             raise ConfigError(f"Cannot read this tariff: it is no JSON ({e}).") from None
-        return Tariff.from_dict(_table(found))
+        if not isinstance(found, Mapping):
+            raise ConfigError("Cannot read this tariff: it is no table of name and charges.")
+        return Tariff.from_dict(found)
 
     @staticmethod
     def from_toml(text: str) -> Tariff:
@@ -190,9 +200,9 @@ class Tariff:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, safe for JSON, without fields that have their defaults."""
-        charges = [{"kind": c.kind, **plain(c)} for c in self.charges]
-        told = {k: plain(getattr(self, k)) for k in ("name", "currency", "holidays", "notes")}
-        return {k: v for k, v in told.items() if v or k == "name"} | {"charges": charges}
+        charges = [{"kind": c.kind, **plain(c, defaults=False)} for c in self.charges]
+        found = {k: plain(getattr(self, k)) for k in ("name", "currency", "holidays", "notes")}
+        return {k: v for k, v in found.items() if v or k == "name"} | {"charges": charges}
 
     def to_json(self) -> str:
         """JSON text; `from_json` reads it back."""
@@ -203,31 +213,18 @@ class Tariff:
         return dump(self.to_dict())
 
 
-def _table(data: Any) -> Mapping[str, Any]:
-    if not isinstance(data, Mapping):
-        raise ConfigError("Cannot read this tariff: it is no table of name and charges.")
-    return data
-
-
-def _holiday(value: Any) -> Any:
-    day = date_of(value, "holiday")
-    if day is None:
-        raise ConfigError("Cannot read holiday None: use a date such as '2023-07-04'.")
-    return day
-
-
-def _charge(given: Any) -> Charge:
+def _charge(given: Any) -> Any:
     if not isinstance(given, Mapping):
-        if type(given) not in KINDS.values() and not callable(getattr(given, "lines", None)):
+        if not callable(getattr(given, "lines", None)):
             raise ConfigError(f"Cannot use {given!r} as a charge: use one of {', '.join(KINDS)}.")
-        return given  # type: ignore[no-any-return]
+        return given
     kind = given.get("kind")
     if kind not in KINDS:
         near = did_you_mean(kind, KINDS) or f": use one of {', '.join(KINDS)}"
         raise ConfigError(f"Cannot read a charge of kind {kind!r}{near}")
     rest = {k: v for k, v in given.items() if k != "kind"}
     what = f"{kind} charge {given.get('name', '')!r}"
-    return made(KINDS[kind], rest, what)  # type: ignore[no-any-return]
+    return from_table(KINDS[kind], rest, what)
 
 
 def _check_on(charges: tuple[Any, ...]) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from dentframe.errors import ConfigError, by
-from dentframe.money.rounding import add, exact
+from dentframe.money.rounding import add, as_written
 
 MONTHS, HOURS = 12, 24
 WEEKEND = ["sat", "sun", "holiday"]
@@ -108,15 +108,15 @@ class _Rate:
         self.refused: list[str] = []
 
     def refuse(self, field: str, why: str) -> None:
-        told = f"{self.names.get(field, field)} {why}"
-        if field.lower() not in self.ignore and told not in self.refused:
-            self.refused.append(told)
+        reason = f"{self.names.get(field, field)} {why}"
+        if field.lower() not in self.ignore and reason not in self.refused:
+            self.refused.append(reason)
 
     def value(self, field: str) -> Any:
         return None if field in self.ignore else self.data.get(field)
 
     def number(self, field: str) -> Decimal:
-        return _number(self.value(field) or 0, self.names.get(field, field))
+        return as_written(self.value(field) or 0, self.names.get(field, field))
 
     # --- what is priced ---
 
@@ -128,9 +128,9 @@ class _Rate:
             self.refuse(_ENERGY[0], "is missing: energy would cost nothing")
         groups = [sorted(prices)]
         if len({edges for _, edges in prices.values()}) > 1:
-            months = dict.fromkeys(tuple(_used([pair])) for pair in grid)
-            per_period = self.stated["tier_order"] == "per_period"
-            groups = [[p] for p in sorted(prices)] if per_period else [list(x) for x in months]
+            groups = [[p] for p in groups[0]]
+            if self.stated["tier_order"] != "per_period":  # those of each month together
+                groups = [list(x) for x in dict.fromkeys(tuple(_used([pair])) for pair in grid)]
             apart = sum(map(len, groups)) == len(prices)
             if not apart or any(len({prices[p][1] for p in group}) > 1 for group in groups):
                 only = _stated("tier_order", "per_period")
@@ -177,14 +177,14 @@ class _Rate:
 
     def measure(self, unit: str) -> dict[str, Any]:
         """The blocks that demand is measured in, and whether it is kVA or of each day."""
-        told = str(self.value(unit) or "kW").lower()
-        if told not in UNITS:
+        of = str(self.value(unit) or "kW").lower()
+        if of not in UNITS:
             self.refuse(unit, f"is {self.data[unit]!r}: use a rate in kW or kVA")
         minutes = self.number("demandwindow")
         if minutes <= 0 or minutes % 1:
             self.refuse("demandwindow", "is missing: it says over how many minutes demand is "
                         "measured")  # fmt: skip
-        return {"window": f"{int(minutes)}min", **UNITS.get(told, {})}
+        return {"window": f"{int(minutes)}min", **UNITS.get(of, {})}
 
     def ratchets(self, names: list[str]) -> dict[str, dict[int, dict[str, Any]]]:
         """Percentage and look-back by month, for each kind of demand that has a ratchet."""
@@ -197,7 +197,7 @@ class _Rate:
                 self.refuse("lookbackmonths", "names some months only: whether bills or peaks of "
                             "these months are meant, the database does not say")  # fmt: skip
         else:
-            every = [_number(x or 0, field) for x in self.value(field) or [0] * MONTHS]
+            every = [as_written(x or 0, field) for x in self.value(field) or [0] * MONTHS]
         if not any(every) or not names:
             return {}
         if len(every) != MONTHS or any(not 0 <= x <= 1 for x in every):
@@ -268,8 +268,8 @@ class _Rate:
             if str(tier.get("unit") or "").lower() not in units:
                 self.refuse(f"{field}.unit", f"is {tier['unit']!r} ({where}): use kWh or kW; "
                             f"kWh daily needs {_stated('tier_proration', 1)}")  # fmt: skip
-            rates.append(add([_number(x, where) for x in parts]))
-            limits.append(_number(tier.get("max") or NO_LIMIT, where))
+            rates.append(add([as_written(x, where) for x in parts]))
+            limits.append(as_written(tier.get("max") or NO_LIMIT, where))
         if [x >= NO_LIMIT for x in limits] != [False] * (len(limits) - 1) + [True]:
             self.refuse(f"{field}.max", f"must be in all tiers but the last ({field}[{p}])")
         return rates, tuple(limits[:-1])
@@ -281,8 +281,8 @@ class _Rate:
         for field, value in self.data.items():
             known = field in f"{PLAIN} {READ}".split() or not _says(value)
             if not known and (field[-5:] != "attrs" or any(map(str.isdigit, str(value)))):
-                told = json.dumps(value, default=str)
-                shown = told if len(told) < 60 else f"{told[:57]}..."
+                text = json.dumps(value, default=str)
+                shown = text if len(text) < 60 else f"{text[:57]}..."
                 self.refuse(field, f"is {shown}, which is not priced")
 
     def notes(self) -> Iterator[str]:
@@ -308,10 +308,6 @@ def _stated(keyword: str, value: Any = "") -> str:
     return by(f"{keyword}={value and repr(value)}", option)
 
 
-def _number(value: Any, what: str) -> Decimal:
-    return exact(repr(value) if isinstance(value, float) else value, what)
-
-
 def _says(value: Any) -> bool:
     """Whether a field says anything: a zero, an empty list, or a list of such does not."""
     if isinstance(value, Mapping | list | tuple):
@@ -321,8 +317,8 @@ def _says(value: Any) -> bool:
 
 def _is_grid(rows: Any, periods: int) -> bool:
     """Whether it is a table of months and hours with numbers of periods in it."""
-    shape = {len(rows)} == {MONTHS} and {len(r) for r in rows} == {HOURS}
-    return shape and all(x in range(periods) for r in rows for x in r)
+    is_table = {len(rows)} == {MONTHS} and {len(r) for r in rows} == {HOURS}
+    return is_table and all(x in range(periods) for r in rows for x in r)
 
 
 def _name(period: int) -> str:

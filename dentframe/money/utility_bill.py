@@ -225,13 +225,12 @@ def _check_lines(bill: UtilityBill) -> None:
             "with name, kind and amount."
         )
     names = [line.name for line in bill.lines]
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError(
-                f"Cannot use {bill.file}: table [lines], field 'name' = {name!r} occurs twice. "
-                "Name each line once, e.g. with its dates."
-            )
     for line in bill.lines:
+        if names.count(line.name) > 1:
+            raise ConfigError(
+                f"Cannot use {bill.file}: table [lines], field 'name' = {line.name!r} occurs "
+                "twice. Name each line once, e.g. with its dates."
+            )
         if not isinstance(line.amount, Decimal):
             raise ConfigError(
                 f"Cannot use {bill.file}: the amount of line {line.name!r} is {line.amount!r}, "
@@ -240,9 +239,9 @@ def _check_lines(bill: UtilityBill) -> None:
 
 
 def _check_dates(bill: UtilityBill) -> None:
-    dated: list[tuple[str, UtilityBill | BillLine]] = [("", bill)]
-    dated += [("table [lines], ", line) for line in bill.lines]
-    for where, x in dated:
+    dated: tuple[UtilityBill | BillLine, ...] = (bill, *bill.lines)
+    for x in dated:
+        where = "" if x is bill else "table [lines], "
         if x.start is None or x.end is None:
             continue
         days = x.end.toordinal() - x.start.toordinal()

@@ -32,7 +32,7 @@ from dentframe.plot.elements_shown import Figures, PictureKeywords, Subject, pic
 from dentframe.times.periods import Monthly, parse_freq, verb_zone
 from dentframe.times.ranges import ints
 from dentframe.verbs.energy import figures
-from dentframe.verbs.inputs import asked_bounds, default_bounds, energy_source, periods, series_of
+from dentframe.verbs.inputs import default_bounds, energy_source, periods, series_of
 from dentframe.verbs.load_profile import unusual
 from dentframe.verbs.quality_findings import runs
 from dentframe.wire.topics import TOPICS
@@ -213,7 +213,7 @@ def bars(of: Subject, freq: Freq) -> Figures | None:
     """The bars of a subject; None where its power is to be drawn instead."""
     asked, frame = of.asked, of.frame
     wanted = energy_source(frame, of.topic, of.source)
-    low, high = asked_bounds(frame, asked)
+    low, high = asked.bounds(frame)
     series = series_of(frame, wanted, asked)
     first, last = default_bounds(frame, series)
     low, high = (low or first), (high or last)

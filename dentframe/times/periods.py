@@ -16,7 +16,17 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import RangeError, by
-from dentframe.times.ranges import Zone, check_spelling, instant, is_utc, localize, minutes, zone
+from dentframe.times.ranges import (
+    Ints,
+    Zone,
+    check_spelling,
+    instant,
+    ints,
+    is_utc,
+    localize,
+    minutes,
+    zone,
+)
 from dentframe.wire.topics import TOPICS
 
 Freq: TypeAlias = "str | Monthly | Sequence[Any] | pd.DatetimeIndex | dt.timedelta | None"
@@ -28,20 +38,16 @@ _FREQ = re.compile(
     rf"|MS|[QY]S(?:-(?:{'|'.join(MONTHS)}))?)$"
 )
 _START_FORM = {
-    "ME": "MS",
-    "M": "MS",
-    "BM": "MS",
-    "BME": "MS",
-    "Q": "QS",
-    "QE": "QS",
-    "A": "YS",
-    "Y": "YS",
-    "YE": "YS",
-    "AS": "YS",
+    **dict.fromkeys(("ME", "M", "BM", "BME"), "MS"),
+    **dict.fromkeys(("Q", "QE"), "QS"),
+    **dict.fromkeys(("A", "Y", "YE", "AS"), "YS"),
+    **dict.fromkeys(("d", "B"), "D"),
     "W": "W-MON",
-    "d": "D",
-    "B": "D",
 }
+_CALENDAR = {"h": "hour", "D": "day", "MS": "month", "QS": "quarter", "YS": "year"}
+_EDGES = (list, tuple, pd.DatetimeIndex, np.ndarray, pd.Series)
+"""What a frequency is where it lists the edges."""
+DAY_MINUTES = 1440
 
 
 @dataclass(frozen=True)
@@ -78,18 +84,14 @@ def parse_freq(freq: Any) -> tuple[int, str]:
     RangeError
         For an end-anchored or unknown frequency, naming the start form.
     """
-    text = _freq_text(freq)
+    text = str(getattr(freq, "freqstr", freq)).strip()
+    if isinstance(freq, dt.timedelta | np.timedelta64):
+        text = f"{minutes(freq, 'freq')}min"
     check_spelling(text, "freq")
     match = _FREQ.match(text)
     if match is None or match["n"] in {"0", "00"}:
         raise RangeError(_freq_help(text))
     return int(match["n"] or 1), match["unit"]
-
-
-def _freq_text(freq: Any) -> str:
-    if isinstance(freq, dt.timedelta | np.timedelta64):
-        return f"{minutes(freq, 'freq')}min"
-    return str(getattr(freq, "freqstr", freq)).strip()
 
 
 def _freq_help(text: str) -> str:
@@ -114,38 +116,10 @@ def needs_zone(freq: Any) -> bool:
         return False
     if isinstance(freq, Monthly):
         return True
-    if is_edges(freq):
+    if isinstance(freq, _EDGES):
         return any(pd.Timestamp(e).tzinfo is None for e in freq)
     n, unit = parse_freq(freq)
     return not (unit == "min" and n <= 15)
-
-
-def is_edges(freq: Any) -> bool:
-    """Whether a frequency is a list of edges."""
-    return isinstance(freq, list | tuple | pd.DatetimeIndex | np.ndarray | pd.Series)
-
-
-DAY_MINUTES = 1440
-
-
-@dataclass(frozen=True)
-class Periods:
-    """Half-open periods ``[start, end)``, in order.
-
-    Attributes
-    ----------
-    starts, ends : pandas.DatetimeIndex
-        In the periods' own zone, shape (periods,).
-    """
-
-    starts: pd.DatetimeIndex
-    ends: pd.DatetimeIndex
-
-    def __len__(self) -> int:
-        return len(self.starts)
-
-
-_CALENDAR = {"h": "hour", "D": "day", "MS": "month", "QS": "quarter", "YS": "year"}
 
 
 def verb_zone(index_tz: dt.tzinfo | None, tz: Zone, *needed_by: Any) -> dt.tzinfo:
@@ -172,8 +146,7 @@ def verb_zone(index_tz: dt.tzinfo | None, tz: Zone, *needed_by: Any) -> dt.tzinf
         )
     if tz is not None:
         return zone(tz)
-    if is_utc(index_tz) and any(needs_zone(f) for f in needed_by):
-        freq = next(f for f in needed_by if needs_zone(f))
+    for freq in (f for f in needed_by if is_utc(index_tz) and needs_zone(f)):
         each = _CALENDAR.get(freq, f"period of {freq!r}") if isinstance(freq, str) else "period"
         raise RangeError(
             f"Cannot tell where each local {each} begins without a time zone: the index is UTC, "
@@ -191,8 +164,8 @@ def build(
     *,
     cut_start: bool = False,
     cut_end: bool = False,
-) -> Periods:
-    """The periods that cover ``[start, end)``.
+) -> tuple[Ints, Ints]:
+    """The start and the end of the periods that cover ``[start, end)`` [us UTC], in order.
 
     Parameters
     ----------
@@ -206,77 +179,64 @@ def build(
         Whether the span's own edge cuts the first or last period; otherwise the period
         keeps its whole calendar length.
 
-    Returns
-    -------
-    Periods
+    Raises
+    ------
+    RangeError
+        For edges that do not rise, or a frequency that cannot be used.
     """
     start, end = start.tz_convert(tz).as_unit("us"), end.tz_convert(tz).as_unit("us")
+    low, high = ints(pd.DatetimeIndex([start, end]))
     if freq is None:
-        return _periods(pd.DatetimeIndex([start, end]))
-    given = is_edges(freq)
-    periods = _periods(_given_edges(freq, tz) if given else calendar(freq, start, end, tz))
-    keep = np.ones(len(periods), dtype=bool)
-    if cut_start or not given:
-        keep &= np.asarray(periods.ends > start)
-    if cut_end or not given:
-        keep &= np.asarray(periods.starts < end)
-    starts, ends = periods.starts[keep], periods.ends[keep]
+        return np.array([low]), np.array([high])
+    given: Any = freq if isinstance(freq, _EDGES) else None
+    if given is not None:
+        edges = pd.DatetimeIndex([instant(e, tz, "edge") for e in given])
+        if len(edges) < 2 or not (edges[1:] > edges[:-1]).all():
+            raise RangeError(
+                f"Cannot use {len(edges)} edges as periods: at least two, rising, are needed; "
+                f"got {[str(e) for e in edges[:4]]}."
+            )
+    else:
+        edges = calendar(freq, start, end, tz)
+    starts, ends = ints(edges)[:-1], ints(edges)[1:]
+    keep = np.ones(len(starts), dtype=np.bool_)
+    if cut_start or given is None:
+        keep &= ends > low
+    if cut_end or given is None:
+        keep &= starts < high
+    starts, ends = starts[keep], ends[keep]
     if cut_start:
-        starts = starts.where(starts >= start, start)
-    if cut_end:
-        ends = ends.where(ends <= end, end)
-    return Periods(starts, ends)
-
-
-def _periods(edges: pd.DatetimeIndex) -> Periods:
-    return Periods(edges[:-1], edges[1:])
-
-
-def _given_edges(freq: Any, tz: dt.tzinfo) -> pd.DatetimeIndex:
-    edges = pd.DatetimeIndex([instant(e, tz, "edge") for e in freq])
-    if len(edges) < 2 or not (edges[1:] > edges[:-1]).all():
-        raise RangeError(
-            f"Cannot use {len(edges)} edges as periods: at least two, rising, are needed; "
-            f"got {[str(e) for e in edges[:4]]}."
-        )
-    return edges.as_unit("us").tz_convert(tz)
+        starts = np.maximum(starts, low)
+    return starts, np.minimum(ends, high) if cut_end else ends
 
 
 def calendar(freq: Any, start: pd.Timestamp, end: pd.Timestamp, tz: dt.tzinfo) -> pd.DatetimeIndex:
     """Calendar edges from the period that holds `start` to the first at or after `end`."""
-    if isinstance(freq, Monthly):
-        return _trim(localize(_months(start, end, 1, freq.day), tz).unique(), start, end)
-    n, unit = parse_freq(freq)
+    n, unit = (1, "") if isinstance(freq, Monthly) else parse_freq(freq)
     if unit in {"min", "h"}:
-        return _trim(_clock_edges(n, unit, start, end, tz), start, end)
-    return _trim(localize(_walls(n, unit, start, end), tz).unique(), start, end)
-
-
-def _trim(edges: pd.DatetimeIndex, start: pd.Timestamp, end: pd.Timestamp) -> pd.DatetimeIndex:
+        edges = _clock_edges(n, unit, start, end, tz)
+    else:
+        edges = localize(_walls(freq, n, unit, start, end), tz).unique()
     first = max(int(edges.searchsorted(start, side="right")) - 1, 0)
     last = max(int(edges.searchsorted(end, side="left")), first + 1)
     return edges[first : last + 1]
 
 
-def _wall(stamp: pd.Timestamp) -> pd.Timestamp:
-    return stamp.tz_localize(None).normalize()
-
-
-def _walls(n: int, unit: str, start: pd.Timestamp, end: pd.Timestamp) -> pd.DatetimeIndex:
-    if unit == "D":
-        return _days(_wall(start), end, n)
-    if unit.startswith("W"):
-        weekday = WEEKDAYS.index(unit[2:])
-        first = _wall(start)
-        return _days(first - pd.Timedelta(days=(first.weekday() - weekday) % 7), end, 7 * n)
+def _walls(
+    freq: Any, n: int, unit: str, start: pd.Timestamp, end: pd.Timestamp
+) -> pd.DatetimeIndex:
+    """The edges of days, weeks, months, quarters and years as wall times."""
+    if isinstance(freq, Monthly):
+        return _months(start, end, 1, freq.day)
+    if unit[0] in "DW":
+        first, last = (x.tz_localize(None).normalize() for x in (start, end))
+        if unit != "D":
+            first -= pd.Timedelta(days=(first.weekday() - WEEKDAYS.index(unit[2:])) % 7)
+            n *= 7
+        return pd.date_range(first, last + pd.Timedelta(days=n + 1), freq=f"{n}D", unit="us")
     months = {"MS": 1, "QS": 3, "YS": 12}[unit[:2]]
     anchor = MONTHS.index(unit[3:]) if len(unit) > 2 else 0
     return _months(start, end, months * n, base=months, anchor=anchor)
-
-
-def _days(first: pd.Timestamp, end: pd.Timestamp, step: int) -> pd.DatetimeIndex:
-    last = _wall(end) + pd.Timedelta(days=step + 1)
-    return pd.date_range(first, last, freq=f"{step}D", unit="us")
 
 
 def _months(
@@ -308,9 +268,7 @@ def clock_grid(
 
     The grid reaches from the local midnight before `start` to a day or two after `end`.
     """
-    start, end = start.tz_convert(tz), end.tz_convert(tz)
-    walls = pd.date_range(
-        _wall(start), _wall(end) + pd.Timedelta(days=2), freq=f"{step}min", unit="us"
-    )
+    first, last = (x.tz_convert(tz).tz_localize(None).normalize() for x in (start, end))
+    walls = pd.date_range(first, last + pd.Timedelta(days=2), freq=f"{step}min", unit="us")
     # A skipped hour (or day) has one edge, where the clock goes on: hence unique.
     return localize(walls, tz).unique().union(localize(walls, tz, second=True).unique())

@@ -123,12 +123,12 @@ def coincident(
     [40.0, 10.0]
     """
     how = cut("block", window, None, interval)
-    check_share(min_coverage)
     if by not in {"site", "meter"}:
         raise ConfigError(f"Cannot use by={by!r}: use 'site' (all meters together) or 'meter'.")
     keywords = VerbKeywords.of(
         frame, site, tz, start, end, registers, interval, demand_lag, corrections=corrections
     )
+    check_share(min_coverage)
     of = inputs_of(frame, freq, demand_source(frame, topic, source), keywords, how.freq)
     summed = summed_series(frame, of.series, of.source.topics, elements, site)
     meters = dict.fromkeys(c.meter if by == "meter" else None for c in summed)

@@ -1,8 +1,6 @@
 """`check_demand_window` finds which interval a DemandkW row covers, by regression on the register.
 
-It never shifts anything: it reports the best lag and how clear it is. `pairs` reads a register and
-the interval means of the same element side by side, for the verbs that compare them. They are
-there to find out what is wrong with a register that falls: none of them is refused.
+It never shifts anything: it reports the best lag and how clear it is.
 """
 
 from __future__ import annotations
@@ -14,51 +12,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe.errors import KindError, RangeError
-from dentframe.frame.select import check_read, topics
+from dentframe.errors import RangeError
 from dentframe.metering.attrs import is_several, time_index
-from dentframe.metering.cumulative import Cumulative, first_covered
-from dentframe.metering.register_rules import (
-    HOUR,
-    MINUTE,
-    RegisterRules,
-    Rules,
-    check_elements,
-    micros,
-    resolve,
-)
-from dentframe.metering.series import (
-    ESTIMATES,
-    NONE,
-    Bools,
-    Flag,
-    Series,
-    element_columns,
-    meter_by_meter,
-    read,
-    rows,
-)
+from dentframe.metering.register_rules import HOUR, MINUTE, RegisterRules, micros
+from dentframe.metering.series import ESTIMATES, Flag, meter_by_meter
 from dentframe.times.periods import verb_zone
-from dentframe.times.ranges import Zone, check_order, minutes, naive_zone
-from dentframe.verbs.element_names import elements_asked
-from dentframe.verbs.inputs import (
-    MEAN,
-    REGISTER,
-    Bounds,
-    VerbKeywords,
-    asked_bounds,
-    by_meter,
-    interval_of,
-    means_of,
-    register_of,
-    warn_of_spacing,
-)
+from dentframe.times.ranges import Zone, check_order, minutes
+from dentframe.verbs.inputs import Bounds, VerbKeywords
+from dentframe.verbs.register_and_demand import Pair, check_both_there, pairs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from dentframe.metering.series import Floats, Ints
-    from dentframe.verbs.element_names import Element
+    from dentframe.metering.cumulative import Cumulative
+    from dentframe.metering.series import Bools, Floats, Ints
 
 
 CLEAR = 0.5
@@ -150,10 +117,10 @@ def check_demand_window(
     >>> found["verdict"].item()
     'sliding'
     """
-    need_both(frame, "check the demand window")
+    check_both_there(frame, "check the demand window")
     given = VerbKeywords.of(frame, site, tz, start, end, registers, interval, "0min", elements)
     verb_zone(time_index(frame).tz, given.tz)
-    low, high = asked_bounds(frame, given)
+    low, high = given.bounds(frame)
     check_order(low, high)
     last = minutes(max_lag, "max_lag")
     if last == 0:
@@ -309,104 +276,3 @@ def _verdict(best: int, margin: float, n: int, past_clock: int) -> str:
     if best == 0 and margin >= CLEAR:
         return "sliding"
     return "block" if best == past_clock > 0 and margin >= SHALLOW else "unclear"
-
-
-@dataclass(frozen=True)
-class Pair:
-    """What one element's register and its interval means say.
-
-    Attributes
-    ----------
-    meter : str or None
-        The meter; None where nothing names it.
-    element : str
-        The element's letter.
-    register, demand : Cumulative
-        E(t) of each; without breakpoints where the frame has no reading of it.
-    interval, lag : int
-        The window of the means, and how late they are stamped [us].
-    rules : Rules
-        What is known about the register.
-    """
-
-    meter: str | None
-    element: str
-    register: Cumulative
-    demand: Cumulative
-    interval: int
-    lag: int
-    rules: Rules
-
-    @property
-    def complete(self) -> bool:
-        """Whether both have readings."""
-        return len(self.register.at) > 0 and len(self.demand.at) > 0
-
-    @property
-    def span(self) -> tuple[int, int] | None:
-        """From the later first instant to the earlier last one [us]; None without both."""
-        if not self.complete:
-            return None
-        low = max(first_covered(self.register), first_covered(self.demand))
-        high = min(int(self.register.at[-1]), int(self.demand.at[-1]))
-        return (low, high) if low < high else None
-
-
-def pair_of(
-    key: Element, series: Mapping[str, Series], given: VerbKeywords, tz: dt.tzinfo | None
-) -> Pair:
-    """An element's register and means from its series by topic; none of the two is refused."""
-    rules = resolve(given.registers, *key, tz)
-    register, demand = (
-        series.get(topic, Series(*key, topic, NONE, np.empty(0), NONE, NONE))
-        for topic in (REGISTER, MEAN)
-    )
-    means = means_of(demand, rules, given)
-    window = interval_of(given.interval, key[0])
-    lag = by_meter(given.demand_lag, key[0], "0min", "demand_lag")
-    return Pair(*key, register_of(register, rules, means), means, window, lag, rules)
-
-
-def pairs(frame: pd.DataFrame, given: VerbKeywords) -> list[Pair]:
-    """Every element that has a reading of either kind, meters by name, elements in wire order.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        Wire-named columns over time or (meter, time), shape (readings, columns).
-    given : VerbKeywords
-        The zone of naive swap times, the rules, interval and lag.
-
-    Warns
-    -----
-    ReadingWarning
-        Where means come at another spacing than `interval`.
-    """
-    found: dict[Element, dict[str, Series]] = {}
-    named = elements_asked(frame, (REGISTER, MEAN), given.elements)
-    for x in read(rows(frame), frame, element_columns(frame, (REGISTER, MEAN))):
-        found.setdefault((x.meter, x.element), {})[x.topic] = x
-    check_elements(given.registers, list(found))
-    near = naive_zone(time_index(frame).tz, given.tz)
-    made = [pair_of(k, x, given, near) for k, x in found.items() if named is None or k in named]
-    made.sort(key=lambda p: (p.meter or "", len(p.element), p.element))
-    warn_of_spacing((p.demand.series for p in made), given.interval)
-    return [p for p in made if len(p.register.at) or len(p.demand.at)]
-
-
-def need_both(frame: pd.DataFrame, verb: str) -> None:
-    """Refuse a frame in which there is nothing to compare.
-
-    Raises
-    ------
-    KindError
-        Where the registers or the means are not in the frame at all.
-    """
-    check_read(frame)
-    there = topics(frame)
-    for topic in (REGISTER, MEAN):
-        if topic not in there:
-            raise KindError(
-                f"Cannot {verb}: the frame has no {topic} column, only {', '.join(there) or 'none'}"
-                f'. It compares registers with demand: read topics=["{REGISTER}", "{MEAN}"].'
-            )

@@ -11,10 +11,10 @@ from dentframe.errors import ConfigError, KindError, UnknownMeterError, by, did_
 from dentframe.frame import select as selection
 from dentframe.metering.attrs import is_several
 from dentframe.metering.cumulative import from_means
-from dentframe.metering.register_rules import MINUTE, full_name
+from dentframe.metering.register_rules import MINUTE
 from dentframe.metering.series import NONE, Series, element_columns, rows
 from dentframe.site.site import summed
-from dentframe.wire.columns import parse, wire_columns
+from dentframe.wire.columns import full_name, parse, wire_columns
 from dentframe.wire.topics import RESULTS, kind_of
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ Element: TypeAlias = tuple[str | None, str]
 """An element as (meter, letter); the meter is None where nothing names it."""
 
 
-def elements_asked(
+def requested_elements(
     frame: pd.DataFrame, topics: Sequence[str], elements: Any
 ) -> list[Element] | None:
     """The elements that a caller names, as (meter, element); None where all are asked for.
@@ -67,7 +67,7 @@ def elements_named(
     Raises
     ------
     ConfigError, UnknownMeterError
-        As `elements_asked`.
+        As `requested_elements`.
     """
     if _is_all(elements):
         return None
@@ -160,7 +160,7 @@ def summed_series(
     KindError
         For one that is no register.
     """
-    named = elements_asked(frame, topics, summed_names(elements, site))
+    named = requested_elements(frame, topics, summed_names(elements, site))
     if named is None:
         return list(series)
     there = keyed(series)

@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError, CoverageWarning, KindError, warn
-from dentframe.metering.attrs import is_several, time_index
-from dentframe.metering.gap_filling import METHODS, Filled, Method, fill, known
+from dentframe.metering.attrs import is_several, meter_level, time_index
 from dentframe.metering.series import element_columns
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import local
-from dentframe.verbs.demand_window import pairs
-from dentframe.verbs.inputs import MEAN, REGISTER, Keywords, VerbKeywords, asked_bounds, verb
+from dentframe.verbs.gap_filling import METHODS, Filled, Method, fill, known
+from dentframe.verbs.inputs import MEAN, REGISTER, Keywords, VerbKeywords, verb
+from dentframe.verbs.register_and_demand import pairs
 
 if TYPE_CHECKING:
     from dentframe.metering.series import Floats, Ints
@@ -51,7 +51,7 @@ def estimate(
     method : str or callable
         ``"linear"`` (gaps up to 2 h), ``"reference_days"`` (beyond 2 h the mean of like days;
         needs a zone), or a callable ``(series, gap, context) -> values`` [kW], one value per
-        ``gap.at``, NaN for none: see `dentframe.metering.gap_filling`.
+        ``gap.at``, NaN for none: see `dentframe.verbs.gap_filling`.
     disclosure : str, optional
         What tells a reader of the result how it was estimated. A callable needs one; with a
         built-in method it is added to the method's own.
@@ -115,7 +115,7 @@ def estimate(
     asked = VerbKeywords.of(frame, **keywords)
     how, text = _method(method, disclosure)
     zone = verb_zone(time_index(frame).tz, asked.tz, "D" if method == "reference_days" else None)
-    bounds = asked_bounds(frame, asked)
+    bounds = asked.bounds(frame)
     found = pairs(frame, asked)
     means = [m for p in found for m in known(p)]
     if not element_columns(frame, (REGISTER, MEAN)):
@@ -166,91 +166,64 @@ def _warn_of(filled: Sequence[Filled], method: str) -> None:
 
 
 def _joined(frame: pd.DataFrame, filled: Sequence[Filled], text: str) -> pd.DataFrame:
-    index, order = _with_rows(frame, filled)
-    columns = [_taken(frame.iloc[:, i], order) for i in range(frame.shape[1])]
+    """The frame in order of time, with a row for each estimate, and the columns of estimates."""
+    index, origin = _with_rows(frame, filled)
+    columns = [_taken(frame.iloc[:, i], origin) for i in range(frame.shape[1])]
     made = pd.DataFrame(dict(enumerate(columns)), index=index)
     made.columns = frame.columns
+    meters, times = _meters_and_times(index)
     flagged, texts = np.zeros(len(index), dtype=np.bool_), np.full(len(index), None, dtype=object)
     estimates: dict[str, Floats] = {}
     for f in filled:
-        column = estimates.setdefault(f.means.pair.element, np.full(len(index), np.nan))
-        where = _places(frame, index, f)
-        column[where] = f.kw
+        pair = f.means.pair
+        own = np.flatnonzero(meters == (pair.meter if is_several(frame) else ""))
+        where = own[np.searchsorted(times[own], f.at)]  # of rows with one stamp the first
+        estimates.setdefault(pair.element, np.full(len(index), np.nan))[where] = f.kw
         flagged[where] = True
-        _tell(texts, where, f, text)
-    added = {label(e): v for e, v in estimates.items()} | {FLAG: flagged, DISCLOSURE: texts}
-    made = made.assign(**added)
+        for row, scaled in zip(where.tolist(), f.scaled.tolist(), strict=True):
+            how = "scaled to the register" if scaled else "not measured by a register"
+            before = "" if texts[row] is None else f"{texts[row]} | "
+            texts[row] = f"{before}{pair.register.name}: {text}; {how}"
+    made = made.assign(**{label(e): v for e, v in estimates.items()}, **{FLAG: flagged})
     made[DISCLOSURE] = pd.Series(texts, index=index, dtype=object)
-    made.attrs = {
-        **frame.attrs,
-        ATTRS: [note | {"disclosure": text} for f in filled for note in f.notes],
-    }
+    notes = [note | {"disclosure": text} for f in filled for note in f.notes]
+    made.attrs = {**frame.attrs, ATTRS: notes}
     return made
 
 
-def _taken(column: pd.Series[Any], order: Ints) -> Any:
-    """A column's values in a new order, missing where the order is -1."""
-    if not (order < 0).any():
-        return column.array.take(order)
+def _taken(column: pd.Series[Any], origin: Ints) -> Any:
+    """A column's values in a new order, missing where the origin is -1."""
+    if not (origin < 0).any():
+        return column.array.take(origin)
     plain: Any = column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array
-    return pd.api.extensions.take(plain, order, allow_fill=True)
+    return pd.api.extensions.take(plain, origin, allow_fill=True)
 
 
 def _with_rows(frame: pd.DataFrame, filled: Sequence[Filled]) -> tuple[pd.Index, Ints]:
     """The frame's index with the estimated instants it lacks, and where each row comes from."""
-    times = time_index(frame)
-    new = _lacking(frame, filled, times)
-    whole = frame.index.append(new) if len(new) else frame.index
-    stamps = whole.get_level_values(_time_name(frame)) if is_several(frame) else whole
-    keys = [pd.DatetimeIndex(stamps).asi8]
-    if is_several(frame):
-        keys.append(np.asarray(whole.get_level_values(_meter_name(frame)).astype(str)).astype(str))
-    by_time = np.lexsort(keys)
-    order = np.where(by_time < len(frame), by_time, -1)
-    return whole[by_time], order
+    several, own_times = is_several(frame), time_index(frame)
+    there = zip(*(x.tolist() for x in _meters_and_times(frame.index)), strict=True)
+    wanted = {
+        (str(f.means.pair.meter) if several else "", x) for f in filled for x in f.at.tolist()
+    }
+    added = sorted(wanted - set(there))
+    whole = frame.index
+    if added:
+        times = local(np.array([x for _, x in added], dtype=np.int64), own_times.tz or dt.UTC)
+        new: Any = times.as_unit(own_times.unit).rename(own_times.name)
+        if isinstance(whole, pd.MultiIndex):
+            arrays = [[meter for meter, _ in added], new]
+            arrays = arrays[::-1] if meter_level(whole) else arrays
+            new = pd.MultiIndex.from_arrays(arrays, names=whole.names)
+        whole = whole.append(new)
+    order = np.lexsort(_meters_and_times(whole)[::-1])
+    return whole[order], np.where(order < len(frame), order, -1)
 
 
-def _time_name(frame: pd.DataFrame) -> int:
-    return next(i for i, x in enumerate(frame.index.levels) if isinstance(x, pd.DatetimeIndex))  # type: ignore[attr-defined]
-
-
-def _meter_name(frame: pd.DataFrame) -> int:
-    return 1 - _time_name(frame)
-
-
-def _lacking(frame: pd.DataFrame, filled: Sequence[Filled], times: pd.DatetimeIndex) -> pd.Index:
-    """Index entries of estimates that have no row yet."""
-    wanted = {(f.means.pair.meter, int(x)) for f in filled for x in f.at}
-    stamps = times.as_unit("us").asi8.tolist()
-    if not is_several(frame):
-        new = sorted({x for _, x in wanted} - set(stamps))
-        return _stamps(new, times)
-    own = frame.index.get_level_values(_meter_name(frame)).astype(str).tolist()
-    pairs_left = sorted(wanted - set(zip(own, stamps, strict=True)), key=str)
-    arrays: list[Any] = [[], []]
-    arrays[_meter_name(frame)] = [m for m, _ in pairs_left]
-    arrays[_time_name(frame)] = _stamps([x for _, x in pairs_left], times)
-    return pd.MultiIndex.from_arrays(arrays, names=frame.index.names)
-
-
-def _stamps(us: list[int], like: pd.DatetimeIndex) -> pd.DatetimeIndex:
-    made = local(np.array(us, dtype=np.int64), like.tz or dt.UTC)
-    return made.as_unit(like.unit).rename(like.name)
-
-
-def _places(frame: pd.DataFrame, index: pd.Index, f: Filled) -> Ints:
-    """The row of each estimate; of rows with one stamp the first."""
-    times = index.get_level_values(_time_name(frame)) if is_several(frame) else index
-    stamps = pd.DatetimeIndex(times).as_unit("us").asi8
-    if not is_several(frame):
-        return np.searchsorted(stamps, f.at)
-    own = np.asarray(index.get_level_values(_meter_name(frame)).astype(str) == f.means.pair.meter)
-    rows = np.flatnonzero(own)
-    return rows[np.searchsorted(stamps[rows], f.at)]
-
-
-def _tell(texts: Any, where: Ints, f: Filled, text: str) -> None:
-    for row, scaled in zip(where.tolist(), f.scaled.tolist(), strict=True):
-        how = "scaled to the register" if scaled else "not measured by a register"
-        told = f"{f.means.pair.register.name}: {text}; {how}"
-        texts[row] = told if texts[row] is None else f"{texts[row]} | {told}"
+def _meters_and_times(index: pd.Index) -> tuple[Any, Ints]:
+    """The meter of each row, empty where the index names none, and its instant [us UTC]."""
+    if not isinstance(index, pd.MultiIndex):
+        return np.full(len(index), ""), pd.DatetimeIndex(index).as_unit("us").asi8
+    level = meter_level(index)
+    times = pd.DatetimeIndex(index.get_level_values(1 - level)).as_unit("us").asi8
+    return np.asarray(index.get_level_values(level).astype(str)).astype(str), times

@@ -35,8 +35,8 @@ from dentframe.methods import with_keywords
 from dentframe.site.corrections import corrections_of, in_force
 from dentframe.site.site import apply_site
 from dentframe.times.periods import build, verb_zone
-from dentframe.times.ranges import Zone, bound, check_order, ints, minutes, naive_zone
-from dentframe.verbs.element_names import Element, elements_asked, nothing_answers
+from dentframe.times.ranges import Zone, bound, check_order, minutes, naive_zone
+from dentframe.verbs.element_names import Element, nothing_answers, requested_elements
 from dentframe.wire import columns as _columns
 from dentframe.wire.columns import Column, parse, wire_columns
 from dentframe.wire.topics import TOPICS, kind_of
@@ -47,12 +47,9 @@ if TYPE_CHECKING:
 
 REGISTER, MEAN = "kWHNet", "DemandkW"
 EDGES = ("interpolate", "last_reading")
-_ENERGIES = {
-    **dict.fromkeys(("kWh", "kW"), "Energy"),
-    **dict.fromkeys(("kVAh", "kVA"), "ApparentEnergy"),
-    **dict.fromkeys(("kvarh", "kvar"), "ReactiveEnergy"),
-}
-_DEMANDS = {"kWh": "Demand", "kW": "Demand", "kVAh": "ApparentDemand", "kVA": "ApparentDemand"}
+_ENERGIES = {"kW": "Energy", "kVA": "ApparentEnergy", "kvar": "ReactiveEnergy"}
+_DEMANDS = {"kW": "Demand", "kVA": "ApparentDemand"}
+"""What a result is called, by the unit of its power."""
 _INSTEAD = {
     "sample": "it is a sampled value, and samples hold no energy. Use stats(topic={topic!r}) for "
     "its time-weighted mean, least and greatest value.",
@@ -66,7 +63,7 @@ TOO_CLOSE, TOO_FAR = 0.6, 1.5
 """A median spacing outside these multiples of `interval` means another interval."""
 FEWEST = 6
 """So many readings tell their usual spacing; fewer may be picked ones."""
-_DEFAULT_RULES = RegisterRules()
+DEFAULT_RULES = RegisterRules()
 Bounds = tuple[pd.Timestamp | None, pd.Timestamp | None]
 
 
@@ -95,7 +92,8 @@ class Source:
     @property
     def result(self) -> str:
         """``Energy``, ``Demand`` or their like, by the unit of what answers."""
-        return (_DEMANDS if self.of_demand else _ENERGIES)[TOPICS[self.topics[0]].unit]
+        unit = TOPICS[self.topics[0]].unit.removesuffix("h")
+        return (_DEMANDS if self.of_demand else _ENERGIES)[unit]
 
 
 def energy_source(
@@ -147,7 +145,7 @@ def demand_source(frame: pd.DataFrame, topic: str | None, source: str) -> Source
         For a topic or source that is not there, or reactive power.
     """
     found = energy_source(frame, topic, source, "demand")
-    if TOPICS[found.topics[0]].unit not in _DEMANDS:
+    if TOPICS[found.topics[0]].unit.removesuffix("h") not in _DEMANDS:
         raise ConfigError(
             f"Cannot compute demand of {topic!r}: only active and apparent power have a demand "
             'here. Use topic="kVAHNet" for kVA.'
@@ -181,7 +179,7 @@ class VerbKeywords:
     tz: Zone = None
     start: Any = None
     end: Any = None
-    registers: RegisterRules = _DEFAULT_RULES
+    registers: RegisterRules = DEFAULT_RULES
     interval: Any = "15min"
     demand_lag: Any = "0min"
     elements: Any = None
@@ -201,20 +199,26 @@ class VerbKeywords:
             that contradict each other.
         """
         given = cls(tz, *rest, **more)
-        if not isinstance(given.registers, RegisterRules):
+        registers = given.registers
+        if not isinstance(registers, RegisterRules):
             raise ConfigError(
-                f"Cannot use registers={given.registers!r}: it is no RegisterRules. Say e.g. "
+                f"Cannot use registers={registers!r}: it is no RegisterRules. Say e.g. "
                 'registers=RegisterRules(max_kw={"A": 40}).'
             )
-        registers = given.registers
+        stated = registers.corrections, given.corrections
+        corrected = [x for y in stated if not isinstance(y, tuple) or y for x in corrections_of(y)]
         if site is not None:
             tz, registers, _ = apply_site(site, tz, registers, frame=frame)
-        told = [x for y in (given.registers, given) for x in corrections_of(y.corrections)]
-        if told:
+        if corrected:
             own = () if site is None else site.corrections
-            every = in_force([*own, *told], naive_zone(time_index(frame).tz, tz))
+            every = in_force([*own, *corrected], naive_zone(time_index(frame).tz, tz))
             registers = replace(registers, corrections=tuple(every))
         return replace(given, tz=tz, registers=registers)
+
+    def bounds(self, frame: pd.DataFrame) -> Bounds:
+        """The caller's own `start` and `end` as UTC instants, None where not given."""
+        own = time_index(frame).tz
+        return bound(self.start, own, self.tz, "start"), bound(self.end, own, self.tz, "end")
 
 
 DEFAULTS = {f.name: f.default for f in fields(VerbKeywords)}
@@ -265,47 +269,56 @@ def series_of(frame: pd.DataFrame, source: Source, keywords: VerbKeywords) -> li
         Where no column answers, or one that is named outright is not the register that its
         name says.
     """
-    columns = element_columns(frame, source.topics)
+    topics, elements = source.topics, keywords.elements
+    columns = element_columns(frame, topics)
     if not columns:
-        raise nothing_answers(frame, source.topics, of_demand=source.of_demand)
-    meters, rules = rows(frame), keywords.registers
-    known = {c.topic for _, c in columns}
-    if source.of_demand and source.mean and source.register and source.register not in known:
-        # Rules address registers: an element without means may be named in them.
-        others = RegisterRules(corrections=rules.corrections)
-        rules = rules.of_means if isinstance(rules, SiteRules) else others
-    if source.register != REGISTER and isinstance(rules, SiteRules):
-        rules = rules.of_another_register
-    check_elements(rules, [(m.meter, c.id) for m in meters for _, c in columns])
-    asked = keywords.elements
-    named = None if asked is None else elements_asked(frame, source.topics, asked)
-    found = _answering(frame, source, meters, columns)
-    local = naive_zone(time_index(frame).tz, keywords.tz)
-    same = None if rules.by_element else resolve(rules, None, "", local)
+        raise nothing_answers(frame, topics, of_demand=source.of_demand)
+    meters = rows(frame)
+    rules = _rules_of(source, keywords.registers, {c.topic for _, c in columns})
+    plain = rules == DEFAULT_RULES
+    if not plain:
+        check_elements(rules, [(m.meter, c.id) for m in meters for _, c in columns])
+    named = None if elements is None else requested_elements(frame, topics, elements)
+    found = _answering(frame, topics, meters, columns)
+    local = None if plain else naive_zone(time_index(frame).tz, keywords.tz)
     made = []
     for key in found if named is None else (k for k in found if k in named):
-        x, own = found[key], same or resolve(rules, *key, local)
+        x, own = found[key], Rules() if plain else resolve(rules, *key, local)
         one = x.topic == source.register
-        made += [_register(x, own, frame, meters, keywords) if one else means_of(x, own, keywords)]
-    for c in made if named is not None and keywords.refuse else ():
-        if c.refusal:
+        c = _register(x, own, frame, meters, keywords) if one else means_of(x, own, keywords)
+        if named is not None and keywords.refuse and c.refusal:
             raise KindError(c.refusal)
+        made.append(c)
     made.sort(key=lambda c: (c.meter or "", len(c.element), c.element))
     if len(meters) < 2:
         return made
     # Among several meters, an element with only blanks is none, unless it was named somewhere.
     shown = {*named_elements(frame), *(named or ()), *getattr(rules, "named", ())}
     conflict = Flag.CONFLICTING_DUPLICATE  # readings that conflict are missing, not absent
-    there = (((c.meter, c.element) in shown or (c.series.marks & conflict).any()) for c in made)
-    return [c for c, named in zip(made, there, strict=True) if named or len(c.at)]
+    return [
+        c
+        for c in made
+        if len(c.at) or (c.meter, c.element) in shown or (c.series.marks & conflict).any()
+    ]
+
+
+def _rules_of(source: Source, rules: RegisterRules, there: set[str]) -> RegisterRules:
+    """Those of the rules that hold for what answers, of which these topics have columns."""
+    if source.of_demand and source.mean and source.register and source.register not in there:
+        # Rules address registers: an element without means may be named in them.
+        others = RegisterRules(corrections=rules.corrections)
+        rules = rules.of_means if isinstance(rules, SiteRules) else others
+    if source.register != REGISTER and isinstance(rules, SiteRules):
+        return rules.of_another_register
+    return rules
 
 
 def _answering(
-    frame: pd.DataFrame, source: Source, meters: list[Rows], columns: list[tuple[int, Column]]
+    frame: pd.DataFrame, topics: list[str], meters: list[Rows], columns: list[tuple[int, Column]]
 ) -> dict[Element, Series]:
     """Of each element its first topic that has readings, else its first."""
     found: dict[Element, Series] = {}
-    for topic in source.topics:
+    for topic in topics:
         answered = {key for key, x in found.items() if len(x.t)}
         left = {c.id for _, c in columns for m in meters if (m.meter, c.id) not in answered}
         those = [x for x in columns if x[1].topic == topic and x[1].id in left]
@@ -349,11 +362,11 @@ def warn_of_spacing(found: Iterable[Series], interval: Any) -> None:
     Nothing tells whether they are means over another interval or most of them are lost; but an
     hourly mean that counts for 15 minutes makes a quarter of the energy, and no demand at all.
     """
-    judged: set[int] = set()  # elements of a meter share their times
+    seen: set[int] = set()  # elements of a meter share their times
     for x in (y for y in found if len(y.t) >= FEWEST and TOPICS[y.topic].kind != "register"):
-        if id(x.t) in judged:
+        if id(x.t) in seen:
             continue
-        judged.add(id(x.t))
+        seen.add(id(x.t))
         usual = interval_of(interval, x.meter)
         spacing = float(np.median(np.diff(x.t)))
         if not TOO_CLOSE * usual <= spacing <= TOO_FAR * usual:
@@ -367,12 +380,6 @@ def warn_of_spacing(found: Iterable[Series], interval: Any) -> None:
             return
 
 
-def asked_bounds(frame: pd.DataFrame, keywords: VerbKeywords) -> Bounds:
-    """A verb's own `start` and `end` as UTC instants, None where not given."""
-    own, k = time_index(frame).tz, keywords
-    return bound(k.start, own, k.tz, "start"), bound(k.end, own, k.tz, "end")
-
-
 def default_bounds(frame: pd.DataFrame, series: Sequence[Cumulative]) -> Bounds:
     """The range that was read, as far as it is believed, else what the readings cover."""
     return span_of(frame, ((c.meter, first_covered(c), int(c.at[-1])) for c in series if len(c.at)))
@@ -382,7 +389,7 @@ def periods(
     frame: pd.DataFrame,
     series: Sequence[Cumulative],
     freq: Freq,
-    tz: dt.tzinfo,
+    zone: dt.tzinfo,
     keywords: VerbKeywords,
 ) -> tuple[Ints, Ints]:
     """The start and end of the periods of a verb [us UTC].
@@ -395,17 +402,17 @@ def periods(
         What the periods are for; they tell the span where nothing else does.
     freq : str, Monthly, list of edges, or None
         None: one period, the whole span.
-    tz : tzinfo
+    zone : tzinfo
         The zone of the calendar.
     keywords : VerbKeywords
-        Its `start` and `end` cut a period; otherwise periods keep their whole calendar length.
+        With the caller's bounds, which cut a period; others keep their whole calendar length.
 
     Raises
     ------
     RangeError
         Where `start` is not before `end`.
     """
-    low, high = asked_bounds(frame, keywords)
+    low, high = keywords.bounds(frame)
     first, last = default_bounds(frame, series)
     a, b = (first if low is None else low), (last if high is None else high)
     if a is None or b is None:
@@ -413,8 +420,7 @@ def periods(
     check_order(a, b, strict=(low, high) != (None, None), one=low is None or high is None)
     if a == b and freq is not None:
         b += pd.Timedelta(1, unit="us")
-    when = build(freq, a, b, tz, cut_start=low is not None, cut_end=high is not None)
-    return ints(when.starts), ints(when.ends)
+    return build(freq, a, b, zone, cut_start=low is not None, cut_end=high is not None)
 
 
 @dataclass(frozen=True)
@@ -463,8 +469,8 @@ class Inputs:
     @property
     def bounds(self) -> tuple[int, int]:
         """The caller's own bounds [us UTC]; the least and the greatest int64 where not given."""
+        low, high = self.keywords.bounds(self.frame)
         info = np.iinfo(np.int64)
-        low, high = asked_bounds(self.frame, self.keywords)
         return info.min if low is None else micros(low), info.max if high is None else micros(high)
 
 

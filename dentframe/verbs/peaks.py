@@ -158,10 +158,10 @@ def peaks(
     (30.0, '00:30:00')
     """
     how = _how(kind, window, step, n, interval)
-    check_share(min_coverage)
     keywords = VerbKeywords.of(
         frame, site, tz, start, end, registers, interval, demand_lag, elements, corrections
     )
+    check_share(min_coverage)
     answer = demand_source(frame, topic, _source(kind, source, topic))
     if kind == "reported" and answer.mean is None:
         raise ConfigError(

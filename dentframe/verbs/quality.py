@@ -21,8 +21,7 @@ from dentframe.metering.register_rules import check_elements, micros
 from dentframe.metering.series import Flag, Series, read, rows
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import instant, local, naive_zone
-from dentframe.verbs.demand_window import Pair, pair_of
-from dentframe.verbs.element_names import elements_asked
+from dentframe.verbs.element_names import requested_elements
 from dentframe.verbs.inputs import (
     MEAN,
     REGISTER,
@@ -38,6 +37,7 @@ from dentframe.verbs.inputs import (
 )
 from dentframe.verbs.peaks import covered_pieces, outside, registers_of
 from dentframe.verbs.quality_findings import FINDINGS, ElementReadings
+from dentframe.verbs.register_and_demand import Pair, pair_of
 from dentframe.verbs.results import by_element, expected, periods_index
 from dentframe.wire.columns import Column, parse
 
@@ -289,7 +289,7 @@ def quality(
     every, refused = _read(frame)
     there = _elements(frame, every, refused)
     check_elements(given.registers, there)
-    named = elements_asked(frame, (REGISTER, MEAN), given.elements)
+    named = requested_elements(frame, (REGISTER, MEAN), given.elements)
     found = []
     with np.errstate(all="ignore"):
         whole = [

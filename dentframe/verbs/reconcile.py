@@ -1,6 +1,6 @@
 """`reconcile` compares a register with the demand of the same element, and names what differs.
 
-Each known cause of a difference is a function that looks at the evidence of one period; the first
+Each known cause of a difference is a function that looks at the comparison of one period; the first
 that fits gives the signature.
 """
 
@@ -18,8 +18,8 @@ from dentframe.metering.cumulative import NAT
 from dentframe.metering.series import meter_by_meter
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import local
-from dentframe.verbs.demand_window import Pair, need_both, pairs
 from dentframe.verbs.inputs import Keywords, VerbKeywords, periods, verb
+from dentframe.verbs.register_and_demand import Pair, check_both_there, pairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,7 @@ _ZERO = 1e-9
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Comparison:
     """One element's register and demand in one period.
 
     Attributes
@@ -79,57 +79,30 @@ class Evidence:
         return self.demand - self.register
 
 
-def signature(e: Evidence, tolerance: float) -> str:
-    """The name of what the evidence looks like.
-
-    Parameters
-    ----------
-    e : Evidence
-        Of one element and period.
-    tolerance : float
-        The relative difference that is none.
-    """
-    return next((name for name, fits in _CAUSES if fits(e, tolerance)), UNEXPLAINED)
-
-
-def _nothing(e: Evidence, _: float) -> bool:
-    return bool(np.isnan(e.residual))
-
-
-def _opposed(e: Evidence, tolerance: float) -> bool:
+def _opposed(e: Comparison, tolerance: float) -> bool:
     """The register falls again and again, by no more than twice what demand says was drawn."""
     like = (e.during > 0) & (e.falls <= 2 * e.during)
     moved = e.falls.sum() + np.abs(e.x).sum()
     return bool(like.sum() >= 2 and e.falls[like].sum() > tolerance * moved)
 
 
-def _agrees(e: Evidence, tolerance: float) -> bool:
-    return abs(e.residual) <= tolerance * abs(e.register) + _ZERO
-
-
-def _frozen(e: Evidence, tolerance: float) -> bool:
+def _frozen(e: Comparison, tolerance: float) -> bool:
     """Runs of a flat register while demand flows, which explain the difference."""
-    energy = _flat_runs(e)
-    return energy > 0 and abs(e.residual - energy) <= tolerance * max(abs(e.demand), energy)
-
-
-def _flat_runs(e: Evidence) -> float:
     flat = (np.abs(e.x) <= _ZERO) & (e.y > 0)
     new = np.concatenate(([True], ~(flat[1:] & flat[:-1] & e.adjacent[1:])))[: len(flat)]
     run = np.cumsum(new)[flat]
-    if len(run) == 0:
-        return 0.0
-    length, energy = np.bincount(run), np.bincount(run, weights=e.y[flat])
-    return float(energy[(length >= FROZEN_RUN) & (energy > 2 * e.resolution)].sum())
+    length, energies = np.bincount(run), np.bincount(run, weights=e.y[flat])
+    energy = float(energies[(length >= FROZEN_RUN) & (energies > 2 * e.resolution)].sum())
+    return energy > 0 and abs(e.residual - energy) <= tolerance * max(abs(e.demand), energy)
 
 
-def _lost(e: Evidence, tolerance: float) -> bool:
+def _lost(e: Comparison, tolerance: float) -> bool:
     """All of the difference lies where demand has gaps."""
     inside = e.residual - e.at_gaps
     return e.at_gaps < 0 and abs(inside) <= tolerance * abs(e.x.sum()) + _ZERO
 
 
-def _ratio(e: Evidence, tolerance: float) -> float | None:
+def _ratio(e: Comparison, tolerance: float) -> float | None:
     """The ratio of demand to register where it is constant and not 1, else None."""
     x, y = e.x, e.y
     if len(x) < 3 or x.sum() <= 0 or y.sum() <= 0:
@@ -149,51 +122,43 @@ def _scatter(x: Floats, y: Floats, k: float) -> float:
     return float(np.sqrt(((y - k * x) ** 2).sum() / (y**2).sum()))
 
 
-def _reversed(e: Evidence, tolerance: float) -> bool:
+def _reversed(e: Comparison, tolerance: float) -> bool:
     k = _ratio(e, tolerance)
     return k is not None and any(abs(k * 3 / n - 1) <= NEAR_THIRD for n in (1, 2))
 
 
-def _multiplied(e: Evidence, tolerance: float) -> bool:
-    return _ratio(e, tolerance) is not None
-
-
-def _sampled(e: Evidence, _: float) -> bool:
+def _sampled(e: Comparison, _: float) -> bool:
     """Scatter without bias, and readings that no mean over the window could show."""
     off = e.y - e.x
     noise = float(np.sqrt((off**2).sum()))
     if len(e.x) < FEWEST_SAMPLES or noise <= SCATTERED * float(np.sqrt((e.y**2).sum())):
         return False
-    return bool(abs(off.sum()) <= 3 * noise) and (_impossible(e) >= 3 or _looks_ahead(e))
+    # No mean is above all the energy of the two steps in which its window must lie.
+    impossible = (e.y[1:] > e.x[1:] + e.x[:-1] + 2 * e.resolution) & e.adjacent[1:]
+    return bool(abs(off.sum()) <= 3 * noise) and (impossible.sum() >= 3 or _like_next_step(e))
 
 
-def _impossible(e: Evidence) -> int:
-    """Readings above all the energy of the two steps in which their window must lie."""
-    two = e.x[1:] + e.x[:-1] + 2 * e.resolution
-    return int(((e.y[1:] > two) & e.adjacent[1:]).sum())
-
-
-def _looks_ahead(e: Evidence) -> bool:
+def _like_next_step(e: Comparison) -> bool:
     """A sample knows as much of the interval after it as of the one before; a mean does not."""
     follows = e.adjacent[1:]
-    own, ahead, y = e.x[:-1][follows], e.x[1:][follows], e.y[:-1][follows]
+    y = e.y[:-1][follows]
     if len(y) < FEWEST_SAMPLES:
         return False
-    a = np.column_stack((own, ahead))
+    a = np.column_stack((e.x[:-1][follows], e.x[1:][follows]))
     inverse = np.linalg.pinv(a.T @ a)
     slope = inverse @ (a.T @ y)
     error = np.sqrt(max(float(inverse[1, 1]), 0.0) * ((y - a @ slope) ** 2).sum() / len(y))
     return bool(slope[1] > 4 * error and slope[1] > FORWARD * slope.sum())
 
 
-_CAUSES: tuple[tuple[str, Callable[[Evidence, float], bool]], ...] = (
+_CAUSES: tuple[tuple[str, Callable[[Comparison, float], bool]], ...] = (
     ("absolute demand or reversed CT", _opposed),
-    (NO_OVERLAP, _nothing),
-    (AGREES, _agrees),
+    (NO_OVERLAP, lambda e, _: bool(np.isnan(e.residual))),
+    (AGREES, lambda e, tolerance: abs(e.residual) <= tolerance * abs(e.register) + _ZERO),
     ("frozen register", _frozen),
     ("lost rows", _lost),
     ("reversed CT", _reversed),
-    ("CT multiplier", _multiplied),
+    ("CT multiplier", lambda e, tolerance: _ratio(e, tolerance) is not None),
     ("samples, not means", _sampled),
 )
 
@@ -285,7 +250,7 @@ def reconcile(
         raise ConfigError(
             f"Cannot use tolerance={tolerance!r}: it is a share from 0 to below 1, e.g. 0.02."
         )
-    need_both(frame, "reconcile")
+    check_both_there(frame, "reconcile")
     zone = verb_zone(time_index(frame).tz, given.tz, freq)
     found = pairs(frame, given)
     refused = " ".join(p.register.refusal for p in found if p.register.refusal)
@@ -295,9 +260,8 @@ def reconcile(
     s, e = periods(frame, series, freq, zone, given)
     rows = []
     for meter in meter_by_meter(found, lambda p: p.meter):
-        atoms = [_atoms(p, s, e) for p in meter]
-        both = list(zip(meter, atoms, strict=True))
-        rows += [_row(p, a, k, tolerance) for k in range(len(s)) for p, a in both]
+        pieces = [(p, _pieces(p, s, e)) for p in meter]
+        rows += [_row(p, a, k, tolerance) for k in range(len(s)) for p, a in pieces]
     made = pd.DataFrame(rows, columns=["meter", *COLUMNS])
     for name in ("period", "start", "end"):
         made[name] = local(made[name].to_numpy(dtype=np.int64), zone)
@@ -305,19 +269,19 @@ def reconcile(
 
 
 @dataclass(frozen=True)
-class _Atoms:
-    """The shared span cut at every breakpoint and period edge; arrays have shape (atoms,).
+class _Pieces:
+    """The shared span cut at every breakpoint and period edge; arrays have shape (pieces,).
 
     Attributes
     ----------
     t : ndarray of int64
-        Edges [us UTC], shape (atoms + 1,).
+        Edges [us UTC], shape (pieces + 1,).
     x, y : ndarray of float
         Energy by the register and by demand [kWh].
     counted, both : ndarray of bool
         Where the register is covered; where demand is as well.
     step : ndarray of int64
-        The register step that holds the atom.
+        The register step that holds the piece.
     at_gap : ndarray of bool
         Where demand lacks some part of that step.
     resolution : float
@@ -325,7 +289,7 @@ class _Atoms:
     s, e : ndarray of int64
         The periods [us UTC], shape (periods,).
     first, last : ndarray of int64
-        The atoms of each period, half-open, shape (periods,).
+        The pieces of each period, half-open, shape (periods,).
     """
 
     t: Ints
@@ -342,7 +306,7 @@ class _Atoms:
     last: Ints
 
 
-def _atoms(pair: Pair, s: Ints, e: Ints) -> _Atoms:
+def _pieces(pair: Pair, s: Ints, e: Ints) -> _Pieces:
     low, high = pair.span or (0, 0)
     t = np.concatenate((pair.register.t, pair.demand.t, s, e, [low, high]))
     t = np.sort(t[(t >= low) & (t <= high)], kind="stable")
@@ -353,7 +317,7 @@ def _atoms(pair: Pair, s: Ints, e: Ints) -> _Atoms:
     step, rises = pair.register.where(a), np.diff(pair.register.readings)
     rises = rises[rises > _ZERO]
     lacking = np.bincount(step[counted & ~both], minlength=1 + int(step.max(initial=0)))
-    return _Atoms(
+    return _Pieces(
         t=t,
         x=np.diff(pair.register.energy_at(t)),
         y=np.diff(pair.demand.energy_at(t)),
@@ -369,16 +333,17 @@ def _atoms(pair: Pair, s: Ints, e: Ints) -> _Atoms:
     )
 
 
-def _row(pair: Pair, atoms: _Atoms, k: int, tolerance: float) -> dict[str, Any]:
-    of = _compared(pair.register.t, atoms, k)
-    length = np.diff(atoms.t)[of]
-    found = _evidence(pair, atoms, of)
+def _row(pair: Pair, pieces: _Pieces, k: int, tolerance: float) -> dict[str, Any]:
+    """The row of one element and period; the first cause that fits gives its signature."""
+    of = _compared(pair.register.t, pieces, k)
+    length = np.diff(pieces.t)[of]
+    found = _comparison(pair, pieces, of)
     there, whole = len(length) > 0, found.register or np.nan
     return {
         "meter": pair.meter,
-        "period": int(atoms.s[k]),
-        "start": int(atoms.t[of.start]) if there else NAT,
-        "end": int(atoms.t[of.stop]) if there else NAT,
+        "period": int(pieces.s[k]),
+        "start": int(pieces.t[of.start]) if there else NAT,
+        "end": int(pieces.t[of.stop]) if there else NAT,
         "element": pair.element,
         "register": found.register,
         "demand": found.demand,
@@ -386,34 +351,34 @@ def _row(pair: Pair, atoms: _Atoms, k: int, tolerance: float) -> dict[str, Any]:
         "ratio": found.demand / whole,
         "relative": found.residual / whole,
         "at_gaps": found.at_gaps,
-        "coverage": float(length[atoms.both[of]].sum() / max(length.sum(), 1)),
-        "signature": signature(found, tolerance),
+        "coverage": float(length[pieces.both[of]].sum() / max(length.sum(), 1)),
+        "signature": next((name for name, fits in _CAUSES if fits(found, tolerance)), UNEXPLAINED),
     }
 
 
-def _compared(register: Ints, atoms: _Atoms, k: int) -> slice:
-    """The atoms of a period, less a register step with a gap that the period's edge cuts.
+def _compared(register: Ints, pieces: _Pieces, k: int) -> slice:
+    """The pieces of a period, less a register step with a gap that the period's edge cuts.
 
     How much of such a step lies on either side is not known, so it would tell nothing.
     """
-    first, last = int(atoms.first[k]), int(atoms.last[k])
-    if first < last and atoms.at_gap[first] and register[atoms.step[first]] < atoms.s[k]:
-        first = int(np.searchsorted(atoms.step, atoms.step[first], side="right"))
-    end = int(atoms.step[last - 1]) if first < last else 0
-    if first < last and atoms.at_gap[last - 1] and register[end + 1] > atoms.e[k]:
-        last = int(np.searchsorted(atoms.step, end, side="left"))
+    first, last = int(pieces.first[k]), int(pieces.last[k])
+    if first < last and pieces.at_gap[first] and register[pieces.step[first]] < pieces.s[k]:
+        first = int(np.searchsorted(pieces.step, pieces.step[first], side="right"))
+    end = int(pieces.step[last - 1]) if first < last else 0
+    if first < last and pieces.at_gap[last - 1] and register[end + 1] > pieces.e[k]:
+        last = int(np.searchsorted(pieces.step, end, side="left"))
     return slice(first, max(first, last))
 
 
-def _evidence(pair: Pair, atoms: _Atoms, of: slice) -> Evidence:
-    x, y, counted, at_gap = atoms.x[of], atoms.y[of], atoms.counted[of], atoms.at_gap[of]
+def _comparison(pair: Pair, pieces: _Pieces, of: slice) -> Comparison:
+    x, y, counted, at_gap = pieces.x[of], pieces.y[of], pieces.counted[of], pieces.at_gap[of]
     inside, gaps = counted & ~at_gap, counted & at_gap
-    step = atoms.step[of][inside]
+    step = pieces.step[of][inside]
     first = np.flatnonzero(np.diff(step, prepend=-1))
     # Without a moment covered by both, nothing was compared.
-    none = np.nan if not atoms.both[of].any() else 0.0
-    falls, during = _falls(pair, atoms, of)
-    return Evidence(
+    none = np.nan if not pieces.both[of].any() else 0.0
+    falls, during = _falls(pair, pieces, of)
+    return Comparison(
         register=float(x[counted].sum()) + none,
         demand=float(y[counted].sum()) + none,
         at_gaps=float((y - x)[gaps].sum()) + none,
@@ -422,17 +387,17 @@ def _evidence(pair: Pair, atoms: _Atoms, of: slice) -> Evidence:
         adjacent=np.diff(step[first], prepend=-2) == 1,
         falls=falls,
         during=during,
-        resolution=atoms.resolution,
+        resolution=pieces.resolution,
     )
 
 
-def _falls(pair: Pair, atoms: _Atoms, of: slice) -> tuple[Floats, Floats]:
+def _falls(pair: Pair, pieces: _Pieces, of: slice) -> tuple[Floats, Floats]:
     """Falls between readings in use that end in the period, and the demand of each."""
     at, r = pair.register.at, pair.register.readings
     if of.stop <= of.start:
         return np.empty(0), np.empty(0)
-    first = max(int(np.searchsorted(at, atoms.t[of.start], side="right")), 1)
-    last = max(int(np.searchsorted(at, atoms.t[of.stop], side="right")), first)
+    first = max(int(np.searchsorted(at, pieces.t[of.start], side="right")), 1)
+    last = max(int(np.searchsorted(at, pieces.t[of.stop], side="right")), first)
     d = np.diff(r[first - 1 : last])
     where = first - 1 + np.flatnonzero(d < 0)
     demand = pair.demand.energy_at(at[where + 1]) - pair.demand.energy_at(at[where])

@@ -23,7 +23,7 @@ from dentframe.metering.cumulative import (
 from dentframe.metering.register_rules import HOUR, MINUTE
 from dentframe.metering.series import Ints, element_columns, names
 from dentframe.times.ranges import local, stamp
-from dentframe.verbs.element_names import elements_asked
+from dentframe.verbs.element_names import requested_elements
 from dentframe.wire.columns import ATTRS, ELEMENT, Column
 from dentframe.wire.topics import TOPICS
 
@@ -146,7 +146,7 @@ def wide(
         topics = of.source.topics
         letters = [c.id for _, c in element_columns(of.frame, topics)]
         every = [(m, x) for m in meters_of(of.frame) for x in letters]
-        there = elements_asked(of.frame, topics, of.keywords.elements) or every
+        there = requested_elements(of.frame, topics, of.keywords.elements) or every
         there = there if meter is None else [(meter, x) for _, x in there]
     made = by_element(of, values, local(s, of.tz).rename("time"), label=label_of(of), shown=there)
     made.attrs = attrs_of(of.source.result, ends if len(values) else None)

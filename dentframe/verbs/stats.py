@@ -10,24 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe.errors import (
-    KindError,
-    RangeError,
-    UnknownTopicError,
-)
+from dentframe.errors import KindError, RangeError, UnknownTopicError
 from dentframe.frame import select as selection
 from dentframe.metering.attrs import is_several, span_of, time_index
-from dentframe.metering.corrections import samples as scaled_samples
+from dentframe.metering.corrections import samples as corrected
 from dentframe.metering.cumulative import share
 from dentframe.metering.register_rules import check_elements, resolve
 from dentframe.metering.series import NONE, Series, numbers, rows, usable
 from dentframe.times.periods import build, parse_freq, verb_zone
-from dentframe.times.ranges import ints, local, naive_zone
+from dentframe.times.ranges import local, naive_zone
 from dentframe.verbs.element_names import elements_named
 from dentframe.verbs.inputs import (
     MEAN,
     VerbKeywords,
-    asked_bounds,
     check_share,
     interval_of,
     warn_of_spacing,
@@ -200,16 +195,13 @@ def stats(
     check_share(min_coverage)
     kind = _check_kind(frame, topic)
     zone = verb_zone(time_index(frame).tz, given.tz, freq)
-    found, several = samples(frame, topic), is_several(frame)
-    there = [(x.meter, c.element or c.id) for x, c in found]
-    named = elements_named(there, elements, several=several) or there
-    kept = [x for x, key in zip(found, there, strict=True) if key in named]
-    found = _corrected(kept, frame, given)
+    several = is_several(frame)
+    found = _samples(frame, topic, given, elements)
     warn_of_spacing([x for x, _ in found], interval)
     s, e = _periods(frame, [x for x, _ in found], freq, zone, given)
     weights = {}
     if kind == "ratio" and MEAN in selection.topics(frame):
-        power = _corrected(samples(frame, MEAN), frame, given)
+        power = _samples(frame, MEAN, given)
         weights = {(x.meter, c.scope, c.id): x for x, c in power}
     columns: dict[str | None, dict[tuple[Any, ...], Floats]] = {}
     rows = []
@@ -248,8 +240,10 @@ def _check_kind(frame: pd.DataFrame, topic: str) -> str:
     return kind
 
 
-def samples(frame: pd.DataFrame, topic: str) -> list[tuple[Series, Column]]:
-    """Every series of a topic, channels and elements, meter by meter."""
+def _samples(
+    frame: pd.DataFrame, topic: str, given: VerbKeywords, elements: Any = None
+) -> list[tuple[Series, Column]]:
+    """The corrected series of a topic, channels and elements, meter by meter."""
     labels = ((i, parse(x)) for i, x in enumerate(frame.columns) if _columns.is_wire(x))
     columns = sorted((x for x in labels if x[1].topic == topic), key=lambda x: sort_key(x[1]))
     values = [
@@ -259,32 +253,24 @@ def samples(frame: pd.DataFrame, topic: str) -> list[tuple[Series, Column]]:
         for i, c in columns
     ]
     pairs = [(c, v) for (_, c), v in zip(columns, values, strict=True)]
-    return [(usable(m, c, v), c) for m in rows(frame) for c, v in pairs]
-
-
-def _corrected(
-    found: list[tuple[Series, Column]], frame: pd.DataFrame, given: VerbKeywords
-) -> list[tuple[Series, Column]]:
-    """The series times the factors of their elements."""
+    found = [(usable(m, c, v), c) for m in rows(frame) for c, v in pairs]
+    there = [(x.meter, c.element or c.id) for x, c in found]
+    named = elements_named(there, elements, several=is_several(frame)) or there
+    kept = [(*x, key) for x, key in zip(found, there, strict=True) if key in named]
     if not given.registers.corrections:
-        return found
-    names = [(x.meter, c.element or c.id) for x, c in found]
-    check_elements(given.registers, names)
-    near = naive_zone(time_index(frame).tz, given.tz)
-    return [
-        (scaled_samples(x, resolve(given.registers, *name, near)), c)
-        for (x, c), name in zip(found, names, strict=True)
-    ]
+        return [(x, c) for x, c, _ in kept]
+    check_elements(given.registers, [key for *_, key in kept])
+    naive = naive_zone(time_index(frame).tz, given.tz)
+    return [(corrected(x, resolve(given.registers, *key, naive)), c) for x, c, key in kept]
 
 
 def _periods(
     frame: pd.DataFrame, found: Sequence[Series], freq: Freq, tz: Any, given: VerbKeywords
 ) -> tuple[Ints, Ints]:
-    low, high = asked_bounds(frame, given)
+    low, high = given.bounds(frame)
     there = ((x.meter, int(x.t[0]), int(x.t[-1])) for x in found if len(x.t))
     first, last = span_of(frame, there)
     a, b = (first if low is None else low), (last if high is None else high)
     if a is None or b is None or a >= b:
         return NONE, NONE
-    when = build(freq, a, b, tz, cut_start=low is not None, cut_end=high is not None)
-    return ints(when.starts), ints(when.ends)
+    return build(freq, a, b, tz, cut_start=low is not None, cut_end=high is not None)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,6 @@ from dentframe.metering.attrs import is_several, spans, time_index
 from dentframe.metering.series import Ints, Rows, rows
 from dentframe.wire.columns import CHANNEL, ELEMENT, is_wire, wire_columns
 from dentframe.wire.topics import RESULTS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 
 _LATE = 1.5  # times the interval: a longer spacing is a gap, as the cache judges it too
 
@@ -124,7 +120,6 @@ def _counted(
 
 
 _NAMED = 6
-_HEADS = ("topic", "kind", "unit", "columns>", "coverage>")
 
 
 def card(frame: pd.DataFrame) -> Card:
@@ -142,48 +137,39 @@ def card(frame: pd.DataFrame) -> Card:
     """
     table = selection.table(frame)
     if not len(table) and frame.shape[1]:
-        return _of_table(frame)
-    found = row_counts(frame)
-    meters, computed = selection.meters(frame), _computed(table)
+        return Card(
+            f"dent, computed, {len(frame):,} rows",
+            facts=[("columns", ", ".join(map(str, frame.columns)))],
+            notes=["The table of a verb, not readings: to_csv and to_excel write it."],
+        )
+    found, meters = row_counts(frame), selection.meters(frame)
+    computed = all(topic in RESULTS for topic in table["topic"])
     kind = "dent, computed" if computed else "dent"
+    intervals = sorted({of.interval for of in found if of.interval})
+    others = frame.shape[1] - len(table)
+    notes = _notes(frame, table, found)
+    if computed:
+        notes = ["Figures of a verb, not readings: .quality() is for those.", *notes]
     return Card(
         title=", ".join(x for x in (kind, _named(meters, "meter"), f"{len(frame):,} rows") if x),
         facts=(
             ("span", _span(frame, found, "period" if computed else "reading")),
-            ("interval", _intervals(found)),
-            ("elements", _named(selection.elements(frame))),
+            ("interval", ", ".join(map(_minutes, intervals))),
+            ("elements", ", ".join(selection.elements(frame))),
             ("channels", _named(selection.channels(frame), "channel")),
-            ("other columns", _others(frame, table)),
+            ("other columns", f"{others}, which the verbs ignore" if others else ""),
         ),
-        heads=_HEADS,
+        heads=("topic", "kind", "unit", "columns>", "coverage>"),
         rows=[_topic(name, part, found) for name, part in table.groupby("topic", sort=False)],
-        notes=_notes(frame, table, found, computed),
+        notes=notes or ["No gap, no blank cell, no time twice; .quality() looks at the values."],
     )
 
 
-def _of_table(frame: pd.DataFrame) -> Card:
-    """What is shown of a frame without a wire column: what a verb returned."""
-    return Card(
-        f"dent, computed, {len(frame):,} rows",
-        facts=[("columns", _named([str(x) for x in frame.columns]))],
-        notes=["The table of a verb, not readings: to_csv and to_excel write it."],
-    )
-
-
-def _computed(table: pd.DataFrame) -> bool:
-    """Whether the columns are figures of a verb, such as daily energy, and no readings."""
-    return all(topic in RESULTS for topic in table["topic"])
-
-
-def _named(names: Sequence[str], what: str = "") -> str:
-    if what and len(names) > _NAMED:
+def _named(names: Sequence[str], what: str) -> str:
+    """Names, of many only how many there are, the first and the last."""
+    if len(names) > _NAMED:
         return f"{len(names)} {what}s, {names[0]} … {names[-1]}"
     return ", ".join(names)
-
-
-def _others(frame: pd.DataFrame, table: pd.DataFrame) -> str:
-    count = frame.shape[1] - len(table)
-    return f"{count}, which the verbs ignore" if count else ""
 
 
 def _span(frame: pd.DataFrame, found: Sequence[RowCounts], row: str) -> str:
@@ -211,11 +197,6 @@ def _days(length: pd.Timedelta) -> str:
     return f"{days:.4g} days" if days >= 2 else f"{24 * days:.4g} h"
 
 
-def _intervals(found: Sequence[RowCounts]) -> str:
-    usual = sorted({of.interval for of in found if of.interval})
-    return ", ".join(_minutes(us) for us in usual)
-
-
 def _minutes(us: int) -> str:
     seconds = us / 1e6
     if seconds < 60:
@@ -241,66 +222,31 @@ def _share(there: int, due: int) -> str:
     return f"{min(max(100 * there / due, 0.01), 99.99):.2f} %"
 
 
-def _notes(
-    frame: pd.DataFrame, table: pd.DataFrame, found: Sequence[RowCounts], computed: bool
-) -> list[str]:
-    looks: list[Callable[[], str]] = [
-        lambda: "" if len(frame) else "There are no readings.",
-        lambda: _zone(frame),
-        lambda: _order(found),
-        lambda: _gaps(found),
-        lambda: _blanks(table, found),
-        lambda: _silent(frame, table, found),
-        lambda: _strange(table),
-    ]
-    told = [note for note in (look() for look in looks) if note]
-    if computed:
-        return ["Figures of a verb, not readings: .quality() is for those.", *told]
-    if told:
-        return told
-    return ["No gap, no blank cell, no time twice; .quality() looks at the values."]
-
-
-def _strange(table: pd.DataFrame) -> str:
-    """Columns that a verb can do nothing with: no kind, or neither element nor channel."""
-    placed = table["scope"].isin([ELEMENT, CHANNEL]).to_numpy()
-    names = table.index[~placed | (table["kind"] == "unknown").to_numpy()]
-    if not len(names):
-        return ""
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{len(names)} columns not understood: {', '.join(names[:_NAMED])}{more}."
-
-
-def _zone(frame: pd.DataFrame) -> str:
-    naive = time_index(frame).tz is None
-    return 'The times have no zone: say df.tz_localize("UTC") if they are UTC.' if naive else ""
-
-
-def _order(found: Sequence[RowCounts]) -> str:
-    count = sum(of.repeated for of in found)
-    return f"{count:,} rows repeat a time; .quality() tells whether they agree." if count else ""
-
-
-def _gaps(found: Sequence[RowCounts]) -> str:
+def _notes(frame: pd.DataFrame, table: pd.DataFrame, found: Sequence[RowCounts]) -> list[str]:
+    """What a reader should know, one sentence each."""
     lacks = [gap for of in found for gap in of.lacks]
-    if not lacks:
-        return ""
-    whole = _minutes(sum(lacks))
-    if len(lacks) == 1:
-        return f"1 gap without a row, of {whole}; .gaps() tells where."
-    longest = _minutes(max(lacks))
-    told = f"{whole} in all, the longest {longest}; .gaps() lists them."
-    return f"{len(lacks):,} gaps without a row, {told}"
+    whole, longest = _minutes(sum(lacks)), _minutes(max(lacks, default=0))
+    repeated = sum(of.repeated for of in found)
+    blank = sum(of.blank(list(table.index)) for of in found)
+    silent = [x for x in table.index if len(frame) and not any(of.there([x]) for of in found)]
+    known = table["scope"].isin([ELEMENT, CHANNEL]) & (table["kind"] != "unknown")
+    strange = list(table.index[~known])
+    zone = 'The times have no zone: say df.tz_localize("UTC") if they are UTC.'
+    told = {
+        "There are no readings.": not len(frame),
+        zone: time_index(frame).tz is None,
+        f"{repeated:,} rows repeat a time; .quality() tells whether they agree.": repeated,
+        f"1 gap without a row, of {whole}; .gaps() tells where.": len(lacks) == 1,
+        f"{len(lacks):,} gaps without a row, {whole} in all, the longest {longest}; "
+        ".gaps() lists them.": len(lacks) > 1,
+        f"{blank:,} blank cells in rows that came.": blank,
+        f"No reading at all in {_first(silent)}.": silent,
+        f"{len(strange)} columns not understood: {_first(strange)}.": strange,
+    }
+    return [note for note, holds in told.items() if holds]
 
 
-def _blanks(table: pd.DataFrame, found: Sequence[RowCounts]) -> str:
-    count = sum(of.blank(list(table.index)) for of in found)
-    return f"{count:,} blank cells in rows that came." if count else ""
-
-
-def _silent(frame: pd.DataFrame, table: pd.DataFrame, found: Sequence[RowCounts]) -> str:
-    if not len(frame):
-        return ""
-    names = [x for x in table.index if not any(of.there([x]) for of in found)]
+def _first(names: Sequence[str]) -> str:
+    """The first of some names, and how many more there are."""
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"No reading at all in {', '.join(names[:_NAMED])}{more}." if names else ""
+    return ", ".join(names[:_NAMED]) + more

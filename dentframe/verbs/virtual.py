@@ -13,7 +13,7 @@ register less another one is no register. Each part counts only while all parts 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from dentframe.frame.quantify import quantify
 from dentframe.frame.select import check_read, elements
 from dentframe.metering.attrs import time_index
 from dentframe.metering.cumulative import NAT, share, status, totals
-from dentframe.metering.register_rules import RegisterRules, full_name
+from dentframe.metering.register_rules import RegisterRules
 from dentframe.metering.series import Flag, rows
 from dentframe.times.periods import verb_zone
 from dentframe.verbs.element_names import Element, keyed, without_readings
@@ -51,7 +51,7 @@ from dentframe.verbs.results import (
     periods_index,
     warn_of_coverage,
 )
-from dentframe.wire.columns import split_element
+from dentframe.wire.columns import full_name, split_element
 
 if TYPE_CHECKING:
     from dentframe.metering.series import Ints
@@ -128,7 +128,8 @@ def parse(formula: str, name: str) -> list[Term]:
         )
     terms: list[Term] = []
     state, factor = "first", 1.0
-    for kind, text, position in _tokens(formula):
+    found = [(str(m.lastgroup), m[0], m.start() + 1) for m in _TOKEN.finditer(formula)]
+    for kind, text, position in [*found, ("end", "", len(formula) + 1)]:
         zero = kind == "number" and float(text) == 0
         if kind not in _FOLLOWS[state] or zero:
             wanted = "a factor that is not 0" if zero else _EXPECTED.get(state, "an element")
@@ -151,13 +152,6 @@ def parse(formula: str, name: str) -> list[Term]:
             terms.append(Term(factor, text, position))
             factor = 1.0
     return terms
-
-
-def _tokens(formula: str) -> Iterator[tuple[str, str, int]]:
-    """Kind, text and position (from 1) of each token, and of the end."""
-    for match in _TOKEN.finditer(formula):
-        yield str(match.lastgroup), match[0], match.start() + 1
-    yield "end", "", len(formula) + 1
 
 
 def virtual(
@@ -272,6 +266,7 @@ Parts = list[tuple[float, Element]]
 
 
 def _formulas(frame: pd.DataFrame, meters: Mapping[str, str]) -> dict[str, Parts]:
+    """The factors and elements of each virtual meter, names and formulas checked."""
     check_read(frame)
     if not isinstance(meters, Mapping) or not meters:
         raise ConfigError(
@@ -279,30 +274,29 @@ def _formulas(frame: pd.DataFrame, meters: Mapping[str, str]) -> dict[str, Parts
             'e.g. {"Common": "A - B"}.'
         )
     there = [(m.meter, x) for m in rows(frame) for x in elements(frame)]
+    taken = {x for key in there for x in key}
     for name in meters:
-        _check_name(name, there)
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise ConfigError(
+                f"Cannot name a virtual meter {name!r}: use letters, digits and underscores, and "
+                "begin with a letter, e.g. 'Common'."
+            )
+        if name in taken or split_element(name)[1] is not None:
+            has = name in taken
+            why = "the frame has it already" if has else "it reads as an element's address"
+            raise ConfigError(f"Cannot name a virtual meter {name!r}: {why}. Use e.g. 'Common'.")
     return {
         name: [(t.factor, _key(t, name, there)) for t in parse(formula, name)]
         for name, formula in meters.items()
     }
 
 
-def _check_name(name: Any, there: Sequence[Element]) -> None:
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise ConfigError(
-            f"Cannot name a virtual meter {name!r}: use letters, digits and underscores, and "
-            "begin with a letter, e.g. 'Common'."
-        )
-    taken = {x for _, x in there} | {m for m, _ in there if m}
-    if name in taken or split_element(name)[1] is not None:
-        why = "the frame has it already" if name in taken else "it reads as an element's address"
-        raise ConfigError(f"Cannot name a virtual meter {name!r}: {why}. Use e.g. 'Common'.")
-
-
 def _key(term: Term, name: str, there: Sequence[Element]) -> Element:
-    """The element that a term names."""
-    meter, element = _address(term.name, there)
-    found = [k for k in there if k[1] == element and (meter is None or k[0] in {None, meter})]
+    """The element that a term names, by its letter or by its full id."""
+    meter, _, element = term.name.rpartition("_")
+    if term.name in {x for _, x in there}:
+        meter, element = "", term.name
+    found = [k for k in there if k[1] == element and (not meter or k[0] in {None, meter})]
     if not found:
         known = [full_name(*k) for k in there]
         raise UnknownMeterError(
@@ -316,13 +310,6 @@ def _key(term: Term, name: str, there: Sequence[Element]) -> Element:
             f"its formula may be any of {', '.join(full_name(*k) for k in found)}. Use the full id."
         )
     return found[0]
-
-
-def _address(text: str, there: Sequence[Element]) -> Element:
-    if text in {x for _, x in there}:
-        return None, text
-    meter, _, element = text.rpartition("_")
-    return meter or None, element
 
 
 def _summed(parts: Sequence[tuple[float, Figures]], of: Inputs) -> dict[str, Any]:

@@ -96,6 +96,11 @@ def parse(label: str) -> Column:
     return Column(parts[0], parts[1], parts[2], unit)
 
 
+def topic_of(column: str) -> str:
+    """The topic of a column on the wire: what stands before its first slash."""
+    return column.partition("/")[0]
+
+
 def is_wire(label: object) -> bool:
     """Whether a label has the wire's three parts, ``topic/scope/id``."""
     return isinstance(label, str) and parse(label).scope != ""
@@ -133,6 +138,11 @@ def split_element(name: str) -> tuple[str, str | None]:
     return (match["meter"], match["element"]) if match else (name, None)
 
 
+def full_name(meter: str | None, element: str) -> str:
+    """How an element is addressed: ``"P482311252_A"``, or ``"A"`` where nothing names its meter."""
+    return element if meter is None else f"{meter}_{element}"
+
+
 ATTRS = "dentcloud"
 
 WIRE_UNITS: dict[str, str] = {
@@ -159,10 +169,8 @@ WIRE_UNITS: dict[str, str] = {
     "": "dimensionless",
     "1": "dimensionless",
 }
-_SYMBOLS: dict[str, str] = {}
-for _symbol, _name in WIRE_UNITS.items():
-    _SYMBOLS.setdefault(_name, _symbol)
-_SYMBOLS["dimensionless"] = "1"
+_SYMBOLS = {name: symbol for symbol, name in reversed(WIRE_UNITS.items())} | {"dimensionless": "1"}
+"""The first symbol of each unit."""
 
 _DEFINITIONS = {
     "volt_ampere_hour": "volt_ampere_hour = [apparent_energy] = VAh",

@@ -23,6 +23,7 @@ from itertools import chain
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import msgspec
 import numpy as np
 
 from dentframe.wire.page import (
@@ -132,19 +133,6 @@ def decode_slow(body: bytes, window: Window | None = None) -> Page:
     parts = (rows[first : first + 512] for first in range(0, len(rows), 512))
     spread = map(SliceReader(headers, window).spread, parts)
     return _page(body, window, headers, spread)
-
-
-def _within_limits(
-    blocks: Iterable[Block], headers: tuple[str, ...], body: bytes
-) -> Iterator[Block]:
-    columns, rows = set(headers), 0
-    for block in blocks:
-        columns.update(block.columns)
-        rows += block.report.rows + block.report.bad_dates + block.report.outside
-        if len(columns) > MOST_COLUMNS or rows > MOST_ROWS or rows * len(columns) > MOST_CELLS:
-            why = f"it has {rows} rows or more and {len(columns)} columns, far beyond any meter's"
-            raise not_decoded("decode readings", why, body, retryable=False)
-        yield block
 
 
 def _columns(headers: Iterable[str]) -> tuple[str, ...]:
@@ -300,8 +288,6 @@ def _plain_rows(piece: bytes) -> list[dict[str, Any]]:
 
 
 def _struct_rows(piece: bytes, columns: tuple[str, ...], tokens: tuple[str, ...]) -> list[Cells]:
-    import msgspec
-
     # Escaped, a -0 would hide from the look for one. One byte is found ten times faster than two.
     if b"\\" in piece and b"\\u" in piece:
         raise MisfitError
@@ -313,8 +299,6 @@ def _struct_rows(piece: bytes, columns: tuple[str, ...], tokens: tuple[str, ...]
 
 @lru_cache(maxsize=32)
 def _decoder(columns: tuple[str, ...], tokens: tuple[str, ...]) -> Callable[[bytes], list[Any]]:
-    import msgspec
-
     make: Any = _Text
     text = make("Text", {f"t{i}": token for i, token in enumerate(tokens)})
     names = {f"f{i}": column for i, column in enumerate(columns)}
@@ -335,28 +319,25 @@ def _decoder(columns: tuple[str, ...], tokens: tuple[str, ...]) -> Callable[[byt
     return decode
 
 
+class _Head(msgspec.Struct, forbid_unknown_fields=True):
+    """An answer without its rows."""
+
+    headers: list[str]
+    success: bool = True
+
+
 def _find_rows(body: bytes) -> tuple[tuple[str, ...], int, int]:
     """Find the columns and the rows of an answer that is shaped as the document has it."""
-    import msgspec
-
     begin = len(_BOM) if body.startswith(_BOM) else 0
     head = _HEAD_END.search(body, begin)
     tail = _TAIL.search(body, max(0, len(body) - 64))
     if head is None or tail is None or tail.start() < head.end():
         raise MisfitError
     try:
-        found = _head_decoder().decode(body[begin : head.start()] + b"]}")
+        found = msgspec.json.decode(body[begin : head.start()] + b"]}", type=_Head)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise MisfitError from None
     return _columns(found.headers), head.end(), tail.start()
-
-
-@lru_cache(maxsize=1)
-def _head_decoder() -> Any:
-    import msgspec
-
-    fields: list[Any] = [("headers", list[str]), ("success", bool, True)]
-    return msgspec.json.Decoder(msgspec.defstruct("Head", fields, forbid_unknown_fields=True))
 
 
 def cut(body: bytes, start: int, stop: int, size: int) -> Iterator[bytes]:
@@ -375,17 +356,22 @@ def _page(
     columns, report, parts, last = headers, Report(), [np.empty(0, np.int64)], 0
     most = min(body.count(b"{") - 1, MOST_ROWS)  # each row has one, and so has the answer
     values = room(min(most, MOST_CELLS // max(len(columns), 1)), len(columns))
-    for block in _within_limits(blocks, headers, body):
-        if not set(block.columns) <= set(columns):
+    for block in blocks:
+        report += block.report
+        rows = report.rows + report.bad_dates + report.outside
+        width = len({*columns, *block.columns})
+        if width > MOST_COLUMNS or rows > MOST_ROWS or rows * width > MOST_CELLS:
+            why = f"it has {rows} rows or more and {width} columns, far beyond any meter's"
+            raise not_decoded("decode readings", why, body, retryable=False)
+        if width > len(columns):
             columns, old = tuple(dict.fromkeys((*columns, *block.columns))), values
-            values = room(min(most, MOST_CELLS // len(columns)), len(columns))
+            values = room(min(most, MOST_CELLS // width), width)
             values[:last, : old.shape[1]], values[:last, old.shape[1] :] = old[:last], np.nan
         first, last = last, last + len(block.minutes)
         values[first:last, len(headers) :] = np.nan
         at = slice(None) if block.columns == columns else [*map(columns.index, block.columns)]
         values[first:last, at] = block.values
         parts.append(block.minutes)
-        report += block.report
     if not all(map(is_unicode, columns)):
         raise not_decoded("decode readings", "a column's name is not valid Unicode", body)
     minutes = np.concatenate(parts)

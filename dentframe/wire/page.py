@@ -81,11 +81,6 @@ class Report:
     conflicts: Mapping[str, int] = field(default_factory=dict)
     doubled: Mapping[str, tuple[tuple[int, int, int], ...]] = field(default_factory=dict)
 
-    @classmethod
-    def zero(cls) -> Report:
-        """Return the report of nothing, the neutral element of ``+``."""
-        return cls()
-
     @property
     def clean(self) -> bool:
         """Whether the answer is wholly as the API describes."""
@@ -102,22 +97,24 @@ class Report:
         return replace(self, **counts)  # type: ignore[arg-type] # each a table of its own kind
 
     def __add__(self, other: Report) -> Report:
+        tables: dict[str, dict[str, Any]] = {}
+        for name in ("absent", "blank", "unexpected", "conflicts", "doubled"):
+            table = tables[name] = dict(getattr(self, name))
+            for column, more in getattr(other, name).items():
+                table[column] = table[column] + more if column in table else more
+        unreadable = dict(self.unreadable)
+        for column, (count, texts) in other.unreadable.items():
+            before, known = unreadable.get(column, (0, ()))
+            unreadable[column] = before + count, samples((*known, *texts))
         return Report(
-            self.rows + other.rows,
-            add_counts(self.absent, other.absent),
-            add_counts(self.blank, other.blank),
-            _add_unreadable(self.unreadable, other.unreadable),
-            add_counts(self.unexpected, other.unexpected),
-            self.bad_dates + other.bad_dates,
-            samples((*self.bad_date_samples, *other.bad_date_samples)),
-            self.outside + other.outside,
-            self.unsorted or other.unsorted,
-            self.duplicates + other.duplicates,
-            add_counts(self.conflicts, other.conflicts),
-            {
-                column: (*self.doubled.get(column, ()), *other.doubled.get(column, ()))
-                for column in {**self.doubled, **other.doubled}
-            },
+            rows=self.rows + other.rows,
+            unreadable=unreadable,
+            bad_dates=self.bad_dates + other.bad_dates,
+            bad_date_samples=samples((*self.bad_date_samples, *other.bad_date_samples)),
+            outside=self.outside + other.outside,
+            unsorted=self.unsorted or other.unsorted,
+            duplicates=self.duplicates + other.duplicates,
+            **tables,
         )
 
 
@@ -170,22 +167,6 @@ def shown(text: str, length: int = SAMPLE_LENGTH) -> str:
 def samples(texts: Iterable[str]) -> tuple[str, ...]:
     """Return the first few different texts."""
     return tuple(dict.fromkeys(texts))[:SAMPLES]
-
-
-def add_counts(a: Mapping[str, int], b: Mapping[str, int]) -> dict[str, int]:
-    """Add two tables of counts."""
-    return {key: a.get(key, 0) + b.get(key, 0) for key in {**a, **b}}
-
-
-def _add_unreadable(
-    a: Mapping[str, Unreadable], b: Mapping[str, Unreadable]
-) -> dict[str, Unreadable]:
-    none: Unreadable = (0, ())
-    return {key: _join(a.get(key, none), b.get(key, none)) for key in {**a, **b}}
-
-
-def _join(a: Unreadable, b: Unreadable) -> Unreadable:
-    return a[0] + b[0], samples((*a[1], *b[1]))
 
 
 _DATE = re.compile(r"\s*([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})\s*")
@@ -394,16 +375,12 @@ def decode_topics(body: bytes) -> list[dict[str, str]]:
         If the answer is not what the API describes.
     """
     topics = load_answer(body, "decode the topics").get("topics")
-    if not isinstance(topics, list) or not all(_is_topic(topic) for topic in topics):
-        raise not_decoded("decode the topics", "its topics are no list of request keys", body)
-    return [_topic(topic) for topic in topics]
-
-
-def _is_topic(topic: Any) -> bool:
-    key = topic.get("requestKey") if isinstance(topic, dict) else None
-    return type(key) is str and is_unicode(key)
-
-
-def _topic(topic: dict[str, Any]) -> dict[str, str]:
-    texts = {key: topic.get(key) for key in ("unit", "requestKey", "description")}
-    return {k: t if isinstance(t, str) and is_unicode(t) else "" for k, t in texts.items()}
+    found: list[dict[str, str]] = []
+    for topic in topics if isinstance(topics, list) else [None]:
+        texts = topic if isinstance(topic, dict) else {}
+        key = texts.get("requestKey")
+        if type(key) is not str or not is_unicode(key):
+            raise not_decoded("decode the topics", "its topics are no list of request keys", body)
+        whole = {k: t for k, t in texts.items() if isinstance(t, str) and is_unicode(t)}
+        found.append({k: whole.get(k, "") for k in ("unit", "requestKey", "description")})
+    return found

@@ -62,7 +62,7 @@ def keep_meter(archive: Archive, name: str, seed: int) -> None:
     values = np.asfortranarray(np.hstack([kw, kwh]))
     for month in months:
         first, last = np.searchsorted(minutes, [month.minutes.start, month.minutes.stop])
-        page = Page(month, COLUMNS, minutes[first:last], values[first:last], Report.zero())
+        page = Page(month, COLUMNS, minutes[first:last], values[first:last], Report())
         archive.keep(Answer(Job(name, month, TOPICS), (page,)), READ_AT)
     archive.settle(name)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from dentframe import DentCloud, emulator
 from dentframe.cloud import Job, Window
-from dentframe.cloud.http_cache import CacheFile, HttpCache
+from dentframe.cloud.http_cache import CacheFile, pack
 from dentframe.cloud.limiter import Notices
 from tests.benchmarks.rounds import Row, show, wants_quick
 
@@ -120,12 +120,10 @@ def processes():
 
 
 def write_many(folder, writer, count):
-    from datetime import UTC, datetime
-
     store = CacheFile(Path(folder), Notices())
-    shelf = HttpCache(store, "account", lambda: datetime.now(UTC))
     for i in range(count):
-        shelf.keep(f"account/P{writer}/{i:04d}/x", os.urandom(2000) * 20, math.inf)
+        blob = pack(os.urandom(2000) * 20, ("", 0.0))
+        store.put(f"account/P{writer}/{i:04d}/x", blob, time.time(), math.inf)
     store.close()
 
 

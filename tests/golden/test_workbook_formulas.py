@@ -16,9 +16,9 @@ import pytest
 
 from dentframe import Statement, Tariff, Window
 from dentframe.money import Demand, Energy, Fixed, Minimum, Tax, bill
-from dentframe.money.statement import priced
 from tests.split_kit import bill as utility_bill
 from tests.split_kit import line, readings, site, split
+from tests.statement_kit import priced
 
 NY = "America/New_York"
 MAY = pd.Timestamp("2024-05-01", tz="UTC"), pd.Timestamp("2024-06-01", tz="UTC")

@@ -16,9 +16,7 @@ from hypothesis import strategies as st
 from dentframe import RegisterRules, Statement, Tariff, Window
 from dentframe.errors import ConfigError
 from dentframe.money import Demand, Energy, Fixed, Minimum, Ratchet, Reactive, Tax, allocate, bill
-from dentframe.money.energy_charges import ORDERS
-from dentframe.money.energy_charges import split_by_tier as split
-from dentframe.money.rounding import add, rounded
+from dentframe.money.rounding import ORDERS, Tiers, add, rounded
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 rates = st.decimals(-10, 10, places=6, allow_nan=False)
@@ -122,7 +120,7 @@ pieces = st.lists(
 @given(st.sampled_from(ORDERS), pieces, st.sets(st.integers(1, 900), max_size=4))
 def test_tiers_neither_lose_nor_invent_energy(order, sequence, edges):
     """In every order, the tiers of all windows add up to the energy."""
-    found = split(order, sequence, [Decimal(x) for x in sorted(edges)])
+    found = Tiers([Decimal(x) for x in sorted(edges)]).split(order, sequence)
     total = add([q for tiers in found.values() for q in tiers])
     assert abs(total - add([q for _, q in sequence])) < Decimal("1e-40")
 

@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dentframe.times import periods
+from dentframe.times.ranges import local
 
 HARD = [
     "America/Los_Angeles",
@@ -57,13 +58,16 @@ def span(name, day, days):
     return tz, start, start + pd.Timedelta(days=days, hours=3)
 
 
-def tiles(found, start, end):
-    assert (found.starts < found.ends).all()
-    assert (found.starts[1:] == found.ends[:-1]).all()
-    assert found.starts[0] <= start
-    assert found.ends[-1] >= end
-    assert found.starts.dtype == found.ends.dtype
-    assert found.starts.unit == "us"
+def built(freq, start, end, tz, **cut):
+    """The starts and the ends of periods, on the local clock."""
+    return tuple(local(x, tz) for x in periods.build(freq, start, end, tz, **cut))
+
+
+def tiles(starts, ends, low, high):
+    assert (starts < ends).all()
+    assert (starts[1:] == ends[:-1]).all()
+    assert starts[0] <= low
+    assert ends[-1] >= high
 
 
 @given(name=ZONES, day=DATES, days=st.integers(1, 40))
@@ -74,11 +78,11 @@ def tiles(found, start, end):
 def test_days_are_the_local_calendar(name, day, days):
     """Contiguous, covering, and each start the day's first instant by zoneinfo."""
     tz, start, end = span(name, day, days)
-    found = periods.build("D", start, end, tz)
-    tiles(found, start, end)
-    local_days = [s.date() for s in found.starts.tz_convert(tz)]
+    starts, ends = built("D", start, end, tz)
+    tiles(starts, ends, start, end)
+    local_days = [s.date() for s in starts]
     expected = [first_instant(d, tz) for d in local_days]
-    assert list(found.starts.tz_convert("UTC")) == expected
+    assert list(starts.tz_convert("UTC")) == expected
     assert local_days == sorted(set(local_days))
     every = {day + dt.timedelta(days=i) for i in range((local_days[-1] - day).days + 1)}
     skipped = every - set(local_days)
@@ -111,19 +115,18 @@ def test_days_are_the_local_calendar(name, day, days):
 def test_every_frequency_tiles_the_span(freq, name, day, days):
     """No gap, no overlap, no empty period; each starts no later than the span."""
     tz, start, end = span(name, day, days)
-    found = periods.build(freq, start, end, tz)
-    tiles(found, start, end)
-    cut = periods.build(freq, start, end, tz, cut_start=True, cut_end=True)
-    assert (cut.starts[0], cut.ends[-1]) == (start, end)
-    assert len(cut) <= len(found)
+    starts, ends = built(freq, start, end, tz)
+    tiles(starts, ends, start, end)
+    opened, closed = built(freq, start, end, tz, cut_start=True, cut_end=True)
+    assert (opened[0], closed[-1]) == (start, end)
+    assert len(opened) <= len(starts)
 
 
 @given(name=ZONES, day=DATES)
 def test_quarter_hours_show_quarters_on_the_clock(name, day):
     """Wherever the clock is whole; a day's quarters add up to the day."""
     tz, start, _ = span(name, day, 1)
-    days = periods.build("D", start, start + pd.Timedelta(hours=1), tz)
-    found = periods.build("15min", days.starts[0], days.ends[0], tz)
-    total = (found.ends - found.starts).sum()
-    assert total == days.ends[0] - days.starts[0]
-    assert (found.ends - found.starts).max() <= pd.Timedelta(minutes=45)
+    day, next_day = (x[0] for x in built("D", start, start + pd.Timedelta(hours=1), tz))
+    starts, ends = built("15min", day, next_day, tz)
+    assert (ends - starts).sum() == next_day - day
+    assert (ends - starts).max() <= pd.Timedelta(minutes=45)

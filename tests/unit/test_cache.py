@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import pickle
@@ -10,19 +11,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dentframe.cloud import Window
-from dentframe.cloud.answers import (
-    ApiRequest,
-    complete,
-    fingerprint,
-    lifetime,
-    pack,
-    prefix,
-    unpack,
-)
 from dentframe.cloud.fetch import cover
-from dentframe.cloud.http_cache import CacheFile, HttpCache
+from dentframe.cloud.http_cache import CacheFile, HttpCache, pack, unpack
+from dentframe.cloud.lifetimes import complete, fingerprint, lifetime
 from dentframe.cloud.limiter import Notices
 from dentframe.cloud.planner import Sizes, pieces
+from dentframe.cloud.responses import ApiRequest, prefix
 from dentframe.wire.decode import decode
 
 DAY = Window(2023, 12, 12)
@@ -59,6 +53,11 @@ def store(tmp_path):
 @pytest.fixture
 def cache(store):
     return HttpCache(store, "acc", lambda: datetime(2024, 1, 1, tzinfo=UTC))
+
+
+def put(cache, meter, topics, seconds):
+    key, now = ApiRequest("getData", meter, DAY, topics).key("acc"), cache.now()
+    cache.file.put(key, pack(b"x", ("", 0.0)), now, now + seconds)
 
 
 def after(hours):
@@ -150,6 +149,7 @@ def test_a_blob_is_json_and_compressed_bytes_never_a_pickle():
     """It comes back bit for bit; whatever else is there is no body."""
     blob = pack(b"some body", ("", 0.0))
     assert unpack(blob) == b"some body"
+    assert unpack(pack(gzip.compress(b"some body"), ("", 0.0), len(b"some body"))) == b"some body"
     assert json.loads(blob.partition(b"\n")[0])["v"] == 1
     for bad in (b"", b"\n", blob[:-3], blob[:-1] + b"x", pickle.dumps("x"), b"{}\n", b"[1]\nx"):
         assert unpack(bad) is None
@@ -158,7 +158,7 @@ def test_a_blob_is_json_and_compressed_bytes_never_a_pickle():
 def test_what_is_held_is_the_union_of_fresh_answers(cache):
     """Two answers of a window together hold their topics; one expired holds none."""
     for topics, seconds in ((("A", "V"), math.inf), (("kWHNet",), 60), (("dPF",), -1)):
-        cache.keep(ApiRequest("getData", "P1", DAY, topics).key("acc"), b"x", seconds)
+        put(cache, "P1", topics, seconds)
     assert cache.held("P1", ("A", "kWHNet")) == {DAY}
     assert cache.held("P1", ("A", "dPF")) == set()
     assert cache.held("P1", ("A", "dPF"), any_age=True) == {DAY}
@@ -178,9 +178,9 @@ def test_a_full_cache_forgets_the_expired_and_the_least_recently_used(tmp_path):
     """Above the cap: expired answers go first, then those not read for longest."""
     store = CacheFile(tmp_path, Notices(), cap=5000)
     for i in range(5):
-        store.put(f"k{i}", bytes(1000), float(i), 50.0 if i == 4 else None)
+        store.put(f"k{i}", bytes(1000), float(i), 50.0 if i == 4 else math.inf)
     store.get("k0", 100_000.0)
-    store.put("k5", bytes(1000), 100_000.0, None)
+    store.put("k5", bytes(1000), 100_000.0, math.inf)
     left = {entry.key for entry in store.entries("")}
     assert left == {"k0", "k2", "k3", "k5"}
     store.close()
@@ -189,7 +189,7 @@ def test_a_full_cache_forgets_the_expired_and_the_least_recently_used(tmp_path):
 def test_meter_names_do_not_leak_into_each_other(cache):
     """P1 is not a prefix of P10, and a quote in a name is only a name."""
     for meter in ("P1", "P10", "P1'; DROP TABLE answers; --"):
-        cache.keep(ApiRequest("getData", meter, DAY, ("A",)).key("acc"), b"x", math.inf)
+        put(cache, meter, ("A",), math.inf)
     cache.file.delete(prefix("acc", "P1"))
     assert cache.held("P1", ("A",)) == set()
     assert cache.held("P10", ("A",)) == {DAY}

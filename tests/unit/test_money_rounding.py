@@ -10,9 +10,7 @@ import pytest
 
 from dentframe.errors import ConfigError
 from dentframe.money import allocate
-from dentframe.money.energy_charges import fill, label
-from dentframe.money.pricing import edges_of
-from dentframe.money.rounding import digits_of, exact, parts_of, rounded, tidy
+from dentframe.money.rounding import Tiers, digits_of, exact, parts_of, rounded, tidy
 
 
 @pytest.mark.parametrize(
@@ -84,12 +82,13 @@ def test_allocate_keeps_the_parties_and_their_order():
 
 def test_tiers_fill_and_are_named():
     """An edge belongs to the lower tier; a negative total stays in the first."""
-    edges = edges_of([500, 1000.5], "E")
-    assert fill(Decimal(500), edges) == [500, 0, 0]
-    assert fill(Decimal(-3), edges) == [-3, 0, 0]
-    assert [label(edges, i, "kWh") for i in range(3)] == [
+    tiers = Tiers.read([500, 1000.5], "E")
+    assert tiers.fill(Decimal(500)) == [500, 0, 0]
+    assert tiers.fill(Decimal(-3)) == [-3, 0, 0]
+    assert Tiers([Decimal(0)]).fill(Decimal(-3)) == [-3, 0]
+    assert [tiers.label(i, "kWh") for i in range(3)] == [
         "0–500 kWh",
         "500–1000.5 kWh",
         "above 1000.5 kWh",
     ]
-    assert label([Decimal(500) / 3], 0, "kWh") == "0–166.67 kWh"
+    assert Tiers([Decimal(500) / 3]).label(0, "kWh") == "0–166.67 kWh"

@@ -12,8 +12,7 @@ import pytest
 from dentframe import Statement
 from dentframe.errors import ConfigError, MissingExtraError
 from dentframe.money import Line, Past
-from dentframe.money.statement import priced
-from tests.statement_kit import MAY, energy_line, full, reading, statement
+from tests.statement_kit import MAY, energy_line, full, priced, reading, statement
 
 
 def test_the_total_is_the_sum_of_the_lines():

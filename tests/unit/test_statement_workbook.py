@@ -8,8 +8,7 @@ from decimal import Decimal
 import pytest
 
 from dentframe.money import Past
-from dentframe.money.statement import priced
-from tests.statement_kit import SAID, energy_line, full, reading, statement
+from tests.statement_kit import SAID, energy_line, full, priced, reading, statement
 
 openpyxl = pytest.importorskip("openpyxl")
 

@@ -64,7 +64,7 @@ def test_an_empty_answer_is_a_page_without_rows(read, body, columns):
     page = read(body)
     assert page.columns == columns
     assert page.values.shape == (0, len(columns))
-    assert page.report == Report.zero()
+    assert page.report == Report()
 
 
 @BOTH
@@ -183,7 +183,7 @@ def test_reports_add_up():
     assert both.unreadable == {"A": (4, ("x", "y", "z"))}
     assert both.unsorted
     assert not both.clean
-    assert one + Report.zero() == one == Report.zero() + one
+    assert one + Report() == one == Report() + one
     assert Report(rows=5).clean
 
 

@@ -1,4 +1,4 @@
-"""The gaps of one element are found and estimated here, scaled to its register.
+"""The gaps of one element are found and estimated here, by a method, and scaled to its register.
 
 Where demand has readings, its gaps are those of the interval means, and the register says how
 much energy they held: its increment, less what demand knows of it. Without demand the means
@@ -24,8 +24,8 @@ from dentframe.times.ranges import local, localize
 
 if TYPE_CHECKING:
     from dentframe.metering.series import Floats, Ints
-    from dentframe.verbs.demand_window import Pair
     from dentframe.verbs.inputs import Bounds
+    from dentframe.verbs.register_and_demand import Pair
 
 
 SHORT = pd.Timedelta(hours=2)

@@ -1,25 +1,21 @@
-"""A request says what it asks for; here its answer becomes a value, or a typed error.
+"""What a response of the service means is decided here: a value, or a typed error.
 
-One rule, :func:`lifetime`, says how long an answer may be kept, by the cache and by an archive
-alike; it rests on :func:`complete`. The present is an argument, and no key of the account comes
-in here.
+An :class:`ApiRequest` says what is asked for. The present is an argument, and no key of the
+account comes in here.
 """
 
 from __future__ import annotations
 
 import contextlib
 import email.utils
-import hashlib
 import io
 import json
 import zlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import quote, urlencode
-
-import numpy as np
 
 from dentframe.cloud.limiter import Cancellation
 from dentframe.errors import (
@@ -35,7 +31,7 @@ from dentframe.wire.decode import decode
 from dentframe.wire.page import Page, decode_meters, decode_topics, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from dentframe.cloud.planner import Window
 
@@ -43,8 +39,11 @@ Value: TypeAlias = "Page | list[str] | list[dict[str, str]]"
 LARGEST = 1 << 27
 """No answer is read, unpacked or served from the cache beyond this [B]: more than ten times a
 month of 16 elements and 6 topics at 15 minutes (11.5 MB)."""
+_TOO_LONG = (
+    f"it is longer than {LARGEST / 1e6:.0f} MB, more than ten times the longest month of a "
+    "meter. Check the base URL and any proxy between."
+)
 _SAID, _STEP = 4096, 1 << 18
-_VERSION, _HEAD = 1, 256
 
 
 @dataclass(eq=False)
@@ -123,6 +122,10 @@ class ApiRequest:
             ) from error
 
 
+quoted = partial(quote, safe="")
+"""A meter or topic as it stands in a key."""
+
+
 def prefix(account: str, meter: str | None = None, window: Window | None = None) -> str:
     """What the keys of an account, of its meter, of a window begin with."""
     parts = [account]
@@ -131,11 +134,6 @@ def prefix(account: str, meter: str | None = None, window: Window | None = None)
     if window is not None:
         parts.append(str(window))
     return "/".join(parts) + "/"
-
-
-def quoted(text: str) -> str:
-    """A meter or topic as it stands in a key."""
-    return quote(text, safe="")
 
 
 # --- what a response means ---------------------------------------------------------------
@@ -161,6 +159,12 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = field(default=b"", repr=False)
 
+    @property
+    def coding(self) -> str:
+        """How the body is packed, or nothing where it is not."""
+        coding = self.headers.get("content-encoding", "").strip().lower()
+        return "" if coding == "identity" else coding
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -173,8 +177,8 @@ class Fault:
 
 def read_response(
     request: ApiRequest, outcome: Reply | Fault, now: datetime, scrub: Callable[[str], str]
-) -> tuple[Value, bytes]:
-    """Return the decoded value and the plain body of an answer, or raise what it is.
+) -> tuple[Value, int, Reply]:
+    """Return the value of a response, the size of its body [B] and itself, or raise what it is.
 
     Parameters
     ----------
@@ -191,14 +195,19 @@ def read_response(
         raise _fault(request, outcome)
     if outcome.status != 200:
         raise _refusal(request, outcome, now, scrub)
-    body = _plain(request, outcome)
     error = None
     try:
-        return request.read.in_turn(partial(request.decode, body)), body
+        return *request.read.in_turn(partial(_value, request, outcome)), outcome
     except (DecodeError, RequestError) as found:
         said = f"Cannot use the answer for {request}: {scrub(str(found))}"
         error = type(found)(said, status=200, retryable=found.retryable)
     raise error
+
+
+def _value(request: ApiRequest, reply: Reply) -> tuple[Value, int]:
+    # The body lives in the one thread that decodes, where its memory serves the next one too.
+    body = _plain(reply)
+    return request.decode(body), len(body)
 
 
 def _fault(request: ApiRequest, fault: Fault) -> DentError:
@@ -251,7 +260,7 @@ _MEANING: dict[int, tuple[type[DentError], str]] = {
 
 def _said(reply: Reply) -> str:
     with contextlib.suppress(ValueError, AttributeError, DecodeError, RecursionError):
-        found = json.loads(_unpacked(None, reply, _SAID))
+        found = json.loads(_unpacked(reply, _SAID))
         return str(found.get("message") or found.get("error") or "")
     return ""
 
@@ -269,43 +278,44 @@ def retry_after(text: str | None, now: datetime) -> float | None:
     return None
 
 
-def _plain(request: ApiRequest, reply: Reply) -> bytes:
+def _plain(reply: Reply) -> bytes:
     if len(reply.body) > LARGEST:
-        raise _too_long(request)
+        raise DecodeError(_TOO_LONG)
     said = reply.headers.get("content-length", "")
     counted = said.isascii() and said.isdigit() and "transfer-encoding" not in reply.headers
     if counted and (said.lstrip("0") or "0") != str(len(reply.body)):
         came = f"{len(reply.body)} of {shown(said)} bytes came"
-        raise _broken(request, f"the body is cut: {came}")
-    body = _unpacked(request, reply, LARGEST)
+        raise DecodeError(f"the body is cut: {came}.", retryable=True)
+    body = _unpacked(reply, LARGEST)
     if not body.strip():
-        raise _broken(request, "the body is empty")
+        raise DecodeError("the body is empty.", retryable=True)
     return body
 
 
-def _unpacked(request: ApiRequest | None, reply: Reply, largest: int) -> bytes:
-    coding = reply.headers.get("content-encoding", "identity").strip().lower()
-    if coding in ("", "identity"):
+def _unpacked(reply: Reply, largest: int) -> bytes:
+    if not reply.coding:
         return reply.body[:largest]
-    if coding not in ("gzip", "x-gzip", "deflate"):
-        raise _broken(request, f"it is packed as {coding[:20]!r}, which was not asked for")
+    if reply.coding not in ("gzip", "x-gzip", "deflate"):
+        said = f"it is packed as {reply.coding[:20]!r}, which was not asked for."
+        raise DecodeError(said, retryable=True)
     # So gzip ends; elsewhere it is a guess, and nothing unpacks to more than 1032 times its size.
     size = min(int.from_bytes(reply.body[-4:], "little"), 1032 * len(reply.body))
-    body, whole = inflate(reply.body, largest, size, 47)
+    body, whole = inflate(reply.body, largest, size)
+    if not whole and len(body) >= largest:
+        raise DecodeError(_TOO_LONG)
     if not whole:
-        if len(body) >= largest:
-            raise _too_long(request)
-        raise _broken(request, "the packed body is damaged")
+        raise DecodeError("the packed body is damaged.", retryable=True)
     return body
 
 
-def inflate(packed: bytes, largest: int, expected: int, wbits: int = 15) -> tuple[bytes, bool]:
-    """Unpack in steps, up to a size [B]; the body so far, and whether it is whole.
+def inflate(packed: bytes, largest: int, expected: int) -> tuple[bytes, bool]:
+    """Unpack gzip or zlib, up to a size [B]; the body so far, and whether it is whole.
 
     Room is made once for the size that is expected, and the steps are so small that their memory
     is used again: fresh pages cost more than the unpacking.
     """
-    unpacker, body = zlib.decompressobj(wbits), io.BytesIO(bytes(min(expected, largest)))
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: either, as its first bytes say
+    body = io.BytesIO(bytes(min(expected, largest)))
     with contextlib.suppress(zlib.error):
         for first in range(0, len(packed), _STEP // 4):
             part = packed[first : first + _STEP // 4]
@@ -314,141 +324,3 @@ def inflate(packed: bytes, largest: int, expected: int, wbits: int = 15) -> tupl
                 part = unpacker.unconsumed_tail
     body.truncate()
     return body.getvalue(), unpacker.eof
-
-
-def pack(body: bytes, same: tuple[str, float]) -> bytes:
-    """Make one blob of a body: a head of JSON, then the compressed bytes. Never a pickle."""
-    head = {"v": _VERSION, "size": len(body), "same": same}
-    return json.dumps(head).encode() + b"\n" + zlib.compress(body, 1)
-
-
-def unpack(blob: Any) -> bytes | None:
-    """Return the body of a blob, or None where it is damaged or of another version."""
-    head = head_of(blob)
-    size = head.get("size")
-    if head.get("v") != _VERSION or type(size) is not int or not 0 <= size <= LARGEST:
-        return None
-    # One byte more than it says, so that a blob that holds more is noticed.
-    body, whole = inflate(blob[blob.index(b"\n") + 1 :], size + 1, size)
-    return body if whole and len(body) == size else None
-
-
-def head_of(blob: Any) -> dict[str, Any]:
-    """The head of a blob; empty where it has none."""
-    with contextlib.suppress(ValueError, RecursionError, TypeError, AttributeError):
-        return dict(json.loads(blob[:_HEAD].partition(b"\n")[0]))
-    return {}
-
-
-def _broken(request: ApiRequest | None, why: str, *, retryable: bool = True) -> DecodeError:
-    said = f"Cannot use the answer for {request}: {why}."
-    return DecodeError(said, retryable=retryable, status=200)
-
-
-def _too_long(request: ApiRequest | None) -> DecodeError:
-    why = (
-        f"it is longer than {LARGEST / 1e6:.0f} MB, more than ten times the longest month of a "
-        "meter. Check the base URL and any proxy between"
-    )
-    return _broken(request, why, retryable=False)
-
-
-# --- how long an answer may be kept ------------------------------------------------------
-
-
-FOREVER = float("inf")
-NEVER = 0.0
-MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
-WEEK, YEAR = 7 * DAY, 365 * DAY
-SETTLED = 48 * HOUR
-"""Meters upload late: after this time a complete window is final [s]."""
-OPEN = 5 * MINUTE
-LISTS = DAY
-"""How long getTopics and getMeters are kept [s]."""
-
-
-def topic_of(column: str) -> str:
-    """The topic of a column on the wire: what stands before its first slash."""
-    return column.partition("/")[0]
-
-
-def complete(page: Page, topics: Iterable[str]) -> bool:
-    """Whether a page holds all that its window can hold.
-
-    Every topic returned a column, no cell is absent or unreadable, none is blank in a column
-    that has values, not every cell is blank, and every spacing, the window's edges included, is
-    at most 1.5 times the median spacing. A column that is blank throughout beside others with
-    values is a spare input of the meter.
-    """
-    got = {topic_of(column) for column in page.columns}
-    if not got.issuperset(topics) or len(page.minutes) < 2:
-        return False
-    report = page.report
-    if report.absent or report.unreadable or report.bad_dates or report.outside:
-        return False
-    return _filled(page) and _evenly_spaced(page)
-
-
-def _filled(page: Page) -> bool:
-    conflicts = np.array([page.report.conflicts.get(column, 0) for column in page.columns])
-    blank = np.isnan(page.values).sum(axis=0) - conflicts
-    spare = blank == len(page.minutes)
-    return not spare.all() and not (blank[~spare] > 0).any()
-
-
-def _evenly_spaced(page: Page) -> bool:
-    minutes = np.sort(page.minutes)
-    inner = np.diff(minutes)
-    span = _window(page).minutes
-    widest = max(int(inner.max()), int(minutes[0]) - span.start, span.stop - int(minutes[-1]))
-    return bool(widest <= 1.5 * float(np.median(inner)))
-
-
-def _window(page: Page) -> Window:
-    if page.window is None:
-        raise ValueError("a page without a window has no lifetime")
-    return page.window
-
-
-def fingerprint(page: Page) -> str:
-    """A short text that is the same for two answers with the same readings."""
-    rows = np.argsort(page.minutes, kind="stable")
-    columns = sorted(range(len(page.columns)), key=page.columns.__getitem__)
-    digest = hashlib.blake2b(digest_size=16)
-    digest.update(json.dumps([page.columns[column] for column in columns]).encode())
-    digest.update(page.minutes[rows].tobytes())
-    for column in columns:
-        digest.update(page.values[rows, column].tobytes())
-    return digest.hexdigest()
-
-
-def lifetime(
-    page: Page, topics: Iterable[str], now: datetime, same_since: datetime | None = None
-) -> float:
-    """How long the answer may be served again [s]; 0 means it is not kept.
-
-    The cache and the archive both keep an answer by this rule.
-
-    Parameters
-    ----------
-    page : Page
-        The decoded answer.
-    topics : iterable of str
-        What was asked for.
-    now : datetime
-        When it was read, aware.
-    same_since : datetime, optional
-        When an answer with the same :func:`fingerprint` was read first, if no other came since.
-        A window that did not change for a week, and ended a year ago, is final as it is.
-    """
-    age = (now - _window(page).end).total_seconds()
-    unchanged = 0.0 if same_since is None else (now - same_since).total_seconds()
-    if age >= YEAR and unchanged >= WEEK:
-        return FOREVER
-    if not len(page.minutes):
-        return min(age / 10, DAY) if age > SETTLED else NEVER
-    if age < 0:
-        return OPEN
-    if age >= SETTLED and complete(page, topics):
-        return FOREVER
-    return min(max(age / 10, 5 * MINUTE), 30 * DAY)

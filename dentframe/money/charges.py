@@ -1,0 +1,480 @@
+"""Charges are the parts of a tariff; here are their fields, and all kinds but demand.
+
+An energy charge prices kWh: flat, by time of use, in tiers; import, export or net. The others are
+fixed charges, taxes, minimum bills, and reactive energy.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from dentframe.errors import ConfigError, did_you_mean
+from dentframe.money.rounding import EXACT, ORDERS, Tiers, add, as_written, exact, times
+from dentframe.money.usage import OUT, of_flow, worst
+from dentframe.times.schedule import Window
+from dentframe.wire.topics import TOPICS
+
+if TYPE_CHECKING:
+    from dentframe.money.bill import Case
+    from dentframe.money.statement import Line
+
+KVARH, KVAH = "kVARHNet", "kVAHNet"
+_CHOICES = {
+    "flow": ("net", "import", "export"),
+    "measure": ("block", "rolling", "reported"),
+    "per": ("month", "day"),
+    "tier_order": ORDERS,
+}
+"""The fields that have one of a few values."""
+
+
+def put(charge: Any, **values: Any) -> None:
+    """Set fields of a frozen dataclass while it is made."""
+    for name, value in values.items():
+        object.__setattr__(charge, name, value)
+
+
+def read_fields(charge: Any) -> None:
+    """Read the fields of a charge as they were given: rates exactly, text as dates.
+
+    Raises
+    ------
+    ConfigError
+        For a value that cannot be meant.
+    """
+    name = charge.name
+    if hasattr(charge, "windows"):
+        put(charge, windows=_windows(charge.windows, charge.season, name), season=None)
+    readers: dict[str, Callable[[Any, str], Any]] = {
+        **dict.fromkeys(("valid_from", "valid_to"), date_of),
+        **dict.fromkeys(("proration", "tier_proration"), lambda x, f: _proration(x, f, name)),
+        **dict.fromkeys(("allowance", "target_power_factor"), as_written),
+        "rate": _rates if hasattr(charge, "tiers") else as_written,
+        "tiers": lambda x, _: Tiers.read(x, name).edges,
+        "on": lambda x, _: tuple(x),
+        "rates": lambda x, _: _rates_by_window(x, name),
+    }
+    for field, read in readers.items():
+        value = getattr(charge, field, None)
+        if value is not None:
+            put(charge, **{field: read(value, field)})
+    for field, choices in _CHOICES.items():
+        value = getattr(charge, field, choices[0])
+        if value not in choices and (field, value) != ("tier_order", None):
+            raise ConfigError(
+                f"Cannot use {field}={value!r} in charge {name!r}: use one of {', '.join(choices)}."
+            )
+    if hasattr(charge, "tiers"):
+        for rate in (charge.rate, *(getattr(charge, "rates", None) or {}).values()):
+            if rate is not None:
+                Tiers(charge.tiers).rates(rate, name)
+
+
+class Charge:
+    """What a tariff is a list of: each kind has a class, and a row in `KINDS` of the tariff."""
+
+    def __post_init__(self) -> None:
+        read_fields(self)
+
+
+def _rates(value: Any, what: str) -> Any:
+    """One rate, or one per tier."""
+    if isinstance(value, list | tuple):
+        return tuple(as_written(x, what) for x in value)
+    return as_written(value, what)
+
+
+def _rates_by_window(rates: Any, charge: str) -> dict[str, Any]:
+    if not isinstance(rates, Mapping) or not rates:
+        raise ConfigError(
+            f"Cannot use rates={rates!r} in charge {charge!r}: it maps each window's name to its "
+            "rate, e.g. {'peak': '0.30', 'other': '0.12'}."
+        )
+    return {str(w): _rates(x, f"rate of {w!r}") for w, x in rates.items()}
+
+
+def _windows(windows: Any, season: Any, charge: str) -> tuple[Window, ...]:
+    """Windows from dicts or `Window`s; a charge's season is that of windows without one."""
+    windows = [windows] if isinstance(windows, Mapping) else list(windows)
+    if season is not None:
+        windows = windows or [Window(charge)]
+    found = []
+    for given in windows:
+        window = given
+        if isinstance(given, Mapping):
+            own = {"name": charge, **given}
+            window = from_table(Window, own, f"window of charge {charge!r}")
+        if not isinstance(window, Window):
+            raise ConfigError(
+                f"Cannot use {given!r} as a window of charge {charge!r}: use a Window."
+            )
+        days = window.days if isinstance(window.days, str) else tuple(window.days)
+        own_season = season if window.season is None else window.season
+        dates = None if own_season is None else tuple(own_season)
+        found.append(replace(window, days=days, season=dates))
+    return tuple(found)
+
+
+def date_of(value: Any, field: str) -> dt.date:
+    """A local date, from a date or text."""
+    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+        return value
+    try:
+        return dt.date.fromisoformat(str(value))
+    except ValueError:
+        raise ConfigError(
+            f"Cannot read {field}={value!r}: use a local date, e.g. '2024-06-15'."
+        ) from None
+
+
+def _proration(rule: Any, field: str, charge: str) -> Any:
+    """A proration as given: ``"none"``, ``"days"``, ``"month"``, or days of a month."""
+    if rule in ("none", "days", "month"):
+        return rule
+    if isinstance(rule, int) and not isinstance(rule, bool) and rule > 0:
+        return rule
+    raise ConfigError(
+        f"Cannot use {field}={rule!r} in charge {charge!r}: use 'none' (whole for any period), "
+        "'days' (share of the billed days), 'month' (share of calendar months), or a number of "
+        "days, e.g. 30."
+    )
+
+
+def check_known(given: Mapping[str, Any], known: Sequence[str], what: str) -> None:
+    """Refuse a field that nothing would read: a misspelt one would price wrongly."""
+    for name in given:
+        if name not in known:
+            near = did_you_mean(name, known) or f": it has {', '.join(known)}"
+            raise ConfigError(f"Cannot read field {name!r} of this {what}{near}")
+
+
+def from_table(cls: Any, data: Mapping[str, Any], what: str) -> Any:
+    """A dataclass from plain data, its unknown and missing fields named."""
+    known = [f for f in fields(cls) if f.init]
+    check_known(data, [f.name for f in known], what)
+    needed = [f.name for f in known if f.default is MISSING and f.default_factory is MISSING]
+    lacking = [x for x in needed if x not in data]
+    if lacking:
+        raise ConfigError(f"Cannot read this {what}: it needs {', '.join(lacking)}.")
+    return cls(**data)
+
+
+@dataclass(frozen=True)
+class Energy(Charge):
+    """A price per kWh.
+
+    Parameters
+    ----------
+    name : str
+        The line's name.
+    rate : Decimal, str or number, or a list of one per tier
+        [currency/kWh]. With `windows`, only energy inside them is charged.
+    rates : mapping of window to rate (or list), optional
+        Instead of `rate`: a price for each window by name, and for ``other`` time.
+    windows : sequence of Window or dict
+        Local times; where two overlap, the earlier in the list has the time.
+    season : tuple of two str, optional
+        ``("06-01", "09-30")``, for windows without their own.
+    tiers : sequence of number
+        Upper edges of all tiers but the last [kWh]; an edge belongs to the lower tier.
+    tier_order : str
+        How tiers fill under `rates`: ``"chronological"``, ``"prorata"`` or ``"per_period"``.
+    tier_proration : str or int
+        The edges in a short period: ``"none"``, ``"days"``, ``"month"`` or days of a month.
+    flow : str
+        ``"net"``, ``"import"`` or ``"export"``: the sign of each increment decides. A credit
+        has a negative rate.
+    topic : str, optional
+        Another register, e.g. ``"kVAHNet"``.
+    valid_from, valid_to : date or str, optional
+        Local days ``[valid_from, valid_to)``.
+
+    Raises
+    ------
+    ConfigError
+        For a field that cannot be meant, or one that must be stated: `tier_order`,
+        `tier_proration`.
+    """
+
+    kind: ClassVar[str] = "energy"
+    name: str
+    rate: Any = None
+    rates: Any = None
+    windows: Any = ()
+    season: Any = None
+    tiers: Any = ()
+    tier_order: str | None = None
+    tier_proration: Any = None
+    flow: str = "net"
+    topic: str | None = None
+    valid_from: Any = None
+    valid_to: Any = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.rate is None) == (self.rates is None):
+            raise ConfigError(
+                f"Cannot price charge {self.name!r}: give either rate (one price) or rates (a "
+                "price for each window)."
+            )
+        names = {w.name for w in self.windows} | {"other"}
+        for w in self.rates or ():
+            if w not in names:
+                raise ConfigError(
+                    f"Cannot use rate {w!r} of charge {self.name!r}: no window has that name; "
+                    f"there are {', '.join(sorted(names))}."
+                )
+        if self.tiers and self.tier_proration is None:
+            raise ConfigError(
+                f"Cannot price charge {self.name!r}: tier_proration must be stated, because "
+                "tariffs differ. Use 'none' (the edges hold for any period), 'days', 'month', or "
+                "the number of days the edges are for, e.g. 30."
+            )
+        if self.tiers and self.rates is not None and self.tier_order is None:
+            raise ConfigError(
+                f"Cannot price charge {self.name!r}: tier_order must be stated, because tiers "
+                "under time-of-use give 36, 31.5 or 24 for the same use. Use 'chronological', "
+                "'prorata' or 'per_period'."
+            )
+
+    def lines(self, case: Case) -> list[Line]:
+        """One line a window and tier."""
+        span, meters = case.span, case.meters
+        schedule = case.schedule(OUT if self.rates is None else "other")
+        used = meters.energy(span.start, span.end, schedule, self.flow, self.topic)
+        priced = [w for w in used.states if w != OUT]
+        prices = dict.fromkeys(priced, self.rate) if self.rates is None else self.rates
+        unknown = [w for w in priced if w not in prices]
+        if unknown:
+            raise ConfigError(
+                f"Cannot price window {unknown[0]!r} of charge {self.name!r}: rates has no rate "
+                f"for it. It has {', '.join(prices)}; time outside all windows is 'other'."
+            )
+        pieces = [(w, x) for w, x in used.pieces if w in prices]
+        tiers = Tiers(self.tiers).scaled(span.factor(self.tier_proration or "none"))
+        split = tiers.split(self.tier_order or "per_period", pieces)
+        unpriced = add([x for w, x in used.pieces if w not in prices])
+        quantities = case.quantities(split, used.whole, unpriced)
+        unit = TOPICS[self.topic or "kWHNet"].unit
+        series = meters.registers(self.topic)
+        around = {"element": ", ".join(c.name for c in series), "note": span.text}
+        if len(series) == 1:
+            reading = meters.reading(of_flow(series[0], self.flow), span.start, span.end)
+            around |= {k: x for k, x in vars(reading).items() if k[:5] in {"open_", "close"}}
+        found = []
+        for window in (w for w in prices if w in split):
+            more = around | vars(used.states[window])
+            shown = [self.name] if self.rates is None else [self.name, window]
+            rates = tiers.rates(prices[window], self.name)
+            for tier, (quantity, rate) in enumerate(zip(quantities[window], rates, strict=True)):
+                if tier == 0 or quantity:
+                    names = *shown, tiers.label(tier, unit)
+                    found.append(
+                        case.line(quantity, unit, rate, " ".join(filter(None, names)), **more)
+                    )
+        return found
+
+
+@dataclass(frozen=True)
+class Fixed(Charge):
+    """A price per month or day, whatever is used.
+
+    Parameters
+    ----------
+    name : str
+        The line's name.
+    rate : Decimal, str or number
+        [currency/month] or [currency/day].
+    per : str
+        ``"month"``, or ``"day"``: each local day that begins in the period.
+    proration : str or int
+        What a part of a month costs: ``"none"``, ``"days"``, ``"month"`` or days of a month.
+    valid_from, valid_to : date or str, optional
+        Local days ``[valid_from, valid_to)``.
+    """
+
+    kind: ClassVar[str] = "fixed"
+    name: str
+    rate: Any
+    per: str = "month"
+    proration: Any = None
+    valid_from: Any = None
+    valid_to: Any = None
+
+    def lines(self, case: Case) -> list[Line]:
+        """One line."""
+        due, note = case.span.due(self), case.span.text
+        if self.per == "month" and due != 1:
+            note = f"{len(case.span.days)} days: {due} of a month"
+        return [case.line(case.quantity(exact(due)), self.per, self.rate, note=note)]
+
+
+@dataclass(frozen=True)
+class Tax(Charge):
+    """A share of other lines.
+
+    Parameters
+    ----------
+    name : str
+        The line's name.
+    rate : Decimal, str or number
+        As a fraction: ``"0.05"`` is 5 % [1].
+    on : sequence of str, optional
+        The charges it is taken of; by default all before it that are no tax.
+    proration : str, optional
+        Where its validity begins or ends inside the period: ``"days"`` takes its share of the
+        billed days, ``"none"`` all.
+    valid_from, valid_to : date or str, optional
+        Local days ``[valid_from, valid_to)``.
+    """
+
+    kind: ClassVar[str] = "tax"
+    name: str
+    rate: Any
+    on: Any = None
+    proration: str | None = None
+    valid_from: Any = None
+    valid_to: Any = None
+
+    def __post_init__(self) -> None:
+        if self.proration not in {None, "none", "days"}:
+            raise ConfigError(
+                f"Cannot use proration={self.proration!r} in tax {self.name!r}: use 'days' or "
+                "'none'."
+            )
+        super().__post_init__()
+
+    def lines(self, case: Case) -> list[Line]:
+        """One line."""
+        of, note = case.bases(), case.span.text
+        base = case.total(of)
+        if not case.span.is_whole:
+            if self.proration is None:
+                raise ConfigError(
+                    f"Cannot price tax {self.name!r}: its validity begins or ends inside the "
+                    "period. State proration='days' (its share of the billed days) or 'none', or "
+                    "bill each part by itself."
+                )
+            part = case.span.factor(self.proration)
+            note = f"{note}: {part} of {base}"
+            base, of = case.money(times(base, part)), ()
+        return [case.line(base, case.tariff.currency, self.rate, note=note, of=of)]
+
+
+@dataclass(frozen=True)
+class Minimum(Charge):
+    """At least so much is due.
+
+    Parameters
+    ----------
+    name : str
+        The line's name.
+    rate : Decimal, str or number
+        The minimum [currency/month] or [currency/day].
+    per : str
+        ``"month"`` or ``"day"``.
+    on : sequence of str, optional
+        The charges that count towards it; by default all before it that are no tax.
+    proration : str or int
+        What the minimum of a part of a month is: ``"none"``, ``"days"``, ``"month"``, or days.
+    valid_from, valid_to : date or str, optional
+        Local days ``[valid_from, valid_to)``.
+    """
+
+    kind: ClassVar[str] = "minimum"
+    name: str
+    rate: Any
+    per: str = "month"
+    on: Any = None
+    proration: Any = None
+    valid_from: Any = None
+    valid_to: Any = None
+
+    def lines(self, case: Case) -> list[Line]:
+        """One line with what lacks; none where nothing does."""
+        limit = case.money(EXACT.multiply(self.rate, exact(case.span.due(self))))
+        of = case.bases()
+        base = case.total(of)
+        lacks = EXACT.subtract(limit, base)
+        if lacks <= 0:
+            return []
+        note = f"minimum {limit}, charges {base}"
+        currency = case.tariff.currency
+        return [case.line(lacks, currency, Decimal(1), note=note, of=of, limit=limit)]
+
+
+@dataclass(frozen=True)
+class Reactive(Charge):
+    """A price for reactive energy, or for a low power factor.
+
+    Parameters
+    ----------
+    name : str
+        The line's name.
+    rate : Decimal, str or number
+        [currency/kvarh]; with `target_power_factor`, the share of the base per 0.01 below it.
+    allowance : Decimal, str or number
+        Free reactive energy [kvarh per kWh], e.g. ``"0.5"``.
+    target_power_factor : Decimal, str or number, optional
+        Instead of reactive energy: a surcharge on `on` per point (0.01) below it.
+    on : sequence of str, optional
+        The charges that are raised; by default all before it that are no tax.
+    valid_from, valid_to : date or str, optional
+        Local days ``[valid_from, valid_to)``.
+
+    Notes
+    -----
+    kvarh are those of the register kVARHNet where it is there, else
+    ``sqrt(kVAh^2 - kWh^2)`` of the period. Power factor is kWh / kVAh of the period.
+    """
+
+    kind: ClassVar[str] = "reactive"
+    name: str
+    rate: Any
+    allowance: Any = Decimal(0)
+    target_power_factor: Any = None
+    on: Any = None
+    valid_from: Any = None
+    valid_to: Any = None
+
+    def lines(self, case: Case) -> list[Line]:
+        """One line."""
+        if self.target_power_factor is None:
+            return [self._energy(case)]
+        if not case.span.is_whole:
+            raise ConfigError(
+                f"Cannot price charge {self.name!r}: a surcharge on other lines cannot begin or "
+                "end inside the period. Bill each part by itself."
+            )
+        return [self._surcharge(case)]
+
+    def _energy(self, case: Case) -> Line:
+        kwh, first = case.energy("kWHNet")
+        if case.meters.has(KVARH):
+            kvarh, second = case.energy(KVARH)
+        else:
+            case.require(KVAH)
+            kvah, second = case.energy(KVAH)
+            squares = EXACT.subtract(EXACT.multiply(kvah, kvah), EXACT.multiply(kwh, kwh))
+            kvarh = EXACT.sqrt(max(squares, Decimal(0)))
+        free = EXACT.multiply(self.allowance, max(kwh, Decimal(0)))
+        over = case.quantity(max(EXACT.subtract(abs(kvarh), free), Decimal(0)))
+        amounts = f"{case.quantity(abs(kvarh))} kvarh, {case.quantity(free)} free"
+        note = "; ".join(filter(None, [case.span.text, amounts]))
+        return case.line(over, "kvarh", self.rate, note=note, **vars(worst([first, second])))
+
+    def _surcharge(self, case: Case) -> Line:
+        """The base, raised for each point (0.01) that the power factor lies below the target."""
+        case.require(KVAH)
+        (kwh, first), (kvah, second) = case.energy("kWHNet"), case.energy(KVAH)
+        pf = EXACT.divide(kwh, kvah) if kvah > 0 else Decimal(1)
+        points = max(EXACT.multiply(EXACT.subtract(self.target_power_factor, pf), 100), Decimal(0))
+        base = case.total(case.bases())
+        note = f"power factor {pf:.4f}, target {self.target_power_factor}; {self.rate} of {base}"
+        state = vars(worst([first, second]))
+        rate = EXACT.multiply(self.rate, base)
+        return case.line(case.quantity(points), "point", rate, note=note, **state)
