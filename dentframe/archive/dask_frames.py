@@ -409,7 +409,7 @@ _OWN = ("meters", "errors", "batch")
 
 
 def _signed_as(verb: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a function the keywords of a verb beside its own; `elements` are among `meters`."""
+    """Give a function the keywords of a verb and its own; `elements` are among `meters`."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         theirs = dict(list(inspect.signature(verb).parameters.items())[1:])

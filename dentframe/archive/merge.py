@@ -351,8 +351,8 @@ def _met(holding: Holding, choice: Choice, place: int) -> Report:
             doubled[column] = tuple(
                 runs(np.unique(np.concatenate([there[:0], *each])), holding.minutes)
             )
-    told = {column: count for column, count in conflicts.items() if count}
-    return replace(report, conflicts=told, doubled={c: x for c, x in doubled.items() if x})
+    left = {column: count for column, count in conflicts.items() if count}
+    return replace(report, conflicts=left, doubled={c: x for c, x in doubled.items() if x})
 
 
 def _chosen_rows(holding: Holding, choice: Choice) -> Ints | slice:

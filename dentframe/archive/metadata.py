@@ -215,8 +215,8 @@ def reading_columns(path: Path, schema: Any) -> tuple[str, ...]:
         if kind != wanted:
             raise foreign(path, f"its column {name!r} is of {kind}, not {wanted}")
     if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise foreign(path, f"it has two columns {twice!r}")
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise foreign(path, f"it has two columns {repeated!r}")
     return tuple(names[1:])
 
 

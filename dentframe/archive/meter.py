@@ -113,14 +113,6 @@ class Meter:
             found[year] = tuple(by_name[name] for name in sorted(by_name))
         return found
 
-    def units(self) -> dict[str, str]:
-        """Topic to unit, as the files say."""
-        found: dict[str, str] = {}
-        for year in self.settled:
-            with self.open(year) as opened:
-                found |= opened.units
-        return found
-
     # --- reading -------------------------------------------------------------------------
 
     @contextlib.contextmanager

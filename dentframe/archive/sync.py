@@ -171,8 +171,8 @@ class SyncReport:
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain values, ready for JSON."""
-        told = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "failures"}
-        return told | {
+        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "failures"}
+        return plain | {
             "start": self.start.isoformat(),
             "end": self.end.isoformat(),
             "topics": list(self.topics),
@@ -215,13 +215,13 @@ def counted(report: SyncReport, answer: Answer) -> SyncReport:
 
 
 def _card(report: SyncReport) -> Card:
-    told = ", ".join(f"{getattr(report, n):,} {n}" for n in ("kept", "held", "empty", "failed"))
+    counts = ", ".join(f"{getattr(report, n):,} {n}" for n in ("kept", "held", "empty", "failed"))
     left = report.failed - _SHOWN
     return Card(
         title=str(report).partition("\n")[0],
         facts=(
             ("requests", f"{report.requests:,}, {_size(report.bytes)}, {spoken(report.seconds)}"),
-            ("windows", told),
+            ("windows", counts),
             ("stopped", report.stopped or ""),
         ),
         heads=Missing._fields,

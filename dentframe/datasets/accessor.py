@@ -84,7 +84,7 @@ class DatasetAccessor:
 
     def __init__(self, dataset: xr.Dataset) -> None:
         # xarray makes a RuntimeError of an AttributeError here, which would break hasattr().
-        self._held = dataset
+        self._given = dataset
 
     def __repr__(self) -> str:
         return _cards.text_of(self._card, self)
@@ -104,12 +104,12 @@ class DatasetAccessor:
 
     @property
     def _dataset(self) -> xr.Dataset:
-        if not _dataset_to_frame.is_dent(self._held):
+        if not _dataset_to_frame.is_dent(self._given):
             raise AttributeError(
                 "'.dent' needs a Dataset with variables over time and element or channel, such "
-                f"as to_xarray() gives; this one has {[str(v) for v in self._held.data_vars][:4]}."
+                f"as to_xarray() gives; this one has {[str(v) for v in self._given.data_vars][:4]}."
             )
-        return self._held
+        return self._given
 
     @property
     def _frame(self) -> pd.DataFrame:
@@ -246,9 +246,9 @@ def _rows_dataset(rows: pd.DataFrame, unit: str | None = None) -> xr.Dataset:
     that of the energy or power asked about, where the rows' own attrs do not tell it.
     """
     table, bounds = _keyed(rows)
-    told: set[str | None] = {*_columns.attrs_units(rows).values()} or {unit}
+    units: set[str | None] = {*_columns.attrs_units(rows).values()} or {unit}
     # The units of energy and power that go with it; none where nothing tells.
-    family = next((f for f in _FAMILIES if told & set(f.values())), {})
+    family = next((f for f in _FAMILIES if units & set(f.values())), {})
     dims = [k for k in _KEYS if k in table.columns] if PERIOD in table.columns else []
     if not dims or table.duplicated(dims).any():
         table, dims = table.assign(**{ROW: np.arange(len(table))}), [ROW]
@@ -400,8 +400,8 @@ def _unit(frame: pd.DataFrame, name: str, topic: Any) -> str | None:
     if name in _POWER:
         return "kVA" if _asked(topic) in _APPARENT else "kW"
     labels = [x for x in _columns.wire_columns(frame.columns) if _columns.parse(x).topic == topic]
-    told = {_columns.unit_text(frame, x) for x in labels}
-    return told.pop() if len(told) == 1 else None
+    units = {_columns.unit_text(frame, x) for x in labels}
+    return units.pop() if len(units) == 1 else None
 
 
 def _keep_bounds(result: xr.Dataset, dataset: xr.Dataset) -> xr.Dataset:

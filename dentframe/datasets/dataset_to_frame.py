@@ -125,8 +125,8 @@ def _frame(held: xr.Dataset, whole: xr.Dataset) -> pd.DataFrame:
     others = frame_to_dataset.found(held, [f.name for f in found])
     rows = _Rows(held, _row_dims(held, found), kept)
     bare = pd.DataFrame(index=rows.index)
-    told: Any = frame_to_dataset.read_attrs(whole.attrs, kept)
-    bare.attrs = told
+    attrs: Any = frame_to_dataset.read_attrs(whole.attrs, kept)
+    bare.attrs = attrs
     if METER in held.coords and held[METER].ndim == 0:  # what sel(meter="P1") left
         keep_meters(bare, {str(held[METER].item())})
     columns: dict[str, Any] = {}
@@ -176,14 +176,14 @@ def _row_dims(dataset: xr.Dataset, found: list[Found]) -> tuple[str, ...]:
 
 
 def _index(dataset: xr.Dataset, dims: tuple[str, ...], kept: Layout) -> pd.Index:
-    told = dataset[TIME] if TIME in dataset.coords else None
-    if told is None:
+    times = dataset[TIME] if TIME in dataset.coords else None
+    if times is None:
         raise RangeError(
             "Cannot make a frame of this Dataset: it has no coordinate 'time'. Convert what "
             "still has its times."
         )
-    zone = str(told.attrs.get(variables.ZONE, "UTC"))
-    when = variables.aware(told.values, zone, kept.time_unit)
+    zone = str(times.attrs.get(variables.ZONE, "UTC"))
+    when = variables.aware(times.values, zone, kept.time_unit)
     own = kept.index_names or []
     if dims == (TIME,):
         return when.rename(own[0] if len(own) == 1 else TIME)

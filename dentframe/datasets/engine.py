@@ -174,7 +174,7 @@ class Opening:
 
 
 NEVER = (CHANNEL_ELEMENT,)
-"""Texts beside a dimension: xarray would make Dask chunks of them, which ``chunks="auto"``
+"""Texts along a dimension: xarray would make Dask chunks of them, which ``chunks="auto"``
 refuses and `to_netcdf` warns of. The channel's own name tells its element."""
 
 
@@ -436,7 +436,7 @@ def open_dataset(
         Request keys, or units where no key matches. None: all.
     tz : str or tzinfo
         The zone of naive bounds. Times in the Dataset are naive UTC; where `tz` is not, they
-        have the coordinate ``local_time`` beside them, and the verbs take it for theirs.
+        also have the coordinate ``local_time``, and the verbs take it for theirs.
     bracket : bool
         Also the last reading before `start` and the first at or after `end`.
     archive : path-like or Archive, optional

@@ -78,8 +78,8 @@ def _kept(frame: pd.DataFrame, labels: list[str], laid: Grid) -> dict[str, str]:
         attrs={str(k): v for k, v in frame.attrs.items() if k != _columns.ATTRS and _is_json(v)},
     )
     own = frame.attrs.get(_columns.ATTRS)
-    told = {} if own is None else {_columns.ATTRS: json.dumps(own, default=str)}
-    return {KEY: json.dumps(asdict(layout)), **told}
+    note = {} if own is None else {_columns.ATTRS: json.dumps(own, default=str)}
+    return {KEY: json.dumps(asdict(layout)), **note}
 
 
 def read_layout(attrs: Mapping[Any, Any]) -> Layout:
@@ -91,8 +91,8 @@ def read_layout(attrs: Mapping[Any, Any]) -> Layout:
 
 def read_attrs(attrs: Mapping[Any, Any], layout: Layout) -> dict[str, Any]:
     """The attrs of the frame that a Dataset stands for."""
-    told = _loaded(attrs.get(_columns.ATTRS))
-    return {**layout.attrs, **({_columns.ATTRS: told} if told else {})}
+    note = _loaded(attrs.get(_columns.ATTRS))
+    return {**layout.attrs, **({_columns.ATTRS: note} if note else {})}
 
 
 def _text(name: Any) -> str | None:
@@ -156,8 +156,8 @@ def _along_time(array: xr.DataArray) -> bool:
 
 
 def _label(name: str, array: xr.DataArray) -> str:
-    told = str(array.attrs.get(LABEL, name))
-    return told if clean(told).rstrip("_") == name.rstrip("_") else name
+    label = str(array.attrs.get(LABEL, name))
+    return label if clean(label).rstrip("_") == name.rstrip("_") else name
 
 
 def column(values: npt.NDArray[Any], dtype: str | None) -> Any:
@@ -190,10 +190,10 @@ def to_dataset(
 
     labels = _columns.wire_columns(frame.columns)
     texts = [x for x in frame.columns if isinstance(x, str)]
-    twice = sorted({x for x in texts if texts.count(x) > 1})
-    if twice:
+    repeated = sorted({x for x in texts if texts.count(x) > 1})
+    if repeated:
         raise ConfigError(
-            f"Cannot tell which column is {twice[0]!r}: the frame has more than one. "
+            f"Cannot tell which column is {repeated[0]!r}: the frame has more than one. "
             "Keep one of them."
         )
     laid, parts = _grid(frame), _parts(labels)
@@ -209,8 +209,8 @@ def to_dataset(
         dataset.coords[variables.BOUNDS] = bounds
         dataset[TIME].attrs["bounds"] = variables.BOUNDS
     every = set(labels) | set(other_labels(frame))
-    told = variables.global_attrs(p.slot.topic for p in parts)
-    dataset.attrs = told | _kept(frame, [x for x in frame.columns if x in every], laid)
+    described = variables.global_attrs(p.slot.topic for p in parts)
+    dataset.attrs = described | _kept(frame, [x for x in frame.columns if x in every], laid)
     return dataset
 
 
@@ -289,8 +289,8 @@ def _coords(laid: Grid, ids: dict[str, list[str]]) -> dict[str, Any]:
         coords[dim] = _texts(dim, found)
     if variables.DIMS[CHANNEL] in ids:
         owners = [Column("", CHANNEL, x).element or "" for x in ids[variables.DIMS[CHANNEL]]]
-        told = {"long_name": "element of the channel"}
-        coords[variables.CHANNEL_ELEMENT] = _texts(variables.DIMS[CHANNEL], owners, told)
+        attrs = {"long_name": "element of the channel"}
+        coords[variables.CHANNEL_ELEMENT] = _texts(variables.DIMS[CHANNEL], owners, attrs)
     return coords
 
 

@@ -102,12 +102,12 @@ def slot_of(name: str, attrs: Mapping[str, Any], dim: str) -> Slot:
     its first operand, and a variable made of ``A`` is not ``A``.
     """
     scope = SCOPES.get(dim) or str(attrs.get("scope", dim))
-    told = Slot(str(attrs.get("topic", "")), scope)
-    if told.topic and name.rstrip("_") in {
-        clean(told.topic).rstrip("_"),
-        _suffixed(told).rstrip("_"),
+    own = Slot(str(attrs.get("topic", "")), scope)
+    if own.topic and name.rstrip("_") in {
+        clean(own.topic).rstrip("_"),
+        _suffixed(own).rstrip("_"),
     }:
-        return told
+        return own
     suffix = f"_{clean(scope).lower()}"
     return Slot(name.removesuffix(suffix) or name, scope)
 
@@ -209,8 +209,8 @@ def unit_in(attrs: dict[str, Any], data: Any) -> str | None:
         changed the values before it was lost.
     """
     wire, held = attrs.get("wire_unit"), getattr(data, "units", None)
-    told = attrs.get("units") if held is None else held
-    if told is None:
+    unit = attrs.get("units") if held is None else held
+    if unit is None:
         if wire is None or pint_name(str(wire)) is None:
             return None if wire is None else str(wire)
         raise UnitError(
@@ -220,11 +220,11 @@ def unit_in(attrs: dict[str, Any], data: Any) -> str | None:
     own = attrs.get("pint_unit")
     if own is not None:
         written = udunits(_columns.parse_unit(str(own)))  # what `unit_attrs` wrote
-        same = told == written if isinstance(told, str) else _columns.same_unit(told, written)
-        told = str(own) if same else told
-    if wire is not None and _columns.same_unit(str(wire), told):
+        same = unit == written if isinstance(unit, str) else _columns.same_unit(unit, written)
+        unit = str(own) if same else unit
+    if wire is not None and _columns.same_unit(str(wire), unit):
         return str(wire)
-    return str(told) if isinstance(told, str) else _columns.symbol(told)
+    return str(unit) if isinstance(unit, str) else _columns.symbol(unit)
 
 
 Bounds = tuple[tuple[str, ...], npt.NDArray[Any]]
@@ -254,15 +254,15 @@ def aware(values: Any, zone: str, unit: str) -> pd.DatetimeIndex:
 
 
 def time_coords(index: pd.DatetimeIndex) -> dict[str, Any]:
-    """The coordinate of time, and local time beside it where the zone is not UTC."""
+    """The coordinate of time, and local time too where the zone is not UTC."""
     tz: Any = index.tz
     utc = naive(index)
     attrs = {"standard_name": "time", "long_name": "time (UTC)", ZONE: zone_text(tz)}
     coords: dict[str, Any] = {TIME: (TIME, utc, attrs, encoding(utc))}
     if not is_utc(tz):
         walls = index.tz_localize(None).as_unit(utc.unit)
-        told = {"long_name": f"local time ({zone_text(tz)})"}
-        coords[LOCAL_TIME] = (TIME, walls, told, encoding(walls))
+        local = {"long_name": f"local time ({zone_text(tz)})"}
+        coords[LOCAL_TIME] = (TIME, walls, local, encoding(walls))
     return coords
 
 
@@ -312,9 +312,9 @@ def _means(grid: Grid, own: str | None, interval: Any, lag: Any) -> Bounds | Non
     return (METER, TIME, EDGE), np.stack(parts)
 
 
-def _periods(grid: Grid, told: Any) -> Bounds | None:
+def _periods(grid: Grid, note: Any) -> Bounds | None:
     """From each start to the next, as long as no period was taken out."""
-    info = told if isinstance(told, dict) else {}
+    info = note if isinstance(note, dict) else {}
     until, starts = info.get("until"), naive(grid.times)
     if until is None or not len(starts) or info.get("periods") != len(starts):
         return None
@@ -379,9 +379,9 @@ def dequantify(dataset: xr.Dataset) -> xr.Dataset:
         unit = getattr(array.data, "units", None)
         if unit is not None:
             now = _columns.parse_unit(str(unit_in(array.attrs, array.data)))
-            told = {**array.attrs, **unit_attrs(_columns.name_of(now))}
-            told["wire_unit"] = _columns.symbol(now)
-            made[name] = (array.dims, array.data.magnitude, told)
+            attrs = {**array.attrs, **unit_attrs(_columns.name_of(now))}
+            attrs["wire_unit"] = _columns.symbol(now)
+            made[name] = (array.dims, array.data.magnitude, attrs)
     return made
 
 
