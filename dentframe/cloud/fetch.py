@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -125,42 +125,29 @@ def run(
 
     When the caller stops early, by an interrupt or otherwise, what is under way is cut.
     """
-    answers: queue.SimpleQueue[Answer | BaseException] = queue.SimpleQueue()
-
-    def work(job: Job) -> None:
-        try:
-            answers.put(reader.serve(job))
-        except BaseException as error:  # noqa: BLE001 - it is raised in the caller's thread
-            answers.put(error)
-
-    def submit(jobs: Iterable[Job]) -> int:
-        return len([pool.submit(work, job) for job in jobs])
-
+    done: queue.SimpleQueue[Future[Answer]] = queue.SimpleQueue()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="dentframe-read")
     reader.state.decoder = decoder = ThreadPoolExecutor(1, thread_name_prefix="dentframe-decode")
-    waiting = iter(jobs)
-    finished = False
+    waiting, under_way, finished = iter(jobs), 0, False
     try:
-        under_way = submit(islice(waiting, ahead))
-        while under_way:
-            answer = _next(answers)
-            if isinstance(answer, BaseException):
-                raise answer
-            yield answer
-            under_way += submit(islice(waiting, 1)) - 1
+        while True:
+            for job in islice(waiting, ahead):
+                pool.submit(reader.serve, job).add_done_callback(done.put)
+                under_way += 1
+            if not under_way:
+                break
+            future: Future[Answer] | None = None
+            while future is None:  # in steps: Windows cannot interrupt a wait without an end
+                with contextlib.suppress(queue.Empty):
+                    future = done.get(timeout=0.5)
+            yield future.result()
+            under_way, ahead = under_way - 1, 1
         finished = True
     finally:
         if not finished:
             reader.state.cancel()
         pool.shutdown(wait=True, cancel_futures=True)
         decoder.shutdown()
-
-
-def _next(answers: queue.SimpleQueue[Answer | BaseException]) -> Answer | BaseException:
-    # In steps: on Windows a wait without an end cannot be interrupted.
-    while True:
-        with contextlib.suppress(queue.Empty):
-            return answers.get(timeout=0.5)
 
 
 def cover(

@@ -8,7 +8,8 @@ and to coverage.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -46,6 +47,9 @@ from dentframe.wire.page import Report
 from dentframe.wire.topics import kind_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dentframe.cloud.fetch import Answer
     from dentframe.errors import DentError
     from dentframe.frame.assemble import Minutes
     from dentframe.frame.request import Request, Source
@@ -98,7 +102,14 @@ class ReadJob:
         topics = self.request.topics
         jobs = [Job(meter, w, topics) for meter, found in windows.items() for w in found]
         jobs = [job for job in jobs if job not in self.pages]
-        for answer in _behind_a_bar(self.source.read(jobs), len(jobs), progress):
+        answers: Iterable[Answer] = self.source.read(jobs)
+        if jobs and progress is not False:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                from tqdm.auto import tqdm
+            shown = False if progress else None  # None: tqdm shows it where somebody watches
+            answers = tqdm(answers, None, len(jobs), False, unit="window", disable=shown)
+        for answer in answers:
             if answer.error is None:
                 self.pages[answer.job] = answer.pages
                 self.errors.pop(answer.job, None)
@@ -157,7 +168,9 @@ def assemble(reading: ReadJob, *, quantify: bool) -> pd.DataFrame:
     frames = {m: to_frame(tables.pop(m), shared=reading.resumable) for m in list(tables)}
     span = request.start, request.end
     inside = {m: f.index.searchsorted(span) for m, f in frames.items()}
-    warn_of_no_readings(reading, [m for m, (first, last) in inside.items() if first == last])
+    empty = [m for m, (first, last) in inside.items() if first == last]
+    if empty:
+        warn_of_no_readings(reading, empty)
     frame = frames.popitem()[1] if request.single else stack(frames, request.topics)
     frame.attrs["dentcloud"] = attrs_of(request, frame, **doubled)
     if quantify:
@@ -199,7 +212,7 @@ def warn_of_no_readings(reading: ReadJob, meters: Sequence[str]) -> None:
     A range that is shorter than `SHORT` may well lie between two readings.
     """
     start, end = reading.request.start, reading.request.end
-    if reading.missing or not meters or end - start < SHORT:
+    if reading.errors or end - start < SHORT:
         return
     future = " That span lies in the future." if start >= reading.now else ""
     warn(
@@ -242,7 +255,7 @@ def check_element(reading: ReadJob, meter: str, columns: Sequence[str]) -> None:
     """
     asked = reading.request.meters[meter]
     there = sorted({e for c in columns if (e := parse(c).element) is not None})
-    if not reading.request.single or not asked or not there or reading.missing:
+    if not reading.request.single or not asked or not there or reading.errors:
         return
     if asked[0] not in there:
         raise UnknownMeterError(
@@ -334,18 +347,6 @@ def check_errors(errors: str) -> None:
         )
 
 
-def _behind_a_bar(answers: Iterable[T], total: int, progress: bool | None) -> Iterable[T]:
-    if progress is False or total == 0:
-        return answers
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from tqdm.auto import tqdm
-    shown = False if progress else None  # None: tqdm shows it where somebody watches
-    return tqdm(answers, None, total, False, unit="window", disable=shown)
-
-
 def complete(
     make: Callable[[ReadJob], T], reading: ReadJob, errors: str, progress: bool | None
 ) -> T:
@@ -358,7 +359,7 @@ def complete(
     """
     reading.run(progress)
     made = make(reading)
-    if not reading.missing:
+    if not reading.errors:
         return made
     if errors == "raise":
         again = partial(complete, make, reading, errors, progress)

@@ -39,7 +39,6 @@ from dentframe.wire.page import (
     room,
     samples,
     shown,
-    strings,
 )
 
 if TYPE_CHECKING:
@@ -123,8 +122,8 @@ def decode_slow(body: bytes, window: Window | None = None) -> Page:
         why = f"it is longer than {MOST_AT_ONCE / 1e6:.0f} MB and not laid out as documented"
         raise not_decoded("decode readings", why, body, retryable=False)
     answer = load_answer(body, "decode readings")
-    names, rows = strings(answer.get("headers")), answer.get("topics")
-    if names is None:
+    names, rows = answer.get("headers"), answer.get("topics")
+    if not isinstance(names, list) or not all(type(name) is str for name in names):
         raise not_decoded("decode readings", "its headers are no list of names", body)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise not_decoded("decode readings", "its topics are no list of rows", body)
