@@ -224,8 +224,8 @@ def warn_of_no_readings(reading: ReadJob, meters: Sequence[str]) -> None:
 
 def attrs_of(request: Request, frame: pd.DataFrame, **doubled: Any) -> dict[str, Any]:
     """What the frame of a read says of itself."""
-    here = {parse(c).topic for c in frame.columns}
-    units = {k: u for k, u in request.units.items() if k in request.topics or k in here}
+    topics = {parse(c).topic for c in frame.columns}
+    units = {k: u for k, u in request.units.items() if k in request.topics or k in topics}
     ranges = dict.fromkeys(request.meters, (request.start, request.end))
     return note(units, ranges, frame, elements=request.meters, **doubled)
 
@@ -271,10 +271,10 @@ def of_elements(
     if elements is None:
         return columns
     kept = [c for c in columns if parse(c).element in elements]
-    here = {parse(c).element for c in kept}
+    found = {parse(c).element for c in kept}
     scoped = dict.fromkeys(parse(c).topic for c in columns if parse(c).scope == ELEMENT)
     scoped |= {t: None for t in topics if kind_of(t) in {"register", "interval_mean"}}
-    lost = [f"{t}/{ELEMENT}/{e}" for t in scoped for e in elements if e not in here]
+    lost = [f"{t}/{ELEMENT}/{e}" for t in scoped for e in elements if e not in found]
     return ordered([*kept, *lost], topics)
 
 
@@ -399,21 +399,16 @@ def _runs(jobs: Sequence[Job]) -> list[str]:
     """The windows by name; more than two of a kind in a row as their first and last."""
     runs: list[list[Job]] = []
     for job in jobs:
-        last = runs[-1][-1] if runs else None
-        if (
-            last is not None
-            and (last.meter, last.window.kind) == (job.meter, job.window.kind)
-            and last.window.end == job.window.start
-        ):
+        last = runs[-1][-1] if runs else job
+        same = (last.meter, last.window.kind) == (job.meter, job.window.kind)
+        if same and last.window.end == job.window.start:
             runs[-1].append(job)
         else:
             runs.append([job])
-    return [
-        name
-        for run in runs
-        for name in (
-            [f"{run[0].meter} {run[0].window} to {run[-1].window}"]
-            if len(run) > 2
-            else [f"{job.meter} {job.window}" for job in run]
-        )
-    ]
+    names: list[str] = []
+    for run in runs:
+        if len(run) > 2:
+            names.append(f"{run[0].meter} {run[0].window} to {run[-1].window}")
+        else:
+            names += [f"{job.meter} {job.window}" for job in run]
+    return names
