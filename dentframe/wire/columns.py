@@ -108,7 +108,7 @@ def is_wire(label: object) -> bool:
 
 def wire_columns(labels: Iterable[object]) -> list[str]:
     """The labels that are wire names, in their order."""
-    return [x for x in labels if isinstance(x, str) and is_wire(x)]
+    return [x for x in labels if isinstance(x, str) and parse(x).scope != ""]
 
 
 def sort_key(column: Column, topics: Sequence[str] = ()) -> tuple[object, ...]:
