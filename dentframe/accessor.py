@@ -22,12 +22,11 @@ from dentframe.verbs import demand as _demand
 from dentframe.verbs import demand_window as _demand_window
 from dentframe.verbs import energy as _energy
 from dentframe.verbs import estimate as _estimate
-from dentframe.verbs import factors as _factors
 from dentframe.verbs import load_profile as _load_profile
 from dentframe.verbs import peaks as _peaks
 from dentframe.verbs import quality as _quality
 from dentframe.verbs import reconcile as _reconcile
-from dentframe.verbs import stats as _stats
+from dentframe.verbs import stats_and_factors as _stats_and_factors
 from dentframe.verbs import summary as _summary
 from dentframe.verbs import virtual as _virtual
 from dentframe.wire import columns as _columns
@@ -196,11 +195,11 @@ class DentAccessor:
     apparent_demand = method(_demand.apparent_demand)
     peaks = method(_peaks.peaks)
     coincident = method(_coincident.coincident)
-    load_factor = method(_factors.load_factor)
-    power_factor = method(_factors.power_factor)
+    load_factor = method(_stats_and_factors.load_factor)
+    power_factor = method(_stats_and_factors.power_factor)
     duration = method(_load_profile.duration)
 
-    stats = method(_stats.stats)
+    stats = method(_stats_and_factors.stats)
     profile = method(_load_profile.profile)
     baseload = method(_load_profile.baseload)
     unusual = method(_load_profile.unusual)

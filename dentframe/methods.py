@@ -47,10 +47,12 @@ def method(
     function: Callable[Concatenate[pd.DataFrame, P], R],
 ) -> Callable[Concatenate[HasFrame, P], R]:
     """`function` with an accessor in place of its frame; name, signature and docstring stay."""
+    known = inspect.signature(function).parameters.keys()
 
     @functools.wraps(function)
     def call(self: HasFrame, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        check_words(function, kwargs)
+        if not kwargs.keys() <= known:
+            check_words(function, kwargs)
         found = function(self._frame, *args, **kwargs)
         if isinstance(found, pd.DataFrame) and not wire_columns(found.columns):
             # A table has .dent as well, for to_csv and to_excel.
@@ -89,10 +91,12 @@ def with_keywords(
 
         @functools.wraps(function)
         def call(*args: P.args, **keywords: P.kwargs) -> R:
-            check_words(call, keywords)
+            if not keywords.keys() <= known:
+                check_words(call, keywords)
             return function(*args, **keywords)
 
-        vars(call)["__signature__"] = signature.replace(parameters=[*own, *more])
+        whole = signature.replace(parameters=[*own, *more])
+        known, vars(call)["__signature__"] = whole.parameters.keys(), whole
         return call
 
     return write

@@ -158,7 +158,7 @@ def plan_dentcloud(
     plans = {m: planned(client, request, m, bracket=bracket, now=now) for m in meters}
     return Plan(
         windows={m: tuple(windows) for m, (windows, _) in plans.items()},
-        held={m: frozenset(held) for m, (_, held) in plans.items()},
+        from_cache={m: frozenset(cached) for m, (_, cached) in plans.items()},
         topics=keys,
         topics_from="built-in catalogue" if kept is None else "kept getTopics",
         rate=client.rate,
@@ -195,12 +195,13 @@ def get_topics(client: DentCloud | None = None) -> pd.DataFrame:
     >>> get_topics().loc["kWHNet", ["unit", "kind"]].tolist()
     ['kWh', 'register']
     """
-    from dentframe.wire.columns import known_unit
+    from dentframe.wire.columns import WIRE_UNITS, parse_unit
     from dentframe.wire.topics import kind_of
 
     catalogue = (client or default_client()).get_topics()
+    known = {unit: parse_unit(unit) for unit in {t["unit"] for t in catalogue} & set(WIRE_UNITS)}
     rows = [
-        (t["unit"], t["description"], kind_of(t["requestKey"], t["unit"]), known_unit(t["unit"]))
+        (t["unit"], t["description"], kind_of(t["requestKey"], t["unit"]), known.get(t["unit"]))
         for t in catalogue
     ]
     index = pd.Index([t["requestKey"] for t in catalogue], name="topic")
@@ -283,14 +284,14 @@ def _newest(client: DentCloud, meter: str, topics: tuple[str, ...]) -> int | Non
 
 def _oldest(client: DentCloud, meter: str, topics: tuple[str, ...], newest: int) -> int:
     """The oldest month with readings, between one known empty and one known not to be."""
-    empty, held = 12 * _OLDEST[0] + _OLDEST[1] - 2, newest
-    while held - empty > 1:
-        middle = (held + empty) // 2
+    empty, filled = 12 * _OLDEST[0] + _OLDEST[1] - 2, newest
+    while filled - empty > 1:
+        middle = (filled + empty) // 2
         if _has_rows(client, meter, middle, topics):
-            held = middle
+            filled = middle
         else:
             empty = middle
-    return held
+    return filled
 
 
 def _month(number: int) -> Window:

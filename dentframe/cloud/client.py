@@ -220,7 +220,7 @@ class DentCloud:
         AuthError
             If the service refuses the key: the read stops there.
         """
-        if self.closed:
+        if not self._close.alive:
             raise ConfigError(_CLOSED)
         reader = WindowReader(
             self._service.fetch, self._offline, self._cache, self._sizes, self._now,
@@ -254,7 +254,7 @@ class DentCloud:
         self._notices.flush()
 
     def _list(self, kind: Literal["getMeters", "getTopics"], refresh: bool) -> Value:
-        if self.closed:
+        if not self._close.alive:
             raise ConfigError(_CLOSED)
         request = ApiRequest(kind)
         if refresh and not self._offline and self._cache is not None:

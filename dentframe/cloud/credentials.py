@@ -222,13 +222,13 @@ def check_url(url: object) -> str:
         If it is neither https nor http on loopback, or holds a user, a query or a fragment.
     """
     url = secret(url)
-    clean, why = _judged(url)
+    clean, why = _checked_url(url)
     if why:
         raise ConfigError(f"Cannot use this base URL: {why}. It reads like {BASE_URL}.")
     return clean
 
 
-def _judged(url: Secret | None) -> tuple[str, str]:
+def _checked_url(url: Secret | None) -> tuple[str, str]:
     """Return the URL, or why not: no user or password in it may reach a traceback."""
     try:
         parts = urlsplit(url.reveal() if url is not None else "")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -69,7 +69,7 @@ class Answer:
     job : Job
         The job.
     pages : tuple of Page
-        What was found; more than one where it was cut, or joined from what was held.
+        What was found; more than one where it was cut, or joined from what was kept.
     error : DentError or None
         Why it is missing.
     cached : bool
@@ -116,38 +116,32 @@ def narrow(page: Page, topics: Iterable[str]) -> Page:
 
 
 def run(
-    reader: WindowReader, jobs: Iterable[Job], workers: int, ahead: int | None = None
+    reader: WindowReader, jobs: Iterable[Job], workers: int, at_once: int | None = None
 ) -> Iterator[Answer]:
     """Do the jobs in threads, and yield their answers as they come.
 
-    With `ahead` the next job is taken only when the caller comes back for more, so that never
-    more than so many are under way or not yet dealt with.
+    With `at_once` never more than so many jobs are under way or not yet dealt with: the next one
+    is taken when the caller comes back for more.
 
     When the caller stops early, by an interrupt or otherwise, what is under way is cut.
     """
-    answers: queue.SimpleQueue[Answer | BaseException] = queue.SimpleQueue()
-
-    def work(job: Job) -> None:
-        try:
-            answers.put(reader.serve(job))
-        except BaseException as error:  # noqa: BLE001 - it is raised in the caller's thread
-            answers.put(error)
-
-    def submit(jobs: Iterable[Job]) -> int:
-        return len([pool.submit(work, job) for job in jobs])
-
+    done: queue.SimpleQueue[Future[Answer]] = queue.SimpleQueue()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="dentframe-read")
     reader.state.decoder = decoder = ThreadPoolExecutor(1, thread_name_prefix="dentframe-decode")
-    waiting = iter(jobs)
-    finished = False
+    waiting, under_way, finished = iter(jobs), 0, False
     try:
-        under_way = submit(islice(waiting, ahead))
-        while under_way:
-            answer = _next(answers)
-            if isinstance(answer, BaseException):
-                raise answer
-            yield answer
-            under_way += submit(islice(waiting, 1)) - 1
+        while True:
+            for job in islice(waiting, at_once):
+                pool.submit(reader.serve, job).add_done_callback(done.put)
+                under_way += 1
+            if not under_way:
+                break
+            future: Future[Answer] | None = None
+            while future is None:  # in steps: Windows cannot interrupt a wait without an end
+                with contextlib.suppress(queue.Empty):
+                    future = done.get(timeout=0.5)
+            yield future.result()
+            under_way, at_once = under_way - 1, 1
         finished = True
     finally:
         if not finished:
@@ -156,25 +150,18 @@ def run(
         decoder.shutdown()
 
 
-def _next(answers: queue.SimpleQueue[Answer | BaseException]) -> Answer | BaseException:
-    # In steps: on Windows a wait without an end cannot be interrupted.
-    while True:
-        with contextlib.suppress(queue.Empty):
-            return answers.get(timeout=0.5)
-
-
-def cover(
-    held: Iterable[frozenset[str]], topics: Iterable[str]
+def choose_sets(
+    kept: Iterable[frozenset[str]], topics: Iterable[str]
 ) -> tuple[list[tuple[frozenset[str], frozenset[str]]], frozenset[str]]:
-    """Choose which held sets of topics to use and for which topics, and what is left.
+    """Choose which kept sets of topics to use and for which topics, and what is left.
 
     One that holds all is used alone, the smallest first; else the ones that add most.
     """
     rest = frozenset(topics)
     chosen: list[tuple[frozenset[str], frozenset[str]]] = []
-    candidates = sorted(held, key=lambda h: (len(h), sorted(h)))
+    candidates = sorted(kept, key=lambda one: (len(one), sorted(one)))
     while rest and candidates:
-        best = max(candidates, key=lambda h: len(h & rest))
+        best = max(candidates, key=lambda one: len(one & rest))
         if not best & rest:
             break
         chosen.append((best, best & rest))
@@ -251,7 +238,7 @@ class WindowReader:
         return answer
 
     def _pages(self, job: Job, cost: _Cost) -> list[Page]:
-        pages, rest = self._held(job, cost, any_age=self.offline)
+        pages, rest = self._kept(job, cost, any_age=self.offline)
         if not rest:
             return pages
         if self.offline:
@@ -323,12 +310,12 @@ class WindowReader:
                 raise
             return False
 
-    def _held(self, job: Job, cost: _Cost, *, any_age: bool) -> tuple[list[Page], tuple[str, ...]]:
-        """Return pages from what is held, and the topics that are left to ask for."""
+    def _kept(self, job: Job, cost: _Cost, *, any_age: bool) -> tuple[list[Page], tuple[str, ...]]:
+        """Return pages from what is kept, and the topics that are left to ask for."""
         if self.cache is None:
             return [], job.topics
         sets = {e.topics: e for e in self.cache.servable(job.meter, job.window, any_age=any_age)}
-        chosen, rest = cover(sets, job.topics)
+        chosen, rest = choose_sets(sets, job.topics)
         if rest and not any_age and (job.window.end > self.now() or not self.store):
             # An open window grows: parts of different ages would be ragged. And who stores them
             # elsewhere dates them by the oldest: new parts would count as old ones.
@@ -365,11 +352,11 @@ class WindowReader:
         passing = error.retryable or isinstance(error, (DecodeError, RateLimitError))
         if self.cache is None or not (self.stale_if_error and passing):
             return None
-        kept = _Cost(cost.read_at)
-        pages, rest = self._held(job, kept, any_age=True)
+        outdated = _Cost(cost.read_at)
+        pages, rest = self._kept(job, outdated, any_age=True)
         if rest:
             return None
-        cost.read_at = kept.read_at  # an archive must not take it for new
+        cost.read_at = outdated.read_at  # an archive must not take it for new
         created = [e.created for e in self.cache.servable(job.meter, job.window, any_age=True)]
         self.stale.append((job.meter, job.window, self.cache.now() - min(created)))
         return pages

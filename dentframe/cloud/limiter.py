@@ -231,18 +231,18 @@ class Limiter:
         while (lease := self._do(lambda t: t.enter(concurrency, self._clock()))) is None:
             self._sleep(_POLL)
             check()
-        held = lease
+        mine = lease
         try:
-            yield lambda: self._do(lambda table: table.renew(held, self._clock()))
+            yield lambda: self._do(lambda table: table.renew(mine, self._clock()))
         finally:
-            self._do(lambda table: table.leave(held))
+            self._do(lambda table: table.leave(mine))
 
     def _wait_for_slot(self, rate: float, check: Callable[[], None]) -> None:
         pace = 1 / rate, burst_of(rate)
         while True:
             slot = self._do(lambda table: table.reserve(*pace, self._clock()))
-            while (ahead := slot - self._clock()) > 0:
-                self._sleep(min(ahead, NAP))
+            while (remaining := slot - self._clock()) > 0:
+                self._sleep(min(remaining, NAP))
                 check()
             if self._do(lambda table: table.paused(self._clock())) <= slot:
                 return

@@ -102,8 +102,8 @@ class Breaker:
         """
         start = self._clock()
         while not self._may_go():
-            ahead = NAP if self._probing else max(self._ahead(), 0.001)
-            self._sleep(min(NAP, ahead))
+            remaining = NAP if self._probing else max(self._pause_left(), 0.001)
+            self._sleep(min(NAP, remaining))
             check()
             if self._clock() - start > patience:
                 raise outage(self._why)
@@ -141,9 +141,9 @@ class Breaker:
                 self._probing = None
 
     def _may_go(self) -> bool:
-        return not self.open or (not self._probing and self._ahead() <= 0)
+        return not self.open or (not self._probing and self._pause_left() <= 0)
 
-    def _ahead(self) -> float:
+    def _pause_left(self) -> float:
         return self._until - self._clock()
 
 
@@ -362,8 +362,8 @@ class Retrier:
 
     def _wait(self, request: ApiRequest, pause: float) -> None:
         start = self.account.clock()
-        while (ahead := start + pause - self.account.clock()) > 0:
-            self.account.sleep(min(ahead, NAP))
+        while (remaining := start + pause - self.account.clock()) > 0:
+            self.account.sleep(min(remaining, NAP))
             request.read.check()
         request.spent += pause
 

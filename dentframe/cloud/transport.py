@@ -103,8 +103,8 @@ class AttemptTimer:
                 beat = now
                 with contextlib.suppress(Exception):  # the deadline holds whatever happens here
                     self._renew()
-            ahead = (self.left if elapsed >= self.limit else self.limit) - elapsed
-            self._over.wait(min(BEAT, 0.05 if self.fired else max(ahead, 0.05)))
+            remaining = (self.left if elapsed >= self.limit else self.limit) - elapsed
+            self._over.wait(min(BEAT, 0.05 if self.fired else max(remaining, 0.05)))
 
 
 class _Cuttable:

@@ -35,12 +35,11 @@ from dentframe.verbs.demand import apparent_demand, demand
 from dentframe.verbs.demand_window import check_demand_window
 from dentframe.verbs.energy import energy, intervals
 from dentframe.verbs.estimate import estimate
-from dentframe.verbs.factors import load_factor, power_factor
 from dentframe.verbs.load_profile import baseload, duration, profile, unusual
 from dentframe.verbs.peaks import peaks
 from dentframe.verbs.quality import coverage, gaps, quality
 from dentframe.verbs.reconcile import reconcile
-from dentframe.verbs.stats import stats
+from dentframe.verbs.stats_and_factors import load_factor, power_factor, stats
 from dentframe.verbs.summary import card
 from dentframe.verbs.virtual import virtual
 from dentframe.wire import columns as _columns

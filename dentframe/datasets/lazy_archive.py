@@ -150,7 +150,8 @@ def _archive_dataset(archive: Archive, opening: Opening, reading: ReadJob) -> xr
     rows = [found for found, _ in meters.values()]
     low, high = _minute(reading.request.start), _minute(reading.request.end)
     empty = [r.meter for r in rows if not ((r.minutes >= low) & (r.minutes < high)).any()]
-    warn_of_no_readings(reading, empty)
+    if empty:
+        warn_of_no_readings(reading, empty)
     return ready(lay_out(reading.request, opening, rows, frames), opening.dropped)
 
 

@@ -6,24 +6,27 @@ A finding names no meter, no site and no reading: it counts, and says how the an
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from dentframe.doctor.asking import BURST, frame_of
 from dentframe.errors import DentError, DentWarning
+from dentframe.frame import assemble
 from dentframe.verbs.demand_window import check_demand_window
 from dentframe.wire.columns import parse
 from dentframe.wire.page import Report
 from dentframe.wire.topics import SERVED
 
 if TYPE_CHECKING:
-    from dentframe.doctor.asking import Evidence
+    from dentframe.doctor import Answers
+    from dentframe.wire.page import Page
 
 Verdict = Literal["yes", "no", "unknown"]
+BURST = 10
+"""So many small requests are sent one after the other."""
 INTERVAL = pd.Timedelta(15, "min")
 HOUR = pd.Timedelta(1, "h")
 
@@ -40,22 +43,28 @@ class Finding:
 _VERDICTS: dict[bool | None, Verdict] = {True: "yes", False: "no", None: "unknown"}
 
 
-def _judged(assumption: str, good: bool | None, evidence: str, unless: str = "") -> Finding:
+def _finding(assumption: str, good: bool | None, evidence: str, unless: str = "") -> Finding:
     """The finding; `unless` says why nothing tells, where that is so."""
     return Finding(assumption, _VERDICTS[None if unless else good], unless or evidence)
+
+
+def frame_of(pages: Sequence[Page], topics: Iterable[str]) -> pd.DataFrame:
+    """Pages of one meter as a frame."""
+    columns, _ = assemble.wanted_columns(pages, list(topics))
+    return assemble.to_frame(assemble.join(pages, columns))
 
 
 def _share(rows: Any) -> float:
     return float(np.mean(rows)) if len(rows) else 0.0
 
 
-def topics(e: Evidence) -> Iterator[Finding]:
+def topics(e: Answers) -> Iterator[Finding]:
     """The topics of the document are served, and each has columns where they are expected."""
     lacking = [t for t in SERVED if t not in e.topics]
     more = [t for t in e.topics if t not in SERVED]
     told = [f"not there: {', '.join(lacking)}"] * bool(lacking)
     told += [f"new: {', '.join(more)}"] * bool(more)
-    yield _judged(
+    yield _finding(
         "The topics of the API's document are there, kVAHNet and V too",
         not lacking,
         "; ".join(told) or f"{len(e.topics)} topics listed",
@@ -64,20 +73,20 @@ def topics(e: Evidence) -> Iterator[Finding]:
     for column in (parse(c) for page in e.days for c in page.columns):
         scopes.setdefault(column.topic, set()).add(column.scope)
     without = [t for t, found in scopes.items() if not found]
-    yield _judged(
+    yield _finding(
         "Every topic that is listed has columns",
         None if not e.days else not without,
         f"without: {', '.join(without) or 'none'}, on the last day of {len(e.days)} meter(s)",
     )
     told_v = scopes.get("V") or set()
-    yield _judged(
+    yield _finding(
         "V comes per channel (V/Ch/A1)",
         told_v == {"Ch"} if told_v else None,
         f"V comes as {', '.join(f'V/{s}/…' for s in sorted(told_v))}" if told_v else "no V came",
     )
 
 
-def clock(e: Evidence) -> Iterator[Finding]:
+def clock(e: Answers) -> Iterator[Finding]:
     """Times are UTC, and rows come every 15 minutes."""
     ends = [f.index[-1] for f in e.frames if len(f)]
     doubled = e.autumn.report.duplicates if e.autumn else 0
@@ -93,10 +102,10 @@ def clock(e: Evidence) -> Iterator[Finding]:
         told += "; no time comes twice on the day when US clocks go back"
     wrong = doubled > 1 or (least is not None and least < -INTERVAL)
     right = least is not None and least <= HOUR
-    yield _judged("Times are UTC", False if wrong else True if right else None, told)
+    yield _finding("Times are UTC", False if wrong else True if right else None, told)
     gaps, usual = _spacing(e.frames)
     past = ", ".join(map(str, sorted({t.minute % 15 for t in ends})))
-    yield _judged(
+    yield _finding(
         "Rows are 15 minutes apart, at minutes past the quarter", usual == INTERVAL,
         f"{(usual or INTERVAL) / pd.Timedelta(1, 'min'):g} min apart in "
         f"{_share(gaps == usual):.0%} of {len(gaps):,} steps; minutes past the quarter: {past}",
@@ -111,7 +120,7 @@ def _spacing(frames: Iterable[pd.DataFrame]) -> tuple[Any, pd.Timedelta | None]:
     return gaps, pd.Timedelta(np.median(gaps)) if len(gaps) else None
 
 
-def demand(e: Evidence) -> Iterator[Finding]:
+def demand(e: Answers) -> Iterator[Finding]:
     """DemandkW is the signed mean of the 15 minutes up to its row, in the register's unit."""
     told, verdicts = [], set()
     for i, frame in enumerate(e.frames, 1):
@@ -120,7 +129,7 @@ def demand(e: Evidence) -> Iterator[Finding]:
             verdict, lag, margin = found
             verdicts.add(verdict)
             told.append(f"meter {i} {verdict}, lag {lag:g} min, margin {margin:.2f}")
-    yield _judged(
+    yield _finding(
         "A row of DemandkW covers the 15 minutes up to its time (sliding, lag 0)",
         False if "block" in verdicts else True if verdicts == {"sliding"} else None,
         "; ".join(told) or "DemandkW and kWHNet did not come together",
@@ -129,21 +138,21 @@ def demand(e: Evidence) -> Iterator[Finding]:
     falls = [s for s in steps if _exports(s)]
     signs = np.concatenate([s.kw[s.quiet & (s.rise < -0.01)] for s in falls] or [np.array([])])
     above = _share(signs > 0)
-    yield _judged(
+    yield _finding(
         "DemandkW is negative on export", above < 0.1,
         f"while registers fall, DemandkW is above 0 in {above:.0%} of {len(signs):,} rows",
         "" if len(signs) else "no element exports",
     )  # fmt: skip
     ratios = [r for s in steps if (r := _ratio(s)) is not None]
     middle = float(np.median(ratios)) if ratios else 1.0
-    yield _judged(
+    yield _finding(
         "kWHNet counts the kilowatt-hours of DemandkW",
         abs(middle - 1) < 0.1 if ratios else None,
         f"kWHNet rises by {middle:.3g} of DemandkW's energy in {len(ratios)} elements",
     )
 
 
-def power_factor(e: Evidence) -> Iterator[Finding]:
+def power_factor(e: Answers) -> Iterator[Finding]:
     """The sign of dPF tells the direction of power: some meters tell by it what leads or lags."""
     alike = [np.empty(0, np.bool_)]
     for page in e.days:
@@ -155,7 +164,7 @@ def power_factor(e: Evidence) -> Iterator[Finding]:
                 moved = (rise.abs() > 0.01) & factor.notna()
                 alike.append(((rise < 0) == (factor < 0))[moved].to_numpy())
     rows = np.concatenate(alike)
-    yield _judged(
+    yield _finding(
         "dPF is negative on export, and only then", _share(rows) > 0.9,
         f"its sign is that of kWHNet's steps in {_share(rows):.0%} of {len(rows):,} rows",
         "" if len(rows) else "dPF and a kWHNet that moves did not come together",
@@ -219,13 +228,13 @@ def _ratio(s: _Steps) -> float | None:
     return float(s.rise[rows].sum()) / energy if energy > 1 and not _exports(s) else None
 
 
-def registers(e: Evidence) -> Iterator[Finding]:
+def registers(e: Answers) -> Iterator[Finding]:
     """Registers have three decimals, do not roll over, and never blip to zero."""
     steps = [s for frame in e.frames for s in _steps(frame)]
     every = np.concatenate([s.since for s in steps] or [np.array([])])
     sizes = (10.0**n for n in range(3, -4, -1))
     size = next((x for x in sizes if (np.abs(every / x - np.round(every / x)) < 1e-6).all()), 0.001)
-    yield _judged(
+    yield _finding(
         "kWHNet has a resolution of 0.001 kWh", size <= 0.001,
         f"its values are multiples of {size:g}", "" if len(every) else "no kWHNet came",
     )  # fmt: skip
@@ -239,38 +248,38 @@ def registers(e: Evidence) -> Iterator[Finding]:
     told = f"{len(tops)} fall(s) to less than half"
     if like:
         told += f", each from near {max(tops):.2g}: the modulus, by the look of it"
-    yield _judged(
+    yield _finding(
         "kWHNet never begins again by itself",
         None if not steps or (tops and not like) else not tops,
         told + f", in {len(every):,} readings",
     )
-    yield _judged(
+    yield _finding(
         "Registers never read 0 for a moment", blips == 0 if steps else None, f"{blips} such blips"
     )
     page = e.month.value
     kvah = [c for c in getattr(page, "columns", ()) if parse(c).topic == "kVAHNet"]
     fell = sum(int((np.diff(page.values[:, page.columns.index(c)]) < 0).sum()) for c in kvah)
-    yield _judged(
+    yield _finding(
         "kVAHNet never falls", not fell if kvah else None,
         f"{fell} falls in a month of {len(kvah)} elements",
     )  # fmt: skip
 
 
-def cells(e: Evidence) -> Iterator[Finding]:
+def cells(e: Answers) -> Iterator[Finding]:
     """Every cell has a number, and every row its own time, in order, within its window."""
     total = sum((p.report for p in e.pages), Report())
     count = sum(p.values.size for p in e.pages)
     unread = sum(n for n, _ in total.unreadable.values())
     bad = {"blank": sum(total.blank.values()), "no number": unread}
     absent = sum(total.absent.values())
-    yield _judged(
+    yield _finding(
         "No reading is blank or text",
         not any(bad.values()) if count else None,
         f"{bad['blank']:,} blank and {unread:,} no number of {count:,} cells; {absent:,} absent",
     )
     again = total.duplicates - (e.autumn.report.duplicates if e.autumn else 0)
     odd = {"twice": again, "outside the window": total.outside, "without a time": total.bad_dates}
-    yield _judged(
+    yield _finding(
         "Each time comes once, in order, within its window",
         not any(odd.values()) and not total.unsorted if total.rows else None,
         ", ".join(f"{n:,} {name}" for name, n in odd.items())
@@ -278,11 +287,11 @@ def cells(e: Evidence) -> Iterator[Finding]:
     )
 
 
-def outages(e: Evidence) -> Iterator[Finding]:
+def outages(e: Answers) -> Iterator[Finding]:
     """An outage leaves no rows, and what is 48 hours old does not change."""
     runs = sum(_repeats(f) for f in e.frames if len(f))
     holes = int((_spacing(e.frames)[0] > 1.5 * INTERVAL).sum())
-    yield _judged(
+    yield _finding(
         "An outage leaves rows out; none is repeated",
         False if runs else True if holes else None,
         f"{runs} runs of four or more equal rows, {holes} gaps"
@@ -299,7 +308,7 @@ def _repeats(frame: pd.DataFrame) -> int:
     return int((edges[1::2] - edges[::2] >= 3).sum())
 
 
-def backfill(e: Evidence, earlier: dict[str, Any] | None) -> Finding:
+def backfill(e: Answers, earlier: dict[str, Any] | None) -> Finding:
     """Rows do not come later than 48 hours: by an earlier report, else by what is lacking."""
     title = "Rows do not come later than 48 hours after their time"
     now, limit = rows_a_day(e), pd.Timedelta(2, "D")
@@ -313,8 +322,8 @@ def backfill(e: Evidence, earlier: dict[str, Any] | None) -> Finding:
         )
         told = f"{late} rows came for days that were over for 48 hours at the earlier report"
         if late or pd.Timestamp(e.now) - made >= limit:
-            return _judged(title, not late, told)
-        return _judged(title, None, f"{told}; compare again when it is two days old")
+            return _finding(title, not late, told)
+        return _finding(title, None, f"{told}; compare again when it is two days old")
     recent, before = [], []
     for days in now.values():
         counts = [n for _, n in sorted(days.items())][-19:]
@@ -322,11 +331,11 @@ def backfill(e: Evidence, earlier: dict[str, Any] | None) -> Finding:
         recent += [n < full for n in counts[-5:]]
         before += [n < full for n in counts[:-5]]
     if len(before) >= 10 and sum(recent) >= 0.6 * len(recent) and not any(before):
-        return _judged(title, False, "the last days lack rows, and no day before: they come late")
-    return _judged(title, None, "one report cannot tell: run it with --compare in some days")
+        return _finding(title, False, "the last days lack rows, and no day before: they come late")
+    return _finding(title, None, "one report cannot tell: run it with --compare in some days")
 
 
-def rows_a_day(e: Evidence) -> dict[str, dict[str, int]]:
+def rows_a_day(e: Answers) -> dict[str, dict[str, int]]:
     """Rows of each UTC day that is over, of meters by number: no name and no reading."""
     today, found = pd.Timestamp(e.now).floor("D"), {}
     for i, frame in enumerate(e.frames, 1):
@@ -336,23 +345,23 @@ def rows_a_day(e: Evidence) -> dict[str, dict[str, int]]:
     return found
 
 
-def limits(e: Evidence) -> Iterator[Finding]:
+def limits(e: Answers) -> Iterator[Finding]:
     """A month of all topics is one answer, 5 requests a second are served, and a no is 200."""
     no, asked = e.month.error, e.month.value is not None or e.month.error is not None
     size = f"{e.month.size / 1e6:.1f} MB in {e.month.seconds:.1f} s"
-    yield _judged(
+    yield _finding(
         "A month of all topics of a meter comes in one answer", no is None,
         f"refused: {_refusal(no)}" if no else size, "" if asked else "no meter with readings",
     )  # fmt: skip
     refused = [r for r in e.burst if r.error is not None]
     kinds = ", ".join(sorted({_refusal(r.error) for r in refused if r.error}))
-    yield _judged(
+    yield _finding(
         "5 requests a second are served",
         not refused if len(e.burst) == BURST else None,
         f"{len(refused)} of {len(e.burst)} refused" + (f": {kinds}" if kinds else ""),
     )
     error = e.strange.error
-    yield _judged(
+    yield _finding(
         'A meter that is not there is refused with 200 and "success": false',
         None
         if not e.burst or getattr(error, "status", 0) == 429

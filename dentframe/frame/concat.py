@@ -67,7 +67,7 @@ def concat(frames: Iterable[pd.DataFrame]) -> DentFrame:
         raise ConfigError("Cannot join no frames: give a list of reads, e.g. concat([df1, df2]).")
     names = [None if is_several(x) else _attrs.own_name(x) for x in parts]
     several = any(map(is_several, parts)) or len(set(names)) > 1
-    told = _units_of(parts)
+    units = _units_of(parts)
     as_pint = all(_is_pint(x) for x in parts)
     zone = time_index(parts[0]).tz
     rows = [
@@ -78,7 +78,7 @@ def concat(frames: Iterable[pd.DataFrame]) -> DentFrame:
     whole, conflicts = _joined(rows)
     whole.attrs = dict(parts[0].attrs)
     if any(ATTRS in x.attrs for x in parts):
-        whole.attrs[ATTRS] = _note(parts, told, conflicts)
+        whole.attrs[ATTRS] = _note(parts, units, conflicts)
     if not several:
         whole = whole.droplevel(METER)
     return cast("DentFrame", _quantify.quantify(whole) if as_pint else whole)
@@ -171,7 +171,7 @@ def _joined(rows: Sequence[pd.DataFrame]) -> tuple[pd.DataFrame, Found]:
 
 
 def _conflicts(whole: pd.DataFrame, differ: pd.DataFrame) -> Found:
-    """Where joined reads disagree, by meter and column; told in a warning."""
+    """Where joined reads disagree, by meter and column; a warning says so too."""
     counts = differ.sum()
     worst = str(counts.idxmax())
     first = differ.index[differ[worst]].get_level_values(TIME).min()
@@ -216,19 +216,19 @@ def _note(
 
 def _span(parts: Sequence[pd.DataFrame], meter: str) -> tuple[tuple[int, int], Any] | None:
     """The range of some reads of a meter, and its outermost rows, None on a side not believed."""
-    told = [_attrs.spans(x)[meter] for x in parts]
+    noted = [_attrs.spans(x)[meter] for x in parts]
     ends = [_attrs.outermost(x) for x in parts]
     own = [x.get(meter, x.get("", (None, None))) for x in ends]
     span, rows = [], []
     for i, furthest in enumerate((min, max)):
-        sides = [x[i] if x[i] is not None else y[i] for x, y in zip(told, own, strict=True)]
+        sides = [x[i] if x[i] is not None else y[i] for x, y in zip(noted, own, strict=True)]
         known = [x for x in sides if x is not None]
         if not known:
             return None
         at = furthest(known)
         there = [x for x in (y[i] for y in own) if x is not None]
         span.append(at)
-        rows.append(furthest(there) if there and at in [x[i] for x in told] else None)
+        rows.append(furthest(there) if there and at in [x[i] for x in noted] else None)
     return (span[0], span[1]), (rows if any(ends) else None)
 
 

@@ -37,13 +37,10 @@ def offsets(local: pd.DatetimeIndex, utc: pd.DatetimeIndex) -> list[str]:
     """The UTC offset of each local time, as text."""
     seconds = np.asarray((local - utc) // pd.Timedelta(seconds=1), dtype=np.int64)
     distinct, which = np.unique(seconds, return_inverse=True)
-    texts = np.array([_offset(int(s)) for s in distinct], dtype=object)
+    # UTC-08:00: a letter comes first, since a spreadsheet computes -08:00.
+    zones = (dt.timezone(dt.timedelta(seconds=int(s))) for s in distinct)
+    texts = np.array([f"{x}" if x != dt.UTC else "UTC+00:00" for x in zones], dtype=object)
     return list(texts[which]) if len(texts) else []
-
-
-def _offset(seconds: int) -> str:
-    """``UTC-08:00``: a letter comes first, since a spreadsheet computes ``-08:00``."""
-    return str(dt.timezone(dt.timedelta(seconds=seconds))) if seconds else "UTC+00:00"
 
 
 def iso(times: pd.DatetimeIndex) -> pd.Index:
@@ -95,11 +92,6 @@ def excel_text(sheet: Any, text: str) -> Any:
     cell.data_type = "s"
     cell.quotePrefix = True
     return cell
-
-
-def excel_column(values: Any) -> Iterable[Any]:
-    """Times as Excel's writer takes them; other values as they are."""
-    return values.to_pydatetime() if isinstance(values, pd.DatetimeIndex) else values
 
 
 def excel_number(sheet: Any, value: float) -> Any:
@@ -315,10 +307,10 @@ def _check_ending(path: Any, refused: str, instead: str) -> None:
 
 
 def _of_readings(sheet: Any, frame: pd.DataFrame, tz: Zone) -> dict[str, Iterable[Any]]:
-    data = _times(frame, tz)
-    table: dict[str, Iterable[Any]] = {
-        EXCEL_TIME if name == TIME else name: excel_column(values) for name, values in data.items()
-    }
+    table: dict[str, Iterable[Any]] = {}
+    for name, values in _times(frame, tz).items():
+        times = isinstance(values, pd.DatetimeIndex)
+        table[EXCEL_TIME if name == TIME else name] = values.to_pydatetime() if times else values
     for header, values in _values(frame):
         table[header] = (excel_number(sheet, x) for x in values.tolist())
     if METER in table:
@@ -391,15 +383,12 @@ def read_excel(path: Any) -> pd.DataFrame:
         rows = book.worksheets[0].iter_rows(values_only=True)
         header = [str(h) for h in next(rows, ()) if h is not None]
         full = (row for row in rows if any(cell is not None for cell in row))
-        found = list(zip(*(_padded(row, len(header)) for row in full), strict=True))
+        # A sheet leaves out what is empty at the end of a row.
+        padded = ((*row, *[None] * len(header))[: len(header)] for row in full)
+        found = list(zip(*padded, strict=True))
     finally:
         book.close()
     return _frame_of(dict(zip(header, found or [()] * len(header), strict=True)), path)
-
-
-def _padded(row: tuple[Any, ...], width: int) -> tuple[Any, ...]:
-    """A row at its full width: a sheet leaves out what is empty at the end."""
-    return (*row, *[None] * width)[:width]
 
 
 def _openpyxl(what: str) -> Any:
@@ -454,6 +443,6 @@ def _frame_of(table: dict[str, Any], path: Any) -> pd.DataFrame:
     if METER in table:
         names = [str(m) for m in table[METER]]
         index = pd.MultiIndex.from_arrays([names, index], names=[METER, TIME])
-    beside = {time, METER, LOCAL, OFFSET}
-    values = {label(h): floats(v, h, path) for h, v in table.items() if h not in beside}
+    others = {time, METER, LOCAL, OFFSET}
+    values = {label(h): floats(v, h, path) for h, v in table.items() if h not in others}
     return pd.DataFrame(values, index=index)

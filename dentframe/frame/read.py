@@ -8,7 +8,8 @@ and to coverage.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -46,6 +47,9 @@ from dentframe.wire.page import Report
 from dentframe.wire.topics import kind_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dentframe.cloud.fetch import Answer
     from dentframe.errors import DentError
     from dentframe.frame.assemble import Minutes
     from dentframe.frame.request import Request, Source
@@ -98,7 +102,14 @@ class ReadJob:
         topics = self.request.topics
         jobs = [Job(meter, w, topics) for meter, found in windows.items() for w in found]
         jobs = [job for job in jobs if job not in self.pages]
-        for answer in _behind_a_bar(self.source.read(jobs), len(jobs), progress):
+        answers: Iterable[Answer] = self.source.read(jobs)
+        if jobs and progress is not False:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                from tqdm.auto import tqdm
+            shown = False if progress else None  # None: tqdm shows it where somebody watches
+            answers = tqdm(answers, None, len(jobs), False, unit="window", disable=shown)
+        for answer in answers:
             if answer.error is None:
                 self.pages[answer.job] = answer.pages
                 self.errors.pop(answer.job, None)
@@ -157,7 +168,9 @@ def assemble(reading: ReadJob, *, quantify: bool) -> pd.DataFrame:
     frames = {m: to_frame(tables.pop(m), shared=reading.resumable) for m in list(tables)}
     span = request.start, request.end
     inside = {m: f.index.searchsorted(span) for m, f in frames.items()}
-    warn_of_no_readings(reading, [m for m, (first, last) in inside.items() if first == last])
+    empty = [m for m, (first, last) in inside.items() if first == last]
+    if empty:
+        warn_of_no_readings(reading, empty)
     frame = frames.popitem()[1] if request.single else stack(frames, request.topics)
     frame.attrs["dentcloud"] = attrs_of(request, frame, **doubled)
     if quantify:
@@ -199,7 +212,7 @@ def warn_of_no_readings(reading: ReadJob, meters: Sequence[str]) -> None:
     A range that is shorter than `SHORT` may well lie between two readings.
     """
     start, end = reading.request.start, reading.request.end
-    if reading.missing or not meters or end - start < SHORT:
+    if reading.errors or end - start < SHORT:
         return
     future = " That span lies in the future." if start >= reading.now else ""
     warn(
@@ -211,8 +224,8 @@ def warn_of_no_readings(reading: ReadJob, meters: Sequence[str]) -> None:
 
 def attrs_of(request: Request, frame: pd.DataFrame, **doubled: Any) -> dict[str, Any]:
     """What the frame of a read says of itself."""
-    here = {parse(c).topic for c in frame.columns}
-    units = {k: u for k, u in request.units.items() if k in request.topics or k in here}
+    topics = {parse(c).topic for c in frame.columns}
+    units = {k: u for k, u in request.units.items() if k in request.topics or k in topics}
     ranges = dict.fromkeys(request.meters, (request.start, request.end))
     return note(units, ranges, frame, elements=request.meters, **doubled)
 
@@ -242,7 +255,7 @@ def check_element(reading: ReadJob, meter: str, columns: Sequence[str]) -> None:
     """
     asked = reading.request.meters[meter]
     there = sorted({e for c in columns if (e := parse(c).element) is not None})
-    if not reading.request.single or not asked or not there or reading.missing:
+    if not reading.request.single or not asked or not there or reading.errors:
         return
     if asked[0] not in there:
         raise UnknownMeterError(
@@ -258,10 +271,10 @@ def of_elements(
     if elements is None:
         return columns
     kept = [c for c in columns if parse(c).element in elements]
-    here = {parse(c).element for c in kept}
+    found = {parse(c).element for c in kept}
     scoped = dict.fromkeys(parse(c).topic for c in columns if parse(c).scope == ELEMENT)
     scoped |= {t: None for t in topics if kind_of(t) in {"register", "interval_mean"}}
-    lost = [f"{t}/{ELEMENT}/{e}" for t in scoped for e in elements if e not in here]
+    lost = [f"{t}/{ELEMENT}/{e}" for t in scoped for e in elements if e not in found]
     return ordered([*kept, *lost], topics)
 
 
@@ -334,18 +347,6 @@ def check_errors(errors: str) -> None:
         )
 
 
-def _behind_a_bar(answers: Iterable[T], total: int, progress: bool | None) -> Iterable[T]:
-    if progress is False or total == 0:
-        return answers
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from tqdm.auto import tqdm
-    shown = False if progress else None  # None: tqdm shows it where somebody watches
-    return tqdm(answers, None, total, False, unit="window", disable=shown)
-
-
 def complete(
     make: Callable[[ReadJob], T], reading: ReadJob, errors: str, progress: bool | None
 ) -> T:
@@ -358,7 +359,7 @@ def complete(
     """
     reading.run(progress)
     made = make(reading)
-    if not reading.missing:
+    if not reading.errors:
         return made
     if errors == "raise":
         again = partial(complete, make, reading, errors, progress)
@@ -398,21 +399,16 @@ def _runs(jobs: Sequence[Job]) -> list[str]:
     """The windows by name; more than two of a kind in a row as their first and last."""
     runs: list[list[Job]] = []
     for job in jobs:
-        last = runs[-1][-1] if runs else None
-        if (
-            last is not None
-            and (last.meter, last.window.kind) == (job.meter, job.window.kind)
-            and last.window.end == job.window.start
-        ):
+        last = runs[-1][-1] if runs else job
+        same = (last.meter, last.window.kind) == (job.meter, job.window.kind)
+        if same and last.window.end == job.window.start:
             runs[-1].append(job)
         else:
             runs.append([job])
-    return [
-        name
-        for run in runs
-        for name in (
-            [f"{run[0].meter} {run[0].window} to {run[-1].window}"]
-            if len(run) > 2
-            else [f"{job.meter} {job.window}" for job in run]
-        )
-    ]
+    names: list[str] = []
+    for run in runs:
+        if len(run) > 2:
+            names.append(f"{run[0].meter} {run[0].window} to {run[-1].window}")
+        else:
+            names += [f"{job.meter} {job.window}" for job in run]
+    return names

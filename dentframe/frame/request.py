@@ -218,7 +218,7 @@ class Plan:
     ----------
     windows : dict
         Meter to its windows, each a UTC month, day or hour, in order.
-    held : dict
+    from_cache : dict
         Meter to those windows that the cache holds: they are free.
     topics : tuple of str
         The request keys.
@@ -235,7 +235,7 @@ class Plan:
     """
 
     windows: Mapping[str, tuple[Window, ...]]
-    held: Mapping[str, frozenset[Window]]
+    from_cache: Mapping[str, frozenset[Window]]
     topics: tuple[str, ...]
     topics_from: str
     rate: float
@@ -249,7 +249,7 @@ class Plan:
     @property
     def cached(self) -> int:
         """How many windows the cache serves."""
-        return sum(len(self.held[m] & set(ws)) for m, ws in self.windows.items())
+        return sum(len(self.from_cache[m] & set(ws)) for m, ws in self.windows.items())
 
     @property
     def requests(self) -> int:
@@ -289,7 +289,7 @@ def card(plan: Plan) -> Card:
 
 def _row(plan: Plan, meter: str) -> list[str]:
     windows = plan.windows[meter]
-    cached = len(plan.held[meter] & set(windows))
+    cached = len(plan.from_cache[meter] & set(windows))
     counts = [str(len(windows)), str(cached), str(len(windows) - cached)]
     ends = [str(windows[0]), str(windows[-1])] if windows else ["", ""]
     return [meter, *counts, *ends]
@@ -353,12 +353,12 @@ def planned(
     now: pd.Timestamp,
 ) -> tuple[list[Window], set[Window]]:
     """The windows to read for one meter, and those that need no request."""
-    held = source.held(meter, request.topics)
+    cached = source.held(meter, request.topics)
     size = source.bytes_per_hour(meter, request.topics)
-    windows = plan(request.start, request.end, now=now, cached=held, bytes_per_hour=size)
+    windows = plan(request.start, request.end, now=now, cached=cached, bytes_per_hour=size)
     if bracket:
         windows = sorted({*windows, *_neighbours(source, request, meter, windows, now)})
-    return windows, held
+    return windows, cached
 
 
 def _neighbours(
@@ -372,9 +372,9 @@ def _neighbours(
 def around(
     source: Source, request: Request, meter: str, window: Window, now: pd.Timestamp
 ) -> list[Window]:
-    """The windows to read for one window, by what is held of it."""
-    held = source.held(meter, request.topics)
-    return plan(window.start, window.end, now=now, cached=held)
+    """The windows to read for one window, by what the cache has of it."""
+    cached = source.held(meter, request.topics)
+    return plan(window.start, window.end, now=now, cached=cached)
 
 
 def hour_of(instant: pd.Timestamp) -> Window:

@@ -38,47 +38,37 @@ def put(charge: Any, **values: Any) -> None:
         object.__setattr__(charge, name, value)
 
 
-def read_fields(charge: Any) -> None:
-    """Read the fields of a charge as they were given: rates exactly, text as dates.
-
-    Raises
-    ------
-    ConfigError
-        For a value that cannot be meant.
-    """
-    name = charge.name
-    if hasattr(charge, "windows"):
-        put(charge, windows=_windows(charge.windows, charge.season, name), season=None)
-    readers: dict[str, Callable[[Any, str], Any]] = {
-        **dict.fromkeys(("valid_from", "valid_to"), date_of),
-        **dict.fromkeys(("proration", "tier_proration"), lambda x, f: _proration(x, f, name)),
-        **dict.fromkeys(("allowance", "target_power_factor"), as_written),
-        "rate": _rates if hasattr(charge, "tiers") else as_written,
-        "tiers": lambda x, _: Tiers.read(x, name).edges,
-        "on": lambda x, _: tuple(x),
-        "rates": lambda x, _: _rates_by_window(x, name),
-    }
-    for field, read in readers.items():
-        value = getattr(charge, field, None)
-        if value is not None:
-            put(charge, **{field: read(value, field)})
-    for field, choices in _CHOICES.items():
-        value = getattr(charge, field, choices[0])
-        if value not in choices and (field, value) != ("tier_order", None):
-            raise ConfigError(
-                f"Cannot use {field}={value!r} in charge {name!r}: use one of {', '.join(choices)}."
-            )
-    if hasattr(charge, "tiers"):
-        for rate in (charge.rate, *(getattr(charge, "rates", None) or {}).values()):
-            if rate is not None:
-                Tiers(charge.tiers).rates(rate, name)
-
-
 class Charge:
-    """What a tariff is a list of: each kind has a class, and a row in `KINDS` of the tariff."""
+    """What a tariff is a list of: each kind has a class, and a row in `KINDS` of the tariff.
+
+    Its fields are read as it is made: rates exactly, text as dates.
+    """
 
     def __post_init__(self) -> None:
-        read_fields(self)
+        charge: Any = self  # whose fields are those of its kind
+        name = charge.name
+        if hasattr(charge, "windows"):
+            put(charge, windows=_windows(charge.windows, charge.season, name), season=None)
+        readers: dict[str, Callable[[Any, str], Any]] = {
+            **dict.fromkeys(("valid_from", "valid_to"), date_of),
+            **dict.fromkeys(("proration", "tier_proration"), lambda x, f: _proration(x, f, name)),
+            **dict.fromkeys(("allowance", "target_power_factor"), as_written),
+            "rate": _rates if hasattr(charge, "tiers") else as_written,
+            "tiers": lambda x, _: Tiers.read(x, name).edges,
+            "on": lambda x, _: tuple(x),
+            "rates": lambda x, _: _rates_by_window(x, name),
+        }
+        for field, read in readers.items():
+            value = getattr(charge, field, None)
+            if value is not None:
+                put(charge, **{field: read(value, field)})
+        for field, choices in _CHOICES.items():
+            value = getattr(charge, field, choices[0])
+            if value not in choices and (field, value) != ("tier_order", None):
+                raise ConfigError(
+                    f"Cannot use {field}={value!r} in charge {name!r}: use one of "
+                    f"{', '.join(choices)}."
+                )
 
 
 def _rates(value: Any, what: str) -> Any:
@@ -228,6 +218,8 @@ class Energy(Charge):
                     f"Cannot use rate {w!r} of charge {self.name!r}: no window has that name; "
                     f"there are {', '.join(sorted(names))}."
                 )
+        for rate in [self.rate] if self.rates is None else self.rates.values():
+            Tiers(self.tiers).rates(rate, self.name)
         if self.tiers and self.tier_proration is None:
             raise ConfigError(
                 f"Cannot price charge {self.name!r}: tier_proration must be stated, because "

@@ -348,6 +348,7 @@ class Demand(Charge):
         if isinstance(self.ratchet, Mapping):
             put(self, ratchet=from_table(Ratchet, self.ratchet, "ratchet"))
         super().__post_init__()
+        Tiers(self.tiers).rates(self.rate, self.name)
         if isinstance(self.n, bool) or not isinstance(self.n, int) or self.n < 1:
             raise ConfigError(f"Cannot use n={self.n!r} in charge {self.name!r}: use 1 or more.")
         if self.per == "day" and (self.ratchet or self.target_power_factor is not None):

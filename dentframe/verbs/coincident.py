@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,15 @@ from dentframe.metering.cumulative import NAT, Cumulative, status
 from dentframe.metering.register_rules import RegisterRules
 from dentframe.verbs.demand import Cut, cut, means, of_full_length, owner, span
 from dentframe.verbs.element_names import summed_series
-from dentframe.verbs.inputs import Inputs, VerbKeywords, check_share, demand_source, inputs_of
+from dentframe.verbs.inputs import (
+    Inputs,
+    Keywords,
+    VerbKeywords,
+    check_share,
+    demand_source,
+    inputs_of,
+    verb,
+)
 from dentframe.verbs.peaks import highest, known, uncovered
 from dentframe.verbs.results import EXPORT, MISSING, REBLOCKED, rows_of, warn_of_coverage
 
@@ -20,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dentframe.times.periods import Freq
-    from dentframe.times.ranges import Zone
 
 
 _DEFAULT_RULES = RegisterRules()
@@ -30,24 +37,18 @@ COLUMNS = (
 )  # fmt: skip
 
 
+@verb
 def coincident(
     frame: pd.DataFrame,
     freq: Freq = None,
     *,
-    tz: Zone = None,
     window: Any = "15min",
-    elements: Any = None,
     by: str = "site",
-    start: Any = None,
-    end: Any = None,
     topic: str | None = None,
     source: str = "auto",
-    registers: RegisterRules = _DEFAULT_RULES,
     min_coverage: float | None = None,
-    interval: Any = "15min",
-    demand_lag: Any = "0min",
-    site: Any = None,
     corrections: Any = (),
+    **keywords: Unpack[Keywords],
 ) -> pd.DataFrame:
     """The peak of several elements together, and what each had part in it.
 
@@ -122,14 +123,13 @@ def coincident(
     >>> coincident(kw, elements="all")["coincident"].tolist()
     [40.0, 10.0]
     """
-    how = cut("block", window, None, interval)
+    elements, site = keywords.pop("elements", None), keywords.get("site")
+    given = VerbKeywords.of(frame, **keywords, corrections=corrections)
+    how = cut("block", window, None, given.interval)
+    check_share(min_coverage)
     if by not in {"site", "meter"}:
         raise ConfigError(f"Cannot use by={by!r}: use 'site' (all meters together) or 'meter'.")
-    keywords = VerbKeywords.of(
-        frame, site, tz, start, end, registers, interval, demand_lag, corrections=corrections
-    )
-    check_share(min_coverage)
-    of = inputs_of(frame, freq, demand_source(frame, topic, source), keywords, how.freq)
+    of = inputs_of(frame, freq, demand_source(frame, topic, source), given, how.freq)
     summed = summed_series(frame, of.series, of.source.topics, elements, site)
     meters = dict.fromkeys(c.meter if by == "meter" else None for c in summed)
     groups = [[c for c in summed if by == "site" or c.meter == m] for m in meters]
@@ -185,7 +185,7 @@ def _parts(
             "own_peak": np.where(np.isnan(peak) & (at != NAT), np.nan, own[i]),
             "share": np.where(peak > 0, share[i], np.nan),
             "flags": bits[i],
-            "told": [[name for name, there in flags if there[k]] for k in range(n)],
+            "named": [[name for name, there in flags if there[k]] for k in range(n)],
         }
         found.append((c, of_all | own_columns))
     return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
@@ -18,7 +18,15 @@ from dentframe.metering.register_rules import HOUR, MINUTE, RegisterRules
 from dentframe.metering.series import element_columns
 from dentframe.times.periods import DAY_MINUTES, clock_grid
 from dentframe.times.ranges import ints, minutes, stamp
-from dentframe.verbs.inputs import Inputs, VerbKeywords, check_one_of, demand_source, inputs_of
+from dentframe.verbs.inputs import (
+    Inputs,
+    Keywords,
+    VerbKeywords,
+    check_one_of,
+    demand_source,
+    inputs_of,
+    verb,
+)
 from dentframe.verbs.results import wide
 
 if TYPE_CHECKING:
@@ -28,7 +36,6 @@ if TYPE_CHECKING:
 
     from dentframe.metering.cumulative import Cumulative
     from dentframe.metering.series import Bools, Floats, Ints
-    from dentframe.times.ranges import Zone
 
 
 _DEFAULT_RULES = RegisterRules()
@@ -36,23 +43,17 @@ KINDS = ("block", "rolling")
 PLACES = 9
 
 
+@verb
 def demand(
     frame: pd.DataFrame,
     window: Any = "15min",
     *,
     kind: str = "block",
     step: Any = None,
-    tz: Zone = None,
-    start: Any = None,
-    end: Any = None,
     topic: str | None = None,
     source: str = "auto",
-    registers: RegisterRules = _DEFAULT_RULES,
-    interval: Any = "15min",
-    demand_lag: Any = "0min",
-    elements: Any = None,
-    site: Any = None,
     corrections: Any = (),
+    **keywords: Unpack[Keywords],
 ) -> pd.DataFrame:
     """Mean power of each block or rolling window, per element.
 
@@ -121,31 +122,23 @@ def demand(
     >>> demand(kw, "30min", tz="UTC")["Demand/Elm/A"].tolist()
     [15.0, 20.0]
     """
-    how = cut(kind, window, step, interval)
-    keywords = VerbKeywords.of(
-        frame, site, tz, start, end, registers, interval, demand_lag, elements, corrections
-    )
-    of = inputs_of(frame, None, demand_source(frame, topic, source), keywords, how.freq)
+    given = VerbKeywords.of(frame, **keywords, corrections=corrections)
+    how = cut(kind, window, step, given.interval)
+    of = inputs_of(frame, None, demand_source(frame, topic, source), given, how.freq)
     s, e = span(how, of.s, of.e, of.tz)
     return wide(of, [window_means(of, c, s, e) for c in of.series], s if kind == "block" else e, e)
 
 
+@verb
 def apparent_demand(
     frame: pd.DataFrame,
     window: Any = "15min",
     *,
     kind: str = "block",
     step: Any = None,
-    tz: Zone = None,
-    start: Any = None,
-    end: Any = None,
     source: str = "auto",
-    registers: RegisterRules = _DEFAULT_RULES,
-    interval: Any = "15min",
-    demand_lag: Any = "0min",
-    elements: Any = None,
-    site: Any = None,
     corrections: Any = (),
+    **keywords: Unpack[Keywords],
 ) -> pd.DataFrame:
     """Mean apparent power of each block or rolling window, from kVAHNet (or DemandkVA).
 
@@ -180,10 +173,9 @@ def apparent_demand(
     ['ApparentDemand/Elm/A']
     """
     means = source != "register" and bool(element_columns(frame, ["DemandkVA"]))
-    topic, times = "DemandkVA" if means else "kVAHNet", {"tz": tz, "start": start, "end": end}
-    known = {"registers": registers, "interval": interval, "demand_lag": demand_lag, "site": site}
-    known |= {"elements": elements, "corrections": corrections, "source": source, "topic": topic}
-    return demand(frame, window, kind=kind, step=step, **times, **known)
+    topic = "DemandkVA" if means else "kVAHNet"
+    more = {"topic": topic, "source": source, "corrections": corrections}
+    return demand(frame, window, kind=kind, step=step, **more, **keywords)
 
 
 def window_means(of: Inputs, c: Cumulative, s: Ints, e: Ints) -> Floats:

@@ -8,7 +8,7 @@ window are added up per period.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,6 @@ import pandas as pd
 from dentframe.errors import ConfigError
 from dentframe.metering.attrs import time_index
 from dentframe.metering.cumulative import (
-    NAT,
     Cumulative,
     first_covered,
     share,
@@ -31,6 +30,7 @@ from dentframe.times.schedule import Schedule
 from dentframe.verbs.inputs import (
     EDGES,
     Inputs,
+    Keywords,
     VerbKeywords,
     check_one_of,
     check_share,
@@ -38,6 +38,7 @@ from dentframe.verbs.inputs import (
     energy_source,
     inputs_of,
     series_of,
+    verb,
     warn_of_spacing,
 )
 from dentframe.verbs.results import (
@@ -54,36 +55,28 @@ from dentframe.verbs.results import (
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
 
     from dentframe.metering.series import Floats, Ints
     from dentframe.times.periods import Freq
-    from dentframe.times.ranges import Zone
 
 
 _DEFAULT_RULES = RegisterRules()
 WINDOW = "window"
 
 
+@verb
 def energy(
     frame: pd.DataFrame,
     freq: Freq = None,
     *,
-    tz: Zone = None,
-    start: Any = None,
-    end: Any = None,
     topic: str | None = None,
     source: str = "auto",
-    registers: RegisterRules = _DEFAULT_RULES,
     edges: str = "interpolate",
     min_coverage: float | None = None,
-    interval: Any = "15min",
-    demand_lag: Any = "0min",
     schedule: Any = None,
-    elements: Any = None,
-    site: Any = None,
     corrections: Any = (),
     detail: bool = False,
+    **keywords: Unpack[Keywords],
 ) -> pd.DataFrame:
     """Energy of each period and element.
 
@@ -163,12 +156,10 @@ def energy(
     >>> float(energy(readings, "D", tz="UTC").iloc[0, 0])
     18.0
     """
-    keywords = VerbKeywords.of(
-        frame, site, tz, start, end, registers, interval, demand_lag, elements, corrections
-    )
+    given = VerbKeywords.of(frame, **keywords, corrections=corrections)
     check_one_of("edges", edges, EDGES)
     check_share(min_coverage)
-    of = inputs_of(frame, freq, energy_source(frame, topic, source), keywords)
+    of = inputs_of(frame, freq, energy_source(frame, topic, source), given)
     warn_of_power(of.series, of.s, of.e, of.tz)
     if schedule is not None:
         return _by_window(of, schedule, edges, min_coverage, detail=detail)
@@ -246,20 +237,14 @@ def _added(
     return made, {**total, "coverage": coverage, "status": state, "flags": flags}
 
 
+@verb
 def intervals(
     frame: pd.DataFrame,
     *,
-    tz: Zone = None,
-    start: Any = None,
-    end: Any = None,
     topic: str | None = None,
     source: str = "auto",
-    registers: RegisterRules = _DEFAULT_RULES,
-    interval: Any = "15min",
-    demand_lag: Any = "0min",
-    elements: Any = None,
-    site: Any = None,
     corrections: Any = (),
+    **keywords: Unpack[Keywords],
 ) -> pd.DataFrame:
     """Energy of each interval between the readings of a meter.
 
@@ -299,22 +284,22 @@ def intervals(
     >>> bool(abs(parts.sum().item() - whole.sum().item()) < 1e-6)
     True
     """
-    keywords = VerbKeywords.of(
-        frame, site, tz, start, end, registers, interval, demand_lag, elements, corrections
-    )
-    zone = verb_zone(time_index(frame).tz, keywords.tz)
+    given = VerbKeywords.of(frame, **keywords, corrections=corrections)
+    zone = verb_zone(time_index(frame).tz, given.tz)
     answer = energy_source(frame, topic, source)
-    series = series_of(frame, answer, keywords)
-    warn_of_spacing((c.series for c in series), interval)
-    of = Inputs(frame, answer, zone, series, NONE, NONE, keywords)
+    series = series_of(frame, answer, given)
+    warn_of_spacing((c.series for c in series), given.interval)
+    of = Inputs(frame, answer, zone, series, NONE, NONE, given)
     low, high = of.bounds
     first, last = (None if x is None else micros(x) for x in default_bounds(frame, series))
+    begin = low if given.start is not None or first is None else first
+    until = high if given.end is not None or last is None else last
     parts, found = [], []
     for meter in meter_by_meter(series, lambda c: c.meter):
-        t = _readings(meter)
+        # The readings of all elements, and the gaps of their means.
+        edges = [c.t[(c.t >= first_covered(c)) & (c.t <= c.at[-1])] for c in meter if len(c.at)]
+        t = np.unique(np.concatenate([NONE, *edges]))
         s, e = t[:-1], t[1:]
-        begin = low if start is not None or first is None else first
-        until = high if end is not None or last is None else last
         there = (e > begin) & (s < until)
         s, e = np.maximum(s[there], low), np.minimum(e[there], high)
         of_meter = [figures(c, s, e) for c in meter]
@@ -327,12 +312,6 @@ def intervals(
     whole = pd.concat(parts) if parts else wide(of, [], NONE, NONE)
     whole.attrs = attrs_of(answer.result)
     return whole
-
-
-def _readings(meter: Sequence[Cumulative]) -> Ints:
-    """The instants of the readings of all elements of a meter, and of the gaps of its means."""
-    parts = [c.t[(c.t >= first_covered(c)) & (c.t <= c.at[-1])] for c in meter if len(c.at)]
-    return np.unique(np.concatenate([NONE, *parts]))
 
 
 @dataclass(frozen=True)
@@ -394,11 +373,15 @@ def figures(
         Energy is NaN where coverage is below this.
     """
     s, e = starts, ends
-    if edges == "last_reading":
-        c = moving(c, edges)
-        # A closing edge moves only where a reading at or after it is there.
-        closed = ends <= (c.at[-1] if len(c.at) else NAT)
-        s, e = _moved(c, starts), np.where(closed, _moved(c, ends), ends)
+    c = moving(c, edges) if edges == "last_reading" else c
+    if edges == "last_reading" and len(c.at):
+        # Each edge moves to the last reading before it, where one is near enough; a closing one
+        # only where a reading at or after it is there.
+        k = np.searchsorted(c.at, (starts, ends), side="right") - 1
+        last = c.at[np.maximum(k, 0)]
+        near = (k >= 0) & (np.stack((starts, ends)) - last <= c.max_gap)
+        s = np.where(near[0], last[0], starts)
+        e = np.where(near[1] & (ends <= c.at[-1]), last[1], ends)
     a, b = c.both_edges(s, e)
     covered = b.covered - a.covered
     energy = np.where(covered > 0, b.energy - a.energy, np.nan)
@@ -407,15 +390,6 @@ def figures(
     if least is not None:
         energy = np.where(coverage < least, np.nan, energy)
     return Figures(c, starts, ends, s, e, energy, coverage, flags, status(coverage, flags))
-
-
-def _moved(c: Cumulative, x: Ints) -> Ints:
-    """Each edge at the last reading at or before it, where one is near enough."""
-    if len(c.at) == 0:
-        return x
-    k = np.searchsorted(c.at, x, side="right") - 1
-    last = c.at[np.maximum(k, 0)]
-    return np.where((k >= 0) & (x - last <= c.max_gap), last, x)
 
 
 STEPS = (
@@ -440,13 +414,10 @@ def when(c: Cumulative, s: int, e: int, tz: dt.tzinfo) -> str:
     tz : tzinfo
         The zone of the times.
     """
-    if not len(c.flags):
-        return ""
     inside = (c.t[1:] > s) & (c.t[:-1] < e) & ((c.flags & int(STEPS)) != 0)
-    found = np.flatnonzero(inside)
-    if not len(found):
+    found = np.flatnonzero(inside).tolist()
+    if not found:
         return ""
-    i = int(found[0])
-    low, high = (stamp(int(x)).tz_convert(tz) for x in (c.t[i], c.t[i + 1]))
+    low, high = (stamp(int(x)).tz_convert(tz) for x in c.t[found[0] : found[0] + 2])
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
     return f"between {low:%Y-%m-%d %H:%M} and {high:%H:%M}{more}"

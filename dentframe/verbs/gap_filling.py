@@ -20,7 +20,7 @@ import pandas as pd
 from dentframe.errors import ConfigError
 from dentframe.metering.register_rules import HOUR, micros
 from dentframe.metering.series import ESTIMATES, Bools
-from dentframe.times.ranges import local, localize
+from dentframe.times.ranges import ints, local, localize
 
 if TYPE_CHECKING:
     from dentframe.metering.series import Floats, Ints
@@ -91,8 +91,8 @@ def linear(series: pd.Series[float], gap: Gap, context: Context) -> Any:
     """A straight line between the means beside the gap; NaN for gaps beyond two hours [kW]."""
     if gap.end - gap.start > SHORT:
         return np.full(len(gap.at), np.nan)
-    ends = _middles(series, context)
-    return np.interp(_us(gap.middles), _us(ends), series.to_numpy())
+    middles = pd.DatetimeIndex(series.index) - context.interval / 2
+    return np.interp(ints(gap.middles), ints(middles), series.to_numpy())
 
 
 def reference_days(series: pd.Series[float], gap: Gap, context: Context) -> Any:
@@ -103,48 +103,27 @@ def reference_days(series: pd.Series[float], gap: Gap, context: Context) -> Any:
     """
     if gap.end - gap.start <= SHORT:
         return linear(series, gap, context)
-    ends, values = _us(pd.DatetimeIndex(series.index)), series.to_numpy(dtype=np.float64)
+    ends, values = ints(pd.DatetimeIndex(series.index)), series.to_numpy(dtype=np.float64)
     length = int(context.interval.as_unit("us").asm8.astype(np.int64))
-    found = [_at(ends, values, length, days) for days in _like_days(gap.middles, context.tz)]
-    return _mean_of_nearest(np.array(found))
+    x = _like_days(gap.middles, context.tz)
+    # The mean whose interval holds each of these instants, NaN where none does.
+    i = np.searchsorted(ends, x, side="left")
+    near = np.minimum(i, len(ends) - 1)
+    found = np.where((i < len(ends)) & (ends[near] - x < length), values[near], np.nan)
+    known = ~np.isnan(found)
+    used = known & (np.cumsum(known, axis=0) <= DAYS)
+    count, total = used.sum(axis=0), np.where(used, found, 0.0).sum(axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _like_days(middles: pd.DatetimeIndex, tz: dt.tzinfo) -> list[npt.NDArray[np.int64]]:
+def _like_days(middles: pd.DatetimeIndex, tz: dt.tzinfo) -> Ints:
     """The same local times on other days, nearest first; 0 on a day of another kind."""
     walls = middles.tz_convert(tz).tz_localize(None).as_unit("us")
     days = [sign * distance for distance in range(1, REACH + 1) for sign in (-1, 1)]
     shifted = walls.to_numpy() + np.array(days, dtype="timedelta64[D]")[:, None]
     others = pd.DatetimeIndex(shifted.ravel())
     like = np.asarray(others.day_of_week >= 5).reshape(shifted.shape) == (walls.day_of_week >= 5)
-    return list(np.where(like, _us(localize(others, tz)).reshape(shifted.shape), 0))
-
-
-def _at(
-    ends: npt.NDArray[np.int64],
-    values: npt.NDArray[Any],
-    length: int,
-    x: npt.NDArray[np.int64],
-) -> npt.NDArray[np.float64]:
-    """The mean whose interval holds each instant, NaN where none does."""
-    i = np.searchsorted(ends, x, side="left")
-    near = np.minimum(i, len(ends) - 1)
-    return np.where((i < len(ends)) & (ends[near] - x < length), values[near], np.nan)
-
-
-def _mean_of_nearest(found: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    known = ~np.isnan(found)
-    used = known & (np.cumsum(known, axis=0) <= DAYS)
-    count = used.sum(axis=0)
-    total = np.where(used, found, 0.0).sum(axis=0)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
-
-
-def _middles(series: pd.Series[float], context: Context) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(series.index) - context.interval / 2
-
-
-def _us(x: pd.DatetimeIndex) -> npt.NDArray[np.int64]:
-    return x.as_unit("us").asi8
+    return np.where(like, ints(localize(others, tz)).reshape(shifted.shape), 0)
 
 
 METHODS: dict[str, tuple[Method, str]] = {
@@ -253,25 +232,26 @@ def fill(means: Means, method: Method, tz: dt.tzinfo, bounds: Bounds) -> Filled:
     ConfigError
         Where the method's values do not fit the gap.
     """
-    series, register = _series(means, tz), _register(means)
+    at = local(means.t[1:][means.ok], tz).rename("time")
+    series = pd.Series(means.kw[means.ok], at, name=f"DemandkW/Elm/{means.pair.element}")
+    register = _register(means)
     low, high = (None if b is None else micros(b) for b in bounds)
     parts, unfilled = [], []
     for s, e in _gaps(means):
         if (low is not None and s < low) or (high is not None and e > high):
             continue
-        ends = _ends(s, e, means.pair.interval)
-        gap = _gap(s, ends, tz)
+        # Whole windows, the last as long as is left.
+        window = means.pair.interval
+        n = max((2 * (e - s) + window) // (2 * window), 1)
+        ends = np.append(s + window * np.arange(1, n), e).astype(np.int64)
+        edges = local(np.array([s, e]), tz)
+        gap = Gap(edges[0], edges[1], local(ends, tz), np.diff(ends, prepend=s) / HOUR)
         values = _values(method, series, gap, _context(means, register, s, e, tz))
         if np.isnan(values).all():
             unfilled.append(gap)
         else:
             parts.append((s, ends, values))
     return _scaled(means, register, parts, unfilled)
-
-
-def _series(means: Means, tz: dt.tzinfo) -> pd.Series[float]:
-    at = local(means.t[1:][means.ok], tz).rename("time")
-    return pd.Series(means.kw[means.ok], index=at, name=f"DemandkW/Elm/{means.pair.element}")
 
 
 def _gaps(means: Means) -> list[tuple[int, int]]:
@@ -281,23 +261,11 @@ def _gaps(means: Means) -> list[tuple[int, int]]:
     return [(int(means.t[a]), int(means.t[b])) for a, b in zip(starts, ends, strict=True)]
 
 
-def _ends(s: int, e: int, window: int) -> Ints:
-    """Ends of the intervals in a gap: whole windows, the last as long as is left."""
-    n = max((2 * (e - s) + window) // (2 * window), 1)
-    return np.append(s + window * np.arange(1, n), e).astype(np.int64)
-
-
-def _gap(s: int, ends: Ints, tz: dt.tzinfo) -> Gap:
-    hours = np.diff(ends, prepend=s) / HOUR
-    edges = local(np.array([s, int(ends[-1])]), tz)
-    return Gap(edges[0], edges[1], local(ends, tz), hours)
-
-
 def _context(means: Means, r: _Register, s: int, e: int, tz: dt.tzinfo) -> Context:
     pair = means.pair
     a = max(int(np.searchsorted(r.t, s, side="right")) - 1, 0)
     b = int(np.searchsorted(r.t, e, side="left"))
-    whole = len(r.t) > b > a and r.t[a] <= s and bool(r.sure[a:b].all())
+    whole = len(r.t) > b > a and r.t[a] <= s and bool(r.known[a:b].all())
     whole = whole and abs(r.unknown[a:b].sum() - (e - s) / HOUR) < _SECOND
     return Context(
         pair.meter,
@@ -335,14 +303,14 @@ class _Register:
         Energy of each step less what demand knows of it [kWh].
     unknown : ndarray of float
         Time of each step that demand does not cover [h].
-    sure : ndarray of bool
+    known : ndarray of bool
         Whether the register measures the step, and demand does not contradict it.
     """
 
     t: Ints
     left: Floats
     unknown: Floats
-    sure: Bools
+    known: Bools
 
 
 def _register(means: Means) -> _Register:
@@ -352,10 +320,10 @@ def _register(means: Means) -> _Register:
     hours = np.diff(means.t) / HOUR
     inc = c.inc
     left = inc - _within(c.t, means.t, means.kw * hours)
-    sure = c.ok & ((c.flags & int(ESTIMATES)) == 0)
-    sure &= (left >= -_CLOSE * np.abs(inc) - 1e-9) | (inc < 0)
+    known = c.ok & ((c.flags & int(ESTIMATES)) == 0)
+    known &= (left >= -_CLOSE * np.abs(inc) - 1e-9) | (inc < 0)
     unknown = np.diff(c.t) / HOUR - _within(c.t, means.t, hours * means.ok)
-    return _Register(c.t, np.where(inc < 0, left, np.maximum(left, 0.0)), unknown, sure)
+    return _Register(c.t, np.where(inc < 0, left, np.maximum(left, 0.0)), unknown, known)
 
 
 def _within(edges: Ints, t: Ints, parts: Floats) -> Floats:
@@ -391,15 +359,15 @@ def _to_register(r: _Register, s: Ints, e: Ints, kw: Floats) -> tuple[Floats, Bo
     if len(r.t) == 0:
         return kw, np.zeros(len(kw), dtype=np.bool_)
     a, b, of = _pieces(s, e, r.t)
-    n, step = len(r.sure), np.clip(np.searchsorted(r.t, a, side="right") - 1, 0, len(r.sure) - 1)
+    n, step = len(r.known), np.clip(np.searchsorted(r.t, a, side="right") - 1, 0, len(r.known) - 1)
     hours = (b - a) / HOUR
     energy = kw[of] * hours
     given = ~np.isnan(energy)
     guess = np.bincount(step[given], weights=energy[given], minlength=n)
     time = np.bincount(step[given], weights=hours[given], minlength=n)
     # Where some of a step stays unknown, nobody can say how much of the rest is the estimates'.
-    sure = r.sure & (np.abs(time - r.unknown) < _SECOND)
-    measured = (a >= r.t[0]) & (b <= r.t[-1]) & sure[step] & given
+    known = r.known & (np.abs(time - r.unknown) < _SECOND)
+    measured = (a >= r.t[0]) & (b <= r.t[-1]) & known[step] & given
     flat = (guess * r.left <= 0)[step]
     factor = np.divide(r.left, guess, out=np.ones(n), where=guess != 0)[step]
     level = np.divide(r.left, time, out=np.zeros(n), where=time > 0)[step]

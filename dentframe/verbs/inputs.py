@@ -273,10 +273,10 @@ def series_of(frame: pd.DataFrame, source: Source, keywords: VerbKeywords) -> li
     columns = element_columns(frame, topics)
     if not columns:
         raise nothing_answers(frame, topics, of_demand=source.of_demand)
-    meters = rows(frame)
-    rules = _rules_of(source, keywords.registers, {c.topic for _, c in columns})
+    meters, rules = rows(frame), keywords.registers
     plain = rules == DEFAULT_RULES
     if not plain:
+        rules = _rules_of(source, rules, {c.topic for _, c in columns})
         check_elements(rules, [(m.meter, c.id) for m in meters for _, c in columns])
     named = None if elements is None else requested_elements(frame, topics, elements)
     found = _answering(frame, topics, meters, columns)

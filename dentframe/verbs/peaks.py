@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from dentframe.verbs.demand import PLACES, Cut, cut, means, of_full_length, owne
 from dentframe.verbs.inputs import (
     REGISTER,
     Inputs,
+    Keywords,
     Source,
     VerbKeywords,
     check_one_of,
@@ -27,6 +28,7 @@ from dentframe.verbs.inputs import (
     demand_source,
     inputs_of,
     series_of,
+    verb,
 )
 from dentframe.verbs.results import MISSING, REBLOCKED, attrs_of, rows_of, warn_of_coverage
 
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
 
     from dentframe.metering.series import Bools, Floats, Ints
     from dentframe.times.periods import Freq
-    from dentframe.times.ranges import Zone
     from dentframe.verbs.element_names import Element
 
 
@@ -52,27 +53,21 @@ COLUMNS = (
 """The columns of `peaks`, after `meter` where the frame has several."""
 
 
+@verb
 def peaks(
     frame: pd.DataFrame,
     freq: Freq = None,
     *,
-    tz: Zone = None,
     window: Any = None,
     kind: str = "reported",
     step: Any = None,
     n: int = 1,
     per_day: bool = False,
-    start: Any = None,
-    end: Any = None,
     topic: str | None = None,
     source: str = "auto",
-    registers: RegisterRules = _DEFAULT_RULES,
     min_coverage: float | None = None,
-    interval: Any = "15min",
-    demand_lag: Any = "0min",
-    elements: Any = None,
-    site: Any = None,
     corrections: Any = (),
+    **keywords: Unpack[Keywords],
 ) -> pd.DataFrame:
     """The highest demands of each period and element, and when they were.
 
@@ -157,10 +152,8 @@ def peaks(
     >>> float(found["peak"][0]), str(found["end"][0].time())
     (30.0, '00:30:00')
     """
-    how = _how(kind, window, step, n, interval)
-    keywords = VerbKeywords.of(
-        frame, site, tz, start, end, registers, interval, demand_lag, elements, corrections
-    )
+    given = VerbKeywords.of(frame, **keywords, corrections=corrections)
+    how = _how(kind, window, step, n, given.interval)
     check_share(min_coverage)
     answer = demand_source(frame, topic, _source(kind, source, topic))
     if kind == "reported" and answer.mean is None:
@@ -168,9 +161,9 @@ def peaks(
             f"Cannot use topic={answer.register!r} with kind='reported': a register reports no "
             "demand. Use kind='block'."
         )
-    of = inputs_of(frame, freq, answer, keywords, *([how.freq] if how else []))
-    registers_there = registers_of(frame, keywords, REGISTERS[answer.result])
-    found = [highest_of(of, c, how, registers_there, n=n, per_day=per_day) for c in of.series]
+    of = inputs_of(frame, freq, answer, given, *([how.freq] if how else []))
+    registers = registers_of(frame, given, REGISTERS[answer.result])
+    found = [highest_of(of, c, how, registers, n=n, per_day=per_day) for c in of.series]
     rows = rows_of(of, [(p.of, _arrays(p, of.s, of.e, min_coverage)) for p in found], COLUMNS)
     rows.attrs = attrs_of(answer.result)
     warn_of_coverage(rows, "peaks", of.series, accepted=min_coverage is not None)
@@ -178,6 +171,7 @@ def peaks(
 
 
 def _how(kind: str, window: Any, step: Any, n: int, interval: Any) -> Cut | None:
+    """The windows that are asked for; None for the meter's own."""
     if not isinstance(n, int) or isinstance(n, bool) or n < 1:
         raise ConfigError(f"Cannot use n={n!r}: it must be a whole number from 1.")
     check_one_of("kind", kind, KINDS)
@@ -224,7 +218,7 @@ def _arrays(p: Peaks, s: Ints, e: Ints, least: float | None) -> dict[str, Any]:
         "uncovered_hours": p.hours[period],
         "uncovered_kw": p.kw[period],
         "flags": bits,
-        "told": [(REBLOCKED,) if x else () for x in inside.tolist()],
+        "named": [(REBLOCKED,) if x else () for x in inside.tolist()],
     }
 
 
@@ -447,17 +441,17 @@ def highest_of(
         At most one of each local day.
     """
     if how is None:
-        found, cover = reported(c, of.s, of.e, of.interval(c)), c.stretches()
+        found, covered = reported(c, of.s, of.e, of.interval(c)), c.stretches()
     else:
-        cuts = span(how, of.s, of.e, of.tz)
-        found = known(*cuts, means(c, *cuts, of.interval(c)), owner(*cuts, of.s, of.e))
-        cover = found.s, found.e
-        found = found.only(of_full_length(how, *cover))
+        windows = span(how, of.s, of.e, of.tz)
+        found = known(*windows, means(c, *windows, of.interval(c)), owner(*windows, of.s, of.e))
+        covered = found.s, found.e
+        found = found.only(of_full_length(how, *covered))
     day = None
     if per_day:  # the local day in which an interval closes
         day = local(found.e - 1, of.tz).tz_localize(None).as_unit("us").asi8 // (24 * HOUR)
     register = registers.get((c.meter, c.element))
-    return Peaks(c, *highest(found, n, day), *uncovered(*cover, of.s, of.e, register))
+    return Peaks(c, *highest(found, n, day), *uncovered(*covered, of.s, of.e, register))
 
 
 def reported(c: Cumulative, starts: Ints, ends: Ints, interval: int) -> Candidates:

@@ -20,7 +20,7 @@ from dentframe.metering.cumulative import (
     first_covered,
     jumps,
 )
-from dentframe.metering.register_rules import HOUR, MINUTE
+from dentframe.metering.register_rules import HOUR
 from dentframe.metering.series import Ints, element_columns, names
 from dentframe.times.ranges import local, stamp
 from dentframe.verbs.element_names import requested_elements
@@ -48,15 +48,9 @@ CORRECTED = ("raw", "agreed")
 """Those that follow where corrections bear on an element."""
 _ENERGIES = ("energy", "lo", "hi", "open_reading", "close_reading", "imported", "exported")
 _INSTANTS = {"period", "at", "start", "end", "open_at", "close_at"}
-_NEAR = 60 * MINUTE
 _NEVER = np.iinfo(np.int64).max
 SURPRISING_KW = {"register": 2_000.0, "demand": 20_000.0}
 """Above it a user is told, where no greatest power judged the step [kW]."""
-
-
-def by_letter(elements: Iterable[str]) -> list[str]:
-    """The letters of elements, each once, ``Z`` before ``AA``."""
-    return sorted({*elements}, key=lambda x: (len(x), x))
 
 
 def by_element(
@@ -87,10 +81,11 @@ def by_element(
         return pd.DataFrame(data, index, [label(c.element) for c in of.series], copy=False)
     by_key = {(c.meter, c.element): x for c, x in zip(of.series, values, strict=True)}
     meters = of.meters if shown is None else sorted({m or "" for m, _ in shown})
+    letters = sorted({x for _, x in shown or by_key}, key=lambda x: (len(x), x))
     blank = np.full(len(index), np.nan)
     columns = {
         label(x): np.concatenate([blank[:0], *(by_key.get((m, x), blank) for m in meters)])
-        for x in by_letter(x for _, x in shown or by_key)
+        for x in letters
     }
     both = pd.MultiIndex.from_product([meters, index], names=["meter", index.name])
     return pd.DataFrame(columns, index=both)
@@ -180,7 +175,7 @@ def rows_of(
         Series and periods.
     parts : sequence of (Cumulative, dict)
         Of each element its arrays by column, all of one length: instants in microseconds, status
-        as a position in `STATUSES`, flags as bits; ``told`` may list flags that are no bits.
+        as a position in `STATUSES`, flags as bits; ``named`` may list flags that are no bits.
     columns : sequence of str
         The columns, after ``meter`` where the frame has several.
     order : str
@@ -193,11 +188,11 @@ def rows_of(
     if not parts:
         return pd.DataFrame(columns=columns)
     which = np.repeat(np.arange(len(parts)), [len(x["flags"]) for _, x in parts])
-    data = {k: np.concatenate([x[k] for _, x in parts]) for k in parts[0][1] if k != "told"}
+    data = {k: np.concatenate([x[k] for _, x in parts]) for k in parts[0][1] if k != "named"}
     meters = pd.factorize(np.array([str(c.meter) if named else "" for c, _ in parts]))[0][which]
     rows = np.lexsort((data.get("rank", which), which, data[order], meters))
     data, which = {k: x[rows] for k, x in data.items()}, which[rows]
-    told = [f for _, x in parts for f in x.get("told") or [()] * len(x["flags"])]
+    more = [f for _, x in parts for f in x.get("named") or [()] * len(x["flags"])]
     bits = zip(data["flags"].tolist(), rows, strict=True)
     of_parts = {
         "meter": [c.meter for c, _ in parts],
@@ -210,7 +205,7 @@ def rows_of(
             **data,
             **{k: local(x, of.tz) for k, x in data.items() if k in _INSTANTS},
             "status": np.array(STATUSES, dtype=object)[data["status"]],
-            "flags": [tuple(sorted({*names(b), *told[i]})) for b, i in bits],
+            "flags": [tuple(sorted({*names(b), *more[i]})) for b, i in bits],
         }
     )[columns]
 
@@ -250,20 +245,18 @@ def expected(s: Ints, e: Ints, interval: int) -> Ints:
 
 def _brackets(f: Figures) -> dict[str, Any]:
     """The readings at or around the edges; a mean shows no register, so only their times."""
-    at = f.of.at
+    at, found = f.of.at, dict[str, Any]()
     opens = np.searchsorted(at, f.s, side="right") - 1
     closes = np.searchsorted(at, f.e, side="left")
-    found: dict[str, Any] = {}
-    for name, found_at in (("open", opens), ("close", closes)):
-        there = (found_at >= 0) & (found_at < len(at))
-        k = found_at[there]
-        when, value = np.full(len(there), NAT), np.full(len(there), np.nan)
-        when[there] = at[k]
+    for name, k in (("open", opens), ("close", closes)):
+        there = (k >= 0) & (k < len(at))
+        when, value = np.full(len(k), NAT), np.full(len(k), np.nan)
+        when[there] = at[k[there]]
         if f.of.source == "register":
-            value[there] = f.of.readings[k]
-            for at_exchange, closing in f.of.closings.items() if name == "close" else ():
-                value[when == at_exchange] = closing
-        found[f"{name}_at"], found[f"{name}_reading"] = when, value
+            value[there] = f.of.readings[k[there]]
+        found |= {f"{name}_at": when, f"{name}_reading": value}
+    for exchange, closing in f.of.closings.items():
+        found["close_reading"][found["close_at"] == exchange] = closing
     return found
 
 
@@ -299,10 +292,10 @@ def attrs_of(topic: str, ends: Ints | None = None) -> dict[Hashable | None, Any]
         Of the periods [us UTC]. The index tells where each but the last one ends, as long as
         there are as many rows as periods.
     """
-    told: dict[str, Any] = {"schema": SCHEMA, "units": {topic: TOPICS[topic].unit}}
+    note: dict[str, Any] = {"schema": SCHEMA, "units": {topic: TOPICS[topic].unit}}
     if ends is not None and len(ends):
-        told |= {"until": stamp(int(ends[-1])).isoformat(), "periods": len(ends)}
-    return {ATTRS: told}
+        note |= {"until": stamp(int(ends[-1])).isoformat(), "periods": len(ends)}
+    return {ATTRS: note}
 
 
 def warn_of_coverage(
@@ -331,20 +324,20 @@ def warn_of_coverage(
     poor = rows.iloc[:0] if accepted else rows[rows["status"] != STATUSES[0]]
     if poor.empty:
         return
-    several = [f"{m}_" for m in poor["meter"]] if "meter" in poor else [""] * len(poor)
-    elements = [f"{m}{e}" for m, e in zip(several, poor["element"], strict=True)]
+    meters = [f"{m}_" for m in poor["meter"]] if "meter" in poor else [""] * len(poor)
+    elements = [f"{m}{e}" for m, e in zip(meters, poor["element"], strict=True)]
     flags = list(poor["flags"]) if "flags" in poor else [()] * len(poor)
     rank = poor["status"].map(STATUSES.index).to_numpy()
     i = int(np.lexsort((poor["coverage"], -rank))[0])
-    first, counts = poor.iloc[i], Counter(poor["status"])
-    told = ", ".join(f"{counts[x]} {x}" for x in reversed(STATUSES) if counts[x])
+    worst, counts = poor.iloc[i], Counter(poor["status"])
+    counted = ", ".join(f"{counts[x]} {x}" for x in reversed(STATUSES) if counts[x])
     why = f" ({', '.join(flags[i])})" if flags[i] else ""
     jumped = {n for n, f in zip(elements, flags, strict=True) if "unexplained_jump" in f}
     known = remedies(c for c in series if c.refusal or jumped & {c.name, c.element})
     warn(
-        f"{len(poor)} of {len(rows)} {what} are not wholly recorded ({told}); the worst is "
-        f"{elements[i]} from {first['period']:%Y-%m-%d %H:%M}: {first['status']}, coverage "
-        f"{first['coverage']:.4g}{why}. {known}{more}"
+        f"{len(poor)} of {len(rows)} {what} are not wholly recorded ({counted}); the worst is "
+        f"{elements[i]} from {worst['period']:%Y-%m-%d %H:%M}: {worst['status']}, coverage "
+        f"{worst['coverage']:.4g}{why}. {known}{more}"
         + by("; min_coverage= accepts or withholds them without this warning.", "."),
         CoverageWarning,
     )
@@ -354,55 +347,47 @@ def warn_of_figures(found: Sequence[Figures], tz: dt.tzinfo) -> None:
     """Warn once of all energy figures that are not recorded, as `warn_of_coverage`."""
     if not any(f.status.any() for f in found):
         return
-    data = {k: np.concatenate([getattr(f, k) for f in found]) for k in ("coverage", "status")}
     rows = {
         "element": np.repeat([f.of.name for f in found], [len(f.s) for f in found]),
         "period": local(np.concatenate([f.starts for f in found]), tz),
-        "coverage": data["coverage"],
-        "status": np.array(STATUSES, dtype=object)[data["status"]],
+        "coverage": np.concatenate([f.coverage for f in found]),
+        "status": np.array(STATUSES, dtype=object)[np.concatenate([f.status for f in found])],
         "flags": [names(b) for f in found for b in f.flags.tolist()],
     }
     more = by("detail=True tells each one", "--detail tells each one")
-    if any(_unbracketed(f) for f in found if f.status.any()):
+    poor = [f for f in found if f.status.any() and len(f.of.at)]
+    ends = [(first_covered(f.of) - f.s[0], f.e[-1] - f.of.at[-1]) for f in poor]
+    # What lacks less than an hour at an end, bracketing rows would give.
+    if any(0 < head <= HOUR or 0 < tail <= HOUR for head, tail in ends):
         how = by(": read with bracket=True", ", and the meter has no reading right beside them")
         more = f"The first or last minutes of the span lie outside the readings{how}. {more}"
     warn_of_coverage(pd.DataFrame(rows), "energy figures", [f.of for f in found], more=more)
 
 
-def _unbracketed(f: Figures) -> bool:
-    """Whether the span's head or tail lacks less than an hour, which bracketing rows would give."""
-    if len(f.of.at) == 0 or len(f.s) == 0:
-        return False
-    head = first_covered(f.of) - int(f.s[0])
-    tail = int(f.e[-1]) - int(f.of.at[-1])
-    return 0 < head <= _NEAR or 0 < tail <= _NEAR
-
-
 def remedies(series: Iterable[Cumulative]) -> str:
     """What to state so that readings which the rules withhold can be judged; empty for none."""
-    told = []
+    text = ""
     for c in series:
         withheld = jumps(c) if c.max_kw is None else []
         if c.refusal:
-            told.append(f"{c.refusal} ")
+            text += f"{c.refusal} "
         elif withheld:
             at, _, kwh = max(withheld, key=lambda x: abs(x[2]))
-            told.append(
+            text += (
                 f"{c.name} jumps by {kwh:,.1f} kWh from {stamp(at)}, which is not taken for use: "
-                + by(
-                    f'RegisterRules(max_kw={{"{c.name}": ...}})',
-                    f"--max-kw {c.name}=KW, or in a file for --site",
-                )
-                + " would tell. "
             )
-    return "".join(told)
+            text += by(
+                f'RegisterRules(max_kw={{"{c.name}": ...}}) would tell. ',
+                f"--max-kw {c.name}=KW, or in a file for --site would tell. ",
+            )
+    return text
 
 
 def warn_of_withheld(series: Iterable[Cumulative], s: int, e: int) -> None:
     """Warn of withheld steps in a period of which no status warns, because it is accepted."""
-    told = remedies(c for c in series if any(a < e and s < b for a, b, _ in jumps(c)))
-    if told:
-        warn(told.strip(), CoverageWarning)
+    text = remedies(c for c in series if any(a < e and s < b for a, b, _ in jumps(c)))
+    if text:
+        warn(text.strip(), CoverageWarning)
 
 
 def warn_of_power(series: Sequence[Cumulative], s: Ints, e: Ints, tz: dt.tzinfo) -> None:

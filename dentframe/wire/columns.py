@@ -108,7 +108,7 @@ def is_wire(label: object) -> bool:
 
 def wire_columns(labels: Iterable[object]) -> list[str]:
     """The labels that are wire names, in their order."""
-    return [x for x in labels if isinstance(x, str) and is_wire(x)]
+    return [x for x in labels if isinstance(x, str) and parse(x).scope != ""]
 
 
 def sort_key(column: Column, topics: Sequence[str] = ()) -> tuple[object, ...]:
@@ -227,11 +227,6 @@ def parse_unit(text: str) -> Any:
         ) from None
 
 
-def known_unit(text: str) -> Any:
-    """The pint unit of a wire unit, or None where the wire's list lacks it."""
-    return parse_unit(text) if text in WIRE_UNITS else None
-
-
 def symbol(unit: Any) -> str:
     """The short name of a pint unit: the wire's where it has one (``kWh``), else pint's."""
     return _SYMBOLS.get(name_of(unit)) or f"{unit:~D}"
@@ -326,13 +321,13 @@ def units(frame: pd.DataFrame) -> dict[str, Any]:
     Raises
     ------
     UnitError
-        Where a column's unit is told by nothing.
+        Where nothing says which unit a column has.
 
     Warns
     -----
     ReadingWarning
-        For a unit that is told and means nothing here, such as ``%THD``: its columns are left
-        out.
+        For a unit that neither pint nor the wire's list knows, such as ``%THD``: its columns
+        are left out.
     """
     labels = wire_columns(frame.columns)
     strange = strange_units(frame, labels)
@@ -340,9 +335,9 @@ def units(frame: pd.DataFrame) -> dict[str, Any]:
 
 
 def strange_units(frame: pd.DataFrame, labels: Iterable[str]) -> set[str]:
-    """The columns whose unit is told, but is none that pint or the wire's list knows; it warns."""
-    told = {x: text for x in labels if (text := unit_text(frame, x)) is not None}
-    strange = {x: text for x, text in told.items() if not _is_known(text)}
+    """The columns with a unit that neither pint nor the wire's list knows; it warns."""
+    texts = {x: text for x in labels if (text := unit_text(frame, x)) is not None}
+    strange = {x: text for x, text in texts.items() if not _is_known(text)}
     if strange:
         named = dict.fromkeys(f"{parse(x).topic} in {t!r}" for x, t in strange.items())
         warn(

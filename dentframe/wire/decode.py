@@ -39,7 +39,6 @@ from dentframe.wire.page import (
     room,
     samples,
     shown,
-    strings,
 )
 
 if TYPE_CHECKING:
@@ -123,8 +122,8 @@ def decode_slow(body: bytes, window: Window | None = None) -> Page:
         why = f"it is longer than {MOST_AT_ONCE / 1e6:.0f} MB and not laid out as documented"
         raise not_decoded("decode readings", why, body, retryable=False)
     answer = load_answer(body, "decode readings")
-    names, rows = strings(answer.get("headers")), answer.get("topics")
-    if names is None:
+    names, rows = answer.get("headers"), answer.get("topics")
+    if not isinstance(names, list) or not all(type(name) is str for name in names):
         raise not_decoded("decode readings", "its headers are no list of names", body)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise not_decoded("decode readings", "its topics are no list of rows", body)
@@ -207,8 +206,8 @@ class SliceReader:
     def _learn(self, columns: tuple[str, ...], rows: list[Cells]) -> None:
         self.columns = tuple(dict.fromkeys((*self.columns, *columns)))
         cells = {cell for row in rows for cell in row[: len(columns)]} - {_ABSENT}
-        odd = sorted(cell.value for cell in cells if not _PLAIN.fullmatch(cell.value))
-        tokens = tuple(dict.fromkeys((*self.tokens, *filter(is_unicode, odd))))
+        texts = sorted(cell.value for cell in cells if not _PLAIN.fullmatch(cell.value))
+        tokens = tuple(dict.fromkeys((*self.tokens, *filter(is_unicode, texts))))
         self.tokens = tokens if len(tokens) <= 64 else self.tokens
 
     def _block(self, columns: tuple[str, ...], rows: list[Cells], piece: bytes = b"") -> Block:
@@ -218,9 +217,9 @@ class SliceReader:
         cells = [rows[position][:width] for position in at]
         values = np.fromiter(chain.from_iterable(cells), np.float64, len(cells) * width)
         values = values.reshape(len(cells), width)
-        odd = ~np.isfinite(values)
-        values[odd] = math.nan
-        found = Counter((i, cells[row][i]) for row, i in np.argwhere(odd).tolist())
+        not_finite = ~np.isfinite(values)
+        values[not_finite] = math.nan
+        found = Counter((i, cells[row][i]) for row, i in np.argwhere(not_finite).tolist())
         kinds = {type(cell) for _, cell in found}
         # msgspec takes the texts "nan" and "inf" for floats, "null" for null, and -0 for 0.0.
         null = type(None) in kinds and b'"null"' in piece.lower()
@@ -230,13 +229,13 @@ class SliceReader:
         return Block(columns, np.array(minutes, dtype=np.int64), values, report)
 
     def _count(
-        self, columns: tuple[str, ...], odd: Mapping[tuple[int, Any], int], rows: int
+        self, columns: tuple[str, ...], cells: Mapping[tuple[int, Any], int], rows: int
     ) -> Report:
         """Count what the cells hold that are no finite number."""
         absent: Counter[str] = Counter()
         blank: Counter[str] = Counter()
         unreadable: dict[str, Counter[str]] = {}
-        for (index, cell), count in odd.items():
+        for (index, cell), count in cells.items():
             column, text = columns[index], "" if cell is None else cell.value
             if cell is _ABSENT:
                 absent[column] += count

@@ -325,13 +325,6 @@ def _came(body: bytes) -> str:
     return f"{kind} of {len(body)} bytes begins {text!r}"
 
 
-def strings(value: object) -> list[str] | None:
-    """Return the value if it is a list of strings, else None."""
-    if isinstance(value, list) and all(type(item) is str for item in value):
-        return value
-    return None
-
-
 def is_unicode(text: str) -> bool:
     """Whether a text is whole: none of its characters is half a surrogate pair."""
     # JSON can escape half a surrogate pair, which no file or terminal can hold.
@@ -353,8 +346,8 @@ def decode_meters(body: bytes) -> list[str]:
     DecodeError
         If the answer is not what the API describes.
     """
-    meters = strings(load_answer(body, "decode the meters").get("meters"))
-    if meters is None or not all(map(is_unicode, meters)):
+    meters = load_answer(body, "decode the meters").get("meters")
+    if not isinstance(meters, list) or not all(type(x) is str and is_unicode(x) for x in meters):
         raise not_decoded("decode the meters", "its meters are no list of names", body)
     return list(dict.fromkeys(meters))
 

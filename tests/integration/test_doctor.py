@@ -48,7 +48,7 @@ def served(quirks=(), now=NOW, **more):
 @pytest.fixture
 def quick(monkeypatch):
     """The doctor without the service's pace."""
-    monkeypatch.setattr("dentframe.doctor.asking.Limits", lambda: Limits(500.0, 5, 60.0))
+    monkeypatch.setattr("dentframe.doctor.Limits", lambda: Limits(500.0, 5, 60.0))
 
 
 def verdicts(report):

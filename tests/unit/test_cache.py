@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dentframe.cloud import Window
-from dentframe.cloud.fetch import cover
+from dentframe.cloud.fetch import choose_sets
 from dentframe.cloud.http_cache import CacheFile, HttpCache, pack, unpack
 from dentframe.cloud.lifetimes import complete, fingerprint, lifetime
 from dentframe.cloud.limiter import Notices
@@ -168,10 +168,10 @@ def test_what_is_held_is_the_union_of_fresh_answers(cache):
 def test_held_sets_are_chosen_with_least_waste():
     """One that holds all alone, else those that add most, each for its own part."""
     a, ab, abc, bc = map(frozenset, ("A", "AB", "ABC", "BC"))
-    assert cover([abc, ab, bc], "AB") == ([(ab, ab)], frozenset())
-    assert cover([a, bc], "ABC") == ([(bc, bc), (a, a)], frozenset())
-    assert cover([bc], "ABD") == ([(bc, frozenset("B"))], frozenset("AD"))
-    assert cover([], "A") == ([], a)
+    assert choose_sets([abc, ab, bc], "AB") == ([(ab, ab)], frozenset())
+    assert choose_sets([a, bc], "ABC") == ([(bc, bc), (a, a)], frozenset())
+    assert choose_sets([bc], "ABD") == ([(bc, frozenset("B"))], frozenset("AD"))
+    assert choose_sets([], "A") == ([], a)
 
 
 def test_a_full_cache_forgets_the_expired_and_the_least_recently_used(tmp_path):

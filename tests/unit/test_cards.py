@@ -20,7 +20,9 @@ PLAN = Plan(
     5.0,
 )
 MANY = replace(
-    PLAN, windows={f"P{i}": () for i in range(99)}, held={f"P{i}": frozenset() for i in range(99)}
+    PLAN,
+    windows={f"P{i}": () for i in range(99)},
+    from_cache={f"P{i}": frozenset() for i in range(99)},
 )
 
 

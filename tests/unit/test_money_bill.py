@@ -166,6 +166,14 @@ def test_elements_are_added_up_in_energy_and_in_coincident_demand():
         march(Demand("D", "1", measure="reported"), wide, elements=["A", "B"])
 
 
+def test_a_register_reports_no_demand():
+    """Where nothing can be the peak, the error says of which demand and when."""
+    df = registers("2024-03-01", "2024-04-01", A=4.0)
+    df["kVAHNet/Elm/A"] = df["kWHNet/Elm/A"]
+    with pytest.raises(CoverageError, match="reported demand from 2024-03-01 05:00:00"):
+        march(Demand("D", "1", measure="reported", topic="kVAHNet"), df)
+
+
 def test_export_is_a_credit_of_its_own():
     """Import is charged, export credited: two lines of the same register."""
     df = registers("2024-03-01", "2024-04-01", freq="h", A=1.0)
