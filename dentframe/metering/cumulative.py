@@ -1,4 +1,4 @@
-"""Readings become energy over time here: E(t) of a register or of interval means, and its cover.
+"""Readings become energy over time here: E(t) of a register or of interval means, and C(t).
 
 A `Cumulative` holds one series as a piecewise linear function of time, on breakpoints
 ``t[0] < ... < t[n]``. Between two of them lies a *segment*. E(t) is the energy accepted so far

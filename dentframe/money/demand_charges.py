@@ -213,8 +213,8 @@ class _PeakSearch:
         rules = [resolve(meters.keywords.registers, c.meter, c.element, meters.tz) for c in series]
         most = np.array([np.nan if x.max_kw is None else x.max_kw for x in rules])
         worst = blocks.unaffected(demands.kw, most, float(top.kw.min()))
-        if worst.sure or worst.room <= 0:
-            return worst.sure, ""
+        if worst.below or worst.room <= 0:
+            return worst.below, ""
         who = ", ".join(c.name for c, blank in zip(series, worst.missing, strict=True) if blank)
         return False, (
             f" If {who} cannot have drawn {worst.room:.2f} kW then, state that as "

@@ -325,7 +325,7 @@ def _peak_elsewhere(use: Usage, names: Sequence[str], rows: pd.DataFrame) -> tup
     ratings = [use.site.elements[k].rating for k in names]
     most = np.array([np.nan if x is None else x for x in ratings])
     worst = unaffected(blocks.to_numpy().T, most, peak)
-    if worst.sure:
+    if worst.below:
         return True, (
             "while some meters were not read, the site drew less than its peak of "
             f"{formats(use.site.locale).number(rounded(peak, 2))} kW, even if these drew the most "

@@ -213,29 +213,23 @@ def time_range(
 
 def _whole(start: Any) -> tuple[pd.Timestamp, pd.Timestamp]:
     """The first wall instant of the period that `start` names, and the one after its last."""
-    period = _named_period(start)
-    if period is None:
+    named = _year(start)
+    text = named.strip() if isinstance(named, str) else ""
+    if isinstance(named, pd.Period):
+        period = named
+    elif _QUARTER.match(text):
+        period = pd.Period(text)
+    elif _DATE.match(text):
+        period = pd.Period(_parse_text(text, "start"), freq=("Y", "M", "D")[text.count("-")])
+    elif isinstance(named, dt.date) and not isinstance(named, dt.datetime):
+        period = pd.Period(named, freq="D")
+    else:
+        _parse(named, "start")  # what is no time at all is told first
         raise RangeError(
             f"Cannot read {start!r} without an end: it names no whole year, month or day. "
             + by('Give an end (end="now" reads up to the present).', "Give END, a time or now.")
         )
     return period.start_time.as_unit("us"), (period + 1).start_time.as_unit("us")
-
-
-def _named_period(start: Any) -> pd.Period | None:
-    start = _year(start)
-    if isinstance(start, pd.Period):
-        return start
-    if isinstance(start, str) and _QUARTER.match(start.strip()):
-        return pd.Period(start.strip())
-    if isinstance(start, str) and _DATE.match(start.strip()):
-        text = start.strip()
-        stamp = _parse_text(text, "start")
-        return pd.Period(stamp, freq=("Y", "M", "D")[text.count("-")])
-    if isinstance(start, dt.date) and not isinstance(start, dt.datetime):
-        return pd.Period(start, freq="D")
-    _parse(start, "start")
-    return None
 
 
 def naive_zone(index_tz: dt.tzinfo | None, tz: Zone) -> dt.tzinfo | None:

@@ -86,7 +86,10 @@ class Window:
 
     def applies(self, day: dt.date, kind: int) -> bool:
         """Whether the window opens on a local day of that kind (0 Monday to 6, 7 holiday)."""
-        return kind in self.on and (self.dates is None or _in_season(day, *self.dates))
+        if self.dates is None or kind not in self.on:
+            return kind in self.on
+        (first, last), now = self.dates, (day.month, day.day)
+        return bool(first <= now <= last if first <= last else now >= first or now <= last)
 
 
 @dataclass(frozen=True)
@@ -232,26 +235,14 @@ def _season(season: Any) -> tuple[tuple[int, int], tuple[int, int]] | None:
     if season is None:
         return None
     try:
-        first, last = (_month_day(x) for x in season)
-    except (TypeError, ValueError):
+        # A leap year has every day that a season may name.
+        days = [dt.date(2024, *map(int, _SEASON_DAY.findall(str(x))[0])) for x in season]
+        first, last = ((day.month, day.day) for day in days)
+    except (TypeError, ValueError, IndexError):
         raise ConfigError(
             f"Cannot read season={season!r}: it is first and last day, e.g. ('06-01', '09-30')."
         ) from None
     return first, (2, 29) if last == (2, 28) else last
-
-
-def _month_day(text: Any) -> tuple[int, int]:
-    match = _SEASON_DAY.match(str(text))
-    if match is None:
-        raise ValueError(text)
-    # A leap year has every day that a season may name.
-    day = dt.date(2024, int(match[1]), int(match[2]))
-    return day.month, day.day
-
-
-def _in_season(day: dt.date, first: tuple[int, int], last: tuple[int, int]) -> bool:
-    now = day.month, day.day
-    return first <= now <= last if first <= last else now >= first or now <= last
 
 
 def _date(value: Any) -> dt.date:

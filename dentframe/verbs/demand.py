@@ -347,7 +347,7 @@ class Uncovered:
 
     Attributes
     ----------
-    sure : bool
+    below : bool
         Whether it stays below a peak at any rate.
     block : int
         Where it comes nearest to the peak, or exceeds it most.
@@ -357,7 +357,7 @@ class Uncovered:
         What these would have to draw to reach the peak [kW].
     """
 
-    sure: bool
+    below: bool
     block: int
     missing: Any
     room: float

@@ -217,9 +217,7 @@ def _rows(meter: Sequence[_Fit], lags: Ints) -> list[tuple[Any, ...]]:
     if (pooled[:, 1:].argmin(axis=0) == best).mean() >= AGREEING:
         n = int(weights[:, 0].sum())
         verdict = _verdict(int(lags[best]), margin, n, telling[0].past_clock)
-    return [
-        _told(f, lags, best, after, margin, verdict) if f.telling else _silent(f) for f in meter
-    ]
+    return [_row(f, lags, best, after, margin, verdict) if f.telling else _silent(f) for f in meter]
 
 
 def _halves(days: int) -> Floats:
@@ -228,7 +226,7 @@ def _halves(days: int) -> Floats:
     return np.column_stack((np.ones(days), np.where(2 * order < days, 1.0, 0.0)))
 
 
-def _told(
+def _row(
     f: _Fit, lags: Ints, best: int, after: int, margin: float, verdict: str
 ) -> tuple[Any, ...]:
     rms = f.rms(np.ones((len(f.n), 1)))[:, 0]
