@@ -328,8 +328,8 @@ def bill(
     """
     from dentframe.money import bill as price
     from dentframe.money.bill import check_period, topics
-    from dentframe.money.comparison import earlier
     from dentframe.money.charges import KVARH
+    from dentframe.money.comparison import earlier
     from dentframe.money.tariff import Tariff
     from dentframe.reader import get_topics, read_dentcloud
 
