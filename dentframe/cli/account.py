@@ -1,4 +1,4 @@
-"""Commands of the account and of this machine log in, keep a cache, examine, show and emulate."""
+"""Commands login, cache, doctor, demo and emulate: the account, the service and this machine."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from threading import Event
 import click
 
 from dentframe import emulator
-from dentframe.cli.options import FILE
-from dentframe.cli.output import json_option, say
+from dentframe.cli.options_and_output import FILE, NEW_FILE, json_option, say
 from dentframe.cloud.credentials import save_profile
 from dentframe.cloud.http_cache import cache_info, clear_cache
 from dentframe.files import write_whole
@@ -71,7 +70,7 @@ def clear(meter: str | None) -> None:
 @click.command()
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NEW_FILE,
     default=Path("dentframe-doctor.json"),
     show_default=True,
     help="Where the report goes: JSON without keys, names of meters or sites, or readings.",
@@ -100,7 +99,7 @@ def doctor(out: Path, compare: Path | None) -> None:
 @click.command()
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NEW_FILE,
     default=Path("dentframe-demo.png"),
     show_default=True,
     help="Where the picture goes.",

@@ -6,14 +6,12 @@ import logging
 import shlex
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from dentframe.cli import account, data, money, tariff
-from dentframe.cli.output import LOG, say
+from dentframe.cli import account, data, money
+from dentframe.cli.options_and_output import LOG, NEW_FILE, say
 from dentframe.errors import (
     AlreadyThereError,
     CoverageError,
@@ -80,24 +78,34 @@ def _add_log(command: click.Command) -> None:
             _add_log(inner)
     else:
         option = click.Option(
-            ["--log"], type=click.Path(dir_okay=False, path_type=Path), expose_value=False,
+            ["--log"], type=NEW_FILE, expose_value=False,
             callback=_start_log, help="Append messages to this file, each with its time in UTC.",
         )  # fmt: skip
         command.params.append(option)
 
 
-for each in (*account.COMMANDS, *data.COMMANDS, *money.COMMANDS, *tariff.COMMANDS):
+for each in (*account.COMMANDS, *data.COMMANDS, *money.COMMANDS):
     _add_log(each)
     dentframe.add_command(each)
 
 
 def run(argv: list[str]) -> int:
-    """Run one command line and return its exit status."""
-    with warnings.catch_warnings(), on_command_line(), _logged(argv) as ended:
-        warnings.simplefilter("always", DentWarning)
-        warnings.showwarning = _show
-        ended.append(_status(argv))
-        return ended[0]
+    """Run one command line and return its exit status; logging is left as it was."""
+    package, status = logging.getLogger("dentframe"), None
+    handlers, level = list(package.handlers), package.level
+    try:
+        with warnings.catch_warnings(), on_command_line():
+            warnings.simplefilter("always", DentWarning)
+            warnings.showwarning = _show
+            status = _status(argv)
+            return status
+    finally:
+        ended = "none" if status is None else status
+        LOG.info("dentframe %s: exit status %s", shlex.join(argv), ended)
+        for handler in [x for x in package.handlers if x not in handlers]:
+            package.removeHandler(handler)
+            handler.close()
+        package.setLevel(level)
 
 
 def _status(argv: list[str]) -> int:
@@ -118,21 +126,6 @@ def _status(argv: list[str]) -> int:
         say(f"Error: {error}", logging.ERROR)
         return next(code for kinds, code in STATUSES if isinstance(error, kinds))
     return status if isinstance(status, int) else 0
-
-
-@contextmanager
-def _logged(argv: list[str]) -> Iterator[list[int]]:
-    """Tell the log how it ended, and leave logging as it was."""
-    package = logging.getLogger("dentframe")
-    before, level, ended = list(package.handlers), package.level, list[int]()
-    try:
-        yield ended
-    finally:
-        LOG.info("dentframe %s: exit status %s", shlex.join(argv), ended[0] if ended else "none")
-        for handler in [x for x in package.handlers if x not in before]:
-            package.removeHandler(handler)
-            handler.close()
-        package.setLevel(level)
 
 
 def _show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:

@@ -1,34 +1,38 @@
-"""Commands about readings: meters, topics, inventory, plan, read, energy, peaks, sync."""
+"""Commands meters, topics, inventory, plan, read, energy, peaks, sync, report and status."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
+import pandas as pd
 
 from dentframe import reader
-from dentframe.cli.options import (
+from dentframe.cli.options_and_output import (
+    EXISTING,
     FOLDER,
+    NEW,
     ReadArguments,
     archive_option,
+    format_option,
+    json_option,
     listed,
+    one_form,
     range_options,
+    say,
     site_options,
+    write,
 )
-from dentframe.cli.output import format_option, json_option, one_form, write
-from dentframe.errors import IncompleteReadError
+from dentframe.errors import IncompleteReadError, MissingExtraError
 from dentframe.reader import inventory as _inventory
 from dentframe.verbs import coincident as _coincident
 from dentframe.verbs import energy as _energy
 from dentframe.verbs import peaks as _peaks
 
-if TYPE_CHECKING:
-    from dentframe.frame.request import Plan
-
-
+_printed = format_option(write)
 _bracket = click.option("--bracket", is_flag=True, help="Also the readings around the range.")
 
 
@@ -47,8 +51,8 @@ def meters(as_json: bool) -> None:
 
 
 @click.command()
-@format_option
-def topics(form: str | None, out: Path | None) -> None:
+@_printed
+def topics() -> pd.DataFrame:
     """List the topics with unit, kind and description.
 
     \b
@@ -57,13 +61,13 @@ def topics(form: str | None, out: Path | None) -> None:
       dentframe topics --json
       dentframe topics --format csv --out topics.csv
     """
-    write(reader.get_topics().astype({"pint unit": str}), form, out)
+    return reader.get_topics().astype({"pint unit": str})
 
 
 @click.command()
 @click.argument("meters", required=False)
-@format_option
-def inventory(meters: str | None, form: str | None, out: Path | None) -> None:
+@_printed
+def inventory(meters: str | None) -> pd.DataFrame:
     """Show what each meter has and since when.
 
     \b
@@ -72,7 +76,7 @@ def inventory(meters: str | None, form: str | None, out: Path | None) -> None:
       dentframe inventory P482311252,P482102272 --json
       dentframe inventory --format csv --out meters.csv
     """
-    write(_inventory(listed(meters)), form, out)
+    return _inventory(listed(meters))
 
 
 @click.command()
@@ -91,25 +95,22 @@ def plan(what: ReadArguments, bracket: bool, as_json: bool) -> None:
     tz = what.zone()
     topics = listed(what.topics)
     found = reader.plan_dentcloud(what.names, *what.when(tz), topics, tz=tz, bracket=bracket)
-    click.echo(json.dumps(_as_dict(found)) if as_json else repr(found))
-
-
-def _as_dict(found: Plan) -> dict[str, Any]:
-    return {
+    as_dict = {
         "requests": found.requests,
         "cached": found.cached,
         "seconds": found.seconds,
         "topics": list(found.topics),
         "windows": {m: [str(w) for w in ws] for m, ws in found.windows.items()},
     }
+    click.echo(json.dumps(as_dict) if as_json else repr(found))
 
 
 @click.command()
 @range_options
 @archive_option
 @_bracket
-@format_option
-def read(what: ReadArguments, bracket: bool, form: str | None, out: Path | None) -> None:
+@_printed
+def read(what: ReadArguments, bracket: bool) -> pd.DataFrame:
     """Read meters (comma-separated) from START to END, or the period START names.
 
     \b
@@ -119,7 +120,7 @@ def read(what: ReadArguments, bracket: bool, form: str | None, out: Path | None)
       dentframe read P482311252 --month 2023-12 --tz UTC --topics DemandkW --bracket --json
       dentframe read P482311252 --period 2023-12-05..2023-12-07 --tz UTC --archive archive
     """
-    write(what.read(what.zone(), None, bracket=bracket), form, out)
+    return what.read(what.zone(), None, bracket=bracket)
 
 
 @click.command()
@@ -128,16 +129,8 @@ def read(what: ReadArguments, bracket: bool, form: str | None, out: Path | None)
 @site_options
 @click.option("--freq", help="D, MS, W-MON, h, …; default: the whole range.")
 @click.option("--detail", is_flag=True, help="With coverage, status, bounds and readings.")
-@format_option
-def energy(
-    what: ReadArguments,
-    site: Path | None,
-    max_kw: str | None,
-    freq: str | None,
-    detail: bool,
-    form: str | None,
-    out: Path | None,
-) -> None:
+@_printed
+def energy(what: ReadArguments, freq: str | None, detail: bool) -> pd.DataFrame:
     """Energy [kWh] per period and element, read with its brackets.
 
     \b
@@ -148,8 +141,8 @@ def energy(
       dentframe energy P482311252 --period 2023-12-05..2023-12-07 --tz UTC --topics DemandkW --json
       dentframe energy P482311252 2023-12-05 --tz UTC --archive archive
     """
-    frame, how, _ = what.figures(site, max_kw)
-    write(_energy.energy(frame, freq, detail=detail, **how), form, out)
+    frame, how = what.figures()
+    return _energy.energy(frame, freq, detail=detail, **how)
 
 
 @click.command()
@@ -159,17 +152,10 @@ def energy(
 @click.option("--freq", help="MS, D, …; default: the whole range.")
 @click.option("--window", help="Blocks of this length on the local clock, e.g. 30min.")
 @click.option("--coincident", is_flag=True, help="Each element's own peak, and at the site's.")
-@format_option
+@_printed
 def peaks(
-    what: ReadArguments,
-    site: Path | None,
-    max_kw: str | None,
-    freq: str | None,
-    window: str | None,
-    coincident: bool,
-    form: str | None,
-    out: Path | None,
-) -> None:
+    what: ReadArguments, freq: str | None, window: str | None, coincident: bool
+) -> pd.DataFrame:
     """Peak demand [kW] per period and element, and when it was.
 
     --coincident shows beside each element's own peak what it drew when all of them together drew
@@ -184,13 +170,13 @@ def peaks(
       dentframe peaks P482311252 2023-12-05 --tz UTC --archive archive
       dentframe peaks P482311252_B,P482311252_C --month 2023-12 --tz UTC --coincident
     """
-    frame, how, found = what.figures(site, max_kw)
+    frame, how = what.figures()
     if coincident:
-        how |= {"window": window or "15min", "site": found, "elements": None if found else "all"}
-        write(_coincident.coincident(frame, freq, **how), form, out)
-    else:
-        how |= {"window": window, "kind": "block" if window else "reported"}
-        write(_peaks.peaks(frame, freq, **how), form, out)
+        elements = None if what.site else "all"
+        how |= {"window": window or "15min", "site": what.site, "elements": elements}
+        return _coincident.coincident(frame, freq, **how)
+    kind = "block" if window else "reported"
+    return _peaks.peaks(frame, freq, window=window, kind=kind, **how)
 
 
 @click.command()
@@ -239,4 +225,73 @@ def sync(what: ReadArguments, progress: bool | None, form: str | None, as_json: 
         raise click.exceptions.Exit(4)
 
 
-COMMANDS = (meters, topics, inventory, plan, read, energy, peaks, sync)
+_archive_option = click.option(
+    "--archive", required=True, type=FOLDER, help="The archive of the readings."
+)
+_records_option = click.option(
+    "--records", type=FOLDER, help="The folder of saved splits, at any depth."
+)
+
+
+@click.command()
+@click.option("--sites", required=True, type=EXISTING, help="A site file, or a folder of them.")
+@click.option("--months", required=True, help="2023-12, or the first and last: 2023-01..2023-12.")
+@_archive_option
+@_records_option
+@click.option("--out", required=True, type=NEW, help="report.html")
+def report(sites: Path, months: str, archive: Path, records: Path | None, out: Path) -> None:
+    """One page, and a workbook beside it, on the months of a portfolio.
+
+    Nothing is asked of the cloud: run dentframe sync before. Costs and open exceptions are those
+    of --records, the folder below which dentframe split saved.
+
+    \b
+    Example:
+      dentframe report --sites site.toml --months 2023-12..2023-12 --archive archive
+        --records . --out report.html
+    """
+    from dentframe.money.portfolio import report as run_report
+
+    found = run_report(sites, months, archive=archive, records=records)
+    found.to_html(out)
+    say(f"Wrote {out}")
+    try:
+        say(f"Wrote {found.to_excel(out.with_suffix('.xlsx'))}")
+    except MissingExtraError as error:
+        say(str(error))
+
+
+@click.command()
+@_archive_option
+@click.option("--sites", type=EXISTING, help="A site file, or a folder of them: names and zones.")
+@_records_option
+@json_option
+def status(archive: Path, sites: Path | None, records: Path | None, as_json: bool) -> None:
+    """Age of an archive, silent meters, open exceptions; exit status 1 where one needs you.
+
+    A meter without a reading for two days is told in one line, with what it would use until the
+    end of the month, and what that costs by the site's last bill.
+
+    \b
+    Example:
+      dentframe status --archive archive --sites site.toml --records . --json
+    """
+    from dentframe.money.archive_status import status as run_status
+
+    found = run_status(archive, sites, records)
+    if as_json:
+        as_dict = {**asdict(found), "ok": found.ok}
+        click.echo(json.dumps(as_dict, default=pd.Timestamp.isoformat))
+    else:
+        newest = "none" if found.newest is None else f"{found.newest:%Y-%m-%d %H:%M} UTC"
+        age = "" if found.age is None else f", {found.age:.1f} h old"
+        click.echo(f"newest reading: {newest}{age}")
+        click.echo(f"silent meters: {len(found.silent)}")
+        click.echo(f"open exceptions: {found.exceptions}")
+        for line in found.silent:
+            click.echo(str(line))
+    if not found.ok:
+        raise click.exceptions.Exit(1)
+
+
+COMMANDS = (meters, topics, inventory, plan, read, energy, peaks, sync, report, status)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,8 +42,20 @@ def run(out: Path) -> None:
         frame = _read(console, cloud, client)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CoverageWarning)
-        _show(console, frame, out)
-    _farewell(console, out)
+        days = frame.dent.energy("D", tz=LA, detail=True)
+        month = frame.dent.energy("MS", tz=LA, detail=True)
+        for table in (_head(frame), _energy(days, month), _doubtful(days), _peaks(frame)):
+            table.collapse_padding = console.width < _WIDE
+            console.print(table)
+        _picture(frame, out)
+    console.print(f"\npicture  {out}", soft_wrap=True)
+    console.print(
+        "your own meters:  dentframe login, then in Python:\n"
+        "  from dentframe import read_dentcloud\n"
+        f'  LA = "{LA}"\n'
+        f'  df = read_dentcloud("YOUR-METER", "{MONTH}", tz=LA, bracket=True)\n'
+        '  df.dent.energy("D", tz=LA)'
+    )
 
 
 def _read(console: Console, cloud: Any, client: DentCloud) -> DentFrame:
@@ -54,15 +67,6 @@ def _read(console: Console, cloud: Any, client: DentCloud) -> DentFrame:
     frame = read_dentcloud(METER, MONTH, topics=TOPICS, tz=LA, bracket=True, client=client)
     console.print(f"read   {len(frame):,} readings × {frame.shape[1]} columns, index in UTC\n")
     return frame
-
-
-def _show(console: Console, frame: DentFrame, out: Path) -> None:
-    days = frame.dent.energy("D", tz=LA, detail=True)
-    month = frame.dent.energy("MS", tz=LA, detail=True)
-    for table in (_head(frame), _energy(days, month), _doubtful(days), _peaks(frame)):
-        table.collapse_padding = console.width < _WIDE
-        console.print(table)
-    _picture(frame, out)
 
 
 def _head(frame: DentFrame) -> Table:
@@ -87,11 +91,12 @@ def _energy(days: pd.DataFrame, month: pd.DataFrame) -> Table:
 
 
 def _cells(rows: pd.DataFrame) -> list[str]:
-    return [f"{r['energy']:,.1f}{MARKS[r['status']]}" for r in _dicts(rows)]
+    return [f"{x.energy:,.1f}{MARKS[x.status]}" for x in _rows(rows)]
 
 
-def _dicts(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(k): v for k, v in row.items()} for row in rows.to_dict("records")]
+def _rows(table: pd.DataFrame) -> Iterator[Any]:
+    """The rows of a table, their cells by name."""
+    return table.itertuples(index=False)
 
 
 def _percent(share: float) -> str:
@@ -103,27 +108,20 @@ def _doubtful(days: pd.DataFrame) -> Table:
     columns = ("day", "element", "kWh", "coverage", "status", "between", "why")
     table = _table("What was not simply recorded", *columns)
     table.columns[-1].no_wrap = False
-    for row in _dicts(days[days["status"] != "recorded"]):
-        between = "" if pd.isna(row["lo"]) else f"{row['lo']:,.1f} … {row['hi']:,.1f}"
-        table.add_row(
-            f"{row['start']:%a %d %b}",
-            row["element"],
-            f"{row['energy']:,.1f}",
-            _percent(row["coverage"]),
-            row["status"],
-            between,
-            ", ".join(f for f in row["flags"] if f in WHY),
-        )
+    for x in _rows(days[days["status"] != "recorded"]):
+        between = "" if pd.isna(x.lo) else f"{x.lo:,.1f} … {x.hi:,.1f}"
+        why = ", ".join(f for f in x.flags if f in WHY)
+        day, energy, coverage = f"{x.start:%a %d %b}", f"{x.energy:,.1f}", _percent(x.coverage)
+        table.add_row(day, x.element, energy, coverage, x.status, between, why)
     return table
 
 
 def _peaks(frame: DentFrame) -> Table:
     table = _table("Peak demand of the month", "element", "kW", f"when ({LA})", "status")
     found = frame.dent.peaks("MS", tz=LA)
-    for row in _dicts(found.sort_values("peak", ascending=False).head(3)):
-        start, end = row["start"].tz_convert(LA), row["end"].tz_convert(LA)
-        when = f"{start:%a %d %b %H:%M} – {end:%H:%M}"
-        table.add_row(row["element"], f"{row['peak']:,.2f}", when, row["status"])
+    for x in _rows(found.sort_values("peak", ascending=False).head(3)):
+        when = f"{x.start.tz_convert(LA):%a %d %b %H:%M} – {x.end.tz_convert(LA):%H:%M}"
+        table.add_row(x.element, f"{x.peak:,.2f}", when, x.status)
     return table
 
 
@@ -151,14 +149,3 @@ def _picture(frame: DentFrame, out: Path) -> None:
 
 
 BRANCHES = {"B": "Bakery", "C": "Office", "D": "Dental practice", "E": "HVAC", "F": "Common areas"}
-
-
-def _farewell(console: Console, out: Path) -> None:
-    console.print(f"\npicture  {out}", soft_wrap=True)
-    console.print(
-        "your own meters:  dentframe login, then in Python:\n"
-        "  from dentframe import read_dentcloud\n"
-        f'  LA = "{LA}"\n'
-        f'  df = read_dentcloud("YOUR-METER", "{MONTH}", tz=LA, bracket=True)\n'
-        '  df.dent.energy("D", tz=LA)'
-    )

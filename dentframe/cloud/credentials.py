@@ -291,7 +291,7 @@ def _parse(path: Path) -> tuple[dict[str, Secret | None], str]:
     """Read the profile; a fault comes back as a text, so that no traceback holds the file."""
     try:
         with path.open("rb") as file:
-            if _open_to_others(file.fileno()):
+            if os.name == "posix" and os.fstat(file.fileno()).st_mode & 0o077:
                 return {}, f"others can read it. Run: chmod 600 {path}"
             kept = tomllib.load(file)
     except (FileNotFoundError, NotADirectoryError):
@@ -301,10 +301,6 @@ def _parse(path: Path) -> tuple[dict[str, Secret | None], str]:
     except (ValueError, RecursionError):  # also an integer of 5,000 digits
         return {}, "it is no TOML. Run `dentframe login` again"
     return {k: secret(kept[k]) for k in ("api_key", "key_id", "base_url") if k in kept}, ""
-
-
-def _open_to_others(descriptor: int) -> bool:
-    return os.name == "posix" and bool(os.fstat(descriptor).st_mode & 0o077)
 
 
 def save_profile(

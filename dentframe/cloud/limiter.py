@@ -332,16 +332,17 @@ class Cancellation:
         if self.error is not None:
             raise again(self.error)
 
-    def begin(self, attempt: AttemptTimer) -> None:
+    @contextmanager
+    def under_way(self, attempt: AttemptTimer) -> Iterator[None]:
         """Note an attempt that :meth:`cancel` would cut, or raise where it already has."""
         with self._lock:
             self._attempts.add(attempt)
-        self.check()
-
-    def done(self, attempt: AttemptTimer) -> None:
-        """Forget an attempt."""
-        with self._lock:
-            self._attempts.discard(attempt)
+        try:
+            self.check()
+            yield
+        finally:
+            with self._lock:
+                self._attempts.discard(attempt)
 
 
 def again(error: DentError) -> DentError:

@@ -101,8 +101,8 @@ class Breaker:
             If it takes longer than ``patience``.
         """
         start = self._clock()
-        while not self._may_go():
-            remaining = NAP if self._probing else max(self._pause_left(), 0.001)
+        while self.open and (self._probing or self._until > self._clock()):
+            remaining = NAP if self._probing else max(self._until - self._clock(), 0.001)
             self._sleep(min(NAP, remaining))
             check()
             if self._clock() - start > patience:
@@ -139,12 +139,6 @@ class Breaker:
         with self._lock:
             if self._probing == threading.get_ident():
                 self._probing = None
-
-    def _may_go(self) -> bool:
-        return not self.open or (not self._probing and self._pause_left() <= 0)
-
-    def _pause_left(self) -> float:
-        return self._until - self._clock()
 
 
 def outage(why: str) -> OutageError:

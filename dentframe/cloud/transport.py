@@ -218,13 +218,8 @@ class DentAdapter(requests.adapters.HTTPAdapter):
     def _attempt(
         self, request: PreparedApiRequest, timer: AttemptTimer, kwargs: dict[str, Any]
     ) -> Reply | Fault:
-        read = request.api_request.read
-        try:
-            read.begin(timer)
-            with timer:
-                found = self._exchange(request, timer, kwargs)
-        finally:
-            read.done(timer)
+        with request.api_request.read.under_way(timer), timer:
+            found = self._exchange(request, timer, kwargs)
         # Raised only here: the frame that held the headers is gone, and its exception too.
         if isinstance(found, type):
             raise found
@@ -260,7 +255,9 @@ def _read(response: requests.Response, timer: AttemptTimer) -> Reply:
 def _fault(error: Exception, timer: AttemptTimer, scrub: Callable[[str], str]) -> Fault:
     if timer.fired:
         return Fault(f"no whole answer came within {timer.limit:.3g} s")
-    reason = f"{type(error).__name__}: {scrub(str(_cause(error)))[-160:]}"
+    cause: Any = error.args[0] if error.args else error
+    cause = getattr(cause, "reason", None) or cause
+    reason = f"{type(error).__name__}: {scrub(str(cause))[-160:]}"
     for kinds, why, settings in _FAULTS:
         if isinstance(error, kinds):
             wrong = any(word in str(error).lower() for word in settings)
@@ -284,11 +281,6 @@ _FAULTS: tuple[tuple[tuple[type[Exception], ...], str, tuple[str, ...]], ...] = 
     ((OSError, urllib3.exceptions.HTTPError), "the connection failed", ("ca certificate bundle",)),
 )
 """Errors, what they mean, and the words that show a wrong setting rather than bad luck."""
-
-
-def _cause(error: Exception) -> Any:
-    cause: Any = error.args[0] if error.args else error
-    return getattr(cause, "reason", None) or cause
 
 
 class _Refuser(requests.adapters.BaseAdapter):

@@ -62,12 +62,12 @@ def topics(e: Answers) -> Iterator[Finding]:
     """The topics of the document are served, and each has columns where they are expected."""
     lacking = [t for t in SERVED if t not in e.topics]
     more = [t for t in e.topics if t not in SERVED]
-    told = [f"not there: {', '.join(lacking)}"] * bool(lacking)
-    told += [f"new: {', '.join(more)}"] * bool(more)
+    evidence = [f"not there: {', '.join(lacking)}"] * bool(lacking)
+    evidence += [f"new: {', '.join(more)}"] * bool(more)
     yield _finding(
         "The topics of the API's document are there, kVAHNet and V too",
         not lacking,
-        "; ".join(told) or f"{len(e.topics)} topics listed",
+        "; ".join(evidence) or f"{len(e.topics)} topics listed",
     )
     scopes: dict[str, set[str]] = {t: set() for t in e.topics}
     for column in (parse(c) for page in e.days for c in page.columns):
@@ -78,11 +78,13 @@ def topics(e: Answers) -> Iterator[Finding]:
         None if not e.days else not without,
         f"without: {', '.join(without) or 'none'}, on the last day of {len(e.days)} meter(s)",
     )
-    told_v = scopes.get("V") or set()
+    scopes_of_v = scopes.get("V") or set()
     yield _finding(
         "V comes per channel (V/Ch/A1)",
-        told_v == {"Ch"} if told_v else None,
-        f"V comes as {', '.join(f'V/{s}/…' for s in sorted(told_v))}" if told_v else "no V came",
+        scopes_of_v == {"Ch"} if scopes_of_v else None,
+        f"V comes as {', '.join(f'V/{s}/…' for s in sorted(scopes_of_v))}"
+        if scopes_of_v
+        else "no V came",
     )
 
 
@@ -91,18 +93,18 @@ def clock(e: Answers) -> Iterator[Finding]:
     ends = [f.index[-1] for f in e.frames if len(f)]
     doubled = e.autumn.report.duplicates if e.autumn else 0
     least = min((pd.Timestamp(e.now) - t for t in ends), default=None)
-    told = "no rows" if least is None else f"the newest row is {least / HOUR:.1f} h old"
+    evidence = "no rows" if least is None else f"the newest row is {least / HOUR:.1f} h old"
     if least is not None and least < -INTERVAL:
-        told = f"rows lie {-least / HOUR:.1f} h in the future: a clock east of UTC"
+        evidence = f"rows lie {-least / HOUR:.1f} h in the future: a clock east of UTC"
     elif least is not None and least > HOUR:
-        told += ": a clock west of UTC, or late uploads"
+        evidence += ": a clock west of UTC, or late uploads"
     if doubled > 1:
-        told += f"; {doubled} times come twice on the day when US clocks go back"
+        evidence += f"; {doubled} times come twice on the day when US clocks go back"
     elif e.autumn is not None and len(e.autumn.minutes):
-        told += "; no time comes twice on the day when US clocks go back"
+        evidence += "; no time comes twice on the day when US clocks go back"
     wrong = doubled > 1 or (least is not None and least < -INTERVAL)
     right = least is not None and least <= HOUR
-    yield _finding("Times are UTC", False if wrong else True if right else None, told)
+    yield _finding("Times are UTC", False if wrong else True if right else None, evidence)
     gaps, usual = _spacing(e.frames)
     past = ", ".join(map(str, sorted({t.minute % 15 for t in ends})))
     yield _finding(
@@ -122,17 +124,17 @@ def _spacing(frames: Iterable[pd.DataFrame]) -> tuple[Any, pd.Timedelta | None]:
 
 def demand(e: Answers) -> Iterator[Finding]:
     """DemandkW is the signed mean of the 15 minutes up to its row, in the register's unit."""
-    told, verdicts = [], set()
+    evidence, verdicts = [], set()
     for i, frame in enumerate(e.frames, 1):
         found = _window(frame)
         if found is not None:
             verdict, lag, margin = found
             verdicts.add(verdict)
-            told.append(f"meter {i} {verdict}, lag {lag:g} min, margin {margin:.2f}")
+            evidence.append(f"meter {i} {verdict}, lag {lag:g} min, margin {margin:.2f}")
     yield _finding(
         "A row of DemandkW covers the 15 minutes up to its time (sliding, lag 0)",
         False if "block" in verdicts else True if verdicts == {"sliding"} else None,
-        "; ".join(told) or "DemandkW and kWHNet did not come together",
+        "; ".join(evidence) or "DemandkW and kWHNet did not come together",
     )
     steps = [s for frame in e.frames for s in _steps(frame)]
     falls = [s for s in steps if _exports(s)]
@@ -245,13 +247,13 @@ def registers(e: Answers) -> Iterator[Finding]:
             blips += bool(back)
             tops += [] if back else [float(s.since[i])]
     like = len(tops) > 1 and min(tops) > 0.8 * max(tops)
-    told = f"{len(tops)} fall(s) to less than half"
+    evidence = f"{len(tops)} fall(s) to less than half"
     if like:
-        told += f", each from near {max(tops):.2g}: the modulus, by the look of it"
+        evidence += f", each from near {max(tops):.2g}: the modulus, by the look of it"
     yield _finding(
         "kWHNet never begins again by itself",
         None if not steps or (tops and not like) else not tops,
-        told + f", in {len(every):,} readings",
+        evidence + f", in {len(every):,} readings",
     )
     yield _finding(
         "Registers never read 0 for a moment", blips == 0 if steps else None, f"{blips} such blips"
@@ -278,11 +280,11 @@ def cells(e: Answers) -> Iterator[Finding]:
         f"{bad['blank']:,} blank and {unread:,} no number of {count:,} cells; {absent:,} absent",
     )
     again = total.duplicates - (e.autumn.report.duplicates if e.autumn else 0)
-    odd = {"twice": again, "outside the window": total.outside, "without a time": total.bad_dates}
+    wrong = {"twice": again, "outside the window": total.outside, "without a time": total.bad_dates}
     yield _finding(
         "Each time comes once, in order, within its window",
-        not any(odd.values()) and not total.unsorted if total.rows else None,
-        ", ".join(f"{n:,} {name}" for name, n in odd.items())
+        not any(wrong.values()) and not total.unsorted if total.rows else None,
+        ", ".join(f"{n:,} {name}" for name, n in wrong.items())
         + f", {'not ' * total.unsorted}in order, of {total.rows:,} rows",
     )
 
@@ -320,10 +322,10 @@ def backfill(e: Answers, earlier: dict[str, Any] | None) -> Finding:
             for day, n in days.items()
             if made - pd.Timestamp(day, tz="UTC") - pd.Timedelta(1, "D") >= limit
         )
-        told = f"{late} rows came for days that were over for 48 hours at the earlier report"
+        evidence = f"{late} rows came for days that were over for 48 hours at the earlier report"
         if late or pd.Timestamp(e.now) - made >= limit:
-            return _finding(title, not late, told)
-        return _finding(title, None, f"{told}; compare again when it is two days old")
+            return _finding(title, not late, evidence)
+        return _finding(title, None, f"{evidence}; compare again when it is two days old")
     recent, before = [], []
     for days in now.values():
         counts = [n for _, n in sorted(days.items())][-19:]
@@ -347,11 +349,11 @@ def rows_a_day(e: Answers) -> dict[str, dict[str, int]]:
 
 def limits(e: Answers) -> Iterator[Finding]:
     """A month of all topics is one answer, 5 requests a second are served, and a no is 200."""
-    no, asked = e.month.error, e.month.value is not None or e.month.error is not None
+    no, sent = e.month.error, e.month.value is not None or e.month.error is not None
     size = f"{e.month.size / 1e6:.1f} MB in {e.month.seconds:.1f} s"
     yield _finding(
         "A month of all topics of a meter comes in one answer", no is None,
-        f"refused: {_refusal(no)}" if no else size, "" if asked else "no meter with readings",
+        f"refused: {_refusal(no)}" if no else size, "" if sent else "no meter with readings",
     )  # fmt: skip
     refused = [r for r in e.burst if r.error is not None]
     kinds = ", ".join(sorted({_refusal(r.error) for r in refused if r.error}))

@@ -7,7 +7,7 @@ import tomllib
 from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -17,7 +17,7 @@ from dentframe.money.statement import Line
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from dentframe.money.statement import Past, Reading, Statement
+    from dentframe.money.statement import Reading, Statement
 
 
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
@@ -92,15 +92,14 @@ def _own_edges(of: Statement, x: Line, f: Formats) -> str:
         return ""
     if any((r.open_at, r.close_at) == (x.open_at, x.close_at) for r in of.readings):
         return ""
-    ends = (
-        (x.open_at, x.open_reading, _BEFORE * x.open_interpolated),
-        (x.close_at, x.close_reading, _AFTER * x.close_interpolated),
-    )
-    told = (
-        f"{f.number(value)} at {f.moment(at, of.tz)}".strip() + f" ({why})" * bool(why)
-        for at, value, why in ends
-    )
-    return f"readings {' and '.join(told)}"
+    ends = [
+        f"{f.number(value)} at {f.moment(at, of.tz)}".strip() + f" ({why})" * between
+        for at, value, between, why in (
+            (x.open_at, x.open_reading, x.open_interpolated, _BEFORE),
+            (x.close_at, x.close_reading, x.close_interpolated, _AFTER),
+        )
+    ]
+    return f"readings {' and '.join(ends)}"
 
 
 _BEFORE, _AFTER = "last before the beginning", "first after the end"
@@ -109,51 +108,44 @@ _BEFORE, _AFTER = "last before the beginning", "first after the end"
 def readings(of: Statement) -> list[Texts]:
     """The texts of each element's readings."""
     f = formats(of.locale)
-    found = [_reading(of, r, f) for r in of.readings]
-    return aligned(f, found, "open_reading", "close_reading", "energy")
-
-
-def _reading(of: Statement, r: Reading, f: Formats) -> Texts:
-    opened = bool(r.open_interpolated and r.open_at is not None)
-    closed = bool(r.close_interpolated and r.close_at is not None)
-    bounded = None not in {r.lo, r.hi} and r.lo != r.hi
-    return {
-        "element": visible(r.element),
-        "open_at": f.moment(r.open_at, of.tz),
-        "open_note": _BEFORE * opened,
-        "open_reading": f.number(r.open_reading),
-        "close_at": f.moment(r.close_at, of.tz),
-        "close_note": _AFTER * closed,
-        "close_reading": f.number(r.close_reading),
-        "energy": f.number(r.energy),
-        "least": f"at least {f.number(r.lo)}" if bounded else "",
-        "most": f"at most {f.number(r.hi)}" if bounded else "",
-        "unit": r.unit,
-        "state": f"{r.status}, {covered(r.coverage, f)}",
-        "status": r.status,
-        "flags": labels(r.flags),
-    }
+    rows = []
+    for r in of.readings:
+        bounded = None not in {r.lo, r.hi} and r.lo != r.hi
+        rows.append({
+            "element": visible(r.element),
+            "open_at": f.moment(r.open_at, of.tz),
+            "open_note": _BEFORE if r.open_interpolated and r.open_at is not None else "",
+            "open_reading": f.number(r.open_reading),
+            "close_at": f.moment(r.close_at, of.tz),
+            "close_note": _AFTER if r.close_interpolated and r.close_at is not None else "",
+            "close_reading": f.number(r.close_reading),
+            "energy": f.number(r.energy),
+            "least": f"at least {f.number(r.lo)}" if bounded else "",
+            "most": f"at most {f.number(r.hi)}" if bounded else "",
+            "unit": r.unit,
+            "state": f"{r.status}, {covered(r.coverage, f)}",
+            "status": r.status,
+            "flags": labels(r.flags),
+        })  # fmt: skip
+    return aligned(f, rows, "open_reading", "close_reading", "energy")
 
 
 def comparison(of: Statement) -> list[Texts]:
     """The texts of earlier periods, with the width of a bar for each [%]."""
-    f = formats(of.locale)
+    f, rows = formats(of.locale), []
     most = max((abs(p.quantity) for p in of.comparison if p.quantity is not None), default=None)
-    found = [_past(of, p, most, f) for p in of.comparison]
-    return aligned(f, found, "quantity", "amount")
-
-
-def _past(of: Statement, p: Past, most: Decimal | None, f: Formats) -> Texts:
-    name = visible(p.label)
-    if p.start is not None and p.end is not None:
-        name = f.period(p.start, p.end, of.tz)
-    return {
-        "label": name,
-        "quantity": f.number(p.quantity),
-        "unit": p.unit,
-        "amount": f.number(p.amount),
-        "bar": f"{abs(p.quantity) / most * 100:.1f}" if p.quantity and most else "0",
-    }
+    for p in of.comparison:
+        label = visible(p.label)
+        if p.start is not None and p.end is not None:
+            label = f.period(p.start, p.end, of.tz)
+        rows.append({
+            "label": label,
+            "quantity": f.number(p.quantity),
+            "unit": p.unit,
+            "amount": f.number(p.amount),
+            "bar": f"{abs(p.quantity) / most * 100:.1f}" if p.quantity and most else "0",
+        })  # fmt: skip
+    return aligned(f, rows, "quantity", "amount")
 
 
 def cells(rows: Sequence[Texts], layout: Sequence[Sequence[str]], pad: str = "") -> list[list[str]]:
@@ -168,15 +160,14 @@ def cells(rows: Sequence[Texts], layout: Sequence[Sequence[str]], pad: str = "")
     pad : str
         Stands for each digit that a number lacks of the longest decimals in its column.
     """
-    return [["\n".join(_filled(row, names, pad)) for _, *names in layout] for row in rows]
 
-
-def _filled(row: Texts, names: Sequence[str], pad: str) -> Iterator[str]:
-    for name in names:
-        own = name.replace("·", " ").split()
-        texts = [row[x] + pad * len(row.get(f"{x}_tail", "").strip(".,")) for x in own if row[x]]
-        if texts:
+    def lines(row: Texts, names: Sequence[str]) -> Iterator[str]:
+        for name in names:
+            own = [x for x in name.replace("·", " ").split() if row[x]]
+            texts = [row[x] + pad * len(row.get(f"{x}_tail", "").strip(".,")) for x in own]
             yield (" · " if "·" in name else " ").join(texts)
+
+    return [["\n".join(filter(None, lines(row, names))) for _, *names in layout] for row in rows]
 
 
 def aligned(f: Formats, rows: list[Texts], *names: str) -> list[Texts]:
@@ -188,9 +179,9 @@ def aligned(f: Formats, rows: list[Texts], *names: str) -> list[Texts]:
 
 
 def comparison_note(of: Statement) -> str:
-    """Why there is no comparison, or what must be known of it."""
+    """What must be known of the comparison; nothing where there is none."""
     if not of.comparison:
-        return of.comparison_note or NO_COMPARISON
+        return ""
     unknown = "A dash stands where the readings do not tell the figure well enough."
     lacks = any(p.quantity is None for p in of.comparison)
     return " ".join(x for x in (of.comparison_note, unknown * lacks) if x)
@@ -198,26 +189,18 @@ def comparison_note(of: Statement) -> str:
 
 def head(of: Statement) -> list[tuple[str, str]]:
     """What stands above the lines."""
-    own = of.held_from or of.start, of.held_to or of.end
-    told = [
+    f = formats(of.locale)
+    own, whole = (of.held_from or of.start, of.held_to or of.end), (of.start, of.end)
+    period, bills = (" – ".join(f.moment(x, of.tz) for x in span) for span in (own, whole))
+    pairs = [
         ("For", visible(of.party)),
-        ("Period", _span(of, *own)),
-        ("Bill's period", _span(of, of.start, of.end) if own != (of.start, of.end) else ""),
+        ("Period", period),
+        ("Bill's period", bills if own != whole else ""),
         ("Time zone", of.tz),
         ("Tariff", visible(str((of.tariff or {}).get("name", "")))),
-        ("Readings fetched", formats(of.locale).moment(of.read_at, of.tz)),
+        ("Readings fetched", f.moment(of.read_at, of.tz)),
     ]
-    return [(k, v) for k, v in told if v]
-
-
-def beside(of: Statement) -> list[str]:
-    """The same in one row: what a bill's period is must be said."""
-    return [f"{k.lower()} {v}" if k == "Bill's period" else v for k, v in head(of)]
-
-
-def _span(of: Statement, start: pd.Timestamp, end: pd.Timestamp) -> str:
-    f = formats(of.locale)
-    return f"{f.moment(start, of.tz)} – {f.moment(end, of.tz)}"
+    return [(k, v) for k, v in pairs if v]
 
 
 def rated(of: Statement) -> bool:
@@ -227,36 +210,24 @@ def rated(of: Statement) -> bool:
 
 def foot(of: Statement) -> list[str]:
     """What stands below everything: notes, the comparison that is not there, rounding, version."""
-    none = [] if of.comparison else [comparison_note(of)]
-    draft = [DRAFT_NOTE] if of.draft else []
+    rounding = "Quantities and amounts are not rounded."
+    if of.places is not None:
+        how = {"half-up": "a half goes up", "half-even": "a half goes to the even digit"}
+        rounding = (
+            f"Quantities are rounded to {of.places} decimals"
+            f"{', and priced as printed' * rated(of)}. Each amount is rounded to {of.digits} "
+            f"decimals ({how[of.rounding]}); the total is the sum of the printed amounts."
+        )
     return [
-        *draft,
+        *[DRAFT_NOTE] * of.draft,
         *map(visible, of.notes),
-        *none,
-        _rounding(of),
+        *([] if of.comparison else [of.comparison_note or NO_COMPARISON]),
+        rounding,
         f"Made by dentframe {of.version}.",
     ]
 
 
-def _rounding(of: Statement) -> str:
-    if of.places is None:
-        return "Quantities and amounts are not rounded."
-    how = {"half-up": "a half goes up", "half-even": "a half goes to the even digit"}
-    priced = ", and priced as printed" if rated(of) else ""
-    return (
-        f"Quantities are rounded to {of.places} decimals{priced}. Each amount is rounded to "
-        f"{of.digits} decimals ({how[of.rounding]}); the total is the sum of the printed amounts."
-    )
-
-
 # --- what each status, term and flag means to those who pay ---------------------------------
-
-
-class Word(NamedTuple):
-    """What a flag is called on a statement, and what that means."""
-
-    name: str
-    meaning: str
 
 
 _FILE = Path(__file__).parent / "templates" / "words.toml"
@@ -265,7 +236,8 @@ WORDS = tomllib.loads(_FILE.read_text(encoding="utf-8"))
 STATUSES: dict[str, str] = WORDS["statuses"]
 TERMS: dict[str, str] = WORDS["terms"]
 """By the unit of a line, or the part of the energy that its name ends with."""
-FLAGS = {flag: Word(*told) for flag, told in WORDS["flags"].items()}
+FLAGS: dict[str, tuple[str, str]] = {flag: tuple(words) for flag, words in WORDS["flags"].items()}
+"""What a flag is called, and what that means."""
 REASONS = frozenset(FLAGS) - {
     "agreed", "corrected", "duplicate_dropped", "edge_interpolated", "export", "gap_bridged",
     "glitch", "meter_swap", "negative_residual", "reblocked", "rollover",
@@ -282,7 +254,7 @@ def label(flag: str) -> str:
     >>> label("gap_bridged")
     'readings in between missing'
     """
-    return FLAGS[flag].name if flag in FLAGS else flag.replace("_", " ")
+    return FLAGS[flag][0] if flag in FLAGS else flag.replace("_", " ")
 
 
 def labels(flags: Iterable[str]) -> str:
@@ -309,4 +281,4 @@ def explained(of: Statement) -> list[tuple[str, str]]:
     said = {x for line in of.lines for x in (line.unit, line.name.rpartition(": ")[2])}
     said |= {x for x in TERMS if any(line.basis and x in line.note for line in of.lines)}
     found += [(k, v) for k, v in TERMS.items() if k in said]
-    return [*found, *(FLAGS.get(f, Word(label(f), _UNKNOWN)) for f in sorted(flags))]
+    return [*found, *(FLAGS.get(f, (label(f), _UNKNOWN)) for f in sorted(flags))]

@@ -21,9 +21,10 @@ from dentframe.money.statement import Letter, Past
 if TYPE_CHECKING:
     from dentframe.money.statement import Line, Part, Reading, Statement
 
+    Layout = tuple[tuple[str, ...], ...]
+
 _NEAR = pd.Timedelta(days=20)
 _CORRECTED = {"agreed", "corrected"}
-
 
 CHARGES = (
     ("For", "name·about"), ("How much", "quantity"), ("Of the utility's", "charged"),
@@ -42,7 +43,7 @@ COMPARED = (
     ("Bill", "name", "dates"), ("Used", "quantity unit"), ("Amount", "amount"),
     ("This bill against it", "used_more", "owed_more"),
 )  # fmt: skip
-"""The tables of page one, as `tables.cells` lays them out."""
+"""The tables of page one, as `audit_sheet.cells` lays them out."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,16 @@ class FirstPage:
     compared_note: str
     chart: Chart | None
 
+    @property
+    def tables(self) -> list[tuple[str, Layout, list[Texts]]]:
+        """The tables below the charges that have rows: title, layout and rows."""
+        found = (
+            ("Your meters", METERS, self.meters),
+            ("Corrected readings, part by part", PARTS, self.parts),
+            ("Compared with earlier bills", COMPARED, self.compared),
+        )
+        return [table for table in found if table[-1]]
+
 
 def first_page(of: Statement) -> FirstPage:
     """The texts of a statement's first page."""
@@ -91,7 +102,8 @@ def first_page(of: Statement) -> FirstPage:
     due = "Amount due" if of.total >= 0 else "Credit to you"
     if letter.due and of.total > 0:
         due += f" by {f.day(letter.due)}"
-    earlier = _earlier(of)
+    bills = _bills_to_compare(of)
+    lengths = {days(x.start, x.end, of.tz) for x in bills}
     return FirstPage(
         sender=_shown([letter.sender, *letter.sender_address]),
         to=_shown([of.party, unit, *letter.address]),
@@ -102,10 +114,10 @@ def first_page(of: Statement) -> FirstPage:
         charges=aligned(f, [_charge(x, letter, f) for x in of.lines], "amount"),
         meters=aligned(f, [meter(of, r, f) for r in counted(of)], "used"),
         parts=aligned(f, [_part(of, r, p, f) for r in counted(of) for p in r.parts], "used"),
-        compared=_compared(of, earlier, f),
-        told=[x for x in (_measured(of), _rate(of, f), _utility(of, f)) if x],
+        compared=_compared(of, bills, f),
+        told=[x for x in (_measured(of), *_averages(of, f)) if x],
         closing=_shown(_closing(letter)),
-        compared_note=_compared_note(of, earlier),
+        compared_note="Changes are per day: the periods differ in length." * (len(lengths) > 1),
         chart=chart(of),
     )
 
@@ -136,10 +148,28 @@ def _facts(of: Statement, letter: Letter, f: Formats) -> list[tuple[str, str]]:
 
 
 def _charge(x: Line, letter: Letter, f: Formats) -> Texts:
+    """What a line is called, how much it is of, and by what it was shared if that does not tell."""
+
+    def unit_of(unit: str) -> str:
+        area = f"{letter.area_unit or 'area'} · days"
+        return area if unit == "area-days" else WORDS["units"].get(unit, unit)
+
+    quantity, about = "", str(WORDS["bases"].get(x.basis, ""))
+    if x.quantity is not None:
+        whole = x.share.whole if x.share else None
+        of_whole = "" if whole is None else f" of {f.number(whole)}"
+        quantity = f"{f.number(x.quantity)}{of_whole} {unit_of(x.unit)}".strip()
+        if x.rate is not None and whole is None:
+            quantity += f" × {f.number(x.rate)}"
+    if x.share and x.share.weight is not None and x.share.weights is not None:
+        share = f"{f.number(x.share.weight)} of {f.number(x.share.weights)}"
+        about = visible(f"your share: {share} {unit_of(x.share.unit)}".strip())
+    elif x.unit == "element-days":
+        about = "days of all meters of the building, each counted"
     return {
         "name": visible(_called(x)),
-        "about": _about(x, letter, f),
-        "quantity": visible(_quantity(x, letter, f)),
+        "about": about,
+        "quantity": visible(quantity),
         "charged": f.number(x.share.charged) if x.share else "",
         "amount": f.number(x.amount),
     }
@@ -151,55 +181,25 @@ def _called(x: Line) -> str:
     return f"{name}: {WORDS['parts'][part]}" if part in WORDS["parts"] else x.name
 
 
-def _quantity(x: Line, letter: Letter, f: Formats) -> str:
-    """How much: priced by a rate, or a part of what all have."""
-    if x.quantity is None:
-        return ""
-    unit = _unit(x.unit, letter)
-    if x.share and x.share.whole is not None:
-        return f"{f.number(x.quantity)} of {f.number(x.share.whole)} {unit}".strip()
-    told = f"{f.number(x.quantity)} {unit}".strip()
-    return told if x.rate is None else f"{told} × {f.number(x.rate)}"
-
-
-def _unit(unit: str, letter: Letter) -> str:
-    return (
-        f"{letter.area_unit or 'area'} · days"
-        if unit == "area-days"
-        else WORDS["units"].get(unit, unit)
-    )
-
-
-def _about(x: Line, letter: Letter, f: Formats) -> str:
-    """By what a line was shared, where its quantity does not tell."""
-    if x.share and x.share.weight is not None and x.share.weights is not None:
-        weight, weights = f.number(x.share.weight), f.number(x.share.weights)
-        return visible(f"your share: {weight} of {weights} {_unit(x.share.unit, letter)}".strip())
-    if x.unit == "element-days":
-        return "days of all meters of the building, each counted"
-    return str(WORDS["bases"].get(x.basis, ""))
-
-
 def counted(of: Statement) -> list[Reading]:
     """The readings that make up the use: not those of a part of the period beside its whole."""
-    return [
-        r
-        for r in of.readings
-        if not any(
-            x is not r and x.element == r.element and _within(r, x) and not _within(x, r)
-            for x in of.readings
-        )
-    ]
 
+    def within(part: Reading, whole: Reading) -> bool:
+        if None in (part.open_at, part.close_at, whole.open_at, whole.close_at):
+            return False
+        return whole.open_at <= part.open_at and part.close_at <= whole.close_at  # type: ignore[operator]
 
-def _within(part: Reading, whole: Reading) -> bool:
-    if None in (part.open_at, part.close_at, whole.open_at, whole.close_at):
-        return False
-    return whole.open_at <= part.open_at and part.close_at <= whole.close_at  # type: ignore[operator]
+    def whole_of(r: Reading) -> Iterator[Reading]:
+        own = (x for x in of.readings if x is not r and x.element == r.element)
+        return (x for x in own if within(r, x) and not within(x, r))
+
+    return [r for r in of.readings if not any(whole_of(r))]
 
 
 def meter(of: Statement, r: Reading, f: Formats) -> Texts:
     """What one meter showed."""
+    # The registers hold the CTs' ratio already: who sees a factor multiplies by it.
+    multiplier = f"multiplier 1{r.ct and f' ({r.ct}, included)'}" if r.open_at else ""
     return {
         "element": visible(r.element),
         "previous": f.number(r.open_reading),
@@ -209,7 +209,7 @@ def meter(of: Statement, r: Reading, f: Formats) -> Texts:
         "used": "not known" if r.energy is None else f.number(r.energy),
         "unit": "" if r.energy is None else r.unit,
         "kind": "actual" if r.status == "recorded" else r.status,
-        "multiplier": _multiplier(r),
+        "multiplier": "corrected, part by part as printed below" if r.parts else multiplier,
         "exchanged": "; ".join(
             f"meter exchanged on {f.time(x.at.tz_convert(of.tz))}: the old one closed at "
             f"{f.number(x.closing)}, the new one opened at {f.number(x.opening)}"
@@ -217,13 +217,6 @@ def meter(of: Statement, r: Reading, f: Formats) -> Texts:
         ),
         "differs": _differs(r, f),
     }
-
-
-def _multiplier(r: Reading) -> str:
-    """The registers hold the CTs' ratio already: who sees a factor multiplies by it."""
-    if r.parts:
-        return "corrected, part by part as printed below"
-    return f"multiplier 1{r.ct and f' ({r.ct}, included)'}" if r.open_at else ""
 
 
 def _part(of: Statement, r: Reading, p: Part, f: Formats) -> Texts:
@@ -270,54 +263,37 @@ def _measured(of: Statement) -> str:
     """In plain sentences what is not measured; ``""`` of a paper without meters."""
     read = [(r.element, r.status, r.flags) for r in of.readings]
     charged = [(_called(x), x.status, x.flags) for x in of.lines]
-    told = []
+    sentences = []
     for words, found in (("meters", read), ("charges", charged)):
         for status, what in WORDS[words].items():
             names = dict.fromkeys(name for name, x, _ in found if x == status)
             flags = {y for _, x, f in found if x == status for y in f} & REASONS
             why = f" ({labels(sorted(flags))})" if flags and found is read else ""
-            told += [f"{what[len(names) > 1]}: {', '.join(names)}{why}."] if names else []
+            sentences += [f"{what[len(names) > 1]}: {', '.join(names)}{why}."] if names else []
     names = dict.fromkeys(n for n, _, flags in (*read, *charged) if _CORRECTED & {*flags})
-    told += [f"Corrected, as the audit sheet says: {', '.join(names)}."] if names else []
-    if not told and (read or any(status for _, status, _ in charged)):
+    sentences += [f"Corrected, as the audit sheet says: {', '.join(names)}."] if names else []
+    if not sentences and (read or any(status for _, status, _ in charged)):
         return "All readings are actual; nothing is estimated."
-    return visible(" ".join(told))
+    return visible(" ".join(sentences))
 
 
-def _energy_lines(of: Statement) -> list[Line]:
-    return [x for x in of.lines if x.basis == "energy" or (not x.basis and x.kind == "energy")]
-
-
-def _rate(of: Statement, f: Formats) -> str:
-    """The lines shared or priced by energy, over the party's own energy."""
+def _averages(of: Statement, f: Formats) -> Iterator[str]:
+    """What energy costs the party on average by its own meters, and what it costs the utility's."""
+    lines = [x for x in of.lines if x.basis == "energy" or (not x.basis and x.kind == "energy")]
     used = sum((r.energy for r in counted(of) if r.energy is not None), Decimal(0))
-    amount = sum((x.amount for x in _energy_lines(of)), Decimal(0))
-    if not _energy_lines(of) or used <= 0:
-        return ""
-    return (
-        f"You pay {f.money(_fine(amount / used), of.currency)} per kWh on average: "
-        f"{f.money(amount, of.currency)} for energy ÷ {f.number(used)} kWh."
-    )
-
-
-def _utility(of: Statement, f: Formats) -> str:
-    """The average cost of the utility's energy."""
-    lines = {x.charge: x.share for x in _energy_lines(of) if x.share and x.share.whole}
-    wholes = {x.whole for x in lines.values()}
-    if len(wholes) != 1:
-        return ""
-    charged = sum((x.charged for x in lines.values()), Decimal(0))
-    (whole,) = wholes
-    if not whole or charged <= 0:
-        return ""
-    return (
-        f"The utility charged {f.money(_fine(charged / whole), of.currency)} per kWh on average: "
-        f"{f.money(charged, of.currency)} for energy ÷ {f.number(whole)} kWh."
-    )
-
-
-def _fine(rate: Decimal) -> Decimal:
-    return rate.quantize(Decimal("0.0001"), ROUND_HALF_UP)
+    amount = sum((x.amount for x in lines), Decimal(0))
+    shares = {x.charge: x.share for x in lines if x.share and x.share.whole}
+    charged = sum((x.charged for x in shares.values()), Decimal(0))
+    wholes = {x.whole for x in shares.values()}
+    averages = [("You pay", amount, used)] if lines and used > 0 else []
+    if len(wholes) == 1 and charged > 0:
+        averages.append(("The utility charged", charged, wholes.pop() or Decimal(0)))
+    for who, money, energy in averages:
+        rate = (money / energy).quantize(Decimal("0.0001"), ROUND_HALF_UP)
+        yield (
+            f"{who} {f.money(rate, of.currency)} per kWh on average: "
+            f"{f.money(money, of.currency)} for energy ÷ {f.number(energy)} kWh."
+        )
 
 
 def _closing(letter: Letter) -> Iterator[str]:
@@ -335,8 +311,8 @@ def _closing(letter: Letter) -> Iterator[str]:
 # --- compared with earlier bills -----------------------------------------------------------
 
 
-class Earlier(NamedTuple):
-    """A bill to compare with, the one at hand first."""
+class Compared(NamedTuple):
+    """A bill that is compared."""
 
     name: str
     start: pd.Timestamp
@@ -344,55 +320,49 @@ class Earlier(NamedTuple):
     past: Past
 
 
-def _earlier(of: Statement) -> list[Earlier]:
+def _bills_to_compare(of: Statement) -> list[Compared]:
     """The bill, the one that ends where it begins, and the one about a year before."""
-    own = of.held_from or of.start, of.held_to or of.end
+    start, end = of.held_from or of.start, of.held_to or of.end
+
+    def from_a_year_before(x: Compared) -> pd.Timedelta:
+        middle = x.start + (x.end - x.start) / 2
+        return abs(middle + pd.Timedelta(days=365) - start - (end - start) / 2)
+
     past = [
-        Earlier("", p.start, p.end, p)
+        Compared("", p.start, p.end, p)
         for p in of.comparison
         if p.start is not None and p.end is not None
     ]
-    now = [x._replace(name="This bill") for x in past if x[1:3] == own]
-    last = [x._replace(name="The bill before") for x in past if x.end == own[0]]
-    year = [x._replace(name="A year before") for x in past if abs(_apart(x, own)) <= _NEAR]
-    year.sort(key=lambda x: abs(_apart(x, own)))
+    now = [x._replace(name="This bill") for x in past if (x.start, x.end) == (start, end)]
+    last = [x._replace(name="The bill before") for x in past if x.end == start]
+    year = [x._replace(name="A year before") for x in past if from_a_year_before(x) <= _NEAR]
+    year.sort(key=from_a_year_before)
     known = [x for x in (*last, *year[:1]) if x.past.quantity is not None or x.past.amount]
     return [*now[:1], *known] if now and known else []
 
 
-def _apart(x: Earlier, own: tuple[pd.Timestamp, pd.Timestamp]) -> pd.Timedelta:
-    """How far the middle of a period is from a year before the middle of the bill's."""
-    middle = x.start + (x.end - x.start) / 2
-    return middle + pd.Timedelta(days=365) - own[0] - (own[1] - own[0]) / 2
-
-
-def _compared(of: Statement, found: Sequence[Earlier], f: Formats) -> list[Texts]:
+def _compared(of: Statement, bills: Sequence[Compared], f: Formats) -> list[Texts]:
     rows = []
-    for x in found:
-        changes = [_change(of, found[0], x, name, f) for name in ("quantity", "amount")]
+    for x in bills:
+        used, owed = (_change(of, bills[0], x, name, f) for name in ("quantity", "amount"))
         rows.append({
             "name": x.name,
             "dates": f.dates(x.start, x.end, of.tz),
             "quantity": f.number(x.past.quantity) or "–",
             "unit": x.past.unit if x.past.quantity is not None else "",
             "amount": f.number(x.past.amount) or "–",
-            "quantity_change": changes[0],
-            "amount_change": changes[1],
-            "used_more": f"{changes[0]} used" if changes[0] else "",
-            "owed_more": f"{changes[1]} amount" if changes[1] else "",
+            "quantity_change": used,
+            "amount_change": owed,
+            "used_more": used and f"{used} used",
+            "owed_more": owed and f"{owed} amount",
         })  # fmt: skip
     return aligned(f, rows, "quantity", "amount")
 
 
-def _change(of: Statement, now: Earlier, then: Earlier, name: str, f: Formats) -> str:
+def _change(of: Statement, now: Compared, then: Compared, name: str, f: Formats) -> str:
     """By how many per cent this bill is above an earlier one, per day where the days differ."""
     ours, theirs = getattr(now.past, name), getattr(then.past, name)
     if now is then or ours is None or not theirs or theirs < 0:
         return ""
     a, b = (v / days(x.start, x.end, of.tz) for v, x in ((ours, now), (theirs, then)))
     return f.change(((a / b - 1) * 100).quantize(Decimal(1), ROUND_HALF_UP))
-
-
-def _compared_note(of: Statement, found: Sequence[Earlier]) -> str:
-    lengths = {days(x.start, x.end, of.tz) for x in found}
-    return "Changes are per day: the periods differ in length." if len(lengths) > 1 else ""

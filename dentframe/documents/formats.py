@@ -163,7 +163,7 @@ class LocaleFormats(Formats):
         """With every decimal that it has."""
         if value is None:
             return ""
-        places = max(-int(value.as_tuple().exponent), 0)
+        places = decimals(value)
         pattern = f"{self._whole}.{'0' * places}" if places else self._whole
         return _narrow(self._numbers.format_decimal(value, pattern, locale=self._locale))
 
@@ -171,18 +171,18 @@ class LocaleFormats(Formats):
         """An amount with its currency."""
         if not currency:
             return self.number(value)
-        fine = -int(value.as_tuple().exponent) > self._numbers.get_currency_precision(currency)
-        told = self._numbers.format_currency(
+        fine = decimals(value) > self._numbers.get_currency_precision(currency)
+        text = self._numbers.format_currency(
             value, currency, locale=self._locale, decimal_quantization=not fine
         )
-        return _narrow(told)
+        return _narrow(text)
 
     def percent(self, value: Decimal) -> str:
         """A number of per cent."""
-        told = self._numbers.format_percent(
+        text = self._numbers.format_percent(
             value / 100, locale=self._locale, decimal_quantization=False
         )
-        return _narrow(told)
+        return _narrow(text)
 
     def day(self, at: dt.date) -> str:
         """A date in full."""
@@ -208,8 +208,7 @@ class LocaleFormats(Formats):
 
     def between(self, first: dt.date, last: dt.date) -> str:
         """Two dates and all between them."""
-        told = self._dates.format_interval(first, last, "yMMMd", locale=self._locale)
-        return _narrow(told)
+        return _narrow(self._dates.format_interval(first, last, "yMMMd", locale=self._locale))
 
 
 def _narrow(text: str) -> str:
@@ -228,3 +227,8 @@ def days(start: pd.Timestamp, end: pd.Timestamp, tz: str) -> Decimal:
     first, last = (x.tz_convert(tz).tz_localize(None) for x in (start, end))
     length = Decimal((last - first) // pd.Timedelta(seconds=1)) / 86400
     return length.quantize(Decimal("0.01"), ROUND_HALF_UP).normalize() + 0
+
+
+def decimals(value: Any) -> int:
+    """How many decimals a number has; none if it is no Decimal."""
+    return max(-int(value.as_tuple().exponent), 0) if isinstance(value, Decimal) else 0

@@ -18,7 +18,7 @@ from dentframe.documents.formats import Formats, formats
 from dentframe.errors import ConfigError, missing_extra
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     import pandas as pd
 
@@ -52,7 +52,7 @@ def cell(of: Statement) -> Card:
     """The same for a notebook, with what stands behind each line and what the words mean."""
     card, found = replace(statement(of), facts=()), audit_sheet.lines(replace(of, locale=""))
     about = [
-        "; ".join(x for x in (_meter(line), line["note"], line["edges"], line["flags"]) if x)
+        "; ".join(x for x in (line["meter"], line["note"], line["edges"], line["flags"]) if x)
         for line in found
     ]
     return replace(
@@ -60,15 +60,13 @@ def cell(of: Statement) -> Card:
         heads=[*card.heads, "about"],
         rows=[[*row, text] for row, text in zip(card.rows, about, strict=True)],
         notes=[
-            " · ".join(audit_sheet.beside(of)),
+            " · ".join(
+                f"{k.lower()} {v}" if k == "Bill's period" else v for k, v in audit_sheet.head(of)
+            ),
             *(f"{k}: {v}" for k, v in explained(of)),
             *card.notes,
         ],
     )
-
-
-def _meter(line: Mapping[str, str]) -> str:
-    return f"meter {line['element']}" if line["element"] else ""
 
 
 def split(
@@ -80,39 +78,28 @@ def split(
 ) -> Card:
     """A split: where the utility's amount went, and what the rules do not accept."""
     refused = exceptions[~exceptions["accepted"].astype(bool)]
+    found, open_ones, shown = len(exceptions), len(refused), refused.head(_SHOWN)
+    verdict = "every exception is one that the rules accept" if found else "no exceptions"
+    if open_ones:
+        verdict = f"{open_ones} exception{'s' * (open_ones > 1)} that the rules do not accept"
     owed = [f"{s.party} {_PLAIN.number(s.total)}" for s in statements]
+    more = [f"and {len(owed) - _SHOWN} more"] if len(owed) > _SHOWN else []
+    remedies = dict.fromkeys(zip(shown["kind"], shown["remedy"], strict=True))
+    notes = [f"{kind}: {remedy}" for kind, remedy in remedies if remedy]
+    if open_ones > _SHOWN:
+        notes.append(f"And {open_ones - _SHOWN} more: .exceptions lists all {found}.")
+    elif found > open_ones:
+        notes.append(f".exceptions lists all {found}.")
     return Card(
-        title=f"Run of {name}: {_verdict(len(exceptions), len(refused))}",
+        title=f"Run of {name}: {verdict}",
         facts=(
             *((str(part), f"{_PLAIN.money(value, currency)}") for part, value in control.items()),
-            ("statements", _some(owed)),
+            ("statements", ", ".join([*owed[:_SHOWN], *more])),
         ),
         heads=_EXCEPTION,
-        rows=refused.head(_SHOWN)[["kind", "subject", "detail"]].astype(str).to_numpy().tolist(),
-        notes=[*_remedies(refused.head(_SHOWN)), *_notes(len(exceptions), len(refused))],
+        rows=shown[["kind", "subject", "detail"]].astype(str).to_numpy().tolist(),
+        notes=notes,
     )
-
-
-def _verdict(found: int, refused: int) -> str:
-    if refused:
-        return f"{refused} exception{'s' * (refused > 1)} that the rules do not accept"
-    return "every exception is one that the rules accept" if found else "no exceptions"
-
-
-def _some(names: list[str]) -> str:
-    more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
-
-
-def _remedies(refused: pd.DataFrame) -> list[str]:
-    told = zip(refused["kind"], refused["remedy"], strict=True)
-    return [f"{kind}: {remedy}" for kind, remedy in dict.fromkeys(told) if remedy]
-
-
-def _notes(found: int, refused: int) -> list[str]:
-    if refused > _SHOWN:
-        return [f"And {refused - _SHOWN} more: .exceptions lists all {found}."]
-    return [f".exceptions lists all {found}."] if found > refused else []
 
 
 TEMPLATE = Path(__file__).parent / "templates" / "statement.html"
@@ -132,7 +119,28 @@ def page(
     template : str or Path, optional
         A jinja2 template instead of ours.
     """
-    text = filled(TEMPLATE if template is None else Path(template), **context(of))
+    letter, logo = of.letter, ""
+    if letter and letter.logo:
+        kind = "png" if letter.logo.lower().endswith("png") else "jpeg"
+        picture = b64encode(Path(letter.logo).read_bytes()).decode()
+        logo = f"data:image/{kind};base64,{picture}"
+    text = filled(
+        TEMPLATE if template is None else Path(template),
+        statement=of,
+        first=first_page(of),
+        letter=letter,
+        logo=logo,
+        title=audit_sheet.title(of),
+        head=audit_sheet.head(of),
+        lines=audit_sheet.lines(of),
+        rated=audit_sheet.rated(of),
+        readings=audit_sheet.readings(of),
+        comparison=audit_sheet.comparison(of),
+        comparison_note=audit_sheet.comparison_note(of),
+        explained=explained(of),
+        foot=audit_sheet.foot(of),
+        total=formats(of.locale).number(of.total),
+    )
     if path is not None:
         Path(path).write_text(text, encoding="utf-8")
     return text
@@ -157,31 +165,3 @@ def filled(template: Path, **values: Any) -> str:
         return env.from_string(template.read_text(encoding="utf-8")).render(**values)
     except (OSError, jinja2.TemplateError) as e:
         raise ConfigError(f"Cannot fill the template {str(template)!r}: {e}.") from None
-
-
-def context(of: Statement) -> dict[str, Any]:
-    """What a template gets."""
-    return {
-        "statement": of,
-        "first": first_page(of),
-        "letter": of.letter,
-        "logo": _picture(of.letter.logo if of.letter else ""),
-        "title": audit_sheet.title(of),
-        "head": audit_sheet.head(of),
-        "lines": audit_sheet.lines(of),
-        "rated": audit_sheet.rated(of),
-        "readings": audit_sheet.readings(of),
-        "comparison": audit_sheet.comparison(of),
-        "comparison_note": audit_sheet.comparison_note(of) if of.comparison else "",
-        "explained": explained(of),
-        "foot": audit_sheet.foot(of),
-        "total": formats(of.locale).number(of.total),
-    }
-
-
-def _picture(file: str) -> str:
-    """A picture in the page itself, which is one file."""
-    if not file:
-        return ""
-    kind = "png" if file.lower().endswith("png") else "jpeg"
-    return f"data:image/{kind};base64,{b64encode(Path(file).read_bytes()).decode()}"

@@ -7,8 +7,7 @@ clearing account (for a fee the landlord's income) is credited. A negative amoun
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
@@ -34,7 +33,6 @@ INVOICE = (
 """The fields of a row of the invoices. `quantity` is 1: a share of a bill has no unit price."""
 _KEY = ["party", "role", "line", "bill_line", "kind", "part"]
 _DATES = ("date", "due", "start", "end")
-_MONEY = ("debit", "credit", "amount", "unit_amount")
 
 
 class Layout(msgspec.Struct, forbid_unknown_fields=True):
@@ -109,27 +107,6 @@ class Accounts(msgspec.Struct, forbid_unknown_fields=True):
         return _pick(self.clearing, kind, "clearing")
 
 
-@dataclass(frozen=True)
-class Posting:
-    """What a split posts, and when.
-
-    Attributes
-    ----------
-    charges : DataFrame
-        The columns of `Run.charges`; of a re-bill what `differences` returns.
-    date, due : date or None
-        When the invoices were issued, and are due.
-    numbers, originals : mapping of party to str
-        The number of each party's statement, and of the one that it replaces.
-    """
-
-    charges: pd.DataFrame
-    date: dt.date | None
-    due: dt.date | None
-    numbers: Mapping[str, str]
-    originals: Mapping[str, str]
-
-
 def accounts_of(table: Mapping[str, Any] | None, tenants: list[str], file: str) -> Accounts:
     """The accounts of a site's ``[accounts]`` table; plain names where there is none.
 
@@ -142,35 +119,31 @@ def accounts_of(table: Mapping[str, Any] | None, tenants: list[str], file: str) 
         found = msgspec.convert(dict(table or {}), Accounts)
     except msgspec.ValidationError as error:
         raise ConfigError(f"Cannot use {file}: table [accounts]: {error}.") from None
-    for name in found.tenants:
-        if name not in tenants:
-            near = did_you_mean(name, tenants) or f": there are {', '.join(tenants)}"
-            raise ConfigError(
-                f"Cannot use {file}: table [accounts.tenants]: no tenant {name!r}{near}"
-            )
-    for name, fields in (("journal", ENTRY), ("invoices", INVOICE)):
-        _check(getattr(found, name), name, fields, file)
+    mistake = next(_mistakes(found, tenants), None)
+    if mistake:
+        raise ConfigError(f"Cannot use {file}: table [accounts.{mistake}")
     return found
 
 
-def _check(layout: Layout, name: str, fields: tuple[str, ...], file: str) -> None:
-    for column, field in layout.columns.items():
-        if field not in fields and not field.startswith("="):
-            near = did_you_mean(field, fields) or f": use one of {', '.join(fields)}, or '=text'"
-            raise ConfigError(
-                f"Cannot use {file}: table [accounts.{name}.columns], column {column!r}: no field "
-                f"{field!r}{near}"
+def _mistakes(accounts: Accounts, tenants: list[str]) -> Iterator[str]:
+    for name in accounts.tenants:
+        if name not in tenants:
+            near = did_you_mean(name, tenants) or f": there are {', '.join(tenants)}"
+            yield f"tenants]: no tenant {name!r}{near}"
+    for name, fields in (("journal", ENTRY), ("invoices", INVOICE)):
+        layout: Layout = getattr(accounts, name)
+        for column, field in layout.columns.items():
+            if field not in fields and not field.startswith("="):
+                options = f": use one of {', '.join(fields)}, or '=text'"
+                near = did_you_mean(field, fields) or options
+                yield f"{name}.columns], column {column!r}: no field {field!r}{near}"
+        if layout.sign not in {"debit", "credit"} or len(layout.separator) != 1:
+            yield f"{name}]: sign is 'debit' or 'credit', and separator one letter."
+        if layout.decimal == layout.separator:
+            yield (
+                f"{name}]: {layout.decimal!r} cannot be both decimal and separator. Use "
+                "separator = ';'."
             )
-    if layout.sign not in {"debit", "credit"} or len(layout.separator) != 1:
-        raise ConfigError(
-            f"Cannot use {file}: table [accounts.{name}]: sign is 'debit' or 'credit', and "
-            "separator one letter."
-        )
-    if layout.decimal == layout.separator:
-        raise ConfigError(
-            f"Cannot use {file}: table [accounts.{name}]: {layout.decimal!r} cannot be both "
-            "decimal and separator. Use separator = ';'."
-        )
 
 
 def differences(charges: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
@@ -182,71 +155,93 @@ def differences(charges: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
     return table[table["amount"] != 0].reset_index()[list(charges.columns)]
 
 
-def entries(of: Posting, accounts: Accounts) -> pd.DataFrame:
+def postings(
+    charges: pd.DataFrame,
+    date: dt.date | None,
+    due: dt.date | None,
+    numbers: Mapping[str, str],
+    originals: Mapping[str, str],
+) -> list[dict[str, Any]]:
+    """The charges that are posted, with number, dates and a description.
+
+    Parameters
+    ----------
+    charges : DataFrame
+        The columns of `Run.charges`; of a re-bill what `differences` returns.
+    date, due : date or None
+        When the invoices were issued, and are due.
+    numbers, originals : mapping of party to str
+        The number of each party's statement, and of the one that it replaces.
+
+    Returns
+    -------
+    list of dict
+        A row a charge; amounts that no rule allocates are in none.
+    """
+    rows = []
+    table: Any = charges.astype(object)
+    for row in table.to_dict("records"):
+        if row["role"] == "unallocated" or not row["amount"]:
+            continue
+        start, last = row["start"].date(), (row["end"] - pd.Timedelta(1, "us")).date()
+        party = str(row["party"])
+        rows.append({
+            **row,
+            "start": start,
+            "end": last,
+            "contact": party,
+            "number": numbers.get(party) or f"{row['bill']} {party}",
+            "original": originals.get(party, ""),
+            "date": date or last,
+            "due": due,
+            "description": f"{row['line']}, {start} to {last}",
+        })  # fmt: skip
+    return rows
+
+
+def entries(rows: Iterable[Mapping[str, Any]], accounts: Accounts) -> pd.DataFrame:
     """The journal: for each party what it owes, line by line, and where that goes.
 
     Returns
     -------
     DataFrame
-        The columns of `ENTRY`; the rows of one number add up to nothing. Amounts that no rule
-        allocates are in none, nor those of tenants where `Accounts.journal_of` says so.
+        The columns of `ENTRY`; the rows of one number add up to nothing. Those of tenants are in
+        it only where `Accounts.journal_of` says so.
     """
-    kept = [x for x in _rows(of) if accounts.journal_of == "all" or x["role"] != "tenant"]
-    rows = [x for charge in kept for x in _sides(charge, accounts)]
-    table = pd.DataFrame(rows, columns=list(ENTRY))
+    found = []
+    for row in rows:
+        if accounts.journal_of != "all" and row["role"] == "tenant":
+            continue
+        owed = accounts.owed(row["role"], row["party"], row["kind"])
+        earned = accounts.earned(row["part"], row["kind"])
+        for account, value in ((owed, row["amount"]), (earned, -row["amount"])):
+            side = "debit" if value > 0 else "credit"
+            found.append({**row, side: abs(value), "account": account, "amount": value,
+                          "side": side})  # fmt: skip
+    table = pd.DataFrame(found, columns=list(ENTRY))
     off = table.groupby("number")["amount"].agg(_total)
     if any(off):
         raise AssertionError(f"journal entries that do not balance: {off[off != 0].to_dict()}")
     return table
 
 
-def invoices(of: Posting, accounts: Accounts) -> pd.DataFrame:
+def invoices(rows: Iterable[Mapping[str, Any]], accounts: Accounts) -> pd.DataFrame:
     """The tenants' invoices, one row a line: the columns of `INVOICE`."""
-    rows = [
+    codes = accounts.tax_codes
+    found = [
         {
             **row, "quantity": 1, "unit_amount": row["amount"],
             "account": accounts.earned(row["part"], row["kind"]),
-            "tax_code": accounts.tax_codes.get(row["kind"], accounts.tax_codes.get("other", "")),
-            "used": row["quantity"],
+            "tax_code": codes.get(row["kind"], codes.get("other", "")), "used": row["quantity"],
         }
-        for row in _rows(of)
+        for row in rows
         if row["role"] == "tenant"
     ]  # fmt: skip
-    return pd.DataFrame(rows, columns=list(INVOICE))
+    return pd.DataFrame(found, columns=list(INVOICE))
 
 
 def _total(amounts: Any) -> Any:
     return sum(amounts, Decimal(0))
-
-
-def _rows(of: Posting) -> Iterator[dict[str, Any]]:
-    """The charges that are posted, with number, dates and a description."""
-    table: Any = of.charges.astype(object)
-    for row in table.to_dict("records"):
-        if row["role"] == "unallocated" or not row["amount"]:
-            continue
-        start, last = row["start"].date(), (row["end"] - pd.Timedelta(1, "us")).date()
-        party = str(row["party"])
-        yield {
-            **row,
-            "start": start,
-            "end": last,
-            "contact": party,
-            "number": of.numbers.get(party) or f"{row['bill']} {party}",
-            "original": of.originals.get(party, ""),
-            "date": of.date or last,
-            "due": of.due,
-            "description": f"{row['line']}, {start} to {last}",
-        }
-
-
-def _sides(row: dict[str, Any], accounts: Accounts) -> Iterator[dict[str, Any]]:
-    amount = row["amount"]
-    owed = accounts.owed(row["role"], row["party"], row["kind"])
-    for account, value in ((owed, amount), (accounts.earned(row["part"], row["kind"]), -amount)):
-        sides = {"debit": value if value > 0 else None, "credit": -value if value < 0 else None}
-        side = "debit" if value > 0 else "credit"
-        yield {**row, **sides, "account": account, "amount": value, "side": side}
 
 
 def _pick(book: Book, kind: str, where: str) -> str:
@@ -259,26 +254,23 @@ def _pick(book: Book, kind: str, where: str) -> str:
     return found
 
 
-def save(of: Posting, accounts: Accounts, folder: Path) -> None:
+def save(rows: Sequence[Mapping[str, Any]], accounts: Accounts, folder: Path) -> None:
     """Write ``journal.csv`` and ``invoices.csv`` as the accounts' layouts say."""
-    tables = (("journal", entries), ("invoices", invoices))
-    for name, make in tables:
-        _write(make(of, accounts), getattr(accounts, name), folder / f"{name}.csv")
-
-
-def _write(table: pd.DataFrame, layout: Layout, path: Path) -> None:
-    columns = layout.columns or {x: x for x in table.columns}
-    if layout.sign == "credit" and "side" in table:
-        table = table.assign(amount=[-x for x in table["amount"]])
-    shown = {
-        name: [field[1:]] * len(table) if field.startswith("=") else [
-            _cell(x, field, layout) for x in table[field].astype(object)
-        ]
-        for name, field in columns.items()
-    }  # fmt: skip
-    pd.DataFrame(shown).to_csv(
-        path, index=False, sep=layout.separator, encoding="utf-8", lineterminator="\r\n"
-    )
+    for name, make in (("journal", entries), ("invoices", invoices)):
+        table, layout = make(rows, accounts), getattr(accounts, name)
+        if layout.sign == "credit" and "side" in table:
+            table = table.assign(amount=[-x for x in table["amount"]])
+        columns = layout.columns or {x: x for x in table.columns}
+        shown = {
+            column: [field[1:]] * len(table) if field.startswith("=") else [
+                _cell(x, field, layout) for x in table[field].astype(object)
+            ]
+            for column, field in columns.items()
+        }  # fmt: skip
+        pd.DataFrame(shown).to_csv(
+            folder / f"{name}.csv", index=False, sep=layout.separator, encoding="utf-8",
+            lineterminator="\r\n",
+        )  # fmt: skip
 
 
 def _cell(value: Any, field: str, layout: Layout) -> str:

@@ -1,43 +1,63 @@
 """A statement is written as PDF by fpdf2, which is pure Python: wheels alone, on every system.
 
-Page one is the bill; the audit sheet begins on a page of its own.
+Page one is the bill; the audit sheet begins on a page of its own. No number and no time in a
+table is broken over two lines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import is_dataclass
+import json
+import os
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dentframe.documents import audit_sheet
-from dentframe.documents.first_page import (
-    CHARGES,
-    COMPARED,
-    METERS,
-    PARTS,
-    FirstPage,
-    first_page,
-)
-from dentframe.documents.formats import formats
-from dentframe.documents.pdf_paper import BLACK, BLUE, GREY, WARN, Font, draw, opened, table
+from dentframe.documents.audit_sheet import DRAFT, Texts, title, visible
+from dentframe.documents.chart import BLUE, GREY, draw_in_pdf
+from dentframe.documents.first_page import CHARGES, FirstPage, first_page
+from dentframe.documents.formats import LETTER, formats
+from dentframe.errors import ConfigError, missing_extra
 
 if TYPE_CHECKING:
     from dentframe.money.statement import Statement
 
-
+BLACK, RULE, FAINT, WARN = 0, 190, 225, (154, 52, 18)
+SIZES = (8.5, 8.0, 7.5, 7.0, 6.5, 6.0)
+"""Sizes of text in tables, tried in this order [pt]."""
+_LARGER = 1.5
+"""How much larger a total is [pt]."""
+_PADDING, _FIRST_COLUMN, _SLACK = 1.2, 44, 0.3
+"""Room around a cell's text, least width of the first column, room for rounding [mm]."""
+_DIGIT = "\N{NO-BREAK SPACE}" * 2
+"""As wide as a digit."""
+_LEFT = {"For", "Meter", "Bill", "Line", "Unit", "Status"}
 _LINES = (
     ("Line", "name", "meter", "note", "edges", "flags"), ("Quantity", "quantity"),
     ("Unit", "unit"), ("Rate", "rate"), ("Amount", "amount"), ("Status", "status", "covered"),
 )  # fmt: skip
-_READINGS = (
+READINGS = (
     ("Meter", "element", "state", "flags"), ("Opening", "open_at", "open_note"),
     ("Reading", "open_reading"), ("Closing", "close_at", "close_note"),
     ("Reading", "close_reading"), ("Used", "energy unit", "least", "most"),
 )  # fmt: skip
-_PAST, _AMOUNT, _ROW = (58, 28, 16), 30, 5
-_DIGIT = "\N{NO-BREAK SPACE}" * 2
-"""As wide as a digit."""
+_EARLIER = (("", "label"), ("", "quantity"), ("", "unit"), ("", "amount"))
+_EARLIER_WIDTHS, _AMOUNT, _ROW = (58, 28, 16), 30, 5
+Font: TypeAlias = "str | Path | Sequence[str | Path] | None"
+BUILT_IN = "cp1252"
+"""What the built-in Helvetica of every PDF reader can write: Western European letters."""
+_NAMES = (
+    "DejaVuSans.ttf", "NotoSans-Regular.ttf", "LiberationSans-Regular.ttf", "segoeui.ttf",
+    "arial.ttf", "Arial.ttf", "Arial Unicode.ttf", "arialuni.ttf", "malgun.ttf",
+    "simhei.ttf", "DroidSansFallbackFull.ttf", "DroidSansFallback.ttf", "ipag.ttf", "ipaexg.ttf",
+)  # fmt: skip
+_FOLDERS = (
+    "/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts", "~/.fonts",
+    "/System/Library/Fonts/Supplemental", "/Library/Fonts", "~/Library/Fonts",
+    "%WINDIR%/Fonts", "%LOCALAPPDATA%/Microsoft/Windows/Fonts",
+)  # fmt: skip
 
 
 def write(of: Statement, path: str | Path, *, font: Font = None) -> Path:
@@ -52,20 +72,24 @@ def write(of: Statement, path: str | Path, *, font: Font = None) -> Path:
     font : str, Path or list of them, optional
         TrueType files; without any the built-in Helvetica, or where it lacks a letter, a font
         found on this machine.
+
+    Raises
+    ------
+    MissingExtraError
+        Where fpdf2 is not installed.
+    ConfigError
+        As `fonts_for`.
     """
-    first, past = first_page(of), audit_sheet.comparison(of)
-    lines, readings, words = (
-        audit_sheet.lines(of),
-        audit_sheet.readings(of),
-        audit_sheet.explained(of),
-    )
-    notes = [*([audit_sheet.comparison_note(of)] if past else []), *audit_sheet.foot(of)]
-    head = [audit_sheet.title(of), of.currency, *audit_sheet.head(of)]
-    pdf = opened(of, [*_strings([vars(first), head, lines, readings, past, words, notes])], font)
+    first, earlier = first_page(of), audit_sheet.comparison(of)
+    lines, readings = audit_sheet.lines(of), audit_sheet.readings(of)
+    words, head = audit_sheet.explained(of), audit_sheet.head(of)
+    notes = [audit_sheet.comparison_note(of), *audit_sheet.foot(of)]
+    texts = [vars(first), title(of), of.currency, head, lines, readings, earlier, words, notes]
+    pdf = _opened(of, json.dumps(texts, ensure_ascii=False, default=vars), font)
     _first(pdf, of, first)
     pdf.add_page()
-    _heading(pdf, f"Audit sheet: {audit_sheet.title(of)}")
-    _pairs(pdf, audit_sheet.head(of), pdf.l_margin, 26)
+    _heading(pdf, f"Audit sheet: {title(of)}")
+    _pairs(pdf, head, pdf.l_margin, 26)
     _title(pdf, f"Charges [{of.currency}]" if of.currency else "Charges")
     # A bill that is shared has no rates, and no column for them.
     layout = [x for x in _LINES if x[0] != "Rate" or audit_sheet.rated(of)]
@@ -73,43 +97,93 @@ def write(of: Statement, path: str | Path, *, font: Font = None) -> Path:
     _table(pdf, layout, lines, total)
     if readings:
         _title(pdf, "Meter readings", room=30)
-        _table(pdf, _READINGS, readings)
-    if past:
-        _past(pdf, past)
+        _table(pdf, READINGS, readings)
+    if earlier:
+        _earlier(pdf, earlier)
     if words:
         _title(pdf, "What the words mean")
     for name, meaning in words:
-        pdf.set_font(style="", size=8)
-        pdf.multi_cell(
-            0, 4, f"**{name}**: {meaning}", markdown=True, align="L", new_x="LMARGIN", new_y="NEXT"
-        )
+        _text(pdf, f"**{name}**: {meaning}", 8, 4, markdown=True)
     pdf.ln(4)
-    pdf.set_font(style="", size=7.5)
     pdf.set_text_color(GREY)
     for text in filter(None, notes):
-        pdf.multi_cell(0, 3.8, text, new_x="LMARGIN", new_y="NEXT")
+        _text(pdf, text, 7.5, 3.8, align="J")
     pdf.output(str(path))
     return Path(path)
 
 
-def _strings(value: Any) -> Iterator[str]:
-    """All texts in some data: the fonts must have their letters."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping) or is_dataclass(value):
-        yield from _strings([*(value if isinstance(value, Mapping) else vars(value)).values()])
-    elif isinstance(value, Sequence):
-        for x in value:
-            yield from _strings(x)
+def _opened(of: Statement, texts: str, font: Font) -> Any:
+    """A PDF whose fonts can write some texts, with a first page, to which pages are added."""
+    try:
+        from fpdf import FPDF
+    except ImportError:
+        raise missing_extra("write a PDF", "report") from None
+    files = fonts_for(texts, font)
+    whose = " · ".join(x for x in (visible(of.party), title(of)) if x)
+
+    class Paper(FPDF):
+        """A page with its number at the foot, and from the second on whose it is."""
+
+        def header(self) -> None:
+            if not of.draft:
+                return
+            self.set_font(style="B", size=110)
+            self.set_text_color(FAINT)
+            with self.rotation(35, self.w / 2, self.h / 2):
+                width = self.get_string_width(DRAFT)
+                self.text((self.w - width) / 2, self.h / 2, DRAFT)
+            self.set_text_color(BLACK)
+
+        def footer(self) -> None:
+            self.set_y(-12)
+            self.set_font(style="", size=8)
+            self.set_text_color(GREY)
+            self.cell(0, 5, whose[:100] if self.page_no() > 1 else "")
+            self.set_x(self.l_margin)
+            self.cell(0, 5, f"{self.page_no()} / {{nb}}", align="R")
+
+    pdf = Paper(format="letter" if of.currency in LETTER else "A4")
+    pdf.set_auto_page_break(auto=True, margin=13)
+    pdf.set_margins(14, 14)
+    pdf.set_title(title(of))
+    pdf.set_lang("en")
+    # The same statement is the same file.
+    pdf.set_creation_date((of.read_at or of.end).to_pydatetime())
+    if not files:
+        pdf.core_fonts_encoding = BUILT_IN
+    for i, file in enumerate(files):
+        pdf.add_font(f"own{i}", style="", fname=str(file))
+        pdf.add_font(f"own{i}", style="B", fname=str(bold_of(file)))
+    pdf.set_font("own0" if files else "helvetica", size=9)
+    if files:
+        pdf.set_fallback_fonts([f"own{i}" for i in range(1, len(files))], exact_match=False)
+    pdf.set_draw_color(RULE)
+    pdf.add_page()
+    return pdf
 
 
-def _table(
-    pdf: Any,
-    layout: Sequence[Sequence[str]],
-    rows: Sequence[audit_sheet.Texts],
-    total: Sequence[str] = (),
-) -> None:
-    table(pdf, [head for head, *_ in layout], audit_sheet.cells(rows, layout, _DIGIT), total)
+# --- texts and tables ---
+
+
+def _text(
+    pdf: Any, text: str, size: float, height: float, *, width: float = 0, style: str = "",
+    align: str = "L", markdown: bool = False,
+) -> None:  # fmt: skip
+    """A text over as many lines as it needs."""
+    pdf.set_font(style=style, size=size)
+    pdf.multi_cell(
+        width, height, text, align=align, markdown=markdown, new_x="LMARGIN", new_y="NEXT"
+    )
+
+
+def _sentence(pdf: Any, text: str, size: float = 8.2) -> None:
+    if text:
+        _text(pdf, text, size, size * 0.48)
+
+
+def _heading(pdf: Any, text: str) -> None:
+    _text(pdf, text, 15, 8, style="B")
+    pdf.ln(1)
 
 
 def _title(pdf: Any, text: str, room: float = 18) -> None:
@@ -123,23 +197,63 @@ def _title(pdf: Any, text: str, room: float = 18) -> None:
     pdf.set_font(style="", size=8.5)
 
 
-def _heading(pdf: Any, text: str) -> None:
-    pdf.set_font(style="B", size=15)
-    pdf.multi_cell(0, 8, text, align="L", new_x="LMARGIN", new_y="NEXT")
-    pdf.ln(1)
+def _block(pdf: Any, lines: Sequence[str], width: float) -> None:
+    for i, text in enumerate(lines):
+        _text(pdf, text, 10, 4.4, width=width, style="" if i else "B")
 
 
-def _pairs(pdf: Any, found: Sequence[tuple[str, str]], x: float, width: float) -> None:
-    for name, text in found:
+def _pairs(pdf: Any, pairs: Sequence[tuple[str, str]], x: float, width: float) -> None:
+    for name, text in pairs:
         pdf.set_x(x)
         pdf.set_font(style="", size=9)
         pdf.set_text_color(GREY)
         pdf.cell(width, 4.5, name)
         pdf.set_text_color(BLACK)
-        pdf.multi_cell(0, 4.5, text, align="L", new_x="LMARGIN", new_y="NEXT")
+        _text(pdf, text, 9, 4.5)
 
 
-# --- page one ----------------------------------------------------------------------------
+def _table(
+    pdf: Any, layout: Sequence[Sequence[str]], rows: Sequence[Texts], total: Sequence[str] = ()
+) -> None:
+    """A table whose head is on every page; only its first column breaks lines."""
+    columns, cells = [head for head, *_ in layout], audit_sheet.cells(rows, layout, _DIGIT)
+    size, widths = fitting(pdf, columns, cells, total)
+    align = tuple("LEFT" if name in _LEFT else "RIGHT" for name in columns)
+    pdf.set_font(style="", size=size)
+    with pdf.table(
+        col_widths=widths, text_align=align, width=pdf.epw, align="LEFT", v_align="TOP",
+        line_height=size * 0.47, borders_layout="HORIZONTAL_LINES", padding=(0.5, _PADDING),
+    ) as drawn:  # fmt: skip
+        drawn.row(columns)
+        for texts in cells:
+            drawn.row(texts)
+        if total:
+            pdf.set_font(style="B", size=size + _LARGER)
+            drawn.row(total)
+    pdf.set_font(style="", size=SIZES[0])
+
+
+def fitting(
+    pdf: Any, columns: Sequence[str], rows: Sequence[Sequence[str]], total: Sequence[str],
+    sizes: Sequence[float] = SIZES,
+) -> tuple[float, tuple[float, ...]]:  # fmt: skip
+    """The greatest size at which nothing but the first column breaks, and the widths for it."""
+    size, widest = sizes[0], [0.0] * len(columns)
+    for style, points, texts in (
+        ("B", size, [columns]), ("", size, rows), ("B", size + _LARGER, [total] * bool(total)),
+    ):  # fmt: skip
+        pdf.set_font(style=style, size=points)
+        for row in texts:
+            own = (max(map(pdf.get_string_width, cell.split("\n"))) for cell in row)
+            widest = [max(pair) for pair in zip(widest, own, strict=True)]
+    others = [x + 2 * _PADDING + _SLACK for x in widest[1:]]
+    rest = pdf.epw - sum(others)
+    if rest < _FIRST_COLUMN and len(sizes) > 1:
+        return fitting(pdf, columns, rows, total, sizes[1:])
+    return size, (max(rest, _FIRST_COLUMN), *others)
+
+
+# --- page one ---
 
 
 def _first(pdf: Any, of: Statement, first: FirstPage) -> None:
@@ -155,34 +269,10 @@ def _first(pdf: Any, of: Statement, first: FirstPage) -> None:
     pdf.set_y(top)
     _pairs(pdf, first.facts, pdf.l_margin + half, 31)
     pdf.set_y(max(left, pdf.get_y()) + 2 if pdf.page == page else pdf.get_y())
-    _heading(pdf, audit_sheet.title(of))
+    _heading(pdf, title(of))
     with pdf.local_context(text_color=WARN):
         _sentence(pdf, first.mark, 11)
-    _owed(pdf, of, first)
-    _table(pdf, CHARGES, first.charges, ("Total", "", "", formats(of.locale).number(of.total)))
-    for title, layout, rows in (
-        ("Your meters", METERS, first.meters),
-        ("Corrected readings, part by part", PARTS, first.parts),
-        ("Compared with earlier bills", COMPARED, first.compared),
-    ):
-        if rows:
-            _title(pdf, title, room=30)
-            _table(pdf, layout, rows)
-    _sentence(pdf, first.compared_note, 8)
-    if first.chart:
-        _title(pdf, "Your use day by day [kWh]", room=40)
-        draw(pdf, first.chart)
-        _sentence(pdf, first.chart.note, 8)
-    pdf.ln(1)
-    for text in first.told:
-        _sentence(pdf, text)
-    pdf.ln(1)
-    for text in first.closing:
-        _sentence(pdf, text)
-
-
-def _owed(pdf: Any, of: Statement, first: FirstPage) -> None:
-    """The amount, beside a bar in the landlord's colour."""
+    # The amount stands beside a bar in the landlord's colour.
     with pdf.local_context(fill_color=(of.letter and of.letter.accent) or "#333333"):
         pdf.rect(pdf.l_margin, pdf.get_y() + 0.5, 1.6, 10, style="F")
     pdf.set_x(pdf.l_margin + 5)
@@ -191,48 +281,130 @@ def _owed(pdf: Any, of: Statement, first: FirstPage) -> None:
     pdf.set_font(style="B", size=18)
     pdf.cell(0, 11, first.amount, align="R", new_x="LMARGIN", new_y="NEXT")
     pdf.ln(1)
+    _table(pdf, CHARGES, first.charges, ("Total", "", "", formats(of.locale).number(of.total)))
+    for name, layout, rows in first.tables:
+        _title(pdf, name, room=30)
+        _table(pdf, layout, rows)
+    _sentence(pdf, first.compared_note, 8)
+    if first.chart:
+        _title(pdf, "Your use day by day [kWh]", room=40)
+        draw_in_pdf(pdf, first.chart)
+        _sentence(pdf, first.chart.note, 8)
+    for texts in (first.told, first.closing):
+        pdf.ln(1)
+        for text in texts:
+            _sentence(pdf, text)
 
 
-def _block(pdf: Any, lines: Sequence[str], width: float) -> None:
-    for i, text in enumerate(lines):
-        pdf.set_font(style="" if i else "B", size=10)
-        pdf.multi_cell(width, 4.4, text, align="L", new_x="LMARGIN", new_y="NEXT")
+# --- earlier periods ---
 
 
-def _sentence(pdf: Any, text: str, size: float = 8.2) -> None:
-    if text:
-        pdf.set_font(style="", size=size)
-        pdf.multi_cell(0, size * 0.48, text, align="L", new_x="LMARGIN", new_y="NEXT")
-
-
-# --- earlier periods ---------------------------------------------------------------------
-
-
-def _past(pdf: Any, found: Sequence[audit_sheet.Texts]) -> None:
+def _earlier(pdf: Any, periods: Sequence[Texts]) -> None:
     """A row a period with its bar, drawn by hand: fpdf2's own tables hold text alone."""
-    layout = (("", "label"), ("", "quantity"), ("", "unit"), ("", "amount"))
-    _title(pdf, "Earlier periods", room=min(12 + _ROW * (len(found) + 1), 200))
-    pdf.set_font(style="B", size=8.5)
-    _past_row(
-        pdf, ("Period", "Quantity", "Unit", "Amount" if any(x["amount"] for x in found) else "")
-    )
-    pdf.set_font(style="", size=8.5)
-    for x, (label, used, *rest) in zip(
-        found, audit_sheet.cells(found, layout, _DIGIT), strict=True
-    ):
-        _past_row(pdf, (label, used or "–", *rest), float(x["bar"]) / 100)
+    _title(pdf, "Earlier periods", room=min(12 + _ROW * (len(periods) + 1), 200))
+    amount = "Amount" if any(x["amount"] for x in periods) else ""
+    rows = [["Period", "Quantity", "Unit", amount], *audit_sheet.cells(periods, _EARLIER, _DIGIT)]
+    shares = [0.0, *(float(x["bar"]) / 100 for x in periods)]
+    for i, (texts, share) in enumerate(zip(rows, shares, strict=True)):
+        pdf.set_font(style="" if i else "B", size=8.5)
+        if pdf.will_page_break(_ROW):
+            pdf.add_page()
+        for text, width, align in zip(texts[:3], _EARLIER_WIDTHS, "LRL", strict=True):
+            pdf.cell(width, _ROW, text or "–" * (align == "R"), align=align)
+        room = pdf.epw - sum(_EARLIER_WIDTHS) - _AMOUNT
+        if share:
+            pdf.set_fill_color(*BLUE)
+            pdf.rect(pdf.get_x(), pdf.get_y() + 1, room * share, _ROW - 2, style="F")
+        pdf.set_x(pdf.l_margin + pdf.epw - _AMOUNT)
+        pdf.cell(_AMOUNT, _ROW, texts[3], align="R")
+        pdf.ln(_ROW)
+        pdf.line(pdf.l_margin, pdf.get_y(), pdf.l_margin + pdf.epw, pdf.get_y())
 
 
-def _past_row(pdf: Any, texts: Sequence[str], share: float = 0) -> None:
-    if pdf.will_page_break(_ROW):
-        pdf.add_page()
-    for text, width, align in zip(texts[:3], _PAST, "LRL", strict=True):
-        pdf.cell(width, _ROW, text, align=align)
-    room = pdf.epw - sum(_PAST) - _AMOUNT
-    if share:
-        pdf.set_fill_color(*BLUE)
-        pdf.rect(pdf.get_x(), pdf.get_y() + 1, room * share, _ROW - 2, style="F")
-    pdf.set_x(pdf.l_margin + pdf.epw - _AMOUNT)
-    pdf.cell(_AMOUNT, _ROW, texts[3], align="R")
-    pdf.ln(_ROW)
-    pdf.line(pdf.l_margin, pdf.get_y(), pdf.l_margin + pdf.epw, pdf.get_y())
+# --- fonts ---
+
+
+def fonts_for(texts: str, font: Font = None) -> list[Path]:
+    """The TrueType files that together can write some texts, the main one first.
+
+    Parameters
+    ----------
+    texts : str
+        All that is to be written.
+    font : str, Path, or sequence of them, optional
+        The user's choice; None looks among the common fonts of this machine.
+
+    Returns
+    -------
+    list of Path
+        Empty where the built-in font will do; all of the user's own, of the others those that
+        add a letter.
+
+    Raises
+    ------
+    ConfigError
+        For a file that is no font, or letters that no font here has.
+    """
+    foreign = {ord(c) for c in texts if not c.encode(BUILT_IN, "ignore")}
+    needed = {ord(c) for c in texts if not c.isspace()}
+    if font is None and not foreign:
+        return []
+    files = [font] if isinstance(font, str | Path) else _installed() if font is None else font
+    taken: list[Path] = []
+    for file in map(Path, files):
+        letters = letters_of(str(file))
+        if font is not None or needed & letters:
+            taken.append(file)
+        needed -= letters
+        if font is None and not needed:
+            break
+    if needed:
+        lacking = "".join(map(chr, sorted(needed & foreign or needed)))[:20]
+        whose = "found on this machine" if font is None else "of font="
+        raise ConfigError(
+            f"Cannot write {lacking!r} in a PDF: neither the built-in font nor the fonts {whose} "
+            "have these letters. Pass font= with a TrueType file that has them (or several, e.g. "
+            "font=['DejaVuSans.ttf', 'NotoSansJP-Regular.ttf']), or print to_html() from a browser."
+        )
+    return taken
+
+
+def _installed() -> list[Path]:
+    """The common fonts of this machine, matplotlib's own first: it is the same everywhere."""
+    found: dict[str, Path] = {}
+    for folder in _FOLDERS:
+        for file in Path(os.path.expandvars(folder)).expanduser().rglob("*.ttf"):
+            found.setdefault(file.name, file)
+    named = [found[name] for name in _NAMES if name in found]
+    matplotlib = find_spec("matplotlib")
+    if matplotlib and matplotlib.origin:
+        own = Path(matplotlib.origin).parent / "mpl-data/fonts/ttf/DejaVuSans.ttf"
+        named = [own, *named] if own.is_file() else named
+    return named
+
+
+@lru_cache(maxsize=64)
+def letters_of(file: str) -> frozenset[int]:
+    """The code points that a font can write.
+
+    Raises
+    ------
+    ConfigError
+        For a file that is not there, or is no TrueType font.
+    """
+    from fontTools.ttLib import TTFont, TTLibError
+
+    try:
+        with TTFont(file, fontNumber=0, lazy=True) as font:
+            return frozenset(font.getBestCmap() or ())
+    except (OSError, TTLibError) as e:
+        raise ConfigError(
+            f"Cannot use the font {file!r}: {e}. Name a TrueType file (.ttf)."
+        ) from None
+
+
+def bold_of(file: Path) -> Path:
+    """The bold face beside a font, else the font itself."""
+    stems = (f"{file.stem}-Bold", file.stem.replace("-Regular", "-Bold"), f"{file.stem}bd")
+    faces = (file.with_stem(stem) for stem in stems if stem != file.stem)
+    return next((face for face in faces if face.is_file()), file)

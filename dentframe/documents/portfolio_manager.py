@@ -9,8 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from dentframe.documents.csv import save_csv
-from dentframe.documents.excel import save_workbook
+from dentframe.documents.csv_and_excel import save_csv, save_workbook
 from dentframe.errors import ConfigError
 from dentframe.files import whole_file
 
@@ -64,7 +63,14 @@ def to_portfolio_manager(
     for name in ("Start Date", "End Date"):
         table[name] = [f"{x:%m/%d/%Y}" for x in table[name]]
     if path is not None:
-        _save(table, Path(path))
+        path = Path(path)
+        if path.suffix not in {".xlsx", ".csv"}:
+            raise ConfigError(f"Cannot write {path}: name a .xlsx or .csv file.")
+        with whole_file(path) as part:
+            if path.suffix == ".xlsx":
+                save_workbook({"Meter Entries": table}, part)
+            else:
+                save_csv(table, part)
     return table
 
 
@@ -93,13 +99,3 @@ def _row(run: Any, meters: Mapping[str, str] | None) -> tuple[Any, ...]:
         bill.amount,
         "Yes" if (energy["status"] == "estimated").any() else "No",
     )
-
-
-def _save(table: pd.DataFrame, path: Path) -> None:
-    if path.suffix not in {".xlsx", ".csv"}:
-        raise ConfigError(f"Cannot write {path}: name a .xlsx or .csv file.")
-    with whole_file(path) as part:
-        if path.suffix == ".xlsx":
-            save_workbook({"Meter Entries": table}, part)
-        else:
-            save_csv(table, part)

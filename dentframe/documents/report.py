@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe.documents.excel import save_workbook
+from dentframe.documents.csv_and_excel import save_workbook
 from dentframe.documents.html import filled
 from dentframe.files import whole_file, write_whole
 
@@ -96,8 +96,8 @@ def _why(of: SiteReport) -> Iterator[tuple[str, str]]:
     worst: Any = of.findings[of.findings["kwh_at_risk"] > 0]
     if len(worst) and not of.silent:
         kind, where = worst.iloc[0][["finding", "label"]]
-        told = f"most by {kind.replace('_', ' ')} of {where}"
-        yield "warn", f"{number(of.at_risk)} kWh in doubt, {told}"
+        most = f"most by {kind.replace('_', ' ')} of {where}"
+        yield "warn", f"{number(of.at_risk)} kWh in doubt, {most}"
     if of.coverage < GOOD:
         yield "warn", f"{of.coverage:.0%} of the time covered"
     elif of.readings < GOOD:
@@ -205,19 +205,16 @@ def _grade(coverage: float) -> str:
 def bars(values: Sequence[float], height: int) -> str:
     """A bar a month; a month that is not known has a dashed foot."""
     most = max([x for x in values if not pd.isna(x)], default=0) or 1
-    step = WIDTH / len(values)
-    found = []
+    step, shapes = WIDTH / len(values), []
     for i, x in enumerate(values):
-        left, wide = i * step + step * 0.12, step * 0.76
+        left, wide = f"{i * step + step * 0.12:.0f}", f"{step * 0.76:.0f}"
         if pd.isna(x):
-            found.append(f'<path class="none" d="M{left:.0f} {height - 1}h{wide:.0f}"/>')
+            shapes.append(f'<path class="none" d="M{left} {height - 1}h{wide}"/>')
         else:
             tall = max(x / most * height, 0)
-            found.append(
-                f'<rect x="{left:.0f}" y="{height - tall:.1f}" width="{wide:.0f}" '
-                f'height="{tall:.1f}"/>'
-            )
-    return _svg("".join(found), height, "bars")
+            place = f'x="{left}" y="{height - tall:.1f}" width="{wide}" height="{tall:.1f}"'
+            shapes.append(f"<rect {place}/>")
+    return _svg("".join(shapes), height, "bars")
 
 
 def stack(daily: pd.DataFrame) -> str:

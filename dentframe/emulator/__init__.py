@@ -17,12 +17,11 @@ meters that obey physics), a :class:`Recorded` folder, :class:`Fixed` rows, or a
 from __future__ import annotations
 
 from .faults import FAULTS, Fault, Faults
-from .loads import Load
 from .plant import EVENTS, METERS, Element, Event, Meter, Peak, Plant, panel
-from .quirks import QUIRKS
-from .readings import Fixed, Recorded, Source
+from .readings import Load
 from .server import Cloud, serve
 from .service import Seen
+from .sources_and_quirks import QUIRKS, Fixed, Recorded, Source
 
 __all__ = [
     "EVENTS", "FAULTS", "METERS", "QUIRKS", "Cloud", "Element", "Event", "Fault", "Faults",

@@ -8,26 +8,21 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import random
-import socket
-import struct
 import threading
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from dentframe.emulator.service import JSON, Answer, encode, message, refusal, rendered
+from dentframe.emulator.service import JSON, Answer, encode, message, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from dentframe.emulator.server import Handler
     from dentframe.emulator.service import Seen
 
     Change = Callable[[Answer, "Fault"], Answer]
     Rows = list[dict[str, Any]]
-    Delivery = Callable[[Handler, Answer, bytes], None]
 
 _PAGE = b"<!DOCTYPE html><html><body><h1>Service unavailable</h1></body></html>"
 
@@ -52,19 +47,18 @@ def _said(body: bytes, kind: str = JSON) -> Change:
 
 
 def _short(answer: Answer, _: Fault) -> Answer:
-    body = rendered(answer).body or b""
-    return replace(answer, body=body[: len(body) // 2])
+    return replace(answer, body=answer.content[: len(answer.content) // 2])
 
 
 def _bad_gzip(answer: Answer, _: Fault) -> Answer:
-    packed = gzip.compress(rendered(answer).body or b"", 1, mtime=0)
+    packed = gzip.compress(answer.content, 1, mtime=0)
     headers = {**answer.headers, "Content-Encoding": "gzip"}
     return replace(answer, body=packed[: len(packed) // 2] + b"\xff" * 8, headers=headers)
 
 
 def _pretty(answer: Answer, _: Fault) -> Answer:
-    body = rendered(answer).body or b"null"
-    return replace(answer, body=json.dumps(json.loads(body), indent=2).encode())
+    payload = json.loads(answer.content or b"null")
+    return replace(answer, body=json.dumps(payload, indent=2).encode())
 
 
 def _duplicate_keys(answer: Answer, _: Fault) -> Answer:
@@ -326,90 +320,16 @@ class Faults:
 
     def apply(self, seen: Seen, answer: Answer) -> tuple[Answer, str | None]:
         """The answer after the faults that strike, and their names."""
-        names = []
-        for fault in self._striking(seen, answer):
-            answer = (_OF_ALL | _OF_ROWS)[fault.name][1](answer, fault)
-            names.append(fault.name)
-        return answer, "+".join(names) or None
-
-    def _striking(self, seen: Seen, answer: Answer) -> list[Fault]:
         chosen: list[Fault] = []
         with self._lock:
             for fault in self._faults:
-                if not fault.concerns(seen) or (fault.name in _OF_ROWS and not answer.has_rows):
+                needs_rows = fault.name in _OF_ROWS
+                if not fault.concerns(seen) or (needs_rows and not answer.has_rows):
                     continue
                 if fault.strikes():
                     chosen.append(fault)
-                    if fault.name not in _OF_ROWS:
+                    if not needs_rows:
                         break
-        return chosen
-
-
-_RESET = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
-"""Linger for no time: closing sends a reset."""
-
-
-def _plain(handler: Handler, answer: Answer, body: bytes) -> None:
-    if not body or handler.command == "HEAD":
-        handler.release()
-        handler.head(answer)
-        return
-    handler.head(answer)
-    handler.wfile.write(body[:-1])
-    _last(handler, body)
-
-
-def _last(handler: Handler, body: bytes) -> None:
-    """Send the last byte; who has it may ask again at once, so the request is over before."""
-    handler.release()
-    handler.wfile.write(body[-1:])
-
-
-def _slow_headers(handler: Handler, answer: Answer, body: bytes) -> None:
-    handler.cloud.pause(answer.seconds)
-    _plain(handler, answer, body)
-
-
-def _drip(handler: Handler, answer: Answer, body: bytes) -> None:
-    handler.head(answer)
-    for i in range(len(body) - 1):
-        handler.wfile.write(body[i : i + 1])
-        if handler.cloud.pause(answer.seconds):
-            return
-    _last(handler, body)
-
-
-def _cut(handler: Handler, answer: Answer, body: bytes) -> None:
-    handler.close_connection = True
-    handler.head(answer)
-    handler.wfile.write(body[: len(body) // 2])
-
-
-def _reset(handler: Handler, _: Answer, __: bytes) -> None:
-    handler.close_connection = True
-    reset_on_close(handler.connection)
-
-
-def _reset_body(handler: Handler, answer: Answer, body: bytes) -> None:
-    _cut(handler, answer, body)
-    reset_on_close(handler.connection)
-
-
-def reset_on_close(connection: socket.socket) -> None:
-    """Make closing this connection a reset, not an orderly end."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-
-
-def will_reset(connection: socket.socket) -> bool:
-    """Whether closing this connection will be a reset."""
-    return connection.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(_RESET)) == _RESET
-
-
-DELIVERIES: dict[str, Delivery] = {
-    "plain": _plain,
-    "slow_headers": _slow_headers,
-    "drip": _drip,
-    "cut": _cut,
-    "reset": _reset,
-    "reset_body": _reset_body,
-}
+        for fault in chosen:
+            answer = (_OF_ALL | _OF_ROWS)[fault.name][1](answer, fault)
+        return answer, "+".join(fault.name for fault in chosen) or None

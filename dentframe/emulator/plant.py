@@ -11,13 +11,12 @@ from __future__ import annotations
 import string
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from dentframe.emulator.loads import Curve, Load, curve
-from dentframe.emulator.readings import catalogue, read
+from dentframe.emulator.readings import Curve, Load, catalogue, curve, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -135,71 +134,48 @@ def panel(name: str, elements: int = 16, channels: int = 3, offset: int = 2) -> 
         Minute of the poll within the quarter hour [min].
     """
     split = tuple((n + 1, 1 / channels) for n in range(channels))
-    letters = string.ascii_uppercase[:elements]
-    return Meter(name, tuple(_unit(name, e, split) for e in letters), offset=offset)
+    units = []
+    for letter in string.ascii_uppercase[:elements]:
+        load = Load(f"{name}/{letter}", 6000 + 450 * ord(letter), weekend=0.4, split=split)
+        units.append(Element(letter, f"Unit {letter}", (load,)))
+    return Meter(name, tuple(units), offset=offset)
 
-
-def _unit(meter: str, element: str, split: tuple[tuple[int, float], ...]) -> Element:
-    load = Load(f"{meter}/{element}", 6000 + 450 * ord(element), weekend=0.4, split=split)
-    return Element(element, f"Unit {element}", (load,))
-
-
-_BAKERY = Load("bakery", 18000, standby=0.15, hours=(3, 15), weekend=0.95, tan=0.25)
-_OFFICE = Load(
-    "office", 11000, standby=0.12, hours=(7, 19), weekend=0.1, split=((1, 0.55), (2, 0.45))
-)
-_DENTAL = Load("dental", 8000, standby=0.08, hours=(8, 17.5), weekend=0.05, tan=0.4)
-_HVAC = Load("hvac", 21000, 0.04, (5.5, 20), weekend=0.35, season=0.3, cycle=10, tan=0.62)
-_COMMON = Load("common", 3200, standby=0.4, hours=(6, 23), tan=0.2, split=((3, 1.0),))
-_SOLAR = Load("solar", 7500, solar=True, tan=0.03)
-_VACANT = Load("vacant", 0, split=((2, 1.0),))
-_WIRING = Load("wiring", 520, standby=0.2, hours=(4, 20), weekend=0.6, tan=0.1)
-_SITE = (_BAKERY, _OFFICE, _DENTAL, _HVAC, _COMMON, _VACANT)
 
 _ONE, _TWO = ((1, 1.0),), ((1, 0.52), (2, 0.48))
-_KITCHEN = Load("kitchen", 24000, standby=0.07, hours=(10, 22.5), weekend=1.0, tan=0.22)
-_DINING = Load("dining", 6500, standby=0.06, hours=(11, 23), season=0.2, split=_TWO)
-_COOLER = Load("cooler", 2400, standby=0.03, hours=(0, 24), season=0.25, cycle=15, split=_ONE)
-_FLAT_1 = Load("flat 1", 4200, standby=0.07, hours=(16, 23.5), season=-0.2, split=_TWO)
-_FLAT_2 = Load("flat 2", 3600, standby=0.09, hours=(6, 22), weekend=1.0, split=_TWO)
-_LAUNDRY = Load("laundry", 5200, 0.01, (7, 22), cycle=35, tan=0.35, split=_ONE)
+_OFFICES = ((1, 0.55), (2, 0.45))
+_BUILDING = {
+    "Bakery": Load("bakery", 18000, standby=0.15, hours=(3, 15), weekend=0.95, tan=0.25),
+    "Office": Load("office", 11000, 0.12, hours=(7, 19), weekend=0.1, split=_OFFICES),
+    "Dental practice": Load("dental", 8000, 0.08, hours=(8, 17.5), weekend=0.05, tan=0.4),
+    "HVAC": Load("hvac", 21000, 0.04, (5.5, 20), weekend=0.35, season=0.3, cycle=10, tan=0.62),
+    "Common areas": Load("common", 3200, 0.4, hours=(6, 23), tan=0.2, split=((3, 1.0),)),
+    "Vacant unit": Load("vacant", 0, split=((2, 1.0),)),
+}
+_WIRING = Load("wiring", 520, standby=0.2, hours=(4, 20), weekend=0.6, tan=0.1)
+_SOLAR = Load("solar", 7500, solar=True, tan=0.03)
+_RESTAURANT = {
+    "Restaurant kitchen": Load("kitchen", 24000, standby=0.07, hours=(10, 22.5), tan=0.22),
+    "Restaurant dining room": Load("dining", 6500, 0.06, (11, 23), season=0.2, split=_TWO),
+    "Walk-in cooler": Load("cooler", 2400, 0.03, (0, 24), season=0.25, cycle=15, split=_ONE),
+}
+_FLATS = {
+    "Flat 1": Load("flat 1", 4200, standby=0.07, hours=(16, 23.5), season=-0.2, split=_TWO),
+    "Flat 2": Load("flat 2", 3600, standby=0.09, hours=(6, 22), split=_TWO),
+    "Laundry": Load("laundry", 5200, 0.01, (7, 22), cycle=35, tan=0.35, split=_ONE),
+}
 
+
+def _branches(letters: str, loads: dict[str, Load]) -> tuple[Element, ...]:
+    named = zip(letters, loads.items(), strict=True)
+    return tuple(Element(letter, label, (load,)) for letter, (label, load) in named)
+
+
+_MAIN = Element("A", "Main", (*_BUILDING.values(), _WIRING), role="main")
+_ROOF = Element("D", "Solar", (_SOLAR,), role="export")
 METERS: tuple[Meter, ...] = (
-    Meter(
-        "P482311252",
-        (
-            Element("A", "Main", (*_SITE, _WIRING), role="main"),
-            Element("B", "Bakery", (_BAKERY,)),
-            Element("C", "Office", (_OFFICE,)),
-            Element("D", "Dental practice", (_DENTAL,)),
-            Element("E", "HVAC", (_HVAC,)),
-            Element("F", "Common areas", (_COMMON,)),
-            Element("G", "Vacant unit", (_VACANT,)),
-        ),
-        offset=2,
-    ),
-    Meter(
-        "P482102272",
-        (
-            Element("A", "Restaurant kitchen", (_KITCHEN,)),
-            Element("B", "Restaurant dining room", (_DINING,)),
-            Element("C", "Walk-in cooler", (_COOLER,)),
-            Element("D", "Solar", (_SOLAR,), role="export"),
-        ),
-        offset=5,
-        volts=120.0,
-    ),
-    Meter(
-        "P482102270",
-        (
-            Element("A", "Flat 1", (_FLAT_1,)),
-            Element("B", "Flat 2", (_FLAT_2,)),
-            Element("C", "Laundry", (_LAUNDRY,)),
-        ),
-        offset=11,
-        demand_window="block",
-        volts=120.0,
-    ),
+    Meter("P482311252", (_MAIN, *_branches("BCDEFG", _BUILDING))),
+    Meter("P482102272", (*_branches("ABC", _RESTAURANT), _ROOF), offset=5, volts=120.0),
+    Meter("P482102270", _branches("ABC", _FLATS), 11, demand_window="block", volts=120.0),
 )
 """The default meters: a building with a main, a restaurant, two flats."""
 
@@ -345,9 +321,21 @@ class Plant:
         tz : str
             The clock.
         """
-        zone, names = ZoneInfo(tz), [_address(e) for e in elements]
-        edges = _blocks(_instant(start, zone), _instant(end, zone), minutes * 60, zone)
-        means = {f"{m}_{e}": self._means(m, e, edges) for m, e in names}
+        zone, length = ZoneInfo(tz), minutes * 60
+        first, last = _instant(start, zone), _instant(end, zone)
+        away = (first.astimezone(zone).utcoffset() or timedelta(0)).total_seconds()
+        begin = -(-(int(first.timestamp()) + int(away)) // length) * length - int(away)
+        edges = np.arange(begin, int(last.timestamp()) + 1, length, dtype=np.int64)
+        if len(edges) < 2:
+            raise ValueError(
+                f"Cannot find a peak: no whole block of {length} s in {first} to {last}."
+            )
+        opened, closed = (datetime.fromtimestamp(int(t), UTC) for t in (edges[0], edges[-1]))
+        means = {}
+        for where in elements:
+            meter, element = where.rpartition("_")[::2] if isinstance(where, str) else where
+            energy = self.curve(meter, element, opened, closed).energy(edges)
+            means[f"{meter}_{element}"] = np.diff(energy) / length
         total = np.sum(list(means.values()), axis=0)
         best = int(total.argmax())
         return Peak(
@@ -357,44 +345,17 @@ class Plant:
             {name: float(mean[best]) / 1000 for name, mean in means.items()},
         )
 
-    def _means(self, meter: str, element: str, edges: Any) -> Any:
-        """Mean power between edges given in Unix seconds [W]."""
-        whole = self.curve(meter, element, _from_unix(edges[0]), _from_unix(edges[-1]))
-        return np.diff(whole.energy(edges)) / np.diff(edges)
-
     def _watt_seconds(
         self, meter: str, element: str, start: When, end: When, *, apparent: bool
     ) -> float:
         ends = [max(_instant(t), self.installed).timestamp() for t in (start, end)]
-        first, last = (_from_unix(t) for t in (min(ends), max(ends)))
+        first, last = (datetime.fromtimestamp(t, UTC) for t in sorted(ends))
         whole = self.curve(meter, element, first, last)
         opened, closed = (whole.apparent if apparent else whole.energy)(np.array(ends))
         return float(closed - opened)
-
-
-def _address(where: Where) -> tuple[str, str]:
-    if isinstance(where, tuple):
-        return where
-    meter, _, element = where.rpartition("_")
-    return meter, element
-
-
-def _from_unix(second: float) -> datetime:
-    return datetime.fromtimestamp(float(second), UTC)
 
 
 def _instant(when: When, zone: ZoneInfo | None = None) -> datetime:
     """An instant in UTC; naive is wall time in ``zone``, else UTC."""
     t = datetime.fromisoformat(when) if isinstance(when, str) else when
     return (t if t.tzinfo else t.replace(tzinfo=zone or UTC)).astimezone(UTC)
-
-
-def _blocks(start: datetime, end: datetime, length: int, zone: ZoneInfo) -> Any:
-    """Edges of the whole blocks inside a span, on the local clock [Unix s]."""
-    away = start.astimezone(zone).utcoffset() or timedelta(0)
-    shift = int(away.total_seconds())
-    first = -(-(int(start.timestamp()) + shift) // length) * length - shift
-    edges = np.arange(first, int(end.timestamp()) + 1, length, dtype=np.int64)
-    if len(edges) < 2:
-        raise ValueError(f"Cannot find a peak: no whole block of {length} s in {start} to {end}.")
-    return edges

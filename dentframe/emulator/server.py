@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hmac
+import os
 import random
 import socket
+import struct
 import threading
 import time
 from collections.abc import Mapping
@@ -14,12 +17,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import TCPServer
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
-from dentframe.emulator.faults import DELIVERIES, Fault, Faults, will_reset
+from dentframe.emulator.faults import Fault, Faults
 from dentframe.emulator.plant import Plant
-from dentframe.emulator.quirks import Quirky, chosen
-from dentframe.emulator.readings import Recorded
 from dentframe.emulator.service import (
     JSON,
     Answer,
@@ -28,23 +29,23 @@ from dentframe.emulator.service import (
     Service,
     accepts_gzip,
     clock,
-    compressed,
     look,
     message,
-    parameters,
-    rendered,
 )
+from dentframe.emulator.sources_and_quirks import Quirky, Recorded, chosen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
-    from dentframe.emulator.readings import Source
+    from dentframe.emulator.sources_and_quirks import Source
 
     Latency = float | Callable[[random.Random], float]
     Sources = Source | Mapping[str, Source] | str | Path | None
 
 
+_RESET = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+"""Linger for no time: closing sends a reset."""
 _PATHS = ("/v1", "/v1/")
 _DRAIN = 65536
 
@@ -86,12 +87,13 @@ class HTTPServer(ThreadingHTTPServer):
         """End all connections and give their threads a moment to go [s]."""
         with self._idle:
             for connection in self._open:
-                _shut(connection)
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
             self._idle.wait_for(lambda: not self._open, wait)
 
     def shutdown_request(self, request: Any) -> None:
         """Close a connection; one that shall reset gets no orderly end first."""
-        if will_reset(request):
+        if request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(_RESET)) == _RESET:
             self.close_request(request)
         else:
             super().shutdown_request(request)
@@ -158,17 +160,44 @@ class Handler(BaseHTTPRequestHandler):
 
     def ready(self, answer: Answer) -> tuple[Answer, int]:
         """The answer with its body as it will be sent, and the body's size before gzip."""
-        plain = rendered(answer)
-        gzip = accepts_gzip(self.headers.get("Accept-Encoding"))
-        packed = compressed(plain) if gzip else plain
-        return packed, len(plain.body or b"")
+        body, headers = answer.content, answer.headers
+        accepted = accepts_gzip(self.headers.get("Accept-Encoding"))
+        if not accepted or "Content-Encoding" in headers or not body:
+            return replace(answer, body=body), len(body)
+        headers = {**headers, "Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+        packed = gzip.compress(body, 1, mtime=0)
+        return replace(answer, body=packed, headers=headers), len(body)
 
     def deliver(self, answer: Answer) -> None:
-        """Send an answer the way it asks for."""
+        """Send an answer whole, or as its fault has it."""
+        body = b"" if self.command == "HEAD" else answer.body or b""
+        if answer.delivery in {"cut", "reset", "reset_body"}:
+            self.close_connection = True
         try:
-            DELIVERIES[answer.delivery](self, answer, answer.body or b"")
+            if answer.delivery == "slow_headers":
+                self.cloud.pause(answer.seconds)
+            if not body:
+                self.release()
+            if answer.delivery != "reset":
+                self.head(answer)
+                self._write(body, answer)
+            if answer.delivery in {"reset", "reset_body"}:
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         finally:
             self.release()
+
+    def _write(self, body: bytes, answer: Answer) -> None:
+        if answer.delivery in {"cut", "reset_body"}:
+            self.wfile.write(body[: len(body) // 2])
+            return
+        drips = answer.delivery == "drip"
+        for piece in (body[i : i + 1] for i in range(len(body) - 1)) if drips else (body[:-1],):
+            self.wfile.write(piece)
+            if drips and self.cloud.pause(answer.seconds):
+                return
+        # Who has the last byte may ask again at once, so the request is over before.
+        self.release()
+        self.wfile.write(body[-1:])
 
     def head(self, answer: Answer) -> None:
         """Send the status line and headers."""
@@ -197,11 +226,6 @@ class Handler(BaseHTTPRequestHandler):
             self.rfile.read(int(length))
 
 
-def _shut(connection: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)
-
-
 class Cloud:
     """A running emulator; made by :func:`serve`.
 
@@ -222,8 +246,6 @@ class Cloud:
     def __init__(
         self,
         services: Mapping[str, Service],
-        accounts: Mapping[str, str],
-        limiters: Mapping[str, Limiter],
         faults: Faults,
         address: tuple[str, int],
         latency: Latency = 0.0,
@@ -231,12 +253,13 @@ class Cloud:
         idle_timeout: float | None = 60.0,
     ) -> None:
         self.idle_timeout = idle_timeout
-        self._services, self._accounts, self._limiters = services, accounts, limiters
-        self._latency, self._log, self._chance = latency, log, random.Random(0)  # noqa: S311
+        self._services, self._latency, self._log = services, latency, log
+        self._chance = random.Random(0)  # noqa: S311 - repeatable chance is the point
         self._seen: dict[int, Seen | None] = {}
         self._lock, self._closing = threading.Lock(), threading.Event()
         self.faults, self.errors = faults, list[Exception]()
-        self.key_id, self.api_key = next(iter(accounts.items()))
+        self.key_id, first = next(iter(services.items()))
+        self.api_key = first.api_key
         self._server = HTTPServer(address, self)
         host, port = self._server.server_address[:2]
         self.url = f"http://{host!s}:{port}/v1"
@@ -272,28 +295,29 @@ class Cloud:
 
     def handle(self, handler: Handler, query: str) -> None:
         """Answer one GET of the API, from the key to the last byte."""
-        number, key_id = self._arrive(), handler.headers.get("x-key-id")
-        params = parameters(query)
+        with self._lock:
+            number = len(self._seen)
+            self._seen[number] = None
+        key_id, api_key = handler.headers.get("x-key-id"), handler.headers.get("x-api-key")
+        params = {k: v.strip() for k, v in parse_qsl(query, keep_blank_values=True)}
         seen = look(params, time.monotonic(), key_id)
-        if not self._knows(key_id, handler.headers.get("x-api-key")):
+        service = self._services.get(key_id or "")
+        if (
+            service is None
+            or api_key is None
+            or not hmac.compare_digest(service.api_key.encode(), api_key.encode("utf-8", "replace"))
+        ):
             return self._send(handler, number, seen, message(403, "Forbidden"))
-        limiter = self._limiters[str(key_id)]
-        if not limiter.enter():
+        if not service.limiter.enter():
             return self._send(handler, number, seen, message(429, "Too Many Requests"))
-        handler.release = leave = limiter.leaving()
+        handler.release = leave = service.limiter.leaving()
         try:
             self.pause(self._delay())
-            answer, fault = self.faults.apply(seen, self._answer(str(key_id), params))
+            answer, fault = self.faults.apply(seen, self._answer(service, params))
             self._send(handler, number, replace(seen, fault=fault), answer)
         finally:
             leave()
         return None
-
-    def _arrive(self) -> int:
-        with self._lock:
-            number = len(self._seen)
-            self._seen[number] = None
-        return number
 
     def _send(self, handler: Handler, number: int, seen: Seen, answer: Answer) -> None:
         """Note the request, then answer it: who has the answer finds it noted."""
@@ -306,18 +330,12 @@ class Cloud:
             self._log(_line(noted))
         handler.deliver(ready)
 
-    def _answer(self, key_id: str, params: Mapping[str, str]) -> Answer:
+    def _answer(self, service: Service, params: Mapping[str, str]) -> Answer:
         try:
-            return self._services[key_id].answer(params)
+            return service.answer(params)
         except Exception as error:  # noqa: BLE001 - a source is its author's code; we answer
             self.errors.append(error)
             return message(500, "Internal server error")
-
-    def _knows(self, key_id: str | None, api_key: str | None) -> bool:
-        expected = self._accounts.get(key_id or "")
-        if expected is None or api_key is None:
-            return False
-        return hmac.compare_digest(expected.encode(), api_key.encode("utf-8", "replace"))
 
     def _delay(self) -> float:
         if not callable(self._latency):
@@ -398,28 +416,18 @@ def serve(
     ...     cloud.url.endswith("/v1")
     True
     """
-    known = dict(accounts) if accounts else {key_id: api_key}
-    present, odd = clock(now), chosen(quirks)
-    max_body = odd.get("small_answers", max_body)
-    if "tight_limits" in odd:
-        rate = burst = concurrency = odd["tight_limits"]
-
-    def served(name: str) -> Service:
-        own = _source(source, name)
-        return Service(Quirky(own, odd, present) if odd else own, present, max_body, too_large)
-
-    services = {name: served(name) for name in known}
-    limiters = {name: Limiter(rate, burst, concurrency) for name in known}
-    address = (host, port)
-    return Cloud(services, known, limiters, Faults(faults), address, latency, log, idle_timeout)
-
-
-def _source(source: Sources, key_id: str) -> Source:
-    if source is None:
-        return Plant()
-    if isinstance(source, Mapping):
-        return source[key_id]
-    return Recorded(source) if isinstance(source, (str, Path)) else source
+    present, differs = clock(now), chosen(quirks)
+    max_body = differs.get("small_answers", max_body)
+    if "tight_limits" in differs:
+        rate = burst = concurrency = differs["tight_limits"]
+    services = {}
+    for name, key in (accounts or {key_id: api_key}).items():
+        own = source[name] if isinstance(source, Mapping) else Plant() if source is None else source
+        own = Recorded(own) if isinstance(own, str | Path) else own
+        own = Quirky(own, differs, present) if differs else own
+        limiter = Limiter(rate, burst, concurrency)
+        services[name] = Service(own, key, limiter, present, max_body, too_large)
+    return Cloud(services, Faults(faults), (host, port), latency, log, idle_timeout)
 
 
 def _line(seen: Seen) -> str:

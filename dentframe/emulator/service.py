@@ -6,20 +6,18 @@ leading zero, the list with or without spaces, topics by key or by unit.
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
 import threading
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
-    from dentframe.emulator.readings import Source
+    from dentframe.emulator.sources_and_quirks import Source
 
     Now = Callable[[], datetime]
 
@@ -41,7 +39,8 @@ class Answer:
     headers : dict
         Headers beyond length and type.
     delivery : str
-        How to send it, a name of the server's table; ``"plain"`` is the honest way.
+        How to send it: ``"plain"`` is the honest way, the others are the faults that
+        `Handler.deliver` of the server knows.
     seconds : float
         Pause for deliveries that pause [s].
     """
@@ -52,6 +51,11 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     delivery: str = "plain"
     seconds: float = 0.0
+
+    @property
+    def content(self) -> bytes:
+        """The body: itself, or the payload as JSON without spaces, as the service writes it."""
+        return encode(self.payload) if self.body is None else self.body
 
     @property
     def has_rows(self) -> bool:
@@ -73,20 +77,6 @@ def refusal(text: str) -> Answer:
 def encode(payload: Any) -> bytes:
     """JSON without spaces, as the service writes it."""
     return json.dumps(payload, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def rendered(answer: Answer) -> Answer:
-    """The same answer with its body made."""
-    return answer if answer.body is not None else replace(answer, body=encode(answer.payload))
-
-
-def compressed(answer: Answer) -> Answer:
-    """The same answer, rendered and in gzip, unless it is encoded already."""
-    ready = rendered(answer)
-    if "Content-Encoding" in ready.headers or not ready.body:
-        return ready
-    headers = {**ready.headers, "Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-    return replace(ready, body=gzip.compress(ready.body, 1, mtime=0), headers=headers)
 
 
 def accepts_gzip(header: str | None) -> bool:
@@ -130,8 +120,13 @@ class Limiter:
         with self._lock:
             if self._concurrency is not None and self._flying >= self._concurrency:
                 return False
-            if not self._take():
-                return False
+            if self._rate is not None:
+                now = self._clock()
+                flown_in = (now - self._filled) * self._rate
+                self._tokens, self._filled = min(self._burst, self._tokens + flown_in), now
+                if self._tokens < 1:
+                    return False
+                self._tokens -= 1
             self._flying += 1
             return True
 
@@ -144,17 +139,6 @@ class Limiter:
                 self._flying -= pending.pop() if pending else 0
 
         return leave
-
-    def _take(self) -> bool:
-        if self._rate is None:
-            return True
-        now = self._clock()
-        self._tokens = min(self._burst, self._tokens + (now - self._filled) * self._rate)
-        self._filled = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
 
 
 REQUESTS = ("getData", "getMeters", "getTopics")
@@ -212,25 +196,12 @@ class Seen:
         )
 
 
-def parameters(query: str) -> dict[str, str]:
-    """Parameters of a query string, decoded; of a repeated one the last."""
-    return {k: v.strip() for k, v in parse_qsl(query, keep_blank_values=True)}
-
-
 def look(params: Mapping[str, str], at: float, key_id: str | None) -> Seen:
     """What was asked, as far as it can be read; refuses nothing."""
     year, month, day, hour = (_number(params.get(x)) for x in ("year", "month", "day", "hour"))
-    return Seen(
-        params.get("request"),
-        params.get("meter"),
-        year,
-        month,
-        day,
-        hour,
-        topics=_items(params.get("topics", "")),
-        at=at,
-        key_id=key_id,
-    )
+    topics = _items(params.get("topics", ""))
+    return Seen(params.get("request"), params.get("meter"), year, month, day, hour, topics,
+                at=at, key_id=key_id)  # fmt: skip
 
 
 def window(params: Mapping[str, str]) -> tuple[datetime, datetime]:
@@ -242,7 +213,11 @@ def window(params: Mapping[str, str]) -> tuple[datetime, datetime]:
     if day is None:
         first = datetime(year, month, 1, tzinfo=UTC)
         return first, datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
-    return _day_or_hour(year, month, day, hour)
+    try:
+        start = datetime(year, month, day, hour or 0, tzinfo=UTC)
+    except ValueError:
+        raise RefusedError(f"Invalid day: {year:04d}-{month:02d} has no day {day}") from None
+    return start, start + (timedelta(days=1) if hour is None else timedelta(hours=1))
 
 
 def topic_keys(text: str | None, catalogue: Iterable[Mapping[str, str]]) -> tuple[str, ...]:
@@ -257,15 +232,6 @@ def topic_keys(text: str | None, catalogue: Iterable[Mapping[str, str]]) -> tupl
     if unknown:
         raise RefusedError(f"Unknown topic: {unknown[0]}")
     return tuple(dict.fromkeys(keys[item] for item in _items(text)))
-
-
-def known_meter(meter: str | None, meters: Sequence[str]) -> str:
-    """The meter asked; RefusedError where it is absent or not one of the account's."""
-    if not meter:
-        raise RefusedError("Missing required parameter: meter")
-    if meter not in meters:
-        raise RefusedError(f"Unknown meter: {meter}")
-    return meter
 
 
 def _items(text: str) -> tuple[str, ...]:
@@ -293,14 +259,6 @@ def _optional(params: Mapping[str, str], name: str, low: int, high: int) -> int 
     return value
 
 
-def _day_or_hour(year: int, month: int, day: int, hour: int | None) -> tuple[datetime, datetime]:
-    try:
-        start = datetime(year, month, day, hour or 0, tzinfo=UTC)
-    except ValueError:
-        raise RefusedError(f"Invalid day: {year:04d}-{month:02d} has no day {day}") from None
-    return start, start + (timedelta(days=1) if hour is None else timedelta(hours=1))
-
-
 _TOO_LARGE = {413: "Request Entity Too Large", 502: "Internal server error"}
 
 
@@ -312,6 +270,10 @@ class Service:
     ----------
     source : Source
         Where the data is.
+    api_key : str
+        The account's key.
+    limiter : Limiter
+        The account's limits.
     now : callable
         The present, for sources that are ``live``.
     max_body : int or None
@@ -321,6 +283,8 @@ class Service:
     """
 
     source: Source
+    api_key: str
+    limiter: Limiter
     now: Now
     max_body: int | None = None
     too_large: int = 413
@@ -328,35 +292,34 @@ class Service:
     def answer(self, params: Mapping[str, str]) -> Answer:
         """The honest answer to the parameters of a request."""
         try:
-            answer = self._answer(params)
+            answer = Answer(payload=self._payload(params))
         except RefusedError as refused:
             return refusal(str(refused))
-        if self.max_body is not None and len(encode(answer.payload)) > self.max_body:
+        if self.max_body is not None and len(answer.content) > self.max_body:
             return message(self.too_large, _TOO_LARGE.get(self.too_large, "Too large"))
         return answer
 
-    def _answer(self, params: Mapping[str, str]) -> Answer:
+    def _payload(self, params: Mapping[str, str]) -> dict[str, Any]:
         request = params.get("request")
         if not request:
             raise RefusedError("Missing required parameter: request")
         if request not in REQUESTS:
             raise RefusedError(f"Unknown request: {request}")
         if request == "getMeters":
-            return Answer(payload={"success": True, "meters": self.source.meters()})
+            return {"success": True, "meters": self.source.meters()}
         if request == "getTopics":
-            return Answer(payload={"success": True, "topics": self.source.topics()})
-        return self._data(params)
-
-    def _data(self, params: Mapping[str, str]) -> Answer:
+            return {"success": True, "topics": self.source.topics()}
         start, end = window(params)
-        meter = known_meter(params.get("meter"), self.source.meters())
+        meter = params.get("meter")
+        if not meter:
+            raise RefusedError("Missing required parameter: meter")
+        if meter not in self.source.meters():
+            raise RefusedError(f"Unknown meter: {meter}")
         topics = topic_keys(params.get("topics"), self.source.topics())
         if getattr(self.source, "live", False):
             end = min(end, self.now() + timedelta.resolution)
-        if end <= start:
-            return Answer(payload={"headers": [], "topics": []})
-        headers, rows = self.source.rows(meter, start, end, topics)
-        return Answer(payload={"headers": headers, "topics": rows})
+        headers, rows = self.source.rows(meter, start, end, topics) if start < end else ([], [])
+        return {"headers": headers, "topics": rows}
 
 
 def clock(now: datetime | Now | None) -> Now:

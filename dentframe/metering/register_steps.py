@@ -70,7 +70,7 @@ def plausible(t0: Ints, r0: Floats, t1: Ints, r1: Floats, rules: Rules) -> Bools
     if rules.modulus is not None:
         good |= _rolls_over(d, r0, r1, limit, rules.modulus)
     for i, swaps in exchanges(t0, t1, rules).items():
-        good[i] = not judge_exchange((t0[i], r0[i]), (t1[i], r1[i]), swaps, rules)[1]
+        good[i] = not energy_of_exchange((t0[i], r0[i]), (t1[i], r1[i]), swaps, rules)[1]
     return good
 
 
@@ -89,12 +89,12 @@ def exchanges(t0: Ints, t1: Ints, rules: Rules) -> dict[int, tuple[Swap, ...]]:
     return {i: rules.swaps[first[i] : last[i]] for i in np.flatnonzero(last > first).tolist()}
 
 
-def judge_exchange(
+def energy_of_exchange(
     x: tuple[int, float], y: tuple[int, float], swaps: Sequence[Swap], rules: Rules
 ) -> tuple[float, int]:
     """What passed in a step that holds exchanges [kWh], and the flag of what refutes it, else 0.
 
-    Each meter's own piece is judged, and their sum: a closing reading below the reading before
+    Each meter's own piece gets a verdict, and their sum: a closing reading below the reading before
     it is a mistake in the record, whatever the sum. A declared exporter's pieces may fall.
     """
     begins = np.array([x[1], *(opening for _, _, opening in swaps)])
@@ -180,7 +180,7 @@ class Verdict(NamedTuple):
     flags: int
 
 
-def judge(
+def verdicts_on(
     t: Ints,
     r: Floats,
     rules: Rules,
@@ -213,7 +213,7 @@ def judge(
         r0, r1 = float(r[i]), float(r[i + 1])
         if k in swaps:
             # Rule 1: the old meter's rest and the new meter's start.
-            d, refuted = judge_exchange((int(s[k]), r0), (int(e[k]), r1), swaps[k], rules)
+            d, refuted = energy_of_exchange((int(s[k]), r0), (int(e[k]), r1), swaps[k], rules)
             flags = int(Flag.METER_SWAP | refuted | (Flag.EXPORT if d < 0 and not refuted else 0))
             found[i] = Verdict(0.0 if refuted else d, d, not refuted, flags)
         elif r1 < r0:
@@ -245,16 +245,16 @@ def _of_fall(r0: float, r1: float, rules: Rules, limit: float) -> Verdict:
 
 
 def _that_stand_out(
-    r: Floats, spacing: Ints, judged: dict[int, Verdict]
+    r: Floats, spacing: Ints, verdicts: dict[int, Verdict]
 ) -> list[tuple[int, float]]:
     """Rule 7: the one to four steps whose power is far above that of all others, with energy."""
     d = np.diff(r)
-    for i, verdict in judged.items():
+    for i, verdict in verdicts.items():
         d[i] = verdict.d
     if len(d) == 0 or d.max() <= JUMP * IDLE_KW_OF_LONG * int(spacing.min()) / HOUR:
         return []
     power = d / (spacing / HOUR)
-    withheld = [i for i, verdict in judged.items() if not verdict.ok]
+    withheld = [i for i, verdict in verdicts.items() if not verdict.ok]
     power[withheld] = -1.0
     idle = np.where(spacing > LONG, IDLE_KW_OF_LONG, IDLE_KW)
     if not (power > JUMP * idle).any():
@@ -310,7 +310,7 @@ def refusal(series: Series, rules: Rules, suspect: Ints) -> str:
 def from_register(series: Series, rules: Rules, means: Cumulative | None = None) -> Cumulative:
     """E(t) and C(t) of a register.
 
-    Glitches go first, then every step between two readings that remain is judged.
+    Glitches go first, then every step between two readings that remain gets its verdict.
 
     Parameters
     ----------
@@ -337,7 +337,7 @@ def from_register(series: Series, rules: Rules, means: Cumulative | None = None)
         t, r, dropped = t[kept], r[kept], t[~kept]
         suspect = suspects(t, r, rules)
     spacing = np.diff(t)
-    verdicts = judge(t, r, rules, suspect, spacing, means)
+    verdicts = verdicts_on(t, r, rules, suspect, spacing, means)
     marks = (dropped, int(Flag.GLITCH)), (series.mark_t, series.marks)
     return _of_steps(series, t, r, spacing, verdicts, rules, marks)
 

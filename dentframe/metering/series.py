@@ -241,8 +241,8 @@ def _side_by_side(frame: pd.DataFrame, columns: Sequence[tuple[int, Column]]) ->
     units, dtypes = _columns.attrs_units(frame), list(frame.dtypes)
     for i, c in columns:
         unit = TOPICS[c.topic].unit
-        told = units.get(c.topic, unit)
-        if dtypes[i] != np.float64 or c.unit not in {None, unit} or told != unit:
+        noted = units.get(c.topic, unit)
+        if dtypes[i] != np.float64 or c.unit not in {None, unit} or noted != unit:
             return [numbers(frame, i, c) for i, c in columns]
     at = [i for i, _ in columns]
     together = bool(at) and at == list(range(at[0], at[0] + len(at)))

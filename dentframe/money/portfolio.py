@@ -240,6 +240,8 @@ def _billed(folder: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     for table in (control, exceptions):
         spans = table.reindex(columns=["period_start", "period_end"]).astype(object).to_numpy()
         table["month"] = [f"{a + (b - a) / 2:%Y-%m}" for a, b in spans]
+        if table.empty:  # no split was saved there
+            table["site"] = None
     if len(control):
         control = control[control["party"] == "utility"]
     if len(exceptions):

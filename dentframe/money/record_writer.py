@@ -17,8 +17,7 @@ import numpy as np
 import pandas as pd
 
 from dentframe.documents import journal
-from dentframe.documents.csv import save_csv
-from dentframe.documents.excel import save_workbook
+from dentframe.documents.csv_and_excel import save_csv, save_workbook
 from dentframe.documents.formats import formats
 from dentframe.errors import AlreadyThereError, ConfigError, DentWarning, missing_extra, warn
 from dentframe.files import file_names, files_in, put_back, whole_folder
@@ -198,7 +197,7 @@ def _whole(
     if draft or ok:
         statements = _papers(of, read_at, part, draft=draft)
         if not draft:
-            journal.save(_posting(of, statements), ledger(of.site), part)
+            journal.save(_postings(of, statements), ledger(of.site), part)
     _tables(found, part, draft=draft or not ok)
     texts = {"site": of.site.to_toml(), "bill": of.bill.to_toml(), "rules": of.rules.to_toml()}
     for name, text in texts.items():
@@ -281,7 +280,7 @@ def ledger(site: Site) -> journal.Accounts:
     return journal.accounts_of(site.accounts, [t.name for t in site.tenants], site.file)
 
 
-def _posting(of: Outcome, statements: list[Statement]) -> journal.Posting:
+def _postings(of: Outcome, statements: list[Statement]) -> list[dict[str, Any]]:
     letters = {s.party: s.letter for s in statements if s.letter is not None}
     due = next((x.due for x in letters.values()), None)
     numbers = {party: x.number for party, x in letters.items()}
@@ -295,7 +294,7 @@ def _posting(of: Outcome, statements: list[Statement]) -> journal.Posting:
         charges = journal.differences(charges, before)
         numbers = {party: how.number(party) for party in how.numbers}
     originals = {} if how is None else how.numbers
-    return journal.Posting(charges, of.bill.issued, due, numbers, originals)
+    return journal.postings(charges, of.bill.issued, due, numbers, originals)
 
 
 def _forms(s: Statement, stem: Path) -> list[str]:

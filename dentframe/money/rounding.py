@@ -290,7 +290,7 @@ class Tiers:
         return cls(found)
 
     def scaled(self, part: Fraction) -> Tiers:
-        """Those of a part of a month."""
+        """The tiers with their edges scaled to a part of a month."""
         return Tiers([tidy(times(x, part)) for x in self.edges])
 
     def rates(self, rate: Any, charge: str) -> tuple[Decimal, ...]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from dentframe.documents.pdf_paper import Font
+    from dentframe.documents.pdf import Font
 
 
 @dataclass(frozen=True)
@@ -566,7 +566,7 @@ class Statement:
         >>> table[table["section"] == "charges"][["name", "amount"]].to_dict("records")
         [{'name': 'Energy', 'amount': '2.50'}]
         """
-        from dentframe.documents.csv import statement_csv
+        from dentframe.documents.csv_and_excel import statement_csv
 
         return statement_csv(self, path)
 
@@ -588,7 +588,7 @@ class Statement:
         MissingExtraError
             Where XlsxWriter is not installed (extra ``excel``).
         """
-        from dentframe.documents.excel import statement_workbook
+        from dentframe.documents.csv_and_excel import statement_workbook
 
         return statement_workbook(self, path)
 

@@ -239,19 +239,27 @@ def mark(ax: Axes, marks: Sequence[Mark]) -> None:
     if not marks:
         return
     points = FontProperties(size=ax.xaxis.label.get_fontsize()).get_size_in_points()
-    size = 0.9 * float(points)
-    low, high = ax.get_xlim()
-    box = ax.get_window_extent()
+    size, box = 0.9 * float(points), ax.get_window_extent()
     per = size * ax.figure.dpi / 72
+    (low, high), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     at = [(m.x - low) / (high - low) for m in marks]
     texts, places = _fitting(at, marks, _CHAR * per / box.width)
-    used = max((p.row + 1 for p in places if p is not None), default=0)
-    base, step = _raise(ax, used, _LINE * per / box.height)
+    rows = max((p.row + 1 for p in places if p is not None), default=0)
+    share = _LINE * per / box.height  # of a row, in the height of the axes
+    whole = (top - bottom) / max(1.0 - (rows + 0.6) * share, 0.3)
+    ax.set_ylim(bottom, bottom + whole)
     for m, p, text in zip(marks, places, texts, strict=True):
         if p is not None:
-            _label(ax, m, p, base + step * p.row, text, size)
+            x = low + (p.left + p.right) / 2 * (high - low)
+            y = top + 0.5 * share * whole + share * whole * p.row
+            leader: dict[str, Any] = {"color": ink(), "alpha": 0.5, "linewidth": 0.7, "zorder": 4}
+            ax.plot([m.x, m.x], [m.y, y], gid="leader", **leader)
+            ground = {"facecolor": paper(), "edgecolor": "none", "pad": 0.8, "alpha": 0.8}
+            how: dict[str, Any] = {"ha": "center", "va": "bottom", "zorder": 6, "bbox": ground}
+            ax.text(x, y, text, size=size, gid="label", **how)
+    dot: dict[str, Any] = {"marker": "o", "markersize": 5, "linestyle": "none", "zorder": 5}
     for m in marks:
-        ax.plot(m.x, m.y, color=m.colour, gid="mark", **_DOT, markeredgecolor=ink())
+        ax.plot(m.x, m.y, color=m.colour, gid="mark", **dot, markeredgecolor=ink())
 
 
 def _fitting(
@@ -265,32 +273,3 @@ def _fitting(
         if None not in places:
             break
     return texts, places
-
-
-_DOT: dict[str, Any] = {"marker": "o", "markersize": 5, "linestyle": "none", "zorder": 5}
-
-
-def _raise(ax: Axes, rows: int, share: float) -> tuple[float, float]:
-    """Make room above the data; the height of the first row and of each, in data units."""
-    bottom, top = ax.get_ylim()
-    free = max(1.0 - (rows + 0.6) * share, 0.3)
-    whole = (top - bottom) / free
-    ax.set_ylim(bottom, bottom + whole)
-    return top + 0.5 * share * whole, share * whole
-
-
-def _label(ax: Axes, m: Mark, p: Place, y: float, text: str, size: float) -> None:
-    middle = (p.left + p.right) / 2
-    low, high = ax.get_xlim()
-    ax.plot([m.x, m.x], [m.y, y], color=ink(), alpha=0.5, linewidth=0.7, zorder=4, gid="leader")
-    ax.text(
-        low + middle * (high - low),
-        y,
-        text,
-        size=size,
-        ha="center",
-        va="bottom",
-        zorder=6,
-        bbox={"facecolor": paper(), "edgecolor": "none", "pad": 0.8, "alpha": 0.8},
-        gid="label",
-    )

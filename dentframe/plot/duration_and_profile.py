@@ -81,10 +81,10 @@ def duration(frame: pd.DataFrame, window: Any = "15min", **how: Unpack[PictureKe
     for i, label, kw in zip(found.places, found.labels, found.parts, strict=True):
         known = -np.sort(-kw[~np.isnan(kw)])
         some = f", {percent(len(known) / len(kw))} covered" if len(known) else ", no reading"
-        told = label + ("" if len(known) == len(kw) else some)
+        named = label + ("" if len(known) == len(kw) else some)
         x = np.linspace(0.0, 100.0, len(known) + 1)
         y = np.append(known, known[-1:] if len(known) else np.nan)
-        look = {"color": colour(i), "linestyle": style(i), "label": told}
+        look = {"color": colour(i), "linestyle": style(i), "label": named}
         lines += ax.plot(x, y, drawstyle="steps-post", **look)
     ax.set_xlim(0, 100)
     if not (found.parts < 0).any():
@@ -194,7 +194,9 @@ def profile(
         ax.set_ylim(bottom=0)
     (_days_apart if apart else _one_day)(ax, types, found.tz)
     result = found.source.result
-    ax.set_ylabel(of.axis(series, f"{QUANTITIES[result]}, {_said(shown)}", TOPICS[result].unit))
+    ax.set_ylabel(
+        of.axis(series, f"{QUANTITIES[result]}, {_quantile_words(shown)}", TOPICS[result].unit)
+    )
     dress(ax, how.get("title"), grid="y" if apart else "both")
     legend(ax, _keys(lines, of, series, [] if apart else types))
     return ax
@@ -242,7 +244,7 @@ def _of_day(tz: dt.tzinfo) -> str:
     return "time of day (UTC)" if str(tz) == "UTC" else f"local time of day ({tz})"
 
 
-def _said(q: Sequence[float]) -> str:
+def _quantile_words(q: Sequence[float]) -> str:
     """The quantiles in words."""
     middle = "median" if q[len(q) // 2] == 0.5 else f"{q[len(q) // 2]:.0%} quantile"
     return middle if len(q) == 1 else f"{middle} and {q[0]:.0%}–{q[-1]:.0%} band"

@@ -78,7 +78,7 @@ class Subject:
     ----------
     frame : pandas.DataFrame
         The readings.
-    asked : Keywords
+    keywords : VerbKeywords
         Zone, span, register rules, interval and lag.
     topic, source : str
         As the verbs take them.
@@ -89,7 +89,7 @@ class Subject:
     """
 
     frame: pd.DataFrame
-    asked: VerbKeywords
+    keywords: VerbKeywords
     topic: str | None
     source: str
     elements: Any
@@ -99,7 +99,7 @@ class Subject:
     def verb(self) -> dict[str, Any]:
         """The keywords of a verb that answers for this picture."""
         names = ("tz", "start", "end", "registers", "interval", "demand_lag")
-        known = {name: getattr(self.asked, name) for name in names}
+        known = {name: getattr(self.keywords, name) for name in names}
         return known | {"topic": self.topic, "source": self.source}
 
     def each(self, of: Inputs) -> list[Cumulative]:
@@ -137,7 +137,7 @@ class Subject:
         """The branches and exports of the meters that the frame has, None without a site."""
         if self.site is None:
             return None
-        _, _, names = apply_site(self.site, None, self.asked.registers)
+        _, _, names = apply_site(self.site, None, self.keywords.registers)
         several = is_several(self.frame)
         meters = {*meters_of(self.frame)} if several else {str(c.meter) for c in series}
         return [x for x in names if split_element(x)[0] in meters] or None
@@ -145,8 +145,8 @@ class Subject:
     def label(self, c: Cumulative) -> str:
         """How an element is named in a legend."""
         own = c.name if is_several(self.frame) else c.element
-        told = None if self.site is None else self.site.labels.get(c.name)
-        return own if told in {None, c.name} else f"{told} ({own})"
+        label = None if self.site is None else self.site.labels.get(c.name)
+        return own if label in {None, c.name} else f"{label} ({own})"
 
     def axis(self, series: Sequence[Cumulative], quantity: str, unit: str) -> str:
         """What an axis shows, ``HVAC, demand [kW]``; a legend names several elements."""
@@ -156,9 +156,9 @@ class Subject:
         """What a colour bar shows: up to three elements are named, more are counted."""
         labels = [self.label(c) for c in series]
         if self.site is not None and len(series) == 1:
-            told = list(self.site.labels.values())
+            every = list(self.site.labels.values())
             own = self.site.labels.get(series[0].name)
-            labels = [own] if told.count(own) == 1 else labels
+            labels = [own] if every.count(own) == 1 else labels
         summed = " + ".join(labels) if len(labels) <= _NAMED else f"sum of {len(labels)} elements"
         return f"{summed}, {quantity} [{unit}]"
 
@@ -177,7 +177,7 @@ class Subject:
     def inputs(self, *clock: str) -> Inputs:
         """The series that answer for demand and the span, one period."""
         wanted = demand_source(self.frame, self.topic, self.source)
-        of = inputs_of(self.frame, None, wanted, self.asked, *clock)
+        of = inputs_of(self.frame, None, wanted, self.keywords, *clock)
         if len(of.s) == 0 or of.s[0] == of.e[-1]:
             raise RangeError(
                 "Cannot draw this frame: it has no span of time, for its readings are of fewer "
@@ -210,11 +210,11 @@ def subject(frame: pd.DataFrame, how: PictureKeywords) -> Subject:
             "Cannot draw this frame: it has no rows. Read a range that has readings; "
             "inventory() tells which have."
         )
-    given: dict[str, Any] = {**how}
-    names = given.keys() & Keywords.__annotations__.keys() - {"elements"}
-    asked = VerbKeywords.of(frame, **{name: given[name] for name in names})
+    every: dict[str, Any] = {**how}
+    names = every.keys() & Keywords.__annotations__.keys() - {"elements"}
+    keywords = VerbKeywords.of(frame, **{name: every[name] for name in names})
     topic, source = how.get("topic"), how.get("source", "auto")
-    return Subject(frame, asked, topic, source, how.get("elements"), how.get("site"))
+    return Subject(frame, keywords, topic, source, how.get("elements"), how.get("site"))
 
 
 @dataclass(frozen=True)
@@ -277,7 +277,7 @@ def power(of: Subject, window: Any, *clock: str, together: bool) -> Figures:
     together : bool
         Whether the elements are added up.
     """
-    how = blocks.cut("block", window, None, of.asked.interval)
+    how = blocks.cut("block", window, None, of.keywords.interval)
     found = of.inputs(how.freq, *clock)
     series = of.together(found.series, found.source) if together else of.each(found)
     low, high = int(found.s[0]), int(found.e[-1])

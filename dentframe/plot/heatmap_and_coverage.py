@@ -325,7 +325,7 @@ def coverage(frame: pd.DataFrame, **how: Unpack[PictureKeywords]) -> Axes:
     of = subject(frame, how)
     found = of.inputs()
     series = of.each(found)
-    known = registers_of(frame, of.asked, REGISTER)
+    known = registers_of(frame, of.keywords, REGISTER)
     lanes = [holes_of(found, c, known.get((c.meter, c.element))) for c in series]
     span = int(found.s[0]), int(found.e[-1])
     ax = axes(how.get("ax"), (10.0, 1.3 + 0.42 * len(lanes)))

@@ -131,8 +131,10 @@ def peaks(
         for i, c, curve in zip(places, series, shown, strict=True)
     ]
     result = found.source.result
-    said = f"{kind} {QUANTITIES[result]}" + (f", highest of each {_NAMES[every]}" if every else "")
-    ax.set_ylabel(of.axis(series, said, TOPICS[result].unit))
+    quantity = f"{kind} {QUANTITIES[result]}"
+    if every:
+        quantity += f", highest of each {_NAMES[every]}"
+    ax.set_ylabel(of.axis(series, quantity, TOPICS[result].unit))
     ax.margins(y=0.04)
     ax.autoscale_view(scalex=False)
     if not any((kw < 0).any() for _, _, kw in shown):

@@ -211,10 +211,10 @@ _NAMES = {"D": "local day", "MS": "month", "QS": "quarter", "YS": "year", "h": "
 
 def bars(of: Subject, freq: Freq) -> Figures | None:
     """The bars of a subject; None where its power is to be drawn instead."""
-    asked, frame = of.asked, of.frame
+    keywords, frame = of.keywords, of.frame
     wanted = energy_source(frame, of.topic, of.source)
-    low, high = asked.bounds(frame)
-    series = series_of(frame, wanted, asked)
+    low, high = keywords.bounds(frame)
+    series = series_of(frame, wanted, keywords)
     first, last = default_bounds(frame, series)
     low, high = (low or first), (high or last)
     if freq is None and low is not None and high is not None:
@@ -222,8 +222,8 @@ def bars(of: Subject, freq: Freq) -> Figures | None:
         freq = next((x for most, x in _AUTO if days <= most + 0.1), "MS")
     if freq is None:
         return None
-    zone = verb_zone(time_index(frame).tz, asked.tz, freq)
-    s, e = periods(frame, series, freq, zone, replace(asked, start=low, end=high))
+    zone = verb_zone(time_index(frame).tz, keywords.tz, freq)
+    s, e = periods(frame, series, freq, zone, replace(keywords, start=low, end=high))
     if len(s) == 0:
         raise RangeError(f"Cannot draw energy per {freq!r}: the span holds no such period.")
     drawn = of.together(series, wanted)
@@ -332,8 +332,8 @@ def nights(
     found = of.inputs("D")
     series = of.together(found.series, found.source) if of.site is not None else of.each(found)
     names = [c.name if found.several else c.element for c in series]
-    asked: dict[str, Any] = {"holidays": holidays, "min_coverage": 0.0, "elements": names}
-    rows = unusual(frame, freq, **asked, **of.verb).dropna(subset="excess")
+    chosen: dict[str, Any] = {"holidays": holidays, "min_coverage": 0.0, "elements": names}
+    rows = unusual(frame, freq, **chosen, **of.verb).dropna(subset="excess")
     name = freq if isinstance(freq, str) else freq.name
     if rows.empty:
         raise RangeError(

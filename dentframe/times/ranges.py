@@ -76,8 +76,8 @@ def _after_gap(walls: pd.DatetimeIndex, tz: dt.tzinfo) -> npt.NDArray[np.int64]:
     for _ in range(18):  # 2**18 seconds are more than 52 hours
         middle = (low + high) // 2
         local = pd.DatetimeIndex(middle.view("M8[s]")).tz_localize("UTC").tz_convert(tz)
-        reached = np.asarray(local.tz_localize(None) >= wanted)
-        low, high = np.where(reached, low, middle), np.where(reached, middle, high)
+        shown = np.asarray(local.tz_localize(None) >= wanted)
+        low, high = np.where(shown, low, middle), np.where(shown, middle, high)
     return high * 1_000_000
 
 

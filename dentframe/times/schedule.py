@@ -154,10 +154,10 @@ class Schedule:
         if len(starts) == 0:
             return Stretches(none, none, none, none)
         edges, name = self._timeline(int(starts[0]), int(ends[-1]), tz)
-        cuts = np.unique(np.concatenate((edges, starts, ends)))
-        period = np.searchsorted(starts, cuts, side="right") - 1
-        inside = (period >= 0) & (cuts < ends[np.maximum(period, 0)])
-        s, e = cuts[inside], np.append(cuts[1:], cuts[-1])[inside]
+        instants = np.unique(np.concatenate((edges, starts, ends)))
+        period = np.searchsorted(starts, instants, side="right") - 1
+        inside = (period >= 0) & (instants < ends[np.maximum(period, 0)])
+        s, e = instants[inside], np.append(instants[1:], instants[-1])[inside]
         window = name[np.searchsorted(edges, s, side="right") - 1]
         return Stretches(s, e, period[inside], window)
 
@@ -218,9 +218,9 @@ def _minute(text: Any) -> int:
 
 
 def _days(days: Any) -> frozenset[int]:
-    asked: Iterable[Any] = [days] if isinstance(days, str) else days
+    listed: Iterable[Any] = [days] if isinstance(days, str) else days
     found: set[int] = set()
-    for x in asked:
+    for x in listed:
         name = str(x).lower()[:3] if str(x).lower() not in _SETS else str(x).lower()
         names: Sequence[str] = _SETS.get(name, (name,))
         if any(n not in DAYS for n in names):

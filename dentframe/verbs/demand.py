@@ -337,8 +337,8 @@ def owner(s: Ints, e: Ints, starts: Ints, ends: Ints) -> Ints:
     if len(starts) == 0:
         return np.full(len(s), -1, dtype=np.int64)
     p = np.searchsorted(starts, s, side="right") - 1
-    held = (p >= 0) & (e <= ends[np.maximum(p, 0)])
-    return np.where(held, p, -1)
+    inside = (p >= 0) & (e <= ends[np.maximum(p, 0)])
+    return np.where(inside, p, -1)
 
 
 @dataclass(frozen=True)

@@ -112,11 +112,11 @@ def estimate(
     >>> filled[dental.columns].dropna(how="all").equals(dental.dropna(how="all"))
     True
     """
-    asked = VerbKeywords.of(frame, **keywords)
+    resolved = VerbKeywords.of(frame, **keywords)
     how, text = _method(method, disclosure)
-    zone = verb_zone(time_index(frame).tz, asked.tz, "D" if method == "reference_days" else None)
-    bounds = asked.bounds(frame)
-    found = pairs(frame, asked)
+    zone = verb_zone(time_index(frame).tz, resolved.tz, "D" if method == "reference_days" else None)
+    bounds = resolved.bounds(frame)
+    found = pairs(frame, resolved)
     means = [m for p in found for m in known(p)]
     if not element_columns(frame, (REGISTER, MEAN)):
         raise KindError(
@@ -129,7 +129,7 @@ def estimate(
 
 
 def _method(method: str | Method, disclosure: str | None) -> tuple[Method, str]:
-    told = (disclosure or "").strip()
+    own_text = (disclosure or "").strip()
     if isinstance(method, str):
         if method not in METHODS:
             raise ConfigError(
@@ -137,17 +137,17 @@ def _method(method: str | Method, disclosure: str | None) -> tuple[Method, str]:
                 "callable (series, gap, context) -> values."
             )
         own, text = METHODS[method]
-        return own, f"{text}; {told}" if told else text
+        return own, f"{text}; {own_text}" if own_text else text
     if not callable(method):
         raise ConfigError(
             f"Cannot estimate with method={method!r}: it is neither a name nor a callable."
         )
-    if not told:
+    if not own_text:
         raise ConfigError(
             f"Cannot estimate with {getattr(method, '__name__', method)!r} without a disclosure: "
             "whoever reads an estimate must be told how it came about. Give disclosure='...'."
         )
-    return method, told
+    return method, own_text
 
 
 def _warn_of(filled: Sequence[Filled], method: str) -> None:

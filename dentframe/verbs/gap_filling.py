@@ -379,8 +379,8 @@ def _to_register(r: _Register, s: Ints, e: Ints, kw: Floats) -> tuple[Floats, Bo
 
 def _pieces(s: Ints, e: Ints, edges: Ints) -> tuple[Ints, Ints, Ints]:
     """Intervals cut at the register's readings, and which interval each piece is of."""
-    cuts = np.unique(np.concatenate((s, e, edges)))
-    a, b = cuts[:-1], cuts[1:]
+    instants = np.unique(np.concatenate((s, e, edges)))
+    a, b = instants[:-1], instants[1:]
     of = np.clip(np.searchsorted(s, a, side="right") - 1, 0, len(s) - 1)
     inside = (a >= s[of]) & (b <= e[of])
     return a[inside], b[inside], of[inside]

@@ -475,7 +475,7 @@ class Inputs:
 
 
 def inputs_of(
-    frame: pd.DataFrame, freq: Freq, source: Source, keywords: VerbKeywords, *cuts: str
+    frame: pd.DataFrame, freq: Freq, source: Source, keywords: VerbKeywords, *blocks: str
 ) -> Inputs:
     """Read the series that answer and build the periods.
 
@@ -489,10 +489,10 @@ def inputs_of(
         Which topics answer.
     keywords : VerbKeywords
         The caller's keywords.
-    *cuts : str
+    *blocks : str
         Lengths of blocks: those over 15 minutes need a zone too.
     """
-    zone = verb_zone(time_index(frame).tz, keywords.tz, freq, *cuts)
+    zone = verb_zone(time_index(frame).tz, keywords.tz, freq, *blocks)
     series = series_of(frame, source, keywords)
     warn_of_spacing((c.series for c in series), keywords.interval)
     s, e = periods(frame, series, freq, zone, keywords)

@@ -163,9 +163,9 @@ def _block_inputs(
 
     `clock` is what else needs a zone, ``"D"`` for days.
     """
-    asked = VerbKeywords.of(frame, **keywords)
-    how = cut("block", window, None, asked.interval)
-    of = inputs_of(frame, freq, demand_source(frame, topic, source), asked, how.freq, *clock)
+    resolved = VerbKeywords.of(frame, **keywords)
+    how = cut("block", window, None, resolved.interval)
+    of = inputs_of(frame, freq, demand_source(frame, topic, source), resolved, how.freq, *clock)
     cuts = span(how, of.s, of.e, of.tz)
     return of, cuts, [window_means(of, c, *cuts) for c in of.series]
 
@@ -303,8 +303,8 @@ def _day_types(
 
 def _day_kinds(walls: pd.DatetimeIndex, holidays: Sequence[Any]) -> Ints:
     """0 where the local day is a working day, 1 on a weekend, 2 on a holiday."""
-    given = pd.DatetimeIndex([pd.Timestamp(x) for x in holidays]).normalize()
-    free = np.asarray(walls.tz_localize(None).normalize().isin(given))
+    dates = pd.DatetimeIndex([pd.Timestamp(x) for x in holidays]).normalize()
+    free = np.asarray(walls.tz_localize(None).normalize().isin(dates))
     return np.where(free, 2, np.asarray(walls.day_of_week) >= 5).astype(np.int64)
 
 
@@ -476,8 +476,8 @@ def _ranked(parts: Sequence[pd.DataFrame], freq: Any, min_coverage: float | None
     rows = rows[rows["coverage"] > 0 if min_coverage is None else rows["coverage"] >= min_coverage]
     rows = rows.sort_values(["excess", "start"], ascending=[False, True], kind="stable")
     rows = rows.reset_index(drop=True)
-    told = rows.assign(status=np.where(rows["coverage"] < 1, "partial", "recorded"))
+    figures = rows.assign(status=np.where(rows["coverage"] < 1, "partial", "recorded"))
     name = freq if isinstance(freq, str) else freq.name
-    told = told.rename(columns={"start": "period"})
-    warn_of_coverage(told, f"figures by {name}", accepted=min_coverage is not None)
+    figures = figures.rename(columns={"start": "period"})
+    warn_of_coverage(figures, f"figures by {name}", accepted=min_coverage is not None)
     return rows.drop(columns="coverage")

@@ -108,8 +108,8 @@ def coverage(
     """
     if of not in {"energy", "readings"}:
         raise ConfigError(f"Cannot use of={of!r}: use 'energy' or 'readings'.")
-    given = replace(VerbKeywords.of(frame, **keywords), refuse=False)
-    found = inputs_of(frame, freq, energy_source(frame, topic, source), given)
+    resolved = replace(VerbKeywords.of(frame, **keywords), refuse=False)
+    found = inputs_of(frame, freq, energy_source(frame, topic, source), resolved)
     series = found.series
     if of == "readings":
         series = [_with_readings(c, found.interval(c)) for c in series]
@@ -169,9 +169,9 @@ def gaps(
     0       C 2023-12-06 09:47:00-08:00 2023-12-06 13:17:00-08:00
     1       D 2023-12-13 22:17:00-08:00 2023-12-14 02:02:00-08:00
     """
-    given = replace(VerbKeywords.of(frame, **keywords), refuse=False)
-    of = inputs_of(frame, None, demand_source(frame, topic, source), given)
-    known = registers_of(frame, given, REGISTER)
+    resolved = replace(VerbKeywords.of(frame, **keywords), refuse=False)
+    of = inputs_of(frame, None, demand_source(frame, topic, source), resolved)
+    known = registers_of(frame, resolved, REGISTER)
     found: list[tuple[Any, ...]] = []
     for c in of.series:
         register = known.get((c.meter, c.element))
@@ -282,24 +282,24 @@ def quality(
     >>> sorted(set(df.dent.quality(tz=LA)["finding"]))
     ['falling_register', 'gap', 'glitch', 'unused']
     """
-    given = VerbKeywords.of(frame, **keywords)
+    resolved = VerbKeywords.of(frame, **keywords)
     index_tz = time_index(frame).tz
-    zone, near = verb_zone(index_tz, given.tz), naive_zone(index_tz, given.tz)
+    zone, near = verb_zone(index_tz, resolved.tz), naive_zone(index_tz, resolved.tz)
     present = None if now is None else micros(instant(now, zone, "now"))
     every, refused = _read(frame)
     there = _elements(frame, every, refused)
-    check_elements(given.registers, there)
-    named = requested_elements(frame, (REGISTER, MEAN), given.elements)
+    check_elements(resolved.registers, there)
+    named = requested_elements(frame, (REGISTER, MEAN), resolved.elements)
     found = []
     with np.errstate(all="ignore"):
         whole = [
-            pair_of(key, {t: x for (t, *k), x in every.items() if (*k,) == key}, given, near)
+            pair_of(key, {t: x for (t, *k), x in every.items() if (*k,) == key}, resolved, near)
             for key in there
             if named is None or key in named
         ]
         main = [p.demand if len(p.demand.at) else p.register for p in whole]
-        s, e = periods(frame, main, None, zone, given)
-        of = Inputs(frame, demand_source(frame, None, "auto"), zone, main, s, e, given)
+        s, e = periods(frame, main, None, zone, resolved)
+        of = Inputs(frame, demand_source(frame, None, "auto"), zone, main, s, e, resolved)
         span = (int(s[0]), int(e[-1])) if len(s) else (0, 0)
         inside = {k: _clip(x, *span) for k, x in every.items()}
         for pair in whole:
@@ -327,12 +327,12 @@ def _read(frame: pd.DataFrame) -> tuple[AllSeries, Counter[str]]:
         if column.topic not in _TOPICS or column.element is None:
             continue
         try:
-            told = read(meters, frame, [(i, column)]) if column.wire not in seen else []
+            series = read(meters, frame, [(i, column)]) if column.wire not in seen else []
         except DentError:
-            told = []
+            series = []
         seen.add(column.wire)
-        refused[column.element] += not told
-        found |= {(column.topic, x.meter, column.id): x for x in told}
+        refused[column.element] += not series
+        found |= {(column.topic, x.meter, column.id): x for x in series}
     return found, refused
 
 

@@ -58,7 +58,7 @@ class ElementReadings:
     rules : Rules
         What is known about its register.
     register, means : Cumulative
-        Without readings where the frame has none. The register is judged as a whole column.
+        Without readings where the frame has none. The register is read as a whole column.
     channels : dict
         (topic, channel) to readings, of A, V and dPF.
     power_factor : Series or None
@@ -162,8 +162,8 @@ def stuck(x: ElementReadings) -> Findings:
         found, starts.tolist(), ends.tolist(), kws.tolist(),
         _register_differs(x, starts, ends, kws), strict=True,
     ):  # fmt: skip
-        n, told = b - a + 1, {differs, _current_swings(x, start, end)}
-        if True in told or (told == {None} and end - start >= DAY):
+        n, changes = b - a + 1, {differs, _current_swings(x, start, end)}
+        if True in changes or (changes == {None} and end - start >= DAY):
             yield start, end, n, "warning", abs(kw) * n * x.interval / HOUR
 
 

@@ -245,19 +245,19 @@ def reconcile(
     >>> bool(abs(found["relative"].item()) < 0.01)
     True
     """
-    given = VerbKeywords.of(frame, **keywords)
+    resolved = VerbKeywords.of(frame, **keywords)
     if not 0 <= tolerance < 1:
         raise ConfigError(
             f"Cannot use tolerance={tolerance!r}: it is a share from 0 to below 1, e.g. 0.02."
         )
     check_both_there(frame, "reconcile")
-    zone = verb_zone(time_index(frame).tz, given.tz, freq)
-    found = pairs(frame, given)
+    zone = verb_zone(time_index(frame).tz, resolved.tz, freq)
+    found = pairs(frame, resolved)
     refused = " ".join(p.register.refusal for p in found if p.register.refusal)
     if refused:
         warn(refused, CoverageWarning)
     series = [c for p in found for c in (p.register, p.demand)]
-    s, e = periods(frame, series, freq, zone, given)
+    s, e = periods(frame, series, freq, zone, resolved)
     rows = []
     for meter in meter_by_meter(found, lambda p: p.meter):
         pieces = [(p, _pieces(p, s, e)) for p in meter]

@@ -78,8 +78,8 @@ def _mean(x: Series, s: Ints, e: Ints, interval: int) -> tuple[Floats, Ints]:
     def until(at: Ints) -> tuple[Floats, Ints]:
         i = np.clip(np.searchsorted(x.t, at, side="right") - 1, 0, len(x.t) - 2)
         into = np.where(known[i], np.clip(at - x.t[i], 0, spacing[i]), 0)
-        reached = v[i] + (v[i + 1] - v[i]) * (into / spacing[i])
-        return area[i] + (v[i] + reached) / 2 * into, time[i] + into
+        value = v[i] + (v[i + 1] - v[i]) * (into / spacing[i])
+        return area[i] + (v[i] + value) / 2 * into, time[i] + into
 
     (low, begun), (high, ended) = until(s), until(e)
     return np.divide(
@@ -119,10 +119,10 @@ def extremes(x: Series, s: Ints, e: Ints) -> tuple[Floats, Floats]:
     found = np.full((2, len(s)), np.nan)
     if len(some):
         # reduceat takes (start, stop) pairs; every other result is the stretch between periods.
-        cuts = np.stack([a[some], b[some]], axis=1).ravel()
+        bounds = np.stack([a[some], b[some]], axis=1).ravel()
         padded = np.append(x.values, np.nan)
-        found[0, some] = np.fmin.reduceat(padded, cuts)[::2]
-        found[1, some] = np.fmax.reduceat(padded, cuts)[::2]
+        found[0, some] = np.fmin.reduceat(padded, bounds)[::2]
+        found[1, some] = np.fmax.reduceat(padded, bounds)[::2]
     return found[0], found[1]
 
 
@@ -174,7 +174,7 @@ def stats(
     site : Site, optional
         Gives `tz` where it is not given, and the factors of its corrections.
     corrections : sequence of Correction, optional
-        More of them, beside those of `site`: a factor multiplies ``A``, its channels too, and the
+        More of them, after those of `site`: a factor multiplies ``A``, its channels too, and the
         power by which a ratio is weighted.
 
     Returns
@@ -213,17 +213,17 @@ def stats(
     >>> float(stats(amperes, "A")[("A/Ch/A1", "mean")].iloc[0])
     22.5
     """
-    given = VerbKeywords.of(frame, site, tz, start, end, corrections=corrections)
+    resolved = VerbKeywords.of(frame, site, tz, start, end, corrections=corrections)
     check_share(min_coverage)
     kind = _check_kind(frame, topic)
-    zone = verb_zone(time_index(frame).tz, given.tz, freq)
+    zone = verb_zone(time_index(frame).tz, resolved.tz, freq)
     several = is_several(frame)
-    found = _samples(frame, topic, given, elements)
+    found = _samples(frame, topic, resolved, elements)
     warn_of_spacing([x for x, _ in found], interval)
-    s, e = _periods(frame, [x for x, _ in found], freq, zone, given)
+    s, e = _periods(frame, [x for x, _ in found], freq, zone, resolved)
     weights = {}
     if kind == "ratio" and MEAN in selection.topics(frame):
-        power = _samples(frame, MEAN, given)
+        power = _samples(frame, MEAN, resolved)
         weights = {(x.meter, c.scope, c.id): x for x, c in power}
     columns: dict[str | None, dict[tuple[Any, ...], Floats]] = {}
     rows = []
@@ -240,8 +240,8 @@ def stats(
         state = np.select([coverage <= 0, coverage < 1], ["missing", "partial"], "recorded")
         row = {"element": c.id, "period": local(s, zone), "coverage": coverage, "status": state}
         rows.append(pd.DataFrame(row | ({} if x.meter is None else {"meter": x.meter})))
-    told = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame({"status": []})
-    warn_of_coverage(told, "statistics", accepted=min_coverage is not None)
+    states = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame({"status": []})
+    warn_of_coverage(states, "statistics", accepted=min_coverage is not None)
     return by_column(columns, local(s, zone).rename("time"), "column", "statistic")
 
 
@@ -263,7 +263,7 @@ def _check_kind(frame: pd.DataFrame, topic: str) -> str:
 
 
 def _samples(
-    frame: pd.DataFrame, topic: str, given: VerbKeywords, elements: Any = None
+    frame: pd.DataFrame, topic: str, resolved: VerbKeywords, elements: Any = None
 ) -> list[tuple[Series, Column]]:
     """The corrected series of a topic, channels and elements, meter by meter."""
     labels = ((i, parse(x)) for i, x in enumerate(frame.columns) if _columns.is_wire(x))
@@ -279,17 +279,17 @@ def _samples(
     there = [(x.meter, c.element or c.id) for x, c in found]
     named = elements_named(there, elements, several=is_several(frame)) or there
     kept = [(*x, key) for x, key in zip(found, there, strict=True) if key in named]
-    if not given.registers.corrections:
+    if not resolved.registers.corrections:
         return [(x, c) for x, c, _ in kept]
-    check_elements(given.registers, [key for *_, key in kept])
-    naive = naive_zone(time_index(frame).tz, given.tz)
-    return [(corrected(x, resolve(given.registers, *key, naive)), c) for x, c, key in kept]
+    check_elements(resolved.registers, [key for *_, key in kept])
+    naive = naive_zone(time_index(frame).tz, resolved.tz)
+    return [(corrected(x, resolve(resolved.registers, *key, naive)), c) for x, c, key in kept]
 
 
 def _periods(
-    frame: pd.DataFrame, found: Sequence[Series], freq: Freq, tz: Any, given: VerbKeywords
+    frame: pd.DataFrame, found: Sequence[Series], freq: Freq, tz: Any, resolved: VerbKeywords
 ) -> tuple[Ints, Ints]:
-    low, high = given.bounds(frame)
+    low, high = resolved.bounds(frame)
     there = ((x.meter, int(x.t[0]), int(x.t[-1])) for x in found if len(x.t))
     first, last = span_of(frame, there)
     a, b = (first if low is None else low), (last if high is None else high)
@@ -367,11 +367,11 @@ def load_factor(
     """
     check_share(min_coverage)
     check_one_of("kind", kind, KINDS)
-    asked = VerbKeywords.of(frame, **keywords)
-    how = cut("rolling" if kind == "rolling" else "block", window, None, asked.interval)
+    resolved = VerbKeywords.of(frame, **keywords)
+    how = cut("rolling" if kind == "rolling" else "block", window, None, resolved.interval)
     answer = demand_source(frame, None, "demand" if kind == "reported" else "auto")
-    of = inputs_of(frame, freq, answer, asked, how.freq)
-    energies = keyed(series_of(frame, energy_source(frame, None, source), asked))
+    of = inputs_of(frame, freq, answer, resolved, how.freq)
+    energies = keyed(series_of(frame, energy_source(frame, None, source), resolved))
     hours, found = (of.e - of.s) / HOUR, []
     for c in of.series:
         reported = kind == "reported" or (kind == "auto" and c.source == "demand")
@@ -453,9 +453,9 @@ def power_factor(
                 f"Cannot compute power factors: the frame has no {topic}/Elm/... column. Read "
                 f"topics=[{REGISTER!r}, {APPARENT!r}]; dPF readings cannot take its place."
             )
-    asked = VerbKeywords.of(frame, **keywords)
-    of = inputs_of(frame, freq, Source(REGISTER, None), asked)
-    registers = keyed(series_of(frame, Source(APPARENT, None), replace(asked, elements=None)))
+    resolved = VerbKeywords.of(frame, **keywords)
+    of = inputs_of(frame, freq, Source(REGISTER, None), resolved)
+    registers = keyed(series_of(frame, Source(APPARENT, None), replace(resolved, elements=None)))
     found = []
     for c in of.series:
         apparent = registers.get((c.meter, c.element))

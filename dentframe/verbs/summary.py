@@ -179,13 +179,13 @@ def _span(frame: pd.DataFrame, found: Sequence[RowCounts], row: str) -> str:
     if len(starts) == len(ends) == len(found) > 0:
         ends = [min(starts), max(ends)]
         first, last = pd.to_datetime(ends, unit="us", utc=True).tz_convert(times.tz or "UTC")
-        told = "the range that was read"
+        meaning = "the range that was read"
     elif len(times):
-        first, last, told = times.min(), times.max(), f"first to last {row}"
+        first, last, meaning = times.min(), times.max(), f"first to last {row}"
     else:
         return ""
     zone = "without a zone" if times.tz is None else str(times.tz)
-    return f"{_moment(first)} … {_moment(last)} {zone} ({told}, {_days(last - first)})"
+    return f"{_moment(first)} … {_moment(last)} {zone} ({meaning}, {_days(last - first)})"
 
 
 def _moment(at: pd.Timestamp) -> str:
@@ -232,7 +232,7 @@ def _notes(frame: pd.DataFrame, table: pd.DataFrame, found: Sequence[RowCounts])
     known = table["scope"].isin([ELEMENT, CHANNEL]) & (table["kind"] != "unknown")
     strange = list(table.index[~known])
     zone = 'The times have no zone: say df.tz_localize("UTC") if they are UTC.'
-    told = {
+    sentences = {
         "There are no readings.": not len(frame),
         zone: time_index(frame).tz is None,
         f"{repeated:,} rows repeat a time; .quality() tells whether they agree.": repeated,
@@ -243,7 +243,7 @@ def _notes(frame: pd.DataFrame, table: pd.DataFrame, found: Sequence[RowCounts])
         f"No reading at all in {_first(silent)}.": silent,
         f"{len(strange)} columns not understood: {_first(strange)}.": strange,
     }
-    return [note for note, holds in told.items() if holds]
+    return [note for note, holds in sentences.items() if holds]
 
 
 def _first(names: Sequence[str]) -> str:

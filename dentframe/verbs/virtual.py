@@ -251,8 +251,9 @@ def virtual(
         low = x["coverage"] < min_coverage
         x |= {k: np.where(low, np.nan, x[k]) for k in ("energy", "lo", "hi")}
     rows = detail_rows(of, sums, across=True)
-    told, accepted = rows.rename(columns={"start": "period"}), detail or min_coverage is not None
-    warn_of_coverage(told, "figures of virtual meters", accepted=accepted)
+    figure_rows = rows.rename(columns={"start": "period"})
+    accepted = detail or min_coverage is not None
+    warn_of_coverage(figure_rows, "figures of virtual meters", accepted=accepted)
     if detail:
         return rows
     label = label_of(of)
@@ -355,7 +356,7 @@ def _summed(parts: Sequence[tuple[float, Figures]], of: Inputs) -> dict[str, Any
 def _lost(parts: Sequence[Figures]) -> tuple[Ints, Ints, Ints]:
     """Period, start and end of the stretches in which some part is uncovered, apart and in order.
 
-    A part is asked between its own edges alone: what lies outside them is no loss.
+    A part is measured between its own edges alone: what lies outside them is no loss.
     """
     found = [outside(*covered_pieces(f.of, f.s, f.e), f.s, f.e) for f in parts]
     a, b, period = (np.concatenate(x) for x in zip(*found, strict=True))

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from dentframe import cli, emulator, read_dentcloud
-from dentframe.cli.output import write
+from dentframe.cli.options_and_output import write
 from dentframe.frame.csv_and_excel import plain
 
 LA = "America/Los_Angeles"

@@ -142,6 +142,14 @@ def test_cost_and_exceptions_are_those_of_the_records(found):
     assert found.table["exceptions"].sum() == 0
 
 
+def test_a_folder_without_saved_splits_has_no_costs(folder, tmp_path):
+    """Before the first bill is split there is a report all the same."""
+    site = folder / "sites" / "elm-court.toml"
+    found = report(site, MONTHS, archive=folder / "archive", records=tmp_path)
+    assert found.table["cost"].isna().all()
+    assert found.table["exceptions"].sum() == 0
+
+
 def test_broken_sites_are_named_first_and_why(found):
     """The silent meter before the one that lost readings; the well one is not among them."""
     page = found.to_html()

@@ -285,8 +285,8 @@ def test_a_rebill_posts_the_difference_with_the_original_number(tmp_path):
     originals = {s.party: s.letter.number for s in old.statements}
     day = pd.Timestamp("2024-03-01").date()
     accounts = journal.accounts_of(None, [], "site.toml")
-    posting = journal.Posting(changed, day, day, numbers, originals)
-    found = journal.entries(posting, accounts)
+    rows = journal.postings(changed, day, day, numbers, originals)
+    found = journal.entries(rows, accounts)
     a = found[(found["contact"] == "A") & (found["account"] == "Accounts receivable")]
     assert a["amount"].sum() == new.statements["A"].total - old.statements["A"].total
     assert set(a["number"]) == {"JAN-001-R1"}
@@ -308,8 +308,8 @@ def test_any_charges_are_balanced(amounts):
          "amount": x, "currency": "USD", "status": ""}
         for i, x in enumerate(amounts)
     ]  # fmt: skip
-    posting = journal.Posting(pd.DataFrame(rows), None, None, {}, {})
-    found = journal.entries(posting, journal.Accounts())
+    made = journal.postings(pd.DataFrame(rows), None, None, {}, {})
+    found = journal.entries(made, journal.Accounts())
     assert sum(found["amount"], Decimal(0)) == 0
     assert all(x > 0 for side in ("debit", "credit") for x in found[side].dropna())
     posted = [x for i, x in enumerate(amounts) if x and i % 4 != 3]

@@ -188,5 +188,5 @@ def test_a_plan_that_was_cancelled_cuts_what_begins_late():
     """An attempt that begins after the end does not get away."""
     plan = Cancellation()
     plan.cancel()
-    with pytest.raises(StoppedError):
-        plan.begin(None)
+    with pytest.raises(StoppedError), plan.under_way(None):
+        pass

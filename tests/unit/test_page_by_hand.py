@@ -289,7 +289,7 @@ def test_no_sentence_is_untrue(flag):
             assert len(shared) <= 1
             many = len(names) > 1 and not text.startswith("Corrected")
             assert many == bool(re.match(r"These|The use of these", text))
-            if FLAGS and flag and f"({FLAGS[flag].name}" in text:
+            if FLAGS and flag and f"({FLAGS[flag][0]}" in text:
                 assert "Meter1" in names
                 assert one != "recorded"
         unsure = {one, two} - {"recorded"}

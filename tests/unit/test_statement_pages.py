@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dentframe.documents import audit_sheet, pdf_paper
+from dentframe.documents import audit_sheet, pdf
 from dentframe.errors import ConfigError
 from tests.statement_kit import MAY, SAID, energy_line, full, reading, statement
 
@@ -129,7 +129,7 @@ def test_the_pdf_says_what_the_page_says(tmp_path):
 
 def test_a_pdf_in_western_letters_needs_no_font():
     """The built-in font has umlauts, dashes, the trade mark and the euro."""
-    assert pdf_paper.chosen(["Müller & Søn ™ – €"]) == []
+    assert pdf.fonts_for("Müller & Søn ™ – €") == []
 
 
 def test_other_letters_take_a_font_that_has_them(tmp_path):
@@ -137,9 +137,9 @@ def test_other_letters_take_a_font_that_has_them(tmp_path):
     pytest.importorskip("fpdf")
     pytest.importorskip("matplotlib")
     made = replace(full(), party="Łukasz Αθήνα Москва")
-    (file,) = pdf_paper.chosen([made.party])
+    (file,) = pdf.fonts_for(made.party)
     assert file.name == "DejaVuSans.ttf"
-    assert pdf_paper.bold(file).name == "DejaVuSans-Bold.ttf"
+    assert pdf.bold_of(file).name == "DejaVuSans-Bold.ttf"
     assert made.to_pdf(tmp_path / "s.pdf").read_bytes().startswith(b"%PDF")
     assert made.to_pdf(tmp_path / "t.pdf", font=file).read_bytes().startswith(b"%PDF")
 
@@ -147,7 +147,7 @@ def test_other_letters_take_a_font_that_has_them(tmp_path):
 def test_letters_that_no_font_has_are_named(monkeypatch, tmp_path):
     """The error names the letters and what to do; nothing is replaced by a question mark."""
     pytest.importorskip("fpdf")
-    monkeypatch.setattr(pdf_paper, "_at_hand", list)
+    monkeypatch.setattr(pdf, "_installed", list)
     with pytest.raises(ConfigError, match=r"'京東'.*font=.*to_html"):
         replace(full(), party="Søn ™ – 東京").to_pdf(tmp_path / "s.pdf")
     with pytest.raises(ConfigError, match=r"no_font\.ttf"):
@@ -158,9 +158,9 @@ def test_several_fonts_stand_in_for_each_other(tmp_path):
     """A second font gives the letters that the first lacks."""
     pytest.importorskip("fpdf")
     pytest.importorskip("matplotlib")
-    first = pdf_paper.chosen(["Ł"])[0]
+    first = pdf.fonts_for("Ł")[0]
     second = first.with_name("STIXGeneral.ttf")
-    only = chr(min(pdf_paper.letters(str(second)) - pdf_paper.letters(str(first))))
+    only = chr(min(pdf.letters_of(str(second)) - pdf.letters_of(str(first))))
     made = replace(full(), party=f"Łukasz {only}")
     assert made.to_pdf(tmp_path / "s.pdf", font=[first, second]).is_file()
     with pytest.raises(ConfigError, match="the fonts of font="):
@@ -170,16 +170,14 @@ def test_several_fonts_stand_in_for_each_other(tmp_path):
 def test_no_number_is_broken_over_two_lines(tmp_path):
     """Long labels and large readings shrink the text; numbers and times keep one line."""
     fpdf = pytest.importorskip("fpdf")
-    from dentframe.documents.pdf import _READINGS
-    from dentframe.documents.pdf_paper import _fitting, _width
-
     long = replace(full().readings[0], element="A very long label " * 8)
-    rows = audit_sheet.cells(audit_sheet.readings(replace(full(), readings=(long,))), _READINGS)
-    pdf = fpdf.FPDF(format="A4")
-    pdf.set_margins(14, 14)
-    pdf.set_font("helvetica", size=9)
-    size, widths = _fitting(pdf, [x[0] for x in _READINGS], rows, ())
-    pdf.set_font(style="", size=size)
-    assert sum(widths) == pytest.approx(pdf.epw)
-    assert all(_width(pdf, x) < w for x, w in zip(rows[0][1:], widths[1:], strict=True))
+    rows = audit_sheet.cells(audit_sheet.readings(replace(full(), readings=(long,))), pdf.READINGS)
+    paper = fpdf.FPDF(format="A4")
+    paper.set_margins(14, 14)
+    paper.set_font("helvetica", size=9)
+    size, widths = pdf.fitting(paper, [x[0] for x in pdf.READINGS], rows, ())
+    paper.set_font(style="", size=size)
+    assert sum(widths) == pytest.approx(paper.epw)
+    for cell, width in zip(rows[0][1:], widths[1:], strict=True):
+        assert all(paper.get_string_width(x) < width for x in cell.split("\n"))
     assert Path(replace(full(), readings=(long,) * 30).to_pdf(tmp_path / "s.pdf")).is_file()

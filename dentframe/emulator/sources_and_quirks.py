@@ -1,28 +1,167 @@
-"""Quirks, by name, are ways in which the service may differ from what dentframe assumes.
+"""Sources give the emulator its rows: a folder, rows in Python, or another source with quirks.
 
-A fault goes wrong once; a quirk is how the service is. A :class:`Quirky` source changes the rows
-of another one; limits and sizes are the server's own.
+Quirks, by name, are ways in which the service may differ from what dentframe assumes. A fault
+goes wrong once; a quirk is how the service is. A :class:`Quirky` source changes the rows of
+another one; limits and sizes are the server's own.
 """
 
 from __future__ import annotations
 
 import copy
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
 from dentframe.emulator.plant import Plant
-from dentframe.emulator.readings import STAMP, select, topic_of
+from dentframe.emulator.readings import STAMP, catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from dentframe.emulator.readings import Row, Source
+    from dentframe.emulator.readings import Row
     from dentframe.emulator.service import Now
 
     Quirks = Mapping[str, Any]
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Where the emulator takes its answers from; write your own with these three methods.
+
+    Give it a true attribute ``live`` if it must not be asked for the future.
+    """
+
+    def meters(self) -> list[str]:
+        """Names of the meters, in the order of getMeters."""
+        ...
+
+    def topics(self) -> list[dict[str, str]]:
+        """Rows of getTopics: ``unit``, ``requestKey`` and ``description``."""
+        ...
+
+    def rows(
+        self, meter: str, start: datetime, end: datetime, topics: Sequence[str]
+    ) -> tuple[list[str], list[Row]]:
+        """Headers and rows of a meter in ``[start, end)``, both empty if there are none.
+
+        ``topics`` are request keys; ``start`` and ``end`` are in UTC.
+        """
+        ...
+
+
+def topic_of(column: str) -> str:
+    """The topic of a column: ``"A/Ch/A1"`` is of ``"A"``."""
+    return column.partition("/")[0]
+
+
+def select(
+    headers: Sequence[str],
+    rows: Iterable[Row],
+    start: datetime,
+    end: datetime,
+    topics: Sequence[str],
+) -> tuple[list[str], list[Row]]:
+    """Rows in ``[start, end)`` with the columns of some topics, in the order they came."""
+    kept = [h for h in headers if h in STAMP or topic_of(h) in topics]
+    lo, hi = f"{start:%Y-%m-%d %H:%M}", f"{end:%Y-%m-%d %H:%M}"
+    inside = [
+        {c: r[c] for c in kept if c in r} for r in rows if lo <= f"{r['date']} {r['time']}" < hi
+    ]
+    if not inside or len(kept) <= len(STAMP):
+        return [], []
+    return kept, inside
+
+
+_NAME = re.compile(r"(?P<meter>.+)-(?P<month>\d{4}-\d{2})\.json")
+
+
+class Recorded:
+    """A folder of ``<meter>-<YYYY-MM>.json`` files, each a month's getData answer.
+
+    Headers and rows keep their order and their text; what a file lacks stays lacking.
+
+    Parameters
+    ----------
+    folder : path
+        Where the files are; read when asked for, so that files may be added meanwhile.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        if not self.folder.is_dir():
+            raise FileNotFoundError(
+                f"Cannot serve recorded answers: {self.folder} is not a folder. "
+                "It must hold files named <meter>-<YYYY-MM>.json."
+            )
+
+    def meters(self) -> list[str]:
+        """Names of the meters that have a file, sorted."""
+        found = (_NAME.fullmatch(p.name) for p in self.folder.iterdir())
+        return sorted({match["meter"] for match in found if match})
+
+    def topics(self) -> list[dict[str, str]]:
+        """The document's catalogue of topics."""
+        return catalogue()
+
+    def rows(
+        self, meter: str, start: datetime, end: datetime, topics: Sequence[str]
+    ) -> tuple[list[str], list[Row]]:
+        """Headers and rows in ``[start, end)``, from the files of its months."""
+        days = (start + timedelta(days=n) for n in range((end - start).days + 2))
+        paths = dict.fromkeys(self.folder / f"{meter}-{day:%Y-%m}.json" for day in days)
+        months = [_load(p, p.stat().st_mtime_ns) for p in paths if p.is_file()]
+        headers = dict.fromkeys(h for month in months for h in month["headers"])
+        rows = [row for month in months for row in month["topics"]]
+        return select(list(headers), rows, start, end, topics)
+
+
+@lru_cache(maxsize=8)
+def _load(path: Path, _modified: int) -> Any:
+    return json.loads(path.read_bytes())
+
+
+class Fixed:
+    """Rows given in Python, for small tests.
+
+    Parameters
+    ----------
+    meters : mapping
+        Meter to rows: ``{"P1": [{"date": "2023-12-12", "time": "02:02", "A/Ch/A1": "1.0"}]}``.
+        Values go out as they are; a None becomes null, a number a number.
+    topics : sequence of dict, optional
+        Rows of getTopics; the document's by default.
+    """
+
+    def __init__(
+        self, meters: Mapping[str, Sequence[Row]], topics: Sequence[Mapping[str, str]] | None = None
+    ) -> None:
+        self._meters = meters
+        self._topics = catalogue() if topics is None else [dict(t) for t in topics]
+
+    def meters(self) -> list[str]:
+        """Names of the meters, in the order given."""
+        return list(self._meters)
+
+    def topics(self) -> list[dict[str, str]]:
+        """Rows of getTopics."""
+        return [dict(t) for t in self._topics]
+
+    def rows(
+        self, meter: str, start: datetime, end: datetime, topics: Sequence[str]
+    ) -> tuple[list[str], list[Row]]:
+        """Headers, sorted, and rows in ``[start, end)``, in the order given."""
+        rows = self._meters[meter]
+        columns = sorted({c for row in rows for c in row} - set(STAMP))
+        return select([*STAMP, *columns], rows, start, end, topics)
+
+
+# --- quirks ---
 
 _AROUND = timedelta(days=1)
 
@@ -75,13 +214,12 @@ def _text(value: float) -> str:
 
 def _blanks(rows: list[Row], every: int, _: datetime) -> list[Row]:
     """Each so manieth reading, counted along its row from the row's own minute."""
-
-    def blanked(row: Row) -> Row:
+    blanked = [dict(row) for row in rows]
+    for row in blanked:
         first = int(_when(row).timestamp()) // 60
-        return {c: "" if c not in STAMP and (first + i) % every == 0 else x
-                for i, (c, x) in enumerate(row.items())}  # fmt: skip
-
-    return [blanked(row) for row in rows]
+        hit = [c for i, c in enumerate(row) if c not in STAMP and (first + i) % every == 0]
+        row.update(dict.fromkeys(hit, ""))
+    return blanked
 
 
 def _late_backfill(rows: list[Row], hours: float, now: datetime) -> list[Row]:
@@ -201,7 +339,7 @@ class Quirky:
 
 def _rebuilt(source: Source, quirks: Quirks) -> Source:
     """The plant with other meters, where a quirk is the meters' own."""
-    changes = {name: quirks[name] for name in ("interval",) if name in quirks}
+    changes = {"interval": quirks["interval"]} if "interval" in quirks else {}
     for window in ("block", "sliding"):
         if f"{window}_demand" in quirks:
             changes["demand_window"] = window

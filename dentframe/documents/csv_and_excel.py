@@ -1,0 +1,415 @@
+"""Statements and the tables of a run are written as CSV files and workbooks here.
+
+A statement's CSV is one table, each row of which says in its first column what it is. In its
+workbook, amounts are formulas that compute what the statement computed, and hold its values for
+readers that do not compute; the first sheet shows the same as values.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from decimal import Decimal
+from locale import windows_locale
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pandas as pd
+
+from dentframe.documents import audit_sheet
+from dentframe.documents.audit_sheet import DRAFT, explained, labels, title, visible
+from dentframe.documents.chart import draw_in_workbook
+from dentframe.documents.first_page import CHARGES, first_page, meter
+from dentframe.documents.formats import LETTER, decimals, formats
+from dentframe.errors import missing_extra
+from dentframe.frame.csv_and_excel import escaped
+
+if TYPE_CHECKING:
+    from dentframe.money.statement import Line, Statement
+
+
+# --- CSV ---
+
+CSV_COLUMNS = ("section", "party", "start", "end", "currency", *audit_sheet.LINE, "lo", "hi")
+"""Sections: ``charges``, ``total``, ``about``, ``readings``, ``parts`` (of a corrected meter; its
+factor is the rate), ``daily``, ``earlier``, ``words``, ``notes``."""
+
+
+def save_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write a table in UTF-8; no text in it is computed by a spreadsheet."""
+    table.map(_csv_cell).to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
+
+
+def statement_csv(of: Statement, path: str | Path | None = None) -> str:
+    """Everything the statement says, as CSV.
+
+    Parameters
+    ----------
+    of : Statement
+        The statement.
+    path : str or Path, optional
+        Where to write it (UTF-8, line ends as RFC 4180 has them).
+    """
+    of = replace(of, locale="")  # a file for programs: its numbers are theirs
+    out = io.StringIO()
+    write = csv.DictWriter(out, CSV_COLUMNS, lineterminator="\r\n", extrasaction="ignore")
+    write.writeheader()
+    if of.draft:
+        write.writerow({"section": "draft", "name": DRAFT, "note": audit_sheet.DRAFT_NOTE})
+    period = {"party": of.party, "start": of.start, "end": of.end, "currency": of.currency}
+    for row in _csv_rows(of):
+        write.writerow({k: _csv_cell(v) for k, v in {**period, **row}.items()})
+    if path is not None:
+        Path(path).write_text(out.getvalue(), encoding="utf-8", newline="")
+    return out.getvalue()
+
+
+def _csv_rows(of: Statement) -> Iterator[Mapping[str, Any]]:
+    first = first_page(of)
+    about = [
+        ("Statement", title(of)), *audit_sheet.head(of), *first.facts,
+        ("From", ", ".join(first.sender)), ("To", ", ".join(first.to)), (first.due, first.amount),
+    ]  # fmt: skip
+    notes = (*first.told, *first.closing, audit_sheet.comparison_note(of), *audit_sheet.foot(of))
+
+    def named(section: str, pairs: Iterable[tuple[str, str]]) -> Iterator[Mapping[str, Any]]:
+        return ({"section": section, "name": name, "note": x} for name, x in pairs if x)
+
+    for line in of.lines:
+        yield {"section": "charges", **asdict(line)}
+    yield {"section": "total", "name": "Total", "kind": "total", "amount": of.total}
+    yield from named("about", about)
+    for r in of.readings:
+        own, shown = asdict(r), meter(of, r, formats(""))
+        own["note"] = [x for x in (shown["multiplier"], shown["exchanged"]) if x]
+        yield {"section": "readings", "name": "Meter reading", "quantity": own.pop("energy"), **own}
+        for part in r.parts:
+            yield {
+                "section": "parts", "element": r.element, "name": "Corrected reading",
+                "quantity": part.used, "unit": r.unit, "rate": part.factor, "open_at": part.start,
+                "open_reading": part.opening, "close_at": part.end, "close_reading": part.closing,
+                "note": [f"{x} calculated" for x in part.calculated],
+            }  # fmt: skip
+    for d in of.daily:
+        yield {"section": "daily", "name": d.day, "quantity": d.energy, "unit": "kWh",
+               "status": d.status}  # fmt: skip
+    for p in of.comparison:
+        past = {k: v for k, v in asdict(p).items() if v is not None}
+        yield {"section": "earlier", "name": past.pop("label"), **past}
+    yield from named("words", explained(of))
+    yield from named("notes", (("", x) for x in notes))
+
+
+def _csv_cell(value: Any) -> Any:
+    """A cell of a CSV file: numbers stay numbers, text is never computed."""
+    if isinstance(value, bool | int | float) and not pd.isna(value):
+        return value
+    return f"{value:f}" if isinstance(value, Decimal) else escaped(_text(value))
+
+
+def _text(value: Any) -> str:
+    """Times as ISO 8601, several names as ``edge_interpolated;reset``, nothing if missing."""
+    if isinstance(value, tuple | list):
+        return visible(";".join(map(str, value)))
+    if pd.isna(value):
+        return ""
+    return value.isoformat() if isinstance(value, pd.Timestamp) else visible(str(value))
+
+
+# --- workbooks ---
+
+
+class Formula(NamedTuple):
+    """A formula, and the value that a reader sees who does not compute it."""
+
+    text: str
+    value: Decimal
+
+
+class Book:
+    """A workbook that is filled row by row, whose texts stay texts whatever they begin with."""
+
+    def __init__(self, path: str | Path, draft: bool = False, paper: int = 9) -> None:
+        try:
+            import xlsxwriter
+        except ImportError:
+            raise missing_extra("write a workbook", "excel") from None
+        self.made: Any = xlsxwriter.Workbook(str(path), {"nan_inf_to_errors": True})
+        self._styles, self._draft, self._paper = dict[Any, Any](), draft, paper
+
+    def sheet(self, name: str, widths: Sequence[float] = (), *, wide: bool = True) -> Sheet:
+        """A new sheet with columns of these widths, printed one page wide."""
+        made = self.made.add_worksheet(f"{DRAFT} {name}" if self._draft else name)
+        if self._draft:
+            made.set_header(f"&C&40{DRAFT}", {"margin": 0.2})
+            made.set_margins(top=1)
+            made.set_tab_color("#9A3412")
+        for i, width in enumerate(widths):
+            made.set_column(i, i, width)
+        made.set_paper(self._paper)
+        made.fit_to_pages(1, 0)
+        if wide:
+            made.set_landscape()
+        return Sheet(self, made, widths)
+
+    def style(self, **settings: Any) -> Any:
+        """A format; equal ones are one."""
+        key = tuple(sorted(settings.items()))
+        if key not in self._styles:
+            self._styles[key] = self.made.add_format({"valign": "top", **settings})
+        return self._styles[key]
+
+
+class Sheet:
+    """One sheet, and how many rows it has."""
+
+    def __init__(self, book: Book, made: Any, widths: Sequence[float]) -> None:
+        self.book, self.made, self.rows, self._widths = book, made, 0, widths
+
+    def row(self, values: Sequence[Any] = (), *styles: Mapping[str, Any]) -> None:
+        """A row, as high as its texts need; the last style stands for the rest of its cells."""
+        texts = [(x, w) for x, w in zip(values, self._widths, strict=False) if isinstance(x, str)]
+        high = [sum(1 + int(len(line) / w) for line in text.split("\n")) for text, w in texts]
+        lines = max(high, default=1)
+        size = max((x.get("font_size", 11) for x in styles), default=11)
+        if styles and (lines > 1 or size > 11):
+            self.made.set_row(self.rows, 15 * lines * size / 11)
+        for i, value in enumerate(values):
+            self._cell(i, value, dict(styles[min(i, len(styles) - 1)]) if styles else {})
+        self.rows += 1
+
+    def text(self, text: str, columns: int, letters: int) -> None:
+        """A sentence over some columns: a merged cell does not find its height by itself."""
+        self.made.merge_range(self.rows, 0, self.rows, columns - 1, "", self.book.style(**_TEXT))
+        self.row([text], _TEXT)
+        self.made.set_row(self.rows - 1, 15 * (1 + len(text) // letters))
+
+    def _cell(self, column: int, value: Any, style: dict[str, Any]) -> None:
+        if isinstance(value, str) and (escaped(value) != value or value.startswith("#")):
+            style["quote_prefix"] = True
+        how = self.book.style(**style)
+        if isinstance(value, str):
+            self.made.write_string(self.rows, column, visible(value), how)
+        elif isinstance(value, Formula):
+            self.made.write_formula(self.rows, column, value.text, how, value.value)
+        elif value is not None or style:
+            self.made.write(self.rows, column, value, how)
+
+
+def save_workbook(tables: Mapping[str, pd.DataFrame], path: Path, *, draft: bool = False) -> None:
+    """Write tables as the sheets of one workbook; decimals and numbers stay numbers."""
+
+    def cell(value: Any) -> Any:
+        finite = isinstance(value, bool | int | float | Decimal) and isfinite(value)
+        return value if finite else _text(value) or None
+
+    book = Book(path, draft)
+    for name, table in tables.items():
+        sheet = book.sheet(name)
+        sheet.made.freeze_panes(1, 0)
+        sheet.row([str(c) for c in table.columns])
+        for row in table.to_numpy(dtype=object):
+            sheet.row([cell(x) for x in row])
+    book.made.close()
+
+
+# --- the workbook of a statement ---
+
+_COLUMNS = {
+    "Line": 32, "Element": 24, "Quantity": 14, "Unit": 13, "Rate": 12, "Amount": 14,
+    "Status": 12, "Coverage": 11, "Note": 44, "Readings": 44,
+}  # fmt: skip
+_READINGS = {
+    "Element": 28, "Opening time": 24, "Opening reading": 17, "Opening before the beginning": 27,
+    "Closing time": 24, "Closing reading": 17, "Closing after the end": 22, "Energy": 14,
+    "At least": 14, "At most": 14, "Unit": 8, "Coverage": 11, "Status": 12, "Readings": 60,
+}  # fmt: skip
+"""The columns of two sheets, and their widths in letters."""
+_WIDE, _YES = sum(_COLUMNS.values()) - 20, ("no", "yes")
+_TEXT: dict[str, Any] = {"text_wrap": True}
+_AFTER: dict[str, Any] = {"text_wrap": True, "align": "left", "indent": 1}
+"""A text after a number: with a gap between them."""
+_RIGHT: dict[str, Any] = {"text_wrap": True, "align": "right"}
+_HEAD: dict[str, Any] = {"text_wrap": True, "bold": True}
+_RIGHT_HEAD: dict[str, Any] = {**_HEAD, "align": "right"}
+_PERCENT: dict[str, Any] = {"align": "right", "num_format": "0.00%"}
+
+
+def statement_workbook(of: Statement, path: str | Path) -> Path:
+    """Write the workbook and return where.
+
+    Parameters
+    ----------
+    of : Statement
+        The statement.
+    path : str or Path
+        An ``.xlsx`` file.
+    """
+    book = Book(path, of.draft, 1 if of.currency in LETTER else 9)
+    created = (of.read_at or of.end).tz_localize(None)
+    book.made.set_properties({"title": title(of), "created": created})
+    _bill(book.sheet("Bill", (44, 30, 30, 24), wide=False), of)
+    _statement(book.sheet("Statement", [*_COLUMNS.values()]), of)
+    _readings(book.sheet("Readings", [*_READINGS.values()]), of)
+    if of.daily:
+        _days(book.sheet("Days", (16, 16, 34, 14)), of)
+    if of.comparison:
+        _comparison(book.sheet("Comparison", (28, 16, 10, 16)), of)
+    book.made.close()
+    return Path(path)
+
+
+def _bill(sheet: Sheet, of: Statement) -> None:
+    """What is owed, for what and to whom: numbers here are values, seen without computing."""
+    page = first_page(of)
+    large: dict[str, Any] = {"bold": True, "font_size": 16}
+    money = {**_RIGHT, "num_format": _number_format(of, of.digits)}
+    for text in (*page.sender, "", *page.to, ""):
+        sheet.row([text])
+    sheet.row([title(of)], large)
+    sheet.row([page.mark], {"bold": True, "font_color": "#9A3412"})
+    for fact in page.facts:
+        sheet.row(fact)
+    sheet.row()
+    sheet.row([page.due, of.currency, None, abs(of.total)], large, {**large, **money, "bold": True})
+    sheet.row()
+    sheet.row([*(head for head, _ in CHARGES[:-1]), f"Amount [{of.currency}]"], _HEAD, _RIGHT_HEAD)
+    for texts, x in zip(audit_sheet.cells(page.charges, CHARGES), of.lines, strict=True):
+        sheet.row([*texts[:-1], x.amount], _TEXT, _RIGHT, _RIGHT, money)
+    sheet.row(["Total", None, None, of.total], _HEAD, {**money, "bold": True})
+    for name, layout, rows in page.tables:
+        sheet.row()
+        sheet.row([name, *(head for head, *_ in layout[1:])], _HEAD, _RIGHT_HEAD)
+        for texts in audit_sheet.cells(rows, layout):
+            sheet.row(texts, _TEXT, _RIGHT)
+    sheet.row([page.compared_note])
+    if page.chart:
+        sheet.row()
+        chart = draw_in_workbook(sheet.book.made, f"{DRAFT} Days" if of.draft else "Days", of)
+        sheet.made.insert_chart(sheet.rows, 0, chart)
+        sheet.rows += 14
+    sheet.row()
+    for text in (page.chart.note if page.chart else "", *page.told, *page.closing):
+        if text:
+            sheet.text(text, 4, 110)
+
+
+def _statement(sheet: Sheet, of: Statement) -> None:
+    """The charges as formulas, what the words mean, and the notes."""
+    sheet.row([title(of)], {"bold": True, "font_size": 14})
+    for row in audit_sheet.head(of):
+        sheet.row(row)
+    sheet.row()
+    numbers = {"Quantity", "Rate", "Amount", "Coverage"}
+    sheet.row([*_COLUMNS], *(_RIGHT_HEAD if name in numbers else _HEAD for name in _COLUMNS))
+    sheet.made.repeat_rows(sheet.rows - 1)
+    first, last = sheet.rows + 1, sheet.rows + len(of.lines)
+    places = (
+        max(decimals(x.quantity) for x in of.lines), max(decimals(x.rate) for x in of.lines),
+        of.digits,
+    )  # fmt: skip
+    used, rate, owed = ({**_RIGHT, "num_format": _number_format(of, n)} for n in places)
+    styles = (_TEXT, _TEXT, used, _AFTER, rate, owed, _AFTER, _PERCENT, _AFTER)
+    for at, x in enumerate(of.lines, first):
+        cells = [x.name, x.element, _quantity(x, of, first), x.unit, x.rate, _amount(at, x, of)]
+        state = [x.status, _share(x.coverage), audit_sheet.note(x), labels(x.flags)]
+        sheet.row([*cells, *state], *styles)
+    line = {"bold": True, "top": 2}
+    total = Formula(f"=SUM(F{first}:F{last})", of.total)
+    cells = ["Total", None, None, of.currency, None, total, *[None] * 4]
+    sheet.row(cells, line, {**owed, **line})
+    sheet.row()
+    for text in (*(f"{name}: {meaning}" for name, meaning in explained(of)), *audit_sheet.foot(of)):
+        sheet.text(text, len(_COLUMNS), _WIDE)
+
+
+def _quantity(x: Line, of: Statement, first: int) -> Decimal | Formula | None:
+    """A line's quantity, or the formula of a tax's or minimum's base, from the first line's row."""
+    if not x.of or x.quantity is None:
+        return x.quantity
+    own = [i for i, y in enumerate(of.lines) if y.charge in x.of and y is not x]
+    base = "+".join(f"F{first + i}" for i in own) or "0"
+    return Formula(f"={base}" if x.limit is None else f"=MAX({x.limit}-({base}),0)", x.quantity)
+
+
+def _amount(row: int, x: Line, of: Statement) -> Decimal | Formula:
+    """Quantity times rate, rounded as the statement rounds it; the amount where it was shared.
+
+    A product in binary may lie just below a half, and not every spreadsheet corrects that: it
+    is first made whole in units of its own last decimal.
+    """
+    if x.quantity is None or x.rate is None:
+        return x.amount
+    product = f"C{row}*E{row}"
+    if of.digits is None:
+        return Formula(f"={product}", x.amount)
+    fine = max(decimals(x.quantity) + decimals(x.rate), of.digits)
+    units = f"ROUND({product}*10^{fine},0)/10^{fine - of.digits}"
+    if of.rounding == "half-up":
+        return Formula(f"=ROUND({units},0)/10^{of.digits}", x.amount)
+    # Spreadsheets round halves away from zero: twice the rounded half of a half is even.
+    even = f"IF(ABS({units})-INT(ABS({units}))=0.5,2*ROUND({units}/2,0),ROUND({units},0))"
+    return Formula(f"={even}/10^{of.digits}", x.amount)
+
+
+def _days(sheet: Sheet, of: Statement) -> None:
+    sheet.row(["Day", "Measured [kWh]", "Estimated or measured in part [kWh]", "Status"], _HEAD)
+    number = {"num_format": _number_format(of, max(decimals(d.energy) for d in of.daily))}
+    for d in of.daily:
+        day = formats(of.locale).short(d.day) + " ?" * (d.energy is None)
+        both = [d.energy, None] if d.status == "recorded" else [None, d.energy]
+        sheet.row([day, *both, d.status], {}, number)
+
+
+def _readings(sheet: Sheet, of: Statement) -> None:
+    f = formats(of.locale)
+    rows = [
+        [
+            r.element,
+            *(f.moment(r.open_at, of.tz), r.open_reading, _YES[r.open_interpolated]),
+            *(f.moment(r.close_at, of.tz), r.close_reading, _YES[r.close_interpolated]),
+            *(r.energy, r.lo, r.hi, r.unit, _share(r.coverage), r.status, labels(r.flags)),
+        ]
+        for r in of.readings
+    ]
+    _table(sheet, of, [*_READINGS], rows)
+
+
+def _comparison(sheet: Sheet, of: Statement) -> None:
+    names = [texts["label"] for texts in audit_sheet.comparison(of)]
+    rows = [[x, p.quantity, p.unit, p.amount] for x, p in zip(names, of.comparison, strict=True)]
+    _table(sheet, of, ["Period", "Quantity", "Unit", "Amount"], rows)
+    if audit_sheet.comparison_note(of):
+        sheet.row()
+        sheet.row([audit_sheet.comparison_note(of)])
+
+
+def _table(sheet: Sheet, of: Statement, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """A bold head that stays, and numbers of one column with the same decimals."""
+    sheet.row(head, _HEAD)
+    sheet.made.freeze_panes(1, 0)
+    sheet.made.repeat_rows(0)
+    places = [max((decimals(row[i]) for row in rows), default=0) for i in range(len(head))]
+    styles = [
+        _PERCENT if name == "Coverage" else {**_TEXT, "num_format": _number_format(of, n)}
+        for name, n in zip(head, places, strict=True)
+    ]
+    for row in rows:
+        sheet.row(row, *styles)
+
+
+def _number_format(of: Statement, places: int | None) -> str:
+    """How a number is shown: LibreOffice writes it as the statement's locale does."""
+    if places is None:
+        return "General"
+    locale = of.locale.replace("-", "_")
+    own = next((f"[$-{k:X}]" for k, x in windows_locale.items() if x == locale), "")
+    return f"{own}#,##0." + "0" * places if places else f"{own}#,##0"
+
+
+def _share(coverage: float | None) -> float | None:
+    """Rounded down, as in print: 100 % is shown only where it is."""
+    return None if coverage is None else int(coverage * 10000) / 10000
