@@ -68,7 +68,8 @@ def concat(frames: Iterable[pd.DataFrame]) -> DentFrame:
     names = [None if is_several(x) else _attrs.own_name(x) for x in parts]
     several = any(map(is_several, parts)) or len(set(names)) > 1
     units = _units_of(parts)
-    as_pint = all(_is_pint(x) for x in parts)
+    wire = [x.dtypes[_columns.wire_columns(x.columns)] for x in parts]
+    as_pint = all(len(x) and all(hasattr(dtype, "units") for dtype in x) for x in wire)
     zone = time_index(parts[0]).tz
     rows = [
         _keyed(_quantify.dequantify(part), name, zone, several=several)
@@ -92,11 +93,6 @@ def _checked(frame: Any) -> pd.DataFrame:
         )
     time_index(frame)
     return frame
-
-
-def _is_pint(frame: pd.DataFrame) -> bool:
-    labels = _columns.wire_columns(frame.columns)
-    return bool(labels) and all(hasattr(frame[x].dtype, "units") for x in labels)
 
 
 def _units_of(parts: Sequence[pd.DataFrame]) -> dict[str, str]:

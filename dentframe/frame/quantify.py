@@ -6,6 +6,7 @@ it themselves. Values are never rounded: a round trip is bit-identical.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any
@@ -49,7 +50,15 @@ def quantify(frame: pd.DataFrame) -> pd.DataFrame:
     'pint[kilowatt_hour][Float64]'
     """
     dtype = _dtype_maker()
-    found = _known_units(frame)
+    labels = _columns.wire_columns(frame.columns)
+    unknown = [x for x in labels if _columns.unit_text(frame, x) is None]
+    if unknown:
+        raise UnitError(
+            f"Cannot quantify {len(unknown)} of {len(labels)} columns, whose unit nothing tells: "
+            f"{', '.join(unknown)}. Write the unit into the label, as in "
+            f"{unknown[0] + ' [kW]'!r}, or drop them with select(topic=...)."
+        )
+    found = _columns.units(frame)
 
     def attach(label: str, series: pd.Series) -> tuple[str, Any]:
         if label not in found:
@@ -215,18 +224,6 @@ def _is_energy(unit: Any) -> bool:
     return any(unit.dimensionality == _columns.parse_unit(u).dimensionality for u in energies)
 
 
-def _known_units(frame: pd.DataFrame) -> dict[str, Any]:
-    labels = _columns.wire_columns(frame.columns)
-    unknown = [x for x in labels if _columns.unit_text(frame, x) is None]
-    if unknown:
-        raise UnitError(
-            f"Cannot quantify {len(unknown)} of {len(labels)} columns, whose unit nothing tells: "
-            f"{', '.join(unknown)}. Write the unit into the label, as in "
-            f"{unknown[0] + ' [kW]'!r}, or drop them with select(topic=...)."
-        )
-    return _columns.units(frame)
-
-
 def _dtype_maker() -> Callable[[Any], Any]:
     try:
         from pint_pandas import PintType
@@ -255,19 +252,14 @@ def _rebuilt(
         new = change(label, series) if _columns.is_wire(label) else (label, series.array)
         labels.append(new[0])
         arrays.append(new[1])
-    _check_unique(frame.columns, labels)
-    result = pd.DataFrame(dict(enumerate(arrays)), index=frame.index, copy=True)
-    same = labels == list(frame.columns)
-    names = frame.columns if same else pd.Index(labels, name=frame.columns.name)
-    result.columns = names
-    result.attrs = deepcopy(frame.attrs)
-    return result
-
-
-def _check_unique(before: pd.Index, after: list[Any]) -> None:
-    twice = sorted({str(x) for x in after if after.count(x) > 1}) if before.is_unique else []
+    twice = [x for x, n in Counter(labels).items() if n > 1 and frame.columns.is_unique]
     if twice:
         raise UnitError(
-            f"Cannot change the units: {', '.join(twice)} would be there twice, once from each "
-            "unit it has now. Drop one of the two columns first."
+            f"Cannot change the units: {', '.join(sorted(map(str, twice)))} would be there twice, "
+            "once from each unit it has now. Drop one of the two columns first."
         )
+    result = pd.DataFrame(dict(enumerate(arrays)), index=frame.index, copy=True)
+    same = labels == list(frame.columns)
+    result.columns = frame.columns if same else pd.Index(labels, name=frame.columns.name)
+    result.attrs = deepcopy(frame.attrs)
+    return result

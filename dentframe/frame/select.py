@@ -44,18 +44,12 @@ def table(frame: pd.DataFrame) -> pd.DataFrame:
         Shape (wire columns, 6), indexed by label (``column``): topic, scope, element,
         channel, kind and unit; None where the name does not tell.
     """
-    labels = _columns.wire_columns(frame.columns)
-    rows = [_described(frame, label) for label in labels]
-    names = ["topic", "scope", "element", "channel", "kind", "unit"]
-    return pd.DataFrame(
-        rows, index=pd.Index(labels, name="column"), columns=pd.Index(names), dtype=object
-    )
-
-
-def _described(frame: pd.DataFrame, label: str) -> tuple[str | None, ...]:
-    column, unit = _columns.parse(label), _columns.unit_text(frame, label)
-    kind = kind_of(column.topic, unit)
-    return column.topic, column.scope, column.element, column.channel, kind, unit
+    labels, rows = _columns.wire_columns(frame.columns), []
+    for label in labels:
+        c, unit = _columns.parse(label), _columns.unit_text(frame, label)
+        rows.append((c.topic, c.scope, c.element, c.channel, kind_of(c.topic, unit), unit))
+    names = pd.Index(["topic", "scope", "element", "channel", "kind", "unit"])
+    return pd.DataFrame(rows, index=pd.Index(labels, name="column"), columns=names, dtype=object)
 
 
 def topics(frame: pd.DataFrame) -> list[str]:
@@ -154,10 +148,14 @@ def select(
             "same. Give one of them."
         )
     element = elements if element is None else element
-    wanted = _topics_asked(frame, topic)
+    wanted, of_meters = _listed(topic), _listed(meter)
+    for name in wanted or ():
+        check_topic(frame, name)
     at_element = _places(frame, element, "element")
     at_channel = _places(frame, channel, "channel")
-    rows = _rows(frame, _meters_asked(frame, meter), at_element, at_channel)
+    for name in of_meters or ():
+        _check_meter(frame, name, name)
+    rows = _rows(frame, of_meters, at_element, at_channel)
     labels = [
         label
         for label in _columns.wire_columns(frame.columns)
@@ -202,13 +200,6 @@ def _listed(names: Names) -> list[str] | None:
     return [str(n) for n in names]
 
 
-def _topics_asked(frame: pd.DataFrame, topic: Names) -> list[str] | None:
-    asked = _listed(topic)
-    for name in asked or ():
-        check_topic(frame, name)
-    return asked
-
-
 def check_read(frame: pd.DataFrame) -> None:
     """Refuse a frame of a read without readings: it has no columns, and no topic would help.
 
@@ -240,13 +231,6 @@ def check_topic(frame: pd.DataFrame, topic: str) -> None:
         raise UnknownTopicError(
             f"Cannot find topic {topic!r} in this frame: it has {', '.join(there) or 'none'}{near}"
         )
-
-
-def _meters_asked(frame: pd.DataFrame, meter: Names) -> list[str] | None:
-    asked = _listed(meter)
-    for name in asked or ():
-        _check_meter(frame, name, name)
-    return asked
 
 
 def _check_meter(frame: pd.DataFrame, meter: str, asked: str) -> None:
