@@ -158,7 +158,7 @@ def plan_dentcloud(
     plans = {m: planned(client, request, m, bracket=bracket, now=now) for m in meters}
     return Plan(
         windows={m: tuple(windows) for m, (windows, _) in plans.items()},
-        from_cache={m: frozenset(cached) for m, (_, cached) in plans.items()},
+        held={m: frozenset(cached) for m, (_, cached) in plans.items()},
         topics=keys,
         topics_from="built-in catalogue" if kept is None else "kept getTopics",
         rate=client.rate,

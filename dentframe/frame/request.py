@@ -218,7 +218,7 @@ class Plan:
     ----------
     windows : dict
         Meter to its windows, each a UTC month, day or hour, in order.
-    from_cache : dict
+    held : dict
         Meter to those windows that the cache holds: they are free.
     topics : tuple of str
         The request keys.
@@ -235,7 +235,7 @@ class Plan:
     """
 
     windows: Mapping[str, tuple[Window, ...]]
-    from_cache: Mapping[str, frozenset[Window]]
+    held: Mapping[str, frozenset[Window]]
     topics: tuple[str, ...]
     topics_from: str
     rate: float
@@ -249,7 +249,7 @@ class Plan:
     @property
     def cached(self) -> int:
         """How many windows the cache serves."""
-        return sum(len(self.from_cache[m] & set(ws)) for m, ws in self.windows.items())
+        return sum(len(self.held[m] & set(ws)) for m, ws in self.windows.items())
 
     @property
     def requests(self) -> int:
@@ -289,7 +289,7 @@ def card(plan: Plan) -> Card:
 
 def _row(plan: Plan, meter: str) -> list[str]:
     windows = plan.windows[meter]
-    cached = len(plan.from_cache[meter] & set(windows))
+    cached = len(plan.held[meter] & set(windows))
     counts = [str(len(windows)), str(cached), str(len(windows) - cached)]
     ends = [str(windows[0]), str(windows[-1])] if windows else ["", ""]
     return [meter, *counts, *ends]

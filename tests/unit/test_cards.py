@@ -22,7 +22,7 @@ PLAN = Plan(
 MANY = replace(
     PLAN,
     windows={f"P{i}": () for i in range(99)},
-    from_cache={f"P{i}": frozenset() for i in range(99)},
+    held={f"P{i}": frozenset() for i in range(99)},
 )
 
 
