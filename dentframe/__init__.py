@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from dentframe.money.statement import Statement
     from dentframe.money.tariff import Tariff
     from dentframe.money.utility_bill import UtilityBill
-    from dentframe.money.verification import verify
+    from dentframe.money.verify_record import verify
     from dentframe.reader import (
         get_meters,
         get_topics,
@@ -86,7 +86,7 @@ ON_USE: Final = {
     "split": "dentframe.money.split_bill",
     "sync": "dentframe.archive",
     "to_portfolio_manager": "dentframe.documents.portfolio_manager",
-    "verify": "dentframe.money.verification",
+    "verify": "dentframe.money.verify_record",
 }
 _PACKAGES: Final = {"archive", "cli", "cloud", "datasets", "doctor", "emulator", "money", "plot"}
 

@@ -29,7 +29,6 @@ from dentframe.cli.options_and_output import (
 )
 from dentframe.errors import ConfigError, DentWarning
 from dentframe.files import whole_file, write_whole
-from dentframe.money.record_writer import row_dicts
 
 if TYPE_CHECKING:
     from dentframe.money.split_bill import Run
@@ -99,7 +98,7 @@ def _finished(out: Path, bill: str, site: str) -> pd.DataFrame | None:
     if not (out / RECORD / FILE).is_file():
         return None
     old = Record.load(out)
-    same = (old.told.bill, old.told.site) == (bill, site)
+    same = (old.contents.bill, old.contents.site) == (bill, site)
     return old.readings if old.ok and same else None
 
 
@@ -132,7 +131,7 @@ def _finish(make: Callable[[], Run], out: Path, locale: str, *, draft: bool = Fa
 
 def _exceptions(run: Run) -> Iterator[str]:
     """Each exception with its value, its limit, the rule that decides, and what to do."""
-    for row in row_dicts(run.exceptions):
+    for row in run.exceptions.to_dict("records"):
         mark = "accepted" if row["accepted"] else "NOT ACCEPTED"
         facts = [
             f"{k} {row[k]} {row['unit']}".rstrip() for k in ("value", "limit") if row[k] is not None
@@ -204,7 +203,7 @@ def verify(record: Path) -> None:
     Example:
       dentframe verify 2023-12
     """
-    from dentframe.money.verification import verify as run_verify
+    from dentframe.money.verify_record import verify as run_verify
 
     found = run_verify(record)
     for note in found.notes:

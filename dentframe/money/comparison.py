@@ -14,17 +14,19 @@ import pandas as pd
 from dentframe.errors import CoverageError
 from dentframe.metering.attrs import time_index
 from dentframe.metering.register_rules import RegisterRules
-from dentframe.money.figures import Row, Usage, energy_of, energy_rows
-from dentframe.money.occupancy import billed, span
+from dentframe.money.figures import Rows, Usage, accepts, energy_of, energy_rows
+from dentframe.money.occupancy import OWN, span, tops_and_branches
 from dentframe.money.rounding import add, rounded
 from dentframe.money.statement import Past
 from dentframe.money.usage import Meters
-from dentframe.site.elements_and_tenants import stays as held
+from dentframe.site.tenants import holds_of
 from dentframe.times.periods import verb_zone
 from dentframe.times.ranges import instant, ints, localize
 from dentframe.verbs.inputs import VerbKeywords
 
 if TYPE_CHECKING:
+    from dentframe.money.split_bill import Run
+    from dentframe.site.tenants import Tenant
     from dentframe.times.ranges import Zone
 
 MONTHS = 12
@@ -166,15 +168,16 @@ def measured(use: Usage) -> tuple[list[Billed], str]:
 
 def _used(
     use: Usage,
-    rows: Mapping[tuple[str, pd.Timestamp], Row],
+    rows: Rows,
     party: str,
     s: pd.Timestamp,
     e: pd.Timestamp,
 ) -> Decimal | None:
     """The energy of a tenant in an earlier period [kWh], None where it is not known."""
     values = []
-    for name in billed(use.site, use.bill):
-        mine = [(a, b) for a, b, who in held(use.site, name) if who == party and a < e and b > s]
+    for name in tops_and_branches(use.site, use.bill)[1]:
+        holds = holds_of(use.site, name)
+        mine = [(a, b) for a, b, who in holds if who == party and a < e and b > s]
         if any(a > s or b < e for a, b in mine):
             return None
         if mine:
@@ -183,6 +186,26 @@ def _used(
             values.append(energy_of(use.rules, row) if accepted else None)
     known = [x for x in values if x is not None]
     return add(known) if known and len(known) == len(values) else None
+
+
+def billed_now(run: Run, tenant: Tenant) -> Billed:
+    """What a party has of this bill, for the comparison with earlier ones."""
+    figures = [f for f in run.whole.figures.get("energy", []) if f.party == tenant.name]
+    mine = [f for f in figures if f.kind == OWN]
+    known = mine and all(accepts(run.rules, f) for f in mine)
+    used = add([f.value for f in mine if f.value is not None]) if known else None
+    owed = add([c.amount for c in run.every_charge if c.party == tenant.name])
+    own = own_dates(run, tenant.name) or span(run.site, run.bill)
+    return Billed(tenant.name, tenant.account, *own, used, owed)
+
+
+def own_dates(run: Run, party: str) -> tuple[pd.Timestamp, pd.Timestamp] | None:
+    """The party's own dates, from its first to its last, where they are not the bill's."""
+    mine = [s for s in run.whole.occupancies if s.party == party]
+    if not mine or party == run.site.landlord:
+        return None
+    own = min(s.start for s in mine), max(s.end for s in mine)
+    return None if own == span(run.site, run.bill) else own
 
 
 def compared(

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from dentframe.metering.register_rules import micros
 from dentframe.money.figures import Figure, Usage, accepts, refused
-from dentframe.money.occupancy import COMMON, MAIN, billed, dates, midnights, span, tops
+from dentframe.money.occupancy import COMMON, MAIN, dates, midnights, span, tops_and_branches
 from dentframe.money.rounding import EXACT, add, rounded
 from dentframe.money.shares import REFUSED, TOLERANCE, UNEXPLAINED, Charge, residuals
 from dentframe.money.usage import CURES, remedy
-from dentframe.site.elements_and_tenants import EXPORT, UNALLOCATED
-from dentframe.site.elements_and_tenants import stays as held
+from dentframe.site.tenants import EXPORT, UNALLOCATED, holds_of
 from dentframe.verbs.energy import when
 from dentframe.verbs.inputs import VerbKeywords, energy_source, series_of
 from dentframe.wire.columns import split_element
 
 if TYPE_CHECKING:
     from dentframe.metering.cumulative import Cumulative
-    from dentframe.money.utility_bill import BillLine, UtilityBill
+    from dentframe.money.utility_bill import UtilityBill
     from dentframe.site.files import Moment
 
 ZERO = Decimal(0)
@@ -74,12 +74,13 @@ class Finding:
 COLUMNS = tuple(f.name for f in fields(Finding))
 
 
-def findings(
+def exceptions_of(
     uses: Sequence[Usage],
     charges: Sequence[Charge],
     closings: Mapping[str, tuple[pd.Timestamp, Decimal]],
-) -> list[Finding]:
-    """All findings of a split, figures first.
+    affected: Iterable[str],
+) -> pd.DataFrame:
+    """All findings of a split as a frame, one row each, figures first.
 
     Parameters
     ----------
@@ -89,30 +90,39 @@ def findings(
         The shares.
     closings : mapping of str to (Timestamp, Decimal)
         By element, the printed closing of the period before.
+    affected : iterable of str
+        Other records that the corrections of a re-bill bear on too.
     """
-    return [
+    whole = uses[0]
+    found = [
         *(x for use in uses for x in _statuses(use)),
         *(x for use in uses for x in _energies(use)),
-        *_openings(uses[0], closings),
-        *_recovery(uses[0], charges),
-        *_unallocated(uses[0], charges),
-    ]
+        *_openings(whole, closings),
+        *_recovery(whole, charges),
+        *_unallocated(whole, charges),
+        *_periods(whole),
+        *_tenants(whole),
+        *_lines(whole),
+        *(
+            Finding(
+                "also_affected", record, "the corrections bear on its period or its edge too",
+                remedy=CURES["rebill"], accepted=True,
+            )
+            for record in affected
+        ),
+    ]  # fmt: skip
+    rows = [vars(_accepted_by_name(whole.bill, x)) for x in found]
+    types = dict.fromkeys(COLUMNS, object) | {"accepted": bool}
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(types)
 
 
-def by_name(bill: UtilityBill, x: Finding) -> Finding:
+def _accepted_by_name(bill: UtilityBill, x: Finding) -> Finding:
     """A finding as accepted where the bill accepts it by name; a refused figure never is."""
-    said = [a for a in bill.accepted if (a.kind, a.element) == (x.kind, x.subject)]
-    if not said or x.remedy == CURES["refused"]:
-        return x
-    reason = f"{said[0].reason} (accepted by {said[0].by})"
-    return replace(x, accepted=True, reason=reason, remedy="")
-
-
-def table(found: Sequence[Finding]) -> pd.DataFrame:
-    """Findings as a frame, one row each."""
-    return pd.DataFrame(map(vars, found), columns=list(COLUMNS)).astype(
-        dict.fromkeys(COLUMNS, object) | {"accepted": bool}
-    )
+    for a in bill.accepted if x.remedy != CURES["refused"] else ():
+        if (a.kind, a.element) == (x.kind, x.subject):
+            reason = f"{a.reason} (accepted by {a.by})"
+            return replace(x, accepted=True, reason=reason, remedy="")
+    return x
 
 
 def _statuses(use: Usage) -> Iterator[Finding]:
@@ -129,20 +139,23 @@ def _statuses(use: Usage) -> Iterator[Finding]:
         series = series_of(use.frame, source, VerbKeywords(**use.keywords))
     registers = {c.name: c for c in series}
     for f in unsure:
-        together, kind = "site_peak" in f.row, f.kind(use.rules)
-        accepted = f.stay.kind == MAIN or accepts(use.rules, f)
+        together, kind, value = "site_peak" in f.row, f.exception_kind(use.rules), f.value
+        if together:
+            peak = float(f.row["site_peak"])
+            value = None if np.isnan(peak) else rounded(peak, use.rules.places)
+        accepted = f.kind == MAIN or accepts(use.rules, f)
         if f.unit == "kWh":
             rule = "accept"
-            cure = remedy(f.status, f.flags, f.stay.element, "site_file")
+            cure = remedy(f.status, f.flags, f.element, "site_file")
             cure = CURES["open"] if kind == "not_closed" else cure
         else:
             low = f.status == "partial" and f.coverage < use.rules.demand_coverage
             rule, cure = "demand_coverage" if low else "accept_demand", f.note + CURES["demand"]
         yield Finding(
             kind,
-            use.site.name if together else f.stay.element,
-            _detail(use, f, registers.get(f.stay.element)),
-            _peak(use, f) if together else f.value,
+            use.site.name if together else f.element,
+            _detail(use, f, registers.get(f.element)),
+            value,
             None,
             f.unit,
             rule,
@@ -151,19 +164,14 @@ def _statuses(use: Usage) -> Iterator[Finding]:
         )
 
 
-def _peak(use: Usage, f: Figure) -> Decimal | None:
-    value = f.row["site_peak"]
-    return None if pd.isna(value) else rounded(float(value), use.rules.places)
-
-
 def _detail(use: Usage, f: Figure, register: Cumulative | None) -> str:
-    s, zone, told = f.stay, use.site.zone, list(f.flags)
-    start, end, who = s.start, s.end, s.party or _NAMES[s.kind]
+    zone, facts = use.site.zone, list(f.flags)
+    start, end, who = f.start, f.end, f.party or _NAMES[f.kind]
     if "site_peak" in f.row:
         (start, end), who = span(use.site, use.bill), "all elements together"
     if f.unit == "kWh" and register is not None:
-        told += filter(None, [when(register, micros(start), micros(end), zone)])
-    flags = f" ({', '.join(told)})" if told else ""
+        facts += filter(None, [when(register, micros(start), micros(end), zone)])
+    flags = f" ({', '.join(facts)})" if facts else ""
     return (
         f"{'energy' if f.unit == 'kWh' else 'demand'} of {who}, "
         f"{start.tz_convert(zone):%Y-%m-%d %H:%M} to {end.tz_convert(zone):%Y-%m-%d %H:%M}: "
@@ -211,9 +219,9 @@ def _residual(use: Usage, limit: Decimal) -> Iterator[Finding]:
 
 def _main(use: Usage, limit: Decimal) -> Iterator[Finding]:
     """The site's own main against the utility's meter."""
-    at = tops(use.site, use.bill)
+    at, branches = tops_and_branches(use.site, use.bill)
     mains = [k for k in at if use.site.elements[k].role == MAIN]
-    own = [f for f in use.figures["energy"] if f.stay.element in at]
+    own = [f for f in use.figures["energy"] if f.element in at]
     if not mains or any(f.value is None or f.status == "partial" for f in own):
         return
     measured = add([f.value for f in own if f.value is not None])
@@ -222,7 +230,7 @@ def _main(use: Usage, limit: Decimal) -> Iterator[Finding]:
         told = f"the utility billed {use.kwh} kWh{use.dated}"
         detail = f"{', '.join(at)} measured {measured} kWh, {told}"
         meters = {split_element(k)[0] for k in mains}
-        loose = [k for k in billed(use.site, use.bill) if use.site.elements[k].parent is None]
+        loose = [k for k in branches if use.site.elements[k].parent is None]
         apart = mains != at or any(split_element(k)[0] not in meters for k in loose)
         cure = CURES["parent"].format(main=mains[0]) if apart else CURES["compare"]
         yield Finding("utility_differs", at[0], detail, off, limit, "kWh", "agree", cure)
@@ -234,8 +242,8 @@ def _openings(
     """Openings that are not the printed closings of the period before."""
     start, places = span(use.site, use.bill)[0], use.rules.places
     for f in use.figures.get("energy", []):
-        name, opening = f.stay.element, f.row.get("open_reading")
-        if f.stay.start != start or name not in closings or opening is None or pd.isna(opening):
+        name, opening = f.element, f.row.get("open_reading")
+        if f.start != start or name not in closings or opening is None or pd.isna(opening):
             continue
         (read, closing), at = closings[name], f.row["open_at"]
         if read > start:  # the edge lies in a gap: no reading is the printed one of both bills
@@ -278,34 +286,13 @@ def _unallocated(use: Usage, charges: Sequence[Charge]) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def also_affected(record: str) -> Finding:
-    """Another record that the corrections of a re-bill bear on too."""
-    return Finding(
-        "also_affected", record, "the corrections bear on its period or its edge too",
-        remedy=CURES["rebill"], accepted=True,
-    )  # fmt: skip
-
-
 # --- what was left out of a bill or a site, or typed in wrongly ---------------------------
-
-
-def checks(use: Usage) -> Iterator[Finding]:
-    """What a bill's dates, its tenants' dates and its lines leave open.
-
-    Parameters
-    ----------
-    use : Usage
-        The whole period of the bill.
-    """
-    yield from _periods(use)
-    yield from _tenants(use)
-    yield from _lines(use)
 
 
 def _periods(use: Usage) -> Iterator[Finding]:
     site, bill = use.site, use.bill
     start, end = span(site, bill)
-    days, hint = len(midnights(start, end, site.zone)), exclusive_end(bill.start, bill.end)
+    days, hint = len(midnights(start, end, site.zone)), _exclusive_end(bill.start, bill.end)
     if bill.days is not None and bill.days != days:
         detail = f"the bill states {bill.days} days, its read dates span {days}"
         yield Finding(
@@ -336,9 +323,9 @@ def _tenants(use: Usage) -> Iterator[Finding]:
             if hold.end is None or not start <= use.site.instant(hold.end) < end:
                 continue
             next_day = hold.end + dt.timedelta(days=1)
-            spans = [x for k in hold.elements for x in held(use.site, k)]
-            follows = any(use.site.instant(next_day) == x[0] for x in spans)
-            hint = exclusive_end(hold.end.replace(day=1), hold.end)
+            starts = [x[0] for k in hold.elements for x in holds_of(use.site, k)]
+            follows = use.site.instant(next_day) in starts
+            hint = _exclusive_end(hold.end.replace(day=1), hold.end)
             if not isinstance(hold.end, dt.datetime) and (hint or follows):
                 detail = f"{tenant.name}'s time ends before {hold.end} begins: end is exclusive"
                 cure = CURES["tenant_end"].format(end=hold.end, after=next_day)
@@ -354,7 +341,8 @@ def _lines(use: Usage) -> Iterator[Finding]:
             "no_total", bill.name, detail, bill.amount, None, currency, remedy=CURES["total"],
             accepted=True,
         )  # fmt: skip
-    energy = [x for x in bill.lines if _prices_energy(use, x)]
+    by = {x.name: use.rules.of(x).by for x in bill.lines}
+    energy = [x for x in bill.lines if x.kwh is not None or "energy" in {x.kind, by[x.name]}]
     told = [x.kwh for x in energy if x.kwh is not None]
     priced = add(told) if len(told) == len(energy) else bill.kwh
     if bill.kwh and priced is not None and priced < bill.kwh:
@@ -363,29 +351,16 @@ def _lines(use: Usage) -> Iterator[Finding]:
             "not_priced", bill.name, detail, priced, bill.kwh, "kWh", remedy=CURES["price"]
         )
     for x in bill.lines:
-        export = x.kind == EXPORT or use.rules.of(x).by == EXPORT
-        if x.amount < 0 and not (x.credit or x.kind == "credit" or export):
+        if x.amount < 0 and not x.credit and not {EXPORT, "credit"} & {x.kind, by[x.name]}:
             detail = f"line {x.name!r} is negative, and neither an export nor said to be a credit"
             yield Finding(
                 "negative_line", x.name, detail, x.amount, None, currency, remedy=CURES["credit"]
             )
 
 
-def _prices_energy(use: Usage, x: BillLine) -> bool:
-    return x.kwh is not None or x.kind == "energy" or use.rules.of(x).by == "energy"
-
-
-def exclusive_end(start: Moment, end: Moment) -> str:
-    """A hint where a bill seems to end with the last day of a month, which is then not in it.
-
-    Parameters
-    ----------
-    start, end : date or datetime
-        The bill's; only dates can be meant so.
-    """
-    if any(isinstance(x, dt.datetime) or not isinstance(x, dt.date) for x in (start, end)):
-        return ""
+def _exclusive_end(start: Moment, end: Moment) -> str:
+    """A hint where a bill seems to end with the last day of a month, which is then not in it."""
+    if isinstance(start, dt.datetime) or isinstance(end, dt.datetime):
+        return ""  # only dates can be meant so
     after = end + dt.timedelta(days=1)
-    if start.day != 1 or after.day != 1:
-        return ""
-    return CURES["bill_end"].format(end=end, after=after)
+    return CURES["bill_end"].format(end=end, after=after) if start.day == after.day == 1 else ""

@@ -5,7 +5,7 @@ A figure is rounded as it is printed, so that the quantity printed is the quanti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
@@ -16,10 +16,21 @@ import pandas as pd
 
 from dentframe.documents.formats import formats
 from dentframe.errors import ConfigError
-from dentframe.money.occupancy import COMMON, MAIN, Stay, billed, span
+from dentframe.metering.cumulative import STATUSES
+from dentframe.money.occupancy import (
+    COMMON,
+    MAIN,
+    OWN,
+    Occupancy,
+    completed,
+    midnights,
+    occupancies_of,
+    span,
+    tops_and_branches,
+)
 from dentframe.money.rounding import EXACT, add, exact, printed, rounded
 from dentframe.site.corrections import in_force
-from dentframe.site.elements_and_tenants import EXPORT
+from dentframe.site.tenants import EXPORT
 from dentframe.verbs.coincident import coincident
 from dentframe.verbs.demand import demand, unaffected
 from dentframe.verbs.energy import energy
@@ -28,26 +39,27 @@ from dentframe.verbs.peaks import peaks
 from dentframe.wire.columns import parse, split_element, wire_columns
 
 if TYPE_CHECKING:
+    from dentframe.metering.register_rules import RegisterRules
     from dentframe.money.split_rules import Rule, SplitRules
-    from dentframe.money.utility_bill import Accepted, UtilityBill
+    from dentframe.money.utility_bill import Accepted, BillLine, UtilityBill
     from dentframe.site.site import Site
 
 UNITS = {"energy": "kWh", "coincident": "kW", "own_peak": "kW"}
 """The bases that are measured, and their units."""
 Row = Mapping[Any, Any]
+Rows = dict[tuple[str, pd.Timestamp], Row]
+"""A verb's rows by element and start."""
 _ESTIMATES = {"reset", "ambiguous_fall", "edge_in_gap"}
 UNMOVED = {"edge_in_gap", "edge_interpolated"}
 """Flags of an edge that was not moved to a reading."""
 
 
 @dataclass(frozen=True)
-class Figure:
-    """One figure of one stay.
+class Figure(Occupancy):
+    """One figure of one occupancy, whose element, kind, party, start and end it has.
 
     Attributes
     ----------
-    stay : Stay
-        Whose it is.
     value : Decimal or None
         [unit], rounded as printed; None where nothing is known.
     unit : str
@@ -70,7 +82,6 @@ class Figure:
         By how much an agreed figure differs from what was measured [unit]: it is the landlord's.
     """
 
-    stay: Stay
     value: Decimal | None
     unit: str
     coverage: float
@@ -87,7 +98,7 @@ class Figure:
         """The value without what an agreed figure adds to the meter [unit]."""
         return None if self.value is None else EXACT.subtract(self.value, self.agreed)
 
-    def kind(self, rules: SplitRules) -> str:
+    def exception_kind(self, rules: SplitRules) -> str:
         """Its status; ``not_closed`` where a later reading may still move its closing."""
         moves = self.unit == "kWh" and rules.edges == "last_reading"
         is_open = moves and self.status == "partial" and pd.isna(self.row.get("close_at"))
@@ -106,7 +117,7 @@ class Usage:
         The description, the bill (or the part of it that has these dates) and the rules.
     dated : str
         The dates as text, where they are those of a line and not the bill's; else ``""``.
-    stays : list of Stay
+    occupancies : list of Occupancy
         Who held what.
     holders : list of dict
         For each local day who held each element at its start.
@@ -119,7 +130,7 @@ class Usage:
     bill: UtilityBill
     rules: SplitRules
     dated: str
-    stays: list[Stay]
+    occupancies: list[Occupancy]
     holders: list[dict[str, str]]
     figures: dict[str, list[Figure]] = field(default_factory=dict)
 
@@ -146,23 +157,65 @@ class Usage:
     @property
     def residual(self) -> Decimal:
         """The utility's energy less what the elements of the bill measured [kWh]."""
-        found = [f.measured for f in self.figures["energy"] if f.stay.kind != MAIN]
+        found = [f.measured for f in self.figures["energy"] if f.kind != MAIN]
         parts = [x for x in found if x is not None]
         return EXACT.subtract(self.kwh, add(parts))
+
+
+def measure(
+    frame: pd.DataFrame,
+    site: Site,
+    bill: UtilityBill,
+    rules: SplitRules,
+    lines: Iterable[BillLine],
+    dated: str = "",
+) -> Usage:
+    """Measure what some lines of a bill rest on, in the bill's period.
+
+    A line whose first basis is refused asks for no other: it is nobody's as a whole.
+    """
+    (start, end), found = span(site, bill), occupancies_of(site, bill)
+    holders = [
+        {x.element: x.party for x in found if x.kind == OWN and x.start <= day < x.end}
+        for day in midnights(start, end, site.zone)
+    ]
+    use = Usage(completed(frame, found, start), site, bill, rules, dated, found, holders)
+    for line in lines:
+        for basis in needs(use, rules.of(line)) if line.amount else ():
+            if basis not in use.figures:
+                use.figures[basis] = _figures(use, basis)
+            if refused(use, basis):
+                break
+    return use
+
+
+def _figures(use: Usage, basis: str) -> list[Figure]:
+    """The figures of every occupancy by a measured basis, each with what accepts it by name."""
+    if basis == "energy":
+        found = energies(use)
+    else:
+        found = coincidents(use) if basis == "coincident" else own_peaks(use)
+    marked = []
+    for f in found:
+        names = {f.element, use.site.name if basis == "coincident" else f.element}
+        kind = f.exception_kind(use.rules)
+        said = (x for x in use.bill.accepted if x.kind == kind and x.element in names)
+        marked.append(replace(f, accepted=next(said, None)))
+    return marked
 
 
 def needs(use: Usage, rule: Rule) -> list[str]:
     """The measured bases that a line rests on, through the parts that it bears too."""
     if rule.by not in UNITS:
         return []
-    common = COMMON if any(s.kind == COMMON for s in use.stays) else None
+    common = COMMON if any(s.kind == COMMON for s in use.occupancies) else None
     borne = [p.rule.by for x, p in use.rules.parts if rule.by == "energy" or x == common]
     return list(dict.fromkeys([rule.by, *(x for x in borne if x in UNITS)]))
 
 
 def refused(use: Usage, basis: str) -> list[Figure]:
     """The figures of a measured basis that money may not use."""
-    return [f for f in use.figures[basis] if f.stay.kind != MAIN and not accepts(use.rules, f)]
+    return [f for f in use.figures[basis] if f.kind != MAIN and not accepts(use.rules, f)]
 
 
 def accepts(rules: SplitRules, f: Figure) -> bool:
@@ -188,17 +241,20 @@ def by_party(figures: Sequence[Figure], kind: str, *, measured: bool = False) ->
     total: dict[str, Decimal] = {}
     for f in figures:
         value = f.measured if measured else f.value
-        if f.stay.kind == kind and value is not None:
-            total[f.stay.party] = EXACT.add(total.get(f.stay.party, Decimal(0)), value)
+        if f.kind == kind and value is not None:
+            total[f.party] = EXACT.add(total.get(f.party, Decimal(0)), value)
     return total
+
+
+def worst(figures: Sequence[Figure]) -> str:
+    """The worst status of some figures, ``""`` of none."""
+    return max((f.status for f in figures), key=STATUSES.index, default="")
 
 
 # --- energy ------------------------------------------------------------------------------
 
 
-def energy_rows(
-    use: Usage, edges: Sequence[pd.Timestamp], method: str = ""
-) -> dict[tuple[str, pd.Timestamp], Row]:
+def energy_rows(use: Usage, edges: Sequence[pd.Timestamp], method: str = "") -> Rows:
     """The energy of every element between some edges, by element and start.
 
     `method` places edges between two readings in another way than the rules.
@@ -232,25 +288,24 @@ def scale_of(row: Row) -> float:
 
 
 def energies(use: Usage) -> list[Figure]:
-    """The energy of every stay [kWh]."""
-    rows = by_stay(use.stays, lambda edges: energy_rows(use, edges))
-    found = [figure_of(s, rows.get(s), energy_of(use.rules, rows.get(s)), "kWh") for s in use.stays]
-    return [replace(f, agreed=_agreed(use, f.row, f.value)) for f in found]
+    """The energy of every occupancy [kWh]."""
+    rows, found = by_occupancy(use.occupancies, lambda edges: energy_rows(use, edges)), []
+    for occupancy in use.occupancies:
+        row = rows.get(occupancy)
+        value, agreed = energy_of(use.rules, row), Decimal(0)
+        if row is not None and value is not None and "agreed" in row["flags"]:
+            # The meter's own is rounded as it would be printed.
+            flags = {*row["flags"]} - {"agreed"}
+            own = {**row, "energy": row["energy"] - row["agreed"], "flags": flags}
+            agreed = EXACT.subtract(value, energy_of(use.rules, own) or Decimal(0))
+        found.append(replace(figure_of(occupancy, row, value, "kWh"), agreed=agreed))
+    return found
 
 
-def _agreed(use: Usage, row: Row, value: Decimal | None) -> Decimal:
-    """By how much an agreed figure differs from the meter, whose own is rounded as printed."""
-    if not row or value is None or "agreed" not in row["flags"]:
-        return Decimal(0)
-    own = {**row, "energy": row["energy"] - row["agreed"], "flags": {*row["flags"]} - {"agreed"}}
-    return EXACT.subtract(value, energy_of(use.rules, own) or Decimal(0))
-
-
-def by_stay(
-    found: Sequence[Stay],
-    rows_of: Callable[[Sequence[pd.Timestamp]], dict[tuple[str, pd.Timestamp], Row]],
-) -> dict[Stay, Row]:
-    """The verb's row of each stay; elements with the same edges are asked for together.
+def by_occupancy(
+    found: Sequence[Occupancy], rows_of: Callable[[Sequence[pd.Timestamp]], Rows]
+) -> dict[Occupancy, Row]:
+    """The verb's row of each occupancy; elements with the same edges are asked for together.
 
     Edges of one element never cut another: an edge in a gap makes an estimate of its own.
     """
@@ -258,7 +313,7 @@ def by_stay(
         k: tuple(sorted({x for s in found if s.element == k for x in (s.start, s.end)}))
         for k in dict.fromkeys(s.element for s in found)
     }
-    rows: dict[Stay, Row] = {}
+    rows: dict[Occupancy, Row] = {}
     for cut in dict.fromkeys(edges.values()):
         table = rows_of(cut)
         mine = [s for s in found if edges[s.element] == cut]
@@ -266,7 +321,7 @@ def by_stay(
     return rows
 
 
-def keyed(table: pd.DataFrame, start: str) -> dict[tuple[str, pd.Timestamp], Row]:
+def keyed(table: pd.DataFrame, start: str) -> Rows:
     """A verb's rows by element and start."""
     return {
         (f"{row['meter']}_{row['element']}", row[start].tz_convert("UTC")): row
@@ -274,12 +329,14 @@ def keyed(table: pd.DataFrame, start: str) -> dict[tuple[str, pd.Timestamp], Row
     }
 
 
-def figure_of(stay: Stay, row: Row | None, value: Decimal | None, unit: str) -> Figure:
-    """The figure of a stay from a verb's row; missing where there is none."""
-    if row is None:
-        return Figure(stay, None, unit, 0.0, "missing", (), {})
-    told = float(row["coverage"]), str(row["status"]), tuple(row["flags"])
-    return Figure(stay, value, unit, *told, row)
+def figure_of(of: Occupancy, row: Row | None, value: Decimal | None, unit: str) -> Figure:
+    """The figure of an occupancy from a verb's row; missing where there is none."""
+    known = row or {"coverage": 0.0, "status": "missing", "flags": ()}
+    coverage, status, flags = (known[x] for x in ("coverage", "status", "flags"))
+    return Figure(
+        **vars(of), value=value, unit=unit, coverage=float(coverage), status=str(status),
+        flags=tuple(flags), row=row or {},
+    )  # fmt: skip
 
 
 # --- demand ------------------------------------------------------------------------------
@@ -298,19 +355,19 @@ def coincidents(use: Usage) -> list[Figure]:
 
     It is that of whoever held the element at that instant.
     """
-    names = billed(use.site, use.bill)
+    names = tops_and_branches(use.site, use.bill)[1]
     edges = list(span(use.site, use.bill))
     rows = coincident(
         use.frame, edges, elements=names, window=use.rules.window, min_coverage=0, **use.keywords
     )
-    branches = [s for s in use.stays if s.kind != MAIN]
+    branches = [s for s in use.occupancies if s.kind != MAIN]
     sure, note = _peak_elsewhere(use, names, rows)
     found = []
     for row in rows.to_dict("records"):
         at, name = row["at"], str(row["element"])
         when = branches[0].start if pd.isna(at) else at.tz_convert("UTC")
-        stay = next(s for s in branches if s.element == name and s.start <= when < s.end)
-        own = figure_of(stay, row, _kw(use, row, "coincident"), "kW")
+        occupancy = next(s for s in branches if s.element == name and s.start <= when < s.end)
+        own = figure_of(occupancy, row, _kw(use, row, "coincident"), "kW")
         agreed = "agreed" in own.flags  # an agreed peak does not say when it was
         found.append(replace(own, sure=sure and not agreed, note=_NO_KW if agreed else note))
     return found
@@ -355,36 +412,38 @@ def _blocks(use: Usage, names: Sequence[str]) -> pd.DataFrame:
 
 
 def own_peaks(use: Usage) -> list[Figure]:
-    """Each stay's own peak, times its share of the period [kW].
+    """Each occupancy's own peak, times its share of the period [kW].
 
-    The meter's reported demand where it reports any, else that of its register by blocks. A
-    stay of half the period counts half: a unit that changes hands is not billed twice.
+    The meter's reported demand where it reports any, else that of its register by blocks. An
+    occupancy of half the period counts half: a unit that changes hands is not billed twice.
     """
-    mine = [s for s in use.stays if s.kind not in {MAIN, EXPORT}]
+    mine = [s for s in use.occupancies if s.kind not in {MAIN, EXPORT}]
     reports = any(parse(x).topic == MEAN for x in wire_columns(use.frame.columns))
     how: dict[str, Any] = {} if reports else {"kind": "block", "window": use.rules.window}
+    how |= {**use.keywords, "min_coverage": 0}
     start, end = span(use.site, use.bill)
 
-    def rows_of(**keywords: Any) -> dict[Stay, Row]:
-        def rows(edges: Sequence[pd.Timestamp]) -> dict[tuple[str, pd.Timestamp], Row]:
-            table = peaks(use.frame, list(edges), min_coverage=0, **how, **keywords)
-            return keyed(table, "period")
+    def rows_of(registers: RegisterRules) -> dict[Occupancy, Row]:
+        ours = how | {"registers": registers}
+        return by_occupancy(
+            mine, lambda edges: keyed(peaks(use.frame, list(edges), **ours), "period")
+        )
 
-        return by_stay(mine, rows)
-
-    def value_of(s: Stay, row: Row | None) -> Decimal | None:
+    def value_of(s: Occupancy, row: Row | None) -> Decimal | None:
         part = Fraction((s.end - s.start).value, (end - start).value)
         kw = _kw(use, row, "peak")
         return None if kw is None else rounded(Fraction(kw) * part, use.rules.places)
 
-    rows = rows_of(**use.keywords)
+    rules = how["registers"]
+    rows = rows_of(rules)
     found = [figure_of(s, rows.get(s), value_of(s, rows.get(s)), "kW") for s in mine]
     if not any("agreed" in f.flags for f in found):
         return found
-    rules = use.keywords["registers"]
     fixes = tuple(x for x in rules.corrections if x.kind != "figure")
-    own = rows_of(**use.keywords | {"registers": replace(rules, corrections=fixes)})
-    return [_with_agreed_kw(use, f, value_of(f.stay, own.get(f.stay))) for f in found]
+    own = rows_of(replace(rules, corrections=fixes))
+    return [
+        _with_agreed_kw(use, f, value_of(x, own.get(x))) for x, f in zip(mine, found, strict=True)
+    ]
 
 
 def _with_agreed_kw(use: Usage, f: Figure, measured: Decimal | None) -> Figure:
@@ -398,17 +457,8 @@ def _with_agreed_kw(use: Usage, f: Figure, measured: Decimal | None) -> Figure:
     told = all(
         x.kw is not None
         for x in in_force(use.site.corrections, zone)
-        if (x.kind, x.element) == ("figure", f.stay.element)
-        and x.touches(f.stay.start, f.stay.end, zone)
+        if (x.kind, x.element) == ("figure", f.element) and x.touches(f.start, f.end, zone)
     )
     if not told or f.value is None or measured is None:
         return replace(f, sure=told, note="" if told else _NO_KW)
     return replace(f, sure=True, agreed=EXACT.subtract(f.value, measured))
-
-
-_BASES = {"energy": energies, "coincident": coincidents, "own_peak": own_peaks}
-
-
-def figures_by(use: Usage, basis: str) -> list[Figure]:
-    """The figures of every stay by a measured basis."""
-    return _BASES[basis](use)

@@ -1,6 +1,6 @@
 """Occupancy is who holds which element over which part of a bill's period.
 
-A stay is one element with one party; vacancy is a stay of the landlord, never a hole.
+An occupancy is one element with one party; vacancy is an occupancy of the landlord, never a hole.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError, UnknownMeterError, did_you_mean
-from dentframe.site.elements_and_tenants import EXPORT
-from dentframe.site.elements_and_tenants import stays as held
+from dentframe.site.tenants import EXPORT, holds_of
 from dentframe.times.ranges import localize
 from dentframe.verbs.inputs import MEAN, REGISTER
 from dentframe.wire.columns import ELEMENT, Column, parse, split_element, wire_columns
@@ -69,7 +68,7 @@ Span: TypeAlias = tuple[pd.Timestamp, pd.Timestamp]
 
 
 @dataclass(frozen=True)
-class Stay:
+class Occupancy:
     """One element over ``[start, end)``.
 
     Attributes
@@ -127,29 +126,40 @@ def dates(site: Site, bill: UtilityBill, line: BillLine) -> Span:
     return start, end
 
 
-def tops(site: Site, bill: UtilityBill) -> list[str]:
-    """The elements whose energies add up to the utility's meter: no main beside its branches.
+def tops_and_branches(site: Site, bill: UtilityBill) -> tuple[list[str], list[str]]:
+    """The elements that measure what a bill is for, in two ways that add up to the same.
+
+    Returns
+    -------
+    tuple of list of str
+        Those whose energies add up to the utility's meter, no main beside its branches; and the
+        branches and exports, in the site's order.
 
     Raises
     ------
     ConfigError
-        For an element of the bill that the site does not have, or where nothing tells which
-        branches a main measures.
+        For an element of the bill that the site does not have, where nothing tells which
+        branches a main measures, or where there is no branch: a main alone tells nothing about
+        tenants.
     """
-    at = _asked(site, bill)
-    measured = {x for k in at for x in _inside(site, k)} | set(_loose(site, bill, at))
-    return [k for k in at if k not in measured]
-
-
-def _asked(site: Site, bill: UtilityBill) -> list[str]:
-    """What the bill is for as it says; all that has no parent where it does not."""
     for name in bill.elements:
         if name not in site.elements:
             raise ConfigError(
                 f"Cannot use {bill.file}: field 'elements' names {name!r}, which {site.file} does "
                 f"not have{did_you_mean(name, site.elements) or '.'}"
             )
-    return list(bill.elements) or [k for k, e in site.elements.items() if e.parent is None]
+    named = list(bill.elements) or [k for k, e in site.elements.items() if e.parent is None]
+    inside = {x for k in named for x in _inside(site, k)}
+    loose = _loose(site, bill, named, inside)
+    tops = [k for k in named if k not in inside and k not in loose]
+    known = {*tops, *loose, *(x for k in tops for x in _inside(site, k))}
+    branches = [k for k, e in site.elements.items() if k in known and e.role != MAIN]
+    if not branches:
+        raise ConfigError(
+            f"Cannot split {bill.name!r}: {site.file} has no branch below {', '.join(tops)}. Give "
+            "the branches their parent, or name the branches in the bill's elements."
+        )
+    return tops, branches
 
 
 def _inside(site: Site, main: str) -> set[str]:
@@ -158,15 +168,14 @@ def _inside(site: Site, main: str) -> set[str]:
     return own | {x for k in own for x in _inside(site, k)}
 
 
-def _loose(site: Site, bill: UtilityBill, at: Sequence[str]) -> list[str]:
+def _loose(site: Site, bill: UtilityBill, named: Sequence[str], inside: set[str]) -> list[str]:
     """The branches without a parent that the only main measures: it measures all or nothing.
 
     A main that has branches of its own is summed with others only where they are another
     service: on other meters than the mains, or named by the bill's elements.
     """
-    mains = [k for k in at if site.elements[k].role == MAIN]
-    inside = {x for k in mains for x in _inside(site, k)}
-    loose = [k for k in at if k not in mains and k not in inside]
+    mains = [k for k in named if site.elements[k].role == MAIN]
+    loose = [k for k in named if k not in mains and k not in inside]
     bare = [k for k in mains if not site.below(k)]
     if len(mains) == 1 and bare:
         return loose
@@ -183,61 +192,35 @@ def _loose(site: Site, bill: UtilityBill, at: Sequence[str]) -> list[str]:
     )
 
 
-def billed(site: Site, bill: UtilityBill) -> list[str]:
-    """The branches and exports that the bill is for, in the site's order.
-
-    Raises
-    ------
-    ConfigError
-        Where there is none: a main alone tells nothing about tenants.
-    """
-    at = tops(site, bill)
-    below = {x for k in at for x in (site.below(k) if site.elements[k].role == MAIN else [k])}
-    below |= set(_loose(site, bill, _asked(site, bill)))
-    found = [k for k in site.elements if k in below]
-    if not found:
-        raise ConfigError(
-            f"Cannot split {bill.name!r}: {site.file} has no branch below {', '.join(at)}. Give "
-            "the branches their parent, or name the branches in the bill's elements."
-        )
-    return found
-
-
-def stays(site: Site, bill: UtilityBill) -> list[Stay]:
+def occupancies_of(site: Site, bill: UtilityBill) -> list[Occupancy]:
     """Every element of the bill over its period, part by part, mains last."""
     start, end = span(site, bill)
-    branches = [s for k in billed(site, bill) for s in _of(site, k, start, end)]
-    mains = [k for k in tops(site, bill) if site.elements[k].role == MAIN]
-    return [*branches, *(Stay(k, MAIN, "", start, end) for k in mains)]
+    tops, branches = tops_and_branches(site, bill)
+    found = [occupancy for k in branches for occupancy in _of_branch(site, k, start, end)]
+    mains = [Occupancy(k, MAIN, "", start, end) for k in tops if site.elements[k].role == MAIN]
+    return [*found, *mains]
 
 
-def _of(site: Site, key: str, start: pd.Timestamp, end: pd.Timestamp) -> list[Stay]:
-    e = site.elements[key]
-    if e.role == EXPORT:
-        return [Stay(key, EXPORT, EXPORT, start, end)]
-    if e.common:
-        return [Stay(key, COMMON, "", start, end)]
-    found, at = [], start
-    for begin, until, tenant in sorted(held(site, key), key=lambda s: s[:2]):
+def _of_branch(site: Site, key: str, start: pd.Timestamp, end: pd.Timestamp) -> list[Occupancy]:
+    """A branch's occupancies in their order; what no tenant holds is vacant, the landlord's."""
+    element = site.elements[key]
+    if element.role == EXPORT:
+        return [Occupancy(key, EXPORT, EXPORT, start, end)]
+    if element.common:
+        return [Occupancy(key, COMMON, "", start, end)]
+    found, vacant_from = [], start
+    for begin, until, tenant in sorted(holds_of(site, key)):
         low, high = max(begin, start), min(until, end)
         if low < high:
-            found += _vacant(site, key, at, low)
-            found.append(Stay(key, OWN, tenant, low, high))
-            at = high
-    return [*found, *_vacant(site, key, at, end)]
+            found.append(Occupancy(key, OWN, site.landlord, vacant_from, low))
+            found.append(Occupancy(key, OWN, tenant, low, high))
+            vacant_from = high
+    found.append(Occupancy(key, OWN, site.landlord, vacant_from, end))
+    return [x for x in found if x.start < x.end]
 
 
-def _vacant(site: Site, key: str, start: pd.Timestamp, end: pd.Timestamp) -> list[Stay]:
-    return [Stay(key, OWN, site.landlord, start, end)] if start < end else []
-
-
-def holder(own: Sequence[Stay], element: str, at: pd.Timestamp) -> str:
-    """Who holds an element at an instant of the period."""
-    return next(s.party for s in own if s.element == element and s.start <= at < s.end)
-
-
-def check_present(site: Site, names: Iterable[str], frame: pd.DataFrame, meter: str) -> None:
-    """Refuse elements of one meter that its readings have no column for.
+def check_frame(site: Site, names: Iterable[str], frame: pd.DataFrame) -> None:
+    """Refuse elements that their meter's readings have no column for.
 
     An element with a column of blanks is there: its figures are ``missing``. A meter without a
     reading or a column tells nothing about its elements.
@@ -247,21 +230,23 @@ def check_present(site: Site, names: Iterable[str], frame: pd.DataFrame, meter: 
     site : Site
         Whose file is wrong.
     names : iterable of str
-        Ids of elements; those of other meters are passed over.
+        Ids of elements; those of meters that the frame does not have are passed over.
     frame : pandas.DataFrame
-        What the whole meter returned, over time.
-    meter : str
-        The meter.
+        What whole meters returned, over (meter, time), or over time for one meter.
 
     Raises
     ------
     UnknownMeterError
         Naming file, table and the likely element.
     """
-    have = _elements(frame)
-    for name in names:
-        of, element = split_element(name)
-        if element is not None and of == meter and have and element not in have:
+    columns: list[Any] = [parse(x) for x in wire_columns(frame.columns)]
+    have = sorted({c.id for c in columns if c.scope == ELEMENT}) if len(frame) else []
+    several = isinstance(frame.index, pd.MultiIndex)
+    meters = {*frame.index.unique(level=0).astype(str)} if several else set()
+    for name in sorted(names, key=lambda x: str(split_element(x)[0])):
+        meter, element = split_element(name)
+        here = have and (meter in meters or not several)
+        if here and element is not None and element not in have:
             near = did_you_mean(element, have) or "."
             raise UnknownMeterError(
                 f"Cannot use {site.file}: table [elements.{name}]: meter {meter} has no element "
@@ -270,73 +255,49 @@ def check_present(site: Site, names: Iterable[str], frame: pd.DataFrame, meter: 
             )
 
 
-def _elements(frame: pd.DataFrame) -> list[str]:
-    if not len(frame):
-        return []
-    columns: list[Any] = [parse(x) for x in wire_columns(frame.columns)]
-    return sorted({c.id for c in columns if c.scope == ELEMENT})
-
-
-def check_frame(site: Site, names: Iterable[str], frame: pd.DataFrame) -> None:
-    """The same for a frame that was given, where one meter's columns tell them apart."""
-    wanted = list(names)
-    meters = {str(split_element(x)[0]) for x in wanted}
-    several = isinstance(frame.index, pd.MultiIndex)
-    there = set(frame.index.get_level_values(0).astype(str)) if several else meters
-    for meter in sorted(meters & there):
-        check_present(site, wanted, frame, meter)
-
-
 def blank(frame: pd.DataFrame, names: Iterable[str]) -> list[str]:
     """The elements of which a read brought no value at all: blank, or not there."""
+    columns: list[Any] = [(x, parse(x)) for x in wire_columns(frame.columns)]
     found = []
     for name in names:
         meter, element = split_element(name)
         rows = frame
         if isinstance(frame.index, pd.MultiIndex):
             rows = frame[frame.index.get_level_values(0) == meter]
-        mine = [x for x in wire_columns(frame.columns) if _absent(x, element)]
-        if len(rows) and not rows[mine].notna().to_numpy().any():
+        own = [label for label, c in columns if (c.scope, c.id) == (ELEMENT, element)]
+        if len(rows) and not rows[own].notna().to_numpy().any():
             found.append(name)
     return found
 
 
-def _absent(label: Any, element: str | None) -> bool:
-    column = parse(label)
-    return column.scope == ELEMENT and column.id == element
-
-
-def completed(frame: pd.DataFrame, found: Sequence[Stay], at: pd.Timestamp) -> pd.DataFrame:
+def completed(
+    frame: pd.DataFrame, occupancies: Sequence[Occupancy], at: pd.Timestamp
+) -> pd.DataFrame:
     """The frame over (meter, time), elements that it lacks as blanks: missing, not absent."""
-    names = list(dict.fromkeys(split_element(s.element) for s in found))
-    if any(e is None for _, e in names):
+    names = list(dict.fromkeys(split_element(s.element) for s in occupancies))
+    if any(element is None for _, element in names):
         raise ConfigError(
             "Cannot find the site's elements among the readings: give them full ids in the site "
             'file, the meter first, e.g. "P482311252_B".'
         )
-    whole = _several(frame, sorted({m for m, _ in names}))
-    absent = sorted({m for m, _ in names} - {*map(str, whole.index.unique(level=0))})
+    meters, whole = sorted({meter for meter, _ in names}), frame
+    if not isinstance(frame.index, pd.MultiIndex):
+        if len(meters) > 1:
+            raise ConfigError(
+                f"Cannot tell whose rows these are: the site has {len(meters)} meters and the "
+                "frame no meter level. Read it with a list of meters."
+            )
+        whole = pd.concat({meters[0]: frame}, names=["meter", "time"])
+    absent = sorted({*meters} - {*map(str, whole.index.unique(level=0))})
     if absent:
         when = pd.DatetimeIndex([at]).as_unit("us")
         index = pd.MultiIndex.from_product([absent, when], names=whole.index.names)
-        blank = pd.DataFrame(np.nan, index=index, columns=whole.columns)
-        attrs, whole = whole.attrs, pd.concat([whole, blank])
-        whole.attrs = attrs
-    here = [parse(x) for x in wire_columns(whole.columns)]
-    have, known = {c.topic for c in here} & {REGISTER, MEAN}, {c.wire for c in here}
-    wanted = [Column(t, ELEMENT, str(e)).wire for t in sorted(have or {REGISTER}) for _, e in names]
-    return whole.assign(**{x: np.nan for x in wanted if x not in known})
-
-
-def _several(frame: pd.DataFrame, meters: list[str]) -> pd.DataFrame:
-    if isinstance(frame.index, pd.MultiIndex):
-        return frame
-    if len(meters) > 1:
-        raise ConfigError(
-            f"Cannot tell whose rows these are: the site has {len(meters)} meters and the frame "
-            "no meter level. Read it with a list of meters."
-        )
-    whole = pd.concat({meters[0]: frame}, names=["meter", "time"])
+        whole = pd.concat([whole, pd.DataFrame(np.nan, index=index, columns=whole.columns)])
+    columns = [parse(x) for x in wire_columns(whole.columns)]
+    topics = {c.topic for c in columns} & {REGISTER, MEAN} or {REGISTER}
+    wanted = [Column(x, ELEMENT, str(element)).wire for x in sorted(topics) for _, element in names]
+    known = {c.wire for c in columns}
+    whole = whole.assign(**{x: np.nan for x in wanted if x not in known})
     whole.attrs = frame.attrs
     return whole
 

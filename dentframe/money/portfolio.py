@@ -1,9 +1,13 @@
-"""The months of one site or many are measured here for `report`, from an archive and records."""
+"""A portfolio's archive and records tell what its months were, and what needs a person now.
+
+`report` measures the months of one site or many; `status` tells a monitoring system how old the
+readings are, and which meters went silent.
+"""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -14,10 +18,11 @@ from typing import Any
 import pandas as pd
 
 from dentframe.archive.archive import Archive, opened
+from dentframe.documents.report import page, workbook
 from dentframe.errors import ConfigError, DentWarning, RangeError
-from dentframe.money.record_reader import records as _records
-from dentframe.site.elements_and_tenants import EXPORT
+from dentframe.money import record_reader
 from dentframe.site.site import Site
+from dentframe.site.tenants import EXPORT
 from dentframe.verbs.demand import demand
 from dentframe.verbs.energy import energy
 from dentframe.verbs.quality import quality
@@ -32,8 +37,14 @@ COLUMNS = (
     "energy", "cost", "peak", "peak_at", "load_factor", "night", "coverage", "readings",
     "exceptions",
 )  # fmt: skip
+USUAL = pd.Timedelta(days=28)
+"""What a meter uses in a day is the mean of so many days before it went silent."""
 KNOWN = 0.95
 """Months are compared with last year's where so much of both is covered."""
+_CHANGES = pd.DataFrame(columns=["label", "element", "months", "before", "now", "change", "share"])
+_FINDINGS = pd.DataFrame(
+    columns=["label", "finding", "start", "end", "count", "severity", "kwh_at_risk"]
+)
 
 
 @dataclass(frozen=True)
@@ -128,8 +139,6 @@ class Report:
         MissingExtraError
             Where jinja2 is not installed (extra ``report``).
         """
-        from dentframe.documents.report import page
-
         return page(self, path)
 
     def to_excel(self, path: str | Path) -> Path:
@@ -140,8 +149,6 @@ class Report:
         MissingExtraError
             Where XlsxWriter is not installed (extra ``excel``).
         """
-        from dentframe.documents.report import workbook
-
         return workbook(self, Path(path))
 
 
@@ -177,19 +184,18 @@ def report(sites: Any, months: str | Iterable[str], *, archive: Any, records: An
     >>> found.to_html("report.html")[:15]
     '<!doctype html>'
     """
-    every = sites_of(sites)
+    every = _sites(sites)
     now = pd.Timestamp.now("UTC").floor("15min")
-    walls = [now.tz_convert(s.tz).tz_localize(None) for s in every]
-    periods = months_of(months, min(walls))
+    periods = _months(months, min(now.tz_convert(s.tz).tz_localize(None) for s in every))
     if len({s.name for s in every}) < len(every):
         raise ConfigError("Cannot report: two sites have one name. Give each its own.")
     store = opened(archive)
     bills, open_ones = _billed(records)
-    found = [_measured(s, periods, store, bills, open_ones) for s in every]
-    return Report(tuple(map(str, periods)), tuple(found))
+    found = tuple(_measured(s, periods, store, bills, open_ones) for s in every)
+    return Report(tuple(map(str, periods)), found)
 
 
-def sites_of(given: Any) -> list[Site]:
+def _sites(given: Any) -> list[Site]:
     """The sites that were meant.
 
     Raises
@@ -208,7 +214,7 @@ def sites_of(given: Any) -> list[Site]:
     return [Site.load(x) for x in files]
 
 
-def months_of(given: str | Iterable[str], now: pd.Timestamp) -> pd.PeriodIndex:
+def _months(given: str | Iterable[str], now: pd.Timestamp) -> pd.PeriodIndex:
     """Months in order, from text or a list, that have begun by a local time.
 
     Raises
@@ -236,7 +242,7 @@ def _billed(folder: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     if folder is None:
         none = pd.DataFrame(columns=["site", "month"])
         return none, none
-    control, exceptions = (_records(folder, x) for x in ("control", "exceptions"))
+    control, exceptions = (record_reader.records(folder, x) for x in ("control", "exceptions"))
     for table in (control, exceptions):
         spans = table.reindex(columns=["period_start", "period_end"]).astype(object).to_numpy()
         table["month"] = [f"{a + (b - a) / 2:%Y-%m}" for a, b in spans]
@@ -253,16 +259,20 @@ def _measured(
     site: Site, periods: pd.PeriodIndex, archive: Archive, bills: pd.DataFrame,
     open_ones: pd.DataFrame,
 ) -> SiteReport:  # fmt: skip
-    months = pd.DataFrame(index=pd.Index(map(str, periods), name="month"), columns=list(COLUMNS))
+    index = pd.Index(map(str, periods), name="month")
+    months: Any = pd.DataFrame(index=index, columns=list(COLUMNS))
     cost, count = (
         [x[(x["site"] == site.name) & (x["month"] == m)] for m in months.index]
         for x in (bills, open_ones)
     )
     months[["coverage", "readings"]] = 0.0
-    paid: Any = [None if x.empty else sum(x["amount"], Decimal(0)) for x in cost]
-    months["cost"] = paid
+    months["cost"] = [None if x.empty else sum(x["amount"], Decimal(0)) for x in cost]
     months["exceptions"] = [len(x) for x in count]
-    edges, earlier = _edges(periods, site.tz)
+    # The months end at the latest now; with them are compared the same of last year.
+    walls = [*periods.to_timestamp(), (periods[-1] + 1).to_timestamp()]
+    walls[-1] = min(walls[-1], pd.Timestamp.now(site.tz).floor("15min").tz_localize(None))
+    edges = [x.tz_localize(site.tz) for x in walls]
+    earlier = [(x - pd.DateOffset(years=1)).tz_localize(site.tz) for x in walls]
     meters = list(dict.fromkeys(split_element(x)[0] for x in site.elements))
     known = [m for m in meters if m in archive.meters()]
     with warnings.catch_warnings():
@@ -279,48 +289,40 @@ def _measured(
         return _figured(site, edges, earlier, frame, there, months, silent)
 
 
-def _edges(periods: pd.PeriodIndex, tz: str) -> tuple[list[pd.Timestamp], list[pd.Timestamp]]:
-    """Where the months begin and the last ends, at the latest now; and those of last year."""
-    walls = [*periods.to_timestamp(), (periods[-1] + 1).to_timestamp()]
-    year = pd.DateOffset(years=1)
-    now = pd.Timestamp.now(tz).floor("15min").tz_localize(None)
-    walls[-1] = min(walls[-1], now)
-    return [x.tz_localize(tz) for x in walls], [(x - year).tz_localize(tz) for x in walls]
-
-
 def _figured(
     site: Site, edges: list[pd.Timestamp], earlier: list[pd.Timestamp], frame: pd.DataFrame,
-    there: list[str], months: pd.DataFrame, silent: dict[str, pd.Timestamp | None],
+    there: list[str], months: Any, silent: dict[str, pd.Timestamp | None],
 ) -> SiteReport:  # fmt: skip
     """A site's figures, from the meters that have readings in these months."""
     start, end = edges[0], edges[-1]
     ours = [x for x in site.elements if split_element(x)[0] in there]
     how: dict[str, Any] = {"site": site, "elements": ours, "tz": site.tz}
     now, before = (_detail(energy(frame, x, detail=True, **how)) for x in (edges, earlier))
-    power = _by_id(demand(frame, start=start, end=end, **how))
-    used = counted(site, ours)
-    total = power[used].sum(axis=1, skipna=False)
-    spans = list(pairwise(edges))
-    months["energy"] = [_sum(x[x["id"].isin(used)]["energy"]) for x in now]
+    used = _counted(site, ours)
+    total: Any = _by_id(demand(frame, start=start, end=end, **how))[used].sum(axis=1, skipna=False)
+    months["energy"] = [float(x["energy"][x.index.isin(used)].sum(min_count=1)) for x in now]
     months["coverage"] = [x["coverage"].sum() / len(site.elements) for x in now]
     share = [(x["readings"] / x["expected"]).clip(upper=1) for x in now]
     months["readings"] = [x.sum() / len(site.elements) for x in share]
-    of_month = [total[(total.index >= a) & (total.index < b)] for a, b in spans]
+    of_month = [total[(total.index >= a) & (total.index < b)] for a, b in pairwise(edges)]
     months["peak"] = [x.max() for x in of_month]
-    peaks_at: Any = [None if x.isna().all() else x.idxmax() for x in of_month]
-    months["peak_at"] = peaks_at
+    months["peak_at"] = [None if x.isna().all() else x.idxmax() for x in of_month]
     months["load_factor"] = [x.mean() / x.max() for x in of_month]
     months["night"] = [x[pd.DatetimeIndex(x.index).hour < NIGHT].median() for x in of_month]
-    daily = _by_id(energy(frame, "D", start=start, end=end, **how))
-    return SiteReport(
-        site, months, daily.rename(columns=site.labels), _hours(total),
-        _changes(now, before, site),
-        _ranked(quality(frame, start=start, end=end, site=site, elements=ours), site),
-        silent,
-    )  # fmt: skip
+    daily = _by_id(energy(frame, "D", start=start, end=end, **how)).rename(columns=site.labels)
+    walls = pd.DatetimeIndex(total.index).tz_localize(None)
+    hours = total.groupby([walls.normalize(), walls.hour]).mean().unstack()
+    hours = hours.reindex(columns=range(24))
+    found = quality(frame, start=start, end=end, site=site, elements=ours)
+    found = found[found["severity"] != "info"]  # the rest are mere remarks
+    keys = found["meter"].astype(str).str.cat(found["element"].astype(str), "_")
+    found = found.assign(label=keys.map(site.labels).fillna(keys))
+    found = found.sort_values("kwh_at_risk", ascending=False, na_position="last")
+    findings = found[list(_FINDINGS.columns)].reset_index(drop=True)
+    return SiteReport(site, months, daily, hours, _changes(now, before, site), findings, silent)
 
 
-def counted(site: Site, ours: Sequence[str]) -> list[str]:
+def _counted(site: Site, ours: Iterable[str]) -> list[str]:
     """The elements whose sum is the building's use: its mains, or else its branches."""
     elements = site.elements
     mains = [x for x in ours if elements[x].role == "main" and elements[x].parent is None]
@@ -329,8 +331,8 @@ def counted(site: Site, ours: Sequence[str]) -> list[str]:
 
 def _detail(table: pd.DataFrame) -> list[pd.DataFrame]:
     """The figures of each period, by element id."""
-    table = table.assign(id=table["meter"].str.cat(table["element"].astype(str), "_"))
-    return [rows.set_index("id", drop=False) for _, rows in table.groupby("start", sort=True)]
+    ids = table["meter"].str.cat(table["element"].astype(str), "_")
+    return [rows for _, rows in table.set_index(ids).groupby("start", sort=True)]
 
 
 def _by_id(table: pd.DataFrame) -> pd.DataFrame:
@@ -338,17 +340,6 @@ def _by_id(table: pd.DataFrame) -> pd.DataFrame:
     wide: Any = table.unstack("meter")
     names = [f"{meter}_{parse(str(column)).id}" for column, meter in wide.columns]
     found: pd.DataFrame = wide.set_axis(names, axis=1)
-    return found
-
-
-def _sum(values: pd.Series[Any]) -> float:
-    return float(values.sum(min_count=1))
-
-
-def _hours(total: pd.Series[Any]) -> pd.DataFrame:
-    walls = pd.DatetimeIndex(total.index).tz_localize(None)
-    days: Any = total.groupby([walls.normalize(), walls.hour]).mean().unstack()
-    found: pd.DataFrame = days.reindex(columns=range(24))
     return found
 
 
@@ -374,25 +365,159 @@ def _changes(now: list[pd.DataFrame], before: list[pd.DataFrame], site: Site) ->
     return found.loc[order].query("months > 0").head(5).reset_index(drop=True)
 
 
-def _ranked(found: pd.DataFrame, site: Site) -> pd.DataFrame:
-    """What `quality` found, by energy at risk; what is a mere remark is left out."""
-    found = found[found["severity"] != "info"]
-    keys = found["meter"].astype(str).str.cat(found["element"].astype(str), "_")
-    found = found.assign(label=keys.map(site.labels).fillna(keys))
-    return found.sort_values("kwh_at_risk", ascending=False, na_position="last")[
-        list(_FINDINGS.columns)
-    ].reset_index(drop=True)
-
-
 def _last(frame: pd.DataFrame, meter: str, edges: list[pd.Timestamp]) -> pd.Timestamp | None:
     """A meter's last reading in the months, None where it has none there."""
-    own: Any = frame[frame.index.get_level_values("meter") == meter]
-    rows = pd.DatetimeIndex(own.dropna(how="all").index.get_level_values("time"))
+    own = frame[frame.index.get_level_values("meter") == meter].dropna(how="all")
+    rows = pd.DatetimeIndex(own.index.get_level_values("time"))
     rows = rows[(rows >= edges[0]) & (rows <= edges[-1])]
     return rows[-1].tz_convert(edges[0].tz) if len(rows) else None
 
 
-_CHANGES = pd.DataFrame(columns=["label", "element", "months", "before", "now", "change", "share"])
-_FINDINGS = pd.DataFrame(
-    columns=["label", "finding", "start", "end", "count", "severity", "kwh_at_risk"]
-)
+# --- what needs a person now --------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Silent:
+    """A meter without readings, and what that means at the end of the month.
+
+    Attributes
+    ----------
+    meter, site : str
+        Which; the site is ``""`` where no site file has it.
+    since : Timestamp or None
+        Its last reading; None where there was none.
+    days : float or None
+        How long ago that was.
+    kwh : float or None
+        What it would use in this month without a reading, as it did before [kWh].
+    cost : float or None
+        What the utility charges for so much, by the site's last bill [currency].
+    currency : str
+        Of the cost.
+    """
+
+    meter: str
+    site: str
+    since: pd.Timestamp | None
+    days: float | None
+    kwh: float | None
+    cost: float | None
+    currency: str
+
+    def __str__(self) -> str:
+        where = f" of {self.site}" if self.site else ""
+        if self.since is None:
+            return f"{self.meter}{where} has no reading in the archive."
+        since = f"for {self.days:.1f} days, since {self.since:%Y-%m-%d %H:%M %Z}"
+        if self.kwh is None:
+            return f"{self.meter}{where} is silent {since}."
+        money = "" if self.cost is None else f", about {self.cost:,.0f} {self.currency}"
+        unknown = f"{self.kwh:,.0f} kWh will be known by no reading{money}"
+        return f"{self.meter}{where} is silent {since}: at the month's end {unknown}."
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a night watch wants to know.
+
+    Attributes
+    ----------
+    newest : Timestamp or None
+        The newest reading of the archive.
+    age : float or None
+        How old that is [h].
+    silent : tuple of Silent
+        Meters that lag two days or more behind.
+    exceptions : int
+        How many exceptions of saved splits are open.
+    """
+
+    newest: pd.Timestamp | None
+    age: float | None
+    silent: tuple[Silent, ...]
+    exceptions: int
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing needs a person: readings are fresh, nothing is open."""
+        fresh = self.age is not None and self.age < SILENT / pd.Timedelta(hours=1)
+        return fresh and not self.silent and not self.exceptions
+
+
+def status(archive: Any, sites: Any = None, records: Any = None, now: Any = None) -> Status:
+    """The archive's age, its silent meters and the open exceptions of saved splits.
+
+    Parameters
+    ----------
+    archive : Archive or path
+        Where the readings are.
+    sites : Site, sequence of Site, or path, optional
+        As in `report`: names, zones, and meters that must be there.
+    records : path, optional
+        The folder of saved splits.
+    now : Timestamp, optional
+        The present, for tests.
+    """
+    store = opened(archive)
+    moment = pd.Timestamp.now("UTC") if now is None else pd.Timestamp(now)
+    every = [] if sites is None else _sites(sites)
+    of_meter = {split_element(x)[0]: s for s in every for x in s.elements}
+    last = {m: _newest(store, m) for m in sorted({*store.meters(), *of_meter})}
+    newest = max((x for x in last.values() if x is not None), default=None)
+    silent = [
+        _silent(store, m, at, of_meter.get(m), records, moment)
+        for m, at in last.items()
+        if at is None or moment - at >= SILENT
+    ]
+    table = pd.DataFrame() if records is None else record_reader.records(records, "exceptions")
+    open_ones = 0 if table.empty else int((~table["accepted"].astype(bool)).sum())
+    age = None if newest is None else (moment - newest) / pd.Timedelta(hours=1)
+    return Status(newest, age, tuple(silent), open_ones)
+
+
+def _newest(store: Archive, meter: str) -> pd.Timestamp | None:
+    """The meter's last reading [UTC]."""
+    own = store.meter(meter)
+    for year in sorted(own.records, reverse=True):
+        minutes = own.minutes(year)
+        if len(minutes):
+            return pd.Timestamp(int(minutes[-1]) * 60, unit="s", tz="UTC")
+    return None
+
+
+def _silent(
+    store: Archive, meter: str, at: pd.Timestamp | None, site: Site | None, records: Any,
+    now: pd.Timestamp,
+) -> Silent:  # fmt: skip
+    name, tz, currency = (site.name, site.tz, site.currency) if site else ("", "UTC", "")
+    if at is None:
+        return Silent(meter, name, None, None, None, None, currency)
+    how: dict[str, Any] = {"tz": tz, "start": at - USUAL, "end": at, "detail": True}
+    if site is not None:
+        used = _counted(site, site.elements)
+        own = [x for x in site.elements if split_element(x)[0] == meter]
+        how |= {"site": site, "elements": [x for x in own if x in used] or own}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DentWarning)
+        until = at + pd.Timedelta(minutes=1)
+        frame = store.read([meter], at - USUAL, until, TOPICS, errors="warn")
+        energies = energy(frame, **how)["energy"]
+    month = now.tz_convert(tz).tz_localize(None).to_period("M")
+    first, end = (x.to_timestamp().tz_localize(tz) for x in (month, month + 1))
+    kwh = float(energies.sum(min_count=1)) * ((end - max(at, first)) / USUAL)
+    rate = None if records is None or site is None else _rate(records, name)
+    cost = None if rate is None else kwh * rate
+    days = (now - at) / pd.Timedelta(days=1)
+    return Silent(meter, name, at.tz_convert(tz), days, kwh, cost, currency)
+
+
+def _rate(folder: Any, site: str) -> float | None:
+    """What the site's last bill came to [currency/kWh]."""
+    control, figures = (record_reader.records(folder, x) for x in ("control", "figures"))
+    control = control[(control["site"] == site) & (control["party"] == "utility")]
+    if control.empty:
+        return None
+    last = control.sort_values("period_start").iloc[-1]
+    measured = figures[(figures["record"] == last["record"]) & (figures["basis"] == "energy")]
+    kwh = sum(measured["quantity"][measured["kind"] != "main"].dropna())
+    return float(last["amount"]) / float(kwh) if kwh else None

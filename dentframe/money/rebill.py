@@ -15,10 +15,9 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, by
 from dentframe.frame.quantify import dequantify
-from dentframe.money import settlement
-from dentframe.money.rebill_notes import OTHERS, Before, Rebilling, rebilled
+from dentframe.money.credit_notes import OTHERS, Before, Rebilling, rebilled
 from dentframe.money.record_reader import Record, billed_before, records_in
-from dentframe.money.split_bill import Run
+from dentframe.money.split_bill import Run, settle
 from dentframe.site.corrections import Correction, corrections_of, load_corrections
 from dentframe.site.files import Table, exact, load, moment
 
@@ -100,29 +99,31 @@ def rebill(
             "nothing was billed by it. Split the bill again, with the corrections in the site file."
         )
     beside = _beside(old, old.folder.parent.parent if records is None else records)
-    new = _new(corrections)
-    terms = _terms(old, corrections, locals())
+    is_file = not isinstance(corrections, Correction | Mapping | list | tuple)
+    new = load_corrections(corrections) if is_file else corrections_of(corrections)
+    terms = _terms(old, load(corrections).get("rebill", {}) if is_file else {}, locals())
     where = old.site if site is None else site
-    told = tuple(x for x in where.corrections if x not in new)
-    where = replace(where, corrections=(*told, *new), file=where.file)
+    known = tuple(x for x in where.corrections if x not in new)
+    where = replace(where, corrections=(*known, *new), file=where.file)
     what, how = bill or old.bill, rules or old.rules
-    own = old.readings
-    data = own if frame is None else dequantify(frame)
-    earlier = tuple(x for x in old.site.corrections if x not in new)
+    data = old.readings if frame is None else dequantify(frame)
+    sites = [
+        replace(x, corrections=tuple(y for y in x.corrections if y not in new), file=x.file)
+        for x in (old.site, where)
+    ]
     changes = [
-        *_paths("site", _plain(old.site, earlier), _plain(where, told)),
+        *_paths("site", *(x.to_dict() for x in sites)),
         *_paths("bill", old.bill.to_dict(), what.to_dict()),
         *_paths("rules", old.rules.to_dict(), how.to_dict()),
-        *([] if frame is None else _cells(own, data)),
+        *([] if frame is None else _cells(old.readings, data)),
     ]
     _check_changes(changes, list(accept_change))
     if terms["issued"] is not None:
         what = replace(what, issued=terms["issued"], due=terms["due"])
     before = billed_before(beside, where)
-    found = settlement.settle(data, where, what, how, earlier=before)
-    made = rebilled(found, _rebilling(old, found, new, terms, beside))
-    read_at = pd.Timestamp(old.told.read_at) if old.told.read_at else None
-    return Run(where, what, how, data, read_at, made)
+    read_at = pd.Timestamp(old.contents.read_at) if old.contents.read_at else None
+    run = settle(data, where, what, how, earlier=before, read_at=read_at)
+    return rebilled(run, _rebilling(old, run, new, terms, beside))
 
 
 def _beside(old: Record, folder: Any) -> list[Record]:
@@ -143,18 +144,11 @@ def _beside(old: Record, folder: Any) -> list[Record]:
     return [x for x in found if x.id not in after and x.id != old.id]
 
 
-def _new(given: Any) -> tuple[Correction, ...]:
-    is_file = not isinstance(given, Correction | Mapping | list | tuple)
-    return load_corrections(given) if is_file else corrections_of(given)
-
-
-def _terms(old: Record, given: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """What is stated of a re-bill: as asked, by the file, by the site."""
-    is_file = not isinstance(given, Correction | Mapping | list | tuple)
-    of_file = load(given).get("rebill", {}) if is_file else {}
+def _terms(old: Record, of_file: Mapping[str, Any], keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """What is stated of a re-bill: by keywords, by the corrections' file, by the site."""
     table = Table({**(old.site.rebill or {}), **of_file}, "the table [rebill]", "rebill")
     table.only(*_TERMS)
-    found = {k: table.data.get(k) if asked[k] is None else asked[k] for k in _TERMS}
+    found = {k: table.data.get(k) if keywords[k] is None else keywords[k] for k in _TERMS}
     if found["others"] not in OTHERS:
         raise ConfigError(
             f"Cannot re-bill {old.bill.name!r}: nothing says what those are billed whose meters "
@@ -164,7 +158,10 @@ def _terms(old: Record, given: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
             + by("pass others=.", "give --others.")
         )
     for k in ("interest_from", "issued", "due"):
-        found[k] = None if found[k] is None else _date(found[k], k)
+        day = None if found[k] is None else moment(found[k])
+        if isinstance(day, dt.datetime):
+            raise ConfigError(f"Cannot use {k}={found[k]!r}: it must be a date without a time.")
+        found[k] = day
     if found["interest"] is not None:
         rate = exact(found["interest"])
         if rate is None or rate < 0 or found["issued"] is None:
@@ -181,29 +178,22 @@ def _terms(old: Record, given: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _date(value: Any, name: str) -> dt.date:
-    found = moment(value)
-    if isinstance(found, dt.datetime):
-        raise ConfigError(f"Cannot use {name}={value!r}: it must be a date without a time.")
-    return found
-
-
 def _rebilling(
     old: Record,
-    found: settlement.Outcome,
+    run: Run,
     new: tuple[Correction, ...],
     terms: Mapping[str, Any],
     beside: Sequence[Record],
 ) -> Rebilling:
     """What the record of the re-bill keeps of the one before it."""
     keys = {x.element for x in new}
-    zone = found.site.zone
-    figures = [f for use in found.uses for part in use.figures.values() for f in part]
+    zone = run.site.zone
+    figures = [f for use in run.uses for part in use.figures.values() for f in part]
     direct = {
-        f.stay.party
+        f.party
         for f in figures
-        if f.stay.element in keys
-        and any(x.element == f.stay.element and x.touches(f.stay.start, f.stay.end, zone)
+        if f.element in keys
+        and any(x.element == f.element and x.touches(f.start, f.end, zone)
                 for x in new)
     }  # fmt: skip
     rows = old.charges.to_dict("records")
@@ -239,21 +229,19 @@ def _affected(old: Record, new: tuple[Correction, ...], beside: Sequence[Record]
     """Other issued records whose period, its edges included, a new correction touches."""
     zone, found = old.site.zone, []
     for x in beside:
-        same = x.told.site == old.told.site and x.ok and x.told.bill != old.told.bill
+        same = (
+            x.contents.site == old.contents.site and x.ok and x.contents.bill != old.contents.bill
+        )
         if not same:
             continue
         start, end = x.site.instant(x.bill.start), x.site.instant(x.bill.end)
         known = {y.id for y in x.site.corrections}
         if any(c.id not in known and c.touches(start, end, zone) for c in new):
-            found.append(x.told.bill)
+            found.append(x.contents.bill)
     return sorted(found)
 
 
 # --- what else differs -------------------------------------------------------------------
-
-
-def _plain(site: Site, corrections: tuple[Correction, ...]) -> dict[str, Any]:
-    return replace(site, corrections=corrections, file=site.file).to_dict()
 
 
 def _paths(name: str, old: Any, new: Any) -> Iterator[tuple[str, str]]:

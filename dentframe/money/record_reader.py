@@ -21,17 +21,16 @@ from dentframe.errors import ConfigError, by
 from dentframe.files import files_in, put_back
 from dentframe.frame import csv_and_excel
 from dentframe.money.comparison import Billed
-from dentframe.money.rebill_notes import Rebilling
+from dentframe.money.credit_notes import Rebilling
 from dentframe.money.rounding import add, rounded
 from dentframe.money.split_rules import SplitRules
 from dentframe.money.statement import Statement
+from dentframe.money.tenant_statements import Statements
 from dentframe.money.utility_bill import UtilityBill
 from dentframe.site.site import Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from dentframe.money.split_bill import Statements
 
 SCHEMA = 2
 RECORD, FILE, PAPERS = "record", "record.json", "statements"
@@ -47,7 +46,7 @@ _DECIMALS = {"quantity", "amount", "computed", "billed", "value", "limit", "old"
              "difference"}  # fmt: skip
 
 
-class Told(msgspec.Struct, kw_only=True):
+class Contents(msgspec.Struct, kw_only=True):
     """What ``record.json`` says."""
 
     schema: int
@@ -66,6 +65,11 @@ class Told(msgspec.Struct, kw_only=True):
     closings: dict[str, tuple[str, str]] = {}
 
     @property
+    def final(self) -> bool:
+        """Whether no exception is open, and the papers are no drafts."""
+        return self.ok and not self.draft
+
+    @property
     def id(self) -> str:
         """What names a record: the SHA-256 of the hashes of what it was made from."""
         made_from = "".join(self.files.get(f"{RECORD}/{x}", "") for x in (*MADE_FROM, REBILL))
@@ -77,20 +81,20 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def sealed(told: Told) -> bytes:
+def sealed(contents: Contents) -> bytes:
     """The text of ``record.json``: its seal is the SHA-256 of the text with a seal of zeros."""
-    whole = {"schema": SCHEMA, "kind": "dentframe split", **msgspec.structs.asdict(told)}
+    whole = {"schema": SCHEMA, "kind": "dentframe split", **msgspec.structs.asdict(contents)}
     body = f"{json.dumps(whole | {'seal': _UNSEALED}, indent=1, ensure_ascii=False)}\n".encode()
     return body.replace(_UNSEALED.encode(), hashlib.sha256(body).hexdigest().encode())
 
 
-def is_sealed(path: Path, told: Told) -> bool:
+def is_sealed(path: Path, contents: Contents) -> bool:
     """Whether ``record.json`` is, byte for byte, as it was written."""
-    body = path.read_bytes().replace(told.seal.encode() or b"\0", _UNSEALED.encode())
-    return hashlib.sha256(body).hexdigest() == told.seal
+    body = path.read_bytes().replace(contents.seal.encode() or b"\0", _UNSEALED.encode())
+    return hashlib.sha256(body).hexdigest() == contents.seal
 
 
-def load(path: Path) -> Told:
+def load(path: Path) -> Contents:
     """Read a record's ``record.json``; raise ConfigError where it is none, naming the field."""
     try:
         data = path.read_bytes()
@@ -100,7 +104,7 @@ def load(path: Path) -> Told:
                 f"Cannot read the record {str(path)!r}: it is none of schema {SCHEMA}. Another "
                 "version of dentframe may have written it."
             )
-        return msgspec.convert(found, Told)
+        return msgspec.convert(found, Contents)
     except msgspec.ValidationError as error:
         why = f"{error}. It was damaged or changed"
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -150,7 +154,7 @@ class Record:
     ----------
     folder : pathlib.Path
         The record's own folder.
-    told : Told
+    contents : Contents
         What ``record.json`` says.
 
     Examples
@@ -161,7 +165,7 @@ class Record:
     """
 
     folder: Path
-    told: Told
+    contents: Contents
 
     @classmethod
     def load(cls, folder: Any) -> Record:
@@ -184,17 +188,17 @@ class Record:
     @property
     def ok(self) -> bool:
         """Whether it is final: no exception is open, and its papers are no drafts."""
-        return self.told.ok and not self.told.draft
+        return self.contents.final
 
     @property
     def id(self) -> str:
         """What names this record, wherever its folder lies."""
-        return self.told.id
+        return self.contents.id
 
     @property
     def replaces(self) -> str:
         """The `id` of the record that this one replaces; ``""`` for a first bill."""
-        return self.told.replaces
+        return self.contents.replaces
 
     @cached_property
     def site(self) -> Site:
@@ -215,7 +219,7 @@ class Record:
     def readings(self) -> pd.DataFrame:
         """The readings that were used, over (meter, time)."""
         frame = csv_and_excel.read_csv(self.folder / READINGS)
-        frame.attrs.update(self.told.attrs)
+        frame.attrs.update(self.contents.attrs)
         return frame
 
     @cached_property
@@ -247,8 +251,6 @@ class Record:
     @cached_property
     def statements(self) -> Statements:
         """The tenants' statements as they were written; none while exceptions are open."""
-        from dentframe.money.split_bill import Statements
-
         path = self.folder / STATEMENTS
         data = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
         return Statements([Statement.from_dict(x) for x in data])
@@ -279,7 +281,7 @@ class Record:
 
     def table(self, name: str) -> pd.DataFrame:
         """One of ``charges``, ``control``, ``exceptions`` and ``figures``, its values typed."""
-        found = pd.DataFrame(self.told.result[name])
+        found = pd.DataFrame(self.contents.result[name])
         for column in found.columns:
             found[column] = self._typed(str(column), found[column])
         return found
@@ -314,7 +316,7 @@ def records_in(folder: Any, *, replaced: bool = False) -> list[Record]:
     found = in_folder(folder)
     gone = set() if replaced else {x.replaces for x in found if x.ok}
     kept = [x for x in found if x.id not in gone]
-    return sorted(kept, key=lambda x: (x.told.site, x.site.instant(x.bill.start)))
+    return sorted(kept, key=lambda x: (x.contents.site, x.site.instant(x.bill.start)))
 
 
 def billed_before(found: Iterable[Record], site: Site) -> list[Billed]:
@@ -360,12 +362,12 @@ def records(folder: Any, table: str = "charges", *, replaced: bool = False) -> p
         rows = x.table(table).drop(columns="bill", errors="ignore")
         head = {
             "record": x.folder.parent.relative_to(top.resolve()).as_posix(),
-            "bill": x.told.bill,
-            "site": x.told.site,
+            "bill": x.contents.bill,
+            "site": x.contents.site,
             "period_start": x.site.instant(x.bill.start).tz_convert(x.site.tz),
             "period_end": x.site.instant(x.bill.end).tz_convert(x.site.tz),
-            "ok": x.told.ok,
-            "draft": x.told.draft,
+            "ok": x.contents.ok,
+            "draft": x.contents.draft,
         }
         parts.append(pd.concat([pd.DataFrame(head, index=rows.index), rows], axis=1))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from dentframe.metering.cumulative import Cumulative
     from dentframe.metering.series import Floats
     from dentframe.money.figures import Figure, Row, Usage
-    from dentframe.money.settlement import Outcome
+    from dentframe.money.split_bill import Run
 
 STEPS = ("series", "source", "element", "start", "end", "opening", "closing", "raw", "measured",
          "corrected", "verdict", "flags")  # fmt: skip
@@ -45,16 +45,16 @@ STEPS = ("series", "source", "element", "start", "end", "opening", "closing", "r
 _HOUR = 3_600_000_000
 
 
-def steps_csv(of: Outcome) -> str:
+def steps_csv(run: Run) -> str:
     """``steps.csv``: each step of each register and each interval mean that a figure rests on."""
     out = io.StringIO()
     write = csv.writer(out, lineterminator="\n")
     write.writerow(STEPS)
-    use = of.whole
-    low = min(s.start for x in of.uses for s in x.stays)
-    high = max(s.end for x in of.uses for s in x.stays)
+    use = run.whole
+    low = min(s.start for x in run.uses for s in x.occupancies)
+    high = max(s.end for x in run.uses for s in x.occupancies)
     span = micros(low) - 3 * _HOUR, micros(high) + 3 * _HOUR
-    bases = {basis for x in of.uses for basis in x.figures}
+    bases = {basis for x in run.uses for basis in x.figures}
     if "energy" in bases:
         for c in _series(use, of_demand=False):
             write.writerows(_steps("energy", moving(c, use.rules.edges), span))
@@ -116,55 +116,50 @@ def _iso(t: int) -> str:
     return f"{np.datetime64(t, 'us')}Z".replace(".000000Z", "Z")
 
 
-def edges_of(of: Outcome) -> list[dict[str, Any]]:
+def edges_of(run: Run) -> list[dict[str, Any]]:
     """``edges.json``: of each use of a line who held what, and its edges as UTC instants."""
-    return [_use(of, use) for use in of.uses]
-
-
-def _use(of: Outcome, use: Usage) -> dict[str, Any]:
-    lines = [x.name for x in of.bill.lines if of.use(x.name) is use]
-    moved = {}
-    if "energy" in use.figures:
-        moved = {c.name: c for c in _series(use, of_demand=False)}
-    found: dict[str, Any] = {
-        "lines": lines,
-        "kwh": None if use.bill.kwh is None else str(use.bill.kwh),
-        "start": _at(min(s.start for s in use.stays)),
-        "end": _at(max(s.end for s in use.stays)),
-        "stays": [
-            {
-                "element": s.element, "kind": s.kind, "party": s.party,
-                "start": _at(s.start), "end": _at(s.end),
-                **_moved(use, moved.get(s.element), s),
-            }
-            for s in use.stays
-        ],
-        "days": use.holders,
-    }  # fmt: skip
-    if {"coincident", "own_peak"} & {*use.figures}:
-        how = blocks.cut("block", use.rules.window, None, use.rules.interval)
-        low, high = micros(min(s.start for s in use.stays)), micros(max(s.end for s in use.stays))
-        s, e = blocks.windows(how, low, high, use.site.zone)
-        found["blocks"] = [_iso(x) for x in (*s.tolist(), *e[-1:].tolist())]
-        found["window"] = how.window
-        found["interval"] = {
-            x.element: interval_of(use.rules.interval, split_element(x.element)[0]) // MINUTE
-            for x in use.stays
+    found = []
+    for use in run.uses:
+        low, high = (
+            micros(min(s.start for s in use.occupancies)),
+            micros(max(s.end for s in use.occupancies)),
+        )
+        part: dict[str, Any] = {
+            "lines": [x.name for x in run.bill.lines if run.use(x.name) is use],
+            "kwh": None if use.bill.kwh is None else str(use.bill.kwh),
+            "start": _iso(low),
+            "end": _iso(high),
+            "stays": list(_occupancies(use)),
+            "days": use.holders,
         }
+        if {"coincident", "own_peak"} & {*use.figures}:
+            how = blocks.cut("block", use.rules.window, None, use.rules.interval)
+            s, e = blocks.windows(how, low, high, use.site.zone)
+            part["blocks"] = [_iso(x) for x in (*s.tolist(), *e[-1:].tolist())]
+            part["window"] = how.window
+            part["interval"] = {
+                x.element: interval_of(use.rules.interval, split_element(x.element)[0]) // MINUTE
+                for x in use.occupancies
+            }
+        found.append(part)
     return found
 
 
-def _moved(use: Usage, c: Cumulative | None, stay: Any) -> dict[str, str]:
-    """Between which instants a stay's energy was measured."""
-    if c is None:
-        return {}
-    s, e = (np.array([micros(x)]) for x in (stay.start, stay.end))
-    f = figures(c, s, e, edges=use.rules.edges)
-    return {"from": _iso(int(f.s[0])), "to": _iso(int(f.e[0]))}
-
-
-def _at(when: pd.Timestamp) -> str:
-    return _iso(micros(when))
+def _occupancies(use: Usage) -> Iterator[dict[str, str]]:
+    """Who held what, and between which instants its energy was measured."""
+    series = _series(use, of_demand=False) if "energy" in use.figures else []
+    registers = {c.name: c for c in series}
+    for x in use.occupancies:
+        start, end = micros(x.start), micros(x.end)
+        row = {
+            "element": x.element, "kind": x.kind, "party": x.party,
+            "start": _iso(start), "end": _iso(end),
+        }  # fmt: skip
+        if x.element in registers:
+            edges = np.array([start]), np.array([end])
+            f = figures(registers[x.element], *edges, edges=use.rules.edges)
+            row |= {"from": _iso(int(f.s[0])), "to": _iso(int(f.e[0]))}
+        yield row
 
 
 # --- a corrected meter, part by part ------------------------------------------------------
@@ -177,7 +172,7 @@ def parts(use: Usage, f: Figure) -> tuple[Part, ...]:
     meter's closing ends a part, and the new one's opening begins the next.
     """
     zone, low, high = use.site.zone, f.row.get("open_at"), f.row.get("close_at")
-    key, opening = f.stay.element, f.row.get("open_reading")
+    key, opening = f.element, f.row.get("open_reading")
     own = [x for x in in_force(use.site.corrections, zone) if x.element == key]
     fixes = [(*x.span(zone), x.factor) for x in own if x.factor is not None]
     if not fixes or low is None or pd.isna(low) or pd.isna(high) or pd.isna(opening):

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dentframe.errors import ConfigError
 from dentframe.money.figures import UNITS, Usage, by_party, needs, refused
 from dentframe.money.occupancy import COMMON, OWN
 from dentframe.money.rounding import EXACT, add, allocate, digits_of, parts_of, rounded
 from dentframe.money.statement import Share
-from dentframe.site.elements_and_tenants import EXPORT, UNALLOCATED
+from dentframe.site.tenants import EXPORT, UNALLOCATED
 
 if TYPE_CHECKING:
     from dentframe.money.split_rules import Fee, Part, Rule
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 ZERO, ONE = Decimal(0), Decimal(1)
 AGREED = "agreed"
 LOSS, TOLERANCE, UNEXPLAINED, REFUSED, FEE = "loss", "tolerance", "unexplained", "refused", "fee"
+DIFFERENCE, INTEREST = "rebill_difference", "interest"
+"""The parts that a re-bill has beside: what the landlord bears, and interest."""
 TITLES = {
     COMMON: "common areas",
     LOSS: "technical loss",
@@ -33,7 +35,7 @@ TITLES = {
     EXPORT: "export credit",
     UNEXPLAINED: "unexplained",
     AGREED: "agreed figure",
-    "rebill_difference": "re-bill difference",
+    DIFFERENCE: "re-bill difference",
 }
 WEIGHT_UNITS = {"days": "element-days", "area": "area-days"} | UNITS
 """The units of the weights that are quantities."""
@@ -119,17 +121,16 @@ def share(whole: Usage, dated: Mapping[str, Usage]) -> list[Charge]:
     lines = whole.bill.lines
     rules = {line.name: whole.rules.of(line) for line in lines}
     _check_parties(whole, rules)
-    found: dict[str, list[Charge]] = {
+    found = {
         x.name: _of_line(dated.get(x.name, whole), x, rules[x.name])
         for x in lines
         if rules[x.name].by != "lines"
     }
-    as_others = {
-        x.name: _as_lines(whole, x, rules[x.name], found)
-        for x in lines
-        if rules[x.name].by == "lines"
-    }
-    return [c for line in lines for c in {**found, **as_others}[line.name]]
+    others = dict(found)
+    for x in lines:
+        if x.name not in others:
+            found[x.name] = _as_lines(whole, x, rules[x.name], others)
+    return [c for x in lines for c in found[x.name]]
 
 
 def _check_parties(use: Usage, rules: Mapping[str, Rule]) -> None:
@@ -226,11 +227,13 @@ def _measured(use: Usage, rule: Rule) -> list[Component]:
     common = by_party(figures, COMMON, measured=True).get("", ZERO)
     rest = residuals(use) if rule.by == "energy" else {}
     shared = {**rest, COMMON: EXACT.add(common, rest.get(COMMON, ZERO))}
-    return [
-        Component(OWN, add(list(own.values())), own, unit),
-        *(_by_part(use, name, total, unit) for name, total in shared.items()),
-        Component(EXPORT, add(list(export.values())), {EXPORT: ONE}, unit),
-    ]
+    found, parts = [Component(OWN, add(list(own.values())), own, unit)], dict(use.rules.parts)
+    for name, total in shared.items():
+        bearers = {UNALLOCATED: ONE}  # of what no rule bears
+        if name in parts and total != 0:
+            bearers = weights(use, parts[name].rule)
+        found.append(Component(name, total, bearers, unit))
+    return [*found, Component(EXPORT, add(list(export.values())), {EXPORT: ONE}, unit)]
 
 
 def residuals(use: Usage) -> dict[str, Decimal]:
@@ -253,14 +256,6 @@ def _stated(use: Usage, part: Part) -> Decimal:
         return rounded(part.kwh, use.rules.places)
     share_of = EXACT.multiply(use.kwh, part.percent or ZERO)
     return rounded(EXACT.divide(share_of, Decimal(100)), use.rules.places)
-
-
-def _by_part(use: Usage, name: str, total: Decimal, unit: str) -> Component:
-    """A component shared by the rule of its part; without one it stays unallocated."""
-    part: Part | None = None if name == UNEXPLAINED else getattr(use.rules, name)
-    if part is None or total == 0:
-        return Component(name, total, {UNALLOCATED: ONE}, unit)
-    return Component(name, total, weights(use, part.rule), unit)
 
 
 # --- weights -----------------------------------------------------------------------------
@@ -353,29 +348,24 @@ def _charges(
         )
     exact = [EXACT.divide(EXACT.multiply(line.amount, c.total), whole) for c in given]
     amounts = parts_of(exact, rounded(line.amount, digits), digits)
-    return [
-        Charge(party, line.name, line.kind, c.part, rule.by, quantity, c.unit, whole, money)
-        for c, amount in zip(given, amounts, strict=True)
-        for party, quantity, money in _shares(use, c, amount, digits, printed=printed)
-    ]
-
-
-def _shares(
-    use: Usage, c: Component, amount: Decimal, digits: int, *, printed: bool
-) -> list[tuple[str, Decimal | None, Decimal]]:
-    money = allocate(amount, c.weights, places=digits)
-    if not printed:
-        return [(k, None, money[k]) for k in c.weights]
-    if add(list(c.weights.values())) == c.total:
-        return [(k, w, money[k]) for k, w in c.weights.items()]
-    places = digits if c.unit == use.site.currency else use.rules.places
-    quantity = allocate(c.total, c.weights, places=places)
-    return [(k, quantity[k], money[k]) for k in c.weights]
+    found = []
+    for c, amount in zip(given, amounts, strict=True):
+        money = allocate(amount, c.weights, places=digits)
+        quantities: Any = c.weights if printed else dict.fromkeys(c.weights)
+        if printed and add(list(c.weights.values())) != c.total:
+            places = digits if c.unit == use.site.currency else use.rules.places
+            quantities = allocate(c.total, c.weights, places=places)
+        found += [
+            Charge(party, line.name, line.kind, c.part, rule.by, quantities[party], c.unit, whole,
+                   money[party])
+            for party in c.weights
+        ]  # fmt: skip
+    return found
 
 
 def part_of(use: Usage, c: Charge) -> Share | None:
     """Of what a charge is a part, for its statement; a fee and interest are none."""
-    if c.part in {FEE, "interest"}:
+    if c.part in {FEE, INTEREST}:
         return None
     charged = next(x.amount for x in use.bill.lines if x.name == c.line)
     part = dict(use.rules.parts).get(c.part)
@@ -408,26 +398,8 @@ def fees(use: Usage) -> list[Charge]:
 
 def _of_fee(use: Usage, fee: Fee) -> list[Charge]:
     digits = digits_of(use.site.currency)
-    _check_fee(use, fee, digits)
     whole = rounded(fee.amount, digits)
-    if fee.per == "shares":
-        by = weights(use, fee.rule)
-        money = allocate(whole, by, places=digits)
-        return [Charge(p, fee.name, FEE, FEE, "shares", None, "", ONE, money[p]) for p in by]
-    # One who came after the last midnight has no day, but is a tenant of the bill.
-    here = [t.name for t in use.site.tenants if any(s.party == t.name for s in use.stays)]
-    if fee.per == "tenant":
-        return [Charge(p, fee.name, FEE, FEE, "per tenant", None, "", ONE, whole) for p in here]
-    days = {p: Decimal(sum(p in day.values() for day in use.holders)) for p in here}
-    return [
-        Charge(p, fee.name, FEE, FEE, "per day", n, "day", n,
-               rounded(EXACT.multiply(fee.amount, n), digits))
-        for p, n in days.items() if n
-    ]  # fmt: skip
-
-
-def _check_fee(use: Usage, fee: Fee, digits: int) -> None:
-    if fee.per != "day" and rounded(fee.amount, digits) != fee.amount:
+    if fee.per != "day" and whole != fee.amount:
         raise ConfigError(
             f"Cannot charge fee {fee.name!r}: its amount {fee.amount} is finer than {digits} "
             "decimals of the currency."
@@ -437,3 +409,17 @@ def _check_fee(use: Usage, fee: Fee, digits: int) -> None:
             f"Cannot charge fee {fee.name!r}: a line of {use.bill.file} has that name. Name "
             "the fee otherwise, so that a tenant can tell it from the utility's charges."
         )
+    if fee.per == "shares":
+        by = weights(use, fee.rule)
+        money = allocate(whole, by, places=digits)
+        return [Charge(p, fee.name, FEE, FEE, "shares", None, "", ONE, money[p]) for p in by]
+    # One who came after the last midnight has no day, but is a tenant of the bill.
+    here = [t.name for t in use.site.tenants if any(s.party == t.name for s in use.occupancies)]
+    if fee.per == "tenant":
+        return [Charge(p, fee.name, FEE, FEE, "per tenant", None, "", ONE, whole) for p in here]
+    days = {p: Decimal(sum(p in day.values() for day in use.holders)) for p in here}
+    return [
+        Charge(p, fee.name, FEE, FEE, "per day", n, "day", n,
+               rounded(EXACT.multiply(fee.amount, n), digits))
+        for p, n in days.items() if n
+    ]  # fmt: skip

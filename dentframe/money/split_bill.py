@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from functools import cached_property
 from os import PathLike
-from typing import TYPE_CHECKING, Any, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -14,66 +16,54 @@ from dentframe.cards import Card, html_of, text_of
 from dentframe.documents import html as _cards
 from dentframe.errors import ConfigError, IncompleteReadError, UnknownMeterError
 from dentframe.frame.quantify import dequantify
-from dentframe.money import rebill_notes as _rebill_notes
-from dentframe.money import settlement as _settlement
+from dentframe.money import credit_notes, record_writer
 from dentframe.money.comparison import Billed, measured
+from dentframe.money.exceptions import exceptions_of
+from dentframe.money.figures import Figure, Usage, measure, worst
 from dentframe.money.occupancy import (
+    COMMON,
+    MAIN,
+    OWN,
     blank,
     check_frame,
-    check_present,
     completed,
     dated_parts,
     dates,
+    occupancies_of,
     span,
-    stays,
 )
 from dentframe.money.record_reader import billed_before, records_in
-from dentframe.money.record_writer import ledger, missing_extras
-from dentframe.money.record_writer import save as _save
+from dentframe.money.rounding import add, digits_of, rounded
+from dentframe.money.shares import DIFFERENCE, FEE, Charge, fees, share
 from dentframe.money.split_rules import SplitRules, rules_of
-from dentframe.money.statement import Statement
-from dentframe.money.tenant_statements import statements
+from dentframe.money.tenant_statements import Statements, statements
 from dentframe.money.utility_bill import UtilityBill
 from dentframe.reader import read_dentcloud
 from dentframe.site.site import Site
+from dentframe.site.tenants import EXPORT, UNALLOCATED
 from dentframe.wire.columns import split_element
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from dentframe.cloud.client import DentCloud
-    from dentframe.money.figures import Usage
+    from dentframe.money.credit_notes import Rebilling
+    from dentframe.money.statement import Statement
 
 
-TOPICS = ("kWHNet", "DemandkW")
-
-
-class Statements(tuple[Statement, ...]):
-    """The tenants' statements, by position or by the party's name."""
-
-    __slots__ = ()
-
-    @overload
-    def __getitem__(self, key: SupportsIndex | str) -> Statement: ...
-    @overload
-    def __getitem__(self, key: slice) -> Statements: ...
-    def __getitem__(self, key: SupportsIndex | slice | str) -> Statement | Statements:
-        if isinstance(key, slice):
-            return Statements(super().__getitem__(key))
-        if not isinstance(key, str):
-            return super().__getitem__(key)
-        if key not in self.parties:
-            told = ", ".join(self.parties) or "none"
-            raise KeyError(f"no statement of {key!r}; there are {told}")
-        return super().__getitem__(self.parties.index(key))
-
-    def __repr__(self) -> str:
-        return f"Statements of {', '.join(self.parties) or 'nobody'}"
-
-    @property
-    def parties(self) -> list[str]:
-        """Whose they are."""
-        return [s.party for s in self]
+CHARGES = (
+    "bill", "start", "end", "party", "role", "code", "line", "bill_line", "kind", "part", "basis",
+    "quantity", "unit", "amount", "currency", "status", "computed", "billed",
+)  # fmt: skip
+"""The columns of `Run.charges`."""
+READINGS = (
+    "open_at", "open_reading", "close_at", "close_reading", "lo", "hi",
+)  # fmt: skip
+FIGURES = (
+    "element", "label", "party", "kind", "start", "end", "basis", "quantity", "unit", "coverage",
+    "status", "flags", *READINGS,
+)  # fmt: skip
+"""The columns of `Run.figures`; the last ones are the verb's own."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +78,18 @@ class Run:
         The readings that were used.
     read_at : pandas.Timestamp or None
         When they were read; None where they were given.
+    whole : Usage
+        What was used over the bill's period.
+    dated : mapping of str to Usage
+        What was used over a line's own dates, by the line's name.
+    shares, fees : list of Charge
+        What each party has of each line of the bill, and of each fee of the landlord.
+    earlier : tuple of Billed
+        What earlier records tell of the tenants, for the statements to compare with.
+    closings : mapping of str to (Timestamp, Decimal)
+        By element, the closing that was printed of the period before, and when it was read.
+    rebilling : Rebilling or None
+        What was billed before, where this is a re-bill.
 
     Examples
     --------
@@ -101,12 +103,60 @@ class Run:
     rules: SplitRules
     frame: pd.DataFrame
     read_at: pd.Timestamp | None
-    outcome: _settlement.Outcome
+    whole: Usage
+    dated: Mapping[str, Usage]
+    shares: list[Charge]
+    fees: list[Charge]
+    earlier: tuple[Billed, ...] = ()
+    closings: Mapping[str, tuple[pd.Timestamp, Decimal]] = field(default_factory=dict)
+    rebilling: Rebilling | None = None
+
+    @property
+    def every_charge(self) -> list[Charge]:
+        """The shares, then the fees."""
+        return [*self.shares, *self.fees]
+
+    @property
+    def uses(self) -> list[Usage]:
+        """Each use once, the whole period first."""
+        return [self.whole, *dict.fromkeys(self.dated.values())]
+
+    def use(self, line: str) -> Usage:
+        """What a line rests on; the whole period for what is no line of the bill."""
+        return self.dated.get(line, self.whole)
+
+    def figures_of(self, c: Charge) -> list[Figure]:
+        """The figures that a charge rests on."""
+        found = self.use(c.line).figures.get(c.basis, [])
+        if c.part in {OWN, EXPORT}:
+            return [f for f in found if f.party == c.party]
+        if c.part == COMMON:
+            return [f for f in found if f.kind == COMMON]
+        return [f for f in found if f.kind != MAIN]
+
+    def role_of(self, party: str) -> str:
+        """``tenant``, ``landlord``, ``export`` or ``unallocated``."""
+        if party in {EXPORT, UNALLOCATED}:
+            return party
+        return "landlord" if party == self.site.landlord else "tenant"
 
     @cached_property
     def charges(self) -> pd.DataFrame:
         """One row a party and line; amounts are Decimal [currency]."""
-        return _settlement.charges(self.outcome)
+        site, rows = self.site, []
+        codes = {t.name: t.code for t in (*site.tenants, site.owner)}
+        of_fees = {f.name: f.code for f in self.rules.fees}
+        for c in self.every_charge:
+            start, end = span(site, self.use(c.line).bill)  # a dated line's own
+            own_code = of_fees[c.line] if c.part == FEE else ""
+            computed = c.amount if c.computed is None else c.computed
+            rows.append(
+                (self.bill.name, start.tz_convert(site.zone), end.tz_convert(site.zone), c.party,
+                 self.role_of(c.party), own_code or codes.get(c.party, ""), c.title, c.line,
+                 c.kind, c.part, c.basis, c.quantity, c.unit, c.amount, site.currency,
+                 worst(self.figures_of(c)), computed, c.amount)
+            )  # fmt: skip
+        return pd.DataFrame(rows, columns=list(CHARGES))
 
     @cached_property
     def control(self) -> pd.Series[Any]:
@@ -114,32 +164,54 @@ class Run:
 
         ``fees`` comes after them, where the rules have any: it is no part of that sum.
         """
-        return _settlement.control(self.outcome)
+        total = {
+            role: add([c.amount for c in self.shares if self.role_of(c.party) == role])
+            for role in ("tenant", "landlord", EXPORT, UNALLOCATED)
+        }
+        values = {"utility": self.bill.amount, "tenants": total.pop("tenant"), **total}
+        if self.rebilling is not None:
+            moved = add([c.amount for c in self.shares if c.part == DIFFERENCE])
+            values |= {DIFFERENCE: moved, "landlord": values["landlord"] - moved}
+        if self.fees:
+            values["fees"] = add([c.amount for c in self.fees])
+        digits = digits_of(self.site.currency)
+        money = {k: rounded(v, digits) for k, v in values.items()}
+        return pd.Series(money, dtype=object, name="amount")
 
     @cached_property
     def exceptions(self) -> pd.DataFrame:
         """What must be looked at, and what to do: the fields of `Finding`."""
-        return _settlement.exceptions(self.outcome)
+        affected = self.rebilling.affected if self.rebilling else ()
+        return exceptions_of(self.uses, self.shares, self.closings, affected)
 
     @cached_property
     def figures(self) -> pd.DataFrame:
         """Every energy and demand figure that a line rests on."""
-        return _settlement.figures(self.outcome)
+        zone, labels = self.site.zone, self.site.labels
+        rows = [
+            (f.element, labels[f.element], f.party, f.kind, f.start.tz_convert(zone),
+             f.end.tz_convert(zone), basis, f.value, f.unit, f.coverage, f.status, f.flags,
+             *(f.row.get(x) for x in READINGS))
+            for use in self.uses
+            for basis, found in use.figures.items()
+            for f in found
+        ]  # fmt: skip
+        return pd.DataFrame(rows, columns=list(FIGURES))
 
     @cached_property
     def notes(self) -> pd.DataFrame:
         """Of a re-bill every difference, by party and line; of a first bill no row."""
-        return _rebill_notes.notes(self.outcome)
+        return credit_notes.notes(self)
 
     @cached_property
     def statements(self) -> Statements:
         """One a tenant, by position or name."""
-        return Statements(statements(self.outcome, self.read_at))
+        return statements(self)
 
     @cached_property
     def landlord(self) -> Statement | None:
         """The landlord's own statement: vacant elements, and what the rules lay on the landlord."""
-        found = statements(self.outcome, self.read_at, landlord=True)
+        found = statements(self, landlord=True)
         return next((x for x in found if x.party == self.site.landlord), None)
 
     @property
@@ -171,7 +243,7 @@ class Run:
         ConfigError
             Where the folder holds something else, or the disk does not take it.
         """
-        return _save(self.outcome, self.frame, self.read_at, folder, draft=draft)
+        return record_writer.save(self, folder, draft=draft)
 
     def __repr__(self) -> str:
         return text_of(_card, self)
@@ -247,34 +319,91 @@ def split(
     unallocated       0.00
     Name: amount, dtype: object
     """
-    _check(bill, site)
+    for name, value, wanted in (("bill", bill, UtilityBill), ("site", site, Site)):
+        if not isinstance(value, wanted):
+            raise ConfigError(
+                f"Cannot split with {name}={value!r}: it is no {wanted.__name__}. Read one with "
+                f"{wanted.__name__}.load('{name}.toml')."
+            )
     how = rules_of(site, rules)
     if site.locale:
-        missing_extras(site.locale)  # refuses one that cannot be written, before the work
+        record_writer.missing_extras(site.locale)  # refuses one that cannot be written
     if site.accounts:
-        ledger(site)  # refuses accounts that cannot be posted to before anything is read
-    dated_parts(site, bill, how)  # refuses what the lines lack before anything is read
+        record_writer.ledger(site)  # refuses accounts that cannot be posted to
+    dated_parts(site, bill, how)  # refuses what the lines lack
     read_at = None
     if frame is None:
         read_at = pd.Timestamp.now("UTC").floor("s")
         frame = readings_of(bill, site, client, archive)
     else:
         frame = dequantify(frame)
-        check_frame(site, _elements(bill, site), frame)
+        check_frame(site, [s.element for s in occupancies_of(site, bill)], frame)
     before: list[Billed] = []
     if records is not None:
         of_folder = isinstance(records, str | PathLike)
         before = billed_before(records_in(records) if of_folder else records, site)
-    found = _settlement.settle(frame, site, bill, how, earlier=before)
-    if archive is not None:
-        found = replace(found, earlier=(*_archived(found.whole, archive), *found.earlier))
-    return Run(site, bill, how, frame, read_at, found)
+    run = settle(frame, site, bill, how, earlier=before, read_at=read_at)
+    if archive is None:
+        return run
+    return replace(run, earlier=(*_archived(run.whole, archive), *run.earlier))
+
+
+def settle(
+    frame: pd.DataFrame,
+    site: Site,
+    bill: UtilityBill,
+    rules: SplitRules,
+    *,
+    closings: Mapping[str, tuple[pd.Timestamp, Decimal]] | None = None,
+    earlier: Sequence[Billed] = (),
+    read_at: pd.Timestamp | None = None,
+) -> Run:
+    """Share a bill by readings that are at hand.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns over (meter, time), or over time for a site of one meter.
+    site, bill, rules
+        The description, the bill and the rules.
+    closings : mapping of str to (Timestamp, Decimal), optional
+        As in `Run`; by default those of `earlier` that end where the bill starts.
+    earlier : sequence of Billed
+        As in `Run`.
+    read_at : Timestamp, optional
+        When the readings were read.
+
+    Raises
+    ------
+    ConfigError
+        For a line without a rule or a basis, or a bill in another currency.
+    """
+    if bill.currency is not None and bill.currency != site.currency:
+        raise ConfigError(
+            f"Cannot split {bill.name!r}: it is in {bill.currency}, {site.name!r} in "
+            f"{site.currency}. Correct field 'currency' in one of them."
+        )
+    parts = dated_parts(site, bill, rules)
+    apart = {x.name for part in parts for x in part.lines}
+    whole = measure(frame, site, bill, rules, [x for x in bill.lines if x.name not in apart])
+    dated: dict[str, Usage] = {}
+    for part in parts:
+        dates_as_text = f" from {part.start} to {part.end}"
+        use = measure(frame, site, part, rules, part.lines, dates_as_text)
+        dated |= {line.name: use for line in part.lines}
+    if closings is None:
+        start = span(site, bill)[0]
+        closings = {k: v for x in earlier if x.end == start for k, v in x.closings.items()}
+    return Run(
+        site, bill, rules, frame, read_at, whole, dated, share(whole, dated), fees(whole),
+        tuple(earlier), closings,
+    )  # fmt: skip
 
 
 def _archived(use: Usage, archive: Any) -> list[Billed]:
     """The energy of the year before, as far as an archive holds it; nothing is asked."""
     start = span(use.site, use.bill)[0].tz_convert(use.site.zone)
-    elements = list(dict.fromkeys(s.element for s in use.stays))
+    elements = list(dict.fromkeys(s.element for s in use.occupancies))
     first = start - pd.DateOffset(years=1)
     try:
         frame = opened(archive).read(elements, first, start, tz=use.site.tz, bracket=True)
@@ -284,37 +413,25 @@ def _archived(use: Usage, archive: Any) -> list[Billed]:
         frame = error.partial
     if not len(frame):
         return []
-    return measured(replace(use, frame=completed(frame, use.stays, start)))[0]
-
-
-def _check(bill: Any, site: Any) -> None:
-    for name, value, wanted in (("bill", bill, UtilityBill), ("site", site, Site)):
-        if not isinstance(value, wanted):
-            raise ConfigError(
-                f"Cannot split with {name}={value!r}: it is no {wanted.__name__}. Read one with "
-                f"{wanted.__name__}.load('{name}.toml')."
-            )
+    return measured(replace(use, frame=completed(frame, use.occupancies, start)))[0]
 
 
 def readings_of(
     bill: UtilityBill, site: Site, client: DentCloud | None, archive: Any
 ) -> pd.DataFrame:
     """The readings that a bill rests on, with their bracketing readings."""
-    elements = _elements(bill, site)
+    elements = list(dict.fromkeys(s.element for s in occupancies_of(site, bill)))
     spans = [span(site, bill), *(dates(site, bill, x) for x in bill.lines)]
     start, end = min(s for s, _ in spans), max(e for _, e in spans)
-    read = partial(
-        read_dentcloud, start=start, end=end, topics=list(TOPICS), tz=site.tz, bracket=True,
-        client=client, archive=archive, progress=False,
-    )  # fmt: skip
+    how: dict[str, Any] = {
+        "topics": ["kWHNet", "DemandkW"], "tz": site.tz, "bracket": True, "client": client,
+        "archive": archive, "progress": False,
+    }  # fmt: skip
     try:
-        whole = read(elements)
+        whole = read_dentcloud(elements, start, end, **how)
     except UnknownMeterError as error:
         raise UnknownMeterError(f"Cannot use {site.file}: {error}") from None
     for meter in dict.fromkeys(split_element(x)[0] for x in blank(whole, elements)):
-        check_present(site, elements, read(meter), meter)
+        own = [x for x in elements if split_element(x)[0] == meter]
+        check_frame(site, own, read_dentcloud(meter, start, end, **how))
     return whole
-
-
-def _elements(bill: UtilityBill, site: Site) -> list[str]:
-    return list(dict.fromkeys(s.element for s in stays(site, bill)))

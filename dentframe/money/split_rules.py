@@ -88,7 +88,6 @@ def _rule(parent: Table, name: str, bases: tuple[str, ...]) -> Rule:
     if isinstance(parent.data[name], str):
         return Rule(_by(parent, name, bases))
     table = parent.table(name)
-    assert table is not None  # noqa: S101 - `name` is one of its fields
     table.only("by", "shares", "of")
     return _stated(table, bases)
 
@@ -188,7 +187,7 @@ def _fee(table: Table) -> Fee:
         raise table.error("per", f"it must be one of {', '.join(PER)}.")
     if ("shares" in table.data) != (per == "shares"):
         raise table.error("shares", 'per = "shares" and a table of shares go together.')
-    return table.record(Fee, shares=_shares(table) if per == "shares" else {})  # type: ignore[no-any-return]
+    return table.record(Fee, shares=_shares(table) if per == "shares" else {})
 
 
 STATUSES = ("recorded", "estimated", "partial")
@@ -326,7 +325,7 @@ class SplitRules:
             own[name] = None if table is None else _part(table, common=name == "common")
         if data.get("places") == _EXACT:
             own["places"] = None
-        return top.record(  # type: ignore[no-any-return]
+        return top.record(
             cls,
             lines={k: _rule(lines, k, BASES) for k in lines.data},
             fees=tuple(_fee(t) for t in top.tables("fees")),
@@ -337,7 +336,7 @@ class SplitRules:
         """The tables of their file; `from_dict` gives equal rules."""
         told = {f.name: getattr(self, f.name) for f in fields(self)}
         parts = {x: stated(p) for x, p in self.parts}
-        return plain(  # type: ignore[no-any-return]
+        found: dict[str, Any] = plain(
             {
                 **told,
                 "places": _EXACT if self.places is None else self.places,
@@ -345,6 +344,7 @@ class SplitRules:
                 **{x: {**p.pop("rule"), **p} for x, p in parts.items()},
             }
         )
+        return found
 
     def to_toml(self) -> str:
         """Their file; reading it gives equal rules."""

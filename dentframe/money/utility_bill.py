@@ -188,7 +188,7 @@ class UtilityBill:
         top = Table(data, file)
         if "tenants" in data or isinstance(data.get("elements"), Mapping):
             raise top.other("a bill", "a site", "tenants" if "tenants" in data else "elements")
-        return top.record(  # type: ignore[no-any-return]
+        return top.record(
             cls,
             lines=tuple(t.record(BillLine) for t in top.tables("lines")),
             accepted=tuple(t.record(Accepted) for t in top.tables("accepted")),

@@ -161,15 +161,14 @@ class Correction:
             Naming `file`, and the correction or its field.
         """
         table = Table(data, file, "corrections")
-        own = {k: v for k, v in _IN_FILES.items() if v in data}
-        table.only(*(_IN_FILES.get(f.name, f.name) for f in fields(cls)))
+        names = {_IN_FILES.get(f.name, f.name): f.name for f in fields(cls)}
+        table.only(*names)
         for name in ("kind", "element", "id", "reason"):
             table.text(name)
         for name in ("by", "replaces"):
             table.text(name, "")
-        given = {k: v for k, v in data.items() if k not in own.values()}
         try:
-            return cls(**given, **{k: data[v] for k, v in own.items()}, **_no_date(data))
+            return cls(**{"on": None} | {names[k]: v for k, v in data.items()})
         except ConfigError as error:
             raise ConfigError(f"Cannot use {file}: {error}") from None
 
@@ -182,10 +181,6 @@ class Correction:
     def _error(self, name: str, why: str) -> ConfigError:
         name = _IN_FILES.get(name, name)
         return ConfigError(f"Cannot use {self}: field {name!r} {why}.")
-
-
-def _no_date(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {} if "on" in data else {"on": None}
 
 
 def corrections_of(given: Any, *, file: str = "corrections") -> tuple[Correction, ...]:

@@ -13,13 +13,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import tomli_w
 
 from dentframe.errors import ConfigError, RangeError, did_you_mean
 from dentframe.times.ranges import instant
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Data = TypeVar("Data", bound="DataclassInstance")
 Moment: TypeAlias = dt.date | dt.datetime
 """A local date (its midnight), a wall time, or an instant with its offset."""
 _REQUIRED: Any = object()
@@ -232,8 +236,8 @@ class Table:
             return tuple(listed)
         raise self.error(name, 'it must be a list of texts, e.g. ["P482311252_A"].')
 
-    def table(self, name: str) -> Table | None:
-        """A table within, or None."""
+    def table(self, name: str) -> Any:
+        """A `Table` within, or None."""
         value = self.data.get(name)
         if value is None:
             return None
@@ -256,7 +260,7 @@ class Table:
             table.only(*known)
         return found
 
-    def record(self, cls: Any, tz: dt.tzinfo | None = None, **own: Any) -> Any:
+    def record(self, cls: type[Data], tz: dt.tzinfo | None = None, **own: Any) -> Data:
         """A frozen record, each field read as its type says.
 
         Parameters
@@ -367,17 +371,13 @@ def moment(value: Any) -> Moment:
 
 def stated(record: Any) -> dict[str, Any]:
     """The fields of a frozen record that have other values than by default, as a file has them."""
-    return {
-        f.name: plain(value)
-        for f in fields(record)
-        for value in [getattr(record, f.name)]
-        if f.name != "file" and value is not None and not _is_default(f, value)
-    }
-
-
-def _is_default(of: Any, value: Any) -> bool:
-    made = of.default if of.default_factory is MISSING else of.default_factory()
-    return bool(value == made)
+    found = {}
+    for f in fields(record):
+        value = getattr(record, f.name)
+        default = f.default if f.default_factory is MISSING else f.default_factory()
+        if f.name != "file" and value is not None and value != default:
+            found[f.name] = plain(value)
+    return found
 
 
 def plain(value: Any) -> Any:

@@ -9,33 +9,86 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from dentframe.errors import ConfigError, RangeError
+from dentframe.errors import ConfigError, RangeError, did_you_mean
 from dentframe.metering.register_rules import FIELDS, RegisterRules, SiteRules
 from dentframe.site.corrections import Correction, corrections_of, in_force
-from dentframe.site.elements_and_tenants import (
-    EXPORT,
-    Element,
-    Tenant,
-    check,
-    element_dict,
-    element_of,
-    tenant_of,
+from dentframe.site.files import (
+    Moment,
+    Table,
+    check_currency,
+    dump,
+    exact,
+    is_list,
+    load,
+    plain,
+    stated,
 )
-from dentframe.site.files import Moment, Table, dump, load, plain, stated
+from dentframe.site.tenants import EXPORT, Tenant, check_tenants, tenant_of, wrong
 from dentframe.times.ranges import Zone, instant, zone
 from dentframe.wire.columns import ELEMENT, parse, split_element, wire_columns
 
 if TYPE_CHECKING:
     import pandas as pd
 
-
 _SITE = (
     "name", "tz", "currency", "locale", "landlord", "landlord_code", "elements", "tenants",
     "split", "statement", "corrections", "rebill", "accounts",
 )  # fmt: skip
+_AS_THEY_ARE = ("split", "rebill", "accounts")
+"""The tables that others read."""
 _DEFAULT_RULES = RegisterRules()
+_SWAP = ("at", "closing", "opening")
+ROLES = ("main", "branch", "export")
+
+
+@dataclass(frozen=True)
+class Element:
+    """One element of a meter, as the site file describes it.
+
+    Parameters
+    ----------
+    label : str
+        What it feeds.
+    role : {"branch", "main", "export"}
+        A main measures what its branches measure too and is never billed; an export feeds in.
+    parent : str, optional
+        The main upstream of it.
+    cts : tuple of float
+        CT ratings [A], one per CT.
+    volts : float, optional
+        Between line and neutral [V].
+    max_kw : float, optional
+        Greatest power [kW]; by default the sum over the CTs of rating x volts / 1000.
+    common : bool
+        Whether it feeds common areas: nobody holds it, a rule shares it.
+    area : Decimal, optional
+        Of the unit it feeds, for the days when nobody holds it; in the tenants' unit.
+    modulus : float, optional
+        Where its register starts again at 0 [kWh].
+    swaps : tuple of (time, closing, opening)
+        Meter swaps, the register values in kWh.
+    """
+
+    label: str
+    role: str = "branch"
+    parent: str | None = None
+    cts: tuple[float, ...] = ()
+    volts: float | None = None
+    max_kw: float | None = None
+    common: bool = False
+    area: Decimal | None = field(default=None, metadata={"least": 0})
+    modulus: float | None = None
+    swaps: tuple[tuple[Moment, float, float], ...] = ()
+
+    @property
+    def rating(self) -> float | None:
+        """The greatest power it can draw or feed [kW], None where nothing tells."""
+        if self.max_kw is not None or not self.cts or self.volts is None:
+            return self.max_kw
+        return float(sum(Decimal(str(x)) for x in self.cts) * Decimal(str(self.volts)) / 1000)
 
 
 @dataclass(frozen=True)
@@ -136,7 +189,9 @@ class Site:
     file: str = field(default="site", compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        check(self)
+        check_currency(self.currency, self.file)
+        _check_elements(self)
+        check_tenants(self)
         in_force(self.corrections, self.zone, list(self.elements))
 
     @classmethod
@@ -157,20 +212,23 @@ class Site:
         if "lines" in data:
             raise top.other("a site", "a utility's bill", "lines")
         top.only(*_SITE)
-        tz = zone(_zone_of(top))
+        try:
+            tz = zone(top.text("tz"))
+        except RangeError as error:
+            raise top.error("tz", str(error)) from None
         elements = top.table("elements")
         if elements is None or not elements.data:
             raise top.error("elements", 'it is missing; give a table [elements."P482311252_A"].')
-        return top.part([f.name for f in fields(cls)]).record(  # type: ignore[no-any-return]
+        own: dict[str, Any] = dict.fromkeys(_AS_THEY_ARE)
+        own |= {x: dict(data[x]) for x in _AS_THEY_ARE if top.table(x) is not None}
+        return top.part([f.name for f in fields(cls)]).record(
             cls,
-            elements={k: element_of(elements, k, tz) for k in elements.data},
+            elements={k: _element(elements, k, tz) for k in elements.data},
             tenants=tuple(tenant_of(t, tz) for t in top.tables("tenants")),
-            split=None if top.table("split") is None else dict(data["split"]),
             letterhead=_letterhead(top.table("statement")),
             corrections=corrections_of([t.data for t in top.tables("corrections")], file=file),
-            rebill=None if top.table("rebill") is None else dict(data["rebill"]),
-            accounts=None if top.table("accounts") is None else dict(data["accounts"]),
             file=file,
+            **own,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -179,7 +237,14 @@ class Site:
             replace(self, elements={}, tenants=(), letterhead=Letterhead(), corrections=())
         )
         tables = {
-            "elements": {k: element_dict(e) for k, e in self.elements.items()},
+            "elements": {
+                k: {
+                    "role": e.role,
+                    **stated(replace(e, swaps=())),
+                    "swaps": [dict(zip(_SWAP, x, strict=True)) for x in e.swaps] or None,
+                }
+                for k, e in self.elements.items()
+            },
             "tenants": [{**stated(t), "holds": [stated(h) for h in t.holds]} for t in self.tenants],
             "statement": stated(self.letterhead) or None,
             "corrections": [x.to_dict() for x in self.corrections] or None,
@@ -225,15 +290,77 @@ class Site:
         frame : pandas.DataFrame, optional
             Leave out the elements that it has no column for.
         """
-        kept = {k: e for k, e in self.elements.items() if frame is None or _in(frame, k)}
+        kept = dict(self.elements)
+        if frame is not None:
+            columns = map(parse, wire_columns(frame.columns))
+            have = {c.id for c in columns if c.scope == ELEMENT}
+            kept = {k: e for k, e in kept.items() if (split_element(k)[1] or k) in have}
         ratings = {k: e.rating for k, e in kept.items() if e.rating is not None}
         return RegisterRules(
             max_kw=ratings or None,
             modulus={k: e.modulus for k, e in kept.items() if e.modulus is not None} or None,
-            swaps={k: _swaps(self, e) for k, e in kept.items() if e.swaps} or (),
+            swaps={
+                k: tuple((self.instant(at), *readings) for at, *readings in e.swaps)
+                for k, e in kept.items()
+                if e.swaps
+            }
+            or (),
             allow_export={k: True for k, e in kept.items() if e.role == EXPORT} or False,
             corrections=tuple(in_force(self.corrections, self.zone)) if self.corrections else (),
         )
+
+
+# --- their tables ------------------------------------------------------------------------
+
+
+def _element(parent: Table, name: str, tz: dt.tzinfo) -> Element:
+    """An element from its table ``[elements.P482311252_A]``."""
+    parent.check_text(name, name)
+    table: Table = parent.table(name)
+    if table.text("role", "branch") not in ROLES:
+        raise table.error("role", f"it must be one of {', '.join(ROLES)}.")
+    given = table.data.get("cts", ())
+    ratings = [exact(x) for x in given] if is_list(given) else [None]
+    if any(x is None or x <= 0 for x in ratings):
+        raise table.error("cts", "it must be a list of ratings above 0 [A], e.g. [200, 200, 200].")
+    swaps = tuple(
+        (row.moment("at", tz), float(row.decimal("closing")), float(row.decimal("opening")))
+        for row in table.tables("swaps", *_SWAP)
+    )
+    cts = tuple(float(x) for x in ratings if x is not None)
+    return table.record(Element, label=table.text("label", name), cts=cts, swaps=swaps)
+
+
+# --- what no single table can tell --------------------------------------------------------
+
+
+def _check_elements(site: Site) -> None:
+    for key, e in site.elements.items():
+        where = f"elements.{key}"
+        if e.parent is not None:
+            _check_parent(site, where, key, e.parent)
+        if e.role == EXPORT and e.rating is None:
+            why = "only a greatest power tells export from a cleared register"
+            raise wrong(site, where, "cts, volts", f"{why}. Give both, or max_kw.")
+        if e.modulus is not None and e.rating is None:
+            raise wrong(site, where, "modulus", "it needs cts and volts, or max_kw.")
+        if e.common and e.role != "branch":
+            raise wrong(site, where, "common", f"a {e.role} is no common area.")
+
+
+def _check_parent(site: Site, where: str, key: str, parent: str) -> None:
+    if parent not in site.elements:
+        near = did_you_mean(parent, site.elements) or "."
+        raise wrong(site, where, "parent", f"no element {parent!r} in this site{near}")
+    if site.elements[parent].role != "main":
+        why = f'{parent!r} is no main; give it role = "main", or its energy would be billed twice.'
+        raise wrong(site, where, "parent", why)
+    seen, above = {key, parent}, site.elements[parent].parent
+    while above in site.elements and above is not None:
+        if above in seen:
+            raise wrong(site, where, "parent", f"{key!r} is upstream of itself.")
+        seen.add(above)
+        above = site.elements[above].parent
 
 
 def apply_site(
@@ -292,31 +419,12 @@ def summed(site: Site) -> list[str]:
     return parts or list(site.elements)
 
 
-def _in(frame: pd.DataFrame, name: str) -> bool:
-    meter, element = split_element(name)
-    letters = {c.id for c in map(parse, wire_columns(frame.columns)) if c.scope == ELEMENT}
-    return (element or meter) in letters
-
-
-def _swaps(site: Site, e: Element) -> tuple[tuple[pd.Timestamp, float, float], ...]:
-    return tuple((site.instant(when), closing, opening) for when, closing, opening in e.swaps)
-
-
 def _letterhead(table: Table | None) -> Letterhead:
     if table is None:
         return Letterhead()
-    found: Letterhead = table.record(Letterhead)
+    found = table.record(Letterhead)
     if found.accent and not re.fullmatch("#[0-9a-fA-F]{6}", found.accent):
         raise table.error("accent", "it must be a colour like '#1f6feb'.")
     if found.logo and not found.logo.lower().endswith((".png", ".jpg", ".jpeg")):
         raise table.error("logo", "it must be a file that ends in .png, .jpg or .jpeg.")
     return found
-
-
-def _zone_of(top: Table) -> str:
-    name: str = top.text("tz")
-    try:
-        zone(name)
-    except RangeError as error:
-        raise top.error("tz", str(error)) from None
-    return name

@@ -85,6 +85,6 @@ def test_a_name_is_escaped(of):
 
 def test_a_broken_run_is_still_shown():
     """What cannot be worked out is told in its place."""
-    broken = replace(run(), outcome=None)
+    broken = replace(run(), bill=None)
     assert "Run that cannot be shown: AttributeError" in repr(broken)
     assert "Run that cannot be shown: AttributeError" in broken._repr_html_()

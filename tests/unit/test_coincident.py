@@ -8,7 +8,7 @@ import pytest
 
 from dentframe import RegisterRules, Site
 from dentframe.errors import ConfigError, CoverageWarning, UnknownMeterError
-from dentframe.site.elements_and_tenants import Element
+from dentframe.site.site import Element
 from dentframe.verbs.coincident import COLUMNS
 from tests.unit.test_demand import KW, quarters
 

@@ -97,7 +97,7 @@ def run():
     frame = readings({"A": 2000.37, "B": 1000.11, "H": 300.77})
     made = site(tenants, elements, rules, landlord="Owner")
     done = split(bill(*lines, kwh=3400), made, frame=frame)
-    return replace(done, outcome=replace(done.outcome, earlier=tuple(earlier)))
+    return replace(done, earlier=tuple(earlier))
 
 
 def first(cell):
@@ -350,7 +350,7 @@ def test_nothing_on_the_paper_is_of_another_locale(locale, currency, day, month)
     run = split(bill(*lines, kwh=4500), made, frame=readings({"A": 2000.37, "B": 1000.11}))
     december = pd.Timestamp("2023-12-01", tz=LA), pd.Timestamp("2024-01-01", tz=LA)
     past = Billed("B", "", *december, Decimal(1800), Decimal(300))
-    s = replace(run, outcome=replace(run.outcome, earlier=(past,))).statements["B"]
+    s = replace(run, earlier=(past,)).statements["B"]
     page = s.to_html()
     assert f"CT, {day}." in page
     assert month in page

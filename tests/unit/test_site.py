@@ -11,8 +11,8 @@ import pytest
 
 from dentframe import RegisterRules, Site
 from dentframe.errors import ConfigError
-from dentframe.site.elements_and_tenants import stays
 from dentframe.site.site import apply_site
+from dentframe.site.tenants import holds_of
 from tests.split_kit import LA, element, readings, site, tenant
 
 FILE = """
@@ -94,7 +94,7 @@ def test_a_stay_ends_at_its_instant(path):
     """A move at midday changes the holder at midday; the end is exclusive."""
     s = Site.load(path)
     noon = pd.Timestamp("2023-12-15 20:00", tz="UTC")
-    (_, first, _), (second, _, _) = stays(s, "P1_B")
+    (_, first, _), (second, _, _) = holds_of(s, "P1_B")
     assert first == second == noon
 
 
@@ -150,7 +150,7 @@ def test_a_tenant_may_come_back():
         },
         tenant("B", "A", start="2024-01-10", end="2024-01-20"),
     ]
-    assert [name for *_, name in stays(site(come_and_go), "P1_A")] == ["A", "A", "B"]
+    assert [name for *_, name in holds_of(site(come_and_go), "P1_A")] == ["A", "A", "B"]
 
 
 def test_a_loop_of_mains_is_refused():

@@ -17,14 +17,13 @@ import pandas as pd
 
 from dentframe.documents.formats import formats
 from dentframe.money.rounding import EXACT, add, digits_of, rounded
-from dentframe.money.shares import Charge
+from dentframe.money.shares import DIFFERENCE, INTEREST, Charge
 from dentframe.money.statement import Line, Statement
 
 if TYPE_CHECKING:
-    from dentframe.money.settlement import Outcome
+    from dentframe.money.split_bill import Run
 
 OTHERS = ("bill", "landlord")
-DIFFERENCE, INTEREST = "rebill_difference", "interest"
 NOTES = ("party", "account", "number", "replaces", "line", "old", "new", "difference", "direct",
          "settled")  # fmt: skip
 ZERO = Decimal(0)
@@ -92,18 +91,18 @@ class Rebilling(msgspec.Struct, frozen=True):
         return f"{old}-C{self.chain}" if old else ""
 
 
-def rebilled(of: Outcome, how: Rebilling) -> Outcome:
+def rebilled(run: Run, how: Rebilling) -> Run:
     """A split with what each party is billed, after what was billed before.
 
     Parameters
     ----------
-    of : Outcome
+    run : Run
         As computed with the corrections.
     how : Rebilling
         What was billed before, and the rule for others.
     """
-    keep = {t.name for t in of.site.tenants} - {*how.direct} if how.others == "landlord" else set()
-    shares = [replace(c, computed=c.amount) for c in of.shares]
+    keep = {t.name for t in run.site.tenants} - {*how.direct} if how.others == "landlord" else set()
+    shares = [replace(c, computed=c.amount) for c in run.shares]
     old = {(x.party, x.title): x for x in how.before if x.party in keep and x.part not in _APART}
     was = {key: x.amount for key, x in old.items()}
     new = [replace(c, amount=was.get((c.party, c.title), ZERO)) if c.party in keep else c
@@ -117,20 +116,20 @@ def rebilled(of: Outcome, how: Rebilling) -> Outcome:
         left = add([EXACT.subtract(c.computed or ZERO, c.amount) for c in mine])
         if left:
             new.append(
-                Charge(of.site.landlord, name, mine[0].kind, DIFFERENCE, "", None, "", ZERO, left,
+                Charge(run.site.landlord, name, mine[0].kind, DIFFERENCE, "", None, "", ZERO, left,
                        computed=ZERO)
             )  # fmt: skip
-    fees = [replace(c, computed=c.amount) for c in of.fees]
+    fees = [replace(c, computed=c.amount) for c in run.fees]
     earlier = [Charge(x.party, x.line, INTEREST, INTEREST, x.kind, None, "", ZERO, x.amount,
                       computed=x.amount) for x in how.before if x.part == INTEREST]  # fmt: skip
-    made = replace(of, shares=new, fees=[*fees, *earlier], rebilling=how)
+    made = replace(run, shares=new, fees=[*fees, *earlier], rebilling=how)
     return replace(made, fees=[*made.fees, *_interest(made, how)])
 
 
 _APART = (INTEREST, "fee", DIFFERENCE)
 
 
-def _interest(of: Outcome, how: Rebilling) -> list[Charge]:
+def _interest(run: Run, how: Rebilling) -> list[Charge]:
     """Simple interest on what each tenant was overcharged."""
     if how.interest is None or how.interest_from is None or how.interest_to is None:
         return []
@@ -138,27 +137,27 @@ def _interest(of: Outcome, how: Rebilling) -> list[Charge]:
     days = max((how.interest_to - how.interest_from).days, 0)
     name = f"Interest {how.interest} % from {how.interest_from} to {how.interest_to}"
     found = []
-    for t in of.site.tenants:
-        over = -add([d for p, _, d in _differences(of, how) if p == t.name])
+    for t in run.site.tenants:
+        over = -add([d for p, _, d in _differences(run, how) if p == t.name])
         exact = EXACT.divide(EXACT.multiply(EXACT.multiply(over, how.interest), days), _DAYS)
-        money = rounded(exact, digits_of(of.site.currency))
+        money = rounded(exact, digits_of(run.site.currency))
         if over > 0 and money:
             found.append(Charge(t.name, name, INTEREST, INTEREST, "", None, "", ZERO, -money,
                                 computed=-money))  # fmt: skip
     return found
 
 
-def _differences(of: Outcome, how: Rebilling) -> list[tuple[str, str, Decimal]]:
+def _differences(run: Run, how: Rebilling) -> list[tuple[str, str, Decimal]]:
     """Party, title and what is billed now less what was billed before, of each line."""
     old = {(x.party, x.title): x.amount for x in how.before}
     new: dict[tuple[str, str], Decimal] = {}
-    for c in of.charges:
+    for c in run.every_charge:
         new[c.party, c.title] = new.get((c.party, c.title), ZERO) + c.amount
     keys = dict.fromkeys([*new, *old])
     return [(p, t, new.get((p, t), ZERO) - old.get((p, t), ZERO)) for p, t in keys]
 
 
-def notes(of: Outcome) -> pd.DataFrame:
+def notes(run: Run) -> pd.DataFrame:
     """The differences of a re-bill, one row a party and line.
 
     Returns
@@ -169,17 +168,17 @@ def notes(of: Outcome) -> pd.DataFrame:
         meter was corrected) and ``settled``: ``note`` where the party gets it, ``landlord`` where
         the landlord bears it: `new` is then what was computed and is not billed.
     """
-    how = of.rebilling
+    how = run.rebilling
     if how is None:
         return pd.DataFrame(columns=list(NOTES))
-    accounts = {t.name: t.account for t in of.site.tenants}
+    accounts = {t.name: t.account for t in run.site.tenants}
     old = {(x.party, x.title): x.amount for x in how.before}
     computed: dict[tuple[str, str], Decimal] = {}
-    for c in of.charges:
+    for c in run.every_charge:
         key = c.party, c.title
         computed[key] = computed.get(key, ZERO) + (c.amount if c.computed is None else c.computed)
     rows = []
-    for party, title, difference in _differences(of, how):
+    for party, title, difference in _differences(run, how):
         was = old.get((party, title), ZERO)
         borne = computed.get((party, title), ZERO) - was if party in accounts else ZERO
         settled = "note" if difference and party in accounts else "landlord"
@@ -190,9 +189,9 @@ def notes(of: Outcome) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(NOTES))
 
 
-def note_statements(of: Outcome, papers: Sequence[Statement]) -> list[Statement]:
+def note_statements(run: Run, papers: Sequence[Statement]) -> list[Statement]:
     """A credit or debit note for each tenant who has a new statement."""
-    found, how, made = notes(of), of.rebilling, []
+    found, how, made = notes(run), run.rebilling, []
     if how is None:
         return []
     for s in papers:
@@ -219,17 +218,17 @@ def note_statements(of: Outcome, papers: Sequence[Statement]) -> list[Statement]
     return made
 
 
-def replacing(of: Outcome, papers: Sequence[Statement]) -> list[Statement]:
+def replacing(run: Run, papers: Sequence[Statement]) -> list[Statement]:
     """The new statements of those whose amounts changed, with numbers of their own."""
-    how = of.rebilling
+    how = run.rebilling
     if how is None:
         return list(papers)
-    changed = {p for p, _, d in _differences(of, how) if d}
+    changed = {p for p, _, d in _differences(run, how) if d}
     return [
         replace(
             s,
             letter=None if s.letter is None else replace(s.letter, number=how.number(s.party)),
-            notes=(_replaces(how, s.party), *_reasons(of, how), *s.notes),
+            notes=(_replaces(how, s.party), *_reasons(run, how), *s.notes),
         )
         for s in papers
         if s.party in changed
@@ -241,7 +240,7 @@ def _replaces(how: Rebilling, party: str) -> str:
     return f"This statement replaces {f'No. {old}' if old else 'the earlier one'}."
 
 
-def _reasons(of: Outcome, how: Rebilling) -> list[str]:
-    found: list[Any] = [x for x in of.site.corrections if x.id in how.corrections]
-    day = formats(of.site.locale).day
-    return [f"Corrected on {day(x.on)}: {of.site.labels[x.element]}: {x.reason}." for x in found]
+def _reasons(run: Run, how: Rebilling) -> list[str]:
+    found: list[Any] = [x for x in run.site.corrections if x.id in how.corrections]
+    day = formats(run.site.locale).day
+    return [f"Corrected on {day(x.on)}: {run.site.labels[x.element]}: {x.reason}." for x in found]
