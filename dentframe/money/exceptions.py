@@ -46,7 +46,7 @@ class Finding:
     detail : str
         What it is about.
     value, limit : Decimal or None
-        The number that was judged, and against what.
+        The number that was compared, and with what.
     unit : str
         Of both.
     rule : str
@@ -176,7 +176,7 @@ def _detail(use: Usage, f: Figure, register: Cumulative | None) -> str:
         f"{'energy' if f.unit == 'kWh' else 'demand'} of {who}, "
         f"{start.tz_convert(zone):%Y-%m-%d %H:%M} to {end.tz_convert(zone):%Y-%m-%d %H:%M}: "
         f"{f.status}, coverage {f.coverage:.4f}{flags}"
-        f"{f'; {f.note}' if f.sure and f.note else ''}"
+        f"{f'; {f.note}' if f.certain and f.note else ''}"
     )
 
 
@@ -227,8 +227,8 @@ def _main(use: Usage, limit: Decimal) -> Iterator[Finding]:
     measured = add([f.value for f in own if f.value is not None])
     off = EXACT.subtract(measured, use.kwh)
     if abs(off) > limit:
-        told = f"the utility billed {use.kwh} kWh{use.dated}"
-        detail = f"{', '.join(at)} measured {measured} kWh, {told}"
+        billed = f"the utility billed {use.kwh} kWh{use.dated}"
+        detail = f"{', '.join(at)} measured {measured} kWh, {billed}"
         meters = {split_element(k)[0] for k in mains}
         loose = [k for k in branches if use.site.elements[k].parent is None]
         apart = mains != at or any(split_element(k)[0] not in meters for k in loose)
@@ -343,8 +343,8 @@ def _lines(use: Usage) -> Iterator[Finding]:
         )  # fmt: skip
     by = {x.name: use.rules.of(x).by for x in bill.lines}
     energy = [x for x in bill.lines if x.kwh is not None or "energy" in {x.kind, by[x.name]}]
-    told = [x.kwh for x in energy if x.kwh is not None]
-    priced = add(told) if len(told) == len(energy) else bill.kwh
+    stated = [x.kwh for x in energy if x.kwh is not None]
+    priced = add(stated) if len(stated) == len(energy) else bill.kwh
     if bill.kwh and priced is not None and priced < bill.kwh:
         detail = f"the bill has {bill.kwh} kWh, and its lines price {priced} of them"
         yield Finding(

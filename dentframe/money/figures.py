@@ -72,7 +72,7 @@ class Figure(Occupancy):
         What happened to the readings.
     row : mapping
         The verb's own row.
-    sure : bool
+    certain : bool
         Whether nothing that is uncovered can have changed it.
     note : str
         What shows that, or what would.
@@ -88,7 +88,7 @@ class Figure(Occupancy):
     status: str
     flags: tuple[str, ...]
     row: Row
-    sure: bool = False
+    certain: bool = False
     note: str = ""
     accepted: Accepted | None = None
     agreed: Decimal = Decimal(0)
@@ -136,7 +136,7 @@ class Usage:
 
     @property
     def keywords(self) -> dict[str, Any]:
-        """What every verb is told."""
+        """The keywords that every verb takes."""
         return {
             "tz": self.site.tz,
             "registers": self.site.register_rules(self.frame),
@@ -229,8 +229,8 @@ def accepts(rules: SplitRules, f: Figure) -> bool:
     enough = f.status != "partial" or f.coverage >= rules.demand_coverage
     by_rules = enough and f.status in rules.accept_demand
     if agreed:
-        return f.sure and (f.status != "partial" or by_rules)
-    return f.sure or by_rules
+        return f.certain and (f.status != "partial" or by_rules)
+    return f.certain or by_rules
 
 
 def by_party(figures: Sequence[Figure], kind: str, *, measured: bool = False) -> dict[str, Decimal]:
@@ -259,7 +259,7 @@ def energy_rows(use: Usage, edges: Sequence[pd.Timestamp], method: str = "") -> 
 
     `method` places edges between two readings in another way than the rules.
     """
-    # min_coverage=0 leaves the judgement to `accepts`.
+    # min_coverage=0 leaves the verdict to `accepts`.
     how: dict[str, Any] = {"edges": method or use.rules.edges, "detail": True, "min_coverage": 0}
     return keyed(energy(use.frame, list(edges), **how, **use.keywords), "start")
 
@@ -353,7 +353,7 @@ def _kw(use: Usage, row: Row | None, name: str) -> Decimal | None:
 def coincidents(use: Usage) -> list[Figure]:
     """Each element's demand when all of them together drew the most [kW].
 
-    It is that of whoever held the element at that instant.
+    It is that of whoever had the element at that instant.
     """
     names = tops_and_branches(use.site, use.bill)[1]
     edges = list(span(use.site, use.bill))
@@ -361,7 +361,7 @@ def coincidents(use: Usage) -> list[Figure]:
         use.frame, edges, elements=names, window=use.rules.window, min_coverage=0, **use.keywords
     )
     branches = [s for s in use.occupancies if s.kind != MAIN]
-    sure, note = _peak_elsewhere(use, names, rows)
+    certain, note = _peak_elsewhere(use, names, rows)
     found = []
     for row in rows.to_dict("records"):
         at, name = row["at"], str(row["element"])
@@ -369,7 +369,7 @@ def coincidents(use: Usage) -> list[Figure]:
         occupancy = next(s for s in branches if s.element == name and s.start <= when < s.end)
         own = figure_of(occupancy, row, _kw(use, row, "coincident"), "kW")
         agreed = "agreed" in own.flags  # an agreed peak does not say when it was
-        found.append(replace(own, sure=sure and not agreed, note=_NO_KW if agreed else note))
+        found.append(replace(own, certain=certain and not agreed, note=_NO_KW if agreed else note))
     return found
 
 
@@ -447,18 +447,18 @@ def own_peaks(use: Usage) -> list[Figure]:
 
 
 def _with_agreed_kw(use: Usage, f: Figure, measured: Decimal | None) -> Figure:
-    """A peak that an agreed figure bears on is sure where that states the demand too.
+    """A peak that an agreed figure bears on is certain where that states the demand too.
 
     By how much it differs from what was measured is the landlord's, as of energy.
     """
     if "agreed" not in f.flags:
         return f
     zone = use.site.zone
-    told = all(
+    stated = all(
         x.kw is not None
         for x in in_force(use.site.corrections, zone)
         if (x.kind, x.element) == ("figure", f.element) and x.touches(f.start, f.end, zone)
     )
-    if not told or f.value is None or measured is None:
-        return replace(f, sure=told, note="" if told else _NO_KW)
-    return replace(f, sure=True, agreed=EXACT.subtract(f.value, measured))
+    if not stated or f.value is None or measured is None:
+        return replace(f, certain=stated, note="" if stated else _NO_KW)
+    return replace(f, certain=True, agreed=EXACT.subtract(f.value, measured))

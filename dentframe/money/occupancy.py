@@ -333,8 +333,8 @@ def dated_parts(site: Site, bill: UtilityBill, rules: SplitRules) -> list[Utilit
 
 def _kwh(bill: UtilityBill, rules: SplitRules, lines: Sequence[BillLine]) -> Decimal | None:
     """The utility's energy over some lines' dates, as the lines state it [kWh]."""
-    told = [x.metered_kwh for x in lines if x.metered_kwh is not None]
-    found = dict.fromkeys(told or [x.kwh for x in lines if x.kwh is not None])
+    metered = [x.metered_kwh for x in lines if x.metered_kwh is not None]
+    found = dict.fromkeys(metered or [x.kwh for x in lines if x.kwh is not None])
     if len(found) == 1 or all(rules.of(x).by != "energy" for x in lines):
         return next(iter(found), None)
     stated = f"they state {' and '.join(map(str, found))} kWh" if found else "they state no kWh"

@@ -60,7 +60,7 @@ class Charge:
         The weight as printed [unit].
     unit : str
         Of the quantity.
-    whole : Decimal
+    of_all : Decimal
         What all quantities of the line add up to.
     amount : Decimal
         [currency]
@@ -77,7 +77,7 @@ class Charge:
     basis: str
     quantity: Decimal | None
     unit: str
-    whole: Decimal
+    of_all: Decimal
     amount: Decimal
     agreed_by: str = ""
     computed: Decimal | None = None
@@ -198,7 +198,7 @@ def _agreed(use: Usage, line: BillLine, c: Charge, agreed: Mapping[str, Decimal]
         return [c]
     more, digits = agreed[c.party], digits_of(use.site.currency)
     quantity = EXACT.add(c.quantity, more)
-    amount = rounded(EXACT.divide(EXACT.multiply(line.amount, quantity), c.whole), digits)
+    amount = rounded(EXACT.divide(EXACT.multiply(line.amount, quantity), c.of_all), digits)
     rest = replace(
         c,
         party=use.site.landlord,
@@ -272,8 +272,8 @@ def weights(use: Usage, rule: Rule) -> dict[str, Decimal]:
     if rule.by in UNITS:
         return own_use(use, rule.by, measured=True)
     if rule.by == "days":
-        held = [party for day in use.holders for party in day.values()]
-        found = {p: Decimal(held.count(p)) for p in _parties(use)}
+        days = [party for day in use.holders for party in day.values()]
+        found = {p: Decimal(days.count(p)) for p in _parties(use)}
     elif rule.by == "area":
         found = _area_days(use)
     elif rule.by == "shares":
@@ -370,7 +370,7 @@ def part_of(use: Usage, c: Charge) -> Share | None:
     charged = next(x.amount for x in use.bill.lines if x.name == c.line)
     part = dict(use.rules.parts).get(c.part)
     by = {} if part is None or c.quantity is None else weights(use, part.rule)
-    whole = None if c.quantity is None else c.whole
+    whole = None if c.quantity is None else c.of_all
     if part is None or c.party not in by:
         return Share(charged, whole)
     unit = WEIGHT_UNITS.get(part.rule.by, "")

@@ -343,7 +343,7 @@ def _arithmetic(run: Run, c: Charge, share: Share | None) -> str:
     if c.quantity is None:
         return text
     credit = "a credit: " if c.quantity < 0 else ""
-    return f"{credit}{f.number(c.quantity)} of {f.number(c.whole)} {c.unit} {text}"
+    return f"{credit}{f.number(c.quantity)} of {f.number(c.of_all)} {c.unit} {text}"
 
 
 def _peak(run: Run, c: Charge, found: Sequence[Figure]) -> Iterator[str]:
@@ -352,7 +352,7 @@ def _peak(run: Run, c: Charge, found: Sequence[Figure]) -> Iterator[str]:
         at = next((f.row.get("at") for f in found), None)
         if at is not None and not pd.isna(at):
             yield f"the whole site's demand was highest at {_moment(run, at)}"
-            yield from (f.note for f in found[:1] if f.sure and f.note)
+            yield from (f.note for f in found[:1] if f.certain and f.note)
     elif c.basis == "own_peak" and c.part != COMMON:
         for f in found:
             at = f.row.get("start")
