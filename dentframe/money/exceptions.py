@@ -25,7 +25,7 @@ from dentframe.wire.columns import split_element
 if TYPE_CHECKING:
     from dentframe.metering.cumulative import Cumulative
     from dentframe.money.utility_bill import UtilityBill
-    from dentframe.site.files import Moment
+    from dentframe.site.toml_tables import Moment
 
 ZERO = Decimal(0)
 _NAMES = {COMMON: "common areas", MAIN: "the main"}

@@ -41,7 +41,6 @@ WORKINGS = ("steps.csv", "edges.json", "check.py")
 TABLES = ("charges", "control", "exceptions", "figures")
 _UNSEALED = "0" * 64
 _TIMES = {"start", "end", "open_at", "close_at"}
-_CLOSING = ["element", "close_at", "close_reading"]
 _DECIMALS = {"quantity", "amount", "computed", "billed", "value", "limit", "old", "new",
              "difference"}  # fmt: skip
 
@@ -258,26 +257,23 @@ class Record:
     @property
     def billed(self) -> list[Billed]:
         """What each tenant used and paid, for later statements to compare with."""
-        energy = self.figures.query("basis == 'energy'")
         accounts = {t.name: t.account for t in self.site.tenants}
-        return [
-            Billed(
-                party,
-                accounts.get(party, ""),
-                mine["start"].min(),
-                mine["end"].max(),
-                None if mine["quantity"].isna().any() else add(list(mine["quantity"])),
-                add(list(self.charges["amount"][self.charges["party"] == party])),
-                {
-                    str(key): (at, rounded(value, self.rules.places))
-                    for key, at, value in last[_CLOSING].astype(object).to_numpy()
-                    if not pd.isna(value)
-                },
-            )
-            for party in dict.fromkeys(map(str, energy["party"]))
-            for mine in [energy[energy["party"] == party]]
-            for last in [mine[mine["end"] == mine["end"].max()]]
-        ]
+        found = []
+        for party, own in self.figures.query("basis == 'energy'").groupby("party", sort=False):
+            start, end = own["start"].min(), own["end"].max()
+            used = None if own["quantity"].isna().any() else add(list(own["quantity"]))
+            owed = add(list(self.charges["amount"][self.charges["party"] == party]))
+            last = own[own["end"] == end].dropna(subset="close_reading")
+            closings = {
+                str(row["element"]): (
+                    row["close_at"],
+                    rounded(row["close_reading"], self.rules.places),
+                )
+                for row in last.astype(object).to_dict("records")
+            }
+            account = accounts.get(str(party), "")
+            found.append(Billed(str(party), account, start, end, used, owed, closings))
+        return found
 
     def table(self, name: str) -> pd.DataFrame:
         """One of ``charges``, ``control``, ``exceptions`` and ``figures``, its values typed."""
@@ -296,13 +292,6 @@ class Record:
         return values
 
 
-def in_folder(folder: Any) -> list[Record]:
-    """Every record below a folder."""
-    put_back(Path(folder))
-    return [Record.load(path.parent) for name, path in files_in(Path(folder))
-            if name.split("/")[-2:] == [RECORD, FILE] and not path.is_symlink()]  # fmt: skip
-
-
 def records_in(folder: Any, *, replaced: bool = False) -> list[Record]:
     """The records below a folder by site and period, at any depth; no link is followed.
 
@@ -313,7 +302,9 @@ def records_in(folder: Any, *, replaced: bool = False) -> list[Record]:
     replaced : bool
         Show records too that a re-bill has replaced.
     """
-    found = in_folder(folder)
+    put_back(Path(folder))
+    found = [Record.load(path.parent) for name, path in files_in(Path(folder))
+             if name.split("/")[-2:] == [RECORD, FILE] and not path.is_symlink()]  # fmt: skip
     gone = set() if replaced else {x.replaces for x in found if x.ok}
     kept = [x for x in found if x.id not in gone]
     return sorted(kept, key=lambda x: (x.contents.site, x.site.instant(x.bill.start)))

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from dentframe.errors import ConfigError, by, did_you_mean
-from dentframe.site.files import Table, dump, load, plain, stated
+from dentframe.site.toml_tables import Table, dump, load, plain, stated
 
 if TYPE_CHECKING:
     from dentframe.money.utility_bill import BillLine

@@ -10,7 +10,7 @@ from typing import Any
 
 from dentframe.errors import ConfigError, did_you_mean
 from dentframe.money.rounding import add
-from dentframe.site.files import Moment, Table, check_currency, dump, load, stated
+from dentframe.site.toml_tables import Moment, Table, check_currency, dump, load, stated
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """A site says which elements there are, what they are rated for, and who holds them when.
 
-It is written as TOML (`dentframe.site.files`).
+It is written as TOML (`dentframe.site.toml_tables`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from dentframe.errors import ConfigError, RangeError, did_you_mean
 from dentframe.metering.register_rules import FIELDS, RegisterRules, SiteRules
 from dentframe.site.corrections import Correction, corrections_of, in_force
-from dentframe.site.files import (
+from dentframe.site.tenants import EXPORT, Tenant, check_tenants, tenant_of, wrong
+from dentframe.site.toml_tables import (
     Moment,
     Table,
     check_currency,
@@ -26,7 +27,6 @@ from dentframe.site.files import (
     plain,
     stated,
 )
-from dentframe.site.tenants import EXPORT, Tenant, check_tenants, tenant_of, wrong
 from dentframe.times.ranges import Zone, instant, zone
 from dentframe.wire.columns import ELEMENT, parse, split_element, wire_columns
 

@@ -13,8 +13,8 @@ import pandas as pd
 from dentframe.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
-    from dentframe.site.files import Moment, Table
     from dentframe.site.site import Site
+    from dentframe.site.toml_tables import Moment, Table
 
 EXPORT, UNALLOCATED = "export", "unallocated"
 """Parties of a split beside tenants and landlord; nobody else may have these names."""
