@@ -33,10 +33,10 @@ SILENT = pd.Timedelta(days=2)
 """A meter without a reading for so long is called silent."""
 NIGHT = 5
 """The night is the hours from midnight to this one."""
-COLUMNS = (
+COLUMNS = [
     "energy", "cost", "peak", "peak_at", "load_factor", "night", "coverage", "readings",
     "exceptions",
-)  # fmt: skip
+]  # fmt: skip
 USUAL = pd.Timedelta(days=28)
 """What a meter uses in a day is the mean of so many days before it went silent."""
 KNOWN = 0.95
@@ -259,8 +259,7 @@ def _measured(
     site: Site, periods: pd.PeriodIndex, archive: Archive, bills: pd.DataFrame,
     open_ones: pd.DataFrame,
 ) -> SiteReport:  # fmt: skip
-    index = pd.Index(map(str, periods), name="month")
-    months: Any = pd.DataFrame(index=index, columns=list(COLUMNS))
+    months: Any = pd.DataFrame(index=pd.Index(map(str, periods), name="month"), columns=COLUMNS)
     cost, count = (
         [x[(x["site"] == site.name) & (x["month"] == m)] for m in months.index]
         for x in (bills, open_ones)
@@ -494,17 +493,17 @@ def _silent(
         return Silent(meter, name, None, None, None, None, currency)
     how: dict[str, Any] = {"tz": tz, "start": at - USUAL, "end": at, "detail": True}
     if site is not None:
-        used = _counted(site, site.elements)
         own = [x for x in site.elements if split_element(x)[0] == meter]
-        how |= {"site": site, "elements": [x for x in own if x in used] or own}
+        counted = [x for x in _counted(site, site.elements) if x in own]
+        how |= {"site": site, "elements": counted or own}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DentWarning)
         until = at + pd.Timedelta(minutes=1)
         frame = store.read([meter], at - USUAL, until, TOPICS, errors="warn")
-        energies = energy(frame, **how)["energy"]
+        used = energy(frame, **how)["energy"].sum(min_count=1)
     month = now.tz_convert(tz).tz_localize(None).to_period("M")
     first, end = (x.to_timestamp().tz_localize(tz) for x in (month, month + 1))
-    kwh = float(energies.sum(min_count=1)) * ((end - max(at, first)) / USUAL)
+    kwh = float(used) * ((end - max(at, first)) / USUAL)
     rate = None if records is None or site is None else _rate(records, name)
     cost = None if rate is None else kwh * rate
     days = (now - at) / pd.Timedelta(days=1)
