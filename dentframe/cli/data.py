@@ -276,7 +276,7 @@ def status(archive: Path, sites: Path | None, records: Path | None, as_json: boo
     Example:
       dentframe status --archive archive --sites site.toml --records . --json
     """
-    from dentframe.money.archive_status import status as run_status
+    from dentframe.money.portfolio import status as run_status
 
     found = run_status(archive, sites, records)
     if as_json:

@@ -240,8 +240,7 @@ def _months(given: str | Iterable[str], now: pd.Timestamp) -> pd.PeriodIndex:
 def _billed(folder: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What the utilities charged, and which exceptions are open, by site and month."""
     if folder is None:
-        none = pd.DataFrame(columns=["site", "month"])
-        return none, none
+        return (pd.DataFrame(columns=["site", "month"]),) * 2
     control, exceptions = (record_reader.records(folder, x) for x in ("control", "exceptions"))
     for table in (control, exceptions):
         spans = table.reindex(columns=["period_start", "period_end"]).astype(object).to_numpy()
@@ -505,8 +504,7 @@ def _silent(
     first, end = (x.to_timestamp().tz_localize(tz) for x in (month, month + 1))
     kwh = float(used) * ((end - max(at, first)) / USUAL)
     rate = None if records is None or site is None else _rate(records, name)
-    cost = None if rate is None else kwh * rate
-    days = (now - at) / pd.Timedelta(days=1)
+    days, cost = (now - at) / pd.Timedelta(days=1), None if rate is None else kwh * rate
     return Silent(meter, name, at.tz_convert(tz), days, kwh, cost, currency)
 
 
