@@ -266,9 +266,11 @@ def clock_grid(
 ) -> pd.DatetimeIndex:
     """Instants at which the local clock shows a multiple of `step` minutes, both folds.
 
-    The grid reaches from the local midnight before `start` to a day or two after `end`.
+    The grid reaches from a day or two before `start` to a day or two after `end`.
     """
+    day = pd.Timedelta(days=1)
     first, last = (x.tz_convert(tz).tz_localize(None).normalize() for x in (start, end))
-    walls = pd.date_range(first, last + pd.Timedelta(days=2), freq=f"{step}min", unit="us")
+    # A clock that goes back at midnight shows the hour of the day before again.
+    walls = pd.date_range(first - day, last + 2 * day, freq=f"{step}min", unit="us")
     # A skipped hour (or day) has one edge, where the clock goes on: hence unique.
     return localize(walls, tz).unique().union(localize(walls, tz, second=True).unique())
