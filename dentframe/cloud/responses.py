@@ -27,7 +27,6 @@ from dentframe.errors import (
     RequestError,
     UnavailableError,
 )
-from dentframe.wire.decode import decode
 from dentframe.wire.page import Page, decode_meters, decode_topics, shown
 
 if TYPE_CHECKING:
@@ -106,6 +105,8 @@ class ApiRequest:
 
     def decode(self, body: bytes) -> Value:
         """Decode and so validate an answer; whatever is wrong with it is a typed error."""
+        from dentframe.wire.decode import decode  # with msgspec, which an archive does without
+
         try:
             if self.kind == "getMeters":
                 return decode_meters(body)
