@@ -424,7 +424,7 @@ def own_peaks(use: Usage) -> list[Figure]:
     start, end = span(use.site, use.bill)
 
     def rows_of(registers: RegisterRules) -> dict[Occupancy, Row]:
-        ours = how | {"registers": registers}
+        ours: dict[str, Any] = {**how, "registers": registers}
         return by_occupancy(
             mine, lambda edges: keyed(peaks(use.frame, list(edges), **ours), "period")
         )

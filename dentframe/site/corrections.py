@@ -168,7 +168,8 @@ class Correction:
         for name in ("by", "replaces"):
             table.text(name, "")
         try:
-            return cls(**{"on": None} | {names[k]: v for k, v in data.items()})
+            given: dict[str, Any] = {"on": None, **{names[k]: v for k, v in data.items()}}
+            return cls(**given)
         except ConfigError as error:
             raise ConfigError(f"Cannot use {file}: {error}") from None
 
