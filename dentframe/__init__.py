@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dentframe import errors as errors
 from dentframe.accessor import DentAccessor
+from dentframe.accessor_methods import DentFrame
 from dentframe.metering.register_rules import RegisterRules
-from dentframe.methods import DentFrame
 from dentframe.times.periods import Monthly
 from dentframe.times.schedule import Schedule, Window
 
@@ -24,10 +24,9 @@ if TYPE_CHECKING:
     from dentframe.archive import Archive, SyncReport, sync
     from dentframe.cloud.client import DentCloud
     from dentframe.datasets import open_dataset
-    from dentframe.documents.portfolio_manager import to_portfolio_manager
+    from dentframe.documents.energy_star_portfolio_manager import to_portfolio_manager
     from dentframe.frame.concat import concat
     from dentframe.frame.request import Plan
-    from dentframe.money.bill import bill
     from dentframe.money.demand_charges import adjusted_demand, ratchet
     from dentframe.money.portfolio import Report, report
     from dentframe.money.rebill import rebill
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from dentframe.money.split_rules import SplitRules
     from dentframe.money.statement import Statement
     from dentframe.money.tariff import Tariff
+    from dentframe.money.tariff_bill import bill
     from dentframe.money.utility_bill import UtilityBill
     from dentframe.money.verify_record import verify
     from dentframe.reader import (
@@ -70,7 +70,7 @@ ON_USE: Final = {
     "UtilityBill": "dentframe.money.utility_bill",
     "adjusted_demand": "dentframe.money.demand_charges",
     "allocate": "dentframe.money.rounding",
-    "bill": "dentframe.money.bill",
+    "bill": "dentframe.money.tariff_bill",
     "concat": "dentframe.frame.concat",
     "define_units": "dentframe.wire.columns",
     "get_meters": "dentframe.reader",
@@ -85,7 +85,7 @@ ON_USE: Final = {
     "records": "dentframe.money.record_reader",
     "split": "dentframe.money.split_bill",
     "sync": "dentframe.archive",
-    "to_portfolio_manager": "dentframe.documents.portfolio_manager",
+    "to_portfolio_manager": "dentframe.documents.energy_star_portfolio_manager",
     "verify": "dentframe.money.verify_record",
 }
 _PACKAGES: Final = {"archive", "cli", "cloud", "datasets", "doctor", "emulator", "money", "plot"}

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dentframe import cards as _cards
+from dentframe import display as _display
+from dentframe.accessor_methods import frame_method, method
 from dentframe.errors import KindError, did_you_mean
 from dentframe.frame import csv_and_excel as _csv_and_excel
 from dentframe.frame import quantify as _quantify
 from dentframe.frame import reshape as _reshape
 from dentframe.frame import select as _select
-from dentframe.methods import frame_method, method
 from dentframe.verbs import coincident as _coincident
 from dentframe.verbs import demand as _demand
-from dentframe.verbs import demand_window as _demand_window
+from dentframe.verbs import demand_window_check as _demand_window_check
 from dentframe.verbs import energy as _energy
 from dentframe.verbs import estimate as _estimate
-from dentframe.verbs import load_profile as _load_profile
 from dentframe.verbs import peaks as _peaks
+from dentframe.verbs import profile_and_unusual as _profile_and_unusual
 from dentframe.verbs import quality as _quality
 from dentframe.verbs import reconcile as _reconcile
 from dentframe.verbs import stats_and_factors as _stats_and_factors
@@ -89,10 +89,10 @@ class DentAccessor:
             raise AttributeError(f"'.dent' has no {name!r}{near}")
 
     def __repr__(self) -> str:
-        return _cards.text_of(_summary.card, self._frame)
+        return _display.text_of(_summary.card, self._frame)
 
     def _repr_html_(self) -> str:
-        return _cards.html_of(_summary.card, self._frame)
+        return _display.html_of(_summary.card, self._frame)
 
     @property
     def units(self) -> dict[str, Any]:
@@ -188,7 +188,7 @@ class DentAccessor:
     intervals = method(_energy.intervals)
     virtual = method(_virtual.virtual)
     reconcile = method(_reconcile.reconcile)
-    check_demand_window = method(_demand_window.check_demand_window)
+    check_demand_window = method(_demand_window_check.check_demand_window)
     estimate = frame_method(_estimate.estimate)
 
     demand = method(_demand.demand)
@@ -197,12 +197,12 @@ class DentAccessor:
     coincident = method(_coincident.coincident)
     load_factor = method(_stats_and_factors.load_factor)
     power_factor = method(_stats_and_factors.power_factor)
-    duration = method(_load_profile.duration)
+    duration = method(_profile_and_unusual.duration)
 
     stats = method(_stats_and_factors.stats)
-    profile = method(_load_profile.profile)
-    baseload = method(_load_profile.baseload)
-    unusual = method(_load_profile.unusual)
+    profile = method(_profile_and_unusual.profile)
+    baseload = method(_profile_and_unusual.baseload)
+    unusual = method(_profile_and_unusual.unusual)
 
     coverage = method(_quality.coverage)
     gaps = method(_quality.gaps)

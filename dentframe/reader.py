@@ -31,11 +31,11 @@ from dentframe.frame.request import (
     planned,
     resolve,
 )
-from dentframe.times.ranges import Zone, time_range
+from dentframe.times.dates_and_ranges import Zone, time_range
 
 if TYPE_CHECKING:
+    from dentframe.accessor_methods import DentFrame
     from dentframe.frame.request import Source
-    from dentframe.methods import DentFrame
 
 
 def read_dentcloud(

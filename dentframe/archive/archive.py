@@ -21,7 +21,7 @@ from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError
 from dentframe.frame.read import ReadJob, assemble, check_errors, complete
 from dentframe.frame.request import builtin_units, topic_units
-from dentframe.times.ranges import time_range
+from dentframe.times.dates_and_ranges import time_range
 from dentframe.wire.columns import topic_of
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from dentframe.archive.merge import Mask
     from dentframe.archive.metadata import Record
     from dentframe.cloud.fetch import Answer, Job
-    from dentframe.times.ranges import Zone
+    from dentframe.times.dates_and_ranges import Zone
     from dentframe.wire.page import Page, Report
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from dentframe.accessor_methods import check_words
 from dentframe.archive import paths_and_lock as paths
 from dentframe.archive.read import Selection, read_meter, select
 from dentframe.errors import (
@@ -30,7 +31,6 @@ from dentframe.errors import (
 from dentframe.frame.assemble import to_frame
 from dentframe.metering.attrs import note
 from dentframe.metering.register_rules import RegisterRules, check_elements
-from dentframe.methods import check_words
 from dentframe.site.site import apply_site
 from dentframe.verbs.energy import energy as energy_of_frame
 from dentframe.verbs.inputs import MEAN, REGISTER, VerbKeywords
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from dentframe.archive.archive import Archive
     from dentframe.archive.read import Doubled, Elements
     from dentframe.frame.assemble import Table
-    from dentframe.times.ranges import Zone
+    from dentframe.times.dates_and_ranges import Zone
 
     Batch = tuple[tuple[str, Elements, int], ...]
 

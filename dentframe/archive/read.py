@@ -34,7 +34,7 @@ from dentframe.frame import assemble as _frame
 from dentframe.frame import request as _request
 from dentframe.frame.read import came_twice, check_errors, of_elements
 from dentframe.frame.request import Request
-from dentframe.times.ranges import instant, time_range
+from dentframe.times.dates_and_ranges import instant, time_range
 from dentframe.wire.columns import ordered, parse
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from dentframe.cloud.client import DentCloud
     from dentframe.cloud.planner import Window
     from dentframe.metering.attrs import Run
-    from dentframe.times.ranges import Zone
+    from dentframe.times.dates_and_ranges import Zone
     from dentframe.wire.page import Page
 
     Doubled = dict[str, dict[str, list[Run]]]

@@ -21,13 +21,13 @@ import pandas as pd
 
 from dentframe.archive import paths_and_lock as paths
 from dentframe.archive.archive import opened
-from dentframe.cards import Card, html_of
 from dentframe.cloud.client import default_client
 from dentframe.cloud.fetch import Job, stops_all
 from dentframe.cloud.planner import Window, plan
+from dentframe.display import Card, html_of
 from dentframe.errors import AuthError, ConfigError
 from dentframe.frame.request import resolve
-from dentframe.times.ranges import time_range
+from dentframe.times.dates_and_ranges import time_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -21,7 +21,7 @@ from dentframe.reader import plan_dentcloud, read_dentcloud
 from dentframe.site.site import Site
 
 if TYPE_CHECKING:
-    from dentframe.methods import DentFrame
+    from dentframe.accessor_methods import DentFrame
 
 METER, MONTH, LA = "P482311252", "2023-12", "America/Los_Angeles"
 TOPICS = ["DemandkW", "kWHNet"]

@@ -326,10 +326,10 @@ def bill(
         --history peaks.csv --compare
     """
     from dentframe.money import bill as price
-    from dentframe.money.bill import check_period, topics
     from dentframe.money.charges import KVARH
     from dentframe.money.comparison import earlier
     from dentframe.money.tariff import Tariff
+    from dentframe.money.tariff_bill import check_period, topics
     from dentframe.reader import get_topics, read_dentcloud
 
     zone = what.zone(calendar=True)

@@ -26,7 +26,7 @@ from dentframe.files import write_whole
 from dentframe.frame import csv_and_excel
 from dentframe.metering.register_rules import RegisterRules
 from dentframe.money.occupancy import check_frame
-from dentframe.times.ranges import time_range, zone
+from dentframe.times.dates_and_ranges import time_range, zone
 from dentframe.wire.columns import split_element
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from dentframe import cards as _cards
+from dentframe import display as _display
+from dentframe.accessor_methods import check_words, method, sign_as_method
 from dentframe.datasets import dataset_to_frame as _dataset_to_frame
 from dentframe.datasets import frame_to_dataset as _frame_to_dataset
 from dentframe.datasets import variables
@@ -29,14 +30,13 @@ from dentframe.frame import quantify as _quantify
 from dentframe.frame import reshape as _reshape
 from dentframe.frame import select as _select
 from dentframe.frame.quantify import magnitudes
-from dentframe.methods import check_words, method, sign_as_method
 from dentframe.verbs.coincident import coincident
 from dentframe.verbs.demand import apparent_demand, demand
-from dentframe.verbs.demand_window import check_demand_window
+from dentframe.verbs.demand_window_check import check_demand_window
 from dentframe.verbs.energy import energy, intervals
 from dentframe.verbs.estimate import estimate
-from dentframe.verbs.load_profile import baseload, duration, profile, unusual
 from dentframe.verbs.peaks import peaks
+from dentframe.verbs.profile_and_unusual import baseload, duration, profile, unusual
 from dentframe.verbs.quality import coverage, gaps, quality
 from dentframe.verbs.reconcile import reconcile
 from dentframe.verbs.stats_and_factors import load_factor, power_factor, stats
@@ -86,20 +86,20 @@ class DatasetAccessor:
         self._given = dataset
 
     def __repr__(self) -> str:
-        return _cards.text_of(self._card, self)
+        return _display.text_of(self._card, self)
 
     def _repr_html_(self) -> str:
-        return _cards.html_of(self._card, self)
+        return _display.html_of(self._card, self)
 
     @staticmethod
-    def _card(accessor: DatasetAccessor) -> _cards.Card:
+    def _card(accessor: DatasetAccessor) -> _display.Card:
         """The frame's own; of a Dataset that is not computed yet, what is known without."""
         dataset = accessor._dataset
         if not dataset.chunks:
             return card(accessor._frame)
         held = ", ".join(f"{n} {name}" for name, n in dataset.sizes.items())
         facts = [("topics", ", ".join(accessor.topics)), ("elements", ", ".join(accessor.elements))]
-        return _cards.Card(f"DENT readings, not computed yet: {held}", facts)
+        return _display.Card(f"DENT readings, not computed yet: {held}", facts)
 
     @property
     def _dataset(self) -> xr.Dataset:

@@ -38,7 +38,7 @@ from dentframe.errors import (
 )
 from dentframe.frame.request import Without
 from dentframe.reader import read_dentcloud
-from dentframe.times.ranges import is_utc, zone
+from dentframe.times.dates_and_ranges import is_utc, zone
 from dentframe.wire.columns import split_element
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dentframe.cloud.client import DentCloud
-    from dentframe.times.ranges import Zone
+    from dentframe.times.dates_and_ranges import Zone
 
 
 SCHEME = "dentcloud://"

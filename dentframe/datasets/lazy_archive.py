@@ -38,7 +38,7 @@ from dentframe.frame.read import (
     warn_of_losses,
     warn_of_no_readings,
 )
-from dentframe.times.ranges import time_range
+from dentframe.times.dates_and_ranges import time_range
 from dentframe.wire.columns import Column, parse
 from dentframe.wire.topics import kind_of
 

@@ -24,8 +24,8 @@ from dentframe.cloud.planner import Window
 from dentframe.cloud.responses import ApiRequest
 from dentframe.cloud.retry import Limits, Retrier, join, leave
 from dentframe.cloud.transport import DentAdapter, new_session, send
-from dentframe.doctor import assumptions
-from dentframe.doctor.assumptions import BURST, Finding, frame_of
+from dentframe.doctor import findings
+from dentframe.doctor.findings import BURST, Finding, frame_of
 from dentframe.errors import ConfigError, DentError
 from dentframe.wire.page import Page
 
@@ -127,9 +127,9 @@ def examine(
         answers = gather(asker, present)
     finally:
         asker.close()
-    found = [finding for find in assumptions.ALL for finding in find(answers)]
-    found.append(assumptions.backfill(answers, before))
-    return Report(tuple(found), asker.sent, present, assumptions.rows_a_day(answers))
+    found = [finding for find in findings.ALL for finding in find(answers)]
+    found.append(findings.backfill(answers, before))
+    return Report(tuple(found), asker.sent, present, findings.rows_a_day(answers))
 
 
 def _read(text: str | bytes) -> dict[str, Any]:

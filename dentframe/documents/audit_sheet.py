@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from dentframe.documents.formats import Formats, formats
+from dentframe.documents.number_and_date_formats import Formats, formats
 from dentframe.money.statement import Line
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
-from dentframe.documents.formats import formats
+from dentframe.documents.number_and_date_formats import formats
 
 if TYPE_CHECKING:
     from dentframe.money.statement import Statement

@@ -15,7 +15,7 @@ import pandas as pd
 
 from dentframe.documents.audit_sheet import REASONS, WORDS, Texts, aligned, labels, visible
 from dentframe.documents.chart import Chart, chart
-from dentframe.documents.formats import Formats, days, formats
+from dentframe.documents.number_and_date_formats import Formats, days, formats
 from dentframe.money.statement import Letter, Past
 
 if TYPE_CHECKING:

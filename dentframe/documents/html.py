@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dentframe.cards import Card
+from dentframe.display import Card
 from dentframe.documents import audit_sheet
 from dentframe.documents.audit_sheet import explained
 from dentframe.documents.first_page import first_page
-from dentframe.documents.formats import Formats, formats
+from dentframe.documents.number_and_date_formats import Formats, formats
 from dentframe.errors import ConfigError, missing_extra
 
 if TYPE_CHECKING:

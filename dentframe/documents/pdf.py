@@ -18,7 +18,7 @@ from dentframe.documents import audit_sheet
 from dentframe.documents.audit_sheet import DRAFT, Texts, title, visible
 from dentframe.documents.chart import BLUE, GREY, draw_in_pdf
 from dentframe.documents.first_page import CHARGES, FirstPage, first_page
-from dentframe.documents.formats import LETTER, formats
+from dentframe.documents.number_and_date_formats import LETTER, formats
 from dentframe.errors import ConfigError, missing_extra
 
 if TYPE_CHECKING:

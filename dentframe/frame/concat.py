@@ -13,12 +13,12 @@ from dentframe.frame import quantify as _quantify
 from dentframe.frame.select import METER
 from dentframe.metering import attrs as _attrs
 from dentframe.metering.attrs import Run, is_several, time_index
-from dentframe.times.ranges import Ints, ints
+from dentframe.times.dates_and_ranges import Ints, ints
 from dentframe.wire import columns as _columns
 from dentframe.wire.columns import ATTRS, attrs_units, same_unit
 
 if TYPE_CHECKING:
-    from dentframe.methods import DentFrame
+    from dentframe.accessor_methods import DentFrame
 
 
 TIME = "time"

@@ -21,8 +21,8 @@ import pandas as pd
 from dentframe.errors import ConfigError, RangeError, missing_extra
 from dentframe.frame.quantify import magnitudes
 from dentframe.frame.select import METER
+from dentframe.times.dates_and_ranges import Zone, is_utc, zone
 from dentframe.times.periods import verb_zone
-from dentframe.times.ranges import Zone, is_utc, zone
 from dentframe.wire import columns as _columns
 
 TIME = "time"

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
-from dentframe.cards import Card, html_of
 from dentframe.cloud.planner import Window, covers, plan
+from dentframe.display import Card, html_of
 from dentframe.errors import (
     ConfigError,
     OfflineError,

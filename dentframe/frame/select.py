@@ -18,7 +18,7 @@ from dentframe.errors import (
     did_you_mean,
 )
 from dentframe.metering import attrs
-from dentframe.times.ranges import Zone, bound
+from dentframe.times.dates_and_ranges import Zone, bound
 from dentframe.wire import columns as _columns
 from dentframe.wire.topics import kind_of
 

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import RangeError
-from dentframe.times.ranges import Ints, stamp
+from dentframe.times.dates_and_ranges import Ints, stamp
 from dentframe.wire.columns import ATTRS
 
 SCHEMA = 2

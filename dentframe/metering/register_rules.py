@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dentframe.errors import ConfigError, UnknownMeterError
-from dentframe.times.ranges import Zone, instant, minutes, zone
+from dentframe.times.dates_and_ranges import Zone, instant, minutes, zone
 from dentframe.wire.columns import full_name, split_element
 
 if TYPE_CHECKING:

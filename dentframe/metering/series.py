@@ -31,7 +31,7 @@ from dentframe.metering.attrs import (
     spans,
     time_index,
 )
-from dentframe.times.ranges import ints
+from dentframe.times.dates_and_ranges import ints
 from dentframe.wire import columns as _columns
 from dentframe.wire.columns import ELEMENT, Column, full_name, parse
 from dentframe.wire.topics import TOPICS

@@ -13,14 +13,15 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dentframe.errors import ConfigError, did_you_mean
-from dentframe.money.rounding import EXACT, ORDERS, Tiers, add, as_written, exact, times
+from dentframe.money.rounding import EXACT, add, as_written, exact, times
+from dentframe.money.tiers import ORDERS, Tiers
 from dentframe.money.usage import OUT, of_flow, worst
 from dentframe.times.schedule import Window
 from dentframe.wire.topics import TOPICS
 
 if TYPE_CHECKING:
-    from dentframe.money.bill import Case
     from dentframe.money.statement import Line
+    from dentframe.money.tariff_bill import Case
 
 KVARH, KVAH = "kVARHNet", "kVAHNet"
 _CHOICES = {

@@ -20,14 +20,14 @@ from dentframe.money.rounding import add, rounded
 from dentframe.money.statement import Past
 from dentframe.money.usage import Meters
 from dentframe.site.tenants import holds_of
+from dentframe.times.dates_and_ranges import instant, ints, localize
 from dentframe.times.periods import verb_zone
-from dentframe.times.ranges import instant, ints, localize
 from dentframe.verbs.inputs import VerbKeywords
 
 if TYPE_CHECKING:
     from dentframe.money.split_bill import Run
     from dentframe.site.tenants import Tenant
-    from dentframe.times.ranges import Zone
+    from dentframe.times.dates_and_ranges import Zone
 
 MONTHS = 12
 NONE = "There is no comparison with earlier periods: "

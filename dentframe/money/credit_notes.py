@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pandas as pd
 
-from dentframe.documents.formats import formats
+from dentframe.documents.number_and_date_formats import formats
 from dentframe.money.rounding import EXACT, add, digits_of, rounded
 from dentframe.money.shares import DIFFERENCE, INTEREST, Charge
 from dentframe.money.statement import Line, Statement

@@ -14,10 +14,11 @@ import pandas as pd
 from dentframe.errors import ConfigError, CoverageError, by
 from dentframe.metering.register_rules import HOUR, resolve
 from dentframe.money.charges import Charge, from_table, put
-from dentframe.money.rounding import EXACT, Tiers, add, as_written, exact, parts_of, times
+from dentframe.money.rounding import EXACT, add, as_written, exact, parts_of, times
+from dentframe.money.tiers import Tiers
 from dentframe.money.usage import State, greatest, stretches, worst
+from dentframe.times.dates_and_ranges import ints, local, stamp
 from dentframe.times.periods import calendar
-from dentframe.times.ranges import ints, local, stamp
 from dentframe.verbs import demand as blocks
 from dentframe.verbs.inputs import interval_of
 from dentframe.verbs.peaks import Candidates, highest, known, reported
@@ -25,10 +26,10 @@ from dentframe.verbs.peaks import Candidates, highest, known, reported
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from dentframe.metering.cumulative import Cumulative
+    from dentframe.metering.energy_and_coverage import Cumulative
     from dentframe.metering.series import Floats, Ints
-    from dentframe.money.bill import Case
     from dentframe.money.statement import Line
+    from dentframe.money.tariff_bill import Case
     from dentframe.money.usage import Meters
 
 

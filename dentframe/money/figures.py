@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe.documents.formats import formats
+from dentframe.documents.number_and_date_formats import formats
 from dentframe.errors import ConfigError
-from dentframe.metering.cumulative import STATUSES
+from dentframe.metering.energy_and_coverage import STATUSES
 from dentframe.money.occupancy import (
     COMMON,
     MAIN,

@@ -17,7 +17,7 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, UnknownMeterError, did_you_mean
 from dentframe.site.tenants import EXPORT, holds_of
-from dentframe.times.ranges import localize
+from dentframe.times.dates_and_ranges import localize
 from dentframe.verbs.inputs import MEAN, REGISTER
 from dentframe.wire.columns import ELEMENT, Column, parse, split_element, wire_columns
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe.metering.corrections import mean_factor
+from dentframe.metering.corrected_series import mean_factor
 from dentframe.metering.register_rules import MINUTE, micros
 from dentframe.metering.series import names
 from dentframe.money.figures import keyed
@@ -34,7 +34,7 @@ from dentframe.verbs.inputs import (
 from dentframe.wire.columns import split_element
 
 if TYPE_CHECKING:
-    from dentframe.metering.cumulative import Cumulative
+    from dentframe.metering.energy_and_coverage import Cumulative
     from dentframe.metering.series import Floats
     from dentframe.money.figures import Figure, Row, Usage
     from dentframe.money.split_bill import Run

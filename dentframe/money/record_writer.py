@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 
 from dentframe.documents import journal
-from dentframe.documents.csv_and_excel import save_csv, save_workbook
-from dentframe.documents.formats import formats
+from dentframe.documents.number_and_date_formats import formats
+from dentframe.documents.statement_csv_and_excel import save_csv, save_workbook
 from dentframe.errors import AlreadyThereError, ConfigError, DentWarning, missing_extra, warn
 from dentframe.files import file_names, files_in, put_back, whole_folder
 from dentframe.frame import csv_and_excel

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from dentframe.archive.archive import opened
-from dentframe.cards import Card, html_of, text_of
-from dentframe.documents import html as _cards
+from dentframe.display import Card, html_of, text_of
+from dentframe.documents import html
 from dentframe.errors import ConfigError, IncompleteReadError, UnknownMeterError
 from dentframe.frame.quantify import dequantify
 from dentframe.money import credit_notes, record_writer
 from dentframe.money.comparison import Billed, measured
-from dentframe.money.exceptions import exceptions_of
 from dentframe.money.figures import Figure, Usage, measure, worst
 from dentframe.money.occupancy import (
     COMMON,
@@ -32,6 +31,7 @@ from dentframe.money.occupancy import (
     occupancies_of,
     span,
 )
+from dentframe.money.open_exceptions import exceptions_of
 from dentframe.money.record_reader import billed_before, records_in
 from dentframe.money.rounding import add, digits_of, rounded
 from dentframe.money.shares import DIFFERENCE, FEE, Charge, fees, share
@@ -253,9 +253,7 @@ class Run:
 
 
 def _card(run: Run) -> Card:
-    return _cards.split(
-        run.bill.name, run.site.currency, run.control, run.exceptions, run.statements
-    )
+    return html.split(run.bill.name, run.site.currency, run.control, run.exceptions, run.statements)
 
 
 def split(

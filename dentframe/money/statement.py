@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pandas as pd
 
-from dentframe.cards import html_of, text_of
+from dentframe.display import html_of, text_of
 from dentframe.errors import ConfigError
-from dentframe.metering.cumulative import STATUSES
+from dentframe.metering.energy_and_coverage import STATUSES
 from dentframe.money.rounding import EXACT, add, digits_of, rounded
 
 if TYPE_CHECKING:
@@ -566,7 +566,7 @@ class Statement:
         >>> table[table["section"] == "charges"][["name", "amount"]].to_dict("records")
         [{'name': 'Energy', 'amount': '2.50'}]
         """
-        from dentframe.documents.csv_and_excel import statement_csv
+        from dentframe.documents.statement_csv_and_excel import statement_csv
 
         return statement_csv(self, path)
 
@@ -588,7 +588,7 @@ class Statement:
         MissingExtraError
             Where XlsxWriter is not installed (extra ``excel``).
         """
-        from dentframe.documents.csv_and_excel import statement_workbook
+        from dentframe.documents.statement_csv_and_excel import statement_workbook
 
         return statement_workbook(self, path)
 

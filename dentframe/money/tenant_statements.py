@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from dentframe.documents.audit_sheet import WORDS
-from dentframe.documents.formats import formats
+from dentframe.documents.number_and_date_formats import formats
 from dentframe.errors import ConfigError
 from dentframe.money.comparison import billed_now, compared, measured, own_dates
 from dentframe.money.credit_notes import replacing

@@ -8,8 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from dentframe.accessor_methods import method
 from dentframe.errors import did_you_mean, missing_extra
-from dentframe.methods import method
 
 try:
     import_module("matplotlib")

@@ -14,8 +14,8 @@ from matplotlib import rcParams, ticker
 from matplotlib.transforms import ScaledTranslation
 
 from dentframe.plot.colours_and_labels import ink
+from dentframe.times.dates_and_ranges import ints, local, stamp
 from dentframe.times.periods import calendar
-from dentframe.times.ranges import ints, local, stamp
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -20,8 +20,8 @@ from dentframe.plot.elements_shown import (
     power,
     subject,
 )
-from dentframe.times.ranges import minutes
-from dentframe.verbs.load_profile import profile as profile_table
+from dentframe.times.dates_and_ranges import minutes
+from dentframe.verbs.profile_and_unusual import profile as profile_table
 from dentframe.wire.topics import TOPICS
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from dentframe.metering.cumulative import Cumulative
+    from dentframe.metering.energy_and_coverage import Cumulative
     from dentframe.metering.series import Floats
 
 

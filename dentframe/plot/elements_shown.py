@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, ParamSpec, cast
 import numpy as np
 from matplotlib.axes import Axes
 
+from dentframe.accessor_methods import with_keywords
 from dentframe.errors import ConfigError, RangeError
 from dentframe.frame.select import elements
 from dentframe.metering.attrs import is_several, meters_of
-from dentframe.methods import with_keywords
 from dentframe.site.site import apply_site
 from dentframe.verbs import demand as blocks
+from dentframe.verbs.chosen_elements import summed_series
 from dentframe.verbs.demand import window_means
-from dentframe.verbs.element_names import summed_series
 from dentframe.verbs.inputs import (
     DEFAULTS,
     Inputs,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from dentframe.metering.cumulative import Cumulative
+    from dentframe.metering.energy_and_coverage import Cumulative
     from dentframe.metering.series import Floats, Ints
     from dentframe.verbs.inputs import Source
 

@@ -36,8 +36,8 @@ from dentframe.plot.colours_and_labels import (
     percent,
 )
 from dentframe.plot.elements_shown import PictureKeywords, picture, power, subject
+from dentframe.times.dates_and_ranges import ints, local, stamp
 from dentframe.times.periods import calendar
-from dentframe.times.ranges import ints, local, stamp
 from dentframe.verbs.inputs import REGISTER
 from dentframe.verbs.peaks import registers_of
 from dentframe.verbs.quality import Holes, holes_of

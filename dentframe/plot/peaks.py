@@ -13,8 +13,8 @@ from dentframe.metering.series import element_columns
 from dentframe.plot.axes import at, axes, dress, legend, local_time, moment
 from dentframe.plot.colours_and_labels import Mark, amount, colour, gap_patch, hatched, mark, style
 from dentframe.plot.elements_shown import QUANTITIES, PictureKeywords, picture, subject
+from dentframe.times.dates_and_ranges import ints, stamp
 from dentframe.times.periods import calendar
-from dentframe.times.ranges import ints, stamp
 from dentframe.verbs import demand as blocks
 from dentframe.verbs.demand import window_means
 from dentframe.verbs.inputs import Inputs, demand_source
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from dentframe.metering.cumulative import Cumulative
+    from dentframe.metering.energy_and_coverage import Cumulative
     from dentframe.metering.series import Floats, Ints
     from dentframe.times.periods import Freq
 

@@ -29,11 +29,11 @@ from dentframe.plot.colours_and_labels import (
     paper,
 )
 from dentframe.plot.elements_shown import Figures, PictureKeywords, Subject, picture, power, subject
+from dentframe.times.dates_and_ranges import ints
 from dentframe.times.periods import Monthly, parse_freq, verb_zone
-from dentframe.times.ranges import ints
 from dentframe.verbs.energy import figures
 from dentframe.verbs.inputs import default_bounds, energy_source, periods, series_of
-from dentframe.verbs.load_profile import unusual
+from dentframe.verbs.profile_and_unusual import unusual
 from dentframe.verbs.quality_findings import runs
 from dentframe.wire.topics import TOPICS
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from dentframe.metering.cumulative import Cumulative
+    from dentframe.metering.energy_and_coverage import Cumulative
     from dentframe.metering.series import Floats, Ints
     from dentframe.times.periods import Freq
     from dentframe.times.schedule import Window

@@ -1,6 +1,6 @@
 """Corrections of a site's meters are described here, read from their tables, and checked.
 
-The raw readings stay as they are. `dentframe.metering.corrections` applies what is stated here.
+The raw readings stay as they are; `metering.corrected_series` applies what is stated here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, did_you_mean
 from dentframe.site.toml_tables import Moment, Table, exact, load, moment
-from dentframe.times.ranges import instant
+from dentframe.times.dates_and_ranges import instant
 
 KINDS = {
     "factor": ("start", "factor"),

@@ -27,7 +27,7 @@ from dentframe.site.toml_tables import (
     plain,
     stated,
 )
-from dentframe.times.ranges import Zone, instant, zone
+from dentframe.times.dates_and_ranges import Zone, instant, zone
 from dentframe.wire.columns import ELEMENT, parse, split_element, wire_columns
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import tomli_w
 
 from dentframe.errors import ConfigError, RangeError, did_you_mean
-from dentframe.times.ranges import instant
+from dentframe.times.dates_and_ranges import instant
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

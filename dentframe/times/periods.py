@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import RangeError, by
-from dentframe.times.ranges import (
+from dentframe.times.dates_and_ranges import (
     Ints,
     Zone,
     check_spelling,

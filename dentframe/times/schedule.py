@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
+from dentframe.times.dates_and_ranges import ints, local, stamp
 from dentframe.times.periods import clock_grid
-from dentframe.times.ranges import ints, local, stamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
-from dentframe.metering.cumulative import NAT, Cumulative, status
+from dentframe.metering.energy_and_coverage import NAT, Cumulative, status
 from dentframe.metering.register_rules import RegisterRules
+from dentframe.verbs.chosen_elements import summed_series
 from dentframe.verbs.demand import Cut, cut, means, of_full_length, owner, span
-from dentframe.verbs.element_names import summed_series
 from dentframe.verbs.inputs import (
     Inputs,
     Keywords,

@@ -16,8 +16,8 @@ import numpy as np
 from dentframe.errors import ConfigError, RangeError
 from dentframe.metering.register_rules import HOUR, MINUTE, RegisterRules
 from dentframe.metering.series import element_columns
+from dentframe.times.dates_and_ranges import ints, minutes, stamp
 from dentframe.times.periods import DAY_MINUTES, clock_grid
-from dentframe.times.ranges import ints, minutes, stamp
 from dentframe.verbs.inputs import (
     Inputs,
     Keywords,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from dentframe.metering.cumulative import Cumulative
+    from dentframe.metering.energy_and_coverage import Cumulative
     from dentframe.metering.series import Bools, Floats, Ints
 
 

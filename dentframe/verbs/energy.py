@@ -15,7 +15,7 @@ import pandas as pd
 
 from dentframe.errors import ConfigError
 from dentframe.metering.attrs import time_index
-from dentframe.metering.cumulative import (
+from dentframe.metering.energy_and_coverage import (
     Cumulative,
     first_covered,
     share,
@@ -24,8 +24,8 @@ from dentframe.metering.cumulative import (
 )
 from dentframe.metering.register_rules import RegisterRules, micros
 from dentframe.metering.series import NONE, Flag, meter_by_meter
+from dentframe.times.dates_and_ranges import stamp
 from dentframe.times.periods import verb_zone
-from dentframe.times.ranges import stamp
 from dentframe.times.schedule import Schedule
 from dentframe.verbs.inputs import (
     EDGES,

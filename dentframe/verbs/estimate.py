@@ -16,8 +16,8 @@ import pandas as pd
 from dentframe.errors import ConfigError, CoverageWarning, KindError, warn
 from dentframe.metering.attrs import is_several, meter_level, time_index
 from dentframe.metering.series import element_columns
+from dentframe.times.dates_and_ranges import local
 from dentframe.times.periods import verb_zone
-from dentframe.times.ranges import local
 from dentframe.verbs.gap_filling import METHODS, Filled, Method, fill, known
 from dentframe.verbs.inputs import MEAN, REGISTER, Keywords, VerbKeywords, verb
 from dentframe.verbs.register_and_demand import pairs

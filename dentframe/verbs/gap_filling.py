@@ -20,7 +20,7 @@ import pandas as pd
 from dentframe.errors import ConfigError
 from dentframe.metering.register_rules import HOUR, micros
 from dentframe.metering.series import ESTIMATES, Bools
-from dentframe.times.ranges import ints, local, localize
+from dentframe.times.dates_and_ranges import ints, local, localize
 
 if TYPE_CHECKING:
     from dentframe.metering.series import Floats, Ints

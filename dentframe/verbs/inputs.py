@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import numpy as np
 import pandas as pd
 
+from dentframe.accessor_methods import with_keywords
 from dentframe.errors import ConfigError, KindError, RangeError, ReadingWarning, warn
 from dentframe.frame import select as selection
-from dentframe.metering import corrections
+from dentframe.metering import corrected_series
 from dentframe.metering.attrs import is_several, meters_of, named_elements, span_of, time_index
-from dentframe.metering.cumulative import Cumulative, first_covered, from_means, jumps
+from dentframe.metering.energy_and_coverage import Cumulative, first_covered, from_means, jumps
+from dentframe.metering.falling_register import from_register
 from dentframe.metering.register_rules import (
     MINUTE,
     RegisterRules,
@@ -29,14 +31,12 @@ from dentframe.metering.register_rules import (
     micros,
     resolve,
 )
-from dentframe.metering.register_steps import from_register
 from dentframe.metering.series import NONE, Flag, Ints, Rows, Series, element_columns, read, rows
-from dentframe.methods import with_keywords
 from dentframe.site.corrections import corrections_of, in_force
 from dentframe.site.site import apply_site
+from dentframe.times.dates_and_ranges import Zone, bound, check_order, minutes, naive_zone
 from dentframe.times.periods import build, verb_zone
-from dentframe.times.ranges import Zone, bound, check_order, minutes, naive_zone
-from dentframe.verbs.element_names import Element, nothing_answers, requested_elements
+from dentframe.verbs.chosen_elements import Element, nothing_answers, requested_elements
 from dentframe.wire import columns as _columns
 from dentframe.wire.columns import Column, parse, wire_columns
 from dentframe.wire.topics import TOPICS, kind_of
@@ -344,7 +344,7 @@ def _register(
 
 def register_of(series: Series, rules: Rules, means: Cumulative | None = None) -> Cumulative:
     """E(t) and C(t) of a register, corrected where corrections bear on its element."""
-    return (corrections.register if rules.fixes else from_register)(series, rules, means)
+    return (corrected_series.register if rules.fixes else from_register)(series, rules, means)
 
 
 def means_of(series: Series, rules: Rules, keywords: VerbKeywords) -> Cumulative:
@@ -352,7 +352,7 @@ def means_of(series: Series, rules: Rules, keywords: VerbKeywords) -> Cumulative
     window = interval_of(keywords.interval, series.meter)
     lag = by_meter(keywords.demand_lag, series.meter, "0min", "demand_lag")
     if rules.fixes:
-        return corrections.demand(series, rules, window, lag)
+        return corrected_series.demand(series, rules, window, lag)
     return from_means(series, window, lag, rules.max_gap)
 
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 
 from dentframe.errors import ConfigError
-from dentframe.metering.cumulative import NAT, Cumulative, share, status, totals
+from dentframe.metering.energy_and_coverage import NAT, Cumulative, share, status, totals
 from dentframe.metering.register_rules import HOUR, RegisterRules
 from dentframe.metering.series import element_columns
-from dentframe.times.ranges import local
+from dentframe.times.dates_and_ranges import local
 from dentframe.verbs import demand
 from dentframe.verbs.demand import PLACES, Cut, cut, means, of_full_length, owner, span
 from dentframe.verbs.inputs import (
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from dentframe.metering.series import Bools, Floats, Ints
     from dentframe.times.periods import Freq
-    from dentframe.verbs.element_names import Element
+    from dentframe.verbs.chosen_elements import Element
 
 
 _DEFAULT_RULES = RegisterRules()

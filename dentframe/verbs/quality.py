@@ -16,12 +16,12 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, DentError
 from dentframe.metering.attrs import is_several, named_elements, time_index
-from dentframe.metering.cumulative import from_means
+from dentframe.metering.energy_and_coverage import from_means
 from dentframe.metering.register_rules import check_elements, micros
 from dentframe.metering.series import Flag, Series, read, rows
+from dentframe.times.dates_and_ranges import instant, local, naive_zone
 from dentframe.times.periods import verb_zone
-from dentframe.times.ranges import instant, local, naive_zone
-from dentframe.verbs.element_names import requested_elements
+from dentframe.verbs.chosen_elements import requested_elements
 from dentframe.verbs.inputs import (
     MEAN,
     REGISTER,
@@ -44,10 +44,10 @@ from dentframe.wire.columns import Column, parse
 if TYPE_CHECKING:
     import datetime as dt
 
-    from dentframe.metering.cumulative import Cumulative
+    from dentframe.metering.energy_and_coverage import Cumulative
     from dentframe.metering.series import Bools, Ints
     from dentframe.times.periods import Freq
-    from dentframe.verbs.element_names import Element
+    from dentframe.verbs.chosen_elements import Element
 
 
 _TOPICS = (REGISTER, MEAN, "A", "V", "dPF")

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dentframe.metering.cumulative import jumps
+from dentframe.metering.energy_and_coverage import jumps
 from dentframe.metering.register_rules import HOUR
 from dentframe.metering.series import Flag
 from dentframe.verbs.inputs import FEWEST, TOO_CLOSE, TOO_FAR
 from dentframe.verbs.peaks import within
 
 if TYPE_CHECKING:
-    from dentframe.metering.cumulative import Cumulative
+    from dentframe.metering.energy_and_coverage import Cumulative
     from dentframe.metering.register_rules import Rules
     from dentframe.metering.series import Bools, Floats, Ints, Series
     from dentframe.verbs.quality import Holes

@@ -14,10 +14,10 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, CoverageWarning, warn
 from dentframe.metering.attrs import is_several, time_index
-from dentframe.metering.cumulative import NAT
+from dentframe.metering.energy_and_coverage import NAT
 from dentframe.metering.series import meter_by_meter
+from dentframe.times.dates_and_ranges import local
 from dentframe.times.periods import verb_zone
-from dentframe.times.ranges import local
 from dentframe.verbs.inputs import Keywords, VerbKeywords, periods, verb
 from dentframe.verbs.register_and_demand import Pair, check_both_there, pairs
 

@@ -13,11 +13,11 @@ import numpy as np
 from dentframe.errors import KindError
 from dentframe.frame.select import check_read, topics
 from dentframe.metering.attrs import time_index
-from dentframe.metering.cumulative import Cumulative, first_covered
+from dentframe.metering.energy_and_coverage import Cumulative, first_covered
 from dentframe.metering.register_rules import Rules, check_elements, resolve
 from dentframe.metering.series import NONE, Series, element_columns, read, rows
-from dentframe.times.ranges import naive_zone
-from dentframe.verbs.element_names import requested_elements
+from dentframe.times.dates_and_ranges import naive_zone
+from dentframe.verbs.chosen_elements import requested_elements
 from dentframe.verbs.inputs import (
     MEAN,
     REGISTER,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from dentframe.verbs.element_names import Element
+    from dentframe.verbs.chosen_elements import Element
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import pandas as pd
 from dentframe.errors import CoverageWarning, ReadingWarning, by, warn
 from dentframe.frame.quantify import quantify
 from dentframe.metering.attrs import SCHEMA, meters_of
-from dentframe.metering.cumulative import (
+from dentframe.metering.energy_and_coverage import (
     NAT,
     STATUSES,
     Cumulative,
@@ -22,8 +22,8 @@ from dentframe.metering.cumulative import (
 )
 from dentframe.metering.register_rules import HOUR
 from dentframe.metering.series import Ints, element_columns, names
-from dentframe.times.ranges import local, stamp
-from dentframe.verbs.element_names import requested_elements
+from dentframe.times.dates_and_ranges import local, stamp
+from dentframe.verbs.chosen_elements import requested_elements
 from dentframe.wire.columns import ATTRS, ELEMENT, Column
 from dentframe.wire.topics import TOPICS
 

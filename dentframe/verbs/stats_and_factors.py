@@ -15,15 +15,15 @@ import pandas as pd
 from dentframe.errors import KindError, RangeError, UnknownTopicError
 from dentframe.frame import select as selection
 from dentframe.metering.attrs import is_several, span_of, time_index
-from dentframe.metering.corrections import samples as corrected
-from dentframe.metering.cumulative import share, status
+from dentframe.metering.corrected_series import samples as corrected
+from dentframe.metering.energy_and_coverage import share, status
 from dentframe.metering.register_rules import HOUR, check_elements, resolve
 from dentframe.metering.series import NONE, Series, element_columns, numbers, rows, usable
+from dentframe.times.dates_and_ranges import local, naive_zone
 from dentframe.times.periods import build, parse_freq, verb_zone
-from dentframe.times.ranges import local, naive_zone
 from dentframe.verbs import peaks
+from dentframe.verbs.chosen_elements import elements_named, keyed, without_readings
 from dentframe.verbs.demand import cut
-from dentframe.verbs.element_names import elements_named, keyed, without_readings
 from dentframe.verbs.inputs import (
     MEAN,
     REGISTER,
@@ -56,10 +56,10 @@ from dentframe.wire.topics import TOPICS, kind_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dentframe.metering.cumulative import Cumulative
+    from dentframe.metering.energy_and_coverage import Cumulative
     from dentframe.metering.series import Floats, Ints
+    from dentframe.times.dates_and_ranges import Zone
     from dentframe.times.periods import Freq
-    from dentframe.times.ranges import Zone
 
 
 def _mean(x: Series, s: Ints, e: Ints, interval: int) -> tuple[Floats, Ints]:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from dentframe.cards import Card
+from dentframe.display import Card
 from dentframe.frame import select as selection
 from dentframe.metering.attrs import is_several, spans, time_index
 from dentframe.metering.series import Ints, Rows, rows
@@ -133,7 +133,7 @@ def card(frame: pd.DataFrame) -> Card:
     Returns
     -------
     Card
-        `dentframe.cards` renders it.
+        `dentframe.display` renders it.
     """
     table = selection.table(frame)
     if not len(table) and frame.shape[1]:

@@ -24,11 +24,11 @@ from dentframe.errors import ConfigError, KindError, UnknownMeterError, did_you_
 from dentframe.frame.quantify import quantify
 from dentframe.frame.select import check_read, elements
 from dentframe.metering.attrs import time_index
-from dentframe.metering.cumulative import NAT, share, status, totals
+from dentframe.metering.energy_and_coverage import NAT, share, status, totals
 from dentframe.metering.register_rules import RegisterRules
 from dentframe.metering.series import Flag, rows
 from dentframe.times.periods import verb_zone
-from dentframe.verbs.element_names import Element, keyed, without_readings
+from dentframe.verbs.chosen_elements import Element, keyed, without_readings
 from dentframe.verbs.energy import Figures, figures
 from dentframe.verbs.inputs import (
     EDGES,
@@ -55,8 +55,8 @@ from dentframe.wire.columns import full_name, split_element
 
 if TYPE_CHECKING:
     from dentframe.metering.series import Ints
+    from dentframe.times.dates_and_ranges import Zone
     from dentframe.times.periods import Freq
-    from dentframe.times.ranges import Zone
 
 
 _TOKEN = re.compile(

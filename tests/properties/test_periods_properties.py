@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dentframe.times import periods
-from dentframe.times.ranges import local
+from dentframe.times.dates_and_ranges import local
 
 HARD = [
     "America/Los_Angeles",

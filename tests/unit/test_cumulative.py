@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dentframe.metering.cumulative import STATUSES, from_means, status
+from dentframe.metering.energy_and_coverage import STATUSES, from_means, status
+from dentframe.metering.falling_register import from_register
 from dentframe.metering.register_rules import MINUTE, Rules
-from dentframe.metering.register_steps import from_register
 from dentframe.metering.series import NONE, Flag, Series, names
 
 Q = 15 * MINUTE

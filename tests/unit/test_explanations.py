@@ -8,7 +8,7 @@ import pytest
 
 from dentframe.documents import audit_sheet as explanations
 from dentframe.documents.audit_sheet import explained, label
-from dentframe.metering.cumulative import STATUSES
+from dentframe.metering.energy_and_coverage import STATUSES
 from dentframe.metering.series import FLAGS
 from dentframe.verbs.results import REBLOCKED
 from tests.statement_kit import energy_line, reading, statement

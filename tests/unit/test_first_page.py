@@ -14,7 +14,7 @@ import pytest
 
 from dentframe import Site
 from dentframe.documents.first_page import first_page
-from dentframe.documents.formats import Formats
+from dentframe.documents.number_and_date_formats import Formats
 from dentframe.errors import ConfigError
 from dentframe.money import Statement
 from tests.split_kit import LA, bill, element, readings, site, split, tenant

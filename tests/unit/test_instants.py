@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from dentframe.errors import RangeError
-from dentframe.times import ranges as i
+from dentframe.times import dates_and_ranges as i
 
 LA = "America/Los_Angeles"
 NOW = pd.Timestamp("2024-01-15 12:00", tz="UTC")

@@ -10,7 +10,8 @@ import pytest
 
 from dentframe.errors import ConfigError
 from dentframe.money import allocate
-from dentframe.money.rounding import Tiers, digits_of, exact, parts_of, rounded, tidy
+from dentframe.money.rounding import digits_of, exact, parts_of, rounded, tidy
+from dentframe.money.tiers import Tiers
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from dentframe import Tariff
 from dentframe.errors import ConfigError
 from dentframe.money import Demand, Energy, Fixed, Reactive
-from dentframe.money.bill import check_period, topics
+from dentframe.money.tariff_bill import check_period, topics
 
 NY = "America/New_York"
 

@@ -17,7 +17,7 @@ import pytest
 
 from dentframe.documents.audit_sheet import FLAGS
 from dentframe.documents.first_page import first_page
-from dentframe.documents.formats import formats
+from dentframe.documents.number_and_date_formats import formats
 from dentframe.errors import ConfigError, MissingExtraError
 from dentframe.money.comparison import Billed
 from tests.split_kit import LA, bill, element, line, readings, site, split, tenant

@@ -10,7 +10,7 @@ import pytest
 
 from dentframe.errors import RangeError
 from dentframe.times import periods as p
-from dentframe.times.ranges import local
+from dentframe.times.dates_and_ranges import local
 
 LA = "America/Los_Angeles"
 

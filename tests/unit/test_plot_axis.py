@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from dentframe.plot.axes import STEPS, at, local_time, moment, step_of, texts, ticks, us_of
 from dentframe.plot.colours_and_labels import amount
-from dentframe.times.ranges import zone
+from dentframe.times.dates_and_ranges import zone
 
 LA = zone("America/Los_Angeles")
 

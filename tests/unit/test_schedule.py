@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from dentframe.errors import ConfigError
-from dentframe.times.ranges import ints
+from dentframe.times.dates_and_ranges import ints
 from dentframe.times.schedule import Schedule, Window
 from dentframe.verbs.energy import energy
 from tests.unit.test_demand import KW, KWH, quarters
@@ -19,7 +19,7 @@ NY = "America/New_York"
 
 def hours(schedule, start, end, tz=NY):
     """Hours of each window in a span."""
-    from dentframe.times.ranges import zone
+    from dentframe.times.dates_and_ranges import zone
 
     s, e = (ints(pd.DatetimeIndex([pd.Timestamp(x, tz=tz)])) for x in (start, end))
     found = schedule.split(s, e, zone(tz))

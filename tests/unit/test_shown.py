@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dentframe.cards import Card, as_html, as_text, html_of, text_of
+from dentframe.display import Card, as_html, as_text, html_of, text_of
 
 CARD = Card("Plan: 3", [("span", "June"), ("none", "")], ["what", "n>"], [["a", "10"], ["bb", "9"]])
 texts = st.text(max_size=20)

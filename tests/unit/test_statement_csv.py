@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dentframe.documents.audit_sheet import covered, visible
-from dentframe.documents.formats import Formats
+from dentframe.documents.number_and_date_formats import Formats
 from dentframe.frame.csv_and_excel import escaped, plain
 from dentframe.money import Line
 from tests.statement_kit import SAID, energy_line, full, statement

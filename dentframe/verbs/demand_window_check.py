@@ -16,15 +16,15 @@ from dentframe.errors import RangeError
 from dentframe.metering.attrs import is_several, time_index
 from dentframe.metering.register_rules import HOUR, MINUTE, RegisterRules, micros
 from dentframe.metering.series import ESTIMATES, Flag, meter_by_meter
+from dentframe.times.dates_and_ranges import Zone, check_order, minutes
 from dentframe.times.periods import verb_zone
-from dentframe.times.ranges import Zone, check_order, minutes
 from dentframe.verbs.inputs import Bounds, VerbKeywords
 from dentframe.verbs.register_and_demand import Pair, check_both_there, pairs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dentframe.metering.cumulative import Cumulative
+    from dentframe.metering.energy_and_coverage import Cumulative
     from dentframe.metering.series import Bools, Floats, Ints
 
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dentframe.errors import ConfigError
-from dentframe.metering.cumulative import Cumulative, Special, from_means
-from dentframe.metering.register_steps import from_register
+from dentframe.metering.energy_and_coverage import Cumulative, Special, from_means
+from dentframe.metering.falling_register import from_register
 from dentframe.metering.series import Flag, Series
-from dentframe.times.ranges import stamp
+from dentframe.times.dates_and_ranges import stamp
 
 if TYPE_CHECKING:
     from dentframe.metering.register_rules import Fix, Rules

@@ -23,7 +23,7 @@ from dentframe.verbs.inputs import VerbKeywords, energy_source, series_of
 from dentframe.wire.columns import split_element
 
 if TYPE_CHECKING:
-    from dentframe.metering.cumulative import Cumulative
+    from dentframe.metering.energy_and_coverage import Cumulative
     from dentframe.money.utility_bill import UtilityBill
     from dentframe.site.toml_tables import Moment
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, RangeError, UnknownTopicError, by
 from dentframe.metering.attrs import time_index
-from dentframe.metering.cumulative import STATUSES
+from dentframe.metering.energy_and_coverage import STATUSES
 from dentframe.metering.register_rules import RegisterRules
 from dentframe.money.charges import KVAH, KVARH, Reactive
 from dentframe.money.occupancy import factor, midnights
@@ -22,8 +22,8 @@ from dentframe.money.rounding import EXACT, add, digits_of, exact, parts_of, rou
 from dentframe.money.statement import Day, Line, Reading, Statement
 from dentframe.money.tariff import Tariff
 from dentframe.money.usage import OUT, Meters, State
+from dentframe.times.dates_and_ranges import instant, ints, midnight, stamp, zone
 from dentframe.times.periods import verb_zone
-from dentframe.times.ranges import instant, ints, midnight, stamp, zone
 from dentframe.times.schedule import Schedule
 from dentframe.verbs.energy import figures
 from dentframe.verbs.inputs import MEAN, REGISTER, VerbKeywords
@@ -32,7 +32,7 @@ from dentframe.verbs.results import warn_of_power, warn_of_withheld
 if TYPE_CHECKING:
     from dentframe.archive.archive import Archive
     from dentframe.money.statement import Past
-    from dentframe.times.ranges import Zone
+    from dentframe.times.dates_and_ranges import Zone
 
 
 def topics(tariff: Tariff) -> list[str]:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from dentframe.errors import DentError, DentWarning
 from dentframe.frame import assemble
-from dentframe.verbs.demand_window import check_demand_window
+from dentframe.verbs.demand_window_check import check_demand_window
 from dentframe.wire.columns import parse
 from dentframe.wire.page import Report
 from dentframe.wire.topics import SERVED

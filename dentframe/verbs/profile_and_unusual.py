@@ -14,7 +14,7 @@ import pandas as pd
 
 from dentframe.errors import ConfigError
 from dentframe.metering.register_rules import HOUR
-from dentframe.times.ranges import local
+from dentframe.times.dates_and_ranges import local
 from dentframe.times.schedule import HOLIDAY, Schedule, Window
 from dentframe.verbs.demand import cut, owner, span, window_means
 from dentframe.verbs.inputs import (

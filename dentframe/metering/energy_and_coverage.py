@@ -25,7 +25,7 @@ from dentframe.metering.series import ESTIMATES, Flag, Floats, Ints, Series
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dentframe.metering.corrections import Corrected
+    from dentframe.metering.corrected_series import Corrected
     from dentframe.metering.series import Bools
 
 

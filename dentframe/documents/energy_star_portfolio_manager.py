@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from dentframe.documents.csv_and_excel import save_csv, save_workbook
+from dentframe.documents.statement_csv_and_excel import save_csv, save_workbook
 from dentframe.errors import ConfigError
 from dentframe.files import whole_file
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from dentframe.errors import by
-from dentframe.metering.cumulative import Cumulative, Special, reaching
+from dentframe.metering.energy_and_coverage import Cumulative, Special, reaching
 from dentframe.metering.register_rules import HOUR
 from dentframe.metering.series import Flag
 

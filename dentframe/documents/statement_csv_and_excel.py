@@ -23,7 +23,7 @@ from dentframe.documents import audit_sheet
 from dentframe.documents.audit_sheet import DRAFT, explained, labels, title, visible
 from dentframe.documents.chart import draw_in_workbook
 from dentframe.documents.first_page import CHARGES, first_page, meter
-from dentframe.documents.formats import LETTER, decimals, formats
+from dentframe.documents.number_and_date_formats import LETTER, decimals, formats
 from dentframe.errors import missing_extra
 from dentframe.frame.csv_and_excel import escaped
 
