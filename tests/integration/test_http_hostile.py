@@ -173,7 +173,7 @@ STAGES = [
     "dentframe.cloud.http_cache.unpack",
     "dentframe.cloud.http_cache.fingerprint",
     "dentframe.cloud.http_cache.lifetime",
-    "dentframe.cloud.responses.decode",
+    "dentframe.wire.decode.decode",
     "dentframe.cloud.planner.Sizes.learn",
     "dentframe.cloud.planner.Sizes.too_large",
     "dentframe.cloud.responses._plain",
