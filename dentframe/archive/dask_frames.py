@@ -367,7 +367,9 @@ def _figures(
     if keywords["min_coverage"] is None:
         # Coverage warnings of a worker would reach nobody; the notes of `energy` say what does.
         keywords["min_coverage"] = 0.0
-    # What cannot be meant raises here.
+    # What cannot be meant raises here. The example names a meter: intervals may be given by meter.
+    example: Any = {"-": (None, None)}
+    frame.attrs["dentcloud"] = note({}, example, frame)
     own = _without_others(registers, "-", _letters(names))
     corrected = rows and verb is energy_of_frame and bool(registers.corrections)
     form = _as_columns(verb(frame, registers=own, **keywords), corrected=corrected)

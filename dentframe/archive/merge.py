@@ -95,16 +95,16 @@ def held(
     stale : bool
         Whether other records hold the hours that were over when they were read, or nothing.
     """
-    owner, hours = owners(records, year), np.arange(span(year).start, span(year).stop)
+    owner, first, hours = owners(records, year), span(year).start, np.array(span(year))
     mask = np.ones(len(hours), np.bool_)
     for topic in topics:
-        until = np.zeros(len(hours), np.int64)
+        until = np.full(len(hours), first)
         whose = owner.get(topic, np.full(len(hours), NOBODY, np.int32))
         for place in np.unique(whose[whose != NOBODY]).tolist():
             record = records[place]
             if topic in record.topics:
                 stop = _hours(record.window).stop
-                over = min(stop, int(record.read_at.timestamp() // 3600)) if stale else 0
+                over = min(stop, int(record.read_at.timestamp() // 3600)) if stale else first
                 fresh = now is not None and record.fresh(now)
                 until[whose == place] = stop if fresh else over
         mask &= hours < until

@@ -399,7 +399,10 @@ def read_meter(
     missing: list[Window] = []
     years: Iterable[int] = sorted({*meter.settled_years(), *map(paths.year_of, meter.part_paths())})
     if selection.span is not None:
-        years = range((selection.span[0] - _INSTANT).year, selection.span[1].year + 1)
+        start, end = selection.span
+        # A year that is not asked for is not opened: its file may be damaged.
+        first, last = (start - _INSTANT, end) if selection.bracket else (start, end - _INSTANT)
+        years = range(first.year, last.year + 1)
     for year in years:
         with meter.of_year(year) as (records, read):
             topics = selection.topics

@@ -131,7 +131,7 @@ class Credentials:
 
     @cached_property
     def mark(self) -> str:
-        """A few letters by which one key of the account is told from another."""
+        """A few letters that differ between two keys of an account."""
         digest = "" if self.api_key is None else self.api_key.digest
         return hashlib.sha256(f"{self.account}\n{digest}".encode()).hexdigest()[:8]
 

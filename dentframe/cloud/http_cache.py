@@ -2,7 +2,7 @@
 
 The file may fail; a read must not. Where it is damaged, locked, read-only or full, every method
 does what an empty cache would, and says so once. It is opened for its owner alone, or to read
-only where it cannot be written. Small facts about answers, as their sizes, stand beside them.
+only where it cannot be written. A second table has small facts about answers, as their sizes.
 """
 
 from __future__ import annotations

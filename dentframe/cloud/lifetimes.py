@@ -38,8 +38,8 @@ def complete(page: Page, topics: Iterable[str]) -> bool:
 
     Every topic returned a column, no cell is absent or unreadable, none is blank in a column
     that has values, not every cell is blank, and every spacing, the window's edges included, is
-    at most 1.5 times the median spacing. A column that is blank throughout beside others with
-    values is a spare input of the meter.
+    at most 1.5 times the median spacing. A column that is blank throughout, where others have
+    values, is a spare input of the meter.
     """
     got = {topic_of(column) for column in page.columns}
     if not got.issuperset(topics) or len(page.minutes) < 2:

@@ -222,10 +222,7 @@ def plan(
             f"Cannot plan with bytes_per_hour={bytes_per_hour!r}: a size must be finite and "
             "above 0. Leave it out to use the default."
         )
-    first, stop, present = (
-        (start - _EPOCH) // _HOUR,
-        *(-((_EPOCH - instant) // _HOUR) for instant in (min(end, now), now)),
-    )
+    first, stop, present = (start - _EPOCH) // _HOUR, _hour_after(min(end, now)), _hour_after(now)
     if end <= start or stop <= first:
         return []
     free = {window.hours: window for window in cached}
@@ -249,7 +246,12 @@ def covers(windows: Iterable[Window], start: datetime, end: datetime) -> bool:
         if window.hours.start > reach:
             break
         reach = max(reach, window.hours.stop)
-    return reach >= -((_EPOCH - end) // _HOUR)
+    return reach >= _hour_after(end)
+
+
+def _hour_after(instant: datetime) -> int:
+    """The first whole hour at or after an instant [h since 1970-01-01T00:00Z]."""
+    return -((_EPOCH - instant) // _HOUR)
 
 
 class _Tree(NamedTuple):
@@ -329,7 +331,7 @@ def pieces(window: Window, topics: Sequence[str]) -> list[tuple[Window, tuple[st
 
 
 class Sizes:
-    """What is known about the sizes of an account's answers, kept beside them.
+    """What is known about the sizes of an account's answers, kept in the same file.
 
     Parameters
     ----------

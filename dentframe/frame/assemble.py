@@ -25,7 +25,7 @@ US_PER_MINUTE = 60_000_000
 
 @dataclass(frozen=True)
 class Table:
-    """Readings of one meter: UTC minutes, sorted and unique, beside float64 columns.
+    """Readings of one meter: UTC minutes, sorted and unique, and float64 columns.
 
     Attributes
     ----------

@@ -46,7 +46,7 @@ def concat(frames: Iterable[pd.DataFrame]) -> DentFrame:
     Raises
     ------
     ConfigError
-        For no frame, or one that does not tell its meter beside others that do.
+        For no frame, or one that does not name its meter where others do.
     UnitError
         Where a topic or a column has different units.
 

@@ -1,7 +1,7 @@
 """Readings and tables of verbs are written as CSV and Excel, and readings are read back.
 
-The header of readings names each column's unit (``DemandkW/Elm/A [kW]``); time is UTC, beside it
-the local time and the UTC offset where a zone is known, and reading gives the identical frame.
+The header of readings names each column's unit (``DemandkW/Elm/A [kW]``); time is UTC,
+with the local time and the UTC offset where a zone is known; reading gives the identical frame.
 The tables of verbs are written as they are. No cell that dentframe writes is computed by a
 spreadsheet: all are escaped here.
 """

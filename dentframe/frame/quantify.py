@@ -1,7 +1,7 @@
 """Columns get pint dtypes, lose them, or change their unit here, in a new frame.
 
-Floats carry their unit beside them (in the label, the attrs or the catalogue); pint dtypes carry
-it themselves. Values are never rounded: a round trip is bit-identical.
+The unit of floats stands in the label, the attrs or the catalogue; pint dtypes carry their own.
+Values are never rounded: a round trip is bit-identical.
 """
 
 from __future__ import annotations

@@ -289,7 +289,8 @@ def warn_of_losses(
     """Warn of what one meter's pages lost, and log what was merely not there."""
     report = sum((p.report for p in pages), Report()).narrow(columns)
     conflicts += sum(report.conflicts.values())
-    topics, elements = ({getattr(parse(c), x) for c in columns} for x in ("topic", "element"))
+    topics = {parse(c).topic for c in columns}
+    elements = {parse(c).element for c in columns}
     named = () if request.all_topics else request.topics
     silent = {
         "topic": [t for t in named if report.rows and t not in topics],

@@ -117,7 +117,7 @@ def select(
     elements : str or list of str, optional
         As `element`: the name by which every other verb takes them.
     start, end : str, date, datetime or Timestamp, optional
-        The rows of ``[start, end)``. The energy of a span needs the readings beside it too: for
+        The rows of ``[start, end)``. The energy of a span needs the readings around it too: for
         a figure give ``start`` and ``end`` to its verb instead.
     tz : str or tzinfo, optional
         The zone of naive bounds; None is the index's own where that is not UTC.

@@ -1,4 +1,4 @@
-"""A decoded answer is a page of columns, with a report of what was odd about it.
+"""A decoded answer is a page of columns, with a report of what was wrong in it.
 
 Texts of the wire become numbers and minutes here, and what is no answer an error that says what
 came instead.
@@ -368,12 +368,16 @@ def decode_topics(body: bytes) -> list[dict[str, str]]:
         If the answer is not what the API describes.
     """
     topics = load_answer(body, "decode the topics").get("topics")
-    found: list[dict[str, str]] = []
-    for topic in topics if isinstance(topics, list) else [None]:
-        texts = topic if isinstance(topic, dict) else {}
-        key = texts.get("requestKey")
-        if type(key) is not str or not is_unicode(key):
-            raise not_decoded("decode the topics", "its topics are no list of request keys", body)
-        whole = {k: t for k, t in texts.items() if isinstance(t, str) and is_unicode(t)}
-        found.append({k: whole.get(k, "") for k in ("unit", "requestKey", "description")})
-    return found
+    if not isinstance(topics, list) or not all(map(_has_key, topics)):
+        raise not_decoded("decode the topics", "its topics are no list of request keys", body)
+    names = ("unit", "requestKey", "description")
+    return [{name: _text_or_empty(topic.get(name)) for name in names} for topic in topics]
+
+
+def _has_key(topic: Any) -> bool:
+    key = topic.get("requestKey") if isinstance(topic, dict) else None
+    return type(key) is str and is_unicode(key)  # the text of a number is no key
+
+
+def _text_or_empty(value: Any) -> str:
+    return value if isinstance(value, str) and is_unicode(value) else ""

@@ -130,6 +130,22 @@ def test_what_is_not_held_is_missing(archive):
         assert len(computed(partial)) == 11 * 96
 
 
+def test_hours_before_1970_are_missing_too(archive):
+    """Hours that nobody holds are missing, whatever side of 1970 they are on."""
+    with pytest.raises(IncompleteReadError, match="it does not hold 1969-06 of"):
+        computed(archive.to_dask("P1", start="1969-06", end=None))
+
+
+def test_a_year_next_to_the_range_is_not_opened(tmp_path):
+    """Damage in it harms nobody who asks for the next one."""
+    archive = portfolio(tmp_path / "portfolio")
+    archive.settle()
+    damaged = next(archive.path.glob("*P1*/2023.parquet"))
+    damaged.with_name("2022.parquet").write_bytes(b"damaged")
+    found = computed(archive.to_dask("P1", start="2023-01", end=None))
+    assert str(found.index[0]) == "2023-01-01 00:01:00+00:00"
+
+
 def test_topics_that_were_asked_for_must_be_held(tmp_path):
     """A topic that was never synced is missing where it is asked for by name."""
     archive = portfolio(tmp_path / "portfolio")

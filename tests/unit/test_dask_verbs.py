@@ -71,7 +71,7 @@ OPTIONS = [
     {"min_coverage": 0.999},
     {"topic": "DemandkW"},
     {"registers": RegisterRules(max_kw={"P1_A": 40, "P2_B": 50}, max_gap="1h")},
-    {"interval": {"P3": "20min"}, "demand_lag": {"P2": "15min"}},
+    {"interval": {"P1": "30min", "P3": "20min"}, "demand_lag": {"P1": "5min", "P2": "15min"}},
 ]
 
 
