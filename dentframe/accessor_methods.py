@@ -84,9 +84,9 @@ def with_keywords(
                 name,
                 inspect.Parameter.KEYWORD_ONLY,
                 default=defaults.get(name),
-                annotation=getattr(known, "__forward_arg__", known),
+                annotation=getattr(hint, "__forward_arg__", hint),
             )
-            for name, known in shared.__annotations__.items()
+            for name, hint in shared.__annotations__.items()
         )
 
         @functools.wraps(function)

@@ -138,7 +138,7 @@ class Cumulative:
     max_gap : int
         The longest spacing inside which an interpolated edge counts as recorded [us].
     max_kw : float or None
-        The greatest power by which a register was judged [kW].
+        The greatest power that the rules of a register state [kW].
     refusal : str
         Why the column is not taken for a register, and what to do; empty where it is.
     closings : mapping of int to float
@@ -210,7 +210,7 @@ class Cumulative:
         none = np.zeros(len(x), dtype=np.int64)
         if n < 0:
             return Edges(none - 1, none, none, np.zeros(len(x)), none, none > 0, none)
-        segment = np.searchsorted(t, x, side="right") - 1
+        segment = self.where(x)
         i = np.maximum(segment, 0)
         after = np.minimum(i + 1, n)
         begin = t[i]
@@ -371,7 +371,7 @@ class Cumulative:
         return s[e > s], e[e > s]
 
     def cut(self, low: int, high: int) -> Cumulative:
-        """The steps that lie in a span or reach into it, judged as in the whole column."""
+        """The steps that lie in a span or reach into it, as the whole column has them."""
         first = max(int(np.searchsorted(self.t, low, side="right")) - 1, 0)
         last = max(int(np.searchsorted(self.t, high, side="left")) + 1, first)
         t, whole = self.t[first:last], self.special

@@ -3,8 +3,8 @@
 Glitches go first: a step is plausible when the register could have made it, and at an implausible
 step the shortest run of one to four readings goes, starting at the step or ending just before it,
 whose removal makes its neighbours plausible. Of two runs of equal length the one that starts at
-the step goes. A real reset stays down, so that no run can be dropped. Then rules 1 to 7 judge the
-steps that remain.
+the step goes. A real reset stays down, so that no run can be dropped. Then rules 1 to 7 give
+each step that remains its verdict.
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ def verdicts_on(
     rules : Rules
         What is known about the register.
     suspect : ndarray of int64
-        The steps to judge, by `suspects`.
+        The steps that need a verdict, by `suspects`.
     spacing : ndarray of int64
         The length of each step [us], shape (readings - 1,).
     means : Cumulative, optional
@@ -281,7 +281,7 @@ def _agrees(means: Cumulative | None, s: int, e: int, d: float) -> bool:
 JITTER = 0.01
 """A register that idles within this share of its value flickers in its last digit."""
 FEWEST_FALLS = 8
-"""Fewer falls are resets and glitches that the rules judge; more are another quantity."""
+"""Fewer falls are resets and glitches that the rules tell apart; more are another quantity."""
 
 
 def refusal(series: Series, rules: Rules, suspect: Ints) -> str:

@@ -47,7 +47,7 @@ P = ParamSpec("P")
 
 
 class PictureKeywords(Keywords, total=False):
-    """What every picture may be told; its `elements` are those that it shows."""
+    """The keywords that every picture takes; its `elements` are those that it shows."""
 
     title: str | None
     ax: Axes | None
@@ -190,7 +190,7 @@ _NAMED = 3
 
 
 def subject(frame: pd.DataFrame, how: PictureKeywords) -> Subject:
-    """A picture's subject.
+    """The elements and the span that a picture shows, by its caller's keywords.
 
     Raises
     ------

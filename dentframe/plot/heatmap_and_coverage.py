@@ -227,8 +227,9 @@ class Days:
 
     def boxes(self) -> list[tuple[int, float, float]]:
         """Stretches that are not recorded, as (day, from, to) [hours since midnight]."""
+        elapsed = self.elapsed
         return [
-            (day, self.elapsed[a], self.elapsed[b])
+            (day, float(elapsed[a]), float(elapsed[b]))
             for day in np.flatnonzero(self.lost.any(axis=0)).tolist()
             for a, b in runs(self.lost[:, day])
         ]

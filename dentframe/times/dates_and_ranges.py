@@ -224,7 +224,7 @@ def _whole(start: Any) -> tuple[pd.Timestamp, pd.Timestamp]:
     elif isinstance(named, dt.date) and not isinstance(named, dt.datetime):
         period = pd.Period(named, freq="D")
     else:
-        _parse(named, "start")  # what is no time at all is told first
+        _parse(named, "start")  # raises for what is no time at all
         raise RangeError(
             f"Cannot read {start!r} without an end: it names no whole year, month or day. "
             + by('Give an end (end="now" reads up to the present).', "Give END, a time or now.")

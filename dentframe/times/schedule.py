@@ -53,7 +53,7 @@ class Window:
         holiday is neither weekday nor weekend.
     season : tuple of two str, optional
         First and last day as ``"06-01"``, ``"09-30"``, both included; across New Year allowed.
-        It is asked of the day the window starts on. A last day ``"02-28"`` is the end of
+        The day on which the window starts counts. A last day ``"02-28"`` is the end of
         February, in a leap year the 29th.
 
     Raises
@@ -163,7 +163,7 @@ class Schedule:
 
     def _timeline(self, low: int, high: int, tz: dt.tzinfo) -> tuple[Ints, Ints]:
         """Instants at which the window changes, from before `low`, and the window from each."""
-        # Half hours hold every clock change, so that both folds are judged by the wall clock.
+        # Half hours hold every clock change, so that both folds have their own wall times.
         step = int(np.gcd.reduce([30, *(m for w in self.windows for m in w.span)]))
         edges = ints(clock_grid(step, stamp(low), stamp(high), tz))
         walls = local(edges, tz).tz_localize(None)

@@ -9,7 +9,6 @@ import pandas as pd
 
 from dentframe.errors import ConfigError
 from dentframe.metering.energy_and_coverage import NAT, Cumulative, status
-from dentframe.metering.register_rules import RegisterRules
 from dentframe.verbs.chosen_elements import summed_series
 from dentframe.verbs.demand import Cut, cut, means, of_full_length, owner, span
 from dentframe.verbs.inputs import (
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from dentframe.times.periods import Freq
 
 
-_DEFAULT_RULES = RegisterRules()
 COLUMNS = (
     "period", "at", "site_peak", "element", "coincident", "own_peak", "share", "diversity",
     "coincidence", "coverage", "status", "flags",
@@ -124,12 +122,12 @@ def coincident(
     [40.0, 10.0]
     """
     elements, site = keywords.pop("elements", None), keywords.get("site")
-    given = VerbKeywords.of(frame, **keywords, corrections=corrections)
-    how = cut("block", window, None, given.interval)
+    resolved = VerbKeywords.of(frame, **keywords, corrections=corrections)
+    how = cut("block", window, None, resolved.interval)
     check_share(min_coverage)
     if by not in {"site", "meter"}:
         raise ConfigError(f"Cannot use by={by!r}: use 'site' (all meters together) or 'meter'.")
-    of = inputs_of(frame, freq, demand_source(frame, topic, source), given, how.freq)
+    of = inputs_of(frame, freq, demand_source(frame, topic, source), resolved, how.freq)
     summed = summed_series(frame, of.series, of.source.topics, elements, site)
     meters = dict.fromkeys(c.meter if by == "meter" else None for c in summed)
     groups = [[c for c in summed if by == "site" or c.meter == m] for m in meters]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 
 from dentframe.errors import ConfigError, RangeError
-from dentframe.metering.register_rules import HOUR, MINUTE, RegisterRules
+from dentframe.metering.register_rules import HOUR, MINUTE
 from dentframe.metering.series import element_columns
 from dentframe.times.dates_and_ranges import ints, minutes, stamp
 from dentframe.times.periods import DAY_MINUTES, clock_grid
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from dentframe.metering.series import Bools, Floats, Ints
 
 
-_DEFAULT_RULES = RegisterRules()
 KINDS = ("block", "rolling")
 PLACES = 9
 
@@ -122,9 +121,9 @@ def demand(
     >>> demand(kw, "30min", tz="UTC")["Demand/Elm/A"].tolist()
     [15.0, 20.0]
     """
-    given = VerbKeywords.of(frame, **keywords, corrections=corrections)
-    how = cut(kind, window, step, given.interval)
-    of = inputs_of(frame, None, demand_source(frame, topic, source), given, how.freq)
+    resolved = VerbKeywords.of(frame, **keywords, corrections=corrections)
+    how = cut(kind, window, step, resolved.interval)
+    of = inputs_of(frame, None, demand_source(frame, topic, source), resolved, how.freq)
     s, e = span(how, of.s, of.e, of.tz)
     return wide(of, [window_means(of, c, s, e) for c in of.series], s if kind == "block" else e, e)
 
@@ -207,7 +206,7 @@ class Cut:
 
 
 def cut(kind: str, window: Any, step: Any, interval: Any) -> Cut:
-    """The windows that a caller asked for.
+    """The windows that a caller's keywords describe.
 
     Parameters
     ----------
@@ -317,7 +316,7 @@ def _inside_long(c: Cumulative, x: Ints, interval: int) -> Bools:
 
 
 def of_full_length(how: Cut, s: Ints, e: Ints) -> Bools:
-    """Whether each window is as long as asked: a clock change makes its block longer or shorter.
+    """Whether each window is of full length: a clock change makes its block longer or shorter.
 
     Such a block is covered, but its mean is not to be compared with those of the others.
     """

@@ -18,7 +18,7 @@ from dentframe.metering.register_rules import HOUR, MINUTE, RegisterRules, micro
 from dentframe.metering.series import ESTIMATES, Flag, meter_by_meter
 from dentframe.times.dates_and_ranges import Zone, check_order, minutes
 from dentframe.times.periods import verb_zone
-from dentframe.verbs.inputs import Bounds, VerbKeywords
+from dentframe.verbs.inputs import DEFAULT_RULES, Bounds, VerbKeywords
 from dentframe.verbs.register_and_demand import Pair, check_both_there, pairs
 
 if TYPE_CHECKING:
@@ -45,15 +45,13 @@ COLUMNS = (
     "verdict", "n",
 )  # fmt: skip
 
-_DEFAULT_RULES = RegisterRules()
-
 
 def check_demand_window(
     frame: pd.DataFrame,
     *,
     max_lag: Any = "15min",
     interval: Any = "15min",
-    registers: RegisterRules = _DEFAULT_RULES,
+    registers: RegisterRules = DEFAULT_RULES,
     tz: Zone = None,
     start: Any = None,
     end: Any = None,
@@ -118,9 +116,9 @@ def check_demand_window(
     'sliding'
     """
     check_both_there(frame, "check the demand window")
-    given = VerbKeywords.of(frame, site, tz, start, end, registers, interval, "0min", elements)
-    verb_zone(time_index(frame).tz, given.tz)
-    low, high = given.bounds(frame)
+    resolved = VerbKeywords.of(frame, site, tz, start, end, registers, interval, "0min", elements)
+    verb_zone(time_index(frame).tz, resolved.tz)
+    low, high = resolved.bounds(frame)
     check_order(low, high)
     last = minutes(max_lag, "max_lag")
     if last == 0:
@@ -128,7 +126,7 @@ def check_demand_window(
             f"Cannot use max_lag={max_lag!r}: there is no other lag to compare 0 with. "
             "Use e.g. '15min'."
         )
-    lags, found = np.arange(last + 1) * MINUTE, pairs(frame, given)
+    lags, found = np.arange(last + 1) * MINUTE, pairs(frame, resolved)
     both = [p for p in found if p.complete]
     fits = [_fit(p, lags, (low, high), _days(both)) for p in both]
     meters = meter_by_meter(fits, lambda f: f.pair.meter)
@@ -203,7 +201,7 @@ def _fit(pair: Pair, lags: Ints, bounds: Bounds, days: Ints) -> _Fit:
 
 
 def _rows(meter: Sequence[_Fit], lags: Ints) -> list[tuple[Any, ...]]:
-    """The rows of one meter: its elements share one clock, so they are judged together."""
+    """The rows of one meter: its elements share one clock, so they share one verdict."""
     telling = [f for f in meter if f.telling]
     if not telling:
         return [_silent(f) for f in meter]

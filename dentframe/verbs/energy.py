@@ -22,7 +22,7 @@ from dentframe.metering.energy_and_coverage import (
     status,
     totals,
 )
-from dentframe.metering.register_rules import RegisterRules, micros
+from dentframe.metering.register_rules import micros
 from dentframe.metering.series import NONE, Flag, meter_by_meter
 from dentframe.times.dates_and_ranges import stamp
 from dentframe.times.periods import verb_zone
@@ -60,7 +60,6 @@ if TYPE_CHECKING:
     from dentframe.times.periods import Freq
 
 
-_DEFAULT_RULES = RegisterRules()
 WINDOW = "window"
 
 
@@ -117,7 +116,7 @@ def energy(
         frame is not changed.
     detail : bool
         One row per (meter,) period and element with coverage, status, bounds and readings; where
-        corrections bear on an element also ``raw``, what the meter itself told [kWh], and
+        corrections bear on an element also ``raw``, what the meter itself showed [kWh], and
         ``agreed``, what an agreed figure adds to what was measured [kWh].
 
     Returns
@@ -156,10 +155,10 @@ def energy(
     >>> float(energy(readings, "D", tz="UTC").iloc[0, 0])
     18.0
     """
-    given = VerbKeywords.of(frame, **keywords, corrections=corrections)
+    resolved = VerbKeywords.of(frame, **keywords, corrections=corrections)
     check_one_of("edges", edges, EDGES)
     check_share(min_coverage)
-    of = inputs_of(frame, freq, energy_source(frame, topic, source), given)
+    of = inputs_of(frame, freq, energy_source(frame, topic, source), resolved)
     warn_of_power(of.series, of.s, of.e, of.tz)
     if schedule is not None:
         return _by_window(of, schedule, edges, min_coverage, detail=detail)
@@ -284,16 +283,16 @@ def intervals(
     >>> bool(abs(parts.sum().item() - whole.sum().item()) < 1e-6)
     True
     """
-    given = VerbKeywords.of(frame, **keywords, corrections=corrections)
-    zone = verb_zone(time_index(frame).tz, given.tz)
+    resolved = VerbKeywords.of(frame, **keywords, corrections=corrections)
+    zone = verb_zone(time_index(frame).tz, resolved.tz)
     answer = energy_source(frame, topic, source)
-    series = series_of(frame, answer, given)
-    warn_of_spacing((c.series for c in series), given.interval)
-    of = Inputs(frame, answer, zone, series, NONE, NONE, given)
+    series = series_of(frame, answer, resolved)
+    warn_of_spacing((c.series for c in series), resolved.interval)
+    of = Inputs(frame, answer, zone, series, NONE, NONE, resolved)
     low, high = of.bounds
     first, last = (None if x is None else micros(x) for x in default_bounds(frame, series))
-    begin = low if given.start is not None or first is None else first
-    until = high if given.end is not None or last is None else last
+    begin = low if resolved.start is not None or first is None else first
+    until = high if resolved.end is not None or last is None else last
     parts, found = [], []
     for meter in meter_by_meter(series, lambda c: c.meter):
         # The readings of all elements, and the gaps of their means.

@@ -1,4 +1,4 @@
-"""A verb's keywords become the series that answer, and the periods that are asked of them.
+"""A verb's keywords become the series that answer, and the periods to measure.
 
 One topic answers for each element, never one a period. For energy that is its register, else its
 interval means; for demand the means first: they know when power flowed, a register only how much
@@ -332,7 +332,7 @@ def _answering(
 def _register(
     series: Series, rules: Rules, frame: pd.DataFrame, meters: Sequence[Rows], k: VerbKeywords
 ) -> Cumulative:
-    """One register; where rule 7 finds steps that stand out, its demand is asked as well."""
+    """One register; where rule 7 finds steps that stand out, its demand is read as well."""
     made = register_of(series, rules)
     if rules.max_kw is not None or series.topic != REGISTER or not jumps(made):
         return made

@@ -12,7 +12,7 @@ import numpy as np
 
 from dentframe.errors import ConfigError
 from dentframe.metering.energy_and_coverage import NAT, Cumulative, share, status, totals
-from dentframe.metering.register_rules import HOUR, RegisterRules
+from dentframe.metering.register_rules import HOUR
 from dentframe.metering.series import element_columns
 from dentframe.times.dates_and_ranges import local
 from dentframe.verbs import demand
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from dentframe.verbs.chosen_elements import Element
 
 
-_DEFAULT_RULES = RegisterRules()
 KINDS = ("reported", *demand.KINDS)
 REGISTERS = {"Demand": REGISTER, "ApparentDemand": "kVAHNet"}
 """What may know of the time that demand leaves uncovered."""
@@ -152,8 +151,8 @@ def peaks(
     >>> float(found["peak"][0]), str(found["end"][0].time())
     (30.0, '00:30:00')
     """
-    given = VerbKeywords.of(frame, **keywords, corrections=corrections)
-    how = _how(kind, window, step, n, given.interval)
+    resolved = VerbKeywords.of(frame, **keywords, corrections=corrections)
+    how = _how(kind, window, step, n, resolved.interval)
     check_share(min_coverage)
     answer = demand_source(frame, topic, _source(kind, source, topic))
     if kind == "reported" and answer.mean is None:
@@ -161,8 +160,8 @@ def peaks(
             f"Cannot use topic={answer.register!r} with kind='reported': a register reports no "
             "demand. Use kind='block'."
         )
-    of = inputs_of(frame, freq, answer, given, *([how.freq] if how else []))
-    registers = registers_of(frame, given, REGISTERS[answer.result])
+    of = inputs_of(frame, freq, answer, resolved, *([how.freq] if how else []))
+    registers = registers_of(frame, resolved, REGISTERS[answer.result])
     found = [highest_of(of, c, how, registers, n=n, per_day=per_day) for c in of.series]
     rows = rows_of(of, [(p.of, _arrays(p, of.s, of.e, min_coverage)) for p in found], COLUMNS)
     rows.attrs = attrs_of(answer.result)

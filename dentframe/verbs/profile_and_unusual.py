@@ -145,8 +145,8 @@ def baseload(
     >>> df.dent.select(element="A").dent.baseload("MS", tz=LA).round(1).iloc[0, 0].item()
     5.8
     """
-    of, cuts, values = _block_inputs(frame, freq, window, topic, source, keywords)
-    found = _quantiles(values, owner(*cuts, of.s, of.e), len(of.s), [q])
+    of, blocks, values = _block_inputs(frame, freq, window, topic, source, keywords)
+    found = _quantiles(values, owner(*blocks, of.s, of.e), len(of.s), [q])
     return by_element(of, list(found[:, :, 0]), periods_index(of))
 
 
@@ -166,8 +166,8 @@ def _block_inputs(
     resolved = VerbKeywords.of(frame, **keywords)
     how = cut("block", window, None, resolved.interval)
     of = inputs_of(frame, freq, demand_source(frame, topic, source), resolved, how.freq, *clock)
-    cuts = span(how, of.s, of.e, of.tz)
-    return of, cuts, [window_means(of, c, *cuts) for c in of.series]
+    blocks = span(how, of.s, of.e, of.tz)
+    return of, blocks, [window_means(of, c, *blocks) for c in of.series]
 
 
 def _quantiles(values: Sequence[Floats], group: Ints, groups: int, q: Sequence[float]) -> Floats:
@@ -264,9 +264,9 @@ def profile(
     >>> df.dent.select(element="A").dent.profile(tz=LA).shape
     (96, 21)
     """
-    of, cuts, values = _block_inputs(frame, "D", window, topic, source, keywords)
+    of, blocks, values = _block_inputs(frame, "D", window, topic, source, keywords)
     q = list(q)
-    walls = local(cuts[0], of.tz)
+    walls = local(blocks[0], of.tz)
     types, names = _day_types(walls, by, holidays)
     clock = np.asarray(walls.hour * 60 + walls.minute, dtype=np.int64)
     times, place = np.unique(clock, return_inverse=True)

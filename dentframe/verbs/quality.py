@@ -176,10 +176,10 @@ def gaps(
     for c in of.series:
         register = known.get((c.meter, c.element))
         h = holes_of(of, c, register)
-        rows = list(zip(h.s, h.e, h.missing, h.known, strict=True))
+        of_element = list(zip(h.s, h.e, h.missing, h.known, strict=True))
         if of.source.register and (register or c).refusal and len(of.s):
-            rows.append((of.s[0], of.e[-1], 0, False))
-        found += [(c.meter, c.element, *row) for row in rows]
+            of_element.append((of.s[0], of.e[-1], 0, False))
+        found += [(c.meter, c.element, *row) for row in of_element]
     names = [*(["meter"] if of.several else []), *GAP_COLUMNS]
     if not found:
         return pd.DataFrame(columns=names)
@@ -284,18 +284,18 @@ def quality(
     """
     resolved = VerbKeywords.of(frame, **keywords)
     index_tz = time_index(frame).tz
-    zone, near = verb_zone(index_tz, resolved.tz), naive_zone(index_tz, resolved.tz)
+    zone, naive = verb_zone(index_tz, resolved.tz), naive_zone(index_tz, resolved.tz)
     present = None if now is None else micros(instant(now, zone, "now"))
     every, refused = _read(frame)
     there = _elements(frame, every, refused)
     check_elements(resolved.registers, there)
-    named = requested_elements(frame, (REGISTER, MEAN), resolved.elements)
-    found = []
+    both, found = (REGISTER, MEAN), []
+    named = requested_elements(frame, both, resolved.elements)
     with np.errstate(all="ignore"):
         whole = [
-            pair_of(key, {t: x for (t, *k), x in every.items() if (*k,) == key}, resolved, near)
-            for key in there
-            if named is None or key in named
+            pair_of(k, {t: every[t, *k] for t in both if (t, *k) in every}, resolved, naive)
+            for k in there
+            if named is None or k in named
         ]
         main = [p.demand if len(p.demand.at) else p.register for p in whole]
         s, e = periods(frame, main, None, zone, resolved)

@@ -80,28 +80,28 @@ class Pair:
 
 
 def pair_of(
-    key: Element, series: Mapping[str, Series], given: VerbKeywords, tz: dt.tzinfo | None
+    key: Element, series: Mapping[str, Series], resolved: VerbKeywords, tz: dt.tzinfo | None
 ) -> Pair:
     """An element's register and means from its series by topic; none of the two is refused."""
-    rules = resolve(given.registers, *key, tz)
+    rules = resolve(resolved.registers, *key, tz)
     register, demand = (
         series.get(topic, Series(*key, topic, NONE, np.empty(0), NONE, NONE))
         for topic in (REGISTER, MEAN)
     )
-    means = means_of(demand, rules, given)
-    window = interval_of(given.interval, key[0])
-    lag = by_meter(given.demand_lag, key[0], "0min", "demand_lag")
+    means = means_of(demand, rules, resolved)
+    window = interval_of(resolved.interval, key[0])
+    lag = by_meter(resolved.demand_lag, key[0], "0min", "demand_lag")
     return Pair(*key, register_of(register, rules, means), means, window, lag, rules)
 
 
-def pairs(frame: pd.DataFrame, given: VerbKeywords) -> list[Pair]:
+def pairs(frame: pd.DataFrame, resolved: VerbKeywords) -> list[Pair]:
     """Every element that has a reading of either kind, meters by name, elements in wire order.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         Wire-named columns over time or (meter, time), shape (readings, columns).
-    given : VerbKeywords
+    resolved : VerbKeywords
         The zone of naive swap times, the rules, interval and lag.
 
     Warns
@@ -110,14 +110,14 @@ def pairs(frame: pd.DataFrame, given: VerbKeywords) -> list[Pair]:
         Where means come at another spacing than `interval`.
     """
     found: dict[Element, dict[str, Series]] = {}
-    named = requested_elements(frame, (REGISTER, MEAN), given.elements)
+    named = requested_elements(frame, (REGISTER, MEAN), resolved.elements)
     for x in read(rows(frame), frame, element_columns(frame, (REGISTER, MEAN))):
         found.setdefault((x.meter, x.element), {})[x.topic] = x
-    check_elements(given.registers, list(found))
-    tz = naive_zone(time_index(frame).tz, given.tz)
-    made = [pair_of(k, x, given, tz) for k, x in found.items() if named is None or k in named]
+    check_elements(resolved.registers, list(found))
+    tz = naive_zone(time_index(frame).tz, resolved.tz)
+    made = [pair_of(k, x, resolved, tz) for k, x in found.items() if named is None or k in named]
     made.sort(key=lambda p: (p.meter or "", len(p.element), p.element))
-    warn_of_spacing((p.demand.series for p in made), given.interval)
+    warn_of_spacing((p.demand.series for p in made), resolved.interval)
     return [p for p in made if len(p.register.at) or len(p.demand.at)]
 
 

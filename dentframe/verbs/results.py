@@ -50,7 +50,7 @@ _ENERGIES = ("energy", "lo", "hi", "open_reading", "close_reading", "imported", 
 _INSTANTS = {"period", "at", "start", "end", "open_at", "close_at"}
 _NEVER = np.iinfo(np.int64).max
 SURPRISING_KW = {"register": 2_000.0, "demand": 20_000.0}
-"""Above it a user is told, where no greatest power judged the step [kW]."""
+"""Above it a user is warned, where no greatest power is stated [kW]."""
 
 
 def by_element(
@@ -365,7 +365,7 @@ def warn_of_figures(found: Sequence[Figures], tz: dt.tzinfo) -> None:
 
 
 def remedies(series: Iterable[Cumulative]) -> str:
-    """What to state so that readings which the rules withhold can be judged; empty for none."""
+    """What to state so that the rules can tell what they withhold now; empty for none."""
     text = ""
     for c in series:
         withheld = jumps(c) if c.max_kw is None else []
@@ -391,7 +391,7 @@ def warn_of_withheld(series: Iterable[Cumulative], s: int, e: int) -> None:
 
 
 def warn_of_power(series: Sequence[Cumulative], s: Ints, e: Ints, tz: dt.tzinfo) -> None:
-    """Warn of accepted steps in some periods that few elements draw, where no `max_kw` judged them.
+    """Warn of accepted steps in some periods that few elements draw, where no `max_kw` is stated.
 
     The rules accept them, since without a greatest power nothing tells a blip from use where
     others are near; but nobody should be billed a whole register in silence.

@@ -455,10 +455,12 @@ def power_factor(
             )
     resolved = VerbKeywords.of(frame, **keywords)
     of = inputs_of(frame, freq, Source(REGISTER, None), resolved)
-    registers = keyed(series_of(frame, Source(APPARENT, None), replace(resolved, elements=None)))
+    kvah_registers = keyed(
+        series_of(frame, Source(APPARENT, None), replace(resolved, elements=None))
+    )
     found = []
     for c in of.series:
-        apparent = registers.get((c.meter, c.element))
+        apparent = kvah_registers.get((c.meter, c.element))
         other = apparent or without_readings(c.meter, c.element)
         kwh, both = peaks.within(c, other, of.s, of.e)
         kvah, _ = peaks.within(other, c, of.s, of.e)

@@ -20,7 +20,7 @@ from dentframe.metering.series import Ints, Rows, rows
 from dentframe.wire.columns import CHANNEL, ELEMENT, is_wire, wire_columns
 from dentframe.wire.topics import RESULTS
 
-_LATE = 1.5  # times the interval: a longer spacing is a gap, as the cache judges it too
+_LATE = 1.5  # times the interval: a longer spacing is a gap, for the cache too
 
 
 @dataclass(frozen=True)

@@ -25,12 +25,12 @@ from dentframe.frame.quantify import quantify
 from dentframe.frame.select import check_read, elements
 from dentframe.metering.attrs import time_index
 from dentframe.metering.energy_and_coverage import NAT, share, status, totals
-from dentframe.metering.register_rules import RegisterRules
 from dentframe.metering.series import Flag, rows
 from dentframe.times.periods import verb_zone
 from dentframe.verbs.chosen_elements import Element, keyed, without_readings
 from dentframe.verbs.energy import Figures, figures
 from dentframe.verbs.inputs import (
+    DEFAULT_RULES,
     EDGES,
     Inputs,
     VerbKeywords,
@@ -54,6 +54,7 @@ from dentframe.verbs.results import (
 from dentframe.wire.columns import full_name, split_element
 
 if TYPE_CHECKING:
+    from dentframe.metering.register_rules import RegisterRules
     from dentframe.metering.series import Ints
     from dentframe.times.dates_and_ranges import Zone
     from dentframe.times.periods import Freq
@@ -76,7 +77,6 @@ _ALLOWED = (
     "Allowed are elements ('A', 'P482311252_A') joined by + and -, each with a factor before it "
     "if need be ('0.5*A')."
 )
-_DEFAULT_RULES = RegisterRules()
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _TINY = 1e-9
 """Differences of floats below this are no negative residual [kWh]."""
@@ -164,7 +164,7 @@ def virtual(
     end: Any = None,
     topic: str | None = None,
     source: str = "auto",
-    registers: RegisterRules = _DEFAULT_RULES,
+    registers: RegisterRules = DEFAULT_RULES,
     edges: str = "interpolate",
     min_coverage: float | None = None,
     interval: Any = "15min",

@@ -318,6 +318,17 @@ def test_an_agreed_demand_is_the_peak(df):
     assert peaks["status"].tolist()[1] == "estimated"
 
 
+def test_an_agreed_demand_is_that_of_its_day_where_all_others_are_zero():
+    """It stands at the end of its span, and leaves the day before its own peak."""
+    frame = pd.DataFrame({"DemandkW/Elm/A": 1.0}, T)
+    frame.loc["2024-01-02 00:15":"2024-01-03 00:00"] = 0.0
+    figure = make("figure", start="2024-01-02", end="2024-01-03", kwh=50, kw=3, by="B")
+    how = {"start": T[0], "end": T[-1], "min_coverage": 0}
+    peaks = frame.dent.peaks("D", tz="UTC", corrections=[figure], **how)
+    assert peaks["peak"].tolist() == [1.0, 3.0, 1.0, 1.0]
+    assert peaks["end"][1] == pd.Timestamp("2024-01-03", tz="UTC")
+
+
 def test_an_unknown_element_is_refused(df):
     """As a rule that names one."""
     with pytest.raises(UnknownMeterError, match="corrections"):
