@@ -105,8 +105,10 @@ def spans(frame: pd.DataFrame) -> dict[str | None, tuple[Side, Side]]:
         is among them. A frame of one meter has one item; None is the meter that nothing names.
     """
     note = note_of(frame)
-    ranges: dict[str, Any] = {m: _us_of(*x) for m, x in (note.get("ranges") or {}).items()}
-    rows = {m: x and _us_of(*x) for m, x in (note.get("rows") or {}).items()}
+    ranges, rows = (
+        {m: x and _us_of(*x) for m, x in (note.get(of_meters) or {}).items()}
+        for of_meters in ("ranges", "rows")
+    )
     ends = outermost(frame)
     if is_several(frame):
         silent = [m for m in ranges if rows.get(m) is None]

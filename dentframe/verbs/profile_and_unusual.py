@@ -145,6 +145,7 @@ def baseload(
     >>> df.dent.select(element="A").dent.baseload("MS", tz=LA).round(1).iloc[0, 0].item()
     5.8
     """
+    _check_quantiles([q])
     of, blocks, values = _block_inputs(frame, freq, window, topic, source, keywords)
     found = _quantiles(values, owner(*blocks, of.s, of.e), len(of.s), [q])
     return by_element(of, list(found[:, :, 0]), periods_index(of))
@@ -170,6 +171,11 @@ def _block_inputs(
     return of, blocks, [window_means(of, c, *blocks) for c in of.series]
 
 
+def _check_quantiles(q: Sequence[float]) -> None:
+    if not q or not all(0 <= x <= 1 for x in q):
+        raise ConfigError(f"Cannot use q={q!r}: quantiles are from 0 to 1, and at least one.")
+
+
 def _quantiles(values: Sequence[Floats], group: Ints, groups: int, q: Sequence[float]) -> Floats:
     """Quantiles of known values, group by group, linear between the two nearest.
 
@@ -188,14 +194,7 @@ def _quantiles(values: Sequence[Floats], group: Ints, groups: int, q: Sequence[f
     -------
     ndarray of float
         Shape (series, groups, quantiles), NaN where a group has no value.
-
-    Raises
-    ------
-    ConfigError
-        For quantiles outside 0 to 1, or none.
     """
-    if not q or not all(0 <= x <= 1 for x in q):
-        raise ConfigError(f"Cannot use q={q!r}: quantiles are from 0 to 1, and at least one.")
     found = np.full((len(values), groups, len(q)), np.nan)
     if not values:
         return found
@@ -264,8 +263,9 @@ def profile(
     >>> df.dent.select(element="A").dent.profile(tz=LA).shape
     (96, 21)
     """
-    of, blocks, values = _block_inputs(frame, "D", window, topic, source, keywords)
     q = list(q)
+    _check_quantiles(q)
+    of, blocks, values = _block_inputs(frame, "D", window, topic, source, keywords)
     walls = local(blocks[0], of.tz)
     types, names = _day_types(walls, by, holidays)
     clock = np.asarray(walls.hour * 60 + walls.minute, dtype=np.int64)

@@ -106,6 +106,13 @@ def test_of_schema_1_only_the_units_are_read():
     assert frame.dent.energy("MS", tz=UTC, detail=True)["start"].dt.month.tolist() == [6]
 
 
+def test_a_meter_without_a_range_is_as_long_as_its_readings():
+    """A note that a file or another program changed may say nothing of a meter."""
+    frame = read(JUNE)
+    frame.attrs["dentcloud"]["ranges"] = {"P1": None}
+    assert frame.dent.energy("MS", tz=UTC, detail=True)["start"].dt.month.tolist() == [6]
+
+
 def test_readings_that_came_twice_keep_their_flags():
     """The read notes where; the flags are those of the frame before it was cleaned."""
     frame = read(["2023-06-01", "2023-06-02"])

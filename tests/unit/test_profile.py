@@ -25,6 +25,14 @@ def test_a_profile_by_weekday():
     assert found.loc[dt.time(0, 15), ("Tue", "A", 0.5)] == 101.0
 
 
+def test_quantiles_are_checked_before_anything_is_read():
+    """A column of text is another matter."""
+    text = week().astype(str)
+    for wrong in (lambda: text.dent.baseload(q=2), lambda: text.dent.profile(q=())):
+        with pytest.raises(ConfigError, match="quantiles are from 0 to 1"):
+            wrong()
+
+
 def test_quantiles_are_numpys():
     """Linear between the two nearest, value by value."""
     found = week().dent.profile("all", (0.1, 0.5, 0.9), tz="UTC")
