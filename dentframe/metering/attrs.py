@@ -157,10 +157,14 @@ def _believed(own: Any, noted: Any, span: Any) -> tuple[Side, Side]:
 
 def _us_of(first: Any, last: Any) -> tuple[Any, Any]:
     """Two times of a note as microseconds UTC; None for one that is not known."""
-    stamps = (None if x is None else pd.Timestamp(x) for x in (first, last))
-    aware = (x.tz_localize("UTC") if x is not None and x.tzinfo is None else x for x in stamps)
-    low, high = (None if x is None else x.as_unit("us").value // 1000 for x in aware)
-    return low, high
+
+    def us(text: Any) -> Any:
+        if text is None:
+            return None
+        at = pd.Timestamp(text)
+        return (at.tz_localize("UTC") if at.tzinfo is None else at).as_unit("us").value // 1000
+
+    return us(first), us(last)
 
 
 def span_of(

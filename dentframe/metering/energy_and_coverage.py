@@ -75,7 +75,7 @@ class Special:
             begin += len(where)
         if len(at) > 1:
             inside = (at >= 0) & (at < n)
-            inside[-1] = True
+            inside[-1] = True  # the end of the table, which is no segment
             order = np.flatnonzero(inside)[np.argsort(at[inside], kind="stable")]
             at = at[order]
             first = np.flatnonzero(np.append(True, at[1:] != at[:-1]))

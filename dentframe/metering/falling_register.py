@@ -134,10 +134,14 @@ def without_glitches(t: Ints, r: Floats, rules: Rules, suspect: Ints) -> Bools |
         if not kept[i] or after[i] != i + 1:
             continue
         # Pairs that may become neighbours: shortest run first, the run at the step first.
-        pairs, a, b = list[tuple[int, int]](), i, i + 1
+        pairs: list[tuple[int, int]] = []
+        a, b = i, i + 1
         for _ in range(LONGEST):
             a, b = (before[a] if a >= 0 else -1), (after[b] if b >= 0 else -1)
-            pairs += [(i, b)] * (b >= 0) + [(a, i + 1)] * (a >= 0)
+            if b >= 0:
+                pairs.append((i, b))
+            if a >= 0:
+                pairs.append((a, i + 1))
         good = _may_be_neighbours(pairs, i, t, r, rules)
         if good.any():
             a, b = pairs[int(np.argmax(good))]

@@ -28,7 +28,7 @@ from dentframe.metering.attrs import (
     is_several,
     meter_codes,
     meters_of,
-    spans,
+    own_name,
     time_index,
 )
 from dentframe.times.dates_and_ranges import ints
@@ -111,7 +111,7 @@ def rows(frame: pd.DataFrame) -> list[Rows]:
     """The rows of each meter, meters in the order of their names."""
     times = ints(time_index(frame))
     if not is_several(frame):
-        return [_meter_rows(next(iter(spans(frame))), times, None)]
+        return [_meter_rows(own_name(frame), times, None)]
     codes, there = meter_codes(frame)
     meters = ((m, there.get(m, _NO_ROW)) for m in meters_of(frame))
     return [_meter_rows(m, times, np.flatnonzero(codes == i)) for m, i in meters]

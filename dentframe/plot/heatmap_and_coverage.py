@@ -118,8 +118,8 @@ def heatmap(
     days = lay(found.s, found.e, found.total, found.tz)
     top, low = float(np.nanmax(days.kw, initial=0.0)), float(np.nanmin(days.kw, initial=0.0))
     most = max(top, -low) or 1.0
-    colours = {"cmap": "PuOr_r" if low < 0 else "viridis", "vmin": -most if low < 0 else 0.0}
-    colours |= {"vmax": most} | ({} if cmap is None else {"cmap": cmap})
+    least, default = (-most, "PuOr_r") if low < 0 else (0.0, "viridis")
+    colours = {"cmap": default if cmap is None else cmap, "vmin": least, "vmax": most}
     few = len(days.hours) <= _FEW
     ax = axes(how.get("ax"), (10.0, 2.4 + 0.3 * len(days.hours)) if few else (10.0, 4.5))
     mesh = (_rows if few else _columns)(ax, days, colours)
