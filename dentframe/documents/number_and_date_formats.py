@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,9 @@ _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September",
     "October", "November", "December",
 )  # fmt: skip
+
+_DIGITS = 100
+"""More digits than an exact share has: Babel writes no number of more than its context has."""
 
 LETTER = {"USD", "CAD", "MXN"}
 """The currencies of countries where Letter is the paper; A4 is it elsewhere."""
@@ -165,24 +168,24 @@ class LocaleFormats(Formats):
             return ""
         places = decimals(value)
         pattern = f"{self._whole}.{'0' * places}" if places else self._whole
-        return _narrow(self._numbers.format_decimal(value, pattern, locale=self._locale))
+        return self._written("decimal", value, format=pattern)
 
     def money(self, value: Decimal, currency: str) -> str:
         """An amount with its currency."""
         if not currency:
             return self.number(value)
         fine = decimals(value) > self._numbers.get_currency_precision(currency)
-        text = self._numbers.format_currency(
-            value, currency, locale=self._locale, decimal_quantization=not fine
-        )
-        return _narrow(text)
+        return self._written("currency", value, currency, decimal_quantization=not fine)
 
     def percent(self, value: Decimal) -> str:
         """A number of per cent."""
-        text = self._numbers.format_percent(
-            value / 100, locale=self._locale, decimal_quantization=False
-        )
-        return _narrow(text)
+        return self._written("percent", value / 100, decimal_quantization=False)
+
+    def _written(self, kind: str, value: Decimal, *args: str, **how: Any) -> str:
+        """A number as Babel writes its kind, with every digit of an exact share."""
+        write = getattr(self._numbers, f"format_{kind}")
+        with localcontext(prec=_DIGITS):
+            return _narrow(write(value, *args, locale=self._locale, **how))
 
     def day(self, at: dt.date) -> str:
         """A date in full."""

@@ -315,6 +315,23 @@ def test_numbers_and_dates_are_the_locales():
     assert formats("en-US").money(Decimal("0.2154"), "USD") == "$0.2154"
 
 
+def test_an_exact_share_is_written_with_every_digit(tmp_path):
+    """Sixty digits, which are more than the context of decimals has."""
+    pytest.importorskip("babel")
+    third = Decimal("333333." + "3" * 54)
+    german = formats("de-DE")
+    assert german.number(third) == f"333.333,{'3' * 54}"
+    assert german.money(third, "EUR") == f"333.333,{'3' * 54}\u00a0€"
+    tenants = [tenant("A", "A"), tenant("B", "B")]
+    rules = {"places": "exact", "loss": {"by": "energy", "rest": True}}
+    made = site(tenants, rules=rules, locale="de-DE", currency="EUR")
+    frame = readings({"A": 2000.37, "B": 1000.11})
+    run = split(bill(kwh=3001), made, frame=frame)
+    assert run.ok
+    record = run.save(tmp_path / "exact")
+    assert list((record.parent / "statements").glob("*.html"))
+
+
 def test_the_audit_sheet_is_the_locales_too():
     """Its notes and its times, with their zone."""
     pytest.importorskip("babel")
