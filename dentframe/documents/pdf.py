@@ -6,9 +6,9 @@ table is broken over two lines.
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import is_dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -85,7 +85,7 @@ def write(of: Statement, path: str | Path, *, font: Font = None) -> Path:
     words, head = audit_sheet.explained(of), audit_sheet.head(of)
     notes = [audit_sheet.comparison_note(of), *audit_sheet.foot(of)]
     texts = [vars(first), title(of), of.currency, head, lines, readings, earlier, words, notes]
-    pdf = _opened(of, json.dumps(texts, ensure_ascii=False, default=vars), font)
+    pdf = _opened(of, "".join(_strings(texts)), font)
     _first(pdf, of, first)
     pdf.add_page()
     _heading(pdf, f"Audit sheet: {title(of)}")
@@ -110,6 +110,19 @@ def write(of: Statement, path: str | Path, *, font: Font = None) -> Path:
         _text(pdf, text, 7.5, 3.8, align="J")
     pdf.output(str(path))
     return Path(path)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """All texts in some data: the fonts must have their letters, and need no others."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _strings([*value.values()])
+    elif is_dataclass(value):
+        yield from _strings(vars(value))
+    elif isinstance(value, Sequence):
+        for x in value:
+            yield from _strings(x)
 
 
 def _opened(of: Statement, texts: str, font: Font) -> Any:

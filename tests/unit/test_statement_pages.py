@@ -167,6 +167,20 @@ def test_several_fonts_stand_in_for_each_other(tmp_path):
         made.to_pdf(tmp_path / "s.pdf", font=first)
 
 
+def test_a_font_needs_the_letters_of_the_statement_and_no_others(tmp_path):
+    """A font that was cut down to the letters that are printed is enough."""
+    pytest.importorskip("fpdf")
+    pytest.importorskip("matplotlib")
+    from fontTools import subset
+
+    file = tmp_path / "few.ttf"
+    kept = "".join(map(chr, range(0x20, 0x250))) + "–…·×"
+    options = ["--output-file=" + str(file), f"--text={''.join(x for x in kept if x not in '{}')}"]
+    subset.main([str(pdf.fonts_for("Ł")[0]), *options])
+    assert not {ord("{")} & pdf.letters_of(str(file))
+    assert full().to_pdf(tmp_path / "s.pdf", font=file).is_file()
+
+
 def test_no_number_is_broken_over_two_lines(tmp_path):
     """Long labels and large readings shrink the text; numbers and times keep one line."""
     fpdf = pytest.importorskip("fpdf")
