@@ -99,7 +99,8 @@ class ReadArguments:
         RangeError
             Where local days or months are meant, and there is neither.
         """
-        tz = self.tz or (self.site.tz if self.site else None)
+        site = self.site  # one that cannot be read is refused before anything is asked
+        tz = self.tz or (site.tz if site else None)
         if tz is None and (calendar or self.month or self.period):
             raise RangeError(
                 "Cannot tell which days are meant: days and months are local. Give --tz "

@@ -116,6 +116,15 @@ def test_a_site_gives_bill_its_zone_powers_and_labels(here, capsys):
     assert "-08:00" in lines["start"].iloc[0]
 
 
+def test_a_site_that_cannot_be_read_is_refused_before_anything_is_asked(here, cloud, capsys):
+    """With --tz too, where nothing else needs the site before."""
+    change(here / "site.toml", ("max_kw = 60", "max_kv = 60"))
+    for call in (["energy", METER], ["bill", METER, "flat.toml"]):
+        assert cli.main([*call, "2023-12-05", "--tz", LA, "--site", "site.toml"]) == 2
+        assert "max_kv" in capsys.readouterr().err
+    assert cloud.requests == []
+
+
 def test_the_span_of_a_bill_is_named_as_elsewhere(here, capsys):
     """START END, a month and a period that mean the same cost the same."""
     same = (["2023-12-01", "2024-01-01"], ["2023-12"], ["--period", "2023-12-01..2024-01-01"])
