@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dentframe.cloud.client import DentCloud
-    from dentframe.money.credit_notes import Rebilling
     from dentframe.money.statement import Statement
 
 
@@ -109,7 +108,7 @@ class Run:
     fees: list[Charge]
     earlier: tuple[Billed, ...] = ()
     closings: Mapping[str, tuple[pd.Timestamp, Decimal]] = field(default_factory=dict)
-    rebilling: Rebilling | None = None
+    rebilling: credit_notes.Rebilling | None = None
 
     @property
     def every_charge(self) -> list[Charge]:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from dentframe.errors import ConfigError, did_you_mean
+from dentframe.site.toml_tables import Moment  # noqa: TC001 - get_type_hints(Hold) needs it
 
 if TYPE_CHECKING:
     from dentframe.site.site import Site
-    from dentframe.site.toml_tables import Moment, Table
+    from dentframe.site.toml_tables import Table
 
 EXPORT, UNALLOCATED = "export", "unallocated"
-"""Parties of a split beside tenants and landlord; nobody else may have these names."""
+"""Parties of a split that are no tenant or landlord; nobody else may have these names."""
 FIRST = pd.Timestamp("1700-01-01", tz="UTC")
 LAST = pd.Timestamp("2200-01-01", tz="UTC")
 """What stands for an open start or end of a hold."""
@@ -127,7 +128,8 @@ def _check_hold(site: Site, where: str, hold: Hold) -> None:
 
 def _check_one_holder(site: Site, key: str) -> None:
     """An element may be in one hold at a time."""
-    for (begin, until, first), (again, end, second) in pairwise(sorted(holds_of(site, key))):
+    spans = sorted(holds_of(site, key), key=lambda x: x[:2])
+    for (begin, until, first), (again, end, second) in pairwise(spans):
         if again < until:
             why = (
                 f"{key!r} would be held twice: by {first!r} {_dates(site, begin, until)} and "

@@ -5,14 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import tomllib
 from decimal import Decimal
+from typing import get_type_hints
 
 import pandas as pd
 import pytest
 
 from dentframe import RegisterRules, Site
 from dentframe.errors import ConfigError
+from dentframe.money.split_bill import Run
 from dentframe.site.site import apply_site
-from dentframe.site.tenants import holds_of
+from dentframe.site.tenants import Hold, Tenant, holds_of
 from tests.split_kit import LA, element, readings, site, tenant
 
 FILE = """
@@ -62,6 +64,13 @@ def path(tmp_path):
     path = tmp_path / "site.toml"
     path.write_text(FILE, encoding="utf-8")
     return path
+
+
+def test_types_of_the_fields_are_known_at_run_time():
+    """Other libraries look at them."""
+    assert get_type_hints(Hold)["start"] == dt.date | dt.datetime | None
+    assert "holds" in get_type_hints(Tenant)
+    assert "rebilling" in get_type_hints(Run)
 
 
 def test_a_file_is_read(path):
@@ -127,6 +136,13 @@ def test_errors_name_file_table_and_field(path, old, new, told):
         Site.load(path)
     assert told in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+def test_of_two_equal_holds_the_first_in_the_file_is_named_first():
+    """Whatever their names are."""
+    both = [tenant("Zoo", "A"), tenant("Attic", "A")]
+    with pytest.raises(ConfigError, match=r"by 'Zoo' .* by 'Attic'"):
+        site(both)
 
 
 def test_no_file_and_no_toml(tmp_path):
