@@ -163,15 +163,18 @@ def _stated(f: Fix, starts: Ints, ends: Ints, window: Sequence[str]) -> dict[str
     has, and in no other.
     """
     outside = next((x for x in window if x in {OUT, "other"}), "")
-    within = f.start >= starts[0] and f.end <= ends[-1]
+    if not f.windows or f.start < starts[0] or f.end > ends[-1]:
+        return None
     there = {w for w, a, b in zip(window, starts, ends, strict=True) if a < f.end and b > f.start}
     found = dict.fromkeys(window, 0)
     for name, kwh in f.windows:
+        if not kwh:
+            continue
         own = name if name in found else outside
-        if not within or (kwh and own not in there):
+        if own not in there:
             return None
         found[own] += round(kwh * NANO)
-    return found if f.windows else None
+    return found
 
 
 @dataclass(frozen=True)

@@ -244,6 +244,19 @@ def test_windows_of_time_take_what_the_figure_states(windows, amounts):
     assert sorted(str(x.amount) for x in found.values()) == sorted(amounts)
 
 
+def test_a_window_of_which_a_figure_states_nothing_need_not_be_there():
+    """A tariff whose windows are the whole day has no time of another name."""
+    t = pd.date_range("2024-01-01", "2024-01-11", freq="h", tz="UTC", name="time")
+    df = pd.DataFrame({"kWHNet/Elm/A": np.arange(len(t)) * 1.0}, t)
+    halves = [{"name": "am", "end": "12:00"}, {"name": "pm", "start": "12:00"}]
+    tariff = Tariff("T", [Energy("E", rates={"am": 1, "pm": 2}, windows=halves)], currency="USD")
+    fix = Correction("figure", "A", "c1", "because", "2024-02-05", start="2024-01-03", by="A",
+                     end="2024-01-05", kwh=100, windows={"am": 40, "pm": 60, "off": 0})  # fmt: skip
+    made = priced(df, tariff, "2024-01-01", "2024-01-11", tz="UTC", accept=("estimated",),
+                  registers=RegisterRules(corrections=[fix]))  # fmt: skip
+    assert [str(x.quantity) for x in made.lines] == ["136.00", "156.00"]
+
+
 @pytest.mark.parametrize("kw", [{}, {"kw": 3}])
 def test_an_agreed_figure_accepts_nothing_that_is_not_covered(kw):
     """Five days are agreed; the meter stops on the 25th, and nobody is billed for a part."""
