@@ -111,7 +111,7 @@ def _finish(make: Callable[[], Run], out: Path, locale: str, *, draft: bool = Fa
         say(missing)
     run = make()
     with warnings.catch_warnings():
-        if missing:  # it was told above, before the work
+        if missing:  # it was said above, before the work
             warnings.filterwarnings("ignore", re.escape(missing), DentWarning)
         record = run.save(out, draft=draft)
     for name, amount in run.control.items():
@@ -190,8 +190,8 @@ def rebill(
     frame = None
     if archive is not None:
         frame = readings_of(what or old.bill, where or old.site, None, archive)
-    asked = {"site": where, "bill": what, "frame": frame, **terms}
-    _finish(partial(run_rebill, old, corrections, **asked), out, (where or old.site).locale)
+    others = {"site": where, "bill": what, "frame": frame, **terms}
+    _finish(partial(run_rebill, old, corrections, **others), out, (where or old.site).locale)
 
 
 @click.command()

@@ -161,13 +161,13 @@ def cells(rows: Sequence[Texts], layout: Sequence[Sequence[str]], pad: str = "")
         Stands for each digit that a number lacks of the longest decimals in its column.
     """
 
-    def lines(row: Texts, names: Sequence[str]) -> Iterator[str]:
+    def filled(row: Texts, names: Sequence[str]) -> Iterator[str]:
         for name in names:
             own = [x for x in name.replace("·", " ").split() if row[x]]
             texts = [row[x] + pad * len(row.get(f"{x}_tail", "").strip(".,")) for x in own]
             yield (" · " if "·" in name else " ").join(texts)
 
-    return [["\n".join(filter(None, lines(row, names))) for _, *names in layout] for row in rows]
+    return [["\n".join(filter(None, filled(row, names))) for _, *names in layout] for row in rows]
 
 
 def aligned(f: Formats, rows: list[Texts], *names: str) -> list[Texts]:
@@ -242,7 +242,7 @@ REASONS = frozenset(FLAGS) - {
     "agreed", "corrected", "duplicate_dropped", "edge_interpolated", "export", "gap_bridged",
     "glitch", "meter_swap", "negative_residual", "reblocked", "rollover",
 }  # fmt: skip
-"""The flags that can make a figure unsure; the others only tell what happened."""
+"""The flags that can make a figure doubtful; the others only say what happened."""
 _UNKNOWN = "The readings carry this mark. Ask whoever sent the statement what it means."
 
 

@@ -148,7 +148,7 @@ def _facts(of: Statement, letter: Letter, f: Formats) -> list[tuple[str, str]]:
 
 
 def _charge(x: Line, letter: Letter, f: Formats) -> Texts:
-    """What a line is called, how much it is of, and by what it was shared if that does not tell."""
+    """What a line is called, how much it is, and by what it was shared if that does not say it."""
 
     def unit_of(unit: str) -> str:
         area = f"{letter.area_unit or 'area'} · days"

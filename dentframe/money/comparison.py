@@ -76,8 +76,8 @@ def earlier(
     """
     zone = verb_zone(time_index(df).tz, tz)
     last = instant(end, zone, "end").tz_convert(zone)
-    asked = VerbKeywords(zone, None, None, registers, interval, demand_lag)
-    meters = Meters(df, zone, elements, asked, source, accept, edges, places)
+    keywords = VerbKeywords(zone, None, None, registers, interval, demand_lag)
+    meters = Meters(df, zone, elements, keywords, source, accept, edges, places)
     bounds = _months_before(last, months, zone)
     at = ints(bounds).tolist()
     return tuple(

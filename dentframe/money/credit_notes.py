@@ -182,10 +182,10 @@ def notes(run: Run) -> pd.DataFrame:
         was = old.get((party, title), ZERO)
         borne = computed.get((party, title), ZERO) - was if party in accounts else ZERO
         settled = "note" if difference and party in accounts else "landlord"
-        told = difference or borne
-        if told:
+        change = difference or borne
+        if change:
             who = party, accounts.get(party, ""), how.number(party), how.numbers.get(party, "")
-            rows.append((*who, title, was, was + told, told, party in how.direct, settled))
+            rows.append((*who, title, was, was + change, change, party in how.direct, settled))
     return pd.DataFrame(rows, columns=list(NOTES))
 
 
@@ -206,11 +206,11 @@ def note_statements(run: Run, papers: Sequence[Statement]) -> list[Statement]:
         what = "Credit note" if total < 0 else "Debit note"
         if lines:
             old, new = how.numbers.get(s.party, ""), how.number(s.party)
-            told = f"statement No. {old} and {new}" if old else "the earlier statement and the new"
+            both = f"statement No. {old} and {new}" if old else "the earlier statement and the new"
             made.append(
                 Statement(
                     s.party, f"{what}: {s.title}", s.start, s.end, s.tz, s.currency, lines,
-                    places=s.places, notes=(f"It settles the difference between {told}.",),
+                    places=s.places, notes=(f"It settles the difference between {both}.",),
                     read_at=s.read_at, letter=s.letter, comparison_note="",
                     locale=s.locale,
                 )

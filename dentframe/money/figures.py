@@ -1,4 +1,4 @@
-"""The figures of a split say what each party used in a period, and how sure that is.
+"""The figures of a split say what each party used in a period, and how well that is known.
 
 A figure is rounded as it is printed, so that the quantity printed is the quantity priced.
 """

@@ -75,13 +75,13 @@ def _steps(name: str, c: Cumulative, span: tuple[int, int]) -> Iterator[tuple[An
     last = min(int(np.searchsorted(c.t, span[1])) + 1, len(c.t) - 1)
     s, e = c.t[first:last], c.t[first + 1 : last + 1]
     others = (c.corrected.raw, c.corrected.measured, c) if c.corrected else (c,) * 3
-    told = [_increments(x.energy_at(c.t[first : last + 1])) for x in others]
+    increments = [_increments(x.energy_at(c.t[first : last + 1])) for x in others]
     factor = mean_factor(s, e, c.corrected.fixes) if c.corrected else np.ones(len(s))
     flags, ok, register = c.flags[first:last].tolist(), c.ok[first:last], c.source == "register"
     opens = dict(zip(c.at.tolist(), map(_text, c.readings.tolist()), strict=True))
     closes = opens | {at: _text(x) for at, x in c.closings.items()}  # two values at an exchange
-    rows = zip(s.tolist(), e.tolist(), *told, (factor == 1.0).tolist(), ok.tolist(), flags,
-               strict=True)  # fmt: skip
+    rows = zip(s.tolist(), e.tolist(), *increments, (factor == 1.0).tolist(), ok.tolist(),
+               flags, strict=True)  # fmt: skip
     for start, end, raw, measured, corrected, single, used, bits in rows:
         # A mean has no opening: its kW stands where it closes.
         opening, closing = opens.get(start, "") if register else "", closes.get(end, "")
@@ -191,7 +191,7 @@ def parts(use: Usage, f: Figure) -> tuple[Part, ...]:
     # What the register closes and opens with at each edge, and whether somebody read it.
     shown = [(opening, opening, True), *map(_register, edges[1:], mine, [*mine[1:], {}])]
     shown = [
-        (*swaps[x], True) if x in swaps else told for x, told in zip(edges, shown, strict=True)
+        (*swaps[x], True) if x in swaps else read for x, read in zip(edges, shown, strict=True)
     ]
     for (start, end), row, opens, closes in zip(
         pairwise(edges), mine, shown, shown[1:], strict=False
@@ -202,9 +202,9 @@ def parts(use: Usage, f: Figure) -> tuple[Part, ...]:
         used = rounded(float(row["energy"]), places)
         # What the printed readings give, unless more than their rounding lies between.
         near = abs(by_hand - used) <= (times + 1) * Decimal(1).scaleb(-(places or 9))
-        told = by_hand if near or {start, end} & {*swaps} else used
+        counted = by_hand if near or {start, end} & {*swaps} else used
         unseen = ("opening",) * (not opens[2]) + ("closing",) * (not closes[2])
-        found.append(Part(start, end, first, last, times, told, unseen))
+        found.append(Part(start, end, first, last, times, counted, unseen))
     return tuple(found) if any(x.factor != 1 for x in found) else ()
 
 

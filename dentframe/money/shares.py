@@ -27,7 +27,7 @@ ZERO, ONE = Decimal(0), Decimal(1)
 AGREED = "agreed"
 LOSS, TOLERANCE, UNEXPLAINED, REFUSED, FEE = "loss", "tolerance", "unexplained", "refused", "fee"
 DIFFERENCE, INTEREST = "rebill_difference", "interest"
-"""The parts that a re-bill has beside: what the landlord bears, and interest."""
+"""The parts that only a re-bill has: what the landlord bears, and interest."""
 TITLES = {
     COMMON: "common areas",
     LOSS: "technical loss",

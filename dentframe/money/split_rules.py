@@ -104,8 +104,8 @@ def _by(table: Table, name: str, bases: tuple[str, ...]) -> str:
     by: str = table.text(name).strip().replace(" ", "_").replace("-", "_")
     if by not in bases:
         near = did_you_mean(by, bases).removeprefix(": ")
-        told = f"{near} It" if near else "it"
-        raise table.error(name, f"{told} must be one of {', '.join(bases)}.")
+        it = f"{near} It" if near else "it"
+        raise table.error(name, f"{it} must be one of {', '.join(bases)}.")
     if by == "shares" and name != "by":
         raise table.error(name, 'give the shares: { by = "shares", shares = { ... } }.')
     return by
@@ -123,8 +123,8 @@ def _part(table: Table, *, common: bool) -> Part:
     table.only("by", "shares", "of", "percent", "kwh", "rest")
     amounts = table.part(["percent", "kwh", "rest"])
     found: Part = amounts.record(Part, rule=None)
-    told = (found.percent is not None) + (found.kwh is not None) + found.rest
-    if told > 1 or (told == 0 and not common):
+    ways = (found.percent is not None) + (found.kwh is not None) + found.rest
+    if ways > 1 or (ways == 0 and not common):
         raise table.error("percent", "say how much it is by one of percent, kwh and rest = true.")
     return replace(found, rule=_stated(table, PART_BASES))
 
@@ -334,11 +334,11 @@ class SplitRules:
 
     def to_dict(self) -> dict[str, Any]:
         """The tables of their file; `from_dict` gives equal rules."""
-        told = {f.name: getattr(self, f.name) for f in fields(self)}
+        own = {f.name: getattr(self, f.name) for f in fields(self)}
         parts = {x: stated(p) for x, p in self.parts}
         found: dict[str, Any] = plain(
             {
-                **told,
+                **own,
                 "places": _EXACT if self.places is None else self.places,
                 "fees": [stated(f) for f in self.fees] or None,
                 **{x: {**p.pop("rule"), **p} for x, p in parts.items()},

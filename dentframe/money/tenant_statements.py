@@ -187,7 +187,7 @@ def _daily(use: Usage) -> dict[str, tuple[Day, ...]]:
                 days = found.setdefault(occupancy.party, {})
                 days.setdefault(day, []).append((used, row["status"]))
     return {
-        party: tuple(Day.of(day, told) for day, told in sorted(days.items()))
+        party: tuple(Day.of(day, figures) for day, figures in sorted(days.items()))
         for party, days in found.items()
     }
 

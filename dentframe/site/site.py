@@ -233,7 +233,7 @@ class Site:
 
     def to_dict(self) -> dict[str, Any]:
         """The tables of its file; `from_dict` gives an equal site."""
-        told = stated(
+        own = stated(
             replace(self, elements={}, tenants=(), letterhead=Letterhead(), corrections=())
         )
         tables = {
@@ -249,7 +249,7 @@ class Site:
             "statement": stated(self.letterhead) or None,
             "corrections": [x.to_dict() for x in self.corrections] or None,
         }
-        return {**told, **plain(tables)}
+        return {**own, **plain(tables)}
 
     def to_toml(self) -> str:
         """Its file; reading it gives an equal site."""

@@ -124,8 +124,8 @@ class Table:
     def error(self, name: str, why: str) -> ConfigError:
         """An error about a field: file, table, field, value and what to do."""
         at = f"table [{self.where}], " if self.where else ""
-        told = f" = {_shown(self.data[name])}" if name in self.data else ""
-        return ConfigError(f"Cannot use {self.file}: {at}field {_cut(repr(name))}{told}: {why}")
+        value = f" = {_shown(self.data[name])}" if name in self.data else ""
+        return ConfigError(f"Cannot use {self.file}: {at}field {_cut(repr(name))}{value}: {why}")
 
     def other(self, wanted: str, looks: str, by: str) -> ConfigError:
         """An error about a file that is another kind of file: two were swapped."""
@@ -153,10 +153,10 @@ class Table:
 
     def check_text(self, name: str, value: str) -> None:
         """Refuse a text that papers and sheets cannot hold."""
-        odd = UNPRINTABLE.search(value)
-        if odd:
+        found = UNPRINTABLE.search(value)
+        if found:
             raise self.error(
-                name, f"it has the character {odd[0]!a}, which cannot be printed. Remove it."
+                name, f"it has the character {found[0]!a}, which cannot be printed. Remove it."
             )
         if len(value) > _LONGEST:
             raise self.error(name, f"it has {len(value)} letters, at most {_LONGEST} fit a paper.")
