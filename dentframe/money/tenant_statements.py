@@ -120,7 +120,7 @@ def _statement(run: Run, tenant: Tenant, accepted: Sequence[str]) -> Statement:
         lines=tuple(_line(run, c) for c in run.every_charge if c.party == party),
         readings=tuple(_reading(run, f) for f in mine),
         places=run.rules.places,
-        notes=(*_moves(run, mine), *_corrected(run, mine), *accepted),
+        notes=(*_moved_in_or_out(run, mine), *_corrected(run, mine), *accepted),
         read_at=run.read_at,
         held_from=own[0].tz_convert(site.zone) if own else None,
         held_to=own[1].tz_convert(site.zone) if own else None,
@@ -288,7 +288,7 @@ def _edges(run: Run, f: Figure) -> dict[str, Any]:
 # --- notes: what the figures rest on, in words -------------------------------------------
 
 
-def _moves(run: Run, mine: Sequence[Figure]) -> list[str]:
+def _moved_in_or_out(run: Run, mine: Sequence[Figure]) -> list[str]:
     """Which element was whose, where that was not the whole time."""
     spans = {span(run.site, use.bill) for use in run.uses}
     return [
