@@ -116,13 +116,11 @@ def _strings(value: Any) -> Iterator[str]:
     """All texts in some data: the fonts must have their letters, and need no others."""
     if isinstance(value, str):
         yield value
-    elif isinstance(value, Mapping):
-        yield from _strings([*value.values()])
+    elif isinstance(value, Mapping | Sequence):
+        for x in value.values() if isinstance(value, Mapping) else value:
+            yield from _strings(x)
     elif is_dataclass(value):
         yield from _strings(vars(value))
-    elif isinstance(value, Sequence):
-        for x in value:
-            yield from _strings(x)
 
 
 def _opened(of: Statement, texts: str, font: Font) -> Any:

@@ -240,8 +240,7 @@ def _months(given: str | Iterable[str], now: pd.Timestamp) -> pd.PeriodIndex:
 def _billed(folder: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What the utilities charged, and which exceptions are open, by site and month."""
     if folder is None:
-        none = pd.DataFrame(columns=["site", "month"])
-        return none, none
+        return (none := pd.DataFrame(columns=["site", "month"])), none
     control, exceptions = (record_reader.records(folder, x) for x in ("control", "exceptions"))
     for table in (control, exceptions):
         spans = table.reindex(columns=["period_start", "period_end"]).astype(object).to_numpy()
