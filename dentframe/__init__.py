@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dentframe.frame.concat import concat
     from dentframe.frame.request import Plan
     from dentframe.money.demand_charges import adjusted_demand, ratchet
-    from dentframe.money.portfolio import Report, report
+    from dentframe.money.portfolio_and_status import Report, report
     from dentframe.money.rebill import rebill
     from dentframe.money.record_reader import Record, records
     from dentframe.money.rounding import allocate
@@ -60,7 +60,7 @@ ON_USE: Final = {
     "DentCloud": "dentframe.cloud.client",
     "Plan": "dentframe.frame.request",
     "Record": "dentframe.money.record_reader",
-    "Report": "dentframe.money.portfolio",
+    "Report": "dentframe.money.portfolio_and_status",
     "Run": "dentframe.money.split_bill",
     "Site": "dentframe.site.site",
     "SplitRules": "dentframe.money.split_rules",
@@ -81,7 +81,7 @@ ON_USE: Final = {
     "ratchet": "dentframe.money.demand_charges",
     "read_dentcloud": "dentframe.reader",
     "rebill": "dentframe.money.rebill",
-    "report": "dentframe.money.portfolio",
+    "report": "dentframe.money.portfolio_and_status",
     "records": "dentframe.money.record_reader",
     "split": "dentframe.money.split_bill",
     "sync": "dentframe.archive",

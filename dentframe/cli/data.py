@@ -250,7 +250,7 @@ def report(sites: Path, months: str, archive: Path, records: Path | None, out: P
       dentframe report --sites site.toml --months 2023-12..2023-12 --archive archive
         --records . --out report.html
     """
-    from dentframe.money.portfolio import report as run_report
+    from dentframe.money.portfolio_and_status import report as run_report
 
     found = run_report(sites, months, archive=archive, records=records)
     found.to_html(out)
@@ -276,7 +276,7 @@ def status(archive: Path, sites: Path | None, records: Path | None, as_json: boo
     Example:
       dentframe status --archive archive --sites site.toml --records . --json
     """
-    from dentframe.money.portfolio import status as run_status
+    from dentframe.money.portfolio_and_status import status as run_status
 
     found = run_status(archive, sites, records)
     if as_json:

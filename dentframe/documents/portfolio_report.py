@@ -21,7 +21,7 @@ from dentframe.documents.statement_csv_and_excel import save_workbook
 from dentframe.files import whole_file, write_whole
 
 if TYPE_CHECKING:
-    from dentframe.money.portfolio import Report, SiteReport
+    from dentframe.money.portfolio_and_status import Report, SiteReport
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.html"
 WIDTH, HEIGHT = 720, 120
