@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -164,7 +164,7 @@ class Record:
     """
 
     folder: Path
-    contents: Contents
+    contents: Contents = field(repr=False)
 
     @classmethod
     def load(cls, folder: Any) -> Record:

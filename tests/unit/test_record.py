@@ -96,6 +96,7 @@ def test_a_record_repeats(saved, name):
 def test_a_record_is_read(run, saved):
     """Its tables are those of the run, its statements those that were written."""
     record = Record.load(saved)
+    assert repr(record) == f"Record(folder={record.folder!r})"  # not all that it contains
     pd.testing.assert_frame_equal(record.charges, run.charges)
     assert record.control.to_dict() == run.control.to_dict()
     assert record.figures["flags"].tolist() == run.figures["flags"].tolist()
