@@ -229,14 +229,17 @@ SQLITE_FAILURES = (sqlite3.Error, OSError, UnicodeDecodeError)
 """What SQLite raises; the last where a damaged name stands in its own message."""
 
 
-def open_sqlite(name: str | Path, busy: float, script: str) -> sqlite3.Connection:
-    """Open an SQLite file, or a URI of one, wait so long for others [s], and run a script."""
+def open_sqlite(name: str | Path, script: str, busy: float = 5) -> sqlite3.Connection:
+    """Open an SQLite file, or a URI of one, wait so long for others [s], and run a script.
+
+    A file that is missing is made, and its folder, for its owner alone.
+    """
+    if isinstance(name, Path):
+        name.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     con = sqlite3.connect(
-        name,
-        timeout=busy,
-        isolation_level=None,
-        check_same_thread=False,
-        uri=isinstance(name, str),
+        name, timeout=busy, isolation_level=None, check_same_thread=False, uri=isinstance(name, str)
     )
     try:
         con.executescript(script)
@@ -244,10 +247,3 @@ def open_sqlite(name: str | Path, busy: float, script: str) -> sqlite3.Connectio
         con.close()
         raise
     return con
-
-
-def create_private(path: Path) -> None:
-    """Make a file and its folder for their owner alone; what is there already stays as it is."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))

@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 
 from dentframe.cloud.client import DentCloud, default_client
-from dentframe.cloud.fetch import Job
 from dentframe.cloud.planner import Window
+from dentframe.cloud.read_windows import Job
 from dentframe.frame import assemble as _frame
 from dentframe.frame import request as _request
 from dentframe.frame import select

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from dentframe.archive.merge import Mask
     from dentframe.archive.metadata import Record
-    from dentframe.cloud.fetch import Answer, Job
+    from dentframe.cloud.read_windows import Answer, Job
     from dentframe.times.dates_and_ranges import Zone
     from dentframe.wire.page import Page, Report
 

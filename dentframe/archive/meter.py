@@ -22,19 +22,19 @@ from dentframe.archive import paths_and_lock as paths
 from dentframe.archive.merge import Holding, choose, page
 from dentframe.archive.metadata import TIME, Record, said_topics
 from dentframe.archive.parquet import DamagedError
-from dentframe.cloud.lifetimes import FOREVER, complete, fingerprint, lifetime
 from dentframe.cloud.planner import Window
+from dentframe.cloud.requests_and_responses import FOREVER, lifetime
 from dentframe.errors import ConfigError
 from dentframe.frame import assemble as _frame
 from dentframe.metering.attrs import runs
 from dentframe.wire.columns import ordered, topic_of
-from dentframe.wire.page import Page, Report
+from dentframe.wire.page import Page, Report, complete, fingerprint
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from dentframe.archive.merge import Read
-    from dentframe.cloud.fetch import Answer
+    from dentframe.cloud.read_windows import Answer
 
 
 _NOTHING = Holding((), (), np.empty(0, np.int64), np.empty((0, 0)))

@@ -18,7 +18,7 @@ from dentframe.archive import merge, parquet
 from dentframe.archive import paths_and_lock as paths
 from dentframe.archive.merge import choose, page
 from dentframe.archive.meter import Meter, held, pages
-from dentframe.cloud.fetch import Answer, Job
+from dentframe.cloud.read_windows import Answer, Job
 from dentframe.errors import (
     AuthError,
     ConfigError,

@@ -22,8 +22,8 @@ import pandas as pd
 from dentframe.archive import paths_and_lock as paths
 from dentframe.archive.archive import opened
 from dentframe.cloud.client import default_client
-from dentframe.cloud.fetch import Job, stops_all
 from dentframe.cloud.planner import Window, plan
+from dentframe.cloud.read_windows import Job, stops_all
 from dentframe.display import Card, html_of
 from dentframe.errors import AuthError, ConfigError
 from dentframe.frame.request import resolve
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from dentframe.archive.archive import Archive
     from dentframe.cloud.client import DentCloud
-    from dentframe.cloud.fetch import Answer
+    from dentframe.cloud.read_windows import Answer
 
 
 class MeterPlan(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 import time
@@ -14,11 +13,10 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
 from dentframe.cloud import credentials as creds
 from dentframe.cloud.credentials import cache_folder, refuse, secret
-from dentframe.cloud.fetch import Answer, Job, WindowReader, run, warn_stale
 from dentframe.cloud.http_cache import CacheFile, HttpCache
-from dentframe.cloud.limiter import Notices, again
 from dentframe.cloud.planner import Sizes
-from dentframe.cloud.responses import ApiRequest, prefix
+from dentframe.cloud.read_windows import Answer, Job, WindowReader, run, warn_stale
+from dentframe.cloud.requests_and_responses import LOGGER, ApiRequest, again, prefix
 from dentframe.cloud.retry import Limits, Retrier, join, leave
 from dentframe.errors import (
     AuthError,
@@ -27,6 +25,7 @@ from dentframe.errors import (
     DentError,
     OfflineError,
     StaleDataWarning,
+    warn,
 )
 
 if TYPE_CHECKING:
@@ -37,7 +36,8 @@ if TYPE_CHECKING:
 
     from dentframe.cloud.credentials import Credentials
     from dentframe.cloud.planner import Window
-    from dentframe.cloud.responses import Value
+    from dentframe.cloud.requests_and_responses import Value
+    from dentframe.errors import DentWarning
 
 
 _CLOSED = "Cannot read with a closed DentCloud. Make a new one."
@@ -178,8 +178,8 @@ class DentCloud:
 
     def kept_topics(self) -> list[dict[str, str]] | None:
         """Return the topics from the cache, whatever their age, or None. Sends nothing."""
-        found = self._kept(ApiRequest("getTopics"), any_age=True)
-        return cast("list[dict[str, str]] | None", found)
+        found = self._cache and self._cache.value(ApiRequest("getTopics"), any_age=True)
+        return cast("list[dict[str, str]]", found[0]) if found else None
 
     def held(self, meter: str, topics: Iterable[str]) -> set[Window]:
         """Return the windows that cost nothing: all these topics are held for them, and fresh."""
@@ -259,13 +259,13 @@ class DentCloud:
         request = ApiRequest(kind)
         if refresh and not self._offline and self._cache is not None:
             self._cache.file.delete(key=request.key(self._name))
-        found = self._kept(request, any_age=self._offline)
-        if found is not None:
+        found = self._cache and self._cache.value(request, any_age=self._offline)
+        if found:
             accepted = self._cache and self._cache.file.fact(f"{prefix(self._name)}~key")
             if accepted and accepted[0] != self._credentials.mark and not self._offline:
                 self._notices.once(_UNTRIED, CacheWarning)
             self._notices.flush()
-            return found
+            return found[0]
         if self._offline:
             raise OfflineError(
                 f"Cannot answer {kind} offline: the cache does not hold it. "
@@ -275,19 +275,40 @@ class DentCloud:
             return self._service.fetch(request)[0]
         except DentError as error:
             self._refused = self._refused or isinstance(error, AuthError)
-            old = self._kept(request, any_age=True) if self._stale_if_error else None
-            if old is None or not error.retryable:
+            if self._cache is None or not (self._stale_if_error and error.retryable):
+                raise
+            found = self._cache.value(request, any_age=True)
+            if found is None:
                 raise
             self._notices.once(f"{kind} failed; an outdated answer is served.", StaleDataWarning)
-            return old
+            return found[0]
         finally:
             self._notices.flush()
 
-    def _kept(self, request: ApiRequest, *, any_age: bool) -> Value | None:
-        found = self._cache and self._cache.body(request.key(self._name), any_age=any_age)
-        with contextlib.suppress(DentError):
-            return request.decode(found.body) if found else None
-        return None
+
+class Notices:
+    """What there is to warn about, each kind once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._said: set[str] = set()
+        self._waiting: list[tuple[str, type[DentWarning]]] = []
+
+    def once(self, message: str, category: type[DentWarning], kind: str | None = None) -> None:
+        """Keep a warning, unless its kind (else its text) was kept before."""
+        with self._lock:
+            if (kind or message) in self._said:
+                return
+            self._said.add(kind or message)
+            self._waiting.append((message, category))
+        LOGGER.info("%s", message)
+
+    def flush(self) -> None:
+        """Give the warnings, from the line of the caller outside dentframe."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        for message, category in waiting:
+            warn(message, category)
 
 
 @dataclass

@@ -191,8 +191,13 @@ def load(
         given = _from(env, "DENTCLOUD_API_KEY"), _from(env, "DENTCLOUD_KEY_ID")
         pair = _pair(*given, "the environment", offline)
     if pair is None:
-        pair, kept_url = _read_profile(profile_path(path, env), offline)
-        url = url or kept_url
+        profile = profile_path(path, env)
+        kept, why = _parse(profile)
+        if why:
+            raise ConfigError(f"Cannot use the profile {profile}: {why}.")
+        where = f"the profile {profile}"
+        pair = _pair(kept.get("api_key"), kept.get("key_id"), where, offline)
+        url = url or kept.get("base_url")
     if pair is None and not offline:
         raise AuthError(f"Cannot find credentials for DentCloud. {_HOW}")
     return Credentials(check_url(url or BASE_URL), *(pair or (None, None)))
@@ -275,16 +280,6 @@ def cache_folder(cache: bool | str | os.PathLike[str] = True) -> Path:
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("dentframe", appauthor=False))
-
-
-def _read_profile(
-    path: Path, offline: bool
-) -> tuple[tuple[Secret | None, Secret | None] | None, Secret | None]:
-    kept, why = _parse(path)
-    if why:
-        raise ConfigError(f"Cannot use the profile {path}: {why}.")
-    pair = _pair(kept.get("api_key"), kept.get("key_id"), f"the profile {path}", offline)
-    return pair, kept.get("base_url")
 
 
 def _parse(path: Path) -> tuple[dict[str, Secret | None], str]:

@@ -14,24 +14,26 @@ import sqlite3
 import threading
 import time
 import zlib
+from collections import defaultdict
+from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import unquote
 
 from dentframe.cloud.credentials import cache_folder
-from dentframe.cloud.lifetimes import FOREVER, LISTS, NEVER, fingerprint, lifetime
-from dentframe.cloud.limiter import Notices
 from dentframe.cloud.planner import Window
-from dentframe.cloud.responses import LARGEST, inflate, prefix
-from dentframe.errors import CacheWarning, RangeError
-from dentframe.files import SQLITE_FAILURES, create_private, open_sqlite
-from dentframe.wire.page import Page
+from dentframe.cloud.requests_and_responses import FOREVER, LARGEST, inflate, lifetime, prefix
+from dentframe.errors import CacheWarning, DentError, RangeError, warn
+from dentframe.files import SQLITE_FAILURES, open_sqlite
+from dentframe.wire.page import Page, fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
-    from dentframe.cloud.responses import ApiRequest, Reply, Value
+    from dentframe.cloud.client import Notices
+    from dentframe.cloud.requests_and_responses import ApiRequest, Reply, Value
 
 T = TypeVar("T")
 _SCHEMA = """
@@ -43,13 +45,16 @@ CREATE TABLE IF NOT EXISTS answers (
 CREATE INDEX IF NOT EXISTS answers_head ON answers (key, expires, created, size, used);
 CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, value TEXT, at REAL);
 """
+_DELETE_LEAST_RECENTLY_USED = """
+DELETE FROM answers WHERE key IN (SELECT key FROM (
+    SELECT key, sum(size) OVER (ORDER BY used DESC, key DESC) AS kept FROM answers)
+    WHERE kept > ?)
+"""
 CAP = 2_000_000_000
 """The size above which the least recently used answers go [B]."""
-_KEEP = 0.9
-_BUSY = 5.0
+_KEEP, _DAY, _BUSY = 0.9, 86400.0, 5.0
 _REST = 30.0
 """How long a file that failed is left alone [s]."""
-_DAY = 86400.0
 _LAST = "\x7f"
 _VERSION, _HEAD = 1, 256
 _SAME = "", 0.0
@@ -88,13 +93,13 @@ class CacheFile:
     ----------
     folder : pathlib.Path
         Where the file is; made for its owner alone where it is missing.
-    notices : Notices
-        Takes what there is to warn about.
+    notices : Notices, optional
+        Takes what there is to warn about; else it is warned of at once.
     cap : int, optional
         The largest size [B].
     """
 
-    def __init__(self, folder: Path, notices: Notices, *, cap: int = CAP) -> None:
+    def __init__(self, folder: Path, notices: Notices | None = None, *, cap: int = CAP) -> None:
         self.path = folder / "answers.sqlite"
         self._notices, self._cap = notices, cap
         self._lock = threading.RLock()
@@ -112,14 +117,25 @@ class CacheFile:
         if entry is None:
             return None
         if not (type(row[5]) is float and row[5] >= now - _DAY) and not self._read_only:
-            self._write("UPDATE answers SET used = ? WHERE key = ?", (now, key))
+            self._write(("UPDATE answers SET used = ? WHERE key = ?", now, key))
         return entry, row[4]
 
     def put(self, key: str, value: bytes, now: float, expires: float) -> None:
         """Keep an answer; it is there whole or not at all."""
         row = (key, value, now, None if expires == FOREVER else expires, len(value), now)
-        if self._write("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)", row):
-            self._grown(len(value), now)
+        if not self._write(("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)", *row)):
+            return
+        with self._lock:
+            if self._written is None:
+                self._written = sum(entry.size for entry in self.entries(""))
+            else:
+                self._written += len(value)
+            if self._written > self._cap:
+                self._forget(
+                    ("DELETE FROM answers WHERE expires <= ?", now),
+                    (_DELETE_LEAST_RECENTLY_USED, self._cap * _KEEP),
+                )
+                self._written = None
 
     def entries(self, prefix: str) -> list[Entry]:
         """Return what is known of the answers whose keys begin so."""
@@ -133,14 +149,11 @@ class CacheFile:
 
     def delete(self, prefix: str = "", key: str | None = None) -> None:
         """Forget answers and facts: one key, or all that begin so."""
-        span = (key, key) if key is not None else (prefix, prefix + _LAST)
-
-        def forget(con: sqlite3.Connection) -> None:
-            con.execute("DELETE FROM answers WHERE key >= ? AND key <= ?", span)
-            con.execute("DELETE FROM facts WHERE key >= ? AND key <= ?", span)
-
-        if self._change(forget) and key is None:
-            self._shrink()
+        first, last = (key, key) if key is not None else (prefix, prefix + _LAST)
+        self._forget(
+            ("DELETE FROM answers WHERE key >= ? AND key <= ?", first, last),
+            ("DELETE FROM facts WHERE key >= ? AND key <= ?", first, last),
+        )
 
     def fact(self, key: str) -> tuple[str, float] | None:
         """Return a small fact and when it was noted."""
@@ -150,7 +163,7 @@ class CacheFile:
 
     def note(self, key: str, value: str, now: float) -> None:
         """Keep a small fact."""
-        self._write("INSERT OR REPLACE INTO facts VALUES (?, ?, ?)", (key, value, now))
+        self._write(("INSERT OR REPLACE INTO facts VALUES (?, ?, ?)", key, value, now))
 
     def accounts(self) -> list[str]:
         """Return the accounts that have answers here."""
@@ -162,42 +175,24 @@ class CacheFile:
             self._closed = True
             self._drop()
 
-    def _grown(self, size: int, now: float) -> None:
-        with self._lock:
-            known = self._written
-            self._written = sum(e.size for e in self.entries("")) if known is None else known + size
-            if self._written > self._cap:
-                if self._change(lambda con: self._prune(con, now)):
-                    self._shrink()
-                self._written = None
-
-    def _shrink(self) -> None:
-        # A script, as execute() takes one step only, which frees one page.
-        self._do(lambda con: con.executescript("PRAGMA incremental_vacuum"), None)
-
-    def _prune(self, con: sqlite3.Connection, now: float) -> None:
-        con.execute("DELETE FROM answers WHERE expires <= ?", (now,))
-        rows = con.execute("SELECT key, length(value) FROM answers ORDER BY used, key").fetchall()
-        too_much = sum(size for _, size in rows) - self._cap * _KEEP
-        for key, size in rows:
-            if too_much > 0:
-                con.execute("DELETE FROM answers WHERE key = ?", (key,))
-            too_much -= size
-
-    def _write(self, sql: str, values: tuple[Any, ...]) -> bool:
-        return self._change(lambda con: con.execute(sql, values))
-
-    def _change(self, call: Callable[[sqlite3.Connection], object]) -> bool:
-        """Do a write in one transaction; whether it was done, all of it."""
+    def _write(self, *statements: tuple[Any, ...]) -> bool:
+        """Do statements, each with its values, in one transaction; whether all was done."""
 
         def whole(con: sqlite3.Connection) -> bool:
             with con:  # it commits, or rolls back where anything fails
                 con.execute("BEGIN IMMEDIATE")
-                call(con)
+                for sql, *values in statements:
+                    con.execute(sql, values)
             return True
 
         with self._lock:
             return time.monotonic() >= self._no_writes_until and self._do(whole, False)
+
+    def _forget(self, *statements: tuple[Any, ...]) -> None:
+        """Do statements that delete, and give the room back to the disk."""
+        if self._write(*statements):
+            # A script, as execute() takes one step only, which frees one page.
+            self._do(lambda con: con.executescript("PRAGMA incremental_vacuum"), None)
 
     def _do(self, call: Callable[[sqlite3.Connection], T], nothing: T) -> T:
         """Call with the open file; where that fails, mend what can be mended, else `nothing`."""
@@ -214,7 +209,9 @@ class CacheFile:
                     if attempt == 2 or not _damaged(error):
                         self._failed(error)
                         break
-                    self._damage(error, move=attempt == 1)
+                    self._drop()  # another process may have put a new file there
+                    if attempt == 1:
+                        self._put_aside(error)
             return nothing
 
     def _failed(self, error: Exception) -> None:
@@ -224,28 +221,28 @@ class CacheFile:
         else:
             self._rest_until = time.monotonic() + _REST
             self._drop()
-        self._notices.once(
+        self._say(
             f"Cannot {'write to' if full else 'use'} the cache {self.path}: {error}. "
             "The read goes on without it, and asks the service for what it needs.",
-            CacheWarning,
             kind=f"cache-{'full' if full else 'use'}",
         )
 
-    def _damage(self, error: Exception, *, move: bool) -> None:
-        """Open the file afresh (another process may have replaced it), else put it aside."""
-        self._drop()
-        if not move:
-            return
+    def _put_aside(self, error: Exception) -> None:
         for end in ("", "-wal", "-shm"):
             part = self.path.with_name(self.path.name + end)
             with contextlib.suppress(OSError):
                 part.replace(part.with_name(f"damaged-{part.name}"))
-        self._notices.once(
+        self._say(
             f"The cache {self.path} was damaged ({error}) and has been put aside as "
             f"damaged-{self.path.name}. The read goes on with an empty one.",
-            CacheWarning,
             kind="cache-damaged",
         )
+
+    def _say(self, message: str, kind: str) -> None:
+        if self._notices is None:
+            warn(message, CacheWarning)
+        else:
+            self._notices.once(message, CacheWarning, kind)
 
     def _drop(self) -> None:
         con, self._con = self._con, None
@@ -264,15 +261,14 @@ def _damaged(error: Exception) -> bool:
 def _open(path: Path) -> tuple[sqlite3.Connection, bool]:
     """Open the file; the flag says whether it is only for reading."""
     try:
-        create_private(path)
-        return open_sqlite(path, _BUSY, _SCHEMA), False
+        return open_sqlite(path, _SCHEMA, _BUSY), False
     except (sqlite3.OperationalError, OSError) as error:
         if not path.exists() or "locked" in str(error):
             raise
     # A folder we may not write to allows no WAL; without one the file cannot be changing.
     still = not path.with_name(path.name + "-wal").exists()
     uri = path.absolute().as_uri() + ("?mode=ro&immutable=1" if still else "?mode=ro")
-    return open_sqlite(uri, _BUSY, "SELECT count(*) FROM sqlite_master"), True
+    return open_sqlite(uri, "SELECT count(*) FROM sqlite_master", _BUSY), True
 
 
 class Kept(NamedTuple):
@@ -306,16 +302,14 @@ class HttpCache:
         """Keep an answer as long as the rule says, if at all; unpacked it has that size [B]."""
         key, present = request.key(self.account), self._present()
         now, same = present.timestamp(), _SAME
-        if isinstance(value, Page):
-            seconds = lifetime(value, request.topics, present)
-            if seconds != FOREVER and value.window is not None and value.window.end <= present:
-                before, same = _same(self.file.get(key, now)), (fingerprint(value), now)
-                same = before if before[0] == same[0] else same
-                since = datetime.fromtimestamp(same[1], UTC)
-                seconds = lifetime(value, request.topics, present, since)
-        else:
-            seconds = LISTS if value else NEVER
-        if seconds != NEVER:
+        seconds = lifetime(value, request.topics, present)
+        window = value.window if isinstance(value, Page) else None
+        if isinstance(value, Page) and window and window.end <= present and seconds != FOREVER:
+            before, same = _same(self.file.get(key, now)), (fingerprint(value), now)
+            same = before if before[0] == same[0] else same
+            since = datetime.fromtimestamp(same[1], UTC)
+            seconds = lifetime(value, request.topics, present, since)
+        if seconds > 0:
             packed = size if reply.coding else None
             self.file.put(key, pack(reply.body, same, packed), now, now + seconds)
 
@@ -330,6 +324,18 @@ class HttpCache:
             return None
         return Kept(body, found[0].created, _same(found)[1])
 
+    def value(self, request: ApiRequest, *, any_age: bool = False) -> tuple[Value, Kept] | None:
+        """Return a kept answer, decoded; one that cannot be decoded is forgotten."""
+        key = request.key(self.account)
+        found = self.body(key, any_age=any_age)
+        if found is None:
+            return None
+        try:
+            return request.read.in_turn(partial(request.decode, found.body)), found
+        except DentError:
+            self.file.delete(key=key)
+            return None
+
     def servable(self, meter: str, window: Window | None, *, any_age: bool = False) -> list[Entry]:
         """Return the answers that may be served of a meter, or of one window of it."""
         now, found = self.now(), self.file.entries(prefix(self.account, meter, window))
@@ -338,13 +344,13 @@ class HttpCache:
     def held(self, meter: str, topics: Iterable[str], *, any_age: bool = False) -> set[Window]:
         """Return the windows for which all of these topics are held."""
         wanted = frozenset(topics)
-        found: dict[str, frozenset[str]] = {}
+        found: dict[str, set[str]] = defaultdict(set)
         for entry in self.servable(meter, None, any_age=any_age):
-            found[entry.window] = found.get(entry.window, frozenset()) | entry.topics
+            found[entry.window] |= entry.topics
         windows = set()
-        for name in (name for name, held in found.items() if held >= wanted):
+        for name, topics_held in found.items():
             with contextlib.suppress(RangeError):
-                windows.add(Window.parse(name))
+                windows |= {Window.parse(name)} if topics_held >= wanted else set()
         return windows
 
     def now(self) -> float:
@@ -404,7 +410,7 @@ def cache_info(folder: str | os.PathLike[str] | None = None) -> dict[str, Any]:
         ``folder``, ``answers``, ``bytes`` (compressed) [B], ``accounts``, and ``meters``:
         by meter its answers and bytes.
     """
-    with _opened(folder) as file:
+    with closing(CacheFile(cache_folder(True if folder is None else folder))) as file:
         entries = file.entries("") if file.path.exists() else []
     sizes: dict[str, list[int]] = {}
     for entry in (entry for entry in entries if entry.meter):
@@ -433,19 +439,10 @@ def clear_cache(folder: str | os.PathLike[str] | None = None, meter: str | None 
     int
         How many answers are gone.
     """
-    with _opened(folder) as file:
+    with closing(CacheFile(cache_folder(True if folder is None else folder))) as file:
         if not file.path.exists():
             return 0
         before = len(file.entries(""))
         for account in file.accounts():
             file.delete(prefix(account, meter))
         return before - len(file.entries(""))
-
-
-@contextlib.contextmanager
-def _opened(folder: str | os.PathLike[str] | None) -> Iterator[CacheFile]:
-    notices = Notices()
-    where = cache_folder(True if folder is None else folder)
-    with contextlib.closing(CacheFile(where, notices)) as file:
-        yield file
-    notices.flush()

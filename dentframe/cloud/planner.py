@@ -8,7 +8,6 @@ smaller, by what :class:`Sizes` knows of answers.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import re
@@ -17,11 +16,11 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import total_ordering
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, cast
 
 import numpy as np
 
-from dentframe.cloud.responses import LARGEST, prefix
+from dentframe.cloud.requests_and_responses import LARGEST, prefix
 from dentframe.errors import RangeError
 from dentframe.wire.columns import topic_of
 
@@ -314,9 +313,10 @@ GATEWAY = 10_000_000
 """No gateway of this kind lets more through [B]; what it refuses lowers this."""
 MEMORY = 30 * 86400.0
 """How long a refusal is remembered [s]."""
-_RANK = {"hour": 0, "day": 1, "month": 2}
+_RANK: dict[str, Literal[0, 1, 2]] = {"hour": 0, "day": 1, "month": 2}
 
-Refusal = tuple[int, frozenset[str], float]
+T = TypeVar("T")
+Refusal = tuple[Literal[0, 1, 2], frozenset[str], float]
 
 
 def pieces(window: Window, topics: Sequence[str]) -> list[tuple[Window, tuple[str, ...]]]:
@@ -343,8 +343,8 @@ class Sizes:
         self._cache = cache
         self._lock = threading.Lock()
         self._meters: dict[str, tuple[dict[str, float], list[Refusal]]] = {}
-        kept = self._fact("", "limit")
-        self._limit = float(kept) if _is_size(kept) else float(GATEWAY)
+        limit = self._fact("", "limit", float, 0.0)
+        self._limit = limit if 0 < limit < LARGEST else float(GATEWAY)
 
     def per_hour(self, meter: str, topics: Sequence[str]) -> float | None:
         """How large an hour of these topics is [B/h], where any of them is known."""
@@ -406,15 +406,9 @@ class Sizes:
     def _of(self, meter: str) -> tuple[dict[str, float], list[Refusal]]:
         """The sizes of a meter's topics [B/h] and its refusals, which a caller may add to."""
         if meter not in self._meters:
-            sizes, refused = self._fact(meter, "sizes"), self._fact(meter, "refused")
-            known = sizes if isinstance(sizes, dict) else {}
-            refusals: list[Refusal] = []
-            for one in refused if isinstance(refused, list) else ():
-                match one:
-                    case [0 | 1 | 2 as rank, [*topics], float(at)]:
-                        refusals.append((rank, frozenset(map(str, topics)), at))
-            known = {topic: float(size) for topic, size in known.items() if _is_size(size)}
-            self._meters[meter] = known, refusals
+            sizes: dict[str, float] = self._fact(meter, "sizes", dict[str, float], {})
+            known = {topic: size for topic, size in sizes.items() if 0 < size < LARGEST}
+            self._meters[meter] = known, self._fact(meter, "refused", list[Refusal], [])
         return self._meters[meter]
 
     def _note(self, meter: str, name: str, value: object, now: float) -> None:
@@ -422,16 +416,17 @@ class Sizes:
             key = f"{prefix(self._cache.account, meter)}~{name}"
             self._cache.file.note(key, json.dumps(value), now)
 
-    def _fact(self, meter: str, name: str) -> Any:
+    def _fact(self, meter: str, name: str, kind: Any, nothing: T) -> T:
+        """What was noted lately and is of its kind, else `nothing`."""
         if self._cache is None:
-            return None
+            return nothing
         found = self._cache.file.fact(f"{prefix(self._cache.account, meter)}~{name}")
         if found is None or self._cache.now() - found[1] > MEMORY:
-            return None
-        with contextlib.suppress(ValueError, RecursionError):
-            return json.loads(found[0])
-        return None
+            return nothing
+        import msgspec
 
-
-def _is_size(value: object) -> bool:
-    return isinstance(value, (int, float)) and 0 < value < LARGEST
+        try:
+            value: T = msgspec.json.decode(found[0], type=kind)
+        except (msgspec.MsgspecError, RecursionError):
+            return nothing
+        return value

@@ -10,20 +10,28 @@ from __future__ import annotations
 import math
 import random
 import threading
+from concurrent import futures
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dentframe.cloud.limiter import LOGGER, NAP, Limiter, StoppedError, again
-from dentframe.cloud.responses import GatewayError, SuspectError, TooLargeError, read_response
+from dentframe.cloud.rate_and_concurrency import NAP, Limiter
+from dentframe.cloud.requests_and_responses import (
+    LOGGER,
+    GatewayError,
+    StoppedError,
+    SuspectError,
+    TooLargeError,
+    again,
+    read_response,
+)
 from dentframe.errors import AuthError, ConfigError, DentError, RateLimitError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from dentframe.cloud.responses import ApiRequest, Fault, Reply, Value
+    from dentframe.cloud.requests_and_responses import ApiRequest, Fault, Reply, Value
 
     Attempt = Callable[[float, float, Callable[[], None]], Reply | Fault]
 
@@ -165,34 +173,26 @@ class SingleFlight:
                     future = self._under_way[key] = Future()
             if mine:
                 return self._lead(key, future, call)
-            try:
-                return self._follow(future, check)
-            except StoppedError:
-                check()  # the leader's read was given up, not this one: go oneself
+            while not futures.wait([future], NAP).done:
+                check()
+            error = future.exception()
+            if error is None:
+                return future.result()
+            if isinstance(error, DentError) and not isinstance(error, StoppedError):
+                raise again(error)
+            check()  # the leader's read was given up, not this one: go oneself
 
     def _lead(self, key: str, future: Future[Any], call: Callable[[], Any]) -> Any:
         try:
             found = call()
+            future.set_result(found)
         except BaseException as error:
             future.set_exception(error if isinstance(error, DentError) else StoppedError("Broken."))
             raise
-        else:
-            future.set_result(found)
-            return found
         finally:
             with self._lock:
                 del self._under_way[key]
-
-    def _follow(self, future: Future[Any], check: Callable[[], None]) -> Any:
-        error: DentError | None = None
-        while error is None:
-            try:
-                return future.result(timeout=NAP)
-            except NotYet:
-                check()
-            except DentError as found:
-                error = again(found)
-        raise error
+        return found
 
 
 class Account:

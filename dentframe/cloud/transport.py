@@ -25,7 +25,7 @@ from requests_cache.backends.base import BaseCache
 from requests_cache.models.response import CachedResponse
 
 from dentframe.cloud.credentials import refuse
-from dentframe.cloud.responses import LARGEST, Fault, Reply
+from dentframe.cloud.requests_and_responses import LARGEST, Fault, Reply
 from dentframe.errors import RequestError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from dentframe.cloud.credentials import Credentials
     from dentframe.cloud.http_cache import HttpCache
-    from dentframe.cloud.responses import ApiRequest, Value
+    from dentframe.cloud.requests_and_responses import ApiRequest, Value
     from dentframe.cloud.retry import Retrier
 
 

@@ -21,7 +21,7 @@ import pandas as pd
 
 from dentframe.cloud.credentials import load
 from dentframe.cloud.planner import Window
-from dentframe.cloud.responses import ApiRequest
+from dentframe.cloud.requests_and_responses import ApiRequest
 from dentframe.cloud.retry import Limits, Retrier, join, leave
 from dentframe.cloud.transport import DentAdapter, new_session, send
 from dentframe.doctor import findings

@@ -64,20 +64,17 @@ def join(pages: Sequence[Page], columns: Sequence[str]) -> Table:
         Where two rows of one minute disagree in a cell, that cell is NaN and counted.
     """
     pages = sorted(pages, key=lambda p: int(p.minutes[0]) if len(p.minutes) else 0)
-    if len(pages) == 1 and pages[0].columns == tuple(columns):
-        return _distinct(pages[0].minutes, pages[0].values, tuple(columns))
+    columns = tuple(columns)
     minutes = np.concatenate([np.empty(0, np.int64), *(p.minutes for p in pages)])
-    values = room(len(minutes), len(columns))
-    first = 0
-    while pages:
-        page = pages.pop(0)
-        first, last = first + len(page.minutes), first
-        _place(values[last:first], columns, page.values, page.columns)
-        del page
-    return _distinct(minutes, values, tuple(columns))
-
-
-def _distinct(minutes: Minutes, values: Floats, columns: tuple[str, ...]) -> Table:
+    if len(pages) == 1 and pages[0].columns == columns:
+        values = pages[0].values
+    else:
+        values, first = room(len(minutes), len(columns)), 0
+        while pages:
+            page = pages.pop(0)
+            first, last = first + len(page.minutes), first
+            _place(values[last:first], columns, page.values, page.columns)
+            del page
     if (minutes[1:] > minutes[:-1]).all():
         return Table(columns, minutes, values)
     order = np.argsort(minutes, kind="stable")

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import numpy as np
 import pandas as pd
 
-from dentframe.cloud.fetch import Job
 from dentframe.cloud.planner import Window, covers
+from dentframe.cloud.read_windows import Job
 from dentframe.errors import (
     ConfigError,
     IncompleteReadError,
@@ -49,9 +49,8 @@ from dentframe.wire.topics import kind_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dentframe.cloud.fetch import Answer
+    from dentframe.cloud.read_windows import Answer
     from dentframe.errors import DentError
-    from dentframe.frame.assemble import Minutes
     from dentframe.frame.request import Request, Source
     from dentframe.wire.page import Page
 
@@ -89,16 +88,11 @@ class ReadJob:
         self.errors: dict[Job, DentError] = {}
         self.resumable = False
 
-    def run(self, progress: bool | None) -> None:
-        """Ask for every window that is not here yet, then for brackets still lacking.
+    def ask(self, windows: Mapping[str, Sequence[Window]], progress: bool | None) -> None:
+        """Ask for those of some windows that are not here yet.
 
-        None shows a progress bar where somebody watches.
+        A progress of None shows a bar where somebody watches.
         """
-        self._ask(self.windows, progress)
-        if self.bracket and not self.errors:
-            self._ask({m: self._further(m) for m in self.windows}, progress)
-
-    def _ask(self, windows: dict[str, list[Window]], progress: bool | None) -> None:
         topics = self.request.topics
         jobs = [Job(meter, w, topics) for meter, found in windows.items() for w in found]
         jobs = [job for job in jobs if job not in self.pages]
@@ -116,7 +110,7 @@ class ReadJob:
             else:
                 self.errors[answer.job], self.resumable = answer.error, True
 
-    def _further(self, meter: str) -> list[Window]:
+    def further(self, meter: str) -> list[Window]:
         """The days to look in for brackets that the neighbouring hours did not have."""
         table = join(self.pages_of(meter), ())
         edges = []
@@ -147,16 +141,8 @@ class ReadJob:
                 self.pages[job] = tuple(replace(p, values=_NONE) for p in pages)
         return found
 
-    @property
-    def missing(self) -> list[Job]:
-        """What could not be read, in the order of time."""
-        return sorted(self.errors, key=lambda job: (job.meter, job.window))
-
 
 _log = logging.getLogger("dentframe")
-
-SHORT: Final = timedelta(hours=1)
-"""Less than this may have no reading though nothing is missing: meters report by quarter hours."""
 
 
 def assemble(reading: ReadJob, *, quantify: bool) -> pd.DataFrame:
@@ -180,39 +166,40 @@ def assemble(reading: ReadJob, *, quantify: bool) -> pd.DataFrame:
     return frame
 
 
-def _runs_of(table: Table, at: Mapping[str, Minutes]) -> dict[str, list[Run]]:
-    """By column, the runs of rows [us] that came twice, of the rows that are in the table."""
-    among = table.minutes
-    low, high = (among[0], among[-1]) if len(among) else (0, -1)
-    inside = {c: x[(x >= low) & (x <= high)] for c, x in at.items()}
-    return {c: runs(x * US_PER_MINUTE, among * US_PER_MINUTE) for c, x in inside.items()}
-
-
 def came_twice(table: Table, pages: Sequence[Page]) -> dict[str, dict[str, list[Run]]]:
     """The ``conflicts`` and ``duplicates`` of a note: by column, runs of rows that came twice.
 
     An archive has settled them; of its conflicts it knows only how many a page had.
     """
-    conflicts, again = _runs_of(table, table.conflicts), dict(table.duplicates)
+    there, again = table.minutes, dict(table.duplicates)
     for page in pages:
-        for column in set(page.report.conflicts) & set(table.columns) if len(page.minutes) else ():
-            first, last = (int(x) * US_PER_MINUTE for x in page.minutes[[0, -1]])
-            conflicts.setdefault(column, []).append((first, last, page.report.conflicts[column]))
         for column in (c for c in table.columns if c in page.report.doubled):
             for first, last, _ in page.report.doubled[column]:
-                low, high = np.searchsorted(table.minutes, (first, last + 1)).tolist()
-                there = again.get(column, table.minutes[:0])
-                again[column] = np.union1d(there, table.minutes[low:high])
-    return {"conflicts": conflicts, "duplicates": _runs_of(table, again)}
+                low, high = np.searchsorted(there, (first, last + 1)).tolist()
+                again[column] = np.union1d(again.get(column, there[:0]), there[low:high])
+    first, last = (there[0], there[-1]) if len(there) else (0, -1)
+    conflicts, duplicates = (
+        {
+            column: runs(at[(at >= first) & (at <= last)] * US_PER_MINUTE, there * US_PER_MINUTE)
+            for column, at in found.items()
+        }
+        for found in (table.conflicts, again)
+    )
+    for page in (p for p in pages if len(p.minutes)):
+        ends = [int(minute) * US_PER_MINUTE for minute in page.minutes[[0, -1]]]
+        for column in set(page.report.conflicts) & set(table.columns):
+            run = (ends[0], ends[1], page.report.conflicts[column])
+            conflicts.setdefault(column, []).append(run)
+    return {"conflicts": conflicts, "duplicates": duplicates}
 
 
 def warn_of_no_readings(reading: ReadJob, meters: Sequence[str]) -> None:
     """Warn of meters without any reading in the range, where all of it was read.
 
-    A range that is shorter than `SHORT` may well lie between two readings.
+    Less than an hour may well lie between two readings: meters report by quarter hours.
     """
     start, end = reading.request.start, reading.request.end
-    if reading.errors or end - start < SHORT:
+    if reading.errors or end - start < timedelta(hours=1):
         return
     future = " That span lies in the future." if start >= reading.now else ""
     warn(
@@ -318,16 +305,12 @@ def warn_of_losses(
     ]
     if found:
         warn(f"Reading {meter}: {'; '.join(found)}.", ReadingWarning)
-    _log_gaps(meter, report, dropped)
-
-
-def _log_gaps(meter: str, report: Report, dropped: Sequence[str]) -> None:
-    topics = dict.fromkeys(parse(c).topic for c in dropped)
+    others = ", ".join(dict.fromkeys(parse(c).topic for c in dropped))
     for count, what in (
         (sum(report.absent.values()), "absent cell(s), read as missing (NaN)"),
         (sum(report.blank.values()), "blank cell(s), read as missing (NaN)"),
         (report.duplicates, "duplicate row(s), counted once"),
-        (len(dropped), f"column(s) dropped, not asked for: {', '.join(topics)}"),
+        (len(dropped), f"column(s) dropped, not asked for: {others}"),
     ):
         if count:
             _log.info("%s: %d %s", meter, count, what)
@@ -358,45 +341,40 @@ def complete(
     IncompleteReadError
         Where windows are missing and `errors` is "raise".
     """
-    reading.run(progress)
+    reading.ask(reading.windows, progress)
+    if reading.bracket and not reading.errors:
+        reading.ask({m: reading.further(m) for m in reading.windows}, progress)
     made = make(reading)
     if not reading.errors:
         return made
-    if errors == "raise":
-        again = partial(complete, make, reading, errors, progress)
-        first = reading.errors[reading.missing[0]]
-        raise _incomplete(reading, first, partial=made, resume=again) from first
-    warn(_what_is_missing(reading), IncompleteReadWarning)
-    return made
-
-
-def _incomplete(reading: ReadJob, first: DentError, **carried: Any) -> IncompleteReadError:
-    return IncompleteReadError(
-        f"{_what_is_missing(reading)} What was read is in "
+    missing = sorted(reading.errors, key=lambda job: (job.meter, job.window))
+    names, first = _names_of(missing), reading.errors[missing[0]]
+    shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    start, end = (f"{t:%Y-%m-%dT%H:%M}" for t in (reading.request.start, reading.request.end))
+    message = (
+        f"Cannot read {len(missing)} of {len(missing) + len(reading.pages)} windows of "
+        f"[{start}, {end}) UTC: {shown} missing, and missing is not zero. "
+        f"{type(first).__name__}: {first}"
+    )
+    if errors == "warn":
+        warn(message, IncompleteReadWarning)
+        return made
+    raise IncompleteReadError(
+        f"{message} What was read is in "
         + by(
             ".partial; .resume() asks for the rest.",
             "the cache: run the command again, and only the rest is asked for.",
         ),
-        missing=[job.window for job in reading.missing],
+        partial=made,
+        missing=[job.window for job in missing],
+        resume=partial(complete, make, reading, errors, progress),
         status=first.status,
         retry_after=first.retry_after,
         retryable=first.retryable,
-        **carried,
-    )
+    ) from first
 
 
-def _what_is_missing(reading: ReadJob) -> str:
-    names, lost = _runs(reading.missing), len(reading.missing)
-    shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-    first = reading.errors[reading.missing[0]]
-    start, end = (f"{t:%Y-%m-%dT%H:%M}" for t in (reading.request.start, reading.request.end))
-    return (
-        f"Cannot read {lost} of {lost + len(reading.pages)} windows of [{start}, {end}) UTC: "
-        f"{shown} missing, and missing is not zero. {type(first).__name__}: {first}"
-    )
-
-
-def _runs(jobs: Sequence[Job]) -> list[str]:
+def _names_of(jobs: Sequence[Job]) -> list[str]:
     """The windows by name; more than two of a kind in a row as their first and last."""
     runs: list[list[Job]] = []
     for job in jobs:

@@ -25,7 +25,7 @@ from dentframe.wire.columns import split_element
 from dentframe.wire.topics import SERVED, TOPICS
 
 if TYPE_CHECKING:
-    from dentframe.cloud.fetch import Answer, Job
+    from dentframe.cloud.read_windows import Answer, Job
 
 
 METER_EXAMPLE = "P482311252"

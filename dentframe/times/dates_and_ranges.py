@@ -83,7 +83,7 @@ def _after_gap(walls: pd.DatetimeIndex, tz: dt.tzinfo) -> npt.NDArray[np.int64]:
 
 def midnight(day: dt.date, tz: dt.tzinfo) -> pd.Timestamp:
     """The instant a local day begins."""
-    return localize(pd.DatetimeIndex([pd.Timestamp(day)]).as_unit("us"), tz)[0]
+    return localize(pd.DatetimeIndex([day]).as_unit("us"), tz)[0]
 
 
 def instant(value: Any, tz: dt.tzinfo | None, what: str = "start") -> pd.Timestamp:
@@ -104,10 +104,6 @@ def instant(value: Any, tz: dt.tzinfo | None, what: str = "start") -> pd.Timesta
         )
     if stamp == stamp.normalize():
         return midnight(stamp, tz).tz_convert("UTC")
-    return _wall(stamp, tz, what)
-
-
-def _wall(stamp: pd.Timestamp, tz: dt.tzinfo, what: str) -> pd.Timestamp:
     first = stamp.tz_localize(tz, ambiguous=True, nonexistent="shift_forward")
     if first.tz_localize(None) != stamp:
         raise RangeError(
@@ -122,43 +118,26 @@ def _wall(stamp: pd.Timestamp, tz: dt.tzinfo, what: str) -> pd.Timestamp:
     return first.tz_convert("UTC")
 
 
+def _text(value: Any) -> str:
+    """What stands in a text or in a number that may be a year; nothing for anything else."""
+    return str(value).strip() if isinstance(value, str | int | np.integer) else ""
+
+
 def _parse(value: Any, what: str) -> pd.Timestamp:
-    value = _year(value)
-    if isinstance(value, str):
-        return _parse_text(value, what)
-    if isinstance(value, pd.Period):
-        return value.start_time.as_unit("us")
-    if isinstance(value, dt.date | np.datetime64):
-        stamp = pd.Timestamp(value)
-        if not pd.isna(stamp):
-            return stamp.as_unit("us")
-    raise _unreadable(value, what)
-
-
-def _year(value: Any) -> Any:
-    """A year that was given as a number, as text; anything else as it is."""
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    return str(value) if whole and 1000 <= value <= 9999 else value
-
-
-def _parse_text(text: str, what: str) -> pd.Timestamp:
-    text = text.strip()
-    try:
-        if _QUARTER.match(text):
-            return pd.Period(text).start_time.as_unit("us")
+    text = _text(value)
+    with contextlib.suppress(ValueError):
+        if isinstance(value, pd.Period) or _QUARTER.match(text):
+            return pd.Period(value if text == "" else text).start_time.as_unit("us")
         if _DATE.match(text) or _STAMP.match(text):
             return pd.Timestamp(text).as_unit("us")
-    except ValueError:
-        pass
-    raise _unreadable(text, what)
-
-
-def _unreadable(value: Any, what: str) -> RangeError:
+        if isinstance(value, dt.date | np.datetime64) and not pd.isna(pd.Timestamp(value)):
+            return pd.Timestamp(value).as_unit("us")
+    value = text if isinstance(value, str) else value
     meant = " or ".join(map(repr, _meant(value)))
     hint = f" Did you mean {meant}?" if meant else ""
     if what == "end" and re.fullmatch(r"\D*[^\d\s]\D*", str(value)):
         hint = f" If topics are meant, say topics={value!r}."
-    return RangeError(
+    raise RangeError(
         f"Cannot read {what}={value!r} as a time.{hint} Use a date like '2023-12-12', a time like "
         "'2023-12-12 14:30', a datetime, a pandas Timestamp or a Period."
     )
@@ -213,18 +192,14 @@ def time_range(
 
 def _whole(start: Any) -> tuple[pd.Timestamp, pd.Timestamp]:
     """The first wall instant of the period that `start` names, and the one after its last."""
-    named = _year(start)
-    text = named.strip() if isinstance(named, str) else ""
-    if isinstance(named, pd.Period):
-        period = named
-    elif _QUARTER.match(text):
-        period = pd.Period(text)
+    text, first = _text(start), _parse(start, "start")  # it raises for what is no time at all
+    if isinstance(start, pd.Period) or _QUARTER.match(text):
+        period = pd.Period(start if text == "" else text)
     elif _DATE.match(text):
-        period = pd.Period(_parse_text(text, "start"), freq=("Y", "M", "D")[text.count("-")])
-    elif isinstance(named, dt.date) and not isinstance(named, dt.datetime):
-        period = pd.Period(named, freq="D")
+        period = pd.Period(first, freq=("Y", "M", "D")[text.count("-")])
+    elif isinstance(start, dt.date) and not isinstance(start, dt.datetime):
+        period = pd.Period(first, freq="D")
     else:
-        _parse(named, "start")  # raises for what is no time at all
         raise RangeError(
             f"Cannot read {start!r} without an end: it names no whole year, month or day. "
             + by('Give an end (end="now" reads up to the present).', "Give END, a time or now.")

@@ -6,6 +6,7 @@ came instead.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import mmap
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from dentframe.errors import DecodeError, RequestError
+from dentframe.wire.columns import topic_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -143,6 +145,42 @@ class Page:
     report: Report
 
 
+def complete(page: Page, topics: Iterable[str]) -> bool:
+    """Whether a page holds all that its window can hold.
+
+    Every topic returned a column, no cell is absent or unreadable, none is blank in a column
+    that has values, not every cell is blank, and every spacing, the window's edges included, is
+    at most 1.5 times the median spacing. A column that is blank throughout, where others have
+    values, is a spare input of the meter.
+    """
+    got, window = {topic_of(column) for column in page.columns}, page.window
+    if window is None or not got.issuperset(topics) or len(page.minutes) < 2:
+        return False
+    report = page.report
+    if report.absent or report.unreadable or report.bad_dates or report.outside:
+        return False
+    conflicts = np.array([report.conflicts.get(column, 0) for column in page.columns])
+    blank = np.isnan(page.values).sum(axis=0) - conflicts
+    spare = blank == len(page.minutes)
+    if spare.all() or (blank[~spare] > 0).any():
+        return False
+    span = window.minutes
+    spacings = np.diff(np.sort(page.minutes), prepend=span.start, append=span.stop)
+    return bool(spacings.max() <= 1.5 * float(np.median(spacings[1:-1])))
+
+
+def fingerprint(page: Page) -> str:
+    """A short text that is the same for two answers with the same readings."""
+    rows = np.argsort(page.minutes, kind="stable")
+    columns = sorted(range(len(page.columns)), key=page.columns.__getitem__)
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(json.dumps([page.columns[column] for column in columns]).encode())
+    digest.update(page.minutes[rows].tobytes())
+    for column in columns:
+        digest.update(page.values[rows, column].tobytes())
+    return digest.hexdigest()
+
+
 _OWN_MEMORY = 1 << 20
 _PRIVATE: dict[str, Any] = (
     {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
@@ -170,6 +208,7 @@ def samples(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 _DATE = re.compile(r"\s*([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})\s*")
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 _TIME = re.compile(r"\s*([0-9]{1,2}):([0-9]{1,2})(?::([0-9]{1,2})(?:\.[0-9]+)?)?\s*")
 
 
@@ -283,52 +322,41 @@ def load_answer(body: bytes, what: str) -> dict[str, Any]:
     """
     try:
         answer = load(body.removeprefix(_BOM))
+    except json.JSONDecodeError as error:
+        why = f"{error.msg} at character {error.pos}"
     except (ValueError, RecursionError) as error:
-        raise not_decoded(what, f"it is not valid JSON ({_reason(error)})", body) from None
-    if not isinstance(answer, dict):
-        raise not_decoded(what, "it is not a JSON object", body)
-    if answer.get("success") in (False, "false"):
-        raise _refused(what, answer)
-    return answer
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, json.JSONDecodeError):
-        return f"{error.msg} at character {error.pos}"
-    return "nested too deeply" if isinstance(error, RecursionError) else shown(str(error))
-
-
-def _refused(what: str, answer: dict[str, Any]) -> RequestError:
-    said = answer.get("error") or answer.get("message") or "it gives no reason"
-    text = shown(said if isinstance(said, str) else json.dumps(said), _REASON_LENGTH)
-    return RequestError(
-        f"Cannot {what}: the service refused the request and says {text!r}. "
-        "Check the meter, the topics and the time that were asked for."
-    )
+        why = "nested too deeply" if isinstance(error, RecursionError) else shown(str(error))
+    else:
+        if not isinstance(answer, dict):
+            raise not_decoded(what, "it is not a JSON object", body)
+        if answer.get("success") in (False, "false"):
+            said = answer.get("error") or answer.get("message") or "it gives no reason"
+            text = shown(said if isinstance(said, str) else json.dumps(said), _REASON_LENGTH)
+            raise RequestError(
+                f"Cannot {what}: the service refused the request and says {text!r}. "
+                "Check the meter, the topics and the time that were asked for."
+            )
+        return answer
+    raise not_decoded(what, f"it is not valid JSON ({why})", body)
 
 
 def not_decoded(what: str, why: str, body: bytes, *, retryable: bool = True) -> DecodeError:
     """Build the error for an answer that is not what the API describes."""
+    start = body[: 4 * _SHOWN_LENGTH].removeprefix(_BOM).strip(_BLANK)
+    kind = "HTML or XML" if start.startswith(b"<") else "the body"
+    text = shown(start.decode("utf-8", "replace"), _SHOWN_LENGTH)
+    came = f"{kind} of {len(body)} bytes begins {text!r}"
+    came = came if start else f"it is empty or blank ({len(body)} bytes)"
     return DecodeError(
-        f"Cannot {what}: the answer is not what the API describes, {why}; {_came(body)}. "
+        f"Cannot {what}: the answer is not what the API describes, {why}; {came}. "
         "Ask again; if it stays so, check the base URL and any proxy between.",
         retryable=retryable,
     )
 
 
-def _came(body: bytes) -> str:
-    start = body[: 4 * _SHOWN_LENGTH].removeprefix(_BOM).strip(_BLANK)
-    if not start:
-        return f"it is empty or blank ({len(body)} bytes)"
-    text = shown(start.decode("utf-8", "replace"), _SHOWN_LENGTH)
-    kind = "HTML or XML" if start.startswith(b"<") else "the body"
-    return f"{kind} of {len(body)} bytes begins {text!r}"
-
-
-def is_unicode(text: str) -> bool:
-    """Whether a text is whole: none of its characters is half a surrogate pair."""
-    # JSON can escape half a surrogate pair, which no file or terminal can hold.
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+def is_name(value: object) -> bool:
+    """Whether a JSON value is a text without half a surrogate pair, which no file can hold."""
+    return type(value) is str and not _HALF_PAIR.search(value)
 
 
 def decode_meters(body: bytes) -> list[str]:
@@ -347,7 +375,7 @@ def decode_meters(body: bytes) -> list[str]:
         If the answer is not what the API describes.
     """
     meters = load_answer(body, "decode the meters").get("meters")
-    if not isinstance(meters, list) or not all(type(x) is str and is_unicode(x) for x in meters):
+    if not isinstance(meters, list) or not all(map(is_name, meters)):
         raise not_decoded("decode the meters", "its meters are no list of names", body)
     return list(dict.fromkeys(meters))
 
@@ -368,16 +396,13 @@ def decode_topics(body: bytes) -> list[dict[str, str]]:
         If the answer is not what the API describes.
     """
     topics = load_answer(body, "decode the topics").get("topics")
-    if not isinstance(topics, list) or not all(map(_has_key, topics)):
+    rows: list[Any] = topics if isinstance(topics, list) else [None]
+    if not all(isinstance(row, dict) and is_name(row.get("requestKey")) for row in rows):
         raise not_decoded("decode the topics", "its topics are no list of request keys", body)
-    names = ("unit", "requestKey", "description")
-    return [{name: _text_or_empty(topic.get(name)) for name in names} for topic in topics]
-
-
-def _has_key(topic: Any) -> bool:
-    key = topic.get("requestKey") if isinstance(topic, dict) else None
-    return type(key) is str and is_unicode(key)  # the text of a number is no key
-
-
-def _text_or_empty(value: Any) -> str:
-    return value if isinstance(value, str) and is_unicode(value) else ""
+    return [
+        {
+            name: text if isinstance(text := row.get(name), str) and is_name(str(text)) else ""
+            for name in ("unit", "requestKey", "description")
+        }
+        for row in rows
+    ]

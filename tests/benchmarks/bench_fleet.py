@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from dentframe import emulator
 from dentframe.archive import sync
 from dentframe.archive.sync import jobs, plan_meter
-from dentframe.cloud.limiter import Limiter
+from dentframe.cloud.rate_and_concurrency import Limiter
 from tests.benchmarks.rounds import wants_quick
 from tests.integration.sync_kit import (
     TOPICS,

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from dentframe import DentCloud, emulator
 from dentframe.cloud import Job, Window
+from dentframe.cloud.client import Notices
 from dentframe.cloud.http_cache import CacheFile, pack
-from dentframe.cloud.limiter import Notices
 from tests.benchmarks.rounds import Row, show, wants_quick
 
 METER = "P482311252"
@@ -148,7 +148,7 @@ def writes(count=150):
 CHILD = """
 import sys
 from dentframe.cloud.client import DentCloud
-from dentframe.cloud.fetch import Job
+from dentframe.cloud.read_windows import Job
 from dentframe.cloud.planner import Window
 url, folder = sys.argv[1:]
 jobs = [Job("P482311252", Window(2023, m), ("DemandkW", "kWHNet")) for m in range(1, 13)]

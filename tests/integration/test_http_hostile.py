@@ -164,9 +164,9 @@ def test_after_failures_and_an_odd_answer_the_next_read_ends(strange, tmp_path):
 
 
 STAGES = [
-    "dentframe.cloud.limiter.PaceTable.reserve",
-    "dentframe.cloud.limiter.PaceTable.enter",
-    "dentframe.cloud.limiter.PaceTable.leave",
+    "dentframe.cloud.rate_and_concurrency.PaceTable.reserve",
+    "dentframe.cloud.rate_and_concurrency.PaceTable.enter",
+    "dentframe.cloud.rate_and_concurrency.PaceTable.leave",
     "dentframe.cloud.http_cache.CacheFile.get",
     "dentframe.cloud.http_cache.CacheFile.put",
     "dentframe.cloud.http_cache.CacheFile.entries",
@@ -176,14 +176,14 @@ STAGES = [
     "dentframe.wire.decode.decode",
     "dentframe.cloud.planner.Sizes.learn",
     "dentframe.cloud.planner.Sizes.too_large",
-    "dentframe.cloud.responses._plain",
+    "dentframe.cloud.requests_and_responses._plain",
     "dentframe.cloud.retry.Breaker.enter",
     "dentframe.cloud.retry.Breaker.success",
     "dentframe.cloud.retry.Retrier._pause",
     "dentframe.cloud.retry.read_response",
     "dentframe.cloud.transport._read",
     "dentframe.cloud.transport.AttemptTimer.adopt",
-    "dentframe.cloud.fetch.narrow",
+    "dentframe.cloud.read_windows.narrow",
 ]
 ERRORS = [ValueError, KeyError, UnicodeError, MemoryError, RecursionError, OSError, sqlite3.Error]
 
@@ -192,7 +192,7 @@ ERRORS = [ValueError, KeyError, UnicodeError, MemoryError, RecursionError, OSErr
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(STAGES), st.sampled_from(ERRORS), st.integers(0, 5), st.booleans())
 # Each strikes the one request that looks whether an outage is over: the others wait for it.
-@example("dentframe.cloud.limiter.PaceTable.leave", ValueError, 5, True)
+@example("dentframe.cloud.rate_and_concurrency.PaceTable.leave", ValueError, 5, True)
 @example("dentframe.cloud.retry.Breaker.success", ValueError, 0, True)
 @example("dentframe.cloud.retry.Retrier._pause", ValueError, 5, True)
 def test_whatever_is_raised_wherever_a_read_ends_and_the_next_is_whole(

@@ -11,13 +11,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dentframe.cloud import Window
-from dentframe.cloud.fetch import choose_sets
+from dentframe.cloud.client import Notices
 from dentframe.cloud.http_cache import CacheFile, HttpCache, pack, unpack
-from dentframe.cloud.lifetimes import complete, fingerprint, lifetime
-from dentframe.cloud.limiter import Notices
 from dentframe.cloud.planner import Sizes, pieces
-from dentframe.cloud.responses import ApiRequest, prefix
+from dentframe.cloud.read_windows import choose_sets
+from dentframe.cloud.requests_and_responses import ApiRequest, lifetime, prefix
 from dentframe.wire.decode import decode
+from dentframe.wire.page import complete, fingerprint
 
 DAY = Window(2023, 12, 12)
 HOURS = timedelta(hours=1)

@@ -7,14 +7,9 @@ import threading
 
 import pytest
 
-from dentframe.cloud.limiter import (
-    LEASE,
-    Cancellation,
-    Limiter,
-    Notices,
-    PaceTable,
-    StoppedError,
-)
+from dentframe.cloud.client import Notices
+from dentframe.cloud.rate_and_concurrency import LEASE, Limiter, PaceTable
+from dentframe.cloud.requests_and_responses import Cancellation, StoppedError
 from dentframe.cloud.retry import CALM, GIVE_UP, Breaker, OutageError
 from dentframe.errors import AuthError, CacheWarning
 

@@ -13,7 +13,7 @@ import requests
 
 from dentframe import emulator
 from dentframe.cloud import DentCloud, Window
-from dentframe.cloud.responses import (
+from dentframe.cloud.requests_and_responses import (
     ApiRequest,
     Fault,
     Reply,

@@ -1,14 +1,12 @@
-"""The limiter keeps the pace of an account: so many requests a second, so many in flight.
+"""The limiter keeps an account to its rate [1/s], and to so many requests in flight at once.
 
 All clients of the account share it, in several processes through a small SQLite file. The
-table only does arithmetic on the times it is given; the :class:`Limiter` waits. Who waits stops
-when its read is given up (:class:`Cancellation`); what went wrong is said once (:class:`Notices`).
+table only does arithmetic on the times it is given; the :class:`Limiter` waits.
 """
 
 from __future__ import annotations
 
 import contextlib
-import logging
 import math
 import os
 import sqlite3
@@ -18,20 +16,16 @@ import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from dentframe.errors import CacheWarning, DentError, warn
-from dentframe.files import SQLITE_FAILURES, create_private, open_sqlite
+from dentframe.errors import CacheWarning
+from dentframe.files import SQLITE_FAILURES, open_sqlite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from concurrent.futures import Executor
     from pathlib import Path
 
-    from dentframe.cloud.transport import AttemptTimer
-    from dentframe.errors import DentWarning
+    from dentframe.cloud.client import Notices
 
 T = TypeVar("T")
-LOGGER = logging.getLogger("dentframe.cloud")
-logging.getLogger("dentframe").addHandler(logging.NullHandler())
 LEASE = 4.0
 """How long a lease lives without renewal [s]: a killed process frees its own this soon."""
 BURST = 3
@@ -136,9 +130,7 @@ class PaceTable:
         with self._lock:
             if self._con is None or self._pid != os.getpid():
                 # After a fork the parent's connection must not be used, nor closed, by the child.
-                if self._path is not None:
-                    create_private(self._path)
-                self._con = open_sqlite(self._path or ":memory:", 5, _SCHEMA)
+                self._con = open_sqlite(self._path or ":memory:", _SCHEMA)
                 self._pid = os.getpid()
             with self._con:  # it commits, or rolls back where anything fails
                 self._con.execute("BEGIN IMMEDIATE")
@@ -269,87 +261,6 @@ class Limiter:
                 CacheWarning,
                 kind="pace",
             )
-
-
-class Notices:
-    """What there is to warn about, each kind once."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._said: set[str] = set()
-        self._waiting: list[tuple[str, type[DentWarning]]] = []
-
-    def once(self, message: str, category: type[DentWarning], kind: str | None = None) -> None:
-        """Keep a warning, unless its kind (else its text) was kept before."""
-        with self._lock:
-            if (kind or message) in self._said:
-                return
-            self._said.add(kind or message)
-            self._waiting.append((message, category))
-        LOGGER.info("%s", message)
-
-    def flush(self) -> None:
-        """Give the warnings, from the line of the caller outside dentframe."""
-        with self._lock:
-            waiting, self._waiting = self._waiting, []
-        for message, category in waiting:
-            warn(message, category)
-
-
-class StoppedError(DentError):
-    """The read was given up by its caller (an interrupt, or a generator closed)."""
-
-
-class Cancellation:
-    """What ends one read: its windows go on until one of them meets an error that stops all."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._attempts: set[AttemptTimer] = set()
-        self.error: DentError | None = None
-        self.decoder: Executor | None = None
-
-    def in_turn(self, call: Callable[[], T]) -> T:
-        """Call in the one thread that decodes: each more would need memory of its own."""
-        return call() if self.decoder is None else self.decoder.submit(call).result()
-
-    def stop(self, error: DentError) -> None:
-        """Let no further request of this read go out."""
-        with self._lock:
-            if self.error is None:
-                self.error = error
-
-    def cancel(self) -> None:
-        """Stop, and cut the requests that are under way."""
-        self.stop(StoppedError("The read was given up by its caller."))
-        with self._lock:
-            attempts = list(self._attempts)
-        for attempt in attempts:
-            attempt.cut()
-
-    def check(self) -> None:
-        """Raise what stopped this read."""
-        if self.error is not None:
-            raise again(self.error)
-
-    @contextmanager
-    def under_way(self, attempt: AttemptTimer) -> Iterator[None]:
-        """Note an attempt that :meth:`cancel` would cut, or raise where it already has."""
-        with self._lock:
-            self._attempts.add(attempt)
-        try:
-            self.check()
-            yield
-        finally:
-            with self._lock:
-                self._attempts.discard(attempt)
-
-
-def again(error: DentError) -> DentError:
-    """The same error as a new object, so that threads share no traceback."""
-    copy = type(error)(*error.args, status=error.status, retry_after=error.retry_after)
-    copy.retryable = error.retryable
-    return copy
 
 
 def burst_of(rate: float) -> int:

@@ -1,7 +1,7 @@
-"""What a response of the service means is decided here: a value, or a typed error.
+"""A request says what is asked of the service, and its response becomes a value or an error here.
 
-An :class:`ApiRequest` says what is asked for. The present is an argument, and no key of the
-account comes in here.
+Each request belongs to a read, which may be given up (:class:`Cancellation`). The present is an
+argument, and no key of the account comes in here.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ import contextlib
 import email.utils
 import io
 import json
+import logging
+import threading
 import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 from urllib.parse import quote, urlencode
 
-from dentframe.cloud.limiter import Cancellation
 from dentframe.errors import (
     AuthError,
     ConfigError,
@@ -27,13 +29,18 @@ from dentframe.errors import (
     RequestError,
     UnavailableError,
 )
-from dentframe.wire.page import Page, decode_meters, decode_topics, shown
+from dentframe.wire.page import Page, complete, decode_meters, decode_topics, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from concurrent.futures import Executor
 
     from dentframe.cloud.planner import Window
+    from dentframe.cloud.transport import AttemptTimer
 
+T = TypeVar("T")
+LOGGER = logging.getLogger("dentframe.cloud")
+logging.getLogger("dentframe").addHandler(logging.NullHandler())
 Value: TypeAlias = "Page | list[str] | list[dict[str, str]]"
 LARGEST = 1 << 27
 """No answer is read, unpacked or served from the cache beyond this [B]: more than ten times a
@@ -42,7 +49,79 @@ _TOO_LONG = (
     f"it is longer than {LARGEST / 1e6:.0f} MB, more than ten times the longest month of a "
     "meter. Check the base URL and any proxy between."
 )
+FOREVER = float("inf")
+NEVER = 0.0
+MINUTE, DAY = 60.0, 86400.0
+WEEK, YEAR = 7 * DAY, 365 * DAY
+SETTLED = 2 * DAY
+"""Meters upload late: after this time a complete window is final [s]."""
+OPEN = 5 * MINUTE
+"""How long an answer is kept whose window has not ended yet [s]."""
 _SAID, _STEP = 4096, 1 << 18
+
+
+class StoppedError(DentError):
+    """The read was given up by its caller (an interrupt, or a generator closed)."""
+
+
+@dataclass(eq=False)
+class Cancellation:
+    """What ends one read: its windows go on until one of them meets an error that stops all.
+
+    Attributes
+    ----------
+    error : DentError or None
+        What stopped it.
+    decoder : Executor or None
+        The one thread that decodes its answers.
+    """
+
+    error: DentError | None = None
+    decoder: Executor | None = None
+    _attempts: set[AttemptTimer] = field(default_factory=set, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def in_turn(self, call: Callable[[], T]) -> T:
+        """Call in the one thread that decodes: each more would need memory of its own."""
+        return call() if self.decoder is None else self.decoder.submit(call).result()
+
+    def stop(self, error: DentError) -> None:
+        """Let no further request of this read go out."""
+        with self._lock:
+            if self.error is None:
+                self.error = error
+
+    def cancel(self) -> None:
+        """Stop, and cut the requests that are under way."""
+        self.stop(StoppedError("The read was given up by its caller."))
+        with self._lock:
+            attempts = list(self._attempts)
+        for attempt in attempts:
+            attempt.cut()
+
+    def check(self) -> None:
+        """Raise what stopped this read."""
+        if self.error is not None:
+            raise again(self.error)
+
+    @contextmanager
+    def under_way(self, attempt: AttemptTimer) -> Iterator[None]:
+        """Note an attempt that :meth:`cancel` would cut, or raise where it already has."""
+        with self._lock:
+            self._attempts.add(attempt)
+        try:
+            self.check()
+            yield
+        finally:
+            with self._lock:
+                self._attempts.discard(attempt)
+
+
+def again(error: DentError) -> DentError:
+    """The same error as a new object, so that threads share no traceback."""
+    copy = type(error)(*error.args, status=error.status, retry_after=error.retry_after)
+    copy.retryable = error.retryable
+    return copy
 
 
 @dataclass(eq=False)
@@ -307,6 +386,40 @@ def _unpacked(reply: Reply, largest: int) -> bytes:
     if not whole:
         raise DecodeError("the packed body is damaged.", retryable=True)
     return body
+
+
+def lifetime(
+    value: Value, topics: Iterable[str], now: datetime, same_since: datetime | None = None
+) -> float:
+    """How long an answer may be served again [s]; 0 means it is not kept.
+
+    The cache and the archive both keep an answer by this rule.
+
+    Parameters
+    ----------
+    value : Page or list
+        The decoded answer. A list of meters or topics is kept a day.
+    topics : iterable of str
+        What was asked for.
+    now : datetime
+        When it was read, aware.
+    same_since : datetime, optional
+        When an answer with the same :func:`fingerprint` was read first, if no other came since.
+        A window that did not change for a week, and ended a year ago, is final as it is.
+    """
+    if not isinstance(value, Page) or value.window is None:
+        return DAY if value else NEVER
+    age = (now - value.window.end).total_seconds()
+    unchanged = 0.0 if same_since is None else (now - same_since).total_seconds()
+    if age >= YEAR and unchanged >= WEEK:
+        return FOREVER
+    if not len(value.minutes):
+        return min(age / 10, DAY) if age > SETTLED else NEVER
+    if age < 0:
+        return OPEN
+    if age >= SETTLED and complete(value, topics):
+        return FOREVER
+    return min(max(age / 10, 5 * MINUTE), 30 * DAY)
 
 
 def inflate(packed: bytes, largest: int, expected: int) -> tuple[bytes, bool]:

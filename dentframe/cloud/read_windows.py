@@ -13,13 +13,18 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, cast
 
-from dentframe.cloud.limiter import LOGGER, Cancellation, StoppedError
 from dentframe.cloud.planner import pieces
-from dentframe.cloud.responses import ApiRequest, SuspectError, TooLargeError
+from dentframe.cloud.requests_and_responses import (
+    LOGGER,
+    ApiRequest,
+    Cancellation,
+    StoppedError,
+    SuspectError,
+    TooLargeError,
+)
 from dentframe.cloud.retry import OutageError
 from dentframe.errors import (
     AuthError,
@@ -37,7 +42,7 @@ if TYPE_CHECKING:
 
     from dentframe.cloud.http_cache import HttpCache
     from dentframe.cloud.planner import Sizes, Window
-    from dentframe.cloud.responses import Value
+    from dentframe.cloud.requests_and_responses import Value
     from dentframe.wire.page import Page
 
 
@@ -304,48 +309,36 @@ class WindowReader:
             "getData", request.meter, *less[0], self.state, probe=True, store=self.store
         )
         try:
-            return bool(self._send_once(probe, cost))
+            self._send_once(probe, cost)
         except DentError as error:
             if stops_all(error):
                 raise
             return False
+        return True
 
     def _kept(self, job: Job, cost: _Cost, *, any_age: bool) -> tuple[list[Page], tuple[str, ...]]:
         """Return pages from what is kept, and the topics that are left to ask for."""
         if self.cache is None:
             return [], job.topics
-        sets = {e.topics: e for e in self.cache.servable(job.meter, job.window, any_age=any_age)}
-        chosen, rest = choose_sets(sets, job.topics)
+        entries = self.cache.servable(job.meter, job.window, any_age=any_age)
+        chosen, rest = choose_sets({entry.topics for entry in entries}, job.topics)
         if rest and not any_age and (job.window.end > self.now() or not self.store):
             # An open window grows: parts of different ages would be ragged. And who stores them
             # elsewhere dates them by the oldest: new parts would count as old ones.
             return [], job.topics
         pages = []
         for topics, use in chosen:
-            page = self._page(self.cache, sets[topics].key, job.window, cost, any_age)
-            if page is None:
+            request = ApiRequest("getData", job.meter, job.window, tuple(topics), self.state)
+            found = self.cache.value(request, any_age=any_age)
+            if found is None:
                 rest |= use
-            else:
-                pages.append(page if topics == use else narrow(page, use))
+                continue
+            page, kept = cast("Page", found[0]), found[1]
+            pages.append(page if topics == use else narrow(page, use))
+            cost.size += len(kept.body)
+            cost.read_at = min(cost.read_at, kept.created)
+            cost.same_since = max(cost.same_since, kept.same_since)
         return pages, tuple(topic for topic in job.topics if topic in rest)
-
-    def _page(
-        self, cache: HttpCache, key: str, window: Window, cost: _Cost, any_age: bool
-    ) -> Page | None:
-        """Return a page from the cache; one that cannot be decoded is forgotten."""
-        found = cache.body(key, any_age=any_age)
-        if found is None:
-            return None
-        request = ApiRequest("getData", window=window)
-        try:
-            page = cast("Page", self.state.in_turn(partial(request.decode, found.body)))
-        except DentError:
-            cache.file.delete(key=key)
-            return None
-        cost.size += len(found.body)
-        cost.read_at = min(cost.read_at, found.created)
-        cost.same_since = max(cost.same_since, found.same_since)
-        return page
 
     def _instead(self, job: Job, error: DentError, cost: _Cost) -> list[Page] | None:
         """Return outdated pages, where that was asked for and they are all there."""
