@@ -7,16 +7,20 @@ clearing account (for a fee the landlord's income) is credited. A negative amoun
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import pandas as pd
 
 from dentframe.errors import ConfigError, did_you_mean
 from dentframe.frame.csv_and_excel import escaped
+
+if TYPE_CHECKING:
+    from dentframe.money.split_bill import Run
+    from dentframe.site.site import Site
 
 Book = str | dict[str, str]
 """An account, or accounts by kind of line with ``other`` for the rest."""
@@ -107,7 +111,7 @@ class Accounts(msgspec.Struct, forbid_unknown_fields=True):
         return _pick(self.clearing, kind, "clearing")
 
 
-def accounts_of(table: Mapping[str, Any] | None, tenants: list[str], file: str) -> Accounts:
+def accounts_of(site: Site) -> Accounts:
     """The accounts of a site's ``[accounts]`` table; plain names where there is none.
 
     Raises
@@ -116,12 +120,12 @@ def accounts_of(table: Mapping[str, Any] | None, tenants: list[str], file: str) 
         For a field, tenant or layout that cannot be meant.
     """
     try:
-        found = msgspec.convert(dict(table or {}), Accounts)
+        found = msgspec.convert(dict(site.accounts or {}), Accounts)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"Cannot use {file}: table [accounts]: {error}.") from None
-    mistake = next(_mistakes(found, tenants), None)
-    if mistake:
-        raise ConfigError(f"Cannot use {file}: table [accounts.{mistake}")
+        raise ConfigError(f"Cannot use {site.file}: table [accounts]: {error}.") from None
+    mistake = next(_mistakes(found, [t.name for t in site.tenants]), None)
+    if mistake is not None:
+        raise ConfigError(f"Cannot use {site.file}: table [accounts.{mistake}")
     return found
 
 
@@ -254,8 +258,22 @@ def _pick(book: Book, kind: str, where: str) -> str:
     return found
 
 
-def save(rows: Sequence[Mapping[str, Any]], accounts: Accounts, folder: Path) -> None:
+def save(run: Run, folder: Path) -> None:
     """Write ``journal.csv`` and ``invoices.csv`` as the accounts' layouts say."""
+    letters = {s.party: s.letter for s in run.statements if s.letter is not None}
+    due = next((x.due for x in letters.values()), None)
+    charges, how = run.charges, run.rebilling
+    numbers, originals = {party: x.number for party, x in letters.items()}, {}
+    if how is not None:
+        before = pd.DataFrame(
+            [(x.party, run.role_of(x.party), x.title, x.line, x.kind, x.part, x.amount)
+             for x in how.before],
+            columns=[*_KEY, "amount"],
+        )  # fmt: skip
+        charges, originals = differences(charges, before), how.numbers
+        numbers = {party: how.number(party) for party in originals}
+    rows = postings(charges, run.bill.issued, due, numbers, originals)
+    accounts = accounts_of(run.site)
     for name, make in (("journal", entries), ("invoices", invoices)):
         table, layout = make(rows, accounts), getattr(accounts, name)
         if layout.sign == "credit" and "side" in table:

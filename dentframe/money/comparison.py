@@ -1,23 +1,25 @@
-"""Earlier periods are measured here, for a statement to compare its own with."""
+"""What a statement compares its own with, earlier periods and single days, is measured here."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from dentframe.errors import CoverageError
 from dentframe.metering.attrs import time_index
 from dentframe.metering.register_rules import RegisterRules
 from dentframe.money.figures import Rows, Usage, accepts, energy_of, energy_rows
-from dentframe.money.occupancy import OWN, span, tops_and_branches
+from dentframe.money.occupancy import OWN, midnights, span, tops_and_branches
 from dentframe.money.rounding import add, rounded
-from dentframe.money.statement import Past
+from dentframe.money.statement import Day, Past
 from dentframe.money.usage import Meters
 from dentframe.site.tenants import holds_of
 from dentframe.times.dates_and_ranges import instant, ints, localize
@@ -186,6 +188,27 @@ def _used(
             values.append(energy_of(use.rules, row) if accepted else None)
     known = [x for x in values if x is not None]
     return add(known) if known and len(known) == len(values) else None
+
+
+def daily(use: Usage) -> dict[str, list[Day]]:
+    """What each party used day by day: days end at midnight, whatever readings are there."""
+    own, (first, last) = [s for s in use.occupancies if s.kind == OWN], span(use.site, use.bill)
+    ends = {x for s in own for x in (s.start, s.end)}
+    edges = sorted({*midnights(first, last, use.site.zone), first, last, *ends})
+    rows = energy_rows(use, edges, "interpolate")
+    found = defaultdict(list)
+    for occupancy in own:
+        for start in edges[:-1]:
+            row = rows.get((occupancy.element, start))
+            if row is not None and occupancy.start <= start < occupancy.end:
+                value = float(row["energy"])
+                used = None if np.isnan(value) else rounded(value, use.rules.places)
+                day = start.tz_convert(use.site.zone).date()
+                found[occupancy.party, day].append((used, row["status"]))
+    days = defaultdict(list)
+    for (party, day), figures in sorted(found.items()):
+        days[party].append(Day.of(day, figures))
+    return days
 
 
 def billed_now(run: Run, tenant: Tenant) -> Billed:

@@ -8,29 +8,34 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 import pandas as pd
 
+from dentframe.documents.audit_sheet import DRAFT
 from dentframe.errors import ConfigError, by
-from dentframe.files import files_in, put_back
+from dentframe.files import file_names, files_in, put_back
 from dentframe.frame import csv_and_excel
 from dentframe.money.comparison import Billed
 from dentframe.money.credit_notes import Rebilling
 from dentframe.money.rounding import add, rounded
 from dentframe.money.split_rules import SplitRules
-from dentframe.money.statement import Statement
-from dentframe.money.tenant_statements import Statements
+from dentframe.money.statement import Statement, Statements
 from dentframe.money.utility_bill import UtilityBill
 from dentframe.site.site import Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from dentframe.money.split_bill import Run
 
 SCHEMA = 2
 RECORD, FILE, PAPERS = "record", "record.json", "statements"
@@ -68,22 +73,21 @@ class Contents(msgspec.Struct, kw_only=True):
         """Whether no exception is open, and the papers are no drafts."""
         return self.ok and not self.draft
 
-    @property
-    def id(self) -> str:
-        """What names a record: the SHA-256 of the hashes of what it was made from."""
-        made_from = "".join(self.files.get(f"{RECORD}/{x}", "") for x in (*MADE_FROM, REBILL))
-        return hashlib.sha256(made_from.encode()).hexdigest()
-
 
 def digest(path: Path) -> str:
     """The SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def json_of(data: Any) -> str:
+    """The text of a JSON file of a record."""
+    return f"{json.dumps(data, indent=1, ensure_ascii=False)}\n"
+
+
 def sealed(contents: Contents) -> bytes:
     """The text of ``record.json``: its seal is the SHA-256 of the text with a seal of zeros."""
     whole = {"schema": SCHEMA, "kind": "dentframe split", **msgspec.structs.asdict(contents)}
-    body = f"{json.dumps(whole | {'seal': _UNSEALED}, indent=1, ensure_ascii=False)}\n".encode()
+    body = json_of(whole | {"seal": _UNSEALED}).encode()
     return body.replace(_UNSEALED.encode(), hashlib.sha256(body).hexdigest().encode())
 
 
@@ -192,7 +196,9 @@ class Record:
     @property
     def id(self) -> str:
         """What names this record, wherever its folder lies."""
-        return self.contents.id
+        files = self.contents.files
+        made_from = "".join(files.get(f"{RECORD}/{x}", "") for x in (*MADE_FROM, REBILL))
+        return hashlib.sha256(made_from.encode()).hexdigest()
 
     @property
     def replaces(self) -> str:
@@ -279,17 +285,60 @@ class Record:
         """One of ``charges``, ``control``, ``exceptions`` and ``figures``, its values typed."""
         found = pd.DataFrame(self.contents.result[name])
         for column in found.columns:
-            found[column] = self._typed(str(column), found[column])
+            values = found[column]
+            if column in _TIMES:
+                times = pd.to_datetime(values, utc=True, format="ISO8601")
+                found[column] = times.dt.tz_convert(self.site.tz)
+            elif column in _DECIMALS:
+                decimals = values.map(lambda x: None if x is None else Decimal(x))
+                found[column] = decimals.astype(object)
+            elif column == "flags":
+                found[column] = values.map(lambda x: tuple(x.split(", ")) if x else ())
         return found
 
-    def _typed(self, column: str, values: pd.Series[Any]) -> Any:
-        if column in _TIMES:
-            return pd.to_datetime(values, utc=True, format="ISO8601").dt.tz_convert(self.site.tz)
-        if column in _DECIMALS:
-            return values.map(lambda x: None if x is None else Decimal(x)).astype(object)
-        if column == "flags":
-            return values.map(lambda x: tuple(x.split(", ")) if x else ())
-        return values
+
+def tables_of(run: Run) -> dict[str, pd.DataFrame]:
+    """The tables that a record has of a split."""
+    return {
+        "charges": run.charges,
+        "control": run.control.rename_axis("party").reset_index(),
+        "exceptions": run.exceptions,
+        "figures": run.figures,
+        **({"notes": run.notes} if run.rebilling else {}),
+    }
+
+
+def result_of(run: Run) -> dict[str, list[dict[str, Any]]]:
+    """The same as rows for JSON: decimals and times are texts, what is missing is None."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, tuple | list):
+            return ", ".join(map(str, value))
+        if value is None or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
+            return None
+        if isinstance(value, bool | int | float | str):
+            return value
+        return value.isoformat() if isinstance(value, pd.Timestamp) else str(value)
+
+    found = {}
+    for name, table in tables_of(run).items():
+        rows = table.astype(object).to_dict("records")
+        found[name] = [{str(k): plain(v) for k, v in row.items()} for row in rows]
+    return found
+
+
+def paper_names(run: Run, *, draft: bool) -> dict[str, str]:
+    """The name of each tenant's files, by account or name, so that every month has the same."""
+    site = run.site
+    parties = (*site.tenants, *[site.owner] * site.letterhead.landlord)
+    stems = file_names({t.name: t.account or t.name for t in parties})
+    return {party: f"{stem}-{DRAFT}" if draft else stem for party, stem in stems.items()}
+
+
+def versions() -> dict[str, str]:
+    """What computes here."""
+    found = {name: version(name) for name in ("dentframe", "pandas", "numpy")}
+    return {**found, "python": platform.python_version()}
 
 
 def records_in(folder: Any, *, replaced: bool = False) -> list[Record]:

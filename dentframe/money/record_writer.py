@@ -1,14 +1,18 @@
-"""A split is saved here: papers, tables, and the record of what they were made from."""
+"""A split is saved here: papers, tables, and the record of what they were made from.
+
+``steps.csv`` and ``edges.json`` are what ``check.py``, which lies in the record, computes from.
+"""
 
 from __future__ import annotations
 
-import json
-import platform
+import csv
+import io
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from importlib.metadata import version
+from decimal import Decimal
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +21,15 @@ import numpy as np
 import pandas as pd
 
 from dentframe.documents import journal
+from dentframe.documents.audit_sheet import DRAFT
 from dentframe.documents.number_and_date_formats import formats
 from dentframe.documents.statement_csv_and_excel import save_csv, save_workbook
 from dentframe.errors import AlreadyThereError, ConfigError, DentWarning, missing_extra, warn
-from dentframe.files import file_names, files_in, put_back, whole_folder
+from dentframe.files import files_in, put_back, whole_folder
 from dentframe.frame import csv_and_excel
-from dentframe.money import record_steps
+from dentframe.metering.corrected_series import mean_factor
+from dentframe.metering.register_rules import HOUR, MINUTE, micros
+from dentframe.metering.series import names
 from dentframe.money.credit_notes import note_statements
 from dentframe.money.record_reader import (
     FILE,
@@ -34,18 +41,31 @@ from dentframe.money.record_reader import (
     STATEMENTS,
     Contents,
     digest,
+    json_of,
     load,
+    paper_names,
+    result_of,
     sealed,
+    tables_of,
+    versions,
 )
-from dentframe.wire.columns import wire_columns
+from dentframe.money.rounding import exact
+from dentframe.verbs import demand as blocks
+from dentframe.verbs.energy import figures, moving
+from dentframe.verbs.inputs import (
+    VerbKeywords,
+    demand_source,
+    energy_source,
+    interval_of,
+    series_of,
+)
+from dentframe.wire.columns import split_element, wire_columns
 
 if TYPE_CHECKING:
+    from dentframe.metering.energy_and_coverage import Cumulative
+    from dentframe.money.figures import Usage
     from dentframe.money.split_bill import Run
-    from dentframe.money.statement import Statement
-    from dentframe.site.site import Site
 
-
-DRAFT = "DRAFT"
 _FORMS = (
     ("", ".csv", "", ""),
     ("jinja2", ".html", "pages", "report"),
@@ -54,6 +74,11 @@ _FORMS = (
 )
 """Of each form of a statement the package that it needs, the end of its file's name, what such
 files are called, and the extra that installs the package."""
+STEPS = ("series", "source", "element", "start", "end", "opening", "closing", "raw", "measured",
+         "corrected", "verdict", "flags")  # fmt: skip
+"""The columns of ``steps.csv``."""
+_PLAIN = sum(1 << k for k in (3, 5, 7, 8, 10, 16))
+"""Flags of steps whose energy is what their readings differ by."""
 
 
 def save(run: Run, folder: Any, *, draft: bool) -> Path:
@@ -61,23 +86,21 @@ def save(run: Run, folder: Any, *, draft: bool) -> Path:
     target = Path(folder)
     try:
         put_back(target.resolve().parent)
-        lacking = _lacking_papers(target, run)
+        contents = _there_already(target, run)
         missing = missing_extras(run.site.locale)
         if missing:
             warn(missing, DentWarning)
         with whole_folder(target) as part:
-            if lacking is None:
+            if contents is None:
                 contents = _write_new(run, part, draft=draft)
             else:
-                contents = lacking
                 shutil.copytree(target, part, dirs_exist_ok=True)
-                at = contents.read_at
-                run = replace(run, read_at=None if at is None else pd.Timestamp(at))
-                _papers(run, part, draft=False)
+                read_at = pd.Timestamp(contents.read_at) if contents.read_at else None
+                _write_papers(replace(run, read_at=read_at), part, draft=False)
                 if find_spec("xlsxwriter"):
-                    save_workbook(result(run), part / "internal.xlsx")
-            files = {k: digest(p) for k, p in files_in(part) if k != f"{RECORD}/{FILE}"}
-            contents.files = files
+                    save_workbook(tables_of(run), part / "internal.xlsx")
+            files = dict(files_in(part))
+            contents.files = {k: digest(p) for k, p in files.items() if k != f"{RECORD}/{FILE}"}
             contents.papers = [k for k in files if not k.startswith(f"{RECORD}/")]
             (part / RECORD / FILE).write_bytes(sealed(contents))
     except OSError as error:
@@ -115,28 +138,25 @@ def missing_extras(locale: str) -> str:
     )
 
 
-# --- what may be replaced ------------------------------------------------------------------
-
-
-def _lacking_papers(target: Path, run: Run) -> Contents | None:
-    """The record that lacks some papers of this split; None where a new one can be written."""
+def _there_already(target: Path, run: Run) -> Contents | None:
+    """The record of this split that lacks some papers; None where a new one can be written."""
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return None
-    if not (target / RECORD / FILE).is_file():
-        why = "something is there that is no record of a split"
-    else:
-        contents = load(target / RECORD / FILE)
-        why = _why_kept(target, contents, run)
-        if not why:
-            return contents if contents.final else None
-    raise ConfigError(
-        f"Cannot save to {str(target)!r}: {why}. Only a split of the same bill and site with "
-        "open exceptions is replaced. Name a new folder, or remove this one yourself."
-    )
+    file = target / RECORD / FILE
+    contents = load(file) if file.is_file() else None
+    why = _why_kept(target, contents, run)
+    if why:
+        raise ConfigError(
+            f"Cannot save to {str(target)!r}: {why}. Only a split of the same bill and site with "
+            "open exceptions is replaced. Name a new folder, or remove this one yourself."
+        )
+    return contents if contents and contents.final else None
 
 
-def _why_kept(target: Path, contents: Contents, run: Run) -> str:
+def _why_kept(target: Path, contents: Contents | None, run: Run) -> str:
     """Why a folder must stay as it is, ``""`` where this split may go there."""
+    if contents is None:
+        return "something is there that is no record of a split"
     if (contents.bill, contents.site) != (run.bill.name, run.site.name):
         return f"a split of {contents.bill!r} of {contents.site!r} is there"
     known = {*contents.files, f"{RECORD}/{FILE}"}
@@ -145,11 +165,11 @@ def _why_kept(target: Path, contents: Contents, run: Run) -> str:
         return f"{others[0]!r} is there, which dentframe did not write"
     if not contents.final:
         return ""
-    if contents.result != rows(run):
+    if contents.result != result_of(run):
         return "a record without open exceptions is there, and is never overwritten"
     endings = [ending for package, ending, *_ in _FORMS if package and find_spec(package)]
-    names = paper_names(run, draft=False)
-    papers = [f"{PAPERS}/{names[s.party]}{ending}" for s in run.statements for ending in endings]
+    stems = paper_names(run, draft=False)
+    papers = [f"{PAPERS}/{stems[s.party]}{ending}" for s in run.statements for ending in endings]
     if all(paper in contents.files for paper in papers):
         raise AlreadyThereError(
             f"Nothing to save: {str(target)!r} holds this split already, without open exceptions. "
@@ -158,30 +178,25 @@ def _why_kept(target: Path, contents: Contents, run: Run) -> str:
     return ""
 
 
-# --- writing -------------------------------------------------------------------------------
-
-
 def _write_new(run: Run, part: Path, *, draft: bool) -> Contents:
     """Write everything but the list of files, and return what that says of the rest."""
-    record, tables = part / RECORD, result(run)
+    record, tables, final = part / RECORD, tables_of(run), run.ok and not draft
     record.mkdir()
     if draft or run.ok:
-        _papers(run, part, draft=draft)
-        if not draft:
-            journal.save(_postings(run), ledger(run.site), part)
-    if draft or not run.ok:
-        charges = tables["charges"].copy()
-        charges.insert(0, "draft", DRAFT)
-        tables["charges"] = charges
+        _write_papers(run, part, draft=draft)
+    if final:
+        journal.save(run, part)
+    else:
+        tables["charges"] = tables["charges"].copy()
+        tables["charges"].insert(0, "draft", DRAFT)
     for name, table in tables.items():
         save_csv(table, part / f"{name}.csv")
     if find_spec("xlsxwriter"):
-        save_workbook(tables, part / "internal.xlsx", draft=draft or not run.ok)
-    edges = json.dumps(record_steps.edges_of(run), indent=1, ensure_ascii=False)
+        save_workbook(tables, part / "internal.xlsx", draft=not final)
     texts = {
         "site.toml": run.site.to_toml(), "bill.toml": run.bill.to_toml(),
-        "rules.toml": run.rules.to_toml(), "steps.csv": record_steps.steps_csv(run),
-        "edges.json": f"{edges}\n",
+        "rules.toml": run.rules.to_toml(), "steps.csv": _steps_csv(run),
+        "edges.json": json_of(_edges(run)),
     }  # fmt: skip
     for name, text in texts.items():
         (record / name).write_text(text, encoding="utf-8")
@@ -199,24 +214,40 @@ def _write_new(run: Run, part: Path, *, draft: bool) -> Contents:
         versions=versions(),
         attrs={str(k): v for k, v in run.frame.attrs.items()},
         files={},
-        result=rows(run),
+        result=result_of(run),
         replaces=run.rebilling.replaces if run.rebilling else "",
         seal="",
         closings={k: (at.isoformat(), f"{x:f}") for k, (at, x) in run.closings.items()},
     )
 
 
-def _papers(run: Run, part: Path, *, draft: bool) -> None:
+# --- papers -------------------------------------------------------------------------------
+
+
+def _write_papers(run: Run, part: Path, *, draft: bool) -> None:
     """Each statement as CSV, and as page, PDF and workbook where their extras are there."""
     (part / PAPERS).mkdir(exist_ok=True)
-    names = paper_names(run, draft=draft)
+    stems = paper_names(run, draft=draft)
     statements = [replace(s, draft=draft) for s in run.statements]
-    notes = [replace(s, draft=draft) for s in note_statements(run, statements)]
-    papers = [(s, names[s.party]) for s in statements]
-    papers += [(s, f"{names[s.party]}-note") for s in notes]
-    unwritten = [x for s, name in papers for x in _forms(s, part / PAPERS / name)]
-    body = json.dumps([s.to_dict() for s in statements], indent=1, ensure_ascii=False)
-    (part / RECORD / STATEMENTS).write_text(f"{body}\n", encoding="utf-8")
+    papers = [(s, stems[s.party]) for s in statements]
+    notes = note_statements(run, statements)
+    papers += [(replace(s, draft=draft), f"{stems[s.party]}-note") for s in notes]
+    unwritten = []
+    for s, stem in papers:
+        writers: tuple[Callable[[Path], Any], ...] = s.to_csv, s.to_html, s.to_pdf, s.to_excel
+        for (package, ending, *_), write in zip(_FORMS, writers, strict=True):
+            path = part / PAPERS / f"{stem}{ending}"
+            if path.exists() or (package and find_spec(package) is None):
+                continue
+            try:
+                write(path)
+            except ConfigError as error:  # a name that no font can write: the other forms can
+                if ending != ".pdf":
+                    raise
+                path.unlink(missing_ok=True)
+                unwritten.append(str(error))
+    body = json_of([s.to_dict() for s in statements])
+    (part / RECORD / STATEMENTS).write_text(body, encoding="utf-8")
     if unwritten:
         warn(
             f"{len(unwritten)} statements are saved without a PDF. The first: {unwritten[0]}",
@@ -224,89 +255,106 @@ def _papers(run: Run, part: Path, *, draft: bool) -> None:
         )
 
 
-def _forms(s: Statement, stem: Path) -> Iterator[str]:
-    """Write what is not there yet; a name that no font can write leaves the other forms."""
-    writers: tuple[Callable[[Path], Any], ...] = s.to_csv, s.to_html, s.to_pdf, s.to_excel
-    for (package, ending, *_), write in zip(_FORMS, writers, strict=True):
-        path = stem.with_name(f"{stem.name}{ending}")
-        if path.exists() or (package and find_spec(package) is None):
-            continue
-        try:
-            write(path)
-        except ConfigError as error:
-            if ending != ".pdf":
-                raise
-            path.unlink(missing_ok=True)
-            yield str(error)
+# --- what check.py computes from --------------------------------------------------------------
 
 
-def ledger(site: Site) -> journal.Accounts:
-    """The accounts that a site's charges are posted to."""
-    return journal.accounts_of(site.accounts, [t.name for t in site.tenants], site.file)
+def _steps_csv(run: Run) -> str:
+    """Each step of each register and each interval mean that a figure rests on, as CSV."""
+    out = io.StringIO()
+    write = csv.writer(out, lineterminator="\n")
+    write.writerow(STEPS)
+    low = min(s.start for x in run.uses for s in x.occupancies)
+    high = max(s.end for x in run.uses for s in x.occupancies)
+    span = micros(low) - 3 * HOUR, micros(high) + 3 * HOUR
+    bases = {basis for x in run.uses for basis in x.figures}
+    if "energy" in bases:
+        for c in _series(run.whole, energy_source):
+            write.writerows(_steps("energy", moving(c, run.rules.edges), span))
+    if bases - {"energy"}:
+        for c in _series(run.whole, demand_source):
+            write.writerows(_steps("demand", c, span))
+    return out.getvalue()
 
 
-def _postings(run: Run) -> list[dict[str, Any]]:
-    letters = {s.party: s.letter for s in run.statements if s.letter is not None}
-    due = next((x.due for x in letters.values()), None)
-    numbers = {party: x.number for party, x in letters.items()}
-    charges, how = run.charges, run.rebilling
-    if how is None:
-        return journal.postings(charges, run.bill.issued, due, numbers, {})
-    before = pd.DataFrame(
-        [(x.party, run.role_of(x.party), x.title, x.line, x.kind, x.part, x.amount)
-         for x in how.before],
-        columns=["party", "role", "line", "bill_line", "kind", "part", "amount"],
-    )  # fmt: skip
-    charges = journal.differences(charges, before)
-    numbers = {party: how.number(party) for party in how.numbers}
-    return journal.postings(charges, run.bill.issued, due, numbers, how.numbers)
+def _series(use: Usage, source: Any) -> list[Cumulative]:
+    keywords = VerbKeywords(**use.keywords, refuse=False)
+    return series_of(use.frame, source(use.frame, None, "auto"), keywords)
 
 
-def paper_names(run: Run, *, draft: bool) -> dict[str, str]:
-    """The name of each tenant's files, by account or name, so that every month has the same."""
-    site = run.site
-    parties = (*site.tenants, *[site.owner] * site.letterhead.landlord)
-    names = file_names({t.name: t.account or t.name for t in parties})
-    return {party: f"{name}-{DRAFT}" if draft else name for party, name in names.items()}
+def _steps(name: str, c: Cumulative, span: tuple[int, int]) -> Iterator[tuple[Any, ...]]:
+    first = max(int(np.searchsorted(c.t, span[0])) - 1, 0)
+    last = min(int(np.searchsorted(c.t, span[1])) + 1, len(c.t) - 1)
+    s, e = c.t[first:last], c.t[first + 1 : last + 1]
+    increments = []
+    for x in (c.corrected.raw, c.corrected.measured, c) if c.corrected else (c,) * 3:
+        # What the running total grows by, so that the parts of a span add up to it.
+        total = [Decimal(_text(value)) for value in x.energy_at(c.t[first : last + 1]).tolist()]
+        increments.append([f"{b - a:f}" for a, b in pairwise(total)])
+    factor = mean_factor(s, e, c.corrected.fixes) if c.corrected else np.ones(len(s))
+    flags, ok, register = c.flags[first:last].tolist(), c.ok[first:last], c.source == "register"
+    opens = dict(zip(c.at.tolist(), map(_text, c.readings.tolist()), strict=True))
+    closes = opens | {at: _text(x) for at, x in c.closings.items()}  # two values at an exchange
+    rows = zip(s.tolist(), e.tolist(), *increments, (factor == 1.0).tolist(), ok.tolist(),
+               flags, strict=True)  # fmt: skip
+    for start, end, raw, measured, corrected, single, used, bits in rows:
+        # A mean has no opening: its kW stands where it closes.
+        opening, closing = opens.get(start, "") if register else "", closes.get(end, "")
+        values = raw, measured, corrected
+        if opening and closing and single and not bits & ~_PLAIN:
+            # What the two readings differ by, as a tenant would subtract them.
+            whole = f"{Decimal(closing) - Decimal(opening):f}"
+            values = (whole, whole, whole) if used else (raw, "0", "0")
+        yield (name, c.source, c.name, _iso(start), _iso(end), opening, closing, *values,
+               "use" if used else "missing", " ".join(names(bits)))  # fmt: skip
 
 
-# --- the result ----------------------------------------------------------------------------
+def _text(value: float) -> str:
+    """A number without the noise of a float, as `exact` has it."""
+    if abs(value) < 1e5:
+        return f"{value:.9f}".rstrip("0").rstrip(".")
+    return "" if np.isnan(value) else f"{exact(value):f}"
 
 
-def result(run: Run) -> dict[str, pd.DataFrame]:
-    """The tables of a split."""
-    return {
-        "charges": run.charges,
-        "control": run.control.rename_axis("party").reset_index(),
-        "exceptions": run.exceptions,
-        "figures": run.figures,
-        **({"notes": run.notes} if run.rebilling else {}),
-    }
+def _iso(t: int) -> str:
+    """An instant [us UTC] as text."""
+    return f"{np.datetime64(t, 'us')}Z".replace(".000000Z", "Z")
 
 
-def rows(run: Run) -> dict[str, list[dict[str, Any]]]:
-    """The tables of a result as JSON-safe rows."""
-    return {
-        name: [
-            {str(k): _json_safe(v) for k, v in row.items()}
-            for row in table.astype(object).to_dict("records")
-        ]
-        for name, table in result(run).items()
-    }
-
-
-def _json_safe(value: Any) -> Any:
-    """A value as JSON has it: decimals and times as text, what is missing as None."""
-    if isinstance(value, tuple | list):
-        return ", ".join(map(str, value))
-    if value is None or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
-        return None
-    if isinstance(value, bool | int | float | str):
-        return value
-    return value.isoformat() if isinstance(value, pd.Timestamp) else str(value)
-
-
-def versions() -> dict[str, str]:
-    """What computes here."""
-    found = {name: version(name) for name in ("dentframe", "pandas", "numpy")}
-    return {**found, "python": platform.python_version()}
+def _edges(run: Run) -> list[dict[str, Any]]:
+    """Of each use of a line who held what, between which instants its energy was measured."""
+    found = []
+    for use in run.uses:
+        low = micros(min(s.start for s in use.occupancies))
+        high = micros(max(s.end for s in use.occupancies))
+        series = _series(use, energy_source) if "energy" in use.figures else []
+        registers, stays = {c.name: c for c in series}, []
+        for x in use.occupancies:
+            start, end = micros(x.start), micros(x.end)
+            stay = {
+                "element": x.element, "kind": x.kind, "party": x.party,
+                "start": _iso(start), "end": _iso(end),
+            }  # fmt: skip
+            if x.element in registers:
+                edges = np.array([start]), np.array([end])
+                f = figures(registers[x.element], *edges, edges=use.rules.edges)
+                stay |= {"from": _iso(int(f.s[0])), "to": _iso(int(f.e[0]))}
+            stays.append(stay)
+        part: dict[str, Any] = {
+            "lines": [x.name for x in run.bill.lines if run.use(x.name) is use],
+            "kwh": None if use.bill.kwh is None else str(use.bill.kwh),
+            "start": _iso(low),
+            "end": _iso(high),
+            "stays": stays,
+            "days": use.holders,
+        }
+        if {"coincident", "own_peak"} & {*use.figures}:
+            how = blocks.cut("block", use.rules.window, None, use.rules.interval)
+            s, e = blocks.windows(how, low, high, use.site.zone)
+            part["blocks"] = [_iso(x) for x in (*s.tolist(), *e[-1:].tolist())]
+            part["window"] = how.window
+            part["interval"] = {
+                x.element: interval_of(use.rules.interval, split_element(x.element)[0]) // MINUTE
+                for x in use.occupancies
+            }
+        found.append(part)
+    return found

@@ -14,6 +14,7 @@ import pandas as pd
 from dentframe.archive.archive import opened
 from dentframe.display import Card, html_of, text_of
 from dentframe.documents import html
+from dentframe.documents.journal import accounts_of
 from dentframe.errors import ConfigError, IncompleteReadError, UnknownMeterError
 from dentframe.frame.quantify import dequantify
 from dentframe.money import credit_notes, record_writer
@@ -36,7 +37,7 @@ from dentframe.money.record_reader import billed_before, records_in
 from dentframe.money.rounding import add, digits_of, rounded
 from dentframe.money.shares import DIFFERENCE, FEE, Charge, fees, share
 from dentframe.money.split_rules import SplitRules, rules_of
-from dentframe.money.tenant_statements import Statements, statements
+from dentframe.money.tenant_statements import statements
 from dentframe.money.utility_bill import UtilityBill
 from dentframe.reader import read_dentcloud
 from dentframe.site.site import Site
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dentframe.cloud.client import DentCloud
-    from dentframe.money.statement import Statement
+    from dentframe.money.statement import Statement, Statements
 
 
 CHARGES = (
@@ -326,7 +327,7 @@ def split(
     if site.locale:
         record_writer.missing_extras(site.locale)  # refuses one that cannot be written
     if site.accounts:
-        record_writer.ledger(site)  # refuses accounts that cannot be posted to
+        accounts_of(site)  # refuses accounts that cannot be posted to
     dated_parts(site, bill, how)  # refuses what the lines lack
     read_at = None
     if frame is None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from decimal import Decimal
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import msgspec
 import pandas as pd
@@ -657,6 +657,34 @@ class Statement:
         from dentframe.documents.html import cell
 
         return html_of(cell, self)
+
+
+class Statements(tuple[Statement, ...]):
+    """The tenants' statements, by position or by the party's name."""
+
+    __slots__ = ()
+
+    @overload
+    def __getitem__(self, key: SupportsIndex | str) -> Statement: ...
+    @overload
+    def __getitem__(self, key: slice) -> Statements: ...
+    def __getitem__(self, key: SupportsIndex | slice | str) -> Statement | Statements:
+        if isinstance(key, slice):
+            return Statements(super().__getitem__(key))
+        if not isinstance(key, str):
+            return super().__getitem__(key)
+        if key not in self.parties:
+            there = ", ".join(self.parties) or "none"
+            raise KeyError(f"no statement of {key!r}; there are {there}")
+        return super().__getitem__(self.parties.index(key))
+
+    def __repr__(self) -> str:
+        return f"Statements of {', '.join(self.parties) or 'nobody'}"
+
+    @property
+    def parties(self) -> list[str]:
+        """Whose they are."""
+        return [s.party for s in self]
 
 
 SCHEMA = 2

@@ -8,69 +8,48 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from dentframe.documents.audit_sheet import WORDS
 from dentframe.documents.number_and_date_formats import formats
 from dentframe.errors import ConfigError
-from dentframe.money.comparison import billed_now, compared, measured, own_dates
+from dentframe.money.comparison import billed_now, compared, daily, measured, own_dates
 from dentframe.money.credit_notes import replacing
 from dentframe.money.figures import (
     UNMOVED,
     Figure,
     Usage,
-    energy_rows,
+    keyed,
     moves,
     scale_of,
     worst,
 )
-from dentframe.money.occupancy import COMMON, OWN, midnights, span
-from dentframe.money.record_steps import parts
+from dentframe.money.occupancy import COMMON, OWN, span
 from dentframe.money.rounding import EXACT, add, exact, rounded
 from dentframe.money.shares import FEE, TITLES, Charge, part_of
 from dentframe.money.split_rules import PARTS
-from dentframe.money.statement import Day, Exchange, Letter, Line, Reading, Share, Statement
+from dentframe.money.statement import (
+    Exchange,
+    Letter,
+    Line,
+    Part,
+    Reading,
+    Share,
+    Statement,
+    Statements,
+)
 from dentframe.site.corrections import in_force
 from dentframe.site.tenants import EXPORT, UNALLOCATED
+from dentframe.verbs.energy import energy
 
 if TYPE_CHECKING:
     from dentframe.money.split_bill import Run
     from dentframe.site.tenants import Tenant
-
-
-class Statements(tuple[Statement, ...]):
-    """The tenants' statements, by position or by the party's name."""
-
-    __slots__ = ()
-
-    @overload
-    def __getitem__(self, key: SupportsIndex | str) -> Statement: ...
-    @overload
-    def __getitem__(self, key: slice) -> Statements: ...
-    def __getitem__(self, key: SupportsIndex | slice | str) -> Statement | Statements:
-        if isinstance(key, slice):
-            return Statements(super().__getitem__(key))
-        if not isinstance(key, str):
-            return super().__getitem__(key)
-        if key not in self.parties:
-            there = ", ".join(self.parties) or "none"
-            raise KeyError(f"no statement of {key!r}; there are {there}")
-        return super().__getitem__(self.parties.index(key))
-
-    def __repr__(self) -> str:
-        return f"Statements of {', '.join(self.parties) or 'nobody'}"
-
-    @property
-    def parties(self) -> list[str]:
-        """Whose they are."""
-        return [s.party for s in self]
 
 
 def statements(run: Run, *, landlord: bool = False) -> Statements:
@@ -82,17 +61,38 @@ def statements(run: Run, *, landlord: bool = False) -> Statements:
         For numbers that are not unique, an account that is lacking, or a logo that is not there.
     """
     site, bill, (before, why) = run.site, run.bill, measured(run.whole)
-    earlier, daily, accepted = [*before, *run.earlier], _daily(run.whole), _accepted(run)
+    earlier, days, accepted = [*before, *run.earlier], daily(run.whole), _accepted(run)
+    start, end = (x.tz_convert(site.zone) for x in span(site, bill))
     found = []
     for party in (*site.tenants, *[site.owner] * (landlord or site.letterhead.landlord)):
-        if any(c.party == party.name for c in run.every_charge):
-            comparison, note = compared(billed_now(run, party), earlier, site.zone, why)
-            own = [text for names, text in accepted if party.name in (names or {site.landlord})]
-            days = daily.get(party.name, ())
-            found.append(replace(
-                _statement(run, party, own),
-                comparison=comparison, comparison_note=note, daily=days,
-            ))  # fmt: skip
+        charges = [c for c in run.every_charge if c.party == party.name]
+        if not charges:
+            continue
+        comparison, note = compared(billed_now(run, party), earlier, site.zone, why)
+        own = own_dates(run, party.name)
+        figures = [f for use in run.uses for f in use.figures.get("energy", [])]
+        mine = [f for f in figures if f.party == party.name]
+        reasons = [text for names, text in accepted if party.name in (names or {site.landlord})]
+        found.append(Statement(
+            party=party.name,
+            title=f"{site.name}: your share of the electricity bill {bill.name}",
+            start=start,
+            end=end,
+            tz=site.tz,
+            currency=site.currency,
+            lines=tuple(_line(run, c) for c in charges),
+            readings=tuple(_reading(run, f) for f in mine),
+            comparison=comparison,
+            comparison_note=note,
+            daily=tuple(days.get(party.name, ())),
+            places=run.rules.places,
+            notes=(*_notes(run, mine), *reasons),
+            read_at=run.read_at,
+            held_from=own[0].tz_convert(site.zone) if own else None,
+            held_to=own[1].tz_convert(site.zone) if own else None,
+            letter=_letter(run, party),
+            locale=site.locale,
+        ))  # fmt: skip
     count = Counter(x.letter.number for x in found if x.letter and x.letter.number)
     for number, n in count.items():
         if n > 1:
@@ -102,34 +102,6 @@ def statements(run: Run, *, landlord: bool = False) -> Statements:
                 f"'{bill.name}-{{account}}', and each account once."
             )
     return Statements(replacing(run, found))
-
-
-def _statement(run: Run, tenant: Tenant, accepted: Sequence[str]) -> Statement:
-    """The statement of one party, without what it is compared with."""
-    site, party = run.site, tenant.name
-    start, end = (x.tz_convert(site.zone) for x in span(site, run.bill))
-    own = own_dates(run, party)
-    mine = [f for use in run.uses for f in use.figures.get("energy", []) if f.party == party]
-    return Statement(
-        party=party,
-        title=f"{site.name}: your share of the electricity bill {run.bill.name}",
-        start=start,
-        end=end,
-        tz=site.tz,
-        currency=site.currency,
-        lines=tuple(_line(run, c) for c in run.every_charge if c.party == party),
-        readings=tuple(_reading(run, f) for f in mine),
-        places=run.rules.places,
-        notes=(*_moved_in_or_out(run, mine), *_corrected(run, mine), *accepted),
-        read_at=run.read_at,
-        held_from=own[0].tz_convert(site.zone) if own else None,
-        held_to=own[1].tz_convert(site.zone) if own else None,
-        letter=_letter(run, tenant),
-        locale=site.locale,
-    )
-
-
-# --- the letter and the chart ------------------------------------------------------------
 
 
 def _letter(run: Run, tenant: Tenant) -> Letter:
@@ -170,31 +142,6 @@ def _letter(run: Run, tenant: Tenant) -> Letter:
     )
 
 
-def _daily(use: Usage) -> dict[str, tuple[Day, ...]]:
-    """What each party used day by day: days end at midnight, whatever readings are there."""
-    own, (first, last) = [s for s in use.occupancies if s.kind == OWN], span(use.site, use.bill)
-    ends = {x for s in own for x in (s.start, s.end)}
-    edges = sorted({*midnights(first, last, use.site.zone), first, last, *ends})
-    rows = energy_rows(use, edges, "interpolate")
-    found: dict[str, dict[dt.date, list[tuple[Decimal | None, str]]]] = {}
-    for occupancy in own:
-        for start, _ in pairwise(edges):
-            row = rows.get((occupancy.element, start))
-            if row is not None and occupancy.start <= start < occupancy.end:
-                value = float(row["energy"])
-                used = None if np.isnan(value) else rounded(value, use.rules.places)
-                day = start.tz_convert(use.site.zone).date()
-                days = found.setdefault(occupancy.party, {})
-                days.setdefault(day, []).append((used, row["status"]))
-    return {
-        party: tuple(Day.of(day, figures) for day, figures in sorted(days.items()))
-        for party, days in found.items()
-    }
-
-
-# --- lines and readings ------------------------------------------------------------------
-
-
 def _line(run: Run, c: Charge) -> Line:
     found, share = run.figures_of(c), part_of(run.use(c.line), c)
     one = len(found) == 1 and found[0].unit == "kWh" and c.part == OWN
@@ -231,10 +178,13 @@ def _named(run: Run, key: str) -> str:
 
 
 def _reading(run: Run, f: Figure) -> Reading:
-    element, edges = run.site.elements[f.element], _edges(run, f)
+    element, edges, places = run.site.elements[f.element], _edges(run, f), run.rules.places
     sizes = ", ".join(dict.fromkeys(f"{exact(x):f}" for x in element.cts))
-    low, high = edges["open_at"], edges["close_at"]
-    swaps = ((run.site.instant(x[0]), x[1], x[2]) for x in element.swaps)
+    low, high, exchanges = edges["open_at"], edges["close_at"], []
+    for when, *noted in element.swaps:
+        at = run.site.instant(when)
+        if low is not None and high is not None and low < at <= high:
+            exchanges.append(Exchange(at, *(_noted(float(x), places) for x in noted)))
     return Reading(
         element=_named(run, f.element),
         **edges,
@@ -245,20 +195,15 @@ def _reading(run: Run, f: Figure) -> Reading:
         lo=_bound(run, f, "lo"),
         hi=_bound(run, f, "hi"),
         ct=f"CT {sizes} A" if sizes else "",
-        exchanges=tuple(
-            Exchange(at, _noted(run, closing), _noted(run, opening))
-            for at, closing, opening in swaps
-            if low is not None and high is not None and low < at <= high
-        ),
-        parts=parts(run.whole, f),
+        exchanges=tuple(exchanges),
+        parts=_parts(run.whole, f),
     )
 
 
-def _noted(run: Run, value: float) -> Decimal:
+def _noted(value: float, places: int | None) -> Decimal:
     """A reading that was noted at an exchange, no finer than others are printed."""
-    noted, places = exact(float(value)), run.rules.places
-    finer = places is not None and noted != rounded(noted, places)
-    return rounded(noted, places) if finer else noted
+    noted, shown = exact(value), rounded(value, places)
+    return noted if noted == shown else shown
 
 
 def _bound(run: Run, f: Figure, name: str) -> Decimal | None:
@@ -285,28 +230,68 @@ def _edges(run: Run, f: Figure) -> dict[str, Any]:
     return found
 
 
+def _parts(use: Usage, f: Figure) -> tuple[Part, ...]:
+    """What a register that a factor corrects showed and counts for, part by part.
+
+    A reading where the factor changes is calculated: no meter showed it. At an exchange the old
+    meter's closing ends a part, and the new one's opening begins the next.
+    """
+    zone, low, high = use.site.zone, f.row.get("open_at"), f.row.get("close_at")
+    key, first, places = f.element, f.row.get("open_reading"), use.rules.places
+    own = [x for x in in_force(use.site.corrections, zone) if x.element == key]
+    fixes = [(*x.span(zone), x.factor) for x in own if x.factor is not None]
+    if not fixes or low is None or pd.isna(low) or pd.isna(high) or pd.isna(first):
+        return ()
+    swaps = {use.site.instant(at): (a, b) for at, a, b in use.site.elements[key].swaps}
+    swaps |= {
+        x.span(zone)[0]: (float(x.closing), float(x.opening))
+        for x in own
+        if x.closing is not None and x.opening is not None
+    }
+    inner = {x for *both, _ in fixes for x in both} | {*swaps}
+    edges = sorted({low, high} | {x for x in inner if low < x < high})
+    rows = keyed(energy(use.frame, edges, detail=True, min_coverage=0, **use.keywords), "start")
+    found: list[Part] = []
+    opening, seen = swaps.get(low, (first, first))[1], True
+    for start, end in pairwise(edges):
+        row, after = (rows.get((key, x.tz_convert("UTC")), {}) for x in (start, end))
+        last, closing, read = row["close_at"], float(row["close_reading"]), True
+        next_opening = closing
+        if end in swaps:
+            closing, next_opening = swaps[end]
+        elif last != end:
+            at, later, read = after["open_at"], float(after["open_reading"]), False
+            closing = next_opening = later + (closing - later) * ((end - at) / (last - at))
+        times = next((x for a, b, x in fixes if a <= start < b), None) or Decimal(1)
+        a, b = (rounded(float(x), places) for x in (opening, closing))
+        by_hand = rounded(EXACT.multiply(EXACT.subtract(b, a), times), places)
+        used = rounded(float(row["energy"]), places)
+        # What the printed readings give, unless more than their rounding lies between.
+        near = abs(by_hand - used) <= (times + 1) * Decimal(1).scaleb(-(places or 9))
+        counted = by_hand if near or {start, end} & {*swaps} else used
+        unseen = ("opening",) * (not seen) + ("closing",) * (not read)
+        found.append(Part(start, end, a, b, times, counted, unseen))
+        opening, seen = next_opening, read
+    return tuple(found) if any(x.factor != 1 for x in found) else ()
+
+
 # --- notes: what the figures rest on, in words -------------------------------------------
 
 
-def _moved_in_or_out(run: Run, mine: Sequence[Figure]) -> list[str]:
-    """Which element was whose, where that was not the whole time."""
+def _notes(run: Run, mine: Sequence[Figure]) -> Iterator[str]:
+    """Which element was whose, where that was not the whole time; what was corrected on them."""
+    zone, f = run.site.zone, formats(run.site.locale)
     spans = {span(run.site, use.bill) for use in run.uses}
-    return [
-        f"{_named(run, f.element)} is yours from {_moment(run, f.start)} to {_moment(run, f.end)}."
-        for f in mine
-        if (f.start, f.end) not in spans
-    ]
-
-
-def _corrected(run: Run, mine: Sequence[Figure]) -> Iterator[str]:
-    """What was corrected on a party's own meters, why, and when that was decided."""
-    zone, day = run.site.zone, formats(run.site.locale).day
-    for f in mine if run.site.corrections else ():
-        for x in in_force(run.site.corrections, zone):
-            if x.element == f.element and x.touches(f.start, f.end, zone):
-                by = f" ({x.by})" if x.by else ""
-                name = _named(run, x.element)
-                yield f"{name} is corrected, {x.id}: {x.reason}{by}, {day(x.on)}."
+    for x in mine:
+        if (x.start, x.end) not in spans:
+            start, end = (f.moment(at, zone) for at in (x.start, x.end))
+            yield f"{_named(run, x.element)} is yours from {start} to {end}."
+    for x in mine if run.site.corrections else ():
+        for fix in in_force(run.site.corrections, zone):
+            if fix.element == x.element and fix.touches(x.start, x.end, zone):
+                by = f" ({fix.by})" if fix.by else ""
+                name = _named(run, fix.element)
+                yield f"{name} is corrected, {fix.id}: {fix.reason}{by}, {f.day(fix.on)}."
 
 
 def _accepted(run: Run) -> list[tuple[set[str], str]]:

@@ -27,8 +27,10 @@ from dentframe.money.record_reader import (
     Record,
     digest,
     is_sealed,
+    paper_names,
+    result_of,
+    versions,
 )
-from dentframe.money.record_writer import paper_names, rows, versions
 from dentframe.money.split_bill import settle
 
 if TYPE_CHECKING:
@@ -93,7 +95,7 @@ def verify(path: Any) -> Verification:
     there = dict(files_in(folder.parent))
     own = there.pop(f"{RECORD}/{FILE}")
     changed = list(_changed(contents, there))
-    differences, notes = [*changed], tuple(_notes(contents))
+    differences = [*changed]
     if not is_sealed(own, contents):
         differences.append(f"File {RECORD}/{FILE} was changed: its seal is not that of its text.")
     for name in MADE_FROM:
@@ -103,19 +105,22 @@ def verify(path: Any) -> Verification:
             raise ConfigError(f"Cannot verify {str(folder)!r}: its {name} is {what}.")
     if digest(folder / READINGS) != contents.files.get(f"{RECORD}/{READINGS}"):
         differences.append("Its readings were changed: the figures were not computed again.")
-        return Verification(tuple(differences), notes)
-    try:
-        again = _again(record)
-    except DentError as error:  # such as a changed bill that no longer adds up to its total
-        if not any(f"{RECORD}/{x}" in y for x in MADE_FROM for y in changed):
-            raise
-        differences.append(f"The figures were not computed again. {error}")
-        return Verification(tuple(differences), notes)
-    differences += _unlisted(contents, again)
-    computed = rows(again)
-    for name in dict.fromkeys([*computed, *contents.result]):
-        differences += _compared(name, contents.result.get(name, []), computed.get(name, []))
-    return Verification(tuple(differences), notes)
+    else:
+        try:
+            again = _again(record)
+        except DentError as error:  # such as a changed bill that no longer adds up to its total
+            if not any(f"{RECORD}/{x}" in y for x in MADE_FROM for y in changed):
+                raise
+            differences.append(f"The figures were not computed again. {error}")
+        else:
+            differences += [*_unlisted(contents, again), *_compared(contents, again)]
+    now = versions()
+    notes = [
+        f"Recorded with {name} {was}, verified with {now.get(name)}."
+        for name, was in contents.versions.items()
+        if now.get(name) != was
+    ]
+    return Verification(tuple(differences), tuple(notes))
 
 
 def _changed(contents: Contents, there: Mapping[str, Path]) -> Iterator[str]:
@@ -171,21 +176,17 @@ def _again(record: Record) -> Run:
         ) from error
 
 
-def _compared(
-    name: str, before: list[dict[str, Any]], after: list[dict[str, Any]]
-) -> Iterator[str]:
-    if len(before) != len(after):
-        yield f"Table {name}: {len(before)} rows are recorded, {len(after)} come out."
-    for i, (a, b) in enumerate(zip(before, after, strict=False), 1):
-        who = " ".join(str(a.get(k)) for k in ("party", "line", "subject", "element") if a.get(k))
-        for k in b:
-            if a.get(k) != b[k]:
-                differs = f"{k} {a.get(k)} is recorded, {b[k]} comes out"
-                yield f"Table {name}, row {i} ({who}): {differs}."
-
-
-def _notes(contents: Contents) -> Iterator[str]:
-    now = versions()
-    for name, was in contents.versions.items():
-        if now.get(name) != was:
-            yield f"Recorded with {name} {was}, verified with {now.get(name)}."
+def _compared(contents: Contents, again: Run) -> Iterator[str]:
+    """The rows of each table that come out otherwise."""
+    computed = result_of(again)
+    for name in dict.fromkeys([*computed, *contents.result]):
+        before, after = contents.result.get(name, []), computed.get(name, [])
+        if len(before) != len(after):
+            yield f"Table {name}: {len(before)} rows are recorded, {len(after)} come out."
+        for i, (a, b) in enumerate(zip(before, after, strict=False), 1):
+            names = (a.get(k) for k in ("party", "line", "subject", "element"))
+            row = f"row {i} ({' '.join(str(x) for x in names if x)})"
+            for k in b:
+                if a.get(k) != b[k]:
+                    differs = f"{k} {a.get(k)} is recorded, {b[k]} comes out"
+                    yield f"Table {name}, {row}: {differs}."

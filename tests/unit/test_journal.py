@@ -284,7 +284,7 @@ def test_a_rebill_posts_the_difference_with_the_original_number(tmp_path):
     numbers = {s.party: f"{s.letter.number}-R1" for s in new.statements}
     originals = {s.party: s.letter.number for s in old.statements}
     day = pd.Timestamp("2024-03-01").date()
-    accounts = journal.accounts_of(None, [], "site.toml")
+    accounts = journal.accounts_of(old.site)
     rows = journal.postings(changed, day, day, numbers, originals)
     found = journal.entries(rows, accounts)
     a = found[(found["contact"] == "A") & (found["account"] == "Accounts receivable")]
