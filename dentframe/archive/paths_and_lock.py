@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
+from dentframe.atomic_files import make_folder, replace, write_whole
 from dentframe.errors import ConfigError, missing_extra
-from dentframe.files import make_folder, replace, write_whole
 
 if TYPE_CHECKING:
     from dentframe.archive.metadata import Record

@@ -9,10 +9,10 @@ from threading import Event
 import click
 
 from dentframe import emulator
+from dentframe.atomic_files import write_whole
 from dentframe.cli.options_and_output import FILE, NEW_FILE, json_option, say
 from dentframe.cloud.credentials import save_profile
 from dentframe.cloud.http_cache import cache_info, clear_cache
-from dentframe.files import write_whole
 
 
 @click.command()

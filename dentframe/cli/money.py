@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import pandas as pd
 
+from dentframe.atomic_files import whole_file, write_whole
 from dentframe.cli.options_and_output import (
     EXISTING,
     FILE,
@@ -28,7 +29,6 @@ from dentframe.cli.options_and_output import (
     span_options,
 )
 from dentframe.errors import ConfigError, DentWarning
-from dentframe.files import whole_file, write_whole
 
 if TYPE_CHECKING:
     from dentframe.money.split_bill import Run

@@ -21,8 +21,8 @@ import click
 import pandas as pd
 
 from dentframe import reader
+from dentframe.atomic_files import write_whole
 from dentframe.errors import ConfigError, RangeError, missing_extra
-from dentframe.files import write_whole
 from dentframe.frame import csv_and_excel
 from dentframe.metering.register_rules import RegisterRules
 from dentframe.money.occupancy import check_frame

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
+from dentframe.atomic_files import write_whole
 from dentframe.errors import AuthError, ConfigError
-from dentframe.files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

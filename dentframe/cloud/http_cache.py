@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import unquote
 
+from dentframe.atomic_files import SQLITE_FAILURES, open_sqlite
 from dentframe.cloud.credentials import cache_folder
 from dentframe.cloud.planner import Window
 from dentframe.cloud.requests_and_responses import FOREVER, LARGEST, inflate, lifetime, prefix
 from dentframe.errors import CacheWarning, DentError, RangeError, warn
-from dentframe.files import SQLITE_FAILURES, open_sqlite
 from dentframe.wire.page import Page, fingerprint
 
 if TYPE_CHECKING:

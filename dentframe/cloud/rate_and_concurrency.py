@@ -16,8 +16,8 @@ import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+from dentframe.atomic_files import SQLITE_FAILURES, open_sqlite
 from dentframe.errors import CacheWarning
-from dentframe.files import SQLITE_FAILURES, open_sqlite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

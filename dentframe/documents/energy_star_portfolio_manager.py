@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from dentframe.atomic_files import whole_file
 from dentframe.documents.statement_csv_and_excel import save_csv, save_workbook
 from dentframe.errors import ConfigError
-from dentframe.files import whole_file
 
 COLUMNS = (
     "Property Name", "Portfolio Manager Meter ID", "Meter Type", "Start Date", "End Date",

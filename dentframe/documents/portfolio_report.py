@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from dentframe.atomic_files import whole_file, write_whole
 from dentframe.documents.html import filled
 from dentframe.documents.statement_csv_and_excel import save_workbook
-from dentframe.files import whole_file, write_whole
 
 if TYPE_CHECKING:
     from dentframe.money.portfolio_and_status import Report, SiteReport

@@ -20,9 +20,9 @@ import msgspec
 import numpy as np
 import pandas as pd
 
+from dentframe.atomic_files import file_names, files_in, put_back
 from dentframe.documents.audit_sheet import DRAFT
 from dentframe.errors import ConfigError, by
-from dentframe.files import file_names, files_in, put_back
 from dentframe.frame import csv_and_excel
 from dentframe.money.comparison import Billed
 from dentframe.money.credit_notes import Rebilling

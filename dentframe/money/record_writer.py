@@ -20,12 +20,12 @@ import msgspec
 import numpy as np
 import pandas as pd
 
+from dentframe.atomic_files import files_in, put_back, whole_folder
 from dentframe.documents import journal
 from dentframe.documents.audit_sheet import DRAFT
 from dentframe.documents.number_and_date_formats import formats
 from dentframe.documents.statement_csv_and_excel import save_csv, save_workbook
 from dentframe.errors import AlreadyThereError, ConfigError, DentWarning, missing_extra, warn
-from dentframe.files import files_in, put_back, whole_folder
 from dentframe.frame import csv_and_excel
 from dentframe.metering.corrected_series import mean_factor
 from dentframe.metering.register_rules import HOUR, MINUTE, micros

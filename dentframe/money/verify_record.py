@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from dentframe.atomic_files import files_in
 from dentframe.errors import ConfigError, DentError
-from dentframe.files import files_in
 from dentframe.money.credit_notes import rebilled
 from dentframe.money.record_reader import (
     FILE,

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from dentframe import files
+from dentframe import atomic_files as files
 
 posix = pytest.mark.skipif(os.name == "nt", reason="permissions and links of POSIX")
 
@@ -175,7 +175,7 @@ def test_names_that_every_system_takes():
 def killed(target):
     """A save whose process ends between its two renames: nothing of it runs after that."""
     code = (
-        "import os, sys; from pathlib import Path; from dentframe import files\n"
+        "import os, sys; from pathlib import Path; from dentframe import atomic_files as files\n"
         "real, calls = os.replace, []\n"
         "def replace(*paths):\n"
         "    calls.append(1); os._exit(9) if len(calls) == 2 else real(*paths)\n"

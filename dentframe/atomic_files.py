@@ -1,7 +1,8 @@
-"""Files and folders are written whole or not at all here, under names that every system takes.
+"""Files and folders are written atomically here: whole or not at all, under safe names.
 
 What is new is written beside its place, under a private name that nothing else has, put on the
 disk, and renamed. Nothing is touched that was not made here, and what fails leaves nothing.
+SQLite files are opened here too, for their owner alone.
 """
 
 from __future__ import annotations
