@@ -17,11 +17,11 @@ from dentframe.frame import csv_and_excel as _csv_and_excel
 from dentframe.frame import quantify as _quantify
 from dentframe.frame import reshape as _reshape
 from dentframe.frame import select as _select
-from dentframe.verbs import coincident as _coincident
 from dentframe.verbs import demand as _demand
 from dentframe.verbs import demand_window_check as _demand_window_check
 from dentframe.verbs import energy as _energy
 from dentframe.verbs import estimate as _estimate
+from dentframe.verbs import gaps_and_coverage as _gaps_and_coverage
 from dentframe.verbs import peaks as _peaks
 from dentframe.verbs import profile_and_unusual as _profile_and_unusual
 from dentframe.verbs import quality as _quality
@@ -194,7 +194,7 @@ class DentAccessor:
     demand = method(_demand.demand)
     apparent_demand = method(_demand.apparent_demand)
     peaks = method(_peaks.peaks)
-    coincident = method(_coincident.coincident)
+    coincident = method(_peaks.coincident)
     load_factor = method(_stats_and_factors.load_factor)
     power_factor = method(_stats_and_factors.power_factor)
     duration = method(_profile_and_unusual.duration)
@@ -204,8 +204,8 @@ class DentAccessor:
     baseload = method(_profile_and_unusual.baseload)
     unusual = method(_profile_and_unusual.unusual)
 
-    coverage = method(_quality.coverage)
-    gaps = method(_quality.gaps)
+    coverage = method(_gaps_and_coverage.coverage)
+    gaps = method(_gaps_and_coverage.gaps)
     quality = method(_quality.quality)
 
 

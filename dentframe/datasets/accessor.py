@@ -30,14 +30,14 @@ from dentframe.frame import quantify as _quantify
 from dentframe.frame import reshape as _reshape
 from dentframe.frame import select as _select
 from dentframe.frame.quantify import magnitudes
-from dentframe.verbs.coincident import coincident
 from dentframe.verbs.demand import apparent_demand, demand
 from dentframe.verbs.demand_window_check import check_demand_window
 from dentframe.verbs.energy import energy, intervals
 from dentframe.verbs.estimate import estimate
-from dentframe.verbs.peaks import peaks
+from dentframe.verbs.gaps_and_coverage import coverage, gaps
+from dentframe.verbs.peaks import coincident, peaks
 from dentframe.verbs.profile_and_unusual import baseload, duration, profile, unusual
-from dentframe.verbs.quality import coverage, gaps, quality
+from dentframe.verbs.quality import quality
 from dentframe.verbs.reconcile import reconcile
 from dentframe.verbs.stats_and_factors import load_factor, power_factor, stats
 from dentframe.verbs.summary import card

@@ -31,11 +31,10 @@ from dentframe.money.occupancy import (
 from dentframe.money.rounding import EXACT, add, exact, printed, rounded
 from dentframe.site.corrections import in_force
 from dentframe.site.tenants import EXPORT
-from dentframe.verbs.coincident import coincident
 from dentframe.verbs.demand import demand, unaffected
 from dentframe.verbs.energy import energy
 from dentframe.verbs.inputs import MEAN
-from dentframe.verbs.peaks import peaks
+from dentframe.verbs.peaks import coincident, peaks
 from dentframe.wire.columns import parse, split_element, wire_columns
 
 if TYPE_CHECKING:

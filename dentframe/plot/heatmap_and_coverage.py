@@ -38,9 +38,8 @@ from dentframe.plot.colours_and_labels import (
 from dentframe.plot.elements_shown import PictureKeywords, picture, power, subject
 from dentframe.times.dates_and_ranges import ints, local, stamp
 from dentframe.times.periods import calendar
+from dentframe.verbs.gaps_and_coverage import Gaps, gaps_of, registers_of
 from dentframe.verbs.inputs import REGISTER
-from dentframe.verbs.peaks import registers_of
-from dentframe.verbs.quality import Holes, holes_of
 from dentframe.verbs.quality_findings import runs
 
 if TYPE_CHECKING:
@@ -326,8 +325,8 @@ def coverage(frame: pd.DataFrame, **how: Unpack[PictureKeywords]) -> Axes:
     of = subject(frame, how)
     found = of.inputs()
     series = of.each(found)
-    known = registers_of(frame, of.keywords, REGISTER)
-    lanes = [holes_of(found, c, known.get((c.meter, c.element))) for c in series]
+    known = registers_of(found, REGISTER)
+    lanes = [gaps_of(found, c, known.get((c.meter, c.element))) for c in series]
     span = int(found.s[0]), int(found.e[-1])
     ax = axes(how.get("ax"), (10.0, 1.3 + 0.42 * len(lanes)))
     local_time(ax, *span, found.tz)
@@ -343,7 +342,7 @@ def coverage(frame: pd.DataFrame, **how: Unpack[PictureKeywords]) -> Axes:
     return ax
 
 
-def _lane(ax: Axes, place: int, lane: Holes, span: tuple[int, int]) -> None:
+def _lane(ax: Axes, place: int, lane: Gaps, span: tuple[int, int]) -> None:
     edges = np.concatenate((span[:1], np.column_stack((lane.s, lane.e)).ravel(), span[1:]))
     a, b = at(edges[0::2]), at(edges[1::2])
     y = (place - _TALL / 2, _TALL)
@@ -363,7 +362,7 @@ def _lane(ax: Axes, place: int, lane: Holes, span: tuple[int, int]) -> None:
     ax.text(1.01, place, share, size="small", gid="share", **how)
 
 
-def _hours_of_gaps(ax: Axes, place: int, lane: Holes, middle: Floats) -> None:
+def _hours_of_gaps(ax: Axes, place: int, lane: Gaps, middle: Floats) -> None:
     """The hours of each gap above it, the longest first, as far as there is room."""
     box, (low, high) = ax.get_window_extent(), ax.get_xlim()
     per = ax.figure.dpi / 72 * 8 * 0.62 / box.width * (high - low)
@@ -379,7 +378,7 @@ def _hours_of_gaps(ax: Axes, place: int, lane: Holes, middle: Floats) -> None:
         ax.text(x, y, text, size=8, ha="center", va="bottom", color=ink(), gid="hours")
 
 
-def _keys(lanes: Sequence[Holes], *, some: bool) -> list[Any]:
+def _keys(lanes: Sequence[Gaps], *, some: bool) -> list[Any]:
     kinds = {bool(x) for lane in lanes for x in lane.known}
     keys = [Patch(facecolor=RECORDED, label="recorded")] if some else []
     for known, hue, text in ((True, KNOWN, "gap, energy known"), (False, MISSING, "missing")):

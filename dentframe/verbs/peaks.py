@@ -1,22 +1,26 @@
-"""`peaks` lists the highest demands: the meter's own, or those of blocks or rolling windows.
+"""`peaks` lists the highest demands, and `coincident` what each element had part in that of all.
 
-`load_factor` and bills ask here for peaks too, and `coincident` for the peak of a sum.
+A peak is the meter's own mean, or that of a clock block or rolling window. `load_factor` and bills
+ask here for peaks too.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
+import pandas as pd
 
 from dentframe.errors import ConfigError
-from dentframe.metering.energy_and_coverage import NAT, Cumulative, share, status, totals
-from dentframe.metering.register_rules import HOUR
-from dentframe.metering.series import element_columns
+from dentframe.metering.attrs import time_index
+from dentframe.metering.energy_and_coverage import NAT, Cumulative, status, totals
+from dentframe.metering.register_rules import HOUR, micros
 from dentframe.times.dates_and_ranges import local
 from dentframe.verbs import demand
+from dentframe.verbs.chosen_elements import Element, summed_series
 from dentframe.verbs.demand import PLACES, Cut, cut, means, of_full_length, owner, span
+from dentframe.verbs.gaps_and_coverage import Stretches, registers_of, time_and_share, uncovered
 from dentframe.verbs.inputs import (
     REGISTER,
     Inputs,
@@ -27,29 +31,33 @@ from dentframe.verbs.inputs import (
     check_share,
     demand_source,
     inputs_of,
-    series_of,
     verb,
 )
-from dentframe.verbs.results import MISSING, REBLOCKED, attrs_of, rows_of, warn_of_coverage
+from dentframe.verbs.results import EXPORT, MISSING, REBLOCKED, attrs_of, rows_of, warn_of_coverage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import pandas as pd
+    from collections.abc import Sequence
 
     from dentframe.metering.series import Bools, Floats, Ints
     from dentframe.times.periods import Freq
-    from dentframe.verbs.chosen_elements import Element
 
 
 KINDS = ("reported", *demand.KINDS)
-REGISTERS = {"Demand": REGISTER, "ApparentDemand": "kVAHNet"}
+_REGISTERS = {"Demand": REGISTER, "ApparentDemand": "kVAHNet"}
 """What may know of the time that demand leaves uncovered."""
 COLUMNS = (
     "period", "element", "rank", "peak", "start", "end", "coverage", "status", "uncovered_hours",
     "uncovered_kw", "flags",
 )  # fmt: skip
 """The columns of `peaks`, after `meter` where the frame has several."""
+COINCIDENT_COLUMNS = (
+    "period", "at", "site_peak", "element", "coincident", "own_peak", "share", "diversity",
+    "coincidence", "coverage", "status", "flags",
+)  # fmt: skip
+
+
+_DAYS = 1 << 24
+"""More days than a calendar has: packs a period and a day into one integer."""
 
 
 @verb
@@ -152,77 +160,97 @@ def peaks(
     (30.0, '00:30:00')
     """
     resolved = VerbKeywords.of(frame, **keywords, corrections=corrections)
-    how = _how(kind, window, step, n, resolved.interval)
+    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
+        raise ConfigError(f"Cannot use n={n!r}: it must be a whole number from 1.")
+    check_one_of("kind", kind, KINDS)
     check_share(min_coverage)
-    answer = demand_source(frame, topic, _source(kind, source, topic))
-    if kind == "reported" and answer.mean is None:
-        raise ConfigError(
-            f"Cannot use topic={answer.register!r} with kind='reported': a register reports no "
-            "demand. Use kind='block'."
-        )
+    if kind == "reported":
+        how, answer = None, _reported_source(frame, topic, source, window, step)
+    else:
+        how = cut(kind, "15min" if window is None else window, step, resolved.interval)
+        answer = demand_source(frame, topic, source)
     of = inputs_of(frame, freq, answer, resolved, *([how.freq] if how else []))
-    registers = registers_of(frame, resolved, REGISTERS[answer.result])
-    found = [highest_of(of, c, how, registers, n=n, per_day=per_day) for c in of.series]
-    rows = rows_of(of, [(p.of, _arrays(p, of.s, of.e, min_coverage)) for p in found], COLUMNS)
+    found = highest_of(of, how, n, per_day=per_day)
+    missed = _missed_kw(of, found)
+    parts = [(p.of, _arrays(of, p, kw, min_coverage)) for p, kw in zip(found, missed, strict=True)]
+    rows = rows_of(of, parts, COLUMNS)
     rows.attrs = attrs_of(answer.result)
     warn_of_coverage(rows, "peaks", of.series, accepted=min_coverage is not None)
     return rows
 
 
-def _how(kind: str, window: Any, step: Any, n: int, interval: Any) -> Cut | None:
-    """The windows that are asked for; None for the meter's own."""
-    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
-        raise ConfigError(f"Cannot use n={n!r}: it must be a whole number from 1.")
-    check_one_of("kind", kind, KINDS)
-    if kind != "reported":
-        return cut(kind, "15min" if window is None else window, step, interval)
+def _reported_source(
+    frame: pd.DataFrame, topic: str | None, source: str, window: Any, step: Any
+) -> Source:
+    """The interval means that report peaks; refuses what only blocks and rolling windows have."""
     for name, value in (("window", window), ("step", step)):
         if value is not None:
             raise ConfigError(
                 f"Cannot use {name}={value!r} with kind='reported': a reported peak has the "
                 "meter's own window. Use kind='block' or kind='rolling'."
             )
-    return None
-
-
-def _source(kind: str, source: str, topic: str | None) -> str:
-    if kind != "reported" or topic is not None:
-        return source
-    if source == "register":
+    if topic is None and source == "register":
         raise ConfigError(
             "Cannot use source='register' with kind='reported': only the meter's own means are "
             "reported. Use kind='block'."
         )
-    return "demand" if source == "auto" else source
+    means_only = topic is None and source == "auto"
+    answer = demand_source(frame, topic, "demand" if means_only else source)
+    if answer.mean is None:
+        raise ConfigError(
+            f"Cannot use topic={answer.register!r} with kind='reported': a register reports no "
+            "demand. Use kind='block'."
+        )
+    return answer
 
 
-def _arrays(p: Peaks, s: Ints, e: Ints, least: float | None) -> dict[str, Any]:
+def _arrays(of: Inputs, p: Peaks, missed_kw: Floats, least: float | None) -> dict[str, Any]:
     """The rows of one element, a row of NaN for each period that has no peak."""
-    none = np.setdiff1d(np.arange(len(s)), p.top.period)
-    blank = np.full(len(none), NAT, dtype=np.int64)
-    period = np.concatenate((p.top.period, none))
-    a, b = np.concatenate((p.top.s, blank)), np.concatenate((p.top.e, blank))
-    kw = np.concatenate((p.top.kw, np.full(len(none), np.nan)))
-    coverage, bits = p.coverage[period], p.of.flags_in(s, e, of_edges=False)[period]
-    inside = (a != NAT) & p.of.edges(np.stack((a, b)).ravel()).inside.reshape(2, -1).any(axis=0)
-    kw = kw if least is None else np.where(coverage < least, np.nan, kw)
+    top, edges = p.top, p.of.edges(np.concatenate((p.top.s, p.top.e)))
+    cuts = np.logical_or(*np.split(edges.inside, 2)).tolist()
+    without = np.flatnonzero(np.bincount(top.period, minlength=len(of.s)) == 0)
+    never = np.full(len(without), NAT)
+    period = np.append(top.period, without)
+    coverage, bits = p.coverage[period], p.of.flags_in(of.s, of.e, of_edges=False)[period]
+    kw = np.append(top.kw, np.full(len(without), np.nan))
+    state = status(coverage, bits)
+    state[len(top.kw) :] = MISSING
     return {
-        "period": s[period],
-        "rank": np.concatenate((p.rank, np.ones(len(none), dtype=np.int64))),
-        "peak": kw,
-        "start": a,
-        "end": b,
+        "period": of.s[period],
+        "rank": np.append(p.rank, np.ones(len(without), np.int64)),
+        "peak": kw if least is None else np.where(coverage < least, np.nan, kw),
+        "start": np.append(top.s, never),
+        "end": np.append(top.e, never),
         "coverage": coverage,
-        "status": np.where(np.isnan(kw) & (a == NAT), MISSING, status(coverage, bits)),
-        "uncovered_hours": p.hours[period],
-        "uncovered_kw": p.kw[period],
+        "status": state,
+        "uncovered_hours": p.time[period] / HOUR,
+        "uncovered_kw": missed_kw[period],
         "flags": bits,
-        "named": [(REBLOCKED,) if x else () for x in inside.tolist()],
+        "named": [*((REBLOCKED,) if x else () for x in cuts), *([()] * len(without))],
     }
 
 
-_DAYS = 1 << 24
-"""More days than a calendar has: packs a period and a day into one integer."""
+def _missed_kw(of: Inputs, found: Sequence[Peaks]) -> list[Floats]:
+    """The register's mean power in the part that it knows of what peaks leave uncovered [kW].
+
+    NaN where it knows nothing of it, or nothing is uncovered; shape (periods,) by element.
+    """
+    times, registers = time_index(of.frame), dict[Element, Cumulative]()
+    first, last = (micros(x) if len(times) else 0 for x in (times.min(), times.max()))
+    # Uncorrected, a register knows nothing of the time before the first row and after the last.
+    inside = any(((e > first) & (s < last)).any() for s, e, _ in (p.uncovered for p in found))
+    if inside or of.keywords.registers.corrections:
+        registers = registers_of(of, _REGISTERS[of.source.result])
+    missed = []
+    for p in found:
+        kw, register = np.full(len(of.s), np.nan), registers.get((p.of.meter, p.of.element))
+        if register is not None:
+            s, e, period = p.uncovered
+            part, time = register.measure(s, e)
+            energy, known = (totals(x, period, len(kw)) for x in (np.nan_to_num(part), time))
+            np.divide(energy, known / HOUR, out=kw, where=known > 0)
+        missed.append(np.round(kw, 9))
+    return missed
 
 
 @dataclass(frozen=True)
@@ -296,102 +324,9 @@ def _tops(found: Candidates, group: Ints) -> Ints:
     return np.flatnonzero(found.kw >= np.repeat(least, np.diff(np.append(first, len(group)))))
 
 
-def uncovered(
-    s: Ints, e: Ints, starts: Ints, ends: Ints, register: Cumulative | None = None
-) -> tuple[Floats, Floats, Floats]:
-    """What intervals ``[s, e)``, which may overlap, leave of each period.
-
-    Parameters
-    ----------
-    s, e : ndarray of int64
-        Covered intervals in order of time [us UTC], shape (intervals,).
-    starts, ends : ndarray of int64
-        Disjoint periods in order [us UTC], shape (periods,).
-    register : Cumulative, optional
-        The register that may know what was used meanwhile.
-
-    Returns
-    -------
-    ndarray of float
-        The covered share, 0 to 1; 1 is exactly 1; shape (periods,).
-    ndarray of float
-        The uncovered time [h].
-    ndarray of float
-        The register's mean power in the part of it that the register knows [kW]; NaN where
-        it knows none, or nothing is uncovered.
-    """
-    a, b, period = _pieces(*_union(s, e), starts, ends)
-    covered = totals(b - a, period, len(starts))
-    left = ends - starts - covered
-    kw: Floats = np.full(len(starts), np.nan)
-    if register is not None and left.any():
-        whole, time = register.measure(starts, ends)
-        part, known = register.measure(a, b)
-        energy = np.nan_to_num(whole) - totals(np.nan_to_num(part), period, len(starts))
-        unknown = time - totals(known, period, len(starts))
-        np.divide(energy, unknown / HOUR, out=kw, where=(left > 0) & (unknown > 0))
-    return share(covered, ends - starts), left / HOUR, np.round(kw, 9)
-
-
-def within(c: Cumulative, other: Cumulative, starts: Ints, ends: Ints) -> tuple[Floats, Ints]:
-    """Energy of one series in the time that another covers as well, and that time.
-
-    Returns
-    -------
-    ndarray of float
-        Energy of `c` [kWh], NaN where the two have no time in common; shape (periods,).
-    ndarray of int64
-        The common time [us].
-    """
-    a, b, period = covered_pieces(other, starts, ends)
-    part, time = c.measure(a, b)
-    energy = totals(np.nan_to_num(part), period, len(starts))
-    both = totals(time, period, len(starts))
-    return np.where(both > 0, energy, np.nan), both
-
-
-def covered_pieces(c: Cumulative, starts: Ints, ends: Ints) -> tuple[Ints, Ints, Ints]:
-    """The stretches that a series covers, cut at the periods' edges, and the period of each."""
-    return _pieces(*c.stretches(), starts, ends)
-
-
-def outside(a: Ints, b: Ints, period: Ints, s: Ints, e: Ints) -> tuple[Ints, Ints, Ints]:
-    """What disjoint stretches leave of their periods: starts, ends and periods, in order."""
-    each = np.arange(len(s))
-    low, high = s[period], e[period]
-    starts = np.concatenate((s, np.clip(b, low, high)))
-    ends = np.concatenate((np.clip(a, low, high), e))
-    starts = starts[np.argsort(np.concatenate((each, period)), kind="stable")]
-    of_end = np.concatenate((period, each))
-    order = np.argsort(of_end, kind="stable")
-    some = ends[order] > starts
-    return starts[some], ends[order][some], of_end[order][some]
-
-
-def _union(s: Ints, e: Ints) -> tuple[Ints, Ints]:
-    """Overlapping and touching intervals as one."""
-    if len(s) == 0:
-        return s, e
-    reach = np.maximum.accumulate(e)
-    new = np.concatenate(([True], s[1:] > reach[:-1]))
-    first = np.flatnonzero(new)
-    return s[first], reach[np.append(first[1:], len(s)) - 1]
-
-
-def _pieces(s: Ints, e: Ints, starts: Ints, ends: Ints) -> tuple[Ints, Ints, Ints]:
-    """Disjoint intervals cut at the periods' edges, and the period of each piece."""
-    first = np.searchsorted(ends, s, side="right")
-    last = np.searchsorted(starts, e, side="left")
-    count = np.maximum(last - first, 0)
-    which = np.repeat(np.arange(len(s)), count)
-    offset = np.arange(len(which)) - np.repeat(np.cumsum(count) - count, count)
-    period = first[which] + offset
-    return np.maximum(s[which], starts[period]), np.minimum(e[which], ends[period]), period
-
-
 @dataclass(frozen=True)
 class Peaks:
-    """The peaks of one series; arrays of shape (periods,) but for `top` and `rank`.
+    """The peaks of one series.
 
     Attributes
     ----------
@@ -401,56 +336,57 @@ class Peaks:
         The highest of each period, by period and rank.
     rank : ndarray of int64
         The rank of each.
-    coverage, hours, kw : ndarray of float
-        What the candidates leave: see `uncovered`.
+    uncovered : tuple of ndarray
+        The stretches in which there may have been a higher one: start, end and period.
+    time : ndarray of int64
+        How long they are in each period [us], shape (periods,).
+    coverage : ndarray of float
+        The share of each period that is covered, 0 to 1, shape (periods,).
     """
 
     of: Cumulative
     top: Candidates
     rank: Ints
+    uncovered: Stretches
+    time: Ints
     coverage: Floats
-    hours: Floats
-    kw: Floats
 
 
 def highest_of(
-    of: Inputs,
-    c: Cumulative,
-    how: Cut | None,
-    registers: Mapping[Element, Cumulative],
-    *,
-    n: int = 1,
-    per_day: bool = False,
-) -> Peaks:
-    """The peaks of one series of a verb.
+    of: Inputs, how: Cut | None, n: int = 1, *, per_day: bool = False, auto: bool = False
+) -> list[Peaks]:
+    """The peaks of each series of a verb.
 
     Parameters
     ----------
     of : Inputs
         Series and periods.
-    c : Cumulative
-        The series.
     how : Cut or None
         Blocks or rolling windows; None for the meter's own intervals.
-    registers : mapping of (meter, element) to Cumulative
-        What may know of the uncovered time.
     n : int
         How many of each period.
     per_day : bool
         At most one of each local day.
+    auto : bool
+        Whether the meter's own intervals go before blocks, where there are any.
     """
-    if how is None:
-        found, covered = reported(c, of.s, of.e, of.interval(c)), c.stretches()
-    else:
-        windows = span(how, of.s, of.e, of.tz)
-        found = known(*windows, means(c, *windows, of.interval(c)), owner(*windows, of.s, of.e))
-        covered = found.s, found.e
-        found = found.only(of_full_length(how, *covered))
-    day = None
-    if per_day:  # the local day in which an interval closes
-        day = local(found.e - 1, of.tz).tz_localize(None).as_unit("us").asi8 // (24 * HOUR)
-    register = registers.get((c.meter, c.element))
-    return Peaks(c, *highest(found, n, day), *uncovered(*covered, of.s, of.e, register))
+    windows, found = None, []
+    for c in of.series:
+        if how is None or (auto and c.source == "demand"):
+            some, covered = reported(c, of.s, of.e, of.interval(c)), c.stretches()
+        else:
+            windows = windows or span(how, of.s, of.e, of.tz)
+            period = owner(*windows, of.s, of.e)
+            some = known(*windows, means(c, *windows, of.interval(c)), period)
+            covered = some.s, some.e
+            some = some.only(of_full_length(how, *covered))
+        day = None
+        if per_day:  # the local day in which an interval closes
+            day = local(some.e - 1, of.tz).tz_localize(None).as_unit("us").asi8 // (24 * HOUR)
+        lost = uncovered(*covered, of.s, of.e)
+        time, coverage = time_and_share(lost, of.s, of.e)
+        found.append(Peaks(c, *highest(some, n, day), lost, time, coverage))
+    return found
 
 
 def reported(c: Cumulative, starts: Ints, ends: Ints, interval: int) -> Candidates:
@@ -467,11 +403,155 @@ def reported(c: Cumulative, starts: Ints, ends: Ints, interval: int) -> Candidat
     return Candidates(e - interval, e, c.readings[k], period)
 
 
-def registers_of(
-    frame: pd.DataFrame, keywords: VerbKeywords, topic: str
-) -> dict[Element, Cumulative]:
-    """The registers of a frame by (meter, element), where it has any that can be read."""
-    if not element_columns(frame, [topic]):
-        return {}
-    every = replace(keywords, elements=None, refuse=False)
-    return {(c.meter, c.element): c for c in series_of(frame, Source(topic, None), every)}
+@verb
+def coincident(
+    frame: pd.DataFrame,
+    freq: Freq = None,
+    *,
+    window: Any = "15min",
+    by: str = "site",
+    topic: str | None = None,
+    source: str = "auto",
+    min_coverage: float | None = None,
+    corrections: Any = (),
+    **keywords: Unpack[Keywords],
+) -> pd.DataFrame:
+    """The peak of several elements together, and what each had part in it.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns over time, or over (meter, time), shape (readings, columns).
+    freq : str, Monthly, list of edges, or None
+        Start-anchored (``"MS"``, ``"D"``, ...); None for one period.
+    tz : str or tzinfo, optional
+        The zone of the calendar, the blocks and naive bounds.
+    window : str or timedelta
+        Length of a block of the local clock: meters poll at different minutes, only clock
+        blocks have them side by side.
+    elements : list of str or "all", optional
+        The elements that are summed, ``"A"`` in a frame of one meter and ``"P482311252_A"`` in
+        any. None takes the roles of `site`. A main beside its branches counts twice.
+    by : str
+        ``"site"``: all meters together; ``"meter"``: each by itself.
+    start, end : str, date, datetime or Timestamp, optional
+        The span; only these cut a calendar period.
+    topic, source, registers : optional
+        As in `demand`.
+    min_coverage : float, optional
+        Figures of periods with less coverage (0 to 1) are NaN, and nothing warns.
+    interval, demand_lag : str, timedelta, or mapping by meter
+        A mean stamped t covers ``(t - demand_lag - interval, t - demand_lag]``.
+    site : Site, optional
+        Gives `tz`, and what is known about the registers, where they are not given; and
+        `elements`: its branches and exports, or its mains where there is nothing else.
+    corrections : sequence of Correction, optional
+        CT factors, readings by hand, exchanges and agreed figures, beside those of `site`; the
+        frame is not changed.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of ``period``, ``at`` (start of the block of the site's peak), ``site_peak`` [kW],
+        ``element``, ``coincident`` [kW], ``own_peak`` [kW], ``share`` (coincident over site
+        peak), ``diversity`` (sum of own peaks over site peak), ``coincidence`` (its inverse),
+        ``coverage`` (share of the period in blocks that all elements cover), ``status``,
+        ``flags``. Coincident demands add up to the site's peak.
+
+    Raises
+    ------
+    ConfigError
+        Where nothing tells which elements to sum, or a setting cannot be used.
+    UnknownMeterError
+        For an element that is not there.
+    RangeError, KindError, UnknownTopicError, UnitError
+        As `demand`.
+
+    Warns
+    -----
+    CoverageWarning
+        Once a call, where figures are not wholly recorded.
+
+    Notes
+    -----
+    A block counts only where every element covers it. The flag ``reblocked`` marks an element
+    whose readings do not end on the block's edges (its demand window slides, or its
+    `demand_lag` is not given): its figure is apportioned from the readings that overlap
+    the block, and is not what the meter itself would have reported for it. Factors are NaN for
+    fewer than two elements, and where an element exports (flag ``export``), because they have
+    no meaning there.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> t = pd.date_range("2024-01-01 00:15", periods=3, freq="15min", tz="UTC")
+    >>> kw = pd.DataFrame({"DemandkW/Elm/A": [10.0, 40, 20], "DemandkW/Elm/B": [30.0, 10, 25]}, t)
+    >>> coincident(kw, elements="all")["coincident"].tolist()
+    [40.0, 10.0]
+    """
+    elements, site = keywords.pop("elements", None), keywords.get("site")
+    resolved = VerbKeywords.of(frame, **keywords, corrections=corrections)
+    how = cut("block", window, None, resolved.interval)
+    check_share(min_coverage)
+    if by not in {"site", "meter"}:
+        raise ConfigError(f"Cannot use by={by!r}: use 'site' (all meters together) or 'meter'.")
+    of = inputs_of(frame, freq, demand_source(frame, topic, source), resolved, how.freq)
+    summed = summed_series(frame, of.series, of.source.topics, elements, site)
+    meters = dict.fromkeys(c.meter if by == "meter" else None for c in summed)
+    groups = [[c for c in summed if by == "site" or c.meter == m] for m in meters]
+    parts = [_parts(of, group, how, site, min_coverage) for group in groups]
+    tables = [rows_of(of, x, COINCIDENT_COLUMNS, across=True) for x in parts or [[]]]
+    rows = pd.concat(tables, ignore_index=True)
+    warn_of_coverage(rows, "coincident demands", summed, accepted=min_coverage is not None)
+    return rows
+
+
+def _parts(
+    of: Inputs, group: Sequence[Cumulative], how: Cut, site: Any, least: float | None
+) -> list[tuple[Cumulative, dict[str, Any]]]:
+    """The rows of elements that are summed, arrays of shape (periods,) by element."""
+    n, (s, e) = len(of.s), span(how, of.s, of.e, of.tz)
+    kw = np.stack([means(c, s, e, of.interval(c)) for c in group])
+    period = owner(s, e, of.s, of.e)
+    covered = known(s, e, kw.sum(axis=0), period)
+    _, coverage = time_and_share(uncovered(covered.s, covered.e, of.s, of.e), of.s, of.e)
+    period = np.where(of_full_length(how, s, e), period, -1)
+    top, _ = highest(known(s, e, kw.sum(axis=0), period), 1)
+    at, until, peak = np.full(n, NAT), np.full(n, NAT), np.full(n, np.nan)
+    at[top.period], until[top.period], peak[top.period] = top.s, top.e, top.kw
+    parts = np.full((len(group), n), np.nan)
+    parts[:, top.period] = kw[:, np.searchsorted(s, top.s)]
+    by_period = pd.DataFrame(kw[:, period >= 0].T).groupby(period[period >= 0])
+    own, lowest = (x.reindex(range(n)).to_numpy().T for x in (by_period.max(), by_period.min()))
+    roles = getattr(site, "elements", None) or {}
+    declared = [getattr(roles.get(c.name), "role", None) == EXPORT for c in group]
+    exports = (lowest < 0) | np.array(declared)[:, None]
+    peak = peak if least is None else np.where(coverage < least, np.nan, peak)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        diversity, share = own.sum(axis=0) / peak, parts / peak
+    meaningless = (len(group) < 2) | exports.any(axis=0) | ~(peak > 0)
+    diversity = np.where(meaningless, np.nan, diversity)
+    bits = np.stack([c.flags_in(of.s, of.e, of_edges=False) for c in group])
+    state = status(coverage, np.bitwise_or.reduce(bits, axis=0))
+    of_all = {
+        "period": of.s,
+        "at": at,
+        "site_peak": peak,
+        "diversity": diversity,
+        "coincidence": 1 / diversity,
+        "coverage": coverage,
+        "status": np.where(at == NAT, MISSING, state),
+    }
+    found = []
+    for i, c in enumerate(group):
+        inside = (at != NAT) & (c.edges(at).inside | c.edges(until).inside)
+        flags = ((EXPORT, exports[i]), (REBLOCKED, inside))
+        own_columns = {
+            "coincident": np.where(np.isnan(peak), np.nan, parts[i]),
+            "own_peak": np.where(np.isnan(peak) & (at != NAT), np.nan, own[i]),
+            "share": np.where(peak > 0, share[i], np.nan),
+            "flags": bits[i],
+            "named": [[name for name, there in flags if there[k]] for k in range(n)],
+        }
+        found.append((c, of_all | own_columns))
+    return found

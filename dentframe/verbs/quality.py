@@ -1,4 +1,4 @@
-"""`quality`, `gaps` and `coverage` tell the state of the data, element by element.
+"""`quality` tells what is wrong or strange with the readings, element by element.
 
 Findings are reported and never applied. Nothing in the readings makes `quality` raise: what the
 other verbs refuse (a register that falls, a column of text) is a row here.
@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import pandas as pd
 
-from dentframe.errors import ConfigError, DentError
+from dentframe.errors import DentError
 from dentframe.metering.attrs import is_several, named_elements, time_index
-from dentframe.metering.energy_and_coverage import from_means
 from dentframe.metering.register_rules import check_elements, micros
 from dentframe.metering.series import Flag, Series, read, rows
-from dentframe.times.dates_and_ranges import instant, local, naive_zone
+from dentframe.times.dates_and_ranges import instant, naive_zone
 from dentframe.times.periods import verb_zone
 from dentframe.verbs.chosen_elements import requested_elements
+from dentframe.verbs.gaps_and_coverage import gaps_of, with_times
 from dentframe.verbs.inputs import (
     MEAN,
     REGISTER,
@@ -29,203 +29,24 @@ from dentframe.verbs.inputs import (
     Keywords,
     VerbKeywords,
     demand_source,
-    energy_source,
-    inputs_of,
     means_of,
     periods,
     verb,
 )
-from dentframe.verbs.peaks import covered_pieces, outside, registers_of
 from dentframe.verbs.quality_findings import FINDINGS, ElementReadings
 from dentframe.verbs.register_and_demand import Pair, pair_of
-from dentframe.verbs.results import by_element, expected, periods_index
 from dentframe.wire.columns import Column, parse
 
 if TYPE_CHECKING:
-    import datetime as dt
-
-    from dentframe.metering.energy_and_coverage import Cumulative
-    from dentframe.metering.series import Bools, Ints
-    from dentframe.times.periods import Freq
     from dentframe.verbs.chosen_elements import Element
 
 
 _TOPICS = (REGISTER, MEAN, "A", "V", "dPF")
 SEVERITIES = ("info", "warning", "error")
 COLUMNS = ("element", "finding", "start", "end", "count", "severity", "kwh_at_risk")
-GAP_COLUMNS = ("element", "start", "end", "missing_intervals", "energy_known")
 
 AllSeries = dict[tuple[str, str | None, str], Series]
 """Readings by topic, meter and name of an element or channel."""
-
-
-@verb
-def coverage(
-    frame: pd.DataFrame,
-    freq: Freq = None,
-    *,
-    of: str = "energy",
-    topic: str | None = None,
-    source: str = "auto",
-    **keywords: Unpack[Keywords],
-) -> pd.DataFrame:
-    """Share of each period that is covered, per element.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        Wire-named columns over time, or over (meter, time), shape (readings, columns).
-    freq : str, Monthly, list of edges, or None
-        Start-anchored (``"D"``, ``"MS"``, ...); None for one period.
-    of : str
-        ``"energy"``: the time whose energy is known, as in `energy`: a register bridges a gap.
-        ``"readings"``: the time for which readings came, which uses that need the shape of a
-        load should ask for.
-    tz, start, end, topic, source, registers, interval, demand_lag, elements, site : optional
-        As in `energy`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Period start (in `tz`) to one column per element, 0 to 1, shape (periods, elements).
-
-    Raises
-    ------
-    RangeError, KindError, ConfigError, UnknownTopicError, UnitError
-        As `energy`.
-
-    Examples
-    --------
-    >>> df.dent.coverage("MS", tz=LA).round(3).T
-    time  2023-12-01 00:00:00-08:00
-    A                           1.0
-    B                           1.0
-    C                           1.0
-    D                           1.0
-    E                           1.0
-    F                           1.0
-    G                           1.0
-    """
-    if of not in {"energy", "readings"}:
-        raise ConfigError(f"Cannot use of={of!r}: use 'energy' or 'readings'.")
-    resolved = replace(VerbKeywords.of(frame, **keywords), refuse=False)
-    found = inputs_of(frame, freq, energy_source(frame, topic, source), resolved)
-    series = found.series
-    if of == "readings":
-        series = [_with_readings(c, found.interval(c)) for c in series]
-    return by_element(found, [c.coverage(found.s, found.e) for c in series], periods_index(found))
-
-
-def _with_readings(c: Cumulative, interval: int) -> Cumulative:
-    """The time for which readings of a series came, whatever they say."""
-    return c if c.source == "demand" else from_means(c.series, interval)
-
-
-@verb
-def gaps(
-    frame: pd.DataFrame,
-    *,
-    topic: str | None = None,
-    source: str = "auto",
-    **keywords: Unpack[Keywords],
-) -> pd.DataFrame:
-    """Where readings are missing.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        Wire-named columns over time, or over (meter, time), shape (readings, columns).
-    tz : str or tzinfo, optional
-        The zone of the result and of naive bounds; None is the index's own.
-    start, end : str, date, datetime or Timestamp, optional
-        The span. By default the range that was read, else from the first reading to the last;
-        then less than an interval lacking at an end of it is no gap.
-    topic, source, registers, interval, demand_lag, elements, site : optional
-        As in `demand`: the interval means of an element tell, else its register.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Rows of (``meter``,) ``element``, ``start``, ``end``, ``missing_intervals`` (how many
-        readings should have come), ``energy_known`` (whether a register bridges the gap).
-
-    Raises
-    ------
-    RangeError, KindError, ConfigError, UnknownTopicError, UnitError
-        As `demand`.
-
-    Notes
-    -----
-    A spacing up to one and a half intervals is jitter and no gap; a longer one is covered for
-    one interval by the reading that ends it. A blank or unreadable value is no reading. An
-    element whose register the other verbs refuse, for it falls without being declared as
-    exporting, has a row of the whole span: no reading is missing, but the energy is not known.
-
-    Examples
-    --------
-    >>> found = df.dent.gaps(tz=LA)
-    >>> found[["element", "start", "end"]]
-      element                     start                       end
-    0       C 2023-12-06 09:47:00-08:00 2023-12-06 13:17:00-08:00
-    1       D 2023-12-13 22:17:00-08:00 2023-12-14 02:02:00-08:00
-    """
-    resolved = replace(VerbKeywords.of(frame, **keywords), refuse=False)
-    of = inputs_of(frame, None, demand_source(frame, topic, source), resolved)
-    known = registers_of(frame, resolved, REGISTER)
-    found: list[tuple[Any, ...]] = []
-    for c in of.series:
-        register = known.get((c.meter, c.element))
-        h = holes_of(of, c, register)
-        of_element = list(zip(h.s, h.e, h.missing, h.known, strict=True))
-        if of.source.register and (register or c).refusal and len(of.s):
-            of_element.append((of.s[0], of.e[-1], 0, False))
-        found += [(c.meter, c.element, *row) for row in of_element]
-    names = [*(["meter"] if of.several else []), *GAP_COLUMNS]
-    if not found:
-        return pd.DataFrame(columns=names)
-    return _with_times(pd.DataFrame(found, columns=["meter", *GAP_COLUMNS]), of.tz)[names]
-
-
-def _with_times(rows: pd.DataFrame, tz: dt.tzinfo) -> pd.DataFrame:
-    """Rows whose start and end are instants, not microseconds."""
-    times = {k: local(np.array(rows[k], dtype=np.int64), tz) for k in ("start", "end")}
-    return rows.assign(**times)
-
-
-@dataclass(frozen=True)
-class Holes:
-    """The gaps of one series; arrays of shape (gaps,).
-
-    Attributes
-    ----------
-    s, e : ndarray of int64
-        Where they begin and end [us UTC].
-    missing : ndarray of int64
-        How many readings should have come.
-    known : ndarray of bool
-        Whether a register bridges them, so that their energy is known.
-    """
-
-    s: Ints
-    e: Ints
-    missing: Ints
-    known: Bools
-
-
-def holes_of(of: Inputs, c: Cumulative, register: Cumulative | None) -> Holes:
-    """The gaps of one series in the verb's span, and whether the register bridges them."""
-    w, span = of.interval(c), (of.s[:1], of.e[-1:])
-    s, e, _ = outside(*covered_pieces(_with_readings(c, w), *span), *span)
-    low, high = of.bounds
-    if len(of.s):
-        # What bracketing rows would give is not lost.
-        at_head, at_tail = (s == of.s[0]) & (s != low), (e == of.e[-1]) & (e != high)
-        keep = (e - s >= w) | ~(at_head | at_tail)
-        s, e = s[keep], e[keep]
-    if register is None and c.source == "register":
-        register = c
-    known = register.covered(s, e) == e - s if register else np.zeros(len(s), np.bool_)
-    return Holes(s, e, np.maximum(expected(s, e, w), 1), known)
 
 
 @verb
@@ -311,7 +132,7 @@ def quality(
             key = (pair.meter, pair.element)
             found += [(*key, look.__name__, *row) for look in FINDINGS for row in look(x)]
     made = pd.DataFrame(found, columns=["meter", *COLUMNS])
-    made = _with_times(made if detail else _merged(made), of.tz)
+    made = with_times(made if detail else _merged(made), of.tz)
     made = made.astype({"count": np.int64, "kwh_at_risk": np.float64})
     return made if of.several else made[list(COLUMNS)]
 
@@ -373,7 +194,7 @@ def _readings_of(
             if (m, name.rstrip("0123456789")) == (meter, element) and name != element
         },
         power_factor=inside.get(("dPF", meter, element)),
-        holes=holes_of(of, main, other),
+        gaps=gaps_of(of, main, other),
         first=min((int(t[0]) for t in times), default=0),
         last=max((int(t[-1]) for t in times), default=0),
         refused=refused.get(element, 0),

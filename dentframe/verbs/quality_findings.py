@@ -16,14 +16,14 @@ import numpy as np
 from dentframe.metering.energy_and_coverage import jumps
 from dentframe.metering.register_rules import HOUR
 from dentframe.metering.series import Flag
+from dentframe.verbs.gaps_and_coverage import within
 from dentframe.verbs.inputs import FEWEST, TOO_CLOSE, TOO_FAR
-from dentframe.verbs.peaks import within
 
 if TYPE_CHECKING:
     from dentframe.metering.energy_and_coverage import Cumulative
     from dentframe.metering.register_rules import Rules
     from dentframe.metering.series import Bools, Floats, Ints, Series
-    from dentframe.verbs.quality import Holes
+    from dentframe.verbs.gaps_and_coverage import Gaps
 
 
 REPEATS = 4
@@ -63,8 +63,8 @@ class ElementReadings:
         (topic, channel) to readings, of A, V and dPF.
     power_factor : Series or None
         The element's own dPF.
-    holes : Holes
-        Its gaps.
+    gaps : Gaps
+        Where readings are missing.
     first, last : int
         The span of its meter's readings [us].
     refused : int
@@ -79,7 +79,7 @@ class ElementReadings:
     means: Cumulative
     channels: dict[tuple[str, str], Series]
     power_factor: Series | None
-    holes: Holes
+    gaps: Gaps
     first: int
     last: int
     refused: int
@@ -130,8 +130,8 @@ def interval(x: ElementReadings) -> Findings:
 
 def gap(x: ElementReadings) -> Findings:
     """Spacing over one and a half intervals; known energy is not at risk, only its shape."""
-    h = x.holes
-    for s, e, n, known in zip(h.s, h.e, h.missing, h.known, strict=True):
+    g = x.gaps
+    for s, e, n, known in zip(g.s, g.e, g.missing, g.known, strict=True):
         risk = 0.0 if known else max(x.mean_kw, 0.0) * (e - s) / HOUR
         yield s, e, n, "info" if known else "warning", risk
 

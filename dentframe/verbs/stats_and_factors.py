@@ -24,6 +24,7 @@ from dentframe.times.periods import build, parse_freq, verb_zone
 from dentframe.verbs import peaks
 from dentframe.verbs.chosen_elements import elements_named, keyed, without_readings
 from dentframe.verbs.demand import cut
+from dentframe.verbs.gaps_and_coverage import within
 from dentframe.verbs.inputs import (
     MEAN,
     REGISTER,
@@ -373,18 +374,18 @@ def load_factor(
     of = inputs_of(frame, freq, answer, resolved, how.freq)
     energies = keyed(series_of(frame, energy_source(frame, None, source), resolved))
     hours, found = (of.e - of.s) / HOUR, []
-    for c in of.series:
-        reported = kind == "reported" or (kind == "auto" and c.source == "demand")
-        top = peaks.highest_of(of, c, None if reported else how, {})
+    own = None if kind == "reported" else how
+    highest = peaks.highest_of(of, own, auto=kind == "auto")
+    for c, p in zip(of.series, highest, strict=True):
         peak = np.full(len(of.s), np.nan)
-        peak[top.top.period] = top.top.kw
+        peak[p.top.period] = p.top.kw
         of_energy = energies.get((c.meter, c.element), c)
         kwh, covered = of_energy.measure(of.s, of.e)
         figures = {
             "value": divided(kwh, peak * hours),
             "energy": kwh,
             "peak": peak,
-            "coverage": np.minimum(share(covered, of.e - of.s), top.coverage),
+            "coverage": np.minimum(share(covered, of.e - of.s), p.coverage),
             "flags": c.flags_in(of.s, of.e, of_edges=False) | of_energy.flags_in(of.s, of.e),
         }
         found.append((c, figures, of_energy))
@@ -462,8 +463,8 @@ def power_factor(
     for c in of.series:
         apparent = kvah_registers.get((c.meter, c.element))
         other = apparent or without_readings(c.meter, c.element)
-        kwh, both = peaks.within(c, other, of.s, of.e)
-        kvah, _ = peaks.within(other, c, of.s, of.e)
+        kwh, both = within(c, other, of.s, of.e)
+        kvah, _ = within(other, c, of.s, of.e)
         figures = {
             "value": divided(kwh, kvah),
             "energy": kwh,

@@ -29,6 +29,7 @@ from dentframe.metering.series import Flag, rows
 from dentframe.times.periods import verb_zone
 from dentframe.verbs.chosen_elements import Element, keyed, without_readings
 from dentframe.verbs.energy import Figures, figures
+from dentframe.verbs.gaps_and_coverage import uncovered
 from dentframe.verbs.inputs import (
     DEFAULT_RULES,
     EDGES,
@@ -41,7 +42,6 @@ from dentframe.verbs.inputs import (
     series_of,
     warn_of_spacing,
 )
-from dentframe.verbs.peaks import covered_pieces, outside
 from dentframe.verbs.results import (
     attrs_of,
     detail_rows,
@@ -322,7 +322,7 @@ def _summed(parts: Sequence[tuple[float, Figures]], of: Inputs) -> dict[str, Any
     energy, lo, hi = (np.zeros(n) for _ in range(3))
     flags = np.zeros(n, dtype=np.int64)
     for factor, f in parts:
-        first, last, own = outside(a, b, period, f.s, f.e)
+        first, last, own = _outside(a, b, period, f.s, f.e)
         joint[totals(last - first, own, n) == 0] = 0
         energy += factor * totals(f.of.energy(first, last), own, n)
         bounds = [factor * totals(x, own, n) for x in f.of.bounds(first, last)]
@@ -358,7 +358,7 @@ def _lost(parts: Sequence[Figures]) -> tuple[Ints, Ints, Ints]:
 
     A part is measured between its own edges alone: what lies outside them is no loss.
     """
-    found = [outside(*covered_pieces(f.of, f.s, f.e), f.s, f.e) for f in parts]
+    found = [uncovered(*f.of.stretches(), f.s, f.e) for f in parts]
     a, b, period = (np.concatenate(x) for x in zip(*found, strict=True))
     at, period = np.concatenate((a, b)), np.concatenate((period, period))
     opens = np.repeat([1, -1], len(a))
@@ -366,3 +366,16 @@ def _lost(parts: Sequence[Figures]) -> tuple[Ints, Ints, Ints]:
     last = np.flatnonzero(np.cumsum(opens[order]) == 0)
     first = np.concatenate(([0], last[:-1] + 1))[: len(last)]
     return period[order][first], at[order][first], at[order][last]
+
+
+def _outside(a: Ints, b: Ints, period: Ints, s: Ints, e: Ints) -> tuple[Ints, Ints, Ints]:
+    """What disjoint stretches leave of their periods: starts, ends and periods, in order."""
+    each = np.arange(len(s))
+    low, high = s[period], e[period]
+    starts = np.concatenate((s, np.clip(b, low, high)))
+    ends = np.concatenate((np.clip(a, low, high), e))
+    starts = starts[np.argsort(np.concatenate((each, period)), kind="stable")]
+    of_end = np.concatenate((period, each))
+    order = np.argsort(of_end, kind="stable")
+    some = ends[order] > starts
+    return starts[some], ends[order][some], of_end[order][some]

@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 
 from dentframe import adjusted_demand, ratchet
-from dentframe.verbs.coincident import coincident
-from dentframe.verbs.peaks import peaks
+from dentframe.verbs.peaks import coincident, peaks
 from dentframe.verbs.stats_and_factors import load_factor
 from tests.cases_kit import KW, cases, frame_of, near, quarters, quiet
 

@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 
 from dentframe.emulator import Element, Load, Meter, Plant
 from dentframe.errors import DentWarning
-from dentframe.verbs.coincident import coincident
 from dentframe.verbs.demand import demand
-from dentframe.verbs.peaks import peaks
+from dentframe.verbs.peaks import coincident, peaks
 
 pytestmark = pytest.mark.filterwarnings("ignore::dentframe.errors.ReadingWarning")
 

@@ -9,7 +9,7 @@ import pytest
 from dentframe import RegisterRules, Site
 from dentframe.errors import ConfigError, CoverageWarning, UnknownMeterError
 from dentframe.site.site import Element
-from dentframe.verbs.coincident import COLUMNS
+from dentframe.verbs.peaks import COINCIDENT_COLUMNS
 from tests.unit.test_demand import KW, quarters
 
 A, B = KW, "DemandkW/Elm/B"
@@ -23,7 +23,7 @@ def two_meters():
 def test_the_columns_are_the_designs():
     """These columns in this order; elements of several meters by their full id."""
     rows = two_meters().dent.coincident(elements="all")
-    assert tuple(rows.columns) == COLUMNS
+    assert tuple(rows.columns) == COINCIDENT_COLUMNS
     assert rows["element"].tolist() == ["P1_A", "P1_B", "P2_A"]
 
 
@@ -119,7 +119,7 @@ def test_nothing_read_is_nothing_found(rows):
     """No readings at all: no figure, no error."""
     frame = two_meters() * np.nan
     found = frame.iloc[:rows].dent.coincident(elements="all", min_coverage=0)
-    assert tuple(found.columns) == COLUMNS
+    assert tuple(found.columns) == COINCIDENT_COLUMNS
     assert found["site_peak"].isna().all()
 
 
