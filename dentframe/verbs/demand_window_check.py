@@ -19,7 +19,7 @@ from dentframe.metering.series import ESTIMATES, Flag, meter_by_meter
 from dentframe.times.dates_and_ranges import Zone, check_order, minutes
 from dentframe.times.periods import verb_zone
 from dentframe.verbs.inputs import DEFAULT_RULES, Bounds, VerbKeywords
-from dentframe.verbs.register_and_demand import Pair, check_both_there, pairs
+from dentframe.verbs.reconcile import Pair, check_both_there, pairs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,13 +129,13 @@ def check_demand_window(
     lags, found = np.arange(last + 1) * MINUTE, pairs(frame, resolved)
     both = [p for p in found if p.complete]
     fits = [_fit(p, lags, (low, high), _days(both)) for p in both]
-    meters = meter_by_meter(fits, lambda f: f.pair.meter)
+    meters = meter_by_meter(fits, lambda f: f.pair.register.meter)
     rows = [row for meter in meters for row in _rows(meter, lags)]
     made = pd.DataFrame(rows, columns=pd.Index(COLUMNS))
     for name in ("best_lag", "own_lag", "next_lag"):
         made[name] = pd.to_timedelta(made[name].astype(object)).astype("timedelta64[us]")
     if is_several(frame):
-        made.insert(0, "meter", [f.pair.meter for f in fits])
+        made.insert(0, "meter", [f.pair.register.meter for f in fits])
     return made
 
 
@@ -230,12 +230,12 @@ def _row(
     rms = f.rms(np.ones((len(f.n), 1)))[:, 0]
     here = (_delta(lags[best]), _delta(lags[int(np.argmin(rms))]), rms[best])
     there = (_delta(lags[after]), rms[after])
-    return f.pair.element, *here, *there, margin, rms[0], verdict, int(f.n.sum())
+    return f.pair.register.element, *here, *there, margin, rms[0], verdict, int(f.n.sum())
 
 
 def _silent(f: _Fit) -> tuple[Any, ...]:
     nothing = (pd.NaT, pd.NaT, np.nan, pd.NaT, np.nan, np.nan, np.nan)
-    return f.pair.element, *nothing, "unclear", int(f.n.sum())
+    return f.pair.register.element, *nothing, "unclear", int(f.n.sum())
 
 
 def _delta(us: Any) -> dt.timedelta:

@@ -1,37 +1,151 @@
-"""`estimate` fills gaps in columns of their own, scaled to what the register measured.
+"""`estimate` fills gaps in columns of their own, by a method, scaled to what the register measured.
 
 An estimate is never a reading: it has its own column, a flag, and a text that says how it came
 about. No verb of energy or demand ever takes it by itself.
+
+Where demand has readings, its gaps are those of the interval means, and the register says how
+much energy they held: its increment, less what demand knows of it. Without demand the means
+are the register's own increments. A method of estimation is any callable
+``(series, gap, context) -> values`` with a text that discloses it.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Unpack
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from dentframe.errors import ConfigError, CoverageWarning, KindError, warn
 from dentframe.metering.attrs import is_several, meter_level, time_index
-from dentframe.metering.series import element_columns
-from dentframe.times.dates_and_ranges import local
+from dentframe.metering.energy_and_coverage import NAT
+from dentframe.metering.register_rules import HOUR, micros
+from dentframe.metering.series import ESTIMATES, NONE, Bools, element_columns
+from dentframe.times.dates_and_ranges import ints, local, localize
 from dentframe.times.periods import verb_zone
-from dentframe.verbs.gap_filling import METHODS, Filled, Method, fill, known
+from dentframe.verbs.gaps_and_coverage import pieces
 from dentframe.verbs.inputs import MEAN, REGISTER, Keywords, VerbKeywords, verb
-from dentframe.verbs.register_and_demand import pairs
+from dentframe.verbs.reconcile import Pair, pairs
 
 if TYPE_CHECKING:
     from dentframe.metering.series import Floats, Ints
+    from dentframe.verbs.inputs import Bounds
 
 
 FLAG, DISCLOSURE, ATTRS = "estimated", "disclosure", "estimates"
+SHORT = pd.Timedelta(hours=2)
+"""The longest gap that California's VEE standard interpolates."""
+REACH = 28
+"""How many days before and after a gap reference days are looked for."""
+DAYS = 10
 
 
-def label(element: str) -> str:
-    """The column of an element's estimates."""
-    return f"EstimatedDemandkW/Elm/{element} [kW]"
+@dataclass(frozen=True)
+class Gap:
+    """A stretch without readings, and the intervals to estimate in it.
+
+    Attributes
+    ----------
+    start, end : pandas.Timestamp
+        Where it begins and ends, in the verb's zone.
+    at : pandas.DatetimeIndex
+        The end of each interval to estimate, shape (intervals,).
+    hours : ndarray of float
+        The length of each interval [h], shape (intervals,).
+    """
+
+    start: pd.Timestamp
+    end: pd.Timestamp
+    at: pd.DatetimeIndex
+    hours: npt.NDArray[np.float64]
+
+    @property
+    def middles(self) -> pd.DatetimeIndex:
+        """The middle of each interval."""
+        return self.at - pd.to_timedelta(self.hours / 2, unit="h").round("us")
+
+
+@dataclass(frozen=True)
+class Context:
+    """What else a method may want to know.
+
+    Attributes
+    ----------
+    meter, element : str
+        Whose gap it is; the meter is None where nothing names it.
+    tz : tzinfo
+        The zone of days and clocks.
+    interval : pandas.Timedelta
+        The length of the series' intervals.
+    register_kwh : float or None
+        The gap's energy by the register [kWh], None where it does not know; the values are
+        scaled to it afterwards.
+    """
+
+    meter: str | None
+    element: str
+    tz: dt.tzinfo
+    interval: pd.Timedelta
+    register_kwh: float | None
+
+
+Method: TypeAlias = Callable[["pd.Series[float]", Gap, Context], Any]
+
+
+def linear(series: pd.Series[float], gap: Gap, context: Context) -> Any:
+    """A straight line between the means beside the gap; NaN for gaps beyond two hours [kW]."""
+    if gap.end - gap.start > SHORT:
+        return np.full(len(gap.at), np.nan)
+    middles = pd.DatetimeIndex(series.index) - context.interval / 2
+    return np.interp(ints(gap.middles), ints(middles), series.to_numpy())
+
+
+def reference_days(series: pd.Series[float], gap: Gap, context: Context) -> Any:
+    """Up to two hours a straight line; beyond, the mean of like days at the same local time [kW].
+
+    Like days are the ten nearest working days, or weekend days, up to 28 days away, that have a
+    reading at that time.
+    """
+    if gap.end - gap.start <= SHORT:
+        return linear(series, gap, context)
+    ends, values = ints(pd.DatetimeIndex(series.index)), series.to_numpy(dtype=np.float64)
+    length = int(context.interval.as_unit("us").asm8.astype(np.int64))
+    x = _like_days(gap.middles, context.tz)
+    # The mean whose interval holds each of these instants, NaN where none does.
+    i = np.searchsorted(ends, x, side="left")
+    near = np.minimum(i, len(ends) - 1)
+    found = np.where((i < len(ends)) & (ends[near] - x < length), values[near], np.nan)
+    known = ~np.isnan(found)
+    used = known & (np.cumsum(known, axis=0) <= DAYS)
+    count, total = used.sum(axis=0), np.where(used, found, 0.0).sum(axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _like_days(middles: pd.DatetimeIndex, tz: dt.tzinfo) -> Ints:
+    """The same local times on other days, nearest first; 0 on a day of another kind."""
+    walls = middles.tz_convert(tz).tz_localize(None).as_unit("us")
+    days = [sign * distance for distance in range(1, REACH + 1) for sign in (-1, 1)]
+    shifted = walls.to_numpy() + np.array(days, dtype="timedelta64[D]")[:, None]
+    others = pd.DatetimeIndex(shifted.ravel())
+    like = np.asarray(others.day_of_week >= 5).reshape(shifted.shape) == (walls.day_of_week >= 5)
+    return np.where(like, ints(localize(others, tz)).reshape(shifted.shape), 0)
+
+
+METHODS: dict[str, tuple[Method, str]] = {
+    "linear": (linear, "linear interpolation between the readings beside the gap, up to 2 h"),
+    "reference_days": (
+        reference_days,
+        (
+            "linear interpolation up to 2 h, beyond that the mean of the ten nearest like days "
+            "(working days or weekends) at the same local time"
+        ),
+    ),
+}
+"""The built-in methods, by California's VEE practice, with what discloses them."""
 
 
 @verb
@@ -51,7 +165,7 @@ def estimate(
     method : str or callable
         ``"linear"`` (gaps up to 2 h), ``"reference_days"`` (beyond 2 h the mean of like days;
         needs a zone), or a callable ``(series, gap, context) -> values`` [kW], one value per
-        ``gap.at``, NaN for none: see `dentframe.verbs.gap_filling`.
+        ``gap.at``, NaN for none: see `Gap` and `Context` of `dentframe.verbs.estimate`.
     disclosure : str, optional
         What tells a reader of the result how it was estimated. A callable needs one; with a
         built-in method it is added to the method's own.
@@ -116,15 +230,24 @@ def estimate(
     how, text = _method(method, disclosure)
     zone = verb_zone(time_index(frame).tz, resolved.tz, "D" if method == "reference_days" else None)
     bounds = resolved.bounds(frame)
-    found = pairs(frame, resolved)
-    means = [m for p in found for m in known(p)]
+    steps = [known(pair) for pair in pairs(frame, resolved)]
     if not element_columns(frame, (REGISTER, MEAN)):
         raise KindError(
             f"Cannot estimate: no column of a whole element is {MEAN} or {REGISTER}. "
             f'Read topics=["{MEAN}", "{REGISTER}"].'
         )
-    filled = [fill(m, how, zone, bounds) for m in means]
-    _warn_of(filled, str(method if isinstance(method, str) else text))
+    filled = [fill(x, how, zone, bounds) for x in steps if len(x.ok)]
+    left = [(f, g) for f in filled for g in f.unfilled]
+    if left:
+        f, g = max(left, key=lambda x: x[1].end - x[1].start)
+        beyond = "; method='reference_days' fills gaps beyond 2 h" if method == "linear" else ""
+        total = len(left) + sum(len(f.notes) for f in filled)
+        warn(
+            f"{len(left)} of {total} gaps are not filled by "
+            f"{str(method if isinstance(method, str) else text)!r}; the longest is {f.name} from "
+            f"{g.start:%Y-%m-%d %H:%M} to {g.end:%Y-%m-%d %H:%M}{beyond}.",
+            CoverageWarning,
+        )
     return _joined(frame, filled, text)
 
 
@@ -150,62 +273,261 @@ def _method(method: str | Method, disclosure: str | None) -> tuple[Method, str]:
     return method, own_text
 
 
-def _warn_of(filled: Sequence[Filled], method: str) -> None:
-    left = [(f, g) for f in filled for g in f.unfilled]
-    if not left:
-        return
-    total = sum(len(f.unfilled) + len(f.notes) for f in filled)
-    f, g = max(left, key=lambda x: x[1].end - x[1].start)
-    beyond = "; method='reference_days' fills gaps beyond 2 h" if method == "linear" else ""
-    warn(
-        f"{len(left)} of {total} gaps are not filled by {method!r}; the longest is "
-        f"{f.means.pair.register.name} from {g.start:%Y-%m-%d %H:%M} to {g.end:%Y-%m-%d %H:%M}"
-        f"{beyond}.",
-        CoverageWarning,
-    )
+_SECOND = 1 / 3600
+_CLOSE = 0.02
+"""A register that shows less than demand, by this share of its step, is rounding."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What is known of one element's power, as steps.
+
+    Attributes
+    ----------
+    pair : Pair
+        The element.
+    t : ndarray of int64
+        Edges [us UTC], shape (steps + 1,).
+    kw : ndarray of float
+        Mean power of each step [kW]; 0 where it is not known.
+    ok : ndarray of bool
+        Whether it is known, shape (steps,).
+    lag : int
+        How long after its interval's end a row is stamped [us].
+    """
+
+    pair: Pair
+    t: Ints
+    kw: Floats
+    ok: Bools
+    lag: int
+
+
+@dataclass(frozen=True)
+class Filled:
+    """The estimates of one element.
+
+    Attributes
+    ----------
+    meter, element, name : str
+        The element and how it is addressed; the meter is None where nothing names it.
+    at : ndarray of int64
+        The stamps of the estimates [us UTC], shape (estimates,).
+    kw : ndarray of float
+        The estimates [kW], shape (estimates,).
+    scaled : ndarray of bool
+        Which of them the register measures, shape (estimates,).
+    notes : list of dict
+        One per filled gap, JSON-safe.
+    unfilled : list of Gap
+        Gaps for which the method has no value.
+    """
+
+    meter: str | None
+    element: str
+    name: str
+    at: Ints
+    kw: Floats
+    scaled: Bools
+    notes: list[dict[str, Any]]
+    unfilled: list[Gap]
+
+
+def known(pair: Pair) -> Steps:
+    """An element's steps of known power: of its demand, else of its register; none if neither."""
+    demand, register = pair.demand, pair.register
+    if len(demand.at):
+        c, ok, lag = demand, demand.ok, pair.lag
+    else:
+        # Inside a longer spacing the register knows the total, not the power.
+        c, ok, lag = register, register.ok & (2 * np.diff(register.t) <= 3 * pair.interval), 0
+    first, last = (int(x) for x in np.flatnonzero(ok)[[0, -1]]) if ok.any() else (0, -1)
+    t, ok = c.t[first : last + 2], ok[first : last + 1]
+    kw = np.where(ok, c.inc[first : last + 1] / (np.diff(t) / HOUR), 0.0)
+    return Steps(pair, t, kw, ok, lag)
+
+
+def fill(steps: Steps, method: Method, tz: dt.tzinfo, bounds: Bounds) -> Filled:
+    """Estimate the gaps of one element within bounds.
+
+    Parameters
+    ----------
+    steps : Steps
+        What is known.
+    method : callable
+        ``(series, gap, context) -> values`` [kW].
+    tz : tzinfo
+        The zone of the gap's instants.
+    bounds : tuple
+        Gaps outside are left alone; None for no bound.
+
+    Raises
+    ------
+    ConfigError
+        Where the method's values do not fit the gap.
+    """
+    c, window, left = steps.pair.register, steps.pair.interval, _left_by_demand(steps)
+    at = local(steps.t[1:][steps.ok], tz).rename("time")
+    series = pd.Series(steps.kw[steps.ok], at, name=f"DemandkW/Elm/{c.element}")
+    low, high = (None if b is None else micros(b) for b in bounds)
+    # Stretches between known steps, neighbours joined.
+    change = np.flatnonzero(np.diff(np.concatenate(([1], steps.ok, [1])).astype(np.int64)))
+    filled, unfilled = [(NONE, NONE, np.empty(0))], []
+    for s, e in steps.t[change].reshape(-1, 2).tolist():
+        if (low is not None and s < low) or (high is not None and e > high):
+            continue
+        # Whole windows, the last as long as is left.
+        n = max((2 * (e - s) + window) // (2 * window), 1)
+        ends = np.append(s + window * np.arange(1, n), e).astype(np.int64)
+        edges, hours = local(np.array([s, e]), tz), np.diff(ends, prepend=s) / HOUR
+        gap = Gap(edges[0], edges[1], local(ends, tz), hours)
+        interval = pd.Timedelta(window, unit="us")
+        context = Context(c.meter, c.element, tz, interval, left.energy_of(s, e))
+        values = _values(method, series, gap, context)
+        if np.isnan(values).all():
+            unfilled.append(gap)
+        else:
+            filled.append((np.append(s, ends[:-1]), ends, values))
+    starts, ends, raw = (np.concatenate(x) for x in zip(*filled, strict=True))
+    kw, scaled = left.scaled(starts, ends, raw)
+    there, lengths = ~np.isnan(kw), [len(x) for x, *_ in filled[1:]]
+    of = [np.repeat(np.arange(len(lengths)), lengths) == k for k in range(len(lengths))]
+    notes = [_note(c.name, starts[x], ends[x], kw[x], scaled[x]) for x in of]
+    stamps = ends[there] + steps.lag
+    return Filled(c.meter, c.element, c.name, stamps, kw[there], scaled[there], notes, unfilled)
+
+
+def _values(method: Method, series: pd.Series[float], gap: Gap, context: Context) -> Floats:
+    given = method(series, gap, context)
+    try:
+        values = np.array(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        values = np.empty(0)
+    if values.shape != (len(gap.at),) or np.isinf(values).any():
+        raise ConfigError(
+            f"Cannot use what the method gives for {context.element} from {gap.start} to "
+            f"{gap.end}: {given!r:.80}. It must give {len(gap.at)} finite numbers [kW], one per "
+            "gap.at, or NaN where it has none."
+        )
+    return values
+
+
+@dataclass(frozen=True)
+class _Left:
+    """What a register knows beyond demand, step by step; arrays of shape (steps,).
+
+    The first step lies before the register's readings and the last one after them: of those it
+    knows nothing.
+
+    Attributes
+    ----------
+    t : ndarray of int64
+        Edges [us UTC], shape (steps + 1,).
+    energy : ndarray of float
+        Energy of each step less what demand knows of it [kWh].
+    unknown : ndarray of float
+        Time of each step that demand does not cover [h].
+    known : ndarray of bool
+        Whether the register measures the step, and demand does not contradict it.
+    """
+
+    t: Ints
+    energy: Floats
+    unknown: Floats
+    known: Bools
+
+    def energy_of(self, s: int, e: int) -> float | None:
+        """The energy of a gap [kWh]; None where the register does not know just that."""
+        steps = slice(np.searchsorted(self.t, s, side="right") - 1, np.searchsorted(self.t, e))
+        hours = self.unknown[steps].sum()
+        whole = self.known[steps].all() and abs(hours - (e - s) / HOUR) < _SECOND
+        return float(self.energy[steps].sum()) if whole else None
+
+    def scaled(self, s: Ints, e: Ints, kw: Floats) -> tuple[Floats, Bools]:
+        """Estimates so scaled that they fill what the register knows and demand does not.
+
+        Every interval is cut at the register's readings, each piece is scaled with its step, and
+        the pieces of an interval are joined again: the total of a gap is kept.
+        """
+        if not self.known.any():
+            return kw, np.zeros(len(kw), dtype=np.bool_)
+        a, b, step = pieces(s, e, self.t[:-1], self.t[1:])
+        of, n = np.searchsorted(s, a, side="right") - 1, len(self.known)
+        hours = (b - a) / HOUR
+        energy = kw[of] * hours
+        given = ~np.isnan(energy)
+        guess = np.bincount(step[given], weights=energy[given], minlength=n)
+        time = np.bincount(step[given], weights=hours[given], minlength=n)
+        # Where some of a step stays unknown, nobody can say how much of the rest is the estimates'.
+        known = self.known & (np.abs(time - self.unknown) < _SECOND)
+        measured = known[step] & given
+        flat = (guess * self.energy <= 0)[step]
+        factor = np.divide(self.energy, guess, out=np.ones(n), where=guess != 0)[step]
+        level = np.divide(self.energy, time, out=np.zeros(n), where=time > 0)[step]
+        new = np.where(flat, level * hours, energy * factor)
+        summed = np.bincount(of, weights=np.where(measured, new, energy), minlength=len(s))
+        whole = np.bincount(of, weights=~measured, minlength=len(s)) == 0
+        return summed / ((e - s) / HOUR), whole
+
+
+def _left_by_demand(steps: Steps) -> _Left:
+    c, hours = steps.pair.register, np.diff(steps.t) / HOUR
+
+    def within(parts: Floats) -> Floats:
+        """How much of what is spread over the known steps lies in each step of the register."""
+        return np.diff(np.interp(c.t, steps.t, np.concatenate(([0.0], np.cumsum(parts)))))
+
+    left = c.inc - within(steps.kw * hours)
+    known = c.ok & ((c.flags & int(ESTIMATES)) == 0)
+    known &= (left >= -_CLOSE * np.abs(c.inc) - 1e-9) | (c.inc < 0)
+    left = np.where(c.inc < 0, left, np.maximum(left, 0.0))
+    unknown = np.diff(c.t) / HOUR - within(hours * steps.ok)
+    t = np.concatenate(([NAT], c.t, [np.iinfo(np.int64).max]))
+    return _Left(t, *(np.pad(x, 1)[: len(t) - 1] for x in (left, unknown, known)))
+
+
+def _note(name: str, s: Ints, e: Ints, kw: Floats, scaled: Bools) -> dict[str, Any]:
+    there = ~np.isnan(kw)
+    edges = local(np.array([s[0], e[-1]]), dt.UTC)
+    return {
+        "element": name,
+        "start": edges[0].isoformat(),
+        "end": edges[1].isoformat(),
+        "intervals": int(there.sum()),
+        "energy": float((kw * ((e - s) / HOUR))[there].sum()),
+        "scaled": bool(scaled[there].all()),
+    }
 
 
 def _joined(frame: pd.DataFrame, filled: Sequence[Filled], text: str) -> pd.DataFrame:
     """The frame in order of time, with a row for each estimate, and the columns of estimates."""
     index, origin = _with_rows(frame, filled)
-    columns = [_taken(frame.iloc[:, i], origin) for i in range(frame.shape[1])]
-    made = pd.DataFrame(dict(enumerate(columns)), index=index)
-    made.columns = frame.columns
+    made = frame.set_axis(pd.RangeIndex(len(frame))).reindex(origin).set_axis(index)
     meters, times = _meters_and_times(index)
     flagged, texts = np.zeros(len(index), dtype=np.bool_), np.full(len(index), None, dtype=object)
     estimates: dict[str, Floats] = {}
     for f in filled:
-        pair = f.means.pair
-        own = np.flatnonzero(meters == (pair.meter if is_several(frame) else ""))
+        own = np.flatnonzero(meters == (f.meter if is_several(frame) else ""))
         where = own[np.searchsorted(times[own], f.at)]  # of rows with one stamp the first
-        estimates.setdefault(pair.element, np.full(len(index), np.nan))[where] = f.kw
+        column = f"EstimatedDemandkW/Elm/{f.element} [kW]"
+        estimates.setdefault(column, np.full(len(index), np.nan))[where] = f.kw
         flagged[where] = True
         for row, scaled in zip(where.tolist(), f.scaled.tolist(), strict=True):
             how = "scaled to the register" if scaled else "not measured by a register"
             before = "" if texts[row] is None else f"{texts[row]} | "
-            texts[row] = f"{before}{pair.register.name}: {text}; {how}"
-    made = made.assign(**{label(e): v for e, v in estimates.items()}, **{FLAG: flagged})
+            texts[row] = f"{before}{f.name}: {text}; {how}"
+    made = made.assign(**estimates, **{FLAG: flagged})
     made[DISCLOSURE] = pd.Series(texts, index=index, dtype=object)
     notes = [note | {"disclosure": text} for f in filled for note in f.notes]
     made.attrs = {**frame.attrs, ATTRS: notes}
     return made
 
 
-def _taken(column: pd.Series[Any], origin: Ints) -> Any:
-    """A column's values in a new order, missing where the origin is -1."""
-    if not (origin < 0).any():
-        return column.array.take(origin)
-    plain: Any = column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array
-    return pd.api.extensions.take(plain, origin, allow_fill=True)
-
-
 def _with_rows(frame: pd.DataFrame, filled: Sequence[Filled]) -> tuple[pd.Index, Ints]:
     """The frame's index with the estimated instants it lacks, and where each row comes from."""
     several, own_times = is_several(frame), time_index(frame)
     there = zip(*(x.tolist() for x in _meters_and_times(frame.index)), strict=True)
-    wanted = {
-        (str(f.means.pair.meter) if several else "", x) for f in filled for x in f.at.tolist()
-    }
+    wanted = {(str(f.meter) if several else "", x) for f in filled for x in f.at.tolist()}
     added = sorted(wanted - set(there))
     whole = frame.index
     if added:

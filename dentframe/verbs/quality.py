@@ -34,7 +34,7 @@ from dentframe.verbs.inputs import (
     verb,
 )
 from dentframe.verbs.quality_findings import FINDINGS, ElementReadings
-from dentframe.verbs.register_and_demand import Pair, pair_of
+from dentframe.verbs.reconcile import Pair, pair_of
 from dentframe.wire.columns import Column, parse
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def quality(
             edges = (int(c.t[0]), int(c.t[-1])) if len(c.t) else span
             register = replace(c, series=_clip(pair.register.series, *edges))
             x = _readings_of(of, replace(pair, register=register), inside, refused, present)
-            key = (pair.meter, pair.element)
+            key = (pair.register.meter, pair.register.element)
             found += [(*key, look.__name__, *row) for look in FINDINGS for row in look(x)]
     made = pd.DataFrame(found, columns=["meter", *COLUMNS])
     made = with_times(made if detail else _merged(made), of.tz)
@@ -178,7 +178,7 @@ def _readings_of(
     of: Inputs, pair: Pair, inside: AllSeries, refused: Mapping[str, int], now: int | None
 ) -> ElementReadings:
     """One element's readings in the span asked for; its register has its steps already."""
-    meter, element = pair.meter, pair.element
+    meter, element = pair.register.meter, pair.register.element
     own = inside.get((MEAN, meter, element))
     means = pair.demand if own is None else means_of(own, pair.rules, of.keywords)
     main, other = (means, pair.register) if len(means.at) else (pair.register, None)

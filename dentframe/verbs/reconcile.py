@@ -1,7 +1,7 @@
 """`reconcile` compares a register with the demand of the same element, and names what differs.
 
 Each known cause of a difference is a function that looks at the comparison of one period; the first
-that fits gives the signature.
+that fits gives the signature. Other verbs that compare the two find them here as well, as a `Pair`.
 """
 
 from __future__ import annotations
@@ -12,20 +12,25 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 import pandas as pd
 
-from dentframe.errors import ConfigError, CoverageWarning, warn
+from dentframe.errors import ConfigError, CoverageWarning, KindError, warn
+from dentframe.frame.select import check_read, topics
 from dentframe.metering.attrs import is_several, time_index
-from dentframe.metering.energy_and_coverage import NAT
-from dentframe.metering.series import meter_by_meter
-from dentframe.times.dates_and_ranges import local
+from dentframe.metering.energy_and_coverage import NAT, Cumulative, first_covered
+from dentframe.metering.register_rules import Rules, check_elements, resolve
+from dentframe.metering.series import NONE, Series, element_columns, meter_by_meter, read, rows
+from dentframe.times.dates_and_ranges import local, naive_zone
 from dentframe.times.periods import verb_zone
-from dentframe.verbs.inputs import Keywords, VerbKeywords, periods, verb
-from dentframe.verbs.register_and_demand import Pair, check_both_there, pairs
+from dentframe.verbs import inputs
+from dentframe.verbs.chosen_elements import requested_elements
+from dentframe.verbs.inputs import MEAN, REGISTER, Keywords, VerbKeywords, verb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import datetime as dt
+    from collections.abc import Callable, Mapping
 
     from dentframe.metering.series import Bools, Floats, Ints
     from dentframe.times.periods import Freq
+    from dentframe.verbs.chosen_elements import Element
 
 
 NO_OVERLAP = "no overlap"
@@ -49,10 +54,14 @@ class Comparison:
 
     Attributes
     ----------
+    start, end : int
+        The span that is compared [us UTC]; of no length where there is none.
     register, demand : float
-        Energy over the span in which both have readings [kWh].
+        Energy over it [kWh].
     at_gaps : float
         The part of their difference in register steps that demand does not wholly cover [kWh].
+    coverage : float
+        The share of the span in which both are covered, 0 to 1.
     x, y : ndarray of float
         Energy of each other register step by the register and by the demand [kWh].
     adjacent : ndarray of bool
@@ -63,9 +72,12 @@ class Comparison:
         The register's smallest rise [kWh]; 0 where it never rises.
     """
 
+    start: int
+    end: int
     register: float
     demand: float
     at_gaps: float
+    coverage: float
     x: Floats
     y: Floats
     adjacent: Bools
@@ -257,15 +269,28 @@ def reconcile(
     if refused:
         warn(refused, CoverageWarning)
     series = [c for p in found for c in (p.register, p.demand)]
-    s, e = periods(frame, series, freq, zone, resolved)
+    s, e = inputs.periods(frame, series, freq, zone, resolved)
     rows = []
-    for meter in meter_by_meter(found, lambda p: p.meter):
+    for meter in meter_by_meter(found, lambda p: p.register.meter):
         pieces = [(p, _pieces(p, s, e)) for p in meter]
-        rows += [_row(p, a, k, tolerance) for k in range(len(s)) for p, a in pieces]
+        for a, b in zip(s.tolist(), e.tolist(), strict=True):
+            compared = [(p, _compared(p, x, a, b)) for p, x in pieces]
+            rows += [(p.register.meter, a, *_row(p, of, tolerance)) for p, of in compared]
     made = pd.DataFrame(rows, columns=["meter", *COLUMNS])
     for name in ("period", "start", "end"):
         made[name] = local(made[name].to_numpy(dtype=np.int64), zone)
     return made if is_several(frame) else made[list(COLUMNS)]
+
+
+def _row(pair: Pair, of: Comparison, tolerance: float) -> tuple[Any, ...]:
+    """A row from its ``start`` on; the first cause that fits gives its signature."""
+    there, whole = of.end > of.start, of.register or np.nan
+    span = (of.start, of.end) if there else (NAT, NAT)
+    signature = next((name for name, fits in _CAUSES if fits(of, tolerance)), UNEXPLAINED)
+    return (
+        *span, pair.register.element, of.register, of.demand, of.residual, of.demand / whole,
+        of.residual / whole, of.at_gaps, of.coverage, signature,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -285,120 +310,162 @@ class _Pieces:
     at_gap : ndarray of bool
         Where demand lacks some part of that step.
     resolution : float
-        The register's smallest rise [kWh].
-    s, e : ndarray of int64
-        The periods [us UTC], shape (periods,).
-    first, last : ndarray of int64
-        The pieces of each period, half-open, shape (periods,).
+        The register's smallest rise [kWh]; 0 where it never rises.
     """
 
     t: Ints
     x: Floats
     y: Floats
-    counted: Any
-    both: Any
+    counted: Bools
+    both: Bools
     step: Ints
-    at_gap: Any
+    at_gap: Bools
     resolution: float
-    s: Ints
-    e: Ints
-    first: Ints
-    last: Ints
 
 
 def _pieces(pair: Pair, s: Ints, e: Ints) -> _Pieces:
     low, high = pair.span or (0, 0)
-    t = np.concatenate((pair.register.t, pair.demand.t, s, e, [low, high]))
-    t = np.sort(t[(t >= low) & (t <= high)], kind="stable")
-    t = t[np.diff(t, prepend=low - 1) > 0]
-    a = t[:-1]
-    counted = np.diff(pair.register.edges(t).covered) > 0
-    both = counted & (np.diff(pair.demand.edges(t).covered) > 0)
-    step, rises = pair.register.where(a), np.diff(pair.register.readings)
-    rises = rises[rises > _ZERO]
+    t = np.unique(np.concatenate((pair.register.t, pair.demand.t, s, e, [low, high])))
+    t = t[(t >= low) & (t <= high)]
+    register, demand = pair.register.edges(t), pair.demand.edges(t)
+    counted = np.diff(register.covered) > 0
+    both = counted & (np.diff(demand.covered) > 0)
+    step = register.segment[:-1]
     lacking = np.bincount(step[counted & ~both], minlength=1 + int(step.max(initial=0)))
-    return _Pieces(
-        t=t,
-        x=np.diff(pair.register.energy_at(t)),
-        y=np.diff(pair.demand.energy_at(t)),
-        counted=counted,
-        both=both,
-        step=step,
-        at_gap=lacking[step] > 0,
-        resolution=float(rises.min()) if len(rises) else 0.0,
-        s=s,
-        e=e,
-        first=np.searchsorted(a, s, side="left"),
-        last=np.searchsorted(a, e, side="left"),
-    )
+    x, y, rises = (np.diff(z) for z in (register.energy, demand.energy, pair.register.readings))
+    smallest = float(rises[rises > _ZERO].min()) if (rises > _ZERO).any() else 0.0
+    return _Pieces(t, x, y, counted, both, step, lacking[step] > 0, smallest)
 
 
-def _row(pair: Pair, pieces: _Pieces, k: int, tolerance: float) -> dict[str, Any]:
-    """The row of one element and period; the first cause that fits gives its signature."""
-    of = _compared(pair.register.t, pieces, k)
-    length = np.diff(pieces.t)[of]
-    found = _comparison(pair, pieces, of)
-    there, whole = len(length) > 0, found.register or np.nan
-    return {
-        "meter": pair.meter,
-        "period": int(pieces.s[k]),
-        "start": int(pieces.t[of.start]) if there else NAT,
-        "end": int(pieces.t[of.stop]) if there else NAT,
-        "element": pair.element,
-        "register": found.register,
-        "demand": found.demand,
-        "residual": found.residual,
-        "ratio": found.demand / whole,
-        "relative": found.residual / whole,
-        "at_gaps": found.at_gaps,
-        "coverage": float(length[pieces.both[of]].sum() / max(length.sum(), 1)),
-        "signature": next((name for name, fits in _CAUSES if fits(found, tolerance)), UNEXPLAINED),
-    }
-
-
-def _compared(register: Ints, pieces: _Pieces, k: int) -> slice:
-    """The pieces of a period, less a register step with a gap that the period's edge cuts.
+def _compared(pair: Pair, pieces: _Pieces, s: int, e: int) -> Comparison:
+    """What the two say of a period, less a register step with a gap that the period's edge cuts.
 
     How much of such a step lies on either side is not known, so it would tell nothing.
     """
-    first, last = int(pieces.first[k]), int(pieces.last[k])
-    if first < last and pieces.at_gap[first] and register[pieces.step[first]] < pieces.s[k]:
-        first = int(np.searchsorted(pieces.step, pieces.step[first], side="right"))
-    end = int(pieces.step[last - 1]) if first < last else 0
-    if first < last and pieces.at_gap[last - 1] and register[end + 1] > pieces.e[k]:
-        last = int(np.searchsorted(pieces.step, end, side="left"))
-    return slice(first, max(first, last))
-
-
-def _comparison(pair: Pair, pieces: _Pieces, of: slice) -> Comparison:
-    x, y, counted, at_gap = pieces.x[of], pieces.y[of], pieces.counted[of], pieces.at_gap[of]
-    inside, gaps = counted & ~at_gap, counted & at_gap
-    step = pieces.step[of][inside]
-    first = np.flatnonzero(np.diff(step, prepend=-1))
+    t, step, edges = pieces.t, pieces.step, pair.register.t
+    first, last = np.searchsorted(t[:-1], (s, e)).tolist()
+    end = int(step[last - 1]) if first < last else 0
+    if first < last and pieces.at_gap[first] and edges[step[first]] < s:
+        first = int(np.searchsorted(step, step[first], side="right"))
+    if first < last and pieces.at_gap[last - 1] and edges[end + 1] > e:
+        last = int(np.searchsorted(step, end, side="left"))
+    of = slice(first, max(first, last))
+    x, y, counted, both = pieces.x[of], pieces.y[of], pieces.counted[of], pieces.both[of]
+    inside, gaps = counted & ~pieces.at_gap[of], counted & pieces.at_gap[of]
+    length, step = np.diff(t)[of], step[of][inside]
+    starts = np.flatnonzero(np.diff(step, prepend=-1))
     # Without a moment covered by both, nothing was compared.
-    none = np.nan if not pieces.both[of].any() else 0.0
-    falls, during = _falls(pair, pieces, of)
+    none = 0.0 if both.any() else np.nan
+    begin, until = np.searchsorted(pair.register.at, (t[of.start], t[of.stop]), side="right")
+    readings = slice(max(int(begin), 1) - 1, int(until))
+    at, r = pair.register.at[readings], pair.register.readings[readings]
+    falls = 1 + np.flatnonzero(np.diff(r) < 0)
     return Comparison(
+        start=int(t[of.start]),
+        end=int(t[of.stop]),
         register=float(x[counted].sum()) + none,
         demand=float(y[counted].sum()) + none,
         at_gaps=float((y - x)[gaps].sum()) + none,
-        x=np.add.reduceat(x[inside], first) if len(first) else np.empty(0),
-        y=np.add.reduceat(y[inside], first) if len(first) else np.empty(0),
-        adjacent=np.diff(step[first], prepend=-2) == 1,
-        falls=falls,
-        during=during,
+        coverage=float(length[both].sum() / max(length.sum(), 1)),
+        x=np.add.reduceat(x[inside], starts) if len(starts) else np.empty(0),
+        y=np.add.reduceat(y[inside], starts) if len(starts) else np.empty(0),
+        adjacent=np.diff(step[starts], prepend=-2) == 1,
+        falls=r[falls - 1] - r[falls],
+        during=pair.demand.energy_at(at[falls]) - pair.demand.energy_at(at[falls - 1]),
         resolution=pieces.resolution,
     )
 
 
-def _falls(pair: Pair, pieces: _Pieces, of: slice) -> tuple[Floats, Floats]:
-    """Falls between readings in use that end in the period, and the demand of each."""
-    at, r = pair.register.at, pair.register.readings
-    if of.stop <= of.start:
-        return np.empty(0), np.empty(0)
-    first = max(int(np.searchsorted(at, pieces.t[of.start], side="right")), 1)
-    last = max(int(np.searchsorted(at, pieces.t[of.stop], side="right")), first)
-    d = np.diff(r[first - 1 : last])
-    where = first - 1 + np.flatnonzero(d < 0)
-    demand = pair.demand.energy_at(at[where + 1]) - pair.demand.energy_at(at[where])
-    return -d[d < 0], demand
+@dataclass(frozen=True)
+class Pair:
+    """What one element's register and its interval means say.
+
+    Attributes
+    ----------
+    register, demand : Cumulative
+        E(t) of each; without breakpoints where the frame has no reading of it.
+    interval, lag : int
+        The window of the means, and how late they are stamped [us].
+    rules : Rules
+        What is known about the register.
+    """
+
+    register: Cumulative
+    demand: Cumulative
+    interval: int
+    lag: int
+    rules: Rules
+
+    @property
+    def complete(self) -> bool:
+        """Whether both have readings."""
+        return len(self.register.at) > 0 and len(self.demand.at) > 0
+
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """From the later first instant to the earlier last one [us]; None without both."""
+        if not self.complete:
+            return None
+        low = max(first_covered(self.register), first_covered(self.demand))
+        high = min(int(self.register.at[-1]), int(self.demand.at[-1]))
+        return (low, high) if low < high else None
+
+
+def pair_of(
+    key: Element, series: Mapping[str, Series], resolved: VerbKeywords, tz: dt.tzinfo | None
+) -> Pair:
+    """An element's register and means from its series by topic; none of the two is refused."""
+    rules = resolve(resolved.registers, *key, tz)
+    register, demand = (
+        series.get(topic, Series(*key, topic, NONE, np.empty(0), NONE, NONE))
+        for topic in (REGISTER, MEAN)
+    )
+    means = inputs.means_of(demand, rules, resolved)
+    window = inputs.interval_of(resolved.interval, key[0])
+    lag = inputs.by_meter(resolved.demand_lag, key[0], "0min", "demand_lag")
+    return Pair(inputs.register_of(register, rules, means), means, window, lag, rules)
+
+
+def pairs(frame: pd.DataFrame, resolved: VerbKeywords) -> list[Pair]:
+    """Every element that has a reading of either kind, meters by name, elements in wire order.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns over time or (meter, time), shape (readings, columns).
+    resolved : VerbKeywords
+        The zone of naive swap times, the rules, interval and lag.
+
+    Warns
+    -----
+    ReadingWarning
+        Where means come at another spacing than `interval`.
+    """
+    found: dict[Element, dict[str, Series]] = {}
+    named = requested_elements(frame, (REGISTER, MEAN), resolved.elements)
+    for x in read(rows(frame), frame, element_columns(frame, (REGISTER, MEAN))):
+        found.setdefault((x.meter, x.element), {})[x.topic] = x
+    check_elements(resolved.registers, list(found))
+    tz = naive_zone(time_index(frame).tz, resolved.tz)
+    made = [pair_of(k, x, resolved, tz) for k, x in found.items() if named is None or k in named]
+    made.sort(key=lambda p: (p.register.meter or "", len(p.register.element), p.register.element))
+    inputs.warn_of_spacing((p.demand.series for p in made), resolved.interval)
+    return [p for p in made if len(p.register.at) or len(p.demand.at)]
+
+
+def check_both_there(frame: pd.DataFrame, verb: str) -> None:
+    """Refuse a frame in which there is nothing to compare.
+
+    Raises
+    ------
+    KindError
+        Where the registers or the means are not in the frame at all.
+    """
+    check_read(frame)
+    there = topics(frame)
+    for topic in (REGISTER, MEAN):
+        if topic not in there:
+            raise KindError(
+                f"Cannot {verb}: the frame has no {topic} column, only {', '.join(there) or 'none'}"
+                f'. It compares registers with demand: read topics=["{REGISTER}", "{MEAN}"].'
+            )
