@@ -7,9 +7,9 @@ other verbs refuse (a register that falls, a column of text) is a row here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, TypeAlias, Unpack
 
 import numpy as np
 import pandas as pd
@@ -20,33 +20,20 @@ from dentframe.metering.register_rules import check_elements, micros
 from dentframe.metering.series import Flag, Series, read, rows
 from dentframe.times.dates_and_ranges import instant, naive_zone
 from dentframe.times.periods import verb_zone
-from dentframe.verbs.chosen_elements import requested_elements
+from dentframe.verbs import inputs
+from dentframe.verbs.chosen_elements import Element, requested_elements
 from dentframe.verbs.gaps_and_coverage import gaps_of, with_times
-from dentframe.verbs.inputs import (
-    MEAN,
-    REGISTER,
-    Inputs,
-    Keywords,
-    VerbKeywords,
-    demand_source,
-    means_of,
-    periods,
-    verb,
-)
+from dentframe.verbs.inputs import MEAN, REGISTER, Keywords, VerbKeywords, verb
 from dentframe.verbs.quality_findings import FINDINGS, ElementReadings
 from dentframe.verbs.reconcile import Pair, pair_of
 from dentframe.wire.columns import Column, parse
-
-if TYPE_CHECKING:
-    from dentframe.verbs.chosen_elements import Element
-
 
 _TOPICS = (REGISTER, MEAN, "A", "V", "dPF")
 SEVERITIES = ("info", "warning", "error")
 COLUMNS = ("element", "finding", "start", "end", "count", "severity", "kwh_at_risk")
 
-AllSeries = dict[tuple[str, str | None, str], Series]
-"""Readings by topic, meter and name of an element or channel."""
+OfElement: TypeAlias = Mapping[tuple[str, str], Series]
+"""The readings of one element and its channels, by topic and name."""
 
 
 @verb
@@ -107,42 +94,37 @@ def quality(
     index_tz = time_index(frame).tz
     zone, naive = verb_zone(index_tz, resolved.tz), naive_zone(index_tz, resolved.tz)
     present = None if now is None else micros(instant(now, zone, "now"))
-    every, refused = _read(frame)
-    there = _elements(frame, every, refused)
+    series, refused = _read(frame)
+    there = _elements(frame, series, refused)
     check_elements(resolved.registers, there)
-    both, found = (REGISTER, MEAN), []
-    named = requested_elements(frame, both, resolved.elements)
+    named, found = requested_elements(frame, (REGISTER, MEAN), resolved.elements), []
     with np.errstate(all="ignore"):
-        whole = [
-            pair_of(k, {t: every[t, *k] for t in both if (t, *k) in every}, resolved, naive)
-            for k in there
-            if named is None or k in named
-        ]
-        main = [p.demand if len(p.demand.at) else p.register for p in whole]
-        s, e = periods(frame, main, None, zone, resolved)
-        of = Inputs(frame, demand_source(frame, None, "auto"), zone, main, s, e, resolved)
-        span = (int(s[0]), int(e[-1])) if len(s) else (0, 0)
-        inside = {k: _clip(x, *span) for k, x in every.items()}
-        for pair in whole:
-            # The steps that reach into the span are as they were in the whole column.
-            c = pair.register.cut(*span)
-            edges = (int(c.t[0]), int(c.t[-1])) if len(c.t) else span
-            register = replace(c, series=_clip(pair.register.series, *edges))
-            x = _readings_of(of, replace(pair, register=register), inside, refused, present)
-            key = (pair.register.meter, pair.register.element)
-            found += [(*key, look.__name__, *row) for look in FINDINGS for row in look(x)]
+        keys = [k for k in there if named is None or k in named]
+        pairs = [pair_of(k, series.get(k, {}), resolved, naive) for k in keys]
+        main = [p.demand if len(p.demand.at) else p.register for p in pairs]
+        s, e = inputs.periods(frame, main, None, zone, resolved)
+        answer = inputs.demand_source(frame, None, "auto")
+        of = inputs.Inputs(frame, answer, zone, main, s, e, resolved)
+        span, ends = (int(s[0]), int(e[-1])) if len(s) else (0, 0), dict[str | None, list[int]]()
+        inside = {k: {n: _clip(x, *span) for n, x in own.items()} for k, own in series.items()}
+        for (meter, _), own in inside.items():
+            times = [int(t) for x in own.values() for t in (*x.t[:1], *x.t[-1:])]
+            ends.setdefault(meter, []).extend(times)
+        for k, pair in zip(keys, pairs, strict=True):
+            x = _readings_of(of, pair, inside.get(k, {}), span, ends.get(k[0], []))
+            x = replace(x, refused=refused[k[1]], now=present)
+            found += [(*k, look.__name__, *row) for look in FINDINGS for row in look(x)]
     made = pd.DataFrame(found, columns=["meter", *COLUMNS])
     made = with_times(made if detail else _merged(made), of.tz)
     made = made.astype({"count": np.int64, "kwh_at_risk": np.float64})
     return made if of.several else made[list(COLUMNS)]
 
 
-def _read(frame: pd.DataFrame) -> tuple[AllSeries, Counter[str]]:
+def _read(frame: pd.DataFrame) -> tuple[dict[Element, dict[tuple[str, str], Series]], Counter[str]]:
     """The readings that findings look at, and how many columns of an element cannot be read."""
-    found: AllSeries = {}
-    refused = Counter[str]()
+    found: dict[Element, dict[tuple[str, str], Series]] = {}
+    refused, seen = Counter[str](), set[str]()
     meters = rows(frame)
-    seen = set[str]()
     for i, label in enumerate(frame.columns):
         column = parse(label) if isinstance(label, str) else Column("")
         if column.topic not in _TOPICS or column.element is None:
@@ -153,52 +135,50 @@ def _read(frame: pd.DataFrame) -> tuple[AllSeries, Counter[str]]:
             series = []
         seen.add(column.wire)
         refused[column.element] += not series
-        found |= {(column.topic, x.meter, column.id): x for x in series}
+        for x in series:
+            found.setdefault((x.meter, column.element), {})[column.topic, column.id] = x
     return found, refused
 
 
-def _elements(frame: pd.DataFrame, series: AllSeries, refused: Mapping[str, int]) -> list[Element]:
+def _elements(
+    frame: pd.DataFrame, series: Mapping[Element, OfElement], refused: Mapping[str, int]
+) -> list[Element]:
     """The elements with a register or demand, in wire order.
 
     Among several meters each has the columns of all: there a column of blanks is no element,
     unless it was read by its name.
     """
-    there = {(x.meter, x.element): 0 for (t, *_), x in series.items() if t in {REGISTER, MEAN}}
-    for (_, meter, name), x in series.items():
-        if (meter, name) in there:
-            there[meter, name] += len(x.t) + int((x.marks & Flag.CONFLICTING_DUPLICATE).sum())
-    named = named_elements(frame)
-    several = is_several(frame)
-    kept = [k for k, n in there.items() if n or not several or k in named]
-    bad = [(m.meter, x) for m in rows(frame) for x, n in refused.items() if n]
-    return sorted({*kept, *bad}, key=lambda k: (k[0] or "", len(k[1]), k[1]))
+    named, several = named_elements(frame), is_several(frame)
+    found = {(m.meter, x) for m in rows(frame) for x, n in refused.items() if n}
+    for key, own in series.items():
+        whole = {topic: x for (topic, name), x in own.items() if name == key[1]}
+        marks = [x.marks & Flag.CONFLICTING_DUPLICATE for x in whole.values()]
+        filled = any(len(x.t) for x in whole.values()) or any(m.any() for m in marks)
+        if whole.keys() & {REGISTER, MEAN} and (filled or not several or key in named):
+            found.add(key)
+    return sorted(found, key=lambda k: (k[0] or "", len(k[1]), k[1]))
 
 
 def _readings_of(
-    of: Inputs, pair: Pair, inside: AllSeries, refused: Mapping[str, int], now: int | None
+    of: inputs.Inputs, pair: Pair, inside: OfElement, span: tuple[int, int], times: Sequence[int]
 ) -> ElementReadings:
-    """One element's readings in the span asked for; its register has its steps already."""
-    meter, element = pair.register.meter, pair.register.element
-    own = inside.get((MEAN, meter, element))
-    means = pair.demand if own is None else means_of(own, pair.rules, of.keywords)
-    main, other = (means, pair.register) if len(means.at) else (pair.register, None)
-    times = [x.t for (_, m, _), x in inside.items() if m == meter and len(x.t)]
+    """One element's readings in the span asked for, among those of its meter at some times."""
+    # The steps that reach into the span are as they were in the whole column.
+    c = pair.register.cut(*span)
+    edges = (int(c.t[0]), int(c.t[-1])) if len(c.t) else span
+    register = replace(c, series=_clip(pair.register.series, *edges))
+    means = inside.get((MEAN, c.element))
+    demand = pair.demand if means is None else inputs.means_of(means, pair.rules, of.keywords)
+    main, other = (demand, register) if len(demand.at) else (register, None)
     return ElementReadings(
         interval=pair.interval,
         rules=pair.rules,
-        register=pair.register,
-        means=means,
-        channels={
-            (t, name): x
-            for (t, m, name), x in inside.items()
-            if (m, name.rstrip("0123456789")) == (meter, element) and name != element
-        },
-        power_factor=inside.get(("dPF", meter, element)),
+        register=register,
+        means=demand,
+        series=inside,
         gaps=gaps_of(of, main, other),
-        first=min((int(t[0]) for t in times), default=0),
-        last=max((int(t[-1]) for t in times), default=0),
-        refused=refused.get(element, 0),
-        now=now,
+        first=min(times, default=0),
+        last=max(times, default=0),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from dentframe.metering.register_rules import Rules
     from dentframe.metering.series import Bools, Floats, Ints, Series
     from dentframe.verbs.gaps_and_coverage import Gaps
+    from dentframe.verbs.quality import OfElement
 
 
 REPEATS = 4
@@ -59,10 +61,8 @@ class ElementReadings:
         What is known about its register.
     register, means : Cumulative
         Without readings where the frame has none. The register is read as a whole column.
-    channels : dict
-        (topic, channel) to readings, of A, V and dPF.
-    power_factor : Series or None
-        The element's own dPF.
+    series : mapping of (topic, name) to Series
+        The readings as they came, of the element by its own name and of its channels.
     gaps : Gaps
         Where readings are missing.
     first, last : int
@@ -77,13 +77,12 @@ class ElementReadings:
     rules: Rules
     register: Cumulative
     means: Cumulative
-    channels: dict[tuple[str, str], Series]
-    power_factor: Series | None
+    series: OfElement
     gaps: Gaps
     first: int
     last: int
-    refused: int
-    now: int | None
+    refused: int = 0
+    now: int | None = None
 
     @property
     def demand(self) -> Series:
@@ -105,9 +104,26 @@ class ElementReadings:
         rises = self.register.inc[self.register.inc > 0]
         return float(rises.min()) if len(rises) else 0.0
 
-    def names_of(self, topic: str) -> list[str]:
-        """The channels that have readings of a topic."""
-        return sorted(ch for t, ch in self.channels if t == topic)
+    def channels(self, topic: str) -> dict[str, Series]:
+        """The readings of a topic by channel, in order of their names."""
+        own = self.register.element
+        return {
+            name: x
+            for (t, name), x in sorted(self.series.items(), key=lambda i: i[0])
+            if t == topic and name != own
+        }
+
+    @cached_property
+    def current(self) -> tuple[Ints, Floats]:
+        """The sum of the channels' currents at the instants that all of them have [us UTC, A]."""
+        found = [x for x in self.channels("A").values() if len(x.t)]
+        t, values = _common(found) if found else (self.register.t[:0], [np.empty(0)])
+        return t, np.sum(values, axis=0)
+
+    def current_in(self, s: int, e: int) -> Floats:
+        """The current of a span [A]."""
+        t, amperes = self.current
+        return amperes[(t > s) & (t <= e)]
 
 
 def unreadable(x: ElementReadings) -> Findings:
@@ -154,17 +170,17 @@ def stuck(x: ElementReadings) -> Findings:
     """Equal non-zero demands that register or current contradict; or a day of them, unexplained."""
     d = x.demand
     same = np.concatenate(([False], (np.diff(d.values) == 0) & (d.values[1:] != 0)))
-    found = [(a, b) for a, b in runs(same) if b - a + 1 >= REPEATS]
-    starts = np.array([d.t[a - 1] - x.interval for a, _ in found], dtype=np.int64)
-    ends = np.array([d.t[b - 1] for _, b in found], dtype=np.int64)
-    kws = np.array([d.values[a] for a, _ in found])
-    for (a, b), start, end, kw, differs in zip(
-        found, starts.tolist(), ends.tolist(), kws.tolist(),
-        _register_differs(x, starts, ends, kws), strict=True,
-    ):  # fmt: skip
-        n, changes = b - a + 1, {differs, _current_swings(x, start, end)}
-        if True in changes or (changes == {None} and end - start >= DAY):
-            yield start, end, n, "warning", abs(kw) * n * x.interval / HOUR
+    found = [(a - 1, b - 1) for a, b in runs(same) if b - a + 1 >= REPEATS]
+    first, last = np.array(found, dtype=np.int64).reshape(-1, 2).T
+    starts, ends, kws = d.t[first] - x.interval, d.t[last], d.values[first]
+    differs = _register_differs(x, starts, ends, kws)
+    for k, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
+        amperes, n = x.current_in(start, end), int(last[k] - first[k]) + 1
+        # A current that changes, or is none, does so at no equal demand.
+        most = amperes.max(initial=0.0)
+        swings = bool(most == 0 or np.ptp(amperes) > SWINGING * most) if len(amperes) else None
+        if True in {differs[k], swings} or ({differs[k], swings} == {None} and end - start >= DAY):
+            yield start, end, n, "warning", abs(float(kws[k])) * n * x.interval / HOUR
 
 
 def _register_differs(
@@ -184,23 +200,6 @@ def _register_differs(
     return [bool(x) if k else None for x, k in zip(differs, known, strict=True)]
 
 
-def _current_swings(x: ElementReadings, start: int, end: int) -> bool | None:
-    """Whether the current changes, or is none, as at no equal demand; None where it is not read."""
-    amperes = _current(x, start, end)
-    most = amperes.max(initial=0.0)
-    return bool(most == 0 or np.ptp(amperes) > SWINGING * most) if len(amperes) else None
-
-
-def _current(x: ElementReadings, start: int, end: int) -> Floats:
-    """The sum of an element's currents at each instant of a span [A]."""
-    found = [y for (topic, _), y in x.channels.items() if topic == "A" and len(y.t)]
-    if not found:
-        return np.empty(0)
-    t, values = _common(found)
-    total: Floats = np.sum(values, axis=0)
-    return total[(t > start) & (t <= end)]
-
-
 def frozen_register(x: ElementReadings) -> Findings:
     """A register that stands still, four readings or more, while power or current flows."""
     c = x.register
@@ -211,7 +210,7 @@ def frozen_register(x: ElementReadings) -> Findings:
         kwh = float(np.nan_to_num(x.means.energy(*_one(s, e)))[0])
         if kwh > max(2 * x.resolution, 1e-9):
             yield s, e, b - a + 1, "error", kwh
-        elif not len(x.means.at) and (_current(x, s, e) > 0).any():
+        elif not len(x.means.at) and (x.current_in(s, e) > 0).any():
             yield s, e, b - a + 1, "warning", _NAN
 
 
@@ -253,10 +252,10 @@ def reversed_ct(x: ElementReadings) -> Findings:
 
 def _third(x: ElementReadings) -> Findings:
     """Demand that is a third of what current, voltage and dPF of three channels make."""
-    names = x.names_of("A")
-    parts = [x.channels.get((t, ch)) for t in ("A", "V", "dPF") for ch in names]
+    amperes = x.channels("A")
+    parts = [x.series.get((t, ch)) for t in ("A", "V", "dPF") for ch in amperes]
     there = [p for p in parts if p is not None]
-    if len(names) != 3 or len(there) != 9:
+    if len(amperes) != 3 or len(there) != 9:
         return
     t, (kw, *values) = _common([x.demand, *there])
     load = sum(values[i] * values[3 + i] * np.abs(values[6 + i]) for i in range(3)) / 1000
@@ -268,21 +267,21 @@ def _third(x: ElementReadings) -> Findings:
 
 def _other_sign(x: ElementReadings) -> Findings:
     """One channel whose dPF has another sign than the two or more others have."""
-    positive = {}
-    for channel in x.names_of("dPF"):
+    positive, factors = {}, x.channels("dPF")
+    for channel in factors:
         values = _loaded(x, channel)
         share = float((values > 0).mean()) if len(values) >= REPEATS else 0.5
         if not 0.1 <= share <= 0.9:
             positive[channel] = share > 0.5
     alone = [ch for ch, sign in positive.items() if list(positive.values()).count(sign) == 1]
     if len(positive) >= 3 and len(alone) == 1:
-        t = x.channels["dPF", alone[0]].t
+        t = factors[alone[0]].t
         yield t[0], t[-1], len(t), "info", _NAN
 
 
 def _loaded(x: ElementReadings, channel: str) -> Floats:
     """A channel's dPF while a current worth naming flows."""
-    factor, current = x.channels["dPF", channel], x.channels.get(("A", channel))
+    factor, current = x.series["dPF", channel], x.series.get(("A", channel))
     if current is None:
         return factor.values
     _, (f, a) = _common([factor, current])
@@ -299,9 +298,10 @@ def _common(series: Sequence[Series]) -> tuple[Ints, list[Floats]]:
 
 def wrong_phase(x: ElementReadings) -> Findings:
     """Channels, or else the element, whose typical ``|dPF|`` under load is below the alarm."""
-    found = [(x.channels["dPF", ch].t, np.abs(_loaded(x, ch))) for ch in x.names_of("dPF")]
-    if not found and x.power_factor is not None:
-        t, (f, kw) = _common([x.power_factor, x.demand])
+    found = [(y.t, np.abs(_loaded(x, ch))) for ch, y in x.channels("dPF").items()]
+    own = x.series.get(("dPF", x.register.element))
+    if not found and own is not None:
+        t, (f, kw) = _common([own, x.demand])
         loaded = np.abs(kw) > LOADED * np.abs(kw).max(initial=0.0)
         found = [(t[loaded], np.abs(f[loaded]))]
     for t, factor in found:

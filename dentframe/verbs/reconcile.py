@@ -412,12 +412,15 @@ class Pair:
 
 
 def pair_of(
-    key: Element, series: Mapping[str, Series], resolved: VerbKeywords, tz: dt.tzinfo | None
+    key: Element,
+    series: Mapping[tuple[str, str], Series],
+    resolved: VerbKeywords,
+    tz: dt.tzinfo | None,
 ) -> Pair:
-    """An element's register and means from its series by topic; none of the two is refused."""
+    """An element's register and means among series by topic and name; neither is refused."""
     rules = resolve(resolved.registers, *key, tz)
     register, demand = (
-        series.get(topic, Series(*key, topic, NONE, np.empty(0), NONE, NONE))
+        series.get((topic, key[1]), Series(*key, topic, NONE, np.empty(0), NONE, NONE))
         for topic in (REGISTER, MEAN)
     )
     means = inputs.means_of(demand, rules, resolved)
@@ -441,10 +444,10 @@ def pairs(frame: pd.DataFrame, resolved: VerbKeywords) -> list[Pair]:
     ReadingWarning
         Where means come at another spacing than `interval`.
     """
-    found: dict[Element, dict[str, Series]] = {}
+    found: dict[Element, dict[tuple[str, str], Series]] = {}
     named = requested_elements(frame, (REGISTER, MEAN), resolved.elements)
     for x in read(rows(frame), frame, element_columns(frame, (REGISTER, MEAN))):
-        found.setdefault((x.meter, x.element), {})[x.topic] = x
+        found.setdefault((x.meter, x.element), {})[x.topic, x.element] = x
     check_elements(resolved.registers, list(found))
     tz = naive_zone(time_index(frame).tz, resolved.tz)
     made = [pair_of(k, x, resolved, tz) for k, x in found.items() if named is None or k in named]
