@@ -28,7 +28,6 @@ from dentframe.cli.options_and_output import (
 )
 from dentframe.errors import IncompleteReadError, MissingExtraError
 from dentframe.reader import inventory as _inventory
-from dentframe.verbs import coincident as _coincident
 from dentframe.verbs import energy as _energy
 from dentframe.verbs import peaks as _peaks
 
@@ -174,7 +173,7 @@ def peaks(
     if coincident:
         elements = None if what.site else "all"
         how |= {"window": window or "15min", "site": what.site, "elements": elements}
-        return _coincident.coincident(frame, freq, **how)
+        return _peaks.coincident(frame, freq, **how)
     kind = "block" if window else "reported"
     return _peaks.peaks(frame, freq, window=window, kind=kind, **how)
 
