@@ -6,32 +6,63 @@ the rows may come together; of the others, the first that applies is the last wo
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import random
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from dentframe.emulator.service import JSON, Answer, encode, message, refusal
+from dentframe.emulator.service import Answer, message, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from dentframe.emulator.service import Seen
 
-    Change = Callable[[Answer, "Fault"], Answer]
     Rows = list[dict[str, Any]]
 
-_PAGE = b"<!DOCTYPE html><html><body><h1>Service unavailable</h1></body></html>"
+Change = Callable[[Answer, "Fault"], Answer]
+FAULTS: dict[str, str] = {}
+"""Every fault's name and what it does."""
+_CHANGES: dict[str, Change] = {}
+_OF_ROWS: set[str] = set()
+"""Faults of the rows of a getData answer; several may strike at once."""
+
+
+def _fault(name: str, said: str) -> Callable[[Change], Change]:
+    """Make a change of an answer known as a fault."""
+
+    def known(change: Change) -> Change:
+        FAULTS[name], _CHANGES[name] = said, change
+        return change
+
+    return known
+
+
+def _fault_of_rows(name: str, said: str) -> Callable[[Callable[..., None]], None]:
+    """Make a change of headers and rows known as a fault; it is given copies of them."""
+
+    def known(change: Callable[..., None]) -> None:
+        def fault(answer: Answer, settings: Fault) -> Answer:
+            headers, rows = list(answer.payload["headers"]), answer.payload["topics"]
+            rows = [dict(row) for row in rows]
+            change(headers, rows, settings)
+            return replace(answer, payload={"headers": headers, "topics": rows})
+
+        _OF_ROWS.add(name)
+        _fault(name, said)(fault)
+
+    return known
 
 
 def _status(status: int, text: str) -> Change:
     def fault(_: Answer, settings: Fault) -> Answer:
         after = settings.retry_after
-        headers = {} if after is None else {"Retry-After": f"{after:g}"}
-        return replace(message(status, text), headers=headers)
+        return message(status, text, **{} if after is None else {"Retry-After": f"{after:g}"})
 
     return fault
 
@@ -42,175 +73,148 @@ def _sent(delivery: str, seconds: float = 0.0) -> Change:
     )
 
 
-def _said(body: bytes, kind: str = JSON) -> Change:
-    return lambda _, __: Answer(200, body=body, headers={"Content-Type": kind})
+def _body(body: bytes, **headers: str) -> Change:
+    return lambda _, __: Answer(200, body=body, headers=headers)
 
 
+_fault("429", "429, as beyond the rate limit.")(_status(429, "Too Many Requests"))
+_fault("quota", "429 ``Limit Exceeded``: the plan's quota is used up.")(
+    _status(429, "Limit Exceeded")
+)
+_fault("403", "403, as for a bad key.")(_status(403, "Forbidden"))
+_fault("404", "404.")(_status(404, "Not Found"))
+_fault("413", "413, as for an answer too large.")(_status(413, "Request Entity Too Large"))
+_fault("500", "500.")(_status(500, "Internal server error"))
+_fault("502", "502, as for an answer too large or a crash.")(_status(502, "Internal server error"))
+_fault("503", "503.")(_status(503, "Service Unavailable"))
+_fault("504", "504.")(_status(504, "Endpoint request timed out"))
+
+
+@_fault("redirect", "302 to ``location``, another host by default.")
+def _redirect(_: Answer, fault: Fault) -> Answer:
+    return Answer(302, body=b"", headers={"Location": fault.location})
+
+
+_fault("reset", "The connection is reset before an answer.")(_sent("reset"))
+_fault("reset_body", "The connection is reset in the middle of the body.")(_sent("reset_body"))
+_fault("cut", "The connection closes before Content-Length bytes have come.")(_sent("cut"))
+_fault("slow_headers", "The answer begins after ``seconds`` (1 by default).")(
+    _sent("slow_headers", 1.0)
+)
+_fault("drip", "The body comes byte by byte, ``seconds`` apart (0.05 by default).")(
+    _sent("drip", 0.05)
+)
+
+
+@_fault("short", "A body cut in half with a Content-Length that fits: JSON that does not end.")
 def _short(answer: Answer, _: Fault) -> Answer:
     return replace(answer, body=answer.content[: len(answer.content) // 2])
 
 
+@_fault("bad_gzip", "A body that claims to be gzip and breaks off within.")
 def _bad_gzip(answer: Answer, _: Fault) -> Answer:
     packed = gzip.compress(answer.content, 1, mtime=0)
     headers = {**answer.headers, "Content-Encoding": "gzip"}
     return replace(answer, body=packed[: len(packed) // 2] + b"\xff" * 8, headers=headers)
 
 
+_PAGE = b"<!DOCTYPE html><html><body><h1>Service unavailable</h1></body></html>"
+_fault("empty", "200 without a body.")(_body(b""))
+_fault("null", "200 with the body ``null``.")(_body(b"null"))
+_fault("html", "200 with a page of HTML.")(_body(_PAGE, **{"Content-Type": "text/html"}))
+
+
+@_fault("success_false", '200 with ``{"success":false,"error":...}``.')
+def _success_false(_: Answer, fault: Fault) -> Answer:
+    return refusal(fault.value or "Internal error")
+
+
+def _cell(text: str | None) -> Callable[..., None]:
+    def change(headers: list[str], rows: Rows, fault: Fault) -> None:
+        column = fault.column or headers[2]
+        rows[len(rows) // 2][column] = text if fault.value is None else fault.value
+
+    return change
+
+
+_fault_of_rows("text_value", 'One value is text, ``value`` ("N/A" by default).')(_cell("N/A"))
+_fault_of_rows("blank", "One value is an empty text.")(_cell(""))
+_fault_of_rows("null_value", "One value is null.")(_cell(None))
+
+
+@_fault_of_rows("missing_keys", "Every third row lacks a column, ``column`` or the first one.")
+def _missing_keys(headers: list[str], rows: Rows, fault: Fault) -> None:
+    for row in rows[::3]:
+        row.pop(fault.column or headers[2], None)
+
+
+@_fault_of_rows("extra_keys", "Rows hold a key that the headers do not list.")
+def _extra_keys(_: list[str], rows: Rows, __: Fault) -> None:
+    for row in rows:
+        row["A/Ch/Z9"] = "9.0"
+
+
+@_fault_of_rows("unasked", "A column of a topic that was not asked for, in headers and rows.")
+def _unasked(headers: list[str], rows: Rows, _: Fault) -> None:
+    headers.append("kVARHNet/Elm/A")
+    for row in rows:
+        row["kVARHNet/Elm/A"] = "9.0"
+
+
+@_fault_of_rows("reorder_keys", "Every other row has its keys in reverse order.")
+def _reorder_keys(_: list[str], rows: Rows, __: Fault) -> None:
+    rows[1::2] = [dict(reversed(row.items())) for row in rows[1::2]]
+
+
+@_fault_of_rows("numbers", "Values come as numbers, not as text.")
+def _numbers(headers: list[str], rows: Rows, _: Fault) -> None:
+    for row in rows:
+        for column in row.keys() - headers[:2]:
+            with contextlib.suppress(TypeError, ValueError):
+                row[column] = float(row[column])
+
+
+@_fault_of_rows("duplicate_rows", "Every fourth row comes twice, alike.")
+def _duplicate_rows(_: list[str], rows: Rows, __: Fault) -> None:
+    rows[:] = [row for i, row in enumerate(rows) for row in [row] * (1 + (i % 4 == 0))]
+
+
+@_fault_of_rows(
+    "conflicting_rows",
+    "The middle row comes twice, with different values in ``column`` or the first one.",
+)
+def _conflicting_rows(headers: list[str], rows: Rows, fault: Fault) -> None:
+    middle, value = len(rows) // 2, "123456.789" if fault.value is None else fault.value
+    rows.insert(middle + 1, rows[middle] | {fault.column or headers[2]: value})
+
+
+@_fault_of_rows("shuffle_rows", "Rows in no order.")
+def _shuffle_rows(_: list[str], rows: Rows, fault: Fault) -> None:
+    random.Random(fault.seed).shuffle(rows)  # noqa: S311 - repeatable chance is the point
+
+
+@_fault_of_rows(
+    "outside_rows", "A row from 40 days before the window, and one from 40 days after it."
+)
+def _outside_rows(_: list[str], rows: Rows, __: Fault) -> None:
+    first, last = (date.fromisoformat(row["date"]) for row in (rows[0], rows[-1]))
+    rows.insert(0, rows[0] | {"date": str(first - timedelta(days=40))})
+    rows.append(rows[-1] | {"date": str(last + timedelta(days=40))})
+
+
+@_fault("pretty", "JSON with spaces and line breaks.")
 def _pretty(answer: Answer, _: Fault) -> Answer:
     payload = json.loads(answer.content or b"null")
     return replace(answer, body=json.dumps(payload, indent=2).encode())
 
 
+@_fault("duplicate_keys", "Rows that hold their first key twice; the last value counts.")
 def _duplicate_keys(answer: Answer, _: Fault) -> Answer:
-    body = encode(answer.payload)
+    body = Answer(payload=answer.payload).content
     return replace(answer, body=body.replace(b'{"date":', b'{"date":"1999-01-01","date":'))
 
 
-_OF_ALL: dict[str, tuple[str, Change]] = {
-    "429": ("429, as beyond the rate limit.", _status(429, "Too Many Requests")),
-    "quota": (
-        "429 ``Limit Exceeded``: the plan's quota is used up.", _status(429, "Limit Exceeded")
-    ),
-    "403": ("403, as for a bad key.", _status(403, "Forbidden")),
-    "404": ("404.", _status(404, "Not Found")),
-    "413": ("413, as for an answer too large.", _status(413, "Request Entity Too Large")),
-    "500": ("500.", _status(500, "Internal server error")),
-    "502": (
-        "502, as for an answer too large or a crash.", _status(502, "Internal server error")
-    ),
-    "503": ("503.", _status(503, "Service Unavailable")),
-    "504": ("504.", _status(504, "Endpoint request timed out")),
-    "redirect": (
-        "302 to ``location``, another host by default.",
-        lambda _, fault: Answer(302, body=b"", headers={"Location": fault.location}),
-    ),
-    "reset": ("The connection is reset before an answer.", _sent("reset")),
-    "reset_body": ("The connection is reset in the middle of the body.", _sent("reset_body")),
-    "cut": ("The connection closes before Content-Length bytes have come.", _sent("cut")),
-    "slow_headers": (
-        "The answer begins after ``seconds`` (1 by default).", _sent("slow_headers", 1.0)
-    ),
-    "drip": (
-        "The body comes byte by byte, ``seconds`` apart (0.05 by default).", _sent("drip", 0.05)
-    ),
-    "short": (
-        "A body cut in half with a Content-Length that fits: JSON that does not end.", _short
-    ),
-    "bad_gzip": ("A body that claims to be gzip and breaks off within.", _bad_gzip),
-    "empty": ("200 without a body.", _said(b"")),
-    "null": ("200 with the body ``null``.", _said(b"null")),
-    "html": ("200 with a page of HTML.", _said(_PAGE, "text/html")),
-    "success_false": (
-        '200 with ``{"success":false,"error":...}``.',
-        lambda _, fault: refusal(fault.value or "Internal error"),
-    ),
-}  # fmt: skip
-"""Faults of the whole answer, for every request: what each does, and how."""
-
-
-def _on_rows(change: Callable[[list[str], Rows, Fault], tuple[list[str], Rows]]) -> Change:
-    """A fault of headers and rows, given copies of them that it may change."""
-
-    def fault(answer: Answer, settings: Fault) -> Answer:
-        rows = [dict(row) for row in answer.payload["topics"]]
-        headers, rows = change(list(answer.payload["headers"]), rows, settings)
-        return replace(answer, payload={"headers": headers, "topics": rows})
-
-    return fault
-
-
-def _cell(text: Any) -> Change:
-    """A fault of one cell, in the middle row: ``column``, or the first one."""
-
-    def change(headers: list[str], rows: Rows, fault: Fault) -> tuple[list[str], Rows]:
-        column = fault.column or headers[2]
-        rows[len(rows) // 2][column] = text if fault.value is None else fault.value
-        return headers, rows
-
-    return _on_rows(change)
-
-
-def _missing_keys(headers: list[str], rows: Rows, fault: Fault) -> tuple[list[str], Rows]:
-    for row in rows[::3]:
-        row.pop(fault.column or headers[2], None)
-    return headers, rows
-
-
-def _reorder_keys(headers: list[str], rows: Rows, _: Fault) -> tuple[list[str], Rows]:
-    return headers, [dict(reversed(r.items())) if i % 2 else r for i, r in enumerate(rows)]
-
-
-def _numbers(headers: list[str], rows: Rows, _: Fault) -> tuple[list[str], Rows]:
-    return headers, [{c: x if c in headers[:2] else _number(x) for c, x in r.items()} for r in rows]
-
-
-def _number(text: Any) -> Any:
-    try:
-        return float(text)
-    except (TypeError, ValueError):
-        return text
-
-
-def _conflicting_rows(headers: list[str], rows: Rows, fault: Fault) -> tuple[list[str], Rows]:
-    middle, column = len(rows) // 2, fault.column or headers[2]
-    other = rows[middle] | {column: "123456.789" if fault.value is None else fault.value}
-    return headers, [*rows[: middle + 1], other, *rows[middle + 1 :]]
-
-
-def _shuffle_rows(headers: list[str], rows: Rows, fault: Fault) -> tuple[list[str], Rows]:
-    random.Random(fault.seed).shuffle(rows)  # noqa: S311 - repeatable chance is the point
-    return headers, rows
-
-
-def _moved(row: dict[str, Any], days: int) -> dict[str, Any]:
-    return row | {"date": str(date.fromisoformat(row["date"]) + timedelta(days=days))}
-
-
-_OF_ROWS: dict[str, tuple[str, Change]] = {
-    "text_value": ('One value is text, ``value`` ("N/A" by default).', _cell("N/A")),
-    "blank": ("One value is an empty text.", _cell("")),
-    "null_value": ("One value is null.", _cell(None)),
-    "missing_keys": (
-        "Every third row lacks a column, ``column`` or the first one.", _on_rows(_missing_keys)
-    ),
-    "extra_keys": (
-        "Rows hold a key that the headers do not list.",
-        _on_rows(lambda headers, rows, _: (headers, [r | {"A/Ch/Z9": "9.0"} for r in rows])),
-    ),
-    "unasked": (
-        "A column of a topic that was not asked for, in headers and rows.",
-        _on_rows(lambda headers, rows, _: (
-            [*headers, "kVARHNet/Elm/A"], [r | {"kVARHNet/Elm/A": "9.0"} for r in rows]
-        )),
-    ),
-    "reorder_keys": ("Every other row has its keys in reverse order.", _on_rows(_reorder_keys)),
-    "numbers": ("Values come as numbers, not as text.", _on_rows(_numbers)),
-    "duplicate_rows": (
-        "Every fourth row comes twice, alike.",
-        _on_rows(lambda headers, rows, _: (
-            headers, [r for i, row in enumerate(rows) for r in [row] * (1 + (i % 4 == 0))]
-        )),
-    ),
-    "conflicting_rows": (
-        "The middle row comes twice, with different values in ``column`` or the first one.",
-        _on_rows(_conflicting_rows),
-    ),
-    "shuffle_rows": ("Rows in no order.", _on_rows(_shuffle_rows)),
-    "outside_rows": (
-        "A row from 40 days before the window, and one from 40 days after it.",
-        _on_rows(lambda headers, rows, _: (
-            headers, [_moved(rows[0], -40), *rows, _moved(rows[-1], 40)]
-        )),
-    ),
-    "pretty": ("JSON with spaces and line breaks.", _pretty),
-    "duplicate_keys": (
-        "Rows that hold their first key twice; the last value counts.", _duplicate_keys
-    ),
-}  # fmt: skip
-"""Faults of the rows of a getData answer; several may strike at once."""
-
-FAULTS: dict[str, str] = {name: said for name, (said, _) in (_OF_ALL | _OF_ROWS).items()}
-"""Every fault's name and what it does."""
+_OF_ROWS |= {"pretty", "duplicate_keys"}
 
 
 @dataclass
@@ -271,9 +275,11 @@ class Fault:
 
     def concerns(self, seen: Seen) -> bool:
         """Whether this request is one of those the fault is meant for."""
-        pairs = ((self.request, seen.request), (self.meter, seen.meter), (self.window, seen.window))
-        asked = all(want is None or want == got for want, got in pairs)
-        return asked and (self.where is None or self.where(seen))
+        meant = all(
+            getattr(self, name) in {None, getattr(seen, name)}
+            for name in ("request", "meter", "window")
+        )
+        return meant and (self.where is None or self.where(seen))
 
     def strikes(self) -> bool:
         """Whether it strikes this time; counts."""
@@ -320,16 +326,15 @@ class Faults:
 
     def apply(self, seen: Seen, answer: Answer) -> tuple[Answer, str | None]:
         """The answer after the faults that strike, and their names."""
-        chosen: list[Fault] = []
+        struck: list[Fault] = []
+        has_rows = isinstance(answer.payload, dict) and bool(answer.payload.get("headers"))
         with self._lock:
             for fault in self._faults:
-                needs_rows = fault.name in _OF_ROWS
-                if not fault.concerns(seen) or (needs_rows and not answer.has_rows):
-                    continue
-                if fault.strikes():
-                    chosen.append(fault)
-                    if not needs_rows:
+                of_rows = fault.name in _OF_ROWS
+                if fault.concerns(seen) and (has_rows or not of_rows) and fault.strikes():
+                    struck.append(fault)
+                    if not of_rows:
                         break
-        for fault in chosen:
-            answer = (_OF_ALL | _OF_ROWS)[fault.name][1](answer, fault)
-        return answer, "+".join(fault.name for fault in chosen) or None
+        for fault in struck:
+            answer = _CHANGES[fault.name](answer, fault)
+        return answer, "+".join(fault.name for fault in struck) or None

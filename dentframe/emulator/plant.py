@@ -11,24 +11,31 @@ from __future__ import annotations
 import string
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from dentframe.emulator.readings import Curve, Load, catalogue, curve, read
+from dentframe.emulator.readings import Curve, Load, catalogue, curve, month_of, read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from dentframe.emulator.readings import Row
 
     When = datetime | str
     Where = str | tuple[str, str]
+    Happened = tuple[str, str | None, Literal["gap", "reset", "zero_blip"], str, str]
 
 
 INSTALLED = datetime(2022, 6, 1, tzinfo=UTC)
 """When the default meters were installed; nothing before it."""
+
+
+def instant(when: When, zone: ZoneInfo | None = None) -> datetime:
+    """An instant in UTC; naive is wall time in ``zone``, else UTC."""
+    t = datetime.fromisoformat(when) if isinstance(when, str) else when
+    return (t if t.tzinfo else t.replace(tzinfo=zone or UTC)).astimezone(UTC)
 
 
 @dataclass(frozen=True)
@@ -180,19 +187,16 @@ METERS: tuple[Meter, ...] = (
 """The default meters: a building with a main, a restaurant, two flats."""
 
 
-def _event(
-    meter: str, element: str | None, kind: Literal["gap", "reset", "zero_blip"], *times: str
-) -> Event:
-    start, end = (datetime.fromisoformat(f"{t}+00:00") for t in (times[0], times[-1]))
-    return Event(meter, element, kind, start, end)
-
-
-EVENTS: tuple[Event, ...] = (
-    _event("P482311252", "C", "gap", "2023-12-06T18:00", "2023-12-06T21:30"),
-    _event("P482311252", "B", "zero_blip", "2023-12-11T15:15", "2023-12-11T15:30"),
-    _event("P482311252", "D", "gap", "2023-12-14T06:20", "2023-12-14T10:10"),
-    _event("P482311252", "E", "reset", "2023-12-18T17:40"),
-    _event("P482102272", None, "gap", "2023-12-20T05:20", "2023-12-20T11:40"),
+_HAPPENED: tuple[Happened, ...] = (
+    ("P482311252", "C", "gap", "2023-12-06T18:00", "2023-12-06T21:30"),
+    ("P482311252", "B", "zero_blip", "2023-12-11T15:15", "2023-12-11T15:30"),
+    ("P482311252", "D", "gap", "2023-12-14T06:20", "2023-12-14T10:10"),
+    ("P482311252", "E", "reset", "2023-12-18T17:40", "2023-12-18T17:40"),
+    ("P482102272", None, "gap", "2023-12-20T05:20", "2023-12-20T11:40"),
+)
+EVENTS: tuple[Event, ...] = tuple(
+    Event(meter, element, kind, instant(start), instant(end))
+    for meter, element, kind, start, end in _HAPPENED
 )
 """What happens to the default meters' readings, all in December 2023.
 
@@ -256,7 +260,7 @@ class Plant:
     ) -> None:
         self.seed = seed
         self.tz = tz
-        self.installed = _instant(installed)
+        self.installed = instant(installed)
         self.layout: dict[str, Meter] = {
             m.name: replace(m, demand_window=demand_window or m.demand_window)
             for m in (METERS if meters is None else meters)
@@ -284,25 +288,35 @@ class Plant:
         self, meter: str, start: When, end: When, topics: Sequence[str]
     ) -> tuple[list[str], list[Row]]:
         """Readings in ``[start, end)`` as the wire has them (see :class:`Source`)."""
-        first, stop = max(_instant(start), self.installed), _instant(end)
+        first, stop = max(instant(start), self.installed), instant(end)
         return read(self, self.layout[meter], first, stop, topics)
 
     def curve(self, meter: str, element: str, start: When, end: When) -> Curve:
-        """The exact energy curve of an element over a span (see :class:`Curve`)."""
+        """The exact energy curve of an element over the months of ``[start - 1 h, end]``."""
+        opened, closed = instant(start) - timedelta(hours=1), instant(end)
+        lo, hi = (month_of(t.timestamp()) for t in (opened, closed))
         loads = self.elements(meter)[element].loads
-        return curve(loads, self.seed, self.tz, self.installed, _instant(start), _instant(end))
+        return curve(loads, self.seed, self.tz, int(self.installed.timestamp()), lo, hi)
 
     def energy(self, meter: str, element: str, start: When, end: When) -> float:
         """Energy that flowed, import minus export, exact; naive instants are UTC [kWh]."""
-        return self._watt_seconds(meter, element, start, end, apparent=False) / 3.6e6
+        return self._between(meter, element, start, end, Curve.energy)
 
     def apparent_energy(self, meter: str, element: str, start: When, end: When) -> float:
         """Integral of apparent power; naive instants are UTC [kVAh]."""
-        return self._watt_seconds(meter, element, start, end, apparent=True) / 3.6e6
+        return self._between(meter, element, start, end, Curve.apparent)
+
+    def _between(
+        self, meter: str, element: str, start: When, end: When, total: Callable[..., Any]
+    ) -> float:
+        ends = [max(instant(t), self.installed) for t in (start, end)]
+        whole = self.curve(meter, element, min(ends), max(ends))
+        opened, closed = total(whole, np.array([t.timestamp() for t in ends]))
+        return float(closed - opened) / 3.6e6
 
     def mean_power(self, meter: str, element: str, start: When, end: When) -> float:
         """Mean active power; naive instants are UTC [kW]."""
-        hours = (_instant(end) - _instant(start)) / timedelta(hours=1)
+        hours = (instant(end) - instant(start)) / timedelta(hours=1)
         return self.energy(meter, element, start, end) / hours
 
     def coincident_peak(
@@ -322,7 +336,7 @@ class Plant:
             The clock.
         """
         zone, length = ZoneInfo(tz), minutes * 60
-        first, last = _instant(start, zone), _instant(end, zone)
+        first, last = instant(start, zone), instant(end, zone)
         away = (first.astimezone(zone).utcoffset() or timedelta(0)).total_seconds()
         begin = -(-(int(first.timestamp()) + int(away)) // length) * length - int(away)
         edges = np.arange(begin, int(last.timestamp()) + 1, length, dtype=np.int64)
@@ -344,18 +358,3 @@ class Plant:
             float(total[best]) / 1000,
             {name: float(mean[best]) / 1000 for name, mean in means.items()},
         )
-
-    def _watt_seconds(
-        self, meter: str, element: str, start: When, end: When, *, apparent: bool
-    ) -> float:
-        ends = [max(_instant(t), self.installed).timestamp() for t in (start, end)]
-        first, last = (datetime.fromtimestamp(t, UTC) for t in sorted(ends))
-        whole = self.curve(meter, element, first, last)
-        opened, closed = (whole.apparent if apparent else whole.energy)(np.array(ends))
-        return float(closed - opened)
-
-
-def _instant(when: When, zone: ZoneInfo | None = None) -> datetime:
-    """An instant in UTC; naive is wall time in ``zone``, else UTC."""
-    t = datetime.fromisoformat(when) if isinstance(when, str) else when
-    return (t if t.tzinfo else t.replace(tzinfo=zone or UTC)).astimezone(UTC)

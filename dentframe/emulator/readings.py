@@ -8,10 +8,11 @@ exact integers and registers are exactly the integral of power. Chance is a numb
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Loads = tuple["Load", ...]
     Row = dict[str, Any]
-    Cells = tuple[str, list[str]]
     Total = Callable[["Curve", Any], Any]
 
 STAMP = ("date", "time")
@@ -122,23 +122,7 @@ class Load:
     split: tuple[tuple[int, float], ...] = _THREE_PHASES
 
 
-class Power(NamedTuple):
-    """Active and reactive power in every step of a month [W], [var]."""
-
-    p: Ints
-    q: Ints
-
-
-class Calendar(NamedTuple):
-    """The steps of one UTC month and what the local clock says in them."""
-
-    step: Ints
-    hour: Floats
-    weekend: Ints
-    season: Floats
-
-
-def month_of(second: int) -> int:
+def month_of(second: float) -> int:
     """The number of the UTC month (12 x year + month - 1) that holds a Unix second."""
     t = datetime.fromtimestamp(second, UTC)
     return t.year * 12 + t.month - 1
@@ -150,54 +134,62 @@ def month_start(month: int) -> int:
 
 
 @lru_cache(maxsize=256)
-def calendar(month: int, tz: str) -> Calendar:
+def calendar(month: int, tz: str) -> tuple[Ints, Floats, Ints, Floats]:
     """The steps of a UTC month, with local hour of day, weekend and season."""
-    first, stop = (month_start(m) // STEP for m in (month, month + 1))
-    step, zone = np.arange(first, stop, dtype=np.int64), ZoneInfo(tz)
-    hours = range(month_start(month), month_start(month + 1), 3600)
-    offsets = (datetime.fromtimestamp(h, zone).utcoffset() or timedelta(0) for h in hours)
-    seconds = np.array([x.total_seconds() for x in offsets], dtype=np.int64)
-    local = step * STEP + np.repeat(seconds, 3600 // STEP)
+    start, stop = month_start(month), month_start(month + 1)
+    step, zone = np.arange(start // STEP, stop // STEP, dtype=np.int64), ZoneInfo(tz)
+    hours = (datetime.fromtimestamp(h, zone) for h in range(start, stop, 3600))
+    offsets = [(t.utcoffset() or timedelta(0)) // timedelta(seconds=1) for t in hours]
+    local = step * STEP + np.repeat(np.array(offsets, dtype=np.int64), 3600 // STEP)
     day = local // 86400
     season = np.cos((day % _YEAR - _MIDSUMMER) * (2 * np.pi / _YEAR))
     weekend = ((day + 3) % 7 >= 5).astype(np.int64)
-    return Calendar(step, (local - day * 86400) / 3600.0, weekend, season)
+    return step, (local - day * 86400) / 3600.0, weekend, season
 
 
 @lru_cache(maxsize=512)
-def power(load: Load, seed: int, tz: str, month: int) -> Power:
-    """Active and reactive power of a load in every step of a UTC month [W], [var]."""
-    cal = calendar(month, tz)
-    key = key_of(seed, load.name)
-    level = _sun(key, cal) if load.solar else _use(load, key, cal)
-    p = np.rint(load.watts * level).astype(np.int64)
-    q = np.rint(p * load.tan * (0.9 + 0.2 * smooth(key + 3, cal.step, 24)))
-    return Power(p, q.astype(np.int64))
+def power(load: Load, seed: int, tz: str, month: int) -> tuple[Ints, Ints]:
+    """Active and reactive power of a load in every step of a UTC month [W], [var].
 
-
-def _use(load: Load, key: int, cal: Calendar) -> Floats:
-    """Share of the load's watts in use, from opening hours, weekend, season and chance.
-
-    It comes and goes for an hour after opening and before closing.
+    Use comes and goes for an hour after opening and before closing. The sun's power is negative:
+    longer days in summer, clouds by the hour.
     """
-    opens, closes = load.hours
-    is_open = np.minimum(cal.hour - opens, closes - cal.hour).clip(0, 1)
-    busy = is_open * np.where(cal.weekend, load.weekend, 1.0)
-    busy = busy * (1 - abs(load.season) + load.season * cal.season)
-    level = load.standby + (1 - load.standby) * busy.clip(0, 1)
-    level = level * (0.8 + 0.2 * smooth(key, cal.step, 36))
-    if load.cycle:
-        on = uniform(key + 1, cal.step * STEP // (60 * load.cycle)) < level
-        return np.where(on, 1.0, load.standby)
-    return np.asarray(level * (0.85 + 0.15 * uniform(key + 2, cal.step)))
+    step, hour, weekend, season = calendar(month, tz)
+    key = key_of(seed, load.name)
+    if load.solar:
+        half_day = 6.0 + 1.3 * season
+        height = np.cos((hour - 12.5) / half_day * (np.pi / 2)) * (np.abs(hour - 12.5) < half_day)
+        level = -height * (0.25 + 0.75 * smooth(key, step, 18)) * (0.75 + 0.25 * season)
+    else:
+        opens, closes = load.hours
+        busy = np.minimum(hour - opens, closes - hour).clip(0, 1)
+        busy = busy * np.where(weekend, load.weekend, 1.0)
+        busy = busy * (1 - abs(load.season) + load.season * season)
+        level = load.standby + (1 - load.standby) * busy.clip(0, 1)
+        level = level * (0.8 + 0.2 * smooth(key, step, 36))
+        if load.cycle:
+            on = uniform(key + 1, step * STEP // (60 * load.cycle)) < level
+            level = np.where(on, 1.0, load.standby)
+        else:
+            level = level * (0.85 + 0.15 * uniform(key + 2, step))
+    p = np.rint(load.watts * level).astype(np.int64)
+    q = np.rint(p * load.tan * (0.9 + 0.2 * smooth(key + 3, step, 24)))
+    return p, q.astype(np.int64)
 
 
-def _sun(key: int, cal: Calendar) -> Floats:
-    """Share of a solar plant's watts, negative: longer days in summer, clouds by the hour."""
-    half = 6.0 + 1.3 * cal.season
-    height = np.cos((cal.hour - 12.5) / half * (np.pi / 2)) * (np.abs(cal.hour - 12.5) < half)
-    sky = 0.25 + 0.75 * smooth(key, cal.step, 18)
-    return np.asarray(-height * sky * (0.75 + 0.25 * cal.season))
+def _months(loads: Loads, seed: int, tz: str, lo: int, hi: int) -> tuple[Ints, Ints, Ints]:
+    """Active, reactive and apparent power of some loads together in months, both included."""
+    months = [np.sum([power(x, seed, tz, m) for x in loads], axis=0) for m in range(lo, hi + 1)]
+    p, q = np.concatenate(months, axis=1)
+    return p, q, np.rint(np.hypot(p, q)).astype(np.int64)
+
+
+def _integral(watts: Ints, first: int, seconds: Any) -> Any:
+    """Energy from the first step to some seconds: whole steps, then the rest in proportion."""
+    sums = np.concatenate([[0], np.cumsum(watts)]) * STEP
+    step = seconds // STEP
+    at = np.asarray(step - first).astype(np.int64)
+    return sums[at] + np.append(watts, 0)[at] * (seconds - step * STEP)
 
 
 @dataclass(frozen=True)
@@ -210,8 +202,6 @@ class Curve:
         Number of the first step since 1970.
     p, q, s : array
         Active, reactive and apparent power in each step [W], [var], [VA].
-    sums, sums_s : array
-        Active and apparent energy from the first step to each step [W s], [VA s].
     before, before_s : int
         Active and apparent energy from the installation to the first step [W s], [VA s].
     """
@@ -220,123 +210,110 @@ class Curve:
     p: Ints
     q: Ints
     s: Ints
-    sums: Ints
-    sums_s: Ints
     before: int
     before_s: int
 
     def energy(self, seconds: Any) -> Any:
         """Active energy since the installation at some Unix seconds [W s]."""
-        return _cumulative(self.p, self.sums, self.first, seconds) + self.before
+        return _integral(self.p, self.first, seconds) + self.before
 
     def apparent(self, seconds: Any) -> Any:
         """Apparent energy since the installation at some Unix seconds [VA s]."""
-        return _cumulative(self.s, self.sums_s, self.first, seconds) + self.before_s
-
-
-def curve(
-    loads: Loads, seed: int, tz: str, installed: datetime, start: datetime, end: datetime
-) -> Curve:
-    """The curve of some loads over the months that hold ``[start - 1 h, end]``."""
-    origin = int(installed.timestamp())
-    lo = month_of(int((start - timedelta(hours=1)).timestamp()))
-    hi = month_of(int(end.timestamp()))
-    return _curve(loads, seed, tz, origin, lo, hi)
+        return _integral(self.s, self.first, seconds) + self.before_s
 
 
 @lru_cache(maxsize=64)
-def _curve(loads: Loads, seed: int, tz: str, origin: int, lo: int, hi: int) -> Curve:
-    p, q = _months(loads, seed, tz, lo, hi)
-    s = _apparent(p, q)
-    before, before_s = _since(loads, seed, tz, origin, lo)
-    return Curve(month_start(lo) // STEP, p, q, s, _sums(p), _sums(s), before, before_s)
-
-
-def _months(loads: Loads, seed: int, tz: str, lo: int, hi: int) -> Power:
-    """Active and reactive power of some loads together in whole months, both included."""
-    months = [[power(load, seed, tz, m) for load in loads] for m in range(lo, hi + 1)]
-    return Power(
-        np.concatenate([np.sum([x.p for x in parts], axis=0) for parts in months]),
-        np.concatenate([np.sum([x.q for x in parts], axis=0) for parts in months]),
-    )
-
-
-def sample(load: Load, plant: Plant, steps: Ints) -> Power:
-    """Power of a load in some steps, in order [W], [var]."""
-    lo, hi = (month_of(int(steps[i]) * STEP) for i in (0, -1))
-    whole = _months((load,), plant.seed, plant.tz, lo, hi)
-    at = steps - month_start(lo) // STEP
-    return Power(whole.p[at], whole.q[at])
-
-
-def _since(loads: Loads, seed: int, tz: str, origin: int, month: int) -> tuple[int, int]:
-    """Energy from the installation to the start of a month, negative before it."""
-    home = month_of(origin)
-    sign = 1 if month >= home else -1
-    span = range(min(home, month), max(home, month))
-    sums = [_month_energy(loads, seed, tz, m) for m in span]
-    head = _head(loads, seed, tz, origin)
-    return (sign * sum(p for p, _ in sums) - head[0], sign * sum(s for _, s in sums) - head[1])
+def curve(loads: Loads, seed: int, tz: str, installed: int, lo: int, hi: int) -> Curve:
+    """The curve of some loads over months, both included, since a Unix second."""
+    home = month_of(installed)
+    months = range(min(home, lo), max(home, lo))
+    whole = [_energy(loads, seed, tz, m, month_start(m + 1)) for m in months]
+    head, sign = _energy(loads, seed, tz, home, installed), 1 if lo >= home else -1
+    before, before_s = (sign * sum(x[i] for x in whole) - head[i] for i in (0, 1))
+    powers = _months(loads, seed, tz, lo, hi)
+    return Curve(month_start(lo) // STEP, *powers, before, before_s)
 
 
 @lru_cache(maxsize=65536)
-def _month_energy(loads: Loads, seed: int, tz: str, month: int) -> tuple[int, int]:
-    both = _months(loads, seed, tz, month, month)
-    return int(both.p.sum()) * STEP, int(_apparent(*both).sum()) * STEP
-
-
-@lru_cache(maxsize=1024)
-def _head(loads: Loads, seed: int, tz: str, origin: int) -> tuple[int, int]:
-    """Energy between the start of the installation's month and the installation."""
-    month = month_of(origin)
-    both, first = _months(loads, seed, tz, month, month), month_start(month) // STEP
-    at = np.array([origin])
-    p, s = (_cumulative(x, _sums(x), first, at)[0] for x in (both.p, _apparent(*both)))
-    return int(p), int(s)
-
-
-def _apparent(p: Ints, q: Ints) -> Ints:
-    return np.rint(np.hypot(p, q)).astype(np.int64)
-
-
-def _sums(watts: Ints) -> Ints:
-    """Energy from the first step to the start of each step, and to the end of the last."""
-    return np.concatenate([[0], np.cumsum(watts)]) * STEP
-
-
-def _cumulative(watts: Ints, sums: Ints, first: int, seconds: Any) -> Any:
-    """Energy from the first step to some seconds: whole steps, then the rest in proportion."""
-    step = seconds // STEP
-    at = np.asarray(step - first).astype(np.int64)
-    inside = np.minimum(at, len(watts) - 1)
-    return sums[at] + watts[inside] * (seconds - step * STEP) * (at == inside)
+def _energy(loads: Loads, seed: int, tz: str, month: int, until: int) -> tuple[int, int]:
+    """Active and apparent energy from the start of a month to a second in it, or to its end."""
+    p, _, s = _months(loads, seed, tz, month, month)
+    first = month_start(month) // STEP
+    return int(_integral(p, first, until)), int(_integral(s, first, until))
 
 
 # --- the polls of a meter ---
 
 
 class Polls:
-    """The polls of one meter in a window, and what is common to its elements."""
+    """The polls of one meter in a window, and what its elements read at them."""
 
-    def __init__(self, plant: Plant, meter: Meter, start: datetime, end: datetime) -> None:
-        self.plant, self.meter = plant, meter
+    def __init__(
+        self, plant: Plant, meter: Meter, start: datetime, end: datetime, topics: Sequence[str]
+    ) -> None:
+        self.plant, self.meter, self.topics = plant, meter, set(topics)
         self.start, self.end = start, end
         every, offset = meter.interval * 60, meter.offset * 60
-        edges = (-(-(int(-(-t.timestamp() // 1)) - offset) // every) for t in (start, end))
+        edges = (-(-(math.ceil(t.timestamp()) - offset) // every) for t in (start, end))
         self.at = np.arange(*edges, dtype=np.int64) * every + offset
         self._volts: dict[int, Floats] = {}
-        self._power: dict[Load, Power] = {}
+        self._power: dict[Load, Ints] = {}
 
     @property
     def sampled(self) -> Ints:
         """The step of power that each poll sees: the one that ends at it or holds it."""
         return (self.at - 1) // STEP
 
-    def power(self, load: Load) -> Power:
-        """Active and reactive power of a load in the step that each poll sees [W], [var]."""
-        if load not in self._power:
-            self._power[load] = sample(load, self.plant, self.sampled)
-        return self._power[load]
+    def values(self, element: Element) -> Iterator[tuple[str, Floats]]:
+        """Name and readings of each column of an element that the topics ask for."""
+        curve = self.plant.curve(self.meter.name, element.name, self.start, self.end)
+        if "DemandkW" in self.topics:
+            yield f"DemandkW/Elm/{element.name}", self.demand(curve)
+        for topic, total in (("kWHNet", Curve.energy), ("kVAHNet", Curve.apparent)):
+            if topic in self.topics:
+                yield f"{topic}/Elm/{element.name}", self.register(element, curve, total)
+        if "dPF" in self.topics:
+            yield f"dPF/Elm/{element.name}", _factor(*self.drawn(element))
+        for channel, phase in zip(element.channels, element.phases, strict=True):
+            if "A" in self.topics:
+                volt_amperes = np.hypot(*self.drawn(element, phase))
+                yield f"A/Ch/{channel}", volt_amperes / self.volts(phase)
+            if "dPF" in self.topics:
+                yield f"dPF/Ch/{channel}", _factor(*self.drawn(element, phase))
+            if "V" in self.topics:
+                yield f"V/Ch/{channel}", self.volts(phase)
+
+    def demand(self, curve: Curve) -> Floats:
+        """Mean power of the demand window of each poll [kW]."""
+        window = self.meter.interval * 60
+        close = self.at if self.meter.demand_window == "sliding" else self.at // window * window
+        mean = (curve.energy(close) - curve.energy(close - window)) / (window * 1000.0)
+        return np.asarray(np.abs(mean) if self.meter.absolute_demand else mean)
+
+    def register(self, element: Element, curve: Curve, total: Total) -> Floats:
+        """What the register shows at each poll: the integral since the last clear [kWh]."""
+        shown = total(curve, self.at)
+        base = np.zeros_like(shown)
+        for event in self.events(element, "reset"):
+            cleared = int(event.start.timestamp())
+            then = self.plant.curve(self.meter.name, element.name, event.start, event.start)
+            base = np.where(self.at >= cleared, total(then, cleared), base)
+        shown = shown - base
+        for event in self.events(element, "zero_blip"):
+            shown = np.where(self.during(event), 0, shown)
+        return np.asarray(np.rint(shown / 3600.0) / 1000.0)
+
+    def drawn(self, element: Element, phase: int | None = None) -> tuple[Floats, Floats]:
+        """Power of one phase of an element, or of all, in the step that each poll sees [W]."""
+        p, q = np.zeros((2, len(self.at)))
+        for load in element.loads:
+            share = 1.0 if phase is None else dict(load.split).get(phase, 0.0)
+            if load not in self._power:
+                lo, hi = (month_of(int(self.sampled[i]) * STEP) for i in (0, -1))
+                whole = _months((load,), self.plant.seed, self.plant.tz, lo, hi)
+                self._power[load] = np.array(whole)[:, self.sampled - month_start(lo) // STEP]
+            p, q = p + share * self._power[load][0], q + share * self._power[load][1]
+        return p, q
 
     def volts(self, phase: int) -> Floats:
         """Voltage of a phase at each poll: the same for all elements on it [V]."""
@@ -346,60 +323,15 @@ class Polls:
             self._volts[phase] = np.round(self.meter.volts * (0.987 + swing), 2)
         return self._volts[phase]
 
+    def events(self, element: Element, kind: str) -> list[Event]:
+        """What happened to an element, or to its whole meter, in order of time."""
+        mine = (e for e in self.plant.events if e.meter == self.meter.name and e.kind == kind)
+        own = [e for e in mine if e.element in {None, element.name}]
+        return sorted(own, key=lambda event: event.start)
 
-def read(
-    plant: Plant, meter: Meter, start: datetime, end: datetime, topics: Sequence[str]
-) -> tuple[list[str], list[Row]]:
-    """Headers and rows of a meter in ``[start, end)``: the wire's order, strings, gaps."""
-    polls = Polls(plant, meter, start, end)
-    if not len(polls.at):
-        return [], []
-    columns = dict(sorted(_columns(polls, topics)))
-    rows = _rows(polls, columns)
-    return ([*STAMP, *columns], rows) if rows else ([], [])
-
-
-def _columns(polls: Polls, topics: Sequence[str]) -> Iterator[tuple[str, Cells]]:
-    """Column name to (element, texts), for every column of the topics asked."""
-    for element in polls.meter.elements:
-        curve = polls.plant.curve(polls.meter.name, element.name, polls.start, polls.end)
-        for topic in topics:
-            if topic in _OF_CHANNELS:
-                for channel, phase in zip(element.channels, element.phases, strict=True):
-                    values = _OF_CHANNELS[topic](polls, element, phase)
-                    yield f"{topic}/Ch/{channel}", (element.name, _texts(values))
-            if topic in _OF_ELEMENTS:
-                values = _OF_ELEMENTS[topic](polls, element, curve)
-                yield f"{topic}/Elm/{element.name}", (element.name, _texts(values))
-
-
-def _texts(values: Floats) -> list[str]:
-    """Numbers as the wire writes them: three decimals at most, at least one, never -0.0."""
-    distinct, which = np.unique(np.round(values, 3) + 0.0, return_inverse=True)
-    texts = list(map(repr, distinct.tolist()))
-    return [texts[i] for i in which.tolist()]
-
-
-def _demand(polls: Polls, _: Element, curve: Curve) -> Floats:
-    """Mean power of the demand window of each poll [kW]."""
-    window = polls.meter.interval * 60
-    close = polls.at if polls.meter.demand_window == "sliding" else polls.at // window * window
-    mean = (curve.energy(close) - curve.energy(close - window)) / (window * 1000.0)
-    return np.asarray(np.abs(mean) if polls.meter.absolute_demand else mean)
-
-
-def _register(polls: Polls, element: Element, curve: Curve, total: Total) -> Floats:
-    """What the register shows at each poll: the integral since the last clear [kWh]."""
-    shown = total(curve, polls.at)
-    base = np.zeros_like(shown)
-    for event in _events(polls, element, "reset"):
-        cleared = np.array([int(event.start.timestamp())])
-        then = polls.plant.curve(polls.meter.name, element.name, event.start, event.start)
-        base = np.where(polls.at >= cleared, total(then, cleared), base)
-    shown = shown - base
-    for event in _events(polls, element, "zero_blip"):
-        shown = np.where(_during(polls.at, event), 0, shown)
-    return np.asarray(np.rint(shown / 3600.0) / 1000.0)
+    def during(self, event: Event) -> Any:
+        """Which polls lie within an event."""
+        return (self.at >= event.start.timestamp()) & (self.at < event.end.timestamp())
 
 
 def _factor(p: Floats, q: Floats) -> Floats:
@@ -408,56 +340,36 @@ def _factor(p: Floats, q: Floats) -> Floats:
     return np.divide(p, s, out=np.ones_like(p), where=s > 0)
 
 
-def _at_polls(polls: Polls, element: Element, phase: int | None) -> tuple[Floats, Floats]:
-    """Power of one phase of an element, or of all, in the step that each poll sees [W]."""
-    p, q = np.zeros(len(polls.at)), np.zeros(len(polls.at))
-    for load in element.loads:
-        share = 1.0 if phase is None else dict(load.split).get(phase, 0.0)
-        if share:
-            drawn = polls.power(load)
-            p, q = p + share * drawn.p, q + share * drawn.q
-    return p, q
+def read(
+    plant: Plant, meter: Meter, start: datetime, end: datetime, topics: Sequence[str]
+) -> tuple[list[str], list[Row]]:
+    """Headers and rows of a meter in ``[start, end)``: the wire's order, strings, gaps.
 
-
-_OF_CHANNELS: dict[str, Callable[[Polls, Element, int], Floats]] = {
-    "A": lambda polls, element, phase: (
-        np.hypot(*_at_polls(polls, element, phase)) / polls.volts(phase)
-    ),
-    "V": lambda polls, _, phase: polls.volts(phase),
-    "dPF": lambda polls, element, phase: _factor(*_at_polls(polls, element, phase)),
-}
-"""Current is apparent power over voltage [A]."""
-_OF_ELEMENTS: dict[str, Callable[[Polls, Element, Curve], Floats]] = {
-    "DemandkW": _demand,
-    "dPF": lambda polls, element, _: _factor(*_at_polls(polls, element, None)),
-    "kVAHNet": partial(_register, total=Curve.apparent),
-    "kWHNet": partial(_register, total=Curve.energy),
-}
-
-
-def _events(polls: Polls, element: Element, kind: str) -> list[Event]:
-    """What happened to an element, or to its whole meter, in order of time."""
-    mine = (e for e in polls.plant.events if e.meter == polls.meter.name and e.kind == kind)
-    return sorted(
-        (e for e in mine if e.element in {None, element.name}), key=lambda event: event.start
-    )
-
-
-def _during(at: Ints, event: Event) -> Any:
-    return (at >= event.start.timestamp()) & (at < event.end.timestamp())
-
-
-def _rows(polls: Polls, columns: dict[str, Cells]) -> list[Row]:
-    """Rows of text; a gap takes an element's cells away, or the row if nothing is left."""
+    A gap takes an element's cells away, or the row if nothing is left.
+    """
+    polls = Polls(plant, meter, start, end, topics)
+    if not len(polls.at):
+        return [], []
+    columns: dict[str, list[str | None]] = {}
+    for element in meter.elements:
+        gaps = [polls.during(event) for event in polls.events(element, "gap")]
+        lost = np.flatnonzero(np.any([np.zeros_like(polls.at), *gaps], axis=0))
+        for name, values in polls.values(element):
+            columns[name] = _texts(values)
+            for i in lost:
+                columns[name][i] = None
+    names = sorted(columns)
     stamps = np.datetime_as_string(polls.at.astype("datetime64[s]"), unit="m").tolist()
-    dates, times = [t[:10] for t in stamps], [t[11:] for t in stamps]
-    names = [*STAMP, *columns]
-    cells = zip(dates, times, *(texts for _, texts in columns.values()), strict=True)
-    rows = [dict(zip(names, row, strict=True)) for row in cells]
-    for element in polls.meter.elements:
-        own = [c for c, (owner, _) in columns.items() if owner == element.name]
-        for event in _events(polls, element, "gap"):
-            for i in np.flatnonzero(_during(polls.at, event)):
-                for column in own:
-                    rows[i].pop(column, None)
-    return [row for row in rows if len(row) > len(STAMP)]
+    rows = []
+    for stamp, *cells in zip(stamps, *(columns[name] for name in names), strict=True):
+        row = {"date": stamp[:10], "time": stamp[11:], **dict(zip(names, cells, strict=True))}
+        rows.append({name: text for name, text in row.items() if text is not None})
+    rows = [row for row in rows if len(row) > len(STAMP)]
+    return ([*STAMP, *names], rows) if rows else ([], [])
+
+
+def _texts(values: Floats) -> list[str | None]:
+    """Numbers as the wire writes them: three decimals at most, at least one, never -0.0."""
+    distinct, which = np.unique(np.round(values, 3) + 0.0, return_inverse=True)
+    texts = list(map(repr, distinct.tolist()))
+    return [texts[i] for i in which.tolist()]

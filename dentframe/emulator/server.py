@@ -10,49 +10,42 @@ import random
 import socket
 import struct
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from datetime import UTC, datetime
+from functools import partial
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from socketserver import TCPServer
+from socketserver import ThreadingTCPServer
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from dentframe.emulator.faults import Fault, Faults
-from dentframe.emulator.plant import Plant
-from dentframe.emulator.service import (
-    JSON,
-    Answer,
-    Limiter,
-    Seen,
-    Service,
-    accepts_gzip,
-    clock,
-    look,
-    message,
-)
+from dentframe.emulator.plant import Plant, instant
+from dentframe.emulator.service import Answer, Limiter, Seen, Service, look, message
 from dentframe.emulator.sources_and_quirks import Quirky, Recorded, chosen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from datetime import datetime
 
+    from dentframe.emulator.service import Now
     from dentframe.emulator.sources_and_quirks import Source
 
     Latency = float | Callable[[random.Random], float]
     Sources = Source | Mapping[str, Source] | str | Path | None
 
 
+JSON = "application/json"
 _RESET = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 """Linger for no time: closing sends a reset."""
 _PATHS = ("/v1", "/v1/")
 _DRAIN = 65536
 
 
-class HTTPServer(ThreadingHTTPServer):
+class HTTPServer(ThreadingTCPServer):
     """A server whose connections can all be ended at once."""
 
+    allow_reuse_address = True
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
@@ -63,25 +56,18 @@ class HTTPServer(ThreadingHTTPServer):
         self._idle = threading.Condition()
         super().__init__(address, Handler)
 
-    def server_bind(self) -> None:
-        """Bind without looking up the machine's name, which can take seconds."""
-        TCPServer.server_bind(self)
-        self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Serve one connection, and know of it while it lasts."""
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            with self._idle:
-                self._open.discard(request)
-                self._idle.notify_all()
-
     def process_request(self, request: Any, client_address: Any) -> None:
         """Note the connection before its thread starts, so that hanging up misses none."""
         with self._idle:
             self._open.add(request)
         super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection and forget it."""
+        super().shutdown_request(request)
+        with self._idle:
+            self._open.discard(request)
+            self._idle.notify_all()
 
     def hang_up(self, wait: float = 0.4) -> None:
         """End all connections and give their threads a moment to go [s]."""
@@ -90,13 +76,6 @@ class HTTPServer(ThreadingHTTPServer):
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
             self._idle.wait_for(lambda: not self._open, wait)
-
-    def shutdown_request(self, request: Any) -> None:
-        """Close a connection; one that shall reset gets no orderly end first."""
-        if request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(_RESET)) == _RESET:
-            self.close_request(request)
-        else:
-            super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: a client that goes away is no error of the server."""
@@ -112,17 +91,13 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: HTTPServer
     raw_requestline: bytes
-    release: Callable[[], None] = staticmethod(lambda: None)
 
-    @property
-    def cloud(self) -> Cloud:
-        """The emulator behind the connection."""
-        return self.server.cloud
-
-    @property
-    def timeout(self) -> float | None:  # type: ignore[override]
-        """How long a connection may say nothing [s]; the base class closes it then."""
-        return self.server.cloud.idle_timeout
+    def setup(self) -> None:
+        """Close a connection that says nothing for too long."""
+        self.cloud = self.server.cloud
+        self.release: Callable[[], None] = lambda: None
+        self.request.settimeout(self.cloud.idle_timeout)
+        super().setup()
 
     def parse_request(self) -> bool:
         """Read the request; spaces within its target, as in the API's document, are kept."""
@@ -142,49 +117,52 @@ class Handler(BaseHTTPRequestHandler):
             return False
         return True
 
-    def do_GET(self) -> None:
-        """Answer a GET: the API, or 404."""
-        self._drain()
-        target = urlsplit(self.path)
-        if target.path in _PATHS:
-            self.cloud.handle(self, target.query)
+    def respond(self) -> None:
+        """Answer a GET of the API; refuse another method, and another path."""
+        # A body nobody needs is read, so that it is not taken for the next request.
+        length = self.headers.get("Content-Length", "0").strip().lstrip("0") or "0"
+        if "Transfer-Encoding" in self.headers or len(length) > 5 or int(length) > _DRAIN:
+            self.close_connection = True
         else:
-            self.deliver(self.ready(message(404, "Not Found"))[0])
+            self.rfile.read(int(length))
+        target = urlsplit(self.path)
+        if self.command != "GET":
+            self.deliver(message(405, "Method Not Allowed", Allow="GET"))
+        elif target.path not in _PATHS:
+            self.deliver(message(404, "Not Found"))
+        else:
+            try:
+                self.cloud.handle(self, target.query)
+            finally:
+                self.release()
 
-    def _refuse(self) -> None:
-        """Refuse another method than GET."""
-        self._drain()
-        self.deliver(self.ready(message(405, "Method Not Allowed", Allow="GET"))[0])
-
-    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _refuse  # noqa: N815
-
-    def ready(self, answer: Answer) -> tuple[Answer, int]:
-        """The answer with its body as it will be sent, and the body's size before gzip."""
-        body, headers = answer.content, answer.headers
-        accepted = accepts_gzip(self.headers.get("Accept-Encoding"))
-        if not accepted or "Content-Encoding" in headers or not body:
-            return replace(answer, body=body), len(body)
-        headers = {**headers, "Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-        packed = gzip.compress(body, 1, mtime=0)
-        return replace(answer, body=packed, headers=headers), len(body)
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = respond  # noqa: N815
 
     def deliver(self, answer: Answer) -> None:
         """Send an answer whole, or as its fault has it."""
-        body = b"" if self.command == "HEAD" else answer.body or b""
+        body, headers = answer.content, {"Content-Type": JSON, **answer.headers}
+        packed = accepts_gzip(self.headers.get("Accept-Encoding"))
+        if packed and body and "Content-Encoding" not in headers:
+            body = gzip.compress(body, 1, mtime=0)
+            headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+        headers["Content-Length"] = str(len(body))
         if answer.delivery in {"cut", "reset", "reset_body"}:
             self.close_connection = True
-        try:
-            if answer.delivery == "slow_headers":
-                self.cloud.pause(answer.seconds)
-            if not body:
-                self.release()
-            if answer.delivery != "reset":
-                self.head(answer)
-                self._write(body, answer)
-            if answer.delivery in {"reset", "reset_body"}:
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        finally:
+        if self.close_connection:
+            headers["Connection"] = "close"
+        if answer.delivery == "slow_headers":
+            self.cloud.pause(answer.seconds)
+        if not body:
             self.release()
+        if answer.delivery != "reset":
+            self.send_response(answer.status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self._write(b"" if self.command == "HEAD" else body, answer)
+        if answer.delivery in {"reset", "reset_body"}:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            self.connection.close()  # now: an orderly end would come before the reset
 
     def _write(self, body: bytes, answer: Answer) -> None:
         if answer.delivery in {"cut", "reset_body"}:
@@ -195,20 +173,9 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(piece)
             if drips and self.cloud.pause(answer.seconds):
                 return
-        # Who has the last byte may ask again at once, so the request is over before.
+        # Who has the last byte may send again at once, so the request is over before.
         self.release()
         self.wfile.write(body[-1:])
-
-    def head(self, answer: Answer) -> None:
-        """Send the status line and headers."""
-        self.send_response(answer.status)
-        headers = {"Content-Type": JSON, **answer.headers}
-        headers["Content-Length"] = str(len(answer.body or b""))
-        if self.close_connection:
-            headers["Connection"] = "close"
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
 
     def version_string(self) -> str:
         """Name the server, not the versions it runs on."""
@@ -217,13 +184,13 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its base's
         """Print nothing."""
 
-    def _drain(self) -> None:
-        """Read a body nobody needs, so that it is not taken for the next request."""
-        length = self.headers.get("Content-Length", "0").strip().lstrip("0") or "0"
-        if "Transfer-Encoding" in self.headers or len(length) > 5 or int(length) > _DRAIN:
-            self.close_connection = True
-        else:
-            self.rfile.read(int(length))
+
+def accepts_gzip(header: str | None) -> bool:
+    """Whether an Accept-Encoding header asks for gzip."""
+    offers = (part.partition(";") for part in (header or "").lower().split(","))
+    weights = {name.strip(): rest.replace(" ", "") for name, _, rest in offers}
+    weight = weights.get("gzip", weights.get("*", "q=0"))
+    return not weight.startswith("q=0") or weight.strip("q=0.") != ""
 
 
 class Cloud:
@@ -300,48 +267,39 @@ class Cloud:
             self._seen[number] = None
         key_id, api_key = handler.headers.get("x-key-id"), handler.headers.get("x-api-key")
         params = {k: v.strip() for k, v in parse_qsl(query, keep_blank_values=True)}
-        seen = look(params, time.monotonic(), key_id)
+        seen = look(params, key_id)
         service = self._services.get(key_id or "")
         if (
             service is None
             or api_key is None
             or not hmac.compare_digest(service.api_key.encode(), api_key.encode("utf-8", "replace"))
         ):
-            return self._send(handler, number, seen, message(403, "Forbidden"))
-        if not service.limiter.enter():
-            return self._send(handler, number, seen, message(429, "Too Many Requests"))
-        handler.release = leave = service.limiter.leaving()
-        try:
-            self.pause(self._delay())
+            answer = message(403, "Forbidden")
+        elif not service.limiter.enter(number):
+            answer = message(429, "Too Many Requests")
+        else:
+            handler.release = partial(service.limiter.leave, number)
             answer, fault = self.faults.apply(seen, self._answer(service, params))
-            self._send(handler, number, replace(seen, fault=fault), answer)
-        finally:
-            leave()
-        return None
-
-    def _send(self, handler: Handler, number: int, seen: Seen, answer: Answer) -> None:
-        """Note the request, then answer it: who has the answer finds it noted."""
-        ready, size = handler.ready(answer)
+            seen = replace(seen, fault=fault)
         status = 0 if answer.delivery == "reset" else answer.status
-        noted = replace(seen, status=status, size=size)
+        seen = replace(seen, status=status, size=len(answer.content))
+        # It is noted, then answered: who has the answer finds it noted.
         with self._lock:
-            self._seen[number] = noted
+            self._seen[number] = seen
         if self._log is not None:
-            self._log(_line(noted))
-        handler.deliver(ready)
+            self._log(_line(seen))
+        handler.deliver(answer)
 
     def _answer(self, service: Service, params: Mapping[str, str]) -> Answer:
+        with self._lock:
+            latency = self._latency
+            seconds = latency(self._chance) if callable(latency) else latency
+        self.pause(seconds)
         try:
             return service.answer(params)
         except Exception as error:  # noqa: BLE001 - a source is its author's code; we answer
             self.errors.append(error)
             return message(500, "Internal server error")
-
-    def _delay(self) -> float:
-        if not callable(self._latency):
-            return self._latency
-        with self._lock:
-            return self._latency(self._chance)
 
     def __enter__(self) -> Self:
         return self
@@ -416,7 +374,12 @@ def serve(
     ...     cloud.url.endswith("/v1")
     True
     """
-    present, differs = clock(now), chosen(quirks)
+    present: Now = partial(datetime.now, UTC)
+    if callable(now):
+        present = now
+    elif now is not None:
+        present = partial(instant, now)
+    differs = chosen(quirks)
     max_body = differs.get("small_answers", max_body)
     if "tight_limits" in differs:
         rate = burst = concurrency = differs["tight_limits"]

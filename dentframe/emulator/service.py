@@ -12,6 +12,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from dentframe.emulator.sources_and_quirks import Source
 
     Now = Callable[[], datetime]
-
-JSON = "application/json"
 
 
 @dataclass(frozen=True)
@@ -52,39 +51,22 @@ class Answer:
     delivery: str = "plain"
     seconds: float = 0.0
 
-    @property
+    @cached_property
     def content(self) -> bytes:
         """The body: itself, or the payload as JSON without spaces, as the service writes it."""
-        return encode(self.payload) if self.body is None else self.body
-
-    @property
-    def has_rows(self) -> bool:
-        """Whether this is a working answer to getData, with at least one row."""
-        return isinstance(self.payload, dict) and bool(self.payload.get("headers"))
+        if self.body is not None:
+            return self.body
+        return json.dumps(self.payload, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def message(status: int, text: str, **headers: str) -> Answer:
     """An answer of the gateway: ``{"message": text}``."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Answer(status, {"message": text}, headers=named)
+    return Answer(status, {"message": text}, headers=headers)
 
 
 def refusal(text: str) -> Answer:
     """The service's observed way to say no: 200 with ``success`` false."""
     return Answer(200, {"success": False, "error": text})
-
-
-def encode(payload: Any) -> bytes:
-    """JSON without spaces, as the service writes it."""
-    return json.dumps(payload, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def accepts_gzip(header: str | None) -> bool:
-    """Whether an Accept-Encoding header asks for gzip."""
-    offers = (part.partition(";") for part in (header or "").lower().split(","))
-    weights = {name.strip(): rest.replace(" ", "") for name, _, rest in offers}
-    weight = weights.get("gzip", weights.get("*", "q=0"))
-    return not weight.startswith("q=0") or weight.strip("q=0.") != ""
 
 
 class Limiter:
@@ -106,19 +88,20 @@ class Limiter:
 
     def __init__(
         self,
-        rate: float | None = 5.0,
-        burst: int = 5,
-        concurrency: int | None = 5,
+        rate: float | None,
+        burst: int,
+        concurrency: int | None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rate, self._burst, self._concurrency = rate, burst, concurrency
         self._clock, self._lock = clock, threading.Lock()
-        self._tokens, self._filled, self._flying = float(burst), clock(), 0
+        self._tokens, self._filled = float(burst), clock()
+        self._in_flight: set[int] = set()
 
-    def enter(self) -> bool:
-        """Whether one more request may begin now; if so, it counts until it leaves."""
+    def enter(self, number: int) -> bool:
+        """Whether a request may begin now; if so, it counts until it leaves."""
         with self._lock:
-            if self._concurrency is not None and self._flying >= self._concurrency:
+            if self._concurrency is not None and len(self._in_flight) >= self._concurrency:
                 return False
             if self._rate is not None:
                 now = self._clock()
@@ -127,21 +110,13 @@ class Limiter:
                 if self._tokens < 1:
                     return False
                 self._tokens -= 1
-            self._flying += 1
+            self._in_flight.add(number)
             return True
 
-    def leaving(self) -> Callable[[], None]:
-        """A function that ends the request just entered; calling it again does nothing."""
-        pending = [1]
-
-        def leave() -> None:
-            with self._lock:
-                self._flying -= pending.pop() if pending else 0
-
-        return leave
-
-
-REQUESTS = ("getData", "getMeters", "getTopics")
+    def leave(self, number: int) -> None:
+        """End a request; ending it again does nothing."""
+        with self._lock:
+            self._in_flight.discard(number)
 
 
 class RefusedError(ValueError):
@@ -196,28 +171,41 @@ class Seen:
         )
 
 
-def look(params: Mapping[str, str], at: float, key_id: str | None) -> Seen:
+_RANGES = {"year": (1970, 9998), "month": (1, 12), "day": (1, 31), "hour": (0, 23)}
+
+
+def look(params: Mapping[str, str], key_id: str | None) -> Seen:
     """What was asked, as far as it can be read; refuses nothing."""
-    year, month, day, hour = (_number(params.get(x)) for x in ("year", "month", "day", "hour"))
+    year, month, day, hour = (_number(params.get(name)) for name in _RANGES)
     topics = _items(params.get("topics", ""))
     return Seen(params.get("request"), params.get("meter"), year, month, day, hour, topics,
-                at=at, key_id=key_id)  # fmt: skip
+                at=time.monotonic(), key_id=key_id)  # fmt: skip
 
 
 def window(params: Mapping[str, str]) -> tuple[datetime, datetime]:
     """The UTC month, day or hour asked, half open; RefusedError where there is none."""
-    year, month = _required(params, "year", 1970, 9998), _required(params, "month", 1, 12)
-    day, hour = _optional(params, "day", 1, 31), _optional(params, "hour", 0, 23)
-    if hour is not None and day is None:
+    asked = {"day": 1}
+    for name, (low, high) in _RANGES.items():
+        text = params.get(name)
+        value = _number(text)
+        if text is None and name in {"year", "month"}:
+            raise RefusedError(f"Missing required parameter: {name}")
+        if text is not None and (
+            value is None or len(text) > len(str(high)) or not low <= value <= high
+        ):
+            raise RefusedError(f"Invalid {name}: {text}")
+        asked |= {} if value is None else {name: value}
+    if "hour" in asked and "day" not in params:
         raise RefusedError("hour needs a day")
-    if day is None:
-        first = datetime(year, month, 1, tzinfo=UTC)
-        return first, datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
     try:
-        start = datetime(year, month, day, hour or 0, tzinfo=UTC)
+        start = datetime(**asked, tzinfo=UTC)
     except ValueError:
-        raise RefusedError(f"Invalid day: {year:04d}-{month:02d} has no day {day}") from None
-    return start, start + (timedelta(days=1) if hour is None else timedelta(hours=1))
+        raise RefusedError(
+            "Invalid day: {year:04d}-{month:02d} has no day {day}".format(**asked)
+        ) from None
+    if "day" not in params:
+        return start, (start + timedelta(days=31)).replace(day=1)
+    return start, start + (timedelta(hours=1) if "hour" in asked else timedelta(days=1))
 
 
 def topic_keys(text: str | None, catalogue: Iterable[Mapping[str, str]]) -> tuple[str, ...]:
@@ -241,22 +229,6 @@ def _items(text: str) -> tuple[str, ...]:
 
 def _number(text: str | None) -> int | None:
     return int(text) if text and re.fullmatch(r"[0-9]{1,4}", text) else None
-
-
-def _required(params: Mapping[str, str], name: str, low: int, high: int) -> int:
-    value = _optional(params, name, low, high)
-    if value is None:
-        raise RefusedError(f"Missing required parameter: {name}")
-    return value
-
-
-def _optional(params: Mapping[str, str], name: str, low: int, high: int) -> int | None:
-    if name not in params:
-        return None
-    value = _number(params[name])
-    if value is None or len(params[name]) > len(str(high)) or not low <= value <= high:
-        raise RefusedError(f"Invalid {name}: {params[name]}")
-    return value
 
 
 _TOO_LARGE = {413: "Request Entity Too Large", 502: "Internal server error"}
@@ -303,12 +275,12 @@ class Service:
         request = params.get("request")
         if not request:
             raise RefusedError("Missing required parameter: request")
-        if request not in REQUESTS:
-            raise RefusedError(f"Unknown request: {request}")
         if request == "getMeters":
             return {"success": True, "meters": self.source.meters()}
         if request == "getTopics":
             return {"success": True, "topics": self.source.topics()}
+        if request != "getData":
+            raise RefusedError(f"Unknown request: {request}")
         start, end = window(params)
         meter = params.get("meter")
         if not meter:
@@ -320,13 +292,3 @@ class Service:
             end = min(end, self.now() + timedelta.resolution)
         headers, rows = self.source.rows(meter, start, end, topics) if start < end else ([], [])
         return {"headers": headers, "topics": rows}
-
-
-def clock(now: datetime | Now | None) -> Now:
-    """A clock from a fixed instant (naive is UTC), a callable, or the real time."""
-    if callable(now):
-        return now
-    if now is None:
-        return lambda: datetime.now(UTC)
-    fixed = now if now.tzinfo else now.replace(tzinfo=UTC)
-    return lambda: fixed

@@ -61,21 +61,24 @@ def topic_of(column: str) -> str:
 
 
 def select(
-    headers: Sequence[str],
     rows: Iterable[Row],
     start: datetime,
     end: datetime,
     topics: Sequence[str],
+    headers: Iterable[str] | None = None,
 ) -> tuple[list[str], list[Row]]:
-    """Rows in ``[start, end)`` with the columns of some topics, in the order they came."""
+    """Rows in ``[start, end)`` in the order they came, with the columns of some topics.
+
+    The columns come in the order of the headers; without any, sorted by name.
+    """
+    if headers is None:
+        headers = [*STAMP, *sorted({c for row in rows for c in row} - set(STAMP))]
     kept = [h for h in headers if h in STAMP or topic_of(h) in topics]
     lo, hi = f"{start:%Y-%m-%d %H:%M}", f"{end:%Y-%m-%d %H:%M}"
     inside = [
         {c: r[c] for c in kept if c in r} for r in rows if lo <= f"{r['date']} {r['time']}" < hi
     ]
-    if not inside or len(kept) <= len(STAMP):
-        return [], []
-    return kept, inside
+    return (kept, inside) if inside and len(kept) > len(STAMP) else ([], [])
 
 
 _NAME = re.compile(r"(?P<meter>.+)-(?P<month>\d{4}-\d{2})\.json")
@@ -118,7 +121,7 @@ class Recorded:
         months = [_load(p, p.stat().st_mtime_ns) for p in paths if p.is_file()]
         headers = dict.fromkeys(h for month in months for h in month["headers"])
         rows = [row for month in months for row in month["topics"]]
-        return select(list(headers), rows, start, end, topics)
+        return select(rows, start, end, topics, headers)
 
 
 @lru_cache(maxsize=8)
@@ -156,9 +159,7 @@ class Fixed:
         self, meter: str, start: datetime, end: datetime, topics: Sequence[str]
     ) -> tuple[list[str], list[Row]]:
         """Headers, sorted, and rows in ``[start, end)``, in the order given."""
-        rows = self._meters[meter]
-        columns = sorted({c for row in rows for c in row} - set(STAMP))
-        return select([*STAMP, *columns], rows, start, end, topics)
+        return select(self._meters[meter], start, end, topics)
 
 
 # --- quirks ---
@@ -188,24 +189,19 @@ def _local_time(rows: list[Row], zone: str, _: datetime) -> list[Row]:
 
 def _v_scope(rows: list[Row], scope: str, _: datetime) -> list[Row]:
     """The voltage of each element's first channel, under another scope."""
-
-    def renamed(row: Row) -> Row:
-        first = {c: f"V/{scope}/{c[5:-1]}" for c in row if c.startswith("V/Ch/") and c[-1] == "1"}
-        return {first.get(c, c): x for c, x in row.items() if c in first or topic_of(c) != "V"}
-
-    return [renamed(row) for row in rows]
+    columns = {c: c for row in rows for c in row if topic_of(c) != "V"}
+    columns |= {
+        c: f"V/{scope}/{c[5:-1]}" for row in rows for c in row if re.fullmatch("V/Ch/.*1", c)
+    }
+    return [{columns[c]: x for c, x in row.items() if c in columns} for row in rows]
 
 
 def _cells(topic: str, change: Callable[[str, Any], str]) -> Any:
     """A change of every reading of a topic."""
-
-    def changed(rows: list[Row], value: Any, _: datetime) -> list[Row]:
-        return [
-            {c: change(x, value) if x and topic_of(c) == topic else x for c, x in row.items()}
-            for row in rows
-        ]
-
-    return changed
+    return lambda rows, value, _: [
+        {c: change(x, value) if x and topic_of(c) == topic else x for c, x in row.items()}
+        for row in rows
+    ]
 
 
 def _text(value: float) -> str:
@@ -214,12 +210,11 @@ def _text(value: float) -> str:
 
 def _blanks(rows: list[Row], every: int, _: datetime) -> list[Row]:
     """Each so manieth reading, counted along its row from the row's own minute."""
-    blanked = [dict(row) for row in rows]
-    for row in blanked:
-        first = int(_when(row).timestamp()) // 60
-        hit = [c for i, c in enumerate(row) if c not in STAMP and (first + i) % every == 0]
-        row.update(dict.fromkeys(hit, ""))
-    return blanked
+    minutes = [int(_when(row).timestamp()) // 60 for row in rows]
+    return [
+        {c: x if c in STAMP or (first + i) % every else "" for i, (c, x) in enumerate(row.items())}
+        for first, row in zip(minutes, rows, strict=True)
+    ]
 
 
 def _late_backfill(rows: list[Row], hours: float, now: datetime) -> list[Row]:
@@ -333,8 +328,7 @@ class Quirky:
         for name, value in self._quirks.items():
             change = QUIRK_TABLE[name].change
             rows = rows if change is None else change(rows, value, now)
-        names = [*STAMP, *sorted({c for row in rows for c in row} - set(STAMP))]
-        return select(names, rows, start, end, topics)
+        return select(rows, start, end, topics)
 
 
 def _rebuilt(source: Source, quirks: Quirks) -> Source:

@@ -25,11 +25,11 @@ def test_a_burst_then_the_rate():
     """A full bucket gives its burst at once, then as many as flow in."""
     clock = Clock()
     limiter = Limiter(5, 5, None, clock)
-    assert [limiter.enter() for _ in range(7)] == [True] * 5 + [False] * 2
+    assert [limiter.enter(n) for n in range(7)] == [True] * 5 + [False] * 2
     clock.now = 0.2
-    assert [limiter.enter() for _ in range(2)] == [True, False]
+    assert [limiter.enter(n) for n in range(2)] == [True, False]
     clock.now = 100.0
-    assert sum(limiter.enter() for _ in range(20)) == 5
+    assert sum(limiter.enter(n) for n in range(20)) == 5
 
 
 def test_no_more_than_rate_in_the_long_run():
@@ -38,20 +38,19 @@ def test_no_more_than_rate_in_the_long_run():
     limiter = Limiter(5, 5, None, clock)
     for tick in range(8 * 1024 + 1):
         clock.now = tick / 1024
-        let_in += limiter.enter()
+        let_in += limiter.enter(tick)
     assert abs(let_in - 45) <= 1
 
 
 def test_refusals_take_no_token():
     """A request refused for concurrency costs nothing, and leaving twice counts once."""
     limiter = Limiter(1, 2, 1, Clock())
-    assert limiter.enter()
-    leave = limiter.leaving()
-    assert not limiter.enter()
-    leave()
-    leave()
-    assert limiter.enter()
-    assert not limiter.enter()
+    assert limiter.enter(1)
+    assert not limiter.enter(2)
+    limiter.leave(1)
+    limiter.leave(1)
+    assert limiter.enter(3)
+    assert not limiter.enter(4)
 
 
 def test_too_many_requests():
