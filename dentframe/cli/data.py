@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 import click
 import pandas as pd
 
 from dentframe import reader
+from dentframe.archive import sync as run_sync
 from dentframe.cli.options_and_output import (
     EXISTING,
     FOLDER,
@@ -27,7 +27,6 @@ from dentframe.cli.options_and_output import (
     write,
 )
 from dentframe.errors import IncompleteReadError, MissingExtraError
-from dentframe.reader import inventory as _inventory
 from dentframe.verbs import energy as _energy
 from dentframe.verbs import peaks as _peaks
 
@@ -75,11 +74,11 @@ def inventory(meters: str | None) -> pd.DataFrame:
       dentframe inventory P482311252,P482102272 --json
       dentframe inventory --format csv --out meters.csv
     """
-    return _inventory(listed(meters))
+    return reader.inventory(listed(meters))
 
 
 @click.command()
-@range_options
+@range_options()
 @_bracket
 @json_option
 def plan(what: ReadArguments, bracket: bool, as_json: bool) -> None:
@@ -105,7 +104,7 @@ def plan(what: ReadArguments, bracket: bool, as_json: bool) -> None:
 
 
 @click.command()
-@range_options
+@range_options()
 @archive_option
 @_bracket
 @_printed
@@ -123,7 +122,7 @@ def read(what: ReadArguments, bracket: bool) -> pd.DataFrame:
 
 
 @click.command()
-@range_options
+@range_options()
 @archive_option
 @site_options
 @click.option("--freq", help="D, MS, W-MON, h, …; default: the whole range.")
@@ -145,7 +144,7 @@ def energy(what: ReadArguments, freq: str | None, detail: bool) -> pd.DataFrame:
 
 
 @click.command()
-@range_options
+@range_options()
 @archive_option
 @site_options
 @click.option("--freq", help="MS, D, …; default: the whole range.")
@@ -179,7 +178,7 @@ def peaks(
 
 
 @click.command()
-@partial(range_options, default="all")
+@range_options(default="all")
 @click.option("--archive", required=True, type=FOLDER, help="Its folder.")
 @click.option("--progress/--no-progress", default=None, help="By default in a terminal.")
 @click.option(
@@ -202,8 +201,6 @@ def sync(what: ReadArguments, progress: bool | None, form: str | None, as_json: 
       dentframe sync P482311252 --period 2023-12-01..2023-12-03 --tz UTC --topics kWHNet
         --archive portfolio --format csv --no-progress --log sync.log
     """
-    from dentframe.archive import sync as run_sync
-
     form = one_form(form, as_json)
     names = None if what.meters == "all" else listed(what.meters)
     report = run_sync(
@@ -224,9 +221,6 @@ def sync(what: ReadArguments, progress: bool | None, form: str | None, as_json: 
         raise click.exceptions.Exit(4)
 
 
-_archive_option = click.option(
-    "--archive", required=True, type=FOLDER, help="The archive of the readings."
-)
 _records_option = click.option(
     "--records", type=FOLDER, help="The folder of saved splits, at any depth."
 )
@@ -235,7 +229,7 @@ _records_option = click.option(
 @click.command()
 @click.option("--sites", required=True, type=EXISTING, help="A site file, or a folder of them.")
 @click.option("--months", required=True, help="2023-12, or the first and last: 2023-01..2023-12.")
-@_archive_option
+@click.option("--archive", required=True, type=FOLDER, help="The archive of the readings.")
 @_records_option
 @click.option("--out", required=True, type=NEW, help="report.html")
 def report(sites: Path, months: str, archive: Path, records: Path | None, out: Path) -> None:
@@ -261,7 +255,7 @@ def report(sites: Path, months: str, archive: Path, records: Path | None, out: P
 
 
 @click.command()
-@_archive_option
+@click.option("--archive", required=True, type=FOLDER, help="The archive of the readings.")
 @click.option("--sites", type=EXISTING, help="A site file, or a folder of them: names and zones.")
 @_records_option
 @json_option

@@ -39,7 +39,14 @@ def run(out: Path) -> None:
         emulator.serve() as cloud,
         DentCloud(cloud.api_key, cloud.key_id, base_url=cloud.url, cache=cache) as client,
     ):
-        frame = _read(console, cloud, client)
+        console.print(f"[bold]dentframe[/] reads {METER}, {MONTH} in {LA}")
+        console.print(f"from   {cloud.url}, an emulator within this program")
+        what: Any = {"topics": TOPICS, "tz": LA, "bracket": True, "client": client}
+        plan = plan_dentcloud(METER, MONTH, **what)
+        windows = ", ".join(str(window) for window in plan)
+        console.print(f"plan   {plan.requests} requests ({windows}), at least {plan.seconds:.1f} s")
+        frame = read_dentcloud(METER, MONTH, **what)
+        console.print(f"read   {len(frame):,} readings × {frame.shape[1]} columns, index in UTC\n")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CoverageWarning)
         days = frame.dent.energy("D", tz=LA, detail=True)
@@ -58,17 +65,6 @@ def run(out: Path) -> None:
     )
 
 
-def _read(console: Console, cloud: Any, client: DentCloud) -> DentFrame:
-    console.print(f"[bold]dentframe[/] reads {METER}, {MONTH} in {LA}")
-    console.print(f"from   {cloud.url}, an emulator within this program")
-    plan = plan_dentcloud(METER, MONTH, topics=TOPICS, tz=LA, bracket=True, client=client)
-    windows = ", ".join(str(window) for window in plan)
-    console.print(f"plan   {plan.requests} requests ({windows}), at least {plan.seconds:.1f} s")
-    frame = read_dentcloud(METER, MONTH, topics=TOPICS, tz=LA, bracket=True, client=client)
-    console.print(f"read   {len(frame):,} readings × {frame.shape[1]} columns, index in UTC\n")
-    return frame
-
-
 def _head(frame: DentFrame) -> Table:
     labels = [*frame.columns[:2], *frame.columns[-2:]]
     found = frame.dent.units
@@ -82,16 +78,14 @@ def _energy(days: pd.DataFrame, month: pd.DataFrame) -> Table:
     elements = list(dict.fromkeys(days["element"]))
     table = _table("Energy per element and local day [kWh]", "day", *elements, "coverage")
     shown = days[days["start"].dt.day.between(11, 18)]
-    for start, day in shown.groupby("start"):
-        table.add_row(f"{start:%a %d %b}", *_cells(day), _percent(day["coverage"].min()))
-    table.add_section()
-    table.add_row("December", *_cells(month), _percent(month["coverage"].min()))
+    parts = [(f"{start:%a %d %b}", day) for start, day in shown.groupby("start")]
+    for name, part in [*parts, ("December", month)]:
+        if part is month:
+            table.add_section()
+        cells = [f"{x.energy:,.1f}{MARKS[x.status]}" for x in _rows(part)]
+        table.add_row(name, *cells, _percent(part["coverage"].min()))
     table.caption = "e estimated · p partial · m missing — never zero, never hidden"
     return table
-
-
-def _cells(rows: pd.DataFrame) -> list[str]:
-    return [f"{x.energy:,.1f}{MARKS[x.status]}" for x in _rows(rows)]
 
 
 def _rows(table: pd.DataFrame) -> Iterator[Any]:

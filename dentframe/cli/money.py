@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import pandas as pd
 
+from dentframe import reader
 from dentframe.atomic_files import whole_file, write_whole
 from dentframe.cli.options_and_output import (
     EXISTING,
@@ -29,11 +30,17 @@ from dentframe.cli.options_and_output import (
     span_options,
 )
 from dentframe.errors import ConfigError, DentWarning
+from dentframe.money import bill as price
+from dentframe.money.charges import KVARH
+from dentframe.money.comparison import earlier
+from dentframe.money.tariff import Tariff
+from dentframe.money.tariff_bill import check_period, topics
+from dentframe.site.corrections import load_corrections
+from dentframe.site.site import Site
 
 if TYPE_CHECKING:
     from dentframe.money.split_bill import Run
     from dentframe.money.statement import Statement
-    from dentframe.site.site import Site
 
 
 _out_option = click.option("--out", required=True, type=NEW, help="A new folder.")
@@ -77,8 +84,6 @@ def split(
     from dentframe.money.split_bill import split as run_split
     from dentframe.money.split_rules import SplitRules
     from dentframe.money.utility_bill import UtilityBill
-    from dentframe.site.corrections import load_corrections
-    from dentframe.site.site import Site
 
     how = None if rules is None else SplitRules.load(rules)
     where = Site.load(site)
@@ -98,8 +103,8 @@ def _finished(out: Path, bill: str, site: str) -> pd.DataFrame | None:
     if not (out / RECORD / FILE).is_file():
         return None
     old = Record.load(out)
-    same = (old.contents.bill, old.contents.site) == (bill, site)
-    return old.readings if old.ok and same else None
+    names = old.contents.bill, old.contents.site
+    return old.readings if old.ok and names == (bill, site) else None
 
 
 def _finish(make: Callable[[], Run], out: Path, locale: str, *, draft: bool = False) -> None:
@@ -182,7 +187,6 @@ def rebill(
     from dentframe.money.record_reader import Record
     from dentframe.money.split_bill import readings_of
     from dentframe.money.utility_bill import UtilityBill
-    from dentframe.site.site import Site
 
     old = Record.load(record)
     where = None if site is None else Site.load(site)
@@ -243,8 +247,6 @@ def import_rate(file: Path, tier_proration: str | None, out: Path | None, **stat
       dentframe tariff import rate.json --out rate.toml --tier-order prorata --tier-proration days
         --ratchet-lookback 11 --ratchet-on flat --ignore fixedchargeeaaddl
     """
-    from dentframe.money.tariff import Tariff
-
     days: Any = tier_proration
     if days and days.isdigit():
         days = int(days)
@@ -325,13 +327,6 @@ def bill(
       dentframe bill P482311252 ratchet.toml 2023-12 --tz America/Los_Angeles --elements B
         --history peaks.csv --compare
     """
-    from dentframe.money import bill as price
-    from dentframe.money.charges import KVARH
-    from dentframe.money.comparison import earlier
-    from dentframe.money.tariff import Tariff
-    from dentframe.money.tariff_bill import check_period, topics
-    from dentframe.reader import get_topics, read_dentcloud
-
     zone = what.zone(calendar=True)
     start, end = what.bounds(zone)
     rates = Tariff.load(tariff)
@@ -339,9 +334,11 @@ def bill(
     peaks = None if history is None else _history(history, start.tz_convert(zone))
     first = start.tz_convert(zone) - pd.DateOffset(months=12) if compare else start
     wanted = topics(rates)
-    if KVARH in wanted and KVARH not in get_topics().index:  # not every account has its register
+    if (
+        KVARH in wanted and KVARH not in reader.get_topics().index
+    ):  # not every account has its register
         wanted.remove(KVARH)
-    frame = read_dentcloud(
+    frame = reader.read_dentcloud(
         what.meters, first, end, wanted, tz=zone, bracket=True, archive=what.archive
     )
     how: dict[str, Any] = {
@@ -353,7 +350,7 @@ def bill(
     statement = price(
         frame, rates, start, end, history=peaks, party=party, comparison=before, **how
     )
-    return _labelled(statement, what.site)
+    return statement if what.site is None else _labelled(statement, what.site)
 
 
 def _history(path: Path, start: pd.Timestamp) -> dict[str, list[str]] | list[str]:
@@ -393,21 +390,15 @@ def _history(path: Path, start: pd.Timestamp) -> dict[str, list[str]] | list[str
     return found.get("peak", found)
 
 
-def _labelled(statement: Statement, site: Site | None) -> Statement:
+def _labelled(statement: Statement, site: Site) -> Statement:
     """The statement with the site's labels beside the elements' ids."""
-    if site is None:
-        return statement
     labels = {k: f"{v} ({k})" for k, v in site.labels.items() if v != k}
 
-    def named(part: Any) -> Any:
-        ids: list[str] = part.element.split(", ")
-        return replace(part, element=", ".join(labels.get(x, x) for x in ids))
+    def named(parts: Any) -> Any:
+        texts = (", ".join(labels.get(x, x) for x in part.element.split(", ")) for part in parts)
+        return tuple(replace(part, element=x) for part, x in zip(parts, texts, strict=True))
 
-    return replace(
-        statement,
-        lines=tuple(named(x) for x in statement.lines),
-        readings=tuple(named(x) for x in statement.readings),
-    )
+    return replace(statement, lines=named(statement.lines), readings=named(statement.readings))
 
 
 COMMANDS = (split, rebill, verify, bill, tariff)

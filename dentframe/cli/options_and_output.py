@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import pandas as pd
@@ -26,14 +26,11 @@ from dentframe.errors import ConfigError, RangeError, missing_extra
 from dentframe.frame import csv_and_excel
 from dentframe.metering.register_rules import RegisterRules
 from dentframe.money.occupancy import check_frame
+from dentframe.site.site import Site, apply_site
 from dentframe.times.dates_and_ranges import time_range, zone
 from dentframe.wire.columns import split_element
 
-if TYPE_CHECKING:
-    from dentframe.site.site import Site
-
-    Command = Callable[..., Any]
-
+Command = Callable[..., Any]
 LOG = logging.getLogger("dentframe.cli")
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -87,8 +84,6 @@ class ReadArguments:
     @cached_property
     def site(self) -> Site | None:
         """The site of ``--site``, None without one."""
-        from dentframe.site.site import Site
-
         return None if self.site_file is None else Site.load(self.site_file)
 
     def zone(self, *, calendar: bool = False) -> str:
@@ -160,8 +155,6 @@ class ReadArguments:
         ConfigError
             For powers that cannot be read, or a site's elements that the meters do not have.
         """
-        from dentframe.site.site import apply_site
-
         site, own = self.site, RegisterRules()
         if site is not None:
             whole = {x for x in listed(self.meters) or [] if split_element(x)[1] is None}
@@ -189,48 +182,57 @@ class ReadArguments:
         return found
 
 
-def _with(command: Command, *parameters: Callable[[Command], Command]) -> Command:
-    """A command with more parameters, the first of which its help shows first."""
-    for add in reversed(parameters):
-        command = add(command)
-    return command
+def options(*parameters: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Several parameters as one decorator; a command's help shows the first of them first."""
+
+    def added(command: Command) -> Command:
+        for add in reversed(parameters):
+            command = add(command)
+        return command
+
+    return added
 
 
-def span_options(command: Command) -> Command:
-    """Add START, END, ``--month``, ``--period`` and ``--tz``; the command gets all as ``what``."""
+def _gathered(command: Command) -> Command:
+    """A command that gets the parameters of a read together, as ``what``."""
     names = [f.name for f in fields(ReadArguments)]
 
     @functools.wraps(command)
-    def gathered(**given: Any) -> Any:
+    def called(**given: Any) -> Any:
         what = ReadArguments(**{name: given.pop(name) for name in names if name in given})
         return command(what=what, **given)
 
-    period = "From the first to before the second local day: 2023-11-18..2023-12-18."
-    return _with(
-        gathered,
-        click.argument("start", required=False),
-        click.argument("end", required=False),
-        click.option("--month", help="A local month, 2023-12, or 'last'."),
-        click.option("--period", help=period),
-        click.option("--tz", help="The zone of days and months, e.g. America/Los_Angeles, or UTC."),
-    )
+    return called
 
 
-def range_options(command: Command, **meters: Any) -> Command:
+_PERIOD = "From the first to before the second local day: 2023-11-18..2023-12-18."
+span_options = options(
+    click.argument("start", required=False),
+    click.argument("end", required=False),
+    click.option("--month", help="A local month, 2023-12, or 'last'."),
+    click.option("--period", help=_PERIOD),
+    click.option("--tz", help="The zone of days and months, e.g. America/Los_Angeles, or UTC."),
+    _gathered,
+)
+"""START, END, ``--month``, ``--period`` and ``--tz``; the command gets all as ``what``."""
+
+
+def range_options(**meters: Any) -> Callable[[Command], Command]:
     """Add METERS, ``--topics`` and what `span_options` adds; ``what`` has all of it."""
     topics = click.option("--topics", help="Comma-separated, e.g. DemandkW,kWHNet; default: all.")
-    return click.argument("meters", **meters)(span_options(topics(command)))
+    return options(click.argument("meters", **meters), span_options, topics)
 
 
-def site_options(command: Command) -> Command:
-    """Add ``--site`` and ``--max-kw`` to a command whose ``what`` has them."""
-    powers = "Greatest power of elements [kW], e.g. E=40,B=30: tells a cleared register."
-    site = "The site's file: tz, greatest powers, labels."
-    return _with(
-        command,
-        click.option("--site", "site_file", type=FILE, help=site),
-        click.option("--max-kw", help=powers),
-    )
+site_options = options(
+    click.option(
+        "--site", "site_file", type=FILE, help="The site's file: tz, greatest powers, labels."
+    ),
+    click.option(
+        "--max-kw",
+        help="Greatest power of elements [kW], e.g. E=40,B=30: tells a cleared register.",
+    ),
+)
+"""``--site`` and ``--max-kw``, for a command whose ``what`` has them."""
 
 
 # --- what is printed ---
@@ -254,21 +256,21 @@ def format_option(
 ) -> Callable[[Command], Command]:
     """Add ``--format``, ``--json`` and ``--out``, by which what a command returns is written."""
 
-    def added(command: Command) -> Command:
+    def written(command: Command) -> Command:
         @functools.wraps(command)
-        def written(*, form: str | None, as_json: bool, out: Path | None, **given: Any) -> None:
+        def called(*, form: str | None, as_json: bool, out: Path | None, **given: Any) -> None:
             form = one_form(form, as_json)
             write(command(**given), form, out)
 
-        default = "By default by --out's ending; else a table in a terminal and CSV in a pipe."
-        return _with(
-            written,
-            click.option("--format", "form", type=click.Choice(FORMATS), help=default),
-            click.option("--json", "as_json", is_flag=True, help="The same as --format json."),
-            click.option("--out", type=NEW, help="Write to this file instead."),
-        )
+        return called
 
-    return added
+    default = "By default by --out's ending; else a table in a terminal and CSV in a pipe."
+    return options(
+        click.option("--format", "form", type=click.Choice(FORMATS), help=default),
+        click.option("--json", "as_json", is_flag=True, help="The same as --format json."),
+        click.option("--out", type=NEW, help="Write to this file instead."),
+        written,
+    )
 
 
 def form_on_screen(form: str | None) -> str:

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from dentframe import emulator
-from dentframe.cli import account as emulate_command
+from dentframe.cli import app
 from dentframe.cli.app import dentframe
 from dentframe.errors import DentWarning
 
@@ -145,7 +145,7 @@ def call(served, folder, monkeypatch):
     monkeypatch.setenv("DENTCLOUD_KEY_ID", served.key_id)
     monkeypatch.chdir(folder)
     stop = type("Stop", (), {"wait": lambda self: None})
-    monkeypatch.setattr(emulate_command, "Event", stop)
+    monkeypatch.setattr(app, "Event", stop)
 
     def run(argv):
         with warnings.catch_warnings():
