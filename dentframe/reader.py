@@ -262,24 +262,19 @@ def _meter(client: DentCloud, meter: str, topics: Sequence[str]) -> tuple[Any, .
     probe, newest = next((x for x in found if x[1] is not None), ((), None))
     if newest is None:
         return [], [], pd.NaT, pd.NaT, pd.NaT
-    last = _read(client, meter, _month(newest), probe).index[-1]
-    first = _read(client, meter, _month(_oldest(client, meter, probe, newest)), probe).index[0]
+    last = _month(client, meter, newest, probe).index[-1]
+    first = _month(client, meter, _oldest(client, meter, probe, newest), probe).index[0]
     day = _read(client, meter, Window(last.year, last.month, last.day), tuple(topics))
-    spacing = _spacing(pd.DatetimeIndex(day.index))
+    steps = np.diff(pd.DatetimeIndex(day.index).as_unit("us").asi8)
+    spacing = pd.Timedelta(int(np.median(steps)), "us") if len(steps) else pd.NaT
     return select.elements(day), select.topics(day), spacing, first, last
-
-
-def _spacing(times: pd.DatetimeIndex) -> Any:
-    if len(times) < 2:
-        return pd.NaT
-    return pd.Timedelta(int(np.median(np.diff(times.as_unit("us").asi8))), "us")
 
 
 def _newest(client: DentCloud, meter: str, topics: tuple[str, ...]) -> int | None:
     today = dt.datetime.now(dt.UTC)
     this_month = 12 * today.year + today.month - 1
     probed = (this_month - back for back in _STEPS_BACK)
-    return next((m for m in probed if _has_rows(client, meter, m, topics)), None)
+    return next((m for m in probed if len(_month(client, meter, m, topics))), None)
 
 
 def _oldest(client: DentCloud, meter: str, topics: tuple[str, ...], newest: int) -> int:
@@ -287,19 +282,16 @@ def _oldest(client: DentCloud, meter: str, topics: tuple[str, ...], newest: int)
     empty, filled = 12 * _OLDEST[0] + _OLDEST[1] - 2, newest
     while filled - empty > 1:
         middle = (filled + empty) // 2
-        if _has_rows(client, meter, middle, topics):
+        if len(_month(client, meter, middle, topics)):
             filled = middle
         else:
             empty = middle
     return filled
 
 
-def _month(number: int) -> Window:
-    return Window(number // 12, number % 12 + 1)
-
-
-def _has_rows(client: DentCloud, meter: str, month: int, topics: tuple[str, ...]) -> bool:
-    return len(_read(client, meter, _month(month), topics)) > 0
+def _month(client: DentCloud, meter: str, month: int, topics: tuple[str, ...]) -> pd.DataFrame:
+    """The readings of a month, which is counted from the year 0."""
+    return _read(client, meter, Window(month // 12, month % 12 + 1), topics)
 
 
 def _read(client: DentCloud, meter: str, window: Window, topics: tuple[str, ...]) -> pd.DataFrame:

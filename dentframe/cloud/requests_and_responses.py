@@ -272,7 +272,13 @@ def read_response(
         Takes the keys out of a text of the service.
     """
     if isinstance(outcome, Fault):
-        raise _fault(request, outcome)
+        if outcome.config:
+            raise ConfigError(f"Cannot ask for {request}: {outcome.why}.")
+        raise UnavailableError(
+            f"Cannot read {request}: {outcome.why}. Run it again later; "
+            "what was read is in the cache.",
+            retryable=outcome.retryable,
+        )
     if outcome.status != 200:
         raise _refusal(request, outcome, now, scrub)
     error = None
@@ -288,15 +294,6 @@ def _value(request: ApiRequest, reply: Reply) -> tuple[Value, int]:
     # The body lives in the one thread that decodes, where its memory serves the next one too.
     body = _plain(reply)
     return request.decode(body), len(body)
-
-
-def _fault(request: ApiRequest, fault: Fault) -> DentError:
-    if fault.config:
-        return ConfigError(f"Cannot ask for {request}: {fault.why}.")
-    return UnavailableError(
-        f"Cannot read {request}: {fault.why}. Run it again later; what was read is in the cache.",
-        retryable=fault.retryable,
-    )
 
 
 def _refusal(

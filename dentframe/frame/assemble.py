@@ -73,7 +73,9 @@ def join(pages: Sequence[Page], columns: Sequence[str]) -> Table:
         while pages:
             page = pages.pop(0)
             first, last = first + len(page.minutes), first
-            _place(values[last:first], columns, page.values, page.columns)
+            at = {name: i for i, name in enumerate(page.columns)}
+            for i, name in enumerate(columns):
+                values[last:first, i] = page.values[:, at[name]] if name in at else np.nan
             del page
     if (minutes[1:] > minutes[:-1]).all():
         return Table(columns, minutes, values)
@@ -93,12 +95,6 @@ def join(pages: Sequence[Page], columns: Sequence[str]) -> Table:
         for mask in (conflict, same)
     )
     return Table(columns, minutes, np.asfortranarray(low), conflicts, duplicates)
-
-
-def _place(out: Floats, columns: Sequence[str], values: Floats, names: Sequence[str]) -> None:
-    at = {name: i for i, name in enumerate(names)}
-    for i, name in enumerate(columns):
-        out[:, i] = values[:, at[name]] if name in at else np.nan
 
 
 def clip(table: Table, start: pd.Timestamp, end: pd.Timestamp, *, bracket: bool = False) -> Table:
@@ -184,7 +180,8 @@ def stack(frames: dict[str, pd.DataFrame], topics: Sequence[str]) -> pd.DataFram
     for meter in list(frames):
         frame = frames.pop(meter)
         first, last = first + len(frame), first
-        _place(values[last:first], wanted, frame.to_numpy(), list(frame.columns))
+        for i, name in enumerate(wanted):
+            values[last:first, i] = frame.get(name, np.nan)
         del frame
     return pd.DataFrame(values, index=index, columns=pd.Index(wanted, dtype=object), copy=False)
 

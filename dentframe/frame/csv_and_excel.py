@@ -198,10 +198,9 @@ def to_csv(frame: pd.DataFrame, path: Any, *, tz: Zone = None) -> None:
     """
     _check_ending(path, ".xlsx .xls", "Use to_excel, or an ending such as .csv.")
     if not _columns.wire_columns(frame.columns):
-        cells = ((name, map(_cell, values)) for name, values in _whole(frame, tz))
         table = {
-            escaped(name): [escaped(x) if isinstance(x, str) else x for x in column]
-            for name, column in cells
+            escaped(name): [escaped(x) if isinstance(x, str) else x for x in map(_cell, values)]
+            for name, values in _whole(frame, tz)
         }
         pd.DataFrame(table).to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
         return
@@ -284,7 +283,12 @@ def to_excel(frame: pd.DataFrame, path: Any, *, tz: Zone = None) -> None:
     readings = bool(_columns.wire_columns(frame.columns))
     sheet = book.create_sheet("readings" if readings else "table")
     table = _of_readings(sheet, frame, tz) if readings else _of_table(sheet, frame, tz)
-    _check_size(len(frame), len(table))
+    if len(frame) >= EXCEL_ROWS or len(table) > EXCEL_COLUMNS:
+        raise RangeError(
+            f"Cannot write {len(frame)} rows x {len(table)} columns as one Excel sheet: it holds "
+            f"{EXCEL_ROWS} rows, header included, and {EXCEL_COLUMNS} columns. "
+            "Select less, or use to_csv."
+        )
     sheet.freeze_panes = "B2"
     for i, name in enumerate(table, 1):
         time = name in {EXCEL_TIME, LOCAL} or name.endswith(")")  # a table's: "start (UTC)"
@@ -421,15 +425,6 @@ def _values(frame: pd.DataFrame) -> Iterator[tuple[str, Floats]]:
         unit = _columns.unit_text(frame, label)
         wire = _columns.parse(label).wire
         yield wire if unit is None else f"{wire} [{unit}]", magnitudes(frame[label])
-
-
-def _check_size(rows: int, columns: int) -> None:
-    if rows >= EXCEL_ROWS or columns > EXCEL_COLUMNS:
-        raise RangeError(
-            f"Cannot write {rows} rows x {columns} columns as one Excel sheet: it holds "
-            f"{EXCEL_ROWS} rows, header included, and {EXCEL_COLUMNS} columns. "
-            "Select less, or use to_csv."
-        )
 
 
 def _frame_of(table: dict[str, Any], path: Any) -> pd.DataFrame:

@@ -134,8 +134,20 @@ def convert(frame: pd.DataFrame, to: Mapping[str, Any]) -> pd.DataFrame:
     _check_keys(frame, to)
 
     def change(label: str, series: pd.Series) -> tuple[str, Any]:
-        target = _target(label, to)
-        return (label, series.array) if target is None else _converted(frame, label, series, target)
+        column = _columns.parse(label)
+        key = next((k for k in (label, column.wire, column.topic) if k in to), None)
+        if key is None:
+            return label, series.array
+        unit = to[key]
+        text = _columns.name_of(unit) if hasattr(unit, "dimensionality") else str(unit)
+        target, source = _columns.parse_unit(text), _columns.unit_of(frame, label)
+        _check_kind(frame, label, source, target)
+        values = magnitudes(series)
+        if not _columns.same_unit(source, target):
+            values = _columns.registry().Quantity(values, source).to(target).magnitude
+        if hasattr(series.dtype, "units"):
+            return label, pd.Series(values).astype(_dtype_maker()(target)).array
+        return _columns.label_in(frame, column, target), values
 
     return _rebuilt(frame, change)
 
@@ -145,30 +157,6 @@ def magnitudes(series: pd.Series) -> Floats:
     array: Any = series.array
     plain = pd.Series(array.data) if hasattr(series.dtype, "units") else series
     return plain.to_numpy(dtype="float64", na_value=np.nan)
-
-
-def _converted(
-    frame: pd.DataFrame, label: str, series: pd.Series, target: Any
-) -> tuple[str, Floats | Any]:
-    source = _columns.unit_of(frame, label)
-    _check_kind(frame, label, source, target)
-    values = magnitudes(series)
-    if not _columns.same_unit(source, target):
-        values = _columns.registry().Quantity(values, source).to(target).magnitude
-    if hasattr(series.dtype, "units"):
-        return label, pd.Series(values).astype(_dtype_maker()(target)).array
-    return _columns.label_in(frame, _columns.parse(label), target), values
-
-
-def _target(label: str, to: Mapping[str, Any]) -> Any:
-    column = _columns.parse(label)
-    key = next((k for k in (label, column.wire, column.topic) if k in to), None)
-    if key is None:
-        return None
-    unit = to[key]
-    return _columns.parse_unit(
-        _columns.name_of(unit) if hasattr(unit, "dimensionality") else str(unit)
-    )
 
 
 def _check_keys(frame: pd.DataFrame, to: Mapping[str, Any]) -> None:
@@ -185,11 +173,11 @@ def _check_keys(frame: pd.DataFrame, to: Mapping[str, Any]) -> None:
 
 
 def _check_kind(frame: pd.DataFrame, label: str, source: Any, target: Any) -> None:
-    kind = kind_of(_columns.parse(label).topic, _columns.unit_text(frame, label))
     asked = (
         f"Cannot convert {label!r} from {_columns.symbol(source)} to {_columns.symbol(target)}: "
     )
     if _is_energy(source) and _is_power(target):
+        kind = kind_of(_columns.parse(label).topic, _columns.unit_text(frame, label))
         what = "a register, energy that counts up" if kind == "register" else "energy"
         raise KindError(
             f"{asked}it is {what}, and no factor makes power of it. "
@@ -205,11 +193,10 @@ def _check_kind(frame: pd.DataFrame, label: str, source: Any, target: Any) -> No
             f"{asked}{_columns.name_of(source)} and {_columns.name_of(target)} have different "
             "dimensions. Use a unit of the same quantity."
         )
-    if (_is_power(source) or _is_energy(source)) and _columns.component(
-        source
-    ) != _columns.component(target):
+    one, other = _columns.component(source), _columns.component(target)
+    if (_is_power(source) or _is_energy(source)) and one != other:
         raise KindError(
-            f"{asked}{_columns.component(source)} is not {_columns.component(target)}; the factor "
+            f"{asked}{one} is not {other}; the factor "
             "between them is the power factor, which changes from reading to reading. "
             "Use power_factor(), or the topic that measures what you need."
         )

@@ -274,7 +274,8 @@ def warn_of_losses(
     conflicts: int,
 ) -> None:
     """Warn of what one meter's pages lost, and log what was merely not there."""
-    report = sum((p.report for p in pages), Report()).narrow(columns)
+    report = sum((p.report for p in pages), Report())
+    report = report.narrow(columns) if dropped else report
     conflicts += sum(report.conflicts.values())
     topics = {parse(c).topic for c in columns}
     elements = {parse(c).element for c in columns}

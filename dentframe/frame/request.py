@@ -262,7 +262,8 @@ class Plan:
         return max(0, self.requests - _BURST) / self.rate
 
     def __repr__(self) -> str:
-        meters = _some(list(self.windows))
+        more = len(self.windows) - _SHOWN
+        meters = ", ".join(list(self.windows)[:_SHOWN]) + f" and {more} more meters" * (more > 0)
         span = f"{next(iter(self))} … {list(self)[-1]}" if len(self) else "nothing to ask"
         return (
             f"<Plan {meters}: {self.requests} request(s), {self.cached} cached, "
@@ -277,28 +278,20 @@ class Plan:
 def card(plan: Plan) -> Card:
     """What a notebook shows of a plan."""
     asked = f"{plan.requests} request{'s' * (plan.requests != 1)}"
-    left = len(plan.windows) - _SHOWN
+    left, rows = len(plan.windows) - _SHOWN, []
+    for meter in list(plan.windows)[:_SHOWN]:
+        windows = plan.windows[meter]
+        cached = len(plan.held[meter] & set(windows))
+        counts = [str(len(windows)), str(cached), str(len(windows) - cached)]
+        ends = [str(windows[0]), str(windows[-1])] if windows else ["", ""]
+        rows.append([meter, *counts, *ends])
     return Card(
         title=f"Plan: {asked}, {plan.cached} cached, at least {plan.seconds:.1f} s",
         facts=(("topics", f"{', '.join(plan.topics)} ({plan.topics_from})"),),
         heads=_HEADS,
-        rows=[_row(plan, meter) for meter in list(plan.windows)[:_SHOWN]],
+        rows=rows,
         notes=[f"And {left} more meters."] if left > 0 else [],
     )
-
-
-def _row(plan: Plan, meter: str) -> list[str]:
-    windows = plan.windows[meter]
-    cached = len(plan.held[meter] & set(windows))
-    counts = [str(len(windows)), str(cached), str(len(windows) - cached)]
-    ends = [str(windows[0]), str(windows[-1])] if windows else ["", ""]
-    return [meter, *counts, *ends]
-
-
-def _some(names: list[str]) -> str:
-    if len(names) <= _SHOWN:
-        return ", ".join(names)
-    return f"{', '.join(names[:_SHOWN])} and {len(names) - _SHOWN} more meters"
 
 
 class Source(Protocol):
@@ -356,17 +349,11 @@ def planned(
     cached = source.held(meter, request.topics)
     size = source.bytes_per_hour(meter, request.topics)
     windows = plan(request.start, request.end, now=now, cached=cached, bytes_per_hour=size)
-    if bracket:
-        windows = sorted({*windows, *_neighbours(source, request, meter, windows, now)})
-    return windows, cached
-
-
-def _neighbours(
-    source: Source, request: Request, meter: str, windows: list[Window], now: pd.Timestamp
-) -> Iterator[Window]:
-    for hour in (hour_of(request.start - pd.Timedelta(1, "us")), hour_of(request.end)):
+    neighbours = (hour_of(request.start - pd.Timedelta(1, "us")), hour_of(request.end))
+    for hour in neighbours if bracket else ():
         if not covers(windows, hour.start, hour.end):
-            yield from around(source, request, meter, hour, now)
+            windows = sorted({*windows, *around(source, request, meter, hour, now)})
+    return windows, cached
 
 
 def around(

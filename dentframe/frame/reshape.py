@@ -11,10 +11,7 @@ import pandas as pd
 
 from dentframe.errors import KindError, RangeError, UnitError
 from dentframe.frame.quantify import magnitudes
-from dentframe.frame.select import (
-    METER,
-    check_topic,
-)
+from dentframe.frame.select import METER, check_topic
 from dentframe.wire import columns as _columns
 from dentframe.wire.columns import CHANNEL, ELEMENT, Column
 
@@ -47,7 +44,14 @@ def to_long(frame: pd.DataFrame) -> pd.DataFrame:
     """
     labels = _columns.wire_columns(frame.columns)
     keys = [_key(frame, label) for label in labels]
-    data: dict[str, Any] = _long_index(frame.index, len(labels))
+    index, times, data = frame.index, len(labels), dict[str, Any]()
+    if METER in index.names:
+        of_row: Any = pd.Categorical(index.get_level_values(METER))
+        codes = np.tile(of_row.codes, times)
+        data[METER] = pd.Categorical.from_codes(codes, dtype=of_row.dtype)
+        index = index.get_level_values(-1)
+    # Appending is the quickest way that keeps unit and zone.
+    data[TIME] = index[:0].append([index] * times)
     for i, name in enumerate(_KEYS[:3]):
         data[name] = _repeated([k[i] for k in keys], len(frame))
     data[VALUE] = _stacked(frame, labels)
@@ -62,22 +66,6 @@ def _key(frame: pd.DataFrame, label: str) -> tuple[str | None, ...]:
     if column.scope not in {ELEMENT, CHANNEL}:
         return column.wire, None, None, unit
     return column.topic, column.element, column.channel, unit
-
-
-def _long_index(index: pd.Index, times: int) -> dict[str, Any]:
-    if METER not in index.names:
-        return {TIME: _tiled(index, times)}
-    of_row: Any = pd.Categorical(index.get_level_values(METER))
-    codes = np.tile(of_row.codes, times)
-    return {
-        METER: pd.Categorical.from_codes(codes, dtype=of_row.dtype),
-        TIME: _tiled(index.get_level_values(-1), times),
-    }
-
-
-def _tiled(index: pd.Index, times: int) -> Any:
-    """The instants `times` over; appending is the quickest way that keeps unit and zone."""
-    return index[:0].append([index] * times)
 
 
 def _repeated(values: list[str | None], times: int) -> pd.Categorical:
@@ -126,38 +114,31 @@ def from_long(long: pd.DataFrame) -> pd.DataFrame:
             f"Cannot shape {len(long)} long rows: some columns have two values for one time. "
             "Drop the duplicates of (meter, time, topic, element, channel) first."
         )
-    values = np.full((len(first_row), len(first)), np.nan, dtype=_dtype(long, first, first_row))
-    values[row_of, column_of] = long[VALUE].to_numpy()
+    cell = long[VALUE].to_numpy()
+    whole = len(long) == len(first) * len(first_row)
+    dtype = cell.dtype if whole else np.result_type(cell.dtype, np.float64)
+    values = np.full((len(first_row), len(first)), np.nan, dtype=dtype)
+    values[row_of, column_of] = cell
     columns = pd.Index([_label(long, i) for i in first], dtype="str" if len(first) else object)
     frame = pd.DataFrame(values, index=_index(long, names, first_row), columns=columns)
     frame.attrs = deepcopy(long.attrs)
-    return frame if len(long) == values.size else frame.sort_index()
+    return frame if whole else frame.sort_index()
 
 
 def _codes(keys: list[pd.Series]) -> tuple[Ints, Ints]:
     """For each row its number among the distinct keys, and where each key first appears."""
     combined = np.zeros(len(keys[0]), dtype=np.int64)
     for key in keys:
-        codes, distinct = _key_codes(key)
-        combined = combined * (distinct + 1) + codes
+        if isinstance(key.dtype, pd.CategoricalDtype):
+            codes, distinct = key.cat.codes.to_numpy().astype(np.int64), key.cat.categories
+        else:
+            plain: Any = pd.DatetimeIndex(key).asi8 if hasattr(key, "dt") else key
+            codes, distinct = pd.factorize(plain)
+        combined = combined * (len(distinct) + 1) + codes + 1
     numbers = pd.factorize(combined)[0].astype(np.int64)
     # Numbers come in the order of appearance: a new one is where their maximum rises.
     first = np.flatnonzero(np.diff(np.maximum.accumulate(numbers), prepend=-1))
     return numbers, first
-
-
-def _key_codes(key: pd.Series) -> tuple[Ints, int]:
-    if isinstance(key.dtype, pd.CategoricalDtype):
-        return key.cat.codes.to_numpy().astype(np.int64) + 1, len(key.cat.categories)
-    plain: Any = pd.DatetimeIndex(key).asi8 if hasattr(key, "dt") else key
-    codes, distinct = pd.factorize(plain)
-    return codes.astype(np.int64) + 1, len(distinct)
-
-
-def _dtype(long: pd.DataFrame, columns: Ints, rows: Ints) -> np.dtype[Any]:
-    dtype = long[VALUE].to_numpy().dtype
-    complete = len(long) == len(columns) * len(rows)
-    return dtype if complete else np.result_type(dtype, np.float64)
 
 
 def _index(long: pd.DataFrame, names: list[str], rows: Ints) -> pd.Index:
@@ -279,7 +260,13 @@ def _labels_of(frame: pd.DataFrame, topic: str, scope: str) -> list[str]:
     of_topic = {x: c for x, c in parsed.items() if c.topic == topic}
     labels = [x for x, c in of_topic.items() if c.scope == scope]
     if not labels:
-        raise _wrong_scope(topic, scope, {c.scope for c in of_topic.values()})
+        words, has = {ELEMENT: "element", CHANNEL: "channel"}, {c.scope for c in of_topic.values()}
+        other = next((name for s, name in words.items() if s in has), None)
+        measured = f"per {other} only" if other else f"as {', '.join(sorted(has))}"
+        instead = f"by_{other}({topic!r})" if other else f"select(topic={topic!r})"
+        raise KindError(
+            f"Cannot show {topic!r} by {words[scope]}: this frame has it {measured}. Use {instead}."
+        )
     found = sorted({str(_columns.unit_text(frame, x)) for x in labels})
     if len(found) > 1:
         raise UnitError(
@@ -287,14 +274,3 @@ def _labels_of(frame: pd.DataFrame, topic: str, scope: str) -> list[str]:
             f'Bring them to one unit first, e.g. convert({{"{topic}": "{found[0]}"}}).'
         )
     return labels
-
-
-def _wrong_scope(topic: str, scope: str, has: set[str]) -> KindError:
-    verbs = {ELEMENT: "by_element", CHANNEL: "by_channel"}
-    what = {ELEMENT: "element", CHANNEL: "channel"}
-    other = next((s for s in (ELEMENT, CHANNEL) if s in has), None)
-    instead = f"{verbs[other]}({topic!r})" if other else f"select(topic={topic!r})"
-    measured = f"per {what[other]} only" if other else f"as {', '.join(sorted(has))}"
-    return KindError(
-        f"Cannot show {topic!r} by {what[scope]}: this frame has it {measured}. Use {instead}."
-    )

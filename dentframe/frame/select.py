@@ -162,7 +162,12 @@ def select(
         if _fits(_columns.parse(label), wanted, at_element, at_channel)
     ]
     if not labels:
-        raise _nothing_fits(frame, topic, element, channel)
+        given = {"topic": topic, "element": element, "channel": channel}.items()
+        what = ", ".join(f"{k}={v!r}" for k, v in given if v is not None) or "wire columns"
+        raise UnknownMeterError(
+            f"Cannot select {what}: no column of this frame fits. "
+            f"It has {', '.join(_columns.wire_columns(frame.columns)[:12]) or 'no wire column'}."
+        )
     if wanted is not None:
         labels.sort(key=lambda label: wanted.index(_columns.parse(label).topic))
     if rows is None:
@@ -244,21 +249,20 @@ def _check_meter(frame: pd.DataFrame, meter: str, asked: str) -> None:
 
 
 def _places(frame: pd.DataFrame, names: Names, what: str) -> list[_Place] | None:
-    asked = _listed(names)
-    there = elements(frame) if what == "element" else channels(frame)
-    return None if asked is None else [_place(frame, name, there, what) for name in asked]
-
-
-def _place(frame: pd.DataFrame, asked: str, there: list[str], what: str) -> _Place:
-    meter, _, name = ("", "", asked) if asked in there else asked.rpartition("_")
-    if meter:
-        _check_meter(frame, meter, asked)
-    if name not in there:
-        raise UnknownMeterError(
-            f"Cannot select {what} {asked!r}: this frame has "
-            f"{', '.join(there) or 'none'}{did_you_mean(name, there)}"
-        )
-    return _Place(meter or None, name)
+    if names is None:
+        return None
+    there, places = elements(frame) if what == "element" else channels(frame), []
+    for asked in _listed(names) or ():
+        meter, _, name = ("", "", asked) if asked in there else asked.rpartition("_")
+        if meter:
+            _check_meter(frame, meter, asked)
+        if name not in there:
+            raise UnknownMeterError(
+                f"Cannot select {what} {asked!r}: this frame has "
+                f"{', '.join(there) or 'none'}{did_you_mean(name, there)}"
+            )
+        places.append(_Place(meter or None, name))
+    return places
 
 
 def _rows(
@@ -301,12 +305,3 @@ def _masked(
         if None not in named:
             keep[:, i] = of_row.isin(sorted(str(m) for m in named))
     return part if keep.all() else part.where(keep)
-
-
-def _nothing_fits(frame: pd.DataFrame, *asked: Names) -> UnknownMeterError:
-    named = zip(("topic", "element", "channel"), asked, strict=True)
-    what = ", ".join(f"{k}={v!r}" for k, v in named if v is not None) or "wire columns"
-    return UnknownMeterError(
-        f"Cannot select {what}: no column of this frame fits. "
-        f"It has {', '.join(_columns.wire_columns(frame.columns)[:12]) or 'no wire column'}."
-    )

@@ -188,9 +188,10 @@ def build(
     low, high = ints(pd.DatetimeIndex([start, end]))
     if freq is None:
         return np.array([low]), np.array([high])
-    given: Any = freq if isinstance(freq, _EDGES) else None
-    if given is not None:
-        edges = pd.DatetimeIndex([instant(e, tz, "edge") for e in given])
+    given = isinstance(freq, _EDGES)
+    if given:
+        listed: Any = freq
+        edges = pd.DatetimeIndex([instant(e, tz, "edge") for e in listed])
         if len(edges) < 2 or not (edges[1:] > edges[:-1]).all():
             raise RangeError(
                 f"Cannot use {len(edges)} edges as periods: at least two, rising, are needed; "
@@ -200,9 +201,9 @@ def build(
         edges = calendar(freq, start, end, tz)
     starts, ends = ints(edges)[:-1], ints(edges)[1:]
     keep = np.ones(len(starts), dtype=np.bool_)
-    if cut_start or given is None:
+    if cut_start or not given:
         keep &= ends > low
-    if cut_end or given is None:
+    if cut_end or not given:
         keep &= starts < high
     starts, ends = starts[keep], ends[keep]
     if cut_start:
@@ -212,22 +213,27 @@ def build(
 
 def calendar(freq: Any, start: pd.Timestamp, end: pd.Timestamp, tz: dt.tzinfo) -> pd.DatetimeIndex:
     """Calendar edges from the period that holds `start` to the first at or after `end`."""
-    n, unit = (1, "") if isinstance(freq, Monthly) else parse_freq(freq)
-    if unit in {"min", "h"}:
-        edges = _clock_edges(n, unit, start, end, tz)
+    n, unit = (1, "MS") if isinstance(freq, Monthly) else parse_freq(freq)
+    one = {"min": 1, "h": 60}.get(unit, 0)
+    step = n * one
+    if not step:
+        day = freq.day if isinstance(freq, Monthly) else 1
+        edges = localize(_walls(n, unit, day, start, end), tz).unique()
+    elif DAY_MINUTES % step == 0:
+        edges = clock_grid(step, start, end, tz)
     else:
-        edges = localize(_walls(freq, n, unit, start, end), tz).unique()
+        grid = clock_grid(one, start, start, tz)
+        origin = grid[int(grid.searchsorted(start, side="right")) - 1]
+        edges = pd.date_range(
+            origin, end + pd.Timedelta(minutes=step), freq=f"{step}min", unit="us"
+        )
     first = max(int(edges.searchsorted(start, side="right")) - 1, 0)
     last = max(int(edges.searchsorted(end, side="left")), first + 1)
     return edges[first : last + 1]
 
 
-def _walls(
-    freq: Any, n: int, unit: str, start: pd.Timestamp, end: pd.Timestamp
-) -> pd.DatetimeIndex:
+def _walls(n: int, unit: str, day: int, start: pd.Timestamp, end: pd.Timestamp) -> pd.DatetimeIndex:
     """The edges of days, weeks, months, quarters and years as wall times."""
-    if isinstance(freq, Monthly):
-        return _months(start, end, 1, freq.day)
     if unit[0] in "DW":
         first, last = (x.tz_localize(None).normalize() for x in (start, end))
         if unit != "D":
@@ -236,29 +242,11 @@ def _walls(
         return pd.date_range(first, last + pd.Timedelta(days=n + 1), freq=f"{n}D", unit="us")
     months = {"MS": 1, "QS": 3, "YS": 12}[unit[:2]]
     anchor = MONTHS.index(unit[3:]) if len(unit) > 2 else 0
-    return _months(start, end, months * n, base=months, anchor=anchor)
-
-
-def _months(
-    start: pd.Timestamp, end: pd.Timestamp, step: int, day: int = 1, base: int = 1, anchor: int = 0
-) -> pd.DatetimeIndex:
-    first = 12 * start.year + start.month - 1 - (start.day < day)
-    first -= (first - anchor) % base
-    last = 12 * end.year + end.month + step
-    return pd.DatetimeIndex(
-        [pd.Timestamp(m // 12, m % 12 + 1, day) for m in range(first, last + 1, step)]
-    ).as_unit("us")
-
-
-def _clock_edges(
-    n: int, unit: str, start: pd.Timestamp, end: pd.Timestamp, tz: dt.tzinfo
-) -> pd.DatetimeIndex:
-    step = n * (60 if unit == "h" else 1)
-    if DAY_MINUTES % step == 0:
-        return clock_grid(step, start, end, tz)
-    first = clock_grid(60 if unit == "h" else 1, start, start, tz)
-    origin = first[int(first.searchsorted(start, side="right")) - 1]
-    return pd.date_range(origin, end + pd.Timedelta(minutes=step), freq=f"{step}min", unit="us")
+    number = 12 * start.year + start.month - 1 - (start.day < day)
+    number -= (number - anchor) % months
+    numbers = range(number, 12 * end.year + end.month + months * n + 1, months * n)
+    walls = [pd.Timestamp(m // 12, m % 12 + 1, day) for m in numbers]
+    return pd.DatetimeIndex(walls).as_unit("us")
 
 
 def clock_grid(

@@ -336,8 +336,13 @@ def units(frame: pd.DataFrame) -> dict[str, Any]:
 
 def strange_units(frame: pd.DataFrame, labels: Iterable[str]) -> set[str]:
     """The columns with a unit that neither pint nor the wire's list knows; it warns."""
-    texts = {x: text for x in labels if (text := unit_text(frame, x)) is not None}
-    strange = {x: text for x, text in texts.items() if not _is_known(text)}
+    strange: dict[str, str] = {}
+    for label in labels:
+        text = unit_text(frame, label)
+        try:
+            parse_unit(text or "")
+        except UnitError:
+            strange[label] = str(text)
     if strange:
         named = dict.fromkeys(f"{parse(x).topic} in {t!r}" for x, t in strange.items())
         warn(
@@ -346,14 +351,6 @@ def strange_units(frame: pd.DataFrame, labels: Iterable[str]) -> set[str]:
             ReadingWarning,
         )
     return set(strange)
-
-
-def _is_known(text: str) -> bool:
-    try:
-        parse_unit(text)
-    except UnitError:
-        return False
-    return True
 
 
 def component(unit: Any) -> str:
