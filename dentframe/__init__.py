@@ -31,13 +31,12 @@ if TYPE_CHECKING:
     from dentframe.money.portfolio_and_status import Report, report
     from dentframe.money.rebill import rebill
     from dentframe.money.record_reader import Record, records
-    from dentframe.money.rounding import allocate
+    from dentframe.money.rounding_and_tiers import allocate
     from dentframe.money.split_bill import Run, split
-    from dentframe.money.split_rules import SplitRules
     from dentframe.money.statement import Statement
     from dentframe.money.tariff import Tariff
     from dentframe.money.tariff_bill import bill
-    from dentframe.money.utility_bill import UtilityBill
+    from dentframe.money.utility_bill_and_rules import SplitRules, UtilityBill
     from dentframe.money.verify_record import verify
     from dentframe.reader import (
         get_meters,
@@ -63,13 +62,13 @@ ON_USE: Final = {
     "Report": "dentframe.money.portfolio_and_status",
     "Run": "dentframe.money.split_bill",
     "Site": "dentframe.site.site",
-    "SplitRules": "dentframe.money.split_rules",
+    "SplitRules": "dentframe.money.utility_bill_and_rules",
     "Statement": "dentframe.money.statement",
     "SyncReport": "dentframe.archive",
     "Tariff": "dentframe.money.tariff",
-    "UtilityBill": "dentframe.money.utility_bill",
+    "UtilityBill": "dentframe.money.utility_bill_and_rules",
     "adjusted_demand": "dentframe.money.demand_charges",
-    "allocate": "dentframe.money.rounding",
+    "allocate": "dentframe.money.rounding_and_tiers",
     "bill": "dentframe.money.tariff_bill",
     "concat": "dentframe.frame.concat",
     "define_units": "dentframe.wire.columns",

@@ -8,7 +8,7 @@ import pandas as pd
 
 from dentframe import Statement
 from dentframe.money import Line, Past, Reading
-from dentframe.money.rounding import rounded
+from dentframe.money.rounding_and_tiers import rounded
 
 NY = "America/New_York"
 MAY = pd.Timestamp("2024-05-01", tz=NY), pd.Timestamp("2024-06-01", tz=NY)

@@ -82,8 +82,7 @@ def split(
       dentframe split bill.toml --site site.toml --records . --out 2023-12-compared
     """
     from dentframe.money.split_bill import split as run_split
-    from dentframe.money.split_rules import SplitRules
-    from dentframe.money.utility_bill import UtilityBill
+    from dentframe.money.utility_bill_and_rules import SplitRules, UtilityBill
 
     how = None if rules is None else SplitRules.load(rules)
     where = Site.load(site)
@@ -186,7 +185,7 @@ def rebill(
     from dentframe.money.rebill import rebill as run_rebill
     from dentframe.money.record_reader import Record
     from dentframe.money.split_bill import readings_of
-    from dentframe.money.utility_bill import UtilityBill
+    from dentframe.money.utility_bill_and_rules import UtilityBill
 
     old = Record.load(record)
     where = None if site is None else Site.load(site)

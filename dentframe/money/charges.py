@@ -13,9 +13,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dentframe.errors import ConfigError, did_you_mean
-from dentframe.money.rounding import EXACT, add, as_written, exact, times
-from dentframe.money.tiers import ORDERS, Tiers
-from dentframe.money.usage import OUT, of_flow, worst
+from dentframe.money.rounding_and_tiers import EXACT, ORDERS, Tiers, add, as_written, exact, times
+from dentframe.money.tariff_usage import OUT, of_flow, worst
 from dentframe.times.schedule import Window
 from dentframe.wire.topics import TOPICS
 

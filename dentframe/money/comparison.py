@@ -16,19 +16,18 @@ import pandas as pd
 from dentframe.errors import CoverageError
 from dentframe.metering.attrs import time_index
 from dentframe.metering.register_rules import RegisterRules
-from dentframe.money.figures import Rows, Usage, accepts, energy_of, energy_rows
 from dentframe.money.occupancy import OWN, midnights, span, tops_and_branches
-from dentframe.money.rounding import add, rounded
+from dentframe.money.rounding_and_tiers import add, rounded
+from dentframe.money.split_usage import Rows, Usage, accepts, energy_of, energy_rows
 from dentframe.money.statement import Day, Past
-from dentframe.money.usage import Meters
-from dentframe.site.tenants import holds_of
+from dentframe.money.tariff_usage import Meters
 from dentframe.times.dates_and_ranges import instant, ints, localize
 from dentframe.times.periods import verb_zone
 from dentframe.verbs.inputs import VerbKeywords
 
 if TYPE_CHECKING:
     from dentframe.money.split_bill import Run
-    from dentframe.site.tenants import Tenant
+    from dentframe.site.site import Tenant
     from dentframe.times.dates_and_ranges import Zone
 
 MONTHS = 12
@@ -178,7 +177,7 @@ def _used(
     """The energy of a tenant in an earlier period [kWh], None where it is not known."""
     values = []
     for name in tops_and_branches(use.site, use.bill)[1]:
-        holds = holds_of(use.site, name)
+        holds = use.site.holds_of(name)
         mine = [(a, b) for a, b, who in holds if who == party and a < e and b > s]
         if any(a > s or b < e for a, b in mine):
             return None

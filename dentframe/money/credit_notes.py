@@ -16,7 +16,7 @@ import msgspec
 import pandas as pd
 
 from dentframe.documents.number_and_date_formats import formats
-from dentframe.money.rounding import EXACT, add, digits_of, rounded
+from dentframe.money.rounding_and_tiers import EXACT, add, digits_of, rounded
 from dentframe.money.shares import DIFFERENCE, INTEREST, Charge
 from dentframe.money.statement import Line, Statement
 

@@ -14,9 +14,8 @@ import pandas as pd
 from dentframe.errors import ConfigError, CoverageError, by
 from dentframe.metering.register_rules import HOUR, resolve
 from dentframe.money.charges import Charge, from_table, put
-from dentframe.money.rounding import EXACT, add, as_written, exact, parts_of, times
-from dentframe.money.tiers import Tiers
-from dentframe.money.usage import State, greatest, stretches, worst
+from dentframe.money.rounding_and_tiers import EXACT, Tiers, add, as_written, exact, parts_of, times
+from dentframe.money.tariff_usage import State, greatest, stretches, worst
 from dentframe.times.dates_and_ranges import ints, local, stamp
 from dentframe.times.periods import calendar
 from dentframe.verbs import demand as blocks
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from dentframe.metering.series import Floats, Ints
     from dentframe.money.statement import Line
     from dentframe.money.tariff_bill import Case
-    from dentframe.money.usage import Meters
+    from dentframe.money.tariff_usage import Meters
 
 
 def ratchet(

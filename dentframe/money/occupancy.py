@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError, UnknownMeterError, did_you_mean
-from dentframe.site.tenants import EXPORT, holds_of
+from dentframe.site.site import EXPORT
 from dentframe.times.dates_and_ranges import localize
 from dentframe.verbs.inputs import MEAN, REGISTER
 from dentframe.wire.columns import ELEMENT, Column, parse, split_element, wire_columns
@@ -24,8 +24,7 @@ from dentframe.wire.columns import ELEMENT, Column, parse, split_element, wire_c
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from dentframe.money.split_rules import SplitRules
-    from dentframe.money.utility_bill import BillLine, UtilityBill
+    from dentframe.money.utility_bill_and_rules import BillLine, SplitRules, UtilityBill
     from dentframe.site.site import Site
 
 
@@ -149,10 +148,10 @@ def tops_and_branches(site: Site, bill: UtilityBill) -> tuple[list[str], list[st
                 f"not have{did_you_mean(name, site.elements) or '.'}"
             )
     named = list(bill.elements) or [k for k, e in site.elements.items() if e.parent is None]
-    inside = {x for k in named for x in _inside(site, k)}
+    inside = {x for k in named for x in site.inside(k)}
     loose = _loose(site, bill, named, inside)
     tops = [k for k in named if k not in inside and k not in loose]
-    known = {*tops, *loose, *(x for k in tops for x in _inside(site, k))}
+    known = {*tops, *loose, *(x for k in tops for x in site.inside(k))}
     branches = [k for k, e in site.elements.items() if k in known and e.role != MAIN]
     if not branches:
         raise ConfigError(
@@ -160,12 +159,6 @@ def tops_and_branches(site: Site, bill: UtilityBill) -> tuple[list[str], list[st
             "the branches their parent, or name the branches in the bill's elements."
         )
     return tops, branches
-
-
-def _inside(site: Site, main: str) -> set[str]:
-    """All that a main measures by the stated parents, mains too."""
-    own = {k for k, e in site.elements.items() if e.parent == main}
-    return own | {x for k in own for x in _inside(site, k)}
 
 
 def _loose(site: Site, bill: UtilityBill, named: Sequence[str], inside: set[str]) -> list[str]:
@@ -176,7 +169,7 @@ def _loose(site: Site, bill: UtilityBill, named: Sequence[str], inside: set[str]
     """
     mains = [k for k in named if site.elements[k].role == MAIN]
     loose = [k for k in named if k not in mains and k not in inside]
-    bare = [k for k in mains if not site.below(k)]
+    bare = [k for k in mains if all(site.elements[x].role == MAIN for x in site.inside(k))]
     if len(mains) == 1 and bare:
         return loose
     meters = {split_element(k)[0] for k in mains}
@@ -209,7 +202,7 @@ def _of_branch(site: Site, key: str, start: pd.Timestamp, end: pd.Timestamp) -> 
     if element.common:
         return [Occupancy(key, COMMON, "", start, end)]
     found, vacant_from = [], start
-    for begin, until, tenant in sorted(holds_of(site, key)):
+    for begin, until, tenant in sorted(site.holds_of(key)):
         low, high = max(begin, start), min(until, end)
         if low < high:
             found.append(Occupancy(key, OWN, site.landlord, vacant_from, low))

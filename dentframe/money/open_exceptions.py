@@ -12,19 +12,17 @@ import numpy as np
 import pandas as pd
 
 from dentframe.metering.register_rules import micros
-from dentframe.money.figures import Figure, Usage, accepts, refused
 from dentframe.money.occupancy import COMMON, MAIN, dates, midnights, span, tops_and_branches
-from dentframe.money.rounding import EXACT, add, rounded
+from dentframe.money.rounding_and_tiers import EXACT, add, rounded
 from dentframe.money.shares import REFUSED, TOLERANCE, UNEXPLAINED, Charge, residuals
-from dentframe.money.usage import CURES, remedy
-from dentframe.site.tenants import EXPORT, UNALLOCATED, holds_of
+from dentframe.money.split_usage import Figure, Usage, accepts, refused
+from dentframe.money.tariff_usage import CURES, remedy
+from dentframe.site.site import EXPORT, UNALLOCATED
 from dentframe.verbs.energy import when
-from dentframe.verbs.inputs import VerbKeywords, energy_source, series_of
 from dentframe.wire.columns import split_element
 
 if TYPE_CHECKING:
-    from dentframe.metering.energy_and_coverage import Cumulative
-    from dentframe.money.utility_bill import UtilityBill
+    from dentframe.money.utility_bill_and_rules import UtilityBill
     from dentframe.site.toml_tables import Moment
 
 ZERO = Decimal(0)
@@ -133,11 +131,6 @@ def _statuses(use: Usage) -> Iterator[Finding]:
         for f in (found[:1] if basis == "coincident" else found)  # one for all elements
         if f.status != "recorded"
     ]
-    series: Sequence[Cumulative] = ()
-    if any(f.unit == "kWh" for f in unsure):
-        source = energy_source(use.frame, None, "auto")
-        series = series_of(use.frame, source, VerbKeywords(**use.keywords))
-    registers = {c.name: c for c in series}
     for f in unsure:
         together, kind, value = "site_peak" in f.row, f.exception_kind(use.rules), f.value
         if together:
@@ -154,7 +147,7 @@ def _statuses(use: Usage) -> Iterator[Finding]:
         yield Finding(
             kind,
             use.site.name if together else f.element,
-            _detail(use, f, registers.get(f.element)),
+            _detail(use, f),
             value,
             None,
             f.unit,
@@ -164,13 +157,14 @@ def _statuses(use: Usage) -> Iterator[Finding]:
         )
 
 
-def _detail(use: Usage, f: Figure, register: Cumulative | None) -> str:
+def _detail(use: Usage, f: Figure) -> str:
     zone, facts = use.site.zone, list(f.flags)
     start, end, who = f.start, f.end, f.party or _NAMES[f.kind]
     if "site_peak" in f.row:
         (start, end), who = span(use.site, use.bill), "all elements together"
-    if f.unit == "kWh" and register is not None:
-        facts += filter(None, [when(register, micros(start), micros(end), zone)])
+    if f.unit == "kWh":
+        mine = [c for c in use.energy.series if c.name == f.element]
+        facts += filter(None, [when(c, micros(start), micros(end), zone) for c in mine])
     flags = f" ({', '.join(facts)})" if facts else ""
     return (
         f"{'energy' if f.unit == 'kWh' else 'demand'} of {who}, "
@@ -323,7 +317,7 @@ def _tenants(use: Usage) -> Iterator[Finding]:
             if hold.end is None or not start <= use.site.instant(hold.end) < end:
                 continue
             next_day = hold.end + dt.timedelta(days=1)
-            starts = [x[0] for k in hold.elements for x in holds_of(use.site, k)]
+            starts = [x[0] for k in hold.elements for x in use.site.holds_of(k)]
             follows = use.site.instant(next_day) in starts
             hint = _exclusive_end(hold.end.replace(day=1), hold.end)
             if not isinstance(hold.end, dt.datetime) and (hint or follows):

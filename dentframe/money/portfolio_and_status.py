@@ -21,8 +21,7 @@ from dentframe.archive.archive import Archive, opened
 from dentframe.documents.portfolio_report import page, workbook
 from dentframe.errors import ConfigError, DentWarning, RangeError
 from dentframe.money import record_reader
-from dentframe.site.site import Site
-from dentframe.site.tenants import EXPORT
+from dentframe.site.site import EXPORT, Site
 from dentframe.verbs.demand import demand
 from dentframe.verbs.energy import energy
 from dentframe.verbs.quality import quality

@@ -22,8 +22,7 @@ from dentframe.site.corrections import Correction, corrections_of, load_correcti
 from dentframe.site.toml_tables import Table, exact, load, moment
 
 if TYPE_CHECKING:
-    from dentframe.money.split_rules import SplitRules
-    from dentframe.money.utility_bill import UtilityBill
+    from dentframe.money.utility_bill_and_rules import SplitRules, UtilityBill
     from dentframe.site.site import Site
 
 _TERMS = ("others", "interest", "interest_from", "issued", "due")

@@ -26,10 +26,9 @@ from dentframe.errors import ConfigError, by
 from dentframe.frame import csv_and_excel
 from dentframe.money.comparison import Billed
 from dentframe.money.credit_notes import Rebilling
-from dentframe.money.rounding import add, rounded
-from dentframe.money.split_rules import SplitRules
+from dentframe.money.rounding_and_tiers import add, rounded
 from dentframe.money.statement import Statement, Statements
-from dentframe.money.utility_bill import UtilityBill
+from dentframe.money.utility_bill_and_rules import SplitRules, UtilityBill
 from dentframe.site.site import Site
 
 if TYPE_CHECKING:

@@ -49,7 +49,7 @@ from dentframe.money.record_reader import (
     tables_of,
     versions,
 )
-from dentframe.money.rounding import exact
+from dentframe.money.rounding_and_tiers import exact
 from dentframe.verbs import demand as blocks
 from dentframe.verbs.energy import figures, moving
 from dentframe.verbs.inputs import (
@@ -63,8 +63,8 @@ from dentframe.wire.columns import split_element, wire_columns
 
 if TYPE_CHECKING:
     from dentframe.metering.energy_and_coverage import Cumulative
-    from dentframe.money.figures import Usage
     from dentframe.money.split_bill import Run
+    from dentframe.money.split_usage import Usage
 
 _FORMS = (
     ("", ".csv", "", ""),

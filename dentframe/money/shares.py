@@ -13,15 +13,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from dentframe.errors import ConfigError
-from dentframe.money.figures import UNITS, Usage, by_party, needs, refused
 from dentframe.money.occupancy import COMMON, OWN
-from dentframe.money.rounding import EXACT, add, allocate, digits_of, parts_of, rounded
+from dentframe.money.rounding_and_tiers import EXACT, add, allocate, digits_of, parts_of, rounded
+from dentframe.money.split_usage import UNITS, Usage, measured_sum, needs, refused
 from dentframe.money.statement import Share
-from dentframe.site.tenants import EXPORT, UNALLOCATED
+from dentframe.site.site import EXPORT, UNALLOCATED
 
 if TYPE_CHECKING:
-    from dentframe.money.split_rules import Fee, Part, Rule
-    from dentframe.money.utility_bill import BillLine
+    from dentframe.money.utility_bill_and_rules import BillLine, Fee, Part, Rule
 
 ZERO, ONE = Decimal(0), Decimal(1)
 AGREED = "agreed"
@@ -215,16 +214,21 @@ def _agreed(use: Usage, line: BillLine, c: Charge, agreed: Mapping[str, Decimal]
 
 def own_use(use: Usage, basis: str, *, measured: bool = False) -> dict[str, Decimal]:
     """What each party used by itself, in the declared order: ties go to the first."""
-    total = by_party(use.figures[basis], OWN, measured=measured)
+    total: dict[str, Decimal] = {}
+    for f in use.figures[basis]:
+        value = f.measured if measured else f.value
+        if f.kind == OWN and value is not None:
+            total[f.party] = EXACT.add(total.get(f.party, ZERO), value)
     return {p: total[p] for p in _parties(use) if p in total}
 
 
 def _measured(use: Usage, rule: Rule) -> list[Component]:
     """The components of a measured basis."""
-    figures, unit = use.figures[rule.by], UNITS[rule.by]
+    unit = UNITS[rule.by]
+    export, common = (
+        measured_sum(f for f in use.figures[rule.by] if f.kind == kind) for kind in (EXPORT, COMMON)
+    )
     own = own_use(use, rule.by, measured=True)
-    export = by_party(figures, EXPORT, measured=True)
-    common = by_party(figures, COMMON, measured=True).get("", ZERO)
     rest = residuals(use) if rule.by == "energy" else {}
     shared = {**rest, COMMON: EXACT.add(common, rest.get(COMMON, ZERO))}
     found, parts = [Component(OWN, add(list(own.values())), own, unit)], dict(use.rules.parts)
@@ -233,7 +237,7 @@ def _measured(use: Usage, rule: Rule) -> list[Component]:
         if name in parts and total != 0:
             bearers = weights(use, parts[name].rule)
         found.append(Component(name, total, bearers, unit))
-    return [*found, Component(EXPORT, add(list(export.values())), {EXPORT: ONE}, unit)]
+    return [*found, Component(EXPORT, export, {EXPORT: ONE}, unit)]
 
 
 def residuals(use: Usage) -> dict[str, Decimal]:

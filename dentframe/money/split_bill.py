@@ -15,11 +15,10 @@ from dentframe.archive.archive import opened
 from dentframe.display import Card, html_of, text_of
 from dentframe.documents import html
 from dentframe.documents.journal import accounts_of
-from dentframe.errors import ConfigError, IncompleteReadError, UnknownMeterError
+from dentframe.errors import ConfigError, IncompleteReadError, UnknownMeterError, by
 from dentframe.frame.quantify import dequantify
 from dentframe.money import credit_notes, record_writer
 from dentframe.money.comparison import Billed, measured
-from dentframe.money.figures import Figure, Usage, measure, worst
 from dentframe.money.occupancy import (
     COMMON,
     MAIN,
@@ -34,14 +33,13 @@ from dentframe.money.occupancy import (
 )
 from dentframe.money.open_exceptions import exceptions_of
 from dentframe.money.record_reader import billed_before, records_in
-from dentframe.money.rounding import add, digits_of, rounded
+from dentframe.money.rounding_and_tiers import add, digits_of, rounded
 from dentframe.money.shares import DIFFERENCE, FEE, Charge, fees, share
-from dentframe.money.split_rules import SplitRules, rules_of
+from dentframe.money.split_usage import Figure, Usage, measure, worst
 from dentframe.money.tenant_statements import statements
-from dentframe.money.utility_bill import UtilityBill
+from dentframe.money.utility_bill_and_rules import SplitRules, UtilityBill
 from dentframe.reader import read_dentcloud
-from dentframe.site.site import Site
-from dentframe.site.tenants import EXPORT, UNALLOCATED
+from dentframe.site.site import EXPORT, UNALLOCATED, Site
 from dentframe.wire.columns import split_element
 
 if TYPE_CHECKING:
@@ -344,6 +342,30 @@ def split(
     if archive is None:
         return run
     return replace(run, earlier=(*_archived(run.whole, archive), *run.earlier))
+
+
+def rules_of(site: Site, rules: SplitRules | None) -> SplitRules:
+    """The rules given, else those of the site's ``[split]`` table.
+
+    Raises
+    ------
+    ConfigError
+        Where there are neither.
+    """
+    if rules is not None:
+        if not isinstance(rules, SplitRules):
+            raise ConfigError(
+                f"Cannot use rules={rules!r}: they are no SplitRules. Read them with "
+                "SplitRules.load('rules.toml')."
+            )
+        return rules
+    if site.split is None:
+        raise ConfigError(
+            f"Cannot split a bill of {site.name!r}: no rule says how. Add a [split] table to "
+            f"{site.file}, or "
+            + by("pass rules=SplitRules.load('rules.toml').", "give --rules rules.toml.")
+        )
+    return SplitRules.from_dict(site.split, file=site.file, where="split")
 
 
 def settle(

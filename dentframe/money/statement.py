@@ -15,7 +15,7 @@ import pandas as pd
 from dentframe.display import html_of, text_of
 from dentframe.errors import ConfigError
 from dentframe.metering.energy_and_coverage import STATUSES
-from dentframe.money.rounding import EXACT, add, digits_of, rounded
+from dentframe.money.rounding_and_tiers import EXACT, add, digits_of, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,10 +18,10 @@ from dentframe.metering.energy_and_coverage import STATUSES
 from dentframe.metering.register_rules import RegisterRules
 from dentframe.money.charges import KVAH, KVARH, Reactive
 from dentframe.money.occupancy import factor, midnights
-from dentframe.money.rounding import EXACT, add, digits_of, exact, parts_of, rounded
+from dentframe.money.rounding_and_tiers import EXACT, add, digits_of, exact, parts_of, rounded
 from dentframe.money.statement import Day, Line, Reading, Statement
 from dentframe.money.tariff import Tariff
-from dentframe.money.usage import OUT, Meters, State
+from dentframe.money.tariff_usage import OUT, Meters, State
 from dentframe.times.dates_and_ranges import instant, ints, midnight, stamp, zone
 from dentframe.times.periods import verb_zone
 from dentframe.times.schedule import Schedule

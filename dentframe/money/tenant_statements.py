@@ -20,19 +20,18 @@ from dentframe.documents.number_and_date_formats import formats
 from dentframe.errors import ConfigError
 from dentframe.money.comparison import billed_now, compared, daily, measured, own_dates
 from dentframe.money.credit_notes import replacing
-from dentframe.money.figures import (
+from dentframe.money.occupancy import COMMON, OWN, span
+from dentframe.money.rounding_and_tiers import EXACT, add, exact, rounded
+from dentframe.money.shares import FEE, TITLES, Charge, part_of
+from dentframe.money.split_usage import (
     UNMOVED,
     Figure,
     Usage,
-    keyed,
+    energy_rows,
     moves,
     scale_of,
     worst,
 )
-from dentframe.money.occupancy import COMMON, OWN, span
-from dentframe.money.rounding import EXACT, add, exact, rounded
-from dentframe.money.shares import FEE, TITLES, Charge, part_of
-from dentframe.money.split_rules import PARTS
 from dentframe.money.statement import (
     Exchange,
     Letter,
@@ -43,13 +42,13 @@ from dentframe.money.statement import (
     Statement,
     Statements,
 )
+from dentframe.money.utility_bill_and_rules import PARTS
 from dentframe.site.corrections import in_force
-from dentframe.site.tenants import EXPORT, UNALLOCATED
-from dentframe.verbs.energy import energy
+from dentframe.site.site import EXPORT, UNALLOCATED
 
 if TYPE_CHECKING:
     from dentframe.money.split_bill import Run
-    from dentframe.site.tenants import Tenant
+    from dentframe.site.site import Tenant
 
 
 def statements(run: Run, *, landlord: bool = False) -> Statements:
@@ -250,7 +249,7 @@ def _parts(use: Usage, f: Figure) -> tuple[Part, ...]:
     }
     inner = {x for *both, _ in fixes for x in both} | {*swaps}
     edges = sorted({low, high} | {x for x in inner if low < x < high})
-    rows = keyed(energy(use.frame, edges, detail=True, min_coverage=0, **use.keywords), "start")
+    rows = energy_rows(use, edges, "interpolate")
     found: list[Part] = []
     opening, seen = swaps.get(low, (first, first))[1], True
     for start, end in pairwise(edges):

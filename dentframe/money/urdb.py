@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from dentframe.errors import ConfigError, by
-from dentframe.money.rounding import add, as_written
+from dentframe.money.rounding_and_tiers import add, as_written
 
 MONTHS, HOURS = 12, 24
 WEEKEND = ["sat", "sun", "holiday"]

@@ -17,7 +17,7 @@ from dentframe.accessor_methods import with_keywords
 from dentframe.errors import ConfigError, RangeError
 from dentframe.frame.select import elements
 from dentframe.metering.attrs import is_several, meters_of
-from dentframe.site.site import apply_site
+from dentframe.site.site import summed
 from dentframe.verbs import demand as blocks
 from dentframe.verbs.chosen_elements import summed_series
 from dentframe.verbs.demand import window_means
@@ -137,10 +137,9 @@ class Subject:
         """The branches and exports of the meters that the frame has, None without a site."""
         if self.site is None:
             return None
-        _, _, names = apply_site(self.site, None, self.keywords.registers)
         several = is_several(self.frame)
         meters = {*meters_of(self.frame)} if several else {str(c.meter) for c in series}
-        return [x for x in names if split_element(x)[0] in meters] or None
+        return [x for x in summed(self.site) if split_element(x)[0] in meters] or None
 
     def label(self, c: Cumulative) -> str:
         """How an element is named in a legend."""

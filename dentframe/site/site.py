@@ -10,38 +10,26 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import Any
+
+import pandas as pd
 
 from dentframe.errors import ConfigError, RangeError, did_you_mean
 from dentframe.metering.register_rules import FIELDS, RegisterRules, SiteRules
 from dentframe.site.corrections import Correction, corrections_of, in_force
-from dentframe.site.tenants import EXPORT, Tenant, check_tenants, tenant_of, wrong
-from dentframe.site.toml_tables import (
-    Moment,
-    Table,
-    check_currency,
-    dump,
-    exact,
-    is_list,
-    load,
-    plain,
-    stated,
-)
+from dentframe.site.toml_tables import Moment, Table, check_currency, dump, load, plain, stated
 from dentframe.times.dates_and_ranges import Zone, instant, zone
 from dentframe.wire.columns import ELEMENT, parse, split_element, wire_columns
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-_SITE = (
-    "name", "tz", "currency", "locale", "landlord", "landlord_code", "elements", "tenants",
-    "split", "statement", "corrections", "rebill", "accounts",
-)  # fmt: skip
-_AS_THEY_ARE = ("split", "rebill", "accounts")
-"""The tables that others read."""
-_DEFAULT_RULES = RegisterRules()
 _SWAP = ("at", "closing", "opening")
+_RATINGS = "ratings above 0 [A], e.g. [200, 200, 200]"
 ROLES = ("main", "branch", "export")
+EXPORT, UNALLOCATED = "export", "unallocated"
+"""Parties of a split that are no tenant or landlord; nobody else may have these names."""
+_FIRST = pd.Timestamp("1700-01-01", tz="UTC")
+_LAST = pd.Timestamp("2200-01-01", tz="UTC")
+"""What stands for an open start or end of a hold."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +61,9 @@ class Element:
     """
 
     label: str
-    role: str = "branch"
+    role: str = field(default="branch", metadata={"one_of": ROLES})
     parent: str | None = None
-    cts: tuple[float, ...] = ()
+    cts: tuple[float, ...] = field(default=(), metadata={"what": _RATINGS})
     volts: float | None = None
     max_kw: float | None = None
     common: bool = False
@@ -89,6 +77,54 @@ class Element:
         if self.max_kw is not None or not self.cts or self.volts is None:
             return self.max_kw
         return float(sum(Decimal(str(x)) for x in self.cts) * Decimal(str(self.volts)) / 1000)
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Elements that a tenant holds over ``[start, end)``.
+
+    Parameters
+    ----------
+    elements : tuple of str
+        Their ids, ``"P482311252_B"``.
+    start, end : date or datetime, optional
+        A date is its local midnight; None is open.
+    """
+
+    elements: tuple[str, ...]
+    start: Moment | None = None
+    end: Moment | None = None
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """Who pays.
+
+    Parameters
+    ----------
+    name : str
+        The party's name, unique in the site.
+    holds : tuple of Hold
+        Which elements, when.
+    area : Decimal, optional
+        What is rented, in any one unit.
+    code : str
+        The charge code for accounting.
+    account : str
+        The tenant's account at the landlord; files are called after it.
+    unit : str
+        Which unit is rented, as the tenant knows it.
+    address : tuple of str
+        Lines of the tenant's address.
+    """
+
+    name: str
+    holds: tuple[Hold, ...] = ()
+    area: Decimal | None = field(default=None, metadata={"least": 0})
+    code: str = ""
+    account: str = ""
+    unit: str = ""
+    address: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -181,7 +217,7 @@ class Site:
     landlord: str = "Landlord"
     landlord_code: str = ""
     split: Mapping[str, Any] | None = None
-    letterhead: Letterhead = Letterhead()
+    letterhead: Letterhead = field(default=Letterhead(), metadata={"key": "statement"})
     corrections: tuple[Correction, ...] = ()
     rebill: Mapping[str, Any] | None = None
     locale: str = ""
@@ -191,7 +227,7 @@ class Site:
     def __post_init__(self) -> None:
         check_currency(self.currency, self.file)
         _check_elements(self)
-        check_tenants(self)
+        _check_tenants(self)
         in_force(self.corrections, self.zone, list(self.elements))
 
     @classmethod
@@ -211,7 +247,6 @@ class Site:
         top = Table(data, file)
         if "lines" in data:
             raise top.other("a site", "a utility's bill", "lines")
-        top.only(*_SITE)
         try:
             tz = zone(top.text("tz"))
         except RangeError as error:
@@ -219,23 +254,18 @@ class Site:
         elements = top.table("elements")
         if elements is None or not elements.data:
             raise top.error("elements", 'it is missing; give a table [elements."P482311252_A"].')
-        own: dict[str, Any] = dict.fromkeys(_AS_THEY_ARE)
-        own |= {x: dict(data[x]) for x in _AS_THEY_ARE if top.table(x) is not None}
-        return top.part([f.name for f in fields(cls)]).record(
+        return top.record(
             cls,
             elements={k: _element(elements, k, tz) for k in elements.data},
-            tenants=tuple(tenant_of(t, tz) for t in top.tables("tenants")),
+            tenants=tuple(_tenant(t, tz) for t in top.tables("tenants")),
             letterhead=_letterhead(top.table("statement")),
             corrections=corrections_of([t.data for t in top.tables("corrections")], file=file),
             file=file,
-            **own,
         )
 
     def to_dict(self) -> dict[str, Any]:
         """The tables of its file; `from_dict` gives an equal site."""
-        own = stated(
-            replace(self, elements={}, tenants=(), letterhead=Letterhead(), corrections=())
-        )
+        bare = replace(self, elements={}, tenants=(), letterhead=Letterhead(), corrections=())
         tables = {
             "elements": {
                 k: {
@@ -245,11 +275,11 @@ class Site:
                 }
                 for k, e in self.elements.items()
             },
-            "tenants": [{**stated(t), "holds": [stated(h) for h in t.holds]} for t in self.tenants],
+            "tenants": [stated(t) for t in self.tenants],
             "statement": stated(self.letterhead) or None,
             "corrections": [x.to_dict() for x in self.corrections] or None,
         }
-        return {**own, **plain(tables)}
+        return {**stated(bare), **plain(tables)}
 
     def to_toml(self) -> str:
         """Its file; reading it gives an equal site."""
@@ -275,12 +305,23 @@ class Site:
         """A moment of the site's files as a UTC instant; a date is its local midnight."""
         return instant(when, self.zone)
 
-    def below(self, main: str) -> list[str]:
-        """The elements that are not mains, downstream of `main`."""
-        inside = [k for k, e in self.elements.items() if e.parent == main]
+    def holds_of(self, key: str) -> list[tuple[pd.Timestamp, pd.Timestamp, str]]:
+        """Who holds an element over which ``[start, end)``, as UTC instants."""
         return [
-            x for k in inside for x in (self.below(k) if self.elements[k].role == "main" else [k])
+            (
+                _FIRST if h.start is None else self.instant(h.start),
+                _LAST if h.end is None else self.instant(h.end),
+                tenant.name,
+            )
+            for tenant in self.tenants
+            for h in tenant.holds
+            if key in h.elements
         ]
+
+    def inside(self, main: str) -> set[str]:
+        """All that a main measures by the stated parents, mains too."""
+        own = {k for k, e in self.elements.items() if e.parent == main}
+        return own | {x for k in own for x in self.inside(k)}
 
     def register_rules(self, frame: pd.DataFrame | None = None) -> RegisterRules:
         """What the site knows about registers, for verbs.
@@ -317,18 +358,39 @@ def _element(parent: Table, name: str, tz: dt.tzinfo) -> Element:
     """An element from its table ``[elements.P482311252_A]``."""
     parent.check_text(name, name)
     table: Table = parent.table(name)
-    if table.text("role", "branch") not in ROLES:
-        raise table.error("role", f"it must be one of {', '.join(ROLES)}.")
-    given = table.data.get("cts", ())
-    ratings = [exact(x) for x in given] if is_list(given) else [None]
-    if any(x is None or x <= 0 for x in ratings):
-        raise table.error("cts", "it must be a list of ratings above 0 [A], e.g. [200, 200, 200].")
     swaps = tuple(
         (row.moment("at", tz), float(row.decimal("closing")), float(row.decimal("opening")))
         for row in table.tables("swaps", *_SWAP)
     )
-    cts = tuple(float(x) for x in ratings if x is not None)
-    return table.record(Element, label=table.text("label", name), cts=cts, swaps=swaps)
+    return table.record(Element, label=table.text("label", name), swaps=swaps)
+
+
+def _tenant(table: Table, tz: dt.tzinfo) -> Tenant:
+    """A tenant from its table ``[[tenants]]``: one hold in it, or several in ``holds``."""
+    own = [f.name for f in fields(Hold)]
+    table.only(*(f.name for f in fields(Tenant)), *own)
+    rows = table.tables("holds")
+    if rows and "elements" in table.data:
+        raise table.error("elements", "give elements here or in [[tenants.holds]], not both.")
+    holds = []
+    for row in rows or [table.part(own)]:
+        names = row.names("elements")
+        if len(set(names)) < len(names):
+            raise row.error("elements", "it names an element twice.")
+        holds.append(row.record(Hold, tz))
+    rest = table.part([x for x in table.data if x not in own])
+    return rest.record(Tenant, holds=tuple(holds))
+
+
+def _letterhead(table: Table | None) -> Letterhead:
+    if table is None:
+        return Letterhead()
+    found = table.record(Letterhead)
+    if found.accent and not re.fullmatch("#[0-9a-fA-F]{6}", found.accent):
+        raise table.error("accent", "it must be a colour like '#1f6feb'.")
+    if found.logo and not found.logo.lower().endswith((".png", ".jpg", ".jpeg")):
+        raise table.error("logo", "it must be a file that ends in .png, .jpg or .jpeg.")
+    return found
 
 
 # --- what no single table can tell --------------------------------------------------------
@@ -341,52 +403,109 @@ def _check_elements(site: Site) -> None:
             _check_parent(site, where, key, e.parent)
         if e.role == EXPORT and e.rating is None:
             why = "only a greatest power tells export from a cleared register"
-            raise wrong(site, where, "cts, volts", f"{why}. Give both, or max_kw.")
+            raise _wrong(site, where, "cts, volts", f"{why}. Give both, or max_kw.")
         if e.modulus is not None and e.rating is None:
-            raise wrong(site, where, "modulus", "it needs cts and volts, or max_kw.")
+            raise _wrong(site, where, "modulus", "it needs cts and volts, or max_kw.")
         if e.common and e.role != "branch":
-            raise wrong(site, where, "common", f"a {e.role} is no common area.")
+            raise _wrong(site, where, "common", f"a {e.role} is no common area.")
 
 
 def _check_parent(site: Site, where: str, key: str, parent: str) -> None:
     if parent not in site.elements:
         near = did_you_mean(parent, site.elements) or "."
-        raise wrong(site, where, "parent", f"no element {parent!r} in this site{near}")
+        raise _wrong(site, where, "parent", f"no element {parent!r} in this site{near}")
     if site.elements[parent].role != "main":
         why = f'{parent!r} is no main; give it role = "main", or its energy would be billed twice.'
-        raise wrong(site, where, "parent", why)
+        raise _wrong(site, where, "parent", why)
     seen, above = {key, parent}, site.elements[parent].parent
     while above in site.elements and above is not None:
         if above in seen:
-            raise wrong(site, where, "parent", f"{key!r} is upstream of itself.")
+            raise _wrong(site, where, "parent", f"{key!r} is upstream of itself.")
         seen.add(above)
         above = site.elements[above].parent
 
 
+def _check_tenants(site: Site) -> None:
+    """Refuse names that two parties have, and holds that cannot be meant."""
+    taken = {EXPORT, UNALLOCATED}
+    if site.landlord in taken:
+        raise ConfigError(
+            f"Cannot use {site.file}: field 'landlord' = {site.landlord!r}: that name has a "
+            "meaning of its own in a split."
+        )
+    taken.add(site.landlord)
+    for tenant in site.tenants:
+        if tenant.name in taken:
+            why = f"{tenant.name!r} names another party already; one tenant may have several holds."
+            raise _wrong(site, f"tenants.{tenant.name}", "name", why)
+        taken.add(tenant.name)
+    for tenant in site.tenants:
+        for hold in tenant.holds:
+            _check_hold(site, f"tenants.{tenant.name}", hold)
+    for key in site.elements:
+        _check_one_holder(site, key)
+
+
+def _check_hold(site: Site, where: str, hold: Hold) -> None:
+    for key in hold.elements:
+        if key not in site.elements:
+            near = did_you_mean(key, site.elements) or "."
+            raise _wrong(site, where, "elements", f"no element {key!r} in this site{near}")
+        e = site.elements[key]
+        if e.role != "branch" or e.common:
+            what = "a common area" if e.common else "a main" if e.role == "main" else "an export"
+            why = f"{key!r} is {what}: only a branch that is not common can be held."
+            raise _wrong(site, where, "elements", why)
+    start, end = hold.start, hold.end
+    if start is not None and end is not None and site.instant(start) >= site.instant(end):
+        why = f"{end} is not after start = {start}; end is exclusive."
+        raise _wrong(site, where, "end", why)
+
+
+def _check_one_holder(site: Site, key: str) -> None:
+    """An element may be in one hold at a time."""
+    spans = sorted(site.holds_of(key), key=lambda x: x[:2])
+    for (begin, until, first), (again, end, second) in pairwise(spans):
+        if again < until:
+            why = (
+                f"{key!r} would be held twice: by {first!r} {_dates(site, begin, until)} and "
+                f"by {second!r} {_dates(site, again, end)}. An element has one holder at a "
+                "time: end is exclusive, and where it is open, give the one who leaves an end."
+            )
+            raise _wrong(site, f"tenants.{second}", "elements", why)
+
+
+def _dates(site: Site, start: pd.Timestamp, end: pd.Timestamp) -> str:
+    """The dates of a hold as its file has them: an open end is none."""
+    low, high = (
+        f"{x.tz_convert(site.zone):%Y-%m-%d %H:%M}".removesuffix(" 00:00") for x in (start, end)
+    )
+    since = "" if start == _FIRST else f"from {low} "
+    return f"{since}without an end" if end == _LAST else f"{since}until {high}"
+
+
+def _wrong(site: Site, where: str, name: str, why: str) -> ConfigError:
+    """An error about a field of a site's table."""
+    return ConfigError(f"Cannot use {site.file}: table [{where}], field {name!r}: {why}")
+
+
+# --- what it gives to verbs ---------------------------------------------------------------
+
+
 def apply_site(
-    site: Any,
-    tz: Zone,
-    registers: RegisterRules,
-    elements: Any = None,
-    *,
-    frame: pd.DataFrame | None = None,
-) -> tuple[Zone, RegisterRules, Any]:
-    """What `site=` gives a verb: its tz, register rules and elements where none are given.
+    site: Any, tz: Zone, registers: RegisterRules, *, frame: pd.DataFrame | None = None
+) -> tuple[Zone, RegisterRules]:
+    """What `site=` gives a verb: its tz and register rules where none are given.
 
     Parameters
     ----------
     site : Site or None
         None changes nothing.
-    tz, registers, elements : optional
+    tz, registers : optional
         The verb's own keywords; what they say wins. Of `registers` each field that has not
         its default value.
     frame : pandas.DataFrame, optional
         What the verb reads: the site may have more elements.
-
-    Returns
-    -------
-    tuple of (tz, registers, elements)
-        Elements are the branches and exports, or the mains where there is nothing else.
 
     Raises
     ------
@@ -394,37 +513,22 @@ def apply_site(
         For a `site` that is no Site.
     """
     if site is None:
-        return tz, registers, elements
+        return tz, registers
     if not isinstance(site, Site):
         raise ConfigError(
             f"Cannot use site={site!r}: it is no Site. Read one with Site.load('site.toml')."
         )
-    own = site.register_rules(frame)
-    given = {
-        name: getattr(registers, name)
-        for name in FIELDS
-        if getattr(registers, name) != getattr(_DEFAULT_RULES, name)
-    }
+    rules = {k: getattr(registers, k) for k in FIELDS}
+    given = {k: v for k, v in rules.items() if v != getattr(RegisterRules(), k)}
     merged = SiteRules(
-        **{**own.__dict__, **given},
+        **{**vars(site.register_rules(frame)), **given},
         from_site=frozenset(FIELDS) - given.keys(),
         named=frozenset(map(split_element, site.elements)),
     )
-    return site.tz if tz is None else tz, merged, summed(site) if elements is None else elements
+    return site.tz if tz is None else tz, merged
 
 
 def summed(site: Site) -> list[str]:
     """The elements that make up the site: no main beside its branches, which would count twice."""
     parts = [k for k, e in site.elements.items() if e.role != "main"]
     return parts or list(site.elements)
-
-
-def _letterhead(table: Table | None) -> Letterhead:
-    if table is None:
-        return Letterhead()
-    found = table.record(Letterhead)
-    if found.accent and not re.fullmatch("#[0-9a-fA-F]{6}", found.accent):
-        raise table.error("accent", "it must be a colour like '#1f6feb'.")
-    if found.logo and not found.logo.lower().endswith((".png", ".jpg", ".jpeg")):
-        raise table.error("logo", "it must be a file that ends in .png, .jpg or .jpeg.")
-    return found

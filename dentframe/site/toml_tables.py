@@ -35,7 +35,7 @@ _READ = {
     "str": "text", "str | None": "text", "bool": "flag", "tuple[str, ...]": "names",
     "Decimal": "decimal", "Decimal | None": "decimal", "float | None": "positive",
     "int": "whole", "int | None": "whole", "Moment": "moment", "Moment | None": "moment",
-    "dt.date | None": "date",
+    "dt.date | None": "date", "tuple[float, ...]": "numbers", "Mapping[str, Any] | None": "plain",
 }  # fmt: skip
 """Types of fields, and the method of a `Table` that reads them."""
 _DECIMALS = {
@@ -141,14 +141,16 @@ class Table:
                 near = did_you_mean(str(name)[:_LONGEST], known) or "."
                 raise self.error(str(name), f"no such field{near} It has {', '.join(known)}.")
 
-    def text(self, name: str, default: Any = _REQUIRED) -> Any:
-        """A text that is not blank."""
+    def text(self, name: str, default: Any = _REQUIRED, *, one_of: Sequence[str] = ()) -> Any:
+        """A text that is not blank, and one of a few where they are given."""
         value = self._get(name, default, "a text in quotes")
         if value is default:
             return value
         if not isinstance(value, str) or not value.strip():
             raise self.error(name, "it must be a text that is not blank.")
         self.check_text(name, value)
+        if one_of and value not in one_of:
+            raise self.error(name, f"it must be one of {', '.join(one_of)}.")
         return value
 
     def check_text(self, name: str, value: str) -> None:
@@ -236,6 +238,19 @@ class Table:
             return tuple(listed)
         raise self.error(name, 'it must be a list of texts, e.g. ["P482311252_A"].')
 
+    def numbers(self, name: str, default: Any = _REQUIRED, *, what: str) -> Any:
+        """A list of numbers above 0 as floats; `what` says in errors what they are."""
+        value = self._get(name, default, f"a list of {what}")
+        found = [exact(x) for x in value] if is_list(value) else [None]
+        if any(x is None or x <= 0 for x in found):
+            raise self.error(name, f"it must be a list of {what}.")
+        return tuple(float(x) for x in found if x is not None)
+
+    def plain(self, name: str, default: Any = None) -> Any:
+        """A table within as plain data, for others to read."""
+        found = self.table(name)
+        return default if found is None else dict(found.data)
+
     def table(self, name: str) -> Any:
         """A `Table` within, or None."""
         value = self.data.get(name)
@@ -266,22 +281,23 @@ class Table:
         Parameters
         ----------
         cls : type
-            A dataclass. The metadata of a field may name the method that reads it (``read``) and
-            the lowest number (``least``); ``file`` is this table's.
+            A dataclass. The metadata of a field may name the method that reads it (``read``),
+            that method's keywords, and the field in a file where that is another (``key``);
+            ``file`` is this table's.
         tz : tzinfo, optional
             The zone of its times.
         own : optional
             Fields that the caller has read.
         """
-        known = [f for f in fields(cls) if f.name != "file"]
-        self.only(*(f.name for f in known))
-        for f in known:
-            if f.name not in own and (f.name in self.data or f.default is MISSING):
-                how = dict(f.metadata)
-                read = getattr(self, how.pop("read", None) or _READ[str(f.type)])
+        known = {f.metadata.get("key", f.name): f for f in fields(cls) if f.name != "file"}
+        self.only(*known)
+        for key, f in known.items():
+            if f.name not in own and (key in self.data or f.default is MISSING):
+                how = {k: v for k, v in f.metadata.items() if k not in {"read", "key"}}
+                read = getattr(self, f.metadata.get("read") or _READ[str(f.type)])
                 how |= {"default": None} if f.default is None else {}
                 how |= {"tz": tz} if read == self.moment else {}
-                own[f.name] = read(f.name, **how)
+                own[f.name] = read(key, **how)
         return cls(**own)
 
     def _get(self, name: str, default: Any, what: str) -> Any:
@@ -376,7 +392,7 @@ def stated(record: Any) -> dict[str, Any]:
         value = getattr(record, f.name)
         default = f.default if f.default_factory is MISSING else f.default_factory()
         if f.name != "file" and value is not None and value != default:
-            found[f.name] = plain(value)
+            found[f.metadata.get("key", f.name)] = plain(value)
     return found
 
 

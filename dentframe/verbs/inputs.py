@@ -208,7 +208,7 @@ class VerbKeywords:
         stated = registers.corrections, given.corrections
         corrected = [x for y in stated if not isinstance(y, tuple) or y for x in corrections_of(y)]
         if site is not None:
-            tz, registers, _ = apply_site(site, tz, registers, frame=frame)
+            tz, registers = apply_site(site, tz, registers, frame=frame)
         if corrected:
             own = () if site is None else site.corrections
             every = in_force([*own, *corrected], naive_zone(time_index(frame).tz, tz))

@@ -12,7 +12,7 @@ import pytest
 from dentframe import Tariff, Window
 from dentframe.errors import ConfigError
 from dentframe.money import Demand, Energy, Fixed, Minimum, Ratchet, Reactive, Tax, bill
-from dentframe.money.rounding import add, rounded
+from dentframe.money.rounding_and_tiers import add, rounded
 from tests.golden.money_kit import NY, case, hourly, price, used
 
 

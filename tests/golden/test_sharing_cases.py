@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from dentframe.money import Energy, Fixed, allocate
-from dentframe.money.rounding import rounded
+from dentframe.money.rounding_and_tiers import rounded
 from tests.golden.money_kit import NY, case, hourly, price
 
 

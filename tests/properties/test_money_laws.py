@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from dentframe import RegisterRules, Statement, Tariff, Window
 from dentframe.errors import ConfigError
 from dentframe.money import Demand, Energy, Fixed, Minimum, Ratchet, Reactive, Tax, allocate, bill
-from dentframe.money.rounding import add, rounded
-from dentframe.money.tiers import ORDERS, Tiers
+from dentframe.money.rounding_and_tiers import ORDERS, Tiers, add, rounded
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 rates = st.decimals(-10, 10, places=6, allow_nan=False)

@@ -8,7 +8,7 @@ import pytest
 
 from dentframe import SplitRules, verify
 from dentframe.errors import ConfigError
-from dentframe.money.split_rules import Fee
+from dentframe.money.utility_bill_and_rules import Fee
 from tests.split_kit import balanced, bill, line, readings, shares, site, split, tenant
 
 EVEN = {"A": 2000, "B": 1000}

@@ -10,8 +10,7 @@ import pytest
 
 from dentframe.errors import ConfigError
 from dentframe.money import allocate
-from dentframe.money.rounding import digits_of, exact, parts_of, rounded, tidy
-from dentframe.money.tiers import Tiers
+from dentframe.money.rounding_and_tiers import Tiers, digits_of, exact, parts_of, rounded, tidy
 
 
 @pytest.mark.parametrize(

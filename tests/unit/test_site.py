@@ -13,8 +13,7 @@ import pytest
 from dentframe import RegisterRules, Site
 from dentframe.errors import ConfigError
 from dentframe.money.split_bill import Run
-from dentframe.site.site import apply_site
-from dentframe.site.tenants import Hold, Tenant, holds_of
+from dentframe.site.site import Hold, Tenant, apply_site, summed
 from tests.split_kit import LA, element, readings, site, tenant
 
 FILE = """
@@ -103,7 +102,7 @@ def test_a_stay_ends_at_its_instant(path):
     """A move at midday changes the holder at midday; the end is exclusive."""
     s = Site.load(path)
     noon = pd.Timestamp("2023-12-15 20:00", tz="UTC")
-    (_, first, _), (second, _, _) = holds_of(s, "P1_B")
+    (_, first, _), (second, _, _) = s.holds_of("P1_B")
     assert first == second == noon
 
 
@@ -166,7 +165,7 @@ def test_a_tenant_may_come_back():
         },
         tenant("B", "A", start="2024-01-10", end="2024-01-20"),
     ]
-    assert [name for *_, name in holds_of(site(come_and_go), "P1_A")] == ["A", "A", "B"]
+    assert [name for *_, name in site(come_and_go).holds_of("P1_A")] == ["A", "A", "B"]
 
 
 def test_a_loop_of_mains_is_refused():
@@ -180,15 +179,15 @@ def test_a_loop_of_mains_is_refused():
 
 
 def test_apply_site_fills_what_is_not_given():
-    """tz, rules and elements come from the site where the verb was not told otherwise."""
+    """tz and rules come from the site where the verb was not told otherwise."""
     s = site(elements={"P1_A": element(), "P1_B": element(), "P1_M": element(role="main")})
-    tz, registers, elements = apply_site(s, None, RegisterRules())
-    assert (tz, elements) == (LA, ["P1_A", "P1_B"])
+    tz, registers = apply_site(s, None, RegisterRules())
+    assert (tz, summed(s)) == (LA, ["P1_A", "P1_B"])
     assert registers.max_kw["P1_M"] == pytest.approx(83.1)
-    tz, registers, elements = apply_site(s, "UTC", RegisterRules(max_kw=5.0), ["P1_A"])
-    assert (tz, registers.max_kw, elements) == ("UTC", 5.0, ["P1_A"])
+    tz, registers = apply_site(s, "UTC", RegisterRules(max_kw=5.0))
+    assert (tz, registers.max_kw) == ("UTC", 5.0)
     kept = apply_site(s, None, RegisterRules(), frame=readings({"A": 1}))[1]
     assert list(kept.max_kw) == ["P1_A"]
-    assert apply_site(None, None, RegisterRules(), None) == (None, RegisterRules(), None)
+    assert apply_site(None, None, RegisterRules()) == (None, RegisterRules())
     with pytest.raises(ConfigError, match="no Site"):
         apply_site("site.toml", None, RegisterRules())

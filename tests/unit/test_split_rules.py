@@ -9,7 +9,8 @@ import pytest
 
 from dentframe import SplitRules
 from dentframe.errors import ConfigError
-from dentframe.money.split_rules import Part, Rule, rules_of
+from dentframe.money.split_bill import rules_of
+from dentframe.money.utility_bill_and_rules import Part, Rule
 from tests.split_kit import bill, line, site
 
 FILE = """

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dentframe import Site, SplitRules, UtilityBill
 from dentframe.errors import ConfigError
 from dentframe.money import Tariff
-from dentframe.money.utility_bill import BillLine
+from dentframe.money.utility_bill_and_rules import BillLine
 
 FILE = """
 name = "PG&E 2023-12"

@@ -1,14 +1,15 @@
-"""The figures of a split say what each party used in a period, and how well that is known.
+"""What each party of a split used in a period is measured here, and how well that is known.
 
 A figure is rounded as it is printed, so that the quantity printed is the quantity priced.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import pandas as pd
 from dentframe.documents.number_and_date_formats import formats
 from dentframe.errors import ConfigError
 from dentframe.metering.energy_and_coverage import STATUSES
+from dentframe.metering.register_rules import micros
 from dentframe.money.occupancy import (
     COMMON,
     MAIN,
@@ -28,20 +30,26 @@ from dentframe.money.occupancy import (
     span,
     tops_and_branches,
 )
-from dentframe.money.rounding import EXACT, add, exact, printed, rounded
-from dentframe.site.corrections import in_force
-from dentframe.site.tenants import EXPORT
+from dentframe.money.rounding_and_tiers import EXACT, add, exact, printed, rounded
+from dentframe.site.site import EXPORT
 from dentframe.verbs.demand import demand, unaffected
-from dentframe.verbs.energy import energy
-from dentframe.verbs.inputs import MEAN
+from dentframe.verbs.energy import figures
+from dentframe.verbs.inputs import MEAN, VerbKeywords, energy_source, inputs_of
 from dentframe.verbs.peaks import coincident, peaks
+from dentframe.verbs.results import detail_of, detail_rows, warn_of_power
 from dentframe.wire.columns import parse, split_element, wire_columns
 
 if TYPE_CHECKING:
     from dentframe.metering.register_rules import RegisterRules
-    from dentframe.money.split_rules import Rule, SplitRules
-    from dentframe.money.utility_bill import Accepted, BillLine, UtilityBill
+    from dentframe.money.utility_bill_and_rules import (
+        Accepted,
+        BillLine,
+        Rule,
+        SplitRules,
+        UtilityBill,
+    )
     from dentframe.site.site import Site
+    from dentframe.verbs.inputs import Inputs
 
 UNITS = {"energy": "kWh", "coincident": "kW", "own_peak": "kW"}
 """The bases that are measured, and their units."""
@@ -133,7 +141,7 @@ class Usage:
     holders: list[dict[str, str]]
     figures: dict[str, list[Figure]] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def keywords(self) -> dict[str, Any]:
         """The keywords that every verb takes."""
         return {
@@ -142,6 +150,12 @@ class Usage:
             "interval": self.rules.interval,
             "demand_lag": self.rules.demand_lag,
         }
+
+    @cached_property
+    def energy(self) -> Inputs:
+        """The series that tell the energy of each element."""
+        source, edges = energy_source(self.frame, None, "auto"), list(span(self.site, self.bill))
+        return inputs_of(self.frame, edges, source, VerbKeywords(**self.keywords))
 
     @property
     def kwh(self) -> Decimal:
@@ -156,9 +170,8 @@ class Usage:
     @property
     def residual(self) -> Decimal:
         """The utility's energy less what the elements of the bill measured [kWh]."""
-        found = [f.measured for f in self.figures["energy"] if f.kind != MAIN]
-        parts = [x for x in found if x is not None]
-        return EXACT.subtract(self.kwh, add(parts))
+        found = [f for f in self.figures["energy"] if f.kind != MAIN]
+        return EXACT.subtract(self.kwh, measured_sum(found))
 
 
 def measure(
@@ -232,17 +245,9 @@ def accepts(rules: SplitRules, f: Figure) -> bool:
     return f.certain or by_rules
 
 
-def by_party(figures: Sequence[Figure], kind: str, *, measured: bool = False) -> dict[str, Decimal]:
-    """The sum of the figures of a kind by party, in their order; common areas are one party.
-
-    With `measured` what the meters say, where a figure was agreed.
-    """
-    total: dict[str, Decimal] = {}
-    for f in figures:
-        value = f.measured if measured else f.value
-        if f.kind == kind and value is not None:
-            total[f.party] = EXACT.add(total.get(f.party, Decimal(0)), value)
-    return total
+def measured_sum(found: Iterable[Figure]) -> Decimal:
+    """What the meters say of some figures together, without what was agreed."""
+    return add([f.measured for f in found if f.measured is not None])
 
 
 def worst(figures: Sequence[Figure]) -> str:
@@ -258,9 +263,13 @@ def energy_rows(use: Usage, edges: Sequence[pd.Timestamp], method: str = "") -> 
 
     `method` places edges between two readings in another way than the rules.
     """
-    # min_coverage=0 leaves the verdict to `accepts`.
-    how: dict[str, Any] = {"edges": method or use.rules.edges, "detail": True, "min_coverage": 0}
-    return keyed(energy(use.frame, list(edges), **how, **use.keywords), "start")
+    at = np.array([micros(x) for x in edges])
+    of = replace(use.energy, s=at[:-1], e=at[1:])
+    warn_of_power(of.series, of.s, of.e, of.tz)
+    found = (figures(c, of.s, of.e, edges=method or use.rules.edges) for c in of.series)
+    return _keyed(
+        detail_rows(of, [(f.of, detail_of(f, of.interval(f.of))) for f in found]), "start"
+    )
 
 
 def energy_of(rules: SplitRules, row: Row | None) -> Decimal | None:
@@ -288,7 +297,7 @@ def scale_of(row: Row) -> float:
 
 def energies(use: Usage) -> list[Figure]:
     """The energy of every occupancy [kWh]."""
-    rows, found = by_occupancy(use.occupancies, lambda edges: energy_rows(use, edges)), []
+    rows, found = _by_occupancy(use.occupancies, lambda edges: energy_rows(use, edges)), []
     for occupancy in use.occupancies:
         row = rows.get(occupancy)
         value, agreed = energy_of(use.rules, row), Decimal(0)
@@ -297,30 +306,26 @@ def energies(use: Usage) -> list[Figure]:
             flags = {*row["flags"]} - {"agreed"}
             own = {**row, "energy": row["energy"] - row["agreed"], "flags": flags}
             agreed = EXACT.subtract(value, energy_of(use.rules, own) or Decimal(0))
-        found.append(replace(figure_of(occupancy, row, value, "kWh"), agreed=agreed))
+        found.append(replace(_figure(occupancy, row, value, "kWh"), agreed=agreed))
     return found
 
 
-def by_occupancy(
+def _by_occupancy(
     found: Sequence[Occupancy], rows_of: Callable[[Sequence[pd.Timestamp]], Rows]
 ) -> dict[Occupancy, Row]:
     """The verb's row of each occupancy; elements with the same edges are asked for together.
 
     Edges of one element never cut another: an edge in a gap makes an estimate of its own.
     """
-    edges = {
-        k: tuple(sorted({x for s in found if s.element == k for x in (s.start, s.end)}))
-        for k in dict.fromkeys(s.element for s in found)
-    }
-    rows: dict[Occupancy, Row] = {}
-    for cut in dict.fromkeys(edges.values()):
-        table = rows_of(cut)
-        mine = [s for s in found if edges[s.element] == cut]
-        rows |= {s: table[s.element, s.start] for s in mine if (s.element, s.start) in table}
-    return rows
+    edges: dict[str, tuple[pd.Timestamp, ...]] = {}
+    for s in found:  # each begins where the one before it of its element ends
+        edges[s.element] = (*edges.get(s.element, (s.start,)), s.end)
+    tables = {cut: rows_of(cut) for cut in dict.fromkeys(edges.values())}
+    rows = {s: tables[edges[s.element]].get((s.element, s.start)) for s in found}
+    return {s: row for s, row in rows.items() if row is not None}
 
 
-def keyed(table: pd.DataFrame, start: str) -> Rows:
+def _keyed(table: pd.DataFrame, start: str) -> Rows:
     """A verb's rows by element and start."""
     return {
         (f"{row['meter']}_{row['element']}", row[start].tz_convert("UTC")): row
@@ -328,14 +333,11 @@ def keyed(table: pd.DataFrame, start: str) -> Rows:
     }
 
 
-def figure_of(of: Occupancy, row: Row | None, value: Decimal | None, unit: str) -> Figure:
+def _figure(of: Occupancy, row: Row | None, value: Decimal | None, unit: str) -> Figure:
     """The figure of an occupancy from a verb's row; missing where there is none."""
     known = row or {"coverage": 0.0, "status": "missing", "flags": ()}
-    coverage, status, flags = (known[x] for x in ("coverage", "status", "flags"))
-    return Figure(
-        **vars(of), value=value, unit=unit, coverage=float(coverage), status=str(status),
-        flags=tuple(flags), row=row or {},
-    )  # fmt: skip
+    stated = {x: known[x] for x in ("coverage", "status", "flags")}
+    return Figure(**vars(of), value=value, unit=unit, row=row or {}, **stated)
 
 
 # --- demand ------------------------------------------------------------------------------
@@ -366,7 +368,7 @@ def coincidents(use: Usage) -> list[Figure]:
         at, name = row["at"], str(row["element"])
         when = branches[0].start if pd.isna(at) else at.tz_convert("UTC")
         occupancy = next(s for s in branches if s.element == name and s.start <= when < s.end)
-        own = figure_of(occupancy, row, _kw(use, row, "coincident"), "kW")
+        own = _figure(occupancy, row, _kw(use, row, "coincident"), "kW")
         agreed = "agreed" in own.flags  # an agreed peak does not say when it was
         found.append(replace(own, certain=certain and not agreed, note=_NO_KW if agreed else note))
     return found
@@ -378,8 +380,7 @@ def _peak_elsewhere(use: Usage, names: Sequence[str], rows: pd.DataFrame) -> tup
         return False, ""
     peak = float(rows["site_peak"].iloc[0])
     blocks = _blocks(use, names)
-    ratings = [use.site.elements[k].rating for k in names]
-    most = np.array([np.nan if x is None else x for x in ratings])
+    most = np.array([use.site.elements[k].rating for k in names], dtype=float)
     worst = unaffected(blocks.to_numpy().T, most, peak)
     if worst.below:
         return True, (
@@ -422,27 +423,24 @@ def own_peaks(use: Usage) -> list[Figure]:
     how |= {**use.keywords, "min_coverage": 0}
     start, end = span(use.site, use.bill)
 
-    def rows_of(registers: RegisterRules) -> dict[Occupancy, Row]:
-        ours: dict[str, Any] = {**how, "registers": registers}
-        return by_occupancy(
-            mine, lambda edges: keyed(peaks(use.frame, list(edges), **ours), "period")
+    def values(registers: RegisterRules) -> Iterator[tuple[Row | None, Decimal | None]]:
+        how["registers"] = registers
+        rows = _by_occupancy(
+            mine, lambda edges: _keyed(peaks(use.frame, list(edges), **how), "period")
         )
+        for s in mine:
+            kw = _kw(use, rows.get(s), "peak")
+            part = Fraction((s.end - s.start).value, (end - start).value)
+            share = None if kw is None else rounded(Fraction(kw) * part, use.rules.places)
+            yield rows.get(s), share
 
-    def value_of(s: Occupancy, row: Row | None) -> Decimal | None:
-        part = Fraction((s.end - s.start).value, (end - start).value)
-        kw = _kw(use, row, "peak")
-        return None if kw is None else rounded(Fraction(kw) * part, use.rules.places)
-
-    rules = how["registers"]
-    rows = rows_of(rules)
-    found = [figure_of(s, rows.get(s), value_of(s, rows.get(s)), "kW") for s in mine]
+    rules: RegisterRules = how["registers"]
+    found = [_figure(s, *x, "kW") for s, x in zip(mine, values(rules), strict=True)]
     if not any("agreed" in f.flags for f in found):
         return found
     fixes = tuple(x for x in rules.corrections if x.kind != "figure")
-    own = rows_of(replace(rules, corrections=fixes))
-    return [
-        _with_agreed_kw(use, f, value_of(x, own.get(x))) for x, f in zip(mine, found, strict=True)
-    ]
+    own = values(replace(rules, corrections=fixes))
+    return [_with_agreed_kw(use, f, kw) for f, (_, kw) in zip(found, own, strict=True)]
 
 
 def _with_agreed_kw(use: Usage, f: Figure, measured: Decimal | None) -> Figure:
@@ -452,11 +450,10 @@ def _with_agreed_kw(use: Usage, f: Figure, measured: Decimal | None) -> Figure:
     """
     if "agreed" not in f.flags:
         return f
-    zone = use.site.zone
     stated = all(
         x.kw is not None
-        for x in in_force(use.site.corrections, zone)
-        if (x.kind, x.element) == ("figure", f.element) and x.touches(f.start, f.end, zone)
+        for x in use.keywords["registers"].corrections
+        if (x.kind, x.element) == ("figure", f.element) and x.touches(f.start, f.end, None)
     )
     if not stated or f.value is None or measured is None:
         return replace(f, certain=stated, note="" if stated else _NO_KW)

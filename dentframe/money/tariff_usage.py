@@ -20,7 +20,7 @@ import pandas as pd
 from dentframe.errors import ConfigError, CoverageError, KindError, by
 from dentframe.metering.energy_and_coverage import STATUSES, Cumulative, share, status
 from dentframe.metering.series import Flag, element_columns, names
-from dentframe.money.rounding import EXACT, add, exact, printed, rounded
+from dentframe.money.rounding_and_tiers import EXACT, add, exact, printed, rounded
 from dentframe.money.statement import Reading
 from dentframe.times.dates_and_ranges import local, stamp
 from dentframe.verbs.chosen_elements import summed_series
