@@ -173,7 +173,7 @@ def _exchanged(c: Cumulative, fixes: Sequence[Fix]) -> Cumulative:
 def _remade(c: Cumulative, t: Ints, E: Floats, ok: Bools, flags: Ints, more: Floats) -> Cumulative:
     """A series with other segments, each of which is given."""
     at = np.flatnonzero(~ok | (flags != 0) | (more != 0))
-    special = Special.of(len(ok), (at, flags[at], ok[at], more[at]))
+    special = Special.of(t, (at, flags[at], ok[at], more[at]))
     return replace(c, t=t, E=E, special=special)
 
 
@@ -236,7 +236,8 @@ def _finished(raw: Cumulative, made: Cumulative, fixes: tuple[Fix, ...]) -> Cumu
         measured = whole = made
         for f in (f for f in own if f.kind == "figure"):
             measured, whole = _agreed(measured, f), _agreed(whole, f, wholly=True)
-        return replace(whole, corrected=Corrected(raw, measured, moved, own, calculated))
+        corrected = Corrected(raw, measured, moved, own, calculated)
+        return replace(whole, corrected=corrected, greatest_kw=np.inf)
 
     return with_figures(fixes, with_figures(tuple(_at_readings(made, f) for f in fixes), None))
 

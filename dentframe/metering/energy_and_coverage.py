@@ -52,19 +52,24 @@ class Special:
     more : ndarray of float
         By how much their greatest possible energy exceeds the accepted one [kWh]; of a step
         that is withheld, what its readings claim.
+    lost : ndarray of int64
+        The time before each that is not covered [us].
     """
 
     at: Ints
     flags: Ints
     ok: Bools
     more: Floats
+    lost: Ints
 
     @classmethod
-    def of(cls, n: int, *parts: tuple[Any, ...]) -> Special:
-        """The table of `n` segments from parts of (at, flags, ok, more), one segment in several.
+    def of(cls, t: Ints, *parts: tuple[Any, ...]) -> Special:
+        """The table of the segments between breakpoints, from parts of (at, flags, ok, more).
 
-        What a part leaves out is covered, and has no more energy.
+        A segment may stand in several parts. What a part leaves out is covered, and has no more
+        energy.
         """
+        n = max(len(t) - 1, 0)
         used = [part for part in parts if len(part[0])]
         at = np.concatenate([*(part[0] for part in used), [n]])
         flags, ok, more = np.zeros(len(at), np.int64), np.ones(len(at), np.bool_), np.zeros(len(at))
@@ -82,7 +87,12 @@ class Special:
             flags = np.bitwise_or.reduceat(flags[order], first)
             ok = np.logical_and.reduceat(ok[order], first)
             at, more = at[first], np.add.reduceat(more[order], first)
-        return cls(at, flags, ok, more)
+        lost = np.zeros(len(at), np.int64)
+        if not ok.all():
+            gone = at[:-1][~ok[:-1]]
+            lost[1:][~ok[:-1]] = t[gone + 1] - t[gone]
+            lost = np.cumsum(lost)
+        return cls(at, flags, ok, more, lost)
 
 
 class Edges(NamedTuple):
@@ -139,6 +149,8 @@ class Cumulative:
         The longest spacing inside which an interpolated edge counts as recorded [us].
     max_kw : float or None
         The greatest power that the rules of a register state [kW].
+    greatest_kw : float
+        The mean power of no segment is above this [kW], in either direction.
     refusal : str
         Why the column is not taken for a register, and what to do; empty where it is.
     closings : mapping of int to float
@@ -157,6 +169,7 @@ class Cumulative:
     readings: Floats
     max_gap: int
     max_kw: float | None = None
+    greatest_kw: float = np.inf
     refusal: str = ""
     closings: Mapping[int, float] = field(default_factory=dict)
     corrected: Corrected | None = None
@@ -193,42 +206,33 @@ class Cumulative:
         found[self.special.at[:-1]] = values[:-1]
         return found
 
-    @cached_property
-    def _lost(self) -> Ints:
-        """The time not covered before each special segment [us]."""
-        at, ok = self.special.at, self.special.ok
-        lost = np.where(ok[:-1], 0, self.t[at[:-1] + 1] - self.t[at[:-1]])
-        return np.concatenate((np.zeros(1, np.int64), np.cumsum(lost)))
-
-    def where(self, x: Ints) -> Ints:
-        """The last breakpoint at or before each instant; -1 before the first."""
-        return np.searchsorted(self.t, x, side="right") - 1
-
     def edges(self, x: Ints) -> Edges:
         """What is known at each instant."""
         n, t, special = len(self.t) - 1, self.t, self.special
         none = np.zeros(len(x), dtype=np.int64)
         if n < 0:
             return Edges(none - 1, none, none, np.zeros(len(x)), none, none > 0, none)
-        segment = self.where(x)
+        segment = np.searchsorted(t, x, side="right") - 1
         i = np.maximum(segment, 0)
         after = np.minimum(i + 1, n)
         begin = t[i]
-        past, length = x - begin, t[after] - begin
-        into = np.minimum(np.maximum(past, 0), length)
+        length = t[after] - begin
+        into = np.minimum(np.maximum(x - begin, 0), length)
         energy = self.E[i]
         energy = energy + (self.E[after] - energy) * (into / np.maximum(length, 1))
-        first, until, lost = none, none, none > 0
+        first, until, lost, counted = none, none, none > 0, into
+        covered: Ints = begin - t[0]
         bits: Any = int(Flag.EDGE_INTERPOLATED)
         if len(special.at) > 1:
             first = np.searchsorted(special.at, i)
             is_special = special.at[first] == i
-            until = first + (is_special & (past > 0) & (i < n))
+            until = first + (is_special & (into > 0))
             lost = is_special & ~special.ok[first]
             in_gap = is_special & ((special.flags[first] & int(Flag.GAP_BRIDGED)) != 0)
             bits = np.where(in_gap, int(Flag.EDGE_IN_GAP), bits)
-        counted = np.where(lost, 0, into)
-        covered = begin - t[0] + counted - self._lost[first]
+            counted = np.where(lost, 0, into)
+            covered = covered - special.lost[first]
+        covered = covered + counted
         inside = (counted > 0) & (counted < length)
         if self.corrected is not None:  # there is a breakpoint, and no meter showed it
             shown = (x <= t[0]) | (x >= t[-1]) | lost
@@ -295,7 +299,7 @@ class Cumulative:
         c, used_later, used_earlier, less, over = self._steps
         n = len(c.t) - 1
         a = np.minimum(np.searchsorted(c.t, s, side="left"), n)
-        b = np.maximum(a, np.maximum(c.where(e), 0))
+        b = np.maximum(a, np.searchsorted(c.t, e, side="right") - 1)
         special = c.special
         beyond = np.where(special.flags & _DOUBTFUL, special.more, 0.0)
         more = np.concatenate(([0.0], np.cumsum(beyond)))
@@ -305,7 +309,7 @@ class Cumulative:
         left, right = c.edges(s), c.edges(e)
         energy, covered = self.energy_at(e) - self.energy_at(s), right.covered > left.covered
         both = left.inside & right.inside & (left.segment == right.segment)
-        of_start = left, left.inside, used_later, self.where(s)
+        of_start = left, left.inside, used_later, np.searchsorted(self.t, s, side="right") - 1
         of_end = right, right.inside & ~both, used_earlier, np.searchsorted(self.t, e) - 1
         for edge, cuts_one, greatest, part in (of_start, of_end):
             i = np.where(cuts_one, edge.segment, 0)
@@ -344,7 +348,7 @@ class Cumulative:
             used_earlier[i : i + n] = np.maximum.accumulate(whole[i : i + n])
         flags, ok = np.bitwise_or.reduceat(self.flags, first), self.ok[first]
         more = np.where(gap, 0.0, np.add.reduceat(self.hi, first) - inc)
-        special = Special.of(len(first), (np.arange(len(first)), flags, ok, more))
+        special = Special.of(t, (np.arange(len(first)), flags, ok, more))
         steps = replace(self, t=t, E=E, special=special, corrected=None)
         less, over = (np.concatenate(([0.0], np.cumsum(x))) for x in (less, over))
         return steps, used_later, used_earlier, less, over
@@ -375,9 +379,7 @@ class Cumulative:
         first = max(int(np.searchsorted(self.t, low, side="right")) - 1, 0)
         last = max(int(np.searchsorted(self.t, high, side="left")) + 1, first)
         t, whole = self.t[first:last], self.special
-        special = Special.of(
-            max(len(t) - 1, 0), (whole.at - first, whole.flags, whole.ok, whole.more)
-        )
+        special = Special.of(t, (whole.at - first, whole.flags, whole.ok, whole.more))
         kept = (self.at >= (t[0] if len(t) else low)) & (self.at <= (t[-1] if len(t) else high))
         return replace(
             self, t=t, E=self.E[first:last], special=special,
@@ -477,9 +479,12 @@ def from_means(series: Series, window: int, lag: int = 0, max_gap: int = 30 * MI
     whole, E, head, padding = reaching(edges, E, np.concatenate((marked[:1] - window, marked)))
     ends = np.searchsorted(whole, marked, side="left") - 1
     special = Special.of(
-        max(len(whole) - 1, 0),
+        whole,
         (lost + head, 0, False),
         (padding, 0, False),
         (ends, series.marks),  # on the segment (a, b] that holds it
     )
-    return Cumulative(series, "demand", whole, E, special, t, kw, max_gap)
+    greatest = max(kw.max(initial=0.0), -kw.min(initial=0.0))
+    return Cumulative(
+        series, "demand", whole, E, special, t, kw, max_gap, greatest_kw=float(greatest)
+    )

@@ -10,7 +10,6 @@ each step that remains its verdict.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -21,8 +20,6 @@ from dentframe.metering.register_rules import HOUR
 from dentframe.metering.series import Flag
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from dentframe.metering.register_rules import Rules
     from dentframe.metering.series import Bools, Floats, Ints, Series
 
@@ -45,27 +42,22 @@ def slack(r0: Any, r1: Any) -> Any:
     return _EPS * (abs(r0) + abs(r1))
 
 
-def _limits(t0: Ints, r0: Floats, t1: Ints, r1: Floats, rules: Rules) -> Floats:
-    """The greatest energy of each step [kWh]; infinite where `max_kw` is not known."""
-    if rules.max_kw is None:
-        return np.full(len(t0), np.inf)
-    limits: Floats = rules.max_kw * rules.raw_hours(t0, t1) + slack(r0, r1)
-    return limits
-
-
-def plausible(t0: Ints, r0: Floats, t1: Ints, r1: Floats, rules: Rules) -> Bools:
-    """Whether the register could have gone from each `r0` to its `r1`.
+def plausible(t: Ints, r: Floats, a: Ints, b: Ints, rules: Rules) -> Bools:
+    """Whether the register could have gone from each reading `a` to its reading `b`.
 
     Parameters
     ----------
-    t0, t1 : ndarray of int64
-        Instants of the two readings [us], shape (steps,).
-    r0, r1 : ndarray of float
-        Register values [kWh], shape (steps,).
+    t : ndarray of int64
+        Instants of the readings [us], shape (readings,).
+    r : ndarray of float
+        Register values [kWh], shape (readings,).
+    a, b : ndarray of int64
+        The positions of two readings, shape (steps,).
     rules : Rules
         What is known about the register.
     """
-    d, limit = r1 - r0, _limits(t0, r0, t1, r1, rules)
+    t0, r0, t1, r1 = t[a], r[a], t[b], r[b]
+    d, limit = r1 - r0, rules.cap(t0, t1) + slack(r0, r1)
     good: Bools = (d <= limit) & (d >= (-limit if rules.allow_export else 0.0))
     if rules.modulus is not None:
         good |= _rolls_over(d, r0, r1, limit, rules.modulus)
@@ -102,7 +94,7 @@ def energy_of_exchange(
     may_be_off = slack(begins, ends)
     pieces = np.append(ends - begins, (ends - begins).sum())
     limit = np.append(may_be_off, may_be_off.sum())
-    cap = np.inf if rules.max_kw is None else rules.max_kw * rules.raw_hours(x[0], y[0])
+    cap = rules.cap(x[0], y[0])
     least = -cap if rules.allow_export else 0.0
     d = float(pieces[-1])
     if (pieces < least - limit).any():
@@ -112,21 +104,17 @@ def energy_of_exchange(
     return (d if rules.allow_export else max(d, 0.0)), 0
 
 
-def suspects(t: Ints, r: Floats, rules: Rules) -> Ints:
+def suspects(t: Ints, steps: Floats, rules: Rules) -> Ints:
     """The steps that need a verdict: falls, rises beyond `max_kw`, and exchanges; in order."""
-    found = r[1:] < r[:-1]
+    found = steps < 0
     if rules.max_kw is not None:
-        found |= np.diff(r) > rules.max_kw * rules.raw_hours(t[:-1], t[1:])
+        found |= steps > rules.cap(t[:-1], t[1:])
     found[list(exchanges(t[:-1], t[1:], rules))] = True
     return np.flatnonzero(found)
 
 
-def without_glitches(t: Ints, r: Floats, rules: Rules, suspect: Ints) -> Bools | None:
-    """Which readings are no glitch; None where no step is implausible."""
-    end = suspect + 1
-    bad = suspect[~plausible(t[suspect], r[suspect], t[end], r[end], rules)]
-    if not len(bad):
-        return None
+def without_glitches(t: Ints, r: Floats, rules: Rules, bad: Ints) -> Bools:
+    """Which readings are no glitch, where some steps are implausible."""
     n, kept = len(t), np.ones(len(t), dtype=np.bool_)
     after, before = [*range(1, n), -1], [*range(-1, n - 1)]
     for i in bad.tolist():
@@ -134,32 +122,21 @@ def without_glitches(t: Ints, r: Floats, rules: Rules, suspect: Ints) -> Bools |
         if not kept[i] or after[i] != i + 1:
             continue
         # Pairs that may become neighbours: shortest run first, the run at the step first.
-        pairs: list[tuple[int, int]] = []
+        pairs = [(i, i + 1)]
         a, b = i, i + 1
         for _ in range(LONGEST):
             a, b = (before[a] if a >= 0 else -1), (after[b] if b >= 0 else -1)
-            if b >= 0:
-                pairs.append((i, b))
-            if a >= 0:
-                pairs.append((a, i + 1))
-        good = _may_be_neighbours(pairs, i, t, r, rules)
-        if good.any():
-            a, b = pairs[int(np.argmax(good))]
+            pairs += [pair for pair in ((i, b), (a, i + 1)) if min(pair) >= 0]
+        x, y = np.array(pairs).T
+        # No run goes across an exchange, unless it is that of the step itself.
+        across = exchanges(t[x], t[y], rules)
+        good = plausible(t, r, x, y, rules)
+        good &= np.array([across.get(k) == across.get(0) for k in range(len(x))])
+        if good[1:].any():
+            a, b = pairs[1 + int(np.argmax(good[1:]))]
             kept[a + 1 : b] = False
             after[a], before[b] = b, a
     return kept
-
-
-def _may_be_neighbours(
-    pairs: Sequence[tuple[int, int]], i: int, t: Ints, r: Floats, rules: Rules
-) -> Bools:
-    """Whether each two readings are plausible neighbours in place of those of a step."""
-    a, b = np.array([(i, i + 1), *pairs]).T
-    # No run goes across an exchange, unless it is that of the step at hand, which stands first.
-    across = exchanges(t[a], t[b], rules)
-    good = plausible(t[a], r[a], t[b], r[b], rules)
-    good &= np.array([across.get(k) == across.get(0) for k in range(len(a))])
-    return good[1:]
 
 
 class Verdict(NamedTuple):
@@ -184,15 +161,8 @@ class Verdict(NamedTuple):
     flags: int
 
 
-def verdicts_on(
-    t: Ints,
-    r: Floats,
-    rules: Rules,
-    suspect: Ints,
-    spacing: Ints,
-    means: Cumulative | None = None,
-) -> dict[int, Verdict]:
-    """The verdicts on the steps of a register without glitches; every other step is plain use.
+def verdicts_on(t: Ints, r: Floats, rules: Rules, suspect: Ints) -> dict[int, Verdict]:
+    """The verdicts of rules 1 to 6 on the steps of a register without glitches.
 
     Parameters
     ----------
@@ -203,16 +173,12 @@ def verdicts_on(
     rules : Rules
         What is known about the register.
     suspect : ndarray of int64
-        The steps that need a verdict, by `suspects`.
-    spacing : ndarray of int64
-        The length of each step [us], shape (readings - 1,).
-    means : Cumulative, optional
-        The element's interval means: a step with which they agree is use.
+        The steps that need a verdict, by `suspects`; every other step is plain use.
     """
     found: dict[int, Verdict] = {}
     s, e = t[suspect], t[suspect + 1]
     swaps = exchanges(s, e, rules)
-    limits = _limits(s, r[suspect], e, r[suspect + 1], rules)
+    limits = rules.cap(s, e) + slack(r[suspect], r[suspect + 1])
     for k, (i, limit) in enumerate(zip(suspect.tolist(), limits.tolist(), strict=True)):
         r0, r1 = float(r[i]), float(r[i + 1])
         if k in swaps:
@@ -224,11 +190,6 @@ def verdicts_on(
             found[i] = _of_fall(r0, r1, rules, limit)
         elif r1 - r0 > limit:
             found[i] = Verdict(0.0, r1 - r0, False, int(Flag.UNEXPLAINED_JUMP))
-    for i, d in _that_stand_out(r, spacing, found) if rules.max_kw is None else ():
-        if not _agrees(means, t[i], t[i + 1], d):
-            flags = found[i].flags if i in found else 0
-            hi = found[i].hi if i in found else d
-            found[i] = Verdict(0.0, hi, False, flags | int(Flag.UNEXPLAINED_JUMP))
     return found
 
 
@@ -248,38 +209,39 @@ def _of_fall(r0: float, r1: float, rules: Rules, limit: float) -> Verdict:
     return Verdict(0.0, d, False, int(Flag.UNEXPLAINED_DECREASE))
 
 
-def _that_stand_out(
-    r: Floats, spacing: Ints, verdicts: dict[int, Verdict]
-) -> list[tuple[int, float]]:
-    """Rule 7: the one to four steps whose power is far above that of all others, with energy."""
-    d = np.diff(r)
-    for i, verdict in verdicts.items():
-        d[i] = verdict.d
-    if len(d) == 0 or d.max() <= JUMP * IDLE_KW_OF_LONG * int(spacing.min()) / HOUR:
-        return []
-    power = d / (spacing / HOUR)
+def that_stand_out(
+    t: Ints,
+    r: Floats,
+    steps: Floats,
+    spacing: Ints,
+    verdicts: dict[int, Verdict],
+    means: Cumulative | None,
+) -> dict[int, Verdict]:
+    """Rule 7 withholds the one to four steps whose power is far above that of all others.
+
+    A step whose energy the element's interval means tell within a fifth is use.
+    """
+    power = steps / (spacing / HOUR)
     withheld = [i for i, verdict in verdicts.items() if not verdict.ok]
     power[withheld] = -1.0
     idle = np.where(spacing > LONG, IDLE_KW_OF_LONG, IDLE_KW)
     if not (power > JUMP * idle).any():
-        return []
+        return {}
     top = np.argpartition(-power, MOST_JUMPS)[: MOST_JUMPS + 1] if len(power) > MOST_JUMPS else ...
     top = np.arange(len(power))[top]
     top = top[np.argsort(-power[top], kind="stable")]
     off = slack(r[top], r[top + 1]) / (spacing[top] / HOUR)
-    for k in range(min(MOST_JUMPS, len(d) - len(withheld) - LEAST_LEFT), 0, -1):
-        others = max(idle[top[k - 1]], power[top[k]] + off[k])
-        if power[top[k - 1]] - off[k - 1] > JUMP * others:
-            return [(int(i), float(d[i])) for i in top[:k]]
-    return []
-
-
-def _agrees(means: Cumulative | None, s: int, e: int, d: float) -> bool:
-    """Whether interval means that cover a whole step tell its energy within a fifth."""
-    if means is None:
-        return False
-    energy, covered = means.measure(np.array([s]), np.array([e]))
-    return bool(covered[0] == e - s and 5 * abs(energy[0] - d) <= d * (1 + _EPS))
+    most = min(MOST_JUMPS, len(power) - len(withheld) - LEAST_LEFT)
+    others = [max(idle[top[k - 1]], power[top[k]] + off[k]) for k in range(1, most + 1)]
+    apart = [k for k in range(most) if power[top[k]] - off[k] > JUMP * others[k]]
+    found = {}
+    for i in top[: apart[-1] + 1].tolist() if apart else ():
+        d, s, e = float(steps[i]), t[i : i + 1], t[i + 1 : i + 2]
+        energy, covered = (x[0] for x in means.measure(s, e)) if means is not None else (d, 0)
+        if covered != e[0] - s[0] or 5 * abs(energy - d) > d * (1 + _EPS):
+            before = verdicts.get(i, Verdict(d, d, True, 0))
+            found[i] = Verdict(0.0, before.hi, False, before.flags | int(Flag.UNEXPLAINED_JUMP))
+    return found
 
 
 JITTER = 0.01
@@ -288,15 +250,14 @@ FEWEST_FALLS = 8
 """Fewer falls are resets and glitches that the rules tell apart; more are another quantity."""
 
 
-def refusal(series: Series, rules: Rules, suspect: Ints) -> str:
+def refusal(series: Series, rules: Rules, bad: Ints) -> str:
     """Why a column that bears a register's name is none, and what to do; empty where it is one."""
-    falls = suspect[series.values[suspect + 1] < series.values[suspect]]
-    if rules.allow_export or len(falls) < FEWEST_FALLS:
+    r = series.values
+    left = int((r[bad + 1] < r[bad]).sum())
+    if rules.allow_export or left < FEWEST_FALLS:
         return ""
-    t, r = series.t, series.values
-    explained = plausible(t[falls], r[falls], t[falls + 1], r[falls + 1], rules)
-    left, moving = int((~explained).sum()), int((r[1:] != r[:-1]).sum())
-    if left < FEWEST_FALLS or 5 * left <= moving or np.ptp(r) < JITTER * np.abs(r).max():
+    moving = int((r[1:] != r[:-1]).sum())
+    if 5 * left <= moving or np.ptp(r) < JITTER * np.abs(r).max():
         return ""
     return (
         f"Cannot take {series.topic}/Elm/{series.element} of {series.name} for a register: "
@@ -331,29 +292,32 @@ def from_register(series: Series, rules: Rules, means: Cumulative | None = None)
         Breakpoints are the readings in use, and the outermost rows where those are blank. A
         column that is no register is missing, and says why (`refusal`).
     """
-    t, r, dropped = series.t, series.values, series.t[:0]
-    suspect = suspects(t, r, rules)
-    why = refusal(series, rules, suspect)
-    if why:
-        return _refused(series, rules, why)
-    kept = without_glitches(t, r, rules, suspect)
-    if kept is not None:
-        t, r, dropped = t[kept], r[kept], t[~kept]
-        suspect = suspects(t, r, rules)
-    spacing = np.diff(t)
-    verdicts = verdicts_on(t, r, rules, suspect, spacing, means)
-    marks = (dropped, int(Flag.GLITCH)), (series.mark_t, series.marks)
-    return _of_steps(series, t, r, spacing, verdicts, rules, marks)
-
-
-def _refused(series: Series, rules: Rules, why: str) -> Cumulative:
-    """A column that is no register: all of its time is missing, and flagged."""
-    flag = Flag.DECREASE_UNCLASSIFIED if rules.max_kw is None else Flag.UNEXPLAINED_DECREASE
-    no = Verdict(0.0, 0.0, False, int(flag))
-    verdicts = dict.fromkeys(range(len(series.t) - 1), no)
     t, r = series.t, series.values
-    made = _of_steps(series, t, r, np.diff(t), verdicts, rules, ())
-    return replace(made, refusal=why)
+    steps, marks = np.diff(r), [(series.mark_t, series.marks)]
+    suspect = bad = suspects(t, steps, rules)
+    if len(suspect):
+        bad = suspect[~plausible(t, r, suspect, suspect + 1, rules)]
+        why = refusal(series, rules, bad)
+        if why:  # all of its time is missing, and flagged
+            no_max = rules.max_kw is None
+            flag = Flag.DECREASE_UNCLASSIFIED if no_max else Flag.UNEXPLAINED_DECREASE
+            verdicts = dict.fromkeys(range(len(steps)), Verdict(0.0, 0.0, False, int(flag)))
+            return _of_steps(series, t, r, np.diff(t), verdicts, [], rules, refusal=why)
+    if len(bad):
+        kept = without_glitches(t, r, rules, bad)
+        marks.append((t[~kept], np.full(len(t) - int(kept.sum()), int(Flag.GLITCH))))
+        t, r = t[kept], r[kept]
+        steps = np.diff(r)
+        suspect = suspects(t, steps, rules)
+    spacing, verdicts, greatest = np.diff(t), dict[int, Verdict](), 0.0
+    if len(suspect):
+        verdicts = verdicts_on(t, r, rules, suspect)
+        steps[list(verdicts)] = [verdict.d for verdict in verdicts.values()]
+    if len(steps):
+        greatest = max(steps.max(), -steps.min()) / (int(spacing.min()) / HOUR)
+    if rules.max_kw is None and greatest > JUMP * IDLE_KW_OF_LONG:
+        verdicts |= that_stand_out(t, r, steps, spacing, verdicts, means)
+    return _of_steps(series, t, r, spacing, verdicts, marks, rules, greatest_kw=float(greatest))
 
 
 def _of_steps(
@@ -362,37 +326,32 @@ def _of_steps(
     r: Floats,
     spacing: Ints,
     verdicts: dict[int, Verdict],
+    marks: Sequence[tuple[Ints, Ints]],
     rules: Rules,
-    marks: Iterable[tuple[Ints, Any]],
+    **known: Any,
 ) -> Cumulative:
     """A register's readings and the verdicts on its special steps as E(t) and C(t)."""
     E, gap, parts = r, np.flatnonzero(spacing > rules.max_gap), list[tuple[Any, ...]]()
     if verdicts:
         at = np.array(sorted(verdicts), dtype=np.int64)
         d, hi, ok, flags = (np.array(x) for x in zip(*(verdicts[i] for i in at), strict=True))
-        E, gap = _anchored(r, at, d), np.setdiff1d(gap, at[~ok])
-        parts = [(at, flags, ok, hi - d)]
+        parts, gap = [(at, flags, ok, hi - d)], np.setdiff1d(gap, at[~ok])
+        apart = d != r[at + 1] - r[at]
+        if apart.any():
+            # Anchored anew at each such step, so that plain stretches stay exact.
+            starts = np.concatenate(([0], at[apart] + 1))
+            stretch = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(r))))
+            local = r - r[starts][stretch]
+            E = np.concatenate(([0.0], np.cumsum(local[at[apart]] + d[apart])))[stretch] + local
     edges, E, head, padding = reaching(t, E, series.mark_t)
     parts = [(part[0] + head, *part[1:]) for part in parts]
     parts += [(gap + head, int(Flag.GAP_BRIDGED)), (padding, 0, False)]
     # A mark is on the segment that holds it, and on both where it is a breakpoint.
-    for when, what in (m for m in marks if len(m[0])):
+    for when, bits in (m for m in marks if len(m[0])):
         after = np.searchsorted(edges, when)
-        at_edge = edges[np.minimum(after, len(edges) - 1)] == when
-        bits = np.broadcast_to(what, when.shape)
+        at_edge = np.flatnonzero(edges[np.minimum(after, len(edges) - 1)] == when)
         parts += [(after - 1, bits), (after[at_edge], bits[at_edge])]
-    special = Special.of(max(len(edges) - 1, 0), *parts)
-    return Cumulative(series, "register", edges, E, special, t, r, rules.max_gap, rules.max_kw)
-
-
-def _anchored(r: Floats, at: Ints, d: Floats) -> Floats:
-    """Running energy, anchored anew at each special step, so that plain stretches stay exact."""
-    apart = d != r[at + 1] - r[at]
-    at, d = at[apart], d[apart]
-    if not len(at):
-        return r
-    starts = np.concatenate(([0], at + 1))
-    stretch = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(r))))
-    local = r - r[starts][stretch]
-    base = np.concatenate(([0.0], np.cumsum(local[at] + d)))
-    return np.asarray(base[stretch] + local)
+    return Cumulative(
+        series, "register", edges, E, Special.of(edges, *parts), t, r, rules.max_gap, rules.max_kw,
+        **known,
+    )  # fmt: skip

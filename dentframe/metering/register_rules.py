@@ -151,14 +151,14 @@ class Rules:
     max_gap: int = 30 * MINUTE
     fixes: tuple[Fix, ...] = ()
 
-    def raw_hours(self, t0: Any, t1: Any) -> Any:
-        """The hours of steps, fewer where a factor multiplies: times `max_kw`, the raw cap."""
+    def cap(self, t0: Any, t1: Any) -> Any:
+        """The greatest energy of steps as the register shows it [kWh]; infinite if not known."""
         hours = (t1 - t0) / HOUR
         for f in self.fixes:
             if f.kind == "factor":
                 part = np.clip(np.minimum(t1, f.end) - np.maximum(t0, f.start), 0, None)
                 hours = hours + part / HOUR * (1 / f.values[0] - 1)
-        return hours
+        return hours * np.inf if self.max_kw is None else self.max_kw * hours
 
 
 def _values(field: Any) -> list[Any]:

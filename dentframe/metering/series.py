@@ -293,11 +293,11 @@ def usable(
     v, t, name = values[meter.order], meter.t, (meter.meter, column.id, column.topic)
     finite = np.isfinite(v)
     if meter.first is None and not conflicts and not duplicates:
-        blank = np.flatnonzero(~finite)
-        if len(blank):
-            used = np.flatnonzero(finite)
-            t, v = t[used], v[used]
-        return Series(*name, t, v, meter.t[blank], np.full(len(blank), int(Flag.MISSING_VALUE)))
+        if finite.all():
+            return Series(*name, t, v, NONE, NONE)
+        blank = t[~finite]
+        marks = np.full(len(blank), int(Flag.MISSING_VALUE))
+        return Series(*name, t[finite], v[finite], blank, marks)
     marks = np.zeros(len(t), dtype=np.int64)
     if meter.first is not None:
         v, marks = _merge(v, meter.first)

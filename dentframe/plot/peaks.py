@@ -20,7 +20,7 @@ from dentframe.verbs.demand import window_means
 from dentframe.verbs.inputs import Inputs, demand_source
 from dentframe.verbs.peaks import peaks as peaks_table
 from dentframe.verbs.quality_findings import runs
-from dentframe.wire.topics import TOPICS
+from dentframe.wire.topics import TOPICS, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,8 +110,9 @@ def peaks(
     """
     of = subject(frame, how)
     if kind is None:
-        mean = demand_source(frame, of.topic, of.source).mean
-        kind = "reported" if mean is not None and element_columns(frame, [mean]) else "block"
+        first = demand_source(frame, of.topic, of.source).topics[0]
+        reported = kind_of(first) == "interval_mean" and element_columns(frame, [first])
+        kind = "reported" if reported else "block"
     table = peaks_table(
         frame, freq, window=window, kind=kind, step=step, n=n, per_day=per_day,
         min_coverage=0.0, **of.verb,

@@ -95,7 +95,7 @@ def nothing_answers(frame: pd.DataFrame, topics: Sequence[str], *, of_demand: bo
     register = next((t for t in there if kind_of(t) == "register"), None)
     results = [x for x in labels if parse(x).topic in RESULTS]
     if of_demand:
-        also = by(f"topics={topics!r}", f"--topics {','.join(topics)}")
+        also = by(f"topics={list(topics)!r}", f"--topics {','.join(topics)}")
         hint = f"Read {also} as well."
         if results:
             hint = f"{results[0]!r} is a figure of a verb: ask the readings it was made of."

@@ -29,6 +29,7 @@ from dentframe.verbs.inputs import (
     verb,
 )
 from dentframe.verbs.results import by_element, expected, periods_index
+from dentframe.wire.topics import kind_of
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -157,11 +158,12 @@ def gaps(
     resolved = replace(VerbKeywords.of(frame, **keywords), refuse=False)
     of = inputs_of(frame, None, demand_source(frame, topic, source), resolved)
     registers, found = registers_of(of, REGISTER), []
+    by_register = any(kind_of(topic) == "register" for topic in of.source.topics)
     for c in of.series:
         register = registers.get((c.meter, c.element))
         g = gaps_of(of, c, register)
         rows: list[tuple[Any, ...]] = list(zip(g.s, g.e, g.missing, g.known, strict=True))
-        if of.source.register and (register or c).refusal and len(of.s):
+        if by_register and (register or c).refusal and len(of.s):
             rows.append((of.s[0], of.e[-1], 0, False))
         found += [(c.meter, c.element, *row) for row in rows]
     names = [*(["meter"] if of.several else []), *GAP_COLUMNS]
@@ -217,7 +219,7 @@ def registers_of(of: Inputs, topic: str) -> dict[Element, Cumulative]:
     if not element_columns(of.frame, [topic]):
         return {}
     every = replace(of.keywords, elements=None, refuse=False)
-    return keyed(series_of(of.frame, Source(topic, None), every))
+    return keyed(series_of(of.frame, Source((topic,)), every))
 
 
 def uncovered(s: Ints, e: Ints, starts: Ints, ends: Ints) -> Stretches:

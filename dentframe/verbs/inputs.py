@@ -73,21 +73,14 @@ class Source:
 
     Attributes
     ----------
-    register, mean : str or None
-        A register, and interval means; None where they may not answer.
+    topics : tuple of str
+        A register, interval means, or both, the preferred first.
     of_demand : bool
         Whether demand is asked for, so that the means answer first.
     """
 
-    register: str | None
-    mean: str | None
+    topics: tuple[str, ...]
     of_demand: bool = False
-
-    @property
-    def topics(self) -> list[str]:
-        """Those that may answer, the preferred first."""
-        both = (self.mean, self.register) if self.of_demand else (self.register, self.mean)
-        return [t for t in both if t is not None]
 
     @property
     def result(self) -> str:
@@ -112,8 +105,8 @@ def energy_source(
     """
     check_one_of("source", source, ("auto", "register", "demand"))
     if topic is None:
-        register = None if source == "demand" else REGISTER
-        return Source(register, None if source == "register" else MEAN)
+        of = {"auto": (REGISTER, MEAN), "register": (REGISTER,), "demand": (MEAN,)}
+        return Source(of[source])
     if topic not in TOPICS:
         selection.check_topic(frame, topic)
     if topic in _DEMANDS.values():
@@ -131,7 +124,7 @@ def energy_source(
         raise ConfigError(
             f"Cannot use topic={topic!r} with source={source!r}: it is a {own}. Leave source= out."
         )
-    return Source(topic, None) if own == "register" else Source(None, topic)
+    return Source((topic,))
 
 
 def demand_source(frame: pd.DataFrame, topic: str | None, source: str) -> Source:
@@ -150,7 +143,7 @@ def demand_source(frame: pd.DataFrame, topic: str | None, source: str) -> Source
             f"Cannot compute demand of {topic!r}: only active and apparent power have a demand "
             'here. Use topic="kVAHNet" for kVA.'
         )
-    return replace(found, of_demand=True)
+    return Source(found.topics[::-1], of_demand=True)
 
 
 class Keywords(TypedDict, total=False):
@@ -279,13 +272,13 @@ def series_of(frame: pd.DataFrame, source: Source, keywords: VerbKeywords) -> li
         rules = _rules_of(source, rules, {c.topic for _, c in columns})
         check_elements(rules, [(m.meter, c.id) for m in meters for _, c in columns])
     named = None if elements is None else requested_elements(frame, topics, elements)
-    found = _answering(frame, topics, meters, columns)
     local = None if plain else naive_zone(time_index(frame).tz, keywords.tz)
     made = []
-    for key in found if named is None else (k for k in found if k in named):
-        x, own = found[key], Rules() if plain else resolve(rules, *key, local)
-        one = x.topic == source.register
-        c = _register(x, own, frame, meters, keywords) if one else means_of(x, own, keywords)
+    for key, x in _answering(frame, topics, meters, columns).items():
+        if named is not None and key not in named:
+            continue
+        own = Rules() if plain else resolve(rules, *key, local)
+        c = _series(x, own, frame, meters, keywords)
         if named is not None and keywords.refuse and c.refusal:
             raise KindError(c.refusal)
         made.append(c)
@@ -304,17 +297,20 @@ def series_of(frame: pd.DataFrame, source: Source, keywords: VerbKeywords) -> li
 
 def _rules_of(source: Source, rules: RegisterRules, there: set[str]) -> RegisterRules:
     """Those of the rules that hold for what answers, of which these topics have columns."""
-    if source.of_demand and source.mean and source.register and source.register not in there:
+    if source.of_demand and len(source.topics) == 2 and REGISTER not in there:
         # Rules address registers: an element without means may be named in them.
         others = RegisterRules(corrections=rules.corrections)
         rules = rules.of_means if isinstance(rules, SiteRules) else others
-    if source.register != REGISTER and isinstance(rules, SiteRules):
+    if REGISTER not in source.topics and isinstance(rules, SiteRules):
         return rules.of_another_register
     return rules
 
 
 def _answering(
-    frame: pd.DataFrame, topics: list[str], meters: list[Rows], columns: list[tuple[int, Column]]
+    frame: pd.DataFrame,
+    topics: Sequence[str],
+    meters: list[Rows],
+    columns: list[tuple[int, Column]],
 ) -> dict[Element, Series]:
     """Of each element its first topic that has readings, else its first."""
     found: dict[Element, Series] = {}
@@ -322,17 +318,19 @@ def _answering(
         answered = {key for key, x in found.items() if len(x.t)}
         left = {c.id for _, c in columns for m in meters if (m.meter, c.id) not in answered}
         those = [x for x in columns if x[1].topic == topic and x[1].id in left]
-        for x in read(meters, frame, those) if those else ():
+        for x in read(meters, frame, those):
             key = x.meter, x.element
             if key not in found or (len(x.t) and key not in answered):
                 found[key] = x
     return found
 
 
-def _register(
+def _series(
     series: Series, rules: Rules, frame: pd.DataFrame, meters: Sequence[Rows], k: VerbKeywords
 ) -> Cumulative:
-    """One register; where rule 7 finds steps that stand out, its demand is read as well."""
+    """One element; where steps of its register stand out (rule 7), its demand is read as well."""
+    if TOPICS[series.topic].kind != "register":
+        return means_of(series, rules, k)
     made = register_of(series, rules)
     if rules.max_kw is not None or series.topic != REGISTER or not jumps(made):
         return made

@@ -34,6 +34,7 @@ from dentframe.verbs.inputs import (
     verb,
 )
 from dentframe.verbs.results import EXPORT, MISSING, REBLOCKED, attrs_of, rows_of, warn_of_coverage
+from dentframe.wire.topics import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -196,9 +197,9 @@ def _reported_source(
         )
     means_only = topic is None and source == "auto"
     answer = demand_source(frame, topic, "demand" if means_only else source)
-    if answer.mean is None:
+    if kind_of(answer.topics[0]) == "register":
         raise ConfigError(
-            f"Cannot use topic={answer.register!r} with kind='reported': a register reports no "
+            f"Cannot use topic={answer.topics[0]!r} with kind='reported': a register reports no "
             "demand. Use kind='block'."
         )
     return answer

@@ -396,13 +396,9 @@ def warn_of_power(series: Sequence[Cumulative], s: Ints, e: Ints, tz: dt.tzinfo)
     The rules accept them, since without a greatest power nothing tells a blip from use where
     others are near; but nobody should be billed a whole register in silence.
     """
-    t, shortest = None, 0.0
-    for c in (c for c in series if c.max_kw is None):
+    for c in series:
         limit = SURPRISING_KW[c.source]
-        greatest = max(c.inc.max(initial=0.0), -c.inc.min(initial=0.0))
-        if c.t is not t:  # elements of a meter share their times
-            t, shortest = c.t, int(np.diff(c.t).min(initial=_NEVER)) / HOUR
-        if greatest <= limit * shortest:
+        if c.max_kw is not None or c.greatest_kw <= limit:
             continue
         inside = (c.t[1:] > s.min(initial=_NEVER)) & (c.t[:-1] < e.max(initial=-_NEVER))
         kw = np.where(inside, np.abs(c.inc) / (np.diff(c.t) / HOUR), 0.0)

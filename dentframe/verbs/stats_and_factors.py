@@ -455,10 +455,8 @@ def power_factor(
                 f"topics=[{REGISTER!r}, {APPARENT!r}]; dPF readings cannot take its place."
             )
     resolved = VerbKeywords.of(frame, **keywords)
-    of = inputs_of(frame, freq, Source(REGISTER, None), resolved)
-    kvah_registers = keyed(
-        series_of(frame, Source(APPARENT, None), replace(resolved, elements=None))
-    )
+    of = inputs_of(frame, freq, Source((REGISTER,)), resolved)
+    kvah_registers = keyed(series_of(frame, Source((APPARENT,)), replace(resolved, elements=None)))
     found = []
     for c in of.series:
         apparent = kvah_registers.get((c.meter, c.element))
