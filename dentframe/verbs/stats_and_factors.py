@@ -16,40 +16,16 @@ from dentframe.errors import KindError, RangeError, UnknownTopicError
 from dentframe.frame import select as selection
 from dentframe.metering.attrs import is_several, span_of, time_index
 from dentframe.metering.corrected_series import samples as corrected
-from dentframe.metering.energy_and_coverage import share, status
+from dentframe.metering.energy_and_coverage import share, status, totals
 from dentframe.metering.register_rules import HOUR, check_elements, resolve
 from dentframe.metering.series import NONE, Series, element_columns, numbers, rows, usable
 from dentframe.times.dates_and_ranges import local, naive_zone
 from dentframe.times.periods import build, parse_freq, verb_zone
-from dentframe.verbs import peaks
+from dentframe.verbs import inputs, peaks, results
 from dentframe.verbs.chosen_elements import elements_named, keyed, without_readings
-from dentframe.verbs.demand import cut
+from dentframe.verbs.demand import cut, owner
 from dentframe.verbs.gaps_and_coverage import within
-from dentframe.verbs.inputs import (
-    MEAN,
-    REGISTER,
-    Inputs,
-    Keywords,
-    Source,
-    VerbKeywords,
-    check_one_of,
-    check_share,
-    demand_source,
-    energy_source,
-    inputs_of,
-    interval_of,
-    series_of,
-    verb,
-    warn_of_spacing,
-)
-from dentframe.verbs.results import (
-    by_column,
-    by_element,
-    divided,
-    periods_index,
-    rows_of,
-    warn_of_coverage,
-)
+from dentframe.verbs.inputs import MEAN, REGISTER, Keywords, VerbKeywords, verb
 from dentframe.wire import columns as _columns
 from dentframe.wire.columns import Column, parse, sort_key
 from dentframe.wire.topics import TOPICS, kind_of
@@ -83,48 +59,34 @@ def _mean(x: Series, s: Ints, e: Ints, interval: int) -> tuple[Floats, Ints]:
         return area[i] + (v[i] + value) / 2 * into, time[i] + into
 
     (low, begun), (high, ended) = until(s), until(e)
-    return np.divide(
-        high - low, ended - begun, out=np.full(len(s), np.nan), where=ended > begun
-    ), ended - begun
+    return results.divided(high - low, (ended - begun).astype(np.float64)), ended - begun
 
 
-def weighted(x: Series, kw: Series | None, s: Ints, e: Ints) -> Floats:
+def _weighted(x: Series, kw: Series | None, s: Ints, e: Ints) -> Floats:
     """Power-weighted mean of a ratio: sum(kW) / sum(kW / |PF|) over common instants."""
     if kw is None:
         return np.full(len(s), np.nan)
-    _, i, j = np.intersect1d(x.t, kw.t, assume_unique=True, return_indices=True)
-    power, factor, t = np.abs(kw.values[j]), np.abs(x.values[i]), x.t[i]
-    use = factor > 0
-    power, apparent, t = power[use], power[use] / factor[use], t[use]
-    above, below = (np.concatenate(([0.0], np.cumsum(y))) for y in (power, apparent))
-    a, b = np.searchsorted(t, s, side="left"), np.searchsorted(t, e, side="left")
-    b = _with_last(t, e, b)
-    out = np.full(len(s), np.nan)
-    np.divide(above[b] - above[a], below[b] - below[a], out=out, where=below[b] > below[a])
-    return out
+    t, i, j = np.intersect1d(x.t, kw.t, assume_unique=True, return_indices=True)
+    power, factor, period = np.abs(kw.values[j]), np.abs(x.values[i]), _period_of(t, s, e)
+    use = (factor > 0) & (period >= 0)
+    power, factor, period = power[use], factor[use], period[use]
+    above, below = (totals(y, period, len(s)) for y in (power, power / factor))
+    return results.divided(above, below)
 
 
-def _with_last(t: Ints, e: Ints, b: Ints) -> Ints:
-    """The span's end includes a sample that lies on it."""
-    if len(e) and len(t) and t[-1] == e[-1]:
-        b = b.copy()
-        b[-1] = len(t)
-    return b
+def _period_of(t: Ints, s: Ints, e: Ints) -> Ints:
+    """The period ``s <= t < e`` of each sample; -1 for none."""
+    period = owner(t, t + 1, s, e)
+    if len(t) and len(e) and t[-1] == e[-1]:  # the span's end is the last period's
+        period[-1] = len(s) - 1
+    return period
 
 
-def extremes(x: Series, s: Ints, e: Ints) -> tuple[Floats, Floats]:
-    """Least and greatest sample with ``s <= t < e`` of each period, the span's end included."""
-    a = np.searchsorted(x.t, s, side="left")
-    b = _with_last(x.t, e, np.searchsorted(x.t, e, side="left"))
-    some = np.flatnonzero(b > a)
-    found = np.full((2, len(s)), np.nan)
-    if len(some):
-        # reduceat takes (start, stop) pairs; every other result is the stretch between periods.
-        bounds = np.stack([a[some], b[some]], axis=1).ravel()
-        padded = np.append(x.values, np.nan)
-        found[0, some] = np.fmin.reduceat(padded, bounds)[::2]
-        found[1, some] = np.fmax.reduceat(padded, bounds)[::2]
-    return found[0], found[1]
+def _extremes(x: Series, s: Ints, e: Ints) -> tuple[Floats, Floats]:
+    """Least and greatest sample of each period."""
+    found = pd.Series(x.values).groupby(_period_of(x.t, s, e)).agg(["min", "max"])
+    low, high = found.reindex(range(len(s))).to_numpy(dtype=np.float64).T
+    return low, high
 
 
 STATISTICS = ("mean", "min", "max", "coverage")
@@ -215,12 +177,12 @@ def stats(
     22.5
     """
     resolved = VerbKeywords.of(frame, site, tz, start, end, corrections=corrections)
-    check_share(min_coverage)
+    inputs.check_share(min_coverage)
     kind = _check_kind(frame, topic)
     zone = verb_zone(time_index(frame).tz, resolved.tz, freq)
     several = is_several(frame)
     found = _samples(frame, topic, resolved, elements)
-    warn_of_spacing([x for x, _ in found], interval)
+    inputs.warn_of_spacing([x for x, _ in found], interval)
     s, e = _periods(frame, [x for x, _ in found], freq, zone, resolved)
     weights = {}
     if kind == "ratio" and MEAN in selection.topics(frame):
@@ -229,10 +191,10 @@ def stats(
     columns: dict[str | None, dict[tuple[Any, ...], Floats]] = {}
     rows = []
     for x, c in found:
-        mean, covered = _mean(x, s, e, interval_of(interval, x.meter))
+        mean, covered = _mean(x, s, e, inputs.interval_of(interval, x.meter))
         if kind == "ratio":
-            mean = weighted(x, weights.get((x.meter, c.scope, c.id)), s, e)
-        coverage, (least, greatest) = share(covered, e - s), extremes(x, s, e)
+            mean = _weighted(x, weights.get((x.meter, c.scope, c.id)), s, e)
+        coverage, (least, greatest) = share(covered, e - s), _extremes(x, s, e)
         low = coverage < (min_coverage or 0.0)
         figures = (np.where(low, np.nan, y) for y in (mean, least, greatest))
         labels = ((c.label, name) for name in STATISTICS)
@@ -242,8 +204,8 @@ def stats(
         row = {"element": c.id, "period": local(s, zone), "coverage": coverage, "status": state}
         rows.append(pd.DataFrame(row | ({} if x.meter is None else {"meter": x.meter})))
     states = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame({"status": []})
-    warn_of_coverage(states, "statistics", accepted=min_coverage is not None)
-    return by_column(columns, local(s, zone).rename("time"), "column", "statistic")
+    results.warn_of_coverage(states, "statistics", accepted=min_coverage is not None)
+    return results.by_column(columns, local(s, zone).rename("time"), "column", "statistic")
 
 
 def _check_kind(frame: pd.DataFrame, topic: str) -> str:
@@ -366,13 +328,13 @@ def load_factor(
     >>> df.dent.select(element="A").dent.load_factor("MS", tz=LA).round(2).iloc[0, 0].item()
     0.37
     """
-    check_share(min_coverage)
-    check_one_of("kind", kind, KINDS)
+    inputs.check_share(min_coverage)
+    inputs.check_one_of("kind", kind, KINDS)
     resolved = VerbKeywords.of(frame, **keywords)
     how = cut("rolling" if kind == "rolling" else "block", window, None, resolved.interval)
-    answer = demand_source(frame, None, "demand" if kind == "reported" else "auto")
-    of = inputs_of(frame, freq, answer, resolved, how.freq)
-    energies = keyed(series_of(frame, energy_source(frame, None, source), resolved))
+    answer = inputs.demand_source(frame, None, "demand" if kind == "reported" else "auto")
+    of = inputs.inputs_of(frame, freq, answer, resolved, how.freq)
+    energies = keyed(inputs.series_of(frame, inputs.energy_source(frame, None, source), resolved))
     hours, found = (of.e - of.s) / HOUR, []
     own = None if kind == "reported" else how
     highest = peaks.highest_of(of, own, auto=kind == "auto")
@@ -382,7 +344,7 @@ def load_factor(
         of_energy = energies.get((c.meter, c.element), c)
         kwh, covered = of_energy.measure(of.s, of.e)
         figures = {
-            "value": divided(kwh, peak * hours),
+            "value": results.divided(kwh, peak * hours),
             "energy": kwh,
             "peak": peak,
             "coverage": np.minimum(share(covered, of.e - of.s), p.coverage),
@@ -446,7 +408,7 @@ def power_factor(
     >>> df.dent.select(element="A").dent.power_factor("MS", tz=LA).round(2).iloc[0, 0].item()
     0.94
     """
-    check_share(min_coverage)
+    inputs.check_share(min_coverage)
     selection.check_read(frame)
     for topic in (REGISTER, APPARENT):
         if not element_columns(frame, [topic]):
@@ -455,8 +417,9 @@ def power_factor(
                 f"topics=[{REGISTER!r}, {APPARENT!r}]; dPF readings cannot take its place."
             )
     resolved = VerbKeywords.of(frame, **keywords)
-    of = inputs_of(frame, freq, Source((REGISTER,)), resolved)
-    kvah_registers = keyed(series_of(frame, Source((APPARENT,)), replace(resolved, elements=None)))
+    of = inputs.inputs_of(frame, freq, inputs.Source((REGISTER,)), resolved)
+    every = replace(resolved, elements=None)
+    kvah_registers = keyed(inputs.series_of(frame, inputs.Source((APPARENT,)), every))
     found = []
     for c in of.series:
         apparent = kvah_registers.get((c.meter, c.element))
@@ -464,7 +427,7 @@ def power_factor(
         kwh, both = within(c, other, of.s, of.e)
         kvah, _ = within(other, c, of.s, of.e)
         figures = {
-            "value": divided(kwh, kvah),
+            "value": results.divided(kwh, kvah),
             "energy": kwh,
             "apparent_energy": kvah,
             "coverage": share(both, of.e - of.s),
@@ -475,7 +438,7 @@ def power_factor(
 
 
 def _ratios(
-    of: Inputs,
+    of: inputs.Inputs,
     found: Sequence[tuple[Cumulative, dict[str, Any], Cumulative | None]],
     what: str,
     least: float | None,
@@ -502,7 +465,8 @@ def _ratios(
         x |= {"period": of.s, "status": status(x["coverage"], x["flags"])}
     other = "peak" if what == "load factors" else "apparent_energy"
     columns = ("period", "element", "value", "energy", other, "coverage", "status", "flags")
-    rows = rows_of(of, [(c, x) for c, x, _ in found], columns)
+    rows = results.rows_of(of, [(c, x) for c, x, _ in found], columns)
     made_of = [c for one, _, second in found for c in (one, second) if c is not None]
-    warn_of_coverage(rows, what, made_of, accepted=detail or least is not None)
-    return rows if detail else by_element(of, [x["value"] for _, x, _ in found], periods_index(of))
+    results.warn_of_coverage(rows, what, made_of, accepted=detail or least is not None)
+    values = [x["value"] for _, x, _ in found]
+    return rows if detail else results.by_element(of, values, results.periods_index(of))

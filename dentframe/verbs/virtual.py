@@ -27,30 +27,10 @@ from dentframe.metering.attrs import time_index
 from dentframe.metering.energy_and_coverage import NAT, share, status, totals
 from dentframe.metering.series import Flag, rows
 from dentframe.times.periods import verb_zone
+from dentframe.verbs import inputs, results
 from dentframe.verbs.chosen_elements import Element, keyed, without_readings
 from dentframe.verbs.energy import Figures, figures
 from dentframe.verbs.gaps_and_coverage import uncovered
-from dentframe.verbs.inputs import (
-    DEFAULT_RULES,
-    EDGES,
-    Inputs,
-    VerbKeywords,
-    check_one_of,
-    check_share,
-    energy_source,
-    periods,
-    series_of,
-    warn_of_spacing,
-)
-from dentframe.verbs.results import (
-    attrs_of,
-    detail_rows,
-    expected,
-    in_pint,
-    label_of,
-    periods_index,
-    warn_of_coverage,
-)
 from dentframe.wire.columns import full_name, split_element
 
 if TYPE_CHECKING:
@@ -164,7 +144,7 @@ def virtual(
     end: Any = None,
     topic: str | None = None,
     source: str = "auto",
-    registers: RegisterRules = DEFAULT_RULES,
+    registers: RegisterRules = inputs.DEFAULT_RULES,
     edges: str = "interpolate",
     min_coverage: float | None = None,
     interval: Any = "15min",
@@ -223,44 +203,42 @@ def virtual(
     >>> float(virtual(pd.DataFrame(columns, index=t), {"Rest": "A - B"}).iloc[0, 0])
     20.0
     """
-    keywords = VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag)
-    check_one_of("edges", edges, EDGES)
-    check_share(min_coverage)
-    zone = verb_zone(time_index(frame).tz, keywords.tz, freq)
+    resolved = inputs.VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    inputs.check_one_of("edges", edges, inputs.EDGES)
+    inputs.check_share(min_coverage)
+    zone = verb_zone(time_index(frame).tz, resolved.tz, freq)
     formulas = _formulas(frame, meters)
-    answer = energy_source(frame, topic, source)
+    answer = inputs.energy_source(frame, topic, source)
     if answer.result != "Energy":
         raise KindError(
             f"Cannot add {answer.topics[0]} of several elements: kVA and kvar of two loads do not "
             "add up unless they have one power factor. Compute energy(topic=...) of each element."
         )
     used = {key for parts in formulas.values() for _, key in parts}
-    series = {k: c for k, c in keyed(series_of(frame, answer, keywords)).items() if k in used}
-    for c in series.values():
+    series = [c for c in inputs.series_of(frame, answer, resolved) if (c.meter, c.element) in used]
+    for c in series:
         if c.refusal:
             raise KindError(c.refusal)
-    warn_of_spacing((c.series for c in series.values()), interval)
-    s, e = periods(frame, list(series.values()), freq, zone, keywords)
-    of = Inputs(frame, answer, zone, list(series.values()), s, e, keywords)
-    found = {k: figures(series.get(k) or without_readings(*k), s, e, edges=edges) for k in used}
-    sums = [
-        (without_readings(None, name), _summed([(w, found[k]) for w, k in parts], of))
-        for name, parts in formulas.items()
-    ]
-    for _, x in sums if min_coverage is not None else []:
-        low = x["coverage"] < min_coverage
+    inputs.warn_of_spacing((c.series for c in series), interval)
+    s, e = inputs.periods(frame, series, freq, zone, resolved)
+    of, there = inputs.Inputs(frame, answer, zone, series, s, e, resolved), keyed(series)
+    found = {k: figures(there.get(k) or without_readings(*k), s, e, edges=edges) for k in used}
+    sums = []
+    for name, parts in formulas.items():
+        x = _summed([(w, found[k]) for w, k in parts], of)
+        low = x["coverage"] < (min_coverage or 0.0)
         x |= {k: np.where(low, np.nan, x[k]) for k in ("energy", "lo", "hi")}
-    rows = detail_rows(of, sums, across=True)
-    figure_rows = rows.rename(columns={"start": "period"})
-    accepted = detail or min_coverage is not None
-    warn_of_coverage(figure_rows, "figures of virtual meters", accepted=accepted)
+        sums.append((without_readings(None, name), x))
+    rows = results.detail_rows(of, sums, across=True)
+    accepted, named = detail or min_coverage is not None, rows.rename(columns={"start": "period"})
+    results.warn_of_coverage(named, "figures of virtual meters", accepted=accepted)
     if detail:
         return rows
-    label = label_of(of)
-    columns = {label(name): x["energy"] for name, (_, x) in zip(formulas, sums, strict=True)}
-    made = pd.DataFrame(columns, index=periods_index(of))
-    made.attrs = attrs_of(answer.result, e)
-    return quantify(made) if in_pint(of) else made
+    label = results.label_of(of)
+    columns = {label(c.element): x["energy"] for c, x in sums}
+    made = pd.DataFrame(columns, index=results.periods_index(of))
+    made.attrs = results.attrs_of(answer.result, e)
+    return quantify(made) if results.in_pint(of) else made
 
 
 Parts = list[tuple[float, Element]]
@@ -313,7 +291,7 @@ def _key(term: Term, name: str, there: Sequence[Element]) -> Element:
     return found[0]
 
 
-def _summed(parts: Sequence[tuple[float, Figures]], of: Inputs) -> dict[str, Any]:
+def _summed(parts: Sequence[tuple[float, Figures]], of: inputs.Inputs) -> dict[str, Any]:
     """The signed sum of parts while none of them is uncovered, by columns of `detail`."""
     s, e, n = of.s, of.e, len(of.s)
     period, a, b = _lost([f for _, f in parts])
@@ -333,7 +311,7 @@ def _summed(parts: Sequence[tuple[float, Figures]], of: Inputs) -> dict[str, Any
     flags |= np.where(energy < -_TINY, int(Flag.NEGATIVE_RESIDUAL), 0)
     sources = {f.of.source for _, f in parts if len(f.of.at)}
     readings = np.stack([f.of.readings_in(f.s, f.e) for _, f in parts])
-    due = np.stack([expected(f.s, f.e, of.interval(f.of)) for _, f in parts])
+    due = np.stack([results.expected(f.s, f.e, of.interval(f.of)) for _, f in parts])
     lacking_most = (readings / np.maximum(due, 1)).argmin(axis=0), np.arange(n)
     coverage, nothing = share(joint, e - s), np.full(n, np.nan)
     return {
@@ -370,12 +348,9 @@ def _lost(parts: Sequence[Figures]) -> tuple[Ints, Ints, Ints]:
 
 def _outside(a: Ints, b: Ints, period: Ints, s: Ints, e: Ints) -> tuple[Ints, Ints, Ints]:
     """What disjoint stretches leave of their periods: starts, ends and periods, in order."""
-    each = np.arange(len(s))
-    low, high = s[period], e[period]
-    starts = np.concatenate((s, np.clip(b, low, high)))
-    ends = np.concatenate((np.clip(a, low, high), e))
-    starts = starts[np.argsort(np.concatenate((each, period)), kind="stable")]
-    of_end = np.concatenate((period, each))
-    order = np.argsort(of_end, kind="stable")
-    some = ends[order] > starts
-    return starts[some], ends[order][some], of_end[order][some]
+    each, low, high = np.arange(len(s)), s[period], e[period]
+    first, after = (np.searchsorted(period, each, side=side) for side in ("left", "right"))
+    starts = np.insert(np.clip(b, low, high), first, s)
+    ends = np.insert(np.clip(a, low, high), after, e)
+    some = ends > starts
+    return starts[some], ends[some], np.insert(period, after, each)[some]
