@@ -22,8 +22,8 @@ from dentframe.verbs import demand_window_check as _demand_window_check
 from dentframe.verbs import energy as _energy
 from dentframe.verbs import estimate as _estimate
 from dentframe.verbs import gaps_and_coverage as _gaps_and_coverage
+from dentframe.verbs import load_shape as _load_shape
 from dentframe.verbs import peaks as _peaks
-from dentframe.verbs import profile_and_unusual as _profile_and_unusual
 from dentframe.verbs import quality as _quality
 from dentframe.verbs import reconcile as _reconcile
 from dentframe.verbs import stats_and_factors as _stats_and_factors
@@ -197,12 +197,12 @@ class DentAccessor:
     coincident = method(_peaks.coincident)
     load_factor = method(_stats_and_factors.load_factor)
     power_factor = method(_stats_and_factors.power_factor)
-    duration = method(_profile_and_unusual.duration)
+    duration = method(_load_shape.duration)
 
     stats = method(_stats_and_factors.stats)
-    profile = method(_profile_and_unusual.profile)
-    baseload = method(_profile_and_unusual.baseload)
-    unusual = method(_profile_and_unusual.unusual)
+    profile = method(_load_shape.profile)
+    baseload = method(_load_shape.baseload)
+    unusual = method(_load_shape.unusual)
 
     coverage = method(_gaps_and_coverage.coverage)
     gaps = method(_gaps_and_coverage.gaps)

@@ -21,7 +21,7 @@ from dentframe.plot.elements_shown import (
     subject,
 )
 from dentframe.times.dates_and_ranges import minutes
-from dentframe.verbs.profile_and_unusual import profile as profile_table
+from dentframe.verbs.load_shape import profile as profile_table
 from dentframe.wire.topics import TOPICS
 
 if TYPE_CHECKING:

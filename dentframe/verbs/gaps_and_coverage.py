@@ -15,19 +15,9 @@ from dentframe.errors import ConfigError
 from dentframe.metering.energy_and_coverage import NAT, from_means, share, totals
 from dentframe.metering.series import Ints, element_columns
 from dentframe.times.dates_and_ranges import local
+from dentframe.verbs import inputs
 from dentframe.verbs.chosen_elements import keyed
-from dentframe.verbs.inputs import (
-    REGISTER,
-    Inputs,
-    Keywords,
-    Source,
-    VerbKeywords,
-    demand_source,
-    energy_source,
-    inputs_of,
-    series_of,
-    verb,
-)
+from dentframe.verbs.inputs import REGISTER, Keywords, VerbKeywords, verb
 from dentframe.verbs.results import by_element, expected, periods_index
 from dentframe.wire.topics import kind_of
 
@@ -95,7 +85,7 @@ def coverage(
     if of not in {"energy", "readings"}:
         raise ConfigError(f"Cannot use of={of!r}: use 'energy' or 'readings'.")
     resolved = replace(VerbKeywords.of(frame, **keywords), refuse=False)
-    found = inputs_of(frame, freq, energy_source(frame, topic, source), resolved)
+    found = inputs.inputs_of(frame, freq, inputs.energy_source(frame, topic, source), resolved)
     series = found.series
     if of == "readings":
         series = [_with_readings(c, found.interval(c)) for c in series]
@@ -156,7 +146,7 @@ def gaps(
     1       D 2023-12-13 22:17:00-08:00 2023-12-14 02:02:00-08:00
     """
     resolved = replace(VerbKeywords.of(frame, **keywords), refuse=False)
-    of = inputs_of(frame, None, demand_source(frame, topic, source), resolved)
+    of = inputs.inputs_of(frame, None, inputs.demand_source(frame, topic, source), resolved)
     registers, found = registers_of(of, REGISTER), []
     by_register = any(kind_of(topic) == "register" for topic in of.source.topics)
     for c in of.series:
@@ -198,7 +188,7 @@ class Gaps:
     known: Bools
 
 
-def gaps_of(of: Inputs, c: Cumulative, register: Cumulative | None) -> Gaps:
+def gaps_of(of: inputs.Inputs, c: Cumulative, register: Cumulative | None) -> Gaps:
     """The gaps of one series in the verb's span, and whether the register bridges them."""
     w, span = of.interval(c), (of.s[:1], of.e[-1:])
     s, e, _ = uncovered(*_with_readings(c, w).stretches(), *span)
@@ -214,12 +204,12 @@ def gaps_of(of: Inputs, c: Cumulative, register: Cumulative | None) -> Gaps:
     return Gaps(s, e, np.maximum(expected(s, e, w), 1), known)
 
 
-def registers_of(of: Inputs, topic: str) -> dict[Element, Cumulative]:
+def registers_of(of: inputs.Inputs, topic: str) -> dict[Element, Cumulative]:
     """The registers of a verb's frame by (meter, element), where it has any of this topic."""
     if not element_columns(of.frame, [topic]):
         return {}
     every = replace(of.keywords, elements=None, refuse=False)
-    return keyed(series_of(of.frame, Source((topic,)), every))
+    return keyed(inputs.series_of(of.frame, inputs.Source((topic,)), every))
 
 
 def uncovered(s: Ints, e: Ints, starts: Ints, ends: Ints) -> Stretches:

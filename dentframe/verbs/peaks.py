@@ -17,23 +17,12 @@ from dentframe.metering.attrs import time_index
 from dentframe.metering.energy_and_coverage import NAT, Cumulative, status, totals
 from dentframe.metering.register_rules import HOUR, micros
 from dentframe.times.dates_and_ranges import local
-from dentframe.verbs import demand
+from dentframe.verbs import demand, inputs, results
 from dentframe.verbs.chosen_elements import Element, summed_series
 from dentframe.verbs.demand import PLACES, Cut, cut, means, of_full_length, owner, span
 from dentframe.verbs.gaps_and_coverage import Stretches, registers_of, time_and_share, uncovered
-from dentframe.verbs.inputs import (
-    REGISTER,
-    Inputs,
-    Keywords,
-    Source,
-    VerbKeywords,
-    check_one_of,
-    check_share,
-    demand_source,
-    inputs_of,
-    verb,
-)
-from dentframe.verbs.results import EXPORT, MISSING, REBLOCKED, attrs_of, rows_of, warn_of_coverage
+from dentframe.verbs.inputs import REGISTER, Keywords, VerbKeywords, verb
+from dentframe.verbs.results import EXPORT, MISSING, REBLOCKED
 from dentframe.wire.topics import kind_of
 
 if TYPE_CHECKING:
@@ -163,26 +152,26 @@ def peaks(
     resolved = VerbKeywords.of(frame, **keywords, corrections=corrections)
     if not isinstance(n, int) or isinstance(n, bool) or n < 1:
         raise ConfigError(f"Cannot use n={n!r}: it must be a whole number from 1.")
-    check_one_of("kind", kind, KINDS)
-    check_share(min_coverage)
+    inputs.check_one_of("kind", kind, KINDS)
+    inputs.check_share(min_coverage)
     if kind == "reported":
         how, answer = None, _reported_source(frame, topic, source, window, step)
     else:
         how = cut(kind, "15min" if window is None else window, step, resolved.interval)
-        answer = demand_source(frame, topic, source)
-    of = inputs_of(frame, freq, answer, resolved, *([how.freq] if how else []))
+        answer = inputs.demand_source(frame, topic, source)
+    of = inputs.inputs_of(frame, freq, answer, resolved, *([how.freq] if how else []))
     found = highest_of(of, how, n, per_day=per_day)
     missed = _missed_kw(of, found)
     parts = [(p.of, _arrays(of, p, kw, min_coverage)) for p, kw in zip(found, missed, strict=True)]
-    rows = rows_of(of, parts, COLUMNS)
-    rows.attrs = attrs_of(answer.result)
-    warn_of_coverage(rows, "peaks", of.series, accepted=min_coverage is not None)
+    rows = results.rows_of(of, parts, COLUMNS)
+    rows.attrs = results.attrs_of(answer.result)
+    results.warn_of_coverage(rows, "peaks", of.series, accepted=min_coverage is not None)
     return rows
 
 
 def _reported_source(
     frame: pd.DataFrame, topic: str | None, source: str, window: Any, step: Any
-) -> Source:
+) -> inputs.Source:
     """The interval means that report peaks; refuses what only blocks and rolling windows have."""
     for name, value in (("window", window), ("step", step)):
         if value is not None:
@@ -196,7 +185,7 @@ def _reported_source(
             "reported. Use kind='block'."
         )
     means_only = topic is None and source == "auto"
-    answer = demand_source(frame, topic, "demand" if means_only else source)
+    answer = inputs.demand_source(frame, topic, "demand" if means_only else source)
     if kind_of(answer.topics[0]) == "register":
         raise ConfigError(
             f"Cannot use topic={answer.topics[0]!r} with kind='reported': a register reports no "
@@ -205,7 +194,7 @@ def _reported_source(
     return answer
 
 
-def _arrays(of: Inputs, p: Peaks, missed_kw: Floats, least: float | None) -> dict[str, Any]:
+def _arrays(of: inputs.Inputs, p: Peaks, missed_kw: Floats, least: float | None) -> dict[str, Any]:
     """The rows of one element, a row of NaN for each period that has no peak."""
     top, edges = p.top, p.of.edges(np.concatenate((p.top.s, p.top.e)))
     cuts = np.logical_or(*np.split(edges.inside, 2)).tolist()
@@ -231,7 +220,7 @@ def _arrays(of: Inputs, p: Peaks, missed_kw: Floats, least: float | None) -> dic
     }
 
 
-def _missed_kw(of: Inputs, found: Sequence[Peaks]) -> list[Floats]:
+def _missed_kw(of: inputs.Inputs, found: Sequence[Peaks]) -> list[Floats]:
     """The register's mean power in the part that it knows of what peaks leave uncovered [kW].
 
     NaN where it knows nothing of it, or nothing is uncovered; shape (periods,) by element.
@@ -354,7 +343,7 @@ class Peaks:
 
 
 def highest_of(
-    of: Inputs, how: Cut | None, n: int = 1, *, per_day: bool = False, auto: bool = False
+    of: inputs.Inputs, how: Cut | None, n: int = 1, *, per_day: bool = False, auto: bool = False
 ) -> list[Peaks]:
     """The peaks of each series of a verb.
 
@@ -493,22 +482,23 @@ def coincident(
     elements, site = keywords.pop("elements", None), keywords.get("site")
     resolved = VerbKeywords.of(frame, **keywords, corrections=corrections)
     how = cut("block", window, None, resolved.interval)
-    check_share(min_coverage)
+    inputs.check_share(min_coverage)
     if by not in {"site", "meter"}:
         raise ConfigError(f"Cannot use by={by!r}: use 'site' (all meters together) or 'meter'.")
-    of = inputs_of(frame, freq, demand_source(frame, topic, source), resolved, how.freq)
+    answer = inputs.demand_source(frame, topic, source)
+    of = inputs.inputs_of(frame, freq, answer, resolved, how.freq)
     summed = summed_series(frame, of.series, of.source.topics, elements, site)
     meters = dict.fromkeys(c.meter if by == "meter" else None for c in summed)
     groups = [[c for c in summed if by == "site" or c.meter == m] for m in meters]
     parts = [_parts(of, group, how, site, min_coverage) for group in groups]
-    tables = [rows_of(of, x, COINCIDENT_COLUMNS, across=True) for x in parts or [[]]]
+    tables = [results.rows_of(of, x, COINCIDENT_COLUMNS, across=True) for x in parts or [[]]]
     rows = pd.concat(tables, ignore_index=True)
-    warn_of_coverage(rows, "coincident demands", summed, accepted=min_coverage is not None)
+    results.warn_of_coverage(rows, "coincident demands", summed, accepted=min_coverage is not None)
     return rows
 
 
 def _parts(
-    of: Inputs, group: Sequence[Cumulative], how: Cut, site: Any, least: float | None
+    of: inputs.Inputs, group: Sequence[Cumulative], how: Cut, site: Any, least: float | None
 ) -> list[tuple[Cumulative, dict[str, Any]]]:
     """The rows of elements that are summed, arrays of shape (periods,) by element."""
     n, (s, e) = len(of.s), span(how, of.s, of.e, of.tz)

@@ -1,4 +1,4 @@
-"""`profile`, `baseload`, `duration` and `unusual` show the shape of a load.
+"""The shape of a load is shown here: `profile`, `baseload`, `duration`, `unusual`.
 
 They tell how its days look by local time of day, what never switches off, how long a demand lasts,
 and which nights, weekends or holidays used more than the element's own profile.
@@ -16,24 +16,9 @@ from dentframe.errors import ConfigError
 from dentframe.metering.register_rules import HOUR
 from dentframe.times.dates_and_ranges import local
 from dentframe.times.schedule import HOLIDAY, Schedule, Window
+from dentframe.verbs import inputs, results
 from dentframe.verbs.demand import cut, owner, span, window_means
-from dentframe.verbs.inputs import (
-    Inputs,
-    Keywords,
-    VerbKeywords,
-    check_share,
-    demand_source,
-    inputs_of,
-    verb,
-)
-from dentframe.verbs.results import (
-    attrs_of,
-    by_column,
-    by_element,
-    divided,
-    periods_index,
-    warn_of_coverage,
-)
+from dentframe.verbs.inputs import Keywords, VerbKeywords, verb
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,7 +71,8 @@ def duration(
         raise ConfigError(f"Cannot use points={points!r}: at least 2 shares are needed.")
     of, _, values = _block_inputs(frame, None, window, topic, source, keywords)
     shares = np.linspace(0.0, 1.0, points)
-    return by_element(of, [_exceeded(x, shares) for x in values], pd.Index(shares, name="share"))
+    curves = [_exceeded(x, shares) for x in values]
+    return results.by_element(of, curves, pd.Index(shares, name="share"))
 
 
 def _exceeded(kw: Floats, shares: Floats) -> Floats:
@@ -148,7 +134,7 @@ def baseload(
     _check_quantiles([q])
     of, blocks, values = _block_inputs(frame, freq, window, topic, source, keywords)
     found = _quantiles(values, owner(*blocks, of.s, of.e), len(of.s), [q])
-    return by_element(of, list(found[:, :, 0]), periods_index(of))
+    return results.by_element(of, list(found[:, :, 0]), results.periods_index(of))
 
 
 def _block_inputs(
@@ -159,14 +145,15 @@ def _block_inputs(
     source: str,
     keywords: Keywords,
     *clock: str,
-) -> tuple[Inputs, tuple[Ints, Ints], list[Floats]]:
+) -> tuple[inputs.Inputs, tuple[Ints, Ints], list[Floats]]:
     """A verb's inputs, its blocks, and the mean power of each series in them [kW].
 
     `clock` is what else needs a zone, ``"D"`` for days.
     """
     resolved = VerbKeywords.of(frame, **keywords)
     how = cut("block", window, None, resolved.interval)
-    of = inputs_of(frame, freq, demand_source(frame, topic, source), resolved, how.freq, *clock)
+    answer = inputs.demand_source(frame, topic, source)
+    of = inputs.inputs_of(frame, freq, answer, resolved, how.freq, *clock)
     blocks = span(how, of.s, of.e, of.tz)
     return of, blocks, [window_means(of, c, *blocks) for c in of.series]
 
@@ -279,7 +266,7 @@ def profile(
             arrays = {(day, c.element, x): found[i, j, :, k] for k, x in enumerate(q)}
             columns[c.meter if of.several else None] |= arrays
     at = pd.Index([dt.time(*divmod(int(x), 60)) for x in times], dtype=object, name="time_of_day")
-    return by_column(columns, at, "day_type", "element", "quantile")
+    return results.by_column(columns, at, "day_type", "element", "quantile")
 
 
 def _day_types(
@@ -386,27 +373,32 @@ def unusual(
     True
     """
     clock = _window(freq, holidays)
-    check_share(min_coverage)
+    inputs.check_share(min_coverage)
     of, (s, e), kw = _block_inputs(frame, None, window, topic, source, keywords, "D")
     starts, ends = _whole(of, clock, holidays)
     stretch = owner(s, e, starts, ends)
     kind = _day_kinds(local(starts, of.tz), holidays)
-    like = _like(local(s, of.tz), stretch, kind, holidays, by_day=freq == "weekend")
+    like, usual = _like(local(s, of.tz), stretch, kind, holidays, by_day=freq == "weekend")
     hours = (e - s) / HOUR
     parts = []
     for c, drawn in zip(of.series, kw, strict=True):
         known = (stretch >= 0) & ~np.isnan(drawn)
+        # The mean power of like blocks, of those that are usual.
+        mean = pd.Series(np.where(usual, drawn, np.nan)).groupby(like).transform("mean")
         energy, profile, covered = (
             np.bincount(stretch[known], (x * hours)[known], len(starts)).astype(np.float64)
-            for x in (drawn, _usual(drawn, *like), np.ones(len(s)))
+            for x in (drawn, mean.to_numpy(), np.ones(len(s)))
         )
-        expected = profile * _typical(divided(energy, profile), kind)
+        # The median ratio of energy to profile among stretches that begin on like days.
+        ratio = np.where(kind < _HOLIDAY, results.divided(energy, profile), np.nan)
+        typical = pd.Series(ratio).groupby(kind).transform("median").fillna(1.0)
+        expected = profile * typical.to_numpy()
         columns: dict[str, Any] = {"meter": c.meter} if of.several else {}
         columns |= {"element": c.element, "start": local(starts, of.tz), "end": local(ends, of.tz)}
         columns |= {"energy": energy, "expected": expected, "excess": energy - expected}
         parts.append(pd.DataFrame(columns | {"coverage": covered / ((ends - starts) / HOUR)}))
     found = _ranked(parts, freq, min_coverage)
-    found.attrs = attrs_of(of.source.result.replace("Demand", "Energy"))
+    found.attrs = results.attrs_of(of.source.result.replace("Demand", "Energy"))
     return found
 
 
@@ -425,7 +417,7 @@ def _window(freq: Any, holidays: Sequence[Any]) -> Window:
     return found
 
 
-def _whole(of: Inputs, window: Window, holidays: Sequence[Any]) -> tuple[Ints, Ints]:
+def _whole(of: inputs.Inputs, window: Window, holidays: Sequence[Any]) -> tuple[Ints, Ints]:
     """The stretches of a window that lie wholly in the span [us UTC]."""
     if len(of.s) == 0 or of.s[0] == of.e[-1]:
         return of.s[:0], of.e[:0]
@@ -452,24 +444,6 @@ def _like(
     return code * len(times) + place, usual
 
 
-def _usual(kw: Floats, group: Ints, usual: Bools) -> Floats:
-    """The mean power of like blocks [kW], shape (blocks,); NaN where there is none."""
-    known = usual & ~np.isnan(kw)
-    count = np.bincount(group[known], minlength=int(group.max(initial=0)) + 1)
-    total = np.bincount(group[known], kw[known], len(count))
-    return np.asarray(np.divide(total, count, out=np.nan * total, where=count > 0)[group])
-
-
-def _typical(ratio: Floats, kind: Ints) -> Floats:
-    """The median ratio of energy to profile among stretches that begin on like days; 1 of none."""
-    found = np.ones(len(ratio))
-    for k in range(_HOLIDAY):
-        like = (kind == k) & ~np.isnan(ratio)
-        if like.any():
-            found[kind == k] = np.median(ratio[like])
-    return found
-
-
 def _ranked(parts: Sequence[pd.DataFrame], freq: Any, min_coverage: float | None) -> pd.DataFrame:
     """The rows of all elements, the greatest excess first; warns of what is not wholly covered."""
     rows = pd.concat(parts) if parts else pd.DataFrame(columns=[*COLUMNS, "coverage"])
@@ -479,5 +453,5 @@ def _ranked(parts: Sequence[pd.DataFrame], freq: Any, min_coverage: float | None
     figures = rows.assign(status=np.where(rows["coverage"] < 1, "partial", "recorded"))
     name = freq if isinstance(freq, str) else freq.name
     figures = figures.rename(columns={"start": "period"})
-    warn_of_coverage(figures, f"figures by {name}", accepted=min_coverage is not None)
+    results.warn_of_coverage(figures, f"figures by {name}", accepted=min_coverage is not None)
     return rows.drop(columns="coverage")
