@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from dentframe.display import Card
 from dentframe.frame import select as selection
 from dentframe.metering.attrs import is_several, spans, time_index
-from dentframe.metering.series import Ints, Rows, rows
+from dentframe.metering.series import Ints, rows
 from dentframe.wire.columns import CHANNEL, ELEMENT, is_wire, wire_columns
 from dentframe.wire.topics import RESULTS
 
@@ -70,18 +69,6 @@ class RowCounts:
         steps = np.diff(np.r_[first - self.interval, self.t, last])
         return [int(x) - self.interval for x in steps[steps > _LATE * self.interval]]
 
-    def there(self, labels: Sequence[str]) -> int:
-        """How many readings some columns have."""
-        return sum(self.counts.get(x, 0) for x in labels)
-
-    def due(self, labels: Sequence[str]) -> int:
-        """How many readings some columns should have."""
-        return self.expected * sum(x in self.counts for x in labels)
-
-    def blank(self, labels: Sequence[str]) -> int:
-        """Cells without a reading in rows that came, of columns that have any."""
-        return sum(len(self.t) - n for n in (self.counts.get(x, 0) for x in labels) if n)
-
 
 def row_counts(frame: pd.DataFrame) -> list[RowCounts]:
     """The rows of each meter, meters in the order of their names.
@@ -96,27 +83,19 @@ def row_counts(frame: pd.DataFrame) -> list[RowCounts]:
     RangeError
         Where rows have no time.
     """
-    labels = wire_columns(frame.columns)
+    labels, several, believed = wire_columns(frame.columns), is_several(frame), spans(frame)
     filled = frame.loc[:, [is_wire(x) for x in frame.columns]].notna().to_numpy()
-    several, believed = is_several(frame), spans(frame)
-    return [_counted(of, labels, filled, believed[of.meter], several) for of in rows(frame)]
-
-
-def _counted(
-    of: Rows,
-    labels: Sequence[str],
-    filled: npt.NDArray[np.bool_],
-    span: tuple[int | None, int | None],
-    several: bool,
-) -> RowCounts:
-    cells = filled[of.order]
-    repeated = len(cells) - len(of.t)
-    if of.first is not None and len(of.first):
-        cells = np.logical_or.reduceat(cells, of.first, axis=0)
-    inside = slice(*(None if x is None else int(np.searchsorted(of.t, x)) for x in span))
-    sums = cells[inside].sum(axis=0).tolist()
-    counts = {x: n for x, n in zip(labels, sums, strict=True) if n or not several}
-    return RowCounts(of.t[inside], counts, repeated, *span)
+    found = []
+    for of in rows(frame):
+        cells, span = filled[of.order], believed[of.meter]
+        repeated = len(cells) - len(of.t)
+        if of.first is not None and len(of.first):
+            cells = np.logical_or.reduceat(cells, of.first, axis=0)
+        inside = slice(*(None if x is None else int(np.searchsorted(of.t, x)) for x in span))
+        sums = cells[inside].sum(axis=0).tolist()
+        counts = {x: n for x, n in zip(labels, sums, strict=True) if n or not several}
+        found.append(RowCounts(of.t[inside], counts, repeated, *span))
+    return found
 
 
 _NAMED = 6
@@ -207,19 +186,13 @@ def _minutes(us: int) -> str:
 def _topic(name: Any, part: pd.DataFrame, found: Sequence[RowCounts]) -> tuple[str, ...]:
     kind = str(part["kind"].iloc[0]).replace("_", " ")
     units = ", ".join(dict.fromkeys("unknown" if u is None else str(u) for u in part["unit"]))
-    labels = list(part.index)
-    there = sum(of.there(labels) for of in found)
-    due = sum(of.due(labels) for of in found)
-    return str(name), kind, units, str(len(part)), _share(there, due)
-
-
-def _share(there: int, due: int) -> str:
-    """A percentage that says 100 or 0 only where all or nothing is there."""
-    if not due or there >= due:
-        return "100 %" if due else "–"
-    if not there:
-        return "0 %"
-    return f"{min(max(100 * there / due, 0.01), 99.99):.2f} %"
+    there = sum(of.counts.get(x, 0) for of in found for x in part.index)
+    due = sum(of.expected * sum(x in of.counts for x in part.index) for of in found)
+    if there and there < due:  # 100 or 0 only where all or nothing is there
+        share = f"{min(max(100 * there / due, 0.01), 99.99):.2f} %"
+    else:
+        share = "–" if not due else "100 %" if there else "0 %"
+    return str(name), kind, units, str(len(part)), share
 
 
 def _notes(frame: pd.DataFrame, table: pd.DataFrame, found: Sequence[RowCounts]) -> list[str]:
@@ -227,8 +200,9 @@ def _notes(frame: pd.DataFrame, table: pd.DataFrame, found: Sequence[RowCounts])
     lacks = [gap for of in found for gap in of.lacks]
     whole, longest = _minutes(sum(lacks)), _minutes(max(lacks, default=0))
     repeated = sum(of.repeated for of in found)
-    blank = sum(of.blank(list(table.index)) for of in found)
-    silent = [x for x in table.index if len(frame) and not any(of.there([x]) for of in found)]
+    counted = [(len(of.t), of.counts.get(x, 0)) for of in found for x in table.index]
+    blank = sum(every - there for every, there in counted if there)
+    silent = [x for x in table.index if len(frame) and not any(of.counts.get(x) for of in found)]
     known = table["scope"].isin([ELEMENT, CHANNEL]) & (table["kind"] != "unknown")
     strange = list(table.index[~known])
     zone = 'The times have no zone: say df.tz_localize("UTC") if they are UTC.'
