@@ -142,12 +142,6 @@ class Window:
             return tuple(Window(self.year, self.month, self.day, hour) for hour in range(24))
         return ()
 
-    def parent(self) -> Window | None:
-        """Return the day of an hour, the month of a day, None for a month."""
-        if self.day is None:
-            return None
-        return Window(self.year, self.month, self.day if self.hour is not None else None)
-
     def contains(self, other: Window) -> bool:
         """Whether every hour of `other` is in this window."""
         mine, theirs = self.hours, other.hours

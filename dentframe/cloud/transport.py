@@ -208,22 +208,18 @@ class DentAdapter(requests.adapters.HTTPAdapter):
             raise elsewhere(request.url or "")
 
         def attempt(limit: float, left: float, renew: Callable[[], object]) -> Reply | Fault:
-            return self._attempt(request, AttemptTimer(limit, left, renew), kwargs)
+            timer = AttemptTimer(limit, left, renew)
+            with request.api_request.read.under_way(timer), timer:
+                found = self._exchange(request, timer, kwargs)
+            # Raised only here: the frame that held the headers is gone, and its exception too.
+            if isinstance(found, type):
+                raise found
+            return found
 
         return ValidResponse(request, *self._retrier.fetch(request.api_request, attempt))
 
     def __getstate__(self) -> NoReturn:
         refuse("pickle a connection")
-
-    def _attempt(
-        self, request: PreparedApiRequest, timer: AttemptTimer, kwargs: dict[str, Any]
-    ) -> Reply | Fault:
-        with request.api_request.read.under_way(timer), timer:
-            found = self._exchange(request, timer, kwargs)
-        # Raised only here: the frame that held the headers is gone, and its exception too.
-        if isinstance(found, type):
-            raise found
-        return found
 
     def _exchange(
         self, request: PreparedApiRequest, timer: AttemptTimer, kwargs: dict[str, Any]

@@ -282,7 +282,7 @@ def to_excel(frame: pd.DataFrame, path: Any, *, tz: Zone = None) -> None:
     book = openpyxl.Workbook(write_only=True)
     readings = bool(_columns.wire_columns(frame.columns))
     sheet = book.create_sheet("readings" if readings else "table")
-    table = _of_readings(sheet, frame, tz) if readings else _of_table(sheet, frame, tz)
+    table = _of_readings(frame, tz) if readings else _of_table(frame, tz)
     if len(frame) >= EXCEL_ROWS or len(table) > EXCEL_COLUMNS:
         raise RangeError(
             f"Cannot write {len(frame)} rows x {len(table)} columns as one Excel sheet: it holds "
@@ -296,7 +296,7 @@ def to_excel(frame: pd.DataFrame, path: Any, *, tz: Zone = None) -> None:
         sheet.column_dimensions[openpyxl.utils.get_column_letter(i)].width = wide
     sheet.append([excel_text(sheet, x) for x in table])
     for row in zip(*table.values(), strict=True):
-        sheet.append(row)
+        sheet.append([_excel_cell(sheet, value) for value in row])
     book.save(path)
 
 
@@ -310,19 +310,15 @@ def _check_ending(path: Any, refused: str, instead: str) -> None:
         )
 
 
-def _of_readings(sheet: Any, frame: pd.DataFrame, tz: Zone) -> dict[str, Iterable[Any]]:
+def _of_readings(frame: pd.DataFrame, tz: Zone) -> dict[str, Iterable[Any]]:
     table: dict[str, Iterable[Any]] = {}
     for name, values in _times(frame, tz).items():
         times = isinstance(values, pd.DatetimeIndex)
         table[EXCEL_TIME if name == TIME else name] = values.to_pydatetime() if times else values
-    for header, values in _values(frame):
-        table[header] = (excel_number(sheet, x) for x in values.tolist())
-    if METER in table:
-        table[METER] = (excel_text(sheet, x) for x in table[METER])
-    return table
+    return table | {header: values.tolist() for header, values in _values(frame)}
 
 
-def _of_table(sheet: Any, frame: pd.DataFrame, tz: Zone) -> dict[str, Iterable[Any]]:
+def _of_table(frame: pd.DataFrame, tz: Zone) -> dict[str, Iterable[Any]]:
     table: dict[str, Iterable[Any]] = {}
     for name, values in _whole(frame, tz):
         if isinstance(values.dtype, pd.DatetimeTZDtype):
@@ -330,7 +326,7 @@ def _of_table(sheet: Any, frame: pd.DataFrame, tz: Zone) -> dict[str, Iterable[A
             cells: list[Any] = [None if pd.isna(x) else x.to_pydatetime() for x in naive]
             table[f"{name} ({values.dtype.tz})"] = cells
         else:
-            table[name] = [_excel_cell(sheet, _cell(x)) for x in values]
+            table[name] = map(_cell, values)
     return table
 
 

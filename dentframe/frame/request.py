@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from dentframe.cloud.read_windows import Answer, Job
 
 
-METER_EXAMPLE = "P482311252"
-
-
 @dataclass(frozen=True)
 class Request:
     """One read, resolved.
@@ -93,8 +90,8 @@ def parse_meters(meter: Any) -> dict[str, tuple[str, ...] | None]:
     names = [meter] if isinstance(meter, str) else list(meter) if listed else []
     if not names or not all(isinstance(n, str) and n.strip() for n in names):
         raise ConfigError(
-            f"Cannot read meter {meter!r}: it is no meter's name. Use {METER_EXAMPLE!r}, one "
-            f"element of it {METER_EXAMPLE + '_A'!r}, or a list of such; "
+            f"Cannot read meter {meter!r}: it is no meter's name. Use 'P482311252', one "
+            "element of it 'P482311252_A', or a list of such; "
             f"{by('get_meters()', 'dentframe meters')} lists the account's meters."
         )
     found: dict[str, tuple[str, ...] | None] = {}
