@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -122,11 +123,8 @@ def examine(
     """
     before = None if earlier is None else _read(earlier)
     present = now or dt.datetime.now(dt.UTC)
-    asker = Asker(load(api_key, key_id, base_url), lambda: present)
-    try:
+    with closing(Asker(load(api_key, key_id, base_url), lambda: present)) as asker:
         answers = gather(asker, present)
-    finally:
-        asker.close()
     found = [finding for find in findings.ALL for finding in find(answers)]
     found.append(findings.backfill(answers, before))
     return Report(tuple(found), asker.sent, present, findings.rows_a_day(answers))
@@ -315,7 +313,5 @@ def _day(when: pd.Timestamp) -> Window:
 
 def _autumn(end: pd.Timestamp) -> Window:
     """The last first Sunday of November before an instant."""
-    first = [dt.date(year, 11, 1) for year in (end.year, end.year - 1)]
-    sundays = [day + dt.timedelta(days=(6 - day.weekday()) % 7) for day in first]
-    day = next(s for s in sundays if s < end.date())
-    return Window(day.year, day.month, day.day)
+    days = (end - pd.Timedelta(days, "D") for days in range(1, 400))
+    return _day(next(d for d in days if d.month == 11 and d.day <= 7 and d.weekday() == 6))

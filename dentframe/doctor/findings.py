@@ -5,6 +5,7 @@ A finding names no meter, no site and no reading: it counts, and says how the an
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -65,27 +66,21 @@ def topics(e: Answers) -> Iterator[Finding]:
     evidence = [f"not there: {', '.join(lacking)}"] * bool(lacking)
     evidence += [f"new: {', '.join(more)}"] * bool(more)
     yield _finding(
-        "The topics of the API's document are there, kVAHNet and V too",
-        not lacking,
+        "The topics of the API's document are there, kVAHNet and V too", not lacking,
         "; ".join(evidence) or f"{len(e.topics)} topics listed",
-    )
+    )  # fmt: skip
     scopes: dict[str, set[str]] = {t: set() for t in e.topics}
     for column in (parse(c) for page in e.days for c in page.columns):
         scopes.setdefault(column.topic, set()).add(column.scope)
     without = [t for t, found in scopes.items() if not found]
     yield _finding(
-        "Every topic that is listed has columns",
-        None if not e.days else not without,
+        "Every topic that is listed has columns", not without if e.days else None,
         f"without: {', '.join(without) or 'none'}, on the last day of {len(e.days)} meter(s)",
-    )
-    scopes_of_v = scopes.get("V") or set()
-    yield _finding(
-        "V comes per channel (V/Ch/A1)",
-        scopes_of_v == {"Ch"} if scopes_of_v else None,
-        f"V comes as {', '.join(f'V/{s}/…' for s in sorted(scopes_of_v))}"
-        if scopes_of_v
-        else "no V came",
-    )
+    )  # fmt: skip
+    of_v = sorted(scopes.get("V", ()))
+    came = f"V comes as {', '.join(f'V/{scope}/…' for scope in of_v)}"
+    none = "" if of_v else "no V came"
+    yield _finding("V comes per channel (V/Ch/A1)", of_v == ["Ch"], came, none)
 
 
 def clock(e: Answers) -> Iterator[Finding]:
@@ -122,20 +117,28 @@ def _spacing(frames: Iterable[pd.DataFrame]) -> tuple[Any, pd.Timedelta | None]:
     return gaps, pd.Timedelta(np.median(gaps)) if len(gaps) else None
 
 
-def demand(e: Answers) -> Iterator[Finding]:
-    """DemandkW is the signed mean of the 15 minutes up to its row, in the register's unit."""
+def demand_window(e: Answers) -> Iterator[Finding]:
+    """DemandkW is the mean of the 15 minutes up to its row."""
     evidence, verdicts = [], set()
     for i, frame in enumerate(e.frames, 1):
-        found = _window(frame)
-        if found is not None:
-            verdict, lag, margin = found
-            verdicts.add(verdict)
-            evidence.append(f"meter {i} {verdict}, lag {lag:g} min, margin {margin:.2f}")
+        with warnings.catch_warnings(), contextlib.suppress(DentError):
+            warnings.simplefilter("ignore", DentWarning)
+            found = check_demand_window(frame, interval=_spacing([frame])[1] or INTERVAL)
+            for element in found[found["best_lag"].notna()].head(1).to_dict("records"):
+                lag, margin = element["best_lag"] / pd.Timedelta(1, "min"), element["margin"]
+                verdicts.add(element["verdict"])
+                evidence.append(
+                    f"meter {i} {element['verdict']}, lag {lag:g} min, margin {margin:.2f}"
+                )
     yield _finding(
         "A row of DemandkW covers the 15 minutes up to its time (sliding, lag 0)",
         False if "block" in verdicts else True if verdicts == {"sliding"} else None,
         "; ".join(evidence) or "DemandkW and kWHNet did not come together",
     )
+
+
+def demand(e: Answers) -> Iterator[Finding]:
+    """DemandkW has the sign of the power and the register's unit."""
     steps = [s for frame in e.frames for s in _steps(frame)]
     falls = [s for s in steps if _exports(s)]
     signs = np.concatenate([s.kw[s.quiet & (s.rise < -0.01)] for s in falls] or [np.array([])])
@@ -171,21 +174,6 @@ def power_factor(e: Answers) -> Iterator[Finding]:
         f"its sign is that of kWHNet's steps in {_share(rows):.0%} of {len(rows):,} rows",
         "" if len(rows) else "dPF and a kWHNet that moves did not come together",
     )  # fmt: skip
-
-
-def _window(frame: pd.DataFrame) -> tuple[str, float, float] | None:
-    """Verdict, best lag [min] and margin of a meter's demand window."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DentWarning)
-        try:
-            found = check_demand_window(frame, interval=_spacing([frame])[1] or INTERVAL)
-        except DentError:
-            return None
-    found = found[found["best_lag"].notna()]
-    if found.empty:
-        return None
-    one = found.iloc[0]
-    return str(one["verdict"]), one["best_lag"] / pd.Timedelta(1, "min"), float(one["margin"])
 
 
 @dataclass(frozen=True)
@@ -376,4 +364,4 @@ def _refusal(error: DentError) -> str:
     return f"{type(error).__name__}, status {error.status or 'none'}"
 
 
-ALL = (topics, clock, demand, power_factor, registers, cells, outages, limits)
+ALL = (topics, clock, demand_window, demand, power_factor, registers, cells, outages, limits)
