@@ -81,10 +81,8 @@ class Report:
         counts = ", ".join(f"{marks.count(m)} {m}" for m in MARKS.values())
         lines = [f"{self.requests} requests of at most {MOST}; {counts}"]
         for mark, found in zip(marks, self.findings, strict=True):
-            lines += [
-                f"{mark} {found.assumption}",
-                *(f"    {line}" for line in textwrap.wrap(found.evidence, 72)),
-            ]
+            evidence = textwrap.indent(textwrap.fill(found.evidence, 72), "    ")
+            lines.append(f"{mark} {found.assumption}\n{evidence}")
         return "\n".join(lines)
 
 

@@ -124,12 +124,12 @@ def demand_window(e: Answers) -> Iterator[Finding]:
         with warnings.catch_warnings(), contextlib.suppress(DentError):
             warnings.simplefilter("ignore", DentWarning)
             found = check_demand_window(frame, interval=_spacing([frame])[1] or INTERVAL)
-            for element in found[found["best_lag"].notna()].head(1).to_dict("records"):
-                lag, margin = element["best_lag"] / pd.Timedelta(1, "min"), element["margin"]
-                verdicts.add(element["verdict"])
-                evidence.append(
-                    f"meter {i} {element['verdict']}, lag {lag:g} min, margin {margin:.2f}"
-                )
+            found = found[found["best_lag"].notna()]
+            if len(found):
+                verdict, lag, margin = found.iloc[0][["verdict", "best_lag", "margin"]]
+                verdicts.add(verdict)
+                minutes = lag / pd.Timedelta(1, "min")
+                evidence.append(f"meter {i} {verdict}, lag {minutes:g} min, margin {margin:.2f}")
     yield _finding(
         "A row of DemandkW covers the 15 minutes up to its time (sliding, lag 0)",
         False if "block" in verdicts else True if verdicts == {"sliding"} else None,

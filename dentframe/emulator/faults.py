@@ -176,7 +176,7 @@ def _numbers(headers: list[str], rows: Rows, _: Fault) -> None:
 
 @_fault_of_rows("duplicate_rows", "Every fourth row comes twice, alike.")
 def _duplicate_rows(_: list[str], rows: Rows, __: Fault) -> None:
-    rows[:] = [row for i, row in enumerate(rows) for row in [row] * (1 + (i % 4 == 0))]
+    rows[:] = [copy for i, row in enumerate(rows) for copy in [row] * (1 + (i % 4 == 0))]
 
 
 @_fault_of_rows(
