@@ -15,16 +15,16 @@ import click
 import pandas as pd
 
 from dentframe import reader
-from dentframe.atomic_files import whole_file, write_whole
+from dentframe.atomic_files import write_whole
 from dentframe.cli.options_and_output import (
     EXISTING,
     FILE,
     NEW,
     ReadArguments,
     archive_option,
-    form_on_screen,
     format_option,
     listed,
+    print_or_save,
     say,
     site_options,
     span_options,
@@ -261,30 +261,19 @@ def import_rate(file: Path, tier_proration: str | None, out: Path | None, **stat
 
 def _write_statement(statement: Statement, form: str | None, out: Path | None) -> None:
     """Print a statement, or write it to a file by its format or ending."""
-    as_json = partial(json.dumps, statement.to_dict(), ensure_ascii=False)
     texts: dict[str, Callable[[], str]] = {
-        "csv": statement.to_csv, "json": as_json, "table": partial(repr, statement),
+        "csv": statement.to_csv, "table": partial(repr, statement),
+        "json": lambda: f"{json.dumps(statement.to_dict(), ensure_ascii=False)}\n",
     }  # fmt: skip
-    if out is None:
-        form = form_on_screen(form)
-        if form not in texts:
-            raise ConfigError(f"Cannot print {form} to a terminal: name a file with --out.")
-        click.echo(texts[form]().rstrip("\n"))
-        return
-    files: dict[str, Callable[[Path], object]] = {
+    files: dict[str, Callable[[Path], object] | None] = {
         "html": statement.to_html, "pdf": statement.to_pdf, "xlsx": statement.to_excel,
-        "csv": statement.to_csv,
+        "csv": None, "json": None,
     }  # fmt: skip
-    ending = form or out.suffix.lstrip(".").lower()
-    if ending == "json":
-        write_whole(out, f"{as_json()}\n".encode(), 0o644)
-    elif ending in files:
-        with whole_file(out) as part:
-            files[ending](part)
-    else:
-        known = ", ".join((*files, "json"))
-        raise ConfigError(f"Cannot write {out} as {ending!r}: a statement is one of {known}.")
-    say(f"Wrote {out}: {statement.total} {statement.currency}".rstrip())
+    known = ", ".join(files)
+    unknown = f"Cannot write {{out}} as {{form!r}}: a statement is one of {known}."
+    print_or_save(texts, files, form, out, unknown)
+    if out is not None:
+        say(f"Wrote {out}: {statement.total} {statement.currency}".rstrip())
 
 
 @click.command()

@@ -10,7 +10,7 @@ import functools
 import io
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from importlib.util import find_spec
@@ -21,7 +21,7 @@ import click
 import pandas as pd
 
 from dentframe import reader
-from dentframe.atomic_files import write_whole
+from dentframe.atomic_files import whole_file
 from dentframe.errors import ConfigError, RangeError, missing_extra
 from dentframe.frame import csv_and_excel
 from dentframe.metering.register_rules import RegisterRules
@@ -273,45 +273,64 @@ def format_option(
     )
 
 
-def form_on_screen(form: str | None) -> str:
-    """The format of what is printed: by default a table in a terminal and CSV in a pipe."""
-    return form or ("table" if sys.stdout.isatty() else "csv")
+def print_or_save(
+    texts: Mapping[str, Callable[[], str]],
+    files: Mapping[str, Callable[[Path], object] | None],
+    form: str | None,
+    out: Path | None,
+    unknown: str,
+) -> None:
+    """Print a result in one of its forms, or write it to a file, whole or not at all.
+
+    By default a terminal gets a table, a pipe CSV, and a file what its ending says. A form of
+    `files` without a function of its own is that of `texts`; `unknown` is said of any other.
+    """
+    if out is None:
+        form = form or ("table" if sys.stdout.isatty() else "csv")
+        if form not in texts:
+            raise ConfigError(f"Cannot print {form} to a terminal: name a file with --out.")
+        click.echo(texts[form]().rstrip("\n"))
+        return
+    form = form or out.suffix.lstrip(".").lower()
+    if form not in files:
+        raise ConfigError(unknown.format(out=out, form=form))
+    save = files[form]
+    with whole_file(out) as part:
+        if save is None:
+            part.write_bytes(texts[form]().encode())
+        else:
+            save(part)
 
 
 def write(frame: pd.DataFrame, form: str | None, out: Path | None) -> None:
-    """Print a frame, or write it to a file, whole or not at all."""
-    if out is None:
-        form = form_on_screen(form)
-    elif form is None:
-        form = out.suffix.lstrip(".").lower()
-        if form not in FORMATS:
-            raise ConfigError(
-                f"Cannot tell the format of {out}: its ending is none of {', '.join(FORMATS[1:])}. "
-                "Give --format."
-            )
-    if out is None and form in {"parquet", "xlsx"}:
-        raise ConfigError(f"Cannot print {form} to a terminal: name a file with --out.")
-    data = _bytes(frame, form)
-    if out is None:
-        click.echo(data.decode().rstrip("\n"))
-    else:
-        write_whole(out, data, 0o644)
+    """Print a frame, or write it to a file."""
 
-
-def _bytes(frame: pd.DataFrame, form: str) -> bytes:
-    text, data = io.StringIO(), io.BytesIO()
-    if form == "csv":
-        csv_and_excel.to_csv(frame, text)
-    elif form == "table":
+    def table() -> str:
         flat = frame.assign(flags=frame["flags"].map(";".join)) if "flags" in frame else frame
-        text.write(f"{flat.to_string()}\n")
-    elif form == "json":
+        return f"{flat.to_string()}\n"
+
+    def csv() -> str:
+        text = io.StringIO()
+        csv_and_excel.to_csv(frame, text)
+        return text.getvalue()
+
+    def json() -> str:
         whole = frame if frame.index.names == [None] else frame.reset_index()
-        text.write(f"{whole.to_json(orient='records', date_format='iso')}\n")
-    elif form == "xlsx":
-        csv_and_excel.to_excel(frame, data)
-    elif find_spec("pyarrow"):
-        frame.to_parquet(data)
-    else:
-        raise missing_extra("write Parquet", "archive")
-    return text.getvalue().encode() + data.getvalue()
+        return f"{whole.to_json(orient='records', date_format='iso')}\n"
+
+    def parquet(path: Path) -> None:
+        if not find_spec("pyarrow"):
+            raise missing_extra("write Parquet", "archive")
+        frame.to_parquet(path)
+
+    def xlsx(path: Path) -> None:
+        with path.open("wb") as file:  # whatever the file's own name ends with
+            csv_and_excel.to_excel(frame, file)
+
+    texts = {"table": table, "csv": csv, "json": json}
+    files = {**dict.fromkeys(texts), "parquet": parquet, "xlsx": xlsx}
+    unknown = (
+        f"Cannot tell the format of {{out}}: its ending is none of {', '.join(FORMATS[1:])}. "
+        "Give --format."
+    )
+    print_or_save(texts, files, form, out, unknown)
