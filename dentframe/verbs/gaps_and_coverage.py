@@ -16,7 +16,6 @@ from dentframe.metering.energy_and_coverage import NAT, from_means, share, total
 from dentframe.metering.series import Ints, element_columns
 from dentframe.times.dates_and_ranges import local
 from dentframe.verbs import inputs
-from dentframe.verbs.chosen_elements import keyed
 from dentframe.verbs.inputs import REGISTER, Keywords, VerbKeywords, verb
 from dentframe.verbs.results import by_element, expected, periods_index
 from dentframe.wire.topics import kind_of
@@ -209,7 +208,8 @@ def registers_of(of: inputs.Inputs, topic: str) -> dict[Element, Cumulative]:
     if not element_columns(of.frame, [topic]):
         return {}
     every = replace(of.keywords, elements=None, refuse=False)
-    return keyed(inputs.series_of(of.frame, inputs.Source((topic,)), every))
+    found = inputs.series_of(of.frame, inputs.Source((topic,)), every)
+    return {(c.meter, c.element): c for c in found}
 
 
 def uncovered(s: Ints, e: Ints, starts: Ints, ends: Ints) -> Stretches:

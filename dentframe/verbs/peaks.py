@@ -15,15 +15,15 @@ import pandas as pd
 from dentframe.errors import ConfigError
 from dentframe.metering.attrs import time_index
 from dentframe.metering.energy_and_coverage import NAT, Cumulative, status, totals
-from dentframe.metering.register_rules import HOUR, micros
-from dentframe.times.dates_and_ranges import local
+from dentframe.metering.register_rules import HOUR
+from dentframe.times.dates_and_ranges import ints, local
 from dentframe.verbs import demand, inputs, results
 from dentframe.verbs.chosen_elements import Element, summed_series
 from dentframe.verbs.demand import PLACES, Cut, cut, means, of_full_length, owner, span
 from dentframe.verbs.gaps_and_coverage import Stretches, registers_of, time_and_share, uncovered
 from dentframe.verbs.inputs import REGISTER, Keywords, VerbKeywords, verb
 from dentframe.verbs.results import EXPORT, MISSING, REBLOCKED
-from dentframe.wire.topics import kind_of
+from dentframe.wire.topics import TOPICS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +46,7 @@ COINCIDENT_COLUMNS = (
 )  # fmt: skip
 
 
+_NEVER = np.iinfo(np.int64).max
 _DAYS = 1 << 24
 """More days than a calendar has: packs a period and a day into one integer."""
 
@@ -186,7 +187,7 @@ def _reported_source(
         )
     means_only = topic is None and source == "auto"
     answer = inputs.demand_source(frame, topic, "demand" if means_only else source)
-    if kind_of(answer.topics[0]) == "register":
+    if TOPICS[answer.topics[0]].kind == "register":
         raise ConfigError(
             f"Cannot use topic={answer.topics[0]!r} with kind='reported': a register reports no "
             "demand. Use kind='block'."
@@ -225,8 +226,8 @@ def _missed_kw(of: inputs.Inputs, found: Sequence[Peaks]) -> list[Floats]:
 
     NaN where it knows nothing of it, or nothing is uncovered; shape (periods,) by element.
     """
-    times, registers = time_index(of.frame), dict[Element, Cumulative]()
-    first, last = (micros(x) if len(times) else 0 for x in (times.min(), times.max()))
+    times, registers = ints(time_index(of.frame)), dict[Element, Cumulative]()
+    first, last = times.min(initial=_NEVER), times.max(initial=NAT)
     # Uncorrected, a register knows nothing of the time before the first row and after the last.
     inside = any(((e > first) & (s < last)).any() for s, e, _ in (p.uncovered for p in found))
     if inside or of.keywords.registers.corrections:
