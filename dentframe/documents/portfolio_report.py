@@ -33,27 +33,32 @@ HEAT = ((13, 42, 84), (31, 104, 138), (79, 168, 131), (223, 205, 86), (232, 92, 
 SHADES = 64
 FINDINGS = 8
 """So many findings of a site are on the page; the workbook has all."""
-SHARES = ("load_factor", "coverage", "readings")
 GOOD = 0.99
 """So much of the time or of the readings needs no look."""
 MEASURES = (
-    ("energy", "Energy", "kWh"), ("cost", "Cost", ""), ("peak", "Peak", "kW"),
-    ("load_factor", "Load factor", "%"), ("night", "Night load", "kW"),
-    ("coverage", "Coverage", "%"), ("readings", "Readings there", "%"),
-    ("exceptions", "Open exceptions", ""),
+    ("energy", "Energy", "kWh", 0), ("cost", "Cost", "", 0), ("peak", "Peak", "kW", 1),
+    ("load_factor", "Load factor", "%", None), ("night", "Night load", "kW", 1),
+    ("coverage", "Coverage", "%", None), ("readings", "Readings there", "%", None),
+    ("exceptions", "Open exceptions", "", 0),
 )  # fmt: skip
+"""Of each measure its column, what it is called, its unit and its decimals; None of per cent."""
 
 
 def page(of: Report, path: str | Path | None = None) -> str:
     """The page as text, written where a path is given."""
-    ranked = sorted(of.sites, key=lambda x: x.trouble, reverse=True)
+    sites = [_site(x) for x in of.sites]
+    look = [x for x in sites if x["why"]]
     text = filled(
         TEMPLATE,
         months=of.months,
         measures=MEASURES,
-        sites=[_site(x) for x in of.sites],
-        look=[(_anchor(x), x.site.name, list(_why(x))) for x in ranked if any(_why(x))],
+        sites=sites,
+        look=sorted(look, key=lambda x: x["of"].trouble, reverse=True),
         totals=_totals(of),
+        number=number,
+        grade=_grade,
+        colours=COLOURS,
+        shown=FINDINGS,
     )
     if path is not None:
         write_whole(Path(path), text.encode(), 0o644)
@@ -104,21 +109,17 @@ def _why(of: SiteReport) -> Iterator[tuple[str, str]]:
         yield "warn", f"{1 - of.readings:.0%} of the readings are missing"
 
 
-def number(value: Any, digits: int = 0) -> str:
-    """A number for people: ``12 345``, and a dash for what is not known."""
+def number(value: Any, digits: int | None = 0, sign: str = "") -> str:
+    """A number for people: ``12 345``, per cent without digits, a dash for what is not known."""
     if value is None or pd.isna(value):
         return "–"
-    return f"{float(value):,.{digits}f}".replace(",", "\u202f")
+    if digits is None:
+        return f"{value:.0%}"
+    return f"{float(value):{sign},.{digits}f}".replace(",", "\u202f")
 
 
-def _cell(name: str, value: Any) -> str:
-    if name in SHARES:
-        return "–" if pd.isna(value) else f"{value:.0%}"
-    return number(value, 1 if name in {"peak", "night"} else 0)
-
-
-def _anchor(of: SiteReport) -> str:
-    return "s" + "".join(c if c.isalnum() else "-" for c in of.site.name.lower())
+def _grade(share: float) -> str:
+    return "good" if share >= GOOD else "warn" if share >= 0.9 else "bad"
 
 
 def _totals(of: Report) -> list[tuple[str, str]]:
@@ -143,60 +144,26 @@ def _totals(of: Report) -> list[tuple[str, str]]:
 
 
 def _site(of: SiteReport) -> dict[str, Any]:
-    """What the template shows of one site."""
-    months, changes, findings = of.months, of.changes, of.findings.head(FINDINGS)
+    """What the template shows of one site beside its report: sums, and pictures as SVG."""
+    months = of.months
     energy, peak = months["energy"].astype(float), months["peak"].astype(float)
     known = [x for x in months["cost"] if x is not None]
+    when = ["" if pd.isna(at) else f" {at:%d %b %H:%M}" for at in months["peak_at"]]
     return {
-        "name": of.site.name,
-        "anchor": _anchor(of),
+        "of": of,
+        "anchor": "s" + "".join(c if c.isalnum() else "-" for c in of.site.name.lower()),
         "why": list(_why(of)),
         "energy": number(energy.sum(min_count=1)),
         "cost": number(sum(known)) if known else "–",
         "peak": number(peak.max(), 1),
-        "load_factor": _cell("load_factor", months["load_factor"].astype(float).mean()),
-        "coverage": f"{of.coverage:.0%}",
-        "grade": _grade(of.coverage),
-        "readings": f"{of.readings:.0%}",
-        "readings_grade": _grade(of.readings),
-        "exceptions": of.exceptions,
+        "load_factor": number(months["load_factor"].astype(float).mean(), None),
         "at_risk": number(of.at_risk) if of.at_risk else "0",
-        "silent": len(of.silent),
         "spark": bars(list(energy), height=24),
-        "rows": {
-            name: [(_cell(name, x), _grade(x) if name in SHARES[1:] else "") for x in months[name]]
-            for name, *_ in MEASURES
-        },
         "stack": stack(of.daily),
-        "legend": [(str(x), i % COLOURS) for i, x in enumerate(of.daily.columns)],
-        "most": number(of.daily.sum(axis=1).max()),
         "heat": heatmap(of.hours),
-        "heat_most": number(np.nanmax(of.hours.to_numpy()) if of.hours.notna().any(axis=None)
-                            else None, 1),
         "peaks": bars(list(peak), height=60),
-        "peak_when": [f"{number(x, 1)} kW" + (f" {at:%d %b %H:%M}" if not pd.isna(at) else "")
-                      for x, at in zip(peak, months["peak_at"], strict=True)],
-        "changes": [
-            (x.label, number(x.before), number(x.now), f"{x.change:+,.0f}".replace(",", "\u202f"),
-             "" if pd.isna(x.share) else f"{x.share:+.1%}", x.months)
-            for x in rows(changes)
-        ],
-        "findings": [
-            (x.label, x.finding.replace("_", " "), f"{x.start:%d %b %Y}", f"{x.end:%d %b %Y}",
-             x.count, x.severity, number(x.kwh_at_risk))
-            for x in rows(findings)
-        ],
-        "more": max(len(of.findings) - FINDINGS, 0),
-    }  # fmt: skip
-
-
-def rows(table: pd.DataFrame) -> Iterator[Any]:
-    """The rows of a table, their cells by name."""
-    return table.itertuples(index=False)
-
-
-def _grade(coverage: float) -> str:
-    return "good" if coverage >= GOOD else "warn" if coverage >= 0.9 else "bad"
+        "peak_when": [f"{number(x, 1)} kW{at}" for x, at in zip(peak, when, strict=True)],
+    }
 
 
 # --- pictures -----------------------------------------------------------------------------
