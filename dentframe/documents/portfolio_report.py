@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 
 from dentframe.atomic_files import whole_file, write_whole
-from dentframe.documents.html import filled
 from dentframe.documents.statement_csv_and_excel import save_workbook
+from dentframe.documents.statement_html import filled
 
 if TYPE_CHECKING:
     from dentframe.money.portfolio_and_status import Report, SiteReport

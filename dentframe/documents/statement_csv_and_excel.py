@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-from dentframe.documents import audit_sheet
-from dentframe.documents.audit_sheet import DRAFT, explained, labels, title, visible
-from dentframe.documents.chart import draw_in_workbook
-from dentframe.documents.first_page import CHARGES, first_page, meter
+from dentframe.documents import statement_audit_sheet as audit_sheet
 from dentframe.documents.number_and_date_formats import LETTER, decimals, formats
+from dentframe.documents.statement_audit_sheet import DRAFT, explained, labels, title, visible
+from dentframe.documents.statement_chart import draw_in_workbook
+from dentframe.documents.statement_first_page import CHARGES, first_page, meter
 from dentframe.errors import missing_extra
 from dentframe.frame.csv_and_excel import escaped
 

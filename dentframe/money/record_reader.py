@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from dentframe.atomic_files import file_names, files_in, put_back
-from dentframe.documents.audit_sheet import DRAFT
+from dentframe.documents.statement_audit_sheet import DRAFT
 from dentframe.errors import ConfigError, by
 from dentframe.frame import csv_and_excel
 from dentframe.money.comparison import Billed

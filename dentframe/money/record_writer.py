@@ -22,8 +22,8 @@ import pandas as pd
 
 from dentframe.atomic_files import files_in, put_back, whole_folder
 from dentframe.documents import journal
-from dentframe.documents.audit_sheet import DRAFT
 from dentframe.documents.number_and_date_formats import formats
+from dentframe.documents.statement_audit_sheet import DRAFT
 from dentframe.documents.statement_csv_and_excel import save_csv, save_workbook
 from dentframe.errors import AlreadyThereError, ConfigError, DentWarning, missing_extra, warn
 from dentframe.frame import csv_and_excel

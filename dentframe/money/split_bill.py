@@ -13,8 +13,8 @@ import pandas as pd
 
 from dentframe.archive.archive import opened
 from dentframe.display import Card, html_of, text_of
-from dentframe.documents import html
 from dentframe.documents.journal import accounts_of
+from dentframe.documents.number_and_date_formats import Formats
 from dentframe.errors import ConfigError, IncompleteReadError, UnknownMeterError, by
 from dentframe.frame.quantify import dequantify
 from dentframe.money import credit_notes, record_writer
@@ -251,7 +251,29 @@ class Run:
 
 
 def _card(run: Run) -> Card:
-    return html.split(run.bill.name, run.site.currency, run.control, run.exceptions, run.statements)
+    """Where the utility's amount went, and what the rules do not accept."""
+    f, every, most = Formats(), run.exceptions, 10
+    refused = every[~every["accepted"].astype(bool)]
+    found, open_ones, shown = len(every), len(refused), refused.head(most)
+    verdict = "every exception is one that the rules accept" if found else "no exceptions"
+    if open_ones:
+        verdict = f"{open_ones} exception{'s' * (open_ones > 1)} that the rules do not accept"
+    owed = [f"{s.party} {f.number(s.total)}" for s in run.statements]
+    more = [f"and {len(owed) - most} more"] if len(owed) > most else []
+    remedies = dict.fromkeys(zip(shown["kind"], shown["remedy"], strict=True))
+    notes = [f"{kind}: {remedy}" for kind, remedy in remedies if remedy]
+    if open_ones > most:
+        notes.append(f"And {open_ones - most} more: .exceptions lists all {found}.")
+    elif found > open_ones:
+        notes.append(f".exceptions lists all {found}.")
+    amounts = ((str(part), f.money(x, run.site.currency)) for part, x in run.control.items())
+    return Card(
+        title=f"Run of {run.bill.name}: {verdict}",
+        facts=(*amounts, ("statements", ", ".join([*owed[:most], *more]))),
+        heads=("exception", "subject", "detail"),
+        rows=shown[["kind", "subject", "detail"]].astype(str).to_numpy().tolist(),
+        notes=notes,
+    )
 
 
 def split(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from dentframe.documents.pdf import Font
+    from dentframe.documents.statement_pdf import Font
 
 
 @dataclass(frozen=True)
@@ -530,7 +530,7 @@ class Statement:
             One row a line, shape (lines, fields of `Line`); quantities [unit], rates [currency
             per unit] and amounts [currency] as Decimal.
         """
-        from dentframe.documents.audit_sheet import frame
+        from dentframe.documents.statement_audit_sheet import frame
 
         return frame(self)
 
@@ -616,7 +616,7 @@ class Statement:
         ConfigError
             For a template that cannot be read or filled.
         """
-        from dentframe.documents.html import page
+        from dentframe.documents.statement_html import page
 
         return page(self, path, template=template)
 
@@ -644,17 +644,17 @@ class Statement:
         ConfigError
             For letters that no font at hand can write, named; or a file that is no font.
         """
-        from dentframe.documents.pdf import write
+        from dentframe.documents.statement_pdf import write
 
         return write(self, path, font=font)
 
     def __repr__(self) -> str:
-        from dentframe.documents.html import statement
+        from dentframe.documents.statement_html import statement
 
         return text_of(statement, self)
 
     def _repr_html_(self) -> str:
-        from dentframe.documents.html import cell
+        from dentframe.documents.statement_html import cell
 
         return html_of(cell, self)
 

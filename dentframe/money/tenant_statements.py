@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dentframe.documents.audit_sheet import WORDS
 from dentframe.documents.number_and_date_formats import formats
+from dentframe.documents.statement_audit_sheet import WORDS
 from dentframe.errors import ConfigError
 from dentframe.money.comparison import billed_now, compared, daily, measured, own_dates
 from dentframe.money.credit_notes import replacing

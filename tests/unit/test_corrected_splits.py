@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from dentframe import Correction, RegisterRules, Tariff, verify
-from dentframe.documents.first_page import first_page
+from dentframe.documents.statement_first_page import first_page
 from dentframe.errors import ConfigError
 from dentframe.money import Energy
 from dentframe.money import bill as priced

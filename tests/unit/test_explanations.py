@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from dentframe.documents import audit_sheet as explanations
-from dentframe.documents.audit_sheet import explained, label
+from dentframe.documents import statement_audit_sheet as explanations
+from dentframe.documents.statement_audit_sheet import explained, label
 from dentframe.metering.energy_and_coverage import STATUSES
 from dentframe.metering.series import FLAGS
 from dentframe.verbs.results import REBLOCKED

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from dentframe import Site
-from dentframe.documents.first_page import first_page
 from dentframe.documents.number_and_date_formats import Formats
+from dentframe.documents.statement_first_page import first_page
 from dentframe.errors import ConfigError
 from dentframe.money import Statement
 from tests.split_kit import LA, bill, element, readings, site, split, tenant

@@ -15,9 +15,9 @@ from itertools import product
 import pandas as pd
 import pytest
 
-from dentframe.documents.audit_sheet import FLAGS
-from dentframe.documents.first_page import first_page
 from dentframe.documents.number_and_date_formats import formats
+from dentframe.documents.statement_audit_sheet import FLAGS
+from dentframe.documents.statement_first_page import first_page
 from dentframe.errors import ConfigError, MissingExtraError
 from dentframe.money.comparison import Billed
 from tests.split_kit import LA, bill, element, line, readings, site, split, tenant

@@ -8,7 +8,7 @@ import pytest
 from split_kit import bill, element, line, readings, site, split, tenant
 
 from dentframe import Statement, verify
-from dentframe.documents.audit_sheet import explained
+from dentframe.documents.statement_audit_sheet import explained
 
 LINES = (
     line("Energy", "energy", "600.00"),

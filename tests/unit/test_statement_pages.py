@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dentframe.documents import audit_sheet, pdf
+from dentframe.documents import statement_audit_sheet as audit_sheet
+from dentframe.documents import statement_pdf as pdf
 from dentframe.errors import ConfigError
 from tests.statement_kit import MAY, SAID, energy_line, full, reading, statement
 

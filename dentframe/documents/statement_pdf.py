@@ -14,11 +14,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from dentframe.documents import audit_sheet
-from dentframe.documents.audit_sheet import DRAFT, Texts, title, visible
-from dentframe.documents.chart import BLUE, GREY, draw_in_pdf
-from dentframe.documents.first_page import CHARGES, FirstPage, first_page
+from dentframe.documents import statement_audit_sheet as audit_sheet
 from dentframe.documents.number_and_date_formats import LETTER, formats
+from dentframe.documents.statement_audit_sheet import DRAFT, Texts, title, visible
+from dentframe.documents.statement_chart import BLUE, GREY, draw_in_pdf
+from dentframe.documents.statement_first_page import CHARGES, FirstPage, first_page
 from dentframe.errors import ConfigError, missing_extra
 
 if TYPE_CHECKING:

@@ -13,9 +13,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
-from dentframe.documents.audit_sheet import REASONS, WORDS, Texts, aligned, labels, visible
-from dentframe.documents.chart import Chart, chart
 from dentframe.documents.number_and_date_formats import Formats, days, formats
+from dentframe.documents.statement_audit_sheet import (
+    REASONS,
+    WORDS,
+    Texts,
+    aligned,
+    labels,
+    visible,
+)
+from dentframe.documents.statement_chart import Chart, chart
 from dentframe.money.statement import Letter, Past
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Statements are written as pages, and shown with splits in terminals and notebooks.
+"""Statements are written as HTML pages, and shown as cards in terminals and notebooks.
 
 A page is filled by jinja2, from a template that users can replace.
 """
@@ -11,17 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dentframe.display import Card
-from dentframe.documents import audit_sheet
-from dentframe.documents.audit_sheet import explained
-from dentframe.documents.first_page import first_page
+from dentframe.documents import statement_audit_sheet as audit_sheet
 from dentframe.documents.number_and_date_formats import Formats, formats
+from dentframe.documents.statement_audit_sheet import explained
+from dentframe.documents.statement_first_page import first_page
 from dentframe.errors import ConfigError, missing_extra
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    import pandas as pd
-
     from dentframe.money.statement import Statement
 
 
@@ -29,9 +25,6 @@ _CARD_HEADS = {
     "name": "line", "quantity": "quantity>", "unit": "unit", "rate": "rate>",
     "amount": "amount>", "status": "status",
 }  # fmt: skip
-_EXCEPTION = ("exception", "subject", "detail")
-_SHOWN = 10
-_PLAIN = Formats()
 
 
 def statement(of: Statement) -> Card:
@@ -40,7 +33,7 @@ def statement(of: Statement) -> Card:
     cells = [x for x in _CARD_HEADS if x != "rate" or audit_sheet.rated(of)]
     name = f"{'Draft of a s' if of.draft else 'S'}tatement{of.party and f' of {of.party}'}"
     return Card(
-        title=f"{name}: {_PLAIN.money(of.total, of.currency)}",
+        title=f"{name}: {Formats().money(of.total, of.currency)}",
         facts=tuple(audit_sheet.head(of)),
         heads=[_CARD_HEADS[x] for x in cells],
         rows=[[line[name] for name in cells] for line in audit_sheet.lines(of)],
@@ -66,39 +59,6 @@ def cell(of: Statement) -> Card:
             *(f"{k}: {v}" for k, v in explained(of)),
             *card.notes,
         ],
-    )
-
-
-def split(
-    name: str,
-    currency: str,
-    control: pd.Series[Any],
-    exceptions: pd.DataFrame,
-    statements: Iterable[Statement],
-) -> Card:
-    """A split: where the utility's amount went, and what the rules do not accept."""
-    refused = exceptions[~exceptions["accepted"].astype(bool)]
-    found, open_ones, shown = len(exceptions), len(refused), refused.head(_SHOWN)
-    verdict = "every exception is one that the rules accept" if found else "no exceptions"
-    if open_ones:
-        verdict = f"{open_ones} exception{'s' * (open_ones > 1)} that the rules do not accept"
-    owed = [f"{s.party} {_PLAIN.number(s.total)}" for s in statements]
-    more = [f"and {len(owed) - _SHOWN} more"] if len(owed) > _SHOWN else []
-    remedies = dict.fromkeys(zip(shown["kind"], shown["remedy"], strict=True))
-    notes = [f"{kind}: {remedy}" for kind, remedy in remedies if remedy]
-    if open_ones > _SHOWN:
-        notes.append(f"And {open_ones - _SHOWN} more: .exceptions lists all {found}.")
-    elif found > open_ones:
-        notes.append(f".exceptions lists all {found}.")
-    return Card(
-        title=f"Run of {name}: {verdict}",
-        facts=(
-            *((str(part), f"{_PLAIN.money(value, currency)}") for part, value in control.items()),
-            ("statements", ", ".join([*owed[:_SHOWN], *more])),
-        ),
-        heads=_EXCEPTION,
-        rows=shown[["kind", "subject", "detail"]].astype(str).to_numpy().tolist(),
-        notes=notes,
     )
 
 
