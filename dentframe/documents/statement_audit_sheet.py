@@ -59,25 +59,24 @@ def frame(of: Statement) -> pd.DataFrame:
 def lines(of: Statement) -> list[Texts]:
     """The texts of each line; ``rate_tail`` fills its decimals up to those of the column."""
     f = formats(of.locale)
-    found = [_line(of, x, f) for x in of.lines]
+    found = [
+        {
+            "name": visible(x.name),
+            "element": visible(x.element),
+            "quantity": f.number(x.quantity),
+            "unit": visible(x.unit),
+            "rate": f.number(x.rate),
+            "amount": f.number(x.amount),
+            "meter": f"meter {visible(x.element)}" if x.element else "",
+            "status": x.status,
+            "covered": covered(x.coverage, f),
+            "note": note(x),
+            "flags": labels(x.flags),
+            "edges": _own_edges(of, x, f),
+        }
+        for x in of.lines
+    ]
     return aligned(f, found, "quantity", "rate", "amount")
-
-
-def _line(of: Statement, x: Line, f: Formats) -> Texts:
-    return {
-        "name": visible(x.name),
-        "element": visible(x.element),
-        "quantity": f.number(x.quantity),
-        "unit": visible(x.unit),
-        "rate": f.number(x.rate),
-        "amount": f.number(x.amount),
-        "meter": f"meter {visible(x.element)}" if x.element else "",
-        "status": x.status,
-        "covered": covered(x.coverage, f),
-        "note": note(x),
-        "flags": labels(x.flags),
-        "edges": _own_edges(of, x, f),
-    }
 
 
 def note(x: Line) -> str:

@@ -7,9 +7,9 @@ figure turns to the audit sheet behind it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -23,7 +23,7 @@ from dentframe.documents.statement_audit_sheet import (
     visible,
 )
 from dentframe.documents.statement_chart import Chart, chart
-from dentframe.money.statement import Letter, Past
+from dentframe.money.statement import Letter
 
 if TYPE_CHECKING:
     from dentframe.money.statement import Line, Part, Reading, Statement
@@ -111,11 +111,15 @@ def first_page(of: Statement) -> FirstPage:
         due += f" by {f.day(letter.due)}"
     bills = _bills_to_compare(of)
     lengths = {days(x.start, x.end, of.tz) for x in bills}
+    read = {r.status for r in of.readings}
+    mark = "Incomplete readings" if read - {"recorded"} else ""
+    if "estimated" in read | {x.status for x in of.lines}:
+        mark = "Estimated bill"
     return FirstPage(
         sender=_shown([letter.sender, *letter.sender_address]),
         to=_shown([of.party, unit, *letter.address]),
         facts=_facts(of, letter, f),
-        mark=_mark(of),
+        mark=mark,
         due="Not to be paid: draft" if of.draft else due,
         amount=f.money(abs(of.total), of.currency),
         charges=aligned(f, [_charge(x, letter, f) for x in of.lines], "amount"),
@@ -191,16 +195,16 @@ def _called(x: Line) -> str:
 def counted(of: Statement) -> list[Reading]:
     """The readings that make up the use: not those of a part of the period beside its whole."""
 
-    def within(part: Reading, whole: Reading) -> bool:
+    def within(part: Any, whole: Any) -> bool:
         if None in (part.open_at, part.close_at, whole.open_at, whole.close_at):
             return False
-        return whole.open_at <= part.open_at and part.close_at <= whole.close_at  # type: ignore[operator]
+        return bool(whole.open_at <= part.open_at and part.close_at <= whole.close_at)
 
-    def whole_of(r: Reading) -> Iterator[Reading]:
+    def is_part(r: Reading) -> bool:
         own = (x for x in of.readings if x is not r and x.element == r.element)
-        return (x for x in own if within(r, x) and not within(x, r))
+        return any(within(r, x) and not within(x, r) for x in own)
 
-    return [r for r in of.readings if not any(whole_of(r))]
+    return [r for r in of.readings if not is_part(r)]
 
 
 def meter(of: Statement, r: Reading, f: Formats) -> Texts:
@@ -259,13 +263,6 @@ def _differs(r: Reading, f: Formats) -> str:
 # --- what must be known of the figures -----------------------------------------------------
 
 
-def _mark(of: Statement) -> str:
-    read = {r.status for r in of.readings}
-    if "estimated" in read | {x.status for x in of.lines}:
-        return "Estimated bill"
-    return "Incomplete readings" if read - {"recorded"} else ""
-
-
 def _measured(of: Statement) -> str:
     """In plain sentences what is not measured; ``""`` of a paper without meters."""
     read = [(r.element, r.status, r.flags) for r in of.readings]
@@ -318,46 +315,36 @@ def _closing(letter: Letter) -> Iterator[str]:
 # --- compared with earlier bills -----------------------------------------------------------
 
 
-class Compared(NamedTuple):
-    """A bill that is compared."""
+def _bills_to_compare(of: Statement) -> list[Any]:
+    """The bill, the one that ends where it begins, and the one about a year before.
 
-    name: str
-    start: pd.Timestamp
-    end: pd.Timestamp
-    past: Past
-
-
-def _bills_to_compare(of: Statement) -> list[Compared]:
-    """The bill, the one that ends where it begins, and the one about a year before."""
+    Each is a `Past` with dates, whose label says which it is.
+    """
     start, end = of.held_from or of.start, of.held_to or of.end
 
-    def from_a_year_before(x: Compared) -> pd.Timedelta:
+    def from_a_year_before(x: Any) -> pd.Timedelta:
         middle = x.start + (x.end - x.start) / 2
         return abs(middle + pd.Timedelta(days=365) - start - (end - start) / 2)
 
-    past = [
-        Compared("", p.start, p.end, p)
-        for p in of.comparison
-        if p.start is not None and p.end is not None
-    ]
-    now = [x._replace(name="This bill") for x in past if (x.start, x.end) == (start, end)]
-    last = [x._replace(name="The bill before") for x in past if x.end == start]
-    year = [x._replace(name="A year before") for x in past if from_a_year_before(x) <= _NEAR]
+    past: list[Any] = [x for x in of.comparison if x.start is not None and x.end is not None]
+    now = [replace(x, label="This bill") for x in past if (x.start, x.end) == (start, end)]
+    last = [replace(x, label="The bill before") for x in past if x.end == start]
+    year = [replace(x, label="A year before") for x in past if from_a_year_before(x) <= _NEAR]
     year.sort(key=from_a_year_before)
-    known = [x for x in (*last, *year[:1]) if x.past.quantity is not None or x.past.amount]
+    known = [x for x in (*last, *year[:1]) if x.quantity is not None or x.amount]
     return [*now[:1], *known] if now and known else []
 
 
-def _compared(of: Statement, bills: Sequence[Compared], f: Formats) -> list[Texts]:
+def _compared(of: Statement, bills: Sequence[Any], f: Formats) -> list[Texts]:
     rows = []
     for x in bills:
         used, owed = (_change(of, bills[0], x, name, f) for name in ("quantity", "amount"))
         rows.append({
-            "name": x.name,
+            "name": x.label,
             "dates": f.dates(x.start, x.end, of.tz),
-            "quantity": f.number(x.past.quantity) or "–",
-            "unit": x.past.unit if x.past.quantity is not None else "",
-            "amount": f.number(x.past.amount) or "–",
+            "quantity": f.number(x.quantity) or "–",
+            "unit": x.unit if x.quantity is not None else "",
+            "amount": f.number(x.amount) or "–",
             "quantity_change": used,
             "amount_change": owed,
             "used_more": used and f"{used} used",
@@ -366,9 +353,9 @@ def _compared(of: Statement, bills: Sequence[Compared], f: Formats) -> list[Text
     return aligned(f, rows, "quantity", "amount")
 
 
-def _change(of: Statement, now: Compared, then: Compared, name: str, f: Formats) -> str:
+def _change(of: Statement, now: Any, then: Any, name: str, f: Formats) -> str:
     """By how many per cent this bill is above an earlier one, per day where the days differ."""
-    ours, theirs = getattr(now.past, name), getattr(then.past, name)
+    ours, theirs = getattr(now, name), getattr(then, name)
     if now is then or ours is None or not theirs or theirs < 0:
         return ""
     a, b = (v / days(x.start, x.end, of.tz) for v, x in ((ours, now), (theirs, then)))

@@ -7,10 +7,11 @@ meters were right, are billed of it. All of this stands in the record, so that i
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import pandas as pd
@@ -29,6 +30,8 @@ NOTES = ("party", "account", "number", "replaces", "line", "old", "new", "differ
 ZERO = Decimal(0)
 _DAYS = Decimal(36500)
 """Days of a year times hundred: interest is stated in per cent a year, actual/365."""
+_APART = (INTEREST, "fee", DIFFERENCE)
+"""Parts of a bill that others keep under no rule."""
 
 
 class Before(msgspec.Struct, frozen=True):
@@ -126,9 +129,6 @@ def rebilled(run: Run, how: Rebilling) -> Run:
     return replace(made, fees=[*made.fees, *_interest(made, how)])
 
 
-_APART = (INTEREST, "fee", DIFFERENCE)
-
-
 def _interest(run: Run, how: Rebilling) -> list[Charge]:
     """Simple interest on what each tenant was overcharged."""
     if how.interest is None or how.interest_from is None or how.interest_to is None:
@@ -149,12 +149,12 @@ def _interest(run: Run, how: Rebilling) -> list[Charge]:
 
 def _differences(run: Run, how: Rebilling) -> list[tuple[str, str, Decimal]]:
     """Party, title and what is billed now less what was billed before, of each line."""
-    old = {(x.party, x.title): x.amount for x in how.before}
-    new: dict[tuple[str, str], Decimal] = {}
+    found: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for c in run.every_charge:
-        new[c.party, c.title] = new.get((c.party, c.title), ZERO) + c.amount
-    keys = dict.fromkeys([*new, *old])
-    return [(p, t, new.get((p, t), ZERO) - old.get((p, t), ZERO)) for p, t in keys]
+        found[c.party, c.title] += c.amount
+    for key, amount in {(x.party, x.title): x.amount for x in how.before}.items():
+        found[key] -= amount
+    return [(party, title, difference) for (party, title), difference in found.items()]
 
 
 def notes(run: Run) -> pd.DataFrame:
@@ -168,19 +168,17 @@ def notes(run: Run) -> pd.DataFrame:
         meter was corrected) and ``settled``: ``note`` where the party gets it, ``landlord`` where
         the landlord bears it: `new` is then what was computed and is not billed.
     """
-    how = run.rebilling
+    how, rows = run.rebilling, []
     if how is None:
         return pd.DataFrame(columns=list(NOTES))
     accounts = {t.name: t.account for t in run.site.tenants}
     old = {(x.party, x.title): x.amount for x in how.before}
-    computed: dict[tuple[str, str], Decimal] = {}
+    computed: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for c in run.every_charge:
-        key = c.party, c.title
-        computed[key] = computed.get(key, ZERO) + (c.amount if c.computed is None else c.computed)
-    rows = []
+        computed[c.party, c.title] += c.amount if c.computed is None else c.computed
     for party, title, difference in _differences(run, how):
         was = old.get((party, title), ZERO)
-        borne = computed.get((party, title), ZERO) - was if party in accounts else ZERO
+        borne = computed[party, title] - was if party in accounts else ZERO
         settled = "note" if difference and party in accounts else "landlord"
         change = difference or borne
         if change:
@@ -224,23 +222,15 @@ def replacing(run: Run, papers: Sequence[Statement]) -> list[Statement]:
     if how is None:
         return list(papers)
     changed = {p for p, _, d in _differences(run, how) if d}
-    return [
-        replace(
-            s,
-            letter=None if s.letter is None else replace(s.letter, number=how.number(s.party)),
-            notes=(_replaces(how, s.party), *_reasons(run, how), *s.notes),
-        )
-        for s in papers
-        if s.party in changed
+    f, found = formats(run.site.locale), []
+    reasons = [
+        f"Corrected on {f.day(x.on)}: {run.site.labels[x.element]}: {x.reason}."
+        for x in run.site.corrections
+        if x.id in how.corrections
     ]
-
-
-def _replaces(how: Rebilling, party: str) -> str:
-    old = how.numbers.get(party, "")
-    return f"This statement replaces {f'No. {old}' if old else 'the earlier one'}."
-
-
-def _reasons(run: Run, how: Rebilling) -> list[str]:
-    found: list[Any] = [x for x in run.site.corrections if x.id in how.corrections]
-    day = formats(run.site.locale).day
-    return [f"Corrected on {day(x.on)}: {run.site.labels[x.element]}: {x.reason}." for x in found]
+    for s in (s for s in papers if s.party in changed):
+        old = how.numbers.get(s.party, "")
+        replaces = f"This statement replaces {f'No. {old}' if old else 'the earlier one'}."
+        letter = s.letter and replace(s.letter, number=how.number(s.party))
+        found.append(replace(s, letter=letter, notes=(replaces, *reasons, *s.notes)))
+    return found

@@ -97,17 +97,18 @@ def rebill(
             f"Cannot re-bill {str(old.folder)!r}: it is a draft, or has open exceptions, so that "
             "nothing was billed by it. Split the bill again, with the corrections in the site file."
         )
-    beside = _beside(old, old.folder.parent.parent if records is None else records)
+    around = old.folder.parent.parent if records is None else records
+    other_records = _other_records(old, around)
     is_file = not isinstance(corrections, Correction | Mapping | list | tuple)
     new = load_corrections(corrections) if is_file else corrections_of(corrections)
     terms = _terms(old, load(corrections).get("rebill", {}) if is_file else {}, locals())
     where = old.site if site is None else site
     known = tuple(x for x in where.corrections if x not in new)
-    where = replace(where, corrections=(*known, *new), file=where.file)
+    where = replace(where, corrections=(*known, *new))
     what, how = bill or old.bill, rules or old.rules
     data = old.readings if frame is None else dequantify(frame)
     sites = [
-        replace(x, corrections=tuple(y for y in x.corrections if y not in new), file=x.file)
+        replace(x, corrections=tuple(y for y in x.corrections if y not in new))
         for x in (old.site, where)
     ]
     changes = [
@@ -119,13 +120,13 @@ def rebill(
     _check_changes(changes, list(accept_change))
     if terms["issued"] is not None:
         what = replace(what, issued=terms["issued"], due=terms["due"])
-    before = billed_before(beside, where)
+    before = billed_before(other_records, where)
     read_at = pd.Timestamp(old.contents.read_at) if old.contents.read_at else None
     run = settle(data, where, what, how, earlier=before, read_at=read_at)
-    return rebilled(run, _rebilling(old, run, new, terms, beside))
+    return rebilled(run, _rebilling(old, run, new, terms, other_records))
 
 
-def _beside(old: Record, folder: Any) -> list[Record]:
+def _other_records(old: Record, folder: Any) -> list[Record]:
     """The other records that hold; refuse one that a saved re-bill replaces.
 
     Its credits would be given twice.
@@ -178,34 +179,25 @@ def _terms(old: Record, of_file: Mapping[str, Any], keywords: Mapping[str, Any])
 
 
 def _rebilling(
-    old: Record,
-    run: Run,
-    new: tuple[Correction, ...],
-    terms: Mapping[str, Any],
-    beside: Sequence[Record],
-) -> Rebilling:
+    old: Record, run: Run, new: tuple[Correction, ...], terms: Mapping[str, Any],
+    others: Sequence[Record],
+) -> Rebilling:  # fmt: skip
     """What the record of the re-bill keeps of the one before it."""
-    keys = {x.element for x in new}
-    zone = run.site.zone
+    zone, was = run.site.zone, old.rebilling
     figures = [f for use in run.uses for part in use.figures.values() for f in part]
     direct = {
         f.party
         for f in figures
-        if f.element in keys
-        and any(x.element == f.element and x.touches(f.start, f.end, zone)
-                for x in new)
-    }  # fmt: skip
-    rows = old.charges.to_dict("records")
+        if any(x.element == f.element and x.touches(f.start, f.end, zone) for x in new)
+    }
     before = [
         Before(r["party"], r["line"], r["bill_line"], r["kind"], r["part"], r["amount"])
-        for r in rows
+        for r in old.charges.to_dict("records")
     ]
-    papers = {s.party: s.letter for s in old.statements}
-    numbers = {p: x.number for p, x in papers.items() if x}
-    was = old.rebilling
-    first = {**numbers, **(was.first or was.numbers if was else {})}
+    letters = {s.party: s.letter for s in old.statements if s.letter}
+    numbers = {party: x.number for party, x in letters.items()}
     # The money was paid when the first bill was due, whatever papers came in between.
-    due = next((x.due for x in papers.values() if x is not None), None)
+    due = next((x.due for x in letters.values()), None)
     since = was.interest_from if was else due
     until = old.site.instant(old.bill.end).tz_convert(zone).date()
     return Rebilling(
@@ -219,24 +211,20 @@ def _rebilling(
         interest=terms["interest"],
         interest_from=terms["interest_from"] or since or until,
         interest_to=terms["issued"],
-        affected=_affected(old, new, beside),
-        first=first,
+        affected=_affected(old, new, others),
+        first={**numbers, **(was.first or was.numbers if was else {})},
     )
 
 
-def _affected(old: Record, new: tuple[Correction, ...], beside: Sequence[Record]) -> list[str]:
+def _affected(old: Record, new: tuple[Correction, ...], others: Sequence[Record]) -> list[str]:
     """Other issued records whose period, its edges included, a new correction touches."""
-    zone, found = old.site.zone, []
-    for x in beside:
-        same = (
-            x.contents.site == old.contents.site and x.ok and x.contents.bill != old.contents.bill
-        )
-        if not same:
-            continue
-        start, end = x.site.instant(x.bill.start), x.site.instant(x.bill.end)
-        known = {y.id for y in x.site.corrections}
-        if any(c.id not in known and c.touches(start, end, zone) for c in new):
-            found.append(x.contents.bill)
+    found, mine = [], old.contents
+    for x in others:
+        if x.ok and x.contents.site == mine.site and x.contents.bill != mine.bill:
+            start, end = x.site.instant(x.bill.start), x.site.instant(x.bill.end)
+            known = {y.id for y in x.site.corrections}
+            if any(c.id not in known and c.touches(start, end, old.site.zone) for c in new):
+                found.append(x.contents.bill)
     return sorted(found)
 
 
@@ -244,16 +232,13 @@ def _affected(old: Record, new: tuple[Correction, ...], beside: Sequence[Record]
 
 
 def _paths(name: str, old: Any, new: Any) -> Iterator[tuple[str, str]]:
-    """Where two trees differ, and how."""
+    """Where two trees differ, and how; tables that have names are compared by them."""
+    lists = isinstance(old, list) and isinstance(new, list)
+    if lists and all(isinstance(x, Mapping) and "name" in x for x in (*old, *new)):
+        old, new = ({x["name"]: x for x in rows} for rows in (old, new))
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for k in dict.fromkeys([*old, *new]):
             yield from _paths(f"{name}.{k}", old.get(k), new.get(k))
-    elif isinstance(old, list) and isinstance(new, list):
-        rows = {"name": 1} if all(isinstance(x, Mapping) for x in (*old, *new)) else {}
-        if rows and all("name" in x for x in (*old, *new)):
-            yield from _paths(name, {x["name"]: x for x in old}, {x["name"]: x for x in new})
-        elif old != new:
-            yield name, f"{old} became {new}"
     elif old != new:
         yield name, f"{old} became {new}"
 
