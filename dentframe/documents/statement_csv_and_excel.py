@@ -7,8 +7,6 @@ readers that do not compute; the first sheet shows the same as values.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from decimal import Decimal
@@ -54,17 +52,15 @@ def statement_csv(of: Statement, path: str | Path | None = None) -> str:
         Where to write it (UTF-8, line ends as RFC 4180 has them).
     """
     of = replace(of, locale="")  # a file for programs: its numbers are theirs
-    out = io.StringIO()
-    write = csv.DictWriter(out, CSV_COLUMNS, lineterminator="\r\n", extrasaction="ignore")
-    write.writeheader()
-    if of.draft:
-        write.writerow({"section": "draft", "name": DRAFT, "note": audit_sheet.DRAFT_NOTE})
     period = {"party": of.party, "start": of.start, "end": of.end, "currency": of.currency}
-    for row in _csv_rows(of):
-        write.writerow({k: _csv_cell(v) for k, v in {**period, **row}.items()})
+    rows = [{**period, **row} for row in _csv_rows(of)]
+    if of.draft:
+        rows.insert(0, {"section": "draft", "name": DRAFT, "note": audit_sheet.DRAFT_NOTE})
+    cells = [[_csv_cell(row.get(name)) for name in CSV_COLUMNS] for row in rows]
+    text = pd.DataFrame(cells, columns=CSV_COLUMNS).to_csv(index=False, lineterminator="\r\n")
     if path is not None:
-        Path(path).write_text(out.getvalue(), encoding="utf-8", newline="")
-    return out.getvalue()
+        Path(path).write_text(text, encoding="utf-8", newline="")
+    return text
 
 
 def _csv_rows(of: Statement) -> Iterator[Mapping[str, Any]]:
