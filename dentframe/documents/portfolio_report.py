@@ -144,7 +144,7 @@ def _totals(of: Report) -> list[tuple[str, str]]:
 
 
 def _site(of: SiteReport) -> dict[str, Any]:
-    """What the template shows of one site beside its report: sums, and pictures as SVG."""
+    """What the template shows of one site besides its report: sums, and pictures as SVG."""
     months = of.months
     energy, peak = months["energy"].astype(float), months["peak"].astype(float)
     known = [x for x in months["cost"] if x is not None]

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from dentframe.money.utility_bill_and_rules import SplitRules, UtilityBill
     from dentframe.site.site import Site
 
-_TERMS = ("others", "interest", "interest_from", "issued", "due")
-
 
 def rebill(
     record: Any,
@@ -101,7 +99,9 @@ def rebill(
     other_records = _other_records(old, around)
     is_file = not isinstance(corrections, Correction | Mapping | list | tuple)
     new = load_corrections(corrections) if is_file else corrections_of(corrections)
-    terms = _terms(old, load(corrections).get("rebill", {}) if is_file else {}, locals())
+    stated = {"others": others, "interest": interest, "interest_from": interest_from,
+              "issued": issued, "due": due}  # fmt: skip
+    terms = _terms(old, load(corrections).get("rebill", {}) if is_file else {}, stated)
     where = old.site if site is None else site
     known = tuple(x for x in where.corrections if x not in new)
     where = replace(where, corrections=(*known, *new))
@@ -144,11 +144,11 @@ def _other_records(old: Record, folder: Any) -> list[Record]:
     return [x for x in found if x.id not in after and x.id != old.id]
 
 
-def _terms(old: Record, of_file: Mapping[str, Any], keywords: Mapping[str, Any]) -> dict[str, Any]:
+def _terms(old: Record, of_file: Mapping[str, Any], stated: Mapping[str, Any]) -> dict[str, Any]:
     """What is stated of a re-bill: by keywords, by the corrections' file, by the site."""
     table = Table({**(old.site.rebill or {}), **of_file}, "the table [rebill]", "rebill")
-    table.only(*_TERMS)
-    found = {k: table.data.get(k) if keywords[k] is None else keywords[k] for k in _TERMS}
+    table.only(*stated)
+    found = {k: table.data.get(k) if x is None else x for k, x in stated.items()}
     if found["others"] not in OTHERS:
         raise ConfigError(
             f"Cannot re-bill {old.bill.name!r}: nothing says what those are billed whose meters "
