@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from dentframe.documents.number_and_date_formats import Formats, formats
-from dentframe.money.statement import Line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from dentframe.money.statement import Reading, Statement
+    from dentframe.money.statement import Line, Reading, Statement
 
 
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
@@ -44,16 +40,6 @@ def covered(coverage: float | None, f: Formats) -> str:
 
 Texts = dict[str, str]
 NO_COMPARISON = "There is no comparison with earlier periods: their readings were not at hand."
-
-
-LINE = tuple(f.name for f in fields(Line) if f.name != "share")
-"""The fields of a line that a table has."""
-
-
-def frame(of: Statement) -> pd.DataFrame:
-    """One row a line."""
-    rows = {n: [getattr(x, n) for x in of.lines] for n in LINE}
-    return pd.DataFrame({n: pd.Series(v, dtype=object) for n, v in rows.items()}, columns=LINE)
 
 
 def lines(of: Statement) -> list[Texts]:

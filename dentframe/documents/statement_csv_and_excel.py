@@ -24,6 +24,7 @@ from dentframe.documents.statement_chart import draw_in_workbook
 from dentframe.documents.statement_first_page import CHARGES, first_page, meter
 from dentframe.errors import missing_extra
 from dentframe.frame.csv_and_excel import escaped
+from dentframe.money.statement import LINE_FIELDS
 
 if TYPE_CHECKING:
     from dentframe.money.statement import Line, Statement
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 # --- CSV ---
 
-CSV_COLUMNS = ("section", "party", "start", "end", "currency", *audit_sheet.LINE, "lo", "hi")
+CSV_COLUMNS = ("section", "party", "start", "end", "currency", *LINE_FIELDS, "lo", "hi")
 """Sections: ``charges``, ``total``, ``about``, ``readings``, ``parts`` (of a corrected meter; its
 factor is the rate), ``daily``, ``earlier``, ``words``, ``notes``."""
 

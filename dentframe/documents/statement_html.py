@@ -27,7 +27,7 @@ _CARD_HEADS = {
 }  # fmt: skip
 
 
-def statement(of: Statement) -> Card:
+def terminal_card(of: Statement) -> Card:
     """A statement: its head, its lines and its total, as no locale writes them."""
     of = replace(of, locale="")
     cells = [x for x in _CARD_HEADS if x != "rate" or audit_sheet.rated(of)]
@@ -41,9 +41,9 @@ def statement(of: Statement) -> Card:
     )
 
 
-def cell(of: Statement) -> Card:
+def notebook_card(of: Statement) -> Card:
     """The same for a notebook, with what stands behind each line and what the words mean."""
-    card, found = replace(statement(of), facts=()), audit_sheet.lines(replace(of, locale=""))
+    card, found = replace(terminal_card(of), facts=()), audit_sheet.lines(replace(of, locale=""))
     about = [
         "; ".join(x for x in (line["meter"], line["note"], line["edges"], line["flags"]) if x)
         for line in found

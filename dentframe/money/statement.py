@@ -95,6 +95,10 @@ class Line:
     share: Share | None = None
 
 
+LINE_FIELDS = tuple(f.name for f in fields(Line) if f.name != "share")
+"""The fields of a line that a table has."""
+
+
 @dataclass(frozen=True)
 class Share:
     """Of what a line of a shared bill is a part.
@@ -530,9 +534,8 @@ class Statement:
             One row a line, shape (lines, fields of `Line`); quantities [unit], rates [currency
             per unit] and amounts [currency] as Decimal.
         """
-        from dentframe.documents.statement_audit_sheet import frame
-
-        return frame(self)
+        columns = {x: [getattr(line, x) for line in self.lines] for x in LINE_FIELDS}
+        return pd.DataFrame({x: pd.Series(v, dtype=object) for x, v in columns.items()})
 
     def to_csv(self, path: str | Path | None = None) -> str:
         """Everything the statement says as CSV text.
@@ -649,14 +652,14 @@ class Statement:
         return write(self, path, font=font)
 
     def __repr__(self) -> str:
-        from dentframe.documents.statement_html import statement
+        from dentframe.documents.statement_html import terminal_card
 
-        return text_of(statement, self)
+        return text_of(terminal_card, self)
 
     def _repr_html_(self) -> str:
-        from dentframe.documents.statement_html import cell
+        from dentframe.documents.statement_html import notebook_card
 
-        return html_of(cell, self)
+        return html_of(notebook_card, self)
 
 
 class Statements(tuple[Statement, ...]):
