@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dentframe.archive import Archive, SyncReport, sync
     from dentframe.cloud.client import DentCloud
     from dentframe.datasets import open_dataset
-    from dentframe.documents.energy_star_portfolio_manager import to_portfolio_manager
+    from dentframe.documents.portfolio_report_and_energy_star import to_portfolio_manager
     from dentframe.frame.concat import concat
     from dentframe.frame.request import Plan
     from dentframe.money.demand_charges import adjusted_demand, ratchet
@@ -84,7 +84,7 @@ ON_USE: Final = {
     "records": "dentframe.money.record_reader",
     "split": "dentframe.money.split_bill",
     "sync": "dentframe.archive",
-    "to_portfolio_manager": "dentframe.documents.energy_star_portfolio_manager",
+    "to_portfolio_manager": "dentframe.documents.portfolio_report_and_energy_star",
     "verify": "dentframe.money.verify_record",
 }
 _PACKAGES: Final = {"archive", "cli", "cloud", "datasets", "doctor", "emulator", "money", "plot"}

@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from dentframe.archive.archive import Archive, opened
-from dentframe.documents.portfolio_report import page, workbook
+from dentframe.documents.portfolio_report_and_energy_star import page, workbook
 from dentframe.errors import ConfigError, DentWarning, RangeError
 from dentframe.money import record_reader
 from dentframe.site.site import EXPORT, Site

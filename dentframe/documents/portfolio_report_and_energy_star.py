@@ -1,4 +1,4 @@
-"""The months of a portfolio become one page and one workbook here.
+"""A portfolio's months become a page and a workbook, its bills rows for ENERGY STAR.
 
 The page needs no network and no script: its pictures are SVG in the page, and their colours
 follow the reader's light or dark setting.
@@ -9,7 +9,8 @@ from __future__ import annotations
 import struct
 import zlib
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,9 @@ import numpy as np
 import pandas as pd
 
 from dentframe.atomic_files import whole_file, write_whole
-from dentframe.documents.statement_csv_and_excel import save_workbook
+from dentframe.documents.statement_csv_and_excel import save_csv, save_workbook
 from dentframe.documents.statement_html import filled
+from dentframe.errors import ConfigError
 
 if TYPE_CHECKING:
     from dentframe.money.portfolio_and_status import Report, SiteReport
@@ -42,6 +44,11 @@ MEASURES = (
     ("exceptions", "Open exceptions", "", 0),
 )  # fmt: skip
 """Of each measure its column, what it is called, its unit and its decimals; None of per cent."""
+UPLOAD = (
+    "Property Name", "Portfolio Manager Meter ID", "Meter Type", "Start Date", "End Date",
+    "Usage/Quantity", "Usage Units", "Cost ($)", "Estimated Value",
+)  # fmt: skip
+"""The columns of an upload, as the spreadsheet for adding bills to energy meters has them."""
 
 
 def page(of: Report, path: str | Path | None = None) -> str:
@@ -241,4 +248,88 @@ def _svg(inside: str, height: int, kind: str) -> str:
     return (
         f'<svg class="{kind}" viewBox="0 0 {WIDTH} {height}" preserveAspectRatio="none" '
         f'aria-hidden="true">{inside}</svg>'
+    )
+
+
+# --- ENERGY STAR Portfolio Manager ---------------------------------------------------------
+
+
+def to_portfolio_manager(
+    runs: Any, path: str | Path | None = None, *, meters: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """The bills of runs or records as rows for ENERGY STAR Portfolio Manager.
+
+    Parameters
+    ----------
+    runs : Run, Record, or iterable of them
+        Each is a row.
+    path : str or Path, optional
+        Where to write it, ``.xlsx`` or ``.csv``.
+    meters : mapping of site name to str, optional
+        The id that Portfolio Manager gave the site's electric meter.
+
+    Returns
+    -------
+    DataFrame
+        A row a bill: first and last day (both included) as ``MM/DD/YYYY``, use [kWh], cost
+        [currency], and whether a figure of it is estimated.
+
+    Raises
+    ------
+    ConfigError
+        For a site that `meters` does not have, a bill without energy, or
+        another ending.
+    MissingExtraError
+        Where XlsxWriter is not installed (extra ``excel``).
+
+    Notes
+    -----
+    Use is the bill's ``kwh``. Portfolio Manager distributes bills over calendar months itself.
+
+    Examples
+    --------
+    >>> to_portfolio_manager([run])["Cost ($)"].tolist()
+    [Decimal('1234.56')]
+    """
+    every: Iterable[Any] = runs if isinstance(runs, Iterable) else [runs]
+    rows = sorted((_upload_row(x, meters) for x in every), key=lambda row: (row[0], row[3]))
+    table = pd.DataFrame(rows, columns=list(UPLOAD))
+    for name in ("Start Date", "End Date"):
+        table[name] = [f"{x:%m/%d/%Y}" for x in table[name]]
+    if path is not None:
+        path = Path(path)
+        if path.suffix not in {".xlsx", ".csv"}:
+            raise ConfigError(f"Cannot write {path}: name a .xlsx or .csv file.")
+        with whole_file(path) as part:
+            if path.suffix == ".xlsx":
+                save_workbook({"Meter Entries": table}, part)
+            else:
+                save_csv(table, part)
+    return table
+
+
+def _upload_row(run: Any, meters: Mapping[str, str] | None) -> tuple[Any, ...]:
+    site, bill = run.site, run.bill
+    if meters is not None and site.name not in meters:
+        raise ConfigError(
+            f"Cannot upload the bills of {site.name!r}: meters= has no id for it. Portfolio "
+            "Manager shows the id on the meter's page."
+        )
+    if bill.kwh is None:
+        raise ConfigError(
+            f"Cannot upload bill {bill.name!r}: it has no kwh, and no line of it is shared by "
+            "energy, so that nothing was measured. Type in the utility's kwh."
+        )
+    energy = run.figures.query("basis == 'energy'")
+    start, end = (site.instant(x).tz_convert(site.tz) for x in (bill.start, bill.end))
+    return (
+        site.name,
+        "" if meters is None else meters[site.name],
+        "Electric - Grid",
+        start.date(),
+        (end - pd.Timedelta(1, "us")).date(),
+        Decimal(bill.kwh),
+        "kWh (thousand Watt-hours)",
+        bill.amount,
+        "Yes" if (energy["status"] == "estimated").any() else "No",
     )
