@@ -7,25 +7,29 @@ readings are, and which meters went silent.
 from __future__ import annotations
 
 import warnings
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from dentframe.archive.archive import Archive, opened
 from dentframe.documents.portfolio_report_and_energy_star import page, workbook
 from dentframe.errors import ConfigError, DentWarning, RangeError
-from dentframe.money import record_reader
+from dentframe.money.record_reader import records_in
 from dentframe.site.site import EXPORT, Site
 from dentframe.verbs.demand import demand
 from dentframe.verbs.energy import energy
 from dentframe.verbs.quality import quality
 from dentframe.wire.columns import parse, split_element
+
+if TYPE_CHECKING:
+    from dentframe.money.record_reader import Record
 
 TOPICS = ["kWHNet", "DemandkW"]
 SILENT = pd.Timedelta(days=2)
@@ -189,8 +193,8 @@ def report(sites: Any, months: str | Iterable[str], *, archive: Any, records: An
     if len({s.name for s in every}) < len(every):
         raise ConfigError("Cannot report: two sites have one name. Give each its own.")
     store = opened(archive)
-    bills, open_ones = _billed(records)
-    found = tuple(_measured(s, periods, store, bills, open_ones) for s in every)
+    billed = _billed(records)
+    found = tuple(_measured(s, periods, store, *billed) for s in every)
     return Report(tuple(map(str, periods)), found)
 
 
@@ -236,35 +240,30 @@ def _months(given: str | Iterable[str], now: pd.Timestamp) -> pd.PeriodIndex:
     return found
 
 
-def _billed(folder: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What the utilities charged, and which exceptions are open, by site and month."""
-    if folder is None:
-        return (none := pd.DataFrame(columns=["site", "month"])), none
-    control, exceptions = (record_reader.records(folder, x) for x in ("control", "exceptions"))
-    for table in (control, exceptions):
-        spans = table.reindex(columns=["period_start", "period_end"]).astype(object).to_numpy()
-        table["month"] = [f"{a + (b - a) / 2:%Y-%m}" for a, b in spans]
-        if table.empty:  # no split was saved there
-            table["site"] = None
-    if len(control):
-        control = control[control["party"] == "utility"]
-    if len(exceptions):
-        exceptions = exceptions[~exceptions["accepted"].astype(bool)]
-    return control, exceptions
+def _billed(folder: Any) -> tuple[dict[Any, Decimal], dict[Any, int]]:
+    """What the utility charged, and how many exceptions are open, by site and month."""
+    cost: dict[Any, Decimal] = defaultdict(Decimal)
+    exceptions: dict[Any, int] = defaultdict(int)
+    for x in [] if folder is None else records_in(folder):
+        start, end = (x.site.instant(at).tz_convert(x.site.tz) for at in (x.bill.start, x.bill.end))
+        key = x.contents.site, f"{start + (end - start) / 2:%Y-%m}"
+        cost[key] += x.control["utility"]
+        exceptions[key] += _open_exceptions(x)
+    return cost, exceptions
+
+
+def _open_exceptions(record: Record) -> int:
+    return sum(not x["accepted"] for x in record.contents.result["exceptions"])
 
 
 def _measured(
-    site: Site, periods: pd.PeriodIndex, archive: Archive, bills: pd.DataFrame,
-    open_ones: pd.DataFrame,
+    site: Site, periods: pd.PeriodIndex, archive: Archive, cost: dict[Any, Decimal],
+    exceptions: dict[Any, int],
 ) -> SiteReport:  # fmt: skip
     months: Any = pd.DataFrame(index=pd.Index(map(str, periods), name="month"), columns=COLUMNS)
-    cost, count = (
-        [x[(x["site"] == site.name) & (x["month"] == m)] for m in months.index]
-        for x in (bills, open_ones)
-    )
     months[["coverage", "readings"]] = 0.0
-    months["cost"] = [None if x.empty else sum(x["amount"], Decimal(0)) for x in cost]
-    months["exceptions"] = [len(x) for x in count]
+    months["cost"] = [cost.get((site.name, m)) for m in months.index]
+    months["exceptions"] = [exceptions.get((site.name, m), 0) for m in months.index]
     # The months end at the latest now; with them are compared the same of last year.
     walls = [*periods.to_timestamp(), (periods[-1] + 1).to_timestamp()]
     walls[-1] = min(walls[-1], pd.Timestamp.now(site.tz).floor("15min").tz_localize(None))
@@ -466,8 +465,7 @@ def status(archive: Any, sites: Any = None, records: Any = None, now: Any = None
         for m, at in last.items()
         if at is None or moment - at >= SILENT
     ]
-    table = pd.DataFrame() if records is None else record_reader.records(records, "exceptions")
-    open_ones = 0 if table.empty else int((~table["accepted"].astype(bool)).sum())
+    open_ones = sum(map(_open_exceptions, [] if records is None else records_in(records)))
     age = None if newest is None else (moment - newest) / pd.Timedelta(hours=1)
     return Status(newest, age, tuple(silent), open_ones)
 
@@ -509,11 +507,10 @@ def _silent(
 
 def _rate(folder: Any, site: str) -> float | None:
     """What the site's last bill came to [currency/kWh]."""
-    control, figures = (record_reader.records(folder, x) for x in ("control", "figures"))
-    control = control[(control["site"] == site) & (control["party"] == "utility")]
-    if control.empty:
+    own = [x for x in records_in(folder) if x.contents.site == site]
+    if not own:
         return None
-    last = control.sort_values("period_start").iloc[-1]
-    measured = figures[(figures["record"] == last["record"]) & (figures["basis"] == "energy")]
-    kwh = sum(measured["quantity"][measured["kind"] != "main"].dropna())
-    return float(last["amount"]) / float(kwh) if kwh else None
+    figures = own[-1].contents.result["figures"]
+    measured = [x["quantity"] for x in figures if x["basis"] == "energy" and x["kind"] != "main"]
+    kwh = sum(Decimal(x) for x in measured if x is not None)
+    return float(own[-1].control["utility"]) / float(kwh) if kwh else None
