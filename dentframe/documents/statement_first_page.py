@@ -322,7 +322,7 @@ def _bills_to_compare(of: Statement) -> list[Any]:
     """
     start, end = of.held_from or of.start, of.held_to or of.end
 
-    def from_a_year_before(x: Any) -> pd.Timedelta:
+    def from_a_year_before(x: Any) -> Any:
         middle = x.start + (x.end - x.start) / 2
         return abs(middle + pd.Timedelta(days=365) - start - (end - start) / 2)
 
