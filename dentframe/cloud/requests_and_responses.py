@@ -1,7 +1,7 @@
-"""A request says what is asked of the service, and its response becomes a value or an error here.
+"""What a request asks, what its response means and how long that may be kept is decided here.
 
-Each request belongs to a read, which may be given up (:class:`Cancellation`). The present is an
-argument, and no key of the account comes in here.
+A response becomes a value or a typed error. Each request belongs to a read, which may be given
+up (:class:`Cancellation`). The present is an argument, and no key of the account comes in here.
 """
 
 from __future__ import annotations

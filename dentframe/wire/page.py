@@ -1,4 +1,4 @@
-"""A decoded answer is a page of columns, with a report of what was wrong in it.
+"""A decoded answer is a page of columns: what was wrong in it, and whether it is complete.
 
 Texts of the wire become numbers and minutes here, and what is no answer an error that says what
 came instead.
