@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from dentframe.metering.attrs import note
+from dentframe.frame.assemble import note
 
 
 def told(frame: pd.DataFrame, ranges: Any, **more: Any) -> pd.DataFrame:

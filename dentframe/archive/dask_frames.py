@@ -28,8 +28,7 @@ from dentframe.errors import (
     did_you_mean,
     missing_extra,
 )
-from dentframe.frame.assemble import to_frame
-from dentframe.metering.attrs import note
+from dentframe.frame.assemble import note, to_frame
 from dentframe.metering.register_rules import RegisterRules, check_elements
 from dentframe.site.site import apply_site
 from dentframe.verbs.energy import energy as energy_of_frame

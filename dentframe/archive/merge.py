@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dentframe.cloud.planner import Window
-from dentframe.metering.attrs import runs
+from dentframe.frame.assemble import runs
 from dentframe.wire.columns import ordered, topic_of
 from dentframe.wire.page import Page, Report
 

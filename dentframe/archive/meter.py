@@ -26,7 +26,7 @@ from dentframe.cloud.planner import Window
 from dentframe.cloud.requests_and_responses import FOREVER, lifetime
 from dentframe.errors import ConfigError
 from dentframe.frame import assemble as _frame
-from dentframe.metering.attrs import runs
+from dentframe.frame.assemble import runs
 from dentframe.wire.columns import ordered, topic_of
 from dentframe.wire.page import Page, Report, complete, fingerprint
 

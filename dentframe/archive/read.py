@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from dentframe.archive.metadata import Record
     from dentframe.cloud.client import DentCloud
     from dentframe.cloud.planner import Window
-    from dentframe.metering.attrs import Run
+    from dentframe.metering.series import Run
     from dentframe.times.dates_and_ranges import Zone
     from dentframe.wire.page import Page
 

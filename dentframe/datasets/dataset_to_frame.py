@@ -13,7 +13,7 @@ import pandas as pd
 from dentframe.datasets import frame_to_dataset, variables
 from dentframe.datasets.variables import METER, TIME, Slot
 from dentframe.errors import RangeError, missing_extra
-from dentframe.metering.attrs import keep_meters
+from dentframe.frame.select import keep_meters
 from dentframe.wire import columns as _columns
 from dentframe.wire.columns import Column
 

@@ -20,7 +20,7 @@ import pandas as pd
 
 from dentframe.errors import UnitError
 from dentframe.frame.quantify import magnitudes
-from dentframe.metering.attrs import own_name
+from dentframe.metering.series import own_name
 from dentframe.times.dates_and_ranges import is_utc
 from dentframe.verbs.inputs import by_meter, interval_of
 from dentframe.wire import columns as _columns

@@ -1,14 +1,17 @@
-"""Decoded pages become one table, and the table a frame: joined, ordered, clipped."""
+"""Decoded pages become one table, and the table a frame, which notes what was read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, cast
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 import pandas as pd
 
+from dentframe.metering.series import SCHEMA, Run, Side, is_several, micros_of, outermost
+from dentframe.times.dates_and_ranges import Ints, stamp
 from dentframe.wire import columns as _columns
 from dentframe.wire.page import room
 
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
     Minutes = npt.NDArray[np.int64]
 
 US_PER_MINUTE = 60_000_000
+RUNS = 50
+"""How many runs of doubled readings a column notes; more are joined to the nearest."""
+Doubled: TypeAlias = Mapping[str, Mapping[str, Sequence[Run]]]
 
 
 @dataclass(frozen=True)
@@ -205,3 +211,100 @@ def wanted_columns(
     found = dict.fromkeys(c for page in pages for c in page.columns)
     kept = [c for c in found if everything or _columns.parse(c).topic in topics]
     return _columns.ordered(kept, topics), [c for c in found if c not in set(kept)]
+
+
+def note(
+    units: Mapping[str, str],
+    ranges: Mapping[str, tuple[pd.Timestamp, pd.Timestamp]],
+    frame: pd.DataFrame,
+    *,
+    elements: Mapping[str, Sequence[str] | None] = {},
+    conflicts: Mapping[str, Mapping[str, Sequence[Run]]] = {},
+    duplicates: Mapping[str, Mapping[str, Sequence[Run]]] = {},
+) -> dict[str, Any]:
+    """What a read notes of itself, small and JSON-safe.
+
+    Parameters
+    ----------
+    units : mapping
+        Topic to unit, as getTopics said.
+    ranges : mapping
+        Meter to the half-open range that was asked for.
+    frame : pandas.DataFrame
+        What was read; it tells the first and last row of each meter.
+    elements : mapping
+        Meter to the elements that were asked for by name, if any were.
+    conflicts, duplicates : mapping
+        Meter to column to the runs of rows that came twice, with different values and the same.
+    """
+    ends = outermost(frame)
+    mine = ends if is_several(frame) else {m: ends[""] for m in ranges if ends}
+    rows = {m: mine.get(m) for m in ranges}
+    spans = {m: (micros_of(a), micros_of(b)) for m, (a, b) in ranges.items()}
+    named = {m: list(x) for m, x in elements.items() if x is not None}
+    return written(units, spans, rows, named, conflicts, duplicates)
+
+
+def written(
+    units: Mapping[str, str],
+    ranges: Mapping[str, tuple[int, int]],
+    rows: Mapping[str, tuple[Side, Side] | None],
+    elements: Mapping[str, Sequence[str]],
+    conflicts: Doubled,
+    duplicates: Doubled,
+) -> dict[str, Any]:
+    """The note of these ranges and rows [us UTC]; a side whose row is None is never believed."""
+    return {
+        "schema": SCHEMA,
+        "units": dict(units),
+        "ranges": {m: [iso(a), iso(b)] for m, (a, b) in ranges.items()},
+        "rows": {m: None if x is None else [iso(x[0]), iso(x[1])] for m, x in rows.items()},
+        "conflicts": _as_text(conflicts),
+        "duplicates": _as_text(duplicates),
+        **({"elements": dict(elements)} if elements else {}),
+    }
+
+
+def _as_text(found: Doubled) -> dict[str, dict[str, Any]]:
+    """Runs as text; columns with the same runs share one list, which is copied once."""
+    shared: dict[tuple[Run, ...], list[Any]] = {}
+
+    def text(runs: Sequence[Run]) -> list[Any]:
+        return shared.setdefault(tuple(runs), [[iso(a), iso(b), n] for a, b, n in runs])
+
+    whole = {m: {c: text(r) for c, r in columns.items() if r} for m, columns in found.items()}
+    return {m: columns for m, columns in whole.items() if columns}
+
+
+def iso(us: Side) -> str | None:
+    """Microseconds UTC as ISO 8601 text."""
+    return None if us is None else stamp(us).isoformat()
+
+
+def runs(at: Ints, among: Ints) -> list[Run]:
+    """Instants of rows as runs of rows that follow each other, at most `RUNS` of them.
+
+    Parameters
+    ----------
+    at : ndarray of int64
+        The instants of some rows, rising.
+    among : ndarray of int64
+        The instants of all rows, rising.
+    """
+    if not len(at):
+        return []
+    breaks = np.flatnonzero(np.diff(np.searchsorted(among, at)) > 1)
+    edges = [-1, *breaks.tolist(), len(at) - 1]
+    return fewer([(int(at[a + 1]), int(at[b]), b - a) for a, b in pairwise(edges)])
+
+
+def fewer(found: Iterable[Run]) -> list[Run]:
+    """Runs in order of time, the nearest of them joined where there are more than `RUNS`."""
+    runs = sorted(set(found))
+    if len(runs) <= RUNS:
+        return runs
+    pauses = np.array([b[0] - a[1] for a, b in pairwise(runs)])
+    breaks = np.sort(np.argsort(pauses, kind="stable")[-(RUNS - 1) :])
+    edges = [0, *(breaks + 1).tolist(), len(runs)]
+    groups = [runs[a:b] for a, b in pairwise(edges)]
+    return [(g[0][0], max(x[1] for x in g), sum(x[2] for x in g)) for g in groups]

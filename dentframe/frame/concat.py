@@ -10,9 +10,10 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, ReadingWarning, UnitError, warn
 from dentframe.frame import quantify as _quantify
+from dentframe.frame.assemble import fewer, runs, written
 from dentframe.frame.select import METER
-from dentframe.metering import attrs as _attrs
-from dentframe.metering.attrs import Run, is_several, time_index
+from dentframe.metering import series as _series
+from dentframe.metering.series import Run, is_several, time_index
 from dentframe.times.dates_and_ranges import Ints, ints
 from dentframe.wire import columns as _columns
 from dentframe.wire.columns import ATTRS, attrs_units, same_unit
@@ -65,7 +66,7 @@ def concat(frames: Iterable[pd.DataFrame]) -> DentFrame:
     parts = [_checked(x) for x in frames]
     if not parts:
         raise ConfigError("Cannot join no frames: give a list of reads, e.g. concat([df1, df2]).")
-    names = [None if is_several(x) else _attrs.own_name(x) for x in parts]
+    names = [None if is_several(x) else _series.own_name(x) for x in parts]
     several = any(map(is_several, parts)) or len(set(names)) > 1
     units = _units_of(parts)
     wire = [x.dtypes[_columns.wire_columns(x.columns)] for x in parts]
@@ -180,8 +181,7 @@ def _conflicts(whole: pd.DataFrame, differ: pd.DataFrame) -> Found:
     for meter, part in differ.groupby(level=METER):
         among = _us(whole.loc[[meter]].index)
         marked = {c: np.sort(_us(part.index[part[c]])) for c in part.columns if part[c].any()}
-        runs = {_columns.parse(c).wire: _attrs.runs(x, among) for c, x in marked.items()}
-        found[str(meter)] = runs
+        found[str(meter)] = {_columns.parse(c).wire: runs(x, among) for c, x in marked.items()}
     return found
 
 
@@ -193,14 +193,14 @@ def _note(
     parts: Sequence[pd.DataFrame], units: Mapping[str, str], conflicts: Found
 ) -> dict[str, Any]:
     """What the joined reads say of themselves."""
-    notes = [_attrs.note_of(x) for x in parts]
+    notes = [_series.note_of(x) for x in parts]
     meters = dict.fromkeys(m for x in notes for m in x.get("ranges") or ())
-    spans = {m: _span([x for x in parts if m in _attrs.spans(x)], str(m)) for m in meters}
+    spans = {m: _span([x for x in parts if m in _series.spans(x)], str(m)) for m in meters}
     known = {m: span for m, span in spans.items() if span is not None}
     elements: dict[str, list[str]] = {}
-    for meter, element in sorted({x for part in parts for x in _attrs.named_elements(part)}):
+    for meter, element in sorted({x for part in parts for x in _series.named_elements(part)}):
         elements.setdefault(meter, []).append(element)
-    return _attrs.written(
+    return written(
         units,
         {m: span for m, (span, _) in known.items()},
         {m: rows for m, (_, rows) in known.items()},
@@ -212,8 +212,8 @@ def _note(
 
 def _span(parts: Sequence[pd.DataFrame], meter: str) -> tuple[tuple[int, int], Any] | None:
     """The range of some reads of a meter, and its outermost rows, None on a side not believed."""
-    noted = [_attrs.spans(x)[meter] for x in parts]
-    ends = [_attrs.outermost(x) for x in parts]
+    noted = [_series.spans(x)[meter] for x in parts]
+    ends = [_series.outermost(x) for x in parts]
     own = [x.get(meter, x.get("", (None, None))) for x in ends]
     span, rows = [], []
     for i, furthest in enumerate((min, max)):
@@ -232,8 +232,7 @@ def _runs(found: Found, parts: Sequence[pd.DataFrame], what: str) -> Found:
     """The runs found, and those that the reads had noted."""
     whole = {m: {c: list(x) for c, x in columns.items()} for m, columns in found.items()}
     for part in parts:
-        for meter, columns in (_attrs.note_of(part).get(what) or {}).items():
-            for column in columns:
-                runs = whole.setdefault(meter, {}).setdefault(column, [])
-                runs += _attrs.doubled(part, what, meter, column)
-    return {m: {c: _attrs.fewer(x) for c, x in columns.items()} for m, columns in whole.items()}
+        for meter in _series.note_of(part).get(what) or ():
+            for column, noted in _series.doubled(part, what, meter).items():
+                whole.setdefault(meter, {}).setdefault(column, []).extend(noted)
+    return {m: {c: fewer(x) for c, x in columns.items()} for m, columns in whole.items()}

@@ -36,12 +36,13 @@ from dentframe.frame.assemble import (
     before,
     clip,
     join,
+    note,
+    runs,
     stack,
     to_frame,
     wanted_columns,
 )
 from dentframe.frame.request import around, hour_of, planned
-from dentframe.metering.attrs import Run, note, runs
 from dentframe.wire.columns import ELEMENT, ordered, parse
 from dentframe.wire.page import Report
 from dentframe.wire.topics import kind_of
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from dentframe.cloud.read_windows import Answer
     from dentframe.errors import DentError
     from dentframe.frame.request import Request, Source
+    from dentframe.metering.series import Run
     from dentframe.wire.page import Page
 
 T = TypeVar("T")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from dentframe.errors import (
     by,
     did_you_mean,
 )
-from dentframe.metering import attrs
+from dentframe.metering.series import note_of, own_name, time_index
 from dentframe.times.dates_and_ranges import Zone, bound
 from dentframe.wire import columns as _columns
 from dentframe.wire.topics import kind_of
@@ -73,7 +73,7 @@ def meters(frame: pd.DataFrame) -> list[str]:
     """The meters of a frame: its ``meter`` level, else the one that the attrs tell."""
     if METER in frame.index.names:
         return [str(m) for m in frame.index.get_level_values(METER).unique()]
-    return [m for m in (attrs.own_name(frame),) if m is not None]
+    return [m for m in (own_name(frame),) if m is not None]
 
 
 def _parsed(frame: pd.DataFrame) -> list[Column]:
@@ -174,7 +174,7 @@ def select(
         part = frame[labels].copy()
     else:
         part = frame.loc[frame.index.get_level_values(METER).isin(rows), labels]
-        attrs.keep_meters(part, rows)
+        keep_meters(part, rows)
     part = _masked(part, at_element, lambda c: c.element)
     part = _masked(part, at_channel, lambda c: c.channel)
     return _between(part, start, end, tz)
@@ -184,7 +184,7 @@ def _between(frame: pd.DataFrame, start: Any, end: Any, tz: Zone) -> pd.DataFram
     """The rows of a half-open span."""
     if start is None and end is None:
         return frame
-    times = attrs.time_index(frame)
+    times = time_index(frame)
     low, high = bound(start, times.tz, tz, "start"), bound(end, times.tz, tz, "end")
     if low is not None and high is not None and low >= high:
         raise RangeError(
@@ -213,7 +213,7 @@ def check_read(frame: pd.DataFrame) -> None:
     RangeError
         Naming the span that has none.
     """
-    ranges = attrs.note_of(frame).get("ranges")
+    ranges = note_of(frame).get("ranges")
     if not ranges or len(frame) or _columns.wire_columns(frame.columns):
         return
     start, end = next(iter(ranges.values()))
@@ -305,3 +305,16 @@ def _masked(
         if None not in named:
             keep[:, i] = of_row.isin(sorted(str(m) for m in named))
     return part if keep.all() else part.where(keep)
+
+
+def keep_meters(frame: pd.DataFrame, meters: Collection[str]) -> None:
+    """Take from a frame's note what is not about these meters."""
+    whole = note_of(frame)
+    if whole:
+        about = {
+            k: v
+            for k, v in whole.items()
+            if k in ("ranges", "rows", "conflicts", "duplicates", "elements")
+        }
+        kept = {k: {m: x for m, x in v.items() if m in meters} for k, v in about.items()}
+        frame.attrs = {**frame.attrs, _columns.ATTRS: {**whole, **kept}}

@@ -100,18 +100,6 @@ class SiteRules(RegisterRules):
     from_site: frozenset[str] = frozenset()
     named: frozenset[tuple[str, str | None]] = frozenset()
 
-    @property
-    def of_means(self) -> RegisterRules:
-        """What is left of them where there is no register: the names."""
-        return SiteRules(
-            corrections=self.corrections, from_site=frozenset(FIELDS), named=self.named
-        )
-
-    @property
-    def of_another_register(self) -> RegisterRules:
-        """The same rules for a register that is not kWHNet."""
-        return replace(self, swaps=()) if "swaps" in self.from_site else self
-
 
 @dataclass(frozen=True)
 class Fix:
@@ -152,13 +140,13 @@ class Rules:
     fixes: tuple[Fix, ...] = ()
 
     def cap(self, t0: Any, t1: Any) -> Any:
-        """The greatest energy of steps as the register shows it [kWh]; infinite if not known."""
+        """The greatest energy of steps by `max_kw`, less where a factor multiplies it [kWh]."""
         hours = (t1 - t0) / HOUR
         for f in self.fixes:
             if f.kind == "factor":
                 part = np.clip(np.minimum(t1, f.end) - np.maximum(t0, f.start), 0, None)
                 hours = hours + part / HOUR * (1 / f.values[0] - 1)
-        return hours * np.inf if self.max_kw is None else self.max_kw * hours
+        return self.max_kw * hours
 
 
 def _values(field: Any) -> list[Any]:
@@ -178,6 +166,20 @@ def _needs_max_kw(name: str, value: Any, where: str) -> ConfigError:
         "export or a rollover from a cleared register. Give max_kw= as well (the sum over the "
         "element's CTs of rating x line-to-neutral volts / 1000)."
     )
+
+
+def rules_for(rules: RegisterRules, topics: Sequence[str], there: set[str]) -> RegisterRules:
+    """Those of the rules that hold for the topics that may answer; some of these are `there`."""
+    if topics[1:] == ("kWHNet",) and "kWHNet" not in there:
+        # Means answer before the register: rules may name an element that has no means.
+        only = {"corrections": rules.corrections}
+        if isinstance(rules, SiteRules):
+            rules = SiteRules(**only, from_site=frozenset(FIELDS), named=rules.named)
+        else:
+            rules = RegisterRules(**only)
+    if "kWHNet" not in topics and isinstance(rules, SiteRules) and "swaps" in rules.from_site:
+        rules = replace(rules, swaps=())
+    return rules
 
 
 def check_elements(rules: RegisterRules, names: Sequence[tuple[str | None, str]]) -> None:

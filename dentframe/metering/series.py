@@ -1,5 +1,11 @@
 """A frame becomes one clean series of readings per meter, element and topic here.
 
+A read leaves a note in ``frame.attrs["dentcloud"]`` (schema 2): units, the range asked for and
+the first and last row of each meter, and where readings came twice. pandas copies the note
+whatever is done to the frame. So a range is believed only on a side whose outermost row is
+still the one that was read: what was sliced, joined, shifted or resampled has its span from its
+own rows, and no reading is dropped for a range that is no longer the frame's.
+
 The rows of each meter come in time order. Equal rows of one instant become one, conflicting ones
 become missing, blanks are taken out and remembered, and values are plain floats in the topic's
 own unit (kWh, kW, ...). What was done to a reading stays with the series as a mark: an instant
@@ -8,32 +14,21 @@ and its flags. Flags are bits inside, and sorted names where a user sees them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntFlag
 from functools import lru_cache
 from itertools import groupby
-from numbers import Number
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from dentframe.errors import ConfigError, DecodeError, UnitError
-from dentframe.metering.attrs import (
-    Run,
-    doubled,
-    doubled_columns,
-    is_several,
-    meter_codes,
-    meters_of,
-    own_name,
-    time_index,
-)
-from dentframe.times.dates_and_ranges import ints
+from dentframe.errors import ConfigError, RangeError
+from dentframe.times.dates_and_ranges import ints, stamp
 from dentframe.wire import columns as _columns
-from dentframe.wire.columns import ELEMENT, Column, full_name, parse
+from dentframe.wire.columns import ATTRS, ELEMENT, Column, full_name, numbers, parse
 from dentframe.wire.topics import TOPICS
 
 
@@ -77,12 +72,205 @@ def names(bits: int) -> tuple[str, ...]:
     return tuple(sorted(str(f.name).lower() for f in Flag if bits & f))
 
 
+SCHEMA = 2
+"""Of the note that a read leaves in ``frame.attrs["dentcloud"]``."""
+Side: TypeAlias = int | None
+Run: TypeAlias = tuple[int, int, int]
 T = TypeVar("T")
 _NO_ROW = -2
 """The code of a meter that was read and returned nothing; no row has it."""
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+
+
+def time_index(frame: pd.DataFrame) -> pd.DatetimeIndex:
+    """The frame's times, row by row, whether it holds one meter or several.
+
+    Raises
+    ------
+    RangeError
+        Where the index has no times, or some row has none.
+    """
+    index = frame.index
+    if isinstance(index, pd.MultiIndex):
+        index = index.get_level_values(1 - meter_level(index))
+    if not isinstance(index, pd.DatetimeIndex):
+        kind = "text" if isinstance(index.dtype, pd.StringDtype) else str(index.dtype)
+        use = "df.index = pd.to_datetime(df.index, utc=True)"
+        if "time" in frame.columns:
+            use = 'df = df.set_index(pd.to_datetime(df["time"], utc=True))'
+        elif {"element", "start"} <= {*frame.columns}:
+            use = "the frame of readings: these are rows that a verb answered"
+        elif isinstance(index, pd.RangeIndex):
+            use = "df.set_index(...) with a column of times"
+        raise RangeError(
+            f"Cannot find the times of this frame: its index, {type(index).__name__}, is of "
+            f"{kind}; it must be a DatetimeIndex (or a MultiIndex of meter and time). Use {use}."
+        )
+    if index.hasnans:
+        raise RangeError(
+            f"Cannot place {int(np.sum(index.isna()))} of {len(index)} rows: they have no time. "
+            "Drop them first, e.g. df[df.index.notna()]."
+        )
+    return index
+
+
+def meter_level(index: pd.MultiIndex) -> int:
+    """Which of the two levels of an index holds the meters; the other one holds the times."""
+    levels = [i for i, x in enumerate(index.levels) if isinstance(x, pd.DatetimeIndex)]
+    if index.nlevels != 2 or len(levels) != 1:
+        raise RangeError(
+            f"Cannot read an index of levels {list(index.names)}: the rows of several meters "
+            "need exactly two levels, meter and time."
+        )
+    return 1 - levels[0]
+
+
+def is_several(frame: pd.DataFrame) -> bool:
+    """Whether rows carry their meter: a MultiIndex (meter, time)."""
+    return isinstance(frame.index, pd.MultiIndex)
+
+
+def meter_codes(frame: pd.DataFrame) -> tuple[Ints, dict[str, int]]:
+    """Each row's meter as a code, and the code of each meter that has rows."""
+    index: Any = frame.index
+    level = meter_level(index)
+    codes = np.asarray(index.codes[level])
+    return codes, {str(index.levels[level][i]): i for i in np.unique(codes).tolist() if i >= 0}
+
+
+def note_of(frame: pd.DataFrame) -> Mapping[str, Any]:
+    """What a read noted in the frame's attrs; nothing where the note is of schema 1."""
+    note = frame.attrs.get(ATTRS)
+    return note if isinstance(note, Mapping) and note.get("schema") == SCHEMA else {}
+
+
+def spans(frame: pd.DataFrame) -> dict[str | None, tuple[Side, Side]]:
+    """The meters of a frame, and the range that was read of each, as far as it is believed.
+
+    Returns
+    -------
+    dict
+        Meter to start and end [us UTC], each None where nothing tells it or the outermost row
+        on that side is not the one that was read. A meter that was read and returned nothing
+        is among them. A frame of one meter has one item; None is the meter that nothing names.
+    """
+    note = note_of(frame)
+    ranges, rows = (
+        {m: x and (micros_of(x[0]), micros_of(x[1])) for m, x in (note.get(key) or {}).items()}
+        for key in ("ranges", "rows")
+    )
+    if not ranges and not is_several(frame):
+        return {None: (None, None)}
+    ends = outermost(frame)
+    if is_several(frame):
+        meters = sorted({*ends, *(m for m in ranges if rows.get(m) is None)})
+        return {m: _believed(ends.get(m), rows.get(m), ranges.get(m)) for m in meters}
+    own = ends.get("")
+    believed: dict[str | None, tuple[Side, Side]] = {
+        m: _believed(own, rows.get(m), span) for m, span in ranges.items()
+    }
+    if len(ranges) == 1:
+        return believed
+    # One meter of a read of several, by .loc: its rows tell which, unless others have the same.
+    same = [m for m in ranges if own is not None and rows.get(m) == own]
+    low, high = ({*side} - {None} for side in zip(*believed.values(), strict=True))
+    sides = [found.pop() if len(found) == 1 else None for found in (low, high)]
+    return {same[0] if len(same) == 1 else None: (sides[0], sides[1])}
+
+
+def outermost(frame: pd.DataFrame) -> dict[str, tuple[int, int]]:
+    """The first and last instant [us] of each meter that has rows; ``""`` is a single one."""
+    try:
+        times = time_index(frame).as_unit("us").asi8
+    except RangeError:  # where there are no times there is nothing to believe
+        return {}
+    if not len(times):
+        return {}
+    if not is_several(frame):
+        return {"": (int(times.min()), int(times.max()))}
+    codes, names = meter_codes(frame)
+    by_code = pd.Series(times).groupby(codes)
+    low, high = by_code.min(), by_code.max()
+    return {name: (int(low[i]), int(high[i])) for name, i in names.items()}
+
+
+def _believed(own: Any, noted: Any, span: Any) -> tuple[Side, Side]:
+    """A range, None on a side where the outermost row is not the one that was noted."""
+    if span is None or (own is None) != (noted is None):
+        return None, None
+    start, end = span
+    if own is None:
+        return start, end
+    return (start if own[0] == noted[0] else None), (end if own[1] == noted[1] else None)
+
+
+def micros_of(time: Any) -> Any:
+    """A time of a note as microseconds UTC; None for one that is not known."""
+    if time is None:
+        return None
+    at = pd.Timestamp(time)
+    return (at.tz_localize("UTC") if at.tzinfo is None else at).as_unit("us").value // 1000
+
+
+def span_of(
+    frame: pd.DataFrame, readings: Iterable[tuple[str | None, int, int]]
+) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
+    """The span of a frame: the range that was read, else the time that its readings cover.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Wire-named columns over time or (meter, time).
+    readings : iterable of (meter, first, last)
+        What each column that has readings covers [us UTC].
+    """
+    believed, times = spans(frame), time_index(frame)
+    covered = [(m, ends) for m, *ends in readings]
+    sides: list[pd.Timestamp | None] = []
+    for i, furthest in enumerate((min, max)):
+        sides_read = [span[i] for span in believed.values()]
+        own = [ends[i] for m, ends in covered if believed.get(m, (None, None))[i] is None]
+        known = [x for x in [*sides_read, *own] if x is not None]
+        outer = (times.min, times.max)[i]
+        sides.append(stamp(furthest(known)) if known else outer() if len(times) else None)
+    return sides[0], sides[1]
+
+
+def own_name(frame: pd.DataFrame) -> str | None:
+    """The meter of a frame whose rows do not carry it; None where nothing names it."""
+    return next(iter(spans(frame)))
+
+
+def meters_of(frame: pd.DataFrame) -> list[str]:
+    """The meters of a frame, in the order of their names, as far as it names them.
+
+    One that was read and returned nothing is among them: it is missing, not absent.
+    """
+    return [m for m in spans(frame) if m is not None]
+
+
+def named_elements(frame: pd.DataFrame) -> set[tuple[str, str]]:
+    """The elements that were read by their ids (``P1_A``), as (meter, element)."""
+    named = note_of(frame).get("elements") or {}
+    return {(str(m), str(e)) for m, elements in named.items() for e in elements}
+
+
+def doubled(frame: pd.DataFrame, what: str, meter: str | None) -> dict[str, list[Run]]:
+    """Where columns had readings twice: the ``"conflicts"`` or ``"duplicates"`` of their read.
+
+    Returns
+    -------
+    dict of str to list of (first, last, count)
+        Of each column the first and last instant of each run of rows [us UTC], and how many
+        there were.
+    """
+    of_meter = (note_of(frame).get(what) or {}).get(meter or "") or {}
+    return {
+        column: [(micros_of(a), micros_of(b), int(n)) for a, b, n in runs]
+        for column, runs in of_meter.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -226,13 +414,11 @@ def read(
     DecodeError
         Where a column holds text.
     """
-    plain, twice = _side_by_side(frame, columns), doubled_columns(frame)
-    found = []
+    plain, found = _side_by_side(frame, columns), []
     for m in meters:
+        twice = [doubled(frame, what, m.meter) for what in ("conflicts", "duplicates")]
         for (_, column), values in zip(columns, plain, strict=True):
-            kinds = ("conflicts", "duplicates") if column.wire in twice else ()
-            runs = [doubled(frame, x, m.meter, column.wire) for x in kinds]
-            found.append(usable(m, column, values, *runs))
+            found.append(usable(m, column, values, *(x.get(column.wire, ()) for x in twice)))
     return found
 
 
@@ -248,38 +434,6 @@ def _side_by_side(frame: pd.DataFrame, columns: Sequence[tuple[int, Column]]) ->
     together = bool(at) and at == list(range(at[0], at[0] + len(at)))
     part = frame.iloc[:, at[0] : at[-1] + 1] if together else frame.iloc[:, at]
     return list(np.ascontiguousarray(part.to_numpy().T))
-
-
-def numbers(frame: pd.DataFrame, position: int, column: Column) -> Floats:
-    """One column as plain floats in its topic's catalogue unit; blank and infinite are NaN."""
-    data: Any = frame.iloc[:, position]
-    plain = getattr(data.array, "quantity", None)
-    data = data if plain is None else pd.Series(plain.m)
-    if data.dtype == object:
-        numeric = all(isinstance(x, Number) and not isinstance(x, bool) for x in data[data.notna()])
-    else:
-        is_bool = pd.api.types.is_bool_dtype(data.dtype)
-        numeric = pd.api.types.is_numeric_dtype(data.dtype) and not is_bool
-    if not numeric:
-        raise DecodeError(
-            f"Cannot read column {column.label!r} as numbers: it is {data.dtype}. Readings are "
-            'floats with NaN for what is missing: use pd.to_numeric(..., errors="coerce") and look '
-            "at what it drops."
-        )
-    values: Floats = data.to_numpy(dtype=np.float64, na_value=np.nan)
-    label, unit = str(frame.columns[position]), TOPICS[column.topic].unit
-    text = _columns.unit_text(frame, label)
-    if text == unit:
-        return values
-    found, wanted = _columns.unit_of(frame, label), _columns.parse_unit(unit)
-    same_kind = _columns.component(found) == _columns.component(wanted)
-    if not found.is_compatible_with(wanted) or not same_kind:
-        raise UnitError(
-            f"Cannot use column {label!r} in {text}: its topic is measured in {unit}. "
-            "Correct the unit in its label, dtype or attrs."
-        )
-    factor = float(_columns.registry().convert(1.0, found, wanted))
-    return values if factor == 1.0 else values * factor
 
 
 def usable(

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import CoverageError
-from dentframe.metering.attrs import time_index
 from dentframe.metering.register_rules import RegisterRules
+from dentframe.metering.series import time_index
 from dentframe.money.occupancy import OWN, midnights, span, tops_and_branches
 from dentframe.money.rounding_and_tiers import add, rounded
 from dentframe.money.split_usage import Rows, Usage, accepts, energy_of, energy_rows

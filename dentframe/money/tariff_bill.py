@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError, RangeError, UnknownTopicError, by
-from dentframe.metering.attrs import time_index
 from dentframe.metering.energy_and_coverage import STATUSES
 from dentframe.metering.register_rules import RegisterRules
+from dentframe.metering.series import time_index
 from dentframe.money.charges import KVAH, KVARH, Reactive
 from dentframe.money.occupancy import factor, midnights
 from dentframe.money.rounding_and_tiers import EXACT, add, digits_of, exact, parts_of, rounded

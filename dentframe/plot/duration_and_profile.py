@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from dentframe.errors import ConfigError
-from dentframe.metering.attrs import is_several
+from dentframe.metering.series import is_several
 from dentframe.plot.axes import axes, dress, legend
 from dentframe.plot.colours_and_labels import STYLES, colour, ink, percent, shade, style
 from dentframe.plot.elements_shown import (

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from dentframe.accessor_methods import with_keywords
 from dentframe.errors import ConfigError, RangeError
 from dentframe.frame.select import elements
-from dentframe.metering.attrs import is_several, meters_of
+from dentframe.metering.series import is_several, meters_of
 from dentframe.site.site import summed
 from dentframe.verbs import demand as blocks
 from dentframe.verbs.chosen_elements import summed_series

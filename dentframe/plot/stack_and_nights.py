@@ -14,7 +14,7 @@ import pandas as pd
 from matplotlib.patches import Patch, StepPatch
 
 from dentframe.errors import ConfigError, RangeError
-from dentframe.metering.attrs import time_index
+from dentframe.metering.series import time_index
 from dentframe.plot.axes import at, axes, date, dress, legend, local_time, moment
 from dentframe.plot.colours_and_labels import (
     Mark,

@@ -9,10 +9,9 @@ import numpy as np
 
 from dentframe.errors import ConfigError, KindError, UnknownMeterError, by, did_you_mean
 from dentframe.frame import select as selection
-from dentframe.metering.attrs import is_several
 from dentframe.metering.energy_and_coverage import from_means
 from dentframe.metering.register_rules import MINUTE
-from dentframe.metering.series import NONE, Series, element_columns, rows
+from dentframe.metering.series import NONE, Series, element_columns, is_several, rows
 from dentframe.site.site import summed
 from dentframe.wire.columns import full_name, parse, wire_columns
 from dentframe.wire.topics import RESULTS, kind_of

@@ -13,9 +13,8 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import RangeError
-from dentframe.metering.attrs import is_several, time_index
 from dentframe.metering.register_rules import HOUR, MINUTE, RegisterRules, micros
-from dentframe.metering.series import ESTIMATES, Flag, meter_by_meter
+from dentframe.metering.series import ESTIMATES, Flag, is_several, meter_by_meter, time_index
 from dentframe.times.dates_and_ranges import Zone, check_order, minutes
 from dentframe.times.periods import verb_zone
 from dentframe.verbs.inputs import DEFAULT_RULES, Bounds, VerbKeywords

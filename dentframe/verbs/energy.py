@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
-from dentframe.metering.attrs import time_index
 from dentframe.metering.energy_and_coverage import (
     Cumulative,
     first_covered,
@@ -23,7 +22,7 @@ from dentframe.metering.energy_and_coverage import (
     totals,
 )
 from dentframe.metering.register_rules import micros
-from dentframe.metering.series import NONE, Flag, meter_by_meter
+from dentframe.metering.series import NONE, Flag, meter_by_meter, time_index
 from dentframe.times.dates_and_ranges import stamp
 from dentframe.times.periods import verb_zone
 from dentframe.times.schedule import Schedule

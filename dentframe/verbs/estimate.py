@@ -21,10 +21,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from dentframe.errors import ConfigError, CoverageWarning, KindError, warn
-from dentframe.metering.attrs import is_several, meter_level, time_index
+from dentframe.metering import series as _series
 from dentframe.metering.energy_and_coverage import NAT
 from dentframe.metering.register_rules import HOUR, micros
-from dentframe.metering.series import ESTIMATES, NONE, Bools, element_columns
+from dentframe.metering.series import Bools, element_columns, is_several, time_index
 from dentframe.times.dates_and_ranges import ints, local, localize
 from dentframe.times.periods import verb_zone
 from dentframe.verbs.gaps_and_coverage import pieces
@@ -372,7 +372,7 @@ def fill(steps: Steps, method: Method, tz: dt.tzinfo, bounds: Bounds) -> Filled:
     low, high = (None if b is None else micros(b) for b in bounds)
     # Stretches between known steps, neighbours joined.
     change = np.flatnonzero(np.diff(np.concatenate(([1], steps.ok, [1])).astype(np.int64)))
-    filled, unfilled = [(NONE, NONE, np.empty(0))], []
+    filled, unfilled = [(_series.NONE, _series.NONE, np.empty(0))], []
     for s, e in steps.t[change].reshape(-1, 2).tolist():
         if (low is not None and s < low) or (high is not None and e > high):
             continue
@@ -478,7 +478,7 @@ def _left_by_demand(steps: Steps) -> _Left:
         return np.diff(np.interp(c.t, steps.t, np.concatenate(([0.0], np.cumsum(parts)))))
 
     left = c.inc - within(steps.kw * hours)
-    known = c.ok & ((c.flags & int(ESTIMATES)) == 0)
+    known = c.ok & ((c.flags & int(_series.ESTIMATES)) == 0)
     known &= (left >= -_CLOSE * np.abs(c.inc) - 1e-9) | (c.inc < 0)
     left = np.where(c.inc < 0, left, np.maximum(left, 0.0))
     unknown = np.diff(c.t) / HOUR - within(hours * steps.ok)
@@ -535,7 +535,7 @@ def _with_rows(frame: pd.DataFrame, filled: Sequence[Filled]) -> tuple[pd.Index,
         new: Any = times.as_unit(own_times.unit).rename(own_times.name)
         if isinstance(whole, pd.MultiIndex):
             arrays = [[meter for meter, _ in added], new]
-            arrays = arrays[::-1] if meter_level(whole) else arrays
+            arrays = arrays[::-1] if _series.meter_level(whole) else arrays
             new = pd.MultiIndex.from_arrays(arrays, names=whole.names)
         whole = whole.append(new)
     order = np.lexsort(_meters_and_times(whole)[::-1])
@@ -546,6 +546,6 @@ def _meters_and_times(index: pd.Index) -> tuple[Any, Ints]:
     """The meter of each row, empty where the index names none, and its instant [us UTC]."""
     if not isinstance(index, pd.MultiIndex):
         return np.full(len(index), ""), pd.DatetimeIndex(index).as_unit("us").asi8
-    level = meter_level(index)
+    level = _series.meter_level(index)
     times = pd.DatetimeIndex(index.get_level_values(1 - level)).as_unit("us").asi8
     return np.asarray(index.get_level_values(level).astype(str)).astype(str), times

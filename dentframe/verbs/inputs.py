@@ -19,29 +19,39 @@ from dentframe.accessor_methods import with_keywords
 from dentframe.errors import ConfigError, KindError, RangeError, ReadingWarning, warn
 from dentframe.frame import select as selection
 from dentframe.metering import corrected_series
-from dentframe.metering.attrs import is_several, meters_of, named_elements, span_of, time_index
 from dentframe.metering.energy_and_coverage import Cumulative, first_covered, from_means, jumps
 from dentframe.metering.falling_register import from_register
 from dentframe.metering.register_rules import (
     MINUTE,
     RegisterRules,
     Rules,
-    SiteRules,
     check_elements,
     micros,
     resolve,
+    rules_for,
 )
-from dentframe.metering.series import NONE, Flag, Ints, Rows, Series, element_columns, read, rows
+from dentframe.metering.series import (
+    NONE,
+    Flag,
+    element_columns,
+    is_several,
+    meters_of,
+    named_elements,
+    read,
+    rows,
+    span_of,
+    time_index,
+)
 from dentframe.site.corrections import corrections_of, in_force
 from dentframe.site.site import apply_site
 from dentframe.times.dates_and_ranges import Zone, bound, check_order, minutes, naive_zone
 from dentframe.times.periods import build, verb_zone
 from dentframe.verbs.chosen_elements import Element, nothing_answers, requested_elements
-from dentframe.wire import columns as _columns
-from dentframe.wire.columns import Column, parse, wire_columns
+from dentframe.wire.columns import Column, parse, unit_text, wire_columns
 from dentframe.wire.topics import TOPICS, kind_of
 
 if TYPE_CHECKING:
+    from dentframe.metering.series import Ints, Rows, Series
     from dentframe.times.periods import Freq
 
 
@@ -115,7 +125,7 @@ def energy_source(
             "blocks. Compute energy() of the readings it was made from."
         )
     label = next((x for x in wire_columns(frame.columns) if parse(x).topic == topic), None)
-    kind = kind_of(topic, _columns.unit_text(frame, label) if label else None)
+    kind = kind_of(topic, unit_text(frame, label) if label else None)
     if kind not in {"register", "interval_mean"}:
         raise KindError(f"Cannot compute {what} of {topic!r}: {_INSTEAD[kind].format(topic=topic)}")
     selection.check_topic(frame, topic)
@@ -269,12 +279,12 @@ def series_of(frame: pd.DataFrame, source: Source, keywords: VerbKeywords) -> li
     meters, rules = rows(frame), keywords.registers
     plain = rules == DEFAULT_RULES
     if not plain:
-        rules = _rules_of(source, rules, {c.topic for _, c in columns})
+        rules = rules_for(rules, topics, {c.topic for _, c in columns})
         check_elements(rules, [(m.meter, c.id) for m in meters for _, c in columns])
     named = None if elements is None else requested_elements(frame, topics, elements)
     local = None if plain else naive_zone(time_index(frame).tz, keywords.tz)
     made = []
-    for key, x in _answering(frame, topics, meters, columns).items():
+    for key, x in _answering(frame, source, meters, columns).items():
         if named is not None and key not in named:
             continue
         own = Rules() if plain else resolve(rules, *key, local)
@@ -295,26 +305,12 @@ def series_of(frame: pd.DataFrame, source: Source, keywords: VerbKeywords) -> li
     ]
 
 
-def _rules_of(source: Source, rules: RegisterRules, there: set[str]) -> RegisterRules:
-    """Those of the rules that hold for what answers, of which these topics have columns."""
-    if source.of_demand and len(source.topics) == 2 and REGISTER not in there:
-        # Rules address registers: an element without means may be named in them.
-        others = RegisterRules(corrections=rules.corrections)
-        rules = rules.of_means if isinstance(rules, SiteRules) else others
-    if REGISTER not in source.topics and isinstance(rules, SiteRules):
-        return rules.of_another_register
-    return rules
-
-
 def _answering(
-    frame: pd.DataFrame,
-    topics: Sequence[str],
-    meters: list[Rows],
-    columns: list[tuple[int, Column]],
+    frame: pd.DataFrame, source: Source, meters: list[Rows], columns: list[tuple[int, Column]]
 ) -> dict[Element, Series]:
     """Of each element its first topic that has readings, else its first."""
     found: dict[Element, Series] = {}
-    for topic in topics:
+    for topic in source.topics:
         answered = {key for key, x in found.items() if len(x.t)}
         left = {c.id for _, c in columns for m in meters if (m.meter, c.id) not in answered}
         those = [x for x in columns if x[1].topic == topic and x[1].id in left]

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
-from dentframe.metering.attrs import time_index
 from dentframe.metering.energy_and_coverage import NAT, Cumulative, status, totals
 from dentframe.metering.register_rules import HOUR
+from dentframe.metering.series import time_index
 from dentframe.times.dates_and_ranges import ints, local
 from dentframe.verbs import demand, inputs, results
 from dentframe.verbs.chosen_elements import Element, summed_series

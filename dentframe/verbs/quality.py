@@ -15,9 +15,16 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import DentError
-from dentframe.metering.attrs import is_several, named_elements, time_index
 from dentframe.metering.register_rules import check_elements, micros
-from dentframe.metering.series import Flag, Series, read, rows
+from dentframe.metering.series import (
+    Flag,
+    Series,
+    is_several,
+    named_elements,
+    read,
+    rows,
+    time_index,
+)
 from dentframe.times.dates_and_ranges import instant, naive_zone
 from dentframe.times.periods import verb_zone
 from dentframe.verbs import inputs

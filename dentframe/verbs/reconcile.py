@@ -14,10 +14,18 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, CoverageWarning, KindError, warn
 from dentframe.frame.select import check_read, topics
-from dentframe.metering.attrs import is_several, time_index
 from dentframe.metering.energy_and_coverage import NAT, Cumulative, first_covered
 from dentframe.metering.register_rules import Rules, check_elements, resolve
-from dentframe.metering.series import NONE, Series, element_columns, meter_by_meter, read, rows
+from dentframe.metering.series import (
+    NONE,
+    Series,
+    element_columns,
+    is_several,
+    meter_by_meter,
+    read,
+    rows,
+    time_index,
+)
 from dentframe.times.dates_and_ranges import local, naive_zone
 from dentframe.times.periods import verb_zone
 from dentframe.verbs import inputs

@@ -12,7 +12,6 @@ import pandas as pd
 
 from dentframe.errors import CoverageWarning, ReadingWarning, by, warn
 from dentframe.frame.quantify import quantify
-from dentframe.metering.attrs import SCHEMA, meters_of
 from dentframe.metering.energy_and_coverage import (
     NAT,
     STATUSES,
@@ -21,7 +20,7 @@ from dentframe.metering.energy_and_coverage import (
     jumps,
 )
 from dentframe.metering.register_rules import HOUR
-from dentframe.metering.series import Ints, element_columns, names
+from dentframe.metering.series import SCHEMA, Ints, element_columns, meters_of, names
 from dentframe.times.dates_and_ranges import local, stamp
 from dentframe.verbs.chosen_elements import requested_elements
 from dentframe.wire.columns import ATTRS, ELEMENT, Column

@@ -14,11 +14,19 @@ import pandas as pd
 
 from dentframe.errors import KindError, RangeError, UnknownTopicError
 from dentframe.frame import select as selection
-from dentframe.metering.attrs import is_several, span_of, time_index
 from dentframe.metering.corrected_series import samples as corrected
 from dentframe.metering.energy_and_coverage import share, status, totals
 from dentframe.metering.register_rules import HOUR, check_elements, resolve
-from dentframe.metering.series import NONE, Series, element_columns, numbers, rows, usable
+from dentframe.metering.series import (
+    NONE,
+    Series,
+    element_columns,
+    is_several,
+    rows,
+    span_of,
+    time_index,
+    usable,
+)
 from dentframe.times.dates_and_ranges import local, naive_zone
 from dentframe.times.periods import build, parse_freq, verb_zone
 from dentframe.verbs import inputs, peaks, results
@@ -27,7 +35,7 @@ from dentframe.verbs.demand import cut, owner
 from dentframe.verbs.gaps_and_coverage import within
 from dentframe.verbs.inputs import MEAN, REGISTER, Keywords, VerbKeywords, verb
 from dentframe.wire import columns as _columns
-from dentframe.wire.columns import Column, parse, sort_key
+from dentframe.wire.columns import Column, numbers, parse, sort_key
 from dentframe.wire.topics import TOPICS, kind_of
 
 if TYPE_CHECKING:

@@ -14,8 +14,7 @@ import pandas as pd
 
 from dentframe.display import Card
 from dentframe.frame import select as selection
-from dentframe.metering.attrs import is_several, spans, time_index
-from dentframe.metering.series import Ints, rows
+from dentframe.metering.series import Ints, is_several, rows, spans, time_index
 from dentframe.wire.columns import CHANNEL, ELEMENT, is_wire, wire_columns
 from dentframe.wire.topics import RESULTS
 

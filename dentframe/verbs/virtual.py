@@ -23,9 +23,8 @@ import pandas as pd
 from dentframe.errors import ConfigError, KindError, UnknownMeterError, did_you_mean
 from dentframe.frame.quantify import quantify
 from dentframe.frame.select import check_read, elements
-from dentframe.metering.attrs import time_index
 from dentframe.metering.energy_and_coverage import NAT, share, status, totals
-from dentframe.metering.series import Flag, rows
+from dentframe.metering.series import Flag, rows, time_index
 from dentframe.times.periods import verb_zone
 from dentframe.verbs import inputs, results
 from dentframe.verbs.chosen_elements import Element, keyed, without_readings

@@ -1,4 +1,4 @@
-"""A column's name is taken apart here, ``"A/Ch/A1"`` into a `Column`, and its unit is looked up.
+"""A column's name is taken apart here, ``"A/Ch/A1"`` into a `Column`, its unit and numbers read.
 
 A name the grammar does not know is kept readable as it is: ``V/Ph/L1-L2``, ``kVARHNet/Elm/A``
 and ``Foo`` all parse, and print as they came. Units are pint's, by its application registry. They
@@ -12,14 +12,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any
+from numbers import Number
+from typing import Any
 
-from dentframe.errors import ReadingWarning, UnitError, warn
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from dentframe.errors import DecodeError, ReadingWarning, UnitError, warn
 from dentframe.wire.topics import TOPICS
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 ELEMENT = "Elm"
 CHANNEL = "Ch"
@@ -359,3 +360,35 @@ def component(unit: Any) -> str:
     if "reactive" in name:
         return "reactive power"
     return "apparent power" if "volt" in name and "ampere" in name else "active power"
+
+
+def numbers(frame: pd.DataFrame, position: int, column: Column) -> npt.NDArray[np.float64]:
+    """One column as plain floats in its topic's catalogue unit; blank and infinite are NaN."""
+    data: Any = frame.iloc[:, position]
+    plain = getattr(data.array, "quantity", None)
+    data = data if plain is None else pd.Series(plain.m)
+    if data.dtype == object:
+        numeric = all(isinstance(x, Number) and not isinstance(x, bool) for x in data[data.notna()])
+    else:
+        is_bool = pd.api.types.is_bool_dtype(data.dtype)
+        numeric = pd.api.types.is_numeric_dtype(data.dtype) and not is_bool
+    if not numeric:
+        raise DecodeError(
+            f"Cannot read column {column.label!r} as numbers: it is {data.dtype}. Readings are "
+            'floats with NaN for what is missing: use pd.to_numeric(..., errors="coerce") and look '
+            "at what it drops."
+        )
+    values: npt.NDArray[np.float64] = data.to_numpy(dtype=np.float64, na_value=np.nan)
+    label, unit = str(frame.columns[position]), TOPICS[column.topic].unit
+    text = unit_text(frame, label)
+    if text == unit:
+        return values
+    found, wanted = unit_of(frame, label), parse_unit(unit)
+    same_kind = component(found) == component(wanted)
+    if not found.is_compatible_with(wanted) or not same_kind:
+        raise UnitError(
+            f"Cannot use column {label!r} in {text}: its topic is measured in {unit}. "
+            "Correct the unit in its label, dtype or attrs."
+        )
+    factor = float(registry().convert(1.0, found, wanted))
+    return values if factor == 1.0 else values * factor

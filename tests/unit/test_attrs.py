@@ -137,7 +137,7 @@ def test_readings_that_came_twice_keep_their_flags():
 
 def test_many_runs_are_joined_to_the_nearest():
     """The note stays small."""
-    from dentframe.metering.attrs import RUNS, runs
+    from dentframe.frame.assemble import RUNS, runs
 
     among = np.arange(1000)
     found = runs(among[::2], among)
