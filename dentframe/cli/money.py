@@ -382,11 +382,12 @@ def _labelled(statement: Statement, site: Site) -> Statement:
     """The statement with the site's labels beside the elements' ids."""
     labels = {k: f"{v} ({k})" for k, v in site.labels.items() if v != k}
 
-    def named(parts: Any) -> Any:
-        texts = (", ".join(labels.get(x, x) for x in part.element.split(", ")) for part in parts)
-        return tuple(replace(part, element=x) for part, x in zip(parts, texts, strict=True))
+    def named(part: Any) -> Any:
+        ids: list[str] = part.element.split(", ")
+        return replace(part, element=", ".join(labels.get(x, x) for x in ids))
 
-    return replace(statement, lines=named(statement.lines), readings=named(statement.readings))
+    lines, readings = (tuple(map(named, x)) for x in (statement.lines, statement.readings))
+    return replace(statement, lines=lines, readings=readings)
 
 
 COMMANDS = (split, rebill, verify, bill, tariff)
