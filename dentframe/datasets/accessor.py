@@ -20,8 +20,7 @@ import xarray as xr
 
 from dentframe import display as _display
 from dentframe.accessor_methods import check_words, method, sign_as_method
-from dentframe.datasets import dataset_to_frame as _dataset_to_frame
-from dentframe.datasets import frame_to_dataset as _frame_to_dataset
+from dentframe.datasets import frame_and_dataset as _convert
 from dentframe.datasets import variables
 from dentframe.datasets.variables import EDGE, METER, TIME, clean
 from dentframe.errors import missing_extra
@@ -66,7 +65,9 @@ def labelled(
         topic = signature.bind(frame, *args, **kwargs).arguments.get("topic")
         answer: xr.Dataset = _as_dataset(frame, result, function.__name__, topic)
         answer = _keep_bounds(answer, self._dataset)
-        return variables.quantify(answer) if variables.is_quantified(self._dataset) else answer
+        attrs = [array.attrs for array in self._dataset.data_vars.values()]
+        quantified = any("pint_unit" in own and "units" not in own for own in attrs)
+        return quantify(answer) if quantified else answer
 
     sign_as_method(call, function, return_annotation="xr.Dataset")
     return call
@@ -103,7 +104,7 @@ class DatasetAccessor:
 
     @property
     def _dataset(self) -> xr.Dataset:
-        if not _dataset_to_frame.is_dent(self._given):
+        if not _convert.is_dent(self._given):
             raise AttributeError(
                 "'.dent' needs a Dataset with variables over time and element or channel, such "
                 f"as to_xarray() gives; this one has {[str(v) for v in self._given.data_vars][:4]}."
@@ -117,7 +118,7 @@ class DatasetAccessor:
     @property
     def _head(self) -> pd.DataFrame:
         """The frame without its rows, which tells what there is and computes nothing."""
-        return _dataset_to_frame.head(self._dataset)
+        return _convert.head(self._dataset)
 
     @property
     def units(self) -> dict[str, Any]:
@@ -146,15 +147,15 @@ class DatasetAccessor:
 
     def to_frame(self) -> pd.DataFrame:
         """The frame of the Dataset. See `dentframe.datasets.to_frame`."""
-        return _dataset_to_frame.to_frame(self._dataset)
+        return _convert.to_frame(self._dataset)
 
     def quantify(self) -> xr.Dataset:
-        """The variables as pint quantities. See `dentframe.datasets.variables.quantify`."""
-        return variables.quantify(self._dataset)
+        """The variables as pint quantities. See `dentframe.datasets.accessor.quantify`."""
+        return quantify(self._dataset)
 
     def dequantify(self) -> xr.Dataset:
-        """Plain variables that say their units. See `dentframe.datasets.variables.dequantify`."""
-        return variables.dequantify(self._dataset)
+        """Plain variables that say their units. See `dentframe.datasets.accessor.dequantify`."""
+        return dequantify(self._dataset)
 
     def to_netcdf(self, path: str | os.PathLike[str], **options: Any) -> None:
         """Write a netCDF file that other programs read; options are `Dataset.to_netcdf`'s.
@@ -205,30 +206,79 @@ _register_array: Any = xr.register_dataarray_accessor
 _register_array("dent")(_of_array)
 
 
+def quantify(dataset: xr.Dataset) -> xr.Dataset:
+    """Give every variable that says its ``units`` a pint array.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Variables with ``units``, as `to_xarray` gives them.
+
+    Returns
+    -------
+    xarray.Dataset
+        The same variables as quantities of the application's registry, computed where they
+        were lazy: on Dask's arrays pint loses units in silence. Arithmetic and reductions
+        keep units; `dequantify` before writing, plotting with units, or ``resample``.
+
+    Raises
+    ------
+    UnitError
+        Where a unit cannot be read.
+    """
+    ureg = _columns.registry()
+    made = dataset.compute()
+    for name, array in made.data_vars.items():
+        if "units" in array.attrs and array.dtype.kind in "fiu":
+            unit = _columns.parse_unit(str(variables.unit_in(array.attrs, array.data)))
+            attrs = {k: v for k, v in array.attrs.items() if k != "units"}
+            data = ureg.Quantity(array.data, unit)
+            made[name] = (array.dims, data, attrs)
+    return made
+
+
+def dequantify(dataset: xr.Dataset) -> xr.Dataset:
+    """Turn pint arrays into plain ones that say their ``units`` in the attrs.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Variables of any kind; those without a pint array stay as they are.
+
+    Returns
+    -------
+    xarray.Dataset
+        The same values. ``units`` is what pint said last.
+    """
+    made = dataset.copy()
+    for name, array in dataset.data_vars.items():
+        unit = getattr(array.data, "units", None)
+        if unit is not None:
+            now = _columns.parse_unit(str(variables.unit_in(array.attrs, array.data)))
+            attrs = {**array.attrs, **variables.unit_attrs(_columns.name_of(now))}
+            attrs["wire_unit"] = _columns.symbol(now)
+            made[name] = (array.dims, array.data.magnitude, attrs)
+    return made
+
+
 # --- results as Datasets ----------------------------------------------------------------
 
 PERIOD, ROW, ELEMENT = "period", "row", "element"
 PERIOD_BOUNDS = "period_bnds"
 _KEYS = (METER, PERIOD, "window", ELEMENT, "rank")
-_OF_TOPIC = {
-    **dict.fromkeys(("energy", "lo", "hi", "open_reading", "close_reading"), "energy"),
-    **dict.fromkeys(("imported", "exported", "expected", "excess"), "energy"),
-    **dict.fromkeys(("peak", "site_peak", "coincident", "own_peak", "uncovered_kw"), "power"),
-}
-"""Columns in the unit of what was asked about: active, apparent or reactive."""
-_SHARES = ("coverage", "share", "diversity", "coincidence", "ratio", "relative", "margin", "value")
-_ALWAYS = {
-    **dict.fromkeys(("register", "demand", "residual", "at_gaps", "kwh_at_risk"), "kWh"),
-    **dict.fromkeys(("rms", "next_rms", "rms_at_zero"), "kWh"),
-    **dict.fromkeys(_SHARES, "1"),
-    "uncovered_hours": "hour",
-    "apparent_energy": "kVAh",
-}
-_FAMILIES = (
-    {"energy": "kWh", "power": "kW"},
-    {"energy": "kVAh", "power": "kVA"},
-    {"energy": "kvarh", "power": "kvar"},
-)
+_UNITS = {
+    "energy": ("energy", "lo", "hi", "open_reading", "close_reading", "imported", "exported",
+               "expected", "excess"),
+    "power": ("peak", "site_peak", "coincident", "own_peak", "uncovered_kw"),
+    "kWh": ("register", "demand", "residual", "at_gaps", "kwh_at_risk", "rms", "next_rms",
+            "rms_at_zero"),
+    "1": ("coverage", "share", "diversity", "coincidence", "ratio", "relative", "margin", "value"),
+    "hour": ("uncovered_hours",),
+    "kVAh": ("apparent_energy",),
+}  # fmt: skip
+"""The columns of rows by their unit; energy and power are in that of what was asked about."""
+_UNIT_OF = {column: unit for unit, columns in _UNITS.items() for column in columns}
+_FAMILIES = (("kWh", "kW"), ("kVAh", "kVA"), ("kvarh", "kvar"))
 
 
 def _is_rows(table: pd.DataFrame) -> bool:
@@ -244,62 +294,50 @@ def _rows_dataset(rows: pd.DataFrame, unit: str | None = None) -> xr.Dataset:
     Tables without a period, such as `gaps`, keep their rows as a dimension ``row``. `unit` is
     that of the energy or power asked about, where the rows' own attrs do not tell it.
     """
-    table, bounds = _keyed(rows)
+    table, ends = rows, None
+    if PERIOD not in rows.columns and {"energy", "start", "end"} <= set(rows.columns):
+        table = rows.rename(columns={"start": PERIOD})
+        spans = table[[PERIOD, "end"]].drop_duplicates()
+        if spans[PERIOD].is_unique:
+            table, ends = table.drop(columns="end"), spans.sort_values(PERIOD)["end"]
     units: set[str | None] = {*_columns.attrs_units(rows).values()} or {unit}
     # The units of energy and power that go with it; none where nothing tells.
-    family = next((f for f in _FAMILIES if units & set(f.values())), {})
+    family = next((f for f in _FAMILIES if units & {*f}), (None, None))
     dims = [k for k in _KEYS if k in table.columns] if PERIOD in table.columns else []
     if not dims or table.duplicated(dims).any():
-        table, dims = table.assign(**{ROW: np.arange(len(table))}), [ROW]
-    codes, coords = [], {}
-    for name in dims:
-        order, coords[name] = pd.factorize(table[name], sort=name in {PERIOD, "rank"})
-        codes.append(order.astype(np.int64))
-    values = [c for c in table.columns if c not in dims]
-    found = {str(c): _cell_variable(table, c, dims, codes, coords, family) for c in values}
-    dataset = xr.Dataset(found, coords={d: variables.coordinate(d, v) for d, v in coords.items()})
-    if bounds is not None and dims != [ROW]:
-        ends = variables.naive(pd.DatetimeIndex(bounds.sort_values(PERIOD)["end"])).to_numpy()
-        spans = np.stack([dataset[PERIOD].to_numpy(), ends], axis=1)
-        dataset.coords[PERIOD_BOUNDS] = ((PERIOD, EDGE), spans)
+        table, dims, ends = table.assign(**{ROW: np.arange(len(table))}), [ROW], None
+    coded = {d: pd.factorize(table[d], sort=d in {PERIOD, "rank"}) for d in dims}
+    found = {}
+    for label in table.columns.drop(dims):
+        own = _UNIT_OF.get(str(label))
+        own = {"energy": family[0], "power": family[1]}.get(str(own), own)
+        found[str(label)] = _cell_variable(table[label], coded, own)
+    coords = {d: variables.coordinate(d, values) for d, (_, values) in coded.items()}
+    dataset = xr.Dataset(found, coords=coords)
+    if ends is not None:
+        both = [dataset[PERIOD].to_numpy(), variables.naive(pd.DatetimeIndex(ends)).to_numpy()]
+        dataset.coords[PERIOD_BOUNDS] = ((PERIOD, EDGE), np.stack(both, axis=1))
         dataset[PERIOD].attrs["bounds"] = PERIOD_BOUNDS
     dataset.attrs = variables.global_attrs(found)
     return dataset
 
 
-def _keyed(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-    """The rows with a column ``period``, and the periods' starts and ends where they tell."""
-    if PERIOD not in rows.columns and {"energy", "start", "end"} <= set(rows.columns):
-        rows = rows.rename(columns={"start": PERIOD})
-        spans = rows[[PERIOD, "end"]].drop_duplicates()
-        if spans[PERIOD].is_unique:
-            return rows.drop(columns="end"), spans
-    return rows, None
-
-
-def _cell_variable(
-    table: pd.DataFrame,
-    name: Any,
-    dims: list[str],
-    codes: list[Any],
-    coords: dict[str, Any],
-    family: dict[str, str],
-) -> Any:
-    values, attrs = variables.array_of(table[name])
-    shape = tuple(len(coords[d]) for d in dims)
-    kind, whole = values.dtype.kind, len(table) == int(np.prod(shape))
+def _cell_variable(column: pd.Series[Any], coded: dict[str, Any], unit: str | None) -> Any:
+    """A column of rows over the dimensions of their keys, each with its codes and values."""
+    values, attrs = variables.array_of(column)
+    shape = tuple(len(found) for _, found in coded.values())
+    kind, whole = values.dtype.kind, len(values) == int(np.prod(shape))
     cube = np.empty(shape, values.dtype if whole or kind in "OM" else np.float64)
     if not whole:  # cells that no row fills are NaN, NaT or empty text; never 0
         cube[...] = {"O": "", "M": np.datetime64("NaT")}.get(kind, np.nan)
-    cube[tuple(codes)] = values
-    unit = _ALWAYS.get(str(name), family.get(_OF_TOPIC.get(str(name), "")))
-    if hasattr(table[name].dtype, "units"):
-        unit = _columns.symbol(table[name].dtype.units)
-    if values.dtype.kind == "f":
+    cube[tuple(codes for codes, _ in coded.values())] = values
+    if hasattr(column.dtype, "units"):
+        unit = _columns.symbol(column.dtype.units)
+    if kind == "f":
         attrs = {**variables.unit_attrs(unit), **attrs}
-    if name == "energy":
+    if column.name == "energy":
         attrs["cell_methods"] = f"{PERIOD}: sum"
-    return (tuple(dims), cube, attrs)
+    return (tuple(coded), cube, attrs)
 
 
 def _figures_dataset(table: pd.DataFrame, name: str, unit: str | None = None) -> xr.Dataset:
@@ -357,11 +395,6 @@ def _completed(frame: pd.DataFrame) -> pd.DataFrame:
     return made
 
 
-_UNITS = {"load_factor": "1", "power_factor": "1", "coverage": "1"}
-_POWER = frozenset({"baseload", "duration", "profile"})
-_APPARENT = frozenset({"kVA", "kVAh"})
-
-
 def _as_dataset(frame: pd.DataFrame, result: Any, name: str, topic: Any = None) -> Any:
     """The answer of verb `name` about `frame`; what is no frame stays as it is.
 
@@ -379,47 +412,33 @@ def _as_dataset(frame: pd.DataFrame, result: Any, name: str, topic: Any = None) 
     if not isinstance(result, pd.DataFrame):
         return result
     if _columns.wire_columns(result.columns):
-        return _frame_to_dataset.to_dataset(_completed(result))
+        return to_xarray(result)
+    # Verbs take active energy and power by themselves.
+    asked = TOPICS[str(topic)].unit if str(topic) in TOPICS else "kWh"
     if _is_rows(result):
-        return _rows_dataset(result, _asked(topic))
-    shown = str(topic) if name in {"by_element", "by_channel"} else name
-    return _figures_dataset(result, shown, _unit(frame, name, topic))
-
-
-def _asked(topic: Any) -> str:
-    """The unit of the topic asked about; verbs take active energy and power by themselves."""
-    known = TOPICS.get(str(topic))
-    return "kWh" if known is None else known.unit
-
-
-def _unit(frame: pd.DataFrame, name: str, topic: Any) -> str | None:
-    """The unit of figures without a topic, from the verb and what it was asked about."""
-    if name in _UNITS:
-        return _UNITS[name]
-    if name in _POWER:
-        return "kVA" if _asked(topic) in _APPARENT else "kW"
+        return _rows_dataset(result, asked)
+    if name in {"load_factor", "power_factor", "coverage"}:
+        return _figures_dataset(result, name, "1")
+    if name in {"baseload", "duration", "profile"}:
+        return _figures_dataset(result, name, "kVA" if asked in {"kVA", "kVAh"} else "kW")
     labels = [x for x in _columns.wire_columns(frame.columns) if _columns.parse(x).topic == topic]
     units = {_columns.unit_text(frame, x) for x in labels}
-    return units.pop() if len(units) == 1 else None
+    shown = str(topic) if name in {"by_element", "by_channel"} else name
+    return _figures_dataset(result, shown, units.pop() if len(units) == 1 else None)
 
 
 def _keep_bounds(result: xr.Dataset, dataset: xr.Dataset) -> xr.Dataset:
     """A part of a Dataset with the time bounds that the whole one has.
 
     A frame has no place for them, so the way through it would put the usual interval there.
+    Rows of other topics are blocks or periods, which have bounds of their own.
     """
-    if variables.BOUNDS not in dataset.coords or variables.BOUNDS not in result.coords:
+    if not {variables.BOUNDS} <= {*dataset.coords} & {*result.coords}:
         return result
-    here, there = (
-        {found.slot.topic for found in _dataset_to_frame.readings(x)} for x in (result, dataset)
-    )
-    if here.isdisjoint(there):
-        return result  # its rows are blocks or periods, which have bounds of their own
-    whole, part = dataset[variables.TIME].to_numpy(), result[variables.TIME].to_numpy()
-    if whole.shape == part.shape and np.array_equal(whole, part):
-        own = dataset[variables.BOUNDS]
-        if set(own.dims) <= set(result.dims):
-            return result.assign_coords({variables.BOUNDS: own.variable})
+    here, there = ({s.topic for s, _ in _convert.readings(x).values()} for x in (result, dataset))
+    own, same = dataset[variables.BOUNDS], result.indexes[TIME].equals(dataset.indexes[TIME])
+    if here & there and {*own.dims} <= {*result.dims} and same:
+        return result.assign_coords({variables.BOUNDS: own.variable})
     return result
 
 
@@ -475,7 +494,7 @@ def to_xarray(
     """
     if _columns.wire_columns(frame.columns) or not frame.columns.size:
         whole = _completed(frame)
-        return _frame_to_dataset.to_dataset(whole, interval=interval, demand_lag=demand_lag)
+        return _convert.to_dataset(whole, interval=interval, demand_lag=demand_lag)
     if _is_rows(frame):
         return _rows_dataset(frame)
     return _figures_dataset(frame, "value")

@@ -7,27 +7,23 @@ once, at opening, and a Dask worker never asks it.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from xarray.backends import BackendEntrypoint
 
-from dentframe.datasets.accessor import to_xarray
-from dentframe.datasets.frame_to_dataset import THEY_DIFFER, times_differ
-from dentframe.datasets.variables import (
-    BOUNDS,
-    CHANNEL_ELEMENT,
-    LOCAL_TIME,
-    TIME,
-)
+from dentframe.datasets.frame_and_dataset import to_dataset
+from dentframe.datasets.variables import BOUNDS, CHANNEL_ELEMENT, LOCAL_TIME, TIME
 from dentframe.errors import (
     ConfigError,
     DentError,
@@ -38,15 +34,10 @@ from dentframe.errors import (
 )
 from dentframe.frame.request import Without
 from dentframe.reader import read_dentcloud
-from dentframe.times.dates_and_ranges import is_utc, zone
+from dentframe.times.dates_and_ranges import zone
 from dentframe.wire.columns import split_element
 
 if TYPE_CHECKING:
-    import datetime as dt
-
-    import numpy.typing as npt
-    import pandas as pd
-
     from dentframe.cloud.client import DentCloud
     from dentframe.times.dates_and_ranges import Zone
 
@@ -54,30 +45,29 @@ if TYPE_CHECKING:
 SCHEME = "dentcloud://"
 
 
+@dataclass(frozen=True, repr=False)
 class Address(os.PathLike[str]):
     """An address that is new each time it is made, for Dask.
 
     xarray names the chunks of two Datasets alike where their arguments are. On a cluster that
     keeps the chunks of one, the other would get those, though readings came in between.
 
-    Parameters
+    Attributes
     ----------
     text : str
         ``dentcloud://P482311252``.
+    made : str
+        What tells it from others.
     """
 
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._made = uuid4().hex
+    text: str
+    made: str = field(default_factory=lambda: uuid4().hex)
 
     def __fspath__(self) -> str:
-        return self._text
+        return self.text
 
     def __repr__(self) -> str:
-        return self._text
-
-    def __dask_tokenize__(self) -> tuple[str, str]:
-        return self._text, self._made
+        return self.text
 
 
 def is_address(target: object) -> bool:
@@ -131,93 +121,37 @@ def _is_list(value: object) -> bool:
     return isinstance(value, Sequence | set | frozenset) or hasattr(value, "tolist")
 
 
-_SCOPES = ("_ch", "_elm")
+def wanted(topics: Any, dropped: frozenset[str]) -> Any:
+    """The topics to ask for, so that those of dropped variables are not.
 
-
-@dataclass(frozen=True)
-class Opening:
-    """One opening: what xarray's caller asked for, by the names of `dentframe.open_dataset`.
-
-    Attributes
-    ----------
-    meter : str or list of str
-        As `read_dentcloud` takes it.
-    interval, demand_lag
-        As `to_xarray` takes them; all others are as `read_dentcloud` takes them.
-    dropped : frozenset of str
-        The variables to leave out.
+    A topic with a variable over elements and one over channels goes when both are dropped.
     """
-
-    meter: str | list[str]
-    start: Any
-    end: Any = None
-    topics: Any = None
-    tz: Zone = "UTC"
-    bracket: bool = False
-    errors: str = "raise"
-    interval: Any = "15min"
-    demand_lag: Any = "0min"
-    client: DentCloud | None = None
-    archive: Any = None
-    progress: bool | None = None
-    dropped: frozenset[str] = frozenset()
-
-    @property
-    def wanted(self) -> Any:
-        """The topics to ask for, so that those of dropped variables are not.
-
-        A topic with a variable over elements and one over channels goes when both are dropped.
-        """
-        bases = {name.removesuffix(_SCOPES[0]) for name in self.dropped}
-        both = {base for base in bases if {base + scope for scope in _SCOPES} <= self.dropped}
-        return Without(self.topics, self.dropped | both) if self.dropped else self.topics
-
-
-NEVER = (CHANNEL_ELEMENT,)
-"""Texts along a dimension: xarray would make Dask chunks of them, which ``chunks="auto"``
-refuses and `to_netcdf` warns of. The channel's own name tells its element."""
+    bases = {name.removesuffix("_ch") for name in dropped}
+    both = {base for base in bases if {f"{base}_ch", f"{base}_elm"} <= dropped}
+    return Without(topics, dropped | both) if dropped else topics
 
 
 def ready(dataset: xr.Dataset, dropped: Iterable[str]) -> xr.Dataset:
-    """The Dataset as xarray is to have it: without what is dropped, with chunks, closable."""
-    found = prefer_months(dataset.drop_vars([*dropped, *NEVER], errors="ignore"))
+    """The Dataset as xarray is to have it: without what is dropped, with chunks, closable.
+
+    Its encodings say that time is best cut by month, as it is asked for and kept. The elements
+    of channels are dropped always, for the channel's own name tells its element: xarray would
+    make Dask chunks of those texts, which ``chunks="auto"`` refuses and `to_netcdf` warns of.
+    """
+    found = dataset.drop_vars([*dropped, CHANNEL_ELEMENT], errors="ignore")
+    if BOUNDS in found.variables:
+        # As that of the times: xarray gives bounds their units, but Dask arrays need the dtype.
+        found.variables[BOUNDS].encoding.update(found.variables[TIME].encoding)
+    _, sizes = np.unique(found[TIME].values.astype("M8[M]"), return_counts=True)
+    for variable in found.variables.values():
+        if TIME in variable.dims and len(sizes):
+            variable.encoding["preferred_chunks"] = {TIME: tuple(sizes.tolist())}
     found.set_close(nothing_open)
     return found
 
 
 def nothing_open() -> None:
     """Close nothing: no file or connection outlives a read. `open_mfdataset` calls it."""
-
-
-def prefer_months(dataset: xr.Dataset) -> xr.Dataset:
-    """Say in the encodings that time is best cut by month, as it is asked for and kept."""
-    sizes = month_sizes(dataset[TIME].values)
-    if BOUNDS in dataset.variables:
-        # As that of the times: xarray gives bounds their units, but Dask arrays need the dtype.
-        dataset.variables[BOUNDS].encoding.update(dataset.variables[TIME].encoding)
-    for variable in dataset.variables.values():
-        if TIME in variable.dims and sizes:
-            variable.encoding["preferred_chunks"] = {TIME: sizes}
-    return dataset
-
-
-def month_sizes(times: npt.NDArray[Any]) -> tuple[int, ...]:
-    """How many of these sorted times lie in each month that has any."""
-    months = times.astype("datetime64[M]").astype(np.int64)
-    edges = np.flatnonzero(np.diff(months, prepend=np.nan)) if len(months) else months
-    return tuple(np.diff(edges, append=len(months)).tolist())
-
-
-def on_worker() -> bool:
-    """Whether this runs in a task of a `distributed` cluster."""
-    distributed = sys.modules.get("distributed")
-    if distributed is None:
-        return False
-    try:
-        distributed.get_worker()
-    except (ValueError, AttributeError):
-        return False
-    return True
 
 
 def refuse_cloud_on_worker(target: object) -> None:
@@ -228,65 +162,29 @@ def refuse_cloud_on_worker(target: object) -> None:
     ConfigError
         In a task of a `distributed` cluster.
     """
-    if on_worker():
-        raise ConfigError(
-            f"Cannot open {target!r} from the cloud on a Dask worker: the service's limits are "
-            "one account's, however many workers there are, and keys are not sent to them. "
-            "Sync the meters once with dentframe.sync and open them with archive=, or open the "
-            "dataset where the cluster's client is."
-        )
-
-
-def open_cloud(opening: Opening) -> xr.Dataset:
-    """Read what is opened, as a Dataset in memory.
-
-    Times come with the data, so there is nothing to gain from being lazy: what has its times
-    has been answered. The Dataset holds no client, and pickles with its data.
-
-    Raises
-    ------
-    IncompleteReadError
-        Where windows are missing; ``.partial`` and ``.resume()`` are Datasets.
-    """
-    o = opening
-    read = partial(
-        read_dentcloud, o.meter, o.start, o.end, o.wanted, tz=o.tz, bracket=o.bracket,
-        errors=o.errors, client=o.client, archive=o.archive, progress=o.progress,
-    )  # fmt: skip
-    return _complete(read, lambda frame: ready(convert(opening, frame), opening.dropped))
-
-
-def convert(opening: Opening, frame: pd.DataFrame) -> xr.Dataset:
-    """The Dataset of a read of an opening: in its zone, for ``local_time``."""
-    local = _in_zone(frame, zone(opening.tz))
+    distributed = sys.modules.get("distributed")
+    if distributed is None:
+        return
     try:
-        return to_xarray(local, interval=opening.interval, demand_lag=opening.demand_lag)
-    except RangeError as error:
-        if THEY_DIFFER not in str(error):
-            raise
-        meters = [split_element(name)[0] for name in opening.meter]
-        cure = f"Open one meter at a time: open_dataset({meters[0]!r}, ...)."
-        raise times_differ(len(set(meters)), cure) from None
-
-
-def _in_zone(frame: pd.DataFrame, tz: dt.tzinfo) -> pd.DataFrame:
-    """The frame with its times in a zone; its values are not copied, as `tz_convert` might."""
-    if is_utc(tz):
-        return frame
-    index: Any = frame.index
-    found = frame.copy(deep=False)
-    if index.nlevels > 1:
-        times = index.levels[index.names.index(TIME)].tz_convert(tz)
-        found.index = index.set_levels(times, level=TIME)
-    else:
-        found.index = index.tz_convert(tz)
-    return found
+        distributed.get_worker()
+    except (ValueError, AttributeError):
+        return
+    raise ConfigError(
+        f"Cannot open {target!r} from the cloud on a Dask worker: the service's limits are "
+        "one account's, however many workers there are, and keys are not sent to them. "
+        "Sync the meters once with dentframe.sync and open them with archive=, or open the "
+        "dataset where the cluster's client is."
+    )
 
 
 def _complete(
     read: Callable[[], pd.DataFrame], make: Callable[[pd.DataFrame], xr.Dataset]
 ) -> xr.Dataset:
-    """The Dataset of a read; one that is not whole raises with Datasets."""
+    """The Dataset of a read, in memory; one that is not whole raises with Datasets.
+
+    Times come with the data, so there is nothing to gain from being lazy: what has its times
+    has been answered. The Dataset holds no client, and pickles with its data.
+    """
     try:
         return make(read())
     except IncompleteReadError as error:
@@ -302,101 +200,6 @@ def _complete(
             retry_after=error.retry_after,
             retryable=error.retryable,
         ) from error
-
-
-_OPTIONS = tuple(f.name for f in fields(Opening) if f.name not in {"meter", "dropped"})
-
-
-class DentCloudBackendEntrypoint(BackendEntrypoint):
-    """Meters of DentCloud as Datasets: ``xr.open_dataset("dentcloud://P…", engine="dentcloud")``.
-
-    Name the engine: xarray's guess gives every ``…://`` to netCDF4.
-    """
-
-    description = "DENT meters from DentCloud or an archive (dentcloud://METER)"
-    open_dataset_parameters = (
-        "filename_or_obj", "drop_variables", *_OPTIONS, "decode_times",
-    )  # fmt: skip
-    supports_groups = True
-
-    def open_dataset(
-        self,
-        filename_or_obj: Any,
-        *,
-        drop_variables: str | Iterable[str] | None = None,
-        decode_times: Any = None,
-        **asked: Any,
-    ) -> xr.Dataset:
-        """Open meters; `dentframe.open_dataset` tells of the parameters and errors."""
-        given = {name: asked.pop(name) for name in _OPTIONS if name in asked}
-        _check_decoders(decode_times, asked)
-        _check_dask(sys._getframe(1))  # noqa: SLF001 - see there
-        if given.get("start") is None:
-            raise RangeError(
-                f"Cannot open {filename_or_obj!r} without a start. Pass it to open_dataset, "
-                'e.g. start="2023-12" (and end= for what is no whole year, month or day).'
-            )
-        out = [drop_variables] if isinstance(drop_variables, str) else drop_variables or ()
-        opening = Opening(meters_of(filename_or_obj), **given, dropped=frozenset(out))
-        if opening.archive is not None and opening.client is None:
-            from dentframe.datasets.lazy_archive import open_archive
-
-            return open_archive(opening)
-        refuse_cloud_on_worker(filename_or_obj)
-        return open_cloud(opening)
-
-    def open_groups_as_dict(
-        self, filename_or_obj: Any, *, drop_variables: Any = None, **asked: Any
-    ) -> dict[str, xr.Dataset]:
-        """Open meters, each as a group of its own, so that their times may differ."""
-        found = meters_of(filename_or_obj)
-        names = [found] if isinstance(found, str) else found
-        return {
-            f"/{name}": self.open_dataset(SCHEME + name, drop_variables=drop_variables, **asked)
-            for name in names
-        }
-
-    def open_datatree(
-        self, filename_or_obj: Any, *, drop_variables: Any = None, **asked: Any
-    ) -> xr.DataTree:
-        """Open meters as a tree, a node a meter."""
-        groups = self.open_groups_as_dict(filename_or_obj, drop_variables=drop_variables, **asked)
-        return xr.DataTree.from_dict(groups)
-
-    def guess_can_open(self, filename_or_obj: Any) -> bool:
-        """Whether this is an address ``dentcloud://…``."""
-        return is_address(filename_or_obj)
-
-
-def _check_dask(caller: Any) -> None:
-    """Refuse chunks where nothing makes them, before anything is read.
-
-    xarray does not tell an engine which chunks its caller asked for, and names no extra.
-    """
-    while caller is not None and caller.f_globals.get("__name__") != "xarray.backends.api":
-        caller = caller.f_back
-    asked = None if caller is None else caller.f_locals.get("chunks")
-    if asked is not None and not any(map(find_spec, ("dask", "cubed"))):
-        raise missing_extra("open meters in chunks", "dask")
-
-
-_DECODERS = {"mask_and_scale", "decode_timedelta", "decode_coords", "concat_characters"}
-
-
-def _check_decoders(decode_times: Any, others: dict[str, Any]) -> None:
-    """Refuse what cannot be left undecoded; what changes nothing here may be given."""
-    for name in sorted(set(others) - _DECODERS - {"use_cftime"}):
-        raise ConfigError(
-            f"Cannot open with {name}={others[name]!r}: the engine dentcloud has no such "
-            f"option{did_you_mean(name, _OPTIONS)}"
-        )
-    if decode_times is False or others.get("use_cftime"):
-        asked = "decode_times=False (or decode_cf=False)"
-        raise ConfigError(
-            f"Cannot open with {asked if decode_times is False else 'use_cftime=True'}: times "
-            "come from the service as instants, never as numbers since a date. Leave it out; "
-            "to_netcdf writes numbers."
-        )
 
 
 def open_dataset(
@@ -495,3 +298,118 @@ def open_dataset(
         # It is in memory, and xarray does not group by what is a Dask array.
         found.variables[LOCAL_TIME].load(scheduler="synchronous")
     return found
+
+
+_SIGNATURE = inspect.signature(open_dataset)
+_OPTIONS = [x for x in _SIGNATURE.parameters if x not in {"meter", "chunks", "drop_variables"}]
+
+
+def _convert(options: Mapping[str, Any], frame: pd.DataFrame) -> xr.Dataset:
+    """The Dataset of a read: in its zone, for ``local_time``."""
+    level = TIME if isinstance(frame.index, pd.MultiIndex) else None
+    meter = options["meter"]
+    first, _ = split_element(meter if isinstance(meter, str) else meter[0])
+    return to_dataset(
+        frame.tz_convert(zone(options["tz"]), level=level),
+        interval=options["interval"],
+        demand_lag=options["demand_lag"],
+        cure=f"Open one meter at a time: open_dataset({first!r}, ...).",
+    )
+
+
+class DentCloudBackendEntrypoint(BackendEntrypoint):
+    """Meters of DentCloud as Datasets: ``xr.open_dataset("dentcloud://P…", engine="dentcloud")``.
+
+    Name the engine: xarray's guess gives every ``…://`` to netCDF4.
+    """
+
+    description = "DENT meters from DentCloud or an archive (dentcloud://METER)"
+    open_dataset_parameters = (
+        "filename_or_obj", "drop_variables", *_OPTIONS, "decode_times",
+    )  # fmt: skip
+    supports_groups = True
+
+    def open_dataset(
+        self,
+        filename_or_obj: Any,
+        *,
+        drop_variables: str | Iterable[str] | None = None,
+        decode_times: Any = None,
+        **asked: Any,
+    ) -> xr.Dataset:
+        """Open meters; `dentframe.open_dataset` tells of the parameters and errors."""
+        options = {name: asked.pop(name) for name in _OPTIONS if name in asked}
+        _check_decoders(decode_times, asked)
+        _check_dask(sys._getframe(1))  # noqa: SLF001 - see there
+        if options.get("start") is None:
+            raise RangeError(
+                f"Cannot open {filename_or_obj!r} without a start. Pass it to open_dataset, "
+                'e.g. start="2023-12" (and end= for what is no whole year, month or day).'
+            )
+        out = [drop_variables] if isinstance(drop_variables, str) else drop_variables or ()
+        dropped = frozenset(out)
+        bound = _SIGNATURE.bind(meters_of(filename_or_obj), **options)
+        bound.apply_defaults()
+        whole = bound.arguments | {"topics": wanted(options.get("topics"), dropped)}
+        make = partial(_convert, whole)
+        if whole["archive"] is not None and whole["client"] is None:
+            from dentframe.datasets.lazy_archive import open_archive
+
+            return open_archive(whole, make, dropped)
+        refuse_cloud_on_worker(filename_or_obj)
+        known = inspect.signature(read_dentcloud).parameters.keys() & whole.keys()
+        read = partial(read_dentcloud, **{name: whole[name] for name in known})
+        return _complete(read, lambda frame: ready(make(frame), dropped))
+
+    def open_groups_as_dict(
+        self, filename_or_obj: Any, *, drop_variables: Any = None, **asked: Any
+    ) -> dict[str, xr.Dataset]:
+        """Open meters, each as a group of its own, so that their times may differ."""
+        found = meters_of(filename_or_obj)
+        names = [found] if isinstance(found, str) else found
+        return {
+            f"/{name}": self.open_dataset(SCHEME + name, drop_variables=drop_variables, **asked)
+            for name in names
+        }
+
+    def open_datatree(
+        self, filename_or_obj: Any, *, drop_variables: Any = None, **asked: Any
+    ) -> xr.DataTree:
+        """Open meters as a tree, a node a meter."""
+        groups = self.open_groups_as_dict(filename_or_obj, drop_variables=drop_variables, **asked)
+        return xr.DataTree.from_dict(groups)
+
+    def guess_can_open(self, filename_or_obj: Any) -> bool:
+        """Whether this is an address ``dentcloud://…``."""
+        return is_address(filename_or_obj)
+
+
+def _check_dask(caller: Any) -> None:
+    """Refuse chunks where nothing makes them, before anything is read.
+
+    xarray does not tell an engine which chunks its caller asked for, and names no extra.
+    """
+    while caller is not None and caller.f_globals.get("__name__") != "xarray.backends.api":
+        caller = caller.f_back
+    asked = None if caller is None else caller.f_locals.get("chunks")
+    if asked is not None and not any(map(find_spec, ("dask", "cubed"))):
+        raise missing_extra("open meters in chunks", "dask")
+
+
+_DECODERS = {"mask_and_scale", "decode_timedelta", "decode_coords", "concat_characters"}
+
+
+def _check_decoders(decode_times: Any, others: dict[str, Any]) -> None:
+    """Refuse what cannot be left undecoded; what changes nothing here may be given."""
+    for name in sorted(set(others) - _DECODERS - {"use_cftime"}):
+        raise ConfigError(
+            f"Cannot open with {name}={others[name]!r}: the engine dentcloud has no such "
+            f"option{did_you_mean(name, _OPTIONS)}"
+        )
+    if decode_times is False or others.get("use_cftime"):
+        asked = "decode_times=False (or decode_cf=False)"
+        raise ConfigError(
+            f"Cannot open with {asked if decode_times is False else 'use_cftime=True'}: times "
+            "come from the service as instants, never as numbers since a date. Leave it out; "
+            "to_netcdf writes numbers."
+        )

@@ -9,14 +9,13 @@ lies along time.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
@@ -24,20 +23,11 @@ from dentframe.archive.archive import Archive, opened
 from dentframe.archive.meter import pages
 from dentframe.archive.read import ArchiveOnly, resolve
 from dentframe.cloud.planner import Window
-from dentframe.datasets.engine import convert, ready
+from dentframe.datasets.engine import ready
 from dentframe.datasets.variables import TIME
 from dentframe.errors import ConfigError
 from dentframe.frame import assemble as _frame
-from dentframe.frame.read import (
-    ReadJob,
-    attrs_of,
-    check_element,
-    check_errors,
-    complete,
-    of_elements,
-    warn_of_losses,
-    warn_of_no_readings,
-)
+from dentframe.frame import read as _read
 from dentframe.times.dates_and_ranges import time_range
 from dentframe.wire.columns import Column, parse
 from dentframe.wire.topics import kind_of
@@ -46,11 +36,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
+    import xarray as xr
 
-    from dentframe.datasets.engine import Opening
     from dentframe.frame.request import Request
     from dentframe.wire.page import Page
 
+    Convert = Callable[[pd.DataFrame], xr.Dataset]
     Ints = npt.NDArray[np.int64]
     Floats = npt.NDArray[np.float64]
 
@@ -78,10 +69,6 @@ class Rows:
     topics: tuple[str, ...]
     columns: tuple[str, ...]
     minutes: Ints
-
-    def ends(self) -> Rows:
-        """The first and the last of them."""
-        return replace(self, minutes=np.unique(self.minutes[[0, -1] if len(self.minutes) else []]))
 
     def read(self, rows: Ints, columns: Sequence[str]) -> Floats:
         """The readings of some rows, in any order, shape (rows, columns); NaN where there is none.
@@ -125,50 +112,85 @@ def _run(rows: Ints) -> Ints | slice:
     return rows
 
 
-def open_archive(opening: Opening) -> xr.Dataset:
+def open_archive(
+    options: Mapping[str, Any], convert: Convert, dropped: Collection[str]
+) -> xr.Dataset:
     """What is opened, as a Dataset that reads the archive when it is used, never the cloud.
+
+    Parameters
+    ----------
+    options : mapping
+        All arguments of `dentframe.open_dataset`, by their names.
+    convert : callable
+        Makes the Dataset of a frame.
+    dropped : collection of str
+        The variables to leave out.
 
     Raises
     ------
     IncompleteReadError
         Where the archive lacks windows; ``.partial`` and ``.resume()`` are Datasets.
     """
-    check_errors(opening.errors)
+    _read.check_errors(options["errors"])
     # Absolute, for whoever unpickles the Dataset in another folder.
-    found, now = Archive(opened(opening.archive).path.absolute()), pd.Timestamp.now("UTC")
-    span = time_range(opening.start, opening.end, opening.tz, now=now)
-    request = resolve(found, opening.meter, span, opening.wanted)
+    found = Archive(opened(options["archive"]).path.absolute())
+    now = pd.Timestamp.now("UTC")
+    span = time_range(options["start"], options["end"], options["tz"], now=now)
+    request = resolve(found, options["meter"], span, options["topics"])
     source = ArchiveOnly(found, now, columns=())
-    reading = ReadJob(source, request, bracket=opening.bracket, now=now)
-    make = partial(_archive_dataset, found, opening)
-    return complete(make, reading, opening.errors, False)
+    reading = _read.ReadJob(source, request, bracket=options["bracket"], now=now)
+    make = partial(_dataset, found, convert, dropped)
+    return _read.complete(make, reading, options["errors"], False)
 
 
-def _archive_dataset(archive: Archive, opening: Opening, reading: ReadJob) -> xr.Dataset:
-    meters = {meter: _rows(archive, reading, meter) for meter in reading.request.meters}
-    frames = {meter: columns for meter, (_, columns) in meters.items()}
+def _dataset(
+    archive: Archive, convert: Convert, dropped: Collection[str], reading: _read.ReadJob
+) -> xr.Dataset:
+    """Of the frame's first and last rows come the variables, of one column what lies along time."""
+    request = reading.request
+    meters = {meter: _rows(archive, reading, meter) for meter in request.meters}
     rows = [found for found, _ in meters.values()]
-    low, high = _minute(reading.request.start), _minute(reading.request.end)
+    low, high = _minute(request.start), _minute(request.end)
     empty = [r.meter for r in rows if not ((r.minutes >= low) & (r.minutes < high)).any()]
     if empty:
-        warn_of_no_readings(reading, empty)
-    return ready(lay_out(reading.request, opening, rows, frames), opening.dropped)
+        _read.warn_of_no_readings(reading, empty)
+    columns = {meter: names for meter, (_, names) in meters.items()}
+    edges = [replace(r, minutes=np.unique(np.r_[r.minutes[:1], r.minutes[-1:]])) for r in rows]
+    ends = convert(_frame_of(request, edges, columns))
+    # An interval mean, if there is any, tells that there are time bounds.
+    one = {}
+    for meter, names in columns.items():
+        means = [x for x in names if kind_of(parse(x).topic) == "interval_mean"]
+        one[meter] = (means or names)[:1]
+    along = convert(_frame_of(request, rows, one))
+    if not along.sizes[TIME]:
+        return ready(ends, dropped)
+    found = ends[[name for name in ends.variables if TIME not in ends[name].dims]]
+    times = [name for name in along.coords if TIME in along[name].dims]
+    found = found.assign_coords({name: along[name].variable for name in times})
+    for name, variable in ends.data_vars.items():
+        topic, scope = variable.attrs["topic"], variable.attrs["scope"]
+        ids = variable[variable.dims[-1]].values
+        wires = [Column(topic, scope, str(x)).wire for x in ids]
+        array = indexing.LazilyIndexedArray(Readings(rows, wires, single=request.single))
+        found[name] = (variable.dims, array, variable.attrs)
+    return ready(found.assign_attrs(ends.attrs), dropped)
 
 
-def _rows(archive: Archive, reading: ReadJob, meter: str) -> tuple[Rows, list[str]]:
+def _rows(archive: Archive, reading: _read.ReadJob, meter: str) -> tuple[Rows, list[str]]:
     """The rows of a meter, and the columns that its frame has."""
     request, pages = reading.request, reading.pages_of(meter)
     columns, dropped = _frame.wanted_columns(pages, request.topics, everything=request.all_topics)
-    check_element(reading, meter, columns)
-    chosen = of_elements(columns, request.meters[meter], request.topics)
+    _read.check_element(reading, meter, columns)
+    chosen = _read.of_elements(columns, request.meters[meter], request.topics)
     table = _frame.join([replace(page, columns=()) for page in pages], ())
     minutes = _frame.clip(table, request.start, request.end).minutes
-    warn_of_losses(request, meter, pages, columns, dropped, 0)
+    _read.warn_of_losses(request, meter, pages, columns, dropped, 0)
     rows = Rows(archive, meter, request.topics, tuple(columns), minutes)
     return (_bracketed(rows, reading, chosen) if reading.bracket else rows), chosen
 
 
-def _bracketed(rows: Rows, reading: ReadJob, columns: list[str]) -> Rows:
+def _bracketed(rows: Rows, reading: _read.ReadJob, columns: list[str]) -> Rows:
     """The rows with those that bracket the range: they depend on which cells are there."""
     start, end = reading.request.start, reading.request.end
     before = _around(rows, start, start - pd.Timedelta(1, "us"), columns)
@@ -224,43 +246,6 @@ class Readings(BackendArray):
         cube = found[0] if self.single else np.stack(found)
         return cube[tuple(0 if isinstance(k, int | np.integer) else slice(None) for k in key)]
 
-    def variable(self, dims: Sequence[str], attrs: dict[Any, Any]) -> xr.Variable:
-        """A variable over these dimensions that reads when it is used."""
-        return xr.Variable(dims, indexing.LazilyIndexedArray(self), attrs)
-
-
-def lay_out(
-    request: Request, opening: Opening, rows: Sequence[Rows], columns: Mapping[str, list[str]]
-) -> xr.Dataset:
-    """The Dataset of some meters' rows, its readings to be read when they are used.
-
-    Parameters
-    ----------
-    request : Request
-        What was asked for.
-    opening : Opening
-        How it is converted.
-    rows : sequence of Rows
-        One a meter.
-    columns : mapping
-        Meter to the columns of its frame.
-
-    Raises
-    ------
-    RangeError
-        Where the meters' times differ.
-    """
-    telling = {m: _telling(c) for m, c in columns.items()}
-    ends = convert(opening, _frame_of(request, [r.ends() for r in rows], columns))
-    along = convert(opening, _frame_of(request, rows, telling))
-    if not along.sizes[TIME]:
-        return ends
-    still = [name for name in ends.variables if TIME not in ends[name].dims]
-    times = [name for name in along.coords if TIME in along[name].dims]
-    found = ends[still].assign_coords({name: along[name].variable for name in times})
-    found = found.assign({name: _lazy(ends[name], rows, request) for name in ends.data_vars})
-    return found.assign_attrs(ends.attrs)
-
 
 def _frame_of(
     request: Request, rows: Sequence[Rows], columns: Mapping[str, list[str]]
@@ -272,19 +257,5 @@ def _frame_of(
         none = np.full((len(r.minutes), len(names)), np.nan)
         frames[r.meter] = _frame.to_frame(_frame.Table(names, r.minutes, none))
     frame = next(iter(frames.values())) if request.single else _frame.stack(frames, request.topics)
-    frame.attrs["dentcloud"] = attrs_of(request, frame)
+    frame.attrs["dentcloud"] = _read.attrs_of(request, frame)
     return frame
-
-
-def _telling(columns: Sequence[str]) -> list[str]:
-    """One column, which tells whether there are time bounds: an interval mean, if there is any."""
-    means = [c for c in columns if kind_of(parse(c).topic) == "interval_mean"]
-    return (means or list(columns))[:1]
-
-
-def _lazy(variable: xr.DataArray, rows: Sequence[Rows], request: Request) -> xr.Variable:
-    topic, scope = variable.attrs["topic"], variable.attrs["scope"]
-    ids = variable[variable.dims[-1]].values
-    columns = [Column(topic, scope, str(name)).wire for name in ids]
-    found = Readings(rows, columns, single=request.single)
-    return found.variable([str(d) for d in variable.dims], dict(variable.attrs))

@@ -9,28 +9,23 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from dentframe.errors import UnitError
+from dentframe.errors import RangeError, UnitError
 from dentframe.frame.quantify import magnitudes
-from dentframe.metering.series import own_name
+from dentframe.metering.series import note_of, own_name, time_index
 from dentframe.times.dates_and_ranges import is_utc
 from dentframe.verbs.inputs import by_meter, interval_of
 from dentframe.wire import columns as _columns
 from dentframe.wire.columns import CHANNEL, ELEMENT
 from dentframe.wire.topics import TOPICS, kind_of
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-    from dentframe.datasets.frame_to_dataset import Grid
 
 TIME, METER = "time", "meter"
 BOUNDS, EDGE = "time_bnds", "nv"
@@ -60,11 +55,10 @@ def clean(text: str) -> str:
 
 def dim_of(scope: str) -> str:
     """The dimension that a scope's ids are laid along."""
-    known = DIMS.get(scope)
-    return known or free(clean(scope), TAKEN)
+    return DIMS.get(scope) or free(clean(scope), TAKEN)
 
 
-def variable_names(slots: Iterable[Slot]) -> dict[Slot, str]:
+def variable_names(slots: Collection[Slot]) -> dict[Slot, str]:
     """A name for each slot: the topic, with the scope only where a topic has several.
 
     Examples
@@ -72,13 +66,11 @@ def variable_names(slots: Iterable[Slot]) -> dict[Slot, str]:
     >>> list(variable_names([Slot("dPF", "Ch"), Slot("dPF", "Elm"), Slot("A", "Ch")]).values())
     ['dPF_ch', 'dPF_elm', 'A']
     """
-    slots = list(dict.fromkeys(slots))
-    of_topic = [s.topic for s in slots]
+    topics = [slot.topic for slot in slots]
     dims = {dim_of(s.scope) for s in slots}
     names: dict[Slot, str] = {}
     for slot in slots:
-        several = of_topic.count(slot.topic) > 1
-        name = _suffixed(slot) if several else clean(slot.topic)
+        name = _suffixed(slot) if topics.count(slot.topic) > 1 else clean(slot.topic)
         names[slot] = free(name, TAKEN | dims | set(names.values()))
     return names
 
@@ -103,16 +95,12 @@ def slot_of(name: str, attrs: Mapping[str, Any], dim: str) -> Slot:
     """
     scope = SCOPES.get(dim) or str(attrs.get("scope", dim))
     own = Slot(str(attrs.get("topic", "")), scope)
-    if own.topic and name.rstrip("_") in {
-        clean(own.topic).rstrip("_"),
-        _suffixed(own).rstrip("_"),
-    }:
+    names = {x.rstrip("_") for x in (clean(own.topic), _suffixed(own))}
+    if own.topic and name.rstrip("_") in names:
         return own
-    suffix = f"_{clean(scope).lower()}"
-    return Slot(name.removesuffix(suffix) or name, scope)
+    return Slot(name.removesuffix(f"_{clean(scope).lower()}") or name, scope)
 
 
-CONVENTIONS = "CF-1.11"
 CELL_METHODS = {
     "interval_mean": "time: mean",
     "sample": "time: point",
@@ -165,7 +153,7 @@ def global_attrs(topics: Iterable[str]) -> dict[str, str]:
     """What a whole Dataset says of itself, the same at each call."""
     named = ", ".join(LONG_NAMES.get(topic, topic) for topic in dict.fromkeys(topics))
     return {
-        "Conventions": CONVENTIONS,
+        "Conventions": "CF-1.11",
         "title": f"DENT sub-meters: {named}",
         "history": f"made by dentframe {version('dentframe')}",
     }
@@ -208,8 +196,7 @@ def unit_in(attrs: dict[str, Any], data: Any) -> str | None:
         Where ``units`` is gone and ``wire_unit`` is not: pint took it away, and may have
         changed the values before it was lost.
     """
-    wire, held = attrs.get("wire_unit"), getattr(data, "units", None)
-    unit = attrs.get("units") if held is None else held
+    wire, unit = attrs.get("wire_unit"), getattr(data, "units", attrs.get("units"))
     if unit is None:
         if wire is None or pint_name(str(wire)) is None:
             return None if wire is None else str(wire)
@@ -253,16 +240,21 @@ def aware(values: Any, zone: str, unit: str) -> pd.DatetimeIndex:
     return index.tz_localize("UTC").tz_convert(zone)
 
 
+def instants(dim: str, index: pd.DatetimeIndex, **attrs: str) -> Any:
+    """A coordinate of instants along a dimension."""
+    utc = naive(index)
+    attrs = {"standard_name": "time", **attrs, ZONE: zone_text(index.tz)}
+    return (dim, utc, attrs, encoding(utc))
+
+
 def time_coords(index: pd.DatetimeIndex) -> dict[str, Any]:
     """The coordinate of time, and local time too where the zone is not UTC."""
     tz: Any = index.tz
-    utc = naive(index)
-    attrs = {"standard_name": "time", "long_name": "time (UTC)", ZONE: zone_text(tz)}
-    coords: dict[str, Any] = {TIME: (TIME, utc, attrs, encoding(utc))}
+    coords = {TIME: instants(TIME, index, long_name="time (UTC)")}
     if not is_utc(tz):
-        walls = index.tz_localize(None).as_unit(utc.unit)
-        local = {"long_name": f"local time ({zone_text(tz)})"}
-        coords[LOCAL_TIME] = (TIME, walls, local, encoding(walls))
+        walls = index.tz_localize(None).as_unit("ns")
+        attrs = {"long_name": f"local time ({zone_text(tz)})"}
+        coords[LOCAL_TIME] = (TIME, walls, attrs, encoding(walls))
     return coords
 
 
@@ -273,11 +265,105 @@ def encoding(index: pd.DatetimeIndex) -> dict[str, Any]:
     """
     since = index.dropna().as_unit("ns").asi8
     finest = next((n for n, size in _WRITTEN.items() if not (since % size).any()), "nanoseconds")
-    calendar = {"calendar": "proleptic_gregorian", "dtype": "int64"}
-    return {"units": f"{finest} since 1970-01-01", **calendar}
+    units = f"{finest} since 1970-01-01"
+    return {"units": units, "calendar": "proleptic_gregorian", "dtype": "int64"}
 
 
 _WRITTEN = {"minutes": 60 * 10**9, "seconds": 10**9, "microseconds": 1000}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Rows laid out along dimensions.
+
+    Attributes
+    ----------
+    times : pandas.DatetimeIndex
+        Of every meter, in the zone of the frame.
+    others : dict
+        Name of each further level to its values, e.g. the meters.
+    order : ndarray of int64, or slice
+        Takes rows into the order others, time.
+    meter_dtype : str
+        Of the level of meters.
+    """
+
+    times: pd.DatetimeIndex
+    others: dict[str, list[Any]]
+    order: Any
+    meter_dtype: str = "object"
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """Meter first, then time, then the rest."""
+        first = (METER,) if METER in self.others else ()
+        return (*first, TIME, *(n for n in self.others if n != METER))
+
+    def laid(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Values of shape (rows, n) as (*dims, n)."""
+        sizes = [len(v) for v in self.others.values()]
+        cube: npt.NDArray[Any] = values[self.order].reshape(
+            *sizes, len(self.times), values.shape[1]
+        )
+        names = [*self.others, TIME]
+        return cube.transpose([*(names.index(d) for d in self.dims), len(names)])
+
+
+def grid_of(frame: pd.DataFrame, cure: str | None = None) -> Grid:
+    """The dimensions of a frame's rows.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Over time, or over time and other levels, such as meters.
+    cure : str, optional
+        What to do about meters whose times differ; None: convert each on its own.
+
+    Raises
+    ------
+    RangeError
+        Where the index has no times or naive ones, or the meters' times differ.
+    """
+    index = frame.index
+    if not isinstance(index, pd.MultiIndex):
+        return Grid(_aware(frame), {}, slice(None))
+    at = [i for i, x in enumerate(index.levels) if isinstance(x, pd.DatetimeIndex)]
+    if len(at) != 1:
+        raise RangeError(
+            f"Cannot lay out an index of levels {list(index.names)}: it needs one level of times."
+        )
+    names = [METER if n is None else str(n) for n in index.names]
+    keys = {n: index.get_level_values(i) for i, n in enumerate(names) if i != at[0]}
+    coded = {name: pd.factorize(key) for name, key in keys.items()}
+    others = {name: list(values) for name, (_, values) in coded.items()}
+    order = np.lexsort([codes for codes, _ in reversed(coded.values())])
+    times = _aware(pd.DataFrame(index=index.get_level_values(at[0])))[order]
+    cells = int(np.prod([len(v) for v in others.values()]))
+    size, left = divmod(len(times), max(cells, 1))
+    rows = times.asi8[: size * cells].reshape(cells, size)
+    if left or not (rows == rows[:1]).all():
+        if METER not in others:
+            raise RangeError(
+                f"Cannot lay rows along time and {', '.join(others)}: some are missing."
+            )
+        meters = others[METER]
+        alone = f"Convert each on its own: df.loc[{meters[0]!r}].dent.to_xarray()."
+        raise RangeError(
+            f"Cannot lay {len(meters)} meters along one time axis: their times differ, and nothing "
+            f"is resampled or filled in silence. {cure or alone}"
+        )
+    dtype = str(keys[METER].dtype) if METER in keys else "object"
+    return Grid(times[:size], others, order, dtype)
+
+
+def _aware(frame: pd.DataFrame) -> pd.DatetimeIndex:
+    times = time_index(frame)
+    if times.tz is None:
+        raise RangeError(
+            "Cannot tell which instants a naive index means. Use "
+            'df.tz_localize("UTC") where it is UTC, or name the zone it is in.'
+        )
+    return times
 
 
 def bounds(
@@ -285,104 +371,28 @@ def bounds(
 ) -> Bounds | None:
     """What time each row stands for, as (dims, array [..., 2]), where one answer fits all.
 
-    A result of a period or block: from its start to the next one's. A mean that the meter
-    reported: the interval before its label. None where there is neither, or nothing tells.
+    A result of a period or block: from its start to the next one's, as long as no period was
+    taken out. A mean that the meter reported: the interval before its label. None where there
+    is neither, or nothing tells.
     """
-    kinds = {TOPICS[t].kind for t in topics if t in TOPICS}
+    kinds, utc = {TOPICS[t].kind for t in topics if t in TOPICS}, naive(grid.times)
     if "interval_energy" in kinds or topics & _RESULTS:
-        return _periods(grid, frame.attrs.get(_columns.ATTRS))
+        note = note_of(frame)
+        until = note.get("until")
+        if until is None or not len(utc) or note.get("periods") != len(utc):
+            return None
+        ends = utc[1:].append(naive(pd.DatetimeIndex([until])))
+        return ((TIME, EDGE), np.stack([utc, ends], axis=1)) if utc[-1] < ends[-1] else None
     if "interval_mean" not in kinds:
         return None
-    own = None if METER in grid.others else own_name(frame)
-    return _means(grid, own, interval, lag)
-
-
-def _means(grid: Grid, own: str | None, interval: Any, lag: Any) -> Bounds | None:
-    utc = naive(grid.times)
-    parts = []
-    for meter in grid.others.get(METER, [own]):
-        late = by_meter(lag, meter, "0min", "demand_lag")
-        end = utc - pd.Timedelta(late, unit="us")
-        start = end - pd.Timedelta(interval_of(interval, meter), unit="us")
-        parts.append(np.stack([start.as_unit(utc.unit), end.as_unit(utc.unit)], axis=1))
-    if not parts:
-        return None
-    if all((p == parts[0]).all() for p in parts):
-        return (TIME, EDGE), parts[0]
-    return (METER, TIME, EDGE), np.stack(parts)
-
-
-def _periods(grid: Grid, note: Any) -> Bounds | None:
-    """From each start to the next, as long as no period was taken out."""
-    info = note if isinstance(note, dict) else {}
-    until, starts = info.get("until"), naive(grid.times)
-    if until is None or not len(starts) or info.get("periods") != len(starts):
-        return None
-    end = naive(pd.DatetimeIndex([until]).as_unit(starts.unit))
-    if not starts[-1] < end[0]:
-        return None
-    return (TIME, EDGE), np.stack([starts, starts[1:].append(end)], axis=1)
-
-
-def quantify(dataset: xr.Dataset) -> xr.Dataset:
-    """Give every variable that says its ``units`` a pint array.
-
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Variables with ``units``, as `to_xarray` gives them.
-
-    Returns
-    -------
-    xarray.Dataset
-        The same variables as quantities of the application's registry, computed where they
-        were lazy: on Dask's arrays pint loses units in silence. Arithmetic and reductions
-        keep units; `dequantify` before writing, plotting with units, or ``resample``.
-
-    Raises
-    ------
-    UnitError
-        Where a unit cannot be read.
-    """
-    ureg = _columns.registry()
-    made = dataset.compute()
-    for name, array in made.data_vars.items():
-        if "units" in array.attrs and array.dtype.kind in "fiu":
-            unit = _columns.parse_unit(str(unit_in(array.attrs, array.data)))
-            attrs = {k: v for k, v in array.attrs.items() if k != "units"}
-            data = ureg.Quantity(array.data, unit)
-            made[name] = (array.dims, data, attrs)
-    return made
-
-
-def is_quantified(dataset: xr.Dataset) -> bool:
-    """Whether pint has taken the ``units`` of a variable into its array."""
-    held = (array.attrs for array in dataset.data_vars.values())
-    return any("pint_unit" in attrs and "units" not in attrs for attrs in held)
-
-
-def dequantify(dataset: xr.Dataset) -> xr.Dataset:
-    """Turn pint arrays into plain ones that say their ``units`` in the attrs.
-
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Variables of any kind; those without a pint array stay as they are.
-
-    Returns
-    -------
-    xarray.Dataset
-        The same values. ``units`` is what pint said last.
-    """
-    made = dataset.copy()
-    for name, array in dataset.data_vars.items():
-        unit = getattr(array.data, "units", None)
-        if unit is not None:
-            now = _columns.parse_unit(str(unit_in(array.attrs, array.data)))
-            attrs = {**array.attrs, **unit_attrs(_columns.name_of(now))}
-            attrs["wire_unit"] = _columns.symbol(now)
-            made[name] = (array.dims, array.data.magnitude, attrs)
-    return made
+    spans = []
+    for meter in grid.others[METER] if METER in grid.others else [own_name(frame)]:
+        ends = utc - pd.Timedelta(by_meter(lag, meter, "0min", "demand_lag"), unit="us")
+        starts = ends - pd.Timedelta(interval_of(interval, meter), unit="us")
+        spans.append(np.stack([starts, ends], axis=1))
+    if any((span != spans[0]).any() for span in spans):
+        return (METER, TIME, EDGE), np.stack(spans)
+    return ((TIME, EDGE), spans[0]) if spans else None
 
 
 def array_of(column: pd.Series[Any]) -> tuple[npt.NDArray[Any], dict[str, str]]:
@@ -414,10 +424,7 @@ def _text(value: Any) -> str:
 def coordinate(name: str, values: Any) -> Any:
     """A coordinate along the dimension of its name."""
     if isinstance(getattr(values, "dtype", None), pd.DatetimeTZDtype):
-        index = pd.DatetimeIndex(values)
-        utc = naive(index)
-        attrs = {"standard_name": "time", ZONE: zone_text(index.tz)}
-        return (name, utc, attrs, encoding(utc))
+        return instants(name, pd.DatetimeIndex(values))
     plain, attrs = array_of(pd.Series(values))
     if plain.dtype.kind == "O":
         return (name, plain.astype(str), attrs, {"dtype": np.dtype(object)})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import sys
 from pathlib import Path
@@ -15,25 +14,24 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dentframe import open_dataset
-from dentframe.datasets import DentCloudBackendEntrypoint
+from dentframe import open_dataset, read_dentcloud
+from dentframe.datasets import DentCloudBackendEntrypoint, to_xarray
 from dentframe.datasets.engine import (
     Address,
-    Opening,
     address_of,
     is_address,
     meters_of,
-    month_sizes,
-    on_worker,
+    ready,
     refuse_cloud_on_worker,
 )
+from dentframe.datasets.engine import wanted as left_of
 from dentframe.errors import ConfigError, RangeError
 from dentframe.frame.request import builtin_units, is_everything, resolve_topics
 
 
 def wanted(topics, dropped):
     names = [dropped] if isinstance(dropped, str) else dropped or ()
-    return Opening("P482311252", "2023", topics=topics, dropped=frozenset(names)).wanted
+    return left_of(topics, frozenset(names))
 
 
 METER = st.from_regex(r"P[0-9]{9}(_[A-Z])?", fullmatch=True)
@@ -120,17 +118,20 @@ def test_month_sizes_count_the_rows_of_each_month(minutes):
     """The sizes add up to the rows, and each run has one month of its own."""
     times = np.sort(np.array(minutes, "int64")).astype("datetime64[m]").astype("datetime64[us]")
     counted = pd.Series(1, pd.DatetimeIndex(times)).groupby(lambda t: (t.year, t.month)).sum()
-    assert month_sizes(times) == tuple(counted.tolist())
+    found = ready(xr.Dataset(coords={"time": times.astype("datetime64[ns]")}), ())
+    sizes = found["time"].encoding.get("preferred_chunks", {"time": ()})
+    assert sizes == {"time": tuple(counted.tolist())}
 
 
 def test_open_dataset_takes_what_the_engine_takes():
-    """`dentframe.open_dataset` has the engine's parameters and defaults, and `chunks`."""
+    """`dentframe.open_dataset` has the engine's parameters, and the defaults of reading."""
     listed = DentCloudBackendEntrypoint.open_dataset_parameters
     shown = inspect.signature(open_dataset).parameters
     assert set(shown) == (set(listed) - {"filename_or_obj", "decode_times"}) | {"meter", "chunks"}
-    usual = {f.name: f.default for f in dataclasses.fields(Opening) if f.name in shown}
-    for name in usual.keys() - {"meter", "start"}:
-        assert shown[name].default == usual[name]
+    for of in (read_dentcloud, to_xarray):
+        usual = inspect.signature(of).parameters
+        for name in shown.keys() & usual.keys():
+            assert shown[name].default == usual[name].default
 
 
 def test_xarray_finds_the_engine():
@@ -162,9 +163,8 @@ def test_a_worker_is_one_only_inside_a_task(monkeypatch):
         raise ValueError("No worker found")
 
     monkeypatch.delitem(sys.modules, "distributed", raising=False)
-    assert not on_worker()
+    refuse_cloud_on_worker("dentcloud://P1")
     monkeypatch.setitem(sys.modules, "distributed", SimpleNamespace(get_worker=outside))
-    assert not on_worker()
     refuse_cloud_on_worker("dentcloud://P1")
     monkeypatch.setitem(sys.modules, "distributed", SimpleNamespace(get_worker=object))
     with pytest.raises(ConfigError, match=r"Dask worker.*archive="):
