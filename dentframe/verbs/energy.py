@@ -371,7 +371,8 @@ def figures(
         Energy is NaN where coverage is below this.
     """
     s, e = starts, ends
-    c = moving(c, edges)
+    if edges == "last_reading":
+        c = moving(c, edges)
     if edges == "last_reading" and len(c.at):
         # Each edge moves to the last reading before it, where one is near enough; a closing one
         # only where a reading at or after it is there.
