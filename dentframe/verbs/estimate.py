@@ -483,7 +483,8 @@ def _left_by_demand(steps: Steps) -> _Left:
     left = np.where(c.inc < 0, left, np.maximum(left, 0.0))
     unknown = np.diff(c.t) / HOUR - within(hours * steps.ok)
     t = np.concatenate(([NAT], c.t, [np.iinfo(np.int64).max]))
-    return _Left(t, *(np.pad(x, 1)[: len(t) - 1] for x in (left, unknown, known)))
+    n = len(t) - 1  # a step before the register's own, and one after them
+    return _Left(t, np.pad(left, 1)[:n], np.pad(unknown, 1)[:n], np.pad(known, 1)[:n])
 
 
 def _note(name: str, s: Ints, e: Ints, kw: Floats, scaled: Bools) -> dict[str, Any]:
