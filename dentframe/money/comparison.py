@@ -79,17 +79,15 @@ def earlier(
     last = instant(end, zone, "end").tz_convert(zone)
     keywords = VerbKeywords(zone, None, None, registers, interval, demand_lag)
     meters = Meters(df, zone, elements, keywords, source, accept, edges, places)
-    bounds = _months_before(last, months, zone)
-    at = ints(bounds).tolist()
-    return tuple(
-        Past(
-            label(bounds[i], bounds[i + 1]),
-            _energy(meters, at[i], at[i + 1], places),
-            start=bounds[i],
-            end=bounds[i + 1],
-        )
-        for i in range(months)
-    )
+    bounds, found = _months_before(last, months, zone), []
+    for (start, until), (s, e) in zip(pairwise(bounds), pairwise(ints(bounds)), strict=True):
+        try:
+            used = meters.energy(int(s), int(e), None)
+            whole = rounded(used.energy if used.whole is None else used.whole, places)
+        except CoverageError:
+            whole = None
+        found.append(Past(label(start, until), whole, start=start, end=until))
+    return tuple(found)
 
 
 def _months_before(end: pd.Timestamp, months: int, tz: dt.tzinfo) -> pd.DatetimeIndex:
@@ -108,15 +106,6 @@ def label(start: pd.Timestamp, end: pd.Timestamp) -> str:
     """
     month = start.day == end.day == 1 and start + pd.DateOffset(months=1) == end
     return f"{start:%Y-%m}" if month else f"{start:%Y-%m-%d} to {end:%Y-%m-%d}"
-
-
-def _energy(meters: Meters, s: int, e: int, places: int | None) -> Any:
-    try:
-        used = meters.energy(s, e, None)
-    except CoverageError:
-        return None
-    whole = used.energy if used.whole is None else used.whole
-    return rounded(whole, places)
 
 
 @dataclass(frozen=True)
@@ -260,9 +249,8 @@ def compared(
     if first is None:
         none = f"none was wholly {now.party}'s and measured well enough."
         return (), NONE + (why or none)
-    return tuple(_past(x, tz) for x in (*past[first:], now)), ""
-
-
-def _past(x: Billed, tz: dt.tzinfo) -> Past:
-    start, end = x.start.tz_convert(tz), x.end.tz_convert(tz)
-    return Past(label(start, end), x.kwh, amount=x.amount, start=start, end=end)
+    shown = []
+    for x in (*past[first:], now):
+        start, end = x.start.tz_convert(tz), x.end.tz_convert(tz)
+        shown.append(Past(label(start, end), x.kwh, amount=x.amount, start=start, end=end))
+    return tuple(shown), ""

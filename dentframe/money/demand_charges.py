@@ -211,7 +211,7 @@ class _PeakSearch:
         if len(series) == 1 or not len(top.kw) or not np.isnan(demands.kw).any():
             return False, ""
         rules = [resolve(meters.keywords.registers, c.meter, c.element, meters.tz) for c in series]
-        most = np.array([np.nan if x.max_kw is None else x.max_kw for x in rules])
+        most = np.array([x.max_kw for x in rules], dtype=float)
         worst = blocks.unaffected(demands.kw, most, float(top.kw.min()))
         if worst.below or worst.room <= 0:
             return worst.below, ""
@@ -364,21 +364,30 @@ class Demand(Charge):
 
     def lines(self, case: Case) -> list[Line]:
         """One line a tier; none where no interval lies in the windows."""
-        meters = case.meters
+        meters, tiers = case.meters, Tiers(self.tiers)
         source = "demand" if self.measure == "reported" else meters.source
         series = meters.means(self.topic, source if self.topic is None else "auto")
         found = self._peaks(case, series)
         if not found:
             return []
-        bill = self._bill_days if self.per == "day" else self._bill_month
-        tiers, unit, more = bill(case, found)
-        more["element"] = ", ".join(c.name for c in series)
-        more |= vars(worst([p.state for p in found]))
-        rates, lines = Tiers(self.tiers).rates(self.rate, self.name), []
-        for tier, (quantity, rate) in enumerate(zip(tiers, rates, strict=True)):
+        unit = "kVA" if self.topic is not None and "kVA" in self.topic.replace("H", "") else "kW"
+        more: dict[str, Any] = {
+            "element": ", ".join(c.name for c in series),
+            **vars(worst([p.state for p in found])),
+        }
+        if self.per == "day":  # each day fills the tiers anew
+            days = [tiers.fill(case.quantity(max(p.kw, Decimal(0)))) for p in found]
+            parts, per = [case.quantity(add(x)) for x in zip(*days, strict=True)], f"{unit}·day"
+            more["note"] = f"highest demand of each of {len(found)} days, added up"
+        else:
+            parts, per, more["note"], more["measured"] = self._month(case, found[0], unit)
+        lines = []
+        for tier, (quantity, rate) in enumerate(
+            zip(parts, tiers.rates(self.rate, self.name), strict=True)
+        ):
             if tier == 0 or quantity or self.per == "day":
-                name = f"{self.name} {Tiers(self.tiers).label(tier, self._unit)}".strip()
-                lines.append(case.line(quantity, unit, rate, name, **more))
+                name = f"{self.name} {tiers.label(tier, unit)}".strip()
+                lines.append(case.line(quantity, per, rate, name, **more))
         return lines
 
     def _peaks(self, case: Case, series: Sequence[Cumulative]) -> list[Peak]:
@@ -397,51 +406,34 @@ class Demand(Charge):
                 found.append(_PeakSearch(self, case.meters, series, a, b, inside).peak())
         return [p for p in found if p is not None]
 
-    @property
-    def _unit(self) -> str:
-        return "kVA" if self.topic is not None and "kVA" in self.topic.replace("H", "") else "kW"
+    def _month(
+        self, case: Case, peak: Peak, unit: str
+    ) -> tuple[list[Decimal], str, str, Decimal | None]:
+        """The demand that is billed by tier, its unit, a note and, where it differs, the peak.
 
-    def _bill_days(
-        self, case: Case, found: list[Peak]
-    ) -> tuple[list[Decimal], str, dict[str, Any]]:
-        """The demands of all days, by tier; each day fills the tiers anew."""
-        days = [Tiers(self.tiers).fill(case.quantity(max(p.kw, Decimal(0)))) for p in found]
-        tiers = [case.quantity(add(tier)) for tier in zip(*days, strict=True)]
-        note = f"highest demand of each of {len(found)} days, added up"
-        return tiers, f"{self._unit}·day", {"note": note}
-
-    def _bill_month(
-        self, case: Case, found: list[Peak]
-    ) -> tuple[list[Decimal], str, dict[str, Any]]:
-        """The demand of the span, by tier."""
-        peak, span, unit = found[0], case.span, self._unit
-        billed, notes = self._billed(case, peak.kw)
-        months = span.due(self)
-        tiers = Tiers(self.tiers).fill(case.quantity(billed))
-        if months != 1:
-            notes.append(f"{add(tiers)} {unit} for {len(span.days)} days: {months} of a month")
-            parts = [times(x, months) for x in tiers]
-            tiers = parts_of(parts, case.quantity(add(parts)), case.meters.places)
-        measured = peak.kw if notes or self.ratchet else None
-        notes.append(f"{case.quantity(peak.kw)} {unit} at {peak.at:%Y-%m-%d %H:%M}")
-        note = "; ".join(filter(None, [span.text, *notes]))
-        unit = unit if months == 1 else f"{unit}·month"
-        return tiers, unit, {"note": note, "measured": measured}
-
-    def _billed(self, case: Case, kw: Decimal) -> tuple[Decimal, list[str]]:
-        """Billing demand of a measured one, and what raised it; a demand fed back costs nothing."""
-        billed, notes = max(kw, Decimal(0)), []
+        A demand fed back costs nothing.
+        """
+        billed, notes, r = max(peak.kw, Decimal(0)), [], self.ratchet
         if self.target_power_factor is not None:
             case.require("kVAHNet", " by power factor")
             kwh, kvah = (case.energy(topic)[0] for topic in ("kWHNet", "kVAHNet"))
             pf = EXACT.divide(kwh, kvah) if kvah > 0 and kwh > 0 else Decimal(1)
             billed = adjusted_demand(billed, min(pf, Decimal(1)), self.target_power_factor)
             notes.append(f"power factor {pf:.4f}, target {self.target_power_factor}")
-        if self.ratchet is not None:
-            r = self.ratchet
+        if r is not None:
             past = case.past() if r.lookback else []
             raised = ratchet([billed], r.percent, r.lookback, r.minimum, past)[0]
             if raised != billed:
                 notes.append(f"ratchet {r.percent} % of {r.lookback} months, at least {r.minimum}")
             billed = raised
-        return billed, notes
+        tiers, per = Tiers(self.tiers).fill(case.quantity(billed)), unit
+        months = case.span.due(self)
+        if months != 1:
+            per = f"{unit}·month"
+            days = len(case.span.days)
+            notes.append(f"{add(tiers)} {unit} for {days} days: {months} of a month")
+            parts = [times(x, months) for x in tiers]
+            tiers = parts_of(parts, case.quantity(add(parts)), case.meters.places)
+        measured = peak.kw if notes or r is not None else None
+        notes.append(f"{case.quantity(peak.kw)} {unit} at {peak.at:%Y-%m-%d %H:%M}")
+        return tiers, per, "; ".join(filter(None, [case.span.text, *notes])), measured

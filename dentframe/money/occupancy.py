@@ -5,11 +5,9 @@ An occupancy is one element with one party; vacancy is an occupancy of the landl
 
 from __future__ import annotations
 
-import calendar
 import datetime as dt
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -41,25 +39,6 @@ def midnights(start: pd.Timestamp, end: pd.Timestamp, tz: dt.tzinfo) -> list[pd.
     first, last = (x.tz_convert(tz).tz_localize(None).normalize() for x in (start, end))
     edges = localize(pd.date_range(first, last, freq="D", unit="us"), tz).tz_convert("UTC")
     return [x for x in edges.unique() if start <= x < end]
-
-
-def factor(rule: Any, days: Sequence[dt.date], whole: Sequence[dt.date]) -> Fraction:
-    """The part of a monthly amount or limit that falls on some days.
-
-    Parameters
-    ----------
-    rule : str or int
-        ``"none"``: 1. ``"days"``: their share of `whole`. ``"month"``: each day is one part of
-        its calendar month. A number: each day is one part of so many.
-    days, whole : sequence of date
-        The days a charge is valid, and those of the billing period.
-    """
-    if rule == "none":
-        return Fraction(1)
-    if rule == "month":
-        parts = (Fraction(1, calendar.monthrange(d.year, d.month)[1]) for d in days)
-        return sum(parts, Fraction(0))
-    return Fraction(len(days), rule if isinstance(rule, int) else max(len(whole), 1))
 
 
 OWN, COMMON, MAIN = "own", "common", "main"

@@ -224,7 +224,15 @@ def allocate(amount: Any, weights: Any, *, places: int | None = 2) -> pd.Series[
         series = pd.Series(list(weights.values()), index=list(weights), dtype=object)
     elif not isinstance(weights, pd.Series):
         series = pd.Series(list(weights), dtype=object)
-    basis = [_weight(name, w) for name, w in series.items()]
+    basis = []
+    for name, weight in series.items():
+        is_exact = isinstance(weight, Fraction)
+        basis.append(weight if is_exact else Fraction(exact(weight, f"weight of {name!r}")))
+        if basis[-1] < 0:
+            raise ConfigError(
+                f"Cannot allocate: the weight of {name!r} is {weight}, below 0. Make export a "
+                "party with a credit line of its own, so that weights stay at 0 or more."
+            )
     if not any(basis):
         raise ConfigError(
             f"Cannot allocate by {dict(series)!r}: there is no basis, every weight is 0. "
@@ -243,17 +251,6 @@ def allocate(amount: Any, weights: Any, *, places: int | None = 2) -> pd.Series[
         )
     parts = [Fraction(whole) * w / sum(basis) for w in basis]
     return pd.Series(parts_of(parts, whole, places), index=series.index, dtype=object)
-
-
-def _weight(name: Any, weight: Any) -> Fraction:
-    is_exact = isinstance(weight, Fraction)
-    number = weight if is_exact else Fraction(exact(weight, f"weight of {name!r}"))
-    if number < 0:
-        raise ConfigError(
-            f"Cannot allocate: the weight of {name!r} is {weight}, below 0. Make export a party "
-            "with a credit line of its own, so that weights stay at 0 or more."
-        )
-    return number
 
 
 # --- tiers -------------------------------------------------------------------------------
@@ -371,13 +368,7 @@ class Tiers:
         """
         if not self.edges:
             return ""
-        shown = [
-            f"{tidy(x if _is_short(x) else rounded(x, 2)):f}" for x in (Decimal(0), *self.edges)
-        ]
+        edges = ((x, rounded(x, 9) == x) for x in (Decimal(0), *self.edges))
+        shown = [f"{tidy(x if short else rounded(x, 2)):f}" for x, short in edges]
         low, *high = shown[tier : tier + 2]
         return f"{low}–{high[0]} {unit}" if high else f"above {low} {unit}"
-
-
-def _is_short(edge: Decimal) -> bool:
-    exponent = edge.as_tuple().exponent
-    return isinstance(exponent, int) and exponent >= -9

@@ -54,9 +54,7 @@ CHARGES = (
     "quantity", "unit", "amount", "currency", "status", "computed", "billed",
 )  # fmt: skip
 """The columns of `Run.charges`."""
-READINGS = (
-    "open_at", "open_reading", "close_at", "close_reading", "lo", "hi",
-)  # fmt: skip
+READINGS = ("open_at", "open_reading", "close_at", "close_reading", "lo", "hi")
 FIGURES = (
     "element", "label", "party", "kind", "start", "end", "basis", "quantity", "unit", "coverage",
     "status", "flags", *READINGS,

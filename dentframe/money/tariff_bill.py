@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,10 +15,10 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, RangeError, UnknownTopicError, by
 from dentframe.metering.energy_and_coverage import STATUSES
-from dentframe.metering.register_rules import RegisterRules
+from dentframe.metering.register_rules import RegisterRules, micros
 from dentframe.metering.series import time_index
 from dentframe.money.charges import KVAH, KVARH, Reactive
-from dentframe.money.occupancy import factor, midnights
+from dentframe.money.occupancy import midnights
 from dentframe.money.rounding_and_tiers import EXACT, add, digits_of, exact, parts_of, rounded
 from dentframe.money.statement import Day, Line, Reading, Statement
 from dentframe.money.tariff import Tariff
@@ -83,9 +84,8 @@ def check_period(tariff: Tariff, start: Any, end: Any, tz: Zone) -> None:
     ConfigError
         Naming the charge, the days and what to state.
     """
-    s, e = ints(pd.DatetimeIndex([start, end]).tz_convert("UTC").as_unit("us")).tolist()
     for charge in tariff.charges:
-        span = Span.of(charge, (s, e), zone(tz))
+        span = Span.of(charge, (micros(start), micros(end)), zone(tz))
         if span is not None and hasattr(charge, "per"):
             span.due(charge)
 
@@ -114,9 +114,9 @@ class Span:
         """The span of a charge; None where it is valid in no part of the period."""
         start, end = period
         if charge.valid_from is not None:
-            start = max(start, _micros(midnight(charge.valid_from, tz)))
+            start = max(start, micros(midnight(charge.valid_from, tz)))
         if charge.valid_to is not None:
-            end = min(end, _micros(midnight(charge.valid_to, tz)))
+            end = min(end, micros(midnight(charge.valid_to, tz)))
         return cls(start, end, period, tz) if start < end else None
 
     @property
@@ -136,8 +136,21 @@ class Span:
         return "" if self.is_whole else f"{a:%Y-%m-%d} to {b:%Y-%m-%d}"
 
     def factor(self, rule: Any) -> Fraction:
-        """The part of a month that it is, by a proration that is stated."""
-        return factor(rule, self.days, _days(*self.period, self.tz))
+        """The part of a monthly amount or limit that falls on its days.
+
+        Parameters
+        ----------
+        rule : str or int
+            ``"none"``: 1. ``"days"``: their share of the billing period's. ``"month"``: each day
+            is one part of its calendar month. A number: each day is one part of so many.
+        """
+        if rule == "none":
+            return Fraction(1)
+        if rule == "month":
+            months = (calendar.monthrange(d.year, d.month)[1] for d in self.days)
+            return sum((Fraction(1, n) for n in months), Fraction(0))
+        whole = rule if isinstance(rule, int) else len(_days(*self.period, self.tz))
+        return Fraction(len(self.days), max(whole, 1))
 
     def due(self, charge: Any) -> Fraction:
         """How many months or days (by `charge.per`) a charge is due for.
@@ -160,10 +173,6 @@ class Span:
                 "number of days; or bill each month by itself."
             )
         return Fraction(1)
-
-
-def _micros(at: pd.Timestamp) -> int:
-    return int(ints(pd.DatetimeIndex([at]))[0])
 
 
 def _days(start: int, end: int, tz: dt.tzinfo) -> list[dt.date]:
@@ -391,7 +400,7 @@ def bill(
             f"Cannot bill from {start!r} to {end!r}: start is not before end. The period is "
             "half-open, [start, end)."
         )
-    period = _micros(first), _micros(last)
+    period = micros(first), micros(last)
     return Statement(
         party=party,
         title=title,
