@@ -7,7 +7,7 @@ fixed charges, taxes, minimum bills, and reactive energy.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -134,20 +134,14 @@ def _proration(rule: Any, field: str, charge: str) -> Any:
     )
 
 
-def check_known(given: Mapping[str, Any], known: Sequence[str], what: str) -> None:
-    """Refuse a field that nothing would read: a misspelt one would price wrongly."""
-    for name in given:
+def from_table(cls: Any, data: Mapping[str, Any], what: str) -> Any:
+    """A dataclass from plain data; a misspelt field, which nothing would read, is refused."""
+    known = {f.name: f for f in fields(cls) if f.init}
+    for name in data:
         if name not in known:
             near = did_you_mean(name, known) or f": it has {', '.join(known)}"
             raise ConfigError(f"Cannot read field {name!r} of this {what}{near}")
-
-
-def from_table(cls: Any, data: Mapping[str, Any], what: str) -> Any:
-    """A dataclass from plain data, its unknown and missing fields named."""
-    known = [f for f in fields(cls) if f.init]
-    check_known(data, [f.name for f in known], what)
-    needed = [f.name for f in known if f.default is MISSING and f.default_factory is MISSING]
-    lacking = [x for x in needed if x not in data]
+    lacking = [k for k, f in known.items() if f.default is MISSING and k not in data]
     if lacking:
         raise ConfigError(f"Cannot read this {what}: it needs {', '.join(lacking)}.")
     return cls(**data)

@@ -16,7 +16,6 @@ from dentframe.money.charges import (
     Minimum,
     Reactive,
     Tax,
-    check_known,
     date_of,
     from_table,
     put,
@@ -27,8 +26,6 @@ from dentframe.site.toml_tables import check_currency, dump, parse
 
 KINDS: dict[str, type[Any]] = {c.kind: c for c in (Energy, Demand, Fixed, Reactive, Minimum, Tax)}
 """The charges by kind. A new one is a class with `kind`, `name`, its validity and `lines`."""
-
-_FIELDS = ("name", "currency", "holidays", "charges", "notes")
 
 
 @dataclass(frozen=True)
@@ -88,7 +85,6 @@ class Tariff:
         ConfigError
             For data that is no tariff.
         """
-        check_known(data, _FIELDS, "tariff")
         return from_table(Tariff, data, "tariff")  # type: ignore[no-any-return]
 
     @staticmethod
