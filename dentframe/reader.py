@@ -113,9 +113,9 @@ def read_dentcloud(
         source: Source = client or default_client()
     else:
         from dentframe.archive.archive import opened
-        from dentframe.archive.read import ArchiveFirst
+        from dentframe.archive.read import ArchiveSource
 
-        source = ArchiveFirst(opened(archive), lambda: client or default_client(), now)
+        source = ArchiveSource(opened(archive), now, lambda: client or default_client())
     request = resolve(source, meter, time_range(start, end, tz, now=now), topics)
     reading = ReadJob(source, request, bracket=bracket, now=now)
     made = complete(partial(assemble, quantify=quantify), reading, errors, progress)

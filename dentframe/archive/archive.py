@@ -15,8 +15,8 @@ import pandas as pd
 from dentframe.archive import merge
 from dentframe.archive import paths_and_lock as paths
 from dentframe.archive.dask_frames import energy, peaks, to_dask
-from dentframe.archive.meter import Meter, catalogue, held, keep_catalogue, pages
-from dentframe.archive.read import ArchiveOnly, resolve
+from dentframe.archive.meter import Meter, catalogue, keep_catalogue
+from dentframe.archive.read import ArchiveSource, resolve
 from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError
 from dentframe.frame.read import ReadJob, assemble, check_errors, complete
@@ -145,11 +145,11 @@ class Archive:
             The largest ones: a month, not its days. As in the cache, a window is held for ever
             where it is complete and had ended 48 h before it was read; other ones for a while.
         """
-        return held(self.meter(meter), topics, now or datetime.now(UTC))
+        return self.meter(meter).held(topics, now or datetime.now(UTC))
 
     def pages(self, job: Job) -> list[Page]:
         """What is held for a job, as if the service had answered; nothing where nothing is."""
-        return pages(self.meter(job.meter), [job.window], job.topics)
+        return self.meter(job.meter).pages([job.window], job.topics)
 
     def read(
         self,
@@ -191,7 +191,7 @@ class Archive:
         check_errors(errors)
         now, spare = pd.Timestamp.now("UTC"), errors == "warn"
         request = resolve(self, meter, time_range(start, end, tz, now=now), topics, spare=spare)
-        reading = ReadJob(ArchiveOnly(self, now, spare=spare), request, bracket=bracket, now=now)
+        reading = ReadJob(ArchiveSource(self, now, spare=spare), request, bracket=bracket, now=now)
         return complete(partial(assemble, quantify=quantify), reading, errors, False)
 
     to_dask = to_dask
@@ -304,7 +304,7 @@ def _months(meter: Meter) -> Iterator[_Month]:
     for year, records in meter.records.items():
         owner, minutes = merge.owners(records, year), meter.minutes(year)
         for window in (Window(year, month) for month in range(1, 13)):
-            inside = merge.mask_of([window], year)
+            inside = merge.inside(window)
             places = {place for whose in owner.values() for place in whose[inside].tolist()}
             used = [records[place] for place in sorted(places - {merge.NOBODY})]
             topics = tuple(dict.fromkeys(topic for record in used for topic in record.topics))

@@ -8,41 +8,37 @@ meter after the other and gives its frame to the verb.
 from __future__ import annotations
 
 import functools
-import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 import pandas as pd
 
-from dentframe.accessor_methods import check_words
+from dentframe.accessor_methods import with_keywords
 from dentframe.archive import paths_and_lock as paths
 from dentframe.archive.read import Selection, read_meter, select
 from dentframe.errors import (
     ConfigError,
-    DentError,
     KindError,
     UnknownTopicError,
     did_you_mean,
     missing_extra,
 )
-from dentframe.frame.assemble import note, to_frame
+from dentframe.frame.assemble import note
 from dentframe.metering.register_rules import RegisterRules, check_elements
 from dentframe.site.site import apply_site
 from dentframe.verbs.energy import energy as energy_of_frame
-from dentframe.verbs.inputs import MEAN, REGISTER, VerbKeywords
+from dentframe.verbs.inputs import DEFAULTS, MEAN, REGISTER, VerbKeywords
 from dentframe.verbs.peaks import peaks as peaks_of_frame
 from dentframe.wire.columns import ELEMENT, parse, split_element
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from dentframe.archive.archive import Archive
-    from dentframe.archive.read import Doubled, Elements
-    from dentframe.frame.assemble import Table
+    from dentframe.archive.read import Elements
     from dentframe.times.dates_and_ranges import Zone
+    from dentframe.times.periods import Freq
 
     Batch = tuple[tuple[str, Elements, int], ...]
 
@@ -84,20 +80,18 @@ def _on_dask(
             f"Cannot use batch={batch!r}: it is how many meters a partition has, a whole number "
             "from 1."
         )
-    size, stamped = batch or usual, list(_stamped(selection.archive.path, meters))
+    stamped = []
+    for name, elements in meters.items():  # when it last changed [ns]: no result outlives a sync
+        root = selection.archive.path
+        places = (root / paths.folder_name(name), paths.pending_folder(root, name))
+        changed = max((p.stat().st_mtime_ns for p in places if p.is_dir()), default=0)
+        stamped.append((name, elements, changed))
+    size = batch or usual
     parts = [tuple(stamped[first : first + size]) for first in range(0, len(stamped), size)]
     dd: Any = dask.dataframe
     # The text columns are what they should be; Dask would turn `flags`, tuples, to text.
     with dask.config.set({"dataframe.convert-string": False}):
         return dd.from_map(make, parts, meta=form, label="dentframe")
-
-
-def _stamped(root: Path, meters: Mapping[str, Elements]) -> Iterator[tuple[str, Elements, int]]:
-    """Meters with when their folders last changed [ns]: no result outlives the next sync."""
-    for name, elements in meters.items():
-        places = (root / paths.folder_name(name), paths.pending_folder(root, name))
-        changed = max((p.stat().st_mtime_ns for p in places if p.is_dir()), default=0)
-        yield name, elements, changed
 
 
 def _joined(parts: Mapping[str, pd.DataFrame], form: pd.DataFrame) -> pd.DataFrame:
@@ -214,10 +208,9 @@ class _Readings:
         """The partition, or some of its columns, which Dask asks for."""
         form = self.form if columns is None else self.form[list(columns)]
         names = [c for c in form.columns if c != METER]
-        read = (read_meter(self.selection, meter, elements, names) for meter, elements, _ in batch)
-        tables = zip((meter for meter, *_ in batch), read, strict=True)
-        parts = {meter: to_frame(table, shared=False) for meter, (table, *_) in tables}
-        return _joined(parts, form)
+        return _joined(
+            {m: read_meter(self.selection, m, elements, names)[0] for m, elements, _ in batch}, form
+        )
 
 
 # --- a verb on every meter -----------------------------------------------------------------
@@ -264,41 +257,33 @@ class _Figures:
         return _joined({m: part for m, part in found.items() if part is not None}, self.form)
 
     def _of_meter(self, meter: str, elements: Elements) -> pd.DataFrame | None:
-        table, doubled = self._read(meter, elements)
-        frame = to_frame(table, shared=False)
+        frame = self._read(meter, elements)
         if self.selection.span is None and not len(frame):
             return None
         here, rows = _letters(frame.columns), "element" in self.form
         lost = [e for e in elements or () if e not in here]
         frame = _with(frame, [f"{self.answering[0]}/{ELEMENT}/{e}" for e in lost])
         if rows and self.several:  # without what has no reading and was not asked for by name
-            kept = _with_readings(frame.columns, frame.to_numpy()) | {*(elements or ())}
+            kept = _with_readings(frame) | {*(elements or ())}
             frame = frame[[c for c in frame.columns if parse(c).id in kept]]
         if not _whole_elements(frame.columns, self.answering):
             if rows:
                 return None
             frame = _with(frame, _whole_elements(self.names, self.answering)[:1])
-        # A range of no instants names the meter of a frame that has only its rows.
-        ranges: Any = {meter: self.selection.span or (None, None)}
-        noted = {what: {meter: found} for what, found in doubled.items()}
-        frame.attrs["dentcloud"] = note({}, ranges, frame, elements={meter: elements}, **noted)
         rules = _without_others(self.registers, meter, _letters(frame.columns))
         return _as_columns(self.verb(frame, registers=rules), corrected="raw" in self.form)
 
-    def _read(self, meter: str, elements: Elements) -> tuple[Table, Doubled]:
+    def _read(self, meter: str, elements: Elements) -> pd.DataFrame:
         """The readings: of a register and a mean, means only where a register does not answer."""
         read = functools.partial(read_meter, self.selection, meter, elements)
         if self.answering != (REGISTER, MEAN) or self.further:
-            table, _, doubled = read(self.names)
-            return table, doubled
+            return read(self.names)[0]
         first = _whole_elements(self.names, (REGISTER,))
-        table, here, doubled = read(first)
-        known = _with_readings(table.columns, table.values)
+        frame, here = read(first)
+        known = _with_readings(frame)
         means = _whole_elements(self.names, (MEAN,))
         more = [c for c in means if c in here and parse(c).id not in known]
-        if more:
-            table, _, doubled = read([*first, *more])
-        return table, doubled
+        return read([*first, *more])[0] if more else frame
 
 
 def _without_others(rules: RegisterRules, meter: str, letters: set[str]) -> RegisterRules:
@@ -335,108 +320,104 @@ def _with(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     return frame.reindex(columns=[*frame.columns, *names]) if names else frame
 
 
-def _with_readings(columns: Iterable[str], values: Any) -> set[str]:
-    """The elements of the columns that have some reading."""
-    return {parse(c).id for i, c in enumerate(columns) if np.isfinite(values[:, i]).any()}
+def _with_readings(frame: pd.DataFrame) -> set[str]:
+    """The elements that have some reading."""
+    values = frame.to_numpy()
+    return {parse(c).id for i, c in enumerate(frame) if np.isfinite(values[:, i]).any()}
 
 
 def _figures(
-    archive: Archive, verb: Callable[..., pd.DataFrame], keywords: dict[str, Any],
-    answering: tuple[str, ...], further: tuple[str, ...] = (), *, rows: bool, strict: bool,
+    archive: Archive, verb: functools.partial[pd.DataFrame], corrections: Any,
+    keywords: ArchiveKeywords, answering: tuple[str, ...], further: tuple[str, ...] = (), *,
+    rows: bool, strict: bool,
 ) -> Any:  # fmt: skip
-    """The figures of every meter as a Dask frame."""
-    meters, errors, batch = (keywords.pop(name) for name in _OWN)
-    start, end, site = (keywords.pop(name) for name in ("start", "end", "site"))
-    given, fixes = keywords.pop("registers"), keywords.pop("corrections")
-    tz = apply_site(site, keywords["tz"], given)[0]
+    """The figures of every meter as a Dask frame; `verb` has its own keywords already."""
+    given: dict[str, Any] = {**_DEFAULTS, **keywords}
+    site, tz, registers = (given[name] for name in ("site", "tz", "registers"))
     _check_dask("compute on Dask")
     selection, found, known = select(
-        archive, meters, start, end, [*answering, *further], tz=tz, bracket=True, errors=errors,
-        strict=strict,
+        archive, given["meters"], given["start"], given["end"], [*answering, *further],
+        tz=apply_site(site, tz, registers)[0], bracket=True, errors=given["errors"], strict=strict,
     )  # fmt: skip
     names = _whole_elements(known, (*answering, *further))
     answers = bool(_whole_elements(names, answering))
     columns = names if answers else [f"{answering[0]}/{ELEMENT}/A", *names]
     times = pd.date_range("2024-01-01", periods=3, freq="15min", tz="UTC", unit="us", name="time")
     frame = pd.DataFrame({c: [1.0, 1.25, 1.5] for c in columns}, index=times)
-    asked = VerbKeywords.of(frame, site, keywords["tz"], registers=given, corrections=fixes)
-    registers = asked.registers
-    _check_rules(registers, frame, list(found))
-    keywords["tz"] = asked.tz
-    if keywords["min_coverage"] is None:
+    asked = VerbKeywords.of(frame, site, tz, registers=registers, corrections=corrections)
+    # Rules of no element are refused, as the verb would for a frame of all these meters.
+    tables = (getattr(asked.registers, f.name) for f in fields(asked.registers))
+    keys = (key for table in tables if isinstance(table, Mapping) for key in table)
+    ruled = {split_element(str(key))[0] for key in keys}
+    shown = dict.fromkeys([*(m for m in found if m in ruled), *[*found][:2]])
+    check_elements(asked.registers, [(m, e) for m in shown for e in sorted(_letters(columns))])
+    verb = functools.partial(
+        verb, tz=asked.tz, interval=given["interval"], demand_lag=given["demand_lag"]
+    )
+    if verb.keywords["min_coverage"] is None:
         # Coverage warnings of a worker would reach nobody; the notes of `energy` say what does.
-        keywords["min_coverage"] = 0.0
+        verb = functools.partial(verb, min_coverage=0.0)
     # What cannot be meant raises here. The example names a meter: intervals may be given by meter.
     example: Any = {"-": (None, None)}
     frame.attrs["dentcloud"] = note({}, example, frame)
-    own = _without_others(registers, "-", _letters(names))
-    corrected = rows and verb is energy_of_frame and bool(registers.corrections)
-    form = _as_columns(verb(frame, registers=own, **keywords), corrected=corrected)
+    own = _without_others(asked.registers, "-", _letters(names))
+    corrected = rows and verb.func is energy_of_frame and bool(asked.registers.corrections)
+    form = _as_columns(verb(frame, registers=own), corrected=corrected)
     if not answers:
-        raise _no_readings(selection.archive, found, answering, named=keywords["topic"] is not None)
+        held = {t for meter in found for r in archive.records(meter) for t in r.topics}
+        raise (KindError if verb.keywords["topic"] is None else UnknownTopicError)(
+            f"Cannot compute from the archive {selection.archive.path}: that needs "
+            f"{' or '.join(answering)} of whole elements, and what it holds of these meters is "
+            f"{', '.join(sorted(held)) or 'nothing'}. Sync {answering[0]} as well, or take another "
+            "source."
+        )
     form.insert(0, METER, pd.Series("-", index=form.index, dtype=_text_dtype()))
     first, last = selection.span or (None, None)
     make = _Figures(
-        selection, functools.partial(verb, start=first, end=last, **keywords), registers,
+        selection, functools.partial(verb, start=first, end=last), asked.registers,
         answering, further, names, len(found) > 1, form.iloc[:0],
     )  # fmt: skip
     usual = max(_LEAST, -(-len(found) // _PARTITIONS))
-    return _on_dask(selection, found, make, form.iloc[:0], batch, usual)
+    return _on_dask(selection, found, make, form.iloc[:0], given["batch"], usual)
 
 
-def _check_rules(rules: RegisterRules, frame: pd.DataFrame, meters: list[str]) -> None:
-    """Refuse rules of no element, as the verb would for a frame of all these meters."""
-    tables = (getattr(rules, f.name) for f in fields(rules))
-    keys = (key for table in tables if isinstance(table, Mapping) for key in table)
-    named = {split_element(str(key))[0] for key in keys}
-    shown = dict.fromkeys([*(m for m in meters if m in named), *meters[:2]])
-    check_elements(rules, [(m, e) for m in shown for e in sorted(_letters(frame.columns))])
+_TOPICS: dict[str, tuple[str, ...]] = {"register": (REGISTER,), "demand": (MEAN,)}
+"""The topics that answer, by `source`."""
 
 
-def _no_readings(
-    archive: Archive, meters: Iterable[str], topics: Sequence[str], *, named: bool
-) -> DentError:
-    """The error that says what the archive has, where it has none of what is needed."""
-    held = {t for meter in meters for r in archive.records(meter) for t in r.topics}
-    return (UnknownTopicError if named else KindError)(
-        f"Cannot compute from the archive {archive.path}: that needs "
-        f"{' or '.join(topics)} of whole elements, and what it holds of these meters is "
-        f"{', '.join(sorted(held)) or 'nothing'}. Sync {topics[0]} as well, or take another source."
-    )
+class ArchiveKeywords(TypedDict, total=False):
+    """The keywords that both verbs take; `archive_verb` writes them into their signatures."""
+
+    tz: Zone
+    start: Any
+    end: Any
+    registers: RegisterRules
+    interval: Any
+    demand_lag: Any
+    site: Any
+    meters: Any
+    errors: str
+    batch: int | None
 
 
-_OWN = ("meters", "errors", "batch")
-"""The keywords of an archive's method that its verb has not."""
+_DEFAULTS = {"meters": None, "errors": "raise", "batch": None, "site": None, **DEFAULTS}
+archive_verb = with_keywords(ArchiveKeywords, _DEFAULTS)
 
 
-def _signed_as(verb: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a function the keywords of a verb and its own; `elements` are among `meters`."""
-
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        theirs = dict(list(inspect.signature(verb).parameters.items())[1:])
-        theirs.pop("elements")
-        mine = inspect.signature(function)
-        own = (mine.parameters[name] for name in _OWN)
-        signature = mine.replace(parameters=[mine.parameters["archive"], *theirs.values(), *own])
-
-        @functools.wraps(function)
-        def call(*args: Any, **keywords: Any) -> Any:
-            check_words(call, keywords)
-            given = signature.bind(*args, **keywords)
-            given.apply_defaults()
-            return function(**given.arguments)
-
-        vars(call)["__signature__"] = signature
-        return call
-
-    return decorate
-
-
-@_signed_as(energy_of_frame)
+@archive_verb
 def energy(
-    archive: Archive, *, meters: Any = None, errors: str = "raise", batch: int | None = None,
-    **keywords: Any,
-) -> Any:  # fmt: skip
+    archive: Archive,
+    freq: Freq = None,
+    *,
+    topic: str | None = None,
+    source: str = "auto",
+    edges: str = "interpolate",
+    min_coverage: float | None = None,
+    schedule: Any = None,
+    corrections: Any = (),
+    detail: bool = False,
+    **keywords: Unpack[ArchiveKeywords],
+) -> Any:
     """Energy of each period and element of every meter, computed by Dask.
 
     Parameters
@@ -480,24 +461,36 @@ def energy(
     and status of each figure, ``min_coverage=`` withholds. A register answers without its
     element's demand being read.
     """
-    topic, own = keywords["topic"], {"meters": meters, "errors": errors, "batch": batch}
-    source = keywords["source"]
-    topics = {"register": (REGISTER,), "demand": (MEAN,)}.get(source, (REGISTER, MEAN))
-    return _figures(
-        archive, energy_of_frame, keywords | own, topics if topic is None else (topic,),
-        rows=keywords["detail"], strict=topic is not None,
+    verb = functools.partial(
+        energy_of_frame, freq=freq, topic=topic, source=source, edges=edges, schedule=schedule,
+        min_coverage=min_coverage, detail=detail,
     )  # fmt: skip
+    answering = _TOPICS.get(source, (REGISTER, MEAN)) if topic is None else (topic,)
+    return _figures(
+        archive, verb, corrections, keywords, answering, rows=detail, strict=topic is not None
+    )
 
 
 _REGISTER_OF = {"kVA": "kVAHNet", "kVAHNet": "kVAHNet"}
 """The register that knows what apparent demand leaves uncovered."""
 
 
-@_signed_as(peaks_of_frame)
+@archive_verb
 def peaks(
-    archive: Archive, *, meters: Any = None, errors: str = "raise", batch: int | None = None,
-    **keywords: Any,
-) -> Any:  # fmt: skip
+    archive: Archive,
+    freq: Freq = None,
+    *,
+    window: Any = None,
+    kind: str = "reported",
+    step: Any = None,
+    n: int = 1,
+    per_day: bool = False,
+    topic: str | None = None,
+    source: str = "auto",
+    min_coverage: float | None = None,
+    corrections: Any = (),
+    **keywords: Unpack[ArchiveKeywords],
+) -> Any:
     """The highest demands of each period and element of every meter, computed by Dask.
 
     Parameters
@@ -539,18 +532,15 @@ def peaks(
     -----
     Workers give no CoverageWarning, since it would reach nobody: each row has its status.
     """
-    own = {"meters": meters, "errors": errors, "batch": batch}
-    topics = _demand_topics(*(keywords[name] for name in ("kind", "topic", "source")))
-    return _figures(archive, peaks_of_frame, keywords | own, *topics, rows=True, strict=False)
-
-
-def _demand_topics(
-    kind: str, topic: str | None, source: str
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The topics that answer, and those that tell what they leave uncovered."""
+    verb = functools.partial(
+        peaks_of_frame, freq=freq, window=window, kind=kind, step=step, n=n, per_day=per_day,
+        topic=topic, source=source, min_coverage=min_coverage,
+    )  # fmt: skip
+    answering, further = _TOPICS.get(source, (MEAN, REGISTER)), (REGISTER,)
     if topic is not None:
-        return (topic,), (_REGISTER_OF.get(topic, REGISTER),)
-    if kind == "reported":
-        return (MEAN,), (REGISTER,)
-    answering = {"register": (REGISTER,), "demand": (MEAN,)}.get(source, (MEAN, REGISTER))
-    return answering, (REGISTER,)
+        answering, further = (topic,), (_REGISTER_OF.get(topic, REGISTER),)
+    elif kind == "reported":
+        answering = (MEAN,)
+    return _figures(
+        archive, verb, corrections, keywords, answering, further, rows=True, strict=False
+    )

@@ -36,9 +36,16 @@ NOBODY = -1
 
 
 @lru_cache(maxsize=256)
-def span(year: int) -> range:
+def hours_of(year: int) -> range:
     """The hours of a UTC year, counted from 1970-01-01T00:00Z [h]."""
     return range(Window(year, 1).hours.start, Window(year, 12).hours.stop)
+
+
+@lru_cache(maxsize=4096)
+def inside(window: Window) -> slice:
+    """The hours of a window, counted from the first of its year."""
+    first, hours = hours_of(window.year).start, window.hours
+    return slice(hours.start - first, hours.stop - first)
 
 
 def owners(records: Sequence[Record], year: int) -> Owners:
@@ -47,26 +54,18 @@ def owners(records: Sequence[Record], year: int) -> Owners:
     A topic that nobody asked for belongs to an answer only where no answer to a request for
     it is held.
     """
-    first, length = span(year).start, len(span(year))
     topics = dict.fromkeys(t for r in records for t in (*r.topics, *sorted(r.unasked)))
-    found = {t: np.full(length, NOBODY, np.int32) for t in topics}
+    found = {t: np.full(len(hours_of(year)), NOBODY, np.int32) for t in topics}
     for asked in (False, True):
         for place, record in enumerate(records):
-            hours = _hours(record.window)
-            inside = slice(hours.start - first, hours.stop - first)
             for topic in record.topics if asked else record.unasked:
-                found[topic][inside] = place
+                found[topic][inside(record.window)] = place
     return found
 
 
-@lru_cache(maxsize=4096)
-def _hours(window: Window) -> range:
-    return window.hours
-
-
-def owned(owner: Owners, topics: Iterable[str], length: int, place: int | None = None) -> Mask:
+def owned(owner: Owners, topics: Iterable[str], year: int, place: int | None = None) -> Mask:
     """The hours that a record owns for any of these topics, or that any record owns."""
-    mask = np.zeros(length, np.bool_)
+    mask = np.zeros(len(hours_of(year)), np.bool_)
     for topic in (t for t in topics if t in owner):
         mask |= owner[topic] != NOBODY if place is None else owner[topic] == place
     return mask
@@ -95,41 +94,39 @@ def held(
     stale : bool
         Whether other records hold the hours that were over when they were read, or nothing.
     """
-    owner, first, hours = owners(records, year), span(year).start, np.array(span(year))
+    owner, hours = owners(records, year), np.arange(hours_of(year).start, hours_of(year).stop)
     mask = np.ones(len(hours), np.bool_)
     for topic in topics:
-        until = np.full(len(hours), first)
-        whose = owner.get(topic, np.full(len(hours), NOBODY, np.int32))
-        for place in np.unique(whose[whose != NOBODY]).tolist():
-            record = records[place]
+        known = np.zeros(len(hours), np.bool_)
+        for place, record in enumerate(records):
             if topic in record.topics:
-                stop = _hours(record.window).stop
-                over = min(stop, int(record.read_at.timestamp() // 3600)) if stale else first
+                part, over = inside(record.window), int(record.read_at.timestamp() // 3600)
                 fresh = now is not None and record.fresh(now)
-                until[whose == place] = stop if fresh else over
-        mask &= hours < until
+                right = fresh or (stale and hours[part] < over)
+                known[part] |= (owner[topic][part] == place) & right
+        mask &= known
     return mask
 
 
 def windows(mask: Mask, year: int) -> set[Window]:
     """The largest windows that lie in a mask of a year's hours."""
-    first, found = span(year).start, set[Window]()
-    left = [Window(year, month) for month in range(1, 13)]
+    found = set[Window]()
+    left = [Window(year, month) for month in range(1, 13)] if mask.any() else []
     while left:
         window = left.pop()
-        inside = mask[window.hours.start - first : window.hours.stop - first]
-        if inside.all():
+        here = mask[inside(window)]
+        if here.all():
             found.add(window)
-        elif inside.any():
+        elif here.any():
             left += window.children()
     return found
 
 
 def mask_of(chosen: Iterable[Window], year: int) -> Mask:
     """The hours of some windows of a year."""
-    first, mask = span(year).start, np.zeros(len(span(year)), np.bool_)
+    mask = np.zeros(len(hours_of(year)), np.bool_)
     for window in chosen:
-        mask[window.hours.start - first : window.hours.stop - first] = True
+        mask[inside(window)] = True
     return mask
 
 
@@ -162,75 +159,48 @@ Read = Callable[[Sequence[str], Collection[int] | None], Holding]
 """Reads some columns of some months of a year; None is all months."""
 
 
-@dataclass(frozen=True, eq=False)
-class _Share:
-    """What a record still owns: which rows of its holding."""
-
-    place: int
-    record: Record
-    holding: Holding
-    live: Mask
-    rows: Ints
-
-    @property
-    def minutes(self) -> Ints:
-        return self.holding.minutes[self.rows]
-
-    @property
-    def columns(self) -> list[str]:
-        return [c for c in self.record.columns if c in self.holding.columns]
-
-
 def merge(year: int, holdings: Sequence[Holding]) -> Holding:
     """One holding of all; what was read later replaces what it overlaps."""
     found = {r.name: (r, h) for h in holdings for r in h.records}
     claims = [found[name] for name in sorted(found)]
-    owner, hours = owners([r for r, _ in claims], year), span(year)
-    shares = []
+    owner, first = owners([record for record, _ in claims], year), hours_of(year).start
+    parts = []
     for place, (record, holding) in enumerate(claims):
-        live = owned(owner, (*record.topics, *record.unasked), len(hours), place)
+        live = owned(owner, (*record.topics, *record.unasked), year, place)
         if live.any():
-            rows = _rows(holding, record, live, hours.start)
-            shares.append(_Share(place, record, holding, live, rows))
-    minutes = np.unique(np.concatenate([np.empty(0, np.int64), *(s.minutes for s in shares)]))
-    columns = tuple(ordered(dict.fromkeys(c for s in shares for c in s.columns)))
+            parts.append((place, record, holding, live, _rows(holding, record, live)))
+    each = (holding.minutes[rows] for *_, holding, _, rows in parts)
+    minutes = np.unique(np.concatenate([np.empty(0, np.int64), *each]))
+    there = ({*record.columns} & {*holding.columns} for _, record, holding, *_ in parts)
+    columns = tuple(ordered(dict.fromkeys(c for names in there for c in sorted(names))))
     values = np.full((len(minutes), len(columns)), np.nan, order="F")
-    for share in shares:
-        _place(values, minutes, columns, share, owner, hours.start)
-    records = tuple(replace(s.record, lacks=_lacks(minutes, s, hours.start)) for s in shares)
-    return Holding(records, columns, minutes, values)
+    records = []
+    for place, record, holding, live, rows in parts:
+        mine = holding.minutes[rows]
+        to, hours, at = np.searchsorted(minutes, mine), mine // 60 - first, {*record.columns}
+        for i, column in enumerate(columns):
+            if column in at and column in holding.columns:
+                here = owner[topic_of(column)][hours] == place
+                source = holding.values[:, holding.columns.index(column)]
+                values[_run(to[here]), i] = source[_run(rows[here])]
+        span = record.window.minutes
+        others = minutes[slice(*np.searchsorted(minutes, [span.start, span.stop]).tolist())]
+        others = others[live[others // 60 - first]]
+        lacks = np.setdiff1d(others, mine, assume_unique=True).tolist()
+        records.append(replace(record, lacks=tuple(lacks)))
+    return Holding(tuple(records), columns, minutes, values)
 
 
-def _rows(holding: Holding, record: Record, live: Mask, first: int) -> Ints:
+def _rows(holding: Holding, record: Record, live: Mask) -> Ints:
     """The rows that a record has in the hours given."""
-    inside = record.window.minutes
-    start, stop = np.searchsorted(holding.minutes, [inside.start, inside.stop]).tolist()
+    span = record.window.minutes
+    start, stop = np.searchsorted(holding.minutes, [span.start, span.stop]).tolist()
     minutes = holding.minutes[start:stop]
-    keep = live[minutes // 60 - first]
+    keep = live[minutes // 60 - hours_of(record.window.year).start]
     if record.lacks:
         keep &= ~np.isin(minutes, record.lacks)
     rows: Ints = np.flatnonzero(keep) + start
     return rows
-
-
-def _place(
-    out: Floats,
-    minutes: Ints,
-    columns: tuple[str, ...],
-    share: _Share,
-    owner: Owners,
-    first: int,
-) -> None:
-    to = {c: i for i, c in enumerate(columns)}
-    at = {c: i for i, c in enumerate(share.holding.columns)}
-    rows = np.searchsorted(minutes, share.minutes)
-    hours = share.minutes // 60 - first
-    for topic in dict.fromkeys(map(topic_of, share.columns)):
-        mine = owner[topic][hours] == share.place
-        target, source = _run(rows[mine]), _run(share.rows[mine])
-        for column in share.columns:
-            if topic_of(column) == topic:
-                out[target, to[column]] = share.holding.values[source, at[column]]
 
 
 def _run(rows: Ints) -> Ints | slice:
@@ -240,130 +210,90 @@ def _run(rows: Ints) -> Ints | slice:
     return rows
 
 
-def _lacks(minutes: Ints, share: _Share, first: int) -> tuple[int, ...]:
-    inside = share.record.window.minutes
-    start, stop = np.searchsorted(minutes, [inside.start, inside.stop]).tolist()
-    live = minutes[start:stop][share.live[minutes[start:stop] // 60 - first]]
-    if len(live) == len(share.rows):
-        return ()
-    return tuple(np.setdiff1d(live, share.minutes, assume_unique=True).tolist())
-
-
 # --- pages -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
-class Choice:
-    """What of a holding answers a request: its hours, its records, its columns.
-
-    Attributes
-    ----------
-    year : int
-        The UTC year.
-    asked : numpy.ndarray of bool
-        The hours of the year that are asked for.
-    topics : tuple of str
-        The request keys.
-    owner : mapping
-        Topic to the owner of each hour.
-    records : tuple of Record
-        All records.
-    used : tuple of int
-        The places of those that answer.
-    columns : tuple of str
-        The columns of the answer, in order.
-    """
-
-    year: int
-    asked: Mask
-    topics: tuple[str, ...]
-    owner: Owners
-    records: tuple[Record, ...]
-    used: tuple[int, ...]
-    columns: tuple[str, ...]
-
-    @property
-    def months(self) -> set[int]:
-        """The months that have an hour that is asked for."""
-        hours = (np.flatnonzero(self.asked) + span(self.year).start).astype("M8[h]")
-        return set((hours.astype("M8[M]").astype(int) % 12 + 1).tolist())
-
-
-def choose(year: int, records: tuple[Record, ...], asked: Mask, topics: tuple[str, ...]) -> Choice:
-    """What answers a request for these hours and topics."""
-    owner = owners(records, year)
-    whose = [owner[t][asked] for t in topics if t in owner]
-    places = np.unique(np.concatenate([np.empty(0, np.int32), *whose])).tolist()
-    used = tuple(p for p in places if p != NOBODY)
-    wanted = set(topics)
-    asked_for = dict.fromkeys((records[p].columns, records[p].topics) for p in used)
-    columns = dict.fromkeys(
-        c
-        for held, about in asked_for
-        for c in held
-        if topic_of(c) in wanted or wanted.issuperset(about)
-    )
-    return Choice(year, asked, topics, owner, records, used, tuple(ordered(columns, topics)))
-
-
-def page(choice: Choice, read: Read, columns: Collection[str] | None = None) -> Page | None:
-    """The readings chosen, or some columns of them, as if the service had answered; None for none.
+def page(
+    year: int,
+    records: Sequence[Record],
+    read: Read,
+    asked: Mask,
+    topics: Sequence[str],
+    columns: Collection[str] | None = None,
+) -> tuple[Page | None, tuple[str, ...]]:
+    """The readings of some hours of a year, as if the service had answered.
 
     Parameters
     ----------
-    choice : Choice
-        What answers.
+    year : int
+        The UTC year.
+    records : sequence of Record
+        The answers that are held of it.
     read : callable
         Reads some columns and months of the year; it may read more.
+    asked : numpy.ndarray of bool
+        The hours of the year that are asked for.
+    topics : sequence of str
+        Request keys.
     columns : collection of str, optional
         The columns wanted; others are left out. The report is about all.
+
+    Returns
+    -------
+    (Page or None, tuple of str)
+        The page, None where no answer is held, and all columns that there are of these topics.
     """
-    if not choice.used:
-        return None
-    wanted = tuple(c for c in choice.columns if columns is None or c in columns)
-    holding = read(wanted, choice.months)
-    rows = _chosen_rows(holding, choice)
+    owner, wanted_topics = owners(records, year), {*topics}
+    whose = [owner[t][asked] for t in topics if t in owner]
+    places = np.unique(np.concatenate([np.empty(0, np.int32), *whose])).tolist()
+    used = {p: records[p] for p in places if p != NOBODY}
+    if not used:
+        return None, ()
+    found = dict.fromkeys(
+        column
+        for mine, about in dict.fromkeys((r.columns, r.topics) for r in used.values())
+        for column in mine
+        if topic_of(column) in wanted_topics or wanted_topics.issuperset(about)
+    )
+    names = tuple(ordered(found, topics))
+    wanted = tuple(c for c in names if columns is None or c in columns)
+    holding = read(wanted, {m for m in range(1, 13) if asked[inside(Window(year, m))].any()})
     values = holding.values
     if holding.columns != wanted:
         at = {c: i for i, c in enumerate(holding.columns)}
         values = np.asfortranarray(values[:, [at[c] for c in wanted]])
-    report = sum((_met(holding, choice, place) for place in choice.used), Report())
-    return Page(None, wanted, holding.minutes[rows], values[rows], report)
+    report = sum((_met(holding, owner, p, r, names) for p, r in used.items()), Report())
+    rows: Ints | slice = slice(None)
+    if any(r.lacks for r in used.values()):
+        live = {p: asked & owned(owner, topics, year, p) for p in used}
+        rows = _run(np.unique(np.concatenate([_rows(holding, used[p], live[p]) for p in used])))
+    elif not (here := asked & owned(owner, topics, year)).all():
+        rows = _run(np.flatnonzero(here[holding.minutes // 60 - hours_of(year).start]))
+    return Page(None, wanted, holding.minutes[rows], values[rows], report), names
 
 
-def _met(holding: Holding, choice: Choice, place: int) -> Report:
+def _met(
+    holding: Holding, owner: Owners, place: int, record: Record, columns: Sequence[str]
+) -> Report:
     """What decoding met in an answer: cells that came twice only where it is still right."""
-    record = choice.records[place]
-    report = record.report.narrow(set(choice.columns))
+    report = record.report.narrow(set(columns))
     conflicts, doubled = dict(report.conflicts), dict(report.doubled)
     if not (conflicts or doubled):
         return report
-    hours = holding.minutes // 60 - span(choice.year).start
-    window = mask_of([record.window], choice.year)
+    window, year = inside(record.window), record.window.year
     for column in {*conflicts, *doubled} & set(holding.columns):
-        mine = window & (choice.owner[topic_of(column)] == place)
-        if mine.sum() < window.sum():
-            there = holding.minutes[mine[hours]]
-            blank = np.isnan(holding.values[mine[hours], holding.columns.index(column)]).sum()
-            conflicts[column] = min(conflicts.pop(column, 0), int(blank))
-            each = (there[(first <= there) & (there <= last)] for first, last, _ in
-                    doubled.pop(column, ()))  # fmt: skip
-            doubled[column] = tuple(
-                runs(np.unique(np.concatenate([there[:0], *each])), holding.minutes)
-            )
+        right = np.zeros(len(hours_of(year)), np.bool_)
+        right[window] = owner[topic_of(column)][window] == place
+        if right[window].all():
+            continue
+        rows = right[holding.minutes // 60 - hours_of(year).start]
+        there = holding.minutes[rows]
+        blank = np.isnan(holding.values[rows, holding.columns.index(column)]).sum()
+        conflicts[column] = min(conflicts.pop(column, 0), int(blank))
+        each = (
+            there[(first <= there) & (there <= last)] for first, last, _ in doubled.pop(column, ())
+        )
+        still = np.unique(np.concatenate([there[:0], *each]))
+        doubled[column] = tuple(runs(still, holding.minutes))
     left = {column: count for column, count in conflicts.items() if count}
     return replace(report, conflicts=left, doubled={c: x for c, x in doubled.items() if x})
-
-
-def _chosen_rows(holding: Holding, choice: Choice) -> Ints | slice:
-    hours = span(choice.year)
-    if not any(choice.records[place].lacks for place in choice.used):
-        inside = choice.asked & owned(choice.owner, choice.topics, len(hours))
-        if inside.all():
-            return slice(None)
-        return _run(np.flatnonzero(inside[holding.minutes // 60 - hours.start]))
-    found = [np.empty(0, np.int64)]
-    for place in choice.used:
-        live = choice.asked & owned(choice.owner, choice.topics, len(hours), place)
-        found.append(_rows(holding, choice.records[place], live, hours.start))
-    return _run(np.unique(np.concatenate(found)))

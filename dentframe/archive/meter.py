@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dentframe.archive import merge, parquet
 from dentframe.archive import paths_and_lock as paths
-from dentframe.archive.merge import Holding, choose, page
+from dentframe.archive.merge import Holding
 from dentframe.archive.metadata import TIME, Record, said_topics
 from dentframe.archive.parquet import DamagedError
 from dentframe.cloud.planner import Window
@@ -80,18 +80,21 @@ class Meter:
             return opened.read()
 
     @cached_property
-    def settled(self) -> dict[int, tuple[Record, ...]]:
-        """What each year's file says it holds."""
-        _ = self.parts  # the waiting answers first, see above
-        found = {}
-        for year in self.settled_years():
+    def records(self) -> dict[int, tuple[Record, ...]]:
+        """What is held, by year, in the order it was read."""
+        waiting, found = self.parts, dict[int, tuple[Record, ...]]()  # those first, see above
+        for year in sorted({*waiting, *self.settled_years()}):
+            by_name: dict[Any, Record] = {}
             try:
                 with contextlib.suppress(FileNotFoundError), self.open(year) as opened:
-                    found[year] = opened.records
+                    by_name = {r.name: r for r in opened.records}
             except DamagedError as error:
                 if self.damaged is None:
                     raise
                 self.damaged[year] = error
+            by_name |= {r.name: r for part in waiting.get(year, ()) for r in part.records}
+            if by_name:
+                found[year] = tuple(by_name[name] for name in sorted(by_name))
         return found
 
     def settled_years(self) -> list[int]:
@@ -102,16 +105,6 @@ class Meter:
     def open(self, year: int) -> parquet.Opened:
         """The file of a year."""
         return parquet.open_file(paths.year_file(self.root, self.name, year), self.name, year)
-
-    @cached_property
-    def records(self) -> dict[int, tuple[Record, ...]]:
-        """What is held, by year, in the order it was read."""
-        found = {}
-        for year in sorted({*self.parts, *self.settled}):
-            waiting = (r for part in self.parts.get(year, ()) for r in part.records)
-            by_name = {r.name: r for r in (*self.settled.get(year, ()), *waiting)}
-            found[year] = tuple(by_name[name] for name in sorted(by_name))
-        return found
 
     # --- reading -------------------------------------------------------------------------
 
@@ -142,6 +135,37 @@ class Meter:
         with self.of_year(year) as (_, read):
             return read((), None).minutes
 
+    def held(self, topics: Iterable[str], now: datetime, *, stale: bool = False) -> set[Window]:
+        """The largest windows that are held for all of these topics, as `merge.held` says."""
+        wanted, found = tuple(topics), set[Window]()
+        for year, records in self.records.items():
+            found |= merge.windows(merge.held(records, wanted, year, now=now, stale=stale), year)
+        return found
+
+    def pages(
+        self,
+        windows: Iterable[Window],
+        topics: tuple[str, ...],
+        columns: Collection[str] | None = None,
+    ) -> list[Page]:
+        """What is held of some windows, or some columns of it: one page a year.
+
+        Without a column to read, pages have the names of all, and values of shape (rows, 0). Only
+        the months of the windows are read, but for answers that are not settled yet.
+        """
+        by_year: dict[int, list[Window]] = {}
+        for window in windows:
+            by_year.setdefault(window.year, []).append(window)
+        found = []
+        for year, asked in sorted(by_year.items()):
+            with self.of_year(year) as (records, read):
+                hours = merge.mask_of(asked, year)
+                page, names = merge.page(year, records, read, hours, topics, columns)
+            if page is not None:
+                some = columns is None or columns
+                found.append(page if some else replace(page, columns=names))
+        return found
+
     # --- writing -------------------------------------------------------------------------
 
     def keep(self, answer: Answer, read_at: datetime, units: Mapping[str, str]) -> None:
@@ -162,24 +186,16 @@ class Meter:
                 f"Cannot keep {answer.job.meter} {answer.window} as read at {read_at}: that has no "
                 "time zone. Give an aware datetime, as datetime.now(UTC)."
             )
-        page = _one_page(answer)
-        record = self._record(answer.window, page, answer.job.topics, read_at.astimezone(UTC))
-        holding = Holding((record,), page.columns, page.minutes, page.values)
-        path = paths.part_file(self.root, self.name, record)
-        data = parquet.encode(self.name, record.window.year, holding, units, quick=True)
-        paths.write(self.root, path, data)
-
-    def _record(
-        self, window: Window, page: Page, topics: tuple[str, ...], read_at: datetime
-    ) -> Record:
-        seconds, mark, since = lifetime(page, topics, read_at), "", None
+        page, topics, read_at = _one_page(answer), answer.job.topics, read_at.astimezone(UTC)
+        window, mark, since = answer.window, "", None
+        seconds = lifetime(page, topics, read_at)
         if seconds != FOREVER:
-            mark = fingerprint(page)
+            mark, since = fingerprint(page), read_at
             earlier = self._last(window, topics) if read_at - window.end > _OLD else None
-            same = earlier is not None and earlier.fingerprint == mark
-            since = earlier.same_since if earlier is not None and same else read_at
+            if earlier is not None and earlier.fingerprint == mark:
+                since = earlier.same_since
             seconds = lifetime(page, topics, read_at, since)
-        return Record(
+        record = Record(
             window=window,
             topics=topics,
             read_at=read_at,
@@ -190,6 +206,9 @@ class Meter:
             fingerprint=mark,
             same_since=since,
         )
+        holding = Holding((record,), page.columns, page.minutes, page.values)
+        data = parquet.encode(self.name, window.year, holding, units, quick=True)
+        paths.write(self.root, paths.part_file(self.root, self.name, record), data)
 
     def _last(self, window: Window, topics: tuple[str, ...]) -> Record | None:
         """The answer to the same request that was read last."""
@@ -327,42 +346,6 @@ def _shown(root: Path) -> tuple[tuple[str, ...] | None, list[dict[str, str]] | N
         return parquet.open_columns(paths.columns_file(root))
     except FileNotFoundError:
         return None, None
-
-
-# --- reading and keeping ---------------------------------------------------------------------
-
-
-def held(meter: Meter, topics: Iterable[str], now: datetime, *, stale: bool = False) -> set[Window]:
-    """The largest windows for which a meter holds all of these topics, as `merge.held` says."""
-    wanted, found = tuple(topics), set[Window]()
-    for year, records in meter.records.items():
-        found |= merge.windows(merge.held(records, wanted, year, now=now, stale=stale), year)
-    return found
-
-
-def pages(
-    meter: Meter,
-    windows: Iterable[Window],
-    topics: tuple[str, ...],
-    columns: Collection[str] | None = None,
-) -> list[Page]:
-    """What a meter holds of some windows, or some columns of it: one page a year.
-
-    Without a column to read, pages have the names of all, and values of shape (rows, 0). Only the
-    months of the windows are read, but for answers that are not settled in their year's file yet.
-    """
-    by_year: dict[int, list[Window]] = {}
-    for window in windows:
-        by_year.setdefault(window.year, []).append(window)
-    found = []
-    for year, asked in sorted(by_year.items()):
-        with meter.of_year(year) as (records, read):
-            choice = choose(year, records, merge.mask_of(asked, year), topics)
-            one = page(choice, read, columns)
-        if one is not None:
-            names = one.columns if columns is None or columns else choice.columns
-            found.append(replace(one, columns=names))
-    return found
 
 
 def _one_page(answer: Answer) -> Page:

@@ -54,6 +54,8 @@ _MAPPED = os.name != "nt"
 _LEVEL, _QUICK = 6, 1
 """How hard zstd tries: for good, and for answers that wait."""
 _MARK = b"dentsums"
+_AT_ONCE = 4 << 20
+"""Readings of so many bytes are unpacked at a time: more would be in memory twice [B]."""
 _MANY = 16
 """So many columns are worth threads of their own: fewer are read before the threads have begun."""
 
@@ -265,13 +267,17 @@ class Opened:
         if bad:
             named = (f"{self._window(g)}: {', '.join(columns[:3])}" for g, columns in bad.items())
             raise torn(self.path, f"checksums differ, {'; '.join(named)}")
-        edges = np.cumsum([0, *(self.file.metadata.row_group(g).num_rows for g in groups)]).tolist()
+        counts = [self.file.metadata.row_group(g).num_rows for g in groups]
+        edges = np.cumsum([0, *counts]).tolist()
         minutes, values = np.empty(edges[-1], np.int64), room(edges[-1], len(wanted))
-        for group, rows in zip(groups, map(slice, edges, edges[1:]), strict=True):
+        some = max(_AT_ONCE // (8 * (1 + len(wanted)) * max(counts, default=1)), 1)
+        for first in range(0, len(groups), some):
+            part = groups[first : first + some]
+            rows = slice(edges[first], edges[first + len(part)])
             with _reading(self.path):
-                self._check_pages(group, wanted)
-                table = self.file.read_row_group(
-                    group, columns=[TIME, *wanted], use_threads=len(wanted) > _MANY
+                self._check_pages(part, wanted)
+                table = self.file.read_row_groups(
+                    part, columns=[TIME, *wanted], use_threads=len(wanted) > _MANY
                 )
             empty = table.column(TIME).null_count
             if empty:
@@ -280,8 +286,6 @@ class Opened:
             for i, name in enumerate(wanted):
                 _copy(values[rows, i], table.column(name))
             del table  # so that little is in memory twice
-            if isinstance(self.data.obj, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-                self.data.obj.madvise(mmap.MADV_DONTNEED)
         minutes //= _US_PER_MINUTE
         self._check_minutes(minutes, groups, edges)
         return Holding(self.records, wanted, minutes, values)
@@ -317,11 +321,12 @@ class Opened:
         }
         return {group: bad for group, bad in found.items() if bad}
 
-    def _check_pages(self, group: int, columns: Collection[str]) -> None:
+    def _check_pages(self, groups: Sequence[int], columns: Collection[str]) -> None:
         """Refuse pages of a file without checksums that unpack to more than its footer says."""
-        for i, name in enumerate((TIME, *self.columns) if self.sums is None else ()):
-            if name == TIME or name in columns:
-                metadata = self.file.metadata
+        metadata, chosen = self.file.metadata, {TIME, *columns}
+        names = enumerate((TIME, *self.columns) if self.sums is None else ())
+        for i, name in ((i, name) for i, name in names if name in chosen):
+            for group in groups:
                 said = metadata.row_group(group).column(i).total_uncompressed_size
                 size = unpacked(self.data[_place(metadata, group, i)])
                 if size > said:

@@ -1,12 +1,13 @@
 """An archive is read here: alone, before the client that has the rest, or meter by meter.
 
-`ArchiveOnly` and `ArchiveFirst` are sources of a read job. `read_meter` reads some columns of one
-meter, with or without a range, for a Dask worker.
+`ArchiveSource` is the source of a read job. `read_meter` reads some columns of one meter, with or
+without a range, for a Dask worker.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+import contextlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,7 @@ import pandas as pd
 
 from dentframe.archive import merge, parquet
 from dentframe.archive import paths_and_lock as paths
-from dentframe.archive.merge import choose, page
-from dentframe.archive.meter import Meter, held, pages
+from dentframe.archive.meter import Meter
 from dentframe.cloud.read_windows import Answer, Job
 from dentframe.errors import (
     AuthError,
@@ -34,6 +34,7 @@ from dentframe.frame import assemble as _frame
 from dentframe.frame import request as _request
 from dentframe.frame.read import came_twice, check_errors, of_elements
 from dentframe.frame.request import Request
+from dentframe.frame.assemble import note
 from dentframe.times.dates_and_ranges import instant, time_range
 from dentframe.wire.columns import ordered, parse
 
@@ -45,11 +46,9 @@ if TYPE_CHECKING:
     from dentframe.archive.metadata import Record
     from dentframe.cloud.client import DentCloud
     from dentframe.cloud.planner import Window
-    from dentframe.metering.series import Run
     from dentframe.times.dates_and_ranges import Zone
     from dentframe.wire.page import Page
 
-    Doubled = dict[str, dict[str, list[Run]]]
     Elements = tuple[str, ...] | None
 
 
@@ -57,8 +56,8 @@ _WHOLE = 1e12
 """An hour so large that the planner leaves out none that is held, whatever windows it takes [B]."""
 
 
-class ArchiveOnly:
-    """The archive and nothing behind it: what it does not hold is missing.
+class ArchiveSource:
+    """What an archive holds, and a client, if there is one, for what it does not hold.
 
     Parameters
     ----------
@@ -66,21 +65,26 @@ class ArchiveOnly:
         The archive.
     now : datetime
         The present, aware.
+    client : callable, optional
+        Makes the client, the first time it is needed. Without it the rest is missing, and what
+        is held counts whatever its age.
     spare : bool
         Whether what is damaged is missing, and the rest is read; else it is an error.
     columns : collection of str, optional
-        The columns to read, as for `pages`: none for times, names and reports alone.
+        The columns to read, as for `Meter.pages`: none for times, names and reports alone.
     """
 
     def __init__(
         self,
         archive: Archive,
         now: datetime,
+        client: Callable[[], DentCloud] | None = None,
         *,
         spare: bool = False,
         columns: Collection[str] | None = None,
     ) -> None:
-        self.archive, self.now, self.spare, self.columns = archive, now, spare, columns
+        self.archive, self.now, self.client = archive, now, client
+        self.spare, self.columns = spare, columns
         self._meters: dict[str, Meter] = {}
 
     def _meter(self, name: str) -> Meter:
@@ -88,41 +92,84 @@ class ArchiveOnly:
         new = Meter(self.archive.path, name, {} if self.spare else None)
         return self._meters.setdefault(name, new)
 
-    def get_meters(self, **_: bool) -> list[str]:
-        """The meters of the archive."""
-        return self.archive.meters()
+    def get_meters(self, *, refresh: bool = False) -> list[str]:
+        """The meters of the archive; with `refresh` the account's too."""
+        known = self.archive.meters()
+        if self.client is None or not refresh:
+            return known
+        return [*known, *self.client().get_meters(refresh=True)]
 
-    def get_topics(self, **_: bool) -> list[dict[str, str]]:
-        """The topics that the archive keeps, else those of the built-in catalogue."""
+    def get_topics(self, *, refresh: bool = False) -> list[dict[str, str]]:
+        """The topics that the archive keeps; with `refresh`, or where it has none, the client's."""
         kept = self.archive.topics()
+        if self.client is not None and (refresh or kept is None):
+            return self.client().get_topics(refresh=refresh)
         builtin = ({"requestKey": t, "unit": u} for t, u in self.archive.units().items())
         return list(builtin) if kept is None else kept
 
     def held(self, meter: str, topics: Iterable[str]) -> set[Window]:
-        """The windows that are held, whatever their age."""
-        return held(self._meter(meter), topics, self.now, stale=True)
+        """The windows that archive or cache hold, and that need not be asked again."""
+        wanted = tuple(topics)
+        found = self._meter(meter).held(wanted, self.now, stale=self.client is None)
+        if self.client is not None:
+            # Without a key: enough where the archive holds all; else reading says so.
+            with contextlib.suppress(AuthError):
+                found |= self.client().held(meter, wanted)
+        return found
 
-    def bytes_per_hour(self, *_: Any, **__: Any) -> float | None:
-        """A size that makes the planner take all that is held."""
-        return _WHOLE
+    def bytes_per_hour(self, meter: str, topics: Sequence[str]) -> float | None:
+        """What the client knows of the size; without one all that is held is taken [B/h]."""
+        if self.client is None:
+            return _WHOLE
+        try:
+            return self.client().bytes_per_hour(meter, topics)
+        except AuthError:
+            return None
 
     def read(self, jobs: Iterable[Job]) -> Iterator[Answer]:
-        """The answers of the archive, and an error for each window that it does not hold."""
+        """The answers of the archive; then the client's, or an error for each window it lacks."""
+        groups: dict[tuple[str, tuple[str, ...]], list[Job]] = {}
+        for job in jobs:
+            groups.setdefault((job.meter, job.topics), []).append(job)
+        asked: dict[Job, Job] = {}
         try:
-            for (name, topics), group in _groups(jobs).items():
-                meter = self._meter(name)
-                here = self.held(name, topics)
-                yield from self._answers(meter, [job for job in group if _in(job.window, here)])
-                for job in (job for job in group if not _in(job.window, here)):
-                    damaged = (meter.damaged or {}).get(job.window.year)
-                    yield Answer(job, error=damaged or self._lacks(job, here))
+            for (name, topics), group in groups.items():
+                meter, stale = self._meter(name), self.client is None
+                here = meter.held(topics, self.now, stale=stale)
+                whole = {job for job in group if _in(job.window, here)}
+                yield from self._answers(meter, [job for job in group if job in whole])
+                rest = [job for job in group if job not in whole]
+                if self.client is None:
+                    for job in rest:
+                        damaged = (meter.damaged or {}).get(job.window.year)
+                        yield Answer(job, error=damaged or self._lacks(job, here))
+                elif rest:
+                    of_topic = {t: meter.held([t], self.now) for t in topics}
+                    asked |= {self._lacking(job, of_topic): job for job in rest}
         finally:
             self._meters = {}  # also where the reading ends early: the next one looks anew
+        for answer in self.client().read(list(asked)) if self.client and asked else ():
+            job = asked[answer.job]
+            kept = tuple(t for t in job.topics if t not in answer.job.topics)
+            mine = self.archive.pages(replace(job, topics=kept)) if kept else ()
+            yield replace(answer, job=job, pages=(*mine, *answer.pages))
+
+    def _lacking(self, job: Job, here: Mapping[str, set[Window]]) -> Job:
+        """The job of the topics that are not held, which the client is asked for."""
+        if job.window.end > self.now:
+            return job  # an open window grows: parts of different ages would be ragged
+        return replace(job, topics=tuple(t for t in job.topics if not _in(job.window, here[t])))
 
     def _answers(self, meter: Meter, jobs: Sequence[Job]) -> Iterator[Answer]:
-        """The answers that are whole; where some are damaged, window by window."""
+        """The answers to jobs that a meter holds: the readings of all come with the first.
+
+        One page a year, cut from the year's file at once, is far quicker than twelve joined.
+        Where some are damaged, and the rest is to be read, they come window by window.
+        """
+        if not jobs:
+            return
         try:
-            yield from list(answers(meter, jobs, self.columns))
+            pages = meter.pages([job.window for job in jobs], jobs[0].topics, self.columns)
         except parquet.DamagedError as error:
             if not self.spare:
                 raise
@@ -131,116 +178,25 @@ class ArchiveOnly:
             else:
                 for job in jobs:
                     yield from self._answers(meter, [job])
+            return
+        yield Answer(jobs[0], tuple(pages), cached=True)
+        yield from (Answer(job, cached=True) for job in jobs[1:])
 
     def _lacks(self, job: Job, here: set[Window]) -> OfflineError:
+        until = max((w.end for w in here), default=job.window.end)
+        after = (job.window.end - timedelta(microseconds=1)).date() + timedelta(days=1)
+        # That the archive ends before a window, which that of UTC months does for local ones.
+        ends = "" if until > job.window.start else (
+            f"What it holds ends at {until:%Y-%m-%dT%H:%M} UTC, and local days and months end at "
+            f'other hours: sync up to "{after}" (naive times of sync are UTC), or give the command '
+            "dentframe sync your --tz. "
+        )  # fmt: skip
         return OfflineError(
             f"Cannot read {job.meter} {job.window} from the archive {self.archive.path}: it does "
-            f"not hold all of {', '.join(job.topics)}. {_held_until(job, here)}"
+            f"not hold all of {', '.join(job.topics)}. {ends}"
             "Sync it (dentframe.sync), or use read_dentcloud(..., archive=) to ask the service "
             "for the rest."
         )
-
-
-def _held_until(job: Job, here: set[Window]) -> str:
-    """That the archive ends before a window, which that of UTC months does for local ones."""
-    until = max((w.end for w in here), default=job.window.end)
-    if until > job.window.start:
-        return ""
-    after = (job.window.end - timedelta(microseconds=1)).date() + timedelta(days=1)
-    return (
-        f"What it holds ends at {until:%Y-%m-%dT%H:%M} UTC, and local days and months end at "
-        f'other hours: sync up to "{after}" (naive times of sync are UTC), or give the command '
-        "dentframe sync your --tz. "
-    )
-
-
-class ArchiveFirst:
-    """The archive, and a client for what it does not hold.
-
-    Parameters
-    ----------
-    archive : Archive
-        The archive.
-    client : callable
-        Makes the client, the first time it is needed.
-    now : datetime
-        The present, aware.
-    """
-
-    def __init__(self, archive: Archive, client: Callable[[], DentCloud], now: datetime) -> None:
-        self.archive, self.client, self.now = archive, client, now
-
-    def get_meters(self, *, refresh: bool = False) -> list[str]:
-        """The meters of the archive; with `refresh` the account's too."""
-        known = self.archive.meters()
-        return [*known, *self.client().get_meters(refresh=True)] if refresh else known
-
-    def get_topics(self, *, refresh: bool = False) -> list[dict[str, str]]:
-        """The topics that the archive keeps; with `refresh`, or where it has none, the client's."""
-        kept = None if refresh else self.archive.topics()
-        return self.client().get_topics(refresh=refresh) if kept is None else kept
-
-    def held(self, meter: str, topics: Iterable[str]) -> set[Window]:
-        """The windows that archive or cache hold, and that need not be asked again."""
-        wanted = tuple(topics)
-        found = self.archive.held(meter, wanted, now=self.now)
-        try:
-            return found | self.client().held(meter, wanted)
-        except AuthError:  # no key: enough where the archive holds all; else reading says so
-            return found
-
-    def bytes_per_hour(self, meter: str, topics: Sequence[str]) -> float | None:
-        """What the client knows of the size [B/h]."""
-        try:
-            return self.client().bytes_per_hour(meter, topics)
-        except AuthError:
-            return None
-
-    def read(self, jobs: Iterable[Job]) -> Iterator[Answer]:
-        """The answers of the archive, and the client's for what the archive does not hold."""
-        asked: dict[Job, Job] = {}
-        for (name, topics), group in _groups(jobs).items():
-            meter = self.archive.meter(name)
-            here = {t: held(meter, [t], self.now) for t in topics}
-            whole = [job for job in group if all(_in(job.window, here[t]) for t in topics)]
-            yield from answers(meter, whole)
-            for job in (job for job in group if job not in whole):
-                lacking = tuple(t for t in topics if not _in(job.window, here[t]))
-                asked[self._rest(job, lacking)] = job
-        if asked:
-            yield from self._asked(asked)
-
-    def _rest(self, job: Job, lacking: tuple[str, ...]) -> Job:
-        # An open window grows: parts of different ages would be ragged.
-        return job if job.window.end > self.now else replace(job, topics=lacking)
-
-    def _asked(self, asked: dict[Job, Job]) -> Iterator[Answer]:
-        for answer in self.client().read(list(asked)):
-            job = asked[answer.job]
-            kept = tuple(t for t in job.topics if t not in answer.job.topics)
-            mine = self.archive.pages(replace(job, topics=kept)) if kept else ()
-            yield replace(answer, job=job, pages=(*mine, *answer.pages))
-
-
-def answers(
-    meter: Meter, jobs: Sequence[Job], columns: Collection[str] | None = None
-) -> Iterator[Answer]:
-    """The answers to jobs that a meter holds: the readings of all come with the first.
-
-    One page a year, cut from the year's file at once, is far quicker than twelve joined.
-    """
-    if not jobs:
-        return
-    found = pages(meter, [job.window for job in jobs], jobs[0].topics, columns)
-    yield Answer(jobs[0], tuple(found), cached=True)
-    yield from (Answer(job, cached=True) for job in jobs[1:])
-
-
-def _groups(jobs: Iterable[Job]) -> dict[tuple[str, tuple[str, ...]], list[Job]]:
-    found: dict[tuple[str, tuple[str, ...]], list[Job]] = {}
-    for job in jobs:
-        found.setdefault((job.meter, job.topics), []).append(job)
-    return found
 
 
 def _in(window: Window, here: set[Window]) -> bool:
@@ -251,8 +207,14 @@ def resolve(
     archive: Archive, meter: Any, span: tuple[Any, Any], topics: Any, *, spare: bool = False
 ) -> Request:
     """Resolve what is asked for, by what the archive has; refuse what it does not have."""
-    meters = _request.parse_meters(meter)
-    _check_meters(archive, list(meters))
+    meters, there = _request.parse_meters(meter), archive.meters()
+    for name in meters:
+        if name not in there:
+            raise UnknownMeterError(
+                f"Cannot read meter {name!r}: the archive {archive.path} holds nothing of it"
+                f"{did_you_mean(name, there) or '.'} It holds {len(there)} meter(s); sync the "
+                "meter first."
+            )
     units = archive.units()
     everything = _request.is_everything(topics)
     known = units
@@ -262,17 +224,6 @@ def resolve(
         known = {t: unit for t, unit in units.items() if t in held} or units
     keys = _request.resolve_topics(topics, known)
     return Request(meters, isinstance(meter, str), *span, keys, everything, units)
-
-
-def _check_meters(archive: Archive, meters: list[str]) -> None:
-    known = archive.meters()
-    for name in meters:
-        if name not in known:
-            raise UnknownMeterError(
-                f"Cannot read meter {name!r}: the archive {archive.path} holds nothing of it"
-                f"{did_you_mean(name, known) or '.'} It holds {len(known)} meter(s); sync the "
-                "meter first."
-            )
 
 
 # --- what Dask's workers read ----------------------------------------------------------------
@@ -372,10 +323,10 @@ def _labels(archive: Archive, meters: list[str] | None) -> list[str]:
 
 def read_meter(
     selection: Selection, name: str, elements: Elements, columns: Collection[str]
-) -> tuple[_frame.Table, set[str], Doubled]:
+) -> tuple[pd.DataFrame, set[str]]:
     """Some columns of a meter, of the elements asked for, and all that its files have of these.
 
-    The third part of the result is where cells came twice, as `came_twice` tells it.
+    The frame has the attrs of a read. Without a range they name the meter, and no range.
 
     Parameters
     ----------
@@ -393,8 +344,8 @@ def read_meter(
     IncompleteReadError
         Where the archive does not hold all of the range, and that is not to be warned of.
     """
-    meter, wanted = selection.archive.meter(name), set(columns)
-    pages: list[Page | None] = []
+    meter = selection.archive.meter(name)
+    pages: list[Page] = []
     known: set[str] = set()
     missing: list[Window] = []
     years: Iterable[int] = sorted({*meter.settled_years(), *map(paths.year_of, meter.part_paths())})
@@ -411,18 +362,25 @@ def read_meter(
                 topics = tuple(t for t in topics if t in here) or topics
             asked, lost = _hours(selection, year, records, topics)
             missing += sorted(merge.windows(lost, year))
-            choice = choose(year, records, asked, topics)
-            found = {*of_elements(list(choice.columns), elements, ())} & {*choice.columns}
-            known |= found
-            pages.append(page(choice, read, wanted & found))
+            wanted = _of_elements(columns, elements)
+            page, there = merge.page(year, records, read, asked, topics, wanted)
+        known |= _of_elements(there, elements)
+        pages += [] if page is None else [page]
     if missing:
         _tell_of_missing(selection, name, missing)
-    there = [page for page in pages if page is not None]
-    names = dict.fromkeys(c for page in there for c in page.columns)
-    table = _frame.join(there, ordered(names, selection.topics))
+    names = dict.fromkeys(c for page in pages for c in page.columns)
+    table = _frame.join(pages, ordered(names, selection.topics))
     if selection.span is not None:
         table = _frame.clip(table, *selection.span, bracket=selection.bracket)
-    return table, known, came_twice(table, there)
+    frame = _frame.to_frame(table, shared=False)
+    ranges: Any = {name: selection.span or (None, None)}
+    doubled = {what: {name: found} for what, found in came_twice(table, pages).items()}
+    frame.attrs["dentcloud"] = note({}, ranges, frame, elements={name: elements}, **doubled)
+    return frame, known
+
+
+def _of_elements(columns: Iterable[str], elements: Elements) -> set[str]:
+    return {c for c in columns if elements is None or parse(c).element in elements}
 
 
 def _hours(
@@ -432,9 +390,10 @@ def _hours(
 
     Bracketing readings are looked for in the UTC days around the range; they may be missing.
     """
-    hours = np.arange(merge.span(year).start, merge.span(year).stop)
+    here = merge.hours_of(year)
     if selection.span is None:
-        return np.ones(len(hours), np.bool_), np.zeros(len(hours), np.bool_)
+        return np.ones(len(here), np.bool_), np.zeros(len(here), np.bool_)
+    hours = np.arange(here.start, here.stop)
     now, (start, end) = pd.Timestamp.now("UTC"), selection.span
     held = merge.held(records, topics, year, now=now, stale=True)
     inside = near = (hours >= _hour(start)) & (hours <= _hour(end - _INSTANT))

@@ -20,8 +20,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from dentframe.archive.archive import Archive, opened
-from dentframe.archive.meter import pages
-from dentframe.archive.read import ArchiveOnly, resolve
+from dentframe.archive.read import ArchiveSource, resolve
 from dentframe.cloud.planner import Window
 from dentframe.datasets.engine import ready
 from dentframe.datasets.variables import TIME
@@ -94,7 +93,7 @@ class Rows:
         """The readings of the months of some minutes of a year, and where those are in it."""
         months = np.unique(minutes.astype("M8[m]").astype("M8[M]")).astype(np.int64)
         windows = [Window(1970 + m // 12, m % 12 + 1) for m in months.tolist()]
-        for page in pages(self.archive.meter(self.meter), windows, self.topics, columns):
+        for page in self.archive.meter(self.meter).pages(windows, self.topics, columns):
             at = np.searchsorted(page.minutes, minutes)
             if len(page.minutes) and np.array_equal(page.minutes.take(at, mode="clip"), minutes):
                 return page, at
@@ -137,7 +136,7 @@ def open_archive(
     now = pd.Timestamp.now("UTC")
     span = time_range(options["start"], options["end"], options["tz"], now=now)
     request = resolve(found, options["meter"], span, options["topics"])
-    source = ArchiveOnly(found, now, columns=())
+    source = ArchiveSource(found, now, columns=())
     reading = _read.ReadJob(source, request, bracket=options["bracket"], now=now)
     make = partial(_dataset, found, convert, dropped)
     return _read.complete(make, reading, options["errors"], False)
@@ -202,7 +201,7 @@ def _bracketed(rows: Rows, reading: _read.ReadJob, columns: list[str]) -> Rows:
 def _around(rows: Rows, edge: pd.Timestamp, within: pd.Timestamp, columns: list[str]) -> Ints:
     """The minutes that bracket an edge, in the UTC day of an instant."""
     day = Window(within.year, within.month, within.day)
-    found = pages(rows.archive.meter(rows.meter), [day], rows.topics, columns)
+    found = rows.archive.meter(rows.meter).pages([day], rows.topics, columns)
     table = _frame.join(found, columns)
     return _frame.clip(table, edge, edge, bracket=True).minutes
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from dentframe.archive import Archive
-from dentframe.archive.read import ArchiveOnly
+from dentframe.archive.read import ArchiveSource
 from dentframe.cloud import Job, Window
 from dentframe.errors import (
     ConfigError,
@@ -55,7 +55,7 @@ def test_a_month_with_a_gap_is_held_for_a_tenth_of_its_age(archive):
     archive.keep(answer("2024-01", {"kWHNet/Elm/A": {2: 1, 17: 2, 40_000: 3}}), READ_AT)
     assert archive.held(METER, TOPIC, now=later(24 * 12)) == {JANUARY}
     assert archive.held(METER, TOPIC, now=later(24 * 13)) == set()
-    assert ArchiveOnly(archive, later(24 * 13)).held(METER, TOPIC) == {JANUARY}
+    assert ArchiveSource(archive, later(24 * 13)).held(METER, TOPIC) == {JANUARY}
 
 
 def test_a_blank_in_a_column_with_values_is_not_final(archive):
@@ -85,7 +85,7 @@ def test_an_open_month_holds_the_hours_that_were_over(archive):
     read_at = pd.Timestamp("2024-01-03 02:40", tz="UTC").to_pydatetime()
     archive.keep(answer("2024-01", {"kWHNet/Elm/A": {2: 1, 17: 2, 32: 3}}), read_at)
     now = pd.Timestamp("2024-01-05", tz="UTC").to_pydatetime()
-    held = names(ArchiveOnly(archive, now).held(METER, TOPIC))
+    held = names(ArchiveSource(archive, now).held(METER, TOPIC))
     assert held == ["2024-01-01", "2024-01-02", "2024-01-03T00", "2024-01-03T01"]
     with pytest.raises(IncompleteReadError, match="2024-01-03T02"):
         archive.read(METER, "2024-01-03")
