@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
 
+from dentframe.archive import file_layout as layout
 from dentframe.archive import merge
-from dentframe.archive import paths_and_lock as paths
 from dentframe.archive.dask_frames import energy, peaks, to_dask
 from dentframe.archive.meter import Meter, catalogue, keep_catalogue
 from dentframe.archive.read import ArchiveSource, resolve
+from dentframe.atomic_files import make_folder
 from dentframe.cloud.planner import Window
-from dentframe.errors import ConfigError
+from dentframe.errors import ConfigError, missing_extra
 from dentframe.frame.read import ReadJob, assemble, check_errors, complete
 from dentframe.frame.request import builtin_units, topic_units
 from dentframe.times.dates_and_ranges import time_range
 from dentframe.wire.columns import topic_of
 
 if TYPE_CHECKING:
-    import os
-
-    import numpy.typing as npt
-
-    from dentframe.archive.merge import Mask
-    from dentframe.archive.metadata import Record
+    from dentframe.archive.file_layout import Record
+    from dentframe.archive.merge import Ints, Mask
     from dentframe.cloud.read_windows import Answer, Job
     from dentframe.times.dates_and_ranges import Zone
-    from dentframe.wire.page import Page, Report
+    from dentframe.wire.page import Page
 
 
 class Archive:
@@ -83,7 +83,7 @@ class Archive:
         list of str
             Sorted.
         """
-        return paths.meters(self.path)
+        return layout.meters(self.path)
 
     def topics(self) -> list[dict[str, str]] | None:
         """What getTopics said when the archive was last synced, or None."""
@@ -242,6 +242,59 @@ def opened(archive: Any) -> Archive:
     return archive if isinstance(archive, Archive) else Archive(archive)
 
 
+# --- one sync at a time --------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def lock(root: Path) -> Iterator[None]:
+    """Hold the lock of an archive; killed or not, the process that ends frees it.
+
+    Raises
+    ------
+    ConfigError
+        Where another process, or another thread of this one, holds it.
+    MissingExtraError
+        Where filelock is not installed.
+    """
+    try:
+        import filelock
+    except ImportError:
+        raise missing_extra("write an archive", "archive") from None
+    path, holder = root / layout.OWN / "sync.lock", root / layout.OWN / "sync.json"
+    make_folder(path.parent)
+    try:
+        held = filelock.FileLock(path, timeout=0).acquire()
+    except filelock.Timeout:
+        raise ConfigError(
+            f"Cannot sync into {root}: {_holder(holder)} is syncing into it. Wait until it ends, "
+            "or end it: what it has read is kept, and the lock goes with its process. Reading "
+            "the archive needs no lock.",
+            retryable=True,
+        ) from None
+    except (OSError, NotImplementedError) as error:
+        raise ConfigError(
+            f"Cannot lock the archive with {path}: {getattr(error, 'strerror', None) or error}. "
+            "Remove it where it is a link or a folder, see who may write there, and keep the "
+            "archive on a local disk or on a share that has locks."
+        ) from None
+    with held:
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        said = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
+        with contextlib.suppress(OSError):  # the lock holds whether this can be said or not
+            layout.write(root, holder, json.dumps(said).encode())
+        try:
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
+
+
+def _holder(path: Path) -> str:
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError, RecursionError):
+        said = json.loads(path.read_text(encoding="utf-8"))
+        return f"process {said['pid']} on {said['host']}, since {said['since']},"
+    return "another process"
+
+
 # --- what is held of each month, what is missing, and why --------------------------------
 
 _COLUMNS = (
@@ -250,55 +303,20 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class _Month:
-    """What is known of a month of a meter."""
-
-    window: Window
-    records: tuple[Record, ...]
-    topics: tuple[str, ...]
-    held: Mask
-    minutes: npt.NDArray[np.int64]
-
-    @property
-    def expected(self) -> Any:
-        if not self.held.any():
-            return 0
-        if len(self.minutes) < 2:
-            return pd.NA
-        return round(self.held.sum() * 60 / float(np.median(np.diff(self.minutes))))
-
-
 def _coverage(archive: Archive) -> pd.DataFrame:
     """The table of `Archive.coverage`."""
-    found = [(name, month) for name in archive.meters() for month in _months(archive.meter(name))]
-    names = pd.Index([name for name, _ in found], dtype=object)
-    starts = pd.DatetimeIndex([month.window.start for _, month in found], tz="UTC").as_unit("us")
+    found = [(m, *month) for m in archive.meters() for month in _months(archive.meter(m))]
+    names = pd.Index([name for name, *_ in found], dtype=object)
+    starts = pd.DatetimeIndex([window.start for _, window, _ in found], tz="UTC").as_unit("us")
     index = pd.MultiIndex.from_arrays([names, starts], names=["meter", "month"])
-    table = pd.DataFrame([_row(month) for _, month in found], index=index, columns=list(_COLUMNS))
+    table = pd.DataFrame([row for *_, row in found], index=index, columns=list(_COLUMNS))
     counts = dict.fromkeys(("windows", "hours", "hours_held", "readings"), "int64")
     flags = dict.fromkeys(("complete", "final"), "bool")
     read_at = pd.to_datetime(table["read_at"], utc=True).dt.as_unit("us")
     return table.astype({**counts, **flags, "expected": "Int64"}).assign(read_at=read_at)
 
 
-def _row(month: _Month) -> tuple[Any, ...]:
-    whole = bool(month.held.all())
-    return (
-        len(month.records),
-        month.topics,
-        len(month.held),
-        int(month.held.sum()),
-        len(month.minutes),
-        month.expected,
-        whole and all(r.complete for r in month.records),
-        whole and all(r.until is None for r in month.records),
-        min((r.read_at for r in month.records), default=None),
-        "; ".join(_missing(month)),
-    )
-
-
-def _months(meter: Meter) -> Iterator[_Month]:
+def _months(meter: Meter) -> Iterator[tuple[Window, tuple[Any, ...]]]:
     """The months of a meter, from the first of which anything is held to the last."""
     found = {}
     for year, records in meter.records.items():
@@ -311,36 +329,53 @@ def _months(meter: Meter) -> Iterator[_Month]:
             held = merge.held(records, topics, year, stale=True)[inside] & bool(topics)
             first, last = np.searchsorted(minutes, [window.minutes.start, window.minutes.stop])
             if used:
-                found[window] = _Month(window, tuple(used), topics, held, minutes[first:last])
+                found[window] = _row(used, topics, held, minutes[first:last])
     starts = [12 * window.year + window.month - 1 for window in found]
     for count in range(min(starts, default=0), max(starts, default=-1) + 1):
         window = Window(count // 12, count % 12 + 1)
         nothing = np.zeros(len(window.hours), np.bool_), np.empty(0, np.int64)
-        yield found.get(window) or _Month(window, (), (), *nothing)
+        yield window, found.get(window) or _row((), (), *nothing)
 
 
-def _missing(month: _Month) -> Iterator[str]:
+def _row(
+    records: Sequence[Record], topics: tuple[str, ...], held: Mask, minutes: Ints
+) -> tuple[Any, ...]:
+    """What is known of a month: its answers, the hours held, the minutes of its readings."""
+    whole, expected = bool(held.all()), cast("Any", pd.NA)
+    if not held.any():
+        expected = 0
+    elif len(minutes) > 1:
+        expected = round(held.sum() * 60 / float(np.median(np.diff(minutes))))
+    return (
+        len(records),
+        topics,
+        len(held),
+        int(held.sum()),
+        len(minutes),
+        expected,
+        whole and all(r.complete for r in records),
+        whole and all(r.until is None for r in records),
+        min((r.read_at for r in records), default=None),
+        "; ".join(_missing(records, topics, held, len(minutes), expected)),
+    )
+
+
+def _missing(
+    records: Sequence[Record], topics: Sequence[str], held: Mask, readings: int, expected: Any
+) -> Iterator[str]:
     """What is missing of a month, and why."""
-    if not month.records:
+    if not records:
         yield "not read"
         return
-    hours, held, readings = len(month.held), int(month.held.sum()), len(month.minutes)
-    if held < hours:
-        late = any(r.read_at < r.window.end for r in month.records)
-        yield f"{hours - held} of {hours} h not {'over when read' if late else 'read'}"
+    if not held.all():
+        late = any(r.read_at < r.window.end for r in records)
+        lost = len(held) - int(held.sum())
+        yield f"{lost} of {len(held)} h not {'over when read' if late else 'read'}"
     if not readings:
         yield "no readings"
-    elif month.expected is not pd.NA and readings < month.expected:
-        yield f"{month.expected - readings} of {month.expected} readings"
-    yield from _lost([r.report for r in month.records])
-    here = {topic_of(c) for r in month.records for c in r.columns}
-    silent = [topic for topic in month.topics if topic not in here]
-    if silent and readings:
-        yield f"no column of {', '.join(silent)}"
-
-
-def _lost(reports: Sequence[Report]) -> Iterator[str]:
-    """Cells and rows that came without a reading."""
+    elif expected is not pd.NA and readings < expected:
+        yield f"{expected - readings} of {expected} readings"
+    reports = [r.report for r in records]
     # A column that is blank throughout is a spare input of the meter.
     kinds = {
         "blank": sum(n for r in reports for n in r.blank.values() if n < r.rows),
@@ -352,3 +387,7 @@ def _lost(reports: Sequence[Report]) -> Iterator[str]:
     rows = sum(r.bad_dates + r.outside for r in reports)
     if rows:
         yield f"{rows} rows dropped, their time is unreadable or outside the window"
+    here = {topic_of(c) for r in records for c in r.columns}
+    silent = [topic for topic in topics if topic not in here]
+    if silent and readings:
+        yield f"no column of {', '.join(silent)}"

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from dentframe.accessor_methods import with_keywords
-from dentframe.archive import paths_and_lock as paths
+from dentframe.archive import file_layout as layout
 from dentframe.archive.read import Selection, read_meter, select
 from dentframe.errors import (
     ConfigError,
@@ -83,7 +83,7 @@ def _on_dask(
     stamped = []
     for name, elements in meters.items():  # when it last changed [ns]: no result outlives a sync
         root = selection.archive.path
-        places = (root / paths.folder_name(name), paths.pending_folder(root, name))
+        places = (root / layout.folder_name(name), layout.pending_folder(root, name))
         changed = max((p.stat().st_mtime_ns for p in places if p.is_dir()), default=0)
         stamped.append((name, elements, changed))
     size = batch or usual

@@ -24,7 +24,7 @@ from dentframe.wire.page import Page, Report
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from dentframe.archive.metadata import Record
+    from dentframe.archive.file_layout import Record
 
     Ints = npt.NDArray[np.int64]
     Floats = npt.NDArray[np.float64]

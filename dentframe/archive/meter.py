@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dentframe.archive import file_layout as layout
 from dentframe.archive import merge, parquet
-from dentframe.archive import paths_and_lock as paths
+from dentframe.archive.file_layout import TIME, Record, said_topics
 from dentframe.archive.merge import Holding
-from dentframe.archive.metadata import TIME, Record, said_topics
 from dentframe.archive.parquet import DamagedError
 from dentframe.cloud.planner import Window
 from dentframe.cloud.requests_and_responses import FOREVER, lifetime
@@ -67,16 +67,16 @@ class Meter:
         found: dict[int, list[Holding]] = {}
         for path in self.part_paths():
             with contextlib.suppress(FileNotFoundError):  # settled meanwhile
-                found.setdefault(paths.year_of(path), []).append(self._part(path))
+                found.setdefault(layout.year_of(path), []).append(self._part(path))
         return found
 
     def part_paths(self, year: int | None = None) -> list[Path]:
         """The files of waiting answers."""
-        found = paths.listed(paths.pending_folder(self.root, self.name), paths.PART)
-        return [p for p in found if year in {None, paths.year_of(p)}]
+        found = layout.listed(layout.pending_folder(self.root, self.name), layout.PART)
+        return [p for p in found if year in {None, layout.year_of(p)}]
 
     def _part(self, path: Path) -> Holding:
-        with parquet.open_file(path, self.name, paths.year_of(path)) as opened:
+        with parquet.open_file(path, self.name, layout.year_of(path)) as opened:
             return opened.read()
 
     @cached_property
@@ -99,12 +99,12 @@ class Meter:
 
     def settled_years(self) -> list[int]:
         """The years that have a file."""
-        found = paths.listed(self.root / paths.folder_name(self.name), paths.SUFFIX)
-        return [paths.year_of(path) for path in found]
+        found = layout.listed(self.root / layout.folder_name(self.name), layout.SUFFIX)
+        return [layout.year_of(path) for path in found]
 
     def open(self, year: int) -> parquet.Opened:
         """The file of a year."""
-        return parquet.open_file(paths.year_file(self.root, self.name, year), self.name, year)
+        return parquet.open_file(layout.year_file(self.root, self.name, year), self.name, year)
 
     # --- reading -------------------------------------------------------------------------
 
@@ -208,7 +208,7 @@ class Meter:
         )
         holding = Holding((record,), page.columns, page.minutes, page.values)
         data = parquet.encode(self.name, window.year, holding, units, quick=True)
-        paths.write(self.root, paths.part_file(self.root, self.name, record), data)
+        layout.write(self.root, layout.part_file(self.root, self.name, record), data)
 
     def _last(self, window: Window, topics: tuple[str, ...]) -> Record | None:
         """The answer to the same request that was read last."""
@@ -220,7 +220,7 @@ class Meter:
 
     def settle(self, units: Mapping[str, str]) -> None:
         """Put the waiting answers in their years' files."""
-        for year in sorted({paths.year_of(path) for path in self.part_paths()}):
+        for year in sorted({layout.year_of(path) for path in self.part_paths()}):
             waiting = self.part_paths(year)
             merged = Meter(self.root, self.name).merged(year)
             show_columns(self.root, merged.columns)
@@ -230,7 +230,7 @@ class Meter:
 
     def _write(self, year: int, holding: Holding, units: Mapping[str, str]) -> None:
         data = parquet.encode(self.name, year, holding, units)
-        paths.write(self.root, paths.year_file(self.root, self.name, year), data)
+        layout.write(self.root, layout.year_file(self.root, self.name, year), data)
 
     def mend(self, years: Iterable[int]) -> list[tuple[str, str]]:
         """Set damaged files aside, keep what of them is whole, and give old ones checksums.
@@ -245,26 +245,26 @@ class Meter:
             try:
                 self._part(path)
             except DamagedError as error:
-                paths.move(path, paths.damaged_file(self.root, path))
+                layout.move(path, layout.damaged_file(self.root, path))
                 lost.append((path.name.partition("~")[0], str(error)))
         for year in sorted({*years} & {*self.settled_years()}):
-            path = paths.year_file(self.root, self.name, year)
+            path = layout.year_file(self.root, self.name, year)
             try:
                 lost += self._mend(year)
             except DamagedError as error:
-                paths.move(path, paths.damaged_file(self.root, path))
+                layout.move(path, layout.damaged_file(self.root, path))
                 lost.append((str(year), str(error)))
         return lost
 
     def _mend(self, year: int) -> list[tuple[str, str]]:
-        path = paths.year_file(self.root, self.name, year)
+        path = layout.year_file(self.root, self.name, year)
         with self.open(year) as opened:
             damaged = opened.damaged()
             if opened.checked and not damaged:
                 return []
             whole, units = merge.merge(year, list(_undamaged(opened, damaged))), opened.units
         if damaged:
-            paths.write(self.root, paths.damaged_file(self.root, path), path.read_bytes())
+            layout.write(self.root, layout.damaged_file(self.root, path), path.read_bytes())
         self._write(year, whole, units)
         return [
             (str(Window(year, month)), f"damaged in {path}: {', '.join(columns[:3])}")
@@ -304,7 +304,7 @@ def show_columns(root: Path, columns: Iterable[str]) -> None:
     shown, topics = _shown(root)
     if shown is None or not set(columns) <= set(shown):
         found = ordered(dict.fromkeys((*(shown or ()), *columns)))
-        paths.write(root, paths.columns_file(root), parquet.encode_columns(found, topics))
+        layout.write(root, layout.columns_file(root), parquet.encode_columns(found, topics))
 
 
 def catalogue(root: Path) -> list[dict[str, str]] | None:
@@ -316,13 +316,13 @@ def catalogue(root: Path) -> list[dict[str, str]] | None:
         Where the file is damaged.
     """
     _, topics = _shown(root)
-    old = root / paths.OWN / "topics.json"  # where files of version 1 kept it
+    old = root / layout.OWN / "topics.json"  # where files of version 1 kept it
     if topics is None and old.is_file():
         topics = said_topics(old, old.read_bytes())
     unnamed = [t for t in topics or () if "requestKey" not in t]
     if unnamed:
-        path = paths.columns_file(root)
-        raise paths.foreign(path, f"a topic that it keeps has no `requestKey`: {unnamed[0]}")
+        path = layout.columns_file(root)
+        raise layout.foreign(path, f"a topic that it keeps has no `requestKey`: {unnamed[0]}")
     return topics
 
 
@@ -331,19 +331,19 @@ def keep_catalogue(root: Path, topics: Sequence[Mapping[str, str]]) -> None:
     try:
         shown, kept = _shown(root)
     except ConfigError:
-        kept, folders = None, (root / paths.folder_name(name) for name in paths.meters(root))
-        settled = (path for folder in folders for path in paths.listed(folder, paths.SUFFIX))
+        kept, folders = None, (root / layout.folder_name(name) for name in layout.meters(root))
+        settled = (path for folder in folders for path in layout.listed(folder, layout.SUFFIX))
         shown = tuple(dict.fromkeys(c for path in settled for c in parquet.columns_of(path)))
     found = [dict(topic) for topic in topics]
     if kept != found:
         data = parquet.encode_columns(ordered(shown or ()), found)
-        paths.write(root, paths.columns_file(root), data)
-    (root / paths.OWN / "topics.json").unlink(missing_ok=True)
+        layout.write(root, layout.columns_file(root), data)
+    (root / layout.OWN / "topics.json").unlink(missing_ok=True)
 
 
 def _shown(root: Path) -> tuple[tuple[str, ...] | None, list[dict[str, str]] | None]:
     try:
-        return parquet.open_columns(paths.columns_file(root))
+        return parquet.open_columns(layout.columns_file(root))
     except FileNotFoundError:
         return None, None
 

@@ -22,21 +22,21 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from dentframe.archive.merge import Holding
-from dentframe.archive.metadata import (
+from dentframe.archive.file_layout import (
     SCHEMA,
     TIME,
     About,
     Record,
     check_size,
     dump,
+    foreign,
     load,
     read_metadata,
     reading_columns,
     said_topics,
     unpacked,
 )
-from dentframe.archive.paths_and_lock import foreign
+from dentframe.archive.merge import Holding
 from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError, DentError, missing_extra
 from dentframe.wire.page import room

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from dentframe.archive import file_layout as layout
 from dentframe.archive import merge, parquet
-from dentframe.archive import paths_and_lock as paths
 from dentframe.archive.meter import Meter
 from dentframe.cloud.read_windows import Answer, Job
 from dentframe.errors import (
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from dentframe.archive.archive import Archive
+    from dentframe.archive.file_layout import Record
     from dentframe.archive.merge import Mask
-    from dentframe.archive.metadata import Record
     from dentframe.cloud.client import DentCloud
     from dentframe.cloud.planner import Window
     from dentframe.times.dates_and_ranges import Zone
@@ -311,11 +311,11 @@ def _span(start: Any, end: Any, tz: Zone) -> tuple[pd.Timestamp, pd.Timestamp] |
 
 def _labels(archive: Archive, meters: list[str] | None) -> list[str]:
     """The columns of some meters by the footers of their files; of all, by the archive's own."""
-    shown = parquet.columns_of(paths.columns_file(archive.path)) if meters is None else ()
+    shown = parquet.columns_of(layout.columns_file(archive.path)) if meters is None else ()
     found = dict.fromkeys(shown)
     for meter in archive.meters() if meters is None else meters:
-        folder = archive.path / paths.folder_name(meter)
-        settled = () if shown else folder.glob(f"*{paths.SUFFIX}")
+        folder = archive.path / layout.folder_name(meter)
+        settled = () if shown else folder.glob(f"*{layout.SUFFIX}")
         for path in (*archive.meter(meter).part_paths(), *settled):
             found.update(dict.fromkeys(parquet.columns_of(path)))
     return list(found)
@@ -348,7 +348,9 @@ def read_meter(
     pages: list[Page] = []
     known: set[str] = set()
     missing: list[Window] = []
-    years: Iterable[int] = sorted({*meter.settled_years(), *map(paths.year_of, meter.part_paths())})
+    years: Iterable[int] = sorted(
+        {*meter.settled_years(), *map(layout.year_of, meter.part_paths())}
+    )
     if selection.span is not None:
         start, end = selection.span
         # A year that is not asked for is not opened: its file may be damaged.

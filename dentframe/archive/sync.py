@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-from dentframe.archive import paths_and_lock as paths
-from dentframe.archive.archive import opened
+from dentframe.archive import file_layout as layout
+from dentframe.archive.archive import lock, opened
 from dentframe.cloud.client import default_client
 from dentframe.cloud.planner import Window, plan
 from dentframe.cloud.read_windows import Job, stops_all
@@ -395,9 +395,9 @@ def sync(
     request = resolve(client, client.get_meters() if meters is None else meters, span, topics)
     store = opened(archive)
     begun = time.monotonic()
-    with paths.lock(store.path):
+    with lock(store.path):
         with _writing(store):
-            for half in (store.path / paths.OWN / "aside").glob("*"):
+            for half in (store.path / layout.OWN / "aside").glob("*"):
                 half.unlink(missing_ok=True)  # a killed sync was writing it: it has no place yet
             store.keep_topics(client.get_topics())
             # What is damaged of the years to be synced is set aside, and so asked for again.

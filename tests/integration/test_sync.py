@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from dentframe.archive import Archive, sync
-from dentframe.archive import paths_and_lock as paths
-from dentframe.archive.paths_and_lock import lock
+from dentframe.archive import file_layout as paths
+from dentframe.archive.archive import lock
 from dentframe.errors import (
     AuthError,
     ConfigError,

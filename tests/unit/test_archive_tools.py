@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from dentframe.archive import Archive
-from dentframe.archive.paths_and_lock import lock
+from dentframe.archive.archive import lock
 from tests.archive_kit import READ_AT, answer, every, later
 
 

@@ -9,13 +9,13 @@ import threading
 
 import pytest
 
-from dentframe.archive.paths_and_lock import lock
+from dentframe.archive.archive import lock
 from dentframe.errors import ConfigError
 
 HOLDER = """
 import sys
 from pathlib import Path
-from dentframe.archive.paths_and_lock import lock
+from dentframe.archive.archive import lock
 with lock(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
