@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -171,18 +171,21 @@ def merge(year: int, holdings: Sequence[Holding]) -> Holding:
             parts.append((place, record, holding, live, _rows(holding, record, live)))
     each = (holding.minutes[rows] for *_, holding, _, rows in parts)
     minutes = np.unique(np.concatenate([np.empty(0, np.int64), *each]))
-    there = ({*record.columns} & {*holding.columns} for _, record, holding, *_ in parts)
-    columns = tuple(ordered(dict.fromkeys(c for names in there for c in sorted(names))))
+    there = (c for _, record, holding, *_ in parts for c in record.columns if c in holding.columns)
+    columns = tuple(ordered(dict.fromkeys(there)))
     values = np.full((len(minutes), len(columns)), np.nan, order="F")
     records = []
     for place, record, holding, live, rows in parts:
         mine = holding.minutes[rows]
-        to, hours, at = np.searchsorted(minutes, mine), mine // 60 - first, {*record.columns}
+        to, hours = np.searchsorted(minutes, mine), mine // 60 - first
+        at, right = {c: i for i, c in enumerate(holding.columns)}, dict[str, Any]()
+        for topic in dict.fromkeys(map(topic_of, record.columns)):
+            here = owner[topic][hours] == place
+            right[topic] = _run(to[here]), _run(rows[here])
         for i, column in enumerate(columns):
-            if column in at and column in holding.columns:
-                here = owner[topic_of(column)][hours] == place
-                source = holding.values[:, holding.columns.index(column)]
-                values[_run(to[here]), i] = source[_run(rows[here])]
+            if column in record.columns and column in at:
+                target, source = right[topic_of(column)]
+                values[target, i] = holding.values[source, at[column]]
         span = record.window.minutes
         others = minutes[slice(*np.searchsorted(minutes, [span.start, span.stop]).tolist())]
         others = others[live[others // 60 - first]]
