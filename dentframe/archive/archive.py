@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from dentframe.archive import file_layout as layout
-from dentframe.archive import merge
+from dentframe.archive import merge, parquet
 from dentframe.archive.dask_frames import energy, peaks, to_dask
-from dentframe.archive.meter import Meter, catalogue, keep_catalogue
+from dentframe.archive.meter import Meter
 from dentframe.archive.read import ArchiveSource, resolve
 from dentframe.atomic_files import make_folder
 from dentframe.cloud.planner import Window
@@ -26,7 +26,7 @@ from dentframe.errors import ConfigError, missing_extra
 from dentframe.frame.read import ReadJob, assemble, check_errors, complete
 from dentframe.frame.request import builtin_units, topic_units
 from dentframe.times.dates_and_ranges import time_range
-from dentframe.wire.columns import topic_of
+from dentframe.wire.columns import ordered, topic_of
 
 if TYPE_CHECKING:
     from dentframe.archive.file_layout import Record
@@ -86,8 +86,22 @@ class Archive:
         return layout.meters(self.path)
 
     def topics(self) -> list[dict[str, str]] | None:
-        """What getTopics said when the archive was last synced, or None."""
-        return catalogue(self.path)
+        """What getTopics said when the archive was last synced, or None.
+
+        Raises
+        ------
+        ConfigError
+            Where the file that keeps it is damaged.
+        """
+        path = layout.columns_file(self.path)
+        _, topics = parquet.open_columns(path)
+        old = self.path / layout.OWN / "topics.json"  # where files of version 1 kept it
+        if topics is None and old.is_file():
+            topics = layout.said_topics(old, old.read_bytes())
+        unnamed = [t for t in topics or () if "requestKey" not in t]
+        if unnamed:
+            raise layout.foreign(path, f"a topic that it keeps has no `requestKey`: {unnamed[0]}")
+        return topics
 
     def units(self) -> dict[str, str]:
         """Topic to unit, as getTopics said; else from the built-in catalogue."""
@@ -99,10 +113,6 @@ class Archive:
     def meter(self, name: str) -> Meter:
         """One meter as it is on the disk now."""
         return Meter(self.path, name)
-
-    def records(self, meter: str) -> list[Record]:
-        """The answers that are held of a meter, by year and in the order they were read."""
-        return [r for found in self.meter(meter).records.values() for r in found]
 
     def coverage(self) -> pd.DataFrame:
         """What is held of each meter and month, what is missing, and why.
@@ -201,8 +211,21 @@ class Archive:
     # --- keeping -------------------------------------------------------------------------
 
     def keep_topics(self, topics: Sequence[Mapping[str, str]]) -> None:
-        """Keep what ``DentCloud.get_topics()`` said, so that reading needs no service."""
-        keep_catalogue(self.path, topics)
+        """Keep what ``DentCloud.get_topics()`` said, so that reading needs no service.
+
+        Nothing is written where the same is kept. A damaged file is mended.
+        """
+        path, found = layout.columns_file(self.path), [dict(topic) for topic in topics]
+        try:
+            shown, kept = parquet.open_columns(path)
+        except ConfigError:
+            kept, folders = None, (self.path / layout.folder_name(name) for name in self.meters())
+            settled = (p for folder in folders for p in layout.listed(folder, layout.SUFFIX))
+            shown = tuple(dict.fromkeys(c for p in settled for c in parquet.columns_of(p)))
+        if kept != found:
+            data = parquet.encode_columns(ordered(shown or ()), found)
+            layout.write(self.path, path, data)
+        (self.path / layout.OWN / "topics.json").unlink(missing_ok=True)
 
     def keep(self, answer: Answer, read_at: datetime) -> None:
         """Keep an answer; it is on the disk when this returns.

@@ -364,7 +364,7 @@ def _figures(
     corrected = rows and verb.func is energy_of_frame and bool(asked.registers.corrections)
     form = _as_columns(verb(frame, registers=own), corrected=corrected)
     if not answers:
-        held = {t for meter in found for r in archive.records(meter) for t in r.topics}
+        held = {topic for meter in found for topic in archive.meter(meter).topics}
         raise (KindError if verb.keywords["topic"] is None else UnknownTopicError)(
             f"Cannot compute from the archive {selection.archive.path}: that needs "
             f"{' or '.join(answering)} of whole elements, and what it holds of these meters is "

@@ -426,41 +426,29 @@ def _struct(data: memoryview, at: int, depth: int = 0) -> tuple[dict[int, int], 
         if delta:
             number += delta
         else:
-            number, at = _whole(data, at)
+            number, at = _value(data, at, _INTS[0], depth)
+        value, at = _value(data, at, kind, depth)
         if kind in _INTS:
-            found[number], at = _whole(data, at)
-        else:
-            at = _after(data, at, kind, depth)
+            found[number] = value
     return found, at + 1
 
 
-def _after(data: memoryview, at: int, kind: int, depth: int) -> int:
-    """Where a value that is no whole number ends."""
+def _value(data: memoryview, at: int, kind: int, depth: int) -> tuple[int, int]:
+    """A whole number, 0 for a value of another kind, and where it ends."""
     if kind in _FALSE_TRUE:
-        return at
+        return 0, at
     if kind == _BYTE:
-        return at + 1
+        return 0, at + 1
     if kind == _DOUBLE:
-        return at + 8
-    if kind == _BINARY:
-        size, at = _varint(data, at)
-        return at + size
+        return 0, at + 8
     if kind == _STRUCT and depth < _DEEPEST:
-        return _struct(data, at, depth + 1)[1]
-    raise ValueError(f"the header of a page has a value of kind {kind}")
-
-
-def _whole(data: memoryview, at: int) -> tuple[int, int]:
-    """A signed number in zigzag, and where it ends."""
-    value, at = _varint(data, at)
-    return (value >> 1) ^ -(value & 1), at
-
-
-def _varint(data: memoryview, at: int) -> tuple[int, int]:
-    value = 0
+        return 0, _struct(data, at, depth + 1)[1]
+    if kind != _BINARY and kind not in _INTS:
+        raise ValueError(f"the header of a page has a value of kind {kind}")
+    number = 0
     for shift in range(0, 70, 7):
         byte = data[at]
-        value, at = value | (byte & 127) << shift, at + 1
-        if byte < 128:
-            return value, at
+        number, at = number | (byte & 127) << shift, at + 1
+        if byte < 128:  # its last byte; signed numbers are in zigzag
+            return (0, at + number) if kind == _BINARY else ((number >> 1) ^ -(number & 1), at)
     raise ValueError("the header of a page has a number of more than ten bytes")

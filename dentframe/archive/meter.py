@@ -8,7 +8,7 @@ meanwhile is then in the file, and one seen in both counts once.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -19,7 +19,7 @@ import numpy as np
 
 from dentframe.archive import file_layout as layout
 from dentframe.archive import merge, parquet
-from dentframe.archive.file_layout import TIME, Record, said_topics
+from dentframe.archive.file_layout import TIME, Record
 from dentframe.archive.merge import Holding
 from dentframe.archive.parquet import DamagedError
 from dentframe.cloud.planner import Window
@@ -105,6 +105,11 @@ class Meter:
     def open(self, year: int) -> parquet.Opened:
         """The file of a year."""
         return parquet.open_file(layout.year_file(self.root, self.name, year), self.name, year)
+
+    @property
+    def topics(self) -> set[str]:
+        """The topics that were asked for in any answer that is held."""
+        return {t for found in self.records.values() for r in found for t in r.topics}
 
     # --- reading -------------------------------------------------------------------------
 
@@ -296,56 +301,12 @@ def _without(record: Record, topics: set[str]) -> Record:
     )
 
 
-# --- the file that shows every column and keeps what getTopics said ---------------------------
-
-
 def show_columns(root: Path, columns: Iterable[str]) -> None:
     """See that the file without rows shows these columns too."""
-    shown, topics = _shown(root)
+    shown, topics = parquet.open_columns(layout.columns_file(root))
     if shown is None or not set(columns) <= set(shown):
         found = ordered(dict.fromkeys((*(shown or ()), *columns)))
         layout.write(root, layout.columns_file(root), parquet.encode_columns(found, topics))
-
-
-def catalogue(root: Path) -> list[dict[str, str]] | None:
-    """What getTopics said, or None where that was not kept.
-
-    Raises
-    ------
-    ConfigError
-        Where the file is damaged.
-    """
-    _, topics = _shown(root)
-    old = root / layout.OWN / "topics.json"  # where files of version 1 kept it
-    if topics is None and old.is_file():
-        topics = said_topics(old, old.read_bytes())
-    unnamed = [t for t in topics or () if "requestKey" not in t]
-    if unnamed:
-        path = layout.columns_file(root)
-        raise layout.foreign(path, f"a topic that it keeps has no `requestKey`: {unnamed[0]}")
-    return topics
-
-
-def keep_catalogue(root: Path, topics: Sequence[Mapping[str, str]]) -> None:
-    """Write down what getTopics said, where it is something else; mends a damaged file."""
-    try:
-        shown, kept = _shown(root)
-    except ConfigError:
-        kept, folders = None, (root / layout.folder_name(name) for name in layout.meters(root))
-        settled = (path for folder in folders for path in layout.listed(folder, layout.SUFFIX))
-        shown = tuple(dict.fromkeys(c for path in settled for c in parquet.columns_of(path)))
-    found = [dict(topic) for topic in topics]
-    if kept != found:
-        data = parquet.encode_columns(ordered(shown or ()), found)
-        layout.write(root, layout.columns_file(root), data)
-    (root / layout.OWN / "topics.json").unlink(missing_ok=True)
-
-
-def _shown(root: Path) -> tuple[tuple[str, ...] | None, list[dict[str, str]] | None]:
-    try:
-        return parquet.open_columns(layout.columns_file(root))
-    except FileNotFoundError:
-        return None, None
 
 
 def _one_page(answer: Answer) -> Page:

@@ -380,9 +380,12 @@ def open_file(path: Path, meter: str, year: int) -> Opened:
     return Opened(path, year, records, about.months, about.units, columns, file, data, sums)
 
 
-def open_columns(path: Path) -> tuple[tuple[str, ...], list[dict[str, str]] | None]:
-    """The columns that the file without rows shows, and what getTopics said, if that is kept."""
-    _, _, file = _open(path)
+def open_columns(path: Path) -> tuple[tuple[str, ...] | None, list[dict[str, str]] | None]:
+    """The columns that the file without rows shows, and what getTopics said, if they are kept."""
+    try:
+        _, _, file = _open(path)
+    except FileNotFoundError:
+        return None, None
     with _reading(path):
         return reading_columns(path, file.schema_arrow), said_topics(path, _metadata(path, file))
 

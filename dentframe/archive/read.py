@@ -219,8 +219,7 @@ def resolve(
     everything = _request.is_everything(topics)
     known = units
     if everything:  # the topics that the archive holds anything of, in the order of getTopics
-        each = (Meter(archive.path, m, {} if spare else None) for m in meters)
-        held = {t for m in each for found in m.records.values() for r in found for t in r.topics}
+        held = {t for m in meters for t in Meter(archive.path, m, {} if spare else None).topics}
         known = {t: unit for t, unit in units.items() if t in held} or units
     keys = _request.resolve_topics(topics, known)
     return Request(meters, isinstance(meter, str), *span, keys, everything, units)
