@@ -114,6 +114,10 @@ class Archive:
         """One meter as it is on the disk now."""
         return Meter(self.path, name)
 
+    def records(self, meter: str) -> list[Record]:
+        """The answers that are held of a meter, by year and in the order they were read."""
+        return [r for found in self.meter(meter).records.values() for r in found]
+
     def coverage(self) -> pd.DataFrame:
         """What is held of each meter and month, what is missing, and why.
 
