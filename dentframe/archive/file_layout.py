@@ -310,7 +310,7 @@ def read_metadata(path: Path, text: bytes, kind: type[T]) -> T:
         version = msgspec.json.decode(text, type=_Version).schema
         if version in {1, SCHEMA}:
             return msgspec.json.decode(text, type=kind)
-    except (ValueError, RecursionError) as error:  # msgspec's own errors are ValueErrors
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise foreign(path, f"what it says of itself cannot be read ({error})") from None
     raise foreign(path, f"it is of version {version}, written by a newer dentframe")
 

@@ -162,7 +162,7 @@ def to_frame(table: Table, *, shared: bool = True) -> pd.DataFrame:
         (table.minutes * US_PER_MINUTE).view("M8[us]"), name="time"
     ).tz_localize("UTC")
     values, whole = table.values, cast("Any", table.values.base)
-    copy = None if shared or (whole is not None and values.nbytes < 0.75 * whole.nbytes) else False
+    copy = shared or (whole is not None and values.nbytes < 0.75 * whole.nbytes)
     return pd.DataFrame(
         values, index=time, columns=pd.Index(table.columns, dtype=object), copy=copy
     )

@@ -138,7 +138,8 @@ def _keyed(frame: pd.DataFrame, name: str | None, zone: Any, *, several: bool) -
         raise ConfigError(
             "Cannot join times with a zone and times without: say tz_localize for those without."
         )
-    times = times if zone is None else times.tz_convert(zone)
+    # Older pandas loses rows where it joins times in microseconds that have a frequency.
+    times = pd.DatetimeIndex(times if zone is None else times.tz_convert(zone), freq=None)
     found.index = pd.MultiIndex.from_arrays([meters, times], names=[METER, TIME])
     found.attrs = {}
     return found

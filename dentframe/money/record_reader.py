@@ -287,7 +287,7 @@ class Record:
             values = found[column]
             if column in _TIMES:
                 times = pd.to_datetime(values, utc=True, format="ISO8601")
-                found[column] = times.dt.tz_convert(self.site.tz)
+                found[column] = times.dt.tz_convert(self.site.zone)
             elif column in _DECIMALS:
                 decimals = values.map(lambda x: None if x is None else Decimal(x))
                 found[column] = decimals.astype(object)
@@ -403,8 +403,8 @@ def records(folder: Any, table: str = "charges", *, replaced: bool = False) -> p
             "record": x.folder.parent.relative_to(top.resolve()).as_posix(),
             "bill": x.contents.bill,
             "site": x.contents.site,
-            "period_start": x.site.instant(x.bill.start).tz_convert(x.site.tz),
-            "period_end": x.site.instant(x.bill.end).tz_convert(x.site.tz),
+            "period_start": x.site.instant(x.bill.start).tz_convert(x.site.zone),
+            "period_end": x.site.instant(x.bill.end).tz_convert(x.site.zone),
             "ok": x.contents.ok,
             "draft": x.contents.draft,
         }
