@@ -16,9 +16,8 @@ try:
 except ImportError:
     raise missing_extra("draw a picture", "plot") from None
 
-from dentframe.plot import duration_and_profile as _duration_and_profile
 from dentframe.plot import heatmap_and_coverage as _heatmap_and_coverage
-from dentframe.plot import peaks as _peaks
+from dentframe.plot import peaks_duration_and_profile as _lines
 from dentframe.plot import stack_and_nights as _stack_and_nights
 
 if TYPE_CHECKING:
@@ -51,8 +50,8 @@ class Pictures:
 
     heatmap = method(_heatmap_and_coverage.heatmap)
     stack = method(_stack_and_nights.stack)
-    duration = method(_duration_and_profile.duration)
-    peaks = method(_peaks.peaks)
-    profile = method(_duration_and_profile.profile)
+    duration = method(_lines.duration)
+    peaks = method(_lines.peaks)
+    profile = method(_lines.profile)
     nights = method(_stack_and_nights.nights)
     coverage = method(_heatmap_and_coverage.coverage)

@@ -21,14 +21,7 @@ from dentframe.site.site import summed
 from dentframe.verbs import demand as blocks
 from dentframe.verbs.chosen_elements import summed_series
 from dentframe.verbs.demand import window_means
-from dentframe.verbs.inputs import (
-    DEFAULTS,
-    Inputs,
-    Keywords,
-    VerbKeywords,
-    demand_source,
-    inputs_of,
-)
+from dentframe.verbs.inputs import DEFAULTS, Keywords, VerbKeywords, demand_source, inputs_of
 from dentframe.wire.columns import split_element
 from dentframe.wire.topics import TOPICS
 
@@ -39,7 +32,7 @@ if TYPE_CHECKING:
 
     from dentframe.metering.energy_and_coverage import Cumulative
     from dentframe.metering.series import Floats, Ints
-    from dentframe.verbs.inputs import Source
+    from dentframe.verbs.inputs import Inputs, Source
 
 
 QUANTITIES = {"Demand": "demand", "ApparentDemand": "apparent demand"}
@@ -102,44 +95,40 @@ class Subject:
         known = {name: getattr(self.keywords, name) for name in names}
         return known | {"topic": self.topic, "source": self.source}
 
-    def each(self, of: Inputs) -> list[Cumulative]:
-        """The elements that are shown side by side: all, where none is named."""
-        names = "all" if self.elements is None else self.elements
-        return summed_series(self.frame, of.series, of.source.topics, names, None)
+    def shown(
+        self, series: Sequence[Cumulative], of: Source, *, together: bool
+    ) -> list[Cumulative]:
+        """The elements that are shown side by side, or added up `together`.
 
-    def together(self, series: Sequence[Cumulative], wanted: Source) -> list[Cumulative]:
-        """The elements that are added up: the only one, or those named, or by their roles.
+        Side by side all are, where none is named. Added up are the only one, or those named, or
+        else the branches and exports of the site, of the meters that the frame has.
 
         Raises
         ------
         ConfigError
             Where nothing tells which of several, or all are asked for and one is in another.
         """
-        names = self._by_role(series) if self.elements is None else self.elements
+        names, site = self.elements, self.site
+        if names is None and not together:
+            names = "all"
+        elif names is None and site is not None:
+            several = is_several(self.frame)
+            meters = {*meters_of(self.frame)} if several else {str(c.meter) for c in series}
+            names = [x for x in summed(site) if split_element(x)[0] in meters] or None
         if names is None and len(series) == 1:
             names = "all"
-        found = summed_series(self.frame, series, wanted.topics, names, None)
-        if isinstance(names, str) and names == "all" and self.site is not None:
-            self._refuse_twice({c.name for c in found})
+        found = summed_series(self.frame, series, of.topics, names, None)
+        if together and site is not None and isinstance(names, str) and names == "all":
+            every = {c.name for c in found}
+            inner = [x for x in every if getattr(site.elements.get(x), "parent", None) in every]
+            if inner:
+                main = site.elements[min(inner)].parent
+                raise ConfigError(
+                    f"Cannot add up all elements: {main} measures {min(inner)} as well, so that "
+                    "its energy would count twice. Leave elements= out, which takes the branches "
+                    "and exports of the site, or name those to add up."
+                )
         return found
-
-    def _refuse_twice(self, names: set[str]) -> None:
-        inner = [x for x in names if getattr(self.site.elements.get(x), "parent", None) in names]
-        if inner:
-            main = self.site.elements[min(inner)].parent
-            raise ConfigError(
-                f"Cannot add up all elements: {main} measures {min(inner)} as well, so that its "
-                "energy would count twice. Leave elements= out, which takes the branches and "
-                "exports of the site, or name those to add up."
-            )
-
-    def _by_role(self, series: Sequence[Cumulative]) -> list[str] | None:
-        """The branches and exports of the meters that the frame has, None without a site."""
-        if self.site is None:
-            return None
-        several = is_several(self.frame)
-        meters = {*meters_of(self.frame)} if several else {str(c.meter) for c in series}
-        return [x for x in summed(self.site) if split_element(x)[0] in meters] or None
 
     def label(self, c: Cumulative) -> str:
         """How an element is named in a legend."""
@@ -155,11 +144,10 @@ class Subject:
         """What a colour bar shows: up to three elements are named, more are counted."""
         labels = [self.label(c) for c in series]
         if self.site is not None and len(series) == 1:
-            every = list(self.site.labels.values())
             own = self.site.labels.get(series[0].name)
-            labels = [own] if every.count(own) == 1 else labels
-        summed = " + ".join(labels) if len(labels) <= _NAMED else f"sum of {len(labels)} elements"
-        return f"{summed}, {quantity} [{unit}]"
+            labels = [own] if [*self.site.labels.values()].count(own) == 1 else labels
+        names = " + ".join(labels) if len(labels) <= 3 else f"sum of {len(labels)} elements"
+        return f"{names}, {quantity} [{unit}]"
 
     def places(self, series: Sequence[Cumulative], every: Sequence[Cumulative]) -> list[int]:
         """The places of elements among all, which tell their colours: the same in every picture.
@@ -173,8 +161,22 @@ class Subject:
         known += [c.name for c in every if c.name not in known]
         return [known.index(c.name) for c in series]
 
-    def inputs(self, *clock: str) -> Inputs:
-        """The series that answer for demand and the span, one period."""
+    def chosen(
+        self, *clock: str, together: bool = False
+    ) -> tuple[Inputs, list[Cumulative], list[int], list[str]]:
+        """What answers for demand over the span, one period, and the elements that are shown.
+
+        Parameters
+        ----------
+        *clock : str
+            What else needs a zone, ``"D"`` for days.
+        together : bool
+            Whether the elements are added up.
+
+        Returns
+        -------
+        tuple of (inputs, series, places, labels)
+        """
         wanted = demand_source(self.frame, self.topic, self.source)
         of = inputs_of(self.frame, None, wanted, self.keywords, *clock)
         if len(of.s) == 0 or of.s[0] == of.e[-1]:
@@ -182,10 +184,8 @@ class Subject:
                 "Cannot draw this frame: it has no span of time, for its readings are of fewer "
                 "than two instants. Read a longer range, or give start= and end=."
             )
-        return of
-
-
-_NAMED = 3
+        series = self.shown(of.series, wanted, together=together)
+        return of, series, self.places(series, of.series), [self.label(c) for c in series]
 
 
 def subject(frame: pd.DataFrame, how: PictureKeywords) -> Subject:
@@ -209,11 +209,11 @@ def subject(frame: pd.DataFrame, how: PictureKeywords) -> Subject:
             "Cannot draw this frame: it has no rows. Read a range that has readings; "
             "inventory() tells which have."
         )
-    every: dict[str, Any] = {**how}
-    names = every.keys() & Keywords.__annotations__.keys() - {"elements"}
+    every: dict[str, Any] = {"topic": None, "source": "auto", "elements": None, "site": None, **how}
+    names = how.keys() & Keywords.__annotations__.keys() - {"elements"}
     keywords = VerbKeywords.of(frame, **{name: every[name] for name in names})
-    topic, source = how.get("topic"), how.get("source", "auto")
-    return Subject(frame, keywords, topic, source, how.get("elements"), how.get("site"))
+    own = [every[name] for name in ("topic", "source", "elements", "site")]
+    return Subject(frame, keywords, *own)
 
 
 @dataclass(frozen=True)
@@ -277,8 +277,7 @@ def power(of: Subject, window: Any, *clock: str, together: bool) -> Figures:
         Whether the elements are added up.
     """
     how = blocks.cut("block", window, None, of.keywords.interval)
-    found = of.inputs(how.freq, *clock)
-    series = of.together(found.series, found.source) if together else of.each(found)
+    found, series, places, labels = of.chosen(how.freq, *clock, together=together)
     low, high = int(found.s[0]), int(found.e[-1])
     s, e = blocks.span(how, found.s, found.e, found.tz)
     inside = (s >= low) & (e <= high)
@@ -291,7 +290,6 @@ def power(of: Subject, window: Any, *clock: str, together: bool) -> Figures:
     kw = np.stack([window_means(found, c, s, e) for c in series])
     result = found.source.result
     return Figures(
-        series, s, e, kw, ~np.isnan(kw), np.zeros(kw.shape, np.bool_),
-        [of.label(c) for c in series], of.places(series, found.series), found.tz,
+        series, s, e, kw, ~np.isnan(kw), np.zeros(kw.shape, np.bool_), labels, places, found.tz,
         QUANTITIES[result], TOPICS[result].unit, (low, high),
     )  # fmt: skip

@@ -14,27 +14,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from dentframe.metering.register_rules import HOUR
-from dentframe.plot.axes import (
-    at,
-    axes,
-    date,
-    dress,
-    legend_below,
-    local_time,
-    texts,
-    ticks,
-    zone_label,
-)
-from dentframe.plot.colours_and_labels import (
-    GAP,
-    KNOWN,
-    MISSING,
-    RECORDED,
-    gap_patch,
-    hatched,
-    ink,
-    percent,
-)
+from dentframe.plot import axes_colours_and_labels as shared
+from dentframe.plot.axes_colours_and_labels import GAP, KNOWN, MISSING, RECORDED
 from dentframe.plot.elements_shown import PictureKeywords, picture, power, subject
 from dentframe.times.dates_and_ranges import ints, local, stamp
 from dentframe.times.periods import calendar
@@ -44,7 +25,6 @@ from dentframe.verbs.quality_findings import runs
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
 
     import pandas as pd
     from matplotlib.axes import Axes
@@ -120,23 +100,28 @@ def heatmap(
     least, default = (-most, "PuOr_r") if low < 0 else (0.0, "viridis")
     colours = {"cmap": default if cmap is None else cmap, "vmin": least, "vmax": most}
     few = len(days.hours) <= _FEW
-    ax = axes(how.get("ax"), (10.0, 2.4 + 0.3 * len(days.hours)) if few else (10.0, 4.5))
+    ax = shared.axes(how.get("ax"), (10.0, 2.4 + 0.3 * len(days.hours)) if few else (10.0, 4.5))
     mesh = (_rows if few else _columns)(ax, days, colours)
-    dress(ax, how.get("title"), grid=None)
+    shared.dress(ax, how.get("title"), grid=None)
     ax.tick_params(length=3)
     bar = ax.figure.colorbar(mesh, ax=ax, pad=0.015, aspect=12 if few else 25)
     bar.set_label(of.summed(found.series, found.quantity, found.unit))
     bar.outline.set_visible(False)
-    _legend(ax, days)
+    keys: list[Any] = [shared.gap_patch("not recorded")] if days.lost.any() else []
+    lengths = sorted({f"{24 + gained:g}" for _, _, gained in days.changes()})
+    if lengths:
+        text = f"clocks change: a day of {' or '.join(lengths)} h"
+        keys.append(Line2D([], [], **_MARK, label=text))
+    shared.legend(ax, keys, below=True)
     return ax
 
 
 def _columns(ax: Axes, days: Days, colours: dict[str, Any]) -> Any:
     """Days from left to right, each as wide as it is long; midnight at the bottom."""
-    local_time(ax, int(days.edges[0]), int(days.edges[-1]), days.tz)
-    x = at(days.edges)
+    shared.local_time(ax, int(days.edges[0]), int(days.edges[-1]), days.tz)
+    x = shared.at(days.edges)
     mesh = ax.pcolormesh(x, days.elapsed, days.kw, rasterized=True, **colours)
-    hatched(ax, [(x[d], a, x[d + 1] - x[d], b - a) for d, a, b in days.boxes()], gid="gaps")
+    shared.hatched(ax, [(x[d], a, x[d + 1] - x[d], b - a) for d, a, b in days.boxes()], gid="gaps")
     top = float(days.hours.max())
     for d, hour, _ in days.changes():
         ax.plot([x[d], x[d + 1]], [hour, hour], **_MARK, gid="change")
@@ -153,15 +138,16 @@ def _rows(ax: Axes, days: Days, colours: dict[str, Any]) -> Any:
     mesh = ax.pcolormesh(
         days.elapsed, np.arange(n + 1), days.kw.T, rasterized=True, edgecolors="none", **colours
     )
-    hatched(ax, [(a, float(d), b - a, 1.0) for d, a, b in days.boxes()], gid="gaps")
+    shared.hatched(ax, [(a, float(d), b - a, 1.0) for d, a, b in days.boxes()], gid="gaps")
     for d, hour, _ in days.changes():
         ax.plot([hour, hour], [d, d + 1], **_MARK, gid="change")
     _clock_times(ax.xaxis, days)
     ax.set_xlim(0, days.hours.max())
-    ax.set_yticks(np.arange(n) + 0.5, [date(int(x), days.tz) for x in days.edges[:-1]])
+    dates = [shared.moment(int(x), days.tz, clock=False) for x in days.edges[:-1]]
+    ax.set_yticks(np.arange(n) + 0.5, dates)
     ax.set_ylim(n, 0)
-    year = "" if n == 0 else f", {texts(days.edges[:1], days.tz)[0].splitlines()[-1]}"
-    ax.set_xlabel(zone_label(days.tz) + year)
+    year = "" if n == 0 else f", {shared.texts(days.edges[:1], days.tz)[0].splitlines()[-1]}"
+    ax.set_xlabel(shared.zone_label(days.tz) + year)
     return mesh
 
 
@@ -172,21 +158,12 @@ def _clock_times(axis: Any, days: Days) -> None:
     """Clock times of an ordinary day; the day's own where there is no other day."""
     if len(days.hours) == 1:
         low, high = int(days.edges[0]), int(days.edges[1])
-        edges = ticks(low, high, "h", days.tz)
-        shown = [x[:5].removesuffix(":00") for x in texts(edges, days.tz)]
+        edges = shared.ticks(low, high, "h", days.tz)
+        shown = [x[:5].removesuffix(":00") for x in shared.texts(edges, days.tz)]
         shown[-1] = "24" if high == edges[-1] else shown[-1]
         axis.set_ticks((edges - low) / HOUR, shown)
         return
-    axis.set_ticks(range(0, 25, 3), [f"{h:02d}:00" for h in range(0, 25, 3)])
-
-
-def _legend(ax: Axes, days: Days) -> None:
-    handles: list[Any] = [gap_patch("not recorded")] if days.lost.any() else []
-    lengths = sorted({f"{24 + gained:g}" for _, _, gained in days.changes()})
-    if lengths:
-        text = f"clocks change: a day of {' or '.join(lengths)} h"
-        handles.append(Line2D([], [], **_MARK, label=text))
-    legend_below(ax, handles)
+    axis.set_ticks(*shared.CLOCK)
 
 
 @dataclass(frozen=True)
@@ -273,6 +250,11 @@ def lay(s: Ints, e: Ints, kw: Floats, tz: dt.tzinfo) -> Days:
     return Days(edges, row, table, lost, tz)
 
 
+_GAPS = (
+    (True, KNOWN, "known", "gap, energy known"),
+    (False, MISSING, "missing", "missing"),
+)
+"""Whether a register bridges a gap; its colour, its gid, and what a legend says."""
 _TALL, _LABEL = 0.5, 0.27
 """Height of a lane, and from its middle to the label above it, of the distance of two."""
 
@@ -323,41 +305,45 @@ def coverage(frame: pd.DataFrame, **how: Unpack[PictureKeywords]) -> Axes:
     'local time (America/Los_Angeles)'
     """
     of = subject(frame, how)
-    found = of.inputs()
-    series = of.each(found)
+    found, series, _, labels = of.chosen()
     known = registers_of(found, REGISTER)
     lanes = [gaps_of(found, c, known.get((c.meter, c.element))) for c in series]
     span = int(found.s[0]), int(found.e[-1])
-    ax = axes(how.get("ax"), (10.0, 1.3 + 0.42 * len(lanes)))
-    local_time(ax, *span, found.tz)
-    ax.set_yticks(range(len(lanes)), [of.label(c) for c in series])
+    ax = shared.axes(how.get("ax"), (10.0, 1.3 + 0.42 * len(lanes)))
+    shared.local_time(ax, *span, found.tz)
+    ax.set_yticks(range(len(lanes)), labels)
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(len(lanes) - 0.5, -0.7)
     for place, lane in enumerate(lanes):
         _lane(ax, place, lane, span)
-    dress(ax, how.get("title"), grid=None)
+    shared.dress(ax, how.get("title"), grid=None)
     ax.spines["left"].set_visible(False)
     some = any(int((x.e - x.s).sum()) < span[1] - span[0] for x in lanes)
-    legend_below(ax, _keys(lanes, some=some))
+    keys = [Patch(facecolor=RECORDED, label="recorded")] if some else []
+    kinds = {bool(x) for lane in lanes for x in lane.known}
+    look: dict[str, Any] = {"edgecolor": shared.ink(), "linewidth": 0, "hatch": GAP}
+    keys += [Patch(facecolor=hue, label=x, **look) for kind, hue, _, x in _GAPS if kind in kinds]
+    shared.legend(ax, keys, below=True)
     return ax
 
 
 def _lane(ax: Axes, place: int, lane: Gaps, span: tuple[int, int]) -> None:
     edges = np.concatenate((span[:1], np.column_stack((lane.s, lane.e)).ravel(), span[1:]))
-    a, b = at(edges[0::2]), at(edges[1::2])
+    a, b = shared.at(edges[0::2]), shared.at(edges[1::2])
     y = (place - _TALL / 2, _TALL)
     pieces = [(x, w) for x, w in zip(a, b - a, strict=True) if w > 0]
     ax.broken_barh(pieces, y, facecolor=RECORDED, linewidth=0, gid="recorded")
-    x, width = at(lane.s), at(lane.e) - at(lane.s)
-    for of, hue, name in ((lane.known, KNOWN, "known"), (~lane.known, MISSING, "missing")):
+    x, width = shared.at(lane.s), shared.at(lane.e) - shared.at(lane.s)
+    for kind, hue, gid, _ in _GAPS:
+        of = lane.known == kind
         if of.any():
             holes = list(zip(x[of], width[of], strict=True))
             look: dict[str, Any] = {"facecolor": hue, "edgecolor": hue, "linewidth": 0.8}
-            ax.broken_barh(holes, y, gid=name, **look)
-            hatched(ax, [(v, y[0], w, _TALL) for v, w in holes], gid="hatch")
+            ax.broken_barh(holes, y, gid=gid, **look)
+            shared.hatched(ax, [(v, y[0], w, _TALL) for v, w in holes], gid="hatch")
     _hours_of_gaps(ax, place, lane, x + width / 2)
     lost = int((lane.e - lane.s).sum())
-    share = percent(1.0 if lost == 0 else 1 - lost / (span[1] - span[0]))
+    share = shared.percent(1.0 if lost == 0 else 1 - lost / (span[1] - span[0]))
     how: dict[str, Any] = {"transform": ax.get_yaxis_transform(), "va": "center"}
     ax.text(1.01, place, share, size="small", gid="share", **how)
 
@@ -375,13 +361,4 @@ def _hours_of_gaps(ax: Axes, place: int, lane: Gaps, middle: Floats) -> None:
             continue
         taken.append((x - half, x + half))
         y = place - _LABEL
-        ax.text(x, y, text, size=8, ha="center", va="bottom", color=ink(), gid="hours")
-
-
-def _keys(lanes: Sequence[Gaps], *, some: bool) -> list[Any]:
-    kinds = {bool(x) for lane in lanes for x in lane.known}
-    keys = [Patch(facecolor=RECORDED, label="recorded")] if some else []
-    for known, hue, text in ((True, KNOWN, "gap, energy known"), (False, MISSING, "missing")):
-        if known in kinds:
-            keys.append(Patch(facecolor=hue, edgecolor=ink(), linewidth=0, hatch=GAP, label=text))
-    return keys
+        ax.text(x, y, text, size=8, ha="center", va="bottom", color=shared.ink(), gid="hours")

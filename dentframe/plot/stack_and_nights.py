@@ -15,19 +15,7 @@ from matplotlib.patches import Patch, StepPatch
 
 from dentframe.errors import ConfigError, RangeError
 from dentframe.metering.series import time_index
-from dentframe.plot.axes import at, axes, date, dress, legend, local_time, moment
-from dentframe.plot.colours_and_labels import (
-    Mark,
-    amount,
-    boxes,
-    colour,
-    gap_patch,
-    hatch,
-    hatched,
-    ink,
-    mark,
-    paper,
-)
+from dentframe.plot import axes_colours_and_labels as shared
 from dentframe.plot.elements_shown import Figures, PictureKeywords, Subject, picture, power, subject
 from dentframe.times.dates_and_ranges import ints
 from dentframe.times.periods import Monthly, parse_freq, verb_zone
@@ -46,8 +34,6 @@ if TYPE_CHECKING:
     from dentframe.metering.series import Floats, Ints
     from dentframe.times.periods import Freq
     from dentframe.times.schedule import Window
-
-    Nightly = tuple[Ints, Ints, Floats]
 
 
 _MANY = 200
@@ -120,56 +106,58 @@ def stack(
         raise ConfigError(f"Cannot mark n={n!r} peaks: it must be a whole number from 0.")
     of = subject(frame, how)
     found = bars(of, freq) or power(of, window, together=True)
-    ax = axes(how.get("ax"))
-    local_time(ax, *found.span, found.tz)
+    ax = shared.axes(how.get("ax"))
+    shared.local_time(ax, *found.span, found.tz)
     (_energy if found.each else _power)(ax, found)
     _finish(ax, found, n)
-    dress(ax, how.get("title"))
+    shared.dress(ax, how.get("title"))
     return ax
 
 
 def _power(ax: Axes, found: Figures) -> None:
     low, high = layers(found.parts)
-    edges = at(np.append(found.s, found.e[-1]))
+    edges = shared.at(np.append(found.s, found.e[-1]))
     many = len(found.s) > _MANY
     for place, label, a, b in zip(found.places, found.labels, low, high, strict=True):
-        look: dict[str, Any] = face(place) | ({"linewidth": 0.0} if many else {})
+        look: dict[str, Any] = shared.face(place) | ({"linewidth": 0.0} if many else {})
         # Not ax.stairs: it looks for the limits in every corner, 0.4 s for 16 elements' weeks.
         ax.add_artist(StepPatch(b, edges, baseline=a, fill=True, label=label, **look))
     y = np.append(found.total, found.total[-1:])
     thin = 0.4 if many else 0.9
-    ax.plot(edges, y, drawstyle="steps-post", color=ink(), linewidth=thin, label="total")
-    limits(ax, edges, low, high)
+    ax.plot(edges, y, drawstyle="steps-post", color=shared.ink(), linewidth=thin, label="total")
+    _limits(ax, edges, low, high)
     ax.set_ylabel(f"{found.quantity} [{found.unit}]")
 
 
 def _energy(ax: Axes, found: Figures) -> None:
-    x, width = at(found.s), at(found.e) - at(found.s)
-    low, high = layers(found.parts)
-    for i, label in enumerate(found.labels):
-        rows = np.column_stack((x, low[i], width, high[i] - low[i]))
-        known = ~np.isnan(found.parts[i])
-        boxes(ax, rows[known].tolist(), label=label, **face(found.places[i]))
-        hatched(ax, rows[found.doubtful[i]].tolist(), zorder=2, gid="doubtful", alpha=0.9)
-    limits(ax, x, low, high)
+    x, width = shared.at(found.s), shared.at(found.e) - shared.at(found.s)
+    faces = [
+        shared.face(place) | {"label": x}
+        for place, x in zip(found.places, found.labels, strict=True)
+    ]
+    rows = _bars(ax, x, width, found.parts, faces)
+    for boxes, doubtful in zip(rows, found.doubtful, strict=True):
+        shared.hatched(ax, boxes[doubtful].tolist(), zorder=2, gid="doubtful", alpha=0.9)
     none = np.full(len(x), np.nan)
     caps = np.column_stack((x, x + width, none)).ravel()
     y = np.column_stack((found.total, found.total, none)).ravel()
-    ax.plot(caps, y, color=ink(), linewidth=0.9, label="total")
+    ax.plot(caps, y, color=shared.ink(), linewidth=0.9, label="total")
     ax.set_ylabel(f"{found.quantity} per {found.each} [{found.unit}]")
 
 
-def face(i: int) -> dict[str, Any]:
-    """How the i-th element's area looks."""
-    return {
-        "facecolor": colour(i),
-        "edgecolor": paper() if not hatch(i) else ink(),
-        "linewidth": 0.3,
-        "hatch": hatch(i) or None,
-    }
+def _bars(
+    ax: Axes, x: Floats, width: Floats, parts: Floats, faces: Sequence[dict[str, Any]]
+) -> Floats:
+    """Draw a bar of each column of parts; the box of each, shape (elements, bars, 4)."""
+    low, high = layers(parts)
+    rows = np.stack([np.broadcast_to(v, parts.shape) for v in (x, low, width, high - low)], axis=2)
+    for boxes, part, look in zip(rows, parts, faces, strict=True):
+        shared.boxes(ax, boxes[~np.isnan(part)].tolist(), **look)
+    _limits(ax, x, low, high)
+    return rows
 
 
-def limits(ax: Axes, x: Floats, low: Floats, high: Floats) -> None:
+def _limits(ax: Axes, x: Floats, low: Floats, high: Floats) -> None:
     """Tell the axes what the stack reaches; artists that are no lines do not."""
     known = np.concatenate(([0.0], low[~np.isnan(low)], high[~np.isnan(high)]))
     ax.update_datalim([(x[0], known.min()), (x[-1], known.max())])
@@ -180,28 +168,30 @@ def _finish(ax: Axes, found: Figures, n: int) -> None:
     ax.autoscale_view(scalex=False)
     ax.margins(y=0.04)
     if (found.parts < 0).any():
-        ax.axhline(0.0, color=ink(), linewidth=0.8)
+        ax.axhline(0.0, color=shared.ink(), linewidth=0.8)
     else:
         ax.set_ylim(bottom=0)
     total, lost = np.round(found.total, 9), np.isnan(found.total)
-    middle = at((found.s + found.e) // 2)
+    middle = shared.at((found.s + found.e) // 2)
     marks = []
     for i in np.argsort(-total, kind="stable")[: np.count_nonzero(~lost)][:n].tolist():
-        short = f"{amount(float(total[i]))} {found.unit}"
-        when = (date if found.each else moment)(int(found.s[i]), found.tz)
+        short = f"{shared.amount(float(total[i]))} {found.unit}"
+        when = shared.moment(int(found.s[i]), found.tz, clock=not found.each)
         text = f"{short}, {'' if found.each in {'', 'local day'} else 'from '}{when}"
-        marks.append(Mark(float(middle[i]), float(found.total[i]), text, ink(), short))
-    mark(ax, marks)
-    a, b = at(found.s), at(found.e)
+        marks.append(
+            shared.Mark(float(middle[i]), float(found.total[i]), text, shared.ink(), short)
+        )
+    shared.mark(ax, marks)
+    a, b = shared.at(found.s), shared.at(found.e)
     gaps = [(a[i], 0.0, b[j - 1] - a[i], 1.0) for i, j in runs(lost)]
-    hatched(ax, gaps, transform=ax.get_xaxis_transform(), zorder=3, gid="gaps")
+    shared.hatched(ax, gaps, transform=ax.get_xaxis_transform(), zorder=3, gid="gaps")
     pairs = zip(found.labels, found.places, strict=True)
-    keys: list[Any] = [Patch(label=label, **face(place)) for label, place in pairs][::-1]
+    keys: list[Any] = [Patch(label=label, **shared.face(place)) for label, place in pairs][::-1]
     if found.doubtful.any():
-        keys.append(gap_patch("partial or estimated", alpha=0.9))
+        keys.append(shared.gap_patch("partial or estimated", alpha=0.9))
     if lost.any():
-        keys.append(gap_patch("a part is missing:\nno total"))
-    legend(ax, keys)
+        keys.append(shared.gap_patch("a part is missing:\nno total"))
+    shared.legend(ax, keys)
 
 
 _AUTO = ((8, None), (100, "D"), (3 * 366, "W-MON"))
@@ -226,7 +216,7 @@ def bars(of: Subject, freq: Freq) -> Figures | None:
     s, e = periods(frame, series, freq, zone, replace(keywords, start=low, end=high))
     if len(s) == 0:
         raise RangeError(f"Cannot draw energy per {freq!r}: the span holds no such period.")
-    drawn = of.together(series, wanted)
+    drawn = of.shown(series, wanted, together=True)
     found = [figures(c, s, e) for c in drawn]
     return Figures(
         drawn, s, e, np.stack([f.energy for f in found]),
@@ -329,8 +319,7 @@ def nights(
     'B, energy beyond the usual night [kWh]'
     """
     of = subject(frame, how)
-    found = of.inputs("D")
-    series = of.together(found.series, found.source) if of.site is not None else of.each(found)
+    found, series, places, labels = of.chosen("D", together=of.site is not None)
     names = [c.name if found.several else c.element for c in series]
     chosen: dict[str, Any] = {"holidays": holidays, "min_coverage": 0.0, "elements": names}
     rows = unusual(frame, freq, **chosen, **of.verb).dropna(subset="excess")
@@ -339,28 +328,35 @@ def nights(
         raise RangeError(
             f"Cannot draw what each {name} used: the span holds no whole {name}. Read a longer one."
         )
-    s, e, excess = nightly = _excess(rows, series)
-    ax = axes(how.get("ax"))
-    local_time(ax, int(found.s[0]), int(found.e[-1]), found.tz)
-    faces = [face(place) for place in of.places(series, found.series)]
-    labels = [of.label(c) for c in series]
-    high = _bars(ax, nightly, faces)
-    unit, marks = TOPICS[found.source.result.replace("Demand", "Energy")].unit, []
+    s, e, excess = _excess(rows, series)
+    ax = shared.axes(how.get("ax"))
+    shared.local_time(ax, int(found.s[0]), int(found.e[-1]), found.tz)
+    x, width = shared.at(s), shared.at(e) - shared.at(s)
+    wide = np.maximum(width, _WIDE * np.diff(x).min(initial=7.0))
+    faces = [shared.face(place) for place in places]
+    thin = {"linewidth": 0.3 if len(x) < _FEW else 0}
+    bars = _bars(ax, x + (width - wide) / 2, wide, excess, [look | thin for look in faces])
+    ax.autoscale_view(scalex=False)
+    ax.margins(y=0.04)
+    ax.axhline(0.0, color=shared.ink(), linewidth=0.8)
+    unit = TOPICS[found.source.result.replace("Demand", "Energy")].unit
+    middle, marks = shared.at((s + e) // 2), []
     for place in np.argsort(-np.nan_to_num(excess), axis=None, kind="stable").tolist()[:n]:
         i, j = divmod(place, len(s))
         if excess[i, j] > 1e-9:
-            short = f"+{amount(float(excess[i, j]))} {unit}, {labels[i]}"
-            text = f"{short}, {date(int(s[j]), found.tz)}"
-            marks.append(Mark(float(at((s + e) // 2)[j]), float(high[i, j]), text, ink(), short))
-    mark(ax, marks)
+            short = f"+{shared.amount(float(excess[i, j]))} {unit}, {labels[i]}"
+            text = f"{short}, {shared.moment(int(s[j]), found.tz, clock=False)}"
+            top = float(bars[i, j, 1] + bars[i, j, 3])
+            marks.append(shared.Mark(float(middle[j]), top, text, shared.ink(), short))
+    shared.mark(ax, marks)
     ax.set_ylabel(of.axis(series, f"energy beyond the usual {name}", unit))
-    dress(ax, how.get("title"))
+    shared.dress(ax, how.get("title"))
     keys = [Patch(label=label, **look) for label, look in zip(labels, faces, strict=True)]
-    legend(ax, keys[::-1] if len(series) > 1 else [])
+    shared.legend(ax, keys[::-1] if len(series) > 1 else [])
     return ax
 
 
-def _excess(rows: pd.DataFrame, series: Sequence[Cumulative]) -> Nightly:
+def _excess(rows: pd.DataFrame, series: Sequence[Cumulative]) -> tuple[Ints, Ints, Floats]:
     """Starts and ends of the nights [us UTC], and excess, shape (elements, nights)."""
     s, column = np.unique(ints(pd.DatetimeIndex(rows["start"])), return_inverse=True)
     e = np.zeros(len(s), dtype=np.int64)
@@ -371,20 +367,3 @@ def _excess(rows: pd.DataFrame, series: Sequence[Cumulative]) -> Nightly:
         own = own & (rows["meter"] == c.meter).to_numpy() if "meter" in rows else own
         excess[i, column[own]] = rows["excess"].to_numpy()[own]
     return s, e, excess
-
-
-def _bars(ax: Axes, nightly: Nightly, faces: Sequence[dict[str, Any]]) -> Floats:
-    """Draw a bar a night; the upper edges of its parts, shape (elements, nights)."""
-    s, e, excess = nightly
-    low, high = layers(excess)
-    x, width = at(s), at(e) - at(s)
-    wide = np.maximum(width, _WIDE * np.diff(x).min(initial=7.0))
-    for i, look in enumerate(faces):
-        rows = np.column_stack((x + (width - wide) / 2, low[i], wide, high[i] - low[i]))
-        known = rows[~np.isnan(excess[i])].tolist()
-        boxes(ax, known, **(look | {"linewidth": 0.3 if len(x) < _FEW else 0}))
-    limits(ax, x, low, high)
-    ax.autoscale_view(scalex=False)
-    ax.margins(y=0.04)
-    ax.axhline(0.0, color=ink(), linewidth=0.8)
-    return high

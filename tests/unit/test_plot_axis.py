@@ -7,8 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from dentframe.plot.axes import STEPS, at, local_time, moment, step_of, texts, ticks, us_of
-from dentframe.plot.colours_and_labels import amount
+from dentframe.plot.axes_colours_and_labels import (
+    STEPS,
+    amount,
+    at,
+    local_time,
+    moment,
+    step_of,
+    texts,
+    ticks,
+    us_of,
+)  # fmt: skip
 from dentframe.times.dates_and_ranges import zone
 
 LA = zone("America/Los_Angeles")

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from dentframe.errors import ConfigError
-from dentframe.plot.colours_and_labels import colour
+from dentframe.plot.axes_colours_and_labels import colour
 from tests.plot_kit import LA, by_gid, means, words
 
 

@@ -23,7 +23,7 @@ from dentframe.errors import (
     UnknownMeterError,
 )
 from dentframe.plot import Pictures
-from dentframe.plot import colours_and_labels as palette
+from dentframe.plot import axes_colours_and_labels as palette
 from tests.plot_kit import LA, means, words
 from tests.split_kit import element, readings, site
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from dentframe.errors import ConfigError, KindError
-from dentframe.plot.colours_and_labels import place
+from dentframe.plot.axes_colours_and_labels import place
 from tests.plot_kit import LA, boxes, by_gid, means, utc_days, words
 
 
