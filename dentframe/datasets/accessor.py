@@ -331,8 +331,9 @@ def _cell_variable(column: pd.Series[Any], coded: dict[str, Any], unit: str | No
     if not whole:  # cells that no row fills are NaN, NaT or empty text; never 0
         cube[...] = {"O": "", "M": np.datetime64("NaT")}.get(kind, np.nan)
     cube[tuple(codes for codes, _ in coded.values())] = values
-    if hasattr(column.dtype, "units"):
-        unit = _columns.symbol(column.dtype.units)
+    own: Any = column.dtype
+    if hasattr(own, "units"):
+        unit = _columns.symbol(own.units)
     if kind == "f":
         attrs = {**variables.unit_attrs(unit), **attrs}
     if column.name == "energy":

@@ -139,7 +139,8 @@ def _keyed(frame: pd.DataFrame, name: str | None, zone: Any, *, several: bool) -
             "Cannot join times with a zone and times without: say tz_localize for those without."
         )
     # Older pandas loses rows where it joins times in microseconds that have a frequency.
-    times = pd.DatetimeIndex(times if zone is None else times.tz_convert(zone), freq=None)
+    times = times if zone is None else times.tz_convert(zone)
+    times = pd.DatetimeIndex(times, freq=cast("Any", None))
     found.index = pd.MultiIndex.from_arrays([meters, times], names=[METER, TIME])
     found.attrs = {}
     return found

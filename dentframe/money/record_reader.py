@@ -284,7 +284,7 @@ class Record:
         """One of ``charges``, ``control``, ``exceptions`` and ``figures``, its values typed."""
         found = pd.DataFrame(self.contents.result[name])
         for column in found.columns:
-            values = found[column]
+            values: Any = found[column]
             if column in _TIMES:
                 times = pd.to_datetime(values, utc=True, format="ISO8601")
                 found[column] = times.dt.tz_convert(self.site.zone)
