@@ -322,9 +322,8 @@ def bill(
     peaks = None if history is None else _history(history, start.tz_convert(zone))
     first = start.tz_convert(zone) - pd.DateOffset(months=12) if compare else start
     wanted = topics(rates)
-    if (
-        KVARH in wanted and KVARH not in reader.get_topics().index
-    ):  # not every account has its register
+    # Not every account has its register.
+    if KVARH in wanted and KVARH not in reader.get_topics().index:
         wanted.remove(KVARH)
     frame = reader.read_dentcloud(
         what.meters, first, end, wanted, tz=zone, bracket=True, archive=what.archive

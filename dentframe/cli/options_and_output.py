@@ -194,7 +194,7 @@ def options(*parameters: Callable[[Command], Command]) -> Callable[[Command], Co
 
 
 def _gathered(command: Command) -> Command:
-    """A command that gets the parameters of a read together, as ``what``."""
+    """Give a command the parameters of a read together, as ``what``."""
     names = [f.name for f in fields(ReadArguments)]
 
     @functools.wraps(command)
@@ -283,7 +283,8 @@ def print_or_save(
     """Print a result in one of its forms, or write it to a file, whole or not at all.
 
     By default a terminal gets a table, a pipe CSV, and a file what its ending says. A form of
-    `files` without a function of its own is that of `texts`; `unknown` is said of any other.
+    `files` without a function of its own is that of `texts`; `unknown` is the error for any other,
+    in which ``{out}`` and ``{form}`` are replaced.
     """
     if out is None:
         form = form or ("table" if sys.stdout.isatty() else "csv")

@@ -311,5 +311,5 @@ def _day(when: pd.Timestamp) -> Window:
 
 def _autumn(end: pd.Timestamp) -> Window:
     """The last first Sunday of November before an instant."""
-    days = (end - pd.Timedelta(days, "D") for days in range(1, 400))
+    days = (end - pd.Timedelta(back, "D") for back in range(1, 400))
     return _day(next(d for d in days if d.month == 11 and d.day <= 7 and d.weekday() == 6))

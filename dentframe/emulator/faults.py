@@ -276,7 +276,7 @@ class Fault:
     def concerns(self, seen: Seen) -> bool:
         """Whether this request is one of those the fault is meant for."""
         meant = all(
-            getattr(self, name) in {None, getattr(seen, name)}
+            getattr(self, name) in (None, getattr(seen, name))
             for name in ("request", "meter", "window")
         )
         return meant and (self.where is None or self.where(seen))

@@ -162,7 +162,7 @@ class Seen:
 
     @property
     def window(self) -> str | None:
-        """The window asked, such as ``"2023-12-12T02"``."""
+        """The request's window, such as ``"2023-12-12T02"``."""
         if self.year is None:
             return None
         parts = [p for p in (self.month, self.day, self.hour) if p is not None]
@@ -175,7 +175,7 @@ _RANGES = {"year": (1970, 9998), "month": (1, 12), "day": (1, 31), "hour": (0, 2
 
 
 def look(params: Mapping[str, str], key_id: str | None) -> Seen:
-    """What was asked, as far as it can be read; refuses nothing."""
+    """A request, as far as it can be read; refuses nothing."""
     year, month, day, hour = (_number(params.get(name)) for name in _RANGES)
     topics = _items(params.get("topics", ""))
     return Seen(params.get("request"), params.get("meter"), year, month, day, hour, topics,
@@ -183,8 +183,8 @@ def look(params: Mapping[str, str], key_id: str | None) -> Seen:
 
 
 def window(params: Mapping[str, str]) -> tuple[datetime, datetime]:
-    """The UTC month, day or hour asked, half open; RefusedError where there is none."""
-    asked = {"day": 1}
+    """The UTC month, day or hour of a request, half open; RefusedError where there is none."""
+    found = {"day": 1}
     for name, (low, high) in _RANGES.items():
         text = params.get(name)
         value = _number(text)
@@ -194,18 +194,18 @@ def window(params: Mapping[str, str]) -> tuple[datetime, datetime]:
             value is None or len(text) > len(str(high)) or not low <= value <= high
         ):
             raise RefusedError(f"Invalid {name}: {text}")
-        asked |= {} if value is None else {name: value}
-    if "hour" in asked and "day" not in params:
+        if value is not None:
+            found[name] = value
+    if "hour" in found and "day" not in params:
         raise RefusedError("hour needs a day")
     try:
-        start = datetime(**asked, tzinfo=UTC)
+        start = datetime(**found, tzinfo=UTC)
     except ValueError:
-        raise RefusedError(
-            "Invalid day: {year:04d}-{month:02d} has no day {day}".format(**asked)
-        ) from None
+        month = f"{found['year']:04d}-{found['month']:02d}"
+        raise RefusedError(f"Invalid day: {month} has no day {found['day']}") from None
     if "day" not in params:
         return start, (start + timedelta(days=31)).replace(day=1)
-    return start, start + (timedelta(hours=1) if "hour" in asked else timedelta(days=1))
+    return start, start + (timedelta(hours=1) if "hour" in found else timedelta(days=1))
 
 
 def topic_keys(text: str | None, catalogue: Iterable[Mapping[str, str]]) -> tuple[str, ...]:

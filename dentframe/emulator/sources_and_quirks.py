@@ -61,7 +61,7 @@ def topic_of(column: str) -> str:
 
 
 def select(
-    rows: Iterable[Row],
+    rows: Sequence[Row],
     start: datetime,
     end: datetime,
     topics: Sequence[str],

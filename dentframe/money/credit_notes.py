@@ -222,13 +222,15 @@ def replacing(run: Run, papers: Sequence[Statement]) -> list[Statement]:
     if how is None:
         return list(papers)
     changed = {p for p, _, d in _differences(run, how) if d}
-    f, found = formats(run.site.locale), []
+    day, found = formats(run.site.locale).day, []
     reasons = [
-        f"Corrected on {f.day(x.on)}: {run.site.labels[x.element]}: {x.reason}."
+        f"Corrected on {day(x.on)}: {run.site.labels[x.element]}: {x.reason}."
         for x in run.site.corrections
         if x.id in how.corrections
     ]
-    for s in (s for s in papers if s.party in changed):
+    for s in papers:
+        if s.party not in changed:
+            continue
         old = how.numbers.get(s.party, "")
         replaces = f"This statement replaces {f'No. {old}' if old else 'the earlier one'}."
         letter = s.letter and replace(s.letter, number=how.number(s.party))

@@ -308,7 +308,7 @@ def tables_of(run: Run) -> dict[str, pd.DataFrame]:
 
 
 def result_of(run: Run) -> dict[str, list[dict[str, Any]]]:
-    """The same as rows for JSON: decimals and times are texts, what is missing is None."""
+    """The same tables as rows for JSON: decimals and times are texts, what is missing is None."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, tuple | list):

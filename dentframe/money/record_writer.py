@@ -321,7 +321,7 @@ def _iso(t: int) -> str:
 
 
 def _edges(run: Run) -> list[dict[str, Any]]:
-    """Of each use of a line who held what, between which instants its energy was measured."""
+    """Who had which element in each use of a line, and when its energy was measured."""
     found = []
     for use in run.uses:
         low = micros(min(s.start for s in use.occupancies))

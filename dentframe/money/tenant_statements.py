@@ -179,7 +179,8 @@ def _named(run: Run, key: str) -> str:
 def _reading(run: Run, f: Figure) -> Reading:
     element, edges, places = run.site.elements[f.element], _edges(run, f), run.rules.places
     sizes = ", ".join(dict.fromkeys(f"{exact(x):f}" for x in element.cts))
-    low, high, exchanges = edges["open_at"], edges["close_at"], []
+    low, high = edges["open_at"], edges["close_at"]
+    exchanges = []
     for when, *noted in element.swaps:
         at = run.site.instant(when)
         if low is not None and high is not None and low < at <= high:
