@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     Rows = list[dict[str, Any]]
 
 Change = Callable[[Answer, "Fault"], Answer]
+ChangeOfRows = Callable[[list[str], list[dict[str, Any]], "Fault"], None]
 FAULTS: dict[str, str] = {}
 """Every fault's name and what it does."""
 _CHANGES: dict[str, Change] = {}
@@ -43,10 +44,10 @@ def _fault(name: str, said: str) -> Callable[[Change], Change]:
     return known
 
 
-def _fault_of_rows(name: str, said: str) -> Callable[[Callable[..., None]], None]:
+def _fault_of_rows(name: str, said: str) -> Callable[[ChangeOfRows], ChangeOfRows]:
     """Make a change of headers and rows known as a fault; it is given copies of them."""
 
-    def known(change: Callable[..., None]) -> None:
+    def known(change: ChangeOfRows) -> ChangeOfRows:
         def fault(answer: Answer, settings: Fault) -> Answer:
             headers, rows = list(answer.payload["headers"]), answer.payload["topics"]
             rows = [dict(row) for row in rows]
@@ -55,6 +56,7 @@ def _fault_of_rows(name: str, said: str) -> Callable[[Callable[..., None]], None
 
         _OF_ROWS.add(name)
         _fault(name, said)(fault)
+        return change
 
     return known
 
@@ -129,7 +131,7 @@ def _success_false(_: Answer, fault: Fault) -> Answer:
     return refusal(fault.value or "Internal error")
 
 
-def _cell(text: str | None) -> Callable[..., None]:
+def _cell(text: str | None) -> ChangeOfRows:
     def change(headers: list[str], rows: Rows, fault: Fault) -> None:
         column = fault.column or headers[2]
         rows[len(rows) // 2][column] = text if fault.value is None else fault.value
