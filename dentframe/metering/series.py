@@ -14,7 +14,7 @@ and its flags. Flags are bits inside, and sorted names where a user sees them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntFlag
 from functools import lru_cache
@@ -257,8 +257,21 @@ def named_elements(frame: pd.DataFrame) -> set[tuple[str, str]]:
     return {(str(m), str(e)) for m, elements in named.items() for e in elements}
 
 
-def doubled(frame: pd.DataFrame, what: str, meter: str | None) -> dict[str, list[Run]]:
+def doubled(
+    frame: pd.DataFrame, what: str, meter: str | None, columns: Collection[str] | None = None
+) -> dict[str, list[Run]]:
     """Where columns had readings twice: the ``"conflicts"`` or ``"duplicates"`` of their read.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        What was read.
+    what : str
+        ``"conflicts"`` or ``"duplicates"``.
+    meter : str or None
+        The meter; None where nothing names it.
+    columns : collection of str, optional
+        The wire columns that matter; all by default.
 
     Returns
     -------
@@ -270,6 +283,7 @@ def doubled(frame: pd.DataFrame, what: str, meter: str | None) -> dict[str, list
     return {
         column: [(micros_of(a), micros_of(b), int(n)) for a, b, n in runs]
         for column, runs in of_meter.items()
+        if columns is None or column in columns
     }
 
 
@@ -415,8 +429,9 @@ def read(
         Where a column holds text.
     """
     plain, found = _side_by_side(frame, columns), []
+    wanted = {column.wire for _, column in columns}
     for m in meters:
-        twice = [doubled(frame, what, m.meter) for what in ("conflicts", "duplicates")]
+        twice = [doubled(frame, what, m.meter, wanted) for what in ("conflicts", "duplicates")]
         for (_, column), values in zip(columns, plain, strict=True):
             found.append(usable(m, column, values, *(x.get(column.wire, ()) for x in twice)))
     return found

@@ -47,14 +47,15 @@ def requested_elements(
     UnknownMeterError
         For an element that is not there.
     """
-    if _is_all(elements):
+    if is_all(elements):
         return None
     letters = list(dict.fromkeys(c.id for _, c in element_columns(frame, topics)))
     there = [(m.meter, x) for m in rows(frame) for x in letters]
     return elements_named(there, elements, several=is_several(frame))
 
 
-def _is_all(elements: Any) -> bool:
+def is_all(elements: Any) -> bool:
+    """Whether a caller names no element, so that all are asked for."""
     return elements is None or (isinstance(elements, str) and elements == "all")
 
 
@@ -68,7 +69,7 @@ def elements_named(
     ConfigError, UnknownMeterError
         As `requested_elements`.
     """
-    if _is_all(elements):
+    if is_all(elements):
         return None
     listed = [elements] if isinstance(elements, str) else [str(x) for x in elements]
     if not listed or len(set(listed)) < len(listed):

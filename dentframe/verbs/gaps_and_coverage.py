@@ -203,13 +203,21 @@ def gaps_of(of: inputs.Inputs, c: Cumulative, register: Cumulative | None) -> Ga
     return Gaps(s, e, np.maximum(expected(s, e, w), 1), known)
 
 
-def registers_of(of: inputs.Inputs, topic: str) -> dict[Element, Cumulative]:
-    """The registers of a verb's frame by (meter, element), where it has any of this topic."""
+def registers_of(
+    of: inputs.Inputs, topic: str, *, needed: bool = True
+) -> dict[Element, Cumulative]:
+    """The registers of a verb's frame by (meter, element), where it has any of this topic.
+
+    Where they are not needed there are none; but one that cannot be read is refused all the same,
+    so that no gap in the readings decides whether a verb raises.
+    """
     if not element_columns(of.frame, [topic]):
         return {}
-    every = replace(of.keywords, elements=None, refuse=False)
-    found = inputs.series_of(of.frame, inputs.Source((topic,)), every)
-    return {(c.meter, c.element): c for c in found}
+    source, every = inputs.Source((topic,)), replace(of.keywords, elements=None, refuse=False)
+    if not needed:
+        inputs.readings_of(of.frame, source, every)
+        return {}
+    return {(c.meter, c.element): c for c in inputs.series_of(of.frame, source, every)}
 
 
 def uncovered(s: Ints, e: Ints, starts: Ints, ends: Ints) -> Stretches:

@@ -46,7 +46,7 @@ from dentframe.site.corrections import corrections_of, in_force
 from dentframe.site.site import apply_site
 from dentframe.times.dates_and_ranges import Zone, bound, check_order, minutes, naive_zone
 from dentframe.times.periods import build, verb_zone
-from dentframe.verbs.chosen_elements import Element, nothing_answers, requested_elements
+from dentframe.verbs.chosen_elements import Element, is_all, nothing_answers, requested_elements
 from dentframe.wire.columns import Column, parse, unit_text, wire_columns
 from dentframe.wire.topics import TOPICS, kind_of
 
@@ -272,7 +272,34 @@ def series_of(frame: pd.DataFrame, source: Source, keywords: VerbKeywords) -> li
         Where no column answers, or one that is named outright is not the register that its
         name says.
     """
-    topics, elements = source.topics, keywords.elements
+    meters, answering = readings_of(frame, source, keywords)
+    every, made = is_all(keywords.elements), []
+    for x, rules in answering:
+        c = _series(x, rules, frame, meters, keywords)
+        if not every and keywords.refuse and c.refusal:
+            raise KindError(c.refusal)
+        made.append(c)
+    made.sort(key=lambda c: (c.meter or "", len(c.element), c.element))
+    if len(meters) < 2 or not every:
+        return made
+    # Among several meters, an element with only blanks is none, unless it was named somewhere.
+    shown = {*named_elements(frame), *getattr(keywords.registers, "named", ())}
+    conflict = Flag.CONFLICTING_DUPLICATE  # readings that conflict are missing, not absent
+    return [
+        c
+        for c in made
+        if len(c.at) or (c.meter, c.element) in shown or (c.series.marks & conflict).any()
+    ]
+
+
+def readings_of(
+    frame: pd.DataFrame, source: Source, keywords: VerbKeywords
+) -> tuple[list[Rows], list[tuple[Series, Rules]]]:
+    """The rows of each meter, and the readings that answer with what is known of their register.
+
+    Whatever cannot be read is refused here: a column, its unit, a rule or the name of an element.
+    """
+    topics = source.topics
     columns = element_columns(frame, topics)
     if not columns:
         raise nothing_answers(frame, topics, of_demand=source.of_demand)
@@ -281,27 +308,12 @@ def series_of(frame: pd.DataFrame, source: Source, keywords: VerbKeywords) -> li
     if not plain:
         rules = rules_for(rules, topics, {c.topic for _, c in columns})
         check_elements(rules, [(m.meter, c.id) for m in meters for _, c in columns])
-    named = None if elements is None else requested_elements(frame, topics, elements)
+    named = requested_elements(frame, topics, keywords.elements)
     local = None if plain else naive_zone(time_index(frame).tz, keywords.tz)
-    made = []
-    for key, x in _answering(frame, source, meters, columns).items():
-        if named is not None and key not in named:
-            continue
-        own = Rules() if plain else resolve(rules, *key, local)
-        c = _series(x, own, frame, meters, keywords)
-        if named is not None and keywords.refuse and c.refusal:
-            raise KindError(c.refusal)
-        made.append(c)
-    made.sort(key=lambda c: (c.meter or "", len(c.element), c.element))
-    if len(meters) < 2:
-        return made
-    # Among several meters, an element with only blanks is none, unless it was named somewhere.
-    shown = {*named_elements(frame), *(named or ()), *getattr(rules, "named", ())}
-    conflict = Flag.CONFLICTING_DUPLICATE  # readings that conflict are missing, not absent
-    return [
-        c
-        for c in made
-        if len(c.at) or (c.meter, c.element) in shown or (c.series.marks & conflict).any()
+    return meters, [
+        (x, Rules() if plain else resolve(rules, *key, local))
+        for key, x in _answering(frame, source, meters, columns).items()
+        if named is None or key in named
     ]
 
 

@@ -18,7 +18,7 @@ from dentframe.metering.register_rules import HOUR
 from dentframe.metering.series import time_index
 from dentframe.times.dates_and_ranges import ints, local
 from dentframe.verbs import demand, inputs, results
-from dentframe.verbs.chosen_elements import Element, summed_series
+from dentframe.verbs.chosen_elements import summed_series
 from dentframe.verbs.demand import PLACES, Cut, cut, means, of_full_length, owner, span
 from dentframe.verbs.gaps_and_coverage import Stretches, registers_of, time_and_share, uncovered
 from dentframe.verbs.inputs import REGISTER, Keywords, VerbKeywords, verb
@@ -226,12 +226,12 @@ def _missed_kw(of: inputs.Inputs, found: Sequence[Peaks]) -> list[Floats]:
 
     NaN where it knows nothing of it, or nothing is uncovered; shape (periods,) by element.
     """
-    times, registers = ints(time_index(of.frame)), dict[Element, Cumulative]()
+    times = ints(time_index(of.frame))
     first, last = times.min(initial=_NEVER), times.max(initial=NAT)
     # Uncorrected, a register knows nothing of the time before the first row and after the last.
     inside = any(((e > first) & (s < last)).any() for s, e, _ in (p.uncovered for p in found))
-    if inside or of.keywords.registers.corrections:
-        registers = registers_of(of, _REGISTERS[of.source.result])
+    needed = inside or bool(of.keywords.registers.corrections)
+    registers = registers_of(of, _REGISTERS[of.source.result], needed=needed)
     missed = []
     for p in found:
         kw, register = np.full(len(of.s), np.nan), registers.get((p.of.meter, p.of.element))

@@ -8,7 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.errors import ConfigError, CoverageWarning, KindError
+from dentframe import RegisterRules
+from dentframe.errors import (
+    ConfigError,
+    CoverageWarning,
+    DecodeError,
+    KindError,
+    UnitError,
+    UnknownMeterError,
+)
 from dentframe.verbs.peaks import COLUMNS, peaks
 from tests.unit.test_demand import KW, KWH, quarters
 
@@ -39,6 +47,19 @@ def test_a_column_that_is_no_register_does_not_stop_a_reported_peak():
     """The register only tells of what is uncovered; without it that is NaN."""
     frame = quarters({KW: np.arange(40.0), KWH: np.tile([1.0, 5.0], 20)})
     assert frame.dent.peaks()["peak"].tolist() == [39.0]
+
+
+@pytest.mark.parametrize("kw", [[4, 5, 6, 4], [4, np.nan, 6, 4]], ids=["whole", "with a gap"])
+def test_a_register_that_cannot_be_read_is_refused_with_and_without_a_gap(kw):
+    """What a verb raises does not hang on whether readings are missing."""
+    frame = quarters({KW: kw, KWH: [1, 2, 3, 4]})
+    with pytest.raises(DecodeError, match=f"Cannot read column '{KWH}'"):
+        quiet(frame.astype({KWH: str}), tz="UTC")
+    with pytest.raises(UnitError, match="its topic is measured in kWh"):
+        quiet(frame.rename(columns={KWH: f"{KWH} [kW]"}), tz="UTC")
+    other = frame.assign(**{"DemandkW/Elm/Z": 1.0})
+    with pytest.raises(UnknownMeterError, match="Cannot use max_kw for 'Z'"):
+        quiet(other, tz="UTC", registers=RegisterRules(max_kw={"Z": 5}))
 
 
 def test_min_coverage_silences_and_withholds():
