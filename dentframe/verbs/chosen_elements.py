@@ -11,7 +11,7 @@ from dentframe.errors import ConfigError, KindError, UnknownMeterError, by, did_
 from dentframe.frame import select as selection
 from dentframe.metering.energy_and_coverage import from_means
 from dentframe.metering.register_rules import MINUTE
-from dentframe.metering.series import NONE, Series, element_columns, is_several, rows
+from dentframe.metering.series import NONE, Series, element_columns, is_several, read, rows
 from dentframe.site.site import summed
 from dentframe.wire.columns import full_name, parse, wire_columns
 from dentframe.wire.topics import RESULTS, kind_of
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dentframe.metering.energy_and_coverage import Cumulative
+    from dentframe.metering.series import Rows
+    from dentframe.wire.columns import Column
 
 
 Element: TypeAlias = tuple[str | None, str]
@@ -116,6 +118,25 @@ def nothing_answers(frame: pd.DataFrame, topics: Sequence[str], *, of_demand: bo
         )
     hint = f"For its energy pass topic={register!r}." if register else 'Read topics=["kWHNet"] too.'
     return KindError(head + by(hint, "Read --topics kWHNet too."))
+
+
+def answering_series(
+    frame: pd.DataFrame,
+    topics: Sequence[str],
+    meters: list[Rows],
+    columns: list[tuple[int, Column]],
+) -> dict[Element, Series]:
+    """Of each element its first topic that has readings, else its first."""
+    found: dict[Element, Series] = {}
+    for topic in topics:
+        answered = {key for key, x in found.items() if len(x.t)}
+        left = {c.id for _, c in columns for m in meters if (m.meter, c.id) not in answered}
+        those = [x for x in columns if x[1].topic == topic and x[1].id in left]
+        for x in read(meters, frame, those):
+            key = x.meter, x.element
+            if key not in found or (len(x.t) and key not in answered):
+                found[key] = x
+    return found
 
 
 def keyed(series: Iterable[Cumulative]) -> dict[Element, Cumulative]:

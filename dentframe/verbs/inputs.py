@@ -46,8 +46,13 @@ from dentframe.site.corrections import corrections_of, in_force
 from dentframe.site.site import apply_site
 from dentframe.times.dates_and_ranges import Zone, bound, check_order, minutes, naive_zone
 from dentframe.times.periods import build, verb_zone
-from dentframe.verbs.chosen_elements import Element, is_all, nothing_answers, requested_elements
-from dentframe.wire.columns import Column, parse, unit_text, wire_columns
+from dentframe.verbs.chosen_elements import (
+    answering_series,
+    is_all,
+    nothing_answers,
+    requested_elements,
+)
+from dentframe.wire.columns import parse, unit_text, wire_columns
 from dentframe.wire.topics import TOPICS, kind_of
 
 if TYPE_CHECKING:
@@ -312,25 +317,9 @@ def readings_of(
     local = None if plain else naive_zone(time_index(frame).tz, keywords.tz)
     return meters, [
         (x, Rules() if plain else resolve(rules, *key, local))
-        for key, x in _answering(frame, source, meters, columns).items()
+        for key, x in answering_series(frame, topics, meters, columns).items()
         if named is None or key in named
     ]
-
-
-def _answering(
-    frame: pd.DataFrame, source: Source, meters: list[Rows], columns: list[tuple[int, Column]]
-) -> dict[Element, Series]:
-    """Of each element its first topic that has readings, else its first."""
-    found: dict[Element, Series] = {}
-    for topic in source.topics:
-        answered = {key for key, x in found.items() if len(x.t)}
-        left = {c.id for _, c in columns for m in meters if (m.meter, c.id) not in answered}
-        those = [x for x in columns if x[1].topic == topic and x[1].id in left]
-        for x in read(meters, frame, those):
-            key = x.meter, x.element
-            if key not in found or (len(x.t) and key not in answered):
-                found[key] = x
-    return found
 
 
 def _series(
