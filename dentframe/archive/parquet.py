@@ -286,6 +286,8 @@ class Opened:
             for i, name in enumerate(wanted):
                 _copy(values[rows, i], table.column(name))
             del table  # so that little is in memory twice
+            if isinstance(self.data.obj, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+                self.data.obj.madvise(mmap.MADV_DONTNEED)  # nor the bytes that are unpacked
         minutes //= _US_PER_MINUTE
         self._check_minutes(minutes, groups, edges)
         return Holding(self.records, wanted, minutes, values)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -98,3 +101,17 @@ def test_whole_folder_readers_take_the_folder_as_it_is(tmp_path):
     with duckdb.connect() as connection:
         count = connection.execute("SELECT count(*) FROM read_parquet(?)", [path + "/**/*.parquet"])
         assert count.fetchone() == (2 * 744,)
+
+
+SMAPS = Path("/proc/self/smaps")
+
+
+@pytest.mark.skipif(not SMAPS.exists(), reason="only Linux tells what of a file is in memory")
+def test_the_bytes_of_a_file_leave_the_memory_once_they_are_unpacked(archive):
+    """A year that is read is not held twice, packed and unpacked."""
+    with archive.meter("P1").open(2024) as opened:
+        assert len(opened.read().minutes) == 744
+        maps = SMAPS.read_text(encoding="utf-8").partition(str(opened.path))[2]
+    found = re.search(r"^Rss: +(\d+) kB$", maps, re.MULTILINE)
+    assert found is not None
+    assert int(found[1]) == 0
