@@ -142,8 +142,10 @@ def _read(frame: pd.DataFrame) -> tuple[dict[Element, dict[tuple[str, str], Seri
             series = []
         seen.add(column.wire)
         refused[column.element] += not series
+        # A channel that has a register or demand of its own is looked at as an element is.
+        element = column.id if column.topic in {REGISTER, MEAN} else column.element
         for x in series:
-            found.setdefault((x.meter, column.element), {})[column.topic, column.id] = x
+            found.setdefault((x.meter, element), {})[column.topic, column.id] = x
     return found, refused
 
 

@@ -228,3 +228,9 @@ def test_an_element_that_a_meter_does_not_have_is_no_finding():
     """Among several meters each has the columns of all."""
     one, two = healthy(), healthy().rename(columns=lambda x: x.replace("A", "B"))
     assert pd.concat({"P1": one, "P2": two}, names=["meter", "time"]).dent.quality().empty
+
+
+def test_a_channel_with_a_register_and_demand_of_its_own_is_compared_as_an_element():
+    """What one channel's register and demand disagree on is found under the channel's name."""
+    frame = quarters({"kWHNet/Ch/A1": np.arange(200.0), "DemandkW/Ch/A1": np.full(200, 8.0)})
+    assert found(frame).loc["sum_check", "element"] == "A1"
