@@ -101,11 +101,13 @@ class ArchiveSource:
 
     def get_topics(self, *, refresh: bool = False) -> list[dict[str, str]]:
         """The topics that the archive keeps; with `refresh`, or where it has none, the client's."""
+        if self.client is not None and refresh:
+            return self.client().get_topics(refresh=True)
         kept = self.archive.topics()
-        if self.client is not None and (refresh or kept is None):
-            return self.client().get_topics(refresh=refresh)
-        builtin = ({"requestKey": t, "unit": u} for t, u in self.archive.units().items())
-        return list(builtin) if kept is None else kept
+        if kept is None and self.client is not None:
+            return self.client().get_topics()
+        builtin = _request.builtin_units()
+        return [{"requestKey": t, "unit": u} for t, u in builtin.items()] if kept is None else kept
 
     def held(self, meter: str, topics: Iterable[str]) -> set[Window]:
         """The windows that archive or cache hold, and that need not be asked again."""
