@@ -434,11 +434,13 @@ def _keep_bounds(result: xr.Dataset, dataset: xr.Dataset) -> xr.Dataset:
     A frame has no place for them, so the way through it would put the usual interval there.
     Rows of other topics are blocks or periods, which have bounds of their own.
     """
-    if not {variables.BOUNDS} <= {*dataset.coords} & {*result.coords}:
+    if variables.BOUNDS not in dataset.coords or variables.BOUNDS not in result.coords:
         return result
     here, there = ({s.topic for s, _ in _convert.readings(x).values()} for x in (result, dataset))
-    own, same = dataset[variables.BOUNDS], result.indexes[TIME].equals(dataset.indexes[TIME])
-    if here & there and {*own.dims} <= {*result.dims} and same:
+    # Not by the index: a Dataset of one instant, isel(time=0), has none.
+    same = np.array_equal(result[TIME].to_numpy(), dataset[TIME].to_numpy())
+    own = dataset[variables.BOUNDS]
+    if same and not here.isdisjoint(there) and set(own.dims) <= set(result.dims):
         return result.assign_coords({variables.BOUNDS: own.variable})
     return result
 

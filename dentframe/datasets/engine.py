@@ -307,10 +307,13 @@ _OPTIONS = [x for x in _SIGNATURE.parameters if x not in {"meter", "chunks", "dr
 def _convert(options: Mapping[str, Any], frame: pd.DataFrame) -> xr.Dataset:
     """The Dataset of a read: in its zone, for ``local_time``."""
     level = TIME if isinstance(frame.index, pd.MultiIndex) else None
+    local = frame.copy(deep=False)
+    # Of the index alone: that of a frame copies all readings in pandas 2.
+    local.index = pd.DataFrame(index=frame.index).tz_convert(zone(options["tz"]), level=level).index
     meter = options["meter"]
     first, _ = split_element(meter if isinstance(meter, str) else meter[0])
     return to_dataset(
-        frame.tz_convert(zone(options["tz"]), level=level),
+        local,
         interval=options["interval"],
         demand_lag=options["demand_lag"],
         cure=f"Open one meter at a time: open_dataset({first!r}, ...).",

@@ -131,10 +131,8 @@ def _power(ax: Axes, found: Figures) -> None:
 
 def _energy(ax: Axes, found: Figures) -> None:
     x, width = shared.at(found.s), shared.at(found.e) - shared.at(found.s)
-    faces = [
-        shared.face(place) | {"label": x}
-        for place, x in zip(found.places, found.labels, strict=True)
-    ]
+    pairs = zip(found.places, found.labels, strict=True)
+    faces = [shared.face(place) | {"label": label} for place, label in pairs]
     rows = _bars(ax, x, width, found.parts, faces)
     for boxes, doubtful in zip(rows, found.doubtful, strict=True):
         shared.hatched(ax, boxes[doubtful].tolist(), zorder=2, gid="doubtful", alpha=0.9)

@@ -184,6 +184,13 @@ def test_parts_keep_the_bounds_of_the_whole(frame):
         np.testing.assert_array_equal(part["time_bnds"].values, whole["time_bnds"].values)
 
 
+def test_a_dataset_of_one_instant_is_asked_as_well(frame):
+    """What `isel(time=0)` leaves has a time but no index of times; verbs still answer."""
+    one = to_xarray(frame).isel(time=0)
+    for part in (one.dent.select(element="A"), one.dent.convert({"DemandkW": "W"})):
+        assert part.sizes["time"] == 1
+
+
 def test_blocks_have_bounds_of_their_own():
     """A reading at 00:15 covers the quarter before it, a block named 00:15 the one after it."""
     t = pd.date_range("2024-01-01", periods=96, freq="15min", tz="UTC", name="time")
