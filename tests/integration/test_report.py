@@ -273,6 +273,15 @@ def _october(plant):
     return sum(plant.energy("P1", e, "2023-10-01T07:00", "2023-11-01T07:00") for e in "AB")
 
 
+def test_a_silent_meter_has_no_cost_where_no_split_is_saved_yet(folder, tmp_path):
+    """The folder of records is there before the first of them."""
+    now = pd.Timestamp("2023-11-23", tz=LA)
+    found = status(folder / "archive", folder / "sites", tmp_path, now=now)
+    p2 = next(x for x in found.silent if x.meter == "P2")
+    assert p2.kwh is not None
+    assert (p2.cost, found.exceptions) == (None, 0)
+
+
 def test_the_command_writes_both_files_and_status_is_json(folder, tmp_path, capsys):
     """`report` writes page and workbook; `status --json` is 1 where something needs a person."""
     both = ["--archive", str(folder / "archive"), "--sites", str(folder / "sites"),
