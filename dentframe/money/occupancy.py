@@ -148,7 +148,7 @@ def _loose(site: Site, bill: UtilityBill, named: Sequence[str], inside: set[str]
     """
     mains = [k for k in named if site.elements[k].role == MAIN]
     loose = [k for k in named if k not in mains and k not in inside]
-    bare = [k for k in mains if all(site.elements[x].role == MAIN for x in site.inside(k))]
+    bare = [k for k in mains if not site.below(k)]
     if len(mains) == 1 and bare:
         return loose
     meters = {split_element(k)[0] for k in mains}

@@ -125,13 +125,13 @@ def _accepted_by_name(bill: UtilityBill, x: Finding) -> Finding:
 
 def _statuses(use: Usage) -> Iterator[Finding]:
     """What the figures themselves say."""
-    unsure = [
+    not_recorded = [
         f
         for basis, found in use.figures.items()
         for f in (found[:1] if basis == "coincident" else found)  # one for all elements
         if f.status != "recorded"
     ]
-    for f in unsure:
+    for f in not_recorded:
         together, kind, value = "site_peak" in f.row, f.exception_kind(use.rules), f.value
         if together:
             peak = float(f.row["site_peak"])

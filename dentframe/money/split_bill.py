@@ -206,7 +206,7 @@ class Run:
 
     @cached_property
     def landlord(self) -> Statement | None:
-        """The landlord's own statement: vacant elements, and what the rules lay on the landlord."""
+        """The landlord's own statement: vacant elements, and what the rules charge the landlord."""
         found = statements(self, landlord=True)
         return next((x for x in found if x.party == self.site.landlord), None)
 

@@ -211,8 +211,8 @@ def _figures(use: Usage, basis: str) -> list[Figure]:
     for f in found:
         names = {f.element, use.site.name if basis == "coincident" else f.element}
         kind = f.exception_kind(use.rules)
-        said = (x for x in use.bill.accepted if x.kind == kind and x.element in names)
-        marked.append(replace(f, accepted=next(said, None)))
+        accepted = (x for x in use.bill.accepted if x.kind == kind and x.element in names)
+        marked.append(replace(f, accepted=next(accepted, None)))
     return marked
 
 
@@ -419,14 +419,14 @@ def own_peaks(use: Usage) -> list[Figure]:
     """
     mine = [s for s in use.occupancies if s.kind not in {MAIN, EXPORT}]
     reports = any(parse(x).topic == MEAN for x in wire_columns(use.frame.columns))
-    how: dict[str, Any] = {} if reports else {"kind": "block", "window": use.rules.window}
-    how |= {**use.keywords, "min_coverage": 0}
+    how: dict[str, Any] = {**use.keywords, "min_coverage": 0}
+    how |= {} if reports else {"kind": "block", "window": use.rules.window}
     start, end = span(use.site, use.bill)
 
     def values(registers: RegisterRules) -> Iterator[tuple[Row | None, Decimal | None]]:
-        how["registers"] = registers
+        ours = {**how, "registers": registers}
         rows = _by_occupancy(
-            mine, lambda edges: _keyed(peaks(use.frame, list(edges), **how), "period")
+            mine, lambda edges: _keyed(peaks(use.frame, list(edges), **ours), "period")
         )
         for s in mine:
             kw = _kw(use, rows.get(s), "peak")
@@ -434,7 +434,7 @@ def own_peaks(use: Usage) -> list[Figure]:
             share = None if kw is None else rounded(Fraction(kw) * part, use.rules.places)
             yield rows.get(s), share
 
-    rules: RegisterRules = how["registers"]
+    rules: RegisterRules = use.keywords["registers"]
     found = [_figure(s, *x, "kW") for s, x in zip(mine, values(rules), strict=True)]
     if not any("agreed" in f.flags for f in found):
         return found

@@ -1,4 +1,4 @@
-"""What a bill measures: energy by window of the tariff, and the readings around its edges.
+"""What a tariff prices is measured here: energy by window, and the readings around its edges.
 
 Energy at an instant is taken from E(t) in whole nano-kWh, so that the windows of a tariff add
 up to the period exactly. A figure that money may not use is refused here, with what to do.
@@ -57,7 +57,7 @@ class State:
 
     @classmethod
     def of(cls, covered: int, whole: int, flags: Ints) -> State:
-        """That of a figure of which a part of its time is covered, with the flags of its parts."""
+        """The state of a figure, by how much of its time is covered and the flags of its parts."""
         coverage = share(np.array([covered]), np.array([whole]))
         bits = np.bitwise_or.reduce(flags, keepdims=True)
         worst = STATUSES[int(status(coverage, bits)[0])]
@@ -65,7 +65,7 @@ class State:
 
     @classmethod
     def of_energy(cls, c: Cumulative, s: Ints, e: Ints) -> State:
-        """That of the energy of some stretches, taken together."""
+        """The state of the energy of some stretches, taken together."""
         return cls.of(c.covered(s, e).sum(), (e - s).sum(), c.flags_in(s, e))
 
 

@@ -391,7 +391,7 @@ class Fee:
 
     name: str
     amount: Decimal = field(metadata={"read": "money"})
-    per: str = field(default="tenant", metadata={"one_of": PER})
+    per: str = "tenant"
     shares: Mapping[str, Decimal] = field(default_factory=dict)
     code: str = ""
 
@@ -417,7 +417,7 @@ def _fee(table: Table) -> Fee:
     per = table.text("per", "tenant", one_of=PER)
     if ("shares" in table.data) != (per == "shares"):
         raise table.error("shares", 'per = "shares" and a table of shares go together.')
-    return table.record(Fee, shares=_shares(table) if per == "shares" else {})
+    return table.record(Fee, per=per, shares=_shares(table) if per == "shares" else {})
 
 
 STATUSES = ("recorded", "estimated", "partial")

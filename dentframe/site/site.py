@@ -247,6 +247,7 @@ class Site:
         top = Table(data, file)
         if "lines" in data:
             raise top.other("a site", "a utility's bill", "lines")
+        top.fields_of(cls)  # refuses a misspelt field before the one that is missing for it
         try:
             tz = zone(top.text("tz"))
         except RangeError as error:
@@ -275,7 +276,7 @@ class Site:
                 }
                 for k, e in self.elements.items()
             },
-            "tenants": [stated(t) for t in self.tenants],
+            "tenants": [{**stated(t), "holds": plain(t.holds)} for t in self.tenants],
             "statement": stated(self.letterhead) or None,
             "corrections": [x.to_dict() for x in self.corrections] or None,
         }
@@ -318,10 +319,14 @@ class Site:
             if key in h.elements
         ]
 
-    def inside(self, main: str) -> set[str]:
+    def inside(self, main: str) -> list[str]:
         """All that a main measures by the stated parents, mains too."""
-        own = {k for k, e in self.elements.items() if e.parent == main}
-        return own | {x for k in own for x in self.inside(k)}
+        own = [k for k, e in self.elements.items() if e.parent == main]
+        return [x for k in own for x in (k, *self.inside(k))]
+
+    def below(self, main: str) -> list[str]:
+        """The elements that are not mains, downstream of `main`."""
+        return [k for k in self.inside(main) if self.elements[k].role != "main"]
 
     def register_rules(self, frame: pd.DataFrame | None = None) -> RegisterRules:
         """What the site knows about registers, for verbs.
@@ -378,8 +383,7 @@ def _tenant(table: Table, tz: dt.tzinfo) -> Tenant:
         if len(set(names)) < len(names):
             raise row.error("elements", "it names an element twice.")
         holds.append(row.record(Hold, tz))
-    rest = table.part([x for x in table.data if x not in own])
-    return rest.record(Tenant, holds=tuple(holds))
+    return table.part([x for x in table.data if x not in own]).record(Tenant, holds=tuple(holds))
 
 
 def _letterhead(table: Table | None) -> Letterhead:

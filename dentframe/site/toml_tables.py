@@ -238,9 +238,9 @@ class Table:
             return tuple(listed)
         raise self.error(name, 'it must be a list of texts, e.g. ["P482311252_A"].')
 
-    def numbers(self, name: str, default: Any = _REQUIRED, *, what: str) -> Any:
+    def numbers(self, name: str, *, what: str) -> tuple[float, ...]:
         """A list of numbers above 0 as floats; `what` says in errors what they are."""
-        value = self._get(name, default, f"a list of {what}")
+        value: Any = self.data.get(name)
         found = [exact(x) for x in value] if is_list(value) else [None]
         if any(x is None or x <= 0 for x in found):
             raise self.error(name, f"it must be a list of {what}.")
@@ -275,6 +275,12 @@ class Table:
             table.only(*known)
         return found
 
+    def fields_of(self, cls: type[Any]) -> dict[str, Any]:
+        """The fields of a record by their names in a file; others are refused."""
+        found = {f.metadata.get("key", f.name): f for f in fields(cls) if f.name != "file"}
+        self.only(*found)
+        return found
+
     def record(self, cls: type[Data], tz: dt.tzinfo | None = None, **own: Any) -> Data:
         """A frozen record, each field read as its type says.
 
@@ -289,9 +295,7 @@ class Table:
         own : optional
             Fields that the caller has read.
         """
-        known = {f.metadata.get("key", f.name): f for f in fields(cls) if f.name != "file"}
-        self.only(*known)
-        for key, f in known.items():
+        for key, f in self.fields_of(cls).items():
             if f.name not in own and (key in self.data or f.default is MISSING):
                 how = {k: v for k, v in f.metadata.items() if k not in {"read", "key"}}
                 read = getattr(self, f.metadata.get("read") or _READ[str(f.type)])

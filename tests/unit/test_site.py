@@ -13,7 +13,7 @@ import pytest
 from dentframe import RegisterRules, Site
 from dentframe.errors import ConfigError
 from dentframe.money.split_bill import Run
-from dentframe.site.site import Hold, Tenant, apply_site, summed
+from dentframe.site.site import Element, Hold, Tenant, apply_site, summed
 from tests.split_kit import LA, element, readings, site, tenant
 
 FILE = """
@@ -98,6 +98,12 @@ def test_a_site_survives_its_file(path):
     assert Site.from_dict(s.to_dict()) == s
 
 
+def test_a_tenant_without_holds_says_so_in_the_file():
+    """The table of a tenant who holds nothing has its field all the same."""
+    s = Site("S", LA, "USD", {"P1_A": Element("A")}, (Tenant("Café"),))
+    assert s.to_dict()["tenants"] == [{"name": "Café", "holds": []}]
+
+
 def test_a_stay_ends_at_its_instant(path):
     """A move at midday changes the holder at midday; the end is exclusive."""
     s = Site.load(path)
@@ -114,6 +120,7 @@ def test_a_stay_ends_at_its_instant(path):
         ('role = "main"', 'role = "mian"', "field 'role' = 'mian'"),
         ('parent = "P1_A"\ncts', 'parent = "P1_Z"\ncts', "no element 'P1_Z'"),
         ('tz = "America/Los_Angeles"', 'tz = "America/Los"', "field 'tz'"),
+        ('tz = "America/Los_Angeles"', 'timezone = "UTC"', "did you mean 'tz'"),
         ("max_kw = 9.5", "", "field 'cts, volts'"),
         ('name = "Café"', 'name = "Owner"', "names another party"),
         ('name = "Café"', 'name = "export"', "names another party"),
@@ -166,6 +173,16 @@ def test_a_tenant_may_come_back():
         tenant("B", "A", start="2024-01-10", end="2024-01-20"),
     ]
     assert [name for *_, name in site(come_and_go).holds_of("P1_A")] == ["A", "A", "B"]
+
+
+def test_what_is_below_a_main_is_no_main(path):
+    """A main within a main stands for its own branches, in the order of the tree."""
+    two = '[elements.P1_M]\nrole = "main"\nparent = "P1_A"\n[elements.P1_D]\nparent = "P1_M"\n'
+    path.write_text(FILE.replace("[elements.P1_B]", f"{two}[elements.P1_B]", 1), encoding="utf-8")
+    s = Site.load(path)
+    assert s.below("P1_A") == ["P1_D", "P1_B", "P1_C"]
+    assert s.inside("P1_A") == ["P1_M", "P1_D", "P1_B", "P1_C"]
+    assert s.below("P1_M") == ["P1_D"]
 
 
 def test_a_loop_of_mains_is_refused():
