@@ -15,7 +15,15 @@ from typing import Any
 
 from dentframe.errors import ConfigError, did_you_mean
 from dentframe.money.rounding_and_tiers import add
-from dentframe.site.toml_tables import Moment, Table, check_currency, dump, load, plain, stated
+from dentframe.site.toml_tables_and_currencies import (
+    Moment,
+    Table,
+    check_currency,
+    dump,
+    load,
+    plain,
+    stated,
+)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """A site says which elements there are, what they are rated for, and who holds them when.
 
-It is written as TOML (`dentframe.site.toml_tables`).
+It is written as TOML (`dentframe.site.toml_tables_and_currencies`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,15 @@ import pandas as pd
 from dentframe.errors import ConfigError, RangeError, did_you_mean
 from dentframe.metering.register_rules import FIELDS, RegisterRules, SiteRules
 from dentframe.site.corrections import Correction, corrections_of, in_force
-from dentframe.site.toml_tables import Moment, Table, check_currency, dump, load, plain, stated
+from dentframe.site.toml_tables_and_currencies import (
+    Moment,
+    Table,
+    check_currency,
+    dump,
+    load,
+    plain,
+    stated,
+)
 from dentframe.times.dates_and_ranges import Zone, instant, zone
 from dentframe.wire.columns import ELEMENT, parse, split_element, wire_columns
 

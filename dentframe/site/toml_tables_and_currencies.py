@@ -1,4 +1,4 @@
-"""TOML files of sites, bills and rules are read and written here.
+"""TOML files of sites, bills and rules are read and written here; currencies are checked.
 
 Errors name file, table, field and value. Texts that no paper, sheet or file name can hold are
 refused as they are read, and not when a split is saved.
