@@ -348,9 +348,9 @@ class HttpCache:
         for entry in self.servable(meter, None, any_age=any_age):
             found[entry.window] |= entry.topics
         windows = set()
-        for name, topics_held in found.items():
+        for name in (name for name, topics_held in found.items() if topics_held >= wanted):
             with contextlib.suppress(RangeError):
-                windows |= {Window.parse(name)} if topics_held >= wanted else set()
+                windows.add(Window.parse(name))
         return windows
 
     def now(self) -> float:

@@ -196,9 +196,9 @@ def _check_kind(frame: pd.DataFrame, label: str, source: Any, target: Any) -> No
     one, other = _columns.component(source), _columns.component(target)
     if (_is_power(source) or _is_energy(source)) and one != other:
         raise KindError(
-            f"{asked}{one} is not {other}; the factor "
-            "between them is the power factor, which changes from reading to reading. "
-            "Use power_factor(), or the topic that measures what you need."
+            f"{asked}{one} is not {other}; the factor between them is the power factor, which "
+            "changes from reading to reading. Use power_factor(), or the topic that measures "
+            "what you need."
         )
 
 

@@ -23,7 +23,7 @@ from dentframe.wire.columns import split_element
 
 if TYPE_CHECKING:
     from dentframe.money.utility_bill_and_rules import UtilityBill
-    from dentframe.site.toml_tables_and_currencies import Moment
+    from dentframe.site.toml_tables import Moment
 
 ZERO = Decimal(0)
 _NAMES = {COMMON: "common areas", MAIN: "the main"}

@@ -19,7 +19,7 @@ from dentframe.money.credit_notes import OTHERS, Before, Rebilling, rebilled
 from dentframe.money.record_reader import Record, billed_before, records_in
 from dentframe.money.split_bill import Run, settle
 from dentframe.site.corrections import Correction, corrections_of, load_corrections
-from dentframe.site.toml_tables_and_currencies import Table, exact, load, moment
+from dentframe.site.toml_tables import Table, exact, load, moment
 
 if TYPE_CHECKING:
     from dentframe.money.utility_bill_and_rules import SplitRules, UtilityBill

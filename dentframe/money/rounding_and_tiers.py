@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from dentframe.errors import ConfigError
-from dentframe.site.toml_tables_and_currencies import CURRENCIES
+from dentframe.site.currencies import CURRENCIES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -22,7 +22,8 @@ from dentframe.money.charges import (
 )
 from dentframe.money.demand_charges import Demand
 from dentframe.money.statement import plain
-from dentframe.site.toml_tables_and_currencies import check_currency, dump, parse
+from dentframe.site.currencies import check_currency
+from dentframe.site.toml_tables import dump, parse
 
 KINDS: dict[str, type[Any]] = {c.kind: c for c in (Energy, Demand, Fixed, Reactive, Minimum, Tax)}
 """The charges by kind. A new one is a class with `kind`, `name`, its validity and `lines`."""

@@ -15,15 +15,8 @@ from typing import Any
 
 from dentframe.errors import ConfigError, did_you_mean
 from dentframe.money.rounding_and_tiers import add
-from dentframe.site.toml_tables_and_currencies import (
-    Moment,
-    Table,
-    check_currency,
-    dump,
-    load,
-    plain,
-    stated,
-)
+from dentframe.site.currencies import check_currency
+from dentframe.site.toml_tables import Moment, Table, dump, load, plain, stated
 
 
 @dataclass(frozen=True)
@@ -257,8 +250,7 @@ def _check_dates(bill: UtilityBill) -> None:
         if x.start is None or x.end is None:
             continue
         where = "" if x is bill else "table [lines], "
-        days = x.end.toordinal() - x.start.toordinal()
-        if days > _LONGEST:
+        if (days := x.end.toordinal() - x.start.toordinal()) > _LONGEST:
             raise ConfigError(
                 f"Cannot use {bill.file}: {where}field 'end' = {x.end}: {x.name!r} would last "
                 f"{days} days, and a bill has at most {_LONGEST}: correct its dates."

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from dentframe.errors import ConfigError, did_you_mean
-from dentframe.site.toml_tables_and_currencies import Moment, Table, exact, load, moment
+from dentframe.site.toml_tables import Moment, Table, exact, load, moment
 from dentframe.times.dates_and_ranges import instant
 
 KINDS = {

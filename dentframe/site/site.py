@@ -1,6 +1,6 @@
 """A site says which elements there are, what they are rated for, and who holds them when.
 
-It is written as TOML (`dentframe.site.toml_tables_and_currencies`).
+It is written as TOML (`dentframe.site.toml_tables`).
 """
 
 from __future__ import annotations
@@ -18,15 +18,8 @@ import pandas as pd
 from dentframe.errors import ConfigError, RangeError, did_you_mean
 from dentframe.metering.register_rules import FIELDS, RegisterRules, SiteRules
 from dentframe.site.corrections import Correction, corrections_of, in_force
-from dentframe.site.toml_tables_and_currencies import (
-    Moment,
-    Table,
-    check_currency,
-    dump,
-    load,
-    plain,
-    stated,
-)
+from dentframe.site.currencies import check_currency
+from dentframe.site.toml_tables import Moment, Table, dump, load, plain, stated
 from dentframe.times.dates_and_ranges import Zone, instant, zone
 from dentframe.wire.columns import ELEMENT, parse, split_element, wire_columns
 
@@ -387,8 +380,7 @@ def _tenant(table: Table, tz: dt.tzinfo) -> Tenant:
         raise table.error("elements", "give elements here or in [[tenants.holds]], not both.")
     holds = []
     for row in rows or [table.part(own)]:
-        names = row.names("elements")
-        if len(set(names)) < len(names):
+        if len(set(names := row.names("elements"))) < len(names):
             raise row.error("elements", "it names an element twice.")
         holds.append(row.record(Hold, tz))
     return table.part([x for x in table.data if x not in own]).record(Tenant, holds=tuple(holds))

@@ -127,7 +127,7 @@ def _parse(value: Any, what: str) -> pd.Timestamp:
     text = _text(value)
     with contextlib.suppress(ValueError):
         if isinstance(value, pd.Period) or _QUARTER.match(text):
-            return pd.Period(value if text == "" else text).start_time.as_unit("us")
+            return pd.Period(text or value).start_time.as_unit("us")
         if _DATE.match(text) or _STAMP.match(text):
             return pd.Timestamp(text).as_unit("us")
         if isinstance(value, dt.date | np.datetime64) and not pd.isna(pd.Timestamp(value)):
@@ -194,7 +194,7 @@ def _whole(start: Any) -> tuple[pd.Timestamp, pd.Timestamp]:
     """The first wall instant of the period that `start` names, and the one after its last."""
     text, first = _text(start), _parse(start, "start")  # it raises for what is no time at all
     if isinstance(start, pd.Period) or _QUARTER.match(text):
-        period = pd.Period(start if text == "" else text)
+        period = pd.Period(text or start)
     elif _DATE.match(text):
         period = pd.Period(first, freq=("Y", "M", "D")[text.count("-")])
     elif isinstance(start, dt.date) and not isinstance(start, dt.datetime):

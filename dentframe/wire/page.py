@@ -396,13 +396,14 @@ def decode_topics(body: bytes) -> list[dict[str, str]]:
         If the answer is not what the API describes.
     """
     topics = load_answer(body, "decode the topics").get("topics")
-    rows: list[Any] = topics if isinstance(topics, list) else [None]
-    if not all(isinstance(row, dict) and is_name(row.get("requestKey")) for row in rows):
+    if not isinstance(topics, list) or not all(
+        isinstance(row, dict) and is_name(row.get("requestKey")) for row in topics
+    ):
         raise not_decoded("decode the topics", "its topics are no list of request keys", body)
     return [
         {
             name: text if isinstance(text := row.get(name), str) and is_name(str(text)) else ""
             for name in ("unit", "requestKey", "description")
         }
-        for row in rows
+        for row in topics
     ]

@@ -52,6 +52,16 @@ def test_register_rows_in_the_gap_give_its_shape():
     assert frame.dent.estimate()[COLUMN].iloc[4:8].to_numpy() == pytest.approx(KW[4:8])
 
 
+def test_what_lies_before_the_register_stays_and_its_first_step_is_scaled():
+    """With a lag a gap may begin before the register does: what it measured is still kept."""
+    frame = made(np.full(8, 10.0))
+    frame["DemandkW/Elm/A"] = [8, np.nan, np.nan, 8, 8, 8, 8, 8]
+    found = frame.dent.estimate("linear", demand_lag="2min")[COLUMN].dropna()
+    # Each interval lies 13 minutes in one step of the register and 2 minutes in the one before.
+    assert found.iloc[0] == pytest.approx((2 * 8 + 13 * 10) / 15)
+    assert found.iloc[1] == pytest.approx(10, abs=0.5)
+
+
 def test_without_a_register_the_line_stands():
     """Nothing to scale to: plain linear interpolation, and the text says so."""
     frame = made()[["DemandkW/Elm/A"]]
