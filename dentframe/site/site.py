@@ -308,7 +308,10 @@ class Site:
         return instant(when, self.zone)
 
     def holds_of(self, key: str) -> list[tuple[pd.Timestamp, pd.Timestamp, str]]:
-        """Who holds an element over which ``[start, end)``, as UTC instants."""
+        """Who holds an element over which ``[start, end)``, as UTC instants, in the tenants' order.
+
+        An open start is the year 1700, an open end the year 2200.
+        """
         return [
             (
                 _FIRST if h.start is None else self.instant(h.start),
