@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 import pandas as pd
@@ -64,7 +64,7 @@ def method(
 
 
 def with_keywords(
-    shared: type, defaults: Mapping[str, Any]
+    shared: type, defaults: Mapping[str, Any], without: Collection[str] = ()
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Write the keywords of a `TypedDict` into the signatures of functions, and refuse others.
 
@@ -74,6 +74,8 @@ def with_keywords(
         The TypedDict. A function takes its keywords as ``**keywords: Unpack[shared]``.
     defaults : mapping
         What the signature shows of each keyword; None where there is no entry.
+    without : collection of str, optional
+        Keywords that these functions do not take.
     """
 
     def write(function: Callable[P, R]) -> Callable[P, R]:
@@ -87,6 +89,7 @@ def with_keywords(
                 annotation=getattr(hint, "__forward_arg__", hint),
             )
             for name, hint in shared.__annotations__.items()
+            if name not in without
         )
 
         @functools.wraps(function)

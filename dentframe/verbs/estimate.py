@@ -14,7 +14,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -29,9 +30,11 @@ from dentframe.times.dates_and_ranges import ints, local, localize
 from dentframe.times.periods import verb_zone
 from dentframe.verbs.gaps_and_coverage import pieces
 from dentframe.verbs.inputs import MEAN, REGISTER, Keywords, VerbKeywords, verb
+from dentframe.verbs.quality_findings import runs
 from dentframe.verbs.reconcile import Pair, pairs
 
 if TYPE_CHECKING:
+    from dentframe.metering.energy_and_coverage import Cumulative
     from dentframe.metering.series import Floats, Ints
     from dentframe.verbs.inputs import Bounds
 
@@ -114,7 +117,13 @@ def reference_days(series: pd.Series[float], gap: Gap, context: Context) -> Any:
         return linear(series, gap, context)
     ends, values = ints(pd.DatetimeIndex(series.index)), series.to_numpy(dtype=np.float64)
     length = int(context.interval.as_unit("us").asm8.astype(np.int64))
-    x = _like_days(gap.middles, context.tz)
+    # The same local times on other days, nearest first; 0 on a day of another kind.
+    walls = gap.middles.tz_convert(context.tz).tz_localize(None).as_unit("us")
+    days = [sign * distance for distance in range(1, REACH + 1) for sign in (-1, 1)]
+    shifted = walls.to_numpy() + np.array(days, dtype="timedelta64[D]")[:, None]
+    others = pd.DatetimeIndex(shifted.ravel())
+    like = np.asarray(others.day_of_week >= 5).reshape(shifted.shape) == (walls.day_of_week >= 5)
+    x = np.where(like, ints(localize(others, context.tz)).reshape(shifted.shape), 0)
     # The mean whose interval holds each of these instants, NaN where none does.
     i = np.searchsorted(ends, x, side="left")
     near = np.minimum(i, len(ends) - 1)
@@ -123,16 +132,6 @@ def reference_days(series: pd.Series[float], gap: Gap, context: Context) -> Any:
     used = known & (np.cumsum(known, axis=0) <= DAYS)
     count, total = used.sum(axis=0), np.where(used, found, 0.0).sum(axis=0)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
-
-
-def _like_days(middles: pd.DatetimeIndex, tz: dt.tzinfo) -> Ints:
-    """The same local times on other days, nearest first; 0 on a day of another kind."""
-    walls = middles.tz_convert(tz).tz_localize(None).as_unit("us")
-    days = [sign * distance for distance in range(1, REACH + 1) for sign in (-1, 1)]
-    shifted = walls.to_numpy() + np.array(days, dtype="timedelta64[D]")[:, None]
-    others = pd.DatetimeIndex(shifted.ravel())
-    like = np.asarray(others.day_of_week >= 5).reshape(shifted.shape) == (walls.day_of_week >= 5)
-    return np.where(like, ints(localize(others, tz)).reshape(shifted.shape), 0)
 
 
 METHODS: dict[str, tuple[Method, str]] = {
@@ -230,21 +229,21 @@ def estimate(
     how, text = _method(method, disclosure)
     zone = verb_zone(time_index(frame).tz, resolved.tz, "D" if method == "reference_days" else None)
     bounds = resolved.bounds(frame)
-    steps = [known(pair) for pair in pairs(frame, resolved)]
+    found = pairs(frame, resolved)
     if not element_columns(frame, (REGISTER, MEAN)):
         raise KindError(
             f"Cannot estimate: no column of a whole element is {MEAN} or {REGISTER}. "
             f'Read topics=["{MEAN}", "{REGISTER}"].'
         )
-    filled = [fill(x, how, zone, bounds) for x in steps if len(x.ok)]
-    left = [(f, g) for f in filled for g in f.unfilled]
+    filled = [fill(pair, how, zone, bounds) for pair in found]
+    left = [(f.of.name, g) for f in filled for g in f.unfilled]
     if left:
-        f, g = max(left, key=lambda x: x[1].end - x[1].start)
+        name, g = max(left, key=lambda x: x[1].end - x[1].start)
         beyond = "; method='reference_days' fills gaps beyond 2 h" if method == "linear" else ""
         total = len(left) + sum(len(f.notes) for f in filled)
         warn(
             f"{len(left)} of {total} gaps are not filled by "
-            f"{str(method if isinstance(method, str) else text)!r}; the longest is {f.name} from "
+            f"{str(method if isinstance(method, str) else text)!r}; the longest is {name} from "
             f"{g.start:%Y-%m-%d %H:%M} to {g.end:%Y-%m-%d %H:%M}{beyond}.",
             CoverageWarning,
         )
@@ -278,39 +277,13 @@ _CLOSE = 0.02
 """A register that shows less than demand, by this share of its step, is rounding."""
 
 
-@dataclass(frozen=True)
-class Steps:
-    """What is known of one element's power, as steps.
-
-    Attributes
-    ----------
-    pair : Pair
-        The element.
-    t : ndarray of int64
-        Edges [us UTC], shape (steps + 1,).
-    kw : ndarray of float
-        Mean power of each step [kW]; 0 where it is not known.
-    ok : ndarray of bool
-        Whether it is known, shape (steps,).
-    lag : int
-        How long after its interval's end a row is stamped [us].
-    """
-
-    pair: Pair
-    t: Ints
-    kw: Floats
-    ok: Bools
-    lag: int
-
-
-@dataclass(frozen=True)
-class Filled:
+class Filled(NamedTuple):
     """The estimates of one element.
 
     Attributes
     ----------
-    meter, element, name : str
-        The element and how it is addressed; the meter is None where nothing names it.
+    of : Cumulative
+        Its register, which names the element.
     at : ndarray of int64
         The stamps of the estimates [us UTC], shape (estimates,).
     kw : ndarray of float
@@ -323,9 +296,7 @@ class Filled:
         Gaps for which the method has no value.
     """
 
-    meter: str | None
-    element: str
-    name: str
+    of: Cumulative
     at: Ints
     kw: Floats
     scaled: Bools
@@ -333,8 +304,20 @@ class Filled:
     unfilled: list[Gap]
 
 
-def known(pair: Pair) -> Steps:
-    """An element's steps of known power: of its demand, else of its register; none if neither."""
+def known(pair: Pair) -> tuple[Ints, Floats, Bools, int]:
+    """What is known of an element's power as steps, by its demand, else its register.
+
+    Returns
+    -------
+    ndarray of int64
+        Edges [us UTC], shape (steps + 1,).
+    ndarray of float
+        Mean power of each step [kW]; 0 where it is not known.
+    ndarray of bool
+        Whether it is known, shape (steps,).
+    int
+        How long after its interval's end a row is stamped [us].
+    """
     demand, register = pair.demand, pair.register
     if len(demand.at):
         c, ok, lag = demand, demand.ok, pair.lag
@@ -343,17 +326,16 @@ def known(pair: Pair) -> Steps:
         c, ok, lag = register, register.ok & (2 * np.diff(register.t) <= 3 * pair.interval), 0
     first, last = (int(x) for x in np.flatnonzero(ok)[[0, -1]]) if ok.any() else (0, -1)
     t, ok = c.t[first : last + 2], ok[first : last + 1]
-    kw = np.where(ok, c.inc[first : last + 1] / (np.diff(t) / HOUR), 0.0)
-    return Steps(pair, t, kw, ok, lag)
+    return t, np.where(ok, c.inc[first : last + 1] / (np.diff(t) / HOUR), 0.0), ok, lag
 
 
-def fill(steps: Steps, method: Method, tz: dt.tzinfo, bounds: Bounds) -> Filled:
+def fill(pair: Pair, method: Method, tz: dt.tzinfo, bounds: Bounds) -> Filled:
     """Estimate the gaps of one element within bounds.
 
     Parameters
     ----------
-    steps : Steps
-        What is known.
+    pair : Pair
+        The element's register and demand.
     method : callable
         ``(series, gap, context) -> values`` [kW].
     tz : tzinfo
@@ -366,14 +348,14 @@ def fill(steps: Steps, method: Method, tz: dt.tzinfo, bounds: Bounds) -> Filled:
     ConfigError
         Where the method's values do not fit the gap.
     """
-    c, window, left = steps.pair.register, steps.pair.interval, _left_by_demand(steps)
-    at = local(steps.t[1:][steps.ok], tz).rename("time")
-    series = pd.Series(steps.kw[steps.ok], at, name=f"DemandkW/Elm/{c.element}")
+    (t, known_kw, ok, lag), c, window = known(pair), pair.register, pair.interval
+    left = _left_by_demand(c, t, known_kw, ok)
+    at = local(t[1:][ok], tz).rename("time")
+    series = pd.Series(known_kw[ok], at, name=f"DemandkW/Elm/{c.element}")
     low, high = (None if b is None else micros(b) for b in bounds)
-    # Stretches between known steps, neighbours joined.
-    change = np.flatnonzero(np.diff(np.concatenate(([1], steps.ok, [1])).astype(np.int64)))
     filled, unfilled = [(_series.NONE, _series.NONE, np.empty(0))], []
-    for s, e in steps.t[change].reshape(-1, 2).tolist():
+    for a, b in runs(~ok):
+        s, e = int(t[a]), int(t[b])
         if (low is not None and s < low) or (high is not None and e > high):
             continue
         # Whole windows, the last as long as is left.
@@ -390,11 +372,15 @@ def fill(steps: Steps, method: Method, tz: dt.tzinfo, bounds: Bounds) -> Filled:
             filled.append((np.append(s, ends[:-1]), ends, values))
     starts, ends, raw = (np.concatenate(x) for x in zip(*filled, strict=True))
     kw, scaled = left.scaled(starts, ends, raw)
-    there, lengths = ~np.isnan(kw), [len(x) for x, *_ in filled[1:]]
-    of = [np.repeat(np.arange(len(lengths)), lengths) == k for k in range(len(lengths))]
-    notes = [_note(c.name, starts[x], ends[x], kw[x], scaled[x]) for x in of]
-    stamps = ends[there] + steps.lag
-    return Filled(c.meter, c.element, c.name, stamps, kw[there], scaled[there], notes, unfilled)
+    there, energies, notes = ~np.isnan(kw), kw * ((ends - starts) / HOUR), []
+    until = np.cumsum([len(x) for x, *_ in filled]).tolist()
+    for a, b in pairwise(until):
+        some, edges = there[a:b], local(np.array([starts[a], ends[b - 1]]), dt.UTC)
+        note: dict[str, Any] = {"element": c.name, "start": edges[0].isoformat()}
+        note |= {"end": edges[1].isoformat(), "intervals": int(some.sum())}
+        note |= {"energy": float(energies[a:b][some].sum())}
+        notes.append(note | {"scaled": bool(scaled[a:b][some].all())})
+    return Filled(c, ends[there] + lag, kw[there], scaled[there], notes, unfilled)
 
 
 def _values(method: Method, series: pd.Series[float], gap: Gap, context: Context) -> Floats:
@@ -470,34 +456,22 @@ class _Left:
         return summed / ((e - s) / HOUR), whole
 
 
-def _left_by_demand(steps: Steps) -> _Left:
-    c, hours = steps.pair.register, np.diff(steps.t) / HOUR
+def _left_by_demand(c: Cumulative, t: Ints, kw: Floats, ok: Bools) -> _Left:
+    """What a register knows beyond the steps of known power."""
+    hours = np.diff(t) / HOUR
 
     def within(parts: Floats) -> Floats:
         """How much of what is spread over the known steps lies in each step of the register."""
-        return np.diff(np.interp(c.t, steps.t, np.concatenate(([0.0], np.cumsum(parts)))))
+        return np.diff(np.interp(c.t, t, np.concatenate(([0.0], np.cumsum(parts)))))
 
-    left = c.inc - within(steps.kw * hours)
+    left = c.inc - within(kw * hours)
     known = c.ok & ((c.flags & int(_series.ESTIMATES)) == 0)
     known &= (left >= -_CLOSE * np.abs(c.inc) - 1e-9) | (c.inc < 0)
     left = np.where(c.inc < 0, left, np.maximum(left, 0.0))
-    unknown = np.diff(c.t) / HOUR - within(hours * steps.ok)
-    t = np.concatenate(([NAT], c.t, [np.iinfo(np.int64).max]))
-    n = len(t) - 1  # a step before the register's own, and one after them
-    return _Left(t, np.pad(left, 1)[:n], np.pad(unknown, 1)[:n], np.pad(known, 1)[:n])
-
-
-def _note(name: str, s: Ints, e: Ints, kw: Floats, scaled: Bools) -> dict[str, Any]:
-    there = ~np.isnan(kw)
-    edges = local(np.array([s[0], e[-1]]), dt.UTC)
-    return {
-        "element": name,
-        "start": edges[0].isoformat(),
-        "end": edges[1].isoformat(),
-        "intervals": int(there.sum()),
-        "energy": float((kw * ((e - s) / HOUR))[there].sum()),
-        "scaled": bool(scaled[there].all()),
-    }
+    unknown = np.diff(c.t) / HOUR - within(hours * ok)
+    edges = np.concatenate(([NAT], c.t, [np.iinfo(np.int64).max]))
+    n = len(edges) - 1  # a step before the register's own, and one after them
+    return _Left(edges, np.pad(left, 1)[:n], np.pad(unknown, 1)[:n], np.pad(known, 1)[:n])
 
 
 def _joined(frame: pd.DataFrame, filled: Sequence[Filled], text: str) -> pd.DataFrame:
@@ -508,15 +482,15 @@ def _joined(frame: pd.DataFrame, filled: Sequence[Filled], text: str) -> pd.Data
     flagged, texts = np.zeros(len(index), dtype=np.bool_), np.full(len(index), None, dtype=object)
     estimates: dict[str, Floats] = {}
     for f in filled:
-        own = np.flatnonzero(meters == (f.meter if is_several(frame) else ""))
+        own = np.flatnonzero(meters == (f.of.meter if is_several(frame) else ""))
         where = own[np.searchsorted(times[own], f.at)]  # of rows with one stamp the first
-        column = f"EstimatedDemandkW/Elm/{f.element} [kW]"
+        column = f"EstimatedDemandkW/Elm/{f.of.element} [kW]"
         estimates.setdefault(column, np.full(len(index), np.nan))[where] = f.kw
         flagged[where] = True
         for row, scaled in zip(where.tolist(), f.scaled.tolist(), strict=True):
             how = "scaled to the register" if scaled else "not measured by a register"
             before = "" if texts[row] is None else f"{texts[row]} | "
-            texts[row] = f"{before}{f.name}: {text}; {how}"
+            texts[row] = f"{before}{f.of.name}: {text}; {how}"
     made = made.assign(**estimates, **{FLAG: flagged})
     made[DISCLOSURE] = pd.Series(texts, index=index, dtype=object)
     notes = [note | {"disclosure": text} for f in filled for note in f.notes]
@@ -528,7 +502,7 @@ def _with_rows(frame: pd.DataFrame, filled: Sequence[Filled]) -> tuple[pd.Index,
     """The frame's index with the estimated instants it lacks, and where each row comes from."""
     several, own_times = is_several(frame), time_index(frame)
     there = zip(*(x.tolist() for x in _meters_and_times(frame.index)), strict=True)
-    wanted = {(str(f.meter) if several else "", x) for f in filled for x in f.at.tolist()}
+    wanted = {(str(f.of.meter) if several else "", x) for f in filled for x in f.at.tolist()}
     added = sorted(wanted - set(there))
     whole = frame.index
     if added:

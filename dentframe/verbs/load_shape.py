@@ -70,19 +70,14 @@ def duration(
     if isinstance(points, bool) or not isinstance(points, int) or points < 2:
         raise ConfigError(f"Cannot use points={points!r}: at least 2 shares are needed.")
     of, _, values = _block_inputs(frame, None, window, topic, source, keywords)
-    shares = np.linspace(0.0, 1.0, points)
-    curves = [_exceeded(x, shares) for x in values]
+    shares, curves = np.linspace(0.0, 1.0, points), []
+    for x in values:
+        falling = -np.sort(-x[~np.isnan(x)])
+        # Shares such as 0.07 times the count must not step up by their binary noise.
+        rank = np.ceil(np.round(shares * len(falling), 9)).astype(np.int64)
+        blank = np.full(points, np.nan)
+        curves.append(falling[np.maximum(rank - 1, 0)] if len(falling) else blank)
     return results.by_element(of, curves, pd.Index(shares, name="share"))
-
-
-def _exceeded(kw: Floats, shares: Floats) -> Floats:
-    """The demand that at least a share of the known blocks reach."""
-    falling = -np.sort(-kw[~np.isnan(kw)])
-    if len(falling) == 0:
-        return np.full(len(shares), np.nan)
-    # Shares such as 0.07 times the count must not step up by their binary noise.
-    rank = np.ceil(np.round(shares * len(falling), 9)).astype(np.int64)
-    return np.asarray(falling[np.maximum(rank - 1, 0)])
 
 
 @verb
@@ -193,7 +188,6 @@ def _quantiles(values: Sequence[Floats], group: Ints, groups: int, q: Sequence[f
     return found
 
 
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -273,18 +267,17 @@ def _day_types(
     walls: pd.DatetimeIndex, by: str, holidays: Sequence[Any]
 ) -> tuple[Ints, tuple[str, ...]]:
     """The position of each block's day type, and the names of those that occur."""
-    names: tuple[str, ...]
-    if by == "all":
-        codes, names = np.zeros(len(walls), dtype=np.int64), ("all",)
-    elif by == "weekday":
-        codes, names = np.asarray(walls.day_of_week, dtype=np.int64), _WEEKDAYS
-    elif by == "month":
-        codes, names = np.asarray(walls.month, dtype=np.int64) - 1, _MONTHS
-    elif by == "daytype":
-        codes, names = _day_kinds(walls, holidays), ("weekday", "weekend", "holiday")
-    else:
+    free = holidays if by == "daytype" else ()
+    kinds: dict[str, tuple[Any, tuple[str, ...]]] = {
+        "weekday": (walls.day_of_week, ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")),
+        "daytype": (_day_kinds(walls, free), ("weekday", "weekend", "holiday")),
+        "month": (walls.month - 1, _MONTHS),
+        "all": (np.zeros(len(walls)), ("all",)),
+    }
+    if by not in kinds:
         raise ConfigError(f"Cannot use by={by!r}: use 'weekday', 'daytype', 'month' or 'all'.")
-    present, position = np.unique(codes, return_inverse=True)
+    codes, names = kinds[by]
+    present, position = np.unique(np.asarray(codes, dtype=np.int64), return_inverse=True)
     return position.astype(np.int64), tuple(names[i] for i in present)
 
 
@@ -397,7 +390,15 @@ def unusual(
         columns |= {"element": c.element, "start": local(starts, of.tz), "end": local(ends, of.tz)}
         columns |= {"energy": energy, "expected": expected, "excess": energy - expected}
         parts.append(pd.DataFrame(columns | {"coverage": covered / ((ends - starts) / HOUR)}))
-    found = _ranked(parts, freq, min_coverage)
+    rows = pd.concat(parts) if parts else pd.DataFrame(columns=[*COLUMNS, "coverage"])
+    rows = rows[rows["coverage"] > 0 if min_coverage is None else rows["coverage"] >= min_coverage]
+    order: dict[str, Any] = {"ascending": [False, True], "kind": "stable", "ignore_index": True}
+    rows = rows.sort_values(["excess", "start"], **order)
+    state = np.where(rows["coverage"] < 1, "partial", "recorded")
+    figures = rows.assign(status=state, period=rows["start"])
+    what = f"figures by {freq if isinstance(freq, str) else freq.name}"
+    results.warn_of_coverage(figures, what, accepted=min_coverage is not None)
+    found: pd.DataFrame = rows.drop(columns="coverage")
     found.attrs = results.attrs_of(of.source.result.replace("Demand", "Energy"))
     return found
 
@@ -442,16 +443,3 @@ def _like(
     code = np.minimum(code, 1) + (by_day & (np.asarray(walls.day_of_week) == 6))
     times, place = np.unique(walls.hour * 60 + walls.minute, return_inverse=True)
     return code * len(times) + place, usual
-
-
-def _ranked(parts: Sequence[pd.DataFrame], freq: Any, min_coverage: float | None) -> pd.DataFrame:
-    """The rows of all elements, the greatest excess first; warns of what is not wholly covered."""
-    rows = pd.concat(parts) if parts else pd.DataFrame(columns=[*COLUMNS, "coverage"])
-    rows = rows[rows["coverage"] > 0 if min_coverage is None else rows["coverage"] >= min_coverage]
-    rows = rows.sort_values(["excess", "start"], ascending=[False, True], kind="stable")
-    rows = rows.reset_index(drop=True)
-    figures = rows.assign(status=np.where(rows["coverage"] < 1, "partial", "recorded"))
-    name = freq if isinstance(freq, str) else freq.name
-    figures = figures.rename(columns={"start": "period"})
-    results.warn_of_coverage(figures, f"figures by {name}", accepted=min_coverage is not None)
-    return rows.drop(columns="coverage")

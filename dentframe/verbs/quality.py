@@ -7,9 +7,9 @@ other verbs refuse (a register that falls, a column of text) is a row here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, TypeAlias, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -32,15 +32,16 @@ from dentframe.verbs.chosen_elements import Element, requested_elements
 from dentframe.verbs.gaps_and_coverage import gaps_of, with_times
 from dentframe.verbs.inputs import MEAN, REGISTER, Keywords, VerbKeywords, verb
 from dentframe.verbs.quality_findings import FINDINGS, ElementReadings
-from dentframe.verbs.reconcile import Pair, pair_of
+from dentframe.verbs.reconcile import OfElement, Pair, pair_of
 from dentframe.wire.columns import Column, parse
+
+if TYPE_CHECKING:
+    from dentframe.metering.energy_and_coverage import Cumulative
+
 
 _TOPICS = (REGISTER, MEAN, "A", "V", "dPF")
 SEVERITIES = ("info", "warning", "error")
 COLUMNS = ("element", "finding", "start", "end", "count", "severity", "kwh_at_risk")
-
-OfElement: TypeAlias = Mapping[tuple[str, str], Series]
-"""The readings of one element and its channels, by topic and name."""
 
 
 @verb
@@ -112,14 +113,20 @@ def quality(
         s, e = inputs.periods(frame, main, None, zone, resolved)
         answer = inputs.demand_source(frame, None, "auto")
         of = inputs.Inputs(frame, answer, zone, main, s, e, resolved)
-        span, ends = (int(s[0]), int(e[-1])) if len(s) else (0, 0), dict[str | None, list[int]]()
+        span, times = (int(s[0]), int(e[-1])) if len(s) else (0, 0), dict[str | None, list[int]]()
         inside = {k: {n: _clip(x, *span) for n, x in own.items()} for k, own in series.items()}
         for (meter, _), own in inside.items():
-            times = [int(t) for x in own.values() for t in (*x.t[:1], *x.t[-1:])]
-            ends.setdefault(meter, []).extend(times)
+            ends = [int(t) for x in own.values() for t in (*x.t[:1], *x.t[-1:])]
+            times.setdefault(meter, []).extend(ends)
         for k, pair in zip(keys, pairs, strict=True):
-            x = _readings_of(of, pair, inside.get(k, {}), span, ends.get(k[0], []))
-            x = replace(x, refused=refused[k[1]], now=present)
+            ends, own = times.get(k[0], []), inside.get(k, {})
+            register, demand = _cut(of, pair, own.get((MEAN, k[1])), span)
+            main_and_other = (demand, register) if len(demand.at) else (register, None)
+            x = ElementReadings(
+                register, demand, pair.interval, pair.lag, pair.rules, own,
+                gaps_of(of, *main_and_other), min(ends, default=0), max(ends, default=0),
+                refused[k[1]], present,
+            )  # fmt: skip
             found += [(*k, look.__name__, *row) for look in FINDINGS for row in look(x)]
     made = pd.DataFrame(found, columns=["meter", *COLUMNS])
     made = with_times(made if detail else _merged(made), of.tz)
@@ -168,27 +175,16 @@ def _elements(
     return sorted(found, key=lambda k: (k[0] or "", len(k[1]), k[1]))
 
 
-def _readings_of(
-    of: inputs.Inputs, pair: Pair, inside: OfElement, span: tuple[int, int], times: Sequence[int]
-) -> ElementReadings:
-    """One element's readings in the span asked for, among those of its meter at some times."""
+def _cut(
+    of: inputs.Inputs, pair: Pair, means: Series | None, span: tuple[int, int]
+) -> tuple[Cumulative, Cumulative]:
+    """An element's register and demand in the span asked for."""
     # The steps that reach into the span are as they were in the whole column.
     c = pair.register.cut(*span)
     edges = (int(c.t[0]), int(c.t[-1])) if len(c.t) else span
     register = replace(c, series=_clip(pair.register.series, *edges))
-    means = inside.get((MEAN, c.element))
     demand = pair.demand if means is None else inputs.means_of(means, pair.rules, of.keywords)
-    main, other = (demand, register) if len(demand.at) else (register, None)
-    return ElementReadings(
-        interval=pair.interval,
-        rules=pair.rules,
-        register=register,
-        means=demand,
-        series=inside,
-        gaps=gaps_of(of, main, other),
-        first=min(times, default=0),
-        last=max(times, default=0),
-    )
+    return register, demand
 
 
 def _clip(x: Series, low: int, high: int) -> Series:

@@ -19,13 +19,13 @@ from dentframe.metering.register_rules import HOUR
 from dentframe.metering.series import Flag
 from dentframe.verbs.gaps_and_coverage import within
 from dentframe.verbs.inputs import FEWEST, TOO_CLOSE, TOO_FAR
+from dentframe.verbs.reconcile import Pair
 
 if TYPE_CHECKING:
     from dentframe.metering.energy_and_coverage import Cumulative
-    from dentframe.metering.register_rules import Rules
     from dentframe.metering.series import Bools, Floats, Ints, Series
     from dentframe.verbs.gaps_and_coverage import Gaps
-    from dentframe.verbs.quality import OfElement
+    from dentframe.verbs.reconcile import OfElement
 
 
 REPEATS = 4
@@ -50,17 +50,11 @@ Findings = Iterator[tuple[int, int, int, str, float]]
 
 
 @dataclass(frozen=True)
-class ElementReadings:
-    """One element's readings in the span asked for.
+class ElementReadings(Pair):
+    """One element's register and demand in the span asked for, and what else its meter says.
 
     Attributes
     ----------
-    interval : int
-        Between readings [us].
-    rules : Rules
-        What is known about its register.
-    register, means : Cumulative
-        Without readings where the frame has none. The register is read as a whole column.
     series : mapping of (topic, name) to Series
         The readings as they came, of the element by its own name and of its channels.
     gaps : Gaps
@@ -73,26 +67,17 @@ class ElementReadings:
         The present, where the caller tells it [us].
     """
 
-    interval: int
-    rules: Rules
-    register: Cumulative
-    means: Cumulative
     series: OfElement
     gaps: Gaps
     first: int
     last: int
-    refused: int = 0
-    now: int | None = None
-
-    @property
-    def demand(self) -> Series:
-        """The interval means as they came."""
-        return self.means.series
+    refused: int
+    now: int | None
 
     @property
     def mean_kw(self) -> float:
         """The element's mean power, by its register, else its means; NaN where neither tells."""
-        for c in (self.register, self.means):
+        for c in (self.register, self.demand):
             energy, covered = c.measure(c.t[:1], c.t[-1:])
             if covered.any():
                 return float(energy[0] / (covered[0] / HOUR))
@@ -134,13 +119,14 @@ def unreadable(x: ElementReadings) -> Findings:
 
 def interval(x: ElementReadings) -> Findings:
     """Readings that come much closer or farther than `interval`: figures of means are wrong."""
-    t = x.demand.t if len(x.demand.t) >= FEWEST else x.register.series.t
+    d = x.demand.series
+    t = d.t if len(d.t) >= FEWEST else x.register.series.t
     if len(t) < FEWEST:
         return
     spacing = float(np.median(np.diff(t)))
     if not TOO_CLOSE * x.interval <= spacing <= TOO_FAR * x.interval:
-        known = len(x.demand.t) >= FEWEST and spacing > x.interval
-        risk = abs(float(x.demand.values.sum())) * (spacing - x.interval) / HOUR
+        known = len(d.t) >= FEWEST and spacing > x.interval
+        risk = abs(float(d.values.sum())) * (spacing - x.interval) / HOUR
         yield int(t[0]), int(t[-1]), len(t), "warning", risk if known else _NAN
 
 
@@ -168,7 +154,7 @@ def jump(x: ElementReadings) -> Findings:
 
 def stuck(x: ElementReadings) -> Findings:
     """Equal non-zero demands that register or current contradict; or a day of them, unexplained."""
-    d = x.demand
+    d = x.demand.series
     same = np.concatenate(([False], (np.diff(d.values) == 0) & (d.values[1:] != 0)))
     found = [(a - 1, b - 1) for a, b in runs(same) if b - a + 1 >= REPEATS]
     first, last = np.array(found, dtype=np.int64).reshape(-1, 2).T
@@ -207,15 +193,18 @@ def frozen_register(x: ElementReadings) -> Findings:
         if b - a + 1 < REPEATS:
             continue
         s, e = int(c.t[a]), int(c.t[b])
-        kwh = float(np.nan_to_num(x.means.energy(*_one(s, e)))[0])
+        kwh = _energy(x.demand, s, e)
         if kwh > max(2 * x.resolution, 1e-9):
             yield s, e, b - a + 1, "error", kwh
-        elif not len(x.means.at) and (x.current_in(s, e) > 0).any():
+        elif not len(x.demand.at) and (x.current_in(s, e) > 0).any():
             yield s, e, b - a + 1, "warning", _NAN
 
 
-def _one(s: int, e: int) -> tuple[Ints, Ints]:
-    return np.array([s], dtype=np.int64), np.array([e], dtype=np.int64)
+def _energy(c: Cumulative, s: int, e: int, other: Cumulative | None = None) -> float:
+    """Energy of a span, of the time that another series covers as well [kWh]; 0 if unknown."""
+    span = np.array([s], dtype=np.int64), np.array([e], dtype=np.int64)
+    kwh = c.energy(*span) if other is None else within(c, other, *span)[0]
+    return float(np.nan_to_num(kwh[0]))
 
 
 def falling_register(x: ElementReadings) -> Findings:
@@ -233,10 +222,10 @@ def falling_register(x: ElementReadings) -> Findings:
 
 def negative_demand(x: ElementReadings) -> Findings:
     """Demand below zero on an element that is not declared as exporting."""
-    low = np.flatnonzero(x.demand.values < 0)
+    d = x.demand.series
+    low = np.flatnonzero(d.values < 0)
     if len(low) and not x.rules.allow_export:
-        t = x.demand.t[low]
-        risk = float(-x.demand.values[low].sum() * x.interval / HOUR)
+        t, risk = d.t[low], float(-d.values[low].sum() * x.interval / HOUR)
         yield t[0] - x.interval, t[-1], len(low), "warning", risk
 
 
@@ -257,7 +246,7 @@ def _third(x: ElementReadings) -> Findings:
     there = [p for p in parts if p is not None]
     if len(amperes) != 3 or len(there) != 9:
         return
-    t, (kw, *values) = _common([x.demand, *there])
+    t, (kw, *values) = _common([x.demand.series, *there])
     load = sum(values[i] * values[3 + i] * np.abs(values[6 + i]) for i in range(3)) / 1000
     if len(t) < REPEATS or not np.sum(load) > 0:
         return
@@ -301,7 +290,7 @@ def wrong_phase(x: ElementReadings) -> Findings:
     found = [(y.t, np.abs(_loaded(x, ch))) for ch, y in x.channels("dPF").items()]
     own = x.series.get(("dPF", x.register.element))
     if not found and own is not None:
-        t, (f, kw) = _common([own, x.demand])
+        t, (f, kw) = _common([own, x.demand.series])
         loaded = np.abs(kw) > LOADED * np.abs(kw).max(initial=0.0)
         found = [(t[loaded], np.abs(f[loaded]))]
     for t, factor in found:
@@ -311,7 +300,7 @@ def wrong_phase(x: ElementReadings) -> Findings:
 
 def spike(x: ElementReadings) -> Findings:
     """More than the element can draw; or rare demands beyond three interquartile ranges."""
-    d, most = x.demand, x.rules.max_kw
+    d, most = x.demand.series, x.rules.max_kw
     for s, e, kwh in () if most is None else jumps(x.register):
         yield s, e, 1, "error", kwh
     if len(d.t) == 0:
@@ -327,23 +316,20 @@ def spike(x: ElementReadings) -> Findings:
 
 def sum_check(x: ElementReadings) -> Findings:
     """The register's rise against the sum of the intervals, where both are known."""
-    if len(x.register.at) < 2 or len(x.means.at) < 2:
+    c, d = x.register, x.demand
+    if len(c.at) < 2 or len(d.at) < 2:
         return
-    s = max(int(x.register.t[0]), int(x.means.t[0]))
-    e = min(int(x.register.t[-1]), int(x.means.t[-1]))
-    if s >= e:
-        return
-    register = float(np.nan_to_num(within(x.register, x.means, *_one(s, e))[0])[0])
-    demand = float(np.nan_to_num(within(x.means, x.register, *_one(s, e))[0])[0])
+    s, e = max(int(c.t[0]), int(d.t[0])), min(int(c.t[-1]), int(d.t[-1]))
+    register, demand = _energy(c, s, e, d), _energy(d, s, e, c)
     residual = abs(demand - register)
     # Rounding alone may leave two steps of the register.
-    if residual > max(SUM_TOLERANCE * max(abs(register), 1e-9), 2 * x.resolution, 1e-9):
+    if s < e and residual > max(SUM_TOLERANCE * max(abs(register), 1e-9), 2 * x.resolution, 1e-9):
         yield s, e, 1, "error", residual
 
 
 def conflicting_duplicate(x: ElementReadings) -> Findings:
     """Rows of one instant with different values; they are missing."""
-    for y in (x.register.series, x.demand):
+    for y in (x.register.series, x.demand.series):
         t = y.mark_t[(y.marks & int(Flag.CONFLICTING_DUPLICATE)) != 0]
         if len(t):
             risk = max(x.mean_kw, 0.0) * len(t) * x.interval / HOUR
@@ -352,7 +338,7 @@ def conflicting_duplicate(x: ElementReadings) -> Findings:
 
 def clock_jump(x: ElementReadings) -> Findings:
     """The minute of the readings moves at once and stays: somebody set a clock."""
-    t = x.demand.t if len(x.demand.t) else x.register.series.t
+    t = x.demand.series.t if len(x.demand.series.t) else x.register.series.t
     if len(t) <= 2 * CLOCK_RUN:
         return
     half = x.interval // 2
@@ -367,7 +353,7 @@ def clock_jump(x: ElementReadings) -> Findings:
 
 def element_set_changed(x: ElementReadings) -> Findings:
     """An element whose readings begin or end a day or more inside those of its meter."""
-    t = np.concatenate((x.register.series.t, x.demand.t))
+    t = np.concatenate((x.register.series.t, x.demand.series.t))
     if len(t) and int(t.min()) - x.first >= DAY:
         yield x.first, int(t.min()), 1, "warning", _NAN
     if len(t) and x.last - int(t.max()) >= DAY:
@@ -376,7 +362,7 @@ def element_set_changed(x: ElementReadings) -> Findings:
 
 def unused(x: ElementReadings) -> Findings:
     """A spare element: it has readings, and all of them say that nothing flows."""
-    values = np.concatenate((x.register.inc, x.demand.values))
+    values = np.concatenate((x.register.inc, x.demand.series.values))
     if len(values) and not values.any() and not x.register.flags.any():
         yield x.first, x.last, 1, "info", 0.0
 
@@ -384,7 +370,7 @@ def unused(x: ElementReadings) -> Findings:
 def future(x: ElementReadings) -> Findings:
     """Readings after the present that the caller tells."""
     if x.now is not None and x.last > x.now:
-        late = max(int((y.t > x.now).sum()) for y in (x.demand, x.register.series))
+        late = max(int((y.t > x.now).sum()) for y in (x.demand.series, x.register.series))
         yield x.now, x.last, late, "error", _NAN
 
 

@@ -6,8 +6,9 @@ that fits gives the signature. Other verbs that compare the two find them here a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 import numpy as np
 import pandas as pd
@@ -34,7 +35,7 @@ from dentframe.verbs.inputs import MEAN, REGISTER, Keywords, VerbKeywords, verb
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator
 
     from dentframe.metering.series import Bools, Floats, Ints
     from dentframe.times.periods import Freq
@@ -142,11 +143,6 @@ def _scatter(x: Floats, y: Floats, k: float) -> float:
     return float(np.sqrt(((y - k * x) ** 2).sum() / (y**2).sum()))
 
 
-def _reversed(e: Comparison, tolerance: float) -> bool:
-    k = _ratio(e, tolerance)
-    return k is not None and any(abs(k * 3 / n - 1) <= NEAR_THIRD for n in (1, 2))
-
-
 def _sampled(e: Comparison, _: float) -> bool:
     """Scatter without bias, and readings that no mean over the window could show."""
     off = e.y - e.x
@@ -177,7 +173,12 @@ _CAUSES: tuple[tuple[str, Callable[[Comparison, float], bool]], ...] = (
     (AGREES, lambda e, tolerance: abs(e.residual) <= tolerance * abs(e.register) + _ZERO),
     ("frozen register", _frozen),
     ("lost rows", _lost),
-    ("reversed CT", _reversed),
+    (
+        "reversed CT",
+        lambda e, tolerance: any(
+            abs(3 * (_ratio(e, tolerance) or 0) / n - 1) <= NEAR_THIRD for n in (1, 2)
+        ),
+    ),
     ("CT multiplier", lambda e, tolerance: _ratio(e, tolerance) is not None),
     ("samples, not means", _sampled),
 )
@@ -278,110 +279,85 @@ def reconcile(
         warn(refused, CoverageWarning)
     series = [c for p in found for c in (p.register, p.demand)]
     s, e = inputs.periods(frame, series, freq, zone, resolved)
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for meter in meter_by_meter(found, lambda p: p.register.meter):
-        pieces = [(p, _pieces(p, s, e)) for p in meter]
-        for a, b in zip(s.tolist(), e.tolist(), strict=True):
-            compared = [(p, _compared(p, x, a, b)) for p, x in pieces]
-            rows += [(p.register.meter, a, *_row(p, of, tolerance)) for p, of in compared]
+        # Period by period, and in each the elements.
+        for each in zip(s, *(_comparisons(p, s, e) for p in meter), strict=True):
+            rows += [_row(p, each[0], of, tolerance) for p, of in zip(meter, each[1:], strict=True)]
     made = pd.DataFrame(rows, columns=["meter", *COLUMNS])
     for name in ("period", "start", "end"):
         made[name] = local(made[name].to_numpy(dtype=np.int64), zone)
     return made if is_several(frame) else made[list(COLUMNS)]
 
 
-def _row(pair: Pair, of: Comparison, tolerance: float) -> tuple[Any, ...]:
-    """A row from its ``start`` on; the first cause that fits gives its signature."""
-    there, whole = of.end > of.start, of.register or np.nan
-    span = (of.start, of.end) if there else (NAT, NAT)
+def _row(pair: Pair, period: Any, of: Comparison, tolerance: float) -> tuple[Any, ...]:
+    """The row of a period; the first cause that fits gives its signature."""
+    span = (of.start, of.end) if of.end > of.start else (NAT, NAT)
+    c, whole = pair.register, of.register or np.nan
     signature = next((name for name, fits in _CAUSES if fits(of, tolerance)), UNEXPLAINED)
     return (
-        *span, pair.register.element, of.register, of.demand, of.residual, of.demand / whole,
+        c.meter, period, *span, c.element, of.register, of.demand, of.residual, of.demand / whole,
         of.residual / whole, of.at_gaps, of.coverage, signature,
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Pieces:
-    """The shared span cut at every breakpoint and period edge; arrays have shape (pieces,).
+def _comparisons(pair: Pair, starts: Ints, ends: Ints) -> Iterator[Comparison]:
+    """What the two say of each period, less a register step with a gap that its edge cuts.
 
-    Attributes
-    ----------
-    t : ndarray of int64
-        Edges [us UTC], shape (pieces + 1,).
-    x, y : ndarray of float
-        Energy by the register and by demand [kWh].
-    counted, both : ndarray of bool
-        Where the register is covered; where demand is as well.
-    step : ndarray of int64
-        The register step that holds the piece.
-    at_gap : ndarray of bool
-        Where demand lacks some part of that step.
-    resolution : float
-        The register's smallest rise [kWh]; 0 where it never rises.
+    How much of such a step lies on either side is not known, so it would tell nothing. The span
+    that both have is cut into pieces at every breakpoint and at the edges of periods.
     """
-
-    t: Ints
-    x: Floats
-    y: Floats
-    counted: Bools
-    both: Bools
-    step: Ints
-    at_gap: Bools
-    resolution: float
-
-
-def _pieces(pair: Pair, s: Ints, e: Ints) -> _Pieces:
     low, high = pair.span or (0, 0)
-    t = np.unique(np.concatenate((pair.register.t, pair.demand.t, s, e, [low, high])))
+    t = np.unique(np.concatenate((pair.register.t, pair.demand.t, starts, ends, [low, high])))
     t = t[(t >= low) & (t <= high)]
     register, demand = pair.register.edges(t), pair.demand.edges(t)
     counted = np.diff(register.covered) > 0
     both = counted & (np.diff(demand.covered) > 0)
-    step = register.segment[:-1]
+    step, length = register.segment[:-1], np.diff(t)
     lacking = np.bincount(step[counted & ~both], minlength=1 + int(step.max(initial=0)))
+    at_gap = lacking[step] > 0
+    inside, gaps = counted & ~at_gap, counted & at_gap
     x, y, rises = (np.diff(z) for z in (register.energy, demand.energy, pair.register.readings))
-    smallest = float(rises[rises > _ZERO].min()) if (rises > _ZERO).any() else 0.0
-    return _Pieces(t, x, y, counted, both, step, lacking[step] > 0, smallest)
+    resolution = float(rises[rises > _ZERO].min()) if (rises > _ZERO).any() else 0.0
+    for s, e in zip(starts.tolist(), ends.tolist(), strict=True):
+        first, last = np.searchsorted(t[:-1], (s, e)).tolist()
+        end = int(step[last - 1]) if first < last else 0
+        if first < last and at_gap[first] and pair.register.t[step[first]] < s:
+            first = int(np.searchsorted(step, step[first], side="right"))
+        if first < last and at_gap[last - 1] and pair.register.t[end + 1] > e:
+            last = int(np.searchsorted(step, end, side="left"))
+        last = max(first, last)
+        of = slice(first, last)
+        known, within = both[of], step[of][inside[of]]
+        first_pieces = np.flatnonzero(np.diff(within, prepend=-1))
+        # Without a moment covered by both, nothing was compared.
+        none = 0.0 if known.any() else np.nan
+        begin, until = np.searchsorted(pair.register.at, t[[first, last]], side="right").tolist()
+        readings = slice(max(begin, 1) - 1, until)
+        at, r = pair.register.at[readings], pair.register.readings[readings]
+        falls = 1 + np.flatnonzero(np.diff(r) < 0)
+        by_register, by_demand = (
+            np.add.reduceat(z[of][inside[of]], first_pieces) if len(within) else np.empty(0)
+            for z in (x, y)
+        )
+        yield Comparison(
+            start=int(t[first]),
+            end=int(t[last]),
+            register=float(x[of][counted[of]].sum()) + none,
+            demand=float(y[of][counted[of]].sum()) + none,
+            at_gaps=float((y - x)[of][gaps[of]].sum()) + none,
+            coverage=float(length[of][known].sum() / max(length[of].sum(), 1)),
+            x=by_register,
+            y=by_demand,
+            adjacent=np.diff(within[first_pieces], prepend=-2) == 1,
+            falls=r[falls - 1] - r[falls],
+            during=pair.demand.energy_at(at[falls]) - pair.demand.energy_at(at[falls - 1]),
+            resolution=resolution,
+        )
 
 
-def _compared(pair: Pair, pieces: _Pieces, s: int, e: int) -> Comparison:
-    """What the two say of a period, less a register step with a gap that the period's edge cuts.
-
-    How much of such a step lies on either side is not known, so it would tell nothing.
-    """
-    t, step, edges = pieces.t, pieces.step, pair.register.t
-    first, last = np.searchsorted(t[:-1], (s, e)).tolist()
-    end = int(step[last - 1]) if first < last else 0
-    if first < last and pieces.at_gap[first] and edges[step[first]] < s:
-        first = int(np.searchsorted(step, step[first], side="right"))
-    if first < last and pieces.at_gap[last - 1] and edges[end + 1] > e:
-        last = int(np.searchsorted(step, end, side="left"))
-    of = slice(first, max(first, last))
-    x, y, counted, both = pieces.x[of], pieces.y[of], pieces.counted[of], pieces.both[of]
-    inside, gaps = counted & ~pieces.at_gap[of], counted & pieces.at_gap[of]
-    length, step = np.diff(t)[of], step[of][inside]
-    starts = np.flatnonzero(np.diff(step, prepend=-1))
-    # Without a moment covered by both, nothing was compared.
-    none = 0.0 if both.any() else np.nan
-    begin, until = np.searchsorted(pair.register.at, (t[of.start], t[of.stop]), side="right")
-    readings = slice(max(int(begin), 1) - 1, int(until))
-    at, r = pair.register.at[readings], pair.register.readings[readings]
-    falls = 1 + np.flatnonzero(np.diff(r) < 0)
-    return Comparison(
-        start=int(t[of.start]),
-        end=int(t[of.stop]),
-        register=float(x[counted].sum()) + none,
-        demand=float(y[counted].sum()) + none,
-        at_gaps=float((y - x)[gaps].sum()) + none,
-        coverage=float(length[both].sum() / max(length.sum(), 1)),
-        x=np.add.reduceat(x[inside], starts) if len(starts) else np.empty(0),
-        y=np.add.reduceat(y[inside], starts) if len(starts) else np.empty(0),
-        adjacent=np.diff(step[starts], prepend=-2) == 1,
-        falls=r[falls - 1] - r[falls],
-        during=pair.demand.energy_at(at[falls]) - pair.demand.energy_at(at[falls - 1]),
-        resolution=pieces.resolution,
-    )
+OfElement: TypeAlias = Mapping[tuple[str, str], Series]
+"""The readings of one element, and of its channels where they are asked for, by topic and name."""
 
 
 @dataclass(frozen=True)
@@ -419,12 +395,7 @@ class Pair:
         return (low, high) if low < high else None
 
 
-def pair_of(
-    key: Element,
-    series: Mapping[tuple[str, str], Series],
-    resolved: VerbKeywords,
-    tz: dt.tzinfo | None,
-) -> Pair:
+def pair_of(key: Element, series: OfElement, resolved: VerbKeywords, tz: dt.tzinfo | None) -> Pair:
     """An element's register and means among series by topic and name; neither is refused."""
     rules = resolve(resolved.registers, *key, tz)
     register, demand = (

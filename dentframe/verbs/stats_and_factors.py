@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 import pandas as pd
 
+from dentframe.accessor_methods import with_keywords
 from dentframe.errors import KindError, RangeError, UnknownTopicError
 from dentframe.frame import select as selection
 from dentframe.metering.corrected_series import samples as corrected
@@ -33,7 +34,7 @@ from dentframe.verbs import inputs, peaks, results
 from dentframe.verbs.chosen_elements import elements_named, keyed, without_readings
 from dentframe.verbs.demand import cut, owner
 from dentframe.verbs.gaps_and_coverage import within
-from dentframe.verbs.inputs import MEAN, REGISTER, Keywords, VerbKeywords, verb
+from dentframe.verbs.inputs import DEFAULTS, MEAN, REGISTER, Keywords, VerbKeywords, verb
 from dentframe.wire import columns as _columns
 from dentframe.wire.columns import Column, numbers, parse, sort_key
 from dentframe.wire.topics import TOPICS, kind_of
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 
     from dentframe.metering.energy_and_coverage import Cumulative
     from dentframe.metering.series import Floats, Ints
-    from dentframe.times.dates_and_ranges import Zone
     from dentframe.times.periods import Freq
 
 
@@ -107,19 +107,15 @@ _INSTEAD = {
 }
 
 
+@with_keywords(Keywords, DEFAULTS, without=["registers", "demand_lag"])
 def stats(
     frame: pd.DataFrame,
     topic: str,
     freq: Freq = None,
     *,
-    tz: Zone = None,
-    start: Any = None,
-    end: Any = None,
     min_coverage: float | None = None,
-    interval: Any = "15min",
-    elements: Any = None,
-    site: Any = None,
     corrections: Any = (),
+    **keywords: Unpack[Keywords],
 ) -> pd.DataFrame:
     """Time-weighted mean, least, greatest value and coverage of a sampled topic.
 
@@ -184,13 +180,13 @@ def stats(
     >>> float(stats(amperes, "A")[("A/Ch/A1", "mean")].iloc[0])
     22.5
     """
-    resolved = VerbKeywords.of(frame, site, tz, start, end, corrections=corrections)
+    resolved = VerbKeywords.of(frame, **keywords, corrections=corrections)
     inputs.check_share(min_coverage)
     kind = _check_kind(frame, topic)
     zone = verb_zone(time_index(frame).tz, resolved.tz, freq)
     several = is_several(frame)
-    found = _samples(frame, topic, resolved, elements)
-    inputs.warn_of_spacing([x for x, _ in found], interval)
+    found = _samples(frame, topic, resolved, resolved.elements)
+    inputs.warn_of_spacing([x for x, _ in found], resolved.interval)
     s, e = _periods(frame, [x for x, _ in found], freq, zone, resolved)
     weights = {}
     if kind == "ratio" and MEAN in selection.topics(frame):
@@ -199,7 +195,7 @@ def stats(
     columns: dict[str | None, dict[tuple[Any, ...], Floats]] = {}
     rows = []
     for x, c in found:
-        mean, covered = _mean(x, s, e, inputs.interval_of(interval, x.meter))
+        mean, covered = _mean(x, s, e, inputs.interval_of(resolved.interval, x.meter))
         if kind == "ratio":
             mean = _weighted(x, weights.get((x.meter, c.scope, c.id)), s, e)
         coverage, (least, greatest) = share(covered, e - s), _extremes(x, s, e)

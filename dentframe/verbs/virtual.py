@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 import pandas as pd
 
+from dentframe.accessor_methods import with_keywords
 from dentframe.errors import ConfigError, KindError, UnknownMeterError, did_you_mean
 from dentframe.frame.quantify import quantify
 from dentframe.frame.select import check_read, elements
@@ -30,12 +30,11 @@ from dentframe.verbs import inputs, results
 from dentframe.verbs.chosen_elements import Element, keyed, without_readings
 from dentframe.verbs.energy import Figures, figures
 from dentframe.verbs.gaps_and_coverage import uncovered
+from dentframe.verbs.inputs import DEFAULTS, Keywords, VerbKeywords
 from dentframe.wire.columns import full_name, split_element
 
 if TYPE_CHECKING:
-    from dentframe.metering.register_rules import RegisterRules
     from dentframe.metering.series import Ints
-    from dentframe.times.dates_and_ranges import Zone
     from dentframe.times.periods import Freq
 
 
@@ -61,8 +60,7 @@ _TINY = 1e-9
 """Differences of floats below this are no negative residual [kWh]."""
 
 
-@dataclass(frozen=True)
-class Term:
+class Term(NamedTuple):
     """One element of a formula, with its signed factor.
 
     Attributes
@@ -133,23 +131,18 @@ def parse(formula: str, name: str) -> list[Term]:
     return terms
 
 
+@with_keywords(Keywords, DEFAULTS, without=["elements"])
 def virtual(
     frame: pd.DataFrame,
     meters: Mapping[str, str],
     freq: Freq = None,
     *,
-    tz: Zone = None,
-    start: Any = None,
-    end: Any = None,
     topic: str | None = None,
     source: str = "auto",
-    registers: RegisterRules = inputs.DEFAULT_RULES,
     edges: str = "interpolate",
     min_coverage: float | None = None,
-    interval: Any = "15min",
-    demand_lag: Any = "0min",
-    site: Any = None,
     detail: bool = False,
+    **keywords: Unpack[Keywords],
 ) -> pd.DataFrame:
     """Energy of signed sums of elements, e.g. a main less its branches.
 
@@ -202,7 +195,7 @@ def virtual(
     >>> float(virtual(pd.DataFrame(columns, index=t), {"Rest": "A - B"}).iloc[0, 0])
     20.0
     """
-    resolved = inputs.VerbKeywords.of(frame, site, tz, start, end, registers, interval, demand_lag)
+    resolved = VerbKeywords.of(frame, **keywords)
     inputs.check_one_of("edges", edges, inputs.EDGES)
     inputs.check_share(min_coverage)
     zone = verb_zone(time_index(frame).tz, resolved.tz, freq)
@@ -218,7 +211,7 @@ def virtual(
     for c in series:
         if c.refusal:
             raise KindError(c.refusal)
-    inputs.warn_of_spacing((c.series for c in series), interval)
+    inputs.warn_of_spacing((c.series for c in series), resolved.interval)
     s, e = inputs.periods(frame, series, freq, zone, resolved)
     of, there = inputs.Inputs(frame, answer, zone, series, s, e, resolved), keyed(series)
     found = {k: figures(there.get(k) or without_readings(*k), s, e, edges=edges) for k in used}
