@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from dentframe.metering.register_rules import HOUR, MINUTE
 from dentframe.metering.series import ESTIMATES, Flag, Floats, Ints, Series
+from dentframe.wire.columns import full_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,8 +86,10 @@ class Special:
             at = at[order]
             first = np.flatnonzero(np.append(True, at[1:] != at[:-1]))
             flags = np.bitwise_or.reduceat(flags[order], first)
-            ok = np.logical_and.reduceat(ok[order], first)
-            at, more = at[first], np.add.reduceat(more[order], first)
+            # Most tables are of blanks alone, whose time is covered.
+            ok = ok[first] if ok.all() else np.logical_and.reduceat(ok[order], first)
+            more = np.add.reduceat(more[order], first) if more.any() else more[first]
+            at = at[first]
         lost = np.zeros(len(at), np.int64)
         if not ok.all():
             gone = at[:-1][~ok[:-1]]
@@ -175,11 +178,8 @@ class Cumulative:
     corrected: Corrected | None = None
 
     def __post_init__(self) -> None:
-        self.meter, self.element, self.name = (
-            self.series.meter,
-            self.series.element,
-            self.series.name,
-        )
+        self.meter, self.element = self.series.meter, self.series.element
+        self.name = full_name(self.meter, self.element)
 
     @cached_property
     def inc(self) -> Floats:
@@ -227,11 +227,12 @@ class Cumulative:
             first = np.searchsorted(special.at, i)
             is_special = special.at[first] == i
             until = first + (is_special & (into > 0))
-            lost = is_special & ~special.ok[first]
             in_gap = is_special & ((special.flags[first] & int(Flag.GAP_BRIDGED)) != 0)
             bits = np.where(in_gap, int(Flag.EDGE_IN_GAP), bits)
-            counted = np.where(lost, 0, into)
-            covered = covered - special.lost[first]
+            if special.lost[-1] > 0:
+                lost = is_special & ~special.ok[first]
+                counted = np.where(lost, 0, into)
+                covered = covered - special.lost[first]
         covered = covered + counted
         inside = (counted > 0) & (counted < length)
         if self.corrected is not None:  # there is a breakpoint, and no meter showed it

@@ -42,13 +42,6 @@ def slack(r0: Any, r1: Any) -> Any:
     return _EPS * (abs(r0) + abs(r1))
 
 
-def _limits(t0: Ints, r0: Floats, t1: Ints, r1: Floats, rules: Rules) -> Floats:
-    """The greatest energy of each step [kWh]; infinite where `max_kw` is not known."""
-    if rules.max_kw is None:
-        return np.full(len(t0), np.inf)
-    return np.asarray(rules.cap(t0, t1) + slack(r0, r1))
-
-
 def plausible(t: Ints, r: Floats, a: Ints, b: Ints, rules: Rules) -> Bools:
     """Whether the register could have gone from each reading `a` to its reading `b`.
 
@@ -64,7 +57,8 @@ def plausible(t: Ints, r: Floats, a: Ints, b: Ints, rules: Rules) -> Bools:
         What is known about the register.
     """
     t0, r0, t1, r1 = t[a], r[a], t[b], r[b]
-    d, limit = r1 - r0, _limits(t0, r0, t1, r1, rules)
+    d: Floats = r1 - r0
+    limit = np.inf if rules.max_kw is None else rules.cap(t0, t1) + slack(r0, r1)
     good: Bools = (d <= limit) & (d >= (-limit if rules.allow_export else 0.0))
     if rules.modulus is not None:
         good |= _rolls_over(d, r0, r1, limit, rules.modulus)
@@ -185,9 +179,9 @@ def verdicts_on(t: Ints, r: Floats, rules: Rules, suspect: Ints) -> dict[int, Ve
     found: dict[int, Verdict] = {}
     s, e = t[suspect], t[suspect + 1]
     swaps = exchanges(s, e, rules)
-    limits = _limits(s, r[suspect], e, r[suspect + 1], rules)
-    for k, (i, limit) in enumerate(zip(suspect.tolist(), limits.tolist(), strict=True)):
+    for k, i in enumerate(suspect.tolist()):
         r0, r1 = float(r[i]), float(r[i + 1])
+        limit = np.inf if rules.max_kw is None else float(rules.cap(s[k], e[k]) + slack(r0, r1))
         if k in swaps:
             # Rule 1: the old meter's rest and the new meter's start.
             d, refuted = energy_of_exchange((int(s[k]), r0), (int(e[k]), r1), swaps[k], rules)

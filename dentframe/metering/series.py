@@ -156,28 +156,32 @@ def spans(frame: pd.DataFrame) -> dict[str | None, tuple[Side, Side]]:
         on that side is not the one that was read. A meter that was read and returned nothing
         is among them. A frame of one meter has one item; None is the meter that nothing names.
     """
-    note = note_of(frame)
+    note, several = note_of(frame), is_several(frame)
     ranges, rows = (
         {m: x and (micros_of(x[0]), micros_of(x[1])) for m, x in (note.get(key) or {}).items()}
         for key in ("ranges", "rows")
     )
-    if not ranges and not is_several(frame):
+    if not ranges and not several:
         return {None: (None, None)}
     ends = outermost(frame)
-    if is_several(frame):
-        meters = sorted({*ends, *(m for m in ranges if rows.get(m) is None)})
-        return {m: _believed(ends.get(m), rows.get(m), ranges.get(m)) for m in meters}
-    own = ends.get("")
-    believed: dict[str | None, tuple[Side, Side]] = {
-        m: _believed(own, rows.get(m), span) for m, span in ranges.items()
-    }
-    if len(ranges) == 1:
+    meters = sorted({*ends, *(m for m in ranges if rows.get(m) is None)}) if several else ranges
+    believed: dict[str | None, tuple[Side, Side]] = {}
+    for m in meters:
+        own, noted = ends.get(m if several else ""), rows.get(m)
+        start, end = ranges.get(m) or (None, None)
+        if own is not None and noted is not None:
+            start = start if own[0] == noted[0] else None
+            end = end if own[1] == noted[1] else None
+        elif own is not None or noted is not None:
+            start = end = None
+        believed[m] = start, end
+    if several or len(ranges) == 1:
         return believed
     # One meter of a read of several, by .loc: its rows tell which, unless others have the same.
-    same = [m for m in ranges if own is not None and rows.get(m) == own]
+    same = [m for m in ranges if "" in ends and rows.get(m) == ends[""]]
     low, high = ({*side} - {None} for side in zip(*believed.values(), strict=True))
-    sides = [found.pop() if len(found) == 1 else None for found in (low, high)]
-    return {same[0] if len(same) == 1 else None: (sides[0], sides[1])}
+    only = [found.pop() if len(found) == 1 else None for found in (low, high)]
+    return {same[0] if len(same) == 1 else None: (only[0], only[1])}
 
 
 def outermost(frame: pd.DataFrame) -> dict[str, tuple[int, int]]:
@@ -196,18 +200,12 @@ def outermost(frame: pd.DataFrame) -> dict[str, tuple[int, int]]:
     return {name: (int(low[i]), int(high[i])) for name, i in names.items()}
 
 
-def _believed(own: Any, noted: Any, span: Any) -> tuple[Side, Side]:
-    """A range, None on a side where the outermost row is not the one that was noted."""
-    if span is None or (own is None) != (noted is None):
-        return None, None
-    start, end = span
-    if own is None:
-        return start, end
-    return (start if own[0] == noted[0] else None), (end if own[1] == noted[1] else None)
-
-
+@lru_cache(maxsize=1024)
 def micros_of(time: Any) -> Any:
-    """A time of a note as microseconds UTC; None for one that is not known."""
+    """A time of a note as microseconds UTC; None for one that is not known.
+
+    Kept, because a call reads its note more than once.
+    """
     if time is None:
         return None
     at = pd.Timestamp(time)
@@ -311,32 +309,28 @@ class Rows:
 
 def rows(frame: pd.DataFrame) -> list[Rows]:
     """The rows of each meter, meters in the order of their names."""
-    times = ints(time_index(frame))
-    if not is_several(frame):
-        return [_meter_rows(own_name(frame), times, None)]
-    codes, there = meter_codes(frame)
-    meters = ((m, there.get(m, _NO_ROW)) for m in meters_of(frame))
-    return [_meter_rows(m, times, np.flatnonzero(codes == i)) for m, i in meters]
+    times, several, found = ints(time_index(frame)), is_several(frame), list[Rows]()
+    codes, there = meter_codes(frame) if several else (times, {})
+    for meter in spans(frame):
+        order: Any = slice(None)
+        if several:
+            order = np.flatnonzero(codes == there.get(str(meter), _NO_ROW))
+            if len(order) and order[-1] - order[0] == len(order) - 1:
+                order = slice(int(order[0]), int(order[-1]) + 1)  # a slice spares copies
+        t, first = times[order], None
+        if not (t[1:] > t[:-1]).all():
+            by_time = np.argsort(t, kind="stable")
+            t, order = t[by_time], np.arange(len(times))[order][by_time]
+            new = np.append(True, t[1:] > t[:-1])
+            first = None if new.all() else np.flatnonzero(new)
+            t = t[new]
+        found.append(Rows(meter, t, order, first))
+    return found
 
 
 def meter_by_meter(items: Iterable[T], meter: Callable[[T], str | None]) -> list[list[T]]:
     """Items in the order of their meters, as one list per meter."""
     return [list(group) for _, group in groupby(items, key=meter)]
-
-
-def _meter_rows(meter: str | None, times: Ints, where: Any) -> Rows:
-    """The rows of one meter, by their positions in the frame; None is all of them."""
-    if where is None:
-        where = slice(None)
-    elif len(where) and where[-1] - where[0] == len(where) - 1:
-        where = slice(int(where[0]), int(where[-1]) + 1)  # a slice spares copies
-    t = times[where]
-    if (t[1:] > t[:-1]).all():
-        return Rows(meter, t, where, None)
-    by_time = np.argsort(t, kind="stable")
-    t, order = t[by_time], np.arange(len(times))[where][by_time]
-    new = np.append(True, t[1:] > t[:-1])
-    return Rows(meter, t[new], order, None if new.all() else np.flatnonzero(new))
 
 
 NONE: Ints = np.empty(0, dtype=np.int64)
@@ -370,11 +364,6 @@ class Series:
     def name(self) -> str:
         """How the element is addressed: ``"P482311252_A"``, or ``"A"`` without a meter."""
         return full_name(self.meter, self.element)
-
-    @property
-    def unit(self) -> str:
-        """The unit of the values, as the wire spells it."""
-        return TOPICS[self.topic].unit
 
 
 def element_columns(frame: pd.DataFrame, topics: Iterable[str]) -> list[tuple[int, Column]]:
@@ -428,27 +417,29 @@ def read(
     DecodeError
         Where a column holds text.
     """
-    plain, found = _side_by_side(frame, columns), []
-    wanted = {column.wire for _, column in columns}
+    if not columns:
+        return []
+    at, dtypes, noted = [i for i, _ in columns], list(frame.dtypes), _columns.attrs_units(frame)
+    own = {c.topic: TOPICS[c.topic].unit for _, c in columns}
+    plain: Any
+    if all(
+        dtypes[i] == np.float64
+        and c.unit in {None, own[c.topic]}
+        and noted.get(c.topic, own[c.topic]) == own[c.topic]
+        for i, c in columns
+    ):
+        # As one block, which costs less than a column after the other.
+        together = at == list(range(at[0], at[0] + len(at)))
+        part = frame.iloc[:, at[0] : at[-1] + 1] if together else frame.iloc[:, at]
+        plain = np.ascontiguousarray(part.to_numpy().T)
+    else:
+        plain = [numbers(frame, i, c) for i, c in columns]
+    found, wanted = [], {column.wire for _, column in columns}
     for m in meters:
         twice = [doubled(frame, what, m.meter, wanted) for what in ("conflicts", "duplicates")]
         for (_, column), values in zip(columns, plain, strict=True):
             found.append(usable(m, column, values, *(x.get(column.wire, ()) for x in twice)))
     return found
-
-
-def _side_by_side(frame: pd.DataFrame, columns: Sequence[tuple[int, Column]]) -> Sequence[Floats]:
-    """The columns as plain floats, each contiguous; as one block where they have one dtype."""
-    units, dtypes = _columns.attrs_units(frame), list(frame.dtypes)
-    for i, c in columns:
-        unit = TOPICS[c.topic].unit
-        noted = units.get(c.topic, unit)
-        if dtypes[i] != np.float64 or c.unit not in {None, unit} or noted != unit:
-            return [numbers(frame, i, c) for i, c in columns]
-    at = [i for i, _ in columns]
-    together = bool(at) and at == list(range(at[0], at[0] + len(at)))
-    part = frame.iloc[:, at[0] : at[-1] + 1] if together else frame.iloc[:, at]
-    return list(np.ascontiguousarray(part.to_numpy().T))
 
 
 def usable(

@@ -14,7 +14,7 @@ import pandas as pd
 from matplotlib.patches import Patch, StepPatch
 
 from dentframe.errors import ConfigError, RangeError
-from dentframe.metering.series import time_index
+from dentframe.metering.series import is_several, time_index
 from dentframe.plot import axes_colours_and_labels as shared
 from dentframe.plot.elements_shown import Figures, PictureKeywords, Subject, picture, power, subject
 from dentframe.times.dates_and_ranges import ints
@@ -318,7 +318,7 @@ def nights(
     """
     of = subject(frame, how)
     found, series, places, labels = of.chosen("D", together=of.site is not None)
-    names = [c.name if found.several else c.element for c in series]
+    names = [c.name if is_several(frame) else c.element for c in series]
     chosen: dict[str, Any] = {"holidays": holidays, "min_coverage": 0.0, "elements": names}
     rows = unusual(frame, freq, **chosen, **of.verb).dropna(subset="excess")
     name = freq if isinstance(freq, str) else freq.name

@@ -11,7 +11,7 @@ from dentframe.errors import ConfigError, KindError, UnknownMeterError, by, did_
 from dentframe.frame import select as selection
 from dentframe.metering.energy_and_coverage import from_means
 from dentframe.metering.register_rules import MINUTE
-from dentframe.metering.series import NONE, Series, element_columns, is_several, read, rows
+from dentframe.metering.series import NONE, Series, element_columns, is_several, rows
 from dentframe.site.site import summed
 from dentframe.wire.columns import full_name, parse, wire_columns
 from dentframe.wire.topics import RESULTS, kind_of
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dentframe.metering.energy_and_coverage import Cumulative
-    from dentframe.metering.series import Rows
-    from dentframe.wire.columns import Column
 
 
 Element: TypeAlias = tuple[str | None, str]
@@ -29,7 +27,10 @@ Element: TypeAlias = tuple[str | None, str]
 
 
 def requested_elements(
-    frame: pd.DataFrame, topics: Sequence[str], elements: Any
+    frame: pd.DataFrame,
+    topics: Sequence[str],
+    elements: Any,
+    there: Sequence[Element] | None = None,
 ) -> list[Element] | None:
     """The elements that a caller names, as (meter, element); None where all are asked for.
 
@@ -41,6 +42,8 @@ def requested_elements(
         The topics that answer: what has no column of them is no element here.
     elements : str, sequence of str, or None
         ``"A"`` in a frame of one meter, ``"P482311252_A"`` in any; ``"all"`` and None are all.
+    there : sequence of (meter, element), optional
+        What there is to name; by default what has a column of the topics.
 
     Raises
     ------
@@ -49,36 +52,17 @@ def requested_elements(
     UnknownMeterError
         For an element that is not there.
     """
-    if is_all(elements):
+    if elements is None or (isinstance(elements, str) and elements == "all"):
         return None
-    letters = list(dict.fromkeys(c.id for _, c in element_columns(frame, topics)))
-    there = [(m.meter, x) for m in rows(frame) for x in letters]
-    return elements_named(there, elements, several=is_several(frame))
-
-
-def is_all(elements: Any) -> bool:
-    """Whether a caller names no element, so that all are asked for."""
-    return elements is None or (isinstance(elements, str) and elements == "all")
-
-
-def elements_named(
-    there: Sequence[Element], elements: Any, *, several: bool
-) -> list[Element] | None:
-    """Those of some elements that a caller names; None where all are asked for.
-
-    Raises
-    ------
-    ConfigError, UnknownMeterError
-        As `requested_elements`.
-    """
-    if is_all(elements):
-        return None
+    if there is None:
+        letters = list(dict.fromkeys(c.id for _, c in element_columns(frame, topics)))
+        there = [(m.meter, x) for m in rows(frame) for x in letters]
     listed = [elements] if isinstance(elements, str) else [str(x) for x in elements]
     if not listed or len(set(listed)) < len(listed):
         raise ConfigError(f"Cannot use elements={listed!r}: name each element once, at least one.")
     full = {full_name(*key): key for key in there}
-    short = {key[1]: key for key in there}
-    known, shown = {**full, **({} if several else short)}, list(full if several else short)
+    short = {} if is_several(frame) else {key[1]: key for key in there}
+    known, shown = {**full, **short}, list(short or full)
     for name in listed:
         if name not in known:
             raise UnknownMeterError(
@@ -118,25 +102,6 @@ def nothing_answers(frame: pd.DataFrame, topics: Sequence[str], *, of_demand: bo
         )
     hint = f"For its energy pass topic={register!r}." if register else 'Read topics=["kWHNet"] too.'
     return KindError(head + by(hint, "Read --topics kWHNet too."))
-
-
-def answering_series(
-    frame: pd.DataFrame,
-    topics: Sequence[str],
-    meters: list[Rows],
-    columns: list[tuple[int, Column]],
-) -> dict[Element, Series]:
-    """Of each element its first topic that has readings, else its first."""
-    found: dict[Element, Series] = {}
-    for topic in topics:
-        answered = {key for key, x in found.items() if len(x.t)}
-        left = {c.id for _, c in columns for m in meters if (m.meter, c.id) not in answered}
-        those = [x for x in columns if x[1].topic == topic and x[1].id in left]
-        for x in read(meters, frame, those):
-            key = x.meter, x.element
-            if key not in found or (len(x.t) and key not in answered):
-                found[key] = x
-    return found
 
 
 def keyed(series: Iterable[Cumulative]) -> dict[Element, Cumulative]:

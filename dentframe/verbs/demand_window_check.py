@@ -23,8 +23,7 @@ from dentframe.verbs.reconcile import Pair, check_both_there, pairs
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dentframe.metering.energy_and_coverage import Cumulative
-    from dentframe.metering.series import Bools, Floats, Ints
+    from dentframe.metering.series import Floats, Ints
 
 
 CLEAR = 0.5
@@ -182,92 +181,60 @@ def _days(found: Sequence[Pair]) -> Ints:
 
 
 def _fit(pair: Pair, lags: Ints, bounds: Bounds, days: Ints) -> _Fit:
-    t, kw = _in_span(pair.demand, bounds)
-    use = _usable(pair.register, t - int(lags[-1]) - pair.interval, t)
-    t, y = t[use], kw[use] * (pair.interval / HOUR)
+    t, register, window = pair.demand.at, pair.register, pair.interval
+    low, high = bounds
+    use = np.ones(len(t), dtype=np.bool_)
+    if low is not None:
+        use &= t > micros(low)
+    if high is not None:
+        use &= t <= micros(high)
+    # Windows in which the register is measured: covered, without gap, reset or the like.
+    s = t - int(lags[-1]) - window
+    doubt = register.flags_in(s, t, of_edges=False) & int(ESTIMATES | Flag.GAP_BRIDGED)
+    use &= (register.covered(s, t) == t - s) & (doubt == 0)
+    t, y = t[use], pair.demand.readings[use] * (window / HOUR)
     day = np.searchsorted(days, t, side="right") - 1
 
     def summed(values: Any) -> Floats:
         return np.asarray(np.bincount(day, values, minlength=len(days)), dtype=np.float64)
 
     # Lag by lag: arrays of one lag stay in the processor's cache.
-    at = pair.register.energy_at
-    rises = (at(t - lag) - at(t - lag - pair.interval) for lag in lags)
+    at = register.energy_at
+    rises = (at(t - lag) - at(t - lag - window) for lag in lags)
     xx, xy = zip(*((summed(x * x), summed(x * y)) for x in rises), strict=True)
     yy = np.tile(summed(y * y), (len(lags), 1))
-    n = np.bincount(day, minlength=len(days)).astype(np.float64)
-    return _Fit(pair, n, np.stack(xx), np.stack(xy), yy, _past_clock(t, pair.interval))
+    past, count = np.unique(t % window // MINUTE, return_counts=True)
+    past_clock = int(past[np.argmax(count)]) * MINUTE if len(t) else 0
+    return _Fit(pair, summed(np.ones(len(t))), np.stack(xx), np.stack(xy), yy, past_clock)
 
 
 def _rows(meter: Sequence[_Fit], lags: Ints) -> list[tuple[Any, ...]]:
     """The rows of one meter: its elements share one clock, so they share one verdict."""
+    best, after, margin, verdict = 0, 0, np.nan, "unclear"
     telling = [f for f in meter if f.telling]
-    if not telling:
-        return [_silent(f) for f in meter]
-    halves = _halves(len(telling[0].n))
-    weights = np.stack([f.n @ halves for f in telling])
-    logs = np.log(np.maximum(np.stack([f.rms(halves) for f in telling]), LEAST))
-    pooled = np.einsum("fh,flh->lh", weights, logs) / np.maximum(weights.sum(axis=0), 1)
-    best, after = (int(i) for i in np.argsort(pooled[:, 0], kind="stable")[:2])
-    margin = -float(np.expm1(pooled[best, 0] - pooled[after, 0]))
-    verdict = "unclear"
-    if (pooled[:, 1:].argmin(axis=0) == best).mean() >= AGREEING:
-        n = int(weights[:, 0].sum())
-        verdict = _verdict(int(lags[best]), margin, n, telling[0].past_clock)
-    return [_row(f, lags, best, after, margin, verdict) if f.telling else _silent(f) for f in meter]
-
-
-def _halves(days: int) -> Floats:
-    """All days, then halves of them, each a column of 0 and 1; the same at every call."""
-    order = np.random.default_rng(0).random((days, HALVES)).argsort(axis=0)
-    return np.column_stack((np.ones(days), np.where(2 * order < days, 1.0, 0.0)))
-
-
-def _row(
-    f: _Fit, lags: Ints, best: int, after: int, margin: float, verdict: str
-) -> tuple[Any, ...]:
-    rms = f.rms(np.ones((len(f.n), 1)))[:, 0]
-    here = (_delta(lags[best]), _delta(lags[int(np.argmin(rms))]), rms[best])
-    there = (_delta(lags[after]), rms[after])
-    return f.pair.register.element, *here, *there, margin, rms[0], verdict, int(f.n.sum())
-
-
-def _silent(f: _Fit) -> tuple[Any, ...]:
-    nothing = (pd.NaT, pd.NaT, np.nan, pd.NaT, np.nan, np.nan, np.nan)
-    return f.pair.register.element, *nothing, "unclear", int(f.n.sum())
-
-
-def _delta(us: Any) -> dt.timedelta:
-    return dt.timedelta(microseconds=int(us))
-
-
-def _in_span(demand: Cumulative, bounds: Bounds) -> tuple[Ints, Floats]:
-    keep = np.ones(len(demand.at), dtype=np.bool_)
-    low, high = bounds
-    if low is not None:
-        keep &= demand.at > micros(low)
-    if high is not None:
-        keep &= demand.at <= micros(high)
-    return demand.at[keep], demand.readings[keep]
-
-
-def _usable(register: Cumulative, s: Ints, e: Ints) -> Bools:
-    """Windows in which the register is measured: covered, without gap, reset or the like."""
-    doubt = register.flags_in(s, e, of_edges=False) & int(ESTIMATES | Flag.GAP_BRIDGED)
-    return np.asarray((register.covered(s, e) == e - s) & (doubt == 0))
-
-
-def _past_clock(t: Ints, window: int) -> int:
-    """The minutes that most polls come after the clock's own window edges [us]."""
-    if len(t) == 0:
-        return 0
-    past, count = np.unique(t % window // MINUTE, return_counts=True)
-    return int(past[int(np.argmax(count))]) * MINUTE
-
-
-def _verdict(best: int, margin: float, n: int, past_clock: int) -> str:
-    if n < FEWEST or -2 * n * np.log1p(-min(margin, 1 - 1e-12)) < SURE:
-        return "unclear"
-    if best == 0 and margin >= CLEAR:
-        return "sliding"
-    return "block" if best == past_clock > 0 and margin >= SHALLOW else "unclear"
+    if telling:
+        # All days, then halves of them, each a column of 0 and 1; the same at every call.
+        days = len(telling[0].n)
+        order = np.random.default_rng(0).random((days, HALVES)).argsort(axis=0)
+        halves = np.column_stack((np.ones(days), np.where(2 * order < days, 1.0, 0.0)))
+        weights = np.stack([f.n @ halves for f in telling])
+        logs = np.log(np.maximum(np.stack([f.rms(halves) for f in telling]), LEAST))
+        pooled = np.einsum("fh,flh->lh", weights, logs) / np.maximum(weights.sum(axis=0), 1)
+        best, after = (int(i) for i in np.argsort(pooled[:, 0], kind="stable")[:2])
+        margin = -float(np.expm1(pooled[best, 0] - pooled[after, 0]))
+        n, past_clock = int(weights[:, 0].sum()), telling[0].past_clock
+        known = n >= FEWEST and -2 * n * np.log1p(-min(margin, 1 - 1e-12)) >= SURE
+        if known and (pooled[:, 1:].argmin(axis=0) == best).mean() >= AGREEING:
+            if lags[best] == 0 and margin >= CLEAR:
+                verdict = "sliding"
+            elif lags[best] == past_clock > 0 and margin >= SHALLOW:
+                verdict = "block"
+    delta, rows = [dt.timedelta(microseconds=int(x)) for x in lags], []
+    for f in meter:
+        found: tuple[Any, ...] = (pd.NaT, pd.NaT, np.nan, pd.NaT, *[np.nan] * 3, "unclear")
+        if f.telling:
+            rms = f.rms(np.ones((len(f.n), 1)))[:, 0]
+            here = delta[best], delta[int(np.argmin(rms))], rms[best]
+            found = (*here, delta[after], rms[after], margin, rms[0], verdict)
+        rows.append((f.pair.register.element, *found, int(f.n.sum())))
+    return rows

@@ -13,7 +13,7 @@ import pandas as pd
 
 from dentframe.errors import ConfigError
 from dentframe.metering.energy_and_coverage import NAT, from_means, share, totals
-from dentframe.metering.series import Ints, element_columns
+from dentframe.metering.series import Ints, element_columns, is_several
 from dentframe.times.dates_and_ranges import local
 from dentframe.verbs import inputs
 from dentframe.verbs.inputs import REGISTER, Keywords, VerbKeywords, verb
@@ -155,7 +155,7 @@ def gaps(
         if by_register and (register or c).refusal and len(of.s):
             rows.append((of.s[0], of.e[-1], 0, False))
         found += [(c.meter, c.element, *row) for row in rows]
-    names = [*(["meter"] if of.several else []), *GAP_COLUMNS]
+    names = [*(["meter"] if is_several(frame) else []), *GAP_COLUMNS]
     if not found:
         return pd.DataFrame(columns=names)
     return with_times(pd.DataFrame(found, columns=["meter", *GAP_COLUMNS]), of.tz)[names]

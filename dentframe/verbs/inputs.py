@@ -34,7 +34,6 @@ from dentframe.metering.series import (
     NONE,
     Flag,
     element_columns,
-    is_several,
     meters_of,
     named_elements,
     read,
@@ -46,18 +45,14 @@ from dentframe.site.corrections import corrections_of, in_force
 from dentframe.site.site import apply_site
 from dentframe.times.dates_and_ranges import Zone, bound, check_order, minutes, naive_zone
 from dentframe.times.periods import build, verb_zone
-from dentframe.verbs.chosen_elements import (
-    answering_series,
-    is_all,
-    nothing_answers,
-    requested_elements,
-)
+from dentframe.verbs.chosen_elements import nothing_answers, requested_elements
 from dentframe.wire.columns import parse, unit_text, wire_columns
 from dentframe.wire.topics import TOPICS, kind_of
 
 if TYPE_CHECKING:
     from dentframe.metering.series import Ints, Rows, Series
     from dentframe.times.periods import Freq
+    from dentframe.verbs.chosen_elements import Element
 
 
 REGISTER, MEAN = "kWHNet", "DemandkW"
@@ -221,10 +216,15 @@ class VerbKeywords:
             own = () if site is None else site.corrections
             every = in_force([*own, *corrected], naive_zone(time_index(frame).tz, tz))
             registers = replace(registers, corrections=tuple(every))
-        return replace(given, tz=tz, registers=registers)
+        elements = given.elements
+        if isinstance(elements, str) and elements == "all":
+            elements = None
+        return replace(given, tz=tz, registers=registers, elements=elements)
 
     def bounds(self, frame: pd.DataFrame) -> Bounds:
         """The caller's own `start` and `end` as UTC instants, None where not given."""
+        if self.start is None and self.end is None:
+            return None, None
         own = time_index(frame).tz
         return bound(self.start, own, self.tz, "start"), bound(self.end, own, self.tz, "end")
 
@@ -278,9 +278,18 @@ def series_of(frame: pd.DataFrame, source: Source, keywords: VerbKeywords) -> li
         name says.
     """
     meters, answering = readings_of(frame, source, keywords)
-    every, made = is_all(keywords.elements), []
+    every, made = keywords.elements is None, list[Cumulative]()
     for x, rules in answering:
-        c = _series(x, rules, frame, meters, keywords)
+        if TOPICS[x.topic].kind != "register":
+            made.append(means_of(x, rules, keywords))
+            continue
+        of_register = corrected_series.register if rules.fixes else from_register
+        c = of_register(x, rules)
+        if rules.max_kw is None and x.topic == REGISTER and jumps(c):
+            # Steps stand out (rule 7), and the demand of the element may tell that they are use.
+            columns = [y for y in element_columns(frame, (MEAN,)) if y[1].id == x.element]
+            for means in read([m for m in meters if m.meter == x.meter], frame, columns):
+                c = of_register(x, rules, means_of(means, rules, keywords))
         if not every and keywords.refuse and c.refusal:
             raise KindError(c.refusal)
         made.append(c)
@@ -302,44 +311,35 @@ def readings_of(
 ) -> tuple[list[Rows], list[tuple[Series, Rules]]]:
     """The rows of each meter, and the readings that answer with what is known of their register.
 
-    Whatever cannot be read is refused here: a column, its unit, a rule or the name of an element.
+    Of each element its first topic that has readings answers, else its first. Whatever cannot be
+    read is refused here: a column, its unit, a rule or the name of an element.
     """
     topics = source.topics
     columns = element_columns(frame, topics)
     if not columns:
         raise nothing_answers(frame, topics, of_demand=source.of_demand)
-    meters, rules = rows(frame), keywords.registers
+    meters, rules, named = rows(frame), keywords.registers, None
     plain = rules == DEFAULT_RULES
     if not plain:
         rules = rules_for(rules, topics, {c.topic for _, c in columns})
         check_elements(rules, [(m.meter, c.id) for m in meters for _, c in columns])
-    named = requested_elements(frame, topics, keywords.elements)
+    if keywords.elements is not None:
+        named = requested_elements(frame, topics, keywords.elements)
     local = None if plain else naive_zone(time_index(frame).tz, keywords.tz)
+    found: dict[Element, Series] = {}
+    for topic in topics:
+        answered = {key for key, x in found.items() if len(x.t)}
+        left = {c.id for _, c in columns for m in meters if (m.meter, c.id) not in answered}
+        those = [x for x in columns if x[1].topic == topic and x[1].id in left]
+        for x in read(meters, frame, those) if those else ():
+            key = x.meter, x.element
+            if key not in found or (len(x.t) and key not in answered):
+                found[key] = x
     return meters, [
         (x, Rules() if plain else resolve(rules, *key, local))
-        for key, x in answering_series(frame, topics, meters, columns).items()
+        for key, x in found.items()
         if named is None or key in named
     ]
-
-
-def _series(
-    series: Series, rules: Rules, frame: pd.DataFrame, meters: Sequence[Rows], k: VerbKeywords
-) -> Cumulative:
-    """One element; where steps of its register stand out (rule 7), its demand is read as well."""
-    if TOPICS[series.topic].kind != "register":
-        return means_of(series, rules, k)
-    made = register_of(series, rules)
-    if rules.max_kw is not None or series.topic != REGISTER or not jumps(made):
-        return made
-    columns = [x for x in element_columns(frame, (MEAN,)) if x[1].id == series.element]
-    for means in read([m for m in meters if m.meter == series.meter], frame, columns):
-        made = register_of(series, rules, means_of(means, rules, k))
-    return made
-
-
-def register_of(series: Series, rules: Rules, means: Cumulative | None = None) -> Cumulative:
-    """E(t) and C(t) of a register, corrected where corrections bear on its element."""
-    return (corrected_series.register if rules.fixes else from_register)(series, rules, means)
 
 
 def means_of(series: Series, rules: Rules, keywords: VerbKeywords) -> Cumulative:
@@ -445,11 +445,6 @@ class Inputs:
     s: Ints
     e: Ints
     keywords: VerbKeywords
-
-    @property
-    def several(self) -> bool:
-        """Whether results name their meter."""
-        return is_several(self.frame)
 
     @property
     def meters(self) -> list[str]:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from dentframe.errors import ConfigError
 from dentframe.metering.register_rules import HOUR
+from dentframe.metering.series import is_several
 from dentframe.times.dates_and_ranges import local
 from dentframe.times.schedule import HOLIDAY, Schedule, Window
 from dentframe.verbs import inputs, results
@@ -254,11 +255,12 @@ def profile(
     group = types * len(times) + place
     found = _quantiles(values, group, len(names) * len(times), q)
     found = found.reshape(len(values), len(names), len(times), len(q))
-    columns: dict[str | None, Any] = {m: {} for m in (of.meters if of.several else [None])}
+    several = is_several(frame)
+    columns: dict[str | None, Any] = {m: {} for m in (of.meters if several else [None])}
     for j, day in enumerate(names):
         for i, c in enumerate(of.series):
             arrays = {(day, c.element, x): found[i, j, :, k] for k, x in enumerate(q)}
-            columns[c.meter if of.several else None] |= arrays
+            columns[c.meter if several else None] |= arrays
     at = pd.Index([dt.time(*divmod(int(x), 60)) for x in times], dtype=object, name="time_of_day")
     return results.by_column(columns, at, "day_type", "element", "quantile")
 
@@ -386,7 +388,7 @@ def unusual(
         ratio = np.where(kind < _HOLIDAY, results.divided(energy, profile), np.nan)
         typical = pd.Series(ratio).groupby(kind).transform("median").fillna(1.0)
         expected = profile * typical.to_numpy()
-        columns: dict[str, Any] = {"meter": c.meter} if of.several else {}
+        columns: dict[str, Any] = {"meter": c.meter} if is_several(frame) else {}
         columns |= {"element": c.element, "start": local(starts, of.tz), "end": local(ends, of.tz)}
         columns |= {"energy": energy, "expected": expected, "excess": energy - expected}
         parts.append(pd.DataFrame(columns | {"coverage": covered / ((ends - starts) / HOUR)}))

@@ -131,7 +131,7 @@ def quality(
     made = pd.DataFrame(found, columns=["meter", *COLUMNS])
     made = with_times(made if detail else _merged(made), of.tz)
     made = made.astype({"count": np.int64, "kwh_at_risk": np.float64})
-    return made if of.several else made[list(COLUMNS)]
+    return made if is_several(frame) else made[list(COLUMNS)]
 
 
 def _read(frame: pd.DataFrame) -> tuple[dict[Element, dict[tuple[str, str], Series]], Counter[str]]:

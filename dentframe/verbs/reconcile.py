@@ -15,6 +15,7 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, CoverageWarning, KindError, warn
 from dentframe.frame.select import check_read, topics
+from dentframe.metering import corrected_series
 from dentframe.metering.energy_and_coverage import NAT, Cumulative, first_covered
 from dentframe.metering.register_rules import Rules, check_elements, resolve
 from dentframe.metering.series import (
@@ -405,7 +406,7 @@ def pair_of(key: Element, series: OfElement, resolved: VerbKeywords, tz: dt.tzin
     means = inputs.means_of(demand, rules, resolved)
     window = inputs.interval_of(resolved.interval, key[0])
     lag = inputs.by_meter(resolved.demand_lag, key[0], "0min", "demand_lag")
-    return Pair(inputs.register_of(register, rules, means), means, window, lag, rules)
+    return Pair(corrected_series.register(register, rules, means), means, window, lag, rules)
 
 
 def pairs(frame: pd.DataFrame, resolved: VerbKeywords) -> list[Pair]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,10 +20,10 @@ from dentframe.metering.energy_and_coverage import (
     jumps,
 )
 from dentframe.metering.register_rules import HOUR
-from dentframe.metering.series import SCHEMA, Ints, element_columns, meters_of, names
+from dentframe.metering.series import SCHEMA, Ints, element_columns, is_several, meters_of, names
 from dentframe.times.dates_and_ranges import local, stamp
 from dentframe.verbs.chosen_elements import requested_elements
-from dentframe.wire.columns import ATTRS, ELEMENT, Column
+from dentframe.wire.columns import ATTRS, ELEMENT
 from dentframe.wire.topics import TOPICS
 
 if TYPE_CHECKING:
@@ -56,8 +56,7 @@ def by_element(
     of: Inputs,
     values: Sequence[Floats],
     index: pd.Index,
-    *,
-    label: Callable[[str], str] = str,
+    topic: str | None = None,
     shown: Sequence[tuple[str | None, str]] | None = None,
 ) -> pd.DataFrame:
     """A figure per element as columns ``A, C, E``, over (meter, index) in a frame of several.
@@ -70,20 +69,21 @@ def by_element(
         Each of the index's length.
     index : pandas.Index
         What the rows are, e.g. the periods.
-    label : callable
-        From an element's letter to its column.
+    topic : str, optional
+        Of the columns, ``Energy/Elm/A``; by default they are the bare elements.
     shown : sequence of (meter, element), optional
         What has a place among several meters; by default their series.
     """
-    if not of.several:
+    head = f"{topic}/{ELEMENT}/" if topic else ""
+    if not is_several(of.frame):
         data = np.array(values).reshape(len(values), len(index)).T
-        return pd.DataFrame(data, index, [label(c.element) for c in of.series], copy=False)
+        return pd.DataFrame(data, index, [head + c.element for c in of.series], copy=False)
     by_key = {(c.meter, c.element): x for c, x in zip(of.series, values, strict=True)}
     meters = of.meters if shown is None else sorted({m or "" for m, _ in shown})
     letters = sorted({x for _, x in shown or by_key}, key=lambda x: (len(x), x))
     blank = np.full(len(index), np.nan)
     columns = {
-        label(x): np.concatenate([blank[:0], *(by_key.get((m, x), blank) for m in meters)])
+        head + x: np.concatenate([blank[:0], *(by_key.get((m, x), blank) for m in meters)])
         for x in letters
     }
     both = pd.MultiIndex.from_product([meters, index], names=["meter", index.name])
@@ -136,20 +136,16 @@ def wide(
         The one to show; by default all of the frame. A meter's missing elements are NaN.
     """
     there = None
-    if of.several:
+    if is_several(of.frame):
         topics = of.source.topics
         letters = [c.id for _, c in element_columns(of.frame, topics)]
         every = [(m, x) for m in meters_of(of.frame) for x in letters]
         there = requested_elements(of.frame, topics, of.keywords.elements) or every
         there = there if meter is None else [(meter, x) for _, x in there]
-    made = by_element(of, values, local(s, of.tz).rename("time"), label=label_of(of), shown=there)
+    index = local(s, of.tz).rename("time")
+    made = by_element(of, values, index, of.source.result, there)
     made.attrs = attrs_of(of.source.result, ends if len(values) else None)
     return quantify(made) if in_pint(of) else made
-
-
-def label_of(of: Inputs) -> Callable[[str], str]:
-    """What makes the wire name of an element's result."""
-    return lambda element: Column(of.source.result, ELEMENT, element).wire
 
 
 def in_pint(of: Inputs) -> bool:
@@ -182,7 +178,8 @@ def rows_of(
     across : bool
         Whether meters stand side by side: elements go by full ids, and no column names the meter.
     """
-    named = of.several and not across
+    several = is_several(of.frame)
+    named = several and not across
     columns = [*(["meter"] if named else []), *columns]
     if not parts:
         return pd.DataFrame(columns=columns)
@@ -195,7 +192,7 @@ def rows_of(
     bits = zip(data["flags"].tolist(), rows, strict=True)
     of_parts = {
         "meter": [c.meter for c, _ in parts],
-        "element": [c.name if across and of.several else c.element for c, _ in parts],
+        "element": [c.name if across and several else c.element for c, _ in parts],
         "source": [c.source for c, _ in parts],
     }
     return pd.DataFrame(
@@ -275,9 +272,9 @@ def detail_rows(
         rows.attrs = attrs_of(of.source.result)
     if not parts or not in_pint(of):
         return rows
-    label = label_of(of)
+    label = {k: f"{of.source.result}/{ELEMENT}/{k}" for k in _ENERGIES}
     wired = quantify(rows[list(_ENERGIES)].rename(columns=label))
-    return rows.assign(**{k: wired[label(k)] for k in _ENERGIES})
+    return rows.assign(**{k: wired[x] for k, x in label.items()})
 
 
 def attrs_of(topic: str, ends: Ints | None = None) -> dict[Hashable | None, Any]:

@@ -31,7 +31,7 @@ from dentframe.metering.series import (
 from dentframe.times.dates_and_ranges import local, naive_zone
 from dentframe.times.periods import build, parse_freq, verb_zone
 from dentframe.verbs import inputs, peaks, results
-from dentframe.verbs.chosen_elements import elements_named, keyed, without_readings
+from dentframe.verbs.chosen_elements import keyed, requested_elements, without_readings
 from dentframe.verbs.demand import cut, owner
 from dentframe.verbs.gaps_and_coverage import within
 from dentframe.verbs.inputs import DEFAULTS, MEAN, REGISTER, Keywords, VerbKeywords, verb
@@ -244,7 +244,7 @@ def _samples(
     pairs = [(c, v) for (_, c), v in zip(columns, values, strict=True)]
     found = [(usable(m, c, v), c) for m in rows(frame) for c, v in pairs]
     there = [(x.meter, c.element or c.id) for x, c in found]
-    named = elements_named(there, elements, several=is_several(frame)) or there
+    named = requested_elements(frame, [topic], elements, there) or there
     kept = [(*x, key) for x, key in zip(found, there, strict=True) if key in named]
     if not resolved.registers.corrections:
         return [(x, c) for x, c, _ in kept]

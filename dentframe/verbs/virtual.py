@@ -31,7 +31,7 @@ from dentframe.verbs.chosen_elements import Element, keyed, without_readings
 from dentframe.verbs.energy import Figures, figures
 from dentframe.verbs.gaps_and_coverage import uncovered
 from dentframe.verbs.inputs import DEFAULTS, Keywords, VerbKeywords
-from dentframe.wire.columns import full_name, split_element
+from dentframe.wire.columns import ELEMENT, full_name, split_element
 
 if TYPE_CHECKING:
     from dentframe.metering.series import Ints
@@ -226,8 +226,7 @@ def virtual(
     results.warn_of_coverage(named, "figures of virtual meters", accepted=accepted)
     if detail:
         return rows
-    label = results.label_of(of)
-    columns = {label(c.element): x["energy"] for c, x in sums}
+    columns = {f"{answer.result}/{ELEMENT}/{c.element}": x["energy"] for c, x in sums}
     made = pd.DataFrame(columns, index=results.periods_index(of))
     made.attrs = results.attrs_of(answer.result, e)
     return quantify(made) if results.in_pint(of) else made
