@@ -19,7 +19,7 @@ import click
 from dentframe import emulator
 from dentframe.atomic_files import write_whole
 from dentframe.cli import data, money
-from dentframe.cli.options_and_output import FILE, LOG, NEW_FILE, json_option, say
+from dentframe.cli import options_and_output as cli
 from dentframe.cloud.credentials import save_profile
 from dentframe.cloud.http_cache import cache_info, clear_cache
 from dentframe.errors import (
@@ -78,7 +78,7 @@ def login(base_url: str | None) -> None:
     api_key = click.prompt("API key (x-api-key)", hide_input=True)
     key_id = click.prompt("Key id (x-key-id)", hide_input=True)
     path = save_profile(api_key, key_id, base_url=base_url)
-    say(f"Saved to {path}, readable by you alone.")
+    cli.say(f"Saved to {path}, readable by you alone.")
 
 
 @click.group()
@@ -87,7 +87,7 @@ def cache() -> None:
 
 
 @cache.command("info")
-@json_option
+@cli.json_option
 def info(as_json: bool) -> None:
     """What the cache holds.
 
@@ -114,18 +114,18 @@ def clear(meter: str | None) -> None:
       dentframe cache clear --meter P482311252
     """
     removed = clear_cache(meter=meter)
-    say(f"Removed {removed} answer(s).")
+    cli.say(f"Removed {removed} answer(s).")
 
 
 @click.command()
 @click.option(
     "--out",
-    type=NEW_FILE,
+    type=cli.NEW_FILE,
     default=Path("dentframe-doctor.json"),
     show_default=True,
     help="Where the report goes: JSON without keys, names of meters or sites, or readings.",
 )
-@click.option("--compare", type=FILE, help="An earlier report, to tell which rows came late.")
+@cli.file_option("--compare", help="An earlier report, to tell which rows came late.")
 def doctor(out: Path, compare: Path | None) -> None:
     """Hold the service against every assumption made here, with at most 30 requests.
 
@@ -143,13 +143,13 @@ def doctor(out: Path, compare: Path | None) -> None:
     report = examine(earlier=None if compare is None else compare.read_bytes())
     click.echo(str(report))
     write_whole(out, f"{report.to_json()}\n".encode(), mode=0o644)
-    say(f"Report: {out}. It holds no key, no name and no reading: send it to the maintainers.")
+    cli.say(f"Report: {out}. It holds no key, no name and no reading: send it to the maintainers.")
 
 
 @click.command()
 @click.option(
     "--out",
-    type=NEW_FILE,
+    type=cli.NEW_FILE,
     default=Path("dentframe-demo.png"),
     show_default=True,
     help="Where the picture goes.",
@@ -186,7 +186,9 @@ def emulate(data: Path | None, seed: int, port: int, fast: bool) -> None:
     """
     source = emulator.Recorded(data) if data else emulator.Plant(seed=seed)
     rate, concurrency = (None, None) if fast else (5.0, 5)
-    with emulator.serve(source, port=port, log=say, rate=rate, concurrency=concurrency) as cloud:
+    with emulator.serve(
+        source, port=port, log=cli.say, rate=rate, concurrency=concurrency
+    ) as cloud:
         click.echo(f"DentCloud stand-in with {', '.join(source.meters())}. In another terminal:")
         click.echo(f"  export DENTCLOUD_BASE_URL={cloud.url}")
         click.echo(f"  export DENTCLOUD_API_KEY={cloud.api_key} DENTCLOUD_KEY_ID={cloud.key_id}")
@@ -220,7 +222,7 @@ def _add_log(command: click.Command) -> None:
             _add_log(inner)
     else:
         option = click.Option(
-            ["--log"], type=NEW_FILE, expose_value=False,
+            ["--log"], type=cli.NEW_FILE, expose_value=False,
             callback=_start_log, help="Append messages to this file, each with its time in UTC.",
         )  # fmt: skip
         command.params.append(option)
@@ -243,7 +245,7 @@ def run(argv: list[str]) -> int:
             return status
     finally:
         ended = "none" if status is None else status
-        LOG.info("dentframe %s: exit status %s", shlex.join(argv), ended)
+        cli.LOG.info("dentframe %s: exit status %s", shlex.join(argv), ended)
         for handler in [x for x in package.handlers if x not in handlers]:
             package.removeHandler(handler)
             handler.close()
@@ -256,20 +258,20 @@ def _status(argv: list[str]) -> int:
         status = dentframe.main(argv, prog_name="dentframe", standalone_mode=False)
     except click.ClickException as error:
         error.show()
-        LOG.error(error.format_message())
+        cli.LOG.error(error.format_message())
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         kept = " What was read is kept: run the same line again, it goes on where it was."
-        say(f"Aborted.{kept if argv[:1] == ['sync'] else ''}", logging.ERROR)
+        cli.say(f"Aborted.{kept if argv[:1] == ['sync'] else ''}", logging.ERROR)
         return 130
     except BrokenPipeError:
         return 0
     except (DentError, OSError) as error:
-        say(f"Error: {error}", logging.ERROR)
+        cli.say(f"Error: {error}", logging.ERROR)
         return next(code for kinds, code in STATUSES if isinstance(error, kinds))
     return status if isinstance(status, int) else 0
 
 
 def _show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
     if issubclass(category, DentWarning):
-        say(f"Warning: {message}", logging.WARNING)
+        cli.say(f"Warning: {message}", logging.WARNING)

@@ -11,31 +11,18 @@ import pandas as pd
 
 from dentframe import reader
 from dentframe.archive import sync as run_sync
-from dentframe.cli.options_and_output import (
-    EXISTING,
-    FOLDER,
-    NEW,
-    ReadArguments,
-    archive_option,
-    format_option,
-    json_option,
-    listed,
-    one_form,
-    range_options,
-    say,
-    site_options,
-    write,
-)
+from dentframe.cli import options_and_output as cli
 from dentframe.errors import IncompleteReadError, MissingExtraError
+from dentframe.money import portfolio_and_status
 from dentframe.verbs import energy as _energy
 from dentframe.verbs import peaks as _peaks
 
-_printed = format_option(write)
+_printed = cli.format_option(cli.write)
 _bracket = click.option("--bracket", is_flag=True, help="Also the readings around the range.")
 
 
 @click.command()
-@json_option
+@cli.json_option
 def meters(as_json: bool) -> None:
     """List the account's meters.
 
@@ -74,14 +61,14 @@ def inventory(meters: str | None) -> pd.DataFrame:
       dentframe inventory P482311252,P482102272 --json
       dentframe inventory --format csv --out meters.csv
     """
-    return reader.inventory(listed(meters))
+    return reader.inventory(cli.listed(meters))
 
 
 @click.command()
-@range_options()
+@cli.range_options()
 @_bracket
-@json_option
-def plan(what: ReadArguments, bracket: bool, as_json: bool) -> None:
+@cli.json_option
+def plan(what: cli.ReadArguments, bracket: bool, as_json: bool) -> None:
     """Show what a read would ask for; asks nothing.
 
     \b
@@ -91,7 +78,7 @@ def plan(what: ReadArguments, bracket: bool, as_json: bool) -> None:
       dentframe plan P482311252 --period 2023-11-18..2023-12-18 --tz UTC --topics kWHNet
     """
     tz = what.zone()
-    topics = listed(what.topics)
+    topics = cli.listed(what.topics)
     found = reader.plan_dentcloud(what.names, *what.when(tz), topics, tz=tz, bracket=bracket)
     as_dict = {
         "requests": found.requests,
@@ -104,11 +91,11 @@ def plan(what: ReadArguments, bracket: bool, as_json: bool) -> None:
 
 
 @click.command()
-@range_options()
-@archive_option
+@cli.range_options()
+@cli.archive_option
 @_bracket
 @_printed
-def read(what: ReadArguments, bracket: bool) -> pd.DataFrame:
+def read(what: cli.ReadArguments, bracket: bool) -> pd.DataFrame:
     """Read meters (comma-separated) from START to END, or the period START names.
 
     \b
@@ -122,13 +109,13 @@ def read(what: ReadArguments, bracket: bool) -> pd.DataFrame:
 
 
 @click.command()
-@range_options()
-@archive_option
-@site_options
+@cli.range_options()
+@cli.archive_option
+@cli.site_options
 @click.option("--freq", help="D, MS, W-MON, h, …; default: the whole range.")
 @click.option("--detail", is_flag=True, help="With coverage, status, bounds and readings.")
 @_printed
-def energy(what: ReadArguments, freq: str | None, detail: bool) -> pd.DataFrame:
+def energy(what: cli.ReadArguments, freq: str | None, detail: bool) -> pd.DataFrame:
     """Energy [kWh] per period and element, read with its brackets.
 
     \b
@@ -144,15 +131,15 @@ def energy(what: ReadArguments, freq: str | None, detail: bool) -> pd.DataFrame:
 
 
 @click.command()
-@range_options()
-@archive_option
-@site_options
+@cli.range_options()
+@cli.archive_option
+@cli.site_options
 @click.option("--freq", help="MS, D, …; default: the whole range.")
 @click.option("--window", help="Blocks of this length on the local clock, e.g. 30min.")
 @click.option("--coincident", is_flag=True, help="Each element's own peak, and at the site's.")
 @_printed
 def peaks(
-    what: ReadArguments, freq: str | None, window: str | None, coincident: bool
+    what: cli.ReadArguments, freq: str | None, window: str | None, coincident: bool
 ) -> pd.DataFrame:
     """Peak demand [kW] per period and element, and when it was.
 
@@ -178,8 +165,8 @@ def peaks(
 
 
 @click.command()
-@range_options(default="all")
-@click.option("--archive", required=True, type=FOLDER, help="Its folder.")
+@cli.range_options(default="all")
+@click.option("--archive", required=True, type=cli.FOLDER, help="Its folder.")
 @click.option("--progress/--no-progress", default=None, help="By default in a terminal.")
 @click.option(
     "--format",
@@ -187,8 +174,8 @@ def peaks(
     type=click.Choice(["text", "csv", "json"]),
     help="The report as text (default), what is missing as csv, or all of it as json.",
 )
-@json_option
-def sync(what: ReadArguments, progress: bool | None, form: str | None, as_json: bool) -> None:
+@cli.json_option
+def sync(what: cli.ReadArguments, progress: bool | None, form: str | None, as_json: bool) -> None:
     """Bring an archive up to date: METERS (comma-separated, or 'all') from START to END.
 
     It may be stopped at any moment; the same command goes on where it was. The exit status is 3
@@ -201,16 +188,16 @@ def sync(what: ReadArguments, progress: bool | None, form: str | None, as_json: 
       dentframe sync P482311252 --period 2023-12-01..2023-12-03 --tz UTC --topics kWHNet
         --archive portfolio --format csv --no-progress --log sync.log
     """
-    form = one_form(form, as_json)
-    names = None if what.meters == "all" else listed(what.meters)
+    form = cli.one_form(form, as_json)
+    names = None if what.meters == "all" else cli.listed(what.meters)
     report = run_sync(
-        names, *what.bounds(what.zone()), listed(what.topics), archive=what.archive,
+        names, *what.bounds(what.zone()), cli.listed(what.topics), archive=what.archive,
         progress=progress,
     )  # fmt: skip
     if form == "json":
         click.echo(json.dumps(report.as_dict()))
     elif form == "csv":
-        write(report.missing.set_index("meter"), "csv", None)
+        cli.write(report.missing.set_index("meter"), "csv", None)
     else:
         click.echo(str(report))
     if not report.ok:
@@ -222,16 +209,16 @@ def sync(what: ReadArguments, progress: bool | None, form: str | None, as_json: 
 
 
 _records_option = click.option(
-    "--records", type=FOLDER, help="The folder of saved splits, at any depth."
+    "--records", type=cli.FOLDER, help="The folder of saved splits, at any depth."
 )
 
 
 @click.command()
-@click.option("--sites", required=True, type=EXISTING, help="A site file, or a folder of them.")
+@cli.existing_option("--sites", required=True, help="A site file, or a folder of them.")
 @click.option("--months", required=True, help="2023-12, or the first and last: 2023-01..2023-12.")
-@click.option("--archive", required=True, type=FOLDER, help="The archive of the readings.")
+@click.option("--archive", required=True, type=cli.FOLDER, help="The archive of the readings.")
 @_records_option
-@click.option("--out", required=True, type=NEW, help="report.html")
+@click.option("--out", required=True, type=cli.NEW, help="report.html")
 def report(sites: Path, months: str, archive: Path, records: Path | None, out: Path) -> None:
     """One page, and a workbook beside it, on the months of a portfolio.
 
@@ -243,22 +230,20 @@ def report(sites: Path, months: str, archive: Path, records: Path | None, out: P
       dentframe report --sites site.toml --months 2023-12..2023-12 --archive archive
         --records . --out report.html
     """
-    from dentframe.money.portfolio_and_status import report as run_report
-
-    found = run_report(sites, months, archive=archive, records=records)
+    found = portfolio_and_status.report(sites, months, archive=archive, records=records)
     found.to_html(out)
-    say(f"Wrote {out}")
+    cli.say(f"Wrote {out}")
     try:
-        say(f"Wrote {found.to_excel(out.with_suffix('.xlsx'))}")
+        cli.say(f"Wrote {found.to_excel(out.with_suffix('.xlsx'))}")
     except MissingExtraError as error:
-        say(str(error))
+        cli.say(str(error))
 
 
 @click.command()
-@click.option("--archive", required=True, type=FOLDER, help="The archive of the readings.")
-@click.option("--sites", type=EXISTING, help="A site file, or a folder of them: names and zones.")
+@click.option("--archive", required=True, type=cli.FOLDER, help="The archive of the readings.")
+@cli.existing_option("--sites", help="A site file, or a folder of them: names and zones.")
 @_records_option
-@json_option
+@cli.json_option
 def status(archive: Path, sites: Path | None, records: Path | None, as_json: bool) -> None:
     """Age of an archive, silent meters, open exceptions; exit status 1 where one needs you.
 
@@ -269,9 +254,7 @@ def status(archive: Path, sites: Path | None, records: Path | None, as_json: boo
     Example:
       dentframe status --archive archive --sites site.toml --records . --json
     """
-    from dentframe.money.portfolio_and_status import status as run_status
-
-    found = run_status(archive, sites, records)
+    found = portfolio_and_status.status(archive, sites, records)
     if as_json:
         as_dict = {**asdict(found), "ok": found.ok}
         click.echo(json.dumps(as_dict, default=pd.Timestamp.isoformat))

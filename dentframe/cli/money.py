@@ -16,45 +16,34 @@ import pandas as pd
 
 from dentframe import reader
 from dentframe.atomic_files import write_whole
-from dentframe.cli.options_and_output import (
-    EXISTING,
-    FILE,
-    NEW,
-    ReadArguments,
-    archive_option,
-    format_option,
-    listed,
-    print_or_save,
-    say,
-    site_options,
-    span_options,
-)
+from dentframe.cli import options_and_output as cli
 from dentframe.errors import ConfigError, DentWarning
 from dentframe.money import bill as price
+from dentframe.money import earlier, record_reader, record_writer, split_bill, verify_record
+from dentframe.money import rebill as rebilling
 from dentframe.money.charges import KVARH
-from dentframe.money.comparison import earlier
 from dentframe.money.tariff import Tariff
 from dentframe.money.tariff_bill import check_period, topics
+from dentframe.money.utility_bill_and_rules import SplitRules, UtilityBill
 from dentframe.site.corrections import load_corrections
 from dentframe.site.site import Site
 
 if TYPE_CHECKING:
-    from dentframe.money.split_bill import Run
     from dentframe.money.statement import Statement
 
 
-_out_option = click.option("--out", required=True, type=NEW, help="A new folder.")
+_out_option = click.option("--out", required=True, type=cli.NEW, help="A new folder.")
 
 
 @click.command()
-@click.argument("bill", type=FILE)
-@click.option("--site", required=True, type=FILE, help="The site's file, e.g. site.toml.")
-@click.option("--rules", type=FILE, help="Rules; default: the site file's [split] table.")
-@click.option("--corrections", type=FILE, help="[[corrections]] beside those of the site's file.")
+@click.argument("bill", type=cli.FILE)
+@cli.file_option("--site", required=True, help="The site's file, e.g. site.toml.")
+@cli.file_option("--rules", help="Rules; default: the site file's [split] table.")
+@cli.file_option("--corrections", help="[[corrections]] beside those of the site's file.")
 @_out_option
 @click.option("--draft", is_flag=True, help="Write statements marked DRAFT, whatever is open.")
-@click.option("--records", type=EXISTING, help="A folder of earlier splits, to compare with.")
-@archive_option
+@cli.existing_option("--records", help="A folder of earlier splits, to compare with.")
+@cli.archive_option
 def split(
     bill: Path,
     site: Path,
@@ -81,38 +70,27 @@ def split(
       dentframe split bill.toml --site site.toml --corrections corrections.toml --out corrected
       dentframe split bill.toml --site site.toml --records . --out 2023-12-compared
     """
-    from dentframe.money.split_bill import split as run_split
-    from dentframe.money.utility_bill_and_rules import SplitRules, UtilityBill
-
     how = None if rules is None else SplitRules.load(rules)
     where = Site.load(site)
     if corrections is not None:
         more = load_corrections(corrections)
         where = replace(where, corrections=(*where.corrections, *more), file=where.file)
-    what = UtilityBill.load(bill)
-    frame = _finished(out, what.name, where.name)
-    run = partial(run_split, what, where, how, archive=archive, records=records, frame=frame)
+    what, frame = UtilityBill.load(bill), None
+    if (out / record_reader.RECORD / record_reader.FILE).is_file():
+        old = record_reader.Record.load(out)
+        if old.ok and (old.contents.bill, old.contents.site) == (what.name, where.name):
+            frame = old.readings  # of the same split, finished: nothing is asked for it again
+    run = partial(split_bill.split, what, where, how, archive=archive, records=records, frame=frame)
     _finish(run, out, where.locale, draft=draft)
 
 
-def _finished(out: Path, bill: str, site: str) -> pd.DataFrame | None:
-    """The readings of a finished split of the same bill and site: nothing is asked for it again."""
-    from dentframe.money.record_reader import FILE, RECORD, Record
-
-    if not (out / RECORD / FILE).is_file():
-        return None
-    old = Record.load(out)
-    names = old.contents.bill, old.contents.site
-    return old.readings if old.ok and names == (bill, site) else None
-
-
-def _finish(make: Callable[[], Run], out: Path, locale: str, *, draft: bool = False) -> None:
+def _finish(
+    make: Callable[[], split_bill.Run], out: Path, locale: str, *, draft: bool = False
+) -> None:
     """Make a run, save it, and say what it is; one with open exceptions ends with status 1."""
-    from dentframe.money.record_writer import missing_extras
-
-    missing = missing_extras(locale)
+    missing = record_writer.missing_extras(locale)
     if missing:
-        say(missing)
+        cli.say(missing)
     run = make()
     with warnings.catch_warnings():
         if missing:  # it was said above, before the work
@@ -121,8 +99,8 @@ def _finish(make: Callable[[], Run], out: Path, locale: str, *, draft: bool = Fa
     for name, amount in run.control.items():
         click.echo(f"{name},{amount}")
     for line in _exceptions(run):
-        say(line)
-    say(f"Saved; check it with: dentframe verify {record.parent}")
+        cli.say(line)
+    cli.say(f"Saved; check it with: dentframe verify {record.parent}")
     if not run.ok:
         n = int((~run.exceptions["accepted"]).sum())
         raise click.ClickException(
@@ -133,7 +111,7 @@ def _finish(make: Callable[[], Run], out: Path, locale: str, *, draft: bool = Fa
         )
 
 
-def _exceptions(run: Run) -> Iterator[str]:
+def _exceptions(run: split_bill.Run) -> Iterator[str]:
     """Each exception with its value, its limit, the rule that decides, and what to do."""
     for row in run.exceptions.to_dict("records"):
         mark = "accepted" if row["accepted"] else "NOT ACCEPTED"
@@ -147,19 +125,19 @@ def _exceptions(run: Run) -> Iterator[str]:
 
 
 @click.command()
-@click.argument("record", type=EXISTING)
-@click.option("--corrections", required=True, type=FILE, help="TOML with [[corrections]].")
+@click.argument("record", type=cli.EXISTING)
+@cli.file_option("--corrections", required=True, help="TOML with [[corrections]].")
 @_out_option
 @click.option("--others", help="bill or landlord: who bears what shifts among others.")
 @click.option("--interest", help="Per cent a year on what was overcharged.")
 @click.option("--interest-from", help="Since when; default: when the first bill was due.")
 @click.option("--issued", help="Date of the new papers, e.g. 2024-02-05.")
 @click.option("--due", help="Until when they are payable.")
-@click.option("--site", type=FILE, help="A site's file in place of the record's.")
-@click.option("--bill", type=FILE, help="A bill's file in place of the record's.")
+@cli.file_option("--site", help="A site's file in place of the record's.")
+@cli.file_option("--bill", help="A bill's file in place of the record's.")
 @click.option("--accept-change", multiple=True, help="A difference that is meant; repeatable.")
-@click.option("--records", type=EXISTING, help="Where other records lie; default: beside RECORD.")
-@archive_option
+@cli.existing_option("--records", help="Where other records lie; default: beside RECORD.")
+@cli.archive_option
 def rebill(
     record: Path,
     corrections: Path,
@@ -182,23 +160,19 @@ def rebill(
       dentframe rebill 2023-12-C2 --corrections corrections.toml --others bill --records .
         --issued 2024-02-05 --due 2024-02-19 --interest 9 --interest-from 2024-01-20 --out third
     """
-    from dentframe.money.rebill import rebill as run_rebill
-    from dentframe.money.record_reader import Record
-    from dentframe.money.split_bill import readings_of
-    from dentframe.money.utility_bill_and_rules import UtilityBill
-
-    old = Record.load(record)
+    old = record_reader.Record.load(record)
     where = None if site is None else Site.load(site)
     what = None if bill is None else UtilityBill.load(bill)
     frame = None
     if archive is not None:
-        frame = readings_of(what or old.bill, where or old.site, None, archive)
+        frame = split_bill.readings_of(what or old.bill, where or old.site, None, archive)
     others = {"site": where, "bill": what, "frame": frame, **terms}
-    _finish(partial(run_rebill, old, corrections, **others), out, (where or old.site).locale)
+    run = partial(rebilling.rebill, old, corrections, **others)
+    _finish(run, out, (where or old.site).locale)
 
 
 @click.command()
-@click.argument("record", type=EXISTING)
+@click.argument("record", type=cli.EXISTING)
 def verify(record: Path) -> None:
     """Compute a saved split again from its RECORD and say what differs.
 
@@ -206,11 +180,9 @@ def verify(record: Path) -> None:
     Example:
       dentframe verify 2023-12
     """
-    from dentframe.money.verify_record import verify as run_verify
-
-    found = run_verify(record)
+    found = verify_record.verify(record)
     for note in found.notes:
-        say(note)
+        cli.say(note)
     for difference in found.differences:
         click.echo(difference)
     if not found.ok:
@@ -228,13 +200,13 @@ def tariff() -> None:
 
 
 @tariff.command("import")
-@click.argument("file", type=FILE)
+@click.argument("file", type=cli.FILE)
 @click.option("--tier-order", help="How tiers fill: chronological, prorata or per_period.")
 @click.option("--tier-proration", help="Of a part of a month: none, days, month or a number.")
 @click.option("--ratchet-lookback", type=int, help="How many months a ratchet looks back on.")
 @click.option("--ratchet-on", help="What a ratchet is of: flat, tou or both.")
 @click.option("--ignore", multiple=True, help="A field that is no matter for these meters.")
-@click.option("--out", type=NEW, help="A .toml file; default: printed.")
+@click.option("--out", type=cli.NEW, help="A .toml file; default: printed.")
 def import_rate(file: Path, tier_proration: str | None, out: Path | None, **stated: Any) -> None:
     """Make a tariff of FILE, a rate of OpenEI's Utility Rate Database as JSON.
 
@@ -251,12 +223,12 @@ def import_rate(file: Path, tier_proration: str | None, out: Path | None, **stat
         days = int(days)
     found = Tariff.from_urdb(file, tier_proration=days, **stated)
     for note in found.notes:
-        say(note)
+        cli.say(note)
     if out is None:
         click.echo(found.to_toml().rstrip())
     else:
         write_whole(out, found.to_toml().encode(), 0o644)
-        say(f"Wrote {out}; price by it with: dentframe bill METER {out} 2023-12 --tz ZONE")
+        cli.say(f"Wrote {out}; price by it with: dentframe bill METER {out} 2023-12 --tz ZONE")
 
 
 def _write_statement(statement: Statement, form: str | None, out: Path | None) -> None:
@@ -265,31 +237,30 @@ def _write_statement(statement: Statement, form: str | None, out: Path | None) -
         "csv": statement.to_csv, "table": partial(repr, statement),
         "json": lambda: f"{json.dumps(statement.to_dict(), ensure_ascii=False)}\n",
     }  # fmt: skip
-    files: dict[str, Callable[[Path], object] | None] = {
+    files: dict[str, Callable[[Path], object]] = {
         "html": statement.to_html, "pdf": statement.to_pdf, "xlsx": statement.to_excel,
-        "csv": None, "json": None,
     }  # fmt: skip
-    known = ", ".join(files)
+    known = ", ".join((*files, "csv", "json"))
     unknown = f"Cannot write {{out}} as {{form!r}}: a statement is one of {known}."
-    print_or_save(texts, files, form, out, unknown)
+    cli.print_or_save(texts, files, form, out, unknown)
     if out is not None:
-        say(f"Wrote {out}: {statement.total} {statement.currency}".rstrip())
+        cli.say(f"Wrote {out}: {statement.total} {statement.currency}".rstrip())
 
 
 @click.command()
 @click.argument("meters", metavar="METER")
-@click.argument("tariff", type=FILE)
-@span_options
-@site_options
+@click.argument("tariff", type=cli.FILE)
+@cli.span_options
+@cli.site_options
 @click.option("--elements", help="Comma-separated, e.g. B,C; all for the whole meter.")
 @click.option("--party", default="", help="Whose statement it is.")
 @click.option("--accept-estimated", is_flag=True, help="Bill estimated figures too, marked.")
-@click.option("--history", type=FILE, help="Peaks of the months before, for ratchets: CSV.")
+@cli.file_option("--history", help="Peaks of the months before, for ratchets: CSV.")
 @click.option("--compare", is_flag=True, help="With the energy of the 12 months before.")
-@format_option(_write_statement)
-@archive_option
+@cli.format_option(_write_statement)
+@cli.archive_option
 def bill(
-    what: ReadArguments,
+    what: cli.ReadArguments,
     tariff: Path,
     elements: str | None,
     party: str,
@@ -330,7 +301,7 @@ def bill(
     )
     how: dict[str, Any] = {
         "tz": zone, "registers": what.registers(frame),
-        "elements": elements if elements == "all" else listed(elements),
+        "elements": elements if elements == "all" else cli.listed(elements),
         "accept": ("recorded", "estimated") if accept_estimated else ("recorded",),
     }  # fmt: skip
     before = earlier(frame, end, **how) if compare else ()

@@ -40,6 +40,8 @@ NEW = click.Path(path_type=Path)
 NEW_FILE = click.Path(path_type=Path, dir_okay=False)
 FORMATS = ("table", "csv", "json", "parquet", "xlsx")
 
+file_option = functools.partial(click.option, type=FILE)
+existing_option = functools.partial(click.option, type=EXISTING)
 archive_option = click.option(
     "--archive", type=FOLDER, help="An archive's folder: asks only for what it lacks."
 )
@@ -224,9 +226,7 @@ def range_options(**meters: Any) -> Callable[[Command], Command]:
 
 
 site_options = options(
-    click.option(
-        "--site", "site_file", type=FILE, help="The site's file: tz, greatest powers, labels."
-    ),
+    file_option("--site", "site_file", help="The site's file: tz, greatest powers, labels."),
     click.option(
         "--max-kw",
         help="Greatest power of elements [kW], e.g. E=40,B=30: tells a cleared register.",
@@ -275,16 +275,15 @@ def format_option(
 
 def print_or_save(
     texts: Mapping[str, Callable[[], str]],
-    files: Mapping[str, Callable[[Path], object] | None],
+    files: Mapping[str, Callable[[Path], object]],
     form: str | None,
     out: Path | None,
     unknown: str,
 ) -> None:
     """Print a result in one of its forms, or write it to a file, whole or not at all.
 
-    By default a terminal gets a table, a pipe CSV, and a file what its ending says. A form of
-    `files` without a function of its own is that of `texts`; `unknown` is the error for any other,
-    in which ``{out}`` and ``{form}`` are replaced.
+    By default a terminal gets a table, a pipe CSV, and a file what its ending says. `unknown` is
+    the error for a form that is in neither, in which ``{out}`` and ``{form}`` are replaced.
     """
     if out is None:
         form = form or ("table" if sys.stdout.isatty() else "csv")
@@ -293,14 +292,13 @@ def print_or_save(
         click.echo(texts[form]().rstrip("\n"))
         return
     form = form or out.suffix.lstrip(".").lower()
-    if form not in files:
+    if form not in {**texts, **files}:
         raise ConfigError(unknown.format(out=out, form=form))
-    save = files[form]
     with whole_file(out) as part:
-        if save is None:
-            part.write_bytes(texts[form]().encode())
+        if form in files:
+            files[form](part)
         else:
-            save(part)
+            part.write_bytes(texts[form]().encode())
 
 
 def write(frame: pd.DataFrame, form: str | None, out: Path | None) -> None:
@@ -328,8 +326,7 @@ def write(frame: pd.DataFrame, form: str | None, out: Path | None) -> None:
         with path.open("wb") as file:  # whatever the file's own name ends with
             csv_and_excel.to_excel(frame, file)
 
-    texts = {"table": table, "csv": csv, "json": json}
-    files = {**dict.fromkeys(texts), "parquet": parquet, "xlsx": xlsx}
+    texts, files = {"table": table, "csv": csv, "json": json}, {"parquet": parquet, "xlsx": xlsx}
     unknown = (
         f"Cannot tell the format of {{out}}: its ending is none of {', '.join(FORMATS[1:])}. "
         "Give --format."

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from dentframe.emulator.service import Answer, message, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from dentframe.emulator.service import Seen
 
@@ -275,16 +275,12 @@ class Fault:
             )
         self.chance = random.Random(self.seed)  # noqa: S311 - repeatable chance is the point
 
-    def concerns(self, seen: Seen) -> bool:
-        """Whether this request is one of those the fault is meant for."""
-        meant = all(
-            getattr(self, name) in (None, getattr(seen, name))
-            for name in ("request", "meter", "window")
-        )
-        return meant and (self.where is None or self.where(seen))
-
-    def strikes(self) -> bool:
-        """Whether it strikes this time; counts."""
+    def strikes(self, seen: Seen) -> bool:
+        """Whether it strikes this request, if it is one that the fault is meant for; counts."""
+        conditions = ("request", "meter", "window")
+        meant = all(getattr(self, x) in (None, getattr(seen, x)) for x in conditions)
+        if not meant or (self.where is not None and not self.where(seen)):
+            return False
         if self.times is not None and self.struck >= self.times:
             return False
         self.met += 1
@@ -294,7 +290,7 @@ class Fault:
         return hit
 
 
-class Faults:
+class Faults(list[Fault]):
     """The faults of a running emulator, changeable while it runs.
 
     Parameters
@@ -304,36 +300,23 @@ class Faults:
     """
 
     def __init__(self, faults: Iterable[Fault | str] = ()) -> None:
+        super().__init__(f if isinstance(f, Fault) else Fault(f) for f in faults)
         self._lock = threading.Lock()
-        self._faults = [f if isinstance(f, Fault) else Fault(f) for f in faults]
 
     def add(self, name: str, **settings: Any) -> Fault:
         """Add a fault by name, with the settings of :class:`Fault`; returns it."""
         fault = Fault(name, **settings)
-        with self._lock:
-            self._faults.append(fault)
+        self.append(fault)
         return fault
-
-    def clear(self) -> None:
-        """Remove all faults."""
-        with self._lock:
-            self._faults.clear()
-
-    def __iter__(self) -> Iterator[Fault]:
-        with self._lock:
-            return iter(tuple(self._faults))
-
-    def __len__(self) -> int:
-        return len(self._faults)
 
     def apply(self, seen: Seen, answer: Answer) -> tuple[Answer, str | None]:
         """The answer after the faults that strike, and their names."""
         struck: list[Fault] = []
         has_rows = isinstance(answer.payload, dict) and bool(answer.payload.get("headers"))
         with self._lock:
-            for fault in self._faults:
+            for fault in tuple(self):
                 of_rows = fault.name in _OF_ROWS
-                if fault.concerns(seen) and (has_rows or not of_rows) and fault.strikes():
+                if (has_rows or not of_rows) and fault.strikes(seen):
                     struck.append(fault)
                     if not of_rows:
                         break

@@ -11,21 +11,20 @@ from __future__ import annotations
 import string
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from dentframe.emulator.readings import Curve, Load, catalogue, curve, month_of, read
+from dentframe.emulator.readings import Curve, Load, Polls, catalogue, curve, month_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from dentframe.emulator.readings import Row
 
     When = datetime | str
     Where = str | tuple[str, str]
-    Happened = tuple[str, str | None, Literal["gap", "reset", "zero_blip"], str, str]
 
 
 INSTALLED = datetime(2022, 6, 1, tzinfo=UTC)
@@ -187,16 +186,12 @@ METERS: tuple[Meter, ...] = (
 """The default meters: a building with a main, a restaurant, two flats."""
 
 
-_HAPPENED: tuple[Happened, ...] = (
-    ("P482311252", "C", "gap", "2023-12-06T18:00", "2023-12-06T21:30"),
-    ("P482311252", "B", "zero_blip", "2023-12-11T15:15", "2023-12-11T15:30"),
-    ("P482311252", "D", "gap", "2023-12-14T06:20", "2023-12-14T10:10"),
-    ("P482311252", "E", "reset", "2023-12-18T17:40", "2023-12-18T17:40"),
-    ("P482102272", None, "gap", "2023-12-20T05:20", "2023-12-20T11:40"),
-)
-EVENTS: tuple[Event, ...] = tuple(
-    Event(meter, element, kind, instant(start), instant(end))
-    for meter, element, kind, start, end in _HAPPENED
+EVENTS: tuple[Event, ...] = (
+    Event("P482311252", "C", "gap", instant("2023-12-06T18:00"), instant("2023-12-06T21:30")),
+    Event("P482311252", "B", "zero_blip", instant("2023-12-11T15:15"), instant("2023-12-11T15:30")),
+    Event("P482311252", "D", "gap", instant("2023-12-14T06:20"), instant("2023-12-14T10:10")),
+    Event("P482311252", "E", "reset", instant("2023-12-18T17:40"), instant("2023-12-18T17:40")),
+    Event("P482102272", None, "gap", instant("2023-12-20T05:20"), instant("2023-12-20T11:40")),
 )
 """What happens to the default meters' readings, all in December 2023.
 
@@ -289,29 +284,31 @@ class Plant:
     ) -> tuple[list[str], list[Row]]:
         """Readings in ``[start, end)`` as the wire has them (see :class:`Source`)."""
         first, stop = max(instant(start), self.installed), instant(end)
-        return read(self, self.layout[meter], first, stop, topics)
+        return Polls(self, self.layout[meter], first, stop, topics).rows()
 
-    def curve(self, meter: str, element: str, start: When, end: When) -> Curve:
+    def curve(
+        self, meter: str, element: str, start: When, end: When, *, apparent: bool = False
+    ) -> Curve:
         """The exact energy curve of an element over the months of ``[start - 1 h, end]``."""
         opened, closed = instant(start) - timedelta(hours=1), instant(end)
         lo, hi = (month_of(t.timestamp()) for t in (opened, closed))
-        loads = self.elements(meter)[element].loads
-        return curve(loads, self.seed, self.tz, int(self.installed.timestamp()), lo, hi)
+        loads, installed = self.elements(meter)[element].loads, int(self.installed.timestamp())
+        return curve(loads, self.seed, self.tz, apparent, installed, lo, hi)
 
     def energy(self, meter: str, element: str, start: When, end: When) -> float:
         """Energy that flowed, import minus export, exact; naive instants are UTC [kWh]."""
-        return self._between(meter, element, start, end, Curve.energy)
+        return self._between(meter, element, start, end, apparent=False)
 
     def apparent_energy(self, meter: str, element: str, start: When, end: When) -> float:
         """Integral of apparent power; naive instants are UTC [kVAh]."""
-        return self._between(meter, element, start, end, Curve.apparent)
+        return self._between(meter, element, start, end, apparent=True)
 
     def _between(
-        self, meter: str, element: str, start: When, end: When, total: Callable[..., Any]
+        self, meter: str, element: str, start: When, end: When, *, apparent: bool
     ) -> float:
         ends = [max(instant(t), self.installed) for t in (start, end)]
-        whole = self.curve(meter, element, min(ends), max(ends))
-        opened, closed = total(whole, np.array([t.timestamp() for t in ends]))
+        whole = self.curve(meter, element, min(ends), max(ends), apparent=apparent)
+        opened, closed = whole.energy(np.array([t.timestamp() for t in ends]))
         return float(closed - opened) / 3.6e6
 
     def mean_power(self, meter: str, element: str, start: When, end: When) -> float:

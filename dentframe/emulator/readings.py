@@ -20,7 +20,7 @@ import numpy as np
 from dentframe.wire.topics import TOPICS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Loads = tuple["Load", ...]
     Row = dict[str, Any]
-    Total = Callable[["Curve", Any], Any]
 
 STAMP = ("date", "time")
 """The two columns that every answer starts with."""
@@ -177,19 +176,10 @@ def power(load: Load, seed: int, tz: str, month: int) -> tuple[Ints, Ints]:
     return p, q.astype(np.int64)
 
 
-def _months(loads: Loads, seed: int, tz: str, lo: int, hi: int) -> tuple[Ints, Ints, Ints]:
-    """Active, reactive and apparent power of some loads together in months, both included."""
-    months = [np.sum([power(x, seed, tz, m) for x in loads], axis=0) for m in range(lo, hi + 1)]
-    p, q = np.concatenate(months, axis=1)
-    return p, q, np.rint(np.hypot(p, q)).astype(np.int64)
-
-
-def _integral(watts: Ints, first: int, seconds: Any) -> Any:
-    """Energy from the first step to some seconds: whole steps, then the rest in proportion."""
-    sums = np.concatenate([[0], np.cumsum(watts)]) * STEP
-    step = seconds // STEP
-    at = np.asarray(step - first).astype(np.int64)
-    return sums[at] + np.append(watts, 0)[at] * (seconds - step * STEP)
+def _power_of(loads: Loads, seed: int, tz: str, apparent: bool, months: Iterable[int]) -> Ints:
+    """Active or apparent power of some loads together in every step of some months [W], [VA]."""
+    p, q = np.hstack([np.sum([power(x, seed, tz, m) for x in loads], axis=0) for m in months])
+    return np.asarray(np.rint(np.hypot(p, q)) if apparent else p, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -200,46 +190,42 @@ class Curve:
     ----------
     first : int
         Number of the first step since 1970.
-    p, q, s : array
-        Active, reactive and apparent power in each step [W], [var], [VA].
-    before, before_s : int
-        Active and apparent energy from the installation to the first step [W s], [VA s].
+    power : array
+        Active or apparent power in each step [W], [VA].
+    before : int
+        Energy from the installation to the first step [W s], [VA s].
     """
 
     first: int
-    p: Ints
-    q: Ints
-    s: Ints
+    power: Ints
     before: int
-    before_s: int
 
     def energy(self, seconds: Any) -> Any:
-        """Active energy since the installation at some Unix seconds [W s]."""
-        return _integral(self.p, self.first, seconds) + self.before
+        """Energy since the installation at some Unix seconds: whole steps and a part [W s]."""
+        sums = np.concatenate([[0], np.cumsum(self.power)]) * STEP
+        step = seconds // STEP
+        at = np.asarray(step - self.first).astype(np.int64)
+        part = np.append(self.power, 0)[at] * (seconds - step * STEP)
+        return sums[at] + part + self.before
 
-    def apparent(self, seconds: Any) -> Any:
-        """Apparent energy since the installation at some Unix seconds [VA s]."""
-        return _integral(self.s, self.first, seconds) + self.before_s
 
-
-@lru_cache(maxsize=64)
-def curve(loads: Loads, seed: int, tz: str, installed: int, lo: int, hi: int) -> Curve:
+@lru_cache(maxsize=128)
+def curve(
+    loads: Loads, seed: int, tz: str, apparent: bool, installed: int, lo: int, hi: int
+) -> Curve:
     """The curve of some loads over months, both included, since a Unix second."""
-    home = month_of(installed)
+    home, what = month_of(installed), (loads, seed, tz, apparent)
     months = range(min(home, lo), max(home, lo))
-    whole = [_energy(loads, seed, tz, m, month_start(m + 1)) for m in months]
-    head, sign = _energy(loads, seed, tz, home, installed), 1 if lo >= home else -1
-    before, before_s = (sign * sum(x[i] for x in whole) - head[i] for i in (0, 1))
-    powers = _months(loads, seed, tz, lo, hi)
-    return Curve(month_start(lo) // STEP, *powers, before, before_s)
+    whole = sum(_energy(*what, m, month_start(m + 1)) for m in months)
+    before = (whole if lo >= home else -whole) - _energy(*what, home, installed)
+    return Curve(month_start(lo) // STEP, _power_of(*what, range(lo, hi + 1)), before)
 
 
-@lru_cache(maxsize=65536)
-def _energy(loads: Loads, seed: int, tz: str, month: int, until: int) -> tuple[int, int]:
-    """Active and apparent energy from the start of a month to a second in it, or to its end."""
-    p, _, s = _months(loads, seed, tz, month, month)
-    first = month_start(month) // STEP
-    return int(_integral(p, first, until)), int(_integral(s, first, until))
+@lru_cache(maxsize=131072)
+def _energy(loads: Loads, seed: int, tz: str, apparent: bool, month: int, until: int) -> int:
+    """Energy from the start of a month to a second in it, or to its end [W s], [VA s]."""
+    watts = _power_of(loads, seed, tz, apparent, [month])
+    return int(Curve(month_start(month) // STEP, watts, 0).energy(until))
 
 
 # --- the polls of a meter ---
@@ -264,14 +250,37 @@ class Polls:
         """The step of power that each poll sees: the one that ends at it or holds it."""
         return (self.at - 1) // STEP
 
+    def rows(self) -> tuple[list[str], list[Row]]:
+        """Headers and rows: the wire's order, strings, gaps.
+
+        A gap takes an element's cells away, or the row if nothing is left.
+        """
+        if not len(self.at):
+            return [], []
+        columns: dict[str, list[str | None]] = {}
+        for element in self.meter.elements:
+            gaps = [self.during(event) for event in self.events(element, "gap")]
+            lost = np.flatnonzero(np.any([np.zeros_like(self.at), *gaps], axis=0))
+            for name, values in self.values(element):
+                columns[name] = _texts(values)
+                for i in lost:
+                    columns[name][i] = None
+        names = sorted(columns)
+        stamps = np.datetime_as_string(self.at.astype("datetime64[s]"), unit="m").tolist()
+        rows = []
+        for stamp, *cells in zip(stamps, *(columns[name] for name in names), strict=True):
+            row = {"date": stamp[:10], "time": stamp[11:], **dict(zip(names, cells, strict=True))}
+            rows.append({name: text for name, text in row.items() if text is not None})
+        rows = [row for row in rows if len(row) > len(STAMP)]
+        return ([*STAMP, *names], rows) if rows else ([], [])
+
     def values(self, element: Element) -> Iterator[tuple[str, Floats]]:
         """Name and readings of each column of an element that the topics ask for."""
-        curve = self.plant.curve(self.meter.name, element.name, self.start, self.end)
         if "DemandkW" in self.topics:
-            yield f"DemandkW/Elm/{element.name}", self.demand(curve)
-        for topic, total in (("kWHNet", Curve.energy), ("kVAHNet", Curve.apparent)):
+            yield f"DemandkW/Elm/{element.name}", self.demand(element)
+        for topic, apparent in (("kWHNet", False), ("kVAHNet", True)):
             if topic in self.topics:
-                yield f"{topic}/Elm/{element.name}", self.register(element, curve, total)
+                yield f"{topic}/Elm/{element.name}", self.register(element, apparent)
         if "dPF" in self.topics:
             yield f"dPF/Elm/{element.name}", _factor(*self.drawn(element))
         for channel, phase in zip(element.channels, element.phases, strict=True):
@@ -283,21 +292,26 @@ class Polls:
             if "V" in self.topics:
                 yield f"V/Ch/{channel}", self.volts(phase)
 
-    def demand(self, curve: Curve) -> Floats:
+    def demand(self, element: Element) -> Floats:
         """Mean power of the demand window of each poll [kW]."""
+        curve = self.plant.curve(self.meter.name, element.name, self.start, self.end)
         window = self.meter.interval * 60
         close = self.at if self.meter.demand_window == "sliding" else self.at // window * window
         mean = (curve.energy(close) - curve.energy(close - window)) / (window * 1000.0)
         return np.asarray(np.abs(mean) if self.meter.absolute_demand else mean)
 
-    def register(self, element: Element, curve: Curve, total: Total) -> Floats:
+    def register(self, element: Element, apparent: bool) -> Floats:
         """What the register shows at each poll: the integral since the last clear [kWh]."""
-        shown = total(curve, self.at)
+
+        def total(start: datetime, end: datetime, at: Any) -> Any:
+            where = self.meter.name, element.name
+            return self.plant.curve(*where, start, end, apparent=apparent).energy(at)
+
+        shown = total(self.start, self.end, self.at)
         base = np.zeros_like(shown)
         for event in self.events(element, "reset"):
             cleared = int(event.start.timestamp())
-            then = self.plant.curve(self.meter.name, element.name, event.start, event.start)
-            base = np.where(self.at >= cleared, total(then, cleared), base)
+            base = np.where(self.at >= cleared, total(event.start, event.start, cleared), base)
         shown = shown - base
         for event in self.events(element, "zero_blip"):
             shown = np.where(self.during(event), 0, shown)
@@ -310,8 +324,9 @@ class Polls:
             share = 1.0 if phase is None else dict(load.split).get(phase, 0.0)
             if load not in self._power:
                 lo, hi = (month_of(int(self.sampled[i]) * STEP) for i in (0, -1))
-                whole = _months((load,), self.plant.seed, self.plant.tz, lo, hi)
-                self._power[load] = np.array(whole)[:, self.sampled - month_start(lo) // STEP]
+                seed, tz = self.plant.seed, self.plant.tz
+                whole = np.hstack([power(load, seed, tz, m) for m in range(lo, hi + 1)])
+                self._power[load] = whole[:, self.sampled - month_start(lo) // STEP]
             p, q = p + share * self._power[load][0], q + share * self._power[load][1]
         return p, q
 
@@ -338,34 +353,6 @@ def _factor(p: Floats, q: Floats) -> Floats:
     """Active over apparent power, negative on export; 1 where nothing flows."""
     s = np.hypot(p, q)
     return np.divide(p, s, out=np.ones_like(p), where=s > 0)
-
-
-def read(
-    plant: Plant, meter: Meter, start: datetime, end: datetime, topics: Sequence[str]
-) -> tuple[list[str], list[Row]]:
-    """Headers and rows of a meter in ``[start, end)``: the wire's order, strings, gaps.
-
-    A gap takes an element's cells away, or the row if nothing is left.
-    """
-    polls = Polls(plant, meter, start, end, topics)
-    if not len(polls.at):
-        return [], []
-    columns: dict[str, list[str | None]] = {}
-    for element in meter.elements:
-        gaps = [polls.during(event) for event in polls.events(element, "gap")]
-        lost = np.flatnonzero(np.any([np.zeros_like(polls.at), *gaps], axis=0))
-        for name, values in polls.values(element):
-            columns[name] = _texts(values)
-            for i in lost:
-                columns[name][i] = None
-    names = sorted(columns)
-    stamps = np.datetime_as_string(polls.at.astype("datetime64[s]"), unit="m").tolist()
-    rows = []
-    for stamp, *cells in zip(stamps, *(columns[name] for name in names), strict=True):
-        row = {"date": stamp[:10], "time": stamp[11:], **dict(zip(names, cells, strict=True))}
-        rows.append({name: text for name, text in row.items() if text is not None})
-    rows = [row for row in rows if len(row) > len(STAMP)]
-    return ([*STAMP, *names], rows) if rows else ([], [])
 
 
 def _texts(values: Floats) -> list[str | None]:

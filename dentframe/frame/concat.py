@@ -63,20 +63,25 @@ def concat(frames: Iterable[pd.DataFrame]) -> DentFrame:
     >>> concat(months).equals(df)
     True
     """
-    parts = [_checked(x) for x in frames]
+    parts = list(frames)
+    for part in parts:
+        if not isinstance(part, pd.DataFrame):
+            raise ConfigError(
+                f"Cannot join a {type(part).__name__}: concat takes DataFrames of readings. "
+                "Use ds.dent.to_frame() for a Dataset."
+            )
+        time_index(part)
     if not parts:
         raise ConfigError("Cannot join no frames: give a list of reads, e.g. concat([df1, df2]).")
     names = [None if is_several(x) else _series.own_name(x) for x in parts]
     several = any(map(is_several, parts)) or len(set(names)) > 1
-    units = _units_of(parts)
     wire = [x.dtypes[_columns.wire_columns(x.columns)] for x in parts]
     as_pint = all(len(x) and all(hasattr(dtype, "units") for dtype in x) for x in wire)
     zone = time_index(parts[0]).tz
-    rows = [
-        _keyed(_quantify.dequantify(part), name, zone, several=several)
-        for part, name in zip(parts, names, strict=True)
-    ]
-    _check_labels(rows)
+    plain = [_quantify.dequantify(part) for part in parts]
+    units = _units_of(plain)
+    pairs = zip(plain, names, strict=True)
+    rows = [_keyed(part, name, zone, several=several) for part, name in pairs]
     whole, conflicts = _joined(rows)
     whole.attrs = dict(parts[0].attrs)
     if any(ATTRS in x.attrs for x in parts):
@@ -86,46 +91,33 @@ def concat(frames: Iterable[pd.DataFrame]) -> DentFrame:
     return cast("DentFrame", _quantify.quantify(whole) if as_pint else whole)
 
 
-def _checked(frame: Any) -> pd.DataFrame:
-    if not isinstance(frame, pd.DataFrame):
-        raise ConfigError(
-            f"Cannot join a {type(frame).__name__}: concat takes DataFrames of readings. "
-            "Use ds.dent.to_frame() for a Dataset."
-        )
-    time_index(frame)
-    return frame
-
-
 def _units_of(parts: Sequence[pd.DataFrame]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    """The units that the attrs tell, where topics and columns have one each."""
+    units: dict[str, str] = {}
+    label_of: dict[str, str] = {}
     for part in parts:
         for topic, unit in attrs_units(part).items():
-            if not same_unit(found.setdefault(topic, unit), unit):
+            if not same_unit(units.setdefault(topic, unit), unit):
                 raise UnitError(
-                    f"Cannot join reads in which topic {topic!r} is in {found[topic]} and in "
+                    f"Cannot join reads in which topic {topic!r} is in {units[topic]} and in "
                     f"{unit}: bring them to one unit first, e.g. with convert."
                 )
-    return found
-
-
-def _check_labels(rows: Sequence[pd.DataFrame]) -> None:
-    label_of: dict[str, str] = {}
-    for label in (x for part in rows for x in _columns.wire_columns(part.columns)):
-        other = label_of.setdefault(_columns.parse(label).wire, label)
-        if other != label:
-            raise UnitError(
-                f"Cannot join columns {other!r} and {label!r}: one quantity in two units. Bring "
-                "them to one first, e.g. with convert."
-            )
+        for label in _columns.wire_columns(part.columns):
+            other = label_of.setdefault(_columns.parse(label).wire, label)
+            if other != label:
+                raise UnitError(
+                    f"Cannot join columns {other!r} and {label!r}: one quantity in two units. "
+                    "Bring them to one first, e.g. with convert."
+                )
+    return units
 
 
 def _keyed(frame: pd.DataFrame, name: str | None, zone: Any, *, several: bool) -> pd.DataFrame:
     """The frame's rows over (meter, time), without attrs; ``""`` is a meter nobody names."""
     times = time_index(frame)
     if is_several(frame):
-        index: Any = frame.index
-        level = 1 - [isinstance(x, pd.DatetimeIndex) for x in index.levels].index(True)
-        meters: Any = index.get_level_values(level).astype(str)
+        index = cast("pd.MultiIndex", frame.index)
+        meters: Any = index.get_level_values(_series.meter_level(index)).astype(str)
     elif name is None and several:
         raise ConfigError(
             "Cannot join a frame that does not tell whose rows it has with others that do: its "

@@ -9,6 +9,7 @@ spreadsheet: all are escaped here.
 from __future__ import annotations
 
 import datetime as dt
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -79,57 +80,32 @@ def plain(text: str) -> str:
     return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
-def excel_text(sheet: Any, text: str) -> Any:
-    """A cell that holds a text as it is: openpyxl alone takes ``=1`` for a formula.
+def excel_cell(sheet: Any, value: Any) -> Any:
+    """A cell that holds a text or a number as it is, empty for NaN and for an empty text.
 
-    A spreadsheet that is asked to edit the cell keeps it a text as well.
+    openpyxl alone takes ``=1`` for a formula, and writes 16 digits of a float's 17. A spreadsheet
+    that is asked to edit such a text keeps it a text as well.
     """
-    if not _FORMULA.match(text) and not text.startswith("#"):
-        return text
-    from openpyxl.cell import WriteOnlyCell
-
-    cell = WriteOnlyCell(sheet, value=text)
-    cell.data_type = "s"
-    cell.quotePrefix = True
-    return cell
-
-
-def excel_number(sheet: Any, value: float) -> Any:
-    """A cell that holds the float exactly: openpyxl alone writes 16 digits of 17."""
-    if value != value:  # noqa: PLR0124 - NaN is an empty cell
-        return None
-    if abs(value) == float("inf"):
-        return excel_text(sheet, repr(value))
-    if repr(float(f"{value:.16g}")) == repr(value) and value:
+    if isinstance(value, float):
+        value = float(value)
+        value = repr(value) if math.isinf(value) else value
+    if isinstance(value, str):
+        if not _FORMULA.match(value) and not value.startswith("#"):
+            return value or None
+        kind = "s"
+    elif isinstance(value, float):
+        if math.isnan(value):
+            return None
+        if value and float(f"{value:.16g}") == value:
+            return value
+        value, kind = repr(value), "n"
+    else:
         return value
     from openpyxl.cell import WriteOnlyCell
 
-    cell = WriteOnlyCell(sheet, value=repr(value))
-    cell.data_type = "n"
+    cell = WriteOnlyCell(sheet, value=value)
+    cell.data_type, cell.quotePrefix = kind, kind == "s"
     return cell
-
-
-def utc(cells: Any, path: Any) -> pd.DatetimeIndex:
-    """The times of a file.
-
-    Raises
-    ------
-    ConfigError
-        For a text that is no time.
-    """
-    try:
-        times = pd.to_datetime(pd.Series(list(cells), dtype=object), utc=True, format="ISO8601")
-    except (ValueError, TypeError) as error:
-        raise ConfigError(
-            f"Cannot read the times of {path!r}: {error}. They are UTC, e.g. 2023-12-01T08:02:00Z."
-        ) from None
-    return pd.DatetimeIndex(times, name=TIME).as_unit("us")
-
-
-def label(header: str) -> str:
-    """A header as the label of a wire frame."""
-    column = _columns.parse(header)
-    return _columns.label_in(pd.DataFrame(), column, column.unit)
 
 
 def floats(cells: Any, header: str, path: Any) -> Floats:
@@ -197,22 +173,16 @@ def to_csv(frame: pd.DataFrame, path: Any, *, tz: Zone = None) -> None:
     ['time', 'local_time', 'utc_offset']
     """
     _check_ending(path, ".xlsx .xls", "Use to_excel, or an ending such as .csv.")
-    if not _columns.wire_columns(frame.columns):
-        table = {
-            escaped(name): [escaped(x) if isinstance(x, str) else x for x in map(_cell, values)]
-            for name, values in _whole(frame, tz)
-        }
-        pd.DataFrame(table).to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
-        return
-    data = _times(frame, tz)
-    data[TIME] = iso(data[TIME]) + "Z"
-    if METER in data:
-        data[METER] = [escaped(x) for x in data[METER]]
-    if LOCAL in data:
-        data[LOCAL] = iso(data[LOCAL])
-    for header, values in _values(frame):
-        data[escaped(header)] = values
-    pd.DataFrame(data).to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
+    columns = {escaped(name): _csv_cells(values) for name, values in _columns_of(frame, tz)}
+    pd.DataFrame(columns).to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
+
+
+def _csv_cells(values: Any) -> Any:
+    if isinstance(values, pd.DatetimeIndex):
+        return iso(values.tz_localize(None)) + ("" if values.tz is None else "Z")
+    if isinstance(values, np.ndarray):
+        return values
+    return [escaped(x) if isinstance(x, str) else x for x in map(_cell, values)]
 
 
 def read_csv(path: Any) -> pd.DataFrame:
@@ -282,7 +252,7 @@ def to_excel(frame: pd.DataFrame, path: Any, *, tz: Zone = None) -> None:
     book = openpyxl.Workbook(write_only=True)
     readings = bool(_columns.wire_columns(frame.columns))
     sheet = book.create_sheet("readings" if readings else "table")
-    table = _of_readings(frame, tz) if readings else _of_table(frame, tz)
+    table = dict(_excel_column(name, values) for name, values in _columns_of(frame, tz))
     if len(frame) >= EXCEL_ROWS or len(table) > EXCEL_COLUMNS:
         raise RangeError(
             f"Cannot write {len(frame)} rows x {len(table)} columns as one Excel sheet: it holds "
@@ -294,9 +264,8 @@ def to_excel(frame: pd.DataFrame, path: Any, *, tz: Zone = None) -> None:
         time = name in {EXCEL_TIME, LOCAL} or name.endswith(")")  # a table's: "start (UTC)"
         wide = max(_TIME_WIDTH * time, len(name) + 3)
         sheet.column_dimensions[openpyxl.utils.get_column_letter(i)].width = wide
-    sheet.append([excel_text(sheet, x) for x in table])
-    for row in zip(*table.values(), strict=True):
-        sheet.append([_excel_cell(sheet, value) for value in row])
+    for row in (table, *zip(*table.values(), strict=True)):
+        sheet.append([excel_cell(sheet, value) for value in row])
     book.save(path)
 
 
@@ -310,30 +279,39 @@ def _check_ending(path: Any, refused: str, instead: str) -> None:
         )
 
 
-def _of_readings(frame: pd.DataFrame, tz: Zone) -> dict[str, Iterable[Any]]:
-    table: dict[str, Iterable[Any]] = {}
-    for name, values in _times(frame, tz).items():
-        times = isinstance(values, pd.DatetimeIndex)
-        table[EXCEL_TIME if name == TIME else name] = values.to_pydatetime() if times else values
-    return table | {header: values.tolist() for header, values in _values(frame)}
+def _excel_column(name: str, values: Any) -> tuple[str, Iterable[Any]]:
+    """A header and the cells below it; times become naive ones, and the header tells their zone."""
+    if isinstance(values, pd.DatetimeIndex):
+        return EXCEL_TIME if name == TIME else name, values.tz_localize(None).to_pydatetime()
+    if isinstance(values, np.ndarray):
+        return name, values.tolist()
+    if isinstance(getattr(values, "dtype", None), pd.DatetimeTZDtype):
+        naive = values.dt.tz_localize(None)
+        cells = [None if pd.isna(x) else x.to_pydatetime() for x in naive]
+        return f"{name} ({values.dtype.tz})", cells
+    return name, map(_cell, values)
 
 
-def _of_table(frame: pd.DataFrame, tz: Zone) -> dict[str, Iterable[Any]]:
-    table: dict[str, Iterable[Any]] = {}
-    for name, values in _whole(frame, tz):
-        if isinstance(values.dtype, pd.DatetimeTZDtype):
-            naive = values.dt.tz_localize(None)
-            cells: list[Any] = [None if pd.isna(x) else x.to_pydatetime() for x in naive]
-            table[f"{name} ({values.dtype.tz})"] = cells
-        else:
-            table[name] = map(_cell, values)
-    return table
-
-
-def _excel_cell(sheet: Any, value: Any) -> Any:
-    if isinstance(value, str):
-        return excel_text(sheet, value) if value else None
-    return excel_number(sheet, value) if isinstance(value, float) else value
+def _columns_of(frame: pd.DataFrame, tz: Zone) -> Iterator[tuple[str, Any]]:
+    """The columns of a file: arrays of readings after their times, or a whole table as Series."""
+    labels = _columns.wire_columns(frame.columns)
+    if not labels:
+        yield from _whole(frame, tz)
+        return
+    index = frame.index
+    if METER in index.names:
+        yield METER, [str(m) for m in index.get_level_values(METER)]
+        index = index.get_level_values(-1)
+    times = pd.DatetimeIndex(index)
+    local_zone, utc = verb_zone(times.tz, tz), times.tz_convert("UTC")
+    yield TIME, utc
+    if not is_utc(local_zone):
+        local = times.tz_convert(local_zone).tz_localize(None)
+        yield LOCAL, local
+        yield OFFSET, offsets(local, utc.tz_localize(None))
+    for label in labels:
+        unit, wire = _columns.unit_text(frame, label), _columns.parse(label).wire
+        yield wire if unit is None else f"{wire} [{unit}]", magnitudes(frame[label])
 
 
 def _whole(frame: pd.DataFrame, tz: Zone) -> Iterator[tuple[str, pd.Series[Any]]]:
@@ -399,30 +377,6 @@ def _openpyxl(what: str) -> Any:
     return openpyxl
 
 
-def _times(frame: pd.DataFrame, tz: Zone) -> dict[str, Any]:
-    """Meter, UTC time, local time and offset of each row, all naive."""
-    index = frame.index
-    data: dict[str, Any] = {}
-    if METER in index.names:
-        data[METER] = [str(m) for m in index.get_level_values(METER)]
-        index = index.get_level_values(-1)
-    times = pd.DatetimeIndex(index)
-    local_zone = verb_zone(times.tz, tz)
-    utc = times.tz_convert("UTC").tz_localize(None)
-    data[TIME] = utc
-    if not is_utc(local_zone):
-        local = times.tz_convert(local_zone).tz_localize(None)
-        data |= {LOCAL: local, OFFSET: offsets(local, utc)}
-    return data
-
-
-def _values(frame: pd.DataFrame) -> Iterator[tuple[str, Floats]]:
-    for label in _columns.wire_columns(frame.columns):
-        unit = _columns.unit_text(frame, label)
-        wire = _columns.parse(label).wire
-        yield wire if unit is None else f"{wire} [{unit}]", magnitudes(frame[label])
-
-
 def _frame_of(table: dict[str, Any], path: Any) -> pd.DataFrame:
     time = next((name for name in (TIME, EXCEL_TIME) if name in table), None)
     if time is None:
@@ -430,10 +384,21 @@ def _frame_of(table: dict[str, Any], path: Any) -> pd.DataFrame:
             f"Cannot read {path!r} as readings: it has no column {TIME!r} or {EXCEL_TIME!r}, only "
             f"{', '.join(list(table)[:6]) or 'nothing'}. Use a file that dentframe wrote."
         )
-    index: pd.Index = utc(table[time], path)
+    try:
+        cells = pd.Series(list(table[time]), dtype=object)
+        times = pd.to_datetime(cells, utc=True, format="ISO8601")
+    except (ValueError, TypeError) as error:
+        raise ConfigError(
+            f"Cannot read the times of {path!r}: {error}. They are UTC, e.g. 2023-12-01T08:02:00Z."
+        ) from None
+    index: pd.Index = pd.DatetimeIndex(times, name=TIME).as_unit("us")
     if METER in table:
         names = [str(m) for m in table[METER]]
         index = pd.MultiIndex.from_arrays([names, index], names=[METER, TIME])
-    others = {time, METER, LOCAL, OFFSET}
-    values = {label(h): floats(v, h, path) for h, v in table.items() if h not in others}
+    values = {}
+    for header, cells_of_column in table.items():
+        if header not in {time, METER, LOCAL, OFFSET}:
+            column = _columns.parse(header)
+            label = _columns.label_in(pd.DataFrame(), column, column.unit)
+            values[label] = floats(cells_of_column, header, path)
     return pd.DataFrame(values, index=index)

@@ -20,6 +20,7 @@ from dentframe.wire import columns as _columns
 from dentframe.wire.topics import kind_of
 
 Floats = npt.NDArray[np.float64]
+_KINDS = (("kW", "power"), ("kWh", "energy"), ("kVAh", "energy"), ("kvarh", "energy"))
 
 
 def quantify(frame: pd.DataFrame) -> pd.DataFrame:
@@ -176,14 +177,16 @@ def _check_kind(frame: pd.DataFrame, label: str, source: Any, target: Any) -> No
     asked = (
         f"Cannot convert {label!r} from {_columns.symbol(source)} to {_columns.symbol(target)}: "
     )
-    if _is_energy(source) and _is_power(target):
+    kinds = {_columns.parse_unit(unit).dimensionality: kind for unit, kind in _KINDS}
+    was, wanted = kinds.get(source.dimensionality), kinds.get(target.dimensionality)
+    if (was, wanted) == ("energy", "power"):
         kind = kind_of(_columns.parse(label).topic, _columns.unit_text(frame, label))
         what = "a register, energy that counts up" if kind == "register" else "energy"
         raise KindError(
             f"{asked}it is {what}, and no factor makes power of it. "
             "Use demand() for power, or energy() for the energy of a period."
         )
-    if _is_power(source) and _is_energy(target):
+    if (was, wanted) == ("power", "energy"):
         raise KindError(
             f"{asked}it is power, and energy needs the time it lasted. "
             "Use energy() for the energy of a period."
@@ -194,21 +197,12 @@ def _check_kind(frame: pd.DataFrame, label: str, source: Any, target: Any) -> No
             "dimensions. Use a unit of the same quantity."
         )
     one, other = _columns.component(source), _columns.component(target)
-    if (_is_power(source) or _is_energy(source)) and one != other:
+    if was is not None and one != other:
         raise KindError(
             f"{asked}{one} is not {other}; the factor between them is the power factor, which "
             "changes from reading to reading. Use power_factor(), or the topic that measures "
             "what you need."
         )
-
-
-def _is_power(unit: Any) -> bool:
-    return bool(unit.dimensionality == _columns.parse_unit("kW").dimensionality)
-
-
-def _is_energy(unit: Any) -> bool:
-    energies = ("kWh", "kVAh", "kvarh")
-    return any(unit.dimensionality == _columns.parse_unit(u).dimensionality for u in energies)
 
 
 def _dtype_maker() -> Callable[[Any], Any]:
@@ -219,14 +213,7 @@ def _dtype_maker() -> Callable[[Any], Any]:
 
     pint_type: Any = PintType
     _columns.registry()  # kVAh has to be defined before a dtype names it
-
-    def make(unit: Any) -> Any:
-        try:
-            return pint_type(unit, "Float64")
-        except TypeError:  # pint-pandas before 0.7 has no subdtype
-            return pint_type(unit)
-
-    return make
+    return lambda unit: pint_type(unit, "Float64")
 
 
 def _rebuilt(

@@ -129,11 +129,7 @@ def _codes(keys: list[pd.Series]) -> tuple[Ints, Ints]:
     """For each row its number among the distinct keys, and where each key first appears."""
     combined = np.zeros(len(keys[0]), dtype=np.int64)
     for key in keys:
-        if isinstance(key.dtype, pd.CategoricalDtype):
-            codes, distinct = key.cat.codes.to_numpy().astype(np.int64), key.cat.categories
-        else:
-            plain: Any = pd.DatetimeIndex(key).asi8 if hasattr(key, "dt") else key
-            codes, distinct = pd.factorize(plain)
+        codes, distinct = pd.factorize(key)
         combined = combined * (len(distinct) + 1) + codes + 1
     numbers = pd.factorize(combined)[0].astype(np.int64)
     # Numbers come in the order of appearance: a new one is where their maximum rises.

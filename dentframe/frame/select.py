@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
 
 METER = "meter"
 Names = str | Sequence[str] | None
+Place = tuple[str | None, str]
+"""An element or channel by its name: of one meter, or (None) of any."""
 
 
 def table(frame: pd.DataFrame) -> pd.DataFrame:
@@ -78,14 +79,6 @@ def meters(frame: pd.DataFrame) -> list[str]:
 
 def _parsed(frame: pd.DataFrame) -> list[Column]:
     return [_columns.parse(label) for label in _columns.wire_columns(frame.columns)]
-
-
-@dataclass(frozen=True)
-class _Place:
-    """An element or channel, of one meter or (None) of any."""
-
-    meter: str | None
-    name: str
 
 
 def select(
@@ -151,15 +144,17 @@ def select(
     wanted, of_meters = _listed(topic), _listed(meter)
     for name in wanted or ():
         check_topic(frame, name)
-    at_element = _places(frame, element, "element")
-    at_channel = _places(frame, channel, "channel")
+    chosen = {
+        what: _places(frame, names, what)
+        for what, names in (("element", element), ("channel", channel))
+        if names is not None
+    }
     for name in of_meters or ():
         _check_meter(frame, name, name)
-    rows = _rows(frame, of_meters, at_element, at_channel)
     labels = [
         label
         for label in _columns.wire_columns(frame.columns)
-        if _fits(_columns.parse(label), wanted, at_element, at_channel)
+        if _fits(_columns.parse(label), wanted, chosen)
     ]
     if not labels:
         given = {"topic": topic, "element": element, "channel": channel}.items()
@@ -170,13 +165,7 @@ def select(
         )
     if wanted is not None:
         labels.sort(key=lambda label: wanted.index(_columns.parse(label).topic))
-    if rows is None:
-        part = frame[labels].copy()
-    else:
-        part = frame.loc[frame.index.get_level_values(METER).isin(rows), labels]
-        keep_meters(part, rows)
-    part = _masked(part, at_element, lambda c: c.element)
-    part = _masked(part, at_channel, lambda c: c.channel)
+    part = _of_meters(frame, labels, of_meters, chosen)
     return _between(part, start, end, tz)
 
 
@@ -200,9 +189,9 @@ def _between(frame: pd.DataFrame, start: Any, end: Any, tz: Zone) -> pd.DataFram
 
 
 def _listed(names: Names) -> list[str] | None:
-    if names is None or isinstance(names, str):
-        return None if names is None else [names]
-    return [str(n) for n in names]
+    if names is None:
+        return None
+    return [names] if isinstance(names, str) else [str(n) for n in names]
 
 
 def check_read(frame: pd.DataFrame) -> None:
@@ -248,9 +237,7 @@ def _check_meter(frame: pd.DataFrame, meter: str, asked: str) -> None:
         )
 
 
-def _places(frame: pd.DataFrame, names: Names, what: str) -> list[_Place] | None:
-    if names is None:
-        return None
+def _places(frame: pd.DataFrame, names: Names, what: str) -> list[Place]:
     there, places = elements(frame) if what == "element" else channels(frame), []
     for asked in _listed(names) or ():
         meter, _, name = ("", "", asked) if asked in there else asked.rpartition("_")
@@ -261,60 +248,51 @@ def _places(frame: pd.DataFrame, names: Names, what: str) -> list[_Place] | None
                 f"Cannot select {what} {asked!r}: this frame has "
                 f"{', '.join(there) or 'none'}{did_you_mean(name, there)}"
             )
-        places.append(_Place(meter or None, name))
+        places.append((meter or None, name))
     return places
 
 
-def _rows(
-    frame: pd.DataFrame, asked: list[str] | None, *places: list[_Place] | None
-) -> list[str] | None:
-    """The meters whose rows are kept, of a frame of several; None for all."""
-    if METER not in frame.index.names:
-        return None
-    wanted = [set(asked)] if asked is not None else []
-    of_one_meter = [g for g in places if g is not None and all(p.meter is not None for p in g)]
-    wanted += [{str(p.meter) for p in group} for group in of_one_meter]
-    if not wanted:
-        return None
-    return sorted(set.intersection(*wanted))
-
-
-def _fits(
-    column: Column,
-    wanted: list[str] | None,
-    at_element: list[_Place] | None,
-    at_channel: list[_Place] | None,
-) -> bool:
-    return (
-        (wanted is None or column.topic in wanted)
-        and (at_element is None or column.element in {p.name for p in at_element})
-        and (at_channel is None or column.channel in {p.name for p in at_channel})
+def _fits(column: Column, topics: list[str] | None, chosen: Mapping[str, list[Place]]) -> bool:
+    return (topics is None or column.topic in topics) and all(
+        getattr(column, what) in {name for _, name in places} for what, places in chosen.items()
     )
 
 
-def _masked(
-    part: pd.DataFrame, places: list[_Place] | None, name_of: Callable[[Column], str | None]
+def _of_meters(
+    frame: pd.DataFrame,
+    labels: list[str],
+    meters: list[str] | None,
+    chosen: Mapping[str, list[Place]],
 ) -> pd.DataFrame:
-    """NaN where a meter's element was not named, though another meter's was."""
-    if places is None or METER not in part.index.names or all(p.meter is None for p in places):
-        return part
-    of_row = part.index.get_level_values(METER)
-    keep = np.ones(part.shape, dtype=bool)
-    for i, label in enumerate(part.columns):
-        named = {p.meter for p in places if p.name == name_of(_columns.parse(label))}
-        if None not in named:
-            keep[:, i] = of_row.isin(sorted(str(m) for m in named))
-    return part if keep.all() else part.where(keep)
+    """Columns of a frame: the rows of meters that are named, NaN where an element's is not."""
+    if METER not in frame.index.names:
+        return frame[labels].copy()
+    kept = [] if meters is None else [set(meters)]
+    for places in chosen.values():
+        named = {meter for meter, _ in places if meter is not None}
+        kept += [named] if all(meter is not None for meter, _ in places) else []
+    of_row = frame.index.get_level_values(METER)
+    if kept:
+        rows = sorted(set.intersection(*kept))
+        frame = frame.loc[of_row.isin(rows), labels]
+        keep_meters(frame, rows)
+        of_row = frame.index.get_level_values(METER)
+    else:
+        frame = frame[labels].copy()
+    keep = np.ones(frame.shape, dtype=bool)
+    for what, places in chosen.items():
+        for i, label in enumerate(labels):
+            name = getattr(_columns.parse(label), what)
+            of_meters = {meter for meter, x in places if x == name}
+            if None not in of_meters:
+                keep[:, i] &= of_row.isin(sorted(str(m) for m in of_meters))
+    return frame if keep.all() else frame.where(keep)
 
 
 def keep_meters(frame: pd.DataFrame, meters: Collection[str]) -> None:
     """Take from a frame's note what is not about these meters."""
     whole = note_of(frame)
     if whole:
-        about = {
-            k: v
-            for k, v in whole.items()
-            if k in ("ranges", "rows", "conflicts", "duplicates", "elements")
-        }
-        kept = {k: {m: x for m, x in v.items() if m in meters} for k, v in about.items()}
+        of_meters = {"ranges", "rows", "conflicts", "duplicates", "elements"} & whole.keys()
+        kept = {k: {m: x for m, x in whole[k].items() if m in meters} for k in of_meters}
         frame.attrs = {**frame.attrs, _columns.ATTRS: {**whole, **kept}}
