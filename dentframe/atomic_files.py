@@ -115,9 +115,17 @@ def whole_folder(target: Path) -> Iterator[Path]:
     try:
         part.mkdir()
         yield part
-        _settle(part, target.stat().st_mode & 0o777 if target.exists() else 0o700)
-        (made / "old").mkdir()
-        _swap(part, target, made / "old" / target.name)
+        there, old = target.exists(), made / "old" / target.name
+        _settle(part, target.stat().st_mode & 0o777 if there else 0o700)
+        old.parent.mkdir()
+        if there:
+            replace(target, old)
+        try:
+            replace(part, target)
+        except BaseException:
+            if there:  # the old folder comes back
+                replace(old, target)
+            raise
         sync_folder(target.parent)
     finally:
         shutil.rmtree(made, ignore_errors=True)
@@ -151,19 +159,6 @@ def _settle(folder: Path, mode: int) -> None:
             path.chmod(mode & 0o666)
         sync_folder(Path(at))
         Path(at).chmod(mode | 0o700)
-
-
-def _swap(part: Path, target: Path, old: Path) -> None:
-    """Put the new folder in the place of the old one; the old one comes back where that fails."""
-    there = target.exists()
-    if there:
-        replace(target, old)
-    try:
-        replace(part, target)
-    except BaseException:
-        if there:
-            replace(old, target)
-        raise
 
 
 def sync_folder(folder: Path) -> None:
@@ -210,20 +205,15 @@ def file_names(owners: Mapping[str, str]) -> dict[str, str]:
     {'Bakery & Sons': 'bakery-sons', 'CON': 'con-a3dbc4'}
     """
     short = {name: re.sub(r"[^\w]+", "-", text).strip("-").lower() for name, text in owners.items()}
-    count = Counter(short.values())
-    return {
-        name: text if count[text] == 1 and _fits(text) else _marked(text, name)
-        for name, text in short.items()
-    }
-
-
-def _fits(text: str) -> bool:
-    return bool(text) and len(text.encode()) <= _LONGEST and not _RESERVED.fullmatch(text)
-
-
-def _marked(text: str, owner: str) -> str:
-    cut = text.encode()[:_LONGEST].decode(errors="ignore").rstrip("-") or "party"
-    return f"{cut}-{hashlib.sha256(owner.encode()).hexdigest()[:6]}"
+    count, names = Counter(short.values()), {}
+    for owner, text in short.items():
+        fits = text and len(text.encode()) <= _LONGEST and not _RESERVED.fullmatch(text)
+        if fits and count[text] == 1:
+            names[owner] = text
+        else:
+            cut = text.encode()[:_LONGEST].decode(errors="ignore").rstrip("-") or "party"
+            names[owner] = f"{cut}-{hashlib.sha256(owner.encode()).hexdigest()[:6]}"
+    return names
 
 
 SQLITE_FAILURES = (sqlite3.Error, OSError, UnicodeDecodeError)

@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         from dentframe.cli.app import run
     except ModuleNotFoundError as error:
-        if error.name not in {"click", "rich"}:
+        if error.name != "click":
             raise
         print(f"Error: {missing_extra('run the command line', 'cli')}", file=sys.stderr)
         return 2

@@ -1,7 +1,8 @@
-"""The commands of the account and the service stand here, and how every command runs.
+"""The command line runs here: the tree of commands, exit statuses, the log, and small commands.
 
-All commands are one tree: `login`, `cache`, `doctor`, `demo` and `emulate` of this file, and those
-on data and money. Every run ends with an exit status and a line in the log.
+The commands of this file are `login`, `cache`, `doctor`, `demo` and `emulate`; those for readings,
+the archive and money have files of their own. Every run ends with an exit status and a line in
+the log.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import logging
 import shlex
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 
@@ -18,7 +20,7 @@ import click
 
 from dentframe import emulator
 from dentframe.atomic_files import write_whole
-from dentframe.cli import data, money
+from dentframe.cli import money, readings_and_archive
 from dentframe.cli import options_and_output as cli
 from dentframe.cloud.credentials import save_profile
 from dentframe.cloud.http_cache import cache_info, clear_cache
@@ -117,13 +119,14 @@ def clear(meter: str | None) -> None:
     cli.say(f"Removed {removed} answer(s).")
 
 
+def _out_option(default: str, said: str) -> Callable[[cli.Command], cli.Command]:
+    return click.option("--out", type=cli.NEW_FILE, default=default, show_default=True, help=said)
+
+
 @click.command()
-@click.option(
-    "--out",
-    type=cli.NEW_FILE,
-    default=Path("dentframe-doctor.json"),
-    show_default=True,
-    help="Where the report goes: JSON without keys, names of meters or sites, or readings.",
+@_out_option(
+    "dentframe-doctor.json",
+    "Where the report goes: JSON without keys, names of meters or sites, or readings.",
 )
 @cli.file_option("--compare", help="An earlier report, to tell which rows came late.")
 def doctor(out: Path, compare: Path | None) -> None:
@@ -147,13 +150,7 @@ def doctor(out: Path, compare: Path | None) -> None:
 
 
 @click.command()
-@click.option(
-    "--out",
-    type=cli.NEW_FILE,
-    default=Path("dentframe-demo.png"),
-    show_default=True,
-    help="Where the picture goes.",
-)
+@_out_option("dentframe-demo.png", "Where the picture goes.")
 def demo(out: Path) -> None:
     """Read a month from an embedded DentCloud and show what dentframe is for.
 
@@ -228,7 +225,7 @@ def _add_log(command: click.Command) -> None:
         command.params.append(option)
 
 
-for each in (login, cache, doctor, demo, emulate, *data.COMMANDS, *money.COMMANDS):
+for each in (login, cache, doctor, demo, emulate, *readings_and_archive.COMMANDS, *money.COMMANDS):
     _add_log(each)
     dentframe.add_command(each)
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 import tempfile
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 import pandas as pd
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from dentframe import emulator
 from dentframe.cloud.client import DentCloud
@@ -26,37 +23,37 @@ if TYPE_CHECKING:
 METER, MONTH, LA = "P482311252", "2023-12", "America/Los_Angeles"
 TOPICS = ["DemandkW", "kWHNet"]
 WHY = ("edge_in_gap", "reset", "decrease_unclassified", "missing_value")
-_WIDE = 92
-"""Narrower terminals get one space between columns."""
 MARKS = {"recorded": "", "estimated": " e", "partial": " p", "missing": " m"}
+BRANCHES = {"B": "Bakery", "C": "Office", "D": "Dental practice", "E": "HVAC", "F": "Common areas"}
 
 
 def run(out: Path) -> None:
     """Read the emulated December, print energy and peaks, write a picture."""
-    console = Console(highlight=False, width=min(Console().width, 110))
     with (
         tempfile.TemporaryDirectory() as cache,
         emulator.serve() as cloud,
         DentCloud(cloud.api_key, cloud.key_id, base_url=cloud.url, cache=cache) as client,
     ):
-        console.print(f"[bold]dentframe[/] reads {METER}, {MONTH} in {LA}")
-        console.print(f"from   {cloud.url}, an emulator within this program")
+        click.echo(f"dentframe reads {METER}, {MONTH} in {LA}")
+        click.echo(f"from   {cloud.url}, an emulator within this program")
         what: Any = {"topics": TOPICS, "tz": LA, "bracket": True, "client": client}
         plan = plan_dentcloud(METER, MONTH, **what)
         windows = ", ".join(str(window) for window in plan)
-        console.print(f"plan   {plan.requests} requests ({windows}), at least {plan.seconds:.1f} s")
+        click.echo(f"plan   {plan.requests} requests ({windows}), at least {plan.seconds:.1f} s")
         frame = read_dentcloud(METER, MONTH, **what)
-        console.print(f"read   {len(frame):,} readings × {frame.shape[1]} columns, index in UTC\n")
+        click.echo(f"read   {len(frame):,} readings × {frame.shape[1]} columns, index in UTC")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CoverageWarning)
         days = frame.dent.energy("D", tz=LA, detail=True)
         month = frame.dent.energy("MS", tz=LA, detail=True)
-        for table in (_head(frame), _energy(days, month), _doubtful(days), _peaks(frame)):
-            table.collapse_padding = console.width < _WIDE
-            console.print(table)
+        _show("First readings", _head(frame))
+        _show("Energy per element and local day [kWh]", _energy(days, month))
+        click.echo("e estimated · p partial · m missing — never zero, never hidden")
+        _show("What was not simply recorded", _doubtful(days))
+        _show(f"Peak demand of the month [kW], in {LA}", _peaks(frame))
         _picture(frame, out)
-    console.print(f"\npicture  {out}", soft_wrap=True)
-    console.print(
+    click.echo(
+        f"\npicture  {out}\n"
         "your own meters:  dentframe login, then in Python:\n"
         "  from dentframe import read_dentcloud\n"
         f'  LA = "{LA}"\n'
@@ -65,32 +62,28 @@ def run(out: Path) -> None:
     )
 
 
-def _head(frame: DentFrame) -> Table:
-    labels = [*frame.columns[:2], *frame.columns[-2:]]
-    found = frame.dent.units
-    table = _table("First readings", "time (UTC)", *(f"{c}\n{found[c]:~}" for c in labels))
-    for time, row in frame[labels].head(2).iterrows():
-        table.add_row(f"{time:%Y-%m-%d %H:%M}", *(f"{v:,.3f}" for v in row))
-    return table
+def _show(title: str, table: pd.DataFrame) -> None:
+    click.echo(f"\n{click.style(title, italic=True)}\n{table.to_string(index=False)}")
 
 
-def _energy(days: pd.DataFrame, month: pd.DataFrame) -> Table:
-    elements = list(dict.fromkeys(days["element"]))
-    table = _table("Energy per element and local day [kWh]", "day", *elements, "coverage")
+def _head(frame: DentFrame) -> pd.DataFrame:
+    units, labels = frame.dent.units, [*frame.columns[:2], *frame.columns[-2:]]
+    table = {("time (UTC)", ""): [f"{time:%Y-%m-%d %H:%M}" for time in frame.index[:2]]}
+    for label in labels:
+        table[label, f"{units[label]:~}"] = [f"{x:,.3f}" for x in frame[label].head(2)]
+    return pd.DataFrame(table)
+
+
+def _energy(days: pd.DataFrame, month: pd.DataFrame) -> pd.DataFrame:
+    """A column for each element: some days, then the month."""
     shown = days[days["start"].dt.day.between(11, 18)]
-    parts = [(f"{start:%a %d %b}", day) for start, day in shown.groupby("start")]
-    for name, part in [*parts, ("December", month)]:
-        if part is month:
-            table.add_section()
-        cells = [f"{x.energy:,.1f}{MARKS[x.status]}" for x in _rows(part)]
-        table.add_row(name, *cells, _percent(part["coverage"].min()))
-    table.caption = "e estimated · p partial · m missing — never zero, never hidden"
-    return table
-
-
-def _rows(table: pd.DataFrame) -> Iterator[Any]:
-    """The rows of a table, their cells by name."""
-    return table.itertuples(index=False)
+    table: dict[str, dict[str, str]] = {}
+    for name, part in [*shown.groupby(shown["start"].dt.strftime("%d")), ("December", month)]:
+        day = f"{part['start'].iloc[0]:%a %d %b}" if name != "December" else str(name)
+        cells = zip(part["element"], part["energy"], part["status"], strict=True)
+        row = {element: f"{energy:,.1f}{MARKS[status]}" for element, energy, status in cells}
+        table[day] = {"day": day, **row, "coverage": _percent(part["coverage"].min())}
+    return pd.DataFrame(table.values())
 
 
 def _percent(share: float) -> str:
@@ -98,34 +91,31 @@ def _percent(share: float) -> str:
     return "100 %" if share == 1 else f"{math.floor(share * 10_000) / 100:.2f} %"
 
 
-def _doubtful(days: pd.DataFrame) -> Table:
-    columns = ("day", "element", "kWh", "coverage", "status", "between", "why")
-    table = _table("What was not simply recorded", *columns)
-    table.columns[-1].no_wrap = False
-    for x in _rows(days[days["status"] != "recorded"]):
-        between = "" if pd.isna(x.lo) else f"{x.lo:,.1f} … {x.hi:,.1f}"
-        why = ", ".join(f for f in x.flags if f in WHY)
-        day, energy, coverage = f"{x.start:%a %d %b}", f"{x.energy:,.1f}", _percent(x.coverage)
-        table.add_row(day, x.element, energy, coverage, x.status, between, why)
-    return table
-
-
-def _peaks(frame: DentFrame) -> Table:
-    table = _table("Peak demand of the month", "element", "kW", f"when ({LA})", "status")
-    found = frame.dent.peaks("MS", tz=LA)
-    for x in _rows(found.sort_values("peak", ascending=False).head(3)):
-        when = f"{x.start.tz_convert(LA):%a %d %b %H:%M} – {x.end.tz_convert(LA):%H:%M}"
-        table.add_row(x.element, f"{x.peak:,.2f}", when, x.status)
-    return table
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(
-        title=escape(title), title_justify="left", box=None, pad_edge=False, caption_justify="left"
+def _doubtful(days: pd.DataFrame) -> pd.DataFrame:
+    found = days[days["status"] != "recorded"]
+    return pd.DataFrame(
+        {
+            "day": found["start"].dt.strftime("%d %b"),
+            "element": found["element"],
+            "kWh": found["energy"].map("{:,.1f}".format),
+            "coverage": found["coverage"].map(_percent),
+            "status": found["status"],
+            "between": [
+                f"{lo:,.1f} … {hi:,.1f}" for lo, hi in zip(found["lo"], found["hi"], strict=True)
+            ],
+            "why": [",".join(x for x in flags if x in WHY) for flags in found["flags"]],
+        }
     )
-    for i, column in enumerate(columns):
-        table.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
-    return table
+
+
+def _peaks(frame: DentFrame) -> pd.DataFrame:
+    found = frame.dent.peaks("MS", tz=LA).nlargest(3, "peak")
+    start, end = (found[side].dt.tz_convert(LA) for side in ("start", "end"))
+    when = start.dt.strftime("%a %d %b %H:%M – ") + end.dt.strftime("%H:%M")
+    kw = found["peak"].map("{:,.2f}".format)
+    return pd.DataFrame(
+        {"element": found["element"], "kW": kw, "when": when, "status": found["status"]}
+    )
 
 
 def _picture(frame: DentFrame, out: Path) -> None:
@@ -140,6 +130,3 @@ def _picture(frame: DentFrame, out: Path) -> None:
     site = Site.from_dict({"name": METER, "tz": LA, "currency": "USD", "elements": elements})
     frame.dent.plot.stack(freq="D", site=site, title=title, ax=figure.subplots())
     figure.savefig(out, dpi=150)
-
-
-BRANCHES = {"B": "Bakery", "C": "Office", "D": "Dental practice", "E": "HVAC", "F": "Common areas"}

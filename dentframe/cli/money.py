@@ -1,4 +1,4 @@
-"""Commands bill, tariff, split, rebill and verify: what a meter costs, and who pays a bill."""
+"""The commands for money stand here: bill, tariff, split, rebill and verify."""
 
 from __future__ import annotations
 

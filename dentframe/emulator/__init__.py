@@ -17,10 +17,10 @@ meters that obey physics), a :class:`Recorded` folder, :class:`Fixed` rows, or a
 from __future__ import annotations
 
 from .faults import FAULTS, Fault, Faults
-from .plant import EVENTS, METERS, Element, Event, Meter, Peak, Plant, panel
-from .readings import Load
-from .server import Cloud, serve
-from .service import Seen
+from .http_server import Cloud, serve
+from .requests_and_limits import Seen
+from .simulated_meters import EVENTS, METERS, Element, Event, Meter, Peak, Plant, panel
+from .simulated_readings import Load
 from .sources_and_quirks import QUIRKS, Fixed, Recorded, Source
 
 __all__ = [

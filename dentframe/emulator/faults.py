@@ -16,12 +16,12 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from dentframe.emulator.service import Answer, message, refusal
+from dentframe.emulator.requests_and_limits import Answer, message, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dentframe.emulator.service import Seen
+    from dentframe.emulator.requests_and_limits import Seen
 
     Rows = list[dict[str, Any]]
 

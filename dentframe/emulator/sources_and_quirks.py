@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
-from dentframe.emulator.plant import Plant
-from dentframe.emulator.readings import STAMP, catalogue
+from dentframe.emulator.simulated_meters import Plant
+from dentframe.emulator.simulated_readings import STAMP, catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from dentframe.emulator.readings import Row
-    from dentframe.emulator.service import Now
+    from dentframe.emulator.requests_and_limits import Now
+    from dentframe.emulator.simulated_readings import Row, Table
 
     Quirks = Mapping[str, Any]
 
@@ -45,9 +45,7 @@ class Source(Protocol):
         """Rows of getTopics: ``unit``, ``requestKey`` and ``description``."""
         ...
 
-    def rows(
-        self, meter: str, start: datetime, end: datetime, topics: Sequence[str]
-    ) -> tuple[list[str], list[Row]]:
+    def rows(self, meter: str, start: datetime, end: datetime, topics: Sequence[str]) -> Table:
         """Headers and rows of a meter in ``[start, end)``, both empty if there are none.
 
         ``topics`` are request keys; ``start`` and ``end`` are in UTC.
@@ -66,7 +64,7 @@ def select(
     end: datetime,
     topics: Sequence[str],
     headers: Iterable[str] | None = None,
-) -> tuple[list[str], list[Row]]:
+) -> Table:
     """Rows in ``[start, end)`` in the order they came, with the columns of some topics.
 
     The columns come in the order of the headers; without any, sorted by name.
@@ -112,9 +110,7 @@ class Recorded:
         """The document's catalogue of topics."""
         return catalogue()
 
-    def rows(
-        self, meter: str, start: datetime, end: datetime, topics: Sequence[str]
-    ) -> tuple[list[str], list[Row]]:
+    def rows(self, meter: str, start: datetime, end: datetime, topics: Sequence[str]) -> Table:
         """Headers and rows in ``[start, end)``, from the files of its months."""
         days = (start + timedelta(days=n) for n in range((end - start).days + 2))
         paths = dict.fromkeys(self.folder / f"{meter}-{day:%Y-%m}.json" for day in days)
@@ -155,9 +151,7 @@ class Fixed:
         """Rows of getTopics."""
         return [dict(t) for t in self._topics]
 
-    def rows(
-        self, meter: str, start: datetime, end: datetime, topics: Sequence[str]
-    ) -> tuple[list[str], list[Row]]:
+    def rows(self, meter: str, start: datetime, end: datetime, topics: Sequence[str]) -> Table:
         """Headers, sorted, and rows in ``[start, end)``, in the order given."""
         return select(self._meters[meter], start, end, topics)
 
@@ -316,9 +310,7 @@ class Quirky:
         """The topics that are there."""
         return [t for t in self._source.topics() if f"no_{t['requestKey']}" not in self._quirks]
 
-    def rows(
-        self, meter: str, start: datetime, end: datetime, topics: Sequence[str]
-    ) -> tuple[list[str], list[Row]]:
+    def rows(self, meter: str, start: datetime, end: datetime, topics: Sequence[str]) -> Table:
         """Headers and rows of a window, after the quirks; what is not yet, is not there."""
         now = self._now()
         stop = end + _AROUND

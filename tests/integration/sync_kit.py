@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from dentframe import DentCloud, emulator
 from dentframe.archive import Archive, sync
-from dentframe.emulator.readings import catalogue
+from dentframe.emulator import Plant
 
 TOPICS = ("DemandkW", "kWHNet")
 PROCESSES = multiprocessing.get_context("spawn")  # as on Windows and macOS
@@ -35,7 +35,7 @@ class Hourly:
         return self.names
 
     def topics(self):
-        return catalogue()
+        return Plant().topics()
 
     def rows(self, meter, start, end, topics):
         first, stop = (int(t.timestamp()) // 3600 for t in (start, min(end, self.visible)))

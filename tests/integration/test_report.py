@@ -26,7 +26,7 @@ from dentframe import (
     sync,
     to_portfolio_manager,
 )
-from dentframe.emulator.plant import Event, Plant, panel
+from dentframe.emulator import Event, Plant, panel
 from dentframe.errors import ConfigError, RangeError
 from dentframe.money.portfolio_and_status import status
 from tests.split_kit import bill, line, readings, site, tenant

@@ -99,7 +99,7 @@ def test_an_interrupted_sync_says_how_to_go_on(cloud, folder, capsys, monkeypatc
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dentframe.cli.data.run_sync", interrupted)
+    monkeypatch.setattr("dentframe.cli.readings_and_archive.run_sync", interrupted)
     assert sync("P100", "2023") == 130
     assert "run the same line again, it goes on where it was" in capsys.readouterr().err
 

@@ -1,6 +1,7 @@
 """The emulator over a real socket: requests, keys, parameters and answers."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
@@ -134,7 +135,7 @@ def test_empty_before_the_installation(cloud):
 
 def test_empty_in_the_future():
     """After now both lists are empty, and the current window ends at now."""
-    with emulator.serve(now=lambda: emulator.plant.instant("2023-12-12T02:40")) as cloud:
+    with emulator.serve(now=lambda: datetime(2023, 12, 12, 2, 40, tzinfo=UTC)) as cloud:
         assert [r["time"] for r in said(cloud, HOUR)["topics"]] == ["02:02", "02:17", "02:32"]
         later = HOUR.replace("day=12", "day=13")
         assert said(cloud, later) == {"headers": [], "topics": []}

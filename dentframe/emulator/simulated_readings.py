@@ -1,4 +1,4 @@
-"""What a plant's meters read: the power of loads, its exact integral, and the texts of each poll.
+"""Simulated readings are made here: the power of loads, its exact integral, the texts of a poll.
 
 Power is constant within a step of five minutes and a whole number of watts, so that energies are
 exact integers and registers are exactly the integral of power. Chance is a number for every
@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dentframe.emulator.plant import Element, Event, Meter, Plant
+    from dentframe.emulator.simulated_meters import Element, Event, Meter, Plant
 
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
     Loads = tuple["Load", ...]
     Row = dict[str, Any]
+    Table = tuple[list[str], list[Row]]  # headers and rows
 
 STAMP = ("date", "time")
 """The two columns that every answer starts with."""
@@ -250,7 +251,7 @@ class Polls:
         """The step of power that each poll sees: the one that ends at it or holds it."""
         return (self.at - 1) // STEP
 
-    def rows(self) -> tuple[list[str], list[Row]]:
+    def rows(self) -> Table:
         """Headers and rows: the wire's order, strings, gaps.
 
         A gap takes an element's cells away, or the row if nothing is left.

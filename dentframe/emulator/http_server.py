@@ -1,4 +1,4 @@
-"""A strict DentCloud is served here over HTTP/1.1 on loopback, by the standard library."""
+"""The HTTP server of the emulator answers on loopback, honestly or as a fault says."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from dentframe.emulator.faults import Fault, Faults
-from dentframe.emulator.plant import Plant, instant
-from dentframe.emulator.service import Answer, Limiter, Seen, Service, look, message
+from dentframe.emulator.requests_and_limits import Answer, Limiter, Seen, Service, look, message
+from dentframe.emulator.simulated_meters import Plant, instant
 from dentframe.emulator.sources_and_quirks import Quirky, Recorded, chosen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from dentframe.emulator.service import Now
+    from dentframe.emulator.requests_and_limits import Now
     from dentframe.emulator.sources_and_quirks import Source
 
     Latency = float | Callable[[random.Random], float]

@@ -1,4 +1,4 @@
-"""A seeded plant of meters has readings that obey physics, and knows the truth behind them.
+"""The simulated meters stand here: a seeded plant whose readings obey physics, and its true energy.
 
 Registers are the integral of power since the installation, DemandkW is the mean of its
 window, kVA is the root of kW and kvar squared, A is kVA over V in each phase, and a main
@@ -16,12 +16,12 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from dentframe.emulator.readings import Curve, Load, Polls, catalogue, curve, month_of
+from dentframe.emulator.simulated_readings import Curve, Load, Polls, catalogue, curve, month_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from dentframe.emulator.readings import Row
+    from dentframe.emulator.simulated_readings import Table
 
     When = datetime | str
     Where = str | tuple[str, str]
@@ -279,9 +279,7 @@ class Plant:
         """The label of every element, by its address such as ``"P482311252_A"``."""
         return {f"{m.name}_{e.name}": e.label for m in self.layout.values() for e in m.elements}
 
-    def rows(
-        self, meter: str, start: When, end: When, topics: Sequence[str]
-    ) -> tuple[list[str], list[Row]]:
+    def rows(self, meter: str, start: When, end: When, topics: Sequence[str]) -> Table:
         """Readings in ``[start, end)`` as the wire has them (see :class:`Source`)."""
         first, stop = max(instant(start), self.installed), instant(end)
         return Polls(self, self.layout[meter], first, stop, topics).rows()

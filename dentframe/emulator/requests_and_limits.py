@@ -1,4 +1,4 @@
-"""The service answers here, behind the socket: from a request seen to an honest answer.
+"""A request's parameters are checked and answered here, and each account's limits are counted.
 
 Its own rules: a request names one whole UTC month, day or hour; numbers come with or without a
 leading zero, the list with or without spaces, topics by key or by unit.
@@ -187,15 +187,14 @@ def window(params: Mapping[str, str]) -> tuple[datetime, datetime]:
     found = {"day": 1}
     for name, (low, high) in _RANGES.items():
         text = params.get(name)
-        value = _number(text)
         if text is None and name in {"year", "month"}:
             raise RefusedError(f"Missing required parameter: {name}")
-        if text is not None and (
-            value is None or len(text) > len(str(high)) or not low <= value <= high
-        ):
+        if text is None:
+            continue
+        value = _number(text)
+        if value is None or len(text) > len(str(high)) or not low <= value <= high:
             raise RefusedError(f"Invalid {name}: {text}")
-        if value is not None:
-            found[name] = value
+        found[name] = value
     if "hour" in found and "day" not in params:
         raise RefusedError("hour needs a day")
     try:

@@ -1,4 +1,4 @@
-"""Commands meters, topics, inventory, plan, read, energy, peaks, sync, report and status."""
+"""The commands for readings and the archive stand here, from `meters` to `status`."""
 
 from __future__ import annotations
 
