@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dentframe import emulator
+from dentframe.emulator.simulated_readings import power
 from dentframe.wire.topics import SERVED
 
 FIRST = datetime(2022, 6, 3, tzinfo=UTC)
@@ -106,8 +107,15 @@ def test_current_is_apparent_power_over_voltage(meter, day, seed):
 @settings(max_examples=30, deadline=None)
 def test_power_triangle(where, day, seed):
     """kVA squared is kW squared and kvar squared, to the rounding of a volt-ampere."""
-    curve = plant(seed).curve(*where, day, day + DAY)
-    assert np.abs(np.hypot(curve.p, curve.q) - curve.s).max() <= 0.5
+    source, month = plant(seed), 12 * day.year + day.month - 1
+    loads = source.elements(where[0])[where[1]].loads
+    p, q = sum(np.array(power(load, seed, source.tz, month)) for load in loads)
+    middle = day.replace(day=10)  # so that the curve is of this month alone
+    active, apparent = (
+        source.curve(*where, middle, middle + DAY, apparent=x).power for x in (False, True)
+    )
+    assert (active == p).all()
+    assert np.abs(np.hypot(p, q) - apparent).max() <= 0.5
 
 
 @given(DAYS, SEEDS)
@@ -188,7 +196,7 @@ def year(element, meter="P482311252"):
         .curve(
             meter, element, datetime(2023, 1, 1, 2, tzinfo=UTC), datetime(2023, 12, 31, tzinfo=UTC)
         )
-        .p
+        .power
     )
 
 
