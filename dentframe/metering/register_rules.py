@@ -203,29 +203,24 @@ def check_elements(rules: RegisterRules, names: Sequence[tuple[str | None, str]]
         For a bare ``"A"`` in a frame of several meters.
     """
     from_site = rules.from_site if isinstance(rules, SiteRules) else ()
-    for field in FIELDS:
-        table = () if field in from_site else getattr(rules, field)
-        for key in table if isinstance(table, Mapping) else ():
-            _check_key(field, str(key), names)
-    for x in () if "corrections" in from_site else rules.corrections:
-        _check_key("corrections", x.element, names)
-
-
-def _check_key(field: str, key: str, names: Sequence[tuple[str | None, str]]) -> None:
-    meter, element = split_element(key)
+    tables = {x: getattr(rules, x) for x in FIELDS if x not in from_site}
+    tables["corrections"] = {x.element: x for x in tables.get("corrections", ())}
+    keys = [(x, str(k)) for x, y in tables.items() if isinstance(y, Mapping) for k in y]
     meters = {m for m, _ in names}
-    if element is None and len(meters) > 1:
-        raise ConfigError(
-            f"Cannot tell which meter's element {key!r} in {field} is: the frame has "
-            f"{len(meters)} meters. Use full ids, e.g. {full_name(*names[0])!r}."
-        )
-    known = {e for m, e in names if element is None or m in {None, meter}}
-    foreign = element is not None and None not in meters and meter not in meters
-    if names and not foreign and (element or key) not in known:
-        raise UnknownMeterError(
-            f"Cannot use {field} for {key!r}: the frame has no such element. "
-            f"It has {', '.join(dict.fromkeys(full_name(*x) for x in names))}."
-        )
+    for field, key in keys:
+        meter, element = split_element(key)
+        if element is None and len(meters) > 1:
+            raise ConfigError(
+                f"Cannot tell which meter's element {key!r} in {field} is: the frame has "
+                f"{len(meters)} meters. Use full ids, e.g. {full_name(*names[0])!r}."
+            )
+        known = {e for m, e in names if element is None or m in {None, meter}}
+        foreign = element is not None and None not in meters and meter not in meters
+        if names and not foreign and (element or key) not in known:
+            raise UnknownMeterError(
+                f"Cannot use {field} for {key!r}: the frame has no such element. "
+                f"It has {', '.join(dict.fromkeys(full_name(*x) for x in names))}."
+            )
 
 
 def resolve(rules: RegisterRules, meter: str | None, element: str, tz: Zone) -> Rules:

@@ -231,7 +231,7 @@ class _PeakSearch:
         """Blocks or rolling windows wholly in the span that start in the windows."""
         charge, interval = self.charge, self.meters.keywords.interval
         cut = blocks.cut(charge.measure, charge.window, charge.step, interval)
-        a, b = blocks.windows(cut, self.s, self.e, self.meters.tz)
+        a, b = blocks.span(cut, np.array([self.s]), np.array([self.e]), self.meters.tz)
         inside = (a >= self.s) & (b <= self.e) & self.in_windows(a)
         a, b = a[inside], b[inside]
         if len(a) == 0:

@@ -349,7 +349,7 @@ def _edges(run: Run) -> list[dict[str, Any]]:
         }
         if {"coincident", "own_peak"} & {*use.figures}:
             how = blocks.cut("block", use.rules.window, None, use.rules.interval)
-            s, e = blocks.windows(how, low, high, use.site.zone)
+            s, e = blocks.span(how, np.array([low]), np.array([high]), use.site.zone)
             part["blocks"] = [_iso(x) for x in (*s.tolist(), *e[-1:].tolist())]
             part["window"] = how.window
             part["interval"] = {

@@ -146,25 +146,6 @@ def summed_series(
     KindError
         For one that is no register.
     """
-    named = requested_elements(frame, topics, summed_names(elements, site))
-    if named is None:
-        return list(series)
-    there = keyed(series)
-    found = [there.get(key) or without_readings(*key) for key in named]
-    for c in found:
-        if c.refusal:
-            raise KindError(c.refusal)
-    return found
-
-
-def summed_names(elements: Any, site: Any) -> Any:
-    """The names of the elements that make up a sum, ``"all"`` included.
-
-    Raises
-    ------
-    ConfigError
-        Where nothing tells which.
-    """
     names = summed(site) if elements is None and site is not None else elements
     if names is None:
         raise ConfigError(
@@ -175,4 +156,12 @@ def summed_names(elements: Any, site: Any) -> Any:
                 "--elements A,C, or say --elements all.",
             )
         )
-    return names
+    named = requested_elements(frame, topics, names)
+    if named is None:
+        return list(series)
+    there = keyed(series)
+    found = [there.get(key) or without_readings(*key) for key in named]
+    for c in found:
+        if c.refusal:
+            raise KindError(c.refusal)
+    return found

@@ -228,26 +228,26 @@ def cut(kind: str, window: Any, step: Any, interval: Any) -> Cut:
         For a window or step that the clock does not have.
     """
     check_one_of("kind", kind, KINDS)
-    length = _length(window, "window")
+    length = _minutes(window, "window", divides_day=kind == "block" and step is None)
     if kind == "block":
         if step is not None:
             raise ConfigError(
                 f"Cannot use step={step!r} with kind='block': blocks lie end to end. "
                 "Use kind='rolling' for windows that overlap."
             )
-        return Cut(kind, _on_clock(length, "window"), length)
-    return Cut(kind, length, _step(step, length, interval))
+        return Cut(kind, length, length)
+    if step is not None:
+        return Cut(kind, length, _minutes(step, "step", divides_day=True))
+    spacings = interval.values() if isinstance(interval, Mapping) else [interval]
+    each = [_minutes(x, "interval") for x in spacings]
+    return Cut(kind, length, int(np.gcd.reduce([length, DAY_MINUTES, *each])))
 
 
-def _length(value: Any, what: str) -> int:
+def _minutes(value: Any, what: str, *, divides_day: bool = False) -> int:
     length = minutes(value, what)
     if length == 0:
         raise RangeError(f"Cannot use {what}={value!r}: it has no length. Use e.g. '15min'.")
-    return length
-
-
-def _on_clock(length: int, what: str) -> int:
-    if DAY_MINUTES % length:
+    if divides_day and DAY_MINUTES % length:
         raise RangeError(
             f"Cannot align {what}='{length}min' with the clock: it does not divide the day. "
             "Use e.g. 5, 10, 15, 20, 30 or 60 minutes."
@@ -255,35 +255,22 @@ def _on_clock(length: int, what: str) -> int:
     return length
 
 
-def _step(step: Any, window: int, interval: Any) -> int:
-    if step is not None:
-        return _on_clock(_length(step, "step"), "step")
-    whole = interval.values() if isinstance(interval, Mapping) else [interval]
-    return int(np.gcd.reduce([window, DAY_MINUTES, *(_length(w, "interval") for w in whole)]))
+def span(how: Cut, starts: Ints, ends: Ints, tz: dt.tzinfo) -> tuple[Ints, Ints]:
+    """Start and end of the windows that overlap a run of periods, in order [us UTC].
 
-
-def windows(how: Cut, low: int, high: int, tz: dt.tzinfo) -> tuple[Ints, Ints]:
-    """Start and end of the windows that overlap ``[low, high)``, in order [us UTC].
-
-    Rolling windows are those that end in ``(low, high]``. A clock change makes the block that
-    holds it longer or shorter, never a rolling window.
+    Rolling windows are those that end in the run, after its start. A clock change makes the block
+    that holds it longer or shorter, never a rolling window.
     """
-    if low >= high:
-        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    if len(starts) == 0 or starts[0] >= ends[-1]:
+        return starts[:0], starts[:0]
+    low, high = int(starts[0]), int(ends[-1])
     edges = ints(clock_grid(how.step, stamp(low), stamp(high), tz))
     if how.kind == "rolling":
-        ends = edges[(edges > low) & (edges <= high)]
-        return ends - how.window * MINUTE, ends
+        edges = edges[(edges > low) & (edges <= high)]
+        return edges - how.window * MINUTE, edges
     first = max(int(np.searchsorted(edges, low, side="right")) - 1, 0)
     last = int(np.searchsorted(edges, high, side="left"))
     return edges[first:last], edges[first + 1 : last + 1]
-
-
-def span(how: Cut, starts: Ints, ends: Ints, tz: dt.tzinfo) -> tuple[Ints, Ints]:
-    """The windows that overlap a run of periods [us UTC]."""
-    if len(starts) == 0:
-        return starts, ends
-    return windows(how, int(starts[0]), int(ends[-1]), tz)
 
 
 def means(c: Cumulative, s: Ints, e: Ints, interval: int) -> Floats:

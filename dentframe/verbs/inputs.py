@@ -85,18 +85,15 @@ class Source:
     ----------
     topics : tuple of str
         A register, interval means, or both, the preferred first.
+    result : str
+        ``Energy``, ``Demand`` or their like, by the unit of what answers.
     of_demand : bool
         Whether demand is asked for, so that the means answer first.
     """
 
     topics: tuple[str, ...]
+    result: str = "Energy"
     of_demand: bool = False
-
-    @property
-    def result(self) -> str:
-        """``Energy``, ``Demand`` or their like, by the unit of what answers."""
-        unit = TOPICS[self.topics[0]].unit.removesuffix("h")
-        return (_DEMANDS if self.of_demand else _ENERGIES)[unit]
 
 
 def energy_source(
@@ -134,7 +131,7 @@ def energy_source(
         raise ConfigError(
             f"Cannot use topic={topic!r} with source={source!r}: it is a {own}. Leave source= out."
         )
-    return Source((topic,))
+    return Source((topic,), _ENERGIES.get(TOPICS[topic].unit.removesuffix("h"), ""))
 
 
 def demand_source(frame: pd.DataFrame, topic: str | None, source: str) -> Source:
@@ -148,12 +145,13 @@ def demand_source(frame: pd.DataFrame, topic: str | None, source: str) -> Source
         For a topic or source that is not there, or reactive power.
     """
     found = energy_source(frame, topic, source, "demand")
-    if TOPICS[found.topics[0]].unit.removesuffix("h") not in _DEMANDS:
+    unit = TOPICS[found.topics[0]].unit.removesuffix("h")
+    if unit not in _DEMANDS:
         raise ConfigError(
             f"Cannot compute demand of {topic!r}: only active and apparent power have a demand "
             'here. Use topic="kVAHNet" for kVA.'
         )
-    return Source(found.topics[::-1], of_demand=True)
+    return Source(found.topics[::-1], _DEMANDS[unit], of_demand=True)
 
 
 class Keywords(TypedDict, total=False):

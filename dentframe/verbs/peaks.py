@@ -292,9 +292,14 @@ def highest(found: Candidates, n: int, day: Ints | None = None) -> tuple[Candida
     ndarray of int64
         Their ranks, from 1.
     """
-    if n == 1 or day is not None:
-        # Sorting all of a year's candidates costs more than everything else.
-        best = _tops(found, found.period if day is None else found.period * _DAYS + day)
+    if len(found.kw) and (n == 1 or day is not None):
+        # Sorting all of a year's candidates costs more than everything else: only those go on
+        # that none of their group exceeds by more than rounding. Groups are runs.
+        group = found.period if day is None else found.period * _DAYS + day
+        first = np.append(0, np.flatnonzero(group[1:] != group[:-1]) + 1)
+        least = np.maximum.reduceat(found.kw, first) - 10.0 ** (1 - PLACES)
+        length = np.diff(np.append(first, len(group)))
+        best = np.flatnonzero(found.kw >= np.repeat(least, length))
         found, day = found.only(best), None if day is None else day[best]
     order = np.lexsort((-np.round(found.kw, PLACES), found.period))
     if day is not None:
@@ -304,15 +309,6 @@ def highest(found: Candidates, n: int, day: Ints | None = None) -> tuple[Candida
     rank = np.arange(len(period)) - np.searchsorted(period, period) + 1
     keep = rank <= n
     return found.only(order[keep]), rank[keep]
-
-
-def _tops(found: Candidates, group: Ints) -> Ints:
-    """Those that none of their group exceeds by more than rounding; groups are runs."""
-    if len(group) == 0:
-        return group
-    first = np.append(0, np.flatnonzero(group[1:] != group[:-1]) + 1)
-    least = np.maximum.reduceat(found.kw, first) - 10.0 ** (1 - PLACES)
-    return np.flatnonzero(found.kw >= np.repeat(least, np.diff(np.append(first, len(group)))))
 
 
 @dataclass(frozen=True)

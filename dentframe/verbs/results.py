@@ -215,6 +215,19 @@ def detail_of(f: Figures, interval: int) -> dict[str, Any]:
     if f.of.corrected is not None:
         raw, measured = (x.energy(f.s, f.e) for x in (f.of.corrected.raw, f.of.corrected.measured))
         agreed = f.energy - measured
+    # The readings at or around the edges; a mean shows no register, so only their times.
+    at, brackets = f.of.at, dict[str, Any]()
+    opens = np.searchsorted(at, f.s, side="right") - 1
+    closes = np.searchsorted(at, f.e, side="left")
+    for name, k in (("open", opens), ("close", closes)):
+        there = (k >= 0) & (k < len(at))
+        when, value = np.full(len(k), NAT), np.full(len(k), np.nan)
+        when[there] = at[k[there]]
+        if f.of.source == "register":
+            value[there] = f.of.readings[k[there]]
+        brackets |= {f"{name}_at": when, f"{name}_reading": value}
+    for exchange, closing in f.of.closings.items():
+        brackets["close_reading"][brackets["close_at"] == exchange] = closing
     return {
         "start": f.starts,
         "end": f.ends,
@@ -225,7 +238,7 @@ def detail_of(f: Figures, interval: int) -> dict[str, Any]:
         "hi": hi,
         "readings": f.of.readings_in(f.s, f.e),
         "expected": expected(f.s, f.e, interval),
-        **_brackets(f),
+        **brackets,
         "imported": imported,
         "exported": exported,
         "flags": f.flags,
@@ -237,23 +250,6 @@ def detail_of(f: Figures, interval: int) -> dict[str, Any]:
 def expected(s: Ints, e: Ints, interval: int) -> Ints:
     """How many readings each period should have, a half rounded up."""
     return (2 * (e - s) + interval) // (2 * interval)
-
-
-def _brackets(f: Figures) -> dict[str, Any]:
-    """The readings at or around the edges; a mean shows no register, so only their times."""
-    at, found = f.of.at, dict[str, Any]()
-    opens = np.searchsorted(at, f.s, side="right") - 1
-    closes = np.searchsorted(at, f.e, side="left")
-    for name, k in (("open", opens), ("close", closes)):
-        there = (k >= 0) & (k < len(at))
-        when, value = np.full(len(k), NAT), np.full(len(k), np.nan)
-        when[there] = at[k[there]]
-        if f.of.source == "register":
-            value[there] = f.of.readings[k[there]]
-        found |= {f"{name}_at": when, f"{name}_reading": value}
-    for exchange, closing in f.of.closings.items():
-        found["close_reading"][found["close_at"] == exchange] = closing
-    return found
 
 
 def detail_rows(
