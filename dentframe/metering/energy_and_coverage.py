@@ -26,7 +26,7 @@ from dentframe.wire.columns import full_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dentframe.metering.corrected_series import Corrected
+    from dentframe.metering.apply_corrections import Corrected
     from dentframe.metering.series import Bools
 
 

@@ -23,7 +23,7 @@ from dentframe.money.statement import Day, Past
 from dentframe.money.tariff_usage import Meters
 from dentframe.times.dates_and_ranges import instant, ints, localize
 from dentframe.times.periods import verb_zone
-from dentframe.verbs.inputs import VerbKeywords
+from dentframe.verbs.keywords_and_series import VerbKeywords
 
 if TYPE_CHECKING:
     from dentframe.money.split_bill import Run

@@ -19,7 +19,7 @@ from dentframe.money.tariff_usage import State, greatest, stretches, worst
 from dentframe.times.dates_and_ranges import ints, local, stamp
 from dentframe.times.periods import calendar
 from dentframe.verbs import demand as blocks
-from dentframe.verbs.inputs import interval_of
+from dentframe.verbs.keywords_and_series import interval_of
 from dentframe.verbs.peaks import Candidates, highest, known, reported
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import pandas as pd
 from dentframe.errors import ConfigError, UnknownMeterError, did_you_mean
 from dentframe.site.site import EXPORT
 from dentframe.times.dates_and_ranges import localize
-from dentframe.verbs.inputs import MEAN, REGISTER
+from dentframe.verbs.keywords_and_series import MEAN, REGISTER
 from dentframe.wire.columns import ELEMENT, Column, parse, split_element, wire_columns
 
 if TYPE_CHECKING:

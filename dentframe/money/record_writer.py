@@ -27,7 +27,7 @@ from dentframe.documents.statement_audit_sheet import DRAFT
 from dentframe.documents.statement_csv_and_excel import save_csv, save_workbook
 from dentframe.errors import AlreadyThereError, ConfigError, DentWarning, missing_extra, warn
 from dentframe.frame import csv_and_excel
-from dentframe.metering.corrected_series import mean_factor
+from dentframe.metering.apply_corrections import mean_factor
 from dentframe.metering.register_rules import HOUR, MINUTE, micros
 from dentframe.metering.series import names
 from dentframe.money.credit_notes import note_statements
@@ -52,7 +52,7 @@ from dentframe.money.record_reader import (
 from dentframe.money.rounding_and_tiers import exact
 from dentframe.verbs import demand as blocks
 from dentframe.verbs.energy import figures, moving
-from dentframe.verbs.inputs import (
+from dentframe.verbs.keywords_and_series import (
     VerbKeywords,
     demand_source,
     energy_source,

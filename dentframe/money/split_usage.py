@@ -34,9 +34,9 @@ from dentframe.money.rounding_and_tiers import EXACT, add, exact, printed, round
 from dentframe.site.site import EXPORT
 from dentframe.verbs.demand import demand, unaffected
 from dentframe.verbs.energy import figures
-from dentframe.verbs.inputs import MEAN, VerbKeywords, energy_source, inputs_of
+from dentframe.verbs.keywords_and_series import MEAN, VerbKeywords, energy_source, inputs_of
 from dentframe.verbs.peaks import coincident, peaks
-from dentframe.verbs.results import detail_of, detail_rows, warn_of_power
+from dentframe.verbs.result_frames_and_warnings import detail_of, detail_rows, warn_of_power
 from dentframe.wire.columns import parse, split_element, wire_columns
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
         UtilityBill,
     )
     from dentframe.site.site import Site
-    from dentframe.verbs.inputs import Inputs
+    from dentframe.verbs.keywords_and_series import Inputs
 
 UNITS = {"energy": "kWh", "coincident": "kW", "own_peak": "kW"}
 """The bases that are measured, and their units."""

@@ -27,8 +27,8 @@ from dentframe.times.dates_and_ranges import instant, ints, midnight, stamp, zon
 from dentframe.times.periods import verb_zone
 from dentframe.times.schedule import Schedule
 from dentframe.verbs.energy import figures
-from dentframe.verbs.inputs import MEAN, REGISTER, VerbKeywords
-from dentframe.verbs.results import warn_of_power, warn_of_withheld
+from dentframe.verbs.keywords_and_series import MEAN, REGISTER, VerbKeywords
+from dentframe.verbs.result_frames_and_warnings import warn_of_power, warn_of_withheld
 
 if TYPE_CHECKING:
     from dentframe.archive.archive import Archive

@@ -23,9 +23,9 @@ from dentframe.metering.series import Flag, element_columns, names
 from dentframe.money.rounding_and_tiers import EXACT, add, exact, printed, rounded
 from dentframe.money.statement import Reading
 from dentframe.times.dates_and_ranges import local, stamp
-from dentframe.verbs.chosen_elements import summed_series
+from dentframe.verbs.elements_by_name import summed_series
 from dentframe.verbs.energy import Figures, figures, moving, when
-from dentframe.verbs.inputs import (
+from dentframe.verbs.keywords_and_series import (
     EDGES,
     Source,
     check_one_of,
@@ -34,13 +34,13 @@ from dentframe.verbs.inputs import (
     series_of,
     warn_of_spacing,
 )
-from dentframe.verbs.results import detail_of
+from dentframe.verbs.result_frames_and_warnings import detail_of
 
 if TYPE_CHECKING:
     from dentframe.metering.register_rules import Fix
     from dentframe.metering.series import Floats, Ints
     from dentframe.times.schedule import Schedule
-    from dentframe.verbs.inputs import VerbKeywords
+    from dentframe.verbs.keywords_and_series import VerbKeywords
 
 NANO = 1_000_000_000
 OUT = "\0"

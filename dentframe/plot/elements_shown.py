@@ -19,9 +19,15 @@ from dentframe.frame.select import elements
 from dentframe.metering.series import is_several, meters_of
 from dentframe.site.site import summed
 from dentframe.verbs import demand as blocks
-from dentframe.verbs.chosen_elements import summed_series
 from dentframe.verbs.demand import window_means
-from dentframe.verbs.inputs import DEFAULTS, Keywords, VerbKeywords, demand_source, inputs_of
+from dentframe.verbs.elements_by_name import summed_series
+from dentframe.verbs.keywords_and_series import (
+    DEFAULTS,
+    Keywords,
+    VerbKeywords,
+    demand_source,
+    inputs_of,
+)
 from dentframe.wire.columns import split_element
 from dentframe.wire.topics import TOPICS
 
@@ -32,7 +38,7 @@ if TYPE_CHECKING:
 
     from dentframe.metering.energy_and_coverage import Cumulative
     from dentframe.metering.series import Floats, Ints
-    from dentframe.verbs.inputs import Inputs, Source
+    from dentframe.verbs.keywords_and_series import Inputs, Source
 
 
 QUANTITIES = {"Demand": "demand", "ApparentDemand": "apparent demand"}

@@ -23,7 +23,7 @@ from dentframe.times.dates_and_ranges import ints, minutes, stamp
 from dentframe.times.periods import calendar
 from dentframe.verbs import demand as blocks
 from dentframe.verbs.demand import window_means
-from dentframe.verbs.inputs import Inputs, demand_source
+from dentframe.verbs.keywords_and_series import Inputs, demand_source
 from dentframe.verbs.load_shape import profile as profile_table
 from dentframe.verbs.peaks import peaks as peaks_table
 from dentframe.verbs.quality_findings import runs

@@ -20,7 +20,7 @@ from dentframe.plot.elements_shown import Figures, PictureKeywords, Subject, pic
 from dentframe.times.dates_and_ranges import ints
 from dentframe.times.periods import Monthly, parse_freq, verb_zone
 from dentframe.verbs.energy import figures
-from dentframe.verbs.inputs import default_bounds, energy_source, periods, series_of
+from dentframe.verbs.keywords_and_series import default_bounds, energy_source, periods, series_of
 from dentframe.verbs.load_shape import unusual
 from dentframe.verbs.quality_findings import runs
 from dentframe.wire.topics import TOPICS

@@ -1,6 +1,6 @@
 """Corrections of a site's meters are described here, read from their tables, and checked.
 
-The raw readings stay as they are; `metering.corrected_series` applies what is stated here.
+The raw readings stay as they are; `metering.apply_corrections` applies what is stated here.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from dentframe.metering.register_rules import HOUR, MINUTE
 from dentframe.metering.series import element_columns
 from dentframe.times.dates_and_ranges import ints, minutes, stamp
 from dentframe.times.periods import DAY_MINUTES, clock_grid
-from dentframe.verbs.inputs import (
+from dentframe.verbs.keywords_and_series import (
     Inputs,
     Keywords,
     VerbKeywords,
@@ -27,7 +27,7 @@ from dentframe.verbs.inputs import (
     inputs_of,
     verb,
 )
-from dentframe.verbs.results import wide
+from dentframe.verbs.result_frames_and_warnings import wide
 
 if TYPE_CHECKING:
     import datetime as dt

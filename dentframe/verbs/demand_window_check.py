@@ -17,7 +17,7 @@ from dentframe.metering.register_rules import HOUR, MINUTE, RegisterRules, micro
 from dentframe.metering.series import ESTIMATES, Flag, is_several, meter_by_meter, time_index
 from dentframe.times.dates_and_ranges import Zone, check_order, minutes
 from dentframe.times.periods import verb_zone
-from dentframe.verbs.inputs import DEFAULT_RULES, Bounds, VerbKeywords
+from dentframe.verbs.keywords_and_series import DEFAULT_RULES, Bounds, VerbKeywords
 from dentframe.verbs.reconcile import Pair, check_both_there, pairs
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from dentframe.metering.series import NONE, Flag, meter_by_meter, time_index
 from dentframe.times.dates_and_ranges import stamp
 from dentframe.times.periods import verb_zone
 from dentframe.times.schedule import Schedule
-from dentframe.verbs.inputs import (
+from dentframe.verbs.keywords_and_series import (
     EDGES,
     Inputs,
     Keywords,
@@ -40,7 +40,7 @@ from dentframe.verbs.inputs import (
     verb,
     warn_of_spacing,
 )
-from dentframe.verbs.results import (
+from dentframe.verbs.result_frames_and_warnings import (
     COLUMNS,
     CORRECTED,
     attrs_of,

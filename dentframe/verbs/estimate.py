@@ -29,14 +29,14 @@ from dentframe.metering.series import Bools, element_columns, is_several, time_i
 from dentframe.times.dates_and_ranges import ints, local, localize
 from dentframe.times.periods import verb_zone
 from dentframe.verbs.gaps_and_coverage import pieces
-from dentframe.verbs.inputs import MEAN, REGISTER, Keywords, VerbKeywords, verb
+from dentframe.verbs.keywords_and_series import MEAN, REGISTER, Keywords, VerbKeywords, verb
 from dentframe.verbs.quality_findings import runs
 from dentframe.verbs.reconcile import Pair, pairs
 
 if TYPE_CHECKING:
     from dentframe.metering.energy_and_coverage import Cumulative
     from dentframe.metering.series import Floats, Ints
-    from dentframe.verbs.inputs import Bounds
+    from dentframe.verbs.keywords_and_series import Bounds
 
 
 FLAG, DISCLOSURE, ATTRS = "estimated", "disclosure", "estimates"

@@ -15,9 +15,9 @@ from dentframe.errors import ConfigError
 from dentframe.metering.energy_and_coverage import NAT, from_means, share, totals
 from dentframe.metering.series import Ints, element_columns, is_several
 from dentframe.times.dates_and_ranges import local
-from dentframe.verbs import inputs
-from dentframe.verbs.inputs import REGISTER, Keywords, VerbKeywords, verb
-from dentframe.verbs.results import by_element, expected, periods_index
+from dentframe.verbs import keywords_and_series as inputs
+from dentframe.verbs.keywords_and_series import REGISTER, Keywords, VerbKeywords, verb
+from dentframe.verbs.result_frames_and_warnings import by_element, expected, periods_index
 from dentframe.wire.topics import kind_of
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dentframe.metering.energy_and_coverage import Cumulative
     from dentframe.metering.series import Bools, Floats
     from dentframe.times.periods import Freq
-    from dentframe.verbs.chosen_elements import Element
+    from dentframe.verbs.elements_by_name import Element
 
 
 GAP_COLUMNS = ("element", "start", "end", "missing_intervals", "energy_known")

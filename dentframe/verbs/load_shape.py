@@ -17,9 +17,10 @@ from dentframe.metering.register_rules import HOUR
 from dentframe.metering.series import is_several
 from dentframe.times.dates_and_ranges import local
 from dentframe.times.schedule import HOLIDAY, Schedule, Window
-from dentframe.verbs import inputs, results
+from dentframe.verbs import keywords_and_series as inputs
+from dentframe.verbs import result_frames_and_warnings as results
 from dentframe.verbs.demand import cut, owner, span, window_means
-from dentframe.verbs.inputs import Keywords, VerbKeywords, verb
+from dentframe.verbs.keywords_and_series import Keywords, VerbKeywords, verb
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

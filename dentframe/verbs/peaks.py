@@ -17,12 +17,14 @@ from dentframe.metering.energy_and_coverage import NAT, Cumulative, status, tota
 from dentframe.metering.register_rules import HOUR
 from dentframe.metering.series import time_index
 from dentframe.times.dates_and_ranges import ints, local
-from dentframe.verbs import demand, inputs, results
-from dentframe.verbs.chosen_elements import summed_series
+from dentframe.verbs import demand
+from dentframe.verbs import keywords_and_series as inputs
+from dentframe.verbs import result_frames_and_warnings as results
 from dentframe.verbs.demand import PLACES, Cut, cut, means, of_full_length, owner, span
+from dentframe.verbs.elements_by_name import summed_series
 from dentframe.verbs.gaps_and_coverage import Stretches, registers_of, time_and_share, uncovered
-from dentframe.verbs.inputs import REGISTER, Keywords, VerbKeywords, verb
-from dentframe.verbs.results import EXPORT, MISSING, REBLOCKED
+from dentframe.verbs.keywords_and_series import REGISTER, Keywords, VerbKeywords, verb
+from dentframe.verbs.result_frames_and_warnings import EXPORT, MISSING, REBLOCKED
 from dentframe.wire.topics import TOPICS
 
 if TYPE_CHECKING:

@@ -27,10 +27,10 @@ from dentframe.metering.series import (
 )
 from dentframe.times.dates_and_ranges import instant, naive_zone
 from dentframe.times.periods import verb_zone
-from dentframe.verbs import inputs
-from dentframe.verbs.chosen_elements import Element, requested_elements
+from dentframe.verbs import keywords_and_series as inputs
+from dentframe.verbs.elements_by_name import Element, requested_elements
 from dentframe.verbs.gaps_and_coverage import gaps_of, with_times
-from dentframe.verbs.inputs import MEAN, REGISTER, Keywords, VerbKeywords, verb
+from dentframe.verbs.keywords_and_series import MEAN, REGISTER, Keywords, VerbKeywords, verb
 from dentframe.verbs.quality_findings import FINDINGS, ElementReadings
 from dentframe.verbs.reconcile import OfElement, Pair, pair_of
 from dentframe.wire.columns import Column, parse

@@ -18,7 +18,7 @@ from dentframe.metering.energy_and_coverage import jumps
 from dentframe.metering.register_rules import HOUR
 from dentframe.metering.series import Flag
 from dentframe.verbs.gaps_and_coverage import within
-from dentframe.verbs.inputs import FEWEST, TOO_CLOSE, TOO_FAR
+from dentframe.verbs.keywords_and_series import FEWEST, TOO_CLOSE, TOO_FAR
 from dentframe.verbs.reconcile import Pair
 
 if TYPE_CHECKING:

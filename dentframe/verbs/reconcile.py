@@ -15,7 +15,7 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, CoverageWarning, KindError, warn
 from dentframe.frame.select import check_read, topics
-from dentframe.metering import corrected_series
+from dentframe.metering import apply_corrections
 from dentframe.metering.energy_and_coverage import NAT, Cumulative, first_covered
 from dentframe.metering.register_rules import Rules, check_elements, resolve
 from dentframe.metering.series import (
@@ -30,9 +30,9 @@ from dentframe.metering.series import (
 )
 from dentframe.times.dates_and_ranges import local, naive_zone
 from dentframe.times.periods import verb_zone
-from dentframe.verbs import inputs
-from dentframe.verbs.chosen_elements import requested_elements
-from dentframe.verbs.inputs import MEAN, REGISTER, Keywords, VerbKeywords, verb
+from dentframe.verbs import keywords_and_series as inputs
+from dentframe.verbs.elements_by_name import requested_elements
+from dentframe.verbs.keywords_and_series import MEAN, REGISTER, Keywords, VerbKeywords, verb
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from dentframe.metering.series import Bools, Floats, Ints
     from dentframe.times.periods import Freq
-    from dentframe.verbs.chosen_elements import Element
+    from dentframe.verbs.elements_by_name import Element
 
 
 NO_OVERLAP = "no overlap"
@@ -406,7 +406,7 @@ def pair_of(key: Element, series: OfElement, resolved: VerbKeywords, tz: dt.tzin
     means = inputs.means_of(demand, rules, resolved)
     window = inputs.interval_of(resolved.interval, key[0])
     lag = inputs.by_meter(resolved.demand_lag, key[0], "0min", "demand_lag")
-    return Pair(corrected_series.register(register, rules, means), means, window, lag, rules)
+    return Pair(apply_corrections.register(register, rules, means), means, window, lag, rules)
 
 
 def pairs(frame: pd.DataFrame, resolved: VerbKeywords) -> list[Pair]:

@@ -15,7 +15,7 @@ import pandas as pd
 from dentframe.accessor_methods import with_keywords
 from dentframe.errors import KindError, RangeError, UnknownTopicError
 from dentframe.frame import select as selection
-from dentframe.metering.corrected_series import samples as corrected
+from dentframe.metering.apply_corrections import samples as corrected
 from dentframe.metering.energy_and_coverage import share, status, totals
 from dentframe.metering.register_rules import HOUR, check_elements, resolve
 from dentframe.metering.series import (
@@ -30,11 +30,20 @@ from dentframe.metering.series import (
 )
 from dentframe.times.dates_and_ranges import local, naive_zone
 from dentframe.times.periods import build, parse_freq, verb_zone
-from dentframe.verbs import inputs, peaks, results
-from dentframe.verbs.chosen_elements import keyed, requested_elements, without_readings
+from dentframe.verbs import keywords_and_series as inputs
+from dentframe.verbs import peaks
+from dentframe.verbs import result_frames_and_warnings as results
 from dentframe.verbs.demand import cut, owner
+from dentframe.verbs.elements_by_name import keyed, requested_elements, without_readings
 from dentframe.verbs.gaps_and_coverage import within
-from dentframe.verbs.inputs import DEFAULTS, MEAN, REGISTER, Keywords, VerbKeywords, verb
+from dentframe.verbs.keywords_and_series import (
+    DEFAULTS,
+    MEAN,
+    REGISTER,
+    Keywords,
+    VerbKeywords,
+    verb,
+)
 from dentframe.wire import columns as _columns
 from dentframe.wire.columns import Column, numbers, parse, sort_key
 from dentframe.wire.topics import TOPICS, kind_of

@@ -9,7 +9,7 @@ import pytest
 from dentframe import RegisterRules
 from dentframe.errors import CoverageWarning, UnknownMeterError
 from dentframe.verbs.energy import energy
-from dentframe.verbs.results import COLUMNS
+from dentframe.verbs.result_frames_and_warnings import COLUMNS
 from tests.energy_kit import MEAN, NY, C, quiet, readings, register, row
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from dentframe import RegisterRules
 from dentframe.verbs.energy import energy, intervals
-from dentframe.verbs.results import COLUMNS
+from dentframe.verbs.result_frames_and_warnings import COLUMNS
 from tests.attrs_kit import told
 from tests.energy_kit import MEAN, NY, A, C, quiet, readings, register
 

@@ -9,7 +9,7 @@ import pytest
 from dentframe import Monthly
 from dentframe.errors import RangeError
 from dentframe.verbs.energy import energy
-from dentframe.verbs.results import COLUMNS
+from dentframe.verbs.result_frames_and_warnings import COLUMNS
 from tests.attrs_kit import told
 from tests.energy_kit import MEAN, NY, quiet, readings, register, row
 

@@ -10,7 +10,7 @@ from dentframe.documents import statement_audit_sheet as explanations
 from dentframe.documents.statement_audit_sheet import explained, label
 from dentframe.metering.energy_and_coverage import STATUSES
 from dentframe.metering.series import FLAGS
-from dentframe.verbs.results import REBLOCKED
+from dentframe.verbs.result_frames_and_warnings import REBLOCKED
 from tests.statement_kit import energy_line, reading, statement
 
 JARGON = re.compile(r"interpolat|telescop|register|rollover|glitch|NaN|residual|delta|_|coverage")

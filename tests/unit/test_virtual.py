@@ -6,7 +6,7 @@ import pytest
 
 from dentframe import RegisterRules
 from dentframe.errors import ConfigError, CoverageWarning, KindError, RangeError, UnknownMeterError
-from dentframe.verbs.results import COLUMNS
+from dentframe.verbs.result_frames_and_warnings import COLUMNS
 from dentframe.verbs.virtual import parse
 
 

@@ -1,4 +1,4 @@
-"""A verb's keywords become the series that answer, and the periods to measure.
+"""The keywords that verbs share become the series that answer, and the periods to measure.
 
 One topic answers for each element, never one a period. For energy that is its register, else its
 interval means; for demand the means first: they know when power flowed, a register only how much
@@ -18,7 +18,7 @@ import pandas as pd
 from dentframe.accessor_methods import with_keywords
 from dentframe.errors import ConfigError, KindError, RangeError, ReadingWarning, warn
 from dentframe.frame import select as selection
-from dentframe.metering import corrected_series
+from dentframe.metering import apply_corrections
 from dentframe.metering.energy_and_coverage import Cumulative, first_covered, from_means, jumps
 from dentframe.metering.falling_register import from_register
 from dentframe.metering.register_rules import (
@@ -45,14 +45,14 @@ from dentframe.site.corrections import corrections_of, in_force
 from dentframe.site.site import apply_site
 from dentframe.times.dates_and_ranges import Zone, bound, check_order, minutes, naive_zone
 from dentframe.times.periods import build, verb_zone
-from dentframe.verbs.chosen_elements import nothing_answers, requested_elements
+from dentframe.verbs.elements_by_name import nothing_answers, requested_elements
 from dentframe.wire.columns import parse, unit_text, wire_columns
 from dentframe.wire.topics import TOPICS, kind_of
 
 if TYPE_CHECKING:
     from dentframe.metering.series import Ints, Rows, Series
     from dentframe.times.periods import Freq
-    from dentframe.verbs.chosen_elements import Element
+    from dentframe.verbs.elements_by_name import Element
 
 
 REGISTER, MEAN = "kWHNet", "DemandkW"
@@ -281,7 +281,7 @@ def series_of(frame: pd.DataFrame, source: Source, keywords: VerbKeywords) -> li
         if TOPICS[x.topic].kind != "register":
             made.append(means_of(x, rules, keywords))
             continue
-        of_register = corrected_series.register if rules.fixes else from_register
+        of_register = apply_corrections.register if rules.fixes else from_register
         c = of_register(x, rules)
         if rules.max_kw is None and x.topic == REGISTER and jumps(c):
             # Steps stand out (rule 7), and the demand of the element may tell that they are use.
@@ -345,7 +345,7 @@ def means_of(series: Series, rules: Rules, keywords: VerbKeywords) -> Cumulative
     window = interval_of(keywords.interval, series.meter)
     lag = by_meter(keywords.demand_lag, series.meter, "0min", "demand_lag")
     if rules.fixes:
-        return corrected_series.demand(series, rules, window, lag)
+        return apply_corrections.demand(series, rules, window, lag)
     return from_means(series, window, lag, rules.max_gap)
 
 

@@ -22,14 +22,14 @@ from dentframe.metering.energy_and_coverage import (
 from dentframe.metering.register_rules import HOUR
 from dentframe.metering.series import SCHEMA, Ints, element_columns, is_several, meters_of, names
 from dentframe.times.dates_and_ranges import local, stamp
-from dentframe.verbs.chosen_elements import requested_elements
+from dentframe.verbs.elements_by_name import requested_elements
 from dentframe.wire.columns import ATTRS, ELEMENT
 from dentframe.wire.topics import TOPICS
 
 if TYPE_CHECKING:
     from dentframe.metering.series import Floats
     from dentframe.verbs.energy import Figures
-    from dentframe.verbs.inputs import Inputs
+    from dentframe.verbs.keywords_and_series import Inputs
 
 
 REBLOCKED, EXPORT = "reblocked", "export"
