@@ -1,4 +1,4 @@
-"""DENT PowerScout sub-meters, from the DentCloud Meter Data API, as pandas and xarray.
+"""dentframe reads DENT PowerScout sub-meters through the DentCloud API into pandas and xarray.
 
 >>> from dentframe import read_dentcloud
 >>> df = read_dentcloud("P482311252", "2023-12", topics=["DemandkW", "kWHNet"])  # doctest: +SKIP

@@ -1,4 +1,4 @@
-"""``python -m dentframe``: the command line."""
+"""``python -m dentframe`` runs the command line."""
 
 import sys
 

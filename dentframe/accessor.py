@@ -1,4 +1,4 @@
-"""``DataFrame.dent``: the verbs on any frame with wire-named columns. It has no state.
+"""``DataFrame.dent`` has the verbs of any frame with wire-named columns; it keeps no state.
 
 Every method is the function of the same name, with its signature and docstring.
 """

@@ -1,4 +1,4 @@
-"""The command line is run here: ``dentframe demo|meters|topics|inventory|plan|read|energy|…``.
+"""`main` starts the command line, ``dentframe demo|meters|topics|…``, or names the extra it needs.
 
 Needs the extra ``cli``. Data goes to standard output, progress and messages to standard error.
 """

@@ -1,4 +1,4 @@
-"""Options tell what a command reads and in which format it prints; what commands say goes out here.
+"""The options that commands share are defined here, and their results are printed or written.
 
 Data is printed as a table for a person, as CSV or JSON for a program, or written to a file.
 """

@@ -1,4 +1,4 @@
-"""Readings as labelled Datasets of xarray, and back; the engine ``dentcloud``.
+"""Readings become labelled Datasets of xarray here, and Datasets become frames again.
 
 Importing it registers ``Dataset.dent``.
 """

@@ -1,4 +1,4 @@
-"""The doctor holds what a service does against every assumption made here, with few requests.
+"""The doctor compares what a service does with every assumption made here, in few requests.
 
 Each request is sent once, counted and timed, and a refusal is kept: it is an answer too. The report
 is a screen of findings, and JSON that can be sent to the maintainers.

@@ -1,4 +1,4 @@
-"""Each finding holds one assumption against what the service answered, and says on what it rests.
+"""Each finding compares one assumption with what the service answered, and says on what it rests.
 
 A finding names no meter, no site and no reading: it counts, and says how the answers are.
 """

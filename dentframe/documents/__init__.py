@@ -1,1 +1,1 @@
-"""Statements as tables, workbooks, pages and PDF."""
+"""The package writes statements as tables, workbooks, pages and PDF."""

@@ -1,4 +1,4 @@
-"""A strict DentCloud on loopback, for your own tests.
+"""The emulator is a strict DentCloud on loopback, for your own tests.
 
 ::
 

@@ -1,4 +1,4 @@
-"""The simulated meters stand here: a seeded plant whose readings obey physics, and its true energy.
+"""The simulated meters stand here: a seeded plant whose readings obey physics, and what it used.
 
 Registers are the integral of power since the installation, DemandkW is the mean of its
 window, kVA is the root of kW and kvar squared, A is kVA over V in each phase, and a main

@@ -1,4 +1,4 @@
-"""Sources give the emulator its rows: a folder, rows in Python, or another source with quirks.
+"""Sources give the emulator its rows, and quirks say how its service differs from what we assume.
 
 Quirks, by name, are ways in which the service may differ from what dentframe assumes. A fault
 goes wrong once; a quirk is how the service is. A :class:`Quirky` source changes the rows of

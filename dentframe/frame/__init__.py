@@ -1,1 +1,1 @@
-"""From decoded answers to the frame of a read, and the ways to select and reshape it."""
+"""The package makes the frame of a read from decoded answers, and selects and reshapes it."""

@@ -1,4 +1,4 @@
-"""A request of a read: its meters, elements and topics are resolved, checked and planned."""
+"""The request of a read is made here: its meters, elements and topics are checked and planned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From kilowatt-hours to money: tariffs, bills, shares and statements."""
+"""The package makes money of kilowatt-hours: tariffs, bills, shares and statements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures of meter readings, one function each: ``df.dent.plot``.
+"""The package draws pictures of meter readings, one function each: ``df.dent.plot``.
 
 Importing this needs matplotlib: ``pip install "dentframe[plot]"``.
 """

@@ -1,4 +1,4 @@
-"""What a picture shows: the elements that its caller chose, their names, and their power.
+"""The elements that a picture shows are chosen here, with their names and their power.
 
 Every picture takes the keywords of `PictureKeywords`; `picture` writes them into its signature.
 """

@@ -1,1 +1,1 @@
-"""Instants, ranges, calendar periods and schedules on local clocks."""
+"""The package reads instants and ranges, and cuts calendar periods on local clocks."""

@@ -1,1 +1,1 @@
-"""The functions behind ``df.dent``: one file a verb."""
+"""The package has the functions behind ``df.dent``, one file a verb."""

@@ -1,4 +1,4 @@
-"""The findings of `quality`: one function each looks at one element's readings and reports.
+"""Each finding of `quality` is a function here, which looks at one element's readings and reports.
 
 A finding changes nothing, and none of them raises. Each yields its span [us UTC], how often it
 was seen, how bad it is, and the energy whose amount is in doubt [kWh] (NaN where nothing tells);

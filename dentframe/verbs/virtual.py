@@ -1,4 +1,4 @@
-"""Virtual meters: `virtual` adds energies of elements with signs and factors, across meters.
+"""`virtual` adds energies of elements with signs and factors, across meters.
 
 It adds energies of periods and never readings: meters are read at different minutes, and a
 register less another one is no register. Each part counts only while all parts are covered.

@@ -1,1 +1,1 @@
-"""What the service says: its topics, columns and units, and how its answers are decoded."""
+"""The package knows what the service says: topics, columns, units, and how answers are decoded."""
