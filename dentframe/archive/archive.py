@@ -97,7 +97,8 @@ class Archive:
         _, topics = parquet.open_columns(path)
         old = self.path / layout.OWN / "topics.json"  # where files of version 1 kept it
         if topics is None and old.is_file():
-            topics = layout.said_topics(old, old.read_bytes())
+            said = {layout.KEY: old.read_bytes()}
+            topics = layout.read_metadata(old, said, layout.Topics).topics
         unnamed = [t for t in topics or () if "requestKey" not in t]
         if unnamed:
             raise layout.foreign(path, f"a topic that it keeps has no `requestKey`: {unnamed[0]}")
@@ -137,7 +138,15 @@ class Archive:
         ConfigError
             Where a file of the archive is damaged or is not the archive's.
         """
-        return _coverage(self)
+        found = [(m, *month) for m in self.meters() for month in _months(self.meter(m))]
+        names = pd.Index([name for name, *_ in found], dtype=object)
+        starts = pd.DatetimeIndex([window.start for _, window, _ in found], tz="UTC").as_unit("us")
+        index = pd.MultiIndex.from_arrays([names, starts], names=["meter", "month"])
+        table = pd.DataFrame([row for *_, row in found], index=index, columns=list(_COLUMNS))
+        counts = dict.fromkeys(("windows", "hours", "hours_held", "readings"), "int64")
+        flags = dict.fromkeys(("complete", "final"), "bool")
+        read_at = pd.to_datetime(table["read_at"], utc=True).dt.as_unit("us")
+        return table.astype({**counts, **flags, "expected": "Int64"}).assign(read_at=read_at)
 
     def held(
         self, meter: str, topics: Iterable[str], *, now: datetime | None = None
@@ -328,19 +337,6 @@ _COLUMNS = (
     "windows", "topics", "hours", "hours_held", "readings", "expected", "complete", "final",
     "read_at", "missing",
 )  # fmt: skip
-
-
-def _coverage(archive: Archive) -> pd.DataFrame:
-    """The table of `Archive.coverage`."""
-    found = [(m, *month) for m in archive.meters() for month in _months(archive.meter(m))]
-    names = pd.Index([name for name, *_ in found], dtype=object)
-    starts = pd.DatetimeIndex([window.start for _, window, _ in found], tz="UTC").as_unit("us")
-    index = pd.MultiIndex.from_arrays([names, starts], names=["meter", "month"])
-    table = pd.DataFrame([row for *_, row in found], index=index, columns=list(_COLUMNS))
-    counts = dict.fromkeys(("windows", "hours", "hours_held", "readings"), "int64")
-    flags = dict.fromkeys(("complete", "final"), "bool")
-    read_at = pd.to_datetime(table["read_at"], utc=True).dt.as_unit("us")
-    return table.astype({**counts, **flags, "expected": "Int64"}).assign(read_at=read_at)
 
 
 def _months(meter: Meter) -> Iterator[tuple[Window, tuple[Any, ...]]]:

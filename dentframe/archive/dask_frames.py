@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -194,23 +194,19 @@ def to_dask(
     time = pd.DatetimeIndex(np.empty(0, "M8[us]"), name="time").tz_localize("UTC")
     form = pd.DataFrame(np.empty((0, len(names))), index=time, columns=list(names))
     form.insert(0, METER, pd.Series([], dtype=_text_dtype(), index=time))
-    return _on_dask(selection, found, _Readings(selection, form), form, batch, 1)
+    make = functools.partial(_readings_of, selection=selection, form=form)
+    return _on_dask(selection, found, make, form, batch, 1)
 
 
-@dataclass(frozen=True)
-class _Readings:
-    """Makes a partition: the readings of its meters, in the columns of `form`."""
-
-    selection: Selection
-    form: pd.DataFrame
-
-    def __call__(self, batch: Batch, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """The partition, or some of its columns, which Dask asks for."""
-        form = self.form if columns is None else self.form[list(columns)]
-        names = [c for c in form.columns if c != METER]
-        return _joined(
-            {m: read_meter(self.selection, m, elements, names)[0] for m, elements, _ in batch}, form
-        )
+def _readings_of(
+    batch: Batch, columns: Sequence[str] | None = None, *, selection: Selection, form: pd.DataFrame
+) -> pd.DataFrame:
+    """A partition: the readings of its meters, in the columns of `form` or those Dask asks for."""
+    form = form if columns is None else form[list(columns)]
+    names = [c for c in form.columns if c != METER]
+    return _joined(
+        {m: read_meter(selection, m, elements, names)[0] for m, elements, _ in batch}, form
+    )
 
 
 # --- a verb on every meter -----------------------------------------------------------------
@@ -219,12 +215,17 @@ _PARTITIONS, _LEAST = 128, 8
 """So many partitions by default, of at least so many meters: Dask has work with each of them."""
 
 
-@dataclass(frozen=True)
-class _Figures:
-    """Makes a partition: the figures of its meters.
+def _figures_of(
+    batch: Batch, *, selection: Selection, verb: functools.partial[pd.DataFrame],
+    registers: RegisterRules, answering: tuple[str, ...], further: tuple[str, ...],
+    names: list[str], several: bool, form: pd.DataFrame,
+) -> pd.DataFrame:  # fmt: skip
+    """A partition: the figures of its meters.
 
-    Attributes
+    Parameters
     ----------
+    batch : tuple
+        The meters, with the elements that are asked for.
     selection : Selection
         What is read of each meter.
     verb : callable
@@ -241,49 +242,41 @@ class _Figures:
     form : pandas.DataFrame
         The result without a row.
     """
-
-    selection: Selection
-    verb: functools.partial[pd.DataFrame]
-    registers: RegisterRules
-    answering: tuple[str, ...]
-    further: tuple[str, ...]
-    names: list[str]
-    several: bool
-    form: pd.DataFrame
-
-    def __call__(self, batch: Batch) -> pd.DataFrame:
-        """The partition."""
-        found = {meter: self._of_meter(meter, elements) for meter, elements, _ in batch}
-        return _joined({m: part for m, part in found.items() if part is not None}, self.form)
-
-    def _of_meter(self, meter: str, elements: Elements) -> pd.DataFrame | None:
-        frame = self._read(meter, elements)
-        if self.selection.span is None and not len(frame):
-            return None
-        here, rows = _letters(frame.columns), "element" in self.form
+    rows, parts = "element" in form, {}
+    for meter, elements, _ in batch:
+        read = functools.partial(read_meter, selection, meter, elements)
+        frame = _readings_for(read, names, answering, further)
+        if selection.span is None and not len(frame):
+            continue
+        here = _letters(frame.columns)
         lost = [e for e in elements or () if e not in here]
-        frame = _with(frame, [f"{self.answering[0]}/{ELEMENT}/{e}" for e in lost])
-        if rows and self.several:  # without what has no reading and was not asked for by name
+        frame = _with(frame, [f"{answering[0]}/{ELEMENT}/{e}" for e in lost])
+        if rows and several:  # without what has no reading and was not asked for by name
             kept = _with_readings(frame) | {*(elements or ())}
             frame = frame[[c for c in frame.columns if parse(c).id in kept]]
-        if not _whole_elements(frame.columns, self.answering):
+        if not _whole_elements(frame.columns, answering):
             if rows:
-                return None
-            frame = _with(frame, _whole_elements(self.names, self.answering)[:1])
-        rules = _without_others(self.registers, meter, _letters(frame.columns))
-        return _as_columns(self.verb(frame, registers=rules), corrected="raw" in self.form)
+                continue
+            frame = _with(frame, _whole_elements(names, answering)[:1])
+        rules = _without_others(registers, meter, _letters(frame.columns))
+        parts[meter] = _as_columns(verb(frame, registers=rules), corrected="raw" in form)
+        del frame  # before the next meter's is read
+    return _joined(parts, form)
 
-    def _read(self, meter: str, elements: Elements) -> pd.DataFrame:
-        """The readings: of a register and a mean, means only where a register does not answer."""
-        read = functools.partial(read_meter, self.selection, meter, elements)
-        if self.answering != (REGISTER, MEAN) or self.further:
-            return read(self.names)[0]
-        first = _whole_elements(self.names, (REGISTER,))
-        frame, here = read(first)
-        known = _with_readings(frame)
-        means = _whole_elements(self.names, (MEAN,))
-        more = [c for c in means if c in here and parse(c).id not in known]
-        return read([*first, *more])[0] if more else frame
+
+def _readings_for(
+    read: Callable[[Sequence[str]], tuple[pd.DataFrame, set[str]]],
+    names: list[str], answering: tuple[str, ...], further: tuple[str, ...],
+) -> pd.DataFrame:  # fmt: skip
+    """The readings: of a register and a mean, means only where a register does not answer."""
+    if answering != (REGISTER, MEAN) or further:
+        return read(names)[0]
+    first = _whole_elements(names, (REGISTER,))
+    frame, here = read(first)
+    known = _with_readings(frame)
+    means = _whole_elements(names, (MEAN,))
+    more = [c for c in means if c in here and parse(c).id not in known]
+    return read([*first, *more])[0] if more else frame
 
 
 def _without_others(rules: RegisterRules, meter: str, letters: set[str]) -> RegisterRules:
@@ -373,9 +366,10 @@ def _figures(
         )
     form.insert(0, METER, pd.Series("-", index=form.index, dtype=_text_dtype()))
     first, last = selection.span or (None, None)
-    make = _Figures(
-        selection, functools.partial(verb, start=first, end=last), asked.registers,
-        answering, further, names, len(found) > 1, form.iloc[:0],
+    make = functools.partial(
+        _figures_of, selection=selection, verb=functools.partial(verb, start=first, end=last),
+        registers=asked.registers, answering=answering, further=further, names=names,
+        several=len(found) > 1, form=form.iloc[:0],
     )  # fmt: skip
     usual = max(_LEAST, -(-len(found) // _PARTITIONS))
     return _on_dask(selection, found, make, form.iloc[:0], given["batch"], usual)

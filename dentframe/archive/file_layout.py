@@ -25,12 +25,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import quote, unquote
 
 from dentframe.atomic_files import make_folder, replace, write_whole
@@ -140,15 +140,8 @@ def listed(folder: Path, suffix: str) -> list[Path]:
 
 def meters(root: Path) -> list[str]:
     """The meters of an archive, sorted."""
-    folders = [f for place in (root, pending_folder(root)) for f in _folders(place)]
-    return sorted({m for f in folders if (m := meter_of(f)) is not None})
-
-
-def _folders(place: Path) -> list[Path]:
-    if not place.is_dir():
-        return []
-    with os.scandir(place) as entries:
-        return [Path(entry.path) for entry in entries if entry.is_dir()]
+    found = (f for place in (root, pending_folder(root)) for f in listed(place, ""))
+    return sorted({m for f in found if (m := meter_of(f)) is not None and f.is_dir()})
 
 
 def foreign(path: Path, why: str) -> ConfigError:
@@ -175,16 +168,23 @@ def move(source: Path, target: Path) -> None:
 
 # --- what a file says of itself ------------------------------------------------------------
 
-TIME = "time"
+TIME, KEY = "time", b"dentframe"
 _LARGEST = 1 << 30
 """No meter's year unpacks to more: 208 columns at every minute are 0.88 GB [B]."""
 SCHEMA = 2
 """Files of version 1 have no checksums; they are read, and written anew by the next sync."""
 
 
+W = TypeVar("W")
+C = TypeVar("C")
+
+
 @dataclass(frozen=True)
-class Record:
+class AnswerRecord(Generic[W, C]):
     """One answer, without its readings.
+
+    In a file its window is text, and its columns are the place of their set: the columns that
+    answers share are written once.
 
     Attributes
     ----------
@@ -210,30 +210,33 @@ class Record:
         When these readings were read first, if no others came since.
     """
 
-    window: Window
+    window: W
     topics: tuple[str, ...]
     read_at: datetime
     until: float | None
     complete: bool
-    columns: tuple[str, ...]
+    columns: C
     report: Report
     lacks: tuple[int, ...] = ()
     fingerprint: str = ""
     same_since: datetime | None = None
 
     @property
-    def name(self) -> tuple[datetime, Window, tuple[str, ...]]:
+    def name(self) -> tuple[datetime, W, tuple[str, ...]]:
         """What tells answers apart, and their order: the later read one is right."""
         return self.read_at, self.window, self.topics
-
-    @property
-    def unasked(self) -> frozenset[str]:
-        """Topics of columns that came without being asked for."""
-        return _unasked(self.columns, self.topics)
 
     def fresh(self, now: datetime) -> bool:
         """Whether it need not be asked again."""
         return self.until is None or now.timestamp() < self.until
+
+
+Record = AnswerRecord[Window, tuple[str, ...]]
+
+
+def unasked(record: Record) -> frozenset[str]:
+    """Topics of columns that came without being asked for."""
+    return _unasked(record.columns, record.topics)
 
 
 @lru_cache(maxsize=1024)
@@ -247,22 +250,6 @@ class _Version:
 
 
 @dataclass(frozen=True)
-class _Answer:
-    """A record as it stands in a file: the columns that answers share are written once."""
-
-    window: str
-    topics: tuple[str, ...]
-    read_at: datetime
-    until: float | None
-    complete: bool
-    columns: int
-    report: Report
-    lacks: tuple[int, ...]
-    fingerprint: str = ""
-    same_since: datetime | None = None
-
-
-@dataclass(frozen=True)
 class About(_Version):
     """What the metadata of a meter's file say."""
 
@@ -271,11 +258,13 @@ class About(_Version):
     months: tuple[int, ...]
     units: dict[str, str]
     column_sets: tuple[tuple[str, ...], ...]
-    records: tuple[_Answer, ...]
+    records: tuple[AnswerRecord[str, int], ...]
 
 
 @dataclass(frozen=True)
-class _Topics(_Version):
+class Topics(_Version):
+    """What the metadata of the file without rows say."""
+
     topics: list[dict[str, str]] | None = None
 
 
@@ -284,7 +273,7 @@ def dump(records: Iterable[Record]) -> dict[str, Any]:
     sets: dict[tuple[str, ...], int] = {}
     empty = asdict(Report())
     found = [
-        _values(r)
+        vars(r)
         | {
             "window": str(r.window),
             "read_at": r.read_at.astimezone(UTC),
@@ -296,8 +285,8 @@ def dump(records: Iterable[Record]) -> dict[str, Any]:
     return {"column_sets": list(sets), "records": found}
 
 
-def read_metadata(path: Path, text: bytes, kind: type[T]) -> T:
-    """The metadata of a file as values of this kind.
+def read_metadata(path: Path, metadata: Mapping[bytes, bytes] | None, kind: type[T]) -> T:
+    """What a file says of itself, as values of this kind.
 
     Raises
     ------
@@ -306,6 +295,9 @@ def read_metadata(path: Path, text: bytes, kind: type[T]) -> T:
     """
     import msgspec
 
+    text = (metadata or {}).get(KEY)
+    if text is None:
+        raise foreign(path, "it says nothing of which windows it holds")
     try:
         version = msgspec.json.decode(text, type=_Version).schema
         if version in {1, SCHEMA}:
@@ -329,7 +321,7 @@ def load(path: Path, about: About, columns: Sequence[str]) -> tuple[Record, ...]
     return tuple(found)
 
 
-def _record(answer: _Answer, about: About) -> Record:
+def _record(answer: AnswerRecord[str, int], about: About) -> Record:
     window = _window(answer.window)
     if window.year != about.year:
         raise ValueError(f"`window` {window} is not of {about.year}")
@@ -341,19 +333,10 @@ def _record(answer: _Answer, about: About) -> Record:
     if any(minute not in window.minutes for minute in answer.lacks):
         raise ValueError(f"`lacks` has a minute outside {window}")
     changed = {"window": window, "columns": about.column_sets[answer.columns]}
-    return Record(**(_values(answer) | changed))
-
-
-def _values(of: Record | _Answer) -> dict[str, Any]:
-    return {f.name: getattr(of, f.name) for f in fields(of)}
+    return Record(**(vars(answer) | changed))
 
 
 _window = lru_cache(maxsize=4096)(Window.parse)
-
-
-def said_topics(path: Path, text: bytes) -> list[dict[str, str]] | None:
-    """What getTopics said, from the metadata of a file, or a file of version 1."""
-    return read_metadata(path, text, _Topics).topics
 
 
 def reading_columns(path: Path, schema: Any) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dentframe.archive.file_layout import Record, unasked
 from dentframe.cloud.planner import Window
 from dentframe.frame.assemble import runs
 from dentframe.wire.columns import ordered, topic_of
@@ -23,8 +24,6 @@ from dentframe.wire.page import Page, Report
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-    from dentframe.archive.file_layout import Record
 
     Ints = npt.NDArray[np.int64]
     Floats = npt.NDArray[np.float64]
@@ -54,11 +53,11 @@ def owners(records: Sequence[Record], year: int) -> Owners:
     A topic that nobody asked for belongs to an answer only where no answer to a request for
     it is held.
     """
-    topics = dict.fromkeys(t for r in records for t in (*r.topics, *sorted(r.unasked)))
+    topics = dict.fromkeys(t for r in records for t in (*r.topics, *sorted(unasked(r))))
     found = {t: np.full(len(hours_of(year)), NOBODY, np.int32) for t in topics}
     for asked in (False, True):
         for place, record in enumerate(records):
-            for topic in record.topics if asked else record.unasked:
+            for topic in record.topics if asked else unasked(record):
                 found[topic][inside(record.window)] = place
     return found
 
@@ -122,14 +121,6 @@ def windows(mask: Mask, year: int) -> set[Window]:
     return found
 
 
-def mask_of(chosen: Iterable[Window], year: int) -> Mask:
-    """The hours of some windows of a year."""
-    mask = np.zeros(len(hours_of(year)), np.bool_)
-    for window in chosen:
-        mask[inside(window)] = True
-    return mask
-
-
 # --- merging ----------------------------------------------------------------------------
 
 
@@ -166,7 +157,7 @@ def merge(year: int, holdings: Sequence[Holding]) -> Holding:
     owner, first = owners([record for record, _ in claims], year), hours_of(year).start
     parts = []
     for place, (record, holding) in enumerate(claims):
-        live = owned(owner, (*record.topics, *record.unasked), year, place)
+        live = owned(owner, (*record.topics, *unasked(record)), year, place)
         if live.any():
             parts.append((place, record, holding, live, _rows(holding, record, live)))
     each = (holding.minutes[rows] for *_, holding, _, rows in parts)
@@ -181,7 +172,7 @@ def merge(year: int, holdings: Sequence[Holding]) -> Holding:
         at, right = {c: i for i, c in enumerate(holding.columns)}, dict[str, Any]()
         for topic in dict.fromkeys(map(topic_of, record.columns)):
             here = owner[topic][hours] == place
-            right[topic] = _run(to[here]), _run(rows[here])
+            right[topic] = as_run(to[here]), as_run(rows[here])
         for i, column in enumerate(columns):
             if column in record.columns and column in at:
                 target, source = right[topic_of(column)]
@@ -206,9 +197,9 @@ def _rows(holding: Holding, record: Record, live: Mask) -> Ints:
     return rows
 
 
-def _run(rows: Ints) -> Ints | slice:
+def as_run(rows: Ints) -> Ints | slice:
     """Rows that follow one another as a slice: much quicker to copy."""
-    if len(rows) and rows[-1] - rows[0] == len(rows) - 1:
+    if len(rows) and (np.diff(rows) == 1).all():
         return slice(int(rows[0]), int(rows[-1]) + 1)
     return rows
 
@@ -269,9 +260,9 @@ def page(
     rows: Ints | slice = slice(None)
     if any(r.lacks for r in used.values()):
         live = {p: asked & owned(owner, topics, year, p) for p in used}
-        rows = _run(np.unique(np.concatenate([_rows(holding, used[p], live[p]) for p in used])))
+        rows = as_run(np.unique(np.concatenate([_rows(holding, used[p], live[p]) for p in used])))
     elif not (here := asked & owned(owner, topics, year)).all():
-        rows = _run(np.flatnonzero(here[holding.minutes // 60 - hours_of(year).start]))
+        rows = as_run(np.flatnonzero(here[holding.minutes // 60 - hours_of(year).start]))
     return Page(None, wanted, holding.minutes[rows], values[rows], report), names
 
 

@@ -33,7 +33,7 @@ from dentframe.wire.page import Page, Report, complete, fingerprint
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from dentframe.archive.merge import Read
+    from dentframe.archive.merge import Mask, Read
     from dentframe.cloud.read_windows import Answer
 
 
@@ -158,13 +158,13 @@ class Meter:
         Without a column to read, pages have the names of all, and values of shape (rows, 0). Only
         the months of the windows are read, but for answers that are not settled yet.
         """
-        by_year: dict[int, list[Window]] = {}
+        asked: dict[int, Mask] = {}
         for window in windows:
-            by_year.setdefault(window.year, []).append(window)
+            hours = np.zeros(len(merge.hours_of(window.year)), np.bool_)
+            asked.setdefault(window.year, hours)[merge.inside(window)] = True
         found = []
-        for year, asked in sorted(by_year.items()):
+        for year, hours in sorted(asked.items()):
             with self.of_year(year) as (records, read):
-                hours = merge.mask_of(asked, year)
                 page, names = merge.page(year, records, read, hours, topics, columns)
             if page is not None:
                 some = columns is None or columns
@@ -228,7 +228,11 @@ class Meter:
         for year in sorted({layout.year_of(path) for path in self.part_paths()}):
             waiting = self.part_paths(year)
             merged = Meter(self.root, self.name).merged(year)
-            show_columns(self.root, merged.columns)
+            path = layout.columns_file(self.root)
+            shown, topics = parquet.open_columns(path)
+            if shown is None or not set(merged.columns) <= set(shown):
+                columns = ordered(dict.fromkeys((*(shown or ()), *merged.columns)))
+                layout.write(self.root, path, parquet.encode_columns(columns, topics))
             self._write(year, merged, units)
             for part in waiting:
                 part.unlink(missing_ok=True)
@@ -265,7 +269,7 @@ class Meter:
         path = layout.year_file(self.root, self.name, year)
         with self.open(year) as opened:
             damaged = opened.damaged()
-            if opened.checked and not damaged:
+            if opened.sums is not None and not damaged:
                 return []
             whole, units = merge.merge(year, list(_undamaged(opened, damaged))), opened.units
         if damaged:
@@ -284,29 +288,15 @@ def _undamaged(opened: parquet.Opened, damaged: Mapping[int, tuple[str, ...]]) -
         if TIME in bad:
             continue
         kept = [column for column in opened.columns if topic_of(column) not in bad]
-        mine = [r for r in opened.records if r.window.month == month]
-        records = [_without(r, bad) if bad else r for r in mine]
+        records = []
+        for record in (r for r in opened.records if r.window.month == month):
+            columns = tuple(c for c in record.columns if topic_of(c) not in bad)
+            topics = tuple(t for t in record.topics if t not in bad)
+            report = record.report.narrow(columns) if bad else record.report
+            records.append(replace(record, topics=topics, columns=columns, report=report))
         if records:
             found = opened.read(kept, {month})
             yield replace(found, records=tuple(r for r in records if r.topics))
-
-
-def _without(record: Record, topics: set[str]) -> Record:
-    columns = tuple(c for c in record.columns if topic_of(c) not in topics)
-    return replace(
-        record,
-        topics=tuple(t for t in record.topics if t not in topics),
-        columns=columns,
-        report=record.report.narrow(columns),
-    )
-
-
-def show_columns(root: Path, columns: Iterable[str]) -> None:
-    """See that the file without rows shows these columns too."""
-    shown, topics = parquet.open_columns(layout.columns_file(root))
-    if shown is None or not set(columns) <= set(shown):
-        found = ordered(dict.fromkeys((*(shown or ()), *columns)))
-        layout.write(root, layout.columns_file(root), parquet.encode_columns(found, topics))
 
 
 def _one_page(answer: Answer) -> Page:

@@ -23,17 +23,18 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from dentframe.archive.file_layout import (
+    KEY,
     SCHEMA,
     TIME,
     About,
     Record,
+    Topics,
     check_size,
     dump,
     foreign,
     load,
     read_metadata,
     reading_columns,
-    said_topics,
     unpacked,
 )
 from dentframe.archive.merge import Holding
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-KEY = b"dentframe"
 _US_PER_MINUTE = 60_000_000
 _FEW = 0.4
 """A column of so few different values in its rows is smaller with a dictionary."""
@@ -106,13 +106,21 @@ def _write(
     cells = [pa.array(holding.values[:, i], from_pandas=True) for i in range(len(holding.columns))]
     table = pa.table([time, *cells], names=[TIME, *holding.columns])
     table = table.replace_schema_metadata({KEY: msgspec.json.encode(about)})
+    # A month's worth of rows tells which columns a dictionary makes smaller.
+    middle = len(holding.minutes) // 2
+    sample = holding.values[middle : middle + 3000]
+    coded = [
+        name
+        for i, name in enumerate(holding.columns)
+        if len(np.unique(sample[:, i])) < _FEW * len(sample)
+    ]
     sink = pa.BufferOutputStream()
     with pa.parquet.ParquetWriter(
         sink,
         table.schema,
         compression="zstd",
         compression_level=level,
-        use_dictionary=_coded(holding),
+        use_dictionary=coded,
         column_encoding={TIME: "DELTA_BINARY_PACKED"},  # even spacing: next to nothing
         write_statistics=[TIME],
         write_page_checksum=True,  # for other readers; ours are those of `_sealed`
@@ -130,17 +138,6 @@ def _months(minutes: npt.NDArray[np.int64], year: int) -> list[tuple[int, slice]
         (month, slice(first, last))
         for month, (first, last) in enumerate(pairwise(places), 1)
         if last > first
-    ]
-
-
-def _coded(holding: Holding) -> list[str]:
-    """The columns that a dictionary makes smaller, as a month's worth of their rows tells."""
-    middle = len(holding.minutes) // 2
-    sample = holding.values[middle : middle + 3000]
-    return [
-        name
-        for i, name in enumerate(holding.columns)
-        if len(np.unique(sample[:, i])) < _FEW * len(sample)
     ]
 
 
@@ -225,8 +222,6 @@ class Opened:
         Topic to unit, as getTopics said.
     columns : tuple of str
         Its columns of readings.
-    checked : bool
-        Whether it has checksums.
     """
 
     path: Path
@@ -238,6 +233,7 @@ class Opened:
     file: Any = field(repr=False)
     data: memoryview = field(repr=False)
     sums: npt.NDArray[np.uint32] | None = field(repr=False)
+    """Its checksums, if it has any: one of each column of each month."""
 
     def __enter__(self) -> Self:
         return self
@@ -245,11 +241,6 @@ class Opened:
     def __exit__(self, *exc: object) -> None:
         self.data.release()
         self.file.close(force=True)
-
-    @property
-    def checked(self) -> bool:
-        """Whether it has checksums."""
-        return self.sums is not None
 
     def read(
         self, columns: Sequence[str] | None = None, months: Collection[int] | None = None
@@ -294,7 +285,7 @@ class Opened:
 
     def damaged(self) -> dict[int, tuple[str, ...]]:
         """The months whose bytes are not those that were written, and their damaged columns."""
-        if self.checked:
+        if self.sums is not None:
             every = self._differing(range(len(self.months)), self.columns)
             return {self.months[group]: columns for group, columns in every.items()}
         found: dict[int, tuple[str, ...]] = {}
@@ -372,7 +363,7 @@ def open_file(path: Path, meter: str, year: int) -> Opened:
     data, sums, file = _open(path)
     with _reading(path):
         columns = reading_columns(path, file.schema_arrow)
-        about = read_metadata(path, _metadata(path, file), About)
+        about = read_metadata(path, file.metadata.metadata, About)
         if (about.meter, about.year) != (meter, year):
             raise foreign(path, f"it holds {about.year} of meter {about.meter}")
         check_size(path, file.metadata, about)
@@ -389,7 +380,8 @@ def open_columns(path: Path) -> tuple[tuple[str, ...] | None, list[dict[str, str
     except FileNotFoundError:
         return None, None
     with _reading(path):
-        return reading_columns(path, file.schema_arrow), said_topics(path, _metadata(path, file))
+        said = read_metadata(path, file.metadata.metadata, Topics)
+        return reading_columns(path, file.schema_arrow), said.topics
 
 
 def columns_of(path: Path) -> tuple[str, ...]:
@@ -420,10 +412,3 @@ def _reading(path: Path) -> Iterator[None]:
         raise
     except (OSError, ValueError, ArithmeticError, MemoryError, pyarrow().ArrowException) as error:
         raise torn(path, error) from None
-
-
-def _metadata(path: Path, file: Any) -> bytes:
-    text: bytes | None = (file.metadata.metadata or {}).get(KEY)
-    if text is None:
-        raise foreign(path, "it says nothing of which windows it holds")
-    return text

@@ -7,7 +7,7 @@ without a range, for a Dask worker.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -147,7 +147,11 @@ class ArchiveSource:
                         yield Answer(job, error=damaged or self._lacks(job, here))
                 elif rest:
                     of_topic = {t: meter.held([t], self.now) for t in topics}
-                    asked |= {self._lacking(job, of_topic): job for job in rest}
+                    for job in rest:
+                        lacked = (t for t in topics if not _in(job.window, of_topic[t]))
+                        # An open window grows: parts of different ages would be ragged.
+                        part = topics if job.window.end > self.now else tuple(lacked)
+                        asked[replace(job, topics=part)] = job
         finally:
             self._meters = {}  # also where the reading ends early: the next one looks anew
         for answer in self.client().read(list(asked)) if self.client and asked else ():
@@ -155,12 +159,6 @@ class ArchiveSource:
             kept = tuple(t for t in job.topics if t not in answer.job.topics)
             mine = self.archive.pages(replace(job, topics=kept)) if kept else ()
             yield replace(answer, job=job, pages=(*mine, *answer.pages))
-
-    def _lacking(self, job: Job, here: Mapping[str, set[Window]]) -> Job:
-        """The job of the topics that are not held, which the client is asked for."""
-        if job.window.end > self.now:
-            return job  # an open window grows: parts of different ages would be ragged
-        return replace(job, topics=tuple(t for t in job.topics if not _in(job.window, here[t])))
 
     def _answers(self, meter: Meter, jobs: Sequence[Job]) -> Iterator[Answer]:
         """The answers to jobs that a meter holds: the readings of all come with the first.
@@ -361,7 +359,7 @@ def read_meter(
         with meter.of_year(year) as (records, read):
             topics = selection.topics
             if not selection.strict:
-                here = {t for r in records for t in (*r.topics, *r.unasked)}
+                here = {t for r in records for t in (*r.topics, *layout.unasked(r))}
                 topics = tuple(t for t in topics if t in here) or topics
             asked, lost = _hours(selection, year, records, topics)
             missing += sorted(merge.windows(lost, year))

@@ -73,6 +73,12 @@ def labelled(
     return call
 
 
+def _of_head(function: Callable[[pd.DataFrame], Any], what: str) -> property:
+    """A property that asks the frame without its rows, so that nothing lazy is computed."""
+    doc = f"{what} See `{function.__module__}.{function.__name__}`."
+    return property(lambda self: function(_convert.head(self._dataset)), doc=doc)
+
+
 @_register("dent")
 class DatasetAccessor:
     """Energy, demand, units and shapes of a Dataset of meter readings.
@@ -115,35 +121,11 @@ class DatasetAccessor:
     def _frame(self) -> pd.DataFrame:
         return self.to_frame()
 
-    @property
-    def _head(self) -> pd.DataFrame:
-        """The frame without its rows, which tells what there is and computes nothing."""
-        return _convert.head(self._dataset)
-
-    @property
-    def units(self) -> dict[str, Any]:
-        """Column of the frame to pint unit. See `dentframe.wire.columns.units`."""
-        return _columns.units(self._head)
-
-    @property
-    def topics(self) -> list[str]:
-        """The topics of the variables. See `dentframe.frame.select.topics`."""
-        return _select.topics(self._head)
-
-    @property
-    def elements(self) -> list[str]:
-        """The elements of the variables. See `dentframe.frame.select.elements`."""
-        return _select.elements(self._head)
-
-    @property
-    def channels(self) -> list[str]:
-        """The channels of the variables. See `dentframe.frame.select.channels`."""
-        return _select.channels(self._head)
-
-    @property
-    def columns(self) -> pd.DataFrame:
-        """Column to topic, scope, kind, unit. See `dentframe.frame.select.table`."""
-        return _select.table(self._head)
+    units = _of_head(_columns.units, "Column of the frame to pint unit.")
+    topics = _of_head(_select.topics, "The topics of the variables.")
+    elements = _of_head(_select.elements, "The elements of the variables.")
+    channels = _of_head(_select.channels, "The channels of the variables.")
+    columns = _of_head(_select.table, "Column to topic, scope, kind, unit.")
 
     def to_frame(self) -> pd.DataFrame:
         """The frame of the Dataset. See `dentframe.datasets.to_frame`."""

@@ -20,6 +20,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from dentframe.archive.archive import Archive, opened
+from dentframe.archive.merge import as_run
 from dentframe.archive.read import ArchiveSource, resolve
 from dentframe.cloud.planner import Window
 from dentframe.datasets.engine import ready
@@ -84,7 +85,7 @@ class Rows:
         for year in np.unique(years) if places else ():
             mine = np.flatnonzero(years == year)
             page, found = self._page(self.minutes[rows[mine]], places)
-            target, source = _run(mine), _run(found)
+            target, source = as_run(mine), as_run(found)
             for j, name in enumerate(page.columns):
                 out[target, places[name]] = page.values[source, j]
         return out
@@ -102,13 +103,6 @@ class Rows:
             f"Cannot read {self.meter} {which} from {self.archive.path}: the archive no longer "
             "has the rows that it had when the dataset was opened. Open it again."
         )
-
-
-def _run(rows: Ints) -> Ints | slice:
-    """Rows that follow one another as a slice: much quicker to copy."""
-    if len(rows) and (np.diff(rows) == 1).all():
-        return slice(int(rows[0]), int(rows[-1]) + 1)
-    return rows
 
 
 def open_archive(
@@ -192,18 +186,15 @@ def _rows(archive: Archive, reading: _read.ReadJob, meter: str) -> tuple[Rows, l
 def _bracketed(rows: Rows, reading: _read.ReadJob, columns: list[str]) -> Rows:
     """The rows with those that bracket the range: they depend on which cells are there."""
     start, end = reading.request.start, reading.request.end
-    before = _around(rows, start, start - pd.Timedelta(1, "us"), columns)
-    after = _around(rows, end, end, columns)
+    around = []
+    for edge, within in ((start, start - pd.Timedelta(1, "us")), (end, end)):
+        day = Window(within.year, within.month, within.day)
+        found = rows.archive.meter(rows.meter).pages([day], rows.topics, columns)
+        table = _frame.clip(_frame.join(found, columns), edge, edge, bracket=True)
+        around.append(table.minutes)
+    before, after = around
     parts = [before[before < _minute(start)], rows.minutes, after[after >= _minute(end)]]
     return replace(rows, minutes=np.concatenate(parts))
-
-
-def _around(rows: Rows, edge: pd.Timestamp, within: pd.Timestamp, columns: list[str]) -> Ints:
-    """The minutes that bracket an edge, in the UTC day of an instant."""
-    day = Window(within.year, within.month, within.day)
-    found = rows.archive.meter(rows.meter).pages([day], rows.topics, columns)
-    table = _frame.join(found, columns)
-    return _frame.clip(table, edge, edge, bracket=True).minutes
 
 
 def _minute(instant: pd.Timestamp) -> int:
