@@ -237,7 +237,7 @@ def page(
     (Page or None, tuple of str)
         The page, None where no answer is held, and all columns that there are of these topics.
     """
-    owner, wanted_topics = owners(records, year), {*topics}
+    owner = owners(records, year)
     whose = [owner[t][asked] for t in topics if t in owner]
     places = np.unique(np.concatenate([np.empty(0, np.int32), *whose])).tolist()
     used = {p: records[p] for p in places if p != NOBODY}
@@ -247,7 +247,7 @@ def page(
         column
         for mine, about in dict.fromkeys((r.columns, r.topics) for r in used.values())
         for column in mine
-        if topic_of(column) in wanted_topics or wanted_topics.issuperset(about)
+        if topic_of(column) in topics or set(about) <= set(topics)
     )
     names = tuple(ordered(found, topics))
     wanted = tuple(c for c in names if columns is None or c in columns)

@@ -114,7 +114,8 @@ class Window:
     @property
     def minutes(self) -> range:
         """Its minutes, counted from 1970-01-01T00:00Z [min]."""
-        return range(self.hours.start * 60, self.hours.stop * 60)
+        hours = self.hours
+        return range(hours.start * 60, hours.stop * 60)
 
     @property
     def start(self) -> datetime:

@@ -98,7 +98,14 @@ def to_dataset(
         cells, _ = variables.array_of(frame[label])
         name = free(clean(label), {*variables.TAKEN, *ids, *found})
         found[name] = xr.Variable(grid.dims, grid.laid(cells[:, None])[..., 0], {LABEL: label})
-    dataset = xr.Dataset(found, coords=_coords(grid, along))
+    coords: dict[str, Any] = {name: _texts(name, x, name) for name, x in grid.others.items()}
+    coords |= variables.time_coords(grid.times)
+    coords |= {dim: _texts(dim, of, dim) for dim, of in along.items()}
+    channels = variables.DIMS[CHANNEL]
+    if channels in along:
+        owners = [Column("", CHANNEL, x).element or "" for x in along[channels]]
+        coords[variables.CHANNEL_ELEMENT] = _texts(channels, owners, "element of the channel")
+    dataset = xr.Dataset(found, coords=coords)
     topics = [slot.topic for slot in slots]
     bounds = variables.bounds(grid, set(topics), frame, interval, demand_lag)
     if bounds is not None:
@@ -155,17 +162,6 @@ def _numbers(frame: pd.DataFrame, label: str) -> npt.NDArray[Any]:
         f"Cannot read column {label!r} as numbers: it is {data.dtype}. Use "
         'pd.to_numeric(..., errors="coerce") and look at what it drops.'
     )
-
-
-def _coords(grid: Grid, along: Mapping[str, list[str]]) -> dict[str, Any]:
-    channels = variables.DIMS[CHANNEL]
-    coords: dict[str, Any] = {name: _texts(name, x, name) for name, x in grid.others.items()}
-    coords |= variables.time_coords(grid.times)
-    coords |= {dim: _texts(dim, ids, dim) for dim, ids in along.items()}
-    if channels in along:
-        owners = [Column("", CHANNEL, x).element or "" for x in along[channels]]
-        coords[variables.CHANNEL_ELEMENT] = _texts(channels, owners, "element of the channel")
-    return coords
 
 
 def _texts(dim: str, values: Sequence[Any], long_name: str) -> Any:
@@ -375,18 +371,13 @@ def _columns_of(
             cell = whole.isel({dim: i} if dim in whole.dims else {})
             if bool(cell.isnull().all()):
                 continue  # a cell of the grid that was no column of the frame is not one now
-        if label is None or not _is_in(label, unit, layout):
+        own = None if label is None else _columns.parse(label).unit
+        told = own is not None and unit is not None and _columns.same_unit(own, unit)
+        # Else the label does not tell the truth of a column in this unit.
+        if label is None or not (told or layout.dtypes.get(label, "").startswith("pint[")):
             label = _columns.label_in(bare, column, unit)
         found[label] = _typed(values[:, i], layout.dtypes.get(label), unit)
     return found
-
-
-def _is_in(label: str, unit: str | None, layout: Layout) -> bool:
-    """Whether a label still tells the truth of a column in this unit."""
-    own = _columns.parse(label).unit
-    if own is not None and unit is not None and _columns.same_unit(own, unit):
-        return True
-    return layout.dtypes.get(label, "").startswith("pint[")
 
 
 def _typed(values: npt.NDArray[Any], dtype: str | None, unit: str | None) -> Any:
@@ -394,7 +385,14 @@ def _typed(values: npt.NDArray[Any], dtype: str | None, unit: str | None) -> Any
     if dtype is None:
         return values.astype(np.float64)
     if dtype.startswith("pint["):
-        return _in_pint(values, dtype, unit)
+        try:
+            from pint_pandas import PintType
+        except ImportError:
+            raise missing_extra("give a Dataset's columns their pint dtypes", "quantify") from None
+        parsed, sub = _columns.parse_unit(unit or "dimensionless"), _PINT.match(dtype)
+        pint_type: Any = PintType
+        made = pint_type(parsed, sub["sub"]) if sub else pint_type(parsed)
+        return pd.Series(values).astype(made).array
     target: Any = pd.api.types.pandas_dtype(dtype)
     if target.kind in "iu":  # whole numbers may not be whole any more: a mean of them is none
         own = np.iinfo(getattr(target, "numpy_dtype", target))
@@ -402,16 +400,3 @@ def _typed(values: npt.NDArray[Any], dtype: str | None, unit: str | None) -> Any
         if not (inside & (values == np.floor(values))).all():
             return values
     return (values if isinstance(target, np.dtype) else pd.array(values)).astype(target)
-
-
-def _in_pint(values: npt.NDArray[Any], dtype: str, unit: str | None) -> Any:
-    try:
-        from pint_pandas import PintType
-    except ImportError:
-        raise missing_extra("give a Dataset's columns their pint dtypes", "quantify") from None
-    _columns.registry()
-    pint_type: Any = PintType
-    sub = _PINT.match(dtype)
-    parsed = _columns.parse_unit(unit or "dimensionless")
-    made = pint_type(parsed, sub["sub"]) if sub else pint_type(parsed)
-    return pd.Series(values).astype(made).array

@@ -95,7 +95,10 @@ class Report:
         counts = {
             name: {column: n for column, n in getattr(self, name).items() if column in columns}
             for name in ("absent", "blank", "unreadable", "unexpected", "conflicts", "doubled")
+            if getattr(self, name)
         }
+        if not counts:
+            return self
         return replace(self, **counts)  # type: ignore[arg-type] # each a table of its own kind
 
     def __add__(self, other: Report) -> Report:
