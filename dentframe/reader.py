@@ -112,8 +112,7 @@ def read_dentcloud(
     if archive is None:
         source: Source = client or default_client()
     else:
-        from dentframe.archive.archive import opened
-        from dentframe.archive.read import ArchiveSource
+        from dentframe.archive.archive import ArchiveSource, opened
 
         source = ArchiveSource(opened(archive), now, lambda: client or default_client())
     request = resolve(source, meter, time_range(start, end, tz, now=now), topics)

@@ -1,4 +1,8 @@
-"""`Archive` is a folder of Parquet files that holds the readings of many meters."""
+"""`Archive` is a folder of Parquet files with the readings of many meters; a client has the rest.
+
+`ArchiveSource` is the source of a read: what the archive holds comes first, and a client, if there
+is one, is asked for what it lacks.
+"""
 
 from __future__ import annotations
 
@@ -6,32 +10,39 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
-from dentframe.archive import file_layout as layout
-from dentframe.archive import merge, parquet
-from dentframe.archive.dask_frames import energy, peaks, to_dask
-from dentframe.archive.meter import Meter
-from dentframe.archive.read import ArchiveSource, resolve
+from dentframe.archive import folders_and_metadata as layout
+from dentframe.archive import merge_and_coverage as merge
+from dentframe.archive import parquet
+from dentframe.archive.dask_energy_and_peaks import energy, peaks
+from dentframe.archive.dask_readings import to_dask
+from dentframe.archive.meter_files import Meter, resolve
 from dentframe.atomic_files import make_folder
-from dentframe.cloud.planner import Window
-from dentframe.errors import ConfigError, missing_extra
+from dentframe.cloud.read_windows import Answer, Job
+from dentframe.errors import (
+    AuthError,
+    ConfigError,
+    OfflineError,
+    missing_extra,
+)
+from dentframe.frame import request as _request
 from dentframe.frame.read import ReadJob, assemble, check_errors, complete
 from dentframe.frame.request import builtin_units, topic_units
 from dentframe.times.dates_and_ranges import time_range
-from dentframe.wire.columns import ordered, topic_of
+from dentframe.wire.columns import ordered
 
 if TYPE_CHECKING:
-    from dentframe.archive.file_layout import Record
-    from dentframe.archive.merge import Ints, Mask
-    from dentframe.cloud.read_windows import Answer, Job
+    from dentframe.archive.folders_and_metadata import Record
+    from dentframe.cloud.client import DentCloud
+    from dentframe.cloud.planner import Window
     from dentframe.times.dates_and_ranges import Zone
     from dentframe.wire.page import Page
 
@@ -138,15 +149,7 @@ class Archive:
         ConfigError
             Where a file of the archive is damaged or is not the archive's.
         """
-        found = [(m, *month) for m in self.meters() for month in _months(self.meter(m))]
-        names = pd.Index([name for name, *_ in found], dtype=object)
-        starts = pd.DatetimeIndex([window.start for _, window, _ in found], tz="UTC").as_unit("us")
-        index = pd.MultiIndex.from_arrays([names, starts], names=["meter", "month"])
-        table = pd.DataFrame([row for *_, row in found], index=index, columns=list(_COLUMNS))
-        counts = dict.fromkeys(("windows", "hours", "hours_held", "readings"), "int64")
-        flags = dict.fromkeys(("complete", "final"), "bool")
-        read_at = pd.to_datetime(table["read_at"], utc=True).dt.as_unit("us")
-        return table.astype({**counts, **flags, "expected": "Int64"}).assign(read_at=read_at)
+        return merge.coverage(map(self.meter, self.meters()))
 
     def held(
         self, meter: str, topics: Iterable[str], *, now: datetime | None = None
@@ -278,6 +281,159 @@ def opened(archive: Any) -> Archive:
     return archive if isinstance(archive, Archive) else Archive(archive)
 
 
+# --- reading: the archive first, a client for the rest ----------------------------------------
+
+_WHOLE = 1e12
+"""An hour so large that the planner leaves out none that is held, whatever windows it takes [B]."""
+
+
+class ArchiveSource:
+    """What an archive holds, and a client, if there is one, for what it does not hold.
+
+    Parameters
+    ----------
+    archive : Archive
+        The archive.
+    now : datetime
+        The present, aware.
+    client : callable, optional
+        Makes the client, the first time it is needed. Without it the rest is missing, and what
+        is held counts whatever its age.
+    spare : bool
+        Whether what is damaged is missing, and the rest is read; else it is an error.
+    columns : collection of str, optional
+        The columns to read, as for `Meter.pages`: none for times, names and reports alone.
+    """
+
+    def __init__(
+        self,
+        archive: Archive,
+        now: datetime,
+        client: Callable[[], DentCloud] | None = None,
+        *,
+        spare: bool = False,
+        columns: Collection[str] | None = None,
+    ) -> None:
+        self.archive, self.now, self.client = archive, now, client
+        self.spare, self.columns = spare, columns
+        self._meters: dict[str, Meter] = {}
+
+    def _meter(self, name: str) -> Meter:
+        """One look at a meter's files serves the plan and the read that follows it."""
+        new = Meter(self.archive.path, name, {} if self.spare else None)
+        return self._meters.setdefault(name, new)
+
+    def get_meters(self, *, refresh: bool = False) -> list[str]:
+        """The meters of the archive; with `refresh` the account's too."""
+        known = self.archive.meters()
+        if self.client is None or not refresh:
+            return known
+        return [*known, *self.client().get_meters(refresh=True)]
+
+    def get_topics(self, *, refresh: bool = False) -> list[dict[str, str]]:
+        """The topics that the archive keeps; with `refresh`, or where it has none, the client's."""
+        if self.client is not None and refresh:
+            return self.client().get_topics(refresh=True)
+        kept = self.archive.topics()
+        if kept is None and self.client is not None:
+            return self.client().get_topics()
+        builtin = _request.builtin_units()
+        return [{"requestKey": t, "unit": u} for t, u in builtin.items()] if kept is None else kept
+
+    def held(self, meter: str, topics: Iterable[str]) -> set[Window]:
+        """The windows that archive or cache hold, and that need not be asked again."""
+        wanted = tuple(topics)
+        found = self._meter(meter).held(wanted, self.now, stale=self.client is None)
+        if self.client is not None:
+            # Without a key: enough where the archive holds all; else reading says so.
+            with contextlib.suppress(AuthError):
+                found |= self.client().held(meter, wanted)
+        return found
+
+    def bytes_per_hour(self, meter: str, topics: Sequence[str]) -> float | None:
+        """What the client knows of the size; without one all that is held is taken [B/h]."""
+        if self.client is None:
+            return _WHOLE
+        try:
+            return self.client().bytes_per_hour(meter, topics)
+        except AuthError:
+            return None
+
+    def read(self, jobs: Iterable[Job]) -> Iterator[Answer]:
+        """The answers of the archive; then the client's, or an error for each window it lacks."""
+        groups: dict[tuple[str, tuple[str, ...]], list[Job]] = {}
+        for job in jobs:
+            groups.setdefault((job.meter, job.topics), []).append(job)
+        asked: dict[Job, Job] = {}
+        try:
+            for (name, topics), group in groups.items():
+                meter, stale = self._meter(name), self.client is None
+                here = meter.held(topics, self.now, stale=stale)
+                whole = {job for job in group if _in(job.window, here)}
+                yield from self._answers(meter, [job for job in group if job in whole])
+                rest = [job for job in group if job not in whole]
+                if self.client is None:
+                    for job in rest:
+                        damaged = (meter.damaged or {}).get(job.window.year)
+                        yield Answer(job, error=damaged or self._lacks(job, here))
+                elif rest:
+                    of_topic = {t: meter.held([t], self.now) for t in topics}
+                    for job in rest:
+                        lacked = (t for t in topics if not _in(job.window, of_topic[t]))
+                        # An open window grows: parts of different ages would be ragged.
+                        part = topics if job.window.end > self.now else tuple(lacked)
+                        asked[replace(job, topics=part)] = job
+        finally:
+            self._meters = {}  # also where the reading ends early: the next one looks anew
+        for answer in self.client().read(list(asked)) if self.client and asked else ():
+            job = asked[answer.job]
+            kept = tuple(t for t in job.topics if t not in answer.job.topics)
+            mine = self.archive.pages(replace(job, topics=kept)) if kept else ()
+            yield replace(answer, job=job, pages=(*mine, *answer.pages))
+
+    def _answers(self, meter: Meter, jobs: Sequence[Job]) -> Iterator[Answer]:
+        """The answers to jobs that a meter holds: the readings of all come with the first.
+
+        One page a year, cut from the year's file at once, is far quicker than twelve joined.
+        Where some are damaged, and the rest is to be read, they come window by window.
+        """
+        if not jobs:
+            return
+        try:
+            pages = meter.pages([job.window for job in jobs], jobs[0].topics, self.columns)
+        except parquet.DamagedError as error:
+            if not self.spare:
+                raise
+            if len(jobs) == 1:
+                yield Answer(jobs[0], error=error)
+            else:
+                for job in jobs:
+                    yield from self._answers(meter, [job])
+            return
+        yield Answer(jobs[0], tuple(pages), cached=True)
+        yield from (Answer(job, cached=True) for job in jobs[1:])
+
+    def _lacks(self, job: Job, here: set[Window]) -> OfflineError:
+        until = max((w.end for w in here), default=job.window.end)
+        after = (job.window.end - timedelta(microseconds=1)).date() + timedelta(days=1)
+        # That the archive ends before a window, which that of UTC months does for local ones.
+        ends = "" if until > job.window.start else (
+            f"What it holds ends at {until:%Y-%m-%dT%H:%M} UTC, and local days and months end at "
+            f'other hours: sync up to "{after}" (naive times of sync are UTC), or give the command '
+            "dentframe sync your --tz. "
+        )  # fmt: skip
+        return OfflineError(
+            f"Cannot read {job.meter} {job.window} from the archive {self.archive.path}: it does "
+            f"not hold all of {', '.join(job.topics)}. {ends}"
+            "Sync it (dentframe.sync), or use read_dentcloud(..., archive=) to ask the service "
+            "for the rest."
+        )
+
+
+def _in(window: Window, here: set[Window]) -> bool:
+    return window in here or any(larger.contains(window) for larger in here)
+
+
 # --- one sync at a time --------------------------------------------------------------------
 
 
@@ -329,88 +485,3 @@ def _holder(path: Path) -> str:
         said = json.loads(path.read_text(encoding="utf-8"))
         return f"process {said['pid']} on {said['host']}, since {said['since']},"
     return "another process"
-
-
-# --- what is held of each month, what is missing, and why --------------------------------
-
-_COLUMNS = (
-    "windows", "topics", "hours", "hours_held", "readings", "expected", "complete", "final",
-    "read_at", "missing",
-)  # fmt: skip
-
-
-def _months(meter: Meter) -> Iterator[tuple[Window, tuple[Any, ...]]]:
-    """The months of a meter, from the first of which anything is held to the last."""
-    found = {}
-    for year, records in meter.records.items():
-        owner, minutes = merge.owners(records, year), meter.minutes(year)
-        for window in (Window(year, month) for month in range(1, 13)):
-            inside = merge.inside(window)
-            places = {place for whose in owner.values() for place in whose[inside].tolist()}
-            used = [records[place] for place in sorted(places - {merge.NOBODY})]
-            topics = tuple(dict.fromkeys(topic for record in used for topic in record.topics))
-            held = merge.held(records, topics, year, stale=True)[inside] & bool(topics)
-            first, last = np.searchsorted(minutes, [window.minutes.start, window.minutes.stop])
-            if used:
-                found[window] = _row(used, topics, held, minutes[first:last])
-    starts = [12 * window.year + window.month - 1 for window in found]
-    for count in range(min(starts, default=0), max(starts, default=-1) + 1):
-        window = Window(count // 12, count % 12 + 1)
-        nothing = np.zeros(len(window.hours), np.bool_), np.empty(0, np.int64)
-        yield window, found.get(window) or _row((), (), *nothing)
-
-
-def _row(
-    records: Sequence[Record], topics: tuple[str, ...], held: Mask, minutes: Ints
-) -> tuple[Any, ...]:
-    """What is known of a month: its answers, the hours held, the minutes of its readings."""
-    whole, expected = bool(held.all()), cast("Any", pd.NA)
-    if not held.any():
-        expected = 0
-    elif len(minutes) > 1:
-        expected = round(held.sum() * 60 / float(np.median(np.diff(minutes))))
-    return (
-        len(records),
-        topics,
-        len(held),
-        int(held.sum()),
-        len(minutes),
-        expected,
-        whole and all(r.complete for r in records),
-        whole and all(r.until is None for r in records),
-        min((r.read_at for r in records), default=None),
-        "; ".join(_missing(records, topics, held, len(minutes), expected)),
-    )
-
-
-def _missing(
-    records: Sequence[Record], topics: Sequence[str], held: Mask, readings: int, expected: Any
-) -> Iterator[str]:
-    """What is missing of a month, and why."""
-    if not records:
-        yield "not read"
-        return
-    if not held.all():
-        late = any(r.read_at < r.window.end for r in records)
-        lost = len(held) - int(held.sum())
-        yield f"{lost} of {len(held)} h not {'over when read' if late else 'read'}"
-    if not readings:
-        yield "no readings"
-    elif expected is not pd.NA and readings < expected:
-        yield f"{expected - readings} of {expected} readings"
-    reports = [r.report for r in records]
-    # A column that is blank throughout is a spare input of the meter.
-    kinds = {
-        "blank": sum(n for r in reports for n in r.blank.values() if n < r.rows),
-        "absent": sum(sum(r.absent.values()) for r in reports),
-        "unreadable": sum(n for r in reports for n, _ in r.unreadable.values()),
-        "conflicting": sum(sum(r.conflicts.values()) for r in reports),
-    }
-    yield from (f"{count} {kind} cells" for kind, count in kinds.items() if count)
-    rows = sum(r.bad_dates + r.outside for r in reports)
-    if rows:
-        yield f"{rows} rows dropped, their time is unreadable or outside the window"
-    here = {topic_of(c) for r in records for c in r.columns}
-    silent = [topic for topic in topics if topic not in here]
-    if silent and readings:
-        yield f"no column of {', '.join(silent)}"

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from dentframe.archive.file_layout import (
+from dentframe.archive.folders_and_metadata import (
     KEY,
     SCHEMA,
     TIME,
@@ -37,7 +37,7 @@ from dentframe.archive.file_layout import (
     reading_columns,
     unpacked,
 )
-from dentframe.archive.merge import Holding
+from dentframe.archive.merge_and_coverage import Holding
 from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError, DentError, missing_extra
 from dentframe.wire.page import room

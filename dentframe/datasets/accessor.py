@@ -20,9 +20,9 @@ import xarray as xr
 
 from dentframe import display as _display
 from dentframe.accessor_methods import check_words, method, sign_as_method
+from dentframe.datasets import cf_names_units_and_times as variables
 from dentframe.datasets import frame_and_dataset as _convert
-from dentframe.datasets import variables
-from dentframe.datasets.variables import EDGE, METER, TIME, clean
+from dentframe.datasets.cf_names_units_and_times import EDGE, METER, TIME, clean
 from dentframe.errors import missing_extra
 from dentframe.frame import csv_and_excel as _csv_and_excel
 from dentframe.frame import quantify as _quantify

@@ -22,8 +22,8 @@ import pandas as pd
 import xarray as xr
 from xarray.backends import BackendEntrypoint
 
+from dentframe.datasets.cf_names_units_and_times import BOUNDS, CHANNEL_ELEMENT, LOCAL_TIME, TIME
 from dentframe.datasets.frame_and_dataset import to_dataset
-from dentframe.datasets.variables import BOUNDS, CHANNEL_ELEMENT, LOCAL_TIME, TIME
 from dentframe.errors import (
     ConfigError,
     DentError,

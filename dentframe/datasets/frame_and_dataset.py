@@ -20,8 +20,8 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from dentframe.datasets import variables
-from dentframe.datasets.variables import METER, TIME, Grid, Slot, clean, free
+from dentframe.datasets import cf_names_units_and_times as variables
+from dentframe.datasets.cf_names_units_and_times import METER, TIME, Grid, Slot, clean, free
 from dentframe.errors import ConfigError, DecodeError, RangeError, UnitError, missing_extra
 from dentframe.frame.quantify import magnitudes
 from dentframe.frame.select import keep_meters

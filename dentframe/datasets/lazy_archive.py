@@ -19,12 +19,12 @@ import pandas as pd
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from dentframe.archive.archive import Archive, opened
-from dentframe.archive.merge import as_run
-from dentframe.archive.read import ArchiveSource, resolve
+from dentframe.archive.archive import Archive, ArchiveSource, opened
+from dentframe.archive.merge_and_coverage import as_run
+from dentframe.archive.meter_files import resolve
 from dentframe.cloud.planner import Window
+from dentframe.datasets.cf_names_units_and_times import TIME
 from dentframe.datasets.engine import ready
-from dentframe.datasets.variables import TIME
 from dentframe.errors import ConfigError
 from dentframe.frame import assemble as _frame
 from dentframe.frame import read as _read

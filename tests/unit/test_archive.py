@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from dentframe.archive import Archive
-from dentframe.archive.read import ArchiveSource
+from dentframe.archive.archive import ArchiveSource
 from dentframe.cloud import Job, Window
 from dentframe.errors import (
     ConfigError,

@@ -7,7 +7,7 @@ import inspect
 import pytest
 
 from dentframe import Correction, RegisterRules, Schedule, Window
-from dentframe.archive import Archive, dask_frames
+from dentframe.archive import Archive, dask_energy_and_peaks
 from dentframe.errors import (
     ConfigError,
     KindError,
@@ -152,14 +152,14 @@ def test_no_warning_is_lost_on_a_worker(archive):
 def test_demand_is_not_read_where_a_register_answers(archive, monkeypatch):
     """Of P1, whose registers have readings, no demand is read; of P3 it is."""
     seen = {}
-    read = dask_frames.read_meter
+    read = dask_energy_and_peaks.read_meter
 
     def counted(selection, meter, elements, names):
         found = read(selection, meter, elements, names)
         seen.setdefault(meter, set()).update(c.partition("/")[0] for c in found[0].columns)
         return found
 
-    monkeypatch.setattr(dask_frames, "read_meter", counted)
+    monkeypatch.setattr(dask_energy_and_peaks, "read_meter", counted)
     computed(archive.energy("MS", tz=LA, **SPAN))
     assert seen == {"P1": {"kWHNet"}, "P2": {"kWHNet", "DemandkW"}, "P3": {"DemandkW"}}
 

@@ -1,4 +1,4 @@
-"""Answers and their readings are merged into one table here, and cut to pages.
+"""Answers are merged into one table here, and cut to pages; which hours are covered is told too.
 
 The answer that was read last is right for its window and topics, whatever was kept first:
 merging is the same in any order and any number of times, so that a crash cannot change it. So
@@ -8,15 +8,16 @@ from the year's first; an owner is the place of a record in their order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import pandas as pd
 
-from dentframe.archive.file_layout import Record, unasked
+from dentframe.archive.folders_and_metadata import Record, unasked
 from dentframe.cloud.planner import Window
 from dentframe.frame.assemble import runs
 from dentframe.wire.columns import ordered, topic_of
@@ -24,6 +25,8 @@ from dentframe.wire.page import Page, Report
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    from dentframe.archive.meter_files import Meter
 
     Ints = npt.NDArray[np.int64]
     Floats = npt.NDArray[np.float64]
@@ -291,3 +294,101 @@ def _met(
         doubled[column] = tuple(runs(still, holding.minutes))
     left = {column: count for column, count in conflicts.items() if count}
     return replace(report, conflicts=left, doubled={c: x for c, x in doubled.items() if x})
+
+
+# --- what is held of each month, what is missing, and why --------------------------------
+
+_COVERAGE = (
+    "windows", "topics", "hours", "hours_held", "readings", "expected", "complete", "final",
+    "read_at", "missing",
+)  # fmt: skip
+
+
+def coverage(meters: Iterable[Meter]) -> pd.DataFrame:
+    """The table of `Archive.coverage`."""
+    found = [(meter.name, *month) for meter in meters for month in _months(meter)]
+    names = pd.Index([name for name, *_ in found], dtype=object)
+    starts = pd.DatetimeIndex([window.start for _, window, _ in found], tz="UTC").as_unit("us")
+    index = pd.MultiIndex.from_arrays([names, starts], names=["meter", "month"])
+    table = pd.DataFrame([row for *_, row in found], index=index, columns=list(_COVERAGE))
+    counts = dict.fromkeys(("windows", "hours", "hours_held", "readings"), "int64")
+    flags = dict.fromkeys(("complete", "final"), "bool")
+    read_at = pd.to_datetime(table["read_at"], utc=True).dt.as_unit("us")
+    return table.astype({**counts, **flags, "expected": "Int64"}).assign(read_at=read_at)
+
+
+def _months(meter: Meter) -> Iterator[tuple[Window, tuple[Any, ...]]]:
+    """The months of a meter, from the first of which anything is held to the last."""
+    found = {}
+    for year, records in meter.records.items():
+        owner, minutes = owners(records, year), meter.minutes(year)
+        for window in (Window(year, month) for month in range(1, 13)):
+            hours = inside(window)
+            places = {place for whose in owner.values() for place in whose[hours].tolist()}
+            used = [records[place] for place in sorted(places - {NOBODY})]
+            topics = tuple(dict.fromkeys(topic for record in used for topic in record.topics))
+            known = held(records, topics, year, stale=True)[hours] & bool(topics)
+            first, last = np.searchsorted(minutes, [window.minutes.start, window.minutes.stop])
+            if used:
+                found[window] = _row(used, topics, known, minutes[first:last])
+    starts = [12 * window.year + window.month - 1 for window in found]
+    for count in range(min(starts, default=0), max(starts, default=-1) + 1):
+        window = Window(count // 12, count % 12 + 1)
+        nothing = np.zeros(len(window.hours), np.bool_), np.empty(0, np.int64)
+        yield window, found.get(window) or _row((), (), *nothing)
+
+
+def _row(
+    records: Sequence[Record], topics: tuple[str, ...], held: Mask, minutes: Ints
+) -> tuple[Any, ...]:
+    """What is known of a month: its answers, the hours held, the minutes of its readings."""
+    whole, expected = bool(held.all()), cast("Any", pd.NA)
+    if not held.any():
+        expected = 0
+    elif len(minutes) > 1:
+        expected = round(held.sum() * 60 / float(np.median(np.diff(minutes))))
+    return (
+        len(records),
+        topics,
+        len(held),
+        int(held.sum()),
+        len(minutes),
+        expected,
+        whole and all(r.complete for r in records),
+        whole and all(r.until is None for r in records),
+        min((r.read_at for r in records), default=None),
+        "; ".join(_missing(records, topics, held, len(minutes), expected)),
+    )
+
+
+def _missing(
+    records: Sequence[Record], topics: Sequence[str], held: Mask, readings: int, expected: Any
+) -> Iterator[str]:
+    """What is missing of a month, and why."""
+    if not records:
+        yield "not read"
+        return
+    if not held.all():
+        late = any(r.read_at < r.window.end for r in records)
+        lost = len(held) - int(held.sum())
+        yield f"{lost} of {len(held)} h not {'over when read' if late else 'read'}"
+    if not readings:
+        yield "no readings"
+    elif expected is not pd.NA and readings < expected:
+        yield f"{expected - readings} of {expected} readings"
+    reports = [r.report for r in records]
+    # A column that is blank throughout is a spare input of the meter.
+    kinds = {
+        "blank": sum(n for r in reports for n in r.blank.values() if n < r.rows),
+        "absent": sum(sum(r.absent.values()) for r in reports),
+        "unreadable": sum(n for r in reports for n, _ in r.unreadable.values()),
+        "conflicting": sum(sum(r.conflicts.values()) for r in reports),
+    }
+    yield from (f"{count} {kind} cells" for kind, count in kinds.items() if count)
+    rows = sum(r.bad_dates + r.outside for r in reports)
+    if rows:
+        yield f"{rows} rows dropped, their time is unreadable or outside the window"
+    here = {topic_of(c) for r in records for c in r.columns}
+    silent = [topic for topic in topics if topic not in here]
+    if silent and readings:
+        yield f"no column of {', '.join(silent)}"

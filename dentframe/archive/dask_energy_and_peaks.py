@@ -1,8 +1,7 @@
-"""The readings, energy and peaks of an archive are Dask frames here, partitioned by meter.
+"""The energy and the peaks of every meter of an archive are Dask frames here.
 
-What is asked for is resolved from names and footers alone. A call of a verb is checked at once, by
-running it on three made-up readings, which also shows the form of its result. A worker reads one
-meter after the other and gives its frame to the verb.
+A call is checked at once, by running its verb on three made-up readings, which also shows the form
+of its result. A worker reads one meter after the other and gives its frame to the verb.
 """
 
 from __future__ import annotations
@@ -10,22 +9,23 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 import pandas as pd
 
 from dentframe.accessor_methods import with_keywords
-from dentframe.archive import file_layout as layout
-from dentframe.archive.read import Selection, read_meter, select
-from dentframe.errors import (
-    ConfigError,
-    KindError,
-    UnknownTopicError,
-    did_you_mean,
-    missing_extra,
+from dentframe.archive.dask_readings import (
+    METER,
+    Selection,
+    check_dask,
+    joined,
+    on_dask,
+    read_meter,
+    select,
+    text_dtype,
 )
+from dentframe.errors import KindError, UnknownTopicError
 from dentframe.frame.assemble import note
 from dentframe.metering.register_rules import RegisterRules, check_elements
 from dentframe.site.site import apply_site
@@ -36,180 +36,15 @@ from dentframe.wire.columns import ELEMENT, parse, split_element
 
 if TYPE_CHECKING:
     from dentframe.archive.archive import Archive
-    from dentframe.archive.read import Elements
+    from dentframe.archive.dask_readings import Batch
     from dentframe.times.dates_and_ranges import Zone
     from dentframe.times.periods import Freq
-
-    Batch = tuple[tuple[str, Elements, int], ...]
-
-METER = "meter"
-
-
-def _check_dask(what: str) -> None:
-    """See that Dask is there, or raise the error that names the extra."""
-    try:
-        import_module("dask.dataframe")
-    except ImportError:
-        raise missing_extra(what, "dask") from None
 
 
 def _whole_elements(labels: Iterable[str], topics: Sequence[str]) -> list[str]:
     """The columns of whole elements of some topics."""
     return [c for c in labels if parse(c).scope == ELEMENT and parse(c).topic in topics]
 
-
-# --- parts of a Dask frame ----------------------------------------------------------------
-
-
-def _on_dask(
-    selection: Selection, meters: Mapping[str, Elements], make: Callable[[Batch], pd.DataFrame],
-    form: pd.DataFrame, batch: int | None, usual: int,
-) -> Any:  # fmt: skip
-    """A Dask frame of this form whose parts are made from so many meters each.
-
-    Raises
-    ------
-    ConfigError
-        For a `batch` that is no whole number from 1.
-    """
-    import dask.config
-    import dask.dataframe
-
-    if batch is not None and (not isinstance(batch, int) or isinstance(batch, bool) or batch < 1):
-        raise ConfigError(
-            f"Cannot use batch={batch!r}: it is how many meters a partition has, a whole number "
-            "from 1."
-        )
-    stamped = []
-    for name, elements in meters.items():  # when it last changed [ns]: no result outlives a sync
-        root = selection.archive.path
-        places = (root / layout.folder_name(name), layout.pending_folder(root, name))
-        changed = max((p.stat().st_mtime_ns for p in places if p.is_dir()), default=0)
-        stamped.append((name, elements, changed))
-    size = batch or usual
-    parts = [tuple(stamped[first : first + size]) for first in range(0, len(stamped), size)]
-    dd: Any = dask.dataframe
-    # The text columns are what they should be; Dask would turn `flags`, tuples, to text.
-    with dask.config.set({"dataframe.convert-string": False}):
-        return dd.from_map(make, parts, meta=form, label="dentframe")
-
-
-def _joined(parts: Mapping[str, pd.DataFrame], form: pd.DataFrame) -> pd.DataFrame:
-    """The frames of some meters as one, with their names, in the columns and dtypes of `form`."""
-    found = {meter: part for meter, part in parts.items() if len(part)}
-    if not found:
-        return form
-    whole = pd.concat(found.values()) if len(found) > 1 else next(iter(found.values()))
-    codes = np.repeat(np.arange(len(found)), [len(part) for part in found.values()])
-    names = pd.Categorical.from_codes(codes, pd.Index(list(found)))
-    whole.insert(0, METER, names.astype(_text_dtype()))
-    if list(whole.columns) != list(form.columns):
-        whole = whole.reindex(columns=form.columns)
-    whole.attrs = {}
-    here, wanted = dict(whole.dtypes), dict(form.dtypes)
-    changed = {c: wanted[c] for c in wanted if here[c] != wanted[c]}
-    return whole.astype(changed) if changed else whole
-
-
-def _text_dtype() -> Any:
-    """The dtype of names in a Dask frame: ``str``, before pandas 3 ``string[pyarrow]``."""
-    own = pd.Series(["-"]).dtype
-    return "string[pyarrow]" if str(own) == "object" else own
-
-
-# --- readings as a frame -----------------------------------------------------------------
-
-
-def to_dask(
-    archive: Archive,
-    meters: Any = None,
-    topics: Any = None,
-    start: Any = None,
-    end: Any = None,
-    *,
-    tz: Zone = "UTC",
-    columns: Sequence[str] | None = None,
-    bracket: bool = False,
-    errors: str = "raise",
-    batch: int | None = None,
-) -> Any:
-    """The readings as a Dask frame, partitioned by meter; nothing is read before it is computed.
-
-    Parameters
-    ----------
-    archive : Archive
-        The archive; workers must reach its folder by the same path.
-    meters : str, list of str, optional
-        Meters, or elements of them (``"P482311252_A"``). None: all.
-    topics : str or list of str, optional
-        Request keys, or units where no key matches. None: all that the archive holds.
-    start, end : str, date, datetime, Timestamp or Period, optional
-        The half-open range, as in `Archive.read`. Neither: all that is held of each meter.
-    tz : str or tzinfo
-        The zone of naive bounds.
-    columns : list of str, optional
-        Only these wire names. What Dask finds out to be needed is read in any case, no more.
-    bracket : bool
-        Also the last reading before `start` and the first at or after `end`.
-    errors : str
-        ``"raise"``, or ``"warn"`` where the archive does not hold all of the range.
-    batch : int, optional
-        How many meters a partition has; 1 by default.
-
-    Returns
-    -------
-    dask.dataframe.DataFrame
-        Index ``time`` (UTC), a column ``meter`` (Dask has no MultiIndex), and float64 columns
-        of wire names in the units of getTopics; NaN where a meter has no such column. Sorted
-        by time within a meter. A partition holds whole meters, never a part of one, so that no
-        interval is lost at an edge. Without attrs: units are known by name.
-
-    Raises
-    ------
-    RangeError, UnknownTopicError, UnknownMeterError, ConfigError
-        Where an argument cannot be meant.
-    IncompleteReadError
-        When it is computed, where the archive does not hold all of the range.
-    MissingExtraError
-        Where Dask is not installed.
-
-    Notes
-    -----
-    Never asks the cloud, and needs no key. It looks at names and footers only; readings are
-    read by the workers. pint dtypes do not survive Dask: the columns are floats.
-    """
-    _check_dask("put an archive on Dask")
-    selection, found, known = select(
-        archive, meters, start, end, topics, tz=tz, bracket=bracket, errors=errors,
-        strict=topics is not None,
-    )  # fmt: skip
-    names = known if columns is None else [columns] if isinstance(columns, str) else columns
-    names = [name for name in names if name != METER]
-    for name in names:
-        if name not in known:
-            raise ConfigError(
-                f"Cannot read column {name!r}: the meters and topics asked for have none"
-                f"{did_you_mean(name, known) or '.'} They have {len(known)} columns."
-            )
-    time = pd.DatetimeIndex(np.empty(0, "M8[us]"), name="time").tz_localize("UTC")
-    form = pd.DataFrame(np.empty((0, len(names))), index=time, columns=list(names))
-    form.insert(0, METER, pd.Series([], dtype=_text_dtype(), index=time))
-    make = functools.partial(_readings_of, selection=selection, form=form)
-    return _on_dask(selection, found, make, form, batch, 1)
-
-
-def _readings_of(
-    batch: Batch, columns: Sequence[str] | None = None, *, selection: Selection, form: pd.DataFrame
-) -> pd.DataFrame:
-    """A partition: the readings of its meters, in the columns of `form` or those Dask asks for."""
-    form = form if columns is None else form[list(columns)]
-    names = [c for c in form.columns if c != METER]
-    return _joined(
-        {m: read_meter(selection, m, elements, names)[0] for m, elements, _ in batch}, form
-    )
-
-
-# --- a verb on every meter -----------------------------------------------------------------
 
 _PARTITIONS, _LEAST = 128, 8
 """So many partitions by default, of at least so many meters: Dask has work with each of them."""
@@ -261,7 +96,7 @@ def _figures_of(
         rules = _without_others(registers, meter, _letters(frame.columns))
         parts[meter] = _as_columns(verb(frame, registers=rules), corrected="raw" in form)
         del frame  # before the next meter's is read
-    return _joined(parts, form)
+    return joined(parts, form)
 
 
 def _readings_for(
@@ -327,7 +162,7 @@ def _figures(
     """The figures of every meter as a Dask frame; `verb` has its own keywords already."""
     given: dict[str, Any] = {**_DEFAULTS, **keywords}
     site, tz, registers = (given[name] for name in ("site", "tz", "registers"))
-    _check_dask("compute on Dask")
+    check_dask("compute on Dask")
     selection, found, known = select(
         archive, given["meters"], given["start"], given["end"], [*answering, *further],
         tz=apply_site(site, tz, registers)[0], bracket=True, errors=given["errors"], strict=strict,
@@ -364,7 +199,7 @@ def _figures(
             f"{', '.join(sorted(held)) or 'nothing'}. Sync {answering[0]} as well, or take another "
             "source."
         )
-    form.insert(0, METER, pd.Series("-", index=form.index, dtype=_text_dtype()))
+    form.insert(0, METER, pd.Series("-", index=form.index, dtype=text_dtype()))
     first, last = selection.span or (None, None)
     make = functools.partial(
         _figures_of, selection=selection, verb=functools.partial(verb, start=first, end=last),
@@ -372,7 +207,7 @@ def _figures(
         several=len(found) > 1, form=form.iloc[:0],
     )  # fmt: skip
     usual = max(_LEAST, -(-len(found) // _PARTITIONS))
-    return _on_dask(selection, found, make, form.iloc[:0], given["batch"], usual)
+    return on_dask(selection, found, make, form.iloc[:0], given["batch"], usual)
 
 
 _TOPICS: dict[str, tuple[str, ...]] = {"register": (REGISTER,), "demand": (MEAN,)}

@@ -17,23 +17,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dentframe.archive import file_layout as layout
-from dentframe.archive import merge, parquet
-from dentframe.archive.file_layout import TIME, Record
-from dentframe.archive.merge import Holding
+from dentframe.archive import folders_and_metadata as layout
+from dentframe.archive import merge_and_coverage as merge
+from dentframe.archive import parquet
+from dentframe.archive.folders_and_metadata import TIME, Record
+from dentframe.archive.merge_and_coverage import Holding
 from dentframe.archive.parquet import DamagedError
 from dentframe.cloud.planner import Window
 from dentframe.cloud.requests_and_responses import FOREVER, lifetime
-from dentframe.errors import ConfigError
+from dentframe.errors import ConfigError, UnknownMeterError, did_you_mean
 from dentframe.frame import assemble as _frame
+from dentframe.frame import request as _request
 from dentframe.frame.assemble import runs
+from dentframe.frame.request import Request
 from dentframe.wire.columns import ordered, topic_of
 from dentframe.wire.page import Page, Report, complete, fingerprint
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from dentframe.archive.merge import Mask, Read
+    from dentframe.archive.archive import Archive
+    from dentframe.archive.merge_and_coverage import Mask, Read
     from dentframe.cloud.read_windows import Answer
 
 
@@ -308,3 +312,25 @@ def _one_page(answer: Answer) -> Page:
     doubled = {c: tuple(runs(at, table.minutes)) for c, at in table.duplicates.items()}
     report = replace(report, conflicts={**report.conflicts, **conflicts}, doubled=doubled)
     return Page(answer.window, table.columns, table.minutes, table.values, report)
+
+
+def resolve(
+    archive: Archive, meter: Any, span: tuple[Any, Any], topics: Any, *, spare: bool = False
+) -> Request:
+    """Resolve what is asked for, by what the archive has; refuse what it does not have."""
+    meters, there = _request.parse_meters(meter), archive.meters()
+    for name in meters:
+        if name not in there:
+            raise UnknownMeterError(
+                f"Cannot read meter {name!r}: the archive {archive.path} holds nothing of it"
+                f"{did_you_mean(name, there) or '.'} It holds {len(there)} meter(s); sync the "
+                "meter first."
+            )
+    units = archive.units()
+    everything = _request.is_everything(topics)
+    known = units
+    if everything:  # the topics that the archive holds anything of, in the order of getTopics
+        held = {t for m in meters for t in Meter(archive.path, m, {} if spare else None).topics}
+        known = {t: unit for t, unit in units.items() if t in held} or units
+    keys = _request.resolve_topics(topics, known)
+    return Request(meters, isinstance(meter, str), *span, keys, everything, units)
