@@ -167,10 +167,10 @@ def read_meter(
     pages: list[Page] = []
     known: set[str] = set()
     missing: list[Window] = []
-    years: Iterable[int] = sorted(
-        {*meter.settled_years(), *map(layout.year_of, meter.part_paths())}
-    )
-    if selection.span is not None:
+    years: Iterable[int]
+    if selection.span is None:
+        years = sorted({*meter.settled_years(), *map(layout.year_of, meter.part_paths())})
+    else:
         start, end = selection.span
         # A year that is not asked for is not opened: its file may be damaged.
         first, last = (start - _INSTANT, end) if selection.bracket else (start, end - _INSTANT)

@@ -216,7 +216,6 @@ def unit_in(attrs: dict[str, Any], data: Any) -> str | None:
 
 Bounds = tuple[tuple[str, ...], npt.NDArray[Any]]
 ZONE = "timezone"
-_UNITS = ("s", "ms", "us", "ns")
 _RESULTS = {"Demand", "ApparentDemand"}
 
 
@@ -231,13 +230,6 @@ def naive(index: pd.DatetimeIndex) -> pd.DatetimeIndex:
     Not in microseconds: `interp` on those is NaN, in silence, at a text or a nanosecond.
     """
     return index.tz_convert("UTC").tz_localize(None).as_unit("ns")
-
-
-def aware(values: Any, zone: str, unit: str) -> pd.DatetimeIndex:
-    """Naive UTC instants in their zone again."""
-    known: Any = unit if unit in _UNITS else "us"
-    index = pd.DatetimeIndex(np.atleast_1d(values)).as_unit(known)
-    return index.tz_localize("UTC").tz_convert(zone)
 
 
 def instants(dim: str, index: pd.DatetimeIndex, **attrs: str) -> Any:

@@ -324,7 +324,9 @@ def _index(dataset: xr.Dataset, dims: Sequence[str], layout: Layout) -> pd.Index
             "still has its times."
         )
     zone = str(dataset[TIME].attrs.get(variables.ZONE, "UTC"))
-    when = variables.aware(dataset[TIME].values, zone, layout.time_unit)
+    known: Any = layout.time_unit if layout.time_unit in {"s", "ms", "us", "ns"} else "us"
+    utc = pd.DatetimeIndex(np.atleast_1d(dataset[TIME].values)).as_unit(known).tz_localize("UTC")
+    when = utc.tz_convert(zone)
     own = layout.index_names or []
     names = own if len(own) == len(dims) else list(dims)
     if len(dims) == 1:

@@ -10,7 +10,8 @@ but hardly the ratios. The processor time of this process and of the workers is 
 
 The Polars query is written by hand: one scan of the columns it needs, one group by meter and
 local month, on its streaming engine (the quickest of the ways tried here). Dask has a cluster
-with a process for each core; beside it, its threads in this process, which share Python's lock.
+with a process for each core, as it comes and with the memory thresholds that the guide names;
+beside them, its threads in this process, which share Python's lock.
 Then the memory: one process for each number of meters, in which a year is read meter by meter on
 two threads. It tells, and judges nothing.
 """
@@ -25,11 +26,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import dask
 import numpy as np
 import polars as pl
 import psutil
@@ -46,6 +49,8 @@ COLUMNS = tuple(f"{topic}/Elm/{e}" for topic in TOPICS for e in "ABCD")
 REGISTERS = [c for c in COLUMNS if c.startswith("kWHNet")]
 READ_AT = datetime(2024, 6, 1, tzinfo=UTC)
 POLARS = "Polars by hand"
+THRESHOLDS = {"MALLOC_TRIM_THRESHOLD_": 134217728, "MALLOC_MMAP_THRESHOLD_": 33554432}
+"""The memory thresholds that docs/guide/cluster.md names, where memory is no concern [B]."""
 
 
 # --- the archive -------------------------------------------------------------------------
@@ -137,6 +142,15 @@ def agree(archive: Archive) -> float:
     return float(np.abs(energies - other.select(REGISTERS).to_numpy()).max())
 
 
+@contextmanager
+def processes(environment: Mapping[str, int] | None = None) -> Iterator[Any]:
+    """A cluster with a process for each core, with these environment variables or Dask's own."""
+    settings = {"n_workers": os.cpu_count(), "threads_per_worker": 1, "dashboard_address": None}
+    own = {"distributed.nanny.pre-spawn-environ": environment} if environment else {}
+    with dask.config.set(own), LocalCluster(**settings) as cluster, Client(cluster) as client:
+        yield client
+
+
 def clocked(way: Callable[[], Any], pids: Sequence[int]) -> tuple[float, float]:
     """Elapsed time and processor time [s], that of the workers included."""
     cpu, began = _cpu(pids), time.perf_counter()
@@ -149,14 +163,12 @@ def _cpu(pids: Sequence[int]) -> float:
     return time.process_time() + sum(sum(psutil.Process(p).cpu_times()[:2]) for p in pids)
 
 
-def compare(archive: Archive, client: Any) -> None:
+def compare(archive: Archive, clients: Mapping[str, Any]) -> None:
     """Tell the times of each way, and their ratios to Polars'."""
-    ways = {
-        POLARS: theirs(archive),
-        "Dask, a cluster": ours(archive, scheduler=client),
-        "Dask, threads": ours(archive, scheduler="threads"),
-    }
-    pids = list(client.run(os.getpid).values())
+    ways = {POLARS: theirs(archive)}
+    ways |= {name: ours(archive, scheduler=client) for name, client in clients.items()}
+    ways["Dask, threads"] = ours(archive, scheduler="threads")
+    pids = [pid for client in clients.values() for pid in client.run(os.getpid).values()]
     took: list[dict[str, tuple[float, float]]] = []
     for i in range(ROUNDS + 1):
         turned = [*ways][i % len(ways) :] + [*ways][: i % len(ways)]
@@ -186,8 +198,6 @@ def peak(folder: Path, meters: int) -> float:
 
 def child(folder: str, meters: int) -> None:
     """What that process does."""
-    import dask
-
     archive = Archive(folder)
     names = archive.meters()[:meters]
     with dask.config.set(scheduler="threads", num_workers=2):
@@ -218,13 +228,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         archive = filled(Path(folder) / "portfolio", METERS)
         print(f"{METERS} meter-years x 4 elements; greatest difference {agree(archive):.1e} kWh")
-        with (
-            LocalCluster(
-                n_workers=os.cpu_count(), threads_per_worker=1, dashboard_address=None
-            ) as cluster,
-            Client(cluster) as client,
-        ):
-            compare(archive, client)
+        with processes() as plain, processes(THRESHOLDS) as guided:
+            compare(archive, {"Dask, a cluster": plain, "Dask, larger thresholds": guided})
         widened(archive, 500)
         found = {n: peak(archive.path, n) for n in (10, 100, 500)}
         print("peak memory: " + ", ".join(f"{n} meters {mb:.0f} MB" for n, mb in found.items()))

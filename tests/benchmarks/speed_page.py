@@ -10,11 +10,10 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from tests.benchmarks import (
     bench_archive,
@@ -26,6 +25,7 @@ from tests.benchmarks import (
     bench_http,
     bench_import,
 )
+from tests.benchmarks.bench_dask import THRESHOLDS
 from tests.benchmarks.rounds import Row, in_turn, ratios, seconds, show, wants_quick
 
 PAGE = Path(__file__).parents[2] / "docs" / "explain" / "speed.md"
@@ -37,28 +37,20 @@ PACKAGES = ("pandas", "numpy", "msgspec", "pyarrow", "dask", "polars", "orjson",
 
 def portfolio(quick: bool = False) -> list[Row]:
     """Monthly energy of many meter-years from an archive."""
-    with tempfile.TemporaryDirectory() as folder, processes(quick) as client:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         archive = bench_dask.filled(Path(folder) / "portfolio", 2 if quick else bench_dask.METERS)
         assert bench_dask.agree(archive) < 1e-6
         ways = {"threads": bench_dask.ours(archive, scheduler="threads")}
-        if client:
-            ways["a process a core"] = bench_dask.ours(archive, scheduler=client)
+        clusters = {
+            "a process a core": None,
+            "a process a core, larger memory thresholds": THRESHOLDS,
+        }
+        for name, environment in () if quick else clusters.items():
+            client = stack.enter_context(bench_dask.processes(environment))
+            ways[name] = bench_dask.ours(archive, scheduler=client)
         took = in_turn({POLARS: bench_dask.theirs(archive), **ways}, 1 if quick else 9, seconds)
     what = f"energy by month of {bench_dask.METERS} meter-years of an archive, on Dask with"
     return [Row(f"{what} {name}", POLARS, ratios(took[name], took[POLARS])) for name in ways]
-
-
-@contextmanager
-def processes(quick: bool) -> Iterator[Any]:
-    """A cluster on this machine; a quick run does without."""
-    if quick:
-        yield None
-        return
-    from distributed import Client, LocalCluster
-
-    settings = {"n_workers": os.cpu_count(), "threads_per_worker": 1, "dashboard_address": None}
-    with LocalCluster(**settings) as cluster, Client(cluster) as client:
-        yield client
 
 
 PARTS: tuple[Callable[[bool], list[Row]], ...] = (
