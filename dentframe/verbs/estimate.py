@@ -15,7 +15,7 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Unpack
+from typing import Any, NamedTuple, TypeAlias, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -23,21 +23,15 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, CoverageWarning, KindError, warn
 from dentframe.metering import series as _series
-from dentframe.metering.energy_and_coverage import NAT
+from dentframe.metering.energy_and_coverage import NAT, Cumulative
 from dentframe.metering.register_rules import HOUR, micros
-from dentframe.metering.series import Bools, element_columns, is_several, time_index
+from dentframe.metering.series import Bools, Floats, Ints, element_columns, is_several, time_index
 from dentframe.times.dates_and_ranges import ints, local, localize
 from dentframe.times.periods import verb_zone
 from dentframe.verbs.gaps_and_coverage import pieces
-from dentframe.verbs.keywords_and_series import MEAN, REGISTER, Keywords, VerbKeywords, verb
+from dentframe.verbs.keywords_and_series import MEAN, REGISTER, Bounds, Keywords, VerbKeywords, verb
 from dentframe.verbs.quality_findings import runs
 from dentframe.verbs.reconcile import Pair, pairs
-
-if TYPE_CHECKING:
-    from dentframe.metering.energy_and_coverage import Cumulative
-    from dentframe.metering.series import Floats, Ints
-    from dentframe.verbs.keywords_and_series import Bounds
-
 
 FLAG, DISCLOSURE, ATTRS = "estimated", "disclosure", "estimates"
 SHORT = pd.Timedelta(hours=2)
