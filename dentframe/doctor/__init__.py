@@ -192,13 +192,12 @@ class Asker:
             return Reply(error=error)
         return Reply(found.value, None, found.size, time.monotonic() - start)
 
-    def page(self, meter: str, window: Window, topics: Iterable[str]) -> Page | None:
-        """The readings of one window, which are kept in `pages` too; None where none came."""
+    def page(self, meter: str, window: Window, topics: Iterable[str]) -> list[Page]:
+        """The readings of one window, which are kept in `pages` too; empty for a refusal."""
         value = self.ask("getData", meter, window, topics).value
-        if not isinstance(value, Page):
-            return None
-        self.pages.append(value)
-        return value
+        found = [value] if isinstance(value, Page) else []
+        self.pages += found
+        return found
 
 
 @dataclass
@@ -253,14 +252,14 @@ def gather(asker: Asker, now: dt.datetime) -> Answers:
     both = [t for t in BOTH if t in topics] or topics[:1]
     last: list[tuple[str, Page]] = []
     for meter in meters[:METERS]:
-        months = [_month(now, back) for back in (1, 0)]
-        pages = [asker.page(meter, month, both) for month in months]
-        if not any(map(_has_rows, pages)) and not last:
-            pages = [asker.page(meter, _month(now, back), both) for back in _BACK]
-        found.frames.append(frame_of([p for p in pages if p], both))
+        for months in ((1, 0), _BACK):
+            pages = [p for back in months for p in asker.page(meter, _month(now, back), both)]
+            if last or any(len(p.minutes) for p in pages):
+                break
+        found.frames.append(frame_of(pages, both))
         if len(found.frames[-1]):
-            day = asker.page(meter, _day(found.frames[-1].index[-1]), topics)
-            last += [(meter, day)] if day and _has_rows(day) else []
+            days = asker.page(meter, _day(found.frames[-1].index[-1]), topics)
+            last += [(meter, day) for day in days if len(day.minutes)]
     found.days = [day for _, day in last]
     if last:
         _of_one_meter(asker, found, max(last, key=lambda x: len(x[1].columns)), both)
@@ -273,7 +272,7 @@ def _of_one_meter(asker: Asker, found: Answers, last: tuple[str, Page], both: li
     end = pd.Timestamp(60 * int(newest.minutes[-1]), unit="s", tz="UTC")
     before = _month(end.to_pydatetime(), 1)
     found.month = asker.ask("getData", meter, before, found.topics)
-    found.autumn = asker.page(meter, _autumn(end), both[:1])
+    found.autumn = next(iter(asker.page(meter, _autumn(end), both[:1])), None)
     found.strange = asker.ask("getData", "no-such-meter", _day(end), both[:1])
 
     def hour_of(hour: int) -> Reply:
@@ -282,10 +281,6 @@ def _of_one_meter(asker: Asker, found: Answers, last: tuple[str, Page], both: li
 
     with ThreadPoolExecutor(5) as pool:
         found.burst = list(pool.map(hour_of, range(BURST)))
-
-
-def _has_rows(page: Page | None) -> bool:
-    return page is not None and len(page.minutes) > 0
 
 
 def _month(now: dt.datetime, back: int) -> Window:

@@ -95,19 +95,19 @@ def clock(e: Answers) -> Iterator[Finding]:
     """Times are UTC, and rows come every 15 minutes."""
     ends = [f.index[-1] for f in e.frames if len(f)]
     doubled = e.autumn.report.duplicates if e.autumn else 0
-    least = min((pd.Timestamp(e.now) - t for t in ends), default=None)
-    evidence = "no rows" if least is None else f"the newest row is {least / HOUR:.1f} h old"
-    if least is not None and least < -INTERVAL:
-        evidence = f"rows lie {-least / HOUR:.1f} h in the future: a clock east of UTC"
-    elif least is not None and least > HOUR:
+    age = min(((pd.Timestamp(e.now) - t) / HOUR for t in ends), default=np.nan)
+    evidence = f"the newest row is {age:.1f} h old" if ends else "no rows"
+    ahead = age < -INTERVAL / HOUR
+    if ahead:
+        evidence = f"rows lie {-age:.1f} h in the future: a clock east of UTC"
+    elif age > 1:
         evidence += ": a clock west of UTC, or late uploads"
     if doubled > 1:
         evidence += f"; {doubled} times come twice on the day when US clocks go back"
     elif e.autumn is not None and len(e.autumn.minutes):
         evidence += "; no time comes twice on the day when US clocks go back"
-    wrong = doubled > 1 or (least is not None and least < -INTERVAL)
-    right = least is not None and least <= HOUR
-    yield _finding("Times are UTC", False if wrong else True if right else None, evidence)
+    right = False if ahead or doubled > 1 else True if age <= 1 else None
+    yield _finding("Times are UTC", right, evidence)
     gaps, usual = _spacing(e.frames)
     past = ", ".join(map(str, sorted({t.minute % 15 for t in ends})))
     yield _finding(
