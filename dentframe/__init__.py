@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from dentframe.datasets import open_dataset
     from dentframe.documents.portfolio_report_and_energy_star import to_portfolio_manager
     from dentframe.frame.concat import concat
-    from dentframe.frame.request import Plan
+    from dentframe.frame.meters_topics_and_plan import Plan
     from dentframe.money.demand_charges import adjusted_demand, ratchet
     from dentframe.money.portfolio_and_status import Report, report
     from dentframe.money.rebill import rebill
@@ -62,7 +62,7 @@ _MODULES: Final = {
     "datasets": ("open_dataset",),
     "documents.portfolio_report_and_energy_star": ("to_portfolio_manager",),
     "frame.concat": ("concat",),
-    "frame.request": ("Plan",),
+    "frame.meters_topics_and_plan": ("Plan",),
     "money.demand_charges": ("adjusted_demand", "ratchet"),
     "money.portfolio_and_status": ("Report", "report"),
     "money.rebill": ("rebill",),

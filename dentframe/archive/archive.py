@@ -23,15 +23,15 @@ from dentframe.archive.read import ArchiveSource, resolve
 from dentframe.atomic_files import make_folder
 from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError, missing_extra
-from dentframe.frame.read import ReadJob, assemble, check_errors, complete
-from dentframe.frame.request import builtin_units, topic_units
+from dentframe.frame.meters_topics_and_plan import builtin_units, topic_units
+from dentframe.frame.read_job_and_warnings import ReadJob, assemble, check_errors, complete
 from dentframe.times.dates_and_ranges import time_range
 from dentframe.wire.columns import ordered, topic_of
 
 if TYPE_CHECKING:
     from dentframe.archive.file_layout import Record
     from dentframe.archive.merge import Ints, Mask
-    from dentframe.cloud.read_windows import Answer, Job
+    from dentframe.cloud.read_in_threads import Answer, Job
     from dentframe.times.dates_and_ranges import Zone
     from dentframe.wire.page import Page
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from dentframe.archive.merge import Read
-    from dentframe.cloud.read_windows import Answer
+    from dentframe.cloud.read_in_threads import Answer
 
 
 _NOTHING = Holding((), (), np.empty(0, np.int64), np.empty((0, 0)))

@@ -18,7 +18,7 @@ import pandas as pd
 from dentframe.archive import file_layout as layout
 from dentframe.archive import merge, parquet
 from dentframe.archive.meter import Meter
-from dentframe.cloud.read_windows import Answer, Job
+from dentframe.cloud.read_in_threads import Answer, Job
 from dentframe.errors import (
     AuthError,
     ConfigError,
@@ -31,10 +31,10 @@ from dentframe.errors import (
     warn,
 )
 from dentframe.frame import assemble as _frame
-from dentframe.frame import request as _request
+from dentframe.frame import meters_topics_and_plan as _request
 from dentframe.frame.assemble import note
-from dentframe.frame.read import came_twice, check_errors, of_elements
-from dentframe.frame.request import Request
+from dentframe.frame.meters_topics_and_plan import Request
+from dentframe.frame.read_job_and_warnings import came_twice, check_errors, of_elements
 from dentframe.times.dates_and_ranges import instant, time_range
 from dentframe.wire.columns import ordered, parse
 

@@ -25,7 +25,7 @@ from dentframe.cloud.credentials import Credentials, load
 from dentframe.cloud.planner import Window
 from dentframe.cloud.requests_and_responses import ApiRequest
 from dentframe.cloud.retry import Limits, Retrier, join, leave
-from dentframe.cloud.transport import DentAdapter, new_session, send
+from dentframe.cloud.transport import new_session, send
 from dentframe.doctor import findings
 from dentframe.doctor.findings import BURST, Finding, frame_of
 from dentframe.errors import ConfigError, DentError
@@ -161,7 +161,7 @@ class Asker:
         self._account = join(self._name, time.monotonic, time.sleep)
         self._url = credentials.base_url
         retrier = _SendOnce(self._account, Limits(), now, credentials.scrub)
-        self._session = new_session(self._url, DentAdapter(credentials, retrier), None)
+        self._session = new_session(credentials, retrier, None)
 
     def close(self) -> None:
         """Close its connections."""

@@ -192,7 +192,8 @@ def test_what_holds_a_key_refuses_to_be_copied(cloud, clone):
     """Pickle and deepcopy of the client, the credentials, the key and the session raise."""
     with client(cloud) as dent:
         dent.get_meters()
-        holders = [dent, dent._credentials, dent._credentials.api_key]
+        credentials = dent._service.credentials
+        holders = [dent, credentials, credentials.api_key]
         if clone is pickle.dumps:
             holders += list(dent._service.session().adapters.values())[:1]
         for holder in holders[: 4 if clone is not copy.copy else 1]:
