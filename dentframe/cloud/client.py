@@ -111,11 +111,9 @@ class DentCloud:
         # First of all: no traceback from below may find the bare keys in this frame.
         keys = secret(api_key), secret(key_id), secret(base_url)
         api_key, key_id, base_url = cast("Any", keys)
-        credentials, limits = (
-            creds.load(*keys, offline=offline),
-            Limits(rate, concurrency, deadline),
-        )
-        self._limits, self._notices, self._refused = limits, Notices(), False
+        credentials = creds.load(*keys, offline=offline)
+        self._limits = Limits(rate, concurrency, deadline)
+        self._notices, self._refused = Notices(), False
         folder, now = cache_folder(cache), _now or partial(datetime.now, UTC)
         file = None if cache is False else CacheFile(folder, self._notices)
         name = _account_of(credentials, file)
@@ -123,9 +121,9 @@ class DentCloud:
         account = join(name, _clock, _sleep)
         if not offline:
             account.limiter.share(folder, name, self._notices if file else None)
-        retrier = Retrier(account, limits, now, credentials.scrub)
+        retrier = Retrier(account, self._limits, now, credentials.scrub)
         self._service = Service(
-            name, credentials, retrier, self._cache, Sizes(self._cache), now, offline, stale_if_error
+            name, credentials, retrier, self._cache, Sizes(self._cache), offline, stale_if_error
         )
         self._close = weakref.finalize(self, self._service.close)
 
@@ -161,7 +159,7 @@ class DentCloud:
 
     def now(self) -> datetime:
         """Return the present by the client's own clock, aware."""
-        return self._service.now()
+        return self._service.retrier.now()
 
     def get_meters(self, *, refresh: bool = False) -> list[str]:
         """Return the meters of the account, kept for a day (offline: any age).
@@ -325,8 +323,6 @@ class Service:
         The kept answers.
     sizes : Sizes
         What is known about the sizes of answers.
-    now : callable
-        The present, aware.
     offline : bool
         Whether nothing may be asked: what is kept is served, whatever its age.
     stale_if_error : bool
@@ -338,7 +334,6 @@ class Service:
     retrier: Retrier
     cache: HttpCache | None
     sizes: Sizes
-    now: Callable[[], datetime]
     offline: bool
     stale_if_error: bool
     _accepted: bool = False

@@ -203,7 +203,7 @@ class WindowReader:
 
     def serve(self, job: Job) -> Answer:
         """Do one job; an error becomes part of the answer."""
-        start, answer = time.perf_counter(), Answer(job, read_at=self.service.now())
+        start, answer = time.perf_counter(), Answer(job, read_at=self.service.retrier.now())
         try:
             answer.pages = tuple(self._pages(job, answer))
         except Exception as found:  # noqa: BLE001 - whatever it is, the other windows go on
@@ -247,7 +247,7 @@ class WindowReader:
             return old
 
     def _asked(self, job: Job, answer: Answer) -> list[Page]:
-        now, sizes = self.service.now(), self.service.sizes
+        now, sizes = self.service.retrier.now(), self.service.sizes
         what = job.meter, job.window, job.topics
         smaller = pieces(job.window, job.topics)
         if not smaller or not sizes.too_large(*what, now.timestamp()):
@@ -293,7 +293,7 @@ class WindowReader:
             answer.sends += request.sends - before
         page = cast("Page", value)
         answer.size += size
-        answer.same_since = self.service.now()
+        answer.same_since = self.service.retrier.now()
         self.service.sizes.learn(request.meter, page, size)
         return page
 
@@ -306,7 +306,7 @@ class WindowReader:
             return [], job.topics
         entries = cache.servable(job.meter, job.window, any_age=any_age)
         chosen, rest = choose_sets({entry.topics for entry in entries}, job.topics)
-        if rest and not any_age and (job.window.end > self.service.now() or not self.store):
+        if rest and not any_age and (job.window.end > self.service.retrier.now() or not self.store):
             # An open window grows: parts of different ages would be ragged. And who stores them
             # elsewhere dates them by the oldest: new parts would count as old ones.
             return [], job.topics
@@ -335,7 +335,7 @@ class WindowReader:
             return None
         # An archive must not take it for new.
         answer.read_at = min(answer.read_at or outdated.read_at, outdated.read_at)
-        age = self.service.now() - outdated.read_at
+        age = self.service.retrier.now() - outdated.read_at
         self.stale.append((job.meter, job.window, age.total_seconds()))
         return pages
 

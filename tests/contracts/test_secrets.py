@@ -270,11 +270,12 @@ def test_the_environment_and_the_profile_are_not_shown(monkeypatch, tmp_path):
     check_error(caught.value)
 
 
-def test_a_profile_that_cannot_be_written_is_not_shown(tmp_path):
+def test_a_profile_that_cannot_be_written_is_not_shown(tmp_path, monkeypatch):
     """A file in the folder's place: no key in the error."""
     (tmp_path / "file").write_text("")
+    monkeypatch.setenv("DENTCLOUD_PROFILE", str(tmp_path / "file" / "profile.toml"))
     with pytest.raises(ConfigError) as caught:
-        creds.save_profile(KEY, KEY_ID, path=tmp_path / "file" / "profile.toml")
+        creds.save_profile(KEY, KEY_ID)
     check_error(caught.value)
 
 

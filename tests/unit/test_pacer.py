@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import socket
 import threading
+import time
 
 import pytest
 
@@ -138,7 +139,8 @@ def test_a_waiting_thread_can_give_up(pacer):
 
 def test_only_so_many_are_in_flight():
     """Threads beyond the concurrency wait for a place."""
-    pacer, most, now, lock = Limiter(), [0], [0], threading.Lock()
+    pacer = Limiter(time.monotonic, time.sleep)
+    most, now, lock = [0], [0], threading.Lock()
 
     def one():
         with pacer.turn(1000, 2):
