@@ -12,50 +12,45 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from dentframe import errors as errors
-from dentframe.accessor import DentAccessor as DentAccessor
-from dentframe.accessor_methods import DentFrame as DentFrame
-from dentframe.metering.register_rules import RegisterRules as RegisterRules
-from dentframe.times.periods import Monthly as Monthly
-from dentframe.times.schedule import Schedule as Schedule
-from dentframe.times.schedule import Window as Window
+from dentframe import errors
+from dentframe.accessor import DentAccessor
+from dentframe.accessor_methods import DentFrame
+from dentframe.metering.register_rules import RegisterRules
+from dentframe.times.periods import Monthly
+from dentframe.times.schedule import Schedule, Window
+
+__all__ = [
+    "Archive", "Correction", "DentAccessor", "DentCloud", "DentFrame", "Monthly", "Plan",
+    "Record", "RegisterRules", "Report", "Run", "Schedule", "Site", "SplitRules", "Statement",
+    "SyncReport", "Tariff", "UtilityBill", "Window", "adjusted_demand", "allocate", "bill",
+    "concat", "define_units", "errors", "get_meters", "get_topics", "inventory", "open_dataset",
+    "plan_dentcloud", "ratchet", "read_dentcloud", "rebill", "records", "report", "split",
+    "sync", "to_portfolio_manager", "verify",
+]  # fmt: skip
 
 if TYPE_CHECKING:
     from dentframe import emulator as emulator
-    from dentframe.archive import Archive as Archive
-    from dentframe.archive import SyncReport as SyncReport
-    from dentframe.archive import sync as sync
-    from dentframe.cloud.client import DentCloud as DentCloud
-    from dentframe.datasets import open_dataset as open_dataset
-    from dentframe.documents.portfolio_report_and_energy_star import (
-        to_portfolio_manager as to_portfolio_manager,
-    )
-    from dentframe.frame.concat import concat as concat
-    from dentframe.frame.request import Plan as Plan
-    from dentframe.money.demand_charges import adjusted_demand as adjusted_demand
-    from dentframe.money.demand_charges import ratchet as ratchet
-    from dentframe.money.portfolio_and_status import Report as Report
-    from dentframe.money.portfolio_and_status import report as report
-    from dentframe.money.rebill import rebill as rebill
-    from dentframe.money.record_reader import Record as Record
-    from dentframe.money.record_reader import records as records
-    from dentframe.money.rounding_and_tiers import allocate as allocate
-    from dentframe.money.split_bill import Run as Run
-    from dentframe.money.split_bill import split as split
-    from dentframe.money.statement import Statement as Statement
-    from dentframe.money.tariff import Tariff as Tariff
-    from dentframe.money.tariff_bill import bill as bill
-    from dentframe.money.utility_bill_and_rules import SplitRules as SplitRules
-    from dentframe.money.utility_bill_and_rules import UtilityBill as UtilityBill
-    from dentframe.money.verify_record import verify as verify
-    from dentframe.reader import get_meters as get_meters
-    from dentframe.reader import get_topics as get_topics
-    from dentframe.reader import inventory as inventory
-    from dentframe.reader import plan_dentcloud as plan_dentcloud
-    from dentframe.reader import read_dentcloud as read_dentcloud
-    from dentframe.site.corrections import Correction as Correction
-    from dentframe.site.site import Site as Site
-    from dentframe.wire.columns import define_units as define_units
+    from dentframe.archive import Archive, SyncReport, sync
+    from dentframe.cloud.client import DentCloud
+    from dentframe.datasets import open_dataset
+    from dentframe.documents.portfolio_report_and_energy_star import to_portfolio_manager
+    from dentframe.frame.concat import concat
+    from dentframe.frame.meters_topics_and_plan import Plan
+    from dentframe.money.demand_charges import adjusted_demand, ratchet
+    from dentframe.money.portfolio_and_status import Report, report
+    from dentframe.money.rebill import rebill
+    from dentframe.money.record_reader import Record, records
+    from dentframe.money.rounding_and_tiers import allocate
+    from dentframe.money.split_bill import Run, split
+    from dentframe.money.statement import Statement
+    from dentframe.money.tariff import Tariff
+    from dentframe.money.tariff_bill import bill
+    from dentframe.money.utility_bill_and_rules import SplitRules, UtilityBill
+    from dentframe.money.verify_record import verify
+    from dentframe.reader import get_meters, get_topics, inventory, plan_dentcloud, read_dentcloud
+    from dentframe.site.corrections import Correction
+    from dentframe.site.site import Site
+    from dentframe.wire.columns import define_units
 
     __version__: str
 
@@ -67,7 +62,7 @@ _MODULES: Final = {
     "datasets": ("open_dataset",),
     "documents.portfolio_report_and_energy_star": ("to_portfolio_manager",),
     "frame.concat": ("concat",),
-    "frame.request": ("Plan",),
+    "frame.meters_topics_and_plan": ("Plan",),
     "money.demand_charges": ("adjusted_demand", "ratchet"),
     "money.portfolio_and_status": ("Report", "report"),
     "money.rebill": ("rebill",),
@@ -87,8 +82,6 @@ _MODULES: Final = {
 ON_USE: Final = {
     name: f"dentframe.{module}" for module, names in _MODULES.items() for name in names
 }
-_AT_ONCE: Final = {"DentAccessor", "DentFrame", "Monthly", "RegisterRules", "Schedule", "Window"}
-_NAMES: Final = sorted({*_AT_ONCE, *ON_USE, "errors"}, key=lambda n: (n.islower(), n))
 _PACKAGES: Final = {"archive", "cli", "cloud", "datasets", "doctor", "emulator", "money", "plot"}
 
 logging.getLogger("dentframe").addHandler(logging.NullHandler())
@@ -96,7 +89,6 @@ if "xarray" in sys.modules:
     import_module("dentframe.datasets")
 
 if not TYPE_CHECKING:  # else type checkers would believe in any name
-    __all__ = list(_NAMES)
 
     def __getattr__(name: str) -> Any:
         if name == "__version__":
@@ -111,4 +103,4 @@ if not TYPE_CHECKING:  # else type checkers would believe in any name
 
 
 def __dir__() -> list[str]:
-    return sorted([*_NAMES, "__doc__", "__file__", "__name__", "__version__", "emulator"])
+    return sorted([*__all__, "__doc__", "__file__", "__name__", "__version__", "emulator"])

@@ -6,7 +6,7 @@ rules are a translucent grey that shows on both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TypeVar
@@ -64,29 +64,21 @@ def _made(make: Callable[[T], Card], thing: T) -> Card:
 def as_text(card: Card) -> str:
     """A card for a terminal."""
     facts = [(_line(name), _line(value)) for name, value in card.facts if value]
-    lines = [f"<{_line(card.title)}>"]
-    lines += [f"  {left}  {right}" for left, right in _padded(facts)]
-    lines += [f"  {line}" for line in _columns(card)]
-    lines += [f"  {_line(note)}" for note in card.notes]
-    return "\n".join(lines)
+    heads = [h.removesuffix(">") for h in card.heads]
+    table = [heads, *([_line(c) for c in row] for row in card.rows)] if card.rows else []
+    lines = [*_aligned(facts, ("", "")), *_aligned(table, card.heads)]
+    lines += [_line(note) for note in card.notes]
+    return "\n  ".join([f"<{_line(card.title)}>", *lines])
 
 
-def _padded(facts: Pairs) -> Iterable[tuple[str, str]]:
-    width = max((len(name) for name, _ in facts), default=0)
-    return ((name.ljust(width), value) for name, value in facts)
-
-
-def _columns(card: Card) -> list[str]:
-    if not card.rows:
-        return []
-    table = [[h.removesuffix(">") for h in card.heads], *([_line(c) for c in r] for r in card.rows)]
-    widths = [max(len(row[i]) for row in table) for i in range(len(card.heads))]
-    return ["  ".join(_set(card, row, widths)).rstrip() for row in table]
-
-
-def _set(card: Card, row: Sequence[str], widths: Sequence[int]) -> Iterable[str]:
-    for head, cell, width in zip(card.heads, row, widths, strict=True):
-        yield cell.rjust(width) if head.endswith(">") else cell.ljust(width)
+def _aligned(rows: Sequence[Sequence[str]], heads: Sequence[str]) -> list[str]:
+    """Rows of cells below each other, each column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    sides = [str.rjust if head.endswith(">") else str.ljust for head in heads]
+    return [
+        "  ".join(side(c, w) for side, c, w in zip(sides, row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
 
 
 def as_html(card: Card) -> str:

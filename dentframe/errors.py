@@ -41,13 +41,10 @@ import os
 import pathlib
 import sys
 import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from typing import Any
+from typing import Any
 
 _COMMAND_LINE: ContextVar[bool] = ContextVar("command line", default=False)
 
@@ -112,16 +109,6 @@ class DentError(Exception):
         if retryable is not None:
             self.retryable = retryable
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.args, self.__dict__.copy())
-
-
-def _rebuild(cls: type[DentError], args: tuple[Any, ...], state: dict[str, Any]) -> DentError:
-    error = cls.__new__(cls)
-    error.args = args
-    error.__dict__.update(state)
-    return error
-
 
 class AuthError(DentError):
     """The service refused the key, or there is no usable key."""
@@ -184,7 +171,7 @@ class IncompleteReadError(DentError):
         return self._resume()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.args, {**self.__dict__, "_resume": None})
+        return type(self), self.args, {**self.__dict__, "_resume": None}
 
 
 class OfflineError(DentError):
@@ -257,16 +244,13 @@ def warn(message: str, category: type[DentWarning]) -> None:
 
 
 def _outside() -> int:
-    level, frame, homes = 2, sys._getframe(2), _homes()  # noqa: SLF001 - before Python 3.12
+    # Code that is not the caller's lies here, and in xarray, which calls our engine.
+    xarray = getattr(sys.modules.get("xarray"), "__file__", None)
+    homes = (_PACKAGE, *([] if xarray is None else [str(pathlib.Path(xarray).parent) + os.sep]))
+    level, frame = 2, sys._getframe(2)  # noqa: SLF001 - before Python 3.12
     while frame.f_back is not None and frame.f_code.co_filename.startswith(homes):
         level, frame = level + 1, frame.f_back
     return level
-
-
-def _homes() -> tuple[str, ...]:
-    """Where code that is not the caller's lies: here, and in xarray, which calls our engine."""
-    found = getattr(sys.modules.get("xarray"), "__file__", None)
-    return (_PACKAGE,) if found is None else (_PACKAGE, str(pathlib.Path(found).parent) + os.sep)
 
 
 def missing_extra(what: str, extra: str) -> MissingExtraError:

@@ -9,6 +9,7 @@ is empty.
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_left
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -18,24 +19,17 @@ import pandas as pd
 
 from dentframe.cloud.client import DentCloud, default_client
 from dentframe.cloud.planner import Window
-from dentframe.cloud.read_windows import Job
+from dentframe.cloud.read_in_threads import Job
 from dentframe.frame import assemble as _frame
-from dentframe.frame import request as _request
+from dentframe.frame import meters_topics_and_plan as _request
 from dentframe.frame import select
-from dentframe.frame.read import ReadJob, assemble, check_errors, complete
-from dentframe.frame.request import (
-    Plan,
-    Request,
-    check_meters,
-    parse_meters,
-    planned,
-    resolve,
-)
+from dentframe.frame.meters_topics_and_plan import Plan
+from dentframe.frame.read_job_and_warnings import ReadJob, assemble, check_errors, complete
 from dentframe.times.dates_and_ranges import Zone, time_range
 
 if TYPE_CHECKING:
     from dentframe.accessor_methods import DentFrame
-    from dentframe.frame.request import Source
+    from dentframe.frame.meters_topics_and_plan import Source
 
 
 def read_dentcloud(
@@ -115,7 +109,7 @@ def read_dentcloud(
         from dentframe.archive.archive import ArchiveSource, opened
 
         source = ArchiveSource(opened(archive), now, lambda: client or default_client())
-    request = resolve(source, meter, time_range(start, end, tz, now=now), topics)
+    request = _request.resolve(source, meter, time_range(start, end, tz, now=now), topics)
     reading = ReadJob(source, request, bracket=bracket, now=now)
     made = complete(partial(assemble, quantify=quantify), reading, errors, progress)
     return cast("DentFrame", made)
@@ -153,8 +147,10 @@ def plan_dentcloud(
     units = _request.builtin_units() if kept is None else _request.topic_units(kept)
     keys = _request.resolve_topics(topics, units)
     meters = _request.parse_meters(meter)
-    request = Request(meters, isinstance(meter, str), *time_range(start, end, tz, now=now), keys)
-    plans = {m: planned(client, request, m, bracket=bracket, now=now) for m in meters}
+    request = _request.Request(
+        meters, isinstance(meter, str), *time_range(start, end, tz, now=now), keys
+    )
+    plans = {m: _request.planned(client, request, m, bracket=bracket, now=now) for m in meters}
     return Plan(
         windows={m: tuple(windows) for m, (windows, _) in plans.items()},
         held={m: frozenset(cached) for m, (_, cached) in plans.items()},
@@ -208,7 +204,8 @@ def get_topics(client: DentCloud | None = None) -> pd.DataFrame:
 
 
 COLUMNS = ("elements", "topics", "interval", "first", "last")
-_OLDEST = (2010, 1)
+_OLDEST = 12 * 2010
+"""January 2010, counted from the year 0: no meter is looked for before it."""
 _STEPS_BACK = (0, 1, 2, 3, *range(6, 200, 6))
 _LIGHT = ("DemandkW", "kWHNet")
 
@@ -243,8 +240,8 @@ def inventory(meters: Any = None, client: DentCloud | None = None) -> pd.DataFra
     """
     client = client or default_client()
     known = client.get_meters()
-    names = list(known) if meters is None else list(parse_meters(meters))
-    check_meters(names, known)
+    names = list(known) if meters is None else list(_request.parse_meters(meters))
+    _request.check_meters(names, known)
     topics = [t["requestKey"] for t in client.get_topics()]
     rows = [_meter(client, name, topics) for name in names]
     frame = pd.DataFrame(rows, index=pd.Index(names, name="meter"), columns=list(COLUMNS))
@@ -262,7 +259,10 @@ def _meter(client: DentCloud, meter: str, topics: Sequence[str]) -> tuple[Any, .
     if newest is None:
         return [], [], pd.NaT, pd.NaT, pd.NaT
     last = _month(client, meter, newest, probe).index[-1]
-    first = _month(client, meter, _oldest(client, meter, probe, newest), probe).index[0]
+    # The oldest one lies between a month known to be empty and one known not to be.
+    older = range(_OLDEST, newest)
+    oldest = bisect_left(older, True, key=lambda m: len(_month(client, meter, m, probe)) > 0)
+    first = _month(client, meter, _OLDEST + oldest, probe).index[0]
     day = _read(client, meter, Window(last.year, last.month, last.day), tuple(topics))
     steps = np.diff(pd.DatetimeIndex(day.index).as_unit("us").asi8)
     spacing = pd.Timedelta(int(np.median(steps)), "us") if len(steps) else pd.NaT
@@ -274,18 +274,6 @@ def _newest(client: DentCloud, meter: str, topics: tuple[str, ...]) -> int | Non
     this_month = 12 * today.year + today.month - 1
     probed = (this_month - back for back in _STEPS_BACK)
     return next((m for m in probed if len(_month(client, meter, m, topics))), None)
-
-
-def _oldest(client: DentCloud, meter: str, topics: tuple[str, ...], newest: int) -> int:
-    """The oldest month with readings, between one known empty and one known not to be."""
-    empty, filled = 12 * _OLDEST[0] + _OLDEST[1] - 2, newest
-    while filled - empty > 1:
-        middle = (filled + empty) // 2
-        if len(_month(client, meter, middle, topics)):
-            filled = middle
-        else:
-            empty = middle
-    return filled
 
 
 def _month(client: DentCloud, meter: str, month: int, topics: tuple[str, ...]) -> pd.DataFrame:

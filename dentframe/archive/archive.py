@@ -26,16 +26,16 @@ from dentframe.archive.dask_energy_and_peaks import energy, peaks
 from dentframe.archive.dask_readings import to_dask
 from dentframe.archive.meter_files import Meter, resolve
 from dentframe.atomic_files import make_folder
-from dentframe.cloud.read_windows import Answer, Job
+from dentframe.cloud.read_in_threads import Answer, Job
 from dentframe.errors import (
     AuthError,
     ConfigError,
     OfflineError,
     missing_extra,
 )
-from dentframe.frame import request as _request
-from dentframe.frame.read import ReadJob, assemble, check_errors, complete
-from dentframe.frame.request import builtin_units, topic_units
+from dentframe.frame import meters_topics_and_plan as _request
+from dentframe.frame.meters_topics_and_plan import builtin_units, topic_units
+from dentframe.frame.read_job_and_warnings import ReadJob, assemble, check_errors, complete
 from dentframe.times.dates_and_ranges import time_range
 from dentframe.wire.columns import ordered
 

@@ -30,7 +30,7 @@ from dentframe.errors import (
 )
 from dentframe.frame import assemble as _frame
 from dentframe.frame.assemble import note
-from dentframe.frame.read import came_twice, check_errors, of_elements
+from dentframe.frame.read_job_and_warnings import came_twice, check_errors, of_elements
 from dentframe.times.dates_and_ranges import instant, time_range
 from dentframe.wire.columns import ordered, parse
 

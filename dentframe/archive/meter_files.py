@@ -27,9 +27,9 @@ from dentframe.cloud.planner import Window
 from dentframe.cloud.requests_and_responses import FOREVER, lifetime
 from dentframe.errors import ConfigError, UnknownMeterError, did_you_mean
 from dentframe.frame import assemble as _frame
-from dentframe.frame import request as _request
+from dentframe.frame import meters_topics_and_plan as _request
 from dentframe.frame.assemble import runs
-from dentframe.frame.request import Request
+from dentframe.frame.meters_topics_and_plan import Request
 from dentframe.wire.columns import ordered, topic_of
 from dentframe.wire.page import Page, Report, complete, fingerprint
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from dentframe.archive.archive import Archive
     from dentframe.archive.merge_and_coverage import Mask, Read
-    from dentframe.cloud.read_windows import Answer
+    from dentframe.cloud.read_in_threads import Answer
 
 
 _NOTHING = Holding((), (), np.empty(0, np.int64), np.empty((0, 0)))

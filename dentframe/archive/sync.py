@@ -23,10 +23,10 @@ from dentframe.archive import folders_and_metadata as layout
 from dentframe.archive.archive import lock, opened
 from dentframe.cloud.client import default_client
 from dentframe.cloud.planner import Window, plan
-from dentframe.cloud.read_windows import Job, stops_all
+from dentframe.cloud.read_in_threads import Job, stops_all
 from dentframe.display import Card, html_of
 from dentframe.errors import AuthError, ConfigError
-from dentframe.frame.request import resolve
+from dentframe.frame.meters_topics_and_plan import resolve
 from dentframe.times.dates_and_ranges import time_range
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from dentframe.archive.archive import Archive
     from dentframe.cloud.client import DentCloud
-    from dentframe.cloud.read_windows import Answer
+    from dentframe.cloud.read_in_threads import Answer
 
 
 class MeterPlan(NamedTuple):

@@ -119,8 +119,8 @@ def clear(meter: str | None) -> None:
     cli.say(f"Removed {removed} answer(s).")
 
 
-def _out_option(default: str, said: str) -> Callable[[cli.Command], cli.Command]:
-    return click.option("--out", type=cli.NEW_FILE, default=default, show_default=True, help=said)
+def _out_option(default: str, text: str) -> Callable[[cli.Command], cli.Command]:
+    return click.option("--out", type=cli.NEW_FILE, default=default, show_default=True, help=text)
 
 
 @click.command()

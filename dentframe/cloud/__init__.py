@@ -5,6 +5,6 @@ A read goes from the planner to the cache, the limiter, the transport and the de
 
 from dentframe.cloud.client import DentCloud
 from dentframe.cloud.planner import Window
-from dentframe.cloud.read_windows import Answer, Job
+from dentframe.cloud.read_in_threads import Answer, Job
 
 __all__ = ["Answer", "DentCloud", "Job", "Window"]

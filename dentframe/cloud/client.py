@@ -15,7 +15,7 @@ from dentframe.cloud import credentials as creds
 from dentframe.cloud.credentials import cache_folder, refuse, secret
 from dentframe.cloud.http_cache import CacheFile, HttpCache
 from dentframe.cloud.planner import Sizes
-from dentframe.cloud.read_windows import Answer, Job, WindowReader, run, warn_stale
+from dentframe.cloud.read_in_threads import Answer, Job, WindowReader, run, warn_stale
 from dentframe.cloud.requests_and_responses import LOGGER, ApiRequest, again, prefix
 from dentframe.cloud.retry import Limits, Retrier, join, leave
 from dentframe.errors import (
@@ -111,28 +111,28 @@ class DentCloud:
         # First of all: no traceback from below may find the bare keys in this frame.
         keys = secret(api_key), secret(key_id), secret(base_url)
         api_key, key_id, base_url = cast("Any", keys)
-        self._credentials = creds.load(api_key, key_id, base_url, offline=offline)
+        credentials = creds.load(*keys, offline=offline)
         self._limits = Limits(rate, concurrency, deadline)
-        self._offline, self._stale_if_error = offline, stale_if_error
-        self._now = _now or partial(datetime.now, UTC)
         self._notices, self._refused = Notices(), False
-        folder = cache_folder(cache)
+        folder, now = cache_folder(cache), _now or partial(datetime.now, UTC)
         file = None if cache is False else CacheFile(folder, self._notices)
-        self._name = _account_of(self._credentials, file)
-        self._cache = None if file is None else HttpCache(file, self._name, self._now)
-        self._sizes = Sizes(self._cache)
-        account = join(self._name, _clock, _sleep)
+        name = _account_of(credentials, file)
+        self._cache = None if file is None else HttpCache(file, name, now)
+        account = join(name, _clock, _sleep)
         if not offline:
-            account.limiter.share(folder, self._name, self._notices if file else None)
-        retrier = Retrier(account, self._limits, self._now, self._credentials.scrub)
-        self._service = _Service(self._name, self._credentials, retrier, self._cache)
+            account.limiter.share(folder, name, self._notices if file else None)
+        retrier = Retrier(account, self._limits, now, credentials.scrub)
+        self._service = Service(
+            name, credentials, retrier, self._cache, Sizes(self._cache), offline, stale_if_error
+        )
         self._close = weakref.finalize(self, self._service.close)
 
     def __repr__(self) -> str:
-        if not hasattr(self, "_name"):
+        if not hasattr(self, "_service"):
             return "<DentCloud, not made>"
-        how = "offline" if self._offline else f"{self._limits.rate:g}/s"
-        return f"<DentCloud {self._credentials.base_url} account {self._name[:6]} {how}>"
+        service = self._service
+        how = "offline" if service.offline else f"{self._limits.rate:g}/s"
+        return f"<DentCloud {service.credentials.base_url} account {service.name[:6]} {how}>"
 
     def __enter__(self) -> Self:
         return self
@@ -159,7 +159,7 @@ class DentCloud:
 
     def now(self) -> datetime:
         """Return the present by the client's own clock, aware."""
-        return self._now()
+        return self._service.retrier.now()
 
     def get_meters(self, *, refresh: bool = False) -> list[str]:
         """Return the meters of the account, kept for a day (offline: any age).
@@ -185,11 +185,11 @@ class DentCloud:
         """Return the windows that cost nothing: all these topics are held for them, and fresh."""
         if self._cache is None:
             return set()
-        return self._cache.held(meter, topics, any_age=self._offline)
+        return self._cache.held(meter, topics, any_age=self._service.offline)
 
     def bytes_per_hour(self, meter: str, topics: Sequence[str]) -> float | None:
         """How large an hour of these topics is, as far as answers have shown [B/h]."""
-        return self._sizes.per_hour(meter, topics)
+        return self._service.sizes.per_hour(meter, topics)
 
     def read(
         self,
@@ -222,11 +222,7 @@ class DentCloud:
         """
         if not self._close.alive:
             raise ConfigError(_CLOSED)
-        reader = WindowReader(
-            self._service.fetch, self._offline, self._cache, self._sizes, self._now,
-            self._stale_if_error, store,
-        )  # fmt: skip
-        places = max(1, int(self._limits.concurrency))
+        reader, places = WindowReader(self._service, store), max(1, int(self._limits.concurrency))
         cached = True
         try:
             for answer in run(reader, jobs, places + _WORKERS, None if eager else places):
@@ -249,33 +245,33 @@ class DentCloud:
     def clear_cache(self, meter: str | None = None) -> None:
         """Forget the kept answers of this account, or those of one meter."""
         if self._cache is not None:
-            self._cache.file.delete(prefix(self._name, meter))
-            self._sizes = Sizes(self._cache)
+            self._cache.file.delete(prefix(self._service.name, meter))
+            self._service.sizes = Sizes(self._cache)
         self._notices.flush()
 
     def _list(self, kind: Literal["getMeters", "getTopics"], refresh: bool) -> Value:
         if not self._close.alive:
             raise ConfigError(_CLOSED)
-        request = ApiRequest(kind)
-        if refresh and not self._offline and self._cache is not None:
-            self._cache.file.delete(key=request.key(self._name))
-        found = self._cache and self._cache.value(request, any_age=self._offline)
+        request, service = ApiRequest(kind), self._service
+        if refresh and not service.offline and self._cache is not None:
+            self._cache.file.delete(key=request.key(service.name))
+        found = self._cache and self._cache.value(request, any_age=service.offline)
         if found:
-            accepted = self._cache and self._cache.file.fact(f"{prefix(self._name)}~key")
-            if accepted and accepted[0] != self._credentials.mark and not self._offline:
+            accepted = self._cache and self._cache.file.fact(f"{prefix(service.name)}~key")
+            if accepted and accepted[0] != service.credentials.mark and not service.offline:
                 self._notices.once(_UNTRIED, CacheWarning)
             self._notices.flush()
             return found[0]
-        if self._offline:
+        if service.offline:
             raise OfflineError(
                 f"Cannot answer {kind} offline: the cache does not hold it. "
                 "Ask once with offline=False."
             )
         try:
-            return self._service.fetch(request)[0]
+            return service.fetch(request)[0]
         except DentError as error:
             self._refused = self._refused or isinstance(error, AuthError)
-            if self._cache is None or not (self._stale_if_error and error.retryable):
+            if self._cache is None or not (service.stale_if_error and error.retryable):
                 raise
             found = self._cache.value(request, any_age=True)
             if found is None:
@@ -312,7 +308,7 @@ class Notices:
 
 
 @dataclass
-class _Service:
+class Service:
     """Sends requests; it knows nothing of the client, so that a forgotten one closes it.
 
     Attributes
@@ -325,12 +321,21 @@ class _Service:
         Decides when to send, and what an answer means.
     cache : HttpCache or None
         The kept answers.
+    sizes : Sizes
+        What is known about the sizes of answers.
+    offline : bool
+        Whether nothing may be asked: what is kept is served, whatever its age.
+    stale_if_error : bool
+        Whether an outdated answer may stand in for one that failed.
     """
 
     name: str
     credentials: Credentials
     retrier: Retrier
     cache: HttpCache | None
+    sizes: Sizes
+    offline: bool
+    stale_if_error: bool
     _accepted: bool = False
     _session: requests.Session | None = field(default=None, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -339,17 +344,15 @@ class _Service:
         """Return the decoded value and the size of its body [B]; asked at once, sent once."""
         flight = self.retrier.account.single_flight
         key, check = request.key(self.name), request.read.check
-        found: tuple[Value, int] = flight.call(key, lambda: self._send(request), check)
-        return found
+        return flight.call(key, lambda: self._send(request), check)
 
     def session(self) -> requests.Session:
         """Return the session; requests is imported here, on first use."""
-        from dentframe.cloud.transport import DentAdapter, new_session
+        from dentframe.cloud.transport import new_session
 
         with self._lock:
             if self._session is None:
-                adapter = DentAdapter(self.credentials, self.retrier)
-                self._session = new_session(self.credentials.base_url, adapter, self.cache)
+                self._session = new_session(self.credentials, self.retrier, self.cache)
             return self._session
 
     def close(self) -> None:
@@ -368,9 +371,8 @@ class _Service:
             body = response.content
             return request.read.in_turn(lambda: request.decode(body)), len(body)
         if self.cache is not None and not self._accepted:
-            self.cache.file.note(
-                f"{prefix(self.name)}~key", self.credentials.mark, self.cache.now()
-            )
+            fact = f"{prefix(self.name)}~key"
+            self.cache.file.note(fact, self.credentials.mark, self.cache.now())
             self._accepted = True
         return response.value, response.size
 

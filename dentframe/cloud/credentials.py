@@ -22,7 +22,7 @@ from dentframe.atomic_files import write_whole
 from dentframe.errors import AuthError, ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 
 _USABLE = re.compile(r"[\x21-\x7e]{1,512}")
@@ -158,8 +158,6 @@ def load(
     base_url: object = None,
     *,
     offline: bool = False,
-    path: str | os.PathLike[str] | None = None,
-    env: Mapping[str, str] | None = None,
 ) -> Credentials:
     """Find the credentials: the arguments, else the environment, else the profile.
 
@@ -171,10 +169,6 @@ def load(
         The service; else ``DENTCLOUD_BASE_URL``, else the profile's, else the public one.
     offline : bool
         Whether a key may be missing.
-    path : path-like, optional
-        The profile, instead of the user's own.
-    env : mapping, optional
-        Instead of ``os.environ``.
 
     Raises
     ------
@@ -185,13 +179,13 @@ def load(
     """
     # Nothing bare stays in this frame: a traceback with locals would show it.
     api_key, key_id, base_url = secret(api_key), secret(key_id), secret(base_url)
-    url: object = base_url or _from(env, "DENTCLOUD_BASE_URL")
+    url: object = base_url or _from_environment("BASE_URL")
     pair = _pair(api_key, key_id, "the arguments", offline)
     if pair is None:
-        given = _from(env, "DENTCLOUD_API_KEY"), _from(env, "DENTCLOUD_KEY_ID")
+        given = _from_environment("API_KEY"), _from_environment("KEY_ID")
         pair = _pair(*given, "the environment", offline)
     if pair is None:
-        profile = profile_path(path, env)
+        profile = profile_path()
         kept, why = _parse(profile)
         if why:
             raise ConfigError(f"Cannot use the profile {profile}: {why}.")
@@ -203,8 +197,8 @@ def load(
     return Credentials(check_url(url or BASE_URL), *(pair or (None, None)))
 
 
-def _from(env: Mapping[str, str] | None, name: str) -> Secret | None:
-    return secret((os.environ if env is None else env).get(name) or None)
+def _from_environment(name: str) -> Secret | None:
+    return secret(os.environ.get(f"DENTCLOUD_{name}") or None)
 
 
 def _pair(
@@ -258,11 +252,9 @@ def _loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def profile_path(
-    path: str | os.PathLike[str] | None = None, env: Mapping[str, str] | None = None
-) -> Path:
-    """Where the profile is: ``path``, ``DENTCLOUD_PROFILE``, or the user's config folder."""
-    chosen = path or (os.environ if env is None else env).get("DENTCLOUD_PROFILE")
+def profile_path() -> Path:
+    """Where the profile is: ``DENTCLOUD_PROFILE``, or in the user's config folder."""
+    chosen = os.environ.get("DENTCLOUD_PROFILE")
     if chosen:
         return Path(chosen)
     import platformdirs
@@ -298,12 +290,7 @@ def _parse(path: Path) -> tuple[dict[str, Secret | None], str]:
     return {k: secret(kept[k]) for k in ("api_key", "key_id", "base_url") if k in kept}, ""
 
 
-def save_profile(
-    api_key: object,
-    key_id: object,
-    base_url: str | None = None,
-    path: str | os.PathLike[str] | None = None,
-) -> Path:
+def save_profile(api_key: object, key_id: object, base_url: str | None = None) -> Path:
     """Write the profile that :func:`load` finds, readable by its owner alone.
 
     Parameters
@@ -312,8 +299,6 @@ def save_profile(
         The pair.
     base_url : str, optional
         The service they belong to, if it is not the public one.
-    path : path-like, optional
-        Instead of the user's own profile.
 
     Returns
     -------
@@ -330,7 +315,7 @@ def save_profile(
         raise ConfigError(f"Cannot save half a pair of keys. {_HOW}")
     usable(api_key, "api_key")
     usable(key_id, "key_id")
-    target = profile_path(path)
+    target = profile_path()
     url = check_url(base_url) if base_url else None
     why = _write(target, api_key, key_id, url)
     if why:

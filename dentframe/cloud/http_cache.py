@@ -15,7 +15,6 @@ import threading
 import time
 import zlib
 from collections import defaultdict
-from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -272,14 +271,11 @@ def _open(path: Path) -> tuple[sqlite3.Connection, bool]:
 
 
 class Kept(NamedTuple):
-    """A body from the cache; times are POSIX [s].
-
-    `same_since` is when an answer with the same readings was read first.
-    """
+    """A body from the cache; `same_since` is when one with the same readings was read first."""
 
     body: bytes
-    created: float
-    same_since: float
+    created: datetime
+    same_since: datetime
 
 
 class HttpCache:
@@ -322,7 +318,8 @@ class HttpCache:
         if body is None:
             self.file.delete(key=key)
             return None
-        return Kept(body, found[0].created, _same(found)[1])
+        times = found[0].created, _same(found)[1]
+        return Kept(body, *(datetime.fromtimestamp(at, UTC) for at in times))
 
     def value(self, request: ApiRequest, *, any_age: bool = False) -> tuple[Value, Kept] | None:
         """Return a kept answer, decoded; one that cannot be decoded is forgotten."""
@@ -410,7 +407,7 @@ def cache_info(folder: str | os.PathLike[str] | None = None) -> dict[str, Any]:
         ``folder``, ``answers``, ``bytes`` (compressed) [B], ``accounts``, and ``meters``:
         by meter its answers and bytes.
     """
-    with closing(CacheFile(cache_folder(True if folder is None else folder))) as file:
+    with contextlib.closing(CacheFile(cache_folder(True if folder is None else folder))) as file:
         entries = file.entries("") if file.path.exists() else []
     sizes: dict[str, list[int]] = {}
     for entry in (entry for entry in entries if entry.meter):
@@ -439,7 +436,7 @@ def clear_cache(folder: str | os.PathLike[str] | None = None, meter: str | None 
     int
         How many answers are gone.
     """
-    with closing(CacheFile(cache_folder(True if folder is None else folder))) as file:
+    with contextlib.closing(CacheFile(cache_folder(True if folder is None else folder))) as file:
         if not file.path.exists():
             return 0
         before = len(file.entries(""))

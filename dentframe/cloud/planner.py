@@ -156,11 +156,8 @@ class Window:
     def __lt__(self, other: object) -> bool:
         if not isinstance(other, Window):
             return NotImplemented
-        return self._order() < other._order()
-
-    def _order(self) -> tuple[int, int]:
-        span = self.hours
-        return span.start, -len(span)
+        mine, theirs = self.hours, other.hours
+        return (mine.start, -mine.stop) < (theirs.start, -theirs.stop)
 
 
 REQUEST_BYTES: int = 2_000_000
@@ -382,9 +379,8 @@ class Sizes:
             known, _ = self._of(meter)
             news = any(not 0.9 * b < known.get(t, 0.0) < 1.1 * b for t, b in found.items())
             known |= found
-            if news and self._cache is not None:
-                rounded = {topic: round(size, 1) for topic, size in known.items()}
-                self._note(meter, "sizes", rounded, self._cache.now())
+            if news:
+                self._note(meter, "sizes", {topic: round(size, 1) for topic, size in known.items()})
 
     def refuse(self, meter: str, window: Window, topics: Sequence[str], now: float) -> None:
         """Remember a request whose answer was too large."""
@@ -395,8 +391,8 @@ class Sizes:
             if predicted is not None:
                 self._limit = min(self._limit, predicted)
             kept = [[rank, sorted(asked), at] for rank, asked, at in found[-64:]]
-            self._note(meter, "refused", kept, now)
-            self._note("", "limit", self._limit, now)
+            self._note(meter, "refused", kept)
+            self._note("", "limit", self._limit)
 
     def _of(self, meter: str) -> tuple[dict[str, float], list[Refusal]]:
         """The sizes of a meter's topics [B/h] and its refusals, which a caller may add to."""
@@ -406,10 +402,10 @@ class Sizes:
             self._meters[meter] = known, self._fact(meter, "refused", list[Refusal], [])
         return self._meters[meter]
 
-    def _note(self, meter: str, name: str, value: object, now: float) -> None:
+    def _note(self, meter: str, name: str, value: object) -> None:
         if self._cache is not None:
             key = f"{prefix(self._cache.account, meter)}~{name}"
-            self._cache.file.note(key, json.dumps(value), now)
+            self._cache.file.note(key, json.dumps(value), self._cache.now())
 
     def _fact(self, meter: str, name: str, kind: Any, nothing: T) -> T:
         """What was noted lately and is of its kind, else `nothing`."""

@@ -11,7 +11,6 @@ import math
 import os
 import sqlite3
 import threading
-import time
 import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
@@ -146,11 +145,7 @@ class Limiter:
         As ``time.monotonic`` and ``time.sleep``.
     """
 
-    def __init__(
-        self,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
+    def __init__(self, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
         self._clock, self._sleep = clock, sleep
         self._gate = threading.Condition()
         self._in_flight = 0

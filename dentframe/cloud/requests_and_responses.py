@@ -11,9 +11,7 @@ import email.utils
 import io
 import json
 import logging
-import threading
 import zlib
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -22,7 +20,6 @@ from urllib.parse import quote, urlencode
 
 from dentframe.errors import (
     AuthError,
-    ConfigError,
     DecodeError,
     DentError,
     RateLimitError,
@@ -32,11 +29,10 @@ from dentframe.errors import (
 from dentframe.wire.page import Page, complete, decode_meters, decode_topics, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from concurrent.futures import Executor
 
     from dentframe.cloud.planner import Window
-    from dentframe.cloud.transport import AttemptTimer
 
 T = TypeVar("T")
 LOGGER = logging.getLogger("dentframe.cloud")
@@ -72,14 +68,15 @@ class Cancellation:
     ----------
     error : DentError or None
         What stopped it.
+    cancelled : bool
+        Whether the requests that are under way are cut too.
     decoder : Executor or None
         The one thread that decodes its answers.
     """
 
     error: DentError | None = None
+    cancelled: bool = False
     decoder: Executor | None = None
-    _attempts: set[AttemptTimer] = field(default_factory=set, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def in_turn(self, call: Callable[[], T]) -> T:
         """Call in the one thread that decodes: each more would need memory of its own."""
@@ -87,34 +84,17 @@ class Cancellation:
 
     def stop(self, error: DentError) -> None:
         """Let no further request of this read go out."""
-        with self._lock:
-            if self.error is None:
-                self.error = error
+        self.error = self.error or error
 
     def cancel(self) -> None:
-        """Stop, and cut the requests that are under way."""
+        """Stop, and let the timers of the requests that are under way cut them."""
         self.stop(StoppedError("The read was given up by its caller."))
-        with self._lock:
-            attempts = list(self._attempts)
-        for attempt in attempts:
-            attempt.cut()
+        self.cancelled = True
 
     def check(self) -> None:
         """Raise what stopped this read."""
         if self.error is not None:
             raise again(self.error)
-
-    @contextmanager
-    def under_way(self, attempt: AttemptTimer) -> Iterator[None]:
-        """Note an attempt that :meth:`cancel` would cut, or raise where it already has."""
-        with self._lock:
-            self._attempts.add(attempt)
-        try:
-            self.check()
-            yield
-        finally:
-            with self._lock:
-                self._attempts.discard(attempt)
 
 
 def again(error: DentError) -> DentError:
@@ -246,17 +226,8 @@ class Reply:
         return "" if coding == "identity" else coding
 
 
-@dataclass(frozen=True)
-class Fault:
-    """Why nothing whole came back."""
-
-    why: str
-    retryable: bool = True
-    config: bool = False
-
-
 def read_response(
-    request: ApiRequest, outcome: Reply | Fault, now: datetime, scrub: Callable[[str], str]
+    request: ApiRequest, outcome: Reply | DentError, now: datetime, scrub: Callable[[str], str]
 ) -> tuple[Value, int, Reply]:
     """Return the value of a response, the size of its body [B] and itself, or raise what it is.
 
@@ -264,21 +235,15 @@ def read_response(
     ----------
     request : ApiRequest
         The request.
-    outcome : Reply or Fault
-        What came back.
+    outcome : Reply or DentError
+        What came back, or why nothing whole did.
     now : datetime
         The present, for a Retry-After that is a date.
     scrub : callable
         Takes the keys out of a text of the service.
     """
-    if isinstance(outcome, Fault):
-        if outcome.config:
-            raise ConfigError(f"Cannot ask for {request}: {outcome.why}.")
-        raise UnavailableError(
-            f"Cannot read {request}: {outcome.why}. Run it again later; "
-            "what was read is in the cache.",
-            retryable=outcome.retryable,
-        )
+    if isinstance(outcome, DentError):
+        raise outcome
     if outcome.status != 200:
         raise _refusal(request, outcome, now, scrub)
     error = None

@@ -7,13 +7,16 @@ once. Nothing here speaks HTTP.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import random
+import socket
 import threading
+import time
 from concurrent import futures
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from dentframe.cloud.rate_and_concurrency import NAP, Limiter
 from dentframe.cloud.requests_and_responses import (
@@ -31,10 +34,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from dentframe.cloud.requests_and_responses import ApiRequest, Fault, Reply, Value
+    from dentframe.cloud.requests_and_responses import (
+        ApiRequest,
+        Cancellation,
+        Reply,
+        Value,
+    )
 
-    Attempt = Callable[[float, float, Callable[[], None]], Reply | Fault]
+    Exchange = Callable[["AttemptTimer"], Reply | BaseException]
 
+T = TypeVar("T")
 CALM = 5
 """So many failures in a row are bad luck; then one request at a time looks whether it is over."""
 GIVE_UP = 14
@@ -49,6 +58,11 @@ LONGEST_ATTEMPT = 30.0
 """The service's gateway gives up after 29 s; so does an attempt that does not get on [s]."""
 LARGE = 5_000_000
 """Two 502s for an answer predicted above this mean that it was too large [B]."""
+
+
+BEAT = 1.0
+STEADY = 10_000
+"""An attempt that gets on faster than this may use the whole deadline [B/s]."""
 
 
 class OutageError(UnavailableError):
@@ -164,7 +178,7 @@ class SingleFlight:
         self._lock = threading.Lock()
         self._under_way: dict[str, Future[Any]] = {}
 
-    def call(self, key: str, call: Callable[[], Any], check: Callable[[], None]) -> Any:
+    def call(self, key: str, call: Callable[[], T], check: Callable[[], None]) -> T:
         """Call, or wait for the one that does already; `check` may raise to give up waiting."""
         while True:
             with self._lock:
@@ -172,17 +186,15 @@ class SingleFlight:
                 if mine := future is None:
                     future = self._under_way[key] = Future()
             if mine:
-                return self._lead(key, future, call)
+                break
             while not futures.wait([future], NAP).done:
                 check()
             error = future.exception()
             if error is None:
-                return future.result()
+                return cast("T", future.result())
             if isinstance(error, DentError) and not isinstance(error, StoppedError):
                 raise again(error)
             check()  # the leader's read was given up, not this one: go oneself
-
-    def _lead(self, key: str, future: Future[Any], call: Callable[[], Any]) -> Any:
         try:
             found = call()
             future.set_result(found)
@@ -193,6 +205,77 @@ class SingleFlight:
             with self._lock:
                 del self._under_way[key]
         return found
+
+
+class AttemptTimer:
+    """Keeps an attempt's place in flight, and cuts its socket when time is up.
+
+    Parameters
+    ----------
+    limit : float
+        The time for an attempt that does not get on [s].
+    left : float
+        The time for any attempt [s].
+    renew : callable
+        Called every second.
+    read : Cancellation
+        The read that it belongs to; where that is cancelled, time is up.
+    """
+
+    current = threading.local()
+    """The timer of this thread's attempt."""
+
+    def __init__(
+        self, limit: float, left: float, renew: Callable[[], object], read: Cancellation
+    ) -> None:
+        self.limit, self.left, self._renew, self._read = min(limit, left), left, renew, read
+        self.received = 0
+        self.fired = False
+        self._connection: Any = None
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="dentframe-read-timer", daemon=True)
+
+    def __enter__(self) -> AttemptTimer:
+        self.current.timer = self
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.current.timer = None
+        self._over.set()
+        self._thread.join()
+        self._connection = None
+
+    def adopt(self, connection: Any) -> None:
+        """Take the connection that the attempt uses."""
+        self._connection = connection
+        if self.fired:
+            self.cut()
+
+    def cut(self) -> None:
+        """Close the socket for both directions: a read that hangs returns at once."""
+        self.fired = True
+        # A connection lets go of its socket while the answer may still be read from it.
+        connection = self._connection
+        sock = getattr(connection, "sock", None) or getattr(connection, "last_sock", None)
+        with contextlib.suppress(OSError):
+            if isinstance(sock, socket.socket):
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+    def _run(self) -> None:
+        start = beat = time.monotonic()
+        while not self._over.is_set():
+            now = time.monotonic()
+            elapsed = now - start
+            slow = elapsed >= self.limit and self.received < STEADY * elapsed
+            if self.fired or slow or elapsed >= self.left or self._read.cancelled:
+                self.cut()
+            if now - beat >= BEAT:
+                beat = now
+                with contextlib.suppress(Exception):  # the deadline holds whatever happens here
+                    self._renew()
+            remaining = (self.left if elapsed >= self.limit else self.limit) - elapsed
+            self._over.wait(min(NAP, 0.05 if self.fired else max(remaining, 0.05)))
 
 
 class Account:
@@ -256,20 +339,19 @@ class Retrier:
     scrub: Callable[[str], str] = str
     jitter: Callable[[], float] = random.random
 
-    def fetch(self, request: ApiRequest, attempt: Attempt) -> tuple[Value, int, Reply]:
+    def fetch(self, request: ApiRequest, exchange: Exchange) -> tuple[Value, int, Reply]:
         """Return the decoded value, the size of its body [B] and the response, or raise.
 
         Parameters
         ----------
         request : ApiRequest
             The request; its history goes on where it stopped.
-        attempt : callable
-            ``(limit, left, renew)``: send once, cut after ``limit`` where it does not get on,
-            after ``left`` in any case, and call ``renew`` every second.
+        exchange : callable
+            Sends once, while a timer runs, and returns what came back.
         """
         while True:
             try:
-                outcome = self._send(request, attempt)
+                outcome = self._send(request, exchange)
                 try:
                     found = read_response(request, outcome, self.now(), self.scrub)
                 except DentError as raised:
@@ -284,7 +366,7 @@ class Retrier:
                 raise
             self._wait(request, pause)
 
-    def _send(self, request: ApiRequest, attempt: Attempt) -> Reply | Fault:
+    def _send(self, request: ApiRequest, exchange: Exchange) -> Reply | DentError:
         breaker, limits, check = self.account.breaker, self.limits, request.read.check
         while True:
             check()
@@ -295,27 +377,30 @@ class Retrier:
                 check()
                 if not breaker.enter():
                     continue
-                return self._attempt(request, attempt, renew)
+                return self._attempt(request, exchange, renew)
 
     def _attempt(
-        self, request: ApiRequest, attempt: Attempt, renew: Callable[[], None]
-    ) -> Reply | Fault:
+        self, request: ApiRequest, exchange: Exchange, renew: Callable[[], None]
+    ) -> Reply | DentError:
         start = self.account.clock()
         request.first = start if request.first is None else request.first
         request.sends += 1
         left = max(self._left(request), 0.05)
         try:
             # Half of what is left: two attempts that hang still leave time for a third.
-            outcome = attempt(min(LONGEST_ATTEMPT, left / 2), left, renew)
+            with AttemptTimer(min(LONGEST_ATTEMPT, left / 2), left, renew, request.read) as timer:
+                outcome = exchange(timer)
         finally:
             request.spent += self.account.clock() - start
-        if getattr(outcome, "status", 200) in (401, 403):
+        LOGGER.debug("%s send %d: %s", request, request.sends, outcome)
+        if isinstance(outcome, BaseException) and not isinstance(outcome, DentError):
+            raise outcome  # here no frame is left that held the headers
+        if outcome.status in (401, 403):
             # Before the place in flight is free: no other request may follow this one.
             try:
                 read_response(request, outcome, self.now(), self.scrub)
             except AuthError as error:
                 request.read.stop(error)
-        LOGGER.debug("%s send %d: %s", request, request.sends, outcome)
         return outcome
 
     def _pause(self, request: ApiRequest, error: DentError) -> float:
@@ -330,20 +415,16 @@ class Retrier:
         request.failures += 1
         if isinstance(error, GatewayError):
             self._gateway(request, error)
-        pause = self._backoff(request, error)
+        longest = min(CAP, BASE * 2 ** (request.failures - 1), max(self._left(request), 0.0) / 4)
+        pause: float = max(self.jitter() * longest, error.retry_after or 0.0)
+        if isinstance(error, RateLimitError) and error.retry_after is None:
+            pause += 1.0
         spent = pause + LEAST * self.limits.deadline >= self._left(request)
         if spent or request.failures >= (2 if request.probe else ATTEMPTS):
             raise outage(str(error)) if breaker.open and not request.probe else error
         if isinstance(error, RateLimitError):
             self.account.limiter.pause(pause, self.limits.rate)
         return pause
-
-    def _backoff(self, request: ApiRequest, error: DentError) -> float:
-        longest = min(CAP, BASE * 2 ** (request.failures - 1), max(self._left(request), 0.0) / 4)
-        pause: float = self.jitter() * longest
-        if isinstance(error, RateLimitError) and error.retry_after is None:
-            return 1.0 + pause
-        return max(pause, error.retry_after or 0.0)
 
     def _gateway(self, request: ApiRequest, error: GatewayError) -> None:
         request.gateway += 1

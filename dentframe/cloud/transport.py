@@ -1,17 +1,14 @@
-"""The transport alone speaks HTTP: the session, the adapter that holds the keys, one attempt.
+"""The transport alone speaks HTTP: the session, the adapter that holds the keys, one exchange.
 
 The keys are put on a copy of a request, right before it is sent, and on nothing else: what
-is above the adapter (session, cache, logs, errors) never has them. A timer keeps the place in
-flight of an attempt, and cuts its socket when time is up.
+is above the adapter (session, cache, logs, errors) never has them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
-import socket
-import threading
-import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
@@ -25,8 +22,9 @@ from requests_cache.backends.base import BaseCache
 from requests_cache.models.response import CachedResponse
 
 from dentframe.cloud.credentials import refuse
-from dentframe.cloud.requests_and_responses import LARGEST, Fault, Reply
-from dentframe.errors import RequestError
+from dentframe.cloud.requests_and_responses import LARGEST, Reply
+from dentframe.cloud.retry import AttemptTimer
+from dentframe.errors import ConfigError, RequestError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,76 +33,7 @@ if TYPE_CHECKING:
     from dentframe.cloud.http_cache import HttpCache
     from dentframe.cloud.requests_and_responses import ApiRequest, Value
     from dentframe.cloud.retry import Retrier
-
-
-BEAT = 1.0
-STEADY = 10_000
-"""An attempt that gets on faster than this may use the whole deadline [B/s]."""
-_CURRENT = threading.local()
-
-
-class AttemptTimer:
-    """Keeps an attempt's place in flight, and cuts its socket when time is up.
-
-    Parameters
-    ----------
-    limit : float
-        The time for an attempt that does not get on [s].
-    left : float
-        The time for any attempt [s].
-    renew : callable
-        Called every second.
-    """
-
-    def __init__(self, limit: float, left: float, renew: Callable[[], object]) -> None:
-        self.limit, self.left, self._renew = min(limit, left), left, renew
-        self.received = 0
-        self.fired = False
-        self._connection: Any = None
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="dentframe-read-timer", daemon=True)
-
-    def __enter__(self) -> AttemptTimer:
-        _CURRENT.timer = self
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        _CURRENT.timer = None
-        self._over.set()
-        self._thread.join()
-        self._connection = None
-
-    def adopt(self, connection: Any) -> None:
-        """Take the connection that the attempt uses."""
-        self._connection = connection
-        if self.fired:
-            self.cut()
-
-    def cut(self) -> None:
-        """Close the socket for both directions: a read that hangs returns at once."""
-        self.fired = True
-        # A connection lets go of its socket while the answer may still be read from it.
-        connection = self._connection
-        sock = getattr(connection, "sock", None) or getattr(connection, "last_sock", None)
-        with contextlib.suppress(OSError):
-            if isinstance(sock, socket.socket):
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
-
-    def _run(self) -> None:
-        start = beat = time.monotonic()
-        while not self._over.is_set():
-            now = time.monotonic()
-            elapsed = now - start
-            slow = elapsed >= self.limit and self.received < STEADY * elapsed
-            if self.fired or slow or elapsed >= self.left:
-                self.cut()
-            if now - beat >= BEAT:
-                beat = now
-                with contextlib.suppress(Exception):  # the deadline holds whatever happens here
-                    self._renew()
-            remaining = (self.left if elapsed >= self.limit else self.limit) - elapsed
-            self._over.wait(min(BEAT, 0.05 if self.fired else max(remaining, 0.05)))
+    from dentframe.errors import DentError
 
 
 class _Cuttable:
@@ -127,7 +56,7 @@ class _Cuttable:
         """Print nothing all the same."""
 
     def _adopt(self) -> None:
-        timer = getattr(_CURRENT, "timer", None)
+        timer = getattr(AttemptTimer.current, "timer", None)
         if timer is not None:
             timer.adopt(self)
 
@@ -206,24 +135,15 @@ class DentAdapter(requests.adapters.HTTPAdapter):
         mine = url.rstrip("/") == self._credentials.base_url.rstrip("/")
         if not mine or not isinstance(request, PreparedApiRequest):
             raise elsewhere(request.url or "")
-
-        def attempt(limit: float, left: float, renew: Callable[[], object]) -> Reply | Fault:
-            timer = AttemptTimer(limit, left, renew)
-            with request.api_request.read.under_way(timer), timer:
-                found = self._exchange(request, timer, kwargs)
-            # Raised only here: the frame that held the headers is gone, and its exception too.
-            if isinstance(found, type):
-                raise found
-            return found
-
-        return ValidResponse(request, *self._retrier.fetch(request.api_request, attempt))
+        exchange = partial(self._exchange, request, kwargs)
+        return ValidResponse(request, *self._retrier.fetch(request.api_request, exchange))
 
     def __getstate__(self) -> NoReturn:
         refuse("pickle a connection")
 
     def _exchange(
-        self, request: PreparedApiRequest, timer: AttemptTimer, kwargs: dict[str, Any]
-    ) -> Reply | Fault | type[BaseException]:
+        self, request: PreparedApiRequest, kwargs: dict[str, Any], timer: AttemptTimer
+    ) -> Reply | BaseException:
         try:
             keyed = request.copy()
             keyed.headers.update(self._credentials.headers())
@@ -231,9 +151,9 @@ class DentAdapter(requests.adapters.HTTPAdapter):
             with contextlib.closing(super().send(keyed, **options)) as response:
                 return _read(response, timer)
         except Exception as error:  # noqa: BLE001 - anything that leaves here would carry the keys
-            return _fault(error, timer, self._credentials.scrub)
+            return _fault(request.api_request, error, timer, self._credentials.scrub)
         except BaseException as error:  # noqa: BLE001 - Ctrl-C too is raised again, without the frames
-            return type(error)
+            return type(error)()
 
 
 def _read(response: requests.Response, timer: AttemptTimer) -> Reply:
@@ -248,17 +168,23 @@ def _read(response: requests.Response, timer: AttemptTimer) -> Reply:
     return Reply(response.status_code, headers, body.getvalue())
 
 
-def _fault(error: Exception, timer: AttemptTimer, scrub: Callable[[str], str]) -> Fault:
-    if timer.fired:
-        return Fault(f"no whole answer came within {timer.limit:.3g} s")
+def _fault(
+    request: ApiRequest, error: Exception, timer: AttemptTimer, scrub: Callable[[str], str]
+) -> DentError:
+    """Why nothing whole came back."""
     cause: Any = error.args[0] if error.args else error
     cause = getattr(cause, "reason", None) or cause
-    reason = f"{type(error).__name__}: {scrub(str(cause))[-160:]}"
-    for kinds, why, settings in _FAULTS:
-        if isinstance(error, kinds):
-            wrong = any(word in str(error).lower() for word in settings)
-            return Fault(f"{why} ({reason})", not wrong, wrong)
-    return Fault(f"it could not be sent ({reason})", retryable=False)
+    found = (fault for fault in _FAULTS if isinstance(error, fault[0]))
+    _, why, settings = next(found, (Exception, "it could not be sent", None))
+    why += f" ({type(error).__name__}: {scrub(str(cause))[-160:]})"
+    if timer.fired:
+        why, settings = f"no whole answer came within {timer.limit:.3g} s", ()
+    if any(word in str(error).lower() for word in settings or ()):
+        return ConfigError(f"Cannot ask for {request}: {why}.")
+    return UnavailableError(
+        f"Cannot read {request}: {why}. Run it again later; what was read is in the cache.",
+        retryable=settings is not None,
+    )
 
 
 _FAULTS: tuple[tuple[tuple[type[Exception], ...], str, tuple[str, ...]], ...] = (
@@ -279,16 +205,6 @@ _FAULTS: tuple[tuple[tuple[type[Exception], ...], str, tuple[str, ...]], ...] = 
 """Errors, what they mean, and the words that show a wrong setting rather than bad luck."""
 
 
-class _Refuser(requests.adapters.BaseAdapter):
-    """Stands for every other address."""
-
-    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> NoReturn:
-        raise elsewhere(request.url or "")
-
-    def close(self) -> None:
-        pass
-
-
 def elsewhere(url: str) -> RequestError:
     """Make the error for an address that is not the base URL."""
     return RequestError(
@@ -296,7 +212,9 @@ def elsewhere(url: str) -> RequestError:
     )
 
 
-def new_session(base_url: str, adapter: DentAdapter, cache: HttpCache | None) -> requests.Session:
+def new_session(
+    credentials: Credentials, retrier: Retrier, cache: HttpCache | None
+) -> requests.Session:
     """Make a session that speaks to the base URL alone, and looks in the cache before it asks."""
     session = requests.Session()
     if cache is not None:
@@ -308,11 +226,10 @@ def new_session(base_url: str, adapter: DentAdapter, cache: HttpCache | None) ->
             allowable_methods=("GET",),
             stale_if_error=False,
         )
-    for name in list(session.adapters):
-        session.adapters.pop(name).close()
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, _Refuser())
-    session.mount(base_url, adapter)
+    adapter = DentAdapter(credentials, retrier)
+    for scheme in ("https://", "http://"):  # it refuses every other address
+        session.adapters[scheme].close()
+        session.mount(scheme, adapter)
     return session
 
 

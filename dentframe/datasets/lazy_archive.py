@@ -27,7 +27,7 @@ from dentframe.datasets.cf_names_units_and_times import TIME
 from dentframe.datasets.engine import ready
 from dentframe.errors import ConfigError
 from dentframe.frame import assemble as _frame
-from dentframe.frame import read as _read
+from dentframe.frame import read_job_and_warnings as _read
 from dentframe.times.dates_and_ranges import time_range
 from dentframe.wire.columns import Column, parse
 from dentframe.wire.topics import kind_of
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import xarray as xr
 
-    from dentframe.frame.request import Request
+    from dentframe.frame.meters_topics_and_plan import Request
     from dentframe.wire.page import Page
 
     Convert = Callable[[pd.DataFrame], xr.Dataset]

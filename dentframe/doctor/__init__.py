@@ -16,22 +16,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import msgspec
 import pandas as pd
 
-from dentframe.cloud.credentials import load
+from dentframe.cloud.credentials import Credentials, load
 from dentframe.cloud.planner import Window
 from dentframe.cloud.requests_and_responses import ApiRequest
 from dentframe.cloud.retry import Limits, Retrier, join, leave
-from dentframe.cloud.transport import DentAdapter, new_session, send
+from dentframe.cloud.transport import new_session, send
 from dentframe.doctor import findings
 from dentframe.doctor.findings import BURST, Finding, frame_of
 from dentframe.errors import ConfigError, DentError
 from dentframe.wire.page import Page
-
-if TYPE_CHECKING:
-    from dentframe.cloud.credentials import Credentials
 
 __all__ = ["Finding", "Report", "examine"]
 MOST = 30
@@ -119,29 +117,19 @@ def examine(
     UnavailableError, RequestError
         Where the service lists neither meters nor topics.
     """
-    before = None if earlier is None else _read(earlier)
+    try:
+        before = None if earlier is None else msgspec.json.decode(earlier, type=findings.Earlier)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise ConfigError(
+            "Cannot compare with this report: it is none that `dentframe doctor` wrote. "
+            "Name the JSON file of an earlier run."
+        ) from None
     present = now or dt.datetime.now(dt.UTC)
     with closing(Asker(load(api_key, key_id, base_url), lambda: present)) as asker:
         answers = gather(asker, present)
     found = [finding for find in findings.ALL for finding in find(answers)]
     found.append(findings.backfill(answers, before))
     return Report(tuple(found), asker.sent, present, findings.rows_a_day(answers))
-
-
-def _read(text: str | bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-        made = pd.Timestamp(found["made"])
-        counts = [n for days in found["rows"].values() for n in days.values()]
-        pd.DatetimeIndex([day for days in found["rows"].values() for day in days])
-        if found["schema"] == 1 and made.tzinfo and all(isinstance(n, int) for n in counts):
-            return {**found, "made": made}
-    except (ValueError, TypeError, KeyError, AttributeError):
-        pass
-    raise ConfigError(
-        "Cannot compare with this report: it is none that `dentframe doctor` wrote. "
-        "Name the JSON file of an earlier run."
-    )
 
 
 @dataclass
@@ -168,11 +156,12 @@ class Asker:
 
     def __init__(self, credentials: Credentials, now: Callable[[], dt.datetime]) -> None:
         self.sent, self._name = 0, str(credentials.account)
+        self.pages: list[Page] = []
         self._lock = threading.Lock()
         self._account = join(self._name, time.monotonic, time.sleep)
         self._url = credentials.base_url
         retrier = _SendOnce(self._account, Limits(), now, credentials.scrub)
-        self._session = new_session(self._url, DentAdapter(credentials, retrier), None)
+        self._session = new_session(credentials, retrier, None)
 
     def close(self) -> None:
         """Close its connections."""
@@ -202,6 +191,13 @@ class Asker:
                 return self.ask(kind, meter, window, topics, patient=False)
             return Reply(error=error)
         return Reply(found.value, None, found.size, time.monotonic() - start)
+
+    def page(self, meter: str, window: Window, topics: Iterable[str]) -> list[Page]:
+        """The readings of one window, which are kept in `pages` too; empty for a refusal."""
+        value = self.ask("getData", meter, window, topics).value
+        found = [value] if isinstance(value, Page) else []
+        self.pages += found
+        return found
 
 
 @dataclass
@@ -252,52 +248,39 @@ def gather(asker: Asker, now: dt.datetime) -> Answers:
         if reply.error is not None:
             raise reply.error
     meters, topics = lists[0].value, [t["requestKey"] for t in lists[1].value]
-    found = Answers(now, topics)
+    found = Answers(now, topics, pages=asker.pages)
     both = [t for t in BOTH if t in topics] or topics[:1]
-
-    def page(meter: str, window: Window, wanted: Iterable[str]) -> Page | None:
-        reply = asker.ask("getData", meter, window, wanted)
-        if isinstance(reply.value, Page):
-            found.pages.append(reply.value)
-        return reply.value if isinstance(reply.value, Page) else None
-
     last: list[tuple[str, Page]] = []
     for meter in meters[:METERS]:
-        months = [_month(now, back) for back in (1, 0)]
-        pages = [page(meter, month, both) for month in months]
-        if not any(map(_has_rows, pages)) and not last:
-            pages = [page(meter, _month(now, back), both) for back in _BACK]
-        found.frames.append(frame_of([p for p in pages if p], both))
+        for months in ((1, 0), _BACK):
+            pages = [p for back in months for p in asker.page(meter, _month(now, back), both)]
+            if last or any(len(p.minutes) for p in pages):
+                break
+        found.frames.append(frame_of(pages, both))
         if len(found.frames[-1]):
-            day = page(meter, _day(found.frames[-1].index[-1]), topics)
-            last += [(meter, day)] if day and _has_rows(day) else []
+            days = asker.page(meter, _day(found.frames[-1].index[-1]), topics)
+            last += [(meter, day) for day in days if len(day.minutes)]
     found.days = [day for _, day in last]
     if last:
-        _of_one_meter(asker, found, max(last, key=lambda x: len(x[1].columns)), page, both)
+        _of_one_meter(asker, found, max(last, key=lambda x: len(x[1].columns)), both)
     return found
 
 
-def _of_one_meter(
-    asker: Asker, found: Answers, last: tuple[str, Page], page: Any, both: list[str]
-) -> None:
+def _of_one_meter(asker: Asker, found: Answers, last: tuple[str, Page], both: list[str]) -> None:
     """What one meter tells: a month of everything, the clock in autumn, limits and refusals."""
     meter, newest = last
     end = pd.Timestamp(60 * int(newest.minutes[-1]), unit="s", tz="UTC")
     before = _month(end.to_pydatetime(), 1)
     found.month = asker.ask("getData", meter, before, found.topics)
-    found.autumn = page(meter, _autumn(end), both[:1])
+    found.autumn = next(iter(asker.page(meter, _autumn(end), both[:1])), None)
     found.strange = asker.ask("getData", "no-such-meter", _day(end), both[:1])
-    hours = [Window(before.year, before.month, 1, hour) for hour in range(BURST)]
+
+    def hour_of(hour: int) -> Reply:
+        window = Window(before.year, before.month, 1, hour)
+        return asker.ask("getData", meter, window, both[:1], patient=False)
+
     with ThreadPoolExecutor(5) as pool:
-        sent = [
-            pool.submit(asker.ask, "getData", meter, hour, both[:1], patient=False)
-            for hour in hours
-        ]
-        found.burst = [x.result() for x in sent]
-
-
-def _has_rows(page: Page | None) -> bool:
-    return page is not None and len(page.minutes) > 0
+        found.burst = list(pool.map(hour_of, range(BURST)))
 
 
 def _month(now: dt.datetime, back: int) -> Window:

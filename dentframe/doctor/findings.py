@@ -6,24 +6,26 @@ A finding names no meter, no site and no reading: it counts, and says how the an
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import msgspec
 import numpy as np
 import pandas as pd
 
 from dentframe.errors import DentError, DentWarning
 from dentframe.frame import assemble
 from dentframe.verbs.demand_window_check import check_demand_window
+from dentframe.verbs.quality_findings import runs
 from dentframe.wire.columns import parse
-from dentframe.wire.page import Report
+from dentframe.wire.page import Page, Report
 from dentframe.wire.topics import SERVED
 
 if TYPE_CHECKING:
     from dentframe.doctor import Answers
-    from dentframe.wire.page import Page
 
 Verdict = Literal["yes", "no", "unknown"]
 BURST = 10
@@ -41,12 +43,18 @@ class Finding:
     evidence: str
 
 
-_VERDICTS: dict[bool | None, Verdict] = {True: "yes", False: "no", None: "unknown"}
+class Earlier(msgspec.Struct):
+    """What an earlier report says: when it was made, and the rows that each meter had then."""
+
+    schema: Literal[1]
+    made: Annotated[dt.datetime, msgspec.Meta(tz=True)]
+    rows: dict[str, dict[dt.date, int]]
 
 
 def _finding(assumption: str, good: bool | None, evidence: str, unless: str = "") -> Finding:
     """The finding; `unless` says why nothing tells, where that is so."""
-    return Finding(assumption, _VERDICTS[None if unless else good], unless or evidence)
+    verdict: Verdict = "unknown" if unless or good is None else "yes" if good else "no"
+    return Finding(assumption, verdict, unless or evidence)
 
 
 def frame_of(pages: Sequence[Page], topics: Iterable[str]) -> pd.DataFrame:
@@ -87,19 +95,19 @@ def clock(e: Answers) -> Iterator[Finding]:
     """Times are UTC, and rows come every 15 minutes."""
     ends = [f.index[-1] for f in e.frames if len(f)]
     doubled = e.autumn.report.duplicates if e.autumn else 0
-    least = min((pd.Timestamp(e.now) - t for t in ends), default=None)
-    evidence = "no rows" if least is None else f"the newest row is {least / HOUR:.1f} h old"
-    if least is not None and least < -INTERVAL:
-        evidence = f"rows lie {-least / HOUR:.1f} h in the future: a clock east of UTC"
-    elif least is not None and least > HOUR:
+    age = min(((pd.Timestamp(e.now) - t) / HOUR for t in ends), default=np.nan)
+    evidence = f"the newest row is {age:.1f} h old" if ends else "no rows"
+    ahead = age < -INTERVAL / HOUR
+    if ahead:
+        evidence = f"rows lie {-age:.1f} h in the future: a clock east of UTC"
+    elif age > 1:
         evidence += ": a clock west of UTC, or late uploads"
     if doubled > 1:
         evidence += f"; {doubled} times come twice on the day when US clocks go back"
     elif e.autumn is not None and len(e.autumn.minutes):
         evidence += "; no time comes twice on the day when US clocks go back"
-    wrong = doubled > 1 or (least is not None and least < -INTERVAL)
-    right = least is not None and least <= HOUR
-    yield _finding("Times are UTC", False if wrong else True if right else None, evidence)
+    right = False if ahead or doubled > 1 else True if age <= 1 else None
+    yield _finding("Times are UTC", right, evidence)
     gaps, usual = _spacing(e.frames)
     past = ", ".join(map(str, sorted({t.minute % 15 for t in ends})))
     yield _finding(
@@ -139,20 +147,22 @@ def demand_window(e: Answers) -> Iterator[Finding]:
 
 def demand(e: Answers) -> Iterator[Finding]:
     """DemandkW has the sign of the power and the register's unit."""
-    steps = [s for frame in e.frames for s in _steps(frame)]
-    falls = [s for s in steps if _exports(s)]
-    signs = np.concatenate([s.kw[s.quiet & (s.rise < -0.01)] for s in falls] or [np.array([])])
-    above = _share(signs > 0)
+    quiet = _steps(e).loc[lambda steps: steps["quiet"]]
+    exported = quiet[quiet["exports"] & (quiet["rise"] < -0.01)]["kw"]
+    above = _share(exported > 0)
     yield _finding(
         "DemandkW is negative on export", above < 0.1,
-        f"while registers fall, DemandkW is above 0 in {above:.0%} of {len(signs):,} rows",
-        "" if len(signs) else "no element exports",
+        f"while registers fall, DemandkW is above 0 in {above:.0%} of {len(exported):,} rows",
+        "" if len(exported) else "no element exports",
     )  # fmt: skip
-    ratios = [r for s in steps if (r := _ratio(s)) is not None]
-    middle = float(np.median(ratios)) if ratios else 1.0
+    drawn = quiet[~quiet["exports"] & (quiet["rise"] >= 0) & (quiet["kw"] > 0)]
+    rises = drawn["rise"].groupby(level=0).sum()
+    energies = (drawn["kw"] * drawn["hours"]).groupby(level=0).sum()
+    ratios = (rises / energies)[energies > 1]
+    middle = ratios.median() if len(ratios) else 1.0
     yield _finding(
         "kWHNet counts the kilowatt-hours of DemandkW",
-        abs(middle - 1) < 0.1 if ratios else None,
+        abs(middle - 1) < 0.1 if len(ratios) else None,
         f"kWHNet rises by {middle:.3g} of DemandkW's energy in {len(ratios)} elements",
     )
 
@@ -176,75 +186,56 @@ def power_factor(e: Answers) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Steps:
-    """The steps of one register: what it rose by, from where, and the demand at their ends."""
+def _steps(e: Answers) -> pd.DataFrame:
+    """What each register rose by from reading to reading, from where, and the demand at its end.
 
-    since: Any
-    rise: Any
-    kw: Any
-    hours: Any
-
-    @property
-    def great(self) -> Any:
-        """Falls to less than half: clears, rollovers and blips, not export."""
-        usual = np.median(np.abs(self.rise)) if len(self.rise) else 0.0
-        return (self.rise < -0.5 * np.abs(self.since)) & (-self.rise > 20 * usual + 1)
-
-    @property
-    def quiet(self) -> Any:
-        """Steps within one interval, without a great fall."""
-        return (self.hours < 0.4) & ~self.great & np.isfinite(self.kw)
-
-
-def _steps(frame: pd.DataFrame) -> Iterator[_Steps]:
-    for label in frame.columns:
-        column = parse(label)
-        if column.topic == "kWHNet":
-            register = frame[label].dropna()
-            kw = frame.get(f"DemandkW/{column.scope}/{column.id}", pd.Series(dtype=float))
-            r = register.to_numpy()
-            hours = register.index.to_series().diff().to_numpy()[1:] / np.timedelta64(1, "h")
-            yield _Steps(r[:-1], np.diff(r), kw.reindex(register.index).to_numpy()[1:], hours)
-
-
-def _exports(s: _Steps) -> bool:
-    return _share(s.quiet & (s.rise < -0.01)) > 0.05
-
-
-def _ratio(s: _Steps) -> float | None:
-    rows = s.quiet & (s.rise >= 0) & (s.kw > 0)
-    energy = float((s.kw * s.hours)[rows].sum())
-    return float(s.rise[rows].sum()) / energy if energy > 1 and not _exports(s) else None
+    A great step falls to less than half: a clear, a rollover or a blip, and no export. A quiet one
+    lies within one interval and is not great.
+    """
+    number, truth = pd.Series(dtype=np.float64), pd.Series(dtype=np.bool_)
+    none = dict.fromkeys(("since", "rise", "kw", "hours"), number)
+    found = [pd.DataFrame(none | dict.fromkeys(("great", "quiet", "exports"), truth))]
+    for frame, c in ((f, c) for f in e.frames for c in map(parse, f.columns)):
+        if c.topic == "kWHNet":
+            register = frame[c.wire].dropna()
+            kw = frame.get(f"DemandkW/{c.scope}/{c.id}", pd.Series(dtype=float))
+            hours = register.index.to_series().diff().dt.total_seconds() / 3600
+            steps = pd.DataFrame({"since": register.shift(), "rise": register.diff()})
+            steps = steps.assign(kw=kw.reindex(register.index), hours=hours)[1:]
+            least = 20 * steps["rise"].abs().median() + 1
+            great = (steps["rise"] < -0.5 * steps["since"].abs()) & (-steps["rise"] > least)
+            quiet = (steps["hours"] < 0.4) & ~great & np.isfinite(steps["kw"])
+            exports = _share(quiet & (steps["rise"] < -0.01)) > 0.05
+            found.append(steps.assign(great=great, quiet=quiet, exports=exports))
+    return pd.concat(found, keys=range(len(found)))
 
 
 def registers(e: Answers) -> Iterator[Finding]:
     """Registers have three decimals, do not roll over, and never blip to zero."""
-    steps = [s for frame in e.frames for s in _steps(frame)]
-    every = np.concatenate([s.since for s in steps] or [np.array([])])
+    steps = _steps(e)
+    every = steps["since"].to_numpy()
     sizes = (10.0**n for n in range(3, -4, -1))
     size = next((x for x in sizes if (np.abs(every / x - np.round(every / x)) < 1e-6).all()), 0.001)
     yield _finding(
         "kWHNet has a resolution of 0.001 kWh", size <= 0.001,
         f"its values are multiples of {size:g}", "" if len(every) else "no kWHNet came",
     )  # fmt: skip
-    blips, tops = 0, []
-    for s in steps:
-        for i in np.flatnonzero(s.great):
-            back = i + 1 < len(s.rise) and s.rise[i + 1] >= -s.rise[i]
-            blips += bool(back)
-            tops += [] if back else [float(s.since[i])]
+    back = steps["rise"].groupby(level=0).shift(-1) >= -steps["rise"]
+    blips = int((steps["great"] & back).sum())
+    tops = steps["since"][steps["great"] & ~back].tolist()
     like = len(tops) > 1 and min(tops) > 0.8 * max(tops)
     evidence = f"{len(tops)} fall(s) to less than half"
     if like:
         evidence += f", each from near {max(tops):.2g}: the modulus, by the look of it"
     yield _finding(
         "kWHNet never begins again by itself",
-        None if not steps or (tops and not like) else not tops,
+        None if not len(every) or (tops and not like) else not tops,
         evidence + f", in {len(every):,} readings",
     )
     yield _finding(
-        "Registers never read 0 for a moment", blips == 0 if steps else None, f"{blips} such blips"
+        "Registers never read 0 for a moment",
+        blips == 0 if len(every) else None,
+        f"{blips} such blips",
     )
     page = e.month.value
     kvah = [c for c in getattr(page, "columns", ()) if parse(c).topic == "kVAHNet"]
@@ -294,19 +285,18 @@ def _repeats(frame: pd.DataFrame) -> int:
     equal = (np.diff(frame.to_numpy(), axis=0) == 0).all(axis=1)
     if not len(equal) or equal.mean() > 0.5:
         return 0
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], equal, [0]])))
-    return int((edges[1::2] - edges[::2] >= 3).sum())
+    return sum(b - a >= 3 for a, b in runs(equal))
 
 
-def backfill(e: Answers, earlier: dict[str, Any] | None) -> Finding:
+def backfill(e: Answers, earlier: Earlier | None) -> Finding:
     """Rows do not come later than 48 hours: by an earlier report, else by what is lacking."""
     title = "Rows do not come later than 48 hours after their time"
     now, limit = rows_a_day(e), pd.Timedelta(2, "D")
     if earlier:
-        made = earlier["made"]
+        made = pd.Timestamp(earlier.made)
         late = sum(
-            max(0, now.get(m, {}).get(day, n) - n)
-            for m, days in earlier["rows"].items()
+            max(0, now.get(m, {}).get(str(day), n) - n)
+            for m, days in earlier.rows.items()
             for day, n in days.items()
             if made - pd.Timestamp(day, tz="UTC") - pd.Timedelta(1, "D") >= limit
         )

@@ -34,17 +34,17 @@ _OF_ROWS: set[str] = set()
 """Faults of the rows of a getData answer; several may strike at once."""
 
 
-def _fault(name: str, said: str) -> Callable[[Change], Change]:
+def _fault(name: str, description: str) -> Callable[[Change], Change]:
     """Make a change of an answer known as a fault."""
 
     def known(change: Change) -> Change:
-        FAULTS[name], _CHANGES[name] = said, change
+        FAULTS[name], _CHANGES[name] = description, change
         return change
 
     return known
 
 
-def _fault_of_rows(name: str, said: str) -> Callable[[ChangeOfRows], ChangeOfRows]:
+def _fault_of_rows(name: str, description: str) -> Callable[[ChangeOfRows], ChangeOfRows]:
     """Make a change of headers and rows known as a fault; it is given copies of them."""
 
     def known(change: ChangeOfRows) -> ChangeOfRows:
@@ -55,7 +55,7 @@ def _fault_of_rows(name: str, said: str) -> Callable[[ChangeOfRows], ChangeOfRow
             return replace(answer, payload={"headers": headers, "topics": rows})
 
         _OF_ROWS.add(name)
-        _fault(name, said)(fault)
+        _fault(name, description)(fault)
         return change
 
     return known

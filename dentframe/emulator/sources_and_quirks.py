@@ -164,7 +164,7 @@ _AROUND = timedelta(days=1)
 class Quirk(NamedTuple):
     """What a quirk does, its usual value, and its change of rows where it makes one."""
 
-    said: str
+    description: str
     value: Any = True
     change: Callable[[list[Row], Any, datetime], list[Row]] | None = None
 
@@ -266,7 +266,7 @@ QUIRK_TABLE: dict[str, Quirk] = {
     "tight_limits": Quirk("So many requests a second, and as many at once [1/s].", 2),
 }  # fmt: skip
 
-QUIRKS: dict[str, str] = {name: quirk.said for name, quirk in QUIRK_TABLE.items()}
+QUIRKS: dict[str, str] = {name: quirk.description for name, quirk in QUIRK_TABLE.items()}
 """Every quirk's name and what it does."""
 
 

@@ -180,7 +180,15 @@ def stack(frames: dict[str, pd.DataFrame], topics: Sequence[str]) -> pd.DataFram
     """
     labels = dict.fromkeys(c for f in frames.values() for c in f.columns)
     wanted = _columns.ordered(labels, topics)
-    index = _meter_index(list(frames), [pd.DatetimeIndex(f.index) for f in frames.values()])
+    times = [pd.DatetimeIndex(frame.index) for frame in frames.values()]
+    unique, codes = np.unique(np.concatenate([t.asi8 for t in times]), return_inverse=True)
+    level = pd.DatetimeIndex(unique.view("M8[us]"), name="time").tz_localize("UTC")
+    owners = np.repeat(np.arange(len(times)), [len(t) for t in times])
+    index = pd.MultiIndex(
+        levels=cast("Any", [pd.Index(list(frames), dtype=object), level]),
+        codes=cast("Any", [owners, codes]),
+        names=["meter", "time"],
+    )
     values = room(len(index), len(wanted))
     first = 0
     for meter in list(frames):
@@ -190,18 +198,6 @@ def stack(frames: dict[str, pd.DataFrame], topics: Sequence[str]) -> pd.DataFram
             values[last:first, i] = frame.get(name, np.nan)
         del frame
     return pd.DataFrame(values, index=index, columns=pd.Index(wanted, dtype=object), copy=False)
-
-
-def _meter_index(meters: list[str], times: list[pd.DatetimeIndex]) -> pd.MultiIndex:
-    stamps = np.concatenate([t.asi8 for t in times])
-    unique, codes = np.unique(stamps, return_inverse=True)
-    level = pd.DatetimeIndex(unique.view("M8[us]"), name="time").tz_localize("UTC")
-    owners = np.repeat(np.arange(len(times)), [len(t) for t in times])
-    return pd.MultiIndex(
-        levels=cast("Any", [pd.Index(meters, dtype=object), level]),
-        codes=cast("Any", [owners, codes]),
-        names=["meter", "time"],
-    )
 
 
 def wanted_columns(

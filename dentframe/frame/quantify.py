@@ -174,7 +174,7 @@ def _check_keys(frame: pd.DataFrame, to: Mapping[str, Any]) -> None:
 
 
 def _check_kind(frame: pd.DataFrame, label: str, source: Any, target: Any) -> None:
-    asked = (
+    message = (
         f"Cannot convert {label!r} from {_columns.symbol(source)} to {_columns.symbol(target)}: "
     )
     kinds = {_columns.parse_unit(unit).dimensionality: kind for unit, kind in _KINDS}
@@ -183,23 +183,23 @@ def _check_kind(frame: pd.DataFrame, label: str, source: Any, target: Any) -> No
         kind = kind_of(_columns.parse(label).topic, _columns.unit_text(frame, label))
         what = "a register, energy that counts up" if kind == "register" else "energy"
         raise KindError(
-            f"{asked}it is {what}, and no factor makes power of it. "
+            f"{message}it is {what}, and no factor makes power of it. "
             "Use demand() for power, or energy() for the energy of a period."
         )
     if (was, wanted) == ("power", "energy"):
         raise KindError(
-            f"{asked}it is power, and energy needs the time it lasted. "
+            f"{message}it is power, and energy needs the time it lasted. "
             "Use energy() for the energy of a period."
         )
     if source.dimensionality != target.dimensionality:
         raise UnitError(
-            f"{asked}{_columns.name_of(source)} and {_columns.name_of(target)} have different "
+            f"{message}{_columns.name_of(source)} and {_columns.name_of(target)} have different "
             "dimensions. Use a unit of the same quantity."
         )
     one, other = _columns.component(source), _columns.component(target)
     if was is not None and one != other:
         raise KindError(
-            f"{asked}{one} is not {other}; the factor between them is the power factor, which "
+            f"{message}{one} is not {other}; the factor between them is the power factor, which "
             "changes from reading to reading. Use power_factor(), or the topic that measures "
             "what you need."
         )

@@ -1,4 +1,4 @@
-"""A frame is described here, and the part of it that is asked for is selected."""
+"""A frame is described here, and a part of it is selected."""
 
 from __future__ import annotations
 
@@ -227,25 +227,25 @@ def check_topic(frame: pd.DataFrame, topic: str) -> None:
         )
 
 
-def _check_meter(frame: pd.DataFrame, meter: str, asked: str) -> None:
+def _check_meter(frame: pd.DataFrame, meter: str, given: str) -> None:
     there = meters(frame)
     # A frame of one meter that lost its attrs cannot tell whose it is: any name will do.
     if meter not in there and (there or METER in frame.index.names):
         raise UnknownMeterError(
-            f"Cannot select {asked!r}: this frame has no meter {meter!r}, it has "
+            f"Cannot select {given!r}: this frame has no meter {meter!r}, it has "
             f"{', '.join(there) or 'none'}{did_you_mean(meter, there)}"
         )
 
 
 def _places(frame: pd.DataFrame, names: Names, what: str) -> list[Place]:
     there, places = elements(frame) if what == "element" else channels(frame), []
-    for asked in _listed(names) or ():
-        meter, _, name = ("", "", asked) if asked in there else asked.rpartition("_")
+    for given in _listed(names) or ():
+        meter, _, name = ("", "", given) if given in there else given.rpartition("_")
         if meter:
-            _check_meter(frame, meter, asked)
+            _check_meter(frame, meter, given)
         if name not in there:
             raise UnknownMeterError(
-                f"Cannot select {what} {asked!r}: this frame has "
+                f"Cannot select {what} {given!r}: this frame has "
                 f"{', '.join(there) or 'none'}{did_you_mean(name, there)}"
             )
         places.append((meter or None, name))

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from dentframe.accessor_methods import with_keywords
 from dentframe.errors import ConfigError, RangeError
 from dentframe.frame.select import elements
-from dentframe.metering.series import is_several, meters_of
+from dentframe.metering.series import Floats, Ints, is_several, meters_of
 from dentframe.site.site import summed
 from dentframe.verbs import demand as blocks
 from dentframe.verbs.demand import window_means
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dentframe.metering.energy_and_coverage import Cumulative
-    from dentframe.metering.series import Floats, Ints
     from dentframe.verbs.keywords_and_series import Inputs, Source
 
 
@@ -79,6 +78,8 @@ class Subject:
         The readings.
     keywords : VerbKeywords
         Zone, span, register rules, interval and lag.
+    verb : dict
+        The keywords of a verb that answers for this picture, as given.
     topic, source : str
         As the verbs take them.
     elements : str, list of str, or None
@@ -89,17 +90,11 @@ class Subject:
 
     frame: pd.DataFrame
     keywords: VerbKeywords
+    verb: dict[str, Any]
     topic: str | None
     source: str
     elements: Any
     site: Any
-
-    @property
-    def verb(self) -> dict[str, Any]:
-        """The keywords of a verb that answers for this picture."""
-        names = ("tz", "start", "end", "registers", "interval", "demand_lag")
-        known = {name: getattr(self.keywords, name) for name in names}
-        return known | {"topic": self.topic, "source": self.source}
 
     def shown(
         self, series: Sequence[Cumulative], of: Source, *, together: bool
@@ -215,16 +210,17 @@ def subject(frame: pd.DataFrame, how: PictureKeywords) -> Subject:
             "Cannot draw this frame: it has no rows. Read a range that has readings; "
             "inventory() tells which have."
         )
-    every: dict[str, Any] = {"topic": None, "source": "auto", "elements": None, "site": None, **how}
-    names = how.keys() & Keywords.__annotations__.keys() - {"elements"}
-    keywords = VerbKeywords.of(frame, **{name: every[name] for name in names})
-    own = [every[name] for name in ("topic", "source", "elements", "site")]
-    return Subject(frame, keywords, *own)
+    verb: dict[str, Any] = {k: v for k, v in how.items() if k not in {"title", "ax", "elements"}}
+    keywords = {k: v for k, v in verb.items() if k not in {"topic", "source"}}
+    return Subject(
+        frame, VerbKeywords.of(frame, **keywords), verb, how.get("topic"),
+        how.get("source", "auto"), how.get("elements"), how.get("site"),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Figures:
-    """Figures of elements over blocks of the clock or over periods.
+class Drawn:
+    """Drawn of elements over blocks of the clock or over periods.
 
     Attributes
     ----------
@@ -234,8 +230,10 @@ class Figures:
         The blocks that lie wholly in the span, or the periods, cut at it [us UTC], shape (n,).
     parts : ndarray of float
         Their power, or the energy of what is covered, shape (elements, n); NaN where nothing is.
-    whole, doubtful : ndarray of bool
-        Whether all of it is covered, and whether a figure is not simply recorded.
+    total : ndarray of float
+        The sum of the elements, NaN where one is not wholly covered, shape (n,).
+    doubtful : ndarray of bool
+        Whether a figure is not simply recorded, shape (elements, n).
     labels, places : list
         Of the elements: their names, and what tells their colours.
     tz : tzinfo
@@ -252,7 +250,7 @@ class Figures:
     s: Ints
     e: Ints
     parts: Floats
-    whole: np.ndarray
+    total: Floats
     doubtful: np.ndarray
     labels: list[str]
     places: list[int]
@@ -262,13 +260,8 @@ class Figures:
     span: tuple[int, int]
     each: str = ""
 
-    @property
-    def total(self) -> Floats:
-        """The sum of the elements, NaN where one is not wholly covered, shape (n,)."""
-        return np.asarray(np.where(self.whole, self.parts, np.nan).sum(axis=0))
 
-
-def power(of: Subject, window: Any, *clock: str, together: bool) -> Figures:
+def power(of: Subject, window: Any, *clock: str, together: bool) -> Drawn:
     """Mean power of the subject's elements.
 
     Parameters
@@ -295,7 +288,7 @@ def power(of: Subject, window: Any, *clock: str, together: bool) -> Figures:
         )
     kw = np.stack([window_means(found, c, s, e) for c in series])
     result = found.source.result
-    return Figures(
-        series, s, e, kw, ~np.isnan(kw), np.zeros(kw.shape, np.bool_), labels, places, found.tz,
+    return Drawn(
+        series, s, e, kw, kw.sum(axis=0), np.zeros(kw.shape, np.bool_), labels, places, found.tz,
         QUANTITIES[result], TOPICS[result].unit, (low, high),
     )  # fmt: skip

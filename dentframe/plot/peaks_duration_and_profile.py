@@ -6,6 +6,8 @@ the days of a load look.
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -15,29 +17,24 @@ from matplotlib.lines import Line2D
 
 from dentframe.errors import ConfigError
 from dentframe.metering.register_rules import HOUR
-from dentframe.metering.series import element_columns, is_several
+from dentframe.metering.series import Floats, Ints, element_columns, is_several
 from dentframe.plot import axes_colours_and_labels as shared
 from dentframe.plot.axes_colours_and_labels import STYLES
 from dentframe.plot.elements_shown import QUANTITIES, PictureKeywords, picture, power, subject
 from dentframe.times.dates_and_ranges import ints, minutes, stamp
-from dentframe.times.periods import calendar
+from dentframe.times.periods import Freq, calendar
 from dentframe.verbs import demand as blocks
 from dentframe.verbs.demand import window_means
+from dentframe.verbs.gaps_and_coverage import uncovered
 from dentframe.verbs.keywords_and_series import Inputs, demand_source
 from dentframe.verbs.load_shape import profile as profile_table
 from dentframe.verbs.peaks import peaks as peaks_table
-from dentframe.verbs.quality_findings import runs
 from dentframe.wire.topics import TOPICS, kind_of
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Sequence
-
     from matplotlib.axes import Axes
 
     from dentframe.metering.energy_and_coverage import Cumulative
-    from dentframe.metering.series import Floats, Ints
-    from dentframe.times.periods import Freq
 
 
 _SEEN = 1 / 2000
@@ -191,12 +188,11 @@ def highest(curve: Step, low: int, high: int, every: str, tz: Any) -> Step:
     s, _, kw = curve
     first, last = (stamp(x).tz_convert(tz) for x in (low, high))
     edges = ints(calendar(every, first, last, tz))
-    known = ~np.isnan(kw)
-    where = np.searchsorted(edges, np.maximum(s[known], low), side="right") - 1
-    top = np.full(len(edges) - 1, -np.inf)
-    np.maximum.at(top, np.clip(where, 0, len(top) - 1), kw[known])
+    period = np.searchsorted(edges, np.maximum(s, low), side="right") - 1
+    period = np.clip(period, 0, len(edges) - 2)
+    top = pd.Series(kw).groupby(period).max().reindex(range(len(edges) - 1))
     edges = np.clip(edges, low, high)
-    return edges[:-1], edges[1:], np.where(np.isinf(top), np.nan, top)
+    return edges[:-1], edges[1:], np.asarray(top, dtype=np.float64)
 
 
 def _marks(
@@ -209,34 +205,22 @@ def _marks(
     rows = rows[(rows["place"] >= 0) & rows["peak"].notna() & (rows["peak"] != 0)]
     rows = rows.sort_values(["rank", "peak"], ascending=[True, False], kind="stable")
     s, e = (ints(pd.DatetimeIndex(rows[x])) for x in ("start", "end"))
-    unit = TOPICS[of.source.result].unit
-    return [
-        shared.Mark(
-            x,
-            kw,
-            f"{shared.amount(kw)} {unit}, {shared.moment(a, of.tz)}",
-            shared.colour(i),
-            shared.amount(kw),
-        )
-        for x, kw, a, i in zip(
-            shared.at((s + e) // 2), rows["peak"], s.tolist(), rows["place"], strict=True
-        )
-    ]
+    middle, unit, marks = shared.at((s + e) // 2), TOPICS[of.source.result].unit, []
+    for x, kw, begin, i in zip(middle, rows["peak"], s.tolist(), rows["place"], strict=True):
+        short = shared.amount(kw)
+        text = f"{short} {unit}, {shared.moment(begin, of.tz)}"
+        marks.append(shared.Mark(x, kw, text, shared.colour(i), short))
+    return marks
 
 
 def _lost(curves: Sequence[Step], low: int, high: int) -> list[tuple[float, float, float, float]]:
     """Stretches of the span in which no curve has a value, over the whole height."""
-    parts = [x for s, e, _ in curves for x in (s, e)]
-    edges = np.unique(np.clip(np.concatenate([np.array([low, high]), *parts]), low, high))
-    lost = np.ones(len(edges) - 1, dtype=np.bool_)
-    for s, e, kw in curves:
-        known = ~np.isnan(kw)
-        depth = np.zeros(len(edges), dtype=np.int64)
-        np.add.at(depth, np.searchsorted(edges, np.clip(s[known], low, high)), 1)
-        np.add.at(depth, np.searchsorted(edges, np.clip(e[known], low, high)), -1)
-        lost &= np.cumsum(depth)[:-1] == 0
-    x = shared.at(edges)
-    return [(x[a], 0.0, x[b] - x[a], 1.0) for a, b in runs(lost)]
+    s, e, kw = (np.concatenate(x) for x in zip(*curves, strict=True))
+    order = np.argsort(s, kind="stable")
+    known = order[~np.isnan(kw[order])]
+    a, b, _ = uncovered(s[known], e[known], np.array([low]), np.array([high]))
+    x = shared.at(a)
+    return [(v, 0.0, width, 1.0) for v, width in zip(x, shared.at(b) - x, strict=True)]
 
 
 @picture
@@ -378,9 +362,8 @@ def profile(
     found, series, places, labels = of.chosen("D")
     types = list(dict.fromkeys(table.columns.get_level_values("day_type")))
     apart = by in _APART
-    shown = [q[0], q[len(q) // 2], q[-1]] if len(q) > 1 else q
-    if len(series) * (1 if apart else len(types)) > _BANDS:
-        shown = shown[len(shown) // 2 :][:1]
+    many = len(series) * (1 if apart else len(types)) > _BANDS
+    shown = [q[len(q) // 2]] if many or len(q) == 1 else [q[0], q[len(q) // 2], q[-1]]
     ax = shared.axes(how.get("ax"), (12.0, 4.0) if apart else (8.0, 4.5))
     lines = []
     for c, place, label in zip(series, places, labels, strict=True):
@@ -400,7 +383,9 @@ def profile(
         ax.set_ylim(bottom=0)
     _clock_axis(ax, types if apart else [], found.tz)
     result = found.source.result
-    quantity = f"{QUANTITIES[result]}, {_quantile_words(shown)}"
+    middle = "median" if q[len(q) // 2] == 0.5 else f"{q[len(q) // 2]:.0%} quantile"
+    band = f" and {q[0]:.0%}–{q[-1]:.0%} band" if len(shown) > 1 else ""
+    quantity = f"{QUANTITIES[result]}, {middle}{band}"
     ax.set_ylabel(of.axis(series, quantity, TOPICS[result].unit))
     shared.dress(ax, how.get("title"), grid="y" if apart else "both")
     shared.legend(ax, _keys(lines, labels, [] if apart else types))
@@ -435,12 +420,6 @@ def _clock_axis(ax: Axes, types: Sequence[str], tz: dt.tzinfo) -> None:
         where: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "ha": "center"}
         ax.text(24 * j + 12, 1.01, day, va="bottom", gid="day", size="small", **where)
     ax.set_xlabel(f"hour, {clock}")
-
-
-def _quantile_words(q: Sequence[float]) -> str:
-    """The quantiles in words."""
-    middle = "median" if q[len(q) // 2] == 0.5 else f"{q[len(q) // 2]:.0%} quantile"
-    return middle if len(q) == 1 else f"{middle} and {q[0]:.0%}–{q[-1]:.0%} band"
 
 
 def _keys(lines: Sequence[Any], labels: Sequence[str], types: Sequence[str]) -> list[Any]:

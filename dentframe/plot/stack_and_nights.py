@@ -6,6 +6,7 @@ than usual.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -14,11 +15,11 @@ import pandas as pd
 from matplotlib.patches import Patch, StepPatch
 
 from dentframe.errors import ConfigError, RangeError
-from dentframe.metering.series import is_several, time_index
+from dentframe.metering.series import Floats, Ints, is_several, time_index
 from dentframe.plot import axes_colours_and_labels as shared
-from dentframe.plot.elements_shown import Figures, PictureKeywords, Subject, picture, power, subject
+from dentframe.plot.elements_shown import Drawn, PictureKeywords, Subject, picture, power, subject
 from dentframe.times.dates_and_ranges import ints
-from dentframe.times.periods import Monthly, parse_freq, verb_zone
+from dentframe.times.periods import Freq, Monthly, parse_freq, verb_zone
 from dentframe.verbs.energy import figures
 from dentframe.verbs.keywords_and_series import default_bounds, energy_source, periods, series_of
 from dentframe.verbs.load_shape import unusual
@@ -26,13 +27,9 @@ from dentframe.verbs.quality_findings import runs
 from dentframe.wire.topics import TOPICS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from matplotlib.axes import Axes
 
     from dentframe.metering.energy_and_coverage import Cumulative
-    from dentframe.metering.series import Floats, Ints
-    from dentframe.times.periods import Freq
     from dentframe.times.schedule import Window
 
 
@@ -114,7 +111,7 @@ def stack(
     return ax
 
 
-def _power(ax: Axes, found: Figures) -> None:
+def _power(ax: Axes, found: Drawn) -> None:
     low, high = layers(found.parts)
     edges = shared.at(np.append(found.s, found.e[-1]))
     many = len(found.s) > _MANY
@@ -129,7 +126,7 @@ def _power(ax: Axes, found: Figures) -> None:
     ax.set_ylabel(f"{found.quantity} [{found.unit}]")
 
 
-def _energy(ax: Axes, found: Figures) -> None:
+def _energy(ax: Axes, found: Drawn) -> None:
     x, width = shared.at(found.s), shared.at(found.e) - shared.at(found.s)
     pairs = zip(found.places, found.labels, strict=True)
     faces = [shared.face(place) | {"label": label} for place, label in pairs]
@@ -157,11 +154,11 @@ def _bars(
 
 def _limits(ax: Axes, x: Floats, low: Floats, high: Floats) -> None:
     """Tell the axes what the stack reaches; artists that are no lines do not."""
-    known = np.concatenate(([0.0], low[~np.isnan(low)], high[~np.isnan(high)]))
-    ax.update_datalim([(x[0], known.min()), (x[-1], known.max())])
+    bottom, top = np.nanmin(low, initial=0.0), np.nanmax(high, initial=0.0)
+    ax.update_datalim([(x[0], bottom), (x[-1], top)])
 
 
-def _finish(ax: Axes, found: Figures, n: int) -> None:
+def _finish(ax: Axes, found: Drawn, n: int) -> None:
     """Mark the n highest totals, hatch where there is none, and add the legend."""
     ax.autoscale_view(scalex=False)
     ax.margins(y=0.04)
@@ -171,14 +168,12 @@ def _finish(ax: Axes, found: Figures, n: int) -> None:
         ax.set_ylim(bottom=0)
     total, lost = np.round(found.total, 9), np.isnan(found.total)
     middle = shared.at((found.s + found.e) // 2)
-    marks = []
+    marks, since = [], "" if found.each in {"", "local day"} else "from "
     for i in np.argsort(-total, kind="stable")[: np.count_nonzero(~lost)][:n].tolist():
         short = f"{shared.amount(float(total[i]))} {found.unit}"
         when = shared.moment(int(found.s[i]), found.tz, clock=not found.each)
-        text = f"{short}, {'' if found.each in {'', 'local day'} else 'from '}{when}"
-        marks.append(
-            shared.Mark(float(middle[i]), float(found.total[i]), text, shared.ink(), short)
-        )
+        at = float(middle[i]), float(found.total[i])
+        marks.append(shared.Mark(*at, f"{short}, {since}{when}", shared.ink(), short))
     shared.mark(ax, marks)
     a, b = shared.at(found.s), shared.at(found.e)
     gaps = [(a[i], 0.0, b[j - 1] - a[i], 1.0) for i, j in runs(lost)]
@@ -197,7 +192,7 @@ _AUTO = ((8, None), (100, "D"), (3 * 366, "W-MON"))
 _NAMES = {"D": "local day", "MS": "month", "QS": "quarter", "YS": "year", "h": "hour"}
 
 
-def bars(of: Subject, freq: Freq) -> Figures | None:
+def bars(of: Subject, freq: Freq) -> Drawn | None:
     """The bars of a subject; None where its power is to be drawn instead."""
     keywords, frame = of.keywords, of.frame
     wanted = energy_source(frame, of.topic, of.source)
@@ -216,10 +211,11 @@ def bars(of: Subject, freq: Freq) -> Figures | None:
         raise RangeError(f"Cannot draw energy per {freq!r}: the span holds no such period.")
     drawn = of.shown(series, wanted, together=True)
     found = [figures(c, s, e) for c in drawn]
-    return Figures(
-        drawn, s, e, np.stack([f.energy for f in found]),
-        np.stack([f.coverage == 1 for f in found]),
-        np.stack([(f.status > 0) & ~np.isnan(f.energy) for f in found]),
+    parts = np.stack([f.energy for f in found])
+    whole = np.stack([f.coverage == 1 for f in found])
+    return Drawn(
+        drawn, s, e, parts, np.where(whole, parts, np.nan).sum(axis=0),
+        np.stack([f.status > 0 for f in found]) & ~np.isnan(parts),
         [of.label(c) for c in drawn], of.places(drawn, series), zone,
         "energy", TOPICS[wanted.result].unit, (int(s[0]), int(e[-1])), _each(freq),
     )  # fmt: skip
@@ -356,12 +352,10 @@ def nights(
 
 def _excess(rows: pd.DataFrame, series: Sequence[Cumulative]) -> tuple[Ints, Ints, Floats]:
     """Starts and ends of the nights [us UTC], and excess, shape (elements, nights)."""
-    s, column = np.unique(ints(pd.DatetimeIndex(rows["start"])), return_inverse=True)
-    e = np.zeros(len(s), dtype=np.int64)
-    e[column] = ints(pd.DatetimeIndex(rows["end"]))
-    excess = np.full((len(series), len(s)), np.nan)
-    for i, c in enumerate(series):
-        own = (rows["element"] == c.element).to_numpy()
-        own = own & (rows["meter"] == c.meter).to_numpy() if "meter" in rows else own
-        excess[i, column[own]] = rows["excess"].to_numpy()[own]
-    return s, e, excess
+    several = "meter" in rows
+    rows = rows if several else rows.assign(meter="")
+    table = rows.pivot(index=["meter", "element"], columns="start", values="excess")
+    ends = rows.groupby("start")["end"].first()
+    keys = [(c.meter if several else "", c.element) for c in series]
+    s, e = (ints(pd.DatetimeIndex(x)) for x in (ends.index, ends))
+    return s, e, table.reindex(keys).to_numpy()

@@ -15,7 +15,7 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Unpack
+from typing import Any, NamedTuple, TypeAlias, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -23,21 +23,15 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, CoverageWarning, KindError, warn
 from dentframe.metering import series as _series
-from dentframe.metering.energy_and_coverage import NAT
+from dentframe.metering.energy_and_coverage import NAT, Cumulative
 from dentframe.metering.register_rules import HOUR, micros
-from dentframe.metering.series import Bools, element_columns, is_several, time_index
+from dentframe.metering.series import Bools, Floats, Ints, element_columns, is_several, time_index
 from dentframe.times.dates_and_ranges import ints, local, localize
 from dentframe.times.periods import verb_zone
 from dentframe.verbs.gaps_and_coverage import pieces
-from dentframe.verbs.keywords_and_series import MEAN, REGISTER, Keywords, VerbKeywords, verb
+from dentframe.verbs.keywords_and_series import MEAN, REGISTER, Bounds, Keywords, VerbKeywords, verb
 from dentframe.verbs.quality_findings import runs
 from dentframe.verbs.reconcile import Pair, pairs
-
-if TYPE_CHECKING:
-    from dentframe.metering.energy_and_coverage import Cumulative
-    from dentframe.metering.series import Floats, Ints
-    from dentframe.verbs.keywords_and_series import Bounds
-
 
 FLAG, DISCLOSURE, ATTRS = "estimated", "disclosure", "estimates"
 SHORT = pd.Timedelta(hours=2)
@@ -229,13 +223,13 @@ def estimate(
     how, text = _method(method, disclosure)
     zone = verb_zone(time_index(frame).tz, resolved.tz, "D" if method == "reference_days" else None)
     bounds = resolved.bounds(frame)
-    found = pairs(frame, resolved)
+    steps = [(pair, known(pair)) for pair in pairs(frame, resolved)]
     if not element_columns(frame, (REGISTER, MEAN)):
         raise KindError(
             f"Cannot estimate: no column of a whole element is {MEAN} or {REGISTER}. "
             f'Read topics=["{MEAN}", "{REGISTER}"].'
         )
-    filled = [fill(pair, how, zone, bounds) for pair in found]
+    filled = [fill(pair, of, how, zone, bounds) for pair, of in steps if len(of.ok)]
     left = [(f.of.name, g) for f in filled for g in f.unfilled]
     if left:
         name, g = max(left, key=lambda x: x[1].end - x[1].start)
@@ -304,20 +298,29 @@ class Filled(NamedTuple):
     unfilled: list[Gap]
 
 
-def known(pair: Pair) -> tuple[Ints, Floats, Bools, int]:
-    """What is known of an element's power as steps, by its demand, else its register.
+class Steps(NamedTuple):
+    """What is known of one element's power, as steps.
 
-    Returns
-    -------
-    ndarray of int64
+    Attributes
+    ----------
+    t : ndarray of int64
         Edges [us UTC], shape (steps + 1,).
-    ndarray of float
+    kw : ndarray of float
         Mean power of each step [kW]; 0 where it is not known.
-    ndarray of bool
+    ok : ndarray of bool
         Whether it is known, shape (steps,).
-    int
+    lag : int
         How long after its interval's end a row is stamped [us].
     """
+
+    t: Ints
+    kw: Floats
+    ok: Bools
+    lag: int
+
+
+def known(pair: Pair) -> Steps:
+    """An element's steps of known power: of its demand, else of its register; none if neither."""
     demand, register = pair.demand, pair.register
     if len(demand.at):
         c, ok, lag = demand, demand.ok, pair.lag
@@ -326,16 +329,18 @@ def known(pair: Pair) -> tuple[Ints, Floats, Bools, int]:
         c, ok, lag = register, register.ok & (2 * np.diff(register.t) <= 3 * pair.interval), 0
     first, last = (int(x) for x in np.flatnonzero(ok)[[0, -1]]) if ok.any() else (0, -1)
     t, ok = c.t[first : last + 2], ok[first : last + 1]
-    return t, np.where(ok, c.inc[first : last + 1] / (np.diff(t) / HOUR), 0.0), ok, lag
+    return Steps(t, np.where(ok, c.inc[first : last + 1] / (np.diff(t) / HOUR), 0.0), ok, lag)
 
 
-def fill(pair: Pair, method: Method, tz: dt.tzinfo, bounds: Bounds) -> Filled:
+def fill(pair: Pair, steps: Steps, method: Method, tz: dt.tzinfo, bounds: Bounds) -> Filled:
     """Estimate the gaps of one element within bounds.
 
     Parameters
     ----------
     pair : Pair
         The element's register and demand.
+    steps : Steps
+        What is known of its power.
     method : callable
         ``(series, gap, context) -> values`` [kW].
     tz : tzinfo
@@ -348,7 +353,7 @@ def fill(pair: Pair, method: Method, tz: dt.tzinfo, bounds: Bounds) -> Filled:
     ConfigError
         Where the method's values do not fit the gap.
     """
-    (t, known_kw, ok, lag), c, window = known(pair), pair.register, pair.interval
+    (t, known_kw, ok, lag), c, window = steps, pair.register, pair.interval
     left = _left_by_demand(c, t, known_kw, ok)
     at = local(t[1:][ok], tz).rename("time")
     series = pd.Series(known_kw[ok], at, name=f"DemandkW/Elm/{c.element}")

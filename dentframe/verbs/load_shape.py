@@ -7,6 +7,7 @@ and which nights, weekends or holidays used more than the element's own profile.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
@@ -14,7 +15,7 @@ import pandas as pd
 
 from dentframe.errors import ConfigError
 from dentframe.metering.register_rules import HOUR
-from dentframe.metering.series import is_several
+from dentframe.metering.series import Bools, Floats, Ints, is_several
 from dentframe.times.dates_and_ranges import local
 from dentframe.times.schedule import HOLIDAY, Schedule, Window
 from dentframe.verbs import keywords_and_series as inputs
@@ -23,9 +24,6 @@ from dentframe.verbs.demand import cut, owner, span, window_means
 from dentframe.verbs.keywords_and_series import Keywords, VerbKeywords, verb
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from dentframe.metering.series import Bools, Floats, Ints
     from dentframe.times.periods import Freq
 
 

@@ -10,23 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dentframe.metering.energy_and_coverage import jumps
+from dentframe.metering.energy_and_coverage import Cumulative, jumps
 from dentframe.metering.register_rules import HOUR
-from dentframe.metering.series import Flag
-from dentframe.verbs.gaps_and_coverage import within
+from dentframe.metering.series import Bools, Flag, Floats, Ints, Series
+from dentframe.verbs.gaps_and_coverage import Gaps, within
 from dentframe.verbs.keywords_and_series import FEWEST, TOO_CLOSE, TOO_FAR
-from dentframe.verbs.reconcile import Pair
-
-if TYPE_CHECKING:
-    from dentframe.metering.energy_and_coverage import Cumulative
-    from dentframe.metering.series import Bools, Floats, Ints, Series
-    from dentframe.verbs.gaps_and_coverage import Gaps
-    from dentframe.verbs.reconcile import OfElement
-
+from dentframe.verbs.reconcile import OfElement, Pair
 
 REPEATS = 4
 """So many equal readings make a run; fewer are chance."""

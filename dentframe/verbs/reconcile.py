@@ -6,9 +6,10 @@ that fits gives the signature. Other verbs that compare the two find them here a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
+from typing import Any, TypeAlias, Unpack
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,9 @@ from dentframe.metering.energy_and_coverage import NAT, Cumulative, first_covere
 from dentframe.metering.register_rules import Rules, check_elements, resolve
 from dentframe.metering.series import (
     NONE,
+    Bools,
+    Floats,
+    Ints,
     Series,
     element_columns,
     is_several,
@@ -29,19 +33,10 @@ from dentframe.metering.series import (
     time_index,
 )
 from dentframe.times.dates_and_ranges import local, naive_zone
-from dentframe.times.periods import verb_zone
+from dentframe.times.periods import Freq, verb_zone
 from dentframe.verbs import keywords_and_series as inputs
-from dentframe.verbs.elements_by_name import requested_elements
+from dentframe.verbs.elements_by_name import Element, requested_elements
 from dentframe.verbs.keywords_and_series import MEAN, REGISTER, Keywords, VerbKeywords, verb
-
-if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Callable, Iterator
-
-    from dentframe.metering.series import Bools, Floats, Ints
-    from dentframe.times.periods import Freq
-    from dentframe.verbs.elements_by_name import Element
-
 
 NO_OVERLAP = "no overlap"
 AGREES = "agrees"

@@ -6,8 +6,9 @@ factors divide the energy of a period by what it is compared with.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -16,10 +17,12 @@ from dentframe.accessor_methods import with_keywords
 from dentframe.errors import KindError, RangeError, UnknownTopicError
 from dentframe.frame import select as selection
 from dentframe.metering.apply_corrections import samples as corrected
-from dentframe.metering.energy_and_coverage import share, status, totals
+from dentframe.metering.energy_and_coverage import Cumulative, share, status, totals
 from dentframe.metering.register_rules import HOUR, check_elements, resolve
 from dentframe.metering.series import (
     NONE,
+    Floats,
+    Ints,
     Series,
     element_columns,
     is_several,
@@ -29,7 +32,7 @@ from dentframe.metering.series import (
     usable,
 )
 from dentframe.times.dates_and_ranges import local, naive_zone
-from dentframe.times.periods import build, parse_freq, verb_zone
+from dentframe.times.periods import Freq, build, parse_freq, verb_zone
 from dentframe.verbs import keywords_and_series as inputs
 from dentframe.verbs import peaks
 from dentframe.verbs import result_frames_and_warnings as results
@@ -47,13 +50,6 @@ from dentframe.verbs.keywords_and_series import (
 from dentframe.wire import columns as _columns
 from dentframe.wire.columns import Column, numbers, parse, sort_key
 from dentframe.wire.topics import TOPICS, kind_of
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from dentframe.metering.energy_and_coverage import Cumulative
-    from dentframe.metering.series import Floats, Ints
-    from dentframe.times.periods import Freq
 
 
 def _mean(x: Series, s: Ints, e: Ints, interval: int) -> tuple[Floats, Ints]:
@@ -97,13 +93,6 @@ def _period_of(t: Ints, s: Ints, e: Ints) -> Ints:
     if len(t) and len(e) and t[-1] == e[-1]:  # the span's end is the last period's
         period[-1] = len(s) - 1
     return period
-
-
-def _extremes(x: Series, s: Ints, e: Ints) -> tuple[Floats, Floats]:
-    """Least and greatest sample of each period."""
-    found = pd.Series(x.values).groupby(_period_of(x.t, s, e)).agg(["min", "max"])
-    low, high = found.reindex(range(len(s))).to_numpy(dtype=np.float64).T
-    return low, high
 
 
 STATISTICS = ("mean", "min", "max", "coverage")
@@ -207,7 +196,9 @@ def stats(
         mean, covered = _mean(x, s, e, inputs.interval_of(resolved.interval, x.meter))
         if kind == "ratio":
             mean = _weighted(x, weights.get((x.meter, c.scope, c.id)), s, e)
-        coverage, (least, greatest) = share(covered, e - s), _extremes(x, s, e)
+        extremes = pd.Series(x.values).groupby(_period_of(x.t, s, e)).agg(["min", "max"])
+        least, greatest = extremes.reindex(range(len(s))).to_numpy(dtype=np.float64).T
+        coverage = share(covered, e - s)
         low = coverage < (min_coverage or 0.0)
         figures = (np.where(low, np.nan, y) for y in (mean, least, greatest))
         labels = ((c.label, name) for name in STATISTICS)

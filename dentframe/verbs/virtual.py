@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 import pandas as pd
@@ -24,8 +24,8 @@ from dentframe.errors import ConfigError, KindError, UnknownMeterError, did_you_
 from dentframe.frame.quantify import quantify
 from dentframe.frame.select import check_read, elements
 from dentframe.metering.energy_and_coverage import NAT, share, status, totals
-from dentframe.metering.series import Flag, rows, time_index
-from dentframe.times.periods import verb_zone
+from dentframe.metering.series import Flag, Ints, rows, time_index
+from dentframe.times.periods import Freq, verb_zone
 from dentframe.verbs import keywords_and_series as inputs
 from dentframe.verbs import result_frames_and_warnings as results
 from dentframe.verbs.elements_by_name import Element, keyed, without_readings
@@ -33,11 +33,6 @@ from dentframe.verbs.energy import Figures, figures
 from dentframe.verbs.gaps_and_coverage import uncovered
 from dentframe.verbs.keywords_and_series import DEFAULTS, Keywords, VerbKeywords
 from dentframe.wire.columns import ELEMENT, full_name, split_element
-
-if TYPE_CHECKING:
-    from dentframe.metering.series import Ints
-    from dentframe.times.periods import Freq
-
 
 _TOKEN = re.compile(
     r"(?P<number>\d+(?:\.\d+)?|\.\d+)(?![A-Za-z0-9_.])|(?P<name>[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*)"

@@ -146,32 +146,26 @@ def full_name(meter: str | None, element: str) -> str:
 
 ATTRS = "dentcloud"
 
-WIRE_UNITS: dict[str, str] = {
-    "kWh": "kilowatt_hour",
-    "Wh": "watt_hour",
-    "MWh": "megawatt_hour",
-    "kVAh": "kilovolt_ampere_hour",
-    "kvarh": "kilovolt_ampere_reactive_hour",
-    "kVARh": "kilovolt_ampere_reactive_hour",
-    "kVARH": "kilovolt_ampere_reactive_hour",
-    "kW": "kilowatt",
-    "W": "watt",
-    "MW": "megawatt",
-    "kVA": "kilovolt_ampere",
-    "VA": "volt_ampere",
-    "kvar": "kilovolt_ampere_reactive",
-    "kVAR": "kilovolt_ampere_reactive",
-    "A": "ampere",
-    "V": "volt",
-    "Hz": "hertz",
-    "dPF": "dimensionless",
-    "aPF": "dimensionless",
-    "PF": "dimensionless",
-    "": "dimensionless",
-    "1": "dimensionless",
+_SPELLINGS: dict[str, tuple[str, ...]] = {
+    "kilowatt_hour": ("kWh",),
+    "watt_hour": ("Wh",),
+    "megawatt_hour": ("MWh",),
+    "kilovolt_ampere_hour": ("kVAh",),
+    "kilovolt_ampere_reactive_hour": ("kvarh", "kVARh", "kVARH"),
+    "kilowatt": ("kW",),
+    "watt": ("W",),
+    "megawatt": ("MW",),
+    "kilovolt_ampere": ("kVA",),
+    "volt_ampere": ("VA",),
+    "kilovolt_ampere_reactive": ("kvar", "kVAR"),
+    "ampere": ("A",),
+    "volt": ("V",),
+    "hertz": ("Hz",),
+    "dimensionless": ("dPF", "aPF", "PF", "", "1"),
 }
-_SYMBOLS = {name: symbol for symbol, name in reversed(WIRE_UNITS.items())} | {"dimensionless": "1"}
-"""The first symbol of each unit."""
+"""What the wire calls each unit of pint; the first is its symbol."""
+WIRE_UNITS = {text: unit for unit, texts in _SPELLINGS.items() for text in texts}
+_SYMBOLS = {unit: texts[0] for unit, texts in _SPELLINGS.items()} | {"dimensionless": "1"}
 
 _DEFINITIONS = {
     "volt_ampere_hour": "volt_ampere_hour = [apparent_energy] = VAh",
@@ -331,12 +325,6 @@ def units(frame: pd.DataFrame) -> dict[str, Any]:
         are left out.
     """
     labels = wire_columns(frame.columns)
-    strange = strange_units(frame, labels)
-    return {label: unit_of(frame, label) for label in labels if label not in strange}
-
-
-def strange_units(frame: pd.DataFrame, labels: Iterable[str]) -> set[str]:
-    """The columns with a unit that neither pint nor the wire's list knows; it warns."""
     strange: dict[str, str] = {}
     for label in labels:
         text = unit_text(frame, label)
@@ -351,7 +339,7 @@ def strange_units(frame: pd.DataFrame, labels: Iterable[str]) -> set[str]:
             f"{len(strange)} column(s) stay plain numbers; the others have their units.",
             ReadingWarning,
         )
-    return set(strange)
+    return {label: unit_of(frame, label) for label in labels if label not in strange}
 
 
 def component(unit: Any) -> str:

@@ -18,6 +18,7 @@ import math
 import re
 from collections import Counter
 from dataclasses import dataclass
+from datetime import date
 from enum import Enum
 from functools import lru_cache
 from itertools import chain
@@ -28,15 +29,13 @@ import msgspec
 import numpy as np
 
 from dentframe.wire.page import (
+    BOM,
     Page,
     Report,
-    as_text,
     is_name,
     load,
     load_answer,
-    minute_of,
     not_decoded,
-    number,
     room,
     samples,
     shown,
@@ -44,8 +43,6 @@ from dentframe.wire.page import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-
-    import numpy.typing as npt
 
     from dentframe.cloud.planner import Window
 
@@ -59,7 +56,6 @@ MOST_AT_ONCE = 1 << 25
 """No answer is decoded beyond these: a month of minutes has 44,640 rows, a meter 400 columns.
 What does not fit a struct is parsed at once, up to three times the longest month [B]."""
 _PLAIN = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_BOM = b"\xef\xbb\xbf"
 _HEAD_END = re.compile(rb'\][ \t\r\n]*,[ \t\r\n]*"topics"[ \t\r\n]*:[ \t\r\n]*\[')
 _TAIL = re.compile(rb"\][ \t\r\n]*\}[ \t\r\n]*\Z")
 _CUT = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*\{")
@@ -67,18 +63,72 @@ _NEGATIVE_ZERO = re.compile(rb"-0+(?![0-9.eE])")
 _SEED = ("", "-", "N/A")
 
 
+_DATE = re.compile(r"\s*([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})\s*")
+_TIME = re.compile(r"\s*([0-9]{1,2}):([0-9]{1,2})(?::([0-9]{1,2})(?:\.[0-9]+)?)?\s*")
+
+
+def number(text: str) -> float:
+    """Read a text as ``float()`` does, but only finite numbers in plain ASCII digits.
+
+    Returns
+    -------
+    float
+        NaN where the text is no such number: blank, ``1_0``, ``nan``, ``inf``, ``1e999``.
+    """
+    bare = text.strip()
+    if "_" in bare or not bare.isascii():
+        return math.nan
+    try:
+        value = float(text)
+    except ValueError:
+        return math.nan
+    return value if math.isfinite(value) else math.nan
+
+
+@lru_cache(maxsize=4096)
+def _day(text: str) -> int | None:
+    found = _DATE.fullmatch(text)
+    if found is None:
+        return None
+    try:
+        return (date(*map(int, found.groups())) - date(1970, 1, 1)).days * 1440
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _clock(text: str) -> int | None:
+    found = _TIME.fullmatch(text)
+    if found is None:
+        return None
+    hour, minute, second = (int(part or 0) for part in found.groups())
+    return hour * 60 + minute if hour < 24 and minute < 60 and second < 60 else None
+
+
+def minute_of(day: object, clock: object) -> int | None:
+    """Read a date and a time, UTC.
+
+    Returns
+    -------
+    int or None
+        Minutes since 1970-01-01T00:00Z [min], seconds dropped; None where there is no
+        such date or time.
+    """
+    if type(day) is not str or type(clock) is not str:
+        return None
+    days, minutes = _day(day), _clock(clock)
+    return None if days is None or minutes is None else days + minutes
+
+
+def as_text(value: object) -> str:
+    """Show a JSON value as a text; a missing or null one is empty."""
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 class MisfitError(Exception):
     """The bytes do not have the shape that is read through a struct."""
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Some consecutive rows of an answer, decoded; `values` has shape (rows, columns)."""
-
-    columns: tuple[str, ...]
-    minutes: npt.NDArray[np.int64]
-    values: npt.NDArray[np.float64]
-    report: Report
 
 
 def decode(body: bytes, window: Window | None = None, *, slice_bytes: int = SLICE_BYTES) -> Page:
@@ -106,7 +156,7 @@ def decode(body: bytes, window: Window | None = None, *, slice_bytes: int = SLIC
     DecodeError
         If the answer is not what the API describes; asking again may help.
     """
-    begin = len(_BOM) if body.startswith(_BOM) else 0
+    begin = len(BOM) if body.startswith(BOM) else 0
     head = _HEAD_END.search(body, begin)
     tail = _TAIL.search(body, max(0, len(body) - 64))
     if head is None or tail is None or tail.start() < head.end():
@@ -182,7 +232,7 @@ class SliceReader:
         self.span = None if window is None else window.minutes
         self.tokens = _SEED
 
-    def read(self, piece: bytes) -> Block:
+    def read(self, piece: bytes) -> Page:
         """Decode one slice, through a struct where it fits one.
 
         Raises
@@ -203,13 +253,14 @@ class SliceReader:
             raise MisfitError
         return self.spread(rows)
 
-    def spread(self, rows: Sequence[Mapping[str, Any]]) -> Block:
+    def spread(self, rows: Sequence[Mapping[str, Any]]) -> Page:
         """Decode rows of parsed JSON value by value, a column more for each unforeseen key."""
         dates = [(row.get("date"), row.get("time")) for row in rows]
         strays = dict.fromkeys(key for i in keep_rows(dates, self.span)[0] for key in rows[i])
         columns = tuple(dict.fromkeys((*self.headers, *_columns(strays))))
         if len(columns) > MOST_COLUMNS:
-            return Block(columns, np.empty(0, np.int64), np.empty((0, len(columns))), Report())
+            none = np.empty((0, len(columns)))
+            return Page(None, columns, np.empty(0, np.int64), none, Report())
         spread = [
             (*(_Cell(as_text(row[c])) if c in row else _ABSENT for c in columns), *dates[i])
             for i, row in enumerate(rows)
@@ -221,8 +272,8 @@ class SliceReader:
         self.tokens = tokens if len(tokens) <= 64 else self.tokens
         return self._block(columns, spread)
 
-    def _block(self, columns: tuple[str, ...], rows: list[Cells], piece: bytes = b"") -> Block:
-        """Validate rows of cells, each row with its date and time at its end."""
+    def _block(self, columns: tuple[str, ...], rows: list[Cells], piece: bytes = b"") -> Page:
+        """Validate rows of cells, each with its date and time at its end, and count them."""
         width = len(columns)
         at, minutes, report = keep_rows([row[width:] for row in rows], self.span)
         cells = [rows[position][:width] for position in at]
@@ -236,17 +287,10 @@ class SliceReader:
         null = type(None) in kinds and b'"null"' in piece.lower()
         if float in kinds or null or (not values.all() and _NEGATIVE_ZERO.search(piece)):
             raise MisfitError
-        report += self._count(columns, found, len(cells))
-        return Block(columns, np.array(minutes, dtype=np.int64), values, report)
-
-    def _count(
-        self, columns: tuple[str, ...], cells: Mapping[tuple[int, Any], int], rows: int
-    ) -> Report:
-        """Count what the cells hold that are no finite number."""
         absent: Counter[str] = Counter()
         blank: Counter[str] = Counter()
         unreadable: dict[str, Counter[str]] = {}
-        for (index, cell), count in cells.items():
+        for (index, cell), count in found.items():
             column, text = columns[index], "" if cell is None else cell.value
             if cell is _ABSENT:
                 absent[column] += count
@@ -255,13 +299,14 @@ class SliceReader:
             else:
                 blank[column] += count
         more = columns[len(self.headers) :]
-        return Report(
+        report += Report(
             # A key that the headers lack cannot be missing.
             absent={column: n for column, n in absent.items() if column not in more},
             blank=dict(blank),
             unreadable={c: (texts.total(), samples(texts)) for c, texts in unreadable.items()},
-            unexpected={c: rows - absent[c] for c in more if rows > absent[c]},
+            unexpected={c: len(cells) - absent[c] for c in more if len(cells) > absent[c]},
         )
+        return Page(None, columns, np.array(minutes, dtype=np.int64), values, report)
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,7 +371,7 @@ def cut(body: bytes, start: int, stop: int, size: int) -> Iterator[bytes]:
 
 
 def _page(
-    body: bytes, window: Window | None, headers: tuple[str, ...], blocks: Iterable[Block]
+    body: bytes, window: Window | None, headers: tuple[str, ...], blocks: Iterable[Page]
 ) -> Page:
     """Put each block in its place as it comes, so that no reading is held twice."""
     columns, report, parts, last = headers, Report(), [np.empty(0, np.int64)], 0

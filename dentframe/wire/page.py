@@ -1,20 +1,17 @@
 """A decoded answer is a page of columns: what was wrong in it, and whether it is complete.
 
-Texts of the wire become numbers and minutes here, and what is no answer an error that says what
-came instead.
+Lists of meters and topics are decoded here too, and what is no answer becomes an error that says
+what came instead.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 import mmap
 import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -210,72 +207,8 @@ def samples(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(texts))[:SAMPLES]
 
 
-_DATE = re.compile(r"\s*([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})\s*")
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
-_TIME = re.compile(r"\s*([0-9]{1,2}):([0-9]{1,2})(?::([0-9]{1,2})(?:\.[0-9]+)?)?\s*")
-
-
-def number(text: str) -> float:
-    """Read a text as ``float()`` does, but only finite numbers in plain ASCII digits.
-
-    Returns
-    -------
-    float
-        NaN where the text is no such number: blank, ``1_0``, ``nan``, ``inf``, ``1e999``.
-    """
-    bare = text.strip()
-    if "_" in bare or not bare.isascii():
-        return math.nan
-    try:
-        value = float(text)
-    except ValueError:
-        return math.nan
-    return value if math.isfinite(value) else math.nan
-
-
-@lru_cache(maxsize=4096)
-def _day(text: str) -> int | None:
-    found = _DATE.fullmatch(text)
-    if found is None:
-        return None
-    try:
-        return (date(*map(int, found.groups())) - date(1970, 1, 1)).days * 1440
-    except ValueError:
-        return None
-
-
-@lru_cache(maxsize=4096)
-def _clock(text: str) -> int | None:
-    found = _TIME.fullmatch(text)
-    if found is None:
-        return None
-    hour, minute, second = (int(part or 0) for part in found.groups())
-    return hour * 60 + minute if hour < 24 and minute < 60 and second < 60 else None
-
-
-def minute_of(day: object, clock: object) -> int | None:
-    """Read a date and a time, UTC.
-
-    Returns
-    -------
-    int or None
-        Minutes since 1970-01-01T00:00Z [min], seconds dropped; None where there is no
-        such date or time.
-    """
-    if type(day) is not str or type(clock) is not str:
-        return None
-    days, minutes = _day(day), _clock(clock)
-    return None if days is None or minutes is None else days + minutes
-
-
-def as_text(value: object) -> str:
-    """Show a JSON value as a text; a missing or null one is empty."""
-    if value is None:
-        return ""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 _BLANK = b" \t\r\n"
 _REASON_LENGTH = 200
 _SHOWN_LENGTH = 60
@@ -324,7 +257,7 @@ def load_answer(body: bytes, what: str) -> dict[str, Any]:
         If it says ``"success": false``.
     """
     try:
-        answer = load(body.removeprefix(_BOM))
+        answer = load(body.removeprefix(BOM))
     except json.JSONDecodeError as error:
         why = f"{error.msg} at character {error.pos}"
     except (ValueError, RecursionError) as error:
@@ -345,7 +278,7 @@ def load_answer(body: bytes, what: str) -> dict[str, Any]:
 
 def not_decoded(what: str, why: str, body: bytes, *, retryable: bool = True) -> DecodeError:
     """Build the error for an answer that is not what the API describes."""
-    start = body[: 4 * _SHOWN_LENGTH].removeprefix(_BOM).strip(_BLANK)
+    start = body[: 4 * _SHOWN_LENGTH].removeprefix(BOM).strip(_BLANK)
     kind = "HTML or XML" if start.startswith(b"<") else "the body"
     text = shown(start.decode("utf-8", "replace"), _SHOWN_LENGTH)
     came = f"{kind} of {len(body)} bytes begins {text!r}"

@@ -74,20 +74,8 @@ RESULTS = frozenset({"Energy", "ApparentEnergy", "ReactiveEnergy", "Demand", "Ap
 """The topics of what dentframe's own verbs compute."""
 SERVED: tuple[str, ...] = tuple(t.key for t in TOPICS.values() if t.served)
 
-_KIND_OF_UNIT: dict[str, Kind] = {
-    "A": "sample",
-    "V": "sample",
-    "Hz": "sample",
-    "kW": "sample",
-    "W": "sample",
-    "kVA": "sample",
-    "VA": "sample",
-    "kvar": "sample",
-    "kVAR": "sample",
-    "dPF": "ratio",
-    "aPF": "ratio",
-    "PF": "ratio",
-}
+_SAMPLES = frozenset({"A", "V", "Hz", "kW", "W", "kVA", "VA", "kvar", "kVAR"})
+_RATIOS = frozenset({"dPF", "aPF", "PF"})
 
 
 def kind_of(topic: str, unit: str | None = None) -> Kind:
@@ -99,4 +87,4 @@ def kind_of(topic: str, unit: str | None = None) -> Kind:
     known = TOPICS.get(topic)
     if known is not None:
         return known.kind
-    return _KIND_OF_UNIT.get(unit or "", "unknown")
+    return "sample" if unit in _SAMPLES else "ratio" if unit in _RATIOS else "unknown"

@@ -148,7 +148,7 @@ def writes(count=150):
 CHILD = """
 import sys
 from dentframe.cloud.client import DentCloud
-from dentframe.cloud.read_windows import Job
+from dentframe.cloud.read_in_threads import Job
 from dentframe.cloud.planner import Window
 url, folder = sys.argv[1:]
 jobs = [Job("P482311252", Window(2023, m), ("DemandkW", "kWHNet")) for m in range(1, 13)]

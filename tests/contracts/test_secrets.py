@@ -192,7 +192,8 @@ def test_what_holds_a_key_refuses_to_be_copied(cloud, clone):
     """Pickle and deepcopy of the client, the credentials, the key and the session raise."""
     with client(cloud) as dent:
         dent.get_meters()
-        holders = [dent, dent._credentials, dent._credentials.api_key]
+        credentials = dent._service.credentials
+        holders = [dent, credentials, credentials.api_key]
         if clone is pickle.dumps:
             holders += list(dent._service.session().adapters.values())[:1]
         for holder in holders[: 4 if clone is not copy.copy else 1]:
@@ -269,11 +270,12 @@ def test_the_environment_and_the_profile_are_not_shown(monkeypatch, tmp_path):
     check_error(caught.value)
 
 
-def test_a_profile_that_cannot_be_written_is_not_shown(tmp_path):
+def test_a_profile_that_cannot_be_written_is_not_shown(tmp_path, monkeypatch):
     """A file in the folder's place: no key in the error."""
     (tmp_path / "file").write_text("")
+    monkeypatch.setenv("DENTCLOUD_PROFILE", str(tmp_path / "file" / "profile.toml"))
     with pytest.raises(ConfigError) as caught:
-        creds.save_profile(KEY, KEY_ID, path=tmp_path / "file" / "profile.toml")
+        creds.save_profile(KEY, KEY_ID)
     check_error(caught.value)
 
 

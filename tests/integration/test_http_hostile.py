@@ -183,7 +183,7 @@ STAGES = [
     "dentframe.cloud.retry.read_response",
     "dentframe.cloud.transport._read",
     "dentframe.cloud.transport.AttemptTimer.adopt",
-    "dentframe.cloud.read_windows.narrow",
+    "dentframe.cloud.read_in_threads.narrow",
 ]
 ERRORS = [ValueError, KeyError, UnicodeError, MemoryError, RecursionError, OSError, sqlite3.Error]
 

@@ -130,8 +130,10 @@ def test_what_is_too_large_is_cut_and_remembered(status, tmp_path):
     plant = emulator.Plant(seed=0)
     topics = ("DemandkW", "kWHNet", "A", "V")
     year = months(2023, 2023)[1:2]
+    # The quick clock counts each second that the emulator takes for a month as a minute.
+    patient = {"cache": tmp_path, "deadline": 1200}
     with service(source=plant, max_body=1_000_000, too_large=status) as cloud:
-        with client(cloud, cache=tmp_path) as dent:
+        with client(cloud, **patient) as dent:
             answers = list(dent.read(jobs(year, topics)))
             refused = sum(seen.status == status for seen in cloud.data_requests)
             list(dent.read(jobs(year, topics)))
@@ -139,7 +141,7 @@ def test_what_is_too_large_is_cut_and_remembered(status, tmp_path):
             again = list(dent.read(jobs(year, topics)))
             assert len(cloud.data_requests) == sends
             assert all(a.cached for a in again)
-        with client(cloud, cache=tmp_path) as dent:
+        with client(cloud, **patient) as dent:
             more = list(dent.read(jobs([Window(2023, 7)], topics)))
             later = sum(seen.status == status for seen in cloud.data_requests) - refused
     assert not [a.error for a in answers + more if a.error]

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from dentframe.cloud import Window
 from dentframe.errors import DentError
-from dentframe.wire.decode import decode, decode_slow
-from dentframe.wire.page import number
+from dentframe.wire.decode import decode, decode_slow, number
 
 # The first draw of a text builds a table of all of Unicode, which takes seconds.
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -14,7 +14,7 @@ from dentframe.cloud import Window
 from dentframe.cloud.client import Notices
 from dentframe.cloud.http_cache import CacheFile, HttpCache, pack, unpack
 from dentframe.cloud.planner import Sizes, pieces
-from dentframe.cloud.read_windows import choose_sets
+from dentframe.cloud.read_in_threads import choose_sets
 from dentframe.cloud.requests_and_responses import ApiRequest, lifetime, prefix
 from dentframe.wire.decode import decode
 from dentframe.wire.page import complete, fingerprint

@@ -7,8 +7,26 @@ import stat
 
 import pytest
 
-from dentframe.cloud.credentials import BASE_URL, check_url, load, save_profile
+from dentframe.cloud import credentials
+from dentframe.cloud.credentials import BASE_URL, check_url
 from dentframe.errors import AuthError, ConfigError
+
+
+def load(*given, env=None, path=None, **options):
+    """The credentials found with these variables in the environment, and the profile there."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (env or {}).items():
+            patch.setenv(name, value)
+        if path is not None:
+            patch.setenv("DENTCLOUD_PROFILE", str(path))
+        return credentials.load(*given, **options)
+
+
+def save_profile(*given, path):
+    """Write the profile there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DENTCLOUD_PROFILE", str(path))
+        return credentials.save_profile(*given)
 
 
 def keys(found):

@@ -15,7 +15,7 @@ from dentframe import emulator
 from dentframe.cloud import DentCloud, Window
 from dentframe.cloud.requests_and_responses import (
     ApiRequest,
-    Fault,
+    Cancellation,
     Reply,
     TooLargeError,
     read_response,
@@ -112,14 +112,6 @@ def test_what_the_service_says_is_scrubbed():
     """A message that repeats a key is shown without it."""
     with pytest.raises(RequestError, match=r"key \*\*\* is odd"):
         meaning(Reply(400, {}, b'{"message":"key K is odd"}'), lambda t: t.replace("K", "***"))
-
-
-def test_a_wrong_setting_is_a_config_error_and_bad_luck_is_not():
-    """A fault knows whether another attempt can help."""
-    with pytest.raises(ConfigError):
-        meaning(Fault("no CA bundle", retryable=False, config=True))
-    with pytest.raises(UnavailableError):
-        meaning(Fault("reset"))
 
 
 @pytest.mark.parametrize(
@@ -245,7 +237,7 @@ def test_a_watch_renews_and_cuts():
     """It renews while it waits, and shuts the socket when time is up."""
     ours, theirs = socket.socketpair()
     renewed = []
-    with ours, theirs, AttemptTimer(0.05, 1.0, lambda: renewed.append(1)) as timer:
+    with ours, theirs, AttemptTimer(0.05, 1.0, lambda: renewed.append(1), Cancellation()) as timer:
         timer.adopt(type("Connection", (), {"sock": ours})())
         assert ours.recv(1) == b""
         assert timer.fired

@@ -12,7 +12,6 @@ import queue
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, cast
 
@@ -38,11 +37,11 @@ from dentframe.errors import (
 from dentframe.wire.columns import topic_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
 
-    from dentframe.cloud.http_cache import HttpCache
-    from dentframe.cloud.planner import Sizes, Window
-    from dentframe.cloud.requests_and_responses import Value
+    from dentframe.cloud.client import Service
+    from dentframe.cloud.planner import Window
     from dentframe.wire.page import Page
 
 
@@ -65,9 +64,9 @@ class Job:
     topics: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Answer:
-    """What became of a job.
+    """What became of a job, or what has become of it so far.
 
     Attributes
     ----------
@@ -182,176 +181,162 @@ def stops_all(error: DentError) -> bool:
 
 
 @dataclass
-class _Cost:
-    """What one job has cost so far; times are POSIX [s]."""
-
-    read_at: float
-    same_since: float = 0.0
-    sends: int = 0
-    size: int = 0
-
-
-@dataclass
 class WindowReader:
     """Reads the windows of one read.
 
     Attributes
     ----------
-    ask : callable
-        Sends an :class:`ApiRequest` and returns its page and the size of its body.
-    offline : bool
-        Whether nothing may be asked: what is kept is served, whatever its age.
-    cache : HttpCache or None
-        The kept answers.
-    sizes : Sizes
-        What is known about sizes.
-    now : callable
-        The present, aware.
-    stale_if_error : bool
-        Whether an outdated answer may stand in for one that failed.
+    service : Service
+        The service and what is kept of it.
     store : bool
         Whether the cache may keep what is asked for.
+    state : Cancellation
+        What ends the read.
+    stale : list of tuple
+        The outdated answers that were served: meter, window, age [s].
     """
 
-    ask: Callable[[ApiRequest], tuple[Value, int]]
-    offline: bool
-    cache: HttpCache | None
-    sizes: Sizes
-    now: Callable[[], datetime]
-    stale_if_error: bool = False
-    store: bool = True
+    service: Service
+    store: bool
     state: Cancellation = field(default_factory=Cancellation)
     stale: list[tuple[str, Window, float]] = field(default_factory=list)
 
     def serve(self, job: Job) -> Answer:
         """Do one job; an error becomes part of the answer."""
-        start, cost = time.perf_counter(), _Cost(self.now().timestamp())
+        start, answer = time.perf_counter(), Answer(job, read_at=self.service.retrier.now())
         try:
-            pages = tuple(self._pages(job, cost))
+            answer.pages = tuple(self._pages(job, answer))
         except Exception as found:  # noqa: BLE001 - whatever it is, the other windows go on
-            error = found if isinstance(found, DentError) else _unforeseen(job, found)
-            LOGGER.info("%s %s: %s after %d sends", job.meter, job.window, error, cost.sends)
-            return Answer(job, error=error, sends=cost.sends)
-        times = (datetime.fromtimestamp(at, UTC) for at in (cost.read_at, cost.same_since))
-        answer = Answer(job, pages, None, cost.sends == 0, cost.sends, cost.size, *times)
+            if isinstance(found, DentError):
+                error = found
+            else:
+                error = DentError(
+                    f"Cannot read {job.meter} {job.window}: {type(found).__name__} ({found}), "
+                    "which dentframe did not foresee. Read it again; if it stays so, please "
+                    "report it."
+                )
+                error.__cause__ = found
+            LOGGER.info("%s %s: %s after %d sends", job.meter, job.window, error, answer.sends)
+            return Answer(job, error=error, sends=answer.sends)
+        answer.cached = answer.sends == 0
         LOGGER.info(
             "%s %s: %d rows, %d bytes, %.0f ms, %s",
-            *(job.meter, job.window, answer.rows, cost.size),
+            *(job.meter, job.window, answer.rows, answer.size),
             (time.perf_counter() - start) * 1000,
-            "cached" if answer.cached else f"{cost.sends} sends",
+            "cached" if answer.cached else f"{answer.sends} sends",
         )
         return answer
 
-    def _pages(self, job: Job, cost: _Cost) -> list[Page]:
-        pages, rest = self._kept(job, cost, any_age=self.offline)
+    def _pages(self, job: Job, answer: Answer) -> list[Page]:
+        pages, rest = self._kept(job, answer, any_age=self.service.offline)
         if not rest:
             return pages
-        if self.offline:
+        if self.service.offline:
             raise OfflineError(
                 f"Cannot read {job.meter} {job.window} offline: the cache lacks "
                 f"{', '.join(rest)}. Read it once with offline=False."
             )
         try:
-            return pages + self._asked(replace(job, topics=rest), cost)
+            return pages + self._asked(replace(job, topics=rest), answer)
         except DentError as error:
             if stops_all(error):
                 self.state.stop(error)
-            old = self._instead(job, error, cost)
+            old = self._outdated(job, error, answer)
             if old is None:
                 raise
             return old
 
-    def _asked(self, job: Job, cost: _Cost) -> list[Page]:
-        now = self.now()
+    def _asked(self, job: Job, answer: Answer) -> list[Page]:
+        now, sizes = self.service.retrier.now(), self.service.sizes
         what = job.meter, job.window, job.topics
         smaller = pieces(job.window, job.topics)
-        if not smaller or not self.sizes.too_large(*what, now.timestamp()):
-            predicted = self.sizes.predict(*what)
-            request = ApiRequest("getData", *what, self.state, predicted, store=self.store)
+        if not smaller or not sizes.too_large(*what, now.timestamp()):
+            request = ApiRequest(
+                "getData", *what, self.state, sizes.predict(*what), store=self.store
+            )
             try:
-                return [self._send(request, cost)]
+                return [self._settled(request, answer)]
             except TooLargeError:
-                self.sizes.refuse(*what, now.timestamp())
+                sizes.refuse(*what, now.timestamp())
                 if not smaller:
                     raise
         parts = (Job(job.meter, *part) for part in smaller if part[0].start <= now)
-        return [page for part in parts for page in self._pages(part, cost)]
+        return [page for part in parts for page in self._pages(part, answer)]
 
-    def _send(self, request: ApiRequest, cost: _Cost) -> Page:
-        """Ask; two 502s that say nothing are settled by asking for less."""
+    def _settled(self, request: ApiRequest, answer: Answer) -> Page:
+        """Ask; two 502s that say nothing are settled by asking for less, once."""
         try:
-            return self._send_once(request, cost)
+            return self._send(request, answer)
         except SuspectError:
-            if self._answers_to_less(request, cost):
-                raise TooLargeError(
-                    f"Cannot read {request}: 502, though less of it can be read."
-                ) from None
+            pass
+        less = pieces(cast("Window", request.window), request.topics[:1])
+        if less:
+            store = self.store
+            probe = ApiRequest(
+                "getData", request.meter, *less[0], self.state, probe=True, store=store
+            )
+            try:
+                self._send(probe, answer)
+            except DentError as error:
+                if stops_all(error):
+                    raise
+            else:
+                raise TooLargeError(f"Cannot read {request}: 502, though less of it can be read.")
         request.probed = True
-        return self._send_once(request, cost)
+        return self._send(request, answer)
 
-    def _send_once(self, request: ApiRequest, cost: _Cost) -> Page:
+    def _send(self, request: ApiRequest, answer: Answer) -> Page:
         before = request.sends
         try:
-            value, size = self.ask(request)
+            value, size = self.service.fetch(request)
         finally:
-            cost.sends += request.sends - before
+            answer.sends += request.sends - before
         page = cast("Page", value)
-        cost.size += size
-        cost.same_since = self.now().timestamp()
-        self.sizes.learn(request.meter, page, size)
+        answer.size += size
+        answer.same_since = self.service.retrier.now()
+        self.service.sizes.learn(request.meter, page, size)
         return page
 
-    def _answers_to_less(self, request: ApiRequest, cost: _Cost) -> bool:
-        less = pieces(request.window, request.topics[:1]) if request.window is not None else []
-        if not less:
-            return False
-        probe = ApiRequest(
-            "getData", request.meter, *less[0], self.state, probe=True, store=self.store
-        )
-        try:
-            self._send_once(probe, cost)
-        except DentError as error:
-            if stops_all(error):
-                raise
-            return False
-        return True
-
-    def _kept(self, job: Job, cost: _Cost, *, any_age: bool) -> tuple[list[Page], tuple[str, ...]]:
+    def _kept(
+        self, job: Job, answer: Answer, *, any_age: bool
+    ) -> tuple[list[Page], tuple[str, ...]]:
         """Return pages from what is kept, and the topics that are left to ask for."""
-        if self.cache is None:
+        cache = self.service.cache
+        if cache is None:
             return [], job.topics
-        entries = self.cache.servable(job.meter, job.window, any_age=any_age)
+        entries = cache.servable(job.meter, job.window, any_age=any_age)
         chosen, rest = choose_sets({entry.topics for entry in entries}, job.topics)
-        if rest and not any_age and (job.window.end > self.now() or not self.store):
+        if rest and not any_age and (job.window.end > self.service.retrier.now() or not self.store):
             # An open window grows: parts of different ages would be ragged. And who stores them
             # elsewhere dates them by the oldest: new parts would count as old ones.
             return [], job.topics
         pages = []
         for topics, use in chosen:
             request = ApiRequest("getData", job.meter, job.window, tuple(topics), self.state)
-            found = self.cache.value(request, any_age=any_age)
+            found = cache.value(request, any_age=any_age)
             if found is None:
                 rest |= use
                 continue
             page, kept = cast("Page", found[0]), found[1]
             pages.append(page if topics == use else narrow(page, use))
-            cost.size += len(kept.body)
-            cost.read_at = min(cost.read_at, kept.created)
-            cost.same_since = max(cost.same_since, kept.same_since)
+            answer.size += len(kept.body)
+            answer.read_at = min(answer.read_at or kept.created, kept.created)
+            answer.same_since = max(answer.same_since or kept.same_since, kept.same_since)
         return pages, tuple(topic for topic in job.topics if topic in rest)
 
-    def _instead(self, job: Job, error: DentError, cost: _Cost) -> list[Page] | None:
+    def _outdated(self, job: Job, error: DentError, answer: Answer) -> list[Page] | None:
         """Return outdated pages, where that was asked for and they are all there."""
         passing = error.retryable or isinstance(error, (DecodeError, RateLimitError))
-        if self.cache is None or not (self.stale_if_error and passing):
+        if not (self.service.stale_if_error and passing):
             return None
-        outdated = _Cost(cost.read_at)
+        outdated = Answer(job)
         pages, rest = self._kept(job, outdated, any_age=True)
-        if rest:
+        if rest or outdated.read_at is None:
             return None
-        cost.read_at = outdated.read_at  # an archive must not take it for new
-        created = [e.created for e in self.cache.servable(job.meter, job.window, any_age=True)]
-        self.stale.append((job.meter, job.window, self.cache.now() - min(created)))
+        # An archive must not take it for new.
+        answer.read_at = min(answer.read_at or outdated.read_at, outdated.read_at)
+        age = self.service.retrier.now() - outdated.read_at
+        self.stale.append((job.meter, job.window, age.total_seconds()))
         return pages
 
 
@@ -371,12 +356,3 @@ def _age(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"
-
-
-def _unforeseen(job: Job, error: Exception) -> DentError:
-    found = DentError(
-        f"Cannot read {job.meter} {job.window}: {type(error).__name__} ({error}), which "
-        "dentframe did not foresee. Read it again; if it stays so, please report it."
-    )
-    found.__cause__ = error
-    return found

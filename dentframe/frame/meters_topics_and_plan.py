@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -25,7 +25,13 @@ from dentframe.wire.columns import split_element
 from dentframe.wire.topics import SERVED, TOPICS
 
 if TYPE_CHECKING:
-    from dentframe.cloud.read_windows import Answer, Job
+    from typing import TypeAlias
+
+    from dentframe.archive.read import ArchiveSource
+    from dentframe.cloud.client import DentCloud
+
+    Source: TypeAlias = DentCloud | ArchiveSource
+    """Where the windows of a read come from: a client, an archive, or one before the other."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +178,14 @@ def resolve_topics(topics: Any, units: Mapping[str, str]) -> tuple[str, ...]:
     if topics is None:
         return tuple(units)
     if isinstance(topics, Without):
-        return _kept(topics, resolve_topics(topics.topics, units))
+        there = resolve_topics(topics.topics, units)
+        kept = tuple(k for k in there if k not in topics.dropped)
+        if not kept:
+            raise ConfigError(
+                f"Cannot read without {', '.join(sorted(topics.dropped))}: nothing is left of "
+                f"{', '.join(there)}. Drop less, or ask for more topics."
+            )
+        return kept
     names = [topics] if isinstance(topics, str) else list(topics)
     if not names:
         raise UnknownTopicError(
@@ -190,16 +203,6 @@ def resolve_topics(topics: Any, units: Mapping[str, str]) -> tuple[str, ...]:
             )
         keys += matching
     return tuple(dict.fromkeys(keys))
-
-
-def _kept(topics: Without, keys: tuple[str, ...]) -> tuple[str, ...]:
-    kept = tuple(k for k in keys if k not in topics.dropped)
-    if kept:
-        return kept
-    raise ConfigError(
-        f"Cannot read without {', '.join(sorted(topics.dropped))}: nothing is left of "
-        f"{', '.join(keys)}. Drop less, or ask for more topics."
-    )
 
 
 _BURST = 5
@@ -291,30 +294,6 @@ def card(plan: Plan) -> Card:
     )
 
 
-class Source(Protocol):
-    """What a read needs to know of where its windows come from; a `DentCloud` is one."""
-
-    def get_meters(self, *, refresh: bool = False) -> list[str]:
-        """The meters there are; with `refresh` those there are today."""
-        ...
-
-    def get_topics(self, *, refresh: bool = False) -> list[dict[str, str]]:
-        """The topics there are; with `refresh` those there are today."""
-        ...
-
-    def held(self, meter: str, topics: Iterable[str]) -> set[Window]:
-        """The windows that cost nothing."""
-        ...
-
-    def bytes_per_hour(self, meter: str, topics: Sequence[str]) -> float | None:
-        """How large an hour of these topics is, where that is known [B/h]."""
-        ...
-
-    def read(self, jobs: Iterable[Job]) -> Iterator[Answer]:
-        """Each job's answer as it comes; what cannot be read is an answer with its error."""
-        ...
-
-
 def resolve(source: Source, meter: Any, span: tuple[Any, Any], topics: Any) -> Request:
     """Resolve what is asked for, by what the service has; refuse what it does not have."""
     meters = parse_meters(meter)
@@ -346,22 +325,9 @@ def planned(
     cached = source.held(meter, request.topics)
     size = source.bytes_per_hour(meter, request.topics)
     windows = plan(request.start, request.end, now=now, cached=cached, bytes_per_hour=size)
-    neighbours = (hour_of(request.start - pd.Timedelta(1, "us")), hour_of(request.end))
-    for hour in neighbours if bracket else ():
+    edges = (request.start - pd.Timedelta(1, "us"), request.end)
+    for edge in edges if bracket else ():
+        hour = Window(edge.year, edge.month, edge.day, edge.hour)
         if not covers(windows, hour.start, hour.end):
-            windows = sorted({*windows, *around(source, request, meter, hour, now)})
+            windows = sorted({*windows, *plan(hour.start, hour.end, now=now, cached=cached)})
     return windows, cached
-
-
-def around(
-    source: Source, request: Request, meter: str, window: Window, now: pd.Timestamp
-) -> list[Window]:
-    """The windows to read for one window, by what the cache has of it."""
-    cached = source.held(meter, request.topics)
-    return plan(window.start, window.end, now=now, cached=cached)
-
-
-def hour_of(instant: pd.Timestamp) -> Window:
-    """The UTC hour that holds an instant."""
-    utc = instant.tz_convert("UTC")
-    return Window(utc.year, utc.month, utc.day, utc.hour)

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import numpy as np
 import pandas as pd
 
-from dentframe.cloud.planner import Window, covers
-from dentframe.cloud.read_windows import Job
+from dentframe.cloud.planner import Window, covers, plan
+from dentframe.cloud.read_in_threads import Job
 from dentframe.errors import (
     ConfigError,
     IncompleteReadError,
@@ -29,20 +29,8 @@ from dentframe.errors import (
     by,
     warn,
 )
-from dentframe.frame.assemble import (
-    US_PER_MINUTE,
-    Table,
-    after,
-    before,
-    clip,
-    join,
-    note,
-    runs,
-    stack,
-    to_frame,
-    wanted_columns,
-)
-from dentframe.frame.request import around, hour_of, planned
+from dentframe.frame import assemble as _frame
+from dentframe.frame.meters_topics_and_plan import planned
 from dentframe.wire.columns import ELEMENT, ordered, parse
 from dentframe.wire.page import Report
 from dentframe.wire.topics import kind_of
@@ -50,9 +38,9 @@ from dentframe.wire.topics import kind_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dentframe.cloud.read_windows import Answer
+    from dentframe.cloud.read_in_threads import Answer
     from dentframe.errors import DentError
-    from dentframe.frame.request import Request, Source
+    from dentframe.frame.meters_topics_and_plan import Request, Source
     from dentframe.metering.series import Run
     from dentframe.wire.page import Page
 
@@ -114,34 +102,31 @@ class ReadJob:
 
     def further(self, meter: str) -> list[Window]:
         """The days to look in for brackets that the neighbouring hours did not have."""
-        table = join(self.pages_of(meter), ())
+        table, request = _frame.join(self.pages_of(meter), ()), self.request
         edges = []
-        if not before(table, self.request.start):
-            edges.append(hour_of(self.request.start - pd.Timedelta(1, "us")))
-        if not after(table, self.request.end):
-            edges.append(hour_of(self.request.end))
-        days = [Window(h.year, h.month, h.day) for h in edges]
+        if not _frame.before(table, request.start):
+            edges.append(request.start - pd.Timedelta(1, "us"))
+        if not _frame.after(table, request.end):
+            edges.append(request.end)
+        days = [Window(edge.year, edge.month, edge.day) for edge in edges]
         return [
             w
             for day in dict.fromkeys(days)
             if not covers(self.windows[meter], day.start, day.end)
-            for w in around(self.source, self.request, meter, day, self.now)
+            for cached in [self.source.held(meter, request.topics)]
+            for w in plan(day.start, day.end, now=self.now, cached=cached)
         ]
 
-    def pages_of(self, meter: str) -> list[Page]:
-        """The pages of one meter so far."""
-        return [p for job, pages in self.pages.items() if job.meter == meter for p in pages]
+    def pages_of(self, meter: str, *, keep: bool = True) -> list[Page]:
+        """The pages of one meter so far, whose readings need not be kept here any longer.
 
-    def take(self, meter: str) -> list[Page]:
-        """The pages of one meter; their readings go with them, where nothing was ever missing.
-
-        A read that can be taken up again, once or more often, takes the same pages again.
+        A read that can be taken up again, once or more often, keeps them all the same.
         """
-        found = self.pages_of(meter)
-        for job, pages in list(self.pages.items()):
-            if job.meter == meter and not self.resumable:
+        found = [(job, pages) for job, pages in self.pages.items() if job.meter == meter]
+        if not (keep or self.resumable):
+            for job, pages in found:
                 self.pages[job] = tuple(replace(p, values=_NONE) for p in pages)
-        return found
+        return [page for _, pages in found for page in pages]
 
 
 _log = logging.getLogger("dentframe")
@@ -153,13 +138,13 @@ def assemble(reading: ReadJob, *, quantify: bool) -> pd.DataFrame:
     tables = {meter: _one(reading, meter) for meter in request.meters}
     found = {m: came_twice(t, reading.pages_of(m)) for m, t in tables.items()}
     doubled = {k: {m: x[k] for m, x in found.items()} for k in ("conflicts", "duplicates")}
-    frames = {m: to_frame(tables.pop(m), shared=reading.resumable) for m in list(tables)}
+    frames = {m: _frame.to_frame(tables.pop(m), shared=reading.resumable) for m in list(tables)}
     span = request.start, request.end
     inside = {m: f.index.searchsorted(span) for m, f in frames.items()}
     empty = [m for m, (first, last) in inside.items() if first == last]
     if empty:
         warn_of_no_readings(reading, empty)
-    frame = frames.popitem()[1] if request.single else stack(frames, request.topics)
+    frame = frames.popitem()[1] if request.single else _frame.stack(frames, request.topics)
     frame.attrs["dentcloud"] = attrs_of(request, frame, **doubled)
     if quantify:
         from dentframe.frame.quantify import quantify as attach
@@ -168,7 +153,7 @@ def assemble(reading: ReadJob, *, quantify: bool) -> pd.DataFrame:
     return frame
 
 
-def came_twice(table: Table, pages: Sequence[Page]) -> dict[str, dict[str, list[Run]]]:
+def came_twice(table: _frame.Table, pages: Sequence[Page]) -> dict[str, dict[str, list[Run]]]:
     """The ``conflicts`` and ``duplicates`` of a note: by column, runs of rows that came twice.
 
     An archive has settled them; of its conflicts it knows only how many a page had.
@@ -182,13 +167,16 @@ def came_twice(table: Table, pages: Sequence[Page]) -> dict[str, dict[str, list[
     first, last = (there[0], there[-1]) if len(there) else (0, -1)
     conflicts, duplicates = (
         {
-            column: runs(at[(at >= first) & (at <= last)] * US_PER_MINUTE, there * US_PER_MINUTE)
+            column: _frame.runs(
+                at[(at >= first) & (at <= last)] * _frame.US_PER_MINUTE,
+                there * _frame.US_PER_MINUTE,
+            )
             for column, at in found.items()
         }
         for found in (table.conflicts, again)
     )
     for page in (p for p in pages if len(p.minutes)):
-        ends = [int(minute) * US_PER_MINUTE for minute in page.minutes[[0, -1]]]
+        ends = [int(minute) * _frame.US_PER_MINUTE for minute in page.minutes[[0, -1]]]
         for column in set(page.report.conflicts) & set(table.columns):
             run = (ends[0], ends[1], page.report.conflicts[column])
             conflicts.setdefault(column, []).append(run)
@@ -216,20 +204,20 @@ def attrs_of(request: Request, frame: pd.DataFrame, **doubled: Any) -> dict[str,
     topics = {parse(c).topic for c in frame.columns}
     units = {k: u for k, u in request.units.items() if k in request.topics or k in topics}
     ranges = dict.fromkeys(request.meters, (request.start, request.end))
-    return note(units, ranges, frame, elements=request.meters, **doubled)
+    return _frame.note(units, ranges, frame, elements=request.meters, **doubled)
 
 
-def _one(reading: ReadJob, meter: str) -> Table:
+def _one(reading: ReadJob, meter: str) -> _frame.Table:
     request = reading.request
-    columns, dropped = wanted_columns(
+    columns, dropped = _frame.wanted_columns(
         reading.pages_of(meter), request.topics, everything=request.all_topics
     )
     check_element(reading, meter, columns)
     chosen = of_elements(columns, request.meters[meter], request.topics)
-    joined = join(reading.take(meter), chosen)
+    joined = _frame.join(reading.pages_of(meter, keep=False), chosen)
     conflicts = sum(map(len, joined.conflicts.values()))
     warn_of_losses(request, meter, reading.pages_of(meter), columns, dropped, conflicts)
-    return clip(joined, request.start, request.end, bracket=reading.bracket)
+    return _frame.clip(joined, request.start, request.end, bracket=reading.bracket)
 
 
 def check_element(reading: ReadJob, meter: str, columns: Sequence[str]) -> None:
