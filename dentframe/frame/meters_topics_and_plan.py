@@ -27,7 +27,7 @@ from dentframe.wire.topics import SERVED, TOPICS
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    from dentframe.archive.read import ArchiveSource
+    from dentframe.archive.archive import ArchiveSource
     from dentframe.cloud.client import DentCloud
 
     Source: TypeAlias = DentCloud | ArchiveSource
