@@ -51,7 +51,6 @@ class Charge:
             put(charge, windows=_windows(charge.windows, charge.season, name), season=None)
         readers: dict[str, Callable[[Any, str], Any]] = {
             **dict.fromkeys(("valid_from", "valid_to"), date_of),
-            **dict.fromkeys(("proration", "tier_proration"), lambda x, f: _proration(x, f, name)),
             **dict.fromkeys(("allowance", "target_power_factor"), as_written),
             "rate": _rates if hasattr(charge, "tiers") else as_written,
             "tiers": lambda x, _: Tiers.read(x, name).edges,
@@ -62,6 +61,15 @@ class Charge:
             value = getattr(charge, field, None)
             if value is not None:
                 put(charge, **{field: read(value, field)})
+        for field in ("proration", "tier_proration"):
+            rule = getattr(charge, field, None)
+            days = isinstance(rule, int) and not isinstance(rule, bool) and rule > 0
+            if not days and rule not in (None, "none", "days", "month"):
+                raise ConfigError(
+                    f"Cannot use {field}={rule!r} in charge {name!r}: use 'none' (whole for any "
+                    "period), 'days' (share of the billed days), 'month' (share of calendar "
+                    "months), or a number of days, e.g. 30."
+                )
         for field, choices in _CHOICES.items():
             value = getattr(charge, field, choices[0])
             if value not in choices and (field, value) != ("tier_order", None):
@@ -92,20 +100,15 @@ def _windows(windows: Any, season: Any, charge: str) -> tuple[Window, ...]:
     windows = [windows] if isinstance(windows, Mapping) else list(windows)
     if season is not None:
         windows = windows or [Window(charge)]
-    found = []
+    what, found = f"window of charge {charge!r}", []
     for given in windows:
-        window = given
-        if isinstance(given, Mapping):
-            own = {"name": charge, **given}
-            window = from_table(Window, own, f"window of charge {charge!r}")
+        is_table = isinstance(given, Mapping)
+        window = from_table(Window, {"name": charge, **given}, what) if is_table else given
         if not isinstance(window, Window):
-            raise ConfigError(
-                f"Cannot use {given!r} as a window of charge {charge!r}: use a Window."
-            )
+            raise ConfigError(f"Cannot use {given!r} as a {what}: use a Window.")
         days = window.days if isinstance(window.days, str) else tuple(window.days)
-        own_season = season if window.season is None else window.season
-        dates = None if own_season is None else tuple(own_season)
-        found.append(replace(window, days=days, season=dates))
+        dates = season if window.season is None else window.season
+        found.append(replace(window, days=days, season=None if dates is None else tuple(dates)))
     return tuple(found)
 
 
@@ -119,19 +122,6 @@ def date_of(value: Any, field: str) -> dt.date:
         raise ConfigError(
             f"Cannot read {field}={value!r}: use a local date, e.g. '2024-06-15'."
         ) from None
-
-
-def _proration(rule: Any, field: str, charge: str) -> Any:
-    """A proration as given: ``"none"``, ``"days"``, ``"month"``, or days of a month."""
-    if rule in ("none", "days", "month"):
-        return rule
-    if isinstance(rule, int) and not isinstance(rule, bool) and rule > 0:
-        return rule
-    raise ConfigError(
-        f"Cannot use {field}={rule!r} in charge {charge!r}: use 'none' (whole for any period), "
-        "'days' (share of the billed days), 'month' (share of calendar months), or a number of "
-        "days, e.g. 30."
-    )
 
 
 def from_table(cls: Any, data: Mapping[str, Any], what: str) -> Any:
@@ -245,23 +235,16 @@ class Energy(Charge):
         split = tiers.split(self.tier_order or "per_period", pieces)
         unpriced = add([x for w, x in used.pieces if w not in prices])
         quantities = case.quantities(split, used.whole, unpriced)
-        unit = TOPICS[self.topic or "kWHNet"].unit
-        series = meters.registers(self.topic)
+        unit, series = TOPICS[self.topic or "kWHNet"].unit, meters.registers(self.topic)
         around = {"element": ", ".join(c.name for c in series), "note": span.text}
         if len(series) == 1:
             reading = meters.reading(of_flow(series[0], self.flow), span.start, span.end)
             around |= {k: x for k, x in vars(reading).items() if k[:5] in {"open_", "close"}}
         found = []
         for window in (w for w in prices if w in split):
+            name = self.name if self.rates is None else f"{self.name} {window}"
             more = around | vars(used.states[window])
-            shown = [self.name] if self.rates is None else [self.name, window]
-            rates = tiers.rates(prices[window], self.name)
-            for tier, (quantity, rate) in enumerate(zip(quantities[window], rates, strict=True)):
-                if tier == 0 or quantity:
-                    names = *shown, tiers.label(tier, unit)
-                    found.append(
-                        case.line(quantity, unit, rate, " ".join(filter(None, names)), **more)
-                    )
+            found += case.lines(name, tiers, quantities[window], prices[window], unit, **more)
         return found
 
 
@@ -336,8 +319,7 @@ class Tax(Charge):
 
     def lines(self, case: Case) -> list[Line]:
         """One line."""
-        of, note = case.bases(), case.span.text
-        base = case.total(of)
+        (of, base), note = case.bases(), case.span.text
         if not case.span.is_whole:
             if self.proration is None:
                 raise ConfigError(
@@ -383,8 +365,7 @@ class Minimum(Charge):
     def lines(self, case: Case) -> list[Line]:
         """One line with what lacks; none where nothing does."""
         limit = case.money(EXACT.multiply(self.rate, exact(case.span.due(self))))
-        of = case.bases()
-        base = case.total(of)
+        of, base = case.bases()
         lacks = EXACT.subtract(limit, base)
         if lacks <= 0:
             return []
@@ -429,16 +410,8 @@ class Reactive(Charge):
 
     def lines(self, case: Case) -> list[Line]:
         """One line."""
-        if self.target_power_factor is None:
-            return [self._energy(case)]
-        if not case.span.is_whole:
-            raise ConfigError(
-                f"Cannot price charge {self.name!r}: a surcharge on other lines cannot begin or "
-                "end inside the period. Bill each part by itself."
-            )
-        return [self._surcharge(case)]
-
-    def _energy(self, case: Case) -> Line:
+        if self.target_power_factor is not None:
+            return self._surcharge(case)
         kwh, first = case.energy("kWHNet")
         if case.meters.has(KVARH):
             kvarh, second = case.energy(KVARH)
@@ -451,16 +424,20 @@ class Reactive(Charge):
         over = case.quantity(max(EXACT.subtract(abs(kvarh), free), Decimal(0)))
         amounts = f"{case.quantity(abs(kvarh))} kvarh, {case.quantity(free)} free"
         note = "; ".join(filter(None, [case.span.text, amounts]))
-        return case.line(over, "kvarh", self.rate, note=note, **vars(worst([first, second])))
+        return [case.line(over, "kvarh", self.rate, note=note, **vars(worst([first, second])))]
 
-    def _surcharge(self, case: Case) -> Line:
+    def _surcharge(self, case: Case) -> list[Line]:
         """The base, raised for each point (0.01) that the power factor lies below the target."""
+        if not case.span.is_whole:
+            raise ConfigError(
+                f"Cannot price charge {self.name!r}: a surcharge on other lines cannot begin or "
+                "end inside the period. Bill each part by itself."
+            )
         case.require(KVAH)
         (kwh, first), (kvah, second) = case.energy("kWHNet"), case.energy(KVAH)
         pf = EXACT.divide(kwh, kvah) if kvah > 0 else Decimal(1)
         points = max(EXACT.multiply(EXACT.subtract(self.target_power_factor, pf), 100), Decimal(0))
-        base = case.total(case.bases())
+        _, base = case.bases()
         note = f"power factor {pf:.4f}, target {self.target_power_factor}; {self.rate} of {base}"
-        state = vars(worst([first, second]))
-        rate = EXACT.multiply(self.rate, base)
-        return case.line(case.quantity(points), "point", rate, note=note, **state)
+        state, rate = vars(worst([first, second])), EXACT.multiply(self.rate, base)
+        return [case.line(case.quantity(points), "point", rate, note=note, **state)]

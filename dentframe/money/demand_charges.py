@@ -12,15 +12,15 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError, CoverageError, by
-from dentframe.metering.register_rules import HOUR, resolve
+from dentframe.metering.register_rules import HOUR, micros, resolve
 from dentframe.money.charges import Charge, from_table, put
+from dentframe.money.occupancy import midnights
 from dentframe.money.rounding_and_tiers import EXACT, Tiers, add, as_written, exact, parts_of, times
 from dentframe.money.tariff_usage import State, greatest, stretches, worst
-from dentframe.times.dates_and_ranges import ints, local, stamp
-from dentframe.times.periods import calendar
+from dentframe.times.dates_and_ranges import local, stamp
 from dentframe.verbs import demand as blocks
 from dentframe.verbs.keywords_and_series import interval_of
-from dentframe.verbs.peaks import Candidates, highest, known, reported
+from dentframe.verbs.peaks import highest, known, reported
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from dentframe.money.statement import Line
     from dentframe.money.tariff_bill import Case
     from dentframe.money.tariff_usage import Meters
+    from dentframe.verbs.peaks import Candidates
+
+    Inside = tuple[Ints, Ints]
 
 
 def ratchet(
@@ -137,125 +140,27 @@ class Peak:
     state: State
 
 
-@dataclass(frozen=True)
-class _Demands:
-    """The demands in the tariff's windows among which a peak is sought.
-
-    Attributes
-    ----------
-    found : Candidates
-        Those of all elements together.
-    covered : list of int
-        How much of `whole` each element covers: blocks, or time [us].
-    together : int
-        How much of it all of them cover.
-    whole : int
-        All of it.
-    kw : ndarray of float
-        The demand of each element, NaN where not covered [kW], shape (elements, blocks).
-    """
-
-    found: Candidates
-    covered: list[int]
-    together: int
-    whole: int
-    kw: Floats
+def _elsewhere(
+    meters: Meters, series: Sequence[Cumulative], kw: Floats, peak: float
+) -> tuple[bool, str]:
+    """Whether a peak holds whatever uncovered elements drew, else what would show it."""
+    rules = [resolve(meters.keywords.registers, c.meter, c.element, meters.tz) for c in series]
+    most = np.array([x.max_kw for x in rules], dtype=float)
+    worst = blocks.unaffected(kw, most, peak)
+    if worst.below or worst.room <= 0:
+        return worst.below, ""
+    who = ", ".join(c.name for c, blank in zip(series, worst.missing, strict=True) if blank)
+    return False, (
+        f" If {who} cannot have drawn {worst.room:.2f} kW then, state that as "
+        f"{by('max_kw= in RegisterRules', '--max-kw')}: then the peak lies elsewhere, and it is "
+        "accepted."
+    )
 
 
-@dataclass(frozen=True)
-class _PeakSearch:
-    """The search for the peak that a charge bills between two instants [us UTC].
-
-    The stretches `inside` are those of the charge's windows: an interval counts that starts in
-    one of them.
-    """
-
-    charge: Demand
-    meters: Meters
-    series: Sequence[Cumulative]
-    s: int
-    e: int
-    inside: tuple[Ints, Ints]
-
-    def peak(self) -> Peak | None:
-        """The demand; None where no interval lies in the windows."""
-        charge, meters, reports = self.charge, self.meters, self.charge.measure == "reported"
-        demands = self.reported() if reports else self.blocks()
-        if demands is None:
-            return None
-        walls = local(demands.found.e - 1, meters.tz).tz_localize(None).as_unit("us")
-        day = np.asarray(walls.asi8 // (24 * HOUR)) if charge.one_per_day else None
-        top, _ = highest(demands.found, charge.n, day)
-        unaffected, more = self.elsewhere(demands, top)
-        what, states = f"{charge.measure} demand", []
-        for c, covered in zip(self.series, demands.covered, strict=True):
-            flags = c.flags_in(np.array([self.s]), np.array([self.e]), of_edges=False)
-            states.append((c, State.of(covered, demands.whole, flags)))
-        state = meters.accepted(states, self.s, self.e, what, unaffected=unaffected, more=more)
-        if len(top.kw) == 0:
-            raise CoverageError(
-                f"Cannot bill {what} from {stamp(self.s)} to {stamp(self.e)}: no interval in "
-                "it is wholly covered. Read the period again, or bill an agreed figure of your own."
-            )
-        # Of a register the noise is that of kWh over a block's hours.
-        most = 0.0 if reports else max(map(greatest, self.series))
-        noise = most * HOUR / float((top.e - top.s).min())
-        total = add([exact(float(x), scale=noise) for x in top.kw])
-        mean = EXACT.divide(total, Decimal(len(top.kw)))
-        coverage = demands.together / demands.whole
-        return Peak(mean, local(top.s[:1], meters.tz)[0], replace(state, coverage=coverage))
-
-    def elsewhere(self, demands: _Demands, top: Candidates) -> tuple[bool, str]:
-        """Whether the peak holds whatever uncovered elements drew, else what would show it."""
-        series, meters = self.series, self.meters
-        if len(series) == 1 or not len(top.kw) or not np.isnan(demands.kw).any():
-            return False, ""
-        rules = [resolve(meters.keywords.registers, c.meter, c.element, meters.tz) for c in series]
-        most = np.array([x.max_kw for x in rules], dtype=float)
-        worst = blocks.unaffected(demands.kw, most, float(top.kw.min()))
-        if worst.below or worst.room <= 0:
-            return worst.below, ""
-        who = ", ".join(c.name for c, blank in zip(series, worst.missing, strict=True) if blank)
-        return False, (
-            f" If {who} cannot have drawn {worst.room:.2f} kW then, state that as "
-            f"{by('max_kw= in RegisterRules', '--max-kw')}: then the peak lies elsewhere, and it "
-            "is accepted."
-        )
-
-    def in_windows(self, x: Ints) -> Any:
-        """Whether instants lie in the windows."""
-        k = np.searchsorted(self.inside[0], x, side="right") - 1
-        return (k >= 0) & (x < self.inside[1][np.maximum(k, 0)])
-
-    def blocks(self) -> _Demands | None:
-        """Blocks or rolling windows wholly in the span that start in the windows."""
-        charge, interval = self.charge, self.meters.keywords.interval
-        cut = blocks.cut(charge.measure, charge.window, charge.step, interval)
-        a, b = blocks.span(cut, np.array([self.s]), np.array([self.e]), self.meters.tz)
-        inside = (a >= self.s) & (b <= self.e) & self.in_windows(a)
-        a, b = a[inside], b[inside]
-        if len(a) == 0:
-            return None
-        kw = np.stack([blocks.means(c, a, b, interval_of(interval, c.meter)) for c in self.series])
-        found = known(a, b, sum(kw, np.zeros(len(a))), np.zeros(len(a), dtype=np.int64))
-        full = found.only(blocks.of_full_length(cut, found.s, found.e))
-        covered = (~np.isnan(kw)).sum(axis=1).tolist()
-        return _Demands(full, covered, len(found.kw), len(a), kw)
-
-    def reported(self) -> _Demands:
-        """The meter's own means that end in ``(s, e]`` and start in the windows."""
-        if len(self.series) != 1:
-            raise ConfigError(
-                f"Cannot add up measure='reported' of {len(self.series)} elements: their means "
-                "need not be of the same time. Use measure='block', or bill each element by itself."
-            )
-        c = self.series[0]
-        interval = interval_of(self.meters.keywords.interval, c.meter)
-        found = reported(c, np.array([self.s]), np.array([self.e]), interval)
-        found = found.only(np.flatnonzero(self.in_windows(found.s)))
-        covered = int(c.covered(*self.inside).sum())
-        whole = int((self.inside[1] - self.inside[0]).sum())
-        return _Demands(found, [covered], covered, whole, np.empty((0, 0)))
+def _in(inside: Inside, x: Ints) -> Any:
+    """Whether instants lie in some stretches, given by their starts and ends."""
+    k = np.searchsorted(inside[0], x, side="right") - 1
+    return (k >= 0) & (x < inside[1][np.maximum(k, 0)])
 
 
 @dataclass(frozen=True)
@@ -377,34 +282,93 @@ class Demand(Charge):
         }
         if self.per == "day":  # each day fills the tiers anew
             days = [tiers.fill(case.quantity(max(p.kw, Decimal(0)))) for p in found]
-            parts, per = [case.quantity(add(x)) for x in zip(*days, strict=True)], f"{unit}·day"
+            parts, unit = [case.quantity(add(x)) for x in zip(*days, strict=True)], f"{unit}·day"
             more["note"] = f"highest demand of each of {len(found)} days, added up"
         else:
-            parts, per, more["note"], more["measured"] = self._month(case, found[0], unit)
-        lines = []
-        for tier, (quantity, rate) in enumerate(
-            zip(parts, tiers.rates(self.rate, self.name), strict=True)
-        ):
-            if tier == 0 or quantity or self.per == "day":
-                name = f"{self.name} {tiers.label(tier, unit)}".strip()
-                lines.append(case.line(quantity, per, rate, name, **more))
-        return lines
+            parts, unit, more["note"], more["measured"] = self._month(case, found[0], unit)
+        return case.lines(self.name, tiers, parts, self.rate, unit, **more)
 
     def _peaks(self, case: Case, series: Sequence[Cumulative]) -> list[Peak]:
-        """The demand of the span, or of each local day in it."""
+        """The demand of the span, or of each local day in it; none without an interval."""
         schedule, tz = case.schedule(), case.meters.tz
         s, e = case.span.start, case.span.end
-        edges = np.array([s, e])
-        if self.per == "day":
-            edges = np.unique(np.clip(ints(calendar("D", stamp(s), stamp(e), tz)), s, e))
+        days = midnights(stamp(s), stamp(e), tz) if self.per == "day" else []
         found = []
-        for a, b in pairwise(edges.tolist()):
+        for a, b in pairwise(sorted({s, e, *map(micros, days)})):
             starts, ends, names = stretches(a, b, schedule, tz)
             own = np.array([schedule is None or w != schedule.other for w in names])
             if own.any():
-                inside = starts[own], ends[own]
-                found.append(_PeakSearch(self, case.meters, series, a, b, inside).peak())
+                found.append(self._peak(case.meters, series, a, b, (starts[own], ends[own])))
         return [p for p in found if p is not None]
+
+    def _peak(
+        self, meters: Meters, series: Sequence[Cumulative], s: int, e: int, inside: Inside
+    ) -> Peak | None:
+        """The demand between two instants [us UTC], None where there is no interval.
+
+        The stretches `inside` are those of the windows: an interval counts that starts in one.
+        """
+        demands = self._demands(meters, series, s, e, inside)
+        if demands is None:
+            return None
+        found, covered, together, whole, kw = demands
+        walls = local(found.e - 1, meters.tz).tz_localize(None).as_unit("us")
+        day = np.asarray(walls.asi8 // (24 * HOUR)) if self.one_per_day else None
+        top, _ = highest(found, self.n, day)
+        below, more = False, ""
+        if len(series) > 1 and len(top.kw) and np.isnan(kw).any():
+            below, more = _elsewhere(meters, series, kw, float(top.kw.min()))
+        what, states = f"{self.measure} demand", []
+        for c, own in zip(series, covered, strict=True):
+            flags = c.flags_in(np.array([s]), np.array([e]), of_edges=False)
+            states.append((c, State.of(own, whole, flags)))
+        state = meters.accepted(states, s, e, what, unaffected=below, more=more)
+        if len(top.kw) == 0:
+            raise CoverageError(
+                f"Cannot bill {what} from {stamp(s)} to {stamp(e)}: no interval in it is wholly "
+                "covered. Read the period again, or bill an agreed figure of your own."
+            )
+        # Of a register the noise is that of kWh over a block's hours.
+        most = 0.0 if self.measure == "reported" else max(map(greatest, series))
+        noise = most * HOUR / float((top.e - top.s).min())
+        total = add([exact(float(x), scale=noise) for x in top.kw])
+        mean = EXACT.divide(total, Decimal(len(top.kw)))
+        return Peak(mean, local(top.s[:1], meters.tz)[0], replace(state, coverage=together / whole))
+
+    def _demands(
+        self, meters: Meters, series: Sequence[Cumulative], s: int, e: int, inside: Inside
+    ) -> tuple[Candidates, list[int], int, int, Floats] | None:
+        """The demands among which a peak is sought, and how well they are covered.
+
+        Returns
+        -------
+        tuple, or None where no interval lies in the windows
+            The demands of all elements together; how much each element covers, all of them
+            cover, and there is (blocks, or time [us]); the demand of each element, NaN where
+            not covered [kW], shape (elements, blocks).
+        """
+        interval = meters.keywords.interval
+        if self.measure != "reported":
+            cut = blocks.cut(self.measure, self.window, self.step, interval)
+            a, b = blocks.span(cut, np.array([s]), np.array([e]), meters.tz)
+            there = (a >= s) & (b <= e) & _in(inside, a)
+            a, b = a[there], b[there]
+            if len(a) == 0:
+                return None
+            kw = np.stack([blocks.means(c, a, b, interval_of(interval, c.meter)) for c in series])
+            found = known(a, b, sum(kw, np.zeros(len(a))), np.zeros(len(a), dtype=np.int64))
+            full = found.only(blocks.of_full_length(cut, found.s, found.e))
+            return full, (~np.isnan(kw)).sum(axis=1).tolist(), len(found.kw), len(a), kw
+        if len(series) != 1:
+            raise ConfigError(
+                f"Cannot add up measure='reported' of {len(series)} elements: their means need not "
+                "be of the same time. Use measure='block', or bill each element by itself."
+            )
+        c = series[0]
+        found = reported(c, np.array([s]), np.array([e]), interval_of(interval, c.meter))
+        covered, whole = int(c.covered(*inside).sum()), int((inside[1] - inside[0]).sum())
+        found = found.only(np.flatnonzero(_in(inside, found.s)))
+        return found, [covered], covered, whole, np.empty((0, 0))
 
     def _month(
         self, case: Case, peak: Peak, unit: str

@@ -219,11 +219,8 @@ def allocate(amount: Any, weights: Any, *, places: int | None = 2) -> pd.Series[
     >>> allocate("100.00", {"A": 1, "B": 1, "C": 1}).tolist()
     [Decimal('33.34'), Decimal('33.33'), Decimal('33.33')]
     """
-    series = weights
-    if isinstance(weights, Mapping):
-        series = pd.Series(list(weights.values()), index=list(weights), dtype=object)
-    elif not isinstance(weights, pd.Series):
-        series = pd.Series(list(weights), dtype=object)
+    named = isinstance(weights, Mapping | pd.Series)
+    series = pd.Series(weights if named else list(weights), dtype=object)
     basis = []
     for name, weight in series.items():
         is_exact = isinstance(weight, Fraction)
@@ -333,33 +330,26 @@ class Tiers:
         pieces : sequence of (window, Decimal)
             In order of time.
         """
-        if order == "chronological":
-            return self._chronological(pieces)
-        totals: dict[str, Decimal] = {}
+        zero, totals = Decimal(0), dict[str, Decimal]()
+        found = {w: [zero] * (len(self.edges) + 1) for w, _ in pieces}
+        before, so_far = self.fill(zero), zero
         for window, energy in pieces:
-            totals[window] = EXACT.add(totals.get(window, Decimal(0)), energy)
-        if order == "per_period":
-            return {w: self.fill(x) for w, x in totals.items()}
-        whole = add(list(totals.values()))
-        if whole <= 0:
-            return {w: [x, *[Decimal(0)] * len(self.edges)] for w, x in totals.items()}
-        tiers = self.fill(whole)
-        return {
-            w: [EXACT.divide(EXACT.multiply(x, t), whole) for t in tiers] for w, x in totals.items()
-        }
-
-    def _chronological(self, pieces: Sequence[tuple[str, Decimal]]) -> dict[str, list[Decimal]]:
-        """Each window's tiers as energy fills them in order of time."""
-        found: dict[str, list[Decimal]] = {}
-        before, so_far = self.fill(Decimal(0)), Decimal(0)
-        for window, energy in pieces:
+            totals[window] = EXACT.add(totals.get(window, zero), energy)
             so_far = EXACT.add(so_far, energy)
             after = self.fill(so_far)
-            own = found.setdefault(window, [Decimal(0)] * len(after))
-            steps = zip(own, before, after, strict=True)
+            steps = zip(found[window], before, after, strict=True)
             found[window] = [EXACT.add(x, EXACT.subtract(b, a)) for x, a, b in steps]
             before = after
-        return found
+        if order == "chronological":
+            return found
+        if order == "per_period":
+            return {w: self.fill(x) for w, x in totals.items()}
+        if so_far <= 0:
+            return {w: [x, *[zero] * len(self.edges)] for w, x in totals.items()}
+        return {
+            w: [EXACT.divide(EXACT.multiply(x, t), so_far) for t in before]
+            for w, x in totals.items()
+        }
 
     def label(self, tier: int, unit: str) -> str:
         """How a tier is called, e.g. ``"0–500 kWh"``; an edge that is no decimal is shown to two.

@@ -10,16 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dentframe.errors import ConfigError, did_you_mean
-from dentframe.money.charges import (
-    Energy,
-    Fixed,
-    Minimum,
-    Reactive,
-    Tax,
-    date_of,
-    from_table,
-    put,
-)
+from dentframe.money.charges import Energy, Fixed, Minimum, Reactive, Tax, date_of, from_table, put
 from dentframe.money.demand_charges import Demand
 from dentframe.money.statement import plain
 from dentframe.site.currencies import check_currency

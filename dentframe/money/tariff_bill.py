@@ -20,10 +20,10 @@ from dentframe.metering.series import time_index
 from dentframe.money.charges import KVAH, KVARH, Reactive
 from dentframe.money.occupancy import midnights
 from dentframe.money.rounding_and_tiers import EXACT, add, digits_of, exact, parts_of, rounded
-from dentframe.money.statement import Day, Line, Reading, Statement
+from dentframe.money.statement import Day, Line, Statement
 from dentframe.money.tariff import Tariff
 from dentframe.money.tariff_usage import OUT, Meters, State
-from dentframe.times.dates_and_ranges import instant, ints, midnight, stamp, zone
+from dentframe.times.dates_and_ranges import instant, ints, stamp, zone
 from dentframe.times.periods import verb_zone
 from dentframe.times.schedule import Schedule
 from dentframe.verbs.energy import figures
@@ -32,6 +32,7 @@ from dentframe.verbs.result_frames_and_warnings import warn_of_power, warn_of_wi
 
 if TYPE_CHECKING:
     from dentframe.archive.archive import Archive
+    from dentframe.money.rounding_and_tiers import Tiers
     from dentframe.money.statement import Past
     from dentframe.times.dates_and_ranges import Zone
 
@@ -60,10 +61,10 @@ def topics(tariff: Tariff) -> list[str]:
         by_power_factor = getattr(charge, "target_power_factor", None) is not None
         if getattr(charge, "topic", None):
             found.append(charge.topic)
-        if isinstance(charge, Reactive):
-            found += [KVAH] if by_power_factor else [KVAH, KVARH]
-        elif by_power_factor:
+        if by_power_factor:
             found.append(KVAH)
+        elif isinstance(charge, Reactive):
+            found += [KVAH, KVARH]
     return list(dict.fromkeys(found))
 
 
@@ -114,9 +115,9 @@ class Span:
         """The span of a charge; None where it is valid in no part of the period."""
         start, end = period
         if charge.valid_from is not None:
-            start = max(start, micros(midnight(charge.valid_from, tz)))
+            start = max(start, micros(instant(charge.valid_from, tz)))
         if charge.valid_to is not None:
-            end = min(end, micros(midnight(charge.valid_to, tz)))
+            end = min(end, micros(instant(charge.valid_to, tz)))
         return cls(start, end, period, tz) if start < end else None
 
     @property
@@ -127,7 +128,8 @@ class Span:
     @property
     def days(self) -> list[dt.date]:
         """The local days that begin in it."""
-        return _days(self.start, self.end, self.tz)
+        each = midnights(stamp(self.start), stamp(self.end), self.tz)
+        return [x.tz_convert(self.tz).date() for x in each]
 
     @property
     def text(self) -> str:
@@ -149,7 +151,8 @@ class Span:
         if rule == "month":
             months = (calendar.monthrange(d.year, d.month)[1] for d in self.days)
             return sum((Fraction(1, n) for n in months), Fraction(0))
-        whole = rule if isinstance(rule, int) else len(_days(*self.period, self.tz))
+        first, last = map(stamp, self.period)
+        whole = rule if isinstance(rule, int) else len(midnights(first, last, self.tz))
         return Fraction(len(self.days), max(whole, 1))
 
     def due(self, charge: Any) -> Fraction:
@@ -173,10 +176,6 @@ class Span:
                 "number of days; or bill each month by itself."
             )
         return Fraction(1)
-
-
-def _days(start: int, end: int, tz: dt.tzinfo) -> list[dt.date]:
-    return [x.tz_convert(tz).date() for x in midnights(stamp(start), stamp(end), tz)]
 
 
 @dataclass(frozen=True)
@@ -242,15 +241,23 @@ class Case:
         more["charge"] = charge.name
         return Line(name or charge.name, charge.kind, quantity, unit, rate, amount, **more)
 
-    def bases(self) -> tuple[str, ...]:
-        """The charges before of whose lines a tax or a minimum is taken."""
+    def lines(
+        self, name: str, tiers: Tiers, parts: Sequence[Decimal], rate: Any, unit: str, **more: Any
+    ) -> list[Line]:
+        """A line for the first tier, and for each other that has a part of the quantity."""
+        rates, (of, _, per) = tiers.rates(rate, self.charge.name), unit.partition("·")
+        return [
+            self.line(x, unit, each, f"{name} {tiers.label(i, of)}".strip(), **more)
+            for i, (x, each) in enumerate(zip(parts, rates, strict=True))
+            if i == 0 or x or per == "day"
+        ]
+
+    def bases(self) -> tuple[tuple[str, ...], Decimal]:
+        """The charges before that a tax or a minimum is taken of, and their total [currency]."""
         on = self.charge.on
         taken = [x for x in self.done if (x.kind != "tax" if on is None else x.charge in on)]
-        return tuple(dict.fromkeys(x.charge for x in taken))
-
-    def total(self, charges: Sequence[str]) -> Decimal:
-        """What the lines of some charges before add up to [currency]."""
-        return add([x.amount for x in self.done if x.charge in charges])
+        charges = tuple(dict.fromkeys(x.charge for x in taken))
+        return charges, add([x.amount for x in self.done if x.charge in charges])
 
     def require(self, topic: str, how: str = "") -> None:
         """Refuse a charge that the readings cannot answer for."""
@@ -400,7 +407,16 @@ def bill(
             f"Cannot bill from {start!r} to {end!r}: start is not before end. The period is "
             "half-open, [start, end)."
         )
-    period = micros(first), micros(last)
+    period, lines = (micros(first), micros(last)), tuple[Line, ...]()
+    for charge in tariff.charges:
+        span = Span.of(charge, period, zone)
+        if span is not None:
+            case = Case(charge, span, tariff, meters, rounding, history, lines)
+            lines = (*lines, *charge.lines(case))
+    series = meters.registers()
+    # Steps that count as no use are warned of, after whatever is refused.
+    warn_of_power(series, np.array(period[:1]), np.array(period[1:]), zone)
+    warn_of_withheld(series, *period)
     return Statement(
         party=party,
         title=title,
@@ -408,8 +424,8 @@ def bill(
         end=last.tz_convert(zone),
         tz=str(zone),
         currency=tariff.currency,
-        lines=_lines(meters, tariff, period, rounding, history),
-        readings=_around(meters, *period),
+        lines=lines,
+        readings=tuple(meters.reading(c, *period) for c in series),
         comparison=tuple(comparison),
         tariff=tariff.to_dict(),
         places=places,
@@ -444,26 +460,6 @@ def _readings(df: Any, elements: Any, start: Any, end: Any, tz: Zone) -> pd.Data
         return frame
     whole = elements is None or elements == "all"
     return df.read(df.meters() if whole else elements, start, end, tz=tz, bracket=True)
-
-
-def _lines(
-    meters: Meters, tariff: Tariff, period: tuple[int, int], rounding: str, history: Any
-) -> tuple[Line, ...]:
-    done: tuple[Line, ...] = ()
-    for charge in tariff.charges:
-        span = Span.of(charge, period, meters.tz)
-        if span is not None:
-            case = Case(charge, span, tariff, meters, rounding, history, done)
-            done = (*done, *charge.lines(case))
-    return done
-
-
-def _around(meters: Meters, start: int, end: int) -> tuple[Reading, ...]:
-    """The readings around the whole period; a warning names steps that count as no use."""
-    series = meters.registers()
-    warn_of_power(series, np.array([start]), np.array([end]), meters.tz)
-    warn_of_withheld(series, start, end)
-    return tuple(meters.reading(c, start, end) for c in series)
 
 
 def over_recovery(statements: Sequence[Statement], charged: Any, *, allow: bool = False) -> Decimal:

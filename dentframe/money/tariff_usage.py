@@ -23,24 +23,15 @@ from dentframe.metering.series import Flag, element_columns, names
 from dentframe.money.rounding_and_tiers import EXACT, add, exact, printed, rounded
 from dentframe.money.statement import Reading
 from dentframe.times.dates_and_ranges import local, stamp
+from dentframe.verbs import keywords_and_series as inputs
 from dentframe.verbs.elements_by_name import summed_series
-from dentframe.verbs.energy import Figures, figures, moving, when
-from dentframe.verbs.keywords_and_series import (
-    EDGES,
-    Source,
-    check_one_of,
-    demand_source,
-    energy_source,
-    series_of,
-    warn_of_spacing,
-)
+from dentframe.verbs.energy import figures, moving, when
 from dentframe.verbs.result_frames_and_warnings import detail_of
 
 if TYPE_CHECKING:
     from dentframe.metering.register_rules import Fix
     from dentframe.metering.series import Floats, Ints
     from dentframe.times.schedule import Schedule
-    from dentframe.verbs.keywords_and_series import VerbKeywords
 
 NANO = 1_000_000_000
 OUT = "\0"
@@ -113,19 +104,12 @@ def worst(states: Sequence[State]) -> State:
 
 def use_between(c: Cumulative, s: int, e: int, places: int | None) -> Decimal:
     """Energy between two instants, as printed where both are readings of a register."""
-    a, b = (np.array([x], dtype=np.int64) for x in (s, e))
-    energy = EXACT.divide(Decimal(int(nano_kwh(c, b)[0] - nano_kwh(c, a)[0])), Decimal(NANO))
-    opening, closing = _reading_at(c, s), _reading_at(c, e)
-    if places is None or opening is None or closing is None:
+    ends = np.array([s, e], dtype=np.int64)
+    energy = EXACT.divide(Decimal(int(np.diff(nano_kwh(c, ends))[0])), Decimal(NANO))
+    if places is None or c.source != "register" or not np.isin(ends, c.at).all():
         return rounded(energy, places)
+    opening, closing = (exact(float(x)) for x in c.readings[np.searchsorted(c.at, ends)])
     return printed(energy, opening, closing, places)
-
-
-def _reading_at(c: Cumulative, x: int) -> Decimal | None:
-    """What the register showed at an instant, None where it was not read then."""
-    k = int(np.searchsorted(c.at, x))
-    read = c.source == "register" and k < len(c.at) and c.at[k] == x
-    return exact(float(c.readings[k])) if read else None
 
 
 def _agreed(c: Cumulative, starts: Ints, ends: Ints, window: Sequence[str]) -> Ints:
@@ -137,7 +121,7 @@ def _agreed(c: Cumulative, starts: Ints, ends: Ints, window: Sequence[str]) -> I
     fixes = c.corrected.fixes if c.corrected else ()
     figures = [f for f in fixes if f.kind == "figure" and f.start < ends[-1] and f.end > starts[0]]
     unknown = not figures and (c.flags_in(starts, ends) & Flag.AGREED).any()
-    stated = [_stated(f, starts, ends, window) for f in figures]
+    stated: list[Any] = [_stated(f, starts, ends, window) for f in figures]
     if unknown or None in stated:
         who = ", ".join(f.name for f in figures) or "the agreed figure of one of several elements"
         raise ConfigError(
@@ -149,10 +133,9 @@ def _agreed(c: Cumulative, starts: Ints, ends: Ints, window: Sequence[str]) -> I
     for f, energies in zip(figures, stated, strict=True):
         a, b = np.clip(starts, f.start, f.end), np.clip(ends, f.start, f.end)
         by_shape = nano_kwh(c, b) - nano_kwh(c, a)
-        for name, energy in (energies or {}).items():
+        for name, energy in energies.items():
             inside = np.flatnonzero((np.array(window) == name) & (b > a))
-            if len(inside):
-                added[inside[-1]] += energy - by_shape[inside].sum()
+            added[inside[-1:]] += energy - by_shape[inside].sum()
     return added
 
 
@@ -227,15 +210,15 @@ class Meters:
     frame: pd.DataFrame
     tz: dt.tzinfo
     elements: Any
-    keywords: VerbKeywords
+    keywords: inputs.VerbKeywords
     source: str
     accept: Sequence[str]
     edges: str
     places: int | None
-    _series: dict[Source, list[Cumulative]] = field(init=False, default_factory=dict)
+    _series: dict[inputs.Source, list[Cumulative]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_one_of("edges", self.edges, EDGES)
+        inputs.check_one_of("edges", self.edges, inputs.EDGES)
         self.accept = (self.accept,) if isinstance(self.accept, str) else tuple(self.accept)
         for x in self.accept:
             if x not in STATUSES[:-1]:
@@ -246,25 +229,25 @@ class Meters:
 
     def registers(self, topic: str | None = None) -> list[Cumulative]:
         """The series that answer for energy."""
-        want = energy_source(self.frame, topic, self.source if topic is None else "auto")
+        want = inputs.energy_source(self.frame, topic, self.source if topic is None else "auto")
         return self._answering(want, self.edges)
 
     def means(self, topic: str | None, source: str) -> list[Cumulative]:
         """The series that answer for demand: interval means first."""
-        return self._answering(demand_source(self.frame, topic, source), "")
+        return self._answering(inputs.demand_source(self.frame, topic, source), "")
 
     def has(self, topic: str) -> bool:
         """Whether the frame has a topic for whole elements."""
         return bool(element_columns(self.frame, [topic]))
 
-    def _answering(self, want: Source, edges: str) -> list[Cumulative]:
+    def _answering(self, want: inputs.Source, edges: str) -> list[Cumulative]:
         if want not in self._series:
-            series = series_of(self.frame, want, self.keywords)
+            series = inputs.series_of(self.frame, want, self.keywords)
             if len(series) > 1 or self.elements is not None:
                 series = summed_series(self.frame, series, want.topics, self.elements, None)
             if why := next((c.refusal for c in series if c.refusal), ""):
                 raise KindError(why)
-            warn_of_spacing((c.series for c in series), self.keywords.interval)
+            inputs.warn_of_spacing((c.series for c in series), self.keywords.interval)
             series = [moving(c, edges) for c in series]
             self._series[want] = [
                 c if c.source == "register" else _summed(c, np.diff(c.E)) for c in series
@@ -292,12 +275,13 @@ class Meters:
         CoverageError
             For a figure whose status is not accepted.
         """
+        bounds = np.array([[s], [e]], dtype=np.int64)
         starts, ends, window = stretches(s, e, schedule, self.tz)
         total = np.zeros(len(starts), dtype=np.int64)
         states: dict[str, list[tuple[Cumulative, State]]] = {w: [] for w in window}
         whole = []
         for c in (of_flow(x, flow) for x in self.registers(topic)):
-            f = self._figures(c, s, e)
+            f = figures(c, *bounds, edges=self.edges)
             low, high = int(f.s[0]), int(f.e[0])
             # Time before the nominal start has the start's window.
             a, b = np.clip(starts, low, high), np.clip(ends, low, high)
@@ -319,13 +303,9 @@ class Meters:
         pieces = tuple(zip(window, exactly, strict=True))
         return Used(pieces, accepted, add(whole) if reads else None)
 
-    def _figures(self, c: Cumulative, s: int, e: int) -> Figures:
-        a, b = (np.array([x], dtype=np.int64) for x in (s, e))
-        return figures(c, a, b, edges=self.edges)
-
     def reading(self, c: Cumulative, s: int, e: int) -> Reading:
         """What one element showed around the ends of a span [us UTC]."""
-        f = self._figures(c, s, e)
+        f = figures(c, *np.array([[s], [e]], dtype=np.int64), edges=self.edges)
         row, state = detail_of(f, 1), State.of_energy(c, f.s, f.e)
         moves = self.edges == "last_reading"
         places = self.places if moves else None
@@ -365,21 +345,20 @@ class Meters:
         A partial one is accepted where the figure is `unaffected` by what is not covered; `more`
         says what would show that.
         """
-        for c, x in states:
-            if x.status not in self.accept and not (unaffected and x.status == "partial"):
-                raise CoverageError(self._refusal(c, x, s, e, what) + more)
-        return worst([x for _, x in states] or [State(1.0, STATUSES[0], ())])
-
-    def _refusal(self, c: Cumulative, x: State, s: int, e: int, what: str) -> str:
+        accepted = {*self.accept, "partial"} if unaffected else self.accept
+        refused = [(c, x) for c, x in states if x.status not in accepted]
+        if not refused:
+            return worst([x for _, x in states] or [State(1.0, STATUSES[0], ())])
+        c, x = refused[0]
         why = [*x.flags, *filter(None, [when(c, s, e, self.tz)])]
         if x.status == "partial" and len(c.at) and c.at[-1] < e:
             why.append("no reading at or after its end closes it")
         known = f" ({', '.join(why)})" if why else ""
         a, b = (f"{stamp(t).tz_convert(self.tz):%Y-%m-%d %H:%M}" for t in (s, e))
-        return (
+        raise CoverageError(
             f"Cannot bill {what} of element {c.name!r} from {a} to {b}: it is {x.status}, coverage "
             f"{x.coverage:.6g}{known}, and accepted is {', '.join(self.accept)}. "
-            f"{remedy(x.status, x.flags, c.name, by('python', 'command_line'))}"
+            f"{remedy(x.status, x.flags, c.name, by('python', 'command_line'))}{more}"
         )
 
 

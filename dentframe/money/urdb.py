@@ -240,7 +240,8 @@ class _Rate:
         elif schedules == _FLAT[1:]:
             rows = [[[m] * HOURS for m in rows[0]]]
         for field, months in zip(schedules, rows, strict=False):
-            if not _is_grid(months, periods):
+            is_table = {len(months)} == {MONTHS} and {len(r) for r in months} == {HOURS}
+            if not is_table or not all(x in range(periods) for row in months for x in row):
                 self.refuse(field, f"does not give each of {MONTHS} months one of the {periods} "
                             f"periods of {structure}")  # fmt: skip
                 return []
@@ -313,12 +314,6 @@ def _says(value: Any) -> bool:
     if isinstance(value, Mapping | list | tuple):
         return any(map(_says, value.values() if isinstance(value, Mapping) else value))
     return bool(value)
-
-
-def _is_grid(rows: Any, periods: int) -> bool:
-    """Whether it is a table of months and hours with numbers of periods in it."""
-    is_table = {len(rows)} == {MONTHS} and {len(r) for r in rows} == {HOURS}
-    return is_table and all(x in range(periods) for r in rows for x in r)
 
 
 def _name(period: int) -> str:

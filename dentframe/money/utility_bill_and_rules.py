@@ -148,7 +148,7 @@ class UtilityBill:
     elements: tuple[str, ...] = ()
     number: str = ""
     issued: dt.date | None = None
-    due: dt.date | int | None = None
+    due: dt.date | int | None = field(default=None, metadata={"read": "date"})
     schedule: str = ""
     accepted: tuple[Accepted, ...] = ()
     file: str = field(default="bill", compare=False, repr=False)
@@ -194,12 +194,19 @@ class UtilityBill:
         top = Table(data, file)
         if "tenants" in data or isinstance(data.get("elements"), Mapping):
             raise top.other("a bill", "a site", "tenants" if "tenants" in data else "elements")
+        days, own = data.get("due"), dict[str, Any]()
+        if isinstance(days, int):
+            if isinstance(days, bool) or not 0 <= days <= 366:
+                raise top.error("due", "it must be a date, or days from 0 to 366.")
+            if "issued" not in data:
+                raise top.error("due", "days are counted from field 'issued', which is missing.")
+            own["due"] = days
         return top.record(
             cls,
             lines=tuple(t.record(BillLine) for t in top.tables("lines")),
             accepted=tuple(t.record(Accepted) for t in top.tables("accepted")),
-            due=_due(top),
             file=file,
+            **own,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -209,19 +216,6 @@ class UtilityBill:
     def to_toml(self) -> str:
         """Its file; reading it gives an equal bill."""
         return dump(self.to_dict())
-
-
-def _due(top: Table) -> dt.date | int | None:
-    """A date, or days after the date of issue."""
-    given = top.data.get("due")
-    if not isinstance(given, int):
-        found: dt.date | None = top.date("due", None)
-        return found
-    if isinstance(given, bool) or not 0 <= given <= 366:
-        raise top.error("due", "it must be a date, or days from 0 to 366.")
-    if "issued" not in top.data:
-        raise top.error("due", "days are counted from field 'issued', which is missing.")
-    return given
 
 
 def _check_lines(bill: UtilityBill) -> None:
@@ -316,13 +310,13 @@ class Part:
     rest: bool = False
 
 
-def _rule(parent: Table, name: str, bases: tuple[str, ...]) -> Rule:
-    """The rule in a field: its basis as text, or a table."""
+def _rule(parent: Table, name: str) -> Rule:
+    """The rule of a line: its basis as text, or a table."""
     if isinstance(parent.data[name], str):
-        return Rule(_by(parent, name, bases))
+        return Rule(_by(parent, name, BASES))
     table = parent.table(name)
     table.only("by", "shares", "of")
-    return _stated(table, bases)
+    return _stated(table, BASES)
 
 
 def _stated(table: Table, bases: tuple[str, ...]) -> Rule:
@@ -330,7 +324,8 @@ def _stated(table: Table, bases: tuple[str, ...]) -> Rule:
     for name, wanted in (("shares", "shares"), ("of", "lines")):
         if name in table.data and by != wanted:
             raise table.error(name, f'it goes with by = "{wanted}" only.')
-    return Rule(by, _shares(table) if by == "shares" else {}, table.names("of", ()))
+    of = table.names("of") if "of" in table.data else ()
+    return Rule(by, _shares(table) if by == "shares" else {}, of)
 
 
 def _by(table: Table, name: str, bases: tuple[str, ...]) -> str:
@@ -414,7 +409,7 @@ class Fee:
 
 def _fee(table: Table) -> Fee:
     """A fee from its table ``[[split.fees]]``."""
-    per = table.text("per", "tenant", one_of=PER)
+    per = table.text("per", one_of=PER) if "per" in table.data else "tenant"
     if ("shares" in table.data) != (per == "shares"):
         raise table.error("shares", 'per = "shares" and a table of shares go together.')
     return table.record(Fee, per=per, shares=_shares(table) if per == "shares" else {})
@@ -550,27 +545,23 @@ class SplitRules:
         own: dict[str, Any] = {x: data[x] for x in ("interval", "demand_lag") if x in data}
         for name in PARTS:
             table = top.table(name)
-            own[name] = None if table is None else _part(table, common=name == "common")
+            own[name] = table and _part(table, common=name == "common")
         if data.get("places") == "exact":
             own["places"] = None
         return top.record(
             cls,
-            lines={k: _rule(lines, k, BASES) for k in lines.data},
+            lines={k: _rule(lines, k) for k in lines.data},
             fees=tuple(_fee(t) for t in top.tables("fees")),
             **own,
         )
 
     def to_dict(self) -> dict[str, Any]:
         """The tables of their file; `from_dict` gives equal rules."""
-        own = {f.name: getattr(self, f.name) for f in fields(self)}
         parts = {x: stated(p) for x, p in self.parts}
+        more = {x: {**p.pop("rule"), **p} for x, p in parts.items()}
+        places = "exact" if self.places is None else self.places
         found: dict[str, Any] = plain(
-            {
-                **own,
-                "places": "exact" if self.places is None else self.places,
-                "fees": [stated(f) for f in self.fees] or None,
-                **{x: {**p.pop("rule"), **p} for x, p in parts.items()},
-            }
+            vars(self) | more | {"places": places, "fees": self.fees or None}
         )
         return found
 

@@ -163,10 +163,9 @@ class Correction:
         table = Table(data, file, "corrections")
         names = {_IN_FILES.get(f.name, f.name): f.name for f in fields(cls)}
         table.only(*names)
-        for name in ("kind", "element", "id", "reason"):
+        optional = [x for x in ("by", "replaces") if data.get(x, "") != ""]
+        for name in (*_COMMON[:4], *optional):
             table.text(name)
-        for name in ("by", "replaces"):
-            table.text(name, "")
         try:
             given: dict[str, Any] = {"on": None, **{names[k]: v for k, v in data.items()}}
             return cls(**given)
@@ -253,13 +252,11 @@ def in_force(
             raise ConfigError(f"Cannot use {x}: it replaces {x.replaces!r}, and {why}.")
     left = [x for x in found if x.id not in {y.replaces for y in found}]
     for a, b in combinations(left, 2):
-        if (a.kind, a.element) == (b.kind, b.element) and _overlap(a.span(tz), b.span(tz)):
+        one, (low, high) = a.span(tz), b.span(tz)
+        overlap = one == (low, high) or (one[0] < high and low < one[1])
+        if overlap and (a.kind, a.element) == (b.kind, b.element):
             raise ConfigError(
                 f"Cannot use {b}: it overlaps {a}, which is a {a.kind} too. Where it takes its "
                 f'place, say replaces = "{a.id}"; else change its time.'
             )
     return [x.resolved(tz) for x in left]
-
-
-def _overlap(a: tuple[Any, Any], b: tuple[Any, Any]) -> bool:
-    return bool(a == b or (a[0] < b[1] and b[0] < a[1]))

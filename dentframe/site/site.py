@@ -268,16 +268,13 @@ class Site:
     def to_dict(self) -> dict[str, Any]:
         """The tables of its file; `from_dict` gives an equal site."""
         bare = replace(self, elements={}, tenants=(), letterhead=Letterhead(), corrections=())
+        elements = {}
+        for k, e in self.elements.items():
+            swaps = [dict(zip(_SWAP, x, strict=True)) for x in e.swaps]
+            elements[k] = {"role": e.role, **stated(e), "swaps": swaps or None}
         tables = {
-            "elements": {
-                k: {
-                    "role": e.role,
-                    **stated(replace(e, swaps=())),
-                    "swaps": [dict(zip(_SWAP, x, strict=True)) for x in e.swaps] or None,
-                }
-                for k, e in self.elements.items()
-            },
-            "tenants": [{**stated(t), "holds": plain(t.holds)} for t in self.tenants],
+            "elements": elements,
+            "tenants": [{**stated(t), "holds": t.holds} for t in self.tenants],
             "statement": stated(self.letterhead) or None,
             "corrections": [x.to_dict() for x in self.corrections] or None,
         }
@@ -313,11 +310,7 @@ class Site:
         An open start is the year 1700, an open end the year 2200.
         """
         return [
-            (
-                _FIRST if h.start is None else self.instant(h.start),
-                _LAST if h.end is None else self.instant(h.end),
-                tenant.name,
-            )
+            (self.instant(h.start or _FIRST), self.instant(h.end or _LAST), tenant.name)
             for tenant in self.tenants
             for h in tenant.holds
             if key in h.elements
@@ -346,15 +339,11 @@ class Site:
             have = {c.id for c in columns if c.scope == ELEMENT}
             kept = {k: e for k, e in kept.items() if (split_element(k)[1] or k) in have}
         ratings = {k: e.rating for k, e in kept.items() if e.rating is not None}
+        swaps = {k: tuple((self.instant(x[0]), *x[1:]) for x in e.swaps) for k, e in kept.items()}
         return RegisterRules(
             max_kw=ratings or None,
             modulus={k: e.modulus for k, e in kept.items() if e.modulus is not None} or None,
-            swaps={
-                k: tuple((self.instant(at), *readings) for at, *readings in e.swaps)
-                for k, e in kept.items()
-                if e.swaps
-            }
-            or (),
+            swaps={k: x for k, x in swaps.items() if x} or (),
             allow_export={k: True for k, e in kept.items() if e.role == EXPORT} or False,
             corrections=tuple(in_force(self.corrections, self.zone)) if self.corrections else (),
         )
@@ -367,11 +356,12 @@ def _element(parent: Table, name: str, tz: dt.tzinfo) -> Element:
     """An element from its table ``[elements.P482311252_A]``."""
     parent.check_text(name, name)
     table: Table = parent.table(name)
-    swaps = tuple(
-        (row.moment("at", tz), float(row.decimal("closing")), float(row.decimal("opening")))
-        for row in table.tables("swaps", *_SWAP)
-    )
-    return table.record(Element, label=table.text("label", name), swaps=swaps)
+    swaps = []
+    for row in table.tables("swaps"):
+        row.only(*_SWAP)
+        swaps.append((row.moment("at", tz), *(float(row.decimal(x)) for x in _SWAP[1:])))
+    label = table.text("label") if "label" in table.data else name
+    return table.record(Element, label=label, swaps=tuple(swaps))
 
 
 def _tenant(table: Table, tz: dt.tzinfo) -> Tenant:
@@ -449,8 +439,16 @@ def _check_tenants(site: Site) -> None:
     for tenant in site.tenants:
         for hold in tenant.holds:
             _check_hold(site, f"tenants.{tenant.name}", hold)
-    for key in site.elements:
-        _check_one_holder(site, key)
+    for key in site.elements:  # an element may be in one hold at a time
+        spans = sorted(site.holds_of(key), key=lambda x: x[:2])
+        for (begin, until, first), (again, end, second) in pairwise(spans):
+            if again < until:
+                why = (
+                    f"{key!r} would be held twice: by {first!r} {_dates(site, begin, until)} and "
+                    f"by {second!r} {_dates(site, again, end)}. An element has one holder at a "
+                    "time: end is exclusive, and where it is open, give the one who leaves an end."
+                )
+                raise _wrong(site, f"tenants.{second}", "elements", why)
 
 
 def _check_hold(site: Site, where: str, hold: Hold) -> None:
@@ -467,19 +465,6 @@ def _check_hold(site: Site, where: str, hold: Hold) -> None:
     if start is not None and end is not None and site.instant(start) >= site.instant(end):
         why = f"{end} is not after start = {start}; end is exclusive."
         raise _wrong(site, where, "end", why)
-
-
-def _check_one_holder(site: Site, key: str) -> None:
-    """An element may be in one hold at a time."""
-    spans = sorted(site.holds_of(key), key=lambda x: x[:2])
-    for (begin, until, first), (again, end, second) in pairwise(spans):
-        if again < until:
-            why = (
-                f"{key!r} would be held twice: by {first!r} {_dates(site, begin, until)} and "
-                f"by {second!r} {_dates(site, again, end)}. An element has one holder at a "
-                "time: end is exclusive, and where it is open, give the one who leaves an end."
-            )
-            raise _wrong(site, f"tenants.{second}", "elements", why)
 
 
 def _dates(site: Site, start: pd.Timestamp, end: pd.Timestamp) -> str:

@@ -6,6 +6,7 @@ refused as they are read, and not when a split is saved.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import re
 import tomllib
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 Data = TypeVar("Data", bound="DataclassInstance")
 Moment: TypeAlias = dt.date | dt.datetime
 """A local date (its midnight), a wall time, or an instant with its offset."""
-_REQUIRED: Any = object()
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 """Control characters, line ends, halves of a pair, and what is no character at all."""
 _LONGEST, _DIGITS = 200, 15
@@ -54,17 +54,13 @@ def load(path: Any) -> dict[str, Any]:
         Where there is no such file, or it is no TOML.
     """
     try:
-        return parse(Path(path).read_text(encoding="utf-8"), repr(str(path)))
-    except OSError as error:
-        raise ConfigError(
-            f"Cannot read {str(path)!r}: {error.strerror or error}. Check the path."
-        ) from None
+        text = Path(path).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(f"Cannot read {str(path)!r}: it is no UTF-8 ({error}).") from None
-    except ValueError as error:
-        if isinstance(error, ConfigError):
-            raise
-        raise ConfigError(f"Cannot read {str(path)!r}: {error}. Check the path.") from None
+    except (OSError, ValueError) as error:  # a path may have a character that none can have
+        why = getattr(error, "strerror", None) or error
+        raise ConfigError(f"Cannot read {str(path)!r}: {why}. Check the path.") from None
+    return parse(text, repr(str(path)))
 
 
 def parse(text: str, what: str) -> dict[str, Any]:
@@ -127,11 +123,9 @@ class Table:
                 near = did_you_mean(str(name)[:_LONGEST], known) or "."
                 raise self.error(str(name), f"no such field{near} It has {', '.join(known)}.")
 
-    def text(self, name: str, default: Any = _REQUIRED, *, one_of: Sequence[str] = ()) -> Any:
+    def text(self, name: str, *, one_of: Sequence[str] = ()) -> str:
         """A text that is not blank, and one of a few where they are given."""
-        value = self._get(name, default, "a text in quotes")
-        if value is default:
-            return value
+        value = self._get(name, "a text in quotes")
         if not isinstance(value, str) or not value.strip():
             raise self.error(name, "it must be a text that is not blank.")
         self.check_text(name, value)
@@ -149,19 +143,16 @@ class Table:
         if len(value) > _LONGEST:
             raise self.error(name, f"it has {len(value)} letters, at most {_LONGEST} fit a paper.")
 
-    def flag(self, name: str, default: bool = False) -> bool:
+    def flag(self, name: str) -> bool:
         """True or false."""
-        value = self.data.get(name, default)
+        value = self.data[name]
         if isinstance(value, bool):
             return value
         raise self.error(name, "it must be true or false.")
 
-    def decimal(self, name: str, default: Any = _REQUIRED, *, least: Any = None) -> Any:
+    def decimal(self, name: str, *, least: Any = None) -> Decimal:
         """A finite number, exact; `least` is the lowest it may be."""
-        value = self._get(name, default, "a number")
-        if value is default:
-            return value
-        number = exact(value)
+        number = exact(self._get(name, "a number"))
         if number is None:
             raise self.error(name, "it must be a number, e.g. 120.50 (or the same in quotes).")
         if number.adjusted() >= _DIGITS or len(number.as_tuple().digits) > 2 * _DIGITS:
@@ -172,38 +163,36 @@ class Table:
             raise self.error(name, f"it must be at least {least}.")
         return number
 
-    def money(self, name: str, default: Any = _REQUIRED, *, least: Any = None) -> Any:
+    def money(self, name: str) -> Decimal:
         """An amount of money: a float is none."""
         if isinstance(self.data.get(name), float):
             raise self.error(name, "a float is no exact amount; use a Decimal or a text.")
-        return self.decimal(name, default, least=least)
+        return self.decimal(name)
 
-    def positive(self, name: str, default: Any = _REQUIRED) -> Any:
+    def positive(self, name: str) -> float:
         """A number above 0 as a float."""
-        number = self.decimal(name, default)
-        if number is not default and number <= 0:
+        number = self.decimal(name)
+        if number <= 0:
             raise self.error(name, "it must be above 0.")
-        return number if number is default else float(number)
+        return float(number)
 
-    def whole(self, name: str, default: Any = _REQUIRED, *, least: int = 0) -> Any:
+    def whole(self, name: str, *, least: int = 0) -> int:
         """A whole number."""
-        number = self.decimal(name, default, least=least)
-        if number is not default and number != int(number):
+        number = self.decimal(name, least=least)
+        if number != int(number):
             raise self.error(name, "it must be a whole number.")
-        return number if number is default else int(number)
+        return int(number)
 
-    def date(self, name: str, default: Any = _REQUIRED) -> Any:
+    def date(self, name: str) -> dt.date:
         """A date without a time."""
-        found = self.moment(name, None, default)
+        found = self.moment(name)
         if isinstance(found, dt.datetime):
             raise self.error(name, "it must be a date without a time, e.g. 2024-01-05.")
         return found
 
-    def moment(self, name: str, tz: dt.tzinfo | None = None, default: Any = _REQUIRED) -> Any:
+    def moment(self, name: str, tz: dt.tzinfo | None = None) -> Moment:
         """A date, a wall time or an instant; one that `tz` does not have is refused."""
-        value = self._get(name, default, "a date, e.g. 2023-12-01")
-        if value is default:
-            return value
+        value = self._get(name, "a date, e.g. 2023-12-01")
         try:
             found = moment(value)
             if tz is not None:
@@ -212,11 +201,9 @@ class Table:
             raise self.error(name, str(error)) from None
         return found
 
-    def names(self, name: str, default: Any = _REQUIRED) -> Any:
+    def names(self, name: str) -> tuple[str, ...]:
         """A list of texts, as a tuple; one text is a list of one."""
-        value = self._get(name, default, "a list of texts")
-        if value is default:
-            return value
+        value = self._get(name, "a list of texts")
         listed = [value] if isinstance(value, str) else value
         if is_list(listed) and listed and all(isinstance(x, str) and x.strip() for x in listed):
             for text in listed:
@@ -232,10 +219,9 @@ class Table:
             raise self.error(name, f"it must be a list of {what}.")
         return tuple(float(x) for x in found if x is not None)
 
-    def plain(self, name: str, default: Any = None) -> Any:
+    def plain(self, name: str) -> dict[str, Any]:
         """A table within as plain data, for others to read."""
-        found = self.table(name)
-        return default if found is None else dict(found.data)
+        return dict(self.table(name).data)
 
     def table(self, name: str) -> Any:
         """A `Table` within, or None."""
@@ -250,16 +236,13 @@ class Table:
         """The same table with some of its fields."""
         return replace(self, data={k: v for k, v in self.data.items() if k in names})
 
-    def tables(self, name: str, *known: str) -> list[Table]:
-        """An array of tables within; `known` are all fields that they may have."""
+    def tables(self, name: str) -> list[Table]:
+        """An array of tables within."""
         value = self.data.get(name, ())
         if not is_list(value) or not all(isinstance(x, Mapping) for x in value):
             raise self.error(name, f"it must be an array of tables, [[{self._inside(name)}]].")
         inside = self._inside(name)
-        found = [Table(x, self.file, f"{inside} #{i}") for i, x in enumerate(value, 1)]
-        for table in found if known else ():
-            table.only(*known)
-        return found
+        return [Table(x, self.file, f"{inside} #{i}") for i, x in enumerate(value, 1)]
 
     def fields_of(self, cls: type[Any]) -> dict[str, Any]:
         """The fields of a record by their names in a file; others are refused."""
@@ -282,17 +265,17 @@ class Table:
             Fields that the caller has read.
         """
         for key, f in self.fields_of(cls).items():
-            if f.name not in own and (key in self.data or f.default is MISSING):
+            is_none = f.default is None and self.data.get(key) is None
+            if f.name not in own and not is_none and (key in self.data or f.default is MISSING):
                 how = {k: v for k, v in f.metadata.items() if k not in {"read", "key"}}
                 read = getattr(self, f.metadata.get("read") or _READ[str(f.type)])
-                how |= {"default": None} if f.default is None else {}
                 how |= {"tz": tz} if read == self.moment else {}
                 own[f.name] = read(key, **how)
         return cls(**own)
 
-    def _get(self, name: str, default: Any, what: str) -> Any:
-        value = self.data.get(name, default)
-        if value is _REQUIRED or (value is None and default is not None):
+    def _get(self, name: str, what: str) -> Any:
+        value = self.data.get(name)
+        if value is None:
             raise self.error(name, f"it is missing; give {what}.")
         return value
 
@@ -348,17 +331,12 @@ def moment(value: Any) -> Moment:
     RangeError
         Where it cannot be read.
     """
-    if isinstance(value, str):
-        text = value.strip()
-        try:
-            day_only = len(text) == len("2023-12-01")
-            return dt.date.fromisoformat(text) if day_only else dt.datetime.fromisoformat(text)
-        except ValueError:
-            value = text
-    if isinstance(value, dt.datetime):
-        return dt.datetime.fromisoformat(value.isoformat())
-    if isinstance(value, dt.date):
-        return value
+    value = value.strip() if isinstance(value, str) else value
+    if isinstance(value, str | dt.date):
+        text = value if isinstance(value, str) else value.isoformat()
+        with contextlib.suppress(ValueError):
+            kind = dt.date if len(text) == len("2023-12-01") else dt.datetime
+            return kind.fromisoformat(text)
     raise RangeError(
         f"Cannot read {value!r} as a time. Use a date like 2023-12-15 (its local midnight), or "
         "a time like 2023-12-15T12:30:00."

@@ -81,11 +81,6 @@ def _after_gap(walls: pd.DatetimeIndex, tz: dt.tzinfo) -> npt.NDArray[np.int64]:
     return high * 1_000_000
 
 
-def midnight(day: dt.date, tz: dt.tzinfo) -> pd.Timestamp:
-    """The instant a local day begins."""
-    return localize(pd.DatetimeIndex([day]).as_unit("us"), tz)[0]
-
-
 def instant(value: Any, tz: dt.tzinfo | None, what: str = "start") -> pd.Timestamp:
     """One bound as a UTC instant; a naive value is wall time in `tz`.
 
@@ -94,7 +89,7 @@ def instant(value: Any, tz: dt.tzinfo | None, what: str = "start") -> pd.Timesta
     RangeError
         Where the value cannot be read, or its wall time is ambiguous or does not exist.
     """
-    stamp = _parse(value, what)
+    stamp, _ = _parse(value, what)
     if stamp.tzinfo is not None:
         return stamp.tz_convert("UTC")
     if tz is None:
@@ -103,7 +98,7 @@ def instant(value: Any, tz: dt.tzinfo | None, what: str = "start") -> pd.Timesta
             'nor the index gives one. Pass tz= (say "UTC" if UTC is meant).'
         )
     if stamp == stamp.normalize():
-        return midnight(stamp, tz).tz_convert("UTC")
+        return localize(pd.DatetimeIndex([stamp]), tz)[0].tz_convert("UTC")
     first = stamp.tz_localize(tz, ambiguous=True, nonexistent="shift_forward")
     if first.tz_localize(None) != stamp:
         raise RangeError(
@@ -118,20 +113,22 @@ def instant(value: Any, tz: dt.tzinfo | None, what: str = "start") -> pd.Timesta
     return first.tz_convert("UTC")
 
 
-def _text(value: Any) -> str:
-    """What stands in a text or in a number that may be a year; nothing for anything else."""
-    return str(value).strip() if isinstance(value, str | int | np.integer) else ""
-
-
-def _parse(value: Any, what: str) -> pd.Timestamp:
-    text = _text(value)
+def _parse(value: Any, what: str) -> tuple[pd.Timestamp, pd.Period | None]:
+    """A bound as it is written, and the whole year, quarter, month or day that it names."""
+    text = str(value).strip() if isinstance(value, str | int | np.integer) else ""
     with contextlib.suppress(ValueError):
         if isinstance(value, pd.Period) or _QUARTER.match(text):
-            return pd.Period(text or value).start_time.as_unit("us")
-        if _DATE.match(text) or _STAMP.match(text):
-            return pd.Timestamp(text).as_unit("us")
+            period = pd.Period(text or value)
+            return period.start_time.as_unit("us"), period
+        if _DATE.match(text):
+            day = pd.Timestamp(text).as_unit("us")
+            return day, pd.Period(day, freq=("Y", "M", "D")[text.count("-")])
+        if _STAMP.match(text):
+            return pd.Timestamp(text).as_unit("us"), None
         if isinstance(value, dt.date | np.datetime64) and not pd.isna(pd.Timestamp(value)):
-            return pd.Timestamp(value).as_unit("us")
+            found = pd.Timestamp(value).as_unit("us")
+            has_time = isinstance(value, dt.datetime | np.datetime64)
+            return found, None if has_time else pd.Period(found, freq="D")
     value = text if isinstance(value, str) else value
     meant = " or ".join(map(repr, _meant(value)))
     hint = f" Did you mean {meant}?" if meant else ""
@@ -176,8 +173,14 @@ def time_range(
     """
     local = zone(tz)
     if end is None:
-        first, after = _whole(start)
-        low, high = instant(first, local), instant(after, local, "the period's end")
+        _, period = _parse(start, "start")
+        if period is None:
+            raise RangeError(
+                f"Cannot read {start!r} without an end: it names no whole year, month or day. "
+                + by('Give an end (end="now" reads up to the present).', "Give END, a time or now.")
+            )
+        low = instant(period.start_time, local)
+        high = instant((period + 1).start_time, local, "the period's end")
     else:
         low = instant(start, local)
         until_now = isinstance(end, str) and end.strip().lower() == "now"
@@ -188,23 +191,6 @@ def time_range(
             f"({low.isoformat()} >= {high.isoformat()}). The range is half-open, [start, end)."
         )
     return low, high
-
-
-def _whole(start: Any) -> tuple[pd.Timestamp, pd.Timestamp]:
-    """The first wall instant of the period that `start` names, and the one after its last."""
-    text, first = _text(start), _parse(start, "start")  # it raises for what is no time at all
-    if isinstance(start, pd.Period) or _QUARTER.match(text):
-        period = pd.Period(text or start)
-    elif _DATE.match(text):
-        period = pd.Period(first, freq=("Y", "M", "D")[text.count("-")])
-    elif isinstance(start, dt.date) and not isinstance(start, dt.datetime):
-        period = pd.Period(first, freq="D")
-    else:
-        raise RangeError(
-            f"Cannot read {start!r} without an end: it names no whole year, month or day. "
-            + by('Give an end (end="now" reads up to the present).', "Give END, a time or now.")
-        )
-    return period.start_time.as_unit("us"), (period + 1).start_time.as_unit("us")
 
 
 def naive_zone(index_tz: dt.tzinfo | None, tz: Zone) -> dt.tzinfo | None:

@@ -87,39 +87,23 @@ def parse_freq(freq: Any) -> tuple[int, str]:
     text = str(getattr(freq, "freqstr", freq)).strip()
     if isinstance(freq, dt.timedelta | np.timedelta64):
         text = f"{minutes(freq, 'freq')}min"
-    check_spelling(text, "freq")
     match = _FREQ.match(text)
-    if match is None or match["n"] in {"0", "00"}:
-        raise RangeError(_freq_help(text))
-    return int(match["n"] or 1), match["unit"]
-
-
-def _freq_help(text: str) -> str:
+    if match is not None and match["n"] not in {"0", "00"}:
+        return int(match["n"] or 1), match["unit"]
+    check_spelling(text, "freq")
     found = re.match(r"^(\d*)([A-Za-z]+)", text)
     start_form = _START_FORM.get(found[2]) if found else None
     named = by(f"freq={text!r}", f"--freq {text}")
-    if start_form is None:
-        topic = f"it is a topic: say topic={text!r}" if text in TOPICS else "it is not known here"
-        return (
-            f"Cannot use {named}: {topic}. Use a start-anchored one (15min, h, D, W-MON, MS, QS, "
-            + by("YS, or a multiple), Monthly(day=...), or a list of edges.", "YS, or a multiple).")
+    if found and start_form is not None:
+        raise RangeError(
+            f"Cannot use {named}: periods here are named by their start. "
+            f"Use {found[1] + start_form!r}."
         )
-    return (
-        f"Cannot use {named}: periods here are named by their start. "
-        f"Use {(found[1] if found else '') + start_form!r}."
+    topic = f"it is a topic: say topic={text!r}" if text in TOPICS else "it is not known here"
+    raise RangeError(
+        f"Cannot use {named}: {topic}. Use a start-anchored one (15min, h, D, W-MON, MS, QS, "
+        + by("YS, or a multiple), Monthly(day=...), or a list of edges.", "YS, or a multiple).")
     )
-
-
-def needs_zone(freq: Any) -> bool:
-    """Whether a frequency depends on the local clock: all but None and up to 15 minutes."""
-    if freq is None:
-        return False
-    if isinstance(freq, Monthly):
-        return True
-    if isinstance(freq, _EDGES):
-        return any(pd.Timestamp(e).tzinfo is None for e in freq)
-    n, unit = parse_freq(freq)
-    return not (unit == "min" and n <= 15)
 
 
 def verb_zone(index_tz: dt.tzinfo | None, tz: Zone, *needed_by: Any) -> dt.tzinfo:
@@ -146,13 +130,21 @@ def verb_zone(index_tz: dt.tzinfo | None, tz: Zone, *needed_by: Any) -> dt.tzinf
         )
     if tz is not None:
         return zone(tz)
-    for freq in (f for f in needed_by if is_utc(index_tz) and needs_zone(f)):
-        each = _CALENDAR.get(freq, f"period of {freq!r}") if isinstance(freq, str) else "period"
-        raise RangeError(
-            f"Cannot tell where each local {each} begins without a time zone: the index is UTC, "
-            "and days, months and hours are local. "
-            'Pass tz="America/Los_Angeles" or the like (say tz="UTC" if UTC is meant).'
-        )
+    for freq in needed_by if is_utc(index_tz) else ():
+        if isinstance(freq, _EDGES):
+            needed = any(pd.Timestamp(e).tzinfo is None for e in freq)
+        elif freq is None or isinstance(freq, Monthly):
+            needed = freq is not None
+        else:
+            n, unit = parse_freq(freq)
+            needed = unit != "min" or n > 15
+        if needed:
+            each = _CALENDAR.get(freq, f"period of {freq!r}") if isinstance(freq, str) else "period"
+            raise RangeError(
+                f"Cannot tell where each local {each} begins without a time zone: the index is "
+                "UTC, and days, months and hours are local. "
+                'Pass tz="America/Los_Angeles" or the like (say tz="UTC" if UTC is meant).'
+            )
     return index_tz
 
 
@@ -200,11 +192,9 @@ def build(
     else:
         edges = calendar(freq, start, end, tz)
     starts, ends = ints(edges)[:-1], ints(edges)[1:]
-    keep = np.ones(len(starts), dtype=np.bool_)
-    if cut_start or not given:
-        keep &= ends > low
-    if cut_end or not given:
-        keep &= starts < high
+    # Listed periods are kept, also those beyond the span, unless it is the caller's own.
+    keep = (ends > low) | (given and not cut_start)
+    keep &= (starts < high) | (given and not cut_end)
     starts, ends = starts[keep], ends[keep]
     if cut_start:
         starts = np.maximum(starts, low)

@@ -19,19 +19,12 @@ from dentframe.times.dates_and_ranges import ints, local, stamp
 from dentframe.times.periods import clock_grid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from dentframe.metering.series import Bools, Ints
 
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun", "holiday")
 HOLIDAY = 7
-_SETS = {
-    "weekday": DAYS[:5],
-    "weekend": DAYS[5:7],
-    "holiday": DAYS[7:],
-    "all": DAYS,
-}
+_SETS = {"weekday": DAYS[:5], "weekend": DAYS[5:7], "holiday": DAYS[7:], "all": DAYS}
 _TIME = re.compile(r"^(\d{1,2}):(\d{2})$")
 _SEASON_DAY = re.compile(r"^(\d{1,2})-(\d{1,2})$")
 _WHOLE = 1440
@@ -150,9 +143,8 @@ class Schedule:
         Stretches
             In order of time; together they are the periods, without overlap.
         """
-        none = np.empty(0, dtype=np.int64)
         if len(starts) == 0:
-            return Stretches(none, none, none, none)
+            return Stretches(starts, ends, starts, starts)
         edges, name = self._timeline(int(starts[0]), int(ends[-1]), tz)
         instants = np.unique(np.concatenate((edges, starts, ends)))
         period = np.searchsorted(starts, instants, side="right") - 1
@@ -199,9 +191,8 @@ def _is_open(
 ) -> Bools:
     """Whether a window is open at local times, given as positions of their days and minutes."""
     dates = [d.date() for d in pd.DatetimeIndex(days)]
-    eve = dates[0] - dt.timedelta(days=1)
-    kinds = [HOLIDAY if d in holidays else d.weekday() for d in (eve, *dates)]
-    on = np.array([w.applies(d, k) for d, k in zip((eve, *dates), kinds, strict=True)])
+    every = dates[0] - dt.timedelta(days=1), *dates
+    on = np.array([w.applies(d, HOLIDAY if d in holidays else d.weekday()) for d in every])
     first, last = w.span
     today = on[place + 1] & (minute >= first) & (minute < last)
     return np.asarray(today | (on[place] & (minute + _WHOLE < last)), dtype=np.bool_)
@@ -218,11 +209,10 @@ def _minute(text: Any) -> int:
 
 
 def _days(days: Any) -> frozenset[int]:
-    listed: Iterable[Any] = [days] if isinstance(days, str) else days
     found: set[int] = set()
-    for x in listed:
-        name = str(x).lower()[:3] if str(x).lower() not in _SETS else str(x).lower()
-        names: Sequence[str] = _SETS.get(name, (name,))
+    for x in [days] if isinstance(days, str) else days:
+        name = str(x).lower()
+        names = _SETS.get(name, (name[:3],))
         if any(n not in DAYS for n in names):
             raise ConfigError(f"Cannot read {x!r} as a day: use {', '.join(_SETS)}, or mon to sun.")
         found |= {DAYS.index(n) for n in names}

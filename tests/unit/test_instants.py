@@ -106,7 +106,7 @@ def test_an_offset_settles_an_hour_that_comes_twice(text, instant):
 def test_a_midnight_is_the_first_instant_of_its_day(tz, day, instant):
     """The next instant of none, the first of two."""
     zone = i.zone(tz)
-    assert i.midnight(dt.date.fromisoformat(day), zone) == utc(instant)
+    assert i.instant(dt.date.fromisoformat(day), zone) == utc(instant)
     assert i.instant(day, zone) == utc(instant)
 
 

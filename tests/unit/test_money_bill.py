@@ -151,6 +151,14 @@ def test_daily_demand_is_added_up_and_n_highest_are_averaged():
     assert two.quantity == 15
 
 
+def test_daily_demand_counts_the_rest_of_a_first_day():
+    """A period that begins in the evening, when UTC has the next day, bills that evening too."""
+    df = registers("2024-03-01", "2024-03-04", A=4.0)
+    made = Tariff("t", [Demand("Daily", "1", per="day")], "USD")
+    found = bill(df, made, "2024-03-01 20:00", "2024-03-03", tz=NY)
+    assert found.lines[0].quantity == 8
+
+
 def test_elements_are_added_up_in_energy_and_in_coincident_demand():
     """Two elements: energies add, demand is that of the sum of the same block."""
     df = registers("2024-03-01", "2024-04-01", A=4.0, B=2.0)

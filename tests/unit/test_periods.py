@@ -227,7 +227,11 @@ def test_a_month_begins_on_a_day_that_every_month_has(day):
 )
 def test_what_is_longer_than_15_minutes_needs_a_zone(freq, needs):
     """An hour starts at :15 in Kathmandu."""
-    assert p.needs_zone(freq) is needs
+    if needs:
+        with pytest.raises(RangeError, match="without a time zone"):
+            p.verb_zone(dt.UTC, None, freq)
+    else:
+        assert p.verb_zone(dt.UTC, None, freq) == dt.UTC
 
 
 def test_the_zone_of_a_verb_is_given_or_the_indexs_own():
