@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from dentframe.frame.concat import concat
     from dentframe.frame.meters_topics_and_plan import Plan
     from dentframe.money.demand_charges import adjusted_demand, ratchet
-    from dentframe.money.portfolio_and_status import Report, report
+    from dentframe.money.portfolio_report_and_status import Report, report
     from dentframe.money.rebill import rebill
     from dentframe.money.record_reader import Record, records
     from dentframe.money.rounding_and_tiers import allocate
@@ -64,7 +64,7 @@ _MODULES: Final = {
     "frame.concat": ("concat",),
     "frame.meters_topics_and_plan": ("Plan",),
     "money.demand_charges": ("adjusted_demand", "ratchet"),
-    "money.portfolio_and_status": ("Report", "report"),
+    "money.portfolio_report_and_status": ("Report", "report"),
     "money.rebill": ("rebill",),
     "money.record_reader": ("Record", "records"),
     "money.rounding_and_tiers": ("allocate",),

@@ -13,7 +13,7 @@ from dentframe import reader
 from dentframe.archive import sync as run_sync
 from dentframe.cli import options_and_output as cli
 from dentframe.errors import IncompleteReadError, MissingExtraError
-from dentframe.money import portfolio_and_status
+from dentframe.money import portfolio_report_and_status
 from dentframe.verbs import energy as _energy
 from dentframe.verbs import peaks as _peaks
 
@@ -230,7 +230,7 @@ def report(sites: Path, months: str, archive: Path, records: Path | None, out: P
       dentframe report --sites site.toml --months 2023-12..2023-12 --archive archive
         --records . --out report.html
     """
-    found = portfolio_and_status.report(sites, months, archive=archive, records=records)
+    found = portfolio_report_and_status.report(sites, months, archive=archive, records=records)
     found.to_html(out)
     cli.say(f"Wrote {out}")
     try:
@@ -254,7 +254,7 @@ def status(archive: Path, sites: Path | None, records: Path | None, as_json: boo
     Example:
       dentframe status --archive archive --sites site.toml --records . --json
     """
-    found = portfolio_and_status.status(archive, sites, records)
+    found = portfolio_report_and_status.status(archive, sites, records)
     if as_json:
         as_dict = {**asdict(found), "ok": found.ok}
         click.echo(json.dumps(as_dict, default=pd.Timestamp.isoformat))

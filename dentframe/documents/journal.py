@@ -265,11 +265,17 @@ def save(run: Run, folder: Path) -> None:
     charges, how = run.charges, run.rebilling
     numbers, originals = {party: x.number for party, x in letters.items()}, {}
     if how is not None:
-        before = pd.DataFrame(
-            [(x.party, run.role_of(x.party), x.title, x.line, x.kind, x.part, x.amount)
-             for x in how.before],
-            columns=[*_KEY, "amount"],
-        )  # fmt: skip
+        # A line that the re-bill no longer has gets its dates and its code from here.
+        site, bill = run.site, run.bill
+        start, end = (site.instant(x).tz_convert(site.zone) for x in (bill.start, bill.end))
+        codes = {t.name: t.code for t in (*site.tenants, site.owner)}
+        before = pd.DataFrame([
+            {"bill": bill.name, "start": start, "end": end, "currency": site.currency,
+             "code": codes.get(x.party, ""), "party": x.party, "role": run.role_of(x.party),
+             "line": x.title, "bill_line": x.line, "kind": x.kind, "part": x.part,
+             "amount": x.amount}
+            for x in how.before
+        ])  # fmt: skip
         charges, originals = differences(charges, before), how.numbers
         numbers = {party: how.number(party) for party in originals}
     rows = postings(charges, run.bill.issued, due, numbers, originals)

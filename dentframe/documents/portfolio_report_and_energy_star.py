@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 from base64 import b64encode
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -23,7 +24,7 @@ from dentframe.documents.statement_html import filled
 from dentframe.errors import ConfigError
 
 if TYPE_CHECKING:
-    from dentframe.money.portfolio_and_status import Report, SiteReport
+    from dentframe.money.portfolio_report_and_status import Report, SiteReport
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.html"
 WIDTH, HEIGHT = 720, 120
@@ -60,7 +61,7 @@ def page(of: Report, path: str | Path | None = None) -> str:
         months=of.months,
         measures=MEASURES,
         sites=sites,
-        look=sorted(look, key=lambda x: x["of"].trouble, reverse=True),
+        look=sorted(look, key=_trouble, reverse=True),
         totals=_totals(of),
         number=number,
         grade=_grade,
@@ -70,6 +71,12 @@ def page(of: Report, path: str | Path | None = None) -> str:
     if path is not None:
         write_whole(Path(path), text.encode(), 0o644)
     return text
+
+
+def _trouble(site: Mapping[str, Any]) -> tuple[bool, int, float, float]:
+    """By how much a site needs a look; the greater the sooner."""
+    of = site["of"]
+    return bool(of.silent), of.exceptions, of.at_risk, 1 - of.readings
 
 
 def workbook(of: Report, path: Path) -> Path:
@@ -133,10 +140,9 @@ def _totals(of: Report) -> list[tuple[str, str]]:
     """The sums of what is known; how many months are not stands beside them."""
     energy = of.table["energy"].astype(float)
     unknown, billed = int(energy.isna().sum()), int(of.table["cost"].notna().sum())
-    costs: dict[str, Any] = {}
+    costs: dict[str, Any] = defaultdict(int)
     for x in of.sites:
-        paid = sum(c for c in x.months["cost"] if c is not None)
-        costs[x.site.currency] = costs.get(x.site.currency, 0) + paid
+        costs[x.site.currency] += sum(c for c in x.months["cost"] if c is not None)
     paid_in = ", ".join(f"{number(v)} {k}" for k, v in costs.items() if v)
     some = f" for {billed} of {len(energy)} months" if billed < len(energy) else ""
     without = f" without {unknown} of {len(energy)} months" if unknown else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from math import ceil, floor
@@ -89,10 +88,6 @@ def chart(of: Statement) -> Chart | None:
                         f"{f.short(d.day)}: {text}"))  # fmt: skip
     ticks = [(down(step * i), f.number(step * i)) for i in range(low, high + 1)]
     labels = [((i + 0.5) / n, f.short(d.day)) for i, d in enumerate(of.daily) if i % 7 == 0]
-    return Chart(bars, ticks, labels, _note(of, bars))
-
-
-def _note(of: Statement, bars: Sequence[Bar]) -> str:
     notes = []
     if any(bar.doubtful for bar in bars if bar.known):
         actual = of.readings and all(r.status == "recorded" for r in of.readings)
@@ -100,7 +95,7 @@ def _note(of: Statement, bars: Sequence[Bar]) -> str:
         notes.append(f"Hatched days are estimated, or measured only in part{still}.")
     if not all(bar.known for bar in bars):
         notes.append("Of a day with a question mark nothing is known.")
-    return " ".join(notes)
+    return Chart(bars, ticks, labels, " ".join(notes))
 
 
 def draw_in_pdf(pdf: Any, chart: Chart) -> None:

@@ -70,7 +70,7 @@ def _csv_rows(of: Statement) -> Iterator[Mapping[str, Any]]:
         ("Statement", title(of)), *audit_sheet.head(of), *first.facts,
         ("From", ", ".join(first.sender)), ("To", ", ".join(first.to)), (first.due, first.amount),
     ]  # fmt: skip
-    notes = (*first.told, *first.closing, audit_sheet.comparison_note(of), *audit_sheet.foot(of))
+    notes = (*first.remarks, *first.closing, audit_sheet.comparison_note(of), *audit_sheet.foot(of))
 
     def named(section: str, pairs: Iterable[tuple[str, str]]) -> Iterator[Mapping[str, Any]]:
         return ({"section": section, "name": name, "note": x} for name, x in pairs if x)
@@ -289,7 +289,7 @@ def _bill(sheet: Sheet, of: Statement) -> None:
         sheet.made.insert_chart(sheet.rows, 0, chart)
         sheet.rows += 14
     sheet.row()
-    for text in (page.chart.note if page.chart else "", *page.told, *page.closing):
+    for text in (page.chart.note if page.chart else "", *page.remarks, *page.closing):
         if text:
             sheet.text(text, 4, 110)
 

@@ -68,7 +68,7 @@ class FirstPage:
     charges, meters, parts, compared : list of dict
         What the amount is made of, what the meters showed, what a corrected meter counts for part
         by part, and this bill beside earlier ones; each a row of texts.
-    told, closing : list of str
+    remarks, closing : list of str
         What must be known of the figures; how to pay and whom to ask.
     compared_note : str
         How periods of different lengths are compared.
@@ -86,7 +86,7 @@ class FirstPage:
     meters: list[Texts]
     parts: list[Texts]
     compared: list[Texts]
-    told: list[str]
+    remarks: list[str]
     closing: list[str]
     compared_note: str
     chart: Chart | None
@@ -126,7 +126,7 @@ def first_page(of: Statement) -> FirstPage:
         meters=aligned(f, [meter(of, r, f) for r in counted(of)], "used"),
         parts=aligned(f, [_part(of, r, p, f) for r in counted(of) for p in r.parts], "used"),
         compared=_compared(of, bills, f),
-        told=[x for x in (_measured(of), *_averages(of, f)) if x],
+        remarks=[x for x in (_measured(of), *_averages(of, f)) if x],
         closing=_shown(_closing(letter)),
         compared_note="Changes are per day: the periods differ in length." * (len(lengths) > 1),
         chart=chart(of),
@@ -160,21 +160,18 @@ def _facts(of: Statement, letter: Letter, f: Formats) -> list[tuple[str, str]]:
 
 def _charge(x: Line, letter: Letter, f: Formats) -> Texts:
     """What a line is called, how much it is, and by what it was shared if that does not say it."""
-
-    def unit_of(unit: str) -> str:
-        area = f"{letter.area_unit or 'area'} · days"
-        return area if unit == "area-days" else WORDS["units"].get(unit, unit)
-
+    units = {**WORDS["units"], "area-days": f"{letter.area_unit or 'area'} · days"}
     quantity, about = "", str(WORDS["bases"].get(x.basis, ""))
     if x.quantity is not None:
         whole = x.share.whole if x.share else None
         of_whole = "" if whole is None else f" of {f.number(whole)}"
-        quantity = f"{f.number(x.quantity)}{of_whole} {unit_of(x.unit)}".strip()
+        quantity = f"{f.number(x.quantity)}{of_whole} {units.get(x.unit, x.unit)}".strip()
         if x.rate is not None and whole is None:
             quantity += f" × {f.number(x.rate)}"
     if x.share and x.share.weight is not None and x.share.weights is not None:
         share = f"{f.number(x.share.weight)} of {f.number(x.share.weights)}"
-        about = visible(f"your share: {share} {unit_of(x.share.unit)}".strip())
+        unit = units.get(x.share.unit, x.share.unit)
+        about = visible(f"your share: {share} {unit}".strip())
     elif x.unit == "element-days":
         about = "days of all meters of the building, each counted"
     return {
@@ -198,13 +195,11 @@ def counted(of: Statement) -> list[Reading]:
     def within(part: Any, whole: Any) -> bool:
         if None in (part.open_at, part.close_at, whole.open_at, whole.close_at):
             return False
-        return bool(whole.open_at <= part.open_at and part.close_at <= whole.close_at)
+        inside = whole.open_at <= part.open_at and part.close_at <= whole.close_at
+        return part.element == whole.element and bool(inside)
 
-    def is_part(r: Reading) -> bool:
-        own = (x for x in of.readings if x is not r and x.element == r.element)
-        return any(within(r, x) and not within(x, r) for x in own)
-
-    return [r for r in of.readings if not is_part(r)]
+    every = of.readings
+    return [r for r in every if not any(within(r, x) and not within(x, r) for x in every)]
 
 
 def meter(of: Statement, r: Reading, f: Formats) -> Texts:
@@ -251,13 +246,9 @@ def _differs(r: Reading, f: Formats) -> str:
     if r.energy is None or r.open_reading is None or r.close_reading is None:
         return ""
     shown = r.close_reading - r.open_reading + sum(x.closing - x.opening for x in r.exchanges)
-    if r.parts:
-        shown = sum((p.used for p in r.parts), Decimal(0))
-    by = r.energy - shown
-    if not by:
-        return ""
+    by = r.energy - (sum((p.used for p in r.parts), Decimal(0)) if r.parts else shown)
     more = "more" if by > 0 else "less"
-    return f"{f.number(abs(by))} {r.unit} {more} than the readings printed here"
+    return f"{f.number(abs(by))} {r.unit} {more} than the readings printed here" if by else ""
 
 
 # --- what must be known of the figures -----------------------------------------------------

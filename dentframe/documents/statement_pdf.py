@@ -106,7 +106,7 @@ def write(of: Statement, path: str | Path, *, font: Font = None) -> Path:
         _text(pdf, f"**{name}**: {meaning}", 8, 4, markdown=True)
     pdf.ln(4)
     pdf.set_text_color(GREY)
-    for text in filter(None, notes):
+    for text in notes:
         _text(pdf, text, 7.5, 3.8, align="J")
     pdf.output(str(path))
     return Path(path)
@@ -177,19 +177,13 @@ def _opened(of: Statement, texts: str, font: Font) -> Any:
 
 
 def _text(
-    pdf: Any, text: str, size: float, height: float, *, width: float = 0, style: str = "",
-    align: str = "L", markdown: bool = False,
-) -> None:  # fmt: skip
-    """A text over as many lines as it needs."""
-    pdf.set_font(style=style, size=size)
-    pdf.multi_cell(
-        width, height, text, align=align, markdown=markdown, new_x="LMARGIN", new_y="NEXT"
-    )
-
-
-def _sentence(pdf: Any, text: str, size: float = 8.2) -> None:
+    pdf: Any, text: str, size: float = 8.2, height: float = 0, *, style: str = "", **how: Any
+) -> None:
+    """A text, where there is one, over as many lines as it needs."""
     if text:
-        _text(pdf, text, size, size * 0.48)
+        pdf.set_font(style=style, size=size)
+        how = {"w": 0, "align": "L", "new_x": "LMARGIN", "new_y": "NEXT", **how}
+        pdf.multi_cell(h=height or size * 0.48, text=text, **how)
 
 
 def _heading(pdf: Any, text: str) -> None:
@@ -210,7 +204,7 @@ def _title(pdf: Any, text: str, room: float = 18) -> None:
 
 def _block(pdf: Any, lines: Sequence[str], width: float) -> None:
     for i, text in enumerate(lines):
-        _text(pdf, text, 10, 4.4, width=width, style="" if i else "B")
+        _text(pdf, text, 10, 4.4, w=width, style="" if i else "B")
 
 
 def _pairs(pdf: Any, pairs: Sequence[tuple[str, str]], x: float, width: float) -> None:
@@ -282,7 +276,7 @@ def _first(pdf: Any, of: Statement, first: FirstPage) -> None:
     pdf.set_y(max(left, pdf.get_y()) + 2 if pdf.page == page else pdf.get_y())
     _heading(pdf, title(of))
     with pdf.local_context(text_color=WARN):
-        _sentence(pdf, first.mark, 11)
+        _text(pdf, first.mark, 11)
     # The amount stands beside a bar in the landlord's colour.
     with pdf.local_context(fill_color=(of.letter and of.letter.accent) or "#333333"):
         pdf.rect(pdf.l_margin, pdf.get_y() + 0.5, 1.6, 10, style="F")
@@ -296,15 +290,15 @@ def _first(pdf: Any, of: Statement, first: FirstPage) -> None:
     for name, layout, rows in first.tables:
         _title(pdf, name, room=30)
         _table(pdf, layout, rows)
-    _sentence(pdf, first.compared_note, 8)
+    _text(pdf, first.compared_note, 8)
     if first.chart:
         _title(pdf, "Your use day by day [kWh]", room=40)
         draw_in_pdf(pdf, first.chart)
-        _sentence(pdf, first.chart.note, 8)
-    for texts in (first.told, first.closing):
+        _text(pdf, first.chart.note, 8)
+    for texts in (first.remarks, first.closing):
         pdf.ln(1)
         for text in texts:
-            _sentence(pdf, text)
+            _text(pdf, text)
 
 
 # --- earlier periods ---

@@ -105,56 +105,57 @@ def rebilled(run: Run, how: Rebilling) -> Run:
         What was billed before, and the rule for others.
     """
     keep = {t.name for t in run.site.tenants} - {*how.direct} if how.others == "landlord" else set()
-    shares = [replace(c, computed=c.amount) for c in run.shares]
     old = {(x.party, x.title): x for x in how.before if x.party in keep and x.part not in _APART}
-    was = {key: x.amount for key, x in old.items()}
-    new = [replace(c, amount=was.get((c.party, c.title), ZERO)) if c.party in keep else c
-           for c in shares]  # fmt: skip
-    for c in shares:
-        old.pop((c.party, c.title), None)
-    new += [Charge(x.party, x.line, x.kind, x.part, "", None, "", ZERO, x.amount, computed=ZERO)
-            for x in old.values()]  # fmt: skip
+    new = []
+    for c in run.shares:
+        was = old.pop((c.party, c.title), None)
+        amount = c.amount if c.party not in keep else was.amount if was else ZERO
+        new.append(replace(c, amount=amount, computed=c.amount))
+    new += [_unmeasured(x.party, x.line, x.kind, x.part, x.amount, ZERO) for x in old.values()]
     for name in dict.fromkeys(c.line for c in new):
         mine = [c for c in new if c.line == name]
         left = add([EXACT.subtract(c.computed or ZERO, c.amount) for c in mine])
         if left:
-            new.append(
-                Charge(run.site.landlord, name, mine[0].kind, DIFFERENCE, "", None, "", ZERO, left,
-                       computed=ZERO)
-            )  # fmt: skip
+            kind = mine[0].kind
+            new.append(_unmeasured(run.site.landlord, name, kind, DIFFERENCE, left, ZERO))
     fees = [replace(c, computed=c.amount) for c in run.fees]
-    earlier = [Charge(x.party, x.line, INTEREST, INTEREST, x.kind, None, "", ZERO, x.amount,
-                      computed=x.amount) for x in how.before if x.part == INTEREST]  # fmt: skip
-    made = replace(run, shares=new, fees=[*fees, *earlier], rebilling=how)
-    return replace(made, fees=[*made.fees, *_interest(made, how)])
-
-
-def _interest(run: Run, how: Rebilling) -> list[Charge]:
-    """Simple interest on what each tenant was overcharged."""
+    fees += [
+        _unmeasured(x.party, x.line, INTEREST, INTEREST, x.amount, x.amount, x.kind)
+        for x in how.before
+        if x.part == INTEREST
+    ]
+    made = replace(run, shares=new, fees=fees, rebilling=how)
     if how.interest is None or how.interest_from is None or how.interest_to is None:
-        return []
+        return made
     # What was not yet due when the new papers are issued was not paid too early.
     days = max((how.interest_to - how.interest_from).days, 0)
+    amounts, found = _amounts(made, how).items(), []
     name = f"Interest {how.interest} % from {how.interest_from} to {how.interest_to}"
-    found = []
     for t in run.site.tenants:
-        over = -add([d for p, _, d in _differences(run, how) if p == t.name])
+        over = add([was - now for (p, _), (was, now, _) in amounts if p == t.name])
         exact = EXACT.divide(EXACT.multiply(EXACT.multiply(over, how.interest), days), _DAYS)
         money = rounded(exact, digits_of(run.site.currency))
         if over > 0 and money:
-            found.append(Charge(t.name, name, INTEREST, INTEREST, "", None, "", ZERO, -money,
-                                computed=-money))  # fmt: skip
-    return found
+            found.append(_unmeasured(t.name, name, INTEREST, INTEREST, -money, -money))
+    return replace(made, fees=[*fees, *found])
 
 
-def _differences(run: Run, how: Rebilling) -> list[tuple[str, str, Decimal]]:
-    """Party, title and what is billed now less what was billed before, of each line."""
-    found: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+def _unmeasured(
+    party: str, line: str, kind: str, part: str, amount: Decimal, computed: Decimal, basis: str = ""
+) -> Charge:
+    """A charge without a quantity."""
+    return Charge(party, line, kind, part, basis, None, "", ZERO, amount, computed=computed)
+
+
+def _amounts(run: Run, how: Rebilling) -> dict[tuple[str, str], tuple[Decimal, Decimal, Decimal]]:
+    """By party and title, what was billed until now, what is billed, and what was computed."""
+    was, now, computed = (defaultdict[tuple[str, str], Decimal](Decimal) for _ in range(3))
     for c in run.every_charge:
-        found[c.party, c.title] += c.amount
-    for key, amount in {(x.party, x.title): x.amount for x in how.before}.items():
-        found[key] -= amount
-    return [(party, title, difference) for (party, title), difference in found.items()]
+        now[c.party, c.title] += c.amount
+        computed[c.party, c.title] += c.amount if c.computed is None else c.computed
+    for x in how.before:
+        was[x.party, x.title] += x.amount
+    return {key: (was[key], now[key], computed[key]) for key in dict.fromkeys([*now, *was])}
 
 
 def notes(run: Run) -> pd.DataFrame:
@@ -169,41 +170,31 @@ def notes(run: Run) -> pd.DataFrame:
         the landlord bears it: `new` is then what was computed and is not billed.
     """
     how, rows = run.rebilling, []
-    if how is None:
-        return pd.DataFrame(columns=list(NOTES))
     accounts = {t.name: t.account for t in run.site.tenants}
-    old = {(x.party, x.title): x.amount for x in how.before}
-    computed: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    for c in run.every_charge:
-        computed[c.party, c.title] += c.amount if c.computed is None else c.computed
-    for party, title, difference in _differences(run, how):
-        was = old.get((party, title), ZERO)
-        borne = computed[party, title] - was if party in accounts else ZERO
-        settled = "note" if difference and party in accounts else "landlord"
-        change = difference or borne
-        if change:
+    for (party, title), (was, now, computed) in _amounts(run, how).items() if how else ():
+        difference, is_tenant = now - was, party in accounts
+        change = difference or (computed - was if is_tenant else ZERO)
+        if how and change:
             who = party, accounts.get(party, ""), how.number(party), how.numbers.get(party, "")
+            settled = "note" if difference and is_tenant else "landlord"
             rows.append((*who, title, was, was + change, change, party in how.direct, settled))
     return pd.DataFrame(rows, columns=list(NOTES))
 
 
 def note_statements(run: Run, papers: Sequence[Statement]) -> list[Statement]:
     """A credit or debit note for each tenant who has a new statement."""
-    found, how, made = notes(run), run.rebilling, []
-    if how is None:
-        return []
+    found, made = notes(run), []
     for s in papers:
-        mine = found[(found["party"] == s.party) & (found["settled"] == "note")]
+        mine = found[(found["party"] == s.party) & (found["settled"] == "note")].to_dict("records")
         number = formats(s.locale).number
         lines = tuple(
             Line(r["line"], "note", None, "", None, r["difference"],
                  note=f"was {number(r['old'])}, is {number(r['new'])} {s.currency}")
-            for r in mine.to_dict("records")
+            for r in mine
         )  # fmt: skip
-        total = add([x.amount for x in lines])
-        what = "Credit note" if total < 0 else "Debit note"
         if lines:
-            old, new = how.numbers.get(s.party, ""), how.number(s.party)
+            what = "Credit note" if add([x.amount for x in lines]) < 0 else "Debit note"
+            old, new = mine[0]["replaces"], mine[0]["number"]
             both = f"statement No. {old} and {new}" if old else "the earlier statement and the new"
             made.append(
                 Statement(
@@ -221,7 +212,7 @@ def replacing(run: Run, papers: Sequence[Statement]) -> list[Statement]:
     how = run.rebilling
     if how is None:
         return list(papers)
-    changed = {p for p, _, d in _differences(run, how) if d}
+    changed = {party for (party, _), (was, now, _) in _amounts(run, how).items() if now != was}
     day, found = formats(run.site.locale).day, []
     reasons = [
         f"Corrected on {day(x.on)}: {run.site.labels[x.element]}: {x.reason}."

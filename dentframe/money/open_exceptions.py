@@ -91,24 +91,20 @@ def exceptions_of(
     affected : iterable of str
         Other records that the corrections of a re-bill bear on too.
     """
-    whole = uses[0]
+    whole, detail = uses[0], "the corrections bear on its period or its edge too"
     found = [
         *(x for use in uses for x in _statuses(use)),
         *(x for use in uses for x in _energies(use)),
         *_openings(whole, closings),
-        *_recovery(whole, charges),
-        *_unallocated(whole, charges),
+        *_amounts(whole, charges),
         *_periods(whole),
         *_tenants(whole),
         *_lines(whole),
         *(
-            Finding(
-                "also_affected", record, "the corrections bear on its period or its edge too",
-                remedy=CURES["rebill"], accepted=True,
-            )
+            Finding("also_affected", record, detail, remedy=CURES["rebill"], accepted=True)
             for record in affected
         ),
-    ]  # fmt: skip
+    ]
     rows = [vars(_accepted_by_name(whole.bill, x)) for x in found]
     types = dict.fromkeys(COLUMNS, object) | {"accepted": bool}
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(types)
@@ -132,44 +128,34 @@ def _statuses(use: Usage) -> Iterator[Finding]:
         if f.status != "recorded"
     ]
     for f in not_recorded:
-        together, kind, value = "site_peak" in f.row, f.exception_kind(use.rules), f.value
-        if together:
-            peak = float(f.row["site_peak"])
+        subject, value, rule = f.element, f.value, "accept"
+        if "site_peak" in f.row:
+            subject, peak = use.site.name, float(f.row["site_peak"])
             value = None if np.isnan(peak) else rounded(peak, use.rules.places)
-        accepted = f.kind == MAIN or accepts(use.rules, f)
-        if f.unit == "kWh":
-            rule = "accept"
-            cure = remedy(f.status, f.flags, f.element, "site_file")
-            cure = CURES["open"] if kind == "not_closed" else cure
-        else:
+        kind, accepted = f.exception_kind(use.rules), f.kind == MAIN or accepts(use.rules, f)
+        if f.unit == "kW":
             low = f.status == "partial" and f.coverage < use.rules.demand_coverage
             rule, cure = "demand_coverage" if low else "accept_demand", f.note + CURES["demand"]
-        yield Finding(
-            kind,
-            use.site.name if together else f.element,
-            _detail(use, f),
-            value,
-            None,
-            f.unit,
-            rule,
-            "" if accepted else cure,
-            accepted,
-        )
+        elif kind == "not_closed":
+            cure = CURES["open"]
+        else:
+            cure = remedy(f.status, f.flags, f.element, "site_file")
+        cure = "" if accepted else cure
+        yield Finding(kind, subject, _detail(use, f), value, None, f.unit, rule, cure, accepted)
 
 
 def _detail(use: Usage, f: Figure) -> str:
-    zone, facts = use.site.zone, list(f.flags)
+    zone, facts, named = use.site.zone, list(f.flags), "demand"
     start, end, who = f.start, f.end, f.party or _NAMES[f.kind]
     if "site_peak" in f.row:
         (start, end), who = span(use.site, use.bill), "all elements together"
     if f.unit == "kWh":
-        mine = [c for c in use.energy.series if c.name == f.element]
+        named, mine = "energy", [c for c in use.energy.series if c.name == f.element]
         facts += filter(None, [when(c, micros(start), micros(end), zone) for c in mine])
     flags = f" ({', '.join(facts)})" if facts else ""
     return (
-        f"{'energy' if f.unit == 'kWh' else 'demand'} of {who}, "
-        f"{start.tz_convert(zone):%Y-%m-%d %H:%M} to {end.tz_convert(zone):%Y-%m-%d %H:%M}: "
-        f"{f.status}, coverage {f.coverage:.4f}{flags}"
+        f"{named} of {who}, {start.tz_convert(zone):%Y-%m-%d %H:%M} to "
+        f"{end.tz_convert(zone):%Y-%m-%d %H:%M}: {f.status}, coverage {f.coverage:.4f}{flags}"
         f"{f'; {f.note}' if f.certain and f.note else ''}"
     )
 
@@ -193,16 +179,12 @@ def _residual(use: Usage, limit: Decimal) -> Iterator[Finding]:
     left = parts[rest]
     low = next((x for x in (use.residual, left) if x < 0), None)
     if low is not None:
-        detail = (
-            f"the elements measured {-low} kWh more than the utility billed{use.dated}"
-            if low == use.residual
-            else f"the stated parts exceed what is left by {-low} kWh{use.dated}"
-        )
+        detail = f"the stated parts exceed what is left by {-low} kWh{use.dated}"
+        if low == use.residual:
+            detail = f"the elements measured {-low} kWh more than the utility billed{use.dated}"
         agrees = -low <= limit
-        yield Finding(
-            "negative_residual", use.bill.name, detail, low, -limit, "kWh", "agree",
-            "" if agrees else CURES["compare"], accepted=agrees,
-        )  # fmt: skip
+        found = "negative_residual", use.bill.name, detail, low, -limit, "kWh", "agree"
+        yield Finding(*found, "" if agrees else CURES["compare"], agrees)
     elif left > limit and rest != COMMON:
         what = "meter tolerance" if rest == TOLERANCE else rest
         detail = f"{left} of the utility's {use.kwh} kWh{use.dated} are {what}"
@@ -255,29 +237,24 @@ def _openings(
             )
 
 
-def _recovery(use: Usage, charges: Sequence[Charge]) -> Iterator[Finding]:
-    """What parties pay against what the utility charges: an export credit is paid by others."""
+def _amounts(use: Usage, charges: Sequence[Charge]) -> Iterator[Finding]:
+    """What parties pay against what the utility charges, and what is nobody's.
+
+    An export credit is paid by others.
+    """
     paid = add([c.amount for c in charges if c.party not in {EXPORT, UNALLOCATED}])
-    billed, meant = use.bill.amount, use.rules.over_recovery
+    billed, meant, currency = use.bill.amount, use.rules.over_recovery, use.site.currency
     if paid > max(billed, ZERO):
-        detail = f"tenants and landlord pay {paid} of a bill of {billed}"
-        yield Finding(
-            "over_recovery", use.bill.name, detail, EXACT.subtract(paid, billed), ZERO,
-            use.site.currency, "over_recovery", "" if meant else CURES["over_recovery"],
-            accepted=meant,
-        )  # fmt: skip
-
-
-def _unallocated(use: Usage, charges: Sequence[Charge]) -> Iterator[Finding]:
+        detail, over = f"tenants and landlord pay {paid} of a bill of {billed}", "over_recovery"
+        found = over, use.bill.name, detail, EXACT.subtract(paid, billed), ZERO, currency, over
+        yield Finding(*found, "" if meant else CURES[over], meant)
     for c in charges:
         if c.party == UNALLOCATED and c.amount:
-            no = c.part == REFUSED
-            why = "a figure it rests on was refused" if no else "no rule bears it"
-            yield Finding(
-                "unallocated", c.title, f"{c.amount} are nobody's: {why}", c.amount, ZERO,
-                use.site.currency, "accept" if no else "loss, common, tolerance",
-                CURES["refused"] if no else CURES["bears"],
-            )  # fmt: skip
+            why, rule, cure = "no rule bears it", "loss, common, tolerance", CURES["bears"]
+            if c.part == REFUSED:
+                why, rule, cure = "a figure it rests on was refused", "accept", CURES["refused"]
+            detail = f"{c.amount} are nobody's: {why}"
+            yield Finding("unallocated", c.title, detail, c.amount, ZERO, currency, rule, cure)
 
 
 # --- what was left out of a bill or a site, or typed in wrongly ---------------------------
@@ -289,16 +266,14 @@ def _periods(use: Usage) -> Iterator[Finding]:
     days, hint = len(midnights(start, end, site.zone)), _exclusive_end(bill.start, bill.end)
     if bill.days is not None and bill.days != days:
         detail = f"the bill states {bill.days} days, its read dates span {days}"
+        cure, stated = f"{CURES['days']} {hint}".strip(), Decimal(bill.days)
         yield Finding(
-            "periods_differ", bill.name, detail, Decimal(days), Decimal(bill.days), "days",
-            remedy=f"{CURES['days']} {hint}".strip(),
-        )  # fmt: skip
+            "periods_differ", bill.name, detail, Decimal(days), stated, "days", remedy=cure
+        )
     elif bill.days is None and hint:
         detail = f"the period ends before {bill.end} begins: {days} days"
-        yield Finding(
-            "periods_differ", bill.name, detail, Decimal(days), unit="days",
-            remedy=hint, accepted=True,
-        )  # fmt: skip
+        found = "periods_differ", bill.name, detail, Decimal(days), None, "days"
+        yield Finding(*found, remedy=hint, accepted=True)
     for line in bill.lines:
         low, high = dates(site, bill, line)
         if low < start or high > end:
@@ -331,10 +306,8 @@ def _lines(use: Usage) -> Iterator[Finding]:
     bill, currency = use.bill, use.site.currency
     if bill.total is None:
         detail = "the bill's file has no total, so nothing tells whether a line was left out"
-        yield Finding(
-            "no_total", bill.name, detail, bill.amount, None, currency, remedy=CURES["total"],
-            accepted=True,
-        )  # fmt: skip
+        found = "no_total", bill.name, detail, bill.amount, None, currency
+        yield Finding(*found, remedy=CURES["total"], accepted=True)
     by = {x.name: use.rules.of(x).by for x in bill.lines}
     energy = [x for x in bill.lines if x.kwh is not None or "energy" in {x.kind, by[x.name]}]
     stated = [x.kwh for x in energy if x.kwh is not None]

@@ -117,7 +117,19 @@ def rebill(
         *_paths("rules", old.rules.to_dict(), how.to_dict()),
         *([] if frame is None else _cells(old.readings, data)),
     ]
-    _check_changes(changes, list(accept_change))
+    accepted = [*accept_change]
+    left = [
+        f"{name}: {change}"
+        for name, change in changes
+        if not any(name == x or name.startswith(f"{x}.") for x in accepted)
+    ]
+    if left:
+        first = left[0].split(":")[0]
+        raise ConfigError(
+            f"Cannot re-bill: beside the corrections {len(left)} things differ from the record: "
+            f"{'; '.join(left[:10])}. Take the record's own, or accept each by its name: "
+            + by(f"accept_change=[{first!r}].", f"--accept-change {first}.")
+        )
     if terms["issued"] is not None:
         what = replace(what, issued=terms["issued"], due=terms["due"])
     before = billed_before(other_records, where)
@@ -127,7 +139,7 @@ def rebill(
 
 
 def _other_records(old: Record, folder: Any) -> list[Record]:
-    """The other records that hold; refuse one that a saved re-bill replaces.
+    """The other records that nothing replaces; refuse one that a saved re-bill replaces.
 
     Its credits would be given twice.
     """
@@ -251,15 +263,3 @@ def _cells(old: pd.DataFrame, new: pd.DataFrame) -> Iterator[tuple[str, str]]:
         n = int((~((x == y) | (np.isnan(x) & np.isnan(y)))).sum())
         if n:
             yield f"readings.{column}", f"{n} of {len(x)} readings differ"
-
-
-def _check_changes(changes: list[tuple[str, str]], accepted: list[str]) -> None:
-    left = [f"{k}: {v}" for k, v in changes
-            if not any(k == x or k.startswith(f"{x}.") for x in accepted)]  # fmt: skip
-    if left:
-        name = left[0].split(":")[0]
-        raise ConfigError(
-            f"Cannot re-bill: beside the corrections {len(left)} things differ from the record: "
-            f"{'; '.join(left[:10])}. Take the record's own, or accept each by its name: "
-            + by(f"accept_change=[{name!r}].", f"--accept-change {name}.")
-        )

@@ -24,8 +24,8 @@ from dentframe.atomic_files import file_names, files_in, put_back
 from dentframe.documents.statement_audit_sheet import DRAFT
 from dentframe.errors import ConfigError, by
 from dentframe.frame import csv_and_excel
-from dentframe.money.comparison import Billed
 from dentframe.money.credit_notes import Rebilling
+from dentframe.money.earlier_bills_and_days import Billed
 from dentframe.money.rounding_and_tiers import add, rounded
 from dentframe.money.statement import Statement, Statements
 from dentframe.money.utility_bill_and_rules import SplitRules, UtilityBill
@@ -116,36 +116,6 @@ def load(path: Path) -> Contents:
     raise ConfigError(f"Cannot read the record {str(path)!r}: {why}.")
 
 
-def folder_of(path: Any) -> Path:
-    """The record's own folder, none of whose own parts is a link.
-
-    Parameters
-    ----------
-    path : str or path
-        That folder, its ``record.json``, or the folder that `Run.save` wrote.
-
-    Raises
-    ------
-    ConfigError
-        Where there is no record.
-    """
-    at = Path(path).resolve()
-    put_back(next((x for x in at.parents if x.is_dir()), at))
-    for folder in (at, at.parent if at.name == FILE else at / RECORD):
-        if (folder / FILE).is_file():
-            for own in (folder, folder / FILE):
-                if own.is_symlink():
-                    raise ConfigError(
-                        f"Cannot read {str(path)!r}: its {own.name} is a link, which is not "
-                        "followed. Name the folder itself."
-                    )
-            return folder
-    raise ConfigError(
-        f"Cannot read {str(path)!r}: there is no {FILE} in it. Name the folder "
-        f"{by('that Run.save wrote', 'of --out')}, or its folder 'record'."
-    )
-
-
 @dataclass(frozen=True)
 class Record:
     """A split as it was saved.
@@ -182,10 +152,23 @@ class Record:
         Raises
         ------
         ConfigError
-            Where there is no record, or one that cannot be read.
+            Where there is no record, one that cannot be read, or one that is a link.
         """
-        own = folder_of(folder)
-        return cls(own, load(own / FILE))
+        at = Path(folder).resolve()
+        put_back(next((x for x in at.parents if x.is_dir()), at))
+        for own in (at, at.parent if at.name == FILE else at / RECORD):
+            if (own / FILE).is_file():
+                link = next((x for x in (own, own / FILE) if x.is_symlink()), None)
+                if link is None:
+                    return cls(own, load(own / FILE))
+                raise ConfigError(
+                    f"Cannot read {str(folder)!r}: its {link.name} is a link, which is not "
+                    "followed. Name the folder itself."
+                )
+        raise ConfigError(
+            f"Cannot read {str(folder)!r}: there is no {FILE} in it. Name the folder "
+            f"{by('that Run.save wrote', 'of --out')}, or its folder 'record'."
+        )
 
     @property
     def ok(self) -> bool:
@@ -262,7 +245,7 @@ class Record:
     @property
     def billed(self) -> list[Billed]:
         """What each tenant used and paid, for later statements to compare with."""
-        accounts = {t.name: t.account for t in self.site.tenants}
+        accounts, places = {t.name: t.account for t in self.site.tenants}, self.rules.places
         found = []
         for party, own in self.figures.query("basis == 'energy'").groupby("party", sort=False):
             start, end = own["start"].min(), own["end"].max()
@@ -270,10 +253,7 @@ class Record:
             owed = add(list(self.charges["amount"][self.charges["party"] == party]))
             last = own[own["end"] == end].dropna(subset="close_reading")
             closings = {
-                str(row["element"]): (
-                    row["close_at"],
-                    rounded(row["close_reading"], self.rules.places),
-                )
+                str(row["element"]): (row["close_at"], rounded(row["close_reading"], places))
                 for row in last.astype(object).to_dict("records")
             }
             account = accounts.get(str(party), "")

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -142,40 +140,34 @@ def _there_already(target: Path, run: Run) -> Contents | None:
     """The record of this split that lacks some papers; None where a new one can be written."""
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return None
-    file = target / RECORD / FILE
+    file, why = target / RECORD / FILE, ""
     contents = load(file) if file.is_file() else None
-    why = _why_kept(target, contents, run)
+    known = {*contents.files, f"{RECORD}/{FILE}"} if contents else set()
+    foreign = next((name for name, _ in files_in(target) if name not in known), "")
+    if contents is None:
+        why = "something is there that is no record of a split"
+    elif (contents.bill, contents.site) != (run.bill.name, run.site.name):
+        why = f"a split of {contents.bill!r} of {contents.site!r} is there"
+    elif foreign:
+        why = f"{foreign!r} is there, which dentframe did not write"
+    elif not contents.final:
+        return None
+    elif contents.result != result_of(run):
+        why = "a record without open exceptions is there, and is never overwritten"
     if why:
         raise ConfigError(
             f"Cannot save to {str(target)!r}: {why}. Only a split of the same bill and site with "
             "open exceptions is replaced. Name a new folder, or remove this one yourself."
         )
-    return contents if contents and contents.final else None
-
-
-def _why_kept(target: Path, contents: Contents | None, run: Run) -> str:
-    """Why a folder must stay as it is, ``""`` where this split may go there."""
-    if contents is None:
-        return "something is there that is no record of a split"
-    if (contents.bill, contents.site) != (run.bill.name, run.site.name):
-        return f"a split of {contents.bill!r} of {contents.site!r} is there"
-    known = {*contents.files, f"{RECORD}/{FILE}"}
-    others = [name for name, _ in files_in(target) if name not in known]
-    if others:
-        return f"{others[0]!r} is there, which dentframe did not write"
-    if not contents.final:
-        return ""
-    if contents.result != result_of(run):
-        return "a record without open exceptions is there, and is never overwritten"
     endings = [ending for package, ending, *_ in _FORMS if package and find_spec(package)]
     stems = paper_names(run, draft=False)
-    papers = [f"{PAPERS}/{stems[s.party]}{ending}" for s in run.statements for ending in endings]
-    if all(paper in contents.files for paper in papers):
+    papers = {f"{PAPERS}/{stems[s.party]}{ending}" for s in run.statements for ending in endings}
+    if papers <= known:
         raise AlreadyThereError(
             f"Nothing to save: {str(target)!r} holds this split already, without open exceptions. "
             "Such a record is never overwritten."
         )
-    return ""
+    return contents
 
 
 def _write_new(run: Run, part: Path, *, draft: bool) -> Contents:
@@ -201,7 +193,8 @@ def _write_new(run: Run, part: Path, *, draft: bool) -> Contents:
     for name, text in texts.items():
         (record / name).write_text(text, encoding="utf-8")
     csv_and_excel.to_csv(run.frame[wire_columns(run.frame.columns)], record / READINGS)
-    shutil.copyfile(Path(__file__).with_name("check.py"), record / "check.py")
+    program = Path(__file__).with_name("record_check_without_dentframe.py")
+    shutil.copyfile(program, record / "check.py")
     if run.rebilling is not None:
         (record / REBILL).write_bytes(msgspec.json.format(msgspec.json.encode(run.rebilling)))
     return Contents(
@@ -260,20 +253,15 @@ def _write_papers(run: Run, part: Path, *, draft: bool) -> None:
 
 def _steps_csv(run: Run) -> str:
     """Each step of each register and each interval mean that a figure rests on, as CSV."""
-    out = io.StringIO()
-    write = csv.writer(out, lineterminator="\n")
-    write.writerow(STEPS)
     low = min(s.start for x in run.uses for s in x.occupancies)
     high = max(s.end for x in run.uses for s in x.occupancies)
     span = micros(low) - 3 * HOUR, micros(high) + 3 * HOUR
-    bases = {basis for x in run.uses for basis in x.figures}
-    if "energy" in bases:
-        for c in _series(run.whole, energy_source):
-            write.writerows(_steps("energy", moving(c, run.rules.edges), span))
-    if bases - {"energy"}:
-        for c in _series(run.whole, demand_source):
-            write.writerows(_steps("demand", c, span))
-    return out.getvalue()
+    bases, rows = {basis for x in run.uses for basis in x.figures}, list[tuple[Any, ...]]()
+    for c in _series(run.whole, energy_source) if "energy" in bases else ():
+        rows += _steps("energy", moving(c, run.rules.edges), span)
+    for c in _series(run.whole, demand_source) if bases - {"energy"} else ():
+        rows += _steps("demand", c, span)
+    return pd.DataFrame(rows, columns=STEPS).to_csv(index=False, lineterminator="\n")
 
 
 def _series(use: Usage, source: Any) -> list[Cumulative]:
@@ -330,10 +318,8 @@ def _edges(run: Run) -> list[dict[str, Any]]:
         registers, stays = {c.name: c for c in series}, []
         for x in use.occupancies:
             start, end = micros(x.start), micros(x.end)
-            stay = {
-                "element": x.element, "kind": x.kind, "party": x.party,
-                "start": _iso(start), "end": _iso(end),
-            }  # fmt: skip
+            stay = {k: getattr(x, k) for k in ("element", "kind", "party")}
+            stay |= {"start": _iso(start), "end": _iso(end)}
             if x.element in registers:
                 edges = np.array([start]), np.array([end])
                 f = figures(registers[x.element], *edges, edges=use.rules.edges)

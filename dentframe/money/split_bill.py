@@ -18,7 +18,7 @@ from dentframe.documents.number_and_date_formats import Formats
 from dentframe.errors import ConfigError, IncompleteReadError, UnknownMeterError, by
 from dentframe.frame.quantify import dequantify
 from dentframe.money import credit_notes, record_writer
-from dentframe.money.comparison import Billed, measured
+from dentframe.money.earlier_bills_and_days import Billed, measured
 from dentframe.money.occupancy import (
     COMMON,
     MAIN,

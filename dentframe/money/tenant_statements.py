@@ -18,8 +18,8 @@ import pandas as pd
 from dentframe.documents.number_and_date_formats import formats
 from dentframe.documents.statement_audit_sheet import WORDS
 from dentframe.errors import ConfigError
-from dentframe.money.comparison import billed_now, compared, daily, measured, own_dates
 from dentframe.money.credit_notes import replacing
+from dentframe.money.earlier_bills_and_days import billed_now, compared, daily, measured, own_dates
 from dentframe.money.occupancy import COMMON, OWN, span
 from dentframe.money.rounding_and_tiers import EXACT, add, exact, rounded
 from dentframe.money.shares import FEE, TITLES, Charge, part_of

@@ -144,8 +144,7 @@ def _unlisted(contents: Contents, again: Run) -> Iterator[str]:
     wanted += [f"{RECORD}/{x}" for x in (*MADE_FROM, *WORKINGS)]
     if contents.ok or contents.draft:
         names = paper_names(again, draft=contents.draft)
-        wanted += [f"{PAPERS}/{name}.csv" for party, name in names.items()
-                   if party in again.statements.parties]  # fmt: skip
+        wanted += [f"{PAPERS}/{names[party]}.csv" for party in again.statements.parties]
     for name in dict.fromkeys(wanted):
         if name not in contents.files:
             yield f"File {name} is not in the record's list, which every record has."
@@ -160,10 +159,9 @@ def _unlisted(contents: Contents, again: Run) -> Iterator[str]:
 def _again(record: Record) -> Run:
     """The split, computed from the record's own files."""
     site, bill, rules = record.site, record.bill, record.rules
+    recorded = record.contents.closings.items()
     try:
-        closings = {
-            k: (pd.Timestamp(at), Decimal(x)) for k, (at, x) in record.contents.closings.items()
-        }
+        closings = {k: (pd.Timestamp(at), Decimal(x)) for k, (at, x) in recorded}
         found = settle(record.readings, site, bill, rules, closings=closings)
         return found if record.rebilling is None else rebilled(found, record.rebilling)
     except DentError:

@@ -28,7 +28,7 @@ from dentframe import (
 )
 from dentframe.emulator import Event, Plant, panel
 from dentframe.errors import ConfigError, RangeError
-from dentframe.money.portfolio_and_status import status
+from dentframe.money.portfolio_report_and_status import status
 from tests.split_kit import bill, line, readings, site, tenant
 
 LA = "America/Los_Angeles"

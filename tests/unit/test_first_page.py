@@ -45,7 +45,7 @@ def texts(page):
     """All that stands on a page one."""
     rows = [x for row in (*page.charges, *page.meters) for x in row.values()]
     facts = [x for pair in page.facts for x in pair]
-    return "\n".join([*page.sender, *page.to, *facts, page.due, page.amount, *rows, *page.told,
+    return "\n".join([*page.sender, *page.to, *facts, page.due, page.amount, *rows, *page.remarks,
                       *page.closing])  # fmt: skip
 
 
@@ -68,7 +68,7 @@ def test_it_says_who_owes_whom_what_for_when():
     assert (meter["current"], meter["current_at"]) == ("3,000.00", "1 February 2024, 00:00")
     assert meter["multiplier"] == "multiplier 1 (CT 100 A, included)"
     assert (meter["used"], meter["unit"], meter["differs"]) == ("2,000.00", "kWh", "")
-    assert page.told == [
+    assert page.remarks == [
         "All readings are actual; nothing is estimated.",
         "You pay 0.2000 USD per kWh on average: 400.00 USD for energy ÷ 2,000.00 kWh.",
         "The utility charged 0.2000 USD per kWh on average: 600.00 USD for energy ÷ 3,000.00 kWh.",
@@ -140,7 +140,7 @@ def test_an_estimate_has_one_plain_sentence_and_a_mark():
     """Which meter, in words of everyday; no other sentence says that all is actual."""
     page = first_page(full())
     assert page.meters[0]["kind"] == "estimated"
-    assert page.told[0].startswith("This meter's use is estimated: Shop (P482311252_C)")
+    assert page.remarks[0].startswith("This meter's use is estimated: Shop (P482311252_C)")
     assert "nothing is estimated" not in texts(page)
 
 
@@ -155,7 +155,7 @@ def test_a_statement_without_a_site_needs_no_letter():
         ("Meters read on", "1 May 2024 and 1 June 2024"),
     ]
     assert page.charges[0]["quantity"] == "10.00 kWh × 0.25"
-    assert first_page(statement()).told == []
+    assert first_page(statement()).remarks == []
 
 
 def test_a_credit_and_a_draft_are_not_due():
@@ -261,4 +261,4 @@ def test_a_bakery_with_gaps_is_not_called_estimated():
     frame = readings({"A": 2000, "B": 1000})
     frame.iloc[600:700, 0] = np.nan
     page = first_page(run(frame).statements["Bakery"])
-    assert page.told[0] == "All readings are actual; nothing is estimated."
+    assert page.remarks[0] == "All readings are actual; nothing is estimated."

@@ -276,6 +276,20 @@ def test_a_saved_rebill_posts_its_notes(tmp_path):
     assert cents(clearing["amount"]) == 0
 
 
+def test_a_line_that_a_rebill_no_longer_has_keeps_its_dates(tmp_path):
+    """A corrected meter leaves no loss: what was billed of it is credited, with its dates."""
+    saved(tmp_path / "old")
+    factor = {"kind": "factor", "element": "P1_A", "id": "ct", "reason": "CT", "factor": 1.015,
+              "on": "2024-02-05", "from": "2024-01-01"}  # fmt: skip
+    rebill(tmp_path / "old", [factor], others="bill", issued="2024-03-01").save(tmp_path / "new")
+    found = table(tmp_path / "new" / "journal.csv")
+    gone = found[found["description"].str.startswith("Energy: technical loss")]
+    assert set(gone["description"]) == {"Energy: technical loss, 2024-01-01 to 2024-01-31"}
+    assert set(gone["start"]) == {"2024-01-01"}
+    assert set(gone["currency"]) == {"USD"}
+    assert cents(gone["amount"]) == 0 != cents(gone["debit"])
+
+
 def test_a_rebill_posts_the_difference_with_the_original_number(tmp_path):
     """What was billed is taken off; the number of the statement that is replaced stands by."""
     old = saved(tmp_path / "old")

@@ -19,7 +19,7 @@ from dentframe.documents.number_and_date_formats import formats
 from dentframe.documents.statement_audit_sheet import FLAGS
 from dentframe.documents.statement_first_page import first_page
 from dentframe.errors import ConfigError, MissingExtraError
-from dentframe.money.comparison import Billed
+from dentframe.money.earlier_bills_and_days import Billed
 from tests.split_kit import LA, bill, element, line, readings, site, split, tenant
 from tests.statement_kit import energy_line, full, reading, statement
 
@@ -32,7 +32,7 @@ class Page(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.tables, self.told, self._open, self._cell = {}, [], None, None
+        self.tables, self.remarks, self._open, self._cell = {}, [], None, None
         self.feed(text[text.index("<body>") : text.index('<section class="audit">')])
 
     def handle_starttag(self, tag, attrs):
@@ -53,7 +53,7 @@ class Page(HTMLParser):
     def handle_endtag(self, tag):
         if tag in {"td", "p"} and self._cell is not None:
             text = "".join(self._cell).strip()
-            (self._open[-1] if tag == "td" else self.told).append(text)
+            (self._open[-1] if tag == "td" else self.remarks).append(text)
             self._cell = None
 
 
@@ -110,10 +110,10 @@ def added_again(text):
     page = Page(text)
     *rows, total = page.tables["owed"][1:]
     amounts = [first(r[-1]) for r in rows]
-    assert sum(amounts) == first(total[-1]) == abs(numbers(page.told[0])[-1])
+    assert sum(amounts) == first(total[-1]) == abs(numbers(page.remarks[0])[-1])
     used, metered = meters_again(page)
     energy = sum(x for r, x in zip(rows, amounts, strict=True) if "kWh" in r[1])
-    averages = [x for x in page.told if "÷" in x]
+    averages = [x for x in page.remarks if "÷" in x]
     for told in averages:
         rate, amount, kwh = numbers(told)
         assert rate == round(amount / kwh, 4)
@@ -271,20 +271,20 @@ def test_no_sentence_is_untrue(flag):
             ),
         )
         page = first_page(made)
-        told = sentences(page.told[0])
+        remarks = sentences(page.remarks[0])
         states = {"Meter1": one, "Charge1": one, "Meter2": two, "Charge2": two}
         fixed = {"Meter1", "Charge1"} if flag in CORRECTED else set()
         if {one, two} == {"recorded"} and not fixed:
-            assert [x for x, _ in told] == ["All readings are actual; nothing is estimated."]
+            assert [x for x, _ in remarks] == ["All readings are actual; nothing is estimated."]
         else:
-            assert "nothing is estimated" not in page.told[0]
+            assert "nothing is estimated" not in page.remarks[0]
         for name, status in states.items():
-            mine = [x for x, names in told if name in names]
+            mine = [x for x, names in remarks if name in names]
             unsure = [x for x in mine if not x.startswith("Corrected, as the audit sheet says")]
             assert len(mine) - len(unsure) == (name in fixed)
             assert len(unsure) == (status != "recorded")
             assert all(WORDS[status] in x for x in unsure)
-        for text, names in told:
+        for text, names in remarks:
             shared = {states[x] for x in names} if not text.startswith("Corrected") else {one}
             assert len(shared) <= 1
             many = len(names) > 1 and not text.startswith("Corrected")

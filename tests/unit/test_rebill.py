@@ -333,3 +333,19 @@ def test_a_record_with_some_of_the_corrections_is_named_too(issued, tmp_path):
     alone = rebill(feb, [edge], others="bill", records=feb)
     alone.save(tmp_path / "Feb-C1")
     assert named() == []
+
+
+def test_two_agreed_figures_of_one_line_are_one_sum_in_the_notes(issued, tmp_path):
+    """The landlord bears both: a second re-bill compares with the sum of them."""
+    figure = {"kind": "figure", "from": "2024-01-01", "to": "2024-02-01", "reason": "r", "by": "A",
+              "on": "2024-02-05"}  # fmt: skip
+    both = [figure | {"element": "P1_A", "id": "a", "kwh": 1500},
+            figure | {"element": "P1_B", "id": "b", "kwh": 800}]  # fmt: skip
+    one = rebill(issued, both, others="bill", issued="2024-02-20")
+    one.save(tmp_path / "one")
+    again = figure | {"element": "P1_A", "id": "c", "kwh": 1400, "replaces": "a"}
+    two = rebill(tmp_path / "one", [again], others="bill", issued="2024-03-20")
+    was, now = (x.charges.groupby("party")["amount"].sum() for x in (one, two))
+    found = two.notes.groupby("party")["difference"].sum()
+    assert found.to_dict() == {x: now[x] - was[x] for x in ("A", "Landlord")}
+    assert sum(found) == 0

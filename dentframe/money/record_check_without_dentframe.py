@@ -1,9 +1,10 @@
 """The program computes a record of a utility bill's split again, and says what differs.
 
-It stands in every record and needs nothing but Python 3.11 or later: python -I -S check.py
+It stands in every record as check.py and needs nothing but Python 3.11 or later:
+python -I -S check.py
 
 It reads the files beside it. From steps.csv (what each meter used between two readings, and the
-verdict on it) and edges.json (who held which meter between which instants, all in UTC) it computes
+verdict on it) and edges.json (who had which meter between which instants, all in UTC) it computes
 each figure; from bill.toml, rules.toml and site.toml each share, line and total; and compares them
 with record.json and the tables. A changed file is found by its SHA-256. It shares no code with the
 program that wrote the record. Exit status: 0 nothing differs, 1 something does, 2 no record.
@@ -52,16 +53,16 @@ def load(name):
         sys.exit(1)
 
 
-def check_files(told):
+def check_files(record):
     """Each file of the list, and each file that is there, by its SHA-256."""
     body = (RECORD / "record.json").read_bytes()
-    seal = str(told.get("seal"))
+    seal = str(record.get("seal"))
     if hashlib.sha256(body.replace(seal.encode(), b"0" * 64)).hexdigest() != seal:
         differs("record.json was changed: its seal is not that of its text.")
     there = {x.relative_to(RECORD.parent).as_posix(): x for x in sorted(RECORD.parent.rglob("*"))
             if x.is_symlink() or x.is_file()}
     del there["record/record.json"]
-    for name, wanted in told["files"].items():
+    for name, wanted in record["files"].items():
         path = there.pop(name, None)
         if path is None:
             differs(f"{name} is missing.")
@@ -72,9 +73,9 @@ def check_files(told):
     for name in there:
         differs(f"{name} is not in the record's list.")
     own = ["site.toml", "bill.toml", "rules.toml", "readings.csv", "steps.csv", "edges.json"]
-    tables = [f"{x}.csv" for x in told["result"]]
-    for name in [*(f"record/{x}" for x in (*own, "check.py")), *told["papers"], *tables]:
-        if name not in told["files"]:
+    tables = [f"{x}.csv" for x in record["result"]]
+    for name in [*(f"record/{x}" for x in (*own, "check.py")), *record["papers"], *tables]:
+        if name not in record["files"]:
             differs(f"{name} is not in the record's list, which every record has.")
 
 
@@ -157,7 +158,7 @@ class Steps:
 
 
 def status_of(coverage, flags):
-    """How sure a figure is: the worst part first."""
+    """The status of a figure, which is that of its worst part."""
     if coverage == 0:
         return "missing"
     estimates = {"reset", "ambiguous_fall", "edge_in_gap", "agreed"}
@@ -196,6 +197,11 @@ def energy_figure(steps, stay, rules):
         return value, coverage, status, value
     measured, _ = steps.energy("energy", stay["element"], low, high, "measured")
     return rounded(plain(energy, scale), places), coverage, status, printed(measured)
+
+
+def energies(steps, use, rules):
+    """The energy of each stay."""
+    return ((stay, *energy_figure(steps, stay, rules)) for stay in use["stays"])
 
 
 def kw_of_block(steps, use, element, low, high, kind):
@@ -241,7 +247,7 @@ def powers(steps, use, key, low, high, kind="corrected"):
 
 
 def own_peaks(steps, use, rules):
-    """Each stay's own peak, times its share of the period."""
+    """The own peak of each stay, times its share of the period."""
     start, end, places = instant(use["start"]), instant(use["end"]), rules.get("places", 2)
     for stay in (x for x in use["stays"] if x["kind"] not in {"main", "export"}):
         low, high, key = instant(stay["start"]), instant(stay["end"]), stay["element"]
@@ -265,24 +271,23 @@ def coincidents(steps, use, rules):
     at, _, kw = max(best, key=lambda x: sum(x[2].values()), default=(low, low, {}))
     flags = set().union(*(steps.flags("demand", k, low, high) for k in elements))
     for k in elements:
-        held = next(s for s in mine
+        stay = next(s for s in mine
                     if s["element"] == k and instant(s["start"]) <= at < instant(s["end"]))
         value = rounded(plain(kw[k]), rules.get("places", 2)) if kw else None
-        yield held, value, coverage, status_of(coverage if kw else 0, flags), value
+        yield stay, value, coverage, status_of(coverage if kw else 0, flags), value
 
 
-def check_figures(told, uses, steps, rules):
+FIGURES = {"energy": energies, "own_peak": own_peaks, "coincident": coincidents}
+
+
+def check_figures(record, uses, steps, rules):
     """Compute every figure; return value and what was measured, by use, basis and stay."""
-    found, left = [], [*enumerate(told["result"]["figures"], 1)]
+    found, left = [], [*enumerate(record["result"]["figures"], 1)]
     for use in uses:
-        done = []
-        while left and left[0][1]["basis"] not in done:
-            done.append(left[0][1]["basis"])
-            if done[-1] == "energy":
-                rows = [(x, *energy_figure(steps, x, rules)) for x in use["stays"]]
-            else:
-                rows = (own_peaks if done[-1] == "own_peak" else coincidents)(steps, use, rules)
-            for stay, value, coverage, status, measured in rows:
+        done = set()
+        while left and (basis := left[0][1]["basis"]) not in done:
+            done.add(basis)
+            for stay, value, coverage, status, measured in FIGURES[basis](steps, use, rules):
                 i, row = left.pop(0)
                 off = Decimal(row["quantity"] or 0) - value if value else ZERO
                 if rules.get("places") != "exact" or abs(off) > MICRO:
@@ -294,18 +299,25 @@ def check_figures(told, uses, steps, rules):
                 for k in (k for k in wanted if was[k] != wanted[k]):
                     who = f"row {i} ({stay['party'] or stay['kind']} {stay['element']}): {k}"
                     differs(f"Table figures, {who} {row[k]} is recorded, {wanted[k]} comes out.")
-                found.append((id(use), done[-1], stay, value and value + off,
+                found.append((id(use), basis, stay, value and value + off,
                               measured and measured + off))
     for i, _ in left:
         differs(f"Table figures, row {i}: it does not come out.")
     return found
 
 
+def charge(line, party, part, amount, quantity=None, **more):
+    """What a party has of a line."""
+    title = f"{line}: {TITLES[part]}" if part in TITLES else line
+    return {"party": party, "title": title, "line": line, "part": part, "quantity": quantity,
+            "amount": amount, "agreed_by": "", **more}
+
+
 class Split:
     """The bill's lines, shared by the rules."""
 
-    def __init__(self, told, site, bill, rules, uses, figures):
-        self.told, self.site, self.bill, self.rules = told, site, bill, rules
+    def __init__(self, record, site, bill, rules, uses, figures):
+        self.record, self.site, self.bill, self.rules = record, site, bill, rules
         self.figures, self.uses = figures, uses
         self.digits = next((n for n, x in DIGITS.items() if site["currency"].upper() in x), 2)
         self.places, self.landlord = rules.get("places", 2), site.get("landlord", "Landlord")
@@ -327,38 +339,27 @@ class Split:
 
     def weights(self, use, rule):
         """The weight of each party."""
-        by = rule["by"]
+        by, days, found = rule["by"], use["days"], dict.fromkeys(self.parties, ZERO)
         if by in UNITS:
             return self.sums(use, by, "own")
         if by == "days":
-            held = [party for day in use["days"] for party in day.values()]
-            found = {p: Decimal(held.count(p)) for p in self.parties}
-        elif by in {"area", "shares"}:
-            found = self.areas(use) if by == "area" else self.fixed(use, rule)
+            for party in (party for day in days for party in day.values()):
+                found[party] += 1
+        elif by == "area":  # times days; of vacant elements their own
+            areas = {t["name"]: t.get("area") for t in self.site.get("tenants", [])}
+            for day in days:
+                for party in {*day.values()} - {self.landlord}:
+                    found[party] += Decimal(areas[party])
+                for element in (k for k, party in day.items() if party == self.landlord):
+                    found[self.landlord] += Decimal(self.site["elements"][element]["area"])
+        elif by == "shares":  # by the days that a tenant is there; the landlord has the others'
+            shares = {p: Decimal(rule["shares"].get(p, 0)) for p in self.parties}
+            for p in self.tenants:
+                found[p] = shares[p] * sum(p in day.values() for day in days)
+            found[self.landlord] = sum(shares.values()) * len(days) - sum(found.values())
         else:
             found = {"export" if by == "export" else self.landlord: Decimal(1)}
         return {k: w for k, w in found.items() if w}
-
-    def areas(self, use):
-        """Areas times days; of vacant elements their own."""
-        found = dict.fromkeys(self.parties, ZERO)
-        areas = {t["name"]: t.get("area") for t in self.site.get("tenants", [])}
-        for day in use["days"]:
-            for party in {*day.values()} - {self.landlord}:
-                found[party] += Decimal(areas[party])
-            for element in (k for k, party in day.items() if party == self.landlord):
-                found[self.landlord] += Decimal(self.site["elements"][element]["area"])
-        return found
-
-    def fixed(self, use, rule):
-        """Fixed shares by the days that a tenant is there."""
-        days, shares, found = use["days"], rule["shares"], {}
-        for p in self.parties:
-            there = len(days) if p == self.landlord else sum(p in d.values() for d in days)
-            found[p] = Decimal(shares.get(p, 0)) * there
-        stated = sum(Decimal(shares.get(p, 0)) for p in self.parties)
-        found[self.landlord] += stated * len(days) - sum(found.values())
-        return found
 
     def components(self, use, by):
         """The signed parts of a measured basis: name, total and weights."""
@@ -396,10 +397,10 @@ class Split:
         rule, use = self.rule_of(line), next(u for u in self.uses if line["name"] in u["lines"])
         if not Decimal(line["amount"]):
             return []
-        refused = [r for r in self.told["result"]["charges"]
-                if r["bill_line"] == line["name"] and r["part"] == "refused"]
-        if refused:  # a figure it rests on is not accepted: it is nobody's, as a whole
-            return [self.charge(line, "unallocated", "refused", None, Decimal(line["amount"]))]
+        if any(r["bill_line"] == line["name"] and r["part"] == "refused"
+               for r in self.record["result"]["charges"]):
+            # A figure it rests on is not accepted: it is nobody's, as a whole.
+            return [charge(line["name"], "unallocated", "refused", Decimal(line["amount"]))]
         if rule["by"] in UNITS:
             measured = self.sums(use, rule["by"], "own")
             value = self.sums(use, rule["by"], "own", measured=False)
@@ -427,57 +428,48 @@ class Split:
         return self.shared(line, parts, self.digits, agreed)
 
     def shared(self, line, parts, places, agreed, printed=True):
-        """A line cut into its parts, and each part shared by its weights."""
-        amount = Decimal(line["amount"])
+        """A line cut into its parts, and each part shared by its weights.
+
+        What an agreed figure leaves of a charge by the measured one is the landlord's.
+        """
+        amount, name, found = Decimal(line["amount"]), line["name"], []
         parts = [p for p in parts if p[1] != 0]
         whole = sum(total for _, total, _ in parts)
         exact = [Fraction(amount * total / whole) for _, total, _ in parts]
-        found, moneys = [], in_parts(exact, amount, self.digits)
+        moneys = in_parts(exact, amount, self.digits)
         for (part, total, weights), money in zip(parts, moneys, strict=True):
             shares = allocate(money, weights, self.digits)
             same = sum(weights.values()) == total
-            quantity = weights if same else allocate(total, weights, places)
-            for party in weights:
-                told = quantity[party] if printed else None
-                c = self.charge(line, party, part, told, shares[party])
-                found += self.apart(line, c, agreed, whole)
+            quantities = weights if same else allocate(total, weights, places)
+            for party, share in shares.items():
+                if part != "own" or party not in agreed or not printed:
+                    quantity = quantities[party] if printed else None
+                    found.append(charge(name, party, part, share, quantity))
+                    continue
+                more, quantity = agreed[party], quantities[party] + agreed[party]
+                own = rounded(amount * quantity / whole, self.digits)
+                found.append(charge(name, party, part, own, quantity))
+                found.append(charge(name, self.landlord, "agreed", share - own, -more,
+                                    agreed_by=party))
         return found
-
-    def apart(self, line, c, agreed, whole):
-        """A charge by an agreed figure: what it leaves of the measured one is the landlord's."""
-        if c["part"] != "own" or c["party"] not in agreed or c["quantity"] is None:
-            return [c]
-        quantity, more = c["quantity"] + agreed[c["party"]], agreed[c["party"]]
-        amount = rounded(Decimal(line["amount"]) * quantity / whole, self.digits)
-        rest = self.charge(line, self.landlord, "agreed", -more, c["amount"] - amount)
-        rest["agreed_by"] = c["party"]
-        return [{**c, "quantity": quantity, "amount": amount}, rest]
-
-    @staticmethod
-    def charge(line, party, part, quantity, amount):
-        """One charge."""
-        title = f"{line['name']}: {TITLES[part]}" if part in TITLES else line["name"]
-        return {"party": party, "title": title, "line": line["name"], "part": part,
-                "quantity": quantity, "amount": amount, "agreed_by": ""}
 
     def fees(self):
         """The landlord's fees."""
         use = self.uses[0]
         here = [p for p in self.tenants if any(s["party"] == p for s in use["stays"])]
         for fee in self.rules.get("fees", []):
-            line, per = {"name": fee["name"]}, fee.get("per", "tenant")
-            whole = rounded(Decimal(fee["amount"]), self.digits)
+            name, per, each = fee["name"], fee.get("per", "tenant"), Decimal(fee["amount"])
+            whole = rounded(each, self.digits)
             if per == "shares":
                 by = self.weights(use, {"by": "shares", "shares": fee["shares"]})
                 for p, money in allocate(whole, by, self.digits).items():
-                    yield self.charge(line, p, "fee", None, money)
+                    yield charge(name, p, "fee", money)
             for p in here if per != "shares" else ():
                 n = Decimal(sum(p in day.values() for day in use["days"]))
                 if per == "tenant":
-                    yield self.charge(line, p, "fee", None, whole)
+                    yield charge(name, p, "fee", whole)
                 elif n:
-                    money = rounded(Decimal(fee["amount"]) * n, self.digits)
-                    yield self.charge(line, p, "fee", n, money)
+                    yield charge(name, p, "fee", rounded(each * n, self.digits), n)
 
 
 def rebilled(split, charges, fees, how):
@@ -491,40 +483,33 @@ def rebilled(split, charges, fees, how):
         was = old.pop((c["party"], c["title"]), None)
         if c["party"] in keep:
             c["amount"] = Decimal(was["amount"]) if was else ZERO
-    for x in old.values():
-        c = split.charge({"name": x["line"]}, x["party"], x["part"], None, Decimal(x["amount"]))
-        charges.append({**c, "title": x["title"], "computed": ZERO})
+    charges += [charge(x["line"], x["party"], x["part"], Decimal(x["amount"]), title=x["title"],
+                       computed=ZERO) for x in old.values()]
     for name in dict.fromkeys(c["line"] for c in charges):
         left = sum(c["computed"] - c["amount"] for c in charges if c["line"] == name)
         if left:
-            c = split.charge({"name": name}, split.landlord, "rebill_difference", None, left)
-            charges.append({**c, "computed": ZERO})
+            charges.append(charge(name, split.landlord, "rebill_difference", left, computed=ZERO))
     for x in (x for x in how["before"] if x["part"] == "interest"):
-        c = split.charge({"name": x["line"]}, x["party"], "interest", None, Decimal(x["amount"]))
-        fees.append({**c, "computed": c["amount"]})
-    fees += interest(split, [*charges, *fees], how)
-
-
-def interest(split, charges, how):
-    """Simple interest on what each tenant was overcharged, actual/365."""
+        money = Decimal(x["amount"])
+        fees.append(charge(x["line"], x["party"], "interest", money, computed=money))
     if how["interest"] is None or how["interest_to"] is None:
-        return []
+        return
+    # Simple interest on what each tenant was overcharged, actual/365.
     start, end = (dt.date.fromisoformat(how[k]) for k in ("interest_from", "interest_to"))
-    name = f"Interest {how['interest']} % from {start} to {end}"
-    found = []
+    name, found = f"Interest {how['interest']} % from {start} to {end}", []
     for p in split.tenants:
         before = sum(Decimal(x["amount"]) for x in how["before"] if x["party"] == p)
-        over = before - sum(c["amount"] for c in charges if c["party"] == p)
+        over = before - sum(c["amount"] for c in (*charges, *fees) if c["party"] == p)
         exact = over * Decimal(how["interest"]) * max((end - start).days, 0) / 36500
-        if over > 0 and rounded(exact, split.digits):
-            c = split.charge({"name": name}, p, "interest", None, -rounded(exact, split.digits))
-            found.append({**c, "computed": c["amount"]})
-    return found
+        money = -rounded(exact, split.digits)
+        if over > 0 and money:
+            found.append(charge(name, p, "interest", money, computed=money))
+    fees += found
 
 
-def check_charges(told, charges, places):
+def check_charges(record, charges, places):
     """Every charge as it is recorded, and as it comes out."""
-    recorded = told["result"]["charges"]
+    recorded = record["result"]["charges"]
     if len(recorded) != len(charges):
         differs(f"Table charges: {len(recorded)} rows are recorded, {len(charges)} come out.")
     for i, (row, c) in enumerate(zip(recorded, charges, strict=False), 1):
@@ -539,7 +524,7 @@ def check_charges(told, charges, places):
                         f"recorded, {x} comes out.")
 
 
-def check_control(told, split, charges, fees):
+def check_control(record, split, charges, fees):
     """Where the utility's amount went, to the cent."""
     names = ["tenants", "landlord", "export", "unallocated"]
     names += ["rebill_difference"] * any("computed" in c for c in charges)
@@ -552,7 +537,7 @@ def check_control(told, split, charges, fees):
     if 2 * wanted["utility"] != sum(wanted.values()):
         differs(f"The shares do not add up to the bill's {wanted['utility']}.")
     wanted |= {"fees": sum(c["amount"] for c in fees)} if fees else {}
-    recorded = {r["party"]: Decimal(r["amount"]) for r in told["result"]["control"]}
+    recorded = {r["party"]: Decimal(r["amount"]) for r in record["result"]["control"]}
     for k in {*wanted, *recorded}:
         if recorded.get(k) != wanted.get(k):
             differs(f"Control {k}: {recorded.get(k)} is recorded, {wanted.get(k)} comes out.")
@@ -569,18 +554,18 @@ def check_statements(charges):
 
 def main():
     """Check the record, and print what differs."""
-    told = load("record.json")
+    record = load("record.json")
     try:
-        check_files(told)
+        check_files(record)
         site, bill, rules = (load(f"{x}.toml") for x in ("site", "bill", "rules"))
         rules, uses = rules.get("split", rules), load("edges.json")
-        figures = check_figures(told, uses, Steps(), rules)
-        split = Split(told, site, bill, rules, uses, figures)
+        figures = check_figures(record, uses, Steps(), rules)
+        split = Split(record, site, bill, rules, uses, figures)
         charges, fees = split.lines(), list(split.fees())
         if (RECORD / "rebill.json").is_file():
             rebilled(split, charges, fees, load("rebill.json"))
-        check_charges(told, [*charges, *fees], split.places)
-        check_control(told, split, charges, fees)
+        check_charges(record, [*charges, *fees], split.places)
+        check_control(record, split, charges, fees)
         check_statements([*charges, *fees])
     except (LookupError, ValueError, TypeError, ArithmeticError, StopIteration,
             AttributeError) as error:
@@ -588,7 +573,7 @@ def main():
     print(*differences, sep="\n", end="\n" if differences else "")
     if differences:
         sys.exit(1)
-    print(f"Nothing differs: {told['bill']} of {told['site']}, computed from its steps.")
+    print(f"Nothing differs: {record['bill']} of {record['site']}, computed from its steps.")
 
 
 if __name__ == "__main__":

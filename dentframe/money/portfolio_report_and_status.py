@@ -1,7 +1,7 @@
-"""A portfolio's archive and records tell what its months were, and what needs a person now.
+"""`report` measures the months of a portfolio, and `status` what needs a person now.
 
-`report` measures the months of one site or many; `status` tells a monitoring system how old the
-readings are, and which meters went silent.
+Both read an archive and saved splits. `status` is for a monitoring system: how old the readings
+are, and which meters went silent.
 """
 
 from __future__ import annotations
@@ -102,11 +102,6 @@ class SiteReport:
         """How many exceptions are open."""
         return int(self.months["exceptions"].sum())
 
-    @property
-    def trouble(self) -> tuple[bool, int, float, float]:
-        """By how much this site needs a look; the greater the sooner."""
-        return bool(self.silent), self.exceptions, self.at_risk, 1 - self.readings
-
 
 @dataclass(frozen=True)
 class Report:
@@ -192,10 +187,18 @@ def report(sites: Any, months: str | Iterable[str], *, archive: Any, records: An
     periods = _months(months, min(now.tz_convert(s.tz).tz_localize(None) for s in every))
     if len({s.name for s in every}) < len(every):
         raise ConfigError("Cannot report: two sites have one name. Give each its own.")
-    store = opened(archive)
-    billed = _billed(records)
-    found = tuple(_measured(s, periods, store, *billed) for s in every)
+    store, saved = opened(archive), _saved(records)
+    found = tuple(_measured(s, periods, store, saved) for s in every)
     return Report(tuple(map(str, periods)), found)
+
+
+def _saved(folder: Any) -> list[Record]:
+    """The records of a folder, none without one."""
+    return [] if folder is None else records_in(folder)
+
+
+def _open_exceptions(record: Record) -> int:
+    return sum(not x["accepted"] for x in record.contents.result["exceptions"])
 
 
 def _sites(given: Any) -> list[Site]:
@@ -240,30 +243,20 @@ def _months(given: str | Iterable[str], now: pd.Timestamp) -> pd.PeriodIndex:
     return found
 
 
-def _billed(folder: Any) -> tuple[dict[Any, Decimal], dict[Any, int]]:
-    """What the utility charged, and how many exceptions are open, by site and month."""
-    cost: dict[Any, Decimal] = defaultdict(Decimal)
-    exceptions: dict[Any, int] = defaultdict(int)
-    for x in [] if folder is None else records_in(folder):
-        start, end = (x.site.instant(at).tz_convert(x.site.tz) for at in (x.bill.start, x.bill.end))
-        key = x.contents.site, f"{start + (end - start) / 2:%Y-%m}"
-        cost[key] += x.control["utility"]
-        exceptions[key] += _open_exceptions(x)
-    return cost, exceptions
-
-
-def _open_exceptions(record: Record) -> int:
-    return sum(not x["accepted"] for x in record.contents.result["exceptions"])
-
-
 def _measured(
-    site: Site, periods: pd.PeriodIndex, archive: Archive, cost: dict[Any, Decimal],
-    exceptions: dict[Any, int],
-) -> SiteReport:  # fmt: skip
+    site: Site, periods: pd.PeriodIndex, archive: Archive, saved: Iterable[Record]
+) -> SiteReport:
     months: Any = pd.DataFrame(index=pd.Index(map(str, periods), name="month"), columns=COLUMNS)
     months[["coverage", "readings"]] = 0.0
-    months["cost"] = [cost.get((site.name, m)) for m in months.index]
-    months["exceptions"] = [exceptions.get((site.name, m), 0) for m in months.index]
+    cost: dict[str, Decimal] = defaultdict(Decimal)
+    exceptions: dict[str, int] = defaultdict(int)
+    for x in (x for x in saved if x.contents.site == site.name):
+        start, end = (x.site.instant(at).tz_convert(x.site.tz) for at in (x.bill.start, x.bill.end))
+        month = f"{start + (end - start) / 2:%Y-%m}"
+        cost[month] += x.control["utility"]
+        exceptions[month] += _open_exceptions(x)
+    months["cost"] = [cost.get(m) for m in months.index]
+    months["exceptions"] = [exceptions[m] for m in months.index]
     # The months end at the latest now; with them are compared the same of last year.
     walls = [*periods.to_timestamp(), (periods[-1] + 1).to_timestamp()]
     walls[-1] = min(walls[-1], pd.Timestamp.now(site.tz).floor("15min").tz_localize(None))
@@ -298,8 +291,8 @@ def _figured(
     total: Any = _by_id(demand(frame, start=start, end=end, **how))[used].sum(axis=1, skipna=False)
     months["energy"] = [float(x["energy"][x.index.isin(used)].sum(min_count=1)) for x in now]
     months["coverage"] = [x["coverage"].sum() / len(site.elements) for x in now]
-    share = [(x["readings"] / x["expected"]).clip(upper=1) for x in now]
-    months["readings"] = [x.sum() / len(site.elements) for x in share]
+    shares = ((x["readings"] / x["expected"]).clip(upper=1) for x in now)
+    months["readings"] = [x.sum() / len(site.elements) for x in shares]
     of_month = [total[(total.index >= a) & (total.index < b)] for a, b in pairwise(edges)]
     months["peak"] = [x.max() for x in of_month]
     months["peak_at"] = [None if x.isna().all() else x.idxmax() for x in of_month]
@@ -415,7 +408,7 @@ class Silent:
 
 @dataclass(frozen=True)
 class Status:
-    """What a night watch wants to know.
+    """How fresh the readings are, and what needs a person.
 
     Attributes
     ----------
@@ -461,14 +454,14 @@ def status(archive: Any, sites: Any = None, records: Any = None, now: Any = None
     of_meter = {split_element(x)[0]: s for s in every for x in s.elements}
     last = {m: _newest(store, m) for m in sorted({*store.meters(), *of_meter})}
     newest = max((x for x in last.values() if x is not None), default=None)
+    saved = _saved(records)
     silent = [
-        _silent(store, m, at, of_meter.get(m), records, moment)
+        _silent(store, m, at, of_meter.get(m), saved, moment)
         for m, at in last.items()
         if at is None or moment - at >= SILENT
     ]
-    open_ones = sum(map(_open_exceptions, [] if records is None else records_in(records)))
     age = None if newest is None else (moment - newest) / pd.Timedelta(hours=1)
-    return Status(newest, age, tuple(silent), open_ones)
+    return Status(newest, age, tuple(silent), sum(map(_open_exceptions, saved)))
 
 
 def _newest(store: Archive, meter: str) -> pd.Timestamp | None:
@@ -482,8 +475,8 @@ def _newest(store: Archive, meter: str) -> pd.Timestamp | None:
 
 
 def _silent(
-    store: Archive, meter: str, at: pd.Timestamp | None, site: Site | None, records: Any,
-    now: pd.Timestamp,
+    store: Archive, meter: str, at: pd.Timestamp | None, site: Site | None,
+    saved: Iterable[Record], now: pd.Timestamp,
 ) -> Silent:  # fmt: skip
     name, tz, currency = (site.name, site.tz, site.currency) if site else ("", "UTC", "")
     if at is None:
@@ -501,17 +494,13 @@ def _silent(
     month = now.tz_convert(tz).tz_localize(None).to_period("M")
     first, end = (x.to_timestamp().tz_localize(tz) for x in (month, month + 1))
     kwh = float(used) * ((end - max(at, first)) / USUAL)
-    rate = None if records is None or site is None else _rate(records, name)
-    days, cost = (now - at) / pd.Timedelta(days=1), None if rate is None else kwh * rate
+    days, cost = (now - at) / pd.Timedelta(days=1), None
+    bills = [x for x in saved if x.contents.site == name] if site is not None else []
+    if bills:  # at what the last one came to
+        of_bill = bills[-1].contents.result["figures"]
+        measured = [
+            x["quantity"] for x in of_bill if x["basis"] == "energy" and x["kind"] != "main"
+        ]
+        billed = float(sum(Decimal(x) for x in measured if x is not None))
+        cost = kwh * (float(bills[-1].control["utility"]) / billed) if billed else None
     return Silent(meter, name, at.tz_convert(tz), days, kwh, cost, currency)
-
-
-def _rate(folder: Any, site: str) -> float | None:
-    """What the site's last bill came to [currency/kWh]."""
-    own = [x for x in records_in(folder) if x.contents.site == site]
-    if not own:
-        return None
-    figures = own[-1].contents.result["figures"]
-    measured = [x["quantity"] for x in figures if x["basis"] == "energy" and x["kind"] != "main"]
-    kwh = sum(Decimal(x) for x in measured if x is not None)
-    return float(own[-1].control["utility"]) / float(kwh) if kwh else None

@@ -1,4 +1,4 @@
-"""What a statement compares its own with, earlier periods and single days, is measured here."""
+"""Earlier bills and single days are measured here, to stand beside the period of a statement."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ class Billed:
 def measured(use: Usage) -> tuple[list[Billed], str]:
     """The energies of the twelve periods before a split's own, by its readings; or why none.
 
-    A period counts only where the tenant held each of its elements over the whole of it, and
+    A period counts only where the tenant had each of its elements over the whole of it, and
     where the rules accept the figures; any other is unknown, never 0.
     """
     if "energy" not in use.figures:
@@ -156,13 +156,7 @@ def measured(use: Usage) -> tuple[list[Billed], str]:
     ], ""
 
 
-def _used(
-    use: Usage,
-    rows: Rows,
-    party: str,
-    s: pd.Timestamp,
-    e: pd.Timestamp,
-) -> Decimal | None:
+def _used(use: Usage, rows: Rows, party: str, s: pd.Timestamp, e: pd.Timestamp) -> Decimal | None:
     """The energy of a tenant in an earlier period [kWh], None where it is not known."""
     values = []
     for name in tops_and_branches(use.site, use.bill)[1]:
