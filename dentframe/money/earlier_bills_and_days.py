@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe.errors import CoverageError
+from dentframe.archive.archive import opened
+from dentframe.errors import CoverageError, IncompleteReadError, UnknownMeterError
 from dentframe.metering.register_rules import RegisterRules
 from dentframe.metering.series import time_index
-from dentframe.money.occupancy import OWN, midnights, span, tops_and_branches
+from dentframe.money.occupancy import OWN, completed, midnights, span, tops_and_branches
 from dentframe.money.rounding_and_tiers import add, rounded
 from dentframe.money.split_usage import Rows, Usage, accepts, energy_of, energy_rows
 from dentframe.money.statement import Day, Past
@@ -109,7 +110,7 @@ def label(start: pd.Timestamp, end: pd.Timestamp) -> str:
 
 
 @dataclass(frozen=True)
-class Billed:
+class BilledPeriod:
     """What one tenant used and was billed in an earlier period, as a record or readings tell it.
 
     Parameters
@@ -135,7 +136,7 @@ class Billed:
     closings: Mapping[str, tuple[pd.Timestamp, Decimal]] = field(default_factory=dict)
 
 
-def measured(use: Usage) -> tuple[list[Billed], str]:
+def measured_year_before(use: Usage) -> tuple[list[BilledPeriod], str]:
     """The energies of the twelve periods before a split's own, by its readings; or why none.
 
     A period counts only where the tenant had each of its elements over the whole of it, and
@@ -150,10 +151,26 @@ def measured(use: Usage) -> tuple[list[Billed], str]:
         return [], f"the readings at hand begin on {first:%Y-%m-%d %H:%M}."
     rows = energy_rows(use, edges)
     return [
-        Billed(t.name, t.account, s, e, _used(use, rows, t.name, s, e))
+        BilledPeriod(t.name, t.account, s, e, _used(use, rows, t.name, s, e))
         for t in use.site.tenants
         for s, e in pairwise(edges)
     ], ""
+
+
+def archived_year_before(archive: Any, use: Usage) -> list[BilledPeriod]:
+    """The same of the year before, as far as an archive holds it; nothing is asked."""
+    start = span(use.site, use.bill)[0].tz_convert(use.site.zone)
+    elements = list(dict.fromkeys(s.element for s in use.occupancies))
+    first = start - pd.DateOffset(years=1)
+    try:
+        frame = opened(archive).read(elements, first, start, tz=use.site.tz, bracket=True)
+    except UnknownMeterError:
+        return []
+    except IncompleteReadError as error:
+        frame = error.partial
+    if not len(frame):
+        return []
+    return measured_year_before(replace(use, frame=completed(frame, use.occupancies, start)))[0]
 
 
 def _used(use: Usage, rows: Rows, party: str, s: pd.Timestamp, e: pd.Timestamp) -> Decimal | None:
@@ -193,15 +210,15 @@ def daily(use: Usage) -> dict[str, list[Day]]:
     return days
 
 
-def billed_now(run: Run, tenant: Tenant) -> Billed:
+def billed_now(run: Run, tenant: Tenant) -> BilledPeriod:
     """What a party has of this bill, for the comparison with earlier ones."""
     figures = [f for f in run.whole.figures.get("energy", []) if f.party == tenant.name]
     mine = [f for f in figures if f.kind == OWN]
-    known = mine and all(accepts(run.rules, f) for f in mine)
+    known = mine and all(accepts(run.whole, f) for f in mine)
     used = add([f.value for f in mine if f.value is not None]) if known else None
     owed = add([c.amount for c in run.every_charge if c.party == tenant.name])
     own = own_dates(run, tenant.name) or span(run.site, run.bill)
-    return Billed(tenant.name, tenant.account, *own, used, owed)
+    return BilledPeriod(tenant.name, tenant.account, *own, used, owed)
 
 
 def own_dates(run: Run, party: str) -> tuple[pd.Timestamp, pd.Timestamp] | None:
@@ -214,7 +231,7 @@ def own_dates(run: Run, party: str) -> tuple[pd.Timestamp, pd.Timestamp] | None:
 
 
 def compared(
-    now: Billed, earlier: Iterable[Billed], tz: dt.tzinfo, why: str = ""
+    now: BilledPeriod, earlier: Iterable[BilledPeriod], tz: dt.tzinfo, why: str = ""
 ) -> tuple[tuple[Past, ...], str]:
     """A tenant's periods, the oldest known first and the bill's own last; or why there is none.
 
@@ -223,16 +240,16 @@ def compared(
 
     Parameters
     ----------
-    now : Billed
+    now : BilledPeriod
         The bill's own.
-    earlier : iterable of Billed
+    earlier : iterable of BilledPeriod
         Earlier ones, also of others and of other periods.
     tz : tzinfo
         The zone in which periods are named.
     why : str
         Why readings tell of none.
     """
-    found: dict[tuple[pd.Timestamp, pd.Timestamp], Billed] = {}
+    found: dict[tuple[pd.Timestamp, pd.Timestamp], BilledPeriod] = {}
     for x in earlier:
         known = found.get((x.start, x.end))
         mine = x.account == now.account if x.account and now.account else x.party == now.party

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from dentframe.errors import ConfigError, UnknownMeterError, did_you_mean
 from dentframe.site.site import EXPORT
 from dentframe.times.dates_and_ranges import localize
 from dentframe.verbs.keywords_and_series import MEAN, REGISTER
-from dentframe.wire.columns import ELEMENT, Column, parse, split_element, wire_columns
+from dentframe.wire.columns import ELEMENT, Column, element_ids, parse, split_element, wire_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -68,8 +68,8 @@ class Occupancy:
     end: pd.Timestamp
 
 
-def span(site: Site, bill: UtilityBill) -> Span:
-    """The bill's period as UTC instants.
+def span(site: Site, bill: UtilityBill, line: BillLine | None = None) -> Span:
+    """The period of a bill as UTC instants; of a line its own dates, where it has any.
 
     Raises
     ------
@@ -82,25 +82,14 @@ def span(site: Site, bill: UtilityBill) -> Span:
             f"Cannot use {bill.file}: field 'end' = {bill.end} is not after start = {bill.start}. "
             "The period is [start, end): end is the next read date."
         )
-    return start, end
-
-
-def dates(site: Site, bill: UtilityBill, line: BillLine) -> Span:
-    """The period of a line as UTC instants: its own dates, else the bill's.
-
-    Raises
-    ------
-    ConfigError
-        Where it ends before it starts.
-    """
-    first, last = span(site, bill)
-    start = first if line.start is None else site.instant(line.start)
-    end = last if line.end is None else site.instant(line.end)
-    if not start < end:
-        raise ConfigError(
-            f"Cannot use {bill.file}: line {line.name!r} is from {line.start or bill.start} to "
-            f"{line.end or bill.end}: its end is not after its start. The end is exclusive."
-        )
+    if line is not None:
+        start = start if line.start is None else site.instant(line.start)
+        end = end if line.end is None else site.instant(line.end)
+        if not start < end:
+            raise ConfigError(
+                f"Cannot use {bill.file}: line {line.name!r} is from {line.start or bill.start} to "
+                f"{line.end or bill.end}: its end is not after its start. The end is exclusive."
+            )
     return start, end
 
 
@@ -164,31 +153,38 @@ def _loose(site: Site, bill: UtilityBill, named: Sequence[str], inside: set[str]
     )
 
 
-def occupancies_of(site: Site, bill: UtilityBill) -> list[Occupancy]:
-    """Every element of the bill over its period, part by part, mains last."""
-    start, end = span(site, bill)
+def occupancies(site: Site, bill: UtilityBill) -> list[Occupancy]:
+    """Every element of the bill over its period, part by part, mains last.
+
+    What no tenant holds of a branch is vacant, the landlord's.
+    """
+    (start, end), found = span(site, bill), []
     tops, branches = tops_and_branches(site, bill)
-    found = [occupancy for k in branches for occupancy in _of_branch(site, k, start, end)]
-    mains = [Occupancy(k, MAIN, "", start, end) for k in tops if site.elements[k].role == MAIN]
-    return [*found, *mains]
-
-
-def _of_branch(site: Site, key: str, start: pd.Timestamp, end: pd.Timestamp) -> list[Occupancy]:
-    """A branch's occupancies in their order; what no tenant holds is vacant, the landlord's."""
-    element = site.elements[key]
-    if element.role == EXPORT:
-        return [Occupancy(key, EXPORT, EXPORT, start, end)]
-    if element.common:
-        return [Occupancy(key, COMMON, "", start, end)]
-    found, vacant_from = [], start
-    for begin, until, tenant in sorted(site.holds_of(key)):
-        low, high = max(begin, start), min(until, end)
-        if low < high:
-            found.append(Occupancy(key, OWN, site.landlord, vacant_from, low))
-            found.append(Occupancy(key, OWN, tenant, low, high))
-            vacant_from = high
-    found.append(Occupancy(key, OWN, site.landlord, vacant_from, end))
+    for key in branches:
+        element, vacant_from = site.elements[key], start
+        if element.role == EXPORT or element.common:
+            kind, party = (EXPORT, EXPORT) if element.role == EXPORT else (COMMON, "")
+            found.append(Occupancy(key, kind, party, start, end))
+            continue
+        for begin, until, tenant in sorted(site.holds_of(key)):
+            low, high = max(begin, start), min(until, end)
+            if low < high:
+                found.append(Occupancy(key, OWN, site.landlord, vacant_from, low))
+                found.append(Occupancy(key, OWN, tenant, low, high))
+                vacant_from = high
+        found.append(Occupancy(key, OWN, site.landlord, vacant_from, end))
+    found += [Occupancy(k, MAIN, "", start, end) for k in tops if site.elements[k].role == MAIN]
     return [x for x in found if x.start < x.end]
+
+
+def holders(
+    found: Sequence[Occupancy], start: pd.Timestamp, end: pd.Timestamp, tz: dt.tzinfo
+) -> list[dict[str, str]]:
+    """For each local day who held each element at its start: tenants, or the landlord."""
+    return [
+        {x.element: x.party for x in found if x.kind == OWN and x.start <= day < x.end}
+        for day in midnights(start, end, tz)
+    ]
 
 
 def check_frame(site: Site, names: Iterable[str], frame: pd.DataFrame) -> None:
@@ -211,8 +207,7 @@ def check_frame(site: Site, names: Iterable[str], frame: pd.DataFrame) -> None:
     UnknownMeterError
         Naming file, table and the likely element.
     """
-    columns: list[Any] = [parse(x) for x in wire_columns(frame.columns)]
-    have = sorted({c.id for c in columns if c.scope == ELEMENT}) if len(frame) else []
+    have = sorted(element_ids(frame.columns)) if len(frame) else []
     several = isinstance(frame.index, pd.MultiIndex)
     meters = {*frame.index.unique(level=0).astype(str)} if several else set()
     for name in sorted(names, key=lambda x: str(split_element(x)[0])):
@@ -225,21 +220,6 @@ def check_frame(site: Site, names: Iterable[str], frame: pd.DataFrame) -> None:
                 f"{element!r}{near} It has {', '.join(have)}. Correct the id here and wherever "
                 "tenants, parents and bills name it."
             )
-
-
-def blank(frame: pd.DataFrame, names: Iterable[str]) -> list[str]:
-    """The elements of which a read brought no value at all: blank, or not there."""
-    columns: list[Any] = [(x, parse(x)) for x in wire_columns(frame.columns)]
-    found = []
-    for name in names:
-        meter, element = split_element(name)
-        rows = frame
-        if isinstance(frame.index, pd.MultiIndex):
-            rows = frame[frame.index.get_level_values(0) == meter]
-        own = [label for label, c in columns if (c.scope, c.id) == (ELEMENT, element)]
-        if len(rows) and not rows[own].notna().to_numpy().any():
-            found.append(name)
-    return found
 
 
 def completed(
@@ -286,14 +266,14 @@ def dated_parts(site: Site, bill: UtilityBill, rules: SplitRules) -> list[Utilit
     found: dict[Span, list[BillLine]] = {}
     for line in bill.lines:
         rules.of(line)
-        at = dates(site, bill, line)
+        at = span(site, bill, line)
         if at != span(site, bill):
             found.setdefault(at, []).append(line)
     return [
         replace(
             bill,
-            start=bill.start if lines[0].start is None else lines[0].start,
-            end=bill.end if lines[0].end is None else lines[0].end,
+            start=lines[0].start or bill.start,
+            end=lines[0].end or bill.end,
             lines=tuple(lines),
             kwh=_kwh(bill, rules, lines),
             days=None,

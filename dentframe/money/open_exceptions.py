@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from dentframe.metering.register_rules import micros
-from dentframe.money.occupancy import COMMON, MAIN, dates, midnights, span, tops_and_branches
+from dentframe.money.occupancy import COMMON, MAIN, midnights, span, tops_and_branches
 from dentframe.money.rounding_and_tiers import EXACT, add, rounded
 from dentframe.money.shares import REFUSED, TOLERANCE, UNEXPLAINED, Charge, residuals
 from dentframe.money.split_usage import Figure, Usage, accepts, refused
@@ -132,7 +132,7 @@ def _statuses(use: Usage) -> Iterator[Finding]:
         if "site_peak" in f.row:
             subject, peak = use.site.name, float(f.row["site_peak"])
             value = None if np.isnan(peak) else rounded(peak, use.rules.places)
-        kind, accepted = f.exception_kind(use.rules), f.kind == MAIN or accepts(use.rules, f)
+        kind, accepted = f.exception_kind(use.rules), f.kind == MAIN or accepts(use, f)
         if f.unit == "kW":
             low = f.status == "partial" and f.coverage < use.rules.demand_coverage
             rule, cure = "demand_coverage" if low else "accept_demand", f.note + CURES["demand"]
@@ -275,7 +275,7 @@ def _periods(use: Usage) -> Iterator[Finding]:
         found = "periods_differ", bill.name, detail, Decimal(days), None, "days"
         yield Finding(*found, remedy=hint, accepted=True)
     for line in bill.lines:
-        low, high = dates(site, bill, line)
+        low, high = span(site, bill, line)
         if low < start or high > end:
             detail = (
                 f"the line is for {line.start or bill.start} to {line.end or bill.end}, the bill "

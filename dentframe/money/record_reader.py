@@ -25,7 +25,7 @@ from dentframe.documents.statement_audit_sheet import DRAFT
 from dentframe.errors import ConfigError, by
 from dentframe.frame import csv_and_excel
 from dentframe.money.credit_notes import Rebilling
-from dentframe.money.earlier_bills_and_days import Billed
+from dentframe.money.earlier_bills_and_days import BilledPeriod
 from dentframe.money.rounding_and_tiers import add, rounded
 from dentframe.money.statement import Statement, Statements
 from dentframe.money.utility_bill_and_rules import SplitRules, UtilityBill
@@ -243,7 +243,7 @@ class Record:
         return Statements([Statement.from_dict(x) for x in data])
 
     @property
-    def billed(self) -> list[Billed]:
+    def billed(self) -> list[BilledPeriod]:
         """What each tenant used and paid, for later statements to compare with."""
         accounts, places = {t.name: t.account for t in self.site.tenants}, self.rules.places
         found = []
@@ -257,7 +257,7 @@ class Record:
                 for row in last.astype(object).to_dict("records")
             }
             account = accounts.get(str(party), "")
-            found.append(Billed(str(party), account, start, end, used, owed, closings))
+            found.append(BilledPeriod(str(party), account, start, end, used, owed, closings))
         return found
 
     def table(self, name: str) -> pd.DataFrame:
@@ -338,7 +338,7 @@ def records_in(folder: Any, *, replaced: bool = False) -> list[Record]:
     return sorted(kept, key=lambda x: (x.contents.site, x.site.instant(x.bill.start)))
 
 
-def billed_before(found: Iterable[Record], site: Site) -> list[Billed]:
+def billed_before(found: Iterable[Record], site: Site) -> list[BilledPeriod]:
     """What final records of a site tell of its tenants, in the order of the records."""
     return [x for r in found if r.ok and r.site.name == site.name for x in r.billed]
 

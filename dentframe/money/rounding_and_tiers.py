@@ -7,14 +7,14 @@ a half.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
 from functools import reduce
 from itertools import pairwise
 from math import floor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
@@ -22,9 +22,10 @@ from dentframe.errors import ConfigError
 from dentframe.site.currencies import CURRENCIES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
+Key = TypeVar("Key", bound=Hashable)
 ROUNDINGS = {"half-up": ROUND_HALF_UP, "half-even": ROUND_HALF_EVEN}
 EXACT = Context(prec=60)
 """Wide enough that sums and products of a bill are exact, whatever the process has set."""
@@ -164,9 +165,17 @@ def parts_of(
     return [EXACT.multiply(Decimal(sign * n), unit).quantize(unit) for n in low]
 
 
-def add(values: Sequence[Decimal]) -> Decimal:
+def add(values: Iterable[Decimal]) -> Decimal:
     """The exact sum."""
     return reduce(EXACT.add, values, Decimal(0))
+
+
+def add_by(pairs: Iterable[tuple[Key, Decimal]]) -> dict[Key, Decimal]:
+    """The exact sum of the values of each key, in the order in which the keys come."""
+    total: dict[Key, Decimal] = {}
+    for key, value in pairs:
+        total[key] = EXACT.add(total.get(key, Decimal(0)), value)
+    return total
 
 
 def times(value: Decimal, share: Fraction) -> Decimal:

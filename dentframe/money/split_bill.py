@@ -11,36 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dentframe.archive.archive import opened
 from dentframe.display import Card, html_of, text_of
 from dentframe.documents.journal import accounts_of
 from dentframe.documents.number_and_date_formats import Formats
-from dentframe.errors import ConfigError, IncompleteReadError, UnknownMeterError, by
+from dentframe.errors import ConfigError, UnknownMeterError, by
 from dentframe.frame.quantify import dequantify
 from dentframe.money import credit_notes, record_writer
-from dentframe.money.earlier_bills_and_days import Billed, measured
-from dentframe.money.occupancy import (
-    COMMON,
-    MAIN,
-    OWN,
-    blank,
-    check_frame,
-    completed,
-    dated_parts,
-    dates,
-    occupancies_of,
-    span,
-)
+from dentframe.money.earlier_bills_and_days import BilledPeriod, archived_year_before
+from dentframe.money.occupancy import check_frame, dated_parts, occupancies, span
 from dentframe.money.open_exceptions import exceptions_of
 from dentframe.money.record_reader import billed_before, records_in
 from dentframe.money.rounding_and_tiers import add, digits_of, rounded
-from dentframe.money.shares import DIFFERENCE, FEE, Charge, fees, share
-from dentframe.money.split_usage import Figure, Usage, measure, worst
+from dentframe.money.shares import DIFFERENCE, FEE, Charge, fees, figures_of, share
+from dentframe.money.split_usage import Usage, measure, worst_status
 from dentframe.money.tenant_statements import statements
 from dentframe.money.utility_bill_and_rules import SplitRules, UtilityBill
 from dentframe.reader import read_dentcloud
 from dentframe.site.site import EXPORT, UNALLOCATED, Site
-from dentframe.wire.columns import split_element
+from dentframe.wire.columns import element_ids, split_element
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,7 +68,7 @@ class Run:
         What was used over a line's own dates, by the line's name.
     shares, fees : list of Charge
         What each party has of each line of the bill, and of each fee of the landlord.
-    earlier : tuple of Billed
+    earlier : tuple of BilledPeriod
         What earlier records tell of the tenants, for the statements to compare with.
     closings : mapping of str to (Timestamp, Decimal)
         By element, the closing that was printed of the period before, and when it was read.
@@ -103,7 +91,7 @@ class Run:
     dated: Mapping[str, Usage]
     shares: list[Charge]
     fees: list[Charge]
-    earlier: tuple[Billed, ...] = ()
+    earlier: tuple[BilledPeriod, ...] = ()
     closings: Mapping[str, tuple[pd.Timestamp, Decimal]] = field(default_factory=dict)
     rebilling: credit_notes.Rebilling | None = None
 
@@ -121,15 +109,6 @@ class Run:
         """What a line rests on; the whole period for what is no line of the bill."""
         return self.dated.get(line, self.whole)
 
-    def figures_of(self, c: Charge) -> list[Figure]:
-        """The figures that a charge rests on."""
-        found = self.use(c.line).figures.get(c.basis, [])
-        if c.part in {OWN, EXPORT}:
-            return [f for f in found if f.party == c.party]
-        if c.part == COMMON:
-            return [f for f in found if f.kind == COMMON]
-        return [f for f in found if f.kind != MAIN]
-
     def role_of(self, party: str) -> str:
         """``tenant``, ``landlord``, ``export`` or ``unallocated``."""
         if party in {EXPORT, UNALLOCATED}:
@@ -143,14 +122,15 @@ class Run:
         codes = {t.name: t.code for t in (*site.tenants, site.owner)}
         of_fees = {f.name: f.code for f in self.rules.fees}
         for c in self.every_charge:
-            start, end = span(site, self.use(c.line).bill)  # a dated line's own
+            use = self.use(c.line)
+            start, end = span(site, use.bill)  # a dated line's own
             own_code = of_fees[c.line] if c.part == FEE else ""
             computed = c.amount if c.computed is None else c.computed
             rows.append(
                 (self.bill.name, start.tz_convert(site.zone), end.tz_convert(site.zone), c.party,
                  self.role_of(c.party), own_code or codes.get(c.party, ""), c.title, c.line,
                  c.kind, c.part, c.basis, c.quantity, c.unit, c.amount, site.currency,
-                 worst(self.figures_of(c)), computed, c.amount)
+                 worst_status(figures_of(use, c)), computed, c.amount)
             )  # fmt: skip
         return pd.DataFrame(rows, columns=list(CHARGES))
 
@@ -252,22 +232,23 @@ def _card(run: Run) -> Card:
     """Where the utility's amount went, and what the rules do not accept."""
     f, every, most = Formats(), run.exceptions, 10
     refused = every[~every["accepted"].astype(bool)]
-    found, open_ones, shown = len(every), len(refused), refused.head(most)
+    found, n, shown = len(every), len(refused), refused.head(most)
     verdict = "every exception is one that the rules accept" if found else "no exceptions"
-    if open_ones:
-        verdict = f"{open_ones} exception{'s' * (open_ones > 1)} that the rules do not accept"
+    if n:
+        verdict = f"{n} exception{'s' * (n > 1)} that the rules do not accept"
     owed = [f"{s.party} {f.number(s.total)}" for s in run.statements]
-    more = [f"and {len(owed) - most} more"] if len(owed) > most else []
+    if len(owed) > most:
+        owed = [*owed[:most], f"and {len(owed) - most} more"]
     remedies = dict.fromkeys(zip(shown["kind"], shown["remedy"], strict=True))
     notes = [f"{kind}: {remedy}" for kind, remedy in remedies if remedy]
-    if open_ones > most:
-        notes.append(f"And {open_ones - most} more: .exceptions lists all {found}.")
-    elif found > open_ones:
+    if n > most:
+        notes.append(f"And {n - most} more: .exceptions lists all {found}.")
+    elif found > n:
         notes.append(f".exceptions lists all {found}.")
     amounts = ((str(part), f.money(x, run.site.currency)) for part, x in run.control.items())
     return Card(
         title=f"Run of {run.bill.name}: {verdict}",
-        facts=(*amounts, ("statements", ", ".join([*owed[:most], *more]))),
+        facts=(*amounts, ("statements", ", ".join(owed))),
         heads=("exception", "subject", "detail"),
         rows=shown[["kind", "subject", "detail"]].astype(str).to_numpy().tolist(),
         notes=notes,
@@ -353,15 +334,15 @@ def split(
         frame = readings_of(bill, site, client, archive)
     else:
         frame = dequantify(frame)
-        check_frame(site, [s.element for s in occupancies_of(site, bill)], frame)
-    before: list[Billed] = []
+        check_frame(site, [s.element for s in occupancies(site, bill)], frame)
+    before: list[BilledPeriod] = []
     if records is not None:
         of_folder = isinstance(records, str | PathLike)
         before = billed_before(records_in(records) if of_folder else records, site)
     run = settle(frame, site, bill, how, earlier=before, read_at=read_at)
     if archive is None:
         return run
-    return replace(run, earlier=(*_archived(run.whole, archive), *run.earlier))
+    return replace(run, earlier=(*archived_year_before(archive, run.whole), *run.earlier))
 
 
 def rules_of(site: Site, rules: SplitRules | None) -> SplitRules:
@@ -394,8 +375,7 @@ def settle(
     bill: UtilityBill,
     rules: SplitRules,
     *,
-    closings: Mapping[str, tuple[pd.Timestamp, Decimal]] | None = None,
-    earlier: Sequence[Billed] = (),
+    earlier: Sequence[BilledPeriod] = (),
     read_at: pd.Timestamp | None = None,
 ) -> Run:
     """Share a bill by readings that are at hand.
@@ -406,10 +386,8 @@ def settle(
         Wire-named columns over (meter, time), or over time for a site of one meter.
     site, bill, rules
         The description, the bill and the rules.
-    closings : mapping of str to (Timestamp, Decimal), optional
-        As in `Run`; by default those of `earlier` that end where the bill starts.
-    earlier : sequence of Billed
-        As in `Run`.
+    earlier : sequence of BilledPeriod
+        As in `Run`, whose `closings` are those that end where the bill starts.
     read_at : Timestamp, optional
         When the readings were read.
 
@@ -428,40 +406,22 @@ def settle(
     whole = measure(frame, site, bill, rules, [x for x in bill.lines if x.name not in apart])
     dated: dict[str, Usage] = {}
     for part in parts:
-        dates_as_text = f" from {part.start} to {part.end}"
-        use = measure(frame, site, part, rules, part.lines, dates_as_text)
+        use = measure(frame, site, part, rules, part.lines, f" from {part.start} to {part.end}")
         dated |= {line.name: use for line in part.lines}
-    if closings is None:
-        start = span(site, bill)[0]
-        closings = {k: v for x in earlier if x.end == start for k, v in x.closings.items()}
+    start = span(site, bill)[0]
+    closings = {k: v for x in earlier if x.end == start for k, v in x.closings.items()}
     return Run(
         site, bill, rules, frame, read_at, whole, dated, share(whole, dated), fees(whole),
         tuple(earlier), closings,
     )  # fmt: skip
 
 
-def _archived(use: Usage, archive: Any) -> list[Billed]:
-    """The energy of the year before, as far as an archive holds it; nothing is asked."""
-    start = span(use.site, use.bill)[0].tz_convert(use.site.zone)
-    elements = list(dict.fromkeys(s.element for s in use.occupancies))
-    first = start - pd.DateOffset(years=1)
-    try:
-        frame = opened(archive).read(elements, first, start, tz=use.site.tz, bracket=True)
-    except UnknownMeterError:
-        return []
-    except IncompleteReadError as error:
-        frame = error.partial
-    if not len(frame):
-        return []
-    return measured(replace(use, frame=completed(frame, use.occupancies, start)))[0]
-
-
 def readings_of(
     bill: UtilityBill, site: Site, client: DentCloud | None, archive: Any
 ) -> pd.DataFrame:
     """The readings that a bill rests on, with their bracketing readings."""
-    elements = list(dict.fromkeys(s.element for s in occupancies_of(site, bill)))
-    spans = [span(site, bill), *(dates(site, bill, x) for x in bill.lines)]
+    elements = list(dict.fromkeys(s.element for s in occupancies(site, bill)))
+    spans = [span(site, bill, x) for x in (None, *bill.lines)]
     start, end = min(s for s, _ in spans), max(e for _, e in spans)
     how: dict[str, Any] = {
         "topics": ["kWHNet", "DemandkW"], "tz": site.tz, "bracket": True, "client": client,
@@ -471,7 +431,12 @@ def readings_of(
         whole = read_dentcloud(elements, start, end, **how)
     except UnknownMeterError as error:
         raise UnknownMeterError(f"Cannot use {site.file}: {error}") from None
-    for meter in dict.fromkeys(split_element(x)[0] for x in blank(whole, elements)):
+    several = isinstance(whole.index, pd.MultiIndex)
+    for meter in dict.fromkeys(split_element(x)[0] for x in elements):
         own = [x for x in elements if split_element(x)[0] == meter]
-        check_frame(site, own, read_dentcloud(meter, start, end, **how))
+        rows = whole[whole.index.get_level_values(0) == meter] if several else whole
+        known = element_ids(rows.dropna(axis=1, how="all").columns)
+        # An element without any value may be one that the meter does not have.
+        if len(rows) and any(split_element(x)[1] not in known for x in own):
+            check_frame(site, own, read_dentcloud(meter, start, end, **how))
     return whole

@@ -5,7 +5,7 @@ A figure is rounded as it is printed, so that the quantity printed is the quanti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
@@ -19,18 +19,8 @@ from dentframe.documents.number_and_date_formats import formats
 from dentframe.errors import ConfigError
 from dentframe.metering.energy_and_coverage import STATUSES
 from dentframe.metering.register_rules import micros
-from dentframe.money.occupancy import (
-    COMMON,
-    MAIN,
-    OWN,
-    Occupancy,
-    completed,
-    midnights,
-    occupancies_of,
-    span,
-    tops_and_branches,
-)
-from dentframe.money.rounding_and_tiers import EXACT, add, exact, printed, rounded
+from dentframe.money.occupancy import COMMON, MAIN, Occupancy, completed, holders, occupancies, span
+from dentframe.money.rounding_and_tiers import EXACT, add, digits_of, exact, printed, rounded
 from dentframe.site.site import EXPORT
 from dentframe.verbs.demand import demand, unaffected
 from dentframe.verbs.energy import figures
@@ -41,13 +31,7 @@ from dentframe.wire.columns import parse, split_element, wire_columns
 
 if TYPE_CHECKING:
     from dentframe.metering.register_rules import RegisterRules
-    from dentframe.money.utility_bill_and_rules import (
-        Accepted,
-        BillLine,
-        Rule,
-        SplitRules,
-        UtilityBill,
-    )
+    from dentframe.money.utility_bill_and_rules import BillLine, Rule, SplitRules, UtilityBill
     from dentframe.site.site import Site
     from dentframe.verbs.keywords_and_series import Inputs
 
@@ -83,8 +67,6 @@ class Figure(Occupancy):
         Whether nothing that is uncovered can have changed it.
     note : str
         What shows that, or what would.
-    accepted : Accepted or None
-        What the bill says where it accepts the figure by name.
     agreed : Decimal
         By how much an agreed figure differs from what was measured [unit]: it is the landlord's.
     """
@@ -97,7 +79,6 @@ class Figure(Occupancy):
     row: Row
     certain: bool = False
     note: str = ""
-    accepted: Accepted | None = None
     agreed: Decimal = Decimal(0)
 
     @property
@@ -142,11 +123,16 @@ class Usage:
     figures: dict[str, list[Figure]] = field(default_factory=dict)
 
     @cached_property
+    def registers(self) -> RegisterRules:
+        """What the site knows about its registers, corrections in force among it."""
+        return self.site.register_rules(self.frame)
+
+    @property
     def keywords(self) -> dict[str, Any]:
         """The keywords that every verb takes."""
         return {
             "tz": self.site.tz,
-            "registers": self.site.register_rules(self.frame),
+            "registers": self.registers,
             "interval": self.rules.interval,
             "demand_lag": self.rules.demand_lag,
         }
@@ -156,6 +142,11 @@ class Usage:
         """The series that tell the energy of each element."""
         source, edges = energy_source(self.frame, None, "auto"), list(span(self.site, self.bill))
         return inputs_of(self.frame, edges, source, VerbKeywords(**self.keywords))
+
+    @property
+    def digits(self) -> int:
+        """Decimals of amounts."""
+        return digits_of(self.site.currency)
 
     @property
     def kwh(self) -> Decimal:
@@ -170,8 +161,8 @@ class Usage:
     @property
     def residual(self) -> Decimal:
         """The utility's energy less what the elements of the bill measured [kWh]."""
-        found = [f for f in self.figures["energy"] if f.kind != MAIN]
-        return EXACT.subtract(self.kwh, measured_sum(found))
+        found = [f.measured for f in self.figures["energy"] if f.kind != MAIN]
+        return EXACT.subtract(self.kwh, add(x for x in found if x is not None))
 
 
 def measure(
@@ -186,34 +177,21 @@ def measure(
 
     A line whose first basis is refused asks for no other: it is nobody's as a whole.
     """
-    (start, end), found = span(site, bill), occupancies_of(site, bill)
-    holders = [
-        {x.element: x.party for x in found if x.kind == OWN and x.start <= day < x.end}
-        for day in midnights(start, end, site.zone)
-    ]
-    use = Usage(completed(frame, found, start), site, bill, rules, dated, found, holders)
+    (start, end), found = span(site, bill), occupancies(site, bill)
+    every_day = holders(found, start, end, site.zone)
+    use = Usage(completed(frame, found, start), site, bill, rules, dated, found, every_day)
     for line in lines:
         for basis in needs(use, rules.of(line)) if line.amount else ():
             if basis not in use.figures:
-                use.figures[basis] = _figures(use, basis)
+                if basis == "energy":
+                    use.figures[basis] = energies(use)
+                elif basis == "coincident":
+                    use.figures[basis] = coincidents(use)
+                else:
+                    use.figures[basis] = own_peaks(use)
             if refused(use, basis):
                 break
     return use
-
-
-def _figures(use: Usage, basis: str) -> list[Figure]:
-    """The figures of every occupancy by a measured basis, each with what accepts it by name."""
-    if basis == "energy":
-        found = energies(use)
-    else:
-        found = coincidents(use) if basis == "coincident" else own_peaks(use)
-    marked = []
-    for f in found:
-        names = {f.element, use.site.name if basis == "coincident" else f.element}
-        kind = f.exception_kind(use.rules)
-        accepted = (x for x in use.bill.accepted if x.kind == kind and x.element in names)
-        marked.append(replace(f, accepted=next(accepted, None)))
-    return marked
 
 
 def needs(use: Usage, rule: Rule) -> list[str]:
@@ -227,30 +205,30 @@ def needs(use: Usage, rule: Rule) -> list[str]:
 
 def refused(use: Usage, basis: str) -> list[Figure]:
     """The figures of a measured basis that money may not use."""
-    return [f for f in use.figures[basis] if f.kind != MAIN and not accepts(use.rules, f)]
+    return [f for f in use.figures[basis] if f.kind != MAIN and not accepts(use, f)]
 
 
-def accepts(rules: SplitRules, f: Figure) -> bool:
-    """Whether money may use a figure."""
-    if f.value is None or f.accepted is not None:
-        return f.value is not None
+def accepts(use: Usage, f: Figure) -> bool:
+    """Whether money may use a figure: by the rules, or as the bill accepts it by name."""
+    if f.value is None:
+        return False
+    kind, names = f.exception_kind(use.rules), {f.element}
+    if "site_peak" in f.row:
+        names.add(use.site.name)
+    if any(x.kind == kind and x.element in names for x in use.bill.accepted):
+        return True
     # Its reason accepts an agreed figure: not what else was estimated, nor what is not covered.
     agreed = "agreed" in f.flags and not _ESTIMATES & {*f.flags}
     if f.unit == "kWh":
-        return f.status in rules.accept or (agreed and f.status == "estimated")
-    enough = f.status != "partial" or f.coverage >= rules.demand_coverage
-    by_rules = enough and f.status in rules.accept_demand
+        return f.status in use.rules.accept or (agreed and f.status == "estimated")
+    enough = f.status != "partial" or f.coverage >= use.rules.demand_coverage
+    by_rules = enough and f.status in use.rules.accept_demand
     if agreed:
         return f.certain and (f.status != "partial" or by_rules)
     return f.certain or by_rules
 
 
-def measured_sum(found: Iterable[Figure]) -> Decimal:
-    """What the meters say of some figures together, without what was agreed."""
-    return add([f.measured for f in found if f.measured is not None])
-
-
-def worst(figures: Sequence[Figure]) -> str:
+def worst_status(figures: Iterable[Figure]) -> str:
     """The worst status of some figures, ``""`` of none."""
     return max((f.status for f in figures), key=STATUSES.index, default="")
 
@@ -306,7 +284,7 @@ def energies(use: Usage) -> list[Figure]:
             flags = {*row["flags"]} - {"agreed"}
             own = {**row, "energy": row["energy"] - row["agreed"], "flags": flags}
             agreed = EXACT.subtract(value, energy_of(use.rules, own) or Decimal(0))
-        found.append(replace(_figure(occupancy, row, value, "kWh"), agreed=agreed))
+        found.append(_figure(occupancy, row, value, "kWh", agreed=agreed))
     return found
 
 
@@ -333,11 +311,13 @@ def _keyed(table: pd.DataFrame, start: str) -> Rows:
     }
 
 
-def _figure(of: Occupancy, row: Row | None, value: Decimal | None, unit: str) -> Figure:
+def _figure(
+    of: Occupancy, row: Row | None, value: Decimal | None, unit: str, **more: Any
+) -> Figure:
     """The figure of an occupancy from a verb's row; missing where there is none."""
     known = row or {"coverage": 0.0, "status": "missing", "flags": ()}
     stated = {x: known[x] for x in ("coverage", "status", "flags")}
-    return Figure(**vars(of), value=value, unit=unit, row=row or {}, **stated)
+    return Figure(**vars(of), value=value, unit=unit, row=row or {}, **stated, **more)
 
 
 # --- demand ------------------------------------------------------------------------------
@@ -356,21 +336,21 @@ def coincidents(use: Usage) -> list[Figure]:
 
     It is that of whoever had the element at that instant.
     """
-    names = tops_and_branches(use.site, use.bill)[1]
+    branches = [s for s in use.occupancies if s.kind != MAIN]
+    names = list(dict.fromkeys(s.element for s in branches))
     edges = list(span(use.site, use.bill))
     rows = coincident(
         use.frame, edges, elements=names, window=use.rules.window, min_coverage=0, **use.keywords
     )
-    branches = [s for s in use.occupancies if s.kind != MAIN]
     certain, note = _peak_elsewhere(use, names, rows)
     found = []
     for row in rows.to_dict("records"):
         at, name = row["at"], str(row["element"])
         when = branches[0].start if pd.isna(at) else at.tz_convert("UTC")
         occupancy = next(s for s in branches if s.element == name and s.start <= when < s.end)
-        own = _figure(occupancy, row, _kw(use, row, "coincident"), "kW")
-        agreed = "agreed" in own.flags  # an agreed peak does not say when it was
-        found.append(replace(own, certain=certain and not agreed, note=_NO_KW if agreed else note))
+        agreed = "agreed" in row["flags"]  # an agreed peak does not say when it was
+        known = {"certain": certain and not agreed, "note": _NO_KW if agreed else note}
+        found.append(_figure(occupancy, row, _kw(use, row, "coincident"), "kW", **known))
     return found
 
 
@@ -379,7 +359,12 @@ def _peak_elsewhere(use: Usage, names: Sequence[str], rows: pd.DataFrame) -> tup
     if not len(rows) or rows["status"].iloc[0] != "partial":
         return False, ""
     peak = float(rows["site_peak"].iloc[0])
-    blocks = _blocks(use, names)
+    start, end = span(use.site, use.bill)
+    table = demand(use.frame, use.rules.window, start=start, end=end, **use.keywords)
+    columns = [(f"Demand/Elm/{element}", meter) for meter, element in map(split_element, names)]
+    blocks = table.unstack("meter")[columns].tz_convert("UTC")
+    whole = (blocks.index >= start) & (blocks.index <= end - pd.Timedelta(use.rules.window))
+    blocks = blocks[whole]
     most = np.array([use.site.elements[k].rating for k in names], dtype=float)
     worst = unaffected(blocks.to_numpy().T, most, peak)
     if worst.below:
@@ -399,62 +384,42 @@ def _peak_elsewhere(use: Usage, names: Sequence[str], rows: pd.DataFrame) -> tup
     )
 
 
-def _blocks(use: Usage, names: Sequence[str]) -> pd.DataFrame:
-    """The demand of each element in each block of the bill's period, NaN where not covered."""
-    start, end = span(use.site, use.bill)
-    table = demand(use.frame, use.rules.window, start=start, end=end, **use.keywords)
-    columns = {}
-    for name in names:
-        meter, element = split_element(name)
-        columns[name] = table.xs(meter, level=0)[f"Demand/Elm/{element}"]
-    found = pd.DataFrame(columns).tz_convert("UTC")
-    return found[(found.index >= start) & (found.index <= end - pd.Timedelta(use.rules.window))]
-
-
 def own_peaks(use: Usage) -> list[Figure]:
     """Each occupancy's own peak, times its share of the period [kW].
 
     The meter's reported demand where it reports any, else that of its register by blocks. An
     occupancy of half the period counts half: a unit that changes hands is not billed twice.
     """
-    mine = [s for s in use.occupancies if s.kind not in {MAIN, EXPORT}]
-    reports = any(parse(x).topic == MEAN for x in wire_columns(use.frame.columns))
+    occupied = [s for s in use.occupancies if s.kind not in {MAIN, EXPORT}]
     how: dict[str, Any] = {**use.keywords, "min_coverage": 0}
-    how |= {} if reports else {"kind": "block", "window": use.rules.window}
-    start, end = span(use.site, use.bill)
+    if not any(parse(x).topic == MEAN for x in wire_columns(use.frame.columns)):
+        how |= {"kind": "block", "window": use.rules.window}
 
-    def values(registers: RegisterRules) -> Iterator[tuple[Row | None, Decimal | None]]:
-        ours = {**how, "registers": registers}
-        rows = _by_occupancy(
-            mine, lambda edges: _keyed(peaks(use.frame, list(edges), **ours), "period")
+    def rows_by(registers: RegisterRules) -> dict[Occupancy, Row]:
+        own = how | {"registers": registers}
+        return _by_occupancy(
+            occupied, lambda edges: _keyed(peaks(use.frame, list(edges), **own), "period")
         )
-        for s in mine:
-            kw = _kw(use, rows.get(s), "peak")
-            part = Fraction((s.end - s.start).value, (end - start).value)
-            share = None if kw is None else rounded(Fraction(kw) * part, use.rules.places)
-            yield rows.get(s), share
 
-    rules: RegisterRules = use.keywords["registers"]
-    found = [_figure(s, *x, "kW") for s, x in zip(mine, values(rules), strict=True)]
-    if not any("agreed" in f.flags for f in found):
-        return found
-    fixes = tuple(x for x in rules.corrections if x.kind != "figure")
-    own = values(replace(rules, corrections=fixes))
-    return [_with_agreed_kw(use, f, kw) for f, (_, kw) in zip(found, own, strict=True)]
-
-
-def _with_agreed_kw(use: Usage, f: Figure, measured: Decimal | None) -> Figure:
-    """A peak that an agreed figure bears on is certain where that states the demand too.
-
-    By how much it differs from what was measured is the landlord's, as of energy.
-    """
-    if "agreed" not in f.flags:
-        return f
-    stated = all(
-        x.kw is not None
-        for x in use.keywords["registers"].corrections
-        if (x.kind, x.element) == ("figure", f.element) and x.touches(f.start, f.end, None)
-    )
-    if not stated or f.value is None or measured is None:
-        return replace(f, certain=stated, note="" if stated else _NO_KW)
-    return replace(f, certain=True, agreed=EXACT.subtract(f.value, measured))
+    agreed = [x for x in use.registers.corrections if x.kind == "figure"]
+    rows = without = rows_by(use.registers)
+    if any("agreed" in row["flags"] for row in rows.values()):
+        others = tuple(x for x in use.registers.corrections if x.kind != "figure")
+        without = rows_by(replace(use.registers, corrections=others))
+    (start, end), found = span(use.site, use.bill), []
+    for s in occupied:
+        part, more = Fraction((s.end - s.start).value, (end - start).value), {}
+        value, measured = (
+            None if kw is None else rounded(Fraction(kw) * part, use.rules.places)
+            for kw in (_kw(use, x.get(s), "peak") for x in (rows, without))
+        )
+        if s in rows and "agreed" in rows[s]["flags"]:
+            # It is certain where the agreed figure states the demand too; what that adds to the
+            # measured one is the landlord's, as of energy.
+            mine = [x for x in agreed if x.element == s.element]
+            stated = all(x.kw is not None for x in mine if x.touches(s.start, s.end, None))
+            more = {"certain": stated, "note": "" if stated else _NO_KW}
+            if stated and value is not None and measured is not None:
+                more["agreed"] = EXACT.subtract(value, measured)
+        found.append(_figure(s, rows.get(s), value, "kW", **more))
+    return found

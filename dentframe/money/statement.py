@@ -315,28 +315,25 @@ class Past:
     end: pd.Timestamp | None = None
 
 
-def _differing_amounts(of: Statement) -> Iterator[str]:
-    """Each amount against quantity and rate."""
+def _differing_lines(of: Statement) -> Iterator[str]:
+    """Each amount against quantity and rate; taxes and minimums against what they were taken of."""
     for x in of.lines:
-        if x.quantity is None or x.rate is None:
+        if x.quantity is None:
             continue
-        again = rounded(EXACT.multiply(x.quantity, x.rate), of.digits, of.rounding)
-        if again != x.amount:
-            yield f"Line {x.name!r}: {x.quantity} × {x.rate} is {again}, printed is {x.amount}."
-        # The base of a tax or minimum is money: its decimals are the currency's.
-        if x.kind not in {"minimum", "tax"} and rounded(x.quantity, of.places) != x.quantity:
-            yield f"Line {x.name!r}: quantity {x.quantity} is finer than {of.places} places."
-
-
-def _differing_bases(of: Statement) -> Iterator[str]:
-    """Taxes and minimums against the lines they were taken of."""
-    for x in (x for x in of.lines if x.of and x.quantity is not None):
-        base = add([y.amount for y in of.lines if y.charge in x.of and y is not x])
-        if x.limit is not None:
-            base = max(EXACT.subtract(x.limit, base), Decimal(0))
-        if rounded(base, of.digits, of.rounding) != x.quantity:
-            due = f"the lines it is taken of give {base}"
-            yield f"Line {x.name!r}: {due}, printed is {x.quantity}."
+        if x.rate is not None:
+            again = rounded(EXACT.multiply(x.quantity, x.rate), of.digits, of.rounding)
+            if again != x.amount:
+                yield f"Line {x.name!r}: {x.quantity} × {x.rate} is {again}, printed is {x.amount}."
+            # The base of a tax or minimum is money: its decimals are the currency's.
+            if x.kind not in {"minimum", "tax"} and rounded(x.quantity, of.places) != x.quantity:
+                yield f"Line {x.name!r}: quantity {x.quantity} is finer than {of.places} places."
+        if x.of:
+            base = add(y.amount for y in of.lines if y.charge in x.of and y is not x)
+            if x.limit is not None:
+                base = max(EXACT.subtract(x.limit, base), Decimal(0))
+            if rounded(base, of.digits, of.rounding) != x.quantity:
+                due = f"the lines it is taken of give {base}"
+                yield f"Line {x.name!r}: {due}, printed is {x.quantity}."
 
 
 def _differing_readings(of: Statement) -> Iterator[str]:
@@ -444,7 +441,7 @@ class Statement:
     def __post_init__(self) -> None:
         object.__setattr__(self, "lines", tuple(self.lines))
         if self.total.is_nan():
-            object.__setattr__(self, "total", add([x.amount for x in self.lines]))
+            object.__setattr__(self, "total", add(x.amount for x in self.lines))
         if not self.version:
             object.__setattr__(self, "version", version("dentframe"))
 
@@ -477,8 +474,8 @@ class Statement:
         >>> Statement("Bakery", "Electricity", *may, "UTC", "USD", (line,)).check()
         ["Line 'Energy': 10.00 × 0.25 is 2.50, printed is 3."]
         """
-        found = [*_differing_amounts(self), *_differing_bases(self), *_differing_readings(self)]
-        total = add([x.amount for x in self.lines])
+        found = [*_differing_lines(self), *_differing_readings(self)]
+        total = add(x.amount for x in self.lines)
         if total != self.total:
             found.append(f"Total: the lines add up to {total}, printed is {self.total}.")
         return found

@@ -19,35 +19,26 @@ from dentframe.documents.number_and_date_formats import formats
 from dentframe.documents.statement_audit_sheet import WORDS
 from dentframe.errors import ConfigError
 from dentframe.money.credit_notes import replacing
-from dentframe.money.earlier_bills_and_days import billed_now, compared, daily, measured, own_dates
+from dentframe.money.earlier_bills_and_days import (
+    billed_now,
+    compared,
+    daily,
+    measured_year_before,
+    own_dates,
+)
 from dentframe.money.occupancy import COMMON, OWN, span
 from dentframe.money.rounding_and_tiers import EXACT, add, exact, rounded
-from dentframe.money.shares import FEE, TITLES, Charge, part_of
-from dentframe.money.split_usage import (
-    UNMOVED,
-    Figure,
-    Usage,
-    energy_rows,
-    moves,
-    scale_of,
-    worst,
-)
-from dentframe.money.statement import (
-    Exchange,
-    Letter,
-    Line,
-    Part,
-    Reading,
-    Share,
-    Statement,
-    Statements,
-)
+from dentframe.money.shares import FEE, TITLES, figures_of, part_of
+from dentframe.money.split_usage import UNMOVED, energy_rows, moves, scale_of, worst_status
+from dentframe.money.statement import Exchange, Letter, Line, Part, Reading, Statement, Statements
 from dentframe.money.utility_bill_and_rules import PARTS
-from dentframe.site.corrections import in_force
 from dentframe.site.site import EXPORT, UNALLOCATED
 
 if TYPE_CHECKING:
+    from dentframe.money.shares import Charge
     from dentframe.money.split_bill import Run
+    from dentframe.money.split_usage import Figure, Usage
+    from dentframe.money.statement import Share
     from dentframe.site.site import Tenant
 
 
@@ -59,7 +50,7 @@ def statements(run: Run, *, landlord: bool = False) -> Statements:
     ConfigError
         For numbers that are not unique, an account that is lacking, or a logo that is not there.
     """
-    site, bill, (before, why) = run.site, run.bill, measured(run.whole)
+    site, bill, (before, why) = run.site, run.bill, measured_year_before(run.whole)
     earlier, days, accepted = [*before, *run.earlier], daily(run.whole), _accepted(run)
     start, end = (x.tz_convert(site.zone) for x in span(site, bill))
     found = []
@@ -121,12 +112,11 @@ def _letter(run: Run, tenant: Tenant) -> Letter:
     due = bill.due
     if isinstance(due, int) and bill.issued is not None:
         due = bill.issued + dt.timedelta(days=due)
+    same = ("contact", "payment_terms", "remit_to", "accent", "not_from_utility", "area_unit")
     return Letter(
         sender=site.landlord,
         sender_address=head.address,
-        contact=head.contact,
-        payment_terms=head.payment_terms,
-        remit_to=head.remit_to,
+        **{name: getattr(head, name) for name in same},
         account=tenant.account,
         unit=tenant.unit,
         address=tenant.address,
@@ -134,17 +124,15 @@ def _letter(run: Run, tenant: Tenant) -> Letter:
         issued=bill.issued,
         due=due if isinstance(due, dt.date) else None,
         logo=str(logo or ""),
-        accent=head.accent,
-        not_from_utility=head.not_from_utility,
-        area_unit=head.area_unit,
         schedule=bill.schedule,
     )
 
 
 def _line(run: Run, c: Charge) -> Line:
-    found, share = run.figures_of(c), part_of(run.use(c.line), c)
+    use = run.use(c.line)
+    found, share = figures_of(use, c), part_of(use, c)
     one = len(found) == 1 and found[0].unit == "kWh" and c.part == OWN
-    # Nobody is told of what happened to another's meter.
+    # What happened to another's meter is nobody else's business.
     bears = c.part in {OWN, EXPORT, COMMON}
     mine = [f.element for f in found if f.party == c.party]
     flags = {x for f in found if bears and f.party in {c.party, EXPORT, ""} for x in f.flags}
@@ -159,14 +147,12 @@ def _line(run: Run, c: Charge) -> Line:
         element=", ".join(_named(run, x) for x in dict.fromkeys(mine)),
         basis=c.basis.replace("_", " "),
         coverage=min((f.coverage for f in found), default=None),
-        status=worst(found),
+        status=worst_status(found),
         flags=tuple(sorted(flags)),
-        note="; ".join(
-            [_arithmetic(run, c, share), *_peak(run, c, found), *_shared(run, c, share)]
-        ),
+        note=_note(run, c, found, share),
         share=share,
         charge=c.line,
-        **(_edges(run, found[0]) if one else {}),
+        **(_around(run, found[0]) if one else {}),
     )
 
 
@@ -177,56 +163,46 @@ def _named(run: Run, key: str) -> str:
 
 
 def _reading(run: Run, f: Figure) -> Reading:
-    element, edges, places = run.site.elements[f.element], _edges(run, f), run.rules.places
+    element, around, places = run.site.elements[f.element], _around(run, f), run.rules.places
     sizes = ", ".join(dict.fromkeys(f"{exact(x):f}" for x in element.cts))
-    low, high = edges["open_at"], edges["close_at"]
     exchanges = []
     for when, *noted in element.swaps:
-        at = run.site.instant(when)
+        at, low, high = run.site.instant(when), around["open_at"], around["close_at"]
         if low is not None and high is not None and low < at <= high:
-            exchanges.append(Exchange(at, *(_noted(float(x), places) for x in noted)))
+            # A reading that was noted is printed no finer than the others.
+            pairs = ((exact(float(x)), rounded(float(x), places)) for x in noted)
+            exchanges.append(Exchange(at, *(x if x == shown else shown for x, shown in pairs)))
+    bounds: dict[str, Any] = {}
+    used = f.value if f.row and moves(run.rules, f.row) else None
+    for name, limit in (("lo", min), ("hi", max)):
+        value = f.row.get(name)
+        if not pd.isna(value):
+            bound = rounded(float(value), places, scale=scale_of(f.row))
+            bounds[name] = bound if used is None else limit(bound, used)
     return Reading(
         element=_named(run, f.element),
-        **edges,
+        **around,
         energy=f.value,
         coverage=f.coverage,
         status=f.status,
         flags=f.flags,
-        lo=_bound(run, f, "lo"),
-        hi=_bound(run, f, "hi"),
+        **bounds,
         ct=f"CT {sizes} A" if sizes else "",
         exchanges=tuple(exchanges),
         parts=_parts(run.whole, f),
     )
 
 
-def _noted(value: float, places: int | None) -> Decimal:
-    """A reading that was noted at an exchange, no finer than others are printed."""
-    noted, shown = exact(value), rounded(value, places)
-    return noted if noted == shown else shown
-
-
-def _bound(run: Run, f: Figure, name: str) -> Decimal | None:
-    value = f.row.get(name)
-    if value is None or pd.isna(value):
-        return None
-    bound = rounded(float(value), run.rules.places, scale=scale_of(f.row))
-    if f.value is None or not moves(run.rules, f.row):
-        return bound
-    return min(bound, f.value) if name == "lo" else max(bound, f.value)
-
-
-def _edges(run: Run, f: Figure) -> dict[str, Any]:
+def _around(run: Run, f: Figure) -> dict[str, Any]:
     """The readings around an occupancy's edges, and whether the edge lies between two of them."""
     found: dict[str, Any] = {}
     moved = run.rules.edges == "last_reading" and not UNMOVED & {*f.flags}
+    places = run.rules.places if f.row and moves(run.rules, f.row) else None
     for name, edge in (("open", f.start), ("close", f.end)):
         at, value = f.row.get(f"{name}_at"), f.row.get(f"{name}_reading")
-        known = at is not None and not pd.isna(at)
-        places = run.rules.places if f.row and moves(run.rules, f.row) else None
-        found[f"{name}_at"] = at if known else None
+        found[f"{name}_at"] = None if pd.isna(at) else at
         found[f"{name}_reading"] = None if pd.isna(value) else rounded(float(value), places)
-        found[f"{name}_interpolated"] = bool(known and at != edge and not moved)
+        found[f"{name}_interpolated"] = not pd.isna(at) and at != edge and not moved
     return found
 
 
@@ -238,9 +214,9 @@ def _parts(use: Usage, f: Figure) -> tuple[Part, ...]:
     """
     zone, low, high = use.site.zone, f.row.get("open_at"), f.row.get("close_at")
     key, first, places = f.element, f.row.get("open_reading"), use.rules.places
-    own = [x for x in in_force(use.site.corrections, zone) if x.element == key]
+    own = [x for x in use.registers.corrections if x.element == key]
     fixes = [(*x.span(zone), x.factor) for x in own if x.factor is not None]
-    if not fixes or low is None or pd.isna(low) or pd.isna(high) or pd.isna(first):
+    if not fixes or pd.isna(low) or pd.isna(high) or pd.isna(first):
         return ()
     swaps = {use.site.instant(at): (a, b) for at, a, b in use.site.elements[key].swaps}
     swaps |= {
@@ -286,8 +262,8 @@ def _notes(run: Run, mine: Sequence[Figure]) -> Iterator[str]:
         if (x.start, x.end) not in spans:
             start, end = (f.moment(at, zone) for at in (x.start, x.end))
             yield f"{_named(run, x.element)} is yours from {start} to {end}."
-    for x in mine if run.site.corrections else ():
-        for fix in in_force(run.site.corrections, zone):
+    for x in mine:
+        for fix in run.whole.registers.corrections:
             if fix.element == x.element and fix.touches(x.start, x.end, zone):
                 by = f" ({fix.by})" if fix.by else ""
                 name = _named(run, fix.element)
@@ -305,9 +281,10 @@ def _accepted(run: Run) -> list[tuple[set[str], str]]:
         if x["reason"]:
             concerned = set()
             for c in run.every_charge:
-                own = run.figures_of(c) if c.part in {OWN, COMMON} else []
                 about = {c.party, c.title, c.line, run.bill.name, run.site.name}
-                if x["subject"] in about | {f.element for f in own}:
+                if c.part in {OWN, COMMON}:
+                    about |= {f.element for f in figures_of(run.use(c.line), c)}
+                if x["subject"] in about:
                     concerned.add(c.party)
             text = WORDS["accepted"][x["kind"]].format(_named(run, x["subject"]))
             text = f"{text[0].upper()}{text[1:]}: {x['reason']}."
@@ -315,52 +292,45 @@ def _accepted(run: Run) -> list[tuple[set[str], str]]:
     return found
 
 
-def _arithmetic(run: Run, c: Charge, share: Share | None) -> str:
-    """The arithmetic of a line, so that a tenant can check it."""
+def _note(run: Run, c: Charge, found: Sequence[Figure], share: Share | None) -> str:
+    """The arithmetic of a line in words, so that a tenant can check it."""
+    f, use = formats(run.site.locale), run.use(c.line)
     if share is None:
         if c.part == FEE:
             return "a fee of the landlord, no part of the utility's bill"
         return "simple, actual/365, on what was billed too much"
-    f, use = formats(run.site.locale), run.use(c.line)
     text = f"of the utility's {f.money(share.charged, run.site.currency)}"
     if use.dated:
         text += f" for {f.dates(*span(run.site, use.bill), run.site.tz)}"
     if c.quantity is None:
-        return text
-    credit = "a credit: " if c.quantity < 0 else ""
-    return f"{credit}{f.number(c.quantity)} of {f.number(c.of_all)} {c.unit} {text}"
+        return "; ".join([text, *_peak(run, c, found)])
+    credit, number = "a credit: " if c.quantity < 0 else "", f.number
+    said = [f"{credit}{number(c.quantity)} of {number(c.of_all)} {c.unit} {text}"]
+    said += _peak(run, c, found)
+    if c.part not in PARTS:
+        return "; ".join(said)
+    if c.unit == "kWh" and (c.part != COMMON or all(s.kind != COMMON for s in use.occupancies)):
+        known = number(EXACT.subtract(use.kwh, use.residual))
+        said.append(f"the meters measured {known} of the utility's {number(use.kwh)} kWh")
+    if share.weight is not None and share.weights is not None:
+        same = [x.quantity for x in run.shares if (x.line, x.part) == (c.line, c.part)]
+        whole = number(add(x for x in same if x is not None))
+        weights = f"{number(share.weight)} of {number(share.weights)} {share.unit}".rstrip()
+        what, by = TITLES[c.part], getattr(use.rules, c.part).rule.by
+        said.append(f"your share of {whole} {c.unit} of {what}, by {by}: {weights}")
+    return "; ".join(said)
 
 
 def _peak(run: Run, c: Charge, found: Sequence[Figure]) -> Iterator[str]:
     """When the demand was that a line was shared by."""
+    zone, moment = run.site.zone, formats(run.site.locale).moment
     if c.basis == "coincident":
-        at = next((f.row.get("at") for f in found), None)
-        if at is not None and not pd.isna(at):
-            yield f"the whole site's demand was highest at {_moment(run, at)}"
-            yield from (f.note for f in found[:1] if f.certain and f.note)
+        for f in found[:1]:
+            if not pd.isna(f.row.get("at")):
+                yield f"the whole site's demand was highest at {moment(f.row['at'], zone)}"
+                yield from [f.note] if f.certain and f.note else []
     elif c.basis == "own_peak" and c.part != COMMON:
         for f in found:
-            at = f.row.get("start")
-            if at is not None and not pd.isna(at):
-                yield f"your peak on {run.site.labels[f.element]} was at {_moment(run, at)}"
-
-
-def _moment(run: Run, at: pd.Timestamp) -> str:
-    return formats(run.site.locale).moment(at, run.site.zone)
-
-
-def _shared(run: Run, c: Charge, share: Share | None) -> Iterator[str]:
-    """What the meters leave of the utility's energy, and the party's share of that part."""
-    use, number = run.use(c.line), formats(run.site.locale).number
-    if c.part not in PARTS or c.quantity is None or share is None:
-        return
-    metered = c.part == COMMON and any(s.kind == COMMON for s in use.occupancies)
-    if c.unit == "kWh" and not metered:
-        known = number(EXACT.subtract(use.kwh, use.residual))
-        yield f"the meters measured {known} of the utility's {number(use.kwh)} kWh"
-    if share.weight is not None:
-        same = [x for x in run.shares if (x.line, x.part) == (c.line, c.part)]
-        whole = number(add([x.quantity for x in same if x.quantity is not None]))
-        by = getattr(use.rules, c.part).rule.by
-        weights = f"{number(share.weight)} of {number(share.weights)} {share.unit}".rstrip()
-        yield f"your share of {whole} {c.unit} of {TITLES[c.part]}, by {by}: {weights}"
+            if not pd.isna(f.row.get("start")):
+                peak = moment(f.row["start"], zone)
+                yield f"your peak on {run.site.labels[f.element]} was at {peak}"

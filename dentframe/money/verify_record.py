@@ -6,7 +6,7 @@ Nothing outside the record's own folder is read, and no link in it is followed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -162,7 +162,7 @@ def _again(record: Record) -> Run:
     recorded = record.contents.closings.items()
     try:
         closings = {k: (pd.Timestamp(at), Decimal(x)) for k, (at, x) in recorded}
-        found = settle(record.readings, site, bill, rules, closings=closings)
+        found = replace(settle(record.readings, site, bill, rules), closings=closings)
         return found if record.rebilling is None else rebilled(found, record.rebilling)
     except DentError:
         raise

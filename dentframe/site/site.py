@@ -21,7 +21,7 @@ from dentframe.site.corrections import Correction, corrections_of, in_force
 from dentframe.site.currencies import check_currency
 from dentframe.site.toml_tables import Moment, Table, dump, load, plain, stated
 from dentframe.times.dates_and_ranges import Zone, instant, zone
-from dentframe.wire.columns import ELEMENT, parse, split_element, wire_columns
+from dentframe.wire.columns import element_ids, split_element
 
 _SWAP = ("at", "closing", "opening")
 _RATINGS = "ratings above 0 [A], e.g. [200, 200, 200]"
@@ -335,8 +335,7 @@ class Site:
         """
         kept = dict(self.elements)
         if frame is not None:
-            columns = map(parse, wire_columns(frame.columns))
-            have = {c.id for c in columns if c.scope == ELEMENT}
+            have = element_ids(frame.columns)
             kept = {k: e for k, e in kept.items() if (split_element(k)[1] or k) in have}
         ratings = {k: e.rating for k, e in kept.items() if e.rating is not None}
         swaps = {k: tuple((self.instant(x[0]), *x[1:]) for x in e.swaps) for k, e in kept.items()}

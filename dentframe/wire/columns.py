@@ -112,6 +112,11 @@ def wire_columns(labels: Iterable[object]) -> list[str]:
     return [x for x in labels if isinstance(x, str) and parse(x).scope != ""]
 
 
+def element_ids(labels: Iterable[object]) -> set[str]:
+    """The ids of the elements that have a column."""
+    return {x.id for x in map(parse, wire_columns(labels)) if x.scope == ELEMENT}
+
+
 def sort_key(column: Column, topics: Sequence[str] = ()) -> tuple[object, ...]:
     """Order by topic as asked, then scope, element and channel number."""
     asked = topics.index(column.topic) if column.topic in topics else len(topics)

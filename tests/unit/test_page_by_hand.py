@@ -19,7 +19,7 @@ from dentframe.documents.number_and_date_formats import formats
 from dentframe.documents.statement_audit_sheet import FLAGS
 from dentframe.documents.statement_first_page import first_page
 from dentframe.errors import ConfigError, MissingExtraError
-from dentframe.money.earlier_bills_and_days import Billed
+from dentframe.money.earlier_bills_and_days import BilledPeriod
 from tests.split_kit import LA, bill, element, line, readings, site, split, tenant
 from tests.statement_kit import energy_line, full, reading, statement
 
@@ -84,7 +84,7 @@ def run():
         ("2023-10-01", "2023-11-01"),
     ]
     earlier = [
-        Billed(
+        BilledPeriod(
             "A",
             "",
             pd.Timestamp(s, tz=LA),
@@ -366,7 +366,7 @@ def test_nothing_on_the_paper_is_of_another_locale(locale, currency, day, month)
              line("New", "energy", "600", kwh=3200, start="2024-01-16"))  # fmt: skip
     run = split(bill(*lines, kwh=4500), made, frame=readings({"A": 2000.37, "B": 1000.11}))
     december = pd.Timestamp("2023-12-01", tz=LA), pd.Timestamp("2024-01-01", tz=LA)
-    past = Billed("B", "", *december, Decimal(1800), Decimal(300))
+    past = BilledPeriod("B", "", *december, Decimal(1800), Decimal(300))
     s = replace(run, earlier=(past,)).statements["B"]
     page = s.to_html()
     assert f"CT, {day}." in page
