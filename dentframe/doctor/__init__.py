@@ -118,8 +118,9 @@ def examine(
         Where the service lists neither meters nor topics.
     """
     try:
-        before = None if earlier is None else msgspec.json.decode(earlier, type=findings.Earlier)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        # The json module also reads what an editor saved as UTF-16 or with a byte order mark.
+        before = None if earlier is None else msgspec.convert(json.loads(earlier), findings.Earlier)
+    except (ValueError, TypeError, msgspec.ValidationError):
         raise ConfigError(
             "Cannot compare with this report: it is none that `dentframe doctor` wrote. "
             "Name the JSON file of an earlier run."

@@ -192,9 +192,7 @@ def _steps(e: Answers) -> pd.DataFrame:
     A great step falls to less than half: a clear, a rollover or a blip, and no export. A quiet one
     lies within one interval and is not great.
     """
-    number, truth = pd.Series(dtype=np.float64), pd.Series(dtype=np.bool_)
-    none = dict.fromkeys(("since", "rise", "kw", "hours"), number)
-    found = [pd.DataFrame(none | dict.fromkeys(("great", "quiet", "exports"), truth))]
+    found = []
     for frame, c in ((f, c) for f in e.frames for c in map(parse, f.columns)):
         if c.topic == "kWHNet":
             register = frame[c.wire].dropna()
@@ -207,7 +205,10 @@ def _steps(e: Answers) -> pd.DataFrame:
             quiet = (steps["hours"] < 0.4) & ~great & np.isfinite(steps["kw"])
             exports = _share(quiet & (steps["rise"] < -0.01)) > 0.05
             found.append(steps.assign(great=great, quiet=quiet, exports=exports))
-    return pd.concat(found, keys=range(len(found)))
+    number, truth = pd.Series(dtype=np.float64), pd.Series(dtype=np.bool_)
+    none = dict.fromkeys(("since", "rise", "kw", "hours"), number)
+    none |= dict.fromkeys(("great", "quiet", "exports"), truth)
+    return pd.concat(found or [pd.DataFrame(none)], keys=range(max(len(found), 1)))
 
 
 def registers(e: Answers) -> Iterator[Finding]:

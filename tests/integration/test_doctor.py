@@ -7,11 +7,13 @@ import re
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
+import pandas as pd
 import pytest
 import requests
 
 from dentframe import cli, doctor, emulator
 from dentframe.cloud.retry import Limits
+from dentframe.doctor import findings
 from dentframe.errors import AuthError, ConfigError
 
 NOW = datetime(2024, 5, 20, 12, 3, tzinfo=UTC)
@@ -107,12 +109,24 @@ def test_a_later_report_tells_what_came_late(quick):
 
 
 def test_a_later_report_without_late_rows_is_a_tick(quick):
-    """Where nothing came late in three days, the assumption holds."""
+    """Where nothing came late in three days, the assumption holds; an editor may mark bytes."""
     later = NOW + timedelta(days=3)
     with served(rate=None) as cloud:
-        earlier = examined(cloud).to_json()
+        earlier = examined(cloud).to_json().encode("utf-8-sig")
     with served(now=later, rate=None) as cloud:
         assert examined(cloud, later, earlier=earlier).findings[-1].verdict == "yes"
+
+
+def test_one_reading_of_a_register_tells_nothing_of_how_it_goes_on(recwarn):
+    """Nothing is claimed of a register that was read once, and pandas warns of nothing."""
+    times = pd.date_range("2024-01-01", periods=3, freq="15min", tz="UTC")
+    frame = pd.DataFrame({"kWHNet/Elm/A": [1.0, 2.0, 3.0]}, times)
+    answers = doctor.Answers(datetime(2024, 1, 1, tzinfo=UTC), ["kWHNet"])
+    for rows, verdict in ((0, "unknown"), (1, "unknown"), (3, "yes")):
+        answers.frames = [frame[:rows]]
+        assert [f.verdict for f in findings.registers(answers)][1:3] == [verdict] * 2
+        assert {f.verdict for f in findings.demand(answers)} == {"unknown"}
+    assert not recwarn.list
 
 
 def test_the_report_names_no_meter_key_or_reading(quick):
@@ -133,7 +147,7 @@ def test_what_is_no_report_cannot_be_compared_with():
     report = {"schema": 1, "made": "2024-01-01T00:00+00:00", "rows": {"meter 1": {}}}
     odd = ({"made": "then"}, {"made": "2024-01-01"}, {"rows": [3]}, {"rows": {"m": {"x": 1}}})
     changed = [json.dumps(report | change) for change in odd]
-    for text in ("[]", "{}", "no json", '{"schema": 1}', b"\xff\x00", *changed):
+    for text in ("[]", "{}", "no json", "\ud800", '{"schema": 1}', b"\xff\x00", *changed):
         with pytest.raises(ConfigError, match="dentframe doctor"):
             doctor.examine("key", "id", base_url="http://127.0.0.1:1/v1", earlier=text)
 
