@@ -269,13 +269,12 @@ def save(run: Run, folder: Path) -> None:
         site, bill = run.site, run.bill
         start, end = (site.instant(x).tz_convert(site.zone) for x in (bill.start, bill.end))
         codes = {t.name: t.code for t in (*site.tenants, site.owner)}
-        before = pd.DataFrame([
-            {"bill": bill.name, "start": start, "end": end, "currency": site.currency,
-             "code": codes.get(x.party, ""), "party": x.party, "role": run.role_of(x.party),
-             "line": x.title, "bill_line": x.line, "kind": x.kind, "part": x.part,
-             "amount": x.amount}
-            for x in how.before
-        ])  # fmt: skip
+        billed = pd.DataFrame(
+            [(codes.get(x.party, ""), x.party, run.role_of(x.party), x.title, x.line, x.kind,
+              x.part, x.amount) for x in how.before],
+            columns=["code", *_KEY, "amount"],
+        )  # fmt: skip
+        before = billed.assign(bill=bill.name, start=start, end=end, currency=site.currency)
         charges, originals = differences(charges, before), how.numbers
         numbers = {party: how.number(party) for party in originals}
     rows = postings(charges, run.bill.issued, due, numbers, originals)

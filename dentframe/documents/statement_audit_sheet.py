@@ -74,7 +74,7 @@ def note(x: Line) -> str:
 def _own_edges(of: Statement, x: Line, f: Formats) -> str:
     """The readings around a line's own part of the period, where the readings' table lacks them."""
     own = x.open_at, x.close_at
-    if None in own or own in {(r.open_at, r.close_at) for r in of.readings}:
+    if None in own or own in [(r.open_at, r.close_at) for r in of.readings]:
         return ""
     ends = [
         f"{f.number(value)} at {f.moment(at, of.tz)}".strip() + f" ({why})" * between

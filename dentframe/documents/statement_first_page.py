@@ -193,10 +193,10 @@ def counted(of: Statement) -> list[Reading]:
     """The readings that make up the use: not those of a part of the period beside its whole."""
 
     def within(part: Any, whole: Any) -> bool:
-        if None in (part.open_at, part.close_at, whole.open_at, whole.close_at):
+        edges = part.open_at, part.close_at, whole.open_at, whole.close_at
+        if part.element != whole.element or None in edges:
             return False
-        inside = whole.open_at <= part.open_at and part.close_at <= whole.close_at
-        return part.element == whole.element and bool(inside)
+        return bool(whole.open_at <= part.open_at and part.close_at <= whole.close_at)
 
     every = of.readings
     return [r for r in every if not any(within(r, x) and not within(x, r) for x in every)]

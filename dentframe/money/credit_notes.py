@@ -169,12 +169,14 @@ def notes(run: Run) -> pd.DataFrame:
         meter was corrected) and ``settled``: ``note`` where the party gets it, ``landlord`` where
         the landlord bears it: `new` is then what was computed and is not billed.
     """
-    how, rows = run.rebilling, []
-    accounts = {t.name: t.account for t in run.site.tenants}
-    for (party, title), (was, now, computed) in _amounts(run, how).items() if how else ():
+    how = run.rebilling
+    if how is None:
+        return pd.DataFrame(columns=list(NOTES))
+    rows, accounts = [], {t.name: t.account for t in run.site.tenants}
+    for (party, title), (was, now, computed) in _amounts(run, how).items():
         difference, is_tenant = now - was, party in accounts
         change = difference or (computed - was if is_tenant else ZERO)
-        if how and change:
+        if change:
             who = party, accounts.get(party, ""), how.number(party), how.numbers.get(party, "")
             settled = "note" if difference and is_tenant else "landlord"
             rows.append((*who, title, was, was + change, change, party in how.direct, settled))

@@ -245,9 +245,9 @@ def _amounts(use: Usage, charges: Sequence[Charge]) -> Iterator[Finding]:
     paid = add([c.amount for c in charges if c.party not in {EXPORT, UNALLOCATED}])
     billed, meant, currency = use.bill.amount, use.rules.over_recovery, use.site.currency
     if paid > max(billed, ZERO):
-        detail, over = f"tenants and landlord pay {paid} of a bill of {billed}", "over_recovery"
-        found = over, use.bill.name, detail, EXACT.subtract(paid, billed), ZERO, currency, over
-        yield Finding(*found, "" if meant else CURES[over], meant)
+        detail = f"tenants and landlord pay {paid} of a bill of {billed}"
+        found = "over_recovery", use.bill.name, detail, EXACT.subtract(paid, billed), ZERO, currency
+        yield Finding(*found, "over_recovery", "" if meant else CURES["over_recovery"], meant)
     for c in charges:
         if c.party == UNALLOCATED and c.amount:
             why, rule, cure = "no rule bears it", "loss, common, tolerance", CURES["bears"]

@@ -119,15 +119,15 @@ def rebill(
     ]
     accepted = [*accept_change]
     left = [
-        f"{name}: {change}"
+        (name, change)
         for name, change in changes
         if not any(name == x or name.startswith(f"{x}.") for x in accepted)
     ]
     if left:
-        first = left[0].split(":")[0]
+        first, differ = left[0][0], "; ".join(f"{name}: {change}" for name, change in left[:10])
         raise ConfigError(
             f"Cannot re-bill: beside the corrections {len(left)} things differ from the record: "
-            f"{'; '.join(left[:10])}. Take the record's own, or accept each by its name: "
+            f"{differ}. Take the record's own, or accept each by its name: "
             + by(f"accept_change=[{first!r}].", f"--accept-change {first}.")
         )
     if terms["issued"] is not None:

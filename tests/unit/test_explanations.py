@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
+import pandas as pd
 import pytest
 
 from dentframe.documents import statement_audit_sheet as explanations
@@ -11,7 +13,7 @@ from dentframe.documents.statement_audit_sheet import explained, label
 from dentframe.metering.energy_and_coverage import STATUSES
 from dentframe.metering.series import FLAGS
 from dentframe.verbs.result_frames_and_warnings import REBLOCKED
-from tests.statement_kit import energy_line, reading, statement
+from tests.statement_kit import MAY, NY, energy_line, reading, statement
 
 JARGON = re.compile(r"interpolat|telescop|register|rollover|glitch|NaN|residual|delta|_|coverage")
 
@@ -46,3 +48,13 @@ def test_an_unknown_flag_is_not_hidden():
     made = statement(energy_line(flags=("new_mark",)))
     assert [name for name, _ in explained(made)] == ["new mark"]
     assert label("new_mark") == "new mark"
+
+
+def test_the_edges_of_a_line_are_those_of_its_meter_in_whatever_zone():
+    """An hour that the clock shows twice, in the site's zone and in UTC, is one instant."""
+    again = pd.Timestamp("2024-11-03 06:30", tz="UTC")
+    own = {"open_at": MAY[0], "open_reading": Decimal(100), "close_reading": Decimal(110)}
+    line = energy_line(**own, close_at=again)
+    local = reading(close_at=again.tz_convert(NY))
+    assert explanations.lines(statement(line, readings=(local,)))[0]["edges"] == ""
+    assert explanations.lines(statement(line, readings=(reading(),)))[0]["edges"] != ""

@@ -290,6 +290,21 @@ def test_a_line_that_a_rebill_no_longer_has_keeps_its_dates(tmp_path):
     assert cents(gone["amount"]) == 0 != cents(gone["debit"])
 
 
+def test_a_rebill_of_a_bill_of_nothing_posts_nothing(tmp_path):
+    """Nothing was billed before and nothing is billed now: both files have their heads alone."""
+    where = site(rules={"lines": {"energy": "energy"}})
+    nothing = bill(line("Energy", "energy", "0.00"), issued="2024-02-05", due=14)
+    run = split(nothing, where, frame=readings({"A": 1000.0, "B": 2000.0}))
+    run.save(tmp_path / "old")
+    factor = {"kind": "factor", "element": "P1_A", "id": "ct", "reason": "CT", "factor": 1,
+              "on": "2024-02-05", "from": "2024-01-01"}  # fmt: skip
+    rebill(tmp_path / "old", [factor], others="bill", issued="2024-03-01").save(tmp_path / "new")
+    for name, column in (("journal", "debit"), ("invoices", "unit_amount")):
+        found = table(tmp_path / "new" / f"{name}.csv")
+        assert found.empty
+        assert column in found
+
+
 def test_a_rebill_posts_the_difference_with_the_original_number(tmp_path):
     """What was billed is taken off; the number of the statement that is replaced stands by."""
     old = saved(tmp_path / "old")

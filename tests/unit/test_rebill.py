@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from decimal import Decimal
@@ -245,6 +246,19 @@ def test_what_else_differs_is_refused_by_name(issued):
     frame.iloc[50, 0] += 0.125
     with pytest.raises(ConfigError, match=r"readings\.kWHNet/Elm/A: 1 of"):
         rebill(issued, [FACTOR], others="bill", frame=frame)
+
+
+def test_a_name_with_a_colon_is_named_whole(tmp_path):
+    """What the message says to accept is accepted."""
+    lines = (line("Energy: peak", "energy", "300.00"), line("Tax", "tax", "30.00"))
+    frame = readings({"A": 1000.0, "B": 2000.0})
+    folder = split(bill(*lines), site(), frame=frame).save(tmp_path / "old").parent
+    lines[0]["amount"] = "310.00"
+    name = "bill.lines.Energy: peak.amount"
+    more = {"others": "bill", "bill": bill(*lines)}
+    with pytest.raises(ConfigError, match=re.escape(f"accept_change=['{name}']")):
+        rebill(folder, [FACTOR], accept_change=["bill.total"], **more)
+    assert rebill(folder, [FACTOR], accept_change=["bill.total", name], **more)
 
 
 def test_records_that_a_correction_touches_too_are_named(issued, tmp_path):
