@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dentframe.money.charges import Energy, Fixed, Minimum, Reactive, Tax
 from dentframe.money.demand_charges import Demand, Ratchet
-from dentframe.money.earlier_bills_and_days import earlier
+from dentframe.money.earlier_and_daily_use import earlier
 from dentframe.money.rounding_and_tiers import allocate
 from dentframe.money.statement import Line, Past, Reading, Statement
 from dentframe.money.tariff import Tariff

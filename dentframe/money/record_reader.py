@@ -25,7 +25,7 @@ from dentframe.documents.statement_audit_sheet import DRAFT
 from dentframe.errors import ConfigError, by
 from dentframe.frame import csv_and_excel
 from dentframe.money.credit_notes import Rebilling
-from dentframe.money.earlier_bills_and_days import BilledPeriod
+from dentframe.money.earlier_and_daily_use import BilledPeriod
 from dentframe.money.rounding_and_tiers import add, rounded
 from dentframe.money.statement import Statement, Statements
 from dentframe.money.utility_bill_and_rules import SplitRules, UtilityBill

@@ -17,7 +17,7 @@ from dentframe.documents.number_and_date_formats import Formats
 from dentframe.errors import ConfigError, UnknownMeterError, by
 from dentframe.frame.quantify import dequantify
 from dentframe.money import credit_notes, record_writer
-from dentframe.money.earlier_bills_and_days import BilledPeriod, archived_year_before
+from dentframe.money.earlier_and_daily_use import BilledPeriod, archived_year_before
 from dentframe.money.occupancy import check_frame, dated_parts, occupancies, span
 from dentframe.money.open_exceptions import exceptions_of
 from dentframe.money.record_reader import billed_before, records_in

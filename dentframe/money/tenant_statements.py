@@ -19,7 +19,7 @@ from dentframe.documents.number_and_date_formats import formats
 from dentframe.documents.statement_audit_sheet import WORDS
 from dentframe.errors import ConfigError
 from dentframe.money.credit_notes import replacing
-from dentframe.money.earlier_bills_and_days import (
+from dentframe.money.earlier_and_daily_use import (
     billed_now,
     compared,
     daily,

@@ -19,7 +19,7 @@ from dentframe.documents.number_and_date_formats import formats
 from dentframe.documents.statement_audit_sheet import FLAGS
 from dentframe.documents.statement_first_page import first_page
 from dentframe.errors import ConfigError, MissingExtraError
-from dentframe.money.earlier_bills_and_days import BilledPeriod
+from dentframe.money.earlier_and_daily_use import BilledPeriod
 from tests.split_kit import LA, bill, element, line, readings, site, split, tenant
 from tests.statement_kit import energy_line, full, reading, statement
 

@@ -1,4 +1,4 @@
-"""Earlier bills and single days are measured here, to stand beside the period of a statement."""
+"""Use in earlier periods and on single days is found here, to stand beside a statement's period."""
 
 from __future__ import annotations
 
