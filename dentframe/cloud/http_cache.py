@@ -76,7 +76,8 @@ class Entry(NamedTuple):
 
 
 def _entry(row: tuple[Any, ...]) -> Entry | None:
-    if tuple(map(type, row)) not in _SOUND:
+    # No answer was kept before 1970 or after 4147: no date has such a time.
+    if tuple(map(type, row)) not in _SOUND or not 0 <= row[1] < 2**36:
         return None
     key, created, expires, size = row
     account, meter, window, names = (*key.split("/"), "", "", "")[:4]

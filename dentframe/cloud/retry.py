@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         Value,
     )
 
-    Exchange = Callable[["AttemptTimer"], Reply | BaseException]
+    Exchange = Callable[["AttemptTimer"], Reply | DentError | type[BaseException]]
 
 T = TypeVar("T")
 CALM = 5
@@ -58,9 +58,8 @@ LONGEST_ATTEMPT = 30.0
 """The service's gateway gives up after 29 s; so does an attempt that does not get on [s]."""
 LARGE = 5_000_000
 """Two 502s for an answer predicted above this mean that it was too large [B]."""
-
-
 BEAT = 1.0
+"""How often an attempt renews its place in flight [s]."""
 STEADY = 10_000
 """An attempt that gets on faster than this may use the whole deadline [B/s]."""
 
@@ -217,7 +216,7 @@ class AttemptTimer:
     left : float
         The time for any attempt [s].
     renew : callable
-        Called every second.
+        Called every :data:`BEAT`.
     read : Cancellation
         The read that it belongs to; where that is cancelled, time is up.
     """
@@ -241,8 +240,8 @@ class AttemptTimer:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self.current.timer = None
         self._over.set()
+        self.current.timer = None
         self._thread.join()
         self._connection = None
 
@@ -347,7 +346,8 @@ class Retrier:
         request : ApiRequest
             The request; its history goes on where it stopped.
         exchange : callable
-            Sends once, while a timer runs, and returns what came back.
+            Sends once, while a timer runs, and returns what came back, why nothing whole did, or
+            the type of an interrupt.
         """
         while True:
             try:
@@ -393,7 +393,7 @@ class Retrier:
         finally:
             request.spent += self.account.clock() - start
         LOGGER.debug("%s send %d: %s", request, request.sends, outcome)
-        if isinstance(outcome, BaseException) and not isinstance(outcome, DentError):
+        if isinstance(outcome, type):
             raise outcome  # here no frame is left that held the headers
         if outcome.status in (401, 403):
             # Before the place in flight is free: no other request may follow this one.

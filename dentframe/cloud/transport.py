@@ -143,7 +143,7 @@ class DentAdapter(requests.adapters.HTTPAdapter):
 
     def _exchange(
         self, request: PreparedApiRequest, kwargs: dict[str, Any], timer: AttemptTimer
-    ) -> Reply | BaseException:
+    ) -> Reply | DentError | type[BaseException]:
         try:
             keyed = request.copy()
             keyed.headers.update(self._credentials.headers())
@@ -153,7 +153,7 @@ class DentAdapter(requests.adapters.HTTPAdapter):
         except Exception as error:  # noqa: BLE001 - anything that leaves here would carry the keys
             return _fault(request.api_request, error, timer, self._credentials.scrub)
         except BaseException as error:  # noqa: BLE001 - Ctrl-C too is raised again, without the frames
-            return type(error)()
+            return type(error)
 
 
 def _read(response: requests.Response, timer: AttemptTimer) -> Reply:

@@ -109,13 +109,12 @@ class ReadJob:
         if not _frame.after(table, request.end):
             edges.append(request.end)
         days = [Window(edge.year, edge.month, edge.day) for edge in edges]
-        return [
-            w
-            for day in dict.fromkeys(days)
-            if not covers(self.windows[meter], day.start, day.end)
-            for cached in [self.source.held(meter, request.topics)]
-            for w in plan(day.start, day.end, now=self.now, cached=cached)
-        ]
+        windows = []
+        for day in dict.fromkeys(days):
+            if not covers(self.windows[meter], day.start, day.end):
+                cached = self.source.held(meter, request.topics)
+                windows += plan(day.start, day.end, now=self.now, cached=cached)
+        return windows
 
     def pages_of(self, meter: str, *, keep: bool = True) -> list[Page]:
         """The pages of one meter so far, whose readings need not be kept here any longer.

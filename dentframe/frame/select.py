@@ -267,10 +267,13 @@ def _of_meters(
     """Columns of a frame: the rows of meters that are named, NaN where an element's is not."""
     if METER not in frame.index.names:
         return frame[labels].copy()
-    kept = [] if meters is None else [set(meters)]
-    for places in chosen.values():
-        named = {meter for meter, _ in places if meter is not None}
-        kept += [named] if all(meter is not None for meter, _ in places) else []
+    kept = [
+        {str(meter) for meter, _ in places}
+        for places in chosen.values()
+        if all(meter is not None for meter, _ in places)
+    ]
+    if meters is not None:
+        kept.append(set(meters))
     of_row = frame.index.get_level_values(METER)
     if kept:
         rows = sorted(set.intersection(*kept))
@@ -283,9 +286,9 @@ def _of_meters(
     for what, places in chosen.items():
         for i, label in enumerate(labels):
             name = getattr(_columns.parse(label), what)
-            of_meters = {meter for meter, x in places if x == name}
-            if None not in of_meters:
-                keep[:, i] &= of_row.isin(sorted(str(m) for m in of_meters))
+            named = {meter for meter, place in places if place == name}
+            if None not in named:
+                keep[:, i] &= of_row.isin(sorted(str(m) for m in named))
     return frame if keep.all() else frame.where(keep)
 
 
@@ -293,6 +296,6 @@ def keep_meters(frame: pd.DataFrame, meters: Collection[str]) -> None:
     """Take from a frame's note what is not about these meters."""
     whole = note_of(frame)
     if whole:
-        of_meters = {"ranges", "rows", "conflicts", "duplicates", "elements"} & whole.keys()
-        kept = {k: {m: x for m, x in whole[k].items() if m in meters} for k in of_meters}
+        by_meter = {"ranges", "rows", "conflicts", "duplicates", "elements"} & whole.keys()
+        kept = {k: {m: x for m, x in whole[k].items() if m in meters} for k in by_meter}
         frame.attrs = {**frame.attrs, _columns.ATTRS: {**whole, **kept}}

@@ -222,16 +222,27 @@ def test_an_error_of_the_service_that_repeats_the_key_is_scrubbed(cloud):
     assert found.scrub(f"bad key {KEY} of {KEY_ID}") == "bad key *** of ***"
 
 
-def test_an_interrupt_in_a_request_carries_no_key(cloud, monkeypatch):
+class OddInterrupt(BaseException):
+    """An interrupt that cannot be made again without its reason."""
+
+    def __init__(self, reason):
+        super().__init__(reason)
+
+
+@pytest.mark.parametrize(
+    ("interrupt", "seen"),
+    [(KeyboardInterrupt(), KeyboardInterrupt), (OddInterrupt("late"), TypeError)],
+)
+def test_an_interrupt_in_a_request_carries_no_key(interrupt, seen, cloud, monkeypatch):
     """Ctrl-C while a request is under way: the frames that held the headers are gone."""
     from dentframe.cloud import transport as session
 
     def interrupted(*args):
-        raise KeyboardInterrupt
+        raise interrupt
 
     monkeypatch.setattr(session, "_read", interrupted)
     with client(cloud) as dent:
-        with pytest.raises(KeyboardInterrupt) as caught:
+        with pytest.raises(seen) as caught:
             dent.get_meters()
         check_error(caught.value)
 

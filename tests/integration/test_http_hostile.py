@@ -182,7 +182,7 @@ STAGES = [
     "dentframe.cloud.retry.Retrier._pause",
     "dentframe.cloud.retry.read_response",
     "dentframe.cloud.transport._read",
-    "dentframe.cloud.transport.AttemptTimer.adopt",
+    "dentframe.cloud.retry.AttemptTimer.adopt",
     "dentframe.cloud.read_in_threads.narrow",
 ]
 ERRORS = [ValueError, KeyError, UnicodeError, MemoryError, RecursionError, OSError, sqlite3.Error]
@@ -239,6 +239,8 @@ HARMS = {
     "a text for a blob": "UPDATE answers SET value = 'x'",
     "no blob": "UPDATE answers SET value = NULL",
     "a time that is text": "UPDATE answers SET created = 'x', expires = 'y', used = x'00'",
+    "a time that no date has": "UPDATE answers SET created = 1e300, expires = NULL",
+    "a time before all": "UPDATE answers SET created = -1e300",
     "a size that is none": "UPDATE answers SET size = 'x'",
     "an odd key": "UPDATE answers SET key = key || '/a/b'",
     "a key of bytes": "UPDATE answers SET key = CAST(key || x'ff' AS TEXT)",
@@ -254,11 +256,13 @@ def test_rows_of_the_wrong_type_are_as_if_absent(harm, source, tmp_path):
     with service(source=source) as cloud:
         with client(cloud, cache=tmp_path) as dent:
             first = table(dent.read(jobs()))
+            dent.get_meters()
         with sqlite3.connect(tmp_path / "answers.sqlite") as con:
             con.execute(harm)
         con.close()
         with client(cloud, cache=tmp_path) as dent:
             assert table(dent.read(jobs())) == first
+            assert METER in dent.get_meters()
             dent.held(METER, TOPICS)
 
 

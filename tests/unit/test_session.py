@@ -21,7 +21,7 @@ from dentframe.cloud.requests_and_responses import (
     read_response,
     retry_after,
 )
-from dentframe.cloud.transport import AttemptTimer
+from dentframe.cloud.retry import AttemptTimer
 from dentframe.errors import (
     AuthError,
     ConfigError,
