@@ -228,8 +228,11 @@ def allocate(amount: Any, weights: Any, *, places: int | None = 2) -> pd.Series[
     >>> allocate("100.00", {"A": 1, "B": 1, "C": 1}).tolist()
     [Decimal('33.34'), Decimal('33.33'), Decimal('33.33')]
     """
-    named = isinstance(weights, Mapping | pd.Series)
-    series = pd.Series(weights if named else list(weights), dtype=object)
+    series = weights
+    if not isinstance(weights, pd.Series):
+        named = isinstance(weights, Mapping)
+        values = weights.values() if named else weights
+        series = pd.Series(list(values), list(weights) if named else None, dtype=object)
     basis = []
     for name, weight in series.items():
         is_exact = isinstance(weight, Fraction)

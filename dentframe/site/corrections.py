@@ -250,13 +250,13 @@ def in_force(
         if x.replaces and (old is None or (old.kind, old.element) != (x.kind, x.element)):
             why = "there is none" if old is None else f"that is a {old.kind} of {old.element}"
             raise ConfigError(f"Cannot use {x}: it replaces {x.replaces!r}, and {why}.")
-    left = [x for x in found if x.id not in {y.replaces for y in found}]
-    for a, b in combinations(left, 2):
-        one, (low, high) = a.span(tz), b.span(tz)
-        overlap = one == (low, high) or (one[0] < high and low < one[1])
+    replaced = {x.replaces for x in found}
+    left = [(x, x.span(tz)) for x in found if x.id not in replaced]
+    for (a, one), (b, other) in combinations(left, 2):
+        overlap = one == other or (one[0] < other[1] and other[0] < one[1])
         if overlap and (a.kind, a.element) == (b.kind, b.element):
             raise ConfigError(
                 f"Cannot use {b}: it overlaps {a}, which is a {a.kind} too. Where it takes its "
                 f'place, say replaces = "{a.id}"; else change its time.'
             )
-    return [x.resolved(tz) for x in left]
+    return [x.resolved(tz) for x, _ in left]

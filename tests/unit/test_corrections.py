@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from importlib.util import find_spec
 
 import numpy as np
@@ -118,6 +119,18 @@ def test_only_an_overlap_of_one_kind_is_an_error():
     site(corrections=[x.to_dict() for x in (first, other, reading)])
     chained = make("factor", "second", "P1_A", start="2024-01-03", factor=3, replaces="first")
     assert [x.id for x in in_force([first, chained], T.tz)] == ["second"]
+
+
+def test_many_corrections_are_compared_by_times_that_are_read_once(monkeypatch):
+    spans, read = [], Correction.span
+    monkeypatch.setattr(Correction, "span", lambda x, tz: spans.append(x) or read(x, tz))
+    given = [
+        Correction("factor", f"P{i}_A", id=f"{i}", reason="CT", on="2024-05-01", factor=2,
+                   start="2024-01-01", end="2024-02-01")
+        for i in range(20)
+    ]  # fmt: skip
+    in_force(given, dt.UTC)
+    assert len(spans) <= 3 * len(given)
 
 
 @pytest.mark.parametrize(

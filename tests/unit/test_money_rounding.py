@@ -69,6 +69,12 @@ def test_allocate_refuses_what_it_cannot_share_exactly(amount, weights, told):
         allocate(amount, weights)
 
 
+def test_allocate_keeps_parties_of_two_names_in_one_level():
+    shares = allocate("4", {("a", 1): 1, ("b", 2): 3})
+    assert shares.index.nlevels == 1
+    assert shares.to_dict() == {("a", 1): Decimal("1.00"), ("b", 2): Decimal("3.00")}
+
+
 def test_allocate_keeps_the_parties_and_their_order():
     """Mapping, Series or list; fractions, floats and text as weights; no places, many places."""
     basis = pd.Series([Fraction(1, 3), Fraction(2, 3)], index=["B", "A"])
