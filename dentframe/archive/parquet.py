@@ -380,8 +380,8 @@ def open_columns(path: Path) -> tuple[tuple[str, ...] | None, list[dict[str, str
     except FileNotFoundError:
         return None, None
     with _reading(path):
-        said = read_metadata(path, file.metadata.metadata, Topics)
-        return reading_columns(path, file.schema_arrow), said.topics
+        columns = reading_columns(path, file.schema_arrow)
+        return columns, read_metadata(path, file.metadata.metadata, Topics).topics
 
 
 def columns_of(path: Path) -> tuple[str, ...]:

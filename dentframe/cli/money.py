@@ -234,7 +234,7 @@ def import_rate(file: Path, tier_proration: str | None, out: Path | None, **stat
 def _write_statement(statement: Statement, form: str | None, out: Path | None) -> None:
     """Print a statement, or write it to a file by its format or ending."""
     texts: dict[str, Callable[[], str]] = {
-        "csv": statement.to_csv, "table": partial(repr, statement),
+        "csv": statement.to_csv, "table": lambda: f"{statement}\n",
         "json": lambda: f"{json.dumps(statement.to_dict(), ensure_ascii=False)}\n",
     }  # fmt: skip
     files: dict[str, Callable[[Path], object]] = {

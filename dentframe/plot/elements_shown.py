@@ -220,7 +220,7 @@ def subject(frame: pd.DataFrame, how: PictureKeywords) -> Subject:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Drawn of elements over blocks of the clock or over periods.
+    """Figures of elements over blocks of the clock or over periods.
 
     Attributes
     ----------

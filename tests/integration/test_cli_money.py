@@ -294,6 +294,8 @@ def test_a_bill_is_a_table_json_or_csv(here, capsys):
     assert cli.main([*call, "--format", "parquet"]) == 2
     assert cli.main([*call, "--json", "--out", "b.json"]) == 0
     assert json.loads((here / "b.json").read_text())["total"] == told["total"]
+    assert cli.main([*call, "--format", "table", "--out", "b.txt"]) == 0
+    assert (here / "b.txt").read_text() == table
 
 
 def test_elements_are_named_by_an_option(here, capsys):
