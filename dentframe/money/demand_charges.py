@@ -282,11 +282,11 @@ class Demand(Charge):
         }
         if self.per == "day":  # each day fills the tiers anew
             days = [tiers.fill(case.quantity(max(p.kw, Decimal(0)))) for p in found]
-            parts, unit = [case.quantity(add(x)) for x in zip(*days, strict=True)], f"{unit}·day"
+            parts, per = [case.quantity(add(x)) for x in zip(*days, strict=True)], "day"
             more["note"] = f"highest demand of each of {len(found)} days, added up"
         else:
-            parts, unit, more["note"], more["measured"] = self._month(case, found[0], unit)
-        return case.lines(self.name, tiers, parts, self.rate, unit, **more)
+            parts, per, more["note"], more["measured"] = self._month(case, found[0], unit)
+        return case.lines(self.name, tiers, parts, self.rate, unit, per, **more)
 
     def _peaks(self, case: Case, series: Sequence[Cumulative]) -> list[Peak]:
         """The demand of the span, or of each local day in it; none without an interval."""
@@ -373,7 +373,7 @@ class Demand(Charge):
     def _month(
         self, case: Case, peak: Peak, unit: str
     ) -> tuple[list[Decimal], str, str, Decimal | None]:
-        """The demand that is billed by tier, its unit, a note and, where it differs, the peak.
+        """The demand that is billed by tier, per what, a note and, where it differs, the peak.
 
         A demand fed back costs nothing.
         """
@@ -390,10 +390,10 @@ class Demand(Charge):
             if raised != billed:
                 notes.append(f"ratchet {r.percent} % of {r.lookback} months, at least {r.minimum}")
             billed = raised
-        tiers, per = Tiers(self.tiers).fill(case.quantity(billed)), unit
+        tiers, per = Tiers(self.tiers).fill(case.quantity(billed)), ""
         months = case.span.due(self)
         if months != 1:
-            per = f"{unit}·month"
+            per = "month"
             days = len(case.span.days)
             notes.append(f"{add(tiers)} {unit} for {days} days: {months} of a month")
             parts = [times(x, months) for x in tiers]

@@ -396,7 +396,7 @@ def own_peaks(use: Usage) -> list[Figure]:
         how |= {"kind": "block", "window": use.rules.window}
 
     def rows_by(registers: RegisterRules) -> dict[Occupancy, Row]:
-        own = how | {"registers": registers}
+        own: dict[str, Any] = {**how, "registers": registers}
         return _by_occupancy(
             occupied, lambda edges: _keyed(peaks(use.frame, list(edges), **own), "period")
         )

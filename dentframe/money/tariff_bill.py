@@ -242,15 +242,20 @@ class Case:
         return Line(name or charge.name, charge.kind, quantity, unit, rate, amount, **more)
 
     def lines(
-        self, name: str, tiers: Tiers, parts: Sequence[Decimal], rate: Any, unit: str, **more: Any
-    ) -> list[Line]:
-        """A line for the first tier, and for each other that has a part of the quantity."""
-        rates, (of, _, per) = tiers.rates(rate, self.charge.name), unit.partition("·")
+        self, name: str, tiers: Tiers, parts: Sequence[Decimal], rate: Any, unit: str,
+        per: str = "", **more: Any,
+    ) -> list[Line]:  # fmt: skip
+        """A line for the first tier, and for each other that has a part of the quantity.
+
+        Of a quantity `per` day each tier has its line, since days fill them anew.
+        """
+        rates = tiers.rates(rate, self.charge.name)
         return [
-            self.line(x, unit, each, f"{name} {tiers.label(i, of)}".strip(), **more)
+            self.line(x, f"{unit}·{per}" if per else unit, each,
+                      f"{name} {tiers.label(i, unit)}".strip(), **more)
             for i, (x, each) in enumerate(zip(parts, rates, strict=True))
             if i == 0 or x or per == "day"
-        ]
+        ]  # fmt: skip
 
     def bases(self) -> tuple[tuple[str, ...], Decimal]:
         """The charges before that a tax or a minimum is taken of, and their total [currency]."""

@@ -118,7 +118,7 @@ def _parse(value: Any, what: str) -> tuple[pd.Timestamp, pd.Period | None]:
     text = str(value).strip() if isinstance(value, str | int | np.integer) else ""
     with contextlib.suppress(ValueError):
         if isinstance(value, pd.Period) or _QUARTER.match(text):
-            period = pd.Period(text or value)
+            period = value if isinstance(value, pd.Period) else pd.Period(text)
             return period.start_time.as_unit("us"), period
         if _DATE.match(text):
             day = pd.Timestamp(text).as_unit("us")
