@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from dentframe.datasets import open_dataset
     from dentframe.documents.portfolio_report_and_energy_star import to_portfolio_manager
     from dentframe.frame.concat import concat
-    from dentframe.frame.meters_topics_and_plan import Plan
     from dentframe.money.demand_charges import adjusted_demand, ratchet
     from dentframe.money.portfolio_report_and_status import Report, report
     from dentframe.money.rebill import rebill
@@ -47,7 +46,14 @@ if TYPE_CHECKING:
     from dentframe.money.tariff_bill import bill
     from dentframe.money.utility_bill_and_rules import SplitRules, UtilityBill
     from dentframe.money.verify_record import verify
-    from dentframe.reader import get_meters, get_topics, inventory, plan_dentcloud, read_dentcloud
+    from dentframe.read_plan_and_inventory import (
+        Plan,
+        get_meters,
+        get_topics,
+        inventory,
+        plan_dentcloud,
+        read_dentcloud,
+    )  # fmt: skip
     from dentframe.site.corrections import Correction
     from dentframe.site.site import Site
     from dentframe.wire.columns import define_units
@@ -62,7 +68,6 @@ _MODULES: Final = {
     "datasets": ("open_dataset",),
     "documents.portfolio_report_and_energy_star": ("to_portfolio_manager",),
     "frame.concat": ("concat",),
-    "frame.meters_topics_and_plan": ("Plan",),
     "money.demand_charges": ("adjusted_demand", "ratchet"),
     "money.portfolio_report_and_status": ("Report", "report"),
     "money.rebill": ("rebill",),
@@ -74,7 +79,14 @@ _MODULES: Final = {
     "money.tariff_bill": ("bill",),
     "money.utility_bill_and_rules": ("SplitRules", "UtilityBill"),
     "money.verify_record": ("verify",),
-    "reader": ("get_meters", "get_topics", "inventory", "plan_dentcloud", "read_dentcloud"),
+    "read_plan_and_inventory": (
+        "Plan",
+        "get_meters",
+        "get_topics",
+        "inventory",
+        "plan_dentcloud",
+        "read_dentcloud",
+    ),
     "site.corrections": ("Correction",),
     "site.site": ("Site",),
     "wire.columns": ("define_units",),

@@ -33,8 +33,8 @@ from dentframe.errors import (
     OfflineError,
     missing_extra,
 )
-from dentframe.frame import meters_topics_and_plan as _request
-from dentframe.frame.meters_topics_and_plan import builtin_units, topic_units
+from dentframe.frame import meters_and_topics as _request
+from dentframe.frame.meters_and_topics import builtin_units, topic_units
 from dentframe.frame.read_job_and_warnings import ReadJob, assemble, check_errors, complete
 from dentframe.times.dates_and_ranges import time_range
 from dentframe.wire.columns import ordered

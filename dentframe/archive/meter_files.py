@@ -27,9 +27,9 @@ from dentframe.cloud.planner import Window
 from dentframe.cloud.requests_and_responses import FOREVER, lifetime
 from dentframe.errors import ConfigError, UnknownMeterError, did_you_mean
 from dentframe.frame import assemble as _frame
-from dentframe.frame import meters_topics_and_plan as _request
+from dentframe.frame import meters_and_topics as _request
 from dentframe.frame.assemble import runs
-from dentframe.frame.meters_topics_and_plan import Request
+from dentframe.frame.meters_and_topics import Request
 from dentframe.wire.columns import ordered, topic_of
 from dentframe.wire.page import Page, Report, complete, fingerprint
 

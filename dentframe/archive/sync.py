@@ -26,7 +26,7 @@ from dentframe.cloud.planner import Window, plan
 from dentframe.cloud.read_in_threads import Job, stops_all
 from dentframe.display import Card, html_of
 from dentframe.errors import AuthError, ConfigError
-from dentframe.frame.meters_topics_and_plan import resolve
+from dentframe.frame.meters_and_topics import resolve
 from dentframe.times.dates_and_ranges import time_range
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import pandas as pd
 from dentframe import emulator
 from dentframe.cloud.client import DentCloud
 from dentframe.errors import CoverageWarning, missing_extra
-from dentframe.reader import plan_dentcloud, read_dentcloud
+from dentframe.read_plan_and_inventory import plan_dentcloud, read_dentcloud
 from dentframe.site.site import Site
 
 if TYPE_CHECKING:

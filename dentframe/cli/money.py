@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import pandas as pd
 
-from dentframe import reader
+from dentframe import read_plan_and_inventory as reader
 from dentframe.atomic_files import write_whole
 from dentframe.cli import options_and_output as cli
 from dentframe.errors import ConfigError, DentWarning

@@ -20,7 +20,7 @@ from typing import Any
 import click
 import pandas as pd
 
-from dentframe import reader
+from dentframe import read_plan_and_inventory as reader
 from dentframe.atomic_files import whole_file
 from dentframe.errors import ConfigError, RangeError, missing_extra
 from dentframe.frame import csv_and_excel

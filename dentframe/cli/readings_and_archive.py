@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pandas as pd
 
-from dentframe import reader
+from dentframe import read_plan_and_inventory as reader
 from dentframe.archive import sync as run_sync
 from dentframe.cli import options_and_output as cli
 from dentframe.errors import IncompleteReadError, MissingExtraError

@@ -32,8 +32,8 @@ from dentframe.errors import (
     did_you_mean,
     missing_extra,
 )
-from dentframe.frame.meters_topics_and_plan import Without
-from dentframe.reader import read_dentcloud
+from dentframe.frame.meters_and_topics import Without
+from dentframe.read_plan_and_inventory import read_dentcloud
 from dentframe.times.dates_and_ranges import zone
 from dentframe.wire.columns import split_element
 

@@ -8,7 +8,6 @@ lies along time.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import xarray as xr
 
-    from dentframe.frame.meters_topics_and_plan import Request
+    from dentframe.frame.meters_and_topics import Request
     from dentframe.wire.page import Page
 
     Convert = Callable[[pd.DataFrame], xr.Dataset]
@@ -143,10 +142,9 @@ def _dataset(
     request = reading.request
     meters = {meter: _rows(archive, reading, meter) for meter in request.meters}
     rows = [found for found, _ in meters.values()]
-    low, high = _minute(request.start), _minute(request.end)
+    low, high = map(_frame.first_minute, (request.start, request.end))
     empty = [r.meter for r in rows if not ((r.minutes >= low) & (r.minutes < high)).any()]
-    if empty:
-        _read.warn_of_no_readings(reading, empty)
+    _read.warn_of_no_readings(reading, empty)
     columns = {meter: names for meter, (_, names) in meters.items()}
     edges = [replace(r, minutes=np.unique(np.r_[r.minutes[:1], r.minutes[-1:]])) for r in rows]
     ends = convert(_frame_of(request, edges, columns))
@@ -173,12 +171,10 @@ def _dataset(
 def _rows(archive: Archive, reading: _read.ReadJob, meter: str) -> tuple[Rows, list[str]]:
     """The rows of a meter, and the columns that its frame has."""
     request, pages = reading.request, reading.pages_of(meter)
-    columns, dropped = _frame.wanted_columns(pages, request.topics, everything=request.all_topics)
-    _read.check_element(reading, meter, columns)
-    chosen = _read.of_elements(columns, request.meters[meter], request.topics)
+    columns, chosen = _read.columns_of(reading, meter)
     table = _frame.join([replace(page, columns=()) for page in pages], ())
     minutes = _frame.clip(table, request.start, request.end).minutes
-    _read.warn_of_losses(request, meter, pages, columns, dropped, 0)
+    _read.warn_of_losses(request, meter, pages, columns, 0)
     rows = Rows(archive, meter, request.topics, tuple(columns), minutes)
     return (_bracketed(rows, reading, chosen) if reading.bracket else rows), chosen
 
@@ -193,13 +189,9 @@ def _bracketed(rows: Rows, reading: _read.ReadJob, columns: list[str]) -> Rows:
         table = _frame.clip(_frame.join(found, columns), edge, edge, bracket=True)
         around.append(table.minutes)
     before, after = around
-    parts = [before[before < _minute(start)], rows.minutes, after[after >= _minute(end)]]
+    low, high = map(_frame.first_minute, (start, end))
+    parts = [before[before < low], rows.minutes, after[after >= high]]
     return replace(rows, minutes=np.concatenate(parts))
-
-
-def _minute(instant: pd.Timestamp) -> int:
-    """The first whole UTC minute at or after an instant."""
-    return math.ceil(instant.timestamp() / 60)
 
 
 class Readings(BackendArray):
@@ -246,6 +238,4 @@ def _frame_of(
         names = tuple(columns[r.meter])
         none = np.full((len(r.minutes), len(names)), np.nan)
         frames[r.meter] = _frame.to_frame(_frame.Table(names, r.minutes, none))
-    frame = next(iter(frames.values())) if request.single else _frame.stack(frames, request.topics)
-    frame.attrs["dentcloud"] = _read.attrs_of(request, frame)
-    return frame
+    return _read.frame_of_meters(request, frames)

@@ -27,8 +27,9 @@ from dentframe.cloud.requests_and_responses import ApiRequest
 from dentframe.cloud.retry import Limits, Retrier, join, leave
 from dentframe.cloud.transport import new_session, send
 from dentframe.doctor import findings
-from dentframe.doctor.findings import BURST, Finding, frame_of
+from dentframe.doctor.findings import BURST, Finding
 from dentframe.errors import ConfigError, DentError
+from dentframe.frame.assemble import frame_of
 from dentframe.wire.page import Page
 
 __all__ = ["Finding", "Report", "examine"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -17,11 +17,11 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import DentError, DentWarning
-from dentframe.frame import assemble
+from dentframe.frame.assemble import frame_of
 from dentframe.verbs.demand_window_check import check_demand_window
 from dentframe.verbs.quality_findings import runs
 from dentframe.wire.columns import parse
-from dentframe.wire.page import Page, Report
+from dentframe.wire.page import Report
 from dentframe.wire.topics import SERVED
 
 if TYPE_CHECKING:
@@ -55,12 +55,6 @@ def _finding(assumption: str, good: bool | None, evidence: str, unless: str = ""
     """The finding; `unless` says why nothing tells, where that is so."""
     verdict: Verdict = "unknown" if unless or good is None else "yes" if good else "no"
     return Finding(assumption, verdict, unless or evidence)
-
-
-def frame_of(pages: Sequence[Page], topics: Iterable[str]) -> pd.DataFrame:
-    """Pages of one meter as a frame."""
-    columns, _ = assemble.wanted_columns(pages, list(topics))
-    return assemble.to_frame(assemble.join(pages, columns))
 
 
 def _share(rows: Any) -> float:

@@ -110,7 +110,7 @@ def clip(table: Table, start: pd.Timestamp, end: pd.Timestamp, *, bracket: bool 
     it, the one after `end` in the UTC day of `end`: no further, whatever was at hand. Where
     it lacks cells, the rows of its own hour that have them come too: each element has an edge.
     """
-    low, high = _minute(start), _minute(end)
+    low, high = first_minute(start), first_minute(end)
     first = int(np.searchsorted(table.minutes, low))
     last = int(np.searchsorted(table.minutes, high))
     if bracket and before(table, start):
@@ -135,19 +135,19 @@ def _rows_needed(values: Floats) -> int:
 
 def before(table: Table, start: pd.Timestamp) -> bool:
     """Whether the table holds a reading that brackets `start` from before."""
-    low = _minute(start)
+    low = first_minute(start)
     at = int(np.searchsorted(table.minutes, low)) - 1
     return at >= 0 and bool(table.minutes[at] // 1440 == (low - 1) // 1440)
 
 
 def after(table: Table, end: pd.Timestamp) -> bool:
     """Whether the table holds a reading that brackets `end` from after, or at it."""
-    high = _minute(end)
+    high = first_minute(end)
     at = int(np.searchsorted(table.minutes, high))
     return at < len(table.minutes) and bool(table.minutes[at] // 1440 == high // 1440)
 
 
-def _minute(instant: pd.Timestamp) -> int:
+def first_minute(instant: pd.Timestamp) -> int:
     """The first whole UTC minute at or after an instant."""
     return -(-int(instant.as_unit("us").asm8.astype(np.int64)) // US_PER_MINUTE)
 
@@ -166,6 +166,11 @@ def to_frame(table: Table, *, shared: bool = True) -> pd.DataFrame:
     return pd.DataFrame(
         values, index=time, columns=pd.Index(table.columns, dtype=object), copy=copy
     )
+
+
+def frame_of(pages: Sequence[Page], topics: Sequence[str]) -> pd.DataFrame:
+    """The readings of some topics in the pages of one meter, as a frame."""
+    return to_frame(join(pages, wanted_columns(pages, topics)))
 
 
 def stack(frames: dict[str, pd.DataFrame], topics: Sequence[str]) -> pd.DataFrame:
@@ -202,11 +207,11 @@ def stack(frames: dict[str, pd.DataFrame], topics: Sequence[str]) -> pd.DataFram
 
 def wanted_columns(
     pages: Iterable[Page], topics: Sequence[str], *, everything: bool = False
-) -> tuple[list[str], list[str]]:
-    """The columns of the pages that were asked for, in order, and those that were not."""
+) -> list[str]:
+    """The columns of the pages that were asked for, in order."""
     found = dict.fromkeys(c for page in pages for c in page.columns)
     kept = [c for c in found if everything or _columns.parse(c).topic in topics]
-    return _columns.ordered(kept, topics), [c for c in found if c not in set(kept)]
+    return _columns.ordered(kept, topics)
 
 
 def note(

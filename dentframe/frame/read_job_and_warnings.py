@@ -30,7 +30,6 @@ from dentframe.errors import (
     warn,
 )
 from dentframe.frame import assemble as _frame
-from dentframe.frame.meters_topics_and_plan import planned
 from dentframe.wire.columns import ELEMENT, ordered, parse
 from dentframe.wire.page import Report
 from dentframe.wire.topics import kind_of
@@ -40,13 +39,15 @@ if TYPE_CHECKING:
 
     from dentframe.cloud.read_in_threads import Answer
     from dentframe.errors import DentError
-    from dentframe.frame.meters_topics_and_plan import Request, Source
+    from dentframe.frame.meters_and_topics import Request, Source
     from dentframe.metering.series import Run
     from dentframe.wire.page import Page
 
 T = TypeVar("T")
 
 _NONE: Final = np.empty((0, 0))
+_INSTANT: Final = pd.Timedelta(1, "us")
+_log = logging.getLogger("dentframe")
 
 
 class ReadJob:
@@ -101,20 +102,18 @@ class ReadJob:
                 self.errors[answer.job], self.resumable = answer.error, True
 
     def further(self, meter: str) -> list[Window]:
-        """The days to look in for brackets that the neighbouring hours did not have."""
+        """The windows with the days to look in for brackets that the neighbouring hours lack."""
         table, request = _frame.join(self.pages_of(meter), ()), self.request
         edges = []
         if not _frame.before(table, request.start):
-            edges.append(request.start - pd.Timedelta(1, "us"))
+            edges.append(request.start - _INSTANT)
         if not _frame.after(table, request.end):
             edges.append(request.end)
+        if not edges:
+            return []
+        cached = self.source.held(meter, request.topics)
         days = [Window(edge.year, edge.month, edge.day) for edge in edges]
-        windows = []
-        for day in dict.fromkeys(days):
-            if not covers(self.windows[meter], day.start, day.end):
-                cached = self.source.held(meter, request.topics)
-                windows += plan(day.start, day.end, now=self.now, cached=cached)
-        return windows
+        return _extended(self.windows[meter], days, now=self.now, cached=cached)
 
     def pages_of(self, meter: str, *, keep: bool = True) -> list[Page]:
         """The pages of one meter so far, whose readings need not be kept here any longer.
@@ -128,7 +127,26 @@ class ReadJob:
         return [page for _, pages in found for page in pages]
 
 
-_log = logging.getLogger("dentframe")
+def planned(
+    source: Source, request: Request, meter: str, *, bracket: bool, now: pd.Timestamp
+) -> tuple[list[Window], set[Window]]:
+    """The windows to read for one meter, and those that need no request."""
+    cached = source.held(meter, request.topics)
+    size = source.bytes_per_hour(meter, request.topics)
+    windows = plan(request.start, request.end, now=now, cached=cached, bytes_per_hour=size)
+    edges = (request.start - _INSTANT, request.end) if bracket else ()
+    hours = [Window(edge.year, edge.month, edge.day, edge.hour) for edge in edges]
+    return _extended(windows, hours, now=now, cached=cached), cached
+
+
+def _extended(
+    windows: list[Window], more: Sequence[Window], *, now: pd.Timestamp, cached: set[Window]
+) -> list[Window]:
+    """Windows, and with them what they lack of some more."""
+    for one in more:
+        if not covers(windows, one.start, one.end):
+            windows = sorted({*windows, *plan(one.start, one.end, now=now, cached=cached)})
+    return windows
 
 
 def assemble(reading: ReadJob, *, quantify: bool) -> pd.DataFrame:
@@ -140,15 +158,25 @@ def assemble(reading: ReadJob, *, quantify: bool) -> pd.DataFrame:
     frames = {m: _frame.to_frame(tables.pop(m), shared=reading.resumable) for m in list(tables)}
     span = request.start, request.end
     inside = {m: f.index.searchsorted(span) for m, f in frames.items()}
-    empty = [m for m, (first, last) in inside.items() if first == last]
-    if empty:
-        warn_of_no_readings(reading, empty)
-    frame = frames.popitem()[1] if request.single else _frame.stack(frames, request.topics)
-    frame.attrs["dentcloud"] = attrs_of(request, frame, **doubled)
+    warn_of_no_readings(reading, [m for m, (first, last) in inside.items() if first == last])
+    frame = frame_of_meters(request, frames, **doubled)
     if quantify:
         from dentframe.frame.quantify import quantify as attach
 
         return attach(frame)
+    return frame
+
+
+def frame_of_meters(
+    request: Request, frames: dict[str, pd.DataFrame], **doubled: Any
+) -> pd.DataFrame:
+    """The frame of a read, of those of its meters, with what it says of itself."""
+    frame = frames.popitem()[1] if request.single else _frame.stack(frames, request.topics)
+    topics = {*request.topics, *(parse(c).topic for c in frame.columns)}
+    units = {topic: unit for topic, unit in request.units.items() if topic in topics}
+    ranges = dict.fromkeys(request.meters, (request.start, request.end))
+    note = _frame.note(units, ranges, frame, elements=request.meters, **doubled)
+    frame.attrs["dentcloud"] = note
     return frame
 
 
@@ -163,21 +191,15 @@ def came_twice(table: _frame.Table, pages: Sequence[Page]) -> dict[str, dict[str
             for first, last, _ in page.report.doubled[column]:
                 low, high = np.searchsorted(there, (first, last + 1)).tolist()
                 again[column] = np.union1d(again.get(column, there[:0]), there[low:high])
-    first, last = (there[0], there[-1]) if len(there) else (0, -1)
+    us = _frame.US_PER_MINUTE
     conflicts, duplicates = (
-        {
-            column: _frame.runs(
-                at[(at >= first) & (at <= last)] * _frame.US_PER_MINUTE,
-                there * _frame.US_PER_MINUTE,
-            )
-            for column, at in found.items()
-        }
+        {c: _frame.runs(np.intersect1d(at, there) * us, there * us) for c, at in found.items()}
         for found in (table.conflicts, again)
     )
     for page in (p for p in pages if len(p.minutes)):
-        ends = [int(minute) * _frame.US_PER_MINUTE for minute in page.minutes[[0, -1]]]
+        first, last = (page.minutes[[0, -1]] * us).tolist()
         for column in set(page.report.conflicts) & set(table.columns):
-            run = (ends[0], ends[1], page.report.conflicts[column])
+            run = (first, last, page.report.conflicts[column])
             conflicts.setdefault(column, []).append(run)
     return {"conflicts": conflicts, "duplicates": duplicates}
 
@@ -188,7 +210,7 @@ def warn_of_no_readings(reading: ReadJob, meters: Sequence[str]) -> None:
     Less than an hour may well lie between two readings: meters report by quarter hours.
     """
     start, end = reading.request.start, reading.request.end
-    if reading.errors or end - start < timedelta(hours=1):
+    if not meters or reading.errors or end - start < timedelta(hours=1):
         return
     future = " That span lies in the future." if start >= reading.now else ""
     warn(
@@ -198,46 +220,37 @@ def warn_of_no_readings(reading: ReadJob, meters: Sequence[str]) -> None:
     )
 
 
-def attrs_of(request: Request, frame: pd.DataFrame, **doubled: Any) -> dict[str, Any]:
-    """What the frame of a read says of itself."""
-    topics = {parse(c).topic for c in frame.columns}
-    units = {k: u for k, u in request.units.items() if k in request.topics or k in topics}
-    ranges = dict.fromkeys(request.meters, (request.start, request.end))
-    return _frame.note(units, ranges, frame, elements=request.meters, **doubled)
-
-
 def _one(reading: ReadJob, meter: str) -> _frame.Table:
     request = reading.request
-    columns, dropped = _frame.wanted_columns(
-        reading.pages_of(meter), request.topics, everything=request.all_topics
-    )
-    check_element(reading, meter, columns)
-    chosen = of_elements(columns, request.meters[meter], request.topics)
+    columns, chosen = columns_of(reading, meter)
     joined = _frame.join(reading.pages_of(meter, keep=False), chosen)
     conflicts = sum(map(len, joined.conflicts.values()))
-    warn_of_losses(request, meter, reading.pages_of(meter), columns, dropped, conflicts)
+    warn_of_losses(request, meter, reading.pages_of(meter), columns, conflicts)
     return _frame.clip(joined, request.start, request.end, bracket=reading.bracket)
 
 
-def check_element(reading: ReadJob, meter: str, columns: Sequence[str]) -> None:
-    """Refuse the id of one element that a meter with readings does not have.
-
-    In a list of ids such an element is missing and has a warning: the others are served.
+def columns_of(reading: ReadJob, meter: str) -> tuple[list[str], list[str]]:
+    """The columns of a meter's pages that were asked for, and those of the elements asked for.
 
     Raises
     ------
     UnknownMeterError
-        Naming the elements that there are.
+        For the id of one element that a meter with readings does not have, naming the elements
+        that there are. In a list of ids it is missing and has a warning: the others are served.
     """
-    asked = reading.request.meters[meter]
+    request, elements = reading.request, reading.request.meters[meter]
+    columns = _frame.wanted_columns(
+        reading.pages_of(meter), request.topics, everything=request.all_topics
+    )
+    if not elements:
+        return columns, columns
     there = sorted({e for c in columns if (e := parse(c).element) is not None})
-    if not reading.request.single or not asked or not there or reading.errors:
-        return
-    if asked[0] not in there:
+    if request.single and there and elements[0] not in there and not reading.errors:
         raise UnknownMeterError(
-            f"Cannot read {meter + '_' + asked[0]!r}: meter {meter} has readings in this range, of "
-            f"the elements {', '.join(there)}, and none of {asked[0]}."
+            f"Cannot read {meter + '_' + elements[0]!r}: meter {meter} has readings in this range, "
+            f"of the elements {', '.join(there)}, and none of {elements[0]}."
         )
+    return columns, of_elements(columns, elements, request.topics)
 
 
 def of_elements(
@@ -259,10 +272,10 @@ def warn_of_losses(
     meter: str,
     pages: list[Page],
     columns: list[str],
-    dropped: list[str],
     conflicts: int,
 ) -> None:
     """Warn of what one meter's pages lost, and log what was merely not there."""
+    dropped = [c for c in dict.fromkeys(c for p in pages for c in p.columns) if c not in columns]
     report = sum((p.report for p in pages), Report())
     report = report.narrow(columns) if dropped else report
     conflicts += sum(report.conflicts.values())

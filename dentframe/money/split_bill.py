@@ -26,7 +26,7 @@ from dentframe.money.shares import DIFFERENCE, FEE, Charge, fees, figures_of, sh
 from dentframe.money.split_usage import Usage, measure, worst_status
 from dentframe.money.tenant_statements import statements
 from dentframe.money.utility_bill_and_rules import SplitRules, UtilityBill
-from dentframe.reader import read_dentcloud
+from dentframe.read_plan_and_inventory import read_dentcloud
 from dentframe.site.site import EXPORT, UNALLOCATED, Site
 from dentframe.wire.columns import element_ids, split_element
 

@@ -12,7 +12,7 @@ TESTS = Path(__file__).parents[1]
 FACES = (
     "dentframe", "dentframe.archive", "dentframe.cli", "dentframe.cloud", "dentframe.datasets",
     "dentframe.documents", "dentframe.emulator", "dentframe.errors", "dentframe.money",
-    "dentframe.plot", "dentframe.reader",
+    "dentframe.plot", "dentframe.read_plan_and_inventory",
 )  # fmt: skip
 INSIDE = {
     "benchmarks/*": "they measure one stage at a time",

@@ -129,16 +129,15 @@ def test_stacked_frames_keep_the_order_of_meters_and_all_columns():
 def test_columns_come_in_the_order_topic_asked_scope_element_channel():
     """The order does not depend on what the service sent."""
     made = page(["A/Ch/B1", "A/Ch/A10", "A/Ch/A2", "kWHNet/Elm/A", "A/Elm/A"], [])
-    kept, dropped = frame.wanted_columns([made], ["kWHNet", "A"])
-    assert kept == ["kWHNet/Elm/A", "A/Ch/A2", "A/Ch/A10", "A/Ch/B1", "A/Elm/A"]
-    assert dropped == []
+    wanted = frame.wanted_columns([made], ["kWHNet", "A"])
+    assert wanted == ["kWHNet/Elm/A", "A/Ch/A2", "A/Ch/A10", "A/Ch/B1", "A/Elm/A"]
 
 
-def test_columns_not_asked_for_are_named_unless_everything_was_asked():
-    """A topic that was not asked for is dropped and told; with all topics `Foo` stays."""
+def test_columns_not_asked_for_are_dropped_unless_everything_was_asked():
+    """A topic that was not asked for is dropped; with all topics `Foo` stays."""
     made = page(["Foo", "kWHNet/Elm/A"], [])
-    assert frame.wanted_columns([made], ["kWHNet"]) == (["kWHNet/Elm/A"], ["Foo"])
-    assert frame.wanted_columns([made], ["kWHNet"], everything=True)[1] == []
+    assert frame.wanted_columns([made], ["kWHNet"]) == ["kWHNet/Elm/A"]
+    assert frame.wanted_columns([made], ["kWHNet"], everything=True) == ["kWHNet/Elm/A", "Foo"]
 
 
 def test_a_bracket_that_lacks_a_cell_brings_the_row_that_has_it():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dentframe.errors import ConfigError, UnitError, UnknownMeterError, UnknownTopicError
-from dentframe.frame import meters_topics_and_plan as request
+from dentframe.frame import meters_and_topics as request
 
 UNITS = {"kVAHNet": "kVAh", "kWHNet": "kWh", "DemandkW": "kW", "A": "A", "dPF": "dPF", "V": "V"}
 

@@ -26,7 +26,7 @@ from dentframe.datasets.engine import (
 )
 from dentframe.datasets.engine import wanted as left_of
 from dentframe.errors import ConfigError, RangeError
-from dentframe.frame.meters_topics_and_plan import builtin_units, is_everything, resolve_topics
+from dentframe.frame.meters_and_topics import builtin_units, is_everything, resolve_topics
 
 
 def wanted(topics, dropped):

@@ -1,4 +1,4 @@
-"""`read_dentcloud` reads meters; `plan_dentcloud` says what that asks, `inventory` what there is.
+"""`read_dentcloud` reads meters, a `Plan` foretells the cost of it, `inventory` says what there is.
 
 `inventory` needs few requests: a month of one small topic tells whether a meter had readings then.
 The newest month with readings is looked for from the present backwards, the oldest by bisection,
@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import datetime as dt
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,16 +21,22 @@ import pandas as pd
 from dentframe.cloud.client import DentCloud, default_client
 from dentframe.cloud.planner import Window
 from dentframe.cloud.read_in_threads import Job
-from dentframe.frame import assemble as _frame
-from dentframe.frame import meters_topics_and_plan as _request
+from dentframe.display import Card, html_of
+from dentframe.frame import meters_and_topics as _request
 from dentframe.frame import select
-from dentframe.frame.meters_topics_and_plan import Plan
-from dentframe.frame.read_job_and_warnings import ReadJob, assemble, check_errors, complete
+from dentframe.frame.assemble import frame_of
+from dentframe.frame.read_job_and_warnings import (
+    ReadJob,
+    assemble,
+    check_errors,
+    complete,
+    planned,
+)
 from dentframe.times.dates_and_ranges import Zone, time_range
 
 if TYPE_CHECKING:
     from dentframe.accessor_methods import DentFrame
-    from dentframe.frame.meters_topics_and_plan import Source
+    from dentframe.frame.meters_and_topics import Source
 
 
 def read_dentcloud(
@@ -147,16 +154,104 @@ def plan_dentcloud(
     units = _request.builtin_units() if kept is None else _request.topic_units(kept)
     keys = _request.resolve_topics(topics, units)
     meters = _request.parse_meters(meter)
-    request = _request.Request(
-        meters, isinstance(meter, str), *time_range(start, end, tz, now=now), keys
-    )
-    plans = {m: _request.planned(client, request, m, bracket=bracket, now=now) for m in meters}
+    span = time_range(start, end, tz, now=now)
+    request = _request.Request(meters, isinstance(meter, str), *span, keys)
+    plans = {m: planned(client, request, m, bracket=bracket, now=now) for m in meters}
     return Plan(
         windows={m: tuple(windows) for m, (windows, _) in plans.items()},
         held={m: frozenset(cached) for m, (_, cached) in plans.items()},
         topics=keys,
         topics_from="built-in catalogue" if kept is None else "kept getTopics",
         rate=client.rate,
+    )
+
+
+_BURST = 5
+_SHOWN = 10
+_HEADS = ("meter", "windows>", "cached>", "to ask>", "first", "last")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The windows a read would ask for; a sized iterable of them.
+
+    Attributes
+    ----------
+    windows : dict
+        Meter to its windows, each a UTC month, day or hour, in order.
+    held : dict
+        Meter to those windows that the cache holds: they are free.
+    topics : tuple of str
+        The request keys.
+    topics_from : str
+        Where the topics are known from: ``"kept getTopics"`` or ``"built-in catalogue"``.
+    rate : float
+        The rate limit [requests/s].
+
+    Examples
+    --------
+    >>> plan = plan_dentcloud("P482311252", "2022-01-05", tz="UTC")
+    >>> [str(window) for window in plan]
+    ['2022-01-05']
+    """
+
+    windows: Mapping[str, tuple[Window, ...]]
+    held: Mapping[str, frozenset[Window]]
+    topics: tuple[str, ...]
+    topics_from: str
+    rate: float
+
+    def __iter__(self) -> Iterator[Window]:
+        return (w for windows in self.windows.values() for w in windows)
+
+    def __len__(self) -> int:
+        return sum(len(windows) for windows in self.windows.values())
+
+    @property
+    def cached(self) -> int:
+        """How many windows the cache serves."""
+        return sum(len(self.held[m] & set(ws)) for m, ws in self.windows.items())
+
+    @property
+    def requests(self) -> int:
+        """How many getData requests are needed."""
+        return len(self) - self.cached
+
+    @property
+    def seconds(self) -> float:
+        """The least time the rate limit allows for the requests [s]."""
+        return max(0, self.requests - _BURST) / self.rate
+
+    def __repr__(self) -> str:
+        more = len(self.windows) - _SHOWN
+        meters = ", ".join(list(self.windows)[:_SHOWN]) + f" and {more} more meters" * (more > 0)
+        span = f"{next(iter(self))} … {list(self)[-1]}" if len(self) else "nothing to ask"
+        return (
+            f"<Plan {meters}: {self.requests} request(s), {self.cached} cached, "
+            f"at least {self.seconds:.1f} s; {span}; "
+            f"topics {', '.join(self.topics)} ({self.topics_from})>"
+        )
+
+    def _repr_html_(self) -> str:
+        return html_of(card, self)
+
+
+def card(plan: Plan) -> Card:
+    """What a notebook shows of a plan."""
+    asked = f"{plan.requests} request{'s' * (plan.requests != 1)}"
+    left, rows = len(plan.windows) - _SHOWN, []
+    for meter in list(plan.windows)[:_SHOWN]:
+        windows = plan.windows[meter]
+        cached = len(plan.held[meter] & set(windows))
+        counts = [str(len(windows)), str(cached), str(len(windows) - cached)]
+        ends = [str(windows[0]), str(windows[-1])] if windows else ["", ""]
+        rows.append([meter, *counts, *ends])
+    return Card(
+        title=f"Plan: {asked}, {plan.cached} cached, at least {plan.seconds:.1f} s",
+        facts=(("topics", f"{', '.join(plan.topics)} ({plan.topics_from})"),),
+        heads=_HEADS,
+        rows=rows,
+        notes=[f"And {left} more meters."] if left > 0 else [],
     )
 
 
@@ -285,5 +380,4 @@ def _read(client: DentCloud, meter: str, window: Window, topics: tuple[str, ...]
     (answer,) = client.read([Job(meter, window, topics)])
     if answer.error is not None:
         raise answer.error
-    columns, _ = _frame.wanted_columns(answer.pages, topics)
-    return _frame.to_frame(_frame.join(answer.pages, columns))
+    return frame_of(answer.pages, topics)

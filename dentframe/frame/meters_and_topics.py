@@ -1,16 +1,14 @@
-"""The request of a read is made here: its meters, elements and topics are checked and planned."""
+"""The request of a read is made here: its meters, elements and topics are checked by name."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dentframe.cloud.planner import Window, covers, plan
-from dentframe.display import Card, html_of
 from dentframe.errors import (
     ConfigError,
     OfflineError,
@@ -205,95 +203,6 @@ def resolve_topics(topics: Any, units: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(keys))
 
 
-_BURST = 5
-_SHOWN = 10
-_HEADS = ("meter", "windows>", "cached>", "to ask>", "first", "last")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The windows a read would ask for; a sized iterable of them.
-
-    Attributes
-    ----------
-    windows : dict
-        Meter to its windows, each a UTC month, day or hour, in order.
-    held : dict
-        Meter to those windows that the cache holds: they are free.
-    topics : tuple of str
-        The request keys.
-    topics_from : str
-        Where the topics are known from: ``"kept getTopics"`` or ``"built-in catalogue"``.
-    rate : float
-        The rate limit [requests/s].
-
-    Examples
-    --------
-    >>> plan = plan_dentcloud("P482311252", "2022-01-05", tz="UTC")
-    >>> [str(window) for window in plan]
-    ['2022-01-05']
-    """
-
-    windows: Mapping[str, tuple[Window, ...]]
-    held: Mapping[str, frozenset[Window]]
-    topics: tuple[str, ...]
-    topics_from: str
-    rate: float
-
-    def __iter__(self) -> Iterator[Window]:
-        return (w for windows in self.windows.values() for w in windows)
-
-    def __len__(self) -> int:
-        return sum(len(windows) for windows in self.windows.values())
-
-    @property
-    def cached(self) -> int:
-        """How many windows the cache serves."""
-        return sum(len(self.held[m] & set(ws)) for m, ws in self.windows.items())
-
-    @property
-    def requests(self) -> int:
-        """How many getData requests are needed."""
-        return len(self) - self.cached
-
-    @property
-    def seconds(self) -> float:
-        """The least time the rate limit allows for the requests [s]."""
-        return max(0, self.requests - _BURST) / self.rate
-
-    def __repr__(self) -> str:
-        more = len(self.windows) - _SHOWN
-        meters = ", ".join(list(self.windows)[:_SHOWN]) + f" and {more} more meters" * (more > 0)
-        span = f"{next(iter(self))} … {list(self)[-1]}" if len(self) else "nothing to ask"
-        return (
-            f"<Plan {meters}: {self.requests} request(s), {self.cached} cached, "
-            f"at least {self.seconds:.1f} s; {span}; "
-            f"topics {', '.join(self.topics)} ({self.topics_from})>"
-        )
-
-    def _repr_html_(self) -> str:
-        return html_of(card, self)
-
-
-def card(plan: Plan) -> Card:
-    """What a notebook shows of a plan."""
-    asked = f"{plan.requests} request{'s' * (plan.requests != 1)}"
-    left, rows = len(plan.windows) - _SHOWN, []
-    for meter in list(plan.windows)[:_SHOWN]:
-        windows = plan.windows[meter]
-        cached = len(plan.held[meter] & set(windows))
-        counts = [str(len(windows)), str(cached), str(len(windows) - cached)]
-        ends = [str(windows[0]), str(windows[-1])] if windows else ["", ""]
-        rows.append([meter, *counts, *ends])
-    return Card(
-        title=f"Plan: {asked}, {plan.cached} cached, at least {plan.seconds:.1f} s",
-        facts=(("topics", f"{', '.join(plan.topics)} ({plan.topics_from})"),),
-        heads=_HEADS,
-        rows=rows,
-        notes=[f"And {left} more meters."] if left > 0 else [],
-    )
-
-
 def resolve(source: Source, meter: Any, span: tuple[Any, Any], topics: Any) -> Request:
     """Resolve what is asked for, by what the service has; refuse what it does not have."""
     meters = parse_meters(meter)
@@ -311,23 +220,3 @@ def resolve(source: Source, meter: Any, span: tuple[Any, Any], topics: Any) -> R
             check_meters(list(meters), source.get_meters(refresh=True))
     everything = is_everything(topics)
     return Request(meters, isinstance(meter, str), *span, keys, everything, units)
-
-
-def planned(
-    source: Source,
-    request: Request,
-    meter: str,
-    *,
-    bracket: bool,
-    now: pd.Timestamp,
-) -> tuple[list[Window], set[Window]]:
-    """The windows to read for one meter, and those that need no request."""
-    cached = source.held(meter, request.topics)
-    size = source.bytes_per_hour(meter, request.topics)
-    windows = plan(request.start, request.end, now=now, cached=cached, bytes_per_hour=size)
-    edges = (request.start - pd.Timedelta(1, "us"), request.end)
-    for edge in edges if bracket else ():
-        hour = Window(edge.year, edge.month, edge.day, edge.hour)
-        if not covers(windows, hour.start, hour.end):
-            windows = sorted({*windows, *plan(hour.start, hour.end, now=now, cached=cached)})
-    return windows, cached
