@@ -144,7 +144,8 @@ def _dataset(
     rows = [found for found, _ in meters.values()]
     low, high = map(_frame.first_minute, (request.start, request.end))
     empty = [r.meter for r in rows if not ((r.minutes >= low) & (r.minutes < high)).any()]
-    _read.warn_of_no_readings(reading, empty)
+    if empty:
+        _read.warn_of_no_readings(reading, empty)
     columns = {meter: names for meter, (_, names) in meters.items()}
     edges = [replace(r, minutes=np.unique(np.r_[r.minutes[:1], r.minutes[-1:]])) for r in rows]
     ends = convert(_frame_of(request, edges, columns))

@@ -134,9 +134,11 @@ def planned(
     cached = source.held(meter, request.topics)
     size = source.bytes_per_hour(meter, request.topics)
     windows = plan(request.start, request.end, now=now, cached=cached, bytes_per_hour=size)
-    edges = (request.start - _INSTANT, request.end) if bracket else ()
-    hours = [Window(edge.year, edge.month, edge.day, edge.hour) for edge in edges]
-    return _extended(windows, hours, now=now, cached=cached), cached
+    if bracket:
+        edges = request.start - _INSTANT, request.end
+        hours = [Window(edge.year, edge.month, edge.day, edge.hour) for edge in edges]
+        windows = _extended(windows, hours, now=now, cached=cached)
+    return windows, cached
 
 
 def _extended(
@@ -158,7 +160,9 @@ def assemble(reading: ReadJob, *, quantify: bool) -> pd.DataFrame:
     frames = {m: _frame.to_frame(tables.pop(m), shared=reading.resumable) for m in list(tables)}
     span = request.start, request.end
     inside = {m: f.index.searchsorted(span) for m, f in frames.items()}
-    warn_of_no_readings(reading, [m for m, (first, last) in inside.items() if first == last])
+    empty = [m for m, (first, last) in inside.items() if first == last]
+    if empty:
+        warn_of_no_readings(reading, empty)
     frame = frame_of_meters(request, frames, **doubled)
     if quantify:
         from dentframe.frame.quantify import quantify as attach
@@ -210,7 +214,7 @@ def warn_of_no_readings(reading: ReadJob, meters: Sequence[str]) -> None:
     Less than an hour may well lie between two readings: meters report by quarter hours.
     """
     start, end = reading.request.start, reading.request.end
-    if not meters or reading.errors or end - start < timedelta(hours=1):
+    if reading.errors or end - start < timedelta(hours=1):
         return
     future = " That span lies in the future." if start >= reading.now else ""
     warn(
