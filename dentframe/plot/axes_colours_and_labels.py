@@ -262,24 +262,14 @@ def colour(i: int) -> str:
     return OKABE_ITO[i % len(OKABE_ITO)]
 
 
-def hatch(i: int) -> str:
-    """The hatch of the i-th element's area: another for every eight."""
-    return HATCHES[i // len(OKABE_ITO) % len(HATCHES)]
-
-
-def style(i: int) -> Any:
-    """The style of the i-th element's line: another for every eight."""
-    return STYLES[i // len(OKABE_ITO) % len(STYLES)]
-
-
 def line(i: int) -> dict[str, Any]:
-    """How the i-th element's line looks."""
-    return {"color": colour(i), "linestyle": style(i)}
+    """How the i-th element's line looks: another style for every eight."""
+    return {"color": colour(i), "linestyle": STYLES[i // len(OKABE_ITO) % len(STYLES)]}
 
 
 def face(i: int) -> dict[str, Any]:
-    """How the i-th element's area looks."""
-    own = hatch(i)
+    """How the i-th element's area looks: another hatch for every eight."""
+    own = HATCHES[i // len(OKABE_ITO) % len(HATCHES)]
     edge = ink() if own else paper()
     return {"facecolor": colour(i), "edgecolor": edge, "linewidth": 0.3, "hatch": own or None}
 
@@ -402,40 +392,33 @@ def place(wanted: Sequence[tuple[float, float]], rows: int = _ROWS) -> list[Plac
     list of Place or None
         None for a label without room.
     """
-    options = [_options(at, width, rows) for at, width in wanted]
-    if len(options) <= _TRIED:
-        fit = _all(options, [], [_BUDGET])
-        if fit is not None:
-            return list(fit)
-    placed: list[Place] = []
+    options: list[list[Place]] = []
+    for at, width in wanted:
+        lefts = [min(max(at - width * x, 0.0), max(1.0 - width, 0.0)) for x in _SIDES]
+        options.append([Place(x, x + width, at, row) for row in range(rows) for x in lefts])
+    tries = iter(range(_BUDGET))
+
+    def fit(placed: list[Place]) -> list[Place] | None:
+        """Places of all that fit together, found by trying; None where none are found."""
+        if len(placed) == len(options):
+            return placed
+        for p in options[len(placed)]:
+            if next(tries, None) is None:
+                return None
+            if not any(_clash(p, q) for q in placed):
+                whole = fit([*placed, p])
+                if whole is not None:
+                    return whole
+        return None
+
+    fitting = fit([]) if len(options) <= _TRIED else None
+    if fitting is not None:
+        return list(fitting)
     found: list[Place | None] = []
     for of in options:
-        free = next((p for p in of if not any(_clash(p, q) for q in placed)), None)
-        found.append(free)
-        placed += [] if free is None else [free]
+        free = (p for p in of if not any(q and _clash(p, q) for q in found))
+        found.append(next(free, None))
     return found
-
-
-def _options(at: float, width: float, rows: int) -> list[Place]:
-    lefts = [min(max(at - width * x, 0.0), max(1.0 - width, 0.0)) for x in _SIDES]
-    return [Place(x, x + width, at, row) for row in range(rows) for x in lefts]
-
-
-def _all(
-    options: Sequence[Sequence[Place]], placed: list[Place], budget: list[int]
-) -> list[Place] | None:
-    """Places that fit together, found by trying; None where there are none, or too many tries."""
-    if len(placed) == len(options):
-        return placed
-    for p in options[len(placed)]:
-        budget[0] -= 1
-        if budget[0] < 0:
-            return None
-        if not any(_clash(p, q) for q in placed):
-            fit = _all(options, [*placed, p], budget)
-            if fit is not None:
-                return fit
-    return None
 
 
 def _clash(p: Place, q: Place) -> bool:

@@ -6,9 +6,9 @@ Every picture takes the keywords of `PictureKeywords`; `picture` writes them int
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ParamSpec, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, cast
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,15 +19,9 @@ from dentframe.frame.select import elements
 from dentframe.metering.series import Floats, Ints, is_several, meters_of
 from dentframe.site.site import summed
 from dentframe.verbs import demand as blocks
+from dentframe.verbs import keywords_and_series as verbs
 from dentframe.verbs.demand import window_means
 from dentframe.verbs.elements_by_name import summed_series
-from dentframe.verbs.keywords_and_series import (
-    DEFAULTS,
-    Keywords,
-    VerbKeywords,
-    demand_source,
-    inputs_of,
-)
 from dentframe.wire.columns import split_element
 from dentframe.wire.topics import TOPICS
 
@@ -37,14 +31,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dentframe.metering.energy_and_coverage import Cumulative
-    from dentframe.verbs.keywords_and_series import Inputs, Source
 
 
-QUANTITIES = {"Demand": "demand", "ApparentDemand": "apparent demand"}
+_QUANTITIES = {"Demand": "demand", "ApparentDemand": "apparent demand"}
 P = ParamSpec("P")
 
 
-class PictureKeywords(Keywords, total=False):
+class PictureKeywords(verbs.Keywords, total=False):
     """The keywords that every picture takes; its `elements` are those that it shows."""
 
     title: str | None
@@ -55,7 +48,7 @@ class PictureKeywords(Keywords, total=False):
 
 def picture(draw: Callable[P, Axes]) -> Callable[P, Axes]:
     """Write the keywords of every picture into a function's signature, and refuse others."""
-    drawn = with_keywords(PictureKeywords, DEFAULTS | {"source": "auto"})(draw)
+    drawn = with_keywords(PictureKeywords, verbs.DEFAULTS | {"source": "auto"})(draw)
 
     @functools.wraps(drawn)
     def call(*args: P.args, **how: P.kwargs) -> Axes:
@@ -69,36 +62,25 @@ def picture(draw: Callable[P, Axes]) -> Callable[P, Axes]:
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A caller's keywords, with what a site adds to them.
+class Shown:
+    """The elements that a picture shows, and what answers for them.
 
     Attributes
     ----------
-    frame : pandas.DataFrame
-        The readings.
-    keywords : VerbKeywords
-        Zone, span, register rules, interval and lag.
-    verb : dict
-        The keywords of a verb that answers for this picture, as given.
-    topic, source : str
-        As the verbs take them.
-    elements : str, list of str, or None
-        None: every element, or for a sum what the site's roles say.
+    found : Inputs
+        The series of every element, and the periods: one, the whole span, or those of bars.
     site : Site or None
         Gives labels and roles.
+    series : list of Cumulative
+        The elements that are shown.
     """
 
-    frame: pd.DataFrame
-    keywords: VerbKeywords
-    verb: dict[str, Any]
-    topic: str | None
-    source: str
-    elements: Any
+    found: verbs.Inputs
     site: Any
+    series: list[Cumulative]
 
-    def shown(
-        self, series: Sequence[Cumulative], of: Source, *, together: bool
-    ) -> list[Cumulative]:
+    @classmethod
+    def choose(cls, found: verbs.Inputs, how: PictureKeywords, *, together: bool) -> Self:
         """The elements that are shown side by side, or added up `together`.
 
         Side by side all are, where none is named. Added up are the only one, or those named, or
@@ -109,18 +91,16 @@ class Subject:
         ConfigError
             Where nothing tells which of several, or all are asked for and one is in another.
         """
-        names, site = self.elements, self.site
-        if names is None and not together:
-            names = "all"
-        elif names is None and site is not None:
-            several = is_several(self.frame)
-            meters = {*meters_of(self.frame)} if several else {str(c.meter) for c in series}
+        names, site, frame = how.get("elements"), how.get("site"), found.frame
+        if names is None and together and site is not None:
+            several = is_several(frame)
+            meters = {*meters_of(frame)} if several else {str(c.meter) for c in found.series}
             names = [x for x in summed(site) if split_element(x)[0] in meters] or None
-        if names is None and len(series) == 1:
+        if names is None and (not together or len(found.series) == 1):
             names = "all"
-        found = summed_series(self.frame, series, of.topics, names, None)
+        series = summed_series(frame, found.series, found.source.topics, names, None)
         if together and site is not None and isinstance(names, str) and names == "all":
-            every = {c.name for c in found}
+            every = {c.name for c in series}
             inner = [x for x in every if getattr(site.elements.get(x), "parent", None) in every]
             if inner:
                 main = site.elements[min(inner)].parent
@@ -129,75 +109,74 @@ class Subject:
                     "its energy would count twice. Leave elements= out, which takes the branches "
                     "and exports of the site, or name those to add up."
                 )
-        return found
+        return cls(found, site, series)
 
-    def label(self, c: Cumulative) -> str:
-        """How an element is named in a legend."""
-        own = c.name if is_several(self.frame) else c.element
-        label = None if self.site is None else self.site.labels.get(c.name)
-        return own if label in {None, c.name} else f"{label} ({own})"
+    @property
+    def tz(self) -> dt.tzinfo:
+        """The zone of clock and calendar."""
+        return self.found.tz
 
-    def axis(self, series: Sequence[Cumulative], quantity: str, unit: str) -> str:
-        """What an axis shows, ``HVAC, demand [kW]``; a legend names several elements."""
-        return self.summed(series, quantity, unit) if len(series) == 1 else f"{quantity} [{unit}]"
+    @property
+    def span(self) -> tuple[int, int]:
+        """What is drawn, from and to [us UTC]."""
+        return int(self.found.s[0]), int(self.found.e[-1])
 
-    def summed(self, series: Sequence[Cumulative], quantity: str, unit: str) -> str:
-        """What a colour bar shows: up to three elements are named, more are counted."""
-        labels = [self.label(c) for c in series]
-        if self.site is not None and len(series) == 1:
-            own = self.site.labels.get(series[0].name)
-            labels = [own] if [*self.site.labels.values()].count(own) == 1 else labels
-        names = " + ".join(labels) if len(labels) <= 3 else f"sum of {len(labels)} elements"
-        return f"{names}, {quantity} [{unit}]"
+    @property
+    def quantity(self) -> str:
+        """What is drawn: ``demand``, ``energy`` or their like."""
+        return _QUANTITIES.get(self.found.source.result, "energy")
 
-    def places(self, series: Sequence[Cumulative], every: Sequence[Cumulative]) -> list[int]:
+    @property
+    def unit(self) -> str:
+        """The unit of what is drawn, ``kW`` or its like."""
+        return TOPICS[self.found.source.result].unit
+
+    @property
+    def labels(self) -> list[str]:
+        """How the elements are named in a legend."""
+        several, labels = is_several(self.found.frame), {}
+        if self.site is not None:
+            labels = {k: v for k, v in self.site.labels.items() if v != k}
+        own = [(c.name, c.name if several else c.element) for c in self.series]
+        return [f"{labels[k]} ({x})" if labels.get(k) else x for k, x in own]
+
+    @property
+    def places(self) -> list[int]:
         """The places of elements among all, which tell their colours: the same in every picture.
 
         A site's own order comes first. Elements of one meter have the place of their letter,
         whatever else the frame has; those of several come in the order of the frame.
         """
         known = [] if self.site is None else list(self.site.elements)
-        if not known and not is_several(self.frame) and all(len(c.element) == 1 for c in series):
-            return [ord(c.element) - ord("A") for c in series]
-        known += [c.name for c in every if c.name not in known]
-        return [known.index(c.name) for c in series]
+        several = is_several(self.found.frame)
+        if not known and not several and all(len(c.element) == 1 for c in self.series):
+            return [ord(c.element) - ord("A") for c in self.series]
+        known += [c.name for c in self.found.series if c.name not in known]
+        return [known.index(c.name) for c in self.series]
 
-    def chosen(
-        self, *clock: str, together: bool = False
-    ) -> tuple[Inputs, list[Cumulative], list[int], list[str]]:
-        """What answers for demand over the span, one period, and the elements that are shown.
+    def axis(self, quantity: str, unit: str) -> str:
+        """What an axis shows, ``HVAC, demand [kW]``; a legend names several elements."""
+        return self.summed(quantity, unit) if len(self.series) == 1 else f"{quantity} [{unit}]"
 
-        Parameters
-        ----------
-        *clock : str
-            What else needs a zone, ``"D"`` for days.
-        together : bool
-            Whether the elements are added up.
-
-        Returns
-        -------
-        tuple of (inputs, series, places, labels)
-        """
-        wanted = demand_source(self.frame, self.topic, self.source)
-        of = inputs_of(self.frame, None, wanted, self.keywords, *clock)
-        if len(of.s) == 0 or of.s[0] == of.e[-1]:
-            raise RangeError(
-                "Cannot draw this frame: it has no span of time, for its readings are of fewer "
-                "than two instants. Read a longer range, or give start= and end=."
-            )
-        series = self.shown(of.series, wanted, together=together)
-        return of, series, self.places(series, of.series), [self.label(c) for c in series]
+    def summed(self, quantity: str, unit: str) -> str:
+        """What a colour bar shows: up to three elements are named, more are counted."""
+        labels = self.labels
+        if self.site is not None and len(labels) == 1:
+            own = self.site.labels.get(self.series[0].name)
+            labels = [own] if [*self.site.labels.values()].count(own) == 1 else labels
+        names = " + ".join(labels) if len(labels) <= 3 else f"sum of {len(labels)} elements"
+        return f"{names}, {quantity} [{unit}]"
 
 
-def subject(frame: pd.DataFrame, how: PictureKeywords) -> Subject:
-    """The elements and the span that a picture shows, by its caller's keywords.
+def for_verb(frame: pd.DataFrame, how: PictureKeywords) -> dict[str, Any]:
+    """The keywords of a verb that answers for a picture, as its caller gave them.
 
     Raises
     ------
     RangeError
         For a frame without rows.
     ConfigError
-        For a `site` that is no Site, and an `ax` that is no Axes.
+        For an `ax` that is no Axes.
     """
     ax = how.get("ax")
     if ax is not None and not isinstance(ax, Axes):
@@ -210,85 +189,60 @@ def subject(frame: pd.DataFrame, how: PictureKeywords) -> Subject:
             "Cannot draw this frame: it has no rows. Read a range that has readings; "
             "inventory() tells which have."
         )
-    verb: dict[str, Any] = {k: v for k, v in how.items() if k not in {"title", "ax", "elements"}}
-    keywords = {k: v for k, v in verb.items() if k not in {"topic", "source"}}
-    return Subject(
-        frame, VerbKeywords.of(frame, **keywords), verb, how.get("topic"),
-        how.get("source", "auto"), how.get("elements"), how.get("site"),
-    )  # fmt: skip
+    return {k: v for k, v in how.items() if k not in {"title", "ax", "elements"}}
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """Figures of elements over blocks of the clock or over periods.
-
-    Attributes
-    ----------
-    series : list of Cumulative
-        The elements.
-    s, e : ndarray of int64
-        The blocks that lie wholly in the span, or the periods, cut at it [us UTC], shape (n,).
-    parts : ndarray of float
-        Their power, or the energy of what is covered, shape (elements, n); NaN where nothing is.
-    total : ndarray of float
-        The sum of the elements, NaN where one is not wholly covered, shape (n,).
-    doubtful : ndarray of bool
-        Whether a figure is not simply recorded, shape (elements, n).
-    labels, places : list
-        Of the elements: their names, and what tells their colours.
-    tz : tzinfo
-        The zone of the clock.
-    quantity, unit : str
-        ``demand`` [``kW``], ``energy`` [``kWh``] or their like.
-    span : tuple of int
-        What is drawn, also where it holds no whole block [us UTC].
-    each : str
-        What a period is called; empty for blocks.
-    """
-
-    series: list[Cumulative]
-    s: Ints
-    e: Ints
-    parts: Floats
-    total: Floats
-    doubtful: np.ndarray
-    labels: list[str]
-    places: list[int]
-    tz: dt.tzinfo
-    quantity: str
-    unit: str
-    span: tuple[int, int]
-    each: str = ""
-
-
-def power(of: Subject, window: Any, *clock: str, together: bool) -> Drawn:
-    """Mean power of the subject's elements.
+def shown(frame: pd.DataFrame, how: PictureKeywords, *clock: str, together: bool = False) -> Shown:
+    """What answers for demand over the span, one period, and the elements that are shown.
 
     Parameters
     ----------
-    of : Subject
-        What is drawn.
-    window : str or timedelta
-        Length of a block.
+    frame : pandas.DataFrame
+        The readings.
+    how : PictureKeywords
+        As the caller gave them.
     *clock : str
         What else needs a zone, ``"D"`` for days.
     together : bool
         Whether the elements are added up.
     """
-    how = blocks.cut("block", window, None, of.keywords.interval)
-    found, series, places, labels = of.chosen(how.freq, *clock, together=together)
-    low, high = int(found.s[0]), int(found.e[-1])
-    s, e = blocks.span(how, found.s, found.e, found.tz)
-    inside = (s >= low) & (e <= high)
+    verb = for_verb(frame, how)
+    wanted = verbs.demand_source(frame, verb.pop("topic", None), verb.pop("source", "auto"))
+    found = verbs.inputs_of(frame, None, wanted, verbs.VerbKeywords.of(frame, **verb), *clock)
+    if len(found.s) == 0 or found.s[0] == found.e[-1]:
+        raise RangeError(
+            "Cannot draw this frame: it has no span of time, for its readings are of fewer "
+            "than two instants. Read a longer range, or give start= and end=."
+        )
+    return Shown.choose(found, how, together=together)
+
+
+def power(
+    frame: pd.DataFrame, how: PictureKeywords, window: Any, *clock: str, together: bool = False
+) -> tuple[Shown, Ints, Ints, Floats]:
+    """The elements as in `shown`, and their mean power in the blocks that lie in the span.
+
+    Parameters
+    ----------
+    frame, how, *clock, together : optional
+        As in `shown`.
+    window : str or timedelta
+        Length of a block.
+
+    Returns
+    -------
+    tuple of (Shown, start, end, power)
+        Starts and ends of the blocks [us UTC], shape (blocks,); power, NaN where a block is not
+        wholly covered [kW], shape (elements, blocks).
+    """
+    cut = blocks.cut("block", window, None, None)
+    of = shown(frame, how, cut.freq, *clock, together=together)
+    s, e = blocks.span(cut, of.found.s, of.found.e, of.tz)
+    inside = (s >= of.span[0]) & (e <= of.span[1])
     s, e = s[inside], e[inside]
     if len(s) == 0:
         raise RangeError(
-            f"Cannot draw blocks of {how.freq}: the span holds none of them whole. "
+            f"Cannot draw blocks of {cut.freq}: the span holds none of them whole. "
             "Use a shorter window= or a longer span."
         )
-    kw = np.stack([window_means(found, c, s, e) for c in series])
-    result = found.source.result
-    return Drawn(
-        series, s, e, kw, kw.sum(axis=0), np.zeros(kw.shape, np.bool_), labels, places, found.tz,
-        QUANTITIES[result], TOPICS[result].unit, (low, high),
-    )  # fmt: skip
+    return of, s, e, np.stack([window_means(of.found, c, s, e) for c in of.series])

@@ -16,7 +16,7 @@ from matplotlib.patches import Patch
 from dentframe.metering.register_rules import HOUR
 from dentframe.plot import axes_colours_and_labels as shared
 from dentframe.plot.axes_colours_and_labels import GAP, KNOWN, MISSING, RECORDED
-from dentframe.plot.elements_shown import PictureKeywords, picture, power, subject
+from dentframe.plot.elements_shown import PictureKeywords, picture, power, shown
 from dentframe.times.dates_and_ranges import ints, local, stamp
 from dentframe.times.periods import calendar
 from dentframe.verbs.gaps_and_coverage import Gaps, gaps_of, registers_of
@@ -92,9 +92,8 @@ def heatmap(
     >>> ax.get_ylabel()
     'time of day'
     """
-    of = subject(frame, how)
-    found = power(of, window, "D", together=True)
-    days = lay(found.s, found.e, found.total, found.tz)
+    of, s, e, kw = power(frame, how, window, "D", together=True)
+    days = lay(s, e, kw.sum(axis=0), of.tz)
     top, low = float(np.nanmax(days.kw, initial=0.0)), float(np.nanmin(days.kw, initial=0.0))
     most = max(top, -low) or 1.0
     least, default = (-most, "PuOr_r") if low < 0 else (0.0, "viridis")
@@ -105,7 +104,7 @@ def heatmap(
     shared.dress(ax, how.get("title"), grid=None)
     ax.tick_params(length=3)
     bar = ax.figure.colorbar(mesh, ax=ax, pad=0.015, aspect=12 if few else 25)
-    bar.set_label(of.summed(found.series, found.quantity, found.unit))
+    bar.set_label(of.summed(of.quantity, of.unit))
     bar.outline.set_visible(False)
     keys: list[Any] = [shared.gap_patch("not recorded")] if days.lost.any() else []
     lengths = sorted({f"{24 + gained:g}" for _, _, gained in days.changes()})
@@ -304,14 +303,12 @@ def coverage(frame: pd.DataFrame, **how: Unpack[PictureKeywords]) -> Axes:
     >>> ax.get_xlabel()
     'local time (America/Los_Angeles)'
     """
-    of = subject(frame, how)
-    found, series, _, labels = of.chosen()
-    known = registers_of(found, REGISTER)
-    lanes = [gaps_of(found, c, known.get((c.meter, c.element))) for c in series]
-    span = int(found.s[0]), int(found.e[-1])
+    of = shown(frame, how)
+    known, span = registers_of(of.found, REGISTER), of.span
+    lanes = [gaps_of(of.found, c, known.get((c.meter, c.element))) for c in of.series]
     ax = shared.axes(how.get("ax"), (10.0, 1.3 + 0.42 * len(lanes)))
-    shared.local_time(ax, *span, found.tz)
-    ax.set_yticks(range(len(lanes)), labels)
+    shared.local_time(ax, *span, of.tz)
+    ax.set_yticks(range(len(lanes)), of.labels)
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(len(lanes) - 0.5, -0.7)
     for place, lane in enumerate(lanes):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
@@ -20,21 +19,19 @@ from dentframe.metering.register_rules import HOUR
 from dentframe.metering.series import Floats, Ints, element_columns, is_several
 from dentframe.plot import axes_colours_and_labels as shared
 from dentframe.plot.axes_colours_and_labels import STYLES
-from dentframe.plot.elements_shown import QUANTITIES, PictureKeywords, picture, power, subject
+from dentframe.plot.elements_shown import PictureKeywords, Shown, for_verb, picture, power, shown
 from dentframe.times.dates_and_ranges import ints, minutes, stamp
 from dentframe.times.periods import Freq, calendar
 from dentframe.verbs import demand as blocks
 from dentframe.verbs.demand import window_means
 from dentframe.verbs.gaps_and_coverage import uncovered
-from dentframe.verbs.keywords_and_series import Inputs, demand_source
+from dentframe.verbs.keywords_and_series import demand_source
 from dentframe.verbs.load_shape import profile as profile_table
 from dentframe.verbs.peaks import peaks as peaks_table
-from dentframe.wire.topics import TOPICS, kind_of
+from dentframe.wire.topics import kind_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from dentframe.metering.energy_and_coverage import Cumulative
 
 
 _SEEN = 1 / 2000
@@ -113,41 +110,37 @@ def peaks(
     >>> ax.get_ylabel()
     'A, reported demand [kW]'
     """
-    of = subject(frame, how)
+    verb, source = for_verb(frame, how), how.get("source", "auto")
     if kind is None:
-        first = demand_source(frame, of.topic, of.source).topics[0]
+        first = demand_source(frame, how.get("topic"), source).topics[0]
         reported = kind_of(first) == "interval_mean" and element_columns(frame, [first])
         kind = "reported" if reported else "block"
     table = peaks_table(
         frame, freq, window=window, kind=kind, step=step, n=n, per_day=per_day,
-        min_coverage=0.0, **of.verb,
+        min_coverage=0.0, **verb,
     )  # fmt: skip
-    of = replace(of, source="demand") if kind == "reported" and of.source == "auto" else of
-    found, series, places, labels = of.chosen()
-    curves = _curves(found, series, kind, window, step)
-    low, high = int(found.s[0]), int(found.e[-1])
+    how["source"] = "demand" if kind == "reported" and source == "auto" else source
+    of = shown(frame, how)
+    curves, (low, high) = _curves(of, kind, window, step), of.span
     every = next((x for most, x in _HIGHEST if high - low > most * _DAY), None)
     ax = shared.axes(how.get("ax"))
-    shared.local_time(ax, low, high, found.tz)
-    shown = [highest(c, low, high, every, found.tz) for c in curves] if every else curves
+    shared.local_time(ax, low, high, of.tz)
+    drawn = [highest(c, low, high, every, of.tz) for c in curves] if every else curves
     lines = []
-    for i, label, (s, e, kw) in zip(places, labels, shown, strict=True):
+    for i, label, (s, e, kw) in zip(of.places, of.labels, drawn, strict=True):
         look = shared.line(i) | {"label": label, "linewidth": 1.0 if len(s) < _DENSE else 0.6}
         if kind == "rolling" and not every:
             lines += ax.plot(shared.at(e), kw, **look)
         else:
             x, y = np.append(s, e[-1:]), np.append(kw, kw[-1:])
             lines += ax.plot(shared.at(x), y, drawstyle="steps-post", **look)
-    result = found.source.result
-    quantity = f"{kind} {QUANTITIES[result]}"
-    if every:
-        quantity += f", highest of each {_NAMES[every]}"
-    ax.set_ylabel(of.axis(series, quantity, TOPICS[result].unit))
+    highest_of = f", highest of each {_NAMES[every]}" if every else ""
+    ax.set_ylabel(of.axis(f"{kind} {of.quantity}{highest_of}", of.unit))
     ax.margins(y=0.04)
     ax.autoscale_view(scalex=False)
-    if not any((kw < 0).any() for _, _, kw in shown):
+    if not any((kw < 0).any() for _, _, kw in drawn):
         ax.set_ylim(bottom=0)
-    shared.mark(ax, _marks(found, series, places, table))
+    shared.mark(ax, _marks(of, table))
     boxes = _lost(curves, low, high)
     shared.hatched(ax, boxes, transform=ax.get_xaxis_transform(), gid="gaps")
     shared.dress(ax, how.get("title"))
@@ -156,26 +149,25 @@ def peaks(
     return ax
 
 
-def _curves(
-    of: Inputs, series: Sequence[Cumulative], kind: str, window: Any, step: Any
-) -> list[Step]:
+def _curves(of: Shown, kind: str, window: Any, step: Any) -> list[Step]:
     """Start, end and mean power of every interval or window of each series [kW].
 
     NaN where it is not covered, and where a register's spacing of more than one and a half
     intervals leaves open when its energy was used.
     """
     if kind != "reported":
-        how = blocks.cut(kind, "15min" if window is None else window, step, of.keywords.interval)
-        s, e = blocks.span(how, of.s, of.e, of.tz)
-        return [(s, e, window_means(of, c, s, e)) for c in series]
+        length = "15min" if window is None else window
+        how = blocks.cut(kind, length, step, of.found.keywords.interval)
+        s, e = blocks.span(how, of.found.s, of.found.e, of.tz)
+        return [(s, e, window_means(of.found, c, s, e)) for c in of.series]
     curves = []
-    for c in series:
+    for c in of.series:
         s, e = c.t[:-1], c.t[1:]
         kw = np.full(len(s), np.nan)
-        known = c.ok & (2 * (e - s) <= 3 * of.interval(c))
+        known = c.ok & (2 * (e - s) <= 3 * of.found.interval(c))
         np.divide(c.inc, (e - s) / HOUR, out=kw, where=known)
         # A greater demand outside the span must not stretch the axis.
-        inside = (s < of.e[-1]) & (e > of.s[0])
+        inside = (s < of.span[1]) & (e > of.span[0])
         curves.append((s[inside], e[inside], kw[inside]))
     return curves
 
@@ -195,20 +187,18 @@ def highest(curve: Step, low: int, high: int, every: str, tz: Any) -> Step:
     return edges[:-1], edges[1:], np.asarray(top, dtype=np.float64)
 
 
-def _marks(
-    of: Inputs, series: Sequence[Cumulative], places: Sequence[int], table: pd.DataFrame
-) -> list[shared.Mark]:
-    place_of = {(c.meter, c.element): i for c, i in zip(series, places, strict=True)}
-    meters = table["meter"] if "meter" in table else [c.meter for c in of.series[:1]] * len(table)
+def _marks(of: Shown, table: pd.DataFrame) -> list[shared.Mark]:
+    place_of = {(c.meter, c.element): i for c, i in zip(of.series, of.places, strict=True)}
+    meters = table["meter"] if "meter" in table else [of.series[0].meter] * len(table)
     keys = zip(meters, table["element"], strict=True)
     rows = table.assign(place=[place_of.get(k, -1) for k in keys])
     rows = rows[(rows["place"] >= 0) & rows["peak"].notna() & (rows["peak"] != 0)]
     rows = rows.sort_values(["rank", "peak"], ascending=[True, False], kind="stable")
     s, e = (ints(pd.DatetimeIndex(rows[x])) for x in ("start", "end"))
-    middle, unit, marks = shared.at((s + e) // 2), TOPICS[of.source.result].unit, []
+    middle, marks = shared.at((s + e) // 2), []
     for x, kw, begin, i in zip(middle, rows["peak"], s.tolist(), rows["place"], strict=True):
         short = shared.amount(kw)
-        text = f"{short} {unit}, {shared.moment(begin, of.tz)}"
+        text = f"{short} {of.unit}, {shared.moment(begin, of.tz)}"
         marks.append(shared.Mark(x, kw, text, shared.colour(i), short))
     return marks
 
@@ -263,11 +253,10 @@ def duration(frame: pd.DataFrame, window: Any = "15min", **how: Unpack[PictureKe
     >>> ax.get_ylabel()
     'A, demand reached [kW]'
     """
-    of = subject(frame, how)
-    found = power(of, window, together=False)
+    of, _, _, parts = power(frame, how, window)
     ax = shared.axes(how.get("ax"), (8.0, 4.5))
     lines = []
-    for i, label, kw in zip(found.places, found.labels, found.parts, strict=True):
+    for i, label, kw in zip(of.places, of.labels, parts, strict=True):
         known = -np.sort(-kw[~np.isnan(kw)])
         some = f", {shared.percent(len(known) / len(kw))} covered" if len(known) else ", no reading"
         named = label + ("" if len(known) == len(kw) else some)
@@ -275,10 +264,10 @@ def duration(frame: pd.DataFrame, window: Any = "15min", **how: Unpack[PictureKe
         y = np.append(known, known[-1:] if len(known) else np.nan)
         lines += ax.plot(x, y, drawstyle="steps-post", label=named, **shared.line(i))
     ax.set_xlim(0, 100)
-    if not (found.parts < 0).any():
+    if not (parts < 0).any():
         ax.set_ylim(bottom=0)
     ax.set_xlabel("share of the time [%]")
-    ax.set_ylabel(of.axis(found.series, f"{found.quantity} reached", found.unit))
+    ax.set_ylabel(of.axis(f"{of.quantity} reached", of.unit))
     shared.dress(ax, how.get("title"), grid="both")
     shared.legend(ax, lines)
     return ax
@@ -357,16 +346,16 @@ def profile(
     q = sorted(q)
     if len(q) % 2 == 0:
         raise ConfigError(f"Cannot draw q={q!r}: give an odd number, the middle one is the line.")
-    of = subject(frame, how)
-    table = profile_table(frame, by, q, window=window, holidays=holidays, **of.verb)
-    found, series, places, labels = of.chosen("D")
+    verb = for_verb(frame, how)
+    table = profile_table(frame, by, q, window=window, holidays=holidays, **verb)
+    of = shown(frame, how, "D")
     types = list(dict.fromkeys(table.columns.get_level_values("day_type")))
     apart = by in _APART
-    many = len(series) * (1 if apart else len(types)) > _BANDS
-    shown = [q[len(q) // 2]] if many or len(q) == 1 else [q[0], q[len(q) // 2], q[-1]]
+    many = len(of.series) * (1 if apart else len(types)) > _BANDS
+    lines_of = [q[len(q) // 2]] if many or len(q) == 1 else [q[0], q[len(q) // 2], q[-1]]
     ax = shared.axes(how.get("ax"), (12.0, 4.0) if apart else (8.0, 4.5))
     lines = []
-    for c, place, label in zip(series, places, labels, strict=True):
+    for c, place, label in zip(of.series, of.places, of.labels, strict=True):
         rows: Any = table.xs(c.meter, level="meter") if is_several(frame) else table
         starts = [t.hour + t.minute / 60 for t in rows.index]
         x = np.array([*starts, *(h + minutes(window, "window") / 60 for h in starts[-1:])])
@@ -374,21 +363,19 @@ def profile(
             look = shared.line(place)
             if j and not apart:
                 look["linestyle"] = STYLES[j % len(STYLES)]
-            if len(series) == 1:
+            if len(of.series) == 1:
                 look["color"] = shared.shade(look["color"], 0 if apart else j)
-            columns = [(day, c.element, quantile) for quantile in shown]
+            columns = [(day, c.element, quantile) for quantile in lines_of]
             lines.append(_band(ax, x + j * 24 * apart, rows.reindex(columns=columns), look))
             lines[-1].set_label(f"{label}, {day}")
     if not any((np.asarray(line.get_ydata()) < 0).any() for line in lines):
         ax.set_ylim(bottom=0)
-    _clock_axis(ax, types if apart else [], found.tz)
-    result = found.source.result
+    _clock_axis(ax, types if apart else [], of.tz)
     middle = "median" if q[len(q) // 2] == 0.5 else f"{q[len(q) // 2]:.0%} quantile"
-    band = f" and {q[0]:.0%}–{q[-1]:.0%} band" if len(shown) > 1 else ""
-    quantity = f"{QUANTITIES[result]}, {middle}{band}"
-    ax.set_ylabel(of.axis(series, quantity, TOPICS[result].unit))
+    band = f" and {q[0]:.0%}–{q[-1]:.0%} band" if len(lines_of) > 1 else ""
+    ax.set_ylabel(of.axis(f"{of.quantity}, {middle}{band}", of.unit))
     shared.dress(ax, how.get("title"), grid="y" if apart else "both")
-    shared.legend(ax, _keys(lines, labels, [] if apart else types))
+    shared.legend(ax, _keys(lines, of.labels, [] if apart else types))
     return ax
 
 

@@ -7,7 +7,7 @@ than usual.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
@@ -17,11 +17,11 @@ from matplotlib.patches import Patch, StepPatch
 from dentframe.errors import ConfigError, RangeError
 from dentframe.metering.series import Floats, Ints, is_several, time_index
 from dentframe.plot import axes_colours_and_labels as shared
-from dentframe.plot.elements_shown import Drawn, PictureKeywords, Subject, picture, power, subject
+from dentframe.plot.elements_shown import PictureKeywords, Shown, for_verb, picture, power, shown
 from dentframe.times.dates_and_ranges import ints
 from dentframe.times.periods import Freq, Monthly, parse_freq, verb_zone
+from dentframe.verbs import keywords_and_series as verbs
 from dentframe.verbs.energy import figures
-from dentframe.verbs.keywords_and_series import default_bounds, energy_source, periods, series_of
 from dentframe.verbs.load_shape import unusual
 from dentframe.verbs.quality_findings import runs
 from dentframe.wire.topics import TOPICS
@@ -35,6 +35,35 @@ if TYPE_CHECKING:
 
 _MANY = 200
 """More blocks have no outlines, which would cover what they hold."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What is stacked: the energy of periods, or the power in blocks of the clock.
+
+    Attributes
+    ----------
+    of : Shown
+        The elements.
+    s, e : ndarray of int64
+        The blocks, or the periods, cut at the span [us UTC], shape (n,).
+    parts : ndarray of float
+        Power, or the energy of what is covered, shape (elements, n); NaN where nothing is.
+    total : ndarray of float
+        The sum of the elements, NaN where one is not wholly covered, shape (n,).
+    doubtful : ndarray of bool
+        Whether a figure is not simply recorded, shape (elements, n).
+    each : str
+        What a period is called; empty for blocks.
+    """
+
+    of: Shown
+    s: Ints
+    e: Ints
+    parts: Floats
+    total: Floats
+    doubtful: np.ndarray
+    each: str
 
 
 @picture
@@ -101,21 +130,20 @@ def stack(
     """
     if isinstance(n, bool) or not isinstance(n, int) or n < 0:
         raise ConfigError(f"Cannot mark n={n!r} peaks: it must be a whole number from 0.")
-    of = subject(frame, how)
-    found = bars(of, freq) or power(of, window, together=True)
+    found = _bars_of_energy(frame, how, freq) or _blocks_of_power(frame, how, window)
     ax = shared.axes(how.get("ax"))
-    shared.local_time(ax, *found.span, found.tz)
+    shared.local_time(ax, *found.of.span, found.of.tz)
     (_energy if found.each else _power)(ax, found)
     _finish(ax, found, n)
     shared.dress(ax, how.get("title"))
     return ax
 
 
-def _power(ax: Axes, found: Drawn) -> None:
+def _power(ax: Axes, found: Stack) -> None:
     low, high = layers(found.parts)
     edges = shared.at(np.append(found.s, found.e[-1]))
     many = len(found.s) > _MANY
-    for place, label, a, b in zip(found.places, found.labels, low, high, strict=True):
+    for place, label, a, b in zip(found.of.places, found.of.labels, low, high, strict=True):
         look: dict[str, Any] = shared.face(place) | ({"linewidth": 0.0} if many else {})
         # Not ax.stairs: it looks for the limits in every corner, 0.4 s for 16 elements' weeks.
         ax.add_artist(StepPatch(b, edges, baseline=a, fill=True, label=label, **look))
@@ -123,12 +151,12 @@ def _power(ax: Axes, found: Drawn) -> None:
     thin = 0.4 if many else 0.9
     ax.plot(edges, y, drawstyle="steps-post", color=shared.ink(), linewidth=thin, label="total")
     _limits(ax, edges, low, high)
-    ax.set_ylabel(f"{found.quantity} [{found.unit}]")
+    ax.set_ylabel(f"{found.of.quantity} [{found.of.unit}]")
 
 
-def _energy(ax: Axes, found: Drawn) -> None:
+def _energy(ax: Axes, found: Stack) -> None:
     x, width = shared.at(found.s), shared.at(found.e) - shared.at(found.s)
-    pairs = zip(found.places, found.labels, strict=True)
+    pairs = zip(found.of.places, found.of.labels, strict=True)
     faces = [shared.face(place) | {"label": label} for place, label in pairs]
     rows = _bars(ax, x, width, found.parts, faces)
     for boxes, doubtful in zip(rows, found.doubtful, strict=True):
@@ -137,7 +165,7 @@ def _energy(ax: Axes, found: Drawn) -> None:
     caps = np.column_stack((x, x + width, none)).ravel()
     y = np.column_stack((found.total, found.total, none)).ravel()
     ax.plot(caps, y, color=shared.ink(), linewidth=0.9, label="total")
-    ax.set_ylabel(f"{found.quantity} per {found.each} [{found.unit}]")
+    ax.set_ylabel(f"{found.of.quantity} per {found.each} [{found.of.unit}]")
 
 
 def _bars(
@@ -158,7 +186,7 @@ def _limits(ax: Axes, x: Floats, low: Floats, high: Floats) -> None:
     ax.update_datalim([(x[0], bottom), (x[-1], top)])
 
 
-def _finish(ax: Axes, found: Drawn, n: int) -> None:
+def _finish(ax: Axes, found: Stack, n: int) -> None:
     """Mark the n highest totals, hatch where there is none, and add the legend."""
     ax.autoscale_view(scalex=False)
     ax.margins(y=0.04)
@@ -170,15 +198,15 @@ def _finish(ax: Axes, found: Drawn, n: int) -> None:
     middle = shared.at((found.s + found.e) // 2)
     marks, since = [], "" if found.each in {"", "local day"} else "from "
     for i in np.argsort(-total, kind="stable")[: np.count_nonzero(~lost)][:n].tolist():
-        short = f"{shared.amount(float(total[i]))} {found.unit}"
-        when = shared.moment(int(found.s[i]), found.tz, clock=not found.each)
+        short = f"{shared.amount(float(total[i]))} {found.of.unit}"
+        when = shared.moment(int(found.s[i]), found.of.tz, clock=not found.each)
         at = float(middle[i]), float(found.total[i])
         marks.append(shared.Mark(*at, f"{short}, {since}{when}", shared.ink(), short))
     shared.mark(ax, marks)
     a, b = shared.at(found.s), shared.at(found.e)
     gaps = [(a[i], 0.0, b[j - 1] - a[i], 1.0) for i, j in runs(lost)]
     shared.hatched(ax, gaps, transform=ax.get_xaxis_transform(), zorder=3, gid="gaps")
-    pairs = zip(found.labels, found.places, strict=True)
+    pairs = zip(found.of.labels, found.of.places, strict=True)
     keys: list[Any] = [Patch(label=label, **shared.face(place)) for label, place in pairs][::-1]
     if found.doubtful.any():
         keys.append(shared.gap_patch("partial or estimated", alpha=0.9))
@@ -192,13 +220,14 @@ _AUTO = ((8, None), (100, "D"), (3 * 366, "W-MON"))
 _NAMES = {"D": "local day", "MS": "month", "QS": "quarter", "YS": "year", "h": "hour"}
 
 
-def bars(of: Subject, freq: Freq) -> Drawn | None:
-    """The bars of a subject; None where its power is to be drawn instead."""
-    keywords, frame = of.keywords, of.frame
-    wanted = energy_source(frame, of.topic, of.source)
+def _bars_of_energy(frame: pd.DataFrame, how: PictureKeywords, freq: Freq) -> Stack | None:
+    """The energy of periods; None where power is to be drawn instead."""
+    verb = for_verb(frame, how)
+    wanted = verbs.energy_source(frame, verb.pop("topic", None), verb.pop("source", "auto"))
+    keywords = verbs.VerbKeywords.of(frame, **verb)
     low, high = keywords.bounds(frame)
-    series = series_of(frame, wanted, keywords)
-    first, last = default_bounds(frame, series)
+    series = verbs.series_of(frame, wanted, keywords)
+    first, last = verbs.default_bounds(frame, series)
     low, high = (low or first), (high or last)
     if freq is None and low is not None and high is not None:
         days = (high - low) / pd.Timedelta(days=1)
@@ -206,19 +235,20 @@ def bars(of: Subject, freq: Freq) -> Drawn | None:
     if freq is None:
         return None
     zone = verb_zone(time_index(frame).tz, keywords.tz, freq)
-    s, e = periods(frame, series, freq, zone, replace(keywords, start=low, end=high))
+    s, e = verbs.periods(frame, series, freq, zone, replace(keywords, start=low, end=high))
     if len(s) == 0:
         raise RangeError(f"Cannot draw energy per {freq!r}: the span holds no such period.")
-    drawn = of.shown(series, wanted, together=True)
-    found = [figures(c, s, e) for c in drawn]
+    of = Shown.choose(verbs.Inputs(frame, wanted, zone, series, s, e, keywords), how, together=True)
+    found = [figures(c, s, e) for c in of.series]
     parts = np.stack([f.energy for f in found])
-    whole = np.stack([f.coverage == 1 for f in found])
-    return Drawn(
-        drawn, s, e, parts, np.where(whole, parts, np.nan).sum(axis=0),
-        np.stack([f.status > 0 for f in found]) & ~np.isnan(parts),
-        [of.label(c) for c in drawn], of.places(drawn, series), zone,
-        "energy", TOPICS[wanted.result].unit, (int(s[0]), int(e[-1])), _each(freq),
-    )  # fmt: skip
+    total = np.where(np.stack([f.coverage for f in found]) == 1, parts, np.nan).sum(axis=0)
+    doubtful = np.stack([f.status for f in found]) > 0
+    return Stack(of, s, e, parts, total, doubtful & ~np.isnan(parts), _each(freq))
+
+
+def _blocks_of_power(frame: pd.DataFrame, how: PictureKeywords, window: Any) -> Stack:
+    of, s, e, kw = power(frame, how, window, together=True)
+    return Stack(of, s, e, kw, kw.sum(axis=0), np.zeros(kw.shape, np.bool_), "")
 
 
 def _each(freq: Any) -> str:
@@ -312,41 +342,40 @@ def nights(
     >>> ax.get_ylabel()
     'B, energy beyond the usual night [kWh]'
     """
-    of = subject(frame, how)
-    found, series, places, labels = of.chosen("D", together=of.site is not None)
-    names = [c.name if is_several(frame) else c.element for c in series]
-    chosen: dict[str, Any] = {"holidays": holidays, "min_coverage": 0.0, "elements": names}
-    rows = unusual(frame, freq, **chosen, **of.verb).dropna(subset="excess")
+    verb = for_verb(frame, how) | {"holidays": holidays, "min_coverage": 0.0}
+    of = shown(frame, how, "D", together=how.get("site") is not None)
+    names = [c.name if is_several(frame) else c.element for c in of.series]
+    rows = unusual(frame, freq, elements=names, **verb).dropna(subset="excess")
     name = freq if isinstance(freq, str) else freq.name
     if rows.empty:
         raise RangeError(
             f"Cannot draw what each {name} used: the span holds no whole {name}. Read a longer one."
         )
-    s, e, excess = _excess(rows, series)
+    s, e, excess = _excess(rows, of.series)
     ax = shared.axes(how.get("ax"))
-    shared.local_time(ax, int(found.s[0]), int(found.e[-1]), found.tz)
+    shared.local_time(ax, *of.span, of.tz)
     x, width = shared.at(s), shared.at(e) - shared.at(s)
     wide = np.maximum(width, _WIDE * np.diff(x).min(initial=7.0))
-    faces = [shared.face(place) for place in places]
+    faces = [shared.face(place) for place in of.places]
     thin = {"linewidth": 0.3 if len(x) < _FEW else 0}
     bars = _bars(ax, x + (width - wide) / 2, wide, excess, [look | thin for look in faces])
     ax.autoscale_view(scalex=False)
     ax.margins(y=0.04)
     ax.axhline(0.0, color=shared.ink(), linewidth=0.8)
-    unit = TOPICS[found.source.result.replace("Demand", "Energy")].unit
+    unit = TOPICS[of.found.source.result.replace("Demand", "Energy")].unit
     middle, marks = shared.at((s + e) // 2), []
     for place in np.argsort(-np.nan_to_num(excess), axis=None, kind="stable").tolist()[:n]:
         i, j = divmod(place, len(s))
         if excess[i, j] > 1e-9:
-            short = f"+{shared.amount(float(excess[i, j]))} {unit}, {labels[i]}"
-            text = f"{short}, {shared.moment(int(s[j]), found.tz, clock=False)}"
+            short = f"+{shared.amount(float(excess[i, j]))} {unit}, {of.labels[i]}"
+            text = f"{short}, {shared.moment(int(s[j]), of.tz, clock=False)}"
             top = float(bars[i, j, 1] + bars[i, j, 3])
             marks.append(shared.Mark(float(middle[j]), top, text, shared.ink(), short))
     shared.mark(ax, marks)
-    ax.set_ylabel(of.axis(series, f"energy beyond the usual {name}", unit))
+    ax.set_ylabel(of.axis(f"energy beyond the usual {name}", unit))
     shared.dress(ax, how.get("title"))
-    keys = [Patch(label=label, **look) for label, look in zip(labels, faces, strict=True)]
-    shared.legend(ax, keys[::-1] if len(series) > 1 else [])
+    keys = [Patch(label=label, **look) for label, look in zip(of.labels, faces, strict=True)]
+    shared.legend(ax, keys[::-1] if len(of.series) > 1 else [])
     return ax
 
 

@@ -123,9 +123,9 @@ def test_sixteen_elements_are_told_apart(kind):
     """More elements than colours: the second eight have hatches or dashes."""
     many = means("2023-12-04", "2023-12-06", **{x: i for i, x in enumerate("ABCDEFGHIJKLMNOP")})
     draw(many, kind).figure.canvas.draw()
-    looks = {(palette.colour(i), palette.hatch(i), str(palette.style(i))) for i in range(48)}
+    looks = {(str(palette.line(i)), palette.face(i)["hatch"]) for i in range(48)}
     assert len(looks) == 48
-    assert palette.hatch(7) == ""
+    assert palette.face(7)["hatch"] is None
     assert palette.GAP not in palette.HATCHES
 
 
