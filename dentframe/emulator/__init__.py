@@ -16,12 +16,11 @@ meters that obey physics), a :class:`Recorded` folder, :class:`Fixed` rows, or a
 
 from __future__ import annotations
 
-from .faults import FAULTS, Fault, Faults
+from .faults_and_quirks import FAULTS, QUIRKS, Fault, Faults
 from .http_server import Cloud, serve
 from .requests_and_limits import Seen
-from .simulated_meters import EVENTS, METERS, Element, Event, Meter, Peak, Plant, panel
-from .simulated_readings import Load
-from .sources_and_quirks import QUIRKS, Fixed, Recorded, Source
+from .simulated_meters import Element, Event, Load, Meter
+from .sources import EVENTS, METERS, Fixed, Peak, Plant, Recorded, Source, panel
 
 __all__ = [
     "EVENTS", "FAULTS", "METERS", "QUIRKS", "Cloud", "Element", "Event", "Fault", "Faults",

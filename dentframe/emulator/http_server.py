@@ -10,31 +10,23 @@ import random
 import socket
 import struct
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingTCPServer
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from dentframe.emulator.faults import Fault, Faults
-from dentframe.emulator.requests_and_limits import Answer, Limiter, Seen, Service, look, message
-from dentframe.emulator.simulated_meters import Plant, instant
-from dentframe.emulator.sources_and_quirks import Quirky, Recorded, chosen
+from dentframe.emulator import requests_and_limits as api
+from dentframe.emulator.faults_and_quirks import Fault, Faults, chosen
+from dentframe.emulator.requests_and_limits import Answer, Now, Seen, Service, message
+from dentframe.emulator.sources import Plant, Quirky, Recorded, Source, instant
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from dentframe.emulator.requests_and_limits import Now
-    from dentframe.emulator.sources_and_quirks import Source
-
-    Latency = float | Callable[[random.Random], float]
-    Sources = Source | Mapping[str, Source] | str | Path | None
-
-
+Latency = float | Callable[[random.Random], float]
+Sources = Source | Mapping[str, Source] | str | Path | None
 JSON = "application/json"
 _RESET = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 """Linger for no time: closing sends a reset."""
@@ -267,7 +259,7 @@ class Cloud:
             self._seen[number] = None
         key_id, api_key = handler.headers.get("x-key-id"), handler.headers.get("x-api-key")
         params = {k: v.strip() for k, v in parse_qsl(query, keep_blank_values=True)}
-        seen = look(params, key_id)
+        seen = api.look(params, key_id)
         service = self._services.get(key_id or "")
         if (
             service is None
@@ -388,7 +380,7 @@ def serve(
         own = source[name] if isinstance(source, Mapping) else Plant() if source is None else source
         own = Recorded(own) if isinstance(own, str | Path) else own
         own = Quirky(own, differs, present) if differs else own
-        limiter = Limiter(rate, burst, concurrency)
+        limiter = api.Limiter(rate, burst, concurrency)
         services[name] = Service(own, key, limiter, present, max_body, too_large)
     return Cloud(services, Faults(faults), (host, port), latency, log, idle_timeout)
 

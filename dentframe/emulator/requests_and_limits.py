@@ -10,17 +10,16 @@ import json
 import re
 import threading
 import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from dentframe.emulator.sources import Source
 
-    from dentframe.emulator.sources_and_quirks import Source
-
-    Now = Callable[[], datetime]
+Now = Callable[[], datetime]
 
 
 @dataclass(frozen=True)

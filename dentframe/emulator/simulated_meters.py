@@ -1,4 +1,4 @@
-"""Simulated readings are made here: the power of loads, its exact integral, the texts of a poll.
+"""Simulated meters read loads: their power, its exact integral, and the texts of a poll.
 
 Power is constant within a step of five minutes and a whole number of watts, so that energies are
 exact integers and registers are exactly the integral of power. Chance is a number for every
@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -24,14 +24,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dentframe.emulator.simulated_meters import Element, Event, Meter, Plant
+    from dentframe.emulator.sources import Plant
 
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
     Loads = tuple["Load", ...]
-    Row = dict[str, Any]
-    Table = tuple[list[str], list[Row]]  # headers and rows
 
+Row = dict[str, Any]
+Table = tuple[list[str], list[Row]]
+"""Headers and rows."""
 STAMP = ("date", "time")
 """The two columns that every answer starts with."""
 
@@ -43,6 +44,11 @@ def catalogue() -> list[dict[str, str]]:
         for t in TOPICS.values()
         if t.served
     ]
+
+
+def topic_of(column: str) -> str:
+    """The topic of a column: ``"A/Ch/A1"`` is of ``"A"``."""
+    return column.partition("/")[0]
 
 
 # --- chance ---
@@ -120,6 +126,94 @@ class Load:
     solar: bool = False
     tan: float = 0.3
     split: tuple[tuple[int, float], ...] = _THREE_PHASES
+
+
+@dataclass(frozen=True)
+class Element:
+    """One measured circuit: up to three CT channels, on the phases of its loads.
+
+    Attributes
+    ----------
+    name : str
+        The letter.
+    label : str
+        What it feeds.
+    loads : tuple of Load
+        What it carries: one load for a branch, all of them for a main.
+    role : str
+        ``"main"``, ``"branch"`` or ``"export"``.
+    """
+
+    name: str
+    label: str
+    loads: tuple[Load, ...]
+    role: Literal["main", "branch", "export"] = "branch"
+
+    @property
+    def phases(self) -> tuple[int, ...]:
+        """The phases it is wired to; channel 1 is on the first of them."""
+        return tuple(sorted({phase for load in self.loads for phase, _ in load.split}))
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of its channels, as in ``A/Ch/A1``."""
+        return tuple(f"{self.name}{n}" for n, _ in enumerate(self.phases, 1))
+
+
+@dataclass(frozen=True)
+class Meter:
+    """A meter and how it is read.
+
+    Attributes
+    ----------
+    name : str
+        The meter's number.
+    elements : tuple of Element
+        What it measures.
+    offset : int
+        Minute of the poll within the quarter hour [min].
+    interval : int
+        Between polls, and the length of the demand window [min].
+    demand_window : {"sliding", "block"}
+        Whether DemandkW is the mean of the ``interval`` up to the poll, or of the last
+        block that closed on the clock.
+    absolute_demand : bool
+        Whether DemandkW loses its sign, as the PowerScout 24's manual says.
+    volts : float
+        Nominal voltage between line and neutral [V].
+    """
+
+    name: str
+    elements: tuple[Element, ...]
+    offset: int = 2
+    interval: int = 15
+    demand_window: Literal["sliding", "block"] = "sliding"
+    absolute_demand: bool = False
+    volts: float = 277.0
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to the readings, never to the energy itself.
+
+    Attributes
+    ----------
+    meter : str
+        The meter.
+    element : str or None
+        The element; None for the whole meter.
+    kind : {"gap", "reset", "zero_blip"}
+        ``gap``: no readings in ``[start, end)``. ``reset``: registers cleared to 0 at
+        ``start``. ``zero_blip``: registers read 0.0 in ``[start, end)``, then go on.
+    start, end : datetime
+        When, in UTC.
+    """
+
+    meter: str
+    element: str | None
+    kind: Literal["gap", "reset", "zero_blip"]
+    start: datetime
+    end: datetime
 
 
 def month_of(second: float) -> int:
@@ -229,7 +323,7 @@ def _energy(loads: Loads, seed: int, tz: str, apparent: bool, month: int, until:
     return int(Curve(month_start(month) // STEP, watts, 0).energy(until))
 
 
-# --- the polls of a meter ---
+# --- polls ---
 
 
 class Polls:
