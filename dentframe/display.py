@@ -46,23 +46,7 @@ class Card:
 
 def text_of(make: Callable[[T], Card], thing: T) -> str:
     """An object's card for a terminal; where it cannot be made, that is told, not raised."""
-    return as_text(_made(make, thing))
-
-
-def html_of(make: Callable[[T], Card], thing: T) -> str:
-    """An object's card for a notebook; where it cannot be made, that is told, not raised."""
-    return as_html(_made(make, thing))
-
-
-def _made(make: Callable[[T], Card], thing: T) -> Card:
-    try:
-        return make(thing)
-    except Exception as e:  # noqa: BLE001 - a debugger and a notebook show every object
-        return Card(f"{type(thing).__name__} that cannot be shown: {type(e).__name__}: {e}")
-
-
-def as_text(card: Card) -> str:
-    """A card for a terminal."""
+    card = _made(make, thing)
     facts = [(_line(name), _line(value)) for name, value in card.facts if value]
     heads = [h.removesuffix(">") for h in card.heads]
     table = [heads, *([_line(c) for c in row] for row in card.rows)] if card.rows else []
@@ -71,18 +55,9 @@ def as_text(card: Card) -> str:
     return "\n  ".join([f"<{_line(card.title)}>", *lines])
 
 
-def _aligned(rows: Sequence[Sequence[str]], heads: Sequence[str]) -> list[str]:
-    """Rows of cells below each other, each column as wide as its widest cell."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    sides = [str.rjust if head.endswith(">") else str.ljust for head in heads]
-    return [
-        "  ".join(side(c, w) for side, c, w in zip(sides, row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-
-
-def as_html(card: Card) -> str:
-    """A card for a notebook."""
+def html_of(make: Callable[[T], Card], thing: T) -> str:
+    """An object's card for a notebook; where it cannot be made, that is told, not raised."""
+    card = _made(make, thing)
     facts = [(name, value) for name, value in card.facts if value]
     parts = [
         f'<div style="font-weight:600">{_html(card.title)}</div>',
@@ -94,6 +69,23 @@ def as_html(card: Card) -> str:
         *(f'<div style="{_SMALL}">{_html(note)}</div>' for note in card.notes),
     ]
     return f'<div class="dentframe-card" style="max-width:60em">{"".join(parts)}</div>'
+
+
+def _made(make: Callable[[T], Card], thing: T) -> Card:
+    try:
+        return make(thing)
+    except Exception as e:  # noqa: BLE001 - a debugger and a notebook show every object
+        return Card(f"{type(thing).__name__} that cannot be shown: {type(e).__name__}: {e}")
+
+
+def _aligned(rows: Sequence[Sequence[str]], heads: Sequence[str]) -> list[str]:
+    """Rows of cells below each other, each column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    sides = [str.rjust if head.endswith(">") else str.ljust for head in heads]
+    return [
+        "  ".join(side(c, w) for side, c, w in zip(sides, row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

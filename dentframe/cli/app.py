@@ -18,31 +18,23 @@ from threading import Event
 
 import click
 
-from dentframe import emulator
+from dentframe import emulator, errors
 from dentframe.atomic_files import write_whole
 from dentframe.cli import money, readings_and_archive
 from dentframe.cli import options_and_output as cli
 from dentframe.cloud.credentials import save_profile
 from dentframe.cloud.http_cache import cache_info, clear_cache
-from dentframe.errors import (
-    AlreadyThereError,
-    CoverageError,
-    DecodeError,
-    DentError,
-    DentWarning,
-    IncompleteReadError,
-    RateLimitError,
-    UnavailableError,
-    on_command_line,
-)
+from dentframe.errors import DentError, DentWarning, on_command_line
 
-STATUSES: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
-    ((CoverageError,), 1),
-    ((UnavailableError, RateLimitError, IncompleteReadError, DecodeError), 3),
-    ((AlreadyThereError,), 4),
-    ((DentError, OSError), 2),
-)
-"""The exit status of an error: that of the first row that has its class."""
+STATUSES: dict[type[Exception], int] = {
+    errors.CoverageError: 1,
+    errors.UnavailableError: 3,
+    errors.RateLimitError: 3,
+    errors.IncompleteReadError: 3,
+    errors.DecodeError: 3,
+    errors.AlreadyThereError: 4,
+}
+"""The exit status of these errors; it is 2 for every other."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -265,7 +257,7 @@ def _status(argv: list[str]) -> int:
         return 0
     except (DentError, OSError) as error:
         cli.say(f"Error: {error}", logging.ERROR)
-        return next(code for kinds, code in STATUSES if isinstance(error, kinds))
+        return next((code for kind, code in STATUSES.items() if isinstance(error, kind)), 2)
     return status if isinstance(status, int) else 0
 
 

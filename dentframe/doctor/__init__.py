@@ -21,11 +21,11 @@ from typing import Any
 import msgspec
 import pandas as pd
 
+from dentframe.cloud.client import Service
 from dentframe.cloud.credentials import Credentials, load
-from dentframe.cloud.planner import Window
+from dentframe.cloud.planner import Sizes, Window
 from dentframe.cloud.requests_and_responses import ApiRequest
-from dentframe.cloud.retry import Limits, Retrier, join, leave
-from dentframe.cloud.transport import new_session, send
+from dentframe.cloud.retry import Limits, Retrier, join
 from dentframe.doctor import findings
 from dentframe.doctor.findings import BURST, Finding
 from dentframe.errors import ConfigError, DentError
@@ -157,18 +157,12 @@ class Asker:
     """Asks within the limits of the account, at most :data:`MOST` times."""
 
     def __init__(self, credentials: Credentials, now: Callable[[], dt.datetime]) -> None:
-        self.sent, self._name = 0, str(credentials.account)
-        self.pages: list[Page] = []
-        self._lock = threading.Lock()
-        self._account = join(self._name, time.monotonic, time.sleep)
-        self._url = credentials.base_url
-        retrier = _SendOnce(self._account, Limits(), now, credentials.scrub)
-        self._session = new_session(credentials, retrier, None)
-
-    def close(self) -> None:
-        """Close its connections."""
-        self._session.close()
-        leave(self._name, self._account)
+        self.sent, self.pages = 0, list[Page]()
+        self._lock, name = threading.Lock(), str(credentials.account)
+        account = join(name, time.monotonic, time.sleep)
+        retrier = _SendOnce(account, Limits(), now, credentials.scrub)
+        self._service = Service(name, credentials, retrier, None, Sizes(None), False, False)
+        self.close = self._service.close
 
     def ask(
         self,
@@ -186,13 +180,13 @@ class Asker:
             self.sent += 1
         start = time.monotonic()
         try:
-            found = send(self._session, self._url, ApiRequest(kind, meter, window, tuple(topics)))
+            value, size = self._service.fetch(ApiRequest(kind, meter, window, tuple(topics)))
         except DentError as error:
             if patient and error.status == 429 and error.retryable:
                 time.sleep(PAUSE)
                 return self.ask(kind, meter, window, topics, patient=False)
             return Reply(error=error)
-        return Reply(found.value, None, found.size, time.monotonic() - start)
+        return Reply(value, None, size, time.monotonic() - start)
 
     def page(self, meter: str, window: Window, topics: Iterable[str]) -> list[Page]:
         """The readings of one window, which are kept in `pages` too; empty for a refusal."""
