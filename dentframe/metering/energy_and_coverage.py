@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from dentframe.metering.series import Bools
 
 
-NAT = np.iinfo(np.int64).min
+NAT, FOREVER = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 STATUSES = ("recorded", "estimated", "partial", "missing")
 """From best to worst."""
 _DOUBTFUL = int(Flag.RESET | Flag.AMBIGUOUS_FALL)

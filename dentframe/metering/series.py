@@ -53,6 +53,7 @@ class Flag(IntFlag):
     UNEXPLAINED_JUMP = 1 << 15
     CORRECTED = 1 << 16
     AGREED = 1 << 17
+    REBLOCKED = 1 << 18
 
 
 FLAGS: tuple[str, ...] = tuple(sorted(str(f.name).lower() for f in Flag))

@@ -48,7 +48,8 @@ class PictureKeywords(verbs.Keywords, total=False):
 
 def picture(draw: Callable[P, Axes]) -> Callable[P, Axes]:
     """Write the keywords of every picture into a function's signature, and refuse others."""
-    drawn = with_keywords(PictureKeywords, verbs.DEFAULTS | {"source": "auto"})(draw)
+    defaults = verbs.DEFAULTS | {"source": "auto"}
+    drawn = with_keywords(PictureKeywords, defaults, without=["corrections"])(draw)
 
     @functools.wraps(drawn)
     def call(*args: P.args, **how: P.kwargs) -> Axes:

@@ -235,7 +235,7 @@ def _bars_of_energy(frame: pd.DataFrame, how: PictureKeywords, freq: Freq) -> St
     if freq is None:
         return None
     zone = verb_zone(time_index(frame).tz, keywords.tz, freq)
-    s, e = verbs.periods(frame, series, freq, zone, replace(keywords, start=low, end=high))
+    s, e = verbs.periods(frame, (low, high), freq, zone, replace(keywords, start=low, end=high))
     if len(s) == 0:
         raise RangeError(f"Cannot draw energy per {freq!r}: the span holds no such period.")
     of = Shown.choose(verbs.Inputs(frame, wanted, zone, series, s, e, keywords), how, together=True)

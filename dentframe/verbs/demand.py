@@ -23,9 +23,9 @@ from dentframe.verbs.keywords_and_series import (
     Keywords,
     VerbKeywords,
     check_one_of,
+    corrected_verb,
     demand_source,
     inputs_of,
-    verb,
 )
 from dentframe.verbs.result_frames_and_warnings import wide
 
@@ -42,7 +42,7 @@ KINDS = ("block", "rolling")
 PLACES = 9
 
 
-@verb
+@corrected_verb
 def demand(
     frame: pd.DataFrame,
     window: Any = "15min",
@@ -51,7 +51,6 @@ def demand(
     step: Any = None,
     topic: str | None = None,
     source: str = "auto",
-    corrections: Any = (),
     **keywords: Unpack[Keywords],
 ) -> pd.DataFrame:
     """Mean power of each block or rolling window, per element.
@@ -121,14 +120,14 @@ def demand(
     >>> demand(kw, "30min", tz="UTC")["Demand/Elm/A"].tolist()
     [15.0, 20.0]
     """
-    resolved = VerbKeywords.of(frame, **keywords, corrections=corrections)
+    resolved = VerbKeywords.of(frame, **keywords)
     how = cut(kind, window, step, resolved.interval)
     of = inputs_of(frame, None, demand_source(frame, topic, source), resolved, how.freq)
     s, e = span(how, of.s, of.e, of.tz)
     return wide(of, [window_means(of, c, s, e) for c in of.series], s if kind == "block" else e, e)
 
 
-@verb
+@corrected_verb
 def apparent_demand(
     frame: pd.DataFrame,
     window: Any = "15min",
@@ -136,7 +135,6 @@ def apparent_demand(
     kind: str = "block",
     step: Any = None,
     source: str = "auto",
-    corrections: Any = (),
     **keywords: Unpack[Keywords],
 ) -> pd.DataFrame:
     """Mean apparent power of each block or rolling window, from kVAHNet (or DemandkVA).
@@ -173,8 +171,7 @@ def apparent_demand(
     """
     means = source != "register" and bool(element_columns(frame, ["DemandkVA"]))
     topic = "DemandkVA" if means else "kVAHNet"
-    more = {"topic": topic, "source": source, "corrections": corrections}
-    return demand(frame, window, kind=kind, step=step, **more, **keywords)
+    return demand(frame, window, kind=kind, step=step, topic=topic, source=source, **keywords)
 
 
 def window_means(of: Inputs, c: Cumulative, s: Ints, e: Ints) -> Floats:

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import pandas as pd
 
+from dentframe.accessor_methods import with_keywords
 from dentframe.errors import RangeError
-from dentframe.metering.register_rules import HOUR, MINUTE, RegisterRules, micros
-from dentframe.metering.series import ESTIMATES, Flag, is_several, meter_by_meter, time_index
-from dentframe.times.dates_and_ranges import Zone, check_order, minutes
+from dentframe.metering.register_rules import HOUR, MINUTE, micros
+from dentframe.metering.series import ESTIMATES, Flag, meter_by_meter, time_index
+from dentframe.times.dates_and_ranges import check_order, minutes
 from dentframe.times.periods import verb_zone
-from dentframe.verbs.keywords_and_series import DEFAULT_RULES, Bounds, VerbKeywords
+from dentframe.verbs.keywords_and_series import DEFAULTS, Bounds, Keywords, VerbKeywords
 from dentframe.verbs.reconcile import Pair, check_both_there, pairs
+from dentframe.verbs.result_frames_and_warnings import frame_of_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,17 +46,9 @@ COLUMNS = (
 )  # fmt: skip
 
 
+@with_keywords(Keywords, DEFAULTS, without=["demand_lag", "corrections"])
 def check_demand_window(
-    frame: pd.DataFrame,
-    *,
-    max_lag: Any = "15min",
-    interval: Any = "15min",
-    registers: RegisterRules = DEFAULT_RULES,
-    tz: Zone = None,
-    start: Any = None,
-    end: Any = None,
-    elements: Any = None,
-    site: Any = None,
+    frame: pd.DataFrame, *, max_lag: Any = "15min", **keywords: Unpack[Keywords]
 ) -> pd.DataFrame:
     """Which lag of DemandkW fits the register best; nothing is shifted.
 
@@ -114,8 +108,8 @@ def check_demand_window(
     'sliding'
     """
     check_both_there(frame, "check the demand window")
-    resolved = VerbKeywords.of(frame, site, tz, start, end, registers, interval, "0min", elements)
-    verb_zone(time_index(frame).tz, resolved.tz)
+    resolved = VerbKeywords.of(frame, **keywords)
+    zone = verb_zone(time_index(frame).tz, resolved.tz)
     low, high = resolved.bounds(frame)
     check_order(low, high)
     last = minutes(max_lag, "max_lag")
@@ -128,12 +122,9 @@ def check_demand_window(
     both = [p for p in found if p.complete]
     fits = [_fit(p, lags, (low, high), _days(both)) for p in both]
     meters = meter_by_meter(fits, lambda f: f.pair.register.meter)
-    rows = [row for meter in meters for row in _rows(meter, lags)]
-    made = pd.DataFrame(rows, columns=pd.Index(COLUMNS))
+    made = frame_of_rows(frame, [x for m in meters for x in _rows(m, lags)], COLUMNS, zone)
     for name in ("best_lag", "own_lag", "next_lag"):
         made[name] = pd.to_timedelta(made[name].astype(object)).astype("timedelta64[us]")
-    if is_several(frame):
-        made.insert(0, "meter", [f.pair.register.meter for f in fits])
     return made
 
 
@@ -236,5 +227,6 @@ def _rows(meter: Sequence[_Fit], lags: Ints) -> list[tuple[Any, ...]]:
             rms = f.rms(np.ones((len(f.n), 1)))[:, 0]
             here = delta[best], delta[int(np.argmin(rms))], rms[best]
             found = (*here, delta[after], rms[after], margin, rms[0], verdict)
-        rows.append((f.pair.register.element, *found, int(f.n.sum())))
+        c = f.pair.register
+        rows.append((c.meter, c.element, *found, int(f.n.sum())))
     return rows

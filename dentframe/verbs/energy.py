@@ -15,54 +15,29 @@ import pandas as pd
 
 from dentframe.errors import ConfigError
 from dentframe.metering.energy_and_coverage import (
-    Cumulative,
+    FOREVER,
+    NAT,
     first_covered,
     share,
     status,
     totals,
 )
-from dentframe.metering.register_rules import micros
-from dentframe.metering.series import NONE, Flag, meter_by_meter, time_index
+from dentframe.metering.series import NONE, Flag, meter_by_meter
 from dentframe.times.dates_and_ranges import stamp
-from dentframe.times.periods import verb_zone
 from dentframe.times.schedule import Schedule
-from dentframe.verbs.keywords_and_series import (
-    EDGES,
-    Inputs,
-    Keywords,
-    VerbKeywords,
-    check_one_of,
-    check_share,
-    default_bounds,
-    energy_source,
-    inputs_of,
-    series_of,
-    verb,
-    warn_of_spacing,
-)
-from dentframe.verbs.result_frames_and_warnings import (
-    COLUMNS,
-    CORRECTED,
-    attrs_of,
-    detail_of,
-    detail_rows,
-    expected,
-    warn_of_figures,
-    warn_of_power,
-    wide,
-)
+from dentframe.verbs import keywords_and_series as inputs
+from dentframe.verbs import result_frames_and_warnings as results
+from dentframe.verbs.keywords_and_series import Keywords, VerbKeywords, corrected_verb
 
 if TYPE_CHECKING:
     import datetime as dt
 
+    from dentframe.metering.energy_and_coverage import Cumulative
     from dentframe.metering.series import Floats, Ints
     from dentframe.times.periods import Freq
 
 
-WINDOW = "window"
-
-
-@verb
+@corrected_verb
 def energy(
     frame: pd.DataFrame,
     freq: Freq = None,
@@ -72,7 +47,6 @@ def energy(
     edges: str = "interpolate",
     min_coverage: float | None = None,
     schedule: Any = None,
-    corrections: Any = (),
     detail: bool = False,
     **keywords: Unpack[Keywords],
 ) -> pd.DataFrame:
@@ -154,23 +128,25 @@ def energy(
     >>> float(energy(readings, "D", tz="UTC").iloc[0, 0])
     18.0
     """
-    resolved = VerbKeywords.of(frame, **keywords, corrections=corrections)
-    check_one_of("edges", edges, EDGES)
-    check_share(min_coverage)
-    of = inputs_of(frame, freq, energy_source(frame, topic, source), resolved)
-    warn_of_power(of.series, of.s, of.e, of.tz)
+    resolved = VerbKeywords.of(frame, **keywords)
+    inputs.check_one_of("edges", edges, inputs.EDGES)
+    inputs.check_share(min_coverage)
+    of = inputs.inputs_of(frame, freq, inputs.energy_source(frame, topic, source), resolved)
+    results.warn_of_power(of.series, of.s, of.e, of.tz)
     if schedule is not None:
         return _by_window(of, schedule, edges, min_coverage, detail=detail)
     found = [figures(c, of.s, of.e, edges=edges, least=min_coverage) for c in of.series]
     if detail:
-        return detail_rows(of, [(f.of, detail_of(f, of.interval(f.of))) for f in found])
+        return results.detail_rows(
+            of, [(f.of, results.detail_of(f, of.interval(f.of))) for f in found]
+        )
     if min_coverage is None:
-        warn_of_figures(found, of.tz)
-    return wide(of, [f.energy for f in found], of.s, of.e)
+        results.warn_of_figures(found, of.tz)
+    return results.wide(of, [f.energy for f in found], of.s, of.e)
 
 
 def _by_window(
-    of: Inputs, schedule: Any, edges: str, least: float | None, *, detail: bool
+    of: inputs.Inputs, schedule: Any, edges: str, least: float | None, *, detail: bool
 ) -> pd.DataFrame:
     """Energy of each period, window and element, each window with a status of its own.
 
@@ -197,15 +173,15 @@ def _by_window(
         for c in of.series
     ]
     if detail:
-        more = {WINDOW: windows, "cell": np.arange(len(s))}
-        return detail_rows(of, [(f.of, x | more) for f, x in parts], (WINDOW, *COLUMNS), "cell")
+        more, columns = {"window": windows, "cell": np.arange(len(s))}, ("window", *results.COLUMNS)
+        return results.detail_rows(of, [(f.of, x | more) for f, x in parts], columns, "cell")
     if least is None:
-        warn_of_figures([f for f, _ in parts], of.tz)
-    made = wide(of, [f.energy for f, _ in parts], s, e)
+        results.warn_of_figures([f for f, _ in parts], of.tz)
+    made = results.wide(of, [f.energy for f, _ in parts], s, e)
     every = pd.Index(np.tile(windows, len(made) // max(len(s), 1)), dtype=object)
     made.index = pd.MultiIndex.from_arrays(
         [*(made.index.get_level_values(i) for i in range(made.index.nlevels)), every],
-        names=[*made.index.names, WINDOW],
+        names=[*made.index.names, "window"],
     )
     return made
 
@@ -214,7 +190,7 @@ def _added(
     f: Figures, cell: Ints, s: Ints, e: Ints, interval: int, least: float
 ) -> tuple[Figures, dict[str, Any]]:
     """The stretches of one series as one figure per cell, and its columns of `detail`."""
-    n, parts = len(s), detail_of(f, interval)
+    n, parts = len(s), results.detail_of(f, interval)
     measured, covered = (totals(x, cell, n) for x in (f.e - f.s, f.of.covered(f.s, f.e)))
     flags = np.zeros(n, dtype=np.int64)
     np.bitwise_or.at(flags, cell, f.flags)
@@ -223,25 +199,24 @@ def _added(
     total = {"readings": totals(parts["readings"], cell, n)}
     for k in ("energy", "lo", "hi", "imported", "exported", "raw", "agreed"):
         unknown = totals(~np.isnan(parts[k]), cell, n) == 0
-        unknown |= hidden if k not in CORRECTED else False
+        unknown |= hidden if k not in results.CORRECTED else False
         total[k] = np.where(unknown, np.nan, totals(np.nan_to_num(parts[k]), cell, n))
     first, last = np.full(n, len(cell), dtype=np.int64), np.zeros(n, dtype=np.int64)
     np.minimum.at(first, cell, np.arange(len(cell)))
     np.maximum.at(last, cell, np.arange(len(cell)))
     total |= {k: parts[k][first] for k in ("open_at", "open_reading")}
     total |= {k: parts[k][last] for k in ("close_at", "close_reading")}
-    total |= {"expected": expected(0 * measured, measured, interval), "start": s, "end": e}
+    total |= {"expected": results.expected(0 * measured, measured, interval), "start": s, "end": e}
     made = Figures(f.of, s, e, s, e, total["energy"], coverage, flags, state)
     return made, {**total, "coverage": coverage, "status": state, "flags": flags}
 
 
-@verb
+@corrected_verb
 def intervals(
     frame: pd.DataFrame,
     *,
     topic: str | None = None,
     source: str = "auto",
-    corrections: Any = (),
     **keywords: Unpack[Keywords],
 ) -> pd.DataFrame:
     """Energy of each interval between the readings of a meter.
@@ -282,33 +257,25 @@ def intervals(
     >>> bool(abs(parts.sum().item() - whole.sum().item()) < 1e-6)
     True
     """
-    resolved = VerbKeywords.of(frame, **keywords, corrections=corrections)
-    zone = verb_zone(time_index(frame).tz, resolved.tz)
-    answer = energy_source(frame, topic, source)
-    series = series_of(frame, answer, resolved)
-    warn_of_spacing((c.series for c in series), resolved.interval)
-    of = Inputs(frame, answer, zone, series, NONE, NONE, resolved)
-    low, high = of.bounds
-    first, last = (None if x is None else micros(x) for x in default_bounds(frame, series))
-    begin = low if resolved.start is not None or first is None else first
-    until = high if resolved.end is not None or last is None else last
-    parts, found = [], []
-    for meter in meter_by_meter(series, lambda c: c.meter):
+    resolved = VerbKeywords.of(frame, **keywords)
+    of = inputs.inputs_of(frame, None, inputs.energy_source(frame, topic, source), resolved)
+    (low, high), parts, found = of.bounds, [], []
+    for meter in meter_by_meter(of.series, lambda c: c.meter):
         # The readings of all elements, and the gaps of their means.
         edges = [c.t[(c.t >= first_covered(c)) & (c.t <= c.at[-1])] for c in meter if len(c.at)]
         t = np.unique(np.concatenate([NONE, *edges]))
         s, e = t[:-1], t[1:]
-        there = (e > begin) & (s < until)
+        there = (e > of.s.min(initial=FOREVER)) & (s < of.e.max(initial=NAT))
         s, e = np.maximum(s[there], low), np.minimum(e[there], high)
         of_meter = [figures(c, s, e) for c in meter]
         found += of_meter
         one = replace(of, series=meter)
-        parts.append(wide(one, [f.energy for f in of_meter], s, e, meter[0].meter))
-    warn_of_figures(found, zone)
+        parts.append(results.wide(one, [f.energy for f in of_meter], s, e, meter[0].meter))
+    results.warn_of_figures(found, of.tz)
     if len(parts) == 1:
         return parts[0]
-    whole = pd.concat(parts) if parts else wide(of, [], NONE, NONE)
-    whole.attrs = attrs_of(answer.result)
+    whole = pd.concat(parts) if parts else results.wide(of, [], NONE, NONE)
+    whole.attrs = results.attrs_of(of.source.result)
     return whole
 
 

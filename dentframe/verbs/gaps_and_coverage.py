@@ -5,28 +5,26 @@ Other verbs find here what some stretches leave of a period, and what two series
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Unpack
 
 import numpy as np
-import pandas as pd
 
 from dentframe.errors import ConfigError
-from dentframe.metering.energy_and_coverage import NAT, from_means, share, totals
-from dentframe.metering.series import Ints, element_columns, is_several
-from dentframe.times.dates_and_ranges import local
+from dentframe.metering.energy_and_coverage import FOREVER, NAT, from_means, share, totals
+from dentframe.metering.series import Bools, Ints, element_columns
 from dentframe.verbs import keywords_and_series as inputs
+from dentframe.verbs import result_frames_and_warnings as results
+from dentframe.verbs.elements_by_name import Element, keyed
 from dentframe.verbs.keywords_and_series import REGISTER, Keywords, VerbKeywords, verb
-from dentframe.verbs.result_frames_and_warnings import by_element, expected, periods_index
 from dentframe.wire.topics import kind_of
 
 if TYPE_CHECKING:
-    import datetime as dt
+    import pandas as pd
 
     from dentframe.metering.energy_and_coverage import Cumulative
-    from dentframe.metering.series import Bools, Floats
+    from dentframe.metering.series import Floats
     from dentframe.times.periods import Freq
-    from dentframe.verbs.elements_by_name import Element
 
 
 GAP_COLUMNS = ("element", "start", "end", "missing_intervals", "energy_known")
@@ -83,12 +81,13 @@ def coverage(
     """
     if of not in {"energy", "readings"}:
         raise ConfigError(f"Cannot use of={of!r}: use 'energy' or 'readings'.")
-    resolved = replace(VerbKeywords.of(frame, **keywords), refuse=False)
+    resolved = VerbKeywords.of(frame, **keywords, refuse=False)
     found = inputs.inputs_of(frame, freq, inputs.energy_source(frame, topic, source), resolved)
     series = found.series
     if of == "readings":
         series = [_with_readings(c, found.interval(c)) for c in series]
-    return by_element(found, [c.coverage(found.s, found.e) for c in series], periods_index(found))
+    covered = [c.coverage(found.s, found.e) for c in series]
+    return results.by_element(found, covered, results.periods_index(found))
 
 
 def _with_readings(c: Cumulative, interval: int) -> Cumulative:
@@ -144,31 +143,20 @@ def gaps(
     0       C 2023-12-06 09:47:00-08:00 2023-12-06 13:17:00-08:00
     1       D 2023-12-13 22:17:00-08:00 2023-12-14 02:02:00-08:00
     """
-    resolved = replace(VerbKeywords.of(frame, **keywords), refuse=False)
+    resolved = VerbKeywords.of(frame, **keywords, refuse=False)
     of = inputs.inputs_of(frame, None, inputs.demand_source(frame, topic, source), resolved)
     registers, found = registers_of(of, REGISTER), []
     by_register = any(kind_of(topic) == "register" for topic in of.source.topics)
     for c in of.series:
         register = registers.get((c.meter, c.element))
-        g = gaps_of(of, c, register)
-        rows: list[tuple[Any, ...]] = list(zip(g.s, g.e, g.missing, g.known, strict=True))
+        rows: list[tuple[Any, ...]] = list(zip(*gaps_of(of, c, register), strict=True))
         if by_register and (register or c).refusal and len(of.s):
             rows.append((of.s[0], of.e[-1], 0, False))
         found += [(c.meter, c.element, *row) for row in rows]
-    names = [*(["meter"] if is_several(frame) else []), *GAP_COLUMNS]
-    if not found:
-        return pd.DataFrame(columns=names)
-    return with_times(pd.DataFrame(found, columns=["meter", *GAP_COLUMNS]), of.tz)[names]
+    return results.frame_of_rows(frame, found, GAP_COLUMNS, of.tz)
 
 
-def with_times(rows: pd.DataFrame, tz: dt.tzinfo) -> pd.DataFrame:
-    """Rows whose start and end are instants, not microseconds."""
-    times = {k: local(np.array(rows[k], dtype=np.int64), tz) for k in ("start", "end")}
-    return rows.assign(**times)
-
-
-@dataclass(frozen=True)
-class Gaps:
+class Gaps(NamedTuple):
     """The gaps of one series; arrays of shape (gaps,).
 
     Attributes
@@ -200,7 +188,7 @@ def gaps_of(of: inputs.Inputs, c: Cumulative, register: Cumulative | None) -> Ga
     if register is None and c.source == "register":
         register = c
     known = register.covered(s, e) == e - s if register else np.zeros(len(s), np.bool_)
-    return Gaps(s, e, np.maximum(expected(s, e, w), 1), known)
+    return Gaps(s, e, np.maximum(results.expected(s, e, w), 1), known)
 
 
 def registers_of(
@@ -217,7 +205,7 @@ def registers_of(
     if not needed:
         inputs.readings_of(of.frame, source, every)
         return {}
-    return {(c.meter, c.element): c for c in inputs.series_of(of.frame, source, every)}
+    return keyed(inputs.series_of(of.frame, source, every))
 
 
 def uncovered(s: Ints, e: Ints, starts: Ints, ends: Ints) -> Stretches:
@@ -231,7 +219,7 @@ def uncovered(s: Ints, e: Ints, starts: Ints, ends: Ints) -> Stretches:
         Periods in order [us UTC], shape (periods,).
     """
     a = np.append(NAT, np.maximum.accumulate(e))
-    b = np.append(s, np.iinfo(np.int64).max)
+    b = np.append(s, FOREVER)
     between = b > a
     return pieces(a[between], b[between], starts, ends)
 

@@ -8,9 +8,9 @@ between two readings.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -18,29 +18,12 @@ import pandas as pd
 from dentframe.accessor_methods import with_keywords
 from dentframe.errors import ConfigError, KindError, RangeError, ReadingWarning, warn
 from dentframe.frame import select as selection
-from dentframe.metering import apply_corrections
-from dentframe.metering.energy_and_coverage import Cumulative, first_covered, from_means, jumps
+from dentframe.metering import apply_corrections, register_rules
+from dentframe.metering import series as _series
+from dentframe.metering.energy_and_coverage import FOREVER, NAT, first_covered, from_means, jumps
 from dentframe.metering.falling_register import from_register
-from dentframe.metering.register_rules import (
-    MINUTE,
-    RegisterRules,
-    Rules,
-    check_elements,
-    micros,
-    resolve,
-    rules_for,
-)
-from dentframe.metering.series import (
-    NONE,
-    Flag,
-    element_columns,
-    meters_of,
-    named_elements,
-    read,
-    rows,
-    span_of,
-    time_index,
-)
+from dentframe.metering.register_rules import MINUTE, RegisterRules, Rules, micros
+from dentframe.metering.series import element_columns, meters_of, time_index
 from dentframe.site.corrections import corrections_of, in_force
 from dentframe.site.site import apply_site
 from dentframe.times.dates_and_ranges import Zone, bound, check_order, minutes, naive_zone
@@ -50,6 +33,7 @@ from dentframe.wire.columns import parse, unit_text, wire_columns
 from dentframe.wire.topics import TOPICS, kind_of
 
 if TYPE_CHECKING:
+    from dentframe.metering.energy_and_coverage import Cumulative
     from dentframe.metering.series import Ints, Rows, Series
     from dentframe.times.periods import Freq
     from dentframe.verbs.elements_by_name import Element
@@ -77,8 +61,7 @@ DEFAULT_RULES = RegisterRules()
 Bounds = tuple[pd.Timestamp | None, pd.Timestamp | None]
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """The topics that may answer, and the topic of the result.
 
     Attributes
@@ -87,13 +70,10 @@ class Source:
         A register, interval means, or both, the preferred first.
     result : str
         ``Energy``, ``Demand`` or their like, by the unit of what answers.
-    of_demand : bool
-        Whether demand is asked for, so that the means answer first.
     """
 
     topics: tuple[str, ...]
     result: str = "Energy"
-    of_demand: bool = False
 
 
 def energy_source(
@@ -151,11 +131,11 @@ def demand_source(frame: pd.DataFrame, topic: str | None, source: str) -> Source
             f"Cannot compute demand of {topic!r}: only active and apparent power have a demand "
             'here. Use topic="kVAHNet" for kVA.'
         )
-    return Source(found.topics[::-1], _DEMANDS[unit], of_demand=True)
+    return Source(found.topics[::-1], _DEMANDS[unit])
 
 
 class Keywords(TypedDict, total=False):
-    """The keywords that almost every verb takes; `verb` writes them into its signature."""
+    """The keywords that verbs share; a decorator writes them into a verb's signature."""
 
     tz: Zone
     start: Any
@@ -165,6 +145,7 @@ class Keywords(TypedDict, total=False):
     demand_lag: Any
     elements: Any
     site: Any
+    corrections: Any
 
 
 @dataclass(frozen=True)
@@ -228,7 +209,9 @@ class VerbKeywords:
 
 
 DEFAULTS = {f.name: f.default for f in fields(VerbKeywords)}
-verb = with_keywords(Keywords, DEFAULTS)
+corrected_verb = with_keywords(Keywords, DEFAULTS)
+"""Of verbs that take more corrections than those of the site."""
+verb = with_keywords(Keywords, DEFAULTS, without=["corrections"])
 
 
 def by_meter(value: Any, meter: str | None, default: str, what: str) -> int:
@@ -276,7 +259,8 @@ def series_of(frame: pd.DataFrame, source: Source, keywords: VerbKeywords) -> li
         name says.
     """
     meters, answering = readings_of(frame, source, keywords)
-    every, made = keywords.elements is None, list[Cumulative]()
+    every: bool = keywords.elements is None
+    made: list[Cumulative] = []
     for x, rules in answering:
         if TOPICS[x.topic].kind != "register":
             made.append(means_of(x, rules, keywords))
@@ -286,7 +270,7 @@ def series_of(frame: pd.DataFrame, source: Source, keywords: VerbKeywords) -> li
         if rules.max_kw is None and x.topic == REGISTER and jumps(c):
             # Steps stand out (rule 7), and the demand of the element may tell that they are use.
             columns = [y for y in element_columns(frame, (MEAN,)) if y[1].id == x.element]
-            for means in read([m for m in meters if m.meter == x.meter], frame, columns):
+            for means in _series.read([m for m in meters if m.meter == x.meter], frame, columns):
                 c = of_register(x, rules, means_of(means, rules, keywords))
         if not every and keywords.refuse and c.refusal:
             raise KindError(c.refusal)
@@ -295,8 +279,8 @@ def series_of(frame: pd.DataFrame, source: Source, keywords: VerbKeywords) -> li
     if len(meters) < 2 or not every:
         return made
     # Among several meters, an element with only blanks is none, unless it was named somewhere.
-    shown = {*named_elements(frame), *getattr(keywords.registers, "named", ())}
-    conflict = Flag.CONFLICTING_DUPLICATE  # readings that conflict are missing, not absent
+    shown = {*_series.named_elements(frame), *getattr(keywords.registers, "named", ())}
+    conflict = _series.Flag.CONFLICTING_DUPLICATE  # readings that conflict are missing, not absent
     return [
         c
         for c in made
@@ -315,12 +299,12 @@ def readings_of(
     topics = source.topics
     columns = element_columns(frame, topics)
     if not columns:
-        raise nothing_answers(frame, topics, of_demand=source.of_demand)
-    meters, rules, named = rows(frame), keywords.registers, None
+        raise nothing_answers(frame, topics, of_demand=source.result in _DEMANDS.values())
+    meters, rules, named = _series.rows(frame), keywords.registers, None
     plain = rules == DEFAULT_RULES
     if not plain:
-        rules = rules_for(rules, topics, {c.topic for _, c in columns})
-        check_elements(rules, [(m.meter, c.id) for m in meters for _, c in columns])
+        rules = register_rules.rules_for(rules, topics, {c.topic for _, c in columns})
+        register_rules.check_elements(rules, [(m.meter, c.id) for m in meters for _, c in columns])
     if keywords.elements is not None:
         named = requested_elements(frame, topics, keywords.elements)
     local = None if plain else naive_zone(time_index(frame).tz, keywords.tz)
@@ -329,12 +313,12 @@ def readings_of(
         answered = {key for key, x in found.items() if len(x.t)}
         left = {c.id for _, c in columns for m in meters if (m.meter, c.id) not in answered}
         those = [x for x in columns if x[1].topic == topic and x[1].id in left]
-        for x in read(meters, frame, those) if those else ():
+        for x in _series.read(meters, frame, those) if those else ():
             key = x.meter, x.element
             if key not in found or (len(x.t) and key not in answered):
                 found[key] = x
     return meters, [
-        (x, Rules() if plain else resolve(rules, *key, local))
+        (x, Rules() if plain else register_rules.resolve(rules, *key, local))
         for key, x in found.items()
         if named is None or key in named
     ]
@@ -375,24 +359,21 @@ def warn_of_spacing(found: Iterable[Series], interval: Any) -> None:
 
 def default_bounds(frame: pd.DataFrame, series: Sequence[Cumulative]) -> Bounds:
     """The range that was read, as far as it is believed, else what the readings cover."""
-    return span_of(frame, ((c.meter, first_covered(c), int(c.at[-1])) for c in series if len(c.at)))
+    covered = ((c.meter, first_covered(c), int(c.at[-1])) for c in series if len(c.at))
+    return _series.span_of(frame, covered)
 
 
 def periods(
-    frame: pd.DataFrame,
-    series: Sequence[Cumulative],
-    freq: Freq,
-    zone: dt.tzinfo,
-    keywords: VerbKeywords,
+    frame: pd.DataFrame, span: Bounds, freq: Freq, zone: dt.tzinfo, keywords: VerbKeywords
 ) -> tuple[Ints, Ints]:
     """The start and end of the periods of a verb [us UTC].
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        The readings; its attrs may tell the range that was read.
-    series : sequence of Cumulative
-        What the periods are for; they tell the span where nothing else does.
+        The readings.
+    span : tuple
+        Where the readings begin and end, for a bound that the caller does not give.
     freq : str, Monthly, list of edges, or None
         None: one period, the whole span.
     zone : tzinfo
@@ -406,10 +387,9 @@ def periods(
         Where `start` is not before `end`.
     """
     low, high = keywords.bounds(frame)
-    first, last = default_bounds(frame, series)
-    a, b = (first if low is None else low), (last if high is None else high)
+    a, b = (span[0] if low is None else low), (span[1] if high is None else high)
     if a is None or b is None:
-        return NONE, NONE
+        return _series.NONE, _series.NONE
     check_order(a, b, strict=(low, high) != (None, None), one=low is None or high is None)
     if a == b and freq is not None:
         b += pd.Timedelta(1, unit="us")
@@ -458,12 +438,16 @@ class Inputs:
     def bounds(self) -> tuple[int, int]:
         """The caller's own bounds [us UTC]; the least and the greatest int64 where not given."""
         low, high = self.keywords.bounds(self.frame)
-        info = np.iinfo(np.int64)
-        return info.min if low is None else micros(low), info.max if high is None else micros(high)
+        return NAT if low is None else micros(low), FOREVER if high is None else micros(high)
 
 
 def inputs_of(
-    frame: pd.DataFrame, freq: Freq, source: Source, keywords: VerbKeywords, *blocks: str
+    frame: pd.DataFrame,
+    freq: Freq,
+    source: Source,
+    keywords: VerbKeywords,
+    *blocks: str,
+    used: Collection[Element] | None = None,
 ) -> Inputs:
     """Read the series that answer and build the periods.
 
@@ -479,11 +463,15 @@ def inputs_of(
         The caller's keywords.
     *blocks : str
         Lengths of blocks: those over 15 minutes need a zone too.
+    used : collection of (meter, element), optional
+        The only elements whose readings the verb looks at, whatever the caller's `elements`.
     """
     zone = verb_zone(time_index(frame).tz, keywords.tz, freq, *blocks)
     series = series_of(frame, source, keywords)
+    if used is not None:
+        series = [c for c in series if (c.meter, c.element) in used]
     warn_of_spacing((c.series for c in series), keywords.interval)
-    s, e = periods(frame, series, freq, zone, keywords)
+    s, e = periods(frame, default_bounds(frame, series), freq, zone, keywords)
     return Inputs(frame, source, zone, series, s, e, keywords)
 
 

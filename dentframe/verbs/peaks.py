@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
-from dentframe.metering.energy_and_coverage import NAT, Cumulative, status, totals
+from dentframe.metering.energy_and_coverage import FOREVER, NAT, Cumulative, status, totals
 from dentframe.metering.register_rules import HOUR
-from dentframe.metering.series import time_index
+from dentframe.metering.series import Flag, time_index
 from dentframe.times.dates_and_ranges import ints, local
 from dentframe.verbs import demand
 from dentframe.verbs import keywords_and_series as inputs
@@ -23,8 +23,8 @@ from dentframe.verbs import result_frames_and_warnings as results
 from dentframe.verbs.demand import PLACES, Cut, cut, means, of_full_length, owner, span
 from dentframe.verbs.elements_by_name import summed_series
 from dentframe.verbs.gaps_and_coverage import Stretches, registers_of, time_and_share, uncovered
-from dentframe.verbs.keywords_and_series import REGISTER, Keywords, VerbKeywords, verb
-from dentframe.verbs.result_frames_and_warnings import EXPORT, MISSING, REBLOCKED
+from dentframe.verbs.keywords_and_series import REGISTER, Keywords, VerbKeywords, corrected_verb
+from dentframe.verbs.result_frames_and_warnings import MISSING
 from dentframe.wire.topics import TOPICS
 
 if TYPE_CHECKING:
@@ -48,12 +48,11 @@ COINCIDENT_COLUMNS = (
 )  # fmt: skip
 
 
-_NEVER = np.iinfo(np.int64).max
 _DAYS = 1 << 24
 """More days than a calendar has: packs a period and a day into one integer."""
 
 
-@verb
+@corrected_verb
 def peaks(
     frame: pd.DataFrame,
     freq: Freq = None,
@@ -66,7 +65,6 @@ def peaks(
     topic: str | None = None,
     source: str = "auto",
     min_coverage: float | None = None,
-    corrections: Any = (),
     **keywords: Unpack[Keywords],
 ) -> pd.DataFrame:
     """The highest demands of each period and element, and when they were.
@@ -152,7 +150,7 @@ def peaks(
     >>> float(found["peak"][0]), str(found["end"][0].time())
     (30.0, '00:30:00')
     """
-    resolved = VerbKeywords.of(frame, **keywords, corrections=corrections)
+    resolved = VerbKeywords.of(frame, **keywords)
     if not isinstance(n, int) or isinstance(n, bool) or n < 1:
         raise ConfigError(f"Cannot use n={n!r}: it must be a whole number from 1.")
     inputs.check_one_of("kind", kind, KINDS)
@@ -199,8 +197,7 @@ def _reported_source(
 
 def _arrays(of: inputs.Inputs, p: Peaks, missed_kw: Floats, least: float | None) -> dict[str, Any]:
     """The rows of one element, a row of NaN for each period that has no peak."""
-    top, edges = p.top, p.of.edges(np.concatenate((p.top.s, p.top.e)))
-    cuts = np.logical_or(*np.split(edges.inside, 2)).tolist()
+    top = p.top
     without = np.flatnonzero(np.bincount(top.period, minlength=len(of.s)) == 0)
     never = np.full(len(without), NAT)
     period = np.append(top.period, without)
@@ -208,6 +205,8 @@ def _arrays(of: inputs.Inputs, p: Peaks, missed_kw: Floats, least: float | None)
     kw = np.append(top.kw, np.full(len(without), np.nan))
     state = status(coverage, bits)
     state[len(top.kw) :] = MISSING
+    inside = p.of.edges(np.concatenate((top.s, top.e))).inside
+    bits[: len(top.kw)] |= np.logical_or(*np.split(inside, 2)) * int(Flag.REBLOCKED)
     return {
         "period": of.s[period],
         "rank": np.append(p.rank, np.ones(len(without), np.int64)),
@@ -219,7 +218,6 @@ def _arrays(of: inputs.Inputs, p: Peaks, missed_kw: Floats, least: float | None)
         "uncovered_hours": p.time[period] / HOUR,
         "uncovered_kw": missed_kw[period],
         "flags": bits,
-        "named": [*((REBLOCKED,) if x else () for x in cuts), *([()] * len(without))],
     }
 
 
@@ -229,7 +227,7 @@ def _missed_kw(of: inputs.Inputs, found: Sequence[Peaks]) -> list[Floats]:
     NaN where it knows nothing of it, or nothing is uncovered; shape (periods,) by element.
     """
     times = ints(time_index(of.frame))
-    first, last = times.min(initial=_NEVER), times.max(initial=NAT)
+    first, last = times.min(initial=FOREVER), times.max(initial=NAT)
     # Uncorrected, a register knows nothing of the time before the first row and after the last.
     inside = any(((e > first) & (s < last)).any() for s, e, _ in (p.uncovered for p in found))
     needed = inside or bool(of.keywords.registers.corrections)
@@ -392,7 +390,7 @@ def reported(c: Cumulative, starts: Ints, ends: Ints, interval: int) -> Candidat
     return Candidates(e - interval, e, c.readings[k], period)
 
 
-@verb
+@corrected_verb
 def coincident(
     frame: pd.DataFrame,
     freq: Freq = None,
@@ -402,7 +400,6 @@ def coincident(
     topic: str | None = None,
     source: str = "auto",
     min_coverage: float | None = None,
-    corrections: Any = (),
     **keywords: Unpack[Keywords],
 ) -> pd.DataFrame:
     """The peak of several elements together, and what each had part in it.
@@ -479,7 +476,7 @@ def coincident(
     [40.0, 10.0]
     """
     elements, site = keywords.pop("elements", None), keywords.get("site")
-    resolved = VerbKeywords.of(frame, **keywords, corrections=corrections)
+    resolved = VerbKeywords.of(frame, **keywords)
     how = cut("block", window, None, resolved.interval)
     inputs.check_share(min_coverage)
     if by not in {"site", "meter"}:
@@ -514,7 +511,7 @@ def _parts(
     by_period = pd.DataFrame(kw[:, period >= 0].T).groupby(period[period >= 0])
     own, lowest = (x.reindex(range(n)).to_numpy().T for x in (by_period.max(), by_period.min()))
     roles = getattr(site, "elements", None) or {}
-    declared = [getattr(roles.get(c.name), "role", None) == EXPORT for c in group]
+    declared = [getattr(roles.get(c.name), "role", None) == "export" for c in group]
     exports = (lowest < 0) | np.array(declared)[:, None]
     peak = peak if least is None else np.where(coverage < least, np.nan, peak)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -535,13 +532,11 @@ def _parts(
     found = []
     for i, c in enumerate(group):
         inside = (at != NAT) & (c.edges(at).inside | c.edges(until).inside)
-        flags = ((EXPORT, exports[i]), (REBLOCKED, inside))
         own_columns = {
             "coincident": np.where(np.isnan(peak), np.nan, parts[i]),
             "own_peak": np.where(np.isnan(peak) & (at != NAT), np.nan, own[i]),
             "share": np.where(peak > 0, share[i], np.nan),
-            "flags": bits[i],
-            "named": [[name for name, there in flags if there[k]] for k in range(n)],
+            "flags": bits[i] | exports[i] * int(Flag.EXPORT) | inside * int(Flag.REBLOCKED),
         }
         found.append((c, of_all | own_columns))
     return found

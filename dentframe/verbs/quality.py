@@ -9,35 +9,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
 
 from dentframe.errors import DentError
+from dentframe.metering import series as _series
 from dentframe.metering.register_rules import check_elements, micros
-from dentframe.metering.series import (
-    Flag,
-    Series,
-    is_several,
-    named_elements,
-    read,
-    rows,
-    time_index,
-)
+from dentframe.metering.series import Flag, Series, is_several, time_index
 from dentframe.times.dates_and_ranges import instant, naive_zone
 from dentframe.times.periods import verb_zone
 from dentframe.verbs import keywords_and_series as inputs
 from dentframe.verbs.elements_by_name import Element, requested_elements
-from dentframe.verbs.gaps_and_coverage import gaps_of, with_times
+from dentframe.verbs.gaps_and_coverage import gaps_of
 from dentframe.verbs.keywords_and_series import MEAN, REGISTER, Keywords, VerbKeywords, verb
 from dentframe.verbs.quality_findings import FINDINGS, ElementReadings
-from dentframe.verbs.reconcile import OfElement, Pair, pair_of
+from dentframe.verbs.reconcile import OfElement, pair_of
+from dentframe.verbs.result_frames_and_warnings import frame_of_rows
 from dentframe.wire.columns import Column, parse
-
-if TYPE_CHECKING:
-    from dentframe.metering.energy_and_coverage import Cumulative
-
 
 _TOPICS = (REGISTER, MEAN, "A", "V", "dPF")
 SEVERITIES = ("info", "warning", "error")
@@ -105,12 +95,13 @@ def quality(
     series, refused = _read(frame)
     there = _elements(frame, series, refused)
     check_elements(resolved.registers, there)
-    named, found = requested_elements(frame, (REGISTER, MEAN), resolved.elements), []
+    named, found = requested_elements(frame, (REGISTER, MEAN), resolved.elements) or there, []
     with np.errstate(all="ignore"):
-        keys = [k for k in there if named is None or k in named]
+        keys = [k for k in there if k in named]
         pairs = [pair_of(k, series.get(k, {}), resolved, naive) for k in keys]
         main = [p.demand if len(p.demand.at) else p.register for p in pairs]
-        s, e = inputs.periods(frame, main, None, zone, resolved)
+        bounds = inputs.default_bounds(frame, main)
+        s, e = inputs.periods(frame, bounds, None, zone, resolved)
         answer = inputs.demand_source(frame, None, "auto")
         of = inputs.Inputs(frame, answer, zone, main, s, e, resolved)
         span, times = (int(s[0]), int(e[-1])) if len(s) else (0, 0), dict[str | None, list[int]]()
@@ -120,31 +111,34 @@ def quality(
             times.setdefault(meter, []).extend(ends)
         for k, pair in zip(keys, pairs, strict=True):
             ends, own = times.get(k[0], []), inside.get(k, {})
-            register, demand = _cut(of, pair, own.get((MEAN, k[1])), span)
-            main_and_other = (demand, register) if len(demand.at) else (register, None)
+            # The steps that reach into the span are as they were in the whole column.
+            c = pair.register.cut(*span)
+            edges = (int(c.t[0]), int(c.t[-1])) if len(c.t) else span
+            register = replace(c, series=_clip(c.series, *edges))
+            means = own.get((MEAN, k[1]), pair.demand.series)
+            demand = inputs.means_of(means, pair.rules, resolved)
+            lost = gaps_of(of, *((demand, register) if len(demand.at) else (register, None)))
             x = ElementReadings(
-                register, demand, pair.interval, pair.lag, pair.rules, own,
-                gaps_of(of, *main_and_other), min(ends, default=0), max(ends, default=0),
-                refused[k[1]], present,
+                register, demand, of.interval(c), pair.rules, own, lost, min(ends, default=0),
+                max(ends, default=0), refused[k[1]], present,
             )  # fmt: skip
             found += [(*k, look.__name__, *row) for look in FINDINGS for row in look(x)]
-    made = pd.DataFrame(found, columns=["meter", *COLUMNS])
-    made = with_times(made if detail else _merged(made), of.tz)
-    made = made.astype({"count": np.int64, "kwh_at_risk": np.float64})
-    return made if is_several(frame) else made[list(COLUMNS)]
+    rows = pd.DataFrame(found, columns=["meter", *COLUMNS])
+    made = frame_of_rows(frame, rows if detail else _merged(rows), COLUMNS, zone)
+    return made.astype({"count": np.int64, "kwh_at_risk": np.float64})
 
 
 def _read(frame: pd.DataFrame) -> tuple[dict[Element, dict[tuple[str, str], Series]], Counter[str]]:
     """The readings that findings look at, and how many columns of an element cannot be read."""
     found: dict[Element, dict[tuple[str, str], Series]] = {}
     refused, seen = Counter[str](), set[str]()
-    meters = rows(frame)
+    meters = _series.rows(frame)
     for i, label in enumerate(frame.columns):
         column = parse(label) if isinstance(label, str) else Column("")
         if column.topic not in _TOPICS or column.element is None:
             continue
         try:
-            series = read(meters, frame, [(i, column)]) if column.wire not in seen else []
+            series = _series.read(meters, frame, [(i, column)]) if column.wire not in seen else []
         except DentError:
             series = []
         seen.add(column.wire)
@@ -164,8 +158,8 @@ def _elements(
     Among several meters each has the columns of all: there a column of blanks is no element,
     unless it was read by its name.
     """
-    named, several = named_elements(frame), is_several(frame)
-    found = {(m.meter, x) for m in rows(frame) for x, n in refused.items() if n}
+    named, several = _series.named_elements(frame), is_several(frame)
+    found = {(m.meter, x) for m in _series.rows(frame) for x, n in refused.items() if n}
     for key, own in series.items():
         whole = {topic: x for (topic, name), x in own.items() if name == key[1]}
         marks = [x.marks & Flag.CONFLICTING_DUPLICATE for x in whole.values()]
@@ -173,18 +167,6 @@ def _elements(
         if whole.keys() & {REGISTER, MEAN} and (filled or not several or key in named):
             found.add(key)
     return sorted(found, key=lambda k: (k[0] or "", len(k[1]), k[1]))
-
-
-def _cut(
-    of: inputs.Inputs, pair: Pair, means: Series | None, span: tuple[int, int]
-) -> tuple[Cumulative, Cumulative]:
-    """An element's register and demand in the span asked for."""
-    # The steps that reach into the span are as they were in the whole column.
-    c = pair.register.cut(*span)
-    edges = (int(c.t[0]), int(c.t[-1])) if len(c.t) else span
-    register = replace(c, series=_clip(pair.register.series, *edges))
-    demand = pair.demand if means is None else inputs.means_of(means, pair.rules, of.keywords)
-    return register, demand
 
 
 def _clip(x: Series, low: int, high: int) -> Series:

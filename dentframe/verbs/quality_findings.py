@@ -7,18 +7,17 @@ the name of the function is that of the finding.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from dentframe.metering.energy_and_coverage import Cumulative, jumps
-from dentframe.metering.register_rules import HOUR
+from dentframe.metering.register_rules import HOUR, Rules
 from dentframe.metering.series import Bools, Flag, Floats, Ints, Series
 from dentframe.verbs.gaps_and_coverage import Gaps, within
 from dentframe.verbs.keywords_and_series import FEWEST, TOO_CLOSE, TOO_FAR
-from dentframe.verbs.reconcile import OfElement, Pair
 
 REPEATS = 4
 """So many equal readings make a run; fewer are chance."""
@@ -42,11 +41,17 @@ Findings = Iterator[tuple[int, int, int, str, float]]
 
 
 @dataclass(frozen=True)
-class ElementReadings(Pair):
+class ElementReadings:
     """One element's register and demand in the span asked for, and what else its meter says.
 
     Attributes
     ----------
+    register, demand : Cumulative
+        E(t) of each; without breakpoints where the frame has no reading of it.
+    interval : int
+        The window of the means [us].
+    rules : Rules
+        What is known about the register.
     series : mapping of (topic, name) to Series
         The readings as they came, of the element by its own name and of its channels.
     gaps : Gaps
@@ -59,7 +64,11 @@ class ElementReadings(Pair):
         The present, where the caller tells it [us].
     """
 
-    series: OfElement
+    register: Cumulative
+    demand: Cumulative
+    interval: int
+    rules: Rules
+    series: Mapping[tuple[str, str], Series]
     gaps: Gaps
     first: int
     last: int
@@ -124,8 +133,7 @@ def interval(x: ElementReadings) -> Findings:
 
 def gap(x: ElementReadings) -> Findings:
     """Spacing over one and a half intervals; known energy is not at risk, only its shape."""
-    g = x.gaps
-    for s, e, n, known in zip(g.s, g.e, g.missing, g.known, strict=True):
+    for s, e, n, known in zip(*x.gaps, strict=True):
         risk = 0.0 if known else max(x.mean_kw, 0.0) * (e - s) / HOUR
         yield s, e, n, "info" if known else "warning", risk
 

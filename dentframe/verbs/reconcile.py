@@ -9,38 +9,28 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias, Unpack
+from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 import numpy as np
-import pandas as pd
 
 from dentframe.errors import ConfigError, CoverageWarning, KindError, warn
 from dentframe.frame.select import check_read, topics
 from dentframe.metering import apply_corrections
+from dentframe.metering import series as _series
 from dentframe.metering.energy_and_coverage import NAT, Cumulative, first_covered
 from dentframe.metering.register_rules import Rules, check_elements, resolve
-from dentframe.metering.series import (
-    NONE,
-    Bools,
-    Floats,
-    Ints,
-    Series,
-    element_columns,
-    is_several,
-    meter_by_meter,
-    read,
-    rows,
-    time_index,
-)
-from dentframe.times.dates_and_ranges import local, naive_zone
+from dentframe.metering.series import NONE, Series, element_columns, time_index
+from dentframe.times.dates_and_ranges import naive_zone
 from dentframe.times.periods import Freq, verb_zone
 from dentframe.verbs import keywords_and_series as inputs
 from dentframe.verbs.elements_by_name import Element, requested_elements
 from dentframe.verbs.keywords_and_series import MEAN, REGISTER, Keywords, VerbKeywords, verb
+from dentframe.verbs.result_frames_and_warnings import frame_of_rows
 
-NO_OVERLAP = "no overlap"
-AGREES = "agrees"
-UNEXPLAINED = "unexplained"
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dentframe.metering.series import Bools, Floats, Ints
 
 NEAR_THIRD = 0.05
 SCATTERED = 0.25
@@ -165,8 +155,8 @@ def _like_next_step(e: Comparison) -> bool:
 
 _CAUSES: tuple[tuple[str, Callable[[Comparison, float], bool]], ...] = (
     ("absolute demand or reversed CT", _opposed),
-    (NO_OVERLAP, lambda e, _: bool(np.isnan(e.residual))),
-    (AGREES, lambda e, tolerance: abs(e.residual) <= tolerance * abs(e.register) + _ZERO),
+    ("no overlap", lambda e, _: bool(np.isnan(e.residual))),
+    ("agrees", lambda e, tolerance: abs(e.residual) <= tolerance * abs(e.register) + _ZERO),
     ("frozen register", _frozen),
     ("lost rows", _lost),
     (
@@ -179,7 +169,7 @@ _CAUSES: tuple[tuple[str, Callable[[Comparison, float], bool]], ...] = (
     ("samples, not means", _sampled),
 )
 
-SIGNATURES: tuple[str, ...] = (*(name for name, _ in _CAUSES), UNEXPLAINED)
+SIGNATURES: tuple[str, ...] = (*(name for name, _ in _CAUSES), "unexplained")
 """All that a comparison may be called."""
 
 
@@ -274,23 +264,20 @@ def reconcile(
     if refused:
         warn(refused, CoverageWarning)
     series = [c for p in found for c in (p.register, p.demand)]
-    s, e = inputs.periods(frame, series, freq, zone, resolved)
+    s, e = inputs.periods(frame, inputs.default_bounds(frame, series), freq, zone, resolved)
     rows: list[tuple[Any, ...]] = []
-    for meter in meter_by_meter(found, lambda p: p.register.meter):
+    for meter in _series.meter_by_meter(found, lambda p: p.register.meter):
         # Period by period, and in each the elements.
         for each in zip(s, *(_comparisons(p, s, e) for p in meter), strict=True):
             rows += [_row(p, each[0], of, tolerance) for p, of in zip(meter, each[1:], strict=True)]
-    made = pd.DataFrame(rows, columns=["meter", *COLUMNS])
-    for name in ("period", "start", "end"):
-        made[name] = local(made[name].to_numpy(dtype=np.int64), zone)
-    return made if is_several(frame) else made[list(COLUMNS)]
+    return frame_of_rows(frame, rows, COLUMNS, zone)
 
 
 def _row(pair: Pair, period: Any, of: Comparison, tolerance: float) -> tuple[Any, ...]:
     """The row of a period; the first cause that fits gives its signature."""
     span = (of.start, of.end) if of.end > of.start else (NAT, NAT)
     c, whole = pair.register, of.register or np.nan
-    signature = next((name for name, fits in _CAUSES if fits(of, tolerance)), UNEXPLAINED)
+    signature = next((name for name, fits in _CAUSES if fits(of, tolerance)), "unexplained")
     return (
         c.meter, period, *span, c.element, of.register, of.demand, of.residual, of.demand / whole,
         of.residual / whole, of.at_gaps, of.coverage, signature,
@@ -421,7 +408,7 @@ def pairs(frame: pd.DataFrame, resolved: VerbKeywords) -> list[Pair]:
     """
     found: dict[Element, dict[tuple[str, str], Series]] = {}
     named = requested_elements(frame, (REGISTER, MEAN), resolved.elements)
-    for x in read(rows(frame), frame, element_columns(frame, (REGISTER, MEAN))):
+    for x in _series.read(_series.rows(frame), frame, element_columns(frame, (REGISTER, MEAN))):
         found.setdefault((x.meter, x.element), {})[x.topic, x.element] = x
     check_elements(resolved.registers, list(found))
     tz = naive_zone(time_index(frame).tz, resolved.tz)

@@ -13,6 +13,7 @@ import pandas as pd
 from dentframe.errors import CoverageWarning, ReadingWarning, by, warn
 from dentframe.frame.quantify import quantify
 from dentframe.metering.energy_and_coverage import (
+    FOREVER,
     NAT,
     STATUSES,
     Cumulative,
@@ -32,10 +33,6 @@ if TYPE_CHECKING:
     from dentframe.verbs.keywords_and_series import Inputs
 
 
-REBLOCKED, EXPORT = "reblocked", "export"
-"""Flags of a figure: its window's edges cut a reading's interval, so that the meter never measured
-that mean; its element feeds back.
-"""
 MISSING = STATUSES.index("missing")
 COLUMNS = (
     "start", "end", "element", "energy", "coverage", "status", "lo", "hi", "readings", "expected",
@@ -47,7 +44,6 @@ CORRECTED = ("raw", "agreed")
 """Those that follow where corrections bear on an element."""
 _ENERGIES = ("energy", "lo", "hi", "open_reading", "close_reading", "imported", "exported")
 _INSTANTS = {"period", "at", "start", "end", "open_at", "close_at"}
-_NEVER = np.iinfo(np.int64).max
 SURPRISING_KW = {"register": 2_000.0, "demand": 20_000.0}
 """Above it a user is warned, where no greatest power is stated [kW]."""
 
@@ -170,7 +166,7 @@ def rows_of(
         Series and periods.
     parts : sequence of (Cumulative, dict)
         Of each element its arrays by column, all of one length: instants in microseconds, status
-        as a position in `STATUSES`, flags as bits; ``named`` may list flags that are no bits.
+        as a position in `STATUSES`, flags as bits.
     columns : sequence of str
         The columns, after ``meter`` where the frame has several.
     order : str
@@ -184,12 +180,10 @@ def rows_of(
     if not parts:
         return pd.DataFrame(columns=columns)
     which = np.repeat(np.arange(len(parts)), [len(x["flags"]) for _, x in parts])
-    data = {k: np.concatenate([x[k] for _, x in parts]) for k in parts[0][1] if k != "named"}
+    data = {k: np.concatenate([x[k] for _, x in parts]) for k in parts[0][1]}
     meters = pd.factorize(np.array([str(c.meter) if named else "" for c, _ in parts]))[0][which]
     rows = np.lexsort((data.get("rank", which), which, data[order], meters))
     data, which = {k: x[rows] for k, x in data.items()}, which[rows]
-    more = [f for _, x in parts for f in x.get("named") or [()] * len(x["flags"])]
-    bits = zip(data["flags"].tolist(), rows, strict=True)
     of_parts = {
         "meter": [c.meter for c, _ in parts],
         "element": [c.name if across and several else c.element for c, _ in parts],
@@ -201,9 +195,31 @@ def rows_of(
             **data,
             **{k: local(x, of.tz) for k, x in data.items() if k in _INSTANTS},
             "status": np.array(STATUSES, dtype=object)[data["status"]],
-            "flags": [tuple(sorted({*names(b), *more[i]})) for b, i in bits],
+            "flags": [names(b) for b in data["flags"].tolist()],
         }
     )[columns]
+
+
+def frame_of_rows(
+    frame: pd.DataFrame, rows: Any, columns: Sequence[str], tz: dt.tzinfo
+) -> pd.DataFrame:
+    """Rows that begin with their meter as a frame, which names it where there are several.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The input.
+    rows : sequence of tuple, or pandas.DataFrame
+        The rows, instants in microseconds.
+    columns : sequence of str
+        The columns after ``meter``.
+    tz : tzinfo
+        The zone of the instants.
+    """
+    made = pd.DataFrame(rows, columns=["meter", *columns])
+    for name in _INSTANTS.intersection(columns):
+        made[name] = local(made[name].to_numpy(dtype=np.int64), tz)
+    return made if is_several(frame) else made[list(columns)]
 
 
 def detail_of(f: Figures, interval: int) -> dict[str, Any]:
@@ -392,7 +408,7 @@ def warn_of_power(series: Sequence[Cumulative], s: Ints, e: Ints, tz: dt.tzinfo)
         limit = SURPRISING_KW[c.source]
         if c.max_kw is not None or c.greatest_kw <= limit:
             continue
-        inside = (c.t[1:] > s.min(initial=_NEVER)) & (c.t[:-1] < e.max(initial=-_NEVER))
+        inside = (c.t[1:] > s.min(initial=FOREVER)) & (c.t[:-1] < e.max(initial=NAT))
         kw = np.where(inside, np.abs(c.inc) / (np.diff(c.t) / HOUR), 0.0)
         if kw.max(initial=0.0) > limit:
             i = int(kw.argmax())

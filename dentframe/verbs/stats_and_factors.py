@@ -16,37 +16,20 @@ import pandas as pd
 from dentframe.accessor_methods import with_keywords
 from dentframe.errors import KindError, RangeError, UnknownTopicError
 from dentframe.frame import select as selection
+from dentframe.metering import series as _series
 from dentframe.metering.apply_corrections import samples as corrected
 from dentframe.metering.energy_and_coverage import Cumulative, share, status, totals
 from dentframe.metering.register_rules import HOUR, check_elements, resolve
-from dentframe.metering.series import (
-    NONE,
-    Floats,
-    Ints,
-    Series,
-    element_columns,
-    is_several,
-    rows,
-    span_of,
-    time_index,
-    usable,
-)
+from dentframe.metering.series import Floats, Ints, Series, element_columns, is_several, time_index
 from dentframe.times.dates_and_ranges import local, naive_zone
-from dentframe.times.periods import Freq, build, parse_freq, verb_zone
+from dentframe.times.periods import Freq, parse_freq, verb_zone
 from dentframe.verbs import keywords_and_series as inputs
 from dentframe.verbs import peaks
 from dentframe.verbs import result_frames_and_warnings as results
 from dentframe.verbs.demand import cut, owner
 from dentframe.verbs.elements_by_name import keyed, requested_elements, without_readings
 from dentframe.verbs.gaps_and_coverage import within
-from dentframe.verbs.keywords_and_series import (
-    DEFAULTS,
-    MEAN,
-    REGISTER,
-    Keywords,
-    VerbKeywords,
-    verb,
-)
+from dentframe.verbs.keywords_and_series import MEAN, REGISTER, Keywords, VerbKeywords, verb
 from dentframe.wire import columns as _columns
 from dentframe.wire.columns import Column, numbers, parse, sort_key
 from dentframe.wire.topics import TOPICS, kind_of
@@ -105,14 +88,13 @@ _INSTEAD = {
 }
 
 
-@with_keywords(Keywords, DEFAULTS, without=["registers", "demand_lag"])
+@with_keywords(Keywords, inputs.DEFAULTS, without=["registers", "demand_lag"])
 def stats(
     frame: pd.DataFrame,
     topic: str,
     freq: Freq = None,
     *,
     min_coverage: float | None = None,
-    corrections: Any = (),
     **keywords: Unpack[Keywords],
 ) -> pd.DataFrame:
     """Time-weighted mean, least, greatest value and coverage of a sampled topic.
@@ -178,18 +160,18 @@ def stats(
     >>> float(stats(amperes, "A")[("A/Ch/A1", "mean")].iloc[0])
     22.5
     """
-    resolved = VerbKeywords.of(frame, **keywords, corrections=corrections)
+    resolved = VerbKeywords.of(frame, **keywords)
     inputs.check_share(min_coverage)
     kind = _check_kind(frame, topic)
     zone = verb_zone(time_index(frame).tz, resolved.tz, freq)
     several = is_several(frame)
     found = _samples(frame, topic, resolved, resolved.elements)
     inputs.warn_of_spacing([x for x, _ in found], resolved.interval)
-    s, e = _periods(frame, [x for x, _ in found], freq, zone, resolved)
-    weights = {}
-    if kind == "ratio" and MEAN in selection.topics(frame):
-        power = _samples(frame, MEAN, resolved)
-        weights = {(x.meter, c.scope, c.id): x for x, c in power}
+    ends = ((x.meter, int(x.t[0]), int(x.t[-1])) for x, _ in found if len(x.t))
+    s, e = inputs.periods(frame, _series.span_of(frame, ends), freq, zone, resolved)
+    weighed = kind == "ratio" and MEAN in selection.topics(frame)
+    power = _samples(frame, MEAN, resolved) if weighed else []
+    weights = {(x.meter, c.scope, c.id): x for x, c in power}
     columns: dict[str | None, dict[tuple[Any, ...], Floats]] = {}
     rows = []
     for x, c in found:
@@ -235,14 +217,13 @@ def _samples(
     """The corrected series of a topic, channels and elements, meter by meter."""
     labels = ((i, parse(x)) for i, x in enumerate(frame.columns) if _columns.is_wire(x))
     columns = sorted((x for x in labels if x[1].topic == topic), key=lambda x: sort_key(x[1]))
-    values = [
-        numbers(frame, i, c)
+    pairs = [
+        (c, numbers(frame, i, c))
         if topic in TOPICS
-        else frame.iloc[:, i].to_numpy(dtype=np.float64, na_value=np.nan)
+        else (c, frame.iloc[:, i].to_numpy(dtype=np.float64, na_value=np.nan))
         for i, c in columns
     ]
-    pairs = [(c, v) for (_, c), v in zip(columns, values, strict=True)]
-    found = [(usable(m, c, v), c) for m in rows(frame) for c, v in pairs]
+    found = [(_series.usable(m, c, v), c) for m in _series.rows(frame) for c, v in pairs]
     there = [(x.meter, c.element or c.id) for x, c in found]
     named = requested_elements(frame, [topic], elements, there) or there
     kept = [(*x, key) for x, key in zip(found, there, strict=True) if key in named]
@@ -251,18 +232,6 @@ def _samples(
     check_elements(resolved.registers, [key for *_, key in kept])
     naive = naive_zone(time_index(frame).tz, resolved.tz)
     return [(corrected(x, resolve(resolved.registers, *key, naive)), c) for x, c, key in kept]
-
-
-def _periods(
-    frame: pd.DataFrame, found: Sequence[Series], freq: Freq, tz: Any, resolved: VerbKeywords
-) -> tuple[Ints, Ints]:
-    low, high = resolved.bounds(frame)
-    there = ((x.meter, int(x.t[0]), int(x.t[-1])) for x in found if len(x.t))
-    first, last = span_of(frame, there)
-    a, b = (first if low is None else low), (last if high is None else high)
-    if a is None or b is None or a >= b:
-        return NONE, NONE
-    return build(freq, a, b, tz, cut_start=low is not None, cut_end=high is not None)
 
 
 APPARENT = "kVAHNet"

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 import pandas as pd
@@ -24,8 +24,7 @@ from dentframe.errors import ConfigError, KindError, UnknownMeterError, did_you_
 from dentframe.frame.quantify import quantify
 from dentframe.frame.select import check_read, elements
 from dentframe.metering.energy_and_coverage import NAT, share, status, totals
-from dentframe.metering.series import Flag, Ints, rows, time_index
-from dentframe.times.periods import Freq, verb_zone
+from dentframe.metering.series import Flag, Ints, rows
 from dentframe.verbs import keywords_and_series as inputs
 from dentframe.verbs import result_frames_and_warnings as results
 from dentframe.verbs.elements_by_name import Element, keyed, without_readings
@@ -33,6 +32,10 @@ from dentframe.verbs.energy import Figures, figures
 from dentframe.verbs.gaps_and_coverage import uncovered
 from dentframe.verbs.keywords_and_series import DEFAULTS, Keywords, VerbKeywords
 from dentframe.wire.columns import ELEMENT, full_name, split_element
+
+if TYPE_CHECKING:
+    from dentframe.times.periods import Freq
+
 
 _TOKEN = re.compile(
     r"(?P<number>\d+(?:\.\d+)?|\.\d+)(?![A-Za-z0-9_.])|(?P<name>[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*)"
@@ -127,7 +130,7 @@ def parse(formula: str, name: str) -> list[Term]:
     return terms
 
 
-@with_keywords(Keywords, DEFAULTS, without=["elements"])
+@with_keywords(Keywords, DEFAULTS, without=["elements", "corrections"])
 def virtual(
     frame: pd.DataFrame,
     meters: Mapping[str, str],
@@ -194,7 +197,6 @@ def virtual(
     resolved = VerbKeywords.of(frame, **keywords)
     inputs.check_one_of("edges", edges, inputs.EDGES)
     inputs.check_share(min_coverage)
-    zone = verb_zone(time_index(frame).tz, resolved.tz, freq)
     formulas = _formulas(frame, meters)
     answer = inputs.energy_source(frame, topic, source)
     if answer.result != "Energy":
@@ -202,18 +204,17 @@ def virtual(
             f"Cannot add {answer.topics[0]} of several elements: kVA and kvar of two loads do not "
             "add up unless they have one power factor. Compute energy(topic=...) of each element."
         )
-    used = {key for parts in formulas.values() for _, key in parts}
-    series = [c for c in inputs.series_of(frame, answer, resolved) if (c.meter, c.element) in used]
-    for c in series:
+    used = {key for terms in formulas.values() for _, key in terms}
+    of = inputs.inputs_of(frame, freq, answer, resolved, used=used)
+    for c in of.series:
         if c.refusal:
             raise KindError(c.refusal)
-    inputs.warn_of_spacing((c.series for c in series), resolved.interval)
-    s, e = inputs.periods(frame, series, freq, zone, resolved)
-    of, there = inputs.Inputs(frame, answer, zone, series, s, e, resolved), keyed(series)
-    found = {k: figures(there.get(k) or without_readings(*k), s, e, edges=edges) for k in used}
+    there = keyed(of.series)
+    parts = ((k, there.get(k) or without_readings(*k)) for k in used)
+    found = {k: figures(c, of.s, of.e, edges=edges) for k, c in parts}
     sums = []
-    for name, parts in formulas.items():
-        x = _summed([(w, found[k]) for w, k in parts], of)
+    for name, terms in formulas.items():
+        x = _summed([(w, found[k]) for w, k in terms], of)
         low = x["coverage"] < (min_coverage or 0.0)
         x |= {k: np.where(low, np.nan, x[k]) for k in ("energy", "lo", "hi")}
         sums.append((without_readings(None, name), x))
@@ -224,14 +225,13 @@ def virtual(
         return rows
     columns = {f"{answer.result}/{ELEMENT}/{c.element}": x["energy"] for c, x in sums}
     made = pd.DataFrame(columns, index=results.periods_index(of))
-    made.attrs = results.attrs_of(answer.result, e)
+    made.attrs = results.attrs_of(answer.result, of.e)
     return quantify(made) if results.in_pint(of) else made
 
 
-Parts = list[tuple[float, Element]]
-
-
-def _formulas(frame: pd.DataFrame, meters: Mapping[str, str]) -> dict[str, Parts]:
+def _formulas(
+    frame: pd.DataFrame, meters: Mapping[str, str]
+) -> dict[str, list[tuple[float, Element]]]:
     """The factors and elements of each virtual meter, names and formulas checked."""
     check_read(frame)
     if not isinstance(meters, Mapping) or not meters:
@@ -248,8 +248,8 @@ def _formulas(frame: pd.DataFrame, meters: Mapping[str, str]) -> dict[str, Parts
                 "begin with a letter, e.g. 'Common'."
             )
         if name in taken or split_element(name)[1] is not None:
-            has = name in taken
-            why = "the frame has it already" if has else "it reads as an element's address"
+            why = "it reads as an element's address"
+            why = "the frame has it already" if name in taken else why
             raise ConfigError(f"Cannot name a virtual meter {name!r}: {why}. Use e.g. 'Common'.")
     return {
         name: [(t.factor, _key(t, name, there)) for t in parse(formula, name)]
