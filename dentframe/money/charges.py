@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dentframe.errors import ConfigError, did_you_mean
-from dentframe.money.rounding_and_tiers import EXACT, ORDERS, Tiers, add, as_written, exact, times
+from dentframe.money.rounding_and_tiers import EXACT, Tiers, add, as_written, parts_of, times
 from dentframe.money.tariff_usage import OUT, of_flow, worst
 from dentframe.times.schedule import Window
 from dentframe.wire.topics import TOPICS
@@ -27,7 +27,7 @@ _CHOICES = {
     "flow": ("net", "import", "export"),
     "measure": ("block", "rolling", "reported"),
     "per": ("month", "day"),
-    "tier_order": ORDERS,
+    "tier_order": Tiers.ORDERS,
 }
 """The fields that have one of a few values."""
 
@@ -233,8 +233,14 @@ class Energy(Charge):
         pieces = [(w, x) for w, x in used.pieces if w in prices]
         tiers = Tiers(self.tiers).scaled(span.factor(self.tier_proration or "none"))
         split = tiers.split(self.tier_order or "per_period", pieces)
-        unpriced = add([x for w, x in used.pieces if w not in prices])
-        quantities = case.quantities(split, used.whole, unpriced)
+        if used.whole is None:
+            quantities = {w: parts_of(x, case.quantity(add(x)), meters.places)
+                          for w, x in split.items()}  # fmt: skip
+        else:  # the parts of all windows add up to the whole as it is printed
+            flat = [x for parts in split.values() for x in parts]
+            unpriced = add([x for w, x in used.pieces if w not in prices])
+            shared = iter(parts_of([*flat, unpriced], used.whole, meters.places))
+            quantities = {w: [next(shared) for _ in parts] for w, parts in split.items()}
         unit, series = TOPICS[self.topic or "kWHNet"].unit, meters.registers(self.topic)
         around = {"element": ", ".join(c.name for c in series), "note": span.text}
         if len(series) == 1:
@@ -279,7 +285,7 @@ class Fixed(Charge):
         due, note = case.span.due(self), case.span.text
         if self.per == "month" and due != 1:
             note = f"{len(case.span.days)} days: {due} of a month"
-        return [case.line(case.quantity(exact(due)), self.per, self.rate, note=note)]
+        return [case.line(case.quantity(due), self.per, self.rate, note=note)]
 
 
 @dataclass(frozen=True)
@@ -364,7 +370,7 @@ class Minimum(Charge):
 
     def lines(self, case: Case) -> list[Line]:
         """One line with what lacks; none where nothing does."""
-        limit = case.money(EXACT.multiply(self.rate, exact(case.span.due(self))))
+        limit = case.money(times(self.rate, case.span.due(self)))
         of, base = case.bases()
         lacks = EXACT.subtract(limit, base)
         if lacks <= 0:
@@ -416,7 +422,6 @@ class Reactive(Charge):
         if case.meters.has(KVARH):
             kvarh, second = case.energy(KVARH)
         else:
-            case.require(KVAH)
             kvah, second = case.energy(KVAH)
             squares = EXACT.subtract(EXACT.multiply(kvah, kvah), EXACT.multiply(kwh, kwh))
             kvarh = EXACT.sqrt(max(squares, Decimal(0)))
@@ -433,8 +438,7 @@ class Reactive(Charge):
                 f"Cannot price charge {self.name!r}: a surcharge on other lines cannot begin or "
                 "end inside the period. Bill each part by itself."
             )
-        case.require(KVAH)
-        (kwh, first), (kvah, second) = case.energy("kWHNet"), case.energy(KVAH)
+        (kvah, second), (kwh, first) = case.energy(KVAH), case.energy("kWHNet")
         pf = EXACT.divide(kwh, kvah) if kvah > 0 else Decimal(1)
         points = max(EXACT.multiply(EXACT.subtract(self.target_power_factor, pf), 100), Decimal(0))
         _, base = case.bases()

@@ -13,7 +13,7 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, CoverageError, by
 from dentframe.metering.register_rules import HOUR, micros, resolve
-from dentframe.money.charges import Charge, from_table, put
+from dentframe.money.charges import KVAH, Charge, from_table, put
 from dentframe.money.occupancy import midnights
 from dentframe.money.rounding_and_tiers import EXACT, Tiers, add, as_written, exact, parts_of, times
 from dentframe.money.tariff_usage import State, greatest, stretches, worst
@@ -379,8 +379,7 @@ class Demand(Charge):
         """
         billed, notes, r = max(peak.kw, Decimal(0)), [], self.ratchet
         if self.target_power_factor is not None:
-            case.require("kVAHNet", " by power factor")
-            kwh, kvah = (case.energy(topic)[0] for topic in ("kWHNet", "kVAHNet"))
+            kvah, kwh = (case.energy(x, " by power factor")[0] for x in (KVAH, "kWHNet"))
             pf = EXACT.divide(kwh, kvah) if kvah > 0 and kwh > 0 else Decimal(1)
             billed = adjusted_demand(billed, min(pf, Decimal(1)), self.target_power_factor)
             notes.append(f"power factor {pf:.4f}, target {self.target_power_factor}")

@@ -15,6 +15,7 @@ import pandas as pd
 
 from dentframe.archive.archive import opened
 from dentframe.errors import CoverageError, IncompleteReadError, UnknownMeterError
+from dentframe.metering.energy_and_coverage import STATUSES
 from dentframe.metering.register_rules import RegisterRules
 from dentframe.metering.series import time_index
 from dentframe.money.occupancy import OWN, completed, midnights, span, tops_and_branches
@@ -24,9 +25,11 @@ from dentframe.money.statement import Day, Past
 from dentframe.money.tariff_usage import Meters
 from dentframe.times.dates_and_ranges import instant, ints, localize
 from dentframe.times.periods import verb_zone
+from dentframe.verbs.energy import figures
 from dentframe.verbs.keywords_and_series import VerbKeywords
 
 if TYPE_CHECKING:
+    from dentframe.metering.energy_and_coverage import Cumulative
     from dentframe.money.split_bill import Run
     from dentframe.site.site import Tenant
     from dentframe.times.dates_and_ranges import Zone
@@ -149,7 +152,7 @@ def measured_year_before(use: Usage) -> tuple[list[BilledPeriod], str]:
     first = time_index(use.frame).min().tz_convert(zone)
     if first > edges[-2]:
         return [], f"the readings at hand begin on {first:%Y-%m-%d %H:%M}."
-    rows = energy_rows(use, edges)
+    rows = energy_rows(use, dict.fromkeys(use.site.elements, edges))
     return [
         BilledPeriod(t.name, t.account, s, e, _used(use, rows, t.name, s, e))
         for t in use.site.tenants
@@ -194,20 +197,29 @@ def daily(use: Usage) -> dict[str, list[Day]]:
     own, (first, last) = [s for s in use.occupancies if s.kind == OWN], span(use.site, use.bill)
     ends = {x for s in own for x in (s.start, s.end)}
     edges = sorted({*midnights(first, last, use.site.zone), first, last, *ends})
-    rows = energy_rows(use, edges, "interpolate")
+    used = {c.name: use_by_period(c, edges, use.rules.places) for c in use.energy.series}
     found = defaultdict(list)
     for occupancy in own:
-        for start in edges[:-1]:
-            row = rows.get((occupancy.element, start))
-            if row is not None and occupancy.start <= start < occupancy.end:
-                value = float(row["energy"])
-                used = None if np.isnan(value) else rounded(value, use.rules.places)
+        for start, part in zip(edges, used.get(occupancy.element, ()), strict=False):
+            if occupancy.start <= start < occupancy.end:
                 day = start.tz_convert(use.site.zone).date()
-                found[occupancy.party, day].append((used, row["status"]))
+                found[occupancy.party, day].append(part)
     days = defaultdict(list)
-    for (party, day), figures in sorted(found.items()):
-        days[party].append(Day.of(day, figures))
+    for (party, day), parts in sorted(found.items()):
+        days[party].append(Day.of(day, parts))
     return days
+
+
+def use_by_period(
+    c: Cumulative, edges: Sequence[pd.Timestamp], places: int | None
+) -> list[tuple[Decimal | None, str]]:
+    """What an element used between each two edges, None where it is not known, and its status."""
+    at = ints(pd.DatetimeIndex(edges))
+    f = figures(c, at[:-1], at[1:])
+    return [
+        (None if np.isnan(energy) else rounded(energy, places), STATUSES[i])
+        for energy, i in zip(f.energy.tolist(), f.status.tolist(), strict=True)
+    ]
 
 
 def billed_now(run: Run, tenant: Tenant) -> BilledPeriod:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
 from functools import reduce
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from math import floor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import pandas as pd
 
@@ -264,9 +264,6 @@ def allocate(amount: Any, weights: Any, *, places: int | None = 2) -> pd.Series[
 
 # --- tiers -------------------------------------------------------------------------------
 
-ORDERS = ("chronological", "prorata", "per_period")
-"""How tiers fill under prices by time of use."""
-
 
 @dataclass(frozen=True)
 class Tiers:
@@ -278,6 +275,8 @@ class Tiers:
         Upper edges of all tiers but the last, rising; an edge belongs to the lower tier.
     """
 
+    ORDERS: ClassVar = ("chronological", "prorata", "per_period")
+    """How tiers fill under prices by time of use."""
     edges: Sequence[Decimal]
 
     @classmethod
@@ -342,26 +341,23 @@ class Tiers:
         pieces : sequence of (window, Decimal)
             In order of time.
         """
-        zero, totals = Decimal(0), dict[str, Decimal]()
-        found = {w: [zero] * (len(self.edges) + 1) for w, _ in pieces}
-        before, so_far = self.fill(zero), zero
-        for window, energy in pieces:
-            totals[window] = EXACT.add(totals.get(window, zero), energy)
-            so_far = EXACT.add(so_far, energy)
-            after = self.fill(so_far)
-            steps = zip(found[window], before, after, strict=True)
-            found[window] = [EXACT.add(x, EXACT.subtract(b, a)) for x, a, b in steps]
-            before = after
-        if order == "chronological":
-            return found
+        totals = add_by(pieces)
         if order == "per_period":
             return {w: self.fill(x) for w, x in totals.items()}
-        if so_far <= 0:
-            return {w: [x, *[zero] * len(self.edges)] for w, x in totals.items()}
-        return {
-            w: [EXACT.divide(EXACT.multiply(x, t), so_far) for t in before]
-            for w, x in totals.items()
-        }
+        whole, nothing = add(totals.values()), self.fill(Decimal(0))
+        if order == "prorata" and whole <= 0:
+            return {w: [x, *nothing[1:]] for w, x in totals.items()}
+        if order == "prorata":
+            tiers = self.fill(whole)
+            return {w: [EXACT.divide(EXACT.multiply(x, tier), whole) for tier in tiers]
+                    for w, x in totals.items()}  # fmt: skip
+        found = dict.fromkeys(totals, nothing)
+        so_far = accumulate((x for _, x in pieces), EXACT.add, initial=Decimal(0))
+        filled = pairwise(map(self.fill, so_far))
+        for (window, _), (before, after) in zip(pieces, filled, strict=True):
+            steps = zip(found[window], before, after, strict=True)
+            found[window] = [EXACT.add(x, EXACT.subtract(b, a)) for x, a, b in steps]
+        return found
 
     def label(self, tier: int, unit: str) -> str:
         """How a tier is called, e.g. ``"0–500 kWh"``; an edge that is no decimal is shown to two.

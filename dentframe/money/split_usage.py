@@ -5,7 +5,7 @@ A figure is rounded as it is printed, so that the quantity printed is the quanti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
@@ -40,6 +40,8 @@ UNITS = {"energy": "kWh", "coincident": "kW", "own_peak": "kW"}
 Row = Mapping[Any, Any]
 Rows = dict[tuple[str, pd.Timestamp], Row]
 """A verb's rows by element and start."""
+Edges = Mapping[str, Sequence[pd.Timestamp]]
+"""By element the instants between which it is measured, rising."""
 _ESTIMATES = {"reset", "ambiguous_fall", "edge_in_gap"}
 UNMOVED = {"edge_in_gap", "edge_interpolated"}
 """Flags of an edge that was not moved to a reading."""
@@ -180,15 +182,11 @@ def measure(
     (start, end), found = span(site, bill), occupancies(site, bill)
     every_day = holders(found, start, end, site.zone)
     use = Usage(completed(frame, found, start), site, bill, rules, dated, found, every_day)
+    measured = {"energy": energies, "coincident": coincidents, "own_peak": own_peaks}
     for line in lines:
         for basis in needs(use, rules.of(line)) if line.amount else ():
             if basis not in use.figures:
-                if basis == "energy":
-                    use.figures[basis] = energies(use)
-                elif basis == "coincident":
-                    use.figures[basis] = coincidents(use)
-                else:
-                    use.figures[basis] = own_peaks(use)
+                use.figures[basis] = measured[basis](use)
             if refused(use, basis):
                 break
     return use
@@ -236,18 +234,18 @@ def worst_status(figures: Iterable[Figure]) -> str:
 # --- energy ------------------------------------------------------------------------------
 
 
-def energy_rows(use: Usage, edges: Sequence[pd.Timestamp], method: str = "") -> Rows:
-    """The energy of every element between some edges, by element and start.
+def energy_rows(use: Usage, edges: Edges, method: str = "") -> Rows:
+    """The energy of elements between the edges of each, by element and start.
 
     `method` places edges between two readings in another way than the rules.
     """
-    at = np.array([micros(x) for x in edges])
-    of = replace(use.energy, s=at[:-1], e=at[1:])
-    warn_of_power(of.series, of.s, of.e, of.tz)
-    found = (figures(c, of.s, of.e, edges=method or use.rules.edges) for c in of.series)
-    return _keyed(
-        detail_rows(of, [(f.of, detail_of(f, of.interval(f.of))) for f in found]), "start"
-    )
+    of, found = use.energy, []
+    for c in (c for c in of.series if c.name in edges):
+        at = np.array([micros(x) for x in edges[c.name]])
+        warn_of_power([c], at[:-1], at[1:], of.tz)
+        f = figures(c, at[:-1], at[1:], edges=method or use.rules.edges)
+        found.append((f.of, detail_of(f, of.interval(f.of))))
+    return _keyed(detail_rows(of, found), "start")
 
 
 def energy_of(rules: SplitRules, row: Row | None) -> Decimal | None:
@@ -275,9 +273,9 @@ def scale_of(row: Row) -> float:
 
 def energies(use: Usage) -> list[Figure]:
     """The energy of every occupancy [kWh]."""
-    rows, found = _by_occupancy(use.occupancies, lambda edges: energy_rows(use, edges)), []
+    rows, found = energy_rows(use, _edges(use.occupancies)), []
     for occupancy in use.occupancies:
-        row = rows.get(occupancy)
+        row = rows.get((occupancy.element, occupancy.start))
         value, agreed = energy_of(use.rules, row), Decimal(0)
         if row is not None and value is not None and "agreed" in row["flags"]:
             # The meter's own is rounded as it would be printed.
@@ -288,19 +286,15 @@ def energies(use: Usage) -> list[Figure]:
     return found
 
 
-def _by_occupancy(
-    found: Sequence[Occupancy], rows_of: Callable[[Sequence[pd.Timestamp]], Rows]
-) -> dict[Occupancy, Row]:
-    """The verb's row of each occupancy; elements with the same edges are asked for together.
+def _edges(found: Iterable[Occupancy]) -> dict[str, tuple[pd.Timestamp, ...]]:
+    """When each element changes hands, from the period's start to its end.
 
     Edges of one element never cut another: an edge in a gap makes an estimate of its own.
     """
     edges: dict[str, tuple[pd.Timestamp, ...]] = {}
     for s in found:  # each begins where the one before it of its element ends
         edges[s.element] = (*edges.get(s.element, (s.start,)), s.end)
-    tables = {cut: rows_of(cut) for cut in dict.fromkeys(edges.values())}
-    rows = {s: tables[edges[s.element]].get((s.element, s.start)) for s in found}
-    return {s: row for s, row in rows.items() if row is not None}
+    return edges
 
 
 def _keyed(table: pd.DataFrame, start: str) -> Rows:
@@ -395,11 +389,12 @@ def own_peaks(use: Usage) -> list[Figure]:
     if not any(parse(x).topic == MEAN for x in wire_columns(use.frame.columns)):
         how |= {"kind": "block", "window": use.rules.window}
 
-    def rows_by(registers: RegisterRules) -> dict[Occupancy, Row]:
-        own: dict[str, Any] = {**how, "registers": registers}
-        return _by_occupancy(
-            occupied, lambda edges: _keyed(peaks(use.frame, list(edges), **own), "period")
-        )
+    def rows_by(registers: RegisterRules) -> Rows:
+        rows, edges, own = Rows(), _edges(occupied), {**how, "registers": registers}
+        for each in dict.fromkeys(edges.values()):
+            found = _keyed(peaks(use.frame, list(each), **own), "period")
+            rows |= {key: row for key, row in found.items() if edges.get(key[0]) == each}
+        return rows
 
     agreed = [x for x in use.registers.corrections if x.kind == "figure"]
     rows = without = rows_by(use.registers)
@@ -408,12 +403,13 @@ def own_peaks(use: Usage) -> list[Figure]:
         without = rows_by(replace(use.registers, corrections=others))
     (start, end), found = span(use.site, use.bill), []
     for s in occupied:
+        key = s.element, s.start
         part, more = Fraction((s.end - s.start).value, (end - start).value), {}
         value, measured = (
             None if kw is None else rounded(Fraction(kw) * part, use.rules.places)
-            for kw in (_kw(use, x.get(s), "peak") for x in (rows, without))
+            for kw in (_kw(use, x.get(key), "peak") for x in (rows, without))
         )
-        if s in rows and "agreed" in rows[s]["flags"]:
+        if key in rows and "agreed" in rows[key]["flags"]:
             # It is certain where the agreed figure states the demand too; what that adds to the
             # measured one is the landlord's, as of energy.
             mine = [x for x in agreed if x.element == s.element]
@@ -421,5 +417,5 @@ def own_peaks(use: Usage) -> list[Figure]:
             more = {"certain": stated, "note": "" if stated else _NO_KW}
             if stated and value is not None and measured is not None:
                 more["agreed"] = EXACT.subtract(value, measured)
-        found.append(_figure(s, rows.get(s), value, "kW", **more))
+        found.append(_figure(s, rows.get(key), value, "kW", **more))
     return found

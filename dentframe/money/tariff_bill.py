@@ -11,27 +11,27 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
+from dentframe.archive.archive import Archive
 from dentframe.errors import ConfigError, RangeError, UnknownTopicError, by
-from dentframe.metering.energy_and_coverage import STATUSES
 from dentframe.metering.register_rules import RegisterRules, micros
 from dentframe.metering.series import time_index
 from dentframe.money.charges import KVAH, KVARH, Reactive
+from dentframe.money.earlier_and_daily_use import use_by_period
 from dentframe.money.occupancy import midnights
-from dentframe.money.rounding_and_tiers import EXACT, add, digits_of, exact, parts_of, rounded
+from dentframe.money.rounding_and_tiers import EXACT, add, digits_of, exact, rounded
 from dentframe.money.statement import Day, Line, Statement
 from dentframe.money.tariff import Tariff
 from dentframe.money.tariff_usage import OUT, Meters, State
-from dentframe.times.dates_and_ranges import instant, ints, stamp, zone
+from dentframe.times.dates_and_ranges import instant, stamp, zone
 from dentframe.times.periods import verb_zone
 from dentframe.times.schedule import Schedule
-from dentframe.verbs.energy import figures
 from dentframe.verbs.keywords_and_series import MEAN, REGISTER, VerbKeywords
 from dentframe.verbs.result_frames_and_warnings import warn_of_power, warn_of_withheld
 
 if TYPE_CHECKING:
-    from dentframe.archive.archive import Archive
+    import pandas as pd
+
     from dentframe.money.rounding_and_tiers import Tiers
     from dentframe.money.statement import Past
     from dentframe.times.dates_and_ranges import Zone
@@ -58,10 +58,9 @@ def topics(tariff: Tariff) -> list[str]:
     """
     found = [REGISTER, MEAN]
     for charge in tariff.charges:
-        by_power_factor = getattr(charge, "target_power_factor", None) is not None
         if getattr(charge, "topic", None):
             found.append(charge.topic)
-        if by_power_factor:
+        if getattr(charge, "target_power_factor", None) is not None:
             found.append(KVAH)
         elif isinstance(charge, Reactive):
             found += [KVAH, KVARH]
@@ -212,17 +211,6 @@ class Case:
         """As it is printed and priced."""
         return rounded(value, self.meters.places)
 
-    def quantities(
-        self, tiers: Mapping[str, Sequence[Decimal]], whole: Decimal | None, unpriced: Decimal
-    ) -> dict[str, list[Decimal]]:
-        """The tiers of each window as printed: together they are the whole, where it is printed."""
-        places = self.meters.places
-        if whole is None:
-            return {w: parts_of(x, self.quantity(add(x)), places) for w, x in tiers.items()}
-        flat = [x for parts in tiers.values() for x in parts]
-        shared = iter(parts_of([*flat, unpriced], whole, places))
-        return {w: [next(shared) for _ in parts] for w, parts in tiers.items()}
-
     def money(self, value: Any) -> Decimal:
         """As an amount; nothing is rounded where quantities are not."""
         digits = None if self.meters.places is None else digits_of(self.tariff.currency)
@@ -264,16 +252,26 @@ class Case:
         charges = tuple(dict.fromkeys(x.charge for x in taken))
         return charges, add([x.amount for x in self.done if x.charge in charges])
 
-    def require(self, topic: str, how: str = "") -> None:
-        """Refuse a charge that the readings cannot answer for."""
-        if not self.meters.has(topic):
+    def energy(self, topic: str, how: str = "") -> tuple[Decimal, State]:
+        """What a register measured in the span, exact [its unit], and its state.
+
+        Parameters
+        ----------
+        topic : str
+            The register.
+        how : str
+            By what the charge needs it, for the error.
+
+        Raises
+        ------
+        UnknownTopicError
+            Where the readings have no such register beside that of kWh.
+        """
+        if topic != REGISTER and not self.meters.has(topic):
             raise UnknownTopicError(
                 f"Cannot price charge {self.charge.name!r}{how}: the readings have no "
                 f'{topic}/Elm/... column. Read topics=[..., "{topic}"] as well.'
             )
-
-    def energy(self, topic: str) -> tuple[Decimal, State]:
-        """What a register measured in the span, exact [its unit], and its state."""
         used = self.meters.energy(self.span.start, self.span.end, None, topic=topic)
         return used.energy, used.states[""]
 
@@ -400,7 +398,9 @@ def bill(
     rounded(0, places, rounding)  # refuses settings that cannot be meant, before it reads
     if not isinstance(tariff, Tariff):
         raise ConfigError(f"Cannot price by {tariff!r}: use a Tariff, e.g. Tariff.load(path).")
-    df = _readings(df, elements, start, end, tz)
+    if isinstance(df, Archive):
+        named = df.meters() if elements is None or elements == "all" else elements
+        df = df.read(named, start, end, tz=tz, bracket=True)
     zone = verb_zone(time_index(df).tz, tz)
     keywords = VerbKeywords.of(
         df, None, zone, start, end, registers, interval, demand_lag, elements
@@ -444,27 +444,11 @@ def bill(
 def _daily(meters: Meters, start: pd.Timestamp, end: pd.Timestamp) -> tuple[Day, ...]:
     """What all elements used day by day: days end at midnight, whatever readings are there."""
     edges = sorted({*midnights(start, end, meters.tz), start, end})
-    at = ints(pd.DatetimeIndex(edges))
-    used = [figures(c, at[:-1], at[1:], edges="interpolate") for c in meters.registers()]
-    found = []
-    for i, day in enumerate(edges[:-1]):
-        parts = [
-            (None if np.isnan(f.energy[i]) else rounded(float(f.energy[i]), meters.places),
-             STATUSES[int(f.status[i])])
-            for f in used
-        ]  # fmt: skip
-        found.append(Day.of(day.tz_convert(meters.tz).date(), parts))
-    return tuple(found)
-
-
-def _readings(df: Any, elements: Any, start: Any, end: Any, tz: Zone) -> pd.DataFrame:
-    from dentframe.archive.archive import Archive
-
-    if not isinstance(df, Archive):
-        frame: pd.DataFrame = df
-        return frame
-    whole = elements is None or elements == "all"
-    return df.read(df.meters() if whole else elements, start, end, tz=tz, bracket=True)
+    used = [use_by_period(c, edges, meters.places) for c in meters.registers()]
+    return tuple(
+        Day.of(day.tz_convert(meters.tz).date(), parts)
+        for day, *parts in zip(edges[:-1], *used, strict=True)
+    )
 
 
 def over_recovery(statements: Sequence[Statement], charged: Any, *, allow: bool = False) -> Decimal:

@@ -29,7 +29,6 @@ from dentframe.verbs.energy import figures, moving, when
 from dentframe.verbs.result_frames_and_warnings import detail_of
 
 if TYPE_CHECKING:
-    from dentframe.metering.register_rules import Fix
     from dentframe.metering.series import Floats, Ints
     from dentframe.times.schedule import Schedule
 
@@ -115,14 +114,29 @@ def use_between(c: Cumulative, s: int, e: int, places: int | None) -> Decimal:
 def _agreed(c: Cumulative, starts: Ints, ends: Ints, window: Sequence[str]) -> Ints:
     """What agreed figures state of windows, less what the shape of the span gave them [nano-kWh].
 
-    A name that the charge does not have is of the time outside its windows.
+    A name that the charge does not have is of the time outside its windows. A figure is refused
+    that lies beyond the span, or does not state what was used in each window that it has, and in
+    no other.
     """
     added = np.zeros(len(starts), dtype=np.int64)
     fixes = c.corrected.fixes if c.corrected else ()
     figures = [f for f in fixes if f.kind == "figure" and f.start < ends[-1] and f.end > starts[0]]
-    unknown = not figures and (c.flags_in(starts, ends) & Flag.AGREED).any()
-    stated: list[Any] = [_stated(f, starts, ends, window) for f in figures]
-    if unknown or None in stated:
+    known = bool(figures) or not (c.flags_in(starts, ends) & Flag.AGREED).any()
+    outside = next((x for x in window if x in {OUT, "other"}), "")
+    for f in figures:
+        a, b = np.clip(starts, f.start, f.end), np.clip(ends, f.start, f.end)
+        inside = {w: np.flatnonzero((np.array(window) == w) & (b > a))
+                  for w in dict.fromkeys(window)}  # fmt: skip
+        stated = dict.fromkeys(("", *window), 0)
+        for name, kwh in f.windows:
+            stated[name if name in window else outside] += round(kwh * NANO)
+        within = bool(f.windows) and starts[0] <= f.start and f.end <= ends[-1]
+        named = [w for w, energy in stated.items() if energy]
+        known = known and within and all(w in inside and len(inside[w]) for w in named)
+        by_shape = nano_kwh(c, b) - nano_kwh(c, a)
+        for w, own in inside.items():
+            added[own[-1:]] += stated[w] - by_shape[own].sum()
+    if not known:
         who = ", ".join(f.name for f in figures) or "the agreed figure of one of several elements"
         raise ConfigError(
             f"Cannot price {c.name} by windows of time: {who} says how much was used, and not how "
@@ -130,34 +144,7 @@ def _agreed(c: Cumulative, starts: Ints, ends: Ints, window: Sequence[str]) -> I
             "windows = { … } of a figure that lies within the period, and bill each such element "
             "by itself."
         )
-    for f, energies in zip(figures, stated, strict=True):
-        a, b = np.clip(starts, f.start, f.end), np.clip(ends, f.start, f.end)
-        by_shape = nano_kwh(c, b) - nano_kwh(c, a)
-        for name, energy in energies.items():
-            inside = np.flatnonzero((np.array(window) == name) & (b > a))
-            added[inside[-1:]] += energy - by_shape[inside].sum()
     return added
-
-
-def _stated(f: Fix, starts: Ints, ends: Ints, window: Sequence[str]) -> dict[str, int] | None:
-    """What a figure states of each window [nano-kWh].
-
-    None where it lies beyond the span, or does not state what was used in each window that it
-    has, and in no other.
-    """
-    outside = next((x for x in window if x in {OUT, "other"}), "")
-    if not f.windows or f.start < starts[0] or f.end > ends[-1]:
-        return None
-    there = {w for w, a, b in zip(window, starts, ends, strict=True) if a < f.end and b > f.start}
-    found = dict.fromkeys(window, 0)
-    for name, kwh in f.windows:
-        if not kwh:
-            continue
-        own = name if name in found else outside
-        if own not in there:
-            return None
-        found[own] += round(kwh * NANO)
-    return found
 
 
 @dataclass(frozen=True)

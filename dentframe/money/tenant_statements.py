@@ -226,7 +226,7 @@ def _parts(use: Usage, f: Figure) -> tuple[Part, ...]:
     }
     inner = {x for *both, _ in fixes for x in both} | {*swaps}
     edges = sorted({low, high} | {x for x in inner if low < x < high})
-    rows = energy_rows(use, edges, "interpolate")
+    rows = energy_rows(use, {key: edges}, "interpolate")
     found: list[Part] = []
     opening, seen = swaps.get(low, (first, first))[1], True
     for start, end in pairwise(edges):

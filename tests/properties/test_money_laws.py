@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from dentframe import RegisterRules, Statement, Tariff, Window
 from dentframe.errors import ConfigError
 from dentframe.money import Demand, Energy, Fixed, Minimum, Ratchet, Reactive, Tax, allocate, bill
-from dentframe.money.rounding_and_tiers import ORDERS, Tiers, add, rounded
+from dentframe.money.rounding_and_tiers import Tiers, add, rounded
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 rates = st.decimals(-10, 10, places=6, allow_nan=False)
@@ -45,7 +45,7 @@ def energies(draw):
     if not own or draw(st.booleans()):
         return Energy(draw(names), rate, windows=own, **tiers)
     by_name = dict.fromkeys([*(w.name for w in own), "other"], rate)
-    order = draw(st.sampled_from(ORDERS)) if edges else None
+    order = draw(st.sampled_from(Tiers.ORDERS)) if edges else None
     return Energy(draw(names), rates=by_name, windows=own, tier_order=order, **tiers)
 
 
@@ -117,7 +117,7 @@ pieces = st.lists(
 )
 
 
-@given(st.sampled_from(ORDERS), pieces, st.sets(st.integers(1, 900), max_size=4))
+@given(st.sampled_from(Tiers.ORDERS), pieces, st.sets(st.integers(1, 900), max_size=4))
 def test_tiers_neither_lose_nor_invent_energy(order, sequence, edges):
     """In every order, the tiers of all windows add up to the energy."""
     found = Tiers([Decimal(x) for x in sorted(edges)]).split(order, sequence)
