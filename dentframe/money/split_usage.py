@@ -40,6 +40,8 @@ UNITS = {"energy": "kWh", "coincident": "kW", "own_peak": "kW"}
 Row = Mapping[Any, Any]
 Rows = dict[tuple[str, pd.Timestamp], Row]
 """A verb's rows by element and start."""
+MISSING: Row = {"energy": np.nan, "peak": np.nan, "coverage": 0.0, "status": "missing", "flags": ()}
+"""Of what the verb has no row of."""
 Edges = Mapping[str, Sequence[pd.Timestamp]]
 """By element the instants between which it is measured, rising."""
 _ESTIMATES = {"reset", "ambiguous_fall", "edge_in_gap"}
@@ -248,9 +250,9 @@ def energy_rows(use: Usage, edges: Edges, method: str = "") -> Rows:
     return _keyed(detail_rows(of, found), "start")
 
 
-def energy_of(rules: SplitRules, row: Row | None) -> Decimal | None:
+def energy_of(rules: SplitRules, row: Row) -> Decimal | None:
     """The energy of a row as it is printed; None where nothing is known."""
-    if row is None or np.isnan(row["energy"]):
+    if np.isnan(row["energy"]):
         return None
     energy = exact(float(row["energy"]), scale=scale_of(row))
     opening, closing = (row.get(x) for x in ("open_reading", "close_reading"))
@@ -275,9 +277,9 @@ def energies(use: Usage) -> list[Figure]:
     """The energy of every occupancy [kWh]."""
     rows, found = energy_rows(use, _edges(use.occupancies)), []
     for occupancy in use.occupancies:
-        row = rows.get((occupancy.element, occupancy.start))
+        row = rows.get((occupancy.element, occupancy.start), MISSING)
         value, agreed = energy_of(use.rules, row), Decimal(0)
-        if row is not None and value is not None and "agreed" in row["flags"]:
+        if value is not None and "agreed" in row["flags"]:
             # The meter's own is rounded as it would be printed.
             flags = {*row["flags"]} - {"agreed"}
             own = {**row, "energy": row["energy"] - row["agreed"], "flags": flags}
@@ -305,13 +307,10 @@ def _keyed(table: pd.DataFrame, start: str) -> Rows:
     }
 
 
-def _figure(
-    of: Occupancy, row: Row | None, value: Decimal | None, unit: str, **more: Any
-) -> Figure:
-    """The figure of an occupancy from a verb's row; missing where there is none."""
-    known = row or {"coverage": 0.0, "status": "missing", "flags": ()}
-    stated = {x: known[x] for x in ("coverage", "status", "flags")}
-    return Figure(**vars(of), value=value, unit=unit, row=row or {}, **stated, **more)
+def _figure(of: Occupancy, row: Row, value: Decimal | None, unit: str, **more: Any) -> Figure:
+    """The figure of an occupancy from a verb's row."""
+    stated = {x: row[x] for x in ("coverage", "status", "flags")}
+    return Figure(**vars(of), value=value, unit=unit, row=row, **stated, **more)
 
 
 # --- demand ------------------------------------------------------------------------------
@@ -319,10 +318,8 @@ def _figure(
 _NO_KW = "The agreed figure states no kw, so that nothing tells the demand. "
 
 
-def _kw(use: Usage, row: Row | None, name: str) -> Decimal | None:
-    if row is None or np.isnan(row[name]):
-        return None
-    return rounded(float(row[name]), use.rules.places)
+def _kw(use: Usage, kw: float) -> Decimal | None:
+    return None if np.isnan(kw) else rounded(float(kw), use.rules.places)
 
 
 def coincidents(use: Usage) -> list[Figure]:
@@ -344,7 +341,7 @@ def coincidents(use: Usage) -> list[Figure]:
         occupancy = next(s for s in branches if s.element == name and s.start <= when < s.end)
         agreed = "agreed" in row["flags"]  # an agreed peak does not say when it was
         known = {"certain": certain and not agreed, "note": _NO_KW if agreed else note}
-        found.append(_figure(occupancy, row, _kw(use, row, "coincident"), "kW", **known))
+        found.append(_figure(occupancy, row, _kw(use, row["coincident"]), "kW", **known))
     return found
 
 
@@ -396,20 +393,20 @@ def own_peaks(use: Usage) -> list[Figure]:
             rows |= {key: row for key, row in found.items() if edges.get(key[0]) == each}
         return rows
 
-    agreed = [x for x in use.registers.corrections if x.kind == "figure"]
     rows = without = rows_by(use.registers)
+    agreed = [x for x in use.registers.corrections if x.kind == "figure"]
     if any("agreed" in row["flags"] for row in rows.values()):
         others = tuple(x for x in use.registers.corrections if x.kind != "figure")
         without = rows_by(replace(use.registers, corrections=others))
     (start, end), found = span(use.site, use.bill), []
     for s in occupied:
-        key = s.element, s.start
+        row, own = (x.get((s.element, s.start), MISSING) for x in (rows, without))
         part, more = Fraction((s.end - s.start).value, (end - start).value), {}
         value, measured = (
             None if kw is None else rounded(Fraction(kw) * part, use.rules.places)
-            for kw in (_kw(use, x.get(key), "peak") for x in (rows, without))
+            for kw in (_kw(use, row["peak"]), _kw(use, own["peak"]))
         )
-        if key in rows and "agreed" in rows[key]["flags"]:
+        if "agreed" in row["flags"]:
             # It is certain where the agreed figure states the demand too; what that adds to the
             # measured one is the landlord's, as of energy.
             mine = [x for x in agreed if x.element == s.element]
@@ -417,5 +414,5 @@ def own_peaks(use: Usage) -> list[Figure]:
             more = {"certain": stated, "note": "" if stated else _NO_KW}
             if stated and value is not None and measured is not None:
                 more["agreed"] = EXACT.subtract(value, measured)
-        found.append(_figure(s, rows.get(key), value, "kW", **more))
+        found.append(_figure(s, row, value, "kW", **more))
     return found

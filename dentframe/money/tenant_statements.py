@@ -173,7 +173,7 @@ def _reading(run: Run, f: Figure) -> Reading:
             pairs = ((exact(float(x)), rounded(float(x), places)) for x in noted)
             exchanges.append(Exchange(at, *(x if x == shown else shown for x, shown in pairs)))
     bounds: dict[str, Any] = {}
-    used = f.value if f.row and moves(run.rules, f.row) else None
+    used = f.value if moves(run.rules, f.row) else None
     for name, limit in (("lo", min), ("hi", max)):
         value = f.row.get(name)
         if not pd.isna(value):
@@ -197,7 +197,7 @@ def _around(run: Run, f: Figure) -> dict[str, Any]:
     """The readings around an occupancy's edges, and whether the edge lies between two of them."""
     found: dict[str, Any] = {}
     moved = run.rules.edges == "last_reading" and not UNMOVED & {*f.flags}
-    places = run.rules.places if f.row and moves(run.rules, f.row) else None
+    places = run.rules.places if moves(run.rules, f.row) else None
     for name, edge in (("open", f.start), ("close", f.end)):
         at, value = f.row.get(f"{name}_at"), f.row.get(f"{name}_reading")
         found[f"{name}_at"] = None if pd.isna(at) else at

@@ -47,6 +47,8 @@ _FIXED = (
     ("fixed", "Fixed charge", "fixedchargefirstmeter", "fixedchargeunits", "fixedmonthlycharge"),
     ("minimum", "Minimum", "mincharge", "minchargeunits", "minmonthlycharge"),
 )
+Grid = list[tuple[Any, Any]]
+"""For each month the period of each hour, on weekdays and on weekends."""
 LIMITS = (
     "The database knows whole hours and whole months only: windows and seasons are cut so.",
     "It knows no holidays; those that are added to the tariff have the prices of a weekend.",
@@ -122,11 +124,10 @@ class _Rate:
 
     def energy(self) -> Iterator[dict[str, Any]]:
         """One charge where all periods have the same tiers, else one for each set of a month."""
-        grid = self.grid(*_ENERGY)
-        prices = self.prices(_ENERGY[0], grid)
+        grid, prices = self.prices(*_ENERGY)
         if not prices:
             self.refuse(_ENERGY[0], "is missing: energy would cost nothing")
-        groups = [sorted(prices)]
+        groups = [sorted(prices)] if prices else []
         if len({edges for _, edges in prices.values()}) > 1:
             groups = [[p] for p in groups[0]]
             if self.stated["tier_order"] != "per_period":  # those of each month together
@@ -138,24 +139,17 @@ class _Rate:
                             f"{only} can fill such tiers")  # fmt: skip
         for group in groups:
             more = "" if len(groups) == 1 else f" {' and '.join(map(_name, group))}"
-            yield from self._energy(f"Energy{more}", group, grid, prices)
-
-    def _energy(
-        self, name: str, group: list[int], grid: Any, prices: Mapping[int, Any]
-    ) -> Iterator[dict[str, Any]]:
-        found: dict[str, Any] = {"kind": "energy", "name": name}
-        edges = prices[group[0]][1] if group else ()
-        if edges:
-            needed = ["tier_proration", "tier_order"][: 1 + (len(group) > 1)]
-            found |= {"tiers": list(edges), **{k: self.stated[k] for k in needed}}
-            for k in [k for k in needed if self.stated[k] is None]:
-                self.refuse(f"{_ENERGY[0]}.max", "limits tiers, and the database does not say how "
-                            f"they fill: state {_stated(k)}")  # fmt: skip
-        found["windows"] = [w for p in group for w in _windows(grid, p)]
-        if len(group) > 1:
-            yield {**found, "rates": {_name(p): prices[p][0] for p in group}}
-        elif group:
-            yield {**found, "rate": prices[group[0]][0]}
+            rates, edges = [prices[p][0] for p in group], prices[group[0]][1]
+            found: dict[str, Any] = {"kind": "energy", "name": f"Energy{more}"}
+            if edges:
+                needed = ["tier_proration", "tier_order"][: 1 + (len(group) > 1)]
+                found |= {"tiers": list(edges), **{k: self.stated[k] for k in needed}}
+                for k in [k for k in needed if self.stated[k] is None]:
+                    self.refuse(f"{_ENERGY[0]}.max", "limits tiers, and the database does not say "
+                                f"how they fill: state {_stated(k)}")  # fmt: skip
+            found["windows"] = [w for p in group for w in _windows(grid, p, range(MONTHS))]
+            by_period = {"rates": dict(zip(map(_name, group), rates, strict=True))}
+            yield found | (by_period if len(group) > 1 else {"rate": rates[0]})
 
     def demand(self) -> Iterator[dict[str, Any]]:
         """A charge for each period of flat demand and of demand by time of use, with ratchets."""
@@ -164,8 +158,8 @@ class _Rate:
             ("flatdemandunit", "Demand", _FLAT),
             ("demandrateunit", "Time-of-use demand", _TOU),
         ):
-            grid = self.grid(*fields)
-            prices = {p: x for p, x in self.prices(fields[0], grid).items() if any(x[0])}
+            grid, prices = self.prices(*fields)
+            prices = {p: x for p, x in prices.items() if any(x[0])}
             found += [(unit, name, grid, prices)] if prices else []
         shares = self.ratchets([name for _, name, _, _ in found])
         for unit, name, grid, prices in found:
@@ -173,7 +167,15 @@ class _Rate:
                 more = f" {_name(p)}" if len(_used(grid)) > 1 else ""
                 charge = {"kind": "demand", "name": f"{name}{more}", "rate": rate,
                           "tiers": list(edges), **self.measure(unit)}  # fmt: skip
-                yield from _by_share(charge, grid, p, shares.get(name, {}))
+                # Cut into those of months with the same ratchet.
+                own, groups = shares.get(name, {}), dict[Any, list[int]]()
+                for m in (m for m, pair in enumerate(grid) if any(p in row for row in pair)):
+                    groups.setdefault(own.get(m, {}).get("percent"), []).append(m)
+                for months in groups.values():
+                    named = f", months {', '.join(str(m + 1) for m in months)}"
+                    yield {**charge, "name": charge["name"] + named * (len(groups) > 1),
+                           "ratchet": own.get(months[0]),
+                           "windows": _windows(grid, p, months)}  # fmt: skip
 
     def measure(self, unit: str) -> dict[str, Any]:
         """The blocks that demand is measured in, and whether it is kVA or of each day."""
@@ -229,27 +231,29 @@ class _Rate:
 
     # --- the parts of a record ---
 
-    def grid(self, structure: str, *schedules: str) -> list[tuple[Any, Any]]:
-        """For each month the period of each hour, on weekdays and on weekends."""
-        periods = len(self.value(structure) or ())
+    def prices(
+        self, structure: str, *schedules: str
+    ) -> tuple[Grid, dict[int, tuple[list[Decimal], tuple[Any, ...]]]]:
+        """For each month the period of each hour, on weekdays and on weekends; and the prices.
+
+        By period these are the prices of its tiers, and the limits of all but the last.
+        """
+        periods = self.value(structure) or ()
         rows = [self.value(x) or () for x in schedules]
         if not periods:
-            return []
-        if not any(rows) and periods == 1:
+            return [], {}
+        if not any(rows) and len(periods) == 1:
             rows = [[[0] * HOURS] * MONTHS]
         elif schedules == _FLAT[1:]:
             rows = [[[m] * HOURS for m in rows[0]]]
         for field, months in zip(schedules, rows, strict=False):
             is_table = {len(months)} == {MONTHS} and {len(r) for r in months} == {HOURS}
-            if not is_table or not all(x in range(periods) for row in months for x in row):
-                self.refuse(field, f"does not give each of {MONTHS} months one of the {periods} "
-                            f"periods of {structure}")  # fmt: skip
-                return []
-        return [(pair[0], pair[-1]) for pair in zip(*rows, strict=True)]
-
-    def prices(self, field: str, grid: Any) -> dict[int, tuple[list[Decimal], tuple[Any, ...]]]:
-        """By period the prices of its tiers, and the limits of all but the last."""
-        return {p: self.tiers(field, self.value(field)[p], p) for p in _used(grid)}
+            if not is_table or not all(x in range(len(periods)) for row in months for x in row):
+                self.refuse(field, f"does not give each of {MONTHS} months one of the "
+                            f"{len(periods)} periods of {structure}")  # fmt: skip
+                return [], {}
+        grid = [(pair[0], pair[-1]) for pair in zip(*rows, strict=True)]
+        return grid, {p: self.tiers(structure, periods[p], p) for p in _used(grid)}
 
     def tiers(self, field: str, tiers: Any, p: int) -> tuple[list[Decimal], tuple[Any, ...]]:
         rates, limits = [], []
@@ -320,15 +324,20 @@ def _name(period: int) -> str:
     return f"period {period + 1}"
 
 
-def _used(grid: Any) -> list[int]:
+def _used(grid: Grid) -> list[int]:
     """The periods that some hour has."""
     return sorted({int(p) for pair in grid for row in pair for p in row})
 
 
-def _windows(grid: Any, period: int, months: Sequence[int] = range(MONTHS)) -> list[dict[str, Any]]:
+def _windows(grid: Grid, period: int, months: Sequence[int]) -> list[dict[str, Any]]:
     """When a period is, by runs of months with the same hours; empty where it is always."""
-    shape = [tuple(_hours(row, period) for row in pair) if m in months else ((), ())
-             for m, pair in enumerate(grid)]  # fmt: skip
+
+    def hours(row: Sequence[Any]) -> tuple[tuple[int, int], ...]:
+        runs = groupby(range(HOURS), key=lambda h: row[h] == period)
+        each = [list(run) for is_on, run in runs if is_on]
+        return tuple((run[0], run[-1] + 1) for run in each)
+
+    shape = [tuple(map(hours, pair)) if m in months else ((), ()) for m, pair in enumerate(grid)]
     if set(shape) == {(((0, HOURS),),) * 2}:
         return []
     found = []
@@ -344,22 +353,3 @@ def _windows(grid: Any, period: int, months: Sequence[int] = range(MONTHS)) -> l
             for a, b in spans
         ]  # fmt: skip
     return found
-
-
-def _hours(row: Sequence[Any], period: int) -> tuple[tuple[int, int], ...]:
-    runs = [list(run) for on, run in groupby(range(HOURS), key=lambda h: row[h] == period) if on]
-    return tuple((r[0], r[-1] + 1) for r in runs)
-
-
-def _by_share(
-    charge: dict[str, Any], grid: Any, period: int, shares: Mapping[int, dict[str, Any]]
-) -> Iterator[dict[str, Any]]:
-    """A demand charge, cut into those of months with the same ratchet."""
-    groups: dict[Any, list[int]] = {}
-    for m in range(MONTHS):
-        if any(period in row for row in grid[m]):
-            groups.setdefault(shares.get(m, {}).get("percent"), []).append(m)
-    for months in groups.values():
-        more = "" if len(groups) == 1 else f", months {', '.join(str(m + 1) for m in months)}"
-        yield {**charge, "name": charge["name"] + more, "ratchet": shares.get(months[0]),
-               "windows": _windows(grid, period, months)}  # fmt: skip
