@@ -20,7 +20,7 @@ from dentframe.metering.register_rules import RegisterRules
 from dentframe.metering.series import time_index
 from dentframe.money.occupancy import OWN, completed, midnights, span, tops_and_branches
 from dentframe.money.rounding_and_tiers import add, rounded
-from dentframe.money.split_usage import Rows, Usage, accepts, energy_of, energy_rows
+from dentframe.money.split_usage import MISSING, Rows, Usage, accepts, energy_of, energy_rows
 from dentframe.money.statement import Day, Past
 from dentframe.money.tariff_usage import Meters
 from dentframe.times.dates_and_ranges import instant, ints, localize
@@ -185,8 +185,8 @@ def _used(use: Usage, rows: Rows, party: str, s: pd.Timestamp, e: pd.Timestamp) 
         if any(a > s or b < e for a, b in mine):
             return None
         if mine:
-            row = rows.get((name, s.tz_convert("UTC")))
-            accepted = row is not None and row["status"] in use.rules.accept
+            row = rows.get((name, s.tz_convert("UTC")), MISSING)
+            accepted = row["status"] in use.rules.accept
             values.append(energy_of(use.rules, row) if accepted else None)
     known = [x for x in values if x is not None]
     return add(known) if known and len(known) == len(values) else None
@@ -214,7 +214,7 @@ def use_by_period(
     c: Cumulative, edges: Sequence[pd.Timestamp], places: int | None
 ) -> list[tuple[Decimal | None, str]]:
     """What an element used between each two edges, None where it is not known, and its status."""
-    at = ints(pd.DatetimeIndex(edges))
+    at = ints(pd.DatetimeIndex(list(edges)))
     f = figures(c, at[:-1], at[1:])
     return [
         (None if np.isnan(energy) else rounded(energy, places), STATUSES[i])
