@@ -79,10 +79,10 @@ class Special:
             for column, value in zip((flags, ok, more), values, strict=False):
                 column[begin : begin + len(where)] = value
             begin += len(where)
-        if len(at) > 1:
-            inside = (at >= 0) & (at < n)
-            inside[-1] = True  # the end of the table, which is no segment
-            order = np.flatnonzero(inside)[np.argsort(at[inside], kind="stable")]
+        if used:
+            order = np.argsort(at, kind="stable")
+            begin, end = np.searchsorted(at[order], (0, n))
+            order = np.append(order[begin:end], len(at) - 1)  # last its end, which is no segment
             at = at[order]
             first = np.flatnonzero(np.append(True, at[1:] != at[:-1]))
             flags = np.bitwise_or.reduceat(flags[order], first)

@@ -79,6 +79,7 @@ Side: TypeAlias = int | None
 Run: TypeAlias = tuple[int, int, int]
 T = TypeVar("T")
 _NO_ROW = -2
+_AT_ONCE = 1024
 """The code of a meter that was read and returned nothing; no row has it."""
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -432,7 +433,7 @@ def read(
         # As one block, which costs less than a column after the other.
         together = at == list(range(at[0], at[0] + len(at)))
         part = frame.iloc[:, at[0] : at[-1] + 1] if together else frame.iloc[:, at]
-        plain = np.ascontiguousarray(part.to_numpy().T)
+        plain = _by_column(part.to_numpy())
     else:
         plain = [numbers(frame, i, c) for i, c in columns]
     found, wanted = [], {column.wire for _, column in columns}
@@ -441,6 +442,16 @@ def read(
         for (_, column), values in zip(columns, plain, strict=True):
             found.append(usable(m, column, values, *(x.get(column.wire, ()) for x in twice)))
     return found
+
+
+def _by_column(values: Floats) -> Floats:
+    """The columns of a block one after the other, turned in parts that the cache holds."""
+    if values.flags.f_contiguous:
+        return values.T
+    turned = np.empty(values.shape[::-1])
+    for i in range(0, len(values), _AT_ONCE):
+        turned[:, i : i + _AT_ONCE] = values[i : i + _AT_ONCE].T
+    return turned
 
 
 def usable(
