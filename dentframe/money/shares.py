@@ -120,7 +120,7 @@ def share(whole: Usage, dated: Mapping[str, Usage]) -> list[Charge]:
     """
     lines, site = whole.bill.lines, whole.site
     rules = {line.name: whole.rules.of(line) for line in lines}
-    more = [part.rule for _, part in whole.rules.parts] + [fee.rule for fee in whole.rules.fees]
+    more = [part for _, part in whole.rules.parts] + [fee.rule for fee in whole.rules.fees]
     known = [site.landlord, *(t.name for t in site.tenants)]
     for name in (x for rule in [*rules.values(), *more] for x in rule.shares):
         if name not in known:
@@ -193,7 +193,7 @@ def _measured(use: Usage, rule: Rule) -> list[Component]:
     for name, value in {**rest, COMMON: common}.items():
         bearers = {UNALLOCATED: ONE}  # of what no rule bears
         if name in parts and value != 0:
-            bearers = weights(use, parts[name].rule)
+            bearers = weights(use, parts[name])
         found.append(Component(name, value, bearers, unit))
     return [*found, Component(EXPORT, total.get(EXPORT, ZERO), {EXPORT: ONE}, unit)]
 
@@ -337,11 +337,11 @@ def part_of(use: Usage, c: Charge) -> Share | None:
         return None
     charged = next(x.amount for x in use.bill.lines if x.name == c.line)
     part = dict(use.rules.parts).get(c.part)
-    by = {} if part is None or c.quantity is None else weights(use, part.rule)
+    by = {} if part is None or c.quantity is None else weights(use, part)
     whole = None if c.quantity is None else c.of_all
     if part is None or c.party not in by:
         return Share(charged, whole)
-    unit = WEIGHT_UNITS.get(part.rule.by, "")
+    unit = WEIGHT_UNITS.get(part.by, "")
     return Share(charged, whole, by[c.party], add(by.values()), unit)
 
 

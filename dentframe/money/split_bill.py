@@ -19,7 +19,7 @@ from dentframe.frame.quantify import dequantify
 from dentframe.money import credit_notes, record_writer
 from dentframe.money.earlier_and_daily_use import BilledPeriod, archived_year_before
 from dentframe.money.occupancy import check_frame, dated_parts, occupancies, span
-from dentframe.money.open_exceptions import exceptions_of
+from dentframe.money.split_exceptions import exceptions_of
 from dentframe.money.record_reader import billed_before, records_in
 from dentframe.money.rounding_and_tiers import add, digits_of, rounded
 from dentframe.money.shares import DIFFERENCE, FEE, Charge, fees, figures_of, share

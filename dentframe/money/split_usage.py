@@ -199,7 +199,7 @@ def needs(use: Usage, rule: Rule) -> list[str]:
     if rule.by not in UNITS:
         return []
     common = COMMON if any(s.kind == COMMON for s in use.occupancies) else None
-    borne = [p.rule.by for x, p in use.rules.parts if rule.by == "energy" or x == common]
+    borne = [p.by for x, p in use.rules.parts if rule.by == "energy" or x == common]
     return list(dict.fromkeys([rule.by, *(x for x in borne if x in UNITS)]))
 
 

@@ -316,7 +316,7 @@ def _note(run: Run, c: Charge, found: Sequence[Figure], share: Share | None) -> 
         same = [x.quantity for x in run.shares if (x.line, x.part) == (c.line, c.part)]
         whole = number(add(x for x in same if x is not None))
         weights = f"{number(share.weight)} of {number(share.weights)} {share.unit}".rstrip()
-        what, by = TITLES[c.part], getattr(use.rules, c.part).rule.by
+        what, by = TITLES[c.part], getattr(use.rules, c.part).by
         said.append(f"your share of {whole} {c.unit} of {what}, by {by}: {weights}")
     return "; ".join(said)
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from dentframe.errors import ConfigError, did_you_mean
 from dentframe.money.rounding_and_tiers import add
 from dentframe.site.currencies import check_currency
-from dentframe.site.toml_tables import Moment, Table, dump, load, plain, stated
+from dentframe.site.toml_tables import Moment, Table, dump, load, plain
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,8 @@ class UtilityBill:
 
     def to_dict(self) -> dict[str, Any]:
         """The tables of its file; `from_dict` gives an equal bill."""
-        return stated(self)
+        found: dict[str, Any] = plain(self)
+        return found
 
     def to_toml(self) -> str:
         """Its file; reading it gives an equal bill."""
@@ -289,13 +290,13 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Part:
+class Part(Rule):
     """A part of the energy that no tenant's meter has: how much it is, and who bears it.
 
     Parameters
     ----------
-    rule : Rule
-        By what it is shared.
+    by, shares, of
+        By what it is shared, as in `Rule`.
     percent : Decimal, optional
         How much, of the utility's energy [%].
     kwh : Decimal, optional
@@ -304,28 +305,28 @@ class Part:
         Whether it is what the other parts leave.
     """
 
-    rule: Rule
     percent: Decimal | None = field(default=None, metadata={"least": 0})
     kwh: Decimal | None = None
     rest: bool = False
+
+
+Shared = TypeVar("Shared", bound=Rule)
 
 
 def _rule(parent: Table, name: str) -> Rule:
     """The rule of a line: its basis as text, or a table."""
     if isinstance(parent.data[name], str):
         return Rule(_by(parent, name, BASES))
-    table = parent.table(name)
-    table.only("by", "shares", "of")
-    return _stated(table, BASES)
+    return _of_table(Rule, parent.table(name), BASES)
 
 
-def _stated(table: Table, bases: tuple[str, ...]) -> Rule:
+def _of_table(cls: type[Shared], table: Table, bases: tuple[str, ...]) -> Shared:
+    table.fields_of(cls)  # refuses a misspelt field before one that is missing for it
     by = _by(table, "by", bases)
     for name, wanted in (("shares", "shares"), ("of", "lines")):
         if name in table.data and by != wanted:
             raise table.error(name, f'it goes with by = "{wanted}" only.')
-    of = table.names("of") if "of" in table.data else ()
-    return Rule(by, _shares(table) if by == "shares" else {}, of)
+    return table.record(cls, by=by, shares=_shares(table) if by == "shares" else {})
 
 
 def _by(table: Table, name: str, bases: tuple[str, ...]) -> str:
@@ -348,12 +349,11 @@ def _shares(table: Table) -> dict[str, Decimal]:
 
 def _part(table: Table, *, common: bool) -> Part:
     """A part from its table ``[split.loss]``; only metered common areas need no amount."""
-    table.only("by", "shares", "of", "percent", "kwh", "rest")
-    found: Part = table.part(["percent", "kwh", "rest"]).record(Part, rule=None)
+    found = _of_table(Part, table, PART_BASES)
     ways = (found.percent is not None) + (found.kwh is not None) + found.rest
     if ways > 1 or (ways == 0 and not common):
         raise table.error("percent", "say how much it is by one of percent, kwh and rest = true.")
-    return replace(found, rule=_stated(table, PART_BASES))
+    return found
 
 
 PER = ("tenant", "day", "shares")
@@ -538,7 +538,7 @@ class SplitRules:
             Naming `file`, table and field.
         """
         top = Table(data, file, where)
-        top.only(*(f.name for f in fields(cls)))
+        top.fields_of(cls)
         lines = top.table("lines")
         if lines is None or not lines.data:
             raise top.error("lines", 'it is missing; state a rule a line: energy = "energy".')
@@ -557,12 +557,8 @@ class SplitRules:
 
     def to_dict(self) -> dict[str, Any]:
         """The tables of their file; `from_dict` gives equal rules."""
-        parts = {x: stated(p) for x, p in self.parts}
-        more = {x: {**p.pop("rule"), **p} for x, p in parts.items()}
         places = "exact" if self.places is None else self.places
-        found: dict[str, Any] = plain(
-            vars(self) | more | {"places": places, "fees": self.fees or None}
-        )
+        found: dict[str, Any] = plain({**vars(self), "places": places, "fees": self.fees or None})
         return found
 
     def to_toml(self) -> str:

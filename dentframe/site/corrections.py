@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from dentframe.errors import ConfigError, did_you_mean
-from dentframe.site.toml_tables import Moment, Table, exact, load, moment
+from dentframe.site.toml_tables import Moment, Table, exact, load, moment, plain
 from dentframe.times.dates_and_ranges import instant
 
 KINDS = {
@@ -85,8 +85,8 @@ class Correction:
     id: str
     reason: str
     on: dt.date
-    start: Moment | None = None
-    end: Moment | None = None
+    start: Moment | None = field(default=None, metadata={"key": "from"})
+    end: Moment | None = field(default=None, metadata={"key": "to"})
     time: Moment | None = None
     factor: Decimal | None = None
     value: Decimal | None = None
@@ -148,8 +148,8 @@ class Correction:
 
     def to_dict(self) -> dict[str, Any]:
         """Its table in a file; `from_dict` gives an equal correction."""
-        found = {_IN_FILES.get(f.name, f.name): getattr(self, f.name) for f in fields(self)}
-        return {k: v for k, v in found.items() if v not in (None, "", {})}
+        found: dict[str, Any] = plain(self)
+        return found
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], *, file: str = "corrections") -> Correction:
@@ -161,13 +161,12 @@ class Correction:
             Naming `file`, and the correction or its field.
         """
         table = Table(data, file, "corrections")
-        names = {_IN_FILES.get(f.name, f.name): f.name for f in fields(cls)}
-        table.only(*names)
+        names = table.fields_of(cls)
         optional = [x for x in ("by", "replaces") if data.get(x, "") != ""]
         for name in (*_COMMON[:4], *optional):
             table.text(name)
         try:
-            given: dict[str, Any] = {"on": None, **{names[k]: v for k, v in data.items()}}
+            given: dict[str, Any] = {"on": None, **{names[k].name: v for k, v in data.items()}}
             return cls(**given)
         except ConfigError as error:
             raise ConfigError(f"Cannot use {file}: {error}") from None

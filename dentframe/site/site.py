@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -19,7 +19,7 @@ from dentframe.errors import ConfigError, RangeError, did_you_mean
 from dentframe.metering.register_rules import FIELDS, RegisterRules, SiteRules
 from dentframe.site.corrections import Correction, corrections_of, in_force
 from dentframe.site.currencies import check_currency
-from dentframe.site.toml_tables import Moment, Table, dump, load, plain, stated
+from dentframe.site.toml_tables import Moment, Table, dump, load, plain
 from dentframe.times.dates_and_ranges import Zone, instant, zone
 from dentframe.wire.columns import element_ids, split_element
 
@@ -62,7 +62,7 @@ class Element:
     """
 
     label: str
-    role: str = field(default="branch", metadata={"one_of": ROLES})
+    role: str = field(default="branch", metadata={"one_of": ROLES, "written": True})
     parent: str | None = None
     cts: tuple[float, ...] = field(default=(), metadata={"what": _RATINGS})
     volts: float | None = None
@@ -120,7 +120,7 @@ class Tenant:
     """
 
     name: str
-    holds: tuple[Hold, ...] = ()
+    holds: tuple[Hold, ...] = field(default=(), metadata={"written": True})
     area: Decimal | None = field(default=None, metadata={"least": 0})
     code: str = ""
     account: str = ""
@@ -214,7 +214,7 @@ class Site:
     tz: str
     currency: str
     elements: Mapping[str, Element]
-    tenants: tuple[Tenant, ...] = ()
+    tenants: tuple[Tenant, ...] = field(default=(), metadata={"written": True})
     landlord: str = "Landlord"
     landlord_code: str = ""
     split: Mapping[str, Any] | None = None
@@ -267,18 +267,12 @@ class Site:
 
     def to_dict(self) -> dict[str, Any]:
         """The tables of its file; `from_dict` gives an equal site."""
-        bare = replace(self, elements={}, tenants=(), letterhead=Letterhead(), corrections=())
-        elements = {}
-        for k, e in self.elements.items():
-            swaps = [dict(zip(_SWAP, x, strict=True)) for x in e.swaps]
-            elements[k] = {"role": e.role, **stated(e), "swaps": swaps or None}
-        tables = {
-            "elements": elements,
-            "tenants": [{**stated(t), "holds": t.holds} for t in self.tenants],
-            "statement": stated(self.letterhead) or None,
-            "corrections": [x.to_dict() for x in self.corrections] or None,
-        }
-        return {**stated(bare), **plain(tables)}
+        found: dict[str, Any] = plain(self)
+        for element in found["elements"].values():
+            if "swaps" in element:
+                swaps = [dict(zip(_SWAP, x, strict=True)) for x in element["swaps"]]
+                element["swaps"] = swaps
+        return found
 
     def to_toml(self) -> str:
         """Its file; reading it gives an equal site."""

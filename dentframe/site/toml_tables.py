@@ -32,10 +32,9 @@ UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\u
 _LONGEST, _DIGITS = 200, 15
 """Letters of a text; digits before the point of a number."""
 _READ = {
-    "str": "text", "str | None": "text", "bool": "flag", "tuple[str, ...]": "names",
-    "Decimal": "decimal", "Decimal | None": "decimal", "float | None": "positive",
-    "int": "whole", "int | None": "whole", "Moment": "moment", "Moment | None": "moment",
-    "dt.date | None": "date", "tuple[float, ...]": "numbers", "Mapping[str, Any] | None": "plain",
+    "str": "text", "bool": "flag", "tuple[str, ...]": "names", "Decimal": "decimal",
+    "float": "positive", "int": "whole", "Moment": "moment", "dt.date": "date",
+    "tuple[float, ...]": "numbers", "Mapping[str, Any]": "plain",
 }  # fmt: skip
 """Types of fields, and the method of a `Table` that reads them."""
 
@@ -257,8 +256,8 @@ class Table:
         ----------
         cls : type
             A dataclass. The metadata of a field may name the method that reads it (``read``),
-            that method's keywords, and the field in a file where that is another (``key``);
-            ``file`` is this table's.
+            that method's keywords, and the field in a file where that is another (``key``), or
+            say that its default is written too (``written``); ``file`` is this table's.
         tz : tzinfo, optional
             The zone of its times.
         own : optional
@@ -267,8 +266,9 @@ class Table:
         for key, f in self.fields_of(cls).items():
             is_none = f.default is None and self.data.get(key) is None
             if f.name not in own and not is_none and (key in self.data or f.default is MISSING):
-                how = {k: v for k, v in f.metadata.items() if k not in {"read", "key"}}
-                read = getattr(self, f.metadata.get("read") or _READ[str(f.type)])
+                how = {k: v for k, v in f.metadata.items() if k not in {"read", "key", "written"}}
+                kind = str(f.type).removesuffix(" | None")
+                read = getattr(self, f.metadata.get("read") or _READ[kind])
                 how |= {"tz": tz} if read == self.moment else {}
                 own[f.name] = read(key, **how)
         return cls(**own)
@@ -343,21 +343,19 @@ def moment(value: Any) -> Moment:
     )
 
 
-def stated(record: Any) -> dict[str, Any]:
-    """The fields of a frozen record that have other values than by default, as a file has them."""
-    found = {}
-    for f in fields(record):
-        value = getattr(record, f.name)
-        default = f.default if f.default_factory is MISSING else f.default_factory()
-        if f.name != "file" and value is not None and value != default:
-            found[f.metadata.get("key", f.name)] = plain(value)
-    return found
-
-
 def plain(value: Any) -> Any:
-    """What a TOML file can have: a whole decimal is an integer there."""
+    """What a TOML file can have: a whole decimal is an integer there.
+
+    A frozen record is a table of the fields that have other values than by default.
+    """
     if is_dataclass(value):
-        return stated(value)
+        own = {f: getattr(value, f.name) for f in fields(value) if f.compare}
+        value = {
+            f.metadata.get("key", f.name): x
+            for f, x in own.items()
+            if x != (f.default if f.default_factory is MISSING else f.default_factory())
+            or "written" in f.metadata
+        }
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items() if v is not None}
     if is_list(value):

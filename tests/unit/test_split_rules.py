@@ -52,8 +52,8 @@ def test_rules_are_read(path):
     rules = SplitRules.load(path)
     assert rules.lines["demand"] == Rule("own_peak")
     assert rules.lines["City levy"].shares == {"A": Decimal(40), "Landlord": Decimal("60.5")}
-    assert rules.loss == Part(Rule("energy"), percent=Decimal("1.5"))
-    assert rules.tolerance == Part(Rule("landlord"), rest=True)
+    assert rules.loss == Part("energy", percent=Decimal("1.5"))
+    assert rules.tolerance == Part("landlord", rest=True)
     assert (rules.accept, rules.agree) == (("recorded", "estimated"), Decimal("1.5"))
 
 
@@ -95,7 +95,7 @@ def test_none_takes_the_sites_table_and_neither_raises():
         ('"estimated"', '"missing"', "has no figure to accept"),
         ("agree = 1.5", "agre = 1.5", "did you mean 'agree'"),
         ('demand = "own peak"', 'demand = "shares"', "give the shares"),
-        ("rest = true\nby", 'of = ["x"]\nby', "percent, kwh and rest"),
+        ("rest = true\nby", 'of = ["x"]\nby', 'it goes with by = "lines" only'),
     ],
 )
 def test_errors_name_table_and_field(path, old, new, told):

@@ -1,10 +1,10 @@
-"""The exceptions of a split tell what its owner must look at, and what to do about it."""
+"""The exceptions of a split name what its owner must look at, and what to do about each."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,6 @@ from dentframe.verbs.energy import when
 from dentframe.wire.columns import split_element
 
 if TYPE_CHECKING:
-    from dentframe.money.utility_bill_and_rules import UtilityBill
     from dentframe.site.toml_tables import Moment
 
 ZERO = Decimal(0)
@@ -69,9 +68,6 @@ class Finding:
     reason: str = ""
 
 
-COLUMNS = tuple(f.name for f in fields(Finding))
-
-
 def exceptions_of(
     uses: Sequence[Usage],
     charges: Sequence[Charge],
@@ -93,55 +89,46 @@ def exceptions_of(
     """
     whole, detail = uses[0], "the corrections bear on its period or its edge too"
     found = [
-        *(x for use in uses for x in _statuses(use)),
-        *(x for use in uses for x in _energies(use)),
-        *_openings(whole, closings),
-        *_amounts(whole, charges),
-        *_periods(whole),
-        *_tenants(whole),
-        *_lines(whole),
-        *(
-            Finding("also_affected", record, detail, remedy=CURES["rebill"], accepted=True)
-            for record in affected
-        ),
-    ]
-    rows = [vars(_accepted_by_name(whole.bill, x)) for x in found]
-    types = dict.fromkeys(COLUMNS, object) | {"accepted": bool}
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(types)
-
-
-def _accepted_by_name(bill: UtilityBill, x: Finding) -> Finding:
-    """A finding as accepted where the bill accepts it by name; a refused figure never is."""
-    for a in bill.accepted if x.remedy != CURES["refused"] else ():
-        if (a.kind, a.element) == (x.kind, x.subject):
-            reason = f"{a.reason} (accepted by {a.by})"
-            return replace(x, accepted=True, reason=reason, remedy="")
-    return x
-
-
-def _statuses(use: Usage) -> Iterator[Finding]:
-    """What the figures themselves say."""
-    not_recorded = [
-        f
-        for basis, found in use.figures.items()
-        for f in (found[:1] if basis == "coincident" else found)  # one for all elements
+        _not_recorded(use, f)
+        for use in uses
+        for basis, every in use.figures.items()
+        for f in (every[:1] if basis == "coincident" else every)  # one for all elements
         if f.status != "recorded"
     ]
-    for f in not_recorded:
-        subject, value, rule = f.element, f.value, "accept"
-        if "site_peak" in f.row:
-            subject, peak = use.site.name, float(f.row["site_peak"])
-            value = None if np.isnan(peak) else rounded(peak, use.rules.places)
-        kind, accepted = f.exception_kind(use.rules), f.kind == MAIN or accepts(use, f)
-        if f.unit == "kW":
-            low = f.status == "partial" and f.coverage < use.rules.demand_coverage
-            rule, cure = "demand_coverage" if low else "accept_demand", f.note + CURES["demand"]
-        elif kind == "not_closed":
-            cure = CURES["open"]
-        else:
-            cure = remedy(f.status, f.flags, f.element, "site_file")
-        cure = "" if accepted else cure
-        yield Finding(kind, subject, _detail(use, f), value, None, f.unit, rule, cure, accepted)
+    found += [x for use in uses for x in _energies(use)]
+    found += [*_openings(whole, closings), *_amounts(whole, charges)]
+    found += [*_periods(whole), *_tenants(whole), *_lines(whole)]
+    found += [
+        Finding("also_affected", record, detail, remedy=CURES["rebill"], accepted=True)
+        for record in affected
+    ]
+    rows, named = [], {(x.kind, x.element): x for x in reversed(whole.bill.accepted)}
+    for x in found:
+        row, by_name = {**vars(x)}, named.get((x.kind, x.subject))
+        if by_name and x.remedy != CURES["refused"]:  # a refused figure never is accepted
+            reason = f"{by_name.reason} (accepted by {by_name.by})"
+            row |= {"accepted": True, "reason": reason, "remedy": ""}
+        rows.append(row)
+    names = [f.name for f in fields(Finding)]
+    return pd.DataFrame(rows, columns=names, dtype=object).astype({"accepted": bool})
+
+
+def _not_recorded(use: Usage, f: Figure) -> Finding:
+    """What a figure says itself."""
+    subject, value, rule = f.element, f.value, "accept"
+    if "site_peak" in f.row:
+        subject, peak = use.site.name, float(f.row["site_peak"])
+        value = None if np.isnan(peak) else rounded(peak, use.rules.places)
+    kind, accepted = f.exception_kind(use.rules), f.kind == MAIN or accepts(use, f)
+    if f.unit == "kW":
+        low = f.status == "partial" and f.coverage < use.rules.demand_coverage
+        rule, cure = "demand_coverage" if low else "accept_demand", f.note + CURES["demand"]
+    elif kind == "not_closed":
+        cure = CURES["open"]
+    else:
+        cure = remedy(f.status, f.flags, f.element, "site_file")
+    cure = "" if accepted else cure
+    return Finding(kind, subject, _detail(use, f), value, None, f.unit, rule, cure, accepted)
 
 
 def _detail(use: Usage, f: Figure) -> str:
@@ -165,15 +152,10 @@ def _energies(use: Usage) -> Iterator[Finding]:
 
     A demand line asks for energy too, where common areas are shared by it.
     """
-    if "energy" in use.figures and use.bill.kwh is not None and not refused(use, "energy"):
-        share = EXACT.divide(EXACT.multiply(abs(use.kwh), use.rules.agree), Decimal(100))
-        limit = rounded(share, use.rules.places)
-        yield from _residual(use, limit)
-        yield from _main(use, limit)
-
-
-def _residual(use: Usage, limit: Decimal) -> Iterator[Finding]:
-    """What is left of the utility's energy after the parts that are stated as amounts."""
+    if "energy" not in use.figures or use.bill.kwh is None or refused(use, "energy"):
+        return
+    share = EXACT.divide(EXACT.multiply(abs(use.kwh), use.rules.agree), Decimal(100))
+    limit = rounded(share, use.rules.places)
     parts = residuals(use)
     rest = next((n for n, p in use.rules.parts if p.rest), UNEXPLAINED)
     left = parts[rest]
@@ -191,6 +173,7 @@ def _residual(use: Usage, limit: Decimal) -> Iterator[Finding]:
         yield Finding(
             "utility_differs", use.bill.name, detail, left, limit, "kWh", "agree", CURES["compare"]
         )
+    yield from _main(use, limit)
 
 
 def _main(use: Usage, limit: Decimal) -> Iterator[Finding]:
