@@ -119,7 +119,7 @@ def tops_and_branches(site: Site, bill: UtilityBill) -> tuple[list[str], list[st
     inside = {x for k in named for x in site.inside(k)}
     loose = _loose(site, bill, named, inside)
     tops = [k for k in named if k not in inside and k not in loose]
-    known = {*tops, *loose, *(x for k in tops for x in site.inside(k))}
+    known = {*named, *inside}
     branches = [k for k, e in site.elements.items() if k in known and e.role != MAIN]
     if not branches:
         raise ConfigError(
@@ -245,11 +245,10 @@ def completed(
         when = pd.DatetimeIndex([at]).as_unit("us")
         index = pd.MultiIndex.from_product([absent, when], names=whole.index.names)
         whole = pd.concat([whole, pd.DataFrame(np.nan, index=index, columns=whole.columns)])
-    columns = [parse(x) for x in wire_columns(whole.columns)]
-    topics = {c.topic for c in columns} & {REGISTER, MEAN} or {REGISTER}
+    columns = {c.wire: c for c in map(parse, wire_columns(whole.columns))}
+    topics = {c.topic for c in columns.values()} & {REGISTER, MEAN} or {REGISTER}
     wanted = [Column(x, ELEMENT, str(element)).wire for x in sorted(topics) for _, element in names]
-    known = {c.wire for c in columns}
-    whole = whole.assign(**{x: np.nan for x in wanted if x not in known})
+    whole = whole.assign(**{x: np.nan for x in wanted if x not in columns})
     whole.attrs = frame.attrs
     return whole
 

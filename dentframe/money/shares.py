@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dentframe.errors import ConfigError
 from dentframe.money.occupancy import COMMON, MAIN, OWN
@@ -88,14 +88,8 @@ class Charge:
         return f"{self.line}: {TITLES[self.part]}" if self.part in TITLES else self.line
 
 
-@dataclass(frozen=True)
-class Component:
-    """A signed part of a line: how much, and by which weights it is shared."""
-
-    part: str
-    total: Decimal
-    weights: Mapping[str, Decimal]
-    unit: str
+Component: TypeAlias = tuple[str, Decimal, Mapping[str, Decimal]]
+"""A signed part of a line: its name, how much it is, and the weights by which it is shared."""
 
 
 def share(whole: Usage, dated: Mapping[str, Usage]) -> list[Charge]:
@@ -120,9 +114,13 @@ def share(whole: Usage, dated: Mapping[str, Usage]) -> list[Charge]:
     """
     lines, site = whole.bill.lines, whole.site
     rules = {line.name: whole.rules.of(line) for line in lines}
-    more = [part for _, part in whole.rules.parts] + [fee.rule for fee in whole.rules.fees]
+    every = [
+        *rules.values(),
+        *(x for _, x in whole.rules.parts),
+        *(x.rule for x in whole.rules.fees),
+    ]
     known = [site.landlord, *(t.name for t in site.tenants)]
-    for name in (x for rule in [*rules.values(), *more] for x in rule.shares):
+    for name in (x for rule in every for x in rule.shares):
         if name not in known:
             raise ConfigError(
                 f"Cannot share by fixed shares: {name!r} is no party of {site.name!r}. "
@@ -142,14 +140,14 @@ def _of_line(use: Usage, line: BillLine, rule: Rule) -> list[Charge]:
     if line.amount == 0:
         return []
     if any(refused(use, basis) for basis in needs(use, rule) if basis in use.figures):
-        return _charges(use, line, rule, [Component(REFUSED, ONE, {UNALLOCATED: ONE}, "")])
+        return _charges(use, line, rule, "", [(REFUSED, ONE, {UNALLOCATED: ONE})])
+    unit = WEIGHT_UNITS.get(rule.by, "")
     if rule.by in UNITS:
         figures = [f for f in use.figures[rule.by] if f.kind == OWN]
         agreed = {k: v for k, v in add_by((f.party, f.agreed) for f in figures).items() if v}
-        return _charges(use, line, rule, _measured(use, rule), agreed)
+        return _charges(use, line, rule, unit, _measured(use, rule), agreed)
     by, part = weights(use, rule), EXPORT if rule.by == EXPORT else OWN
-    unit = WEIGHT_UNITS.get(rule.by, "")
-    return _charges(use, line, rule, [Component(part, add(by.values()), by, unit)])
+    return _charges(use, line, rule, unit, [(part, add(by.values()), by)])
 
 
 def _as_lines(
@@ -169,14 +167,13 @@ def _as_lines(
     # What an agreed figure moved is shared as measured, so that it is nobody else's.
     total = add_by((c.agreed_by or c.party, c.amount) for c in taxed)
     agreed = add_by((c.agreed_by, -c.amount) for c in taxed if c.agreed_by)
-    parts, unit = {EXPORT: EXPORT, UNALLOCATED: REFUSED}, use.site.currency
+    parts = {EXPORT: EXPORT, UNALLOCATED: REFUSED}
     own = {k: v for k, v in total.items() if k not in parts and v >= 0}
-    components = [Component(OWN, add(own.values()), own, unit)]
     # Whom the lines credit, such as for a loss below 0, the tax credits too.
-    components += [Component(OWN, v, {k: ONE}, unit) for k, v in total.items()
-                   if k not in parts and v < 0]  # fmt: skip
-    components += [Component(parts[k], total[k], {k: ONE}, unit) for k in parts if k in total]
-    return _charges(use, line, rule, components, agreed)
+    credited = [(OWN, v, {k: ONE}) for k, v in total.items() if k not in {*parts, *own}]
+    rest = [(parts[k], total[k], {k: ONE}) for k in parts if k in total]
+    components = [(OWN, add(own.values()), own), *credited, *rest]
+    return _charges(use, line, rule, use.site.currency, components, agreed)
 
 
 # --- what a line's basis is made of ------------------------------------------------------
@@ -184,18 +181,16 @@ def _as_lines(
 
 def _measured(use: Usage, rule: Rule) -> list[Component]:
     """The components of a measured basis."""
-    unit, own = UNITS[rule.by], weights(use, rule)
+    own = weights(use, rule)
     figures = [(f.kind, f.measured) for f in use.figures[rule.by]]
     total = add_by((kind, value) for kind, value in figures if value is not None)
     rest = residuals(use) if rule.by == "energy" else {}
     common = EXACT.add(total.get(COMMON, ZERO), rest.get(COMMON, ZERO))
-    found, parts = [Component(OWN, add(own.values()), own, unit)], dict(use.rules.parts)
+    found, parts = [(OWN, add(own.values()), own)], dict(use.rules.parts)
     for name, value in {**rest, COMMON: common}.items():
-        bearers = {UNALLOCATED: ONE}  # of what no rule bears
-        if name in parts and value != 0:
-            bearers = weights(use, parts[name])
-        found.append(Component(name, value, bearers, unit))
-    return [*found, Component(EXPORT, total.get(EXPORT, ZERO), {EXPORT: ONE}, unit)]
+        is_borne = name in parts and value != 0
+        found.append((name, value, weights(use, parts[name]) if is_borne else {UNALLOCATED: ONE}))
+    return [*found, (EXPORT, total.get(EXPORT, ZERO), {EXPORT: ONE})]
 
 
 def residuals(use: Usage) -> dict[str, Decimal]:
@@ -278,15 +273,15 @@ def _area_days(use: Usage) -> Iterator[tuple[str, Decimal]]:
 
 
 def _charges(
-    use: Usage, line: BillLine, rule: Rule, components: Sequence[Component],
+    use: Usage, line: BillLine, rule: Rule, unit: str, components: Sequence[Component],
     agreed: Mapping[str, Decimal] = {},
 ) -> list[Charge]:  # fmt: skip
-    """The amounts of a line: components to the last unit, then each by its weights.
+    """The amounts of a line: components to the last unit, then each by its weights [unit].
 
     What an agreed figure adds to a party's quantity is taken from the landlord, nobody else.
     """
-    digits, given = use.digits, [c for c in components if c.total != 0]
-    whole = add(c.total for c in given)
+    digits, given = use.digits, [x for x in components if x[1] != 0]
+    whole = add(total for _, total, _ in given)
     if whole <= 0:
         raise ConfigError(
             f"Cannot share line {line.name!r} of {line.amount} by {rule.by}: its basis adds up to "
@@ -297,19 +292,19 @@ def _charges(
             f"Cannot share line {line.name!r}: its amount {line.amount} is finer than "
             f"{digits} decimals of the currency."
         )
-    exact = [EXACT.divide(EXACT.multiply(line.amount, c.total), whole) for c in given]
+    exact = [EXACT.divide(EXACT.multiply(line.amount, total), whole) for _, total, _ in given]
     amounts = parts_of(exact, rounded(line.amount, digits), digits)
     found = []
-    for c, amount in zip(given, amounts, strict=True):
-        money = allocate(amount, c.weights, places=digits)
-        quantities: Any = c.weights if c.unit else dict.fromkeys(c.weights)
-        if c.unit and add(c.weights.values()) != c.total:
-            places = digits if c.unit == use.site.currency else use.rules.places
-            quantities = allocate(c.total, c.weights, places=places)
-        for party in c.weights:
-            own = Charge(party, line.name, line.kind, c.part, rule.by, quantities[party], c.unit,
+    for (part, total, by), amount in zip(given, amounts, strict=True):
+        money = allocate(amount, by, places=digits)
+        quantities: Any = by if unit else dict.fromkeys(by)
+        if unit and add(by.values()) != total:
+            places = digits if unit == use.site.currency else use.rules.places
+            quantities = allocate(total, by, places=places)
+        for party in by:
+            own = Charge(party, line.name, line.kind, part, rule.by, quantities[party], unit,
                          whole, money[party])  # fmt: skip
-            if c.part != OWN or party not in agreed:
+            if part != OWN or party not in agreed:
                 found.append(own)
                 continue
             quantity = EXACT.add(quantities[party], agreed[party])

@@ -19,10 +19,10 @@ from dentframe.frame.quantify import dequantify
 from dentframe.money import credit_notes, record_writer
 from dentframe.money.earlier_and_daily_use import BilledPeriod, archived_year_before
 from dentframe.money.occupancy import check_frame, dated_parts, occupancies, span
-from dentframe.money.split_exceptions import exceptions_of
 from dentframe.money.record_reader import billed_before, records_in
 from dentframe.money.rounding_and_tiers import add, digits_of, rounded
 from dentframe.money.shares import DIFFERENCE, FEE, Charge, fees, figures_of, share
+from dentframe.money.split_exceptions import exceptions_of
 from dentframe.money.split_usage import Usage, measure, worst_status
 from dentframe.money.tenant_statements import statements
 from dentframe.money.utility_bill_and_rules import SplitRules, UtilityBill
@@ -335,11 +335,8 @@ def split(
     else:
         frame = dequantify(frame)
         check_frame(site, [s.element for s in occupancies(site, bill)], frame)
-    before: list[BilledPeriod] = []
-    if records is not None:
-        of_folder = isinstance(records, str | PathLike)
-        before = billed_before(records_in(records) if of_folder else records, site)
-    run = settle(frame, site, bill, how, earlier=before, read_at=read_at)
+    saved = records_in(records) if isinstance(records, str | PathLike) else records or ()
+    run = settle(frame, site, bill, how, earlier=billed_before(saved, site), read_at=read_at)
     if archive is None:
         return run
     return replace(run, earlier=(*archived_year_before(archive, run.whole), *run.earlier))
