@@ -222,28 +222,15 @@ def use_by_period(
     ]
 
 
-def billed_now(run: Run, tenant: Tenant) -> BilledPeriod:
-    """What a party has of this bill, for the comparison with earlier ones."""
-    figures = [f for f in run.whole.figures.get("energy", []) if f.party == tenant.name]
-    mine = [f for f in figures if f.kind == OWN]
-    known = mine and all(accepts(run.whole, f) for f in mine)
-    used = add([f.value for f in mine if f.value is not None]) if known else None
-    owed = add([c.amount for c in run.every_charge if c.party == tenant.name])
-    own = own_dates(run, tenant.name) or span(run.site, run.bill)
-    return BilledPeriod(tenant.name, tenant.account, *own, used, owed)
+def own_dates(run: Run, party: str) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """A party's dates, from its first to its last; those of the bill are the landlord's."""
+    mine = [s for s in run.whole.occupancies if s.party == party != run.site.landlord]
+    edges = [x for s in mine for x in (s.start, s.end)] or span(run.site, run.bill)
+    return min(edges).tz_convert(run.site.zone), max(edges).tz_convert(run.site.zone)
 
 
-def own_dates(run: Run, party: str) -> tuple[pd.Timestamp, pd.Timestamp] | None:
-    """The party's own dates, from its first to its last, where they are not the bill's."""
-    mine = [s for s in run.whole.occupancies if s.party == party]
-    if not mine or party == run.site.landlord:
-        return None
-    own = min(s.start for s in mine), max(s.end for s in mine)
-    return None if own == span(run.site, run.bill) else own
-
-
-def compared(
-    now: BilledPeriod, earlier: Iterable[BilledPeriod], tz: dt.tzinfo, why: str = ""
+def comparison(
+    run: Run, tenant: Tenant, measured: Iterable[BilledPeriod], why: str
 ) -> tuple[tuple[Past, ...], str]:
     """A tenant's periods, the oldest known first and the bill's own last; or why there is none.
 
@@ -252,28 +239,35 @@ def compared(
 
     Parameters
     ----------
-    now : BilledPeriod
-        The bill's own.
-    earlier : iterable of BilledPeriod
-        Earlier ones, also of others and of other periods.
-    tz : tzinfo
-        The zone in which periods are named.
+    run : Run
+        The split.
+    tenant : Tenant
+        Whose periods.
+    measured : iterable of BilledPeriod
+        What readings tell of earlier periods, of other tenants too.
     why : str
         Why readings tell of none.
     """
+    zone = run.site.zone
+    start, end = own_dates(run, tenant.name)
     found: dict[tuple[pd.Timestamp, pd.Timestamp], BilledPeriod] = {}
-    for x in earlier:
-        known = found.get((x.start, x.end))
-        mine = x.account == now.account if x.account and now.account else x.party == now.party
-        if mine and x.end <= now.start and (known is None or x.kwh is not None):
+    for x in (*measured, *run.earlier):
+        by_account = x.account and tenant.account
+        mine = x.account == tenant.account if by_account else x.party == tenant.name
+        if mine and x.end <= start and (x.kwh is not None or (x.start, x.end) not in found):
             found[x.start, x.end] = x
     past = sorted(found.values(), key=lambda x: x.start)
     first = next((i for i, x in enumerate(past) if (x.kwh, x.amount) != (None, None)), None)
     if first is None:
-        none = f"none was wholly {now.party}'s and measured well enough."
-        return (), NONE + (why or none)
+        return (), NONE + (why or f"none was wholly {tenant.name}'s and measured well enough.")
+    energies = run.whole.figures.get("energy", [])
+    own = [f for f in energies if f.party == tenant.name and f.kind == OWN]
+    known = own and all(accepts(run.whole, f) for f in own)
+    used = add([f.value for f in own if f.value is not None]) if known else None
+    owed = add([c.amount for c in run.every_charge if c.party == tenant.name])
+    now = BilledPeriod(tenant.name, tenant.account, start, end, used, owed)
     shown = []
     for x in (*past[first:], now):
-        start, end = x.start.tz_convert(tz), x.end.tz_convert(tz)
-        shown.append(Past(label(start, end), x.kwh, amount=x.amount, start=start, end=end))
+        low, high = x.start.tz_convert(zone), x.end.tz_convert(zone)
+        shown.append(Past(label(low, high), x.kwh, amount=x.amount, start=low, end=high))
     return tuple(shown), ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
@@ -16,6 +16,7 @@ from dentframe.display import html_of, text_of
 from dentframe.errors import ConfigError
 from dentframe.metering.energy_and_coverage import STATUSES
 from dentframe.money.rounding_and_tiers import EXACT, add, digits_of, rounded
+from dentframe.site.toml_tables import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -488,7 +489,7 @@ class Statement:
         dict
             The fields, amounts and times as text, and ``schema``, the layout they are in.
         """
-        return {"schema": SCHEMA, **plain(self)}
+        return {"schema": SCHEMA, **plain(self, texts=True, defaults=True)}
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> Statement:
@@ -689,21 +690,6 @@ class Statements(tuple[Statement, ...]):
 
 SCHEMA = 2
 """The layout of plain data; another one is refused."""
-
-
-def plain(value: Any, *, defaults: bool = True) -> Any:
-    """A value without Decimal, Timestamp, tuple or dataclass; all fields, or no `defaults`."""
-    if is_dataclass(value):
-        found = [(f, getattr(value, f.name)) for f in fields(value) if f.init]
-        kept = {f.name: x for f, x in found if defaults or f.default is MISSING or x != f.default}
-        return plain(kept, defaults=defaults)
-    if isinstance(value, Mapping):
-        return {str(k): plain(v, defaults=defaults) for k, v in value.items()}
-    if isinstance(value, tuple | list):
-        return [plain(v, defaults=defaults) for v in value]
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    return value.isoformat() if isinstance(value, dt.date) else value
 
 
 def _time(_: Any, value: Any) -> pd.Timestamp:

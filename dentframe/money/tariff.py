@@ -12,9 +12,8 @@ from typing import Any
 from dentframe.errors import ConfigError, did_you_mean
 from dentframe.money.charges import Energy, Fixed, Minimum, Reactive, Tax, date_of, from_table, put
 from dentframe.money.demand_charges import Demand
-from dentframe.money.statement import plain
 from dentframe.site.currencies import check_currency
-from dentframe.site.toml_tables import dump, parse
+from dentframe.site.toml_tables import dump, parse, plain
 
 KINDS: dict[str, type[Any]] = {c.kind: c for c in (Energy, Demand, Fixed, Reactive, Minimum, Tax)}
 """The charges by kind. A new one is a class with `kind`, `name`, its validity and `lines`."""
@@ -188,9 +187,10 @@ class Tariff:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, safe for JSON, without fields that have their defaults."""
-        charges = [{"kind": c.kind, **plain(c, defaults=False)} for c in self.charges]
-        found = {k: plain(getattr(self, k)) for k in ("name", "currency", "holidays", "notes")}
-        return {k: v for k, v in found.items() if v or k == "name"} | {"charges": charges}
+        charges = [{"kind": c.kind, **plain(c, texts=True)} for c in self.charges]
+        found: dict[str, Any] = plain(self, texts=True)
+        del found["charges"]
+        return found | {"charges": charges}
 
     def to_json(self) -> str:
         """JSON text; `from_json` reads it back."""

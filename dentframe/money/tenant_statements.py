@@ -20,8 +20,7 @@ from dentframe.documents.statement_audit_sheet import WORDS
 from dentframe.errors import ConfigError
 from dentframe.money.credit_notes import replacing
 from dentframe.money.earlier_and_daily_use import (
-    billed_now,
-    compared,
+    comparison,
     daily,
     measured_year_before,
     own_dates,
@@ -50,16 +49,17 @@ def statements(run: Run, *, landlord: bool = False) -> Statements:
     ConfigError
         For numbers that are not unique, an account that is lacking, or a logo that is not there.
     """
-    site, bill, (before, why) = run.site, run.bill, measured_year_before(run.whole)
-    earlier, days, accepted = [*before, *run.earlier], daily(run.whole), _accepted(run)
+    site, bill, measured = run.site, run.bill, measured_year_before(run.whole)
+    days, accepted = daily(run.whole), _accepted(run)
     start, end = (x.tz_convert(site.zone) for x in span(site, bill))
     found = []
     for party in (*site.tenants, *[site.owner] * (landlord or site.letterhead.landlord)):
         charges = [c for c in run.every_charge if c.party == party.name]
         if not charges:
             continue
-        comparison, note = compared(billed_now(run, party), earlier, site.zone, why)
-        own = own_dates(run, party.name)
+        compared, why = comparison(run, party, *measured)
+        held = own_dates(run, party.name)
+        held_from, held_to = held if held != (start, end) else (None, None)
         figures = [f for use in run.uses for f in use.figures.get("energy", [])]
         mine = [f for f in figures if f.party == party.name]
         reasons = [text for names, text in accepted if party.name in (names or {site.landlord})]
@@ -72,14 +72,14 @@ def statements(run: Run, *, landlord: bool = False) -> Statements:
             currency=site.currency,
             lines=tuple(_line(run, c) for c in charges),
             readings=tuple(_reading(run, f) for f in mine),
-            comparison=comparison,
-            comparison_note=note,
+            comparison=compared,
+            comparison_note=why,
             daily=tuple(days.get(party.name, ())),
             places=run.rules.places,
             notes=(*_notes(run, mine), *reasons),
             read_at=run.read_at,
-            held_from=own[0].tz_convert(site.zone) if own else None,
-            held_to=own[1].tz_convert(site.zone) if own else None,
+            held_from=held_from,
+            held_to=held_to,
             letter=_letter(run, party),
             locale=site.locale,
         ))  # fmt: skip

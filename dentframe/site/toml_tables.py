@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -343,23 +344,37 @@ def moment(value: Any) -> Moment:
     )
 
 
-def plain(value: Any) -> Any:
-    """What a TOML file can have: a whole decimal is an integer there.
+def plain(value: Any, *, texts: bool = False, defaults: bool = False) -> Any:
+    """A value as plain data: a frozen record is a table, a tuple is a list.
 
-    A frozen record is a table of the fields that have other values than by default.
+    Parameters
+    ----------
+    value : object
+        A record, a mapping, a sequence, or what a field has.
+    texts : bool
+        As JSON can have it: decimals and times are texts. As TOML can have it by default: a whole
+        decimal is an integer, and what has no value is left out.
+    defaults : bool
+        Fields of a record too that have the values which they have by default.
     """
     if is_dataclass(value):
         own = {f: getattr(value, f.name) for f in fields(value) if f.compare}
         value = {
             f.metadata.get("key", f.name): x
             for f, x in own.items()
-            if x != (f.default if f.default_factory is MISSING else f.default_factory())
+            if defaults
             or "written" in f.metadata
+            or x != (f.default if f.default_factory is MISSING else f.default_factory())
         }
+    again = partial(plain, texts=texts, defaults=defaults)
     if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items() if v is not None}
+        return {str(k): again(v) for k, v in value.items() if texts or v is not None}
     if is_list(value):
-        return [plain(v) for v in value]
+        return [again(v) for v in value]
+    if texts and isinstance(value, Decimal):
+        return f"{value:f}"
+    if texts and isinstance(value, dt.date):
+        return value.isoformat()
     if isinstance(value, Decimal) and value.as_tuple().exponent >= 0:  # type: ignore[operator]
         return int(value)
     return value
