@@ -202,7 +202,7 @@ def _openings(
     start, places = span(use.site, use.bill)[0], use.rules.places
     for f in use.figures.get("energy", []):
         name, opening = f.element, f.row.get("open_reading")
-        if f.start != start or name not in closings or opening is None or pd.isna(opening):
+        if f.start != start or name not in closings or pd.isna(opening):
             continue
         (read, closing), at = closings[name], f.row["open_at"]
         if read > start:  # the edge lies in a gap: no reading is the printed one of both bills

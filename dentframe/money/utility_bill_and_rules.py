@@ -543,9 +543,8 @@ class SplitRules:
         if lines is None or not lines.data:
             raise top.error("lines", 'it is missing; state a rule a line: energy = "energy".')
         own: dict[str, Any] = {x: data[x] for x in ("interval", "demand_lag") if x in data}
-        for name in PARTS:
-            table = top.table(name)
-            own[name] = table and _part(table, common=name == "common")
+        named = [x for x in PARTS if data.get(x) is not None]
+        own |= {x: _part(top.table(x), common=x == "common") for x in named}
         if data.get("places") == "exact":
             own["places"] = None
         return top.record(
