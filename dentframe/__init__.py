@@ -15,9 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 from dentframe import errors
 from dentframe.accessor import DentAccessor
 from dentframe.accessor_methods import DentFrame
+from dentframe.frame.concat import concat
 from dentframe.metering.register_rules import RegisterRules
+from dentframe.site.corrections import Correction
+from dentframe.site.site import Site
 from dentframe.times.periods import Monthly
 from dentframe.times.schedule import Schedule, Window
+from dentframe.wire.columns import define_units
 
 __all__ = [
     "Archive", "Correction", "DentAccessor", "DentCloud", "DentFrame", "Monthly", "Plan",
@@ -34,7 +38,6 @@ if TYPE_CHECKING:
     from dentframe.cloud.client import DentCloud
     from dentframe.datasets import open_dataset
     from dentframe.documents.portfolio_report_and_energy_star import to_portfolio_manager
-    from dentframe.frame.concat import concat
     from dentframe.money.demand_charges import adjusted_demand, ratchet
     from dentframe.money.portfolio_report_and_status import Report, report
     from dentframe.money.rebill import rebill
@@ -54,9 +57,6 @@ if TYPE_CHECKING:
         plan_dentcloud,
         read_dentcloud,
     )  # fmt: skip
-    from dentframe.site.corrections import Correction
-    from dentframe.site.site import Site
-    from dentframe.wire.columns import define_units
 
     __version__: str
 
@@ -67,7 +67,6 @@ _MODULES: Final = {
     "cloud.client": ("DentCloud",),
     "datasets": ("open_dataset",),
     "documents.portfolio_report_and_energy_star": ("to_portfolio_manager",),
-    "frame.concat": ("concat",),
     "money.demand_charges": ("adjusted_demand", "ratchet"),
     "money.portfolio_report_and_status": ("Report", "report"),
     "money.rebill": ("rebill",),
@@ -87,9 +86,6 @@ _MODULES: Final = {
         "plan_dentcloud",
         "read_dentcloud",
     ),
-    "site.corrections": ("Correction",),
-    "site.site": ("Site",),
-    "wire.columns": ("define_units",),
 }
 ON_USE: Final = {
     name: f"dentframe.{module}" for module, names in _MODULES.items() for name in names

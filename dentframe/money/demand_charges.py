@@ -314,7 +314,7 @@ class Demand(Charge):
         found, covered, together, whole, kw = demands
         walls = local(found.e - 1, meters.tz).tz_localize(None).as_unit("us")
         day = np.asarray(walls.asi8 // (24 * HOUR)) if self.one_per_day else None
-        top, _ = highest(found, self.n, day)
+        top = highest(found, self.n, day)
         below, more = False, ""
         if len(series) > 1 and len(top.kw) and np.isnan(kw).any():
             below, more = _elsewhere(meters, series, kw, float(top.kw.min()))

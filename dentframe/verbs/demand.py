@@ -18,15 +18,8 @@ from dentframe.metering.register_rules import HOUR, MINUTE
 from dentframe.metering.series import element_columns
 from dentframe.times.dates_and_ranges import ints, minutes, stamp
 from dentframe.times.periods import DAY_MINUTES, clock_grid
-from dentframe.verbs.keywords_and_series import (
-    Inputs,
-    Keywords,
-    VerbKeywords,
-    check_one_of,
-    corrected_verb,
-    demand_source,
-    inputs_of,
-)
+from dentframe.verbs import keywords_and_series as inputs
+from dentframe.verbs.keywords_and_series import Keywords, VerbKeywords, corrected_verb
 from dentframe.verbs.result_frames_and_warnings import wide
 
 if TYPE_CHECKING:
@@ -122,7 +115,9 @@ def demand(
     """
     resolved = VerbKeywords.of(frame, **keywords)
     how = cut(kind, window, step, resolved.interval)
-    of = inputs_of(frame, None, demand_source(frame, topic, source), resolved, how.freq)
+    of = inputs.inputs_of(
+        frame, None, inputs.demand_source(frame, topic, source), resolved, how.freq
+    )
     s, e = span(how, of.s, of.e, of.tz)
     return wide(of, [window_means(of, c, s, e) for c in of.series], s if kind == "block" else e, e)
 
@@ -174,7 +169,7 @@ def apparent_demand(
     return demand(frame, window, kind=kind, step=step, topic=topic, source=source, **keywords)
 
 
-def window_means(of: Inputs, c: Cumulative, s: Ints, e: Ints) -> Floats:
+def window_means(of: inputs.Inputs, c: Cumulative, s: Ints, e: Ints) -> Floats:
     """Mean power of each window [kW]; NaN where not wholly known, or cut by a bound."""
     low, high = of.bounds
     return np.where((s >= low) & (e <= high), means(c, s, e, of.interval(c)), np.nan)
@@ -224,7 +219,7 @@ def cut(kind: str, window: Any, step: Any, interval: Any) -> Cut:
     RangeError
         For a window or step that the clock does not have.
     """
-    check_one_of("kind", kind, KINDS)
+    inputs.check_one_of("kind", kind, KINDS)
     length = _minutes(window, "window", divides_day=kind == "block" and step is None)
     if kind == "block":
         if step is not None:

@@ -14,11 +14,11 @@ import pandas as pd
 
 from dentframe.accessor_methods import with_keywords
 from dentframe.errors import RangeError
-from dentframe.metering.register_rules import HOUR, MINUTE, micros
+from dentframe.metering.register_rules import HOUR, MINUTE
 from dentframe.metering.series import ESTIMATES, Flag, meter_by_meter, time_index
 from dentframe.times.dates_and_ranges import check_order, minutes
 from dentframe.times.periods import verb_zone
-from dentframe.verbs.keywords_and_series import DEFAULTS, Bounds, Keywords, VerbKeywords
+from dentframe.verbs.keywords_and_series import DEFAULTS, Keywords, VerbKeywords
 from dentframe.verbs.reconcile import Pair, check_both_there, pairs
 from dentframe.verbs.result_frames_and_warnings import frame_of_rows
 
@@ -110,8 +110,7 @@ def check_demand_window(
     check_both_there(frame, "check the demand window")
     resolved = VerbKeywords.of(frame, **keywords)
     zone = verb_zone(time_index(frame).tz, resolved.tz)
-    low, high = resolved.bounds(frame)
-    check_order(low, high)
+    check_order(*resolved.bounds(frame))
     last = minutes(max_lag, "max_lag")
     if last == 0:
         raise RangeError(
@@ -120,7 +119,7 @@ def check_demand_window(
         )
     lags, found = np.arange(last + 1) * MINUTE, pairs(frame, resolved)
     both = [p for p in found if p.complete]
-    fits = [_fit(p, lags, (low, high), _days(both)) for p in both]
+    fits = [_fit(p, lags, resolved.limits(frame), _days(both)) for p in both]
     meters = meter_by_meter(fits, lambda f: f.pair.register.meter)
     made = frame_of_rows(frame, [x for m in meters for x in _rows(m, lags)], COLUMNS, zone)
     for name in ("best_lag", "own_lag", "next_lag"):
@@ -171,14 +170,9 @@ def _days(found: Sequence[Pair]) -> Ints:
     return np.arange(low, high + 1, max(min(DAY, (high - low) // 8), MINUTE))
 
 
-def _fit(pair: Pair, lags: Ints, bounds: Bounds, days: Ints) -> _Fit:
+def _fit(pair: Pair, lags: Ints, bounds: tuple[int, int], days: Ints) -> _Fit:
     t, register, window = pair.demand.at, pair.register, pair.interval
-    low, high = bounds
-    use = np.ones(len(t), dtype=np.bool_)
-    if low is not None:
-        use &= t > micros(low)
-    if high is not None:
-        use &= t <= micros(high)
+    use = (t > bounds[0]) & (t <= bounds[1])
     # Windows in which the register is measured: covered, without gap, reset or the like.
     s = t - int(lags[-1]) - window
     doubt = register.flags_in(s, t, of_edges=False) & int(ESTIMATES | Flag.GAP_BRIDGED)

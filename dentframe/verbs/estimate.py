@@ -24,12 +24,12 @@ import pandas as pd
 from dentframe.errors import ConfigError, CoverageWarning, KindError, warn
 from dentframe.metering import series as _series
 from dentframe.metering.energy_and_coverage import NAT, Cumulative
-from dentframe.metering.register_rules import HOUR, micros
+from dentframe.metering.register_rules import HOUR
 from dentframe.metering.series import Bools, Floats, Ints, element_columns, is_several, time_index
 from dentframe.times.dates_and_ranges import ints, local, localize
 from dentframe.times.periods import verb_zone
 from dentframe.verbs.gaps_and_coverage import pieces
-from dentframe.verbs.keywords_and_series import MEAN, REGISTER, Bounds, Keywords, VerbKeywords, verb
+from dentframe.verbs.keywords_and_series import MEAN, REGISTER, Keywords, VerbKeywords, verb
 from dentframe.verbs.quality_findings import runs
 from dentframe.verbs.reconcile import Pair, pairs
 
@@ -222,14 +222,13 @@ def estimate(
     resolved = VerbKeywords.of(frame, **keywords)
     how, text = _method(method, disclosure)
     zone = verb_zone(time_index(frame).tz, resolved.tz, "D" if method == "reference_days" else None)
-    bounds = resolved.bounds(frame)
-    steps = [(pair, known(pair)) for pair in pairs(frame, resolved)]
+    found = pairs(frame, resolved)
     if not element_columns(frame, (REGISTER, MEAN)):
         raise KindError(
             f"Cannot estimate: no column of a whole element is {MEAN} or {REGISTER}. "
             f'Read topics=["{MEAN}", "{REGISTER}"].'
         )
-    filled = [fill(pair, of, how, zone, bounds) for pair, of in steps if len(of.ok)]
+    filled = [f for pair in found if (f := fill(pair, how, zone, resolved.limits(frame)))]
     left = [(f.of.name, g) for f in filled for g in f.unfilled]
     if left:
         name, g = max(left, key=lambda x: x[1].end - x[1].start)
@@ -298,29 +297,20 @@ class Filled(NamedTuple):
     unfilled: list[Gap]
 
 
-class Steps(NamedTuple):
-    """What is known of one element's power, as steps.
+def _known_power(pair: Pair) -> tuple[Ints, Floats, Bools, int]:
+    """An element's steps of known power: of its demand, else of its register; none if neither.
 
-    Attributes
-    ----------
-    t : ndarray of int64
+    Returns
+    -------
+    ndarray of int64
         Edges [us UTC], shape (steps + 1,).
-    kw : ndarray of float
-        Mean power of each step [kW]; 0 where it is not known.
-    ok : ndarray of bool
+    ndarray of float
+        Mean power of each step [kW], shape (steps,); 0 where it is not known.
+    ndarray of bool
         Whether it is known, shape (steps,).
-    lag : int
+    int
         How long after its interval's end a row is stamped [us].
     """
-
-    t: Ints
-    kw: Floats
-    ok: Bools
-    lag: int
-
-
-def known(pair: Pair) -> Steps:
-    """An element's steps of known power: of its demand, else of its register; none if neither."""
     demand, register = pair.demand, pair.register
     if len(demand.at):
         c, ok, lag = demand, demand.ok, pair.lag
@@ -329,39 +319,38 @@ def known(pair: Pair) -> Steps:
         c, ok, lag = register, register.ok & (2 * np.diff(register.t) <= 3 * pair.interval), 0
     first, last = (int(x) for x in np.flatnonzero(ok)[[0, -1]]) if ok.any() else (0, -1)
     t, ok = c.t[first : last + 2], ok[first : last + 1]
-    return Steps(t, np.where(ok, c.inc[first : last + 1] / (np.diff(t) / HOUR), 0.0), ok, lag)
+    return t, np.where(ok, c.inc[first : last + 1] / (np.diff(t) / HOUR), 0.0), ok, lag
 
 
-def fill(pair: Pair, steps: Steps, method: Method, tz: dt.tzinfo, bounds: Bounds) -> Filled:
-    """Estimate the gaps of one element within bounds.
+def fill(pair: Pair, method: Method, tz: dt.tzinfo, bounds: tuple[int, int]) -> Filled | None:
+    """Estimate the gaps of one element within bounds; None where nothing is known of it.
 
     Parameters
     ----------
     pair : Pair
         The element's register and demand.
-    steps : Steps
-        What is known of its power.
     method : callable
         ``(series, gap, context) -> values`` [kW].
     tz : tzinfo
         The zone of the gap's instants.
-    bounds : tuple
-        Gaps outside are left alone; None for no bound.
+    bounds : tuple of int
+        Gaps outside are left alone [us UTC].
 
     Raises
     ------
     ConfigError
         Where the method's values do not fit the gap.
     """
-    (t, known_kw, ok, lag), c, window = steps, pair.register, pair.interval
+    (t, known_kw, ok, lag), c, window = _known_power(pair), pair.register, pair.interval
+    if not len(ok):
+        return None
     left = _left_by_demand(c, t, known_kw, ok)
     at = local(t[1:][ok], tz).rename("time")
     series = pd.Series(known_kw[ok], at, name=f"DemandkW/Elm/{c.element}")
-    low, high = (None if b is None else micros(b) for b in bounds)
     filled, unfilled = [(_series.NONE, _series.NONE, np.empty(0))], []
     for a, b in runs(~ok):
         s, e = int(t[a]), int(t[b])
-        if (low is not None and s < low) or (high is not None and e > high):
+        if s < bounds[0] or e > bounds[1]:
             continue
         # Whole windows, the last as long as is left.
         n = max((2 * (e - s) + window) // (2 * window), 1)

@@ -207,6 +207,11 @@ class VerbKeywords:
         own = time_index(frame).tz
         return bound(self.start, own, self.tz, "start"), bound(self.end, own, self.tz, "end")
 
+    def limits(self, frame: pd.DataFrame) -> tuple[int, int]:
+        """The same [us UTC]; the least and the greatest int64 where not given."""
+        low, high = self.bounds(frame)
+        return NAT if low is None else micros(low), FOREVER if high is None else micros(high)
+
 
 DEFAULTS = {f.name: f.default for f in fields(VerbKeywords)}
 corrected_verb = with_keywords(Keywords, DEFAULTS)
@@ -436,9 +441,8 @@ class Inputs:
 
     @property
     def bounds(self) -> tuple[int, int]:
-        """The caller's own bounds [us UTC]; the least and the greatest int64 where not given."""
-        low, high = self.keywords.bounds(self.frame)
-        return NAT if low is None else micros(low), FOREVER if high is None else micros(high)
+        """The caller's own bounds, as `VerbKeywords.limits`."""
+        return self.keywords.limits(self.frame)
 
 
 def inputs_of(

@@ -387,11 +387,12 @@ def unusual(
         ratio = np.where(kind < _HOLIDAY, results.divided(energy, profile), np.nan)
         typical = pd.Series(ratio).groupby(kind).transform("median").fillna(1.0)
         expected = profile * typical.to_numpy()
-        columns: dict[str, Any] = {"meter": c.meter} if is_several(frame) else {}
-        columns |= {"element": c.element, "start": local(starts, of.tz), "end": local(ends, of.tz)}
+        columns: dict[str, Any] = {"meter": c.meter, "element": c.element}
+        columns |= {"start": starts, "end": ends, "coverage": covered / ((ends - starts) / HOUR)}
         columns |= {"energy": energy, "expected": expected, "excess": energy - expected}
-        parts.append(pd.DataFrame(columns | {"coverage": covered / ((ends - starts) / HOUR)}))
-    rows = pd.concat(parts) if parts else pd.DataFrame(columns=[*COLUMNS, "coverage"])
+        parts.append(pd.DataFrame(columns))
+    every = pd.concat(parts) if parts else pd.DataFrame(columns=["meter", *COLUMNS, "coverage"])
+    rows = results.frame_of_rows(frame, every, (*COLUMNS, "coverage"), of.tz)
     rows = rows[rows["coverage"] > 0 if min_coverage is None else rows["coverage"] >= min_coverage]
     order: dict[str, Any] = {"ascending": [False, True], "kind": "stable", "ignore_index": True}
     rows = rows.sort_values(["excess", "start"], **order)

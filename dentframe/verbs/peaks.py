@@ -209,7 +209,7 @@ def _arrays(of: inputs.Inputs, p: Peaks, missed_kw: Floats, least: float | None)
     bits[: len(top.kw)] |= np.logical_or(*np.split(inside, 2)) * int(Flag.REBLOCKED)
     return {
         "period": of.s[period],
-        "rank": np.append(p.rank, np.ones(len(without), np.int64)),
+        "rank": _ranks(np.append(top.period, without + len(of.s))),
         "peak": kw if least is None else np.where(coverage < least, np.nan, kw),
         "start": np.append(top.s, never),
         "end": np.append(top.e, never),
@@ -273,8 +273,8 @@ def known(s: Ints, e: Ints, kw: Floats, period: Ints) -> Candidates:
     return Candidates(s, e, kw, period).only(np.flatnonzero((period >= 0) & ~np.isnan(kw)))
 
 
-def highest(found: Candidates, n: int, day: Ints | None = None) -> tuple[Candidates, Ints]:
-    """The n highest of each period, the earliest of equals first.
+def highest(found: Candidates, n: int, day: Ints | None = None) -> Candidates:
+    """The n highest of each period, by period and rank, the earliest of equals first.
 
     Parameters
     ----------
@@ -284,13 +284,6 @@ def highest(found: Candidates, n: int, day: Ints | None = None) -> tuple[Candida
         How many of each period.
     day : ndarray of int64, optional
         The local day of each candidate: then at most one of a day.
-
-    Returns
-    -------
-    Candidates
-        By period, then rank.
-    ndarray of int64
-        Their ranks, from 1.
     """
     if len(found.kw) and (n == 1 or day is not None):
         # Sorting all of a year's candidates costs more than everything else: only those go on
@@ -305,10 +298,12 @@ def highest(found: Candidates, n: int, day: Ints | None = None) -> tuple[Candida
     if day is not None:
         days = found.period[order] * _DAYS + day[order]
         order = order[np.sort(np.unique(days, return_index=True)[1])]
-    period = found.period[order]
-    rank = np.arange(len(period)) - np.searchsorted(period, period) + 1
-    keep = rank <= n
-    return found.only(order[keep]), rank[keep]
+    return found.only(order[_ranks(found.period[order]) <= n])
+
+
+def _ranks(period: Ints) -> Ints:
+    """The rank of each peak in its period, from 1."""
+    return np.arange(len(period)) - np.searchsorted(period, period) + 1
 
 
 @dataclass(frozen=True)
@@ -321,8 +316,6 @@ class Peaks:
         The series.
     top : Candidates
         The highest of each period, by period and rank.
-    rank : ndarray of int64
-        The rank of each.
     uncovered : tuple of ndarray
         The stretches in which there may have been a higher one: start, end and period.
     time : ndarray of int64
@@ -333,7 +326,6 @@ class Peaks:
 
     of: Cumulative
     top: Candidates
-    rank: Ints
     uncovered: Stretches
     time: Ints
     coverage: Floats
@@ -372,7 +364,7 @@ def highest_of(
             day = local(some.e - 1, of.tz).tz_localize(None).as_unit("us").asi8 // (24 * HOUR)
         lost = uncovered(*covered, of.s, of.e)
         time, coverage = time_and_share(lost, of.s, of.e)
-        found.append(Peaks(c, *highest(some, n, day), lost, time, coverage))
+        found.append(Peaks(c, highest(some, n, day), lost, time, coverage))
     return found
 
 
@@ -503,7 +495,7 @@ def _parts(
     covered = known(s, e, kw.sum(axis=0), period)
     _, coverage = time_and_share(uncovered(covered.s, covered.e, of.s, of.e), of.s, of.e)
     period = np.where(of_full_length(how, s, e), period, -1)
-    top, _ = highest(known(s, e, kw.sum(axis=0), period), 1)
+    top = highest(known(s, e, kw.sum(axis=0), period), 1)
     at, until, peak = np.full(n, NAT), np.full(n, NAT), np.full(n, np.nan)
     at[top.period], until[top.period], peak[top.period] = top.s, top.e, top.kw
     parts = np.full((len(group), n), np.nan)

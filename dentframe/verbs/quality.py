@@ -36,11 +36,7 @@ COLUMNS = ("element", "finding", "start", "end", "count", "severity", "kwh_at_ri
 
 @verb
 def quality(
-    frame: pd.DataFrame,
-    *,
-    now: Any = None,
-    detail: bool = False,
-    **keywords: Unpack[Keywords],
+    frame: pd.DataFrame, *, now: Any = None, detail: bool = False, **keywords: Unpack[Keywords]
 ) -> pd.DataFrame:
     """What is wrong or odd with the readings, one row per element and finding.
 

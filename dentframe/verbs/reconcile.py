@@ -181,11 +181,7 @@ COLUMNS = (
 
 @verb
 def reconcile(
-    frame: pd.DataFrame,
-    freq: Freq = None,
-    *,
-    tolerance: float = 0.02,
-    **keywords: Unpack[Keywords],
+    frame: pd.DataFrame, freq: Freq = None, *, tolerance: float = 0.02, **keywords: Unpack[Keywords]
 ) -> pd.DataFrame:
     """Compare each element's register with its demand, and name what a difference looks like.
 

@@ -12,14 +12,7 @@ import pandas as pd
 
 from dentframe.errors import CoverageWarning, ReadingWarning, by, warn
 from dentframe.frame.quantify import quantify
-from dentframe.metering.energy_and_coverage import (
-    FOREVER,
-    NAT,
-    STATUSES,
-    Cumulative,
-    first_covered,
-    jumps,
-)
+from dentframe.metering.energy_and_coverage import FOREVER, NAT, STATUSES, first_covered, jumps
 from dentframe.metering.register_rules import HOUR
 from dentframe.metering.series import SCHEMA, Ints, element_columns, is_several, meters_of, names
 from dentframe.times.dates_and_ranges import local, stamp
@@ -28,6 +21,7 @@ from dentframe.wire.columns import ATTRS, ELEMENT
 from dentframe.wire.topics import TOPICS
 
 if TYPE_CHECKING:
+    from dentframe.metering.energy_and_coverage import Cumulative
     from dentframe.metering.series import Floats
     from dentframe.verbs.energy import Figures
     from dentframe.verbs.keywords_and_series import Inputs
@@ -52,7 +46,6 @@ def by_element(
     of: Inputs,
     values: Sequence[Floats],
     index: pd.Index,
-    topic: str | None = None,
     shown: Sequence[tuple[str | None, str]] | None = None,
 ) -> pd.DataFrame:
     """A figure per element as columns ``A, C, E``, over (meter, index) in a frame of several.
@@ -65,21 +58,18 @@ def by_element(
         Each of the index's length.
     index : pandas.Index
         What the rows are, e.g. the periods.
-    topic : str, optional
-        Of the columns, ``Energy/Elm/A``; by default they are the bare elements.
     shown : sequence of (meter, element), optional
         What has a place among several meters; by default their series.
     """
-    head = f"{topic}/{ELEMENT}/" if topic else ""
     if not is_several(of.frame):
         data = np.array(values).reshape(len(values), len(index)).T
-        return pd.DataFrame(data, index, [head + c.element for c in of.series], copy=False)
+        return pd.DataFrame(data, index, [c.element for c in of.series], copy=False)
     by_key = {(c.meter, c.element): x for c, x in zip(of.series, values, strict=True)}
     meters = of.meters if shown is None else sorted({m or "" for m, _ in shown})
     letters = sorted({x for _, x in shown or by_key}, key=lambda x: (len(x), x))
     blank = np.full(len(index), np.nan)
     columns = {
-        head + x: np.concatenate([blank[:0], *(by_key.get((m, x), blank) for m in meters)])
+        x: np.concatenate([blank[:0], *(by_key.get((m, x), blank) for m in meters)])
         for x in letters
     }
     both = pd.MultiIndex.from_product([meters, index], names=["meter", index.name])
@@ -139,7 +129,8 @@ def wide(
         there = requested_elements(of.frame, topics, of.keywords.elements) or every
         there = there if meter is None else [(meter, x) for _, x in there]
     index = local(s, of.tz).rename("time")
-    made = by_element(of, values, index, of.source.result, there)
+    made = by_element(of, values, index, there)
+    made.columns = pd.Index([f"{of.source.result}/{ELEMENT}/{x}" for x in made.columns])
     made.attrs = attrs_of(of.source.result, ends if len(values) else None)
     return quantify(made) if in_pint(of) else made
 

@@ -163,16 +163,10 @@ def _span(frame: pd.DataFrame, found: Sequence[RowCounts], row: str) -> str:
     else:
         return ""
     zone = "without a zone" if times.tz is None else str(times.tz)
-    return f"{_moment(first)} … {_moment(last)} {zone} ({meaning}, {_days(last - first)})"
-
-
-def _moment(at: pd.Timestamp) -> str:
-    return at.strftime("%Y-%m-%d %H:%M:%S").removesuffix(":00")
-
-
-def _days(length: pd.Timedelta) -> str:
-    days = length / pd.Timedelta(days=1)
-    return f"{days:.4g} days" if days >= 2 else f"{24 * days:.4g} h"
+    days = (last - first) / pd.Timedelta(days=1)
+    length = f"{days:.4g} days" if days >= 2 else f"{24 * days:.4g} h"
+    low, high = (x.strftime("%Y-%m-%d %H:%M:%S").removesuffix(":00") for x in (first, last))
+    return f"{low} … {high} {zone} ({meaning}, {length})"
 
 
 def _minutes(us: int) -> str:
