@@ -268,6 +268,18 @@ MEANT = {
 """What users write for a name that is spelt quite otherwise."""
 
 
+def first_of(names: Iterable[object], most: int) -> str:
+    """The first of some names, and how many more there are.
+
+    Examples
+    --------
+    >>> first_of(["A", "B", "C"], 2)
+    'A, B and 1 more'
+    """
+    texts = list(map(str, names))
+    return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" * (len(texts) > most))
+
+
 def did_you_mean(word: object, candidates: Iterable[str]) -> str:
     """The end of a message that names the nearest candidate, or nothing.
 

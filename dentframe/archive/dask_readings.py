@@ -25,6 +25,7 @@ from dentframe.errors import (
     IncompleteReadWarning,
     RangeError,
     did_you_mean,
+    first_of,
     missing_extra,
     warn,
 )
@@ -229,11 +230,9 @@ def _hour(instant: pd.Timestamp) -> int:
 
 
 def _tell_of_missing(selection: Selection, meter: str, missing: list[Window]) -> None:
-    shown = ", ".join(map(str, missing[:6]))
-    more = f" and {len(missing) - 6} more" if len(missing) > 6 else ""
     text = (
         f"Cannot read all of {meter} from the archive {selection.archive.path}: it does "
-        f"not hold {shown}{more} of {', '.join(selection.topics)}, and missing is not "
+        f"not hold {first_of(missing, 6)} of {', '.join(selection.topics)}, and missing is not "
         'zero. Sync it (dentframe.sync), or take what there is with errors="warn".'
     )
     if selection.errors == "raise":

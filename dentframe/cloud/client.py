@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -16,8 +17,8 @@ from dentframe.cloud.credentials import cache_folder, refuse, secret
 from dentframe.cloud.http_cache import CacheFile, HttpCache
 from dentframe.cloud.planner import Sizes
 from dentframe.cloud.read_in_threads import Answer, Job, WindowReader, run, warn_stale
-from dentframe.cloud.requests_and_responses import LOGGER, ApiRequest, again, prefix
-from dentframe.cloud.retry import Limits, Retrier, join, leave
+from dentframe.cloud.requests_and_responses import LOGGER, ApiRequest, Cancellation, again, prefix
+from dentframe.cloud.retry import Retrier, join, leave
 from dentframe.errors import (
     AuthError,
     CacheWarning,
@@ -112,7 +113,10 @@ class DentCloud:
         keys = secret(api_key), secret(key_id), secret(base_url)
         api_key, key_id, base_url = cast("Any", keys)
         credentials = creds.load(*keys, offline=offline)
-        self._limits = Limits(rate, concurrency, deadline)
+        limits = {"rate": rate, "concurrency": concurrency, "deadline": deadline}
+        for name, value in limits.items():
+            if not (isinstance(value, (int, float)) and math.isfinite(value) and value > 0):
+                raise ConfigError(f"Cannot use {name}={value!r}: it must be a number above 0.")
         self._notices, self._refused = Notices(), False
         folder, now = cache_folder(cache), _now or partial(datetime.now, UTC)
         file = None if cache is False else CacheFile(folder, self._notices)
@@ -121,7 +125,7 @@ class DentCloud:
         account = join(name, _clock, _sleep)
         if not offline:
             account.limiter.share(folder, name, self._notices if file else None)
-        retrier = Retrier(account, self._limits, now, credentials.scrub)
+        retrier = Retrier(account, now, credentials.scrub, rate, concurrency, deadline)
         self._service = Service(
             name, credentials, retrier, self._cache, Sizes(self._cache), offline, stale_if_error
         )
@@ -131,7 +135,7 @@ class DentCloud:
         if not hasattr(self, "_service"):
             return "<DentCloud, not made>"
         service = self._service
-        how = "offline" if service.offline else f"{self._limits.rate:g}/s"
+        how = "offline" if service.offline else f"{self.rate:g}/s"
         return f"<DentCloud {service.credentials.base_url} account {service.name[:6]} {how}>"
 
     def __enter__(self) -> Self:
@@ -155,7 +159,7 @@ class DentCloud:
     @property
     def rate(self) -> float:
         """How many requests may be sent a second [1/s]."""
-        return self._limits.rate
+        return self._service.retrier.rate
 
     def now(self) -> datetime:
         """Return the present by the client's own clock, aware."""
@@ -222,7 +226,8 @@ class DentCloud:
         """
         if not self._close.alive:
             raise ConfigError(_CLOSED)
-        reader, places = WindowReader(self._service, store), max(1, int(self._limits.concurrency))
+        reader = WindowReader(self._service, Cancellation(store=store))
+        places = max(1, int(self._service.retrier.concurrency))
         cached = True
         try:
             for answer in run(reader, jobs, places + _WORKERS, None if eager else places):

@@ -69,7 +69,6 @@ class Entry(NamedTuple):
     created: float
     expires: float
     size: int
-    account: str
     meter: str
     window: str
     topics: frozenset[str]
@@ -80,10 +79,10 @@ def _entry(row: tuple[Any, ...]) -> Entry | None:
     if tuple(map(type, row)) not in _SOUND or not 0 <= row[1] < 2**36:
         return None
     key, created, expires, size = row
-    account, meter, window, names = (*key.split("/"), "", "", "")[:4]
+    _, meter, window, names = (*key.split("/"), "", "", "")[:4]
     topics = frozenset(map(unquote, names.split(",")))
     until = FOREVER if expires is None else expires
-    return Entry(key, created, until, size, account, unquote(meter), window, topics)
+    return Entry(key, created, until, size, unquote(meter), window, topics)
 
 
 class CacheFile:
@@ -116,9 +115,10 @@ class CacheFile:
         entry = _entry(row[:4])
         if entry is None:
             return None
-        if not (type(row[5]) is float and row[5] >= now - _DAY) and not self._read_only:
+        *_, value, used = row
+        if not (type(used) is float and used >= now - _DAY) and not self._read_only:
             self._write(("UPDATE answers SET used = ? WHERE key = ?", now, key))
-        return entry, row[4]
+        return entry, value
 
     def put(self, key: str, value: bytes, now: float, expires: float) -> None:
         """Keep an answer; it is there whole or not at all."""
@@ -126,11 +126,10 @@ class CacheFile:
         if not self._write(("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)", *row)):
             return
         with self._lock:
-            if self._written is None:
-                self._written = sum(entry.size for entry in self.entries(""))
-            else:
-                self._written += len(value)
-            if self._written > self._cap:
+            before = self._written
+            new = sum(e.size for e in self.entries("")) if before is None else before + len(value)
+            self._written = new
+            if new > self._cap:
                 self._forget(
                     ("DELETE FROM answers WHERE expires <= ?", now),
                     (_DELETE_LEAST_RECENTLY_USED, self._cap * _KEEP),
@@ -145,7 +144,7 @@ class CacheFile:
         )
         span = (prefix, prefix + _LAST)
         rows: list[Any] = self._do(lambda con: con.execute(sql, span).fetchall(), [])
-        return [entry for row in rows if (entry := _entry(row)) is not None]
+        return list(filter(None, map(_entry, rows)))
 
     def delete(self, prefix: str = "", key: str | None = None) -> None:
         """Forget answers and facts: one key, or all that begin so."""
@@ -167,7 +166,7 @@ class CacheFile:
 
     def accounts(self) -> list[str]:
         """Return the accounts that have answers here."""
-        return list(dict.fromkeys(entry.account for entry in self.entries("")))
+        return list(dict.fromkeys(entry.key.partition("/")[0] for entry in self.entries("")))
 
     def close(self) -> None:
         """Close the file; a later call finds an empty cache."""
@@ -417,7 +416,7 @@ def cache_info(folder: str | os.PathLike[str] | None = None) -> dict[str, Any]:
         "folder": str(file.path.parent),
         "answers": len(entries),
         "bytes": sum(entry.size for entry in entries),
-        "accounts": len({entry.account for entry in entries}),
+        "accounts": len({entry.key.partition("/")[0] for entry in entries}),
         "meters": {m: {"answers": len(s), "bytes": sum(s)} for m, s in sorted(sizes.items())},
     }
 

@@ -9,7 +9,6 @@ smaller, by what :class:`Sizes` knows of answers.
 from __future__ import annotations
 
 import json
-import math
 import re
 import threading
 from calendar import monthrange
@@ -195,24 +194,7 @@ def plan(
     -------
     list of Window
         Chronological and disjoint; empty if the range is empty or wholly in the future.
-
-    Raises
-    ------
-    RangeError
-        If a datetime has no time zone, or `bytes_per_hour` is not a finite, positive size.
     """
-    for name, instant in (("start", start), ("end", end), ("now", now)):
-        if instant.tzinfo is None:
-            raise RangeError(
-                f"Cannot plan with {name}={instant}: it has no time zone, and windows are UTC. "
-                "Give an aware datetime."
-            )
-    weight = BYTES_PER_HOUR if bytes_per_hour is None else bytes_per_hour
-    if not 0 < weight < math.inf:
-        raise RangeError(
-            f"Cannot plan with bytes_per_hour={bytes_per_hour!r}: a size must be finite and "
-            "above 0. Leave it out to use the default."
-        )
     first, stop, present = (start - _EPOCH) // _HOUR, _hour_after(min(end, now)), _hour_after(now)
     if end <= start or stop <= first:
         return []
@@ -220,7 +202,7 @@ def plan(
     days = {Window(w.year, w.month, w.day) for w in cached if w.hour is not None}
     months = {Window(w.year, w.month) for w in cached if w.day is not None}
     above = {window.hours for window in days | months}
-    tree = _Tree(range(first, stop), present, free, above, weight)
+    tree = _Tree(range(first, stop), present, free, above, bytes_per_hour or BYTES_PER_HOUR)
     chosen: list[range] = []
     while not chosen or chosen[-1].stop < stop:
         day = date.fromordinal((chosen[-1].stop if chosen else first) // 24 + _EPOCH_DAY)
@@ -355,14 +337,13 @@ class Sizes:
         predicted = self.predict(meter, window, topics)
         if predicted is not None and predicted >= self._limit:
             return True
-        rank, asked = _RANK[window.kind], frozenset(topics)
+        asked = frozenset(topics)
         with self._lock:
-            refusals = list(self._of(meter)[1])
+            lately = [r for r in self._of(meter)[1] if now - r[2] < MEMORY]
         return any(
-            rank >= refused_rank
+            _RANK[window.kind] >= rank
             and (asked >= refused or (predicted is None and len(asked) >= len(refused)))
-            and now - at < MEMORY
-            for refused_rank, refused, at in refusals
+            for rank, refused, _ in lately
         )
 
     def learn(self, meter: str, page: Page, size: int) -> None:

@@ -63,21 +63,20 @@ class PaceTable:
             with self._transaction():
                 pass
 
-    def reserve(self, interval: float, burst: int, now: float) -> float:
-        """Take the next slot and return when it is."""
+    def reserve(self, rate: float, now: float) -> float:
+        """Take the next slot at a rate [1/s], and return when it is."""
         with self._transaction() as con:
             tat, paused = self._row(con, now)
             # A leaky bucket as one number, the theoretical arrival time.
             tat = now if tat > now + _FAR else tat
-            slot = max(now, tat - (burst - 1) * interval)
-            self._put(con, max(now, tat) + interval, paused)
-            return slot
+            self._put(con, max(now, tat) + 1 / rate, paused)
+            return max(now, tat - _ahead(rate))
 
-    def pause(self, until: float, interval: float, burst: int) -> None:
+    def pause(self, until: float, rate: float) -> None:
         """Give out no slot before ``until``."""
         with self._transaction() as con:
             tat, paused = self._row(con, until)
-            self._put(con, max(tat, until + (burst - 1) * interval), max(paused, until))
+            self._put(con, max(tat, until + _ahead(rate)), max(paused, until))
 
     def paused(self, now: float) -> float:
         """Until when the account is paused."""
@@ -186,13 +185,19 @@ class Limiter:
             Called while waiting; may raise to give up.
         """
         with self._place(concurrency, check), self._lease(concurrency, check) as renew:
-            self._wait_for_slot(rate, check)
+            while True:
+                slot = self._do(lambda table: table.reserve(rate, self._clock()))
+                while (remaining := slot - self._clock()) > 0:
+                    self._sleep(min(remaining, NAP))
+                    check()
+                if self._do(lambda table: table.paused(self._clock())) <= slot:
+                    break
             yield renew
 
     def pause(self, seconds: float, rate: float) -> None:
         """Hold back all threads and processes of the account."""
         until = self._clock() + seconds
-        self._do(lambda table: table.pause(until, 1 / rate, burst_of(rate)))
+        self._do(lambda table: table.pause(until, rate))
 
     def close(self) -> None:
         """Let go of the shared file."""
@@ -224,16 +229,6 @@ class Limiter:
         finally:
             self._do(lambda table: table.leave(mine))
 
-    def _wait_for_slot(self, rate: float, check: Callable[[], None]) -> None:
-        pace = 1 / rate, burst_of(rate)
-        while True:
-            slot = self._do(lambda table: table.reserve(*pace, self._clock()))
-            while (remaining := slot - self._clock()) > 0:
-                self._sleep(min(remaining, NAP))
-                check()
-            if self._do(lambda table: table.paused(self._clock())) <= slot:
-                return
-
     def _do(self, call: Callable[[PaceTable], T]) -> T:
         table = self._table
         try:
@@ -242,7 +237,7 @@ class Limiter:
             with self._gate:
                 if self._table is table:  # no other thread has given it up meanwhile
                     self._table = PaceTable(None)
-                    self._table.pause(self._clock() + 1, 1.0, 1)
+                    self._table.pause(self._clock() + 1, 1.0)
                     self._warn(error)
             with contextlib.suppress(sqlite3.Error):
                 table.close()
@@ -258,6 +253,6 @@ class Limiter:
             )
 
 
-def burst_of(rate: float) -> int:
-    """Requests at once after a rest, for a rate [1/s]."""
-    return max(1, min(BURST, math.floor(rate)))
+def _ahead(rate: float) -> float:
+    """How far ahead of an even pace the requests of one burst are [s]."""
+    return (max(1, min(BURST, math.floor(rate))) - 1) / rate

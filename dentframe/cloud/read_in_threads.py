@@ -32,6 +32,7 @@ from dentframe.errors import (
     OfflineError,
     RateLimitError,
     StaleDataWarning,
+    first_of,
     warn,
 )
 from dentframe.wire.columns import topic_of
@@ -98,14 +99,14 @@ class Answer:
     same_since: datetime | None = None
 
     @property
-    def window(self) -> Window:
-        """The window of the job."""
-        return self.job.window
-
-    @property
     def rows(self) -> int:
         """Rows in its pages."""
         return sum(len(page.minutes) for page in self.pages)
+
+    @property
+    def window(self) -> Window:
+        """The window of the job."""
+        return self.job.window
 
 
 def narrow(page: Page, topics: Iterable[str]) -> Page:
@@ -188,17 +189,14 @@ class WindowReader:
     ----------
     service : Service
         The service and what is kept of it.
-    store : bool
-        Whether the cache may keep what is asked for.
     state : Cancellation
-        What ends the read.
+        What ends the read, and whether the cache may keep what is asked for.
     stale : list of tuple
         The outdated answers that were served: meter, window, age [s].
     """
 
     service: Service
-    store: bool
-    state: Cancellation = field(default_factory=Cancellation)
+    state: Cancellation
     stale: list[tuple[str, Window, float]] = field(default_factory=list)
 
     def serve(self, job: Job) -> Answer:
@@ -251,9 +249,7 @@ class WindowReader:
         what = job.meter, job.window, job.topics
         smaller = pieces(job.window, job.topics)
         if not smaller or not sizes.too_large(*what, now.timestamp()):
-            request = ApiRequest(
-                "getData", *what, self.state, sizes.predict(*what), store=self.store
-            )
+            request = ApiRequest("getData", *what, self.state, sizes.predict(*what))
             try:
                 return [self._settled(request, answer)]
             except TooLargeError:
@@ -271,10 +267,7 @@ class WindowReader:
             pass
         less = pieces(cast("Window", request.window), request.topics[:1])
         if less:
-            store = self.store
-            probe = ApiRequest(
-                "getData", request.meter, *less[0], self.state, probe=True, store=store
-            )
+            probe = ApiRequest("getData", request.meter, *less[0], self.state, probe=True)
             try:
                 self._send(probe, answer)
             except DentError as error:
@@ -306,7 +299,8 @@ class WindowReader:
             return [], job.topics
         entries = cache.servable(job.meter, job.window, any_age=any_age)
         chosen, rest = choose_sets({entry.topics for entry in entries}, job.topics)
-        if rest and not any_age and (job.window.end > self.service.retrier.now() or not self.store):
+        is_open = job.window.end > self.service.retrier.now()
+        if rest and not any_age and (is_open or not self.state.store):
             # An open window grows: parts of different ages would be ragged. And who stores them
             # elsewhere dates them by the oldest: new parts would count as old ones.
             return [], job.topics
@@ -342,10 +336,9 @@ class WindowReader:
 
 def warn_stale(stale: Sequence[tuple[str, Window, float]]) -> None:
     """Warn about outdated answers, naming windows and ages."""
-    named = ", ".join(f"{meter} {window} ({_age(age)} old)" for meter, window, age in stale[:12])
-    more = f" and {len(stale) - 12} more" if len(stale) > 12 else ""
+    named = [f"{meter} {window} ({_age(age)} old)" for meter, window, age in stale]
     warn(
-        f"DentCloud failed, so outdated answers were served for {named}{more}. "
+        f"DentCloud failed, so outdated answers were served for {first_of(named, 12)}. "
         "Read them again later.",
         StaleDataWarning,
     )

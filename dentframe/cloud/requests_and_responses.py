@@ -72,11 +72,14 @@ class Cancellation:
         Whether the requests that are under way are cut too.
     decoder : Executor or None
         The one thread that decodes its answers.
+    store : bool
+        Whether the cache may keep its answers.
     """
 
     error: DentError | None = None
     cancelled: bool = False
     decoder: Executor | None = None
+    store: bool = True
 
     def in_turn(self, call: Callable[[], T]) -> T:
         """Call in the one thread that decodes: each more would need memory of its own."""
@@ -122,8 +125,6 @@ class ApiRequest:
         Whether it only looks if the service can answer at all.
     probed : bool
         Whether a probe has failed, so that 502 means an outage.
-    store : bool
-        Whether the cache may keep the answer.
     sends, failures, gateway, spent, first
         Requests sent; failures, and 502s among them; time used [s]; when it was first sent.
     """
@@ -136,7 +137,6 @@ class ApiRequest:
     predicted: float | None = None
     probe: bool = False
     probed: bool = False
-    store: bool = True
     sends: int = 0
     failures: int = 0
     gateway: int = 0

@@ -28,7 +28,7 @@ from dentframe.cloud.requests_and_responses import (
     again,
     read_response,
 )
-from dentframe.errors import AuthError, ConfigError, DentError, RateLimitError, UnavailableError
+from dentframe.errors import AuthError, DentError, RateLimitError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,31 +66,6 @@ STEADY = 10_000
 
 class OutageError(UnavailableError):
     """The service is down: the whole read stops."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a client allows itself.
-
-    Attributes
-    ----------
-    rate : float
-        Requests a second [1/s].
-    concurrency : int
-        Requests in flight.
-    deadline : float
-        From a window's first send to its end, retries and pauses included [s].
-    """
-
-    rate: float = 5.0
-    concurrency: int = 5
-    deadline: float = 60.0
-
-    def __post_init__(self) -> None:
-        for name in ("rate", "concurrency", "deadline"):
-            value = getattr(self, name)
-            if not (isinstance(value, (int, float)) and math.isfinite(value) and value > 0):
-                raise ConfigError(f"Cannot use {name}={value!r}: it must be a number above 0.")
 
 
 class Breaker:
@@ -322,20 +297,26 @@ class Retrier:
     ----------
     account : Account
         What it shares with other clients of the account.
-    limits : Limits
-        Rate, requests in flight, and the deadline.
     now : callable
         The present, aware.
     scrub : callable
         Takes the keys out of a text.
+    rate : float
+        Requests a second [1/s].
+    concurrency : int
+        Requests in flight.
+    deadline : float
+        From a window's first send to its end, retries and pauses included [s].
     jitter : callable
         Gives the share of the longest pause to wait, 0 to 1.
     """
 
     account: Account
-    limits: Limits
     now: Callable[[], datetime]
-    scrub: Callable[[str], str] = str
+    scrub: Callable[[str], str]
+    rate: float = 5.0
+    concurrency: int = 5
+    deadline: float = 60.0
     jitter: Callable[[], float] = random.random
 
     def fetch(self, request: ApiRequest, exchange: Exchange) -> tuple[Value, int, Reply]:
@@ -367,13 +348,13 @@ class Retrier:
             self._wait(request, pause)
 
     def _send(self, request: ApiRequest, exchange: Exchange) -> Reply | DentError:
-        breaker, limits, check = self.account.breaker, self.limits, request.read.check
+        breaker, check = self.account.breaker, request.read.check
         while True:
             check()
             patience = math.inf if request.first is None else self._left(request)
             waited = breaker.wait(check, patience)
             request.spent += waited if request.first is not None else 0.0
-            with self.account.limiter.turn(limits.rate, limits.concurrency, check) as renew:
+            with self.account.limiter.turn(self.rate, self.concurrency, check) as renew:
                 check()
                 if not breaker.enter():
                     continue
@@ -419,11 +400,11 @@ class Retrier:
         pause: float = max(self.jitter() * longest, error.retry_after or 0.0)
         if isinstance(error, RateLimitError) and error.retry_after is None:
             pause += 1.0
-        spent = pause + LEAST * self.limits.deadline >= self._left(request)
+        spent = pause + LEAST * self.deadline >= self._left(request)
         if spent or request.failures >= (2 if request.probe else ATTEMPTS):
             raise outage(str(error)) if breaker.open and not request.probe else error
         if isinstance(error, RateLimitError):
-            self.account.limiter.pause(pause, self.limits.rate)
+            self.account.limiter.pause(pause, self.rate)
         return pause
 
     def _gateway(self, request: ApiRequest, error: GatewayError) -> None:
@@ -443,4 +424,4 @@ class Retrier:
         request.spent += pause
 
     def _left(self, request: ApiRequest) -> float:
-        return self.limits.deadline - request.spent
+        return self.deadline - request.spent

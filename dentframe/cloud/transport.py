@@ -116,7 +116,7 @@ class DentAdapter(requests.adapters.HTTPAdapter):
 
     def __init__(self, credentials: Credentials, retrier: Retrier) -> None:
         self._credentials, self._retrier = credentials, retrier
-        super().__init__(pool_connections=2, pool_maxsize=retrier.limits.concurrency + 1)
+        super().__init__(pool_connections=2, pool_maxsize=retrier.concurrency + 1)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Use connections that print nothing."""
@@ -286,6 +286,6 @@ class _SessionBackend(BaseCache):
     def save_response(self, response: Any, *_: Any, **__: Any) -> None:
         """Keep a validated answer."""
         request, keep = response.request.api_request, self._cache.keep_answer
-        if request.store:
+        if request.read.store:
             answer = request, response.value, response.reply, response.size
             request.read.in_turn(lambda: keep(*answer))

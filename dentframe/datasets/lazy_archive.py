@@ -234,9 +234,9 @@ def _frame_of(
     request: Request, rows: Sequence[Rows], columns: Mapping[str, list[str]]
 ) -> pd.DataFrame:
     """The frame of a read without its readings."""
-    frames = {}
+    tables = {}
     for r in rows:
         names = tuple(columns[r.meter])
         none = np.full((len(r.minutes), len(names)), np.nan)
-        frames[r.meter] = _frame.to_frame(_frame.Table(names, r.minutes, none))
-    return _read.frame_of_meters(request, frames)
+        tables[r.meter] = _frame.Table(names, r.minutes, none)
+    return _read.frame_of_meters(request, tables)

@@ -25,7 +25,7 @@ from dentframe.cloud.client import Service
 from dentframe.cloud.credentials import Credentials, load
 from dentframe.cloud.planner import Sizes, Window
 from dentframe.cloud.requests_and_responses import ApiRequest
-from dentframe.cloud.retry import Limits, Retrier, join
+from dentframe.cloud.retry import Retrier, join
 from dentframe.doctor import findings
 from dentframe.doctor.findings import BURST, Finding
 from dentframe.errors import ConfigError, DentError
@@ -160,7 +160,7 @@ class Asker:
         self.sent, self.pages = 0, list[Page]()
         self._lock, name = threading.Lock(), str(credentials.account)
         account = join(name, time.monotonic, time.sleep)
-        retrier = _SendOnce(account, Limits(), now, credentials.scrub)
+        retrier = _SendOnce(account, now, credentials.scrub)
         self._service = Service(name, credentials, retrier, None, Sizes(None), False, False)
         self.close = self._service.close
 

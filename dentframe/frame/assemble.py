@@ -75,14 +75,7 @@ def join(pages: Sequence[Page], columns: Sequence[str]) -> Table:
     if len(pages) == 1 and pages[0].columns == columns:
         values = pages[0].values
     else:
-        values, first = room(len(minutes), len(columns)), 0
-        while pages:
-            page = pages.pop(0)
-            first, last = first + len(page.minutes), first
-            at = {name: i for i, name in enumerate(page.columns)}
-            for i, name in enumerate(columns):
-                values[last:first, i] = page.values[:, at[name]] if name in at else np.nan
-            del page
+        values = _below_each_other(pages, columns)
     if (minutes[1:] > minutes[:-1]).all():
         return Table(columns, minutes, values)
     order = np.argsort(minutes, kind="stable")
@@ -101,6 +94,19 @@ def join(pages: Sequence[Page], columns: Sequence[str]) -> Table:
         for mask in (conflict, same)
     )
     return Table(columns, minutes, np.asfortranarray(low), conflicts, duplicates)
+
+
+def _below_each_other(parts: list[Page] | list[Table], columns: Sequence[str]) -> Floats:
+    """The readings of parts; each is let go as soon as its readings have their place."""
+    values, first = room(sum(len(part.minutes) for part in parts), len(columns)), 0
+    while parts:
+        part = parts.pop(0)
+        first, last = first + len(part.minutes), first
+        at = {name: i for i, name in enumerate(part.columns)}
+        for i, name in enumerate(columns):
+            values[last:first, i] = part.values[:, at[name]] if name in at else np.nan
+        del part
+    return values
 
 
 def clip(table: Table, start: pd.Timestamp, end: pd.Timestamp, *, bracket: bool = False) -> Table:
@@ -158,14 +164,15 @@ def to_frame(table: Table, *, shared: bool = True) -> pd.DataFrame:
     Where the values are not `shared` with anything that lives on, they are not copied, unless
     more than a quarter of what was read was cut off: it would be kept with them.
     """
-    time = pd.DatetimeIndex(
-        (table.minutes * US_PER_MINUTE).view("M8[us]"), name="time"
-    ).tz_localize("UTC")
     values, whole = table.values, cast("Any", table.values.base)
     copy = shared or (whole is not None and values.nbytes < 0.75 * whole.nbytes)
-    return pd.DataFrame(
-        values, index=time, columns=pd.Index(table.columns, dtype=object), copy=copy
-    )
+    columns = pd.Index(table.columns, dtype=object)
+    return pd.DataFrame(values, index=_times(table.minutes), columns=columns, copy=copy)
+
+
+def _times(minutes: Minutes) -> pd.DatetimeIndex:
+    us = (minutes * US_PER_MINUTE).view("M8[us]")
+    return pd.DatetimeIndex(us, name="time").tz_localize("UTC")
 
 
 def frame_of(pages: Sequence[Page], topics: Sequence[str]) -> pd.DataFrame:
@@ -173,35 +180,28 @@ def frame_of(pages: Sequence[Page], topics: Sequence[str]) -> pd.DataFrame:
     return to_frame(join(pages, wanted_columns(pages, topics)))
 
 
-def stack(frames: dict[str, pd.DataFrame], topics: Sequence[str]) -> pd.DataFrame:
-    """Frames of several meters under one index ``meter, time``.
+def stack(tables: dict[str, Table], topics: Sequence[str]) -> pd.DataFrame:
+    """Tables of several meters as one frame under an index ``meter, time``.
 
     Parameters
     ----------
-    frames : dict
-        Meter to frame, in the order wanted. It is emptied, so that no reading is held twice.
+    tables : dict
+        Meter to table, in the order wanted. It is emptied, so that no reading is there twice.
     topics : sequence of str
         The order of topics among the columns.
     """
-    labels = dict.fromkeys(c for f in frames.values() for c in f.columns)
-    wanted = _columns.ordered(labels, topics)
-    times = [pd.DatetimeIndex(frame.index) for frame in frames.values()]
-    unique, codes = np.unique(np.concatenate([t.asi8 for t in times]), return_inverse=True)
-    level = pd.DatetimeIndex(unique.view("M8[us]"), name="time").tz_localize("UTC")
-    owners = np.repeat(np.arange(len(times)), [len(t) for t in times])
+    names, parts = list(tables), list(tables.values())
+    tables.clear()
+    wanted = _columns.ordered(dict.fromkeys(c for t in parts for c in t.columns), topics)
+    minutes = np.concatenate([t.minutes for t in parts])
+    unique, codes = np.unique(minutes, return_inverse=True)
+    owners = np.repeat(np.arange(len(parts)), [len(t.minutes) for t in parts])
     index = pd.MultiIndex(
-        levels=cast("Any", [pd.Index(list(frames), dtype=object), level]),
+        levels=cast("Any", [pd.Index(names, dtype=object), _times(unique)]),
         codes=cast("Any", [owners, codes]),
         names=["meter", "time"],
     )
-    values = room(len(index), len(wanted))
-    first = 0
-    for meter in list(frames):
-        frame = frames.pop(meter)
-        first, last = first + len(frame), first
-        for i, name in enumerate(wanted):
-            values[last:first, i] = frame.get(name, np.nan)
-        del frame
+    values = _below_each_other(parts, wanted)
     return pd.DataFrame(values, index=index, columns=pd.Index(wanted, dtype=object), copy=False)
 
 

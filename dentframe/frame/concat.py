@@ -142,8 +142,7 @@ def _joined(rows: Sequence[pd.DataFrame]) -> tuple[pd.DataFrame, Found]:
     """All rows once, meters as they first come; and the cells that rows disagree about."""
     whole = pd.concat([x for x in rows if len(x)] or list(rows[:1]))
     whole = whole.reindex(columns=list(dict.fromkeys(c for x in rows for c in x.columns)))
-    conflicts: Found = {}
-    twice = whole.index.duplicated(keep=False)
+    differ, twice = pd.DataFrame(), whole.index.duplicated(keep=False)
     if twice.any():
         groups = whole[twice].groupby(level=[0, 1], sort=False)
         once = groups.first()
@@ -152,13 +151,9 @@ def _joined(rows: Sequence[pd.DataFrame]) -> tuple[pd.DataFrame, Found]:
         differ &= once[wire].notna()
         once[wire] = once[wire].mask(differ)
         whole = pd.concat([whole[~twice], once])
-    else:
-        differ = pd.DataFrame()
     meters = pd.factorize(whole.index.get_level_values(METER))[0]
     whole = whole.iloc[np.lexsort((_us(whole.index), meters))]
-    if differ.to_numpy().any():
-        conflicts = _conflicts(whole, differ)
-    return whole, conflicts
+    return whole, _conflicts(whole, differ) if differ.to_numpy().any() else {}
 
 
 def _conflicts(whole: pd.DataFrame, differ: pd.DataFrame) -> Found:

@@ -27,6 +27,7 @@ from dentframe.errors import (
     ReadingWarning,
     UnknownMeterError,
     by,
+    first_of,
     warn,
 )
 from dentframe.frame import assemble as _frame
@@ -157,13 +158,12 @@ def assemble(reading: ReadJob, *, quantify: bool) -> pd.DataFrame:
     tables = {meter: _one(reading, meter) for meter in request.meters}
     found = {m: came_twice(t, reading.pages_of(m)) for m, t in tables.items()}
     doubled = {k: {m: x[k] for m, x in found.items()} for k in ("conflicts", "duplicates")}
-    frames = {m: _frame.to_frame(tables.pop(m), shared=reading.resumable) for m in list(tables)}
-    span = request.start, request.end
-    inside = {m: f.index.searchsorted(span) for m, f in frames.items()}
+    span = [_frame.first_minute(at) for at in (request.start, request.end)]
+    inside = {m: np.searchsorted(t.minutes, span) for m, t in tables.items()}
     empty = [m for m, (first, last) in inside.items() if first == last]
     if empty:
         warn_of_no_readings(reading, empty)
-    frame = frame_of_meters(request, frames, **doubled)
+    frame = frame_of_meters(request, tables, shared=reading.resumable, **doubled)
     if quantify:
         from dentframe.frame.quantify import quantify as attach
 
@@ -172,10 +172,13 @@ def assemble(reading: ReadJob, *, quantify: bool) -> pd.DataFrame:
 
 
 def frame_of_meters(
-    request: Request, frames: dict[str, pd.DataFrame], **doubled: Any
+    request: Request, tables: dict[str, _frame.Table], *, shared: bool = False, **doubled: Any
 ) -> pd.DataFrame:
-    """The frame of a read, of those of its meters, with what it says of itself."""
-    frame = frames.popitem()[1] if request.single else _frame.stack(frames, request.topics)
+    """The frame of a read, of the tables of its meters, with what it says of itself."""
+    if request.single:
+        frame = _frame.to_frame(tables.popitem()[1], shared=shared)
+    else:
+        frame = _frame.stack(tables, request.topics)
     topics = {*request.topics, *(parse(c).topic for c in frame.columns)}
     units = {topic: unit for topic, unit in request.units.items() if topic in topics}
     ranges = dict.fromkeys(request.meters, (request.start, request.end))
@@ -355,13 +358,12 @@ def complete(
     if not reading.errors:
         return made
     missing = sorted(reading.errors, key=lambda job: (job.meter, job.window))
-    names, first = _names_of(missing), reading.errors[missing[0]]
-    shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    first = reading.errors[missing[0]]
     start, end = (f"{t:%Y-%m-%dT%H:%M}" for t in (reading.request.start, reading.request.end))
     message = (
         f"Cannot read {len(missing)} of {len(missing) + len(reading.pages)} windows of "
-        f"[{start}, {end}) UTC: {shown} missing, and missing is not zero. "
-        f"{type(first).__name__}: {first}"
+        f"[{start}, {end}) UTC: {first_of(_names_of(missing), 6)} missing, and missing is not "
+        f"zero. {type(first).__name__}: {first}"
     )
     if errors == "warn":
         warn(message, IncompleteReadWarning)
@@ -393,8 +395,6 @@ def _names_of(jobs: Sequence[Job]) -> list[str]:
             runs.append([job])
     names: list[str] = []
     for run in runs:
-        if len(run) > 2:
-            names.append(f"{run[0].meter} {run[0].window} to {run[-1].window}")
-        else:
-            names += [f"{job.meter} {job.window}" for job in run]
+        named = [f"{job.meter} {job.window}" for job in run]
+        names += named if len(run) <= 2 else [f"{named[0]} to {run[-1].window}"]
     return names

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 METER = "meter"
 Names = str | Sequence[str] | None
-Place = tuple[str | None, str]
-"""An element or channel by its name: of one meter, or (None) of any."""
+Places = dict[str, set[str | None]]
+"""Elements or channels by their names, and the meters they are wanted of: some, or (None) any."""
 
 
 def table(frame: pd.DataFrame) -> pd.DataFrame:
@@ -141,7 +141,7 @@ def select(
             "same. Give one of them."
         )
     element = elements if element is None else element
-    wanted, of_meters = _listed(topic), _listed(meter)
+    wanted = _listed(topic)
     for name in wanted or ():
         check_topic(frame, name)
     chosen = {
@@ -149,12 +149,14 @@ def select(
         for what, names in (("element", element), ("channel", channel))
         if names is not None
     }
-    for name in of_meters or ():
+    for name in _listed(meter) or ():
         _check_meter(frame, name, name)
     labels = [
         label
         for label in _columns.wire_columns(frame.columns)
-        if _fits(_columns.parse(label), wanted, chosen)
+        if (column := _columns.parse(label))
+        and (wanted is None or column.topic in wanted)
+        and all(getattr(column, what) in places for what, places in chosen.items())
     ]
     if not labels:
         given = {"topic": topic, "element": element, "channel": channel}.items()
@@ -165,7 +167,7 @@ def select(
         )
     if wanted is not None:
         labels.sort(key=lambda label: wanted.index(_columns.parse(label).topic))
-    part = _of_meters(frame, labels, of_meters, chosen)
+    part = _of_meters(frame, labels, _listed(meter), chosen)
     return _between(part, start, end, tz)
 
 
@@ -237,8 +239,8 @@ def _check_meter(frame: pd.DataFrame, meter: str, given: str) -> None:
         )
 
 
-def _places(frame: pd.DataFrame, names: Names, what: str) -> list[Place]:
-    there, places = elements(frame) if what == "element" else channels(frame), []
+def _places(frame: pd.DataFrame, names: Names, what: str) -> Places:
+    there, places = elements(frame) if what == "element" else channels(frame), Places()
     for given in _listed(names) or ():
         meter, _, name = ("", "", given) if given in there else given.rpartition("_")
         if meter:
@@ -248,47 +250,33 @@ def _places(frame: pd.DataFrame, names: Names, what: str) -> list[Place]:
                 f"Cannot select {what} {given!r}: this frame has "
                 f"{', '.join(there) or 'none'}{did_you_mean(name, there)}"
             )
-        places.append((meter or None, name))
+        places.setdefault(name, set()).add(meter or None)
     return places
 
 
-def _fits(column: Column, topics: list[str] | None, chosen: Mapping[str, list[Place]]) -> bool:
-    return (topics is None or column.topic in topics) and all(
-        getattr(column, what) in {name for _, name in places} for what, places in chosen.items()
-    )
-
-
 def _of_meters(
-    frame: pd.DataFrame,
-    labels: list[str],
-    meters: list[str] | None,
-    chosen: Mapping[str, list[Place]],
+    frame: pd.DataFrame, labels: list[str], meters: list[str] | None, chosen: Mapping[str, Places]
 ) -> pd.DataFrame:
     """Columns of a frame: the rows of meters that are named, NaN where an element's is not."""
     if METER not in frame.index.names:
         return frame[labels].copy()
-    kept = [
-        {str(meter) for meter, _ in places}
-        for places in chosen.values()
-        if all(meter is not None for meter, _ in places)
-    ]
-    if meters is not None:
-        kept.append(set(meters))
-    of_row = frame.index.get_level_values(METER)
+    named: list[set[Any]] = [set().union(*places.values()) for places in chosen.values()]
+    named += [] if meters is None else [set(meters)]
+    kept = [x for x in named if None not in x]
+    rows = frame.index.get_level_values(METER)
     if kept:
-        rows = sorted(set.intersection(*kept))
-        frame = frame.loc[of_row.isin(rows), labels]
-        keep_meters(frame, rows)
-        of_row = frame.index.get_level_values(METER)
+        of_these = sorted(set.intersection(*kept))
+        frame = frame.loc[rows.isin(of_these), labels]
+        keep_meters(frame, of_these)
+        rows = frame.index.get_level_values(METER)
     else:
         frame = frame[labels].copy()
     keep = np.ones(frame.shape, dtype=bool)
     for what, places in chosen.items():
         for i, label in enumerate(labels):
-            name = getattr(_columns.parse(label), what)
-            named = {meter for meter, place in places if place == name}
-            if None not in named:
-                keep[:, i] &= of_row.isin(sorted(str(m) for m in named))
+            of_place = places[getattr(_columns.parse(label), what)]
+            if None not in of_place:
+                keep[:, i] &= rows.isin(list(of_place))
     return frame if keep.all() else frame.where(keep)
 
 

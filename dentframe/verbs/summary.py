@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from dentframe.display import Card
+from dentframe.errors import first_of
 from dentframe.frame import select as selection
 from dentframe.metering.series import Ints, is_several, rows, spans, time_index
 from dentframe.wire.columns import CHANNEL, ELEMENT, is_wire, wire_columns
@@ -207,13 +208,7 @@ def _notes(frame: pd.DataFrame, table: pd.DataFrame, found: Sequence[RowCounts])
         f"{len(lacks):,} gaps without a row, {whole} in all, the longest {longest}; "
         ".gaps() lists them.": len(lacks) > 1,
         f"{blank:,} blank cells in rows that came.": blank,
-        f"No reading at all in {_first(silent)}.": silent,
-        f"{len(strange)} columns not understood: {_first(strange)}.": strange,
+        f"No reading at all in {first_of(silent, _NAMED)}.": silent,
+        f"{len(strange)} columns not understood: {first_of(strange, _NAMED)}.": strange,
     }
     return [note for note, holds in sentences.items() if holds]
-
-
-def _first(names: Sequence[str]) -> str:
-    """The first of some names, and how many more there are."""
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import MappingProxyType
 
 import pandas as pd
@@ -12,7 +13,6 @@ import pytest
 import requests
 
 from dentframe import cli, doctor, emulator
-from dentframe.cloud.retry import Limits
 from dentframe.doctor import findings
 from dentframe.errors import AuthError, ConfigError
 
@@ -50,7 +50,7 @@ def served(quirks=(), now=NOW, **more):
 @pytest.fixture
 def quick(monkeypatch):
     """The doctor without the service's pace."""
-    monkeypatch.setattr("dentframe.doctor.Limits", lambda: Limits(500.0, 5, 60.0))
+    monkeypatch.setattr("dentframe.doctor._SendOnce", partial(doctor._SendOnce, rate=500.0))
 
 
 def verdicts(report):

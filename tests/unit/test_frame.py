@@ -116,13 +116,13 @@ def test_a_bracket_at_midnight_lies_in_the_day_before():
 
 def test_stacked_frames_keep_the_order_of_meters_and_all_columns():
     """Several meters stand under meter, time; a column one lacks is NaN there."""
-    one = frame.to_frame(frame.join([page(["a/Elm/A"], [(15, 1)])], ["a/Elm/A"]))
-    two = frame.to_frame(frame.join([page(["a/Elm/B"], [(0, 2), (15, 3)])], ["a/Elm/B"]))
+    one = frame.join([page(["a/Elm/A"], [(15, 1)])], ["a/Elm/A"])
+    two = frame.join([page(["a/Elm/B"], [(0, 2), (15, 3)])], ["a/Elm/B"])
     both = frame.stack({"P2": two, "P1": one}, ["a"])
     assert both.index.names == ["meter", "time"]
     assert both.index.get_level_values("meter").tolist() == ["P2", "P2", "P1"]
     assert both.columns.tolist() == ["a/Elm/A", "a/Elm/B"]
-    pd.testing.assert_frame_equal(both.loc["P1"].dropna(axis=1), one)
+    pd.testing.assert_frame_equal(both.loc["P1"].dropna(axis=1), frame.to_frame(one))
     assert str(both.index.levels[1].dtype) == "datetime64[us, UTC]"
 
 
