@@ -48,9 +48,8 @@ CALM = 5
 """So many failures in a row are bad luck; then one request at a time looks whether it is over."""
 GIVE_UP = 14
 """So many in a row are an outage; with those in flight fewer than 20 sends."""
-_FIRST, _LONGEST = 0.5, 8.0
 BASE, CAP = 0.5, 8.0
-"""Backoff: a random time up to BASE·2ⁿ, at most CAP [s]."""
+"""Backoff: a random time up to BASE·2ⁿ, at most CAP [s]; in an outage all of that."""
 ATTEMPTS = 8
 LEAST = 0.02
 """With less of the deadline left than this there is no further attempt."""
@@ -126,7 +125,7 @@ class Breaker:
         with self._lock:
             self._why = why
             self._failures, self._probing = self._failures + 1, None
-            pause = min(_LONGEST, _FIRST * 2 ** max(self._failures - CALM, 0))
+            pause = min(CAP, BASE * 2 ** max(self._failures - CALM, 0))
             self._until = self._clock() + pause
             return self._failures >= GIVE_UP
 
