@@ -171,7 +171,7 @@ def apparent_demand(
 
 def window_means(of: inputs.Inputs, c: Cumulative, s: Ints, e: Ints) -> Floats:
     """Mean power of each window [kW]; NaN where not wholly known, or cut by a bound."""
-    low, high = of.bounds
+    low, high = of.keywords.limits(of.frame)
     return np.where((s >= low) & (e <= high), means(c, s, e, of.interval(c)), np.nan)
 
 
@@ -278,20 +278,14 @@ def means(c: Cumulative, s: Ints, e: Ints, interval: int) -> Floats:
         The interval of the readings [us]: a register's longer spacing has a known total but
         an unknown shape, so that no window may begin or end inside it.
     """
-    energy, covered = c.measure(s, e)
-    known = covered == e - s
-    if c.source == "register":
-        known &= ~(_inside_long(c, s, interval) | _inside_long(c, e, interval))
+    a, b = c.both_edges(s, e)
+    known = (b.covered - a.covered == e - s) & (e > s)
+    for edge in (a, b) if c.source == "register" else ():
+        cuts = np.flatnonzero(edge.inside)
+        known[cuts[2 * np.diff(c.t)[edge.segment[cuts]] > 3 * interval]] = False
     kw: Floats = np.full(len(s), np.nan)
-    np.divide(energy, (e - s) / HOUR, out=kw, where=known & (e > s))
+    np.divide(b.energy - a.energy, (e - s) / HOUR, out=kw, where=known)
     return np.round(kw, PLACES)
-
-
-def _inside_long(c: Cumulative, x: Ints, interval: int) -> Bools:
-    edges = c.edges(x)
-    i = np.where(edges.inside, edges.segment, 0)
-    length = np.diff(c.t)[i] if edges.inside.any() else np.zeros(len(x))
-    return np.asarray(edges.inside & (2 * length > 3 * interval))
 
 
 def of_full_length(how: Cut, s: Ints, e: Ints) -> Bools:

@@ -259,7 +259,7 @@ def intervals(
     """
     resolved = VerbKeywords.of(frame, **keywords)
     of = inputs.inputs_of(frame, None, inputs.energy_source(frame, topic, source), resolved)
-    (low, high), parts, found = of.bounds, [], []
+    (low, high), parts, found = resolved.limits(frame), [], []
     for meter in meter_by_meter(of.series, lambda c: c.meter):
         # The readings of all elements, and the gaps of their means.
         edges = [c.t[(c.t >= first_covered(c)) & (c.t <= c.at[-1])] for c in meter if len(c.at)]
@@ -338,8 +338,7 @@ def figures(
         Energy is NaN where coverage is below this.
     """
     s, e = starts, ends
-    if edges == "last_reading":
-        c = moving(c, edges)
+    c = moving(c, edges)
     if edges == "last_reading" and len(c.at):
         # Each edge moves to the last reading before it, where one is near enough; a closing one
         # only where a reading at or after it is there.

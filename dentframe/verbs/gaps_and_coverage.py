@@ -179,7 +179,7 @@ def gaps_of(of: inputs.Inputs, c: Cumulative, register: Cumulative | None) -> Ga
     """The gaps of one series in the verb's span, and whether the register bridges them."""
     w, span = of.interval(c), (of.s[:1], of.e[-1:])
     s, e, _ = uncovered(*_with_readings(c, w).stretches(), *span)
-    low, high = of.bounds
+    low, high = of.keywords.limits(of.frame)
     if len(of.s):
         # What bracketing rows would give is not lost.
         at_head, at_tail = (s == of.s[0]) & (s != low), (e == of.e[-1]) & (e != high)

@@ -439,11 +439,6 @@ class Inputs:
         """The interval of a series' readings [us]."""
         return interval_of(self.keywords.interval, c.meter)
 
-    @property
-    def bounds(self) -> tuple[int, int]:
-        """The caller's own bounds, as `VerbKeywords.limits`."""
-        return self.keywords.limits(self.frame)
-
 
 def inputs_of(
     frame: pd.DataFrame,
