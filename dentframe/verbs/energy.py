@@ -201,9 +201,8 @@ def _added(
         unknown = totals(~np.isnan(parts[k]), cell, n) == 0
         unknown |= hidden if k not in results.CORRECTED else False
         total[k] = np.where(unknown, np.nan, totals(np.nan_to_num(parts[k]), cell, n))
-    first, last = np.full(n, len(cell), dtype=np.int64), np.zeros(n, dtype=np.int64)
-    np.minimum.at(first, cell, np.arange(len(cell)))
-    np.maximum.at(last, cell, np.arange(len(cell)))
+    first = np.unique(cell, return_index=True)[1]
+    last = len(cell) - 1 - np.unique(cell[::-1], return_index=True)[1]
     total |= {k: parts[k][first] for k in ("open_at", "open_reading")}
     total |= {k: parts[k][last] for k in ("close_at", "close_reading")}
     total |= {"expected": results.expected(0 * measured, measured, interval), "start": s, "end": e}
@@ -338,7 +337,8 @@ def figures(
         Energy is NaN where coverage is below this.
     """
     s, e = starts, ends
-    c = moving(c, edges)
+    if edges == "last_reading":
+        c = moving(c, edges)
     if edges == "last_reading" and len(c.at):
         # Each edge moves to the last reading before it, where one is near enough; a closing one
         # only where a reading at or after it is there.

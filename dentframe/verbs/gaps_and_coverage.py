@@ -15,7 +15,6 @@ from dentframe.metering.energy_and_coverage import FOREVER, NAT, from_means, sha
 from dentframe.metering.series import Bools, Ints, element_columns
 from dentframe.verbs import keywords_and_series as inputs
 from dentframe.verbs import result_frames_and_warnings as results
-from dentframe.verbs.elements_by_name import Element, keyed
 from dentframe.verbs.keywords_and_series import REGISTER, Keywords, VerbKeywords, verb
 from dentframe.wire.topics import kind_of
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from dentframe.metering.energy_and_coverage import Cumulative
     from dentframe.metering.series import Floats
     from dentframe.times.periods import Freq
+    from dentframe.verbs.elements_by_name import Element
 
 
 GAP_COLUMNS = ("element", "start", "end", "missing_intervals", "energy_known")
@@ -205,7 +205,7 @@ def registers_of(
     if not needed:
         inputs.readings_of(of.frame, source, every)
         return {}
-    return keyed(inputs.series_of(of.frame, source, every))
+    return {(c.meter, c.element): c for c in inputs.series_of(of.frame, source, every)}
 
 
 def uncovered(s: Ints, e: Ints, starts: Ints, ends: Ints) -> Stretches:

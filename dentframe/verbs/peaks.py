@@ -198,6 +198,7 @@ def _reported_source(
 def _arrays(of: inputs.Inputs, p: Peaks, missed_kw: Floats, least: float | None) -> dict[str, Any]:
     """The rows of one element, a row of NaN for each period that has no peak."""
     top = p.top
+    rank = np.arange(len(top.kw)) - np.searchsorted(top.period, top.period)
     without = np.flatnonzero(np.bincount(top.period, minlength=len(of.s)) == 0)
     never = np.full(len(without), NAT)
     period = np.append(top.period, without)
@@ -209,7 +210,7 @@ def _arrays(of: inputs.Inputs, p: Peaks, missed_kw: Floats, least: float | None)
     bits[: len(top.kw)] |= np.logical_or(*np.split(inside, 2)) * int(Flag.REBLOCKED)
     return {
         "period": of.s[period],
-        "rank": _ranks(np.append(top.period, without + len(of.s))),
+        "rank": np.append(rank + 1, np.ones(len(without), np.int64)),
         "peak": kw if least is None else np.where(coverage < least, np.nan, kw),
         "start": np.append(top.s, never),
         "end": np.append(top.e, never),
@@ -298,12 +299,8 @@ def highest(found: Candidates, n: int, day: Ints | None = None) -> Candidates:
     if day is not None:
         days = found.period[order] * _DAYS + day[order]
         order = order[np.sort(np.unique(days, return_index=True)[1])]
-    return found.only(order[_ranks(found.period[order]) <= n])
-
-
-def _ranks(period: Ints) -> Ints:
-    """The rank of each peak in its period, from 1."""
-    return np.arange(len(period)) - np.searchsorted(period, period) + 1
+    period = found.period[order]
+    return found.only(order[np.arange(len(period)) < np.searchsorted(period, period) + n])
 
 
 @dataclass(frozen=True)
