@@ -348,12 +348,13 @@ def highest_of(
     """
     windows, found = None, []
     for c in of.series:
+        interval = inputs.interval_of(of.keywords.interval, c.meter)
         if how is None or (auto and c.source == "demand"):
-            some, covered = reported(c, of.s, of.e, of.interval(c)), c.stretches()
+            some, covered = reported(c, of.s, of.e, interval), c.stretches()
         else:
             windows = windows or span(how, of.s, of.e, of.tz)
             period = owner(*windows, of.s, of.e)
-            some = known(*windows, means(c, *windows, of.interval(c)), period)
+            some = known(*windows, means(c, *windows, interval), period)
             covered = some.s, some.e
             some = some.only(of_full_length(how, *covered))
         day = None
