@@ -5,14 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from dentframe.errors import ConfigError, missing_extra
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September",
@@ -109,21 +106,6 @@ class Formats:
         if whole and last == first + pd.DateOffset(months=1):
             return self.month(first)
         return self.dates(start, end, tz)
-
-    def tails(self, texts: Sequence[str]) -> list[str]:
-        """What each number lacks of the longest decimals in its column, to stand below each other.
-
-        Examples
-        --------
-        >>> Formats().tails(["1.5", "0.0825", "12", ""])
-        ['000', '', '.0000', '']
-        """
-        have = [len(t.partition(self.point)[2]) for t in texts]
-        most = max(have, default=0)
-        return [
-            self.point * (n == 0 and most > 0) + "0" * (most - n) if t else ""
-            for t, n in zip(texts, have, strict=True)
-        ]
 
 
 class LocaleFormats(Formats):

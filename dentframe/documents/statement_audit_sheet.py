@@ -1,4 +1,4 @@
-"""A statement becomes the texts that every form of its audit sheet prints alike."""
+"""The audit sheet of a statement is made here, as the texts that every form of it prints."""
 
 from __future__ import annotations
 
@@ -40,6 +40,42 @@ def covered(coverage: float | None, f: Formats) -> str:
 
 Texts = dict[str, str]
 NO_COMPARISON = "There is no comparison with earlier periods: their readings were not at hand."
+
+
+class AuditSheet:
+    """The texts of a statement's audit sheet.
+
+    Parameters
+    ----------
+    of : Statement
+        The statement.
+
+    Attributes
+    ----------
+    title, total : str
+        What the paper is called, and the sum of its lines.
+    head, explained : list of (str, str)
+        What stands above the lines; each status, term and flag with what it means.
+    rated : bool
+        Whether any line has a rate: the shares of a split have none.
+    lines, readings, comparison : list of dict
+        The lines, the readings of each element and the earlier periods, each a row of texts.
+    comparison_note : str
+        What must be known of the comparison; nothing where there is none.
+    foot : list of str
+        What stands below everything.
+    """
+
+    def __init__(self, of: Statement) -> None:
+        self.title, self.total = title(of), formats(of.locale).number(of.total)
+        self.head, self.explained = head(of), explained(of)
+        self.rated = any(x.rate is not None for x in of.lines)
+        self.lines, self.readings, self.comparison = lines(of), readings(of), comparison(of)
+        unknown = "A dash stands where the readings do not tell the figure well enough."
+        lacks = any(p.quantity is None for p in of.comparison)
+        notes = (of.comparison_note, unknown * lacks) if of.comparison else ()
+        self.comparison_note = " ".join(filter(None, notes))
+        self.foot = _foot(of, ", and priced as printed" * self.rated)
 
 
 def lines(of: Statement) -> list[Texts]:
@@ -157,18 +193,12 @@ def cells(rows: Sequence[Texts], layout: Sequence[Sequence[str]], pad: str = "")
 def aligned(f: Formats, rows: list[Texts], *names: str) -> list[Texts]:
     """Rows whose numbers get what each lacks of the longest decimals in its column."""
     for name in names:
-        for row, tail in zip(rows, f.tails([row[name] for row in rows]), strict=True):
-            row[f"{name}_tail"] = tail
+        have = [len(row[name].partition(f.point)[2]) for row in rows]
+        most = max(have, default=0)
+        for row, n in zip(rows, have, strict=True):
+            tail = f.point * (n == 0 and most > 0) + "0" * (most - n)
+            row[f"{name}_tail"] = tail if row[name] else ""
     return rows
-
-
-def comparison_note(of: Statement) -> str:
-    """What must be known of the comparison; nothing where there is none."""
-    if not of.comparison:
-        return ""
-    unknown = "A dash stands where the readings do not tell the figure well enough."
-    lacks = any(p.quantity is None for p in of.comparison)
-    return " ".join(x for x in (of.comparison_note, unknown * lacks) if x)
 
 
 def head(of: Statement) -> list[tuple[str, str]]:
@@ -187,20 +217,15 @@ def head(of: Statement) -> list[tuple[str, str]]:
     return [(k, v) for k, v in pairs if v]
 
 
-def rated(of: Statement) -> bool:
-    """Whether any line has a rate: the shares of a split have none."""
-    return any(x.rate is not None for x in of.lines)
-
-
-def foot(of: Statement) -> list[str]:
+def _foot(of: Statement, priced: str) -> list[str]:
     """What stands below everything: notes, the comparison that is not there, rounding, version."""
     rounding = "Quantities and amounts are not rounded."
     if of.places is not None:
         how = {"half-up": "a half goes up", "half-even": "a half goes to the even digit"}
         rounding = (
-            f"Quantities are rounded to {of.places} decimals"
-            f"{', and priced as printed' * rated(of)}. Each amount is rounded to {of.digits} "
-            f"decimals ({how[of.rounding]}); the total is the sum of the printed amounts."
+            f"Quantities are rounded to {of.places} decimals{priced}. Each amount is rounded to "
+            f"{of.digits} decimals ({how[of.rounding]}); the total is the sum of the printed "
+            "amounts."
         )
     return [
         *[DRAFT_NOTE] * of.draft,

@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-from dentframe.documents import statement_audit_sheet as audit_sheet
 from dentframe.documents.number_and_date_formats import LETTER, decimals, formats
-from dentframe.documents.statement_audit_sheet import DRAFT, explained, labels, title, visible
+from dentframe.documents.statement_audit_sheet import DRAFT, DRAFT_NOTE, AuditSheet, cells, visible
 from dentframe.documents.statement_chart import draw_in_workbook
-from dentframe.documents.statement_first_page import CHARGES, first_page, meter
+from dentframe.documents.statement_first_page import CHARGES, FirstPage, meter
 from dentframe.errors import missing_extra
 from dentframe.frame.csv_and_excel import escaped
 from dentframe.money.statement import LINE_FIELDS
@@ -56,21 +55,21 @@ def statement_csv(of: Statement, path: str | Path | None = None) -> str:
     period = {"party": of.party, "start": of.start, "end": of.end, "currency": of.currency}
     rows = [{**period, **row} for row in _csv_rows(of)]
     if of.draft:
-        rows.insert(0, {"section": "draft", "name": DRAFT, "note": audit_sheet.DRAFT_NOTE})
-    cells = [[_csv_cell(row.get(name)) for name in CSV_COLUMNS] for row in rows]
-    text = pd.DataFrame(cells, columns=CSV_COLUMNS).to_csv(index=False, lineterminator="\r\n")
+        rows.insert(0, {"section": "draft", "name": DRAFT, "note": DRAFT_NOTE})
+    table = [[_csv_cell(row.get(name)) for name in CSV_COLUMNS] for row in rows]
+    text = pd.DataFrame(table, columns=CSV_COLUMNS).to_csv(index=False, lineterminator="\r\n")
     if path is not None:
         Path(path).write_text(text, encoding="utf-8", newline="")
     return text
 
 
 def _csv_rows(of: Statement) -> Iterator[Mapping[str, Any]]:
-    first = first_page(of)
+    first, sheet = FirstPage(of), AuditSheet(of)
     about = [
-        ("Statement", title(of)), *audit_sheet.head(of), *first.facts,
+        ("Statement", sheet.title), *sheet.head, *first.facts,
         ("From", ", ".join(first.sender)), ("To", ", ".join(first.to)), (first.due, first.amount),
     ]  # fmt: skip
-    notes = (*first.remarks, *first.closing, audit_sheet.comparison_note(of), *audit_sheet.foot(of))
+    notes = (*first.remarks, *first.closing, sheet.comparison_note, *sheet.foot)
 
     def named(section: str, pairs: Iterable[tuple[str, str]]) -> Iterator[Mapping[str, Any]]:
         return ({"section": section, "name": name, "note": x} for name, x in pairs if x)
@@ -96,7 +95,7 @@ def _csv_rows(of: Statement) -> Iterator[Mapping[str, Any]]:
     for p in of.comparison:
         past = {k: v for k, v in asdict(p).items() if v is not None}
         yield {"section": "earlier", "name": past.pop("label"), **past}
-    yield from named("words", explained(of))
+    yield from named("words", sheet.explained)
     yield from named("notes", (("", x) for x in notes))
 
 
@@ -137,34 +136,20 @@ class Book:
         self.made: Any = xlsxwriter.Workbook(str(path), {"nan_inf_to_errors": True})
         self._styles, self._draft, self._paper = dict[Any, Any](), draft, paper
 
-    def sheet(self, name: str, widths: Sequence[float] = (), *, wide: bool = True) -> Sheet:
-        """A new sheet with columns of these widths, printed one page wide."""
-        made = self.made.add_worksheet(f"{DRAFT} {name}" if self._draft else name)
+    def begin(self, name: str, widths: Sequence[float] = (), *, wide: bool = True) -> None:
+        """Begin a sheet with columns of these widths, printed one page wide: rows go there."""
+        self.sheet: Any = self.made.add_worksheet(f"{DRAFT} {name}" if self._draft else name)
+        self.rows, self._widths = 0, widths
         if self._draft:
-            made.set_header(f"&C&40{DRAFT}", {"margin": 0.2})
-            made.set_margins(top=1)
-            made.set_tab_color("#9A3412")
+            self.sheet.set_header(f"&C&40{DRAFT}", {"margin": 0.2})
+            self.sheet.set_margins(top=1)
+            self.sheet.set_tab_color("#9A3412")
         for i, width in enumerate(widths):
-            made.set_column(i, i, width)
-        made.set_paper(self._paper)
-        made.fit_to_pages(1, 0)
+            self.sheet.set_column(i, i, width)
+        self.sheet.set_paper(self._paper)
+        self.sheet.fit_to_pages(1, 0)
         if wide:
-            made.set_landscape()
-        return Sheet(self, made, widths)
-
-    def style(self, **settings: Any) -> Any:
-        """A format; equal ones are one."""
-        key = tuple(sorted(settings.items()))
-        if key not in self._styles:
-            self._styles[key] = self.made.add_format({"valign": "top", **settings})
-        return self._styles[key]
-
-
-class Sheet:
-    """One sheet, and how many rows it has."""
-
-    def __init__(self, book: Book, made: Any, widths: Sequence[float]) -> None:
-        self.book, self.made, self.rows, self._widths = book, made, 0, widths
+            self.sheet.set_landscape()
 
     def row(self, values: Sequence[Any] = (), *styles: Mapping[str, Any]) -> None:
         """A row, as high as its texts need; the last style stands for the rest of its cells."""
@@ -173,27 +158,34 @@ class Sheet:
         lines = max(high, default=1)
         size = max((x.get("font_size", 11) for x in styles), default=11)
         if styles and (lines > 1 or size > 11):
-            self.made.set_row(self.rows, 15 * lines * size / 11)
+            self.sheet.set_row(self.rows, 15 * lines * size / 11)
         for i, value in enumerate(values):
             self._cell(i, value, dict(styles[min(i, len(styles) - 1)]) if styles else {})
         self.rows += 1
 
     def text(self, text: str, columns: int, letters: int) -> None:
         """A sentence over some columns: a merged cell does not find its height by itself."""
-        self.made.merge_range(self.rows, 0, self.rows, columns - 1, "", self.book.style(**_TEXT))
+        self.sheet.merge_range(self.rows, 0, self.rows, columns - 1, "", self._style(_TEXT))
         self.row([text], _TEXT)
-        self.made.set_row(self.rows - 1, 15 * (1 + len(text) // letters))
+        self.sheet.set_row(self.rows - 1, 15 * (1 + len(text) // letters))
 
     def _cell(self, column: int, value: Any, style: dict[str, Any]) -> None:
         if isinstance(value, str) and (escaped(value) != value or value.startswith("#")):
             style["quote_prefix"] = True
-        how = self.book.style(**style)
+        how = self._style(style)
         if isinstance(value, str):
-            self.made.write_string(self.rows, column, visible(value), how)
+            self.sheet.write_string(self.rows, column, visible(value), how)
         elif isinstance(value, Formula):
-            self.made.write_formula(self.rows, column, value.text, how, value.value)
+            self.sheet.write_formula(self.rows, column, value.text, how, value.value)
         elif value is not None or style:
-            self.made.write(self.rows, column, value, how)
+            self.sheet.write(self.rows, column, value, how)
+
+    def _style(self, settings: Mapping[str, Any]) -> Any:
+        """A format; equal ones are one."""
+        key = tuple(sorted(settings.items()))
+        if key not in self._styles:
+            self._styles[key] = self.made.add_format({"valign": "top", **settings})
+        return self._styles[key]
 
 
 def save_workbook(tables: Mapping[str, pd.DataFrame], path: Path, *, draft: bool = False) -> None:
@@ -205,11 +197,10 @@ def save_workbook(tables: Mapping[str, pd.DataFrame], path: Path, *, draft: bool
 
     book = Book(path, draft)
     for name, table in tables.items():
-        sheet = book.sheet(name)
-        sheet.made.freeze_panes(1, 0)
-        sheet.row([str(c) for c in table.columns])
-        for row in table.to_numpy(dtype=object):
-            sheet.row([cell(x) for x in row])
+        book.begin(name)
+        book.sheet.freeze_panes(1, 0)
+        for row in (map(str, table.columns), *table.to_numpy(dtype=object)):
+            book.row([cell(x) for x in row])
     book.made.close()
 
 
@@ -247,80 +238,98 @@ def statement_workbook(of: Statement, path: str | Path) -> Path:
     """
     book = Book(path, of.draft, 1 if of.currency in LETTER else 9)
     created = (of.read_at or of.end).tz_localize(None)
-    book.made.set_properties({"title": title(of), "created": created})
-    _bill(book.sheet("Bill", (44, 30, 30, 24), wide=False), of)
-    _statement(book.sheet("Statement", [*_COLUMNS.values()]), of)
-    _readings(book.sheet("Readings", [*_READINGS.values()]), of)
+    sheet = AuditSheet(of)
+    book.made.set_properties({"title": sheet.title, "created": created})
+    _bill(book, of, FirstPage(of), sheet.title)
+    _statement(book, of, sheet)
+    book.begin("Readings", [*_READINGS.values()])
+    rows = [
+        [
+            texts["element"],
+            *(texts["open_at"], r.open_reading, _YES[r.open_interpolated]),
+            *(texts["close_at"], r.close_reading, _YES[r.close_interpolated]),
+            *(r.energy, r.lo, r.hi, r.unit, _share(r.coverage), r.status, texts["flags"]),
+        ]
+        for texts, r in zip(sheet.readings, of.readings, strict=True)
+    ]
+    _table(book, of, [*_READINGS], rows)
     if of.daily:
-        _days(book.sheet("Days", (16, 16, 34, 14)), of)
+        _days(book, of)
     if of.comparison:
-        _comparison(book.sheet("Comparison", (28, 16, 10, 16)), of)
+        book.begin("Comparison", (28, 16, 10, 16))
+        past = zip(sheet.comparison, of.comparison, strict=True)
+        rows = [[texts["label"], p.quantity, p.unit, p.amount] for texts, p in past]
+        _table(book, of, ["Period", "Quantity", "Unit", "Amount"], rows)
+        if sheet.comparison_note:
+            book.row()
+            book.row([sheet.comparison_note])
     book.made.close()
     return Path(path)
 
 
-def _bill(sheet: Sheet, of: Statement) -> None:
+def _bill(book: Book, of: Statement, page: FirstPage, title: str) -> None:
     """What is owed, for what and to whom: numbers here are values, seen without computing."""
-    page = first_page(of)
+    book.begin("Bill", (44, 30, 30, 24), wide=False)
     large: dict[str, Any] = {"bold": True, "font_size": 16}
     money = {**_RIGHT, "num_format": _number_format(of, of.digits)}
     for text in (*page.sender, "", *page.to, ""):
-        sheet.row([text])
-    sheet.row([title(of)], large)
-    sheet.row([page.mark], {"bold": True, "font_color": "#9A3412"})
+        book.row([text])
+    book.row([title], large)
+    book.row([page.mark], {"bold": True, "font_color": "#9A3412"})
     for fact in page.facts:
-        sheet.row(fact)
-    sheet.row()
-    sheet.row([page.due, of.currency, None, abs(of.total)], large, {**large, **money, "bold": True})
-    sheet.row()
-    sheet.row([*(head for head, _ in CHARGES[:-1]), f"Amount [{of.currency}]"], _HEAD, _RIGHT_HEAD)
-    for texts, x in zip(audit_sheet.cells(page.charges, CHARGES), of.lines, strict=True):
-        sheet.row([*texts[:-1], x.amount], _TEXT, _RIGHT, _RIGHT, money)
-    sheet.row(["Total", None, None, of.total], _HEAD, {**money, "bold": True})
+        book.row(fact)
+    book.row()
+    book.row([page.due, of.currency, None, abs(of.total)], large, {**large, **money, "bold": True})
+    book.row()
+    book.row([*(head for head, _ in CHARGES[:-1]), f"Amount [{of.currency}]"], _HEAD, _RIGHT_HEAD)
+    for texts, x in zip(cells(page.charges, CHARGES), of.lines, strict=True):
+        book.row([*texts[:-1], x.amount], _TEXT, _RIGHT, _RIGHT, money)
+    book.row(["Total", None, None, of.total], _HEAD, {**money, "bold": True})
     for name, layout, rows in page.tables:
-        sheet.row()
-        sheet.row([name, *(head for head, *_ in layout[1:])], _HEAD, _RIGHT_HEAD)
-        for texts in audit_sheet.cells(rows, layout):
-            sheet.row(texts, _TEXT, _RIGHT)
-    sheet.row([page.compared_note])
+        book.row()
+        book.row([name, *(head for head, *_ in layout[1:])], _HEAD, _RIGHT_HEAD)
+        for texts in cells(rows, layout):
+            book.row(texts, _TEXT, _RIGHT)
+    book.row([page.compared_note])
     if page.chart:
-        sheet.row()
-        chart = draw_in_workbook(sheet.book.made, f"{DRAFT} Days" if of.draft else "Days", of)
-        sheet.made.insert_chart(sheet.rows, 0, chart)
-        sheet.rows += 14
-    sheet.row()
+        book.row()
+        chart = draw_in_workbook(book.made, f"{DRAFT} Days" if of.draft else "Days", of)
+        book.sheet.insert_chart(book.rows, 0, chart)
+        book.rows += 14
+    book.row()
     for text in (page.chart.note if page.chart else "", *page.remarks, *page.closing):
         if text:
-            sheet.text(text, 4, 110)
+            book.text(text, 4, 110)
 
 
-def _statement(sheet: Sheet, of: Statement) -> None:
+def _statement(book: Book, of: Statement, sheet: AuditSheet) -> None:
     """The charges as formulas, what the words mean, and the notes."""
-    sheet.row([title(of)], {"bold": True, "font_size": 14})
-    for row in audit_sheet.head(of):
-        sheet.row(row)
-    sheet.row()
+    book.begin("Statement", [*_COLUMNS.values()])
+    book.row([sheet.title], {"bold": True, "font_size": 14})
+    for row in sheet.head:
+        book.row(row)
+    book.row()
     numbers = {"Quantity", "Rate", "Amount", "Coverage"}
-    sheet.row([*_COLUMNS], *(_RIGHT_HEAD if name in numbers else _HEAD for name in _COLUMNS))
-    sheet.made.repeat_rows(sheet.rows - 1)
-    first, last = sheet.rows + 1, sheet.rows + len(of.lines)
+    book.row([*_COLUMNS], *(_RIGHT_HEAD if name in numbers else _HEAD for name in _COLUMNS))
+    book.sheet.repeat_rows(book.rows - 1)
+    first, last = book.rows + 1, book.rows + len(of.lines)
     places = (
         max(decimals(x.quantity) for x in of.lines), max(decimals(x.rate) for x in of.lines),
         of.digits,
     )  # fmt: skip
     used, rate, owed = ({**_RIGHT, "num_format": _number_format(of, n)} for n in places)
     styles = (_TEXT, _TEXT, used, _AFTER, rate, owed, _AFTER, _PERCENT, _AFTER)
-    for at, x in enumerate(of.lines, first):
-        cells = [x.name, x.element, _quantity(x, of, first), x.unit, x.rate, _amount(at, x, of)]
-        state = [x.status, _share(x.coverage), audit_sheet.note(x), labels(x.flags)]
-        sheet.row([*cells, *state], *styles)
+    for at, (x, texts) in enumerate(zip(of.lines, sheet.lines, strict=True), first):
+        charged = [x.name, x.element, _quantity(x, of, first), x.unit, x.rate, _amount(at, x, of)]
+        about = [x.status, _share(x.coverage), texts["note"], texts["flags"]]
+        book.row([*charged, *about], *styles)
     line = {"bold": True, "top": 2}
     total = Formula(f"=SUM(F{first}:F{last})", of.total)
-    cells = ["Total", None, None, of.currency, None, total, *[None] * 4]
-    sheet.row(cells, line, {**owed, **line})
-    sheet.row()
-    for text in (*(f"{name}: {meaning}" for name, meaning in explained(of)), *audit_sheet.foot(of)):
-        sheet.text(text, len(_COLUMNS), _WIDE)
+    sums = ["Total", None, None, of.currency, None, total, *[None] * 4]
+    book.row(sums, line, {**owed, **line})
+    book.row()
+    for text in (*(f"{name}: {meaning}" for name, meaning in sheet.explained), *sheet.foot):
+        book.text(text, len(_COLUMNS), _WIDE)
 
 
 def _quantity(x: Line, of: Statement, first: int) -> Decimal | Formula | None:
@@ -352,50 +361,28 @@ def _amount(row: int, x: Line, of: Statement) -> Decimal | Formula:
     return Formula(f"={even}/10^{of.digits}", x.amount)
 
 
-def _days(sheet: Sheet, of: Statement) -> None:
-    sheet.row(["Day", "Measured [kWh]", "Estimated or measured in part [kWh]", "Status"], _HEAD)
+def _days(book: Book, of: Statement) -> None:
+    book.begin("Days", (16, 16, 34, 14))
+    book.row(["Day", "Measured [kWh]", "Estimated or measured in part [kWh]", "Status"], _HEAD)
     number = {"num_format": _number_format(of, max(decimals(d.energy) for d in of.daily))}
     for d in of.daily:
         day = formats(of.locale).short(d.day) + " ?" * (d.energy is None)
         both = [d.energy, None] if d.status == "recorded" else [None, d.energy]
-        sheet.row([day, *both, d.status], {}, number)
+        book.row([day, *both, d.status], {}, number)
 
 
-def _readings(sheet: Sheet, of: Statement) -> None:
-    f = formats(of.locale)
-    rows = [
-        [
-            r.element,
-            *(f.moment(r.open_at, of.tz), r.open_reading, _YES[r.open_interpolated]),
-            *(f.moment(r.close_at, of.tz), r.close_reading, _YES[r.close_interpolated]),
-            *(r.energy, r.lo, r.hi, r.unit, _share(r.coverage), r.status, labels(r.flags)),
-        ]
-        for r in of.readings
-    ]
-    _table(sheet, of, [*_READINGS], rows)
-
-
-def _comparison(sheet: Sheet, of: Statement) -> None:
-    names = [texts["label"] for texts in audit_sheet.comparison(of)]
-    rows = [[x, p.quantity, p.unit, p.amount] for x, p in zip(names, of.comparison, strict=True)]
-    _table(sheet, of, ["Period", "Quantity", "Unit", "Amount"], rows)
-    if audit_sheet.comparison_note(of):
-        sheet.row()
-        sheet.row([audit_sheet.comparison_note(of)])
-
-
-def _table(sheet: Sheet, of: Statement, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def _table(book: Book, of: Statement, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """A bold head that stays, and numbers of one column with the same decimals."""
-    sheet.row(head, _HEAD)
-    sheet.made.freeze_panes(1, 0)
-    sheet.made.repeat_rows(0)
+    book.row(head, _HEAD)
+    book.sheet.freeze_panes(1, 0)
+    book.sheet.repeat_rows(0)
     places = [max((decimals(row[i]) for row in rows), default=0) for i in range(len(head))]
     styles = [
         _PERCENT if name == "Coverage" else {**_TEXT, "num_format": _number_format(of, n)}
         for name, n in zip(head, places, strict=True)
     ]
     for row in rows:
-        sheet.row(row, *styles)
+        book.row(row, *styles)
 
 
 def _number_format(of: Statement, places: int | None) -> str:

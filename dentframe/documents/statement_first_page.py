@@ -7,25 +7,19 @@ figure turns to the audit sheet behind it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from dentframe.documents.number_and_date_formats import Formats, days, formats
-from dentframe.documents.statement_audit_sheet import (
-    REASONS,
-    WORDS,
-    Texts,
-    aligned,
-    labels,
-    visible,
-)
-from dentframe.documents.statement_chart import Chart, chart
+from dentframe.documents.statement_audit_sheet import REASONS, WORDS, aligned, labels, visible
+from dentframe.documents.statement_chart import chart
 from dentframe.money.statement import Letter
 
 if TYPE_CHECKING:
+    from dentframe.documents.statement_audit_sheet import Texts
     from dentframe.money.statement import Line, Part, Reading, Statement
 
     Layout = tuple[tuple[str, ...], ...]
@@ -53,9 +47,13 @@ COMPARED = (
 """The tables of page one, as `audit_sheet.cells` lays them out."""
 
 
-@dataclass(frozen=True)
 class FirstPage:
     """The texts of page one.
+
+    Parameters
+    ----------
+    of : Statement
+        The statement.
 
     Attributes
     ----------
@@ -76,20 +74,33 @@ class FirstPage:
         Daily use.
     """
 
-    sender: list[str]
-    to: list[str]
-    facts: list[tuple[str, str]]
-    mark: str
-    due: str
-    amount: str
-    charges: list[Texts]
-    meters: list[Texts]
-    parts: list[Texts]
-    compared: list[Texts]
-    remarks: list[str]
-    closing: list[str]
-    compared_note: str
-    chart: Chart | None
+    def __init__(self, of: Statement) -> None:
+        letter, f, meters = of.letter or Letter(), formats(of.locale), counted(of)
+        unit = f"Unit {letter.unit}" if letter.unit else ""
+        self.sender = _shown([letter.sender, *letter.sender_address])
+        self.to = _shown([of.party, unit, *letter.address])
+        self.facts = _facts(of, letter, f)
+        read = {r.status for r in of.readings}
+        self.mark = "Incomplete readings" if read - {"recorded"} else ""
+        if "estimated" in read | {x.status for x in of.lines}:
+            self.mark = "Estimated bill"
+        self.due = "Amount due" if of.total >= 0 else "Credit to you"
+        if of.draft:
+            self.due = "Not to be paid: draft"
+        elif letter.due and of.total > 0:
+            self.due += f" by {f.day(letter.due)}"
+        self.amount = f.money(abs(of.total), of.currency)
+        self.charges = aligned(f, [_charge(x, letter, f) for x in of.lines], "amount")
+        self.meters = aligned(f, [meter(of, r, f) for r in meters], "used")
+        self.parts = aligned(f, [_part(of, r, p, f) for r in meters for p in r.parts], "used")
+        bills = _bills_to_compare(of)
+        self.compared = _compared(of, bills, f)
+        lengths = {days(x.start, x.end, of.tz) for x in bills}
+        per_day = "Changes are per day: the periods differ in length."
+        self.compared_note = per_day * (len(lengths) > 1)
+        self.remarks = [x for x in (_measured(of), *_averages(of, f)) if x]
+        self.closing = _shown(_closing(letter))
+        self.chart = chart(of)
 
     @property
     def tables(self) -> list[tuple[str, Layout, list[Texts]]]:
@@ -100,37 +111,6 @@ class FirstPage:
             ("Compared with earlier bills", COMPARED, self.compared),
         )
         return [table for table in found if table[-1]]
-
-
-def first_page(of: Statement) -> FirstPage:
-    """The texts of a statement's first page."""
-    letter, f = of.letter or Letter(), formats(of.locale)
-    unit = f"Unit {letter.unit}" if letter.unit else ""
-    due = "Amount due" if of.total >= 0 else "Credit to you"
-    if letter.due and of.total > 0:
-        due += f" by {f.day(letter.due)}"
-    bills = _bills_to_compare(of)
-    lengths = {days(x.start, x.end, of.tz) for x in bills}
-    read = {r.status for r in of.readings}
-    mark = "Incomplete readings" if read - {"recorded"} else ""
-    if "estimated" in read | {x.status for x in of.lines}:
-        mark = "Estimated bill"
-    return FirstPage(
-        sender=_shown([letter.sender, *letter.sender_address]),
-        to=_shown([of.party, unit, *letter.address]),
-        facts=_facts(of, letter, f),
-        mark=mark,
-        due="Not to be paid: draft" if of.draft else due,
-        amount=f.money(abs(of.total), of.currency),
-        charges=aligned(f, [_charge(x, letter, f) for x in of.lines], "amount"),
-        meters=aligned(f, [meter(of, r, f) for r in counted(of)], "used"),
-        parts=aligned(f, [_part(of, r, p, f) for r in counted(of) for p in r.parts], "used"),
-        compared=_compared(of, bills, f),
-        remarks=[x for x in (_measured(of), *_averages(of, f)) if x],
-        closing=_shown(_closing(letter)),
-        compared_note="Changes are per day: the periods differ in length." * (len(lengths) > 1),
-        chart=chart(of),
-    )
 
 
 def _shown(texts: Iterable[str]) -> list[str]:

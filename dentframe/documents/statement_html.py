@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dentframe.display import Card
-from dentframe.documents import statement_audit_sheet as audit_sheet
-from dentframe.documents.number_and_date_formats import Formats, formats
-from dentframe.documents.statement_audit_sheet import explained
-from dentframe.documents.statement_first_page import first_page
+from dentframe.documents.number_and_date_formats import Formats
+from dentframe.documents.statement_audit_sheet import AuditSheet, head
+from dentframe.documents.statement_first_page import FirstPage
 from dentframe.errors import ConfigError, missing_extra
 
 if TYPE_CHECKING:
@@ -29,34 +28,30 @@ _CARD_HEADS = {
 
 def terminal_card(of: Statement) -> Card:
     """A statement: its head, its lines and its total, as no locale writes them."""
-    of = replace(of, locale="")
-    cells = [x for x in _CARD_HEADS if x != "rate" or audit_sheet.rated(of)]
+    sheet = AuditSheet(replace(of, locale=""))
+    cells = [x for x in _CARD_HEADS if x != "rate" or sheet.rated]
     name = f"{'Draft of a s' if of.draft else 'S'}tatement{of.party and f' of {of.party}'}"
     return Card(
         title=f"{name}: {Formats().money(of.total, of.currency)}",
-        facts=tuple(audit_sheet.head(of)),
+        facts=tuple(sheet.head),
         heads=[_CARD_HEADS[x] for x in cells],
-        rows=[[line[name] for name in cells] for line in audit_sheet.lines(of)],
+        rows=[[line[name] for name in cells] for line in sheet.lines],
         notes=of.notes,
     )
 
 
 def notebook_card(of: Statement) -> Card:
     """The same for a notebook, with what stands behind each line and what the words mean."""
-    card, found = replace(terminal_card(of), facts=()), audit_sheet.lines(replace(of, locale=""))
-    about = [
-        "; ".join(x for x in (line["meter"], line["note"], line["edges"], line["flags"]) if x)
-        for line in found
-    ]
+    card, sheet = replace(terminal_card(of), facts=()), AuditSheet(replace(of, locale=""))
+    behind = ("meter", "note", "edges", "flags")
+    about = ["; ".join(line[x] for x in behind if line[x]) for line in sheet.lines]
     return replace(
         card,
         heads=[*card.heads, "about"],
         rows=[[*row, text] for row, text in zip(card.rows, about, strict=True)],
         notes=[
-            " · ".join(
-                f"{k.lower()} {v}" if k == "Bill's period" else v for k, v in audit_sheet.head(of)
-            ),
-            *(f"{k}: {v}" for k, v in explained(of)),
+            " · ".join(f"{k.lower()} {v}" if k == "Bill's period" else v for k, v in head(of)),
+            *(f"{k}: {v}" for k, v in sheet.explained),
             *card.notes,
         ],
     )
@@ -87,19 +82,10 @@ def page(
     text = filled(
         TEMPLATE if template is None else Path(template),
         statement=of,
-        first=first_page(of),
+        first=FirstPage(of),
         letter=letter,
         logo=logo,
-        title=audit_sheet.title(of),
-        head=audit_sheet.head(of),
-        lines=audit_sheet.lines(of),
-        rated=audit_sheet.rated(of),
-        readings=audit_sheet.readings(of),
-        comparison=audit_sheet.comparison(of),
-        comparison_note=audit_sheet.comparison_note(of),
-        explained=explained(of),
-        foot=audit_sheet.foot(of),
-        total=formats(of.locale).number(of.total),
+        **vars(AuditSheet(of)),
     )
     if path is not None:
         Path(path).write_text(text, encoding="utf-8")

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dentframe.documents import statement_audit_sheet as audit_sheet
-from dentframe.documents.number_and_date_formats import LETTER, formats
-from dentframe.documents.statement_audit_sheet import DRAFT, Texts, title, visible
+from dentframe.documents.number_and_date_formats import LETTER
+from dentframe.documents.statement_audit_sheet import DRAFT, AuditSheet, Texts, title, visible
 from dentframe.documents.statement_chart import BLUE, GREY, draw_in_pdf
-from dentframe.documents.statement_first_page import CHARGES, FirstPage, first_page
+from dentframe.documents.statement_first_page import CHARGES, FirstPage
 from dentframe.errors import ConfigError, missing_extra
 
 if TYPE_CHECKING:
@@ -80,33 +80,28 @@ def write(of: Statement, path: str | Path, *, font: Font = None) -> Path:
     ConfigError
         As `fonts_for`.
     """
-    first, earlier = first_page(of), audit_sheet.comparison(of)
-    lines, readings = audit_sheet.lines(of), audit_sheet.readings(of)
-    words, head = audit_sheet.explained(of), audit_sheet.head(of)
-    notes = [audit_sheet.comparison_note(of), *audit_sheet.foot(of)]
-    texts = [vars(first), title(of), of.currency, head, lines, readings, earlier, words, notes]
-    pdf = _opened(of, "".join(_strings(texts)), font)
-    _first(pdf, of, first)
+    first, sheet = FirstPage(of), AuditSheet(of)
+    pdf = _opened(of, "".join(_strings([vars(first), vars(sheet), of.currency])), font)
+    _first(pdf, of, first, sheet.total)
     pdf.add_page()
-    _heading(pdf, f"Audit sheet: {title(of)}")
-    _pairs(pdf, head, pdf.l_margin, 26)
+    _heading(pdf, f"Audit sheet: {sheet.title}")
+    _pairs(pdf, sheet.head, pdf.l_margin, 26)
     _title(pdf, f"Charges [{of.currency}]" if of.currency else "Charges")
     # A bill that is shared has no rates, and no column for them.
-    layout = [x for x in _LINES if x[0] != "Rate" or audit_sheet.rated(of)]
-    total = ["Total", *[""] * (len(layout) - 3), formats(of.locale).number(of.total), ""]
-    _table(pdf, layout, lines, total)
-    if readings:
+    layout = [x for x in _LINES if x[0] != "Rate" or sheet.rated]
+    _table(pdf, layout, sheet.lines, ["Total", *[""] * (len(layout) - 3), sheet.total, ""])
+    if sheet.readings:
         _title(pdf, "Meter readings", room=30)
-        _table(pdf, READINGS, readings)
-    if earlier:
-        _earlier(pdf, earlier)
-    if words:
+        _table(pdf, READINGS, sheet.readings)
+    if sheet.comparison:
+        _earlier(pdf, sheet.comparison)
+    if sheet.explained:
         _title(pdf, "What the words mean")
-    for name, meaning in words:
+    for name, meaning in sheet.explained:
         _text(pdf, f"**{name}**: {meaning}", 8, 4, markdown=True)
     pdf.ln(4)
     pdf.set_text_color(GREY)
-    for text in notes:
+    for text in (sheet.comparison_note, *sheet.foot):
         _text(pdf, text, 7.5, 3.8, align="J")
     pdf.output(str(path))
     return Path(path)
@@ -261,7 +256,7 @@ def fitting(
 # --- page one ---
 
 
-def _first(pdf: Any, of: Statement, first: FirstPage) -> None:
+def _first(pdf: Any, of: Statement, first: FirstPage, total: str) -> None:
     """Who bills whom, what is owed, for what, what the meters showed, and whom to ask."""
     if of.letter and of.letter.logo:
         pdf.image(of.letter.logo, h=18, w=60, keep_aspect_ratio=True)
@@ -286,7 +281,7 @@ def _first(pdf: Any, of: Statement, first: FirstPage) -> None:
     pdf.set_font(style="B", size=18)
     pdf.cell(0, 11, first.amount, align="R", new_x="LMARGIN", new_y="NEXT")
     pdf.ln(1)
-    _table(pdf, CHARGES, first.charges, ("Total", "", "", formats(of.locale).number(of.total)))
+    _table(pdf, CHARGES, first.charges, ("Total", "", "", total))
     for name, layout, rows in first.tables:
         _title(pdf, name, room=30)
         _table(pdf, layout, rows)

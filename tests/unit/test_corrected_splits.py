@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from dentframe import Correction, RegisterRules, Tariff, verify
-from dentframe.documents.statement_first_page import first_page
+from dentframe.documents.statement_first_page import FirstPage
 from dentframe.errors import ConfigError
 from dentframe.money import Energy
 from dentframe.money import bill as priced
@@ -83,7 +83,7 @@ def test_a_reading_that_no_meter_showed_is_called_calculated():
     assert second.calculated == ("opening",)
     assert first.closing == second.opening == Decimal("1512.16")
     assert first.used + second.used == r.energy == Decimal("1471.84")
-    page = first_page(run_of(frame, fix, kwh=2472).statements["A"])
+    page = FirstPage(run_of(frame, fix, kwh=2472).statements["A"])
     assert [p["closing_note"] for p in page.parts] == ["calculated", ""]
     assert page.meters[0]["multiplier"] == "corrected, part by part as printed below"
     assert page.meters[0]["differs"] == ""

@@ -14,7 +14,7 @@ import pytest
 
 from dentframe import Site
 from dentframe.documents.number_and_date_formats import Formats
-from dentframe.documents.statement_first_page import first_page
+from dentframe.documents.statement_first_page import FirstPage
 from dentframe.errors import ConfigError
 from dentframe.money import Statement
 from tests.split_kit import LA, bill, element, readings, site, split, tenant
@@ -51,7 +51,7 @@ def texts(page):
 
 def test_it_says_who_owes_whom_what_for_when():
     """Both addresses, account, number, dates, days, readings, rate, contact, and no utility."""
-    page = first_page(run().statements["Bakery"])
+    page = FirstPage(run().statements["Bakery"])
     assert page.sender == ["Market Street LLC", "1 Owner Road", "Oakland"]
     assert page.to == ["Bakery", "Unit 1A", "12 Market St", "Oakland"]
     assert dict(page.facts) == {
@@ -86,7 +86,7 @@ def test_every_form_has_it(tmp_path):
     openpyxl, _ = pytest.importorskip("openpyxl"), pytest.importorskip("fpdf")
     s = run().statements["Bakery"]
     html = re.sub(r"\s+", " ", s.to_html())
-    for text in texts(first_page(s)).splitlines():
+    for text in texts(FirstPage(s)).splitlines():
         assert text in html.replace("&#39;", "'")
     assert "#1f6feb" in html
     sheet = openpyxl.load_workbook(s.to_excel(tmp_path / "s.xlsx")).worksheets[0]
@@ -122,7 +122,7 @@ def exchanged():
 def test_an_exchange_prints_both_of_its_readings():
     """What was used can be added up by hand from what is printed."""
     (r,) = exchanged().statements["Bakery"].readings
-    (meter,) = first_page(statement(readings=(r,))).meters
+    (meter,) = FirstPage(statement(readings=(r,))).meters
     assert "the old one closed at 1,580, the new one opened at 7.5" in meter["exchanged"]
     (x,) = r.exchanges
     by_hand = x.closing - r.open_reading + r.close_reading - x.opening
@@ -132,13 +132,13 @@ def test_an_exchange_prints_both_of_its_readings():
 
 def test_what_differs_from_the_printed_readings_is_told():
     """A period that begins between two readings says by how much."""
-    (meter,) = first_page(statement(readings=(reading(energy=Decimal("9.25")),))).meters
+    (meter,) = FirstPage(statement(readings=(reading(energy=Decimal("9.25")),))).meters
     assert meter["differs"] == "0.75 kWh less than the readings printed here"
 
 
 def test_an_estimate_has_one_plain_sentence_and_a_mark():
     """Which meter, in words of everyday; no other sentence says that all is actual."""
-    page = first_page(full())
+    page = FirstPage(full())
     assert page.meters[0]["kind"] == "estimated"
     assert page.remarks[0].startswith("This meter's use is estimated: Shop (P482311252_C)")
     assert "nothing is estimated" not in texts(page)
@@ -146,7 +146,7 @@ def test_an_estimate_has_one_plain_sentence_and_a_mark():
 
 def test_a_statement_without_a_site_needs_no_letter():
     """A priced meter has period, lines and readings, and no sentence that may not be true."""
-    page = first_page(statement(energy_line(), readings=(reading(),)))
+    page = FirstPage(statement(energy_line(), readings=(reading(),)))
     assert page.sender == []
     assert page.to == ["Bakery"]
     assert page.closing == []
@@ -155,14 +155,14 @@ def test_a_statement_without_a_site_needs_no_letter():
         ("Meters read on", "1 May 2024 and 1 June 2024"),
     ]
     assert page.charges[0]["quantity"] == "10.00 kWh × 0.25"
-    assert first_page(statement()).remarks == []
+    assert FirstPage(statement()).remarks == []
 
 
 def test_a_credit_and_a_draft_are_not_due():
     """Nobody is asked to pay them, and a draft has no number."""
     credit = replace(run().statements["Bakery"], total=Decimal("-3.00"))
-    assert (first_page(credit).due, first_page(credit).amount) == ("Credit to you", "3.00 USD")
-    draft = first_page(replace(run().statements["Bakery"], draft=True))
+    assert (FirstPage(credit).due, FirstPage(credit).amount) == ("Credit to you", "3.00 USD")
+    draft = FirstPage(replace(run().statements["Bakery"], draft=True))
     assert draft.due == "Not to be paid: draft"
     assert dict(draft.facts)["Statement number"] == "none, this is a draft"
 
@@ -190,9 +190,7 @@ def test_a_move_within_the_month_has_both_periods():
     """The tenant's own dates first, the bill's beside them."""
     moved = tenant("Office", "B", account="2", start="2024-01-11", area=1)
     elements = {"P1_A": element(), "P1_B": element(area=1)}
-    facts = dict(
-        first_page(run(tenants=[TENANTS[0], moved], elements=elements).statements[1]).facts
-    )
+    facts = dict(FirstPage(run(tenants=[TENANTS[0], moved], elements=elements).statements[1]).facts)
     assert facts["Service period"] == "11–31 January 2024, 21 days"
     assert facts["Bill's period"] == "1–31 January 2024, 31 days"
 
@@ -260,5 +258,5 @@ def test_a_bakery_with_gaps_is_not_called_estimated():
     """A gap that the register bridges changes no figure, and page one is quiet about it."""
     frame = readings({"A": 2000, "B": 1000})
     frame.iloc[600:700, 0] = np.nan
-    page = first_page(run(frame).statements["Bakery"])
+    page = FirstPage(run(frame).statements["Bakery"])
     assert page.remarks[0] == "All readings are actual; nothing is estimated."

@@ -17,7 +17,7 @@ import pytest
 
 from dentframe.documents.number_and_date_formats import formats
 from dentframe.documents.statement_audit_sheet import FLAGS
-from dentframe.documents.statement_first_page import first_page
+from dentframe.documents.statement_first_page import FirstPage
 from dentframe.errors import ConfigError, MissingExtraError
 from dentframe.money.earlier_and_daily_use import BilledPeriod
 from tests.split_kit import LA, bill, element, line, readings, site, split, tenant
@@ -222,7 +222,7 @@ def test_exchanges_moves_and_corrections_are_added_up_again(factor):
 
 def test_changes_are_per_day_where_days_differ():
     """The bill that ends here, the one a year before, not one between; each change by hand."""
-    page = first_page(run().statements["A"])
+    page = FirstPage(run().statements["A"])
     assert [p["name"] for p in page.compared] == ["This bill", "The bill before", "A year before"]
     now, *then = page.compared
     for p in then:
@@ -237,7 +237,7 @@ def test_changes_are_per_day_where_days_differ():
 
 def test_another_tenant_is_not_compared():
     """Nor a period that overlaps the bill's own."""
-    page = first_page(run().statements["B"])
+    page = FirstPage(run().statements["B"])
     assert page.compared == []
 
 
@@ -270,7 +270,7 @@ def test_no_sentence_is_untrue(flag):
                 reading(element="Meter2", status=two),
             ),
         )
-        page = first_page(made)
+        page = FirstPage(made)
         remarks = sentences(page.remarks[0])
         states = {"Meter1": one, "Charge1": one, "Meter2": two, "Charge2": two}
         fixed = {"Meter1", "Charge1"} if flag in CORRECTED else set()
@@ -303,7 +303,7 @@ def test_numbers_and_dates_are_the_locales():
     """On page, PDF and sheet; a file for programs stays theirs."""
     pytest.importorskip("babel")
     german = replace(run().statements["A"], locale="de-DE", currency="EUR")
-    page = first_page(german)
+    page = FirstPage(german)
     assert page.amount == "441,64 €" or page.amount.endswith("€")
     assert dict(page.facts)["Service period"] == "1.–31. Jan. 2024, 31 days"
     assert page.meters[0]["current"] == "3.000,37"
@@ -373,8 +373,8 @@ def test_nothing_on_the_paper_is_of_another_locale(locale, currency, day, month)
     assert month in page
     plain = re.sub(r"<style>.*?</style>|<[^>]*>", " ", page, flags=re.DOTALL)
     assert not re.search(r"\d{4}-\d\d-\d\d", plain)
-    ours = [*first_page(s).parts, *first_page(s).meters]
-    assert len(first_page(s).parts) == 2
+    ours = [*FirstPage(s).parts, *FirstPage(s).meters]
+    assert len(FirstPage(s).parts) == 2
     point = formats(locale).point
     for x in (v for row in ours for k, v in row.items() if k in {"used", "closing", "current"}):
         assert x[-3] == point

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dentframe.documents.number_and_date_formats import Formats
-from dentframe.documents.statement_audit_sheet import covered, visible
+from dentframe.documents.statement_audit_sheet import aligned, covered, visible
 from dentframe.frame.csv_and_excel import escaped, plain
 from dentframe.money import Line
 from tests.statement_kit import SAID, energy_line, full, statement
@@ -81,5 +81,6 @@ def test_cells_as_text():
     """Coverage is rounded down, decimals are filled up, control characters go."""
     told = [covered(x, Formats()) for x in (None, 1.0, 0.999999)]
     assert told == ["", "100 % covered", "99.99 % covered"]
-    assert Formats().tails(["1.5", "0.0825", "12", ""]) == ["000", "", ".0000", ""]
+    rows = aligned(Formats(), [{"n": x} for x in ("1.5", "0.0825", "12", "")], "n")
+    assert [row["n_tail"] for row in rows] == ["000", "", ".0000", ""]
     assert visible("a\x00\x1bb\tc\ud800") == "ab\tc"
