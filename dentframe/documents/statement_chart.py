@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from math import ceil, floor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dentframe.documents.number_and_date_formats import formats
 
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
 GREY, BLUE = 90, (91, 141, 184)
 
 
-@dataclass(frozen=True)
-class Bar:
+class Bar(NamedTuple):
     """One day of the chart.
 
     Attributes
@@ -41,8 +39,7 @@ class Bar:
     text: str
 
 
-@dataclass(frozen=True)
-class Chart:
+class Chart(NamedTuple):
     """Daily use as bars, which pages and PDFs draw alike.
 
     Attributes

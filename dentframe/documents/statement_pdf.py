@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import is_dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -114,8 +113,6 @@ def _strings(value: Any) -> Iterator[str]:
     elif isinstance(value, Mapping | Sequence):
         for x in value.values() if isinstance(value, Mapping) else value:
             yield from _strings(x)
-    elif is_dataclass(value):
-        yield from _strings(vars(value))
 
 
 def _opened(of: Statement, texts: str, font: Font) -> Any:
@@ -197,11 +194,6 @@ def _title(pdf: Any, text: str, room: float = 18) -> None:
     pdf.set_font(style="", size=8.5)
 
 
-def _block(pdf: Any, lines: Sequence[str], width: float) -> None:
-    for i, text in enumerate(lines):
-        _text(pdf, text, 10, 4.4, w=width, style="" if i else "B")
-
-
 def _pairs(pdf: Any, pairs: Sequence[tuple[str, str]], x: float, width: float) -> None:
     for name, text in pairs:
         pdf.set_x(x)
@@ -262,9 +254,10 @@ def _first(pdf: Any, of: Statement, first: FirstPage, total: str) -> None:
         pdf.image(of.letter.logo, h=18, w=60, keep_aspect_ratio=True)
         pdf.set_y(pdf.t_margin + 20)
     top, half = pdf.get_y(), pdf.epw / 2
-    _block(pdf, first.sender, half)
-    pdf.ln(5 if first.sender else 0)
-    _block(pdf, first.to, half)
+    for lines, gap in ((first.sender, 5 if first.sender else 0), (first.to, 0)):
+        for i, text in enumerate(lines):
+            _text(pdf, text, 10, 4.4, w=half, style="" if i else "B")
+        pdf.ln(gap)
     left, page = pdf.get_y(), pdf.page
     pdf.set_y(top)
     _pairs(pdf, first.facts, pdf.l_margin + half, 31)

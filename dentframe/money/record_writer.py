@@ -28,25 +28,9 @@ from dentframe.frame import csv_and_excel
 from dentframe.metering.apply_corrections import mean_factor
 from dentframe.metering.register_rules import HOUR, MINUTE, micros
 from dentframe.metering.series import names
+from dentframe.money import record_reader
 from dentframe.money.credit_notes import note_statements
-from dentframe.money.record_reader import (
-    FILE,
-    PAPERS,
-    READINGS,
-    REBILL,
-    RECORD,
-    SCHEMA,
-    STATEMENTS,
-    Contents,
-    digest,
-    json_of,
-    load,
-    paper_names,
-    result_of,
-    sealed,
-    tables_of,
-    versions,
-)
+from dentframe.money.record_reader import FILE, PAPERS, RECORD, Contents, json_of, tables_of
 from dentframe.money.rounding_and_tiers import exact
 from dentframe.verbs import demand as blocks
 from dentframe.verbs.energy import figures, moving
@@ -97,10 +81,10 @@ def save(run: Run, folder: Any, *, draft: bool) -> Path:
                 _write_papers(replace(run, read_at=read_at), part, draft=False)
                 if find_spec("xlsxwriter"):
                     save_workbook(tables_of(run), part / "internal.xlsx")
-            files = dict(files_in(part))
-            contents.files = {k: digest(p) for k, p in files.items() if k != f"{RECORD}/{FILE}"}
+            files = {k: path for k, path in files_in(part) if k != f"{RECORD}/{FILE}"}
+            contents.files = {k: record_reader.digest(path) for k, path in files.items()}
             contents.papers = [k for k in files if not k.startswith(f"{RECORD}/")]
-            (part / RECORD / FILE).write_bytes(sealed(contents))
+            (part / RECORD / FILE).write_bytes(record_reader.sealed(contents))
     except OSError as error:
         raise ConfigError(
             f"Cannot save to {str(target)!r}: {error.strerror or error}. Nothing was written "
@@ -141,7 +125,7 @@ def _there_already(target: Path, run: Run) -> Contents | None:
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return None
     file, why = target / RECORD / FILE, ""
-    contents = load(file) if file.is_file() else None
+    contents = record_reader.load(file) if file.is_file() else None
     known = {*contents.files, f"{RECORD}/{FILE}"} if contents else set()
     foreign = next((name for name, _ in files_in(target) if name not in known), "")
     if contents is None:
@@ -152,7 +136,7 @@ def _there_already(target: Path, run: Run) -> Contents | None:
         why = f"{foreign!r} is there, which dentframe did not write"
     elif not contents.final:
         return None
-    elif contents.result != result_of(run):
+    elif contents.result != record_reader.result_of(run):
         why = "a record without open exceptions is there, and is never overwritten"
     if why:
         raise ConfigError(
@@ -160,7 +144,7 @@ def _there_already(target: Path, run: Run) -> Contents | None:
             "open exceptions is replaced. Name a new folder, or remove this one yourself."
         )
     endings = [ending for package, ending, *_ in _FORMS if package and find_spec(package)]
-    stems = paper_names(run, draft=False)
+    stems = record_reader.paper_names(run, draft=False)
     papers = {f"{PAPERS}/{stems[s.party]}{ending}" for s in run.statements for ending in endings}
     if papers <= known:
         raise AlreadyThereError(
@@ -192,22 +176,25 @@ def _write_new(run: Run, part: Path, *, draft: bool) -> Contents:
     }  # fmt: skip
     for name, text in texts.items():
         (record / name).write_text(text, encoding="utf-8")
-    csv_and_excel.to_csv(run.frame[wire_columns(run.frame.columns)], record / READINGS)
+    csv_and_excel.to_csv(
+        run.frame[wire_columns(run.frame.columns)], record / record_reader.READINGS
+    )
     program = Path(__file__).with_name("record_check_without_dentframe.py")
     shutil.copyfile(program, record / "check.py")
     if run.rebilling is not None:
-        (record / REBILL).write_bytes(msgspec.json.format(msgspec.json.encode(run.rebilling)))
+        how = msgspec.json.format(msgspec.json.encode(run.rebilling))
+        (record / record_reader.REBILL).write_bytes(how)
     return Contents(
-        schema=SCHEMA,
+        schema=record_reader.SCHEMA,
         bill=run.bill.name,
         site=run.site.name,
         ok=run.ok,
         draft=draft,
         read_at=None if run.read_at is None else run.read_at.isoformat(),
-        versions=versions(),
+        versions=record_reader.versions(),
         attrs={str(k): v for k, v in run.frame.attrs.items()},
         files={},
-        result=result_of(run),
+        result=record_reader.result_of(run),
         replaces=run.rebilling.replaces if run.rebilling else "",
         seal="",
         closings={k: (at.isoformat(), f"{x:f}") for k, (at, x) in run.closings.items()},
@@ -220,7 +207,7 @@ def _write_new(run: Run, part: Path, *, draft: bool) -> Contents:
 def _write_papers(run: Run, part: Path, *, draft: bool) -> None:
     """Each statement as CSV, and as page, PDF and workbook where their extras are there."""
     (part / PAPERS).mkdir(exist_ok=True)
-    stems = paper_names(run, draft=draft)
+    stems = record_reader.paper_names(run, draft=draft)
     statements = [replace(s, draft=draft) for s in run.statements]
     papers = [(s, stems[s.party]) for s in statements]
     notes = note_statements(run, statements)
@@ -240,7 +227,7 @@ def _write_papers(run: Run, part: Path, *, draft: bool) -> None:
                 path.unlink(missing_ok=True)
                 unwritten.append(str(error))
     body = json_of([s.to_dict() for s in statements])
-    (part / RECORD / STATEMENTS).write_text(body, encoding="utf-8")
+    (part / RECORD / record_reader.STATEMENTS).write_text(body, encoding="utf-8")
     if unwritten:
         warn(
             f"{len(unwritten)} statements are saved without a PDF. The first: {unwritten[0]}",

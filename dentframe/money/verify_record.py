@@ -15,22 +15,9 @@ import pandas as pd
 
 from dentframe.atomic_files import files_in
 from dentframe.errors import ConfigError, DentError
+from dentframe.money import record_reader
 from dentframe.money.credit_notes import rebilled
-from dentframe.money.record_reader import (
-    FILE,
-    MADE_FROM,
-    PAPERS,
-    READINGS,
-    RECORD,
-    TABLES,
-    WORKINGS,
-    Record,
-    digest,
-    is_sealed,
-    paper_names,
-    result_of,
-    versions,
-)
+from dentframe.money.record_reader import FILE, MADE_FROM, PAPERS, READINGS, RECORD, Record
 from dentframe.money.split_bill import settle
 
 if TYPE_CHECKING:
@@ -96,14 +83,14 @@ def verify(path: Any) -> Verification:
     own = there.pop(f"{RECORD}/{FILE}")
     changed = list(_changed(contents, there))
     differences = [*changed]
-    if not is_sealed(own, contents):
+    if not record_reader.is_sealed(own, contents):
         differences.append(f"File {RECORD}/{FILE} was changed: its seal is not that of its text.")
     for name in MADE_FROM:
         file = there.get(f"{RECORD}/{name}")
         if file is None or file.is_symlink() or not file.is_file():
             what = "missing" if file is None else "a link or no plain file"
             raise ConfigError(f"Cannot verify {str(folder)!r}: its {name} is {what}.")
-    if digest(folder / READINGS) != contents.files.get(f"{RECORD}/{READINGS}"):
+    if record_reader.digest(folder / READINGS) != contents.files.get(f"{RECORD}/{READINGS}"):
         differences.append("Its readings were changed: the figures were not computed again.")
     else:
         try:
@@ -114,7 +101,7 @@ def verify(path: Any) -> Verification:
             differences.append(f"The figures were not computed again. {error}")
         else:
             differences += [*_unlisted(contents, again), *_compared(contents, again)]
-    now = versions()
+    now = record_reader.versions()
     notes = [
         f"Recorded with {name} {was}, verified with {now.get(name)}."
         for name, was in contents.versions.items()
@@ -131,7 +118,7 @@ def _changed(contents: Contents, there: Mapping[str, Path]) -> Iterator[str]:
             yield f"File {name} is missing."
         elif path.is_symlink() or not path.is_file():
             yield f"File {name} is a link or no plain file: it was not read."
-        elif digest(path) != wanted:
+        elif record_reader.digest(path) != wanted:
             yield f"File {name} was changed: its SHA-256 is not the recorded one."
     for name in there:
         if name not in contents.files:
@@ -140,10 +127,10 @@ def _changed(contents: Contents, there: Mapping[str, Path]) -> Iterator[str]:
 
 def _unlisted(contents: Contents, again: Run) -> Iterator[str]:
     """What every record has, and this one's list has not."""
-    wanted = contents.papers + [f"{x}.csv" for x in TABLES]
-    wanted += [f"{RECORD}/{x}" for x in (*MADE_FROM, *WORKINGS)]
+    wanted = contents.papers + [f"{x}.csv" for x in record_reader.TABLES]
+    wanted += [f"{RECORD}/{x}" for x in (*MADE_FROM, *record_reader.WORKINGS)]
     if contents.ok or contents.draft:
-        names = paper_names(again, draft=contents.draft)
+        names = record_reader.paper_names(again, draft=contents.draft)
         wanted += [f"{PAPERS}/{names[party]}.csv" for party in again.statements.parties]
     for name in dict.fromkeys(wanted):
         if name not in contents.files:
@@ -176,7 +163,7 @@ def _again(record: Record) -> Run:
 
 def _compared(contents: Contents, again: Run) -> Iterator[str]:
     """The rows of each table that come out otherwise."""
-    computed = result_of(again)
+    computed = record_reader.result_of(again)
     for name in dict.fromkeys([*computed, *contents.result]):
         before, after = contents.result.get(name, []), computed.get(name, [])
         if len(before) != len(after):

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from dentframe import Record, Statement, records, verify
 from dentframe.errors import ConfigError, DentError, DentWarning, MissingExtraError
+from dentframe.money import record_reader
 from dentframe.money import record_writer as recorded
-from dentframe.money import verify_record
 from tests.split_kit import bill, line, readings, shares, site, split, tenant
 
 BILL = (line("Energy", "energy", "600.00"), line("Fixed", "fixed", "10.01"))
@@ -424,8 +424,8 @@ def test_a_list_leads_nowhere_outside(saved, name, monkeypatch):
     changed["files"][name] = "0" * 64
     tell(saved, changed)
     opened = []
-    real = recorded.digest
-    monkeypatch.setattr(verify_record, "digest", lambda p: opened.append(p) or real(p))
+    real = record_reader.digest
+    monkeypatch.setattr(record_reader, "digest", lambda p: opened.append(p) or real(p))
     assert f"File {name} is missing." in verify(saved).differences
     assert all(p.resolve().is_relative_to(saved.resolve()) for p in opened)
 
