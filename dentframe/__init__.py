@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from dentframe.archive import Archive, SyncReport, sync
     from dentframe.cloud.client import DentCloud
     from dentframe.datasets import open_dataset
-    from dentframe.documents.portfolio_report_and_energy_star import to_portfolio_manager
+    from dentframe.documents.journal_invoices_and_energy_star import to_portfolio_manager
     from dentframe.money.demand_charges import adjusted_demand, ratchet
     from dentframe.money.portfolio_report_and_status import Report, report
     from dentframe.money.rebill import rebill
@@ -66,7 +66,7 @@ _MODULES: Final = {
     "archive": ("Archive", "SyncReport", "sync"),
     "cloud.client": ("DentCloud",),
     "datasets": ("open_dataset",),
-    "documents.portfolio_report_and_energy_star": ("to_portfolio_manager",),
+    "documents.journal_invoices_and_energy_star": ("to_portfolio_manager",),
     "money.demand_charges": ("adjusted_demand", "ratchet"),
     "money.portfolio_report_and_status": ("Report", "report"),
     "money.rebill": ("rebill",),

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from dentframe.archive.archive import Archive, opened
-from dentframe.documents.portfolio_report_and_energy_star import page, workbook
+from dentframe.documents.portfolio_page_and_workbook import page, workbook
 from dentframe.errors import ConfigError, DentWarning, RangeError
 from dentframe.money.record_reader import records_in
 from dentframe.site.site import EXPORT, Site
@@ -246,10 +246,10 @@ def _months(given: str | Iterable[str], now: pd.Timestamp) -> pd.PeriodIndex:
 def _measured(
     site: Site, periods: pd.PeriodIndex, archive: Archive, saved: Iterable[Record]
 ) -> SiteReport:
-    months: Any = pd.DataFrame(index=pd.Index(map(str, periods), name="month"), columns=COLUMNS)
+    index = pd.Index(map(str, periods), name="month")
+    months: Any = pd.DataFrame(float("nan"), index=index, columns=COLUMNS)
     months[["coverage", "readings"]] = 0.0
-    cost: dict[str, Decimal] = defaultdict(Decimal)
-    exceptions: dict[str, int] = defaultdict(int)
+    cost, exceptions = defaultdict[str, Decimal](Decimal), defaultdict[str, int](int)
     for x in (x for x in saved if x.contents.site == site.name):
         start, end = (x.site.instant(at).tz_convert(x.site.tz) for at in (x.bill.start, x.bill.end))
         month = f"{start + (end - start) / 2:%Y-%m}"

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from dentframe.atomic_files import files_in, put_back, whole_folder
-from dentframe.documents import journal
+from dentframe.documents import journal_invoices_and_energy_star as journal
 from dentframe.documents.number_and_date_formats import formats
 from dentframe.documents.statement_audit_sheet import DRAFT
 from dentframe.documents.statement_csv_and_excel import save_csv, save_workbook

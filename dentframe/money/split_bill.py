@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from dentframe.display import Card, html_of, text_of
-from dentframe.documents.journal import accounts_of
+from dentframe.documents.journal_invoices_and_energy_star import accounts_of
 from dentframe.documents.number_and_date_formats import Formats
 from dentframe.errors import ConfigError, UnknownMeterError, by
 from dentframe.frame.quantify import dequantify

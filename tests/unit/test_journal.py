@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dentframe import rebill, split
-from dentframe.documents import journal
+from dentframe.documents import journal_invoices_and_energy_star as journal
 from dentframe.errors import ConfigError
 from tests.split_kit import bill, element, line, readings, site, tenant
 

@@ -1,4 +1,4 @@
-"""A portfolio's months become a page and a workbook, its bills rows for ENERGY STAR.
+"""The report of a portfolio is written as a page and as a workbook here.
 
 The page needs no network and no script: its pictures are SVG in the page, and their colours
 follow the reader's light or dark setting.
@@ -10,8 +10,7 @@ import struct
 import zlib
 from base64 import b64encode
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +18,8 @@ import numpy as np
 import pandas as pd
 
 from dentframe.atomic_files import whole_file, write_whole
-from dentframe.documents.statement_csv_and_excel import save_csv, save_workbook
+from dentframe.documents.statement_csv_and_excel import save_workbook
 from dentframe.documents.statement_html import filled
-from dentframe.errors import ConfigError
 
 if TYPE_CHECKING:
     from dentframe.money.portfolio_report_and_status import Report, SiteReport
@@ -45,38 +43,39 @@ MEASURES = (
     ("exceptions", "Open exceptions", "", 0),
 )  # fmt: skip
 """Of each measure its column, what it is called, its unit and its decimals; None of per cent."""
-UPLOAD = (
-    "Property Name", "Portfolio Manager Meter ID", "Meter Type", "Start Date", "End Date",
-    "Usage/Quantity", "Usage Units", "Cost ($)", "Estimated Value",
-)  # fmt: skip
-"""The columns of an upload, as the spreadsheet for adding bills to energy meters has them."""
 
 
 def page(of: Report, path: str | Path | None = None) -> str:
     """The page as text, written where a path is given."""
-    sites = [_site(x) for x in of.sites]
+    sites = [
+        {
+            "of": x,
+            "anchor": "s" + "".join(c if c.isalnum() else "-" for c in x.site.name.lower()),
+            "why": list(_why(x)),
+            "trouble": (bool(x.silent), x.exceptions, x.at_risk, 1 - x.readings),
+            "billed": [cost for cost in x.months["cost"] if cost is not None],
+        }
+        for x in of.sites
+    ]
     look = [x for x in sites if x["why"]]
     text = filled(
         TEMPLATE,
         months=of.months,
         measures=MEASURES,
         sites=sites,
-        look=sorted(look, key=_trouble, reverse=True),
+        look=sorted(look, key=lambda x: x["trouble"], reverse=True),
         totals=_totals(of),
         number=number,
         grade=_grade,
+        bars=bars,
+        stack=stack,
+        heatmap=heatmap,
         colours=COLOURS,
         shown=FINDINGS,
     )
     if path is not None:
         write_whole(Path(path), text.encode(), 0o644)
     return text
-
-
-def _trouble(site: Mapping[str, Any]) -> tuple[bool, int, float, float]:
-    """By how much a site needs a look; the greater the sooner."""
-    of = site["of"]
-    return bool(of.silent), of.exceptions, of.at_risk, 1 - of.readings
 
 
 def workbook(of: Report, path: Path) -> Path:
@@ -138,7 +137,7 @@ def _grade(share: float) -> str:
 
 def _totals(of: Report) -> list[tuple[str, str]]:
     """The sums of what is known; how many months are not stands beside them."""
-    energy = of.table["energy"].astype(float)
+    energy = of.table["energy"]
     unknown, billed = int(energy.isna().sum()), int(of.table["cost"].notna().sum())
     costs: dict[str, Any] = defaultdict(int)
     for x in of.sites:
@@ -156,33 +155,10 @@ def _totals(of: Report) -> list[tuple[str, str]]:
     ]
 
 
-def _site(of: SiteReport) -> dict[str, Any]:
-    """What the template shows of one site besides its report: sums, and pictures as SVG."""
-    months = of.months
-    energy, peak = months["energy"].astype(float), months["peak"].astype(float)
-    known = [x for x in months["cost"] if x is not None]
-    when = ["" if pd.isna(at) else f" {at:%d %b %H:%M}" for at in months["peak_at"]]
-    return {
-        "of": of,
-        "anchor": "s" + "".join(c if c.isalnum() else "-" for c in of.site.name.lower()),
-        "why": list(_why(of)),
-        "energy": number(energy.sum(min_count=1)),
-        "cost": number(sum(known)) if known else "–",
-        "peak": number(peak.max(), 1),
-        "load_factor": number(months["load_factor"].astype(float).mean(), None),
-        "at_risk": number(of.at_risk) if of.at_risk else "0",
-        "spark": bars(list(energy), height=24),
-        "stack": stack(of.daily),
-        "heat": heatmap(of.hours),
-        "peaks": bars(list(peak), height=60),
-        "peak_when": [f"{number(x, 1)} kW{at}" for x, at in zip(peak, when, strict=True)],
-    }
-
-
 # --- pictures -----------------------------------------------------------------------------
 
 
-def bars(values: Sequence[float], height: int) -> str:
+def bars(values: pd.Series[float], height: int) -> str:
     """A bar a month; a month that is not known has a dashed foot."""
     most = max([x for x in values if not pd.isna(x)], default=0) or 1
     step, shapes = WIDTH / len(values), []
@@ -254,88 +230,4 @@ def _svg(inside: str, height: int, kind: str) -> str:
     return (
         f'<svg class="{kind}" viewBox="0 0 {WIDTH} {height}" preserveAspectRatio="none" '
         f'aria-hidden="true">{inside}</svg>'
-    )
-
-
-# --- ENERGY STAR Portfolio Manager ---------------------------------------------------------
-
-
-def to_portfolio_manager(
-    runs: Any, path: str | Path | None = None, *, meters: Mapping[str, str] | None = None
-) -> pd.DataFrame:
-    """The bills of runs or records as rows for ENERGY STAR Portfolio Manager.
-
-    Parameters
-    ----------
-    runs : Run, Record, or iterable of them
-        Each is a row.
-    path : str or Path, optional
-        Where to write it, ``.xlsx`` or ``.csv``.
-    meters : mapping of site name to str, optional
-        The id that Portfolio Manager gave the site's electric meter.
-
-    Returns
-    -------
-    DataFrame
-        A row a bill: first and last day (both included) as ``MM/DD/YYYY``, use [kWh], cost
-        [currency], and whether a figure of it is estimated.
-
-    Raises
-    ------
-    ConfigError
-        For a site that `meters` does not have, a bill without energy, or
-        another ending.
-    MissingExtraError
-        Where XlsxWriter is not installed (extra ``excel``).
-
-    Notes
-    -----
-    Use is the bill's ``kwh``. Portfolio Manager distributes bills over calendar months itself.
-
-    Examples
-    --------
-    >>> to_portfolio_manager([run])["Cost ($)"].tolist()
-    [Decimal('1234.56')]
-    """
-    every: Iterable[Any] = runs if isinstance(runs, Iterable) else [runs]
-    rows = sorted((_upload_row(x, meters) for x in every), key=lambda row: (row[0], row[3]))
-    table = pd.DataFrame(rows, columns=list(UPLOAD))
-    for name in ("Start Date", "End Date"):
-        table[name] = [f"{x:%m/%d/%Y}" for x in table[name]]
-    if path is not None:
-        path = Path(path)
-        if path.suffix not in {".xlsx", ".csv"}:
-            raise ConfigError(f"Cannot write {path}: name a .xlsx or .csv file.")
-        with whole_file(path) as part:
-            if path.suffix == ".xlsx":
-                save_workbook({"Meter Entries": table}, part)
-            else:
-                save_csv(table, part)
-    return table
-
-
-def _upload_row(run: Any, meters: Mapping[str, str] | None) -> tuple[Any, ...]:
-    site, bill = run.site, run.bill
-    if meters is not None and site.name not in meters:
-        raise ConfigError(
-            f"Cannot upload the bills of {site.name!r}: meters= has no id for it. Portfolio "
-            "Manager shows the id on the meter's page."
-        )
-    if bill.kwh is None:
-        raise ConfigError(
-            f"Cannot upload bill {bill.name!r}: it has no kwh, and no line of it is shared by "
-            "energy, so that nothing was measured. Type in the utility's kwh."
-        )
-    energy = run.figures.query("basis == 'energy'")
-    start, end = (site.instant(x).tz_convert(site.tz) for x in (bill.start, bill.end))
-    return (
-        site.name,
-        "" if meters is None else meters[site.name],
-        "Electric - Grid",
-        start.date(),
-        (end - pd.Timedelta(1, "us")).date(),
-        Decimal(bill.kwh),
-        "kWh (thousand Watt-hours)",
-        bill.amount,
-        "Yes" if (energy["status"] == "estimated").any() else "No",
     )
