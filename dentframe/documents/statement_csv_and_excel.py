@@ -215,7 +215,9 @@ _READINGS = {
     "Closing time": 24, "Closing reading": 17, "Closing after the end": 22, "Energy": 14,
     "At least": 14, "At most": 14, "Unit": 8, "Coverage": 11, "Status": 12, "Readings": 60,
 }  # fmt: skip
-"""The columns of two sheets, and their widths in letters."""
+_DAYS = {"Day": 16, "Measured [kWh]": 16, "Estimated or measured in part [kWh]": 34, "Status": 14}
+_EARLIER = {"Period": 28, "Quantity": 16, "Unit": 10, "Amount": 16}
+"""The columns of each sheet, and their widths in letters."""
 _WIDE, _YES = sum(_COLUMNS.values()) - 20, ("no", "yes")
 _TEXT: dict[str, Any] = {"text_wrap": True}
 _AFTER: dict[str, Any] = {"text_wrap": True, "align": "left", "indent": 1}
@@ -242,8 +244,7 @@ def statement_workbook(of: Statement, path: str | Path) -> Path:
     book.made.set_properties({"title": sheet.title, "created": created})
     _bill(book, of, FirstPage(of), sheet.title)
     _statement(book, of, sheet)
-    book.begin("Readings", [*_READINGS.values()])
-    rows = [
+    rows: list[list[Any]] = [
         [
             texts["element"],
             *(texts["open_at"], r.open_reading, _YES[r.open_interpolated]),
@@ -252,14 +253,18 @@ def statement_workbook(of: Statement, path: str | Path) -> Path:
         ]
         for texts, r in zip(sheet.readings, of.readings, strict=True)
     ]
-    _table(book, of, [*_READINGS], rows)
+    _table(book, of, "Readings", _READINGS, rows)
     if of.daily:
-        _days(book, of)
+        rows = []
+        for d in of.daily:
+            day = formats(of.locale).short(d.day) + " ?" * (d.energy is None)
+            both = [d.energy, None] if d.status == "recorded" else [None, d.energy]
+            rows.append([day, *both, d.status])
+        _table(book, of, "Days", _DAYS, rows)
     if of.comparison:
-        book.begin("Comparison", (28, 16, 10, 16))
         past = zip(sheet.comparison, of.comparison, strict=True)
         rows = [[texts["label"], p.quantity, p.unit, p.amount] for texts, p in past]
-        _table(book, of, ["Period", "Quantity", "Unit", "Amount"], rows)
+        _table(book, of, "Comparison", _EARLIER, rows)
         if sheet.comparison_note:
             book.row()
             book.row([sheet.comparison_note])
@@ -361,25 +366,18 @@ def _amount(row: int, x: Line, of: Statement) -> Decimal | Formula:
     return Formula(f"={even}/10^{of.digits}", x.amount)
 
 
-def _days(book: Book, of: Statement) -> None:
-    book.begin("Days", (16, 16, 34, 14))
-    book.row(["Day", "Measured [kWh]", "Estimated or measured in part [kWh]", "Status"], _HEAD)
-    number = {"num_format": _number_format(of, max(decimals(d.energy) for d in of.daily))}
-    for d in of.daily:
-        day = formats(of.locale).short(d.day) + " ?" * (d.energy is None)
-        both = [d.energy, None] if d.status == "recorded" else [None, d.energy]
-        book.row([day, *both, d.status], {}, number)
-
-
-def _table(book: Book, of: Statement, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """A bold head that stays, and numbers of one column with the same decimals."""
-    book.row(head, _HEAD)
+def _table(
+    book: Book, of: Statement, name: str, columns: Mapping[str, float], rows: list[list[Any]]
+) -> None:
+    """A sheet with a bold head that stays, and numbers of one column with the same decimals."""
+    book.begin(name, [*columns.values()])
+    book.row([*columns], _HEAD)
     book.sheet.freeze_panes(1, 0)
     book.sheet.repeat_rows(0)
-    places = [max((decimals(row[i]) for row in rows), default=0) for i in range(len(head))]
+    places = [max((decimals(row[i]) for row in rows), default=0) for i in range(len(columns))]
     styles = [
-        _PERCENT if name == "Coverage" else {**_TEXT, "num_format": _number_format(of, n)}
-        for name, n in zip(head, places, strict=True)
+        _PERCENT if head == "Coverage" else {**_TEXT, "num_format": _number_format(of, n)}
+        for head, n in zip(columns, places, strict=True)
     ]
     for row in rows:
         book.row(row, *styles)

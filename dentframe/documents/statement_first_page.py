@@ -271,16 +271,16 @@ def _averages(of: Statement, f: Formats) -> Iterator[str]:
         )
 
 
-def _closing(letter: Letter) -> Iterator[str]:
-    yield letter.payment_terms
-    if letter.remit_to:
-        yield f"Pay to: {', '.join(letter.remit_to)}"
-    if letter.contact:
-        yield f"Questions? {letter.contact}"
-    elif letter.sender:
-        yield f"Questions? Ask {letter.sender}."
-    if letter.not_from_utility and letter.sender:
-        yield "This bill is from your landlord. It is not from the utility."
+def _closing(letter: Letter) -> list[str]:
+    """How to pay, and whom to ask."""
+    whom = letter.contact or f"Ask {letter.sender}." * bool(letter.sender)
+    own = letter.not_from_utility and letter.sender
+    return [
+        letter.payment_terms,
+        f"Pay to: {', '.join(letter.remit_to)}" * bool(letter.remit_to),
+        f"Questions? {whom}" * bool(whom),
+        "This bill is from your landlord. It is not from the utility." * bool(own),
+    ]
 
 
 # --- compared with earlier bills -----------------------------------------------------------

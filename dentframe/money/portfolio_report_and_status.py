@@ -187,14 +187,9 @@ def report(sites: Any, months: str | Iterable[str], *, archive: Any, records: An
     periods = _months(months, min(now.tz_convert(s.tz).tz_localize(None) for s in every))
     if len({s.name for s in every}) < len(every):
         raise ConfigError("Cannot report: two sites have one name. Give each its own.")
-    store, saved = opened(archive), _saved(records)
+    store, saved = opened(archive), [] if records is None else records_in(records)
     found = tuple(_measured(s, periods, store, saved) for s in every)
     return Report(tuple(map(str, periods)), found)
-
-
-def _saved(folder: Any) -> list[Record]:
-    """The records of a folder, none without one."""
-    return [] if folder is None else records_in(folder)
 
 
 def _open_exceptions(record: Record) -> int:
@@ -454,7 +449,7 @@ def status(archive: Any, sites: Any = None, records: Any = None, now: Any = None
     of_meter = {split_element(x)[0]: s for s in every for x in s.elements}
     last = {m: _newest(store, m) for m in sorted({*store.meters(), *of_meter})}
     newest = max((x for x in last.values() if x is not None), default=None)
-    saved = _saved(records)
+    saved = [] if records is None else records_in(records)
     silent = [
         _silent(store, m, at, of_meter.get(m), saved, moment)
         for m, at in last.items()
@@ -497,10 +492,7 @@ def _silent(
     days, cost = (now - at) / pd.Timedelta(days=1), None
     bills = [x for x in saved if x.contents.site == name] if site is not None else []
     if bills:  # at what the last one came to
-        of_bill = bills[-1].contents.result["figures"]
-        measured = [
-            x["quantity"] for x in of_bill if x["basis"] == "energy" and x["kind"] != "main"
-        ]
-        billed = float(sum(Decimal(x) for x in measured if x is not None))
+        measured = bills[-1].figures.query("basis == 'energy' and kind != 'main'")["quantity"]
+        billed = float(sum(measured.dropna()))
         cost = kwh * (float(bills[-1].control["utility"]) / billed) if billed else None
     return Silent(meter, name, at.tz_convert(tz), days, kwh, cost, currency)
