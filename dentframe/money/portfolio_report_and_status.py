@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from dentframe.archive.archive import Archive, opened
-from dentframe.documents.portfolio_page_and_workbook import page, workbook
+from dentframe.atomic_files import whole_file
+from dentframe.documents.statement_and_portfolio_html import report_page
+from dentframe.documents.statement_csv_and_excel import save_workbook
 from dentframe.errors import ConfigError, DentWarning, RangeError
 from dentframe.money.record_reader import records_in
 from dentframe.site.site import EXPORT, Site
@@ -137,7 +139,7 @@ class Report:
         MissingExtraError
             Where jinja2 is not installed (extra ``report``).
         """
-        return page(self, path)
+        return report_page(self, path)
 
     def to_excel(self, path: str | Path) -> Path:
         """A workbook: months, changes, findings and silent meters of all sites.
@@ -147,7 +149,22 @@ class Report:
         MissingExtraError
             Where XlsxWriter is not installed (extra ``excel``).
         """
-        return workbook(self, Path(path))
+        silent = [(x.site.name, m, at) for x in self.sites for m, at in x.silent.items()]
+        tables = {
+            "months": self.table.reset_index(),
+            "changes": self._of_sites("changes"),
+            "findings": self._of_sites("findings"),
+            "silent": pd.DataFrame(silent, columns=["site", "meter", "last reading"]),
+        }
+        with whole_file(Path(path)) as part:
+            save_workbook(tables, part)
+        return Path(path)
+
+    def _of_sites(self, name: str) -> pd.DataFrame:
+        """A table of all sites that have rows in it, with the site's name."""
+        every = {x.site.name: getattr(x, name) for x in self.sites}
+        tables = {site: x for site, x in every.items() if len(x)} or every
+        return pd.concat(tables, names=["site"]).reset_index("site")
 
 
 def report(sites: Any, months: str | Iterable[str], *, archive: Any, records: Any = None) -> Report:

@@ -617,9 +617,9 @@ class Statement:
         ConfigError
             For a template that cannot be read or filled.
         """
-        from dentframe.documents.statement_html import page
+        from dentframe.documents.statement_and_portfolio_html import statement_page
 
-        return page(self, path, template=template)
+        return statement_page(self, path, template=template)
 
     def to_pdf(self, path: str | Path, *, font: Font = None) -> Path:
         """A PDF file, on Letter for USD, CAD and MXN, on A4 for other currencies.
@@ -650,12 +650,12 @@ class Statement:
         return write(self, path, font=font)
 
     def __repr__(self) -> str:
-        from dentframe.documents.statement_html import terminal_card
+        from dentframe.documents.statement_and_portfolio_html import terminal_card
 
         return text_of(terminal_card, self)
 
     def _repr_html_(self) -> str:
-        from dentframe.documents.statement_html import notebook_card
+        from dentframe.documents.statement_and_portfolio_html import notebook_card
 
         return html_of(notebook_card, self)
 

@@ -1,7 +1,8 @@
-"""The report of a portfolio is written as a page and as a workbook here.
+"""Statements and the reports of portfolios are written as HTML pages here, statements as cards too.
 
-The page needs no network and no script: its pictures are SVG in the page, and their colours
-follow the reader's light or dark setting.
+Pages are filled by jinja2; users can replace the template of statements. The page of a portfolio
+needs no network and no script: its pictures are SVG in the page, and their colours follow the
+reader's light or dark setting.
 """
 
 from __future__ import annotations
@@ -11,20 +12,120 @@ import zlib
 from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from dentframe.atomic_files import whole_file, write_whole
-from dentframe.documents.statement_csv_and_excel import save_workbook
-from dentframe.documents.statement_html import filled
+from dentframe.atomic_files import write_whole
+from dentframe.display import Card
+from dentframe.documents.number_and_date_formats import Formats
+from dentframe.documents.statement_audit_sheet import AuditSheet, head
+from dentframe.documents.statement_first_page import FirstPage
+from dentframe.errors import ConfigError, missing_extra
 
 if TYPE_CHECKING:
     from dentframe.money.portfolio_report_and_status import Report, SiteReport
+    from dentframe.money.statement import Statement
 
-TEMPLATE = Path(__file__).parent / "templates" / "report.html"
+_TEMPLATES = Path(__file__).parent / "templates"
+_CARD_HEADS = {
+    "name": "line", "quantity": "quantity>", "unit": "unit", "rate": "rate>",
+    "amount": "amount>", "status": "status",
+}  # fmt: skip
+
+
+# --- a statement's cards and page ---
+
+
+def terminal_card(of: Statement) -> Card:
+    """A statement: its head, its lines and its total, as no locale writes them."""
+    sheet = AuditSheet(replace(of, locale=""))
+    cells = [x for x in _CARD_HEADS if x != "rate" or sheet.rated]
+    name = f"{'Draft of a s' if of.draft else 'S'}tatement{of.party and f' of {of.party}'}"
+    return Card(
+        title=f"{name}: {Formats().money(of.total, of.currency)}",
+        facts=tuple(sheet.head),
+        heads=[_CARD_HEADS[x] for x in cells],
+        rows=[[line[name] for name in cells] for line in sheet.lines],
+        notes=of.notes,
+    )
+
+
+def notebook_card(of: Statement) -> Card:
+    """The same for a notebook, with what stands behind each line and what the words mean."""
+    card, sheet = replace(terminal_card(of), facts=()), AuditSheet(replace(of, locale=""))
+    behind = ("meter", "note", "edges", "flags")
+    about = ["; ".join(line[x] for x in behind if line[x]) for line in sheet.lines]
+    return replace(
+        card,
+        heads=[*card.heads, "about"],
+        rows=[[*row, text] for row, text in zip(card.rows, about, strict=True)],
+        notes=[
+            " · ".join(f"{k.lower()} {v}" if k == "Bill's period" else v for k, v in head(of)),
+            *(f"{k}: {v}" for k, v in sheet.explained),
+            *card.notes,
+        ],
+    )
+
+
+def statement_page(
+    of: Statement, path: str | Path | None = None, *, template: str | Path | None = None
+) -> str:
+    """The page as text, written where a path is given.
+
+    Parameters
+    ----------
+    of : Statement
+        The statement.
+    path : str or Path, optional
+        Where to write it.
+    template : str or Path, optional
+        A jinja2 template instead of ours.
+    """
+    letter, logo = of.letter, ""
+    if letter and letter.logo:
+        kind = "png" if letter.logo.lower().endswith("png") else "jpeg"
+        picture = b64encode(Path(letter.logo).read_bytes()).decode()
+        logo = f"data:image/{kind};base64,{picture}"
+    text = filled(
+        _TEMPLATES / "statement.html" if template is None else Path(template),
+        statement=of,
+        first=FirstPage(of),
+        letter=letter,
+        logo=logo,
+        **vars(AuditSheet(of)),
+    )
+    if path is not None:
+        Path(path).write_text(text, encoding="utf-8")
+    return text
+
+
+def filled(template: Path, **values: Any) -> str:
+    """A jinja2 template with its values in it.
+
+    Raises
+    ------
+    MissingExtraError
+        Where jinja2 is not installed.
+    ConfigError
+        For a template that cannot be read or filled.
+    """
+    try:
+        import jinja2
+    except ImportError:
+        raise missing_extra("write a page", "report") from None
+    env = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    try:
+        return env.from_string(template.read_text(encoding="utf-8")).render(**values)
+    except (OSError, jinja2.TemplateError) as e:
+        raise ConfigError(f"Cannot fill the template {str(template)!r}: {e}.") from None
+
+
+# --- the page of a portfolio ---
+
 WIDTH, HEIGHT = 720, 120
 """The coordinates of a picture; it is drawn as wide as its place."""
 COLOURS = 8
@@ -45,8 +146,8 @@ MEASURES = (
 """Of each measure its column, what it is called, its unit and its decimals; None of per cent."""
 
 
-def page(of: Report, path: str | Path | None = None) -> str:
-    """The page as text, written where a path is given."""
+def report_page(of: Report, path: str | Path | None = None) -> str:
+    """The page of a portfolio as text, written where a path is given."""
     sites = [
         {
             "of": x,
@@ -59,7 +160,7 @@ def page(of: Report, path: str | Path | None = None) -> str:
     ]
     look = [x for x in sites if x["why"]]
     text = filled(
-        TEMPLATE,
+        _TEMPLATES / "report.html",
         months=of.months,
         measures=MEASURES,
         sites=sites,
@@ -76,29 +177,6 @@ def page(of: Report, path: str | Path | None = None) -> str:
     if path is not None:
         write_whole(Path(path), text.encode(), 0o644)
     return text
-
-
-def workbook(of: Report, path: Path) -> Path:
-    """The tables of all sites, as sheets."""
-    sheets = {
-        "months": of.table.reset_index(),
-        "changes": _joined(of, lambda x: x.changes),
-        "findings": _joined(of, lambda x: x.findings),
-        "silent": pd.DataFrame(
-            [(x.site.name, m, at) for x in of.sites for m, at in x.silent.items()],
-            columns=["site", "meter", "last reading"],
-        ),
-    }
-    with whole_file(path) as part:
-        save_workbook(sheets, part)
-    return path
-
-
-def _joined(of: Report, get: Any) -> pd.DataFrame:
-    tables = [get(x).assign(site=x.site.name) for x in of.sites]
-    found: pd.DataFrame = pd.concat([x for x in tables if len(x)] or tables[:1])
-    found.insert(0, "site", found.pop("site"))
-    return found
 
 
 # --- words --------------------------------------------------------------------------------
