@@ -162,7 +162,7 @@ class Report:
 
     def _of_sites(self, name: str) -> pd.DataFrame:
         """A table of all sites that have rows in it, with the site's name."""
-        every = {x.site.name: getattr(x, name) for x in self.sites}
+        every: dict[str, pd.DataFrame] = {x.site.name: getattr(x, name) for x in self.sites}
         tables = {site: x for site, x in every.items() if len(x)} or every
         return pd.concat(tables, names=["site"]).reset_index("site")
 

@@ -102,17 +102,15 @@ def rebill(
     stated = {"others": others, "interest": interest, "interest_from": interest_from,
               "issued": issued, "due": due}  # fmt: skip
     terms = _terms(old, load(corrections).get("rebill", {}) if is_file else {}, stated)
-    where = old.site if site is None else site
-    known = tuple(x for x in where.corrections if x not in new)
-    where = replace(where, corrections=(*known, *new))
+    was, known = (
+        replace(x, corrections=tuple(y for y in x.corrections if y not in new))
+        for x in (old.site, site or old.site)
+    )
+    where = replace(known, corrections=(*known.corrections, *new))
     what, how = bill or old.bill, rules or old.rules
     data = old.readings if frame is None else dequantify(frame)
-    sites = [
-        replace(x, corrections=tuple(y for y in x.corrections if y not in new))
-        for x in (old.site, where)
-    ]
     changes = [
-        *_paths("site", *(x.to_dict() for x in sites)),
+        *_paths("site", was.to_dict(), known.to_dict()),
         *_paths("bill", old.bill.to_dict(), what.to_dict()),
         *_paths("rules", old.rules.to_dict(), how.to_dict()),
         *([] if frame is None else _cells(old.readings, data)),

@@ -29,7 +29,6 @@ RECORD = HERE if HERE.is_dir() else HERE.parent
 ZERO, MICRO, MINUTE = Decimal(0), Decimal("0.000001"), 60_000_000
 DIGITS = {0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
         3: "BHD IQD JOD KWD LYD OMR TND", 4: "CLF UYW"}
-UNITS = {"energy": "kWh", "coincident": "kW", "own_peak": "kW"}
 TITLES = {"common": "common areas", "loss": "technical loss", "tolerance": "meter tolerance",
         "export": "export credit", "unexplained": "unexplained", "agreed": "agreed figure",
         "rebill_difference": "re-bill difference"}
@@ -340,7 +339,7 @@ class Split:
     def weights(self, use, rule):
         """The weight of each party."""
         by, days, found = rule["by"], use["days"], dict.fromkeys(self.parties, ZERO)
-        if by in UNITS:
+        if by in FIGURES:
             return self.sums(use, by, "own")
         if by == "days":
             for party in (party for day in days for party in day.values()):
@@ -401,7 +400,7 @@ class Split:
                for r in self.record["result"]["charges"]):
             # A figure it rests on is not accepted: it is nobody's, as a whole.
             return [charge(line["name"], "unallocated", "refused", Decimal(line["amount"]))]
-        if rule["by"] in UNITS:
+        if rule["by"] in FIGURES:
             measured = self.sums(use, rule["by"], "own")
             value = self.sums(use, rule["by"], "own", measured=False)
             agreed = {k: value[k] - measured[k] for k in value if value[k] != measured[k]}
