@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from dentframe.errors import ConfigError, did_you_mean
 from dentframe.money.rounding_and_tiers import EXACT, Tiers, add, as_written, parts_of, times
 from dentframe.money.tariff_usage import OUT, of_flow, worst
-from dentframe.times.schedule import Window
+from dentframe.times.schedule import Schedule, Window
 from dentframe.wire.topics import TOPICS
 
 if TYPE_CHECKING:
@@ -220,9 +220,10 @@ class Energy(Charge):
     def lines(self, case: Case) -> list[Line]:
         """One line a window and tier."""
         span, meters = case.span, case.meters
-        schedule = case.schedule(OUT if self.rates is None else "other")
-        used = meters.energy(span.start, span.end, schedule, self.flow, self.topic)
-        priced = [w for w in used.states if w != OUT]
+        other = OUT if self.rates is None else "other"
+        schedule = Schedule(self.windows, case.tariff.holidays, other) if self.windows else None
+        every, states, whole = meters.energy(span.start, span.end, schedule, self.flow, self.topic)
+        priced = [w for w in states if w != OUT]
         prices = dict.fromkeys(priced, self.rate) if self.rates is None else self.rates
         unknown = [w for w in priced if w not in prices]
         if unknown:
@@ -230,16 +231,16 @@ class Energy(Charge):
                 f"Cannot price window {unknown[0]!r} of charge {self.name!r}: rates has no rate "
                 f"for it. It has {', '.join(prices)}; time outside all windows is 'other'."
             )
-        pieces = [(w, x) for w, x in used.pieces if w in prices]
+        pieces = [(w, x) for w, x in every if w in prices]
         tiers = Tiers(self.tiers).scaled(span.factor(self.tier_proration or "none"))
         split = tiers.split(self.tier_order or "per_period", pieces)
-        if used.whole is None:
+        if whole is None:
             quantities = {w: parts_of(x, case.quantity(add(x)), meters.places)
                           for w, x in split.items()}  # fmt: skip
         else:  # the parts of all windows add up to the whole as it is printed
             flat = [x for parts in split.values() for x in parts]
-            unpriced = add([x for w, x in used.pieces if w not in prices])
-            shared = iter(parts_of([*flat, unpriced], used.whole, meters.places))
+            unpriced = add([x for w, x in every if w not in prices])
+            shared = iter(parts_of([*flat, unpriced], whole, meters.places))
             quantities = {w: [next(shared) for _ in parts] for w, parts in split.items()}
         unit, series = TOPICS[self.topic or "kWHNet"].unit, meters.registers(self.topic)
         around = {"element": ", ".join(c.name for c in series), "note": span.text}
@@ -249,7 +250,7 @@ class Energy(Charge):
         found = []
         for window in (w for w in prices if w in split):
             name = self.name if self.rates is None else f"{self.name} {window}"
-            more = around | vars(used.states[window])
+            more = around | vars(states[window])
             found += case.lines(name, tiers, quantities[window], prices[window], unit, **more)
         return found
 
