@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import KW_ONLY, MISSING, dataclass, fields, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -38,15 +38,28 @@ def put(charge: Any, **values: Any) -> None:
         object.__setattr__(charge, name, value)
 
 
+@dataclass(frozen=True)
 class Charge:
     """What a tariff is a list of: each kind has a class, and a row in `KINDS` of the tariff.
 
     Its fields are read as it is made: rates exactly, text as dates.
+
+    Parameters
+    ----------
+    name : str
+        The line's name.
+    valid_from, valid_to : date or str, optional
+        Local days ``[valid_from, valid_to)``.
     """
 
+    name: str
+    _: KW_ONLY
+    valid_from: Any = None
+    valid_to: Any = None
+
     def __post_init__(self) -> None:
-        charge: Any = self  # whose fields are those of its kind
-        name = charge.name
+        charge: Any = self  # whose other fields are those of its kind
+        name = self.name
         if hasattr(charge, "windows"):
             put(charge, windows=_windows(charge.windows, charge.season, name), season=None)
         readers: dict[str, Callable[[Any, str], Any]] = {
@@ -126,7 +139,8 @@ def date_of(value: Any, field: str) -> dt.date:
 
 def from_table(cls: Any, data: Mapping[str, Any], what: str) -> Any:
     """A dataclass from plain data; a misspelt field, which nothing would read, is refused."""
-    known = {f.name: f for f in fields(cls) if f.init}
+    # As a call has them: what is given by name alone comes last.
+    known = {f.name: f for f in sorted(fields(cls), key=lambda f: bool(f.kw_only)) if f.init}
     for name in data:
         if name not in known:
             near = did_you_mean(name, known) or f": it has {', '.join(known)}"
@@ -175,7 +189,6 @@ class Energy(Charge):
     """
 
     kind: ClassVar[str] = "energy"
-    name: str
     rate: Any = None
     rates: Any = None
     windows: Any = ()
@@ -185,8 +198,6 @@ class Energy(Charge):
     tier_proration: Any = None
     flow: str = "net"
     topic: str | None = None
-    valid_from: Any = None
-    valid_to: Any = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -274,12 +285,9 @@ class Fixed(Charge):
     """
 
     kind: ClassVar[str] = "fixed"
-    name: str
     rate: Any
     per: str = "month"
     proration: Any = None
-    valid_from: Any = None
-    valid_to: Any = None
 
     def lines(self, case: Case) -> list[Line]:
         """One line."""
@@ -309,12 +317,9 @@ class Tax(Charge):
     """
 
     kind: ClassVar[str] = "tax"
-    name: str
     rate: Any
     on: Any = None
     proration: str | None = None
-    valid_from: Any = None
-    valid_to: Any = None
 
     def __post_init__(self) -> None:
         if self.proration not in {None, "none", "days"}:
@@ -361,13 +366,10 @@ class Minimum(Charge):
     """
 
     kind: ClassVar[str] = "minimum"
-    name: str
     rate: Any
     per: str = "month"
     on: Any = None
     proration: Any = None
-    valid_from: Any = None
-    valid_to: Any = None
 
     def lines(self, case: Case) -> list[Line]:
         """One line with what lacks; none where nothing does."""
@@ -407,13 +409,10 @@ class Reactive(Charge):
     """
 
     kind: ClassVar[str] = "reactive"
-    name: str
     rate: Any
     allowance: Any = Decimal(0)
     target_power_factor: Any = None
     on: Any = None
-    valid_from: Any = None
-    valid_to: Any = None
 
     def lines(self, case: Case) -> list[Line]:
         """One line."""

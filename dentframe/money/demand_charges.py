@@ -226,7 +226,6 @@ class Demand(Charge):
     """
 
     kind: ClassVar[str] = "demand"
-    name: str
     rate: Any
     windows: Any = ()
     season: Any = None
@@ -241,8 +240,6 @@ class Demand(Charge):
     target_power_factor: Any = None
     topic: str | None = None
     proration: Any = None
-    valid_from: Any = None
-    valid_to: Any = None
 
     def __post_init__(self) -> None:
         if isinstance(self.ratchet, Mapping):

@@ -356,6 +356,11 @@ def stretches(
 
 _FILE = Path(__file__).with_name("remedies.toml")
 _REMEDIES: dict[str, dict[str, Any]] = tomllib.loads(_FILE.read_text(encoding="utf-8"))
+_BY_FLAG = (
+    ("decrease_unclassified", "cleared"),
+    ("unexplained_decrease", "fell"),
+    ("unexplained_jump", "jumped"),
+)
 CURES: dict[str, str] = _REMEDIES["exceptions"]
 """What to do about a split's exception, by what it is about."""
 
@@ -375,15 +380,9 @@ def remedy(status: str, flags: Sequence[str], element: str, where: str) -> str:
         Where the caller states what is known: ``python``, ``command_line`` or ``site_file``.
     """
     phrases = _REMEDIES["phrases"][where]
-    if status == "estimated":
-        key = status
-    elif "decrease_unclassified" in flags:
-        key = "cleared"
-    elif {"unexplained_decrease", "unexplained_jump"} & {*flags}:
-        key = "fell" if "unexplained_decrease" in flags else "jumped"
-    elif status == "partial":
+    by_flag = (name for flag, name in _BY_FLAG if flag in flags and status != "estimated")
+    key = next(by_flag, status)
+    if key == "partial":
         key = by("partial", "partial_command") if phrases["partial"] else "late"
-    else:
-        key = status
     stated = {name: phrase.format(element) for name, phrase in phrases.items()}
     return str(_REMEDIES["figures"][key]).format(**stated)
