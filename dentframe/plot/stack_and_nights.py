@@ -130,7 +130,10 @@ def stack(
     """
     if isinstance(n, bool) or not isinstance(n, int) or n < 0:
         raise ConfigError(f"Cannot mark n={n!r} peaks: it must be a whole number from 0.")
-    found = _bars_of_energy(frame, how, freq) or _blocks_of_power(frame, how, window)
+    found = _bars_of_energy(frame, how, freq)
+    if found is None:
+        of, s, e, kw = power(frame, how, window, together=True)
+        found = Stack(of, s, e, kw, kw.sum(axis=0), np.zeros(kw.shape, np.bool_), "")
     ax = shared.axes(how.get("ax"))
     shared.local_time(ax, *found.of.span, found.of.tz)
     (_energy if found.each else _power)(ax, found)
@@ -244,11 +247,6 @@ def _bars_of_energy(frame: pd.DataFrame, how: PictureKeywords, freq: Freq) -> St
     total = np.where(np.stack([f.coverage for f in found]) == 1, parts, np.nan).sum(axis=0)
     doubtful = np.stack([f.status for f in found]) > 0
     return Stack(of, s, e, parts, total, doubtful & ~np.isnan(parts), _each(freq))
-
-
-def _blocks_of_power(frame: pd.DataFrame, how: PictureKeywords, window: Any) -> Stack:
-    of, s, e, kw = power(frame, how, window, together=True)
-    return Stack(of, s, e, kw, kw.sum(axis=0), np.zeros(kw.shape, np.bool_), "")
 
 
 def _each(freq: Any) -> str:
