@@ -6,6 +6,7 @@ rules are a translucent grey that shows on both.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -69,6 +70,14 @@ def html_of(make: Callable[[T], Card], thing: T) -> str:
         *(f'<div style="{_SMALL}">{_html(note)}</div>' for note in card.notes),
     ]
     return f'<div class="dentframe-card" style="max-width:60em">{"".join(parts)}</div>'
+
+
+def percent(share: float, places: int = 1) -> str:
+    """A share as text, rounded down: it says 100 % only where it is exactly that."""
+    if 0 < share < 10 ** -(places + 2):
+        return f"under {0.1**places:.{places}f} %"
+    shown = math.floor(share * 10 ** (places + 2)) / 10**places
+    return "100 %" if share == 1 else f"{shown:.{places}f} %"
 
 
 def _made(make: Callable[[T], Card], thing: T) -> Card:

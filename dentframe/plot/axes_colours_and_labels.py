@@ -8,7 +8,6 @@ each other.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -318,12 +317,6 @@ def hatched(ax: Axes, rows: Sequence[Box], *, alpha: float = _PALE, **how: Any) 
     return boxes(
         ax, rows, facecolor="none", edgecolor=ink(), alpha=alpha, linewidth=0.0, hatch=GAP, **how
     )
-
-
-def percent(share: float) -> str:
-    """A share as text that says 100 % only where it is exactly that."""
-    shown = math.floor(share * 1000) / 10
-    return "100 %" if share == 1 else "under 0.1 %" if 0 < share < 0.001 else f"{shown:.1f} %"
 
 
 def amount(x: float) -> str:

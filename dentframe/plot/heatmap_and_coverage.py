@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from dentframe.display import percent
 from dentframe.metering.register_rules import HOUR
 from dentframe.plot import axes_colours_and_labels as shared
 from dentframe.plot.axes_colours_and_labels import GAP, KNOWN, MISSING, RECORDED
@@ -340,7 +341,7 @@ def _lane(ax: Axes, place: int, lane: Gaps, span: tuple[int, int]) -> None:
             shared.hatched(ax, [(v, y[0], w, _TALL) for v, w in holes], gid="hatch")
     _hours_of_gaps(ax, place, lane, x + width / 2)
     lost = int((lane.e - lane.s).sum())
-    share = shared.percent(1.0 if lost == 0 else 1 - lost / (span[1] - span[0]))
+    share = percent(1.0 if lost == 0 else 1 - lost / (span[1] - span[0]))
     how: dict[str, Any] = {"transform": ax.get_yaxis_transform(), "va": "center"}
     ax.text(1.01, place, share, size="small", gid="share", **how)
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 
+from dentframe.display import percent
 from dentframe.errors import ConfigError
 from dentframe.metering.register_rules import HOUR
 from dentframe.metering.series import Floats, Ints, element_columns, is_several
@@ -258,7 +259,7 @@ def duration(frame: pd.DataFrame, window: Any = "15min", **how: Unpack[PictureKe
     lines = []
     for i, label, kw in zip(of.places, of.labels, parts, strict=True):
         known = -np.sort(-kw[~np.isnan(kw)])
-        some = f", {shared.percent(len(known) / len(kw))} covered" if len(known) else ", no reading"
+        some = f", {percent(len(known) / len(kw))} covered" if len(known) else ", no reading"
         named = label + ("" if len(known) == len(kw) else some)
         x = np.linspace(0.0, 100.0, len(known) + 1)
         y = np.append(known, known[-1:] if len(known) else np.nan)
