@@ -17,7 +17,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     _take_every_letter()
     try:
-        from dentframe.cli.app import run
+        from dentframe.cli.commands_log_and_exit_status import run
     except ModuleNotFoundError as error:
         if error.name != "click":
             raise

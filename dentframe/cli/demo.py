@@ -11,6 +11,7 @@ import click
 import pandas as pd
 
 from dentframe import emulator
+from dentframe.cli import options_and_output as cli
 from dentframe.cloud.client import DentCloud
 from dentframe.display import percent
 from dentframe.errors import CoverageWarning, missing_extra
@@ -27,8 +28,15 @@ MARKS = {"recorded": "", "estimated": " e", "partial": " p", "missing": " m"}
 BRANCHES = {"B": "Bakery", "C": "Office", "D": "Dental practice", "E": "HVAC", "F": "Common areas"}
 
 
-def run(out: Path) -> None:
-    """Read the emulated December, print energy and peaks, write a picture."""
+@click.command()
+@cli.out_option("dentframe-demo.png", "Where the picture goes.")
+def demo(out: Path) -> None:
+    """Read a month from an embedded DentCloud and show what dentframe is for.
+
+    \b
+    Example:
+      dentframe demo --out december.png
+    """
     with (
         tempfile.TemporaryDirectory() as cache,
         emulator.serve() as cloud,
