@@ -246,12 +246,11 @@ def cells(e: Answers) -> Iterator[Finding]:
     total = sum((p.report for p in e.pages), Report())
     count = sum(p.values.size for p in e.pages)
     unread = sum(n for n, _ in total.unreadable.values())
-    bad = {"blank": sum(total.blank.values()), "no number": unread}
-    absent = sum(total.absent.values())
+    blank, absent = sum(total.blank.values()), sum(total.absent.values())
     yield _finding(
         "No reading is blank or text",
-        not any(bad.values()) if count else None,
-        f"{bad['blank']:,} blank and {unread:,} no number of {count:,} cells; {absent:,} absent",
+        not (blank or unread) if count else None,
+        f"{blank:,} blank and {unread:,} no number of {count:,} cells; {absent:,} absent",
     )
     again = total.duplicates - (e.autumn.report.duplicates if e.autumn else 0)
     wrong = {"twice": again, "outside the window": total.outside, "without a time": total.bad_dates}

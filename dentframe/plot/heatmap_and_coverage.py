@@ -102,7 +102,6 @@ def heatmap(
     few = len(days.hours) <= _FEW
     ax = shared.axes(how.get("ax"), (10.0, 2.4 + 0.3 * len(days.hours)) if few else (10.0, 4.5))
     mesh = (_rows if few else _columns)(ax, days, colours)
-    shared.dress(ax, how.get("title"), grid=None)
     ax.tick_params(length=3)
     bar = ax.figure.colorbar(mesh, ax=ax, pad=0.015, aspect=12 if few else 25)
     bar.set_label(of.summed(of.quantity, of.unit))
@@ -112,8 +111,7 @@ def heatmap(
     if lengths:
         text = f"clocks change: a day of {' or '.join(lengths)} h"
         keys.append(Line2D([], [], **_MARK, label=text))
-    shared.legend(ax, keys, below=True)
-    return ax
+    return shared.finish(ax, how.get("title"), keys, grid=None)
 
 
 def _columns(ax: Axes, days: Days, colours: dict[str, Any]) -> Any:
@@ -314,15 +312,13 @@ def coverage(frame: pd.DataFrame, **how: Unpack[PictureKeywords]) -> Axes:
     ax.set_ylim(len(lanes) - 0.5, -0.7)
     for place, lane in enumerate(lanes):
         _lane(ax, place, lane, span)
-    shared.dress(ax, how.get("title"), grid=None)
     ax.spines["left"].set_visible(False)
     some = any(int((x.e - x.s).sum()) < span[1] - span[0] for x in lanes)
     keys = [Patch(facecolor=RECORDED, label="recorded")] if some else []
     kinds = {bool(x) for lane in lanes for x in lane.known}
     look: dict[str, Any] = {"edgecolor": shared.ink(), "linewidth": 0, "hatch": GAP}
     keys += [Patch(facecolor=hue, label=x, **look) for kind, hue, _, x in _GAPS if kind in kinds]
-    shared.legend(ax, keys, below=True)
-    return ax
+    return shared.finish(ax, how.get("title"), keys, grid=None)
 
 
 def _lane(ax: Axes, place: int, lane: Gaps, span: tuple[int, int]) -> None:
