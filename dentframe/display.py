@@ -46,7 +46,7 @@ class Card:
 
 
 def text_of(make: Callable[[T], Card], thing: T) -> str:
-    """An object's card for a terminal; where it cannot be made, that is told, not raised."""
+    """An object's card for a terminal; one that cannot be made says so, and raises nothing."""
     card = _made(make, thing)
     facts = [(_line(name), _line(value)) for name, value in card.facts if value]
     heads = [h.removesuffix(">") for h in card.heads]
@@ -57,7 +57,7 @@ def text_of(make: Callable[[T], Card], thing: T) -> str:
 
 
 def html_of(make: Callable[[T], Card], thing: T) -> str:
-    """An object's card for a notebook; where it cannot be made, that is told, not raised."""
+    """An object's card for a notebook; one that cannot be made says so, and raises nothing."""
     card = _made(make, thing)
     facts = [(name, value) for name, value in card.facts if value]
     parts = [
