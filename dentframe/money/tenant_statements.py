@@ -20,12 +20,7 @@ from dentframe.documents.number_and_date_formats import formats
 from dentframe.documents.statement_audit_sheet import WORDS
 from dentframe.errors import ConfigError
 from dentframe.money.credit_notes import replacing
-from dentframe.money.earlier_and_daily_use import (
-    comparison,
-    daily,
-    measured_year_before,
-    own_dates,
-)
+from dentframe.money.earlier_and_daily_use import comparison, daily, measured_year_before, own_dates
 from dentframe.money.occupancy import COMMON, OWN, span
 from dentframe.money.rounding_and_tiers import EXACT, add, exact, rounded
 from dentframe.money.shares import FEE, TITLES, figures_of, part_of
