@@ -13,7 +13,7 @@ import pytest
 from dentframe.cloud import Answer, Job, Window
 from dentframe.frame import assemble as _frame
 from dentframe.wire.columns import ordered
-from dentframe.wire.page import Page, Report
+from dentframe.wire.pages_and_bad_cells import Page, Report
 
 METER = "P1"
 READ_AT = datetime(2024, 6, 1, tzinfo=UTC)

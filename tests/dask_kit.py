@@ -9,7 +9,7 @@ import pandas as pd
 
 from dentframe.archive import Archive
 from dentframe.cloud import Answer, Job, Window
-from dentframe.wire.page import Page, Report
+from dentframe.wire.pages_and_bad_cells import Page, Report
 
 LA = "America/Los_Angeles"
 TOPICS = ("DemandkW", "kWHNet")

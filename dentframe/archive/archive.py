@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from dentframe.cloud.client import DentCloud
     from dentframe.cloud.planner import Window
     from dentframe.times.dates_and_ranges import Zone
-    from dentframe.wire.page import Page
+    from dentframe.wire.pages_and_bad_cells import Page
 
 
 class Archive:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from dentframe.archive.merge_and_coverage import Mask
     from dentframe.cloud.planner import Window
     from dentframe.times.dates_and_ranges import Zone
-    from dentframe.wire.page import Page
+    from dentframe.wire.pages_and_bad_cells import Page
 
     Elements = tuple[str, ...] | None
     Batch = tuple[tuple[str, Elements, int], ...]

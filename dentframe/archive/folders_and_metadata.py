@@ -37,7 +37,7 @@ from dentframe.atomic_files import make_folder, replace, write_whole
 from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError, DentError
 from dentframe.wire.columns import topic_of
-from dentframe.wire.page import Report
+from dentframe.wire.pages_and_bad_cells import Report
 
 T = TypeVar("T")
 

@@ -21,7 +21,7 @@ from dentframe.archive.folders_and_metadata import Record, unasked
 from dentframe.cloud.planner import Window
 from dentframe.frame.assemble import runs
 from dentframe.wire.columns import ordered, topic_of
-from dentframe.wire.page import Page, Report
+from dentframe.wire.pages_and_bad_cells import Page, Report
 
 if TYPE_CHECKING:
     import numpy.typing as npt

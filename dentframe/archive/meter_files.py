@@ -31,7 +31,7 @@ from dentframe.frame import meters_and_topics as _request
 from dentframe.frame.assemble import runs
 from dentframe.frame.meters_and_topics import Request
 from dentframe.wire.columns import ordered, topic_of
-from dentframe.wire.page import Page, Report, complete, fingerprint
+from dentframe.wire.pages_and_bad_cells import Page, Report, complete, fingerprint
 
 if TYPE_CHECKING:
     import numpy.typing as npt

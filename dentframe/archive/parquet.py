@@ -40,7 +40,7 @@ from dentframe.archive.folders_and_metadata import (
 from dentframe.archive.merge_and_coverage import Holding
 from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError, DentError, missing_extra
-from dentframe.wire.page import room
+from dentframe.wire.pages_and_bad_cells import room
 
 if TYPE_CHECKING:
     import numpy.typing as npt

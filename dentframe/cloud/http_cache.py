@@ -26,7 +26,7 @@ from dentframe.cloud.credentials import cache_folder
 from dentframe.cloud.planner import Window
 from dentframe.cloud.requests_and_responses import FOREVER, LARGEST, inflate, lifetime, prefix
 from dentframe.errors import CacheWarning, DentError, RangeError, warn
-from dentframe.wire.page import Page, fingerprint
+from dentframe.wire.pages_and_bad_cells import Page, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from dentframe.cloud.http_cache import HttpCache
-    from dentframe.wire.page import Page
+    from dentframe.wire.pages_and_bad_cells import Page
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

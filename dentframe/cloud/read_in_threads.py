@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from dentframe.cloud.client import Service
     from dentframe.cloud.planner import Window
-    from dentframe.wire.page import Page
+    from dentframe.wire.pages_and_bad_cells import Page
 
 
 @dataclass(frozen=True)

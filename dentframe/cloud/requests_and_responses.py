@@ -26,7 +26,7 @@ from dentframe.errors import (
     RequestError,
     UnavailableError,
 )
-from dentframe.wire.page import Page, complete, decode_meters, decode_topics, shown
+from dentframe.wire.pages_and_bad_cells import Page, complete, decode_meters, decode_topics, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

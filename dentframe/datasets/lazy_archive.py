@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from dentframe.frame.meters_and_topics import Request
-    from dentframe.wire.page import Page
+    from dentframe.wire.pages_and_bad_cells import Page
 
     Convert = Callable[[pd.DataFrame], xr.Dataset]
     Ints = npt.NDArray[np.int64]

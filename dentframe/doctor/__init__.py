@@ -30,7 +30,7 @@ from dentframe.doctor import findings
 from dentframe.doctor.findings import BURST, Finding
 from dentframe.errors import ConfigError, DentError
 from dentframe.frame.assemble import frame_of
-from dentframe.wire.page import Page
+from dentframe.wire.pages_and_bad_cells import Page
 
 __all__ = ["Finding", "Report", "examine"]
 MOST = 30

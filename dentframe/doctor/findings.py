@@ -21,7 +21,7 @@ from dentframe.frame.assemble import frame_of
 from dentframe.verbs.demand_window_check import check_demand_window
 from dentframe.verbs.quality_findings import runs
 from dentframe.wire.columns import parse
-from dentframe.wire.page import Report
+from dentframe.wire.pages_and_bad_cells import Report
 from dentframe.wire.topics import SERVED
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ import pandas as pd
 from dentframe.metering.series import SCHEMA, Run, Side, is_several, micros_of, outermost
 from dentframe.times.dates_and_ranges import Ints, stamp
 from dentframe.wire import columns as _columns
-from dentframe.wire.page import room
+from dentframe.wire.pages_and_bad_cells import room
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from dentframe.wire.page import Page
+    from dentframe.wire.pages_and_bad_cells import Page
 
     Floats = npt.NDArray[np.float64]
     Minutes = npt.NDArray[np.int64]

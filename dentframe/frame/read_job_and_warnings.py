@@ -32,7 +32,7 @@ from dentframe.errors import (
 )
 from dentframe.frame import assemble as _frame
 from dentframe.wire.columns import ELEMENT, ordered, parse
-from dentframe.wire.page import Report
+from dentframe.wire.pages_and_bad_cells import Report
 from dentframe.wire.topics import kind_of
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from dentframe.errors import DentError
     from dentframe.frame.meters_and_topics import Request, Source
     from dentframe.metering.series import Run
-    from dentframe.wire.page import Page
+    from dentframe.wire.pages_and_bad_cells import Page
 
 T = TypeVar("T")
 

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 import numpy as np
 
-from dentframe.wire.page import (
+from dentframe.wire.pages_and_bad_cells import (
     BOM,
     Page,
     Report,
@@ -103,21 +103,6 @@ def _clock(text: str) -> int | None:
         return None
     hour, minute, second = (int(part or 0) for part in found.groups())
     return hour * 60 + minute if hour < 24 and minute < 60 and second < 60 else None
-
-
-def minute_of(day: object, clock: object) -> int | None:
-    """Read a date and a time, UTC.
-
-    Returns
-    -------
-    int or None
-        Minutes since 1970-01-01T00:00Z [min], seconds dropped; None where there is no
-        such date or time.
-    """
-    if type(day) is not str or type(clock) is not str:
-        return None
-    days, minutes = _day(day), _clock(clock)
-    return None if days is None or minutes is None else days + minutes
 
 
 def as_text(value: object) -> str:
@@ -198,29 +183,28 @@ def _columns(headers: Iterable[str]) -> tuple[str, ...]:
 def keep_rows(
     dates: Iterable[tuple[object, object]], span: range | None
 ) -> tuple[list[int], list[int], Report]:
-    """Choose the rows that have a date and time within `span` [min since 1970].
+    """Choose the rows that have a date and time, UTC, within `span` [min since 1970].
+
+    Seconds are dropped.
 
     Returns
     -------
     tuple
         Their positions, their minutes, and the report of them and the others.
     """
-    at: list[int] = []
-    minutes: list[int] = []
-    bad: list[str] = []
-    outside = 0
-    for position, (day, clock) in enumerate(dates):
-        minute = minute_of(day, clock)
-        if minute is None:
-            bad.append(shown(f"{as_text(day)} {as_text(clock)}"))
-        elif span is not None and minute not in span:
+    at, minutes, bad, outside = list[int](), list[int](), list[str](), 0
+    for position, (date_text, time_text) in enumerate(dates):
+        day = _day(date_text) if type(date_text) is str else None
+        minute = _clock(time_text) if type(time_text) is str else None
+        if day is None or minute is None:
+            bad.append(shown(f"{as_text(date_text)} {as_text(time_text)}"))
+        elif span is not None and day + minute not in span:
             outside += 1
         else:
             at.append(position)
-            minutes.append(minute)
-    report = Report(
-        rows=len(at), bad_dates=len(bad), bad_date_samples=samples(bad), outside=outside
-    )
+            minutes.append(day + minute)
+    few = samples(bad) if bad else ()
+    report = Report(rows=len(at), bad_dates=len(bad), bad_date_samples=few, outside=outside)
     return at, minutes, report
 
 

@@ -40,7 +40,7 @@ from distributed import Client, LocalCluster
 
 from dentframe.archive import Archive
 from dentframe.cloud import Answer, Job, Window
-from dentframe.wire.page import Page, Report
+from dentframe.wire.pages_and_bad_cells import Page, Report
 
 ROUNDS, METERS, YEAR = 9, 100, 2023
 LA = "America/Los_Angeles"

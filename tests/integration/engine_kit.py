@@ -13,7 +13,7 @@ from dentframe import DentCloud, emulator, open_dataset
 from dentframe.archive import parquet
 from dentframe.cloud import Answer, Job, Window
 from dentframe.datasets import to_xarray
-from dentframe.wire.page import Page, Report
+from dentframe.wire.pages_and_bad_cells import Page, Report
 
 METER = "P482311252"
 OTHER = "P482102272"

@@ -21,7 +21,7 @@ from dentframe.errors import (
     RequestError,
     UnknownMeterError,
 )
-from dentframe.wire.page import Report
+from dentframe.wire.pages_and_bad_cells import Report
 from tests.archive_kit import METER, READ_AT, answer, cells, every, later
 
 TOPIC = ("kWHNet",)

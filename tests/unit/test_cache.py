@@ -17,7 +17,7 @@ from dentframe.cloud.planner import Sizes, pieces
 from dentframe.cloud.read_in_threads import choose_sets
 from dentframe.cloud.requests_and_responses import ApiRequest, lifetime, prefix
 from dentframe.wire.decode import decode
-from dentframe.wire.page import complete, fingerprint
+from dentframe.wire.pages_and_bad_cells import complete, fingerprint
 
 DAY = Window(2023, 12, 12)
 HOURS = timedelta(hours=1)

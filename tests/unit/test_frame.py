@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from dentframe.frame import assemble as frame
-from dentframe.wire.page import Page, Report
+from dentframe.wire.pages_and_bad_cells import Page, Report
 
 NAN = float("nan")
 

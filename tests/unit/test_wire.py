@@ -11,7 +11,7 @@ from dentframe.cloud import Window
 from dentframe.errors import DecodeError, RequestError
 from dentframe.wire import decode as wire
 from dentframe.wire.decode import decode, decode_slow
-from dentframe.wire.page import Report, decode_meters, decode_topics
+from dentframe.wire.pages_and_bad_cells import Report, decode_meters, decode_topics
 from tests.wire_kit import BOTH, answer, row
 
 EXAMPLES = Path(__file__).parents[2].parent / "shared" / "api" / "examples"

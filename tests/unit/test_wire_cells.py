@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from dentframe.wire.page import Report
+from dentframe.wire.pages_and_bad_cells import Report
 from tests.wire_kit import BOTH, answer, bits, row
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dentframe.cloud import Window
-from dentframe.wire.page import Report
+from dentframe.wire.pages_and_bad_cells import Report
 from tests.wire_kit import BOTH, answer, row
 
 

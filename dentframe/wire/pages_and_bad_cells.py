@@ -1,4 +1,4 @@
-"""A decoded answer is a page of columns: what was wrong in it, and whether it is complete.
+"""A decoded answer is a page of columns, with a report of its bad cells and whether it is complete.
 
 Lists of meters and topics are decoded here too, and what is no answer becomes an error that says
 what came instead.
