@@ -23,9 +23,13 @@ if TYPE_CHECKING:
     from dentframe.metering.series import Bools, Floats, Ints
 
 
-SCALED = ("kWHNet", "kVAHNet", "DemandkW", "A")
-"""The topics that a factor applies to."""
-_REGISTER = "kWHNet"
+_BEARING = {
+    "kWHNet": {"factor", "reading", "exchange", "figure"},
+    "DemandkW": {"factor", "figure"},
+    "kVAHNet": {"factor"},
+    "A": {"factor"},
+}
+"""The kinds of corrections that bear on a topic: but for factors they are of energy."""
 _REFUTED = Flag.UNEXPLAINED_DECREASE | Flag.UNEXPLAINED_JUMP | Flag.DECREASE_UNCLASSIFIED
 
 
@@ -107,13 +111,8 @@ def samples(series: Series, rules: Rules) -> Series:
 
 
 def _bearing(series: Series, rules: Rules) -> tuple[Fix, ...]:
-    """The corrections that bear on a topic: but for factors they are of energy."""
-    if series.topic not in SCALED or not rules.fixes:
-        return ()
-    kinds = {"factor"}
-    kinds |= {"reading", "exchange", "figure"} if series.topic == _REGISTER else set()
-    kinds |= {"figure"} if series.topic == "DemandkW" else set()
-    return tuple(f for f in rules.fixes if f.kind in kinds)
+    """The corrections that bear on a series."""
+    return tuple(f for f in rules.fixes if f.kind in _BEARING.get(series.topic, ()))
 
 
 def _with_readings(series: Series, fixes: Sequence[Fix]) -> Series:

@@ -88,12 +88,9 @@ def number(text: str) -> float:
 @lru_cache(maxsize=4096)
 def _day(text: str) -> int | None:
     found = _DATE.fullmatch(text)
-    if found is None:
-        return None
-    try:
-        return (date(*map(int, found.groups())) - date(1970, 1, 1)).days * 1440
-    except ValueError:
-        return None
+    with contextlib.suppress(ValueError):  # a day that no calendar has
+        return (date(*map(int, found.groups())) - date(1970, 1, 1)).days * 1440 if found else None
+    return None
 
 
 @lru_cache(maxsize=4096)
