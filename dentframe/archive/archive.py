@@ -36,14 +36,13 @@ from dentframe.errors import (
 from dentframe.frame import meters_and_topics as _request
 from dentframe.frame.meters_and_topics import builtin_units, topic_units
 from dentframe.frame.read_job_and_warnings import ReadJob, assemble, check_errors, complete
-from dentframe.times.dates_and_ranges import time_range
+from dentframe.times.dates_and_ranges import Zone, time_range
 from dentframe.wire.columns import ordered
 
 if TYPE_CHECKING:
     from dentframe.archive.folders_and_metadata import Record
     from dentframe.cloud.client import DentCloud
     from dentframe.cloud.planner import Window
-    from dentframe.times.dates_and_ranges import Zone
     from dentframe.wire.pages_and_bad_cells import Page
 
 

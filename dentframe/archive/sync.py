@@ -11,31 +11,24 @@ import math
 import time
 import warnings
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from dentframe.archive import folders_and_metadata as layout
-from dentframe.archive.archive import lock, opened
-from dentframe.cloud.client import default_client
+from dentframe.archive.archive import Archive, lock, opened
+from dentframe.cloud.client import DentCloud, default_client
 from dentframe.cloud.planner import Window, plan
-from dentframe.cloud.read_in_threads import Job, stops_all
+from dentframe.cloud.read_in_threads import Answer, Job, stops_all
 from dentframe.display import Card, html_of
 from dentframe.errors import AuthError, ConfigError
 from dentframe.frame.meters_and_topics import resolve
 from dentframe.times.dates_and_ranges import time_range
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from datetime import datetime
-
-    from dentframe.archive.archive import Archive
-    from dentframe.cloud.client import DentCloud
-    from dentframe.cloud.read_in_threads import Answer
 
 
 class MeterPlan(NamedTuple):

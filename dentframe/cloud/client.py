@@ -10,12 +10,12 @@ import weakref
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, cast
 
 from dentframe.cloud import credentials as creds
-from dentframe.cloud.credentials import cache_folder, refuse, secret
+from dentframe.cloud.credentials import Credentials, cache_folder, refuse, secret
 from dentframe.cloud.http_cache import CacheFile, HttpCache
-from dentframe.cloud.planner import Sizes
+from dentframe.cloud.planner import Sizes, Window
 from dentframe.cloud.read_in_threads import Answer, Job, WindowReader, run, warn_stale
 from dentframe.cloud.requests_and_responses import LOGGER, ApiRequest, Cancellation, again, prefix
 from dentframe.cloud.retry import Retrier, join, leave
@@ -31,12 +31,9 @@ from dentframe.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from typing import Literal
 
     import requests
 
-    from dentframe.cloud.credentials import Credentials
-    from dentframe.cloud.planner import Window
     from dentframe.cloud.requests_and_responses import Value
     from dentframe.errors import DentWarning
 

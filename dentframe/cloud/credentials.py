@@ -12,18 +12,15 @@ import json
 import os
 import re
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from dentframe.atomic_files import write_whole
 from dentframe.errors import AuthError, ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 
 _USABLE = re.compile(r"[\x21-\x7e]{1,512}")
 

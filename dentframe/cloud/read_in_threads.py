@@ -10,12 +10,14 @@ from __future__ import annotations
 import contextlib
 import queue
 import time
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, cast
 
-from dentframe.cloud.planner import pieces
+from dentframe.cloud.planner import Window, pieces
 from dentframe.cloud.requests_and_responses import (
     LOGGER,
     ApiRequest,
@@ -38,11 +40,7 @@ from dentframe.errors import (
 from dentframe.wire.columns import topic_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from datetime import datetime
-
     from dentframe.cloud.client import Service
-    from dentframe.cloud.planner import Window
     from dentframe.wire.pages_and_bad_cells import Page
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
@@ -21,19 +22,13 @@ import urllib3.exceptions
 from requests_cache.backends.base import BaseCache
 from requests_cache.models.response import CachedResponse
 
-from dentframe.cloud.credentials import refuse
-from dentframe.cloud.requests_and_responses import LARGEST, Reply
-from dentframe.cloud.retry import AttemptTimer
-from dentframe.errors import ConfigError, RequestError, UnavailableError
+from dentframe.cloud.credentials import Credentials, refuse
+from dentframe.cloud.requests_and_responses import LARGEST, ApiRequest, Reply, Value
+from dentframe.cloud.retry import AttemptTimer, Retrier
+from dentframe.errors import ConfigError, DentError, RequestError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from dentframe.cloud.credentials import Credentials
     from dentframe.cloud.http_cache import HttpCache
-    from dentframe.cloud.requests_and_responses import ApiRequest, Value
-    from dentframe.cloud.retry import Retrier
-    from dentframe.errors import DentError
 
 
 class _Cuttable:

@@ -34,12 +34,11 @@ from dentframe.errors import (
 )
 from dentframe.frame.meters_and_topics import Without
 from dentframe.read_plan_and_inventory import read_dentcloud
-from dentframe.times.dates_and_ranges import zone
+from dentframe.times.dates_and_ranges import Zone, zone
 from dentframe.wire.columns import split_element
 
 if TYPE_CHECKING:
     from dentframe.cloud.client import DentCloud
-    from dentframe.times.dates_and_ranges import Zone
 
 
 SCHEME = "dentcloud://"

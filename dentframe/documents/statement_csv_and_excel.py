@@ -13,7 +13,7 @@ from decimal import Decimal
 from locale import windows_locale
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -23,11 +23,7 @@ from dentframe.documents.statement_chart import draw_in_workbook
 from dentframe.documents.statement_first_page import CHARGES, FirstPage, meter
 from dentframe.errors import missing_extra
 from dentframe.frame.csv_and_excel import escaped
-from dentframe.money.statement import LINE_FIELDS
-
-if TYPE_CHECKING:
-    from dentframe.money.statement import Line, Statement
-
+from dentframe.money.statement import LINE_FIELDS, Line, Statement
 
 # --- CSV ---
 

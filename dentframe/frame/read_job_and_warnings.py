@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -19,9 +19,10 @@ import numpy as np
 import pandas as pd
 
 from dentframe.cloud.planner import Window, covers, plan
-from dentframe.cloud.read_in_threads import Job
+from dentframe.cloud.read_in_threads import Answer, Job
 from dentframe.errors import (
     ConfigError,
+    DentError,
     IncompleteReadError,
     IncompleteReadWarning,
     ReadingWarning,
@@ -32,17 +33,12 @@ from dentframe.errors import (
 )
 from dentframe.frame import assemble as _frame
 from dentframe.wire.columns import ELEMENT, ordered, parse
-from dentframe.wire.pages_and_bad_cells import Report
+from dentframe.wire.pages_and_bad_cells import Page, Report
 from dentframe.wire.topics import kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from dentframe.cloud.read_in_threads import Answer
-    from dentframe.errors import DentError
     from dentframe.frame.meters_and_topics import Request, Source
     from dentframe.metering.series import Run
-    from dentframe.wire.pages_and_bad_cells import Page
 
 T = TypeVar("T")
 

@@ -15,12 +15,11 @@ import numpy as np
 from dentframe.errors import ConfigError
 from dentframe.metering.energy_and_coverage import Cumulative, Special, from_means
 from dentframe.metering.falling_register import from_register
-from dentframe.metering.series import Flag, Series
+from dentframe.metering.series import Bools, Flag, Floats, Ints, Series
 from dentframe.times.dates_and_ranges import stamp
 
 if TYPE_CHECKING:
     from dentframe.metering.register_rules import Fix, Rules
-    from dentframe.metering.series import Bools, Floats, Ints
 
 
 _BEARING = {

@@ -12,6 +12,7 @@ whole. E is a running sum: round to 9 decimals before comparing blocks for ties.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,14 +21,11 @@ import numpy as np
 import numpy.typing as npt
 
 from dentframe.metering.register_rules import HOUR, MINUTE
-from dentframe.metering.series import ESTIMATES, Flag, Floats, Ints, Series
+from dentframe.metering.series import ESTIMATES, Bools, Flag, Floats, Ints, Series
 from dentframe.wire.columns import full_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from dentframe.metering.apply_corrections import Corrected
-    from dentframe.metering.series import Bools
 
 
 NAT, FOREVER = np.iinfo(np.int64).min, np.iinfo(np.int64).max

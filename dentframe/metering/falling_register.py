@@ -10,19 +10,14 @@ each step that remains its verdict.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from dentframe.errors import by
 from dentframe.metering.energy_and_coverage import Cumulative, Special, reaching
-from dentframe.metering.register_rules import HOUR
-from dentframe.metering.series import Flag
-
-if TYPE_CHECKING:
-    from dentframe.metering.register_rules import Rules
-    from dentframe.metering.series import Bools, Floats, Ints, Series
-
+from dentframe.metering.register_rules import HOUR, Rules
+from dentframe.metering.series import Bools, Flag, Floats, Ints, Series
 
 LONGEST = 4
 """The most readings that a glitch has."""

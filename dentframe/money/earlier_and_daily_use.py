@@ -15,7 +15,7 @@ import pandas as pd
 
 from dentframe.archive.archive import opened
 from dentframe.errors import CoverageError, IncompleteReadError, UnknownMeterError
-from dentframe.metering.energy_and_coverage import STATUSES
+from dentframe.metering.energy_and_coverage import STATUSES, Cumulative
 from dentframe.metering.register_rules import RegisterRules
 from dentframe.metering.series import time_index
 from dentframe.money.occupancy import MAIN, OWN, completed, span
@@ -23,16 +23,14 @@ from dentframe.money.rounding_and_tiers import add, rounded
 from dentframe.money.split_usage import MISSING, Rows, Usage, accepts, energy_of, energy_rows
 from dentframe.money.statement import Day, Past
 from dentframe.money.tariff_usage import Meters
-from dentframe.times.dates_and_ranges import instant, ints, localize
+from dentframe.times.dates_and_ranges import Zone, instant, ints, localize
 from dentframe.times.periods import midnights, verb_zone
 from dentframe.verbs.energy import figures
 from dentframe.verbs.keywords_and_series import VerbKeywords
 
 if TYPE_CHECKING:
-    from dentframe.metering.energy_and_coverage import Cumulative
     from dentframe.money.split_bill import Run
     from dentframe.site.site import Tenant
-    from dentframe.times.dates_and_ranges import Zone
 
 MONTHS = 12
 NONE = "There is no comparison with earlier periods: "

@@ -6,6 +6,7 @@ An occupancy is one element with one party; vacancy is an occupancy of the landl
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
@@ -14,16 +15,13 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError, UnknownMeterError, did_you_mean
-from dentframe.site.site import EXPORT
+from dentframe.site.site import EXPORT, Site
 from dentframe.times.periods import midnights
 from dentframe.verbs.keywords_and_series import MEAN, REGISTER
 from dentframe.wire.columns import ELEMENT, Column, element_ids, parse, split_element, wire_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from dentframe.money.utility_bill_and_rules import BillLine, SplitRules, UtilityBill
-    from dentframe.site.site import Site
 
 
 OWN, COMMON, MAIN = "own", "common", "main"

@@ -14,7 +14,7 @@ from decimal import Decimal
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -23,15 +23,12 @@ from dentframe.atomic_files import whole_file
 from dentframe.documents.statement_and_portfolio_html import report_page
 from dentframe.documents.statement_csv_and_excel import save_workbook
 from dentframe.errors import ConfigError, DentWarning, RangeError
-from dentframe.money.record_reader import records_in
+from dentframe.money.record_reader import Record, records_in
 from dentframe.site.site import EXPORT, Site
 from dentframe.verbs.demand import demand
 from dentframe.verbs.energy import energy
 from dentframe.verbs.quality import quality
 from dentframe.wire.columns import parse, split_element
-
-if TYPE_CHECKING:
-    from dentframe.money.record_reader import Record
 
 TOPICS = ["kWHNet", "DemandkW"]
 SILENT = pd.Timedelta(days=2)

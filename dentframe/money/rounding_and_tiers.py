@@ -7,23 +7,19 @@ a half.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
 from functools import reduce
 from itertools import accumulate, pairwise
 from math import floor
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import pandas as pd
 
 from dentframe.errors import ConfigError
 from dentframe.site.currencies import CURRENCIES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
 
 Key = TypeVar("Key", bound=Hashable)
 ROUNDINGS = {"half-up": ROUND_HALF_UP, "half-even": ROUND_HALF_EVEN}

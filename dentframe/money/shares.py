@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from dentframe.errors import ConfigError
 from dentframe.money.occupancy import COMMON, MAIN, OWN
 from dentframe.money.rounding_and_tiers import EXACT, add, add_by, allocate, parts_of, rounded
-from dentframe.money.split_usage import UNITS, Usage, needs, refused
+from dentframe.money.split_usage import UNITS, Figure, Usage, needs, refused
 from dentframe.money.statement import Share
 from dentframe.site.site import EXPORT, UNALLOCATED
 
 if TYPE_CHECKING:
-    from dentframe.money.split_usage import Figure
     from dentframe.money.utility_bill_and_rules import BillLine, Rule
 
 ZERO, ONE = Decimal(0), Decimal(1)

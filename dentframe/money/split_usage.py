@@ -18,22 +18,19 @@ import pandas as pd
 from dentframe.documents.number_and_date_formats import formats
 from dentframe.errors import ConfigError
 from dentframe.metering.energy_and_coverage import STATUSES
-from dentframe.metering.register_rules import micros
+from dentframe.metering.register_rules import RegisterRules, micros
 from dentframe.money.occupancy import COMMON, MAIN, Occupancy, completed, holders, occupancies, span
 from dentframe.money.rounding_and_tiers import EXACT, add, digits_of, exact, printed, rounded
-from dentframe.site.site import EXPORT
+from dentframe.site.site import EXPORT, Site
 from dentframe.verbs.demand import demand, unaffected
 from dentframe.verbs.energy import figures
-from dentframe.verbs.keywords_and_series import MEAN, VerbKeywords, energy_source, inputs_of
+from dentframe.verbs.keywords_and_series import MEAN, Inputs, VerbKeywords, energy_source, inputs_of
 from dentframe.verbs.peaks import coincident, peaks
 from dentframe.verbs.result_frames_and_warnings import detail_of, detail_rows, warn_of_power
 from dentframe.wire.columns import parse, split_element, wire_columns
 
 if TYPE_CHECKING:
-    from dentframe.metering.register_rules import RegisterRules
     from dentframe.money.utility_bill_and_rules import BillLine, Rule, SplitRules, UtilityBill
-    from dentframe.site.site import Site
-    from dentframe.verbs.keywords_and_series import Inputs
 
 UNITS = {"energy": "kWh", "coincident": "kW", "own_peak": "kW"}
 """The bases that are measured, and their units."""

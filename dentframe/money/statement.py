@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import msgspec
@@ -19,9 +20,6 @@ from dentframe.money.rounding_and_tiers import EXACT, add, digits_of, rounded
 from dentframe.site.toml_tables import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from dentframe.documents.statement_pdf import Font
 
 

@@ -19,7 +19,7 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, CoverageError, KindError, by
 from dentframe.metering.energy_and_coverage import STATUSES, Cumulative, share, status
-from dentframe.metering.series import Flag, element_columns, names
+from dentframe.metering.series import Flag, Floats, Ints, element_columns, names
 from dentframe.money.rounding_and_tiers import EXACT, add, exact, printed, rounded
 from dentframe.money.statement import Reading
 from dentframe.times.dates_and_ranges import local, stamp
@@ -29,7 +29,6 @@ from dentframe.verbs.energy import figures, moving, when
 from dentframe.verbs.result_frames_and_warnings import detail_of
 
 if TYPE_CHECKING:
-    from dentframe.metering.series import Floats, Ints
     from dentframe.times.schedule import Schedule
 
 NANO = 1_000_000_000

@@ -23,18 +23,16 @@ from dentframe.money.credit_notes import replacing
 from dentframe.money.earlier_and_daily_use import comparison, daily, measured_year_before, own_dates
 from dentframe.money.occupancy import COMMON, OWN, span
 from dentframe.money.rounding_and_tiers import EXACT, add, exact, rounded
-from dentframe.money.shares import FEE, TITLES, figures_of, part_of
+from dentframe.money.shares import FEE, TITLES, Charge, figures_of, part_of
 from dentframe.money.split_usage import UNMOVED, energy_rows, moves, scale_of, worst_status
 from dentframe.money.statement import Exchange, Letter, Line, Part, Reading, Statement, Statements
 from dentframe.money.utility_bill_and_rules import PARTS
-from dentframe.site.site import EXPORT, UNALLOCATED
+from dentframe.site.site import EXPORT, UNALLOCATED, Tenant
 
 if TYPE_CHECKING:
-    from dentframe.money.shares import Charge
     from dentframe.money.split_bill import Run
     from dentframe.money.split_usage import Figure, Usage
     from dentframe.money.statement import Share
-    from dentframe.site.site import Tenant
 
 
 def statements(run: Run, *, landlord: bool = False) -> Statements:

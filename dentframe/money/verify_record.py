@@ -18,11 +18,10 @@ from dentframe.errors import ConfigError, DentError
 from dentframe.money import record_reader
 from dentframe.money.credit_notes import rebilled
 from dentframe.money.record_reader import FILE, MADE_FROM, PAPERS, READINGS, RECORD, Record
-from dentframe.money.split_bill import settle
+from dentframe.money.split_bill import Run, settle
 
 if TYPE_CHECKING:
     from dentframe.money.record_reader import Contents
-    from dentframe.money.split_bill import Run
 
 
 @dataclass(frozen=True)

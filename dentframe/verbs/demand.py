@@ -7,6 +7,7 @@ nine decimals, so that equal ones compare equal whatever was added up before the
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
@@ -15,7 +16,7 @@ import numpy as np
 
 from dentframe.errors import ConfigError, RangeError
 from dentframe.metering.register_rules import HOUR, MINUTE
-from dentframe.metering.series import element_columns
+from dentframe.metering.series import Bools, Floats, Ints, element_columns
 from dentframe.times.dates_and_ranges import ints, minutes, stamp
 from dentframe.times.periods import DAY_MINUTES, clock_grid
 from dentframe.verbs import keywords_and_series as inputs
@@ -23,12 +24,9 @@ from dentframe.verbs.keywords_and_series import Keywords, VerbKeywords, correcte
 from dentframe.verbs.result_frames_and_warnings import wide
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     import pandas as pd
 
     from dentframe.metering.energy_and_coverage import Cumulative
-    from dentframe.metering.series import Bools, Floats, Ints
 
 
 KINDS = ("block", "rolling")

@@ -6,8 +6,9 @@ It never shifts anything: it reports the best lag and how clear it is.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -15,18 +16,12 @@ import pandas as pd
 from dentframe.accessor_methods import with_keywords
 from dentframe.errors import RangeError
 from dentframe.metering.register_rules import HOUR, MINUTE
-from dentframe.metering.series import ESTIMATES, Flag, meter_by_meter, time_index
+from dentframe.metering.series import ESTIMATES, Flag, Floats, Ints, meter_by_meter, time_index
 from dentframe.times.dates_and_ranges import check_order, minutes
 from dentframe.times.periods import verb_zone
 from dentframe.verbs.keywords_and_series import DEFAULTS, Keywords, VerbKeywords
 from dentframe.verbs.reconcile import Pair, check_both_there, pairs
 from dentframe.verbs.result_frames_and_warnings import frame_of_rows
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from dentframe.metering.series import Floats, Ints
-
 
 CLEAR = 0.5
 """Share by which a sliding window's residual stays below that of any other lag."""

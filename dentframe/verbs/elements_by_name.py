@@ -9,7 +9,7 @@ import numpy as np
 
 from dentframe.errors import ConfigError, KindError, UnknownMeterError, by, did_you_mean
 from dentframe.frame import select as selection
-from dentframe.metering.energy_and_coverage import from_means
+from dentframe.metering.energy_and_coverage import Cumulative, from_means
 from dentframe.metering.register_rules import MINUTE
 from dentframe.metering.series import NONE, Series, element_columns, is_several, rows
 from dentframe.site.site import summed
@@ -18,8 +18,6 @@ from dentframe.wire.topics import RESULTS, kind_of
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from dentframe.metering.energy_and_coverage import Cumulative
 
 
 Element: TypeAlias = tuple[str | None, str]

@@ -7,6 +7,7 @@ window are added up per period.
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -17,12 +18,13 @@ from dentframe.errors import ConfigError
 from dentframe.metering.energy_and_coverage import (
     FOREVER,
     NAT,
+    Cumulative,
     first_covered,
     share,
     status,
     totals,
 )
-from dentframe.metering.series import NONE, Flag, meter_by_meter
+from dentframe.metering.series import NONE, Flag, Floats, Ints, meter_by_meter
 from dentframe.times.dates_and_ranges import stamp
 from dentframe.times.schedule import Schedule
 from dentframe.verbs import keywords_and_series as inputs
@@ -30,10 +32,6 @@ from dentframe.verbs import result_frames_and_warnings as results
 from dentframe.verbs.keywords_and_series import Keywords, VerbKeywords, corrected_verb
 
 if TYPE_CHECKING:
-    import datetime as dt
-
-    from dentframe.metering.energy_and_coverage import Cumulative
-    from dentframe.metering.series import Floats, Ints
     from dentframe.times.periods import Freq
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from dentframe.errors import ConfigError
 from dentframe.metering.energy_and_coverage import FOREVER, NAT, from_means, share, totals
-from dentframe.metering.series import Bools, Ints, element_columns
+from dentframe.metering.series import Bools, Floats, Ints, element_columns
 from dentframe.verbs import keywords_and_series as inputs
 from dentframe.verbs import result_frames_and_warnings as results
 from dentframe.verbs.keywords_and_series import REGISTER, Keywords, VerbKeywords, verb
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dentframe.metering.energy_and_coverage import Cumulative
-    from dentframe.metering.series import Floats
     from dentframe.times.periods import Freq
     from dentframe.verbs.elements_by_name import Element
 

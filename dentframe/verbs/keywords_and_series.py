@@ -23,20 +23,17 @@ from dentframe.metering import series as _series
 from dentframe.metering.energy_and_coverage import FOREVER, NAT, first_covered, from_means, jumps
 from dentframe.metering.falling_register import from_register
 from dentframe.metering.register_rules import MINUTE, RegisterRules, Rules, micros
-from dentframe.metering.series import element_columns, meters_of, time_index
+from dentframe.metering.series import Ints, Rows, Series, element_columns, meters_of, time_index
 from dentframe.site.corrections import corrections_of, in_force
 from dentframe.site.site import apply_site
 from dentframe.times.dates_and_ranges import Zone, bound, check_order, minutes, naive_zone
-from dentframe.times.periods import build, verb_zone
-from dentframe.verbs.elements_by_name import nothing_answers, requested_elements
+from dentframe.times.periods import Freq, build, verb_zone
+from dentframe.verbs.elements_by_name import Element, nothing_answers, requested_elements
 from dentframe.wire.columns import parse, unit_text, wire_columns
 from dentframe.wire.topics import TOPICS, kind_of
 
 if TYPE_CHECKING:
     from dentframe.metering.energy_and_coverage import Cumulative
-    from dentframe.metering.series import Ints, Rows, Series
-    from dentframe.times.periods import Freq
-    from dentframe.verbs.elements_by_name import Element
 
 
 REGISTER, MEAN = "kWHNet", "DemandkW"

@@ -6,6 +6,7 @@ ask here for peaks too.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -15,7 +16,7 @@ import pandas as pd
 from dentframe.errors import ConfigError
 from dentframe.metering.energy_and_coverage import FOREVER, NAT, Cumulative, status, totals
 from dentframe.metering.register_rules import HOUR
-from dentframe.metering.series import Flag, time_index
+from dentframe.metering.series import Bools, Flag, Floats, Ints, time_index
 from dentframe.times.dates_and_ranges import ints, local
 from dentframe.verbs import demand
 from dentframe.verbs import keywords_and_series as inputs
@@ -28,9 +29,6 @@ from dentframe.verbs.result_frames_and_warnings import MISSING
 from dentframe.wire.topics import TOPICS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from dentframe.metering.series import Bools, Floats, Ints
     from dentframe.times.periods import Freq
 
 

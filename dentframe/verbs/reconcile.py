@@ -19,7 +19,7 @@ from dentframe.metering import apply_corrections
 from dentframe.metering import series as _series
 from dentframe.metering.energy_and_coverage import NAT, Cumulative, first_covered
 from dentframe.metering.register_rules import Rules, check_elements, resolve
-from dentframe.metering.series import NONE, Series, element_columns, time_index
+from dentframe.metering.series import NONE, Bools, Floats, Ints, Series, element_columns, time_index
 from dentframe.times.dates_and_ranges import naive_zone
 from dentframe.times.periods import Freq, verb_zone
 from dentframe.verbs import keywords_and_series as inputs
@@ -30,7 +30,6 @@ from dentframe.verbs.result_frames_and_warnings import frame_of_rows
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dentframe.metering.series import Bools, Floats, Ints
 
 NEAR_THIRD = 0.05
 SCATTERED = 0.25
