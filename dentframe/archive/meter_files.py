@@ -22,7 +22,7 @@ from dentframe.archive import merge_and_coverage as merge
 from dentframe.archive import parquet
 from dentframe.archive.folders_and_metadata import TIME, Record
 from dentframe.archive.merge_and_coverage import Holding
-from dentframe.archive.parquet import DamagedError
+from dentframe.archive.parquet import ArchiveFile, DamagedError
 from dentframe.cloud.planner import Window
 from dentframe.cloud.requests_and_responses import FOREVER, lifetime
 from dentframe.errors import ConfigError, UnknownMeterError, did_you_mean
@@ -80,7 +80,7 @@ class Meter:
         return [p for p in found if year in {None, layout.year_of(p)}]
 
     def _part(self, path: Path) -> Holding:
-        with parquet.open_file(path, self.name, layout.year_of(path)) as opened:
+        with ArchiveFile(path, self.name, layout.year_of(path)) as opened:
             return opened.read()
 
     @cached_property
@@ -106,9 +106,9 @@ class Meter:
         found = layout.listed(self.root / layout.folder_name(self.name), layout.SUFFIX)
         return [layout.year_of(path) for path in found]
 
-    def open(self, year: int) -> parquet.Opened:
+    def open(self, year: int) -> ArchiveFile:
         """The file of a year."""
-        return parquet.open_file(layout.year_file(self.root, self.name, year), self.name, year)
+        return ArchiveFile(layout.year_file(self.root, self.name, year), self.name, year)
 
     @property
     def topics(self) -> set[str]:
@@ -285,7 +285,7 @@ class Meter:
         ]
 
 
-def _undamaged(opened: parquet.Opened, damaged: Mapping[int, tuple[str, ...]]) -> Iterator[Holding]:
+def _undamaged(opened: ArchiveFile, damaged: Mapping[int, tuple[str, ...]]) -> Iterator[Holding]:
     """What of a file is whole, month after month: the topics without a damaged column."""
     for month in range(1, 13):
         bad = {topic_of(column) for column in damaged.get(month, ())}

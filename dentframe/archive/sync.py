@@ -204,13 +204,15 @@ class SyncReport:
 
 def counted(report: SyncReport, answer: Answer) -> SyncReport:
     """The report with one answer more."""
-    good, rows = answer.error is None, bool(answer.rows)
+    error, rows = answer.error, bool(answer.rows)
+    good = error is None
     return replace(
         report,
         requests=report.requests + answer.sends,
         kept=report.kept + (good and rows),
         empty=report.empty + (good and not rows),
         bytes=report.bytes + (0 if answer.cached else answer.size),
+        stopped=str(error) if error is not None and stops_all(error) else report.stopped,
     )
 
 
@@ -449,8 +451,6 @@ def _read_all(
                 report, meter = counted(report, answer), answer.job.meter
                 if answer.error is not None:
                     failures.append(Missing(meter, str(answer.job.window), str(answer.error)))
-                    if stops_all(answer.error):
-                        report = replace(report, stopped=str(answer.error))
                 elif answer.read_at is not None:
                     with _writing(store):
                         store.keep(answer, answer.read_at)
