@@ -177,15 +177,14 @@ def read_meter(
         first, last = (start - _INSTANT, end) if selection.bracket else (start, end - _INSTANT)
         years = range(first.year, last.year + 1)
     for year in years:
-        with meter.of_year(year) as (records, read):
+        with meter.of_year(year) as held:
             topics = selection.topics
             if not selection.strict:
-                here = {t for r in records for t in (*r.topics, *layout.unasked(r))}
+                here = {t for r in held.records for t in (*r.topics, *layout.unasked(r))}
                 topics = tuple(t for t in topics if t in here) or topics
-            asked, lost = _hours(selection, year, records, topics)
+            asked, lost = _hours(selection, year, held.records, topics)
             missing += sorted(merge.windows(lost, year))
-            wanted = _of_elements(columns, elements)
-            page, there = merge.page(year, records, read, asked, topics, wanted)
+            page, there = merge.page(year, held, asked, topics, _of_elements(columns, elements))
         known |= _of_elements(there, elements)
         pages += [] if page is None else [page]
     if missing:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from dentframe.archive.archive import Archive
-    from dentframe.archive.merge_and_coverage import Mask, Read
+    from dentframe.archive.merge_and_coverage import Mask
     from dentframe.cloud.read_in_threads import Answer
 
 
@@ -118,19 +118,18 @@ class Meter:
     # --- reading -------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def of_year(self, year: int) -> Iterator[tuple[tuple[Record, ...], Read]]:
-        """What is held of a year, and a function that reads some columns and months of it."""
+    def of_year(self, year: int) -> Iterator[ArchiveFile | Holding]:
+        """What is held of a year: its file, or the readings where some wait to be settled."""
         if self.part_paths(year):
-            merged = self.merged(year)
-            yield merged.records, lambda *_: merged
+            yield self.merged(year)
             return
         try:
             opened = self.open(year)
         except FileNotFoundError:
-            yield (), lambda *_: _NOTHING
+            yield _NOTHING
             return
         with opened:
-            yield opened.records, opened.read
+            yield opened
 
     def merged(self, year: int) -> Holding:
         """Everything of a year, settled and waiting."""
@@ -141,8 +140,8 @@ class Meter:
 
     def minutes(self, year: int) -> npt.NDArray[np.int64]:
         """The minutes of all rows of a year [min]."""
-        with self.of_year(year) as (_, read):
-            return read((), None).minutes
+        with self.of_year(year) as found:
+            return found.read((), None).minutes
 
     def held(self, topics: Iterable[str], now: datetime, *, stale: bool = False) -> set[Window]:
         """The largest windows that are held for all of these topics, as `merge.held` says."""
@@ -168,8 +167,8 @@ class Meter:
             asked.setdefault(window.year, hours)[merge.inside(window)] = True
         found = []
         for year, hours in sorted(asked.items()):
-            with self.of_year(year) as (records, read):
-                page, names = merge.page(year, records, read, hours, topics, columns)
+            with self.of_year(year) as held:
+                page, names = merge.page(year, held, hours, topics, columns)
             if page is not None:
                 some = columns is None or columns
                 found.append(page if some else replace(page, columns=names))
