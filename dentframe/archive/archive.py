@@ -31,7 +31,7 @@ from dentframe.errors import (
     AuthError,
     ConfigError,
     OfflineError,
-    missing_extra,
+    import_extra,
 )
 from dentframe.frame import meters_and_topics as _request
 from dentframe.frame.meters_and_topics import builtin_units, topic_units
@@ -448,10 +448,7 @@ def lock(root: Path) -> Iterator[None]:
     MissingExtraError
         Where filelock is not installed.
     """
-    try:
-        import filelock
-    except ImportError:
-        raise missing_extra("write an archive", "archive") from None
+    filelock = import_extra("filelock", "write an archive", "archive")
     path, holder = root / layout.OWN / "sync.lock", root / layout.OWN / "sync.json"
     make_folder(path.parent)
     try:

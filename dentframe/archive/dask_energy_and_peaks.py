@@ -18,14 +18,13 @@ from dentframe.accessor_methods import with_keywords
 from dentframe.archive.dask_readings import (
     METER,
     Selection,
-    check_dask,
     joined,
     on_dask,
     read_meter,
     select,
     text_dtype,
 )
-from dentframe.errors import KindError, UnknownTopicError
+from dentframe.errors import KindError, UnknownTopicError, import_extra
 from dentframe.frame.assemble import note
 from dentframe.metering.register_rules import RegisterRules, check_elements
 from dentframe.site.site import apply_site
@@ -162,7 +161,7 @@ def _figures(
     """The figures of every meter as a Dask frame; `verb` has its own keywords already."""
     given: dict[str, Any] = {**_DEFAULTS, **keywords}
     site, tz, registers = (given[name] for name in ("site", "tz", "registers"))
-    check_dask("compute on Dask")
+    import_extra("dask.dataframe", "compute on Dask", "dask")
     selection, found, known = select(
         archive, given["meters"], given["start"], given["end"], [*answering, *further],
         tz=apply_site(site, tz, registers)[0], bracket=True, errors=given["errors"], strict=strict,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +25,7 @@ from dentframe.errors import (
     RangeError,
     did_you_mean,
     first_of,
-    missing_extra,
+    import_extra,
     warn,
 )
 from dentframe.frame import assemble as _frame
@@ -298,14 +297,6 @@ def text_dtype() -> Any:
     return "string[pyarrow]" if str(own) == "object" else own
 
 
-def check_dask(what: str) -> None:
-    """See that Dask is there, or raise the error that names the extra."""
-    try:
-        import_module("dask.dataframe")
-    except ImportError:
-        raise missing_extra(what, "dask") from None
-
-
 # --- readings as a frame -----------------------------------------------------------------
 
 
@@ -367,7 +358,7 @@ def to_dask(
     Never asks the cloud, and needs no key. It looks at names and footers only; readings are
     read by the workers. pint dtypes do not survive Dask: the columns are floats.
     """
-    check_dask("put an archive on Dask")
+    import_extra("dask.dataframe", "put an archive on Dask", "dask")
     selection, found, known = select(
         archive, meters, start, end, topics, tz=tz, bracket=bracket, errors=errors,
         strict=topics is not None,

@@ -37,7 +37,7 @@ from dentframe.archive.folders_and_metadata import (
 )
 from dentframe.archive.merge_and_coverage import Holding
 from dentframe.cloud.planner import Window
-from dentframe.errors import ConfigError, DentError, missing_extra
+from dentframe.errors import ConfigError, DentError, import_extra
 from dentframe.wire.page import room
 
 if TYPE_CHECKING:
@@ -60,13 +60,8 @@ _MANY = 16
 
 def pyarrow(what: str = "use an archive") -> Any:
     """The package pyarrow with its Parquet module, or the error that names the extra."""
-    try:
-        import pyarrow as pa
-
-        import_module("pyarrow.parquet")
-    except ImportError:
-        raise missing_extra(what, "archive") from None
-    return pa
+    import_extra("pyarrow.parquet", what, "archive")
+    return import_module("pyarrow")
 
 
 # --- writing -----------------------------------------------------------------------------
