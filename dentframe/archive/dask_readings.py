@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dentframe.archive import folders_and_metadata as layout
-from dentframe.archive import merge_and_coverage as merge
+from dentframe.archive import file_names_and_metadata as layout
+from dentframe.archive import merge_and_months_held as merge
 from dentframe.archive import parquet
-from dentframe.archive.meter_files import resolve
+from dentframe.archive.keep_settle_and_mend import resolve
 from dentframe.errors import (
     ConfigError,
     IncompleteReadError,
@@ -36,8 +36,8 @@ from dentframe.wire.columns import ordered, parse
 
 if TYPE_CHECKING:
     from dentframe.archive.archive import Archive
-    from dentframe.archive.folders_and_metadata import Record
-    from dentframe.archive.merge_and_coverage import Mask
+    from dentframe.archive.file_names_and_metadata import Record
+    from dentframe.archive.merge_and_months_held import Mask
     from dentframe.cloud.planner import Window
     from dentframe.times.dates_and_ranges import Zone
     from dentframe.wire.page import Page

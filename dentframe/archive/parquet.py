@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from dentframe.archive.folders_and_metadata import (
+from dentframe.archive.file_names_and_metadata import (
     KEY,
     SCHEMA,
     TIME,
@@ -35,7 +35,7 @@ from dentframe.archive.folders_and_metadata import (
     reading_columns,
     unpacked,
 )
-from dentframe.archive.merge_and_coverage import Holding
+from dentframe.archive.merge_and_months_held import Holding
 from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError, DentError, import_extra
 from dentframe.wire.page import room

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-from dentframe.archive import folders_and_metadata as layout
+from dentframe.archive import file_names_and_metadata as layout
 from dentframe.archive.archive import lock, opened
 from dentframe.cloud.client import default_client
 from dentframe.cloud.planner import Window, plan

@@ -1,4 +1,4 @@
-"""`Meter` keeps the answers about one meter on the disk, settles them, and reads them back.
+"""`Meter` keeps one meter's answers on the disk, settles them in years, mends and reads files.
 
 Answers are written one a file and later settled in the file of their year. Whoever reads looks
 at the waiting answers first and at the year's file after them: an answer that is settled
@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dentframe.archive import folders_and_metadata as layout
-from dentframe.archive import merge_and_coverage as merge
+from dentframe.archive import file_names_and_metadata as layout
+from dentframe.archive import merge_and_months_held as merge
 from dentframe.archive import parquet
-from dentframe.archive.folders_and_metadata import TIME, Record
-from dentframe.archive.merge_and_coverage import Holding
+from dentframe.archive.file_names_and_metadata import TIME, Record
+from dentframe.archive.merge_and_months_held import Holding
 from dentframe.archive.parquet import ArchiveFile, DamagedError
 from dentframe.cloud.planner import Window
 from dentframe.cloud.requests_and_responses import FOREVER, lifetime
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from dentframe.archive.archive import Archive
-    from dentframe.archive.merge_and_coverage import Mask
+    from dentframe.archive.merge_and_months_held import Mask
     from dentframe.cloud.read_in_threads import Answer
 
 

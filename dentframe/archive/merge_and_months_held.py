@@ -1,4 +1,4 @@
-"""Answers are merged into one table here, and cut to pages; which hours are covered is told too.
+"""Answers are merged into one table and cut to pages here; which months are held is told too.
 
 The answer that was read last is right for its window and topics, whatever was kept first:
 merging is the same in any order and any number of times, so that a crash cannot change it. So
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 
-from dentframe.archive.folders_and_metadata import Record, unasked
+from dentframe.archive.file_names_and_metadata import Record, unasked
 from dentframe.cloud.planner import Window
 from dentframe.frame.assemble import runs
 from dentframe.wire.columns import ordered, topic_of
@@ -26,7 +26,7 @@ from dentframe.wire.page import Page, Report
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from dentframe.archive.meter_files import Meter
+    from dentframe.archive.keep_settle_and_mend import Meter
     from dentframe.archive.parquet import ArchiveFile
 
     Ints = npt.NDArray[np.int64]
