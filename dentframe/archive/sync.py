@@ -30,7 +30,7 @@ from dentframe.frame.meters_and_topics import resolve
 from dentframe.times.dates_and_ranges import time_range
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from dentframe.archive.archive import Archive
@@ -244,23 +244,6 @@ _REMEMBERED = 300
 """The pace is that of so many answers: a minute's at the service's limit."""
 
 
-def time_to_go(left: int, rate: float, times: Sequence[float]) -> float:
-    """How long the requests that are left take: at the pace observed, at most the rate limit [s].
-
-    Parameters
-    ----------
-    left : int
-        Requests that are left.
-    rate : float
-        The rate limit [1/s].
-    times : sequence of float
-        When the last requests were answered, in order [s].
-    """
-    seen = times[-1] - times[0] if len(times) > 1 else 0.0
-    per_request = seen / (len(times) - 1) if seen > 0 else 0.0
-    return max(left, 0) * max(per_request, 1 / rate)
-
-
 def spoken(seconds: float) -> str:
     """A time as one says it: ``50 s``, ``12 min``, ``3 h 20 min``, ``1 d 9 h``; rounded up."""
     minutes = math.ceil(seconds / 60)
@@ -318,8 +301,10 @@ class Bar:
 
     @property
     def to_go(self) -> float:
-        """How long the rest takes at least [s]."""
-        return time_to_go(self._left, self._rate, self._times)
+        """How long the rest takes: at the pace observed, at most the rate limit [s]."""
+        steps = len(self._times) - 1
+        pace = (self._times[-1] - self._times[0]) / steps if steps > 0 else 0.0
+        return max(self._left, 0) * max(pace, 1 / self._rate)
 
     def close(self) -> None:
         """Clear it."""
