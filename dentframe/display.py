@@ -6,6 +6,7 @@ rules are a translucent grey that shows on both.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -45,7 +46,7 @@ class Card:
 
 
 def text_of(make: Callable[[T], Card], thing: T) -> str:
-    """An object's card for a terminal; where it cannot be made, that is told, not raised."""
+    """An object's card for a terminal; one that cannot be made says so, and raises nothing."""
     card = _made(make, thing)
     facts = [(_line(name), _line(value)) for name, value in card.facts if value]
     heads = [h.removesuffix(">") for h in card.heads]
@@ -56,7 +57,7 @@ def text_of(make: Callable[[T], Card], thing: T) -> str:
 
 
 def html_of(make: Callable[[T], Card], thing: T) -> str:
-    """An object's card for a notebook; where it cannot be made, that is told, not raised."""
+    """An object's card for a notebook; one that cannot be made says so, and raises nothing."""
     card = _made(make, thing)
     facts = [(name, value) for name, value in card.facts if value]
     parts = [
@@ -69,6 +70,14 @@ def html_of(make: Callable[[T], Card], thing: T) -> str:
         *(f'<div style="{_SMALL}">{_html(note)}</div>' for note in card.notes),
     ]
     return f'<div class="dentframe-card" style="max-width:60em">{"".join(parts)}</div>'
+
+
+def percent(share: float, places: int = 1) -> str:
+    """A share as text, rounded down: it says 100 % only where it is exactly that."""
+    if 0 < share < 10 ** -(places + 2):
+        return f"under {0.1**places:.{places}f} %"
+    shown = math.floor(share * 10 ** (places + 2)) / 10**places
+    return "100 %" if share == 1 else f"{shown:.{places}f} %"
 
 
 def _made(make: Callable[[T], Card], thing: T) -> Card:

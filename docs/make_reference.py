@@ -189,7 +189,7 @@ def commands_page() -> str:
     """Every command with its help."""
     import click
 
-    from dentframe.cli.app import dentframe as root
+    from dentframe.cli.commands_log_and_exit_status import dentframe as root
 
     parts = [
         "# Commands\n",

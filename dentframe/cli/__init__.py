@@ -15,22 +15,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status is what ``dentframe --help`` tells."""
     from dentframe.errors import missing_extra
 
-    _take_every_letter()
+    for stream in (sys.stdout, sys.stderr):  # any text: in ASCII as UTF-8, else with escapes
+        known = codecs.lookup(stream.encoding or "utf-8").name
+        if isinstance(stream, io.TextIOWrapper) and known != "utf-8":
+            stream.reconfigure(
+                encoding="utf-8" if known == "ascii" else None, errors="backslashreplace"
+            )
     try:
-        from dentframe.cli.app import run
+        from dentframe.cli.commands_log_and_exit_status import run
     except ModuleNotFoundError as error:
         if error.name != "click":
             raise
         print(f"Error: {missing_extra('run the command line', 'cli')}", file=sys.stderr)
         return 2
     return run(list(sys.argv[1:] if argv is None else argv))
-
-
-def _take_every_letter() -> None:
-    """Let both streams take any text: an ASCII one as UTF-8, another with escapes."""
-    for stream in (sys.stdout, sys.stderr):
-        known = codecs.lookup(stream.encoding or "utf-8").name
-        if isinstance(stream, io.TextIOWrapper) and known != "utf-8":
-            stream.reconfigure(
-                encoding="utf-8" if known == "ascii" else None, errors="backslashreplace"
-            )

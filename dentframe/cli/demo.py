@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 import warnings
 from pathlib import Path
@@ -12,7 +11,9 @@ import click
 import pandas as pd
 
 from dentframe import emulator
+from dentframe.cli import options_and_output as cli
 from dentframe.cloud.client import DentCloud
+from dentframe.display import percent
 from dentframe.errors import CoverageWarning, import_extra
 from dentframe.read_plan_and_inventory import plan_dentcloud, read_dentcloud
 from dentframe.site.site import Site
@@ -27,8 +28,15 @@ MARKS = {"recorded": "", "estimated": " e", "partial": " p", "missing": " m"}
 BRANCHES = {"B": "Bakery", "C": "Office", "D": "Dental practice", "E": "HVAC", "F": "Common areas"}
 
 
-def run(out: Path) -> None:
-    """Read the emulated December, print energy and peaks, write a picture."""
+@click.command()
+@cli.out_option("dentframe-demo.png", "Where the picture goes.")
+def demo(out: Path) -> None:
+    """Read a month from an embedded DentCloud and show what dentframe is for.
+
+    \b
+    Example:
+      dentframe demo --out december.png
+    """
     with (
         tempfile.TemporaryDirectory() as cache,
         emulator.serve() as cloud,
@@ -77,32 +85,25 @@ def _head(frame: DentFrame) -> pd.DataFrame:
 def _energy(days: pd.DataFrame, month: pd.DataFrame) -> pd.DataFrame:
     """A column for each element: some days, then the month."""
     shown = days[days["start"].dt.day.between(11, 18)]
-    table: dict[str, dict[str, str]] = {}
-    for name, part in [*shown.groupby(shown["start"].dt.strftime("%d")), ("December", month)]:
-        day = f"{part['start'].iloc[0]:%a %d %b}" if name != "December" else str(name)
+    names, rows = shown["start"].dt.strftime("%a %d %b"), []
+    for day, part in [*shown.groupby(names, sort=False), ("December", month)]:
         cells = zip(part["element"], part["energy"], part["status"], strict=True)
         row = {element: f"{energy:,.1f}{MARKS[status]}" for element, energy, status in cells}
-        table[day] = {"day": day, **row, "coverage": _percent(part["coverage"].min())}
-    return pd.DataFrame(table.values())
-
-
-def _percent(share: float) -> str:
-    """A share as text that says 100 % only where it is exactly that."""
-    return "100 %" if share == 1 else f"{math.floor(share * 10_000) / 100:.2f} %"
+        rows.append({"day": day, **row, "coverage": percent(part["coverage"].min(), 2)})
+    return pd.DataFrame(rows)
 
 
 def _doubtful(days: pd.DataFrame) -> pd.DataFrame:
     found = days[days["status"] != "recorded"]
+    shown = "{:,.1f}".format
     return pd.DataFrame(
         {
             "day": found["start"].dt.strftime("%d %b"),
             "element": found["element"],
-            "kWh": found["energy"].map("{:,.1f}".format),
-            "coverage": found["coverage"].map(_percent),
+            "kWh": found["energy"].map(shown),
+            "coverage": [percent(x, 2) for x in found["coverage"]],
             "status": found["status"],
-            "between": [
-                f"{lo:,.1f} … {hi:,.1f}" for lo, hi in zip(found["lo"], found["hi"], strict=True)
-            ],
+            "between": found["lo"].map(shown) + " … " + found["hi"].map(shown),
             "why": [",".join(x for x in flags if x in WHY) for flags in found["flags"]],
         }
     )

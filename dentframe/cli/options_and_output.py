@@ -45,6 +45,13 @@ existing_option = functools.partial(click.option, type=EXISTING)
 archive_option = click.option(
     "--archive", type=FOLDER, help="An archive's folder: asks only for what it lacks."
 )
+
+
+def out_option(default: str, text: str) -> Callable[[Command], Command]:
+    """Add ``--out``, a file that is written over."""
+    return click.option("--out", type=NEW_FILE, default=default, show_default=True, help=text)
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

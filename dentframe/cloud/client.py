@@ -377,7 +377,7 @@ class Service:
             return request.read.in_turn(lambda: request.decode(body)), len(body)
         if self.cache is not None and not self._accepted:
             fact = f"{prefix(self.name)}~key"
-            self.cache.file.note(fact, self.credentials.mark, self.cache.now())
+            self.cache.file.note(fact, self.credentials.mark, self.cache.present().timestamp())
             self._accepted = True
         return response.value, response.size
 

@@ -292,11 +292,11 @@ class HttpCache:
     """
 
     def __init__(self, file: CacheFile, account: str, present: Callable[[], datetime]) -> None:
-        self.file, self.account, self._present = file, account, present
+        self.file, self.account, self.present = file, account, present
 
     def keep_answer(self, request: ApiRequest, value: Value, reply: Reply, size: int) -> None:
         """Keep an answer as long as the rule says, if at all; unpacked it has that size [B]."""
-        key, present = request.key(self.account), self._present()
+        key, present = request.key(self.account), self.present()
         now, same = present.timestamp(), _SAME
         seconds = lifetime(value, request.topics, present)
         window = value.window if isinstance(value, Page) else None
@@ -311,8 +311,9 @@ class HttpCache:
 
     def body(self, key: str, *, any_age: bool = False) -> Kept | None:
         """Return a kept body; one that is damaged is forgotten."""
-        found = self.file.get(key, self.now())
-        if found is None or not (any_age or self.now() < found[0].expires):
+        now = self.present().timestamp()
+        found = self.file.get(key, now)
+        if found is None or not (any_age or now < found[0].expires):
             return None
         body = unpack(found[1])
         if body is None:
@@ -335,7 +336,8 @@ class HttpCache:
 
     def servable(self, meter: str, window: Window | None, *, any_age: bool = False) -> list[Entry]:
         """Return the answers that may be served of a meter, or of one window of it."""
-        now, found = self.now(), self.file.entries(prefix(self.account, meter, window))
+        now = self.present().timestamp()
+        found = self.file.entries(prefix(self.account, meter, window))
         return [entry for entry in found if any_age or now < entry.expires]
 
     def held(self, meter: str, topics: Iterable[str], *, any_age: bool = False) -> set[Window]:
@@ -349,10 +351,6 @@ class HttpCache:
             with contextlib.suppress(RangeError):
                 windows.add(Window.parse(name))
         return windows
-
-    def now(self) -> float:
-        """The present [s since 1970]."""
-        return self._present().timestamp()
 
 
 def _same(found: tuple[Entry, Any] | None) -> tuple[str, float]:

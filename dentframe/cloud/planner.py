@@ -386,14 +386,14 @@ class Sizes:
     def _note(self, meter: str, name: str, value: object) -> None:
         if self._cache is not None:
             key = f"{prefix(self._cache.account, meter)}~{name}"
-            self._cache.file.note(key, json.dumps(value), self._cache.now())
+            self._cache.file.note(key, json.dumps(value), self._cache.present().timestamp())
 
     def _fact(self, meter: str, name: str, kind: Any, nothing: T) -> T:
         """What was noted lately and is of its kind, else `nothing`."""
         if self._cache is None:
             return nothing
         found = self._cache.file.fact(f"{prefix(self._cache.account, meter)}~{name}")
-        if found is None or self._cache.now() - found[1] > MEMORY:
+        if found is None or self._cache.present().timestamp() - found[1] > MEMORY:
             return nothing
         import msgspec
 

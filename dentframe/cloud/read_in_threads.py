@@ -299,8 +299,8 @@ class WindowReader:
             return [], job.topics
         entries = cache.servable(job.meter, job.window, any_age=any_age)
         chosen, rest = choose_sets({entry.topics for entry in entries}, job.topics)
-        is_open = job.window.end > self.service.retrier.now()
-        if rest and not any_age and (is_open or not self.state.store):
+        store, now = self.state.store, self.service.retrier.now
+        if rest and not any_age and not (store and job.window.end <= now()):
             # An open window grows: parts of different ages would be ragged. And who stores them
             # elsewhere dates them by the oldest: new parts would count as old ones.
             return [], job.topics

@@ -186,23 +186,23 @@ def _steps(e: Answers) -> pd.DataFrame:
     A great step falls to less than half: a clear, a rollover or a blip, and no export. A quiet one
     lies within one interval and is not great.
     """
-    found = []
+    none, found = pd.Series(index=pd.DatetimeIndex([], tz="UTC"), dtype=float), []
+    registers = [(none, none)]  # one without a reading, so that there is something to join
     for frame, c in ((f, c) for f in e.frames for c in map(parse, f.columns)):
         if c.topic == "kWHNet":
-            register = frame[c.wire].dropna()
-            kw = frame.get(f"DemandkW/{c.scope}/{c.id}", pd.Series(dtype=float))
-            hours = register.index.to_series().diff().dt.total_seconds() / 3600
-            steps = pd.DataFrame({"since": register.shift(), "rise": register.diff()})
-            steps = steps.assign(kw=kw.reindex(register.index), hours=hours)[1:]
-            least = 20 * steps["rise"].abs().median() + 1
-            great = (steps["rise"] < -0.5 * steps["since"].abs()) & (-steps["rise"] > least)
-            quiet = (steps["hours"] < 0.4) & ~great & np.isfinite(steps["kw"])
-            exports = _share(quiet & (steps["rise"] < -0.01)) > 0.05
-            found.append(steps.assign(great=great, quiet=quiet, exports=exports))
-    number, truth = pd.Series(dtype=np.float64), pd.Series(dtype=np.bool_)
-    none = dict.fromkeys(("since", "rise", "kw", "hours"), number)
-    none |= dict.fromkeys(("great", "quiet", "exports"), truth)
-    return pd.concat(found or [pd.DataFrame(none)], keys=range(max(len(found), 1)))
+            registers.append(
+                (frame[c.wire].dropna(), frame.get(f"DemandkW/{c.scope}/{c.id}", none))
+            )
+    for register, kw in registers:
+        hours = register.index.to_series().diff().dt.total_seconds() / 3600
+        steps = pd.DataFrame({"since": register.shift(), "rise": register.diff()})
+        steps = steps.assign(kw=kw.reindex(register.index), hours=hours)[1:]
+        least = 20 * steps["rise"].abs().median() + 1
+        great = (steps["rise"] < -0.5 * steps["since"].abs()) & (-steps["rise"] > least)
+        quiet = (steps["hours"] < 0.4) & ~great & np.isfinite(steps["kw"])
+        exports = _share(quiet & (steps["rise"] < -0.01)) > 0.05
+        found.append(steps.assign(great=great, quiet=quiet, exports=exports))
+    return pd.concat(found, keys=range(len(found)))
 
 
 def registers(e: Answers) -> Iterator[Finding]:
@@ -246,12 +246,11 @@ def cells(e: Answers) -> Iterator[Finding]:
     total = sum((p.report for p in e.pages), Report())
     count = sum(p.values.size for p in e.pages)
     unread = sum(n for n, _ in total.unreadable.values())
-    bad = {"blank": sum(total.blank.values()), "no number": unread}
-    absent = sum(total.absent.values())
+    blank, absent = sum(total.blank.values()), sum(total.absent.values())
     yield _finding(
         "No reading is blank or text",
-        not any(bad.values()) if count else None,
-        f"{bad['blank']:,} blank and {unread:,} no number of {count:,} cells; {absent:,} absent",
+        not (blank or unread) if count else None,
+        f"{blank:,} blank and {unread:,} no number of {count:,} cells; {absent:,} absent",
     )
     again = total.duplicates - (e.autumn.report.duplicates if e.autumn else 0)
     wrong = {"twice": again, "outside the window": total.outside, "without a time": total.bad_dates}

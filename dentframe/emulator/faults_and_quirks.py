@@ -39,7 +39,7 @@ _CHANGES: dict[str, Change] = {}
 _CHANGES_OF_ROWS: dict[str, ChangeOfRows] = {}
 """Changes of headers and rows in place; several may strike at once."""
 _OF_THEIR_TEXT = ("pretty", "duplicate_keys")
-"""Faults of how rows are written, which strike beside those of the rows."""
+"""Faults of how rows are written; they may strike together with those of the rows."""
 
 
 def _fault(name: str, description: str, changes: Any = _CHANGES) -> Callable[[Any], Any]:

@@ -50,6 +50,7 @@ class HTTPServer(ThreadingTCPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Note the connection before its thread starts, so that hanging up misses none."""
+        request.settimeout(self.cloud.idle_timeout)
         with self._idle:
             self._open.add(request)
         super().process_request(request, client_address)
@@ -81,15 +82,9 @@ class Handler(BaseHTTPRequestHandler):
     error_content_type = JSON
     error_message_format = '{"message":"%(message)s"}'
     disable_nagle_algorithm = True
+    release: Callable[[], None] = staticmethod(lambda: None)
     server: HTTPServer
     raw_requestline: bytes
-
-    def setup(self) -> None:
-        """Close a connection that says nothing for too long."""
-        self.cloud = self.server.cloud
-        self.release: Callable[[], None] = lambda: None
-        self.request.settimeout(self.cloud.idle_timeout)
-        super().setup()
 
     def parse_request(self) -> bool:
         """Read the request; spaces within its target, as in the API's document, are kept."""
@@ -124,7 +119,7 @@ class Handler(BaseHTTPRequestHandler):
             self.deliver(message(404, "Not Found"))
         else:
             try:
-                self.cloud.handle(self, target.query)
+                self.server.cloud.handle(self, target.query)
             finally:
                 self.release()
 
@@ -143,7 +138,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.close_connection:
             headers["Connection"] = "close"
         if answer.delivery == "slow_headers":
-            self.cloud.pause(answer.seconds)
+            self.server.cloud.pause(answer.seconds)
         if not body:
             self.release()
         if answer.delivery != "reset":
@@ -163,7 +158,7 @@ class Handler(BaseHTTPRequestHandler):
         drips = answer.delivery == "drip"
         for piece in (body[i : i + 1] for i in range(len(body) - 1)) if drips else (body[:-1],):
             self.wfile.write(piece)
-            if drips and self.cloud.pause(answer.seconds):
+            if drips and self.server.cloud.pause(answer.seconds):
                 return
         # Who has the last byte may send again at once, so the request is over before.
         self.release()

@@ -11,7 +11,7 @@ import hashlib
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -337,13 +337,9 @@ class Polls:
         every, offset = meter.interval * 60, meter.offset * 60
         edges = (-(-(math.ceil(t.timestamp()) - offset) // every) for t in (start, end))
         self.at = np.arange(*edges, dtype=np.int64) * every + offset
-        self._volts: dict[int, Floats] = {}
+        # A poll sees the step of power that ends at it or holds it.
+        self.sampled = (self.at - 1) // STEP
         self._power: dict[Load, Ints] = {}
-
-    @property
-    def sampled(self) -> Ints:
-        """The step of power that each poll sees: the one that ends at it or holds it."""
-        return (self.at - 1) // STEP
 
     def rows(self) -> Table:
         """Headers and rows: the wire's order, strings, gaps.
@@ -397,16 +393,13 @@ class Polls:
 
     def register(self, element: Element, apparent: bool) -> Floats:
         """What the register shows at each poll: the integral since the last clear [kWh]."""
-
-        def total(start: datetime, end: datetime, at: Any) -> Any:
-            where = self.meter.name, element.name
-            return self.plant.curve(*where, start, end, apparent=apparent).energy(at)
-
-        shown = total(self.start, self.end, self.at)
+        of = partial(self.plant.curve, self.meter.name, element.name, apparent=apparent)
+        shown = of(self.start, self.end).energy(self.at)
         base = np.zeros_like(shown)
         for event in self.events(element, "reset"):
             cleared = int(event.start.timestamp())
-            base = np.where(self.at >= cleared, total(event.start, event.start, cleared), base)
+            then = of(event.start, event.start).energy(cleared)
+            base = np.where(self.at >= cleared, then, base)
         shown = shown - base
         for event in self.events(element, "zero_blip"):
             shown = np.where(self.during(event), 0, shown)
@@ -427,11 +420,9 @@ class Polls:
 
     def volts(self, phase: int) -> Floats:
         """Voltage of a phase at each poll: the same for all elements on it [V]."""
-        if phase not in self._volts:
-            key = key_of(self.plant.seed, self.meter.name, "volts", phase)
-            swing = 0.02 * smooth(key, self.sampled, 72) + 0.006 * uniform(key + 1, self.sampled)
-            self._volts[phase] = np.round(self.meter.volts * (0.987 + swing), 2)
-        return self._volts[phase]
+        key = key_of(self.plant.seed, self.meter.name, "volts", phase)
+        swing = 0.02 * smooth(key, self.sampled, 72) + 0.006 * uniform(key + 1, self.sampled)
+        return np.round(self.meter.volts * (0.987 + swing), 2)
 
     def events(self, element: Element, kind: str) -> list[Event]:
         """What happened to an element, or to its whole meter, in order of time."""

@@ -155,7 +155,14 @@ def _extended(
 def assemble(reading: ReadJob, *, quantify: bool) -> pd.DataFrame:
     """The frame of a read, whole or partial, with its attrs; warns of what was lost."""
     request = reading.request
-    tables = {meter: _one(reading, meter) for meter in request.meters}
+    tables = {}
+    for meter in request.meters:
+        columns, chosen = columns_of(reading, meter)
+        joined = _frame.join(reading.pages_of(meter, keep=False), chosen)
+        conflicts = sum(map(len, joined.conflicts.values()))
+        warn_of_losses(request, meter, reading.pages_of(meter), columns, conflicts)
+        tables[meter] = _frame.clip(joined, request.start, request.end, bracket=reading.bracket)
+        del joined
     found = {m: came_twice(t, reading.pages_of(m)) for m, t in tables.items()}
     doubled = {k: {m: x[k] for m, x in found.items()} for k in ("conflicts", "duplicates")}
     span = [_frame.first_minute(at) for at in (request.start, request.end)]
@@ -225,15 +232,6 @@ def warn_of_no_readings(reading: ReadJob, meters: Sequence[str]) -> None:
         f"{future} {by('inventory()', 'dentframe inventory')} tells since when there are.",
         ReadingWarning,
     )
-
-
-def _one(reading: ReadJob, meter: str) -> _frame.Table:
-    request = reading.request
-    columns, chosen = columns_of(reading, meter)
-    joined = _frame.join(reading.pages_of(meter, keep=False), chosen)
-    conflicts = sum(map(len, joined.conflicts.values()))
-    warn_of_losses(request, meter, reading.pages_of(meter), columns, conflicts)
-    return _frame.clip(joined, request.start, request.end, bracket=reading.bracket)
 
 
 def columns_of(reading: ReadJob, meter: str) -> tuple[list[str], list[str]]:

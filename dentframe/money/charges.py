@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import KW_ONLY, MISSING, dataclass, fields, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dentframe.errors import ConfigError, did_you_mean
 from dentframe.money.rounding_and_tiers import EXACT, Tiers, add, as_written, parts_of, times
 from dentframe.money.tariff_usage import OUT, of_flow, worst
-from dentframe.times.schedule import Window
+from dentframe.times.schedule import Schedule, Window
 from dentframe.wire.topics import TOPICS
 
 if TYPE_CHECKING:
@@ -38,15 +38,28 @@ def put(charge: Any, **values: Any) -> None:
         object.__setattr__(charge, name, value)
 
 
+@dataclass(frozen=True)
 class Charge:
     """What a tariff is a list of: each kind has a class, and a row in `KINDS` of the tariff.
 
     Its fields are read as it is made: rates exactly, text as dates.
+
+    Parameters
+    ----------
+    name : str
+        The line's name.
+    valid_from, valid_to : date or str, optional
+        Local days ``[valid_from, valid_to)``.
     """
 
+    name: str
+    _: KW_ONLY
+    valid_from: Any = None
+    valid_to: Any = None
+
     def __post_init__(self) -> None:
-        charge: Any = self  # whose fields are those of its kind
-        name = charge.name
+        charge: Any = self  # whose other fields are those of its kind
+        name = self.name
         if hasattr(charge, "windows"):
             put(charge, windows=_windows(charge.windows, charge.season, name), season=None)
         readers: dict[str, Callable[[Any, str], Any]] = {
@@ -126,7 +139,8 @@ def date_of(value: Any, field: str) -> dt.date:
 
 def from_table(cls: Any, data: Mapping[str, Any], what: str) -> Any:
     """A dataclass from plain data; a misspelt field, which nothing would read, is refused."""
-    known = {f.name: f for f in fields(cls) if f.init}
+    # As a call has them: what is given by name alone comes last.
+    known = {f.name: f for f in sorted(fields(cls), key=lambda f: bool(f.kw_only)) if f.init}
     for name in data:
         if name not in known:
             near = did_you_mean(name, known) or f": it has {', '.join(known)}"
@@ -175,7 +189,6 @@ class Energy(Charge):
     """
 
     kind: ClassVar[str] = "energy"
-    name: str
     rate: Any = None
     rates: Any = None
     windows: Any = ()
@@ -185,8 +198,6 @@ class Energy(Charge):
     tier_proration: Any = None
     flow: str = "net"
     topic: str | None = None
-    valid_from: Any = None
-    valid_to: Any = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -220,9 +231,10 @@ class Energy(Charge):
     def lines(self, case: Case) -> list[Line]:
         """One line a window and tier."""
         span, meters = case.span, case.meters
-        schedule = case.schedule(OUT if self.rates is None else "other")
-        used = meters.energy(span.start, span.end, schedule, self.flow, self.topic)
-        priced = [w for w in used.states if w != OUT]
+        other = OUT if self.rates is None else "other"
+        schedule = Schedule(self.windows, case.tariff.holidays, other) if self.windows else None
+        every, states, whole = meters.energy(span.start, span.end, schedule, self.flow, self.topic)
+        priced = [w for w in states if w != OUT]
         prices = dict.fromkeys(priced, self.rate) if self.rates is None else self.rates
         unknown = [w for w in priced if w not in prices]
         if unknown:
@@ -230,16 +242,16 @@ class Energy(Charge):
                 f"Cannot price window {unknown[0]!r} of charge {self.name!r}: rates has no rate "
                 f"for it. It has {', '.join(prices)}; time outside all windows is 'other'."
             )
-        pieces = [(w, x) for w, x in used.pieces if w in prices]
+        pieces = [(w, x) for w, x in every if w in prices]
         tiers = Tiers(self.tiers).scaled(span.factor(self.tier_proration or "none"))
         split = tiers.split(self.tier_order or "per_period", pieces)
-        if used.whole is None:
+        if whole is None:
             quantities = {w: parts_of(x, case.quantity(add(x)), meters.places)
                           for w, x in split.items()}  # fmt: skip
         else:  # the parts of all windows add up to the whole as it is printed
             flat = [x for parts in split.values() for x in parts]
-            unpriced = add([x for w, x in used.pieces if w not in prices])
-            shared = iter(parts_of([*flat, unpriced], used.whole, meters.places))
+            unpriced = add([x for w, x in every if w not in prices])
+            shared = iter(parts_of([*flat, unpriced], whole, meters.places))
             quantities = {w: [next(shared) for _ in parts] for w, parts in split.items()}
         unit, series = TOPICS[self.topic or "kWHNet"].unit, meters.registers(self.topic)
         around = {"element": ", ".join(c.name for c in series), "note": span.text}
@@ -249,7 +261,7 @@ class Energy(Charge):
         found = []
         for window in (w for w in prices if w in split):
             name = self.name if self.rates is None else f"{self.name} {window}"
-            more = around | vars(used.states[window])
+            more = around | vars(states[window])
             found += case.lines(name, tiers, quantities[window], prices[window], unit, **more)
         return found
 
@@ -273,12 +285,9 @@ class Fixed(Charge):
     """
 
     kind: ClassVar[str] = "fixed"
-    name: str
     rate: Any
     per: str = "month"
     proration: Any = None
-    valid_from: Any = None
-    valid_to: Any = None
 
     def lines(self, case: Case) -> list[Line]:
         """One line."""
@@ -308,12 +317,9 @@ class Tax(Charge):
     """
 
     kind: ClassVar[str] = "tax"
-    name: str
     rate: Any
     on: Any = None
     proration: str | None = None
-    valid_from: Any = None
-    valid_to: Any = None
 
     def __post_init__(self) -> None:
         if self.proration not in {None, "none", "days"}:
@@ -360,13 +366,10 @@ class Minimum(Charge):
     """
 
     kind: ClassVar[str] = "minimum"
-    name: str
     rate: Any
     per: str = "month"
     on: Any = None
     proration: Any = None
-    valid_from: Any = None
-    valid_to: Any = None
 
     def lines(self, case: Case) -> list[Line]:
         """One line with what lacks; none where nothing does."""
@@ -406,13 +409,10 @@ class Reactive(Charge):
     """
 
     kind: ClassVar[str] = "reactive"
-    name: str
     rate: Any
     allowance: Any = Decimal(0)
     target_power_factor: Any = None
     on: Any = None
-    valid_from: Any = None
-    valid_to: Any = None
 
     def lines(self, case: Case) -> list[Line]:
         """One line."""

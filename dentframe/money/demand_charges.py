@@ -16,14 +16,15 @@ from dentframe.metering.register_rules import HOUR, micros, resolve
 from dentframe.money.charges import KVAH, Charge, from_table, put
 from dentframe.money.occupancy import midnights
 from dentframe.money.rounding_and_tiers import EXACT, Tiers, add, as_written, exact, parts_of, times
-from dentframe.money.tariff_usage import State, greatest, stretches, worst
+from dentframe.money.tariff_usage import OUT, State, greatest, stretches, worst
 from dentframe.times.dates_and_ranges import local, stamp
+from dentframe.times.schedule import Schedule
 from dentframe.verbs import demand as blocks
 from dentframe.verbs.keywords_and_series import interval_of
 from dentframe.verbs.peaks import highest, known, reported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from dentframe.metering.energy_and_coverage import Cumulative
     from dentframe.metering.series import Floats, Ints
@@ -157,12 +158,6 @@ def _elsewhere(
     )
 
 
-def _in(inside: Inside, x: Ints) -> Any:
-    """Whether instants lie in some stretches, given by their starts and ends."""
-    k = np.searchsorted(inside[0], x, side="right") - 1
-    return (k >= 0) & (x < inside[1][np.maximum(k, 0)])
-
-
 @dataclass(frozen=True)
 class Ratchet:
     """At least a share of the highest earlier month is billed.
@@ -231,7 +226,6 @@ class Demand(Charge):
     """
 
     kind: ClassVar[str] = "demand"
-    name: str
     rate: Any
     windows: Any = ()
     season: Any = None
@@ -246,8 +240,6 @@ class Demand(Charge):
     target_power_factor: Any = None
     topic: str | None = None
     proration: Any = None
-    valid_from: Any = None
-    valid_to: Any = None
 
     def __post_init__(self) -> None:
         if isinstance(self.ratchet, Mapping):
@@ -272,7 +264,7 @@ class Demand(Charge):
         meters, tiers = case.meters, Tiers(self.tiers)
         source = "demand" if self.measure == "reported" else meters.source
         series = meters.means(self.topic, source if self.topic is None else "auto")
-        found = self._peaks(case, series)
+        found = list(self._peaks(case, series))
         if not found:
             return []
         unit = "kVA" if self.topic is not None and "kVA" in self.topic.replace("H", "") else "kW"
@@ -288,29 +280,27 @@ class Demand(Charge):
             parts, per, more["note"], more["measured"] = self._month(case, found[0], unit)
         return case.lines(self.name, tiers, parts, self.rate, unit, per, **more)
 
-    def _peaks(self, case: Case, series: Sequence[Cumulative]) -> list[Peak]:
+    def _peaks(self, case: Case, series: Sequence[Cumulative]) -> Iterator[Peak]:
         """The demand of the span, or of each local day in it; none without an interval."""
-        schedule, tz = case.schedule(), case.meters.tz
-        s, e = case.span.start, case.span.end
+        s, e, tz = case.span.start, case.span.end, case.meters.tz
+        schedule = Schedule(self.windows, case.tariff.holidays, OUT) if self.windows else None
         days = midnights(stamp(s), stamp(e), tz) if self.per == "day" else []
-        found = []
         for a, b in pairwise(sorted({s, e, *map(micros, days)})):
             starts, ends, names = stretches(a, b, schedule, tz)
-            own = np.array([schedule is None or w != schedule.other for w in names])
+            own = np.array([w != OUT for w in names])
             if own.any():
-                found.append(self._peak(case.meters, series, a, b, (starts[own], ends[own])))
-        return [p for p in found if p is not None]
+                yield from self._peak(case.meters, series, a, b, (starts[own], ends[own]))
 
     def _peak(
         self, meters: Meters, series: Sequence[Cumulative], s: int, e: int, inside: Inside
-    ) -> Peak | None:
-        """The demand between two instants [us UTC], None where there is no interval.
+    ) -> Iterator[Peak]:
+        """The demand between two instants [us UTC], none where there is no interval.
 
         The stretches `inside` are those of the windows: an interval counts that starts in one.
         """
         demands = self._demands(meters, series, s, e, inside)
         if demands is None:
-            return None
+            return
         found, covered, together, whole, kw = demands
         walls = local(found.e - 1, meters.tz).tz_localize(None).as_unit("us")
         day = np.asarray(walls.asi8 // (24 * HOUR)) if self.one_per_day else None
@@ -333,7 +323,7 @@ class Demand(Charge):
         noise = most * HOUR / float((top.e - top.s).min())
         total = add([exact(float(x), scale=noise) for x in top.kw])
         mean = EXACT.divide(total, Decimal(len(top.kw)))
-        return Peak(mean, local(top.s[:1], meters.tz)[0], replace(state, coverage=together / whole))
+        yield Peak(mean, local(top.s[:1], meters.tz)[0], replace(state, coverage=together / whole))
 
     def _demands(
         self, meters: Meters, series: Sequence[Cumulative], s: int, e: int, inside: Inside
@@ -351,7 +341,7 @@ class Demand(Charge):
         if self.measure != "reported":
             cut = blocks.cut(self.measure, self.window, self.step, interval)
             a, b = blocks.span(cut, np.array([s]), np.array([e]), meters.tz)
-            there = (a >= s) & (b <= e) & _in(inside, a)
+            there = (a >= s) & (b <= e) & (blocks.owner(a, a + 1, *inside) >= 0)
             a, b = a[there], b[there]
             if len(a) == 0:
                 return None
@@ -367,7 +357,7 @@ class Demand(Charge):
         c = series[0]
         found = reported(c, np.array([s]), np.array([e]), interval_of(interval, c.meter))
         covered, whole = int(c.covered(*inside).sum()), int((inside[1] - inside[0]).sum())
-        found = found.only(np.flatnonzero(_in(inside, found.s)))
+        found = found.only(blocks.owner(found.s, found.s + 1, *inside) >= 0)
         return found, [covered], covered, whole, np.empty((0, 0))
 
     def _month(

@@ -86,11 +86,11 @@ def earlier(
     bounds, found = _months_before(last, months, zone), []
     for (start, until), (s, e) in zip(pairwise(bounds), pairwise(ints(bounds)), strict=True):
         try:
-            used = meters.energy(int(s), int(e), None)
-            whole = rounded(used.energy if used.whole is None else used.whole, places)
+            pieces, _, whole = meters.energy(int(s), int(e), None)
+            used = rounded(add(x for _, x in pieces) if whole is None else whole, places)
         except CoverageError:
-            whole = None
-        found.append(Past(label(start, until), whole, start=start, end=until))
+            used = None
+        found.append(Past(label(start, until), used, start=start, end=until))
     return tuple(found)
 
 

@@ -22,10 +22,9 @@ from dentframe.money.occupancy import midnights
 from dentframe.money.rounding_and_tiers import EXACT, add, digits_of, exact, rounded
 from dentframe.money.statement import Day, Line, Statement
 from dentframe.money.tariff import Tariff
-from dentframe.money.tariff_usage import OUT, Meters, State
+from dentframe.money.tariff_usage import Meters, State
 from dentframe.times.dates_and_ranges import instant, stamp, zone
 from dentframe.times.periods import verb_zone
-from dentframe.times.schedule import Schedule
 from dentframe.verbs.keywords_and_series import MEAN, REGISTER, VerbKeywords
 from dentframe.verbs.result_frames_and_warnings import warn_of_power, warn_of_withheld
 
@@ -216,11 +215,6 @@ class Case:
         digits = None if self.meters.places is None else digits_of(self.tariff.currency)
         return rounded(value, digits, self.rounding)
 
-    def schedule(self, other: str = OUT) -> Schedule | None:
-        """The tariff's clock for the charge's windows; None where it has none."""
-        windows = self.charge.windows
-        return Schedule(windows, self.tariff.holidays, other) if windows else None
-
     def line(
         self, quantity: Decimal, unit: str, rate: Decimal, name: str = "", **more: Any
     ) -> Line:
@@ -272,8 +266,8 @@ class Case:
                 f"Cannot price charge {self.charge.name!r}{how}: the readings have no "
                 f'{topic}/Elm/... column. Read topics=[..., "{topic}"] as well.'
             )
-        used = self.meters.energy(self.span.start, self.span.end, None, topic=topic)
-        return used.energy, used.states[""]
+        pieces, states, _ = self.meters.energy(self.span.start, self.span.end, None, topic=topic)
+        return add(x for _, x in pieces), states[""]
 
     def past(self) -> list[Decimal]:
         """Measured demand before the period, for a ratchet.

@@ -147,24 +147,6 @@ def _agreed(c: Cumulative, starts: Ints, ends: Ints, window: Sequence[str]) -> I
     return added
 
 
-@dataclass(frozen=True)
-class Used:
-    """Energy of a span: each stretch's window and exact energy, in order of time, and the whole.
-
-    The whole is as printed: the difference of the printed readings; None where nothing is
-    rounded or the edges are interpolated.
-    """
-
-    pieces: tuple[tuple[str, Decimal], ...]
-    states: dict[str, State]
-    whole: Decimal | None = None
-
-    @property
-    def energy(self) -> Decimal:
-        """All of it, exact."""
-        return add([x for _, x in self.pieces])
-
-
 @dataclass(eq=False)
 class Meters:
     """The elements a bill is for, and which of their figures may be billed.
@@ -243,7 +225,7 @@ class Meters:
 
     def energy(
         self, s: int, e: int, schedule: Schedule | None, flow: str = "net", topic: str | None = None
-    ) -> Used:
+    ) -> tuple[list[tuple[str, Decimal]], dict[str, State], Decimal | None]:
         """Energy of a span by window, refused where its status is not accepted.
 
         Parameters
@@ -256,6 +238,16 @@ class Meters:
             ``"net"``, or the rising (``"import"``) or falling (``"export"``) increments alone.
         topic : str, optional
             Another register.
+
+        Returns
+        -------
+        list of (str, Decimal)
+            Each stretch's window and exact energy [kWh], in order of time.
+        dict of str to State
+            The state of each window.
+        Decimal or None
+            The energy of the whole span as printed: the difference of the printed readings. None
+            where nothing is rounded or the edges are interpolated.
 
         Raises
         ------
@@ -281,14 +273,13 @@ class Meters:
                 own = np.array([x == w for x in window]) & ((b > a) | (low == high))
                 if own.any():
                     found.append((c, State.of_energy(c, a[own], b[own])))
-        exactly = [EXACT.divide(Decimal(n), Decimal(NANO)) for n in total.tolist()]
+        exactly = (EXACT.divide(Decimal(n), Decimal(NANO)) for n in total.tolist())
         accepted = {
             w: self.accepted(found, s, e, f"energy in window {w!r}" if w else "energy")
             for w, found in states.items()
         }
         reads = flow == "net" and self.edges == "last_reading" and self.places is not None
-        pieces = tuple(zip(window, exactly, strict=True))
-        return Used(pieces, accepted, add(whole) if reads else None)
+        return list(zip(window, exactly, strict=True)), accepted, add(whole) if reads else None
 
     def reading(self, c: Cumulative, s: int, e: int) -> Reading:
         """What one element showed around the ends of a span [us UTC]."""
@@ -365,6 +356,11 @@ def stretches(
 
 _FILE = Path(__file__).with_name("remedies.toml")
 _REMEDIES: dict[str, dict[str, Any]] = tomllib.loads(_FILE.read_text(encoding="utf-8"))
+_BY_FLAG = (
+    ("decrease_unclassified", "cleared"),
+    ("unexplained_decrease", "fell"),
+    ("unexplained_jump", "jumped"),
+)
 CURES: dict[str, str] = _REMEDIES["exceptions"]
 """What to do about a split's exception, by what it is about."""
 
@@ -384,15 +380,9 @@ def remedy(status: str, flags: Sequence[str], element: str, where: str) -> str:
         Where the caller states what is known: ``python``, ``command_line`` or ``site_file``.
     """
     phrases = _REMEDIES["phrases"][where]
-    if status == "estimated":
-        key = status
-    elif "decrease_unclassified" in flags:
-        key = "cleared"
-    elif {"unexplained_decrease", "unexplained_jump"} & {*flags}:
-        key = "fell" if "unexplained_decrease" in flags else "jumped"
-    elif status == "partial":
+    by_flag = (name for flag, name in _BY_FLAG if flag in flags and status != "estimated")
+    key = next(by_flag, status)
+    if key == "partial":
         key = by("partial", "partial_command") if phrases["partial"] else "late"
-    else:
-        key = status
     stated = {name: phrase.format(element) for name, phrase in phrases.items()}
     return str(_REMEDIES["figures"][key]).format(**stated)

@@ -163,30 +163,25 @@ class _Rate:
             found += [(unit, name, grid, prices)] if prices else []
         shares = self.ratchets([name for _, name, _, _ in found])
         for unit, name, grid, prices in found:
+            of, minutes = str(self.value(unit) or "kW").lower(), self.number("demandwindow")
+            if of not in UNITS:
+                self.refuse(unit, f"is {self.data[unit]!r}: use a rate in kW or kVA")
+            if minutes <= 0 or minutes % 1:
+                self.refuse("demandwindow", "is missing: it says over how many minutes demand is "
+                            "measured")  # fmt: skip
+            own = shares.get(name, {})
             for p, (rate, edges) in prices.items():
-                more = f" {_name(p)}" if len(_used(grid)) > 1 else ""
-                charge = {"kind": "demand", "name": f"{name}{more}", "rate": rate,
-                          "tiers": list(edges), **self.measure(unit)}  # fmt: skip
-                # Cut into those of months with the same ratchet.
-                own, groups = shares.get(name, {}), dict[Any, list[int]]()
+                title = f"{name} {_name(p)}" if len(_used(grid)) > 1 else name
+                charge = {"kind": "demand", "rate": rate, "tiers": list(edges),
+                          "window": f"{int(minutes)}min", **UNITS.get(of, {})}  # fmt: skip
+                of_percent: dict[Any, list[int]] = {}  # months with the same ratchet
                 for m in (m for m, pair in enumerate(grid) if any(p in row for row in pair)):
-                    groups.setdefault(own.get(m, {}).get("percent"), []).append(m)
-                for months in groups.values():
-                    named = f", months {', '.join(str(m + 1) for m in months)}"
-                    yield {**charge, "name": charge["name"] + named * (len(groups) > 1),
+                    of_percent.setdefault(own.get(m, {}).get("percent"), []).append(m)
+                for months in of_percent.values():
+                    more = f", months {', '.join(str(m + 1) for m in months)}"
+                    yield {**charge, "name": title + more * (len(of_percent) > 1),
                            "ratchet": own.get(months[0]),
                            "windows": _windows(grid, p, months)}  # fmt: skip
-
-    def measure(self, unit: str) -> dict[str, Any]:
-        """The blocks that demand is measured in, and whether it is kVA or of each day."""
-        of = str(self.value(unit) or "kW").lower()
-        if of not in UNITS:
-            self.refuse(unit, f"is {self.data[unit]!r}: use a rate in kW or kVA")
-        minutes = self.number("demandwindow")
-        if minutes <= 0 or minutes % 1:
-            self.refuse("demandwindow", "is missing: it says over how many minutes demand is "
-                        "measured")  # fmt: skip
-        return {"window": f"{int(minutes)}min", **UNITS.get(of, {})}
 
     def ratchets(self, names: list[str]) -> dict[str, dict[int, dict[str, Any]]]:
         """Percentage and look-back by month, for each kind of demand that has a ratchet."""

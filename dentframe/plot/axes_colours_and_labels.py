@@ -8,7 +8,6 @@ each other.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -87,18 +86,18 @@ def axes(ax: Axes | None, size: tuple[float, float] = (10.0, 4.5)) -> Axes:
     return plt.subplots(figsize=size, layout="constrained")[1]
 
 
-def dress(ax: Axes, title: str | None, *, grid: str | None = "y") -> None:
-    """What every picture has: few lines, a title only where one is given."""
+def finish(
+    ax: Axes, title: str | None, handles: Sequence[Artist], *, grid: str | None = "y"
+) -> Axes:
+    """What every picture has: few lines, a legend, and a title where one is given.
+
+    The legend stands right of the data; of a picture without a `grid` it stands below their right
+    end, on the line of the axis' label.
+    """
     ax.set_axisbelow(True)
-    if grid is not None:
-        ax.grid(visible=True, axis=grid, color=ink(), alpha=0.15, linewidth=0.6)  # type: ignore[arg-type]
     ax.spines[["top", "right"]].set_visible(False)
     if title is not None:
         ax.set_title(title, loc="left")
-
-
-def legend(ax: Axes, handles: Sequence[Artist], *, below: bool = False) -> None:
-    """A legend right of the data, or `below` its right end, on the line of the axis' label."""
     how: dict[str, Any] = {
         "loc": "upper left",
         "bbox_to_anchor": (1.01, 1.0),
@@ -106,13 +105,16 @@ def legend(ax: Axes, handles: Sequence[Artist], *, below: bool = False) -> None:
         "handlelength": 1.8,
         "fontsize": "small" if len(handles) > _SMALL else None,
     }
-    if below:
+    if grid is not None:
+        ax.grid(visible=True, axis=grid, color=ink(), alpha=0.15, linewidth=0.6)  # type: ignore[arg-type]
+    else:
         ax.set_xlabel(ax.get_xlabel(), loc="left")
         down = ScaledTranslation(0, -_BELOW / 72, ax.figure.dpi_scale_trans)
         how = {"loc": "upper right", "bbox_to_anchor": (1.0, 0.0), "ncols": len(handles)}
         how["bbox_transform"] = ax.transAxes + down
     if handles:
         ax.legend(handles=list(handles), borderaxespad=0.0, frameon=False, **how)
+    return ax
 
 
 # --- the axis of local time -------------------------------------------------------------
@@ -153,7 +155,7 @@ def texts(at: Ints, tz: dt.tzinfo) -> list[str]:
         return _clock_texts(walls)
     if step >= 300 * _DAY:
         return [f"{x:%Y}" for x in walls]
-    shown = [_text(x, "%-d %b" if step < 28 * _DAY else "%b") for x in walls]
+    shown = [f"{x.day} {x:%b}" if step < 28 * _DAY else f"{x:%b}" for x in walls]
     new = np.diff(walls.year, prepend=0) != 0
     return [f"{x}\n{y}" if n else x for x, y, n in zip(shown, walls.year, new, strict=True)]
 
@@ -165,19 +167,15 @@ def _clock_texts(walls: pd.DatetimeIndex) -> list[str]:
     for i, x in enumerate(walls):
         text = f"{x:%H:%M}" + (f"\n{x:%Z}" if twice[i] else "")
         if i == 0 or days[i] != days[i - 1]:
-            text += "\n" + _text(x, "%a %-d %b")
+            text += f"\n{x:%a} {x.day} {x:%b}"
         found.append(text + (f"\n{x.year}" if i == 0 else ""))
     return found
 
 
-def _text(x: pd.Timestamp, how: str) -> str:
-    # Windows has no %-d.
-    return x.strftime(how.replace("%-d", str(x.day)))
-
-
 def moment(us: int, tz: dt.tzinfo, *, clock: bool = True) -> str:
     """An instant as text, ``Tue 12 Dec 10:47``, or without its `clock` time."""
-    return _text(local(np.array([us]), tz)[0], "%a %-d %b %H:%M" if clock else "%a %-d %b")
+    x = local(np.array([us]), tz)[0]
+    return f"{x:%a} {x.day} {x:%b %H:%M}" if clock else f"{x:%a} {x.day} {x:%b}"
 
 
 def at(us: Ints) -> Floats:
@@ -318,12 +316,6 @@ def hatched(ax: Axes, rows: Sequence[Box], *, alpha: float = _PALE, **how: Any) 
     return boxes(
         ax, rows, facecolor="none", edgecolor=ink(), alpha=alpha, linewidth=0.0, hatch=GAP, **how
     )
-
-
-def percent(share: float) -> str:
-    """A share as text that says 100 % only where it is exactly that."""
-    shown = math.floor(share * 1000) / 10
-    return "100 %" if share == 1 else "under 0.1 %" if 0 < share < 0.001 else f"{shown:.1f} %"
 
 
 def amount(x: float) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from dentframe.display import percent
 from dentframe.metering.register_rules import HOUR
 from dentframe.plot import axes_colours_and_labels as shared
 from dentframe.plot.axes_colours_and_labels import GAP, KNOWN, MISSING, RECORDED
@@ -101,7 +102,6 @@ def heatmap(
     few = len(days.hours) <= _FEW
     ax = shared.axes(how.get("ax"), (10.0, 2.4 + 0.3 * len(days.hours)) if few else (10.0, 4.5))
     mesh = (_rows if few else _columns)(ax, days, colours)
-    shared.dress(ax, how.get("title"), grid=None)
     ax.tick_params(length=3)
     bar = ax.figure.colorbar(mesh, ax=ax, pad=0.015, aspect=12 if few else 25)
     bar.set_label(of.summed(of.quantity, of.unit))
@@ -111,8 +111,7 @@ def heatmap(
     if lengths:
         text = f"clocks change: a day of {' or '.join(lengths)} h"
         keys.append(Line2D([], [], **_MARK, label=text))
-    shared.legend(ax, keys, below=True)
-    return ax
+    return shared.finish(ax, how.get("title"), keys, grid=None)
 
 
 def _columns(ax: Axes, days: Days, colours: dict[str, Any]) -> Any:
@@ -313,15 +312,13 @@ def coverage(frame: pd.DataFrame, **how: Unpack[PictureKeywords]) -> Axes:
     ax.set_ylim(len(lanes) - 0.5, -0.7)
     for place, lane in enumerate(lanes):
         _lane(ax, place, lane, span)
-    shared.dress(ax, how.get("title"), grid=None)
     ax.spines["left"].set_visible(False)
     some = any(int((x.e - x.s).sum()) < span[1] - span[0] for x in lanes)
     keys = [Patch(facecolor=RECORDED, label="recorded")] if some else []
     kinds = {bool(x) for lane in lanes for x in lane.known}
     look: dict[str, Any] = {"edgecolor": shared.ink(), "linewidth": 0, "hatch": GAP}
     keys += [Patch(facecolor=hue, label=x, **look) for kind, hue, _, x in _GAPS if kind in kinds]
-    shared.legend(ax, keys, below=True)
-    return ax
+    return shared.finish(ax, how.get("title"), keys, grid=None)
 
 
 def _lane(ax: Axes, place: int, lane: Gaps, span: tuple[int, int]) -> None:
@@ -340,7 +337,7 @@ def _lane(ax: Axes, place: int, lane: Gaps, span: tuple[int, int]) -> None:
             shared.hatched(ax, [(v, y[0], w, _TALL) for v, w in holes], gid="hatch")
     _hours_of_gaps(ax, place, lane, x + width / 2)
     lost = int((lane.e - lane.s).sum())
-    share = shared.percent(1.0 if lost == 0 else 1 - lost / (span[1] - span[0]))
+    share = percent(1.0 if lost == 0 else 1 - lost / (span[1] - span[0]))
     how: dict[str, Any] = {"transform": ax.get_yaxis_transform(), "va": "center"}
     ax.text(1.01, place, share, size="small", gid="share", **how)
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 
+from dentframe.display import percent
 from dentframe.errors import ConfigError
 from dentframe.metering.register_rules import HOUR
 from dentframe.metering.series import Floats, Ints, element_columns, is_several
@@ -143,10 +144,9 @@ def peaks(
     shared.mark(ax, _marks(of, table))
     boxes = _lost(curves, low, high)
     shared.hatched(ax, boxes, transform=ax.get_xaxis_transform(), gid="gaps")
-    shared.dress(ax, how.get("title"))
     seen = sum(width for _, _, width, _ in boxes) * _DAY > _SEEN * (high - low)
-    shared.legend(ax, [*lines, *([shared.gap_patch("not recorded")] if seen else [])])
-    return ax
+    keys = [*lines, *([shared.gap_patch("not recorded")] if seen else [])]
+    return shared.finish(ax, how.get("title"), keys)
 
 
 def _curves(of: Shown, kind: str, window: Any, step: Any) -> list[Step]:
@@ -258,7 +258,7 @@ def duration(frame: pd.DataFrame, window: Any = "15min", **how: Unpack[PictureKe
     lines = []
     for i, label, kw in zip(of.places, of.labels, parts, strict=True):
         known = -np.sort(-kw[~np.isnan(kw)])
-        some = f", {shared.percent(len(known) / len(kw))} covered" if len(known) else ", no reading"
+        some = f", {percent(len(known) / len(kw))} covered" if len(known) else ", no reading"
         named = label + ("" if len(known) == len(kw) else some)
         x = np.linspace(0.0, 100.0, len(known) + 1)
         y = np.append(known, known[-1:] if len(known) else np.nan)
@@ -268,9 +268,7 @@ def duration(frame: pd.DataFrame, window: Any = "15min", **how: Unpack[PictureKe
         ax.set_ylim(bottom=0)
     ax.set_xlabel("share of the time [%]")
     ax.set_ylabel(of.axis(f"{of.quantity} reached", of.unit))
-    shared.dress(ax, how.get("title"), grid="both")
-    shared.legend(ax, lines)
-    return ax
+    return shared.finish(ax, how.get("title"), lines, grid="both")
 
 
 _BANDS = 4
@@ -374,9 +372,8 @@ def profile(
     middle = "median" if q[len(q) // 2] == 0.5 else f"{q[len(q) // 2]:.0%} quantile"
     band = f" and {q[0]:.0%}–{q[-1]:.0%} band" if len(lines_of) > 1 else ""
     ax.set_ylabel(of.axis(f"{of.quantity}, {middle}{band}", of.unit))
-    shared.dress(ax, how.get("title"), grid="y" if apart else "both")
-    shared.legend(ax, _keys(lines, of.labels, [] if apart else types))
-    return ax
+    keys = _keys(lines, of.labels, [] if apart else types)
+    return shared.finish(ax, how.get("title"), keys, grid="y" if apart else "both")
 
 
 def _band(ax: Axes, x: Floats, curves: pd.DataFrame, look: dict[str, Any]) -> Any:

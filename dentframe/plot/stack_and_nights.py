@@ -130,13 +130,15 @@ def stack(
     """
     if isinstance(n, bool) or not isinstance(n, int) or n < 0:
         raise ConfigError(f"Cannot mark n={n!r} peaks: it must be a whole number from 0.")
-    found = _bars_of_energy(frame, how, freq) or _blocks_of_power(frame, how, window)
+    found = _bars_of_energy(frame, how, freq)
+    if found is None:
+        of, s, e, kw = power(frame, how, window, together=True)
+        found = Stack(of, s, e, kw, kw.sum(axis=0), np.zeros(kw.shape, np.bool_), "")
     ax = shared.axes(how.get("ax"))
     shared.local_time(ax, *found.of.span, found.of.tz)
     (_energy if found.each else _power)(ax, found)
-    _finish(ax, found, n)
-    shared.dress(ax, how.get("title"))
-    return ax
+    keys = _marks_and_keys(ax, found, n)
+    return shared.finish(ax, how.get("title"), keys)
 
 
 def _power(ax: Axes, found: Stack) -> None:
@@ -186,8 +188,8 @@ def _limits(ax: Axes, x: Floats, low: Floats, high: Floats) -> None:
     ax.update_datalim([(x[0], bottom), (x[-1], top)])
 
 
-def _finish(ax: Axes, found: Stack, n: int) -> None:
-    """Mark the n highest totals, hatch where there is none, and add the legend."""
+def _marks_and_keys(ax: Axes, found: Stack, n: int) -> list[Any]:
+    """Mark the n highest totals, hatch where there is none, and tell what a legend shows."""
     ax.autoscale_view(scalex=False)
     ax.margins(y=0.04)
     if (found.parts < 0).any():
@@ -212,7 +214,7 @@ def _finish(ax: Axes, found: Stack, n: int) -> None:
         keys.append(shared.gap_patch("partial or estimated", alpha=0.9))
     if lost.any():
         keys.append(shared.gap_patch("a part is missing:\nno total"))
-    shared.legend(ax, keys)
+    return keys
 
 
 _AUTO = ((8, None), (100, "D"), (3 * 366, "W-MON"))
@@ -244,11 +246,6 @@ def _bars_of_energy(frame: pd.DataFrame, how: PictureKeywords, freq: Freq) -> St
     total = np.where(np.stack([f.coverage for f in found]) == 1, parts, np.nan).sum(axis=0)
     doubtful = np.stack([f.status for f in found]) > 0
     return Stack(of, s, e, parts, total, doubtful & ~np.isnan(parts), _each(freq))
-
-
-def _blocks_of_power(frame: pd.DataFrame, how: PictureKeywords, window: Any) -> Stack:
-    of, s, e, kw = power(frame, how, window, together=True)
-    return Stack(of, s, e, kw, kw.sum(axis=0), np.zeros(kw.shape, np.bool_), "")
 
 
 def _each(freq: Any) -> str:
@@ -373,10 +370,8 @@ def nights(
             marks.append(shared.Mark(float(middle[j]), top, text, shared.ink(), short))
     shared.mark(ax, marks)
     ax.set_ylabel(of.axis(f"energy beyond the usual {name}", unit))
-    shared.dress(ax, how.get("title"))
     keys = [Patch(label=label, **look) for label, look in zip(of.labels, faces, strict=True)]
-    shared.legend(ax, keys[::-1] if len(of.series) > 1 else [])
-    return ax
+    return shared.finish(ax, how.get("title"), keys[::-1] if len(of.series) > 1 else [])
 
 
 def _excess(rows: pd.DataFrame, series: Sequence[Cumulative]) -> tuple[Ints, Ints, Floats]:

@@ -358,7 +358,8 @@ def plain(value: Any, *, texts: bool = False, defaults: bool = False) -> Any:
         Fields of a record too that have the values which they have by default.
     """
     if is_dataclass(value):
-        own = {f: getattr(value, f.name) for f in fields(value) if f.compare}
+        every = sorted(fields(value), key=lambda f: bool(f.kw_only))  # as a call has them
+        own = {f: getattr(value, f.name) for f in every if f.compare}
         value = {
             f.metadata.get("key", f.name): x
             for f, x in own.items()

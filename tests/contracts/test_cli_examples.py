@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from dentframe import emulator
-from dentframe.cli import app
-from dentframe.cli.app import dentframe
+from dentframe.cli import commands_log_and_exit_status as app
+from dentframe.cli.commands_log_and_exit_status import dentframe
 from dentframe.errors import DentWarning
 
 METER = "P482311252"

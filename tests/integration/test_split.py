@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dentframe import DentCloud, Site, UtilityBill, emulator, split, verify
-from dentframe.cli.app import run as run_cli
+from dentframe.cli.commands_log_and_exit_status import run as run_cli
 from dentframe.cli.money import split as split_command
 from dentframe.cli.money import verify as verify_command
 from tests.split_kit import balanced, found, shares
@@ -139,7 +139,7 @@ def test_an_estimate_is_refused_by_default(keys, files):
 
 def test_the_commands(keys, files, monkeypatch, capsys):
     """split saves and prints the control; verify repeats it; exceptions make the exit code 1."""
-    from dentframe.cli.app import dentframe
+    from dentframe.cli.commands_log_and_exit_status import dentframe
 
     for command in (split_command, verify_command):
         monkeypatch.setitem(dentframe.commands, command.name, command)

@@ -56,7 +56,7 @@ def cache(store):
 
 
 def put(cache, meter, topics, seconds):
-    key, now = ApiRequest("getData", meter, DAY, topics).key("acc"), cache.now()
+    key, now = ApiRequest("getData", meter, DAY, topics).key("acc"), cache.present().timestamp()
     cache.file.put(key, pack(b"x", ("", 0.0)), now, now + seconds)
 
 
@@ -213,7 +213,7 @@ def test_sizes_are_learnt_and_refusals_remembered(cache):
     sizes.learn("P1", decode(raw, DAY), len(raw))
     assert sizes.per_hour("P1", ("DemandkW", "A")) == pytest.approx(len(raw) / 24, rel=0.01)
     assert sizes.per_hour("P1", ("DemandkW",)) == pytest.approx(len(raw) / 36, rel=0.01)
-    now = cache.now()
+    now = cache.present().timestamp()
     assert not sizes.too_large("P1", month, ("A", "V"), now)
     sizes.refuse("P1", month, ("A", "V"), now)
     for fresh in (sizes, Sizes(cache)):

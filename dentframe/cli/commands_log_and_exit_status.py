@@ -1,8 +1,8 @@
-"""The command line runs here: the tree of commands, exit statuses, the log, and small commands.
+"""The command line runs here: the tree of commands, its small ones, the log and exit statuses.
 
-The commands of this file are `login`, `cache`, `doctor`, `demo` and `emulate`; those for readings,
-the archive and money have files of their own. Every run ends with an exit status and a line in
-the log.
+The commands of this file are `login`, `cache`, `doctor` and `emulate`; those for readings, the
+archive and money, and the demo, have files of their own. Every run ends with an exit status and
+a line in the log.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import logging
 import shlex
 import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 
@@ -22,6 +21,7 @@ from dentframe import emulator, errors
 from dentframe.atomic_files import write_whole
 from dentframe.cli import money, readings_and_archive
 from dentframe.cli import options_and_output as cli
+from dentframe.cli.demo import demo
 from dentframe.cloud.credentials import save_profile
 from dentframe.cloud.http_cache import cache_info, clear_cache
 from dentframe.errors import DentError, DentWarning, on_command_line
@@ -111,12 +111,8 @@ def clear(meter: str | None) -> None:
     cli.say(f"Removed {removed} answer(s).")
 
 
-def _out_option(default: str, text: str) -> Callable[[cli.Command], cli.Command]:
-    return click.option("--out", type=cli.NEW_FILE, default=default, show_default=True, help=text)
-
-
 @click.command()
-@_out_option(
+@cli.out_option(
     "dentframe-doctor.json",
     "Where the report goes: JSON without keys, names of meters or sites, or readings.",
 )
@@ -139,20 +135,6 @@ def doctor(out: Path, compare: Path | None) -> None:
     click.echo(str(report))
     write_whole(out, f"{report.to_json()}\n".encode(), mode=0o644)
     cli.say(f"Report: {out}. It holds no key, no name and no reading: send it to the maintainers.")
-
-
-@click.command()
-@_out_option("dentframe-demo.png", "Where the picture goes.")
-def demo(out: Path) -> None:
-    """Read a month from an embedded DentCloud and show what dentframe is for.
-
-    \b
-    Example:
-      dentframe demo --out december.png
-    """
-    from dentframe.cli import demo as demonstration
-
-    demonstration.run(out)
 
 
 @click.command()
