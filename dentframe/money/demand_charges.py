@@ -14,10 +14,10 @@ import pandas as pd
 from dentframe.errors import ConfigError, CoverageError, by
 from dentframe.metering.register_rules import HOUR, micros, resolve
 from dentframe.money.charges import KVAH, Charge, from_table, put
-from dentframe.money.occupancy import midnights
 from dentframe.money.rounding_and_tiers import EXACT, Tiers, add, as_written, exact, parts_of, times
 from dentframe.money.tariff_usage import OUT, State, greatest, stretches, worst
 from dentframe.times.dates_and_ranges import local, stamp
+from dentframe.times.periods import midnights
 from dentframe.times.schedule import Schedule
 from dentframe.verbs import demand as blocks
 from dentframe.verbs.keywords_and_series import interval_of

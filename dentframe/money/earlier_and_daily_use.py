@@ -18,13 +18,13 @@ from dentframe.errors import CoverageError, IncompleteReadError, UnknownMeterErr
 from dentframe.metering.energy_and_coverage import STATUSES
 from dentframe.metering.register_rules import RegisterRules
 from dentframe.metering.series import time_index
-from dentframe.money.occupancy import OWN, completed, midnights, span, tops_and_branches
+from dentframe.money.occupancy import MAIN, OWN, completed, span
 from dentframe.money.rounding_and_tiers import add, rounded
 from dentframe.money.split_usage import MISSING, Rows, Usage, accepts, energy_of, energy_rows
 from dentframe.money.statement import Day, Past
 from dentframe.money.tariff_usage import Meters
 from dentframe.times.dates_and_ranges import instant, ints, localize
-from dentframe.times.periods import verb_zone
+from dentframe.times.periods import midnights, verb_zone
 from dentframe.verbs.energy import figures
 from dentframe.verbs.keywords_and_series import VerbKeywords
 
@@ -179,7 +179,7 @@ def archived_year_before(archive: Any, use: Usage) -> list[BilledPeriod]:
 def _used(use: Usage, rows: Rows, party: str, s: pd.Timestamp, e: pd.Timestamp) -> Decimal | None:
     """The energy of a tenant in an earlier period [kWh], None where it is not known."""
     values = []
-    for name in tops_and_branches(use.site, use.bill)[1]:
+    for name in dict.fromkeys(x.element for x in use.occupancies if x.kind != MAIN):
         holds = use.site.holds_of(name)
         mine = [(a, b) for a, b, who in holds if who == party and a < e and b > s]
         if any(a > s or b < e for a, b in mine):

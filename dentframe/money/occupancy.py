@@ -15,7 +15,7 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, UnknownMeterError, did_you_mean
 from dentframe.site.site import EXPORT
-from dentframe.times.dates_and_ranges import localize
+from dentframe.times.periods import midnights
 from dentframe.verbs.keywords_and_series import MEAN, REGISTER
 from dentframe.wire.columns import ELEMENT, Column, element_ids, parse, split_element, wire_columns
 
@@ -24,21 +24,6 @@ if TYPE_CHECKING:
 
     from dentframe.money.utility_bill_and_rules import BillLine, SplitRules, UtilityBill
     from dentframe.site.site import Site
-
-
-def midnights(start: pd.Timestamp, end: pd.Timestamp, tz: dt.tzinfo) -> list[pd.Timestamp]:
-    """The local midnights in ``[start, end)`` as UTC instants: a day belongs to who has its start.
-
-    Parameters
-    ----------
-    start, end : Timestamp
-        The period, aware.
-    tz : tzinfo
-        The zone of the calendar.
-    """
-    first, last = (x.tz_convert(tz).tz_localize(None).normalize() for x in (start, end))
-    edges = localize(pd.date_range(first, last, freq="D", unit="us"), tz).tz_convert("UTC")
-    return [x for x in edges.unique() if start <= x < end]
 
 
 OWN, COMMON, MAIN = "own", "common", "main"

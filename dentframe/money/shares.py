@@ -251,16 +251,14 @@ def _days_of(use: Usage, party: str) -> Decimal:
 def _area_days(use: Usage) -> Iterator[tuple[str, Decimal]]:
     """Each day's areas: of the tenants who are there, and of vacant elements their own."""
     site, landlord = use.site, use.site.landlord
-    areas = {f"tenants.{t.name}": t.area for t in site.tenants}
-    areas |= {f"elements.{k}": e.area for k, e in site.elements.items()}
+    rented = {t.name: t.area for t in site.tenants}
     for day in use.holders:
         tenants = [x for x in dict.fromkeys(day.values()) if x != landlord]
-        rows = [(x, f"tenants.{x}", f"{x!r} holds an element") for x in tenants]
+        rows = [(x, f"tenants.{x}", rented[x], f"{x!r} holds an element") for x in tenants]
         vacant = [k for k, party in day.items() if party == landlord]
-        rows += [(landlord, f"elements.{k}", f"{k!r} stands vacant (0 if it has none)")
-                 for k in vacant]  # fmt: skip
-        for party, table, why in rows:
-            area = areas[table]
+        rows += [(landlord, f"elements.{k}", site.elements[k].area,
+                  f"{k!r} stands vacant (0 if it has none)") for k in vacant]  # fmt: skip
+        for party, table, area, why in rows:
             if area is None:
                 raise ConfigError(
                     f"Cannot share by area: {site.file}, table [{table}], has no field 'area', and "

@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 
 from dentframe.metering.register_rules import micros
-from dentframe.money.occupancy import COMMON, MAIN, midnights, span, tops_and_branches
+from dentframe.money.occupancy import COMMON, MAIN, span, tops_and_branches
 from dentframe.money.rounding_and_tiers import EXACT, add, rounded
 from dentframe.money.shares import REFUSED, TOLERANCE, UNEXPLAINED, Charge, residuals
 from dentframe.money.split_usage import Figure, Usage, accepts, refused
 from dentframe.money.tariff_usage import CURES, remedy
 from dentframe.site.site import EXPORT, UNALLOCATED
+from dentframe.times.periods import midnights
 from dentframe.verbs.energy import when
 from dentframe.wire.columns import split_element
 

@@ -18,13 +18,12 @@ from dentframe.metering.register_rules import RegisterRules, micros
 from dentframe.metering.series import time_index
 from dentframe.money.charges import KVAH, KVARH, Reactive
 from dentframe.money.earlier_and_daily_use import use_by_period
-from dentframe.money.occupancy import midnights
 from dentframe.money.rounding_and_tiers import EXACT, add, digits_of, exact, rounded
 from dentframe.money.statement import Day, Line, Statement
 from dentframe.money.tariff import Tariff
 from dentframe.money.tariff_usage import Meters, State
 from dentframe.times.dates_and_ranges import instant, stamp, zone
-from dentframe.times.periods import verb_zone
+from dentframe.times.periods import midnights, verb_zone
 from dentframe.verbs.keywords_and_series import MEAN, REGISTER, VerbKeywords
 from dentframe.verbs.result_frames_and_warnings import warn_of_power, warn_of_withheld
 

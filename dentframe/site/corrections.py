@@ -29,7 +29,8 @@ _ALSO = {"factor": ("end",), "figure": ("kw", "windows")}
 _COMMON = ("kind", "element", "id", "reason", "on", "by", "replaces")
 _IN_FILES = {"start": "from", "end": "to"}
 _NUMBERS = ("factor", "value", "closing", "opening", "kwh", "kw")
-_OPEN = pd.Timestamp("2200-01-01", tz="UTC")
+OPEN_END = pd.Timestamp("2200-01-01", tz="UTC")
+"""What stands for an end that is open."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ class Correction:
             at = instant(self.time, tz, f"{self}: time")
             return at, at
         low = instant(self.start, tz, f"{self}: from")
-        return low, _OPEN if self.end is None else instant(self.end, tz, f"{self}: to")
+        return low, OPEN_END if self.end is None else instant(self.end, tz, f"{self}: to")
 
     def resolved(self, tz: dt.tzinfo | None) -> Correction:
         """The same with UTC instants, which needs no zone and replaces nothing any more."""

@@ -17,7 +17,7 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, RangeError, did_you_mean
 from dentframe.metering.register_rules import FIELDS, RegisterRules, SiteRules
-from dentframe.site.corrections import Correction, corrections_of, in_force
+from dentframe.site.corrections import OPEN_END, Correction, corrections_of, in_force
 from dentframe.site.currencies import check_currency
 from dentframe.site.toml_tables import Moment, Table, dump, load, plain
 from dentframe.times.dates_and_ranges import Zone, instant, zone
@@ -28,9 +28,7 @@ _RATINGS = "ratings above 0 [A], e.g. [200, 200, 200]"
 ROLES = ("main", "branch", "export")
 EXPORT, UNALLOCATED = "export", "unallocated"
 """Parties of a split that are no tenant or landlord; nobody else may have these names."""
-_FIRST = pd.Timestamp("1700-01-01", tz="UTC")
-_LAST = pd.Timestamp("2200-01-01", tz="UTC")
-"""What stands for an open start or end of a hold."""
+_OPEN_START = pd.Timestamp("1700-01-01", tz="UTC")
 
 
 @dataclass(frozen=True)
@@ -304,7 +302,7 @@ class Site:
         An open start is the year 1700, an open end the year 2200.
         """
         return [
-            (self.instant(h.start or _FIRST), self.instant(h.end or _LAST), tenant.name)
+            (self.instant(h.start or _OPEN_START), self.instant(h.end or OPEN_END), tenant.name)
             for tenant in self.tenants
             for h in tenant.holds
             if key in h.elements
@@ -465,8 +463,8 @@ def _dates(site: Site, start: pd.Timestamp, end: pd.Timestamp) -> str:
     low, high = (
         f"{x.tz_convert(site.zone):%Y-%m-%d %H:%M}".removesuffix(" 00:00") for x in (start, end)
     )
-    since = "" if start == _FIRST else f"from {low} "
-    return f"{since}without an end" if end == _LAST else f"{since}until {high}"
+    since = "" if start == _OPEN_START else f"from {low} "
+    return f"{since}without an end" if end == OPEN_END else f"{since}until {high}"
 
 
 def _wrong(site: Site, where: str, name: str, why: str) -> ConfigError:

@@ -222,6 +222,20 @@ def calendar(freq: Any, start: pd.Timestamp, end: pd.Timestamp, tz: dt.tzinfo) -
     return edges[first : last + 1]
 
 
+def midnights(start: pd.Timestamp, end: pd.Timestamp, tz: dt.tzinfo) -> list[pd.Timestamp]:
+    """The local midnights in ``[start, end)`` as UTC instants: where a day begins.
+
+    Parameters
+    ----------
+    start, end : Timestamp
+        The period, aware.
+    tz : tzinfo
+        The zone of the calendar.
+    """
+    edges = calendar("D", start.tz_convert(tz), end.tz_convert(tz), tz).tz_convert("UTC")
+    return [x for x in edges if start <= x < end]
+
+
 def _walls(n: int, unit: str, day: int, start: pd.Timestamp, end: pd.Timestamp) -> pd.DatetimeIndex:
     """The edges of days, weeks, months, quarters and years as wall times."""
     if unit[0] in "DW":
