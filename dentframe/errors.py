@@ -44,6 +44,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from importlib import import_module
 from typing import Any
 
 _COMMAND_LINE: ContextVar[bool] = ContextVar("command line", default=False)
@@ -251,6 +252,14 @@ def _outside() -> int:
     while frame.f_back is not None and frame.f_code.co_filename.startswith(homes):
         level, frame = level + 1, frame.f_back
     return level
+
+
+def import_extra(module: str, what: str, extra: str) -> Any:
+    """An optional module, or the error that names the extra that it comes with."""
+    try:
+        return import_module(module)
+    except ImportError:
+        raise missing_extra(what, extra) from None
 
 
 def missing_extra(what: str, extra: str) -> MissingExtraError:

@@ -19,19 +19,19 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dentframe.archive import folders_and_metadata as layout
-from dentframe.archive import merge_and_coverage as merge
+from dentframe.archive import file_names_and_metadata as layout
+from dentframe.archive import merge_and_months_held as merge
 from dentframe.archive import parquet
 from dentframe.archive.dask_energy_and_peaks import energy, peaks
 from dentframe.archive.dask_readings import to_dask
-from dentframe.archive.meter_files import Meter, resolve
+from dentframe.archive.keep_settle_and_mend import Meter, resolve
 from dentframe.atomic_files import make_folder
 from dentframe.cloud.read_in_threads import Answer, Job
 from dentframe.errors import (
     AuthError,
     ConfigError,
     OfflineError,
-    missing_extra,
+    import_extra,
 )
 from dentframe.frame import meters_and_topics as _request
 from dentframe.frame.meters_and_topics import builtin_units, topic_units
@@ -40,7 +40,7 @@ from dentframe.times.dates_and_ranges import Zone, time_range
 from dentframe.wire.columns import ordered
 
 if TYPE_CHECKING:
-    from dentframe.archive.folders_and_metadata import Record
+    from dentframe.archive.file_names_and_metadata import Record
     from dentframe.cloud.client import DentCloud
     from dentframe.cloud.planner import Window
     from dentframe.wire.pages_and_bad_cells import Page
@@ -447,10 +447,7 @@ def lock(root: Path) -> Iterator[None]:
     MissingExtraError
         Where filelock is not installed.
     """
-    try:
-        import filelock
-    except ImportError:
-        raise missing_extra("write an archive", "archive") from None
+    filelock = import_extra("filelock", "write an archive", "archive")
     path, holder = root / layout.OWN / "sync.lock", root / layout.OWN / "sync.json"
     make_folder(path.parent)
     try:

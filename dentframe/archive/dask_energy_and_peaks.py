@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -18,26 +18,24 @@ from dentframe.accessor_methods import with_keywords
 from dentframe.archive.dask_readings import (
     METER,
     Selection,
-    check_dask,
     joined,
     on_dask,
     read_meter,
     select,
     text_dtype,
 )
-from dentframe.errors import KindError, UnknownTopicError
+from dentframe.errors import KindError, UnknownTopicError, import_extra
 from dentframe.frame.assemble import note
 from dentframe.metering.register_rules import RegisterRules, check_elements
 from dentframe.site.site import apply_site
 from dentframe.verbs.energy import energy as energy_of_frame
-from dentframe.verbs.keywords_and_series import DEFAULTS, MEAN, REGISTER, VerbKeywords
+from dentframe.verbs.keywords_and_series import DEFAULTS, MEAN, REGISTER, Keywords, VerbKeywords
 from dentframe.verbs.peaks import peaks as peaks_of_frame
 from dentframe.wire.columns import ELEMENT, parse, split_element
 
 if TYPE_CHECKING:
     from dentframe.archive.archive import Archive
     from dentframe.archive.dask_readings import Batch
-    from dentframe.times.dates_and_ranges import Zone
     from dentframe.times.periods import Freq
 
 
@@ -155,14 +153,14 @@ def _with_readings(frame: pd.DataFrame) -> set[str]:
 
 
 def _figures(
-    archive: Archive, verb: functools.partial[pd.DataFrame], corrections: Any,
-    keywords: ArchiveKeywords, answering: tuple[str, ...], further: tuple[str, ...] = (), *,
-    rows: bool, strict: bool,
+    archive: Archive, verb: functools.partial[pd.DataFrame], keywords: ArchiveKeywords,
+    answering: tuple[str, ...], further: tuple[str, ...] = (), *, rows: bool, strict: bool,
 ) -> Any:  # fmt: skip
     """The figures of every meter as a Dask frame; `verb` has its own keywords already."""
     given: dict[str, Any] = {**_DEFAULTS, **keywords}
-    site, tz, registers = (given[name] for name in ("site", "tz", "registers"))
-    check_dask("compute on Dask")
+    site, tz = given["site"], given["tz"]
+    registers, corrections = given["registers"], given["corrections"]
+    import_extra("dask.dataframe", "compute on Dask", "dask")
     selection, found, known = select(
         archive, given["meters"], given["start"], given["end"], [*answering, *further],
         tz=apply_site(site, tz, registers)[0], bracket=True, errors=given["errors"], strict=strict,
@@ -214,23 +212,16 @@ _TOPICS: dict[str, tuple[str, ...]] = {"register": (REGISTER,), "demand": (MEAN,
 """The topics that answer, by `source`."""
 
 
-class ArchiveKeywords(TypedDict, total=False):
-    """The keywords that both verbs take; `archive_verb` writes them into their signatures."""
+class ArchiveKeywords(Keywords, total=False):
+    """The keywords of a verb, but for its elements, and those of an archive."""
 
-    tz: Zone
-    start: Any
-    end: Any
-    registers: RegisterRules
-    interval: Any
-    demand_lag: Any
-    site: Any
     meters: Any
     errors: str
     batch: int | None
 
 
 _DEFAULTS = {"meters": None, "errors": "raise", "batch": None, "site": None, **DEFAULTS}
-archive_verb = with_keywords(ArchiveKeywords, _DEFAULTS)
+archive_verb = with_keywords(ArchiveKeywords, _DEFAULTS, without=("elements",))
 
 
 @archive_verb
@@ -243,7 +234,6 @@ def energy(
     edges: str = "interpolate",
     min_coverage: float | None = None,
     schedule: Any = None,
-    corrections: Any = (),
     detail: bool = False,
     **keywords: Unpack[ArchiveKeywords],
 ) -> Any:
@@ -295,9 +285,7 @@ def energy(
         min_coverage=min_coverage, detail=detail,
     )  # fmt: skip
     answering = _TOPICS.get(source, (REGISTER, MEAN)) if topic is None else (topic,)
-    return _figures(
-        archive, verb, corrections, keywords, answering, rows=detail, strict=topic is not None
-    )
+    return _figures(archive, verb, keywords, answering, rows=detail, strict=topic is not None)
 
 
 _REGISTER_OF = {"kVA": "kVAHNet", "kVAHNet": "kVAHNet"}
@@ -317,7 +305,6 @@ def peaks(
     topic: str | None = None,
     source: str = "auto",
     min_coverage: float | None = None,
-    corrections: Any = (),
     **keywords: Unpack[ArchiveKeywords],
 ) -> Any:
     """The highest demands of each period and element of every meter, computed by Dask.
@@ -370,6 +357,4 @@ def peaks(
         answering, further = (topic,), (_REGISTER_OF.get(topic, REGISTER),)
     elif kind == "reported":
         answering = (MEAN,)
-    return _figures(
-        archive, verb, corrections, keywords, answering, further, rows=True, strict=False
-    )
+    return _figures(archive, verb, keywords, answering, further, rows=True, strict=False)

@@ -9,16 +9,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from dentframe.archive import folders_and_metadata as layout
-from dentframe.archive import merge_and_coverage as merge
+from dentframe.archive import file_names_and_metadata as layout
+from dentframe.archive import merge_and_months_held as merge
 from dentframe.archive import parquet
-from dentframe.archive.meter_files import resolve
+from dentframe.archive.keep_settle_and_mend import resolve
 from dentframe.errors import (
     ConfigError,
     IncompleteReadError,
@@ -26,7 +25,7 @@ from dentframe.errors import (
     RangeError,
     did_you_mean,
     first_of,
-    missing_extra,
+    import_extra,
     warn,
 )
 from dentframe.frame import assemble as _frame
@@ -37,8 +36,8 @@ from dentframe.wire.columns import ordered, parse
 
 if TYPE_CHECKING:
     from dentframe.archive.archive import Archive
-    from dentframe.archive.folders_and_metadata import Record
-    from dentframe.archive.merge_and_coverage import Mask
+    from dentframe.archive.file_names_and_metadata import Record
+    from dentframe.archive.merge_and_months_held import Mask
     from dentframe.cloud.planner import Window
     from dentframe.times.dates_and_ranges import Zone
     from dentframe.wire.pages_and_bad_cells import Page
@@ -177,15 +176,14 @@ def read_meter(
         first, last = (start - _INSTANT, end) if selection.bracket else (start, end - _INSTANT)
         years = range(first.year, last.year + 1)
     for year in years:
-        with meter.of_year(year) as (records, read):
+        with meter.of_year(year) as held:
             topics = selection.topics
             if not selection.strict:
-                here = {t for r in records for t in (*r.topics, *layout.unasked(r))}
+                here = {t for r in held.records for t in (*r.topics, *layout.unasked(r))}
                 topics = tuple(t for t in topics if t in here) or topics
-            asked, lost = _hours(selection, year, records, topics)
+            asked, lost = _hours(selection, year, held.records, topics)
             missing += sorted(merge.windows(lost, year))
-            wanted = _of_elements(columns, elements)
-            page, there = merge.page(year, records, read, asked, topics, wanted)
+            page, there = merge.page(year, held, asked, topics, _of_elements(columns, elements))
         known |= _of_elements(there, elements)
         pages += [] if page is None else [page]
     if missing:
@@ -299,14 +297,6 @@ def text_dtype() -> Any:
     return "string[pyarrow]" if str(own) == "object" else own
 
 
-def check_dask(what: str) -> None:
-    """See that Dask is there, or raise the error that names the extra."""
-    try:
-        import_module("dask.dataframe")
-    except ImportError:
-        raise missing_extra(what, "dask") from None
-
-
 # --- readings as a frame -----------------------------------------------------------------
 
 
@@ -368,7 +358,7 @@ def to_dask(
     Never asks the cloud, and needs no key. It looks at names and footers only; readings are
     read by the workers. pint dtypes do not survive Dask: the columns are floats.
     """
-    check_dask("put an archive on Dask")
+    import_extra("dask.dataframe", "put an archive on Dask", "dask")
     selection, found, known = select(
         archive, meters, start, end, topics, tz=tz, bracket=bracket, errors=errors,
         strict=topics is not None,

@@ -14,7 +14,6 @@ import mmap
 import os
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
@@ -22,12 +21,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from dentframe.archive.folders_and_metadata import (
+from dentframe.archive.file_names_and_metadata import (
     KEY,
     SCHEMA,
     TIME,
     About,
-    Record,
     Topics,
     check_size,
     dump,
@@ -37,9 +35,9 @@ from dentframe.archive.folders_and_metadata import (
     reading_columns,
     unpacked,
 )
-from dentframe.archive.merge_and_coverage import Holding
+from dentframe.archive.merge_and_months_held import Holding
 from dentframe.cloud.planner import Window
-from dentframe.errors import ConfigError, DentError, missing_extra
+from dentframe.errors import ConfigError, DentError, import_extra
 from dentframe.wire.pages_and_bad_cells import room
 
 if TYPE_CHECKING:
@@ -62,13 +60,8 @@ _MANY = 16
 
 def pyarrow(what: str = "use an archive") -> Any:
     """The package pyarrow with its Parquet module, or the error that names the extra."""
-    try:
-        import pyarrow as pa
-
-        import_module("pyarrow.parquet")
-    except ImportError:
-        raise missing_extra(what, "archive") from None
-    return pa
+    import_extra("pyarrow.parquet", what, "archive")
+    return import_module("pyarrow")
 
 
 # --- writing -----------------------------------------------------------------------------
@@ -204,16 +197,20 @@ def torn(path: Path, reason: object) -> DamagedError:
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Opened:
-    """An open file of an archive; a context manager.
+class ArchiveFile:
+    """An open file of an archive, of a year or of a waiting answer; a context manager.
 
-    Attributes
+    Parameters
     ----------
     path : pathlib.Path
         Where it is.
+    meter : str
+        The meter that it must be of.
     year : int
-        The UTC year.
+        The UTC year that it must be of.
+
+    Attributes
+    ----------
     records : tuple of Record
         What it holds.
     months : tuple of int
@@ -222,25 +219,42 @@ class Opened:
         Topic to unit, as getTopics said.
     columns : tuple of str
         Its columns of readings.
+    sums : numpy.ndarray of uint32, or None
+        Its checksums, if it has any: one of each column of each month.
+
+    Raises
+    ------
+    DamagedError
+        Where it is not what was written.
+    ConfigError
+        Where it was not written by dentframe for this meter and year.
+    FileNotFoundError
+        Where there is none.
     """
 
-    path: Path
-    year: int
-    records: tuple[Record, ...]
-    months: tuple[int, ...]
-    units: Mapping[str, str]
-    columns: tuple[str, ...]
-    file: Any = field(repr=False)
-    data: memoryview = field(repr=False)
-    sums: npt.NDArray[np.uint32] | None = field(repr=False)
-    """Its checksums, if it has any: one of each column of each month."""
+    def __init__(self, path: Path, meter: str, year: int) -> None:
+        self.path, self.year = path, year
+        self._data, self.sums, self._file = _open(path)
+        with _reading(path):
+            self.columns = reading_columns(path, self._file.schema_arrow)
+            about = read_metadata(path, self._file.metadata.metadata, About)
+            if (about.meter, about.year) != (meter, year):
+                raise foreign(path, f"it holds {about.year} of meter {about.meter}")
+            check_size(path, self._file.metadata, about)
+            self.records = load(path, about, self.columns)
+        self.months, self.units = about.months, about.units
+        wanted = len(self.months) * (1 + len(self.columns))
+        if self.sums is not None and len(self.sums) != wanted:
+            raise torn(
+                path, f"it has {len(self.sums)} checksums, not one of each column of each month"
+            )
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self.data.release()
-        self.file.close(force=True)
+        self._data.release()
+        self._file.close(force=True)
 
     def read(
         self, columns: Sequence[str] | None = None, months: Collection[int] | None = None
@@ -258,7 +272,7 @@ class Opened:
         if bad:
             named = (f"{self._window(g)}: {', '.join(columns[:3])}" for g, columns in bad.items())
             raise torn(self.path, f"checksums differ, {'; '.join(named)}")
-        counts = [self.file.metadata.row_group(g).num_rows for g in groups]
+        counts = [self._file.metadata.row_group(g).num_rows for g in groups]
         edges = np.cumsum([0, *counts]).tolist()
         minutes, values = np.empty(edges[-1], np.int64), room(edges[-1], len(wanted))
         some = max(_AT_ONCE // (8 * (1 + len(wanted)) * max(counts, default=1)), 1)
@@ -267,7 +281,7 @@ class Opened:
             rows = slice(edges[first], edges[first + len(part)])
             with _reading(self.path):
                 self._check_pages(part, wanted)
-                table = self.file.read_row_groups(
+                table = self._file.read_row_groups(
                     part, columns=[TIME, *wanted], use_threads=len(wanted) > _MANY
                 )
             empty = table.column(TIME).null_count
@@ -277,8 +291,8 @@ class Opened:
             for i, name in enumerate(wanted):
                 _copy(values[rows, i], table.column(name))
             del table  # so that little is in memory twice
-            if isinstance(self.data.obj, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-                self.data.obj.madvise(mmap.MADV_DONTNEED)  # nor the bytes that are unpacked
+            if isinstance(self._data.obj, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+                self._data.obj.madvise(mmap.MADV_DONTNEED)  # nor the bytes that are unpacked
         minutes //= _US_PER_MINUTE
         self._check_minutes(minutes, groups, edges)
         return Holding(self.records, wanted, minutes, values)
@@ -302,13 +316,13 @@ class Opened:
         """The columns whose checksums differ, by row group."""
         if self.sums is None:
             return {}
-        metadata, names = self.file.metadata, (TIME, *self.columns)
+        metadata, names = self._file.metadata, (TIME, *self.columns)
         chosen = {TIME, *columns}
         at = [i for i, name in enumerate(names) if name in chosen]
         sums = self.sums.reshape(len(self.months), len(names))
         found = {
             g: tuple(
-                names[c] for c in at if zlib.crc32(self.data[_place(metadata, g, c)]) != sums[g, c]
+                names[c] for c in at if zlib.crc32(self._data[_place(metadata, g, c)]) != sums[g, c]
             )
             for g in groups
         }
@@ -316,12 +330,12 @@ class Opened:
 
     def _check_pages(self, groups: Sequence[int], columns: Collection[str]) -> None:
         """Refuse pages of a file without checksums that unpack to more than its footer says."""
-        metadata, chosen = self.file.metadata, {TIME, *columns}
+        metadata, chosen = self._file.metadata, {TIME, *columns}
         names = enumerate((TIME, *self.columns) if self.sums is None else ())
         for i, name in ((i, name) for i, name in names if name in chosen):
             for group in groups:
                 said = metadata.row_group(group).column(i).total_uncompressed_size
-                size = unpacked(self.data[_place(metadata, group, i)])
+                size = unpacked(self._data[_place(metadata, group, i)])
                 if size > said:
                     raise torn(self.path, f"{name!r} unpacks to {size} bytes, not {said}")
 
@@ -332,13 +346,13 @@ class Opened:
         self, minutes: npt.NDArray[np.int64], groups: Sequence[int], edges: Sequence[int]
     ) -> None:
         """Refuse rows that are not sorted, or not of their months."""
-        sorted_ = (minutes[1:] > minutes[:-1]).all()
+        right = bool((minutes[1:] > minutes[:-1]).all())
         for group, (first, last) in zip(groups, pairwise(edges), strict=True):
             inside = self._window(group).minutes
-            if first < last and not (
-                sorted_ and inside.start <= minutes[first] and minutes[last - 1] < inside.stop
-            ):
-                raise foreign(self.path, f"its column {TIME!r} is not sorted, or leaves its months")
+            part = minutes[first:last]
+            right &= not len(part) or bool(inside.start <= part[0] and part[-1] < inside.stop)
+        if not right:
+            raise foreign(self.path, f"its column {TIME!r} is not sorted, or leaves its months")
 
 
 def _copy(out: npt.NDArray[Any], column: Any) -> None:
@@ -346,31 +360,6 @@ def _copy(out: npt.NDArray[Any], column: Any) -> None:
     for chunk in column.chunks:
         out[first : first + len(chunk)] = chunk.to_numpy(zero_copy_only=False)
         first += len(chunk)
-
-
-def open_file(path: Path, meter: str, year: int) -> Opened:
-    """Open a file of the archive.
-
-    Raises
-    ------
-    DamagedError
-        Where it is not what was written.
-    ConfigError
-        Where it was not written by dentframe for this meter and year.
-    FileNotFoundError
-        Where there is none.
-    """
-    data, sums, file = _open(path)
-    with _reading(path):
-        columns = reading_columns(path, file.schema_arrow)
-        about = read_metadata(path, file.metadata.metadata, About)
-        if (about.meter, about.year) != (meter, year):
-            raise foreign(path, f"it holds {about.year} of meter {about.meter}")
-        check_size(path, file.metadata, about)
-        records = load(path, about, columns)
-    if sums is not None and len(sums) != len(about.months) * (1 + len(columns)):
-        raise torn(path, f"it has {len(sums)} checksums, not one of each column of each month")
-    return Opened(path, year, records, about.months, about.units, columns, file, data, sums)
 
 
 def open_columns(path: Path) -> tuple[tuple[str, ...] | None, list[dict[str, str]] | None]:

@@ -13,14 +13,14 @@ import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from dentframe.archive import folders_and_metadata as layout
+from dentframe.archive import file_names_and_metadata as layout
 from dentframe.archive.archive import Archive, lock, opened
 from dentframe.cloud.client import DentCloud, default_client
 from dentframe.cloud.planner import Window, plan
@@ -197,13 +197,15 @@ class SyncReport:
 
 def counted(report: SyncReport, answer: Answer) -> SyncReport:
     """The report with one answer more."""
-    good, rows = answer.error is None, bool(answer.rows)
+    error, rows = answer.error, bool(answer.rows)
+    good = error is None
     return replace(
         report,
         requests=report.requests + answer.sends,
         kept=report.kept + (good and rows),
         empty=report.empty + (good and not rows),
         bytes=report.bytes + (0 if answer.cached else answer.size),
+        stopped=str(error) if error is not None and stops_all(error) else report.stopped,
     )
 
 
@@ -233,23 +235,6 @@ def _size(size: float) -> str:
 
 _REMEMBERED = 300
 """The pace is that of so many answers: a minute's at the service's limit."""
-
-
-def time_to_go(left: int, rate: float, times: Sequence[float]) -> float:
-    """How long the requests that are left take: at the pace observed, at most the rate limit [s].
-
-    Parameters
-    ----------
-    left : int
-        Requests that are left.
-    rate : float
-        The rate limit [1/s].
-    times : sequence of float
-        When the last requests were answered, in order [s].
-    """
-    seen = times[-1] - times[0] if len(times) > 1 else 0.0
-    per_request = seen / (len(times) - 1) if seen > 0 else 0.0
-    return max(left, 0) * max(per_request, 1 / rate)
 
 
 def spoken(seconds: float) -> str:
@@ -291,36 +276,32 @@ class Bar:
     ) -> None:
         self._left, self._rate, self._clock = requests, rate, clock
         self._times: deque[float] = deque(maxlen=_REMEMBERED)
-        self._bar: Any = None
-        if windows and shown is not False:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                from tqdm.auto import tqdm
-            form = "{l_bar}{bar}| {n_fmt}/{total_fmt} windows [{elapsed}{postfix}]"
-            off = None if shown is None else False
-            self._bar = tqdm(
-                total=windows, unit="window", leave=False, disable=off, bar_format=form
-            )
-            self._bar.set_postfix_str(f"{spoken(self.to_go)} to go")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from tqdm.auto import tqdm
+        off = (None if shown is None else not shown) if windows else True
+        form = "{l_bar}{bar}| {n_fmt}/{total_fmt} windows [{elapsed}{postfix}]"
+        self._bar = tqdm(total=windows, unit="window", leave=False, disable=off, bar_format=form)
+        self._bar.set_postfix_str(f"{spoken(self.to_go)} to go")
 
     def step(self, *, asked: bool) -> None:
         """Note a window that is done, and whether it was asked for."""
         if asked:
             self._left -= 1
             self._times.append(self._clock())
-        if self._bar is not None:
-            self._bar.set_postfix_str(f"{spoken(self.to_go)} to go", refresh=False)
-            self._bar.update()
+        self._bar.set_postfix_str(f"{spoken(self.to_go)} to go", refresh=False)
+        self._bar.update()
 
     @property
     def to_go(self) -> float:
-        """How long the rest takes at least [s]."""
-        return time_to_go(self._left, self._rate, self._times)
+        """How long the rest takes: at the pace observed, at most the rate limit [s]."""
+        steps = len(self._times) - 1
+        pace = (self._times[-1] - self._times[0]) / steps if steps > 0 else 0.0
+        return max(self._left, 0) * max(pace, 1 / self._rate)
 
     def close(self) -> None:
         """Clear it."""
-        if self._bar is not None:
-            self._bar.close()
+        self._bar.close()
 
 
 def sync(
@@ -415,71 +396,54 @@ def sync(
             str(store.path), len(request.meters), request.start, request.end, topics,
             held=sum(one.held for one in plans.values()), damaged=tuple(damaged),
         )  # fmt: skip
-        run = _Run(store, plans, report)
         with contextlib.closing(Bar(windows, requests, client.rate, progress)) as bar:
-            run.all(client, bar)
-    seconds = time.monotonic() - begun
-    return replace(run.report, failures=tuple(run.failures), seconds=seconds)
+            report = _read_all(store, client, plans, report, bar)
+    return replace(report, seconds=time.monotonic() - begun)
 
 
-@dataclass
-class _Run:
-    """One sync under way: what was read so far, and the meter that is being settled."""
+def _read_all(
+    store: Archive, client: DentCloud, plans: Mapping[str, MeterPlan], report: SyncReport, bar: Bar
+) -> SyncReport:
+    """Read what the plans say into the archive; after a refused key what was read is settled."""
+    failures: list[Missing] = []
+    left = Counter({meter: len(one.windows) for meter, one in plans.items()})
+    settled: Future[None] = Future()
+    settled.set_result(None)
 
-    store: Archive
-    plans: Mapping[str, MeterPlan]
-    report: SyncReport
-    failures: list[Missing] = field(default_factory=list)
-    settled: Future[None] | None = None
-
-    def all(self, client: DentCloud, bar: Bar) -> None:
-        """Read it all; after a refused key what was read is settled too."""
-        left = Counter({meter: len(one.windows) for meter, one in self.plans.items()})
-        with ThreadPoolExecutor(1, thread_name_prefix="dentframe-settle") as pool:
-            try:
-                for answer in client.read(self._jobs(), eager=False, store=False):
-                    self._keep(answer)
-                    left[answer.job.meter] -= 1
-                    if not left[answer.job.meter]:
-                        # While a meter's years are written, the next one is asked for.
-                        self._wait()
-                        self.settled = pool.submit(self.store.settle, answer.job.meter)
-                    bar.step(asked=not answer.cached)
-            except AuthError:
-                self._settle()
-                raise
-            self._settle()
-
-    def _jobs(self) -> Iterator[Job]:
-        for job in jobs(self.plans, self.report.topics):
-            if self.report.stopped is None:
+    def to_ask() -> Iterator[Job]:
+        for job in jobs(plans, report.topics):
+            if report.stopped is None:
                 yield job
             else:
-                self._fail(job, f"not asked for, since: {self.report.stopped}")
+                why = f"not asked for, since: {report.stopped}"
+                failures.append(Missing(job.meter, str(job.window), why))
 
-    def _keep(self, answer: Answer) -> None:
-        self.report = counted(self.report, answer)
-        if answer.error is not None:
-            self._fail(answer.job, str(answer.error))
-            if stops_all(answer.error):
-                self.report = replace(self.report, stopped=str(answer.error))
-        elif answer.read_at is not None:
-            with _writing(self.store):
-                self.store.keep(answer, answer.read_at)
+    def settle_rest() -> None:  # also what a sync that was killed has left
+        with _writing(store):
+            settled.result()
+            store.settle()
 
-    def _fail(self, job: Job, reason: str) -> None:
-        self.failures.append(Missing(job.meter, str(job.window), reason))
-
-    def _settle(self) -> None:
-        """Settle the rest, also what a sync that was killed has left."""
-        self._wait()
-        with _writing(self.store):
-            self.store.settle()
-
-    def _wait(self) -> None:
-        if self.settled is not None:
-            with _writing(self.store):
-                self.settled.result()
+    with ThreadPoolExecutor(1, thread_name_prefix="dentframe-settle") as pool:
+        try:
+            for answer in client.read(to_ask(), eager=False, store=False):
+                report, meter = counted(report, answer), answer.job.meter
+                if answer.error is not None:
+                    failures.append(Missing(meter, str(answer.job.window), str(answer.error)))
+                elif answer.read_at is not None:
+                    with _writing(store):
+                        store.keep(answer, answer.read_at)
+                left[meter] -= 1
+                if not left[meter]:
+                    with _writing(store):
+                        settled.result()
+                    # While a meter's years are written, the next one is asked for.
+                    settled = pool.submit(store.settle, meter)
+                bar.step(asked=not answer.cached)
+        except AuthError:
+            settle_rest()
+            raise
+        settle_rest()
+    return replace(report, failures=tuple(failures))
 
 
 @contextlib.contextmanager

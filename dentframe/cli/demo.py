@@ -14,7 +14,7 @@ from dentframe import emulator
 from dentframe.cli import options_and_output as cli
 from dentframe.cloud.client import DentCloud
 from dentframe.display import percent
-from dentframe.errors import CoverageWarning, missing_extra
+from dentframe.errors import CoverageWarning, import_extra
 from dentframe.read_plan_and_inventory import plan_dentcloud, read_dentcloud
 from dentframe.site.site import Site
 
@@ -121,11 +121,8 @@ def _peaks(frame: DentFrame) -> pd.DataFrame:
 
 def _picture(frame: DentFrame, out: Path) -> None:
     """Daily energy per element, stacked: the branches, not the main that holds them."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise missing_extra("draw the demo's picture", "plot") from None
-    figure = Figure(figsize=(9, 4.2), layout="constrained")
+    drawing = import_extra("matplotlib.figure", "draw the demo's picture", "plot")
+    figure = drawing.Figure(figsize=(9, 4.2), layout="constrained")
     title = f"{METER}, December 2023: hatched where not simply recorded"
     elements = {f"{METER}_{letter}": {"label": label} for letter, label in BRANCHES.items()}
     site = Site.from_dict({"name": METER, "tz": LA, "currency": "USD", "elements": elements})

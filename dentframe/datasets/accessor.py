@@ -136,8 +136,22 @@ class DatasetAccessor:
         return quantify(self._dataset)
 
     def dequantify(self) -> xr.Dataset:
-        """Plain variables that say their units. See `dentframe.datasets.accessor.dequantify`."""
-        return dequantify(self._dataset)
+        """Turn pint arrays into plain ones that say their ``units`` in the attrs.
+
+        Returns
+        -------
+        xarray.Dataset
+            The same values; variables without a pint array stay as they are. ``units`` is what
+            pint said last.
+        """
+        made = self._dataset.copy()
+        for name, array in self._dataset.data_vars.items():
+            if getattr(array.data, "units", None) is not None:
+                now = _columns.parse_unit(str(variables.unit_in(array.attrs, array.data)))
+                attrs = {**array.attrs, **variables.unit_attrs(_columns.name_of(now))}
+                attrs["wire_unit"] = _columns.symbol(now)
+                made[name] = (array.dims, array.data.magnitude, attrs)
+        return made
 
     def to_netcdf(self, path: str | os.PathLike[str], **options: Any) -> None:
         """Write a netCDF file that other programs read; options are `Dataset.to_netcdf`'s.
@@ -214,32 +228,7 @@ def quantify(dataset: xr.Dataset) -> xr.Dataset:
         if "units" in array.attrs and array.dtype.kind in "fiu":
             unit = _columns.parse_unit(str(variables.unit_in(array.attrs, array.data)))
             attrs = {k: v for k, v in array.attrs.items() if k != "units"}
-            data = ureg.Quantity(array.data, unit)
-            made[name] = (array.dims, data, attrs)
-    return made
-
-
-def dequantify(dataset: xr.Dataset) -> xr.Dataset:
-    """Turn pint arrays into plain ones that say their ``units`` in the attrs.
-
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Variables of any kind; those without a pint array stay as they are.
-
-    Returns
-    -------
-    xarray.Dataset
-        The same values. ``units`` is what pint said last.
-    """
-    made = dataset.copy()
-    for name, array in dataset.data_vars.items():
-        unit = getattr(array.data, "units", None)
-        if unit is not None:
-            now = _columns.parse_unit(str(variables.unit_in(array.attrs, array.data)))
-            attrs = {**array.attrs, **variables.unit_attrs(_columns.name_of(now))}
-            attrs["wire_unit"] = _columns.symbol(now)
-            made[name] = (array.dims, array.data.magnitude, attrs)
+            made[name] = (array.dims, ureg.Quantity(array.data, unit), attrs)
     return made
 
 

@@ -217,6 +217,7 @@ def unit_in(attrs: dict[str, Any], data: Any) -> str | None:
 Bounds = tuple[tuple[str, ...], npt.NDArray[Any]]
 ZONE = "timezone"
 _RESULTS = {"Demand", "ApparentDemand"}
+_WRITTEN = {"minutes": 60 * 10**9, "seconds": 10**9, "microseconds": 1000}
 
 
 def zone_text(tz: dt.tzinfo | None) -> str:
@@ -259,9 +260,6 @@ def encoding(index: pd.DatetimeIndex) -> dict[str, Any]:
     finest = next((n for n, size in _WRITTEN.items() if not (since % size).any()), "nanoseconds")
     units = f"{finest} since 1970-01-01"
     return {"units": units, "calendar": "proleptic_gregorian", "dtype": "int64"}
-
-
-_WRITTEN = {"minutes": 60 * 10**9, "seconds": 10**9, "microseconds": 1000}
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ import xarray as xr
 
 from dentframe.datasets import cf_names_units_and_times as variables
 from dentframe.datasets.cf_names_units_and_times import METER, TIME, Grid, Slot, clean, free
-from dentframe.errors import ConfigError, DecodeError, RangeError, UnitError, missing_extra
+from dentframe.errors import ConfigError, DecodeError, RangeError, UnitError, import_extra
 from dentframe.frame.quantify import magnitudes
 from dentframe.frame.select import keep_meters
 from dentframe.wire import columns as _columns
@@ -387,12 +387,9 @@ def _typed(values: npt.NDArray[Any], dtype: str | None, unit: str | None) -> Any
     if dtype is None:
         return values.astype(np.float64)
     if dtype.startswith("pint["):
-        try:
-            from pint_pandas import PintType
-        except ImportError:
-            raise missing_extra("give a Dataset's columns their pint dtypes", "quantify") from None
+        what = "give a Dataset's columns their pint dtypes"
+        pint_type = import_extra("pint_pandas", what, "quantify").PintType
         parsed, sub = _columns.parse_unit(unit or "dimensionless"), _PINT.match(dtype)
-        pint_type: Any = PintType
         made = pint_type(parsed, sub["sub"]) if sub else pint_type(parsed)
         return pd.Series(values).astype(made).array
     target: Any = pd.api.types.pandas_dtype(dtype)

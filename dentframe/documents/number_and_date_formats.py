@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from dentframe.errors import ConfigError, missing_extra
+from dentframe.errors import ConfigError, import_extra
 
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September",
@@ -125,14 +125,9 @@ class LocaleFormats(Formats):
     """
 
     def __init__(self, locale: str) -> None:
-        try:
-            import babel.dates
-            import babel.numbers
-        except ImportError:
-            what = f"write numbers and dates as locale {locale!r} has them"
-            raise missing_extra(what, "report") from None
-        self._dates: Any = babel.dates
-        self._numbers: Any = babel.numbers
+        what = f"write numbers and dates as locale {locale!r} has them"
+        needed = ("babel", "babel.dates", "babel.numbers")
+        babel, self._dates, self._numbers = (import_extra(x, what, "report") for x in needed)
         try:
             self._locale = babel.Locale.parse(locale.replace("-", "_"))
         except (babel.UnknownLocaleError, ValueError):

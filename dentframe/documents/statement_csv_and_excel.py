@@ -21,7 +21,7 @@ from dentframe.documents.number_and_date_formats import LETTER, decimals, format
 from dentframe.documents.statement_audit_sheet import DRAFT, DRAFT_NOTE, AuditSheet, cells, visible
 from dentframe.documents.statement_chart import draw_in_workbook
 from dentframe.documents.statement_first_page import CHARGES, FirstPage, meter
-from dentframe.errors import missing_extra
+from dentframe.errors import import_extra
 from dentframe.frame.csv_and_excel import escaped
 from dentframe.money.statement import LINE_FIELDS, Line, Statement
 
@@ -125,10 +125,7 @@ class Book:
     """A workbook that is filled row by row, whose texts stay texts whatever they begin with."""
 
     def __init__(self, path: str | Path, draft: bool = False, paper: int = 9) -> None:
-        try:
-            import xlsxwriter
-        except ImportError:
-            raise missing_extra("write a workbook", "excel") from None
+        xlsxwriter = import_extra("xlsxwriter", "write a workbook", "excel")
         self.made: Any = xlsxwriter.Workbook(str(path), {"nan_inf_to_errors": True})
         self._styles, self._draft, self._paper = dict[Any, Any](), draft, paper
 

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from dentframe.errors import ConfigError, RangeError, missing_extra
+from dentframe.errors import ConfigError, RangeError, import_extra
 from dentframe.frame.quantify import magnitudes
 from dentframe.frame.select import METER
 from dentframe.times.dates_and_ranges import Zone, is_utc, zone
@@ -248,7 +248,7 @@ def to_excel(frame: pd.DataFrame, path: Any, *, tz: Zone = None) -> None:
     >>> df.dent.select(topic="kWHNet").dent.to_excel("december.xlsx", tz=LA)
     """
     _check_ending(path, ".csv .txt .xls", "Use to_csv, or the ending .xlsx.")
-    openpyxl = _openpyxl("write an Excel workbook")
+    openpyxl = import_extra("openpyxl", "write an Excel workbook", "excel")
     book = openpyxl.Workbook(write_only=True)
     readings = bool(_columns.wire_columns(frame.columns))
     sheet = book.create_sheet("readings" if readings else "table")
@@ -356,7 +356,8 @@ def read_excel(path: Any) -> pd.DataFrame:
     ConfigError
         Where the sheet has no column ``time_utc``, or a cell that is no number.
     """
-    book = _openpyxl("read an Excel workbook").load_workbook(path, read_only=True, data_only=True)
+    openpyxl = import_extra("openpyxl", "read an Excel workbook", "excel")
+    book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     try:
         rows = book.worksheets[0].iter_rows(values_only=True)
         header = [str(h) for h in next(rows, ()) if h is not None]
@@ -367,14 +368,6 @@ def read_excel(path: Any) -> pd.DataFrame:
     finally:
         book.close()
     return _frame_of(dict(zip(header, found or [()] * len(header), strict=True)), path)
-
-
-def _openpyxl(what: str) -> Any:
-    try:
-        import openpyxl
-    except ImportError:
-        raise missing_extra(what, "excel") from None
-    return openpyxl
 
 
 def _frame_of(table: dict[str, Any], path: Any) -> pd.DataFrame:

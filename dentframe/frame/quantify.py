@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from dentframe.errors import KindError, UnitError, UnknownTopicError, did_you_mean, missing_extra
+from dentframe.errors import KindError, UnitError, UnknownTopicError, did_you_mean, import_extra
 from dentframe.wire import columns as _columns
 from dentframe.wire.topics import kind_of
 
@@ -206,12 +206,7 @@ def _check_kind(frame: pd.DataFrame, label: str, source: Any, target: Any) -> No
 
 
 def _dtype_maker() -> Callable[[Any], Any]:
-    try:
-        from pint_pandas import PintType
-    except ImportError:
-        raise missing_extra("attach pint units to columns", "quantify") from None
-
-    pint_type: Any = PintType
+    pint_type = import_extra("pint_pandas", "attach pint units to columns", "quantify").PintType
     _columns.registry()  # kVAh has to be defined before a dtype names it
     return lambda unit: pint_type(unit, "Float64")
 

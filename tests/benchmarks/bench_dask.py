@@ -215,7 +215,7 @@ def widened(archive: Archive, meters: int) -> None:
     names = archive.meters()
     for i in range(len(names), meters):
         name, source = f"P{400_000_000 + i}", names[i % len(names)]
-        with parquet.open_file(
+        with parquet.ArchiveFile(
             archive.path / f"meter={source}/{YEAR}.parquet", source, YEAR
         ) as file:
             data = parquet.encode(name, YEAR, file.read(), archive.units(), quick=True)

@@ -81,11 +81,11 @@ def answer_of(meter, month, columns, minutes):
 def reads(monkeypatch):
     """The (year, row groups' months, columns) that are read from the archive's files."""
     seen = []
-    read = parquet.Opened.read
+    read = parquet.ArchiveFile.read
 
     def counted(self, columns=None, months=None):
         seen.append((int(self.path.name[:4]), months, columns))
         return read(self, columns, months)
 
-    monkeypatch.setattr(parquet.Opened, "read", counted)
+    monkeypatch.setattr(parquet.ArchiveFile, "read", counted)
     return seen

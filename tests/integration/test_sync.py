@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from dentframe.archive import Archive, sync
-from dentframe.archive import folders_and_metadata as paths
+from dentframe.archive import file_names_and_metadata as paths
 from dentframe.archive.archive import lock
 from dentframe.errors import (
     AuthError,

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dentframe import Archive
-from dentframe.archive.folders_and_metadata import unpacked
+from dentframe.archive.file_names_and_metadata import unpacked
 from dentframe.errors import ConfigError, DentError, IncompleteReadWarning
 from tests.archive_kit import METER, READ_AT, answer, every
 

@@ -36,7 +36,7 @@ def computed(frame):
 def opened(monkeypatch):
     """What is opened: footers alone, and readings."""
     seen = {"footers": 0, "readings": []}
-    read, file = parquet.Opened.read, pq.ParquetFile
+    read, file = parquet.ArchiveFile.read, pq.ParquetFile
 
     def counted(self, columns=None, months=None):
         seen["readings"].append((self.path.name, tuple(columns or ())))
@@ -46,7 +46,7 @@ def opened(monkeypatch):
         seen["footers"] += 1
         return file(source)
 
-    monkeypatch.setattr(parquet.Opened, "read", counted)
+    monkeypatch.setattr(parquet.ArchiveFile, "read", counted)
     monkeypatch.setattr(pq, "ParquetFile", footer)
     return seen
 

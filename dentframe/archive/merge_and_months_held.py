@@ -1,4 +1,4 @@
-"""Answers are merged into one table here, and cut to pages; which hours are covered is told too.
+"""Answers are merged into one table and cut to pages here; which months are held is told too.
 
 The answer that was read last is right for its window and topics, whatever was kept first:
 merging is the same in any order and any number of times, so that a crash cannot change it. So
@@ -8,7 +8,7 @@ from the year's first; an owner is the place of a record in their order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 
-from dentframe.archive.folders_and_metadata import Record, unasked
+from dentframe.archive.file_names_and_metadata import Record, unasked
 from dentframe.cloud.planner import Window
 from dentframe.frame.assemble import runs
 from dentframe.wire.columns import ordered, topic_of
@@ -26,7 +26,8 @@ from dentframe.wire.pages_and_bad_cells import Page, Report
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from dentframe.archive.meter_files import Meter
+    from dentframe.archive.keep_settle_and_mend import Meter
+    from dentframe.archive.parquet import ArchiveFile
 
     Ints = npt.NDArray[np.int64]
     Floats = npt.NDArray[np.float64]
@@ -148,9 +149,9 @@ class Holding:
     minutes: Ints
     values: Floats
 
-
-Read = Callable[[Sequence[str], Collection[int] | None], Holding]
-"""Reads some columns of some months of a year; None is all months."""
+    def read(self, _columns: Sequence[str], _months: Collection[int] | None) -> Holding:
+        """All that it has, as `ArchiveFile.read` reads some columns and months of a file."""
+        return self
 
 
 def merge(year: int, holdings: Sequence[Holding]) -> Holding:
@@ -212,8 +213,7 @@ def as_run(rows: Ints) -> Ints | slice:
 
 def page(
     year: int,
-    records: Sequence[Record],
-    read: Read,
+    of_year: ArchiveFile | Holding,
     asked: Mask,
     topics: Sequence[str],
     columns: Collection[str] | None = None,
@@ -224,10 +224,8 @@ def page(
     ----------
     year : int
         The UTC year.
-    records : sequence of Record
-        The answers that are held of it.
-    read : callable
-        Reads some columns and months of the year; it may read more.
+    of_year : ArchiveFile or Holding
+        What is held of it.
     asked : numpy.ndarray of bool
         The hours of the year that are asked for.
     topics : sequence of str
@@ -240,6 +238,7 @@ def page(
     (Page or None, tuple of str)
         The page, None where no answer is held, and all columns that there are of these topics.
     """
+    records = of_year.records
     owner = owners(records, year)
     whose = [owner[t][asked] for t in topics if t in owner]
     places = np.unique(np.concatenate([np.empty(0, np.int32), *whose])).tolist()
@@ -254,7 +253,9 @@ def page(
     )
     names = tuple(ordered(found, topics))
     wanted = tuple(c for c in names if columns is None or c in columns)
-    holding = read(wanted, {m for m in range(1, 13) if asked[inside(Window(year, m))].any()})
+    holding = of_year.read(
+        wanted, {m for m in range(1, 13) if asked[inside(Window(year, m))].any()}
+    )
     values = holding.values
     if holding.columns != wanted:
         at = {c: i for i, c in enumerate(holding.columns)}

@@ -1,4 +1,4 @@
-"""`Meter` keeps the answers about one meter on the disk, settles them, and reads them back.
+"""`Meter` keeps one meter's answers on the disk, settles them in years, mends and reads files.
 
 Answers are written one a file and later settled in the file of their year. Whoever reads looks
 at the waiting answers first and at the year's file after them: an answer that is settled
@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dentframe.archive import folders_and_metadata as layout
-from dentframe.archive import merge_and_coverage as merge
+from dentframe.archive import file_names_and_metadata as layout
+from dentframe.archive import merge_and_months_held as merge
 from dentframe.archive import parquet
-from dentframe.archive.folders_and_metadata import TIME, Record
-from dentframe.archive.merge_and_coverage import Holding, Mask, Read
-from dentframe.archive.parquet import DamagedError
+from dentframe.archive.file_names_and_metadata import TIME, Record
+from dentframe.archive.merge_and_months_held import Holding, Mask
+from dentframe.archive.parquet import ArchiveFile, DamagedError
 from dentframe.cloud.planner import Window
 from dentframe.cloud.requests_and_responses import FOREVER, lifetime
 from dentframe.errors import ConfigError, UnknownMeterError, did_you_mean
@@ -79,7 +79,7 @@ class Meter:
         return [p for p in found if year in {None, layout.year_of(p)}]
 
     def _part(self, path: Path) -> Holding:
-        with parquet.open_file(path, self.name, layout.year_of(path)) as opened:
+        with ArchiveFile(path, self.name, layout.year_of(path)) as opened:
             return opened.read()
 
     @cached_property
@@ -105,9 +105,9 @@ class Meter:
         found = layout.listed(self.root / layout.folder_name(self.name), layout.SUFFIX)
         return [layout.year_of(path) for path in found]
 
-    def open(self, year: int) -> parquet.Opened:
+    def open(self, year: int) -> ArchiveFile:
         """The file of a year."""
-        return parquet.open_file(layout.year_file(self.root, self.name, year), self.name, year)
+        return ArchiveFile(layout.year_file(self.root, self.name, year), self.name, year)
 
     @property
     def topics(self) -> set[str]:
@@ -117,19 +117,18 @@ class Meter:
     # --- reading -------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def of_year(self, year: int) -> Iterator[tuple[tuple[Record, ...], Read]]:
-        """What is held of a year, and a function that reads some columns and months of it."""
+    def of_year(self, year: int) -> Iterator[ArchiveFile | Holding]:
+        """What is held of a year: its file, or the readings where some wait to be settled."""
         if self.part_paths(year):
-            merged = self.merged(year)
-            yield merged.records, lambda *_: merged
+            yield self.merged(year)
             return
         try:
             opened = self.open(year)
         except FileNotFoundError:
-            yield (), lambda *_: _NOTHING
+            yield _NOTHING
             return
         with opened:
-            yield opened.records, opened.read
+            yield opened
 
     def merged(self, year: int) -> Holding:
         """Everything of a year, settled and waiting."""
@@ -140,8 +139,8 @@ class Meter:
 
     def minutes(self, year: int) -> npt.NDArray[np.int64]:
         """The minutes of all rows of a year [min]."""
-        with self.of_year(year) as (_, read):
-            return read((), None).minutes
+        with self.of_year(year) as found:
+            return found.read((), None).minutes
 
     def held(self, topics: Iterable[str], now: datetime, *, stale: bool = False) -> set[Window]:
         """The largest windows that are held for all of these topics, as `merge.held` says."""
@@ -167,8 +166,8 @@ class Meter:
             asked.setdefault(window.year, hours)[merge.inside(window)] = True
         found = []
         for year, hours in sorted(asked.items()):
-            with self.of_year(year) as (records, read):
-                page, names = merge.page(year, records, read, hours, topics, columns)
+            with self.of_year(year) as held:
+                page, names = merge.page(year, held, hours, topics, columns)
             if page is not None:
                 some = columns is None or columns
                 found.append(page if some else replace(page, columns=names))
@@ -284,7 +283,7 @@ class Meter:
         ]
 
 
-def _undamaged(opened: parquet.Opened, damaged: Mapping[int, tuple[str, ...]]) -> Iterator[Holding]:
+def _undamaged(opened: ArchiveFile, damaged: Mapping[int, tuple[str, ...]]) -> Iterator[Holding]:
     """What of a file is whole, month after month: the topics without a damaged column."""
     for month in range(1, 13):
         bad = {topic_of(column) for column in damaged.get(month, ())}

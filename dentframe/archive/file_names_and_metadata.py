@@ -1,4 +1,4 @@
-"""The files of an archive lie where this module says, and what they say of themselves is read here.
+"""File names of an archive, and what each file says of itself, are made and read here.
 
 ::
 
