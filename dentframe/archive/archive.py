@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from dentframe.archive import file_names_and_metadata as layout
-from dentframe.archive import merge_and_months_held as merge
+from dentframe.archive import merge_and_monthly_coverage as merge
 from dentframe.archive import parquet
 from dentframe.archive.dask_energy_and_peaks import energy, peaks
 from dentframe.archive.dask_readings import to_dask

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from dentframe.archive import file_names_and_metadata as layout
-from dentframe.archive import merge_and_months_held as merge
+from dentframe.archive import merge_and_monthly_coverage as merge
 from dentframe.archive import parquet
 from dentframe.archive.keep_settle_and_mend import resolve
 from dentframe.errors import (
@@ -37,7 +37,7 @@ from dentframe.wire.columns import ordered, parse
 if TYPE_CHECKING:
     from dentframe.archive.archive import Archive
     from dentframe.archive.file_names_and_metadata import Record
-    from dentframe.archive.merge_and_months_held import Mask
+    from dentframe.archive.merge_and_monthly_coverage import Mask
     from dentframe.cloud.planner import Window
     from dentframe.times.dates_and_ranges import Zone
     from dentframe.wire.pages_and_bad_cells import Page

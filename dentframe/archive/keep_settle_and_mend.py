@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dentframe.archive import file_names_and_metadata as layout
-from dentframe.archive import merge_and_months_held as merge
+from dentframe.archive import merge_and_monthly_coverage as merge
 from dentframe.archive import parquet
 from dentframe.archive.file_names_and_metadata import TIME, Record
-from dentframe.archive.merge_and_months_held import Holding, Mask
+from dentframe.archive.merge_and_monthly_coverage import Holding
 from dentframe.archive.parquet import ArchiveFile, DamagedError
 from dentframe.cloud.planner import Window
 from dentframe.cloud.requests_and_responses import FOREVER, lifetime
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from dentframe.archive.archive import Archive
+    from dentframe.archive.merge_and_monthly_coverage import Mask
     from dentframe.cloud.read_in_threads import Answer
 
 

@@ -35,7 +35,7 @@ from dentframe.archive.file_names_and_metadata import (
     reading_columns,
     unpacked,
 )
-from dentframe.archive.merge_and_months_held import Holding
+from dentframe.archive.merge_and_monthly_coverage import Holding
 from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError, DentError, import_extra
 from dentframe.wire.pages_and_bad_cells import room

@@ -20,7 +20,7 @@ from xarray.core import indexing
 
 from dentframe.archive.archive import Archive, ArchiveSource, opened
 from dentframe.archive.keep_settle_and_mend import resolve
-from dentframe.archive.merge_and_months_held import as_run
+from dentframe.archive.merge_and_monthly_coverage import as_run
 from dentframe.cloud.planner import Window
 from dentframe.datasets.cf_names_units_and_times import TIME
 from dentframe.datasets.engine import ready
