@@ -21,7 +21,7 @@ from dentframe.archive import folders_and_metadata as layout
 from dentframe.archive import merge_and_coverage as merge
 from dentframe.archive import parquet
 from dentframe.archive.folders_and_metadata import TIME, Record
-from dentframe.archive.merge_and_coverage import Holding, Mask, Read
+from dentframe.archive.merge_and_coverage import Holding, Read
 from dentframe.archive.parquet import DamagedError
 from dentframe.cloud.planner import Window
 from dentframe.cloud.requests_and_responses import FOREVER, lifetime
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from dentframe.archive.archive import Archive
+    from dentframe.archive.merge_and_coverage import Mask
     from dentframe.cloud.read_in_threads import Answer
 
 
