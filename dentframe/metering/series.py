@@ -79,8 +79,9 @@ Side: TypeAlias = int | None
 Run: TypeAlias = tuple[int, int, int]
 T = TypeVar("T")
 _NO_ROW = -2
-_AT_ONCE = 1024
 """The code of a meter that was read and returned nothing; no row has it."""
+_AT_ONCE = 1024
+"""Rows that are turned at once."""
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

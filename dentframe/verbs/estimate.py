@@ -23,7 +23,7 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, CoverageWarning, KindError, warn
 from dentframe.metering import series as _series
-from dentframe.metering.energy_and_coverage import NAT, Cumulative
+from dentframe.metering.energy_and_coverage import FOREVER, NAT, Cumulative
 from dentframe.metering.register_rules import HOUR
 from dentframe.metering.series import Bools, Floats, Ints, element_columns, is_several, time_index
 from dentframe.times.dates_and_ranges import ints, local, localize
@@ -222,13 +222,13 @@ def estimate(
     resolved = VerbKeywords.of(frame, **keywords)
     how, text = _method(method, disclosure)
     zone = verb_zone(time_index(frame).tz, resolved.tz, "D" if method == "reference_days" else None)
-    found = pairs(frame, resolved)
+    bounds, found = resolved.limits(frame), pairs(frame, resolved)
     if not element_columns(frame, (REGISTER, MEAN)):
         raise KindError(
             f"Cannot estimate: no column of a whole element is {MEAN} or {REGISTER}. "
             f'Read topics=["{MEAN}", "{REGISTER}"].'
         )
-    filled = [f for pair in found if (f := fill(pair, how, zone, resolved.limits(frame)))]
+    filled = [f for pair in found if (f := fill(pair, how, zone, bounds))]
     left = [(f.of.name, g) for f in filled for g in f.unfilled]
     if left:
         name, g = max(left, key=lambda x: x[1].end - x[1].start)
@@ -463,7 +463,7 @@ def _left_by_demand(c: Cumulative, t: Ints, kw: Floats, ok: Bools) -> _Left:
     known &= (left >= -_CLOSE * np.abs(c.inc) - 1e-9) | (c.inc < 0)
     left = np.where(c.inc < 0, left, np.maximum(left, 0.0))
     unknown = np.diff(c.t) / HOUR - within(hours * ok)
-    edges = np.concatenate(([NAT], c.t, [np.iinfo(np.int64).max]))
+    edges = np.concatenate(([NAT], c.t, [FOREVER]))
     n = len(edges) - 1  # a step before the register's own, and one after them
     return _Left(edges, np.pad(left, 1)[:n], np.pad(unknown, 1)[:n], np.pad(known, 1)[:n])
 

@@ -205,14 +205,14 @@ class VerbKeywords:
         return bound(self.start, own, self.tz, "start"), bound(self.end, own, self.tz, "end")
 
     def limits(self, frame: pd.DataFrame) -> tuple[int, int]:
-        """The same [us UTC]; the least and the greatest int64 where not given."""
+        """The caller's own bounds [us UTC]; the least and the greatest int64 where not given."""
         low, high = self.bounds(frame)
         return NAT if low is None else micros(low), FOREVER if high is None else micros(high)
 
 
 DEFAULTS = {f.name: f.default for f in fields(VerbKeywords)}
 corrected_verb = with_keywords(Keywords, DEFAULTS)
-"""Of verbs that take more corrections than those of the site."""
+"""It decorates a verb that takes `corrections`, beside those of its site."""
 verb = with_keywords(Keywords, DEFAULTS, without=["corrections"])
 
 

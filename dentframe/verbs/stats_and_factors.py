@@ -7,7 +7,6 @@ factors divide the energy of a period by what it is compared with.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Unpack
 
@@ -196,13 +195,15 @@ def stats(
 
 
 def _check_kind(frame: pd.DataFrame, topic: str) -> str:
-    with suppress(RangeError):
+    try:
         parse_freq(topic)
+    except RangeError:
+        selection.check_topic(frame, topic)
+    else:
         raise UnknownTopicError(
             f"Cannot find topic {topic!r}: that is a frequency, and the topic comes first. Use "
             f"e.g. stats('A', {topic!r})."
         )
-    selection.check_topic(frame, topic)
     label = next(x for x in _columns.wire_columns(frame.columns) if parse(x).topic == topic)
     kind = kind_of(topic, _columns.unit_text(frame, label))
     if kind not in {"sample", "ratio"}:

@@ -247,9 +247,9 @@ def _formulas(
                 f"Cannot name a virtual meter {name!r}: use letters, digits and underscores, and "
                 "begin with a letter, e.g. 'Common'."
             )
-        if name in taken or split_element(name)[1] is not None:
-            why = "it reads as an element's address"
-            why = "the frame has it already" if name in taken else why
+        known = name in taken
+        if known or split_element(name)[1] is not None:
+            why = "the frame has it already" if known else "it reads as an element's address"
             raise ConfigError(f"Cannot name a virtual meter {name!r}: {why}. Use e.g. 'Common'.")
     return {
         name: [(t.factor, _key(t, name, there)) for t in parse(formula, name)]

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from dentframe import RegisterRules
+from dentframe.errors import RangeError
 from dentframe.verbs.energy import energy, intervals
 from dentframe.verbs.result_frames_and_warnings import COLUMNS
 from tests.attrs_kit import told
@@ -79,6 +80,14 @@ def test_intervals_are_cut_by_bounds_only():
     spans = {"P1": ["2024-01-01T00:20:00+00:00", "2024-01-01T00:40:00+00:00"]}
     told(frame, spans)
     assert frame.dent.intervals().iloc[:, 0].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("bounds", [("2024-01-02", "2024-01-01"), ("2024-01-02", None)])
+def test_intervals_of_no_span_are_refused(bounds):
+    """A start that is not before the end, or not before the last reading, is a mistake."""
+    start, end = bounds
+    with pytest.raises(RangeError, match="start is not before end"):
+        readings([10, 11, 12]).dent.intervals(start=start, end=end, tz="UTC")
 
 
 def test_intervals_of_several_meters(two):

@@ -176,6 +176,13 @@ def test_only_gaps_within_bounds():
     assert found[COLUMN].notna().sum() == 1
 
 
+def test_bounds_are_read_where_there_is_no_row():
+    """A bound that is no time is refused in every frame, before what it lacks."""
+    for frame in (made().iloc[:0], made()[[]].assign(**{"V/Ch/A1": 120.0})):
+        with pytest.raises(RangeError, match="start='soon'"):
+            frame.dent.estimate(start="soon")
+
+
 def test_a_reset_in_the_gap_scales_nothing():
     """What ran before a clear is unknown, so the register does not measure the gap."""
     from dentframe import RegisterRules

@@ -37,8 +37,10 @@ def test_gaps_of_a_register_alone():
 
 
 def test_an_empty_result_has_its_columns():
-    """No gap, no row."""
-    assert tuple(quarters({KW: [1, 1]}).dent.gaps().columns) == COLUMNS
+    """No gap, no row; the times that are not there have a zone as others have."""
+    rows = quarters({KW: [1, 1]}).dent.gaps(tz="Asia/Seoul")
+    assert tuple(rows.columns) == COLUMNS
+    assert rows["start"].dt.tz.key == rows["end"].dt.tz.key == "Asia/Seoul"
 
 
 def test_gaps_of_several_meters():

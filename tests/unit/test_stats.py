@@ -6,7 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.errors import ConfigError, CoverageWarning, KindError, UnknownTopicError
+from dentframe.errors import (
+    ConfigError,
+    CoverageWarning,
+    KindError,
+    RangeError,
+    UnknownTopicError,
+)
 from tests.unit.test_demand import KW, KWH, quarters
 
 
@@ -27,6 +33,22 @@ def test_nothing_is_assumed_over_a_gap():
         found = frame.dent.stats("A")["A/Ch/A1"]
     assert found["mean"].tolist() == [30.0]
     assert found["coverage"].tolist() == [0.5]
+
+
+@pytest.mark.parametrize("freq", [None, "h"])
+def test_a_single_sample_has_its_row(freq):
+    """It covers no time: its value is least and greatest, and no mean."""
+    with pytest.warns(CoverageWarning, match="1 missing"):
+        found = quarters({"A/Ch/A1": [10]}).dent.stats("A", freq, tz="UTC")["A/Ch/A1"]
+    assert found[["min", "max", "coverage"]].to_numpy().tolist() == [[10.0, 10.0, 0.0]]
+    assert found["mean"].isna().all()
+
+
+@pytest.mark.parametrize("end", ["2023-12-31", "2024-01-01"])
+def test_no_span_is_refused(end):
+    """An end that does not lie after the first sample is a mistake, as in `energy`."""
+    with pytest.raises(RangeError, match="start is not before end"):
+        quarters({"A/Ch/A1": [10, 20]}).dent.stats("A", end=end, tz="UTC")
 
 
 def test_channels_are_in_wire_order():
