@@ -29,7 +29,7 @@ from dentframe.frame.assemble import note
 from dentframe.metering.register_rules import RegisterRules, check_elements
 from dentframe.site.site import apply_site
 from dentframe.verbs.energy import energy as energy_of_frame
-from dentframe.verbs.keywords_and_series import DEFAULTS, MEAN, REGISTER, Keywords, VerbKeywords
+from dentframe.verbs.inputs_and_keywords import DEFAULTS, MEAN, REGISTER, Keywords, VerbKeywords
 from dentframe.verbs.peaks import peaks as peaks_of_frame
 from dentframe.wire.columns import ELEMENT, parse, split_element
 

@@ -22,7 +22,7 @@ from dentframe.errors import RangeError, UnitError
 from dentframe.frame.quantify import magnitudes
 from dentframe.metering.series import note_of, own_name, time_index
 from dentframe.times.dates_and_ranges import is_utc
-from dentframe.verbs.keywords_and_series import by_meter, interval_of
+from dentframe.verbs.inputs_and_keywords import by_meter, interval_of
 from dentframe.wire import columns as _columns
 from dentframe.wire.columns import CHANNEL, ELEMENT
 from dentframe.wire.topics import TOPICS, kind_of

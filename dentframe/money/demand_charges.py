@@ -20,7 +20,7 @@ from dentframe.times.dates_and_ranges import local, stamp
 from dentframe.times.periods import midnights
 from dentframe.times.schedule import Schedule
 from dentframe.verbs import demand as blocks
-from dentframe.verbs.keywords_and_series import interval_of
+from dentframe.verbs.inputs_and_keywords import interval_of
 from dentframe.verbs.peaks import highest, known, reported
 
 if TYPE_CHECKING:

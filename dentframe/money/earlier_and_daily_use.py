@@ -26,7 +26,7 @@ from dentframe.money.tariff_usage import Meters
 from dentframe.times.dates_and_ranges import Zone, instant, ints, localize
 from dentframe.times.periods import midnights, verb_zone
 from dentframe.verbs.energy import figures
-from dentframe.verbs.keywords_and_series import VerbKeywords
+from dentframe.verbs.inputs_and_keywords import VerbKeywords
 
 if TYPE_CHECKING:
     from dentframe.money.split_bill import Run

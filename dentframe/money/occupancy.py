@@ -17,7 +17,7 @@ import pandas as pd
 from dentframe.errors import ConfigError, UnknownMeterError, did_you_mean
 from dentframe.site.site import EXPORT, Site
 from dentframe.times.periods import midnights
-from dentframe.verbs.keywords_and_series import MEAN, REGISTER
+from dentframe.verbs.inputs_and_keywords import MEAN, REGISTER
 from dentframe.wire.columns import ELEMENT, Column, element_ids, parse, split_element, wire_columns
 
 if TYPE_CHECKING:

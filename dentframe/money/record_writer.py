@@ -34,7 +34,7 @@ from dentframe.money.record_reader import FILE, PAPERS, RECORD, Contents, json_o
 from dentframe.money.rounding_and_tiers import exact
 from dentframe.verbs import demand as blocks
 from dentframe.verbs.energy import figures, moving
-from dentframe.verbs.keywords_and_series import (
+from dentframe.verbs.inputs_and_keywords import (
     VerbKeywords,
     demand_source,
     energy_source,

@@ -24,7 +24,7 @@ from dentframe.money.rounding_and_tiers import EXACT, add, digits_of, exact, pri
 from dentframe.site.site import EXPORT, Site
 from dentframe.verbs.demand import demand, unaffected
 from dentframe.verbs.energy import figures
-from dentframe.verbs.keywords_and_series import MEAN, Inputs, VerbKeywords, energy_source, inputs_of
+from dentframe.verbs.inputs_and_keywords import MEAN, Inputs, VerbKeywords, energy_source, inputs_of
 from dentframe.verbs.peaks import coincident, peaks
 from dentframe.verbs.result_frames_and_warnings import detail_of, detail_rows, warn_of_power
 from dentframe.wire.columns import parse, split_element, wire_columns

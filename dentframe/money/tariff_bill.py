@@ -24,7 +24,7 @@ from dentframe.money.tariff import Tariff
 from dentframe.money.tariff_usage import Meters, State
 from dentframe.times.dates_and_ranges import Zone, instant, stamp, zone
 from dentframe.times.periods import midnights, verb_zone
-from dentframe.verbs.keywords_and_series import MEAN, REGISTER, VerbKeywords
+from dentframe.verbs.inputs_and_keywords import MEAN, REGISTER, VerbKeywords
 from dentframe.verbs.result_frames_and_warnings import warn_of_power, warn_of_withheld
 
 if TYPE_CHECKING:

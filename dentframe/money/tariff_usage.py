@@ -23,7 +23,7 @@ from dentframe.metering.series import Flag, Floats, Ints, element_columns, names
 from dentframe.money.rounding_and_tiers import EXACT, add, exact, printed, rounded
 from dentframe.money.statement import Reading
 from dentframe.times.dates_and_ranges import local, stamp
-from dentframe.verbs import keywords_and_series as inputs
+from dentframe.verbs import inputs_and_keywords as inputs
 from dentframe.verbs.elements_by_name import summed_series
 from dentframe.verbs.energy import figures, moving, when
 from dentframe.verbs.result_frames_and_warnings import detail_of

@@ -19,7 +19,7 @@ from dentframe.frame.select import elements
 from dentframe.metering.series import Floats, Ints, is_several, meters_of
 from dentframe.site.site import summed
 from dentframe.verbs import demand as blocks
-from dentframe.verbs import keywords_and_series as verbs
+from dentframe.verbs import inputs_and_keywords as verbs
 from dentframe.verbs.demand import window_means
 from dentframe.verbs.elements_by_name import summed_series
 from dentframe.wire.columns import split_element

@@ -21,7 +21,7 @@ from dentframe.plot.elements_shown import PictureKeywords, picture, power, shown
 from dentframe.times.dates_and_ranges import ints, local, stamp
 from dentframe.times.periods import calendar
 from dentframe.verbs.gaps_and_coverage import Gaps, gaps_of, registers_of
-from dentframe.verbs.keywords_and_series import REGISTER
+from dentframe.verbs.inputs_and_keywords import REGISTER
 from dentframe.verbs.quality_findings import runs
 
 if TYPE_CHECKING:

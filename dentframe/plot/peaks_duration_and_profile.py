@@ -26,7 +26,7 @@ from dentframe.times.periods import Freq, calendar
 from dentframe.verbs import demand as blocks
 from dentframe.verbs.demand import window_means
 from dentframe.verbs.gaps_and_coverage import uncovered
-from dentframe.verbs.keywords_and_series import demand_source
+from dentframe.verbs.inputs_and_keywords import demand_source
 from dentframe.verbs.load_shape import profile as profile_table
 from dentframe.verbs.peaks import peaks as peaks_table
 from dentframe.wire.topics import kind_of

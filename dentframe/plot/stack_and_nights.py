@@ -20,7 +20,7 @@ from dentframe.plot import axes_colours_and_labels as shared
 from dentframe.plot.elements_shown import PictureKeywords, Shown, for_verb, picture, power, shown
 from dentframe.times.dates_and_ranges import ints
 from dentframe.times.periods import Freq, Monthly, parse_freq, verb_zone
-from dentframe.verbs import keywords_and_series as verbs
+from dentframe.verbs import inputs_and_keywords as verbs
 from dentframe.verbs.energy import figures
 from dentframe.verbs.load_shape import unusual
 from dentframe.verbs.quality_findings import runs

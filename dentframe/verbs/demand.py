@@ -19,8 +19,8 @@ from dentframe.metering.register_rules import HOUR, MINUTE
 from dentframe.metering.series import Bools, Floats, Ints, element_columns
 from dentframe.times.dates_and_ranges import ints, minutes, stamp
 from dentframe.times.periods import DAY_MINUTES, clock_grid
-from dentframe.verbs import keywords_and_series as inputs
-from dentframe.verbs.keywords_and_series import Keywords, VerbKeywords, corrected_verb
+from dentframe.verbs import inputs_and_keywords as inputs
+from dentframe.verbs.inputs_and_keywords import Keywords, VerbKeywords, corrected_verb
 from dentframe.verbs.result_frames_and_warnings import wide
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from dentframe.metering.register_rules import HOUR, MINUTE
 from dentframe.metering.series import ESTIMATES, Flag, Floats, Ints, meter_by_meter, time_index
 from dentframe.times.dates_and_ranges import check_order, minutes
 from dentframe.times.periods import verb_zone
-from dentframe.verbs.keywords_and_series import DEFAULTS, Keywords, VerbKeywords
+from dentframe.verbs.inputs_and_keywords import DEFAULTS, Keywords, VerbKeywords
 from dentframe.verbs.reconcile import Pair, check_both_there, pairs
 from dentframe.verbs.result_frames_and_warnings import frame_of_rows
 

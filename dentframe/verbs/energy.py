@@ -27,9 +27,9 @@ from dentframe.metering.energy_and_coverage import (
 from dentframe.metering.series import NONE, Flag, Floats, Ints, meter_by_meter
 from dentframe.times.dates_and_ranges import stamp
 from dentframe.times.schedule import Schedule
-from dentframe.verbs import keywords_and_series as inputs
+from dentframe.verbs import inputs_and_keywords as inputs
 from dentframe.verbs import result_frames_and_warnings as results
-from dentframe.verbs.keywords_and_series import Keywords, VerbKeywords, corrected_verb
+from dentframe.verbs.inputs_and_keywords import Keywords, VerbKeywords, corrected_verb
 
 if TYPE_CHECKING:
     from dentframe.times.periods import Freq

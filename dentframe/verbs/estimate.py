@@ -29,7 +29,7 @@ from dentframe.metering.series import Bools, Floats, Ints, element_columns, is_s
 from dentframe.times.dates_and_ranges import ints, local, localize
 from dentframe.times.periods import verb_zone
 from dentframe.verbs.gaps_and_coverage import pieces
-from dentframe.verbs.keywords_and_series import MEAN, REGISTER, Keywords, VerbKeywords, verb
+from dentframe.verbs.inputs_and_keywords import MEAN, REGISTER, Keywords, VerbKeywords, verb
 from dentframe.verbs.quality_findings import runs
 from dentframe.verbs.reconcile import Pair, pairs
 

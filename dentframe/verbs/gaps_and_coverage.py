@@ -13,9 +13,9 @@ import numpy as np
 from dentframe.errors import ConfigError
 from dentframe.metering.energy_and_coverage import FOREVER, NAT, from_means, share, totals
 from dentframe.metering.series import Bools, Floats, Ints, element_columns
-from dentframe.verbs import keywords_and_series as inputs
+from dentframe.verbs import inputs_and_keywords as inputs
 from dentframe.verbs import result_frames_and_warnings as results
-from dentframe.verbs.keywords_and_series import REGISTER, Keywords, VerbKeywords, verb
+from dentframe.verbs.inputs_and_keywords import REGISTER, Keywords, VerbKeywords, verb
 from dentframe.wire.topics import kind_of
 
 if TYPE_CHECKING:

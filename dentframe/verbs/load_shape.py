@@ -18,10 +18,10 @@ from dentframe.metering.register_rules import HOUR
 from dentframe.metering.series import Bools, Floats, Ints, is_several
 from dentframe.times.dates_and_ranges import local
 from dentframe.times.schedule import HOLIDAY, Schedule, Window
-from dentframe.verbs import keywords_and_series as inputs
+from dentframe.verbs import inputs_and_keywords as inputs
 from dentframe.verbs import result_frames_and_warnings as results
 from dentframe.verbs.demand import cut, owner, span, window_means
-from dentframe.verbs.keywords_and_series import Keywords, VerbKeywords, verb
+from dentframe.verbs.inputs_and_keywords import Keywords, VerbKeywords, verb
 
 if TYPE_CHECKING:
     from dentframe.times.periods import Freq

@@ -19,12 +19,12 @@ from dentframe.metering.register_rules import HOUR
 from dentframe.metering.series import Bools, Flag, Floats, Ints, time_index
 from dentframe.times.dates_and_ranges import ints, local
 from dentframe.verbs import demand
-from dentframe.verbs import keywords_and_series as inputs
+from dentframe.verbs import inputs_and_keywords as inputs
 from dentframe.verbs import result_frames_and_warnings as results
 from dentframe.verbs.demand import PLACES, Cut, cut, means, of_full_length, owner, span
 from dentframe.verbs.elements_by_name import summed_series
 from dentframe.verbs.gaps_and_coverage import Stretches, registers_of, time_and_share, uncovered
-from dentframe.verbs.keywords_and_series import REGISTER, Keywords, VerbKeywords, corrected_verb
+from dentframe.verbs.inputs_and_keywords import REGISTER, Keywords, VerbKeywords, corrected_verb
 from dentframe.verbs.result_frames_and_warnings import MISSING
 from dentframe.wire.topics import TOPICS
 

@@ -20,10 +20,10 @@ from dentframe.metering.register_rules import check_elements, micros
 from dentframe.metering.series import Flag, Series, is_several, time_index
 from dentframe.times.dates_and_ranges import instant, naive_zone
 from dentframe.times.periods import verb_zone
-from dentframe.verbs import keywords_and_series as inputs
+from dentframe.verbs import inputs_and_keywords as inputs
 from dentframe.verbs.elements_by_name import Element, requested_elements
 from dentframe.verbs.gaps_and_coverage import gaps_of
-from dentframe.verbs.keywords_and_series import MEAN, REGISTER, Keywords, VerbKeywords, verb
+from dentframe.verbs.inputs_and_keywords import MEAN, REGISTER, Keywords, VerbKeywords, verb
 from dentframe.verbs.quality_findings import FINDINGS, ElementReadings
 from dentframe.verbs.reconcile import OfElement, pair_of
 from dentframe.verbs.result_frames_and_warnings import frame_of_rows

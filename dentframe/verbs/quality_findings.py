@@ -17,7 +17,7 @@ from dentframe.metering.energy_and_coverage import Cumulative, jumps
 from dentframe.metering.register_rules import HOUR, Rules
 from dentframe.metering.series import Bools, Flag, Floats, Ints, Series
 from dentframe.verbs.gaps_and_coverage import Gaps, within
-from dentframe.verbs.keywords_and_series import FEWEST, TOO_CLOSE, TOO_FAR
+from dentframe.verbs.inputs_and_keywords import FEWEST, TOO_CLOSE, TOO_FAR
 
 REPEATS = 4
 """So many equal readings make a run; fewer are chance."""

@@ -22,9 +22,9 @@ from dentframe.metering.register_rules import Rules, check_elements, resolve
 from dentframe.metering.series import NONE, Bools, Floats, Ints, Series, element_columns, time_index
 from dentframe.times.dates_and_ranges import naive_zone
 from dentframe.times.periods import Freq, verb_zone
-from dentframe.verbs import keywords_and_series as inputs
+from dentframe.verbs import inputs_and_keywords as inputs
 from dentframe.verbs.elements_by_name import Element, requested_elements
-from dentframe.verbs.keywords_and_series import MEAN, REGISTER, Keywords, VerbKeywords, verb
+from dentframe.verbs.inputs_and_keywords import MEAN, REGISTER, Keywords, VerbKeywords, verb
 from dentframe.verbs.result_frames_and_warnings import frame_of_rows
 
 if TYPE_CHECKING:

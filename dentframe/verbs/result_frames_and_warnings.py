@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dentframe.metering.energy_and_coverage import Cumulative
     from dentframe.metering.series import Floats
     from dentframe.verbs.energy import Figures
-    from dentframe.verbs.keywords_and_series import Inputs
+    from dentframe.verbs.inputs_and_keywords import Inputs
 
 
 MISSING = STATUSES.index("missing")
@@ -194,7 +194,7 @@ def rows_of(
 def frame_of_rows(
     frame: pd.DataFrame, rows: Any, columns: Sequence[str], tz: dt.tzinfo
 ) -> pd.DataFrame:
-    """Rows that begin with their meter as a frame, which names it where there are several.
+    """Make a frame of rows that begin with their meter; it is shown where there are several.
 
     Parameters
     ----------

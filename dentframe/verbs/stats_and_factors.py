@@ -23,13 +23,13 @@ from dentframe.metering.register_rules import HOUR, check_elements, resolve
 from dentframe.metering.series import Floats, Ints, Series, element_columns, is_several, time_index
 from dentframe.times.dates_and_ranges import local, naive_zone
 from dentframe.times.periods import Freq, parse_freq, verb_zone
-from dentframe.verbs import keywords_and_series as inputs
+from dentframe.verbs import inputs_and_keywords as inputs
 from dentframe.verbs import peaks
 from dentframe.verbs import result_frames_and_warnings as results
 from dentframe.verbs.demand import cut, owner
 from dentframe.verbs.elements_by_name import keyed, requested_elements, without_readings
 from dentframe.verbs.gaps_and_coverage import within
-from dentframe.verbs.keywords_and_series import MEAN, REGISTER, Keywords, VerbKeywords, verb
+from dentframe.verbs.inputs_and_keywords import MEAN, REGISTER, Keywords, VerbKeywords, verb
 from dentframe.wire import columns as _columns
 from dentframe.wire.columns import Column, numbers, parse, sort_key
 from dentframe.wire.topics import TOPICS, kind_of

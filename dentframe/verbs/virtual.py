@@ -25,12 +25,12 @@ from dentframe.frame.quantify import quantify
 from dentframe.frame.select import check_read, elements
 from dentframe.metering.energy_and_coverage import NAT, share, status, totals
 from dentframe.metering.series import Flag, Ints, rows
-from dentframe.verbs import keywords_and_series as inputs
+from dentframe.verbs import inputs_and_keywords as inputs
 from dentframe.verbs import result_frames_and_warnings as results
 from dentframe.verbs.elements_by_name import Element, keyed, without_readings
 from dentframe.verbs.energy import Figures, figures
 from dentframe.verbs.gaps_and_coverage import uncovered
-from dentframe.verbs.keywords_and_series import DEFAULTS, Keywords, VerbKeywords
+from dentframe.verbs.inputs_and_keywords import DEFAULTS, Keywords, VerbKeywords
 from dentframe.wire.columns import ELEMENT, full_name, split_element
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pytest
 from dentframe import DentAccessor, RegisterRules
 from dentframe.errors import ConfigError, UnknownMeterError
 from dentframe.verbs.energy import energy
-from dentframe.verbs.keywords_and_series import VerbKeywords
+from dentframe.verbs.inputs_and_keywords import VerbKeywords
 from dentframe.verbs.peaks import peaks
 from tests.split_kit import LA, element, readings, site
 

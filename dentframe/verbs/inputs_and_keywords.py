@@ -1,4 +1,4 @@
-"""The keywords that verbs share become the series that answer, and the periods to measure.
+"""The inputs of a verb are made of its keywords: the series that answer, and the periods.
 
 One topic answers for each element, never one a period. For energy that is its register, else its
 interval means; for demand the means first: they know when power flowed, a register only how much
