@@ -9,6 +9,7 @@ smaller, by what :class:`Sizes` knows of answers.
 from __future__ import annotations
 
 import json
+import math
 import re
 import threading
 from calendar import monthrange
@@ -194,7 +195,24 @@ def plan(
     -------
     list of Window
         Chronological and disjoint; empty if the range is empty or wholly in the future.
+
+    Raises
+    ------
+    RangeError
+        If a datetime has no time zone, or `bytes_per_hour` is not a finite, positive size.
     """
+    for name, instant in (("start", start), ("end", end), ("now", now)):
+        if instant.tzinfo is None:
+            raise RangeError(
+                f"Cannot plan with {name}={instant}: it has no time zone, and windows are UTC. "
+                "Give an aware datetime."
+            )
+    weight = BYTES_PER_HOUR if bytes_per_hour is None else bytes_per_hour
+    if not 0 < weight < math.inf:
+        raise RangeError(
+            f"Cannot plan with bytes_per_hour={bytes_per_hour!r}: a size must be finite and "
+            "above 0. Leave it out to use the default."
+        )
     first, stop, present = (start - _EPOCH) // _HOUR, _hour_after(min(end, now)), _hour_after(now)
     if end <= start or stop <= first:
         return []
@@ -202,7 +220,7 @@ def plan(
     days = {Window(w.year, w.month, w.day) for w in cached if w.hour is not None}
     months = {Window(w.year, w.month) for w in cached if w.day is not None}
     above = {window.hours for window in days | months}
-    tree = _Tree(range(first, stop), present, free, above, bytes_per_hour or BYTES_PER_HOUR)
+    tree = _Tree(range(first, stop), present, free, above, weight)
     chosen: list[range] = []
     while not chosen or chosen[-1].stop < stop:
         day = date.fromordinal((chosen[-1].stop if chosen else first) // 24 + _EPOCH_DAY)

@@ -141,7 +141,7 @@ def select(
             "same. Give one of them."
         )
     element = elements if element is None else element
-    wanted = _listed(topic)
+    wanted, of_meters = _listed(topic), _listed(meter)
     for name in wanted or ():
         check_topic(frame, name)
     chosen = {
@@ -149,13 +149,13 @@ def select(
         for what, names in (("element", element), ("channel", channel))
         if names is not None
     }
-    for name in _listed(meter) or ():
+    for name in of_meters or ():
         _check_meter(frame, name, name)
+    there = [(label, _columns.parse(label)) for label in _columns.wire_columns(frame.columns)]
     labels = [
         label
-        for label in _columns.wire_columns(frame.columns)
-        if (column := _columns.parse(label))
-        and (wanted is None or column.topic in wanted)
+        for label, column in there
+        if (wanted is None or column.topic in wanted)
         and all(getattr(column, what) in places for what, places in chosen.items())
     ]
     if not labels:
@@ -167,7 +167,7 @@ def select(
         )
     if wanted is not None:
         labels.sort(key=lambda label: wanted.index(_columns.parse(label).topic))
-    part = _of_meters(frame, labels, _listed(meter), chosen)
+    part = _of_meters(frame, labels, of_meters, chosen)
     return _between(part, start, end, tz)
 
 

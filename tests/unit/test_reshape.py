@@ -115,6 +115,13 @@ def test_one_meter_of_several_keeps_the_two_levels():
     assert list(part.attrs["dentcloud"]["ranges"]) == ["P2"]
 
 
+def test_names_may_come_from_a_generator():
+    """It is gone through once, whatever it names."""
+    part = several().dent.select(topic=iter(["kWHNet"]), meter=iter(["P2"]))
+    assert_frame_equal(part, several().dent.select(topic="kWHNet", meter=["P2"]))
+    assert len(part) > 0
+
+
 def test_an_element_of_one_meter_drops_the_other_meters():
     """``P2_C`` is one column and the rows of P2."""
     part = several().dent.select(topic="kWHNet", element="P2_C")
