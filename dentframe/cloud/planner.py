@@ -213,7 +213,10 @@ def plan(
             f"Cannot plan with bytes_per_hour={bytes_per_hour!r}: a size must be finite and "
             "above 0. Leave it out to use the default."
         )
-    first, stop, present = (start - _EPOCH) // _HOUR, _hour_after(min(end, now)), _hour_after(now)
+    first = (start - _EPOCH) // _HOUR
+    # Rounded up: an hour that has begun is asked for.
+    last, present = (-((_EPOCH - instant) // _HOUR) for instant in (end, now))
+    stop = min(last, present)
     if end <= start or stop <= first:
         return []
     free = {window.hours: window for window in cached}
@@ -237,12 +240,7 @@ def covers(windows: Iterable[Window], start: datetime, end: datetime) -> bool:
         if window.hours.start > reach:
             break
         reach = max(reach, window.hours.stop)
-    return reach >= _hour_after(end)
-
-
-def _hour_after(instant: datetime) -> int:
-    """The first whole hour at or after an instant [h since 1970-01-01T00:00Z]."""
-    return -((_EPOCH - instant) // _HOUR)
+    return _EPOCH + reach * _HOUR >= end
 
 
 class _Tree(NamedTuple):

@@ -145,9 +145,9 @@ def decode(body: bytes, window: Window | None = None, *, slice_bytes: int = SLIC
         return decode_slow(body, window)
     try:
         first = msgspec.json.decode(body[begin : head.start()] + b"]}", type=_Head)
-        headers = _columns(first.headers)
+        reader = SliceReader(first.headers, window)
         pieces = cut(body, head.end(), tail.start(), max(1, slice_bytes))
-        return _page(body, window, headers, map(SliceReader(headers, window).read, pieces))
+        return _page(body, window, reader.headers, map(reader.read, pieces))
     except (MisfitError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return decode_slow(body, window)
 
@@ -166,15 +166,10 @@ def decode_slow(body: bytes, window: Window | None = None) -> Page:
         raise not_decoded("decode readings", "its headers are no list of names", body)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise not_decoded("decode readings", "its topics are no list of rows", body)
-    headers = _columns(names)
+    reader = SliceReader(names, window)
     # In parts, so that no answer is spread out beyond the limits.
     parts = (rows[first : first + 512] for first in range(0, len(rows), 512))
-    spread = map(SliceReader(headers, window).spread, parts)
-    return _page(body, window, headers, spread)
-
-
-def _columns(headers: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for name in headers if name not in TIME_KEYS))
+    return _page(body, window, reader.headers, map(reader.spread, parts))
 
 
 def keep_rows(
@@ -208,8 +203,9 @@ def keep_rows(
 class SliceReader:
     """Reads slice after slice; it learns from each the columns and texts that were unforeseen."""
 
-    def __init__(self, headers: tuple[str, ...], window: Window | None) -> None:
-        self.headers = self.columns = headers
+    def __init__(self, headers: Iterable[str], window: Window | None) -> None:
+        self.headers = tuple(dict.fromkeys(name for name in headers if name not in TIME_KEYS))
+        self.columns = self.headers
         self.span = None if window is None else window.minutes
         self.tokens = _SEED
 
@@ -237,8 +233,9 @@ class SliceReader:
     def spread(self, rows: Sequence[Mapping[str, Any]]) -> Page:
         """Decode rows of parsed JSON value by value, a column more for each unforeseen key."""
         dates = [(row.get("date"), row.get("time")) for row in rows]
-        strays = dict.fromkeys(key for i in keep_rows(dates, self.span)[0] for key in rows[i])
-        columns = tuple(dict.fromkeys((*self.headers, *_columns(strays))))
+        kept = keep_rows(dates, self.span)[0]
+        keys = (key for i in kept for key in rows[i] if key not in TIME_KEYS)
+        columns = tuple(dict.fromkeys((*self.headers, *keys)))
         if len(columns) > MOST_COLUMNS:
             none = np.empty((0, len(columns)))
             return Page(None, columns, np.empty(0, np.int64), none, Report())
@@ -297,7 +294,7 @@ class _Cell:
     value: str | None
 
     def __float__(self) -> float:
-        return number(self.value or "")
+        return math.nan if self.value is None else number(self.value)
 
 
 class _Text(Enum):
