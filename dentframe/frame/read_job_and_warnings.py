@@ -99,7 +99,7 @@ class ReadJob:
                 self.errors[answer.job], self.resumable = answer.error, True
 
     def further(self, meter: str) -> list[Window]:
-        """The windows with the days to look in for brackets that the neighbouring hours lack."""
+        """The windows, with the days to look in for brackets that the neighbouring hours lack."""
         table, request = _frame.join(self.pages_of(meter), ()), self.request
         edges = []
         if not _frame.before(table, request.start):
@@ -141,7 +141,7 @@ def planned(
 def _extended(
     windows: list[Window], more: Sequence[Window], *, now: pd.Timestamp, cached: set[Window]
 ) -> list[Window]:
-    """Windows, and with them what they lack of some more."""
+    """The windows, and with them those that are needed to cover some more."""
     for one in more:
         if not covers(windows, one.start, one.end):
             windows = sorted({*windows, *plan(one.start, one.end, now=now, cached=cached)})
