@@ -300,7 +300,7 @@ def _cell_variable(column: pd.Series[Any], coded: dict[str, Any], unit: str | No
     kind, whole = values.dtype.kind, len(values) == int(np.prod(shape))
     cube = np.empty(shape, values.dtype if whole or kind in "OM" else np.float64)
     if not whole:  # cells that no row fills are NaN, NaT or empty text; never 0
-        cube[...] = {"O": "", "M": np.datetime64("NaT")}.get(kind, np.nan)
+        cube[...] = {"O": "", "M": np.datetime64("NaT", "ns")}.get(kind, np.nan)
     cube[tuple(codes for codes, _ in coded.values())] = values
     own: Any = column.dtype
     if hasattr(own, "units"):
