@@ -75,7 +75,7 @@ class AuditSheet:
         lacks = any(p.quantity is None for p in of.comparison)
         notes = (of.comparison_note, unknown * lacks) if of.comparison else ()
         self.comparison_note = " ".join(filter(None, notes))
-        self.foot = _foot(of, ", and priced as printed" * self.rated)
+        self.foot = _foot(of, self.rated)
 
 
 def lines(of: Statement) -> list[Texts]:
@@ -217,15 +217,15 @@ def head(of: Statement) -> list[tuple[str, str]]:
     return [(k, v) for k, v in pairs if v]
 
 
-def _foot(of: Statement, priced: str) -> list[str]:
+def _foot(of: Statement, rated: bool) -> list[str]:
     """What stands below everything: notes, the comparison that is not there, rounding, version."""
     rounding = "Quantities and amounts are not rounded."
     if of.places is not None:
         how = {"half-up": "a half goes up", "half-even": "a half goes to the even digit"}
         rounding = (
-            f"Quantities are rounded to {of.places} decimals{priced}. Each amount is rounded to "
-            f"{of.digits} decimals ({how[of.rounding]}); the total is the sum of the printed "
-            "amounts."
+            f"Quantities are rounded to {of.places} decimals"
+            f"{', and priced as printed' * rated}. Each amount is rounded to {of.digits} "
+            f"decimals ({how[of.rounding]}); the total is the sum of the printed amounts."
         )
     return [
         *[DRAFT_NOTE] * of.draft,

@@ -43,6 +43,12 @@ MADE_FROM = ("site.toml", "bill.toml", "rules.toml", READINGS)
 REBILL = "rebill.json"
 WORKINGS = ("steps.csv", "edges.json", "check.py")
 TABLES = ("charges", "control", "exceptions", "figures")
+EDGES = ("open_at", "open_reading", "close_at", "close_reading", "lo", "hi")
+FIGURES = (
+    "element", "label", "party", "kind", "start", "end", "basis", "quantity", "unit", "coverage",
+    "status", "flags", *EDGES,
+)  # fmt: skip
+"""The columns of figures; the last ones are those of the verb that measured them."""
 _UNSEALED = "0" * 64
 _TIMES = {"start", "end", "open_at", "close_at"}
 _DECIMALS = {"quantity", "amount", "computed", "billed", "value", "limit", "old", "new",
@@ -223,7 +229,8 @@ class Record:
     @cached_property
     def figures(self) -> pd.DataFrame:
         """Every figure that a line rests on, as `Run.figures`."""
-        return self.table("figures")
+        # A bill of fixed lines rests on none: the columns are there all the same.
+        return self.table("figures").reindex(columns=FIGURES)
 
     @cached_property
     def exceptions(self) -> pd.DataFrame:

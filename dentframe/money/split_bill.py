@@ -19,7 +19,7 @@ from dentframe.frame.quantify import dequantify
 from dentframe.money import credit_notes, record_writer
 from dentframe.money.earlier_and_daily_use import BilledPeriod, archived_year_before
 from dentframe.money.occupancy import check_frame, dated_parts, occupancies, span
-from dentframe.money.record_reader import billed_before, records_in
+from dentframe.money.record_reader import EDGES, FIGURES, billed_before, records_in
 from dentframe.money.rounding_and_tiers import add, digits_of, rounded
 from dentframe.money.shares import DIFFERENCE, FEE, Charge, fees, figures_of, share
 from dentframe.money.split_exceptions import exceptions_of
@@ -42,12 +42,6 @@ CHARGES = (
     "quantity", "unit", "amount", "currency", "status", "computed", "billed",
 )  # fmt: skip
 """The columns of `Run.charges`."""
-READINGS = ("open_at", "open_reading", "close_at", "close_reading", "lo", "hi")
-FIGURES = (
-    "element", "label", "party", "kind", "start", "end", "basis", "quantity", "unit", "coverage",
-    "status", "flags", *READINGS,
-)  # fmt: skip
-"""The columns of `Run.figures`; the last ones are the verb's own."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +161,7 @@ class Run:
         rows = [
             (f.element, labels[f.element], f.party, f.kind, f.start.tz_convert(zone),
              f.end.tz_convert(zone), basis, f.value, f.unit, f.coverage, f.status, f.flags,
-             *(f.row.get(x) for x in READINGS))
+             *(f.row.get(x) for x in EDGES))
             for use in self.uses
             for basis, found in use.figures.items()
             for f in found

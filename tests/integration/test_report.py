@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +20,7 @@ from dentframe import (
     DentCloud,
     Record,
     Site,
+    SplitRules,
     cli,
     emulator,
     report,
@@ -28,7 +30,7 @@ from dentframe import (
 )
 from dentframe.emulator import Event, Plant, panel
 from dentframe.errors import ConfigError, RangeError
-from dentframe.money.portfolio_report_and_status import status
+from dentframe.money.portfolio_report_and_status import Report, status
 from tests.split_kit import bill, line, readings, site, tenant
 
 LA = "America/Los_Angeles"
@@ -280,6 +282,29 @@ def test_a_silent_meter_has_no_cost_where_no_split_is_saved_yet(folder, tmp_path
     p2 = next(x for x in found.silent if x.meter == "P2")
     assert p2.kwh is not None
     assert (p2.cost, found.exceptions) == (None, 0)
+
+
+def test_a_silent_meter_has_no_cost_where_the_last_bill_rests_on_no_energy(folder, tmp_path):
+    """A bill of fixed lines says nothing of what a kWh costs."""
+    what = Site.load(folder / "sites" / "pier-4.toml")
+    fixed = bill(line("Fixed", "fixed", "10.00"), start="2023-10-01", end="2023-11-01")
+    frame = readings({"A": 1, "B": 1}, start="2023-10-01", end="2023-11-01")
+    rules = SplitRules.from_dict({"lines": {"fixed": "days"}})
+    frame = frame.rename({"P1": "P2"}, level="meter")
+    split(fixed, what, rules, frame=frame).save(tmp_path / "Oct")
+    now = pd.Timestamp("2023-11-23", tz=LA)
+    found = status(folder / "archive", folder / "sites", tmp_path, now=now)
+    p2 = next(x for x in found.silent if x.meter == "P2")
+    assert p2.kwh is not None
+    assert p2.cost is None
+
+
+def test_what_is_shown_as_nothing_in_doubt_is_not_marked(found):
+    """Less than half a kWh is a nought on the page, and a nought is in no colour."""
+    well = next(x for x in found.sites if x.site.name == "Elm Court")
+    row = pd.DataFrame([["A", "gap", NOW, NOW, 1, "warning", 0.3]], columns=[*well.findings])
+    some = Report(found.months, (replace(well, findings=row),))
+    assert '<td class="warn">0</td>' not in some.to_html()
 
 
 def test_the_command_writes_both_files_and_status_is_json(folder, tmp_path, capsys):

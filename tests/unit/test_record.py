@@ -106,6 +106,15 @@ def test_a_record_is_read(run, saved):
     assert not record.ok
 
 
+def test_a_record_of_fixed_lines_rests_on_no_figure(tmp_path):
+    """Its table of figures has its columns all the same, and a later bill compares with none."""
+    run = split(bill(line("Fixed", "fixed", "10.01")), site(), frame=readings({"A": 1, "B": 1}))
+    record = Record.load(run.save(tmp_path / "Jan"))
+    assert list(record.figures) == list(run.figures)
+    assert record.figures.empty
+    assert record.billed == []
+
+
 def test_records_are_one_frame(tmp_path):
     """Months in their order, with the tenants' amounts; billed earlier periods to compare with."""
     assert records(tmp_path).empty
