@@ -278,9 +278,10 @@ def means(c: Cumulative, s: Ints, e: Ints, interval: int) -> Floats:
     """
     a, b = c.both_edges(s, e)
     known = (b.covered - a.covered == e - s) & (e > s)
-    for edge in (a, b) if c.source == "register" else ():
-        cuts = np.flatnonzero(edge.inside)
-        known[cuts[2 * np.diff(c.t)[edge.segment[cuts]] > 3 * interval]] = False
+    if c.source == "register":
+        for edge in (a, b):
+            cuts = np.flatnonzero(edge.inside)
+            known[cuts[2 * np.diff(c.t)[edge.segment[cuts]] > 3 * interval]] = False
     kw: Floats = np.full(len(s), np.nan)
     np.divide(b.energy - a.energy, (e - s) / HOUR, out=kw, where=known)
     return np.round(kw, PLACES)

@@ -198,7 +198,7 @@ def estimate(
     KindError
         Where the frame has neither registers nor demand.
     RangeError
-        For a naive index, or ``"reference_days"`` without a zone.
+        For a naive index, a bound that is no time, or ``"reference_days"`` without a zone.
 
     Warns
     -----
