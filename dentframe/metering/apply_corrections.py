@@ -79,8 +79,8 @@ def register(series: Series, rules: Rules, means: Cumulative | None = None) -> C
         return replace(made, refusal=f"{made.refusal} So {names} cannot be applied.")
     for f in fixes:
         if f.kind in {"reading", "exchange"}:
-            _check(made, f)
             touching = (made.t[1:] >= f.start) & (made.t[:-1] <= f.start)
+            _check(made, f, touching)
             flags = np.where(touching, made.flags | Flag.CORRECTED, made.flags)
             made = _remade(made, made.t, made.E, made.ok, flags, made.hi - made.inc)
     return _finished(raw, _scaled(_exchanged(made, fixes), fixes), fixes)
@@ -128,11 +128,10 @@ def _with_readings(series: Series, fixes: Sequence[Fix]) -> Series:
     return replace(series, t=t[order], values=v[order], mark_t=mark_t, marks=marks)
 
 
-def _check(made: Cumulative, f: Fix) -> None:
+def _check(made: Cumulative, f: Fix, touching: Bools) -> None:
     """Refuse a hand reading or an exchange that the readings around it contradict."""
     i = int(np.searchsorted(made.at, f.start, side="left"))
     around = [k for k in (i - 1, i, i + 1) if 0 <= k < len(made.at) and made.at[k] != f.start]
-    touching = (made.t[1:] >= f.start) & (made.t[:-1] <= f.start)
     refuted = bool((touching & ~made.ok & ((made.flags & _REFUTED) != 0)).any())
     lost = f.kind == "reading" and f.start not in made.at
     if (refuted or lost) and around:

@@ -22,7 +22,6 @@ import numpy.typing as npt
 
 from dentframe.metering.register_rules import HOUR, MINUTE
 from dentframe.metering.series import ESTIMATES, Bools, Flag, Floats, Ints, Series
-from dentframe.wire.columns import full_name
 
 if TYPE_CHECKING:
     from dentframe.metering.apply_corrections import Corrected
@@ -79,8 +78,8 @@ class Special:
             begin += len(where)
         if used:
             order = np.argsort(at, kind="stable")
-            begin, end = np.searchsorted(at[order], (0, n))
-            order = np.append(order[begin:end], len(at) - 1)  # last its end, which is no segment
+            low, high = np.searchsorted(at[order], (0, n))
+            order = np.append(order[low:high], len(at) - 1)  # last its end, which is no segment
             at = at[order]
             first = np.flatnonzero(np.append(True, at[1:] != at[:-1]))
             flags = np.bitwise_or.reduceat(flags[order], first)
@@ -177,7 +176,7 @@ class Cumulative:
 
     def __post_init__(self) -> None:
         self.meter, self.element = self.series.meter, self.series.element
-        self.name = full_name(self.meter, self.element)
+        self.name = self.series.name
 
     @cached_property
     def inc(self) -> Floats:
@@ -354,12 +353,9 @@ class Cumulative:
 
     def split(self, s: Ints, e: Ints) -> tuple[Floats, Floats]:
         """Imported and exported energy of each period [kWh], by the sign of each increment."""
-        energy, falls = self.energy(s, e), np.maximum(-self.inc, 0.0)
-        if not falls.any():
-            return energy, np.where(np.isnan(energy), np.nan, 0.0)
-        fallen = replace(self, E=np.concatenate(([0.0], np.cumsum(falls))))
-        exported = fallen.edges(e).energy - fallen.edges(s).energy
-        return energy + exported, np.where(np.isnan(energy), np.nan, exported)
+        falls = np.maximum(-self.inc, 0.0)
+        exported = replace(self, E=np.append(0.0, np.cumsum(falls))).energy(s, e)
+        return self.energy(s, e) + exported, exported
 
     def readings_in(self, s: Ints, e: Ints) -> Ints:
         """How many readings in use close an interval in ``(s, e]``."""
@@ -367,8 +363,6 @@ class Cumulative:
 
     def stretches(self) -> tuple[Ints, Ints]:
         """Start and end of the stretches that are covered without a break [us UTC]."""
-        if len(self.t) < 2:
-            return self.t[:0], self.t[:0]
         lost = self.special.at[:-1][~self.special.ok[:-1]]
         s, e = np.append(self.t[:1], self.t[lost + 1]), np.append(self.t[lost], self.t[-1:])
         return s[e > s], e[e > s]
@@ -415,12 +409,11 @@ def first_covered(c: Cumulative) -> int:
 
 def jumps(c: Cumulative) -> list[tuple[int, int, float]]:
     """The steps of a register that are withheld as no use: start, end [us], and claimed kWh."""
-    if c.special.ok.all():
-        return []
-    at, more = c.special.at, c.special.more
-    withheld = ~c.special.ok & ((c.special.flags & int(Flag.UNEXPLAINED_JUMP)) != 0)
-    found = np.flatnonzero(withheld).tolist()
-    return [(int(c.t[at[k]]), int(c.t[at[k] + 1]), float(more[k])) for k in found]
+    flagged = (c.special.flags & int(Flag.UNEXPLAINED_JUMP)) != 0
+    withheld = flagged & ~c.special.ok
+    at = c.special.at[withheld]
+    claimed = c.special.more[withheld]
+    return list(zip(c.t[at].tolist(), c.t[at + 1].tolist(), claimed.tolist(), strict=True))
 
 
 def reaching(t: Ints, E: Floats, rows: Ints) -> tuple[Ints, Floats, int, Ints]:

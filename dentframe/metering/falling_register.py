@@ -103,7 +103,7 @@ def energy_of_exchange(
 def suspects(t: Ints, steps: Floats, rules: Rules) -> Ints:
     """The steps that need a verdict: falls, rises beyond `max_kw`, and exchanges; in order."""
     if rules.max_kw is None and not rules.swaps and steps.min(initial=0.0) >= 0:
-        return np.empty(0, dtype=np.int64)  # the least is found quicker than where the falls are
+        return np.empty(0, dtype=np.int64)  # most registers: the least step tells it quickly
     found = steps < 0
     if rules.max_kw is not None:
         found |= steps > rules.cap(t[:-1], t[1:])

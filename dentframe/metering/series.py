@@ -56,7 +56,6 @@ class Flag(IntFlag):
     REBLOCKED = 1 << 18
 
 
-FLAGS: tuple[str, ...] = tuple(sorted(str(f.name).lower() for f in Flag))
 ESTIMATES = Flag.RESET | Flag.AMBIGUOUS_FALL | Flag.EDGE_IN_GAP | Flag.AGREED
 """Flags that make a wholly covered figure an estimate."""
 
@@ -81,7 +80,7 @@ T = TypeVar("T")
 _NO_ROW = -2
 """The code of a meter that was read and returned nothing; no row has it."""
 _AT_ONCE = 1024
-"""Rows that are turned at once."""
+"""How many rows of a block are turned at a time, so that the cache holds them."""
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -168,15 +167,11 @@ def spans(frame: pd.DataFrame) -> dict[str | None, tuple[Side, Side]]:
         return {None: (None, None)}
     ends = outermost(frame)
     meters = sorted({*ends, *(m for m in ranges if rows.get(m) is None)}) if several else ranges
-    believed: dict[str | None, tuple[Side, Side]] = {}
+    believed, nothing = dict[str | None, tuple[Side, Side]](), (None, None)
     for m in meters:
-        own, noted = ends.get(m if several else ""), rows.get(m)
-        start, end = ranges.get(m) or (None, None)
-        if own is not None and noted is not None:
-            start = start if own[0] == noted[0] else None
-            end = end if own[1] == noted[1] else None
-        elif own is not None or noted is not None:
-            start = end = None
+        own, noted = ends.get(m if several else "") or nothing, rows.get(m) or nothing
+        sides = zip(ranges.get(m) or nothing, own, noted, strict=True)
+        start, end = (side if its == read else None for side, its, read in sides)
         believed[m] = start, end
     if several or len(ranges) == 1:
         return believed

@@ -195,8 +195,7 @@ def keep_rows(
         else:
             at.append(position)
             minutes.append(day + minute)
-    few = samples(bad) if bad else ()
-    report = Report(rows=len(at), bad_dates=len(bad), bad_date_samples=few, outside=outside)
+    report = Report(len(at), bad_dates=len(bad), bad_date_samples=samples(bad), outside=outside)
     return at, minutes, report
 
 

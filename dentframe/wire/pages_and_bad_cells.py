@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 SAMPLES = 3
 SAMPLE_LENGTH = 40
 
+_ADDED = ("absent", "blank", "unexpected", "conflicts", "doubled")
+"""The tables of a report by column whose values add up with ``+``."""
+
 Unreadable = tuple[int, tuple[str, ...]]
 
 
@@ -89,21 +92,18 @@ class Report:
 
     def narrow(self, columns: Container[str]) -> Report:
         """Leave out the counts of other columns."""
-        counts = {
+        tables: dict[str, Any] = {
             name: {column: n for column, n in getattr(self, name).items() if column in columns}
-            for name in ("absent", "blank", "unreadable", "unexpected", "conflicts", "doubled")
-            if getattr(self, name)
+            for name in ("unreadable", *_ADDED)
         }
-        if not counts:
-            return self
-        return replace(self, **counts)  # type: ignore[arg-type] # each a table of its own kind
+        return replace(self, **tables)
 
     def __add__(self, other: Report) -> Report:
-        tables: dict[str, dict[str, Any]] = {}
-        for name in ("absent", "blank", "unexpected", "conflicts", "doubled"):
-            table = tables[name] = dict(getattr(self, name))
-            for column, more in getattr(other, name).items():
-                table[column] = table[column] + more if column in table else more
+        tables: dict[str, Any] = {}
+        for name in _ADDED:
+            one, more = getattr(self, name), getattr(other, name)
+            both = {column: one[column] + more[column] for column in more if column in one}
+            tables[name] = {**one, **more, **both}
         unreadable = dict(self.unreadable)
         for column, (count, texts) in other.unreadable.items():
             before, known = unreadable.get(column, (0, ()))
@@ -182,10 +182,10 @@ def fingerprint(page: Page) -> str:
 
 
 _OWN_MEMORY = 1 << 20
+"""What is larger has memory of its own, which a forked process does not share [B]."""
 _PRIVATE: dict[str, Any] = (
     {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
 )
-"""What is larger has memory of its own, which a forked process does not share [B]."""
 
 
 def room(rows: int, width: int) -> npt.NDArray[np.float64]:

@@ -11,7 +11,7 @@ import pytest
 from dentframe.documents import statement_audit_sheet as explanations
 from dentframe.documents.statement_audit_sheet import explained, label
 from dentframe.metering.energy_and_coverage import STATUSES
-from dentframe.metering.series import FLAGS
+from dentframe.metering.series import Flag
 from tests.statement_kit import MAY, NY, energy_line, reading, statement
 
 JARGON = re.compile(r"interpolat|telescop|register|rollover|glitch|NaN|residual|delta|_|coverage")
@@ -19,7 +19,7 @@ JARGON = re.compile(r"interpolat|telescop|register|rollover|glitch|NaN|residual|
 
 def test_every_flag_and_status_has_words():
     """Whatever the readings carry can be explained; `recorded` needs no words."""
-    assert set(explanations.FLAGS) == set(FLAGS)
+    assert set(explanations.FLAGS) == {str(x.name).lower() for x in Flag}
     assert set(explanations.STATUSES) == set(STATUSES) - {"recorded"}
 
 
