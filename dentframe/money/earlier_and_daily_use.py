@@ -222,7 +222,8 @@ def use_by_period(
 
 def own_dates(run: Run, party: str) -> tuple[pd.Timestamp, pd.Timestamp]:
     """A party's dates, from its first to its last; those of the bill are the landlord's."""
-    mine = [s for s in run.whole.occupancies if s.party == party != run.site.landlord]
+    is_landlord = party == run.site.landlord
+    mine = [s for s in run.whole.occupancies if s.party == party and not is_landlord]
     edges = [x for s in mine for x in (s.start, s.end)] or span(run.site, run.bill)
     return min(edges).tz_convert(run.site.zone), max(edges).tz_convert(run.site.zone)
 

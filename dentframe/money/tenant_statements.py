@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -106,17 +105,20 @@ def _letter(run: Run, tenant: Tenant) -> Letter:
     due = bill.due
     if isinstance(due, int) and bill.issued is not None:
         due = bill.issued + dt.timedelta(days=due)
-    names = {x.name for x in fields(Letter)}
-    # What letterhead, tenant and bill say by the same name; where two do, the later one counts.
-    said = {k: v for x in (head, tenant, bill) for k, v in vars(x).items() if k in names}
-    said |= {
-        "sender": site.landlord,
-        "sender_address": head.address,
-        "number": bill.number.replace("{account}", tenant.account),
-        "due": due if isinstance(due, dt.date) else None,
-        "logo": str(logo or ""),
-    }
-    return Letter(**said)
+    same = ("contact", "payment_terms", "remit_to", "accent", "not_from_utility", "area_unit")
+    return Letter(
+        sender=site.landlord,
+        sender_address=head.address,
+        **{name: getattr(head, name) for name in same},
+        account=tenant.account,
+        unit=tenant.unit,
+        address=tenant.address,
+        number=bill.number.replace("{account}", tenant.account),
+        issued=bill.issued,
+        due=due if isinstance(due, dt.date) else None,
+        logo=str(logo or ""),
+        schedule=bill.schedule,
+    )
 
 
 def _line(run: Run, c: Charge) -> Line:
