@@ -29,7 +29,13 @@ from dentframe.frame.assemble import note
 from dentframe.metering.register_rules import RegisterRules, check_elements
 from dentframe.site.site import apply_site
 from dentframe.verbs.energy import energy as energy_of_frame
-from dentframe.verbs.inputs_and_keywords import DEFAULTS, MEAN, REGISTER, Keywords, VerbKeywords
+from dentframe.verbs.inputs_and_keywords import (
+    DEFAULTS,
+    MEAN,
+    REGISTER,
+    CorrectedKeywords,
+    VerbKeywords,
+)
 from dentframe.verbs.peaks import peaks as peaks_of_frame
 from dentframe.wire.columns import ELEMENT, parse, split_element
 
@@ -212,7 +218,7 @@ _TOPICS: dict[str, tuple[str, ...]] = {"register": (REGISTER,), "demand": (MEAN,
 """The topics that answer, by `source`."""
 
 
-class ArchiveKeywords(Keywords, total=False):
+class ArchiveKeywords(CorrectedKeywords, total=False):
     """The keywords of a verb, but for its elements, and those of an archive."""
 
     meters: Any

@@ -66,10 +66,7 @@ def select(
     The columns come in the order of the headers; without any, sorted by name.
     """
     if headers is None:
-        headers = [
-            *STAMP,
-            *sorted({c for row in rows for c in row} - set(STAMP)),
-        ]
+        headers = [*STAMP, *sorted({c for row in rows for c in row} - set(STAMP))]
     kept = [h for h in headers if h in STAMP or simulated.topic_of(h) in topics]
     lo, hi = f"{start:%Y-%m-%d %H:%M}", f"{end:%Y-%m-%d %H:%M}"
     inside = [
@@ -106,7 +103,7 @@ class Recorded:
         return sorted({match["meter"] for match in found if match})
 
     def topics(self) -> list[dict[str, str]]:
-        """The document's simulated.catalogue of topics."""
+        """The document's catalogue of topics."""
         return simulated.catalogue()
 
     def rows(self, meter: str, start: datetime, end: datetime, topics: Sequence[str]) -> Table:
@@ -310,7 +307,7 @@ class Plant:
         return list(self.layout)
 
     def topics(self) -> list[dict[str, str]]:
-        """The document's simulated.catalogue of topics."""
+        """The document's catalogue of topics."""
         return simulated.catalogue()
 
     def elements(self, meter: str) -> dict[str, Element]:
@@ -425,7 +422,7 @@ class Quirky:
                 f"Cannot give a {type(source).__name__} another {' and '.join(changes)}: only the "
                 "meters of a Plant can be changed."
             )
-        if isinstance(source, Plant):
+        if changes and isinstance(source, Plant):
             source = copy.copy(source)
             source.layout = {k: replace(meter, **changes) for k, meter in source.layout.items()}
         self._source, self._quirks, self._now = source, quirks, now
@@ -445,5 +442,6 @@ class Quirky:
             stop = min(stop, now + timedelta.resolution)
         _, rows = self._source.rows(meter, start - _AROUND, stop, topics)
         for name, value in self._quirks.items():
-            rows = QUIRKS_OF_ROWS[name](rows, value, now) if name in QUIRKS_OF_ROWS else rows
+            if name in QUIRKS_OF_ROWS:
+                rows = QUIRKS_OF_ROWS[name](rows, value, now)
         return select(rows, start, end, topics)

@@ -48,8 +48,7 @@ class PictureKeywords(verbs.Keywords, total=False):
 
 def picture(draw: Callable[P, Axes]) -> Callable[P, Axes]:
     """Write the keywords of every picture into a function's signature, and refuse others."""
-    defaults = verbs.DEFAULTS | {"source": "auto"}
-    drawn = with_keywords(PictureKeywords, defaults, without=["corrections"])(draw)
+    drawn = with_keywords(PictureKeywords, verbs.DEFAULTS | {"source": "auto"})(draw)
 
     @functools.wraps(drawn)
     def call(*args: P.args, **how: P.kwargs) -> Axes:

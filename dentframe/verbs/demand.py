@@ -20,7 +20,7 @@ from dentframe.metering.series import Bools, Floats, Ints, element_columns
 from dentframe.times.dates_and_ranges import ints, minutes, stamp
 from dentframe.times.periods import DAY_MINUTES, clock_grid
 from dentframe.verbs import inputs_and_keywords as inputs
-from dentframe.verbs.inputs_and_keywords import Keywords, VerbKeywords, corrected_verb
+from dentframe.verbs.inputs_and_keywords import CorrectedKeywords, VerbKeywords, corrected_verb
 from dentframe.verbs.result_frames_and_warnings import wide
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def demand(
     step: Any = None,
     topic: str | None = None,
     source: str = "auto",
-    **keywords: Unpack[Keywords],
+    **keywords: Unpack[CorrectedKeywords],
 ) -> pd.DataFrame:
     """Mean power of each block or rolling window, per element.
 
@@ -128,7 +128,7 @@ def apparent_demand(
     kind: str = "block",
     step: Any = None,
     source: str = "auto",
-    **keywords: Unpack[Keywords],
+    **keywords: Unpack[CorrectedKeywords],
 ) -> pd.DataFrame:
     """Mean apparent power of each block or rolling window, from kVAHNet (or DemandkVA).
 

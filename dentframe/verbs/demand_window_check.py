@@ -41,7 +41,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-@with_keywords(Keywords, DEFAULTS, without=["demand_lag", "corrections"])
+@with_keywords(Keywords, DEFAULTS, without=["demand_lag"])
 def check_demand_window(
     frame: pd.DataFrame, *, max_lag: Any = "15min", **keywords: Unpack[Keywords]
 ) -> pd.DataFrame:

@@ -29,7 +29,7 @@ from dentframe.times.dates_and_ranges import stamp
 from dentframe.times.schedule import Schedule
 from dentframe.verbs import inputs_and_keywords as inputs
 from dentframe.verbs import result_frames_and_warnings as results
-from dentframe.verbs.inputs_and_keywords import Keywords, VerbKeywords, corrected_verb
+from dentframe.verbs.inputs_and_keywords import CorrectedKeywords, VerbKeywords, corrected_verb
 
 if TYPE_CHECKING:
     from dentframe.times.periods import Freq
@@ -46,7 +46,7 @@ def energy(
     min_coverage: float | None = None,
     schedule: Any = None,
     detail: bool = False,
-    **keywords: Unpack[Keywords],
+    **keywords: Unpack[CorrectedKeywords],
 ) -> pd.DataFrame:
     """Energy of each period and element.
 
@@ -214,7 +214,7 @@ def intervals(
     *,
     topic: str | None = None,
     source: str = "auto",
-    **keywords: Unpack[Keywords],
+    **keywords: Unpack[CorrectedKeywords],
 ) -> pd.DataFrame:
     """Energy of each interval between the readings of a meter.
 

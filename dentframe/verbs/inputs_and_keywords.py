@@ -142,6 +142,11 @@ class Keywords(TypedDict, total=False):
     demand_lag: Any
     elements: Any
     site: Any
+
+
+class CorrectedKeywords(Keywords, total=False):
+    """The keywords of verbs that take more corrections than those of the site."""
+
     corrections: Any
 
 
@@ -211,9 +216,8 @@ class VerbKeywords:
 
 
 DEFAULTS = {f.name: f.default for f in fields(VerbKeywords)}
-corrected_verb = with_keywords(Keywords, DEFAULTS)
-"""It decorates a verb that takes `corrections`, beside those of its site."""
-verb = with_keywords(Keywords, DEFAULTS, without=["corrections"])
+verb = with_keywords(Keywords, DEFAULTS)
+corrected_verb = with_keywords(CorrectedKeywords, DEFAULTS)
 
 
 def by_meter(value: Any, meter: str | None, default: str, what: str) -> int:

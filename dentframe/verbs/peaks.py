@@ -24,7 +24,12 @@ from dentframe.verbs import result_frames_and_warnings as results
 from dentframe.verbs.demand import PLACES, Cut, cut, means, of_full_length, owner, span
 from dentframe.verbs.elements_by_name import summed_series
 from dentframe.verbs.gaps_and_coverage import Stretches, registers_of, time_and_share, uncovered
-from dentframe.verbs.inputs_and_keywords import REGISTER, Keywords, VerbKeywords, corrected_verb
+from dentframe.verbs.inputs_and_keywords import (
+    REGISTER,
+    CorrectedKeywords,
+    VerbKeywords,
+    corrected_verb,
+)
 from dentframe.verbs.result_frames_and_warnings import MISSING
 from dentframe.wire.topics import TOPICS
 
@@ -63,7 +68,7 @@ def peaks(
     topic: str | None = None,
     source: str = "auto",
     min_coverage: float | None = None,
-    **keywords: Unpack[Keywords],
+    **keywords: Unpack[CorrectedKeywords],
 ) -> pd.DataFrame:
     """The highest demands of each period and element, and when they were.
 
@@ -388,7 +393,7 @@ def coincident(
     topic: str | None = None,
     source: str = "auto",
     min_coverage: float | None = None,
-    **keywords: Unpack[Keywords],
+    **keywords: Unpack[CorrectedKeywords],
 ) -> pd.DataFrame:
     """The peak of several elements together, and what each had part in it.
 

@@ -88,14 +88,14 @@ _INSTEAD = {
 }
 
 
-@with_keywords(Keywords, inputs.DEFAULTS, without=["registers", "demand_lag"])
+@with_keywords(inputs.CorrectedKeywords, inputs.DEFAULTS, without=["registers", "demand_lag"])
 def stats(
     frame: pd.DataFrame,
     topic: str,
     freq: Freq = None,
     *,
     min_coverage: float | None = None,
-    **keywords: Unpack[Keywords],
+    **keywords: Unpack[inputs.CorrectedKeywords],
 ) -> pd.DataFrame:
     """Time-weighted mean, least, greatest value and coverage of a sampled topic.
 

@@ -130,7 +130,7 @@ def parse(formula: str, name: str) -> list[Term]:
     return terms
 
 
-@with_keywords(Keywords, DEFAULTS, without=["elements", "corrections"])
+@with_keywords(Keywords, DEFAULTS, without=["elements"])
 def virtual(
     frame: pd.DataFrame,
     meters: Mapping[str, str],
