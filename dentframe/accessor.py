@@ -21,13 +21,13 @@ from dentframe.verbs import demand as _demand
 from dentframe.verbs import demand_window_check as _demand_window_check
 from dentframe.verbs import energy as _energy
 from dentframe.verbs import estimate as _estimate
+from dentframe.verbs import frame_summary as _summary
 from dentframe.verbs import gaps_and_coverage as _gaps_and_coverage
 from dentframe.verbs import load_shape as _load_shape
 from dentframe.verbs import peaks as _peaks
 from dentframe.verbs import quality as _quality
 from dentframe.verbs import reconcile as _reconcile
 from dentframe.verbs import stats_and_factors as _stats_and_factors
-from dentframe.verbs import summary as _summary
 from dentframe.verbs import virtual as _virtual
 from dentframe.wire import columns as _columns
 

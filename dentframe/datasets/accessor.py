@@ -33,13 +33,13 @@ from dentframe.verbs.demand import apparent_demand, demand
 from dentframe.verbs.demand_window_check import check_demand_window
 from dentframe.verbs.energy import energy, intervals
 from dentframe.verbs.estimate import estimate
+from dentframe.verbs.frame_summary import card
 from dentframe.verbs.gaps_and_coverage import coverage, gaps
 from dentframe.verbs.load_shape import baseload, duration, profile, unusual
 from dentframe.verbs.peaks import coincident, peaks
 from dentframe.verbs.quality import quality
 from dentframe.verbs.reconcile import reconcile
 from dentframe.verbs.stats_and_factors import load_factor, power_factor, stats
-from dentframe.verbs.summary import card
 from dentframe.verbs.virtual import virtual
 from dentframe.wire import columns as _columns
 from dentframe.wire.topics import TOPICS

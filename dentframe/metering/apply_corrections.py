@@ -14,7 +14,7 @@ import numpy as np
 
 from dentframe.errors import ConfigError
 from dentframe.metering.energy_and_coverage import Cumulative, Special, from_means
-from dentframe.metering.falling_register import from_register
+from dentframe.metering.falls_glitches_and_exchanges import from_register
 from dentframe.metering.series import Bools, Flag, Floats, Ints, Series
 from dentframe.times.dates_and_ranges import stamp
 

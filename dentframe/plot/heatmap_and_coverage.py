@@ -22,7 +22,7 @@ from dentframe.times.dates_and_ranges import ints, local, stamp
 from dentframe.times.periods import calendar
 from dentframe.verbs.gaps_and_coverage import Gaps, gaps_of, registers_of
 from dentframe.verbs.inputs_and_keywords import REGISTER
-from dentframe.verbs.quality_findings import runs
+from dentframe.verbs.quality_limits_and_findings import runs
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -23,7 +23,7 @@ from dentframe.times.periods import Freq, Monthly, parse_freq, verb_zone
 from dentframe.verbs import inputs_and_keywords as verbs
 from dentframe.verbs.energy import figures
 from dentframe.verbs.load_shape import unusual
-from dentframe.verbs.quality_findings import runs
+from dentframe.verbs.quality_limits_and_findings import runs
 from dentframe.wire.topics import TOPICS
 
 if TYPE_CHECKING:

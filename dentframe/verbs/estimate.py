@@ -30,7 +30,7 @@ from dentframe.times.dates_and_ranges import ints, local, localize
 from dentframe.times.periods import verb_zone
 from dentframe.verbs.gaps_and_coverage import pieces
 from dentframe.verbs.inputs_and_keywords import MEAN, REGISTER, Keywords, VerbKeywords, verb
-from dentframe.verbs.quality_findings import runs
+from dentframe.verbs.quality_limits_and_findings import runs
 from dentframe.verbs.reconcile import Pair, pairs
 
 FLAG, DISCLOSURE, ATTRS = "estimated", "disclosure", "estimates"

@@ -21,7 +21,7 @@ from dentframe.frame import select as selection
 from dentframe.metering import apply_corrections, register_rules
 from dentframe.metering import series as _series
 from dentframe.metering.energy_and_coverage import FOREVER, NAT, first_covered, from_means, jumps
-from dentframe.metering.falling_register import from_register
+from dentframe.metering.falls_glitches_and_exchanges import from_register
 from dentframe.metering.register_rules import MINUTE, RegisterRules, Rules, micros
 from dentframe.metering.series import Ints, Rows, Series, element_columns, meters_of, time_index
 from dentframe.site.corrections import corrections_of, in_force

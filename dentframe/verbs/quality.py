@@ -24,7 +24,7 @@ from dentframe.verbs import inputs_and_keywords as inputs
 from dentframe.verbs.elements_by_name import Element, requested_elements
 from dentframe.verbs.gaps_and_coverage import gaps_of
 from dentframe.verbs.inputs_and_keywords import MEAN, REGISTER, Keywords, VerbKeywords, verb
-from dentframe.verbs.quality_findings import FINDINGS, ElementReadings
+from dentframe.verbs.quality_limits_and_findings import FINDINGS, ElementReadings
 from dentframe.verbs.reconcile import OfElement, pair_of
 from dentframe.verbs.result_frames_and_warnings import frame_of_rows
 from dentframe.wire.columns import Column, parse

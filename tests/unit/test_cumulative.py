@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dentframe.metering.energy_and_coverage import STATUSES, from_means, status
-from dentframe.metering.falling_register import from_register
+from dentframe.metering.falls_glitches_and_exchanges import from_register
 from dentframe.metering.register_rules import MINUTE, Rules
 from dentframe.metering.series import NONE, Flag, Series, names
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe.verbs.summary import card, row_counts
+from dentframe.verbs.frame_summary import card, row_counts
 from tests.attrs_kit import told
 
 DAY = ["2024-01-01T00:00:00+00:00", "2024-01-02T00:00:00+00:00"]
