@@ -113,6 +113,10 @@ class PaceTable:
                 self._con.close()
             self._con = None
 
+    def __del__(self) -> None:
+        # A lease that is given back after close() has opened the file again.
+        self.close()
+
     def _row(self, con: sqlite3.Connection, now: float) -> tuple[float, float]:
         found = con.execute("SELECT tat, paused FROM pace WHERE account = ?", (self._account,))
         row = found.fetchone()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import socket
+import sqlite3
 import threading
 import time
 
@@ -113,6 +114,19 @@ def test_a_slot_from_another_boots_clock_is_forgotten(tmp_path):
     memory.reserve(5, 1e9)
     assert memory.reserve(5, 10.0) == 10.0
     memory.close()
+
+
+def test_a_lease_given_back_after_closing_leaves_no_file_open(tmp_path):
+    """A thread that ends after its client gives its lease back; the file is closed all the same."""
+    table = PaceTable(tmp_path / "pace.sqlite", "account")
+    lease = table.enter(1, 0.0)
+    table.close()
+    table.leave(lease)
+    con = table._con
+    assert table.enter(1, 0.0) is not None
+    del table
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        con.execute("SELECT 1")
 
 
 def test_without_the_file_a_process_paces_itself_and_says_so(clock, tmp_path):
