@@ -38,6 +38,7 @@ def december(frame: DentFrame, statement: Statement) -> list[str]:
 december(df, 3)  # error
 df.dent.energy("D", tzz="UTC")  # error
 df.dent.peaks(per_day="yes")  # error
+df.dent.gaps(corrections=())  # error
 df.dent.energi()  # error
 read_dentcloud("P482311252", "2023", zone="UTC")  # error
 from dentframe import bogus  # error
