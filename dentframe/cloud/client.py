@@ -387,6 +387,7 @@ def _account_of(credentials: Credentials, file: CacheFile | None) -> str:
         raise ConfigError("Cannot be offline without a cache: give a cache, or offline=False.")
     accounts = file.accounts()
     if len(accounts) > 1:
+        file.close()
         raise ConfigError(
             f"Cannot tell whose data to read offline: the cache holds {len(accounts)} accounts. "
             "Give the key_id, or set DENTCLOUD_KEY_ID."
