@@ -7,7 +7,7 @@ fixed charges, taxes, minimum bills, and reactive energy.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, MISSING, dataclass, fields, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -66,8 +66,8 @@ class Charge:
             **dict.fromkeys(("valid_from", "valid_to"), date_of),
             **dict.fromkeys(("allowance", "target_power_factor"), as_written),
             "rate": _rates if hasattr(charge, "tiers") else as_written,
-            "tiers": lambda x, _: Tiers.read(x, name).edges,
-            "on": lambda x, _: tuple(x),
+            "tiers": lambda x, _: Tiers.read(as_list(x, f"tiers of {name!r}", "[500]"), name).edges,
+            "on": lambda x, _: tuple(as_list(x, f"on of {name!r}", "['Energy']")),
             "rates": lambda x, _: _rates_by_window(x, name),
         }
         for field, read in readers.items():
@@ -92,6 +92,13 @@ class Charge:
                 )
 
 
+def as_list(value: Any, what: str, example: str) -> list[Any]:
+    """The items of a list; a text or one value alone, which is no list of them, is refused."""
+    if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
+        raise ConfigError(f"Cannot use {value!r} as {what}: give a list, e.g. {example}.")
+    return list(value)
+
+
 def _rates(value: Any, what: str) -> Any:
     """One rate, or one per tier."""
     if isinstance(value, list | tuple):
@@ -110,8 +117,10 @@ def _rates_by_window(rates: Any, charge: str) -> dict[str, Any]:
 
 def _windows(windows: Any, season: Any, charge: str) -> tuple[Window, ...]:
     """Windows from dicts or `Window`s; a charge's season is that of windows without one."""
-    windows = [windows] if isinstance(windows, Mapping) else list(windows)
+    given_one = [windows] if isinstance(windows, Mapping | Window) else windows
+    windows = as_list(given_one, f"windows of {charge!r}", "[Window('peak', '16:00', '21:00')]")
     if season is not None:
+        season = as_list(season, f"season of {charge!r}", "['06-01', '09-30']")
         windows = windows or [Window(charge)]
     what, found = f"window of charge {charge!r}", []
     for given in windows:

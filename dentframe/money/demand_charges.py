@@ -244,6 +244,11 @@ class Demand(Charge):
     def __post_init__(self) -> None:
         if isinstance(self.ratchet, Mapping):
             put(self, ratchet=from_table(Ratchet, self.ratchet, "ratchet"))
+        if not isinstance(self.ratchet, Ratchet | None):
+            raise ConfigError(
+                f"Cannot use {self.ratchet!r} as ratchet of {self.name!r}: give a Ratchet, e.g. "
+                "Ratchet(80, 11)."
+            )
         super().__post_init__()
         Tiers(self.tiers).rates(self.rate, self.name)
         if isinstance(self.n, bool) or not isinstance(self.n, int) or self.n < 1:

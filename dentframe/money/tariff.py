@@ -10,7 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from dentframe.errors import ConfigError, did_you_mean
-from dentframe.money.charges import Energy, Fixed, Minimum, Reactive, Tax, date_of, from_table, put
+from dentframe.money.charges import (
+    Energy,
+    Fixed,
+    Minimum,
+    Reactive,
+    Tax,
+    as_list,
+    date_of,
+    from_table,
+    put,
+)
 from dentframe.money.demand_charges import Demand
 from dentframe.site.currencies import check_currency
 from dentframe.site.toml_tables import dump, parse, plain
@@ -55,10 +65,14 @@ class Tariff:
     notes: Any = ()
 
     def __post_init__(self) -> None:
-        holidays = list(self.holidays)
-        if None in holidays:
+        lists = {"charges": "[Fixed('Service', '9.50')]", "holidays": "['2023-07-04']",
+                 "notes": "['Rates of 2024']"}  # fmt: skip
+        for field, example in lists.items():
+            what = f"{field} of tariff {self.name!r}"
+            put(self, **{field: as_list(getattr(self, field), what, example)})
+        if None in self.holidays:
             raise ConfigError("Cannot read holiday None: use a date such as '2023-07-04'.")
-        days = tuple(sorted(date_of(x, "holiday") for x in holidays))
+        days = tuple(sorted(date_of(x, "holiday") for x in self.holidays))
         charges = tuple(_charge(c) for c in self.charges)
         put(self, charges=charges, holidays=days, notes=tuple(map(str, self.notes)))
         if not self.charges:

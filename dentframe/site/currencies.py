@@ -23,7 +23,7 @@ CURRENCIES = {code: n for n, codes in _DECIMALS.items() for code in codes.split(
 def check_currency(code: str, where: str) -> None:
     """Refuse a currency that ISO 4217 lacks; `where` is the file or thing that names it."""
     if code not in CURRENCIES:
-        near = did_you_mean(code.upper(), CURRENCIES) or "."
+        near = did_you_mean(str(code).upper(), CURRENCIES) or "."
         raise ConfigError(
             f"Cannot use {where}: field 'currency' = {code!r}: ISO 4217 has no such currency{near} "
             "Give its code of three capitals, e.g. USD."
