@@ -16,7 +16,7 @@ from dentframe.archive.archive import Archive
 from dentframe.errors import ConfigError, RangeError, UnknownTopicError, by
 from dentframe.metering.register_rules import RegisterRules, micros
 from dentframe.metering.series import time_index
-from dentframe.money.charges import KVAH, KVARH, Reactive
+from dentframe.money.charges import KVAH, KVARH, Reactive, as_list
 from dentframe.money.earlier_and_daily_use import use_by_period
 from dentframe.money.rounding_and_tiers import EXACT, Tiers, add, digits_of, exact, rounded
 from dentframe.money.statement import Day, Line, Past, Statement
@@ -424,7 +424,7 @@ def bill(
         tariff=tariff.to_dict(),
         places=places,
         rounding=rounding,
-        notes=tuple(notes),
+        notes=tuple(as_list(notes, "notes of a bill", "['Read by hand']")),
         read_at=read_at,
         daily=_daily(meters, first, last),
     )

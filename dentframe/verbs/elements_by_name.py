@@ -46,7 +46,7 @@ def requested_elements(
     Raises
     ------
     ConfigError
-        Where one is named twice, or none.
+        Where one is named twice, or none, or it is no list of names.
     UnknownMeterError
         For an element that is not there.
     """
@@ -55,6 +55,8 @@ def requested_elements(
     if there is None:
         letters = list(dict.fromkeys(c.id for _, c in element_columns(frame, topics)))
         there = [(m.meter, x) for m in rows(frame) for x in letters]
+    if not isinstance(elements, Iterable):
+        raise ConfigError(f"Cannot use elements={elements!r}: give a name or a list of names.")
     listed = [elements] if isinstance(elements, str) else [str(x) for x in elements]
     if not listed or len(set(listed)) < len(listed):
         raise ConfigError(f"Cannot use elements={listed!r}: name each element once, at least one.")

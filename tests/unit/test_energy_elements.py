@@ -131,3 +131,9 @@ def test_every_verb_of_a_register_names_the_remedy(verb):
         found = getattr(alone.dent, verb)(**DAY)
     assert len(told) == 1
     assert found.isna().to_numpy().all()
+
+
+def test_elements_that_are_no_names_are_refused():
+    """A number is neither a name nor a list of names."""
+    with pytest.raises(ConfigError, match=r"elements=5: give a name or a list of names"):
+        whole().dent.energy(**DAY, elements=5)

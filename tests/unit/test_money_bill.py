@@ -109,6 +109,14 @@ def test_missing_is_never_accepted():
     """No figure, no bill: accept cannot name missing."""
     with pytest.raises(ConfigError, match="missing"):
         march(Energy("E", "1"), accept=("recorded", "missing"))
+    with pytest.raises(CoverageError, match="name recorded among the statuses"):
+        march(Energy("E", "1"), accept="partial")
+
+
+def test_notes_of_a_bill_are_a_list():
+    """A text alone would be printed letter by letter."""
+    with pytest.raises(ConfigError, match="'free' as notes of a bill: give a list"):
+        march(Energy("E", "1"), notes="free")
 
 
 def test_a_lost_row_makes_a_peak_partial():
