@@ -1,4 +1,4 @@
-"""Answers are merged into one table and cut to pages here; which months are held is told too.
+"""Answers are merged into one table and cut to pages here, and each month's coverage is found.
 
 The answer that was read last is right for its window and topics, whatever was kept first:
 merging is the same in any order and any number of times, so that a crash cannot change it. So

@@ -1,4 +1,4 @@
-"""What a re-bill takes from the record that it replaces, and how its charges follow from both.
+"""The credit notes of a re-bill are made here, from its charges and those of the record before.
 
 The charges are computed as those of a first bill; then a stated rule says what others, whose own
 meters were right, are billed of it. All of this stands in the record, so that it can be checked.
