@@ -183,9 +183,8 @@ def _figures(
     ruled = {split_element(str(key))[0] for key in keys}
     shown = dict.fromkeys([*(m for m in found if m in ruled), *[*found][:2]])
     check_elements(asked.registers, [(m, e) for m in shown for e in sorted(_letters(columns))])
-    verb = functools.partial(
-        verb, tz=asked.tz, interval=given["interval"], demand_lag=given["demand_lag"]
-    )
+    more = {x: given[x] for x in ("interval", "demand_lag", "topic", "source")}
+    verb = functools.partial(verb, tz=asked.tz, **more)
     if verb.keywords["min_coverage"] is None:
         # Coverage warnings of a worker would reach nobody; the notes of `energy` say what does.
         verb = functools.partial(verb, min_coverage=0.0)
@@ -235,8 +234,6 @@ def energy(
     archive: Archive,
     freq: Freq = None,
     *,
-    topic: str | None = None,
-    source: str = "auto",
     edges: str = "interpolate",
     min_coverage: float | None = None,
     schedule: Any = None,
@@ -287,9 +284,10 @@ def energy(
     element's demand being read.
     """
     verb = functools.partial(
-        energy_of_frame, freq=freq, topic=topic, source=source, edges=edges, schedule=schedule,
-        min_coverage=min_coverage, detail=detail,
+        energy_of_frame, freq=freq, edges=edges, schedule=schedule, min_coverage=min_coverage,
+        detail=detail,
     )  # fmt: skip
+    topic, source = keywords.get("topic"), keywords.get("source", "auto")
     answering = _TOPICS.get(source, (REGISTER, MEAN)) if topic is None else (topic,)
     return _figures(archive, verb, keywords, answering, rows=detail, strict=topic is not None)
 
@@ -308,8 +306,6 @@ def peaks(
     step: Any = None,
     n: int = 1,
     per_day: bool = False,
-    topic: str | None = None,
-    source: str = "auto",
     min_coverage: float | None = None,
     **keywords: Unpack[ArchiveKeywords],
 ) -> Any:
@@ -356,8 +352,9 @@ def peaks(
     """
     verb = functools.partial(
         peaks_of_frame, freq=freq, window=window, kind=kind, step=step, n=n, per_day=per_day,
-        topic=topic, source=source, min_coverage=min_coverage,
+        min_coverage=min_coverage,
     )  # fmt: skip
+    topic, source = keywords.get("topic"), keywords.get("source", "auto")
     answering, further = _TOPICS.get(source, (MEAN, REGISTER)), (REGISTER,)
     if topic is not None:
         answering, further = (topic,), (_REGISTER_OF.get(topic, REGISTER),)

@@ -37,18 +37,16 @@ _QUANTITIES = {"Demand": "demand", "ApparentDemand": "apparent demand"}
 P = ParamSpec("P")
 
 
-class PictureKeywords(verbs.Keywords, total=False):
+class PictureKeywords(verbs.TopicKeywords, total=False):
     """The keywords that every picture takes; its `elements` are those that it shows."""
 
     title: str | None
     ax: Axes | None
-    topic: str | None
-    source: str
 
 
 def picture(draw: Callable[P, Axes]) -> Callable[P, Axes]:
     """Write the keywords of every picture into a function's signature, and refuse others."""
-    drawn = with_keywords(PictureKeywords, verbs.DEFAULTS | {"source": "auto"})(draw)
+    drawn = with_keywords(PictureKeywords, verbs.DEFAULTS)(draw)
 
     @functools.wraps(drawn)
     def call(*args: P.args, **how: P.kwargs) -> Axes:
@@ -206,9 +204,8 @@ def shown(frame: pd.DataFrame, how: PictureKeywords, *clock: str, together: bool
     together : bool
         Whether the elements are added up.
     """
-    verb = for_verb(frame, how)
-    wanted = verbs.demand_source(frame, verb.pop("topic", None), verb.pop("source", "auto"))
-    found = verbs.inputs_of(frame, None, wanted, verbs.VerbKeywords.of(frame, **verb), *clock)
+    keywords = verbs.VerbKeywords.of(frame, **for_verb(frame, how))
+    found = verbs.inputs_of(frame, None, keywords.demand_source(frame), keywords, *clock)
     if len(found.s) == 0 or found.s[0] == found.e[-1]:
         raise RangeError(
             "Cannot draw this frame: it has no span of time, for its readings are of fewer "

@@ -224,9 +224,8 @@ _NAMES = {"D": "local day", "MS": "month", "QS": "quarter", "YS": "year", "h": "
 
 def _bars_of_energy(frame: pd.DataFrame, how: PictureKeywords, freq: Freq) -> Stack | None:
     """The energy of periods; None where power is to be drawn instead."""
-    verb = for_verb(frame, how)
-    wanted = verbs.energy_source(frame, verb.pop("topic", None), verb.pop("source", "auto"))
-    keywords = verbs.VerbKeywords.of(frame, **verb)
+    keywords = verbs.VerbKeywords.of(frame, **for_verb(frame, how))
+    wanted = keywords.energy_source(frame)
     low, high = keywords.bounds(frame)
     series = verbs.series_of(frame, wanted, keywords)
     first, last = verbs.default_bounds(frame, series)

@@ -14,19 +14,26 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
+from dentframe.accessor_methods import with_keywords
 from dentframe.errors import ConfigError, RangeError
 from dentframe.metering.register_rules import HOUR, MINUTE
 from dentframe.metering.series import Bools, Floats, Ints, element_columns
 from dentframe.times.dates_and_ranges import ints, minutes, stamp
 from dentframe.times.periods import DAY_MINUTES, clock_grid
 from dentframe.verbs import inputs_and_keywords as inputs
-from dentframe.verbs.inputs_and_keywords import CorrectedKeywords, VerbKeywords, corrected_verb
+from dentframe.verbs.inputs_and_keywords import (
+    DEFAULTS,
+    CorrectedKeywords,
+    VerbKeywords,
+    corrected_verb,
+)
 from dentframe.verbs.result_frames_and_warnings import wide
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from dentframe.metering.energy_and_coverage import Cumulative
+    from dentframe.times.periods import Freq
 
 
 KINDS = ("block", "rolling")
@@ -40,8 +47,6 @@ def demand(
     *,
     kind: str = "block",
     step: Any = None,
-    topic: str | None = None,
-    source: str = "auto",
     **keywords: Unpack[CorrectedKeywords],
 ) -> pd.DataFrame:
     """Mean power of each block or rolling window, per element.
@@ -111,23 +116,18 @@ def demand(
     >>> demand(kw, "30min", tz="UTC")["Demand/Elm/A"].tolist()
     [15.0, 20.0]
     """
-    resolved = VerbKeywords.of(frame, **keywords)
-    how = cut(kind, window, step, resolved.interval)
-    of = inputs.inputs_of(
-        frame, None, inputs.demand_source(frame, topic, source), resolved, how.freq
-    )
+    of, how = in_windows(frame, None, VerbKeywords.of(frame, **keywords), window, kind, step)
     s, e = span(how, of.s, of.e, of.tz)
     return wide(of, [window_means(of, c, s, e) for c in of.series], s if kind == "block" else e, e)
 
 
-@corrected_verb
+@with_keywords(CorrectedKeywords, DEFAULTS, without=["topic"])
 def apparent_demand(
     frame: pd.DataFrame,
     window: Any = "15min",
     *,
     kind: str = "block",
     step: Any = None,
-    source: str = "auto",
     **keywords: Unpack[CorrectedKeywords],
 ) -> pd.DataFrame:
     """Mean apparent power of each block or rolling window, from kVAHNet (or DemandkVA).
@@ -162,9 +162,9 @@ def apparent_demand(
     >>> df.dent.select(element="A").dent.apparent_demand(tz=LA).columns.tolist()
     ['ApparentDemand/Elm/A']
     """
-    means = source != "register" and bool(element_columns(frame, ["DemandkVA"]))
-    topic = "DemandkVA" if means else "kVAHNet"
-    return demand(frame, window, kind=kind, step=step, topic=topic, source=source, **keywords)
+    means = keywords.get("source") != "register" and element_columns(frame, ["DemandkVA"])
+    keywords["topic"] = "DemandkVA" if means else "kVAHNet"
+    return demand(frame, window, kind=kind, step=step, **keywords)
 
 
 def window_means(of: inputs.Inputs, c: Cumulative, s: Ints, e: Ints) -> Floats:
@@ -243,6 +243,24 @@ def _minutes(value: Any, what: str, *, divides_day: bool = False) -> int:
             "Use e.g. 5, 10, 15, 20, 30 or 60 minutes."
         )
     return length
+
+
+def in_windows(
+    frame: pd.DataFrame,
+    freq: Freq,
+    keywords: VerbKeywords,
+    window: Any,
+    kind: str = "block",
+    step: Any = None,
+    *clock: str,
+) -> tuple[inputs.Inputs, Cut]:
+    """The series that answer for demand with a verb's periods, and how their time is cut.
+
+    `clock` is what else needs a zone, ``"D"`` for days.
+    """
+    how = cut(kind, window, step, keywords.interval)
+    of = keywords.demand_source(frame)
+    return inputs.inputs_of(frame, freq, of, keywords, how.freq, *clock), how
 
 
 def span(how: Cut, starts: Ints, ends: Ints, tz: dt.tzinfo) -> tuple[Ints, Ints]:

@@ -40,8 +40,6 @@ def energy(
     frame: pd.DataFrame,
     freq: Freq = None,
     *,
-    topic: str | None = None,
-    source: str = "auto",
     edges: str = "interpolate",
     min_coverage: float | None = None,
     schedule: Any = None,
@@ -129,7 +127,7 @@ def energy(
     resolved = VerbKeywords.of(frame, **keywords)
     inputs.check_one_of("edges", edges, inputs.EDGES)
     inputs.check_share(min_coverage)
-    of = inputs.inputs_of(frame, freq, inputs.energy_source(frame, topic, source), resolved)
+    of = inputs.inputs_of(frame, freq, resolved.energy_source(frame), resolved)
     results.warn_of_power(of.series, of.s, of.e, of.tz)
     if schedule is not None:
         return _by_window(of, schedule, edges, min_coverage, detail=detail)
@@ -209,13 +207,7 @@ def _added(
 
 
 @corrected_verb
-def intervals(
-    frame: pd.DataFrame,
-    *,
-    topic: str | None = None,
-    source: str = "auto",
-    **keywords: Unpack[CorrectedKeywords],
-) -> pd.DataFrame:
+def intervals(frame: pd.DataFrame, **keywords: Unpack[CorrectedKeywords]) -> pd.DataFrame:
     """Energy of each interval between the readings of a meter.
 
     Parameters
@@ -255,7 +247,7 @@ def intervals(
     True
     """
     resolved = VerbKeywords.of(frame, **keywords)
-    of = inputs.inputs_of(frame, None, inputs.energy_source(frame, topic, source), resolved)
+    of = inputs.inputs_of(frame, None, resolved.energy_source(frame), resolved)
     (low, high), parts, found = resolved.limits(frame), [], []
     for meter in meter_by_meter(of.series, lambda c: c.meter):
         # The readings of all elements, and the gaps of their means.

@@ -15,7 +15,7 @@ from dentframe.metering.energy_and_coverage import FOREVER, NAT, from_means, sha
 from dentframe.metering.series import Bools, Floats, Ints, element_columns
 from dentframe.verbs import inputs_and_keywords as inputs
 from dentframe.verbs import result_frames_and_warnings as results
-from dentframe.verbs.inputs_and_keywords import REGISTER, Keywords, VerbKeywords, verb
+from dentframe.verbs.inputs_and_keywords import REGISTER, TopicKeywords, VerbKeywords, topic_verb
 from dentframe.wire.topics import kind_of
 
 if TYPE_CHECKING:
@@ -31,15 +31,13 @@ Stretches: TypeAlias = tuple[Ints, Ints, Ints]
 """Starts and ends [us UTC] of stretches of time, and the position of the period of each."""
 
 
-@verb
+@topic_verb
 def coverage(
     frame: pd.DataFrame,
     freq: Freq = None,
     *,
     of: str = "energy",
-    topic: str | None = None,
-    source: str = "auto",
-    **keywords: Unpack[Keywords],
+    **keywords: Unpack[TopicKeywords],
 ) -> pd.DataFrame:
     """Share of each period that is covered, per element.
 
@@ -81,7 +79,7 @@ def coverage(
     if of not in {"energy", "readings"}:
         raise ConfigError(f"Cannot use of={of!r}: use 'energy' or 'readings'.")
     resolved = VerbKeywords.of(frame, **keywords, refuse=False)
-    found = inputs.inputs_of(frame, freq, inputs.energy_source(frame, topic, source), resolved)
+    found = inputs.inputs_of(frame, freq, resolved.energy_source(frame), resolved)
     series = found.series
     if of == "readings":
         series = [_with_readings(c, found.interval(c)) for c in series]
@@ -94,14 +92,8 @@ def _with_readings(c: Cumulative, interval: int) -> Cumulative:
     return c if c.source == "demand" else from_means(c.series, interval)
 
 
-@verb
-def gaps(
-    frame: pd.DataFrame,
-    *,
-    topic: str | None = None,
-    source: str = "auto",
-    **keywords: Unpack[Keywords],
-) -> pd.DataFrame:
+@topic_verb
+def gaps(frame: pd.DataFrame, **keywords: Unpack[TopicKeywords]) -> pd.DataFrame:
     """Where readings are missing.
 
     Parameters
@@ -143,7 +135,7 @@ def gaps(
     1       D 2023-12-13 22:17:00-08:00 2023-12-14 02:02:00-08:00
     """
     resolved = VerbKeywords.of(frame, **keywords, refuse=False)
-    of = inputs.inputs_of(frame, None, inputs.demand_source(frame, topic, source), resolved)
+    of = inputs.inputs_of(frame, None, resolved.demand_source(frame), resolved)
     registers, found = registers_of(of, REGISTER), []
     by_register = any(kind_of(topic) == "register" for topic in of.source.topics)
     for c in of.series:

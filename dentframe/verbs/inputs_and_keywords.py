@@ -144,8 +144,15 @@ class Keywords(TypedDict, total=False):
     site: Any
 
 
-class CorrectedKeywords(Keywords, total=False):
-    """The keywords of verbs that take more corrections than those of the site."""
+class TopicKeywords(Keywords, total=False):
+    """The keywords of verbs that ask one topic of several: a register or interval means."""
+
+    topic: str | None
+    source: str
+
+
+class CorrectedKeywords(TopicKeywords, total=False):
+    """The keywords of those that take more corrections than those of the site."""
 
     corrections: Any
 
@@ -168,6 +175,8 @@ class VerbKeywords:
     demand_lag: Any = "0min"
     elements: Any = None
     corrections: Any = ()
+    topic: str | None = None
+    source: str = "auto"
     refuse: bool = True
 
     @classmethod
@@ -202,6 +211,14 @@ class VerbKeywords:
             elements = None
         return replace(given, tz=tz, registers=registers, elements=elements)
 
+    def energy_source(self, frame: pd.DataFrame) -> Source:
+        """What may answer for energy."""
+        return energy_source(frame, self.topic, self.source)
+
+    def demand_source(self, frame: pd.DataFrame) -> Source:
+        """What may answer for demand."""
+        return demand_source(frame, self.topic, self.source)
+
     def bounds(self, frame: pd.DataFrame) -> Bounds:
         """The caller's own `start` and `end` as UTC instants, None where not given."""
         if self.start is None and self.end is None:
@@ -217,6 +234,7 @@ class VerbKeywords:
 
 DEFAULTS = {f.name: f.default for f in fields(VerbKeywords)}
 verb = with_keywords(Keywords, DEFAULTS)
+topic_verb = with_keywords(TopicKeywords, DEFAULTS)
 corrected_verb = with_keywords(CorrectedKeywords, DEFAULTS)
 
 

@@ -20,22 +20,20 @@ from dentframe.times.dates_and_ranges import local
 from dentframe.times.schedule import HOLIDAY, Schedule, Window
 from dentframe.verbs import inputs_and_keywords as inputs
 from dentframe.verbs import result_frames_and_warnings as results
-from dentframe.verbs.demand import cut, owner, span, window_means
-from dentframe.verbs.inputs_and_keywords import Keywords, VerbKeywords, verb
+from dentframe.verbs.demand import in_windows, owner, span, window_means
+from dentframe.verbs.inputs_and_keywords import TopicKeywords, VerbKeywords, topic_verb
 
 if TYPE_CHECKING:
     from dentframe.times.periods import Freq
 
 
-@verb
+@topic_verb
 def duration(
     frame: pd.DataFrame,
     window: Any = "15min",
     *,
     points: int = 101,
-    topic: str | None = None,
-    source: str = "auto",
-    **keywords: Unpack[Keywords],
+    **keywords: Unpack[TopicKeywords],
 ) -> pd.DataFrame:
     """Load duration curve: the demand that was reached for a share of the time.
 
@@ -69,7 +67,7 @@ def duration(
     """
     if isinstance(points, bool) or not isinstance(points, int) or points < 2:
         raise ConfigError(f"Cannot use points={points!r}: at least 2 shares are needed.")
-    of, _, values = _block_inputs(frame, None, window, topic, source, keywords)
+    of, _, values = _block_inputs(frame, None, window, keywords)
     shares, curves = np.linspace(0.0, 1.0, points), []
     for x in values:
         falling = -np.sort(-x[~np.isnan(x)])
@@ -80,16 +78,14 @@ def duration(
     return results.by_element(of, curves, pd.Index(shares, name="share"))
 
 
-@verb
+@topic_verb
 def baseload(
     frame: pd.DataFrame,
     freq: Freq = None,
     *,
     q: float = 0.05,
     window: Any = "15min",
-    topic: str | None = None,
-    source: str = "auto",
-    **keywords: Unpack[Keywords],
+    **keywords: Unpack[TopicKeywords],
 ) -> pd.DataFrame:
     """What never switches off: a low quantile of block demand in each period.
 
@@ -127,28 +123,20 @@ def baseload(
     5.8
     """
     _check_quantiles([q])
-    of, blocks, values = _block_inputs(frame, freq, window, topic, source, keywords)
+    of, blocks, values = _block_inputs(frame, freq, window, keywords)
     found = _quantiles(values, owner(*blocks, of.s, of.e), len(of.s), [q])
     return results.by_element(of, list(found[:, :, 0]), results.periods_index(of))
 
 
 def _block_inputs(
-    frame: pd.DataFrame,
-    freq: Freq,
-    window: Any,
-    topic: str | None,
-    source: str,
-    keywords: Keywords,
-    *clock: str,
+    frame: pd.DataFrame, freq: Freq, window: Any, keywords: TopicKeywords, *clock: str
 ) -> tuple[inputs.Inputs, tuple[Ints, Ints], list[Floats]]:
     """A verb's inputs, its blocks, and the mean power of each series in them [kW].
 
     `clock` is what else needs a zone, ``"D"`` for days.
     """
     resolved = VerbKeywords.of(frame, **keywords)
-    how = cut("block", window, None, resolved.interval)
-    answer = inputs.demand_source(frame, topic, source)
-    of = inputs.inputs_of(frame, freq, answer, resolved, how.freq, *clock)
+    of, how = in_windows(frame, freq, resolved, window, "block", None, *clock)
     blocks = span(how, of.s, of.e, of.tz)
     return of, blocks, [window_means(of, c, *blocks) for c in of.series]
 
@@ -191,7 +179,7 @@ def _quantiles(values: Sequence[Floats], group: Ints, groups: int, q: Sequence[f
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-@verb
+@topic_verb
 def profile(
     frame: pd.DataFrame,
     by: str = "weekday",
@@ -199,9 +187,7 @@ def profile(
     *,
     window: Any = "15min",
     holidays: Sequence[Any] = (),
-    topic: str | None = None,
-    source: str = "auto",
-    **keywords: Unpack[Keywords],
+    **keywords: Unpack[TopicKeywords],
 ) -> pd.DataFrame:
     """Quantiles of block demand by local time of day and type of day.
 
@@ -246,7 +232,7 @@ def profile(
     """
     q = list(q)
     _check_quantiles(q)
-    of, blocks, values = _block_inputs(frame, "D", window, topic, source, keywords)
+    of, blocks, values = _block_inputs(frame, "D", window, keywords)
     walls = local(blocks[0], of.tz)
     types, names = _day_types(walls, by, holidays)
     clock = np.asarray(walls.hour * 60 + walls.minute, dtype=np.int64)
@@ -300,17 +286,15 @@ _WEEK = 7 * 24 * HOUR
 _HOLIDAY = 2
 
 
-@verb
+@topic_verb
 def unusual(
     frame: pd.DataFrame,
     freq: str | Window = "night",
     *,
     holidays: Sequence[Any] = (),
     window: Any = "15min",
-    topic: str | None = None,
-    source: str = "auto",
     min_coverage: float | None = None,
-    **keywords: Unpack[Keywords],
+    **keywords: Unpack[TopicKeywords],
 ) -> pd.DataFrame:
     """Nights, weekends or holidays that used more than the element's own profile, ranked.
 
@@ -368,7 +352,7 @@ def unusual(
     """
     clock = _window(freq, holidays)
     inputs.check_share(min_coverage)
-    of, (s, e), kw = _block_inputs(frame, None, window, topic, source, keywords, "D")
+    of, (s, e), kw = _block_inputs(frame, None, window, keywords, "D")
     starts, ends = _whole(of, clock, holidays)
     stretch = owner(s, e, starts, ends)
     kind = _day_kinds(local(starts, of.tz), holidays)

@@ -21,7 +21,7 @@ from dentframe.times.dates_and_ranges import ints, local
 from dentframe.verbs import demand
 from dentframe.verbs import inputs_and_keywords as inputs
 from dentframe.verbs import result_frames_and_warnings as results
-from dentframe.verbs.demand import PLACES, Cut, cut, means, of_full_length, owner, span
+from dentframe.verbs.demand import PLACES, Cut, means, of_full_length, owner, span
 from dentframe.verbs.elements_by_name import summed_series
 from dentframe.verbs.gaps_and_coverage import Stretches, registers_of, time_and_share, uncovered
 from dentframe.verbs.inputs_and_keywords import (
@@ -65,8 +65,6 @@ def peaks(
     step: Any = None,
     n: int = 1,
     per_day: bool = False,
-    topic: str | None = None,
-    source: str = "auto",
     min_coverage: float | None = None,
     **keywords: Unpack[CorrectedKeywords],
 ) -> pd.DataFrame:
@@ -159,22 +157,22 @@ def peaks(
     inputs.check_one_of("kind", kind, KINDS)
     inputs.check_share(min_coverage)
     if kind == "reported":
-        how, answer = None, _reported_source(frame, topic, source, window, step)
+        how, answer = None, _reported_source(frame, resolved, window, step)
+        of = inputs.inputs_of(frame, freq, answer, resolved)
     else:
-        how = cut(kind, "15min" if window is None else window, step, resolved.interval)
-        answer = inputs.demand_source(frame, topic, source)
-    of = inputs.inputs_of(frame, freq, answer, resolved, *([how.freq] if how else []))
+        window = "15min" if window is None else window
+        of, how = demand.in_windows(frame, freq, resolved, window, kind, step)
     found = highest_of(of, how, n, per_day=per_day)
     missed = _missed_kw(of, found)
     parts = [(p.of, _arrays(of, p, kw, min_coverage)) for p, kw in zip(found, missed, strict=True)]
     rows = results.rows_of(of, parts, COLUMNS)
-    rows.attrs = results.attrs_of(answer.result)
+    rows.attrs = results.attrs_of(of.source.result)
     results.warn_of_coverage(rows, "peaks", of.series, accepted=min_coverage is not None)
     return rows
 
 
 def _reported_source(
-    frame: pd.DataFrame, topic: str | None, source: str, window: Any, step: Any
+    frame: pd.DataFrame, keywords: VerbKeywords, window: Any, step: Any
 ) -> inputs.Source:
     """The interval means that report peaks; refuses what only blocks and rolling windows have."""
     for name, value in (("window", window), ("step", step)):
@@ -183,6 +181,7 @@ def _reported_source(
                 f"Cannot use {name}={value!r} with kind='reported': a reported peak has the "
                 "meter's own window. Use kind='block' or kind='rolling'."
             )
+    topic, source = keywords.topic, keywords.source
     if topic is None and source == "register":
         raise ConfigError(
             "Cannot use source='register' with kind='reported': only the meter's own means are "
@@ -390,8 +389,6 @@ def coincident(
     *,
     window: Any = "15min",
     by: str = "site",
-    topic: str | None = None,
-    source: str = "auto",
     min_coverage: float | None = None,
     **keywords: Unpack[CorrectedKeywords],
 ) -> pd.DataFrame:
@@ -470,12 +467,10 @@ def coincident(
     """
     elements, site = keywords.pop("elements", None), keywords.get("site")
     resolved = VerbKeywords.of(frame, **keywords)
-    how = cut("block", window, None, resolved.interval)
     inputs.check_share(min_coverage)
     if by not in {"site", "meter"}:
         raise ConfigError(f"Cannot use by={by!r}: use 'site' (all meters together) or 'meter'.")
-    answer = inputs.demand_source(frame, topic, source)
-    of = inputs.inputs_of(frame, freq, answer, resolved, how.freq)
+    of, how = demand.in_windows(frame, freq, resolved, window)
     summed = summed_series(frame, of.series, of.source.topics, elements, site)
     meters = dict.fromkeys(c.meter if by == "meter" else None for c in summed)
     groups = [[c for c in summed if by == "site" or c.meter == m] for m in meters]

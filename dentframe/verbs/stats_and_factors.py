@@ -26,10 +26,17 @@ from dentframe.times.periods import Freq, parse_freq, verb_zone
 from dentframe.verbs import inputs_and_keywords as inputs
 from dentframe.verbs import peaks
 from dentframe.verbs import result_frames_and_warnings as results
-from dentframe.verbs.demand import cut, owner
+from dentframe.verbs.demand import in_windows, owner
 from dentframe.verbs.elements_by_name import keyed, requested_elements, without_readings
 from dentframe.verbs.gaps_and_coverage import within
-from dentframe.verbs.inputs_and_keywords import MEAN, REGISTER, Keywords, VerbKeywords, verb
+from dentframe.verbs.inputs_and_keywords import (
+    MEAN,
+    REGISTER,
+    Keywords,
+    TopicKeywords,
+    VerbKeywords,
+    verb,
+)
 from dentframe.wire import columns as _columns
 from dentframe.wire.columns import Column, numbers, parse, sort_key
 from dentframe.wire.topics import TOPICS, kind_of
@@ -88,14 +95,15 @@ _INSTEAD = {
 }
 
 
-@with_keywords(inputs.CorrectedKeywords, inputs.DEFAULTS, without=["registers", "demand_lag"])
+@with_keywords(Keywords, inputs.DEFAULTS, without=["registers", "demand_lag"])
 def stats(
     frame: pd.DataFrame,
     topic: str,
     freq: Freq = None,
     *,
     min_coverage: float | None = None,
-    **keywords: Unpack[inputs.CorrectedKeywords],
+    corrections: Any = (),
+    **keywords: Unpack[Keywords],
 ) -> pd.DataFrame:
     """Time-weighted mean, least, greatest value and coverage of a sampled topic.
 
@@ -160,7 +168,7 @@ def stats(
     >>> float(stats(amperes, "A")[("A/Ch/A1", "mean")].iloc[0])
     22.5
     """
-    resolved = VerbKeywords.of(frame, **keywords)
+    resolved = VerbKeywords.of(frame, corrections=corrections, **keywords)
     inputs.check_share(min_coverage)
     kind = _check_kind(frame, topic)
     zone = verb_zone(time_index(frame).tz, resolved.tz, freq)
@@ -238,17 +246,16 @@ APPARENT = "kVAHNet"
 KINDS = ("auto", *peaks.KINDS)
 
 
-@verb
+@with_keywords(TopicKeywords, inputs.DEFAULTS, without=["topic"])
 def load_factor(
     frame: pd.DataFrame,
     freq: Freq = None,
     *,
     kind: str = "auto",
     window: Any = "15min",
-    source: str = "auto",
     min_coverage: float | None = None,
     detail: bool = False,
-    **keywords: Unpack[Keywords],
+    **keywords: Unpack[TopicKeywords],
 ) -> pd.DataFrame:
     """Load factor: energy over the peak held for all of the period's true hours.
 
@@ -304,10 +311,10 @@ def load_factor(
     inputs.check_share(min_coverage)
     inputs.check_one_of("kind", kind, KINDS)
     resolved = VerbKeywords.of(frame, **keywords)
-    how = cut("rolling" if kind == "rolling" else "block", window, None, resolved.interval)
-    answer = inputs.demand_source(frame, None, "demand" if kind == "reported" else "auto")
-    of = inputs.inputs_of(frame, freq, answer, resolved, how.freq)
-    energies = keyed(inputs.series_of(frame, inputs.energy_source(frame, None, source), resolved))
+    of_peaks = replace(resolved, source="demand" if kind == "reported" else "auto")
+    cut = "rolling" if kind == "rolling" else "block"
+    of, how = in_windows(frame, freq, of_peaks, window, cut)
+    energies = keyed(inputs.series_of(frame, resolved.energy_source(frame), resolved))
     hours, found = (of.e - of.s) / HOUR, []
     own = None if kind == "reported" else how
     highest = peaks.highest_of(of, own, auto=kind == "auto")

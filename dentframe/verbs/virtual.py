@@ -30,7 +30,7 @@ from dentframe.verbs import result_frames_and_warnings as results
 from dentframe.verbs.elements_by_name import Element, keyed, without_readings
 from dentframe.verbs.energy import Figures, figures
 from dentframe.verbs.gaps_and_coverage import uncovered
-from dentframe.verbs.inputs_and_keywords import DEFAULTS, Keywords, VerbKeywords
+from dentframe.verbs.inputs_and_keywords import DEFAULTS, TopicKeywords, VerbKeywords
 from dentframe.wire.columns import ELEMENT, full_name, split_element
 
 if TYPE_CHECKING:
@@ -130,18 +130,16 @@ def parse(formula: str, name: str) -> list[Term]:
     return terms
 
 
-@with_keywords(Keywords, DEFAULTS, without=["elements"])
+@with_keywords(TopicKeywords, DEFAULTS, without=["elements"])
 def virtual(
     frame: pd.DataFrame,
     meters: Mapping[str, str],
     freq: Freq = None,
     *,
-    topic: str | None = None,
-    source: str = "auto",
     edges: str = "interpolate",
     min_coverage: float | None = None,
     detail: bool = False,
-    **keywords: Unpack[Keywords],
+    **keywords: Unpack[TopicKeywords],
 ) -> pd.DataFrame:
     """Energy of signed sums of elements, e.g. a main less its branches.
 
@@ -198,7 +196,7 @@ def virtual(
     inputs.check_one_of("edges", edges, inputs.EDGES)
     inputs.check_share(min_coverage)
     formulas = _formulas(frame, meters)
-    answer = inputs.energy_source(frame, topic, source)
+    answer = resolved.energy_source(frame)
     if answer.result != "Energy":
         raise KindError(
             f"Cannot add {answer.topics[0]} of several elements: kVA and kvar of two loads do not "
