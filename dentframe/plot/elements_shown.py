@@ -205,7 +205,8 @@ def shown(frame: pd.DataFrame, how: PictureKeywords, *clock: str, together: bool
         Whether the elements are added up.
     """
     keywords = verbs.VerbKeywords.of(frame, **for_verb(frame, how))
-    found = verbs.inputs_of(frame, None, keywords.demand_source(frame), keywords, *clock)
+    wanted = verbs.demand_source(frame, keywords.topic, keywords.source)
+    found = verbs.inputs_of(frame, None, wanted, keywords, *clock)
     if len(found.s) == 0 or found.s[0] == found.e[-1]:
         raise RangeError(
             "Cannot draw this frame: it has no span of time, for its readings are of fewer "

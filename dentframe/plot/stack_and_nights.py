@@ -225,7 +225,7 @@ _NAMES = {"D": "local day", "MS": "month", "QS": "quarter", "YS": "year", "h": "
 def _bars_of_energy(frame: pd.DataFrame, how: PictureKeywords, freq: Freq) -> Stack | None:
     """The energy of periods; None where power is to be drawn instead."""
     keywords = verbs.VerbKeywords.of(frame, **for_verb(frame, how))
-    wanted = keywords.energy_source(frame)
+    wanted = verbs.energy_source(frame, keywords.topic, keywords.source)
     low, high = keywords.bounds(frame)
     series = verbs.series_of(frame, wanted, keywords)
     first, last = verbs.default_bounds(frame, series)

@@ -21,12 +21,7 @@ from dentframe.metering.series import Bools, Floats, Ints, element_columns
 from dentframe.times.dates_and_ranges import ints, minutes, stamp
 from dentframe.times.periods import DAY_MINUTES, clock_grid
 from dentframe.verbs import inputs_and_keywords as inputs
-from dentframe.verbs.inputs_and_keywords import (
-    DEFAULTS,
-    CorrectedKeywords,
-    VerbKeywords,
-    corrected_verb,
-)
+from dentframe.verbs.inputs_and_keywords import CorrectedKeywords, VerbKeywords, corrected_verb
 from dentframe.verbs.result_frames_and_warnings import wide
 
 if TYPE_CHECKING:
@@ -121,7 +116,7 @@ def demand(
     return wide(of, [window_means(of, c, s, e) for c in of.series], s if kind == "block" else e, e)
 
 
-@with_keywords(CorrectedKeywords, DEFAULTS, without=["topic"])
+@with_keywords(CorrectedKeywords, inputs.DEFAULTS, without=["topic"])
 def apparent_demand(
     frame: pd.DataFrame,
     window: Any = "15min",
@@ -259,8 +254,8 @@ def in_windows(
     `clock` is what else needs a zone, ``"D"`` for days.
     """
     how = cut(kind, window, step, keywords.interval)
-    of = keywords.demand_source(frame)
-    return inputs.inputs_of(frame, freq, of, keywords, how.freq, *clock), how
+    answer = inputs.demand_source(frame, keywords.topic, keywords.source)
+    return inputs.inputs_of(frame, freq, answer, keywords, how.freq, *clock), how
 
 
 def span(how: Cut, starts: Ints, ends: Ints, tz: dt.tzinfo) -> tuple[Ints, Ints]:

@@ -127,7 +127,8 @@ def energy(
     resolved = VerbKeywords.of(frame, **keywords)
     inputs.check_one_of("edges", edges, inputs.EDGES)
     inputs.check_share(min_coverage)
-    of = inputs.inputs_of(frame, freq, resolved.energy_source(frame), resolved)
+    answer = inputs.energy_source(frame, resolved.topic, resolved.source)
+    of = inputs.inputs_of(frame, freq, answer, resolved)
     results.warn_of_power(of.series, of.s, of.e, of.tz)
     if schedule is not None:
         return _by_window(of, schedule, edges, min_coverage, detail=detail)
@@ -247,7 +248,8 @@ def intervals(frame: pd.DataFrame, **keywords: Unpack[CorrectedKeywords]) -> pd.
     True
     """
     resolved = VerbKeywords.of(frame, **keywords)
-    of = inputs.inputs_of(frame, None, resolved.energy_source(frame), resolved)
+    answer = inputs.energy_source(frame, resolved.topic, resolved.source)
+    of = inputs.inputs_of(frame, None, answer, resolved)
     (low, high), parts, found = resolved.limits(frame), [], []
     for meter in meter_by_meter(of.series, lambda c: c.meter):
         # The readings of all elements, and the gaps of their means.

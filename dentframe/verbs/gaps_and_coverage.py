@@ -79,7 +79,8 @@ def coverage(
     if of not in {"energy", "readings"}:
         raise ConfigError(f"Cannot use of={of!r}: use 'energy' or 'readings'.")
     resolved = VerbKeywords.of(frame, **keywords, refuse=False)
-    found = inputs.inputs_of(frame, freq, resolved.energy_source(frame), resolved)
+    answer = inputs.energy_source(frame, resolved.topic, resolved.source)
+    found = inputs.inputs_of(frame, freq, answer, resolved)
     series = found.series
     if of == "readings":
         series = [_with_readings(c, found.interval(c)) for c in series]
@@ -135,7 +136,8 @@ def gaps(frame: pd.DataFrame, **keywords: Unpack[TopicKeywords]) -> pd.DataFrame
     1       D 2023-12-13 22:17:00-08:00 2023-12-14 02:02:00-08:00
     """
     resolved = VerbKeywords.of(frame, **keywords, refuse=False)
-    of = inputs.inputs_of(frame, None, resolved.demand_source(frame), resolved)
+    answer = inputs.demand_source(frame, resolved.topic, resolved.source)
+    of = inputs.inputs_of(frame, None, answer, resolved)
     registers, found = registers_of(of, REGISTER), []
     by_register = any(kind_of(topic) == "register" for topic in of.source.topics)
     for c in of.series:

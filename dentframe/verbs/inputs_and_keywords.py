@@ -211,14 +211,6 @@ class VerbKeywords:
             elements = None
         return replace(given, tz=tz, registers=registers, elements=elements)
 
-    def energy_source(self, frame: pd.DataFrame) -> Source:
-        """What may answer for energy."""
-        return energy_source(frame, self.topic, self.source)
-
-    def demand_source(self, frame: pd.DataFrame) -> Source:
-        """What may answer for demand."""
-        return demand_source(frame, self.topic, self.source)
-
     def bounds(self, frame: pd.DataFrame) -> Bounds:
         """The caller's own `start` and `end` as UTC instants, None where not given."""
         if self.start is None and self.end is None:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
+from dentframe.metering.energy_and_coverage import status
 from dentframe.metering.register_rules import HOUR
 from dentframe.metering.series import Bools, Floats, Ints, is_several
 from dentframe.times.dates_and_ranges import local
@@ -371,20 +372,17 @@ def unusual(
         ratio = np.where(kind < _HOLIDAY, results.divided(energy, profile), np.nan)
         typical = pd.Series(ratio).groupby(kind).transform("median").fillna(1.0)
         expected = profile * typical.to_numpy()
-        columns: dict[str, Any] = {"meter": c.meter, "element": c.element}
-        columns |= {"start": starts, "end": ends, "coverage": covered / ((ends - starts) / HOUR)}
+        coverage = covered / ((ends - starts) / HOUR)
+        shown = coverage > 0 if min_coverage is None else coverage >= min_coverage
+        columns = {"start": starts, "end": ends, "period": starts, "coverage": coverage}
         columns |= {"energy": energy, "expected": expected, "excess": energy - expected}
-        parts.append(pd.DataFrame(columns))
-    every = pd.concat(parts) if parts else pd.DataFrame(columns=["meter", *COLUMNS, "coverage"])
-    rows = results.frame_of_rows(frame, every, (*COLUMNS, "coverage"), of.tz)
-    rows = rows[rows["coverage"] > 0 if min_coverage is None else rows["coverage"] >= min_coverage]
-    order: dict[str, Any] = {"ascending": [False, True], "kind": "stable", "ignore_index": True}
-    rows = rows.sort_values(["excess", "start"], **order)
-    state = np.where(rows["coverage"] < 1, "partial", "recorded")
-    figures = rows.assign(status=state, period=rows["start"])
+        columns |= {"status": status(coverage, 0 * starts), "flags": 0 * starts}
+        parts.append((c, {k: x[shown] for k, x in columns.items()}))
     what = f"figures by {freq if isinstance(freq, str) else freq.name}"
-    results.warn_of_coverage(figures, what, accepted=min_coverage is not None)
-    found: pd.DataFrame = rows.drop(columns="coverage")
+    results.warn_of_coverage(parts, what, of.tz, accepted=min_coverage is not None)
+    rows = results.rows_of(of, parts, COLUMNS)
+    order: dict[str, Any] = {"ascending": [False, True], "kind": "stable", "ignore_index": True}
+    found: pd.DataFrame = rows.sort_values(["excess", "start"], **order)
     found.attrs = results.attrs_of(of.source.result.replace("Demand", "Energy"))
     return found
 

@@ -167,7 +167,7 @@ def peaks(
     parts = [(p.of, _arrays(of, p, kw, min_coverage)) for p, kw in zip(found, missed, strict=True)]
     rows = results.rows_of(of, parts, COLUMNS)
     rows.attrs = results.attrs_of(of.source.result)
-    results.warn_of_coverage(rows, "peaks", of.series, accepted=min_coverage is not None)
+    results.warn_of_coverage(parts, "peaks", of.tz, accepted=min_coverage is not None)
     return rows
 
 
@@ -476,9 +476,9 @@ def coincident(
     groups = [[c for c in summed if by == "site" or c.meter == m] for m in meters]
     parts = [_parts(of, group, how, site, min_coverage) for group in groups]
     tables = [results.rows_of(of, x, COINCIDENT_COLUMNS, across=True) for x in parts or [[]]]
-    rows = pd.concat(tables, ignore_index=True)
-    results.warn_of_coverage(rows, "coincident demands", summed, accepted=min_coverage is not None)
-    return rows
+    every, accepted = [x for group in parts for x in group], min_coverage is not None
+    results.warn_of_coverage(every, "coincident demands", of.tz, accepted=accepted)
+    return pd.concat(tables, ignore_index=True)
 
 
 def _parts(

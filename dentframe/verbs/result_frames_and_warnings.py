@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from dentframe.errors import CoverageWarning, ReadingWarning, by, warn
 from dentframe.frame.quantify import quantify
 from dentframe.metering.energy_and_coverage import FOREVER, NAT, STATUSES, first_covered, jumps
 from dentframe.metering.register_rules import HOUR
-from dentframe.metering.series import SCHEMA, Ints, element_columns, is_several, meters_of, names
+from dentframe.metering.series import SCHEMA, Flag, element_columns, is_several, meters_of, names
 from dentframe.times.dates_and_ranges import local, stamp
 from dentframe.verbs.elements_by_name import requested_elements
 from dentframe.wire.columns import ATTRS, ELEMENT
@@ -22,7 +21,7 @@ from dentframe.wire.topics import TOPICS
 
 if TYPE_CHECKING:
     from dentframe.metering.energy_and_coverage import Cumulative
-    from dentframe.metering.series import Floats
+    from dentframe.metering.series import Floats, Ints
     from dentframe.verbs.energy import Figures
     from dentframe.verbs.inputs_and_keywords import Inputs
 
@@ -298,10 +297,11 @@ def attrs_of(topic: str, ends: Ints | None = None) -> dict[Hashable | None, Any]
 
 
 def warn_of_coverage(
-    rows: pd.DataFrame,
+    parts: Sequence[tuple[Cumulative, Mapping[str, Any]]],
     what: str,
-    series: Iterable[Cumulative] = (),
+    tz: dt.tzinfo,
     *,
+    others: Iterable[Cumulative] = (),
     accepted: bool = False,
     more: str = "Look at status and coverage",
 ) -> None:
@@ -309,34 +309,38 @@ def warn_of_coverage(
 
     Parameters
     ----------
-    rows : pandas.DataFrame
-        One row a figure, with ``element, period, coverage, status`` and perhaps ``flags``.
+    parts : sequence of (Cumulative, mapping)
+        Of each element the arrays ``period, coverage, status`` and perhaps ``flags``, as
+        `rows_of` takes them.
     what : str
         What the figures are, e.g. ``"peaks"``.
-    series : iterable of Cumulative
-        What they were made from.
+    tz : tzinfo
+        The zone of the periods.
+    others : iterable of Cumulative
+        What else the figures were made from.
     accepted : bool
         Whether `min_coverage` or `detail` has dealt with them.
     more : str
         Where each of them can be seen.
     """
-    poor = rows.iloc[:0] if accepted else rows[rows["status"] != STATUSES[0]]
-    if poor.empty:
+    if accepted or not any(x["status"].any() for _, x in parts):
         return
-    meters = [f"{m}_" for m in poor["meter"]] if "meter" in poor else [""] * len(poor)
-    elements = [f"{m}{e}" for m, e in zip(meters, poor["element"], strict=True)]
-    flags = list(poor["flags"]) if "flags" in poor else [()] * len(poor)
-    rank = poor["status"].map(STATUSES.index).to_numpy()
-    i = int(np.lexsort((poor["coverage"], -rank))[0])
-    worst, counts = poor.iloc[i], Counter(poor["status"])
-    counted = ", ".join(f"{counts[x]} {x}" for x in reversed(STATUSES) if counts[x])
-    why = f" ({', '.join(flags[i])})" if flags[i] else ""
-    jumped = {n for n, f in zip(elements, flags, strict=True) if "unexplained_jump" in f}
-    known = remedies(c for c in series if c.refusal or jumped & {c.name, c.element})
+    which = np.repeat(np.arange(len(parts)), [len(x["status"]) for _, x in parts])
+    period, coverage, state, flags = (
+        np.concatenate([x.get(k, 0 * x["status"]) for _, x in parts])
+        for k in ("period", "coverage", "status", "flags")
+    )
+    i = int(np.lexsort((period, coverage, -state))[0])  # of equally poor ones the earliest
+    at, counts = local(period[i : i + 1], tz)[0], np.bincount(state, minlength=len(STATUSES))
+    counted = ", ".join(f"{counts[k]} {STATUSES[k]}" for k in (3, 2, 1) if counts[k])
+    why = f" ({', '.join(names(int(flags[i])))})" if flags[i] else ""
+    jumped = {parts[k][0].name for k in which[(flags & int(Flag.UNEXPLAINED_JUMP)) != 0]}
+    made_of = (*(c for c, _ in parts), *others)
+    known = remedies(c for c in made_of if c.refusal or c.name in jumped)
     warn(
-        f"{len(poor)} of {len(rows)} {what} are not wholly recorded ({counted}); the worst is "
-        f"{elements[i]} from {worst['period']:%Y-%m-%d %H:%M}: {worst['status']}, coverage "
-        f"{worst['coverage']:.4g}{why}. {known}{more}"
+        f"{counts[1:].sum()} of {len(state)} {what} are not wholly recorded ({counted}); the worst "
+        f"is {parts[which[i]][0].name} from {at:%Y-%m-%d %H:%M}: {STATUSES[state[i]]}, coverage "
+        f"{coverage[i]:.4g}{why}. {known}{more}"
         + by("; min_coverage= accepts or withholds them without this warning.", "."),
         CoverageWarning,
     )
@@ -344,15 +348,6 @@ def warn_of_coverage(
 
 def warn_of_figures(found: Sequence[Figures], tz: dt.tzinfo) -> None:
     """Warn once of all energy figures that are not recorded, as `warn_of_coverage`."""
-    if not any(f.status.any() for f in found):
-        return
-    rows = {
-        "element": np.repeat([f.of.name for f in found], [len(f.s) for f in found]),
-        "period": local(np.concatenate([f.starts for f in found]), tz),
-        "coverage": np.concatenate([f.coverage for f in found]),
-        "status": np.array(STATUSES, dtype=object)[np.concatenate([f.status for f in found])],
-        "flags": [names(b) for f in found for b in f.flags.tolist()],
-    }
     more = by("detail=True tells each one", "--detail tells each one")
     poor = [f for f in found if f.status.any() and len(f.of.at)]
     ends = [(first_covered(f.of) - f.s[0], f.e[-1] - f.of.at[-1]) for f in poor]
@@ -360,7 +355,8 @@ def warn_of_figures(found: Sequence[Figures], tz: dt.tzinfo) -> None:
     if any(0 < head <= HOUR or 0 < tail <= HOUR for head, tail in ends):
         how = by(": read with bracket=True", ", and the meter has no reading right beside them")
         more = f"The first or last minutes of the span lie outside the readings{how}. {more}"
-    warn_of_coverage(pd.DataFrame(rows), "energy figures", [f.of for f in found], more=more)
+    parts = [(f.of, {"period": f.starts, **vars(f)}) for f in found]
+    warn_of_coverage(parts, "energy figures", tz, more=more)
 
 
 def remedies(series: Iterable[Cumulative]) -> str:

@@ -29,14 +29,7 @@ from dentframe.verbs import result_frames_and_warnings as results
 from dentframe.verbs.demand import in_windows, owner
 from dentframe.verbs.elements_by_name import keyed, requested_elements, without_readings
 from dentframe.verbs.gaps_and_coverage import within
-from dentframe.verbs.inputs_and_keywords import (
-    MEAN,
-    REGISTER,
-    Keywords,
-    TopicKeywords,
-    VerbKeywords,
-    verb,
-)
+from dentframe.verbs.inputs_and_keywords import MEAN, REGISTER, Keywords, VerbKeywords, verb
 from dentframe.wire import columns as _columns
 from dentframe.wire.columns import Column, numbers, parse, sort_key
 from dentframe.wire.topics import TOPICS, kind_of
@@ -181,7 +174,7 @@ def stats(
     power = _samples(frame, MEAN, resolved) if weighed else []
     weights = {(x.meter, c.scope, c.id): x for x, c in power}
     columns: dict[str | None, dict[tuple[Any, ...], Floats]] = {}
-    rows = []
+    states = []
     for x, c in found:
         mean, covered = _mean(x, s, e, inputs.interval_of(resolved.interval, x.meter))
         if kind == "ratio":
@@ -194,11 +187,9 @@ def stats(
         labels = ((c.label, name) for name in STATISTICS)
         of_meter = columns.setdefault(x.meter if several else None, {})
         of_meter |= zip(labels, (*figures, coverage), strict=True)
-        state = np.select([coverage <= 0, coverage < 1], ["missing", "partial"], "recorded")
-        row = {"element": c.id, "period": local(s, zone), "coverage": coverage, "status": state}
-        rows.append(pd.DataFrame(row | ({} if x.meter is None else {"meter": x.meter})))
-    states = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame({"status": []})
-    results.warn_of_coverage(states, "statistics", accepted=min_coverage is not None)
+        known = {"period": s, "coverage": coverage, "status": status(coverage, 0 * s)}
+        states.append((without_readings(x.meter, c.id), known))
+    results.warn_of_coverage(states, "statistics", zone, accepted=min_coverage is not None)
     return results.by_column(columns, local(s, zone).rename("time"), "column", "statistic")
 
 
@@ -246,7 +237,7 @@ APPARENT = "kVAHNet"
 KINDS = ("auto", *peaks.KINDS)
 
 
-@with_keywords(TopicKeywords, inputs.DEFAULTS, without=["topic"])
+@with_keywords(inputs.TopicKeywords, inputs.DEFAULTS, without=["topic"])
 def load_factor(
     frame: pd.DataFrame,
     freq: Freq = None,
@@ -255,7 +246,7 @@ def load_factor(
     window: Any = "15min",
     min_coverage: float | None = None,
     detail: bool = False,
-    **keywords: Unpack[TopicKeywords],
+    **keywords: Unpack[inputs.TopicKeywords],
 ) -> pd.DataFrame:
     """Load factor: energy over the peak held for all of the period's true hours.
 
@@ -314,7 +305,8 @@ def load_factor(
     of_peaks = replace(resolved, source="demand" if kind == "reported" else "auto")
     cut = "rolling" if kind == "rolling" else "block"
     of, how = in_windows(frame, freq, of_peaks, window, cut)
-    energies = keyed(inputs.series_of(frame, resolved.energy_source(frame), resolved))
+    answer = inputs.energy_source(frame, None, resolved.source)
+    energies = keyed(inputs.series_of(frame, answer, resolved))
     hours, found = (of.e - of.s) / HOUR, []
     own = None if kind == "reported" else how
     highest = peaks.highest_of(of, own, auto=kind == "auto")
@@ -445,8 +437,9 @@ def _ratios(
         x |= {"period": of.s, "status": status(x["coverage"], x["flags"])}
     other = "peak" if what == "load factors" else "apparent_energy"
     columns = ("period", "element", "value", "energy", other, "coverage", "status", "flags")
-    rows = results.rows_of(of, [(c, x) for c, x, _ in found], columns)
-    made_of = [c for one, _, second in found for c in (one, second) if c is not None]
-    results.warn_of_coverage(rows, what, made_of, accepted=detail or least is not None)
-    values = [x["value"] for _, x, _ in found]
-    return rows if detail else results.by_element(of, values, results.periods_index(of))
+    parts = [(c, x) for c, x, _ in found]
+    if detail:
+        return results.rows_of(of, parts, columns)
+    others = [c for *_, c in found if c is not None]
+    results.warn_of_coverage(parts, what, of.tz, others=others, accepted=least is not None)
+    return results.by_element(of, [x["value"] for _, x in parts], results.periods_index(of))

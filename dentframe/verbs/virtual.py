@@ -196,7 +196,7 @@ def virtual(
     inputs.check_one_of("edges", edges, inputs.EDGES)
     inputs.check_share(min_coverage)
     formulas = _formulas(frame, meters)
-    answer = resolved.energy_source(frame)
+    answer = inputs.energy_source(frame, resolved.topic, resolved.source)
     if answer.result != "Energy":
         raise KindError(
             f"Cannot add {answer.topics[0]} of several elements: kVA and kvar of two loads do not "
@@ -216,11 +216,10 @@ def virtual(
         low = x["coverage"] < (min_coverage or 0.0)
         x |= {k: np.where(low, np.nan, x[k]) for k in ("energy", "lo", "hi")}
         sums.append((without_readings(None, name), x))
-    rows = results.detail_rows(of, sums, across=True)
-    accepted, named = detail or min_coverage is not None, rows.rename(columns={"start": "period"})
-    results.warn_of_coverage(named, "figures of virtual meters", accepted=accepted)
     if detail:
-        return rows
+        return results.detail_rows(of, sums, across=True)
+    accepted = min_coverage is not None
+    results.warn_of_coverage(sums, "figures of virtual meters", of.tz, accepted=accepted)
     columns = {f"{answer.result}/{ELEMENT}/{c.element}": x["energy"] for c, x in sums}
     made = pd.DataFrame(columns, index=results.periods_index(of))
     made.attrs = results.attrs_of(answer.result, of.e)
@@ -302,6 +301,7 @@ def _summed(parts: Sequence[tuple[float, Figures]], of: inputs.Inputs) -> dict[s
     return {
         **dict.fromkeys(("open_at", "close_at"), np.full(n, NAT)),
         **dict.fromkeys(("open_reading", "close_reading", "imported", "exported"), nothing),
+        "period": s,
         "start": s,
         "end": e,
         "energy": energy,
