@@ -17,8 +17,9 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingTCPServer
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+from weakref import WeakSet
 
 from dentframe.emulator import requests_and_limits as api
 from dentframe.emulator.faults_and_quirks import Fault, Faults, chosen
@@ -34,46 +35,6 @@ _PATHS = ("/v1", "/v1/")
 _DRAIN = 65536
 
 
-class HTTPServer(ThreadingTCPServer):
-    """A server whose connections can all be ended at once."""
-
-    allow_reuse_address = True
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
-    def __init__(self, address: tuple[str, int], cloud: Cloud) -> None:
-        self.cloud = cloud
-        self._open: set[socket.socket] = set()
-        self._idle = threading.Condition()
-        super().__init__(address, Handler)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Note the connection before its thread starts, so that hanging up misses none."""
-        request.settimeout(self.cloud.idle_timeout)
-        with self._idle:
-            self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        """Close a connection and forget it."""
-        super().shutdown_request(request)
-        with self._idle:
-            self._open.discard(request)
-            self._idle.notify_all()
-
-    def hang_up(self, wait: float = 0.4) -> None:
-        """End all connections and give their threads a moment to go [s]."""
-        with self._idle:
-            for connection in self._open:
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
-            self._idle.wait_for(lambda: not self._open, wait)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a client that goes away is no error of the server."""
-
-
 class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
@@ -83,7 +44,7 @@ class Handler(BaseHTTPRequestHandler):
     error_message_format = '{"message":"%(message)s"}'
     disable_nagle_algorithm = True
     release: Callable[[], None] = staticmethod(lambda: None)
-    server: HTTPServer
+    server: Cloud
     raw_requestline: bytes
 
     def parse_request(self) -> bool:
@@ -119,7 +80,7 @@ class Handler(BaseHTTPRequestHandler):
             self.deliver(message(404, "Not Found"))
         else:
             try:
-                self.server.cloud.handle(self, target.query)
+                self.server.handle(self, target.query)
             finally:
                 self.release()
 
@@ -138,7 +99,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.close_connection:
             headers["Connection"] = "close"
         if answer.delivery == "slow_headers":
-            self.server.cloud.pause(answer.seconds)
+            self.server.pause(answer.seconds)
         if not body:
             self.release()
         if answer.delivery != "reset":
@@ -158,7 +119,7 @@ class Handler(BaseHTTPRequestHandler):
         drips = answer.delivery == "drip"
         for piece in (body[i : i + 1] for i in range(len(body) - 1)) if drips else (body[:-1],):
             self.wfile.write(piece)
-            if drips and self.server.cloud.pause(answer.seconds):
+            if drips and self.server.pause(answer.seconds):
                 return
         # Who has the last byte may send again at once, so the request is over before.
         self.release()
@@ -180,7 +141,7 @@ def accepts_gzip(header: str | None) -> bool:
     return not weight.startswith("q=0") or weight.strip("q=0.") != ""
 
 
-class Cloud:
+class Cloud(ThreadingTCPServer):
     """A running emulator; made by :func:`serve`.
 
     Attributes
@@ -197,6 +158,10 @@ class Cloud:
         A connection that says nothing for so long is closed [s].
     """
 
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 128
+
     def __init__(
         self,
         services: Mapping[str, Service],
@@ -209,16 +174,16 @@ class Cloud:
         self.idle_timeout = idle_timeout
         self._services, self._latency, self._log = services, latency, log
         self._chance = random.Random(0)  # noqa: S311 - repeatable chance is the point
-        self._seen: dict[int, Seen | None] = {}
+        self._seen, self._open = list[Seen](), WeakSet[socket.socket]()
         self._lock, self._closing = threading.Lock(), threading.Event()
         self.faults, self.errors = faults, list[Exception]()
         self.key_id, first = next(iter(services.items()))
         self.api_key = first.api_key
-        self._server = HTTPServer(address, self)
-        host, port = self._server.server_address[:2]
+        super().__init__(address, Handler)
+        host, port = self.server_address[:2]
         self.url = f"http://{host!s}:{port}/v1"
         self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.02,), name="dentframe-emulator", daemon=True
+            target=self.serve_forever, args=(0.02,), name="dentframe-emulator", daemon=True
         )
         self._thread.start()
 
@@ -226,7 +191,7 @@ class Cloud:
     def requests(self) -> list[Seen]:
         """What has been asked and answered so far, in order of coming."""
         with self._lock:
-            return [seen for seen in self._seen.values() if seen is not None]
+            return sorted(self._seen, key=lambda seen: seen.at)
 
     @property
     def data_requests(self) -> list[Seen]:
@@ -238,10 +203,21 @@ class Cloud:
         if self._closing.is_set():
             return
         self._closing.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._server.hang_up()
+        self.shutdown()
+        self.server_close()
+        for connection in self._open:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         self._thread.join()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Note the connection before its thread starts, so that closing misses none."""
+        request.settimeout(self.idle_timeout)
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: a client that goes away is no error of the server."""
 
     def pause(self, seconds: float) -> bool:
         """Wait, but no longer than the server lives; whether it is closing [s]."""
@@ -249,9 +225,6 @@ class Cloud:
 
     def handle(self, handler: Handler, query: str) -> None:
         """Answer one GET of the API, from the key to the last byte."""
-        with self._lock:
-            number = len(self._seen)
-            self._seen[number] = None
         key_id, api_key = handler.headers.get("x-key-id"), handler.headers.get("x-api-key")
         params = {k: v.strip() for k, v in parse_qsl(query, keep_blank_values=True)}
         seen = api.look(params, key_id)
@@ -262,17 +235,17 @@ class Cloud:
             or not hmac.compare_digest(service.api_key.encode(), api_key.encode("utf-8", "replace"))
         ):
             answer = message(403, "Forbidden")
-        elif not service.limiter.enter(number):
+        elif not service.limiter.enter(handler):
             answer = message(429, "Too Many Requests")
         else:
-            handler.release = partial(service.limiter.leave, number)
+            handler.release = partial(service.limiter.leave, handler)
             answer, fault = self.faults.apply(seen, self._answer(service, params))
             seen = replace(seen, fault=fault)
         status = 0 if answer.delivery == "reset" else answer.status
         seen = replace(seen, status=status, size=len(answer.content))
         # It is noted, then answered: who has the answer finds it noted.
         with self._lock:
-            self._seen[number] = seen
+            self._seen.append(seen)
         if self._log is not None:
             self._log(_line(seen))
         handler.deliver(answer)
@@ -287,9 +260,6 @@ class Cloud:
         except Exception as error:  # noqa: BLE001 - a source is its author's code; we answer
             self.errors.append(error)
             return message(500, "Internal server error")
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

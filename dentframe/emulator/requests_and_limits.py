@@ -10,7 +10,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -95,10 +95,10 @@ class Limiter:
         self._rate, self._burst, self._concurrency = rate, burst, concurrency
         self._clock, self._lock = clock, threading.Lock()
         self._tokens, self._filled = float(burst), clock()
-        self._in_flight: set[int] = set()
+        self._in_flight = set[Hashable]()
 
-    def enter(self, number: int) -> bool:
-        """Whether a request may begin now; if so, it counts until it leaves."""
+    def enter(self, connection: Hashable) -> bool:
+        """Whether a connection may begin a request now; if so, it counts until it leaves."""
         with self._lock:
             if self._concurrency is not None and len(self._in_flight) >= self._concurrency:
                 return False
@@ -109,13 +109,13 @@ class Limiter:
                 if self._tokens < 1:
                     return False
                 self._tokens -= 1
-            self._in_flight.add(number)
+            self._in_flight.add(connection)
             return True
 
-    def leave(self, number: int) -> None:
-        """End a request; ending it again does nothing."""
+    def leave(self, connection: Hashable) -> None:
+        """End a connection's request; ending it again does nothing."""
         with self._lock:
-            self._in_flight.discard(number)
+            self._in_flight.discard(connection)
 
 
 class RefusedError(ValueError):
