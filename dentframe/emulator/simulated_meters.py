@@ -297,11 +297,9 @@ class Curve:
 
     def energy(self, seconds: Any) -> Any:
         """Energy since the installation at some Unix seconds: whole steps and a part [W s]."""
-        sums = np.concatenate([[0], np.cumsum(self.power)]) * STEP
-        step = seconds // STEP
-        at = np.asarray(step - self.first).astype(np.int64)
-        part = np.append(self.power, 0)[at] * (seconds - step * STEP)
-        return sums[at] + part + self.before
+        sums = np.concatenate([[0], np.cumsum(self.power)]) * STEP + self.before
+        edges = (self.first + np.arange(len(sums))) * STEP
+        return np.interp(seconds, edges, sums)
 
 
 @lru_cache(maxsize=128)
@@ -339,7 +337,6 @@ class Polls:
         self.at = np.arange(*edges, dtype=np.int64) * every + offset
         # A poll sees the step of power that ends at it or holds it.
         self.sampled = (self.at - 1) // STEP
-        self._power: dict[Load, Ints] = {}
 
     def rows(self) -> Table:
         """Headers and rows: the wire's order, strings, gaps.
@@ -407,16 +404,13 @@ class Polls:
 
     def drawn(self, element: Element, phase: int | None = None) -> tuple[Floats, Floats]:
         """Power of one phase of an element, or of all, in the step that each poll sees [W]."""
-        p, q = np.zeros((2, len(self.at)))
+        lo, hi = (month_of(int(self.sampled[i]) * STEP) for i in (0, -1))
+        seed, tz, total = self.plant.seed, self.plant.tz, np.zeros((2, len(self.at)))
         for load in element.loads:
             share = 1.0 if phase is None else dict(load.split).get(phase, 0.0)
-            if load not in self._power:
-                lo, hi = (month_of(int(self.sampled[i]) * STEP) for i in (0, -1))
-                seed, tz = self.plant.seed, self.plant.tz
-                whole = np.hstack([power(load, seed, tz, m) for m in range(lo, hi + 1)])
-                self._power[load] = whole[:, self.sampled - month_start(lo) // STEP]
-            p, q = p + share * self._power[load][0], q + share * self._power[load][1]
-        return p, q
+            whole = np.hstack([power(load, seed, tz, m) for m in range(lo, hi + 1)])
+            total += share * whole[:, self.sampled - month_start(lo) // STEP]
+        return total[0], total[1]
 
     def volts(self, phase: int) -> Floats:
         """Voltage of a phase at each poll: the same for all elements on it [V]."""

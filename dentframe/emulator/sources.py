@@ -332,21 +332,18 @@ class Plant:
         loads, installed = self.elements(meter)[element].loads, int(self.installed.timestamp())
         return simulated.curve(loads, self.seed, self.tz, apparent, installed, lo, hi)
 
-    def energy(self, meter: str, element: str, start: When, end: When) -> float:
-        """Energy that flowed, import minus export, exact; naive instants are UTC [kWh]."""
-        return self._between(meter, element, start, end, apparent=False)
-
-    def apparent_energy(self, meter: str, element: str, start: When, end: When) -> float:
-        """Integral of apparent power; naive instants are UTC [kVAh]."""
-        return self._between(meter, element, start, end, apparent=True)
-
-    def _between(
-        self, meter: str, element: str, start: When, end: When, *, apparent: bool
+    def energy(
+        self, meter: str, element: str, start: When, end: When, *, apparent: bool = False
     ) -> float:
+        """Energy that flowed, import minus export, exact; naive instants are UTC [kWh]."""
         ends = [max(instant(t), self.installed) for t in (start, end)]
         whole = self.curve(meter, element, min(ends), max(ends), apparent=apparent)
         opened, closed = whole.energy(np.array([t.timestamp() for t in ends]))
         return float(closed - opened) / 3.6e6
+
+    def apparent_energy(self, meter: str, element: str, start: When, end: When) -> float:
+        """Integral of apparent power; naive instants are UTC [kVAh]."""
+        return self.energy(meter, element, start, end, apparent=True)
 
     def mean_power(self, meter: str, element: str, start: When, end: When) -> float:
         """Mean active power; naive instants are UTC [kW]."""
