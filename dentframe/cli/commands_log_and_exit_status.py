@@ -1,8 +1,8 @@
 """The command line runs here: the tree of commands, its small ones, the log and exit statuses.
 
 The commands of this file are `login`, `cache`, `doctor` and `emulate`; those for readings, the
-archive and money, and the demo, have files of their own. Every run ends with an exit status and
-a line in the log.
+archive, with the demo, and those for money have files of their own. Every run ends with an exit
+status and a line in the log.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from dentframe import emulator, errors
 from dentframe.atomic_files import write_whole
 from dentframe.cli import money, readings_and_archive
 from dentframe.cli import options_and_output as cli
-from dentframe.cli.demo import demo
 from dentframe.cloud.credentials import save_profile
 from dentframe.cloud.http_cache import cache_info, clear_cache
 from dentframe.errors import DentError, DentWarning, on_command_line
@@ -199,7 +198,7 @@ def _add_log(command: click.Command) -> None:
         command.params.append(option)
 
 
-for each in (login, cache, doctor, demo, emulate, *readings_and_archive.COMMANDS, *money.COMMANDS):
+for each in (login, cache, doctor, emulate, *readings_and_archive.COMMANDS, *money.COMMANDS):
     _add_log(each)
     dentframe.add_command(each)
 

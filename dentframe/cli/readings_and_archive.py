@@ -1,21 +1,31 @@
-"""The commands for readings and the archive stand here, from `meters` to `status`."""
+"""The commands for readings and the archive stand here: the `demo`, and `meters` to `status`."""
 
 from __future__ import annotations
 
 import json
+import tempfile
+import warnings
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 import pandas as pd
 
+from dentframe import emulator
 from dentframe import read_plan_and_inventory as reader
 from dentframe.archive import sync as run_sync
 from dentframe.cli import options_and_output as cli
-from dentframe.errors import IncompleteReadError, MissingExtraError
+from dentframe.cloud.client import DentCloud
+from dentframe.display import percent
+from dentframe.errors import CoverageWarning, IncompleteReadError, MissingExtraError, import_extra
 from dentframe.money import portfolio_report_and_status
+from dentframe.site.site import Site
 from dentframe.verbs import energy as _energy
 from dentframe.verbs import peaks as _peaks
+
+if TYPE_CHECKING:
+    from dentframe.accessor_methods import DentFrame
 
 _printed = cli.format_option(cli.write)
 _bracket = click.option("--bracket", is_flag=True, help="Also the readings around the range.")
@@ -270,4 +280,115 @@ def status(archive: Path, sites: Path | None, records: Path | None, as_json: boo
         raise click.exceptions.Exit(1)
 
 
-COMMANDS = (meters, topics, inventory, plan, read, energy, peaks, sync, report, status)
+# --- the demo ---
+
+METER, MONTH, LA = "P482311252", "2023-12", "America/Los_Angeles"
+TOPICS = ["DemandkW", "kWHNet"]
+WHY = ("edge_in_gap", "reset", "decrease_unclassified", "missing_value")
+MARKS = {"recorded": "", "estimated": " e", "partial": " p", "missing": " m"}
+
+
+@click.command()
+@cli.out_option("dentframe-demo.png", "Where the picture goes.")
+def demo(out: Path) -> None:
+    """Read a month from an embedded DentCloud and show what dentframe is for.
+
+    \b
+    Example:
+      dentframe demo --out december.png
+    """
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        emulator.serve() as cloud,
+        DentCloud(cloud.api_key, cloud.key_id, base_url=cloud.url, cache=folder) as client,
+    ):
+        click.echo(f"dentframe reads {METER}, {MONTH} in {LA}")
+        click.echo(f"from   {cloud.url}, an emulator within this program")
+        how: Any = {"topics": TOPICS, "tz": LA, "bracket": True, "client": client}
+        planned = reader.plan_dentcloud(METER, MONTH, **how)
+        windows, seconds = ", ".join(map(str, planned)), f"{planned.seconds:.1f}"
+        click.echo(f"plan   {planned.requests} requests ({windows}), at least {seconds} s")
+        frame = reader.read_dentcloud(METER, MONTH, **how)
+        click.echo(f"read   {len(frame):,} readings × {frame.shape[1]} columns, index in UTC")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CoverageWarning)
+        days = frame.dent.energy("D", tz=LA, detail=True)
+        month = frame.dent.energy("MS", tz=LA, detail=True)
+        _show("First readings", _first(frame))
+        _show("Energy per element and local day [kWh]", _per_day(days, month))
+        click.echo("e estimated · p partial · m missing — never zero, never hidden")
+        _show("What was not simply recorded", _doubtful(days))
+        _show(f"Peak demand of the month [kW], in {LA}", _highest(frame))
+        _picture(frame, out)
+    click.echo(
+        f"\npicture  {out}\n"
+        "your own meters:  dentframe login, then in Python:\n"
+        "  from dentframe import read_dentcloud\n"
+        f'  LA = "{LA}"\n'
+        f'  df = read_dentcloud("YOUR-METER", "{MONTH}", tz=LA, bracket=True)\n'
+        '  df.dent.energy("D", tz=LA)'
+    )
+
+
+def _show(title: str, table: pd.DataFrame) -> None:
+    click.echo(f"\n{click.style(title, italic=True)}\n{table.to_string(index=False)}")
+
+
+def _first(frame: DentFrame) -> pd.DataFrame:
+    """The first two readings of four columns, with their units."""
+    head = frame.iloc[:2, [0, 1, -2, -1]].map("{:,.3f}".format)
+    head.columns = pd.MultiIndex.from_tuples([(c, f"{frame.dent.units[str(c)]:~}") for c in head])
+    head.insert(0, ("time (UTC)", ""), [f"{t:%Y-%m-%d %H:%M}" for t in frame.index[:2]])
+    return head
+
+
+def _per_day(days: pd.DataFrame, month: pd.DataFrame) -> pd.DataFrame:
+    """A column for each element: some days, then the month."""
+    shown = days[days["start"].dt.day.between(11, 18)]
+    shown = shown.assign(day=shown["start"].dt.strftime("%a %d %b"))
+    rows = pd.concat([shown, month.assign(day="December")])
+    rows["text"] = rows["energy"].map("{:,.1f}".format) + rows["status"].map(MARKS)
+    table: pd.DataFrame = rows.pivot(index="day", columns="element", values="text")
+    table["coverage"] = rows.groupby("day")["coverage"].min().map(lambda x: percent(x, 2))
+    return table.reindex(rows["day"].unique()).reset_index()
+
+
+def _doubtful(days: pd.DataFrame) -> pd.DataFrame:
+    found = days[days["status"] != "recorded"]
+    shown = "{:,.1f}".format
+    return pd.DataFrame(
+        {
+            "day": found["start"].dt.strftime("%d %b"),
+            "element": found["element"],
+            "kWh": found["energy"].map(shown),
+            "coverage": [percent(x, 2) for x in found["coverage"]],
+            "status": found["status"],
+            "between": found["lo"].map(shown) + " … " + found["hi"].map(shown),
+            "why": [",".join(x for x in flags if x in WHY) for flags in found["flags"]],
+        }
+    )
+
+
+def _highest(frame: DentFrame) -> pd.DataFrame:
+    found = frame.dent.peaks("MS", tz=LA).nlargest(3, "peak")
+    start, end = (found[side].dt.tz_convert(LA) for side in ("start", "end"))
+    when = start.dt.strftime("%a %d %b %H:%M – ") + end.dt.strftime("%H:%M")
+    kw = found["peak"].map("{:,.2f}".format)
+    return pd.DataFrame(
+        {"element": found["element"], "kW": kw, "when": when, "status": found["status"]}
+    )
+
+
+def _picture(frame: DentFrame, out: Path) -> None:
+    """Daily energy per element, stacked: the branches, not the main that holds them."""
+    drawing = import_extra("matplotlib.figure", "draw the demo's picture", "plot")
+    figure = drawing.Figure(figsize=(9, 4.2), layout="constrained")
+    title = f"{METER}, December 2023: hatched where not simply recorded"
+    branches = emulator.METERS[0].elements[1:6]
+    elements = {f"{METER}_{x.name}": {"label": x.label} for x in branches}
+    site = Site.from_dict({"name": METER, "tz": LA, "currency": "USD", "elements": elements})
+    frame.dent.plot.stack(freq="D", site=site, title=title, ax=figure.subplots())
+    figure.savefig(out, dpi=150)
+
+
+COMMANDS = (demo, meters, topics, inventory, plan, read, energy, peaks, sync, report, status)
