@@ -2,6 +2,7 @@
 
 import json
 import struct
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -22,3 +23,9 @@ def answer(*rows, headers=("A", "B"), **more):
 
 def bits(values):
     return [struct.pack("<d", value) for value in values]
+
+
+def hours_between(start, end):
+    """The UTC hours that a half-open range touches, counted from 1970-01-01T00:00Z."""
+    epoch, hour = datetime(1970, 1, 1, tzinfo=UTC), timedelta(hours=1)
+    return range((start - epoch) // hour, -((epoch - end) // hour))

@@ -116,16 +116,14 @@ class DentCloud:
                 raise ConfigError(f"Cannot use {name}={value!r}: it must be a number above 0.")
         self._notices, self._refused = Notices(), False
         folder, now = cache_folder(cache), _now or partial(datetime.now, UTC)
-        file = None if cache is False else CacheFile(folder, self._notices)
+        file = CacheFile(None if cache is False else folder, self._notices)
         name = _account_of(credentials, file)
-        self._cache = None if file is None else HttpCache(file, name, now)
+        self._cache = HttpCache(file, name, now)
         account = join(name, _clock, _sleep)
         if not offline:
-            account.limiter.share(folder, name, self._notices if file else None)
+            account.limiter.share(folder, name, None if cache is False else self._notices)
         retrier = Retrier(account, now, credentials.scrub, rate, concurrency, deadline)
-        self._service = Service(
-            name, credentials, retrier, self._cache, Sizes(self._cache), offline, stale_if_error
-        )
+        self._service = Service(credentials, retrier, self._cache, offline, stale_if_error)
         self._close = weakref.finalize(self, self._service.close)
 
     def __repr__(self) -> str:
@@ -133,7 +131,8 @@ class DentCloud:
             return "<DentCloud, not made>"
         service = self._service
         how = "offline" if service.offline else f"{self.rate:g}/s"
-        return f"<DentCloud {service.credentials.base_url} account {service.name[:6]} {how}>"
+        account = service.cache.account[:6]
+        return f"<DentCloud {service.credentials.base_url} account {account} {how}>"
 
     def __enter__(self) -> Self:
         return self
@@ -179,13 +178,11 @@ class DentCloud:
 
     def kept_topics(self) -> list[dict[str, str]] | None:
         """Return the topics from the cache, whatever their age, or None. Sends nothing."""
-        found = self._cache and self._cache.value(ApiRequest("getTopics"), any_age=True)
+        found = self._cache.value(ApiRequest("getTopics"), any_age=True)
         return cast("list[dict[str, str]]", found[0]) if found else None
 
     def held(self, meter: str, topics: Iterable[str]) -> set[Window]:
         """Return the windows that cost nothing: all these topics are held for them, and fresh."""
-        if self._cache is None:
-            return set()
         return self._cache.held(meter, topics, any_age=self._service.offline)
 
     def bytes_per_hour(self, meter: str, topics: Sequence[str]) -> float | None:
@@ -246,20 +243,19 @@ class DentCloud:
 
     def clear_cache(self, meter: str | None = None) -> None:
         """Forget the kept answers of this account, or those of one meter."""
-        if self._cache is not None:
-            self._cache.file.delete(prefix(self._service.name, meter))
-            self._service.sizes = Sizes(self._cache)
+        self._cache.file.delete(prefix(self._cache.account, meter))
+        self._service.sizes = Sizes(self._cache)
         self._notices.flush()
 
     def _list(self, kind: Literal["getMeters", "getTopics"], refresh: bool) -> Value:
         if not self._close.alive:
             raise ConfigError(_CLOSED)
         request, service = ApiRequest(kind), self._service
-        if refresh and not service.offline and self._cache is not None:
-            self._cache.file.delete(key=request.key(service.name))
-        found = self._cache and self._cache.value(request, any_age=service.offline)
+        if refresh and not service.offline:
+            self._cache.file.delete(key=request.key(self._cache.account))
+        found = self._cache.value(request, any_age=service.offline)
         if found:
-            accepted = self._cache and self._cache.file.fact(f"{prefix(service.name)}~key")
+            accepted = self._cache.file.fact(f"{prefix(self._cache.account)}~key")
             if accepted and accepted[0] != service.credentials.mark and not service.offline:
                 self._notices.once(_UNTRIED, CacheWarning)
             self._notices.flush()
@@ -273,7 +269,7 @@ class DentCloud:
             return service.fetch(request)[0]
         except DentError as error:
             self._refused = self._refused or isinstance(error, AuthError)
-            if self._cache is None or not (service.stale_if_error and error.retryable):
+            if not (service.stale_if_error and error.retryable):
                 raise
             found = self._cache.value(request, any_age=True)
             if found is None:
@@ -315,37 +311,34 @@ class Service:
 
     Attributes
     ----------
-    name : str
-        The account's name.
     credentials : Credentials
         The keys and the base URL.
     retrier : Retrier
         Decides when to send, and what an answer means.
-    cache : HttpCache or None
-        The kept answers.
-    sizes : Sizes
-        What is known about the sizes of answers.
+    cache : HttpCache
+        The kept answers of the account.
     offline : bool
         Whether nothing may be asked: what is kept is served, whatever its age.
     stale_if_error : bool
         Whether an outdated answer may stand in for one that failed.
     """
 
-    name: str
     credentials: Credentials
     retrier: Retrier
-    cache: HttpCache | None
-    sizes: Sizes
-    offline: bool
-    stale_if_error: bool
+    cache: HttpCache
+    offline: bool = False
+    stale_if_error: bool = False
     _accepted: bool = False
     _session: requests.Session | None = field(default=None, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
+    def __post_init__(self) -> None:
+        self.sizes = Sizes(self.cache)
+
     def fetch(self, request: ApiRequest) -> tuple[Value, int]:
         """Return the decoded value and the size of its body [B]; asked at once, sent once."""
         flight = self.retrier.account.single_flight
-        key, check = request.key(self.name), request.read.check
+        key, check = request.key(self.cache.account), request.read.check
         return flight.call(key, lambda: self._send(request), check)
 
     def session(self) -> requests.Session:
@@ -361,9 +354,8 @@ class Service:
         """Close it all."""
         if self._session is not None:
             self._session.close()
-        if self.cache is not None:
-            self.cache.file.close()
-        leave(self.name, self.retrier.account)
+        self.cache.file.close()
+        leave(self.cache.account, self.retrier.account)
 
     def _send(self, request: ApiRequest) -> tuple[Value, int]:
         from dentframe.cloud.transport import send
@@ -372,18 +364,18 @@ class Service:
         if not hasattr(response, "value"):  # kept meanwhile, by another read
             body = response.content
             return request.read.in_turn(lambda: request.decode(body)), len(body)
-        if self.cache is not None and not self._accepted:
-            fact = f"{prefix(self.name)}~key"
+        if not self._accepted:
+            fact = f"{prefix(self.cache.account)}~key"
             self.cache.file.note(fact, self.credentials.mark, self.cache.present().timestamp())
             self._accepted = True
         return response.value, response.size
 
 
-def _account_of(credentials: Credentials, file: CacheFile | None) -> str:
+def _account_of(credentials: Credentials, file: CacheFile) -> str:
     """The account to read: the credentials', or offline the only one that the cache holds."""
     if credentials.account is not None:
         return credentials.account
-    if file is None:
+    if file.closed:
         raise ConfigError("Cannot be offline without a cache: give a cache, or offline=False.")
     accounts = file.accounts()
     if len(accounts) > 1:

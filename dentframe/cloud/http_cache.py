@@ -2,7 +2,8 @@
 
 The file may fail; a read must not. Where it is damaged, locked, read-only or full, every method
 does what an empty cache would, and says so once. It is opened for its owner alone, or to read
-only where it cannot be written. A second table has small facts about answers, as their sizes.
+only where it cannot be written. A cache without a file is an empty one. A second table has small
+facts about answers, as their sizes.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import threading
 import time
 import zlib
 from collections import defaultdict
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 from urllib.parse import unquote
 
 from dentframe.atomic_files import SQLITE_FAILURES, open_sqlite
@@ -55,9 +57,6 @@ _KEEP, _DAY, _BUSY = 0.9, 86400.0, 5.0
 _REST = 30.0
 """How long a file that failed is left alone [s]."""
 _LAST = "\x7f"
-_VERSION, _HEAD = 1, 256
-_SAME = "", 0.0
-"""The fingerprint of an answer that is for ever, and when it was read first: not needed."""
 _SOUND = ((str, float, float, int), (str, float, type(None), int))
 """The types of a sound row: another is bit rot, and as if it were not there."""
 
@@ -90,23 +89,25 @@ class CacheFile:
 
     Parameters
     ----------
-    folder : pathlib.Path
-        Where the file is; made for its owner alone where it is missing.
+    folder : pathlib.Path or None
+        Where the file is; made for its owner alone where it is missing. None: nothing is kept.
     notices : Notices, optional
         Takes what there is to warn about; else it is warned of at once.
     cap : int, optional
         The largest size [B].
     """
 
-    def __init__(self, folder: Path, notices: Notices | None = None, *, cap: int = CAP) -> None:
-        self.path = folder / "answers.sqlite"
+    def __init__(
+        self, folder: Path | None, notices: Notices | None = None, *, cap: int = CAP
+    ) -> None:
+        self.path = (folder or Path()) / "answers.sqlite"
         self._notices, self._cap = notices, cap
         self._lock = threading.RLock()
         self._con: sqlite3.Connection | None = None
         self._pid = 0
         self._rest_until = self._no_writes_until = float("-inf")
         self._written: int | None = None
-        self._read_only = self._closed = False
+        self._read_only, self.closed = False, folder is None
 
     def get(self, key: str, now: float) -> tuple[Entry, bytes] | None:
         """Return an answer, however old."""
@@ -171,7 +172,7 @@ class CacheFile:
     def close(self) -> None:
         """Close the file; a later call finds an empty cache."""
         with self._lock:
-            self._closed = True
+            self.closed = True
             self._drop()
 
     def _write(self, *statements: tuple[Any, ...]) -> bool:
@@ -197,7 +198,7 @@ class CacheFile:
         """Call with the open file; where that fails, mend what can be mended, else `nothing`."""
         with self._lock:
             for attempt in range(3):
-                if self._closed or time.monotonic() < self._rest_until:
+                if self.closed or time.monotonic() < self._rest_until:
                     break
                 try:
                     if self._con is None or self._pid != os.getpid():
@@ -271,11 +272,12 @@ def _open(path: Path) -> tuple[sqlite3.Connection, bool]:
 
 
 class Kept(NamedTuple):
-    """A body from the cache; `same_since` is when one with the same readings was read first."""
+    """A body from the cache; `same_since` is when one with this fingerprint was read first."""
 
     body: bytes
     created: datetime
     same_since: datetime
+    same: str
 
 
 class HttpCache:
@@ -296,18 +298,19 @@ class HttpCache:
 
     def keep_answer(self, request: ApiRequest, value: Value, reply: Reply, size: int) -> None:
         """Keep an answer as long as the rule says, if at all; unpacked it has that size [B]."""
+        if self.file.closed:
+            return
         key, present = request.key(self.account), self.present()
-        now, same = present.timestamp(), _SAME
+        same, since = "", present
         seconds = lifetime(value, request.topics, present)
-        window = value.window if isinstance(value, Page) else None
-        if isinstance(value, Page) and window and window.end <= present and seconds != FOREVER:
-            before, same = _same(self.file.get(key, now)), (fingerprint(value), now)
-            same = before if before[0] == same[0] else same
-            since = datetime.fromtimestamp(same[1], UTC)
+        if isinstance(value, Page) and seconds != FOREVER:
+            same, before = fingerprint(value), self.body(key, any_age=True)
+            since = before.same_since if before is not None and before.same == same else present
             seconds = lifetime(value, request.topics, present, since)
         if seconds > 0:
-            packed = size if reply.coding else None
-            self.file.put(key, pack(reply.body, same, packed), now, now + seconds)
+            now, unpacked = present.timestamp(), size if reply.coding else None
+            blob = pack(reply.body, (same, since.timestamp()), unpacked)
+            self.file.put(key, blob, now, now + seconds)
 
     def body(self, key: str, *, any_age: bool = False) -> Kept | None:
         """Return a kept body; one that is damaged is forgotten."""
@@ -315,12 +318,13 @@ class HttpCache:
         found = self.file.get(key, now)
         if found is None or not (any_age or now < found[0].expires):
             return None
-        body = unpack(found[1])
-        if body is None:
+        created, unpacked = found[0].created, unpack(found[1])
+        if unpacked is None:
             self.file.delete(key=key)
             return None
-        times = found[0].created, _same(found)[1]
-        return Kept(body, *(datetime.fromtimestamp(at, UTC) for at in times))
+        body, (same, since) = unpacked
+        times = created, since if same and 0 <= since <= created else created
+        return Kept(body, *(datetime.fromtimestamp(at, UTC) for at in times), same)
 
     def value(self, request: ApiRequest, *, any_age: bool = False) -> tuple[Value, Kept] | None:
         """Return a kept answer, decoded; one that cannot be decoded is forgotten."""
@@ -353,14 +357,13 @@ class HttpCache:
         return windows
 
 
-def _same(found: tuple[Entry, Any] | None) -> tuple[str, float]:
-    """The fingerprint of a kept answer, and when it was read first [s]."""
-    if found is None:
-        return _SAME
-    match _head(found[1]).get("same"):
-        case [str(text), float(since)] if text and 0 <= since <= found[0].created:
-            return text, since
-    return "", found[0].created
+@dataclass
+class _Head:
+    """The head of a blob: its version, the size of its body, and the fingerprint since when."""
+
+    v: Literal[1]
+    size: int
+    same: tuple[str, float] = "", 0.0
 
 
 def pack(body: bytes, same: tuple[str, float], packed: int | None = None) -> bytes:
@@ -369,26 +372,26 @@ def pack(body: bytes, same: tuple[str, float], packed: int | None = None) -> byt
     `packed` is the size of a body that is compressed already, once unpacked [B].
     """
     size = len(body) if packed is None else packed
-    head = json.dumps({"v": _VERSION, "size": size, "same": same}).encode()
+    head = json.dumps({"v": 1, "size": size, "same": same}).encode()
     return b"\n".join((head, zlib.compress(body, 1) if packed is None else body))
 
 
-def unpack(blob: Any) -> bytes | None:
-    """Return the body of a blob, or None where it is damaged or of another version."""
-    head = _head(blob)
-    size = head.get("size")
-    if head.get("v") != _VERSION or type(size) is not int or not 0 <= size <= LARGEST:
+def unpack(blob: Any) -> tuple[bytes, tuple[str, float]] | None:
+    """Return the body of a blob and its fingerprint, or None where it is damaged."""
+    import msgspec  # which a plan does without
+
+    if not isinstance(blob, bytes):
+        return None
+    head, _, packed = blob.partition(b"\n")
+    try:
+        found = msgspec.json.decode(head, type=_Head)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    if not 0 <= found.size <= LARGEST:
         return None
     # One byte more than it says, so that a blob that holds more is noticed.
-    body, whole = inflate(blob[blob.index(b"\n") + 1 :], size + 1, size)
-    return body if whole and len(body) == size else None
-
-
-def _head(blob: Any) -> dict[str, Any]:
-    """The head of a blob; empty where it has none."""
-    with contextlib.suppress(ValueError, RecursionError, TypeError, AttributeError):
-        return dict(json.loads(blob[:_HEAD].partition(b"\n")[0]))
-    return {}
+    body, whole = inflate(packed, found.size + 1, found.size)
+    return (body, found.same) if whole and len(body) == found.size else None
 
 
 def cache_info(folder: str | os.PathLike[str] | None = None) -> dict[str, Any]:

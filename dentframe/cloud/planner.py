@@ -25,7 +25,7 @@ from dentframe.errors import RangeError
 from dentframe.wire.columns import topic_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
     from dentframe.cloud.http_cache import HttpCache
     from dentframe.wire.pages_and_bad_cells import Page
@@ -231,18 +231,6 @@ def plan(
     return [free.get(hours) or _window(hours) for hours in chosen]
 
 
-def covers(windows: Iterable[Window], start: datetime, end: datetime) -> bool:
-    """Whether the windows together contain the half-open range ``[start, end)``."""
-    if end <= start:
-        return True
-    reach = (start - _EPOCH) // _HOUR
-    for window in sorted(windows):
-        if window.hours.start > reach:
-            break
-        reach = max(reach, window.hours.stop)
-    return _EPOCH + reach * _HOUR >= end
-
-
 class _Tree(NamedTuple):
     """What the walk needs. Windows are ranges of hours here: cheaper to walk than a `Window`.
 
@@ -325,11 +313,11 @@ class Sizes:
 
     Parameters
     ----------
-    cache : HttpCache or None
-        Where it is kept; without one it lasts as long as the client.
+    cache : HttpCache
+        Where it is kept; without a file it lasts as long as the client.
     """
 
-    def __init__(self, cache: HttpCache | None) -> None:
+    def __init__(self, cache: HttpCache) -> None:
         self._cache = cache
         self._lock = threading.Lock()
         self._meters: dict[str, tuple[dict[str, float], list[Refusal]]] = {}
@@ -400,14 +388,11 @@ class Sizes:
         return self._meters[meter]
 
     def _note(self, meter: str, name: str, value: object) -> None:
-        if self._cache is not None:
-            key = f"{prefix(self._cache.account, meter)}~{name}"
-            self._cache.file.note(key, json.dumps(value), self._cache.present().timestamp())
+        key = f"{prefix(self._cache.account, meter)}~{name}"
+        self._cache.file.note(key, json.dumps(value), self._cache.present().timestamp())
 
     def _fact(self, meter: str, name: str, kind: Any, nothing: T) -> T:
         """What was noted lately and is of its kind, else `nothing`."""
-        if self._cache is None:
-            return nothing
         found = self._cache.file.fact(f"{prefix(self._cache.account, meter)}~{name}")
         if found is None or self._cache.present().timestamp() - found[1] > MEMORY:
             return nothing

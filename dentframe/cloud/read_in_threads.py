@@ -293,8 +293,6 @@ class WindowReader:
     ) -> tuple[list[Page], tuple[str, ...]]:
         """Return pages from what is kept, and the topics that are left to ask for."""
         cache = self.service.cache
-        if cache is None:
-            return [], job.topics
         entries = cache.servable(job.meter, job.window, any_age=any_age)
         chosen, rest = choose_sets({entry.topics for entry in entries}, job.topics)
         store, now = self.state.store, self.service.retrier.now

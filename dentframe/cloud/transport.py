@@ -207,20 +207,16 @@ def elsewhere(url: str) -> RequestError:
     )
 
 
-def new_session(
-    credentials: Credentials, retrier: Retrier, cache: HttpCache | None
-) -> requests.Session:
+def new_session(credentials: Credentials, retrier: Retrier, cache: HttpCache) -> requests.Session:
     """Make a session that speaks to the base URL alone, and looks in the cache before it asks."""
-    session = requests.Session()
-    if cache is not None:
-        session = requests_cache.CachedSession(
-            backend=_SessionBackend(cache),
-            key_fn=lambda request, **_: _key(request, cache.account),
-            expire_after=requests_cache.NEVER_EXPIRE,
-            allowable_codes=(200,),
-            allowable_methods=("GET",),
-            stale_if_error=False,
-        )
+    session = requests_cache.CachedSession(
+        backend=_SessionBackend(cache),
+        key_fn=lambda request, **_: _key(request, cache.account),
+        expire_after=requests_cache.NEVER_EXPIRE,
+        allowable_codes=(200,),
+        allowable_methods=("GET",),
+        stale_if_error=False,
+    )
     adapter = DentAdapter(credentials, retrier)
     for scheme in ("https://", "http://"):  # it refuses every other address
         session.adapters[scheme].close()

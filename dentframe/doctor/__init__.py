@@ -23,7 +23,8 @@ import pandas as pd
 
 from dentframe.cloud.client import Service
 from dentframe.cloud.credentials import Credentials, load
-from dentframe.cloud.planner import Sizes, Window
+from dentframe.cloud.http_cache import CacheFile, HttpCache
+from dentframe.cloud.planner import Window
 from dentframe.cloud.requests_and_responses import ApiRequest
 from dentframe.cloud.retry import Retrier, join
 from dentframe.doctor import findings
@@ -161,7 +162,7 @@ class Asker:
         self._lock, name = threading.Lock(), str(credentials.account)
         account = join(name, time.monotonic, time.sleep)
         retrier = _SendOnce(account, now, credentials.scrub)
-        self._service = Service(name, credentials, retrier, None, Sizes(None), False, False)
+        self._service = Service(credentials, retrier, HttpCache(CacheFile(None), name, now))
         self.close = self._service.close
 
     def ask(

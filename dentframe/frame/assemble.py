@@ -217,7 +217,7 @@ def wanted_columns(
 def note(
     units: Mapping[str, str],
     ranges: Mapping[str, tuple[pd.Timestamp, pd.Timestamp]],
-    frame: pd.DataFrame,
+    rows: pd.DataFrame | Mapping[str, tuple[Side, Side] | None],
     *,
     elements: Mapping[str, Sequence[str] | None] = {},
     conflicts: Mapping[str, Mapping[str, Sequence[Run]]] = {},
@@ -231,38 +231,27 @@ def note(
         Topic to unit, as getTopics said.
     ranges : mapping
         Meter to the half-open range that was asked for.
-    frame : pandas.DataFrame
-        What was read; it tells the first and last row of each meter.
+    rows : pandas.DataFrame or mapping
+        What was read, or meter to its first and last row [us UTC]; a side of None is never
+        believed.
     elements : mapping
         Meter to the elements that were asked for by name, if any were.
     conflicts, duplicates : mapping
         Meter to column to the runs of rows that came twice, with different values and the same.
     """
-    ends = outermost(frame)
-    mine = ends if is_several(frame) else {m: ends[""] for m in ranges if ends}
-    rows = {m: mine.get(m) for m in ranges}
-    spans = {m: (micros_of(a), micros_of(b)) for m, (a, b) in ranges.items()}
+    if isinstance(rows, pd.DataFrame):
+        ends = outermost(rows)
+        rows = ends if is_several(rows) else {m: ends[""] for m in ranges if ends}
+    sides = {m: rows.get(m) for m in ranges}
     named = {m: list(x) for m, x in elements.items() if x is not None}
-    return written(units, spans, rows, named, conflicts, duplicates)
-
-
-def written(
-    units: Mapping[str, str],
-    ranges: Mapping[str, tuple[int, int]],
-    rows: Mapping[str, tuple[Side, Side] | None],
-    elements: Mapping[str, Sequence[str]],
-    conflicts: Doubled,
-    duplicates: Doubled,
-) -> dict[str, Any]:
-    """The note of these ranges and rows [us UTC]; a side whose row is None is never believed."""
     return {
         "schema": SCHEMA,
         "units": dict(units),
-        "ranges": {m: [iso(a), iso(b)] for m, (a, b) in ranges.items()},
-        "rows": {m: None if x is None else [iso(x[0]), iso(x[1])] for m, x in rows.items()},
+        "ranges": {m: [iso(micros_of(side)) for side in x] for m, x in ranges.items()},
+        "rows": {m: None if x is None else [*map(iso, x)] for m, x in sides.items()},
         "conflicts": _as_text(conflicts),
         "duplicates": _as_text(duplicates),
-        **({"elements": dict(elements)} if elements else {}),
+        **({"elements": named} if named else {}),
     }
 
 

@@ -10,11 +10,11 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, ReadingWarning, UnitError, warn
 from dentframe.frame import quantify as _quantify
-from dentframe.frame.assemble import fewer, runs, written
+from dentframe.frame.assemble import fewer, note, runs
 from dentframe.frame.select import METER
 from dentframe.metering import series as _series
 from dentframe.metering.series import Run, is_several, time_index
-from dentframe.times.dates_and_ranges import Ints, ints
+from dentframe.times.dates_and_ranges import Ints, ints, stamp
 from dentframe.wire import columns as _columns
 from dentframe.wire.columns import ATTRS, attrs_units, same_unit
 
@@ -189,13 +189,13 @@ def _note(
     elements: dict[str, list[str]] = {}
     for meter, element in sorted({x for part in parts for x in _series.named_elements(part)}):
         elements.setdefault(meter, []).append(element)
-    return written(
+    return note(
         units,
-        {m: span for m, (span, _) in known.items()},
+        {m: (stamp(start), stamp(end)) for m, ((start, end), _) in known.items()},
         {m: rows for m, (_, rows) in known.items()},
-        elements,
-        _runs(conflicts, parts, "conflicts"),
-        _runs({}, parts, "duplicates"),
+        elements=elements,
+        conflicts=_runs(conflicts, parts, "conflicts"),
+        duplicates=_runs({}, parts, "duplicates"),
     )
 
 

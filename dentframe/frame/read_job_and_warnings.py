@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import numpy as np
 import pandas as pd
 
-from dentframe.cloud.planner import Window, covers, plan
+from dentframe.cloud.planner import Window, plan
 from dentframe.cloud.read_in_threads import Answer, Job
 from dentframe.errors import (
     ConfigError,
@@ -143,8 +143,8 @@ def _extended(
 ) -> list[Window]:
     """The windows, and with them those that are needed to cover some more."""
     for one in more:
-        if not covers(windows, one.start, one.end):
-            windows = sorted({*windows, *plan(one.start, one.end, now=now, cached=cached)})
+        free = {*cached, *windows}
+        windows = sorted({*windows, *plan(one.start, one.end, now=now, cached=free)})
     return windows
 
 

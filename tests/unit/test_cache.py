@@ -148,8 +148,9 @@ def test_the_key_is_readable_by_prefix_and_holds_no_secret():
 def test_a_blob_is_json_and_compressed_bytes_never_a_pickle():
     """It comes back bit for bit; whatever else is there is no body."""
     blob = pack(b"some body", ("", 0.0))
-    assert unpack(blob) == b"some body"
-    assert unpack(pack(gzip.compress(b"some body"), ("", 0.0), len(b"some body"))) == b"some body"
+    assert unpack(blob) == (b"some body", ("", 0.0))
+    packed = pack(gzip.compress(b"some body"), ("abc", 1.5), len(b"some body"))
+    assert unpack(packed) == (b"some body", ("abc", 1.5))
     assert json.loads(blob.partition(b"\n")[0])["v"] == 1
     for bad in (b"", b"\n", blob[:-3], blob[:-1] + b"x", pickle.dumps("x"), b"{}\n", b"[1]\nx"):
         assert unpack(bad) is None

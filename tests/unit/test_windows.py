@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from dentframe.cloud import Window
-from dentframe.cloud.planner import REQUEST_BYTES, covers, plan
+from dentframe.cloud.planner import REQUEST_BYTES, plan
 from dentframe.errors import RangeError
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -183,13 +183,3 @@ def test_a_size_must_be_finite_and_positive(size):
     """The cost model needs a size that it can weigh."""
     with pytest.raises(RangeError, match="bytes_per_hour"):
         planned("2023-01-01", "2023-01-02", bytes_per_hour=size)
-
-
-def test_windows_cover_a_range_or_do_not():
-    """A gap or a short end is not covered."""
-    windows = [Window(2023, 12, 1, 1), Window(2023, 12, 1, 2), Window(2023, 12, 1, 2)]
-    assert covers(windows, at("2023-12-01T01:10"), at("2023-12-01T03:00"))
-    assert not covers(windows, at("2023-12-01T01:10"), at("2023-12-01T03:01"))
-    assert not covers(windows[1:], at("2023-12-01T01:10"), at("2023-12-01T03:00"))
-    assert not covers([], at("2023-12-01T01:10"), at("2023-12-01T03:00"))
-    assert covers([], at("2023-12-01"), at("2023-12-01"))
