@@ -318,13 +318,14 @@ class HttpCache:
         found = self.file.get(key, now)
         if found is None or not (any_age or now < found[0].expires):
             return None
-        created, unpacked = found[0].created, unpack(found[1])
+        at, unpacked = found[0].created, unpack(found[1])
         if unpacked is None:
             self.file.delete(key=key)
             return None
         body, (same, since) = unpacked
-        times = created, since if same and 0 <= since <= created else created
-        return Kept(body, *(datetime.fromtimestamp(at, UTC) for at in times), same)
+        created = datetime.fromtimestamp(at, UTC)
+        known = same and 0 <= since <= at
+        return Kept(body, created, datetime.fromtimestamp(since, UTC) if known else created, same)
 
     def value(self, request: ApiRequest, *, any_age: bool = False) -> tuple[Value, Kept] | None:
         """Return a kept answer, decoded; one that cannot be decoded is forgotten."""

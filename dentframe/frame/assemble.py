@@ -217,7 +217,7 @@ def wanted_columns(
 def note(
     units: Mapping[str, str],
     ranges: Mapping[str, tuple[pd.Timestamp, pd.Timestamp]],
-    rows: pd.DataFrame | Mapping[str, tuple[Side, Side] | None],
+    rows: pd.DataFrame | Mapping[str, Sequence[Side] | None],
     *,
     elements: Mapping[str, Sequence[str] | None] = {},
     conflicts: Mapping[str, Mapping[str, Sequence[Run]]] = {},

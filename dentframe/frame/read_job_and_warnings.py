@@ -178,6 +178,8 @@ def frame_of_meters(
     request: Request, tables: dict[str, _frame.Table], *, shared: bool = False, **doubled: Any
 ) -> pd.DataFrame:
     """The frame of a read, of the tables of its meters, with what it says of itself."""
+    minutes = {m: t.minutes[[0, -1]].tolist() for m, t in tables.items() if len(t.minutes)}
+    rows = {m: [at * _frame.US_PER_MINUTE for at in x] for m, x in minutes.items()}
     if request.single:
         frame = _frame.to_frame(tables.popitem()[1], shared=shared)
     else:
@@ -185,7 +187,7 @@ def frame_of_meters(
     topics = {*request.topics, *(parse(c).topic for c in frame.columns)}
     units = {topic: unit for topic, unit in request.units.items() if topic in topics}
     ranges = dict.fromkeys(request.meters, (request.start, request.end))
-    note = _frame.note(units, ranges, frame, elements=request.meters, **doubled)
+    note = _frame.note(units, ranges, rows, elements=request.meters, **doubled)
     frame.attrs["dentcloud"] = note
     return frame
 
