@@ -57,8 +57,6 @@ _KEEP, _DAY, _BUSY = 0.9, 86400.0, 5.0
 _REST = 30.0
 """How long a file that failed is left alone [s]."""
 _LAST = "\x7f"
-_SOUND = ((str, float, float, int), (str, float, type(None), int))
-"""The types of a sound row: another is bit rot, and as if it were not there."""
 
 
 class Entry(NamedTuple):
@@ -74,14 +72,15 @@ class Entry(NamedTuple):
 
 
 def _entry(row: tuple[Any, ...]) -> Entry | None:
-    # No answer was kept before 1970 or after 4147: no date has such a time.
-    if tuple(map(type, row)) not in _SOUND or not 0 <= row[1] < 2**36:
-        return None
-    key, created, expires, size = row
-    _, meter, window, names = (*key.split("/"), "", "", "")[:4]
-    topics = frozenset(map(unquote, names.split(",")))
-    until = FOREVER if expires is None else expires
-    return Entry(key, created, until, size, unquote(meter), window, topics)
+    """Take a row apart; one of other types is bit rot, and as if it were not there."""
+    match row:
+        # No answer was kept before 1970 or after 4147: no date has such a time.
+        case str(key), float(created), float() | None as end, int(size) if 0 <= created < 2**36:
+            _, meter, window, names = (*key.split("/"), "", "", "")[:4]
+            topics = frozenset(map(unquote, names.split(",")))
+            until = FOREVER if end is None else end
+            return Entry(key, created, until, size, unquote(meter), window, topics)
+    return None
 
 
 class CacheFile:
@@ -298,8 +297,6 @@ class HttpCache:
 
     def keep_answer(self, request: ApiRequest, value: Value, reply: Reply, size: int) -> None:
         """Keep an answer as long as the rule says, if at all; unpacked it has that size [B]."""
-        if self.file.closed:
-            return
         key, present = request.key(self.account), self.present()
         same, since = "", present
         seconds = lifetime(value, request.topics, present)

@@ -129,7 +129,9 @@ class DentAdapter(requests.adapters.HTTPAdapter):
         url = (request.url or "").partition("?")[0]  # requests gives a bare host the path /
         mine = url.rstrip("/") == self._credentials.base_url.rstrip("/")
         if not mine or not isinstance(request, PreparedApiRequest):
-            raise elsewhere(request.url or "")
+            host = urlsplit(request.url or "").hostname
+            said = "this client speaks to its base URL alone"
+            raise RequestError(f"Cannot send to host {host!r}: {said}.")
         exchange = partial(self._exchange, request, kwargs)
         return ValidResponse(request, *self._retrier.fetch(request.api_request, exchange))
 
@@ -200,13 +202,6 @@ _FAULTS: tuple[tuple[tuple[type[Exception], ...], str, tuple[str, ...]], ...] = 
 """Errors, what they mean, and the words that show a wrong setting rather than bad luck."""
 
 
-def elsewhere(url: str) -> RequestError:
-    """Make the error for an address that is not the base URL."""
-    return RequestError(
-        f"Cannot send to host {urlsplit(url).hostname!r}: this client speaks to its base URL alone."
-    )
-
-
 def new_session(credentials: Credentials, retrier: Retrier, cache: HttpCache) -> requests.Session:
     """Make a session that speaks to the base URL alone, and looks in the cache before it asks."""
     session = requests_cache.CachedSession(
@@ -225,9 +220,9 @@ def new_session(credentials: Credentials, retrier: Retrier, cache: HttpCache) ->
 
 
 def _key(request: Any, account: str) -> str:
-    if not isinstance(request, PreparedApiRequest):
-        raise elsewhere(str(getattr(request, "url", "")))
-    return request.api_request.key(account)
+    # Nothing is kept under the empty key: the adapter refuses what is no request of the API.
+    known = isinstance(request, PreparedApiRequest)
+    return request.api_request.key(account) if known else ""
 
 
 def send(session: requests.Session, base_url: str, request: ApiRequest) -> Any:
@@ -277,6 +272,6 @@ class _SessionBackend(BaseCache):
     def save_response(self, response: Any, *_: Any, **__: Any) -> None:
         """Keep a validated answer."""
         request, keep = response.request.api_request, self._cache.keep_answer
-        if request.read.store:
+        if request.read.store and not self._cache.file.closed:
             answer = request, response.value, response.reply, response.size
             request.read.in_turn(lambda: keep(*answer))
