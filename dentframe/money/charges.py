@@ -6,15 +6,15 @@ fixed charges, taxes, minimum bills, and reactive energy.
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import KW_ONLY, MISSING, dataclass, fields, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, fields, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from dentframe.errors import ConfigError, did_you_mean
-from dentframe.money.rounding_and_tiers import EXACT, Tiers, add, as_written, parts_of, times
+from dentframe.errors import ConfigError
+from dentframe.money.rounding_and_tiers import EXACT, Tiers, add, parts_of, times
 from dentframe.money.tariff_usage import OUT, of_flow, worst
+from dentframe.site.toml_tables import Table, is_list
 from dentframe.times.schedule import Schedule, Window
 from dentframe.wire.topics import TOPICS
 
@@ -23,73 +23,6 @@ if TYPE_CHECKING:
     from dentframe.money.tariff_bill import Case
 
 KVARH, KVAH = "kVARHNet", "kVAHNet"
-_CHOICES = {
-    "flow": ("net", "import", "export"),
-    "measure": ("block", "rolling", "reported"),
-    "per": ("month", "day"),
-    "tier_order": Tiers.ORDERS,
-}
-"""The fields that have one of a few values."""
-
-
-def put(charge: Any, **values: Any) -> None:
-    """Set fields of a frozen dataclass while it is made."""
-    for name, value in values.items():
-        object.__setattr__(charge, name, value)
-
-
-@dataclass(frozen=True)
-class Charge:
-    """What a tariff is a list of: each kind has a class, and a row in `KINDS` of the tariff.
-
-    Its fields are read as it is made: rates exactly, text as dates.
-
-    Parameters
-    ----------
-    name : str
-        The line's name.
-    valid_from, valid_to : date or str, optional
-        Local days ``[valid_from, valid_to)``.
-    """
-
-    name: str
-    _: KW_ONLY
-    valid_from: Any = None
-    valid_to: Any = None
-
-    def __post_init__(self) -> None:
-        charge: Any = self  # whose other fields are those of its kind
-        name = self.name
-        if hasattr(charge, "windows"):
-            put(charge, windows=_windows(charge.windows, charge.season, name), season=None)
-        readers: dict[str, Callable[[Any, str], Any]] = {
-            **dict.fromkeys(("valid_from", "valid_to"), date_of),
-            **dict.fromkeys(("allowance", "target_power_factor"), as_written),
-            "rate": _rates if hasattr(charge, "tiers") else as_written,
-            "tiers": lambda x, _: Tiers.read(as_list(x, f"tiers of {name!r}", "[500]"), name).edges,
-            "on": lambda x, _: tuple(as_list(x, f"on of {name!r}", "['Energy']")),
-            "rates": lambda x, _: _rates_by_window(x, name),
-        }
-        for field, read in readers.items():
-            value = getattr(charge, field, None)
-            if value is not None:
-                put(charge, **{field: read(value, field)})
-        for field in ("proration", "tier_proration"):
-            rule = getattr(charge, field, None)
-            days = isinstance(rule, int) and not isinstance(rule, bool) and rule > 0
-            if not days and rule not in (None, "none", "days", "month"):
-                raise ConfigError(
-                    f"Cannot use {field}={rule!r} in charge {name!r}: use 'none' (whole for any "
-                    "period), 'days' (share of the billed days), 'month' (share of calendar "
-                    "months), or a number of days, e.g. 30."
-                )
-        for field, choices in _CHOICES.items():
-            value = getattr(charge, field, choices[0])
-            if value not in choices and (field, value) != ("tier_order", None):
-                raise ConfigError(
-                    f"Cannot use {field}={value!r} in charge {name!r}: use one of "
-                    f"{', '.join(choices)}."
-                )
 
 
 def as_list(value: Any, what: str, example: str) -> list[Any]:
@@ -99,65 +32,103 @@ def as_list(value: Any, what: str, example: str) -> list[Any]:
     return list(value)
 
 
-def _rates(value: Any, what: str) -> Any:
-    """One rate, or one per tier."""
-    if isinstance(value, list | tuple):
-        return tuple(as_written(x, what) for x in value)
-    return as_written(value, what)
+def put(charge: Any, **values: Any) -> None:
+    """Set fields of a frozen dataclass while it is made."""
+    for name, value in values.items():
+        object.__setattr__(charge, name, value)
 
 
-def _rates_by_window(rates: Any, charge: str) -> dict[str, Any]:
-    if not isinstance(rates, Mapping) or not rates:
-        raise ConfigError(
-            f"Cannot use rates={rates!r} in charge {charge!r}: it maps each window's name to its "
-            "rate, e.g. {'peak': '0.30', 'other': '0.12'}."
-        )
-    return {str(w): _rates(x, f"rate of {w!r}") for w, x in rates.items()}
+class ChargeTable(Table):
+    """The fields of a charge, as a file or a caller gives them."""
+
+    def rate(self, name: str) -> Any:
+        """One rate, or one per tier."""
+        value = self.given(name)
+        if is_list(value):
+            return tuple(replace(self, data={name: x}).decimal(name) for x in value)
+        return self.decimal(name)
+
+    def rates(self, name: str) -> dict[str, Any]:
+        """A rate, or one per tier, for each window by its name."""
+        value = self.given(name)
+        if not isinstance(value, Mapping) or not value:
+            raise self.error(
+                name, "it maps each window's name to its rate, e.g. {'peak': 0.30, 'other': 0.12}."
+            )
+        inside = ChargeTable(value, self.file, name)
+        return {str(window): inside.rate(window) for window in value}
+
+    def tiers(self, name: str) -> Sequence[Decimal]:
+        """The upper edges of tiers."""
+        return Tiers.read(self._list(name, "[500]"), self.data["name"]).edges
+
+    def charges(self, name: str) -> tuple[Any, ...]:
+        """The names of the charges that another is taken of."""
+        return tuple(self._list(name, "['Energy']"))
+
+    def proration(self, name: str) -> Any:
+        """What a part of a month is."""
+        rule = self.given(name)
+        days = isinstance(rule, int) and not isinstance(rule, bool) and rule > 0
+        if not days and rule not in ("none", "days", "month"):
+            raise self.error(
+                name,
+                "use 'none' (whole for any period), 'days' (share of the billed days), 'month' "
+                "(share of calendar months), or a number of days, e.g. 30.",
+            )
+        return rule
+
+    def windows(self, name: str) -> tuple[Window, ...]:
+        """Windows from tables or `Window`s; the charge's season is that of those without one."""
+        given, charge = self.given(name), self.data["name"]
+        one, season = isinstance(given, Mapping | Window), self.data.get("season")
+        every = [given] if one else self._list(name, "[Window('peak', '16:00', '21:00')]")
+        if season is not None:
+            season = self._list("season", "['06-01', '09-30']")
+            every = every or [Window(charge)]
+        found = []
+        for x in every:
+            window = x
+            if isinstance(x, Mapping):
+                inside = Table({"name": charge, **x}, self.file, name)
+                inside.fields_of(Window)  # a misspelt field, which nothing would read, is refused
+                window = Window(**inside.data)
+            if not isinstance(window, Window):
+                raise self.error(name, f"{x!r} is no Window.")
+            days = window.days if isinstance(window.days, str) else tuple(window.days)
+            dates = season if window.season is None else window.season
+            found.append(replace(window, days=days, season=None if dates is None else tuple(dates)))
+        return tuple(found)
+
+    def season(self, _: str) -> None:
+        """No season, for the windows have taken it."""
+
+    def _list(self, name: str, example: str) -> list[Any]:
+        return as_list(self.data[name], f"{name} of {self.data['name']!r}", example)
 
 
-def _windows(windows: Any, season: Any, charge: str) -> tuple[Window, ...]:
-    """Windows from dicts or `Window`s; a charge's season is that of windows without one."""
-    given_one = [windows] if isinstance(windows, Mapping | Window) else windows
-    windows = as_list(given_one, f"windows of {charge!r}", "[Window('peak', '16:00', '21:00')]")
-    if season is not None:
-        season = as_list(season, f"season of {charge!r}", "['06-01', '09-30']")
-        windows = windows or [Window(charge)]
-    what, found = f"window of charge {charge!r}", []
-    for given in windows:
-        is_table = isinstance(given, Mapping)
-        window = from_table(Window, {"name": charge, **given}, what) if is_table else given
-        if not isinstance(window, Window):
-            raise ConfigError(f"Cannot use {given!r} as a {what}: use a Window.")
-        days = window.days if isinstance(window.days, str) else tuple(window.days)
-        dates = season if window.season is None else window.season
-        found.append(replace(window, days=days, season=None if dates is None else tuple(dates)))
-    return tuple(found)
+@dataclass(frozen=True)
+class Charge:
+    """What a tariff is a list of: each kind has a class, and a row in `KINDS` of the tariff.
 
+    Its fields are read as it is made, as `Table.values` tells.
 
-def date_of(value: Any, field: str) -> dt.date:
-    """A local date, from a date or text."""
-    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
-        return value
-    try:
-        return dt.date.fromisoformat(str(value))
-    except ValueError:
-        raise ConfigError(
-            f"Cannot read {field}={value!r}: use a local date, e.g. '2024-06-15'."
-        ) from None
+    Parameters
+    ----------
+    name : str
+        The line's name.
+    valid_from, valid_to : date or str, optional
+        Local days ``[valid_from, valid_to)``.
+    """
 
+    name: str = field(metadata={"read": "given"})
+    _: KW_ONLY
+    valid_from: Any = field(default=None, metadata={"read": "date"})
+    valid_to: Any = field(default=None, metadata={"read": "date"})
 
-def from_table(cls: Any, data: Mapping[str, Any], what: str) -> Any:
-    """A dataclass from plain data; a misspelt field, which nothing would read, is refused."""
-    # As a call has them: what is given by name alone comes last.
-    known = {f.name: f for f in sorted(fields(cls), key=lambda f: bool(f.kw_only)) if f.init}
-    for name in data:
-        if name not in known:
-            near = did_you_mean(name, known) or f": it has {', '.join(known)}"
-            raise ConfigError(f"Cannot read field {name!r} of this {what}{near}")
-    lacking = [k for k, f in known.items() if f.default is MISSING and k not in data]
-    if lacking:
-        raise ConfigError(f"Cannot read this {what}: it needs {', '.join(lacking)}.")
-    return cls(**data)
+    def __post_init__(self) -> None:
+        given = {f.name: getattr(self, f.name) for f in fields(self)}
+        put(self, **ChargeTable(given, f"charge {self.name!r}").values(type(self)))
 
 
 @dataclass(frozen=True)
@@ -198,14 +169,14 @@ class Energy(Charge):
     """
 
     kind: ClassVar[str] = "energy"
-    rate: Any = None
-    rates: Any = None
-    windows: Any = ()
-    season: Any = None
-    tiers: Any = ()
-    tier_order: str | None = None
-    tier_proration: Any = None
-    flow: str = "net"
+    rate: Any = field(default=None, metadata={"read": "rate"})
+    rates: Any = field(default=None, metadata={"read": "rates"})
+    windows: Any = field(default=(), metadata={"read": "windows"})
+    season: Any = field(default=None, metadata={"read": "season"})
+    tiers: Any = field(default=(), metadata={"read": "tiers"})
+    tier_order: str | None = field(default=None, metadata={"one_of": Tiers.ORDERS})
+    tier_proration: Any = field(default=None, metadata={"read": "proration"})
+    flow: str = field(default="net", metadata={"one_of": ("net", "import", "export")})
     topic: str | None = None
 
     def __post_init__(self) -> None:
@@ -294,9 +265,9 @@ class Fixed(Charge):
     """
 
     kind: ClassVar[str] = "fixed"
-    rate: Any
-    per: str = "month"
-    proration: Any = None
+    rate: Any = field(metadata={"read": "decimal"})
+    per: str = field(default="month", metadata={"one_of": ("month", "day")})
+    proration: Any = field(default=None, metadata={"read": "proration"})
 
     def lines(self, case: Case) -> list[Line]:
         """One line."""
@@ -326,17 +297,9 @@ class Tax(Charge):
     """
 
     kind: ClassVar[str] = "tax"
-    rate: Any
-    on: Any = None
-    proration: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.proration not in {None, "none", "days"}:
-            raise ConfigError(
-                f"Cannot use proration={self.proration!r} in tax {self.name!r}: use 'days' or "
-                "'none'."
-            )
-        super().__post_init__()
+    rate: Any = field(metadata={"read": "decimal"})
+    on: Any = field(default=None, metadata={"read": "charges"})
+    proration: str | None = field(default=None, metadata={"one_of": ("none", "days")})
 
     def lines(self, case: Case) -> list[Line]:
         """One line."""
@@ -375,10 +338,10 @@ class Minimum(Charge):
     """
 
     kind: ClassVar[str] = "minimum"
-    rate: Any
-    per: str = "month"
-    on: Any = None
-    proration: Any = None
+    rate: Any = field(metadata={"read": "decimal"})
+    per: str = field(default="month", metadata={"one_of": ("month", "day")})
+    on: Any = field(default=None, metadata={"read": "charges"})
+    proration: Any = field(default=None, metadata={"read": "proration"})
 
     def lines(self, case: Case) -> list[Line]:
         """One line with what lacks; none where nothing does."""
@@ -418,10 +381,10 @@ class Reactive(Charge):
     """
 
     kind: ClassVar[str] = "reactive"
-    rate: Any
-    allowance: Any = Decimal(0)
-    target_power_factor: Any = None
-    on: Any = None
+    rate: Any = field(metadata={"read": "decimal"})
+    allowance: Any = field(default=Decimal(0), metadata={"read": "decimal"})
+    target_power_factor: Any = field(default=None, metadata={"read": "decimal"})
+    on: Any = field(default=None, metadata={"read": "charges"})
 
     def lines(self, case: Case) -> list[Line]:
         """One line."""

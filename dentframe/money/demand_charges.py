@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,9 +13,10 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, CoverageError, by
 from dentframe.metering.register_rules import HOUR, micros, resolve
-from dentframe.money.charges import KVAH, Charge, from_table, put
-from dentframe.money.rounding_and_tiers import EXACT, Tiers, add, as_written, exact, parts_of, times
+from dentframe.money.charges import KVAH, Charge, put
+from dentframe.money.rounding_and_tiers import EXACT, Tiers, add, exact, parts_of, times
 from dentframe.money.tariff_usage import OUT, State, greatest, stretches, worst
+from dentframe.site.toml_tables import Table
 from dentframe.times.dates_and_ranges import local, stamp
 from dentframe.times.periods import midnights
 from dentframe.times.schedule import Schedule
@@ -172,13 +173,12 @@ class Ratchet:
         Contract minimum [kW].
     """
 
-    percent: Any
+    percent: Any = field(metadata={"read": "decimal"})
     lookback: int
-    minimum: Any = Decimal(0)
+    minimum: Any = field(default=Decimal(0), metadata={"read": "decimal"})
 
     def __post_init__(self) -> None:
-        percent, minimum = as_written(self.percent, "percent"), as_written(self.minimum, "minimum")
-        put(self, percent=percent, minimum=minimum)
+        put(self, **Table(vars(self), "this ratchet").values(Ratchet))
         ratchet([Decimal(0)], self.percent, self.lookback, self.minimum)
 
 
@@ -226,33 +226,32 @@ class Demand(Charge):
     """
 
     kind: ClassVar[str] = "demand"
-    rate: Any
-    windows: Any = ()
-    season: Any = None
-    tiers: Any = ()
-    measure: str = "block"
+    rate: Any = field(metadata={"read": "rate"})
+    windows: Any = field(default=(), metadata={"read": "windows"})
+    season: Any = field(default=None, metadata={"read": "season"})
+    tiers: Any = field(default=(), metadata={"read": "tiers"})
+    measure: str = field(default="block", metadata={"one_of": ("block", "rolling", "reported")})
     window: str = "15min"
     step: str | None = None
-    per: str = "month"
-    n: int = 1
+    per: str = field(default="month", metadata={"one_of": ("month", "day")})
+    n: int = field(default=1, metadata={"least": 1})
     one_per_day: bool = False
     ratchet: Any = None
-    target_power_factor: Any = None
+    target_power_factor: Any = field(default=None, metadata={"read": "decimal"})
     topic: str | None = None
-    proration: Any = None
+    proration: Any = field(default=None, metadata={"read": "proration"})
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if isinstance(self.ratchet, Mapping):
-            put(self, ratchet=from_table(Ratchet, self.ratchet, "ratchet"))
+            table = Table(self.ratchet, f"charge {self.name!r}", "ratchet")
+            put(self, ratchet=table.record(Ratchet))
         if not isinstance(self.ratchet, Ratchet | None):
             raise ConfigError(
                 f"Cannot use {self.ratchet!r} as ratchet of {self.name!r}: give a Ratchet, e.g. "
                 "Ratchet(80, 11)."
             )
-        super().__post_init__()
         Tiers(self.tiers).rates(self.rate, self.name)
-        if isinstance(self.n, bool) or not isinstance(self.n, int) or self.n < 1:
-            raise ConfigError(f"Cannot use n={self.n!r} in charge {self.name!r}: use 1 or more.")
         if self.per == "day" and (self.ratchet or self.target_power_factor is not None):
             raise ConfigError(
                 f"Cannot use per='day' with a ratchet or target_power_factor in charge "

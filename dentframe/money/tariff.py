@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from dentframe.errors import ConfigError, did_you_mean
-from dentframe.money.charges import (
-    Energy,
-    Fixed,
-    Minimum,
-    Reactive,
-    Tax,
-    as_list,
-    date_of,
-    from_table,
-    put,
-)
+from dentframe.money.charges import Energy, Fixed, Minimum, Reactive, Tax, as_list, put
 from dentframe.money.demand_charges import Demand
 from dentframe.site.currencies import check_currency
-from dentframe.site.toml_tables import dump, parse, plain
+from dentframe.site.toml_tables import Table, dump, parse, plain
 
 KINDS: dict[str, type[Any]] = {c.kind: c for c in (Energy, Demand, Fixed, Reactive, Minimum, Tax)}
 """The charges by kind. A new one is a class with `kind`, `name`, its validity and `lines`."""
@@ -58,23 +48,20 @@ class Tariff:
     True
     """
 
-    name: str
+    name: str = field(metadata={"read": "given"})
     charges: Any
-    currency: str = ""
+    currency: str = field(default="", metadata={"read": "given"})
     holidays: Any = ()
     notes: Any = ()
 
     def __post_init__(self) -> None:
-        lists = {"charges": "[Fixed('Service', '9.50')]", "holidays": "['2023-07-04']",
-                 "notes": "['Rates of 2024']"}  # fmt: skip
-        for field, example in lists.items():
-            what = f"{field} of tariff {self.name!r}"
-            put(self, **{field: as_list(getattr(self, field), what, example)})
-        if None in self.holidays:
-            raise ConfigError("Cannot read holiday None: use a date such as '2023-07-04'.")
-        days = tuple(sorted(date_of(x, "holiday") for x in self.holidays))
-        charges = tuple(_charge(c) for c in self.charges)
-        put(self, charges=charges, holidays=days, notes=tuple(map(str, self.notes)))
+        what = f"of tariff {self.name!r}"
+        charges = as_list(self.charges, f"charges {what}", "[Fixed('Service', '9.50')]")
+        holidays = as_list(self.holidays, f"holidays {what}", "['2023-07-04']")
+        notes = as_list(self.notes, f"notes {what}", "['Rates of 2024']")
+        days = sorted(Table({"holidays": x}, what[3:]).date("holidays") for x in holidays)
+        put(self, charges=tuple(map(_charge, charges)), holidays=tuple(days),
+            notes=tuple(map(str, notes)))  # fmt: skip
         if not self.charges:
             raise ConfigError(f"Cannot make tariff {self.name!r}: it has no charges.")
         if self.currency:
@@ -90,7 +77,7 @@ class Tariff:
         ConfigError
             For data that is no tariff.
         """
-        return from_table(Tariff, data, "tariff")  # type: ignore[no-any-return]
+        return Table(data, "this tariff").record(Tariff)
 
     @staticmethod
     def from_json(text: str) -> Tariff:
@@ -225,8 +212,9 @@ def _charge(given: Any) -> Any:
         near = did_you_mean(kind, KINDS) or f": use one of {', '.join(KINDS)}"
         raise ConfigError(f"Cannot read a charge of kind {kind!r}{near}")
     rest = {k: v for k, v in given.items() if k != "kind"}
-    what = f"{kind} charge {given.get('name', '')!r}"
-    return from_table(KINDS[kind], rest, what)
+    known = Table(rest, f"charge {given.get('name', '')!r}").fields_of(KINDS[kind])
+    needed = (name for name, f in known.items() if f.default is MISSING)
+    return KINDS[kind](**{**dict.fromkeys(needed), **rest})
 
 
 def _check_on(charges: tuple[Any, ...]) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from decimal import Decimal, InvalidOperation
 from functools import partial
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -35,7 +36,7 @@ _LONGEST, _DIGITS = 200, 15
 _READ = {
     "str": "text", "bool": "flag", "tuple[str, ...]": "names", "Decimal": "decimal",
     "float": "positive", "int": "whole", "Moment": "moment", "dt.date": "date",
-    "tuple[float, ...]": "numbers", "Mapping[str, Any]": "plain",
+    "tuple[float, ...]": "numbers", "Mapping[str, Any]": "plain", "Any": "given",
 }  # fmt: skip
 """Types of fields, and the method of a `Table` that reads them."""
 
@@ -246,12 +247,17 @@ class Table:
 
     def fields_of(self, cls: type[Any]) -> dict[str, Any]:
         """The fields of a record by their names in a file; others are refused."""
-        found = {f.metadata.get("key", f.name): f for f in fields(cls) if f.name != "file"}
+        own = (f for f in fields(cls) if f.init and f.name != "file")
+        found = {f.metadata.get("key", f.name): f for f in own}
         self.only(*found)
         return found
 
     def record(self, cls: type[Data], tz: dt.tzinfo | None = None, **own: Any) -> Data:
-        """A frozen record, each field read as its type says.
+        """A frozen record, each field read as its type says; see `values`."""
+        return cls(**self.values(cls, tz, **own))
+
+    def values(self, cls: type[Any], tz: dt.tzinfo | None = None, **own: Any) -> dict[str, Any]:
+        """What the table has of a record, each field read as its type says.
 
         Parameters
         ----------
@@ -272,7 +278,11 @@ class Table:
                 read = getattr(self, f.metadata.get("read") or _READ[kind])
                 how |= {"tz": tz} if read == self.moment else {}
                 own[f.name] = read(key, **how)
-        return cls(**own)
+        return own
+
+    def given(self, name: str) -> Any:
+        """A value as it is, for others to read."""
+        return self._get(name, "a value")
 
     def _get(self, name: str, what: str) -> Any:
         value = self.data.get(name)
@@ -315,7 +325,7 @@ def is_list(value: Any) -> bool:
 
 def exact(value: Any) -> Decimal | None:
     """A finite number as the decimal it shows; None where it is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+    if isinstance(value, bool) or not isinstance(value, Real | str | Decimal):
         return None
     try:
         number = Decimal(str(value).strip())
