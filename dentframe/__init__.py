@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from dentframe.documents.journal_invoices_and_energy_star import to_portfolio_manager
     from dentframe.money.demand_charges import adjusted_demand, ratchet
     from dentframe.money.portfolio_report_and_status import Report, report
-    from dentframe.money.rebill import rebill
+    from dentframe.money.rebill_and_verify import rebill, verify
     from dentframe.money.record_reader import Record, records
     from dentframe.money.rounding_and_tiers import allocate
     from dentframe.money.split_bill import Run, split
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from dentframe.money.tariff import Tariff
     from dentframe.money.tariff_bill import bill
     from dentframe.money.utility_bill_and_rules import SplitRules, UtilityBill
-    from dentframe.money.verify_record import verify
     from dentframe.read_plan_and_inventory import (
         Plan,
         get_meters,
@@ -69,7 +68,7 @@ _MODULES: Final = {
     "documents.journal_invoices_and_energy_star": ("to_portfolio_manager",),
     "money.demand_charges": ("adjusted_demand", "ratchet"),
     "money.portfolio_report_and_status": ("Report", "report"),
-    "money.rebill": ("rebill",),
+    "money.rebill_and_verify": ("rebill", "verify"),
     "money.record_reader": ("Record", "records"),
     "money.rounding_and_tiers": ("allocate",),
     "money.split_bill": ("Run", "split"),
@@ -77,7 +76,6 @@ _MODULES: Final = {
     "money.tariff": ("Tariff",),
     "money.tariff_bill": ("bill",),
     "money.utility_bill_and_rules": ("SplitRules", "UtilityBill"),
-    "money.verify_record": ("verify",),
     "read_plan_and_inventory": (
         "Plan",
         "get_meters",

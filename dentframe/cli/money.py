@@ -19,8 +19,7 @@ from dentframe.atomic_files import write_whole
 from dentframe.cli import options_and_output as cli
 from dentframe.errors import ConfigError, DentWarning
 from dentframe.money import bill as price
-from dentframe.money import earlier, record_reader, record_writer, split_bill, verify_record
-from dentframe.money import rebill as rebilling
+from dentframe.money import earlier, rebill_and_verify, record_reader, record_writer, split_bill
 from dentframe.money.charges import KVARH
 from dentframe.money.tariff import Tariff
 from dentframe.money.tariff_bill import check_period, topics
@@ -167,7 +166,7 @@ def rebill(
     if archive is not None:
         frame = split_bill.readings_of(what or old.bill, where or old.site, None, archive)
     others = {"site": where, "bill": what, "frame": frame, **terms}
-    run = partial(rebilling.rebill, old, corrections, **others)
+    run = partial(rebill_and_verify.rebill, old, corrections, **others)
     _finish(run, out, (where or old.site).locale)
 
 
@@ -180,7 +179,7 @@ def verify(record: Path) -> None:
     Example:
       dentframe verify 2023-12
     """
-    found = verify_record.verify(record)
+    found = rebill_and_verify.verify(record)
     for note in found.notes:
         cli.say(note)
     for difference in found.differences:

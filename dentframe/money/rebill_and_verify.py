@@ -1,29 +1,46 @@
-"""`rebill` splits a bill again with corrections, from the record of the first time.
+"""A record is computed again here: `rebill` with corrections, `verify` to say what differs.
 
-Whatever else would differ is listed and refused, unless it is accepted by name.
+A re-bill lists and refuses whatever else would differ, unless it is accepted by name. To verify,
+nothing outside the record's own folder is read, and no link in it is followed.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from dentframe.errors import ConfigError, by
+from dentframe.atomic_files import files_in
+from dentframe.errors import ConfigError, DentError, by
 from dentframe.frame.quantify import dequantify
+from dentframe.money import record_reader
 from dentframe.money.credit_notes import OTHERS, Before, Rebilling, rebilled
-from dentframe.money.record_reader import Record, billed_before, records_in
+from dentframe.money.record_reader import FILE, MADE_FROM, PAPERS, READINGS, RECORD, Record
 from dentframe.money.split_bill import Run, settle
 from dentframe.site.corrections import Correction, corrections_of, load_corrections
-from dentframe.site.toml_tables import Table, exact, load, moment
+from dentframe.site.toml_tables import Table, load
 
 if TYPE_CHECKING:
+    from dentframe.money.record_reader import Contents
     from dentframe.money.utility_bill_and_rules import SplitRules, UtilityBill
     from dentframe.site.site import Site
+
+
+@dataclass(frozen=True)
+class _Terms:
+    """What is stated of a re-bill; the fields are those of `rebill`."""
+
+    others: str
+    interest: Decimal | None = field(default=None, metadata={"least": 0})
+    interest_from: dt.date | None = None
+    issued: dt.date | None = None
+    due: dt.date | None = None
 
 
 def rebill(
@@ -128,9 +145,9 @@ def rebill(
             f"{differ}. Take the record's own, or accept each by its name: "
             + by(f"accept_change=[{first!r}].", f"--accept-change {first}.")
         )
-    if terms["issued"] is not None:
-        what = replace(what, issued=terms["issued"], due=terms["due"])
-    before = billed_before(other_records, where)
+    if terms.issued is not None:
+        what = replace(what, issued=terms.issued, due=terms.due)
+    before = record_reader.billed_before(other_records, where)
     read_at = pd.Timestamp(old.contents.read_at) if old.contents.read_at else None
     run = settle(data, where, what, how, earlier=before, read_at=read_at)
     return rebilled(run, _rebilling(old, run, new, terms, other_records))
@@ -141,7 +158,7 @@ def _other_records(old: Record, folder: Any) -> list[Record]:
 
     Its credits would be given twice.
     """
-    found = records_in(folder, replaced=True)
+    found = record_reader.records_in(folder, replaced=True)
     after = {x.replaces: x for x in found if x.ok and x.replaces}
     last = old
     while last.id in after:
@@ -154,51 +171,46 @@ def _other_records(old: Record, folder: Any) -> list[Record]:
     return [x for x in found if x.id not in after and x.id != old.id]
 
 
-def _terms(old: Record, of_file: Mapping[str, Any], stated: Mapping[str, Any]) -> dict[str, Any]:
+def _terms(old: Record, of_file: Mapping[str, Any], stated: Mapping[str, Any]) -> _Terms:
     """What is stated of a re-bill: by keywords, by the corrections' file, by the site."""
-    table = Table({**(old.site.rebill or {}), **of_file}, "the table [rebill]", "rebill")
-    table.only(*stated)
-    found = {k: table.data.get(k) if x is None else x for k, x in stated.items()}
-    if found["others"] not in OTHERS:
+    by_keyword = {k: x for k, x in stated.items() if x is not None}
+    terms = {**(old.site.rebill or {}), **of_file, **by_keyword}
+    table = Table(terms, "the terms of the re-bill (table [rebill])")
+    table.fields_of(_Terms)  # refuses a misspelt field before one that is missing for it
+    if terms.get("others") not in OTHERS:
         raise ConfigError(
             f"Cannot re-bill {old.bill.name!r}: nothing says what those are billed whose meters "
-            f'were right (others = {found["others"]!r}). State others = "bill" (all that is '
+            f'were right (others = {terms.get("others")!r}). State others = "bill" (all that is '
             'computed) or others = "landlord" (the landlord bears the difference) in a table '
             "[rebill] of the corrections' file or the site's, or "
             + by("pass others=.", "give --others.")
         )
-    for k in ("interest_from", "issued", "due"):
-        day = None if found[k] is None else moment(found[k])
-        if isinstance(day, dt.datetime):
-            raise ConfigError(f"Cannot use {k}={found[k]!r}: it must be a date without a time.")
-        found[k] = day
-    if found["interest"] is not None:
-        rate = exact(found["interest"])
-        if rate is None or rate < 0 or found["issued"] is None:
-            raise ConfigError(
-                f"Cannot use interest = {found['interest']!r}: it is a rate in per cent a year, "
-                "and runs until the new papers are issued: state issued = 2024-02-05 or the like."
-            )
-        if found["interest_from"] is not None and found["interest_from"] > found["issued"]:
-            raise ConfigError(
-                f"Cannot use interest_from={found['interest_from']}: it is after the day of issue, "
-                f"{found['issued']}. Interest runs from the day of payment to the day of issue."
-            )
-        found["interest"] = rate
+    found = table.record(_Terms)
+    if found.interest is None:
+        return found
+    if found.issued is None:
+        why = "it runs until the new papers are issued: state issued = 2024-02-05 or the like."
+        raise table.error("interest", why)
+    if found.interest_from is not None and found.interest_from > found.issued:
+        raise table.error(
+            "interest_from",
+            f"it is after the day of issue, {found.issued}. Interest runs from the day of payment "
+            "to the day of issue.",
+        )
     return found
 
 
 def _rebilling(
-    old: Record, run: Run, new: tuple[Correction, ...], terms: Mapping[str, Any],
-    others: Sequence[Record],
+    old: Record, run: Run, new: tuple[Correction, ...], terms: _Terms, others: Sequence[Record],
 ) -> Rebilling:  # fmt: skip
     """What the record of the re-bill keeps of the one before it."""
     zone, was = run.site.zone, old.rebilling
-    figures = [f for use in run.uses for part in use.figures.values() for f in part]
     direct = {
         f.party
+        for use in run.uses
+        for figures in use.figures.values()
         for f in figures
-        if any(x.element == f.element and x.touches(f.start, f.end, zone) for x in new)
+        if f.party and any(x.element == f.element and x.touches(f.start, f.end, zone) for x in new)
     }
     before = [
         Before(r["party"], r["line"], r["bill_line"], r["kind"], r["part"], r["amount"])
@@ -213,14 +225,14 @@ def _rebilling(
     return Rebilling(
         replaces=old.id,
         chain=(was.chain if was else 0) + 1,
-        others=terms["others"],
-        direct=sorted(x for x in direct if x),
+        others=terms.others,
+        direct=sorted(direct),
         corrections=[x.id for x in new],
         before=before,
         numbers={**(was.numbers if was else {}), **numbers},
-        interest=terms["interest"],
-        interest_from=terms["interest_from"] or since or until,
-        interest_to=terms["issued"],
+        interest=terms.interest,
+        interest_from=terms.interest_from or since or until,
+        interest_to=terms.issued,
         affected=_affected(old, new, others),
         first={**numbers, **(was.first or was.numbers if was else {})},
     )
@@ -261,3 +273,159 @@ def _cells(old: pd.DataFrame, new: pd.DataFrame) -> Iterator[tuple[str, str]]:
         n = int((~((x == y) | (np.isnan(x) & np.isnan(y)))).sum())
         if n:
             yield f"readings.{column}", f"{n} of {len(x)} readings differ"
+
+
+# --- verify ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What `verify` found.
+
+    Attributes
+    ----------
+    differences : tuple of str
+        What differs, one sentence each; empty where everything is the same.
+    notes : tuple of str
+        What a reader may want to know, e.g. another version of dentframe.
+    """
+
+    differences: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing differs."""
+        return not self.differences
+
+
+def verify(path: Any) -> Verification:
+    """Compute a record again, from its own site, bill, rules and readings.
+
+    Parameters
+    ----------
+    path : str or path
+        The record's folder, its ``record.json``, or the folder that `Run.save` wrote.
+
+    Returns
+    -------
+    Verification
+        ``differences`` names each file that was changed, added or taken away and each figure
+        that comes out otherwise; ``ok`` where there is none.
+
+    Raises
+    ------
+    ConfigError
+        Where there is no record, a file of it is missing, or it cannot be read though its
+        files are those of its list.
+
+    Examples
+    --------
+    >>> record = split(utility, site).save("2023-12")
+    >>> verify(record).ok
+    True
+    """
+    record = Record.load(path)
+    folder, contents = record.folder, record.contents
+    if folder.name != RECORD:
+        raise ConfigError(
+            f"Cannot verify {str(folder)!r}: a record's own folder is called {RECORD!r}, and the "
+            "files of its list lie beside it. Give it its name again."
+        )
+    there = dict(files_in(folder.parent))
+    own = there.pop(f"{RECORD}/{FILE}")
+    changed = dict(_changed(contents, there))
+    differences = [*changed.values()]
+    if not record_reader.is_sealed(own, contents):
+        differences.append(f"File {RECORD}/{FILE} was changed: its seal is not that of its text.")
+    for name in MADE_FROM:
+        file = there.get(f"{RECORD}/{name}")
+        if file is None or file.is_symlink() or not file.is_file():
+            what = "missing" if file is None else "a link or no plain file"
+            raise ConfigError(f"Cannot verify {str(folder)!r}: its {name} is {what}.")
+    if f"{RECORD}/{READINGS}" in changed:
+        differences.append("Its readings were changed: the figures were not computed again.")
+    else:
+        try:
+            again = _again(record)
+        except DentError as error:  # such as a changed bill that no longer adds up to its total
+            if not any(f"{RECORD}/{x}" in changed for x in MADE_FROM):
+                raise
+            differences.append(f"The figures were not computed again. {error}")
+        else:
+            differences += [*_unlisted(contents, again), *_compared(contents, again)]
+    now = record_reader.versions()
+    notes = [
+        f"Recorded with {name} {was}, verified with {now.get(name)}."
+        for name, was in contents.versions.items()
+        if now.get(name) != was
+    ]
+    return Verification(tuple(differences), tuple(notes))
+
+
+def _changed(contents: Contents, there: Mapping[str, Path]) -> Iterator[tuple[str, str]]:
+    """Each file that is not as the list has it, and how; the list's own names open no file."""
+    for name, wanted in contents.files.items():
+        path = there.get(name)
+        if path is None:
+            yield name, f"File {name} is missing."
+        elif path.is_symlink() or not path.is_file():
+            yield name, f"File {name} is a link or no plain file: it was not read."
+        elif record_reader.digest(path) != wanted:
+            yield name, f"File {name} was changed: its SHA-256 is not the recorded one."
+    for name in there:
+        if name not in contents.files:
+            why = "is not in the record's list: it was added, or taken from the list."
+            yield name, f"File {name} {why}"
+
+
+def _unlisted(contents: Contents, again: Run) -> Iterator[str]:
+    """What every record has, and this one's list has not."""
+    wanted = contents.papers + [f"{x}.csv" for x in record_reader.TABLES]
+    wanted += [f"{RECORD}/{x}" for x in (*MADE_FROM, *record_reader.WORKINGS)]
+    if contents.ok or contents.draft:
+        names = record_reader.paper_names(again, draft=contents.draft)
+        wanted += [f"{PAPERS}/{names[party]}.csv" for party in again.statements.parties]
+    for name in dict.fromkeys(wanted):
+        if name not in contents.files:
+            yield f"File {name} is not in the record's list, which every record has."
+    if contents.ok != again.ok:
+        yield f"The record says ok = {contents.ok}, which does not come out."
+    if contents.replaces != (again.rebilling.replaces if again.rebilling else ""):
+        yield f"The record says that it replaces {contents.replaces!r}, which does not come out."
+    if (contents.bill, contents.site) != (again.bill.name, again.site.name):
+        yield f"The record is of {contents.bill!r} of {contents.site!r}, its files are of others."
+
+
+def _again(record: Record) -> Run:
+    """The split, computed from the record's own files."""
+    site, bill, rules = record.site, record.bill, record.rules
+    recorded = record.contents.closings.items()
+    try:
+        closings = {k: (pd.Timestamp(at), Decimal(x)) for k, (at, x) in recorded}
+        found = replace(settle(record.readings, site, bill, rules), closings=closings)
+        return found if record.rebilling is None else rebilled(found, record.rebilling)
+    except DentError:
+        raise
+    except Exception as error:  # pandas raises many kinds for what is damaged
+        raise ConfigError(
+            f"Cannot verify {str(record.folder)!r}: nothing can be computed from {READINGS} and "
+            f"field 'attrs' of {FILE} ({type(error).__name__}: {str(error)[:200]}). They are "
+            "damaged, or were written by something else."
+        ) from error
+
+
+def _compared(contents: Contents, again: Run) -> Iterator[str]:
+    """The rows of each table that come out otherwise."""
+    computed = record_reader.result_of(again)
+    for name in dict.fromkeys([*computed, *contents.result]):
+        before, after = contents.result.get(name, []), computed.get(name, [])
+        if len(before) != len(after):
+            yield f"Table {name}: {len(before)} rows are recorded, {len(after)} come out."
+        for i, (a, b) in enumerate(zip(before, after, strict=False), 1):
+            names = (a.get(k) for k in ("party", "line", "subject", "element"))
+            row = f"row {i} ({' '.join(str(x) for x in names if x)})"
+            for k in b:
+                if a.get(k) != b[k]:
+                    differs = f"{k} {a.get(k)} is recorded, {b[k]} comes out"
+                    yield f"Table {name}, {row}: {differs}."
