@@ -7,7 +7,6 @@ meters were right, are billed of it. All of this stands in the record, so that i
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -17,7 +16,7 @@ import msgspec
 import pandas as pd
 
 from dentframe.documents.number_and_date_formats import formats
-from dentframe.money.rounding_and_tiers import EXACT, add, digits_of, rounded
+from dentframe.money.rounding_and_tiers import EXACT, add, add_by, digits_of, rounded
 from dentframe.money.shares import DIFFERENCE, INTEREST, Charge
 from dentframe.money.statement import Line, Statement
 
@@ -111,16 +110,17 @@ def rebilled(run: Run, how: Rebilling) -> Run:
         was = old.pop((c.party, c.title), None)
         amount = c.amount if c.party not in keep else was.amount if was else ZERO
         new.append(replace(c, amount=amount, computed=c.amount))
-    new += [_unmeasured(x.party, x.line, x.kind, x.part, x.amount, ZERO) for x in old.values()]
+    new += [
+        Charge(x.party, x.line, x.kind, x.part, "", x.amount, computed=ZERO) for x in old.values()
+    ]
     for name in dict.fromkeys(c.line for c in new):
         mine = [c for c in new if c.line == name]
         left = add([EXACT.subtract(c.computed or ZERO, c.amount) for c in mine])
         if left:
-            kind = mine[0].kind
-            new.append(_unmeasured(run.site.landlord, name, kind, DIFFERENCE, left, ZERO))
-    fees = [replace(c, computed=c.amount) for c in run.fees]
-    fees += [
-        _unmeasured(x.party, x.line, INTEREST, INTEREST, x.amount, x.amount, x.kind)
+            own = run.site.landlord, name, mine[0].kind, DIFFERENCE
+            new.append(Charge(*own, "", left, computed=ZERO))
+    fees = run.fees + [
+        Charge(x.party, x.line, INTEREST, INTEREST, x.kind, x.amount)
         for x in how.before
         if x.part == INTEREST
     ]
@@ -129,33 +129,16 @@ def rebilled(run: Run, how: Rebilling) -> Run:
         return made
     # What was not yet due when the new papers are issued was not paid too early.
     days = max((how.interest_to - how.interest_from).days, 0)
-    amounts, found = _amounts(made, how).items(), []
-    name = f"Interest {how.interest} % from {how.interest_from} to {how.interest_to}"
-    for t in run.site.tenants:
-        over = add([was - now for (p, _), (was, now, _) in amounts if p == t.name])
+    before = add_by((x.party, x.amount) for x in how.before)
+    billed = add_by((c.party, c.amount) for c in made.every_charge)
+    name, found = f"Interest {how.interest} % from {how.interest_from} to {how.interest_to}", []
+    for party in (t.name for t in run.site.tenants):
+        over = EXACT.subtract(before.get(party, ZERO), billed.get(party, ZERO))
         exact = EXACT.divide(EXACT.multiply(EXACT.multiply(over, how.interest), days), _DAYS)
         money = rounded(exact, digits_of(run.site.currency))
         if over > 0 and money:
-            found.append(_unmeasured(t.name, name, INTEREST, INTEREST, -money, -money))
+            found.append(Charge(party, name, INTEREST, INTEREST, "", -money))
     return replace(made, fees=[*fees, *found])
-
-
-def _unmeasured(
-    party: str, line: str, kind: str, part: str, amount: Decimal, computed: Decimal, basis: str = ""
-) -> Charge:
-    """A charge without a quantity."""
-    return Charge(party, line, kind, part, basis, None, "", ZERO, amount, computed=computed)
-
-
-def _amounts(run: Run, how: Rebilling) -> dict[tuple[str, str], tuple[Decimal, Decimal, Decimal]]:
-    """By party and title, what was billed until now, what is billed, and what was computed."""
-    was, now, computed = (defaultdict[tuple[str, str], Decimal](Decimal) for _ in range(3))
-    for c in run.every_charge:
-        now[c.party, c.title] += c.amount
-        computed[c.party, c.title] += c.amount if c.computed is None else c.computed
-    for x in how.before:
-        was[x.party, x.title] += x.amount
-    return {key: (was[key], now[key], computed[key]) for key in dict.fromkeys([*now, *was])}
 
 
 def notes(run: Run) -> pd.DataFrame:
@@ -173,9 +156,17 @@ def notes(run: Run) -> pd.DataFrame:
     if how is None:
         return pd.DataFrame(columns=list(NOTES))
     rows, accounts = [], {t.name: t.account for t in run.site.tenants}
-    for (party, title), (was, now, computed) in _amounts(run, how).items():
-        difference, is_tenant = now - was, party in accounts
-        change = difference or (computed - was if is_tenant else ZERO)
+    before = add_by(((x.party, x.title), x.amount) for x in how.before)
+    billed = add_by(((c.party, c.title), c.amount) for c in run.every_charge)
+    computed = add_by(
+        ((c.party, c.title), c.amount if c.computed is None else c.computed)
+        for c in run.every_charge
+    )
+    for party, title in {**billed, **before}:
+        was = before.get((party, title), ZERO)
+        difference = billed.get((party, title), ZERO) - was
+        is_tenant = party in accounts
+        change = difference or (computed.get((party, title), ZERO) - was if is_tenant else ZERO)
         if change:
             who = party, accounts.get(party, ""), how.number(party), how.numbers.get(party, "")
             settled = "note" if difference and is_tenant else "landlord"
@@ -185,7 +176,7 @@ def notes(run: Run) -> pd.DataFrame:
 
 def note_statements(run: Run, papers: Sequence[Statement]) -> list[Statement]:
     """A credit or debit note for each tenant who has a new statement."""
-    found, made = notes(run), []
+    found, made = run.notes, []
     for s in papers:
         mine = found[(found["party"] == s.party) & (found["settled"] == "note")].to_dict("records")
         number = formats(s.locale).number
@@ -214,8 +205,10 @@ def replacing(run: Run, papers: Sequence[Statement]) -> list[Statement]:
     how = run.rebilling
     if how is None:
         return list(papers)
-    changed = {party for (party, _), (was, now, _) in _amounts(run, how).items() if now != was}
-    day, found = formats(run.site.locale).day, []
+    differ, day, found = run.notes, formats(run.site.locale).day, []
+    # What the landlord bears of a tenant's computed amount changes no paper of the tenant.
+    own = (differ["settled"] == "note") | (differ["party"] == run.site.landlord)
+    changed = {*differ["party"][own]}
     reasons = [
         f"Corrected on {day(x.on)}: {run.site.labels[x.element]}: {x.reason}."
         for x in run.site.corrections

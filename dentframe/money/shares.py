@@ -55,18 +55,18 @@ class Charge:
         ``unexplained``, ``refused``, or ``fee``: the landlord's own, no part of the utility's bill.
     basis : str
         By what it was shared.
+    amount : Decimal
+        [currency]
     quantity : Decimal or None
         The weight as printed [unit].
     unit : str
         Of the quantity.
     of_all : Decimal
         What all quantities of the line add up to.
-    amount : Decimal
-        [currency]
     agreed_by : str
         Of a landlord's ``agreed`` part, the party whose agreed figure it comes from.
     computed : Decimal or None
-        What a re-bill computes, of which `amount` is billed [currency]; None of a first bill.
+        What a re-bill computes, where `amount` is what it bills [currency]; else None: `amount`.
     """
 
     party: str
@@ -74,10 +74,10 @@ class Charge:
     kind: str
     part: str
     basis: str
-    quantity: Decimal | None
-    unit: str
-    of_all: Decimal
     amount: Decimal
+    quantity: Decimal | None = None
+    unit: str = ""
+    of_all: Decimal = ZERO
     agreed_by: str = ""
     computed: Decimal | None = None
 
@@ -299,8 +299,8 @@ def _charges(
             places = digits if unit == use.site.currency else use.rules.places
             quantities = allocate(total, by, places=places)
         for party in by:
-            own = Charge(party, line.name, line.kind, part, rule.by, quantities[party], unit,
-                         whole, money[party])  # fmt: skip
+            own = Charge(party, line.name, line.kind, part, rule.by, money[party],
+                         quantities[party], unit, whole)  # fmt: skip
             if part != OWN or party not in agreed:
                 found.append(own)
                 continue
@@ -368,16 +368,15 @@ def fees(use: Usage) -> list[Charge]:
                 f"Cannot charge fee {fee.name!r}: a line of {use.bill.file} has that name. Name "
                 "the fee otherwise, so that a tenant can tell it from the utility's charges."
             )
-        if fee.per == "day":
-            days = {p: _days_of(use, p) for p in here}
-            found += [
-                Charge(p, fee.name, FEE, FEE, "per day", n, "day", n,
-                       rounded(EXACT.multiply(fee.amount, n), digits))
-                for p, n in days.items() if n
-            ]  # fmt: skip
-            continue
-        money, basis = dict.fromkeys(here, whole), "per tenant"
+        money, days, unit = dict.fromkeys(here, whole), dict[str, Decimal](), ""
         if fee.per == "shares":
-            money, basis = dict(allocate(whole, weights(use, fee.rule), places=digits)), "shares"
-        found += [Charge(p, fee.name, FEE, FEE, basis, None, "", ONE, x) for p, x in money.items()]
+            money = dict(allocate(whole, weights(use, fee.rule), places=digits))
+        elif fee.per == "day":
+            days, unit = {p: _days_of(use, p) for p in here}, "day"
+            priced = ((p, EXACT.multiply(fee.amount, n)) for p, n in days.items() if n)
+            money = {p: rounded(x, digits) for p, x in priced}
+        basis = "shares" if fee.per == "shares" else f"per {fee.per}"
+        for p, amount in money.items():
+            quantity = days.get(p)
+            found.append(Charge(p, fee.name, FEE, FEE, basis, amount, quantity, unit))
     return found

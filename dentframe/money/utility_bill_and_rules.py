@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, ClassVar
 
 from dentframe.errors import ConfigError, did_you_mean
 from dentframe.money.rounding_and_tiers import add
@@ -139,7 +139,7 @@ class UtilityBill:
     name: str
     start: Moment
     end: Moment
-    lines: tuple[BillLine, ...]
+    lines: tuple[BillLine, ...] = field(metadata={"read": "every", "of": BillLine})
     kwh: Decimal | None = None
     kw: Decimal | None = field(default=None, metadata={"least": 0})
     days: int | None = field(default=None, metadata={"least": 1})
@@ -150,7 +150,7 @@ class UtilityBill:
     issued: dt.date | None = None
     due: dt.date | int | None = field(default=None, metadata={"read": "date"})
     schedule: str = ""
-    accepted: tuple[Accepted, ...] = ()
+    accepted: tuple[Accepted, ...] = field(default=(), metadata={"read": "every", "of": Accepted})
     file: str = field(default="bill", compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -201,13 +201,7 @@ class UtilityBill:
             if "issued" not in data:
                 raise top.error("due", "days are counted from field 'issued', which is missing.")
             own["due"] = days
-        return top.record(
-            cls,
-            lines=tuple(t.record(BillLine) for t in top.tables("lines")),
-            accepted=tuple(t.record(Accepted) for t in top.tables("accepted")),
-            file=file,
-            **own,
-        )
+        return top.record(cls, file=file, **own)
 
     def to_dict(self) -> dict[str, Any]:
         """The tables of its file; `from_dict` gives an equal bill."""
@@ -254,10 +248,6 @@ def _check_dates(bill: UtilityBill) -> None:
 
 # --- the rules ---------------------------------------------------------------------------
 
-BASES = (
-    "energy", "coincident", "own_peak", "area", "days", "shares", "lines", "landlord", "export",
-)  # fmt: skip
-PART_BASES = ("energy", "area", "days", "shares", "landlord")
 PARTS = ("loss", "common", "tolerance")
 
 
@@ -277,15 +267,30 @@ class Rule:
         Of ``by="lines"``: their names; empty for all lines shared otherwise.
     """
 
+    BASES: ClassVar[tuple[str, ...]] = (
+        "energy", "coincident", "own_peak", "area", "days", "shares", "lines", "landlord", "export",
+    )  # fmt: skip
     by: str
-    shares: Mapping[str, Decimal] = field(default_factory=dict)
+    shares: Mapping[str, Decimal] = field(default_factory=dict, metadata={"least": 0})
     of: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.by not in BASES:
+        by = self.by.strip().replace(" ", "_").replace("-", "_")
+        object.__setattr__(self, "by", by)
+        if by not in self.BASES:
             raise ConfigError(
-                f"Cannot share by {self.by!r}{did_you_mean(self.by, BASES) or '.'} "
-                f"Use one of {', '.join(BASES)}."
+                f"Cannot share by {by!r}{did_you_mean(by, self.BASES) or '.'} "
+                f"Use one of {', '.join(self.BASES)}."
+            )
+        for name, wanted in (("shares", "shares"), ("of", "lines")):
+            if getattr(self, name) and by != wanted:
+                raise ConfigError(
+                    f'Cannot share by {by!r} with {name!r}: it goes with by = "{wanted}" only.'
+                )
+        if by == "shares" and not self.shares:
+            raise ConfigError(
+                "Cannot share by 'shares': give the shares, one for each party: "
+                '{ by = "shares", shares = { ... } }.'
             )
 
 
@@ -305,55 +310,10 @@ class Part(Rule):
         Whether it is what the other parts leave.
     """
 
+    BASES = ("energy", "area", "days", "shares", "landlord")
     percent: Decimal | None = field(default=None, metadata={"least": 0})
     kwh: Decimal | None = None
     rest: bool = False
-
-
-Shared = TypeVar("Shared", bound=Rule)
-
-
-def _rule(parent: Table, name: str) -> Rule:
-    """The rule of a line: its basis as text, or a table."""
-    if isinstance(parent.data[name], str):
-        return Rule(_by(parent, name, BASES))
-    return _of_table(Rule, parent.table(name), BASES)
-
-
-def _of_table(cls: type[Shared], table: Table, bases: tuple[str, ...]) -> Shared:
-    table.fields_of(cls)  # refuses a misspelt field before one that is missing for it
-    by = _by(table, "by", bases)
-    for name, wanted in (("shares", "shares"), ("of", "lines")):
-        if name in table.data and by != wanted:
-            raise table.error(name, f'it goes with by = "{wanted}" only.')
-    return table.record(cls, by=by, shares=_shares(table) if by == "shares" else {})
-
-
-def _by(table: Table, name: str, bases: tuple[str, ...]) -> str:
-    by: str = table.text(name).strip().replace(" ", "_").replace("-", "_")
-    if by not in bases:
-        near = did_you_mean(by, bases).removeprefix(": ")
-        it = f"{near} It" if near else "it"
-        raise table.error(name, f"{it} must be one of {', '.join(bases)}.")
-    if by == "shares" and name != "by":
-        raise table.error(name, 'give the shares: { by = "shares", shares = { ... } }.')
-    return by
-
-
-def _shares(table: Table) -> dict[str, Decimal]:
-    inside = table.table("shares")
-    if inside is None or not inside.data:
-        raise table.error("shares", "it is missing; give a share for each party.")
-    return {k: inside.decimal(k, least=0) for k in inside.data}
-
-
-def _part(table: Table, *, common: bool) -> Part:
-    """A part from its table ``[split.loss]``; only metered common areas need no amount."""
-    found = _of_table(Part, table, PART_BASES)
-    ways = (found.percent is not None) + (found.kwh is not None) + found.rest
-    if ways > 1 or (ways == 0 and not common):
-        raise table.error("percent", "say how much it is by one of percent, kwh and rest = true.")
-    return found
 
 
 PER = ("tenant", "day", "shares")
@@ -387,7 +347,7 @@ class Fee:
     name: str
     amount: Decimal = field(metadata={"read": "money"})
     per: str = "tenant"
-    shares: Mapping[str, Decimal] = field(default_factory=dict)
+    shares: Mapping[str, Decimal] = field(default_factory=dict, metadata={"least": 0})
     code: str = ""
 
     def __post_init__(self) -> None:
@@ -405,14 +365,6 @@ class Fee:
     def rule(self) -> Rule:
         """By what it is shared, as a rule of a line."""
         return Rule("shares", self.shares) if self.per == "shares" else Rule("days")
-
-
-def _fee(table: Table) -> Fee:
-    """A fee from its table ``[[split.fees]]``."""
-    per = table.text("per", one_of=PER) if "per" in table.data else "tenant"
-    if ("shares" in table.data) != (per == "shares"):
-        raise table.error("shares", 'per = "shares" and a table of shares go together.')
-    return table.record(Fee, per=per, shares=_shares(table) if per == "shares" else {})
 
 
 STATUSES = ("recorded", "estimated", "partial")
@@ -464,9 +416,9 @@ class SplitRules:
     """
 
     lines: Mapping[str, Rule | str]
-    loss: Part | None = None
-    common: Part | None = None
-    tolerance: Part | None = None
+    loss: Part | None = field(default=None, metadata={"read": "one", "of": Part})
+    common: Part | None = field(default=None, metadata={"read": "one", "of": Part})
+    tolerance: Part | None = field(default=None, metadata={"read": "one", "of": Part})
     accept: tuple[str, ...] = ("recorded",)
     accept_demand: tuple[str, ...] = ("recorded", "partial")
     demand_coverage: Decimal = field(default=Decimal("0.95"), metadata={"least": 0})
@@ -477,7 +429,7 @@ class SplitRules:
     demand_lag: Any = "0min"
     edges: str = "last_reading"
     places: int | None = 2
-    fees: tuple[Fee, ...] = ()
+    fees: tuple[Fee, ...] = field(default=(), metadata={"read": "every", "of": Fee})
 
     def __post_init__(self) -> None:
         rules = {k: Rule(r) if isinstance(r, str) else r for k, r in self.lines.items()}
@@ -488,6 +440,13 @@ class SplitRules:
                 raise ConfigError(
                     f"Cannot use {name}={getattr(self, name)!r}: name some of "
                     f"{', '.join(STATUSES)}. What is missing has no figure to accept."
+                )
+        for name, part in self.parts:
+            ways = (part.percent is not None) + (part.kwh is not None) + part.rest
+            if ways > 1 or (ways == 0 and name != "common"):  # what is metered needs no amount
+                raise ConfigError(
+                    f"Cannot use part {name!r}: say how much it is by one of percent, kwh and "
+                    "rest = true."
                 )
         if sum(p.rest for _, p in self.parts) > 1:
             raise ConfigError(
@@ -515,7 +474,7 @@ class SplitRules:
         if not isinstance(found, Rule):
             raise ConfigError(
                 f"Cannot share line {line.name!r} of kind {line.kind!r}: no rule names it. Add "
-                f'{line.kind} = "..." to [split.lines], with one of {", ".join(BASES)}.'
+                f'{line.kind} = "..." to [split.lines], with one of {", ".join(Rule.BASES)}.'
             )
         return found
 
@@ -542,17 +501,10 @@ class SplitRules:
         lines = top.table("lines")
         if lines is None or not lines.data:
             raise top.error("lines", 'it is missing; state a rule a line: energy = "energy".')
-        own: dict[str, Any] = {x: data[x] for x in ("interval", "demand_lag") if x in data}
-        named = [x for x in PARTS if data.get(x) is not None]
-        own |= {x: _part(top.table(x), common=x == "common") for x in named}
-        if data.get("places") == "exact":
-            own["places"] = None
-        return top.record(
-            cls,
-            lines={k: _rule(lines, k) for k in lines.data},
-            fees=tuple(_fee(t) for t in top.tables("fees")),
-            **own,
-        )
+        texts = {k: {"by": x} for k, x in lines.data.items() if isinstance(x, str)}
+        rules = replace(lines, data={**lines.data, **texts})
+        own: dict[str, Any] = {"places": None} if data.get("places") == "exact" else {}
+        return top.record(cls, lines={k: rules.table(k).record(Rule) for k in rules.data}, **own)
 
     def to_dict(self) -> dict[str, Any]:
         """The tables of their file; `from_dict` gives equal rules."""

@@ -85,7 +85,7 @@ class Correction:
     element: str
     id: str
     reason: str
-    on: dt.date
+    on: dt.date = field(metadata={"read": "moment"})
     start: Moment | None = field(default=None, metadata={"key": "from"})
     end: Moment | None = field(default=None, metadata={"key": "to"})
     time: Moment | None = None
@@ -159,18 +159,9 @@ class Correction:
         Raises
         ------
         ConfigError
-            Naming `file`, and the correction or its field.
+            Naming `file`, table and field.
         """
-        table = Table(data, file, "corrections")
-        names = table.fields_of(cls)
-        optional = [x for x in ("by", "replaces") if data.get(x, "") != ""]
-        for name in (*_COMMON[:4], *optional):
-            table.text(name)
-        try:
-            given: dict[str, Any] = {"on": None, **{names[k].name: v for k, v in data.items()}}
-            return cls(**given)
-        except ConfigError as error:
-            raise ConfigError(f"Cannot use {file}: {error}") from None
+        return Table(data, file, "corrections").record(cls)
 
     def _number(self, name: str, value: Any) -> Decimal | None:
         number = None if value is None else exact(value)
@@ -205,13 +196,13 @@ def load_corrections(path: Any) -> tuple[Correction, ...]:
     ConfigError
         Where it has none, or one that cannot be meant.
     """
-    tables = Table(load(path), str(path)).tables("corrections")
-    if not tables:
+    found = Table(load(path), str(path)).every("corrections", of=Correction)
+    if not found:
         raise ConfigError(
             f"Cannot use {str(path)!r}: it has no table [[corrections]]. Give each correction one, "
             "with kind, element, id, reason and on."
         )
-    return corrections_of([t.data for t in tables], file=str(path))
+    return found
 
 
 def in_force(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -17,7 +17,7 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, RangeError, did_you_mean
 from dentframe.metering.register_rules import FIELDS, RegisterRules, SiteRules
-from dentframe.site.corrections import OPEN_END, Correction, corrections_of, in_force
+from dentframe.site.corrections import OPEN_END, Correction, in_force
 from dentframe.site.currencies import check_currency
 from dentframe.site.toml_tables import Moment, Table, dump, load, plain
 from dentframe.times.dates_and_ranges import Zone, instant, zone
@@ -159,6 +159,15 @@ class Letterhead:
     area_unit: str = ""
     landlord: bool = False
 
+    def __post_init__(self) -> None:
+        if self.accent and not re.fullmatch("#[0-9a-fA-F]{6}", self.accent):
+            why = f"accent = {self.accent!r} must be a colour like '#1f6feb'"
+        elif self.logo and not self.logo.lower().endswith((".png", ".jpg", ".jpeg")):
+            why = f"logo = {self.logo!r} must be a file that ends in .png, .jpg or .jpeg"
+        else:
+            return
+        raise ConfigError(f"Cannot use this letterhead: {why}.")
+
 
 @dataclass(frozen=True)
 class Site:
@@ -216,8 +225,12 @@ class Site:
     landlord: str = "Landlord"
     landlord_code: str = ""
     split: Mapping[str, Any] | None = None
-    letterhead: Letterhead = field(default=Letterhead(), metadata={"key": "statement"})
-    corrections: tuple[Correction, ...] = ()
+    letterhead: Letterhead = field(
+        default=Letterhead(), metadata={"read": "one", "of": Letterhead, "key": "statement"}
+    )
+    corrections: tuple[Correction, ...] = field(
+        default=(), metadata={"read": "every", "of": Correction}
+    )
     rebill: Mapping[str, Any] | None = None
     locale: str = ""
     accounts: Mapping[str, Any] | None = None
@@ -248,7 +261,7 @@ class Site:
             raise top.other("a site", "a utility's bill", "lines")
         top.fields_of(cls)  # refuses a misspelt field before the one that is missing for it
         try:
-            tz = zone(top.text("tz"))
+            top = replace(top, tz=zone(top.text("tz")))
         except RangeError as error:
             raise top.error("tz", str(error)) from None
         elements = top.table("elements")
@@ -256,10 +269,8 @@ class Site:
             raise top.error("elements", 'it is missing; give a table [elements."P482311252_A"].')
         return top.record(
             cls,
-            elements={k: _element(elements, k, tz) for k in elements.data},
-            tenants=tuple(_tenant(t, tz) for t in top.tables("tenants")),
-            letterhead=_letterhead(top.table("statement")),
-            corrections=corrections_of([t.data for t in top.tables("corrections")], file=file),
+            elements={k: _element(elements, k) for k in elements.data},
+            tenants=tuple(_tenant(t) for t in top.tables("tenants")),
             file=file,
         )
 
@@ -343,19 +354,19 @@ class Site:
 # --- their tables ------------------------------------------------------------------------
 
 
-def _element(parent: Table, name: str, tz: dt.tzinfo) -> Element:
+def _element(parent: Table, name: str) -> Element:
     """An element from its table ``[elements.P482311252_A]``."""
     parent.check_text(name, name)
     table: Table = parent.table(name)
     swaps = []
     for row in table.tables("swaps"):
         row.only(*_SWAP)
-        swaps.append((row.moment("at", tz), *(float(row.decimal(x)) for x in _SWAP[1:])))
+        swaps.append((row.moment("at"), *(float(row.decimal(x)) for x in _SWAP[1:])))
     label = table.text("label") if "label" in table.data else name
     return table.record(Element, label=label, swaps=tuple(swaps))
 
 
-def _tenant(table: Table, tz: dt.tzinfo) -> Tenant:
+def _tenant(table: Table) -> Tenant:
     """A tenant from its table ``[[tenants]]``: one hold in it, or several in ``holds``."""
     own = [f.name for f in fields(Hold)]
     table.only(*(f.name for f in fields(Tenant)), *own)
@@ -366,19 +377,8 @@ def _tenant(table: Table, tz: dt.tzinfo) -> Tenant:
     for row in rows or [table.part(own)]:
         if len(set(names := row.names("elements"))) < len(names):
             raise row.error("elements", "it names an element twice.")
-        holds.append(row.record(Hold, tz))
+        holds.append(row.record(Hold))
     return table.part([x for x in table.data if x not in own]).record(Tenant, holds=tuple(holds))
-
-
-def _letterhead(table: Table | None) -> Letterhead:
-    if table is None:
-        return Letterhead()
-    found = table.record(Letterhead)
-    if found.accent and not re.fullmatch("#[0-9a-fA-F]{6}", found.accent):
-        raise table.error("accent", "it must be a colour like '#1f6feb'.")
-    if found.logo and not found.logo.lower().endswith((".png", ".jpg", ".jpeg")):
-        raise table.error("logo", "it must be a file that ends in .png, .jpg or .jpeg.")
-    return found
 
 
 # --- what no single table can tell --------------------------------------------------------

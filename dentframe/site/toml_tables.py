@@ -36,7 +36,8 @@ _LONGEST, _DIGITS = 200, 15
 _READ = {
     "str": "text", "bool": "flag", "tuple[str, ...]": "names", "Decimal": "decimal",
     "float": "positive", "int": "whole", "Moment": "moment", "dt.date": "date",
-    "tuple[float, ...]": "numbers", "Mapping[str, Any]": "plain", "Any": "given",
+    "tuple[float, ...]": "numbers", "Mapping[str, Any]": "plain",
+    "Mapping[str, Decimal]": "decimals", "Any": "given",
 }  # fmt: skip
 """Types of fields, and the method of a `Table` that reads them."""
 
@@ -98,11 +99,14 @@ class Table:
         The file's name, for errors.
     where : str
         The table's own name, ``""`` for the top.
+    tz : tzinfo or None
+        The zone of its times: one that the zone does not have is refused.
     """
 
     data: Mapping[str, Any] = field(repr=False)
     file: str
     where: str = ""
+    tz: dt.tzinfo | None = None
 
     def error(self, name: str, why: str) -> ConfigError:
         """An error about a field: file, table, field, value and what to do."""
@@ -191,13 +195,13 @@ class Table:
             raise self.error(name, "it must be a date without a time, e.g. 2024-01-05.")
         return found
 
-    def moment(self, name: str, tz: dt.tzinfo | None = None) -> Moment:
-        """A date, a wall time or an instant; one that `tz` does not have is refused."""
+    def moment(self, name: str) -> Moment:
+        """A date, a wall time or an instant."""
         value = self._get(name, "a date, e.g. 2023-12-01")
         try:
             found = moment(value)
-            if tz is not None:
-                instant(found, tz, name)
+            if self.tz is not None:
+                instant(found, self.tz, name)
         except RangeError as error:
             raise self.error(name, str(error)) from None
         return found
@@ -224,6 +228,12 @@ class Table:
         """A table within as plain data, for others to read."""
         return dict(self.table(name).data)
 
+    def decimals(self, name: str, *, least: Any = None) -> dict[str, Decimal]:
+        """A table within of numbers, each as `decimal` reads it."""
+        self._get(name, "a table of numbers")
+        inside: Table = self.table(name)
+        return {k: inside.decimal(k, least=least) for k in inside.data}
+
     def table(self, name: str) -> Any:
         """A `Table` within, or None."""
         value = self.data.get(name)
@@ -231,7 +241,7 @@ class Table:
             return None
         if not isinstance(value, Mapping):
             raise self.error(name, f"it must be a table, [{self._inside(name)}].")
-        return Table(value, self.file, self._inside(name))
+        return replace(self, data=value, where=self._inside(name))
 
     def part(self, names: Sequence[str]) -> Table:
         """The same table with some of its fields."""
@@ -243,7 +253,16 @@ class Table:
         if not is_list(value) or not all(isinstance(x, Mapping) for x in value):
             raise self.error(name, f"it must be an array of tables, [[{self._inside(name)}]].")
         inside = self._inside(name)
-        return [Table(x, self.file, f"{inside} #{i}") for i, x in enumerate(value, 1)]
+        return [replace(self, data=x, where=f"{inside} #{i}") for i, x in enumerate(value, 1)]
+
+    def one(self, name: str, *, of: type[Data]) -> Data:
+        """A table within, as a record."""
+        inside: Table = self.table(name)
+        return inside.record(of)
+
+    def every(self, name: str, *, of: type[Data]) -> tuple[Data, ...]:
+        """An array of tables within, as records."""
+        return tuple(x.record(of) for x in self.tables(name))
 
     def fields_of(self, cls: type[Any]) -> dict[str, Any]:
         """The fields of a record by their names in a file; others are refused."""
@@ -252,11 +271,24 @@ class Table:
         self.only(*found)
         return found
 
-    def record(self, cls: type[Data], tz: dt.tzinfo | None = None, **own: Any) -> Data:
-        """A frozen record, each field read as its type says; see `values`."""
-        return cls(**self.values(cls, tz, **own))
+    def record(self, cls: type[Data], **own: Any) -> Data:
+        """A frozen record, each field read as its type says; see `values`.
 
-    def values(self, cls: type[Any], tz: dt.tzinfo | None = None, **own: Any) -> dict[str, Any]:
+        Raises
+        ------
+        ConfigError
+            Naming file and table; of a field, or what the record itself cannot mean.
+        """
+        found = self.values(cls, **own)
+        try:
+            return cls(**found)
+        except ConfigError as error:
+            if "file" in own:  # the record names it itself
+                raise
+            at = f"table [{self.where}]: " if self.where else ""
+            raise ConfigError(f"Cannot use {self.file}: {at}{error}") from None
+
+    def values(self, cls: type[Any], **own: Any) -> dict[str, Any]:
         """What the table has of a record, each field read as its type says.
 
         Parameters
@@ -265,19 +297,16 @@ class Table:
             A dataclass. The metadata of a field may name the method that reads it (``read``),
             that method's keywords, and the field in a file where that is another (``key``), or
             say that its default is written too (``written``); ``file`` is this table's.
-        tz : tzinfo, optional
-            The zone of its times.
         own : optional
             Fields that the caller has read.
         """
         for key, f in self.fields_of(cls).items():
+            is_needed = f.default is MISSING and f.default_factory is MISSING
             is_none = f.default is None and self.data.get(key) is None
-            if f.name not in own and not is_none and (key in self.data or f.default is MISSING):
+            if f.name not in own and not is_none and (key in self.data or is_needed):
                 how = {k: v for k, v in f.metadata.items() if k not in {"read", "key", "written"}}
                 kind = str(f.type).removesuffix(" | None")
-                read = getattr(self, f.metadata.get("read") or _READ[kind])
-                how |= {"tz": tz} if read == self.moment else {}
-                own[f.name] = read(key, **how)
+                own[f.name] = getattr(self, f.metadata.get("read") or _READ[kind])(key, **how)
         return own
 
     def given(self, name: str) -> Any:

@@ -89,7 +89,7 @@ def test_none_takes_the_sites_table_and_neither_raises():
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ('energy = "energy"', 'energy = "enrgy"', "field 'energy' = 'enrgy'"),
+        ('energy = "energy"', 'energy = "enrgy"', "[split.lines.energy]: Cannot share by 'enrgy'"),
         ("percent = 1.5", "", "percent, kwh and rest"),
         ("percent = 1.5", "rest = true", "two of loss, common and tolerance"),
         ('"estimated"', '"missing"', "has no figure to accept"),
