@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import rcParams, ticker
 from matplotlib.colors import to_hex, to_rgb
+from matplotlib.dates import date2num, get_epoch
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
@@ -180,18 +181,13 @@ def moment(us: int, tz: dt.tzinfo, *, clock: bool = True) -> str:
 
 def at(us: Ints) -> Floats:
     """Instants [us UTC] as positions on the axis [days]."""
-    return np.asarray(us, dtype=np.int64) / _DAY - _epoch()
+    return np.asarray(date2num(np.asarray(us, dtype="datetime64[us]")))
 
 
 def us_of(position: Any) -> Ints:
     """Positions on the axis as instants [us UTC]."""
-    days = np.asarray(position, dtype=np.float64) + _epoch()
-    return np.asarray(np.rint(days * _DAY), dtype=np.int64)
-
-
-def _epoch() -> float:
-    """Where matplotlib's dates begin, in days after 1970; a user may have moved it."""
-    return float(np.datetime64(str(rcParams["date.epoch"]), "us").astype(np.int64) / _DAY)
+    since = np.rint(np.asarray(position, dtype=np.float64) * _DAY).astype(np.int64)
+    return since + np.datetime64(get_epoch(), "us").astype(np.int64)
 
 
 class LocalLocator(ticker.Locator):
@@ -275,10 +271,8 @@ def face(i: int) -> dict[str, Any]:
 def shade(colour: str, i: int) -> str:
     """A colour, then darker ones on a light page and lighter ones on a dark page."""
     share = (0.0, 0.6, 0.3)[i % 3]
-    r, g, b = (
-        (1 - share) * x + share * y for x, y in zip(to_rgb(colour), to_rgb(ink()), strict=True)
-    )
-    return to_hex((r, g, b)).upper()
+    own, text = np.array([to_rgb(colour), to_rgb(ink())])
+    return to_hex((1 - share) * own + share * text).upper()
 
 
 def gap_patch(label: str, alpha: float = _PALE) -> Artist:
@@ -326,8 +320,8 @@ def amount(x: float) -> str:
 
 # --- marks and their labels -------------------------------------------------------------
 
-_SIDES = (0.5, 1.0, 0.0)
-"""How much of a label may stand left of its point, the best first."""
+_SIDES = 0.5, 1.0, 0.0
+"""In the middle above its point, left of it, right of it."""
 _TRIED, _BUDGET = 12, 5000
 """Up to so many labels are tried in all ways, and in so many steps."""
 _ROWS = 6
@@ -369,7 +363,9 @@ class Place:
     row: int
 
 
-def place(wanted: Sequence[tuple[float, float]], rows: int = _ROWS) -> list[Place | None]:
+def place(
+    wanted: Sequence[tuple[float, float]], rows: int = _ROWS, sides: Sequence[float] = _SIDES
+) -> list[Place | None]:
     """Rows for labels, the first come first: none covers another, or a leader to its point.
 
     Parameters
@@ -378,6 +374,8 @@ def place(wanted: Sequence[tuple[float, float]], rows: int = _ROWS) -> list[Plac
         The points and the widths of their labels, as shares of the axes' width.
     rows : int
         How many there are; row 0 is the lowest.
+    sides : sequence of float
+        How much of a label may stand left of its point, the best first.
 
     Returns
     -------
@@ -386,7 +384,7 @@ def place(wanted: Sequence[tuple[float, float]], rows: int = _ROWS) -> list[Plac
     """
     options: list[list[Place]] = []
     for at, width in wanted:
-        lefts = [min(max(at - width * x, 0.0), max(1.0 - width, 0.0)) for x in _SIDES]
+        lefts = [min(max(at - width * x, 0.0), max(1.0 - width, 0.0)) for x in sides]
         options.append([Place(x, x + width, at, row) for row in range(rows) for x in lefts])
     tries = iter(range(_BUDGET))
 

@@ -101,7 +101,8 @@ def heatmap(
     colours = {"cmap": default if cmap is None else cmap, "vmin": least, "vmax": most}
     few = len(days.hours) <= _FEW
     ax = shared.axes(how.get("ax"), (10.0, 2.4 + 0.3 * len(days.hours)) if few else (10.0, 4.5))
-    mesh = (_rows if few else _columns)(ax, days, colours)
+    mesh = _mesh(ax, days, few, colours)
+    (_rows if few else _columns)(ax, days)
     ax.tick_params(length=3)
     bar = ax.figure.colorbar(mesh, ax=ax, pad=0.015, aspect=12 if few else 25)
     bar.set_label(of.summed(of.quantity, of.unit))
@@ -114,39 +115,41 @@ def heatmap(
     return shared.finish(ax, how.get("title"), keys, grid=None)
 
 
-def _columns(ax: Axes, days: Days, colours: dict[str, Any]) -> Any:
-    """Days from left to right, each as wide as it is long; midnight at the bottom."""
-    shared.local_time(ax, int(days.edges[0]), int(days.edges[-1]), days.tz)
-    x = shared.at(days.edges)
-    mesh = ax.pcolormesh(x, days.elapsed, days.kw, rasterized=True, **colours)
-    shared.hatched(ax, [(x[d], a, x[d + 1] - x[d], b - a) for d, a, b in days.boxes()], gid="gaps")
-    top = float(days.hours.max())
+def _mesh(ax: Axes, days: Days, few: bool, colours: dict[str, Any]) -> Any:
+    """The power of each day, what is hatched of it, and where its clock changes."""
+    x = np.arange(len(days.hours) + 1.0) if few else shared.at(days.edges)
+    table = (days.elapsed, x, days.kw.T) if few else (x, days.elapsed, days.kw)
+    mesh = ax.pcolormesh(*table, rasterized=True, **colours)
+    lost = [(x[d], a, x[d + 1] - x[d], b - a) for d, a, b in days.boxes()]
+    shared.hatched(ax, [(y, x, h, w) for x, y, w, h in lost] if few else lost, gid="gaps")
     for d, hour, _ in days.changes():
-        ax.plot([x[d], x[d + 1]], [hour, hour], **_MARK, gid="change")
-        ax.plot((x[d] + x[d + 1]) / 2, top, marker=7, clip_on=False, color=_MARK["color"])
-    _clock_times(ax.yaxis, days)
-    ax.set_ylim(0, top)
-    ax.set_ylabel("time of day")
+        line = [x[d], x[d + 1]], [hour, hour]
+        ax.plot(*(line[::-1] if few else line), **_MARK, gid="change")
     return mesh
 
 
-def _rows(ax: Axes, days: Days, colours: dict[str, Any]) -> Any:
+def _columns(ax: Axes, days: Days) -> None:
+    """Days from left to right, each as wide as it is long; midnight at the bottom."""
+    low, high, top = int(days.edges[0]), int(days.edges[-1]), days.hours.max()
+    shared.local_time(ax, low, high, days.tz)
+    for d, *_ in days.changes():
+        middle = shared.at(days.edges[d : d + 2]).mean()
+        ax.plot(middle, top, marker=7, clip_on=False, color=_MARK["color"])
+    _clock_times(ax.yaxis, days)
+    ax.set_ylim(0, top)
+    ax.set_ylabel("time of day")
+
+
+def _rows(ax: Axes, days: Days) -> None:
     """Days from top to bottom; midnight at the left."""
     n = len(days.hours)
-    mesh = ax.pcolormesh(
-        days.elapsed, np.arange(n + 1), days.kw.T, rasterized=True, edgecolors="none", **colours
-    )
-    shared.hatched(ax, [(a, float(d), b - a, 1.0) for d, a, b in days.boxes()], gid="gaps")
-    for d, hour, _ in days.changes():
-        ax.plot([hour, hour], [d, d + 1], **_MARK, gid="change")
     _clock_times(ax.xaxis, days)
     ax.set_xlim(0, days.hours.max())
     dates = [shared.moment(int(x), days.tz, clock=False) for x in days.edges[:-1]]
     ax.set_yticks(np.arange(n) + 0.5, dates)
     ax.set_ylim(n, 0)
-    year = "" if n == 0 else f", {shared.texts(days.edges[:1], days.tz)[0].splitlines()[-1]}"
-    ax.set_xlabel(shared.zone_label(days.tz) + year)
-    return mesh
+    year = stamp(int(days.edges[0])).tz_convert(days.tz).year
+    ax.set_xlabel(f"{shared.zone_label(days.tz)}, {year}")
 
 
 _MARK: dict[str, Any] = {"color": "#D55E00", "linewidth": 2.0, "solid_capstyle": "butt"}
@@ -235,17 +238,15 @@ def lay(s: Ints, e: Ints, kw: Floats, tz: dt.tzinfo) -> Days:
     """
     first, last = (stamp(int(x)).tz_convert(tz) for x in (s[0], e[-1]))
     edges = ints(calendar("D", first, last, tz))
-    day = np.searchsorted(edges, s, side="right") - 1
-    a, b = s - edges[day], e - edges[day]
-    row = int(np.gcd.reduce(np.concatenate((a, b, np.diff(edges)))))
-    table = np.full((int(np.diff(edges).max()) // row, len(edges) - 1), np.nan)
-    lost = np.zeros(table.shape, dtype=np.bool_)
-    many = (b - a) // row
-    block = np.repeat(np.arange(len(s)), many)
-    within = np.arange(len(block)) - np.repeat(np.cumsum(many) - many, many)
-    where = a[block] // row + within, day[block]
-    table[where], lost[where] = kw[block], np.isnan(kw[block])
-    return Days(edges, row, table, lost, tz)
+    lengths = np.diff(edges)
+    after = s - edges[np.searchsorted(edges, s, side="right") - 1]
+    row = int(np.gcd.reduce(np.concatenate((after, e - s, lengths))))
+    since = np.arange(0, lengths.max(), row)[:, np.newaxis]
+    at = edges[:-1] + since
+    block = np.searchsorted(s, at, side="right") - 1
+    inside = (block >= 0) & (at < e[block]) & (since < lengths)
+    table = np.where(inside, kw[block], np.nan)
+    return Days(edges, row, table, inside & np.isnan(table), tz)
 
 
 _GAPS = (
@@ -344,15 +345,13 @@ def _lane(ax: Axes, place: int, lane: Gaps, span: tuple[int, int]) -> None:
 
 def _hours_of_gaps(ax: Axes, place: int, lane: Gaps, middle: Floats) -> None:
     """The hours of each gap above it, the longest first, as far as there is room."""
-    box, (low, high) = ax.get_window_extent(), ax.get_xlim()
-    per = ax.figure.dpi / 72 * 8 * 0.62 / box.width * (high - low)
-    taken: list[tuple[float, float]] = []
-    for i in np.argsort(lane.s - lane.e, kind="stable").tolist():
-        text = f"{(lane.e[i] - lane.s[i]) / HOUR:,.4g} h"
-        half = len(text) * per / 2
-        x = min(max(float(middle[i]), low + half), high - half)
-        if any(x - half < b and a < x + half for a, b in taken):
-            continue
-        taken.append((x - half, x + half))
-        y = place - _LABEL
-        ax.text(x, y, text, size=8, ha="center", va="bottom", color=shared.ink(), gid="hours")
+    low, high = ax.get_xlim()
+    letter = ax.figure.dpi / 72 * 8 * 0.62 / ax.get_window_extent().width
+    order = np.argsort(lane.s - lane.e, kind="stable")
+    texts = [f"{x:,.4g} h" for x in (lane.e - lane.s)[order] / HOUR]
+    at = (middle[order] - low) / (high - low)
+    wanted = [(x, len(text) * letter) for x, text in zip(at, texts, strict=True)]
+    for text, p in zip(texts, shared.place(wanted, rows=1, sides=(0.5,)), strict=True):
+        if p is not None:
+            x, y = low + (p.left + p.right) / 2 * (high - low), place - _LABEL
+            ax.text(x, y, text, size=8, ha="center", va="bottom", color=shared.ink(), gid="hours")
