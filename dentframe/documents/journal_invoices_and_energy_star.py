@@ -43,7 +43,6 @@ UPLOAD = (
 )  # fmt: skip
 """The columns of an upload, as the spreadsheet for adding bills to energy meters has them."""
 _KEY = ["party", "role", "line", "bill_line", "kind", "part"]
-_DATES = ("date", "due", "start", "end")
 
 
 class Layout(msgspec.Struct, forbid_unknown_fields=True):
@@ -103,19 +102,16 @@ class Accounts(msgspec.Struct, forbid_unknown_fields=True):
     def owed(self, role: str, party: str, kind: str) -> str:
         """The account that is debited."""
         if role != "tenant":
-            return _pick(getattr(self, role), kind, role)
-        own = self.tenants.get(party, self.receivable)
-        if isinstance(own, dict) and kind not in own and "other" not in own:
-            own = self.receivable
-        return _pick(own, kind, f"tenants.{party}")
+            return _pick(role, kind, getattr(self, role))
+        return _pick(f"tenants.{party}", kind, self.tenants.get(party, {}), self.receivable)
 
     def earned(self, part: str, kind: str) -> str:
         """The account that is credited."""
         if part in {"fee", "interest"}:
-            return _pick(self.fees, kind, "fees")
+            return _pick("fees", kind, self.fees)
         if kind == "tax" and self.tax is not None:
-            return _pick(self.tax, kind, "tax")
-        return _pick(self.clearing, kind, "clearing")
+            return _pick("tax", kind, self.tax)
+        return _pick("clearing", kind, self.clearing)
 
 
 def accounts_of(site: Site) -> Accounts:
@@ -247,14 +243,16 @@ def invoices(rows: Iterable[Mapping[str, Any]], accounts: Accounts) -> pd.DataFr
     return pd.DataFrame(found, columns=list(INVOICE))
 
 
-def _pick(account: Account, kind: str, where: str) -> str:
-    found = account if isinstance(account, str) else account.get(kind, account.get("other"))
-    if found is None:
-        raise ConfigError(
-            f"Cannot post a line of kind {kind!r}: [accounts] {where} has no account for it. Give "
-            f"{kind} or other in it."
-        )
-    return found
+def _pick(where: str, kind: str, *accounts: Account) -> str:
+    """The account of a kind of line: that of the first of some accounts that has one."""
+    for account in accounts:
+        found = account if isinstance(account, str) else account.get(kind, account.get("other"))
+        if found is not None:
+            return found
+    raise ConfigError(
+        f"Cannot post a line of kind {kind!r}: [accounts] {where} has no account for it. Give "
+        f"{kind} or other in it."
+    )
 
 
 def save(run: Run, folder: Path) -> None:
@@ -284,7 +282,7 @@ def save(run: Run, folder: Path) -> None:
             table = table.assign(amount=[-x for x in table["amount"]])
         columns = layout.columns or {x: x for x in table.columns}
         cells = [
-            [x[1:] if x.startswith("=") else _cell(row[x], x, layout) for x in columns.values()]
+            [x[1:] if x.startswith("=") else _cell(row[x], layout) for x in columns.values()]
             for row in table.astype(object).to_dict("records")
         ]
         file, sep = folder / f"{name}.csv", layout.separator
@@ -292,11 +290,11 @@ def save(run: Run, folder: Path) -> None:
         shown.to_csv(file, index=False, sep=sep, encoding="utf-8", lineterminator="\r\n")
 
 
-def _cell(value: Any, field: str, layout: Layout) -> str:
+def _cell(value: Any, layout: Layout) -> str:
     """A cell as the ledger reads it; a text is never computed by a spreadsheet."""
-    if value is None or value != value:  # noqa: PLR0124 - NaN is the only such value
+    if pd.isna(value):
         return ""
-    if field in _DATES:
+    if isinstance(value, dt.date):
         return f"{value:{layout.date}}"
     if isinstance(value, Decimal):
         return f"{value:f}".replace(".", layout.decimal)
@@ -346,8 +344,8 @@ def to_portfolio_manager(
     every: Iterable[Any] = runs if isinstance(runs, Iterable) else [runs]
     rows = sorted((_upload_row(x, meters) for x in every), key=lambda row: (row[0], row[3]))
     table = pd.DataFrame(rows, columns=list(UPLOAD))
-    for name in ("Start Date", "End Date"):
-        table[name] = [f"{x:%m/%d/%Y}" for x in table[name]]
+    dates = ["Start Date", "End Date"]
+    table[dates] = table[dates].map("{:%m/%d/%Y}".format)
     if path is not None:
         path = Path(path)
         if path.suffix not in {".xlsx", ".csv"}:

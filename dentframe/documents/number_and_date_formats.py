@@ -11,11 +11,6 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, import_extra
 
-_MONTHS = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
-)  # fmt: skip
-
 _DIGITS = 100
 """More digits than an exact share has: Babel writes no number of more than its context has."""
 
@@ -47,15 +42,15 @@ class Formats:
 
     def day(self, at: dt.date) -> str:
         """A date in full: ``30 November 2023``."""
-        return f"{at.day} {_MONTHS[at.month - 1]} {at.year}"
+        return f"{at.day} {self.month(at)}"
 
     def short(self, at: dt.date) -> str:
         """A date without its year: ``30 Nov``."""
-        return f"{at.day} {_MONTHS[at.month - 1][:3]}"
+        return f"{at.day} {pd.Timestamp(at).month_name()[:3]}"
 
     def month(self, at: dt.date) -> str:
         """A calendar month: ``November 2023``."""
-        return f"{_MONTHS[at.month - 1]} {at.year}"
+        return f"{pd.Timestamp(at).month_name()} {at.year}"
 
     def time(self, at: pd.Timestamp) -> str:
         """A local time to the minute."""

@@ -7,12 +7,11 @@ reader's light or dark setting.
 
 from __future__ import annotations
 
-import struct
-import zlib
 from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,7 @@ from dentframe.display import Card
 from dentframe.documents.number_and_date_formats import Formats
 from dentframe.documents.statement_audit_sheet import AuditSheet, head
 from dentframe.documents.statement_first_page import FirstPage
-from dentframe.errors import ConfigError, missing_extra
+from dentframe.errors import ConfigError, import_extra
 
 if TYPE_CHECKING:
     from dentframe.money.portfolio_report_and_status import Report, SiteReport
@@ -113,13 +112,10 @@ def filled(template: Path, **values: Any) -> str:
     ConfigError
         For a template that cannot be read or filled.
     """
-    try:
-        import jinja2
-    except ImportError:
-        raise missing_extra("write a page", "report") from None
+    jinja2 = import_extra("jinja2", "write a page", "report")
     env = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     try:
-        return env.from_string(template.read_text(encoding="utf-8")).render(**values)
+        return str(env.from_string(template.read_text(encoding="utf-8")).render(**values))
     except (OSError, jinja2.TemplateError) as e:
         raise ConfigError(f"Cannot fill the template {str(template)!r}: {e}.") from None
 
@@ -290,18 +286,13 @@ def heatmap(hours: pd.DataFrame) -> str:
 
 def _png(shades: Any) -> bytes:
     """A picture of shades, of which 0 is transparent."""
+    images = import_extra("PIL.Image", "write a page", "report")
     at = np.linspace(0, len(HEAT) - 1, SHADES - 1)
-    colours = np.array([np.interp(at, range(len(HEAT)), c) for c in zip(*HEAT, strict=True)]).T
-    palette = np.vstack([[0, 0, 0], colours]).astype(np.uint8).tobytes()
-    high, wide = shades.shape
-    lines = b"".join(b"\0" + row.tobytes() for row in shades)
-    head = struct.pack(">IIBBBBB", wide, high, 8, 3, 0, 0, 0)
-    parts = ((b"IHDR", head), (b"PLTE", palette), (b"tRNS", b"\0"),
-             (b"IDAT", zlib.compress(lines, 9)), (b"IEND", b""))  # fmt: skip
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in parts
-    )
+    colours = np.transpose([np.interp(at, range(len(HEAT)), c) for c in zip(*HEAT, strict=True)])
+    picture, file = images.fromarray(shades), BytesIO()
+    picture.putpalette([0, 0, 0, *colours.astype(np.uint8).ravel().tolist()])
+    picture.save(file, "PNG", transparency=0)
+    return file.getvalue()
 
 
 def _svg(inside: str, height: int, kind: str) -> str:

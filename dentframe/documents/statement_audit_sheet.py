@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
 
 from dentframe.documents.number_and_date_formats import Formats, formats
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from dentframe.money.statement import Line, Reading, Statement
+    from dentframe.money.statement import Line, Past, Reading, Statement
 
 
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
@@ -78,19 +81,26 @@ class AuditSheet:
         self.foot = _foot(of, self.rated)
 
 
+def _texts(record: Line | Reading | Past, of: Statement, f: Formats) -> Texts:
+    """The numbers, times and texts in the fields of a record, each as it is printed."""
+
+    def printed(value: Any) -> str:
+        if isinstance(value, Decimal):
+            return f.number(value)
+        if isinstance(value, pd.Timestamp):
+            return f.moment(value, of.tz)
+        return visible(value) if isinstance(value, str) else ""
+
+    return {x.name: printed(getattr(record, x.name)) for x in fields(record)}
+
+
 def lines(of: Statement) -> list[Texts]:
     """The texts of each line; ``rate_tail`` fills its decimals up to those of the column."""
     f = formats(of.locale)
     found = [
         {
-            "name": visible(x.name),
-            "element": visible(x.element),
-            "quantity": f.number(x.quantity),
-            "unit": visible(x.unit),
-            "rate": f.number(x.rate),
-            "amount": f.number(x.amount),
+            **_texts(x, of, f),
             "meter": f"meter {visible(x.element)}" if x.element else "",
-            "status": x.status,
             "covered": covered(x.coverage, f),
             "note": note(x),
             "flags": labels(x.flags),
@@ -132,19 +142,12 @@ def readings(of: Statement) -> list[Texts]:
     for r in of.readings:
         bounded = None not in {r.lo, r.hi} and r.lo != r.hi
         rows.append({
-            "element": visible(r.element),
-            "open_at": f.moment(r.open_at, of.tz),
+            **_texts(r, of, f),
             "open_note": _BEFORE if r.open_interpolated and r.open_at is not None else "",
-            "open_reading": f.number(r.open_reading),
-            "close_at": f.moment(r.close_at, of.tz),
             "close_note": _AFTER if r.close_interpolated and r.close_at is not None else "",
-            "close_reading": f.number(r.close_reading),
-            "energy": f.number(r.energy),
             "least": f"at least {f.number(r.lo)}" if bounded else "",
             "most": f"at most {f.number(r.hi)}" if bounded else "",
-            "unit": r.unit,
             "state": f"{r.status}, {covered(r.coverage, f)}",
-            "status": r.status,
             "flags": labels(r.flags),
         })  # fmt: skip
     return aligned(f, rows, "open_reading", "close_reading", "energy")
@@ -155,16 +158,10 @@ def comparison(of: Statement) -> list[Texts]:
     f, rows = formats(of.locale), []
     most = max((abs(p.quantity) for p in of.comparison if p.quantity is not None), default=None)
     for p in of.comparison:
-        label = visible(p.label)
+        bar = f"{abs(p.quantity) / most * 100:.1f}" if p.quantity and most else "0"
+        rows.append({**_texts(p, of, f), "bar": bar})
         if p.start is not None and p.end is not None:
-            label = f.period(p.start, p.end, of.tz)
-        rows.append({
-            "label": label,
-            "quantity": f.number(p.quantity),
-            "unit": p.unit,
-            "amount": f.number(p.amount),
-            "bar": f"{abs(p.quantity) / most * 100:.1f}" if p.quantity and most else "0",
-        })  # fmt: skip
+            rows[-1]["label"] = f.period(p.start, p.end, of.tz)
     return aligned(f, rows, "quantity", "amount")
 
 

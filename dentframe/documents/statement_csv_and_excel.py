@@ -19,7 +19,6 @@ import pandas as pd
 
 from dentframe.documents.number_and_date_formats import LETTER, decimals, formats
 from dentframe.documents.statement_audit_sheet import DRAFT, DRAFT_NOTE, AuditSheet, cells, visible
-from dentframe.documents.statement_chart import draw_in_workbook
 from dentframe.documents.statement_first_page import CHARGES, FirstPage, meter
 from dentframe.errors import import_extra
 from dentframe.frame.csv_and_excel import escaped
@@ -291,13 +290,30 @@ def _bill(book: Book, of: Statement, page: FirstPage, title: str) -> None:
     book.row([page.compared_note])
     if page.chart:
         book.row()
-        chart = draw_in_workbook(book.made, f"{DRAFT} Days" if of.draft else "Days", of)
-        book.sheet.insert_chart(book.rows, 0, chart)
+        book.sheet.insert_chart(book.rows, 0, _chart(book, of))
         book.rows += 14
     book.row()
     for text in (page.chart.note if page.chart else "", *page.remarks, *page.closing):
         if text:
             book.text(text, 4, 110)
+
+
+def _chart(book: Book, of: Statement) -> Any:
+    """The chart of the sheet of days, for a sheet to insert; doubtful days are hatched."""
+    chart = book.made.add_chart({"type": "column", "subtype": "stacked"})
+    days, last = f"{DRAFT} Days" if of.draft else "Days", len(of.daily)
+    hatched = {"pattern": {"pattern": "wide_upward_diagonal", "fg_color": "#5B8DB8"}}
+    for column, fill in enumerate(({"fill": {"color": "#5B8DB8"}}, hatched), 1):
+        chart.add_series({
+            "name": [days, 0, column], "categories": [days, 1, 0, last, 0],
+            "values": [days, 1, column, last, column], "gap": 30, **fill,
+        })  # fmt: skip
+    chart.set_title({"name": "Your use day by day [kWh]", "name_font": {"size": 11}})
+    chart.set_x_axis({"interval_unit": 7})
+    chart.set_y_axis({"min": min(0, *(float(d.energy or 0) for d in of.daily))})
+    chart.set_legend({"position": "bottom"})
+    chart.set_size({"width": 900, "height": 260})
+    return chart
 
 
 def _statement(book: Book, of: Statement, sheet: AuditSheet) -> None:

@@ -1,4 +1,4 @@
-"""Page one of a statement says, in words of everyday, what is owed, for what and to whom.
+"""Page one of a statement says, in words of everyday, what is owed and for what, with a chart.
 
 It is made once, as texts, and printed alike as page, PDF and sheet. Whoever wants to check a
 figure turns to the audit sheet behind it.
@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
-from typing import TYPE_CHECKING, Any
+from math import ceil, floor
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
 from dentframe.documents.number_and_date_formats import Formats, days, formats
 from dentframe.documents.statement_audit_sheet import REASONS, WORDS, aligned, labels, visible
-from dentframe.documents.statement_chart import chart
 from dentframe.money.statement import Letter
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class FirstPage:
         self.compared_note = per_day * (len(lengths) > 1)
         self.remarks = [x for x in (_measured(of), *_averages(of, f)) if x]
         self.closing = _shown(_closing(letter))
-        self.chart = chart(of)
+        self.chart = daily_chart(of)
 
     @property
     def tables(self) -> list[tuple[str, Layout, list[Texts]]]:
@@ -331,3 +331,87 @@ def _change(of: Statement, now: Any, then: Any, name: str, f: Formats) -> str:
         return ""
     a, b = (v / days(x.start, x.end, of.tz) for v, x in ((ours, now), (theirs, then)))
     return f.change(((a / b - 1) * 100).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+# --- daily use, as a chart ------------------------------------------------------------------
+
+
+class Bar(NamedTuple):
+    """One day of the chart.
+
+    Attributes
+    ----------
+    left, width, top, height : float
+        Its place from the left and from the top, as shares of the plot, 0 to 1; the width is
+        that of the bar without its gap.
+    doubtful : bool
+        Whether it is hatched: estimated, or measured only in part.
+    known : bool
+        Whether anything is known of it.
+    text : str
+        The day and its use.
+    """
+
+    left: float
+    width: float
+    top: float
+    height: float
+    doubtful: bool
+    known: bool
+    text: str
+
+
+class Chart(NamedTuple):
+    """Daily use as bars, which pages and PDFs draw alike.
+
+    Attributes
+    ----------
+    bars : list of Bar
+        One a day.
+    ticks, labels : list of (float, str)
+        Where lines and numbers stand, from the top, and dates, from the left.
+    note : str
+        What must be known of hatched and missing days.
+    """
+
+    bars: list[Bar]
+    ticks: list[tuple[float, str]]
+    labels: list[tuple[float, str]]
+    note: str
+
+
+def daily_chart(of: Statement) -> Chart | None:
+    """The chart of a statement's days, None where there is nothing to compare."""
+    used = [d.energy for d in of.daily if d.energy is not None]
+    if len(used) < 2 or not any(used):
+        return None
+    f = formats(of.locale)
+    # The greatest round step that cuts the height into at least three.
+    span = max(*used, Decimal(0)) - min(*used, Decimal(0))
+    unit = Decimal(10) ** (span.adjusted() - 1)
+    step = max(k * unit for k in (1, 2, 5, 10, 20, 50) if k * unit * 3 <= span)
+    step = step.normalize() if step < 1 else Decimal(int(step))
+    low = min(0, *(floor(x / step) for x in used))
+    high = max(0, *(ceil(x / step) for x in used))
+
+    def down(value: Decimal) -> float:
+        return float((high * step - value) / (step * (high - low)))
+
+    n, bars = len(of.daily), []
+    for i, d in enumerate(of.daily):
+        top, bottom = sorted((down(d.energy or Decimal(0)), down(Decimal(0))))
+        doubtful, known = d.status != "recorded", d.energy is not None
+        mark = f" ({d.status})" if doubtful else ""
+        text = f"{f.number(d.energy)} kWh{mark}" if known else "not known"
+        bars.append(Bar((i + 0.12) / n, 0.76 / n, top, bottom - top, doubtful, known,
+                        f"{f.short(d.day)}: {text}"))  # fmt: skip
+    ticks = [(down(step * i), f.number(step * i)) for i in range(low, high + 1)]
+    labels = [((i + 0.5) / n, f.short(d.day)) for i, d in enumerate(of.daily) if i % 7 == 0]
+    notes = []
+    if any(bar.doubtful for bar in bars if bar.known):
+        actual = of.readings and all(r.status == "recorded" for r in of.readings)
+        still = "; the readings above are actual all the same" if actual else ""
+        notes.append(f"Hatched days are estimated, or measured only in part{still}.")
+    if not all(bar.known for bar in bars):
+        notes.append("Of a day with a question mark nothing is known.")
+    return Chart(bars, ticks, labels, " ".join(notes))

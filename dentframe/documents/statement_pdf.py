@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from dentframe.documents import statement_audit_sheet as audit_sheet
 from dentframe.documents.number_and_date_formats import LETTER
 from dentframe.documents.statement_audit_sheet import DRAFT, AuditSheet, Texts, title, visible
-from dentframe.documents.statement_chart import BLUE, GREY, draw_in_pdf
-from dentframe.documents.statement_first_page import CHARGES, FirstPage
-from dentframe.errors import ConfigError, missing_extra
+from dentframe.documents.statement_first_page import CHARGES, Bar, Chart, FirstPage
+from dentframe.errors import ConfigError, import_extra
 
 if TYPE_CHECKING:
     from dentframe.money.statement import Statement
 
-BLACK, RULE, FAINT, WARN = 0, 190, 225, (154, 52, 18)
+BLACK, GREY, RULE, FAINT, WARN, BLUE = 0, 90, 190, 225, (154, 52, 18), (91, 141, 184)
 SIZES = (8.5, 8.0, 7.5, 7.0, 6.5, 6.0)
 """Sizes of text in tables, tried in this order [pt]."""
 _LARGER = 1.5
@@ -117,10 +116,9 @@ def _strings(value: Any) -> Iterator[str]:
 
 def _opened(of: Statement, texts: str, font: Font) -> Any:
     """A PDF whose fonts can write some texts, with a first page, to which pages are added."""
-    try:
-        from fpdf import FPDF
-    except ImportError:
-        raise missing_extra("write a PDF", "report") from None
+    import_extra("fpdf", "write a PDF", "report")
+    from fpdf import FPDF
+
     files = fonts_for(texts, font)
     whose = " · ".join(x for x in (visible(of.party), title(of)) if x)
 
@@ -135,7 +133,6 @@ def _opened(of: Statement, texts: str, font: Font) -> Any:
             with self.rotation(35, self.w / 2, self.h / 2):
                 width = self.get_string_width(DRAFT)
                 self.text((self.w - width) / 2, self.h / 2, DRAFT)
-            self.set_text_color(BLACK)
 
         def footer(self) -> None:
             self.set_y(-12)
@@ -152,14 +149,12 @@ def _opened(of: Statement, texts: str, font: Font) -> Any:
     pdf.set_lang("en")
     # The same statement is the same file.
     pdf.set_creation_date((of.read_at or of.end).to_pydatetime())
-    if not files:
-        pdf.core_fonts_encoding = BUILT_IN
+    pdf.core_fonts_encoding = BUILT_IN
     for i, file in enumerate(files):
         pdf.add_font(f"own{i}", style="", fname=str(file))
         pdf.add_font(f"own{i}", style="B", fname=str(bold_of(file)))
     pdf.set_font("own0" if files else "helvetica", size=9)
-    if files:
-        pdf.set_fallback_fonts([f"own{i}" for i in range(1, len(files))], exact_match=False)
+    pdf.set_fallback_fonts([f"own{i}" for i in range(1, len(files))], exact_match=False)
     pdf.set_draw_color(RULE)
     pdf.add_page()
     return pdf
@@ -188,10 +183,7 @@ def _title(pdf: Any, text: str, room: float = 18) -> None:
     if pdf.will_page_break(room):
         pdf.add_page()
     pdf.ln(1.2)
-    pdf.set_text_color(BLACK)
-    pdf.set_font(style="B", size=10.5)
-    pdf.cell(0, 5.5, text, new_x="LMARGIN", new_y="NEXT")
-    pdf.set_font(style="", size=8.5)
+    _text(pdf, text, 10.5, 5.5, style="B")
 
 
 def _pairs(pdf: Any, pairs: Sequence[tuple[str, str]], x: float, width: float) -> None:
@@ -222,26 +214,24 @@ def _table(
         if total:
             pdf.set_font(style="B", size=size + _LARGER)
             drawn.row(total)
-    pdf.set_font(style="", size=SIZES[0])
 
 
 def fitting(
-    pdf: Any, columns: Sequence[str], rows: Sequence[Sequence[str]], total: Sequence[str],
-    sizes: Sequence[float] = SIZES,
-) -> tuple[float, tuple[float, ...]]:  # fmt: skip
+    pdf: Any, columns: Sequence[str], rows: Sequence[Sequence[str]], total: Sequence[str]
+) -> tuple[float, tuple[float, ...]]:
     """The greatest size at which nothing but the first column breaks, and the widths for it."""
-    size, widest = sizes[0], [0.0] * len(columns)
-    for style, points, texts in (
-        ("B", size, [columns]), ("", size, rows), ("B", size + _LARGER, [total] * bool(total)),
-    ):  # fmt: skip
-        pdf.set_font(style=style, size=points)
-        for row in texts:
-            own = (max(map(pdf.get_string_width, cell.split("\n"))) for cell in row)
-            widest = [max(pair) for pair in zip(widest, own, strict=True)]
-    others = [x + 2 * _PADDING + _SLACK for x in widest[1:]]
-    rest = pdf.epw - sum(others)
-    if rest < _FIRST_COLUMN and len(sizes) > 1:
-        return fitting(pdf, columns, rows, total, sizes[1:])
+    for size in SIZES:
+        texts = [("B", size, columns), *(("", size, row) for row in rows)]
+        texts += [("B", size + _LARGER, total)] * bool(total)
+        others = [0.0] * (len(columns) - 1)
+        for style, points, row in texts:
+            pdf.set_font(style=style, size=points)
+            own = (max(map(pdf.get_string_width, cell.split("\n"))) for cell in row[1:])
+            needed = (x + 2 * _PADDING + _SLACK for x in own)
+            others = [max(pair) for pair in zip(others, needed, strict=True)]
+        rest = pdf.epw - sum(others)
+        if rest >= _FIRST_COLUMN:
+            break
     return size, (max(rest, _FIRST_COLUMN), *others)
 
 
@@ -281,7 +271,7 @@ def _first(pdf: Any, of: Statement, first: FirstPage, total: str) -> None:
     _text(pdf, first.compared_note, 8)
     if first.chart:
         _title(pdf, "Your use day by day [kWh]", room=40)
-        draw_in_pdf(pdf, first.chart)
+        _chart(pdf, first.chart)
         _text(pdf, first.chart.note, 8)
     for texts in (first.remarks, first.closing):
         pdf.ln(1)
@@ -289,7 +279,37 @@ def _first(pdf: Any, of: Statement, first: FirstPage, total: str) -> None:
             _text(pdf, text)
 
 
-# --- earlier periods ---
+# --- bars: daily use and earlier periods ---
+
+
+def _chart(pdf: Any, chart: Chart) -> None:
+    """Draw a chart as vectors over the whole width of a page."""
+    x, y, width, height = pdf.l_margin + 14, pdf.get_y() + 1, pdf.epw - 14, 18
+    pdf.set_font(style="", size=7)
+    with pdf.local_context(text_color=GREY, fill_color=BLUE):
+        for down, text in chart.ticks:
+            pdf.line(x, y + height * down, x + width, y + height * down)
+            pdf.set_xy(pdf.l_margin, y + height * down - 1.5)
+            pdf.cell(12.5, 3, text, align="R")
+        for bar in chart.bars:
+            _bar(pdf, bar, x + width * bar.left, y, width * bar.width, height)
+        for across, text in chart.labels:
+            pdf.set_xy(x + width * across - 10, y + height + 1.5)
+            pdf.cell(20, 3, text, align="C")
+    pdf.set_y(y + height + 5.5)
+
+
+def _bar(pdf: Any, bar: Bar, x: float, y: float, width: float, scale: float) -> None:
+    top, height = y + scale * bar.top, scale * bar.height
+    if not bar.known:
+        pdf.text(x + width / 2 - 0.6, y + scale - 0.5, "?")
+    elif not bar.doubtful:
+        pdf.rect(x, top, width, height, style="F")
+    elif height:
+        with pdf.local_context(draw_color=BLUE), pdf.rect_clip(x, top, width, height):
+            pdf.rect(x, top, width, height)
+            for i in range(int((width + height) / 1.2) + 1):
+                pdf.line(x, top + i * 1.2, x + i * 1.2, top)
 
 
 def _earlier(pdf: Any, periods: Sequence[Texts]) -> None:
@@ -364,16 +384,14 @@ def fonts_for(texts: str, font: Font = None) -> list[Path]:
 
 def _installed() -> list[Path]:
     """The common fonts of this machine, matplotlib's own first: it is the same everywhere."""
-    found: dict[str, Path] = {}
-    for folder in _FOLDERS:
-        for file in Path(os.path.expandvars(folder)).expanduser().rglob("*.ttf"):
-            found.setdefault(file.name, file)
-    named = [found[name] for name in _NAMES if name in found]
+    folders = [Path(os.path.expandvars(x)).expanduser() for x in _FOLDERS]
     matplotlib = find_spec("matplotlib")
     if matplotlib and matplotlib.origin:
-        own = Path(matplotlib.origin).parent / "mpl-data/fonts/ttf/DejaVuSans.ttf"
-        named = [own, *named] if own.is_file() else named
-    return named
+        folders.insert(0, Path(matplotlib.origin).parent / "mpl-data/fonts/ttf")
+    found: dict[str, Path] = {}
+    for file in (file for folder in folders for file in folder.rglob("*.ttf")):
+        found.setdefault(file.name, file)
+    return [found[name] for name in _NAMES if name in found]
 
 
 @lru_cache(maxsize=64)

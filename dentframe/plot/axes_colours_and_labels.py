@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 from matplotlib import rcParams, ticker
 from matplotlib.colors import to_hex, to_rgb
-from matplotlib.dates import date2num, get_epoch
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
@@ -181,13 +180,18 @@ def moment(us: int, tz: dt.tzinfo, *, clock: bool = True) -> str:
 
 def at(us: Ints) -> Floats:
     """Instants [us UTC] as positions on the axis [days]."""
-    return np.asarray(date2num(np.asarray(us, dtype="datetime64[us]")))
+    return np.asarray(us, dtype=np.int64) / _DAY - _epoch()
 
 
 def us_of(position: Any) -> Ints:
     """Positions on the axis as instants [us UTC]."""
-    since = np.rint(np.asarray(position, dtype=np.float64) * _DAY).astype(np.int64)
-    return since + np.datetime64(get_epoch(), "us").astype(np.int64)
+    days = np.asarray(position, dtype=np.float64) + _epoch()
+    return np.asarray(np.rint(days * _DAY), dtype=np.int64)
+
+
+def _epoch() -> float:
+    """Where matplotlib's dates begin, in days after 1970; a user may have moved it."""
+    return float(np.datetime64(str(rcParams["date.epoch"]), "us").astype(np.int64) / _DAY)
 
 
 class LocalLocator(ticker.Locator):
