@@ -240,9 +240,8 @@ def page(
     """
     records = of_year.records
     owner = owners(records, year)
-    whose = [owner[t][asked] for t in topics if t in owner]
-    places = np.unique(np.concatenate([np.empty(0, np.int32), *whose])).tolist()
-    used = {p: records[p] for p in places if p != NOBODY}
+    places = {p for t in topics if t in owner for p in pd.unique(owner[t][asked]).tolist()}
+    used = {p: records[p] for p in sorted(places - {NOBODY})}
     if not used:
         return None, ()
     found = dict.fromkeys(
@@ -260,7 +259,7 @@ def page(
     if holding.columns != wanted:
         at = {c: i for i, c in enumerate(holding.columns)}
         values = np.asfortranarray(values[:, [at[c] for c in wanted]])
-    report = sum((_met(holding, owner, p, r, names) for p, r in used.items()), Report())
+    report = sum((_met(holding, owner, p, r) for p, r in used.items()), Report()).narrow(names)
     rows: Ints | slice = slice(None)
     if any(r.lacks for r in used.values()):
         live = {p: asked & owned(owner, topics, year, p) for p in used}
@@ -270,11 +269,9 @@ def page(
     return Page(None, wanted, holding.minutes[rows], values[rows], report), names
 
 
-def _met(
-    holding: Holding, owner: Owners, place: int, record: Record, columns: Sequence[str]
-) -> Report:
+def _met(holding: Holding, owner: Owners, place: int, record: Record) -> Report:
     """What decoding met in an answer: cells that came twice only where it is still right."""
-    report = record.report.narrow(set(columns))
+    report = record.report
     conflicts, doubled = dict(report.conflicts), dict(report.doubled)
     if not (conflicts or doubled):
         return report

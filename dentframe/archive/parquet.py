@@ -38,7 +38,6 @@ from dentframe.archive.file_names_and_metadata import (
 from dentframe.archive.merge_and_monthly_coverage import Holding
 from dentframe.cloud.planner import Window
 from dentframe.errors import ConfigError, DentError, import_extra
-from dentframe.wire.pages_and_bad_cells import room
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -274,7 +273,7 @@ class ArchiveFile:
             raise torn(self.path, f"checksums differ, {'; '.join(named)}")
         counts = [self._file.metadata.row_group(g).num_rows for g in groups]
         edges = np.cumsum([0, *counts]).tolist()
-        minutes, values = np.empty(edges[-1], np.int64), room(edges[-1], len(wanted))
+        minutes, values = np.empty(edges[-1], np.int64), _room(edges[-1], len(wanted))
         some = max(_AT_ONCE // (8 * (1 + len(wanted)) * max(counts, default=1)), 1)
         for first in range(0, len(groups), some):
             part = groups[first : first + some]
@@ -353,6 +352,12 @@ class ArchiveFile:
             right &= not len(part) or bool(inside.start <= part[0] and part[-1] < inside.stop)
         if not right:
             raise foreign(self.path, f"its column {TIME!r} is not sorted, or leaves its months")
+
+
+def _room(rows: int, width: int) -> npt.NDArray[np.float64]:
+    """An array, column-major, of Arrow's memory: what one file gave back the next one has again."""
+    memory = pyarrow().allocate_buffer(8 * rows * width)
+    return np.frombuffer(memory, np.float64).reshape((rows, width), order="F")
 
 
 def _copy(out: npt.NDArray[Any], column: Any) -> None:

@@ -71,10 +71,10 @@ def join(pages: Sequence[Page], columns: Sequence[str]) -> Table:
     """
     pages = sorted(pages, key=lambda p: int(p.minutes[0]) if len(p.minutes) else 0)
     columns = tuple(columns)
-    minutes = np.concatenate([np.empty(0, np.int64), *(p.minutes for p in pages)])
     if len(pages) == 1 and pages[0].columns == columns:
-        values = pages[0].values
+        minutes, values = pages[0].minutes, pages[0].values
     else:
+        minutes = np.concatenate([np.empty(0, np.int64), *(p.minutes for p in pages)])
         values = _below_each_other(pages, columns)
     if (minutes[1:] > minutes[:-1]).all():
         return Table(columns, minutes, values)
@@ -171,8 +171,8 @@ def to_frame(table: Table, *, shared: bool = True) -> pd.DataFrame:
 
 
 def _times(minutes: Minutes) -> pd.DatetimeIndex:
-    us = (minutes * US_PER_MINUTE).view("M8[us]")
-    return pd.DatetimeIndex(us, name="time").tz_localize("UTC")
+    us = minutes * US_PER_MINUTE
+    return pd.DatetimeIndex(us, dtype=pd.DatetimeTZDtype("us", "UTC"), name="time", copy=False)
 
 
 def frame_of(pages: Sequence[Page], topics: Sequence[str]) -> pd.DataFrame:

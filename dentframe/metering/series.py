@@ -185,7 +185,7 @@ def spans(frame: pd.DataFrame) -> dict[str | None, tuple[Side, Side]]:
 def outermost(frame: pd.DataFrame) -> dict[str, tuple[int, int]]:
     """The first and last instant [us] of each meter that has rows; ``""`` is a single one."""
     try:
-        times = time_index(frame).as_unit("us").asi8
+        times = ints(time_index(frame))
     except RangeError:  # where there are no times there is nothing to believe
         return {}
     if not len(times):

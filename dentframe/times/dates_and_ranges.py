@@ -263,8 +263,8 @@ def stamp(us: int) -> pd.Timestamp:
 
 
 def ints(instants: pd.DatetimeIndex) -> Ints:
-    """Instants as int64 microseconds UTC."""
-    return instants.as_unit("us").asi8
+    """Instants as int64 microseconds UTC; not copied where they are in microseconds."""
+    return (instants if instants.unit == "us" else instants.as_unit("us")).asi8
 
 
 def local(us: Ints, tz: dt.tzinfo) -> pd.DatetimeIndex:

@@ -10,6 +10,7 @@ import datetime as dt
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -208,7 +209,8 @@ def calendar(freq: Any, start: pd.Timestamp, end: pd.Timestamp, tz: dt.tzinfo) -
     step = n * one
     if not step:
         day = freq.day if isinstance(freq, Monthly) else 1
-        edges = localize(_walls(n, unit, day, start, end), tz).unique()
+        first, last = (x.tz_localize(None).normalize() for x in (start, end))
+        edges = localize(_walls(n, unit, day, first, last), tz).unique()
     elif DAY_MINUTES % step == 0:
         edges = clock_grid(step, start, end, tz)
     else:
@@ -236,19 +238,21 @@ def midnights(start: pd.Timestamp, end: pd.Timestamp, tz: dt.tzinfo) -> list[pd.
     return [x for x in edges if start <= x < end]
 
 
-def _walls(n: int, unit: str, day: int, start: pd.Timestamp, end: pd.Timestamp) -> pd.DatetimeIndex:
-    """The edges of days, weeks, months, quarters and years as wall times."""
+@lru_cache(maxsize=64)  # the meters of a portfolio mostly have the same ones
+def _walls(
+    n: int, unit: str, day: int, first: pd.Timestamp, last: pd.Timestamp
+) -> pd.DatetimeIndex:
+    """The edges of days, weeks, months, quarters and years as wall times, between two days."""
     if unit[0] in "DW":
-        first, last = (x.tz_localize(None).normalize() for x in (start, end))
         if unit != "D":
             first -= pd.Timedelta(days=(first.weekday() - WEEKDAYS.index(unit[2:])) % 7)
             n *= 7
         return pd.date_range(first, last + pd.Timedelta(days=n + 1), freq=f"{n}D", unit="us")
     months = {"MS": 1, "QS": 3, "YS": 12}[unit[:2]]
     anchor = MONTHS.index(unit[3:]) if len(unit) > 2 else 0
-    number = 12 * start.year + start.month - 1 - (start.day < day)
+    number = 12 * first.year + first.month - 1 - (first.day < day)
     number -= (number - anchor) % months
-    numbers = range(number, 12 * end.year + end.month + months * n + 1, months * n)
+    numbers = range(number, 12 * last.year + last.month + months * n + 1, months * n)
     walls = [pd.Timestamp(m // 12, m % 12 + 1, day) for m in numbers]
     return pd.DatetimeIndex(walls).as_unit("us")
 
