@@ -21,7 +21,7 @@ import pandas as pd
 from dentframe.cloud.client import DentCloud, default_client
 from dentframe.cloud.planner import Window
 from dentframe.cloud.read_in_threads import Job
-from dentframe.display import Card, html_of
+from dentframe.display import Card, html_of, text_of
 from dentframe.frame import meters_and_topics as _request
 from dentframe.frame import select
 from dentframe.frame.assemble import frame_of
@@ -223,21 +223,14 @@ class Plan:
         return max(0, self.requests - _BURST) / self.rate
 
     def __repr__(self) -> str:
-        more = len(self.windows) - _SHOWN
-        meters = ", ".join(list(self.windows)[:_SHOWN]) + f" and {more} more meters" * (more > 0)
-        span = f"{next(iter(self))} … {list(self)[-1]}" if len(self) else "nothing to ask"
-        return (
-            f"<Plan {meters}: {self.requests} request(s), {self.cached} cached, "
-            f"at least {self.seconds:.1f} s; {span}; "
-            f"topics {', '.join(self.topics)} ({self.topics_from})>"
-        )
+        return text_of(card, self)
 
     def _repr_html_(self) -> str:
         return html_of(card, self)
 
 
 def card(plan: Plan) -> Card:
-    """What a notebook shows of a plan."""
+    """What a terminal and a notebook show of a plan."""
     asked = f"{plan.requests} request{'s' * (plan.requests != 1)}"
     left, rows = len(plan.windows) - _SHOWN, []
     for meter in list(plan.windows)[:_SHOWN]:

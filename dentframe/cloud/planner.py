@@ -9,14 +9,13 @@ smaller, by what :class:`Sizes` knows of answers.
 from __future__ import annotations
 
 import json
-import math
 import re
 import threading
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import total_ordering
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import numpy as np
 
@@ -195,24 +194,9 @@ def plan(
     -------
     list of Window
         Chronological and disjoint; empty if the range is empty or wholly in the future.
-
-    Raises
-    ------
-    RangeError
-        If a datetime has no time zone, or `bytes_per_hour` is not a finite, positive size.
     """
-    for name, instant in (("start", start), ("end", end), ("now", now)):
-        if instant.tzinfo is None:
-            raise RangeError(
-                f"Cannot plan with {name}={instant}: it has no time zone, and windows are UTC. "
-                "Give an aware datetime."
-            )
     weight = BYTES_PER_HOUR if bytes_per_hour is None else bytes_per_hour
-    if not 0 < weight < math.inf:
-        raise RangeError(
-            f"Cannot plan with bytes_per_hour={bytes_per_hour!r}: a size must be finite and "
-            "above 0. Leave it out to use the default."
-        )
+    # Windows are ranges of hours here, which are cheaper to walk than a `Window`.
     first = (start - _EPOCH) // _HOUR
     # Rounded up: an hour that has begun is asked for.
     last, present = (-((_EPOCH - instant) // _HOUR) for instant in (end, now))
@@ -223,58 +207,32 @@ def plan(
     days = {Window(w.year, w.month, w.day) for w in cached if w.hour is not None}
     months = {Window(w.year, w.month) for w in cached if w.day is not None}
     above = {window.hours for window in days | months}
-    tree = _Tree(range(first, stop), present, free, above, weight)
-    chosen: list[range] = []
-    while not chosen or chosen[-1].stop < stop:
-        day = date.fromordinal((chosen[-1].stop if chosen else first) // 24 + _EPOCH_DAY)
-        chosen += tree.cheapest(Window(day.year, day.month).hours)[1]
-    return [free.get(hours) or _window(hours) for hours in chosen]
+    asked = range(first, stop)
 
-
-class _Tree(NamedTuple):
-    """What the walk needs. Windows are ranges of hours here: cheaper to walk than a `Window`.
-
-    Attributes
-    ----------
-    asked : range
-        The hours that the plan contains [h since 1970-01-01T00:00Z].
-    present : int
-        The first hour that is not asked for.
-    free : dict
-        The cached windows by their hours.
-    above : set of range
-        The windows with a cached one below them.
-    bytes_per_hour : float
-        What an hour of data weighs [B/h].
-    """
-
-    asked: range
-    present: int
-    free: dict[range, Window]
-    above: set[range]
-    bytes_per_hour: float
-
-    def cheapest(self, hours: range) -> tuple[float, list[range]]:
+    def cheapest(hours: range) -> tuple[float, list[range]]:
         """``opt(n) = min(cost(n), sum of opt(children in range))``: the cost and the windows."""
-        if hours in self.free:
+        if hours in free:
             return 0.0, [hours]
-        stop = min(hours.stop, self.present)
-        cost = REQUEST_BYTES + (stop - hours.start) * self.bytes_per_hour
+        until = min(hours.stop, present)
+        cost = REQUEST_BYTES + (until - hours.start) * weight
         child = {1: 0, 24: 1}.get(len(hours), 24)
         # A window without overhang weighs as much as its children, which are more requests.
-        inside = self.asked.start <= hours.start and hours.start + child < stop <= self.asked.stop
-        if not child or (inside and hours not in self.above):
+        inside = asked.start <= hours.start and hours.start + child < until <= asked.stop
+        if not child or (inside and hours not in above):
             return cost, [hours]
-        firsts = range(
-            max(hours.start, self.asked.start // child * child),
-            min(hours.stop, self.asked.stop),
-            child,
-        )
-        parts = [self.cheapest(range(first, first + child)) for first in firsts]
+        begin = max(hours.start, asked.start // child * child)
+        firsts = range(begin, min(hours.stop, asked.stop), child)
+        parts = [cheapest(range(first, first + child)) for first in firsts]
         together = sum(part for part, _ in parts)
         if cost < together:
             return cost, [hours]
         return together, [smaller for _, chosen in parts for smaller in chosen]
+
+    chosen: list[range] = []
+    while not chosen or chosen[-1].stop < stop:
+        day = date.fromordinal((chosen[-1].stop if chosen else first) // 24 + _EPOCH_DAY)
+        chosen += cheapest(Window(day.year, day.month).hours)[1]
+    return [free.get(hours) or _window(hours) for hours in chosen]
 
 
 def _window(hours: range) -> Window:

@@ -69,12 +69,8 @@ def _key(frame: pd.DataFrame, label: str) -> tuple[str | None, ...]:
 
 
 def _repeated(values: list[str | None], times: int) -> pd.Categorical:
-    categories = list(dict.fromkeys(v for v in values if v is not None))
-    small = np.int8 if len(categories) < 128 else np.int32
-    codes = np.array([-1 if v is None else categories.index(v) for v in values], dtype=small)
-    return pd.Categorical.from_codes(
-        np.repeat(codes, times), categories=pd.Index(categories, dtype="str"), validate=False
-    )
+    categories = [v for v in dict.fromkeys(values) if v is not None]
+    return pd.Categorical(values, pd.Index(categories, dtype="str")).repeat(times)
 
 
 def _stacked(frame: pd.DataFrame, labels: list[str]) -> npt.NDArray[Any]:

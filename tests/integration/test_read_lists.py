@@ -32,7 +32,7 @@ def test_a_plan_counts_what_the_cache_holds(client):
     plan = plan_dentcloud(METER, "2023-10", "2024-01", client=client)
     assert (plan.requests, plan.cached) == (2, 1)
     assert plan.topics_from == "kept getTopics"
-    assert "2 request(s), 1 cached" in repr(plan)
+    assert "2 requests, 1 cached" in repr(plan)
 
 
 def test_the_lists(client):

@@ -167,19 +167,3 @@ def test_an_empty_range_needs_nothing():
     """A range that ends where it starts, or before, plans no request."""
     assert planned("2023-12-01", "2023-12-01") == []
     assert planned("2023-12-01T01:20", "2023-12-01T01:10") == []
-
-
-@pytest.mark.parametrize("name", ["start", "end", "now"])
-def test_naive_bounds_are_refused(name):
-    """A datetime without a zone could mean any instant."""
-    bounds = {"start": at("2023-01-01"), "end": at("2023-02-01"), "now": NOW}
-    bounds[name] = bounds[name].replace(tzinfo=None)
-    with pytest.raises(RangeError, match=f"{name}=.*time zone"):
-        plan(bounds["start"], bounds["end"], now=bounds["now"])
-
-
-@pytest.mark.parametrize("size", [0.0, -1.0, float("nan"), float("inf")])
-def test_a_size_must_be_finite_and_positive(size):
-    """The cost model needs a size that it can weigh."""
-    with pytest.raises(RangeError, match="bytes_per_hour"):
-        planned("2023-01-01", "2023-01-02", bytes_per_hour=size)
