@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dentframe.wire.decode import decode, decode_slow
+from dentframe.wire.pages_and_bad_cells import Report
 
 BOTH = pytest.mark.parametrize("read", [decode, decode_slow], ids=["fast", "slow"])
 
@@ -29,3 +30,8 @@ def hours_between(start, end):
     """The UTC hours that a half-open range touches, counted from 1970-01-01T00:00Z."""
     epoch, hour = datetime(1970, 1, 1, tzinfo=UTC), timedelta(hours=1)
     return range((start - epoch) // hour, -((epoch - end) // hour))
+
+
+def is_clean(report):
+    """Whether an answer was wholly as the API describes: nothing is counted but its rows."""
+    return report == Report(rows=report.rows)

@@ -402,7 +402,7 @@ def default_client() -> DentCloud:
         If they cannot be used.
     """
     found = creds.load()
-    key = (found.base_url, found.key_id, found.api_key, cache_folder(), os.getpid())
+    key = (found.account, found.mark, cache_folder(), os.getpid())
     with _DEFAULT_LOCK:
         client = _DEFAULT.get(key)
         if client is None or client.closed:

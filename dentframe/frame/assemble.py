@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dentframe.wire.pages_and_bad_cells import Page
 
     Floats = npt.NDArray[np.float64]
-    Minutes = npt.NDArray[np.int64]
+
 
 US_PER_MINUTE = 60_000_000
 RUNS = 50
@@ -47,10 +47,10 @@ class Table:
     """
 
     columns: tuple[str, ...]
-    minutes: Minutes
+    minutes: Ints
     values: Floats
-    conflicts: Mapping[str, Minutes] = field(default_factory=dict)
-    duplicates: Mapping[str, Minutes] = field(default_factory=dict)
+    conflicts: Mapping[str, Ints] = field(default_factory=dict)
+    duplicates: Mapping[str, Ints] = field(default_factory=dict)
 
 
 def join(pages: Sequence[Page], columns: Sequence[str]) -> Table:
@@ -170,7 +170,7 @@ def to_frame(table: Table, *, shared: bool = True) -> pd.DataFrame:
     return pd.DataFrame(values, index=_times(table.minutes), columns=columns, copy=copy)
 
 
-def _times(minutes: Minutes) -> pd.DatetimeIndex:
+def _times(minutes: Ints) -> pd.DatetimeIndex:
     us = minutes * US_PER_MINUTE
     return pd.DatetimeIndex(us, dtype=pd.DatetimeTZDtype("us", "UTC"), name="time", copy=False)
 

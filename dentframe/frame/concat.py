@@ -11,7 +11,7 @@ import pandas as pd
 from dentframe.errors import ConfigError, ReadingWarning, UnitError, warn
 from dentframe.frame import quantify as _quantify
 from dentframe.frame.assemble import fewer, note, runs
-from dentframe.frame.select import METER
+from dentframe.frame.select import METER, TIME
 from dentframe.metering import series as _series
 from dentframe.metering.series import Run, is_several, time_index
 from dentframe.times.dates_and_ranges import Ints, ints, stamp
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from dentframe.accessor_methods import DentFrame
 
 
-TIME = "time"
 Found = dict[str, dict[str, list[Run]]]
 
 

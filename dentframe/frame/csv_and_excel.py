@@ -21,17 +21,15 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, RangeError, import_extra
 from dentframe.frame.quantify import magnitudes
-from dentframe.frame.select import METER
+from dentframe.frame.select import METER, TIME
 from dentframe.times.dates_and_ranges import Zone, is_utc, zone
 from dentframe.times.periods import verb_zone
 from dentframe.wire import columns as _columns
 
-TIME = "time"
 _FORMULA = re.compile(
     r"'*(?:[\s\x00-\x20\u200b\u2060\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])"
 )
 """What a spreadsheet may compute, blanks and apostrophes before it included."""
-Floats = npt.NDArray[np.float64]
 
 
 def offsets(local: pd.DatetimeIndex, utc: pd.DatetimeIndex) -> list[str]:
@@ -108,7 +106,7 @@ def excel_cell(sheet: Any, value: Any) -> Any:
     return cell
 
 
-def floats(cells: Any, header: str, path: Any) -> Floats:
+def floats(cells: Any, header: str, path: Any) -> npt.NDArray[np.float64]:
     """The numbers of a column, NaN where a cell is empty.
 
     Raises

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from dentframe.errors import KindError, RangeError, UnitError
 from dentframe.frame.quantify import magnitudes
-from dentframe.frame.select import METER, check_topic
+from dentframe.frame.select import METER, TIME, check_topic
 from dentframe.wire import columns as _columns
 from dentframe.wire.columns import CHANNEL, ELEMENT, Column
 
-TIME = "time"
+if TYPE_CHECKING:
+    from dentframe.times.dates_and_ranges import Ints
+
 VALUE = "value"
 _KEYS = ("topic", "element", "channel", "unit")
-Ints = npt.NDArray[np.int64]
 
 
 def to_long(frame: pd.DataFrame) -> pd.DataFrame:
@@ -73,7 +73,7 @@ def _repeated(values: list[str | None], times: int) -> pd.Categorical:
     return pd.Categorical(values, pd.Index(categories, dtype="str")).repeat(times)
 
 
-def _stacked(frame: pd.DataFrame, labels: list[str]) -> npt.NDArray[Any]:
+def _stacked(frame: pd.DataFrame, labels: list[str]) -> Any:
     if all(isinstance(d, np.dtype) for d in frame.dtypes[labels]):
         whole = frame if len(labels) == frame.shape[1] else frame[labels]
         return whole.to_numpy().ravel(order="F")

@@ -17,7 +17,7 @@ from dentframe.errors import (
     did_you_mean,
 )
 from dentframe.metering.series import note_of, own_name, time_index
-from dentframe.times.dates_and_ranges import Zone, bound
+from dentframe.times.dates_and_ranges import Zone, bound, check_order
 from dentframe.wire import columns as _columns
 from dentframe.wire.topics import kind_of
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dentframe.wire.columns import Column
 
 
-METER = "meter"
+METER, TIME = "meter", "time"
 Names = str | Sequence[str] | None
 Places = dict[str, set[str | None]]
 """Elements or channels by their names, and the meters they are wanted of: some, or (None) any."""
@@ -177,11 +177,7 @@ def _between(frame: pd.DataFrame, start: Any, end: Any, tz: Zone) -> pd.DataFram
         return frame
     times = time_index(frame)
     low, high = bound(start, times.tz, tz, "start"), bound(end, times.tz, tz, "end")
-    if low is not None and high is not None and low >= high:
-        raise RangeError(
-            f"Cannot select from {start!r} to {end!r}: start is not before end. The range is "
-            "half-open, [start, end)."
-        )
+    check_order(low, high)
     keep = np.ones(len(times), dtype=bool)
     if low is not None:
         keep &= times >= low

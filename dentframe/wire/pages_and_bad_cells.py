@@ -83,13 +83,6 @@ class Report:
     conflicts: Mapping[str, int] = field(default_factory=dict)
     doubled: Mapping[str, tuple[tuple[int, int, int], ...]] = field(default_factory=dict)
 
-    @property
-    def clean(self) -> bool:
-        """Whether the answer is wholly as the API describes."""
-        cells = self.absent or self.blank or self.unreadable or self.unexpected
-        rows = self.bad_dates or self.outside or self.unsorted or self.duplicates
-        return not (cells or rows)
-
     def narrow(self, columns: Container[str]) -> Report:
         """Leave out the counts of other columns."""
         tables: dict[str, Any] = {
