@@ -21,7 +21,7 @@ from dentframe.frame.assemble import frame_of
 from dentframe.verbs.demand_window_check import check_demand_window
 from dentframe.verbs.quality_limits_and_findings import runs
 from dentframe.wire.columns import parse
-from dentframe.wire.pages_and_bad_cells import Report
+from dentframe.wire.pages_and_bad_cells import Page, Report
 from dentframe.wire.topics import SERVED
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ BURST = 10
 """So many small requests are sent one after the other."""
 INTERVAL = pd.Timedelta(15, "min")
 HOUR = pd.Timedelta(1, "h")
+_NOTHING = pd.DataFrame({"kWHNet/Elm/A": []}, pd.DatetimeIndex([], tz="UTC"), dtype=float)
+"""A register without a reading, so that there is something to join."""
 
 
 @dataclass(frozen=True)
@@ -186,22 +188,19 @@ def _steps(e: Answers) -> pd.DataFrame:
     A great step falls to less than half: a clear, a rollover or a blip, and no export. A quiet one
     lies within one interval and is not great.
     """
-    none, found = pd.Series(index=pd.DatetimeIndex([], tz="UTC"), dtype=float), []
-    registers = [(none, none)]  # one without a reading, so that there is something to join
-    for frame, c in ((f, c) for f in e.frames for c in map(parse, f.columns)):
+    found = []
+    for frame, c in ((f, c) for f in (_NOTHING, *e.frames) for c in map(parse, f.columns)):
         if c.topic == "kWHNet":
-            registers.append(
-                (frame[c.wire].dropna(), frame.get(f"DemandkW/{c.scope}/{c.id}", none))
-            )
-    for register, kw in registers:
-        hours = register.index.to_series().diff().dt.total_seconds() / 3600
-        steps = pd.DataFrame({"since": register.shift(), "rise": register.diff()})
-        steps = steps.assign(kw=kw.reindex(register.index), hours=hours)[1:]
-        least = 20 * steps["rise"].abs().median() + 1
-        great = (steps["rise"] < -0.5 * steps["since"].abs()) & (-steps["rise"] > least)
-        quiet = (steps["hours"] < 0.4) & ~great & np.isfinite(steps["kw"])
-        exports = _share(quiet & (steps["rise"] < -0.01)) > 0.05
-        found.append(steps.assign(great=great, quiet=quiet, exports=exports))
+            both = frame.reindex(columns=[c.wire, f"DemandkW/{c.scope}/{c.id}"])
+            steps = both.set_axis(["register", "kw"], axis=1).dropna(subset="register")
+            hours = steps.index.to_series().diff().dt.total_seconds() / 3600
+            since, rise = steps["register"].shift(), steps["register"].diff()
+            steps = steps.assign(since=since, rise=rise, hours=hours)[1:]
+            least = 20 * steps["rise"].abs().median() + 1
+            great = (steps["rise"] < -0.5 * steps["since"].abs()) & (-steps["rise"] > least)
+            quiet = (steps["hours"] < 0.4) & ~great & np.isfinite(steps["kw"])
+            exports = _share(quiet & (steps["rise"] < -0.01)) > 0.05
+            found.append(steps.assign(great=great, quiet=quiet, exports=exports))
     return pd.concat(found, keys=range(len(found)))
 
 
@@ -232,12 +231,12 @@ def registers(e: Answers) -> Iterator[Finding]:
         blips == 0 if len(every) else None,
         f"{blips} such blips",
     )
-    page = e.month.value
-    kvah = [c for c in getattr(page, "columns", ()) if parse(c).topic == "kVAHNet"]
-    fell = sum(int((np.diff(page.values[:, page.columns.index(c)]) < 0).sum()) for c in kvah)
+    month = [e.month.value] if isinstance(e.month.value, Page) else []
+    kvah = frame_of(month, ("kVAHNet",))
+    fell = int((np.diff(kvah, axis=0) < 0).sum())
     yield _finding(
-        "kVAHNet never falls", not fell if kvah else None,
-        f"{fell} falls in a month of {len(kvah)} elements",
+        "kVAHNet never falls", not fell if kvah.size else None,
+        f"{fell} falls in a month of {kvah.shape[1]} elements",
     )  # fmt: skip
 
 
