@@ -62,32 +62,23 @@ if TYPE_CHECKING:
 # What the accessor does not need is imported when it is first asked for: all of it at once
 # would double the time of `import pandas`. Type checkers read the imports above instead.
 _MODULES: Final = {
-    "archive": ("Archive", "SyncReport", "sync"),
-    "cloud.client": ("DentCloud",),
-    "datasets": ("open_dataset",),
-    "documents.journal_invoices_and_energy_star": ("to_portfolio_manager",),
-    "money.demand_charges": ("adjusted_demand", "ratchet"),
-    "money.portfolio_report_and_status": ("Report", "report"),
-    "money.rebill_and_verify": ("rebill", "verify"),
-    "money.record_reader": ("Record", "records"),
-    "money.rounding_and_tiers": ("allocate",),
-    "money.split_bill": ("Run", "split"),
-    "money.statement": ("Statement",),
-    "money.tariff": ("Tariff",),
-    "money.tariff_bill": ("bill",),
-    "money.utility_bill_and_rules": ("SplitRules", "UtilityBill"),
-    "read_plan_and_inventory": (
-        "Plan",
-        "get_meters",
-        "get_topics",
-        "inventory",
-        "plan_dentcloud",
-        "read_dentcloud",
-    ),
+    "archive": "Archive SyncReport sync",
+    "cloud.client": "DentCloud",
+    "datasets": "open_dataset",
+    "documents.journal_invoices_and_energy_star": "to_portfolio_manager",
+    "money.demand_charges": "adjusted_demand ratchet",
+    "money.portfolio_report_and_status": "Report report",
+    "money.rebill_and_verify": "rebill verify",
+    "money.record_reader": "Record records",
+    "money.rounding_and_tiers": "allocate",
+    "money.split_bill": "Run split",
+    "money.statement": "Statement",
+    "money.tariff": "Tariff",
+    "money.tariff_bill": "bill",
+    "money.utility_bill_and_rules": "SplitRules UtilityBill",
+    "read_plan_and_inventory": "Plan get_meters get_topics inventory plan_dentcloud read_dentcloud",
 }
-ON_USE: Final = {
-    name: f"dentframe.{module}" for module, names in _MODULES.items() for name in names
-}
+ON_USE: Final = {n: f"dentframe.{module}" for module, x in _MODULES.items() for n in x.split()}
 _PACKAGES: Final = {"archive", "cli", "cloud", "datasets", "doctor", "emulator", "money", "plot"}
 
 logging.getLogger("dentframe").addHandler(logging.NullHandler())

@@ -35,7 +35,8 @@ Where = str | tuple[str, str]
 class Source(Protocol):
     """Where the emulator takes its answers from; write your own with these three methods.
 
-    Give it a true attribute ``live`` if it must not be asked for the future.
+    Give it a true attribute ``live`` if it must not be asked for the future. A subclass has the
+    topics of the API's document, unless it says others.
     """
 
     def meters(self) -> list[str]:
@@ -44,7 +45,7 @@ class Source(Protocol):
 
     def topics(self) -> list[dict[str, str]]:
         """Rows of getTopics: ``unit``, ``requestKey`` and ``description``."""
-        ...
+        return simulated.catalogue()
 
     def rows(self, meter: str, start: datetime, end: datetime, topics: Sequence[str]) -> Table:
         """Headers and rows of a meter in ``[start, end)``, both empty if there are none.
@@ -78,7 +79,7 @@ def select(
 _NAME = re.compile(r"(?P<meter>.+)-(?P<month>\d{4}-\d{2})\.json")
 
 
-class Recorded:
+class Recorded(Source):
     """A folder of ``<meter>-<YYYY-MM>.json`` files, each a month's getData answer.
 
     Headers and rows keep their order and their text; what a file lacks stays lacking.
@@ -102,10 +103,6 @@ class Recorded:
         found = (_NAME.fullmatch(p.name) for p in self.folder.iterdir())
         return sorted({match["meter"] for match in found if match})
 
-    def topics(self) -> list[dict[str, str]]:
-        """The document's catalogue of topics."""
-        return simulated.catalogue()
-
     def rows(self, meter: str, start: datetime, end: datetime, topics: Sequence[str]) -> Table:
         """Headers and rows in ``[start, end)``, from the files of its months."""
         days = (start + timedelta(days=n) for n in range((end - start).days + 2))
@@ -121,7 +118,7 @@ def _load(path: Path, _modified: int) -> Any:
     return json.loads(path.read_bytes())
 
 
-class Fixed:
+class Fixed(Source):
     """Rows given in Python, for small tests.
 
     Parameters
@@ -259,7 +256,7 @@ class Peak:
     parts: dict[str, float]
 
 
-class Plant:
+class Plant(Source):
     """A seeded source of meters: the same seed gives the same bytes.
 
     Parameters
@@ -305,10 +302,6 @@ class Plant:
     def meters(self) -> list[str]:
         """Names of the meters."""
         return list(self.layout)
-
-    def topics(self) -> list[dict[str, str]]:
-        """The document's catalogue of topics."""
-        return simulated.catalogue()
 
     def elements(self, meter: str) -> dict[str, Element]:
         """The elements of a meter by their letter."""
@@ -396,7 +389,7 @@ class Plant:
 _AROUND = timedelta(days=1)
 
 
-class Quirky:
+class Quirky(Source):
     """A source whose meters or service have quirks.
 
     Parameters
