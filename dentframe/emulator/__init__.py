@@ -18,9 +18,9 @@ from __future__ import annotations
 
 from .faults_and_quirks import FAULTS, QUIRKS, Fault, Faults
 from .http_server import Cloud, serve
-from .requests_and_limits import Seen
-from .simulated_meters import Element, Event, Load, Meter
-from .sources import EVENTS, METERS, Fixed, Peak, Plant, Recorded, Source, panel
+from .loads import Load
+from .requests_sources_and_limits import Fixed, Recorded, Seen, Source
+from .simulated_meters import EVENTS, METERS, Element, Event, Meter, Peak, Plant, panel
 
 __all__ = [
     "EVENTS", "FAULTS", "METERS", "QUIRKS", "Cloud", "Element", "Event", "Fault", "Faults",

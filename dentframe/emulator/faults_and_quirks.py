@@ -23,10 +23,9 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dentframe.emulator.requests_and_limits import Answer, Seen, message, refusal
-from dentframe.emulator.simulated_meters import STAMP, Row, topic_of
+from dentframe.emulator import requests_sources_and_limits as api
+from dentframe.emulator.requests_sources_and_limits import Answer, Row, Rows, Seen, message, refusal
 
-Rows = list[Row]
 Quirks = Mapping[str, Any]
 Change = Callable[[Answer, "Fault"], Answer]
 ChangeOfRows = Callable[[list[str], Rows, "Fault"], None]
@@ -339,7 +338,7 @@ def _quirk(name: str, description: str, value: Any = True) -> Callable[[Any], An
 def _cells(topic: str, change: Callable[[str, Any], str]) -> Any:
     """A change of every reading of a topic."""
     return lambda rows, value, _: [
-        {c: change(x, value) if x and topic_of(c) == topic else x for c, x in row.items()}
+        {c: change(x, value) if x and api.topic_of(c) == topic else x for c, x in row.items()}
         for row in rows
     ]
 
@@ -371,7 +370,7 @@ _quirk("no_V", "There is no topic V.")
 @_quirk("V_scope", "V comes under this scope, one value an element.", "Elm")
 def _v_scope(rows: Rows, scope: str, _: datetime) -> Rows:
     """The voltage of each element's first channel, under another scope."""
-    columns = {c: c for row in rows for c in row if topic_of(c) != "V"}
+    columns = {c: c for row in rows for c in row if api.topic_of(c) != "V"}
     columns |= {
         c: f"V/{scope}/{c[5:-1]}" for row in rows for c in row if re.fullmatch("V/Ch/.*1", c)
     }
@@ -399,7 +398,10 @@ def _blanks(rows: Rows, every: int, _: datetime) -> Rows:
     """Each so manieth reading, counted along its row from the row's own minute."""
     minutes = [int(_when(row).timestamp()) // 60 for row in rows]
     return [
-        {c: x if c in STAMP or (first + i) % every else "" for i, (c, x) in enumerate(row.items())}
+        {
+            c: x if c in api.STAMP or (first + i) % every else ""
+            for i, (c, x) in enumerate(row.items())
+        }
         for first, row in zip(minutes, rows, strict=True)
     ]
 

@@ -21,10 +21,10 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from weakref import WeakSet
 
-from dentframe.emulator import requests_and_limits as api
-from dentframe.emulator.faults_and_quirks import Fault, Faults, chosen
-from dentframe.emulator.requests_and_limits import Answer, Now, Seen, Service, message
-from dentframe.emulator.sources import Plant, Quirky, Recorded, Source, instant
+from dentframe.emulator import requests_sources_and_limits as api
+from dentframe.emulator.faults_and_quirks import QUIRKS_OF_ROWS, Fault, Faults, Quirks, chosen
+from dentframe.emulator.requests_sources_and_limits import Answer, Recorded, Seen, Service, Source
+from dentframe.emulator.simulated_meters import Plant, instant
 
 Latency = float | Callable[[random.Random], float]
 Sources = Source | Mapping[str, Source] | str | Path | None
@@ -75,9 +75,9 @@ class Handler(BaseHTTPRequestHandler):
             self.rfile.read(int(length))
         target = urlsplit(self.path)
         if self.command != "GET":
-            self.deliver(message(405, "Method Not Allowed", Allow="GET"))
+            self.deliver(api.message(405, "Method Not Allowed", Allow="GET"))
         elif target.path not in _PATHS:
-            self.deliver(message(404, "Not Found"))
+            self.deliver(api.message(404, "Not Found"))
         else:
             try:
                 self.server.handle(self, target.query)
@@ -234,9 +234,9 @@ class Cloud(ThreadingTCPServer):
             or api_key is None
             or not hmac.compare_digest(service.api_key.encode(), api_key.encode("utf-8", "replace"))
         ):
-            answer = message(403, "Forbidden")
+            answer = api.message(403, "Forbidden")
         elif not service.limiter.enter(handler):
-            answer = message(429, "Too Many Requests")
+            answer = api.message(429, "Too Many Requests")
         else:
             handler.release = partial(service.limiter.leave, handler)
             answer, fault = self.faults.apply(seen, self._answer(service, params))
@@ -259,7 +259,7 @@ class Cloud(ThreadingTCPServer):
             return service.answer(params)
         except Exception as error:  # noqa: BLE001 - a source is its author's code; we answer
             self.errors.append(error)
-            return message(500, "Internal server error")
+            return api.message(500, "Internal server error")
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -331,7 +331,7 @@ def serve(
     ...     cloud.url.endswith("/v1")
     True
     """
-    present: Now = partial(datetime.now, UTC)
+    present: api.Now = partial(datetime.now, UTC)
     if callable(now):
         present = now
     elif now is not None:
@@ -340,14 +340,31 @@ def serve(
     max_body = differs.get("small_answers", max_body)
     if "tight_limits" in differs:
         rate = burst = concurrency = differs["tight_limits"]
+    changes = [(QUIRKS_OF_ROWS[k], x) for k, x in differs.items() if k in QUIRKS_OF_ROWS]
     services = {}
     for name, key in (accounts or {key_id: api_key}).items():
         own = source[name] if isinstance(source, Mapping) else Plant() if source is None else source
         own = Recorded(own) if isinstance(own, str | Path) else own
-        own = Quirky(own, differs, present) if differs else own
+        own = _with_meters(own, differs)
         limiter = api.Limiter(rate, burst, concurrency)
-        services[name] = Service(own, key, limiter, present, max_body, too_large)
+        services[name] = Service(own, key, limiter, present, max_body, too_large, differs, changes)
     return Cloud(services, Faults(faults), (host, port), latency, log, idle_timeout)
+
+
+def _with_meters(source: Source, quirks: Quirks) -> Source:
+    """The source, where quirks are of its meters with the meters that they make of them."""
+    changes = {"interval": quirks["interval"]} if "interval" in quirks else {}
+    for window in ("block", "sliding"):
+        if f"{window}_demand" in quirks:
+            changes["demand_window"] = window
+    if not changes:
+        return source
+    if isinstance(source, Plant):
+        return source.with_meters(**changes)
+    raise ValueError(
+        f"Cannot give a {type(source).__name__} another {' and '.join(changes)}: only the "
+        "meters of a Plant can be changed."
+    )
 
 
 def _line(seen: Seen) -> str:

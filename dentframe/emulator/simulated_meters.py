@@ -1,131 +1,34 @@
-"""Simulated meters read loads: their power, its exact integral, and the texts of a poll.
+"""Simulated meters poll their elements, and a plant has such meters: the default ones, or yours.
 
-Power is constant within a step of five minutes and a whole number of watts, so that energies are
-exact integers and registers are exactly the integral of power. Chance is a number for every
-(key, counter), without a state: a month can be computed without the months before it.
+Its readings obey physics. Registers are the integral of power since the installation, DemandkW is
+the mean of its window, kVA is the root of kW and kvar squared, A is kVA over V in each phase, and
+a main carries its branches and the loss of the wiring. Whatever the wire shows can therefore be
+checked against :meth:`Plant.energy` and its neighbours, which know no gap and no reset.
 """
 
 from __future__ import annotations
 
-import hashlib
+import copy
 import math
-from dataclasses import dataclass
+import string
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from dentframe.wire.topics import TOPICS
+from dentframe.emulator import loads
+from dentframe.emulator.loads import STEP, Curve, Load
+from dentframe.emulator.requests_sources_and_limits import STAMP, Source, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from dentframe.emulator.loads import Floats
 
-    from numpy.typing import NDArray
-
-    from dentframe.emulator.sources import Plant
-
-    Ints = NDArray[np.int64]
-    Floats = NDArray[np.float64]
-    Loads = tuple["Load", ...]
-
-Row = dict[str, Any]
-Table = tuple[list[str], list[Row]]
-"""Headers and rows."""
-STAMP = ("date", "time")
-"""The two columns that every answer starts with."""
-
-
-def catalogue() -> list[dict[str, str]]:
-    """The topics that the API's document lists, in its order."""
-    return [
-        {"unit": t.unit, "requestKey": t.key, "description": t.description}
-        for t in TOPICS.values()
-        if t.served
-    ]
-
-
-def topic_of(column: str) -> str:
-    """The topic of a column: ``"A/Ch/A1"`` is of ``"A"``."""
-    return column.partition("/")[0]
-
-
-# --- chance ---
-
-# The constants of the public-domain SplitMix64 generator.
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_MIX1 = np.uint64(0xBF58476D1CE4E5B9)
-_MIX2 = np.uint64(0x94D049BB133111EB)
-
-
-def key_of(*parts: object) -> int:
-    """A 64-bit key from anything that prints: the name of one stream of numbers."""
-    text = "\x1f".join(map(str, parts)).encode()
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
-
-
-def uniform(key: int, counter: Ints) -> Floats:
-    """Numbers in [0, 1), one for each counter, the same for the same key."""
-    z = counter.astype(np.uint64) * _GOLDEN + np.uint64(key)
-    z = (z ^ (z >> np.uint64(30))) * _MIX1
-    z = (z ^ (z >> np.uint64(27))) * _MIX2
-    z ^= z >> np.uint64(31)
-    return (z >> np.uint64(11)).astype(np.float64) * 2.0**-53
-
-
-def smooth(key: int, counter: Ints, every: int) -> Floats:
-    """Numbers in [0, 1) that wander: drawn every so many counters, with straight lines between."""
-    knots = np.arange(counter[0] // every, counter[-1] // every + 2, dtype=np.int64)
-    return np.interp(counter / every, knots, uniform(key, knots))
-
-
-STEP = 300
-"""Length of a step of constant power [s]."""
-
-_THREE_PHASES = ((1, 0.36), (2, 0.33), (3, 0.31))
-_YEAR = 365.2425
-_MIDSUMMER = 200
-
-
-@dataclass(frozen=True)
-class Load:
-    """One electrical load.
-
-    Attributes
-    ----------
-    name : str
-        Its identity: the same name and seed draw the same power on every meter.
-    watts : int
-        About the greatest active power [W]; 0 is a vacant unit.
-    standby : float
-        Share of ``watts`` that is always on.
-    hours : tuple of float
-        Local opening and closing hour [h].
-    weekend : float
-        Use on Saturday and Sunday, as a share of a weekday's.
-    season : float
-        Swing over the year: positive for cooling, negative for heating.
-    cycle : int
-        Minutes of one on-off decision of a compressor; 0 for none [min].
-    solar : bool
-        Whether it is a generator that follows the sun: its power is negative.
-    tan : float
-        Reactive over active power [kvar/kW].
-    split : tuple of (phase, share)
-        How the power is shared between the phases 1, 2 and 3.
-    """
-
-    name: str
-    watts: int
-    standby: float = 0.1
-    hours: tuple[float, float] = (8.0, 18.0)
-    weekend: float = 1.0
-    season: float = 0.0
-    cycle: int = 0
-    solar: bool = False
-    tan: float = 0.3
-    split: tuple[tuple[int, float], ...] = _THREE_PHASES
+When = datetime | str
+Where = str | tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -216,111 +119,6 @@ class Event:
     end: datetime
 
 
-def month_of(second: float) -> int:
-    """The number of the UTC month (12 x year + month - 1) that holds a Unix second."""
-    t = datetime.fromtimestamp(second, UTC)
-    return t.year * 12 + t.month - 1
-
-
-def month_start(month: int) -> int:
-    """The Unix second at which a UTC month begins."""
-    return int(datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC).timestamp())
-
-
-@lru_cache(maxsize=256)
-def calendar(month: int, tz: str) -> tuple[Ints, Floats, Ints, Floats]:
-    """The steps of a UTC month, with local hour of day, weekend and season."""
-    start, stop = month_start(month), month_start(month + 1)
-    step, zone = np.arange(start // STEP, stop // STEP, dtype=np.int64), ZoneInfo(tz)
-    hours = (datetime.fromtimestamp(h, zone) for h in range(start, stop, 3600))
-    offsets = [(t.utcoffset() or timedelta(0)) // timedelta(seconds=1) for t in hours]
-    local = step * STEP + np.repeat(np.array(offsets, dtype=np.int64), 3600 // STEP)
-    day = local // 86400
-    season = np.cos((day % _YEAR - _MIDSUMMER) * (2 * np.pi / _YEAR))
-    weekend = ((day + 3) % 7 >= 5).astype(np.int64)
-    return step, (local - day * 86400) / 3600.0, weekend, season
-
-
-@lru_cache(maxsize=512)
-def power(load: Load, seed: int, tz: str, month: int) -> tuple[Ints, Ints]:
-    """Active and reactive power of a load in every step of a UTC month [W], [var].
-
-    Use comes and goes for an hour after opening and before closing. The sun's power is negative:
-    longer days in summer, clouds by the hour.
-    """
-    step, hour, weekend, season = calendar(month, tz)
-    key = key_of(seed, load.name)
-    if load.solar:
-        half_day = 6.0 + 1.3 * season
-        height = np.cos((hour - 12.5) / half_day * (np.pi / 2)) * (np.abs(hour - 12.5) < half_day)
-        level = -height * (0.25 + 0.75 * smooth(key, step, 18)) * (0.75 + 0.25 * season)
-    else:
-        opens, closes = load.hours
-        busy = np.minimum(hour - opens, closes - hour).clip(0, 1)
-        busy = busy * np.where(weekend, load.weekend, 1.0)
-        busy = busy * (1 - abs(load.season) + load.season * season)
-        level = load.standby + (1 - load.standby) * busy.clip(0, 1)
-        level = level * (0.8 + 0.2 * smooth(key, step, 36))
-        if load.cycle:
-            on = uniform(key + 1, step * STEP // (60 * load.cycle)) < level
-            level = np.where(on, 1.0, load.standby)
-        else:
-            level = level * (0.85 + 0.15 * uniform(key + 2, step))
-    p = np.rint(load.watts * level).astype(np.int64)
-    q = np.rint(p * load.tan * (0.9 + 0.2 * smooth(key + 3, step, 24)))
-    return p, q.astype(np.int64)
-
-
-def _power_of(loads: Loads, seed: int, tz: str, apparent: bool, months: Iterable[int]) -> Ints:
-    """Active or apparent power of some loads together in every step of some months [W], [VA]."""
-    p, q = np.hstack([np.sum([power(x, seed, tz, m) for x in loads], axis=0) for m in months])
-    return np.asarray(np.rint(np.hypot(p, q)) if apparent else p, dtype=np.int64)
-
-
-@dataclass(frozen=True)
-class Curve:
-    """Power and cumulative energy of some loads together over whole months.
-
-    Attributes
-    ----------
-    first : int
-        Number of the first step since 1970.
-    power : array
-        Active or apparent power in each step [W], [VA].
-    before : int
-        Energy from the installation to the first step [W s], [VA s].
-    """
-
-    first: int
-    power: Ints
-    before: int
-
-    def energy(self, seconds: Any) -> Any:
-        """Energy since the installation at some Unix seconds: whole steps and a part [W s]."""
-        sums = np.concatenate([[0], np.cumsum(self.power)]) * STEP + self.before
-        edges = (self.first + np.arange(len(sums))) * STEP
-        return np.interp(seconds, edges, sums)
-
-
-@lru_cache(maxsize=128)
-def curve(
-    loads: Loads, seed: int, tz: str, apparent: bool, installed: int, lo: int, hi: int
-) -> Curve:
-    """The curve of some loads over months, both included, since a Unix second."""
-    home, what = month_of(installed), (loads, seed, tz, apparent)
-    months = range(min(home, lo), max(home, lo))
-    whole = sum(_energy(*what, m, month_start(m + 1)) for m in months)
-    before = (whole if lo >= home else -whole) - _energy(*what, home, installed)
-    return Curve(month_start(lo) // STEP, _power_of(*what, range(lo, hi + 1)), before)
-
-
-@lru_cache(maxsize=131072)
-def _energy(loads: Loads, seed: int, tz: str, apparent: bool, month: int, until: int) -> int:
-    """Energy from the start of a month to a second in it, or to its end [W s], [VA s]."""
-    watts = _power_of(loads, seed, tz, apparent, [month])
-    return int(Curve(month_start(month) // STEP, watts, 0).energy(until))
-
-
 # --- polls ---
 
 
@@ -404,18 +202,20 @@ class Polls:
 
     def drawn(self, element: Element, phase: int | None = None) -> tuple[Floats, Floats]:
         """Power of one phase of an element, or of all, in the step that each poll sees [W]."""
-        lo, hi = (month_of(int(self.sampled[i]) * STEP) for i in (0, -1))
+        lo, hi = (loads.month_of(int(self.sampled[i]) * STEP) for i in (0, -1))
         seed, tz, total = self.plant.seed, self.plant.tz, np.zeros((2, len(self.at)))
         for load in element.loads:
             share = 1.0 if phase is None else dict(load.split).get(phase, 0.0)
-            whole = np.hstack([power(load, seed, tz, m) for m in range(lo, hi + 1)])
-            total += share * whole[:, self.sampled - month_start(lo) // STEP]
+            whole = np.hstack([loads.power(load, seed, tz, m) for m in range(lo, hi + 1)])
+            total += share * whole[:, self.sampled - loads.month_start(lo) // STEP]
         return total[0], total[1]
 
     def volts(self, phase: int) -> Floats:
         """Voltage of a phase at each poll: the same for all elements on it [V]."""
-        key = key_of(self.plant.seed, self.meter.name, "volts", phase)
-        swing = 0.02 * smooth(key, self.sampled, 72) + 0.006 * uniform(key + 1, self.sampled)
+        key = loads.key_of(self.plant.seed, self.meter.name, "volts", phase)
+        swing = 0.02 * loads.smooth(key, self.sampled, 72) + 0.006 * loads.uniform(
+            key + 1, self.sampled
+        )
         return np.round(self.meter.volts * (0.987 + swing), 2)
 
     def events(self, element: Element, kind: str) -> list[Event]:
@@ -440,3 +240,244 @@ def _texts(values: Floats) -> list[str | None]:
     distinct, which = np.unique(np.round(values, 3) + 0.0, return_inverse=True)
     texts = list(map(repr, distinct.tolist()))
     return [texts[i] for i in which.tolist()]
+
+
+# --- the plant and its default meters ---
+
+INSTALLED = datetime(2022, 6, 1, tzinfo=UTC)
+"""When the default meters were installed; nothing before it."""
+
+
+def instant(when: When, zone: ZoneInfo | None = None) -> datetime:
+    """An instant in UTC; naive is wall time in ``zone``, else UTC."""
+    t = datetime.fromisoformat(when) if isinstance(when, str) else when
+    return (t if t.tzinfo else t.replace(tzinfo=zone or UTC)).astimezone(UTC)
+
+
+def panel(name: str, elements: int = 16, channels: int = 3, offset: int = 2) -> Meter:
+    """A plain meter of many like elements, for tests of size.
+
+    Parameters
+    ----------
+    name : str
+        The meter's number.
+    elements : int
+        How many, from A on, at most 26.
+    channels : int
+        CTs of each element, 1 to 3.
+    offset : int
+        Minute of the poll within the quarter hour [min].
+    """
+    split = tuple((n + 1, 1 / channels) for n in range(channels))
+    units = []
+    for letter in string.ascii_uppercase[:elements]:
+        load = Load(f"{name}/{letter}", 6000 + 450 * ord(letter), weekend=0.4, split=split)
+        units.append(Element(letter, f"Unit {letter}", (load,)))
+    return Meter(name, tuple(units), offset=offset)
+
+
+_ONE, _TWO = ((1, 1.0),), ((1, 0.52), (2, 0.48))
+_OFFICES = ((1, 0.55), (2, 0.45))
+_BUILDING = {
+    "Bakery": Load("bakery", 18000, standby=0.15, hours=(3, 15), weekend=0.95, tan=0.25),
+    "Office": Load("office", 11000, 0.12, hours=(7, 19), weekend=0.1, split=_OFFICES),
+    "Dental practice": Load("dental", 8000, 0.08, hours=(8, 17.5), weekend=0.05, tan=0.4),
+    "HVAC": Load("hvac", 21000, 0.04, (5.5, 20), weekend=0.35, season=0.3, cycle=10, tan=0.62),
+    "Common areas": Load("common", 3200, 0.4, hours=(6, 23), tan=0.2, split=((3, 1.0),)),
+    "Vacant unit": Load("vacant", 0, split=((2, 1.0),)),
+}
+_WIRING = Load("wiring", 520, standby=0.2, hours=(4, 20), weekend=0.6, tan=0.1)
+_SOLAR = Load("solar", 7500, solar=True, tan=0.03)
+_RESTAURANT = {
+    "Restaurant kitchen": Load("kitchen", 24000, standby=0.07, hours=(10, 22.5), tan=0.22),
+    "Restaurant dining room": Load("dining", 6500, 0.06, (11, 23), season=0.2, split=_TWO),
+    "Walk-in cooler": Load("cooler", 2400, 0.03, (0, 24), season=0.25, cycle=15, split=_ONE),
+}
+_FLATS = {
+    "Flat 1": Load("flat 1", 4200, standby=0.07, hours=(16, 23.5), season=-0.2, split=_TWO),
+    "Flat 2": Load("flat 2", 3600, standby=0.09, hours=(6, 22), split=_TWO),
+    "Laundry": Load("laundry", 5200, 0.01, (7, 22), cycle=35, tan=0.35, split=_ONE),
+}
+
+
+def _branches(letters: str, named_loads: dict[str, Load]) -> tuple[Element, ...]:
+    named = zip(letters, named_loads.items(), strict=True)
+    return tuple(Element(letter, label, (load,)) for letter, (label, load) in named)
+
+
+_MAIN = Element("A", "Main", (*_BUILDING.values(), _WIRING), role="main")
+_ROOF = Element("D", "Solar", (_SOLAR,), role="export")
+METERS: tuple[Meter, ...] = (
+    Meter("P482311252", (_MAIN, *_branches("BCDEFG", _BUILDING))),
+    Meter("P482102272", (*_branches("ABC", _RESTAURANT), _ROOF), offset=5, volts=120.0),
+    Meter("P482102270", _branches("ABC", _FLATS), 11, demand_window="block", volts=120.0),
+)
+"""The default meters: a building with a main, a restaurant, two flats."""
+
+
+EVENTS: tuple[Event, ...] = (
+    Event("P482311252", "C", "gap", instant("2023-12-06T18:00"), instant("2023-12-06T21:30")),
+    Event("P482311252", "B", "zero_blip", instant("2023-12-11T15:15"), instant("2023-12-11T15:30")),
+    Event("P482311252", "D", "gap", instant("2023-12-14T06:20"), instant("2023-12-14T10:10")),
+    Event("P482311252", "E", "reset", instant("2023-12-18T17:40"), instant("2023-12-18T17:40")),
+    Event("P482102272", None, "gap", instant("2023-12-20T05:20"), instant("2023-12-20T11:40")),
+)
+"""What happens to the default meters' readings, all in December 2023.
+
+The gaps of P482311252_D and of P482102272 straddle a midnight in Los Angeles (08:00 UTC);
+that of P482311252_C lies within a local day.
+"""
+
+
+@dataclass(frozen=True)
+class Peak:
+    """The greatest mean power of several elements together.
+
+    Attributes
+    ----------
+    start, end : datetime
+        The block in which it was, in the time zone asked for.
+    kw : float
+        The sum of the elements' mean powers in that block [kW].
+    parts : dict
+        Each element's mean power in that block [kW].
+    """
+
+    start: datetime
+    end: datetime
+    kw: float
+    parts: dict[str, float]
+
+
+class Plant(Source):
+    """A seeded source of meters: the same seed gives the same bytes.
+
+    Parameters
+    ----------
+    seed : int
+        Whatever is left to chance follows from it.
+    meters : sequence of Meter, optional
+        The meters; the three of the API's document by default.
+    events : iterable of Event, optional
+        Gaps, resets and zero blips; by default those of :data:`EVENTS` that fall on
+        ``meters``. Pass ``()`` for a plant without any.
+    tz : str
+        Time zone in which the loads live: opening hours, weekends.
+    installed : datetime or str
+        No reading before it; naive is UTC.
+    demand_window : {"sliding", "block"}, optional
+        The demand window of every meter, instead of each meter's own.
+    """
+
+    live = True
+    """The future is empty: the server asks for nothing after its ``now``."""
+
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        meters: Sequence[Meter] | None = None,
+        events: Iterable[Event] | None = None,
+        tz: str = "America/Los_Angeles",
+        installed: When = INSTALLED,
+        demand_window: Literal["sliding", "block"] | None = None,
+    ) -> None:
+        self.seed = seed
+        self.tz = tz
+        self.installed = instant(installed)
+        self.layout: dict[str, Meter] = {
+            m.name: replace(m, demand_window=demand_window or m.demand_window)
+            for m in (METERS if meters is None else meters)
+        }
+        chosen = EVENTS if events is None else events
+        self.events: tuple[Event, ...] = tuple(e for e in chosen if e.meter in self.layout)
+
+    def meters(self) -> list[str]:
+        """Names of the meters."""
+        return list(self.layout)
+
+    def elements(self, meter: str) -> dict[str, Element]:
+        """The elements of a meter by their letter."""
+        return {e.name: e for e in self.layout[meter].elements}
+
+    def labels(self) -> dict[str, str]:
+        """The label of every element, by its address such as ``"P482311252_A"``."""
+        return {f"{m.name}_{e.name}": e.label for m in self.layout.values() for e in m.elements}
+
+    def rows(self, meter: str, start: When, end: When, topics: Sequence[str]) -> Table:
+        """Readings in ``[start, end)`` as the wire has them (see :class:`Source`)."""
+        first, stop = max(instant(start), self.installed), instant(end)
+        return Polls(self, self.layout[meter], first, stop, topics).rows()
+
+    def with_meters(self, **changes: Any) -> Plant:
+        """The same plant with something changed of every meter, such as ``interval=5``."""
+        other = copy.copy(self)
+        other.layout = {name: replace(meter, **changes) for name, meter in self.layout.items()}
+        return other
+
+    def curve(
+        self, meter: str, element: str, start: When, end: When, *, apparent: bool = False
+    ) -> Curve:
+        """The exact energy curve of an element over the months of ``[start - 1 h, end]``."""
+        opened, closed = instant(start) - timedelta(hours=1), instant(end)
+        lo, hi = (loads.month_of(t.timestamp()) for t in (opened, closed))
+        what, installed = self.elements(meter)[element].loads, int(self.installed.timestamp())
+        return loads.curve(what, self.seed, self.tz, apparent, installed, lo, hi)
+
+    def energy(
+        self, meter: str, element: str, start: When, end: When, *, apparent: bool = False
+    ) -> float:
+        """Energy that flowed, import minus export, exact; naive instants are UTC [kWh]."""
+        ends = [max(instant(t), self.installed) for t in (start, end)]
+        whole = self.curve(meter, element, min(ends), max(ends), apparent=apparent)
+        opened, closed = whole.energy(np.array([t.timestamp() for t in ends]))
+        return float(closed - opened) / 3.6e6
+
+    def apparent_energy(self, meter: str, element: str, start: When, end: When) -> float:
+        """Integral of apparent power; naive instants are UTC [kVAh]."""
+        return self.energy(meter, element, start, end, apparent=True)
+
+    def mean_power(self, meter: str, element: str, start: When, end: When) -> float:
+        """Mean active power; naive instants are UTC [kW]."""
+        hours = (instant(end) - instant(start)) / timedelta(hours=1)
+        return self.energy(meter, element, start, end) / hours
+
+    def coincident_peak(
+        self, elements: Iterable[Where], start: When, end: When, minutes: int = 15, tz: str = "UTC"
+    ) -> Peak:
+        """Greatest block of several elements together.
+
+        Parameters
+        ----------
+        elements : iterable
+            ``"P482311252_A"`` or ``("P482311252", "A")``.
+        start, end : datetime or str
+            Only blocks wholly inside count; naive instants are wall time in ``tz``.
+        minutes : int
+            Length of a block, at most an hour; blocks start on the local clock [min].
+        tz : str
+            The clock.
+        """
+        zone, length = ZoneInfo(tz), minutes * 60
+        first, last = instant(start, zone), instant(end, zone)
+        away = (first.astimezone(zone).utcoffset() or timedelta(0)).total_seconds()
+        begin = -(-(int(first.timestamp()) + int(away)) // length) * length - int(away)
+        edges = np.arange(begin, int(last.timestamp()) + 1, length, dtype=np.int64)
+        if len(edges) < 2:
+            raise ValueError(
+                f"Cannot find a peak: no whole block of {length} s in {first} to {last}."
+            )
+        opened, closed = (datetime.fromtimestamp(int(t), UTC) for t in (edges[0], edges[-1]))
+        means = {}
+        for where in elements:
+            meter, element = where.rpartition("_")[::2] if isinstance(where, str) else where
+            energy = self.curve(meter, element, opened, closed).energy(edges)
+            means[f"{meter}_{element}"] = np.diff(energy) / length
+        total = np.sum(list(means.values()), axis=0)
+        best = int(total.argmax())
+        return Peak(
+            datetime.fromtimestamp(int(edges[best]), zone),
+            datetime.fromtimestamp(int(edges[best + 1]), zone),
+            float(total[best]) / 1000,
+            {name: float(mean[best]) / 1000 for name, mean in means.items()},
+        )

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dentframe import emulator
-from dentframe.emulator.simulated_meters import power
+from dentframe.emulator.loads import power
 from dentframe.wire.topics import SERVED
 
 FIRST = datetime(2022, 6, 3, tzinfo=UTC)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from dentframe import emulator
-from dentframe.emulator.requests_and_limits import Limiter
+from dentframe.emulator.requests_sources_and_limits import Limiter
 from tests.emulator_kit import HOUR, KEYS, ask, connect
 
 

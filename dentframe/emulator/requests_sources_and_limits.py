@@ -1,7 +1,8 @@
-"""A request's parameters are checked and answered here, and each account's limits are counted.
+"""A request's parameters are checked and answered here from a source, within an account's limits.
 
-Its own rules: a request names one whole UTC month, day or hour; numbers come with or without a
-leading zero, the list with or without spaces, topics by key or by unit.
+A source is a folder of recorded answers, rows that are given, simulated meters, or one's own. A
+request names one whole UTC month, day or hour; numbers come with or without a leading zero, the
+list with or without spaces, topics by key or by unit.
 """
 
 from __future__ import annotations
@@ -10,16 +11,160 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
-if TYPE_CHECKING:
-    from dentframe.emulator.sources import Source
+from dentframe.wire.topics import TOPICS
 
 Now = Callable[[], datetime]
+Row = dict[str, Any]
+Rows = list[Row]
+Table = tuple[list[str], Rows]
+"""Headers and rows."""
+STAMP = ("date", "time")
+"""The two columns that every answer starts with."""
+
+
+def catalogue() -> list[dict[str, str]]:
+    """The topics that the API's document lists, in its order."""
+    return [
+        {"unit": t.unit, "requestKey": t.key, "description": t.description}
+        for t in TOPICS.values()
+        if t.served
+    ]
+
+
+def topic_of(column: str) -> str:
+    """The topic of a column: ``"A/Ch/A1"`` is of ``"A"``."""
+    return column.partition("/")[0]
+
+
+# --- sources ---
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Where the emulator takes its answers from; write your own with these three methods.
+
+    Give it a true attribute ``live`` if it must not be asked for the future. A subclass has the
+    topics of the API's document, unless it says others.
+    """
+
+    def meters(self) -> list[str]:
+        """Names of the meters, in the order of getMeters."""
+        ...
+
+    def topics(self) -> list[dict[str, str]]:
+        """Rows of getTopics: ``unit``, ``requestKey`` and ``description``."""
+        return catalogue()
+
+    def rows(self, meter: str, start: datetime, end: datetime, topics: Sequence[str]) -> Table:
+        """Headers and rows of a meter in ``[start, end)``, both empty if there are none.
+
+        ``topics`` are request keys; ``start`` and ``end`` are in UTC.
+        """
+        ...
+
+
+def select(
+    rows: Sequence[Row],
+    start: datetime,
+    end: datetime,
+    topics: Sequence[str],
+    headers: Iterable[str] | None = None,
+) -> Table:
+    """Rows in ``[start, end)`` in the order they came, with the columns of some topics.
+
+    The columns come in the order of the headers; without any, sorted by name.
+    """
+    if headers is None:
+        headers = [*STAMP, *sorted({c for row in rows for c in row} - set(STAMP))]
+    kept = [h for h in headers if h in STAMP or topic_of(h) in topics]
+    lo, hi = f"{start:%Y-%m-%d %H:%M}", f"{end:%Y-%m-%d %H:%M}"
+    inside = [
+        {c: r[c] for c in kept if c in r} for r in rows if lo <= f"{r['date']} {r['time']}" < hi
+    ]
+    return (kept, inside) if inside and len(kept) > len(STAMP) else ([], [])
+
+
+_NAME = re.compile(r"(?P<meter>.+)-(?P<month>\d{4}-\d{2})\.json")
+
+
+class Recorded(Source):
+    """A folder of ``<meter>-<YYYY-MM>.json`` files, each a month's getData answer.
+
+    Headers and rows keep their order and their text; what a file lacks stays lacking.
+
+    Parameters
+    ----------
+    folder : path
+        Where the files are; read when asked for, so that files may be added meanwhile.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        if not self.folder.is_dir():
+            raise FileNotFoundError(
+                f"Cannot serve recorded answers: {self.folder} is not a folder. "
+                "It must hold files named <meter>-<YYYY-MM>.json."
+            )
+
+    def meters(self) -> list[str]:
+        """Names of the meters that have a file, sorted."""
+        found = (_NAME.fullmatch(p.name) for p in self.folder.iterdir())
+        return sorted({match["meter"] for match in found if match})
+
+    def rows(self, meter: str, start: datetime, end: datetime, topics: Sequence[str]) -> Table:
+        """Headers and rows in ``[start, end)``, from the files of its months."""
+        days = (start + timedelta(days=n) for n in range((end - start).days + 2))
+        paths = dict.fromkeys(self.folder / f"{meter}-{day:%Y-%m}.json" for day in days)
+        months = [_load(p, p.stat().st_mtime_ns) for p in paths if p.is_file()]
+        headers = dict.fromkeys(h for month in months for h in month["headers"])
+        rows = [row for month in months for row in month["topics"]]
+        return select(rows, start, end, topics, headers)
+
+
+@lru_cache(maxsize=8)
+def _load(path: Path, _modified: int) -> Any:
+    return json.loads(path.read_bytes())
+
+
+class Fixed(Source):
+    """Rows given in Python, for small tests.
+
+    Parameters
+    ----------
+    meters : mapping
+        Meter to rows: ``{"P1": [{"date": "2023-12-12", "time": "02:02", "A/Ch/A1": "1.0"}]}``.
+        Values go out as they are; a None becomes null, a number a number.
+    topics : sequence of dict, optional
+        Rows of getTopics; the document's by default.
+    """
+
+    def __init__(
+        self, meters: Mapping[str, Sequence[Row]], topics: Sequence[Mapping[str, str]] | None = None
+    ) -> None:
+        self._meters = meters
+        self._topics = catalogue() if topics is None else [dict(t) for t in topics]
+
+    def meters(self) -> list[str]:
+        """Names of the meters, in the order given."""
+        return list(self._meters)
+
+    def topics(self) -> list[dict[str, str]]:
+        """Rows of getTopics."""
+        return [dict(t) for t in self._topics]
+
+    def rows(self, meter: str, start: datetime, end: datetime, topics: Sequence[str]) -> Table:
+        """Headers, sorted, and rows in ``[start, end)``, in the order given."""
+        return select(self._meters[meter], start, end, topics)
+
+
+# --- requests, answers and limits ---
 
 
 @dataclass(frozen=True)
@@ -250,14 +395,20 @@ class Service:
         Bytes of JSON above which the answer is ``too_large`` [B].
     too_large : int
         413, or 502 as some gateways say.
+    quirks : mapping
+        How this service differs, by name.
+    changes : sequence of (function, value)
+        What quirks make of rows; a function is given rows, the value and the present.
     """
 
     source: Source
     api_key: str
     limiter: Limiter
     now: Now
-    max_body: int | None = None
-    too_large: int = 413
+    max_body: int | None
+    too_large: int
+    quirks: Mapping[str, Any]
+    changes: Sequence[tuple[Callable[[Rows, Any, datetime], Rows], Any]]
 
     def answer(self, params: Mapping[str, str]) -> Answer:
         """The honest answer to the parameters of a request."""
@@ -276,7 +427,7 @@ class Service:
         if request == "getMeters":
             return {"success": True, "meters": self.source.meters()}
         if request == "getTopics":
-            return {"success": True, "topics": self.source.topics()}
+            return {"success": True, "topics": self._topics()}
         if request != "getData":
             raise RefusedError(f"Unknown request: {request}")
         start, end = window(params)
@@ -285,8 +436,20 @@ class Service:
             raise RefusedError("Missing required parameter: meter")
         if meter not in self.source.meters():
             raise RefusedError(f"Unknown meter: {meter}")
-        topics = topic_keys(params.get("topics"), self.source.topics())
-        if getattr(self.source, "live", False):
-            end = min(end, self.now() + timedelta.resolution)
-        headers, rows = self.source.rows(meter, start, end, topics) if start < end else ([], [])
+        topics = topic_keys(params.get("topics"), self._topics())
+        headers, rows = self._rows(meter, start, end, topics)
         return {"headers": headers, "topics": rows}
+
+    def _topics(self) -> list[dict[str, str]]:
+        return [t for t in self.source.topics() if f"no_{t['requestKey']}" not in self.quirks]
+
+    def _rows(self, meter: str, start: datetime, end: datetime, topics: Sequence[str]) -> Table:
+        """Headers and rows of a window, after the quirks; what is not yet, is not there."""
+        now, around = self.now(), timedelta(days=bool(self.changes))
+        first, stop = start - around, end + around
+        if getattr(self.source, "live", False):
+            stop = min(stop, now + timedelta.resolution)
+        headers, rows = self.source.rows(meter, first, stop, topics) if first < stop else ([], [])
+        for change, value in self.changes:
+            rows = change(rows, value, now)
+        return select(rows, start, end, topics) if self.changes else (headers, rows)
