@@ -7,7 +7,6 @@ status and a line in the log.
 
 from __future__ import annotations
 
-import json
 import logging
 import shlex
 import time
@@ -90,11 +89,7 @@ def info(as_json: bool) -> None:
       dentframe cache info --json
     """
     found = cache_info()
-    if as_json:
-        click.echo(json.dumps(found, default=str))
-        return
-    for name, value in found.items():
-        click.echo(f"{name:<12} {value}")
+    cli.print_json_or_text(as_json, found, "\n".join(f"{k:<12} {v}" for k, v in found.items()))
 
 
 @cache.command("clear")

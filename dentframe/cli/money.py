@@ -333,9 +333,8 @@ def _history(path: Path, start: pd.Timestamp) -> dict[str, list[str]] | list[str
             "the rows of one element."
         )
     table = table[["peak"]] if "peak" in table else table
-    earlier = table.set_index(months).sort_index()
-    earlier = earlier[earlier.index < start.tz_localize(None).to_period("M")]
-    last = pd.Period(start.tz_localize(None), "M") - 1
+    last = start.tz_localize(None).to_period("M") - 1
+    earlier = table.set_index(months).sort_index().loc[:last]
     wanted = pd.period_range(end=last, periods=len(earlier), freq="M")
     if list(earlier.index) != list(wanted) or earlier.isna().any(axis=None):
         lacks = [str(m) for m in wanted if m not in earlier.dropna().index] or [str(last)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import io
+import json
 import logging
 import sys
 from collections.abc import Callable, Mapping
@@ -245,6 +246,11 @@ site_options = options(
 # --- what is printed ---
 
 
+def print_json_or_text(as_json: bool, data: object, text: str) -> None:
+    """Print a result that is no table, for a program or for a person."""
+    click.echo(json.dumps(data, default=pd.Timestamp.isoformat) if as_json else text)
+
+
 def one_form(form: str | None, as_json: bool) -> str | None:
     """The format that ``--format`` and ``--json`` name together.
 
@@ -320,7 +326,7 @@ def write(frame: pd.DataFrame, form: str | None, out: Path | None) -> None:
         csv_and_excel.to_csv(frame, text)
         return text.getvalue()
 
-    def json() -> str:
+    def records() -> str:
         whole = frame if frame.index.names == [None] else frame.reset_index()
         return f"{whole.to_json(orient='records', date_format='iso')}\n"
 
@@ -333,7 +339,7 @@ def write(frame: pd.DataFrame, form: str | None, out: Path | None) -> None:
         with path.open("wb") as file:  # whatever the file's own name ends with
             csv_and_excel.to_excel(frame, file)
 
-    texts, files = {"table": table, "csv": csv, "json": json}, {"parquet": parquet, "xlsx": xlsx}
+    texts, files = {"table": table, "csv": csv, "json": records}, {"parquet": parquet, "xlsx": xlsx}
     unknown = (
         f"Cannot tell the format of {{out}}: its ending is none of {', '.join(FORMATS[1:])}. "
         "Give --format."

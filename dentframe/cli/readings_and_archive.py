@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 import warnings
 from dataclasses import asdict
@@ -42,7 +41,7 @@ def meters(as_json: bool) -> None:
       dentframe meters --json
     """
     found = reader.get_meters()
-    click.echo(json.dumps(found) if as_json else "\n".join(found))
+    cli.print_json_or_text(as_json, found, "\n".join(found))
 
 
 @click.command()
@@ -97,7 +96,7 @@ def plan(what: cli.ReadArguments, bracket: bool, as_json: bool) -> None:
         "topics": list(found.topics),
         "windows": {m: [str(w) for w in ws] for m, ws in found.windows.items()},
     }
-    click.echo(json.dumps(as_dict) if as_json else repr(found))
+    cli.print_json_or_text(as_json, as_dict, repr(found))
 
 
 @click.command()
@@ -204,12 +203,10 @@ def sync(what: cli.ReadArguments, progress: bool | None, form: str | None, as_js
         names, *what.bounds(what.zone()), cli.listed(what.topics), archive=what.archive,
         progress=progress,
     )  # fmt: skip
-    if form == "json":
-        click.echo(json.dumps(report.as_dict()))
-    elif form == "csv":
+    if form == "csv":
         cli.write(report.missing.set_index("meter"), "csv", None)
     else:
-        click.echo(str(report))
+        cli.print_json_or_text(form == "json", report.as_dict(), str(report))
     if not report.ok:
         raise IncompleteReadError(
             f"{report.failed} window(s) are missing. The same command asks for them again."
@@ -265,17 +262,15 @@ def status(archive: Path, sites: Path | None, records: Path | None, as_json: boo
       dentframe status --archive archive --sites site.toml --records . --json
     """
     found = portfolio_report_and_status.status(archive, sites, records)
-    if as_json:
-        as_dict = {**asdict(found), "ok": found.ok}
-        click.echo(json.dumps(as_dict, default=pd.Timestamp.isoformat))
-    else:
-        newest = "none" if found.newest is None else f"{found.newest:%Y-%m-%d %H:%M} UTC"
-        age = "" if found.age is None else f", {found.age:.1f} h old"
-        click.echo(f"newest reading: {newest}{age}")
-        click.echo(f"silent meters: {len(found.silent)}")
-        click.echo(f"open exceptions: {found.exceptions}")
-        for line in found.silent:
-            click.echo(str(line))
+    newest = "none" if found.newest is None else f"{found.newest:%Y-%m-%d %H:%M} UTC"
+    age = "" if found.age is None else f", {found.age:.1f} h old"
+    lines = [
+        f"newest reading: {newest}{age}",
+        f"silent meters: {len(found.silent)}",
+        f"open exceptions: {found.exceptions}",
+        *map(str, found.silent),
+    ]
+    cli.print_json_or_text(as_json, {**asdict(found), "ok": found.ok}, "\n".join(lines))
     if not found.ok:
         raise click.exceptions.Exit(1)
 
