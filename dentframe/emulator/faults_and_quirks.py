@@ -41,11 +41,11 @@ _OF_THEIR_TEXT = ("pretty", "duplicate_keys")
 """Faults of how rows are written; they may strike together with those of the rows."""
 
 
-def _fault(name: str, description: str, changes: Any = _CHANGES) -> Callable[[Any], Any]:
-    """Make a change of an answer known as a fault."""
+def _fault(name: str, text: str | None = None, changes: Any = _CHANGES) -> Callable[[Any], Any]:
+    """Make a change of an answer known as a fault; its docstring describes it, or `text`."""
 
     def known(change: Any) -> Any:
-        FAULTS[name], changes[name] = description, change
+        FAULTS[name], changes[name] = text or change.__doc__, change
         return change
 
     return known
@@ -90,8 +90,9 @@ _status("503", 503, "Service Unavailable", "503.")
 _status("504", 504, "Endpoint request timed out", "504.")
 
 
-@_fault("redirect", "302 to ``location``, another host by default.")
+@_fault("redirect")
 def _redirect(_: Answer, fault: Fault) -> Answer:
+    """302 to ``location``, another host by default."""
     return Answer(302, body=b"", headers={"Location": fault.location})
 
 
@@ -102,13 +103,15 @@ _sent("slow_headers", "The answer begins after ``seconds`` (1 by default).", 1.0
 _sent("drip", "The body comes byte by byte, ``seconds`` apart (0.05 by default).", 0.05)
 
 
-@_fault("short", "A body cut in half with a Content-Length that fits: JSON that does not end.")
+@_fault("short")
 def _short(answer: Answer, _: Fault) -> Answer:
+    """A body cut in half with a Content-Length that fits: JSON that does not end."""
     return replace(answer, body=answer.content[: len(answer.content) // 2])
 
 
-@_fault("bad_gzip", "A body that claims to be gzip and breaks off within.")
+@_fault("bad_gzip")
 def _bad_gzip(answer: Answer, _: Fault) -> Answer:
+    """A body that claims to be gzip and breaks off within."""
     packed = gzip.compress(answer.content, 1, mtime=0)
     headers = {**answer.headers, "Content-Encoding": "gzip"}
     return replace(answer, body=packed[: len(packed) // 2] + b"\xff" * 8, headers=headers)
@@ -120,8 +123,9 @@ _body("null", b"null", "200 with the body ``null``.")
 _body("html", _PAGE, "200 with a page of HTML.", **{"Content-Type": "text/html"})
 
 
-@_fault("success_false", '200 with ``{"success":false,"error":...}``.')
+@_fault("success_false")
 def _success_false(_: Answer, fault: Fault) -> Answer:
+    """200 with ``{"success":false,"error":...}``."""
     return refusal(fault.value or "Internal error")
 
 
@@ -130,74 +134,80 @@ _cell("blank", "", "One value is an empty text.")
 _cell("null_value", None, "One value is null.")
 
 
-@_fault_of_rows("missing_keys", "Every third row lacks a column, ``column`` or the first one.")
+@_fault_of_rows("missing_keys")
 def _missing_keys(headers: list[str], rows: Rows, fault: Fault) -> None:
+    """Every third row lacks a column, ``column`` or the first one."""
     for row in rows[::3]:
         row.pop(fault.column or headers[2], None)
 
 
-@_fault_of_rows("extra_keys", "Rows hold a key that the headers do not list.")
+@_fault_of_rows("extra_keys")
 def _extra_keys(_: list[str], rows: Rows, __: Fault) -> None:
+    """Rows hold a key that the headers do not list."""
     for row in rows:
         row["A/Ch/Z9"] = "9.0"
 
 
-@_fault_of_rows("unasked", "A column of a topic that was not asked for, in headers and rows.")
+@_fault_of_rows("unasked")
 def _unasked(headers: list[str], rows: Rows, _: Fault) -> None:
+    """A column of a topic that was not asked for, in headers and rows."""
     headers.append("kVARHNet/Elm/A")
     for row in rows:
         row["kVARHNet/Elm/A"] = "9.0"
 
 
-@_fault_of_rows("reorder_keys", "Every other row has its keys in reverse order.")
+@_fault_of_rows("reorder_keys")
 def _reorder_keys(_: list[str], rows: Rows, __: Fault) -> None:
+    """Every other row has its keys in reverse order."""
     rows[1::2] = [dict(reversed(row.items())) for row in rows[1::2]]
 
 
-@_fault_of_rows("numbers", "Values come as numbers, not as text.")
+@_fault_of_rows("numbers")
 def _numbers(headers: list[str], rows: Rows, _: Fault) -> None:
+    """Values come as numbers, not as text."""
     for row in rows:
         for column in row.keys() - headers[:2]:
             with contextlib.suppress(TypeError, ValueError):
                 row[column] = float(row[column])
 
 
-@_fault_of_rows("duplicate_rows", "Every fourth row comes twice, alike.")
+@_fault_of_rows("duplicate_rows")
 def _duplicate_rows(_: list[str], rows: Rows, __: Fault) -> None:
+    """Every fourth row comes twice, alike."""
     rows[:] = [copy for i, row in enumerate(rows) for copy in [row] * (1 + (i % 4 == 0))]
 
 
-@_fault_of_rows(
-    "conflicting_rows",
-    "The middle row comes twice, with different values in ``column`` or the first one.",
-)
+@_fault_of_rows("conflicting_rows")
 def _conflicting_rows(headers: list[str], rows: Rows, fault: Fault) -> None:
+    """The middle row comes twice, with different values in ``column`` or the first one."""
     middle, value = len(rows) // 2, "123456.789" if fault.value is None else fault.value
     rows.insert(middle + 1, rows[middle] | {fault.column or headers[2]: value})
 
 
-@_fault_of_rows("shuffle_rows", "Rows in no order.")
+@_fault_of_rows("shuffle_rows")
 def _shuffle_rows(_: list[str], rows: Rows, fault: Fault) -> None:
+    """Rows in no order."""
     random.Random(fault.seed).shuffle(rows)  # noqa: S311 - repeatable chance is the point
 
 
-@_fault_of_rows(
-    "outside_rows", "A row from 40 days before the window, and one from 40 days after it."
-)
+@_fault_of_rows("outside_rows")
 def _outside_rows(_: list[str], rows: Rows, __: Fault) -> None:
+    """A row from 40 days before the window, and one from 40 days after it."""
     first, last = (date.fromisoformat(row["date"]) for row in (rows[0], rows[-1]))
     rows.insert(0, rows[0] | {"date": str(first - timedelta(days=40))})
     rows.append(rows[-1] | {"date": str(last + timedelta(days=40))})
 
 
-@_fault("pretty", "JSON with spaces and line breaks.")
+@_fault("pretty")
 def _pretty(answer: Answer, _: Fault) -> Answer:
+    """JSON with spaces and line breaks."""
     payload = json.loads(answer.content or b"null")
     return replace(answer, body=json.dumps(payload, indent=2).encode())
 
 
-@_fault("duplicate_keys", "Rows that hold their first key twice; the last value counts.")
+@_fault("duplicate_keys")
 def _duplicate_keys(answer: Answer, _: Fault) -> Answer:
+    """Rows that hold their first key twice; the last value counts."""
     body = Answer(payload=answer.payload).content
     return replace(answer, body=body.replace(b'{"date":', b'{"date":"1999-01-01","date":'))
 
@@ -324,12 +334,12 @@ QUIRKS_OF_ROWS: dict[str, Callable[[Rows, Any, datetime], Rows]] = {}
 """Changes of rows, by the value of a quirk and the present; other quirks change no rows."""
 
 
-def _quirk(name: str, description: str, value: Any = True) -> Callable[[Any], Any]:
-    """Make a quirk known, and with it the change of rows that it decorates."""
-    QUIRKS[name], _USUAL[name] = description, value
+def _quirk(name: str, text: str | None = None, usual: Any = True) -> Callable[[Any], Any]:
+    """Make a quirk known, and the change of rows that it decorates; its docstring is its text."""
+    QUIRKS[name], _USUAL[name] = str(text), usual
 
     def known(change: Any) -> Any:
-        QUIRKS_OF_ROWS[name] = change
+        QUIRKS[name], QUIRKS_OF_ROWS[name] = text or change.__doc__, change
         return change
 
     return known
@@ -355,11 +365,9 @@ def _stamped(row: Row, when: datetime) -> Row:
     return row | {"date": f"{when:%Y-%m-%d}", "time": f"{when:%H:%M}"}
 
 
-_WALL = "Windows, dates and times are those of a zone's wall clock, not UTC."
-
-
-@_quirk("local_time", _WALL, "America/Los_Angeles")
+@_quirk("local_time", usual="America/Los_Angeles")
 def _local_time(rows: Rows, zone: str, _: datetime) -> Rows:
+    """Windows, dates and times are those of a zone's wall clock, not UTC."""
     return [_stamped(r, _when(r).astimezone(ZoneInfo(zone))) for r in rows]
 
 
@@ -367,11 +375,11 @@ _quirk("no_kVAHNet", "There is no topic kVAHNet.")
 _quirk("no_V", "There is no topic V.")
 
 
-@_quirk("V_scope", "V comes under this scope, one value an element.", "Elm")
+@_quirk("V_scope", usual="Elm")
 def _v_scope(rows: Rows, scope: str, _: datetime) -> Rows:
-    """The voltage of each element's first channel, under another scope."""
+    """V comes under this scope, one value an element."""
     columns = {c: c for row in rows for c in row if api.topic_of(c) != "V"}
-    columns |= {
+    columns |= {  # the voltage of each element's first channel
         c: f"V/{scope}/{c[5:-1]}" for row in rows for c in row if re.fullmatch("V/Ch/.*1", c)
     }
     return [{columns[c]: x for c, x in row.items() if c in columns} for row in rows]
@@ -393,33 +401,27 @@ _quirk("register_modulus", "kWHNet begins again at 0 when it reaches this [kWh].
 )
 
 
-@_quirk("blanks", "Each so manieth reading is an empty text.", 50)
+@_quirk("blanks", usual=50)
 def _blanks(rows: Rows, every: int, _: datetime) -> Rows:
-    """Each so manieth reading, counted along its row from the row's own minute."""
+    """Each so manieth reading is an empty text."""
+    # They are counted along a row from the row's own minute.
     minutes = [int(_when(row).timestamp()) // 60 for row in rows]
     return [
-        {
-            c: x if c in api.STAMP or (first + i) % every else ""
-            for i, (c, x) in enumerate(row.items())
-        }
+        {c: x if c in api.STAMP or i % every else "" for i, (c, x) in enumerate(row.items(), first)}
         for first, row in zip(minutes, rows, strict=True)
     ]
 
 
-_LATE = "Readings between 06:00 and 12:00 UTC come this many hours late [h]."
-
-
-@_quirk("late_backfill", _LATE, 96)
+@_quirk("late_backfill", usual=96)
 def _late_backfill(rows: Rows, hours: float, now: datetime) -> Rows:
+    """Readings between 06:00 and 12:00 UTC come this many hours late [h]."""
     late = timedelta(hours=hours)
     return [r for r in rows if not 6 <= _when(r).hour < 12 or now - _when(r) >= late]
 
 
-_OUTAGE = "An outage from 03:00 UTC, of this many hours each day, repeats the row before it [h]."
-
-
-@_quirk("repeated_rows", _OUTAGE, 2)
+@_quirk("repeated_rows", usual=2)
 def _repeated_rows(rows: Rows, hours: int, _: datetime) -> Rows:
+    """An outage from 03:00 UTC, of this many hours each day, repeats the row before it [h]."""
     made: Rows = []
     for row in rows:
         out = made and 3 <= _when(row).hour < 3 + hours
