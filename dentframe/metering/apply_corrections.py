@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dentframe.errors import ConfigError
-from dentframe.metering.energy_and_coverage import Cumulative, Special, from_means
+from dentframe.metering.energy_and_coverage import Cumulative, Special, from_means, reaching
 from dentframe.metering.falls_glitches_and_exchanges import from_register
 from dentframe.metering.series import Bools, Flag, Floats, Ints, Series
 from dentframe.times.dates_and_ranges import stamp
@@ -277,13 +277,9 @@ def _agreed(c: Cumulative, f: Fix, wholly: bool = False) -> Cumulative:
 
 def _reaching(c: Cumulative, start: int, end: int) -> Cumulative:
     """The same series with uncovered time before and after it, as far as a span needs it."""
-    if len(c.t) == 0:
-        t, E = np.array([start, end]), np.zeros(2)
-        return _remade(c, t, E, np.zeros(1, np.bool_), np.zeros(1, np.int64), np.zeros(1))
-    pad = int(start < c.t[0]), int(end > c.t[-1])
-    t = np.r_[[start] * pad[0], c.t, [end] * pad[1]].astype(np.int64)
-    ok, flags, more = np.pad(c.ok, pad), np.pad(c.flags, pad), np.pad(c.hi - c.inc, pad)
-    return _remade(c, t, np.pad(c.E, pad, mode="edge"), ok, flags, more)
+    t, E, head, _ = reaching(c.t, c.E, np.array([start, end]))
+    pad = head, len(t) - 1 - len(c.ok) - head
+    return _remade(c, t, E, np.pad(c.ok, pad), np.pad(c.flags, pad), np.pad(c.hi - c.inc, pad))
 
 
 def _with_peak(c: Cumulative, f: Fix, kw: float) -> Cumulative:

@@ -175,12 +175,8 @@ def _by_window(
     if least is None:
         results.warn_of_figures([f for f, _ in parts], of.tz)
     made = results.wide(of, [f.energy for f, _ in parts], s, e)
-    every = pd.Index(np.tile(windows, len(made) // max(len(s), 1)), dtype=object)
-    made.index = pd.MultiIndex.from_arrays(
-        [*(made.index.get_level_values(i) for i in range(made.index.nlevels)), every],
-        names=[*made.index.names, "window"],
-    )
-    return made
+    every = np.tile(windows, len(made) // max(len(s), 1))
+    return made.set_index(pd.Index(every, dtype=object, name="window"), append=True)
 
 
 def _added(

@@ -29,7 +29,7 @@ from dentframe.verbs import inputs_and_keywords as inputs
 from dentframe.verbs import result_frames_and_warnings as results
 from dentframe.verbs.elements_by_name import Element, keyed, without_readings
 from dentframe.verbs.energy import Figures, figures
-from dentframe.verbs.gaps_and_coverage import uncovered
+from dentframe.verbs.gaps_and_coverage import Stretches, uncovered
 from dentframe.verbs.inputs_and_keywords import DEFAULTS, TopicKeywords, VerbKeywords
 from dentframe.wire.columns import ELEMENT, full_name, split_element
 
@@ -278,13 +278,23 @@ def _key(term: Term, name: str, there: Sequence[Element]) -> Element:
 def _summed(parts: Sequence[tuple[float, Figures]], of: inputs.Inputs) -> dict[str, Any]:
     """The signed sum of parts while none of them is uncovered, by columns of `detail`."""
     s, e, n = of.s, of.e, len(of.s)
-    period, a, b = _lost([f for _, f in parts])
-    lost = np.clip(b, s[period], e[period]) - np.clip(a, s[period], e[period])
-    joint = e - s - totals(lost, period, n)
+    # Edges that moved reach into the period before: apart from each other, all are disjoint.
+    apart = np.arange(n) * max((s - f.s).max(initial=0) for _, f in parts)
+    lost = [uncovered(*f.of.stretches(), f.s, f.e) for _, f in parts]
+    a, b = (np.concatenate([x[i] + apart[x[2]] for x in lost]) for i in (0, 1))
+    order = np.argsort(a)
+
+    def covered(s: Ints, e: Ints) -> Stretches:
+        """What is lost in no part between the edges of each period."""
+        first, last, period = uncovered(a[order], b[order], s + apart, e + apart)
+        return first - apart[period], last - apart[period], period
+
+    first, last, own = covered(s, e)
+    joint = totals(last - first, own, n)
     energy, lo, hi = (np.zeros(n) for _ in range(3))
     flags = np.zeros(n, dtype=np.int64)
     for factor, f in parts:
-        first, last, own = _outside(a, b, period, f.s, f.e)
+        first, last, own = covered(f.s, f.e)
         joint[totals(last - first, own, n) == 0] = 0
         energy += factor * totals(f.of.energy(first, last), own, n)
         bounds = [factor * totals(x, own, n) for x in f.of.bounds(first, last)]
@@ -314,28 +324,3 @@ def _summed(parts: Sequence[tuple[float, Figures]], of: inputs.Inputs) -> dict[s
         "source": np.full(n, sources.pop() if len(sources) == 1 else "mixed", dtype=object),
         "flags": flags,
     }
-
-
-def _lost(parts: Sequence[Figures]) -> tuple[Ints, Ints, Ints]:
-    """Period, start and end of the stretches in which some part is uncovered, apart and in order.
-
-    A part is measured between its own edges alone: what lies outside them is no loss.
-    """
-    found = [uncovered(*f.of.stretches(), f.s, f.e) for f in parts]
-    a, b, period = (np.concatenate(x) for x in zip(*found, strict=True))
-    at, period = np.concatenate((a, b)), np.concatenate((period, period))
-    opens = np.repeat([1, -1], len(a))
-    order = np.lexsort((-opens, at, period))
-    last = np.flatnonzero(np.cumsum(opens[order]) == 0)
-    first = np.concatenate(([0], last[:-1] + 1))[: len(last)]
-    return period[order][first], at[order][first], at[order][last]
-
-
-def _outside(a: Ints, b: Ints, period: Ints, s: Ints, e: Ints) -> tuple[Ints, Ints, Ints]:
-    """What disjoint stretches leave of their periods: starts, ends and periods, in order."""
-    each, low, high = np.arange(len(s)), s[period], e[period]
-    first, after = (np.searchsorted(period, each, side=side) for side in ("left", "right"))
-    starts = np.insert(np.clip(b, low, high), first, s)
-    ends = np.insert(np.clip(a, low, high), after, e)
-    some = ends > starts
-    return starts[some], ends[some], np.insert(period, after, each)[some]
