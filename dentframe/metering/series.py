@@ -401,7 +401,7 @@ def read(
         Wire-named columns over time or (meter, time), shape (readings, columns); any order,
         duplicates allowed; float or pint columns, or ``[unit]`` labels.
     columns : sequence of (position, Column)
-        Whole-element columns, from `element_columns`.
+        Of elements and channels, e.g. from `element_columns`.
 
     Returns
     -------
@@ -418,10 +418,11 @@ def read(
     if not columns:
         return []
     at, dtypes, noted = [i for i, _ in columns], list(frame.dtypes), _columns.attrs_units(frame)
-    own = {c.topic: TOPICS[c.topic].unit for _, c in columns}
+    own = {c.topic: TOPICS[c.topic].unit for _, c in columns if c.topic in TOPICS}
     plain: Any
     if all(
         dtypes[i] == np.float64
+        and c.topic in own
         and c.unit in {None, own[c.topic]}
         and noted.get(c.topic, own[c.topic]) == own[c.topic]
         for i, c in columns

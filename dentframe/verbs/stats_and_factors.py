@@ -31,8 +31,8 @@ from dentframe.verbs.elements_by_name import keyed, requested_elements, without_
 from dentframe.verbs.gaps_and_coverage import within
 from dentframe.verbs.inputs_and_keywords import MEAN, REGISTER, Keywords, VerbKeywords, verb
 from dentframe.wire import columns as _columns
-from dentframe.wire.columns import Column, numbers, parse, sort_key
-from dentframe.wire.topics import TOPICS, kind_of
+from dentframe.wire.columns import Column, parse, sort_key
+from dentframe.wire.topics import kind_of
 
 
 def _mean(x: Series, s: Ints, e: Ints, interval: int) -> tuple[Floats, Ints]:
@@ -216,13 +216,9 @@ def _samples(
     """The corrected series of a topic, channels and elements, meter by meter."""
     labels = ((i, parse(x)) for i, x in enumerate(frame.columns) if _columns.is_wire(x))
     columns = sorted((x for x in labels if x[1].topic == topic), key=lambda x: sort_key(x[1]))
-    pairs = [
-        (c, numbers(frame, i, c))
-        if topic in TOPICS
-        else (c, frame.iloc[:, i].to_numpy(dtype=np.float64, na_value=np.nan))
-        for i, c in columns
-    ]
-    found = [(_series.usable(m, c, v), c) for m in _series.rows(frame) for c, v in pairs]
+    meters = _series.rows(frame)
+    series = _series.read(meters, frame, columns)
+    found = [(x, c) for x, (_, c) in zip(series, columns * len(meters), strict=True)]
     there = [(x.meter, c.element or c.id) for x, c in found]
     named = requested_elements(frame, [topic], elements, there) or there
     kept = [(*x, key) for x, key in zip(found, there, strict=True) if key in named]

@@ -356,7 +356,10 @@ def component(unit: Any) -> str:
 
 
 def numbers(frame: pd.DataFrame, position: int, column: Column) -> npt.NDArray[np.float64]:
-    """One column as plain floats in its topic's catalogue unit; blank and infinite are NaN."""
+    """One column as plain floats, in its topic's catalogue unit where it has one.
+
+    What is blank is NaN.
+    """
     data: Any = frame.iloc[:, position]
     plain = getattr(data.array, "quantity", None)
     data = data if plain is None else pd.Series(plain.m)
@@ -372,6 +375,8 @@ def numbers(frame: pd.DataFrame, position: int, column: Column) -> npt.NDArray[n
             "at what it drops."
         )
     values: npt.NDArray[np.float64] = data.to_numpy(dtype=np.float64, na_value=np.nan)
+    if column.topic not in TOPICS:
+        return values
     label, unit = str(frame.columns[position]), TOPICS[column.topic].unit
     text = unit_text(frame, label)
     if text == unit:
