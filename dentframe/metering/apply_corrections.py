@@ -243,12 +243,8 @@ def _at_readings(c: Cumulative, f: Fix) -> Fix:
     """An agreed figure of the span whose ends have moved to readings, as a period's edges do."""
     if f.kind != "figure":
         return f
-    ends = []
-    for x, closed in ((f.start, True), (f.end, c.at[-1:].max(initial=0) >= f.end)):
-        i = int(np.searchsorted(c.at, x, side="right")) - 1
-        near = closed and i >= 0 and x - c.at[i] <= c.max_gap
-        ends.append(int(c.at[i]) if near else x)
-    return replace(f, start=ends[0], end=ends[1])
+    s, e = c.at_readings(np.array([f.start]), np.array([f.end]))
+    return replace(f, start=int(s[0]), end=int(e[0]))
 
 
 def _agreed(c: Cumulative, f: Fix, wholly: bool = False) -> Cumulative:

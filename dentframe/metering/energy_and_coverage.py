@@ -249,6 +249,20 @@ class Cumulative:
             b = b._replace(flags=np.where(cut, self.edges(e - 1).flags, b.flags))
         return a, b
 
+    def at_readings(self, s: Ints, e: Ints) -> tuple[Ints, Ints]:
+        """Periods whose edges move to the last reading before them, where one is near enough.
+
+        A closing edge moves only where a reading at or after it is there.
+        """
+        if not len(self.at):
+            return s, e
+        k = np.searchsorted(self.at, (s, e), side="right") - 1
+        last = self.at[np.maximum(k, 0)]
+        near = (k >= 0) & (np.stack((s, e)) - last <= self.max_gap)
+        near[1] &= e <= self.at[-1]
+        begin, end = np.where(near, last, (s, e))
+        return begin, end
+
     def energy_at(self, x: Ints) -> Floats:
         """E(x) [kWh]: flat before the first and after the last breakpoint."""
         return self.edges(x).energy

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
+from pandas.tseries.frequencies import to_offset
 
 from dentframe.errors import RangeError, by
 from dentframe.times.dates_and_ranges import (
@@ -209,8 +210,8 @@ def calendar(freq: Any, start: pd.Timestamp, end: pd.Timestamp, tz: dt.tzinfo) -
     step = n * one
     if not step:
         day = freq.day if isinstance(freq, Monthly) else 1
-        first, last = (x.tz_localize(None).normalize() for x in (start, end))
-        edges = localize(_walls(n, unit, day, first, last), tz).unique()
+        days = (x.tz_localize(None).normalize() for x in (start, end))
+        edges = localize(_walls(n, unit, day, *days), tz).unique()
     elif DAY_MINUTES % step == 0:
         edges = clock_grid(step, start, end, tz)
     else:
@@ -243,18 +244,10 @@ def _walls(
     n: int, unit: str, day: int, first: pd.Timestamp, last: pd.Timestamp
 ) -> pd.DatetimeIndex:
     """The edges of days, weeks, months, quarters and years as wall times, between two days."""
-    if unit[0] in "DW":
-        if unit != "D":
-            first -= pd.Timedelta(days=(first.weekday() - WEEKDAYS.index(unit[2:])) % 7)
-            n *= 7
-        return pd.date_range(first, last + pd.Timedelta(days=n + 1), freq=f"{n}D", unit="us")
-    months = {"MS": 1, "QS": 3, "YS": 12}[unit[:2]]
-    anchor = MONTHS.index(unit[3:]) if len(unit) > 2 else 0
-    number = 12 * first.year + first.month - 1 - (first.day < day)
-    number -= (number - anchor) % months
-    numbers = range(number, 12 * last.year + last.month + months * n + 1, months * n)
-    walls = [pd.Timestamp(m // 12, m % 12 + 1, day) for m in numbers]
-    return pd.DatetimeIndex(walls).as_unit("us")
+    one, later = to_offset(unit), pd.Timedelta(days=day - 1)
+    low, high = one.rollback(first - later), last - later + (n + 1) * one
+    walls = pd.date_range(low, high, freq=n * one, unit="us") + later
+    return walls.as_unit("us")
 
 
 def clock_grid(

@@ -327,14 +327,7 @@ def figures(
     s, e = starts, ends
     if edges == "last_reading":
         c = moving(c, edges)
-    if edges == "last_reading" and len(c.at):
-        # Each edge moves to the last reading before it, where one is near enough; a closing one
-        # only where a reading at or after it is there.
-        k = np.searchsorted(c.at, (starts, ends), side="right") - 1
-        last = c.at[np.maximum(k, 0)]
-        near = (k >= 0) & (np.stack((starts, ends)) - last <= c.max_gap)
-        s = np.where(near[0], last[0], starts)
-        e = np.where(near[1] & (ends <= c.at[-1]), last[1], ends)
+        s, e = c.at_readings(starts, ends)
     a, b = c.both_edges(s, e)
     covered = b.covered - a.covered
     energy = np.where(covered > 0, b.energy - a.energy, np.nan)
