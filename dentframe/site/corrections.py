@@ -15,20 +15,18 @@ from typing import Any
 import pandas as pd
 
 from dentframe.errors import ConfigError, did_you_mean
-from dentframe.site.toml_tables import Moment, Table, exact, load, moment, plain
+from dentframe.site.toml_tables import Moment, Table, load, plain
 from dentframe.times.dates_and_ranges import instant
 
 KINDS = {
-    "factor": ("start", "factor"),
+    "factor": ("from", "factor"),
     "reading": ("time", "value"),
     "exchange": ("time", "closing", "opening"),
-    "figure": ("start", "end", "kwh", "by"),
+    "figure": ("from", "to", "kwh", "by"),
 }
-"""Each kind and the fields that it needs."""
-_ALSO = {"factor": ("end",), "figure": ("kw", "windows")}
+"""Each kind and the fields that it needs, as a file calls them."""
+_ALSO = {"factor": ("to",), "figure": ("kw", "windows")}
 _COMMON = ("kind", "element", "id", "reason", "on", "by", "replaces")
-_IN_FILES = {"start": "from", "end": "to"}
-_NUMBERS = ("factor", "value", "closing", "opening", "kwh", "kw")
 OPEN_END = pd.Timestamp("2200-01-01", tz="UTC")
 """What stands for an end that is open."""
 
@@ -81,7 +79,7 @@ class Correction:
     (Decimal('2'), None)
     """
 
-    kind: str
+    kind: str = field(metadata={"one_of": tuple(KINDS)})
     element: str
     id: str
     reason: str
@@ -100,29 +98,24 @@ class Correction:
     replaces: str = ""
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ConfigError(
-                f"Cannot use {self}: kind {self.kind!r} is none of {', '.join(KINDS)}"
-                f"{did_you_mean(self.kind, KINDS) or '.'}"
-            )
-        for name in ("on", "start", "end", "time"):
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, moment(getattr(self, name)))
-        for name in _NUMBERS:
-            object.__setattr__(self, name, self._number(name, getattr(self, name)))
-        own = {k: self._number(f"windows.{k}", v) or Decimal(0) for k, v in self.windows.items()}
-        object.__setattr__(self, "windows", own)
-        given = {f.name for f in fields(self) if getattr(self, f.name) not in (None, "", {})}
-        known = {*_COMMON, *KINDS[self.kind], *_ALSO.get(self.kind, ())}
-        for name in (*_COMMON[:5], *KINDS[self.kind]):
+        of = {f.metadata.get("key", f.name): getattr(self, f.name) for f in fields(self)}
+        given = {name: x for name, x in of.items() if x not in (None, "", {})}
+        table = Table(given, str(self))
+        for name, value in table.values(type(self)).items():
+            object.__setattr__(self, name, value)
+        needed = KINDS[self.kind]
+        for name in needed:
             if name not in given:
-                raise self._error(name, "is missing")
-        for name in sorted(given - known):
-            raise self._error(name, f"goes not with kind {self.kind!r}")
+                raise table.error(
+                    name, f"it is missing; a correction of kind {self.kind!r} has it."
+                )
+        for name in sorted(given.keys() - {*_COMMON, *needed, *_ALSO.get(self.kind, ())}):
+            raise table.error(name, f"it goes not with kind {self.kind!r}.")
         if self.factor is not None and self.factor <= 0:
-            raise self._error("factor", f"is {self.factor}; it must be above 0")
-        if own and sum(own.values()) != self.kwh:
-            raise self._error("windows", f"add up to {sum(own.values())}, kwh is {self.kwh}")
+            raise table.error("factor", "it must be above 0.")
+        if self.windows and sum(self.windows.values()) != self.kwh:
+            total = sum(self.windows.values())
+            raise table.error("windows", f"they add up to {total}, kwh is {self.kwh}.")
 
     def __str__(self) -> str:
         return f"correction {self.id!r} of {self.element}"
@@ -162,16 +155,6 @@ class Correction:
             Naming `file`, table and field.
         """
         return Table(data, file, "corrections").record(cls)
-
-    def _number(self, name: str, value: Any) -> Decimal | None:
-        number = None if value is None else exact(value)
-        if value is not None and number is None:
-            raise self._error(name, f"is {value!r}, no finite number")
-        return number
-
-    def _error(self, name: str, why: str) -> ConfigError:
-        name = _IN_FILES.get(name, name)
-        return ConfigError(f"Cannot use {self}: field {name!r} {why}.")
 
 
 def corrections_of(given: Any, *, file: str = "corrections") -> tuple[Correction, ...]:

@@ -405,12 +405,11 @@ def _check_parent(site: Site, where: str, key: str, parent: str) -> None:
     if site.elements[parent].role != "main":
         why = f'{parent!r} is no main; give it role = "main", or its energy would be billed twice.'
         raise _wrong(site, where, "parent", why)
-    seen, above = {key, parent}, site.elements[parent].parent
-    while above in site.elements and above is not None:
-        if above in seen:
+    above = [key, parent]
+    while (mine := site.elements[above[-1]].parent) in site.elements:
+        if mine in above:
             raise _wrong(site, where, "parent", f"{key!r} is upstream of itself.")
-        seen.add(above)
-        above = site.elements[above].parent
+        above.append(str(mine))
 
 
 def _check_tenants(site: Site) -> None:

@@ -130,12 +130,14 @@ class Table:
 
     def text(self, name: str, *, one_of: Sequence[str] = ()) -> str:
         """A text that is not blank, and one of a few where they are given."""
-        value = self._get(name, "a text in quotes")
+        value = self.given(name, "a text in quotes")
         if not isinstance(value, str) or not value.strip():
             raise self.error(name, "it must be a text that is not blank.")
         self.check_text(name, value)
         if one_of and value not in one_of:
-            raise self.error(name, f"it must be one of {', '.join(one_of)}.")
+            near = did_you_mean(value, one_of).removeprefix(": ")
+            it = f"{near} It" if near else "it"
+            raise self.error(name, f"{it} must be one of {', '.join(one_of)}.")
         return value
 
     def check_text(self, name: str, value: str) -> None:
@@ -157,7 +159,7 @@ class Table:
 
     def decimal(self, name: str, *, least: Any = None) -> Decimal:
         """A finite number, exact; `least` is the lowest it may be."""
-        number = exact(self._get(name, "a number"))
+        number = exact(self.given(name, "a number"))
         if number is None:
             raise self.error(name, "it must be a number, e.g. 120.50 (or the same in quotes).")
         if number.adjusted() >= _DIGITS or len(number.as_tuple().digits) > 2 * _DIGITS:
@@ -197,7 +199,7 @@ class Table:
 
     def moment(self, name: str) -> Moment:
         """A date, a wall time or an instant."""
-        value = self._get(name, "a date, e.g. 2023-12-01")
+        value = self.given(name, "a date, e.g. 2023-12-01")
         try:
             found = moment(value)
             if self.tz is not None:
@@ -208,7 +210,7 @@ class Table:
 
     def names(self, name: str) -> tuple[str, ...]:
         """A list of texts, as a tuple; one text is a list of one."""
-        value = self._get(name, "a list of texts")
+        value = self.given(name, "a list of texts")
         listed = [value] if isinstance(value, str) else value
         if is_list(listed) and listed and all(isinstance(x, str) and x.strip() for x in listed):
             for text in listed:
@@ -230,7 +232,7 @@ class Table:
 
     def decimals(self, name: str, *, least: Any = None) -> dict[str, Decimal]:
         """A table within of numbers, each as `decimal` reads it."""
-        self._get(name, "a table of numbers")
+        self.given(name, "a table of numbers")
         inside: Table = self.table(name)
         return {k: inside.decimal(k, least=least) for k in inside.data}
 
@@ -309,11 +311,8 @@ class Table:
                 own[f.name] = getattr(self, f.metadata.get("read") or _READ[kind])(key, **how)
         return own
 
-    def given(self, name: str) -> Any:
-        """A value as it is, for others to read."""
-        return self._get(name, "a value")
-
-    def _get(self, name: str, what: str) -> Any:
+    def given(self, name: str, what: str = "a value") -> Any:
+        """A value as it is; `what` says in errors what to give."""
         value = self.data.get(name)
         if value is None:
             raise self.error(name, f"it is missing; give {what}.")
