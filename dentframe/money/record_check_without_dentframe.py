@@ -166,7 +166,8 @@ def status_of(coverage, flags):
 
 def energy_figure(steps, stay, rules):
     """Energy, coverage, status and measured energy of one stay."""
-    low, high = instant(stay["from"]), instant(stay["to"])
+    # A meter without any reading has no instants of its own.
+    low, high = instant(stay.get("from", stay["start"])), instant(stay.get("to", stay["end"]))
     mine = steps.within("energy", stay["element"], low, high)
     energy, covered = steps.energy("energy", stay["element"], low, high)
     if high <= low or covered == 0:

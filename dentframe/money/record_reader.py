@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 import pandas as pd
 
 from dentframe.atomic_files import file_names, files_in, put_back
@@ -300,7 +299,7 @@ def result_of(run: Run) -> dict[str, list[dict[str, Any]]]:
     def plain(value: Any) -> Any:
         if isinstance(value, tuple | list):
             return ", ".join(map(str, value))
-        if value is None or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
+        if pd.isna(value):
             return None
         if isinstance(value, bool | int | float | str):
             return value

@@ -30,6 +30,7 @@ from dentframe.metering.register_rules import HOUR, MINUTE, micros
 from dentframe.metering.series import names
 from dentframe.money import record_reader
 from dentframe.money.credit_notes import note_statements
+from dentframe.money.occupancy import span
 from dentframe.money.record_reader import FILE, PAPERS, RECORD, Contents, json_of, tables_of
 from dentframe.money.rounding_and_tiers import exact
 from dentframe.verbs import demand as blocks
@@ -240,14 +241,13 @@ def _write_papers(run: Run, part: Path, *, draft: bool) -> None:
 
 def _steps_csv(run: Run) -> str:
     """Each step of each register and each interval mean that a figure rests on, as CSV."""
-    low = min(s.start for x in run.uses for s in x.occupancies)
-    high = max(s.end for x in run.uses for s in x.occupancies)
-    span = micros(low) - 3 * HOUR, micros(high) + 3 * HOUR
+    starts, ends = zip(*(span(run.site, x.bill) for x in run.uses), strict=True)
+    around = micros(min(starts)) - 3 * HOUR, micros(max(ends)) + 3 * HOUR
     bases, rows = {basis for x in run.uses for basis in x.figures}, list[tuple[Any, ...]]()
     for c in _series(run.whole, energy_source) if "energy" in bases else ():
-        rows += _steps("energy", moving(c, run.rules.edges), span)
+        rows += _steps("energy", moving(c, run.rules.edges), around)
     for c in _series(run.whole, demand_source) if bases - {"energy"} else ():
-        rows += _steps("demand", c, span)
+        rows += _steps("demand", c, around)
     return pd.DataFrame(rows, columns=STEPS).to_csv(index=False, lineterminator="\n")
 
 
@@ -256,9 +256,9 @@ def _series(use: Usage, source: Any) -> list[Cumulative]:
     return series_of(use.frame, source(use.frame, None, "auto"), keywords)
 
 
-def _steps(name: str, c: Cumulative, span: tuple[int, int]) -> Iterator[tuple[Any, ...]]:
-    first = max(int(np.searchsorted(c.t, span[0])) - 1, 0)
-    last = min(int(np.searchsorted(c.t, span[1])) + 1, len(c.t) - 1)
+def _steps(name: str, c: Cumulative, around: tuple[int, int]) -> Iterator[tuple[Any, ...]]:
+    first = max(int(np.searchsorted(c.t, around[0])) - 1, 0)
+    last = min(int(np.searchsorted(c.t, around[1])) + 1, len(c.t) - 1)
     s, e = c.t[first:last], c.t[first + 1 : last + 1]
     increments = []
     for x in (c.corrected.raw, c.corrected.measured, c) if c.corrected else (c,) * 3:
@@ -299,8 +299,7 @@ def _edges(run: Run) -> list[dict[str, Any]]:
     """Who had which element in each use of a line, and when its energy was measured."""
     found = []
     for use in run.uses:
-        low = micros(min(s.start for s in use.occupancies))
-        high = micros(max(s.end for s in use.occupancies))
+        low, high = map(micros, span(run.site, use.bill))
         series = _series(use, energy_source) if "energy" in use.figures else []
         registers, stays = {c.name: c for c in series}, []
         for x in use.occupancies:

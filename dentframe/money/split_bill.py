@@ -20,8 +20,8 @@ from dentframe.money import credit_notes, record_writer
 from dentframe.money.earlier_and_daily_use import BilledPeriod, archived_year_before
 from dentframe.money.occupancy import check_frame, dated_parts, occupancies, span
 from dentframe.money.record_reader import EDGES, FIGURES, billed_before, records_in
-from dentframe.money.rounding_and_tiers import add, digits_of, rounded
-from dentframe.money.shares import DIFFERENCE, FEE, Charge, fees, figures_of, share
+from dentframe.money.rounding_and_tiers import add, add_by, digits_of, rounded
+from dentframe.money.shares import DIFFERENCE, FEE, ZERO, Charge, fees, figures_of, share
 from dentframe.money.split_exceptions import exceptions_of
 from dentframe.money.split_usage import Usage, measure, worst_status
 from dentframe.money.tenant_statements import statements
@@ -134,14 +134,13 @@ class Run:
 
         ``fees`` comes after them, where the rules have any: it is no part of that sum.
         """
-        total = {
-            role: add([c.amount for c in self.shares if self.role_of(c.party) == role])
-            for role in ("tenant", "landlord", EXPORT, UNALLOCATED)
-        }
-        values = {"utility": self.bill.amount, "tenants": total.pop("tenant"), **total}
-        if self.rebilling is not None:
-            moved = add([c.amount for c in self.shares if c.part == DIFFERENCE])
-            values |= {DIFFERENCE: moved, "landlord": values["landlord"] - moved}
+        where = add_by(
+            (DIFFERENCE if c.part == DIFFERENCE else self.role_of(c.party), c.amount)
+            for c in self.shares
+        )
+        values = {"utility": self.bill.amount, "tenants": where.get("tenant", ZERO)}
+        named = ["landlord", EXPORT, UNALLOCATED] + [DIFFERENCE] * (self.rebilling is not None)
+        values |= {x: where.get(x, ZERO) for x in named}
         if self.fees:
             values["fees"] = add([c.amount for c in self.fees])
         digits = digits_of(self.site.currency)
@@ -151,8 +150,7 @@ class Run:
     @cached_property
     def exceptions(self) -> pd.DataFrame:
         """What must be looked at, and what to do: the fields of `Finding`."""
-        affected = self.rebilling.affected if self.rebilling else ()
-        return exceptions_of(self.uses, self.shares, self.closings, affected)
+        return exceptions_of(self)
 
     @cached_property
     def figures(self) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ import pandas as pd
 from dentframe.metering.register_rules import micros
 from dentframe.money.occupancy import COMMON, MAIN, span, tops_and_branches
 from dentframe.money.rounding_and_tiers import EXACT, add, rounded
-from dentframe.money.shares import REFUSED, TOLERANCE, UNEXPLAINED, Charge, residuals
+from dentframe.money.shares import REFUSED, TOLERANCE, UNEXPLAINED, residuals
 from dentframe.money.split_usage import Figure, Usage, accepts, refused
 from dentframe.money.tariff_usage import CURES, remedy
 from dentframe.site.site import EXPORT, UNALLOCATED
@@ -23,6 +23,7 @@ from dentframe.verbs.energy import when
 from dentframe.wire.columns import split_element
 
 if TYPE_CHECKING:
+    from dentframe.money.split_bill import Run
     from dentframe.site.toml_tables import Moment
 
 ZERO = Decimal(0)
@@ -50,7 +51,8 @@ class Finding:
     rule : str
         The field of ``[split]`` that decides; ``""`` where none does.
     remedy : str
-        What to do; ``""`` where nothing has to be done.
+        What to do; ``""`` takes that of its kind, where one is written. In the frame none is left
+        where a rule allows it.
     accepted : bool
         Whether the rules allow it, or the bill does by name.
     reason : str
@@ -69,43 +71,25 @@ class Finding:
     reason: str = ""
 
 
-def exceptions_of(
-    uses: Sequence[Usage],
-    charges: Sequence[Charge],
-    closings: Mapping[str, tuple[pd.Timestamp, Decimal]],
-    affected: Iterable[str],
-) -> pd.DataFrame:
-    """All findings of a split as a frame, one row each, figures first.
-
-    Parameters
-    ----------
-    uses : sequence of Usage
-        What the lines rested on, the whole period first.
-    charges : sequence of Charge
-        The shares.
-    closings : mapping of str to (Timestamp, Decimal)
-        By element, the printed closing of the period before.
-    affected : iterable of str
-        Other records that the corrections of a re-bill bear on too.
-    """
-    whole, detail = uses[0], "the corrections bear on its period or its edge too"
+def exceptions_of(run: Run) -> pd.DataFrame:
+    """All findings of a split as a frame, one row each, figures first."""
+    whole = run.whole
     found = [
         _not_recorded(use, f)
-        for use in uses
+        for use in run.uses
         for basis, every in use.figures.items()
         for f in (every[:1] if basis == "coincident" else every)  # one for all elements
         if f.status != "recorded"
     ]
-    found += [x for use in uses for x in _energies(use)]
-    found += [*_openings(whole, closings), *_amounts(whole, charges)]
-    found += [*_periods(whole), *_tenants(whole), *_lines(whole)]
-    found += [
-        Finding("also_affected", record, detail, remedy=CURES["rebill"], accepted=True)
-        for record in affected
-    ]
+    found += [x for use in run.uses for x in _energies(use)]
+    found += [*_openings(run), *_amounts(run), *_periods(whole), *_tenants(whole), *_lines(whole)]
+    for record in run.rebilling.affected if run.rebilling else ():
+        detail = "the corrections bear on its period or its edge too"
+        found.append(Finding("also_affected", record, detail, accepted=True))
     rows, named = [], {(x.kind, x.element): x for x in reversed(whole.bill.accepted)}
     for x in found:
         row, by_name = {**vars(x)}, named.get((x.kind, x.subject))
+        row["remedy"] = "" if x.accepted and x.rule else x.remedy or CURES.get(x.kind, "")
         if by_name and x.remedy != CURES["refused"]:  # a refused figure never is accepted
             reason = f"{by_name.reason} (accepted by {by_name.by})"
             row |= {"accepted": True, "reason": reason, "remedy": ""}
@@ -128,7 +112,6 @@ def _not_recorded(use: Usage, f: Figure) -> Finding:
         cure = CURES["open"]
     else:
         cure = remedy(f.status, f.flags, f.element, "site_file")
-    cure = "" if accepted else cure
     return Finding(kind, subject, _detail(use, f), value, None, f.unit, rule, cure, accepted)
 
 
@@ -165,9 +148,8 @@ def _energies(use: Usage) -> Iterator[Finding]:
         detail = f"the stated parts exceed what is left by {-low} kWh{use.dated}"
         if low == use.residual:
             detail = f"the elements measured {-low} kWh more than the utility billed{use.dated}"
-        agrees = -low <= limit
         found = "negative_residual", use.bill.name, detail, low, -limit, "kWh", "agree"
-        yield Finding(*found, "" if agrees else CURES["compare"], agrees)
+        yield Finding(*found, CURES["compare"], -low <= limit)
     elif left > limit and rest != COMMON:
         what = "meter tolerance" if rest == TOLERANCE else rest
         detail = f"{left} of the utility's {use.kwh} kWh{use.dated} are {what}"
@@ -196,16 +178,15 @@ def _main(use: Usage, limit: Decimal) -> Iterator[Finding]:
         yield Finding("utility_differs", at[0], detail, off, limit, "kWh", "agree", cure)
 
 
-def _openings(
-    use: Usage, closings: Mapping[str, tuple[pd.Timestamp, Decimal]]
-) -> Iterator[Finding]:
+def _openings(run: Run) -> Iterator[Finding]:
     """Openings that are not the printed closings of the period before."""
+    use = run.whole
     start, places = span(use.site, use.bill)[0], use.rules.places
     for f in use.figures.get("energy", []):
         name, opening = f.element, f.row.get("open_reading")
-        if f.start != start or name not in closings or pd.isna(opening):
+        if f.start != start or name not in run.closings or pd.isna(opening):
             continue
-        (read, closing), at = closings[name], f.row["open_at"]
+        (read, closing), at = run.closings[name], f.row["open_at"]
         if read > start:  # the edge lies in a gap: no reading is the printed one of both bills
             continue
         swaps = [use.site.instant(x[0]) for x in use.site.elements[name].swaps]
@@ -216,23 +197,21 @@ def _openings(
                 f"the opening {own} of {a:%Y-%m-%d %H:%M} is not the closing {closing} of "
                 f"{b:%Y-%m-%d %H:%M} that the statement before has"
             )
-            yield Finding(
-                "opening_differs", name, detail, own, closing, "kWh", remedy=CURES["opening"]
-            )
+            yield Finding("opening_differs", name, detail, own, closing, "kWh")
 
 
-def _amounts(use: Usage, charges: Sequence[Charge]) -> Iterator[Finding]:
+def _amounts(run: Run) -> Iterator[Finding]:
     """What parties pay against what the utility charges, and what is nobody's.
 
     An export credit is paid by others.
     """
-    paid = add([c.amount for c in charges if c.party not in {EXPORT, UNALLOCATED}])
-    billed, meant, currency = use.bill.amount, use.rules.over_recovery, use.site.currency
+    paid = add([c.amount for c in run.shares if c.party not in {EXPORT, UNALLOCATED}])
+    billed, meant, currency = run.bill.amount, run.rules.over_recovery, run.site.currency
     if paid > max(billed, ZERO):
         detail = f"tenants and landlord pay {paid} of a bill of {billed}"
-        found = "over_recovery", use.bill.name, detail, EXACT.subtract(paid, billed), ZERO, currency
-        yield Finding(*found, "over_recovery", "" if meant else CURES["over_recovery"], meant)
-    for c in charges:
+        found = "over_recovery", run.bill.name, detail, EXACT.subtract(paid, billed), ZERO, currency
+        yield Finding(*found, "over_recovery", accepted=meant)
+    for c in run.shares:
         if c.party == UNALLOCATED and c.amount:
             why, rule, cure = "no rule bears it", "loss, common, tolerance", CURES["bears"]
             if c.part == REFUSED:
@@ -290,23 +269,18 @@ def _lines(use: Usage) -> Iterator[Finding]:
     bill, currency = use.bill, use.site.currency
     if bill.total is None:
         detail = "the bill's file has no total, so nothing tells whether a line was left out"
-        found = "no_total", bill.name, detail, bill.amount, None, currency
-        yield Finding(*found, remedy=CURES["total"], accepted=True)
+        yield Finding("no_total", bill.name, detail, bill.amount, None, currency, accepted=True)
     by = {x.name: use.rules.of(x).by for x in bill.lines}
     energy = [x for x in bill.lines if x.kwh is not None or "energy" in {x.kind, by[x.name]}]
     stated = [x.kwh for x in energy if x.kwh is not None]
     priced = add(stated) if len(stated) == len(energy) else bill.kwh
     if bill.kwh and priced is not None and priced < bill.kwh:
         detail = f"the bill has {bill.kwh} kWh, and its lines price {priced} of them"
-        yield Finding(
-            "not_priced", bill.name, detail, priced, bill.kwh, "kWh", remedy=CURES["price"]
-        )
+        yield Finding("not_priced", bill.name, detail, priced, bill.kwh, "kWh")
     for x in bill.lines:
         if x.amount < 0 and not x.credit and not {EXPORT, "credit"} & {x.kind, by[x.name]}:
             detail = f"line {x.name!r} is negative, and neither an export nor said to be a credit"
-            yield Finding(
-                "negative_line", x.name, detail, x.amount, None, currency, remedy=CURES["credit"]
-            )
+            yield Finding("negative_line", x.name, detail, x.amount, None, currency)
 
 
 def _exclusive_end(start: Moment, end: Moment) -> str:

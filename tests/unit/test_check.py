@@ -107,8 +107,9 @@ def agree(record):
         {"basis": "own_peak", "data": registers(), "demand_coverage": "0.5", "places": "exact"},
         *(GAPS | {"corrections": [x], "edges": "interpolate"} for x in (IN_GAP, BEFORE, AFTER)),
         *(GAPS | {"corrections": [x], "places": 0} for x in (BEFORE, AFTER)),
+        {"basis": "area", "data": frame().assign(**{"kWHNet/Elm/B": np.nan})},
     ],
-    ids=range(17),
+    ids=range(18),
 )
 def test_a_record_is_checked_without_dentframe(case, tmp_path):
     """Figures, shares, lines and totals of moves, gaps, corrections and fees."""
