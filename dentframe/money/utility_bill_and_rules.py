@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from dentframe.errors import ConfigError, did_you_mean
 from dentframe.money.rounding_and_tiers import add
 from dentframe.site.currencies import check_currency
-from dentframe.site.toml_tables import Moment, Table, dump, load, plain
+from dentframe.site.toml_tables import Moment, Table, dump, load, plain, read_itself
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,9 @@ class BillLine:
     metered_kwh: Decimal | None = None
     credit: bool = False
 
+    def __post_init__(self) -> None:
+        read_itself(self, f"line {self.name!r} of a bill")
+
 
 _LONGEST = 1098
 """A bill of more days than three years is a mistake, and each of its days would be worked out."""
@@ -79,10 +82,13 @@ class Accepted:
         Why, and who says so; both are printed.
     """
 
-    kind: str
+    kind: str = field(metadata={"one_of": KINDS})
     element: str
     reason: str
     by: str
+
+    def __post_init__(self) -> None:
+        read_itself(self, "an accepted exception")
 
 
 @dataclass(frozen=True)
@@ -128,7 +134,7 @@ class UtilityBill:
     ------
     ConfigError
         For no or double lines, dates more than three years apart, a total that the lines do not
-        add up to, a currency that ISO 4217 lacks, or an accepted kind that does not exist.
+        add up to, or a currency that ISO 4217 lacks.
 
     Examples
     --------
@@ -158,13 +164,6 @@ class UtilityBill:
             check_currency(self.currency, self.file)
         _check_lines(self)
         _check_dates(self)
-        for x in self.accepted:
-            if x.kind not in KINDS:
-                near = did_you_mean(x.kind, KINDS) or f": use one of {', '.join(KINDS)}."
-                raise ConfigError(
-                    f"Cannot use {self.file}: table [accepted], field 'kind' = {x.kind!r}: no such "
-                    f"exception can be accepted{near}"
-                )
         if self.total is not None and self.total != self.amount:
             raise ConfigError(
                 f"Cannot use {self.file}: field 'total' = {self.total}, but the lines add up to "
@@ -225,11 +224,6 @@ def _check_lines(bill: UtilityBill) -> None:
             raise ConfigError(
                 f"Cannot use {bill.file}: table [lines], field 'name' = {line.name!r} occurs "
                 "twice. Name each line once, e.g. with its dates."
-            )
-        if not isinstance(line.amount, Decimal):
-            raise ConfigError(
-                f"Cannot use {bill.file}: the amount of line {line.name!r} is {line.amount!r}, "
-                "no Decimal. Money is exact: Decimal('12.34')."
             )
 
 
@@ -316,9 +310,6 @@ class Part(Rule):
     rest: bool = False
 
 
-PER = ("tenant", "day", "shares")
-
-
 @dataclass(frozen=True)
 class Fee:
     """What the landlord charges for the metering itself; no part of the utility's bill.
@@ -341,25 +332,19 @@ class Fee:
     Raises
     ------
     ConfigError
-        For an amount that is no Decimal, or shares that do not go with `per`.
+        For an amount that is no exact number, or shares that do not go with `per`.
     """
 
     name: str
     amount: Decimal = field(metadata={"read": "money"})
-    per: str = "tenant"
+    per: str = field(default="tenant", metadata={"one_of": ("tenant", "day", "shares")})
     shares: Mapping[str, Decimal] = field(default_factory=dict, metadata={"least": 0})
     code: str = ""
 
     def __post_init__(self) -> None:
-        if self.per not in PER:
-            why = f"per={self.per!r} is none of {', '.join(PER)}"
-        elif not isinstance(self.amount, Decimal):
-            why = f"its amount {self.amount!r} is no Decimal: money is exact, Decimal('4.50')"
-        elif bool(self.shares) != (self.per == "shares"):
-            why = 'per="shares" and shares={...} go together'
-        else:
-            return
-        raise ConfigError(f"Cannot use fee {self.name!r}: {why}.")
+        table = read_itself(self, f"fee {self.name!r}")
+        if bool(self.shares) != (self.per == "shares"):
+            raise table.error("shares", 'per = "shares" and a table of shares go together.')
 
     @property
     def rule(self) -> Rule:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import combinations
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from dentframe.errors import ConfigError, did_you_mean
-from dentframe.site.toml_tables import Moment, Table, load, plain
+from dentframe.site.toml_tables import Moment, Table, load, plain, read_itself
 from dentframe.times.dates_and_ranges import instant
 
 KINDS = {
@@ -98,18 +98,14 @@ class Correction:
     replaces: str = ""
 
     def __post_init__(self) -> None:
-        of = {f.metadata.get("key", f.name): getattr(self, f.name) for f in fields(self)}
-        given = {name: x for name, x in of.items() if x not in (None, "", {})}
-        table = Table(given, str(self))
-        for name, value in table.values(type(self)).items():
-            object.__setattr__(self, name, value)
+        table = read_itself(self, str(self))
         needed = KINDS[self.kind]
         for name in needed:
-            if name not in given:
+            if name not in table.data:
                 raise table.error(
                     name, f"it is missing; a correction of kind {self.kind!r} has it."
                 )
-        for name in sorted(given.keys() - {*_COMMON, *needed, *_ALSO.get(self.kind, ())}):
+        for name in sorted(table.data.keys() - {*_COMMON, *needed, *_ALSO.get(self.kind, ())}):
             raise table.error(name, f"it goes not with kind {self.kind!r}.")
         if self.factor is not None and self.factor <= 0:
             raise table.error("factor", "it must be above 0.")

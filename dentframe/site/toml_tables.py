@@ -322,6 +322,28 @@ class Table:
         return f"{self.where}.{name}" if self.where else name
 
 
+def read_itself(record: Any, what: str) -> Table:
+    """Read a frozen record's own fields as those of a file, so that both are checked alike.
+
+    Parameters
+    ----------
+    record : dataclass
+        What is being made.
+    what : str
+        What it is, for errors.
+
+    Returns
+    -------
+    Table
+        The fields that were given, for errors about what they mean together.
+    """
+    own = {f.metadata.get("key", f.name): getattr(record, f.name) for f in fields(record)}
+    table = Table({name: x for name, x in own.items() if x not in (None, "", {}, ())}, what)
+    for name, value in table.values(type(record)).items():
+        object.__setattr__(record, name, value)
+    return table
+
+
 def _shown(value: Any) -> str:
     """A value as a file has it, where it is not too long for a message."""
     try:

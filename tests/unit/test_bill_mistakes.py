@@ -200,7 +200,7 @@ def test_what_cannot_be_accepted_by_name():
     said = {"kind": "estimate", "element": "P1_A", "reason": "x", "by": "y"}
     with pytest.raises(ConfigError, match="did you mean 'estimated'"):
         bill(accepted=[said])
-    with pytest.raises(ConfigError, match="no such exception can be accepted"):
+    with pytest.raises(ConfigError, match="it must be one of estimated, negative_line"):
         bill(accepted=[said | {"kind": "missing"}])
     with pytest.raises(ConfigError, match="'by': it is missing"):
         bill(accepted=[{"kind": "estimated", "element": "P1_A", "reason": "x"}])

@@ -94,7 +94,7 @@ def test_two_fees_of_one_name():
     """They could not be told apart on paper."""
     with pytest.raises(ConfigError, match="one name"):
         charged(fee(), fee())
-    with pytest.raises(ConfigError, match="no Decimal"):
+    with pytest.raises(ConfigError, match="float is no exact amount"):
         Fee("x", 4.5)
     assert Fee("x", Decimal("4.5")).per == "tenant"
 

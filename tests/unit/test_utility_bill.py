@@ -134,7 +134,7 @@ def test_money_is_never_a_float():
         UtilityBill.from_dict(
             {"name": "b", "start": "2024-01-01", "end": "2024-02-01", "lines": [table]}
         )
-    with pytest.raises(ConfigError, match="no Decimal"):
+    with pytest.raises(ConfigError, match="float is no exact amount"):
         UtilityBill("b", "2024-01-01", "2024-02-01", (BillLine("E", "energy", 0.1),))
 
 
