@@ -14,7 +14,6 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ import pandas as pd
 
 from dentframe import read_plan_and_inventory as reader
 from dentframe.atomic_files import whole_file
-from dentframe.errors import ConfigError, RangeError, missing_extra
+from dentframe.errors import ConfigError, RangeError, import_extra
 from dentframe.frame import csv_and_excel
 from dentframe.metering.register_rules import RegisterRules
 from dentframe.money.occupancy import check_frame
@@ -331,8 +330,7 @@ def write(frame: pd.DataFrame, form: str | None, out: Path | None) -> None:
         return f"{whole.to_json(orient='records', date_format='iso')}\n"
 
     def parquet(path: Path) -> None:
-        if not find_spec("pyarrow"):
-            raise missing_extra("write Parquet", "archive")
+        import_extra("pyarrow", "write Parquet", "archive")
         frame.to_parquet(path)
 
     def xlsx(path: Path) -> None:
