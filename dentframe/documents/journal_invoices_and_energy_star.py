@@ -16,9 +16,8 @@ import msgspec
 import pandas as pd
 
 from dentframe.atomic_files import whole_file
-from dentframe.documents.statement_csv_and_excel import save_csv, save_workbook
+from dentframe.documents.statement_csv_and_excel import csv_cell, save_csv, save_workbook
 from dentframe.errors import ConfigError, did_you_mean
-from dentframe.frame.csv_and_excel import escaped
 
 if TYPE_CHECKING:
     from dentframe.money.split_bill import Run
@@ -290,15 +289,13 @@ def save(run: Run, folder: Path) -> None:
         shown.to_csv(file, index=False, sep=sep, encoding="utf-8", lineterminator="\r\n")
 
 
-def _cell(value: Any, layout: Layout) -> str:
+def _cell(value: Any, layout: Layout) -> Any:
     """A cell as the ledger reads it; a text is never computed by a spreadsheet."""
-    if pd.isna(value):
-        return ""
     if isinstance(value, dt.date):
         return f"{value:{layout.date}}"
     if isinstance(value, Decimal):
         return f"{value:f}".replace(".", layout.decimal)
-    return str(escaped(str(value)))
+    return csv_cell(value)
 
 
 # --- ENERGY STAR Portfolio Manager ---------------------------------------------------------

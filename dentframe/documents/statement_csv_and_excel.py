@@ -33,7 +33,7 @@ factor is the rate), ``daily``, ``earlier``, ``words``, ``notes``."""
 
 def save_csv(table: pd.DataFrame, path: Path) -> None:
     """Write a table in UTF-8; no text in it is computed by a spreadsheet."""
-    table.map(_csv_cell).to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
+    table.map(csv_cell).to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
 
 
 def statement_csv(of: Statement, path: str | Path | None = None) -> str:
@@ -51,8 +51,8 @@ def statement_csv(of: Statement, path: str | Path | None = None) -> str:
     rows = [{**period, **row} for row in _csv_rows(of)]
     if of.draft:
         rows.insert(0, {"section": "draft", "name": DRAFT, "note": DRAFT_NOTE})
-    table = [[_csv_cell(row.get(name)) for name in CSV_COLUMNS] for row in rows]
-    text = pd.DataFrame(table, columns=CSV_COLUMNS).to_csv(index=False, lineterminator="\r\n")
+    table = pd.DataFrame(rows, columns=CSV_COLUMNS, dtype=object).map(csv_cell)
+    text = table.to_csv(index=False, lineterminator="\r\n")
     if path is not None:
         Path(path).write_text(text, encoding="utf-8", newline="")
     return text
@@ -94,7 +94,7 @@ def _csv_rows(of: Statement) -> Iterator[Mapping[str, Any]]:
     yield from named("notes", (("", x) for x in notes))
 
 
-def _csv_cell(value: Any) -> Any:
+def csv_cell(value: Any) -> Any:
     """A cell of a CSV file: numbers stay numbers, text is never computed."""
     if isinstance(value, bool | int | float) and not pd.isna(value):
         return value

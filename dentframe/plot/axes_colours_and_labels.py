@@ -342,19 +342,17 @@ class Mark:
     ----------
     x, y : float
         In data coordinates.
-    text : str
-        The label.
+    label, more : str
+        The label; what follows it where there is room for that at all points.
     colour : str
-        Of the marker.
-    short : str
-        The label where the longer ones do not all find room.
+        Of the marker; that of text by default.
     """
 
     x: float
     y: float
-    text: str
-    colour: str
-    short: str
+    label: str
+    more: str
+    colour: str = ""
 
 
 @dataclass(frozen=True)
@@ -422,16 +420,22 @@ def _clash(p: Place, q: Place) -> bool:
     return low.left < high.at < low.right
 
 
-def mark(ax: Axes, marks: Sequence[Mark]) -> None:
+def mark(ax: Axes, marks: Sequence[Mark], *, around_zero: bool = False) -> None:
     """Mark points, and label as many as there is room for above the data.
 
     Parameters
     ----------
     ax : Axes
-        Its x limits are set, and its y limits hold the data; the upper one is raised.
+        Its x limits are set; its y limits become those of the data, and leave room for the labels.
     marks : sequence of Mark
         The most important first.
+    around_zero : bool
+        Whether some of the data are usually below 0; others begin there, if none of them are.
     """
+    ax.margins(y=0.04)
+    ax.autoscale_view(scalex=False)
+    if ax.dataLim.y0 >= 0 and not around_zero:
+        ax.set_ylim(bottom=0)
     if not marks:
         return
     points = FontProperties(size=ax.xaxis.label.get_fontsize()).get_size_in_points()
@@ -439,7 +443,7 @@ def mark(ax: Axes, marks: Sequence[Mark]) -> None:
     per = size * ax.figure.dpi / 72
     (low, high), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     at = [(m.x - low) / (high - low) for m in marks]
-    for texts in ([m.text for m in marks], [m.short for m in marks]):
+    for texts in ([m.label + m.more for m in marks], [m.label for m in marks]):
         widths = [(len(x) + 1) * _CHAR * per / box.width for x in texts]
         places = place(list(zip(at, widths, strict=True)))
         if None not in places:
@@ -459,4 +463,4 @@ def mark(ax: Axes, marks: Sequence[Mark]) -> None:
             ax.text(x, y, text, size=size, gid="label", **how)
     dot: dict[str, Any] = {"marker": "o", "markersize": 5, "linestyle": "none", "zorder": 5}
     for m in marks:
-        ax.plot(m.x, m.y, color=m.colour, gid="mark", **dot, markeredgecolor=ink())
+        ax.plot(m.x, m.y, color=m.colour or ink(), gid="mark", **dot, markeredgecolor=ink())

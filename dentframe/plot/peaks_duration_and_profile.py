@@ -24,7 +24,6 @@ from dentframe.plot.elements_shown import PictureKeywords, Shown, for_verb, pict
 from dentframe.times.dates_and_ranges import ints, minutes, stamp
 from dentframe.times.periods import Freq, calendar
 from dentframe.verbs import demand as blocks
-from dentframe.verbs.demand import window_means
 from dentframe.verbs.gaps_and_coverage import uncovered
 from dentframe.verbs.inputs_and_keywords import demand_source
 from dentframe.verbs.load_shape import profile as profile_table
@@ -137,10 +136,6 @@ def peaks(
             lines += ax.plot(shared.at(x), y, drawstyle="steps-post", **look)
     highest_of = f", highest of each {_NAMES[every]}" if every else ""
     ax.set_ylabel(of.axis(f"{kind} {of.quantity}{highest_of}", of.unit))
-    ax.margins(y=0.04)
-    ax.autoscale_view(scalex=False)
-    if not any((kw < 0).any() for _, _, kw in drawn):
-        ax.set_ylim(bottom=0)
     shared.mark(ax, _marks(of, table))
     boxes = _lost(curves, low, high)
     shared.hatched(ax, boxes, transform=ax.get_xaxis_transform(), gid="gaps")
@@ -150,25 +145,18 @@ def peaks(
 
 
 def _curves(of: Shown, kind: str, window: Any, step: Any) -> list[Step]:
-    """Start, end and mean power of every interval or window of each series [kW].
-
-    NaN where it is not covered, and where a register's spacing of more than one and a half
-    intervals leaves open when its energy was used.
-    """
+    """Start, end and mean power of every interval or window of each series [kW], NaN in gaps."""
     if kind != "reported":
         length = "15min" if window is None else window
         how = blocks.cut(kind, length, step, of.found.keywords.interval)
         s, e = blocks.span(how, of.found.s, of.found.e, of.tz)
-        return [(s, e, window_means(of.found, c, s, e)) for c in of.series]
+        return [(s, e, blocks.window_means(of.found, c, s, e)) for c in of.series]
     curves = []
     for c in of.series:
-        s, e = c.t[:-1], c.t[1:]
-        kw = np.full(len(s), np.nan)
-        known = c.ok & (2 * (e - s) <= 3 * of.found.interval(c))
-        np.divide(c.inc, (e - s) / HOUR, out=kw, where=known)
         # A greater demand outside the span must not stretch the axis.
-        inside = (s < of.span[1]) & (e > of.span[0])
-        curves.append((s[inside], e[inside], kw[inside]))
+        inside = (c.t[:-1] < of.span[1]) & (c.t[1:] > of.span[0])
+        s, e = c.t[:-1][inside], c.t[1:][inside]
+        curves.append((s, e, blocks.means(c, s, e, of.found.interval(c))))
     return curves
 
 
@@ -197,9 +185,8 @@ def _marks(of: Shown, table: pd.DataFrame) -> list[shared.Mark]:
     s, e = (ints(pd.DatetimeIndex(rows[x])) for x in ("start", "end"))
     middle, marks = shared.at((s + e) // 2), []
     for x, kw, begin, i in zip(middle, rows["peak"], s.tolist(), rows["place"], strict=True):
-        short = shared.amount(kw)
-        text = f"{short} {of.unit}, {shared.moment(begin, of.tz)}"
-        marks.append(shared.Mark(x, kw, text, shared.colour(i), short))
+        when = f" {of.unit}, {shared.moment(begin, of.tz)}"
+        marks.append(shared.Mark(x, kw, shared.amount(kw), when, shared.colour(i)))
     return marks
 
 

@@ -190,20 +190,15 @@ def _limits(ax: Axes, x: Floats, low: Floats, high: Floats) -> None:
 
 def _marks_and_keys(ax: Axes, found: Stack, n: int) -> list[Any]:
     """Mark the n highest totals, hatch where there is none, and tell what a legend shows."""
-    ax.autoscale_view(scalex=False)
-    ax.margins(y=0.04)
     if (found.parts < 0).any():
         ax.axhline(0.0, color=shared.ink(), linewidth=0.8)
-    else:
-        ax.set_ylim(bottom=0)
     total, lost = np.round(found.total, 9), np.isnan(found.total)
     middle = shared.at((found.s + found.e) // 2)
     marks, since = [], "" if found.each in {"", "local day"} else "from "
     for i in np.argsort(-total, kind="stable")[: np.count_nonzero(~lost)][:n].tolist():
         short = f"{shared.amount(float(total[i]))} {found.of.unit}"
         when = shared.moment(int(found.s[i]), found.of.tz, clock=not found.each)
-        at = float(middle[i]), float(found.total[i])
-        marks.append(shared.Mark(*at, f"{short}, {since}{when}", shared.ink(), short))
+        marks.append(shared.Mark(middle[i], found.total[i], short, f", {since}{when}"))
     shared.mark(ax, marks)
     a, b = shared.at(found.s), shared.at(found.e)
     gaps = [(a[i], 0.0, b[j - 1] - a[i], 1.0) for i, j in runs(lost)]
@@ -355,8 +350,6 @@ def nights(
     faces = [shared.face(place) for place in of.places]
     thin = {"linewidth": 0.3 if len(x) < _FEW else 0}
     bars = _bars(ax, x + (width - wide) / 2, wide, excess, [look | thin for look in faces])
-    ax.autoscale_view(scalex=False)
-    ax.margins(y=0.04)
     ax.axhline(0.0, color=shared.ink(), linewidth=0.8)
     unit = TOPICS[of.found.source.result.replace("Demand", "Energy")].unit
     middle, marks = shared.at((s + e) // 2), []
@@ -364,10 +357,10 @@ def nights(
         i, j = divmod(place, len(s))
         if excess[i, j] > 1e-9:
             short = f"+{shared.amount(float(excess[i, j]))} {unit}, {of.labels[i]}"
-            text = f"{short}, {shared.moment(int(s[j]), of.tz, clock=False)}"
-            top = float(bars[i, j, 1] + bars[i, j, 3])
-            marks.append(shared.Mark(float(middle[j]), top, text, shared.ink(), short))
-    shared.mark(ax, marks)
+            when = f", {shared.moment(int(s[j]), of.tz, clock=False)}"
+            top = bars[i, j, 1] + bars[i, j, 3]
+            marks.append(shared.Mark(middle[j], top, short, when))
+    shared.mark(ax, marks, around_zero=True)
     ax.set_ylabel(of.axis(f"energy beyond the usual {name}", unit))
     keys = [Patch(label=label, **look) for label, look in zip(of.labels, faces, strict=True)]
     return shared.finish(ax, how.get("title"), keys[::-1] if len(of.series) > 1 else [])
