@@ -279,16 +279,11 @@ def joined(parts: Mapping[str, pd.DataFrame], form: pd.DataFrame) -> pd.DataFram
     found = {meter: part for meter, part in parts.items() if len(part)}
     if not found:
         return form
-    whole = pd.concat(found.values()) if len(found) > 1 else next(iter(found.values()))
-    codes = np.repeat(np.arange(len(found)), [len(part) for part in found.values()])
-    names = pd.Categorical.from_codes(codes, pd.Index(list(found)))
-    whole.insert(0, METER, names.astype(text_dtype()))
-    if list(whole.columns) != list(form.columns):
-        whole = whole.reindex(columns=form.columns)
+    whole = pd.concat(found.values())
     whole.attrs = {}
-    here, wanted = dict(whole.dtypes), dict(form.dtypes)
-    changed = {c: wanted[c] for c in wanted if here[c] != wanted[c]}
-    return whole.astype(changed) if changed else whole
+    names = pd.array(list(found), text_dtype())
+    whole.insert(0, METER, names.repeat([len(part) for part in found.values()]))
+    return whole.reindex(columns=form.columns).astype(dict(form.dtypes))
 
 
 def text_dtype() -> Any:

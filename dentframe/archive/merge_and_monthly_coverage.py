@@ -296,10 +296,12 @@ def _met(holding: Holding, owner: Owners, place: int, record: Record) -> Report:
 
 # --- what is held of each month, what is missing, and why --------------------------------
 
-_COVERAGE = (
-    "windows", "topics", "hours", "hours_held", "readings", "expected", "complete", "final",
-    "read_at", "missing",
-)  # fmt: skip
+_COVERAGE = {
+    "windows": "int64", "topics": "object", "hours": "int64", "hours_held": "int64",
+    "readings": "int64", "expected": "Int64", "complete": "bool", "final": "bool",
+    "read_at": "datetime64[us, UTC]", "missing": "str",
+}  # fmt: skip
+"""The columns of `Archive.coverage` and their dtypes."""
 
 
 def coverage(meters: Iterable[Meter]) -> pd.DataFrame:
@@ -308,11 +310,8 @@ def coverage(meters: Iterable[Meter]) -> pd.DataFrame:
     names = pd.Index([name for name, *_ in found], dtype=object)
     starts = pd.DatetimeIndex([window.start for _, window, _ in found], tz="UTC").as_unit("us")
     index = pd.MultiIndex.from_arrays([names, starts], names=["meter", "month"])
-    table = pd.DataFrame([row for *_, row in found], index=index, columns=list(_COVERAGE))
-    counts = dict.fromkeys(("windows", "hours", "hours_held", "readings"), "int64")
-    flags = dict.fromkeys(("complete", "final"), "bool")
-    read_at = pd.to_datetime(table["read_at"], utc=True).dt.as_unit("us")
-    return table.astype({**counts, **flags, "expected": "Int64"}).assign(read_at=read_at)
+    rows = [row for *_, row in found]
+    return pd.DataFrame(rows, index=index, columns=list(_COVERAGE)).astype(_COVERAGE)
 
 
 def _months(meter: Meter) -> Iterator[tuple[Window, tuple[Any, ...]]]:

@@ -210,19 +210,10 @@ def counted(report: SyncReport, answer: Answer) -> SyncReport:
 
 
 def _card(report: SyncReport) -> Card:
-    counts = ", ".join(f"{getattr(report, n):,} {n}" for n in ("kept", "held", "empty", "failed"))
-    left = report.failed - _SHOWN
-    return Card(
-        title=str(report).partition("\n")[0],
-        facts=(
-            ("requests", f"{report.requests:,}, {_size(report.bytes)}, {spoken(report.seconds)}"),
-            ("windows", counts),
-            ("stopped", report.stopped or ""),
-        ),
-        heads=Missing._fields,
-        rows=report.failures[:_SHOWN],
-        notes=[f"And {left:,} more: see .missing."] if left > 0 else [],
-    )
+    """The text, with the missing windows as a table."""
+    title, *lines = str(report).splitlines()
+    notes = [line for line in lines if not line.startswith("  missing")]
+    return Card(title, heads=Missing._fields, rows=report.failures[:_SHOWN], notes=notes)
 
 
 def _size(size: float) -> str:

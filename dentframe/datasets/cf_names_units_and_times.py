@@ -101,45 +101,32 @@ def slot_of(name: str, attrs: Mapping[str, Any], dim: str) -> Slot:
     return Slot(name.removesuffix(f"_{clean(scope).lower()}") or name, scope)
 
 
-CELL_METHODS = {
-    "interval_mean": "time: mean",
-    "sample": "time: point",
-    "ratio": "time: point",
-    "register": "time: point",
-    "interval_energy": "time: sum",
-}
-LONG_NAMES = {
+_METHODS = {"interval_mean": "mean", "interval_energy": "sum", "unknown": None}
+"""How cells stand for their time, by the kind of their topic; other kinds are of an instant."""
+_SHORT = {
     "kVAHNet": "net apparent energy register",
     "kWHNet": "net active energy register",
-    "kVARHNet": "net reactive energy register",
-    "kWH+": "imported active energy register",
-    "kWH-": "exported active energy register",
     "DemandkW": "active power demand",
-    "DemandkVA": "apparent power demand",
-    "DemandkWMax": "greatest active power demand",
     "A": "current",
     "V": "voltage",
     "dPF": "displacement power factor",
-    "aPF": "apparent power factor",
-    "kW": "active power",
-    "kVA": "apparent power",
-    "kVAR": "reactive power",
-    "Frequency": "line frequency",
-    "Energy": "active energy",
-    "ApparentEnergy": "apparent energy",
-    "ReactiveEnergy": "reactive energy",
-    "Demand": "mean active power",
-    "ApparentDemand": "mean apparent power",
 }
-"""Plain names for axes; no quantity of a meter has a CF standard name."""
+"""Names of what the service describes in words of its own."""
+
+
+def long_name(topic: str) -> str:
+    """A plain name for axes; no quantity of a meter has a CF standard name."""
+    if topic in _SHORT or topic not in TOPICS:
+        return _SHORT.get(topic, topic)
+    return TOPICS[topic].description.removesuffix(".").lower()
 
 
 def variable_attrs(slot: Slot, unit: str | None) -> dict[str, str]:
     """The attrs of a variable whose unit is written `unit`, as the wire or a label spells it."""
     kind = kind_of(slot.topic, unit)
-    attrs = {"long_name": LONG_NAMES.get(slot.topic, slot.topic), **unit_attrs(unit)}
-    if kind in CELL_METHODS:
-        attrs["cell_methods"] = CELL_METHODS[kind]
+    attrs = {"long_name": long_name(slot.topic), **unit_attrs(unit)}
+    if method := _METHODS.get(kind, "point"):
+        attrs["cell_methods"] = f"time: {method}"
     return {**attrs, "topic": slot.topic, "scope": slot.scope, "kind": kind}
 
 
@@ -151,7 +138,7 @@ _UDUNITS = {
 
 def global_attrs(topics: Iterable[str]) -> dict[str, str]:
     """What a whole Dataset says of itself, the same at each call."""
-    named = ", ".join(LONG_NAMES.get(topic, topic) for topic in dict.fromkeys(topics))
+    named = ", ".join(map(long_name, dict.fromkeys(topics)))
     return {
         "Conventions": "CF-1.11",
         "title": f"DENT sub-meters: {named}",

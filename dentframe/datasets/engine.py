@@ -10,7 +10,7 @@ import contextlib
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
@@ -115,9 +115,7 @@ def meters_of(target: Any) -> str | list[str]:
 
 
 def _is_list(value: object) -> bool:
-    if isinstance(value, str | bytes):
-        return False
-    return isinstance(value, Sequence | set | frozenset) or hasattr(value, "tolist")
+    return isinstance(value, Collection) and not isinstance(value, str | bytes | Mapping)
 
 
 def wanted(topics: Any, dropped: frozenset[str]) -> Any:

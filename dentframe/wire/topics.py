@@ -51,21 +51,21 @@ TOPICS: dict[str, Topic] = {
         ),
         Topic("V", "sample", "V", "Voltage.", served=True),
         # On the hardware (PowerScout registers 4000-4082, 7000-7082); not offered by the API yet.
-        Topic("kVARHNet", "register", "kvarh", "Net reactive energy."),
-        Topic("kWH+", "register", "kWh", "Imported energy."),
-        Topic("kWH-", "register", "kWh", "Exported energy."),
+        Topic("kVARHNet", "register", "kvarh", "Net reactive energy register."),
+        Topic("kWH+", "register", "kWh", "Imported active energy register."),
+        Topic("kWH-", "register", "kWh", "Exported active energy register."),
         Topic("DemandkVA", "interval_mean", "kVA", "Apparent power demand."),
-        Topic("DemandkWMax", "sample", "kW", "Greatest demand since the last clear."),
+        Topic("DemandkWMax", "sample", "kW", "Greatest active power demand since the last clear."),
         Topic("kW", "sample", "kW", "Instantaneous active power."),
         Topic("kVA", "sample", "kVA", "Instantaneous apparent power."),
         Topic("kVAR", "sample", "kvar", "Instantaneous reactive power."),
         Topic("aPF", "ratio", "aPF", "Apparent power factor."),
         Topic("Frequency", "sample", "Hz", "Line frequency."),
         # Results of dentframe's own verbs.
-        Topic("Energy", "interval_energy", "kWh", "Energy of a period."),
+        Topic("Energy", "interval_energy", "kWh", "Active energy of a period."),
         Topic("ApparentEnergy", "interval_energy", "kVAh", "Apparent energy of a period."),
         Topic("ReactiveEnergy", "interval_energy", "kvarh", "Reactive energy of a period."),
-        Topic("Demand", "interval_mean", "kW", "Mean power of a block or window."),
+        Topic("Demand", "interval_mean", "kW", "Mean active power of a block or window."),
         Topic("ApparentDemand", "interval_mean", "kVA", "Mean apparent power of a block."),
     )
 }
