@@ -18,7 +18,7 @@ from dentframe.errors import CoverageError, IncompleteReadError, UnknownMeterErr
 from dentframe.metering.energy_and_coverage import STATUSES, Cumulative
 from dentframe.metering.register_rules import RegisterRules
 from dentframe.metering.series import time_index
-from dentframe.money.occupancy import MAIN, OWN, completed, span
+from dentframe.money.occupancy import MAIN, OWN, Occupancy, completed, span
 from dentframe.money.rounding_and_tiers import add, rounded
 from dentframe.money.split_usage import MISSING, Rows, Usage, accepts, energy_of, energy_rows
 from dentframe.money.statement import Day, Past
@@ -190,34 +190,43 @@ def _used(use: Usage, rows: Rows, party: str, s: pd.Timestamp, e: pd.Timestamp) 
     return add(known) if known and len(known) == len(values) else None
 
 
-def daily(use: Usage) -> dict[str, list[Day]]:
-    """What each party used day by day: days end at midnight, whatever readings are there."""
-    own, (first, last) = [s for s in use.occupancies if s.kind == OWN], span(use.site, use.bill)
-    ends = {x for s in own for x in (s.start, s.end)}
-    edges = sorted({*midnights(first, last, use.site.zone), first, last, *ends})
-    used = {c.name: use_by_period(c, edges, use.rules.places) for c in use.energy.series}
-    found = defaultdict(list)
-    for occupancy in own:
-        for start, part in zip(edges, used.get(occupancy.element, ()), strict=False):
-            if occupancy.start <= start < occupancy.end:
-                day = start.tz_convert(use.site.zone).date()
-                found[occupancy.party, day].append(part)
+def daily(
+    series: Iterable[Cumulative],
+    held: Sequence[Occupancy],
+    period: tuple[pd.Timestamp, pd.Timestamp],
+    tz: dt.tzinfo,
+    places: int | None,
+) -> dict[str, list[Day]]:
+    """What each party used day by day: days end at midnight, whatever readings are there.
+
+    Parameters
+    ----------
+    series : iterable of Cumulative
+        The elements.
+    held : sequence of Occupancy
+        Who had which of them, and when.
+    period : tuple of Timestamp
+        The bill's.
+    tz : tzinfo
+        The zone of the days.
+    places : int or None
+        Decimals of energy.
+    """
+    ends = {x for s in held for x in (s.start, s.end)}
+    edges = sorted({*midnights(*period, tz), *period, *ends})
+    at, found = ints(pd.DatetimeIndex(edges)), defaultdict(list)
+    for c in series:
+        f = figures(c, at[:-1], at[1:])
+        used = [None if np.isnan(x) else rounded(x, places) for x in f.energy.tolist()]
+        for s in (s for s in held if s.element == c.name):
+            for start, energy, i in zip(edges, used, f.status.tolist(), strict=False):
+                if s.start <= start < s.end:
+                    day = start.tz_convert(tz).date()
+                    found[s.party, day].append((energy, STATUSES[i]))
     days = defaultdict(list)
     for (party, day), parts in sorted(found.items()):
         days[party].append(Day.of(day, parts))
     return days
-
-
-def use_by_period(
-    c: Cumulative, edges: Sequence[pd.Timestamp], places: int | None
-) -> list[tuple[Decimal | None, str]]:
-    """What an element used between each two edges, None where it is not known, and its status."""
-    at = ints(pd.DatetimeIndex(list(edges)))
-    f = figures(c, at[:-1], at[1:])
-    return [
-        (None if np.isnan(energy) else rounded(energy, places), STATUSES[i])
-        for energy, i in zip(f.energy.tolist(), f.status.tolist(), strict=True)
-    ]
 
 
 def own_dates(run: Run, party: str) -> tuple[pd.Timestamp, pd.Timestamp]:

@@ -278,9 +278,9 @@ def _measured(
         frame = archive.read(
             known, earlier[0], edges[-1], TOPICS, tz=site.tz, bracket=True, errors="warn"
         ) if known else None  # fmt: skip
-        last = {m: None if frame is None else _last(frame, m, edges) for m in meters}
-        silent = {m: t for m, t in last.items() if t is None or edges[-1] - t >= SILENT}
-        there = [m for m, t in last.items() if t is not None]
+        last = {} if frame is None else _last_readings(frame, edges)
+        silent = {m: last.get(m) for m in meters if m not in last or edges[-1] - last[m] >= SILENT}
+        there = [m for m in meters if m in last]
         if frame is None or not there:
             none = pd.DataFrame()
             return SiteReport(site, months, none, none, _CHANGES, _FINDINGS, silent)
@@ -364,12 +364,11 @@ def _changes(now: list[pd.DataFrame], before: list[pd.DataFrame], site: Site) ->
     return found.loc[order].query("months > 0").head(5).reset_index(drop=True)
 
 
-def _last(frame: pd.DataFrame, meter: str, edges: list[pd.Timestamp]) -> pd.Timestamp | None:
-    """A meter's last reading in the months, None where it has none there."""
-    own = frame[frame.index.get_level_values("meter") == meter].dropna(how="all")
-    rows = pd.DatetimeIndex(own.index.get_level_values("time"))
-    rows = rows[(rows >= edges[0]) & (rows <= edges[-1])]
-    return rows[-1].tz_convert(edges[0].tz) if len(rows) else None
+def _last_readings(frame: pd.DataFrame, edges: list[pd.Timestamp]) -> dict[Any, pd.Timestamp]:
+    """The last reading of each meter that has any in the months."""
+    rows = frame.dropna(how="all").index.to_frame(index=False)
+    rows = rows[rows["time"].between(edges[0], edges[-1])]
+    return rows.groupby("meter")["time"].max().dt.tz_convert(edges[0].tz).to_dict()
 
 
 # --- what needs a person now --------------------------------------------------------------
@@ -476,11 +475,9 @@ def status(archive: Any, sites: Any = None, records: Any = None, now: Any = None
 def _newest(store: Archive, meter: str) -> pd.Timestamp | None:
     """The meter's last reading [UTC]."""
     own = store.meter(meter)
-    for year in sorted(own.records, reverse=True):
-        minutes = own.minutes(year)
-        if len(minutes):
-            return pd.Timestamp(int(minutes[-1]) * 60, unit="s", tz="UTC")
-    return None
+    every = (own.minutes(year) for year in sorted(own.records, reverse=True))
+    last = (pd.Timestamp(int(x[-1]) * 60, unit="s", tz="UTC") for x in every if len(x))
+    return next(last, None)
 
 
 def _silent(

@@ -7,7 +7,7 @@ a half.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
@@ -224,12 +224,7 @@ def allocate(amount: Any, weights: Any, *, places: int | None = 2) -> pd.Series[
     >>> allocate("100.00", {"A": 1, "B": 1, "C": 1}).tolist()
     [Decimal('33.34'), Decimal('33.33'), Decimal('33.33')]
     """
-    series = weights
-    if not isinstance(weights, pd.Series):
-        named = isinstance(weights, Mapping)
-        values = weights.values() if named else weights
-        series = pd.Series(list(values), list(weights) if named else None, dtype=object)
-    basis = []
+    series, basis = pd.Series(weights, dtype=object), []
     for name, weight in series.items():
         is_exact = isinstance(weight, Fraction)
         basis.append(weight if is_exact else Fraction(exact(weight, f"weight of {name!r}")))

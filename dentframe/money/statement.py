@@ -17,7 +17,7 @@ from dentframe.display import html_of, text_of
 from dentframe.errors import ConfigError
 from dentframe.metering.energy_and_coverage import STATUSES
 from dentframe.money.rounding_and_tiers import EXACT, add, digits_of, rounded
-from dentframe.site.toml_tables import plain
+from dentframe.site.toml_tables import Table, plain
 
 if TYPE_CHECKING:
     from dentframe.documents.statement_pdf import Font
@@ -288,6 +288,29 @@ class Reading:
     parts: tuple[Part, ...] = ()
 
 
+def around(row: Mapping[Any, Any], places: int | None) -> dict[str, Any]:
+    """The readings around a period's edges as they are printed, from a row of `detail`."""
+    found: dict[str, Any] = {}
+    for name in ("open", "close"):
+        at, value = row.get(f"{name}_at"), row.get(f"{name}_reading")
+        found[f"{name}_at"] = None if pd.isna(at) else at
+        found[f"{name}_reading"] = None if pd.isna(value) else rounded(float(value), places)
+    return found
+
+
+def bounds(
+    row: Mapping[Any, Any], used: Decimal | None, places: int | None, scale: float
+) -> dict[str, Decimal]:
+    """The bounds of a row of `detail` as they are printed, about the energy that is."""
+    found = {}
+    for name, limit in (("lo", min), ("hi", max)):
+        value = row.get(name)
+        if not pd.isna(value):
+            bound = rounded(float(value), places, scale=scale)
+            found[name] = bound if used is None else limit(bound, used)
+    return found
+
+
 @dataclass(frozen=True)
 class Past:
     """An earlier period, to compare with.
@@ -510,12 +533,7 @@ class Statement:
                 f"Cannot read this statement: its schema is {layout!r}, and this dentframe reads "
                 f"{SCHEMA}. Another version of dentframe may have written it: update dentframe."
             )
-        unknown = sorted(set(rest) - {f.name for f in fields(Statement)})
-        if unknown:
-            raise ConfigError(
-                f"Cannot read this statement: it has no field {unknown[0]!r}. "
-                "A later version of dentframe may have written it."
-            )
+        Table(rest, "this statement").fields_of(Statement)
         try:
             return msgspec.convert(rest, Statement, dec_hook=_time)
         except (msgspec.ValidationError, ValueError) as e:

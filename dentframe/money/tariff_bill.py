@@ -17,9 +17,10 @@ from dentframe.errors import ConfigError, RangeError, UnknownTopicError, by
 from dentframe.metering.register_rules import RegisterRules, micros
 from dentframe.metering.series import time_index
 from dentframe.money.charges import KVAH, KVARH, Reactive, as_list
-from dentframe.money.earlier_and_daily_use import use_by_period
+from dentframe.money.earlier_and_daily_use import daily
+from dentframe.money.occupancy import OWN, Occupancy
 from dentframe.money.rounding_and_tiers import EXACT, Tiers, add, digits_of, exact, rounded
-from dentframe.money.statement import Day, Line, Past, Statement
+from dentframe.money.statement import Line, Past, Statement
 from dentframe.money.tariff import Tariff
 from dentframe.money.tariff_usage import Meters, State
 from dentframe.times.dates_and_ranges import Zone, instant, stamp, zone
@@ -411,6 +412,7 @@ def bill(
     # Steps that count as no use are warned of, after whatever is refused.
     warn_of_power(series, np.array(period[:1]), np.array(period[1:]), zone)
     warn_of_withheld(series, *period)
+    held = [Occupancy(c.name, OWN, party, first, last) for c in series]
     return Statement(
         party=party,
         title=title,
@@ -426,17 +428,7 @@ def bill(
         rounding=rounding,
         notes=tuple(as_list(notes, "notes of a bill", "['Read by hand']")),
         read_at=read_at,
-        daily=_daily(meters, first, last),
-    )
-
-
-def _daily(meters: Meters, start: pd.Timestamp, end: pd.Timestamp) -> tuple[Day, ...]:
-    """What all elements used day by day: days end at midnight, whatever readings are there."""
-    edges = sorted({*midnights(start, end, meters.tz), start, end})
-    used = [use_by_period(c, edges, meters.places) for c in meters.registers()]
-    return tuple(
-        Day.of(day.tz_convert(meters.tz).date(), parts)
-        for day, *parts in zip(edges[:-1], *used, strict=True)
+        daily=tuple(daily(series, held, (first, last), zone, places).get(party, ())),
     )
 
 

@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from dentframe.errors import ConfigError, CoverageError, KindError, by
 from dentframe.metering.energy_and_coverage import STATUSES, Cumulative, share, status
 from dentframe.metering.series import Flag, Floats, Ints, element_columns, names
 from dentframe.money.rounding_and_tiers import EXACT, add, exact, printed, rounded
-from dentframe.money.statement import Reading
+from dentframe.money.statement import Reading, around, bounds
 from dentframe.times.dates_and_ranges import local, stamp
 from dentframe.verbs import inputs_and_keywords as inputs
 from dentframe.verbs.elements_by_name import summed_series
@@ -29,6 +28,8 @@ from dentframe.verbs.energy import figures, moving, when
 from dentframe.verbs.result_frames_and_warnings import detail_of
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from dentframe.times.schedule import Schedule
 
 NANO = 1_000_000_000
@@ -283,28 +284,19 @@ class Meters:
     def reading(self, c: Cumulative, s: int, e: int) -> Reading:
         """What one element showed around the ends of a span [us UTC]."""
         f = figures(c, *np.array([[s], [e]], dtype=np.int64), edges=self.edges)
-        row, state = detail_of(f, 1), State.of_energy(c, f.s, f.e)
+        row, state = {k: x[0] for k, x in detail_of(f, 1).items()}, State.of_energy(c, f.s, f.e)
+        row |= {k: local(np.array([row[k]]), self.tz)[0] for k in ("open_at", "close_at")}
         moves = self.edges == "last_reading"
         places = self.places if moves else None
         energy = rounded(use_between(c, int(f.s[0]), int(f.e[0]), places), self.places)
-        lo, hi = (
-            None if np.isnan(x) else rounded(x, self.places, scale=greatest(c))
-            for x in (float(row[k][0]) for k in ("lo", "hi"))
-        )
-        around: dict[str, Any] = {}
-        for name, x in (("open", f.s), ("close", f.e)):
-            at = local(np.asarray(row[f"{name}_at"], dtype=np.int64), self.tz)[0]
-            value = float(row[f"{name}_reading"][0])
-            around[f"{name}_at"] = None if pd.isna(at) else at
-            around[f"{name}_reading"] = None if np.isnan(value) else rounded(value, places)
-            around[f"{name}_interpolated"] = bool(c.edges(x).inside[0])
         return Reading(
             element=c.name,
             energy=None if state.status == STATUSES[-1] else energy,
-            lo=min(lo, energy) if moves and lo is not None else lo,
-            hi=max(hi, energy) if moves and hi is not None else hi,
+            open_interpolated=bool(c.edges(f.s).inside[0]),
+            close_interpolated=bool(c.edges(f.e).inside[0]),
             **vars(state),
-            **around,
+            **around(row, places),
+            **bounds(row, energy if moves else None, self.places, greatest(c)),
         )
 
     def accepted(

@@ -24,7 +24,17 @@ from dentframe.money.occupancy import COMMON, OWN, span
 from dentframe.money.rounding_and_tiers import EXACT, add, exact, rounded
 from dentframe.money.shares import FEE, TITLES, Charge, figures_of, part_of
 from dentframe.money.split_usage import UNMOVED, energy_rows, moves, scale_of, worst_status
-from dentframe.money.statement import Exchange, Letter, Line, Part, Reading, Statement, Statements
+from dentframe.money.statement import (
+    Exchange,
+    Letter,
+    Line,
+    Part,
+    Reading,
+    Statement,
+    Statements,
+    around,
+    bounds,
+)
 from dentframe.money.utility_bill_and_rules import PARTS
 from dentframe.site.site import EXPORT, UNALLOCATED, Tenant
 
@@ -42,9 +52,11 @@ def statements(run: Run, *, landlord: bool = False) -> Statements:
     ConfigError
         For numbers that are not unique, an account that is lacking, or a logo that is not there.
     """
-    site, bill, measured = run.site, run.bill, measured_year_before(run.whole)
-    days, accepted = daily(run.whole), _accepted(run)
-    start, end = (x.tz_convert(site.zone) for x in span(site, bill))
+    site, bill, whole, period = run.site, run.bill, run.whole, span(run.site, run.bill)
+    measured, accepted = measured_year_before(whole), _accepted(run)
+    own = [s for s in whole.occupancies if s.kind == OWN]
+    days = daily(whole.energy.series, own, period, site.zone, run.rules.places)
+    start, end = (x.tz_convert(site.zone) for x in period)
     found = []
     for party in (*site.tenants, *[site.owner] * (landlord or site.letterhead.landlord)):
         charges = [c for c in run.every_charge if c.party == party.name]
@@ -156,30 +168,24 @@ def _named(run: Run, key: str) -> str:
 
 
 def _reading(run: Run, f: Figure) -> Reading:
-    element, around, places = run.site.elements[f.element], _around(run, f), run.rules.places
+    element, places, edges = run.site.elements[f.element], run.rules.places, _around(run, f)
     sizes = ", ".join(dict.fromkeys(f"{exact(x):f}" for x in element.cts))
     exchanges = []
     for when, *noted in element.swaps:
-        at, low, high = run.site.instant(when), around["open_at"], around["close_at"]
+        at, low, high = run.site.instant(when), edges["open_at"], edges["close_at"]
         if low is not None and high is not None and low < at <= high:
             # A reading that was noted is printed no finer than the others.
             pairs = ((exact(float(x)), rounded(float(x), places)) for x in noted)
             exchanges.append(Exchange(at, *(x if x == shown else shown for x, shown in pairs)))
-    bounds: dict[str, Any] = {}
     used = f.value if moves(run.rules, f.row) else None
-    for name, limit in (("lo", min), ("hi", max)):
-        value = f.row.get(name)
-        if not pd.isna(value):
-            bound = rounded(float(value), places, scale=scale_of(f.row))
-            bounds[name] = bound if used is None else limit(bound, used)
     return Reading(
         element=_named(run, f.element),
-        **around,
+        **edges,
         energy=f.value,
         coverage=f.coverage,
         status=f.status,
         flags=f.flags,
-        **bounds,
+        **bounds(f.row, used, places, scale_of(f.row)),
         ct=f"CT {sizes} A" if sizes else "",
         exchanges=tuple(exchanges),
         parts=_parts(run.whole, f),
@@ -188,14 +194,11 @@ def _reading(run: Run, f: Figure) -> Reading:
 
 def _around(run: Run, f: Figure) -> dict[str, Any]:
     """The readings around an occupancy's edges, and whether the edge lies between two of them."""
-    found: dict[str, Any] = {}
     moved = run.rules.edges == "last_reading" and not UNMOVED & {*f.flags}
-    places = run.rules.places if moves(run.rules, f.row) else None
+    found = around(f.row, run.rules.places if moves(run.rules, f.row) else None)
     for name, edge in (("open", f.start), ("close", f.end)):
-        at, value = f.row.get(f"{name}_at"), f.row.get(f"{name}_reading")
-        found[f"{name}_at"] = None if pd.isna(at) else at
-        found[f"{name}_reading"] = None if pd.isna(value) else rounded(float(value), places)
-        found[f"{name}_interpolated"] = not pd.isna(at) and at != edge and not moved
+        at = found[f"{name}_at"]
+        found[f"{name}_interpolated"] = at is not None and at != edge and not moved
     return found
 
 
