@@ -366,9 +366,10 @@ def _changes(now: list[pd.DataFrame], before: list[pd.DataFrame], site: Site) ->
 
 def _last_readings(frame: pd.DataFrame, edges: list[pd.Timestamp]) -> dict[Any, pd.Timestamp]:
     """The last reading of each meter that has any in the months."""
-    rows = frame.dropna(how="all").index.to_frame(index=False)
+    rows: Any = frame.dropna(how="all").index.to_frame(index=False)
     rows = rows[rows["time"].between(edges[0], edges[-1])]
-    return rows.groupby("meter")["time"].max().dt.tz_convert(edges[0].tz).to_dict()
+    last: dict[Any, pd.Timestamp] = rows.groupby("meter")["time"].max().to_dict()
+    return {meter: at.tz_convert(edges[0].tz) for meter, at in last.items()}
 
 
 # --- what needs a person now --------------------------------------------------------------

@@ -300,9 +300,9 @@ def around(row: Mapping[Any, Any], places: int | None) -> dict[str, Any]:
 
 def bounds(
     row: Mapping[Any, Any], used: Decimal | None, places: int | None, scale: float
-) -> dict[str, Decimal]:
+) -> dict[str, Any]:
     """The bounds of a row of `detail` as they are printed, about the energy that is."""
-    found = {}
+    found: dict[str, Any] = {}
     for name, limit in (("lo", min), ("hi", max)):
         value = row.get(name)
         if not pd.isna(value):

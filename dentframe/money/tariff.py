@@ -77,7 +77,7 @@ class Tariff:
         ConfigError
             For data that is no tariff.
         """
-        return Table(data, "this tariff").record(Tariff)
+        return Tariff(**Table(data, "this tariff").values(Tariff))
 
     @staticmethod
     def from_json(text: str) -> Tariff:
