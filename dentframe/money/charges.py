@@ -6,9 +6,10 @@ fixed charges, taxes, minimum bills, and reactive energy.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields, replace
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dentframe.errors import ConfigError
@@ -44,9 +45,7 @@ class ChargeTable(Table):
     def rate(self, name: str) -> Any:
         """One rate, or one per tier."""
         value = self.given(name)
-        if is_list(value):
-            return tuple(replace(self, data={name: x}).decimal(name) for x in value)
-        return self.decimal(name)
+        return self._decimals(name, value) if is_list(value) else self.decimal(name)
 
     def rates(self, name: str) -> dict[str, Any]:
         """A rate, or one per tier, for each window by its name."""
@@ -59,8 +58,14 @@ class ChargeTable(Table):
         return {str(window): inside.rate(window) for window in value}
 
     def tiers(self, name: str) -> Sequence[Decimal]:
-        """The upper edges of tiers."""
-        return Tiers.read(self._list(name, "[500]"), self.data["name"]).edges
+        """The upper edges of all tiers but the last."""
+        edges = self._decimals(name, self._list(name, "[500]"))
+        if any(b <= a for a, b in pairwise((Decimal(0), *edges))):
+            raise self.error(
+                name, "they are the upper edges of all tiers but the last, above 0 and rising, "
+                "e.g. [500, 1000].",
+            )  # fmt: skip
+        return edges
 
     def charges(self, name: str) -> tuple[Any, ...]:
         """The names of the charges that another is taken of."""
@@ -103,6 +108,9 @@ class ChargeTable(Table):
     def season(self, _: str) -> None:
         """No season, for the windows have taken it."""
 
+    def _decimals(self, name: str, values: Iterable[Any]) -> tuple[Decimal, ...]:
+        return tuple(replace(self, data={name: x}).decimal(name) for x in values)
+
     def _list(self, name: str, example: str) -> list[Any]:
         return as_list(self.data[name], f"{name} of {self.data['name']!r}", example)
 
@@ -129,6 +137,12 @@ class Charge:
     def __post_init__(self) -> None:
         given = {f.name: getattr(self, f.name) for f in fields(self)}
         put(self, **ChargeTable(given, f"charge {self.name!r}").values(type(self)))
+        for why in self.faults():
+            raise ConfigError(f"Cannot price charge {self.name!r}: {why}")
+
+    def faults(self) -> Iterator[str]:
+        """What its fields together cannot mean."""
+        yield from ()
 
 
 @dataclass(frozen=True)
@@ -179,33 +193,25 @@ class Energy(Charge):
     flow: str = field(default="net", metadata={"one_of": ("net", "import", "export")})
     topic: str | None = None
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def faults(self) -> Iterator[str]:
+        """What its fields together cannot mean, and what must be stated."""
         if (self.rate is None) == (self.rates is None):
-            raise ConfigError(
-                f"Cannot price charge {self.name!r}: give either rate (one price) or rates (a "
-                "price for each window)."
-            )
+            yield "give either rate (one price) or rates (a price for each window)."
         names = {w.name for w in self.windows} | {"other"}
-        for w in self.rates or ():
-            if w not in names:
-                raise ConfigError(
-                    f"Cannot use rate {w!r} of charge {self.name!r}: no window has that name; "
-                    f"there are {', '.join(sorted(names))}."
-                )
+        for w in (w for w in self.rates or () if w not in names):
+            there = ", ".join(sorted(names))
+            yield f"rates has a price for {w!r}, and no window has that name; there are {there}."
         for rate in [self.rate] if self.rates is None else self.rates.values():
             Tiers(self.tiers).rates(rate, self.name)
         if self.tiers and self.tier_proration is None:
-            raise ConfigError(
-                f"Cannot price charge {self.name!r}: tier_proration must be stated, because "
-                "tariffs differ. Use 'none' (the edges hold for any period), 'days', 'month', or "
-                "the number of days the edges are for, e.g. 30."
+            yield (
+                "tier_proration must be stated, because tariffs differ. Use 'none' (the edges hold "
+                "for any period), 'days', 'month', or the number of days they are for, e.g. 30."
             )
         if self.tiers and self.rates is not None and self.tier_order is None:
-            raise ConfigError(
-                f"Cannot price charge {self.name!r}: tier_order must be stated, because tiers "
-                "under time-of-use give 36, 31.5 or 24 for the same use. Use 'chronological', "
-                "'prorata' or 'per_period'."
+            yield (
+                "tier_order must be stated, because tiers under time-of-use give 36, 31.5 or 24 "
+                "for the same use. Use 'chronological', 'prorata' or 'per_period'."
             )
 
     def lines(self, case: Case) -> list[Line]:

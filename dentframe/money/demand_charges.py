@@ -242,25 +242,22 @@ class Demand(Charge):
     proration: Any = field(default=None, metadata={"read": "proration"})
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         if isinstance(self.ratchet, Mapping):
             table = Table(self.ratchet, f"charge {self.name!r}", "ratchet")
             put(self, ratchet=table.record(Ratchet))
+        super().__post_init__()
+
+    def faults(self) -> Iterator[str]:
+        """What its fields together cannot mean."""
         if not isinstance(self.ratchet, Ratchet | None):
-            raise ConfigError(
-                f"Cannot use {self.ratchet!r} as ratchet of {self.name!r}: give a Ratchet, e.g. "
-                "Ratchet(80, 11)."
-            )
+            yield f"{self.ratchet!r} is no ratchet: give a Ratchet, e.g. Ratchet(80, 11)."
         Tiers(self.tiers).rates(self.rate, self.name)
         if self.per == "day" and (self.ratchet or self.target_power_factor is not None):
-            raise ConfigError(
-                f"Cannot use per='day' with a ratchet or target_power_factor in charge "
-                f"{self.name!r}: both are of a month."
-            )
+            yield "per='day' has no ratchet and no target_power_factor: both are of a month."
         if self.measure == "reported" and (self.step or self.window != "15min"):
-            raise ConfigError(
-                f"Cannot use window or step with measure='reported' in charge {self.name!r}: the "
-                "meter has its own window. Use measure='block' or 'rolling'."
+            yield (
+                "measure='reported' has no window or step, for the meter has its own. Use "
+                "measure='block' or 'rolling'."
             )
 
     def lines(self, case: Case) -> list[Line]:

@@ -7,12 +7,12 @@ a half.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
 from functools import reduce
-from itertools import accumulate, pairwise
+from itertools import accumulate, cycle, islice, pairwise
 from math import floor
 from typing import Any, ClassVar, TypeVar
 
@@ -154,10 +154,9 @@ def parts_of(
     # A part of nothing gets nothing, unless there is no other.
     some = [i for i, part in enumerate(parts) if part] or list(range(len(parts)))
     order = sorted(some, key=lambda i: low[i] - whole[i])
-    for k in range(abs(left)):
-        low[order[k % len(order)] if left > 0 else order[-1 - k % len(order)]] += (
-            1 if left > 0 else -1
-        )
+    step = 1 if left > 0 else -1
+    for i in islice(cycle(order[::step]), abs(left)):
+        low[i] += step
     return [EXACT.multiply(Decimal(sign * n), unit).quantize(unit) for n in low]
 
 
@@ -224,7 +223,11 @@ def allocate(amount: Any, weights: Any, *, places: int | None = 2) -> pd.Series[
     >>> allocate("100.00", {"A": 1, "B": 1, "C": 1}).tolist()
     [Decimal('33.34'), Decimal('33.33'), Decimal('33.33')]
     """
-    series, basis = pd.Series(weights, dtype=object), []
+    series, basis = weights, []
+    if not isinstance(weights, pd.Series):
+        named = isinstance(weights, Mapping)
+        values = weights.values() if named else weights
+        series = pd.Series(list(values), list(weights) if named else None, dtype=object)
     for name, weight in series.items():
         is_exact = isinstance(weight, Fraction)
         basis.append(weight if is_exact else Fraction(exact(weight, f"weight of {name!r}")))
@@ -269,23 +272,6 @@ class Tiers:
     ORDERS: ClassVar = ("chronological", "prorata", "per_period")
     """How tiers fill under prices by time of use."""
     edges: Sequence[Decimal]
-
-    @classmethod
-    def read(cls, edges: Any, charge: str) -> Tiers:
-        """Tiers by edges as a tariff has them.
-
-        Raises
-        ------
-        ConfigError
-            For edges that are not above 0 and rising; `charge` names them.
-        """
-        found = tuple(as_written(x, "tiers") for x in edges)
-        if any(b <= a for a, b in pairwise((Decimal(0), *found))):
-            raise ConfigError(
-                f"Cannot use tiers={[str(x) for x in found]} in charge {charge!r}: they are the "
-                "upper edges of all tiers but the last, above 0 and rising, e.g. [500, 1000]."
-            )
-        return cls(found)
 
     def scaled(self, part: Fraction) -> Tiers:
         """The tiers with their edges scaled to a part of a month."""

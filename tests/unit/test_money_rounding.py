@@ -88,7 +88,7 @@ def test_allocate_keeps_the_parties_and_their_order():
 
 def test_tiers_fill_and_are_named():
     """An edge belongs to the lower tier; a negative total stays in the first."""
-    tiers = Tiers.read([500, 1000.5], "E")
+    tiers = Tiers([Decimal(500), Decimal("1000.5")])
     assert tiers.fill(Decimal(500)) == [500, 0, 0]
     assert tiers.fill(Decimal(-3)) == [-3, 0, 0]
     assert Tiers([Decimal(0)]).fill(Decimal(-3)) == [-3, 0]
