@@ -16,7 +16,6 @@ import pandas as pd
 from dentframe.archive.archive import opened
 from dentframe.errors import CoverageError, IncompleteReadError, UnknownMeterError
 from dentframe.metering.energy_and_coverage import STATUSES, Cumulative
-from dentframe.metering.register_rules import RegisterRules
 from dentframe.metering.series import time_index
 from dentframe.money.occupancy import MAIN, OWN, Occupancy, completed, span
 from dentframe.money.rounding_and_tiers import add, rounded
@@ -26,15 +25,15 @@ from dentframe.money.tariff_usage import Meters
 from dentframe.times.dates_and_ranges import Zone, instant, ints, localize
 from dentframe.times.periods import midnights, verb_zone
 from dentframe.verbs.energy import figures
-from dentframe.verbs.inputs_and_keywords import VerbKeywords
+from dentframe.verbs.inputs_and_keywords import DEFAULT_RULES, VerbKeywords
 
 if TYPE_CHECKING:
+    from dentframe.metering.register_rules import RegisterRules
     from dentframe.money.split_bill import Run
     from dentframe.site.site import Tenant
 
 MONTHS = 12
 NONE = "There is no comparison with earlier periods: "
-_DEFAULT_RULES = RegisterRules()
 
 
 def earlier(
@@ -44,7 +43,7 @@ def earlier(
     tz: Zone,
     months: int = 13,
     elements: Any = None,
-    registers: RegisterRules = _DEFAULT_RULES,
+    registers: RegisterRules = DEFAULT_RULES,
     source: str = "auto",
     accept: Sequence[str] = ("recorded",),
     places: int | None = 2,

@@ -25,7 +25,7 @@ from dentframe.money.tariff import Tariff
 from dentframe.money.tariff_usage import Meters, State
 from dentframe.times.dates_and_ranges import Zone, instant, stamp, zone
 from dentframe.times.periods import midnights, verb_zone
-from dentframe.verbs.inputs_and_keywords import MEAN, REGISTER, VerbKeywords
+from dentframe.verbs.inputs_and_keywords import DEFAULT_RULES, MEAN, REGISTER, VerbKeywords
 from dentframe.verbs.result_frames_and_warnings import warn_of_power, warn_of_withheld
 
 if TYPE_CHECKING:
@@ -289,9 +289,6 @@ class Case:
         return [EXACT.plus(Decimal(str(x))) for x in earlier]
 
 
-_DEFAULT_RULES = RegisterRules()
-
-
 def bill(
     df: pd.DataFrame | Archive,
     tariff: Tariff,
@@ -300,7 +297,7 @@ def bill(
     *,
     tz: Zone,
     elements: Any = None,
-    registers: RegisterRules = _DEFAULT_RULES,
+    registers: RegisterRules = DEFAULT_RULES,
     source: str = "auto",
     accept: Sequence[str] = ("recorded",),
     places: int | None = 2,

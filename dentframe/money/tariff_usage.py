@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from dentframe.times.schedule import Schedule
 
 NANO = 1_000_000_000
-OUT = "\0"
+OUT = "(outside all)"
 """The name of the time that no window of a charge has."""
 
 
