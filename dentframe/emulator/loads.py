@@ -8,22 +8,19 @@ exact integers and registers are exactly the integral of power. Chance is a numb
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from numpy.typing import NDArray
-
-    Ints = NDArray[np.int64]
-    Floats = NDArray[np.float64]
-    Loads = tuple["Load", ...]
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Loads = tuple["Load", ...]
 
 # --- chance ---
 

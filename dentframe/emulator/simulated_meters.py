@@ -15,17 +15,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from dentframe.emulator import loads
-from dentframe.emulator.loads import STEP, Curve, Load
+from dentframe.emulator.loads import STEP, Curve, Floats, Load
 from dentframe.emulator.requests_sources_and_limits import STAMP, Source, Table
-
-if TYPE_CHECKING:
-    from dentframe.emulator.loads import Floats
 
 When = datetime | str
 Where = str | tuple[str, str]
@@ -143,21 +140,19 @@ class Polls:
         """
         if not len(self.at):
             return [], []
-        columns: dict[str, list[str | None]] = {}
+        columns = {}
         for element in self.meter.elements:
             gaps = [self.during(event) for event in self.events(element, "gap")]
-            lost = np.flatnonzero(np.any([np.zeros_like(self.at), *gaps], axis=0))
+            lost = np.any([np.zeros_like(self.at), *gaps], axis=0)
             for name, values in self.values(element):
-                columns[name] = _texts(values)
-                for i in lost:
-                    columns[name][i] = None
+                columns[name] = _texts(np.where(lost, np.nan, values))
         names = sorted(columns)
         stamps = np.datetime_as_string(self.at.astype("datetime64[s]"), unit="m").tolist()
         rows = []
         for stamp, *cells in zip(stamps, *(columns[name] for name in names), strict=True):
-            row = {"date": stamp[:10], "time": stamp[11:], **dict(zip(names, cells, strict=True))}
-            rows.append({name: text for name, text in row.items() if text is not None})
-        rows = [row for row in rows if len(row) > len(STAMP)]
+            row = {n: text for n, text in zip(names, cells, strict=True) if text is not None}
+            if row:
+                rows.append({"date": stamp[:10], "time": stamp[11:], **row})
         return ([*STAMP, *names], rows) if rows else ([], [])
 
     def values(self, element: Element) -> Iterator[tuple[str, Floats]]:
@@ -189,13 +184,11 @@ class Polls:
     def register(self, element: Element, apparent: bool) -> Floats:
         """What the register shows at each poll: the integral since the last clear [kWh]."""
         of = partial(self.plant.curve, self.meter.name, element.name, apparent=apparent)
-        shown = of(self.start, self.end).energy(self.at)
-        base = np.zeros_like(shown)
+        shown = whole = of(self.start, self.end).energy(self.at)
         for event in self.events(element, "reset"):
             cleared = int(event.start.timestamp())
             then = of(event.start, event.start).energy(cleared)
-            base = np.where(self.at >= cleared, then, base)
-        shown = shown - base
+            shown = np.where(self.at >= cleared, whole - then, shown)
         for event in self.events(element, "zero_blip"):
             shown = np.where(self.during(event), 0, shown)
         return np.asarray(np.rint(shown / 3600.0) / 1000.0)
@@ -236,9 +229,9 @@ def _factor(p: Floats, q: Floats) -> Floats:
 
 
 def _texts(values: Floats) -> list[str | None]:
-    """Numbers as the wire writes them: three decimals at most, at least one, never -0.0."""
+    """Numbers as the wire writes them: three decimals at most, at least one, never -0.0 or NaN."""
     distinct, which = np.unique(np.round(values, 3) + 0.0, return_inverse=True)
-    texts = list(map(repr, distinct.tolist()))
+    texts = [None if math.isnan(x) else repr(x) for x in distinct.tolist()]
     return [texts[i] for i in which.tolist()]
 
 
