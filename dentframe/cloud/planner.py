@@ -128,10 +128,8 @@ class Window:
 
     def params(self) -> dict[str, str]:
         """Return the parameters of a request that name this window, zero-padded."""
-        parts = {"month": self.month, "day": self.day, "hour": self.hour}
-        return {"year": f"{self.year:04d}"} | {
-            name: f"{part:02d}" for name, part in parts.items() if part is not None
-        }
+        names = "year", "month", "day", "hour"
+        return dict(zip(names, re.split("[-T]", str(self)), strict=False))
 
     def children(self) -> tuple[Window, ...]:
         """Return the days of a month, the hours of a day, nothing for an hour."""
@@ -155,8 +153,7 @@ class Window:
     def __lt__(self, other: object) -> bool:
         if not isinstance(other, Window):
             return NotImplemented
-        mine, theirs = self.hours, other.hours
-        return (mine.start, -mine.stop) < (theirs.start, -theirs.stop)
+        return str(self) < str(other)  # a text begins before those that go on
 
 
 REQUEST_BYTES: int = 2_000_000

@@ -191,12 +191,16 @@ class Limiter:
         with self._place(concurrency, check), self._lease(concurrency, check) as renew:
             while True:
                 slot = self._do(lambda table: table.reserve(rate, self._clock()))
-                while (remaining := slot - self._clock()) > 0:
-                    self._sleep(min(remaining, NAP))
-                    check()
+                self.sleep_until(slot, check)
                 if self._do(lambda table: table.paused(self._clock())) <= slot:
                     break
             yield renew
+
+    def sleep_until(self, at: float, check: Callable[[], None]) -> None:
+        """Sleep until a time of the clock; `check` may raise to give up."""
+        while (remaining := at - self._clock()) > 0:
+            self._sleep(min(remaining, NAP))
+            check()
 
     def pause(self, seconds: float, rate: float) -> None:
         """Hold back all threads and processes of the account."""

@@ -261,7 +261,7 @@ class Account:
     """
 
     def __init__(self, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
-        self.clock, self.sleep, self.users = clock, sleep, 0
+        self.clock, self.users = clock, 0
         self.limiter, self.breaker = Limiter(clock, sleep), Breaker(clock, sleep)
         self.single_flight = SingleFlight()
 
@@ -344,7 +344,8 @@ class Retrier:
                 # Whatever is raised, wherever: the others wait for the one that looks.
                 self.account.breaker.neither()
                 raise
-            self._wait(request, pause)
+            self.account.limiter.sleep_until(self.account.clock() + pause, request.read.check)
+            request.spent += pause
 
     def _send(self, request: ApiRequest, exchange: Exchange) -> Reply | DentError:
         breaker, check = self.account.breaker, request.read.check
@@ -414,13 +415,6 @@ class Retrier:
         if answered_since or (request.predicted or 0.0) > LARGE:
             raise TooLargeError(str(error), status=502)
         raise SuspectError(str(error), status=502)
-
-    def _wait(self, request: ApiRequest, pause: float) -> None:
-        start = self.account.clock()
-        while (remaining := start + pause - self.account.clock()) > 0:
-            self.account.sleep(min(remaining, NAP))
-            request.read.check()
-        request.spent += pause
 
     def _left(self, request: ApiRequest) -> float:
         return self.deadline - request.spent

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import numpy as np
 import pandas as pd
 
-from dentframe.metering.series import SCHEMA, Run, Side, is_several, micros_of, outermost
+from dentframe.metering.series import SCHEMA, Run, Side, is_several, merged, micros_of, outermost
 from dentframe.times.dates_and_ranges import Ints, stamp
 from dentframe.wire import columns as _columns
 from dentframe.wire.pages_and_bad_cells import room
@@ -83,17 +83,13 @@ def join(pages: Sequence[Page], columns: Sequence[str]) -> Table:
     starts = np.flatnonzero(np.r_[True, np.diff(minutes) != 0])
     if len(starts) == len(minutes):
         return Table(columns, minutes, values)
-    low = np.fmin.reduceat(values, starts, axis=0)
-    conflict = (low != np.fmax.reduceat(values, starts, axis=0)) & ~np.isnan(low)
-    given = np.add.reduceat(~np.isnan(values), starts, axis=0, dtype=np.int64)
-    same = (given > 1) & ~conflict
-    low[conflict] = np.nan
+    once, differ, same = merged(values, starts)
     minutes = minutes[starts]
     conflicts, duplicates = (
         {c: minutes[mask[:, i]] for i, c in enumerate(columns) if mask[:, i].any()}
-        for mask in (conflict, same)
+        for mask in (differ, same)
     )
-    return Table(columns, minutes, np.asfortranarray(low), conflicts, duplicates)
+    return Table(columns, minutes, np.asfortranarray(once), conflicts, duplicates)
 
 
 def _below_each_other(parts: list[Page] | list[Table], columns: Sequence[str]) -> Floats:

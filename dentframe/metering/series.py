@@ -483,15 +483,22 @@ def usable(
     return Series(*name, t[finite], v[finite], t[marked], marks[marked])
 
 
+def merged(values: Floats, first: Ints) -> tuple[Floats, Bools, Bools]:
+    """One value per instant: equal ones are one, different ones missing; NaN does not count.
+
+    `first` is where the rows of each instant begin. The marks say where values of it differed,
+    and where they were the same.
+    """
+    low = np.fmin.reduceat(values, first, axis=0)
+    twice = np.add.reduceat(~np.isnan(values), first, axis=0, dtype=np.int64) > 1
+    differ = twice & (low != np.fmax.reduceat(values, first, axis=0))
+    return np.where(differ, np.nan, low), differ, twice & ~differ
+
+
 def _merge(v: Floats, first: Ints) -> tuple[Floats, Ints]:
-    """One value per instant: equal ones are one, conflicting ones missing; blanks do not count."""
-    finite = np.isfinite(v)
-    low = np.minimum.reduceat(np.where(finite, v, np.inf), first)
-    high = np.maximum.reduceat(np.where(finite, v, -np.inf), first)
-    given = np.add.reduceat(finite.astype(np.int64), first)
-    size = np.diff(np.append(first, len(v)))
-    twice = (given > 1) | ((given == 0) & (size > 1))
-    conflict = (given > 1) & (low != high)
-    marks = np.where(twice & ~conflict, int(Flag.DUPLICATE_DROPPED), 0)
-    marks[conflict] = Flag.CONFLICTING_DUPLICATE
-    return np.where((given == 0) | conflict, np.nan, low), marks
+    """One value per instant, and the marks of those that had several rows."""
+    low, differ, same = merged(np.where(np.isfinite(v), v, np.nan), first)
+    blank = np.isnan(low) & (np.diff(first, append=len(v)) > 1)
+    marks = np.where(same | blank, int(Flag.DUPLICATE_DROPPED), 0)
+    marks[differ] = Flag.CONFLICTING_DUPLICATE
+    return low, marks

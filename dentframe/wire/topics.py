@@ -6,10 +6,9 @@ Add a topic by adding a row; every verb follows the table.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 Kind = Literal["register", "interval_mean", "sample", "ratio", "interval_energy", "unknown"]
-KINDS: tuple[str, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True)
