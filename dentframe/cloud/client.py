@@ -7,6 +7,7 @@ import os
 import threading
 import time
 import weakref
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -17,7 +18,7 @@ from dentframe.cloud.credentials import Credentials, cache_folder, refuse, secre
 from dentframe.cloud.http_cache import CacheFile, HttpCache
 from dentframe.cloud.planner import Sizes, Window
 from dentframe.cloud.read_in_threads import Answer, Job, WindowReader, run, warn_stale
-from dentframe.cloud.requests_and_responses import LOGGER, ApiRequest, Cancellation, again, prefix
+from dentframe.cloud.requests_and_responses import LOGGER, ApiRequest, Cancellation, prefix
 from dentframe.cloud.retry import Retrier, join, leave
 from dentframe.errors import (
     AuthError,
@@ -227,7 +228,7 @@ class DentCloud:
             for answer in run(reader, jobs, places + _WORKERS, None if eager else places):
                 if isinstance(answer.error, AuthError):
                     self._refused = True
-                    raise again(answer.error)
+                    raise copy(answer.error)
                 self._refused = self._refused and (answer.cached or answer.error is not None)
                 cached = cached and answer.cached
                 self._notices.flush()

@@ -12,6 +12,7 @@ import io
 import json
 import logging
 import zlib
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -97,14 +98,7 @@ class Cancellation:
     def check(self) -> None:
         """Raise what stopped this read."""
         if self.error is not None:
-            raise again(self.error)
-
-
-def again(error: DentError) -> DentError:
-    """The same error as a new object, so that threads share no traceback."""
-    copy = type(error)(*error.args, status=error.status, retry_after=error.retry_after)
-    copy.retryable = error.retryable
-    return copy
+            raise copy(self.error)  # so that threads share no traceback
 
 
 @dataclass(eq=False)

@@ -15,6 +15,7 @@ import threading
 import time
 from concurrent import futures
 from concurrent.futures import Future
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -25,7 +26,6 @@ from dentframe.cloud.requests_and_responses import (
     StoppedError,
     SuspectError,
     TooLargeError,
-    again,
     read_response,
 )
 from dentframe.errors import AuthError, DentError, RateLimitError, UnavailableError
@@ -166,7 +166,7 @@ class SingleFlight:
             if error is None:
                 return cast("T", future.result())
             if isinstance(error, DentError) and not isinstance(error, StoppedError):
-                raise again(error)
+                raise copy(error)
             check()  # the leader's read was given up, not this one: go oneself
         try:
             found = call()
