@@ -7,7 +7,7 @@ fixed charges, taxes, minimum bills, and reactive energy.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field, fields, replace
+from dataclasses import KW_ONLY, MISSING, dataclass, field, fields, replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -37,6 +37,13 @@ def put(charge: Any, **values: Any) -> None:
     """Set fields of a frozen dataclass while it is made."""
     for name, value in values.items():
         object.__setattr__(charge, name, value)
+
+
+def made(cls: type[Any], data: Mapping[str, Any], file: str, where: str = "") -> Any:
+    """Settings from their table; a misspelt field, which nothing would read, is refused."""
+    known = Table(data, file, where).fields_of(cls)
+    needed = (name for name, f in known.items() if f.default is MISSING)
+    return cls(**{**dict.fromkeys(needed), **data})
 
 
 class ChargeTable(Table):
@@ -86,24 +93,27 @@ class ChargeTable(Table):
     def windows(self, name: str) -> tuple[Window, ...]:
         """Windows from tables or `Window`s; the charge's season is that of those without one."""
         given, charge = self.given(name), self.data["name"]
-        one, season = isinstance(given, Mapping | Window), self.data.get("season")
-        every = [given] if one else self._list(name, "[Window('peak', '16:00', '21:00')]")
+        alone, season = isinstance(given, Mapping | Window), self.data.get("season")
+        every = [given] if alone else self._list(name, "[Window('peak', '16:00', '21:00')]")
         if season is not None:
             season = self._list("season", "['06-01', '09-30']")
             every = every or [Window(charge)]
         found = []
         for x in every:
-            window = x
-            if isinstance(x, Mapping):
-                inside = Table({"name": charge, **x}, self.file, name)
-                inside.fields_of(Window)  # a misspelt field, which nothing would read, is refused
-                window = Window(**inside.data)
-            if not isinstance(window, Window):
-                raise self.error(name, f"{x!r} is no Window.")
+            one = {"name": charge, **x} if isinstance(x, Mapping) else x
+            window = replace(self, data={name: one}).setting(name, of=Window)
             days = window.days if isinstance(window.days, str) else tuple(window.days)
             dates = season if window.season is None else window.season
             found.append(replace(window, days=days, season=None if dates is None else tuple(dates)))
         return tuple(found)
+
+    def setting(self, name: str, *, of: type[Any]) -> Any:
+        """A `Window` or a `Ratchet`, or one that is made of its table."""
+        given = self.given(name)
+        found = made(of, given, self.file, name) if isinstance(given, Mapping) else given
+        if not isinstance(found, of):
+            raise self.error(name, f"it must be a {of.__name__}, or a table of its fields.")
+        return found
 
     def season(self, _: str) -> None:
         """No season, for the windows have taken it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import pairwise
@@ -13,10 +12,10 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, CoverageError, by
 from dentframe.metering.register_rules import HOUR, micros, resolve
-from dentframe.money.charges import KVAH, Charge, put
+from dentframe.money.charges import KVAH, Charge
 from dentframe.money.rounding_and_tiers import EXACT, Tiers, add, exact, parts_of, times
 from dentframe.money.tariff_usage import OUT, State, greatest, stretches, worst
-from dentframe.site.toml_tables import Table
+from dentframe.site.toml_tables import read_itself
 from dentframe.times.dates_and_ranges import local, stamp
 from dentframe.times.periods import midnights
 from dentframe.times.schedule import Schedule
@@ -178,7 +177,7 @@ class Ratchet:
     minimum: Any = field(default=Decimal(0), metadata={"read": "decimal"})
 
     def __post_init__(self) -> None:
-        put(self, **Table(vars(self), "this ratchet").values(Ratchet))
+        read_itself(self, "a ratchet")
         ratchet([Decimal(0)], self.percent, self.lookback, self.minimum)
 
 
@@ -236,21 +235,13 @@ class Demand(Charge):
     per: str = field(default="month", metadata={"one_of": ("month", "day")})
     n: int = field(default=1, metadata={"least": 1})
     one_per_day: bool = False
-    ratchet: Any = None
+    ratchet: Any = field(default=None, metadata={"read": "setting", "of": Ratchet})
     target_power_factor: Any = field(default=None, metadata={"read": "decimal"})
     topic: str | None = None
     proration: Any = field(default=None, metadata={"read": "proration"})
 
-    def __post_init__(self) -> None:
-        if isinstance(self.ratchet, Mapping):
-            table = Table(self.ratchet, f"charge {self.name!r}", "ratchet")
-            put(self, ratchet=table.record(Ratchet))
-        super().__post_init__()
-
     def faults(self) -> Iterator[str]:
         """What its fields together cannot mean."""
-        if not isinstance(self.ratchet, Ratchet | None):
-            yield f"{self.ratchet!r} is no ratchet: give a Ratchet, e.g. Ratchet(80, 11)."
         Tiers(self.tiers).rates(self.rate, self.name)
         if self.per == "day" and (self.ratchet or self.target_power_factor is not None):
             yield "per='day' has no ratchet and no target_power_factor: both are of a month."

@@ -360,8 +360,8 @@ def _changes(now: list[pd.DataFrame], before: list[pd.DataFrame], site: Site) ->
     )
     found["change"] = found["now"] - found["before"]
     found["share"] = found["change"] / found["before"]
-    order = found["change"].abs().sort_values(ascending=False).index
-    return found.loc[order].query("months > 0").head(5).reset_index(drop=True)
+    found = found.sort_values("change", key=abs, ascending=False)
+    return found.query("months > 0").head(5).reset_index(drop=True)
 
 
 def _last_readings(frame: pd.DataFrame, edges: list[pd.Timestamp]) -> dict[Any, pd.Timestamp]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass, field
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from dentframe.errors import ConfigError, did_you_mean
-from dentframe.money.charges import Energy, Fixed, Minimum, Reactive, Tax, as_list, put
+from dentframe.money.charges import Energy, Fixed, Minimum, Reactive, Tax, as_list, made, put
 from dentframe.money.demand_charges import Demand
 from dentframe.site.currencies import check_currency
 from dentframe.site.toml_tables import Table, dump, parse, plain
@@ -212,9 +212,7 @@ def _charge(given: Any) -> Any:
         near = did_you_mean(kind, KINDS) or f": use one of {', '.join(KINDS)}"
         raise ConfigError(f"Cannot read a charge of kind {kind!r}{near}")
     rest = {k: v for k, v in given.items() if k != "kind"}
-    known = Table(rest, f"charge {given.get('name', '')!r}").fields_of(KINDS[kind])
-    needed = (name for name, f in known.items() if f.default is MISSING)
-    return KINDS[kind](**{**dict.fromkeys(needed), **rest})
+    return made(KINDS[kind], rest, f"charge {given.get('name', '')!r}")
 
 
 def _check_on(charges: tuple[Any, ...]) -> None:

@@ -19,7 +19,7 @@ from dentframe.times.dates_and_ranges import ints, local, stamp
 from dentframe.times.periods import clock_grid
 
 if TYPE_CHECKING:
-    from dentframe.metering.series import Bools, Ints
+    from dentframe.metering.series import Ints
 
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun", "holiday")
@@ -161,9 +161,15 @@ class Schedule:
         walls = local(edges, tz).tz_localize(None)
         day, minute = walls.normalize(), np.asarray(walls.hour * 60 + walls.minute)
         days, place = np.unique(day, return_inverse=True)
+        dates = [d.date() for d in pd.DatetimeIndex(days)]
+        # With the day before: one of its windows may be open past midnight.
+        every = dates[0] - dt.timedelta(days=1), *dates
+        kinds = [HOLIDAY if d in self.holidays else d.weekday() for d in every]
         name = np.full(len(edges), len(self.names) - 1, dtype=np.int64)
         for w in reversed(self.windows):
-            name[_is_open(w, days, place, minute, self.holidays)] = self.names.index(w.name)
+            on, (first, last) = np.array([*map(w.applies, every, kinds)]), w.span
+            today = on[place + 1] & (minute >= first) & (minute < last)
+            name[today | (on[place] & (minute + _WHOLE < last))] = self.names.index(w.name)
         changes = np.concatenate(([True], name[1:] != name[:-1]))
         return edges[changes], name[changes]
 
@@ -184,18 +190,6 @@ class Stretches:
     e: Ints
     period: Ints
     window: Ints
-
-
-def _is_open(
-    w: Window, days: Any, place: Ints, minute: Ints, holidays: frozenset[dt.date]
-) -> Bools:
-    """Whether a window is open at local times, given as positions of their days and minutes."""
-    dates = [d.date() for d in pd.DatetimeIndex(days)]
-    every = dates[0] - dt.timedelta(days=1), *dates
-    on = np.array([w.applies(d, HOLIDAY if d in holidays else d.weekday()) for d in every])
-    first, last = w.span
-    today = on[place + 1] & (minute >= first) & (minute < last)
-    return np.asarray(today | (on[place] & (minute + _WHOLE < last)), dtype=np.bool_)
 
 
 def _minute(text: Any) -> int:

@@ -326,7 +326,10 @@ def test_rates_must_cover_the_time():
         (lambda: Energy("E", "1", windows=5), "5 as windows of 'E': give a list"),
         (lambda: Energy("E", "1", season=6.1), "6.1 as season of 'E': give a list"),
         (lambda: Tax("T", "1", on="E"), "'E' as on of 'T': give a list"),
-        (lambda: Demand("D", "1", ratchet=80), "charge 'D': 80 is no ratchet: give a Ratchet"),
+        (
+            lambda: Demand("D", "1", ratchet=80),
+            "charge 'D': field 'ratchet' = 80: it must be a Ratchet",
+        ),
         (lambda: Tariff("t", Fixed("F", "1")), "as charges of tariff 't': give a list"),
         (lambda: Tariff("t", [Fixed("F", "1")], holidays=7), "as holidays of .*give a list"),
         (lambda: Tariff("t", [Fixed("F", "1")], notes="free"), "as notes of .*give a list"),
