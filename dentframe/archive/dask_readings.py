@@ -283,7 +283,8 @@ def joined(parts: Mapping[str, pd.DataFrame], form: pd.DataFrame) -> pd.DataFram
     whole.attrs = {}
     names = pd.array(list(found), text_dtype())
     whole.insert(0, METER, names.repeat([len(part) for part in found.values()]))
-    return whole.reindex(columns=form.columns).astype(dict(form.dtypes))
+    whole = whole.reindex(columns=form.columns)
+    return whole if whole.dtypes.equals(form.dtypes) else whole.astype(dict(form.dtypes))
 
 
 def text_dtype() -> Any:

@@ -70,7 +70,7 @@ def encode(
     meter: str, year: int, holding: Holding, units: Mapping[str, str], *, quick: bool = False
 ) -> bytes:
     """A holding as the bytes of a Parquet file, a row group a month."""
-    groups = _months(holding.minutes, year)
+    groups = _months(holding.minutes)
     about = {
         "schema": SCHEMA,
         "meter": meter,
@@ -123,14 +123,11 @@ def _write(
     return _sealed(pa, sink.getvalue())
 
 
-def _months(minutes: npt.NDArray[np.int64], year: int) -> list[tuple[int, slice]]:
-    edges = [Window(year, m).minutes.start for m in range(1, 13)]
-    places = [*np.searchsorted(minutes, edges).tolist(), len(minutes)]
-    return [
-        (month, slice(first, last))
-        for month, (first, last) in enumerate(pairwise(places), 1)
-        if last > first
-    ]
+def _months(minutes: npt.NDArray[np.int64]) -> list[tuple[int, slice]]:
+    """The months of sorted minutes of a year, and the rows of each."""
+    months = minutes.astype("M8[m]").astype("M8[M]").astype(np.int64) % 12 + 1
+    found, first, counts = np.unique(months, return_index=True, return_counts=True)
+    return [(int(m), slice(a, a + n)) for m, a, n in zip(found, first, counts, strict=True)]
 
 
 # --- checksums ---------------------------------------------------------------------------
@@ -286,9 +283,9 @@ class ArchiveFile:
             empty = table.column(TIME).null_count
             if empty:
                 raise foreign(self.path, f"its column {TIME!r} has {empty} empty cells")
-            _copy(minutes[rows], table.column(TIME).cast("int64"))
+            minutes[rows] = table.column(TIME).cast("int64").to_numpy()
             for i, name in enumerate(wanted):
-                _copy(values[rows, i], table.column(name))
+                values[rows, i] = table.column(name).to_numpy()
             del table  # so that little is in memory twice
             if isinstance(self._data.obj, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
                 self._data.obj.madvise(mmap.MADV_DONTNEED)  # nor the bytes that are unpacked
@@ -358,13 +355,6 @@ def _room(rows: int, width: int) -> npt.NDArray[np.float64]:
     """An array, column-major, of Arrow's memory: what one file gave back the next one has again."""
     memory = pyarrow().allocate_buffer(8 * rows * width)
     return np.frombuffer(memory, np.float64).reshape((rows, width), order="F")
-
-
-def _copy(out: npt.NDArray[Any], column: Any) -> None:
-    first = 0
-    for chunk in column.chunks:
-        out[first : first + len(chunk)] = chunk.to_numpy(zero_copy_only=False)
-        first += len(chunk)
 
 
 def open_columns(path: Path) -> tuple[tuple[str, ...] | None, list[dict[str, str]] | None]:
