@@ -35,19 +35,12 @@ from dentframe.money.record_reader import FILE, PAPERS, RECORD, Contents, json_o
 from dentframe.money.rounding_and_tiers import exact
 from dentframe.verbs import demand as blocks
 from dentframe.verbs.energy import figures, moving
-from dentframe.verbs.inputs_and_keywords import (
-    VerbKeywords,
-    demand_source,
-    energy_source,
-    interval_of,
-    series_of,
-)
+from dentframe.verbs.inputs_and_keywords import VerbKeywords, demand_source, interval_of, series_of
 from dentframe.wire.columns import split_element, wire_columns
 
 if TYPE_CHECKING:
     from dentframe.metering.energy_and_coverage import Cumulative
     from dentframe.money.split_bill import Run
-    from dentframe.money.split_usage import Usage
 
 _FORMS = (
     ("", ".csv", "", ""),
@@ -244,16 +237,13 @@ def _steps_csv(run: Run) -> str:
     starts, ends = zip(*(span(run.site, x.bill) for x in run.uses), strict=True)
     around = micros(min(starts)) - 3 * HOUR, micros(max(ends)) + 3 * HOUR
     bases, rows = {basis for x in run.uses for basis in x.figures}, list[tuple[Any, ...]]()
-    for c in _series(run.whole, energy_source) if "energy" in bases else ():
+    for c in run.whole.energy.series if "energy" in bases else ():
         rows += _steps("energy", moving(c, run.rules.edges), around)
-    for c in _series(run.whole, demand_source) if bases - {"energy"} else ():
-        rows += _steps("demand", c, around)
+    if bases - {"energy"}:
+        source = demand_source(run.whole.frame, None, "auto")
+        for c in series_of(run.whole.frame, source, VerbKeywords(**run.whole.keywords)):
+            rows += _steps("demand", c, around)
     return pd.DataFrame(rows, columns=STEPS).to_csv(index=False, lineterminator="\n")
-
-
-def _series(use: Usage, source: Any) -> list[Cumulative]:
-    keywords = VerbKeywords(**use.keywords, refuse=False)
-    return series_of(use.frame, source(use.frame, None, "auto"), keywords)
 
 
 def _steps(name: str, c: Cumulative, around: tuple[int, int]) -> Iterator[tuple[Any, ...]]:
@@ -300,7 +290,7 @@ def _edges(run: Run) -> list[dict[str, Any]]:
     found = []
     for use in run.uses:
         low, high = map(micros, span(run.site, use.bill))
-        series = _series(use, energy_source) if "energy" in use.figures else []
+        series = use.energy.series if "energy" in use.figures else ()
         registers, stays = {c.name: c for c in series}, []
         for x in use.occupancies:
             start, end = micros(x.start), micros(x.end)

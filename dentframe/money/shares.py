@@ -17,10 +17,11 @@ from dentframe.money.occupancy import COMMON, MAIN, OWN
 from dentframe.money.rounding_and_tiers import EXACT, add, add_by, allocate, parts_of, rounded
 from dentframe.money.split_usage import UNITS, Figure, Usage, needs, refused
 from dentframe.money.statement import Share
+from dentframe.money.utility_bill_and_rules import Rule
 from dentframe.site.site import EXPORT, UNALLOCATED
 
 if TYPE_CHECKING:
-    from dentframe.money.utility_bill_and_rules import BillLine, Rule
+    from dentframe.money.utility_bill_and_rules import BillLine, Fee
 
 ZERO, ONE = Decimal(0), Decimal(1)
 AGREED = "agreed"
@@ -113,11 +114,8 @@ def share(whole: Usage, dated: Mapping[str, Usage]) -> list[Charge]:
     """
     lines, site = whole.bill.lines, whole.site
     rules = {line.name: whole.rules.of(line) for line in lines}
-    every = [
-        *rules.values(),
-        *(x for _, x in whole.rules.parts),
-        *(x.rule for x in whole.rules.fees),
-    ]
+    parts = [part for _, part in whole.rules.parts]
+    every: list[Rule | Fee] = [*rules.values(), *parts, *whole.rules.fees]
     known = [site.landlord, *(t.name for t in site.tenants)]
     for name in (x for rule in every for x in rule.shares):
         if name not in known:
@@ -370,7 +368,7 @@ def fees(use: Usage) -> list[Charge]:
             )
         money, days, unit = dict.fromkeys(here, whole), dict[str, Decimal](), ""
         if fee.per == "shares":
-            money = dict(allocate(whole, weights(use, fee.rule), places=digits))
+            money = dict(allocate(whole, weights(use, Rule("shares", fee.shares)), places=digits))
         elif fee.per == "day":
             days, unit = {p: _days_of(use, p) for p in here}, "day"
             priced = ((p, EXACT.multiply(fee.amount, n)) for p, n in days.items() if n)

@@ -346,11 +346,6 @@ class Fee:
         if bool(self.shares) != (self.per == "shares"):
             raise table.error("shares", 'per = "shares" and a table of shares go together.')
 
-    @property
-    def rule(self) -> Rule:
-        """By what it is shared, as a rule of a line."""
-        return Rule("shares", self.shares) if self.per == "shares" else Rule("days")
-
 
 STATUSES = ("recorded", "estimated", "partial")
 

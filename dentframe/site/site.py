@@ -279,8 +279,7 @@ class Site:
         found: dict[str, Any] = plain(self)
         for element in found["elements"].values():
             if "swaps" in element:
-                swaps = [dict(zip(_SWAP, x, strict=True)) for x in element["swaps"]]
-                element["swaps"] = swaps
+                element["swaps"] = [dict(zip(_SWAP, x, strict=True)) for x in element["swaps"]]
         return found
 
     def to_toml(self) -> str:
