@@ -156,17 +156,16 @@ def notes(run: Run) -> pd.DataFrame:
     if how is None:
         return pd.DataFrame(columns=list(NOTES))
     rows, accounts = [], {t.name: t.account for t in run.site.tenants}
-    before = add_by(((x.party, x.title), x.amount) for x in how.before)
-    billed = add_by(((c.party, c.title), c.amount) for c in run.every_charge)
-    computed = add_by(
-        ((c.party, c.title), c.amount if c.computed is None else c.computed)
-        for c in run.every_charge
+    charges = run.charges.to_dict("records")
+    billed, computed = (
+        add_by(((c["party"], c["line"]), c[amount]) for c in charges)
+        for amount in ("billed", "computed")
     )
+    before = add_by(((x.party, x.title), x.amount) for x in how.before)
     for party, title in {**billed, **before}:
-        was = before.get((party, title), ZERO)
-        difference = billed.get((party, title), ZERO) - was
-        is_tenant = party in accounts
-        change = difference or (computed.get((party, title), ZERO) - was if is_tenant else ZERO)
+        was, now, due = (x.get((party, title), ZERO) for x in (before, billed, computed))
+        difference, is_tenant = now - was, party in accounts
+        change = difference or (due - was if is_tenant else ZERO)
         if change:
             who = party, accounts.get(party, ""), how.number(party), how.numbers.get(party, "")
             settled = "note" if difference and is_tenant else "landlord"

@@ -55,7 +55,7 @@ class BillLine:
     credit: bool = False
 
     def __post_init__(self) -> None:
-        read_itself(self, f"line {self.name!r} of a bill")
+        _check_length(self, read_itself(self, f"line {self.name!r} of a bill"))
 
 
 _LONGEST = 1098
@@ -163,7 +163,7 @@ class UtilityBill:
         if self.currency is not None:
             check_currency(self.currency, self.file)
         _check_lines(self)
-        _check_dates(self)
+        _check_length(self, Table(vars(self), self.file))
         if self.total is not None and self.total != self.amount:
             raise ConfigError(
                 f"Cannot use {self.file}: field 'total' = {self.total}, but the lines add up to "
@@ -204,8 +204,7 @@ class UtilityBill:
 
     def to_dict(self) -> dict[str, Any]:
         """The tables of its file; `from_dict` gives an equal bill."""
-        found: dict[str, Any] = plain(self)
-        return found
+        return dict(plain(self))
 
     def to_toml(self) -> str:
         """Its file; reading it gives an equal bill."""
@@ -227,17 +226,12 @@ def _check_lines(bill: UtilityBill) -> None:
             )
 
 
-def _check_dates(bill: UtilityBill) -> None:
-    dated: list[UtilityBill | BillLine] = [bill, *bill.lines]
-    for x in dated:
-        if x.start is None or x.end is None:
-            continue
-        where = "" if x is bill else "table [lines], "
-        if (days := x.end.toordinal() - x.start.toordinal()) > _LONGEST:
-            raise ConfigError(
-                f"Cannot use {bill.file}: {where}field 'end' = {x.end}: {x.name!r} would last "
-                f"{days} days, and a bill has at most {_LONGEST}: correct its dates."
-            )
+def _check_length(x: UtilityBill | BillLine, table: Table) -> None:
+    if x.start is not None and x.end is not None:
+        days = x.end.toordinal() - x.start.toordinal()
+        if days > _LONGEST:
+            why = f"{x.name!r} would last {days} days, and a bill has at most {_LONGEST}"
+            raise table.error("end", f"{why}: correct its dates.")
 
 
 # --- the rules ---------------------------------------------------------------------------
@@ -489,8 +483,7 @@ class SplitRules:
     def to_dict(self) -> dict[str, Any]:
         """The tables of their file; `from_dict` gives equal rules."""
         places = "exact" if self.places is None else self.places
-        found: dict[str, Any] = plain({**vars(self), "places": places, "fees": self.fees or None})
-        return found
+        return dict(plain({**vars(self), "places": places, "fees": self.fees or None}))
 
     def to_toml(self) -> str:
         """Their file; reading it gives equal rules."""

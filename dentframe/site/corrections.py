@@ -138,8 +138,7 @@ class Correction:
 
     def to_dict(self) -> dict[str, Any]:
         """Its table in a file; `from_dict` gives an equal correction."""
-        found: dict[str, Any] = plain(self)
-        return found
+        return dict(plain(self))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], *, file: str = "corrections") -> Correction:
