@@ -13,6 +13,7 @@ import time
 import warnings
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import click
 
@@ -150,10 +151,8 @@ def emulate(data: Path | None, seed: int, port: int, fast: bool) -> None:
       dentframe emulate --data recorded --port 0
     """
     source = emulator.Recorded(data) if data else emulator.Plant(seed=seed)
-    rate, concurrency = (None, None) if fast else (5.0, 5)
-    with emulator.serve(
-        source, port=port, log=cli.say, rate=rate, concurrency=concurrency
-    ) as cloud:
+    limits: dict[str, Any] = {"rate": None, "concurrency": None} if fast else {}
+    with emulator.serve(source, port=port, log=cli.say, **limits) as cloud:
         click.echo(f"DentCloud stand-in with {', '.join(source.meters())}. In another terminal:")
         click.echo(f"  export DENTCLOUD_BASE_URL={cloud.url}")
         click.echo(f"  export DENTCLOUD_API_KEY={cloud.api_key} DENTCLOUD_KEY_ID={cloud.key_id}")

@@ -366,8 +366,7 @@ def _doubtful(days: pd.DataFrame) -> pd.DataFrame:
 
 def _highest(frame: DentFrame) -> pd.DataFrame:
     found = frame.dent.peaks("MS", tz=LA).nlargest(3, "peak")
-    start, end = (found[side].dt.tz_convert(LA) for side in ("start", "end"))
-    when = start.dt.strftime("%a %d %b %H:%M – ") + end.dt.strftime("%H:%M")
+    when = found["start"].dt.strftime("%a %d %b %H:%M – ") + found["end"].dt.strftime("%H:%M")
     kw = found["peak"].map("{:,.2f}".format)
     return pd.DataFrame(
         {"element": found["element"], "kW": kw, "when": when, "status": found["status"]}

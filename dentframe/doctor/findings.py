@@ -128,9 +128,8 @@ def demand_window(e: Answers) -> Iterator[Finding]:
         with warnings.catch_warnings(), contextlib.suppress(DentError):
             warnings.simplefilter("ignore", DentWarning)
             found = check_demand_window(frame, interval=_spacing([frame])[1] or INTERVAL)
-            found = found[found["best_lag"].notna()]
-            if len(found):
-                verdict, lag, margin = found.iloc[0][["verdict", "best_lag", "margin"]]
+            told = found[["verdict", "best_lag", "margin"]].dropna().head(1)
+            for verdict, lag, margin in told.itertuples(index=False):
                 verdicts.add(verdict)
                 minutes = lag / pd.Timedelta(1, "min")
                 evidence.append(f"meter {i} {verdict}, lag {minutes:g} min, margin {margin:.2f}")

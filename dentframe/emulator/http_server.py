@@ -30,8 +30,6 @@ Sources = Source | Mapping[str, Source] | str | Path | None
 JSON = "application/json"
 _RESET = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 """Linger for no time: closing sends a reset."""
-_PATHS = ("/v1", "/v1/")
-_DRAIN = 65536
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -66,16 +64,16 @@ class Handler(BaseHTTPRequestHandler):
 
     def respond(self) -> None:
         """Answer a GET of the API; refuse another method, and another path."""
-        # A body nobody needs is read, so that it is not taken for the next request.
-        length = self.headers.get("Content-Length", "0").strip().lstrip("0") or "0"
-        if "Transfer-Encoding" in self.headers or len(length) > 5 or int(length) > _DRAIN:
+        # A small body nobody needs is read, so that it is not taken for the next request.
+        length = self.headers.get("Content-Length", "0").strip().lstrip("0")
+        if "Transfer-Encoding" in self.headers or len(length) > 5:
             self.close_connection = True
         else:
-            self.rfile.read(int(length))
+            self.rfile.read(int(length or 0))
         target = urlsplit(self.path)
         if self.command != "GET":
             self.deliver(api.message(405, "Method Not Allowed", Allow="GET"))
-        elif target.path not in _PATHS:
+        elif target.path not in {"/v1", "/v1/"}:
             self.deliver(api.message(404, "Not Found"))
         else:
             try:
