@@ -52,8 +52,11 @@ class Formats:
         """A calendar month: ``November 2023``."""
         return f"{pd.Timestamp(at).month_name()} {at.year}"
 
-    def time(self, at: pd.Timestamp) -> str:
-        """A local time to the minute."""
+    def time(self, at: pd.Timestamp | None, tz: Any) -> str:
+        """A local time to the minute: ``30 November 2023, 18:05``."""
+        return "" if at is None else self._time(at.tz_convert(tz))
+
+    def _time(self, at: pd.Timestamp) -> str:
         return f"{self.day(at)}, {at:%H:%M}"
 
     def moment(self, at: pd.Timestamp | None, tz: Any) -> str:
@@ -83,7 +86,7 @@ class Formats:
         many = f"{self.number(length)} day{'s' * (length != 1)}"
         first, last = (x.tz_convert(tz).tz_localize(None) for x in (start, end))
         if (first, last) != (first.normalize(), last.normalize()):
-            return f"{self.time(first)} to {self.time(last)}, {many}"
+            return f"{self._time(first)} to {self._time(last)}, {many}"
         last -= pd.Timedelta(days=1)
         return f"{self.day(first) if first == last else self.between(first, last)}, {many}"
 
@@ -171,8 +174,7 @@ class LocaleFormats(Formats):
         """A calendar month."""
         return str(self._dates.format_skeleton("yMMMM", at, locale=self._locale))
 
-    def time(self, at: pd.Timestamp) -> str:
-        """A local time to the minute."""
+    def _time(self, at: pd.Timestamp) -> str:
         clock = self._dates.format_time(at, "short", locale=self._locale)
         return f"{self.day(at)}, {_narrow(clock)}"
 
@@ -207,3 +209,14 @@ def days(start: pd.Timestamp, end: pd.Timestamp, tz: str) -> Decimal:
 def decimals(value: Any) -> int:
     """How many decimals a number has; none if it is no Decimal."""
     return max(-int(value.as_tuple().exponent), 0) if isinstance(value, Decimal) else 0
+
+
+def aligned(f: Formats, rows: list[dict[str, str]], *names: str) -> list[dict[str, str]]:
+    """Rows whose numbers get what each lacks of the longest decimals in its column."""
+    for name in names:
+        have = [len(row[name].partition(f.point)[2]) for row in rows]
+        most = max(have, default=0)
+        for row, n in zip(rows, have, strict=True):
+            tail = f.point * (n == 0 and most > 0) + "0" * (most - n)
+            row[f"{name}_tail"] = tail if row[name] else ""
+    return rows

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dentframe.documents.number_and_date_formats import Formats, formats
+from dentframe.documents.number_and_date_formats import Formats, aligned, formats
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from dentframe.money.statement import Line, Past, Reading, Statement
+    from dentframe.money.statement import Line, Reading, Statement
 
 
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
@@ -81,14 +81,14 @@ class AuditSheet:
         self.foot = _foot(of, self.rated)
 
 
-def _texts(record: Line | Reading | Past, of: Statement, f: Formats) -> Texts:
+def texts(record: Any, tz: str, f: Formats, time: Callable[[Any, str], str]) -> Texts:
     """The numbers, times and texts in the fields of a record, each as it is printed."""
 
     def printed(value: Any) -> str:
         if isinstance(value, Decimal):
             return f.number(value)
         if isinstance(value, pd.Timestamp):
-            return f.moment(value, of.tz)
+            return time(value, tz)
         return visible(value) if isinstance(value, str) else ""
 
     return {x.name: printed(getattr(record, x.name)) for x in fields(record)}
@@ -99,7 +99,7 @@ def lines(of: Statement) -> list[Texts]:
     f = formats(of.locale)
     found = [
         {
-            **_texts(x, of, f),
+            **texts(x, of.tz, f, f.moment),
             "meter": f"meter {visible(x.element)}" if x.element else "",
             "covered": covered(x.coverage, f),
             "note": note(x),
@@ -142,7 +142,7 @@ def readings(of: Statement) -> list[Texts]:
     for r in of.readings:
         bounded = None not in {r.lo, r.hi} and r.lo != r.hi
         rows.append({
-            **_texts(r, of, f),
+            **texts(r, of.tz, f, f.moment),
             "open_note": _BEFORE if r.open_interpolated and r.open_at is not None else "",
             "close_note": _AFTER if r.close_interpolated and r.close_at is not None else "",
             "least": f"at least {f.number(r.lo)}" if bounded else "",
@@ -159,7 +159,7 @@ def comparison(of: Statement) -> list[Texts]:
     most = max((abs(p.quantity) for p in of.comparison if p.quantity is not None), default=None)
     for p in of.comparison:
         bar = f"{abs(p.quantity) / most * 100:.1f}" if p.quantity and most else "0"
-        rows.append({**_texts(p, of, f), "bar": bar})
+        rows.append({**texts(p, of.tz, f, f.moment), "bar": bar})
         if p.start is not None and p.end is not None:
             rows[-1]["label"] = f.period(p.start, p.end, of.tz)
     return aligned(f, rows, "quantity", "amount")
@@ -181,21 +181,10 @@ def cells(rows: Sequence[Texts], layout: Sequence[Sequence[str]], pad: str = "")
     def filled(row: Texts, names: Sequence[str]) -> Iterator[str]:
         for name in names:
             own = [x for x in name.replace("·", " ").split() if row[x]]
-            texts = [row[x] + pad * len(row.get(f"{x}_tail", "").strip(".,")) for x in own]
-            yield (" · " if "·" in name else " ").join(texts)
+            parts = [row[x] + pad * len(row.get(f"{x}_tail", "").strip(".,")) for x in own]
+            yield (" · " if "·" in name else " ").join(parts)
 
     return [["\n".join(filter(None, filled(row, names))) for _, *names in layout] for row in rows]
-
-
-def aligned(f: Formats, rows: list[Texts], *names: str) -> list[Texts]:
-    """Rows whose numbers get what each lacks of the longest decimals in its column."""
-    for name in names:
-        have = [len(row[name].partition(f.point)[2]) for row in rows]
-        most = max(have, default=0)
-        for row, n in zip(rows, have, strict=True):
-            tail = f.point * (n == 0 and most > 0) + "0" * (most - n)
-            row[f"{name}_tail"] = tail if row[name] else ""
-    return rows
 
 
 def head(of: Statement) -> list[tuple[str, str]]:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-from dentframe.documents.number_and_date_formats import Formats, days, formats
-from dentframe.documents.statement_audit_sheet import REASONS, WORDS, aligned, labels, visible
+from dentframe.documents.number_and_date_formats import Formats, aligned, days, formats
+from dentframe.documents.statement_audit_sheet import REASONS, WORDS, labels, texts, visible
 from dentframe.money.statement import Letter
 
 if TYPE_CHECKING:
@@ -33,12 +33,12 @@ CHARGES = (
 )  # fmt: skip
 METERS = (
     ("Meter", "element", "kind·multiplier", "exchanged"),
-    ("Previous reading", "previous", "previous_at"), ("Current reading", "current", "current_at"),
-    ("Used", "used unit", "differs"),
+    ("Previous reading", "open_reading", "open_at"),
+    ("Current reading", "close_reading", "close_at"), ("Used", "used unit", "differs"),
 )  # fmt: skip
 PARTS = (
-    ("Meter", "element"), ("Opening", "opening", "opening_at", "opening_note"),
-    ("Closing", "closing", "closing_at", "closing_note"), ("Counts for", "used unit", "factor"),
+    ("Meter", "element"), ("Opening", "opening", "start", "opening_note"),
+    ("Closing", "closing", "end", "closing_note"), ("Counts for", "used unit", "factor"),
 )  # fmt: skip
 COMPARED = (
     ("Bill", "name", "dates"), ("Used", "quantity unit"), ("Amount", "amount"),
@@ -186,20 +186,17 @@ def meter(of: Statement, r: Reading, f: Formats) -> Texts:
     """What one meter showed."""
     # The registers hold the CTs' ratio already: who sees a factor multiplies by it.
     multiplier = f"multiplier 1{r.ct and f' ({r.ct}, included)'}" if r.open_at else ""
+    exchanges = (texts(x, of.tz, f, f.time) for x in r.exchanges)
     return {
-        "element": visible(r.element),
-        "previous": f.number(r.open_reading),
-        "previous_at": "" if r.open_at is None else f.time(r.open_at.tz_convert(of.tz)),
-        "current": f.number(r.close_reading),
-        "current_at": "" if r.close_at is None else f.time(r.close_at.tz_convert(of.tz)),
+        **texts(r, of.tz, f, f.time),
         "used": "not known" if r.energy is None else f.number(r.energy),
         "unit": "" if r.energy is None else r.unit,
         "kind": "actual" if r.status == "recorded" else r.status,
         "multiplier": "corrected, part by part as printed below" if r.parts else multiplier,
         "exchanged": "; ".join(
-            f"meter exchanged on {f.time(x.at.tz_convert(of.tz))}: the old one closed at "
-            f"{f.number(x.closing)}, the new one opened at {f.number(x.opening)}"
-            for x in r.exchanges
+            f"meter exchanged on {x['at']}: the old one closed at {x['closing']}, the new one "
+            f"opened at {x['opening']}"
+            for x in exchanges
         ),
         "differs": _differs(r, f),
     }
@@ -208,15 +205,11 @@ def meter(of: Statement, r: Reading, f: Formats) -> Texts:
 def _part(of: Statement, r: Reading, p: Part, f: Formats) -> Texts:
     """What a corrected meter showed over a part of the period, and what that counts for."""
     return {
+        **texts(p, of.tz, f, f.time),
         "element": visible(r.element),
-        "opening": f.number(p.opening),
-        "opening_at": f.time(p.start.tz_convert(of.tz)),
         "opening_note": "calculated" if "opening" in p.calculated else "",
-        "closing": f.number(p.closing),
-        "closing_at": f.time(p.end.tz_convert(of.tz)),
         "closing_note": "calculated" if "closing" in p.calculated else "",
         "factor": f"multiplier {f.number(p.factor)}",
-        "used": f.number(p.used),
         "unit": r.unit,
     }
 

@@ -64,8 +64,8 @@ def test_it_says_who_owes_whom_what_for_when():
     }
     assert (page.due, page.amount) == ("Amount due by 26 February 2024", "400.00 USD")
     (meter,) = page.meters
-    assert (meter["previous"], meter["previous_at"]) == ("1,000.00", "1 January 2024, 00:00")
-    assert (meter["current"], meter["current_at"]) == ("3,000.00", "1 February 2024, 00:00")
+    assert (meter["open_reading"], meter["open_at"]) == ("1,000.00", "1 January 2024, 00:00")
+    assert (meter["close_reading"], meter["close_at"]) == ("3,000.00", "1 February 2024, 00:00")
     assert meter["multiplier"] == "multiplier 1 (CT 100 A, included)"
     assert (meter["used"], meter["unit"], meter["differs"]) == ("2,000.00", "kWh", "")
     assert page.remarks == [

@@ -306,7 +306,7 @@ def test_numbers_and_dates_are_the_locales():
     page = FirstPage(german)
     assert page.amount == "441,64 €" or page.amount.endswith("€")
     assert dict(page.facts)["Service period"] == "1.–31. Jan. 2024, 31 days"
-    assert page.meters[0]["current"] == "3.000,37"
+    assert page.meters[0]["close_reading"] == "3.000,37"
     assert "3.000,37" in german.to_html()
     assert "3000.37" in german.to_csv()
     japanese = formats("ja-JP")
@@ -376,8 +376,8 @@ def test_nothing_on_the_paper_is_of_another_locale(locale, currency, day, month)
     ours = [*FirstPage(s).parts, *FirstPage(s).meters]
     assert len(FirstPage(s).parts) == 2
     point = formats(locale).point
-    for x in (v for row in ours for k, v in row.items() if k in {"used", "closing", "current"}):
-        assert x[-3] == point
+    for row in ours:
+        assert {row[k][-3] for k in ("used", "closing", "close_reading") if k in row} == {point}
 
 
 def test_a_locale_needs_babel(monkeypatch):

@@ -10,8 +10,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dentframe.documents.number_and_date_formats import Formats
-from dentframe.documents.statement_audit_sheet import aligned, covered, visible
+from dentframe.documents.number_and_date_formats import Formats, aligned
+from dentframe.documents.statement_audit_sheet import covered, visible
 from dentframe.frame.csv_and_excel import escaped, plain
 from dentframe.money import Line
 from tests.statement_kit import SAID, energy_line, full, statement
