@@ -163,9 +163,8 @@ def _energy(ax: Axes, found: Stack) -> None:
     rows = _bars(ax, x, width, found.parts, faces)
     for boxes, doubtful in zip(rows, found.doubtful, strict=True):
         shared.hatched(ax, boxes[doubtful].tolist(), zorder=2, gid="doubtful", alpha=0.9)
-    none = np.full(len(x), np.nan)
-    caps = np.column_stack((x, x + width, none)).ravel()
-    y = np.column_stack((found.total, found.total, none)).ravel()
+    caps = np.column_stack((x, x + width, x)).ravel()
+    y = np.outer(found.total, (1.0, 1.0, np.nan)).ravel()  # the line ends after each bar
     ax.plot(caps, y, color=shared.ink(), linewidth=0.9, label="total")
     ax.set_ylabel(f"{found.of.quantity} per {found.each} [{found.of.unit}]")
 
@@ -262,10 +261,9 @@ def layers(parts: Floats) -> tuple[Floats, Floats]:
     """
     known = np.nan_to_num(parts)
     up, down = np.maximum(known, 0.0), np.minimum(known, 0.0)
-    low = np.where(known < 0, np.cumsum(down, axis=0), np.cumsum(up, axis=0) - up)
     high = np.where(known < 0, np.cumsum(down, axis=0) - down, np.cumsum(up, axis=0))
-    lost = np.isnan(parts)
-    return np.where(lost, np.nan, low), np.where(lost, np.nan, high)
+    high[np.isnan(parts)] = np.nan
+    return high - np.abs(parts), high
 
 
 _WIDE, _FEW = 0.6, 60
