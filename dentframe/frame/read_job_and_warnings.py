@@ -72,7 +72,7 @@ class ReadJob:
         self.windows = {
             m: planned(source, request, m, bracket=bracket, now=now)[0] for m in request.meters
         }
-        self.pages: dict[Job, tuple[Page, ...]] = {}
+        self.pages: dict[str, dict[Job, tuple[Page, ...]]] = {m: {} for m in request.meters}
         self.errors: dict[Job, DentError] = {}
         self.resumable = False
 
@@ -83,7 +83,7 @@ class ReadJob:
         """
         topics = self.request.topics
         jobs = [Job(meter, w, topics) for meter, found in windows.items() for w in found]
-        jobs = [job for job in jobs if job not in self.pages]
+        jobs = [job for job in jobs if job not in self.pages[job.meter]]
         answers: Iterable[Answer] = self.source.read(jobs)
         if jobs and progress is not False:
             with warnings.catch_warnings():
@@ -93,7 +93,7 @@ class ReadJob:
             answers = tqdm(answers, None, len(jobs), False, unit="window", disable=shown)
         for answer in answers:
             if answer.error is None:
-                self.pages[answer.job] = answer.pages
+                self.pages[answer.job.meter][answer.job] = answer.pages
                 self.errors.pop(answer.job, None)
             else:
                 self.errors[answer.job], self.resumable = answer.error, True
@@ -117,11 +117,11 @@ class ReadJob:
 
         A read that can be taken up again, once or more often, keeps them all the same.
         """
-        found = [(job, pages) for job, pages in self.pages.items() if job.meter == meter]
+        found = [page for pages in self.pages[meter].values() for page in pages]
         if not (keep or self.resumable):
-            for job, pages in found:
-                self.pages[job] = tuple(replace(p, values=_NONE) for p in pages)
-        return [page for _, pages in found for page in pages]
+            for job, pages in self.pages[meter].items():
+                self.pages[meter][job] = tuple(replace(p, values=_NONE) for p in pages)
+        return found
 
 
 def planned(
@@ -354,10 +354,11 @@ def complete(
     if not reading.errors:
         return made
     missing = sorted(reading.errors, key=lambda job: (job.meter, job.window))
+    there = sum(map(len, reading.pages.values()))
     first = reading.errors[missing[0]]
     start, end = (f"{t:%Y-%m-%dT%H:%M}" for t in (reading.request.start, reading.request.end))
     message = (
-        f"Cannot read {len(missing)} of {len(missing) + len(reading.pages)} windows of "
+        f"Cannot read {len(missing)} of {len(missing) + there} windows of "
         f"[{start}, {end}) UTC: {first_of(_names_of(missing), 6)} missing, and missing is not "
         f"zero. {type(first).__name__}: {first}"
     )
