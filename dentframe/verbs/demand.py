@@ -360,15 +360,7 @@ def unaffected(kw: Floats, most: Floats, peak: float) -> Uncovered:
         The highest demand of all elements together in the blocks that are covered [kW].
     """
     blank = np.isnan(kw)
-    some = np.flatnonzero(blank.any(axis=0))
-    room = peak - np.nansum(kw[:, some], axis=0)
-    left = room - np.where(blank[:, some], most[:, None], 0.0).sum(axis=0)
-    known = not np.isnan(left).any()
-    worst = int(np.argmin(left if known else room)) if len(some) else 0
-    block = int(some[worst]) if len(some) else 0
-    return Uncovered(
-        known and bool((left > 0).all()),
-        block,
-        blank[:, block],
-        float(room[worst]) if len(some) else peak,
-    )
+    room = np.where(blank.any(axis=0), peak - np.nansum(kw, axis=0), np.inf)
+    left = room - np.where(blank, most[:, None], 0.0).sum(axis=0)
+    block = int(np.argmin(room if np.isnan(left).any() else left))
+    return Uncovered(bool((left > 0).all()), block, blank[:, block], float(room[block]))
