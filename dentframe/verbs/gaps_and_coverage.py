@@ -173,11 +173,10 @@ def gaps_of(of: inputs.Inputs, c: Cumulative, register: Cumulative | None) -> Ga
     w, span = of.interval(c), (of.s[:1], of.e[-1:])
     s, e, _ = uncovered(*_with_readings(c, w).stretches(), *span)
     low, high = of.keywords.limits(of.frame)
-    if len(of.s):
-        # What bracketing rows would give is not lost.
-        at_head, at_tail = (s == of.s[0]) & (s != low), (e == of.e[-1]) & (e != high)
-        keep = (e - s >= w) | ~(at_head | at_tail)
-        s, e = s[keep], e[keep]
+    # What bracketing rows would give is not lost.
+    at_head, at_tail = (s == span[0]) & (s != low), (e == span[1]) & (e != high)
+    keep = (e - s >= w) | ~(at_head | at_tail)
+    s, e = s[keep], e[keep]
     if register is None and c.source == "register":
         register = c
     known = register.covered(s, e) == e - s if register else np.zeros(len(s), np.bool_)

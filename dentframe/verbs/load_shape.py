@@ -404,12 +404,10 @@ def _window(freq: Any, holidays: Sequence[Any]) -> Window:
 
 def _whole(of: inputs.Inputs, window: Window, holidays: Sequence[Any]) -> tuple[Ints, Ints]:
     """The stretches of a window that lie wholly in the span [us UTC]."""
-    if len(of.s) == 0 or of.s[0] == of.e[-1]:
-        return of.s[:0], of.e[:0]
     # A weekend is one where one of its days is a holiday as well.
     schedule = Schedule([window], holidays if HOLIDAY in window.on else ())
     found = schedule.split(of.s[:1] - _WEEK, of.e[-1:] + _WEEK, of.tz)
-    keep = (found.window == 0) & (found.s >= of.s[0]) & (found.e <= of.e[-1])
+    keep = (found.window == 0) & (found.s >= of.s[:1]) & (found.e <= of.e[-1:])
     return found.s[keep], found.e[keep]
 
 

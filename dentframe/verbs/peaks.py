@@ -21,16 +21,8 @@ from dentframe.times.dates_and_ranges import ints, local
 from dentframe.verbs import demand
 from dentframe.verbs import inputs_and_keywords as inputs
 from dentframe.verbs import result_frames_and_warnings as results
-from dentframe.verbs.demand import PLACES, Cut, means, of_full_length, owner, span
 from dentframe.verbs.elements_by_name import summed_series
 from dentframe.verbs.gaps_and_coverage import Stretches, registers_of, time_and_share, uncovered
-from dentframe.verbs.inputs_and_keywords import (
-    REGISTER,
-    CorrectedKeywords,
-    VerbKeywords,
-    corrected_verb,
-)
-from dentframe.verbs.result_frames_and_warnings import MISSING
 from dentframe.wire.topics import TOPICS
 
 if TYPE_CHECKING:
@@ -38,7 +30,7 @@ if TYPE_CHECKING:
 
 
 KINDS = ("reported", *demand.KINDS)
-_REGISTERS = {"Demand": REGISTER, "ApparentDemand": "kVAHNet"}
+_REGISTERS = {"Demand": inputs.REGISTER, "ApparentDemand": "kVAHNet"}
 """What may know of the time that demand leaves uncovered."""
 COLUMNS = (
     "period", "element", "rank", "peak", "start", "end", "coverage", "status", "uncovered_hours",
@@ -55,7 +47,7 @@ _DAYS = 1 << 24
 """More days than a calendar has: packs a period and a day into one integer."""
 
 
-@corrected_verb
+@inputs.corrected_verb
 def peaks(
     frame: pd.DataFrame,
     freq: Freq = None,
@@ -66,7 +58,7 @@ def peaks(
     n: int = 1,
     per_day: bool = False,
     min_coverage: float | None = None,
-    **keywords: Unpack[CorrectedKeywords],
+    **keywords: Unpack[inputs.CorrectedKeywords],
 ) -> pd.DataFrame:
     """The highest demands of each period and element, and when they were.
 
@@ -151,7 +143,7 @@ def peaks(
     >>> float(found["peak"][0]), str(found["end"][0].time())
     (30.0, '00:30:00')
     """
-    resolved = VerbKeywords.of(frame, **keywords)
+    resolved = inputs.VerbKeywords.of(frame, **keywords)
     if not isinstance(n, int) or isinstance(n, bool) or n < 1:
         raise ConfigError(f"Cannot use n={n!r}: it must be a whole number from 1.")
     inputs.check_one_of("kind", kind, KINDS)
@@ -172,7 +164,7 @@ def peaks(
 
 
 def _reported_source(
-    frame: pd.DataFrame, keywords: VerbKeywords, window: Any, step: Any
+    frame: pd.DataFrame, keywords: inputs.VerbKeywords, window: Any, step: Any
 ) -> inputs.Source:
     """The interval means that report peaks; refuses what only blocks and rolling windows have."""
     for name, value in (("window", window), ("step", step)):
@@ -207,7 +199,7 @@ def _arrays(of: inputs.Inputs, p: Peaks, missed_kw: Floats, least: float | None)
     coverage, bits = p.coverage[period], p.of.flags_in(of.s, of.e, of_edges=False)[period]
     kw = np.append(top.kw, np.full(len(without), np.nan))
     state = status(coverage, bits)
-    state[len(top.kw) :] = MISSING
+    state[len(top.kw) :] = results.MISSING
     inside = p.of.edges(np.concatenate((top.s, top.e))).inside
     bits[: len(top.kw)] |= np.logical_or(*np.split(inside, 2)) * int(Flag.REBLOCKED)
     return {
@@ -293,11 +285,11 @@ def highest(found: Candidates, n: int, day: Ints | None = None) -> Candidates:
         # that none of their group exceeds by more than rounding. Groups are runs.
         group = found.period if day is None else found.period * _DAYS + day
         first = np.append(0, np.flatnonzero(group[1:] != group[:-1]) + 1)
-        least = np.maximum.reduceat(found.kw, first) - 10.0 ** (1 - PLACES)
+        least = np.maximum.reduceat(found.kw, first) - 10.0 ** (1 - demand.PLACES)
         length = np.diff(np.append(first, len(group)))
         best = np.flatnonzero(found.kw >= np.repeat(least, length))
         found, day = found.only(best), None if day is None else day[best]
-    order = np.lexsort((-np.round(found.kw, PLACES), found.period))
+    order = np.lexsort((-np.round(found.kw, demand.PLACES), found.period))
     if day is not None:
         days = found.period[order] * _DAYS + day[order]
         order = order[np.sort(np.unique(days, return_index=True)[1])]
@@ -331,7 +323,12 @@ class Peaks:
 
 
 def highest_of(
-    of: inputs.Inputs, how: Cut | None, n: int = 1, *, per_day: bool = False, auto: bool = False
+    of: inputs.Inputs,
+    how: demand.Cut | None,
+    n: int = 1,
+    *,
+    per_day: bool = False,
+    auto: bool = False,
 ) -> list[Peaks]:
     """The peaks of each series of a verb.
 
@@ -354,11 +351,11 @@ def highest_of(
         if how is None or (auto and c.source == "demand"):
             some, covered = reported(c, of.s, of.e, interval), c.stretches()
         else:
-            windows = windows or span(how, of.s, of.e, of.tz)
-            period = owner(*windows, of.s, of.e)
-            some = known(*windows, means(c, *windows, interval), period)
+            windows = windows or demand.span(how, of.s, of.e, of.tz)
+            period = demand.owner(*windows, of.s, of.e)
+            some = known(*windows, demand.means(c, *windows, interval), period)
             covered = some.s, some.e
-            some = some.only(of_full_length(how, *covered))
+            some = some.only(demand.of_full_length(how, *covered))
         day = None
         if per_day:  # the local day in which an interval closes
             day = local(some.e - 1, of.tz).tz_localize(None).as_unit("us").asi8 // (24 * HOUR)
@@ -382,7 +379,7 @@ def reported(c: Cumulative, starts: Ints, ends: Ints, interval: int) -> Candidat
     return Candidates(e - interval, e, c.readings[k], period)
 
 
-@corrected_verb
+@inputs.corrected_verb
 def coincident(
     frame: pd.DataFrame,
     freq: Freq = None,
@@ -390,7 +387,7 @@ def coincident(
     window: Any = "15min",
     by: str = "site",
     min_coverage: float | None = None,
-    **keywords: Unpack[CorrectedKeywords],
+    **keywords: Unpack[inputs.CorrectedKeywords],
 ) -> pd.DataFrame:
     """The peak of several elements together, and what each had part in it.
 
@@ -466,7 +463,7 @@ def coincident(
     [40.0, 10.0]
     """
     elements, site = keywords.pop("elements", None), keywords.get("site")
-    resolved = VerbKeywords.of(frame, **keywords)
+    resolved = inputs.VerbKeywords.of(frame, **keywords)
     inputs.check_share(min_coverage)
     if by not in {"site", "meter"}:
         raise ConfigError(f"Cannot use by={by!r}: use 'site' (all meters together) or 'meter'.")
@@ -482,15 +479,15 @@ def coincident(
 
 
 def _parts(
-    of: inputs.Inputs, group: Sequence[Cumulative], how: Cut, site: Any, least: float | None
+    of: inputs.Inputs, group: Sequence[Cumulative], how: demand.Cut, site: Any, least: float | None
 ) -> list[tuple[Cumulative, dict[str, Any]]]:
     """The rows of elements that are summed, arrays of shape (periods,) by element."""
-    n, (s, e) = len(of.s), span(how, of.s, of.e, of.tz)
-    kw = np.stack([means(c, s, e, of.interval(c)) for c in group])
-    period = owner(s, e, of.s, of.e)
+    n, (s, e) = len(of.s), demand.span(how, of.s, of.e, of.tz)
+    kw = np.stack([demand.means(c, s, e, of.interval(c)) for c in group])
+    period = demand.owner(s, e, of.s, of.e)
     covered = known(s, e, kw.sum(axis=0), period)
     _, coverage = time_and_share(uncovered(covered.s, covered.e, of.s, of.e), of.s, of.e)
-    period = np.where(of_full_length(how, s, e), period, -1)
+    period = np.where(demand.of_full_length(how, s, e), period, -1)
     top = highest(known(s, e, kw.sum(axis=0), period), 1)
     at, until, peak = np.full(n, NAT), np.full(n, NAT), np.full(n, np.nan)
     at[top.period], until[top.period], peak[top.period] = top.s, top.e, top.kw
@@ -515,7 +512,7 @@ def _parts(
         "diversity": diversity,
         "coincidence": 1 / diversity,
         "coverage": coverage,
-        "status": np.where(at == NAT, MISSING, state),
+        "status": np.where(at == NAT, results.MISSING, state),
     }
     found = []
     for i, c in enumerate(group):
