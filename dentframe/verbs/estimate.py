@@ -473,20 +473,18 @@ def _joined(frame: pd.DataFrame, filled: Sequence[Filled], text: str) -> pd.Data
     index, origin = _with_rows(frame, filled)
     made = frame.set_axis(pd.RangeIndex(len(frame))).reindex(origin).set_axis(index)
     meters, times = _meters_and_times(index)
-    flagged, texts = np.zeros(len(index), dtype=np.bool_), np.full(len(index), None, dtype=object)
-    estimates: dict[str, Floats] = {}
+    texts, estimates = np.full(len(index), None, dtype=object), dict[str, Floats]()
     for f in filled:
         own = np.flatnonzero(meters == (f.of.meter if is_several(frame) else ""))
         where = own[np.searchsorted(times[own], f.at)]  # of rows with one stamp the first
         column = f"EstimatedDemandkW/Elm/{f.of.element} [kW]"
         estimates.setdefault(column, np.full(len(index), np.nan))[where] = f.kw
-        flagged[where] = True
         for row, scaled in zip(where.tolist(), f.scaled.tolist(), strict=True):
             how = "scaled to the register" if scaled else "not measured by a register"
             before = "" if texts[row] is None else f"{texts[row]} | "
             texts[row] = f"{before}{f.of.name}: {text}; {how}"
-    made = made.assign(**estimates, **{FLAG: flagged})
-    made[DISCLOSURE] = pd.Series(texts, index=index, dtype=object)
+    told = pd.Series(texts, index=index, dtype=object)
+    made = made.assign(**estimates, **{FLAG: told.notna(), DISCLOSURE: told})
     notes = [note | {"disclosure": text} for f in filled for note in f.notes]
     made.attrs = {**frame.attrs, ATTRS: notes}
     return made
@@ -494,19 +492,14 @@ def _joined(frame: pd.DataFrame, filled: Sequence[Filled], text: str) -> pd.Data
 
 def _with_rows(frame: pd.DataFrame, filled: Sequence[Filled]) -> tuple[pd.Index, Ints]:
     """The frame's index with the estimated instants it lacks, and where each row comes from."""
-    several, own_times = is_several(frame), time_index(frame)
-    there = zip(*(x.tolist() for x in _meters_and_times(frame.index)), strict=True)
-    wanted = {(str(f.of.meter) if several else "", x) for f in filled for x in f.at.tolist()}
-    added = sorted(wanted - set(there))
-    whole = frame.index
-    if added:
-        times = local(np.array([x for _, x in added], dtype=np.int64), own_times.tz or dt.UTC)
-        new: Any = times.as_unit(own_times.unit).rename(own_times.name)
-        if isinstance(whole, pd.MultiIndex):
-            arrays = [[meter for meter, _ in added], new]
-            arrays = arrays[::-1] if _series.meter_level(whole) else arrays
-            new = pd.MultiIndex.from_arrays(arrays, names=whole.names)
-        whole = whole.append(new)
+    whole, own = frame.index, time_index(frame)
+    at = np.concatenate([_series.NONE, *(f.at for f in filled)])
+    new: Any = local(at, own.tz or dt.UTC).as_unit(own.unit).rename(own.name)
+    if isinstance(whole, pd.MultiIndex):
+        arrays = [[str(f.of.meter) for f in filled for _ in f.at], new]
+        arrays = arrays[::-1] if _series.meter_level(whole) else arrays
+        new = pd.MultiIndex.from_arrays(arrays, names=whole.names)
+    whole = whole.append(new.difference(whole))
     order = np.lexsort(_meters_and_times(whole)[::-1])
     return whole[order], np.where(order < len(frame), order, -1)
 
