@@ -18,7 +18,6 @@ from dentframe.frame import quantify as _quantify
 from dentframe.frame import reshape as _reshape
 from dentframe.frame import select as _select
 from dentframe.verbs import demand as _demand
-from dentframe.verbs import demand_window_check as _demand_window_check
 from dentframe.verbs import energy as _energy
 from dentframe.verbs import estimate as _estimate
 from dentframe.verbs import frame_summary as _summary
@@ -188,7 +187,7 @@ class DentAccessor:
     intervals = method(_energy.intervals)
     virtual = method(_virtual.virtual)
     reconcile = method(_reconcile.reconcile)
-    check_demand_window = method(_demand_window_check.check_demand_window)
+    check_demand_window = method(_demand.check_demand_window)
     estimate = frame_method(_estimate.estimate)
 
     demand = method(_demand.demand)

@@ -29,8 +29,7 @@ from dentframe.frame import quantify as _quantify
 from dentframe.frame import reshape as _reshape
 from dentframe.frame import select as _select
 from dentframe.frame.quantify import magnitudes
-from dentframe.verbs.demand import apparent_demand, demand
-from dentframe.verbs.demand_window_check import check_demand_window
+from dentframe.verbs.demand import apparent_demand, check_demand_window, demand
 from dentframe.verbs.energy import energy, intervals
 from dentframe.verbs.estimate import estimate
 from dentframe.verbs.frame_summary import card

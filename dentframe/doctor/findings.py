@@ -18,7 +18,7 @@ import pandas as pd
 
 from dentframe.errors import DentError, DentWarning
 from dentframe.frame.assemble import frame_of
-from dentframe.verbs.demand_window_check import check_demand_window
+from dentframe.verbs.demand import check_demand_window
 from dentframe.verbs.quality_limits_and_findings import runs
 from dentframe.wire.columns import parse
 from dentframe.wire.pages_and_bad_cells import Page, Report

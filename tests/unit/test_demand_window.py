@@ -7,7 +7,7 @@ import pytest
 from dentframe import RegisterRules
 from dentframe.emulator import Element, Load, Meter, Plant
 from dentframe.errors import KindError, RangeError
-from dentframe.verbs.demand_window_check import COLUMNS
+from dentframe.verbs.demand import COLUMNS
 
 START, END = "2023-11-01", "2023-11-15"
 ALL = ((1, 0.4), (2, 0.3), (3, 0.3))
