@@ -59,20 +59,16 @@ def span(site: Site, bill: UtilityBill, line: BillLine | None = None) -> Span:
     ConfigError
         Where it ends before it starts.
     """
-    start, end = site.instant(bill.start), site.instant(bill.end)
+    is_dated = line is not None and (line.start is not None or line.end is not None)
+    of = line if line is not None and is_dated else bill
+    first, last = of.start or bill.start, of.end or bill.end
+    start, end = site.instant(first), site.instant(last)
     if not start < end:
+        which = f"line {of.name!r}, " if is_dated else ""
         raise ConfigError(
-            f"Cannot use {bill.file}: field 'end' = {bill.end} is not after start = {bill.start}. "
+            f"Cannot use {bill.file}: {which}field 'end' = {last} is not after start = {first}. "
             "The period is [start, end): end is the next read date."
         )
-    if line is not None:
-        start = start if line.start is None else site.instant(line.start)
-        end = end if line.end is None else site.instant(line.end)
-        if not start < end:
-            raise ConfigError(
-                f"Cannot use {bill.file}: line {line.name!r} is from {line.start or bill.start} to "
-                f"{line.end or bill.end}: its end is not after its start. The end is exclusive."
-            )
     return start, end
 
 

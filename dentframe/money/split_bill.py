@@ -308,13 +308,14 @@ def split(
     unallocated       0.00
     Name: amount, dtype: object
     """
-    for name, value, wanted in (("bill", bill, UtilityBill), ("site", site, Site)):
-        if not isinstance(value, wanted):
+    given = ("bill", bill, UtilityBill), ("site", site, Site), ("rules", rules, SplitRules)
+    for name, value, wanted in given:
+        if not isinstance(value, wanted) and (name, value) != ("rules", None):
             raise ConfigError(
                 f"Cannot split with {name}={value!r}: it is no {wanted.__name__}. Read one with "
                 f"{wanted.__name__}.load('{name}.toml')."
             )
-    how = rules_of(site, rules)
+    how = rules_of(site) if rules is None else rules
     if site.locale:
         record_writer.missing_extras(site.locale)  # refuses one that cannot be written
     if site.accounts:
@@ -334,21 +335,14 @@ def split(
     return replace(run, earlier=(*archived_year_before(archive, run.whole), *run.earlier))
 
 
-def rules_of(site: Site, rules: SplitRules | None) -> SplitRules:
-    """The rules given, else those of the site's ``[split]`` table.
+def rules_of(site: Site) -> SplitRules:
+    """The rules of the site's ``[split]`` table.
 
     Raises
     ------
     ConfigError
-        Where there are neither.
+        Where it has none.
     """
-    if rules is not None:
-        if not isinstance(rules, SplitRules):
-            raise ConfigError(
-                f"Cannot use rules={rules!r}: they are no SplitRules. Read them with "
-                "SplitRules.load('rules.toml')."
-            )
-        return rules
     if site.split is None:
         raise ConfigError(
             f"Cannot split a bill of {site.name!r}: no rule says how. Add a [split] table to "

@@ -263,7 +263,7 @@ class Rule:
     of: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        by = self.by.strip().replace(" ", "_").replace("-", "_")
+        by = str(self.by).strip().replace(" ", "_").replace("-", "_")
         object.__setattr__(self, "by", by)
         if by not in self.BASES:
             raise ConfigError(
@@ -478,7 +478,7 @@ class SplitRules:
         texts = {k: {"by": x} for k, x in lines.data.items() if isinstance(x, str)}
         rules = replace(lines, data={**lines.data, **texts})
         own: dict[str, Any] = {"places": None} if data.get("places") == "exact" else {}
-        return top.record(cls, lines={k: rules.table(k).record(Rule) for k in rules.data}, **own)
+        return top.record(cls, lines={k: rules.one(k, of=Rule) for k in rules.data}, **own)
 
     def to_dict(self) -> dict[str, Any]:
         """The tables of their file; `from_dict` gives equal rules."""

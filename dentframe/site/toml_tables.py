@@ -259,6 +259,7 @@ class Table:
 
     def one(self, name: str, *, of: type[Data]) -> Data:
         """A table within, as a record."""
+        self.given(name, "a table")
         inside: Table = self.table(name)
         return inside.record(of)
 

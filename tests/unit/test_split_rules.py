@@ -11,7 +11,7 @@ from dentframe import SplitRules
 from dentframe.errors import ConfigError
 from dentframe.money.split_bill import rules_of
 from dentframe.money.utility_bill_and_rules import Part, Rule
-from tests.split_kit import bill, line, site
+from tests.split_kit import bill, line, site, split
 
 FILE = """
 [split]
@@ -79,11 +79,11 @@ def test_no_line_is_shared_by_default():
 
 def test_none_takes_the_sites_table_and_neither_raises():
     """Rules come from the call, else from the site's file, else nothing happens."""
-    assert rules_of(site(), None).lines["energy"] == Rule("energy")
+    assert rules_of(site()).lines["energy"] == Rule("energy")
     with pytest.raises(ConfigError, match="no rule says how"):
-        rules_of(site(split=None), None)
+        rules_of(site(split=None))
     with pytest.raises(ConfigError, match="no SplitRules"):
-        rules_of(site(), "rules.toml")
+        split(bill(), site(), "rules.toml")
 
 
 @pytest.mark.parametrize(
