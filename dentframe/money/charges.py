@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from dentframe.errors import ConfigError
 from dentframe.money.rounding_and_tiers import EXACT, Tiers, add, parts_of, times
-from dentframe.money.tariff_usage import OUT, of_flow, worst
+from dentframe.money.tariff_usage import ALWAYS, OUT, of_flow, worst
 from dentframe.site.toml_tables import Table, is_list
 from dentframe.times.schedule import Schedule, Window
 from dentframe.wire.topics import TOPICS
@@ -228,7 +228,7 @@ class Energy(Charge):
         """One line a window and tier."""
         span, meters = case.span, case.meters
         other = OUT if self.rates is None else "other"
-        schedule = Schedule(self.windows, case.tariff.holidays, other) if self.windows else None
+        schedule = Schedule(self.windows, case.tariff.holidays, other) if self.windows else ALWAYS
         every, states, whole = meters.energy(span.start, span.end, schedule, self.flow, self.topic)
         priced = [w for w in states if w != OUT]
         prices = dict.fromkeys(priced, self.rate) if self.rates is None else self.rates

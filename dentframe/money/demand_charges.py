@@ -14,7 +14,7 @@ from dentframe.errors import ConfigError, CoverageError, by
 from dentframe.metering.register_rules import HOUR, micros, resolve
 from dentframe.money.charges import KVAH, Charge
 from dentframe.money.rounding_and_tiers import EXACT, Tiers, add, exact, parts_of, times
-from dentframe.money.tariff_usage import OUT, State, greatest, stretches, worst
+from dentframe.money.tariff_usage import ALWAYS, OUT, State, greatest, stretches, worst
 from dentframe.site.toml_tables import read_itself
 from dentframe.times.dates_and_ranges import local, stamp
 from dentframe.times.periods import midnights
@@ -275,7 +275,7 @@ class Demand(Charge):
     def _peaks(self, case: Case, series: Sequence[Cumulative]) -> Iterator[Peak]:
         """The demand of the span, or of each local day in it; none without an interval."""
         s, e, tz = case.span.start, case.span.end, case.meters.tz
-        schedule = Schedule(self.windows, case.tariff.holidays, OUT) if self.windows else None
+        schedule = Schedule(self.windows, case.tariff.holidays, OUT) if self.windows else ALWAYS
         days = midnights(stamp(s), stamp(e), tz) if self.per == "day" else []
         for a, b in pairwise(sorted({s, e, *map(micros, days)})):
             starts, ends, names = stretches(a, b, schedule, tz)

@@ -21,7 +21,7 @@ from dentframe.money.occupancy import MAIN, OWN, Occupancy, completed, span
 from dentframe.money.rounding_and_tiers import add, rounded
 from dentframe.money.split_usage import MISSING, Rows, Usage, accepts, energy_of, energy_rows
 from dentframe.money.statement import Day, Past
-from dentframe.money.tariff_usage import Meters
+from dentframe.money.tariff_usage import ALWAYS, Meters
 from dentframe.times.dates_and_ranges import Zone, instant, ints, localize
 from dentframe.times.periods import midnights, verb_zone
 from dentframe.verbs.energy import figures
@@ -83,7 +83,7 @@ def earlier(
     bounds, found = _months_before(last, months, zone), []
     for (start, until), (s, e) in zip(pairwise(bounds), pairwise(ints(bounds)), strict=True):
         try:
-            pieces, _, whole = meters.energy(int(s), int(e), None)
+            pieces, _, whole = meters.energy(int(s), int(e), ALWAYS)
             used = rounded(add(x for _, x in pieces) if whole is None else whole, places)
         except CoverageError:
             used = None

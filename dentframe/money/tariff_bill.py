@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -22,7 +22,7 @@ from dentframe.money.occupancy import OWN, Occupancy
 from dentframe.money.rounding_and_tiers import EXACT, Tiers, add, digits_of, exact, rounded
 from dentframe.money.statement import Line, Past, Statement
 from dentframe.money.tariff import Tariff
-from dentframe.money.tariff_usage import Meters, State
+from dentframe.money.tariff_usage import ALWAYS, Meters, State
 from dentframe.times.dates_and_ranges import Zone, instant, stamp, zone
 from dentframe.times.periods import midnights, verb_zone
 from dentframe.verbs.inputs_and_keywords import DEFAULT_RULES, MEAN, REGISTER, VerbKeywords
@@ -79,9 +79,8 @@ def check_period(tariff: Tariff, start: Any, end: Any, tz: Zone) -> None:
     ConfigError
         Naming the charge, the days and what to state.
     """
-    for charge in tariff.charges:
-        span = Span.of(charge, (micros(start), micros(end)), zone(tz))
-        if span is not None and hasattr(charge, "per"):
+    for charge, span in spans(tariff, (micros(start), micros(end)), zone(tz)):
+        if hasattr(charge, "per"):
             span.due(charge)
 
 
@@ -103,16 +102,6 @@ class Span:
     end: int
     period: tuple[int, int]
     tz: dt.tzinfo
-
-    @classmethod
-    def of(cls, charge: Any, period: tuple[int, int], tz: dt.tzinfo) -> Span | None:
-        """The span of a charge; None where it is valid in no part of the period."""
-        start, end = period
-        if charge.valid_from is not None:
-            start = max(start, micros(instant(charge.valid_from, tz)))
-        if charge.valid_to is not None:
-            end = min(end, micros(instant(charge.valid_to, tz)))
-        return cls(start, end, period, tz) if start < end else None
 
     @property
     def is_whole(self) -> bool:
@@ -170,6 +159,18 @@ class Span:
                 "number of days; or bill each month by itself."
             )
         return Fraction(1)
+
+
+def spans(tariff: Tariff, period: tuple[int, int], tz: dt.tzinfo) -> Iterator[tuple[Any, Span]]:
+    """The charges that are valid in some part of a period, each with that part."""
+    for charge in tariff.charges:
+        start, end = period
+        if charge.valid_from is not None:
+            start = max(start, micros(instant(charge.valid_from, tz)))
+        if charge.valid_to is not None:
+            end = min(end, micros(instant(charge.valid_to, tz)))
+        if start < end:
+            yield charge, Span(start, end, period, tz)
 
 
 @dataclass(frozen=True)
@@ -262,7 +263,7 @@ class Case:
                 f"Cannot price charge {self.charge.name!r}{how}: the readings have no "
                 f'{topic}/Elm/... column. Read topics=[..., "{topic}"] as well.'
             )
-        pieces, states, _ = self.meters.energy(self.span.start, self.span.end, None, topic=topic)
+        pieces, states, _ = self.meters.energy(self.span.start, self.span.end, ALWAYS, topic=topic)
         return add(x for _, x in pieces), states[""]
 
     def past(self) -> list[Decimal]:
@@ -400,11 +401,9 @@ def bill(
             "half-open, [start, end)."
         )
     period, lines = (micros(first), micros(last)), tuple[Line, ...]()
-    for charge in tariff.charges:
-        span = Span.of(charge, period, zone)
-        if span is not None:
-            case = Case(charge, span, tariff, meters, rounding, history, lines)
-            lines = (*lines, *charge.lines(case))
+    for charge, span in spans(tariff, period, zone):
+        case = Case(charge, span, tariff, meters, rounding, history, lines)
+        lines = (*lines, *charge.lines(case))
     series = meters.registers()
     # Steps that count as no use are warned of, after whatever is refused.
     warn_of_power(series, np.array(period[:1]), np.array(period[1:]), zone)

@@ -22,6 +22,7 @@ from dentframe.metering.series import Flag, Floats, Ints, element_columns, names
 from dentframe.money.rounding_and_tiers import EXACT, add, exact, printed, rounded
 from dentframe.money.statement import Reading, around, bounds
 from dentframe.times.dates_and_ranges import local, stamp
+from dentframe.times.schedule import Schedule, Window
 from dentframe.verbs import inputs_and_keywords as inputs
 from dentframe.verbs.elements_by_name import summed_series
 from dentframe.verbs.energy import figures, moving, when
@@ -30,11 +31,12 @@ from dentframe.verbs.result_frames_and_warnings import detail_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dentframe.times.schedule import Schedule
 
 NANO = 1_000_000_000
 OUT = "(outside all)"
 """The name of the time that no window of a charge has."""
+ALWAYS = Schedule([Window("")])
+"""One window without a name."""
 
 
 @dataclass(frozen=True)
@@ -224,7 +226,7 @@ class Meters:
         return self._series[want]
 
     def energy(
-        self, s: int, e: int, schedule: Schedule | None, flow: str = "net", topic: str | None = None
+        self, s: int, e: int, schedule: Schedule, flow: str = "net", topic: str | None = None
     ) -> tuple[list[tuple[str, Decimal]], dict[str, State], Decimal | None]:
         """Energy of a span by window, refused where its status is not accepted.
 
@@ -232,8 +234,8 @@ class Meters:
         ----------
         s, e : int
             The span [us UTC].
-        schedule : Schedule or None
-            The windows; None is one window named ``""``.
+        schedule : Schedule
+            The windows.
         flow : str
             ``"net"``, or the rising (``"import"``) or falling (``"export"``) increments alone.
         topic : str, optional
@@ -266,7 +268,7 @@ class Meters:
             a, b = np.clip(starts, low, high), np.clip(ends, low, high)
             a[0] = low
             total += nano_kwh(c, b) - nano_kwh(c, a)
-            if schedule is not None:
+            if schedule is not ALWAYS:
                 total += _agreed(c, a, b, window)
             whole.append(use_between(c, low, high, self.places))
             for w, found in states.items():
@@ -331,14 +333,9 @@ class Meters:
         )
 
 
-def stretches(
-    s: int, e: int, schedule: Schedule | None, tz: dt.tzinfo
-) -> tuple[Ints, Ints, list[str]]:
+def stretches(s: int, e: int, schedule: Schedule, tz: dt.tzinfo) -> tuple[Ints, Ints, list[str]]:
     """The stretches of a span and the window of each, in order of time."""
-    starts, ends = np.array([s], dtype=np.int64), np.array([e], dtype=np.int64)
-    if schedule is None:
-        return starts, ends, [""]
-    cut = schedule.split(starts, ends, tz)
+    cut = schedule.split(np.array([s]), np.array([e]), tz)
     return cut.s, cut.e, [schedule.names[i] for i in cut.window.tolist()]
 
 
