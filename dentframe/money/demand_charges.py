@@ -20,8 +20,9 @@ from dentframe.times.dates_and_ranges import local, stamp
 from dentframe.times.periods import midnights
 from dentframe.times.schedule import Schedule
 from dentframe.verbs import demand as blocks
-from dentframe.verbs.inputs_and_keywords import interval_of
+from dentframe.verbs.inputs_and_keywords import MEAN, interval_of
 from dentframe.verbs.peaks import highest, known, reported
+from dentframe.wire.topics import TOPICS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -259,7 +260,7 @@ class Demand(Charge):
         found = list(self._peaks(case, series))
         if not found:
             return []
-        unit = "kVA" if self.topic is not None and "kVA" in self.topic.replace("H", "") else "kW"
+        unit = TOPICS[self.topic or MEAN].unit.removesuffix("h")
         more: dict[str, Any] = {
             "element": ", ".join(c.name for c in series),
             **vars(worst([p.state for p in found])),
