@@ -50,8 +50,8 @@ def _whole_elements(labels: Iterable[str], topics: Sequence[str]) -> list[str]:
     return [c for c in labels if parse(c).scope == ELEMENT and parse(c).topic in topics]
 
 
-_PARTITIONS, _LEAST = 128, 8
-"""So many partitions by default, of at least so many meters: Dask has work with each of them."""
+_PARTITIONS, _METERS = 128, 8
+"""So many partitions at most by default, of about so many meters: each costs what a meter does."""
 
 
 def _figures_of(
@@ -209,7 +209,8 @@ def _figures(
         registers=asked.registers, answering=answering, further=further, names=names,
         several=len(found) > 1, form=form.iloc[:0],
     )  # fmt: skip
-    usual = max(_LEAST, -(-len(found) // _PARTITIONS))
+    even = -(-len(found) // (2 * _METERS)) * 2  # most machines have an even number of cores
+    usual = min(len(found), even, _PARTITIONS)
     return on_dask(selection, found, make, form.iloc[:0], given["batch"], usual)
 
 
@@ -259,7 +260,8 @@ def energy(
     errors : str
         ``"raise"``, or ``"warn"`` where the archive does not hold all of the range.
     batch : int, optional
-        How many meters a partition has; by default so many that there are about 128.
+        How many meters a partition has at most; by default about 8, and more where that makes
+        more than 128 partitions.
 
     Returns
     -------
@@ -328,7 +330,8 @@ def peaks(
     errors : str
         ``"raise"``, or ``"warn"`` where the archive does not hold all of the range.
     batch : int, optional
-        How many meters a partition has; by default so many that there are about 128.
+        How many meters a partition has at most; by default about 8, and more where that makes
+        more than 128 partitions.
 
     Returns
     -------

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -245,7 +246,9 @@ def on_dask(
     selection: Selection, meters: Mapping[str, Elements], make: Callable[[Batch], pd.DataFrame],
     form: pd.DataFrame, batch: int | None, usual: int,
 ) -> Any:  # fmt: skip
-    """A Dask frame of this form whose parts are made from so many meters each.
+    """A Dask frame of this form whose parts are made from `batch` meters each, or `usual` parts.
+
+    Parts have the same number of meters, or one less, so that no worker waits for another.
 
     Raises
     ------
@@ -266,8 +269,9 @@ def on_dask(
         places = (root / layout.folder_name(name), layout.pending_folder(root, name))
         changed = max((p.stat().st_mtime_ns for p in places if p.is_dir()), default=0)
         stamped.append((name, elements, changed))
-    size = batch or usual
-    parts = [tuple(stamped[first : first + size]) for first in range(0, len(stamped), size)]
+    count = -(-len(stamped) // batch) if batch else usual
+    edges = [-(-len(stamped) * i // count) for i in range(count + 1)]
+    parts = [tuple(stamped[first:last]) for first, last in pairwise(edges)]
     dd: Any = dask.dataframe
     # The text columns are what they should be; Dask would turn `flags`, tuples, to text.
     with dask.config.set({"dataframe.convert-string": False}):
@@ -330,7 +334,7 @@ def to_dask(
     errors : str
         ``"raise"``, or ``"warn"`` where the archive does not hold all of the range.
     batch : int, optional
-        How many meters a partition has; 1 by default.
+        How many meters a partition has at most; 1 by default.
 
     Returns
     -------
@@ -371,7 +375,7 @@ def to_dask(
     form = pd.DataFrame(np.empty((0, len(names))), index=time, columns=list(names))
     form.insert(0, METER, pd.Series([], dtype=text_dtype(), index=time))
     make = functools.partial(_readings_of, selection=selection, form=form)
-    return on_dask(selection, found, make, form, batch, 1)
+    return on_dask(selection, found, make, form, batch, len(found))
 
 
 def _readings_of(
