@@ -69,18 +69,13 @@ class Source(Protocol):
 
 
 def select(
-    rows: Sequence[Row],
-    start: datetime,
-    end: datetime,
-    topics: Sequence[str],
-    headers: Iterable[str] | None = None,
+    rows: Rows, start: datetime, end: datetime, topics: Sequence[str], headers: Iterable[str] = ()
 ) -> Table:
     """Rows in ``[start, end)`` in the order they came, with the columns of some topics.
 
     The columns come in the order of the headers; without any, sorted by name.
     """
-    if headers is None:
-        headers = [*STAMP, *sorted({c for row in rows for c in row} - set(STAMP))]
+    headers = headers or [*STAMP, *sorted({c for row in rows for c in row} - set(STAMP))]
     kept = [h for h in headers if h in STAMP or topic_of(h) in topics]
     lo, hi = f"{start:%Y-%m-%d %H:%M}", f"{end:%Y-%m-%d %H:%M}"
     inside = [
@@ -159,7 +154,7 @@ class Fixed(Source):
 
     def rows(self, meter: str, start: datetime, end: datetime, topics: Sequence[str]) -> Table:
         """Headers, sorted, and rows in ``[start, end)``, in the order given."""
-        return select(self._meters[meter], start, end, topics)
+        return select(list(self._meters[meter]), start, end, topics)
 
 
 # --- requests, answers and limits ---

@@ -460,17 +460,13 @@ class Plant(Source):
             raise ValueError(
                 f"Cannot find a peak: no whole block of {length} s in {first} to {last}."
             )
-        opened, closed = (datetime.fromtimestamp(int(t), UTC) for t in (edges[0], edges[-1]))
         means = {}
         for where in elements:
             meter, element = where.rpartition("_")[::2] if isinstance(where, str) else where
-            energy = self.curve(meter, element, opened, closed).energy(edges)
+            energy = self.curve(meter, element, first, last).energy(edges)
             means[f"{meter}_{element}"] = np.diff(energy) / length
         total = np.sum(list(means.values()), axis=0)
         best = int(total.argmax())
-        return Peak(
-            datetime.fromtimestamp(int(edges[best]), zone),
-            datetime.fromtimestamp(int(edges[best + 1]), zone),
-            float(total[best]) / 1000,
-            {name: float(mean[best]) / 1000 for name, mean in means.items()},
-        )
+        opened, closed = (datetime.fromtimestamp(int(t), zone) for t in edges[best : best + 2])
+        parts = {name: float(mean[best]) / 1000 for name, mean in means.items()}
+        return Peak(opened, closed, float(total[best]) / 1000, parts)
