@@ -187,8 +187,7 @@ class Cloud(ThreadingTCPServer):
     @property
     def requests(self) -> list[Seen]:
         """What has been asked and answered so far, in order of coming."""
-        with self._lock:
-            return sorted(self._seen, key=lambda seen: seen.at)
+        return sorted(self._seen, key=lambda seen: seen.at)
 
     @property
     def data_requests(self) -> list[Seen]:
@@ -237,16 +236,14 @@ class Cloud(ThreadingTCPServer):
         status = 0 if answer.delivery == "reset" else answer.status
         seen = replace(seen, status=status, size=len(answer.content))
         # It is noted, then answered: who has the answer finds it noted.
-        with self._lock:
-            self._seen.append(seen)
+        self._seen.append(seen)
         if self._log is not None:
             self._log(_line(seen))
         handler.deliver(answer)
 
     def _answer(self, service: Service, params: Mapping[str, str]) -> Answer:
         with self._lock:
-            latency = self._latency
-            seconds = latency(self._chance) if callable(latency) else latency
+            seconds = self._latency(self._chance) if callable(self._latency) else self._latency
         self.pause(seconds)
         try:
             return service.answer(params)
