@@ -178,11 +178,7 @@ def _between(frame: pd.DataFrame, start: Any, end: Any, tz: Zone) -> pd.DataFram
     times = time_index(frame)
     low, high = bound(start, times.tz, tz, "start"), bound(end, times.tz, tz, "end")
     check_order(low, high)
-    keep = np.ones(len(times), dtype=bool)
-    if low is not None:
-        keep &= times >= low
-    if high is not None:
-        keep &= times < high
+    keep = np.asarray((low is None or times >= low) & (high is None or times < high))
     return frame[keep]
 
 
