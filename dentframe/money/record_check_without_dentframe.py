@@ -281,29 +281,28 @@ FIGURES = {"energy": energies, "own_peak": own_peaks, "coincident": coincidents}
 
 
 def check_figures(record, uses, steps, rules):
-    """Compute every figure; return value and what was measured, by use, basis and stay."""
-    found, left = [], [*enumerate(record["result"]["figures"], 1)]
+    """Compute every figure; each use has then by basis stay, value and what was measured."""
+    left = [*enumerate(record["result"]["figures"], 1)]
     for use in uses:
-        done = set()
-        while left and (basis := left[0][1]["basis"]) not in done:
-            done.add(basis)
+        use["figures"] = {}
+        while left and (basis := left[0][1]["basis"]) not in use["figures"]:
+            mine = use["figures"][basis] = []
             for stay, value, coverage, status, measured in FIGURES[basis](steps, use, rules):
                 i, row = left.pop(0)
                 off = Decimal(row["quantity"] or 0) - value if value else ZERO
                 if rules.get("places") != "exact" or abs(off) > MICRO:
                     off = ZERO  # only what is not rounded may differ, by binary noise
+                used, own = (x and x + off for x in (value, measured))
+                mine.append((stay, used, own))
                 wanted = {k: stay[k] for k in ("element", "party", "kind")} | {"status": status,
-                        "coverage": round(coverage, 12), "quantity": value and value + off}
+                        "coverage": round(coverage, 12), "quantity": used}
                 was = {**row, "quantity": row["quantity"] and Decimal(row["quantity"]),
                         "coverage": round(float(row["coverage"]), 12)}
                 for k in (k for k in wanted if was[k] != wanted[k]):
                     who = f"row {i} ({stay['party'] or stay['kind']} {stay['element']}): {k}"
                     differs(f"Table figures, {who} {row[k]} is recorded, {wanted[k]} comes out.")
-                found.append((id(use), basis, stay, value and value + off,
-                              measured and measured + off))
     for i, _ in left:
         differs(f"Table figures, row {i}: it does not come out.")
-    return found
 
 
 def charge(line, party, part, amount, quantity=None, **more):
@@ -316,9 +315,8 @@ def charge(line, party, part, amount, quantity=None, **more):
 class Split:
     """The bill's lines, shared by the rules."""
 
-    def __init__(self, record, site, bill, rules, uses, figures):
-        self.record, self.site, self.bill, self.rules = record, site, bill, rules
-        self.figures, self.uses = figures, uses
+    def __init__(self, record, site, bill, rules, uses):
+        self.record, self.site, self.bill, self.rules, self.uses = record, site, bill, rules, uses
         self.digits = next((n for n, x in DIGITS.items() if site["currency"].upper() in x), 2)
         self.places, self.landlord = rules.get("places", 2), site.get("landlord", "Landlord")
         self.tenants = [t["name"] for t in site.get("tenants", [])]
@@ -332,8 +330,8 @@ class Split:
     def sums(self, use, basis, kind, measured=True):
         """Figures of a kind by party."""
         found = {}
-        for owner, of, stay, value, own in self.figures:
-            if (owner, of, stay["kind"]) == (id(use), basis, kind) and value is not None:
+        for stay, value, own in use["figures"].get(basis, ()):
+            if stay["kind"] == kind and value is not None:
                 found[stay["party"]] = found.get(stay["party"], ZERO) + (own if measured else value)
         return found if kind != "own" else {p: found[p] for p in self.parties if p in found}
 
@@ -559,8 +557,8 @@ def main():
         check_files(record)
         site, bill, rules = (load(f"{x}.toml") for x in ("site", "bill", "rules"))
         rules, uses = rules.get("split", rules), load("edges.json")
-        figures = check_figures(record, uses, Steps(), rules)
-        split = Split(record, site, bill, rules, uses, figures)
+        check_figures(record, uses, Steps(), rules)
+        split = Split(record, site, bill, rules, uses)
         charges, fees = split.lines(), list(split.fees())
         if (RECORD / "rebill.json").is_file():
             rebilled(split, charges, fees, load("rebill.json"))
