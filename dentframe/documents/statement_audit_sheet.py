@@ -233,10 +233,7 @@ TERMS: dict[str, str] = WORDS["terms"]
 """By the unit of a line, or the part of the energy that its name ends with."""
 FLAGS: dict[str, tuple[str, str]] = {flag: tuple(words) for flag, words in WORDS["flags"].items()}
 """What a flag is called, and what that means."""
-REASONS = frozenset(FLAGS) - {
-    "agreed", "corrected", "duplicate_dropped", "edge_interpolated", "export", "gap_bridged",
-    "glitch", "meter_swap", "negative_residual", "reblocked", "rollover",
-}  # fmt: skip
+REASONS = FLAGS.keys() - WORDS["only_told"]
 """The flags that can make a figure doubtful; the others only say what happened."""
 _UNKNOWN = "The readings carry this mark. Ask whoever sent the statement what it means."
 

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 from matplotlib import rcParams, ticker
 from matplotlib.colors import to_hex, to_rgb
-from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
 from matplotlib.transforms import ScaledTranslation
@@ -438,8 +437,7 @@ def mark(ax: Axes, marks: Sequence[Mark], *, around_zero: bool = False) -> None:
         ax.set_ylim(bottom=0)
     if not marks:
         return
-    points = FontProperties(size=ax.xaxis.label.get_fontsize()).get_size_in_points()
-    size, box = 0.9 * float(points), ax.get_window_extent()
+    size, box = 0.9 * float(ax.xaxis.label.get_fontsize()), ax.get_window_extent()
     per = size * ax.figure.dpi / 72
     (low, high), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     at = [(m.x - low) / (high - low) for m in marks]
