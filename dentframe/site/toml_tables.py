@@ -6,7 +6,6 @@ refused as they are read, and not when a split is saved.
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import re
 import tomllib
@@ -200,12 +199,18 @@ class Table:
     def moment(self, name: str) -> Moment:
         """A date, a wall time or an instant."""
         value = self.given(name, "a date, e.g. 2023-12-01")
+        text = value.isoformat() if isinstance(value, dt.date) else value
+        text = text.strip() if isinstance(text, str) else ""
+        kind: type[Moment] = dt.date if len(text) == len("2023-12-01") else dt.datetime
         try:
-            found = moment(value)
+            found = kind.fromisoformat(text)
             if self.tz is not None:
                 instant(found, self.tz, name)
         except RangeError as error:
             raise self.error(name, str(error)) from None
+        except ValueError:
+            why = "it must be a date like 2023-12-15 (its local midnight), or a time like"
+            raise self.error(name, f"{why} 2023-12-15T12:30:00.") from None
         return found
 
     def names(self, name: str) -> tuple[str, ...]:
@@ -383,26 +388,6 @@ def exact(value: Any) -> Decimal | None:
     except (InvalidOperation, ValueError):  # Python writes no integer of 5,000 digits
         return None
     return number if number.is_finite() else None
-
-
-def moment(value: Any) -> Moment:
-    """A date or time as the file or the caller has it, its text taken apart.
-
-    Raises
-    ------
-    RangeError
-        Where it cannot be read.
-    """
-    value = value.strip() if isinstance(value, str) else value
-    if isinstance(value, str | dt.date):
-        text = value if isinstance(value, str) else value.isoformat()
-        with contextlib.suppress(ValueError):
-            kind = dt.date if len(text) == len("2023-12-01") else dt.datetime
-            return kind.fromisoformat(text)
-    raise RangeError(
-        f"Cannot read {value!r} as a time. Use a date like 2023-12-15 (its local midnight), or "
-        "a time like 2023-12-15T12:30:00."
-    )
 
 
 def plain(value: Any, *, texts: bool = False, defaults: bool = False) -> Any:
