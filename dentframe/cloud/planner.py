@@ -15,7 +15,7 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import total_ordering
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _HOUR = timedelta(hours=1)
-_TEXT = re.compile(r"([0-9]{4})-([0-9]{2})(?:-([0-9]{2})(?:T([0-9]{2}))?)?")
+_TEXT = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2}(T[0-9]{2})?)?")
 
 
 @total_ordering
@@ -85,14 +85,12 @@ class Window:
         RangeError
             If the text is no window.
         """
-        found = _TEXT.fullmatch(text)
-        if found is None:
+        if not _TEXT.fullmatch(text):
             raise RangeError(
                 f"Cannot read {text[:40]!r} as a window: it is no UTC month, day or hour. "
                 "Write it like 2023-12, 2023-12-12 or 2023-12-12T02."
             )
-        year, month, day, hour = (None if part is None else int(part) for part in found.groups())
-        return cls(cast("int", year), cast("int", month), day, hour)
+        return cls(*map(int, re.split("[-T]", text)))
 
     @property
     def kind(self) -> Literal["month", "day", "hour"]:

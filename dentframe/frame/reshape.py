@@ -101,9 +101,9 @@ def from_long(long: pd.DataFrame) -> pd.DataFrame:
     RangeError
         Where a column has two values for one time.
     """
-    column_of, first = _codes([long[k] for k in _KEYS])
+    column_of, first = _codes(long, [*_KEYS])
     names = [n for n in (METER, TIME) if n in long.columns]
-    row_of, first_row = _codes([long[n] for n in names])
+    row_of, first_row = _codes(long, names)
     cells = row_of * max(len(first), 1) + column_of
     if len(cells) and np.bincount(cells).max() > 1:
         raise RangeError(
@@ -121,13 +121,10 @@ def from_long(long: pd.DataFrame) -> pd.DataFrame:
     return frame if whole else frame.sort_index()
 
 
-def _codes(keys: list[pd.Series]) -> tuple[Ints, Ints]:
+def _codes(long: pd.DataFrame, names: list[str]) -> tuple[Ints, Ints]:
     """For each row its number among the distinct keys, and where each key first appears."""
-    combined = np.zeros(len(keys[0]), dtype=np.int64)
-    for key in keys:
-        codes, distinct = pd.factorize(key)
-        combined = combined * (len(distinct) + 1) + codes + 1
-    numbers = pd.factorize(combined)[0].astype(np.int64)
+    groups = long.groupby(names, sort=False, observed=True, dropna=False)
+    numbers = np.asarray(groups.ngroup(), dtype=np.int64)
     # Numbers come in the order of appearance: a new one is where their maximum rises.
     first = np.flatnonzero(np.diff(np.maximum.accumulate(numbers), prepend=-1))
     return numbers, first
