@@ -251,7 +251,7 @@ def duration(frame: pd.DataFrame, window: Any = "15min", **how: Unpack[PictureKe
         y = np.append(known, known[-1:] if len(known) else np.nan)
         lines += ax.plot(x, y, drawstyle="steps-post", label=named, **shared.line(i))
     ax.set_xlim(0, 100)
-    if not (parts < 0).any():
+    if ax.dataLim.y0 >= 0:
         ax.set_ylim(bottom=0)
     ax.set_xlabel("share of the time [%]")
     ax.set_ylabel(of.axis(f"{of.quantity} reached", of.unit))
@@ -353,7 +353,7 @@ def profile(
             columns = [(day, c.element, quantile) for quantile in lines_of]
             lines.append(_band(ax, x + j * 24 * apart, rows.reindex(columns=columns), look))
             lines[-1].set_label(f"{label}, {day}")
-    if not any((np.asarray(line.get_ydata()) < 0).any() for line in lines):
+    if ax.dataLim.y0 >= 0:
         ax.set_ylim(bottom=0)
     _clock_axis(ax, types if apart else [], of.tz)
     middle = "median" if q[len(q) // 2] == 0.5 else f"{q[len(q) // 2]:.0%} quantile"

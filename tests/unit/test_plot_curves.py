@@ -59,6 +59,15 @@ def test_a_profile_of_one_element_has_a_line_and_a_band_a_day_type(ax):
     assert ax.get_xlabel() == "local time of day (America/Los_Angeles)"
 
 
+def test_a_band_below_zero_is_shown_whole(ax):
+    """A load that feeds in on some days has a median above 0, and a band below it."""
+    values = np.repeat([5.0, 5.0, -4.0], 96)
+    frame = means("2023-12-05", "2023-12-08", A=values)
+    frame.dent.plot.profile(by="all", q=(0, 0.5, 1), tz=LA, ax=ax)
+    assert np.asarray(ax.lines[0].get_ydata()).min() == 5
+    assert ax.get_ylim()[0] < -4
+
+
 def test_several_elements_are_colours_and_days_are_styles(ax):
     """Three elements and two types of day: five entries, no bands that would cover each other."""
     frame = means("2023-11-06", "2023-11-20", A=1, B=2, C=3)
