@@ -70,7 +70,7 @@ def register(series: Series, rules: Rules, means: Cumulative | None = None) -> C
     raw = from_register(series, replace(rules, fixes=()), means)
     if not fixes:
         return raw
-    swaps = {at: (at, closing, opening) for at, closing, opening in rules.swaps}
+    swaps = {swap[0]: swap for swap in rules.swaps}
     swaps |= {f.start: (f.start, f.values[0], f.values[1]) for f in fixes if f.kind == "exchange"}
     own = replace(rules, swaps=tuple(sorted(swaps.values())))
     made = from_register(_with_readings(series, fixes), own, means)
@@ -119,13 +119,11 @@ def _with_readings(series: Series, fixes: Sequence[Fix]) -> Series:
     hand = {f.start: f.values[0] for f in fixes if f.kind == "reading"}
     if not hand:
         return series
-    at, values = np.array(list(hand), dtype=np.int64), np.array(list(hand.values()))
-    other = ~np.isin(series.t, at)
-    t, v = np.append(series.t[other], at), np.append(series.values[other], values)
-    order = np.argsort(t)
-    kept = ~np.isin(series.mark_t, at)
+    shown = dict(zip(series.t.tolist(), series.values.tolist(), strict=True)) | hand
+    t, values = (np.array(x) for x in zip(*sorted(shown.items()), strict=True))
+    kept = ~np.isin(series.mark_t, list(hand))
     mark_t, marks = series.mark_t[kept], series.marks[kept]
-    return replace(series, t=t[order], values=v[order], mark_t=mark_t, marks=marks)
+    return replace(series, t=t, values=values, mark_t=mark_t, marks=marks)
 
 
 def _check(made: Cumulative, f: Fix, touching: Bools) -> None:

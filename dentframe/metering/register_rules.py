@@ -214,9 +214,8 @@ def check_elements(rules: RegisterRules, names: Sequence[tuple[str | None, str]]
                 f"Cannot tell which meter's element {key!r} in {field} is: the frame has "
                 f"{len(meters)} meters. Use full ids, e.g. {full_name(*names[0])!r}."
             )
-        known = {e for m, e in names if element is None or m in {None, meter}}
         foreign = element is not None and None not in meters and meter not in meters
-        if names and not foreign and (element or key) not in known:
+        if names and not foreign and not any(_names(key, *x) for x in names):
             raise UnknownMeterError(
                 f"Cannot use {field} for {key!r}: the frame has no such element. "
                 f"It has {', '.join(dict.fromkeys(full_name(*x) for x in names))}."

@@ -96,10 +96,8 @@ def quality(
         keys = [k for k in there if k in named]
         pairs = [pair_of(k, series.get(k, {}), resolved, naive) for k in keys]
         main = [p.demand if len(p.demand.at) else p.register for p in pairs]
-        bounds = inputs.default_bounds(frame, main)
-        s, e = inputs.periods(frame, bounds, None, zone, resolved)
-        answer = inputs.demand_source(frame, None, "auto")
-        of = inputs.Inputs(frame, answer, zone, main, s, e, resolved)
+        s, e = inputs.periods(frame, inputs.default_bounds(frame, main), None, zone, resolved)
+        of = inputs.Inputs(frame, inputs.Source((MEAN, REGISTER)), zone, main, s, e, resolved)
         span, times = (int(s[0]), int(e[-1])) if len(s) else (0, 0), dict[str | None, list[int]]()
         inside = {k: {n: _clip(x, *span) for n, x in own.items()} for k, own in series.items()}
         for (meter, _), own in inside.items():

@@ -222,18 +222,12 @@ def detail_of(f: Figures, interval: int) -> dict[str, Any]:
         raw, measured = (x.energy(f.s, f.e) for x in (f.of.corrected.raw, f.of.corrected.measured))
         agreed = f.energy - measured
     # The readings at or around the edges; a mean shows no register, so only their times.
-    at, brackets = f.of.at, dict[str, Any]()
-    opens = np.searchsorted(at, f.s, side="right") - 1
-    closes = np.searchsorted(at, f.e, side="left")
-    for name, k in (("open", opens), ("close", closes)):
-        there = (k >= 0) & (k < len(at))
-        when, value = np.full(len(k), NAT), np.full(len(k), np.nan)
-        when[there] = at[k[there]]
-        if f.of.source == "register":
-            value[there] = f.of.readings[k[there]]
-        brackets |= {f"{name}_at": when, f"{name}_reading": value}
-    for exchange, closing in f.of.closings.items():
-        brackets["close_reading"][brackets["close_at"] == exchange] = closing
+    shown = f.of.readings if f.of.source == "register" else np.full(len(f.of.at), np.nan)
+    shown, at = np.pad(shown, 1, constant_values=np.nan), np.pad(f.of.at, 1, constant_values=NAT)
+    opens, closes = np.searchsorted(f.of.at, f.s, side="right"), np.searchsorted(f.of.at, f.e) + 1
+    closing = shown[closes]
+    for exchange, last in f.of.closings.items():
+        closing[at[closes] == exchange] = last
     return {
         "start": f.starts,
         "end": f.ends,
@@ -244,7 +238,10 @@ def detail_of(f: Figures, interval: int) -> dict[str, Any]:
         "hi": hi,
         "readings": f.of.readings_in(f.s, f.e),
         "expected": expected(f.s, f.e, interval),
-        **brackets,
+        "open_at": at[opens],
+        "open_reading": shown[opens],
+        "close_at": at[closes],
+        "close_reading": closing,
         "imported": imported,
         "exported": exported,
         "flags": f.flags,
