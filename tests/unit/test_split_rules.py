@@ -111,3 +111,19 @@ def test_a_basis_alone_is_a_rule():
     assert SplitRules({"energy": "energy"}) == SplitRules({"energy": Rule("energy")})
     with pytest.raises(ConfigError, match="did you mean 'energy'"):
         SplitRules({"energy": "enrgy"})
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (lambda: Part("coincident"), "Cannot share by 'coincident'"),
+        (lambda: Rule("shares"), "give the shares, one for each party"),
+        (lambda: Rule("energy", of=("Tax",)), 'it goes with by = "lines" only'),
+        (lambda: SplitRules({"energy": "energy"}, loss=Part("area")), "percent, kwh and rest"),
+    ],
+)
+def test_python_has_the_checks_of_a_file(made, told):
+    """A rule that cannot be meant is refused as it is made; a basis may be written in words."""
+    assert Rule("own peak") == Rule("own_peak")
+    with pytest.raises(ConfigError, match=told):
+        made()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import tomllib
 from decimal import Decimal
 
@@ -125,6 +126,14 @@ def test_errors_name_file_table_and_field(path, old, new, told):
         UtilityBill.load(path)
     assert told in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+def test_a_line_reads_its_own_fields():
+    """In Python a text is an amount or a date, as in a file."""
+    made = BillLine("E", "energy", "1.20", start="2024-01-05")
+    assert (made.amount, made.start) == (Decimal("1.20"), dt.date(2024, 1, 5))
+    with pytest.raises(ConfigError, match="line 'E' of a bill: field 'start' = 5: it must be a d"):
+        BillLine("E", "energy", "1.20", start=5)
 
 
 def test_money_is_never_a_float():
