@@ -500,10 +500,10 @@ def _silent(
         used = energy(frame, **how)["energy"].sum(min_count=1)
     month = now.tz_convert(tz).tz_localize(None).to_period("M")
     first, end = (x.to_timestamp().tz_localize(tz) for x in (month, month + 1))
-    kwh = float(used) * ((end - max(at, first)) / USUAL)
+    kwh = None if pd.isna(used) else float(used) * ((end - max(at, first)) / USUAL)
     days, cost = (now - at) / pd.Timedelta(days=1), None
     bills = [x for x in saved if x.contents.site == name] if site is not None else []
-    if bills:  # at what the last one came to
+    if bills and kwh is not None:  # at what the last one came to
         measured = bills[-1].figures.query("basis == 'energy' and kind != 'main'")["quantity"]
         billed = float(sum(measured.dropna()))
         cost = kwh * (float(bills[-1].control["utility"]) / billed) if billed else None

@@ -30,7 +30,7 @@ from dentframe import (
 )
 from dentframe.emulator import Event, Plant, panel
 from dentframe.errors import ConfigError, RangeError
-from dentframe.money.portfolio_report_and_status import Report, status
+from dentframe.money.portfolio_report_and_status import TOPICS, Report, status
 from tests.split_kit import bill, line, readings, site, tenant
 
 LA = "America/Los_Angeles"
@@ -297,6 +297,19 @@ def test_a_silent_meter_has_no_cost_where_the_last_bill_rests_on_no_energy(folde
     p2 = next(x for x in found.silent if x.meter == "P2")
     assert p2.kwh is not None
     assert p2.cost is None
+
+
+def test_a_silent_meter_whose_energy_is_not_known_has_no_figure(tmp_path):
+    """Element B was read to the end, but A, which the site has, was blank for the last weeks."""
+    blank = Event("P1", "A", "gap", at("2023-10-01T00:00"), at("2024-03-01T00:00"))
+    plant = Plant(2, meters=[panel("P1", elements=2, channels=1)], events=[blank], tz=LA)
+    with emulator.serve(plant, rate=None, concurrency=None, now=NOW) as cloud:
+        client = DentCloud(cloud.api_key, cloud.key_id, base_url=cloud.url, rate=500, cache=False)
+        sync(["P1"], "2023-10-15", "2023-11-20", TOPICS, archive=tmp_path, client=client)
+    one = site([tenant("A", "A")], elements={"P1_A": {"label": "A", "max_kw": 120}})
+    (silent,) = status(tmp_path, one, now="2023-12-10T00:00Z").silent
+    assert (silent.kwh, silent.cost) == (None, None)
+    assert "nan" not in str(silent)
 
 
 def test_what_is_shown_as_nothing_in_doubt_is_not_marked(found):
