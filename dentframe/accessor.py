@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dentframe import display as _display
 from dentframe.accessor_methods import frame_method, method
+from dentframe.display import Card, Shown
 from dentframe.errors import KindError, did_you_mean
 from dentframe.frame import csv_and_excel as _csv_and_excel
 from dentframe.frame import quantify as _quantify
@@ -54,7 +54,7 @@ def _refuse(name: str, *_: Any, **__: Any) -> None:
 
 
 @pd.api.extensions.register_dataframe_accessor("dent")
-class DentAccessor:
+class DentAccessor(Shown):
     """Energy, demand, units and shapes of a frame of meter readings.
 
     Works on any frame with at least one wire-named column (``kWHNet/Elm/A``), wherever it
@@ -87,11 +87,8 @@ class DentAccessor:
                 near = f": df.{name} is pandas' own."
             raise AttributeError(f"'.dent' has no {name!r}{near}")
 
-    def __repr__(self) -> str:
-        return _display.text_of(_summary.card, self._frame)
-
-    def _repr_html_(self) -> str:
-        return _display.html_of(_summary.card, self._frame)
+    def _card(self) -> Card:
+        return _summary.card(self._frame)
 
     @property
     def units(self) -> dict[str, Any]:

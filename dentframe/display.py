@@ -72,6 +72,19 @@ def html_of(make: Callable[[T], Card], thing: T) -> str:
     return f'<div class="dentframe-card" style="max-width:60em">{"".join(parts)}</div>'
 
 
+class Shown:
+    """An object that shows its card, in a terminal and in a notebook."""
+
+    def _card(self) -> Card:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return text_of(lambda _: self._card(), self)
+
+    def _repr_html_(self) -> str:
+        return html_of(lambda _: self._card(), self)
+
+
 def percent(share: float, places: int = 1) -> str:
     """A share as text, rounded down: it says 100 % only where it is exactly that."""
     if 0 < share < 10 ** -(places + 2):

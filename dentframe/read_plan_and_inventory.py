@@ -21,7 +21,7 @@ import pandas as pd
 from dentframe.cloud.client import DentCloud, default_client
 from dentframe.cloud.planner import Window
 from dentframe.cloud.read_in_threads import Job
-from dentframe.display import Card, html_of, text_of
+from dentframe.display import Card, Shown
 from dentframe.frame import meters_and_topics as _request
 from dentframe.frame import select
 from dentframe.frame.assemble import frame_of
@@ -171,8 +171,8 @@ _SHOWN = 10
 _HEADS = ("meter", "windows>", "cached>", "to ask>", "first", "last")
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass(frozen=True, repr=False)
+class Plan(Shown):
     """The windows a read would ask for; a sized iterable of them.
 
     Attributes
@@ -222,30 +222,23 @@ class Plan:
         """The least time the rate limit allows for the requests [s]."""
         return max(0, self.requests - _BURST) / self.rate
 
-    def __repr__(self) -> str:
-        return text_of(card, self)
-
-    def _repr_html_(self) -> str:
-        return html_of(card, self)
-
-
-def card(plan: Plan) -> Card:
-    """What a terminal and a notebook show of a plan."""
-    asked = f"{plan.requests} request{'s' * (plan.requests != 1)}"
-    left, rows = len(plan.windows) - _SHOWN, []
-    for meter in list(plan.windows)[:_SHOWN]:
-        windows = plan.windows[meter]
-        cached = len(plan.held[meter] & set(windows))
-        counts = [str(len(windows)), str(cached), str(len(windows) - cached)]
-        ends = [str(windows[0]), str(windows[-1])] if windows else ["", ""]
-        rows.append([meter, *counts, *ends])
-    return Card(
-        title=f"Plan: {asked}, {plan.cached} cached, at least {plan.seconds:.1f} s",
-        facts=(("topics", f"{', '.join(plan.topics)} ({plan.topics_from})"),),
-        heads=_HEADS,
-        rows=rows,
-        notes=[f"And {left} more meters."] if left > 0 else [],
-    )
+    def _card(self) -> Card:
+        """What a terminal and a notebook show of a self."""
+        asked = f"{self.requests} request{'s' * (self.requests != 1)}"
+        left, rows = len(self.windows) - _SHOWN, []
+        for meter in list(self.windows)[:_SHOWN]:
+            windows = self.windows[meter]
+            cached = len(self.held[meter] & set(windows))
+            counts = [str(len(windows)), str(cached), str(len(windows) - cached)]
+            ends = [str(windows[0]), str(windows[-1])] if windows else ["", ""]
+            rows.append([meter, *counts, *ends])
+        return Card(
+            title=f"Plan: {asked}, {self.cached} cached, at least {self.seconds:.1f} s",
+            facts=(("topics", f"{', '.join(self.topics)} ({self.topics_from})"),),
+            heads=_HEADS,
+            rows=rows,
+            notes=[f"And {left} more meters."] if left > 0 else [],
+        )
 
 
 def get_meters(client: DentCloud | None = None) -> list[str]:

@@ -25,7 +25,7 @@ from dentframe.archive.archive import Archive, lock, opened
 from dentframe.cloud.client import DentCloud, default_client
 from dentframe.cloud.planner import Window, plan
 from dentframe.cloud.read_in_threads import Answer, Job, stops_all
-from dentframe.display import Card, html_of
+from dentframe.display import Card, Shown
 from dentframe.errors import AuthError, ConfigError
 from dentframe.frame.meters_and_topics import resolve
 from dentframe.times.dates_and_ranges import time_range
@@ -91,7 +91,7 @@ class Missing(NamedTuple):
 
 
 @dataclass(frozen=True, repr=False)
-class SyncReport:
+class SyncReport(Shown):
     """What a sync did; every window of its span is kept, empty, held or failed.
 
     Attributes
@@ -191,8 +191,11 @@ class SyncReport:
 
     __repr__ = __str__
 
-    def _repr_html_(self) -> str:
-        return html_of(_card, self)
+    def _card(self) -> Card:
+        """The text, with the missing windows as a table."""
+        title, *lines = str(self).splitlines()
+        notes = [line for line in lines if not line.startswith("  missing")]
+        return Card(title, heads=Missing._fields, rows=self.failures[:_SHOWN], notes=notes)
 
 
 def counted(report: SyncReport, answer: Answer) -> SyncReport:
@@ -207,13 +210,6 @@ def counted(report: SyncReport, answer: Answer) -> SyncReport:
         bytes=report.bytes + (0 if answer.cached else answer.size),
         stopped=str(error) if error is not None and stops_all(error) else report.stopped,
     )
-
-
-def _card(report: SyncReport) -> Card:
-    """The text, with the missing windows as a table."""
-    title, *lines = str(report).splitlines()
-    notes = [line for line in lines if not line.startswith("  missing")]
-    return Card(title, heads=Missing._fields, rows=report.failures[:_SHOWN], notes=notes)
 
 
 def _size(size: float) -> str:

@@ -18,11 +18,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from dentframe import display as _display
 from dentframe.accessor_methods import check_words, method, sign_as_method
 from dentframe.datasets import cf_names_units_and_times as variables
 from dentframe.datasets import frame_and_dataset as _convert
 from dentframe.datasets.cf_names_units_and_times import EDGE, METER, TIME, clean
+from dentframe.display import Card, Shown
 from dentframe.errors import missing_extra
 from dentframe.frame import csv_and_excel as _csv_and_excel
 from dentframe.frame import quantify as _quantify
@@ -79,7 +79,7 @@ def _of_head(function: Callable[[pd.DataFrame], Any], what: str) -> property:
 
 
 @_register("dent")
-class DatasetAccessor:
+class DatasetAccessor(Shown):
     """Energy, demand, units and shapes of a Dataset of meter readings.
 
     Every verb has the signature and the figures of the frame's; where that gives a frame, this
@@ -91,21 +91,14 @@ class DatasetAccessor:
         # xarray makes a RuntimeError of an AttributeError here, which would break hasattr().
         self._given = dataset
 
-    def __repr__(self) -> str:
-        return _display.text_of(self._card, self)
-
-    def _repr_html_(self) -> str:
-        return _display.html_of(self._card, self)
-
-    @staticmethod
-    def _card(accessor: DatasetAccessor) -> _display.Card:
+    def _card(self) -> Card:
         """The frame's own; of a Dataset that is not computed yet, what is known without."""
-        dataset = accessor._dataset
+        dataset = self._dataset
         if not dataset.chunks:
-            return card(accessor._frame)
+            return card(self._frame)
         held = ", ".join(f"{n} {name}" for name, n in dataset.sizes.items())
-        facts = [("topics", ", ".join(accessor.topics)), ("elements", ", ".join(accessor.elements))]
-        return _display.Card(f"DENT readings, not computed yet: {held}", facts)
+        facts = [("topics", ", ".join(self.topics)), ("elements", ", ".join(self.elements))]
+        return Card(f"DENT readings, not computed yet: {held}", facts)
 
     @property
     def _dataset(self) -> xr.Dataset:

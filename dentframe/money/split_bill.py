@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dentframe.display import Card, html_of, text_of
+from dentframe.display import Card, Shown
 from dentframe.documents.journal_invoices_and_energy_star import accounts_of
 from dentframe.documents.number_and_date_formats import Formats
 from dentframe.errors import ConfigError, UnknownMeterError, by
@@ -44,8 +44,8 @@ CHARGES = (
 """The columns of `Run.charges`."""
 
 
-@dataclass(frozen=True)
-class Run:
+@dataclass(frozen=True, repr=False)
+class Run(Shown):
     """A utility's bill, split.
 
     Attributes
@@ -213,38 +213,31 @@ class Run:
         """
         return record_writer.save(self, folder, draft=draft)
 
-    def __repr__(self) -> str:
-        return text_of(_card, self)
-
-    def _repr_html_(self) -> str:
-        return html_of(_card, self)
-
-
-def _card(run: Run) -> Card:
-    """Where the utility's amount went, and what the rules do not accept."""
-    f, every, most = Formats(), run.exceptions, 10
-    refused = every[~every["accepted"].astype(bool)]
-    found, n, shown = len(every), len(refused), refused.head(most)
-    verdict = "every exception is one that the rules accept" if found else "no exceptions"
-    if n:
-        verdict = f"{n} exception{'s' * (n > 1)} that the rules do not accept"
-    owed = [f"{s.party} {f.number(s.total)}" for s in run.statements]
-    if len(owed) > most:
-        owed = [*owed[:most], f"and {len(owed) - most} more"]
-    remedies = dict.fromkeys(zip(shown["kind"], shown["remedy"], strict=True))
-    notes = [f"{kind}: {remedy}" for kind, remedy in remedies if remedy]
-    if n > most:
-        notes.append(f"And {n - most} more: .exceptions lists all {found}.")
-    elif found > n:
-        notes.append(f".exceptions lists all {found}.")
-    amounts = ((str(part), f.money(x, run.site.currency)) for part, x in run.control.items())
-    return Card(
-        title=f"Run of {run.bill.name}: {verdict}",
-        facts=(*amounts, ("statements", ", ".join(owed))),
-        heads=("exception", "subject", "detail"),
-        rows=shown[["kind", "subject", "detail"]].astype(str).to_numpy().tolist(),
-        notes=notes,
-    )
+    def _card(self) -> Card:
+        """Where the utility's amount went, and what the rules do not accept."""
+        f, every, most = Formats(), self.exceptions, 10
+        refused = every[~every["accepted"].astype(bool)]
+        found, n, shown = len(every), len(refused), refused.head(most)
+        verdict = "every exception is one that the rules accept" if found else "no exceptions"
+        if n:
+            verdict = f"{n} exception{'s' * (n > 1)} that the rules do not accept"
+        owed = [f"{s.party} {f.number(s.total)}" for s in self.statements]
+        if len(owed) > most:
+            owed = [*owed[:most], f"and {len(owed) - most} more"]
+        remedies = dict.fromkeys(zip(shown["kind"], shown["remedy"], strict=True))
+        notes = [f"{kind}: {remedy}" for kind, remedy in remedies if remedy]
+        if n > most:
+            notes.append(f"And {n - most} more: .exceptions lists all {found}.")
+        elif found > n:
+            notes.append(f".exceptions lists all {found}.")
+        amounts = ((str(part), f.money(x, self.site.currency)) for part, x in self.control.items())
+        return Card(
+            title=f"Run of {self.bill.name}: {verdict}",
+            facts=(*amounts, ("statements", ", ".join(owed))),
+            heads=("exception", "subject", "detail"),
+            rows=shown[["kind", "subject", "detail"]].astype(str).to_numpy().tolist(),
+            notes=notes,
+        )
 
 
 def split(
