@@ -295,9 +295,7 @@ class Demand(Charge):
         if demands is None:
             return
         found, covered, together, whole, kw = demands
-        walls = local(found.e - 1, meters.tz).tz_localize(None).as_unit("us")
-        day = np.asarray(walls.asi8 // (24 * HOUR)) if self.one_per_day else None
-        top = highest(found, self.n, day)
+        top = highest(found, self.n, meters.tz if self.one_per_day else None)
         below, more = False, ""
         if len(series) > 1 and len(top.kw) and np.isnan(kw).any():
             below, more = _elsewhere(meters, series, kw, float(top.kw.min()))

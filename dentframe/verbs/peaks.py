@@ -6,6 +6,7 @@ ask here for peaks too.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
@@ -268,7 +269,7 @@ def known(s: Ints, e: Ints, kw: Floats, period: Ints) -> Candidates:
     return Candidates(s, e, kw, period).only(np.flatnonzero((period >= 0) & ~np.isnan(kw)))
 
 
-def highest(found: Candidates, n: int, day: Ints | None = None) -> Candidates:
+def highest(found: Candidates, n: int, tz: dt.tzinfo | None = None) -> Candidates:
     """The n highest of each period, by period and rank, the earliest of equals first.
 
     Parameters
@@ -277,9 +278,12 @@ def highest(found: Candidates, n: int, day: Ints | None = None) -> Candidates:
         All candidates.
     n : int
         How many of each period.
-    day : ndarray of int64, optional
-        The local day of each candidate: then at most one of a day.
+    tz : tzinfo, optional
+        A zone: then at most one of each of its days, that in which an interval closes.
     """
+    day: Any = None
+    if tz is not None:
+        day = local(found.e - 1, tz).tz_localize(None).as_unit("us").asi8 // (24 * HOUR)
     if len(found.kw) and (n == 1 or day is not None):
         # Sorting all of a year's candidates costs more than everything else: only those go on
         # that none of their group exceeds by more than rounding. Groups are runs.
@@ -356,12 +360,10 @@ def highest_of(
             some = known(*windows, demand.means(c, *windows, interval), period)
             covered = some.s, some.e
             some = some.only(demand.of_full_length(how, *covered))
-        day = None
-        if per_day:  # the local day in which an interval closes
-            day = local(some.e - 1, of.tz).tz_localize(None).as_unit("us").asi8 // (24 * HOUR)
         lost = uncovered(*covered, of.s, of.e)
         time, coverage = time_and_share(lost, of.s, of.e)
-        found.append(Peaks(c, highest(some, n, day), lost, time, coverage))
+        top = highest(some, n, of.tz if per_day else None)
+        found.append(Peaks(c, top, lost, time, coverage))
     return found
 
 
