@@ -10,6 +10,7 @@ import datetime as dt
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from decimal import Decimal, InvalidOperation
 from functools import partial
@@ -158,8 +159,13 @@ class Table:
 
     def decimal(self, name: str, *, least: Any = None) -> Decimal:
         """A finite number, exact; `least` is the lowest it may be."""
-        number = exact(self.given(name, "a number"))
-        if number is None:
+        value = self.given(name, "a number")
+        is_one = isinstance(value, Real | str | Decimal) and not isinstance(value, bool)
+        try:
+            number = Decimal(str(value).strip() if is_one else "NaN")
+        except (InvalidOperation, ValueError):  # Python writes no integer of 5,000 digits
+            number = Decimal("NaN")
+        if not number.is_finite():
             raise self.error(name, "it must be a number, e.g. 120.50 (or the same in quotes).")
         if number.adjusted() >= _DIGITS or len(number.as_tuple().digits) > 2 * _DIGITS:
             raise self.error(name, f"it must be below 10^{_DIGITS}, with fewer digits.")
@@ -226,10 +232,10 @@ class Table:
     def numbers(self, name: str, *, what: str) -> tuple[float, ...]:
         """A list of numbers above 0 as floats; `what` says in errors what they are."""
         value: Any = self.data.get(name)
-        found = [exact(x) for x in value] if is_list(value) else [None]
-        if any(x is None or x <= 0 for x in found):
-            raise self.error(name, f"it must be a list of {what}.")
-        return tuple(float(x) for x in found if x is not None)
+        with suppress(ConfigError):
+            if is_list(value):
+                return tuple(replace(self, data={name: x}).positive(name) for x in value)
+        raise self.error(name, f"it must be a list of {what}.")
 
     def plain(self, name: str) -> dict[str, Any]:
         """A table within as plain data, for others to read."""
@@ -377,17 +383,6 @@ def _written(value: Any) -> str:
 def is_list(value: Any) -> bool:
     """Whether a value is a list or tuple."""
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
-
-
-def exact(value: Any) -> Decimal | None:
-    """A finite number as the decimal it shows; None where it is none."""
-    if isinstance(value, bool) or not isinstance(value, Real | str | Decimal):
-        return None
-    try:
-        number = Decimal(str(value).strip())
-    except (InvalidOperation, ValueError):  # Python writes no integer of 5,000 digits
-        return None
-    return number if number.is_finite() else None
 
 
 def plain(value: Any, *, texts: bool = False, defaults: bool = False) -> Any:
