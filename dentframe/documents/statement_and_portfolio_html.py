@@ -24,6 +24,7 @@ from dentframe.documents.number_and_date_formats import Formats
 from dentframe.documents.statement_audit_sheet import AuditSheet, head
 from dentframe.documents.statement_first_page import FirstPage
 from dentframe.errors import ConfigError, import_extra
+from dentframe.verbs.quality_limits_and_findings import runs
 
 if TYPE_CHECKING:
     from dentframe.money.portfolio_report_and_status import Report, SiteReport
@@ -260,10 +261,9 @@ def stack(daily: pd.DataFrame) -> str:
     for i in reversed(range(y.shape[1])):
         steps = "".join(f"V{b:g}H{a:g}" for a, b in zip(x[1:], y[:, i], strict=True))
         shapes.append(f'<path class="c{i % COLOURS}" d="M0 {HEIGHT}{steps}V{HEIGHT}z"/>')
-    lost = np.isnan(values).any(axis=1)
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], lost, [0]))))
-    for a, b in zip(x[edges[::2]], x[edges[1::2]], strict=True):
-        shapes.append(f'<rect class="lost" x="{a:g}" y="0" width="{b - a:.1f}" height="{HEIGHT}"/>')
+    for i, j in runs(np.isnan(values).any(axis=1)):
+        place = f'x="{x[i]:g}" y="0" width="{x[j] - x[i]:.1f}" height="{HEIGHT}"'
+        shapes.append(f'<rect class="lost" {place}/>')
     return _svg("".join(shapes), HEIGHT, "stack")
 
 

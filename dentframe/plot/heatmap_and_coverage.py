@@ -117,10 +117,13 @@ def heatmap(
 
 def _mesh(ax: Axes, days: Days, few: bool, colours: dict[str, Any]) -> Any:
     """The power of each day, what is hatched of it, and where its clock changes."""
-    x = np.arange(len(days.hours) + 1.0) if few else shared.at(days.edges)
-    table = (days.elapsed, x, days.kw.T) if few else (x, days.elapsed, days.kw)
+    (rows, n), lost = days.kw.shape, []
+    x = np.arange(n + 1.0) if few else shared.at(days.edges)
+    y = np.arange(rows + 1) * (days.row / HOUR)
+    table = (y, x, days.kw.T) if few else (x, y, days.kw)
     mesh = ax.pcolormesh(*table, rasterized=True, **colours)
-    lost = [(x[d], a, x[d + 1] - x[d], b - a) for d, a, b in days.boxes()]
+    for d in range(n):
+        lost += [(x[d], y[a], x[d + 1] - x[d], y[b] - y[a]) for a, b in runs(days.lost[:, d])]
     shared.hatched(ax, [(y, x, h, w) for x, y, w, h in lost] if few else lost, gid="gaps")
     for d, hour, _ in days.changes():
         line = [x[d], x[d + 1]], [hour, hour]
@@ -196,20 +199,6 @@ class Days:
     def hours(self) -> Floats:
         """The length of each day [h]."""
         return np.asarray(np.diff(self.edges) / HOUR)
-
-    @property
-    def elapsed(self) -> Floats:
-        """Where rows begin and end [hours since midnight], shape (rows + 1,)."""
-        return np.arange(self.kw.shape[0] + 1) * (self.row / HOUR)
-
-    def boxes(self) -> list[tuple[int, float, float]]:
-        """Stretches that are not recorded, as (day, from, to) [hours since midnight]."""
-        elapsed = self.elapsed
-        return [
-            (day, float(elapsed[a]), float(elapsed[b]))
-            for day in np.flatnonzero(self.lost.any(axis=0)).tolist()
-            for a, b in runs(self.lost[:, day])
-        ]
 
     def changes(self) -> list[tuple[int, float, float]]:
         """Days on which the clock changes: (day, hours since midnight, hours gained)."""
