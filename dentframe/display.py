@@ -10,9 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TypeVar
 
-T = TypeVar("T")
 Pairs = Sequence[tuple[str, str]]
 
 _RULE = "1px solid var(--jp-border-color2, rgba(128,128,128,.4))"
@@ -45,9 +43,8 @@ class Card:
     notes: Sequence[str] = ()
 
 
-def text_of(make: Callable[[T], Card], thing: T) -> str:
-    """An object's card for a terminal; one that cannot be made says so, and raises nothing."""
-    card = _made(make, thing)
+def text_of(card: Card) -> str:
+    """A card for a terminal."""
     facts = [(_line(name), _line(value)) for name, value in card.facts if value]
     heads = [h.removesuffix(">") for h in card.heads]
     table = [heads, *([_line(c) for c in row] for row in card.rows)] if card.rows else []
@@ -56,9 +53,8 @@ def text_of(make: Callable[[T], Card], thing: T) -> str:
     return "\n  ".join([f"<{_line(card.title)}>", *lines])
 
 
-def html_of(make: Callable[[T], Card], thing: T) -> str:
-    """An object's card for a notebook; one that cannot be made says so, and raises nothing."""
-    card = _made(make, thing)
+def html_of(card: Card) -> str:
+    """A card for a notebook."""
     facts = [(name, value) for name, value in card.facts if value]
     parts = [
         f'<div style="font-weight:600">{_html(card.title)}</div>',
@@ -73,16 +69,21 @@ def html_of(make: Callable[[T], Card], thing: T) -> str:
 
 
 class Shown:
-    """An object that shows its card, in a terminal and in a notebook."""
+    """An object that shows its card; one that cannot be made says so, and raises nothing."""
 
     def _card(self) -> Card:
+        """What a terminal shows."""
         raise NotImplementedError
 
+    def _notebook_card(self) -> Card:
+        """What a notebook shows."""
+        return self._card()
+
     def __repr__(self) -> str:
-        return text_of(lambda _: self._card(), self)
+        return text_of(_made(self, self._card))
 
     def _repr_html_(self) -> str:
-        return html_of(lambda _: self._card(), self)
+        return html_of(_made(self, self._notebook_card))
 
 
 def percent(share: float, places: int = 1) -> str:
@@ -93,9 +94,9 @@ def percent(share: float, places: int = 1) -> str:
     return "100 %" if share == 1 else f"{shown:.{places}f} %"
 
 
-def _made(make: Callable[[T], Card], thing: T) -> Card:
+def _made(thing: object, make: Callable[[], Card]) -> Card:
     try:
-        return make(thing)
+        return make()
     except Exception as e:  # noqa: BLE001 - a debugger and a notebook show every object
         return Card(f"{type(thing).__name__} that cannot be shown: {type(e).__name__}: {e}")
 

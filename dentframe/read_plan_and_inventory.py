@@ -223,7 +223,7 @@ class Plan(Shown):
         return max(0, self.requests - _BURST) / self.rate
 
     def _card(self) -> Card:
-        """What a terminal and a notebook show of a self."""
+        """What a terminal and a notebook show of a plan."""
         asked = f"{self.requests} request{'s' * (self.requests != 1)}"
         left, rows = len(self.windows) - _SHOWN, []
         for meter in list(self.windows)[:_SHOWN]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 import msgspec
 import pandas as pd
 
-from dentframe.display import html_of, text_of
+from dentframe.display import Card, Shown
 from dentframe.errors import ConfigError
 from dentframe.metering.energy_and_coverage import STATUSES
 from dentframe.money.rounding_and_tiers import EXACT, add, digits_of, rounded
@@ -380,8 +380,8 @@ def _differing_readings(of: Statement) -> Iterator[str]:
 _UNSET = Decimal("NaN")
 
 
-@dataclass(frozen=True)
-class Statement:
+@dataclass(frozen=True, repr=False)
+class Statement(Shown):
     """What one party owes for one period, with the record to check it by.
 
     Parameters
@@ -665,15 +665,15 @@ class Statement:
 
         return write(self, path, font=font)
 
-    def __repr__(self) -> str:
+    def _card(self) -> Card:
         from dentframe.documents.statement_and_portfolio_html import terminal_card
 
-        return text_of(terminal_card, self)
+        return terminal_card(self)
 
-    def _repr_html_(self) -> str:
+    def _notebook_card(self) -> Card:
         from dentframe.documents.statement_and_portfolio_html import notebook_card
 
-        return html_of(notebook_card, self)
+        return notebook_card(self)
 
 
 class Statements(tuple[Statement, ...]):
