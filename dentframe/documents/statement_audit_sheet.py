@@ -82,7 +82,10 @@ class AuditSheet:
 
 
 def texts(record: Any, tz: str, f: Formats, time: Callable[[Any, str], str]) -> Texts:
-    """The numbers, times and texts in the fields of a record, each as it is printed."""
+    """The numbers, times and texts in the fields of a record, each as it is printed.
+
+    Fields of other kinds are empty. `time` writes an instant in a zone.
+    """
 
     def printed(value: Any) -> str:
         if isinstance(value, Decimal):

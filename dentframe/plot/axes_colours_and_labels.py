@@ -429,7 +429,7 @@ def mark(ax: Axes, marks: Sequence[Mark], *, around_zero: bool = False) -> None:
     marks : sequence of Mark
         The most important first.
     around_zero : bool
-        Whether some of the data are usually below 0; others begin there, if none of them are.
+        Whether the data go both ways from 0. Else the axis begins at 0 where none are below it.
     """
     ax.margins(y=0.04)
     ax.autoscale_view(scalex=False)

@@ -124,7 +124,8 @@ def _mesh(ax: Axes, days: Days, few: bool, colours: dict[str, Any]) -> Any:
     mesh = ax.pcolormesh(*table, rasterized=True, **colours)
     for d in range(n):
         lost += [(x[d], y[a], x[d + 1] - x[d], y[b] - y[a]) for a, b in runs(days.lost[:, d])]
-    shared.hatched(ax, [(y, x, h, w) for x, y, w, h in lost] if few else lost, gid="gaps")
+    turned = [(down, right, high, wide) for right, down, wide, high in lost]
+    shared.hatched(ax, turned if few else lost, gid="gaps")
     for d, hour, _ in days.changes():
         line = [x[d], x[d + 1]], [hour, hour]
         ax.plot(*(line[::-1] if few else line), **_MARK, gid="change")
