@@ -48,12 +48,10 @@ class State:
     flags: tuple[str, ...]
 
     @classmethod
-    def of(cls, covered: int, whole: int, flags: Ints) -> State:
+    def of(cls, covered: Any, whole: Any, flags: Ints) -> State:
         """The state of a figure, by how much of its time is covered and the flags of its parts."""
-        coverage = share(np.array([covered]), np.array([whole]))
-        bits = np.bitwise_or.reduce(flags, keepdims=True)
-        worst = STATUSES[int(status(coverage, bits)[0])]
-        return cls(float(coverage[0]), worst, names(int(bits[0])))
+        coverage, bits = share(covered, whole), np.bitwise_or.reduce(flags)
+        return cls(float(coverage), STATUSES[int(status(coverage, bits))], names(int(bits)))
 
     @classmethod
     def of_energy(cls, c: Cumulative, s: Ints, e: Ints) -> State:
