@@ -175,17 +175,13 @@ def _reported_source(
                 "meter's own window. Use kind='block' or kind='rolling'."
             )
     topic, source = keywords.topic, keywords.source
-    if topic is None and source == "register":
-        raise ConfigError(
-            "Cannot use source='register' with kind='reported': only the meter's own means are "
-            "reported. Use kind='block'."
-        )
     means_only = topic is None and source == "auto"
     answer = inputs.demand_source(frame, topic, "demand" if means_only else source)
     if TOPICS[answer.topics[0]].kind == "register":
+        given = f"{source=}" if topic is None else f"{topic=}"
         raise ConfigError(
-            f"Cannot use topic={answer.topics[0]!r} with kind='reported': a register reports no "
-            "demand. Use kind='block'."
+            f"Cannot use {given} with kind='reported': a register reports no demand, only the "
+            "meter's own means are reported. Use kind='block'."
         )
     return answer
 
