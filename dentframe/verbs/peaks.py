@@ -347,7 +347,7 @@ def highest_of(
     """
     windows, found = None, []
     for c in of.series:
-        interval = inputs.interval_of(of.keywords.interval, c.meter)
+        interval = of.interval(c)
         if how is None or (auto and c.source == "demand"):
             some, covered = reported(c, of.s, of.e, interval), c.stretches()
         else:

@@ -223,7 +223,7 @@ def detail_of(f: Figures, interval: int) -> dict[str, Any]:
         agreed = f.energy - measured
     # The readings at or around the edges; a mean shows no register, so only their times.
     shown = f.of.readings if f.of.source == "register" else np.full(len(f.of.at), np.nan)
-    shown, at = np.pad(shown, 1, constant_values=np.nan), np.pad(f.of.at, 1, constant_values=NAT)
+    shown, at = np.r_[np.nan, shown, np.nan], np.r_[NAT, f.of.at, NAT]
     opens, closes = np.searchsorted(f.of.at, f.s, side="right"), np.searchsorted(f.of.at, f.e) + 1
     closing = shown[closes]
     for exchange, last in f.of.closings.items():

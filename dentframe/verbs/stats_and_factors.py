@@ -28,6 +28,7 @@ from dentframe.verbs import peaks
 from dentframe.verbs import result_frames_and_warnings as results
 from dentframe.verbs.demand import in_windows, owner
 from dentframe.verbs.elements_by_name import keyed, requested_elements, without_readings
+from dentframe.verbs.energy import figures
 from dentframe.verbs.gaps_and_coverage import within
 from dentframe.verbs.inputs_and_keywords import MEAN, REGISTER, Keywords, VerbKeywords, verb
 from dentframe.wire import columns as _columns
@@ -310,15 +311,15 @@ def load_factor(
         peak = np.full(len(of.s), np.nan)
         peak[p.top.period] = p.top.kw
         of_energy = energies.get((c.meter, c.element), c)
-        kwh, covered = of_energy.measure(of.s, of.e)
-        figures = {
-            "value": results.divided(kwh, peak * hours),
-            "energy": kwh,
+        f = figures(of_energy, of.s, of.e)
+        arrays = {
+            "value": results.divided(f.energy, peak * hours),
+            "energy": f.energy,
             "peak": peak,
-            "coverage": np.minimum(share(covered, of.e - of.s), p.coverage),
-            "flags": c.flags_in(of.s, of.e, of_edges=False) | of_energy.flags_in(of.s, of.e),
+            "coverage": np.minimum(f.coverage, p.coverage),
+            "flags": c.flags_in(of.s, of.e, of_edges=False) | f.flags,
         }
-        found.append((c, figures, of_energy))
+        found.append((c, arrays, of_energy))
     return _ratios(of, found, "load factors", min_coverage, detail=detail)
 
 
