@@ -276,7 +276,8 @@ def _measured(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DentWarning)
         frame = archive.read(
-            known, earlier[0], edges[-1], TOPICS, tz=site.tz, bracket=True, errors="warn"
+            known, earlier[0], edges[-1], _held(archive, known), tz=site.tz, bracket=True,
+            errors="warn",
         ) if known else None  # fmt: skip
         last = {} if frame is None else _last_readings(frame, edges)
         silent = {m: last.get(m) for m in meters if m not in last or edges[-1] - last[m] >= SILENT}
@@ -285,6 +286,12 @@ def _measured(
             none = pd.DataFrame()
             return SiteReport(site, months, none, none, _CHANGES, _FINDINGS, silent)
         return _figured(site, edges, earlier, frame, there, months, silent)
+
+
+def _held(archive: Archive, meters: Iterable[str]) -> list[str]:
+    """Those of the topics that an archive has of some of the meters; all where it has none."""
+    there = {topic for m in meters for topic in archive.meter(m).topics}
+    return [x for x in TOPICS if x in there] or TOPICS
 
 
 def _figured(
@@ -496,7 +503,7 @@ def _silent(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DentWarning)
         until = at + pd.Timedelta(minutes=1)
-        frame = store.read([meter], at - USUAL, until, TOPICS, errors="warn")
+        frame = store.read([meter], at - USUAL, until, _held(store, [meter]), errors="warn")
         used = energy(frame, **how)["energy"].sum(min_count=1)
     month = now.tz_convert(tz).tz_localize(None).to_period("M")
     first, end = (x.to_timestamp().tz_localize(tz) for x in (month, month + 1))

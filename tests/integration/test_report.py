@@ -312,6 +312,21 @@ def test_a_silent_meter_whose_energy_is_not_known_has_no_figure(tmp_path):
     assert "nan" not in str(silent)
 
 
+def test_an_archive_of_registers_alone_is_measured_by_them(tmp_path):
+    """Without DemandkW the months have their energy and peak, and a silent meter its use."""
+    plant = Plant(2, meters=[panel("P1", elements=1, channels=1)], events=[], tz=LA)
+    with emulator.serve(plant, rate=None, concurrency=None, now=NOW) as cloud:
+        client = DentCloud(cloud.api_key, cloud.key_id, base_url=cloud.url, rate=500, cache=False)
+        sync(["P1"], "2023-10-15", "2023-11-20", ["kWHNet"], archive=tmp_path, client=client)
+    one = site([tenant("A", "A")], elements={"P1_A": {"label": "A", "max_kw": 120}})
+    row = report(one, "2023-11", archive=tmp_path).table.loc["S", "2023-11"]
+    used = plant.energy("P1", "A", "2023-11-01T07:00", "2023-12-01T00:00")
+    assert row["energy"] == pytest.approx(used, rel=0.01)
+    assert row["peak"] > 0
+    (silent,) = status(tmp_path, one, now="2023-12-10T00:00Z").silent
+    assert silent.kwh > 0
+
+
 def test_what_is_shown_as_nothing_in_doubt_is_not_marked(found):
     """Less than half a kWh is a nought on the page, and a nought is in no colour."""
     well = next(x for x in found.sites if x.site.name == "Elm Court")
