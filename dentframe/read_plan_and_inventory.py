@@ -25,13 +25,7 @@ from dentframe.display import Card, Shown
 from dentframe.frame import meters_and_topics as _request
 from dentframe.frame import select
 from dentframe.frame.assemble import frame_of
-from dentframe.frame.read_job_and_warnings import (
-    ReadJob,
-    assemble,
-    check_errors,
-    complete,
-    planned,
-)
+from dentframe.frame.read_job_and_warnings import ReadJob, assemble, check_errors, complete, planned
 from dentframe.times.dates_and_ranges import Zone, time_range
 
 if TYPE_CHECKING:

@@ -27,12 +27,7 @@ from dentframe.archive.dask_readings import to_dask
 from dentframe.archive.keep_settle_and_mend import Meter, resolve
 from dentframe.atomic_files import make_folder
 from dentframe.cloud.read_in_threads import Answer, Job
-from dentframe.errors import (
-    AuthError,
-    ConfigError,
-    OfflineError,
-    import_extra,
-)
+from dentframe.errors import AuthError, ConfigError, OfflineError, import_extra
 from dentframe.frame import meters_and_topics as _request
 from dentframe.frame.meters_and_topics import builtin_units, topic_units
 from dentframe.frame.read_job_and_warnings import ReadJob, assemble, check_errors, complete

@@ -144,11 +144,7 @@ class Credentials:
 
 
 def load(
-    api_key: object = None,
-    key_id: object = None,
-    base_url: object = None,
-    *,
-    offline: bool = False,
+    api_key: object = None, key_id: object = None, base_url: object = None, *, offline: bool = False
 ) -> Credentials:
     """Find the credentials: the arguments, else the environment, else the profile.
 

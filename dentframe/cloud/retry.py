@@ -34,12 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from dentframe.cloud.requests_and_responses import (
-        ApiRequest,
-        Cancellation,
-        Reply,
-        Value,
-    )
+    from dentframe.cloud.requests_and_responses import ApiRequest, Cancellation, Reply, Value
 
     Exchange = Callable[["AttemptTimer"], Reply | DentError | type[BaseException]]
 

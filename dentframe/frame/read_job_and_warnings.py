@@ -271,11 +271,7 @@ def of_elements(
 
 
 def warn_of_losses(
-    request: Request,
-    meter: str,
-    pages: list[Page],
-    columns: list[str],
-    conflicts: int,
+    request: Request, meter: str, pages: list[Page], columns: list[str], conflicts: int
 ) -> None:
     """Warn of what one meter's pages lost, and log what was merely not there."""
     dropped = [c for c in dict.fromkeys(c for p in pages for c in p.columns) if c not in columns]

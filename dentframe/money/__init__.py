@@ -12,22 +12,7 @@ from dentframe.money.tariff_bill import bill, over_recovery
 from dentframe.times.schedule import Schedule, Window
 
 __all__ = [
-    "Demand",
-    "Energy",
-    "Fixed",
-    "Line",
-    "Minimum",
-    "Past",
-    "Ratchet",
-    "Reactive",
-    "Reading",
-    "Schedule",
-    "Statement",
-    "Tariff",
-    "Tax",
-    "Window",
-    "allocate",
-    "bill",
-    "earlier",
+    "Demand", "Energy", "Fixed", "Line", "Minimum", "Past", "Ratchet", "Reactive", "Reading",
+    "Schedule", "Statement", "Tariff", "Tax", "Window", "allocate", "bill", "earlier",
     "over_recovery",
-]
+]  # fmt: skip

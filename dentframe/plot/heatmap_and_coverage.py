@@ -239,10 +239,7 @@ def lay(s: Ints, e: Ints, kw: Floats, tz: dt.tzinfo) -> Days:
     return Days(edges, row, table, inside & np.isnan(table), tz)
 
 
-_GAPS = (
-    (True, KNOWN, "known", "gap, energy known"),
-    (False, MISSING, "missing", "missing"),
-)
+_GAPS = ((True, KNOWN, "known", "gap, energy known"), (False, MISSING, "missing", "missing"))
 """Whether a register bridges a gap; its colour, its gid, and what a legend says."""
 _TALL, _LABEL = 0.5, 0.27
 """Height of a lane, and from its middle to the label above it, of the distance of two."""

@@ -33,11 +33,7 @@ Stretches: TypeAlias = tuple[Ints, Ints, Ints]
 
 @topic_verb
 def coverage(
-    frame: pd.DataFrame,
-    freq: Freq = None,
-    *,
-    of: str = "energy",
-    **keywords: Unpack[TopicKeywords],
+    frame: pd.DataFrame, freq: Freq = None, *, of: str = "energy", **keywords: Unpack[TopicKeywords]
 ) -> pd.DataFrame:
     """Share of each period that is covered, per element.
 

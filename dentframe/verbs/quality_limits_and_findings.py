@@ -381,23 +381,8 @@ def runs(hit: Bools) -> list[tuple[int, int]]:
 
 
 FINDINGS: tuple[Callable[[ElementReadings], Findings], ...] = (
-    unreadable,
-    interval,
-    gap,
-    glitch,
-    jump,
-    stuck,
-    frozen_register,
-    falling_register,
-    negative_demand,
-    reversed_ct,
-    wrong_phase,
-    spike,
-    sum_check,
-    conflicting_duplicate,
-    clock_jump,
-    element_set_changed,
-    unused,
-    future,
-)
+    unreadable, interval, gap, glitch, jump, stuck, frozen_register, falling_register,
+    negative_demand, reversed_ct, wrong_phase, spike, sum_check, conflicting_duplicate, clock_jump,
+    element_set_changed, unused, future,
+)  # fmt: skip
 """In the order in which an element's findings are listed."""
