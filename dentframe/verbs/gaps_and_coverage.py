@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Unpack
 
 import numpy as np
 
-from dentframe.errors import ConfigError
 from dentframe.metering.energy_and_coverage import FOREVER, NAT, from_means, share, totals
 from dentframe.metering.series import Bools, Floats, Ints, element_columns
 from dentframe.verbs import inputs_and_keywords as inputs
@@ -72,8 +71,7 @@ def coverage(
     F                           1.0
     G                           1.0
     """
-    if of not in {"energy", "readings"}:
-        raise ConfigError(f"Cannot use of={of!r}: use 'energy' or 'readings'.")
+    inputs.check_one_of("of", of, ("energy", "readings"))
     resolved = VerbKeywords.of(frame, **keywords, refuse=False)
     answer = inputs.energy_source(frame, resolved.topic, resolved.source)
     found = inputs.inputs_of(frame, freq, answer, resolved)

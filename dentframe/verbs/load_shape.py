@@ -262,8 +262,7 @@ def _day_types(
         "month": (walls.month - 1, _MONTHS),
         "all": (np.zeros(len(walls)), ("all",)),
     }
-    if by not in kinds:
-        raise ConfigError(f"Cannot use by={by!r}: use 'weekday', 'daytype', 'month' or 'all'.")
+    inputs.check_one_of("by", by, tuple(kinds))
     codes, names = kinds[by]
     present, position = np.unique(np.asarray(codes, dtype=np.int64), return_inverse=True)
     return position.astype(np.int64), tuple(names[i] for i in present)
