@@ -347,10 +347,15 @@ def read_itself(record: Any, what: str) -> Table:
     Returns
     -------
     Table
-        The fields that were given, for errors about what they mean together.
+        The fields that do not have their default, for errors about what they mean together.
     """
-    own = {f.metadata.get("key", f.name): getattr(record, f.name) for f in fields(record)}
-    table = Table({name: x for name, x in own.items() if x not in (None, "", {}, ())}, what)
+    own = {}
+    for f in fields(record):
+        x, default = getattr(record, f.name), f.default
+        default = default if f.default_factory is MISSING else f.default_factory()
+        if x is not None and not (type(x) is type(default) and x == default):
+            own[f.metadata.get("key", f.name)] = x
+    table = Table(own, what)
     for name, value in table.values(type(record)).items():
         object.__setattr__(record, name, value)
     return table

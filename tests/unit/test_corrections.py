@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 from importlib.util import find_spec
 
 import numpy as np
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 
 from dentframe import Correction, RegisterRules, Schedule, Site, Window
 from dentframe.errors import ConfigError, KindError, UnknownMeterError
+from dentframe.money.demand_charges import Ratchet
+from dentframe.money.utility_bill_and_rules import BillLine
 from dentframe.site.corrections import in_force, load_corrections
 from tests.split_kit import element, readings, site
 
@@ -106,6 +109,27 @@ def test_what_cannot_be_meant_is_told(kind, more, says):
     """The correction, its field, and why."""
     with pytest.raises(ConfigError, match=says):
         make(kind, **more)
+
+
+@pytest.mark.parametrize("number", [np.float64(8.5), np.float32(8.5), Decimal("8.5"), "8.5"])
+def test_a_number_may_be_numpys(number):
+    """A sum of a frame's column, as it is; a line of a bill and a ratchet take it too."""
+    assert make("figure", start="2024-01-01", end="2024-01-02", kwh=number, by="B").kwh == 8.5
+    assert BillLine("Energy", "energy", Decimal(1), kwh=number).kwh == Decimal("8.5")
+    assert Ratchet(number, 11).percent == Decimal("8.5")
+
+
+@pytest.mark.parametrize("nothing", ["", {}, ()])
+def test_nothing_is_no_number_and_no_time(nothing):
+    """What is empty and of another kind than the field's default is refused, not left out."""
+    for made in (
+        lambda: make("figure", start="2024-01-01", end="2024-01-02", kwh=nothing, by="B"),
+        lambda: BillLine("Energy", "energy", Decimal(1), kwh=nothing),
+        lambda: BillLine("Energy", "energy", Decimal(1), start=nothing, end="2024-01-02"),
+        lambda: Ratchet(80, 11, minimum=nothing),
+    ):
+        with pytest.raises(ConfigError, match=r"it must be a (number|date)"):
+            made()
 
 
 def test_only_an_overlap_of_one_kind_is_an_error():
