@@ -218,7 +218,8 @@ class Answers:
     month : Reply
         A month of all topics of the meter with most columns.
     burst, strange : list of Reply, Reply
-        Small requests one after the other, and one about a meter that there is not.
+        Small requests one after the other, as many as are left, and one about a meter that there
+        is not.
     """
 
     now: dt.datetime
@@ -277,7 +278,7 @@ def _of_one_meter(asker: Asker, found: Answers, last: tuple[str, Page], both: li
         return asker.ask("getData", meter, window, both[:1], patient=False)
 
     with ThreadPoolExecutor(5) as pool:
-        found.burst = list(pool.map(hour_of, range(BURST)))
+        found.burst = list(pool.map(hour_of, range(min(BURST, MOST - asker.sent))))
 
 
 def _month(now: dt.datetime, back: int) -> Window:

@@ -166,6 +166,20 @@ def test_an_account_without_readings_leaves_most_open(quick):
     assert sum(f.verdict == "unknown" for f in report.findings) > 12
 
 
+def test_requests_that_are_used_up_are_no_refusals(quick):
+    """Where readings had to be looked for, too few requests are left to tell of the pace."""
+
+    class Old(emulator.Plant):
+        def rows(self, meter, start, end, topics):
+            there = meter == self.meters()[-1] and start < NOW - timedelta(days=70)
+            return super().rows(meter, start, end, topics) if there else ([], [])
+
+    with emulator.serve(Old(), now=NOW, rate=None, concurrency=None) as cloud:
+        report = examined(cloud)
+        assert len(cloud.requests) == report.requests <= 30
+    assert verdicts(report)["5 requests a second are served"] == "unknown"
+
+
 def test_an_account_without_meters_leaves_most_open(quick):
     """A new account is examined too."""
     with emulator.serve(emulator.Fixed({}), rate=None) as cloud:
