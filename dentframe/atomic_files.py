@@ -66,9 +66,12 @@ def write_whole(
 
 @contextlib.contextmanager
 def whole_file(path: Path, mode: int = 0o644) -> Iterator[Path]:
-    """Yield a private path; what the block has written there becomes the file, as `write_whole`."""
+    """Yield a private path; what the block has written there becomes the file, as `write_whole`.
+
+    Its name has no ending, so that no writer goes by that.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        part = Path(folder, path.name)
+        part = Path(folder, "part")
         yield part
         write_whole(path, part.read_bytes(), mode)
 

@@ -239,9 +239,7 @@ def _write_statement(statement: Statement, form: str | None, out: Path | None) -
     files: dict[str, Callable[[Path], object]] = {
         "html": statement.to_html, "pdf": statement.to_pdf, "xlsx": statement.to_excel,
     }  # fmt: skip
-    known = ", ".join((*files, "csv", "json"))
-    unknown = f"Cannot write {{out}} as {{form!r}}: a statement is one of {known}."
-    cli.print_or_save(texts, files, form, out, unknown)
+    cli.print_or_save(texts, files, form, out)
     if out is not None:
         cli.say(f"Wrote {out}: {statement.total} {statement.currency}".rstrip())
 

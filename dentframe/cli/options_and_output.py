@@ -290,12 +290,15 @@ def print_or_save(
     files: Mapping[str, Callable[[Path], object]],
     form: str | None,
     out: Path | None,
-    unknown: str,
 ) -> None:
     """Print a result in one of its forms, or write it to a file, whole or not at all.
 
-    By default a terminal gets a table, a pipe CSV, and a file what its ending says. `unknown` is
-    the error for a form that is in neither, in which ``{out}`` and ``{form}`` are replaced.
+    By default a terminal gets a table, a pipe CSV, and a file what its ending says.
+
+    Raises
+    ------
+    ConfigError
+        For a form that the result does not have.
     """
     if out is None:
         form = form or ("table" if sys.stdout.isatty() else "csv")
@@ -304,8 +307,12 @@ def print_or_save(
         click.echo(texts[form]().rstrip("\n"))
         return
     form = form or out.suffix.lstrip(".").lower()
-    if form not in {**texts, **files}:
-        raise ConfigError(unknown.format(out=out, form=form))
+    known = {**texts, **files}
+    if form not in known:
+        raise ConfigError(
+            f"Cannot write {out} as {form!r}: it can be {', '.join(known)}. Give another ending, "
+            "or --format."
+        )
     with whole_file(out) as part:
         if form in files:
             files[form](part)
@@ -333,13 +340,6 @@ def write(frame: pd.DataFrame, form: str | None, out: Path | None) -> None:
         import_extra("pyarrow", "write Parquet", "archive")
         frame.to_parquet(path)
 
-    def xlsx(path: Path) -> None:
-        with path.open("wb") as file:  # whatever the file's own name ends with
-            csv_and_excel.to_excel(frame, file)
-
-    texts, files = {"table": table, "csv": csv, "json": records}, {"parquet": parquet, "xlsx": xlsx}
-    unknown = (
-        f"Cannot tell the format of {{out}}: its ending is none of {', '.join(FORMATS[1:])}. "
-        "Give --format."
-    )
-    print_or_save(texts, files, form, out, unknown)
+    texts = {"table": table, "csv": csv, "json": records}
+    excel = functools.partial(csv_and_excel.to_excel, frame)
+    print_or_save(texts, {"parquet": parquet, "xlsx": excel}, form, out)
