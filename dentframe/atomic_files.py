@@ -178,13 +178,10 @@ def sync_folder(folder: Path) -> None:
 def files_in(folder: Path) -> Iterator[tuple[str, Path]]:
     """The files and links of a folder by their name within it, ``record/site.toml``, sorted.
 
-    No link is followed.
+    Its own files come first. No link is followed.
     """
-    for at, folders, names in os.walk(folder):
-        folders.sort()
-        links = [x for x in folders if Path(at, x).is_symlink()]
-        for name in sorted([*names, *links]):
-            path = Path(at, name)
+    for path in sorted(folder.rglob("*"), key=lambda path: (path.parent, path)):
+        if path.is_symlink() or not path.is_dir():
             yield path.relative_to(folder).as_posix(), path
 
 

@@ -22,8 +22,8 @@ structs in the compact protocol: https://github.com/apache/parquet-format, ``Pag
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -130,12 +130,9 @@ def damaged_file(root: Path, path: Path) -> Path:
 
 def listed(folder: Path, suffix: str) -> list[Path]:
     """The files of a folder whose names end so, sorted; none where there is no folder."""
-    try:
-        with os.scandir(folder) as entries:
-            found = sorted(entry.name for entry in entries if entry.name.endswith(suffix))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    return [folder / name for name in found]
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        return sorted(path for path in folder.iterdir() if path.name.endswith(suffix))
+    return []
 
 
 def meters(root: Path) -> list[str]:

@@ -99,15 +99,13 @@ def held(
     """
     owner, hours = owners(records, year), np.arange(hours_of(year).start, hours_of(year).stop)
     mask = np.ones(len(hours), np.bool_)
+    # By the place of a record, and nothing by that of nobody, which is the last.
+    fresh = np.array([*(now is not None and r.fresh(now) for r in records), False])
+    over = np.array([*(int(r.read_at.timestamp() // 3600) for r in records), 0])
     for topic in topics:
-        known = np.zeros(len(hours), np.bool_)
-        for place, record in enumerate(records):
-            if topic in record.topics:
-                part, over = inside(record.window), int(record.read_at.timestamp() // 3600)
-                fresh = now is not None and record.fresh(now)
-                right = fresh or (stale and hours[part] < over)
-                known[part] |= (owner[topic][part] == place) & right
-        mask &= known
+        asked = np.array([*(topic in r.topics for r in records), False])
+        whose = owner.get(topic, np.full(len(hours), NOBODY))
+        mask &= asked[whose] & (fresh[whose] | (stale & (hours < over[whose])))
     return mask
 
 

@@ -25,7 +25,7 @@ from dentframe.times.dates_and_ranges import is_utc
 from dentframe.verbs.inputs_and_keywords import by_meter, interval_of
 from dentframe.wire import columns as _columns
 from dentframe.wire.columns import CHANNEL, ELEMENT
-from dentframe.wire.topics import TOPICS, kind_of
+from dentframe.wire.topics import RESULTS, TOPICS, kind_of
 
 TIME, METER = "time", "meter"
 BOUNDS, EDGE = "time_bnds", "nv"
@@ -203,7 +203,6 @@ def unit_in(attrs: dict[str, Any], data: Any) -> str | None:
 
 Bounds = tuple[tuple[str, ...], npt.NDArray[Any]]
 ZONE = "timezone"
-_RESULTS = {"Demand", "ApparentDemand"}
 _WRITTEN = {"minutes": 60 * 10**9, "seconds": 10**9, "microseconds": 1000}
 
 
@@ -352,15 +351,15 @@ def bounds(
     taken out. A mean that the meter reported: the interval before its label. None where there
     is neither, or nothing tells.
     """
-    kinds, utc = {TOPICS[t].kind for t in topics if t in TOPICS}, naive(grid.times)
-    if "interval_energy" in kinds or topics & _RESULTS:
+    utc = naive(grid.times)
+    if topics & RESULTS:
         note = note_of(frame)
         until = note.get("until")
         if until is None or not len(utc) or note.get("periods") != len(utc):
             return None
         ends = utc[1:].append(naive(pd.DatetimeIndex([until])))
         return ((TIME, EDGE), np.stack([utc, ends], axis=1)) if utc[-1] < ends[-1] else None
-    if "interval_mean" not in kinds:
+    if all(kind_of(topic) != "interval_mean" for topic in topics):
         return None
     spans = []
     for meter in grid.others[METER] if METER in grid.others else [own_name(frame)]:

@@ -8,7 +8,6 @@ over time.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -22,8 +21,7 @@ import xarray as xr
 
 from dentframe.datasets import cf_names_units_and_times as variables
 from dentframe.datasets.cf_names_units_and_times import METER, TIME, Grid, Slot, clean, free
-from dentframe.errors import ConfigError, DecodeError, RangeError, UnitError, import_extra
-from dentframe.frame.quantify import magnitudes
+from dentframe.errors import ConfigError, RangeError, UnitError, import_extra
 from dentframe.frame.select import keep_meters
 from dentframe.wire import columns as _columns
 from dentframe.wire.columns import CHANNEL, Column
@@ -139,7 +137,7 @@ def _variable(
             f'convert({{"{slot.topic}": "{first}"}}).'
         )
     dim = variables.dim_of(slot.scope)
-    cells = {column.id: _numbers(frame, label) for label, column in columns.items()}
+    cells = {column.id: _numbers(frame[label]) for label, column in columns.items()}
     dtype = np.result_type(*cells.values())
     if len(cells) < len(along[dim]) and dtype.kind != "f":
         dtype = np.dtype(np.float64)
@@ -150,18 +148,10 @@ def _variable(
     return xr.Variable((*grid.dims, dim), grid.laid(values), attrs)
 
 
-def _numbers(frame: pd.DataFrame, label: str) -> npt.NDArray[Any]:
-    data = frame[label]
-    kind = data.dtype.kind
-    if isinstance(data.dtype, np.dtype) and kind in "fiu":
-        return data.to_numpy()
-    with contextlib.suppress(TypeError, ValueError):
-        if kind not in "bmM":
-            return magnitudes(data)
-    raise DecodeError(
-        f"Cannot read column {label!r} as numbers: it is {data.dtype}. Use "
-        'pd.to_numeric(..., errors="coerce") and look at what it drops.'
-    )
+def _numbers(column: pd.Series[Any]) -> npt.NDArray[Any]:
+    """The values in the dtype that they have, where that is NumPy's own."""
+    own = isinstance(column.dtype, np.dtype) and column.dtype.kind in "fiu"
+    return column.to_numpy() if own else _columns.plain_numbers(column)
 
 
 def _texts(dim: str, values: Sequence[Any], long_name: str) -> Any:

@@ -57,8 +57,6 @@ class Rows:
         Whose they are.
     topics : tuple of str
         The request keys.
-    columns : tuple of str
-        The columns that the archive has, wire names.
     minutes : numpy.ndarray of int64, shape (rows,)
         UTC minutes since 1970, sorted and unique [min].
     """
@@ -66,7 +64,6 @@ class Rows:
     archive: Archive
     meter: str
     topics: tuple[str, ...]
-    columns: tuple[str, ...]
     minutes: Ints
 
     def read(self, rows: Ints, columns: Sequence[str]) -> Floats:
@@ -78,15 +75,15 @@ class Rows:
             Where the archive no longer has these rows.
         """
         out = np.full((len(rows), len(columns)), np.nan)
-        here = set(self.columns)
-        places = {name: i for i, name in enumerate(columns) if name in here}
         years = self.minutes[rows].astype("M8[m]").astype("M8[Y]")
-        for year in np.unique(years) if places else ():
+        for year in np.unique(years) if columns else ():
             mine = np.flatnonzero(years == year)
-            page, found = self._page(self.minutes[rows[mine]], places)
+            page, found = self._page(self.minutes[rows[mine]], columns)
             target, source = as_run(mine), as_run(found)
-            for j, name in enumerate(page.columns):
-                out[target, places[name]] = page.values[source, j]
+            at = {name: place for place, name in enumerate(page.columns)}
+            for i, name in enumerate(columns):  # one may be asked for twice
+                if name in at:
+                    out[target, i] = page.values[source, at[name]]
         return out
 
     def _page(self, minutes: Ints, columns: Collection[str]) -> tuple[Page, Ints]:
@@ -176,7 +173,7 @@ def _rows(archive: Archive, reading: _read.ReadJob, meter: str) -> tuple[Rows, l
     table = _frame.join([replace(page, columns=()) for page in pages], ())
     minutes = _frame.clip(table, request.start, request.end).minutes
     _read.warn_of_losses(request, meter, pages, columns, 0)
-    rows = Rows(archive, meter, request.topics, tuple(columns), minutes)
+    rows = Rows(archive, meter, request.topics, minutes)
     return (_bracketed(rows, reading, chosen) if reading.bracket else rows), chosen
 
 

@@ -355,14 +355,16 @@ def component(unit: Any) -> str:
     return "apparent power" if "volt" in name and "ampere" in name else "active power"
 
 
-def numbers(frame: pd.DataFrame, position: int, column: Column) -> npt.NDArray[np.float64]:
-    """One column as plain floats, in its topic's catalogue unit where it has one.
+def plain_numbers(column: pd.Series[Any]) -> npt.NDArray[np.float64]:
+    """A column as plain floats, in the unit that it is in; what is blank is NaN.
 
-    What is blank is NaN.
+    Raises
+    ------
+    DecodeError
+        Where it holds something else than numbers.
     """
-    data: Any = frame.iloc[:, position]
-    plain = getattr(data.array, "quantity", None)
-    data = data if plain is None else pd.Series(plain.m)
+    quantity = getattr(column.array, "quantity", None)
+    data: Any = column if quantity is None else pd.Series(quantity.m)
     if data.dtype == object:
         numeric = all(isinstance(x, Number) and not isinstance(x, bool) for x in data[data.notna()])
     else:
@@ -370,11 +372,17 @@ def numbers(frame: pd.DataFrame, position: int, column: Column) -> npt.NDArray[n
         numeric = pd.api.types.is_numeric_dtype(data.dtype) and not is_bool
     if not numeric:
         raise DecodeError(
-            f"Cannot read column {column.label!r} as numbers: it is {data.dtype}. Readings are "
+            f"Cannot read column {column.name!r} as numbers: it is {data.dtype}. Readings are "
             'floats with NaN for what is missing: use pd.to_numeric(..., errors="coerce") and look '
             "at what it drops."
         )
     values: npt.NDArray[np.float64] = data.to_numpy(dtype=np.float64, na_value=np.nan)
+    return values
+
+
+def numbers(frame: pd.DataFrame, position: int, column: Column) -> npt.NDArray[np.float64]:
+    """One column as `plain_numbers`, in its topic's catalogue unit where it has one."""
+    values = plain_numbers(frame.iloc[:, position])
     if column.topic not in TOPICS:
         return values
     label, unit = str(frame.columns[position]), TOPICS[column.topic].unit

@@ -76,6 +76,7 @@ def test_what_is_lazy_is_what_the_archive_reads(archive, options):
         {"time": slice(2970, 2990)},
         {"time": slice(None, None, -1000)},
         {"time": [5000, 3, 3, 17000], "element": [3, 0]},
+        {"time": [3, 5000], "element": [1, 0, 1]},
         {"time": np.array([], int)},
         {"time": xr.DataArray([3, 9000], dims="p"), "element": xr.DataArray([1, 0], dims="p")},
     ],
