@@ -43,7 +43,7 @@ def made(cls: type[Any], data: Mapping[str, Any], file: str, where: str = "") ->
     """Settings from their table; a misspelt field, which nothing would read, is refused."""
     known = Table(data, file, where).fields_of(cls)
     needed = (name for name, f in known.items() if f.default is MISSING)
-    return cls(**{**dict.fromkeys(needed), **data})
+    return cls(**{**dict.fromkeys(needed), **{k: x for k, x in data.items() if x is not None}})
 
 
 class ChargeTable(Table):
@@ -145,7 +145,9 @@ class Charge:
     valid_to: Any = field(default=None, metadata={"read": "date"})
 
     def __post_init__(self) -> None:
-        given = {f.name: getattr(self, f.name) for f in fields(self)}
+        own = {f.name: getattr(self, f.name) for f in fields(self)}
+        # A class has what its fields have by default.
+        given = {k: getattr(type(self), k, None) if x is None else x for k, x in own.items()}
         put(self, **ChargeTable(given, f"charge {self.name!r}").values(type(self)))
         for why in self.faults():
             raise ConfigError(f"Cannot price charge {self.name!r}: {why}")

@@ -77,6 +77,8 @@ class Tariff:
         ConfigError
             For data that is no tariff.
         """
+        if not isinstance(data, Mapping):
+            raise ConfigError("Cannot read this tariff: it is no table of name and charges.")
         return Tariff(**Table(data, "this tariff").values(Tariff))
 
     @staticmethod
@@ -92,8 +94,6 @@ class Tariff:
             found = json.loads(text, parse_float=Decimal)
         except (ValueError, RecursionError) as e:
             raise ConfigError(f"Cannot read this tariff: it is no JSON ({e}).") from None
-        if not isinstance(found, Mapping):
-            raise ConfigError("Cannot read this tariff: it is no table of name and charges.")
         return Tariff.from_dict(found)
 
     @staticmethod
@@ -208,7 +208,7 @@ def _charge(given: Any) -> Any:
             raise ConfigError(f"Cannot use {given!r} as a charge: use one of {', '.join(KINDS)}.")
         return given
     kind = given.get("kind")
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         near = did_you_mean(kind, KINDS) or f": use one of {', '.join(KINDS)}"
         raise ConfigError(f"Cannot read a charge of kind {kind!r}{near}")
     rest = {k: v for k, v in given.items() if k != "kind"}

@@ -12,7 +12,8 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
+from fractions import Fraction
 from functools import partial
 from numbers import Real
 from pathlib import Path
@@ -160,6 +161,8 @@ class Table:
     def decimal(self, name: str, *, least: Any = None) -> Decimal:
         """A finite number, exact; `least` is the lowest it may be."""
         value = self.given(name, "a number")
+        if isinstance(value, Fraction):
+            value = Context(2 * _DIGITS).divide(*map(Decimal, value.as_integer_ratio()))
         is_one = isinstance(value, Real | str | Decimal) and not isinstance(value, bool)
         try:
             number = Decimal(str(value).strip() if is_one else "NaN")
@@ -197,17 +200,19 @@ class Table:
 
     def date(self, name: str) -> dt.date:
         """A date without a time."""
-        found = self.moment(name)
-        if isinstance(found, dt.datetime):
-            raise self.error(name, "it must be a date without a time, e.g. 2024-01-05.")
-        return found
+        self.given(name, "a date, e.g. 2024-01-05")
+        with suppress(ConfigError):
+            found = self.moment(name)
+            if not isinstance(found, dt.datetime):
+                return found
+        raise self.error(name, "it must be a date without a time, e.g. 2024-01-05.")
 
     def moment(self, name: str) -> Moment:
         """A date, a wall time or an instant."""
         value = self.given(name, "a date, e.g. 2023-12-01")
         text = value.isoformat() if isinstance(value, dt.date) else value
         text = text.strip() if isinstance(text, str) else ""
-        kind: type[Moment] = dt.date if len(text) == len("2023-12-01") else dt.datetime
+        kind: type[Moment] = dt.date if len(text) <= len("2023-12-01") else dt.datetime
         try:
             found = kind.fromisoformat(text)
             if self.tz is not None:
@@ -310,14 +315,14 @@ class Table:
         cls : type
             A dataclass. The metadata of a field may name the method that reads it (``read``),
             that method's keywords, and the field in a file where that is another (``key``), or
-            say that its default is written too (``written``); ``file`` is this table's.
+            say that its default is written too (``written``); ``file`` is this table's. A field
+            that is None is not given.
         own : optional
             Fields that the caller has read.
         """
         for key, f in self.fields_of(cls).items():
             is_needed = f.default is MISSING and f.default_factory is MISSING
-            is_none = f.default is None and self.data.get(key) is None
-            if f.name not in own and not is_none and (key in self.data or is_needed):
+            if f.name not in own and (is_needed or self.data.get(key) is not None):
                 how = {k: v for k, v in f.metadata.items() if k not in {"read", "key", "written"}}
                 kind = str(f.type).removesuffix(" | None")
                 own[f.name] = getattr(self, f.metadata.get("read") or _READ[kind])(key, **how)
@@ -351,10 +356,12 @@ def read_itself(record: Any, what: str) -> Table:
     """
     own = {}
     for f in fields(record):
-        x, default = getattr(record, f.name), f.default
+        value, default = getattr(record, f.name), f.default
         default = default if f.default_factory is MISSING else f.default_factory()
-        if x is not None and not (type(x) is type(default) and x == default):
-            own[f.metadata.get("key", f.name)] = x
+        if value is None and default is not MISSING:
+            object.__setattr__(record, f.name, default)
+        elif type(value) is not type(default) or value != default:
+            own[f.metadata.get("key", f.name)] = value
     table = Table(own, what)
     for name, value in table.values(type(record)).items():
         object.__setattr__(record, name, value)

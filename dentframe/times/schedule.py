@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -204,7 +205,7 @@ def _minute(text: Any) -> int:
 
 def _days(days: Any) -> frozenset[int]:
     found: set[int] = set()
-    for x in [days] if isinstance(days, str) else days:
+    for x in days if isinstance(days, Iterable) and not isinstance(days, str) else [days]:
         name = str(x).lower()
         names = _SETS.get(name, (name[:3],))
         if any(n not in DAYS for n in names):

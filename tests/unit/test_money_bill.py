@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -16,7 +18,17 @@ from dentframe.errors import (
     ReadingWarning,
     UnknownTopicError,
 )
-from dentframe.money import Demand, Energy, Fixed, Minimum, Reactive, Tax, bill, over_recovery
+from dentframe.money import (
+    Demand,
+    Energy,
+    Fixed,
+    Minimum,
+    Ratchet,
+    Reactive,
+    Tax,
+    bill,
+    over_recovery,
+)
 
 NY = "America/New_York"
 
@@ -315,9 +327,10 @@ def test_rates_must_cover_the_time():
         (lambda: Energy("E", "x"), "'rate' = 'x': it must be a number"),
         (lambda: Energy("E", "1", flow="out"), "flow"),
         (lambda: Energy("E", rates={"peek": 1}, windows=[Window("peak")]), "peek"),
-        (lambda: Energy("E", "1", valid_from="soon"), "valid_from"),
+        (lambda: Energy("E", "1", valid_from="soon"), "'valid_from' = 'soon': it must be a date w"),
         (lambda: Demand("D", "1", measure="peak"), "measure"),
         (lambda: Demand("D", "1", n=0), "'n' = 0: it must be at least 1"),
+        (lambda: Demand("D", "1", windows=[{"name": "w", "days": 5}]), "5 as a day"),
         (lambda: Demand("D", "1", measure="reported", window="30min"), "window"),
         (lambda: Demand("D", "1", per="day", ratchet={"percent": 1, "lookback": 1}), "per='day'"),
         (lambda: Fixed("F", "1", proration="half"), "proration"),
@@ -337,7 +350,9 @@ def test_rates_must_cover_the_time():
         (lambda: Tariff("t", []), "no charges"),
         (lambda: Tariff("t", [Tax("T", "1", on=["Energie"])]), "Energie"),
         (lambda: Tariff.from_dict({"name": "t", "charges": [{"kind": "enrgy"}]}), "did you mean"),
+        (lambda: Tariff.from_dict({"name": "t", "charges": [{"kind": ["tax"]}]}), "kind"),
         (lambda: Tariff.from_dict({"name": "t", "charges": [], "tax": 1}), "tax"),
+        (lambda: Tariff.from_dict([]), "table"),
         (
             lambda: Tariff("t", [{"kind": "fixed", "name": "F", "rate": 1, "prorate": 1}]),
             "proration",
@@ -354,6 +369,26 @@ def test_what_a_tariff_cannot_mean_is_named(make, field):
     """Every mistake in a tariff is an error that names the field or value."""
     with pytest.raises(ConfigError, match=field):
         make()
+
+
+def test_none_is_not_given():
+    """null in JSON, and None in Python, is what a field has by default."""
+    text = """{"name": "t", "currency": null, "holidays": null, "notes": null, "charges": [
+        {"kind": "demand", "name": "D", "rate": 1, "window": null, "n": null, "tiers": null,
+         "one_per_day": null, "windows": [{"name": "w", "days": null, "season": null}]}]}"""
+    made = Tariff.from_json(text)
+    assert made == Tariff("t", [Demand("D", 1, windows=[Window("w")])])
+    assert Demand("D", 1, windows=None, season=["06-01", "09-30"], per=None, n=None) == Demand(
+        "D", 1, season=["06-01", "09-30"]
+    )
+    assert Ratchet(80, np.int64(11), None) == Ratchet(80, 11)
+
+
+def test_a_fraction_is_a_number():
+    """A quarter exactly, a third with 30 digits; a date may be written without hyphens."""
+    rates = Energy("E", [Fraction(1, 4), Fraction(1, 3)], tiers=[500], tier_proration=30).rate
+    assert rates == (Decimal("0.25"), Decimal("0." + 30 * "3"))
+    assert Fixed("F", "1", valid_from="20240615").valid_from == dt.date(2024, 6, 15)
 
 
 def test_numbers_in_files_are_read_as_they_are_written(tmp_path):
