@@ -123,7 +123,8 @@ def from_long(long: pd.DataFrame) -> pd.DataFrame:
 
 def _codes(long: pd.DataFrame, names: list[str]) -> tuple[Ints, Ints]:
     """For each row its number among the distinct keys, and where each key first appears."""
-    groups = long.groupby(names, sort=False, observed=True, dropna=False)
+    keys = [long[name] for name in names]  # an index may have the name of a column
+    groups = long.groupby(keys, sort=False, observed=True, dropna=False)
     numbers = np.asarray(groups.ngroup(), dtype=np.int64)
     # Numbers come in the order of appearance: a new one is where their maximum rises.
     first = np.flatnonzero(np.diff(np.maximum.accumulate(numbers), prepend=-1))

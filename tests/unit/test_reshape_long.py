@@ -73,6 +73,13 @@ def test_long_as_plain_text_goes_back_too():
     assert_frame_equal(reshape.from_long(long), frame, check_exact=True)
 
 
+@pytest.mark.parametrize("name", ["time", "topic"])
+def test_long_rows_may_be_indexed_by_a_column(name):
+    """As `set_index(..., drop=False)` makes them: the columns are what counts."""
+    long = several().dent.to_long()
+    assert_frame_equal(reshape.from_long(long.set_index(name, drop=False)), several())
+
+
 def test_two_values_for_one_cell_are_refused():
     """Neither is better than the other."""
     long = single().dent.to_long()
