@@ -383,7 +383,7 @@ def unpack(blob: Any) -> tuple[bytes, tuple[str, float]] | None:
     head, _, packed = blob.partition(b"\n")
     try:
         found = msgspec.json.decode(head, type=_Head)
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):  # ValueError: no UTF-8
         return None
     if not 0 <= found.size <= LARGEST:
         return None

@@ -156,6 +156,15 @@ def test_a_blob_is_json_and_compressed_bytes_never_a_pickle():
         assert unpack(bad) is None
 
 
+@pytest.mark.parametrize("bit_rot", [b"\xff", b"\x00", b'"', b"9", b"\n"])
+def test_a_harmed_byte_of_a_blob_raises_nothing(bit_rot):
+    """Wherever it is, the body is as it was kept, or there is none."""
+    blob = pack(b"some body", ("abc", 1.5))
+    for i in range(len(blob)):
+        found = unpack(blob[:i] + bit_rot + blob[i + 1 :])
+        assert found is None or found[0] == b"some body"
+
+
 def test_what_is_held_is_the_union_of_fresh_answers(cache):
     """Two answers of a window together hold their topics; one expired holds none."""
     for topics, seconds in ((("A", "V"), math.inf), (("kWHNet",), 60), (("dPF",), -1)):
