@@ -30,6 +30,14 @@ Quirks = Mapping[str, Any]
 Change = Callable[[Answer, "Fault"], Answer]
 ChangeOfRows = Callable[[list[str], Rows, "Fault"], None]
 
+
+def _check_name(name: str, known: Mapping[str, str], what: str) -> None:
+    if name not in known:
+        raise ValueError(
+            f"Cannot {what} {name!r}: there is none of that name. There are: {', '.join(known)}."
+        )
+
+
 # --- faults ---
 
 FAULTS: dict[str, str] = {}
@@ -261,11 +269,7 @@ class Fault:
     chance: random.Random = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.name not in FAULTS:
-            raise ValueError(
-                f"Cannot add the fault {self.name!r}: there is none of that name. "
-                f"There are: {', '.join(FAULTS)}."
-            )
+        _check_name(self.name, FAULTS, "add the fault")
         self.chance = random.Random(self.seed)  # noqa: S311 - repeatable chance is the point
 
     def strikes(self, seen: Seen) -> bool:
@@ -436,12 +440,8 @@ _quirk("tight_limits", "So many requests a second, and as many at once [1/s].", 
 def chosen(quirks: Iterable[str] | Quirks) -> Quirks:
     """Quirks and their values: the usual one for a quirk that is only named."""
     given = quirks if isinstance(quirks, Mapping) else dict.fromkeys(quirks, True)
-    unknown = [name for name in given if name not in QUIRKS]
-    if unknown:
-        raise ValueError(
-            f"Cannot serve with the quirk {unknown[0]!r}: there is none of that name. "
-            f"There are: {', '.join(QUIRKS)}."
-        )
+    for name in given:
+        _check_name(name, QUIRKS, "serve with the quirk")
     return {
         name: _USUAL[name] if value is True else value
         for name, value in given.items()
