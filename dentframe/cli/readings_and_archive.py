@@ -350,27 +350,22 @@ def _per_day(days: pd.DataFrame, month: pd.DataFrame) -> pd.DataFrame:
 
 def _doubtful(days: pd.DataFrame) -> pd.DataFrame:
     found = days[days["status"] != "recorded"]
-    shown = "{:,.1f}".format
-    return pd.DataFrame(
-        {
-            "day": found["start"].dt.strftime("%d %b"),
-            "element": found["element"],
-            "kWh": found["energy"].map(shown),
-            "coverage": [percent(x, 2) for x in found["coverage"]],
-            "status": found["status"],
-            "between": found["lo"].map(shown) + " … " + found["hi"].map(shown),
-            "why": [",".join(x for x in flags if x in WHY) for flags in found["flags"]],
-        }
+    kwh = found[["energy", "lo", "hi"]].map("{:,.1f}".format)
+    shown = found.assign(
+        day=found["start"].dt.strftime("%d %b"),
+        kWh=kwh["energy"],
+        coverage=[percent(x, 2) for x in found["coverage"]],
+        between=kwh["lo"] + " … " + kwh["hi"],
+        why=[",".join(x for x in flags if x in WHY) for flags in found["flags"]],
     )
+    return shown[["day", "element", "kWh", "coverage", "status", "between", "why"]]
 
 
 def _highest(frame: DentFrame) -> pd.DataFrame:
     found = frame.dent.peaks("MS", tz=LA).nlargest(3, "peak")
     when = found["start"].dt.strftime("%a %d %b %H:%M – ") + found["end"].dt.strftime("%H:%M")
-    kw = found["peak"].map("{:,.2f}".format)
-    return pd.DataFrame(
-        {"element": found["element"], "kW": kw, "when": when, "status": found["status"]}
-    )
+    shown = found.assign(kW=found["peak"].map("{:,.2f}".format), when=when)
+    return shown[["element", "kW", "when", "status"]]
 
 
 def _picture(frame: DentFrame, out: Path) -> None:
