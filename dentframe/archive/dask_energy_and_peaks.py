@@ -289,7 +289,7 @@ def energy(
         energy_of_frame, freq=freq, edges=edges, schedule=schedule, min_coverage=min_coverage,
         detail=detail,
     )  # fmt: skip
-    topic, source = keywords.get("topic"), keywords.get("source", "auto")
+    topic, source = keywords.get("topic"), str(keywords.get("source", "auto"))
     answering = _TOPICS.get(source, (REGISTER, MEAN)) if topic is None else (topic,)
     return _figures(archive, verb, keywords, answering, rows=detail, strict=topic is not None)
 
@@ -357,10 +357,10 @@ def peaks(
         peaks_of_frame, freq=freq, window=window, kind=kind, step=step, n=n, per_day=per_day,
         min_coverage=min_coverage,
     )  # fmt: skip
-    topic, source = keywords.get("topic"), keywords.get("source", "auto")
+    topic, source = keywords.get("topic"), str(keywords.get("source", "auto"))
     answering, further = _TOPICS.get(source, (MEAN, REGISTER)), (REGISTER,)
     if topic is not None:
-        answering, further = (topic,), (_REGISTER_OF.get(topic, REGISTER),)
+        answering, further = (topic,), (_REGISTER_OF.get(str(topic), REGISTER),)
     elif kind == "reported":
         answering = (MEAN,)
     return _figures(archive, verb, keywords, answering, further, rows=True, strict=False)

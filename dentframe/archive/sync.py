@@ -11,7 +11,7 @@ import math
 import time
 import warnings
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -176,6 +176,17 @@ class SyncReport(Shown):
         }
 
     def __str__(self) -> str:
+        return "\n".join(self._lines(self.failures[:_SHOWN]))
+
+    __repr__ = __str__
+
+    def _card(self) -> Card:
+        """The text, with the missing windows as a table."""
+        title, *notes = self._lines(())
+        return Card(title, heads=Missing._fields, rows=self.failures[:_SHOWN], notes=notes)
+
+    def _lines(self, missing: Sequence[Missing]) -> list[str]:
+        """The text, with a line for each of these windows."""
         span = f"{self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M} UTC"
         kept = f"{self.kept} kept, {self.held} held already, {self.empty} without a reading"
         lines = [
@@ -185,17 +196,8 @@ class SyncReport(Shown):
         ]
         lines += [f"  stopped: {self.stopped}"] if self.stopped else []
         lines += [f"  damaged {m.meter} {m.window}: {m.reason}" for m in self.damaged[:_SHOWN]]
-        lines += [f"  missing {m.meter} {m.window}: {m.reason}" for m in self.failures[:_SHOWN]]
-        lines += [f"  and {self.failed - _SHOWN} more: see .missing"] * (self.failed > _SHOWN)
-        return "\n".join(lines)
-
-    __repr__ = __str__
-
-    def _card(self) -> Card:
-        """The text, with the missing windows as a table."""
-        title, *lines = str(self).splitlines()
-        notes = [line for line in lines if not line.startswith("  missing")]
-        return Card(title, heads=Missing._fields, rows=self.failures[:_SHOWN], notes=notes)
+        lines += [f"  missing {m.meter} {m.window}: {m.reason}" for m in missing]
+        return lines + [f"  and {self.failed - _SHOWN} more: see .missing"] * (self.failed > _SHOWN)
 
 
 def counted(report: SyncReport, answer: Answer) -> SyncReport:

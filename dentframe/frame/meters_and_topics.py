@@ -190,9 +190,9 @@ def resolve_topics(topics: Any, units: Mapping[str, str]) -> tuple[str, ...]:
             "Cannot read an empty list of topics: nothing would be asked for. "
             f"Use topics=None for all, or some of {', '.join(units)}."
         )
-    keys: list[str] = []
+    keys, known = list[str](), [*units]
     for name in names:
-        matching = [name] if name in units else [key for key, unit in units.items() if unit == name]
+        matching = [name] if name in known else [key for key, unit in units.items() if unit == name]
         if not matching:
             raise UnknownTopicError(
                 f"Cannot read topic {name!r}: unknown topic {name!r}"

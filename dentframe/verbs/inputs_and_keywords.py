@@ -91,7 +91,7 @@ def energy_source(
     if topic is None:
         of = {"auto": (REGISTER, MEAN), "register": (REGISTER,), "demand": (MEAN,)}
         return Source(of[source])
-    if topic not in TOPICS:
+    if not isinstance(topic, str) or topic not in TOPICS:
         selection.check_topic(frame, topic)
     if topic in _DEMANDS.values():
         raise KindError(

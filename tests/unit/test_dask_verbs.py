@@ -171,6 +171,8 @@ def test_demand_is_not_read_where_a_register_answers(archive, monkeypatch):
         ({"tz": None}, RangeError),
         ({"topic": "kVAHNet"}, UnknownTopicError),
         ({"topic": "A"}, KindError),
+        ({"topic": ["kWHNet"]}, UnknownTopicError),
+        ({"source": ["register"]}, ConfigError),
         ({"min_coverage": 7}, ConfigError),
         ({"registers": RegisterRules(max_kw={"P1_Z": 4})}, UnknownMeterError),
         ({"registers": RegisterRules(max_kw={"A": 4})}, ConfigError),
@@ -182,6 +184,8 @@ def test_what_cannot_be_meant_is_refused_at_once(archive, options, error):
     """The verb's own errors, before anything is computed."""
     with pytest.raises(error):
         archive.energy(**({"freq": "MS", "tz": LA} | options))
+    with pytest.raises((error, ConfigError)):  # a register reports no peaks, which is told first
+        archive.peaks(**({"freq": "MS", "tz": LA} | options))
 
 
 def test_an_archive_without_registers_says_what_it_has(tmp_path):

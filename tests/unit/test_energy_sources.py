@@ -65,6 +65,8 @@ def test_unknown_topics():
         register().dent.energy(topic="kVAHNet")
     with pytest.raises(KindError, match="whole register"):
         register(label="Foo/Elm/A [kWh]").dent.energy(topic="Foo")
+    with pytest.raises(UnknownTopicError, match="did you mean 'kWHNet'"):
+        register().dent.energy(topic=["kWHNet"])  # as a read has them
 
 
 @pytest.mark.parametrize("result", ["Energy", "Demand"])

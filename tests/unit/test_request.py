@@ -62,6 +62,8 @@ def test_an_unknown_topic_gets_a_suggestion():
     """The message names the topic, the nearest one, and what there is."""
     with pytest.raises(UnknownTopicError, match="unknown topic 'kWhNet': did you mean 'kWHNet'"):
         request.resolve_topics(["kWhNet"], UNITS)
+    with pytest.raises(UnknownTopicError, match="did you mean 'kWHNet'"):
+        request.resolve_topics([["kWHNet"]], UNITS)
 
 
 def test_an_empty_list_of_topics_is_refused():

@@ -65,6 +65,12 @@ def test_its_html_is_safe():
     assert "&lt;P2&gt;" in shown
 
 
+def test_a_reason_of_two_lines_stands_in_the_table_alone():
+    """A notebook does not show the rest of it as a note."""
+    shown = replace(REPORT, failures=(Missing("P2", "2023-07", "503\nlater"),))._repr_html_()
+    assert shown.count("later") == 1
+
+
 def test_it_is_ready_for_json_and_frozen():
     """as_dict holds plain values only; the report cannot be changed."""
     said = json.loads(json.dumps(REPORT.as_dict()))
