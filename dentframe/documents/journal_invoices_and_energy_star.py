@@ -30,7 +30,7 @@ ENTRY = (
     "number", "date", "account", "contact", "code", "description", "debit", "credit", "amount",
     "side", "kind", "start", "end", "currency", "bill", "original",
 )  # fmt: skip
-"""The fields of a row of the journal. `amount` is debit less credit."""
+"""The fields of a row of the journal. `amount` is positive on the side of `Layout.sign`."""
 INVOICE = (
     "contact", "number", "date", "due", "code", "description", "quantity", "unit_amount", "amount",
     "account", "tax_code", "used", "unit", "kind", "start", "end", "currency", "bill", "original",
@@ -222,7 +222,8 @@ def entries(rows: Iterable[Mapping[str, Any]], accounts: Accounts) -> pd.DataFra
         earned = accounts.earned(row["part"], row["kind"])
         for account, value in ((owed, row["amount"]), (earned, -row["amount"])):
             side = "debit" if value > 0 else "credit"
-            posted = {side: abs(value), "account": account, "amount": value, "side": side}
+            amount = value if accounts.journal.sign == "debit" else -value
+            posted = {side: abs(value), "account": account, "amount": amount, "side": side}
             found.append({**row, **posted})
     return pd.DataFrame(found, columns=list(ENTRY))
 
@@ -277,8 +278,6 @@ def save(run: Run, folder: Path) -> None:
     accounts = accounts_of(run.site)
     for name, make in (("journal", entries), ("invoices", invoices)):
         table, layout = make(rows, accounts), getattr(accounts, name)
-        if layout.sign == "credit" and "side" in table:
-            table = table.assign(amount=[-x for x in table["amount"]])
         columns = layout.columns or {x: x for x in table.columns}
         cells = [
             [x[1:] if x.startswith("=") else _cell(row[x], layout) for x in columns.values()]
@@ -339,10 +338,8 @@ def to_portfolio_manager(
     [Decimal('1234.56')]
     """
     every: Iterable[Any] = runs if isinstance(runs, Iterable) else [runs]
-    rows = sorted((_upload_row(x, meters) for x in every), key=lambda row: (row[0], row[3]))
-    table = pd.DataFrame(rows, columns=list(UPLOAD))
-    dates = ["Start Date", "End Date"]
-    table[dates] = table[dates].map("{:%m/%d/%Y}".format)
+    in_order = sorted(every, key=lambda x: (x.site.name, x.site.instant(x.bill.start)))
+    table = pd.DataFrame([_upload_row(x, meters) for x in in_order], columns=list(UPLOAD))
     if path is not None:
         path = Path(path)
         if path.suffix not in {".xlsx", ".csv"}:
@@ -369,12 +366,13 @@ def _upload_row(run: Any, meters: Mapping[str, str] | None) -> tuple[Any, ...]:
         )
     energy = run.figures.query("basis == 'energy'")
     start, end = (site.instant(x).tz_convert(site.tz) for x in (bill.start, bill.end))
+    last = end - pd.Timedelta(1, "us")
     return (
         site.name,
         "" if meters is None else meters[site.name],
         "Electric - Grid",
-        start.date(),
-        (end - pd.Timedelta(1, "us")).date(),
+        f"{start:%m/%d/%Y}",
+        f"{last:%m/%d/%Y}",
         Decimal(bill.kwh),
         "kWh (thousand Watt-hours)",
         bill.amount,
