@@ -6,11 +6,12 @@ then measured. It knows no price.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -116,13 +117,13 @@ class Schedule:
     other: str = "other"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "windows", tuple(self.windows))
+        object.__setattr__(self, "windows", _listed(self.windows))
         if not self.windows or not all(isinstance(w, Window) for w in self.windows):
             raise ConfigError(
                 "Cannot make a schedule: it needs one Window or more, e.g. "
                 'Schedule([Window("peak", "16:00", "21:00", days="weekday")]).'
             )
-        object.__setattr__(self, "holidays", frozenset(_date(x) for x in self.holidays))
+        object.__setattr__(self, "holidays", frozenset(map(_date, _listed(self.holidays))))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -205,7 +206,7 @@ def _minute(text: Any) -> int:
 
 def _days(days: Any) -> frozenset[int]:
     found: set[int] = set()
-    for x in days if isinstance(days, Iterable) and not isinstance(days, str) else [days]:
+    for x in _listed(days):
         name = str(x).lower()
         names = _SETS.get(name, (name[:3],))
         if any(n not in DAYS for n in names):
@@ -231,9 +232,16 @@ def _season(season: Any) -> tuple[tuple[int, int], tuple[int, int]] | None:
 
 
 def _date(value: Any) -> dt.date:
-    try:
-        return pd.Timestamp(value).date()
-    except (TypeError, ValueError):
-        raise ConfigError(
-            f"Cannot read holiday {value!r}: use a date such as '2023-07-04'."
-        ) from None
+    found: Any = pd.NaT
+    if isinstance(value, str | dt.date | np.datetime64):
+        with contextlib.suppress(ValueError):
+            found = pd.Timestamp(value)
+    if pd.isna(found):
+        raise ConfigError(f"Cannot read holiday {value!r}: use a date such as '2023-07-04'.")
+    return cast("dt.date", found.date())
+
+
+def _listed(value: Any) -> tuple[Any, ...]:
+    """What is a list, or one of its kind alone, as a tuple."""
+    many = isinstance(value, Iterable) and not isinstance(value, str)
+    return tuple(value) if many else (value,)

@@ -73,6 +73,12 @@ def test_a_season_across_new_year():
     assert hours(winter, "2024-01-01", "2025-01-01")["w"] == 24 * (91 + 61) - 1 + 1
 
 
+def test_one_window_and_one_holiday_are_lists_of_one():
+    """What stands alone needs no brackets."""
+    alone = Schedule(Window("x"), holidays="2024-01-01")
+    assert alone == Schedule([Window("x")], holidays=[dt.date(2024, 1, 1)])
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -84,7 +90,10 @@ def test_a_season_across_new_year():
         lambda: Window("x", season=("13-01", "14-01")),
         lambda: Window("x", season="summer"),
         lambda: Schedule([]),
+        lambda: Schedule(5),
         lambda: Schedule([Window("x")], holidays=["never"]),
+        lambda: Schedule([Window("x")], holidays=5),
+        lambda: Schedule([Window("x")], holidays=[None]),
     ],
 )
 def test_what_cannot_be_read_is_refused(make):
