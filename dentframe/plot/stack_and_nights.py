@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.patches import Patch, StepPatch
 
-from dentframe.errors import ConfigError, RangeError
+from dentframe.errors import RangeError
 from dentframe.metering.series import Floats, Ints, is_several, time_index
 from dentframe.plot import axes_colours_and_labels as shared
 from dentframe.plot.elements_shown import PictureKeywords, Shown, for_verb, picture, power, shown
@@ -128,8 +128,7 @@ def stack(
     >>> ax.get_ylabel()
     'energy per local day [kWh]'
     """
-    if isinstance(n, bool) or not isinstance(n, int) or n < 0:
-        raise ConfigError(f"Cannot mark n={n!r} peaks: it must be a whole number from 0.")
+    verbs.check_count(n, 0)
     found = _bars_of_energy(frame, how, freq)
     if found is None:
         of, s, e, kw = power(frame, how, window, together=True)
@@ -331,6 +330,7 @@ def nights(
     >>> ax.get_ylabel()
     'B, energy beyond the usual night [kWh]'
     """
+    verbs.check_count(n, 0)
     verb = for_verb(frame, how) | {"holidays": holidays, "min_coverage": 0.0}
     of = shown(frame, how, "D", together=how.get("site") is not None)
     names = [c.name if is_several(frame) else c.element for c in of.series]

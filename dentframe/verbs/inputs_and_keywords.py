@@ -491,6 +491,12 @@ def check_share(least: float | None) -> None:
         raise ConfigError(f"Cannot use min_coverage={least!r}: it is a share, from 0 to 1.")
 
 
+def check_count(n: object, least: int) -> None:
+    """Refuse an `n` that is no whole number, or below the least."""
+    if not isinstance(n, int) or isinstance(n, bool) or n < least:
+        raise ConfigError(f"Cannot use n={n!r}: it must be a whole number from {least}.")
+
+
 def check_one_of(name: str, value: Any, known: Sequence[str]) -> None:
     """Refuse a keyword's value that is not one of those known."""
     if value not in known:

@@ -145,8 +145,7 @@ def peaks(
     (30.0, '00:30:00')
     """
     resolved = inputs.VerbKeywords.of(frame, **keywords)
-    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
-        raise ConfigError(f"Cannot use n={n!r}: it must be a whole number from 1.")
+    inputs.check_count(n, 1)
     inputs.check_one_of("kind", kind, KINDS)
     inputs.check_share(min_coverage)
     if kind == "reported":

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 
-from dentframe.errors import RangeError
+from dentframe.errors import ConfigError, RangeError
 from tests.plot_kit import LA, means, words
 from tests.unit.test_unusual import during, month
 
@@ -35,3 +35,5 @@ def test_weekends_of_several_meters_and_one_element():
     assert not words(ax)
     with pytest.raises(RangeError, match="holds no whole night"):
         means("2024-02-01 08:00", "2024-02-01 12:00", A=1.0).dent.plot.nights(tz=LA)
+    with pytest.raises(ConfigError, match="n=-1"):
+        both.dent.plot.nights(n=-1, tz=LA)
