@@ -23,6 +23,7 @@ from dentframe.atomic_files import whole_file
 from dentframe.documents.statement_and_portfolio_html import report_page
 from dentframe.documents.statement_csv_and_excel import save_workbook
 from dentframe.errors import ConfigError, DentWarning, RangeError
+from dentframe.frame.concat import concat
 from dentframe.money.record_reader import Record, records_in
 from dentframe.site.site import EXPORT, Site
 from dentframe.verbs.demand import demand
@@ -275,10 +276,7 @@ def _measured(
     known = [m for m in meters if m in archive.meters()]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DentWarning)
-        frame = archive.read(
-            known, earlier[0], edges[-1], _held(archive, known), tz=site.tz, bracket=True,
-            errors="warn",
-        ) if known else None  # fmt: skip
+        frame = _read(archive, known, earlier[0], edges[-1], tz=site.tz, bracket=True)
         last = {} if frame is None else _last_readings(frame, edges)
         silent = {m: last.get(m) for m in meters if m not in last or edges[-1] - last[m] >= SILENT}
         there = [m for m in meters if m in last]
@@ -288,10 +286,19 @@ def _measured(
         return _figured(site, edges, earlier, frame, there, months, silent)
 
 
-def _held(archive: Archive, meters: Iterable[str]) -> list[str]:
-    """Those of the topics that an archive has of some of the meters; all where it has none."""
-    there = {topic for m in meters for topic in archive.meter(m).topics}
-    return [x for x in TOPICS if x in there] or TOPICS
+def _read(
+    archive: Archive, meters: Iterable[str], start: Any, end: Any, **how: Any
+) -> pd.DataFrame | None:
+    """The readings of the topics that all meters have, else of those that each has, if any."""
+    held = {m: [x for x in TOPICS if x in archive.meter(m).topics] for m in meters}
+    held = {m: topics for m, topics in held.items() if topics}
+    shared = [x for x in TOPICS if all(x in topics for topics in held.values())]
+    groups = defaultdict[tuple[str, ...], list[str]](list)
+    for m, topics in held.items():
+        groups[tuple(shared or topics)].append(m)
+    how |= {"start": start, "end": end, "errors": "warn"}
+    every = [archive.read(group, topics=list(x), **how) for x, group in groups.items()]
+    return concat(every) if every else None
 
 
 def _figured(
@@ -503,8 +510,8 @@ def _silent(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DentWarning)
         until = at + pd.Timedelta(minutes=1)
-        frame = store.read([meter], at - USUAL, until, _held(store, [meter]), errors="warn")
-        used = energy(frame, **how)["energy"].sum(min_count=1)
+        frame = _read(store, [meter], at - USUAL, until)
+        used = None if frame is None else energy(frame, **how)["energy"].sum(min_count=1)
     month = now.tz_convert(tz).tz_localize(None).to_period("M")
     first, end = (x.to_timestamp().tz_localize(tz) for x in (month, month + 1))
     kwh = None if pd.isna(used) else float(used) * ((end - max(at, first)) / USUAL)

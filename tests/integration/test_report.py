@@ -327,6 +327,31 @@ def test_an_archive_of_registers_alone_is_measured_by_them(tmp_path):
     assert silent.kwh > 0
 
 
+@pytest.mark.parametrize("second", ["kWHNet", "DemandkW"])
+def test_meters_of_which_other_topics_are_archived_are_all_measured(tmp_path, second):
+    """P1 has one topic or both, P2 another one, P3 none of energy: none hides the others."""
+    meters = [panel(f"P{i}", elements=1, channels=1) for i in (1, 2, 3)]
+    topics = {"P1": ["kWHNet"] if second == "DemandkW" else TOPICS, "P2": [second], "P3": ["A"]}
+    plant = Plant(2, meters=meters, events=[], tz=LA)
+    with emulator.serve(plant, rate=None, concurrency=None, now=NOW) as cloud:
+        client = DentCloud(cloud.api_key, cloud.key_id, base_url=cloud.url, rate=500, cache=False)
+        for m, own in topics.items():
+            sync([m], "2023-10-30", "2023-11-20", own, archive=tmp_path, client=client)
+    three = site(
+        [tenant("A", "A")],
+        elements={f"P{i}_A": {"label": f"{i}", "max_kw": 120} for i in (1, 2, 3)},
+    )
+    (found,) = report(three, "2023-11", archive=tmp_path).sites
+    used = [plant.energy(m, "A", "2023-11-01T07:00", "2023-12-01T00:00") for m in ("P1", "P2")]
+    assert found.daily.sum().to_dict() == pytest.approx({"1": used[0], "2": used[1]}, rel=0.02)
+    assert found.months.loc["2023-11", "energy"] == pytest.approx(sum(used), rel=0.02)
+    assert found.months.loc["2023-11", "peak"] > 0
+    known = {
+        x.meter: x.kwh is not None for x in status(tmp_path, three, now="2023-12-10T00:00Z").silent
+    }
+    assert known == {"P1": True, "P2": True, "P3": False}
+
+
 def test_what_is_shown_as_nothing_in_doubt_is_not_marked(found):
     """Less than half a kWh is a nought on the page, and a nought is in no colour."""
     well = next(x for x in found.sites if x.site.name == "Elm Court")
