@@ -9,6 +9,7 @@ import random
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,7 +19,6 @@ from pathlib import Path
 from socketserver import ThreadingTCPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
-from weakref import WeakSet
 
 from dentframe.emulator import requests_sources_and_limits as api
 from dentframe.emulator.faults_and_quirks import QUIRKS_OF_ROWS, Fault, Faults, Quirks, chosen
@@ -156,7 +156,6 @@ class Cloud(ThreadingTCPServer):
     """
 
     allow_reuse_address = True
-    daemon_threads = True
     request_queue_size = 128
 
     def __init__(
@@ -171,7 +170,7 @@ class Cloud(ThreadingTCPServer):
         self.idle_timeout = idle_timeout
         self._services, self._latency, self._log = services, latency, log
         self._chance = random.Random(0)  # noqa: S311 - repeatable chance is the point
-        self._seen, self._open = list[Seen](), WeakSet[socket.socket]()
+        self._seen, self._open = list[Seen](), dict[threading.Thread, socket.socket]()
         self._lock, self._closing = threading.Lock(), threading.Event()
         self.faults, self.errors = faults, list[Exception]()
         self.key_id, first = next(iter(services.items()))
@@ -201,16 +200,23 @@ class Cloud(ThreadingTCPServer):
         self._closing.set()
         self.shutdown()
         self.server_close()
-        for connection in self._open:
+        for connection in self._open.values():
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
+        # What is under way is noted before this returns, unless a source is long at work.
+        latest = time.monotonic() + 0.4
+        for thread in self._open.keys() - {threading.current_thread()}:
+            thread.join(max(0.0, latest - time.monotonic()))
         self._thread.join()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Note the connection before its thread starts, so that closing misses none."""
+        """Answer a connection in a thread of its own, which closing waits for."""
         request.settimeout(self.idle_timeout)
-        self._open.add(request)
-        super().process_request(request, client_address)
+        thread = threading.Thread(
+            target=self.process_request_thread, args=(request, client_address), daemon=True
+        )
+        thread.start()
+        self._open = {t: c for t, c in self._open.items() if t.is_alive()} | {thread: request}
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: a client that goes away is no error of the server."""

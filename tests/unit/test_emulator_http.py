@@ -5,6 +5,7 @@ import http.client
 import json
 import shutil
 import subprocess
+import threading
 import time
 
 import pytest
@@ -108,6 +109,42 @@ def test_close_is_quick_with_connections_open():
     answer.close()
     idle.close()
     slow.close()
+
+
+def test_what_is_under_way_is_noted_before_it_is_closed():
+    """Who asserts on requests or the log after the end finds all of them, and no thread is left."""
+    lines, before, came = [], set(threading.enumerate()), threading.Semaphore(0)
+
+    def think(_):
+        came.release()
+        return 30
+
+    with emulator.serve(latency=think, rate=None, concurrency=None, log=lines.append) as cloud:
+        asked = [connect(cloud) for _ in range(8)]
+        for connection in asked:
+            connection.request("GET", "/v1?request=getMeters", headers=KEYS)
+        assert all(came.acquire(timeout=10) for _ in asked)
+    assert set(threading.enumerate()) <= before
+    assert len(lines) == len(cloud.requests) == 8
+    for connection in asked:
+        connection.close()
+
+
+def test_a_source_may_close_the_emulator_that_asks_it():
+    """A test that plays an outage may do so from within; closing does not wait for itself."""
+
+    class Outage(emulator.Plant):
+        def meters(self):
+            cloud.close()
+            return super().meters()
+
+    with emulator.serve(Outage()) as cloud, pytest.raises((OSError, http.client.HTTPException)):
+        ask(cloud, "?request=getMeters")
+    until = time.monotonic() + 10
+    while not cloud.requests and time.monotonic() < until:
+        time.sleep(0.01)
+    assert [seen.status for seen in cloud.requests] == [200]
+    assert cloud.errors == []
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
