@@ -49,11 +49,11 @@ _OF_THEIR_TEXT = ("pretty", "duplicate_keys")
 """Faults of how rows are written; they may strike together with those of the rows."""
 
 
-def _fault(name: str, text: str | None = None, changes: Any = _CHANGES) -> Callable[[Any], Any]:
-    """Make a change of an answer known as a fault; its docstring describes it, or `text`."""
+def _fault(name: str, text: str, changes: Any = _CHANGES) -> Callable[[Any], Any]:
+    """Make a change of an answer known as a fault, with a text that describes it."""
 
     def known(change: Any) -> Any:
-        FAULTS[name], changes[name] = text or change.__doc__, change
+        FAULTS[name], changes[name] = text, change
         return change
 
     return known
@@ -98,9 +98,8 @@ _status("503", 503, "Service Unavailable", "503.")
 _status("504", 504, "Endpoint request timed out", "504.")
 
 
-@_fault("redirect")
+@_fault("redirect", "302 to ``location``, another host by default.")
 def _redirect(_: Answer, fault: Fault) -> Answer:
-    """302 to ``location``, another host by default."""
     return Answer(302, body=b"", headers={"Location": fault.location})
 
 
@@ -111,15 +110,13 @@ _sent("slow_headers", "The answer begins after ``seconds`` (1 by default).", 1.0
 _sent("drip", "The body comes byte by byte, ``seconds`` apart (0.05 by default).", 0.05)
 
 
-@_fault("short")
+@_fault("short", "A body cut in half with a Content-Length that fits: JSON that does not end.")
 def _short(answer: Answer, _: Fault) -> Answer:
-    """A body cut in half with a Content-Length that fits: JSON that does not end."""
     return replace(answer, body=answer.content[: len(answer.content) // 2])
 
 
-@_fault("bad_gzip")
+@_fault("bad_gzip", "A body that claims to be gzip and breaks off within.")
 def _bad_gzip(answer: Answer, _: Fault) -> Answer:
-    """A body that claims to be gzip and breaks off within."""
     packed = gzip.compress(answer.content, 1, mtime=0)
     headers = {**answer.headers, "Content-Encoding": "gzip"}
     return replace(answer, body=packed[: len(packed) // 2] + b"\xff" * 8, headers=headers)
@@ -131,9 +128,8 @@ _body("null", b"null", "200 with the body ``null``.")
 _body("html", _PAGE, "200 with a page of HTML.", **{"Content-Type": "text/html"})
 
 
-@_fault("success_false")
+@_fault("success_false", '200 with ``{"success":false,"error":...}``.')
 def _success_false(_: Answer, fault: Fault) -> Answer:
-    """200 with ``{"success":false,"error":...}``."""
     return refusal(fault.value or "Internal error")
 
 
@@ -142,80 +138,74 @@ _cell("blank", "", "One value is an empty text.")
 _cell("null_value", None, "One value is null.")
 
 
-@_fault_of_rows("missing_keys")
+@_fault_of_rows("missing_keys", "Every third row lacks a column, ``column`` or the first one.")
 def _missing_keys(headers: list[str], rows: Rows, fault: Fault) -> None:
-    """Every third row lacks a column, ``column`` or the first one."""
     for row in rows[::3]:
         row.pop(fault.column or headers[2], None)
 
 
-@_fault_of_rows("extra_keys")
+@_fault_of_rows("extra_keys", "Rows hold a key that the headers do not list.")
 def _extra_keys(_: list[str], rows: Rows, __: Fault) -> None:
-    """Rows hold a key that the headers do not list."""
     for row in rows:
         row["A/Ch/Z9"] = "9.0"
 
 
-@_fault_of_rows("unasked")
+@_fault_of_rows("unasked", "A column of a topic that was not asked for, in headers and rows.")
 def _unasked(headers: list[str], rows: Rows, _: Fault) -> None:
-    """A column of a topic that was not asked for, in headers and rows."""
     headers.append("kVARHNet/Elm/A")
     for row in rows:
         row["kVARHNet/Elm/A"] = "9.0"
 
 
-@_fault_of_rows("reorder_keys")
+@_fault_of_rows("reorder_keys", "Every other row has its keys in reverse order.")
 def _reorder_keys(_: list[str], rows: Rows, __: Fault) -> None:
-    """Every other row has its keys in reverse order."""
     rows[1::2] = [dict(reversed(row.items())) for row in rows[1::2]]
 
 
-@_fault_of_rows("numbers")
+@_fault_of_rows("numbers", "Values come as numbers, not as text.")
 def _numbers(headers: list[str], rows: Rows, _: Fault) -> None:
-    """Values come as numbers, not as text."""
     for row in rows:
         for column in row.keys() - headers[:2]:
             with contextlib.suppress(TypeError, ValueError):
                 row[column] = float(row[column])
 
 
-@_fault_of_rows("duplicate_rows")
+@_fault_of_rows("duplicate_rows", "Every fourth row comes twice, alike.")
 def _duplicate_rows(_: list[str], rows: Rows, __: Fault) -> None:
-    """Every fourth row comes twice, alike."""
     rows[:] = [copy for i, row in enumerate(rows) for copy in [row] * (1 + (i % 4 == 0))]
 
 
-@_fault_of_rows("conflicting_rows")
+@_fault_of_rows(
+    "conflicting_rows",
+    "The middle row comes twice, with different values in ``column`` or the first one.",
+)
 def _conflicting_rows(headers: list[str], rows: Rows, fault: Fault) -> None:
-    """The middle row comes twice, with different values in ``column`` or the first one."""
     middle, value = len(rows) // 2, "123456.789" if fault.value is None else fault.value
     rows.insert(middle + 1, rows[middle] | {fault.column or headers[2]: value})
 
 
-@_fault_of_rows("shuffle_rows")
+@_fault_of_rows("shuffle_rows", "Rows in no order.")
 def _shuffle_rows(_: list[str], rows: Rows, fault: Fault) -> None:
-    """Rows in no order."""
     random.Random(fault.seed).shuffle(rows)  # noqa: S311 - repeatable chance is the point
 
 
-@_fault_of_rows("outside_rows")
+@_fault_of_rows(
+    "outside_rows", "A row from 40 days before the window, and one from 40 days after it."
+)
 def _outside_rows(_: list[str], rows: Rows, __: Fault) -> None:
-    """A row from 40 days before the window, and one from 40 days after it."""
     first, last = (date.fromisoformat(row["date"]) for row in (rows[0], rows[-1]))
     rows.insert(0, rows[0] | {"date": str(first - timedelta(days=40))})
     rows.append(rows[-1] | {"date": str(last + timedelta(days=40))})
 
 
-@_fault("pretty")
+@_fault("pretty", "JSON with spaces and line breaks.")
 def _pretty(answer: Answer, _: Fault) -> Answer:
-    """JSON with spaces and line breaks."""
     payload = json.loads(answer.content or b"null")
     return replace(answer, body=json.dumps(payload, indent=2).encode())
 
 
-@_fault("duplicate_keys")
+@_fault("duplicate_keys", "Rows that hold their first key twice; the last value counts.")
 def _duplicate_keys(answer: Answer, _: Fault) -> Answer:
-    """Rows that hold their first key twice; the last value counts."""
     body = Answer(payload=answer.payload).content
     return replace(answer, body=body.replace(b'{"date":', b'{"date":"1999-01-01","date":'))
 
@@ -338,12 +328,12 @@ QUIRKS_OF_ROWS: dict[str, Callable[[Rows, Any, datetime], Rows]] = {}
 """Changes of rows, by the value of a quirk and the present; other quirks change no rows."""
 
 
-def _quirk(name: str, text: str | None = None, usual: Any = True) -> Callable[[Any], Any]:
-    """Make a quirk known, and the change of rows that it decorates; its docstring is its text."""
-    QUIRKS[name], _USUAL[name] = str(text), usual
+def _quirk(name: str, text: str, usual: Any = True) -> Callable[[Any], Any]:
+    """Make a quirk known, with a text that describes it, and the change of rows it decorates."""
+    QUIRKS[name], _USUAL[name] = text, usual
 
     def known(change: Any) -> Any:
-        QUIRKS[name], QUIRKS_OF_ROWS[name] = text or change.__doc__, change
+        QUIRKS_OF_ROWS[name] = change
         return change
 
     return known
@@ -369,9 +359,12 @@ def _stamped(row: Row, when: datetime) -> Row:
     return row | {"date": f"{when:%Y-%m-%d}", "time": f"{when:%H:%M}"}
 
 
-@_quirk("local_time", usual="America/Los_Angeles")
+@_quirk(
+    "local_time",
+    "Windows, dates and times are those of a zone's wall clock, not UTC.",
+    "America/Los_Angeles",
+)
 def _local_time(rows: Rows, zone: str, _: datetime) -> Rows:
-    """Windows, dates and times are those of a zone's wall clock, not UTC."""
     return [_stamped(r, _when(r).astimezone(ZoneInfo(zone))) for r in rows]
 
 
@@ -379,9 +372,8 @@ _quirk("no_kVAHNet", "There is no topic kVAHNet.")
 _quirk("no_V", "There is no topic V.")
 
 
-@_quirk("V_scope", usual="Elm")
+@_quirk("V_scope", "V comes under this scope, one value an element.", "Elm")
 def _v_scope(rows: Rows, scope: str, _: datetime) -> Rows:
-    """V comes under this scope, one value an element."""
     columns = {c: c for row in rows for c in row if api.topic_of(c) != "V"}
     columns |= {  # the voltage of each element's first channel
         c: f"V/{scope}/{c[5:-1]}" for row in rows for c in row if re.fullmatch("V/Ch/.*1", c)
@@ -405,10 +397,9 @@ _quirk("register_modulus", "kWHNet begins again at 0 when it reaches this [kWh].
 )
 
 
-@_quirk("blanks", usual=50)
+@_quirk("blanks", "One reading in so many is an empty text.", 50)
 def _blanks(rows: Rows, every: int, _: datetime) -> Rows:
-    """Each so manieth reading is an empty text."""
-    # They are counted along a row from the row's own minute.
+    # They are counted along a row from the row's own minute, so that another window has the same.
     minutes = [int(_when(row).timestamp()) // 60 for row in rows]
     return [
         {c: x if c in api.STAMP or i % every else "" for i, (c, x) in enumerate(row.items(), first)}
@@ -416,16 +407,18 @@ def _blanks(rows: Rows, every: int, _: datetime) -> Rows:
     ]
 
 
-@_quirk("late_backfill", usual=96)
+@_quirk("late_backfill", "Readings between 06:00 and 12:00 UTC come this many hours late [h].", 96)
 def _late_backfill(rows: Rows, hours: float, now: datetime) -> Rows:
-    """Readings between 06:00 and 12:00 UTC come this many hours late [h]."""
     late = timedelta(hours=hours)
     return [r for r in rows if not 6 <= _when(r).hour < 12 or now - _when(r) >= late]
 
 
-@_quirk("repeated_rows", usual=2)
+@_quirk(
+    "repeated_rows",
+    "An outage from 03:00 UTC, of this many hours each day, repeats the row before it [h].",
+    2,
+)
 def _repeated_rows(rows: Rows, hours: int, _: datetime) -> Rows:
-    """An outage from 03:00 UTC, of this many hours each day, repeats the row before it [h]."""
     made: Rows = []
     for row in rows:
         out = made and 3 <= _when(row).hour < 3 + hours

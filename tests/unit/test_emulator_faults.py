@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import subprocess
+import sys
 import time
 import zlib
 from pathlib import Path
@@ -302,3 +304,12 @@ def test_every_fault_is_documented():
     assert all(what.endswith(".") for what in emulator.FAULTS.values())
     lines = PAGE.read_text().splitlines()
     assert [line for line in lines if line in rows] == rows
+
+
+def test_descriptions_are_data():
+    """They are there too where Python leaves docstrings out."""
+    code = "from dentframe.emulator import FAULTS, QUIRKS; print(*{**FAULTS, **QUIRKS}.values())"
+    texts = [*emulator.FAULTS.values(), *emulator.QUIRKS.values()]
+    command = [sys.executable, "-OO", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == " ".join(texts).split()
