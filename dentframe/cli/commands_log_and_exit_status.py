@@ -139,7 +139,10 @@ def doctor(out: Path, compare: Path | None) -> None:
     help="Serve a folder of recorded month answers (METER-YYYY-MM.json).",
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of the invented building.")
-@click.option("--port", default=8780, show_default=True, help="Port on loopback; 0 finds one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8780, show_default=True,
+    help="Port on loopback; 0 finds one.",
+)  # fmt: skip
 @click.option("--fast", is_flag=True, help="Without the service's limits of 5 a second, 5 at once.")
 def emulate(data: Path | None, seed: int, port: int, fast: bool) -> None:
     """Serve a strict stand-in for DentCloud on loopback until Ctrl-C.

@@ -17,7 +17,13 @@ from dentframe.archive import sync as run_sync
 from dentframe.cli import options_and_output as cli
 from dentframe.cloud.client import DentCloud
 from dentframe.display import percent
-from dentframe.errors import CoverageWarning, IncompleteReadError, MissingExtraError, import_extra
+from dentframe.errors import (
+    ConfigError,
+    CoverageWarning,
+    IncompleteReadError,
+    MissingExtraError,
+    import_extra,
+)
 from dentframe.money import portfolio_report_and_status
 from dentframe.site.site import Site
 from dentframe.verbs import energy as _energy
@@ -377,7 +383,10 @@ def _picture(frame: DentFrame, out: Path) -> None:
     elements = {f"{METER}_{x.name}": {"label": x.label} for x in branches}
     site = Site.from_dict({"name": METER, "tz": LA, "currency": "USD", "elements": elements})
     frame.dent.plot.stack(freq="D", site=site, title=title, ax=figure.subplots())
-    figure.savefig(out, dpi=150)
+    try:
+        figure.savefig(out, dpi=150)
+    except ValueError as error:
+        raise ConfigError(f"Cannot draw {out}: {error}.") from None
 
 
 COMMANDS = (demo, meters, topics, inventory, plan, read, energy, peaks, sync, report, status)

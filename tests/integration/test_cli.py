@@ -42,6 +42,14 @@ def test_the_demo_shows_one_screen_and_writes_a_picture(tmp_path, capsys):
     assert shown.count("\n") < 50
 
 
+def test_a_picture_of_another_kind_and_a_port_that_is_none_are_wrong_use(tmp_path, capsys):
+    """The message names the file and the formats, or the range of ports; no traceback."""
+    assert cli.main(["demo", "--out", str(tmp_path / "demo.xyz")]) == 2
+    assert "demo.xyz: Format 'xyz' is not supported (supported formats:" in capsys.readouterr().err
+    assert cli.main(["emulate", "--port", "99999"]) == 2
+    assert "99999 is not in the range 0<=x<=65535" in capsys.readouterr().err
+
+
 def test_meters_are_listed_one_a_line(cloud, capsys):
     """`dentframe meters` is ready for a shell loop."""
     assert cli.main(["meters"]) == 0
