@@ -50,6 +50,8 @@ _CALENDAR = {"h": "hour", "D": "day", "MS": "month", "QS": "quarter", "YS": "yea
 _EDGES = (list, tuple, pd.DatetimeIndex, np.ndarray, pd.Series)
 """What a frequency is where it lists the edges."""
 DAY_MINUTES = 1440
+_DAYS = {"min": 1 / 1440, "h": 1 / 24, "D": 1, "W": 7, "MS": 31, "QS": 92, "YS": 366}
+"""How long a period of each unit is at most."""
 
 
 @dataclass(frozen=True)
@@ -90,12 +92,17 @@ def parse_freq(freq: Any) -> tuple[int, str]:
     if isinstance(freq, dt.timedelta | np.timedelta64):
         text = f"{minutes(freq, 'freq')}min"
     match = _FREQ.match(text)
-    if match is not None and match["n"] not in {"0", "00"}:
-        return int(match["n"] or 1), match["unit"]
+    named = by(f"freq={text!r}", f"--freq {text}")
+    # Python reads no number of 5,000 digits; nine are more than a century of minutes.
+    if match is not None and (n := int((match["n"] or "1")[:9])):
+        if n * _DAYS[match["unit"].partition("-")[0]] > 100 * _DAYS["YS"]:
+            raise RangeError(
+                f"Cannot use {named}: its periods are longer than a century. Use a shorter one."
+            )
+        return n, match["unit"]
     check_spelling(text, "freq")
     found = re.match(r"^(\d*)([A-Za-z]+)", text)
     start_form = _START_FORM.get(found[2]) if found else None
-    named = by(f"freq={text!r}", f"--freq {text}")
     if found and start_form is not None:
         raise RangeError(
             f"Cannot use {named}: periods here are named by their start. "

@@ -181,11 +181,23 @@ def test_an_end_anchored_freq_names_its_start_form(freq, instead):
         p.parse_freq(freq)
 
 
-@pytest.mark.parametrize("freq", ["", "0D", "-1D", "1.5h", "fortnight", "W-XYZ", "QS-XYZ", 5])
+@pytest.mark.parametrize(
+    "freq", ["", "0D", "-1D", "1.5h", "fortnight", "W-XYZ", "QS-XYZ", 5, "000D"]
+)
 def test_an_unknown_freq_is_refused(freq):
     """Each names what there is, never a bare KeyError."""
     with pytest.raises(RangeError, match="Cannot use freq="):
         built(freq, "2023-12-01", "2023-12-02")
+
+
+@pytest.mark.parametrize("freq", ["101YS", "9000YS-APR", "100000QS", "99999999W-MON", "99999999h"])
+def test_a_period_of_more_than_a_century_is_refused(freq):
+    """Before it leaves the years that pandas and Python know."""
+    assert p.parse_freq("100YS") == (100, "YS")
+    with pytest.raises(RangeError, match="longer than a century"):
+        p.parse_freq(freq)
+    with pytest.raises(RangeError, match="longer than a century"):
+        p.parse_freq("1" * 5000 + "min")
 
 
 @pytest.mark.parametrize(
