@@ -303,7 +303,7 @@ def split(
     """
     given = ("bill", bill, UtilityBill), ("site", site, Site), ("rules", rules, SplitRules)
     for name, value, wanted in given:
-        if not isinstance(value, wanted) and (name, value) != ("rules", None):
+        if not isinstance(value, wanted) and not (value is None and name == "rules"):
             raise ConfigError(
                 f"Cannot split with {name}={value!r}: it is no {wanted.__name__}. Read one with "
                 f"{wanted.__name__}.load('{name}.toml')."

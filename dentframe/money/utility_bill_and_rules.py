@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from dentframe.errors import ConfigError, did_you_mean
+from dentframe.errors import ConfigError
 from dentframe.money.rounding_and_tiers import add
 from dentframe.site.currencies import check_currency
 from dentframe.site.toml_tables import Moment, Table, dump, load, plain, read_itself
@@ -263,23 +263,16 @@ class Rule:
     of: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        by = str(self.by).strip().replace(" ", "_").replace("-", "_")
+        table = read_itself(self, "this rule")
+        by = self.by.strip().replace(" ", "_").replace("-", "_")
+        Table({"by": by}, "this rule").text("by", one_of=self.BASES)
         object.__setattr__(self, "by", by)
-        if by not in self.BASES:
-            raise ConfigError(
-                f"Cannot share by {by!r}{did_you_mean(by, self.BASES) or '.'} "
-                f"Use one of {', '.join(self.BASES)}."
-            )
         for name, wanted in (("shares", "shares"), ("of", "lines")):
             if getattr(self, name) and by != wanted:
-                raise ConfigError(
-                    f'Cannot share by {by!r} with {name!r}: it goes with by = "{wanted}" only.'
-                )
+                raise table.error(name, f'it goes with by = "{wanted}" only.')
         if by == "shares" and not self.shares:
-            raise ConfigError(
-                "Cannot share by 'shares': give the shares, one for each party: "
-                '{ by = "shares", shares = { ... } }.'
-            )
+            why = "give the shares, one for each party: "
+            raise table.error("shares", why + '{ by = "shares", shares = { ... } }.')
 
 
 @dataclass(frozen=True)
@@ -408,28 +401,26 @@ class SplitRules:
     def __post_init__(self) -> None:
         rules = {k: Rule(r) if isinstance(r, str) else r for k, r in self.lines.items()}
         object.__setattr__(self, "lines", rules)
+        table = Table(vars(self), "these rules")
         for name in ("accept", "accept_demand"):
             wrong = [x for x in getattr(self, name) if x not in STATUSES]
             if wrong or not getattr(self, name):
-                raise ConfigError(
-                    f"Cannot use {name}={getattr(self, name)!r}: name some of "
-                    f"{', '.join(STATUSES)}. What is missing has no figure to accept."
+                raise table.error(
+                    name,
+                    f"name some of {', '.join(STATUSES)}. What is missing has no figure to accept.",
                 )
+        table = Table({}, "these rules")  # a part or fees are too long to show
         for name, part in self.parts:
             ways = (part.percent is not None) + (part.kwh is not None) + part.rest
             if ways > 1 or (ways == 0 and name != "common"):  # what is metered needs no amount
-                raise ConfigError(
-                    f"Cannot use part {name!r}: say how much it is by one of percent, kwh and "
-                    "rest = true."
-                )
-        if sum(p.rest for _, p in self.parts) > 1:
-            raise ConfigError(
-                "Cannot use these rules: two of loss, common and tolerance are the rest. State "
-                "percent or kwh for all but one."
-            )
+                raise table.error(name, "say how much by one of percent, kwh and rest = true.")
+        rests = [name for name, part in self.parts if part.rest]
+        if len(rests) > 1:
+            why = "two of loss, common and tolerance are the rest"
+            raise table.error(rests[1], f"{why}. State percent or kwh for all but one.")
         names = [f.name for f in self.fees]
         if len(set(names)) < len(names):
-            raise ConfigError(f"Cannot use these rules: two fees have one name: {names}.")
+            raise table.error("fees", f"two have one name: {names}.")
 
     @property
     def parts(self) -> list[tuple[str, Part]]:

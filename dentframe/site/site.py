@@ -19,7 +19,7 @@ from dentframe.errors import ConfigError, RangeError, did_you_mean
 from dentframe.metering.register_rules import FIELDS, RegisterRules, SiteRules
 from dentframe.site.corrections import OPEN_END, Correction, in_force
 from dentframe.site.currencies import check_currency
-from dentframe.site.toml_tables import Moment, Table, dump, load, plain
+from dentframe.site.toml_tables import Moment, Table, dump, load, plain, read_itself
 from dentframe.times.dates_and_ranges import Zone, instant, zone
 from dentframe.wire.columns import element_ids, split_element
 
@@ -160,13 +160,11 @@ class Letterhead:
     landlord: bool = False
 
     def __post_init__(self) -> None:
+        table = read_itself(self, "this letterhead")
         if self.accent and not re.fullmatch("#[0-9a-fA-F]{6}", self.accent):
-            why = f"accent = {self.accent!r} must be a colour like '#1f6feb'"
-        elif self.logo and not self.logo.lower().endswith((".png", ".jpg", ".jpeg")):
-            why = f"logo = {self.logo!r} must be a file that ends in .png, .jpg or .jpeg"
-        else:
-            return
-        raise ConfigError(f"Cannot use this letterhead: {why}.")
+            raise table.error("accent", "it must be a colour like '#1f6feb'.")
+        if self.logo and not self.logo.lower().endswith((".png", ".jpg", ".jpeg")):
+            raise table.error("logo", "it must be a file that ends in .png, .jpg or .jpeg.")
 
 
 @dataclass(frozen=True)

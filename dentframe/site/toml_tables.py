@@ -11,7 +11,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
 from decimal import Context, Decimal, InvalidOperation
 from fractions import Fraction
 from functools import partial
@@ -304,8 +304,10 @@ class Table:
         except ConfigError as error:
             if "file" in own:  # the record names it itself
                 raise
-            at = f"table [{self.where}]: " if self.where else ""
-            raise ConfigError(f"Cannot use {self.file}: {at}{error}") from None
+            said, of_field, why = str(error).partition(": field ")
+            told = [f"table [{self.where}]"] if self.where else []
+            told.append(f"field {why}" if of_field else said)
+            raise ConfigError(f"Cannot use {self.file}: {', '.join(told)}") from None
 
     def values(self, cls: type[Any], **own: Any) -> dict[str, Any]:
         """What the table has of a record, each field read as its type says.
@@ -321,7 +323,7 @@ class Table:
             Fields that the caller has read.
         """
         for key, f in self.fields_of(cls).items():
-            is_needed = f.default is MISSING and f.default_factory is MISSING
+            is_needed = _default(f) is MISSING
             if f.name not in own and (is_needed or self.data.get(key) is not None):
                 how = {k: v for k, v in f.metadata.items() if k not in {"read", "key", "written"}}
                 kind = str(f.type).removesuffix(" | None")
@@ -356,8 +358,7 @@ def read_itself(record: Any, what: str) -> Table:
     """
     own = {}
     for f in fields(record):
-        value, default = getattr(record, f.name), f.default
-        default = default if f.default_factory is MISSING else f.default_factory()
+        value, default = getattr(record, f.name), _default(f)
         if value is None and default is not MISSING:
             object.__setattr__(record, f.name, default)
         elif type(value) is not type(default) or value != default:
@@ -366,6 +367,11 @@ def read_itself(record: Any, what: str) -> Table:
     for name, value in table.values(type(record)).items():
         object.__setattr__(record, name, value)
     return table
+
+
+def _default(f: Field[Any]) -> Any:
+    """What a field of a record is by default; MISSING where it must be given."""
+    return f.default if f.default_factory is MISSING else f.default_factory()
 
 
 def _shown(value: Any) -> str:
@@ -416,9 +422,7 @@ def plain(value: Any, *, texts: bool = False, defaults: bool = False) -> Any:
         value = {
             f.metadata.get("key", f.name): x
             for f, x in own.items()
-            if defaults
-            or "written" in f.metadata
-            or x != (f.default if f.default_factory is MISSING else f.default_factory())
+            if defaults or "written" in f.metadata or x != _default(f)
         }
     again = partial(plain, texts=texts, defaults=defaults)
     if isinstance(value, Mapping):

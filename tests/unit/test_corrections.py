@@ -132,6 +132,13 @@ def test_nothing_is_no_number_and_no_time(nothing):
             made()
 
 
+def test_what_has_no_value_is_refused_in_words():
+    """A frame's blank cell, or a column where one cell is meant."""
+    for value in (pd.NA, np.array([1.0, 2.0]), pd.Series([1.0])):
+        with pytest.raises(ConfigError, match=r"correction 'c' of .*: field 'value' = .* a number"):
+            make("reading", time="2024-01-02", value=value)
+
+
 def test_only_an_overlap_of_one_kind_is_an_error():
     """Both sides are named; one that replaces the other takes its place."""
     first = make("factor", "first", "P1_A", start="2024-01-01", factor=2)

@@ -17,6 +17,7 @@ from dentframe.documents.number_and_date_formats import Formats
 from dentframe.documents.statement_first_page import FirstPage
 from dentframe.errors import ConfigError
 from dentframe.money import Statement
+from dentframe.site.site import Letterhead
 from tests.split_kit import LA, bill, element, readings, site, split, tenant
 from tests.statement_kit import energy_line, full, reading, statement
 
@@ -227,6 +228,14 @@ def test_fields_of_page_one_are_checked(where, field, value, told):
             **{"issued": "2024-01-01", field: value}
         )
     assert field in str(caught.value)
+
+
+def test_a_letterhead_of_python_is_checked_too():
+    """By the object and its field; a site without one may say so."""
+    for field, value in (("accent", "red"), ("accent", 5), ("logo", "logo.svg"), ("logo", b"x")):
+        with pytest.raises(ConfigError, match=f"this letterhead: field '{field}' = "):
+            Letterhead(**{field: value})
+    assert site(statement=None).letterhead == Letterhead()
 
 
 def test_days_need_a_date_of_issue():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from decimal import Decimal
 
+import pandas as pd
 import pytest
 
 from dentframe import SplitRules
@@ -82,14 +83,15 @@ def test_none_takes_the_sites_table_and_neither_raises():
     assert rules_of(site()).lines["energy"] == Rule("energy")
     with pytest.raises(ConfigError, match="no rule says how"):
         rules_of(site(split=None))
-    with pytest.raises(ConfigError, match="no SplitRules"):
-        split(bill(), site(), "rules.toml")
+    for given in ("rules.toml", pd.DataFrame({"kWHNet/Elm/A": [1.0]})):
+        with pytest.raises(ConfigError, match="no SplitRules"):
+            split(bill(), site(), given)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ('energy = "energy"', 'energy = "enrgy"', "[split.lines.energy]: Cannot share by 'enrgy'"),
+        ('energy = "energy"', 'energy = "enrgy"', "[split.lines.energy], field 'by' = 'enrgy'"),
         ("percent = 1.5", "", "percent, kwh and rest"),
         ("percent = 1.5", "rest = true", "two of loss, common and tolerance"),
         ('"estimated"', '"missing"', "has no figure to accept"),
@@ -116,8 +118,12 @@ def test_a_basis_alone_is_a_rule():
 @pytest.mark.parametrize(
     ("made", "told"),
     [
-        (lambda: Part("coincident"), "Cannot share by 'coincident'"),
+        (lambda: Part("coincident"), "this rule: field 'by' = 'coincident': it must be one of"),
         (lambda: Rule("shares"), "give the shares, one for each party"),
+        (
+            lambda: Rule("shares", {"A": -1}),
+            r"this rule: table \[shares\], field 'A' = -1: ",
+        ),
         (lambda: Rule("energy", of=("Tax",)), 'it goes with by = "lines" only'),
         (lambda: SplitRules({"energy": "energy"}, loss=Part("area")), "percent, kwh and rest"),
     ],
@@ -127,3 +133,24 @@ def test_python_has_the_checks_of_a_file(made, told):
     assert Rule("own peak") == Rule("own_peak")
     with pytest.raises(ConfigError, match=told):
         made()
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        {"lines": {"energy": "energi"}},
+        {"loss": {"by": "energy"}},
+        {"loss": {"by": "energy", "rest": True}, "common": {"by": "area", "rest": True}},
+        {"accept": ["missing"]},
+        {"fees": [{"name": "F", "amount": 1, "per": "shares"}]},
+        {"fees": [{"name": "F", "amount": 1}] * 2},
+    ],
+)
+def test_an_error_names_the_file_once(inside):
+    """What a record itself refuses is told of its table in the file."""
+    with pytest.raises(ConfigError) as caught:
+        SplitRules.from_dict({"lines": {"energy": "energy"}} | inside, file="r.toml", where="split")
+    told = str(caught.value)
+    assert told.startswith("Cannot use r.toml: table [split")
+    assert ", field " in told
+    assert told.count("Cannot") == 1
