@@ -356,7 +356,7 @@ def warn_of_spacing(found: Iterable[Series], interval: Any) -> None:
     hourly mean that counts for 15 minutes makes a quarter of the energy, and no demand at all.
     """
     seen: set[int] = set()  # elements of a meter share their times
-    for x in (y for y in found if len(y.t) >= FEWEST and TOPICS[y.topic].kind != "register"):
+    for x in (y for y in found if len(y.t) >= FEWEST and kind_of(y.topic) != "register"):
         if id(x.t) in seen:
             continue
         seen.add(id(x.t))
@@ -499,5 +499,5 @@ def check_count(n: object, least: int) -> None:
 
 def check_one_of(name: str, value: Any, known: Sequence[str]) -> None:
     """Refuse a keyword's value that is not one of those known."""
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         raise ConfigError(f"Cannot use {name}={value!r}: use one of {', '.join(known)}.")

@@ -462,7 +462,7 @@ def coincident(
     elements, site = keywords.pop("elements", None), keywords.get("site")
     resolved = inputs.VerbKeywords.of(frame, **keywords)
     inputs.check_share(min_coverage)
-    if by not in {"site", "meter"}:
+    if not isinstance(by, str) or by not in {"site", "meter"}:
         raise ConfigError(f"Cannot use by={by!r}: use 'site' (all meters together) or 'meter'.")
     of, how = demand.in_windows(frame, freq, resolved, window)
     summed = summed_series(frame, of.series, of.source.topics, elements, site)

@@ -358,21 +358,22 @@ def warn_of_figures(found: Sequence[Figures], tz: dt.tzinfo) -> None:
 
 def remedies(series: Iterable[Cumulative]) -> str:
     """What to state so that the rules can tell what they withhold now; empty for none."""
-    text = ""
+    found: list[str] = []
     for c in series:
         withheld = jumps(c) if c.max_kw is None else []
         if c.refusal:
-            text += f"{c.refusal} "
+            found.append(c.refusal)
         elif withheld:
             at, _, kwh = max(withheld, key=lambda x: abs(x[2]))
-            text += (
+            how = by(
+                f'RegisterRules(max_kw={{"{c.name}": ...}}) would tell.',
+                f"--max-kw {c.name}=KW, or in a file for --site would tell.",
+            )
+            found.append(
                 f"{c.name} jumps by {kwh:,.1f} kWh from {stamp(at)}, which is not taken for use: "
+                f"{how}"
             )
-            text += by(
-                f'RegisterRules(max_kw={{"{c.name}": ...}}) would tell. ',
-                f"--max-kw {c.name}=KW, or in a file for --site would tell. ",
-            )
-    return text
+    return "".join(f"{x} " for x in dict.fromkeys(found))  # one register may answer twice
 
 
 def warn_of_withheld(series: Iterable[Cumulative], s: int, e: int) -> None:

@@ -98,6 +98,7 @@ def test_a_named_element_without_readings_is_missing():
         ({"elements": ["P1_A", "P1_A"]}, ConfigError, "once"),
         ({"elements": []}, ConfigError, "at least one"),
         ({"elements": "all", "by": "zone"}, ConfigError, "by='zone'"),
+        ({"elements": "all", "by": ["site"]}, ConfigError, r"by=\['site'\]"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(how, error, says):

@@ -25,6 +25,14 @@ def test_load_factor_takes_the_registers_energy_and_the_reported_peak():
     assert row["value"] == pytest.approx(7 / (20 * 0.5))
 
 
+def test_a_register_that_answers_twice_is_told_once():
+    """Its energy and its blocks are of one register: one remedy tells of both."""
+    frame = quarters({KWH: [*range(1000, 1012), *range(2001000, 2001012)]})
+    with pytest.warns(CoverageWarning, match="load factors") as told:
+        frame.dent.load_factor()
+    assert str(told[0].message).count("jumps by") == 1
+
+
 def test_load_factor_of_a_register_alone():
     """Without means the peak is that of clock blocks."""
     assert quarters({KWH: [0, 1, 3]}).dent.load_factor()["A"].tolist() == pytest.approx([0.75])

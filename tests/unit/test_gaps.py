@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -56,8 +58,9 @@ def test_coverage_of_energy_and_of_readings():
     frame = quarters({KWH: [1, np.nan, np.nan, 4, 5]})
     assert frame.dent.coverage()["A"].tolist() == [1.0]
     assert frame.dent.coverage(of="readings")["A"].tolist() == pytest.approx([0.5])
-    with pytest.raises(ConfigError, match="of='kWh'"):
-        frame.dent.coverage(of="kWh")
+    for word in ("kWh", ["energy"], np.array(["energy", "kWh"])):
+        with pytest.raises(ConfigError, match=f"of={re.escape(repr(word))}"):
+            frame.dent.coverage(of=word)
 
 
 def test_a_register_that_is_none_is_reported_and_not_refused():

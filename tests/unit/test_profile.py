@@ -87,6 +87,7 @@ def test_baseload_is_a_low_quantile():
     "call",
     [
         lambda f: f.dent.profile("season", tz="UTC"),
+        lambda f: f.dent.profile(["month"], tz="UTC"),
         lambda f: f.dent.profile(q=(), tz="UTC"),
         lambda f: f.dent.profile(q=(1.5,), tz="UTC"),
         lambda f: f.dent.duration(points=1),

@@ -9,6 +9,7 @@ import pytest
 from dentframe.errors import (
     ConfigError,
     CoverageWarning,
+    DecodeError,
     KindError,
     RangeError,
     UnknownTopicError,
@@ -69,6 +70,15 @@ def test_units_in_labels_are_converted():
     """Milliamperes in the label become amperes."""
     found = quarters({"A/Ch/A1 [mA]": [1000, 3000]}).dent.stats("A")
     assert found.xs("mean", axis=1, level=1).iloc[0, 0] == pytest.approx(2.0)
+
+
+def test_a_unit_makes_a_sample_of_an_unknown_topic():
+    """However many readings tell its spacing; text is told what to do."""
+    frame = quarters({"Pressure/Ch/A1 [V]": [*range(12)]})
+    found = frame.dent.stats("Pressure")["Pressure/Ch/A1 [V]"]
+    assert found["mean"].tolist() == [5.5]
+    with pytest.raises(DecodeError, match="to_numeric"):
+        frame.astype(str).dent.stats("Pressure")
 
 
 def test_several_meters():
