@@ -51,7 +51,7 @@ def _whole_elements(labels: Iterable[str], topics: Sequence[str]) -> list[str]:
 
 
 _PARTITIONS, _METERS = 128, 8
-"""So many partitions at most by default, of about so many meters: each costs what a meter does."""
+"""By default: partitions at most, and meters of each, for a partition costs as much as a meter."""
 
 
 def _figures_of(

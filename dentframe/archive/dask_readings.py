@@ -246,7 +246,7 @@ def on_dask(
     selection: Selection, meters: Mapping[str, Elements], make: Callable[[Batch], pd.DataFrame],
     form: pd.DataFrame, batch: int | None, usual: int,
 ) -> Any:  # fmt: skip
-    """A Dask frame of this form whose parts are made from `batch` meters each, or `usual` parts.
+    """A Dask frame of this form: parts of at most `batch` meters, without it `usual` parts.
 
     Parts have the same number of meters, or one less, so that no worker waits for another.
 
