@@ -327,18 +327,18 @@ def _statement(book: Book, of: Statement, sheet: AuditSheet) -> None:
     book.row([*_COLUMNS], *(_RIGHT_HEAD if name in numbers else _HEAD for name in _COLUMNS))
     book.sheet.repeat_rows(book.rows - 1)
     first, last = book.rows + 1, book.rows + len(of.lines)
-    places = (
-        max(decimals(x.quantity) for x in of.lines), max(decimals(x.rate) for x in of.lines),
-        of.digits,
-    )  # fmt: skip
-    used, rate, owed = ({**_RIGHT, "num_format": _number_format(of, n)} for n in places)
+    columns = [x.quantity for x in of.lines], [x.rate for x in of.lines]
+    places = [max(map(decimals, values), default=0) for values in columns]
+    used, rate, owed = (
+        {**_RIGHT, "num_format": _number_format(of, n)} for n in (*places, of.digits)
+    )
     styles = (_TEXT, _TEXT, used, _AFTER, rate, owed, _AFTER, _PERCENT, _AFTER)
     for at, (x, texts) in enumerate(zip(of.lines, sheet.lines, strict=True), first):
         charged = [x.name, x.element, _quantity(x, of, first), x.unit, x.rate, _amount(at, x, of)]
         about = [x.status, _share(x.coverage), texts["note"], texts["flags"]]
         book.row([*charged, *about], *styles)
     line = {"bold": True, "top": 2}
-    total = Formula(f"=SUM(F{first}:F{last})", of.total)
+    total = Formula(f"=SUM(F{first}:F{last})", of.total) if of.lines else of.total
     sums = ["Total", None, None, of.currency, None, total, *[None] * 4]
     book.row(sums, line, {**owed, **line})
     book.row()

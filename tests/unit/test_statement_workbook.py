@@ -43,6 +43,14 @@ def test_half_even_and_exact_workbooks(tmp_path):
         assert sheet.cell(row, 6).value.startswith(start)
 
 
+def test_a_statement_without_lines_has_a_workbook(tmp_path):
+    """A summer charge has no line in winter: a total of nothing, that sums no cells."""
+    none = replace(statement(), lines=(), total=Decimal(0), readings=(reading(),))
+    sheet = openpyxl.load_workbook(none.to_excel(tmp_path / "s.xlsx"))["Statement"]
+    (row,) = (c.row for c in sheet["A"] if c.value == "Total")
+    assert sheet.cell(row, 6).value == 0
+
+
 def test_the_workbook_says_what_the_page_says(tmp_path):
     """Statuses, flags in words, bounds, the year before, the words and the notes."""
     book = openpyxl.load_workbook(full().to_excel(tmp_path / "s.xlsx"))
