@@ -28,6 +28,7 @@ from dentframe.money.earlier_and_daily_use import BilledPeriod
 from dentframe.money.rounding_and_tiers import add, rounded
 from dentframe.money.statement import Statement, Statements
 from dentframe.money.utility_bill_and_rules import SplitRules, UtilityBill
+from dentframe.site import toml_tables
 from dentframe.site.site import Site
 
 if TYPE_CHECKING:
@@ -55,9 +56,8 @@ _DECIMALS = {"quantity", "amount", "computed", "billed", "value", "limit", "old"
 
 
 class Contents(msgspec.Struct, kw_only=True):
-    """What ``record.json`` says."""
+    """What ``record.json`` says, beside its schema."""
 
-    schema: int
     bill: str
     site: str
     ok: bool
@@ -269,8 +269,7 @@ class Record:
     def table(self, name: str) -> pd.DataFrame:
         """One of ``charges``, ``control``, ``exceptions`` and ``figures``, its values typed."""
         found = pd.DataFrame(self.contents.result[name])
-        for column in found.columns:
-            values: Any = found[column]
+        for column, values in found.items():
             if column in _TIMES:
                 times = pd.to_datetime(values, utc=True, format="ISO8601")
                 found[column] = times.dt.tz_convert(self.site.zone)
@@ -299,11 +298,9 @@ def result_of(run: Run) -> dict[str, list[dict[str, Any]]]:
     def plain(value: Any) -> Any:
         if isinstance(value, tuple | list):
             return ", ".join(map(str, value))
-        if pd.isna(value):
-            return None
-        if isinstance(value, bool | int | float | str):
-            return value
-        return value.isoformat() if isinstance(value, pd.Timestamp) else str(value)
+        if isinstance(value, Decimal):
+            return str(value)
+        return None if pd.isna(value) else toml_tables.plain(value, texts=True)
 
     found = {}
     for name, table in tables_of(run).items():

@@ -179,7 +179,6 @@ def _write_new(run: Run, part: Path, *, draft: bool) -> Contents:
         how = msgspec.json.format(msgspec.json.encode(run.rebilling))
         (record / record_reader.REBILL).write_bytes(how)
     return Contents(
-        schema=record_reader.SCHEMA,
         bill=run.bill.name,
         site=run.site.name,
         ok=run.ok,

@@ -149,13 +149,11 @@ def _energies(use: Usage) -> Iterator[Finding]:
         if low == use.residual:
             detail = f"the elements measured {-low} kWh more than the utility billed{use.dated}"
         found = "negative_residual", use.bill.name, detail, low, -limit, "kWh", "agree"
-        yield Finding(*found, CURES["compare"], -low <= limit)
+        yield Finding(*found, CURES["utility_differs"], -low <= limit)
     elif left > limit and rest != COMMON:
         what = "meter tolerance" if rest == TOLERANCE else rest
         detail = f"{left} of the utility's {use.kwh} kWh{use.dated} are {what}"
-        yield Finding(
-            "utility_differs", use.bill.name, detail, left, limit, "kWh", "agree", CURES["compare"]
-        )
+        yield Finding("utility_differs", use.bill.name, detail, left, limit, "kWh", "agree")
     yield from _main(use, limit)
 
 
@@ -174,7 +172,7 @@ def _main(use: Usage, limit: Decimal) -> Iterator[Finding]:
         meters = {split_element(k)[0] for k in mains}
         loose = [k for k in branches if use.site.elements[k].parent is None]
         apart = mains != at or any(split_element(k)[0] not in meters for k in loose)
-        cure = CURES["parent"].format(main=mains[0]) if apart else CURES["compare"]
+        cure = CURES["parent"].format(main=mains[0]) if apart else ""
         yield Finding("utility_differs", at[0], detail, off, limit, "kWh", "agree", cure)
 
 
