@@ -472,7 +472,7 @@ class Split:
 
 def rebilled(split, charges, fees, how):
     """What is billed after what was billed before."""
-    for c in (*charges, *fees):
+    for c in charges:
         c["computed"] = c["amount"]
     keep = set(split.tenants) - set(how["direct"]) if how["others"] == "landlord" else set()
     old = {(x["party"], x["title"]): x for x in how["before"]
@@ -488,8 +488,7 @@ def rebilled(split, charges, fees, how):
         if left:
             charges.append(charge(name, split.landlord, "rebill_difference", left, computed=ZERO))
     for x in (x for x in how["before"] if x["part"] == "interest"):
-        money = Decimal(x["amount"])
-        fees.append(charge(x["line"], x["party"], "interest", money, computed=money))
+        fees.append(charge(x["line"], x["party"], "interest", Decimal(x["amount"])))
     if how["interest"] is None or how["interest_to"] is None:
         return
     # Simple interest on what each tenant was overcharged, actual/365.
@@ -501,7 +500,7 @@ def rebilled(split, charges, fees, how):
         exact = over * Decimal(how["interest"]) * max((end - start).days, 0) / 36500
         money = -rounded(exact, split.digits)
         if over > 0 and money:
-            found.append(charge(name, p, "interest", money, computed=money))
+            found.append(charge(name, p, "interest", money))
     fees += found
 
 

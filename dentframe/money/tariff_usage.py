@@ -342,11 +342,6 @@ def stretches(s: int, e: int, schedule: Schedule, tz: dt.tzinfo) -> tuple[Ints, 
 
 _FILE = Path(__file__).with_name("remedies.toml")
 _REMEDIES: dict[str, dict[str, Any]] = tomllib.loads(_FILE.read_text(encoding="utf-8"))
-_BY_FLAG = (
-    ("decrease_unclassified", "cleared"),
-    ("unexplained_decrease", "fell"),
-    ("unexplained_jump", "jumped"),
-)
 CURES: dict[str, str] = _REMEDIES["exceptions"]
 """What to do about a split's exception, by what it is about."""
 
@@ -366,7 +361,7 @@ def remedy(status: str, flags: Sequence[str], element: str, where: str) -> str:
         Where the caller states what is known: ``python``, ``command_line`` or ``site_file``.
     """
     phrases = _REMEDIES["phrases"][where]
-    by_flag = (name for flag, name in _BY_FLAG if flag in flags and status != "estimated")
+    by_flag = (x for x in _REMEDIES["figures"] if x in flags and status != "estimated")
     key = next(by_flag, status)
     if key == "partial":
         key = by("partial", "partial_command") if phrases["partial"] else "late"
