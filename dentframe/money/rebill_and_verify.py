@@ -132,12 +132,8 @@ def rebill(
         *_paths("rules", old.rules.to_dict(), how.to_dict()),
         *([] if frame is None else _cells(old.readings, data)),
     ]
-    accepted = [*accept_change]
-    left = [
-        (name, change)
-        for name, change in changes
-        if not any(name == x or name.startswith(f"{x}.") for x in accepted)
-    ]
+    accepted = tuple(f"{x}." for x in accept_change)  # a table's name accepts all that is in it
+    left = [(name, change) for name, change in changes if not f"{name}.".startswith(accepted)]
     if left:
         first, differ = left[0][0], "; ".join(f"{name}: {change}" for name, change in left[:10])
         raise ConfigError(

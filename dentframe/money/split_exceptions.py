@@ -108,10 +108,8 @@ def _not_recorded(use: Usage, f: Figure) -> Finding:
     if f.unit == "kW":
         low = f.status == "partial" and f.coverage < use.rules.demand_coverage
         rule, cure = "demand_coverage" if low else "accept_demand", f.note + CURES["demand"]
-    elif kind == "not_closed":
-        cure = CURES["open"]
     else:
-        cure = remedy(f.status, f.flags, f.element, "site_file")
+        cure = CURES.get(kind) or remedy(f.status, f.flags, f.element, "site_file")
     return Finding(kind, subject, _detail(use, f), value, None, f.unit, rule, cure, accepted)
 
 
