@@ -357,7 +357,7 @@ class HttpCache:
 
 @dataclass
 class _Head:
-    """The head of a blob: its version, the size of its body, and the fingerprint since when."""
+    """The head of a blob: its version, the size of its body [B], its fingerprint and since when."""
 
     v: Literal[1]
     size: int

@@ -15,7 +15,7 @@ from dentframe.cloud.client import Notices
 from dentframe.cloud.http_cache import CacheFile, HttpCache, pack, unpack
 from dentframe.cloud.planner import Sizes, pieces
 from dentframe.cloud.read_in_threads import choose_sets
-from dentframe.cloud.requests_and_responses import ApiRequest, lifetime, prefix
+from dentframe.cloud.requests_and_responses import ApiRequest, Reply, lifetime, prefix
 from dentframe.wire.decode import decode
 from dentframe.wire.pages_and_bad_cells import complete, fingerprint
 
@@ -126,6 +126,18 @@ def test_a_window_that_does_not_change_is_final_after_a_year(made, otherwise):
         since = None if first is None else after(first)
         got = lifetime(made, ("DemandkW",), after(hours), since)
         assert got == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(("later", "final"), [(600, True), (615, False)])
+def test_an_answer_of_an_open_window_is_the_first_of_two(store, later, final):
+    """A meter that stopped that day: the same a year on is final, one more row is not."""
+    now, request = [DAY.start + 12 * HOURS], ApiRequest("getData", "P1", DAY, ("DemandkW",))
+    cache = HttpCache(store, "acc", lambda: now[0])
+    for last, present in ((600, now[0]), (later, after(24 * 365))):
+        now[0], raw = present, body(range(2, last, 15))
+        cache.keep_answer(request, decode(raw, DAY), Reply(200, {}, raw), len(raw))
+    (entry,) = store.entries("")
+    assert (entry.expires == math.inf) is final
 
 
 def test_a_fingerprint_is_of_the_readings_alone():
