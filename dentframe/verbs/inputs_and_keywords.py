@@ -10,6 +10,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from decimal import Decimal
+from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 import numpy as np
@@ -485,9 +487,15 @@ def inputs_of(
     return Inputs(frame, source, zone, series, s, e, keywords)
 
 
+def is_share(x: Any) -> bool:
+    """Whether something is a number from 0 to 1."""
+    number = isinstance(x, Real | Decimal)
+    return bool(number and 0 <= x <= 1)
+
+
 def check_share(least: float | None) -> None:
     """Refuse a `min_coverage` that is no share."""
-    if least is not None and not 0 <= least <= 1:
+    if least is not None and not is_share(least):
         raise ConfigError(f"Cannot use min_coverage={least!r}: it is a share, from 0 to 1.")
 
 

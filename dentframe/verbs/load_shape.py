@@ -7,7 +7,7 @@ and which nights, weekends or holidays used more than the element's own profile.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
@@ -143,7 +143,7 @@ def _block_inputs(
 
 
 def _check_quantiles(q: Sequence[float]) -> None:
-    if not q or not all(0 <= x <= 1 for x in q):
+    if not q or not all(inputs.is_share(x) for x in q):
         raise ConfigError(f"Cannot use q={q!r}: quantiles are from 0 to 1, and at least one.")
 
 
@@ -200,7 +200,7 @@ def profile(
         ``"weekday"`` (Mon to Sun), ``"daytype"`` (weekday, weekend, holiday), ``"month"``
         (Jan to Dec) or ``"all"``.
     q : sequence of float
-        Quantiles, from 0 to 1.
+        Quantiles, from 0 to 1; a number alone is one.
     window : str or timedelta
         Length of a block of the local clock.
     holidays : sequence of date
@@ -231,7 +231,7 @@ def profile(
     >>> df.dent.select(element="A").dent.profile(tz=LA).shape
     (96, 21)
     """
-    q = list(q)
+    q = list(q) if isinstance(q, Iterable) else [q]
     _check_quantiles(q)
     of, blocks, values = _block_inputs(frame, "D", window, keywords)
     walls = local(blocks[0], of.tz)

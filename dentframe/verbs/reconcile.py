@@ -248,7 +248,7 @@ def reconcile(
     True
     """
     resolved = VerbKeywords.of(frame, **keywords)
-    if not 0 <= tolerance < 1:
+    if not inputs.is_share(tolerance) or tolerance == 1:
         raise ConfigError(
             f"Cannot use tolerance={tolerance!r}: it is a share from 0 to below 1, e.g. 0.02."
         )

@@ -41,6 +41,12 @@ def test_quantiles_are_numpys():
         assert found["all", "A", q].to_numpy() == pytest.approx(np.quantile(values, q, axis=0))
 
 
+def test_one_quantile_is_given_as_it_is():
+    """A number alone is one quantile."""
+    one = week(96).dent.profile("all", 0.5, tz="UTC")
+    pd.testing.assert_frame_equal(one, week(96).dent.profile("all", [0.5], tz="UTC"))
+
+
 def test_day_types_know_holidays():
     """2024-01-01 is a Monday and a holiday."""
     found = week().dent.profile("daytype", (0.5,), tz="UTC", holidays=["2024-01-01"])
@@ -90,6 +96,11 @@ def test_baseload_is_a_low_quantile():
         lambda f: f.dent.profile(["month"], tz="UTC"),
         lambda f: f.dent.profile(q=(), tz="UTC"),
         lambda f: f.dent.profile(q=(1.5,), tz="UTC"),
+        lambda f: f.dent.profile(q=("median",), tz="UTC"),
+        lambda f: f.dent.profile(q=None, tz="UTC"),
+        lambda f: f.dent.baseload(q="0.05"),
+        lambda f: f.dent.energy(min_coverage="0.9"),
+        lambda f: f.dent.energy(min_coverage=[0.9]),
         lambda f: f.dent.duration(points=1),
         lambda f: f.dent.baseload(q=-0.1),
     ],

@@ -230,8 +230,9 @@ def test_what_is_refused():
         frame[["kWHNet/Elm/A"]].dent.reconcile()
     with pytest.raises(RangeError, match="tz_localize"):
         frame.tz_localize(None).dent.reconcile()
-    with pytest.raises(ConfigError, match=r"tolerance=1\.5"):
-        frame.dent.reconcile(tolerance=1.5)
+    for tolerance in (1.5, 1, "2%"):
+        with pytest.raises(ConfigError, match=f"tolerance={tolerance!r}"):
+            frame.dent.reconcile(tolerance=tolerance)
     with pytest.raises(ConfigError, match="site="):
         frame.dent.reconcile(site="x.toml")
 
