@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 
 REGISTER, MEAN = "kWHNet", "DemandkW"
+REGISTERS = frozenset(x.key for x in TOPICS.values() if x.kind == "register")
 EDGES = ("interpolate", "last_reading")
 _ENERGIES = {"kW": "Energy", "kVA": "ApparentEnergy", "kvar": "ReactiveEnergy"}
 _DEMANDS = {"kW": "Demand", "kVA": "ApparentDemand"}
@@ -280,7 +281,7 @@ def series_of(frame: pd.DataFrame, source: Source, keywords: VerbKeywords) -> li
     every: bool = keywords.elements is None
     made: list[Cumulative] = []
     for x, rules in answering:
-        if TOPICS[x.topic].kind != "register":
+        if x.topic not in REGISTERS:
             made.append(means_of(x, rules, keywords))
             continue
         of_register = apply_corrections.register if rules.fixes else from_register
@@ -358,7 +359,7 @@ def warn_of_spacing(found: Iterable[Series], interval: Any) -> None:
     hourly mean that counts for 15 minutes makes a quarter of the energy, and no demand at all.
     """
     seen: set[int] = set()  # elements of a meter share their times
-    for x in (y for y in found if len(y.t) >= FEWEST and kind_of(y.topic) != "register"):
+    for x in (y for y in found if len(y.t) >= FEWEST and y.topic not in REGISTERS):
         if id(x.t) in seen:
             continue
         seen.add(id(x.t))

@@ -24,7 +24,6 @@ from dentframe.verbs import inputs_and_keywords as inputs
 from dentframe.verbs import result_frames_and_warnings as results
 from dentframe.verbs.elements_by_name import summed_series
 from dentframe.verbs.gaps_and_coverage import Stretches, registers_of, time_and_share, uncovered
-from dentframe.wire.topics import TOPICS
 
 if TYPE_CHECKING:
     from dentframe.times.periods import Freq
@@ -176,7 +175,7 @@ def _reported_source(
     topic, source = keywords.topic, keywords.source
     means_only = topic is None and source == "auto"
     answer = inputs.demand_source(frame, topic, "demand" if means_only else source)
-    if TOPICS[answer.topics[0]].kind == "register":
+    if answer.topics[0] in inputs.REGISTERS:
         given = f"{source=}" if topic is None else f"{topic=}"
         raise ConfigError(
             f"Cannot use {given} with kind='reported': a register reports no demand, only the "
