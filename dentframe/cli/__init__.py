@@ -16,7 +16,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from dentframe.errors import missing_extra
 
     for stream in (sys.stdout, sys.stderr):  # any text: in ASCII as UTF-8, else with escapes
-        known = codecs.lookup(stream.encoding or "utf-8").name
+        known = codecs.lookup(getattr(stream, "encoding", None) or "utf-8").name
         if isinstance(stream, io.TextIOWrapper) and known != "utf-8":
             stream.reconfigure(
                 encoding="utf-8" if known == "ascii" else None, errors="backslashreplace"

@@ -301,7 +301,7 @@ def print_or_save(
         For a form that the result does not have.
     """
     if out is None:
-        form = form or ("table" if sys.stdout.isatty() else "csv")
+        form = form or ("table" if sys.stdout and sys.stdout.isatty() else "csv")
         if form not in texts:
             raise ConfigError(f"Cannot print {form} to a terminal: name a file with --out.")
         click.echo(texts[form]().rstrip("\n"))

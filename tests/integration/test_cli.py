@@ -56,6 +56,13 @@ def test_meters_are_listed_one_a_line(cloud, capsys):
     assert capsys.readouterr().out.split() == [METER, "P482102272", "P482102270"]
 
 
+@pytest.mark.parametrize("argv", [["meters"], ["topics"], ["--help"]])
+def test_a_closed_standard_output_is_no_error(cloud, monkeypatch, argv):
+    """Python has none after ``>&-``, as some schedulers start it: nobody hears what is said."""
+    monkeypatch.setattr(sys, "stdout", None)
+    assert cli.main(argv) == 0
+
+
 def test_topics_as_json(cloud, capsys):
     """`dentframe topics --format json` is a list of objects."""
     assert cli.main(["topics", "--format", "json"]) == 0
