@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from dentframe.accessor_methods import frame_method, method
-from dentframe.display import Card, Shown
+from dentframe.display import Card, WithCard
 from dentframe.errors import KindError, did_you_mean
 from dentframe.frame import csv_and_excel as _csv_and_excel
 from dentframe.frame import quantify as _quantify
@@ -54,7 +54,7 @@ def _refuse(name: str, *_: Any, **__: Any) -> None:
 
 
 @pd.api.extensions.register_dataframe_accessor("dent")
-class DentAccessor(Shown):
+class DentAccessor(WithCard):
     """Energy, demand, units and shapes of a frame of meter readings.
 
     Works on any frame with at least one wire-named column (``kWHNet/Elm/A``), wherever it

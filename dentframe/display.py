@@ -68,7 +68,7 @@ def html_of(card: Card) -> str:
     return f'<div class="dentframe-card" style="max-width:60em">{"".join(parts)}</div>'
 
 
-class Shown:
+class WithCard:
     """An object that shows its card; one that cannot be made says so, and raises nothing."""
 
     def _card(self) -> Card:

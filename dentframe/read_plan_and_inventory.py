@@ -21,7 +21,7 @@ import pandas as pd
 from dentframe.cloud.client import DentCloud, default_client
 from dentframe.cloud.planner import Window
 from dentframe.cloud.read_in_threads import Job
-from dentframe.display import Card, Shown
+from dentframe.display import Card, WithCard
 from dentframe.frame import meters_and_topics as _request
 from dentframe.frame import select
 from dentframe.frame.assemble import frame_of
@@ -166,7 +166,7 @@ _HEADS = ("meter", "windows>", "cached>", "to ask>", "first", "last")
 
 
 @dataclass(frozen=True, repr=False)
-class Plan(Shown):
+class Plan(WithCard):
     """The windows a read would ask for; a sized iterable of them.
 
     Attributes

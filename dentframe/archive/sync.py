@@ -25,7 +25,7 @@ from dentframe.archive.archive import Archive, lock, opened
 from dentframe.cloud.client import DentCloud, default_client
 from dentframe.cloud.planner import Window, plan
 from dentframe.cloud.read_in_threads import Answer, Job, stops_all
-from dentframe.display import Card, Shown
+from dentframe.display import Card, WithCard
 from dentframe.errors import AuthError, ConfigError
 from dentframe.frame.meters_and_topics import resolve
 from dentframe.times.dates_and_ranges import time_range
@@ -91,7 +91,7 @@ class Missing(NamedTuple):
 
 
 @dataclass(frozen=True, repr=False)
-class SyncReport(Shown):
+class SyncReport(WithCard):
     """What a sync did; every window of its span is kept, empty, held or failed.
 
     Attributes

@@ -22,7 +22,7 @@ from dentframe.accessor_methods import check_words, method, sign_as_method
 from dentframe.datasets import cf_names_units_and_times as variables
 from dentframe.datasets import frame_and_dataset as _convert
 from dentframe.datasets.cf_names_units_and_times import EDGE, METER, TIME, clean
-from dentframe.display import Card, Shown
+from dentframe.display import Card, WithCard
 from dentframe.errors import missing_extra
 from dentframe.frame import csv_and_excel as _csv_and_excel
 from dentframe.frame import quantify as _quantify
@@ -79,7 +79,7 @@ def _of_head(function: Callable[[pd.DataFrame], Any], what: str) -> property:
 
 
 @_register("dent")
-class DatasetAccessor(Shown):
+class DatasetAccessor(WithCard):
     """Energy, demand, units and shapes of a Dataset of meter readings.
 
     Every verb has the signature and the figures of the frame's; where that gives a frame, this

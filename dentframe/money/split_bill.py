@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dentframe.display import Card, Shown
+from dentframe.display import Card, WithCard
 from dentframe.documents.journal_invoices_and_energy_star import accounts_of
 from dentframe.documents.number_and_date_formats import Formats
 from dentframe.errors import ConfigError, UnknownMeterError, by
@@ -45,7 +45,7 @@ CHARGES = (
 
 
 @dataclass(frozen=True, repr=False)
-class Run(Shown):
+class Run(WithCard):
     """A utility's bill, split.
 
     Attributes

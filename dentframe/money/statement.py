@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 import msgspec
 import pandas as pd
 
-from dentframe.display import Card, Shown
+from dentframe.display import Card, WithCard
 from dentframe.errors import ConfigError
 from dentframe.metering.energy_and_coverage import STATUSES
 from dentframe.money.rounding_and_tiers import EXACT, add, digits_of, rounded
@@ -381,7 +381,7 @@ _UNSET = Decimal("NaN")
 
 
 @dataclass(frozen=True, repr=False)
-class Statement(Shown):
+class Statement(WithCard):
     """What one party owes for one period, with the record to check it by.
 
     Parameters

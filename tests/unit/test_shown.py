@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dentframe.display import Card, Shown, html_of, text_of
+from dentframe.display import Card, WithCard, html_of, text_of
 
 CARD = Card("Plan: 3", [("span", "June"), ("none", "")], ["what", "n>"], [["a", "10"], ["bb", "9"]])
 texts = st.text(max_size=20)
@@ -58,7 +58,7 @@ def test_a_control_character_moves_no_cursor():
 def test_what_cannot_be_shown_is_told():
     """A failure while showing becomes the card, never an exception."""
 
-    class Broken(Shown):
+    class Broken(WithCard):
         def _card(self):
             raise ValueError("<no> span")
 
