@@ -118,7 +118,8 @@ def rebill(
     new = load_corrections(corrections) if is_file else corrections_of(corrections)
     stated = {"others": others, "interest": interest, "interest_from": interest_from,
               "issued": issued, "due": due}  # fmt: skip
-    terms = _terms(old, load(corrections).get("rebill", {}) if is_file else {}, stated)
+    of_file = Table(load(corrections), str(corrections)).table("rebill") if is_file else None
+    terms = _terms(old, of_file.data if of_file else {}, stated)
     was, known = (
         replace(x, corrections=tuple(y for y in x.corrections if y not in new))
         for x in (old.site, site or old.site)

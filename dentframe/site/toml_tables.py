@@ -60,7 +60,7 @@ def load(path: Any) -> dict[str, Any]:
         text = Path(path).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(f"Cannot read {str(path)!r}: it is no UTF-8 ({error}).") from None
-    except (OSError, ValueError) as error:  # a path may have a character that none can have
+    except (OSError, TypeError, ValueError) as error:  # no path, or characters that none has
         why = getattr(error, "strerror", None) or error
         raise ConfigError(f"Cannot read {str(path)!r}: {why}. Check the path.") from None
     return parse(text, repr(str(path)))

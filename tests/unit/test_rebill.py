@@ -231,6 +231,17 @@ def test_a_rule_for_others_has_no_default(issued, tmp_path):
     assert billed(rebill(issued, path)) == {"A": "110.00", "B": "110.00", "C": "110.00"}
 
 
+def test_terms_that_are_no_table_are_refused(issued, tmp_path):
+    """With the file; so is what is no file of corrections."""
+    path = tmp_path / "corrections.toml"
+    fix = "\n".join(f'{k} = "{v}"' for k, v in FACTOR.items())
+    path.write_text(f'rebill = "landlord"\n[[corrections]]\n{fix}\n')
+    with pytest.raises(ConfigError, match="corrections.toml: field 'rebill' = 'landlord': it must"):
+        rebill(issued, path)
+    with pytest.raises(ConfigError, match="Cannot read 'None': "):
+        rebill(issued, None)
+
+
 def test_what_else_differs_is_refused_by_name(issued):
     """An edited area, and a reading that came later."""
     old = Record.load(issued)
