@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -273,37 +273,32 @@ def _measured(
     edges = [x.tz_localize(site.tz) for x in walls]
     earlier = [(x - pd.DateOffset(years=1)).tz_localize(site.tz) for x in walls]
     meters = list(dict.fromkeys(split_element(x)[0] for x in site.elements))
-    known = [m for m in meters if m in archive.meters()]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DentWarning)
-        frame = _read(archive, known, earlier[0], edges[-1], tz=site.tz, bracket=True)
+        frame = _read(archive, meters, earlier[0], edges[-1], tz=site.tz, bracket=True)
         last = {} if frame is None else _last_readings(frame, edges)
         silent = {m: last.get(m) for m in meters if m not in last or edges[-1] - last[m] >= SILENT}
-        there = [m for m in meters if m in last]
-        if frame is None or not there:
+        if not last:
             none = pd.DataFrame()
             return SiteReport(site, months, none, none, _CHANGES, _FINDINGS, silent)
-        return _figured(site, edges, earlier, frame, there, months, silent)
+        return _figured(site, edges, earlier, frame, last, months, silent)
 
 
-def _read(
-    archive: Archive, meters: Iterable[str], start: Any, end: Any, **how: Any
-) -> pd.DataFrame | None:
-    """The readings of the topics that all meters have, else of those that each has, if any."""
-    held = {m: [x for x in TOPICS if x in archive.meter(m).topics] for m in meters}
-    held = {m: topics for m, topics in held.items() if topics}
-    shared = [x for x in TOPICS if all(x in topics for topics in held.values())]
+def _read(archive: Archive, meters: Iterable[str], start: Any, end: Any, **how: Any) -> Any:
+    """The readings of the topics that all meters have, else of those that each has; or None."""
+    topics = {m: archive.meter(m).topics for m in meters}
+    held = {m: own for m, x in topics.items() if (own := [k for k in TOPICS if k in x])}
+    shared = [x for x in TOPICS if all(x in own for own in held.values())]
     groups = defaultdict[tuple[str, ...], list[str]](list)
-    for m, topics in held.items():
-        groups[tuple(shared or topics)].append(m)
-    how |= {"start": start, "end": end, "errors": "warn"}
-    every = [archive.read(group, topics=list(x), **how) for x, group in groups.items()]
-    return concat(every) if every else None
+    for m, own in held.items():
+        groups[tuple(shared or own)].append(m)
+    every = (archive.read(g, start, end, x, errors="warn", **how) for x, g in groups.items())
+    return concat(every) if groups else None
 
 
 def _figured(
     site: Site, edges: list[pd.Timestamp], earlier: list[pd.Timestamp], frame: pd.DataFrame,
-    there: list[str], months: Any, silent: dict[str, pd.Timestamp | None],
+    there: Collection[str], months: Any, silent: dict[str, pd.Timestamp | None],
 ) -> SiteReport:  # fmt: skip
     """A site's figures, from the meters that have readings in these months."""
     start, end = edges[0], edges[-1]
