@@ -29,7 +29,8 @@ def bits(values):
 def hours_between(start, end):
     """The UTC hours that a half-open range touches, counted from 1970-01-01T00:00Z."""
     epoch, hour = datetime(1970, 1, 1, tzinfo=UTC), timedelta(hours=1)
-    return range((start - epoch) // hour, -((epoch - end) // hour))
+    hours = range((start - epoch) // hour, -((epoch - end) // hour))
+    return hours if start < end else range(0)
 
 
 def is_clean(report):

@@ -37,6 +37,7 @@ def cost(window, now, cached, size):
 
 @given(MINUTES, MINUTES, MINUTES, st.lists(any_window(), max_size=30), SIZES)
 @example(0, 1440, 1440, [], 1.0)
+@example(1, 1, 1, [], 1.0)
 def test_a_plan_contains_the_range_and_tiles_it_once(start, end, now, cached, size):
     """Every hour of the range up to now is in exactly one window, and none is needless."""
     start, end, now = instant(start), instant(end), instant(now)
