@@ -533,7 +533,10 @@ class Statement(WithCard):
                 f"Cannot read this statement: its schema is {layout!r}, and this dentframe reads "
                 f"{SCHEMA}. Another version of dentframe may have written it: update dentframe."
             )
-        Table(rest, "this statement").fields_of(Statement)
+        try:
+            Table(rest, "this statement").fields_of(Statement)
+        except ConfigError as e:
+            raise ConfigError(f"{e} A later version of dentframe may have written it.") from None
         try:
             return msgspec.convert(rest, Statement, dec_hook=_time)
         except (msgspec.ValidationError, ValueError) as e:
