@@ -61,7 +61,9 @@ def test_a_statement_survives_json():
     )
     data = json.loads(json.dumps(made.to_dict()))
     assert Statement.from_dict(data) == made
-    with pytest.raises(ConfigError, match="field 'colour' = 'red': no such field.*A later version"):
+    with pytest.raises(
+        ConfigError, match=r"field 'colour' = 'red': no such field.*A later version"
+    ):
         Statement.from_dict({**data, "colour": "red"})
 
 
@@ -111,7 +113,9 @@ def test_another_layout_and_what_cannot_be_read_are_refused():
     for schema in (None, 1, 3):
         with pytest.raises(ConfigError, match=f"schema is {schema}.*update dentframe"):
             Statement.from_dict({**data, "schema": schema})
-    with pytest.raises(ConfigError, match="field 'colour' = 'red': no such field.*A later version"):
+    with pytest.raises(
+        ConfigError, match=r"field 'colour' = 'red': no such field.*A later version"
+    ):
         Statement.from_dict({**data, "colour": "red"})
     with pytest.raises(ConfigError, match=r"\$\.total"):
         Statement.from_dict({**data, "total": "much"})

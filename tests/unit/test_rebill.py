@@ -236,7 +236,9 @@ def test_terms_that_are_no_table_are_refused(issued, tmp_path):
     path = tmp_path / "corrections.toml"
     fix = "\n".join(f'{k} = "{v}"' for k, v in FACTOR.items())
     path.write_text(f'rebill = "landlord"\n[[corrections]]\n{fix}\n')
-    with pytest.raises(ConfigError, match="corrections.toml: field 'rebill' = 'landlord': it must"):
+    with pytest.raises(
+        ConfigError, match=r"corrections.toml: field 'rebill' = 'landlord': it must"
+    ):
         rebill(issued, path)
     with pytest.raises(ConfigError, match="Cannot read 'None': "):
         rebill(issued, None)
