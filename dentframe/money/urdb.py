@@ -166,7 +166,7 @@ class _Rate:
             of, minutes = str(self.value(unit) or "kW").lower(), self.number("demandwindow")
             if of not in UNITS:
                 self.refuse(unit, f"is {self.data[unit]!r}: use a rate in kW or kVA")
-            if minutes <= 0 or minutes % 1:
+            if minutes not in range(1, 1441):
                 self.refuse("demandwindow", "is missing: it says over how many minutes demand is "
                             "measured")  # fmt: skip
             own = shares.get(name, {})

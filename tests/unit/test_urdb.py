@@ -119,6 +119,7 @@ REFUSED = [
     (kit.SHAPES["tiers of each period"][0],
      {"tier_proration": "none", "tier_order": "prorata"}, "per_period"),
     ({"flatdemandstructure": [[{"rate": 3}]]}, {}, "demandwindow is missing"),
+    ({"flatdemandstructure": [[{"rate": 3}]], "demandwindow": 1e38}, {}, "demandwindow is"),
     ({"flatdemandstructure": [[{"rate": 3}]], "flatdemandmonths": [1] * 12, "demandwindow": 15},
      {}, "flatdemandmonths"),
     ({"flatdemandstructure": [[{"rate": 3}]], "demandwindow": 15, "flatdemandunit": "hp"}, {},
