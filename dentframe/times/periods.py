@@ -92,14 +92,15 @@ def parse_freq(freq: Any) -> tuple[int, str]:
     if isinstance(freq, dt.timedelta | np.timedelta64):
         text = f"{minutes(freq, 'freq')}min"
     match = _FREQ.match(text)
-    named = by(f"freq={text!r}", f"--freq {text}")
     # Python reads no number of 5,000 digits; nine are more than a century of minutes.
     if match is not None and (n := int((match["n"] or "1")[:9])):
         if n * _DAYS[match["unit"].partition("-")[0]] > 100 * _DAYS["YS"]:
+            named = by(f"freq={text!r}", f"--freq {text}")
             raise RangeError(
                 f"Cannot use {named}: its periods are longer than a century. Use a shorter one."
             )
         return n, match["unit"]
+    named = by(f"freq={text!r}", f"--freq {text}")
     check_spelling(text, "freq")
     found = re.match(r"^(\d*)([A-Za-z]+)", text)
     start_form = _START_FORM.get(found[2]) if found else None
