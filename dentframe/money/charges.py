@@ -251,7 +251,8 @@ class Energy(Charge):
             unpriced = add([x for w, x in every if w not in prices])
             shared = iter(parts_of([*flat, unpriced], whole, meters.places))
             quantities = {w: [next(shared) for _ in parts] for w, parts in split.items()}
-        unit, series = TOPICS[self.topic or "kWHNet"].unit, meters.registers(self.topic)
+        series = meters.registers(self.topic)
+        unit = TOPICS[self.topic or "kWHNet"].unit.removesuffix("h") + "h"
         around = {"element": ", ".join(c.name for c in series), "note": span.text}
         if len(series) == 1:
             reading = meters.reading(of_flow(series[0], self.flow), span.start, span.end)

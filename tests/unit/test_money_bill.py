@@ -57,6 +57,15 @@ def test_a_month_has_its_true_hours():
     assert not made.lines[0].open_interpolated
 
 
+@pytest.mark.parametrize(("topic", "unit"), [("DemandkW", "kWh"), ("DemandkVA", "kVAh")])
+def test_energy_of_means_has_the_unit_of_energy(topic, unit):
+    """What a mean power used in its time is energy."""
+    df = registers("2024-03-01", "2024-04-01", A=4.0)
+    df[f"{topic}/Elm/A"] = 4.0
+    (line,) = march(Energy("E", "1", topic=topic), df).lines
+    assert (line.quantity, line.unit) == (Decimal("2972.00"), unit)
+
+
 def test_windows_on_the_day_the_clock_changes():
     """From midnight to six is five hours on 10 March and six on the others."""
     night = Window("night", "00:00", "06:00")
