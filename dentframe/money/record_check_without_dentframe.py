@@ -241,6 +241,8 @@ def powers(steps, use, key, low, high, kind="corrected"):
             kw = [x["measured"] * 60 * MINUTE / (x["e"] - x["s"]) for x in mine
                   if not x["filled"]]
         return kw, steps.energy("demand", key, low, high)[1]
+    if any(x[0]["source"] == "demand" for (series, _), x in steps.of.items() if series == "demand"):
+        return [], 0  # where meters report demand, a register has no peak
     found = list(known_blocks(steps, use, [key], low, high, kind))
     kw = [x[key] for a, b, x in found if b - a == use["window"] * MINUTE]
     return kw, sum(b - a for a, b, _ in found)
@@ -285,7 +287,7 @@ def check_figures(record, uses, steps, rules):
     left = [*enumerate(record["result"]["figures"], 1)]
     for use in uses:
         use["figures"] = {}
-        while left and (basis := left[0][1]["basis"]) not in use["figures"]:
+        for basis in use["bases"]:
             mine = use["figures"][basis] = []
             for stay, value, coverage, status, measured in FIGURES[basis](steps, use, rules):
                 i, row = left.pop(0)
@@ -294,8 +296,8 @@ def check_figures(record, uses, steps, rules):
                     off = ZERO  # only what is not rounded may differ, by binary noise
                 used, own = (x and x + off for x in (value, measured))
                 mine.append((stay, used, own))
-                wanted = {k: stay[k] for k in ("element", "party", "kind")} | {"status": status,
-                        "coverage": round(coverage, 12), "quantity": used}
+                wanted = {k: stay[k] for k in ("element", "party", "kind")} | {"basis": basis,
+                        "status": status, "coverage": round(coverage, 12), "quantity": used}
                 was = {**row, "quantity": row["quantity"] and Decimal(row["quantity"]),
                         "coverage": round(float(row["coverage"]), 12)}
                 for k in (k for k in wanted if was[k] != wanted[k]):

@@ -305,6 +305,7 @@ def _edges(run: Run) -> list[dict[str, Any]]:
             "kwh": None if use.bill.kwh is None else str(use.bill.kwh),
             "start": _iso(low),
             "end": _iso(high),
+            "bases": [*use.figures],
             "stays": stays,
             "days": use.holders,
         }

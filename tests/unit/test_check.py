@@ -108,12 +108,22 @@ def agree(record):
         *(GAPS | {"corrections": [x], "edges": "interpolate"} for x in (IN_GAP, BEFORE, AFTER)),
         *(GAPS | {"corrections": [x], "places": 0} for x in (BEFORE, AFTER)),
         {"basis": "area", "data": frame().assign(**{"kWHNet/Elm/B": np.nan})},
+        {"basis": "own_peak", "data": frame().assign(**{"DemandkW/Elm/B": np.nan})},
     ],
-    ids=range(18),
+    ids=range(19),
 )
 def test_a_record_is_checked_without_dentframe(case, tmp_path):
     """Figures, shares, lines and totals of moves, gaps, corrections and fees."""
     agree(run_of(**case).save(tmp_path / "r", draft=True))
+
+
+@pytest.mark.parametrize("basis", ["own_peak", "coincident"])
+def test_a_line_of_its_own_dates_alone_asks_for_demand(basis, tmp_path):
+    """The lines of the bill's dates ask for no figure."""
+    lines = line("Fixed", "fixed", "10"), line("Demand", "demand", "30", start="2024-01-17")
+    rules = {"lines": LINES | {"demand": basis, "fixed": "area"}}
+    run = split(bill(*lines), site(rules=rules), frame=frame())
+    agree(run.save(tmp_path / "r", draft=True))
 
 
 @pytest.mark.parametrize("others", ["bill", "landlord"])
