@@ -350,7 +350,8 @@ def _per_day(days: pd.DataFrame, month: pd.DataFrame) -> pd.DataFrame:
     rows = pd.concat([shown, month.assign(day="December")])
     rows["text"] = rows["energy"].map("{:,.1f}".format) + rows["status"].map(MARKS)
     table: pd.DataFrame = rows.pivot(index="day", columns="element", values="text")
-    table["coverage"] = rows.groupby("day")["coverage"].min().map(lambda x: percent(x, 2))
+    least: Any = rows.groupby("day")["coverage"].min()
+    table["coverage"] = least.map(lambda x: percent(x, 2))
     return table.reindex(rows["day"].unique()).reset_index()
 
 

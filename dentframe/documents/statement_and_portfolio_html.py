@@ -261,7 +261,8 @@ def stack(daily: pd.DataFrame) -> str:
     for i in reversed(range(y.shape[1])):
         steps = "".join(f"V{b:g}H{a:g}" for a, b in zip(x[1:], y[:, i], strict=True))
         shapes.append(f'<path class="c{i % COLOURS}" d="M0 {HEIGHT}{steps}V{HEIGHT}z"/>')
-    for i, j in runs(np.isnan(values).any(axis=1)):
+    lost: Any = np.isnan(values).any(axis=1)
+    for i, j in runs(lost):
         place = f'x="{x[i]:g}" y="0" width="{x[j] - x[i]:.1f}" height="{HEIGHT}"'
         shapes.append(f'<rect class="lost" {place}/>')
     return _svg("".join(shapes), HEIGHT, "stack")

@@ -220,6 +220,7 @@ def fitting(
     pdf: Any, columns: Sequence[str], rows: Sequence[Sequence[str]], total: Sequence[str]
 ) -> tuple[float, tuple[float, ...]]:
     """The greatest size at which nothing but the first column breaks, and the widths for it."""
+    size, rest, others = 0.0, 0.0, list[float]()
     for size in SIZES:
         texts = [("B", size, columns), *(("", size, row) for row in rows)]
         texts += [("B", size + _LARGER, total)] * bool(total)

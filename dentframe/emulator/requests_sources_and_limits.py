@@ -56,6 +56,7 @@ class Source(Protocol):
 
     def meters(self) -> list[str]:
         """Names of the meters, in the order of getMeters."""
+        ...
 
     def topics(self) -> list[dict[str, str]]:
         """Rows of getTopics: ``unit``, ``requestKey`` and ``description``."""
@@ -66,6 +67,7 @@ class Source(Protocol):
 
         ``topics`` are request keys; ``start`` and ``end`` are in UTC.
         """
+        ...
 
 
 def select(

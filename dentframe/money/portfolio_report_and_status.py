@@ -278,7 +278,7 @@ def _measured(
         frame = _read(archive, meters, earlier[0], edges[-1], tz=site.tz, bracket=True)
         last = {} if frame is None else _last_readings(frame, edges)
         silent = {m: last.get(m) for m in meters if m not in last or edges[-1] - last[m] >= SILENT}
-        if not last:
+        if frame is None or not last:
             none = pd.DataFrame()
             return SiteReport(site, months, none, none, _CHANGES, _FINDINGS, silent)
         return _figured(site, edges, earlier, frame, last, months, silent)

@@ -277,7 +277,7 @@ class Record:
                 decimals = values.map(lambda x: None if x is None else Decimal(x))
                 found[column] = decimals.astype(object)
             elif column == "flags":
-                found[column] = values.map(lambda x: tuple(x.split(", ")) if x else ())
+                found[column] = values.map(lambda x: tuple(str(x).split(", ")) if x else ())
         return found
 
 

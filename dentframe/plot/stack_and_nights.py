@@ -196,7 +196,9 @@ def _marks_and_keys(ax: Axes, found: Stack, n: int) -> list[Any]:
     for i in np.argsort(-total, kind="stable")[: np.count_nonzero(~lost)][:n].tolist():
         short = f"{shared.amount(float(total[i]))} {found.of.unit}"
         when = shared.moment(int(found.s[i]), found.of.tz, clock=not found.each)
-        marks.append(shared.Mark(middle[i], found.total[i], short, f", {since}{when}"))
+        marks.append(
+            shared.Mark(float(middle[i]), float(found.total[i]), short, f", {since}{when}")
+        )
     shared.mark(ax, marks)
     a, b = shared.at(found.s), shared.at(found.e)
     gaps = [(a[i], 0.0, b[j - 1] - a[i], 1.0) for i, j in runs(lost)]
@@ -357,7 +359,7 @@ def nights(
             short = f"+{shared.amount(float(excess[i, j]))} {unit}, {of.labels[i]}"
             when = f", {shared.moment(int(s[j]), of.tz, clock=False)}"
             top = bars[i, j, 1] + bars[i, j, 3]
-            marks.append(shared.Mark(middle[j], top, short, when))
+            marks.append(shared.Mark(float(middle[j]), top, short, when))
     shared.mark(ax, marks, around_zero=True)
     ax.set_ylabel(of.axis(f"energy beyond the usual {name}", unit))
     keys = [Patch(label=label, **look) for label, look in zip(of.labels, faces, strict=True)]

@@ -490,8 +490,7 @@ def inputs_of(
 
 def is_share(x: Any) -> bool:
     """Whether something is a number from 0 to 1."""
-    number = isinstance(x, Real | Decimal)
-    return bool(number and 0 <= x <= 1)
+    return isinstance(x, Real | Decimal) and 0 <= float(x) <= 1
 
 
 def check_share(least: float | None) -> None:
