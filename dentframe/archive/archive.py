@@ -11,7 +11,7 @@ import json
 import os
 import socket
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,6 @@ from dentframe.archive.keep_settle_and_mend import Meter, resolve
 from dentframe.atomic_files import make_folder
 from dentframe.cloud.read_in_threads import Answer, Job
 from dentframe.errors import AuthError, ConfigError, OfflineError, import_extra
-from dentframe.frame import meters_and_topics as _request
 from dentframe.frame.meters_and_topics import builtin_units, topic_units
 from dentframe.frame.read_job_and_warnings import ReadJob, assemble, check_errors, complete
 from dentframe.times.dates_and_ranges import Zone, time_range
@@ -281,6 +280,7 @@ _WHOLE = 1e12
 """An hour so large that the planner leaves out none that is held, whatever windows it takes [B]."""
 
 
+@dataclass(eq=False)
 class ArchiveSource:
     """What an archive holds, and a client, if there is one, for what it does not hold.
 
@@ -299,18 +299,12 @@ class ArchiveSource:
         The columns to read, as for `Meter.pages`: none for times, names and reports alone.
     """
 
-    def __init__(
-        self,
-        archive: Archive,
-        now: datetime,
-        client: Callable[[], DentCloud] | None = None,
-        *,
-        spare: bool = False,
-        columns: Collection[str] | None = None,
-    ) -> None:
-        self.archive, self.now, self.client = archive, now, client
-        self.spare, self.columns = spare, columns
-        self._meters: dict[str, Meter] = {}
+    archive: Archive
+    now: datetime
+    client: Callable[[], DentCloud] | None = None
+    spare: bool = field(default=False, kw_only=True)
+    columns: Collection[str] | None = field(default=None, kw_only=True)
+    _meters: dict[str, Meter] = field(default_factory=dict, init=False)
 
     def _meter(self, name: str) -> Meter:
         """One look at a meter's files serves the plan and the read that follows it."""
@@ -326,22 +320,19 @@ class ArchiveSource:
 
     def get_topics(self, *, refresh: bool = False) -> list[dict[str, str]]:
         """The topics that the archive keeps; with `refresh`, or where it has none, the client's."""
-        if self.client is not None and refresh:
-            return self.client().get_topics(refresh=True)
-        kept = self.archive.topics()
+        kept = None if refresh and self.client is not None else self.archive.topics()
         if kept is None and self.client is not None:
-            return self.client().get_topics()
-        builtin = _request.builtin_units()
-        return [{"requestKey": t, "unit": u} for t, u in builtin.items()] if kept is None else kept
+            return self.client().get_topics(refresh=refresh)
+        builtin = ({"requestKey": t, "unit": unit} for t, unit in builtin_units().items())
+        return list(builtin) if kept is None else kept
 
-    def held(self, meter: str, topics: Iterable[str]) -> set[Window]:
+    def held(self, meter: str, topics: Sequence[str]) -> set[Window]:
         """The windows that archive or cache hold, and that need not be asked again."""
-        wanted = tuple(topics)
-        found = self._meter(meter).held(wanted, self.now, stale=self.client is None)
+        found = self._meter(meter).held(topics, self.now, stale=self.client is None)
         if self.client is not None:
             # Without a key: enough where the archive holds all; else reading says so.
             with contextlib.suppress(AuthError):
-                found |= self.client().held(meter, wanted)
+                found |= self.client().held(meter, topics)
         return found
 
     def bytes_per_hour(self, meter: str, topics: Sequence[str]) -> float | None:

@@ -45,7 +45,7 @@ OWN = ".dentframe"
 SUFFIX = ".parquet"
 PART = ".part"
 NO_METER = "-"
-_YEAR = re.compile(r"(\d{4})\.parquet|(\d{4})-.*\.part")
+_YEAR = re.compile(r"(\d{4})(\.parquet|-.*\.part)")
 _LONGEST = 255
 """The longest name that the usual file systems take [B]."""
 
@@ -74,14 +74,6 @@ def folder_name(meter: str) -> str:
     return found
 
 
-def meter_of(folder: Path) -> str | None:
-    """The meter of a folder, or None where it is no meter's."""
-    head, equals, name = folder.name.partition("=")
-    if head != "meter" or not equals or name in {"", NO_METER}:
-        return None
-    return unquote(name)
-
-
 def year_file(root: Path, meter: str, year: int) -> Path:
     """The file of a meter and UTC year."""
     return root / folder_name(meter) / f"{year:04d}{SUFFIX}"
@@ -98,7 +90,7 @@ def year_of(path: Path) -> int:
     match = _YEAR.fullmatch(path.name)
     if match is None:
         raise foreign(path, "its name is no year's")
-    return int(match[1] or match[2])
+    return int(match[1])
 
 
 def columns_file(root: Path) -> Path:
@@ -138,7 +130,8 @@ def listed(folder: Path, suffix: str) -> list[Path]:
 def meters(root: Path) -> list[str]:
     """The meters of an archive, sorted."""
     found = (f for place in (root, pending_folder(root)) for f in listed(place, ""))
-    return sorted({m for f in found if (m := meter_of(f)) is not None and f.is_dir()})
+    quoted = {f.name[6:] for f in found if f.name.startswith("meter=") and f.is_dir()}
+    return sorted(map(unquote, quoted - {"", NO_METER}))
 
 
 def foreign(path: Path, why: str) -> ConfigError:
@@ -371,7 +364,9 @@ def check_size(path: Path, metadata: Any, about: About) -> None:
 
 # --- how large pages are ------------------------------------------------------------------
 
-_FALSE_TRUE, _BYTE, _INTS, _DOUBLE, _BINARY, _STRUCT = (1, 2), 3, (4, 5, 6), 7, 8, 12
+_SKIPPED = {1: 0, 2: 0, 3: 1, 7: 8}
+"""What a true, a false, a byte and a double take in a header: they are passed over [B]."""
+_INTS, _BINARY, _STRUCT = (4, 5, 6), 8, 12
 _DEEPEST = 8
 
 
@@ -415,12 +410,8 @@ def _struct(data: memoryview, at: int, depth: int = 0) -> tuple[dict[int, int], 
 
 def _value(data: memoryview, at: int, kind: int, depth: int) -> tuple[int, int]:
     """A whole number, 0 for a value of another kind, and where it ends."""
-    if kind in _FALSE_TRUE:
-        return 0, at
-    if kind == _BYTE:
-        return 0, at + 1
-    if kind == _DOUBLE:
-        return 0, at + 8
+    if kind in _SKIPPED:
+        return 0, at + _SKIPPED[kind]
     if kind == _STRUCT and depth < _DEEPEST:
         return 0, _struct(data, at, depth + 1)[1]
     if kind != _BINARY and kind not in _INTS:

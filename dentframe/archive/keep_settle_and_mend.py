@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from dentframe.cloud.read_in_threads import Answer
 
 
-_NOTHING = Holding((), (), np.empty(0, np.int64), np.empty((0, 0)))
 _OLD = timedelta(days=300)
 """A younger window is not final for being unchanged, so that what is held is not looked up."""
 
@@ -117,19 +116,12 @@ class Meter:
 
     # --- reading -------------------------------------------------------------------------
 
-    @contextlib.contextmanager
-    def of_year(self, year: int) -> Iterator[ArchiveFile | Holding]:
+    def of_year(self, year: int) -> contextlib.AbstractContextManager[ArchiveFile | Holding]:
         """What is held of a year: its file, or the readings where some wait to be settled."""
-        if self.part_paths(year):
-            yield self.merged(year)
-            return
-        try:
-            opened = self.open(year)
-        except FileNotFoundError:
-            yield _NOTHING
-            return
-        with opened:
-            yield opened
+        if not self.part_paths(year):
+            with contextlib.suppress(FileNotFoundError):
+                return self.open(year)
+        return contextlib.nullcontext(self.merged(year))
 
     def merged(self, year: int) -> Holding:
         """Everything of a year, settled and waiting."""
@@ -253,24 +245,22 @@ class Meter:
             What was lost of these years, a window or a year, and why. Nobody holds it now.
         """
         lost = []
-        for path in self.part_paths():
+        there = sorted({*years} & {*self.settled_years()})
+        settled = [layout.year_file(self.root, self.name, year) for year in there]
+        for path in (*self.part_paths(), *settled):
             try:
-                self._part(path)
+                if path in settled:
+                    lost += self._mend(path)
+                else:
+                    self._part(path)
             except DamagedError as error:
                 layout.move(path, layout.damaged_file(self.root, path))
-                lost.append((path.name.partition("~")[0], str(error)))
-        for year in sorted({*years} & {*self.settled_years()}):
-            path = layout.year_file(self.root, self.name, year)
-            try:
-                lost += self._mend(year)
-            except DamagedError as error:
-                layout.move(path, layout.damaged_file(self.root, path))
-                lost.append((str(year), str(error)))
+                lost.append((path.stem.partition("~")[0], str(error)))
         return lost
 
-    def _mend(self, year: int) -> list[tuple[str, str]]:
-        path = layout.year_file(self.root, self.name, year)
-        with self.open(year) as opened:
+    def _mend(self, path: Path) -> list[tuple[str, str]]:
+        year = layout.year_of(path)
+        with ArchiveFile(path, self.name, year) as opened:
             damaged = opened.damaged()
             if opened.sums is not None and not damaged:
                 return []

@@ -295,25 +295,22 @@ def _met(holding: Holding, owner: Owners, place: int, record: Record) -> Report:
 # --- what is held of each month, what is missing, and why --------------------------------
 
 _COVERAGE = {
-    "windows": "int64", "topics": "object", "hours": "int64", "hours_held": "int64",
-    "readings": "int64", "expected": "Int64", "complete": "bool", "final": "bool",
-    "read_at": "datetime64[us, UTC]", "missing": "str",
+    "meter": "object", "month": "datetime64[us, UTC]", "windows": "int64", "topics": "object",
+    "hours": "int64", "hours_held": "int64", "readings": "int64", "expected": "Int64",
+    "complete": "bool", "final": "bool", "read_at": "datetime64[us, UTC]", "missing": "str",
 }  # fmt: skip
-"""The columns of `Archive.coverage` and their dtypes."""
+"""The index and the columns of `Archive.coverage` and their dtypes."""
 
 
 def coverage(meters: Iterable[Meter]) -> pd.DataFrame:
     """The table of `Archive.coverage`."""
-    found = [(meter.name, *month) for meter in meters for month in _months(meter)]
-    names = pd.Index([name for name, *_ in found], dtype=object)
-    starts = pd.DatetimeIndex([window.start for _, window, _ in found], tz="UTC").as_unit("us")
-    index = pd.MultiIndex.from_arrays([names, starts], names=["meter", "month"])
-    rows = [row for *_, row in found]
-    return pd.DataFrame(rows, index=index, columns=list(_COVERAGE)).astype(_COVERAGE)
+    rows = [(meter.name, *month) for meter in meters for month in _months(meter)]
+    table = pd.DataFrame(rows, columns=list(_COVERAGE)).astype(_COVERAGE)
+    return table.set_index(["meter", "month"])
 
 
-def _months(meter: Meter) -> Iterator[tuple[Window, tuple[Any, ...]]]:
-    """The months of a meter, from the first of which anything is held to the last."""
+def _months(meter: Meter) -> Iterator[tuple[Any, ...]]:
+    """The rows of a meter's months, from the first of which anything is held to the last."""
     found = {}
     for year, records in meter.records.items():
         owner, minutes = owners(records, year), meter.minutes(year)
@@ -325,12 +322,12 @@ def _months(meter: Meter) -> Iterator[tuple[Window, tuple[Any, ...]]]:
             known = held(records, topics, year, stale=True)[hours] & bool(topics)
             first, last = np.searchsorted(minutes, [window.minutes.start, window.minutes.stop])
             if used:
-                found[window] = _row(used, topics, known, minutes[first:last])
+                found[window] = used, topics, known, minutes[first:last]
     starts = [12 * window.year + window.month - 1 for window in found]
     for count in range(min(starts, default=0), max(starts, default=-1) + 1):
         window = Window(count // 12, count % 12 + 1)
-        nothing = np.zeros(len(window.hours), np.bool_), np.empty(0, np.int64)
-        yield window, found.get(window) or _row((), (), *nothing)
+        nothing = (), (), np.zeros(len(window.hours), np.bool_), np.empty(0, np.int64)
+        yield window.start, *_row(*found.get(window, nothing))
 
 
 def _row(
