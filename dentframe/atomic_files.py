@@ -58,14 +58,13 @@ def write_whole(
         if old is not None:
             part.chmod(old)
         replace(part, path)
-    except BaseException:
+    finally:
         part.unlink(missing_ok=True)
-        raise
     sync_folder(path.parent)
 
 
 @contextlib.contextmanager
-def whole_file(path: Path, mode: int = 0o644) -> Iterator[Path]:
+def whole_file(path: Path) -> Iterator[Path]:
     """Yield a private path; what the block has written there becomes the file, as `write_whole`.
 
     Its name has no ending, so that no writer goes by that.
@@ -73,7 +72,7 @@ def whole_file(path: Path, mode: int = 0o644) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         part = Path(folder, "part")
         yield part
-        write_whole(path, part.read_bytes(), mode)
+        write_whole(path, part.read_bytes(), 0o644)
 
 
 def make_folder(folder: Path) -> None:
@@ -88,15 +87,12 @@ def make_folder(folder: Path) -> None:
 
 def replace(source: Path, target: Path) -> None:
     """Rename over a file; on Windows a reader may hold it open for a moment."""
-    for left in reversed(range(_TRIES)):
-        try:
+    for _ in range(_TRIES - 1):
+        with contextlib.suppress(PermissionError):
             os.replace(source, target)  # noqa: PTH105 - the tests break it here
-        except PermissionError:
-            if not left:
-                raise
-            time.sleep(_PAUSE)
-        else:
             return
+        time.sleep(_PAUSE)
+    os.replace(source, target)  # noqa: PTH105
 
 
 @contextlib.contextmanager

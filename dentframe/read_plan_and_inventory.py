@@ -162,7 +162,6 @@ def plan_dentcloud(
 
 _BURST = 5
 _SHOWN = 10
-_HEADS = ("meter", "windows>", "cached>", "to ask>", "first", "last")
 
 
 @dataclass(frozen=True, repr=False)
@@ -229,7 +228,7 @@ class Plan(WithCard):
         return Card(
             title=f"Plan: {asked}, {self.cached} cached, at least {self.seconds:.1f} s",
             facts=(("topics", f"{', '.join(self.topics)} ({self.topics_from})"),),
-            heads=_HEADS,
+            heads=("meter", "windows>", "cached>", "to ask>", "first", "last"),
             rows=rows,
             notes=[f"And {left} more meters."] if left > 0 else [],
         )
@@ -329,8 +328,11 @@ def _meter(client: DentCloud, meter: str, topics: Sequence[str]) -> tuple[Any, .
     usual = next((t for t in _LIGHT if t in topics), topics[0])
     # A meter need not have the usual topic: only then are the others worth their size.
     probes = [(usual,), tuple(t for t in topics if t != usual)]
-    found = ((p, _newest(client, meter, p)) for p in probes if p)
-    probe, newest = next((x for x in found if x[1] is not None), ((), None))
+    today = dt.datetime.now(dt.UTC)
+    months = [12 * today.year + today.month - 1 - back for back in _STEPS_BACK]
+    tried = ((p, m) for p in probes if p for m in months)
+    there = ((p, m) for p, m in tried if len(_month(client, meter, m, p)))
+    probe, newest = next(there, ((), None))
     if newest is None:
         return [], [], pd.NaT, pd.NaT, pd.NaT
     last = _month(client, meter, newest, probe).index[-1]
@@ -342,13 +344,6 @@ def _meter(client: DentCloud, meter: str, topics: Sequence[str]) -> tuple[Any, .
     steps = np.diff(pd.DatetimeIndex(day.index).as_unit("us").asi8)
     spacing = pd.Timedelta(int(np.median(steps)), "us") if len(steps) else pd.NaT
     return select.elements(day), select.topics(day), spacing, first, last
-
-
-def _newest(client: DentCloud, meter: str, topics: tuple[str, ...]) -> int | None:
-    today = dt.datetime.now(dt.UTC)
-    this_month = 12 * today.year + today.month - 1
-    probed = (this_month - back for back in _STEPS_BACK)
-    return next((m for m in probed if len(_month(client, meter, m, topics))), None)
 
 
 def _month(client: DentCloud, meter: str, month: int, topics: tuple[str, ...]) -> pd.DataFrame:

@@ -313,10 +313,8 @@ class ArchiveSource:
 
     def get_meters(self, *, refresh: bool = False) -> list[str]:
         """The meters of the archive; with `refresh` the account's too."""
-        known = self.archive.meters()
-        if self.client is None or not refresh:
-            return known
-        return [*known, *self.client().get_meters(refresh=True)]
+        more = self.client().get_meters(refresh=True) if self.client and refresh else ()
+        return [*self.archive.meters(), *more]
 
     def get_topics(self, *, refresh: bool = False) -> list[dict[str, str]]:
         """The topics that the archive keeps; with `refresh`, or where it has none, the client's."""

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from dentframe.archive.parquet import ArchiveFile
 
     Ints = npt.NDArray[np.int64]
-    Floats = npt.NDArray[np.float64]
     Mask = npt.NDArray[np.bool_]
     Owners = Mapping[str, npt.NDArray[np.int32]]
 
@@ -145,7 +144,7 @@ class Holding:
     records: tuple[Record, ...]
     columns: tuple[str, ...]
     minutes: Ints
-    values: Floats
+    values: npt.NDArray[np.float64]
 
     def read(self, _columns: Sequence[str], _months: Collection[int] | None) -> Holding:
         """All that it has, as `ArchiveFile.read` reads some columns and months of a file."""

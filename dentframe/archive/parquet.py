@@ -70,16 +70,18 @@ def encode(
     meter: str, year: int, holding: Holding, units: Mapping[str, str], *, quick: bool = False
 ) -> bytes:
     """A holding as the bytes of a Parquet file, a row group a month."""
-    groups = _months(holding.minutes)
+    months = holding.minutes.astype("M8[m]").astype("M8[M]").astype(np.int64) % 12 + 1
+    found, first, counts = np.unique(months, return_index=True, return_counts=True)
     about = {
         "schema": SCHEMA,
         "meter": meter,
         "year": year,
-        "months": [month for month, _ in groups],
+        "months": found.tolist(),
         "units": dict(units),
         **dump(holding.records),
     }
-    return _write(holding, about, [rows for _, rows in groups], _QUICK if quick else _LEVEL)
+    groups = list(zip(first.tolist(), counts.tolist(), strict=True))
+    return _write(holding, about, groups, _QUICK if quick else _LEVEL)
 
 
 def encode_columns(columns: Sequence[str], topics: Sequence[Mapping[str, str]] | None) -> bytes:
@@ -89,7 +91,7 @@ def encode_columns(columns: Sequence[str], topics: Sequence[Mapping[str, str]] |
 
 
 def _write(
-    holding: Holding, about: Mapping[str, Any], groups: Sequence[slice], level: int
+    holding: Holding, about: Mapping[str, Any], groups: Sequence[tuple[int, int]], level: int
 ) -> bytes:
     import msgspec
 
@@ -101,11 +103,8 @@ def _write(
     # A month's worth of rows tells which columns a dictionary makes smaller.
     middle = len(holding.minutes) // 2
     sample = holding.values[middle : middle + 3000]
-    coded = [
-        name
-        for i, name in enumerate(holding.columns)
-        if len(np.unique(sample[:, i])) < _FEW * len(sample)
-    ]
+    few = _FEW * len(sample)
+    coded = [c for i, c in enumerate(holding.columns) if len(np.unique(sample[:, i])) < few]
     sink = pa.BufferOutputStream()
     with pa.parquet.ParquetWriter(
         sink,
@@ -117,17 +116,9 @@ def _write(
         write_statistics=[TIME],
         write_page_checksum=True,  # for other readers; ours are those of `_sealed`
     ) as writer:
-        for rows in groups:
-            part = table.slice(rows.start, rows.stop - rows.start)
-            writer.write_table(part, row_group_size=max(len(part), 1))
+        for first, count in groups:
+            writer.write_table(table.slice(first, count), row_group_size=count)
     return _sealed(pa, sink.getvalue())
-
-
-def _months(minutes: npt.NDArray[np.int64]) -> list[tuple[int, slice]]:
-    """The months of sorted minutes of a year, and the rows of each."""
-    months = minutes.astype("M8[m]").astype("M8[M]").astype(np.int64) % 12 + 1
-    found, first, counts = np.unique(months, return_index=True, return_counts=True)
-    return [(int(m), slice(a, a + n)) for m, a, n in zip(found, first, counts, strict=True)]
 
 
 # --- checksums ---------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import inspect
 import os
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, cast
 
 import numpy as np
 import pandas as pd
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from dentframe.plot import Pictures
 
 P = ParamSpec("P")
-_register: Any = xr.register_dataset_accessor
+_untyped: Any = xr  # its registrars have no types
 
 
 def labelled(
@@ -78,7 +78,7 @@ def _of_head(function: Callable[[pd.DataFrame], Any], what: str) -> property:
     return property(lambda self: function(_convert.head(self._dataset)), doc=doc)
 
 
-@_register("dent")
+@_untyped.register_dataset_accessor("dent")
 class DatasetAccessor(WithCard):
     """Energy, demand, units and shapes of a Dataset of meter readings.
 
@@ -166,9 +166,8 @@ class DatasetAccessor(WithCard):
     @property
     def plot(self) -> Pictures:
         """Pictures of the readings, those of `DataFrame.dent.plot`."""
-        drawn: Any = self._frame.dent  # pandas' types know no accessor
-        pictures: Pictures = drawn.plot
-        return pictures
+        frame: Any = self._frame  # pandas' types know no accessor
+        return cast("Pictures", frame.dent.plot)
 
     to_csv = method(_csv_and_excel.to_csv)
     to_excel = method(_csv_and_excel.to_excel)
@@ -190,8 +189,7 @@ def _of_array(array: xr.DataArray) -> DatasetAccessor:
     return DatasetAccessor(array.to_dataset(name=name))
 
 
-_register_array: Any = xr.register_dataarray_accessor
-_register_array("dent")(_of_array)
+_untyped.register_dataarray_accessor("dent")(_of_array)
 
 
 def quantify(dataset: xr.Dataset) -> xr.Dataset:

@@ -103,7 +103,7 @@ def slot_of(name: str, attrs: Mapping[str, Any], dim: str) -> Slot:
 
 _METHODS = {"interval_mean": "mean", "interval_energy": "sum", "unknown": None}
 """How cells stand for their time, by the kind of their topic; other kinds are of an instant."""
-_SHORT = {
+_LONG = {name: topic.description.removesuffix(".").lower() for name, topic in TOPICS.items()} | {
     "kVAHNet": "net apparent energy register",
     "kWHNet": "net active energy register",
     "DemandkW": "active power demand",
@@ -111,14 +111,12 @@ _SHORT = {
     "V": "voltage",
     "dPF": "displacement power factor",
 }
-"""Names of what the service describes in words of its own."""
+"""Plain names of topics: what the service says of them, or of some what says more."""
 
 
 def long_name(topic: str) -> str:
     """A plain name for axes; no quantity of a meter has a CF standard name."""
-    if topic in _SHORT or topic not in TOPICS:
-        return _SHORT.get(topic, topic)
-    return TOPICS[topic].description.removesuffix(".").lower()
+    return _LONG.get(topic, topic)
 
 
 def variable_attrs(slot: Slot, unit: str | None) -> dict[str, str]:
@@ -201,7 +199,6 @@ def unit_in(attrs: dict[str, Any], data: Any) -> str | None:
     return str(unit) if isinstance(unit, str) else _columns.symbol(unit)
 
 
-Bounds = tuple[tuple[str, ...], npt.NDArray[Any]]
 ZONE = "timezone"
 _WRITTEN = {"minutes": 60 * 10**9, "seconds": 10**9, "microseconds": 1000}
 
@@ -344,7 +341,7 @@ def _aware(frame: pd.DataFrame) -> pd.DatetimeIndex:
 
 def bounds(
     grid: Grid, topics: set[str], frame: pd.DataFrame, interval: Any, lag: Any
-) -> Bounds | None:
+) -> tuple[tuple[str, ...], npt.NDArray[Any]] | None:
     """What time each row stands for, as (dims, array [..., 2]), where one answer fits all.
 
     A result of a period or block: from its start to the next one's, as long as no period was

@@ -159,12 +159,9 @@ def refuse_cloud_on_worker(target: object) -> None:
     ConfigError
         In a task of a `distributed` cluster.
     """
-    distributed = sys.modules.get("distributed")
-    if distributed is None:
-        return
     try:
-        distributed.get_worker()
-    except (ValueError, AttributeError):
+        sys.modules["distributed"].get_worker()
+    except (KeyError, ValueError, AttributeError):
         return
     raise ConfigError(
         f"Cannot open {target!r} from the cloud on a Dask worker: the service's limits are "
@@ -324,9 +321,7 @@ class DentCloudBackendEntrypoint(BackendEntrypoint):
     """
 
     description = "DENT meters from DentCloud or an archive (dentcloud://METER)"
-    open_dataset_parameters = (
-        "filename_or_obj", "drop_variables", *_OPTIONS, "decode_times",
-    )  # fmt: skip
+    open_dataset_parameters = ("filename_or_obj", "drop_variables", *_OPTIONS, "decode_times")
     supports_groups = True
 
     def open_dataset(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -75,18 +75,14 @@ def to_dataset(
             "Keep one of them."
         )
     grid = variables.grid_of(frame, cure)
+    columns = {x: _columns.parse(x) for x in _columns.wire_columns(frame.columns)}
     slots: dict[Slot, dict[str, Column]] = {}
-    ids: dict[str, dict[str, Column]] = {}
-    for label in _columns.wire_columns(frame.columns):
-        column = _columns.parse(label)
-        slot = Slot(column.topic, column.scope)
-        slots.setdefault(slot, {})[label] = column
-        ids.setdefault(variables.dim_of(slot.scope), {})[column.id] = column
+    for label, column in columns.items():
+        slots.setdefault(Slot(column.topic, column.scope), {})[label] = column
+    along: dict[str, dict[str, None]] = {variables.dim_of(slot.scope): {} for slot in slots}
     # A2 before A10, over all variables of a dimension.
-    along = {
-        dim: sorted(of, key=lambda x, of=of: _columns.sort_key(of[x])[3:])  # type: ignore[misc]
-        for dim, of in ids.items()
-    }
+    for column in sorted(columns.values(), key=lambda column: _columns.sort_key(column)[3:]):
+        along[variables.dim_of(column.scope)].setdefault(column.id)
     found = {
         name: _variable(frame, slot, slots[slot], grid, along)
         for slot, name in variables.variable_names(slots).items()
@@ -94,7 +90,7 @@ def to_dataset(
     others = [x for x in texts if not _columns.is_wire(x) and _fits(frame[x])]
     for label in others:
         cells, _ = variables.array_of(frame[label])
-        name = free(clean(label), {*variables.TAKEN, *ids, *found})
+        name = free(clean(label), {*variables.TAKEN, *along, *found})
         found[name] = xr.Variable(grid.dims, grid.laid(cells[:, None])[..., 0], {LABEL: label})
     coords: dict[str, Any] = {name: _texts(name, x, name) for name, x in grid.others.items()}
     coords |= variables.time_coords(grid.times)
@@ -126,7 +122,7 @@ def _variable(
     slot: Slot,
     columns: Mapping[str, Column],
     grid: Grid,
-    along: Mapping[str, list[str]],
+    along: Mapping[str, Collection[str]],
 ) -> xr.Variable:
     units = list(dict.fromkeys(_columns.unit_text(frame, x) for x in columns))
     first = units[0]
@@ -154,7 +150,7 @@ def _numbers(column: pd.Series[Any]) -> npt.NDArray[Any]:
     return column.to_numpy() if own else _columns.plain_numbers(column)
 
 
-def _texts(dim: str, values: Sequence[Any], long_name: str) -> Any:
+def _texts(dim: str, values: Iterable[Any], long_name: str) -> Any:
     """A coordinate of text: fixed-width, which plots; written as objects, which Zarr wants."""
     found = np.array([str(v) for v in values], dtype=str)
     return (dim, found, {"long_name": long_name}, {"dtype": np.dtype(object)})
@@ -353,8 +349,7 @@ def _columns_of(
     """The columns of one variable of readings, by their labels."""
     unit, values = variables.unit_in(array.attrs, array.data), _flat(array, sizes, dim)
     stored = {_columns.parse(x).wire: x for x in reversed(layout.columns)}
-    parsed = map(_columns.parse, layout.columns)
-    known = any(slot == Slot(c.topic, c.scope) for c in parsed)
+    known = any(wire.startswith(f"{slot.topic}/{slot.scope}/") for wire in stored)
     found = {}
     for i, name in enumerate(np.atleast_1d(array[dim].values)):
         column = Column(slot.topic, slot.scope, str(name))

@@ -8,7 +8,7 @@ lies along time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -32,8 +32,6 @@ from dentframe.wire.columns import Column, parse
 from dentframe.wire.topics import kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy.typing as npt
     import xarray as xr
 
@@ -42,7 +40,6 @@ if TYPE_CHECKING:
 
     Convert = Callable[[pd.DataFrame], xr.Dataset]
     Ints = npt.NDArray[np.int64]
-    Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +63,7 @@ class Rows:
     topics: tuple[str, ...]
     minutes: Ints
 
-    def read(self, rows: Ints, columns: Sequence[str]) -> Floats:
+    def read(self, rows: Ints, columns: Sequence[str]) -> npt.NDArray[np.float64]:
         """The readings of some rows, in any order, shape (rows, columns); NaN where there is none.
 
         Raises
@@ -173,23 +170,15 @@ def _rows(archive: Archive, reading: _read.ReadJob, meter: str) -> tuple[Rows, l
     table = _frame.join([replace(page, columns=()) for page in pages], ())
     minutes = _frame.clip(table, request.start, request.end).minutes
     _read.warn_of_losses(request, meter, pages, columns, 0)
-    rows = Rows(archive, meter, request.topics, minutes)
-    return (_bracketed(rows, reading, chosen) if reading.bracket else rows), chosen
-
-
-def _bracketed(rows: Rows, reading: _read.ReadJob, columns: list[str]) -> Rows:
-    """The rows with those that bracket the range: they depend on which cells are there."""
-    start, end = reading.request.start, reading.request.end
-    around = []
-    for edge, within in ((start, start - pd.Timedelta(1, "us")), (end, end)):
-        day = Window(within.year, within.month, within.day)
-        found = rows.archive.meter(rows.meter).pages([day], rows.topics, columns)
-        table = _frame.clip(_frame.join(found, columns), edge, edge, bracket=True)
-        around.append(table.minutes)
-    before, after = around
-    low, high = map(_frame.first_minute, (start, end))
-    parts = [before[before < low], rows.minutes, after[after >= high]]
-    return replace(rows, minutes=np.concatenate(parts))
+    if reading.bracket:  # which rows bracket the range depends on which cells are there
+        edges = request.start - pd.Timedelta(1, "us"), request.end
+        days = [Window(edge.year, edge.month, edge.day) for edge in edges]
+        near = _frame.join(archive.meter(meter).pages(days, request.topics, chosen), chosen)
+        near = _frame.clip(near, request.start, request.end, bracket=True)
+        low, high = map(_frame.first_minute, (request.start, request.end))
+        around = near.minutes[(near.minutes < low) | (near.minutes >= high)]
+        minutes = np.union1d(minutes, around)
+    return Rows(archive, meter, request.topics, minutes), chosen
 
 
 class Readings(BackendArray):
