@@ -323,7 +323,7 @@ def _record(answer: AnswerRecord[str, int], about: About) -> Record:
     if any(minute not in window.minutes for minute in answer.lacks):
         raise ValueError(f"`lacks` has a minute outside {window}")
     changed = {"window": window, "columns": about.column_sets[answer.columns]}
-    return Record(**(vars(answer) | changed))
+    return AnswerRecord(**(vars(answer) | changed))
 
 
 _window = lru_cache(maxsize=4096)(Window.parse)

@@ -237,8 +237,9 @@ def page(
     """
     records = of_year.records
     owner = owners(records, year)
-    places = {p for t in topics if t in owner for p in pd.unique(owner[t][asked]).tolist()}
-    used = {p: records[p] for p in sorted(places - {NOBODY})}
+    # How many hours each has, after those of nobody: several times quicker than pandas.unique.
+    counts = [np.bincount(owner[t][asked] - NOBODY)[1:] for t in topics if t in owner]
+    used = {p: r for p, r in enumerate(records) if any(p < len(n) and n[p] for n in counts)}
     if not used:
         return None, ()
     found = dict.fromkeys(

@@ -429,8 +429,9 @@ def read(
     ):
         # As one block, which costs less than a column after the other.
         together = at == list(range(at[0], at[0] + len(at)))
-        part = frame.iloc[:, at[0] : at[-1] + 1] if together else frame.iloc[:, at]
-        plain = _by_column(part.to_numpy())
+        chosen = slice(at[0], at[-1] + 1) if together else at
+        whole = chosen == slice(0, len(dtypes))  # the usual case; cutting a frame costs more
+        plain = _by_column((frame if whole else frame.iloc[:, chosen]).to_numpy())
     else:
         plain = [numbers(frame, i, c) for i, c in columns]
     found, wanted = [], {column.wire for _, column in columns}

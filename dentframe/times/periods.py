@@ -187,7 +187,7 @@ def build(
         For edges that do not rise, or a frequency that cannot be used.
     """
     start, end = start.tz_convert(tz).as_unit("us"), end.tz_convert(tz).as_unit("us")
-    low, high = ints(pd.DatetimeIndex([start, end]))
+    low, high = (int(side.asm8.astype(np.int64)) for side in (start, end))
     if freq is None:
         return np.array([low]), np.array([high])
     given = isinstance(freq, _EDGES)

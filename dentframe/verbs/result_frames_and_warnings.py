@@ -46,6 +46,7 @@ def by_element(
     values: Sequence[Floats],
     index: pd.Index,
     shown: Sequence[tuple[str | None, str]] | None = None,
+    prefix: str = "",
 ) -> pd.DataFrame:
     """A figure per element as columns ``A, C, E``, over (meter, index) in a frame of several.
 
@@ -59,16 +60,18 @@ def by_element(
         What the rows are, e.g. the periods.
     shown : sequence of (meter, element), optional
         What has a place among several meters; by default their series.
+    prefix : str
+        What stands before an element in its column's name.
     """
     if not is_several(of.frame):
         data = np.array(values).reshape(len(values), len(index)).T
-        return pd.DataFrame(data, index, [c.element for c in of.series], copy=False)
+        return pd.DataFrame(data, index, [prefix + c.element for c in of.series], copy=False)
     by_key = {(c.meter, c.element): x for c, x in zip(of.series, values, strict=True)}
     meters = of.meters if shown is None else sorted({m or "" for m, _ in shown})
     letters = sorted({x for _, x in shown or by_key}, key=lambda x: (len(x), x))
     blank = np.full(len(index), np.nan)
     columns = {
-        x: np.concatenate([blank[:0], *(by_key.get((m, x), blank) for m in meters)])
+        prefix + x: np.concatenate([blank[:0], *(by_key.get((m, x), blank) for m in meters)])
         for x in letters
     }
     both = pd.MultiIndex.from_product([meters, index], names=["meter", index.name])
@@ -128,8 +131,7 @@ def wide(
         there = requested_elements(of.frame, topics, of.keywords.elements) or every
         there = there if meter is None else [(meter, x) for _, x in there]
     index = local(s, of.tz).rename("time")
-    made = by_element(of, values, index, there)
-    made.columns = pd.Index([f"{of.source.result}/{ELEMENT}/{x}" for x in made.columns])
+    made = by_element(of, values, index, there, f"{of.source.result}/{ELEMENT}/")
     made.attrs = attrs_of(of.source.result, ends if len(values) else None)
     return quantify(made) if in_pint(of) else made
 

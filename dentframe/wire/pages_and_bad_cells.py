@@ -96,7 +96,7 @@ class Report:
         for name in _ADDED:
             one, more = getattr(self, name), getattr(other, name)
             both = {column: one[column] + more[column] for column in more if column in one}
-            tables[name] = {**one, **more, **both}
+            tables[name] = {**one, **more, **both} if more else one
         unreadable = dict(self.unreadable)
         for column, (count, texts) in other.unreadable.items():
             before, known = unreadable.get(column, (0, ()))
