@@ -23,7 +23,6 @@ from dentframe.cli import money, readings_and_archive
 from dentframe.cli import options_and_output as cli
 from dentframe.cloud.credentials import save_profile
 from dentframe.cloud.http_cache import cache_info, clear_cache
-from dentframe.errors import DentError, DentWarning, on_command_line
 
 STATUSES: dict[type[Exception], int] = {
     errors.CoverageError: 1,
@@ -183,21 +182,14 @@ def _start_log(context: click.Context, _: click.Parameter, path: Path | None) ->
     package.setLevel(min(package.level or logging.INFO, logging.INFO))
 
 
-def _add_log(command: click.Command) -> None:
-    if isinstance(command, click.Group):
-        for inner in command.commands.values():
-            _add_log(inner)
-    else:
-        option = click.Option(
-            ["--log"], type=cli.NEW_FILE, expose_value=False,
-            callback=_start_log, help="Append messages to this file, each with its time in UTC.",
-        )  # fmt: skip
-        command.params.append(option)
-
-
+_LOG_OPTION = click.Option(
+    ["--log"], type=cli.NEW_FILE, expose_value=False,
+    callback=_start_log, help="Append messages to this file, each with its time in UTC.",
+)  # fmt: skip
 for each in (login, cache, doctor, emulate, *readings_and_archive.COMMANDS, *money.COMMANDS):
-    _add_log(each)
     dentframe.add_command(each)
+    for command in each.commands.values() if isinstance(each, click.Group) else [each]:
+        command.params.append(_LOG_OPTION)
 
 
 def run(argv: list[str]) -> int:
@@ -205,8 +197,8 @@ def run(argv: list[str]) -> int:
     package, status = logging.getLogger("dentframe"), None
     handlers, level = list(package.handlers), package.level
     try:
-        with warnings.catch_warnings(), on_command_line():
-            warnings.simplefilter("always", DentWarning)
+        with warnings.catch_warnings(), errors.on_command_line():
+            warnings.simplefilter("always", errors.DentWarning)
             warnings.showwarning = _show
             status = _status(argv)
             return status
@@ -233,12 +225,12 @@ def _status(argv: list[str]) -> int:
         return 130
     except BrokenPipeError:
         return 0
-    except (DentError, OSError) as error:
+    except (errors.DentError, OSError) as error:
         cli.say(f"Error: {error}", logging.ERROR)
         return next((code for kind, code in STATUSES.items() if isinstance(error, kind)), 2)
     return status if isinstance(status, int) else 0
 
 
 def _show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
-    if issubclass(category, DentWarning):
+    if issubclass(category, errors.DentWarning):
         cli.say(f"Warning: {message}", logging.WARNING)

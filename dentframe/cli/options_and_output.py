@@ -5,7 +5,6 @@ Data is printed as a table for a person, as CSV or JSON for a program, or writte
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
 import io
 import json
@@ -128,9 +127,8 @@ class ReadArguments:
         if self.start is not None:
             return self.start, self.end
         if self.month is not None:
-            first = dt.datetime.now(zone(tz)).date().replace(day=1)
-            last = f"{first - dt.timedelta(days=1):%Y-%m}"
-            return (last if self.month.strip().lower() == "last" else self.month), None
+            this = pd.Timestamp.now(zone(tz)).tz_localize(None).to_period("M")
+            return (str(this - 1) if self.month.strip().lower() == "last" else self.month), None
         start, dots, end = str(self.period).partition("..")
         if not (start and dots and end):
             raise RangeError(

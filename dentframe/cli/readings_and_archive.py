@@ -11,19 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 import pandas as pd
 
-from dentframe import emulator
+from dentframe import emulator, errors
 from dentframe import read_plan_and_inventory as reader
 from dentframe.archive import sync as run_sync
 from dentframe.cli import options_and_output as cli
 from dentframe.cloud.client import DentCloud
 from dentframe.display import percent
-from dentframe.errors import (
-    ConfigError,
-    CoverageWarning,
-    IncompleteReadError,
-    MissingExtraError,
-    import_extra,
-)
 from dentframe.money import portfolio_report_and_status
 from dentframe.site.site import Site
 from dentframe.verbs import energy as _energy
@@ -95,13 +88,8 @@ def plan(what: cli.ReadArguments, bracket: bool, as_json: bool) -> None:
     tz = what.zone()
     topics = cli.listed(what.topics)
     found = reader.plan_dentcloud(what.names, *what.when(tz), topics, tz=tz, bracket=bracket)
-    as_dict = {
-        "requests": found.requests,
-        "cached": found.cached,
-        "seconds": found.seconds,
-        "topics": list(found.topics),
-        "windows": {m: [str(w) for w in ws] for m, ws in found.windows.items()},
-    }
+    as_dict = {x: getattr(found, x) for x in ("requests", "cached", "seconds", "topics")}
+    as_dict["windows"] = {m: [*map(str, windows)] for m, windows in found.windows.items()}
     cli.print_json_or_text(as_json, as_dict, repr(found))
 
 
@@ -214,7 +202,7 @@ def sync(what: cli.ReadArguments, progress: bool | None, form: str | None, as_js
     else:
         cli.print_json_or_text(form == "json", report.as_dict(), str(report))
     if not report.ok:
-        raise IncompleteReadError(
+        raise errors.IncompleteReadError(
             f"{report.failed} window(s) are missing. The same command asks for them again."
         )
     if not (report.requests or report.kept or report.empty or report.damaged):
@@ -248,7 +236,7 @@ def report(sites: Path, months: str, archive: Path, records: Path | None, out: P
     cli.say(f"Wrote {out}")
     try:
         cli.say(f"Wrote {found.to_excel(out.with_suffix('.xlsx'))}")
-    except MissingExtraError as error:
+    except errors.MissingExtraError as error:
         cli.say(str(error))
 
 
@@ -284,7 +272,6 @@ def status(archive: Path, sites: Path | None, records: Path | None, as_json: boo
 # --- the demo ---
 
 METER, MONTH, LA = "P482311252", "2023-12", "America/Los_Angeles"
-TOPICS = ["DemandkW", "kWHNet"]
 WHY = ("edge_in_gap", "reset", "decrease_unclassified", "missing_value")
 MARKS = {"recorded": "", "estimated": " e", "partial": " p", "missing": " m"}
 
@@ -305,14 +292,14 @@ def demo(out: Path) -> None:
     ):
         click.echo(f"dentframe reads {METER}, {MONTH} in {LA}")
         click.echo(f"from   {cloud.url}, an emulator within this program")
-        how: Any = {"topics": TOPICS, "tz": LA, "bracket": True, "client": client}
+        how: Any = {"topics": ["DemandkW", "kWHNet"], "tz": LA, "bracket": True, "client": client}
         planned = reader.plan_dentcloud(METER, MONTH, **how)
         windows, seconds = ", ".join(map(str, planned)), f"{planned.seconds:.1f}"
         click.echo(f"plan   {planned.requests} requests ({windows}), at least {seconds} s")
         frame = reader.read_dentcloud(METER, MONTH, **how)
         click.echo(f"read   {len(frame):,} readings × {frame.shape[1]} columns, index in UTC")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CoverageWarning)
+        warnings.simplefilter("ignore", errors.CoverageWarning)
         days = frame.dent.energy("D", tz=LA, detail=True)
         month = frame.dent.energy("MS", tz=LA, detail=True)
         _show("First readings", _first(frame))
@@ -377,7 +364,7 @@ def _highest(frame: DentFrame) -> pd.DataFrame:
 
 def _picture(frame: DentFrame, out: Path) -> None:
     """Daily energy per element, stacked: the branches, not the main that holds them."""
-    drawing = import_extra("matplotlib.figure", "draw the demo's picture", "plot")
+    drawing = errors.import_extra("matplotlib.figure", "draw the demo's picture", "plot")
     figure = drawing.Figure(figsize=(9, 4.2), layout="constrained")
     title = f"{METER}, December 2023: hatched where not simply recorded"
     branches = emulator.METERS[0].elements[1:6]
@@ -387,7 +374,7 @@ def _picture(frame: DentFrame, out: Path) -> None:
     try:
         figure.savefig(out, dpi=150)
     except ValueError as error:
-        raise ConfigError(f"Cannot draw {out}: {error}.") from None
+        raise errors.ConfigError(f"Cannot draw {out}: {error}.") from None
 
 
 COMMANDS = (demo, meters, topics, inventory, plan, read, energy, peaks, sync, report, status)

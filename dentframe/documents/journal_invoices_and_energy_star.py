@@ -106,11 +106,9 @@ class Accounts(msgspec.Struct, forbid_unknown_fields=True):
 
     def earned(self, part: str, kind: str) -> str:
         """The account that is credited."""
-        if part in {"fee", "interest"}:
-            return _pick("fees", kind, self.fees)
-        if kind == "tax" and self.tax is not None:
-            return _pick("tax", kind, self.tax)
-        return _pick("clearing", kind, self.clearing)
+        name = "tax" if kind == "tax" and self.tax is not None else "clearing"
+        name = "fees" if part in {"fee", "interest"} else name
+        return _pick(name, kind, getattr(self, name))
 
 
 def accounts_of(site: Site) -> Accounts:

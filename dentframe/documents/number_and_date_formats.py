@@ -11,9 +11,6 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, import_extra
 
-_DIGITS = 100
-"""More digits than an exact share has: Babel writes no number of more than its context has."""
-
 LETTER = {"USD", "CAD", "MXN"}
 """The currencies of countries where Letter is the paper; A4 is it elsewhere."""
 
@@ -52,19 +49,18 @@ class Formats:
         """A calendar month: ``November 2023``."""
         return f"{pd.Timestamp(at).month_name()} {at.year}"
 
-    def time(self, at: pd.Timestamp | None, tz: Any) -> str:
+    def clock(self, at: pd.Timestamp) -> str:
+        """The time of day to the minute: ``18:05``."""
+        return f"{at:%H:%M}"
+
+    def time(self, at: pd.Timestamp, tz: Any) -> str:
         """A local time to the minute: ``30 November 2023, 18:05``."""
-        return "" if at is None else self._time(at.tz_convert(tz))
+        local = at.tz_convert(tz)
+        return f"{self.day(local)}, {self.clock(local)}"
 
-    def _time(self, at: pd.Timestamp) -> str:
-        return f"{self.day(at)}, {at:%H:%M}"
-
-    def moment(self, at: pd.Timestamp | None, tz: Any) -> str:
+    def moment(self, at: pd.Timestamp, tz: Any) -> str:
         """A local time to the minute, with its zone, as an audit sheet has it."""
-        return "" if at is None else self._moment(at.tz_convert(tz))
-
-    def _moment(self, at: pd.Timestamp) -> str:
-        return f"{at:%Y-%m-%d %H:%M %Z}"
+        return f"{at.tz_convert(tz):%Y-%m-%d %H:%M %Z}"
 
     def between(self, first: dt.date, last: dt.date) -> str:
         """Two dates and all between them."""
@@ -86,7 +82,7 @@ class Formats:
         many = f"{self.number(length)} day{'s' * (length != 1)}"
         first, last = (x.tz_convert(tz).tz_localize(None) for x in (start, end))
         if (first, last) != (first.normalize(), last.normalize()):
-            return f"{self._time(first)} to {self._time(last)}, {many}"
+            return f"{self.time(start, tz)} to {self.time(end, tz)}, {many}"
         last -= pd.Timedelta(days=1)
         return f"{self.day(first) if first == last else self.between(first, last)}, {many}"
 
@@ -130,9 +126,8 @@ class LocaleFormats(Formats):
             self._locale = babel.Locale.parse(locale.replace("-", "_"))
         except (babel.UnknownLocaleError, ValueError):
             raise ConfigError(
-                f"Cannot write numbers and dates as locale {locale!r} has them: Babel does not "
-                "know it. Give a language and a territory in field 'locale' of the site file, "
-                "e.g. 'en-US' or 'de-DE'."
+                f"Cannot {what}: Babel does not know it. Give a language and a territory in field "
+                "'locale' of the site file, e.g. 'en-US' or 'de-DE'."
             ) from None
         self.point = self._numbers.get_decimal_symbol(self._locale)
         self._whole = self._locale.decimal_formats[None].pattern.split(".")[0]
@@ -159,7 +154,8 @@ class LocaleFormats(Formats):
     def _written(self, kind: str, value: Decimal, *args: str, **how: Any) -> str:
         """A number as Babel writes its kind, with every digit of an exact share."""
         write = getattr(self._numbers, f"format_{kind}")
-        with localcontext(prec=_DIGITS):
+        # More digits than such a share has: Babel writes no more than its context has.
+        with localcontext(prec=100):
             return _narrow(write(value, *args, locale=self._locale, **how))
 
     def day(self, at: dt.date) -> str:
@@ -174,14 +170,15 @@ class LocaleFormats(Formats):
         """A calendar month."""
         return str(self._dates.format_skeleton("yMMMM", at, locale=self._locale))
 
-    def _time(self, at: pd.Timestamp) -> str:
-        clock = self._dates.format_time(at, "short", locale=self._locale)
-        return f"{self.day(at)}, {_narrow(clock)}"
+    def clock(self, at: pd.Timestamp) -> str:
+        """The time of day to the minute."""
+        return _narrow(self._dates.format_time(at, "short", locale=self._locale))
 
-    def _moment(self, at: pd.Timestamp) -> str:
-        day = self._dates.format_date(at, "medium", locale=self._locale)
-        clock = self._dates.format_time(at, "short", locale=self._locale)
-        return _narrow(f"{day}, {clock} {at:%Z}")
+    def moment(self, at: pd.Timestamp, tz: Any) -> str:
+        """A local time to the minute, with its zone."""
+        local = at.tz_convert(tz)
+        day = self._dates.format_date(local, "medium", locale=self._locale)
+        return _narrow(f"{day}, {self.clock(local)} {local:%Z}")
 
     def between(self, first: dt.date, last: dt.date) -> str:
         """Two dates and all between them."""

@@ -125,14 +125,11 @@ def _own_edges(of: Statement, x: Line, f: Formats) -> str:
     own = x.open_at, x.close_at
     if None in own or own in [(r.open_at, r.close_at) for r in of.readings]:
         return ""
-    ends = [
-        f"{f.number(value)} at {f.moment(at, of.tz)}".strip() + f" ({why})" * between
-        for at, value, between, why in (
-            (x.open_at, x.open_reading, x.open_interpolated, _BEFORE),
-            (x.close_at, x.close_reading, x.close_interpolated, _AFTER),
-        )
-    ]
-    return f"readings {' and '.join(ends)}"
+    at = texts(x, of.tz, f, f.moment)
+    first = f"{at['open_reading']} at {at['open_at']}".strip()
+    last = f"{at['close_reading']} at {at['close_at']}".strip()
+    before, after = f" ({_BEFORE})" * x.open_interpolated, f" ({_AFTER})" * x.close_interpolated
+    return f"readings {first}{before} and {last}{after}"
 
 
 _BEFORE, _AFTER = "last before the beginning", "first after the end"
@@ -201,7 +198,7 @@ def head(of: Statement) -> list[tuple[str, str]]:
         ("Bill's period", bills if own != whole else ""),
         ("Time zone", of.tz),
         ("Tariff", visible(str((of.tariff or {}).get("name", "")))),
-        ("Readings fetched", f.moment(of.read_at, of.tz)),
+        ("Readings fetched", "" if of.read_at is None else f.moment(of.read_at, of.tz)),
     ]
     return [(k, v) for k, v in pairs if v]
 
@@ -228,8 +225,7 @@ def _foot(of: Statement, rated: bool) -> list[str]:
 # --- what each status, term and flag means to those who pay ---------------------------------
 
 
-_FILE = Path(__file__).parent / "templates" / "words.toml"
-WORDS = tomllib.loads(_FILE.read_text(encoding="utf-8"))
+WORDS = tomllib.loads((Path(__file__).parent / "templates/words.toml").read_text(encoding="utf-8"))
 """The words of page one, of audit sheets and of notes; the file says what they are of."""
 STATUSES: dict[str, str] = WORDS["statuses"]
 TERMS: dict[str, str] = WORDS["terms"]

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     Layout = tuple[tuple[str, ...], ...]
 
 _NEAR = pd.Timedelta(days=20)
-_CORRECTED = {"agreed", "corrected"}
-
 CHARGES = (
     ("For", "name·about"), ("How much", "quantity"), ("Of the utility's", "charged"),
     ("Amount", "amount"),
@@ -186,18 +184,16 @@ def meter(of: Statement, r: Reading, f: Formats) -> Texts:
     """What one meter showed."""
     # The registers hold the CTs' ratio already: who sees a factor multiplies by it.
     multiplier = f"multiplier 1{r.ct and f' ({r.ct}, included)'}" if r.open_at else ""
-    exchanges = (texts(x, of.tz, f, f.time) for x in r.exchanges)
+    exchange = (
+        "meter exchanged on {at}: the old one closed at {closing}, the new one opened at {opening}"
+    )
     return {
         **texts(r, of.tz, f, f.time),
         "used": "not known" if r.energy is None else f.number(r.energy),
         "unit": "" if r.energy is None else r.unit,
         "kind": "actual" if r.status == "recorded" else r.status,
         "multiplier": "corrected, part by part as printed below" if r.parts else multiplier,
-        "exchanged": "; ".join(
-            f"meter exchanged on {x['at']}: the old one closed at {x['closing']}, the new one "
-            f"opened at {x['opening']}"
-            for x in exchanges
-        ),
+        "exchanged": "; ".join(exchange.format(**texts(x, of.tz, f, f.time)) for x in r.exchanges),
         "differs": _differs(r, f),
     }
 
@@ -238,7 +234,7 @@ def _measured(of: Statement) -> str:
             flags = {y for _, x, f in found if x == status for y in f} & REASONS
             why = f" ({labels(sorted(flags))})" if flags and found is read else ""
             sentences += [f"{what[len(names) > 1]}: {', '.join(names)}{why}."] if names else []
-    names = dict.fromkeys(n for n, _, flags in (*read, *charged) if _CORRECTED & {*flags})
+    names = dict.fromkeys(n for n, _, f in (*read, *charged) if {"agreed", "corrected"} & {*f})
     sentences += [f"Corrected, as the audit sheet says: {', '.join(names)}."] if names else []
     if not sentences and (read or any(status for _, status, _ in charged)):
         return "All readings are actual; nothing is estimated."
@@ -382,8 +378,7 @@ def daily_chart(of: Statement) -> Chart | None:
     # The greatest round step that cuts the height into at least three.
     span = max(*used, Decimal(0)) - min(*used, Decimal(0))
     unit = Decimal(10) ** (span.adjusted() - 1)
-    step = max(k * unit for k in (1, 2, 5, 10, 20, 50) if k * unit * 3 <= span)
-    step = step.normalize() if step < 1 else Decimal(int(step))
+    step = max(k * unit for k in (1, 2, 5, 10, 20, 50) if k * unit * 3 <= span).normalize() + 0
     low = min(0, *(floor(x / step) for x in used))
     high = max(0, *(ceil(x / step) for x in used))
 

@@ -126,13 +126,12 @@ def _opened(of: Statement, texts: str, font: Font) -> Any:
         """A page with its number at the foot, and from the second on whose it is."""
 
         def header(self) -> None:
-            if not of.draft:
-                return
-            self.set_font(style="B", size=110)
-            self.set_text_color(FAINT)
-            with self.rotation(35, self.w / 2, self.h / 2):
-                width = self.get_string_width(DRAFT)
-                self.text((self.w - width) / 2, self.h / 2, DRAFT)
+            if of.draft:
+                self.set_font(style="B", size=110)
+                self.set_text_color(FAINT)
+                with self.rotation(35, self.w / 2, self.h / 2):
+                    width = self.get_string_width(DRAFT)
+                    self.text((self.w - width) / 2, self.h / 2, DRAFT)
 
         def footer(self) -> None:
             self.set_y(-12)
@@ -224,12 +223,11 @@ def fitting(
     for size in SIZES:
         texts = [("B", size, columns), *(("", size, row) for row in rows)]
         texts += [("B", size + _LARGER, total)] * bool(total)
-        others = [0.0] * (len(columns) - 1)
+        widths = []
         for style, points, row in texts:
             pdf.set_font(style=style, size=points)
-            own = (max(map(pdf.get_string_width, cell.split("\n"))) for cell in row[1:])
-            needed = (x + 2 * _PADDING + _SLACK for x in own)
-            others = [max(pair) for pair in zip(others, needed, strict=True)]
+            widths.append([max(map(pdf.get_string_width, x.split("\n"))) for x in row[1:]])
+        others = [max(column) + 2 * _PADDING + _SLACK for column in zip(*widths, strict=True)]
         rest = pdf.epw - sum(others)
         if rest >= _FIRST_COLUMN:
             break
@@ -321,8 +319,6 @@ def _earlier(pdf: Any, periods: Sequence[Texts]) -> None:
     shares = [0.0, *(float(x["bar"]) / 100 for x in periods)]
     for i, (texts, share) in enumerate(zip(rows, shares, strict=True)):
         pdf.set_font(style="" if i else "B", size=8.5)
-        if pdf.will_page_break(_ROW):
-            pdf.add_page()
         for text, width, align in zip(texts[:3], _EARLIER_WIDTHS, "LRL", strict=True):
             pdf.cell(width, _ROW, text or "–" * (align == "R"), align=align)
         room = pdf.epw - sum(_EARLIER_WIDTHS) - _AMOUNT
@@ -389,9 +385,8 @@ def _installed() -> list[Path]:
     matplotlib = find_spec("matplotlib")
     if matplotlib and matplotlib.origin:
         folders.insert(0, Path(matplotlib.origin).parent / "mpl-data/fonts/ttf")
-    found: dict[str, Path] = {}
-    for file in (file for folder in folders for file in folder.rglob("*.ttf")):
-        found.setdefault(file.name, file)
+    files = [file for folder in folders for file in folder.rglob("*.ttf")]
+    found = {file.name: file for file in reversed(files)}  # the first of a name counts
     return [found[name] for name in _NAMES if name in found]
 
 
