@@ -101,8 +101,7 @@ def clear(meter: str | None) -> None:
     Example:
       dentframe cache clear --meter P482311252
     """
-    removed = clear_cache(meter=meter)
-    cli.say(f"Removed {removed} answer(s).")
+    cli.say(f"Removed {clear_cache(meter=meter)} answer(s).")
 
 
 @click.command()

@@ -114,9 +114,8 @@ def _exceptions(run: split_bill.Run) -> Iterator[str]:
     """Each exception with its value, its limit, the rule that decides, and what to do."""
     for row in run.exceptions.to_dict("records"):
         mark = "accepted" if row["accepted"] else "NOT ACCEPTED"
-        facts = [
-            f"{k} {row[k]} {row['unit']}".rstrip() for k in ("value", "limit") if row[k] is not None
-        ]
+        known = [k for k in ("value", "limit") if row[k] is not None]
+        facts = [f"{k} {row[k]} {row['unit']}".rstrip() for k in known]
         facts += [f"rule {row['rule']}"] if row["rule"] else []
         limits = f" [{', '.join(facts)}]" if facts else ""
         yield f"{row['kind']} ({mark}) {row['subject']}: {row['detail']}{limits}"
@@ -289,10 +288,8 @@ def bill(
     check_period(rates, start, end, zone)
     peaks = None if history is None else _history(history, start.tz_convert(zone))
     first = start.tz_convert(zone) - pd.DateOffset(months=12) if compare else start
-    wanted = topics(rates)
-    # Not every account has its register.
-    if KVARH in wanted and KVARH not in reader.get_topics().index:
-        wanted.remove(KVARH)
+    # Not every account has the register of reactive energy.
+    wanted = [x for x in topics(rates) if x != KVARH or x in reader.get_topics().index]
     frame = reader.read_dentcloud(
         what.meters, first, end, wanted, tz=zone, bracket=True, archive=what.archive
     )
@@ -302,10 +299,8 @@ def bill(
         "accept": ("recorded", "estimated") if accept_estimated else ("recorded",),
     }  # fmt: skip
     before = earlier(frame, end, **how) if compare else ()
-    statement = price(
-        frame, rates, start, end, history=peaks, party=party, comparison=before, **how
-    )
-    return statement if what.site is None else _labelled(statement, what.site)
+    found = price(frame, rates, start, end, history=peaks, party=party, comparison=before, **how)
+    return found if what.site is None else _labelled(found, what.site)
 
 
 def _history(path: Path, start: pd.Timestamp) -> dict[str, list[str]] | list[str]:

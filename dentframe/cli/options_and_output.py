@@ -176,16 +176,14 @@ class ReadArguments:
         found = {}
         for part in text.split(","):
             name, _, value = (x.strip() for x in part.partition("="))
+            own = f"{meter}_{name}" if meter and split_element(name)[1] is None else name
             try:
-                own = f"{meter}_{name}" if meter and split_element(name)[1] is None else name
-                found[own] = float(value)
+                found[own] = float(value if name else "")
             except ValueError:
-                name = ""
-            if not name:
                 raise ConfigError(
                     f"Cannot read --max-kw {text!r}: write ELEMENT=KW, several with commas: "
                     "E=40,B=30."
-                )
+                ) from None
         return found
 
 

@@ -144,10 +144,8 @@ def _mistakes(accounts: Accounts, tenants: list[str]) -> Iterator[str]:
         if layout.sign not in {"debit", "credit"} or len(layout.separator) != 1:
             yield f"{name}]: sign is 'debit' or 'credit', and separator one letter."
         if layout.decimal == layout.separator:
-            yield (
-                f"{name}]: {layout.decimal!r} cannot be both decimal and separator. Use "
-                "separator = ';'."
-            )
+            both = "cannot be both decimal and separator. Use separator = ';'."
+            yield f"{name}]: {layout.decimal!r} {both}"
 
 
 def differences(charges: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
@@ -183,10 +181,8 @@ def postings(
         A row a charge; amounts that no rule allocates are in none.
     """
     rows = []
-    table: Any = charges.astype(object)
-    for row in table.to_dict("records"):
-        if row["role"] == "unallocated" or not row["amount"]:
-            continue
+    posted: Any = charges[(charges["role"] != "unallocated") & (charges["amount"] != 0)]
+    for row in posted.astype(object).to_dict("records"):
         start, last = row["start"].date(), (row["end"] - pd.Timedelta(1, "us")).date()
         party = str(row["party"])
         rows.append({
@@ -364,13 +360,12 @@ def _upload_row(run: Any, meters: Mapping[str, str] | None) -> tuple[Any, ...]:
         )
     energy = run.figures.query("basis == 'energy'")
     start, end = (site.instant(x).tz_convert(site.tz) for x in (bill.start, bill.end))
-    last = end - pd.Timedelta(1, "us")
     return (
         site.name,
         "" if meters is None else meters[site.name],
         "Electric - Grid",
         f"{start:%m/%d/%Y}",
-        f"{last:%m/%d/%Y}",
+        f"{end - pd.Timedelta(1, 'us'):%m/%d/%Y}",
         Decimal(bill.kwh),
         "kWh (thousand Watt-hours)",
         bill.amount,

@@ -66,8 +66,7 @@ class Formats:
         """Two dates and all between them."""
         if (first.year, first.month) == (last.year, last.month):
             return f"{first.day}–{self.day(last)}"
-        begun = self.day(first)
-        return f"{begun if first.year != last.year else begun[:-5]} – {self.day(last)}"
+        return f"{self.day(first).removesuffix(f' {last.year}')} – {self.day(last)}"
 
     def dates(self, start: pd.Timestamp, end: pd.Timestamp, tz: str) -> str:
         """A period in whole inclusive dates and its days; a time only where it is no midnight.
@@ -96,10 +95,9 @@ class Formats:
         'November 2023'
         """
         first, last = (x.tz_convert(tz).tz_localize(None) for x in (start, end))
-        whole = first == first.normalize() and first.day == 1
-        if whole and last == first + pd.DateOffset(months=1):
-            return self.month(first)
-        return self.dates(start, end, tz)
+        month = first.normalize().replace(day=1)
+        whole = (first, last) == (month, month + pd.DateOffset(months=1))
+        return self.month(first) if whole else self.dates(start, end, tz)
 
 
 class LocaleFormats(Formats):

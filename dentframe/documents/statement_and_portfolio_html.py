@@ -155,13 +155,12 @@ def report_page(of: Report, path: str | Path | None = None) -> str:
         }
         for x in of.sites
     ]
-    look = [x for x in sites if x["why"]]
     text = filled(
         _TEMPLATES / "report.html",
         months=of.months,
         measures=MEASURES,
         sites=sites,
-        look=sorted(look, key=lambda x: x["trouble"], reverse=True),
+        look=sorted((x for x in sites if x["why"]), key=lambda x: x["trouble"], reverse=True),
         totals=_totals(of),
         number=number,
         grade=_grade,
@@ -276,13 +275,9 @@ def heatmap(hours: pd.DataFrame) -> str:
     low, high = np.nanmin(power), np.nanmax(power)
     share = (power - low) / ((high - low) or 1)
     shade = np.where(np.isnan(share), 0, 1 + np.nan_to_num(share) * (SHADES - 2))
-    picture = b64encode(_png(shade.astype(np.uint8))).decode()
-    image = (
-        f'<rect class="lost" width="{WIDTH}" height="{HEIGHT}"/><image width="{WIDTH}" '
-        f'height="{HEIGHT}" preserveAspectRatio="none" '
-        f'href="data:image/png;base64,{picture}"/>'
-    )
-    return _svg(image, HEIGHT, "heat")
+    size, picture = f'width="{WIDTH}" height="{HEIGHT}"', b64encode(_png(shade)).decode()
+    image = f'<image {size} preserveAspectRatio="none" href="data:image/png;base64,{picture}"/>'
+    return _svg(f'<rect class="lost" {size}/>{image}', HEIGHT, "heat")
 
 
 def _png(shades: Any) -> bytes:
@@ -290,7 +285,7 @@ def _png(shades: Any) -> bytes:
     images = import_extra("PIL.Image", "write a page", "report")
     at = np.linspace(0, len(HEAT) - 1, SHADES - 1)
     colours = np.transpose([np.interp(at, range(len(HEAT)), c) for c in zip(*HEAT, strict=True)])
-    picture, file = images.fromarray(shades), BytesIO()
+    picture, file = images.fromarray(shades.astype(np.uint8)), BytesIO()
     picture.putpalette([0, 0, 0, *colours.astype(np.uint8).ravel().tolist()])
     picture.save(file, "PNG", transparency=0)
     return file.getvalue()

@@ -155,6 +155,11 @@ class Book:
             self._cell(i, value, dict(styles[min(i, len(styles) - 1)]) if styles else {})
         self.rows += 1
 
+    def fill(self, rows: Iterable[Sequence[Any]], *styles: Mapping[str, Any]) -> None:
+        """Some rows of the same styles."""
+        for values in rows:
+            self.row(values, *styles)
+
     def text(self, text: str, columns: int, letters: int) -> None:
         """A sentence over some columns: a merged cell does not find its height by itself."""
         self.sheet.merge_range(self.rows, 0, self.rows, columns - 1, "", self._style(_TEXT))
@@ -191,8 +196,8 @@ def save_workbook(tables: Mapping[str, pd.DataFrame], path: Path, *, draft: bool
     for name, table in tables.items():
         book.begin(name)
         book.sheet.freeze_panes(1, 0)
-        for row in (map(str, table.columns), *table.to_numpy(dtype=object)):
-            book.row([cell(x) for x in row])
+        rows = (map(str, table.columns), *table.to_numpy(dtype=object))
+        book.fill([cell(x) for x in row] for row in rows)
     book.made.close()
 
 
@@ -269,12 +274,10 @@ def _bill(book: Book, of: Statement, page: FirstPage, title: str) -> None:
     book.begin("Bill", (44, 30, 30, 24), wide=False)
     large: dict[str, Any] = {"bold": True, "font_size": 16}
     money = {**_RIGHT, "num_format": _number_format(of, of.digits)}
-    for text in (*page.sender, "", *page.to, ""):
-        book.row([text])
+    book.fill([text] for text in (*page.sender, "", *page.to, ""))
     book.row([title], large)
     book.row([page.mark], {"bold": True, "font_color": "#9A3412"})
-    for fact in page.facts:
-        book.row(fact)
+    book.fill(page.facts)
     book.row()
     book.row([page.due, of.currency, None, abs(of.total)], large, {**large, **money, "bold": True})
     book.row()
@@ -285,8 +288,7 @@ def _bill(book: Book, of: Statement, page: FirstPage, title: str) -> None:
     for name, layout, rows in page.tables:
         book.row()
         book.row([name, *(head for head, *_ in layout[1:])], _HEAD, _RIGHT_HEAD)
-        for texts in cells(rows, layout):
-            book.row(texts, _TEXT, _RIGHT)
+        book.fill(cells(rows, layout), _TEXT, _RIGHT)
     book.row([page.compared_note])
     if page.chart:
         book.row()
@@ -320,8 +322,7 @@ def _statement(book: Book, of: Statement, sheet: AuditSheet) -> None:
     """The charges as formulas, what the words mean, and the notes."""
     book.begin("Statement", [*_COLUMNS.values()])
     book.row([sheet.title], {"bold": True, "font_size": 14})
-    for row in sheet.head:
-        book.row(row)
+    book.fill(sheet.head)
     book.row()
     numbers = {"Quantity", "Rate", "Amount", "Coverage"}
     book.row([*_COLUMNS], *(_RIGHT_HEAD if name in numbers else _HEAD for name in _COLUMNS))
@@ -329,9 +330,8 @@ def _statement(book: Book, of: Statement, sheet: AuditSheet) -> None:
     first, last = book.rows + 1, book.rows + len(of.lines)
     columns = [x.quantity for x in of.lines], [x.rate for x in of.lines]
     places = [max(map(decimals, values), default=0) for values in columns]
-    used, rate, owed = (
-        {**_RIGHT, "num_format": _number_format(of, n)} for n in (*places, of.digits)
-    )
+    shown = [_number_format(of, n) for n in (*places, of.digits)]
+    used, rate, owed = ({**_RIGHT, "num_format": x} for x in shown)
     styles = (_TEXT, _TEXT, used, _AFTER, rate, owed, _AFTER, _PERCENT, _AFTER)
     for at, (x, texts) in enumerate(zip(of.lines, sheet.lines, strict=True), first):
         charged = [x.name, x.element, _quantity(x, of, first), x.unit, x.rate, _amount(at, x, of)]
@@ -388,8 +388,7 @@ def _table(
         _PERCENT if head == "Coverage" else {**_TEXT, "num_format": _number_format(of, n)}
         for head, n in zip(columns, places, strict=True)
     ]
-    for row in rows:
-        book.row(row, *styles)
+    book.fill(rows, *styles)
 
 
 def _number_format(of: Statement, places: int | None) -> str:

@@ -10,20 +10,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 from math import ceil, floor
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from dentframe.documents.number_and_date_formats import Formats, aligned, days, formats
-from dentframe.documents.statement_audit_sheet import REASONS, WORDS, labels, texts, visible
-from dentframe.money.statement import Letter
+from dentframe.documents.statement_audit_sheet import REASONS, WORDS, Texts, labels, texts, visible
+from dentframe.money.statement import Letter, Line, Part, Reading, Statement
 
-if TYPE_CHECKING:
-    from dentframe.documents.statement_audit_sheet import Texts
-    from dentframe.money.statement import Line, Part, Reading, Statement
-
-    Layout = tuple[tuple[str, ...], ...]
-
+Layout = tuple[tuple[str, ...], ...]
 _NEAR = pd.Timedelta(days=20)
 CHARGES = (
     ("For", "name·about"), ("How much", "quantity"), ("Of the utility's", "charged"),
@@ -93,9 +88,8 @@ class FirstPage:
         self.parts = aligned(f, [_part(of, r, p, f) for r in meters for p in r.parts], "used")
         bills = _bills_to_compare(of)
         self.compared = _compared(of, bills, f)
-        lengths = {days(x.start, x.end, of.tz) for x in bills}
-        per_day = "Changes are per day: the periods differ in length."
-        self.compared_note = per_day * (len(lengths) > 1)
+        spans = {days(x.start, x.end, of.tz) for x in bills}
+        self.compared_note = "Changes are per day: the periods differ in length." * (len(spans) > 1)
         self.remarks = [x for x in (_measured(of), *_averages(of, f)) if x]
         self.closing = _shown(_closing(letter))
         self.chart = daily_chart(of)
@@ -117,7 +111,6 @@ def _shown(texts: Iterable[str]) -> list[str]:
 
 def _facts(of: Statement, letter: Letter, f: Formats) -> list[tuple[str, str]]:
     own = of.held_from or of.start, of.held_to or of.end
-    whole = f.dates(of.start, of.end, of.tz)
     times = sorted(x for r in of.readings for x in (r.open_at, r.close_at) if x is not None)
     read = [f.day(x.tz_convert(of.tz)) for x in times]
     found = [
@@ -126,7 +119,7 @@ def _facts(of: Statement, letter: Letter, f: Formats) -> list[tuple[str, str]]:
         ("Issued", f.day(letter.issued) if letter.issued else ""),
         ("Due", f.day(letter.due) if letter.due else ""),
         ("Service period", f.dates(*own, of.tz)),
-        ("Bill's period", whole if own != (of.start, of.end) else ""),
+        ("Bill's period", f.dates(of.start, of.end, of.tz) if own != (of.start, of.end) else ""),
         ("Meters read on", " and ".join(dict.fromkeys([*read[:1], *read[-1:]]))),
         ("Rate schedule", letter.schedule or str((of.tariff or {}).get("name", ""))),
     ]
@@ -254,10 +247,8 @@ def _averages(of: Statement, f: Formats) -> Iterator[str]:
         averages.append(("The utility charged", charged, wholes.pop() or Decimal(0)))
     for who, money, energy in averages:
         rate = (money / energy).quantize(Decimal("0.0001"), ROUND_HALF_UP)
-        yield (
-            f"{who} {f.money(rate, of.currency)} per kWh on average: "
-            f"{f.money(money, of.currency)} for energy ÷ {f.number(energy)} kWh."
-        )
+        each, paid = (f.money(x, of.currency) for x in (rate, money))
+        yield f"{who} {each} per kWh on average: {paid} for energy ÷ {f.number(energy)} kWh."
 
 
 def _closing(letter: Letter) -> list[str]:
