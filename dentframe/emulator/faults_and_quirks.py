@@ -27,8 +27,6 @@ from dentframe.emulator import requests_sources_and_limits as api
 from dentframe.emulator.requests_sources_and_limits import Answer, Row, Rows, Seen, message, refusal
 
 Quirks = Mapping[str, Any]
-Change = Callable[[Answer, "Fault"], Answer]
-ChangeOfRows = Callable[[list[str], Rows, "Fault"], None]
 
 
 def _check_name(name: str, known: Mapping[str, str], what: str) -> None:
@@ -42,8 +40,8 @@ def _check_name(name: str, known: Mapping[str, str], what: str) -> None:
 
 FAULTS: dict[str, str] = {}
 """Every fault's name and what it does."""
-_CHANGES: dict[str, Change] = {}
-_CHANGES_OF_ROWS: dict[str, ChangeOfRows] = {}
+_CHANGES: dict[str, Callable[[Answer, Fault], Answer]] = {}
+_CHANGES_OF_ROWS: dict[str, Callable[[list[str], Rows, Fault], None]] = {}
 """Changes of headers and rows in place; several may strike at once."""
 _OF_THEIR_TEXT = ("pretty", "duplicate_keys")
 """Faults of how rows are written; they may strike together with those of the rows."""
@@ -435,8 +433,5 @@ def chosen(quirks: Iterable[str] | Quirks) -> Quirks:
     given = quirks if isinstance(quirks, Mapping) else dict.fromkeys(quirks, True)
     for name in given:
         _check_name(name, QUIRKS, "serve with the quirk")
-    return {
-        name: _USUAL[name] if value is True else value
-        for name, value in given.items()
-        if value is not False
-    }
+    asked = {name: value for name, value in given.items() if value is not False}
+    return {name: _USUAL[name] if value is True else value for name, value in asked.items()}

@@ -327,11 +327,8 @@ def serve(
     ...     cloud.url.endswith("/v1")
     True
     """
-    present: api.Now = partial(datetime.now, UTC)
-    if callable(now):
-        present = now
-    elif now is not None:
-        present = partial(instant, now)
+    if not callable(now):
+        now = partial(datetime.now, UTC) if now is None else partial(instant, now)
     differs = chosen(quirks)
     max_body = differs.get("small_answers", max_body)
     if "tight_limits" in differs:
@@ -343,7 +340,7 @@ def serve(
         own = Recorded(own) if isinstance(own, str | Path) else own
         own = _with_meters(own, differs)
         limiter = api.Limiter(rate, burst, concurrency)
-        services[name] = Service(own, key, limiter, present, max_body, too_large, differs, changes)
+        services[name] = Service(own, key, limiter, now, max_body, too_large, differs, changes)
     return Cloud(services, Faults(faults), (host, port), latency, log, idle_timeout)
 
 

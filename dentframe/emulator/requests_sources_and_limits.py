@@ -31,11 +31,8 @@ STAMP = ("date", "time")
 
 def catalogue() -> list[dict[str, str]]:
     """The topics that the API's document lists, in its order."""
-    return [
-        {"unit": t.unit, "requestKey": t.key, "description": t.description}
-        for t in TOPICS.values()
-        if t.served
-    ]
+    served = (t for t in TOPICS.values() if t.served)
+    return [{"unit": t.unit, "requestKey": t.key, "description": t.description} for t in served]
 
 
 def topic_of(column: str) -> str:
@@ -305,9 +302,8 @@ class Seen:
         if self.year is None:
             return None
         parts = [p for p in (self.month, self.day, self.hour) if p is not None]
-        return f"{self.year:04d}" + "".join(
-            f"{mark}{part:02d}" for mark, part in zip("--T", parts, strict=False)
-        )
+        marked = (f"{mark}{part:02d}" for mark, part in zip("--T", parts, strict=False))
+        return f"{self.year:04d}{''.join(marked)}"
 
 
 _RANGES = {"year": (1970, 9998), "month": (1, 12), "day": (1, 31), "hour": (0, 23)}
@@ -323,18 +319,16 @@ def look(params: Mapping[str, str], key_id: str | None) -> Seen:
 
 def window(params: Mapping[str, str]) -> tuple[datetime, datetime]:
     """The UTC month, day or hour of a request, half open; RefusedError where there is none."""
-    found = {"day": 1}
+    given, found = {"day": "1", "hour": "0", **params}, dict[str, int]()
     for name, (low, high) in _RANGES.items():
-        text = params.get(name)
-        if text is None and name in {"year", "month"}:
-            raise RefusedError(f"Missing required parameter: {name}")
+        text = given.get(name)
         if text is None:
-            continue
+            raise RefusedError(f"Missing required parameter: {name}")
         value = _number(text)
         if value is None or len(text) > len(str(high)) or not low <= value <= high:
             raise RefusedError(f"Invalid {name}: {text}")
         found[name] = value
-    if "hour" in found and "day" not in params:
+    if "hour" in params and "day" not in params:
         raise RefusedError("hour needs a day")
     try:
         start = datetime(**found, tzinfo=UTC)
@@ -343,7 +337,7 @@ def window(params: Mapping[str, str]) -> tuple[datetime, datetime]:
         raise RefusedError(f"Invalid day: {month} has no day {found['day']}") from None
     if "day" not in params:
         return start, (start + timedelta(days=31)).replace(day=1)
-    return start, start + (timedelta(hours=1) if "hour" in found else timedelta(days=1))
+    return start, start + (timedelta(hours=1) if "hour" in params else timedelta(days=1))
 
 
 def topic_keys(text: str | None, catalogue: Iterable[Mapping[str, str]]) -> tuple[str, ...]:

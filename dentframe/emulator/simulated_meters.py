@@ -206,10 +206,8 @@ class Polls:
     def volts(self, phase: int) -> Floats:
         """Voltage of a phase at each poll: the same for all elements on it [V]."""
         key = loads.key_of(self.plant.seed, self.meter.name, "volts", phase)
-        swing = 0.02 * loads.smooth(key, self.sampled, 72) + 0.006 * loads.uniform(
-            key + 1, self.sampled
-        )
-        return np.round(self.meter.volts * (0.987 + swing), 2)
+        slow, quick = loads.smooth(key, self.sampled, 72), loads.uniform(key + 1, self.sampled)
+        return np.round(self.meter.volts * (0.987 + (0.02 * slow + 0.006 * quick)), 2)
 
     def events(self, element: Element, kind: str) -> list[Event]:
         """What happened to an element, or to its whole meter, in order of time."""
