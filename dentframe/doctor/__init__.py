@@ -11,7 +11,7 @@ import json
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
@@ -165,15 +165,7 @@ class Asker:
         self._service = Service(credentials, retrier, HttpCache(CacheFile(None), name, now))
         self.close = self._service.close
 
-    def ask(
-        self,
-        kind: Any,
-        meter: str = "",
-        window: Window | None = None,
-        topics: Iterable[str] = (),
-        *,
-        patient: bool = True,
-    ) -> Reply:
+    def ask(self, request: ApiRequest, *, patient: bool = True) -> Reply:
         """Send one request, unless all are used up; after a 429 once more, where it is patient."""
         with self._lock:
             if self.sent >= MOST:
@@ -181,17 +173,17 @@ class Asker:
             self.sent += 1
         start = time.monotonic()
         try:
-            value, size = self._service.fetch(ApiRequest(kind, meter, window, tuple(topics)))
+            value, size = self._service.fetch(request)
         except DentError as error:
             if patient and error.status == 429 and error.retryable:
                 time.sleep(PAUSE)
-                return self.ask(kind, meter, window, topics, patient=False)
+                return self.ask(request, patient=False)
             return Reply(error=error)
         return Reply(value, None, size, time.monotonic() - start)
 
-    def page(self, meter: str, window: Window, topics: Iterable[str]) -> list[Page]:
+    def page(self, meter: str, window: Window, topics: tuple[str, ...]) -> list[Page]:
         """The readings of one window, which are kept in `pages` too; empty for a refusal."""
-        value = self.ask("getData", meter, window, topics).value
+        value = self.ask(ApiRequest("getData", meter, window, topics)).value
         found = [value] if isinstance(value, Page) else []
         self.pages += found
         return found
@@ -205,7 +197,7 @@ class Answers:
     ----------
     now : datetime
         The present.
-    topics : list of str
+    topics : tuple of str
         The request keys of getTopics.
     frames : list of DataFrame
         DemandkW and kWHNet of each meter over some weeks, empty where it has none.
@@ -223,7 +215,7 @@ class Answers:
     """
 
     now: dt.datetime
-    topics: list[str]
+    topics: tuple[str, ...]
     frames: list[pd.DataFrame] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)
     days: list[Page] = field(default_factory=list)
@@ -241,13 +233,13 @@ def gather(asker: Asker, now: dt.datetime) -> Answers:
     DentError
         Where the service lists neither meters nor topics.
     """
-    lists = [asker.ask(kind) for kind in ("getMeters", "getTopics")]
+    lists = [asker.ask(ApiRequest(kind)) for kind in ("getMeters", "getTopics")]
     for reply in lists:
         if reply.error is not None:
             raise reply.error
-    meters, topics = lists[0].value, [t["requestKey"] for t in lists[1].value]
+    meters, topics = lists[0].value, tuple(t["requestKey"] for t in lists[1].value)
     found = Answers(now, topics, pages=asker.pages)
-    both = [t for t in BOTH if t in topics] or topics[:1]
+    both = tuple(t for t in BOTH if t in topics) or topics[:1]
     last: list[tuple[str, Page]] = []
     for meter in meters[:METERS]:
         for months in ((1, 0), _BACK):
@@ -260,22 +252,24 @@ def gather(asker: Asker, now: dt.datetime) -> Answers:
             last += [(meter, day) for day in days if len(day.minutes)]
     found.days = [day for _, day in last]
     if last:
-        _of_one_meter(asker, found, max(last, key=lambda x: len(x[1].columns)), both)
+        _of_one_meter(asker, found, max(last, key=lambda x: len(x[1].columns)), both[:1])
     return found
 
 
-def _of_one_meter(asker: Asker, found: Answers, last: tuple[str, Page], both: list[str]) -> None:
+def _of_one_meter(
+    asker: Asker, found: Answers, last: tuple[str, Page], one: tuple[str, ...]
+) -> None:
     """What one meter tells: a month of everything, the clock in autumn, limits and refusals."""
     meter, newest = last
     end = pd.Timestamp(60 * int(newest.minutes[-1]), unit="s", tz="UTC")
     before = _month(end.to_pydatetime(), 1)
-    found.month = asker.ask("getData", meter, before, found.topics)
-    found.autumn = next(iter(asker.page(meter, _autumn(end), both[:1])), None)
-    found.strange = asker.ask("getData", "no-such-meter", _day(end), both[:1])
+    found.month = asker.ask(ApiRequest("getData", meter, before, found.topics))
+    found.autumn = next(iter(asker.page(meter, _autumn(end), one)), None)
+    found.strange = asker.ask(ApiRequest("getData", "no-such-meter", _day(end), one))
 
     def hour_of(hour: int) -> Reply:
         window = Window(before.year, before.month, 1, hour)
-        return asker.ask("getData", meter, window, both[:1], patient=False)
+        return asker.ask(ApiRequest("getData", meter, window, one), patient=False)
 
     with ThreadPoolExecutor(5) as pool:
         found.burst = list(pool.map(hour_of, range(min(BURST, MOST - asker.sent))))

@@ -73,15 +73,13 @@ def topics(e: Answers) -> Iterator[Finding]:
         "The topics of the API's document are there, kVAHNet and V too", not lacking,
         "; ".join(evidence) or f"{len(e.topics)} topics listed",
     )  # fmt: skip
-    scopes: dict[str, set[str]] = {t: set() for t in e.topics}
-    for column in (parse(c) for page in e.days for c in page.columns):
-        scopes.setdefault(column.topic, set()).add(column.scope)
-    without = [t for t, found in scopes.items() if not found]
+    scopes = {(c.topic, c.scope) for page in e.days for c in map(parse, page.columns)}
+    without = [t for t in dict.fromkeys(e.topics) if t not in {topic for topic, _ in scopes}]
     yield _finding(
         "Every topic that is listed has columns", not without if e.days else None,
         f"without: {', '.join(without) or 'none'}, on the last day of {len(e.days)} meter(s)",
     )  # fmt: skip
-    of_v = sorted(scopes.get("V", ()))
+    of_v = sorted(scope for topic, scope in scopes if topic == "V")
     came = f"V comes as {', '.join(f'V/{scope}/…' for scope in of_v)}"
     none = "" if of_v else "no V came"
     yield _finding("V comes per channel (V/Ch/A1)", of_v == ["Ch"], came, none)
@@ -125,8 +123,8 @@ def demand_window(e: Answers) -> Iterator[Finding]:
     """DemandkW is the mean of the 15 minutes up to its row."""
     evidence, verdicts = [], set()
     for i, frame in enumerate(e.frames, 1):
-        with warnings.catch_warnings(), contextlib.suppress(DentError):
-            warnings.simplefilter("ignore", DentWarning)
+        quiet = warnings.catch_warnings(action="ignore", category=DentWarning)
+        with quiet, contextlib.suppress(DentError):
             found = check_demand_window(frame, interval=_spacing([frame])[1] or INTERVAL)
             told = found[["verdict", "best_lag", "margin"]].dropna().head(1)
             for verdict, lag, margin in told.itertuples(index=False):
