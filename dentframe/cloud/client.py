@@ -270,9 +270,8 @@ class DentCloud:
             return service.fetch(request)[0]
         except DentError as error:
             self._refused = self._refused or isinstance(error, AuthError)
-            if not (service.stale_if_error and error.retryable):
-                raise
-            found = self._cache.value(request, any_age=True)
+            if service.stale_if_error and error.retryable:
+                found = self._cache.value(request, any_age=True)
             if found is None:
                 raise
             self._notices.once(f"{kind} failed; an outdated answer is served.", StaleDataWarning)

@@ -241,8 +241,7 @@ def _loopback(host: str) -> bool:
 
 def profile_path() -> Path:
     """Where the profile is: ``DENTCLOUD_PROFILE``, or in the user's config folder."""
-    chosen = os.environ.get("DENTCLOUD_PROFILE")
-    if chosen:
+    if chosen := os.environ.get("DENTCLOUD_PROFILE"):
         return Path(chosen)
     import platformdirs
 
@@ -253,8 +252,7 @@ def cache_folder(cache: bool | str | os.PathLike[str] = True) -> Path:
     """Where the cache is: the folder given, ``DENTCLOUD_CACHE_DIR``, or the user's cache folder."""
     if not isinstance(cache, bool):
         return Path(cache).expanduser()
-    chosen = os.environ.get("DENTCLOUD_CACHE_DIR")
-    if chosen:
+    if chosen := os.environ.get("DENTCLOUD_CACHE_DIR"):
         return Path(chosen).expanduser()
     import platformdirs
 

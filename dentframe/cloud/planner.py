@@ -8,12 +8,13 @@ smaller, by what :class:`Sizes` knows of answers.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import threading
-from calendar import monthrange
+from calendar import monthrange, timegm
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import total_ordering
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_EPOCH_DAY = date(1970, 1, 1).toordinal()
 _HOUR = timedelta(hours=1)
 _TEXT = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2}(T[0-9]{2})?)?")
 
@@ -102,11 +102,9 @@ class Window:
     @property
     def hours(self) -> range:
         """Its hours, counted from 1970-01-01T00:00Z [h]."""
-        first = (date(self.year, self.month, self.day or 1).toordinal() - _EPOCH_DAY) * 24
-        if self.hour is not None:
-            return range(first + self.hour, first + self.hour + 1)
+        first = timegm((self.year, self.month, self.day or 1, self.hour or 0, 0, 0)) // 3600
         days = 1 if self.day is not None else monthrange(self.year, self.month)[1]
-        return range(first, first + days * 24)
+        return range(first, first + (days * 24 if self.hour is None else 1))
 
     @property
     def minutes(self) -> range:
@@ -225,16 +223,14 @@ def plan(
 
     chosen: list[range] = []
     while not chosen or chosen[-1].stop < stop:
-        day = date.fromordinal((chosen[-1].stop if chosen else first) // 24 + _EPOCH_DAY)
-        chosen += cheapest(Window(day.year, day.month).hours)[1]
+        begin = _EPOCH + (chosen[-1].stop if chosen else first) * _HOUR
+        chosen += cheapest(Window(begin.year, begin.month).hours)[1]
     return [free.get(hours) or _window(hours) for hours in chosen]
 
 
 def _window(hours: range) -> Window:
-    day = date.fromordinal(hours.start // 24 + _EPOCH_DAY)
-    if len(hours) > 24:
-        return Window(day.year, day.month)
-    return Window(day.year, day.month, day.day, hours.start % 24 if len(hours) == 1 else None)
+    parts = (_EPOCH + hours.start * _HOUR).timetuple()
+    return Window(*parts[: {1: 4, 24: 3}.get(len(hours), 2)])
 
 
 # --- what is too large to be asked for at once -------------------------------------------
@@ -347,12 +343,10 @@ class Sizes:
     def _fact(self, meter: str, name: str, kind: Any, nothing: T) -> T:
         """What was noted lately and is of its kind, else `nothing`."""
         found = self._cache.file.fact(f"{prefix(self._cache.account, meter)}~{name}")
-        if found is None or self._cache.present().timestamp() - found[1] > MEMORY:
-            return nothing
-        import msgspec
+        if found is not None and self._cache.present().timestamp() - found[1] <= MEMORY:
+            import msgspec
 
-        try:
-            value: T = msgspec.json.decode(found[0], type=kind)
-        except (msgspec.MsgspecError, RecursionError):
-            return nothing
-        return value
+            with contextlib.suppress(msgspec.MsgspecError, RecursionError):
+                value: T = msgspec.json.decode(found[0], type=kind)
+                return value
+        return nothing

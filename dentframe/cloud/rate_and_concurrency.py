@@ -59,9 +59,6 @@ class PaceTable:
         self._lock = threading.Lock()
         self._con: sqlite3.Connection | None = None
         self._pid = 0
-        if path is not None:
-            with self._transaction():
-                pass
 
     def reserve(self, rate: float, now: float) -> float:
         """Take the next slot at a rate [1/s], and return when it is."""
@@ -86,9 +83,8 @@ class PaceTable:
     def enter(self, limit: int, now: float) -> str | None:
         """Take one of ``limit`` leases, or None."""
         with self._transaction() as con:
-            con.execute(
-                "DELETE FROM leases WHERE expires <= ? OR expires > ?", (now, now + 10 * LEASE)
-            )
+            over = "DELETE FROM leases WHERE expires <= ? OR expires > ?"
+            con.execute(over, (now, now + 10 * LEASE))
             mine = "SELECT count(*) FROM leases WHERE account = ?"
             if con.execute(mine, (self._account,)).fetchone()[0] >= limit:
                 return None
@@ -167,6 +163,7 @@ class Limiter:
             self._notices = notices
             try:
                 table = PaceTable(folder / "pace.sqlite", account)
+                table.paused(self._clock())  # it is opened now, so that one warning says if not
             except SQLITE_FAILURES as error:
                 self._warn(error)
                 return

@@ -111,8 +111,6 @@ def narrow(page: Page, topics: Iterable[str]) -> Page:
     """Leave out the columns of topics that were not asked for."""
     wanted = set(topics)
     keep = [i for i, column in enumerate(page.columns) if topic_of(column) in wanted]
-    if len(keep) == len(page.columns):
-        return page
     columns = tuple(page.columns[i] for i in keep)
     values = page.values[:, keep].copy(order="F")
     return replace(page, columns=columns, values=values, report=page.report.narrow(columns))
@@ -168,7 +166,6 @@ def choose_sets(
         if not best & rest:
             break
         chosen.append((best, best & rest))
-        candidates.remove(best)
         rest -= best
     return chosen, rest
 
@@ -202,26 +199,25 @@ class WindowReader:
         start, answer = time.perf_counter(), Answer(job, read_at=self.service.retrier.now())
         try:
             answer.pages = tuple(self._pages(job, answer))
+        except DentError as found:
+            error = found
         except Exception as found:  # noqa: BLE001 - whatever it is, the other windows go on
-            if isinstance(found, DentError):
-                error = found
-            else:
-                error = DentError(
-                    f"Cannot read {job.meter} {job.window}: {type(found).__name__} ({found}), "
-                    "which dentframe did not foresee. Read it again; if it stays so, please "
-                    "report it."
-                )
-                error.__cause__ = found
-            LOGGER.info("%s %s: %s after %d sends", job.meter, job.window, error, answer.sends)
-            return Answer(job, error=error, sends=answer.sends)
-        answer.cached = answer.sends == 0
-        LOGGER.info(
-            "%s %s: %d rows, %d bytes, %.0f ms, %s",
-            *(job.meter, job.window, answer.rows, answer.size),
-            (time.perf_counter() - start) * 1000,
-            "cached" if answer.cached else f"{answer.sends} sends",
-        )
-        return answer
+            error = DentError(
+                f"Cannot read {job.meter} {job.window}: {type(found).__name__} ({found}), "
+                "which dentframe did not foresee. Read it again; if it stays so, please report it."
+            )
+            error.__cause__ = found
+        else:
+            answer.cached = answer.sends == 0
+            LOGGER.info(
+                "%s %s: %d rows, %d bytes, %.0f ms, %s",
+                *(job.meter, job.window, answer.rows, answer.size),
+                (time.perf_counter() - start) * 1000,
+                "cached" if answer.cached else f"{answer.sends} sends",
+            )
+            return answer
+        LOGGER.info("%s %s: %s after %d sends", job.meter, job.window, error, answer.sends)
+        return Answer(job, error=error, sends=answer.sends)
 
     def _pages(self, job: Job, answer: Answer) -> list[Page]:
         pages, rest = self._kept(job, answer, any_age=self.service.offline)
@@ -259,10 +255,8 @@ class WindowReader:
 
     def _settled(self, request: ApiRequest, answer: Answer) -> Page:
         """Ask; two 502s that say nothing are settled by asking for less, once."""
-        try:
+        with contextlib.suppress(SuspectError):
             return self._send(request, answer)
-        except SuspectError:
-            pass
         less = pieces(cast("Window", request.window), request.topics[:1])
         if less:
             probe = ApiRequest("getData", request.meter, *less[0], self.state, probe=True)

@@ -48,12 +48,12 @@ _TOO_LONG = (
 )
 FOREVER = float("inf")
 NEVER = 0.0
-MINUTE, DAY = 60.0, 86400.0
+DAY = 86400.0
 WEEK, YEAR = 7 * DAY, 365 * DAY
 SETTLED = 2 * DAY
 """Meters upload late: after this time a complete window is final [s]."""
-OPEN = 5 * MINUTE
-"""How long an answer is kept whose window has not ended yet [s]."""
+OPEN = 300.0
+"""How long an answer is kept whose window has not ended yet, or has just ended [s]."""
 _SAID, _STEP = 4096, 1 << 18
 
 
@@ -182,12 +182,8 @@ quoted = partial(quote, safe="")
 
 def prefix(account: str, meter: str | None = None, window: Window | None = None) -> str:
     """What the keys of an account, of its meter, of a window begin with."""
-    parts = [account]
-    if meter is not None:
-        parts.append(quoted(meter))
-    if window is not None:
-        parts.append(str(window))
-    return "/".join(parts) + "/"
+    parts = account, meter if meter is None else quoted(meter), window
+    return "".join(f"{part}/" for part in parts if part is not None)
 
 
 # --- what a response means ---------------------------------------------------------------
@@ -239,48 +235,38 @@ def read_response(
     if isinstance(outcome, DentError):
         raise outcome
     if outcome.status != 200:
-        raise _refusal(request, outcome, now, scrub)
-    error = None
+        raise refusal(request, outcome, now, scrub)
     try:
-        return *request.read.in_turn(partial(_value, request, outcome)), outcome
+        return *request.read.in_turn(partial(_plain, request, outcome)), outcome
     except (DecodeError, RequestError) as found:
         said = f"Cannot use the answer for {request}: {scrub(str(found))}"
         error = type(found)(said, status=200, retryable=found.retryable)
     raise error
 
 
-def _value(request: ApiRequest, reply: Reply) -> tuple[Value, int]:
-    # The body lives in the one thread that decodes, where its memory serves the next one too.
-    body = _plain(reply)
-    return request.decode(body), len(body)
-
-
-def _refusal(
+def refusal(
     request: ApiRequest, reply: Reply, now: datetime, scrub: Callable[[str], str]
 ) -> DentError:
+    """The error that a response of another status than 200 is."""
     status, said = reply.status, shown(scrub(_said(reply)), 120)
     what = f"Cannot read {request}: DentCloud answered {status}{said and f' ({said})'}"
     after = retry_after(reply.headers.get("retry-after"), now)
-    if status == 429:
-        spent = "limit exceeded" in said.lower()
-        advice = _SPENT if spent else _TOO_MANY
-        return RateLimitError(
-            f"{what}: {advice}.", status=429, retry_after=after, retryable=not spent
-        )
     kind, advice = _MEANING.get(status) or _MEANING.get(status // 100, _MEANING[5])
     retryable = True if kind is DecodeError else None
+    if status == 429 and "limit exceeded" in said.lower():
+        advice, retryable = _SPENT, False
     return kind(f"{what}: {advice}.", status=status, retry_after=after, retryable=retryable)
 
 
 _AGAIN = "run it again later; what was read is in the cache"
 _SPENT = "the account's quota is used up. Wait for its next period"
-_TOO_MANY = "too many requests. Something else uses this key; lower the rate"
 _KEY = "it refuses the key. Check api_key and key_id, or ask for a new pair"
 _MEANING: dict[int, tuple[type[DentError], str]] = {
     401: (AuthError, _KEY),
     403: (AuthError, _KEY),
     408: (UnavailableError, _AGAIN),
     413: (TooLargeError, "the answer is too large, and cannot be cut smaller"),
+    429: (RateLimitError, "too many requests. Something else uses this key; lower the rate"),
     502: (GatewayError, _AGAIN),
     1: (DecodeError, "that is no answer"),
     2: (DecodeError, "that is no answer"),
@@ -314,7 +300,11 @@ def retry_after(text: str | None, now: datetime) -> float | None:
     return None
 
 
-def _plain(reply: Reply) -> bytes:
+def _plain(request: ApiRequest, reply: Reply) -> tuple[Value, int]:
+    """Make a body plain and decode it: its value and its size [B].
+
+    It lives in the one thread that decodes, where its memory serves the next one too.
+    """
     if len(reply.body) > LARGEST:
         raise DecodeError(_TOO_LONG)
     said = reply.headers.get("content-length", "")
@@ -325,7 +315,7 @@ def _plain(reply: Reply) -> bytes:
     body = _unpacked(reply, LARGEST)
     if not body.strip():
         raise DecodeError("the body is empty.", retryable=True)
-    return body
+    return request.decode(body), len(body)
 
 
 def _unpacked(reply: Reply, largest: int) -> bytes:
@@ -371,11 +361,9 @@ def lifetime(
         return FOREVER
     if not len(value.minutes):
         return min(age / 10, DAY) if age > SETTLED else NEVER
-    if age < 0:
-        return OPEN
     if age >= SETTLED and complete(value, topics):
         return FOREVER
-    return min(max(age / 10, 5 * MINUTE), 30 * DAY)
+    return min(max(age / 10, OPEN), 30 * DAY)
 
 
 def inflate(packed: bytes, largest: int, expected: int) -> tuple[bytes, bool]:

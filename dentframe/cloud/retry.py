@@ -23,18 +23,20 @@ from dentframe.cloud.rate_and_concurrency import NAP, Limiter
 from dentframe.cloud.requests_and_responses import (
     LOGGER,
     GatewayError,
+    Reply,
     StoppedError,
     SuspectError,
     TooLargeError,
     read_response,
+    refusal,
 )
-from dentframe.errors import AuthError, DentError, RateLimitError, UnavailableError
+from dentframe.errors import DentError, RateLimitError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from dentframe.cloud.requests_and_responses import ApiRequest, Cancellation, Reply, Value
+    from dentframe.cloud.requests_and_responses import ApiRequest, Cancellation, Value
 
     Exchange = Callable[["AttemptTimer"], Reply | DentError | type[BaseException]]
 
@@ -143,18 +145,13 @@ class SingleFlight:
     """The calls under way, by key."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._under_way: dict[str, Future[Any]] = {}
 
     def call(self, key: str, call: Callable[[], T], check: Callable[[], None]) -> T:
         """Call, or wait for the one that does already; `check` may raise to give up waiting."""
-        while True:
-            with self._lock:
-                future = self._under_way.get(key)
-                if mine := future is None:
-                    future = self._under_way[key] = Future()
-            if mine:
-                break
+        mine: Future[Any] = Future()
+        # Of the threads that come at once one is the first: setdefault is a single step.
+        while (future := self._under_way.setdefault(key, mine)) is not mine:
             while not futures.wait([future], NAP).done:
                 check()
             error = future.exception()
@@ -165,13 +162,12 @@ class SingleFlight:
             check()  # the leader's read was given up, not this one: go oneself
         try:
             found = call()
-            future.set_result(found)
+            mine.set_result(found)
         except BaseException as error:
-            future.set_exception(error if isinstance(error, DentError) else StoppedError("Broken."))
+            mine.set_exception(error if isinstance(error, DentError) else StoppedError("Broken."))
             raise
         finally:
-            with self._lock:
-                del self._under_way[key]
+            del self._under_way[key]
         return found
 
 
@@ -268,8 +264,7 @@ _ACCOUNTS: dict[tuple[str, Callable[[], float]], Account] = {}
 def join(name: str, clock: Callable[[], float], sleep: Callable[[float], None]) -> Account:
     """Return the account's shared state, made where this is its first client."""
     with _LOCK:
-        account = _ACCOUNTS.get((name, clock)) or Account(clock, sleep)
-        _ACCOUNTS[name, clock] = account
+        account = _ACCOUNTS.setdefault((name, clock), Account(clock, sleep))
         account.users += 1
         return account
 
@@ -301,8 +296,6 @@ class Retrier:
         Requests in flight.
     deadline : float
         From a window's first send to its end, retries and pauses included [s].
-    jitter : callable
-        Gives the share of the longest pause to wait, 0 to 1.
     """
 
     account: Account
@@ -311,7 +304,6 @@ class Retrier:
     rate: float = 5.0
     concurrency: int = 5
     deadline: float = 60.0
-    jitter: Callable[[], float] = random.random
 
     def fetch(self, request: ApiRequest, exchange: Exchange) -> tuple[Value, int, Reply]:
         """Return the decoded value, the size of its body [B] and the response, or raise.
@@ -351,9 +343,8 @@ class Retrier:
             request.spent += waited if request.first is not None else 0.0
             with self.account.limiter.turn(self.rate, self.concurrency, check) as renew:
                 check()
-                if not breaker.enter():
-                    continue
-                return self._attempt(request, exchange, renew)
+                if breaker.enter():
+                    return self._attempt(request, exchange, renew)
 
     def _attempt(
         self, request: ApiRequest, exchange: Exchange, renew: Callable[[], None]
@@ -371,12 +362,9 @@ class Retrier:
         LOGGER.debug("%s send %d: %s", request, request.sends, outcome)
         if isinstance(outcome, type):
             raise outcome  # here no frame is left that held the headers
-        if outcome.status in (401, 403):
+        if isinstance(outcome, Reply) and outcome.status in (401, 403):
             # Before the place in flight is free: no other request may follow this one.
-            try:
-                read_response(request, outcome, self.now(), self.scrub)
-            except AuthError as error:
-                request.read.stop(error)
+            request.read.stop(refusal(request, outcome, self.now(), self.scrub))
         return outcome
 
     def _pause(self, request: ApiRequest, error: DentError) -> float:
@@ -392,7 +380,7 @@ class Retrier:
         if isinstance(error, GatewayError):
             self._gateway(request, error)
         longest = min(CAP, BASE * 2 ** (request.failures - 1), max(self._left(request), 0.0) / 4)
-        pause: float = max(self.jitter() * longest, error.retry_after or 0.0)
+        pause: float = max(random.random() * longest, error.retry_after or 0.0)  # noqa: S311
         if isinstance(error, RateLimitError) and error.retry_after is None:
             pause += 1.0
         spent = pause + LEAST * self.deadline >= self._left(request)

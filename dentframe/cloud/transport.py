@@ -19,6 +19,7 @@ import requests_cache
 import urllib3.connection
 import urllib3.connectionpool
 import urllib3.exceptions
+from requests.exceptions import InvalidSchema, InvalidURL, ProxyError, SSLError, Timeout
 from requests_cache.backends.base import BaseCache
 from requests_cache.models.response import CachedResponse
 
@@ -39,21 +40,16 @@ class _Cuttable:
     last_sock: Any = None
 
     def connect(self) -> None:
-        self._adopt()
+        AttemptTimer.current.timer.adopt(self)
         super().connect()  # type: ignore[misc] # the mixin of a connection class
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        self._adopt()
+        AttemptTimer.current.timer.adopt(self)
         super().request(*args, **kwargs)  # type: ignore[misc] # the mixin of a connection class
         self.last_sock = self.sock
 
     def set_debuglevel(self, level: int) -> None:
         """Print nothing all the same."""
-
-    def _adopt(self) -> None:
-        timer = getattr(AttemptTimer.current, "timer", None)
-        if timer is not None:
-            timer.adopt(self)
 
 
 class _HTTPConnection(_Cuttable, urllib3.connection.HTTPConnection):
@@ -156,10 +152,8 @@ class DentAdapter(requests.adapters.HTTPAdapter):
 def _read(response: requests.Response, timer: AttemptTimer) -> Reply:
     headers = {name.lower(): value for name, value in response.headers.items()}
     body = io.BytesIO()
-    while timer.received <= LARGEST:  # a body beyond that is refused, however it goes on
-        chunk = response.raw.read(_CHUNK, decode_content=False)
-        if not chunk:
-            break
+    # A body beyond the largest is refused, however it goes on.
+    while timer.received <= LARGEST and (chunk := response.raw.read(_CHUNK, decode_content=False)):
         body.write(chunk)
         timer.received += len(chunk)
     return Reply(response.status_code, headers, body.getvalue())
@@ -186,17 +180,13 @@ def _fault(
 
 _FAULTS: tuple[tuple[tuple[type[Exception], ...], str, tuple[str, ...]], ...] = (
     (
-        (requests.exceptions.SSLError,),
+        (SSLError,),
         "its certificate cannot be trusted; where a proxy inspects TLS, set REQUESTS_CA_BUNDLE",
         ("certificate",),
     ),
-    ((requests.exceptions.Timeout,), "no answer came in time", ()),
-    ((requests.exceptions.ProxyError,), "the proxy did not let it through", ()),
-    (
-        (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema),
-        "the address or the proxy cannot be used",
-        ("",),
-    ),
+    ((Timeout,), "no answer came in time", ()),
+    ((ProxyError,), "the proxy did not let it through", ()),
+    ((InvalidURL, InvalidSchema), "the address or the proxy cannot be used", ("",)),
     ((OSError, urllib3.exceptions.HTTPError), "the connection failed", ("ca certificate bundle",)),
 )
 """Errors, what they mean, and the words that show a wrong setting rather than bad luck."""
@@ -205,16 +195,10 @@ _FAULTS: tuple[tuple[tuple[type[Exception], ...], str, tuple[str, ...]], ...] = 
 def new_session(credentials: Credentials, retrier: Retrier, cache: HttpCache) -> requests.Session:
     """Make a session that speaks to the base URL alone, and looks in the cache before it asks."""
     session = requests_cache.CachedSession(
-        backend=_SessionBackend(cache),
-        key_fn=lambda request, **_: _key(request, cache.account),
-        expire_after=requests_cache.NEVER_EXPIRE,
-        allowable_codes=(200,),
-        allowable_methods=("GET",),
-        stale_if_error=False,
+        backend=_SessionBackend(cache), key_fn=lambda request, **_: _key(request, cache.account)
     )
     adapter = DentAdapter(credentials, retrier)
     for scheme in ("https://", "http://"):  # it refuses every other address
-        session.adapters[scheme].close()
         session.mount(scheme, adapter)
     return session
 
@@ -242,9 +226,7 @@ def send(session: requests.Session, base_url: str, request: ApiRequest) -> Any:
             "User-Agent": "dentframe",
         },
     )
-    options: dict[str, Any] = dict(
-        session.merge_environment_settings(prepared.url, {}, None, None, None)
-    )
+    options = session.merge_environment_settings(prepared.url, {}, None, None, None)
     if base_url.startswith("http:"):
         options["proxies"] = {}
     return session.send(prepared, allow_redirects=False, **options)
