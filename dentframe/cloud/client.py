@@ -132,8 +132,7 @@ class DentCloud:
             return "<DentCloud, not made>"
         service = self._service
         how = "offline" if service.offline else f"{self.rate:g}/s"
-        account = service.cache.account[:6]
-        return f"<DentCloud {service.credentials.base_url} account {account} {how}>"
+        return f"<DentCloud {service.credentials.base_url} account {self._cache.account[:6]} {how}>"
 
     def __enter__(self) -> Self:
         return self

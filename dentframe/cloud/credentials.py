@@ -49,8 +49,6 @@ class Secret:
     def __repr__(self) -> str:
         return "***"
 
-    __str__ = __repr__
-
     def __format__(self, spec: str) -> str:
         return "***"
 
@@ -134,9 +132,8 @@ class Credentials:
 
     def scrub(self, text: str) -> str:
         """Take both keys out of a text that came from outside."""
-        for key in (self.api_key, self.key_id):
-            if key is not None:
-                text = text.replace(key.reveal(), "***")
+        for key in filter(None, (self.api_key, self.key_id)):
+            text = text.replace(key.reveal(), "***")
         return text
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:

@@ -12,9 +12,9 @@ import contextlib
 import json
 import re
 import threading
-from calendar import monthrange, timegm
+from calendar import monthrange
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import total_ordering
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_DAY = _EPOCH.toordinal()
 _HOUR = timedelta(hours=1)
 _TEXT = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2}(T[0-9]{2})?)?")
 
@@ -102,7 +103,8 @@ class Window:
     @property
     def hours(self) -> range:
         """Its hours, counted from 1970-01-01T00:00Z [h]."""
-        first = timegm((self.year, self.month, self.day or 1, self.hour or 0, 0, 0)) // 3600
+        day = date(self.year, self.month, self.day or 1).toordinal() - _EPOCH_DAY
+        first = day * 24 + (self.hour or 0)
         days = 1 if self.day is not None else monthrange(self.year, self.month)[1]
         return range(first, first + (days * 24 if self.hour is None else 1))
 
@@ -223,13 +225,14 @@ def plan(
 
     chosen: list[range] = []
     while not chosen or chosen[-1].stop < stop:
-        begin = _EPOCH + (chosen[-1].stop if chosen else first) * _HOUR
-        chosen += cheapest(Window(begin.year, begin.month).hours)[1]
+        day = date.fromordinal((chosen[-1].stop if chosen else first) // 24 + _EPOCH_DAY)
+        chosen += cheapest(Window(day.year, day.month).hours)[1]
     return [free.get(hours) or _window(hours) for hours in chosen]
 
 
 def _window(hours: range) -> Window:
-    parts = (_EPOCH + hours.start * _HOUR).timetuple()
+    day = date.fromordinal(hours.start // 24 + _EPOCH_DAY)
+    parts = day.year, day.month, day.day, hours.start % 24
     return Window(*parts[: {1: 4, 24: 3}.get(len(hours), 2)])
 
 

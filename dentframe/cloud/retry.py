@@ -75,9 +75,8 @@ class Breaker:
         self._clock, self._sleep = clock, sleep
         self._lock = threading.Lock()
         self._failures, self._why = 0, ""
-        self._until = float("-inf")
+        self._until = self.last_success = float("-inf")
         self._probing: int | None = None  # the thread of the one request that looks
-        self.last_success = float("-inf")
 
     @property
     def open(self) -> bool:

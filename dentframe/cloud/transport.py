@@ -246,10 +246,8 @@ class _SessionBackend(BaseCache):
     def get_response(self, key: str, default: Any = None) -> Any:
         """Return a fresh answer."""
         found = self._cache.body(key)
-        if found is None:
-            return default
         answer: Any = CachedResponse  # its parameters are attrs' own, which pyright cannot see
-        return answer(status_code=200, reason="OK", content=found.body)
+        return answer(status_code=200, reason="OK", content=found.body) if found else default
 
     def save_response(self, response: Any, *_: Any, **__: Any) -> None:
         """Keep a validated answer."""

@@ -252,13 +252,11 @@ def gather(asker: Asker, now: dt.datetime) -> Answers:
             last += [(meter, day) for day in days if len(day.minutes)]
     found.days = [day for _, day in last]
     if last:
-        _of_one_meter(asker, found, max(last, key=lambda x: len(x[1].columns)), both[:1])
+        _of_a_meter(asker, found, max(last, key=lambda x: len(x[1].columns)), both[:1])
     return found
 
 
-def _of_one_meter(
-    asker: Asker, found: Answers, last: tuple[str, Page], one: tuple[str, ...]
-) -> None:
+def _of_a_meter(asker: Asker, found: Answers, last: tuple[str, Page], one: tuple[str, ...]) -> None:
     """What one meter tells: a month of everything, the clock in autumn, limits and refusals."""
     meter, newest = last
     end = pd.Timestamp(60 * int(newest.minutes[-1]), unit="s", tz="UTC")
