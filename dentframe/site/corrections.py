@@ -6,7 +6,7 @@ The raw readings stay as they are; `metering.apply_corrections` applies what is 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import combinations
@@ -18,14 +18,13 @@ from dentframe.errors import ConfigError, did_you_mean
 from dentframe.site.toml_tables import Moment, Table, load, plain, read_itself
 from dentframe.times.dates_and_ranges import instant
 
-KINDS = {
-    "factor": ("from", "factor"),
-    "reading": ("time", "value"),
-    "exchange": ("time", "closing", "opening"),
-    "figure": ("from", "to", "kwh", "by"),
+KINDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "factor": (("from", "factor"), ("to",)),
+    "reading": (("time", "value"), ()),
+    "exchange": (("time", "closing", "opening"), ()),
+    "figure": (("from", "to", "kwh", "by"), ("kw", "windows")),
 }
-"""Each kind and the fields that it needs, as a file calls them."""
-_ALSO = {"factor": ("to",), "figure": ("kw", "windows")}
+"""Each kind, the fields that it needs and those that it may have, as a file calls them."""
 _COMMON = ("kind", "element", "id", "reason", "on", "by", "replaces")
 OPEN_END = pd.Timestamp("2200-01-01", tz="UTC")
 """What stands for an end that is open."""
@@ -99,13 +98,11 @@ class Correction:
 
     def __post_init__(self) -> None:
         table = read_itself(self, str(self))
-        needed = KINDS[self.kind]
-        for name in needed:
-            if name not in table.data:
-                raise table.error(
-                    name, f"it is missing; a correction of kind {self.kind!r} has it."
-                )
-        for name in sorted(table.data.keys() - {*_COMMON, *needed, *_ALSO.get(self.kind, ())}):
+        needed, allowed = KINDS[self.kind]
+        missing = f"it is missing; a correction of kind {self.kind!r} has it."
+        for name in (x for x in needed if x not in table.data):
+            raise table.error(name, missing)
+        for name in sorted(table.data.keys() - {*_COMMON, *needed, *allowed}):
             raise table.error(name, f"it goes not with kind {self.kind!r}.")
         if self.factor is not None and self.factor <= 0:
             raise table.error("factor", "it must be above 0.")
@@ -152,7 +149,7 @@ class Correction:
         return Table(data, file, "corrections").record(cls)
 
 
-def corrections_of(given: Any, *, file: str = "corrections") -> tuple[Correction, ...]:
+def corrections_of(given: Any) -> tuple[Correction, ...]:
     """Corrections from objects, tables as in a file, or one of either."""
     one = isinstance(given, Correction | Mapping)
     listed: list[Any] = [given] if one else [] if given is None else [*given]
@@ -161,9 +158,7 @@ def corrections_of(given: Any, *, file: str = "corrections") -> tuple[Correction
             f"Cannot use corrections={given!r}: they are no corrections. Give a list of "
             "Correction, or of tables with kind, element, id, reason and on."
         )
-    return tuple(
-        x if isinstance(x, Correction) else Correction.from_dict(x, file=file) for x in listed
-    )
+    return tuple(x if isinstance(x, Correction) else Correction.from_dict(x) for x in listed)
 
 
 def load_corrections(path: Any) -> tuple[Correction, ...]:
@@ -184,13 +179,13 @@ def load_corrections(path: Any) -> tuple[Correction, ...]:
 
 
 def in_force(
-    given: Iterable[Correction], tz: dt.tzinfo | None, elements: Sequence[str] | None = None
+    given: Sequence[Correction], tz: dt.tzinfo | None, elements: Sequence[str] | None = None
 ) -> list[Correction]:
     """The corrections that no other one replaces, their times as instants.
 
     Parameters
     ----------
-    given : iterable of Correction
+    given : sequence of Correction
         All of them.
     tz : tzinfo or None
         The zone of naive times.
@@ -203,9 +198,8 @@ def in_force(
         For an unknown element, an id that comes twice, one that replaces nothing, an end before
         its start, or two of a kind that overlap.
     """
-    found = list(given)
     by_id: dict[str, Correction] = {}
-    for x in found:
+    for x in given:
         if elements is not None and x.element not in elements:
             near = did_you_mean(x.element, elements) or f": there are {', '.join(elements)}."
             raise ConfigError(f"Cannot use {x}: there is no such element{near}")
@@ -214,13 +208,13 @@ def in_force(
         low, high = x.span(tz)
         if x.time is None and not low < high:
             raise ConfigError(f"Cannot use {x}: 'to' = {x.end} is not after 'from' = {x.start}.")
-    for x in found:
+    for x in given:
         old = by_id.get(x.replaces)
         if x.replaces and (old is None or (old.kind, old.element) != (x.kind, x.element)):
             why = "there is none" if old is None else f"that is a {old.kind} of {old.element}"
             raise ConfigError(f"Cannot use {x}: it replaces {x.replaces!r}, and {why}.")
-    replaced = {x.replaces for x in found}
-    left = [(x, x.span(tz)) for x in found if x.id not in replaced]
+    replaced = {x.replaces for x in given}
+    left = [(x, x.span(tz)) for x in given if x.id not in replaced]
     for (a, one), (b, other) in combinations(left, 2):
         overlap = one == other or (one[0] < other[1] and other[0] < one[1])
         if overlap and (a.kind, a.element) == (b.kind, b.element):

@@ -337,10 +337,9 @@ class Site:
         if frame is not None:
             have = element_ids(frame.columns)
             kept = {k: e for k, e in kept.items() if (split_element(k)[1] or k) in have}
-        ratings = {k: e.rating for k, e in kept.items() if e.rating is not None}
         swaps = {k: tuple((self.instant(x[0]), *x[1:]) for x in e.swaps) for k, e in kept.items()}
         return RegisterRules(
-            max_kw=ratings or None,
+            max_kw={k: e.rating for k, e in kept.items() if e.rating is not None} or None,
             modulus={k: e.modulus for k, e in kept.items() if e.modulus is not None} or None,
             swaps={k: x for k, x in swaps.items() if x} or (),
             allow_export={k: True for k, e in kept.items() if e.role == EXPORT} or False,
@@ -365,17 +364,17 @@ def _element(parent: Table, name: str) -> Element:
 
 def _tenant(table: Table) -> Tenant:
     """A tenant from its table ``[[tenants]]``: one hold in it, or several in ``holds``."""
-    own = [f.name for f in fields(Hold)]
-    table.only(*(f.name for f in fields(Tenant)), *own)
-    rows = table.tables("holds")
-    if rows and "elements" in table.data:
+    table.only(*(f.name for cls in (Tenant, Hold) for f in fields(cls)))
+    data, rows = dict(table.data), table.tables("holds")
+    own = {f.name: data.pop(f.name) for f in fields(Hold) if f.name in data}
+    if rows and "elements" in own:
         raise table.error("elements", "give elements here or in [[tenants.holds]], not both.")
     holds = []
-    for row in rows or [table.part(own)]:
+    for row in rows or [replace(table, data=own)]:
         if len(set(names := row.names("elements"))) < len(names):
             raise row.error("elements", "it names an element twice.")
         holds.append(row.record(Hold))
-    return table.part([x for x in table.data if x not in own]).record(Tenant, holds=tuple(holds))
+    return replace(table, data=data).record(Tenant, holds=tuple(holds))
 
 
 # --- what no single table can tell --------------------------------------------------------
@@ -383,75 +382,71 @@ def _tenant(table: Table) -> Tenant:
 
 def _check_elements(site: Site) -> None:
     for key, e in site.elements.items():
-        where = f"elements.{key}"
+        table = Table({}, site.file, f"elements.{key}")
         if e.parent is not None:
-            _check_parent(site, where, key, e.parent)
+            _check_parent(site, table, key, e.parent)
         if e.role == EXPORT and e.rating is None:
             why = "only a greatest power tells export from a cleared register"
-            raise _wrong(site, where, "cts, volts", f"{why}. Give both, or max_kw.")
+            raise table.error("cts, volts", f"{why}. Give both, or max_kw.")
         if e.modulus is not None and e.rating is None:
-            raise _wrong(site, where, "modulus", "it needs cts and volts, or max_kw.")
+            raise table.error("modulus", "it needs cts and volts, or max_kw.")
         if e.common and e.role != "branch":
-            raise _wrong(site, where, "common", f"a {e.role} is no common area.")
+            raise table.error("common", f"a {e.role} is no common area.")
 
 
-def _check_parent(site: Site, where: str, key: str, parent: str) -> None:
+def _check_parent(site: Site, table: Table, key: str, parent: str) -> None:
     if parent not in site.elements:
         near = did_you_mean(parent, site.elements) or "."
-        raise _wrong(site, where, "parent", f"no element {parent!r} in this site{near}")
+        raise table.error("parent", f"no element {parent!r} in this site{near}")
     if site.elements[parent].role != "main":
         why = f'{parent!r} is no main; give it role = "main", or its energy would be billed twice.'
-        raise _wrong(site, where, "parent", why)
+        raise table.error("parent", why)
     above = [key, parent]
     while (mine := site.elements[above[-1]].parent) in site.elements:
         if mine in above:
-            raise _wrong(site, where, "parent", f"{key!r} is upstream of itself.")
+            raise table.error("parent", f"{key!r} is upstream of itself.")
         above.append(str(mine))
 
 
 def _check_tenants(site: Site) -> None:
     """Refuse names that two parties have, and holds that cannot be meant."""
-    taken = {EXPORT, UNALLOCATED}
-    if site.landlord in taken:
-        raise ConfigError(
-            f"Cannot use {site.file}: field 'landlord' = {site.landlord!r}: that name has a "
-            "meaning of its own in a split."
-        )
-    taken.add(site.landlord)
+    if site.landlord in {EXPORT, UNALLOCATED}:
+        top = Table({"landlord": site.landlord}, site.file)
+        raise top.error("landlord", "that name has a meaning of its own in a split.")
+    taken = {EXPORT, UNALLOCATED, site.landlord}
     for tenant in site.tenants:
         if tenant.name in taken:
             why = f"{tenant.name!r} names another party already; one tenant may have several holds."
-            raise _wrong(site, f"tenants.{tenant.name}", "name", why)
+            raise Table({}, site.file, f"tenants.{tenant.name}").error("name", why)
         taken.add(tenant.name)
     for tenant in site.tenants:
         for hold in tenant.holds:
-            _check_hold(site, f"tenants.{tenant.name}", hold)
+            _check_hold(site, Table({}, site.file, f"tenants.{tenant.name}"), hold)
     for key in site.elements:  # an element may be in one hold at a time
         spans = sorted(site.holds_of(key), key=lambda x: x[:2])
         for (begin, until, first), (again, end, second) in pairwise(spans):
             if again < until:
-                why = (
+                raise Table({}, site.file, f"tenants.{second}").error(
+                    "elements",
                     f"{key!r} would be held twice: by {first!r} {_dates(site, begin, until)} and "
                     f"by {second!r} {_dates(site, again, end)}. An element has one holder at a "
-                    "time: end is exclusive, and where it is open, give the one who leaves an end."
+                    "time: end is exclusive, and where it is open, give the one who leaves an end.",
                 )
-                raise _wrong(site, f"tenants.{second}", "elements", why)
 
 
-def _check_hold(site: Site, where: str, hold: Hold) -> None:
+def _check_hold(site: Site, table: Table, hold: Hold) -> None:
     for key in hold.elements:
         if key not in site.elements:
             near = did_you_mean(key, site.elements) or "."
-            raise _wrong(site, where, "elements", f"no element {key!r} in this site{near}")
+            raise table.error("elements", f"no element {key!r} in this site{near}")
         e = site.elements[key]
         if e.role != "branch" or e.common:
             what = "a common area" if e.common else "a main" if e.role == "main" else "an export"
             why = f"{key!r} is {what}: only a branch that is not common can be held."
-            raise _wrong(site, where, "elements", why)
+            raise table.error("elements", why)
     start, end = hold.start, hold.end
     if start is not None and end is not None and site.instant(start) >= site.instant(end):
-        why = f"{end} is not after start = {start}; end is exclusive."
-        raise _wrong(site, where, "end", why)
+        raise table.error("end", f"{end} is not after start = {start}; end is exclusive.")
 
 
 def _dates(site: Site, start: pd.Timestamp, end: pd.Timestamp) -> str:
@@ -461,11 +456,6 @@ def _dates(site: Site, start: pd.Timestamp, end: pd.Timestamp) -> str:
     )
     since = "" if start == _OPEN_START else f"from {low} "
     return f"{since}without an end" if end == OPEN_END else f"{since}until {high}"
-
-
-def _wrong(site: Site, where: str, name: str, why: str) -> ConfigError:
-    """An error about a field of a site's table."""
-    return ConfigError(f"Cannot use {site.file}: table [{where}], field {name!r}: {why}")
 
 
 # --- what it gives to verbs ---------------------------------------------------------------

@@ -248,7 +248,6 @@ class Table:
 
     def decimals(self, name: str, *, least: Any = None) -> dict[str, Decimal]:
         """A table within of numbers, each as `decimal` reads it."""
-        self.given(name, "a table of numbers")
         inside: Table = self.table(name)
         return {k: inside.decimal(k, least=least) for k in inside.data}
 
@@ -260,10 +259,6 @@ class Table:
         if not isinstance(value, Mapping):
             raise self.error(name, f"it must be a table, [{self._inside(name)}].")
         return replace(self, data=value, where=self._inside(name))
-
-    def part(self, names: Sequence[str]) -> Table:
-        """The same table with some of its fields."""
-        return replace(self, data={k: v for k, v in self.data.items() if k in names})
 
     def tables(self, name: str) -> list[Table]:
         """An array of tables within."""
